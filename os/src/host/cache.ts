@@ -1,0 +1,40 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import { cacheDir } from './paths.ts';
+
+/** Hash of everything that goes into a build step; any JSON value. */
+export function cacheKey(...inputs: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(inputs)).digest('hex').slice(0, 32);
+}
+
+const exists = async (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    () => false,
+  );
+
+/**
+ * Answers the folder `<cache>/<kind>/<key>`, making it first when it is not there: `fill` writes into a temporary sibling that is
+ * renamed into place when it returns, so a killed build leaves no half entry and two builders may race.
+ */
+export async function cached(
+  kind: string,
+  key: string,
+  fill: (dir: string) => Promise<void>,
+): Promise<string> {
+  const entry = path.join(cacheDir, kind, key);
+  if (await exists(entry)) return entry;
+  const scratch = `${entry}.${process.pid}.${randomUUID().slice(0, 8)}.tmp`;
+  await mkdir(scratch, { recursive: true });
+  try {
+    await fill(scratch);
+    await rename(scratch, entry).catch(async (error: unknown) => {
+      if (!(await exists(entry))) throw error;
+    });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  return entry;
+}

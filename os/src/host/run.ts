@@ -1,0 +1,56 @@
+import { KiosError, EXIT } from '@kios/errors';
+import { execa, type Options } from 'execa';
+
+/** A program that had to succeed did not. Shows the end of what it said. */
+export class CommandError extends KiosError {
+  constructor(command: string, detail: string, remedy?: string) {
+    super('KIOS_COMMAND', `run ${command}: ${detail}`, {
+      exitCode: EXIT.system,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  }
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | Uint8Array;
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which the program is killed. */
+  readonly timeoutMs?: number;
+  /** Called for each line of standard output and standard error, for progress notes. */
+  readonly onLine?: (line: string) => void;
+}
+
+const tail = (text: string): string => text.trim().split('\n').slice(-12).join('\n');
+
+/** Runs a program to its end and answers its standard output; throws a CommandError naming the cause. */
+export async function run(
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const settings: Options = {
+    reject: false,
+    stdin: options.input === undefined ? 'ignore' : 'pipe',
+    all: true,
+    ...(options.input === undefined ? {} : { input: options.input }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+  };
+  const child = execa(file, args, settings);
+  if (options.onLine !== undefined)
+    for await (const line of child.iterable({ from: 'all' })) options.onLine(String(line));
+  const result = await child;
+  if (!result.failed) return String(result.stdout);
+  const missing = result.code === 'ENOENT';
+  throw new CommandError(
+    [file, ...args.slice(0, 3)].join(' '),
+    missing
+      ? 'no such program'
+      : tail(String(result.all ?? result.shortMessage)) || String(result.shortMessage),
+    missing ? `install ${file}, or run ./kios up, which installs what it needs` : undefined,
+  );
+}

@@ -50,7 +50,7 @@ export async function run(
     [file, ...args.slice(0, 3)].join(' '),
     missing
       ? 'no such program'
-      : tail(String(result.all ?? result.shortMessage)) || String(result.shortMessage),
+      : tail(String(result.stderr)) || tail(String(result.all)) || String(result.shortMessage),
     missing ? `install ${file}, or run ./kios up, which installs what it needs` : undefined,
   );
 }

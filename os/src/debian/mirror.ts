@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+
+import { EXIT, KiosError } from '@kios/errors';
+
+import { run } from '../host/run.ts';
+
+/** Where the archive is read from. Both hold the suite named in `archive.ts`. */
+export interface Mirror {
+  readonly main: string;
+  readonly security: string;
+}
+
+/** The archive the host's own apt uses for `origin`, when the host is a Debian. */
+async function hostArchive(label: string): Promise<string | undefined> {
+  const format = '$(SITE_LABEL)|$(LABEL)|$(REPO_URI)';
+  const targets = await run('apt-get', [
+    'indextargets',
+    '--format',
+    format,
+    'Created-By: Packages',
+  ]);
+  const line = targets.split('\n').find((entry) => entry.split('|')[1] === label);
+  return line?.split('|')[2];
+}
+
+/** debootstrap carries the archive's well-known address, also on hosts that are no Debian. */
+async function debootstrapArchive(): Promise<string | undefined> {
+  const script = await readFile('/usr/share/debootstrap/scripts/sid', 'utf8').catch(() => '');
+  return /default_mirror\s+(\S+)/.exec(script)?.[1];
+}
+
+const withSlash = (uri: string): string => uri.replace(/\/*$/, '/');
+
+/**
+ * Finds a Debian archive: `KIOS_DEBIAN_MIRROR`, else the one the host's apt is set up with, else debootstrap's default.
+ * The security archive lies beside it under the usual name.
+ */
+export async function findMirror(): Promise<Mirror> {
+  const main =
+    process.env['KIOS_DEBIAN_MIRROR'] ??
+    (await hostArchive('Debian')) ??
+    (await debootstrapArchive());
+  if (main === undefined)
+    throw new KiosError(
+      'KIOS_MIRROR',
+      'find a Debian archive: neither apt nor debootstrap names one',
+      {
+        exitCode: EXIT.unavailable,
+        remedy: 'install debootstrap, or set KIOS_DEBIAN_MIRROR to the address of a Debian archive',
+      },
+    );
+  const security =
+    process.env['KIOS_DEBIAN_SECURITY_MIRROR'] ??
+    (await hostArchive('Debian-Security')) ??
+    withSlash(main).replace(/\/debian\/$/, '/debian-security/');
+  return { main: withSlash(main), security: withSlash(security) };
+}

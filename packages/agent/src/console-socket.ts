@@ -1,0 +1,64 @@
+import { connect, type Socket } from 'node:net';
+
+/** Init cuts lines at this length: docs/host-api.md §1. */
+const MAX_LINE_BYTES = 1024;
+/** What may wait in memory for a console that does not read; more is dropped. */
+const MAX_QUEUED_BYTES = 16 * 1024;
+const GIVE_UP_AFTER_MS = 300;
+
+export interface ConsoleSocket {
+  /** Queues one line; never throws, never blocks. */
+  send(line: string): void;
+  /** Resolves when all lines are handed over or a short deadline has passed. */
+  close(): Promise<void>;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
+
+function parseObject(text: string): Record<string, unknown> {
+  const value: unknown = JSON.parse(text);
+  return isObject(value) ? value : {};
+}
+
+/** A line that still parses after it was shortened: console readers are programs too. */
+export function fitLine(line: string): string {
+  const text = line.trimEnd();
+  if (Buffer.byteLength(text) <= MAX_LINE_BYTES) return `${text}\n`;
+  const { lvl, t, up, agent, ev, err }: Partial<Record<string, unknown>> = parseObject(text);
+  const { code, message }: Partial<Record<string, unknown>> = isObject(err) ? err : {};
+  const why = typeof message === 'string' ? message.slice(0, 300) : undefined;
+  return `${JSON.stringify({ lvl, t, up, agent, ev, err: { code, message: why }, cut: true })}\n`;
+}
+
+/** The operator's console, reached through init. Best effort: an agent works the same without it. */
+export function openConsole(path: string): ConsoleSocket {
+  let socket: Socket | undefined;
+  const open = (): Socket => {
+    const opened = connect(path);
+    opened.unref();
+    const forget = (): void => {
+      if (socket === opened) socket = undefined;
+    };
+    opened.on('error', forget).on('close', forget);
+    return opened;
+  };
+  return {
+    send: (line) => {
+      socket ??= open();
+      if (socket.writableLength < MAX_QUEUED_BYTES) socket.write(fitLine(line));
+    },
+    close: async () => {
+      const closing = socket;
+      if (closing === undefined) return;
+      socket = undefined;
+      await new Promise<void>((resolve) => {
+        const giveUp = setTimeout(resolve, GIVE_UP_AFTER_MS);
+        closing.ref();
+        closing.once('close', () => resolve()).end();
+        closing.once('close', () => clearTimeout(giveUp));
+      });
+      closing.destroy();
+    },
+  };
+}

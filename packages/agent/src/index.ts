@@ -1,0 +1,12 @@
+export { parseConfig, readYamlConfig, ConfigError } from './config.ts';
+export { errorCode } from './errno.ts';
+export { createLogger } from './logger.ts';
+export type { Logger } from './logger.ts';
+export { runAgent } from './run-agent.ts';
+export type { Agent, AgentContext } from './run-agent.ts';
+export { runProgram } from './program.ts';
+export type { AgentCommand, AgentProgram, CommonArgs } from './program.ts';
+export { backoff, retryDelay } from './retry.ts';
+export type { RetrySchedule } from './retry.ts';
+export { sleep } from './sleep.ts';
+export { removeStaleTemps, writeAtomic } from './write-atomic.ts';

@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+
+import { pino } from 'pino';
+
+import { type ConsoleSocket, openConsole } from './console-socket.ts';
+import { errorFields } from './error-fields.ts';
+
+const DEFAULT_CONSOLE = '/run/kios/control/console.sock';
+const WARN = 40;
+const METADATA: unique symbol = Symbol.for('pino.metadata');
+
+type LogFn = (fields: LogFields) => void;
+
+/** One event. `ev` names it; `console: true` shows the line to the operator too, as every warning and error is. */
+export interface LogFields {
+  readonly ev: string;
+  readonly console?: boolean;
+  readonly err?: unknown;
+  readonly [field: string]: unknown;
+}
+
+export interface Logger {
+  readonly debug: LogFn;
+  readonly info: LogFn;
+  readonly warn: LogFn;
+  readonly error: LogFn;
+  /** Hands over what is still on its way to the console; waits a fraction of a second at most. */
+  close(): Promise<void>;
+}
+
+/** Seconds of CLOCK_BOOTTIME: what orders lines while the wall clock still jumps. */
+function bootSeconds(): string {
+  try {
+    return readFileSync('/proc/uptime', 'latin1').split(' ', 1)[0] ?? '0';
+  } catch {
+    return '0';
+  }
+}
+
+interface Sink {
+  readonly console: ConsoleSocket;
+  readonly stdout: { write: (line: string) => unknown };
+}
+
+/** pino sets level and fields of the last call on a stream that carries its metadata symbol. */
+class Destination {
+  readonly [METADATA] = true;
+  lastLevel = 0;
+  lastObj: Partial<LogFields> | undefined = undefined;
+  readonly #sink: Sink;
+
+  constructor(sink: Sink) {
+    this.#sink = sink;
+  }
+
+  write(line: string): void {
+    this.#sink.stdout.write(line);
+    if (this.lastLevel >= WARN || this.lastObj?.console === true) this.#sink.console.send(line);
+  }
+}
+
+function withoutConsole(fields: Record<string, unknown>): Record<string, unknown> {
+  return 'console' in fields ? { ...fields, console: undefined } : fields;
+}
+
+/** A logger that writes one JSON object a line: docs/host-api.md §7. */
+export function createLogger(agent: string, sink: Partial<Sink> = {}): Logger {
+  const socket = sink.console ?? openConsole(process.env['KIOS_CONSOLE'] ?? DEFAULT_CONSOLE);
+  const stdout = sink.stdout ?? pino.destination({ fd: 1, sync: true });
+  const logger = pino(
+    {
+      level: process.env['KIOS_LOG_LEVEL'] ?? 'info',
+      base: { agent },
+      // Another name than `err`, or pino would repeat the error's message as `msg`.
+      errorKey: 'thrown',
+      timestamp: () => `,"t":"${new Date().toISOString()}","up":${bootSeconds()}`,
+      formatters: { level: (lvl) => ({ lvl }), log: withoutConsole },
+      serializers: { err: errorFields },
+    },
+    new Destination({ console: socket, stdout }),
+  );
+  return {
+    debug: (fields) => logger.debug(fields),
+    info: (fields) => logger.info(fields),
+    warn: (fields) => logger.warn(fields),
+    error: (fields) => logger.error(fields),
+    close: () => socket.close(),
+  };
+}

@@ -1,0 +1,83 @@
+import { describe, EXIT, KiosError } from '@kios/errors';
+import type { Argv } from 'yargs';
+
+import { createLogger, type Logger } from './logger.ts';
+import { type AgentContext, runAgent } from './run-agent.ts';
+
+/** Flags every verb of every agent has. */
+export interface CommonArgs {
+  /** Validate the configuration and end. */
+  readonly check: boolean;
+  /** Print the plan as JSON and change nothing. */
+  readonly dryRun: boolean;
+}
+
+export interface AgentCommand<Args = object> {
+  /** The verb, with its positional arguments in yargs' notation. */
+  readonly command: string;
+  readonly describe: string;
+  readonly builder: (args: Argv) => Argv<Args>;
+  /** A method, not a property: a list holds commands of different arguments. */
+  run(args: Args & CommonArgs, context: AgentContext): Promise<void>;
+}
+
+export interface AgentProgram {
+  readonly name: string;
+  readonly version: string;
+  readonly commands: readonly AgentCommand[];
+}
+
+class UsageError extends KiosError {
+  constructor(message: string) {
+    super('KIOS_USAGE', message, { exitCode: EXIT.usage, remedy: 'See --help.' });
+  }
+}
+
+type Chosen = (context: AgentContext) => Promise<void>;
+
+/** yargs reads `--timeout=soon` as NaN. */
+function refuseNaN(args: object): void {
+  for (const [name, value] of Object.entries(args)) {
+    if (Number.isNaN(value)) throw new UsageError(`--${name} is not a number`);
+  }
+}
+
+/** Answers what the command line asks for; undefined when `--help` or `--version` was answered. */
+async function choose(program: AgentProgram, argv: readonly string[]): Promise<Chosen | undefined> {
+  const { default: yargs } = await import('yargs');
+  let chosen: Chosen | undefined;
+  const parser = yargs([...argv])
+    .scriptName(program.name)
+    .version(program.version)
+    .env(`KIOS_${program.name.toUpperCase().replaceAll('-', '_')}`)
+    .option('check', { type: 'boolean', default: false, describe: 'validate and end' })
+    .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan only' })
+    .strict()
+    .demandCommand(1, 'name a verb')
+    .exitProcess(false)
+    .fail((message: string | null, error: Error | undefined) => {
+      throw error instanceof KiosError ? error : new UsageError(message ?? describe(error));
+    });
+  for (const command of program.commands) {
+    parser.command(command.command, command.describe, command.builder, (args) => {
+      refuseNaN(args);
+      const { check, dryRun } = args;
+      chosen = (context) =>
+        command.run({ ...args, check: check === true, dryRun: dryRun === true }, context);
+    });
+  }
+  await parser.parseAsync();
+  return chosen;
+}
+
+/** Parses the command line, runs the verb and answers the exit code. `log` is for tests. */
+export async function runProgram(
+  program: AgentProgram,
+  argv: readonly string[] = process.argv.slice(2),
+  log: Logger = createLogger(program.name),
+): Promise<number> {
+  return runAgent(async (context) => {
+    const chosen = await choose(program, argv);
+    await chosen?.(context);
+  }, log);
+}

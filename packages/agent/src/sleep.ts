@@ -1,0 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A longer timer fires at once in Node and Bun. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Waits; rejects with the signal's reason when aborted. Any length is fine. */
+export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  let left = ms;
+  for (; left > LONGEST_TIMER_MS; left -= LONGEST_TIMER_MS) {
+    await delay(LONGEST_TIMER_MS, undefined, { signal });
+  }
+  await delay(left, undefined, { signal });
+}

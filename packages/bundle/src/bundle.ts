@@ -1,0 +1,54 @@
+import { build, type Plugin } from 'esbuild';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+/** koffi's JavaScript only searches for its native half; the bundle knows where that lies: beside itself. */
+const nativeKoffi: Plugin = {
+  name: 'native-koffi',
+  setup(builder) {
+    builder.onResolve({ filter: /^koffi$/ }, () => ({ path: 'koffi', namespace: 'native' }));
+    builder.onLoad({ filter: /.*/, namespace: 'native' }, () => ({
+      contents: "module.exports = require('./koffi.node');",
+    }));
+    builder.onResolve({ filter: /^\.\/koffi\.node$/, namespace: 'native' }, () => ({
+      path: './koffi.node',
+      external: true,
+    }));
+  },
+};
+
+/** The host's native half of koffi, so that a bundle also runs where it was made (tests). */
+const hostKoffi = (): string =>
+  path.join(
+    path.dirname(createRequire(import.meta.url).resolve('@koromix/koffi-linux-x64/package.json')),
+    'linux_x64/koffi.node',
+  );
+
+/**
+ * Bundles `<dir>/src/main.ts` into `<dir>/dist/agent.cjs`: one CommonJS file that runs under Node and Bun. esbuild does the bundling
+ * for both, because Bun's own bundler would swap some packages for its built-in ones.
+ */
+export async function bundleAgent(dir: string): Promise<string> {
+  const outfile = path.join(dir, 'dist/agent.cjs');
+  await mkdir(path.dirname(outfile), { recursive: true });
+  const result = await build({
+    entryPoints: [path.join(dir, 'src/main.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node22',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    define: { 'import.meta.url': '__bundleUrl', 'import.meta.dirname': '__dirname' },
+    banner: { js: "const __bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
+    plugins: [nativeKoffi],
+    metafile: true,
+    logLevel: 'error',
+  });
+  const usesKoffi = Object.keys(result.metafile.inputs).some((input) => input.startsWith('native:'));
+  if (usesKoffi) await copyFile(hostKoffi(), path.join(dir, 'dist/koffi.node'));
+  return outfile;
+}

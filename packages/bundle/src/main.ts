@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { bundleAgent } from './bundle.ts';
+
+await bundleAgent(process.cwd());

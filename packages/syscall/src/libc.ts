@@ -1,0 +1,74 @@
+/**
+ * The C library, bound on first use: loading the FFI costs milliseconds, and a process that only prints its
+ * version must not pay for it. Each function is looked up once, when first called.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+type Argument = number | bigint | string | Uint8Array | object | null;
+type Bound = ((...args: Argument[]) => number) & {
+  async(...args: [...Argument[], (error: Error | null, result: number) => void]): void;
+};
+interface Koffi {
+  load(path: null): { func(prototype: string): Bound };
+  errno(): number;
+  struct(name: string, fields: Record<string, string>): unknown;
+}
+
+let koffi: Koffi | undefined;
+let library: ReturnType<Koffi['load']> | undefined;
+
+/**
+ * koffi's native module, without its JavaScript: that would read the runtime's ELF header and try a list of paths.
+ * In an image it lies beside the bundle.
+ */
+function ffi(): Koffi {
+  if (koffi === undefined) {
+    const beside = fileURLToPath(new URL('./koffi.node', import.meta.url));
+    const installed = `@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
+    const load: (id: string) => Koffi = createRequire(import.meta.url);
+    koffi = load(existsSync(beside) ? beside : installed);
+  }
+  return koffi;
+}
+
+function lazy(prototype: string, prepare?: (koffi: Koffi) => void): () => Bound {
+  let bound: Bound | undefined;
+  return () => {
+    if (bound === undefined) {
+      library ??= ffi().load(null);
+      prepare?.(ffi());
+      bound = library.func(prototype);
+    }
+    return bound;
+  };
+}
+
+/** `errno` of the call before this one. */
+export const errno = (): number => ffi().errno();
+
+export const libc = {
+  socket: lazy('int socket(int domain, int type, int protocol)'),
+  bind: lazy('int bind(int fd, const void *address, unsigned int length)'),
+  connect: lazy('int connect(int fd, const void *address, unsigned int length)'),
+  listen: lazy('int listen(int fd, int backlog)'),
+  setsockopt: lazy(
+    'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
+  ),
+  attachFilter: lazy(
+    'int setsockopt(int fd, int level, int name, const sock_fprog *value, unsigned int length)',
+    (koffi) => koffi.struct('sock_fprog', { length: 'uint16_t', filter: 'void *' }),
+  ),
+  sendto: lazy(
+    'long sendto(int fd, const void *data, size_t size, int flags, const void *to, unsigned int length)',
+  ),
+  poll: lazy('int poll(void *entries, unsigned long count, int timeout)'),
+  eventfd: lazy('int eventfd(unsigned int initial, int flags)'),
+  adjtimex: lazy('int adjtimex(void *timex)'),
+  /** `syscall(2)` with the argument types of `finit_module` and of `init_module`: libc has no wrapper for the first. */
+  finitModule: lazy('long syscall(long number, int fd, const char *parameters, int flags)'),
+  initModule: lazy(
+    'long syscall(long number, const void *image, unsigned long size, const char *parameters)',
+  ),
+} as const;

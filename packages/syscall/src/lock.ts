@@ -1,0 +1,41 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { connectAbstract, listenAbstract } from './socket.ts';
+import { isErrno } from './syscall-error.ts';
+
+const RETRY_MS = 200;
+
+/** A single-instance lock. The kernel releases it with the process, however that ends. */
+export interface Lock extends Disposable {
+  readonly name: string;
+}
+
+/** Takes the lock, or returns undefined when another process of this network namespace holds it. */
+export function tryLock(name: string): Lock | undefined {
+  const socket = listenAbstract(name);
+  return socket && { name, [Symbol.dispose]: () => socket.close() };
+}
+
+/** Takes the lock, waiting for its holder to go. */
+export async function lock(name: string, signal?: AbortSignal): Promise<Lock> {
+  for (;;) {
+    const taken = tryLock(name);
+    if (taken !== undefined) return taken;
+    await released(name, signal);
+  }
+}
+
+/** A connection to the holder stays silent until the holder's socket is gone: then it ends or is reset. */
+async function released(name: string, signal?: AbortSignal): Promise<void> {
+  using holder = connectAbstract(name);
+  // The holder has bound but does not listen yet, or it went between the two calls.
+  if (holder === undefined) {
+    await delay(RETRY_MS, undefined, signal && { signal });
+    return;
+  }
+  try {
+    await holder.receive(signal);
+  } catch (error) {
+    if (!isErrno(error, 'ECONNRESET')) throw error;
+  }
+}

@@ -1,0 +1,207 @@
+import { unlinkSync } from 'node:fs';
+
+import { type Channel, DescriptorChannel } from './channel.ts';
+import { errno, libc } from './libc.ts';
+import { SyscallError } from './syscall-error.ts';
+
+const AF = { unix: 1, inet: 2, netlink: 16, packet: 17 } as const;
+const SOCK = { stream: 1, datagram: 2, raw: 3 } as const;
+const SOCK_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
+const SOL_SOCKET = 1;
+const SO = { reuseAddress: 2, broadcast: 6, receiveBuffer: 8, bindToDevice: 25, attachFilter: 26 };
+const SOL_PACKET = 263;
+const PACKET_VNET_HDR = 15;
+const SOL_NETLINK = 270;
+const NETLINK = { addMembership: 1, capAck: 10, extAck: 11 } as const;
+
+function check(result: number, call: string, attempt: string): number {
+  if (result < 0) throw new SyscallError(call, errno(), attempt);
+  return result;
+}
+
+/** Opens a socket, hands it to `prepare`, and closes it again if that throws. */
+function open(
+  family: number,
+  type: number,
+  protocol: number,
+  name: string,
+  prepare: (fd: number) => void,
+): DescriptorChannel {
+  const fd = libc.socket()(family, type | SOCK_NONBLOCK_CLOEXEC, protocol);
+  const channel = new DescriptorChannel(check(fd, 'socket', `open ${name}`), name);
+  try {
+    prepare(fd);
+  } catch (error) {
+    channel.close();
+    throw error;
+  }
+  return channel;
+}
+
+function setOption(fd: number, level: number, option: number, value: number | Uint8Array): void {
+  const bytes = typeof value === 'number' ? int32(value) : value;
+  const result = libc.setsockopt()(fd, level, option, bytes, bytes.length);
+  check(result, 'setsockopt', `set socket option ${level}/${option}`);
+}
+
+function bind(fd: number, address: Uint8Array, name: string): void {
+  check(libc.bind()(fd, address, address.length), 'bind', `bind ${name}`);
+}
+
+function int32(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return bytes;
+}
+
+/** One classic BPF instruction: code, jump if true, jump if false, operand. */
+export type Instruction = readonly [code: number, jt: number, jf: number, k: number];
+
+export interface PacketOptions {
+  readonly ifindex: number;
+  /** Ethernet type to receive, host order. */
+  readonly protocol: number;
+  readonly filter?: readonly Instruction[];
+  /** Puts the 10-byte virtio_net_hdr before each frame, both ways: it tells whether a checksum was left to hardware. */
+  readonly vnetHeader?: boolean;
+}
+
+/** A raw Ethernet socket on one device. Needs CAP_NET_RAW. */
+export function openPacket(options: PacketOptions): Channel {
+  const name = `packet socket on interface ${options.ifindex}`;
+  // Protocol 0 receives nothing, so no frame slips past the filter before it is attached.
+  return open(AF.packet, SOCK.raw, 0, name, (fd) => {
+    if (options.filter !== undefined) attachFilter(fd, options.filter);
+    if (options.vnetHeader === true) setOption(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+    const address = Buffer.alloc(20);
+    address.writeUInt16LE(AF.packet, 0);
+    address.writeUInt16BE(options.protocol, 2);
+    address.writeInt32LE(options.ifindex, 4);
+    bind(fd, address, name);
+  });
+}
+
+function attachFilter(fd: number, filter: readonly Instruction[]): void {
+  const program = Buffer.alloc(filter.length * 8);
+  for (const [index, [code, jt, jf, k]] of filter.entries()) {
+    program.writeUInt16LE(code, index * 8);
+    program.writeUInt8(jt, index * 8 + 2);
+    program.writeUInt8(jf, index * 8 + 3);
+    program.writeUInt32LE(k >>> 0, index * 8 + 4);
+  }
+  const value = { length: filter.length, filter: program };
+  const result = libc.attachFilter()(fd, SOL_SOCKET, SO.attachFilter, value, 16);
+  check(result, 'setsockopt', 'attach packet filter');
+}
+
+/** A netlink socket that has joined the multicast groups (numbers as in RTNLGRP_*; 1 for the kernel's uevents). */
+export function openNetlink(protocol: number, groups: readonly number[]): Channel {
+  const name = `netlink socket ${protocol}`;
+  return open(AF.netlink, SOCK.raw, protocol, name, (fd) => {
+    const address = Buffer.alloc(12);
+    address.writeUInt16LE(AF.netlink, 0);
+    if (groups.length > 0) setOption(fd, SOL_SOCKET, SO.receiveBuffer, 1 << 20);
+    setOption(fd, SOL_NETLINK, NETLINK.capAck, 1);
+    bind(fd, address, name);
+    for (const group of groups) setOption(fd, SOL_NETLINK, NETLINK.addMembership, group);
+  });
+}
+
+export interface UdpOptions {
+  /** Local address as four bytes; 0.0.0.0 when absent. */
+  readonly address?: Uint8Array;
+  readonly port: number;
+  readonly device?: string;
+  readonly broadcast?: boolean;
+}
+
+/** A UDP socket, tied to a device if one is named. Ports below 1024 need CAP_NET_BIND_SERVICE. */
+export function openUdp(options: UdpOptions): Channel {
+  const name = `UDP port ${options.port}`;
+  return open(AF.inet, SOCK.datagram, 0, name, (fd) => {
+    setOption(fd, SOL_SOCKET, SO.reuseAddress, 1);
+    if (options.broadcast === true) setOption(fd, SOL_SOCKET, SO.broadcast, 1);
+    if (options.device !== undefined) {
+      setOption(fd, SOL_SOCKET, SO.bindToDevice, Buffer.from(`${options.device}\0`));
+    }
+    bind(fd, inetAddress(options.address ?? new Uint8Array(4), options.port), name);
+  });
+}
+
+/** A sockaddr_in for `Channel.send`. */
+export function inetAddress(address: Uint8Array, port: number): Uint8Array {
+  const bytes = Buffer.alloc(16);
+  bytes.writeUInt16LE(AF.inet, 0);
+  bytes.writeUInt16BE(port, 2);
+  bytes.set(address.subarray(0, 4), 4);
+  return bytes;
+}
+
+/**
+ * A Unix datagram socket connected to `path`. With `localPath` it is bound there first, so that the peer can answer;
+ * that file is removed on close.
+ */
+export function openUnixDatagram(path: string, localPath?: string): Channel {
+  const channel = open(AF.unix, SOCK.datagram, 0, path, (fd) => {
+    if (localPath !== undefined) bind(fd, unixAddress(localPath), localPath);
+    try {
+      const peer = unixAddress(path);
+      check(libc.connect()(fd, peer, peer.length), 'connect', `connect to ${path}`);
+    } catch (error) {
+      if (localPath !== undefined) unlinkSync(localPath);
+      throw error;
+    }
+  });
+  return localPath === undefined ? channel : removeOnClose(channel, localPath);
+}
+
+function removeOnClose(channel: DescriptorChannel, path: string): Channel {
+  const close = channel.close.bind(channel);
+  channel.close = () => {
+    close();
+    try {
+      unlinkSync(path);
+    } catch {
+      // Somebody removed it before us, which is what we want.
+    }
+  };
+  return channel;
+}
+
+function unixAddress(path: string): Uint8Array {
+  const name = Buffer.from(path);
+  if (name.length > 107) throw new SyscallError('bind', 'ENAMETOOLONG', `use socket path ${path}`);
+  return Buffer.concat([
+    Buffer.from([AF.unix, 0]),
+    name,
+    path.startsWith('\0') ? Buffer.alloc(0) : Buffer.alloc(1),
+  ]);
+}
+
+/** A stream socket bound to an abstract name and listening, or undefined when the name is taken. */
+export function listenAbstract(name: string): Channel | undefined {
+  try {
+    return open(AF.unix, SOCK.stream, 0, name, (fd) => {
+      bind(fd, unixAddress(`\0${name}`), name);
+      check(libc.listen()(fd, 64), 'listen', `listen on ${name}`);
+    });
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === 'EADDRINUSE') return undefined;
+    throw error;
+  }
+}
+
+/** A stream socket connected to an abstract name, or undefined when nobody listens there. */
+export function connectAbstract(name: string): Channel | undefined {
+  try {
+    return open(AF.unix, SOCK.stream, 0, name, (fd) => {
+      const address = unixAddress(`\0${name}`);
+      check(libc.connect()(fd, address, address.length), 'connect', `connect to ${name}`);
+    });
+  } catch (error) {
+    if (error instanceof SyscallError && ['ECONNREFUSED', 'EAGAIN'].includes(error.errno)) {
+      return undefined;
+    }
+    throw error;
+  }
+}

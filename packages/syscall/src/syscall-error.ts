@@ -1,0 +1,33 @@
+import { constants } from 'node:os';
+
+import { EXIT, KiosError } from '@kios/errors';
+
+const NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+const DENIED = new Set(['EPERM', 'EACCES']);
+
+/** A system call failed. `errno` is its name (`ENOENT`), `call` the system call, the message says what was attempted. */
+export class SyscallError extends KiosError {
+  readonly call: string;
+  readonly errno: string;
+
+  constructor(call: string, errno: number | string, attempt: string) {
+    const name = typeof errno === 'string' ? errno : (NAMES.get(errno) ?? `errno ${errno}`);
+    super('KIOS_SYSCALL', `${attempt}: ${call}: ${name}`, {
+      exitCode: DENIED.has(name) ? EXIT.permission : EXIT.system,
+    });
+    this.call = call;
+    this.errno = name;
+  }
+}
+
+/** Whether an error is a failed system call with one of these errno names. */
+export function isErrno(error: unknown, ...names: readonly string[]): error is SyscallError {
+  return error instanceof SyscallError && names.includes(error.errno);
+}
+
+/** The errno name in an error of the runtime's own file functions. */
+export function errnoName(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : 'EIO';
+}

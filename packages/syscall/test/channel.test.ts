@@ -1,0 +1,131 @@
+import { mkdtempSync, openSync, closeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import {
+  adjtimex,
+  finitModule,
+  inetAddress,
+  isErrno,
+  lock,
+  openNetlink,
+  openUdp,
+  openUnixDatagram,
+  SyscallError,
+  tryLock,
+} from '../src/syscall.ts';
+
+const LOOPBACK = new Uint8Array([127, 0, 0, 1]);
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+function caught(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+describe('a channel', () => {
+  it('hands over whole messages, those waited for too', async () => {
+    using receiver = openUdp({ address: LOOPBACK, port: 40_068 });
+    using sender = openUdp({ address: LOOPBACK, port: 40_067 });
+    expect(receiver.read()).toBeUndefined();
+    const waiting = receiver.receive();
+    sender.send(bytes('one'), inetAddress(LOOPBACK, 40_068));
+    sender.send(bytes('two'), inetAddress(LOOPBACK, 40_068));
+    expect(text(await waiting)).toBe('one');
+    expect(text(await receiver.receive())).toBe('two');
+  });
+
+  it('waits for several sockets at once', async () => {
+    using first = openUdp({ address: LOOPBACK, port: 40_070 });
+    using second = openUdp({ address: LOOPBACK, port: 40_071 });
+    const both = Promise.all([first.receive(), second.receive()]);
+    second.send(bytes('to first'), inetAddress(LOOPBACK, 40_070));
+    first.send(bytes('to second'), inetAddress(LOOPBACK, 40_071));
+    expect((await both).map(text)).toEqual(['to first', 'to second']);
+  });
+
+  it('ends a wait when it is closed or aborted', async () => {
+    const channel = openUdp({ address: LOOPBACK, port: 40_072 });
+    const abort = new AbortController();
+    const aborted = channel.receive(abort.signal);
+    abort.abort(new Error('enough'));
+    await expect(aborted).rejects.toThrow('enough');
+    const closed = channel.receive();
+    channel.close();
+    await expect(closed).rejects.toThrow('ECANCELED');
+    expect(() => channel.read()).toThrow('EBADF');
+  });
+
+  it('names the failed call and its errno', () => {
+    const error = caught(() => openUnixDatagram('/nonexistent/socket'));
+    expect(error).toBeInstanceOf(SyscallError);
+    expect(error).toMatchObject({ call: 'connect', errno: 'ENOENT', code: 'KIOS_SYSCALL' });
+    expect(isErrno(error, 'ENOENT')).toBe(true);
+  });
+
+  it('refuses a module that is none', () => {
+    const fd = openSync('/dev/null', 'r');
+    const error = caught(() => finitModule(fd, '', 0));
+    closeSync(fd);
+    expect(isErrno(error, 'EINVAL', 'EPERM', 'ENOEXEC', 'ENOSYS')).toBe(true);
+  });
+});
+
+describe('netlink', () => {
+  it('answers a link dump', async () => {
+    using channel = openNetlink(0, [1]);
+    const request = Buffer.alloc(32);
+    request.writeUInt32LE(32, 0);
+    request.writeUInt16LE(18, 4);
+    request.writeUInt16LE(0x301, 6);
+    channel.send(request);
+    const answer = Buffer.from(await channel.receive());
+    expect(answer.readUInt16LE(4)).toBe(16);
+  });
+});
+
+describe('unix datagrams', () => {
+  it('come back to the bound path', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'syscall-'));
+    // Connected to itself: the shortest echo there is.
+    using echo = openUnixDatagram(join(folder, 'a'), join(folder, 'a'));
+    echo.send(bytes('hello'));
+    expect(text(await echo.receive())).toBe('hello');
+  });
+});
+
+describe('a lock', () => {
+  it('is free again when its holder goes, and wakes who waits for it', async () => {
+    const name = `kios.test.${process.pid}`;
+    const holder = tryLock(name);
+    expect(holder).toBeDefined();
+    expect(tryLock(name)).toBeUndefined();
+    const waiting = lock(name);
+    holder?.[Symbol.dispose]();
+    using next = await waiting;
+    expect(next.name).toBe(name);
+  });
+
+  it('stops waiting when aborted', async () => {
+    const name = `kios.test.abort.${process.pid}`;
+    using holder = tryLock(name);
+    expect(holder?.name).toBe(name);
+    await expect(lock(name, AbortSignal.timeout(50))).rejects.toThrow('timeout');
+  });
+});
+
+describe('adjtimex', () => {
+  it('reads a plausible clock', () => {
+    const clock = adjtimex();
+    expect(clock.state).toBeLessThanOrEqual(5);
+    expect(Math.abs(clock.frequencyPpm)).toBeLessThan(1000);
+    expect(clock.maxErrorMicroseconds).toBeGreaterThanOrEqual(0);
+  });
+});

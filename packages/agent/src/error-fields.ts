@@ -7,7 +7,7 @@ export interface ErrorFields {
   readonly code: string | undefined;
   readonly message: string;
   readonly remedy: string | undefined;
-  readonly errno: number | undefined;
+  readonly errno: unknown;
   readonly stack: string | undefined;
   readonly cause: ErrorFields | undefined;
 }
@@ -35,7 +35,7 @@ export function errorFields(error: unknown, depth = 0): ErrorFields {
     code: errorCode(error),
     message,
     remedy: error instanceof KiosError ? error.remedy : undefined,
-    errno: 'errno' in error && typeof error.errno === 'number' ? error.errno : undefined,
+    errno: 'errno' in error ? error.errno : undefined,
     stack: stackOf(error),
     cause: cause === undefined || depth >= MAX_CAUSES ? undefined : errorFields(cause, depth + 1),
   };

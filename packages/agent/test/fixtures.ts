@@ -1,0 +1,64 @@
+import { KiosError } from '@kios/errors';
+
+import { runProgram, sleep } from '../src/index.ts';
+
+/** A program with one verb per way to end; run by run-agent.test.ts in a process of its own. */
+process.exitCode = await runProgram({
+  name: 'demo-agent',
+  version: '1.2.3',
+  commands: [
+    {
+      command: 'done',
+      describe: 'ends',
+      builder: (args) => args.option('level', { type: 'number', default: 0 }),
+      run: async (args, { log }) => log.info({ ev: 'start', args }),
+    },
+    {
+      command: 'expected',
+      describe: 'fails as foreseen',
+      builder: (args) => args,
+      run: async () => {
+        throw new KiosError('KIOS_DEMO', 'do it', { exitCode: 69 });
+      },
+    },
+    {
+      command: 'unexpected',
+      describe: 'has a bug',
+      builder: (args) => args,
+      run: async () => {
+        throw new TypeError('no such thing');
+      },
+    },
+    {
+      command: 'background',
+      describe: 'has a bug in a callback',
+      builder: (args) => args,
+      run: async (_, { signal }) => {
+        setTimeout(() => {
+          throw new TypeError('late');
+        }, 1);
+        await sleep(60_000, signal);
+      },
+    },
+    {
+      command: 'forever',
+      describe: 'runs until told to stop',
+      builder: (args) => args,
+      run: async (_, { log, signal }) => {
+        log.info({ ev: 'start' });
+        await sleep(2 ** 40, signal);
+      },
+    },
+    {
+      command: 'deaf',
+      describe: 'does not listen',
+      builder: (args) => args,
+      run: async (_, { log }) => {
+        log.info({ ev: 'start' });
+        await new Promise((resolve) => {
+          setTimeout(resolve, 60_000);
+        });
+      },
+    },
+  ],
+});

@@ -1,0 +1,109 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { KiosError } from '@kios/errors';
+import * as v from 'valibot';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { fitLine, openConsole } from '../src/console-socket.ts';
+import { createLogger } from '../src/logger.ts';
+
+const parse = (line: string): Record<string, unknown> =>
+  v.parse(v.record(v.string(), v.unknown()), JSON.parse(line));
+
+/** A stand-in for init: collects what each connection wrote. */
+async function listen(file: string): Promise<{ server: Server; received: Promise<string> }> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const server = createServer((socket) => {
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk) => (text += String(chunk)));
+    socket.on('end', () => resolve(text));
+  });
+  await new Promise<void>((done) => server.listen(file, done));
+  return { server, received: promise };
+}
+
+describe('createLogger', () => {
+  let dir: string;
+  let lines: string[];
+  const stdout = { write: (line: string) => lines.push(line) };
+  beforeEach(async () => {
+    dir = await mkdtemp(path.join(tmpdir(), 'kios-log-'));
+    lines = [];
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  it('writes one object a line with time, boot time, level, agent, event and fields', () => {
+    const log = createLogger('dhcp', { stdout });
+    log.info({ ev: 'lease.bound', address: '10.0.0.5/24' });
+    const line = parse(lines[0] ?? '');
+    expect(Object.keys(line)).toEqual(['lvl', 't', 'up', 'agent', 'ev', 'address']);
+    expect(line).toMatchObject({ lvl: 'info', agent: 'dhcp', ev: 'lease.bound' });
+    expect(line['t']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect(line['up']).toBeGreaterThan(0);
+    expect(lines[0]).toMatch(/\n$/);
+  });
+
+  it('shows code, remedy and chain of causes of an error, without a stack for an expected one', () => {
+    const cause = new KiosError('KIOS_INNER', 'open socket', { remedy: 'grant NET_RAW' });
+    createLogger('x', { stdout }).error({
+      ev: 'failed',
+      err: new KiosError('KIOS_OUTER', 'start', { cause }),
+    });
+    expect(parse(lines[0] ?? '')['err']).toEqual({
+      code: 'KIOS_OUTER',
+      message: 'start',
+      cause: { code: 'KIOS_INNER', message: 'open socket', remedy: 'grant NET_RAW' },
+    });
+  });
+
+  it('copies warnings, errors and lines marked for the console to the console socket, nothing else', async () => {
+    const file = path.join(dir, 'console.sock');
+    const { server, received } = await listen(file);
+    const log = createLogger('x', { stdout, console: openConsole(file) });
+    log.info({ ev: 'quiet' });
+    log.info({ ev: 'start', console: true });
+    log.warn({ ev: 'careful' });
+    await log.close();
+    const shown = (await received)
+      .trimEnd()
+      .split('\n')
+      .map((line) => parse(line)['ev']);
+    expect(shown).toEqual(['start', 'careful']);
+    expect(lines).toHaveLength(3);
+    expect(lines.join('')).not.toContain('"console"');
+    server.close();
+  });
+
+  it('works the same when the console is not there', async () => {
+    const log = createLogger('x', { stdout, console: openConsole(path.join(dir, 'none.sock')) });
+    log.error({ ev: 'bad' });
+    log.error({ ev: 'worse' });
+    await log.close();
+    expect(lines).toHaveLength(2);
+  });
+
+  it('does not wait long for a console that never reads', async () => {
+    const file = path.join(dir, 'console.sock');
+    const server = createServer({ allowHalfOpen: true }, (socket) => socket.pause());
+    await new Promise<void>((done) => server.listen(file, done));
+    const log = createLogger('x', { stdout, console: openConsole(file) });
+    for (let at = 0; at < 20_000; at++) log.warn({ ev: 'flood', text: 'x'.repeat(500) });
+    const started = performance.now();
+    await log.close();
+    expect(performance.now() - started).toBeLessThan(1500);
+    expect(lines).toHaveLength(20_000);
+    server.close();
+  });
+});
+
+describe('fitLine', () => {
+  it('keeps a long line parseable and within 1024 bytes', () => {
+    const err = { code: 'KIOS_X', message: 'ü'.repeat(2000) };
+    const line = fitLine(JSON.stringify({ lvl: 'error', agent: 'x', ev: 'failed', err }));
+    expect(Buffer.byteLength(line)).toBeLessThanOrEqual(1024);
+    expect(parse(line)).toMatchObject({ ev: 'failed', err: { code: 'KIOS_X' }, cut: true });
+  });
+});

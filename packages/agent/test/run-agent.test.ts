@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+const PROGRAM = path.join(import.meta.dirname, 'fixtures.ts');
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  stopOn?: string,
+): Promise<Ended> {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    env: { ...process.env, KIOS_CONSOLE: '/nonexistent', ...env },
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += String(chunk);
+    if (stopOn !== undefined && stdout.includes(stopOn)) child.kill('SIGTERM');
+  });
+  child.stderr.on('data', (chunk) => (stderr += String(chunk)));
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
+
+describe('an agent program', () => {
+  it.each([
+    [['done'], 0, '"ev":"start"'],
+    [['--version'], 0, '1.2.3'],
+    [['--help'], 0, 'fails as foreseen'],
+    [['expected'], 69, '"code":"KIOS_DEMO"'],
+    [['unexpected'], 70, '"ev":"crash"'],
+    [['background'], 70, '"ev":"crash"'],
+    [[], 64, 'name a verb'],
+    [['done', '--zork'], 64, 'zork'],
+    [['zork'], 64, 'zork'],
+    [['done', '--level=high'], 64, '--level is not a number'],
+  ])('given %j ends with %i and prints %s', async (args, code, text) => {
+    const ended = await run(args);
+    expect(ended).toMatchObject({ code, stderr: '' });
+    expect(ended.stdout).toContain(text);
+  });
+
+  it('takes flags from the environment and ignores variables of others', async () => {
+    const { stdout } = await run(['done'], { KIOS_DEMO_AGENT_LEVEL: '7', KIOS_OTHER: '1' });
+    expect(JSON.parse(stdout)).toMatchObject({ args: { level: 7, check: false, dryRun: false } });
+  });
+
+  it('ends with 0 when told to stop', async () => {
+    const ended = await run(['forever'], {}, '"ev":"start"');
+    expect(ended).toMatchObject({ code: 0, signal: null });
+    expect(ended.stdout).toContain('"ev":"stop"');
+  });
+
+  it('is ended within a second when its code does not listen to the signal', async () => {
+    const started = performance.now();
+    expect(await run(['deaf'], {}, '"ev":"start"')).toMatchObject({ code: 0, signal: null });
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+});

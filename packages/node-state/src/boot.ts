@@ -1,0 +1,36 @@
+import * as v from 'valibot';
+
+/** `boot.json`: this boot, as init saw it. `up` is seconds of CLOCK_BOOTTIME. */
+export const BootState = v.object({
+  v: v.literal(1),
+  bootId: v.string(),
+  version: v.string(),
+  buildTime: v.string(),
+  kernel: v.string(),
+  /** The clock was before the image's build time and was set to it. */
+  clockFloored: v.boolean(),
+  data: v.picklist(['partition', 'ram']),
+  phases: v.array(v.object({ name: v.string(), up: v.number() })),
+});
+export type BootState = v.InferOutput<typeof BootState>;
+
+/** `kubelet.json`: the running kubelet. */
+export const KubeletState = v.object({
+  v: v.literal(1),
+  pid: v.number(),
+  mode: v.picklist(['standalone', 'cluster']),
+  hostname: v.string(),
+  /** Seconds of CLOCK_BOOTTIME. */
+  startedBoot: v.number(),
+  starts: v.number(),
+});
+export type KubeletState = v.InferOutput<typeof KubeletState>;
+
+/** `/etc/kios/release.json`: the image a machine runs. */
+export const Release = v.object({
+  version: v.string(),
+  buildTime: v.string(),
+  kernel: v.string(),
+  arch: v.string(),
+});
+export type Release = v.InferOutput<typeof Release>;

@@ -1,0 +1,26 @@
+import * as v from 'valibot';
+
+/** `modules/status.json`: what the module loader did in this boot. */
+export const ModulesStatus = v.object({
+  v: v.literal(1),
+  kernel: v.string(),
+  ready: v.boolean(),
+  loaded: v.array(
+    v.object({
+      name: v.string(),
+      /** Why: named by the operator or a profile, a device's alias, or another module's need. */
+      by: v.picklist(['config', 'profile', 'alias', 'dep', 'uevent', 'request', 'before']),
+      alias: v.optional(v.string()),
+      params: v.optional(v.string()),
+      ms: v.optional(v.number()),
+    }),
+  ),
+  builtin: v.array(v.string()),
+  failed: v.array(v.object({ name: v.string(), errno: v.string(), why: v.string() })),
+  denied: v.array(v.object({ name: v.string(), rule: v.string() })),
+  /** Device aliases that no module of this image serves. */
+  unresolved: v.array(v.string()),
+  /** Devices of which an alias was seen. */
+  devices: v.number(),
+});
+export type ModulesStatus = v.InferOutput<typeof ModulesStatus>;

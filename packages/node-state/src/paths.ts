@@ -1,0 +1,15 @@
+/** Where the parts of a node leave facts for each other: docs/host-api.md §2. One writer each. */
+export const STATE = {
+  boot: '/run/kios/boot.json',
+  kubelet: '/run/kios/kubelet.json',
+  netDir: '/run/kios/net',
+  resolvConf: '/run/kios/net/resolv.conf',
+  lease: (link: string): string => `/run/kios/net/${link}.json`,
+  chronyDir: '/run/kios/chrony',
+  time: '/run/kios/time/state.json',
+  platform: '/run/kios/platform/platform.json',
+  modules: '/run/kios/modules/status.json',
+  modulesReady: '/run/kios/modules/ready',
+  seedDir: '/run/kios/seed',
+  release: '/etc/kios/release.json',
+} as const;

@@ -1,0 +1,94 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { EXIT, KiosError } from '@kios/errors';
+import * as v from 'valibot';
+
+import { Lease } from './lease.ts';
+
+/** A state file is missing, torn, or of another version. */
+export class StateError extends KiosError {
+  constructor(message: string, options: ErrorOptions = {}) {
+    super('KIOS_STATE', message, { ...options, exitCode: EXIT.data });
+  }
+}
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
+function parse<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  file: string,
+  text: string,
+): v.InferOutput<Schema> {
+  let input: unknown;
+  try {
+    input = JSON.parse(text);
+  } catch (cause) {
+    throw new StateError(`parse ${file}`, { cause });
+  }
+  const result = v.safeParse(schema, input);
+  if (result.success) return result.output;
+  const faults = result.issues.map(
+    (issue) => `${v.getDotPath(issue) ?? '(top)'}: ${issue.message}`,
+  );
+  throw new StateError(`read ${file}: ${faults.join('; ')}`);
+}
+
+/** Reads a state file; undefined when its writer has not made it yet. */
+export async function readStateIfThere<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  file: string,
+): Promise<v.InferOutput<Schema> | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    if (isMissing(cause)) return undefined;
+    throw new StateError(`read ${file}`, { cause });
+  }
+  return parse(schema, file, text);
+}
+
+/** Reads a state file that must be there. */
+export async function readState<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  file: string,
+): Promise<v.InferOutput<Schema>> {
+  const state = await readStateIfThere(schema, file);
+  if (state === undefined) throw new StateError(`read ${file}: not there yet`);
+  return state;
+}
+
+async function readLease(file: string): Promise<Lease | StateError> {
+  try {
+    return await readState(Lease, file);
+  } catch (error) {
+    if (error instanceof StateError) return error;
+    throw error;
+  }
+}
+
+/** Every lease in a directory by link name, and what could not be read: one bad file hides no other. */
+export async function readLeases(
+  dir: string,
+): Promise<{ readonly leases: readonly Lease[]; readonly errors: readonly StateError[] }> {
+  const names = await readdir(dir).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw new StateError(`list ${dir}`, { cause: error });
+  });
+  const files = names.filter((name) => name.endsWith('.json') && !name.startsWith('.')).toSorted();
+  const read = await Promise.all(files.map((name) => readLease(path.join(dir, name))));
+  return {
+    leases: read.filter((item): item is Lease => !(item instanceof StateError)),
+    errors: read.filter((item) => item instanceof StateError),
+  };
+}
+
+/** The bytes a writer puts into a state file. */
+export function formatState<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  state: v.InferInput<Schema>,
+): string {
+  return `${JSON.stringify(v.parse(schema, state))}\n`;
+}

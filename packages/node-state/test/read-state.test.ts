@@ -1,0 +1,80 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import {
+  formatState,
+  isSane,
+  readLeases,
+  readState,
+  readStateIfThere,
+  TimeState,
+} from '../src/index.ts';
+
+const lease = (link: string): object => ({
+  v: 1,
+  if: link,
+  mac: '52:54:00:12:34:56',
+  state: 'bound',
+  bootId: 'b',
+  acquired: { boot: 4.2, wall: '2026-11-22T00:00:00.000Z' },
+  address: '10.0.2.15/24',
+  lease: 86_400,
+  t1: 43_200,
+  t2: 75_600,
+  ntp: ['10.0.2.2'],
+  addedLater: true,
+});
+
+describe('state files', () => {
+  let dir: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(path.join(tmpdir(), 'kios-state-'));
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  it('reads back what was formatted', async () => {
+    const state: TimeState = { v: 1, sane: true, synced: false, since: '2026-11-22T00:00:00.000Z' };
+    await writeFile(path.join(dir, 'state.json'), formatState(TimeState, state));
+    expect(await readState(TimeState, path.join(dir, 'state.json'))).toEqual(state);
+  });
+
+  it('tells a file that is not there yet from one that is broken', async () => {
+    const file = path.join(dir, 'state.json');
+    expect(await readStateIfThere(TimeState, file)).toBeUndefined();
+    await expect(readState(TimeState, file)).rejects.toThrow('not there yet');
+    await writeFile(file, '{"v":1,"sane":tr');
+    await expect(readStateIfThere(TimeState, file)).rejects.toMatchObject({ code: 'KIOS_STATE' });
+    await writeFile(file, '{"v":2,"sane":true,"synced":true,"since":""}');
+    await expect(readState(TimeState, file)).rejects.toThrow(/state\.json: v:/);
+  });
+
+  it('reads every good lease beside a torn one, ordered by link', async () => {
+    await writeFile(path.join(dir, 'eth1.json'), JSON.stringify(lease('eth1')));
+    await writeFile(path.join(dir, 'eth0.json'), JSON.stringify(lease('eth0')));
+    await writeFile(path.join(dir, 'eth2.json'), '{');
+    await writeFile(path.join(dir, '.eth3.json.0123456789ab.tmp'), '{');
+    await writeFile(path.join(dir, 'resolv.conf'), '');
+    const { leases, errors } = await readLeases(dir);
+    expect(leases.map((each) => each.if)).toEqual(['eth0', 'eth1']);
+    expect(leases[0]).toMatchObject({ ntp: ['10.0.2.2'], dns: [], routes: [] });
+    expect(errors).toHaveLength(1);
+  });
+
+  it('answers no lease for a directory that is not there', async () => {
+    expect(await readLeases(path.join(dir, 'none'))).toEqual({ leases: [], errors: [] });
+  });
+});
+
+describe('isSane', () => {
+  const floor = Date.parse('2026-11-01T00:00:00Z');
+  it.each([
+    ['the day it was built', floor, true],
+    ['a year later', floor + 365 * 864e5, true],
+    ['before it was built', floor - 1, false],
+    ['the epoch', 0, false],
+    ['the year 2200', Date.parse('2200-01-01T00:00:00Z'), false],
+  ])('on %s', (_, now, sane) => expect(isSane(now, floor)).toBe(sane));
+});

@@ -1,0 +1,68 @@
+/** What a byte on a control socket asks init to do. docs/host-api.md §1. */
+export const COMMANDS = {
+  'soft-shutdown': 0x01,
+  'continue-shutdown': 0x02,
+  'restart-kubelet': 0x03,
+  'restart-runtime': 0x04,
+  'power-off': 0x05,
+  reboot: 0x06,
+} as const;
+
+export type Command = keyof typeof COMMANDS;
+
+interface ControlSocket {
+  readonly path: string;
+  readonly grants: readonly Command[];
+}
+
+/** Init's command sockets: one with every right, and one per right so that a pod is given only what it needs. */
+export const SOCKETS = {
+  system: {
+    path: '/run/system.sock',
+    grants: [
+      'soft-shutdown',
+      'continue-shutdown',
+      'restart-kubelet',
+      'restart-runtime',
+      'power-off',
+      'reboot',
+    ],
+  },
+  'restart-kubelet': {
+    path: '/run/kios/control/restart-kubelet.sock',
+    grants: ['restart-kubelet'],
+  },
+  'restart-runtime': {
+    path: '/run/kios/control/restart-runtime.sock',
+    grants: ['restart-runtime'],
+  },
+  shutdown: {
+    path: '/run/kios/control/shutdown.sock',
+    grants: ['soft-shutdown', 'continue-shutdown', 'power-off', 'reboot'],
+  },
+} as const satisfies Record<string, ControlSocket>;
+
+export type SocketName = keyof typeof SOCKETS;
+
+export interface Interpretation {
+  readonly commands: readonly Command[];
+  /** Bytes that are unknown or not granted by the socket. */
+  readonly refused: number;
+}
+
+const isCommand = (name: string): name is Command => name in COMMANDS;
+
+const commandOf = (byte: number): Command | undefined =>
+  Object.keys(COMMANDS)
+    .filter(isCommand)
+    .find((name) => COMMANDS[name] === byte);
+
+/** What init makes of the bytes a client wrote: the reading side of the contract, for tests and fakes. */
+export function interpret(socket: SocketName, bytes: Uint8Array): Interpretation {
+  const grants: readonly Command[] = SOCKETS[socket].grants;
+  const commands = [...bytes]
+    .map(commandOf)
+    .filter((name) => name !== undefined)
+    .filter((name) => grants.includes(name));
+  return { commands, refused: bytes.length - commands.length };
+}

@@ -1,0 +1,4 @@
+export { COMMANDS, interpret, SOCKETS } from './commands.ts';
+export type { Command, Interpretation, SocketName } from './commands.ts';
+export { ControlError, sendCommand } from './send.ts';
+export type { SendOptions } from './send.ts';

@@ -3,6 +3,9 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
+/** What of a bundle loads koffi: the package itself, or our binding, which loads the native half straight away. */
+const FFI = /^native:|packages\/syscall\/src\/libc\.ts$/;
+
 /** koffi's JavaScript only searches for its native half; the bundle knows where that lies: beside itself. */
 const nativeKoffi: Plugin = {
   name: 'native-koffi',
@@ -48,7 +51,7 @@ export async function bundleAgent(dir: string): Promise<string> {
     metafile: true,
     logLevel: 'error',
   });
-  const usesKoffi = Object.keys(result.metafile.inputs).some((input) => input.startsWith('native:'));
+  const usesKoffi = Object.keys(result.metafile.inputs).some((input) => FFI.test(input));
   if (usesKoffi) await copyFile(hostKoffi(), path.join(dir, 'dist/koffi.node'));
   return outfile;
 }

@@ -1,0 +1,104 @@
+import { ByteReader, ByteWriter, DecodeError, formatIpv4 } from '@kios/bytes';
+
+const HEADER = 16;
+const align = (length: number): number => (length + 3) & ~3;
+
+/** Message types below those of a family. */
+export const NLMSG = { error: 2, done: 3 } as const;
+
+export const NLM_F = {
+  request: 0x1,
+  ack: 0x4,
+  dump: 0x300,
+  replace: 0x100,
+  exclusive: 0x200,
+  create: 0x400,
+} as const;
+
+/** One netlink message; `struct nlmsghdr` and what follows it. */
+export interface Message {
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  readonly payload: Uint8Array;
+}
+
+export function encodeMessage(message: Message): Uint8Array {
+  return new ByteWriter(HEADER + message.payload.length)
+    .u32le(HEADER + message.payload.length)
+    .u16le(message.type)
+    .u16le(message.flags)
+    .u32le(message.sequence)
+    .u32le(0)
+    .bytes(message.payload)
+    .finish();
+}
+
+/** The messages of one datagram. */
+export function decodeMessages(datagram: Uint8Array): Message[] {
+  const reader = new ByteReader(datagram);
+  const messages: Message[] = [];
+  while (reader.remaining > 0) {
+    const length = reader.u32le();
+    if (length < HEADER) throw new DecodeError(`decode netlink message: length ${length}`);
+    const type = reader.u16le();
+    const flags = reader.u16le();
+    const sequence = reader.u32le();
+    reader.skip(4);
+    messages.push({ type, flags, sequence, payload: reader.bytes(length - HEADER) });
+    reader.skip(Math.min(align(length) - length, reader.remaining));
+  }
+  return messages;
+}
+
+/** Attributes by type, the last of a kind; the nested and byte-order bits of the type are dropped. */
+export type Attributes = ReadonlyMap<number, Uint8Array>;
+
+export function decodeAttributes(bytes: Uint8Array): Attributes {
+  const reader = new ByteReader(bytes);
+  const attributes = new Map<number, Uint8Array>();
+  while (reader.remaining > 0) {
+    const length = reader.u16le();
+    if (length < 4) throw new DecodeError(`decode netlink attribute: length ${length}`);
+    const type = reader.u16le() & 0x3fff;
+    attributes.set(type, reader.bytes(length - 4));
+    reader.skip(Math.min(align(length) - length, reader.remaining));
+  }
+  return attributes;
+}
+
+/** Writes one attribute, padded. */
+export function writeAttribute(writer: ByteWriter, type: number, value: Uint8Array): void {
+  writer
+    .u16le(value.length + 4)
+    .u16le(type)
+    .bytes(value)
+    .zeros(align(value.length) - value.length);
+}
+
+/** Attributes inside an attribute. */
+export function nest(
+  ...attributes: readonly (readonly [type: number, value: Uint8Array])[]
+): Uint8Array {
+  const writer = new ByteWriter(64);
+  for (const [type, value] of attributes) writeAttribute(writer, type, value);
+  return writer.finish();
+}
+
+/** A number attribute, if present. */
+export function u32Of(attributes: Attributes, type: number): number | undefined {
+  const value = attributes.get(type);
+  return value && u32Value(value);
+}
+
+/** An IPv4 address attribute, if present. */
+export function ipv4Of(attributes: Attributes, type: number): string | undefined {
+  const value = attributes.get(type);
+  return value && formatIpv4(value);
+}
+
+export const u32Bytes = (value: number): Uint8Array => new ByteWriter(4).u32le(value).finish();
+const u32Value = (bytes: Uint8Array): number => new ByteReader(bytes).u32le();
+/** A C string without its NUL. */
+export const textValue = (bytes: Uint8Array): string =>
+  new TextDecoder().decode(bytes).replace(/\0.*$/s, '');

@@ -1,0 +1,20 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import type { Netns } from './netns.ts';
+import type { RunningProcess } from './running-process.ts';
+
+/** chronyd with the given configuration lines, touching neither the system clock nor any file but its own. */
+export async function startChronyd(
+  netns: Netns,
+  configuration: readonly string[],
+): Promise<RunningProcess> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'chronyd-'));
+  const file = path.join(folder, 'chrony.conf');
+  const own = [`pidfile ${folder}/pid`, `bindcmdaddress ${folder}/chronyd.sock`, 'cmdport 0'];
+  await writeFile(file, `${[...own, ...configuration].join('\n')}\n`);
+  const chronyd = netns.start('chronyd', ['-d', '-x', '-u', 'root', '-f', file]);
+  await chronyd.expect('starting');
+  return chronyd;
+}

@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+
+import { RunningProcess } from './running-process.ts';
+
+const run = promisify(execFile);
+
+/** A network namespace of its own, gone with everything in it when disposed. */
+export class Netns implements AsyncDisposable {
+  readonly name: string;
+  readonly #processes: RunningProcess[] = [];
+
+  private constructor(name: string) {
+    this.name = name;
+  }
+
+  static async open(label: string): Promise<Netns> {
+    const netns = new Netns(`kios-${label}-${randomBytes(4).toString('hex')}`);
+    await run('ip', ['netns', 'add', netns.name]);
+    await netns.exec('ip', 'link', 'set', 'lo', 'up');
+    return netns;
+  }
+
+  /** Runs a program to its end; answers what it printed. */
+  async exec(command: string, ...args: string[]): Promise<string> {
+    const { stdout } = await run('ip', ['netns', 'exec', this.name, command, ...args]);
+    return stdout;
+  }
+
+  /** Starts a program that lives until it is stopped or the namespace is disposed. */
+  start(command: string, args: readonly string[], env?: NodeJS.ProcessEnv): RunningProcess {
+    const inside = ['netns', 'exec', this.name, command, ...args];
+    const started = new RunningProcess('ip', inside, env);
+    this.#processes.push(started);
+    return started;
+  }
+
+  /** What `ip -j …` says, parsed. */
+  async ip(...args: string[]): Promise<unknown> {
+    return JSON.parse((await this.exec('ip', '-j', ...args)) || '[]');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#processes.map((each) => each.stop()));
+    await run('ip', ['netns', 'delete', this.name]);
+  }
+}
+
+/** Two namespaces and a cable between them: `eth0` in the client, `srv0` in the server. */
+export class Wire implements AsyncDisposable {
+  readonly client: Netns;
+  readonly server: Netns;
+
+  private constructor(client: Netns, server: Netns) {
+    this.client = client;
+    this.server = server;
+  }
+
+  /** `serverAddress` with prefix length goes on the server's end; the client's end is left down. */
+  static async open(serverAddress: string): Promise<Wire> {
+    const wire = new Wire(await Netns.open('client'), await Netns.open('server'));
+    const peer = ['peer', 'name', 'srv0', 'netns', wire.server.name];
+    await wire.client.exec('ip', 'link', 'add', 'eth0', 'type', 'veth', ...peer);
+    await wire.server.exec('ip', 'address', 'add', serverAddress, 'dev', 'srv0');
+    await wire.server.exec('ip', 'link', 'set', 'srv0', 'up');
+    return wire;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client[Symbol.asyncDispose]();
+    await this.server[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,14 @@
+interface Skippable {
+  skip(note: string): unknown;
+}
+
+/**
+ * For `beforeEach`: skips the test, with the reason, where it may not make network namespaces. With
+ * KIOS_REQUIRE_ROOT=1 that is a failure instead, so that a CI without root cannot look green.
+ */
+export function requireRoot(context: Skippable): void {
+  if (process.getuid?.() === 0) return;
+  const reason = 'needs root to make network namespaces';
+  if (process.env['KIOS_REQUIRE_ROOT'] === '1') throw new Error(reason);
+  context.skip(reason);
+}

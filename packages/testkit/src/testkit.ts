@@ -1,0 +1,5 @@
+export { startChronyd } from './chronyd.ts';
+export { type DnsmasqOptions, startDnsmasq } from './dnsmasq.ts';
+export { Netns, Wire } from './netns.ts';
+export { requireRoot } from './require-root.ts';
+export { RunningProcess } from './running-process.ts';

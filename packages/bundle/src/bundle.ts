@@ -1,7 +1,8 @@
-import { build, type Plugin } from 'esbuild';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+
+import { build, type Plugin } from 'esbuild';
 
 /** What of a bundle loads koffi: the package itself, or our binding, which loads the native half straight away. */
 const FFI = /^native:|packages\/syscall\/src\/libc\.ts$/;
@@ -20,6 +21,12 @@ const nativeKoffi: Plugin = {
     }));
   },
 };
+
+/**
+ * Tells the bundle where it lies. Bun's bytecode step would otherwise freeze `__dirname` to the folder of the build, so that neither
+ * the native file were found nor two builds alike.
+ */
+const WHERE = `const __bundleFile=process.argv[1];const __bundleFolder=require('node:path').dirname(__bundleFile);const __bundleUrl=require('node:url').pathToFileURL(__bundleFile).href;`;
 
 /** The host's native half of koffi, so that a bundle also runs where it was made (tests). */
 const hostKoffi = (): string =>
@@ -45,8 +52,13 @@ export async function bundleAgent(dir: string): Promise<string> {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
-    define: { 'import.meta.url': '__bundleUrl', 'import.meta.dirname': '__dirname' },
-    banner: { js: "const __bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
+    define: {
+      'import.meta.url': '__bundleUrl',
+      'import.meta.dirname': '__bundleFolder',
+      __dirname: '__bundleFolder',
+      __filename: '__bundleFile',
+    },
+    banner: { js: WHERE },
     plugins: [nativeKoffi],
     metafile: true,
     logLevel: 'error',

@@ -1,0 +1,76 @@
+import { mkdir, readdir, readFile, rename, cp, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { dependencyOf, extract, fetchDebian } from '../debian/archive.ts';
+import type { Toolroot } from '../debian/toolroot.ts';
+import { cached, cacheKey } from '../host/cache.ts';
+import type { Arch } from '../host/paths.ts';
+import type { Progress } from '../host/progress.ts';
+import { type EarlyModules, parseModuleIndex, planEarlyModules } from './early-modules.ts';
+import type { Origin } from './tree.ts';
+
+export interface Kernel {
+  /** `uname -r`. */
+  readonly version: string;
+  /** The kernel as an EFI-bootable file. */
+  readonly image: string;
+  /** Folder with `kernel/…` and depmod's indexes; goes to /lib/modules/<version>. */
+  readonly modules: string;
+  readonly early: EarlyModules;
+  readonly origin: Origin;
+}
+
+const META = { amd64: 'linux-image-cloud-amd64', arm64: 'linux-image-cloud-arm64' } as const;
+
+/** Modules are stored plain: EROFS compresses them anyway, and the kernel's own xz decoder is slow. */
+async function unpackModules(
+  from: string,
+  into: string,
+  version: string,
+  tools: Toolroot,
+): Promise<void> {
+  const base = path.join(into, 'lib/modules');
+  await mkdir(base, { recursive: true });
+  await cp(path.join(from, 'usr/lib/modules', version), path.join(base, version), {
+    recursive: true,
+  });
+  const packed = (await readdir(path.join(base, version), { recursive: true })).filter((file) =>
+    file.endsWith('.ko.xz'),
+  );
+  await tools.run('usr/bin/xz', ['-d', ...packed], { cwd: path.join(base, version) });
+  await tools.run('usr/sbin/depmod', ['-b', into, version]);
+  await rename(path.join(base, version), path.join(into, 'modules'));
+  await rm(path.join(into, 'lib'), { recursive: true });
+}
+
+/** Debian's cloud kernel of the release. */
+export async function debianKernel(
+  arch: Arch,
+  tools: Toolroot,
+  progress: Progress,
+): Promise<Kernel> {
+  const name = await dependencyOf(arch, META[arch], /linux-image-\d/, progress);
+  const debs = await fetchDebian({ arch, packages: [name], progress });
+  const deb = debs[0]!;
+  const version = name.replace('linux-image-', '');
+  const root = await extract(debs);
+  const dir = await progress.task(`kernel ${version}: modules`, () =>
+    cached('modules', cacheKey('plain', deb.sha256), (into) =>
+      unpackModules(root, into, version, tools),
+    ),
+  );
+  const modules = path.join(dir, 'modules');
+  const read = async (file: string): Promise<string> => readFile(path.join(modules, file), 'utf8');
+  const index = parseModuleIndex(
+    await read('modules.dep'),
+    await read('modules.builtin'),
+    await read('modules.alias'),
+  );
+  return {
+    version,
+    image: path.join(root, 'boot', `vmlinuz-${version}`),
+    modules,
+    early: planEarlyModules(index),
+    origin: { name: deb.name, version: deb.version, kind: 'deb', sha256: deb.sha256 },
+  };
+}

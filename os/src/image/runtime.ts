@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { KiosError } from '@kios/errors';
+
+import { extract, fetchDebian, type Deb } from '../debian/archive.ts';
+import { loader, triplet } from '../debian/toolroot.ts';
+import { cached, cacheKey } from '../host/cache.ts';
+import { type Arch, repository } from '../host/paths.ts';
+import type { Progress } from '../host/progress.ts';
+import { run } from '../host/run.ts';
+import { libraryClosure } from './elf.ts';
+import { npmPackage } from './npm.ts';
+import { type Origin, Tree } from './tree.ts';
+import { BUN, KIOS, KOFFI } from './versions.ts';
+
+/** Packages whose files may enter the images of agents and chrony; only what a program links against does. */
+const PACKAGES = [
+  'libc6', 'libgcc-s1', 'libstdc++6', 'ca-certificates', 'chrony', 'libcap2', 'libedit2', 'libseccomp2', 'libgnutls30t64', 'libnettle8t64',
+  'libhogweed6t64', 'libgmp10', 'libidn2-0', 'libp11-kit0', 'libtasn1-6', 'libunistring5', 'libffi8',
+]; // prettier-ignore
+
+/** Where an agent's image keeps its program; shared with the manifests' documentation. */
+const AGENT = '/agent/main.js';
+
+const bunPackage = {
+  amd64: '@oven/bun-linux-x64-baseline',
+  arm64: '@oven/bun-linux-aarch64',
+} as const;
+const koffiPackage = {
+  amd64: ['@koromix/koffi-linux-x64', 'linux_x64'],
+  arm64: ['@koromix/koffi-linux-arm64', 'linux_arm64'],
+} as const;
+
+const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
+
+/** Everything that images of one architecture are put together from. */
+export interface Parts {
+  readonly arch: Arch;
+  readonly packages: readonly { readonly deb: Deb; readonly root: string }[];
+  readonly bun: string;
+  readonly koffi: string;
+}
+
+export async function fetchParts(arch: Arch, progress: Progress): Promise<Parts> {
+  const debs = await fetchDebian({ arch, packages: PACKAGES, progress });
+  const [koffi, folder] = koffiPackage[arch];
+  return {
+    arch,
+    packages: await Promise.all(debs.map(async (deb) => ({ deb, root: await extract([deb]) }))),
+    bun: path.join(await npmPackage(bunPackage[arch], BUN, progress), 'bin/bun'),
+    koffi: path.join(await npmPackage(koffi, KOFFI, progress), folder, 'koffi.node'),
+  };
+}
+
+/** Finds a file of the packages by its path and says which package it is of. */
+function locate(parts: Parts, file: string): { file: string; origin: Origin } {
+  for (const { deb, root } of parts.packages) {
+    const at = path.join(root, file);
+    const { name, version, sha256 } = deb;
+    if (existsSync(at)) return { file: at, origin: { name, version, kind: 'deb', sha256 } };
+  }
+  throw new KiosError(
+    'KIOS_IMAGE_FILE',
+    `find /${file}, which the image needs, in the packages it is made of`,
+  );
+}
+
+/** Adds the libraries that `programs` need and that `below` does not hold yet, at the paths their loader searches. */
+async function addLibraries(
+  tree: Tree,
+  parts: Parts,
+  programs: readonly string[],
+  below?: Tree,
+): Promise<void> {
+  const folder = `usr/lib/${triplet(parts.arch)}`;
+  for (const name of await libraryClosure(
+    programs,
+    (library) => locate(parts, `${folder}/${library}`).file,
+  )) {
+    const where = loader(parts.arch).endsWith(`/${name}`)
+      ? loader(parts.arch)
+      : `/${folder}/${name}`;
+    if (below?.has(where) === true) continue;
+    const { file, origin } = locate(parts, `${folder}/${name}`);
+    tree.file(where, 0o755, { file }, origin);
+  }
+}
+
+/** The lowest layer, the same for every image with a dynamic program: libc, an empty /tmp, and names for uid 0. */
+export async function baseLayer(parts: Parts): Promise<Tree> {
+  const tree = new Tree().directory('/tmp', 0o1777).directory('/run').directory('/etc');
+  tree.text(
+    '/etc/passwd',
+    'root:x:0:0:root:/:/sbin/nologin\n_chrony:x:0:0:chrony:/:/sbin/nologin\n',
+    kios,
+  );
+  tree.text('/etc/group', 'root:x:0:\n_chrony:x:0:\n', kios);
+  await addLibraries(tree, parts, [parts.bun, parts.koffi]);
+  return tree;
+}
+
+/** The JavaScript runtime: one layer for all agents, so one copy in the page cache. */
+export function bunLayer(parts: Parts): Tree {
+  return new Tree().file(
+    '/bin/bun',
+    0o755,
+    { file: parts.bun },
+    { name: bunPackage[parts.arch], version: BUN, kind: 'npm' },
+  );
+}
+
+export async function chronyLayer(parts: Parts, base: Tree): Promise<Tree> {
+  const { file, origin } = locate(parts, 'usr/sbin/chronyd');
+  const tree = new Tree().directory('/var/lib/kios');
+  tree.file('/usr/sbin/chronyd', 0o755, { file }, origin);
+  await addLibraries(tree, parts, [file], base);
+  return tree;
+}
+
+/** All trusted roots of Debian's package in one file, as programs expect it. */
+export async function certificates(parts: Parts): Promise<{ bytes: Buffer; origin: Origin }> {
+  const { file: folder, origin } = locate(parts, 'usr/share/ca-certificates/mozilla');
+  const files = (await readdir(folder)).toSorted();
+  const pems = await Promise.all(files.map((file) => readFile(path.join(folder, file), 'utf8')));
+  return { bytes: Buffer.from(pems.map((pem) => `${pem.trim()}\n`).join('')), origin };
+}
+
+/**
+ * Adds bytecode to a bundle, so that the runtime does not parse JavaScript at each start. Bytecode belongs to one runtime version and
+ * is made by the host's copy of it.
+ */
+async function compile(bundle: string, hostBun: string): Promise<string> {
+  const hash = createHash('sha256')
+    .update(await readFile(bundle))
+    .digest('hex');
+  return cached('bytecode', cacheKey(hash, BUN), async (into) => {
+    const source = path.join(into, 'main.cjs');
+    await copyFile(bundle, source);
+    // Relative names, for the bundler writes them into its output.
+    const options = [
+      '--bytecode',
+      '--target=bun',
+      '--format=cjs',
+      '--external=*.node',
+      '--outdir=out',
+    ];
+    await run(hostBun, ['build', ...options, 'main.cjs'], { cwd: into });
+  });
+}
+
+/** An agent's own layer: its program, bytecode, and the native half of its FFI where it uses one. */
+export async function agentLayer(name: string, parts: Parts, hostBun: string): Promise<Tree> {
+  const bundle = path.join(repository, 'agents', name, 'dist/agent.cjs');
+  const dir = path.join(await compile(bundle, hostBun), 'out');
+  const origin: Origin = { name: `@kios/${name}`, version: KIOS, kind: 'kios' };
+  const tree = new Tree();
+  for (const file of (await readdir(dir)).toSorted())
+    tree.file(`/agent/${file}`, 0o644, { file: path.join(dir, file) }, origin);
+  const usesKoffi = (await readdir(path.dirname(bundle))).includes('koffi.node');
+  if (usesKoffi)
+    tree.file(
+      '/agent/koffi.node',
+      0o755,
+      { file: parts.koffi },
+      { name: koffiPackage[parts.arch][0], version: KOFFI, kind: 'npm' },
+    );
+  return tree;
+}
+
+export const AGENT_ENTRYPOINT = ['/bin/bun', '--no-install', AGENT];
+/** The interpreter alone starts faster and keeps less memory than with the just-in-time compilers. */
+export const AGENT_ENV = [
+  'PATH=/bin',
+  'HOME=/',
+  'BUN_JSC_useJIT=0',
+  'BUN_RUNTIME_TRANSPILER_CACHE_PATH=0',
+  'DO_NOT_TRACK=1',
+];

@@ -1,0 +1,94 @@
+import { createReadStream } from 'node:fs';
+
+import { KiosError } from '@kios/errors';
+
+import { type Content, type Entry, sizeOf, type Tree } from './tree.ts';
+
+const BLOCK = 512;
+
+const octal = (value: number, width: number): string =>
+  `${value.toString(8).padStart(width - 1, '0')}\0`;
+
+const TYPE = { file: '0', symlink: '2', directory: '5' } as const;
+const LONG_NAME = 'L';
+const LONG_LINK = 'K';
+
+interface Header {
+  readonly name: string;
+  readonly mode: number;
+  readonly size: number;
+  readonly type: string;
+  readonly link: string;
+  /** Seconds since the epoch. */
+  readonly time: number;
+}
+
+/** One ustar header block (POSIX.1-1988), uid and gid 0. */
+function headerBlock({ name, mode, size, type, link, time }: Header): Buffer {
+  const block = Buffer.alloc(BLOCK);
+  block.write(name.slice(0, 100), 0);
+  block.write(octal(mode, 8), 100);
+  block.write(octal(0, 8), 108);
+  block.write(octal(0, 8), 116);
+  block.write(octal(size, 12), 124);
+  block.write(octal(time, 12), 136);
+  block.write('        ', 148);
+  block.write(type, 156);
+  block.write(link.slice(0, 100), 157);
+  block.write('ustar\0', 257);
+  block.write('00', 263);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  return block;
+}
+
+const padding = (size: number): Buffer => Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
+
+/** GNU's long-name record: names over 100 bytes travel as the content of an entry before the real one. */
+function long(type: string, value: string, time: number): Buffer[] {
+  if (Buffer.byteLength(value) <= 100) return [];
+  const bytes = Buffer.from(`${value}\0`);
+  const header = headerBlock({
+    name: '././@LongLink',
+    mode: 0,
+    size: bytes.length,
+    type,
+    link: '',
+    time,
+  });
+  return [header, bytes, padding(bytes.length)];
+}
+
+function prefixOf(where: string, entry: Entry, size: number, time: number): Buffer[] {
+  const name = `${where.slice(1)}${entry.type === 'directory' ? '/' : ''}`;
+  const link = entry.type === 'symlink' ? entry.target : '';
+  const mode = entry.type === 'symlink' ? 0o777 : entry.mode;
+  const header = headerBlock({ name, mode, size, type: TYPE[entry.type], link, time });
+  return [...long(LONG_LINK, link, time), ...long(LONG_NAME, name, time), header];
+}
+
+async function* contentOf(content: Content, size: number): AsyncGenerator<Uint8Array> {
+  if ('bytes' in content) {
+    yield content.bytes;
+    return;
+  }
+  let read = 0;
+  for await (const chunk of createReadStream(content.file) as AsyncIterable<Buffer>) {
+    read += chunk.length;
+    yield chunk;
+  }
+  if (read !== size)
+    throw new KiosError('KIOS_TREE', `read ${content.file}: it changed while the image was built`);
+}
+
+/** Writes a tree as a tar stream: sorted, owned by root, every time stamp `time` (seconds). Equal trees give equal bytes. */
+export async function* tar(tree: Tree, time: number): AsyncGenerator<Uint8Array> {
+  for (const [where, entry] of tree.sorted()) {
+    const size = entry.type === 'file' ? await sizeOf(entry.content) : 0;
+    yield* prefixOf(where, entry, size, time);
+    if (entry.type !== 'file') continue;
+    yield* contentOf(entry.content, size);
+    yield padding(size);
+  }
+  yield Buffer.alloc(2 * BLOCK);
+}

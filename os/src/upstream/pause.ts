@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { cached, cacheKey } from '../host/cache.ts';
+import type { Arch } from '../host/paths.ts';
+import type { Progress } from '../host/progress.ts';
+import { run } from '../host/run.ts';
+import type { BuiltProgram } from './build.ts';
+import { COMPONENTS, componentDir, readGoMod } from './components.ts';
+import { ensureGo } from './go-toolchain.ts';
+import { prepareC } from './sysroot.ts';
+
+/** Kubernetes' pause program, the C file in its Go module: holds a pod's namespaces and reaps its orphans. */
+export async function buildPause(arch: Arch, progress: Progress): Promise<BuiltProgram> {
+  const kubernetes = COMPONENTS.find((component) => component.dir === 'kubernetes')!;
+  const go = await ensureGo(progress);
+  const module = kubernetes.module;
+  const cwd = componentDir(kubernetes);
+  const home = await run(go, ['list', '-mod=readonly', '-m', '-f', '{{.Dir}}', module], { cwd });
+  const source = path.join(home.trim(), 'build/pause/linux/pause.c');
+  const version = (await readGoMod(kubernetes)).versions.get(module)!;
+  const { env, identity } = await prepareC(arch, progress);
+  const flags = [...env['CGO_CFLAGS']!.split(' '), ...env['CGO_LDFLAGS']!.split(' ')].filter(
+    (flag) => flag !== '-lseccomp',
+  );
+  const settings = ['-Os', '-static', '-s', '-Wl,--build-id=none', `-DVERSION=${version}`];
+  const key = cacheKey(await readFile(source, 'utf8'), identity, settings, arch);
+  const dir = await cached('upstream', `pause-${arch}-${key}`, (into) =>
+    run(env['CC']!, [...flags, ...settings, '-o', path.join(into, 'pause'), source]).then(() => {}),
+  );
+  const file = path.join(dir, 'pause');
+  const sha256 = createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+  return { path: file, sha256, version, module };
+}

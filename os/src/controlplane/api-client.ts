@@ -1,0 +1,82 @@
+import { Agent, request } from 'node:https';
+
+import { EXIT, KiosError } from '@kios/errors';
+
+import type { KeyedCertificate } from './certificates.ts';
+
+/** An object of the Kubernetes API with the path it lives at. */
+export interface ApiObject {
+  readonly path: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+const REQUEST_MS = 10_000;
+
+/** The few calls the control plane makes to its own API server, as administrator. */
+export class ApiClient {
+  readonly #agent: Agent;
+  readonly #port: number;
+
+  constructor(port: number, caPem: string, credentials: KeyedCertificate) {
+    this.#port = port;
+    const { certificate, key } = credentials;
+    this.#agent = new Agent({ ca: caPem, cert: certificate, key, keepAlive: true });
+  }
+
+  /** Whether the server says that it is ready to serve. */
+  async isReady(): Promise<boolean> {
+    const answer = await this.#send('GET', '/readyz').catch(() => undefined);
+    return answer?.status === 200;
+  }
+
+  /** Makes an object what it is given as (server-side apply); answers false when its namespace is not there yet. */
+  async apply(object: ApiObject): Promise<boolean> {
+    const path = `${object.path}?fieldManager=kios&force=true`;
+    const answer = await this.#send('PATCH', path, JSON.stringify(object.body));
+    if (answer.status === 404) return false;
+    this.#expectSuccess('write', object.path, answer);
+    return true;
+  }
+
+  async read(path: string): Promise<unknown> {
+    const answer = await this.#send('GET', path);
+    this.#expectSuccess('read', path, answer);
+    return JSON.parse(answer.text);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #expectSuccess(verb: string, path: string, answer: Answer): void {
+    if (answer.status < 300) return;
+    throw new KiosError(
+      'KIOS_CP_API',
+      `${verb} ${path}: the API server answered ${answer.status}: ${answer.text.slice(0, 300)}`,
+      { exitCode: EXIT.unavailable },
+    );
+  }
+
+  #send(method: string, path: string, body?: string): Promise<Answer> {
+    const headers = { 'content-type': 'application/apply-patch+yaml' };
+    return new Promise((resolve, reject) => {
+      const options = { host: '127.0.0.1', port: this.#port, agent: this.#agent, method, path };
+      const sent = request({ ...options, headers, timeout: REQUEST_MS }, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('error', reject);
+        answer.on('end', () =>
+          resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+        );
+      });
+      sent.on('timeout', () => sent.destroy(new Error(`no answer within ${REQUEST_MS} ms`)));
+      sent.on('error', reject);
+      sent.end(body);
+    });
+  }
+}

@@ -1,0 +1,31 @@
+import * as v from 'valibot';
+
+import { readIfThere, writePrivate } from './files.ts';
+
+const port = '([1-9]\\d{0,4})';
+/** Which loopback port stands for a node's kubelet: `{"10.0.2.15:10250": "127.0.0.1:34567"}`. */
+const Forwards = v.record(
+  v.string(),
+  v.pipe(v.string(), v.regex(new RegExp(`^127\\.0\\.0\\.1:${port}$`, 'u'))),
+);
+export type Forwards = v.InferOutput<typeof Forwards>;
+
+/** The port that every kubelet serves on. */
+const KUBELET_PORT = 10250;
+
+export async function readForwards(file: string): Promise<Forwards> {
+  const text = await readIfThere(file);
+  return text === undefined ? {} : v.parse(Forwards, JSON.parse(text));
+}
+
+/** Notes that connections to the kubelet at `nodeAddress` go to `hostPort` of 127.0.0.1; undefined takes the note back. */
+export async function writeForward(
+  file: string,
+  nodeAddress: string,
+  hostPort: number | undefined,
+): Promise<void> {
+  const key = `${nodeAddress.includes(':') ? `[${nodeAddress}]` : nodeAddress}:${KUBELET_PORT}`;
+  const { [key]: _, ...others } = await readForwards(file).catch((): Forwards => ({}));
+  const next = hostPort === undefined ? others : { ...others, [key]: `127.0.0.1:${hostPort}` };
+  await writePrivate(file, `${JSON.stringify(v.parse(Forwards, next))}\n`);
+}

@@ -1,0 +1,135 @@
+// Package blockdev lists the machine's disks and their partitions, and waits for new ones.
+package blockdev
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/gpt"
+)
+
+// Disk is a whole disk with the partitions that both its table and the kernel know.
+type Disk struct {
+	Name  string
+	Parts []Part
+}
+
+// Part is a partition of a GPT disk.
+type Part struct {
+	gpt.Partition
+	Device string // path under /dev
+}
+
+const sysBlock = "/sys/class/block"
+
+// Devices lists every block device that has a medium, disks and partitions, by kernel name.
+func Devices() []string {
+	entries, _ := os.ReadDir(sysBlock)
+	var names []string
+	for _, entry := range entries {
+		if !skip(entry.Name()) && number(entry.Name(), "size") > 0 {
+			names = append(names, entry.Name())
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// skip leaves out what holds no boot medium; a floppy drive without a disk blocks its reader for seconds.
+func skip(name string) bool {
+	return slices.ContainsFunc([]string{"ram", "zram", "fd", "mtdblock"}, func(prefix string) bool {
+		return strings.HasPrefix(name, prefix)
+	})
+}
+
+// Path is a device's node; the kernel writes a slash in a name as an exclamation mark.
+func Path(name string) string { return "/dev/" + strings.ReplaceAll(name, "!", "/") }
+
+// Disks reads the partition table of every disk; those without one have no Parts.
+func Disks() []Disk {
+	var disks []Disk
+	for _, name := range Devices() {
+		if _, err := os.Stat(filepath.Join(sysBlock, name, "partition")); err == nil {
+			continue
+		}
+		disks = append(disks, Disk{name, parts(name)})
+	}
+	return disks
+}
+
+func parts(disk string) []Part {
+	nodes := partNodes(disk)
+	if len(nodes) == 0 {
+		return nil // the kernel found no table, so there is none worth a read of ours
+	}
+	file, err := os.Open(Path(disk))
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	table, err := gpt.Read(file, number(disk, "size")*512, number(disk, "queue/logical_block_size"))
+	if err != nil {
+		return nil
+	}
+	var parts []Part
+	for _, entry := range table {
+		if node, ok := nodes[entry.Number]; ok {
+			parts = append(parts, Part{entry, Path(node)})
+		}
+	}
+	return parts
+}
+
+func partNodes(disk string) map[int]string {
+	files, _ := filepath.Glob(filepath.Join(sysBlock, disk, disk+"*", "partition"))
+	nodes := map[int]string{}
+	for _, file := range files {
+		node := filepath.Base(filepath.Dir(file))
+		nodes[int(number(node, "partition"))] = node
+	}
+	return nodes
+}
+
+func number(name, attribute string) int64 {
+	text, _ := os.ReadFile(filepath.Join(sysBlock, name, attribute))
+	n, _ := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	return n
+}
+
+// Uevents is the kernel's stream of device events.
+type Uevents struct{ fd int }
+
+// OpenUevents subscribes; open it before the first look at the devices, so that none slips through between.
+func OpenUevents() (*Uevents, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_KOBJECT_UEVENT)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1}); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return &Uevents{fd}, nil
+}
+
+// Wait returns when something happened to any device, or at the latest after limit. What it was does not matter: the caller
+// looks again at everything, so lost or forged events do no harm.
+func (u *Uevents) Wait(limit time.Duration) {
+	fds := []unix.PollFd{{Fd: int32(u.fd), Events: unix.POLLIN}}
+	unix.Poll(fds, int(limit.Milliseconds()))
+	buffer := make([]byte, 8192)
+	for {
+		if _, _, err := unix.Recvfrom(u.fd, buffer, 0); err != nil && err != unix.EINTR && err != unix.ENOBUFS {
+			return
+		}
+	}
+}
+
+// Close ends the subscription.
+func (u *Uevents) Close() { unix.Close(u.fd) }

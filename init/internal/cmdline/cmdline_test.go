@@ -1,0 +1,22 @@
+package cmdline
+
+import "testing"
+
+func TestParse(t *testing.T) {
+	for _, c := range []struct {
+		name, line string
+		want       Options
+	}{
+		{"empty", "", Options{}},
+		{"strangers are left alone", "quiet ro root=/dev/sda1 kios.provider=nocloud\n", Options{}},
+		{"data partition by uuid", "datapart=PARTUUID=1234-AB quiet", Options{DataPart: "PARTUUID=1234-AB"}},
+		{"quoted value keeps its blank", `datapart="PARTLABEL=my data"`, Options{DataPart: "PARTLABEL=my data"}},
+		{"last word wins", "kios.console=all kios.console=events", Options{}},
+		{"console and port", "kios.console=all kios.logport=/dev/ttyS1", Options{ConsoleAll: true, LogPort: "/dev/ttyS1"}},
+		{"a prefix is not the word", "xkios.console=all kios.consoles=all", Options{}},
+	} {
+		if got := Parse(c.line); got != c.want {
+			t.Errorf("%s: Parse(%q) = %+v, want %+v", c.name, c.line, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+// Package eventlog writes init's events and its children's output: to the console, to bounded files in /run/kios/log, and to
+// an extra serial port when the command line names one.
+package eventlog
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/clock"
+)
+
+const (
+	fileLimit = 4 << 20
+	// lineLimit bounds what one line of a child may cost; the rest of a longer line follows as lines of its own.
+	lineLimit = 16 << 10
+)
+
+// Log is where everything init has to say goes. Its methods may be called from any goroutine.
+type Log struct {
+	dir        string
+	console    *sink
+	port       *sink
+	consoleAll bool
+	file       io.Writer
+}
+
+// Open starts logging to dir/init.log and to the console device.
+func Open(dir string, console io.Writer) (*Log, error) {
+	file, err := openRotating(filepath.Join(dir, "init.log"), fileLimit)
+	if err != nil {
+		return nil, err
+	}
+	return &Log{dir: dir, file: file, console: newSink(console)}, nil
+}
+
+// Configure applies the command line's wishes; it is called once, before any child starts.
+func (l *Log) Configure(consoleAll bool, port io.Writer) {
+	l.consoleAll = consoleAll
+	if port != nil {
+		l.port = newSink(port)
+	}
+}
+
+// Info tells a change of state.
+func (l *Log) Info(event string, fields ...any) { l.event("info", event, fields) }
+
+// Warn tells something that the node works around.
+func (l *Log) Warn(event string, fields ...any) { l.event("warn", event, fields) }
+
+// Error tells something that an operator has to mend.
+func (l *Log) Error(event string, fields ...any) { l.event("error", event, fields) }
+
+func (l *Log) event(level, event string, fields []any) {
+	line := Format(time.Now(), clock.Seconds(clock.Uptime()), level, event, fields...)
+	l.file.Write(line)
+	l.console.put(line)
+	l.toPort("init", line)
+}
+
+// Console puts one finished line of somebody else on the console.
+func (l *Log) Console(line []byte) { l.console.put(append(line[:len(line):len(line)], '\n')) }
+
+// Flush gives slow devices a moment to take what is queued.
+func (l *Log) Flush(limit time.Duration) {
+	l.console.flush(limit)
+	if l.port != nil {
+		l.port.flush(limit)
+	}
+}
+
+func (l *Log) toPort(name string, line []byte) {
+	if l.port != nil {
+		l.port.put(append([]byte(name+": "), line...))
+	}
+}
+
+// Child makes the pipe that a child's standard output and error go to. It outlives the child: the next life writes to it too.
+func (l *Log) Child(name string) (*os.File, error) {
+	file, err := openRotating(filepath.Join(l.dir, name+".log"), fileLimit)
+	if err != nil {
+		return nil, err
+	}
+	// Not os.Pipe: its ends are non-blocking, and a child whose standard output says EAGAIN loses lines.
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		return nil, err
+	}
+	go l.copyLines(name, file, os.NewFile(uintptr(ends[0]), name))
+	return os.NewFile(uintptr(ends[1]), name), nil
+}
+
+func (l *Log) copyLines(name string, file io.Writer, from io.Reader) {
+	lines := bufio.NewReaderSize(from, lineLimit)
+	for {
+		part, err := lines.ReadSlice('\n')
+		if len(part) > 0 {
+			line := append([]byte(nil), part...) // the sinks keep it
+			if line[len(line)-1] != '\n' {
+				line = append(line, '\n')
+			}
+			file.Write(line)
+			l.toPort(name, line)
+			if l.consoleAll {
+				l.console.put(append([]byte(name+": "), line...))
+			}
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
+	}
+}

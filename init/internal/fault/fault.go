@@ -1,0 +1,40 @@
+// Package fault is init's error type: a stable code from docs/errors.md, what failed, why, and what the operator can do.
+package fault
+
+// Error is a failure an operator may have to act on.
+type Error struct {
+	Code   string // KIOS_INIT_…
+	Doing  string // verb object: "mount /proc"
+	Remedy string
+	Err    error
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Doing
+	}
+	return e.Doing + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// New makes an Error.
+func New(code, doing, remedy string, err error) *Error {
+	return &Error{Code: code, Doing: doing, Remedy: remedy, Err: err}
+}
+
+// Codes, each a row of docs/errors.md.
+const (
+	Mount     = "KIOS_INIT_MOUNT"
+	Root      = "KIOS_INIT_ROOT"
+	Module    = "KIOS_INIT_MODULE"
+	Cgroup    = "KIOS_INIT_CGROUP"
+	DataPart  = "KIOS_INIT_DATA"
+	Store     = "KIOS_INIT_STORE"
+	Release   = "KIOS_INIT_RELEASE"
+	HostAPI   = "KIOS_INIT_HOST_API"
+	Seed      = "KIOS_INIT_SEED"
+	Start     = "KIOS_INIT_START"
+	KubeletIn = "KIOS_INIT_KUBELET_FILE"
+	Panic     = "KIOS_INIT_PANIC"
+)

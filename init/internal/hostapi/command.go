@@ -1,0 +1,56 @@
+// Package hostapi is the host side of docs/host-api.md section 1: control sockets and the console socket.
+package hostapi
+
+import "slices"
+
+// Command is one order of a client.
+type Command byte
+
+// The commands; their values are the bytes on the wire.
+const (
+	SoftShutdown Command = iota + 1
+	ContinueShutdown
+	RestartKubelet
+	RestartRuntime
+	PowerOff
+	Reboot
+)
+
+// EventShutdown is sent to the clients of the system socket when a soft shutdown begins.
+const EventShutdown = 0x01
+
+var names = map[Command]string{
+	SoftShutdown: "soft-shutdown", ContinueShutdown: "continue-shutdown",
+	RestartKubelet: "restart-kubelet", RestartRuntime: "restart-runtime",
+	PowerOff: "power-off", Reboot: "reboot",
+}
+
+func (c Command) String() string { return names[c] }
+
+// Socket is a control socket with the rights it grants.
+type Socket struct {
+	Name   string
+	Path   string // below the root of the run directory
+	Grants []Command
+	Events bool
+}
+
+// Sockets are all of them.
+var Sockets = []Socket{
+	{"system", "system.sock", []Command{SoftShutdown, ContinueShutdown, RestartKubelet, RestartRuntime, PowerOff, Reboot}, true},
+	{"restart-kubelet", "kios/control/restart-kubelet.sock", []Command{RestartKubelet}, false},
+	{"restart-runtime", "kios/control/restart-runtime.sock", []Command{RestartRuntime}, false},
+	{"shutdown", "kios/control/shutdown.sock", []Command{SoftShutdown, ContinueShutdown, PowerOff, Reboot}, false},
+}
+
+// Interpret reads what a client wrote: the commands the socket grants, and the bytes it refuses.
+func (s Socket) Interpret(bytes []byte) (commands []Command, refused []byte) {
+	for _, b := range bytes {
+		if slices.Contains(s.Grants, Command(b)) {
+			commands = append(commands, Command(b))
+		} else {
+			refused = append(refused, b)
+		}
+	}
+	return commands, refused
+}

@@ -1,0 +1,131 @@
+package hostapi
+
+import (
+	"encoding/hex"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Log is the part of the event log that the sockets need.
+type Log interface {
+	Info(event string, fields ...any)
+	Warn(event string, fields ...any)
+	Console(line []byte)
+}
+
+// maxClients bounds what idle clients can hold of each socket; the oldest makes room for the newest.
+const maxClients = 64
+
+// Server owns the sockets.
+type Server struct {
+	log     Log
+	handle  func(Command)
+	clients map[string]*clients
+}
+
+// Listen makes every socket below runDir, once; handle is called from many goroutines and must not block.
+func Listen(runDir string, log Log, handle func(Command)) (*Server, error) {
+	s := &Server{log: log, handle: handle, clients: map[string]*clients{}}
+	for _, socket := range Sockets {
+		if err := s.listen(runDir, socket.Name, socket.Path, func(c net.Conn) { s.control(socket, c) }); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.listen(runDir, "console", "kios/control/console.sock", s.console)
+}
+
+func (s *Server) listen(runDir, name, path string, serve func(net.Conn)) error {
+	path = filepath.Join(runDir, path)
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return err
+	}
+	open := &clients{}
+	s.clients[name] = open
+	go accept(listener, open, serve)
+	return nil
+}
+
+func accept(listener net.Listener, open *clients, serve func(net.Conn)) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			time.Sleep(100 * time.Millisecond) // out of descriptors: the only error a live listener has
+			continue
+		}
+		open.add(conn)
+		go func() {
+			defer open.remove(conn)
+			serve(conn)
+		}()
+	}
+}
+
+// control obeys a client until it half-closes or goes away.
+func (s *Server) control(socket Socket, conn net.Conn) {
+	buffer := make([]byte, 64)
+	for {
+		n, err := conn.Read(buffer)
+		commands, refused := socket.Interpret(buffer[:n])
+		if len(refused) > 0 {
+			s.log.Warn("control.refused", "socket", socket.Name, "bytes", hex.EncodeToString(refused))
+		}
+		for _, command := range commands {
+			s.log.Info("control", "socket", socket.Name, "command", command.String())
+			s.handle(command)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Broadcast sends an event to every client of the system socket; one that does not read loses it.
+func (s *Server) Broadcast(event byte) {
+	s.clients["system"].each(func(conn net.Conn) {
+		conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		conn.Write([]byte{event})
+	})
+}
+
+type clients struct {
+	mu   sync.Mutex
+	open []net.Conn // oldest first
+}
+
+func (c *clients) add(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open = append(c.open, conn)
+	if len(c.open) > maxClients {
+		c.open[0].Close() // its goroutine then removes nothing
+		c.open = c.open[1:]
+	}
+}
+
+func (c *clients) remove(conn net.Conn) {
+	conn.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, other := range c.open {
+		if other == conn {
+			c.open = append(c.open[:i:i], c.open[i+1:]...)
+			return
+		}
+	}
+}
+
+func (c *clients) each(do func(net.Conn)) {
+	c.mu.Lock()
+	open := append([]net.Conn(nil), c.open...)
+	c.mu.Unlock()
+	for _, conn := range open {
+		do(conn)
+	}
+}

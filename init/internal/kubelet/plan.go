@@ -1,0 +1,167 @@
+// Package kubelet decides how kubelet is started. Files choose between known variants; nothing on a disk adds a flag of its own.
+package kubelet
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const (
+	// Dir is where kubelet's files lie.
+	Dir = "/etc/kubernetes"
+	// Binary is kubelet's path.
+	Binary = "/bin/kubelet"
+
+	kubeconfig  = Dir + "/kubelet.conf"
+	bootstrap   = Dir + "/bootstrap-kubelet.conf"
+	credentials = Dir + "/credential-providers.yaml"
+)
+
+// Files is what the files of docs/host-api.md section 4 hold. A nil pointer is a file that is not there.
+type Files struct {
+	Hostname, NodeLabels, NodeIP       *string
+	Kubeconfig, Bootstrap, Credentials bool
+}
+
+// Plan is one start of kubelet.
+type Plan struct {
+	Mode     string // "standalone" or "cluster"
+	Hostname string
+	Args     []string
+	Faults   []Fault
+}
+
+// Fault is a file that was left out.
+type Fault struct {
+	File string
+	Err  error
+}
+
+// Make turns the files into a command line. It never fails: a bad file is left out and named.
+func Make(files Files, defaultHostname string) Plan {
+	p := Plan{
+		Mode:     "standalone",
+		Hostname: defaultHostname,
+		Args:     []string{Binary, "--config=" + Dir + "/config.yaml", "--config-dir=" + Dir + "/kubelet.conf.d"},
+	}
+	if files.Hostname != nil {
+		if name, err := parseHostname(*files.Hostname); err != nil {
+			p.fault("/etc/hostname", err)
+		} else {
+			p.Hostname = name
+		}
+	}
+	if files.Kubeconfig || files.Bootstrap {
+		p.cluster(files)
+	}
+	if files.Credentials {
+		p.add("--image-credential-provider-config=" + credentials)
+		p.add("--image-credential-provider-bin-dir=/var/lib/kios/credential-providers")
+	}
+	return p
+}
+
+func (p *Plan) cluster(files Files) {
+	p.Mode = "cluster"
+	p.add("--kubeconfig=" + kubeconfig)
+	if files.Bootstrap {
+		p.add("--bootstrap-kubeconfig=" + bootstrap)
+	}
+	if files.NodeLabels != nil {
+		if labels, err := parseLabels(*files.NodeLabels); err != nil {
+			p.fault(Dir+"/node-labels", err)
+		} else if labels != "" {
+			p.add("--node-labels=" + labels)
+		}
+	}
+	if files.NodeIP != nil {
+		if ip, err := parseNodeIP(*files.NodeIP); err != nil {
+			p.fault(Dir+"/node-ip", err)
+		} else {
+			p.add("--node-ip=" + ip)
+		}
+	}
+}
+
+func (p *Plan) add(arg string)               { p.Args = append(p.Args, arg) }
+func (p *Plan) fault(file string, err error) { p.Faults = append(p.Faults, Fault{file, err}) }
+
+var hostnameLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// parseHostname takes the first line. RFC 1123, at most 64 bytes as the kernel, in lower case as Kubernetes wants node names.
+func parseHostname(text string) (string, error) {
+	line, _, _ := strings.Cut(text, "\n")
+	name := strings.ToLower(strings.TrimSpace(line))
+	if len(name) > 64 {
+		return "", fmt.Errorf("host name of %d bytes, at most 64 are possible", len(name))
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if !hostnameLabel.MatchString(label) {
+			return "", fmt.Errorf("%q is not a host name", name)
+		}
+	}
+	return name, nil
+}
+
+var (
+	labelName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`)
+	labelPrefix = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+)
+
+// parseLabels reads `key: value` lines; empty lines and those that begin with # are skipped.
+func parseLabels(text string) (string, error) {
+	var labels []string
+	for number, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		key, value, ok := strings.Cut(line, ":")
+		key, value = strings.TrimSpace(key), unquote(strings.TrimSpace(value))
+		if !ok || !validLabelKey(key) || value != "" && !labelName.MatchString(value) {
+			return "", fmt.Errorf("line %d: %q is not a label (key: value)", number+1, line)
+		}
+		labels = append(labels, key+"="+value)
+	}
+	return strings.Join(labels, ","), nil
+}
+
+func unquote(value string) string {
+	if len(value) >= 2 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0] {
+		return value[1 : len(value)-1]
+	}
+	return value
+}
+
+func validLabelKey(key string) bool {
+	if prefix, name, ok := strings.Cut(key, "/"); ok {
+		return labelPrefix.MatchString(prefix) && labelName.MatchString(name)
+	}
+	return labelName.MatchString(key)
+}
+
+// parseNodeIP takes one address, or one of each family.
+func parseNodeIP(text string) (string, error) {
+	var addresses []netip.Addr
+	for word := range strings.SplitSeq(strings.TrimSpace(text), ",") {
+		address, err := netip.ParseAddr(strings.TrimSpace(word))
+		if err != nil {
+			return "", err
+		}
+		addresses = append(addresses, address)
+	}
+	if len(addresses) > 2 || len(addresses) == 2 && addresses[0].Is4() == addresses[1].Is4() {
+		return "", fmt.Errorf("%q: one address, or one of each family", strings.TrimSpace(text))
+	}
+	if slices.ContainsFunc(addresses, func(a netip.Addr) bool { return a.Zone() != "" || !a.IsValid() || a.IsUnspecified() }) {
+		return "", fmt.Errorf("%q is no node address", strings.TrimSpace(text))
+	}
+	parts := make([]string, len(addresses))
+	for i, address := range addresses {
+		parts[i] = address.String()
+	}
+	return strings.Join(parts, ","), nil
+}

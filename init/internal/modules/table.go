@@ -1,0 +1,89 @@
+// Package modules loads the few kernel modules that the root, the data partition and seed volumes need before any pod runs.
+// All others are the module loader's.
+package modules
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Table says which module files serve what; it is written by the image builder. The zero Table means: all is built in.
+type Table struct {
+	Always []string
+	Alias  []Rule
+	FS     map[string][]string
+}
+
+// Rule names the files, in load order, for devices whose modalias matches.
+type Rule struct {
+	Pattern string
+	Files   []string
+}
+
+// Parse reads the table's text.
+func Parse(text string) (Table, error) {
+	t := Table{FS: map[string][]string{}}
+	for number, line := range strings.Split(text, "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		if err := t.add(words); err != nil {
+			return Table{}, fmt.Errorf("line %d: %w", number+1, err)
+		}
+	}
+	return t, nil
+}
+
+func (t *Table) add(words []string) error {
+	keyed := words[0] == "alias" || words[0] == "fs"
+	if len(words) < 2 || keyed && len(words) < 3 {
+		return fmt.Errorf("%q names no file", words[0])
+	}
+	switch words[0] {
+	case "always":
+		t.Always = append(t.Always, words[1:]...)
+	case "alias":
+		if _, err := path.Match(words[1], ""); err != nil {
+			return fmt.Errorf("pattern %q: %w", words[1], err)
+		}
+		t.Alias = append(t.Alias, Rule{words[1], words[2:]})
+	case "fs":
+		t.FS[words[1]] = append(t.FS[words[1]], words[2:]...)
+	default:
+		return fmt.Errorf("unknown rule %q", words[0])
+	}
+	return nil
+}
+
+// Wanted lists the files for these devices that are not loaded yet, in load order, each once.
+func (t Table) Wanted(modaliases []string, loaded map[string]bool) []string {
+	var files []string
+	seen := map[string]bool{}
+	for _, rule := range t.Alias {
+		if !anyMatch(rule.Pattern, modaliases) {
+			continue
+		}
+		for _, file := range rule.Files {
+			if !loaded[file] && !seen[file] {
+				seen[file] = true
+				files = append(files, file)
+			}
+		}
+	}
+	return files
+}
+
+// anyMatch is fnmatch without flags, where a slash is a character like any other; path.Match knows no such mode.
+func anyMatch(pattern string, names []string) bool {
+	flat := strings.NewReplacer("/", "\x01")
+	pattern = flat.Replace(pattern)
+	for _, name := range names {
+		if ok, _ := path.Match(pattern, flat.Replace(name)); ok {
+			return true
+		}
+	}
+	return false
+}

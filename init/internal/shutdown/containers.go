@@ -1,0 +1,63 @@
+package shutdown
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// StopContainers asks every process below a cgroup to end and kills what is left after limit.
+func StopContainers(cgroup string, limit time.Duration) error {
+	signalled := map[int]bool{}
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(25 * time.Millisecond) {
+		pids := processes(cgroup)
+		if len(pids) == 0 {
+			return nil
+		}
+		for _, pid := range pids {
+			if !signalled[pid] { // also one that was forked meanwhile
+				signalled[pid] = true
+				unix.Kill(pid, unix.SIGTERM)
+			}
+		}
+	}
+	return os.WriteFile(filepath.Join(cgroup, "cgroup.kill"), []byte("1"), 0)
+}
+
+// processes lists what runs below a cgroup, shims left out: they end by themselves and report to containerd.
+func processes(cgroup string) []int {
+	var pids []int
+	filepath.WalkDir(cgroup, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return nil
+		}
+		text, _ := os.ReadFile(filepath.Join(path, "cgroup.procs"))
+		for word := range strings.FieldsSeq(string(text)) {
+			if pid, err := strconv.Atoi(word); err == nil && pid > 1 && !isShim(word) {
+				pids = append(pids, pid)
+			}
+		}
+		return nil
+	})
+	return pids
+}
+
+func isShim(pid string) bool {
+	name, _ := os.ReadFile("/proc/" + pid + "/comm")
+	return strings.HasPrefix(string(name), "containerd-shim")
+}
+
+// KillRest ends every process but init itself.
+func KillRest() error {
+	if err := unix.Kill(-1, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	time.Sleep(20 * time.Millisecond) // until they have let go of their files
+	return nil
+}

@@ -1,0 +1,24 @@
+package stage2
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// ifreqFlags is struct ifreq with its flags member (netdevice(7)).
+type ifreqFlags struct {
+	name  [unix.IFNAMSIZ]byte
+	flags uint16
+	_     [22]byte
+}
+
+func setUp(fd int, name string) error {
+	request := ifreqFlags{flags: unix.IFF_UP | unix.IFF_RUNNING}
+	copy(request.name[:], name)
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}

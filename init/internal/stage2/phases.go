@@ -1,0 +1,75 @@
+package stage2
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/clock"
+	"kios.dev/init/internal/stage1"
+)
+
+type phase struct {
+	Name string  `json:"name"`
+	Up   float64 `json:"up"`
+}
+
+// bootState is boot.json.
+type bootState struct {
+	V            int     `json:"v"`
+	BootID       string  `json:"bootId"`
+	Version      string  `json:"version"`
+	BuildTime    string  `json:"buildTime"`
+	Kernel       string  `json:"kernel"`
+	ClockFloored bool    `json:"clockFloored"`
+	Data         string  `json:"data"`
+	Phases       []phase `json:"phases"`
+}
+
+// phases collects when each step of the boot was reached, and keeps boot.json.
+type phases struct {
+	mu    sync.Mutex
+	path  string
+	state bootState
+}
+
+func newPhases(path string) *phases {
+	p := &phases{path: path, state: bootState{V: 1}}
+	for _, carried := range []struct{ name, env string }{{"init", stage1.EnvStart}, {"root", stage1.EnvRoot}} {
+		if up, err := strconv.ParseFloat(os.Getenv(carried.env), 64); err == nil {
+			p.state.Phases = append(p.state.Phases, phase{carried.name, up})
+		}
+	}
+	p.reached("stage2")
+	return p
+}
+
+func (p *phases) reached(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state.Phases = append(p.state.Phases, phase{name, clock.Seconds(clock.Uptime())})
+}
+
+// save writes boot.json with what is known so far.
+func (p *phases) save(change func(*bootState)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if change != nil {
+		change(&p.state)
+	}
+	return atomicfile.WriteJSON(p.path, p.state)
+}
+
+func (p *phases) list() []phase {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.state.Phases)
+}
+
+func readLine(path string) string {
+	text, _ := os.ReadFile(path)
+	return strings.TrimSpace(string(text))
+}

@@ -1,0 +1,293 @@
+// Package stage2 is pid 1 in the root: it prepares the host, runs containerd and kubelet, and waits for orders.
+package stage2
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/cmdline"
+	"kios.dev/init/internal/datapart"
+	"kios.dev/init/internal/eventlog"
+	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/hostapi"
+	"kios.dev/init/internal/kubelet"
+	"kios.dev/init/internal/modules"
+	"kios.dev/init/internal/mounts"
+	"kios.dev/init/internal/seed"
+	"kios.dev/init/internal/shutdown"
+	"kios.dev/init/internal/store"
+	"kios.dev/init/internal/supervise"
+)
+
+const (
+	runDir   = "/run/kios"
+	dataDir  = "/var/.data" // where the data partition is mounted, or a folder of the same layout in RAM
+	storeDir = "/lib/kios/store"
+)
+
+// host is everything that stage 2 holds on to.
+type host struct {
+	log      *eventlog.Log
+	phases   *phases
+	options  cmdline.Options
+	modules  *modules.Loader
+	release  release
+	bootPart string
+
+	defaultHostname string
+	reaper          *supervise.Reaper
+	notify          *supervise.Notify
+	containerd      *supervise.Child
+	kubelet         *supervise.Child
+	kubeletStarts   int
+	runtimeReady    chan struct{} // closed when containerd first serves
+	api             *hostapi.Server
+	commands        chan hostapi.Command
+}
+
+// Run never returns.
+func Run() {
+	h := &host{commands: make(chan hostapi.Command, 16)}
+	defer func() {
+		if cause := recover(); cause != nil {
+			Fatal(h.log, fault.New(fault.Panic, "run init", "report this with the console's output",
+				fmt.Errorf("%v at %s", cause, panicSite(debug.Stack()))))
+		}
+	}()
+	if err := h.boot(); err != nil {
+		Fatal(h.log, err)
+	}
+	h.serve()
+}
+
+// panicSite is the first frame of our own below the panic, without the stack that nobody reads on a console.
+func panicSite(stack []byte) string {
+	_, below, _ := strings.Cut(string(stack), "panic(")
+	for line := range strings.Lines(below) {
+		if strings.Contains(line, "kios.dev/init/") && strings.HasPrefix(line, "kios.dev") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return "an unknown place"
+}
+
+// boot is the way to running pods, in order. What containerd does not need comes after its start, while it starts.
+func (h *host) boot() error {
+	if err := h.mountAPI(); err != nil {
+		return err
+	}
+	drivers := h.loadDrivers()
+	h.prepareKernel()
+	<-drivers
+	if err := h.mountState(); err != nil {
+		return err
+	}
+	if err := h.prepareStore(); err != nil {
+		return err
+	}
+	if err := h.startContainerd(); err != nil {
+		return err
+	}
+	if err := h.openAPI(); err != nil {
+		return err
+	}
+	seed.MountAll(h.bootPart, h.modules.LoadFS, h.log)
+	h.prepareKubelet()
+	return h.startKubelet()
+}
+
+func (h *host) mountAPI() error {
+	unix.Umask(0o022)
+	h.phases = newPhases(runDir + "/boot.json")
+	var tableErr error
+	h.modules, tableErr = modules.Open("/lib/kios/early-table", modules.Dir())
+	if err := mounts.Apply(mounts.Root, nil); err != nil {
+		return err
+	}
+	if err := mounts.Apply(mounts.API, h.modules.LoadFS); err != nil {
+		return err
+	}
+	if err := mounts.MakeDirs(runDirs); err != nil {
+		return fault.New(fault.Mount, "make folders under /run", "check the machine's memory", err)
+	}
+	log, err := eventlog.Open(runDir+"/log", openConsole())
+	if err != nil {
+		return fault.New(fault.Mount, "open the log", "check the machine's memory", err)
+	}
+	h.log = log
+	h.options = cmdline.Parse(readLine("/proc/cmdline"))
+	h.openLogPort()
+	h.release, err = readRelease("/etc/kios/release.json")
+	if err != nil {
+		log.Warn("release.unknown", "cause", fault.New(fault.Release, "read /etc/kios/release.json", "build the image again", err))
+	}
+	log.Info("init.start", "version", h.release.Version, "kernel", readLine("/proc/sys/kernel/osrelease"))
+	log.Info("root.mounted", "phases", h.phases.list())
+	if tableErr != nil {
+		log.Error("modules.table", "cause", fault.New(fault.Module, "read the early module table", "build the image again", tableErr))
+	}
+	h.phases.reached("api")
+	return nil
+}
+
+func (h *host) openLogPort() {
+	if h.options.LogPort == "" {
+		h.log.Configure(h.options.ConsoleAll, nil)
+		return
+	}
+	port, err := os.OpenFile(h.options.LogPort, os.O_WRONLY|unix.O_NOCTTY, 0)
+	if err != nil {
+		h.log.Configure(h.options.ConsoleAll, nil)
+		h.log.Warn("logport.failed", "cause", err)
+		return
+	}
+	h.log.Configure(h.options.ConsoleAll, port)
+}
+
+// loadDrivers brings up the disks while the kernel's settings are made.
+func (h *host) loadDrivers() <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := h.modules.LoadDevices(); err != nil {
+			h.log.Warn("modules.failed", "cause", fault.New(fault.Module, "load early drivers", "a disk may be missing", err))
+		}
+	}()
+	return done
+}
+
+func (h *host) mountState() error {
+	h.bootPart = datapart.BootPart()
+	device := datapart.Search(datapart.Want{Spec: h.options.DataPart, BootPart: h.bootPart}, h.modules)
+	kind := "ram"
+	if device != "" && h.mountPartition(device) {
+		kind = "partition"
+		h.log.Info("data.mounted", "device", device)
+	} else {
+		if device == "" && h.options.DataPart != "" {
+			h.log.Warn("data.missing", "cause", fault.New(fault.DataPart, "find datapart="+h.options.DataPart,
+				"check the kernel command line and the disk", os.ErrNotExist))
+		}
+		if err := h.useState(); err != nil {
+			return err
+		}
+		h.log.Warn("data.ram", "note", "no data partition: everything is lost at power off")
+	}
+	h.phases.reached("data")
+	return h.phases.save(func(s *bootState) { s.Data = kind })
+}
+
+// mountPartition tells whether the data partition is in use now; when it is not, nothing of it is left mounted.
+func (h *host) mountPartition(device string) bool {
+	err := os.MkdirAll(dataDir, 0o700)
+	if err == nil {
+		err = datapart.Mount(device, dataDir, h.modules)
+	}
+	if err == nil {
+		if err = h.useState(); err == nil {
+			return true
+		}
+		unix.Unmount(dataDir, unix.MNT_DETACH)
+	}
+	h.log.Error("data.failed", "device", device, "cause", err)
+	return false
+}
+
+func (h *host) useState() error {
+	if err := mounts.MakeDirs(append([]mounts.Dir{{Path: dataDir, Mode: 0o700}}, mounts.StateDirs(dataDir)...)); err != nil {
+		return fault.New(fault.DataPart, "make folders for state", "check the data partition", err)
+	}
+	table := mounts.State(dataDir)
+	for i, row := range table {
+		if err := mounts.Apply(table[i:i+1], h.modules.LoadFS); err != nil {
+			for _, done := range table[:i] {
+				unix.Unmount(done.Target, unix.MNT_DETACH)
+			}
+			return fault.New(fault.DataPart, "mount "+row.Target, "check the data partition and the kernel's overlay module", err)
+		}
+	}
+	return linkLogs()
+}
+
+// linkLogs lets kubelet's /logs endpoint, which serves /var/log, show the host's own.
+func linkLogs() error {
+	const link = "/var/log/kios"
+	if target, err := os.Readlink(link); err == nil && target == runDir+"/log" {
+		return nil
+	}
+	os.RemoveAll(link)
+	return os.Symlink(runDir+"/log", link)
+}
+
+func (h *host) prepareStore() error {
+	if _, err := os.Stat(storeDir + "/store.json"); os.IsNotExist(err) {
+		h.log.Warn("store.none", "note", "the image ships no store; containerd starts empty")
+		return nil
+	}
+	r, err := store.Prepare(storeDir, "/var/lib/containerd")
+	if err != nil {
+		return fault.New(fault.Store, "prepare containerd's store", "free space on the data partition, or flash the medium again", err)
+	}
+	h.log.Info("store.ready", "bytes", r.Bytes, "links", r.Links, "fresh", r.Fresh, "ms", r.Took.Milliseconds())
+	h.phases.reached("store")
+	return nil
+}
+
+func (h *host) prepareKubelet() {
+	made, err := kubelet.EnsureServingPair(kubelet.Dir+"/pki", h.defaultHostname, time.Now())
+	if err != nil {
+		h.log.Error("kubelet.pki", "cause", fault.New(fault.KubeletIn, "make kubelet's serving certificate", "check the data partition", err))
+	} else if made {
+		h.log.Info("kubelet.pki", "note", "made a serving certificate")
+	}
+	if err := ensureMachineID("/etc/machine-id"); err != nil {
+		h.log.Warn("machine-id.failed", "cause", err)
+	}
+	h.saveBoot()
+}
+
+// saveBoot writes boot.json with the phases reached so far.
+func (h *host) saveBoot() {
+	if err := h.phases.save(nil); err != nil {
+		h.log.Warn("boot.json", "cause", err)
+	}
+}
+
+// serve carries out commands until one ends the machine.
+func (h *host) serve() {
+	h.saveBoot()
+	h.log.Info("boot.done", "phases", h.phases.list())
+	signals := shutdownSignals()
+	phase := shutdown.Running
+	var soft <-chan time.Time
+	for {
+		var command hostapi.Command
+		select {
+		case command = <-h.commands:
+		case command = <-signals:
+		case <-soft:
+			command = hostapi.ContinueShutdown
+		}
+		switch command {
+		case hostapi.RestartKubelet:
+			h.kubelet.Restart()
+		case hostapi.RestartRuntime:
+			h.containerd.Restart()
+		default:
+			next, action := shutdown.Next(phase, command)
+			if next == shutdown.Stopping {
+				h.stop(action)
+			}
+			if phase == shutdown.Running && next == shutdown.Announced {
+				h.api.Broadcast(hostapi.EventShutdown)
+				soft = time.After(softWait)
+			}
+			phase = next
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package supervise
+
+import (
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/fault"
+)
+
+// Spec is one start of a child. It is asked for before each start, so that files are read afresh.
+type Spec struct {
+	Args []string // Args[0] is the path
+	Env  []string
+	// Started is told the pid right after the start, Ended after the end.
+	Started, Ended func(pid int)
+}
+
+// Log is the part of the event log that supervision needs.
+type Log interface {
+	Info(event string, fields ...any)
+	Warn(event string, fields ...any)
+	Error(event string, fields ...any)
+}
+
+// Child is a program that is started again whenever it ends.
+type Child struct {
+	Name     string
+	Spec     func() Spec
+	Cgroup   string // directory of its cgroup, "" for init's own
+	OOMScore int
+	Output   *os.File
+	Log      Log
+
+	Reaper  *Reaper
+	restart chan struct{}
+	stop    chan time.Duration
+	stopped chan struct{}
+	once    sync.Once
+}
+
+// grace is how long a child that is to be started afresh may take to end.
+const grace = 10 * time.Second
+
+// Run starts supervising in the background.
+func (c *Child) Run() {
+	c.restart = make(chan struct{}, 1)
+	c.stop = make(chan time.Duration, 1)
+	c.stopped = make(chan struct{})
+	go c.loop()
+}
+
+// Restart asks for a restart. Requests that meet before it happens are one.
+func (c *Child) Restart() {
+	select {
+	case c.restart <- struct{}{}:
+	default:
+	}
+}
+
+// Stop ends the child for good: SIGTERM, and SIGKILL after limit.
+func (c *Child) Stop(limit time.Duration) {
+	c.once.Do(func() { c.stop <- limit })
+	<-c.stopped
+}
+
+func (c *Child) loop() {
+	defer close(c.stopped)
+	var history History
+	var lastRequested time.Time
+	for {
+		exit, goOn := c.live(&lastRequested)
+		if !goOn {
+			return
+		}
+		var wait time.Duration
+		wait, history = NextRestart(history, exit)
+		c.tell(exit, wait)
+		if !c.pause(wait) {
+			return
+		}
+	}
+}
+
+// pause waits before a start; a requested restart cuts it short. It answers false when the child is to stop.
+func (c *Child) pause(wait time.Duration) bool {
+	if wait == 0 {
+		return true
+	}
+	select {
+	case <-time.After(wait):
+		return true
+	case <-c.restart:
+		return true
+	case <-c.stop:
+		return false
+	}
+}
+
+// live is one life: start, wait for its end or for an order, end it when ordered.
+func (c *Child) live(lastRequested *time.Time) (exit Exit, goOn bool) {
+	born, spec := time.Now(), c.Spec()
+	pid, ended, err := c.start(spec)
+	if err != nil {
+		c.Log.Error("child.failed", "child", c.Name, "cause",
+			fault.New(fault.Start, "start "+c.Name, "the root image is damaged: flash it again", err))
+		return Exit{Code: 127}, true
+	}
+	spec.Started(pid)
+	defer spec.Ended(pid)
+	var due <-chan time.Time // set while a requested restart waits for its turn
+	for {
+		select {
+		case status := <-ended:
+			return exitOf(status, born, false), true
+		case <-c.restart:
+			if due == nil {
+				due = time.After(RequestDelay(*lastRequested, time.Now()))
+			}
+		case <-due:
+			*lastRequested = time.Now()
+			return exitOf(terminate(pid, ended, grace), born, true), true
+		case limit := <-c.stop:
+			terminate(pid, ended, limit)
+			return Exit{}, false
+		}
+	}
+}
+
+// terminate asks, then forces.
+func terminate(pid int, ended <-chan syscall.WaitStatus, limit time.Duration) syscall.WaitStatus {
+	unix.Kill(pid, unix.SIGTERM)
+	select {
+	case status := <-ended:
+		return status
+	case <-time.After(limit):
+		unix.Kill(pid, unix.SIGKILL)
+		return <-ended
+	}
+}
+
+func (c *Child) start(spec Spec) (int, <-chan syscall.WaitStatus, error) {
+	null, err := os.OpenFile("/dev/null", os.O_RDONLY, 0)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer null.Close()
+	attr := &syscall.ProcAttr{
+		Dir: "/", Env: spec.Env,
+		Files: []uintptr{null.Fd(), c.Output.Fd(), c.Output.Fd()},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	}
+	if c.Cgroup != "" {
+		group, err := os.Open(c.Cgroup)
+		if err != nil {
+			return 0, nil, err
+		}
+		defer group.Close()
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(group.Fd())
+	}
+	pid, ended, err := c.Reaper.Start(spec.Args[0], spec.Args, attr)
+	if err != nil {
+		return 0, nil, err
+	}
+	score := []byte(strconv.Itoa(c.OOMScore))
+	if err := os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", score, 0); err != nil {
+		c.Log.Warn("child.oom", "child", c.Name, "cause", err)
+	}
+	return pid, ended, nil
+}
+
+func exitOf(status syscall.WaitStatus, born time.Time, requested bool) Exit {
+	exit := Exit{Code: status.ExitStatus(), Lived: time.Since(born), Requested: requested}
+	if status.Signaled() {
+		exit.Signal = unix.SignalName(status.Signal())
+	}
+	return exit
+}
+
+func (c *Child) tell(exit Exit, wait time.Duration) {
+	log := c.Log.Warn
+	if exit.Requested {
+		log = c.Log.Info
+	}
+	log("child.exit", "child", c.Name, "code", exit.Code, "signal", exit.Signal, "backoffMs", wait.Milliseconds())
+}

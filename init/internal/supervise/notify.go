@@ -1,0 +1,107 @@
+package supervise
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Notify is the socket on which containerd and kubelet say READY=1, as they would to systemd (sd_notify(3)).
+type Notify struct {
+	mu       sync.Mutex
+	expected map[int32]func()
+	early    map[int32]bool // said so before anybody expected it
+}
+
+// OpenNotify makes the socket and listens.
+func OpenNotify(path string) (*Notify, error) {
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var optErr error
+	err = raw.Control(func(fd uintptr) { optErr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1) })
+	if err := errors.Join(err, optErr); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	n := &Notify{expected: map[int32]func(){}, early: map[int32]bool{}}
+	go n.listen(conn)
+	return n, nil
+}
+
+// Expect calls ready once, when the process with this pid says that it is. The kernel vouches for the pid.
+func (n *Notify) Expect(pid int, ready func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.early[int32(pid)] {
+		delete(n.early, int32(pid))
+		go ready()
+		return
+	}
+	n.expected[int32(pid)] = ready
+}
+
+// Forget drops what is known of a dead process: its pid may come again.
+func (n *Notify) Forget(pid int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.expected, int32(pid))
+	delete(n.early, int32(pid))
+}
+
+func (n *Notify) listen(conn *net.UnixConn) {
+	message, control := make([]byte, 4096), make([]byte, unix.CmsgSpace(unix.SizeofUcred))
+	for {
+		length, oob, _, _, err := conn.ReadMsgUnix(message, control)
+		if err != nil {
+			return
+		}
+		if pid := sender(control[:oob]); pid > 0 && saysReady(string(message[:length])) {
+			n.mark(pid)
+		}
+	}
+}
+
+func (n *Notify) mark(pid int32) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if ready, ok := n.expected[pid]; ok {
+		delete(n.expected, pid)
+		go ready()
+	} else if len(n.early) < maxEarly {
+		n.early[pid] = true
+	}
+}
+
+// maxEarly bounds what processes that nobody expects can make init remember.
+const maxEarly = 64
+
+func saysReady(message string) bool {
+	for line := range strings.SplitSeq(message, "\n") {
+		if line == "READY=1" {
+			return true
+		}
+	}
+	return false
+}
+
+func sender(control []byte) int32 {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return 0
+	}
+	for i := range messages {
+		if credentials, err := unix.ParseUnixCredentials(&messages[i]); err == nil && credentials.Uid == 0 {
+			return credentials.Pid
+		}
+	}
+	return 0
+}

@@ -1,0 +1,101 @@
+// Package volume tells what file system a block device holds, and its label, from the superblock.
+package volume
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"strings"
+)
+
+// Volume is a file system found on a device; the zero Volume is none that is known here.
+type Volume struct {
+	FS    string // "vfat", "iso9660" or "ext4"
+	Label string
+}
+
+const (
+	isoDescriptor = 32768
+	extSuper      = 1024
+	fatRootLimit  = 1 << 16 // a volume label stands among the first entries
+)
+
+// Identify reads the places where superblocks lie; a device too short for one does not hold it.
+func Identify(device io.ReaderAt) Volume {
+	boot := make([]byte, 512)
+	if _, err := device.ReadAt(boot, 0); err == nil {
+		if v, ok := parseFAT(boot, device); ok {
+			return v
+		}
+	}
+	super := make([]byte, 256)
+	if _, err := device.ReadAt(super, extSuper); err == nil && binary.LittleEndian.Uint16(super[56:]) == 0xef53 {
+		return Volume{"ext4", trim(super[120:136])}
+	}
+	descriptor := make([]byte, 72)
+	if _, err := device.ReadAt(descriptor, isoDescriptor); err == nil && string(descriptor[:7]) == "\x01CD001\x01" {
+		return Volume{"iso9660", trim(descriptor[40:72])}
+	}
+	return Volume{}
+}
+
+// parseFAT follows Microsoft's FAT specification: section 3 for the boot sector, 6 for the volume label.
+func parseFAT(boot []byte, device io.ReaderAt) (Volume, bool) {
+	if boot[510] != 0x55 || boot[511] != 0xaa {
+		return Volume{}, false
+	}
+	fat32 := string(boot[82:87]) == "FAT32"
+	if !fat32 && string(boot[54:57]) != "FAT" {
+		return Volume{}, false
+	}
+	start, length, ok := fatRoot(boot, fat32)
+	if !ok {
+		return Volume{}, false
+	}
+	label := trim(boot[43:54])
+	if fat32 {
+		label = trim(boot[71:82])
+	}
+	// The label people see and change is an entry of the root directory; the boot sector's copy may be stale.
+	if entry, ok := rootLabel(device, start, length); ok {
+		label = entry
+	}
+	if label == "NO NAME" {
+		label = ""
+	}
+	return Volume{"vfat", label}, true
+}
+
+// fatRoot answers where the root directory lies; of FAT32 the first cluster is enough here.
+func fatRoot(boot []byte, fat32 bool) (start, length int64, ok bool) {
+	le := binary.LittleEndian
+	sector := int64(le.Uint16(boot[11:]))
+	cluster := int64(boot[13]) * sector
+	reserved, fats := int64(le.Uint16(boot[14:])), int64(boot[16])
+	if sector < 512 || sector > 4096 || cluster == 0 || fats == 0 || reserved == 0 {
+		return 0, 0, false
+	}
+	if !fat32 {
+		return (reserved + fats*int64(le.Uint16(boot[22:]))) * sector, int64(le.Uint16(boot[17:])) * 32, true
+	}
+	data := (reserved + fats*int64(le.Uint32(boot[36:]))) * sector
+	first := int64(le.Uint32(boot[44:]))
+	return data + (first-2)*cluster, cluster, first >= 2
+}
+
+func rootLabel(device io.ReaderAt, start, length int64) (string, bool) {
+	root := make([]byte, min(length, fatRootLimit))
+	n, _ := device.ReadAt(root, start)
+	for entries := root[:n-n%32]; len(entries) > 0 && entries[0] != 0; entries = entries[32:] {
+		const volumeID, longName = 0x08, 0x0f
+		if entries[0] != 0xe5 && entries[11]&longName != longName && entries[11]&volumeID != 0 {
+			return trim(entries[:11]), true
+		}
+	}
+	return "", false
+}
+
+func trim(b []byte) string {
+	b, _, _ = bytes.Cut(b, []byte{0})
+	return strings.TrimRight(string(b), " ")
+}

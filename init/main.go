@@ -1,0 +1,31 @@
+// Command init is kiOS's pid 1, in the initramfs and in the root, and mount(8) and umount(8) under those names.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"kios.dev/init/internal/mountcmd"
+	"kios.dev/init/internal/stage1"
+	"kios.dev/init/internal/stage2"
+)
+
+func main() {
+	switch name := os.Args[0]; filepath.Base(name) {
+	case "mount":
+		os.Exit(mountcmd.Mount(os.Args[1:], os.Stdout, os.Stderr))
+	case "umount":
+		os.Exit(mountcmd.Umount(os.Args[1:], os.Stderr))
+	default:
+		if os.Getpid() != 1 {
+			fmt.Fprintln(os.Stderr, "init: this is process 1 of a kiOS node; it does nothing elsewhere")
+			os.Exit(1)
+		}
+		// The kernel starts the initramfs's program as /init, and only that.
+		if name == "/init" {
+			stage2.Fatal(nil, stage1.Run())
+		}
+		stage2.Run()
+	}
+}

@@ -1,0 +1,162 @@
+import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { openToolroot, type Toolroot } from '../debian/toolroot.ts';
+import { cacheKey } from '../host/cache.ts';
+import { type Arch, distDir, repository } from '../host/paths.ts';
+import type { Progress } from '../host/progress.ts';
+import { run } from '../host/run.ts';
+import { makeStore } from '../store/store.ts';
+import { buildUpstream } from '../upstream/build.ts';
+import { cniPlugins, hostArch, NODE_PROGRAMS } from '../upstream/components.ts';
+import { buildPause } from '../upstream/pause.ts';
+import { commandLine } from './command-line.ts';
+import { cpio } from './cpio.ts';
+import { makeDisk } from './disk.ts';
+import { makeErofs } from './erofs.ts';
+import { makeImages } from './images.ts';
+import { debianKernel, type Kernel } from './kernel.ts';
+import { readManifests } from './manifests.ts';
+import { clearLayout } from './oci.ts';
+import { makeInitramfs, makeRoot } from './root.ts';
+import { certificates, fetchParts } from './runtime.ts';
+import { makeSbom } from './sbom.ts';
+import { readStub } from './stub.ts';
+import { makeUki } from './uki.ts';
+import { KIOS } from './versions.ts';
+
+export interface BuildRequest {
+  readonly arch: Arch;
+  readonly progress: Progress;
+}
+
+/** Finished artefacts, in `dist/<arch>/`. */
+export interface BuiltImage {
+  readonly efi: string;
+  readonly image: string;
+  readonly root: string;
+  readonly sbom: string;
+}
+
+/** Time of the newest commit: the clock of the build, so that equal sources give equal bytes. Seconds since the epoch. */
+async function sourceTime(): Promise<number> {
+  const given = process.env['SOURCE_DATE_EPOCH'];
+  if (given !== undefined) return Number(given);
+  return Number(await run('git', ['log', '-1', '--format=%ct'], { cwd: repository }));
+}
+
+/** Builds what the repository's own workspaces make: init and the agents' bundles. Turborepo skips what has not changed. */
+async function buildWorkspaces(progress: Progress): Promise<void> {
+  const turbo = path.join(repository, 'node_modules/.bin/turbo');
+  const filters = ['--filter=./agents/*', '--filter=@kios/init'];
+  await progress.task('init and agents', (note) =>
+    run(turbo, ['run', 'build', ...filters, '--output-logs=errors-only'], {
+      cwd: repository,
+      onLine: note,
+    }),
+  );
+}
+
+interface Base {
+  readonly arch: Arch;
+  readonly time: number;
+  readonly tools: Toolroot;
+  readonly kernel: Kernel;
+  readonly init: string;
+  readonly progress: Progress;
+}
+
+async function buildRoot(
+  base: Base,
+): Promise<{ root: string; files: Awaited<ReturnType<typeof makeRoot>> }> {
+  const { arch, time, progress, kernel, init, tools } = base;
+  const programs = await buildUpstream(NODE_PROGRAMS, arch, progress);
+  const parts = await fetchParts(arch, progress);
+  const layout = path.join(distDir(arch), 'images');
+  await clearLayout(layout);
+  const images = await makeImages(
+    {
+      arch,
+      time,
+      layout,
+      parts,
+      hostBun: arch === hostArch() ? parts.bun : (await fetchParts(hostArch(), progress)).bun,
+      pause: await buildPause(arch, progress),
+      cni: await buildUpstream(await cniPlugins(), arch, progress),
+    },
+    progress,
+  );
+  const store = makeStore(images, time, { name: 'kios', version: KIOS, kind: 'kios' });
+  const files = await makeRoot({
+    arch,
+    time,
+    kernel,
+    init,
+    programs,
+    certificates: await certificates(parts),
+    store,
+    manifests: await readManifests(),
+  });
+  return { files, root: await makeErofs(files, time, tools, progress) };
+}
+
+async function replace(file: string, content: Uint8Array | string): Promise<void> {
+  await writeFile(`${file}.tmp`, content);
+  await rename(`${file}.tmp`, file);
+}
+
+async function assemble(base: Base, root: string): Promise<Buffer> {
+  const { arch, kernel, init } = base;
+  const stub = await readStub(arch, base.progress);
+  return makeUki(stub.bytes, [
+    { name: '.osrel', content: Buffer.from(`ID=kios\nNAME=kiOS\nVERSION_ID=${KIOS}\n`) },
+    { name: '.cmdline', content: Buffer.from(commandLine(arch)) },
+    { name: '.uname', content: Buffer.from(kernel.version) },
+    { name: '.initrd', content: await cpio(makeInitramfs(kernel, init, root)) },
+    { name: '.linux', content: await readFile(kernel.image) },
+  ]);
+}
+
+const unchanged = async (stamp: string, key: string): Promise<boolean> =>
+  (await readFile(stamp, 'utf8').catch(() => '')) === key;
+
+/**
+ * Builds the machine image from upstream sources and packages. Every slow step lies in the content-keyed cache, so a second run with
+ * nothing changed takes seconds.
+ */
+export async function buildImage({ arch, progress }: BuildRequest): Promise<BuiltImage> {
+  const dist = distDir(arch);
+  const at = (name: string): string => path.join(dist, name);
+  const out = {
+    efi: at('kios.efi'),
+    image: at('kios.img'),
+    root: at('root.erofs'),
+    sbom: at('sbom.spdx.json'),
+  };
+  await mkdir(dist, { recursive: true });
+  const time = await sourceTime();
+  const tools = await openToolroot(progress);
+  const kernel = await debianKernel(arch, tools, progress);
+  await buildWorkspaces(progress);
+  const init = path.join(repository, 'init/dist', arch, 'init');
+  const base: Base = { arch, time, tools, kernel, init, progress };
+  const { root, files } = await buildRoot(base);
+  const key = cacheKey(
+    root,
+    kernel.origin,
+    commandLine(arch),
+    time,
+    await readFile(init, 'base64'),
+  );
+  if (await unchanged(at('.built'), key)) return out;
+  await progress.task('kios.efi', async () => replace(out.efi, await assemble(base, root)));
+  await progress.task('kios.img', () =>
+    makeDisk({ out: out.image, efi: out.efi, arch, time, tools }),
+  );
+  await copyFile(root, out.root);
+  await progress.task('sbom.spdx.json', async () =>
+    replace(out.sbom, await makeSbom([files], time)),
+  );
+  await replace(at('.built'), key);
+  return out;
+}

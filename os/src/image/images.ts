@@ -1,0 +1,84 @@
+import type { Arch } from '../host/paths.ts';
+import type { Progress } from '../host/progress.ts';
+import { type BuiltProgram } from '../upstream/build.ts';
+import { makeImage, makeLayer, type Layer, type OciImage, writeLayout } from './oci.ts';
+import {
+  agentLayer,
+  AGENT_ENTRYPOINT,
+  AGENT_ENV,
+  baseLayer,
+  bunLayer,
+  chronyLayer,
+  type Parts,
+} from './runtime.ts';
+import { Tree } from './tree.ts';
+import { KIOS } from './versions.ts';
+
+/** Agents by folder name under agents/. */
+export const AGENTS = ['bootstrap', 'chrony-config', 'cni', 'dhcp', 'modloader'] as const;
+
+export const imageName = (name: string): string => `kios.dev/${name}:${KIOS}`;
+
+/** Every image a manifest may name without a registry. */
+export const SHIPPED = [...AGENTS, 'chrony', 'pause'].map(imageName);
+
+export interface ImagesRequest {
+  readonly arch: Arch;
+  /** Seconds since the epoch. */
+  readonly time: number;
+  /** Where the OCI layout is written. */
+  readonly layout: string;
+  readonly parts: Parts;
+  /** The runtime for this machine, which makes the bytecode. */
+  readonly hostBun: string;
+  readonly pause: BuiltProgram;
+  readonly cni: ReadonlyMap<string, BuiltProgram>;
+}
+
+const goOrigin = ({ module, version, sha256 }: BuiltProgram) => ({
+  name: module,
+  version,
+  kind: 'go' as const,
+  sha256,
+});
+
+const pauseLayer = (pause: BuiltProgram): Tree =>
+  new Tree().file('/pause', 0o755, { file: pause.path }, goOrigin(pause));
+
+function pluginsLayer(plugins: ReadonlyMap<string, BuiltProgram>): Tree {
+  const tree = new Tree();
+  for (const [name, plugin] of plugins)
+    tree.file(`/cni/bin/${name}`, 0o755, { file: plugin.path }, goOrigin(plugin));
+  return tree;
+}
+
+/** Makes every image of the node and writes them as one OCI layout. */
+export async function makeImages(request: ImagesRequest, progress: Progress): Promise<OciImage[]> {
+  const { arch, time, layout, parts, hostBun } = request;
+  return progress.task(`images (${arch})`, async (note) => {
+    const layer = async (tree: Tree): Promise<Layer> => makeLayer(layout, tree, time);
+    const baseTree = await baseLayer(parts);
+    const base = await layer(baseTree);
+    const runtime = [base, await layer(bunLayer(parts))];
+    const image = (
+      name: string,
+      layers: readonly Layer[],
+      entrypoint: readonly string[],
+      env: readonly string[],
+    ): OciImage => {
+      note(name);
+      return makeImage({ name: imageName(name), layers, entrypoint, env }, arch, time);
+    };
+    const images: OciImage[] = [];
+    for (const name of AGENTS) {
+      const own = await layer(await agentLayer(name, parts, hostBun));
+      const plugins = name === 'cni' ? [await layer(pluginsLayer(request.cni))] : [];
+      images.push(image(name, [...runtime, ...plugins, own], AGENT_ENTRYPOINT, AGENT_ENV));
+    }
+    const chrony = await layer(await chronyLayer(parts, baseTree));
+    images.push(image('chrony', [base, chrony], ['/usr/sbin/chronyd'], ['PATH=/usr/sbin']));
+    images.push(image('pause', [await layer(pauseLayer(request.pause))], ['/pause'], []));
+    await writeLayout(layout, images, arch);
+    return images;
+  });
+}

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { EXIT, KiosError } from '@kios/errors';
+import { parseDocument } from 'yaml';
+
+import { repository } from '../host/paths.ts';
+
+export const manifestsDir = path.join(repository, 'manifests');
+
+/** UUID-shaped digest of a manifest's content. */
+function uidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20, 32),
+  ].join('-');
+}
+
+/**
+ * Puts a fixed `metadata.uid` into a static pod's manifest, derived from its content. Without one kubelet derives it from the host
+ * name too, and would restart every static pod when bootstrap names the node.
+ */
+export function stampManifest(file: string, text: string): string {
+  const document = parseDocument(text);
+  const fault = document.errors[0];
+  if (fault !== undefined)
+    throw new KiosError('KIOS_MANIFEST', `read ${file}: ${fault.message.split('\n')[0]}`, {
+      exitCode: EXIT.data,
+    });
+  if (document.getIn(['metadata', 'uid']) !== undefined)
+    throw new KiosError('KIOS_MANIFEST', `read ${file}: metadata.uid is stamped at build time`, {
+      exitCode: EXIT.data,
+      remedy: 'remove metadata.uid',
+    });
+  document.setIn(['metadata', 'uid'], uidOf(text));
+  // Comments explain the manifest to people; the node has no use for them.
+  return JSON.stringify(document.toJS());
+}
+
+/** Every manifest of the repository (or of `dir`), stamped, by file name. */
+export async function readManifests(dir = manifestsDir): Promise<Map<string, string>> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith('.yaml')).toSorted();
+  const stamped = new Map<string, string>();
+  for (const name of names)
+    stamped.set(
+      name,
+      stampManifest(path.join('manifests', name), await readFile(path.join(dir, name), 'utf8')),
+    );
+  return stamped;
+}

@@ -16,6 +16,8 @@ interface Answer {
 }
 
 const REQUEST_MS = 10_000;
+/** Whoever else has the port may never answer; asking again is cheap. */
+const READY_MS = 2000;
 
 /** The few calls the control plane makes to its own API server, as administrator. */
 export class ApiClient {
@@ -30,21 +32,21 @@ export class ApiClient {
 
   /** Whether the server says that it is ready to serve. */
   async isReady(): Promise<boolean> {
-    const answer = await this.#send('GET', '/readyz').catch(() => undefined);
+    const answer = await this.#send('GET', '/readyz', READY_MS).catch(() => undefined);
     return answer?.status === 200;
   }
 
   /** Makes an object what it is given as (server-side apply); answers false when its namespace is not there yet. */
   async apply(object: ApiObject): Promise<boolean> {
     const path = `${object.path}?fieldManager=kios&force=true`;
-    const answer = await this.#send('PATCH', path, JSON.stringify(object.body));
+    const answer = await this.#send('PATCH', path, REQUEST_MS, JSON.stringify(object.body));
     if (answer.status === 404) return false;
     this.#expectSuccess('write', object.path, answer);
     return true;
   }
 
   async read(path: string): Promise<unknown> {
-    const answer = await this.#send('GET', path);
+    const answer = await this.#send('GET', path, REQUEST_MS);
     this.#expectSuccess('read', path, answer);
     return JSON.parse(answer.text);
   }
@@ -62,11 +64,11 @@ export class ApiClient {
     );
   }
 
-  #send(method: string, path: string, body?: string): Promise<Answer> {
+  #send(method: string, path: string, timeout: number, body?: string): Promise<Answer> {
     const headers = { 'content-type': 'application/apply-patch+yaml' };
     return new Promise((resolve, reject) => {
       const options = { host: '127.0.0.1', port: this.#port, agent: this.#agent, method, path };
-      const sent = request({ ...options, headers, timeout: REQUEST_MS }, (answer) => {
+      const sent = request({ ...options, headers, timeout }, (answer) => {
         const chunks: Buffer[] = [];
         answer.on('data', (chunk: Buffer) => chunks.push(chunk));
         answer.on('error', reject);
@@ -74,7 +76,7 @@ export class ApiClient {
           resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
         );
       });
-      sent.on('timeout', () => sent.destroy(new Error(`no answer within ${REQUEST_MS} ms`)));
+      sent.on('timeout', () => sent.destroy(new Error(`no answer within ${timeout} ms`)));
       sent.on('error', reject);
       sent.end(body);
     });

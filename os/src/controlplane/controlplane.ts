@@ -32,6 +32,7 @@ import { writeForward } from './forwards.ts';
 import { formatKubeconfig } from './kubeconfig.ts';
 import { HOST_SEEN_BY_GUEST, layout, SOCKETS } from './layout.ts';
 import { ensurePki, type LeafName, type Pki } from './pki.ts';
+import { isPortFree } from './port.ts';
 
 const READY_MS = 120_000;
 const OBJECTS_MS = 60_000;
@@ -65,6 +66,20 @@ async function ensureSettings(): Promise<v.InferOutput<typeof Settings>> {
   const settings = { apiPort: await freePort() };
   await writePrivate(layout.settings, JSON.stringify(settings));
   return settings;
+}
+
+/** Fails when another program has the port that the API server is to listen on. */
+async function expectPort(apiPort: number): Promise<void> {
+  if ((await daemonState('kube-apiserver')).state === 'running' || (await isPortFree(apiPort)))
+    return;
+  throw new KiosError(
+    'KIOS_CP_PORT',
+    `start kube-apiserver: another program listens on 127.0.0.1:${apiPort}`,
+    {
+      exitCode: EXIT.unavailable,
+      remedy: 'end that program, or run ./kios down --purge to make a cluster with another port',
+    },
+  );
 }
 
 async function writeConfiguration(pki: Pki, apiPort: number): Promise<void> {
@@ -132,6 +147,7 @@ export async function startControlPlane({
   await makePrivateDir(layout.home);
   await makePrivateDir(layout.etcdData);
   const { apiPort } = await ensureSettings();
+  await expectPort(apiPort);
   const pki = await ensurePki();
   await writeConfiguration(pki, apiPort);
   const commands = await commandsFor(apiPort, progress);

@@ -117,13 +117,9 @@ export async function stopDaemon(name: string): Promise<void> {
 /** The error that tells why a process is not there any more. */
 export async function endedError(name: string): Promise<KiosError> {
   const tail = await tailOfLog(name);
-  const taken = tail.includes('address already in use');
-  const code = taken ? 'KIOS_CP_PORT' : 'KIOS_CP_ENDED';
-  return new KiosError(code, `start ${name}: it ended; the end of its log:\n${tail}`, {
+  return new KiosError('KIOS_CP_ENDED', `start ${name}: it ended; the end of its log:\n${tail}`, {
     exitCode: EXIT.unavailable,
-    remedy: taken
-      ? 'end the program that listens on that port, or run ./kios down --purge to choose another'
-      : `read ${logOf(name)}`,
+    remedy: `read ${logOf(name)}`,
   });
 }
 

@@ -12,7 +12,10 @@ export interface GoMod {
 function* directives(text: string): Generator<string[]> {
   let block: string[] = [];
   for (const raw of text.split('\n')) {
-    const words = raw.replace(/\/\/.*$/u, '').split(/\s+/u).filter(Boolean);
+    const words = raw
+      .replace(/\/\/.*$/u, '')
+      .split(/\s+/u)
+      .filter(Boolean);
     if (words[0] === ')') block = [];
     else if (words[1] === '(') block = words.slice(0, 1);
     else if (words.length > 0) yield [...block, ...words];

@@ -104,10 +104,11 @@ func insert(path string) error {
 	if !strings.HasSuffix(path, ".ko") {
 		flags = unix.MODULE_INIT_COMPRESSED_FILE
 	}
-	if err := unix.FinitModule(fd, "", flags); err != nil && !errors.Is(err, unix.EEXIST) {
-		return err
+	err = unix.FinitModule(fd, "", flags)
+	if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENODEV) {
+		return nil // there already, or for hardware that is not there (a processor's crypto instructions)
 	}
-	return nil
+	return err
 }
 
 // modaliases reads every device that sits on a bus; walking all of /sys/devices would cost ten times as much.

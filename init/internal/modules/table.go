@@ -60,10 +60,14 @@ func (t *Table) add(words []string) error {
 
 // Wanted lists the files for these devices that are not loaded yet, in load order, each once.
 func (t Table) Wanted(modaliases []string, loaded map[string]bool) []string {
+	names := make([]string, len(modaliases))
+	for i, name := range modaliases {
+		names[i] = flat(name)
+	}
 	var files []string
 	seen := map[string]bool{}
 	for _, rule := range t.Alias {
-		if !anyMatch(rule.Pattern, modaliases) {
+		if !anyMatch(flat(rule.Pattern), names) {
 			continue
 		}
 		for _, file := range rule.Files {
@@ -76,12 +80,20 @@ func (t Table) Wanted(modaliases []string, loaded map[string]bool) []string {
 	return files
 }
 
-// anyMatch is fnmatch without flags, where a slash is a character like any other; path.Match knows no such mode.
+// flat makes path.Match into fnmatch without flags, to which a slash is a character like any other.
+func flat(text string) string { return strings.ReplaceAll(text, "/", "\x01") }
+
+// anyMatch looks at the literal beginning first: with hundreds of rules on the boot path, full matching of each would be felt.
 func anyMatch(pattern string, names []string) bool {
-	flat := strings.NewReplacer("/", "\x01")
-	pattern = flat.Replace(pattern)
+	literal := pattern
+	if i := strings.IndexAny(pattern, `*?[\`); i >= 0 {
+		literal = pattern[:i]
+	}
 	for _, name := range names {
-		if ok, _ := path.Match(pattern, flat.Replace(name)); ok {
+		if !strings.HasPrefix(name, literal) {
+			continue
+		}
+		if ok, _ := path.Match(pattern, name); ok {
 			return true
 		}
 	}

@@ -84,10 +84,12 @@ func (h *host) startContainerd() error {
 	h.containerd, err = h.child("containerd", -999, func() supervise.Spec {
 		h.log.Info("containerd.start")
 		return supervise.Spec{
-			Args:    []string{"/bin/containerd", "--config", "/etc/containerd/config.toml"},
-			Env:     environment(),
-			Started: func(pid int) { h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) }) },
-			Ended:   h.notify.Forget,
+			Args: []string{"/bin/containerd", "--config", "/etc/containerd/config.toml"},
+			Env:  environment(),
+			Started: func(pid int) {
+				h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) })
+			},
+			Ended: h.notify.Forget,
 		}
 	})
 	if err != nil {

@@ -1,14 +1,16 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { request } from 'node:https';
+import { createServer as createHttpsServer, request } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { TLSSocket } from 'node:tls';
 
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 
+import { issueAuthority } from '../../src/controlplane/certificates.ts';
 import type { ControlPlane } from '../../src/controlplane/controlplane.ts';
 import { silent } from '../../src/host/progress.ts';
 import { run } from '../../src/host/run.ts';
@@ -47,6 +49,11 @@ let kubectlProgram = '';
 
 const kubectl = (...args: string[]): Promise<string> =>
   run(kubectlProgram, ['--kubeconfig', plane.adminKubeconfig, ...args]);
+
+const create = (object: unknown): Promise<string> =>
+  run(kubectlProgram, ['--kubeconfig', plane.adminKubeconfig, 'create', '-f', '-'], {
+    input: JSON.stringify(object),
+  });
 
 /** Asks the API server as a stranger does, with a token or nothing; the CA is all that is trusted. */
 function ask(url: string, token?: string): Promise<{ status: number; text: string }> {
@@ -144,7 +151,7 @@ describe('a control plane that was started', () => {
   });
 });
 
-/** Makes a kubelet's certificate request with openssl's client and sends it with a fresh token. */
+/** Asks for a kubelet's client certificate with a fresh token, and waits until it is issued. */
 async function joinAs(name: string) {
   const token = await plane.createBootstrapToken();
   const { generateKubeletRequest } = await import('./kubelet-request.ts');
@@ -183,6 +190,71 @@ async function joinAs(name: string) {
   }, 30_000);
   const issued = new X509Certificate(pem);
   return { issued, groups: issued.subject };
+}
+
+describe('the way to a kubelet', () => {
+  const close: (() => unknown)[] = [];
+  afterAll(() => {
+    for (const one of close) one();
+  });
+
+  it('leads kubectl logs to the forwarded port of the node, as a client that kubelet can check', async () => {
+    const kubelet = await listenAsKubelet(plane.caPem);
+    close.push(() => kubelet.server.close());
+    await createNodeWithPod('10.0.2.15');
+    await expect(kubectl('logs', 'talker')).rejects.toThrow(/10\.0\.2\.15:10250/u);
+    await plane.setNodeForward('10.0.2.15', kubelet.port);
+    expect(await kubectl('logs', 'talker')).toBe('line of the container');
+    expect(kubelet.seen()).toEqual([
+      'kube-apiserver-kubelet-client /containerLogs/default/talker/main',
+    ]);
+  });
+});
+
+/** A stand-in for kubelet: a certificate of its own, clients of the cluster's authority only, one answer. */
+async function listenAsKubelet(clusterCa: string) {
+  const own = await issueAuthority('kubelet');
+  const seen: string[] = [];
+  const server = createHttpsServer(
+    {
+      cert: own.certificate,
+      key: own.key,
+      ca: clusterCa,
+      requestCert: true,
+      rejectUnauthorized: true,
+    },
+    (incoming, answer) => {
+      const { socket, url = '' } = incoming;
+      const client = socket instanceof TLSSocket ? socket.getPeerCertificate().subject.CN : '';
+      seen.push(`${String(client)} ${url.split('?')[0] ?? ''}`);
+      answer.end('line of the container');
+    },
+  );
+  await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return { server, port, seen: () => seen };
+}
+
+async function createNodeWithPod(ip: string): Promise<void> {
+  const node = {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: 'stand-in' },
+    status: {
+      addresses: [{ type: 'InternalIP', address: ip }],
+      daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+    },
+  };
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'talker' },
+    spec: { nodeName: 'stand-in', containers: [{ name: 'main', image: 'none' }] },
+  };
+  await create(node);
+  // Until the controllers have made the service account of the namespace, no pod is taken.
+  await vi.waitFor(() => create(pod), { timeout: 30_000, interval: 500 });
 }
 
 describe('a control plane that something happened to', () => {

@@ -1,0 +1,65 @@
+import type { NodeBootstrap } from './document.ts';
+import { mergeMaps } from './merge.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Where kubelet finds its files; the agent sees the same directory elsewhere. */
+export const KUBELET_ETC = '/etc/kubernetes';
+
+/**
+ * Fields that need an API server: a standalone kubelet with them refuses to start ("no client provided, cannot use webhook
+ * authentication"), so they live in a file of their own that is written after the kubeconfig.
+ */
+const CLUSTER_FIELDS = ['authentication', 'authorization', 'enableServer'] as const;
+
+const head = { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration' };
+
+/** What kiOS sets in every node: valid with and without an API server. */
+function nodeFragment(node: NonNullable<NodeBootstrap['node']>): Json {
+  const taints = node.taints?.map(({ key, value, effect }) => ({ key, value, effect }));
+  const providerID = node.providerID === 'auto' ? undefined : node.providerID;
+  const fields = { providerID, registerWithTaints: taints, maxPods: node.maxPods };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+/** The server with its doors shut: client certificates of the cluster's CA, and the API server asked about everybody. */
+const CLUSTER_DEFAULTS: Json = {
+  enableServer: true,
+  authentication: {
+    anonymous: { enabled: false },
+    webhook: { enabled: true },
+    x509: { clientCAFile: `${KUBELET_ETC}/pki/ca.crt` },
+  },
+  authorization: { mode: 'Webhook' },
+  rotateCertificates: true,
+};
+
+const isCluster = (key: string): boolean => CLUSTER_FIELDS.some((field) => field === key);
+
+const split = (config: Json): { cluster: Json; rest: Json } => {
+  const entries = Object.entries(config);
+  return {
+    cluster: Object.fromEntries(entries.filter(([key]) => isCluster(key))),
+    rest: Object.fromEntries(entries.filter(([key]) => !isCluster(key))),
+  };
+};
+
+export interface Fragments {
+  /** `10-kios.conf`. */
+  readonly node: Json;
+  /** `20-cluster.conf`; undefined for a standalone node. */
+  readonly cluster: Json | undefined;
+  /** `50-user.conf`; undefined when the document asks for nothing more. */
+  readonly user: Json | undefined;
+}
+
+/** The drop-ins of a node; the user's fields win over ours. */
+export function kubeletFragments(document: NodeBootstrap, inCluster: boolean): Fragments {
+  const user = split(document.kubelet?.config ?? {});
+  const rest = mergeMaps(user.rest, head);
+  return {
+    node: { ...head, ...nodeFragment(document.node ?? {}) },
+    cluster: inCluster ? { ...head, ...mergeMaps(CLUSTER_DEFAULTS, user.cluster) } : undefined,
+    user: Object.keys(user.rest).some((key) => !(key in head)) ? rest : undefined,
+  };
+}

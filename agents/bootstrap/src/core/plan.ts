@@ -1,0 +1,70 @@
+import type { NodeBootstrap } from './document.ts';
+import { sameCluster } from './identity.ts';
+import { chooseNodeIp } from './node-ip.ts';
+import { type OutputFile, renderFiles } from './render.ts';
+import type { JoinState } from './state.ts';
+import type { WantedCluster } from './wanted.ts';
+
+/** Where a run stands before it has asked the network anything. */
+export interface PlanInput {
+  readonly document: NodeBootstrap;
+  readonly cluster: WantedCluster | undefined;
+  readonly inputHash: string;
+  readonly instanceId: string;
+  readonly state: JoinState | undefined;
+  /** Name in the node's valid certificate. */
+  readonly identity: string | undefined;
+  /** The bootstrap kubeconfig on disk holds the document's token: kubelet is about to use it. */
+  readonly isPending: boolean;
+  readonly reEvaluate: boolean;
+}
+
+/** The node was configured for exactly this input and can still get into its cluster: the network need not be asked. */
+export function isConfigured(input: PlanInput): boolean {
+  const { state, cluster } = input;
+  if (input.reEvaluate || state === undefined || state.phase === 'writing') return false;
+  if (state.inputHash !== input.inputHash) return false;
+  return cluster === undefined || input.identity !== undefined || input.isPending;
+}
+
+/** The machine's certificate belongs to another life of it: a copied disk, another cluster, or a name that shall change. */
+export function isForeignIdentity(
+  input: PlanInput,
+  caBefore: readonly string[],
+  caNow: readonly string[],
+): boolean {
+  const { state } = input;
+  if (input.reEvaluate || state?.dropIdentity === true) return true;
+  if (state !== undefined && state.instanceId !== input.instanceId) return true;
+  return !sameCluster(caBefore, caNow);
+}
+
+export interface FileInput {
+  readonly document: NodeBootstrap;
+  readonly cluster: WantedCluster | undefined;
+  readonly ca: readonly string[];
+  readonly nodeName: string;
+  /** Address of the present lease. */
+  readonly leaseAddress: string | undefined;
+  readonly nodeIpBefore: string | undefined;
+  readonly hasIdentity: boolean;
+  readonly hasKubeletConf: boolean;
+}
+
+const CLUSTER_ONLY = /\/(?:pki\/ca\.crt|bootstrap-kubelet\.conf|20-cluster\.conf)$/;
+
+/** The files this node shall have. */
+export function planFiles(input: FileInput): readonly OutputFile[] {
+  const { document, cluster } = input;
+  const files = renderFiles({
+    document,
+    cluster: cluster === undefined ? undefined : { ...cluster, ca: input.ca },
+    nodeName: input.nodeName,
+    // Before the first lease of a boot the address of the last one stands.
+    nodeIp: chooseNodeIp(document.node?.ip, input.leaseAddress) ?? input.nodeIpBefore,
+    hasIdentity: input.hasIdentity,
+  });
+  // A joined node whose document lost its cluster stays joined: leaving is `bootstrap reset`, never an accident.
+  const stays = cluster === undefined && input.hasKubeletConf;
+  return stays ? files.filter(({ path }) => !CLUSTER_ONLY.test(path)) : files;
+}

@@ -1,0 +1,42 @@
+import type { KubeletState } from '@kios/node-state';
+
+import type { JoinState } from './state.ts';
+
+const LOOP_WINDOW_S = 600;
+const LOOP_LIMIT = 3;
+
+export interface RestartFacts {
+  /** This run changes a file that kubelet reads at start. */
+  readonly changed: boolean;
+  /** The state an earlier run left. */
+  readonly state: JoinState | undefined;
+  readonly kubelet: Pick<KubeletState, 'startedBoot'> | undefined;
+  readonly bootId: string;
+}
+
+export type RestartDecision =
+  | { readonly send: true; readonly why: string }
+  | { readonly send: false; readonly why: string };
+
+/** Whether the running kubelet has not seen the files: it then gets one restart, and never a second one for the same files. */
+export function decideRestart(facts: RestartFacts): RestartDecision {
+  const { state, kubelet } = facts;
+  if (facts.changed) return { send: true, why: 'files changed' };
+  if (state === undefined) return { send: false, why: 'nothing was written' };
+  // A kubelet of a later boot started after the files were there.
+  if (state.bootId !== facts.bootId)
+    return { send: false, why: 'kubelet started with these files' };
+  if (state.phase === 'restarted') return { send: false, why: 'already asked for' };
+  if (state.phase === 'writing') return { send: true, why: 'an earlier run was cut off' };
+  const sawFiles = kubelet !== undefined && kubelet.startedBoot > state.up;
+  return sawFiles
+    ? { send: false, why: 'kubelet started with these files' }
+    : { send: true, why: 'kubelet is older than its files' };
+}
+
+/** Seconds until another restart is allowed; 0 now. Something that undoes our files must not restart kubelet for ever. */
+export function restartPause(restarts: readonly number[], up: number): number {
+  const recent = restarts.filter((at) => at > up - LOOP_WINDOW_S);
+  if (recent.length < LOOP_LIMIT) return 0;
+  return Math.ceil((recent.at(-LOOP_LIMIT) ?? up) + LOOP_WINDOW_S - up);
+}

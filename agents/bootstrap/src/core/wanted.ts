@@ -1,0 +1,78 @@
+import type { NodeBootstrap } from './document.ts';
+import { BootstrapError } from './errors.ts';
+import { type BootstrapToken, splitToken } from './jws.ts';
+import { parseCertificates, PemError } from './pem.ts';
+
+/** How the API server is recognised. */
+export interface Trust {
+  /** Certificates given in the document. */
+  readonly bundle: readonly string[];
+  /** SHA-256 over the SubjectPublicKeyInfo of CA certificates; one of the cluster's must be among them. */
+  readonly pins: readonly string[];
+  /** Take the CA from whoever can sign with the token. */
+  readonly skipVerification: boolean;
+}
+
+export interface WantedCluster {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly trust: Trust;
+  readonly token: BootstrapToken;
+}
+
+const fieldError = (path: string, why: string): BootstrapError =>
+  new BootstrapError('KIOS_BOOTSTRAP_FIELD', `read the bootstrap document: ${path}: ${why}`);
+
+const UNSPECIFIED = new Set(['0.0.0.0', '[::]']);
+
+function urlFault(url: URL | undefined): string | undefined {
+  if (url === undefined) return 'must be a URL, https://host:port';
+  if (url.protocol !== 'https:') return 'must begin with https://';
+  if (`${url.username}${url.password}` !== '') return 'must not hold a user name or password';
+  if (`${url.pathname}${url.search}${url.hash}` !== '/') return 'must end after the port';
+  return UNSPECIFIED.has(url.hostname) ? 'names no host' : undefined;
+}
+
+/** URL leaves out 443, the default of https; the API server's default is 6443. */
+function portOf(url: URL, text: string): string {
+  if (url.port !== '') return url.port;
+  return /:0*443\/?$/.test(text.trim()) ? '443' : '6443';
+}
+
+/** `https://host:port`; kubeconfig files and TLS need nothing else, and a path would be lost. */
+export function normaliseEndpoint(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const fault = urlFault(url);
+  if (url === undefined || fault !== undefined) throw fieldError('cluster.endpoint', fault ?? '');
+  return `https://${url.hostname}:${portOf(url, text)}`;
+}
+
+function readTrust(cluster: NonNullable<NodeBootstrap['cluster']>): Trust {
+  const pins = cluster.caCertHashes ?? [];
+  const skip = cluster.unsafeSkipCAVerification === true;
+  if (cluster.caBundle === undefined && pins.length === 0 && !skip)
+    throw fieldError('cluster', 'needs caBundle or caCertHashes');
+  try {
+    const bundle = cluster.caBundle === undefined ? [] : parseCertificates(cluster.caBundle);
+    return { bundle, pins, skipVerification: skip && bundle.length === 0 && pins.length === 0 };
+  } catch (error) {
+    throw error instanceof PemError ? fieldError('cluster.caBundle', error.message) : error;
+  }
+}
+
+/** The cluster a complete document names, checked; undefined when it has none and the node shall stay standalone. */
+export function readCluster(document: NodeBootstrap): WantedCluster | undefined {
+  const { cluster, auth } = document;
+  if (cluster === undefined) {
+    if (auth !== undefined) throw fieldError('cluster', 'is required because auth is there');
+    return undefined;
+  }
+  if (cluster.endpoint === undefined) throw fieldError('cluster.endpoint', 'is required');
+  if (auth === undefined) throw fieldError('auth', 'is required because cluster is there');
+  return {
+    name: cluster.name ?? 'default',
+    endpoint: normaliseEndpoint(cluster.endpoint),
+    trust: readTrust(cluster),
+    token: splitToken(auth.bootstrapToken),
+  };
+}

@@ -1,0 +1,112 @@
+import { request } from 'node:https';
+import { isIP } from 'node:net';
+
+import { errorCode } from '@kios/agent';
+
+import { BootstrapError } from '../core/errors.ts';
+import { resolveHost } from './resolve.ts';
+
+const MAX_BODY = 4 * 1024 * 1024;
+
+export interface ApiRequest {
+  readonly path: string;
+  /** PEM certificates to trust; `undefined` trusts anybody, for what is verified by other means. */
+  readonly ca: readonly string[] | undefined;
+  readonly token?: string;
+  readonly timeoutMs?: number;
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** The API server before this node has a kubeconfig for it. */
+export interface ApiServer {
+  get(wanted: ApiRequest): Promise<ApiAnswer>;
+}
+
+/** OpenSSL's verify codes, and the names Node and Bun give to failures of the TLS layer. */
+const isTlsCode = (code: string): boolean =>
+  /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/.test(
+    code,
+  );
+
+function explain(endpoint: string, cause: unknown): BootstrapError {
+  const code = errorCode(cause) ?? '';
+  if (!isTlsCode(code))
+    return new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', `reach ${endpoint}`, { cause });
+  const clock = code.includes('NOT_YET_VALID') || code.includes('EXPIRED');
+  const hint = clock ? `; this node's clock says ${new Date().toISOString()}` : '';
+  return new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `verify ${endpoint} (${code}${hint})`, {
+    cause,
+  });
+}
+
+function headers(url: URL, token: string | undefined): Record<string, string> {
+  const base = { accept: 'application/json', connection: 'close', host: url.host };
+  return token === undefined ? base : { ...base, authorization: `Bearer ${token}` };
+}
+
+/** One request on a connection of its own: no proxy, no redirect, a bounded answer. */
+async function fetchOnce(
+  url: URL,
+  address: string,
+  wanted: ApiRequest,
+  signal: AbortSignal,
+): Promise<ApiAnswer> {
+  const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
+  const call = request({
+    host: address,
+    port: url.port,
+    path: wanted.path,
+    agent: false,
+    headers: headers(url, wanted.token),
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: wanted.ca !== undefined,
+    ...(wanted.ca === undefined ? {} : { ca: [...wanted.ca] }),
+    // RFC 6066 §3: no address as a server name; the certificate is then checked against `host`.
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    signal,
+  });
+  call.on('error', reject);
+  call.on('response', (response) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    response.on('error', reject);
+    response.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MAX_BODY) call.destroy(new Error(`answer is longer than ${MAX_BODY} bytes`));
+      else chunks.push(chunk);
+    });
+    response.on('end', () => {
+      const status = response.statusCode ?? 0;
+      resolve({ status, body: Buffer.concat(chunks).toString('utf8') });
+    });
+  });
+  call.end();
+  return promise;
+}
+
+/** The API server at `endpoint` (`https://host:port`). Failures are BootstrapErrors: untrusted, or unreachable. */
+export function openApiServer(
+  endpoint: string,
+  resolvConf: string,
+  signal: AbortSignal,
+): ApiServer {
+  const url = new URL(endpoint);
+  return {
+    async get(wanted) {
+      // One clock for the name and the answer: a server that sends a byte a second ends too.
+      const late = AbortSignal.timeout(wanted.timeoutMs ?? 15_000);
+      try {
+        const address = await resolveHost(url.hostname, resolvConf);
+        return await fetchOnce(url, address, wanted, AbortSignal.any([signal, late]));
+      } catch (cause) {
+        signal.throwIfAborted();
+        throw explain(endpoint, late.aborted ? new Error('no answer in time') : cause);
+      }
+    },
+  };
+}

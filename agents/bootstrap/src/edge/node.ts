@@ -1,0 +1,103 @@
+import { readFile, rename } from 'node:fs/promises';
+import path from 'node:path';
+
+import { errorCode, writeAtomic } from '@kios/agent';
+import * as v from 'valibot';
+
+import { type ClientCertificate, identityName } from '../core/identity.ts';
+import { clientCertificateOf } from '../core/kubeconfig.ts';
+import { parseCertificates } from '../core/pem.ts';
+import { BOOTSTRAP_KUBECONFIG } from '../core/render.ts';
+import { JoinState } from '../core/state.ts';
+import { readClientCertificate } from './certificates.ts';
+import type { Settings } from './settings.ts';
+import { readIfThere } from './transaction.ts';
+
+/** What an earlier run, or kubelet, left on this node. */
+export interface NodeFacts {
+  readonly state: JoinState | undefined;
+  /** The node's name in a client certificate that is still good. */
+  readonly identity: string | undefined;
+  /** The host name this agent wrote; only with a state. */
+  readonly hostname: string | undefined;
+  readonly nodeIp: string | undefined;
+  readonly ca: readonly string[];
+  readonly bootstrapKubeconfig: string | undefined;
+  /** kubelet.conf is there, with whatever certificate. */
+  readonly hasKubeletConf: boolean;
+}
+
+const CURRENT_PEM = 'kubelet-client-current.pem';
+
+const stateFile = (settings: Settings): string => path.join(settings.stateDir, 'state.json');
+
+/** A state that does not parse is none: the worst that follows is one run that finds everything equal. */
+async function readJoinState(settings: Settings): Promise<JoinState | undefined> {
+  const text = await readIfThere(stateFile(settings));
+  if (text === undefined) return undefined;
+  try {
+    return v.parse(JoinState, JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+export async function writeJoinState(settings: Settings, state: JoinState): Promise<void> {
+  await writeAtomic(stateFile(settings), `${JSON.stringify(state)}\n`, 0o600);
+}
+
+/** The certificate kubelet.conf names. Paths are the host's; kubelet's own directory is mounted at the same place. */
+async function readClient(
+  settings: Settings,
+  kubeletConf: string,
+): Promise<ClientCertificate | undefined> {
+  const where = clientCertificateOf(kubeletConf);
+  if (where === undefined) return undefined;
+  if ('pem' in where) return readClientCertificate(where.pem);
+  try {
+    const file = path.join(settings.kubeletPki, path.basename(where.path));
+    return readClientCertificate(await readFile(file, 'utf8'));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function readCertificates(pem: string | undefined): readonly string[] {
+  try {
+    return pem === undefined ? [] : parseCertificates(pem);
+  } catch {
+    return [];
+  }
+}
+
+export async function readNode(settings: Settings): Promise<NodeFacts> {
+  const etc = (file: string): Promise<string | undefined> =>
+    readIfThere(path.join(settings.etc, file));
+  const state = await readJoinState(settings);
+  const kubeletConf = await etc('kubernetes/kubelet.conf');
+  const client = kubeletConf === undefined ? undefined : await readClient(settings, kubeletConf);
+  return {
+    state,
+    identity: identityName(client, Date.now()),
+    hostname: state === undefined ? undefined : (await etc('hostname'))?.trim(),
+    nodeIp: (await etc('kubernetes/node-ip'))?.trim(),
+    ca: readCertificates(await etc('kubernetes/pki/ca.crt')),
+    bootstrapKubeconfig: await etc(BOOTSTRAP_KUBECONFIG),
+    hasKubeletConf: kubeletConf !== undefined,
+  };
+}
+
+async function moveAside(file: string): Promise<void> {
+  try {
+    await rename(file, `${file}.old`);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Makes kubelet ask for a new certificate at its next start; the old one is kept beside it. */
+export async function setIdentityAside(settings: Settings): Promise<void> {
+  await moveAside(path.join(settings.kubeletPki, CURRENT_PEM));
+  await moveAside(path.join(settings.etc, 'kubernetes/kubelet.conf'));
+}

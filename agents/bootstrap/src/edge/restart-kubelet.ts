@@ -1,0 +1,29 @@
+import type { Logger } from '@kios/agent';
+import { sendCommand } from '@kios/host-api';
+
+import { BootstrapError } from '../core/errors.ts';
+import { restartPause } from '../core/restart.ts';
+import type { JoinState } from '../core/state.ts';
+import { bootSeconds } from './host.ts';
+import { writeJoinState } from './node.ts';
+import type { Settings } from './settings.ts';
+
+/** Tells init to restart kubelet, and notes that it was told. */
+export async function restartKubelet(
+  settings: Settings,
+  log: Logger,
+  signal: AbortSignal,
+  state: JoinState,
+): Promise<void> {
+  if (!settings.restart) return log.info({ ev: 'restart.skipped', why: '--no-restart' });
+  const up = await bootSeconds();
+  const pause = restartPause(state.restarts, up);
+  if (pause > 0)
+    throw new BootstrapError(
+      'KIOS_BOOTSTRAP_RESTART_LOOP',
+      `restart kubelet: asked for ${state.restarts.length} restarts already; next in ${pause} s`,
+    );
+  await sendCommand(settings.socket, 'restart-kubelet', { signal });
+  const restarts = [...state.restarts, up].slice(-5);
+  await writeJoinState(settings, { ...state, phase: 'restarted', restarts });
+}

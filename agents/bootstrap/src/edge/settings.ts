@@ -1,0 +1,39 @@
+/** Where the agent finds and puts things; flags of the command line. */
+export interface Settings {
+  readonly provider: 'auto' | 'nocloud' | 'none';
+  /** Documents that outweigh all others, last wins. */
+  readonly config: readonly string[];
+  /** The host's /etc. */
+  readonly etc: string;
+  /** The host's /run/kios. */
+  readonly run: string;
+  readonly seedDir: string;
+  readonly stateDir: string;
+  /** Where kubelet keeps its client certificate; the same path on the host and here. */
+  readonly kubeletPki: string;
+  readonly sysfs: string;
+  readonly socket: string;
+  /** Seconds after which a node that could not join gives up; 0 never. */
+  readonly timeoutSeconds: number;
+  /** Seconds to wait for a synchronised clock when this boot's clock was set by guess. */
+  readonly clockTimeoutSeconds: number;
+  readonly restart: boolean;
+  readonly reEvaluate: boolean;
+}
+
+/** The paths of a node; docs/host-api.md. */
+export const DEFAULTS: Settings = {
+  provider: 'auto',
+  config: [],
+  etc: '/etc',
+  run: '/run/kios',
+  seedDir: '/run/kios/seed',
+  stateDir: '/var/lib/kios/bootstrap',
+  kubeletPki: '/var/lib/kubelet/pki',
+  sysfs: '/sys',
+  socket: '/run/kios/control/restart-kubelet.sock',
+  timeoutSeconds: 0,
+  clockTimeoutSeconds: 120,
+  restart: true,
+  reEvaluate: false,
+};

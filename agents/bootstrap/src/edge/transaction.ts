@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import { errorCode, removeStaleTemps } from '@kios/agent';
+
+import { BootstrapError } from '../core/errors.ts';
+import type { OutputFile } from '../core/render.ts';
+
+/** Called after all is staged (no path) and after each file is in place; what it throws ends the transaction there. */
+export type OnPlaced = (path: string | undefined) => Promise<void> | void;
+
+interface Staged {
+  readonly file: OutputFile;
+  readonly target: string;
+  readonly temp: string | undefined;
+}
+
+/** The file's content, undefined when it is not there. */
+export async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function isCurrent(target: string, file: OutputFile): Promise<boolean> {
+  const now = await readIfThere(target);
+  if (now !== file.content || now === undefined) return now === file.content;
+  return ((await stat(target)).mode & 0o7777) === file.mode;
+}
+
+async function syncDir(dir: string): Promise<void> {
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Puts the content beside its target under a name that kubelet ignores, durable. */
+async function stage(target: string, file: OutputFile): Promise<Staged> {
+  if (file.content === undefined) return { file, target, temp: undefined };
+  const dir = path.dirname(target);
+  await mkdir(dir, { recursive: true, mode: 0o755 });
+  const temp = path.join(dir, `.${path.basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
+  const handle = await open(temp, 'wx', 0o600);
+  try {
+    await handle.writeFile(file.content);
+    await handle.chmod(file.mode);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return { file, target, temp };
+}
+
+async function place(staged: Staged): Promise<void> {
+  if (staged.temp === undefined) await rm(staged.target, { force: true });
+  else await rename(staged.temp, staged.target);
+  await syncDir(path.dirname(staged.target));
+}
+
+/** Which of the files differ from what is there. */
+export async function changedFiles(
+  etc: string,
+  files: readonly OutputFile[],
+): Promise<readonly OutputFile[]> {
+  const current = await Promise.all(
+    files.map((file) => isCurrent(path.join(etc, file.path), file)),
+  );
+  return files.filter((_file, index) => current[index] !== true);
+}
+
+/**
+ * Puts the files in place in their order. All of them are staged and synced first, so a full or read-only disk is found before
+ * anything changes; after that only renames are left, each of which a reader sees done or not done.
+ */
+export async function placeFiles(
+  etc: string,
+  files: readonly OutputFile[],
+  onPlaced: OnPlaced = () => {},
+): Promise<void> {
+  const staged: Staged[] = [];
+  try {
+    for (const dir of new Set(files.map((file) => path.dirname(path.join(etc, file.path)))))
+      await removeStaleTemps(dir);
+    for (const file of files) staged.push(await stage(path.join(etc, file.path), file));
+    await onPlaced(undefined);
+    for (const item of staged) {
+      await place(item);
+      await onPlaced(item.file.path);
+    }
+  } catch (cause) {
+    const temps = staged.map(({ temp }) => temp).filter((temp) => temp !== undefined);
+    await Promise.all(temps.map((temp) => rm(temp, { force: true }))).catch(() => undefined);
+    throw new BootstrapError('KIOS_BOOTSTRAP_WRITE', `write the configuration under ${etc}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,128 @@
+import type { Logger } from '@kios/agent';
+import * as v from 'valibot';
+
+import { BootstrapError } from '../core/errors.ts';
+import { jwsFault } from '../core/jws.ts';
+import { clusterInfoCa } from '../core/kubeconfig.ts';
+import { parseCertificates } from '../core/pem.ts';
+import type { Trust, WantedCluster } from '../core/wanted.ts';
+import type { ApiServer } from './api-server.ts';
+import { checkCertificate, publicKeyPin } from './certificates.ts';
+
+const CLUSTER_INFO = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
+/** With the CA in hand an API server that is down must not hold up the node: kubelet waits for it better than we do. */
+const BEST_EFFORT_MS = 3000;
+
+const ConfigMap = v.object({ data: v.record(v.string(), v.string()) });
+
+const untrusted = (why: string): BootstrapError =>
+  new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `verify the cluster: ${why}`);
+
+/** The certificates match a pin of the document, where it has any. kubeadm asks the same: one of the bundle is enough. */
+export function checkPins(ca: readonly string[], trust: Trust): void {
+  if (trust.pins.length === 0) return;
+  const found = ca.map(publicKeyPin);
+  if (!found.some((pin) => trust.pins.includes(pin)))
+    throw untrusted(`its CA ${found.join(', ')} is not in caCertHashes`);
+}
+
+function readCa(encoded: string | undefined, what: string): readonly string[] {
+  try {
+    const ca = parseCertificates(encoded ?? '');
+    for (const certificate of ca) checkCertificate(certificate);
+    return ca;
+  } catch (cause) {
+    throw new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `read the CA of ${what}`, { cause });
+  }
+}
+
+const unreadable = (why: string): BootstrapError =>
+  new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', `read kube-public/cluster-info: ${why}`);
+
+async function getClusterInfo(
+  api: ApiServer,
+  ca: readonly string[] | undefined,
+): Promise<Readonly<Record<string, string>>> {
+  const { status, body } = await api.get({ path: CLUSTER_INFO, ca });
+  if (status !== 200) throw unreadable(`the server answers ${status}`);
+  try {
+    return v.parse(ConfigMap, JSON.parse(body)).data;
+  } catch {
+    throw unreadable('the answer is not a ConfigMap');
+  }
+}
+
+/**
+ * kubeadm's token discovery: what anybody answers, signed with the token's secret, names the CA; the CA must be pinned; and the
+ * same bytes must come again over TLS verified with it.
+ */
+async function discover(cluster: WantedCluster, api: ApiServer): Promise<readonly string[]> {
+  const data = await getClusterInfo(api, undefined);
+  const kubeconfig = data['kubeconfig'];
+  const signature = data[`jws-kubeconfig-${cluster.token.id}`];
+  if (kubeconfig === undefined) throw untrusted('its cluster-info has no kubeconfig');
+  if (signature === undefined)
+    throw new BootstrapError(
+      'KIOS_BOOTSTRAP_UNSIGNED',
+      `verify the cluster: it does not know token ${cluster.token.id} (yet)`,
+    );
+  const fault = await jwsFault(signature, kubeconfig, cluster.token);
+  if (fault !== undefined) throw untrusted(`its cluster-info: ${fault}`);
+  const ca = readCa(clusterInfoCa(kubeconfig), 'cluster-info');
+  checkPins(ca, cluster.trust);
+  const again = await getClusterInfo(api, ca);
+  if (again['kubeconfig'] !== kubeconfig)
+    throw untrusted('its cluster-info differs when read over verified TLS');
+  return ca;
+}
+
+/** Any answer but 401 means the token is alive: `/version` is open to all, but a wrong token is refused even there. */
+async function checkToken(
+  cluster: WantedCluster,
+  api: ApiServer,
+  ca: readonly string[],
+  timeoutMs: number,
+): Promise<void> {
+  const token = `${cluster.token.id}.${cluster.token.secret}`;
+  const { status } = await api.get({ path: '/version', ca, token, timeoutMs });
+  if (status === 401)
+    throw new BootstrapError(
+      'KIOS_BOOTSTRAP_TOKEN',
+      `authenticate to the cluster: token ${cluster.token.id} is unknown, expired or not for authentication`,
+    );
+}
+
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof BootstrapError && error.code === 'KIOS_BOOTSTRAP_UNREACHABLE';
+
+async function verifyBundle(
+  cluster: WantedCluster,
+  api: ApiServer,
+  log: Logger,
+): Promise<readonly string[]> {
+  const ca = readCa(cluster.trust.bundle.join(''), 'cluster.caBundle');
+  checkPins(ca, cluster.trust);
+  try {
+    await checkToken(cluster, api, ca, BEST_EFFORT_MS);
+    log.info({ ev: 'cluster.verified', method: 'ca', console: true });
+  } catch (err) {
+    if (!isUnreachable(err)) throw err;
+    log.warn({ ev: 'cluster.unverified', err });
+  }
+  return ca;
+}
+
+/** Answers the CA certificates to trust, or throws: after this the node may hand its token to the endpoint. */
+export async function verifyCluster(
+  cluster: WantedCluster,
+  api: ApiServer,
+  log: Logger,
+): Promise<readonly string[]> {
+  if (cluster.trust.bundle.length > 0) return verifyBundle(cluster, api, log);
+  if (cluster.trust.skipVerification)
+    log.error({ ev: 'cluster.unsafe', field: 'cluster.unsafeSkipCAVerification' });
+  const ca = await discover(cluster, api);
+  await checkToken(cluster, api, ca, 15_000);
+  log.info({ ev: 'cluster.verified', method: 'token', console: true });
+  return ca;
+}

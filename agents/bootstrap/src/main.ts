@@ -1,0 +1,69 @@
+import { writeFileSync } from 'node:fs';
+
+import { type AgentCommand, command, type CommonArgs, runProgram } from '@kios/agent';
+import type { Argv } from 'yargs';
+
+import { follow, holdLock, joinOnce } from './edge/follow.ts';
+import type { JoinContext } from './edge/join.ts';
+import { renderPlan } from './edge/render.ts';
+import { DEFAULTS, type Settings } from './edge/settings.ts';
+
+/** yargs gives every flag under its dashed name too; the camel-cased ones are `Settings`. */
+const builder = (args: Argv): Argv<Settings> =>
+  args.options({
+    provider: { choices: ['auto', 'nocloud', 'none'] as const, default: DEFAULTS.provider },
+    config: { type: 'string', array: true, default: DEFAULTS.config },
+    etc: { type: 'string', default: DEFAULTS.etc },
+    run: { type: 'string', default: DEFAULTS.run },
+    seedDir: { type: 'string', default: DEFAULTS.seedDir },
+    stateDir: { type: 'string', default: DEFAULTS.stateDir },
+    kubeletPki: { type: 'string', default: DEFAULTS.kubeletPki },
+    sysfs: { type: 'string', default: DEFAULTS.sysfs },
+    socket: { type: 'string', default: DEFAULTS.socket },
+    timeoutSeconds: { type: 'number', default: DEFAULTS.timeoutSeconds },
+    clockTimeoutSeconds: { type: 'number', default: DEFAULTS.clockTimeoutSeconds },
+    restart: { type: 'boolean', default: DEFAULTS.restart },
+    reEvaluate: { type: 'boolean', default: DEFAULTS.reEvaluate },
+  });
+
+/** `--check` and `--dry-run` of any verb end here; both throw what is wrong with the document. */
+async function onlyLooks(args: Settings & CommonArgs, context: JoinContext): Promise<boolean> {
+  if (!args.check && !args.dryRun) return false;
+  const plan = await renderPlan(context);
+  if (args.dryRun) writeFileSync(1, `${JSON.stringify(plan, undefined, 2)}\n`);
+  return true;
+}
+
+const verb = (
+  name: string,
+  describe: string,
+  work: (context: JoinContext) => Promise<void>,
+): AgentCommand =>
+  command({
+    command: name,
+    describe,
+    builder,
+    async run(args, { log, signal }) {
+      const context = { settings: args, log, signal };
+      if (await onlyLooks(args, context)) return;
+      const lock = await holdLock(log, signal);
+      try {
+        log.info({ ev: 'start', verb: name });
+        await work(context);
+      } finally {
+        lock[Symbol.dispose]();
+      }
+    },
+  });
+
+void (async () => {
+  process.exitCode = await runProgram({
+    name: 'bootstrap',
+    version: '0.1.0',
+    commands: [
+      verb('join', 'configure this node for its cluster and end', joinOnce),
+      verb('watch', 'configure this node, and follow what may change', follow),
+      verb('render', 'with --dry-run: print the files join would write', async () => {}),
+    ],
+  });
+})();

@@ -1,0 +1,180 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
+import { AgentProcess, RUNTIMES } from './agent-process.ts';
+import { ControlPlane, missing, pin } from './control-plane.ts';
+
+const why = missing();
+const suite = describe.skipIf(why !== undefined);
+
+suite(`joining a real API server${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
+  let plane: ControlPlane;
+
+  beforeAll(async () => {
+    plane = await ControlPlane.start();
+    await plane.publishClusterInfo();
+    await plane.createToken(TOKEN);
+  }, 90_000);
+
+  afterAll(async () => {
+    await plane[Symbol.asyncDispose]();
+  });
+
+  const wrongPin = `sha256:${'0'.repeat(64)}`;
+  const good = (): string => clusterDocument(plane.endpoint, { pins: [pin(plane.ca)] });
+
+  describe.each(RUNTIMES)('under %s', (runtime, program) => {
+    // The API server remembers a good token for seconds after it is gone: none is used twice.
+    const unused = (letter: string): string =>
+      `${letter}${runtime.padEnd(5, '0')}.0123456789abcdef`;
+
+    it('token and CA hash: writes everything and sends one byte', async () => {
+      await using node = await NodeFolder.make();
+      node.seed(good());
+      node.lease();
+      await using agent = new AgentProcess(program, node, 'join');
+      expect([await agent.exit, agent.errors]).toEqual([0, '']);
+      expect(node.sent).toEqual(['03']);
+      expect(node.read('etc/kubernetes/pki/ca.crt')).toBe(plane.ca);
+      expect(node.read('etc/hostname')).toBe('node-1\n');
+      expect(node.read('etc/kubernetes/node-ip')).toBe('10.0.2.15\n');
+      expect(node.read('etc/kubernetes/bootstrap-kubelet.conf')).toContain(TOKEN);
+      expect(JSON.stringify(agent.lines)).not.toContain(TOKEN.slice(7));
+    });
+
+    it('token and CA bundle: verifies the server and the token', async () => {
+      await using node = await NodeFolder.make();
+      node.seed(clusterDocument(plane.endpoint, { ca: plane.ca }));
+      node.lease();
+      await using agent = new AgentProcess(program, node, 'join');
+      expect([await agent.exit, agent.errors]).toEqual([0, '']);
+      expect(agent.lines).toContainEqual(expect.objectContaining({ ev: 'cluster.verified' }));
+      expect(node.sent).toEqual(['03']);
+    });
+
+    it('wrong CA hash: nothing written, and it joins when the seed is corrected', async () => {
+      await using node = await NodeFolder.make();
+      node.seed(clusterDocument(plane.endpoint, { pins: [wrongPin] }));
+      node.lease();
+      await using agent = new AgentProcess(program, node, 'watch');
+      const line = await agent.expect('cluster.untrusted');
+      expect(line).toMatchObject({ lvl: 'error', err: { code: 'KIOS_BOOTSTRAP_UNTRUSTED' } });
+      expect(leftovers(node)).toEqual(NOTHING);
+      node.seed(good());
+      node.lease('10.0.2.16/24'); // Any change wakes the agent; else it looks again after its pause.
+      await agent.expect('restart.sent');
+      expect(node.sent).toEqual(['03']);
+    });
+
+    it('wrong CA bundle: nothing written', async () => {
+      await using node = await NodeFolder.make();
+      node.seed(clusterDocument(plane.endpoint, { ca: plane.otherCa }));
+      node.lease();
+      await using agent = new AgentProcess(program, node, 'watch');
+      await agent.expect('cluster.untrusted');
+      expect(leftovers(node)).toEqual(NOTHING);
+    });
+
+    it('a certificate for another host: nothing written', async () => {
+      await using node = await NodeFolder.make();
+      await using server = await plane.serveAt('127.0.0.2');
+      node.seed(clusterDocument(server.endpoint, { ca: plane.ca }));
+      node.lease();
+      await using agent = new AgentProcess(program, node, 'watch');
+      const line = await agent.expect('cluster.untrusted');
+      expect(JSON.stringify(line)).toMatch(/altname|127\.0\.0\.2/i);
+      expect(leftovers(node)).toEqual(NOTHING);
+    });
+
+    it('a server that never answers: unreachable, and the token is not sent', async () => {
+      await using node = await NodeFolder.make();
+      node.seed(clusterDocument('https://127.0.0.3:1', { pins: [pin(plane.ca)] }));
+      node.lease();
+      await using agent = new AgentProcess(program, node, 'watch');
+      const line = await agent.expect('cluster.unreachable');
+      expect(line).toMatchObject({ err: { code: 'KIOS_BOOTSTRAP_UNREACHABLE' } });
+      expect(leftovers(node)).toEqual(NOTHING);
+    });
+
+    it('a name that only /etc/hosts knows is resolved, and checked against the certificate', async () => {
+      await using node = await NodeFolder.make();
+      node.seed(clusterDocument(`https://localhost:${plane.port}`, { ca: plane.ca }));
+      node.lease();
+      await using agent = new AgentProcess(program, node, 'watch');
+      await agent.expect('cluster.verified');
+      expect(await agent.expect('restart.sent')).toMatchObject({ why: 'files changed' });
+    });
+
+    it('a wrong secret fails the signature and then nothing is written', async () => {
+      await using node = await NodeFolder.make();
+      const document = { pins: [pin(plane.ca)] };
+      node.seed(clusterDocument(plane.endpoint, document, 'abcdef.ffffffffffffffff'));
+      node.lease();
+      await using agent = new AgentProcess(program, node, 'watch');
+      await agent.expect('cluster.untrusted');
+      expect(leftovers(node)).toEqual(NOTHING);
+    });
+
+    it('a wrong token with a CA bundle is refused by the server, and works once it exists', async () => {
+      const token = unused('a');
+      await using node = await NodeFolder.make();
+      node.seed(clusterDocument(plane.endpoint, { ca: plane.ca }, token));
+      node.lease();
+      await using agent = new AgentProcess(program, node, 'watch');
+      const line = await agent.expect('cluster.token_rejected');
+      expect(line).toMatchObject({ err: { code: 'KIOS_BOOTSTRAP_TOKEN' } });
+      expect(leftovers(node)).toEqual(NOTHING);
+      await plane.createToken(token);
+      try {
+        await delay(1500); // The API server's token informer sees the secret.
+        node.lease('10.0.2.17/24');
+        await agent.expect('restart.sent');
+      } finally {
+        await plane.deleteToken(token);
+      }
+    });
+
+    it('waits for a signature that is added later', async () => {
+      const token = unused('b');
+      await using node = await NodeFolder.make();
+      node.seed(clusterDocument(plane.endpoint, { pins: [pin(plane.ca)] }, token));
+      node.lease();
+      await using agent = new AgentProcess(program, node, 'watch');
+      await agent.expect('cluster.token_unknown');
+      expect(leftovers(node)).toEqual(NOTHING);
+      await plane.createToken(token);
+      try {
+        await agent.expect('restart.sent');
+        expect(node.sent).toEqual(['03']);
+      } finally {
+        await plane.deleteToken(token);
+      }
+    });
+
+    it('a second run is silent: no write, no byte, no network', async () => {
+      await using node = await NodeFolder.make();
+      node.seed(good());
+      node.lease();
+      await using first = new AgentProcess(program, node, 'join');
+      expect(await first.exit).toBe(0);
+      node.startKubelet('cluster');
+      const before = node.read('var/lib/kios/bootstrap/state.json');
+      await using second = new AgentProcess(program, node, 'join');
+      expect(await second.exit).toBe(0);
+      expect(second.lines.map(({ ev }) => ev)).toEqual(['start', 'certificate.wait']);
+      expect(node.read('var/lib/kios/bootstrap/state.json')).toBe(before);
+      expect(node.sent).toEqual(['03']);
+    });
+
+    it('waits for a lease before it asks anybody', async () => {
+      await using node = await NodeFolder.make();
+      node.seed(good());
+      await using agent = new AgentProcess(program, node, 'watch');
+      await agent.expect('lease.wait');
+      node.lease();
+      expect(await agent.expect('restart.sent')).toMatchObject({ why: 'files changed' });
+    });
+  });
+});

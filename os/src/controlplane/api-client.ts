@@ -41,27 +41,16 @@ export class ApiClient {
     const path = `${object.path}?fieldManager=kios&force=true`;
     const answer = await this.#send('PATCH', path, REQUEST_MS, JSON.stringify(object.body));
     if (answer.status === 404) return false;
-    this.#expectSuccess('write', object.path, answer);
-    return true;
-  }
-
-  async read(path: string): Promise<unknown> {
-    const answer = await this.#send('GET', path, REQUEST_MS);
-    this.#expectSuccess('read', path, answer);
-    return JSON.parse(answer.text);
+    if (answer.status < 300) return true;
+    throw new KiosError(
+      'KIOS_CP_API',
+      `write ${object.path}: the API server answered ${answer.status}: ${answer.text.slice(0, 300)}`,
+      { exitCode: EXIT.unavailable },
+    );
   }
 
   close(): void {
     this.#agent.destroy();
-  }
-
-  #expectSuccess(verb: string, path: string, answer: Answer): void {
-    if (answer.status < 300) return;
-    throw new KiosError(
-      'KIOS_CP_API',
-      `${verb} ${path}: the API server answered ${answer.status}: ${answer.text.slice(0, 300)}`,
-      { exitCode: EXIT.unavailable },
-    );
   }
 
   #send(method: string, path: string, timeout: number, body?: string): Promise<Answer> {

@@ -26,9 +26,9 @@ export async function buildPause(arch: Arch, progress: Progress): Promise<BuiltP
   );
   const settings = ['-Os', '-static', '-s', '-Wl,--build-id=none', `-DVERSION=${version}`];
   const key = cacheKey(await readFile(source, 'utf8'), identity, settings, arch);
-  const dir = await cached('upstream', `pause-${arch}-${key}`, (into) =>
-    run(env['CC']!, [...flags, ...settings, '-o', path.join(into, 'pause'), source]).then(() => {}),
-  );
+  const dir = await cached('upstream', `pause-${arch}-${key}`, async (into) => {
+    await run(env['CC']!, [...flags, ...settings, '-o', path.join(into, 'pause'), source]);
+  });
   const file = path.join(dir, 'pause');
   const sha256 = createHash('sha256')
     .update(await readFile(file))

@@ -1,5 +1,7 @@
 import path from 'node:path';
 
+import { EXIT, KiosError } from '@kios/errors';
+
 import { extract, fetchDebian } from '../debian/archive.ts';
 import type { Arch } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
@@ -21,6 +23,21 @@ export interface CSetup {
   readonly identity: readonly string[];
 }
 
+/** The version line of a C compiler; without one the error names the package that has it. */
+async function compilerVersion(compiler: string, triple: string): Promise<string> {
+  try {
+    const [first = ''] = (await run(compiler, ['--version'])).split('\n');
+    return first;
+  } catch (cause) {
+    const name = compiler === 'gcc' ? 'gcc' : `gcc-${triple.replace('_', '-')}`;
+    throw new KiosError('KIOS_C_COMPILER', `find ${compiler}, which runc is compiled with`, {
+      cause,
+      exitCode: EXIT.unavailable,
+      remedy: `run: apt-get install ${name}`,
+    });
+  }
+}
+
 /**
  * A C compiler for `arch` that reads headers and libraries only from Debian's packages, so that the result depends on the
  * compiler's version but on no library of the host.
@@ -28,7 +45,7 @@ export interface CSetup {
 export async function prepareC(arch: Arch, progress: Progress): Promise<CSetup> {
   const triple = TRIPLES[arch];
   const compiler = arch === hostArch() ? 'gcc' : `${triple}-gcc`;
-  const version = await run(compiler, ['--version']);
+  const version = await compilerVersion(compiler, triple);
   const debs = await fetchDebian({ arch, packages: PACKAGES, progress });
   const sysroot = await extract(debs);
   const libraries = path.join(sysroot, 'usr', 'lib', triple);
@@ -44,6 +61,6 @@ export async function prepareC(arch: Arch, progress: Progress): Promise<CSetup> 
       // Asked for libseccomp's flags, which are all given above; the host's answer would name the host's library.
       PKG_CONFIG: 'true',
     },
-    identity: [version.split('\n')[0] ?? '', ...debs.map((deb) => deb.sha256)],
+    identity: [version, ...debs.map((deb) => deb.sha256)],
   };
 }

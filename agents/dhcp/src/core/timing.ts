@@ -1,0 +1,34 @@
+/** Milliseconds of CLOCK_BOOTTIME. */
+export type Millis = number;
+
+const SECOND = 1000;
+/** A port that has just come up loses the first frames: while the machine is young, ask again soon. */
+const YOUNG_MACHINE = 60 * SECOND;
+const FAST_START = [1 * SECOND, 2 * SECOND] as const;
+const FIRST_GAP = 4 * SECOND;
+const LONGEST_GAP = 64 * SECOND;
+const MIN_RENEW_GAP = 60 * SECOND;
+const LONGEST_NAK_DELAY = 30 * 60 * SECOND;
+
+/** `jitter` in [0, 1) as a deviation of up to one second either way. RFC 2131 §4.1. */
+const spread = (jitter: number): Millis => (jitter * 2 - 1) * SECOND;
+
+/** How long to wait for an answer to the `attempt`-th DISCOVER or REQUEST, counted from 0. RFC 2131 §4.1. */
+export function retransmitGap(attempt: number, now: Millis, jitter: number): Millis {
+  const fast = now < YOUNG_MACHINE ? FAST_START[attempt] : undefined;
+  const doublings = Math.min(attempt, 10);
+  return fast ?? Math.min(FIRST_GAP * 2 ** doublings, LONGEST_GAP) + spread(jitter);
+}
+
+/** INIT-REBOOT asks at 0, 1 and 3 s and gives up after 5: the address is likely right, but boot must not hang on it. */
+export const REBOOT_GAPS: readonly Millis[] = [1 * SECOND, 2 * SECOND, 2 * SECOND];
+
+/** When to ask again while renewing or rebinding: at half of the time left, no sooner than a minute. RFC 2131 §4.4.5. */
+export function renewRetryAt(now: Millis, limit: Millis): Millis {
+  return Math.min(limit, now + Math.max(MIN_RENEW_GAP, (limit - now) / 2));
+}
+
+/** The wait before DISCOVER after the `count`-th refusal in a row, counted from 1. */
+export function nakDelay(count: number): Millis {
+  return Math.min(SECOND * 2 ** (count - 1), LONGEST_NAK_DELAY);
+}

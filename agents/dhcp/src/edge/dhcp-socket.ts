@@ -1,0 +1,89 @@
+import { parseIpv4 } from '@kios/bytes';
+import { type Channel, inetAddress, isErrno, openPacket, openUdp } from '@kios/syscall';
+
+import { CLIENT_FILTER } from '../core/filter.ts';
+import { BROADCAST_MAC, decodeFrame, encodeFrame, PORT } from '../core/frame.ts';
+import { decodeMessage, type DhcpMessage, encodeMessage } from '../core/message.ts';
+
+const ETHERTYPE_IPV4 = 0x0800;
+const EVERYBODY = '255.255.255.255';
+
+export interface Incoming {
+  readonly message: DhcpMessage;
+  readonly source: string;
+}
+
+/**
+ * Both ways a client talks: frames of its own while it has no address, and UDP once it has one. The UDP socket stays
+ * bound as long as the address is held, or the kernel would answer each unicast ACK with "port unreachable".
+ */
+export class DhcpSocket implements Disposable {
+  readonly #mac: string;
+  readonly #device: string;
+  readonly #frames: Channel;
+  #datagrams: Channel | undefined;
+  #address: string | undefined;
+
+  constructor(link: { readonly index: number; readonly name: string; readonly mac: string }) {
+    this.#mac = link.mac;
+    this.#device = link.name;
+    this.#frames = openPacket({
+      ifindex: link.index,
+      protocol: ETHERTYPE_IPV4,
+      filter: CLIENT_FILTER,
+      vnetHeader: true,
+    });
+  }
+
+  /** Sends to one server, or to everybody. */
+  send(message: DhcpMessage, target: string | undefined): void {
+    const payload = encodeMessage(message);
+    if (target !== undefined && this.#datagrams !== undefined) {
+      this.#datagrams.send(payload, inetAddress(parseIpv4(target), PORT.server));
+      return;
+    }
+    this.#frames.send(
+      encodeFrame({
+        sourceMac: this.#mac,
+        targetMac: BROADCAST_MAC,
+        source: message.ciaddr,
+        target: target ?? EVERYBODY,
+        payload,
+      }),
+    );
+  }
+
+  /** Opens UDP port 68 on the address, in place of the one before. The new socket is there before the old one goes. */
+  listen(address: string): Channel | undefined {
+    if (address === this.#address) return undefined;
+    const before = this.#datagrams;
+    this.#datagrams = openUdp({
+      address: parseIpv4(address),
+      port: PORT.client,
+      device: this.#device,
+    });
+    this.#address = address;
+    before?.close();
+    return this.#datagrams;
+  }
+
+  /** The next message in a frame. A frame that makes no sense is a DecodeError; the socket lives on. */
+  async receiveFrame(signal: AbortSignal): Promise<Incoming> {
+    const { source, payload } = decodeFrame(await this.#frames.receive(signal));
+    return { message: decodeMessage(payload), source };
+  }
+
+  /** The next message on a channel that `listen` gave. */
+  async receiveDatagram(channel: Channel, signal: AbortSignal): Promise<Incoming> {
+    return { message: decodeMessage(await channel.receive(signal)), source: '0.0.0.0' };
+  }
+
+  [Symbol.dispose](): void {
+    this.#frames.close();
+    this.#datagrams?.close();
+  }
+}
+
+/** Errors of a link that is down for now: they pass. */
+export const isPassing = (error: unknown): boolean =>
+  isErrno(error, 'ENETDOWN', 'ENETUNREACH', 'EHOSTUNREACH', 'ENOBUFS', 'ECONNREFUSED');

@@ -1,0 +1,162 @@
+import { existsSync } from 'node:fs';
+
+import { sleep } from '@kios/agent';
+import type { Link, Rtnetlink } from '@kios/netlink';
+import { isErrno, lock, type Lock, tryLock } from '@kios/syscall';
+
+import { type Choice, isCandidate, isForeign } from '../core/links.ts';
+import { isInUse } from '../core/plan.ts';
+import { Client, type ClientOptions, type ClientPorts } from './client.ts';
+import { bootTime } from './clock.ts';
+import { readPresent } from './kernel.ts';
+
+const METRIC = { first: 100, step: 10 } as const;
+const RESTART_MS = 1000;
+
+export interface Supervision {
+  readonly choice: Choice;
+  /** Options for a link; `metric` orders links by when they were found. */
+  readonly optionsFor: (link: Link, metric: number) => ClientOptions;
+  /** Another instance's lease will do: nothing is gained by waiting for it to go. */
+  readonly oneShot: boolean;
+  /** Called when a link has an address, ours or one that was there. */
+  readonly onBound: (link: string) => void;
+}
+
+interface Served {
+  readonly name: string;
+  readonly stop: AbortController;
+  client: Client | undefined;
+  carrier: boolean;
+}
+
+/** Runs a client for each link that is there or comes: the driver of the network card may load at any time. */
+export class Supervisor {
+  readonly #supervision: Supervision;
+  readonly #ports: ClientPorts;
+  readonly #served = new Map<number, Served>();
+  readonly #failed = Promise.withResolvers<never>();
+
+  constructor(supervision: Supervision, ports: ClientPorts) {
+    this.#supervision = supervision;
+    this.#ports = ports;
+  }
+
+  /** Ends when the signal is raised, or fails with the first error that no waiting would cure. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { rtnetlink } = this.#ports;
+    await Promise.race([this.#follow(rtnetlink, signal), this.#failed.promise]);
+  }
+
+  async #follow(rtnetlink: Rtnetlink, signal: AbortSignal): Promise<void> {
+    const events = rtnetlink.events(signal);
+    for (const link of await rtnetlink.links()) this.#onLink(link, signal);
+    if (this.#served.size === 0) this.#ports.log.info({ ev: 'link.wait', console: true });
+    for await (const event of events) {
+      if (event.tag === 'overrun') {
+        for (const link of await rtnetlink.links()) this.#onLink(link, signal);
+      } else if (event.tag === 'link') {
+        if (event.gone) this.#onGone(event.link);
+        else this.#onLink(event.link, signal);
+      }
+    }
+  }
+
+  #onLink(link: Link, signal: AbortSignal): void {
+    const served = this.#served.get(link.index);
+    if (served !== undefined) {
+      this.#onCarrier(served, link.up && link.carrier);
+    } else if (isCandidate(link, this.#supervision.choice, isHardware)) {
+      this.#add(link, signal);
+    }
+  }
+
+  #add(link: Link, signal: AbortSignal): void {
+    const stop = new AbortController();
+    const served: Served = { name: link.name, stop, client: undefined, carrier: false };
+    this.#served.set(link.index, served);
+    this.#onCarrier(served, link.up && link.carrier);
+    const until = AbortSignal.any([signal, stop.signal]);
+    this.#serve(link, served, until).catch((error: unknown) => {
+      if (!until.aborted) this.#failed.reject(error);
+    });
+  }
+
+  #onCarrier(served: Served, carrier: boolean): void {
+    if (carrier === served.carrier) return;
+    served.carrier = carrier;
+    this.#ports.log.info({ ev: 'link.carrier', console: true, link: served.name, carrier });
+    served.client?.carrier(carrier);
+  }
+
+  #onGone(link: Link): void {
+    const served = this.#served.get(link.index);
+    if (served === undefined) return;
+    this.#ports.log.warn({ ev: 'link.gone', link: link.name });
+    this.#served.delete(link.index);
+    served.stop.abort();
+  }
+
+  async #serve(link: Link, served: Served, signal: AbortSignal): Promise<void> {
+    const { log } = this.#ports;
+    // Two instances overlap when a pod is replaced: one client a link, the second waits for the first to go.
+    using taken = tryLock(lockName(link)) ?? (await this.#waitForLock(link, signal));
+    log.debug({ ev: 'lock', name: taken.name });
+    const metric = METRIC.first + METRIC.step * (this.#served.size - 1);
+    const options = this.#supervision.optionsFor(link, metric);
+    while (!signal.aborted) {
+      try {
+        await this.#runClient(link, served, options, signal);
+      } catch (err) {
+        if (signal.aborted) return;
+        if (isErrno(err, 'EPERM', 'EACCES')) throw err;
+        log.error({ ev: 'client.fail', link: link.name, err });
+        await sleep(RESTART_MS, signal);
+      }
+    }
+  }
+
+  async #runClient(
+    link: Link,
+    served: Served,
+    options: ClientOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { rtnetlink, log } = this.#ports;
+    if (isForeign(link, await rtnetlink.addresses())) {
+      log.warn({ ev: 'link.foreign', link: link.name, why: 'it has an address that is not ours' });
+      this.#supervision.onBound(link.name);
+      await stopped(signal);
+      return;
+    }
+    const client = new Client(link, options, this.#ports);
+    served.client = client;
+    void client.bound.then(() => this.#supervision.onBound(link.name));
+    client.carrier(served.carrier);
+    await client.run(signal);
+  }
+
+  async #waitForLock(link: Link, signal: AbortSignal): Promise<Lock> {
+    const { log, files, rtnetlink } = this.#ports;
+    log.info({ ev: 'lock.wait', link: link.name });
+    if (this.#supervision.oneShot) {
+      const held = await files.readRunning(link.name, link.mac);
+      const present = await readPresent(rtnetlink, link.index);
+      const done =
+        held !== undefined && present !== undefined && isInUse(held, present, bootTime());
+      if (done) this.#supervision.onBound(link.name);
+    }
+    return lock(lockName(link), signal);
+  }
+}
+
+const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
+
+const lockName = ({ name }: Link): string => `kios.dhcp.${name}`;
+
+function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,40 @@
+import type { Logger } from '@kios/agent';
+import { openRtnetlink } from '@kios/netlink';
+
+import { clientOptions, type Flags, parseChoice } from './config.ts';
+import { readBootId } from './edge/clock.ts';
+import { LeaseFiles } from './edge/lease-files.ts';
+import { requireCapabilities } from './edge/require-capabilities.ts';
+import { Supervisor } from './edge/supervisor.ts';
+
+export interface Mode {
+  /** Ends with the first address and leaves port 68 alone. */
+  readonly oneShot: boolean;
+  readonly onBound: (link: string) => void;
+}
+
+/** Opens the real ports and serves the links that the flags choose, until the signal is raised. */
+export async function supervise(
+  flags: Flags,
+  mode: Mode,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  requireCapabilities('NET_RAW', 'NET_ADMIN');
+  const folders = { run: flags.runDir, state: flags.stateDir };
+  const files = await LeaseFiles.open(folders, readBootId(), log);
+  const rtnetlink = openRtnetlink();
+  try {
+    const supervisor = new Supervisor(
+      {
+        ...mode,
+        choice: parseChoice(flags.interface),
+        optionsFor: (link, metric) => clientOptions(flags, link, metric, !mode.oneShot),
+      },
+      { rtnetlink, files, log },
+    );
+    await supervisor.run(signal);
+  } finally {
+    rtnetlink.close();
+  }
+}

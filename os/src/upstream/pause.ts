@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import * as v from 'valibot';
+
 import { cached, cacheKey } from '../host/cache.ts';
 import type { Arch } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
@@ -11,14 +13,18 @@ import { COMPONENTS, componentDir, readGoMod } from './components.ts';
 import { ensureGo } from './go-toolchain.ts';
 import { prepareC } from './sysroot.ts';
 
+const Download = v.object({ Dir: v.string() });
+
 /** Kubernetes' pause program, the C file in its Go module: holds a pod's namespaces and reaps its orphans. */
 export async function buildPause(arch: Arch, progress: Progress): Promise<BuiltProgram> {
   const kubernetes = COMPONENTS.find((component) => component.dir === 'kubernetes')!;
   const go = await ensureGo(progress);
   const module = kubernetes.module;
   const cwd = componentDir(kubernetes);
-  const home = await run(go, ['list', '-mod=readonly', '-m', '-f', '{{.Dir}}', module], { cwd });
-  const source = path.join(home.trim(), 'build/pause/linux/pause.c');
+  // Answers where the module lies, and fetches it first on a machine that has built nothing yet.
+  const answer = await run(go, ['mod', 'download', '-json', module], { cwd });
+  const { Dir } = v.parse(Download, JSON.parse(answer));
+  const source = path.join(Dir, 'build/pause/linux/pause.c');
   const version = (await readGoMod(kubernetes)).versions.get(module)!;
   const { env, identity } = await prepareC(arch, progress);
   const flags = [...env['CGO_CFLAGS']!.split(' '), ...env['CGO_LDFLAGS']!.split(' ')].filter(

@@ -18,7 +18,7 @@ const CANDIDATES = ['go', '/usr/local/go/bin/go', '/usr/lib/go/bin/go', '/snap/b
 const DEBIAN_GO = { package: 'golang-1.24-go', root: 'usr/lib/go-1.24' };
 
 /** A Go command and its own version, such as `go1.26.8`. */
-interface FoundGo {
+export interface FoundGo {
   readonly file: string;
   readonly version: string;
 }
@@ -36,12 +36,18 @@ async function probe(file: string): Promise<FoundGo | undefined> {
   }
 }
 
-async function findHostGo(): Promise<FoundGo | undefined> {
-  const found = await Promise.all(CANDIDATES.map(probe));
-  return found
-    .filter((go) => go !== undefined)
-    .toSorted((left, right) => compareGoVersions(right.version, left.version))
-    .at(0);
+/** What to do with the Go commands of a host when `wanted` is needed: use one, let one fetch it, or get one that can. */
+export type GoChoice =
+  | { readonly use: FoundGo }
+  | { readonly fetchWith: FoundGo }
+  | { readonly fetchWith: undefined };
+
+/** The first that is new enough wins, in the order of the path; else the first that can fetch toolchains. */
+export function chooseGo(found: readonly FoundGo[], wanted: string): GoChoice {
+  const atLeast = (version: string): FoundGo | undefined =>
+    found.find((go) => compareGoVersions(go.version, version) >= 0);
+  const use = atLeast(wanted);
+  return use === undefined ? { fetchWith: atLeast(FETCHES_TOOLCHAINS) } : { use };
 }
 
 async function fetchDebianGo(progress: Progress): Promise<FoundGo> {
@@ -88,8 +94,11 @@ async function findOrFetch(progress: Progress): Promise<string> {
       .map((mod) => mod.go)
       .toSorted(compareGoVersions)
       .at(-1) ?? '0';
-  const host = await findHostGo();
-  if (host !== undefined && compareGoVersions(host.version, wanted) >= 0) return host.file;
-  const able = host !== undefined && compareGoVersions(host.version, FETCHES_TOOLCHAINS) >= 0;
-  return fetchToolchain(able ? host : await fetchDebianGo(progress), wanted, progress);
+  const found = await Promise.all(CANDIDATES.map(probe));
+  const choice = chooseGo(
+    found.filter((go) => go !== undefined),
+    wanted,
+  );
+  if ('use' in choice) return choice.use.file;
+  return fetchToolchain(choice.fetchWith ?? (await fetchDebianGo(progress)), wanted, progress);
 }

@@ -4,7 +4,7 @@ export { createLogger } from './logger.ts';
 export type { Logger } from './logger.ts';
 export { runAgent } from './run-agent.ts';
 export type { Agent, AgentContext } from './run-agent.ts';
-export { runProgram } from './program.ts';
+export { command, runProgram, startProgram } from './program.ts';
 export type { AgentCommand, AgentProgram, CommonArgs } from './program.ts';
 export { backoff, retryDelay } from './retry.ts';
 export type { RetrySchedule } from './retry.ts';

@@ -1,5 +1,5 @@
 import { describe, EXIT, KiosError } from '@kios/errors';
-import type { Argv } from 'yargs';
+import type { ArgumentsCamelCase, Argv } from 'yargs';
 
 import { createLogger, type Logger } from './logger.ts';
 import { type AgentContext, runAgent } from './run-agent.ts';
@@ -18,8 +18,11 @@ export interface AgentCommand<Args = object> {
   readonly describe: string;
   readonly builder: (args: Argv) => Argv<Args>;
   /** A method, not a property: a list holds commands of different arguments. */
-  run(args: Args & CommonArgs, context: AgentContext): Promise<void>;
+  run(args: ArgumentsCamelCase<Args> & CommonArgs, context: AgentContext): Promise<void>;
 }
+
+/** Lets the compiler infer the arguments of `run` from `builder`. */
+export const command = <Args>(spec: AgentCommand<Args>): AgentCommand<Args> => spec;
 
 export interface AgentProgram {
   readonly name: string;
@@ -58,12 +61,12 @@ async function choose(program: AgentProgram, argv: readonly string[]): Promise<C
     .fail((message: string | null, error: Error | undefined) => {
       throw error instanceof KiosError ? error : new UsageError(message ?? describe(error));
     });
-  for (const command of program.commands) {
-    parser.command(command.command, command.describe, command.builder, (args) => {
+  for (const verb of program.commands) {
+    parser.command(verb.command, verb.describe, verb.builder, (args) => {
       refuseNaN(args);
       const { check, dryRun } = args;
       chosen = (context) =>
-        command.run({ ...args, check: check === true, dryRun: dryRun === true }, context);
+        verb.run({ ...args, check: check === true, dryRun: dryRun === true }, context);
     });
   }
   await parser.parseAsync();
@@ -80,4 +83,16 @@ export async function runProgram(
     const chosen = await choose(program, argv);
     await chosen?.(context);
   }, log);
+}
+
+async function runToEnd(program: AgentProgram): Promise<void> {
+  const code = await runProgram(program);
+  process.exitCode = code;
+  // A handle somebody forgot must not keep a finished agent alive.
+  setTimeout(() => process.exit(code), 500).unref();
+}
+
+/** What a `main.ts` consists of: runs the program and leaves its exit code to the process. Bundles have no top-level await. */
+export function startProgram(program: AgentProgram): void {
+  void runToEnd(program);
 }

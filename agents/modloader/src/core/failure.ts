@@ -1,0 +1,50 @@
+/** What a failed finit_module means, and what can be done. The kernel's own log line is not readable from a pod. */
+export interface Failure {
+  readonly why: string;
+  readonly hint?: string;
+}
+
+/** Facts that tell the causes of one errno apart. */
+export interface KernelFacts {
+  readonly hasCapability: boolean;
+  readonly modulesDisabled: boolean;
+  readonly lockdown: string;
+}
+
+const KNOWN: Readonly<Record<string, Failure>> = {
+  ENOENT: {
+    why: 'unknown symbol, or the file is gone',
+    hint: 'run depmod for the image; kernel log has the symbol',
+  },
+  ENOEXEC: {
+    why: 'not a module of this kernel (format or vermagic)',
+    hint: 'kernel and /lib/modules differ',
+  },
+  EBADMSG: { why: 'bad signature format' },
+  EKEYREJECTED: { why: 'signature refused', hint: 'sign the module with a key this kernel trusts' },
+  ENOKEY: { why: 'signed with a key this kernel does not know' },
+  EINVAL: { why: 'parameter or module file refused', hint: 'check the parameters' },
+  ENOMEM: { why: 'out of memory' },
+  EBUSY: { why: 'a module of this name is still being loaded' },
+  ETIMEDOUT: { why: 'the driver gave up waiting for its device' },
+  EOPNOTSUPP: { why: 'the kernel cannot read this compression', hint: 'ship modules uncompressed' },
+};
+
+function refused(facts: KernelFacts): Failure {
+  if (facts.modulesDisabled) return { why: 'module loading was switched off for this boot' };
+  if (!facts.hasCapability) {
+    return {
+      why: 'CAP_SYS_MODULE is missing',
+      hint: 'add SYS_MODULE to the capabilities of the container',
+    };
+  }
+  if (facts.lockdown !== '' && facts.lockdown !== 'none') {
+    return { why: `refused by kernel lockdown (${facts.lockdown})`, hint: 'use signed modules' };
+  }
+  return { why: 'refused by a security module or the seccomp profile' };
+}
+
+export function explain(errno: string, facts: KernelFacts): Failure {
+  if (errno === 'EPERM') return refused(facts);
+  return KNOWN[errno] ?? { why: errno };
+}

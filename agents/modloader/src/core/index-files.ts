@@ -1,0 +1,86 @@
+import { AliasTable } from './alias-table.ts';
+import { nameOfFile } from './module-name.ts';
+
+export interface ModuleFile {
+  readonly name: string;
+  /** Path below the modules directory. */
+  readonly file: string;
+  /** Files it needs, all levels, first to be loaded first. */
+  readonly needs: readonly string[];
+}
+
+export interface Softdep {
+  readonly pre: readonly string[];
+  readonly post: readonly string[];
+}
+
+const lines = (text: string): string[] =>
+  text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
+
+/** `modules.dep`: `path: need need…`, the need to be loaded first at the end. Lines of another form are skipped. */
+export function parseDep(text: string): Map<string, ModuleFile> {
+  const modules = new Map<string, ModuleFile>();
+  for (const line of lines(text)) {
+    const colon = line.indexOf(':');
+    if (colon <= 0) continue;
+    const file = line.slice(0, colon);
+    const name = nameOfFile(file);
+    modules.set(name, { name, file, needs: words(line.slice(colon + 1)).toReversed() });
+  }
+  return modules;
+}
+
+/** `modules.alias` and `modules.symbols`: `alias PATTERN MODULE`. */
+export function parseAlias(text: string): AliasTable {
+  const table = new AliasTable();
+  for (const line of lines(text)) {
+    const [keyword, pattern, module, ...rest] = words(line);
+    if (keyword !== 'alias' || pattern === undefined || module === undefined) continue;
+    if (rest.length === 0) table.add(pattern, module);
+  }
+  return table;
+}
+
+/** The part of a softdep line after the module's name. Words before the first `pre:` or `post:` mean nothing. */
+export function parseSoftdepWords(parts: readonly string[]): Softdep {
+  const pre: string[] = [];
+  const post: string[] = [];
+  let into: string[] | undefined;
+  for (const part of parts) {
+    if (part === 'pre:') into = pre;
+    else if (part === 'post:') into = post;
+    else into?.push(part);
+  }
+  return { pre, post };
+}
+
+/** `modules.softdep`: `softdep NAME pre: … post: …`. Of several lines for one module the first counts, as in kmod. */
+export function parseSoftdep(text: string): Map<string, Softdep> {
+  const softdeps = new Map<string, Softdep>();
+  for (const line of lines(text)) {
+    const [keyword, name, ...rest] = words(line);
+    if (keyword !== 'softdep' || name === undefined) continue;
+    const normal = name.replaceAll('-', '_');
+    if (!softdeps.has(normal)) softdeps.set(normal, parseSoftdepWords(rest));
+  }
+  return softdeps;
+}
+
+/** `modules.builtin`: one path a line. */
+export function parseBuiltin(text: string): Set<string> {
+  return new Set(lines(text).map(nameOfFile));
+}
+
+/** `modules.builtin.modinfo`: `module.key=value` strings, each ended by NUL; the aliases of what the kernel has built in. */
+export function parseBuiltinAliases(text: string): AliasTable {
+  const table = new AliasTable();
+  for (const entry of text.split('\0')) {
+    const equals = entry.indexOf('=');
+    const dot = entry.indexOf('.');
+    if (dot > 0 && dot < equals && entry.slice(dot + 1, equals) === 'alias') {
+      table.add(entry.slice(equals + 1), entry.slice(0, dot));
+    }
+  }
+  return table;
+}

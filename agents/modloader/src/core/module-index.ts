@@ -1,0 +1,117 @@
+import type { AliasTable } from './alias-table.ts';
+import {
+  type ModuleFile,
+  parseAlias,
+  parseBuiltin,
+  parseBuiltinAliases,
+  parseDep,
+  parseSoftdep,
+  type Softdep,
+} from './index-files.ts';
+import type { ModprobeConfig } from './modprobe-config.ts';
+import { nameOfFile, normalise } from './module-name.ts';
+
+/** The files depmod makes; each is asked for when first needed, because most boots never need them all. */
+export type IndexFile =
+  | 'modules.dep'
+  | 'modules.alias'
+  | 'modules.symbols'
+  | 'modules.softdep'
+  | 'modules.builtin'
+  | 'modules.builtin.modinfo';
+
+export interface Lookup {
+  readonly names: readonly string[];
+  /** `alias`: a pattern matched. `name`: it is the module's own name. */
+  readonly by: 'alias' | 'name';
+}
+
+function once<Value>(make: () => Value): () => Value {
+  let made: { readonly value: Value } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
+/** Which modules a name or alias means, and what they need: the part of libkmod a node uses. */
+export class ModuleIndex {
+  readonly #config: ModprobeConfig;
+  readonly #modules: () => Map<string, ModuleFile>;
+  readonly #aliases: () => AliasTable;
+  readonly #symbols: () => AliasTable;
+  readonly #softdeps: () => Map<string, Softdep>;
+  readonly #builtin: () => Set<string>;
+  readonly #builtinAliases: () => AliasTable;
+
+  /** `read` answers a file's text, empty when it is not there. */
+  constructor(read: (file: IndexFile) => string, config: ModprobeConfig) {
+    this.#config = config;
+    this.#modules = once(() => parseDep(read('modules.dep')));
+    this.#aliases = once(() => parseAlias(read('modules.alias')));
+    this.#symbols = once(() => parseAlias(read('modules.symbols')));
+    this.#softdeps = once(() => parseSoftdep(read('modules.softdep')));
+    this.#builtin = once(() => parseBuiltin(read('modules.builtin')));
+    this.#builtinAliases = once(() => parseBuiltinAliases(read('modules.builtin.modinfo')));
+  }
+
+  module(name: string): ModuleFile | undefined {
+    return this.#modules().get(name);
+  }
+
+  get names(): readonly string[] {
+    return [...this.#modules().keys()];
+  }
+
+  isBuiltin(name: string): boolean {
+    return this.#builtin().has(name);
+  }
+
+  /** The first table that knows the alias answers, with everything it has: several drivers may claim a device. */
+  lookup(alias: string): Lookup | undefined {
+    const name = normalise(alias);
+    if (name === undefined) return undefined;
+    const isName = (): string[] => (this.module(name) === undefined ? [] : [name]);
+    const tables: readonly (readonly [Lookup['by'], () => readonly string[]])[] = [
+      ['alias', () => this.#config.aliases.lookup(name)],
+      ['name', isName],
+      ['alias', () => (name.startsWith('symbol:') ? this.#symbols().lookup(name) : [])],
+      ['name', () => (this.#config.install.has(name) ? [name] : [])],
+      ['alias', () => this.#aliases().lookup(name)],
+      ['name', () => (this.isBuiltin(name) ? [name] : [])],
+      ['alias', () => this.#builtinAliases().lookup(name)],
+    ];
+    for (const [by, find] of tables) {
+      const names = find();
+      if (names.length > 0) return { names, by };
+    }
+    return undefined;
+  }
+
+  /** Modules to load for `name`, in order, itself among them: needs first, softdeps around what names them, each once. */
+  probeList(name: string): readonly ModuleFile[] {
+    const order = new Map<string, ModuleFile>();
+    const visited = new Set<string>();
+    const visit = (next: string): void => {
+      const module = this.module(next);
+      if (module === undefined || visited.has(next)) return;
+      visited.add(next);
+      for (const need of module.needs) place(nameOfFile(need));
+      place(next);
+    };
+    const place = (next: string): void => {
+      const { pre, post } = this.#softdep(next);
+      for (const alias of pre) this.#softTargets(alias).forEach(visit);
+      const module = this.module(next);
+      if (module !== undefined && !order.has(next)) order.set(next, module);
+      for (const alias of post) this.#softTargets(alias).forEach(visit);
+    };
+    visit(name);
+    return [...order.values()];
+  }
+
+  #softdep(name: string): Softdep {
+    return this.#config.softdeps.get(name) ?? this.#softdeps().get(name) ?? { pre: [], post: [] };
+  }
+
+  #softTargets(alias: string): readonly string[] {
+    return this.lookup(alias)?.names ?? [];
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What a node's pods and kubelet make the kernel ask for by name. On other systems the kernel runs modprobe for these; here nothing
+ * answers that call, so they are there beforehand. Modules an image does not have are skipped.
+ */
+export const KUBERNETES: readonly string[] = [
+  // bridge CNI plugin, and iptables seeing bridged packets
+  'veth',
+  'bridge',
+  'br_netfilter',
+  // service and masquerade rules: nf_tables, and iptables on top of it
+  'nf_conntrack',
+  'nf_nat',
+  'nf_tables',
+  'nft_chain_nat',
+  'nft_compat',
+  'nft_ct',
+  'nft_masq',
+  'nft_nat',
+  'nft_fib_inet',
+  'nft_reject_inet',
+  'nft_numgen',
+  'nft_limit',
+  'nft_log',
+  'nfnetlink_queue',
+  // the same with the older tables
+  'ip_tables',
+  'iptable_filter',
+  'iptable_nat',
+  'iptable_mangle',
+  'ip6_tables',
+  'ip6table_filter',
+  'ip6table_nat',
+  'ip6table_mangle',
+  'xt_comment',
+  'xt_conntrack',
+  'xt_MASQUERADE',
+  'xt_mark',
+  'xt_multiport',
+  'xt_addrtype',
+  'xt_statistic',
+  'xt_nat',
+  'xt_tcpudp',
+  'xt_REDIRECT',
+  'xt_set',
+  'ip_set',
+  'ip_set_hash_ip',
+  'ip_set_hash_net',
+  // kube-proxy in IPVS mode
+  'ip_vs',
+  'ip_vs_rr',
+  'ip_vs_wrr',
+  'ip_vs_sh',
+  // overlay networks
+  'vxlan',
+  'geneve',
+  'ipip',
+  'wireguard',
+  'tun',
+  'dummy',
+  '8021q',
+  // eBPF data paths
+  'sch_ingress',
+  'sch_fq',
+  'cls_bpf',
+  // volumes
+  'fuse',
+  'loop',
+  'dm_mod',
+  'nfs',
+];

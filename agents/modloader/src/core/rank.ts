@@ -1,0 +1,23 @@
+/** Aliases of network devices that the DHCP client waits for, and of the buses they sit on. */
+const FIRST: readonly RegExp[] = [
+  /^virtio:d00000001v/, // network card
+  /^pci:v00001AF4d0000(1000|1041)/, // its PCI function; loads the bus driver
+  /^pci:.*bc02sc/, // any network controller
+  /^(xen:vif|vmbus:635161f83edfc546913ff2d2f965ed0e)/, // the same of Xen and Hyper-V
+];
+/** Matched by many modules that can wait: processor features, input, sound. */
+const LAST = /^(cpu|input|acpi|dmi|platform|serio|pnp|hdaudio):/;
+
+const rank = (alias: string): number => {
+  const first = FIRST.findIndex((pattern) => pattern.test(alias));
+  if (first >= 0) return first;
+  return LAST.test(alias) ? FIRST.length + 1 : FIRST.length;
+};
+
+/** Orders aliases so that the network is there first. */
+export function byUrgency(aliases: Iterable<string>): string[] {
+  return [...aliases]
+    .map((alias) => ({ alias, rank: rank(alias) }))
+    .toSorted((a, b) => a.rank - b.rank)
+    .map(({ alias }) => alias);
+}

@@ -1,0 +1,13 @@
+/** `building`: its init function has not returned yet. */
+export type ModuleState = 'absent' | 'live' | 'loading' | 'builtin';
+
+/** The kernel as the loader needs it. */
+export interface Kernel {
+  state(name: string): ModuleState;
+  /** Loads one module file. Throws `SyscallError`. */
+  load(file: string, params: string): void;
+  /** Aliases of the devices on all buses: quick. */
+  busAliases(): Iterable<string>;
+  /** Aliases of every device there is. */
+  allAliases(): Iterable<string>;
+}

@@ -1,0 +1,181 @@
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+
+import { errorCode } from '@kios/agent';
+import { SyscallError } from '@kios/syscall';
+
+import { explain, type KernelFacts } from './core/failure.ts';
+import type { ModuleFile } from './core/index-files.ts';
+import type { ModprobeConfig } from './core/modprobe-config.ts';
+import type { ModuleIndex } from './core/module-index.ts';
+import { nameOfFile } from './core/module-name.ts';
+import { denial, paramsOf, type Policy, serves, type Wanted } from './core/policy.ts';
+import type { Kernel } from './kernel.ts';
+import type { LoadedModule, Report } from './report.ts';
+
+type LoadedBy = LoadedModule['by'];
+
+/** What became of a module in this boot; each is tried once. */
+export type Outcome = 'present' | 'loaded' | 'nodev' | 'failed' | 'denied';
+
+export interface LoaderParts {
+  readonly index: ModuleIndex;
+  readonly config: ModprobeConfig;
+  readonly policy: Policy;
+  readonly kernel: Kernel;
+  readonly facts: () => KernelFacts;
+  readonly report: Report;
+}
+
+/** Why a module is loaded: `alias` is the device's or operator's word for it. */
+interface Reason {
+  readonly by: LoadedBy;
+  readonly alias: string;
+}
+
+const USABLE: ReadonlySet<Outcome | undefined> = new Set<Outcome>(['present', 'loaded']);
+const BUSY = { attempts: 5, waitMs: 200 };
+const LOADING = { attempts: 150, waitMs: 200 };
+
+/** Loads modules by name or alias with all they need, and remembers what became of each. */
+export class Loader {
+  readonly #parts: LoaderParts;
+  readonly #outcomes = new Map<string, Outcome>();
+  readonly #served = new Set<string>();
+  #loads = 0;
+
+  constructor(parts: LoaderParts) {
+    this.#parts = parts;
+  }
+
+  /** How many device aliases were served. */
+  get devices(): number {
+    return this.#served.size;
+  }
+
+  /** Serves the device aliases not seen before; answers how many modules that loaded. */
+  async serve(aliases: Iterable<string>, by: LoadedBy): Promise<number> {
+    const before = this.#loads;
+    for (const alias of aliases) {
+      if (this.#served.has(alias) || !serves(this.#parts.policy, alias)) continue;
+      this.#served.add(alias);
+      const outcomes = await this.load(alias, by);
+      if (outcomes.length === 0) this.#parts.report.unresolved(alias);
+    }
+    return this.#loads - before;
+  }
+
+  /** Loads all that a name or alias means. Answers the outcomes, none when nothing is known by that name. */
+  async load(alias: string, by: LoadedBy): Promise<readonly Outcome[]> {
+    const lookup = this.#parts.index.lookup(alias);
+    const outcomes: Outcome[] = [];
+    for (const name of lookup?.names ?? []) {
+      outcomes.push(await this.#loadNamed(name, lookup?.by ?? 'name', { by, alias }));
+    }
+    return outcomes;
+  }
+
+  async #loadNamed(name: string, wanted: Wanted, reason: Reason): Promise<Outcome> {
+    const known = this.#outcomes.get(name);
+    if (known !== undefined) return known;
+    const { policy, config, index } = this.#parts;
+    const rule = denial(policy, config, name, wanted);
+    // A blacklisted alias is no verdict on the module: it may still be named, or needed by another.
+    if (rule === 'blacklist') return this.#deny(name, rule);
+    if (rule !== undefined) return this.#settle(name, this.#deny(name, rule));
+    if (index.module(name) === undefined) return this.#settle(name, this.#builtin(name));
+    for (const module of index.probeList(name)) {
+      if (this.#outcomes.has(module.name)) continue;
+      const because = module.name === name ? reason : { by: 'dep' as const, alias: module.name };
+      this.#settle(module.name, await this.#loadFile(module, because));
+    }
+    return this.#outcomes.get(name) ?? 'failed';
+  }
+
+  async #loadFile(module: ModuleFile, reason: Reason): Promise<Outcome> {
+    const { name, needs } = module;
+    if (await this.#isPresent(name)) {
+      this.#parts.report.exists(name);
+      return 'present';
+    }
+    const { policy, config } = this.#parts;
+    const rule = reason.by === 'dep' ? denial(policy, config, name, 'dep') : undefined;
+    if (rule !== undefined) return this.#deny(name, rule);
+    const missing = needs.map(nameOfFile).find((need) => !USABLE.has(this.#outcomes.get(need)));
+    if (missing !== undefined) return this.#fail(name, 'ENOENT', `it needs ${missing}`);
+    return this.#finit(module, reason);
+  }
+
+  async #finit({ name, file }: ModuleFile, { by, alias }: Reason): Promise<Outcome> {
+    const params = paramsOf(this.#parts.policy, this.#parts.config, name);
+    const started = performance.now();
+    const errno = await this.#attempt(file, params);
+    const ms = Math.round(performance.now() - started);
+    // Signals and device events get a turn between two modules.
+    await turn();
+    if (errno === 'EEXIST') return 'present';
+    if (errno === 'ENODEV') {
+      this.#parts.report.nodev(name);
+      return 'nodev';
+    }
+    if (errno !== undefined) return this.#fail(name, errno);
+    this.#loads++;
+    const why = { by, ...(alias !== name && { alias }), ...(params !== '' && { params }) };
+    this.#parts.report.loaded({ name, ...why, ms });
+    return 'loaded';
+  }
+
+  /** The name of the error a load ended with. A busy name and a short lack of memory pass. */
+  async #attempt(file: string, params: string): Promise<string | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      const errno = this.#tryLoad(file, params);
+      if (errno === 'EBUSY' && attempt < BUSY.attempts) await delay(BUSY.waitMs);
+      else if (errno === 'ENOMEM' && attempt === 1) await delay(1000);
+      else return errno;
+    }
+  }
+
+  #tryLoad(file: string, params: string): string | undefined {
+    try {
+      this.#parts.kernel.load(file, params);
+      return undefined;
+    } catch (error) {
+      if (error instanceof SyscallError) return error.errno;
+      return errorCode(error) ?? String(error);
+    }
+  }
+
+  /** Loaded or built in. A module that a dead run was loading is waited for. */
+  async #isPresent(name: string): Promise<boolean> {
+    for (let attempt = 0; attempt < LOADING.attempts; attempt++) {
+      const state = this.#parts.kernel.state(name);
+      if (state !== 'loading') return state !== 'absent';
+      await delay(LOADING.waitMs);
+    }
+    return false;
+  }
+
+  #builtin(name: string): Outcome {
+    const { index, kernel, report } = this.#parts;
+    if (!index.isBuiltin(name) && kernel.state(name) !== 'builtin') {
+      return this.#fail(name, 'ENOENT', 'no file of this image has it');
+    }
+    report.builtin(name);
+    return 'present';
+  }
+
+  #deny(name: string, rule: string): Outcome {
+    this.#parts.report.denied(name, rule);
+    return 'denied';
+  }
+
+  #fail(name: string, errno: string, why?: string): Outcome {
+    const failure = why === undefined ? explain(errno, this.#parts.facts()) : { why };
+    this.#parts.report.failed(name, errno, failure);
+    return 'failed';
+  }
+
+  #settle(name: string, outcome: Outcome): Outcome {
+    this.#outcomes.set(name, outcome);
+    return outcome;
+  }
+}

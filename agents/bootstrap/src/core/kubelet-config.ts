@@ -31,7 +31,6 @@ const CLUSTER_DEFAULTS: Json = {
     x509: { clientCAFile: `${KUBELET_ETC}/pki/ca.crt` },
   },
   authorization: { mode: 'Webhook' },
-  rotateCertificates: true,
 };
 
 const isCluster = (key: string): boolean => CLUSTER_FIELDS.some((field) => field === key);

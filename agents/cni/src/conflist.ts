@@ -1,0 +1,33 @@
+/** Sorts after every name a cluster's network uses: the container runtime takes the first file of the directory. */
+export const CONFLIST = '99-kios-bridge.conflist';
+
+/** Addresses of pods that no other machine knows; the node's own address stands for them outside. */
+export const SUBNET = '10.85.0.0/16';
+
+/**
+ * One bridge in the node. `ipMasq` stays off: the plugin would start `iptables` or `nft`, and the host has neither. `portmap` is
+ * there although it needs the same for a pod with a `hostPort`: that pod fails with the reason, where it would else be ignored.
+ */
+const NETWORK = {
+  cniVersion: '1.0.0',
+  name: 'kios-bridge',
+  plugins: [
+    {
+      type: 'bridge',
+      bridge: 'cni0',
+      isGateway: true,
+      hairpinMode: true,
+      ipMasq: false,
+      ipam: {
+        type: 'host-local',
+        ranges: [[{ subnet: SUBNET }]],
+        routes: [{ dst: '0.0.0.0/0' }],
+        // In RAM: after a boot no pod holds an address.
+        dataDir: '/run/cni/networks',
+      },
+    },
+    { type: 'portmap', capabilities: { portMappings: true } },
+  ],
+};
+
+export const formatConflist = (): string => `${JSON.stringify(NETWORK, undefined, 2)}\n`;

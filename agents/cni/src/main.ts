@@ -1,0 +1,26 @@
+import { command, runProgram } from '@kios/agent';
+
+import { install } from './install.ts';
+
+void (async () => {
+  process.exitCode = await runProgram({
+    name: 'cni',
+    version: '0.1.0',
+    commands: [
+      command({
+        command: 'install',
+        describe: 'install the CNI plugins and the bridge network of this node',
+        builder: (args) =>
+          args.options({
+            source: { type: 'string', default: '/cni/bin' },
+            bin: { type: 'string', default: '/opt/cni/bin' },
+            net: { type: 'string', default: '/etc/cni/net.d' },
+          }),
+        async run(args, { log }) {
+          if (args.check || args.dryRun) return;
+          await install(args, log);
+        },
+      }),
+    ],
+  });
+})();

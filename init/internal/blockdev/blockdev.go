@@ -28,17 +28,26 @@ type Part struct {
 
 const sysBlock = "/sys/class/block"
 
-// Devices lists every block device that has a medium, disks and partitions, by kernel name.
-func Devices() []string {
-	entries, _ := os.ReadDir(sysBlock)
-	var names []string
+// Device is a block device by kernel name; Disk names the one a partition is part of, and is "" for a disk.
+type Device struct{ Name, Disk string }
+
+// Devices lists every block device that has a medium, disks and partitions, by name.
+func Devices() []Device {
+	entries, _ := os.ReadDir(sysBlock) // sorted
+	var devices []Device
 	for _, entry := range entries {
-		if !skip(entry.Name()) && number(entry.Name(), "size") > 0 {
-			names = append(names, entry.Name())
+		name := entry.Name()
+		if skip(name) || number(name, "size") == 0 {
+			continue
 		}
+		device := Device{Name: name}
+		if _, err := os.Stat(filepath.Join(sysBlock, name, "partition")); err == nil {
+			real, _ := filepath.EvalSymlinks(filepath.Join(sysBlock, name))
+			device.Disk = filepath.Base(filepath.Dir(real))
+		}
+		devices = append(devices, device)
 	}
-	slices.Sort(names)
-	return names
+	return devices
 }
 
 // skip leaves out what holds no boot medium; a floppy drive without a disk blocks its reader for seconds.
@@ -54,11 +63,10 @@ func Path(name string) string { return "/dev/" + strings.ReplaceAll(name, "!", "
 // Disks reads the partition table of every disk; those without one have no Parts.
 func Disks() []Disk {
 	var disks []Disk
-	for _, name := range Devices() {
-		if _, err := os.Stat(filepath.Join(sysBlock, name, "partition")); err == nil {
-			continue
+	for _, device := range Devices() {
+		if device.Disk == "" {
+			disks = append(disks, Disk{device.Name, parts(device.Name)})
 		}
-		disks = append(disks, Disk{name, parts(name)})
 	}
 	return disks
 }

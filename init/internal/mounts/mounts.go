@@ -35,7 +35,7 @@ var API = []Mount{
 	{"mqueue", "/dev/mqueue", "mqueue", Hard, "", true},
 	{"tmpfs", "/run", "tmpfs", Hard, "mode=0755", false},
 	{"tmpfs", "/tmp", "tmpfs", Hard, "mode=1777", false},
-	{"tmpfs", "/var", "tmpfs", Hard, "mode=0755,size=80%", false},
+	{"tmpfs", "/var", "tmpfs", Hard, "mode=0755", false},
 	{"cgroup2", "/sys/fs/cgroup", "cgroup2", Hard, "nsdelegate,memory_recursiveprot", false},
 	{"bpf", "/sys/fs/bpf", "bpf", Hard, "mode=0700", true},
 	{"securityfs", "/sys/kernel/security", "securityfs", Hard, "", true},
@@ -49,11 +49,18 @@ var Root = []Mount{
 	{"", "/", "", unix.MS_REMOUNT | unix.MS_BIND | unix.MS_RDONLY | Hard, "", false},
 }
 
-// State is the table for persistent state, from the folder `base` (the data partition, or a folder in RAM).
+// RAM stands in for the data partition at target.
+func RAM(target string) Mount {
+	return Mount{"tmpfs", target, "tmpfs", noDev, "mode=0700,size=80%", false}
+}
+
+// State is the table for persistent state from the file system at base.
 func State(base string) []Mount {
 	meta, data := base+"/meta", base+"/data"
 	overlay := "lowerdir=/etc,upperdir=" + meta + "/etc,workdir=" + meta + "/etc.work"
 	return []Mount{
+		// Else every volume that kubelet mounts would show up a second time below base.
+		{"", base, "", unix.MS_PRIVATE, "", false},
 		{"overlay", "/etc", "overlay", Hard, overlay, false},
 		{meta + "/log", "/var/log", "", unix.MS_BIND | Hard, "", false},
 		{data + "/containerd", "/var/lib/containerd", "", unix.MS_BIND | Hard, "", false},

@@ -3,7 +3,6 @@ package seed
 
 import (
 	"os"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -35,27 +34,36 @@ func Folder(v volume.Volume) string {
 	return ""
 }
 
-// MountAll mounts every seed volume and the `kios` folder of the partition booted from. Of two volumes with one label the first wins.
+// MountAll mounts every seed volume and the `kios` folder of the partition booted from.
 func MountAll(bootPart string, loadFS func(string) error, log Log) {
-	var taken []string
-	for _, name := range blockdev.Devices() {
-		v := identify(blockdev.Path(name))
+	mountLabelled(loadFS, log)
+	if part := datapart.Find(blockdev.Disks(), bootPart); part != nil {
+		if there, err := mountBoot(part.Device, loadFS); there {
+			tell(log, "boot", part.Device, err)
+		}
+	}
+}
+
+// mountLabelled takes the first of two volumes with one label.
+func mountLabelled(loadFS func(string) error, log Log) {
+	taken := map[string]string{} // folder → kernel name
+	for _, device := range blockdev.Devices() {
+		path := blockdev.Path(device.Name)
+		v := identify(path)
 		folder := Folder(v)
 		if folder == "" {
 			continue
 		}
-		if slices.Contains(taken, folder) {
-			log.Warn("seed.ignored", "label", folder, "device", blockdev.Path(name), "cause", "another volume has the same label")
+		if other, ok := taken[folder]; ok {
+			// The boot code of a FAT volume on a whole disk may look like a partition table; that is no second volume.
+			if device.Disk != other {
+				log.Warn("seed.ignored", "label", folder, "device", path, "cause", "another volume has the same label")
+			}
 			continue
 		}
-		row := mounts.Mount{Source: blockdev.Path(name), Target: dir + "/" + folder, FS: v.FS, Flags: readOnly}
-		if tell(log, folder, row.Source, mounts.One(row, loadFS)) {
-			taken = append(taken, folder)
-		}
-	}
-	if part := datapart.Find(blockdev.Disks(), bootPart); part != nil {
-		if there, err := mountBoot(part.Device, loadFS); there {
-			tell(log, "boot", part.Device, err)
+		row := mounts.Mount{Source: path, Target: dir + "/" + folder, FS: v.FS, Flags: readOnly}
+		if tell(log, folder, path, mounts.One(row, loadFS)) {
+			taken[folder] = device.Name
 		}
 	}
 }

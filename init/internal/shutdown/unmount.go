@@ -18,8 +18,8 @@ func Unmount() error {
 	}
 	var failed []error
 	for _, m := range HoldingData(string(text)) {
-		if err := unix.Unmount(m.Target, 0); err == nil {
-			continue
+		if err := unix.Unmount(m.Target, 0); err == nil || errors.Is(err, unix.EINVAL) {
+			continue // EINVAL: it went with another
 		}
 		if err := unix.Mount("", m.Target, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err == nil || m.FS == "overlay" {
 			unix.Unmount(m.Target, unix.MNT_DETACH)

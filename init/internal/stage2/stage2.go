@@ -26,7 +26,7 @@ import (
 
 const (
 	runDir   = "/run/kios"
-	dataDir  = "/var/.data" // where the data partition is mounted, or a folder of the same layout in RAM
+	dataDir  = "/var/.data" // where the data partition is mounted, or RAM in its place
 	storeDir = "/lib/kios/store"
 )
 
@@ -173,6 +173,9 @@ func (h *host) mountState() error {
 			h.log.Warn("data.missing", "cause", fault.New(fault.DataPart, "find datapart="+h.options.DataPart,
 				"check the kernel command line and the disk", os.ErrNotExist))
 		}
+		if err := mounts.Apply([]mounts.Mount{mounts.RAM(dataDir)}, nil); err != nil {
+			return err
+		}
 		if err := h.useState(); err != nil {
 			return err
 		}
@@ -184,10 +187,7 @@ func (h *host) mountState() error {
 
 // mountPartition tells whether the data partition is in use now; when it is not, nothing of it is left mounted.
 func (h *host) mountPartition(device string) bool {
-	err := os.MkdirAll(dataDir, 0o700)
-	if err == nil {
-		err = datapart.Mount(device, dataDir, h.modules)
-	}
+	err := datapart.Mount(device, dataDir, h.modules)
 	if err == nil {
 		if err = h.useState(); err == nil {
 			return true
@@ -199,7 +199,7 @@ func (h *host) mountPartition(device string) bool {
 }
 
 func (h *host) useState() error {
-	if err := mounts.MakeDirs(append([]mounts.Dir{{Path: dataDir, Mode: 0o700}}, mounts.StateDirs(dataDir)...)); err != nil {
+	if err := mounts.MakeDirs(mounts.StateDirs(dataDir)); err != nil {
 		return fault.New(fault.DataPart, "make folders for state", "check the data partition", err)
 	}
 	table := mounts.State(dataDir)

@@ -103,6 +103,10 @@ func (c *Child) pause(wait time.Duration) bool {
 
 // live is one life: start, wait for its end or for an order, end it when ordered.
 func (c *Child) live(lastRequested *time.Time) (exit Exit, goOn bool) {
+	select {
+	case <-c.restart: // asked for before this start, and answered by it
+	default:
+	}
 	born, spec := time.Now(), c.Spec()
 	pid, ended, err := c.start(spec)
 	if err != nil {

@@ -1,0 +1,69 @@
+package datapart
+
+import (
+	"testing"
+
+	"kios.dev/init/internal/blockdev"
+	"kios.dev/init/internal/gpt"
+)
+
+func part(device, kind, guid, name string) blockdev.Part {
+	return blockdev.Part{Partition: gpt.Partition{Type: kind, GUID: guid, Name: name}, Device: device}
+}
+
+const esp = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+
+var (
+	boot  = blockdev.Disk{Name: "sdb", Parts: []blockdev.Part{part("/dev/sdb1", esp, "0000-b1", "kios-esp"), part("/dev/sdb2", gpt.KiOS, "0000-b2", "kios-data")}}
+	other = blockdev.Disk{Name: "sda", Parts: []blockdev.Part{part("/dev/sda1", gpt.KiOS, "0000-a1", "old data")}}
+	bare  = blockdev.Disk{Name: "sdc"}
+	stick = blockdev.Disk{Name: "sdd", Parts: []blockdev.Part{part("/dev/sdd1", esp, "0000-d1", "kios-esp")}}
+)
+
+func TestChoose(t *testing.T) {
+	all := []blockdev.Disk{other, boot, bare}
+	for _, c := range []struct {
+		name   string
+		disks  []blockdev.Disk
+		want   Want
+		final  bool
+		device string
+		wait   bool
+	}{
+		{"no disk, nothing expected", nil, Want{}, false, "", false},
+		{"first of the type", all, Want{}, false, "/dev/sda1", false},
+		{"boot disk before any other", all, Want{BootPart: "0000-B1"}, false, "/dev/sdb2", false},
+		{"boot disk not there yet", []blockdev.Disk{other}, Want{BootPart: "0000-b1"}, false, "", true},
+		{"boot disk never came", []blockdev.Disk{other}, Want{BootPart: "0000-b1"}, true, "/dev/sda1", false},
+		{"boot disk without data partition", []blockdev.Disk{other, stick}, Want{BootPart: "0000-d1"}, false, "/dev/sda1", false},
+		{"neither", []blockdev.Disk{stick, bare}, Want{BootPart: "0000-d1"}, false, "", false},
+		{"by uuid, any case", all, Want{Spec: "PARTUUID=0000-B2"}, false, "/dev/sdb2", false},
+		{"by label", all, Want{Spec: "PARTLABEL=old data"}, false, "/dev/sda1", false},
+		{"labels keep their case", all, Want{Spec: "PARTLABEL=OLD DATA"}, true, "", false},
+		{"by partition node", all, Want{Spec: "/dev/sdb2"}, false, "/dev/sdb2", false},
+		{"by disk node", all, Want{Spec: "/dev/sdc"}, false, "/dev/sdc", false},
+		{"the command line beats the boot disk", all, Want{Spec: "/dev/sda1", BootPart: "0000-b1"}, false, "/dev/sda1", false},
+		{"named partition not there yet", all, Want{Spec: "/dev/sdx1"}, false, "", true},
+		{"named partition never came: no other is taken", all, Want{Spec: "/dev/sdx1"}, true, "", false},
+		{"unknown tag", all, Want{Spec: "UUID=0000-b2"}, true, "", false},
+	} {
+		if device, wait := Choose(c.disks, c.want, c.final); device != c.device || wait != c.wait {
+			t.Errorf("%s: %q %v, want %q %v", c.name, device, wait, c.device, c.wait)
+		}
+	}
+}
+
+func TestLoaderPartIsUTF16BehindFourBytes(t *testing.T) {
+	raw := []byte{6, 0, 0, 0}
+	for _, r := range "C12A7328-F81F-11D2-BA4B-00A0C93EC93B\x00" {
+		raw = append(raw, byte(r), 0)
+	}
+	if got := parseLoaderPart(raw); got != esp {
+		t.Errorf("%q", got)
+	}
+	for _, short := range [][]byte{nil, raw[:4], raw[:40]} {
+		if got := parseLoaderPart(short); got != "" {
+			t.Errorf("%d bytes: %q", len(short), got)
+		}
+	}
+}

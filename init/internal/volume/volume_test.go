@@ -1,0 +1,64 @@
+package volume
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"os"
+	"testing"
+)
+
+// The images were made by mkfs.fat and mke2fs and cut behind what is read; fat12-renamed had its label changed where a PC changes it.
+func TestIdentifyReadsImagesOfOthers(t *testing.T) {
+	for name, want := range map[string]Volume{
+		"fat12":         {"vfat", "CIDATA"},
+		"fat12-renamed": {"vfat", "CONFIG-2"},
+		"fat32":         {"vfat", "KIOS"},
+		"noname":        {"vfat", ""},
+		"iso9660":       {"iso9660", "config-2"},
+		"ext4":          {"ext4", "cidata"},
+	} {
+		if got := Identify(bytes.NewReader(image(t, name))); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+}
+
+func image(t testing.TB, name string) []byte {
+	file, err := os.Open("testdata/" + name + ".img.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	unzipped, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(unzipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestIdentifyLeavesStrangersAlone(t *testing.T) {
+	mbr := make([]byte, 4096)
+	mbr[510], mbr[511] = 0x55, 0xaa
+	zeroCluster := image(t, "fat12")[:4096]
+	zeroCluster[13] = 0
+	for name, data := range map[string][]byte{
+		"nothing": nil, "zeroes": make([]byte, 64<<10), "a boot sector without FAT": mbr,
+		"short": []byte("EFI PART"), "FAT with clusters of nothing": zeroCluster,
+	} {
+		if got := Identify(bytes.NewReader(data)); got != (Volume{}) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func FuzzIdentify(f *testing.F) {
+	for _, name := range []string{"fat12", "noname", "ext4"} {
+		f.Add(image(f, name)[:4096])
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { Identify(bytes.NewReader(data)) })
+}

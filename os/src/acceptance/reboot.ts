@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import * as v from 'valibot';
+
+import type { SeenEvent } from '../qemu/console.ts';
+import { demand, type Assertion, type Subject } from './assertion.ts';
+import { startOnHost } from './debug-pod.ts';
+
+const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
+const REBOOT = 0x06;
+const BOOT_DEADLINE_MS = 300_000;
+const READY_DEADLINE_MS = 300_000;
+
+const Node = v.object({
+  metadata: v.object({ uid: v.string() }),
+  status: v.object({ nodeInfo: v.object({ bootID: v.string() }) }),
+});
+
+const readNode = async ({ kubectl, nodeName }: Subject): Promise<v.InferOutput<typeof Node>> =>
+  v.parse(Node, await kubectl.get('node', nodeName));
+
+/** A node that is off stays "Ready" for the API server's grace time; only another boot id tells that it is back. */
+async function waitBack(subject: Subject, oldBoot: string): Promise<string> {
+  const end = Date.now() + READY_DEADLINE_MS;
+  while (Date.now() < end) {
+    const node = await readNode(subject);
+    if (
+      node.status.nodeInfo.bootID !== oldBoot &&
+      (await subject.kubectl.isReady(subject.nodeName))
+    )
+      return node.metadata.uid;
+    await sleep(500);
+  }
+  demand(false, `it was not Ready again within ${READY_DEADLINE_MS / 1000} s`);
+}
+
+const sendReboot = `
+const socket = require('node:net').connect('${SHUTDOWN_SOCKET}', () => socket.end(Buffer.from([${REBOOT}])));
+setTimeout(() => {}, 60_000);`;
+
+export const REBOOT_ASSERTIONS: readonly Assertion[] = [
+  {
+    name: 'reboot of the same disk: joins again without a token and without bootstrap before kubelet',
+    check: async (subject) => {
+      const { kubectl, nodeName, console } = subject;
+      const before = await readNode(subject);
+      const tokens = '--field-selector=type=bootstrap.kubernetes.io/token';
+      await kubectl.call(['-n', 'kube-system', 'delete', 'secret', tokens]);
+      const seen = console.events.length;
+      await startOnHost(kubectl, { nodeName, script: sendReboot, sockets: [SHUTDOWN_SOCKET] });
+      const since = (event: SeenEvent): boolean => console.events.indexOf(event) >= seen;
+      const is = (ev: string) => (event: SeenEvent) =>
+        since(event) && event.agent === 'init' && event.ev === ev;
+      const boot = await console.expect(
+        'init of the next boot',
+        is('init.start'),
+        BOOT_DEADLINE_MS,
+      );
+      const uid = await waitBack(subject, before.status.nodeInfo.bootID);
+      demand(uid === before.metadata.uid, 'it registered as another node object');
+      const after = console.events.slice(console.events.indexOf(boot));
+      const starts = after.filter(({ agent, ev }) => agent === 'init' && ev === 'kubelet.start');
+      const modes = starts.map(({ fields }) => String(fields['mode']));
+      demand(modes.join() === 'cluster', `kubelet was started as: ${modes.join(', ')}`);
+      return `kubelet in cluster mode at ${starts[0]?.up.toFixed(1)} s, same node object`;
+    },
+  },
+];

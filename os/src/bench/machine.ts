@@ -1,0 +1,100 @@
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import * as v from 'valibot';
+
+import { identify, terminate } from '../host/process.ts';
+import { run } from '../host/run.ts';
+import { splitFlags } from '../qemu/arguments.ts';
+import { Console } from '../qemu/console.ts';
+import { findFirmware } from '../qemu/firmware.ts';
+import { qmp } from '../qemu/qmp.ts';
+
+const QMP_SOCKET = 'qmp.sock';
+const STATS_TIMEOUT_MS = 30_000;
+
+const MemoryStats = v.object({
+  'last-update': v.number(),
+  stats: v.object({ 'stat-total-memory': v.number(), 'stat-available-memory': v.number() }),
+});
+
+/** What a guest of the bench boots: an EFI file, or whatever these arguments of QEMU say. */
+export interface BenchGuest {
+  readonly boot: readonly string[];
+  readonly memoryMiB: number;
+}
+
+/**
+ * The machine that boot times are measured on: one processor that needs one nanosecond for every instruction. The guest's own
+ * clock then tells a time that does not depend on the host, and idling costs nothing.
+ */
+const benchArguments = (guest: BenchGuest, firmware: string): string[] => [
+  ...splitFlags([
+    '-name kios-bench',
+    '-machine q35',
+    '-cpu max',
+    '-smp 1',
+    '-accel tcg',
+    '-icount shift=0,sleep=off',
+    `-m ${guest.memoryMiB}`,
+    '-nodefaults',
+    '-no-user-config',
+    '-display none',
+    `-drive if=pflash,format=raw,readonly=on,file=${firmware}`,
+    '-drive if=pflash,format=raw,file=vars.fd',
+    '-netdev user,id=net0,restrict=on',
+    '-device virtio-net-pci,netdev=net0,romfile=',
+    '-device virtio-rng-pci',
+    '-device virtio-balloon-pci,id=balloon',
+    '-chardev file,id=console,path=console.log',
+    '-serial chardev:console',
+    `-qmp unix:${QMP_SOCKET},server=on,wait=off`,
+    '-daemonize',
+    '-pidfile qemu.pid',
+  ]),
+  ...guest.boot,
+];
+
+/** A bench guest that runs; disposing of it ends it and removes its folder. */
+export interface BenchMachine extends AsyncDisposable {
+  readonly console: Console;
+  /** Memory in use as the guest's kernel sees it: all less what is available without swapping. */
+  readonly memoryUsedMiB: () => Promise<number | undefined>;
+}
+
+async function memoryUsed(dir: string): Promise<number | undefined> {
+  const path = '/machine/peripheral/balloon';
+  const interval = { path, property: 'guest-stats-polling-interval', value: 1 };
+  await qmp(dir, QMP_SOCKET, 'qom-set', interval);
+  const end = Date.now() + STATS_TIMEOUT_MS;
+  while (Date.now() < end) {
+    await sleep(500);
+    const answer = await qmp(dir, QMP_SOCKET, 'qom-get', { path, property: 'guest-stats' });
+    const parsed = v.safeParse(MemoryStats, answer);
+    if (!parsed.success || parsed.output['last-update'] === 0) continue;
+    const { stats } = parsed.output;
+    return Math.round((stats['stat-total-memory'] - stats['stat-available-memory']) / 2 ** 20);
+  }
+  return undefined;
+}
+
+/** Powers a bench guest on. */
+export async function startBench(guest: BenchGuest): Promise<BenchMachine> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'kios-bench-'));
+  const firmware = await findFirmware();
+  await copyFile(firmware.vars, path.join(dir, 'vars.fd'));
+  await run('qemu-system-x86_64', benchArguments(guest, firmware.code), { cwd: dir });
+  const identity = await identify(Number(await readFile(path.join(dir, 'qemu.pid'), 'utf8')));
+  const console = new Console(path.join(dir, 'console.log'));
+  return {
+    console,
+    memoryUsedMiB: () => memoryUsed(dir),
+    [Symbol.asyncDispose]: async () => {
+      console[Symbol.dispose]();
+      if (identity !== undefined) await terminate(identity);
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import type { CommandModule } from 'yargs';
+
+import { ARCHES, type Arch } from '../host/paths.ts';
+import type { Cli } from './cli.ts';
+
+const PARTS = ['host', 'image'] as const;
+
+interface BuildArgs {
+  arch: Arch;
+  only: (typeof PARTS)[number] | undefined;
+}
+
+export const buildCommand = (cli: Cli): CommandModule<unknown, BuildArgs> => ({
+  command: 'build',
+  describe: 'Build the node’s EFI file and disk image into dist/',
+  builder: (args) =>
+    args
+      .option('arch', { choices: ARCHES, default: 'amd64' as const, describe: 'Of the node' })
+      .option('only', {
+        choices: PARTS,
+        describe:
+          'host: the programs that run on the node’s host; image: all, but no control plane',
+      })
+      .example('$0 build', 'Build kios.efi and kios.img for this PC')
+      .example('$0 build --arch arm64 --only host', 'Compile the host programs for arm64'),
+  handler: async ({ arch, only }) => {
+    const { build } = await import('../try-out/build.ts');
+    await build(cli, { arch, only });
+  },
+});

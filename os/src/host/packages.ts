@@ -1,0 +1,98 @@
+import { EXIT, KiosError } from '@kios/errors';
+
+import type { Progress } from './progress.ts';
+import { run } from './run.ts';
+
+/** What a command is about to do decides which of Debian's packages it needs. */
+export type Need = 'build' | 'machine' | 'unit' | 'netns' | 'baseline';
+
+interface HostPackage {
+  readonly name: string;
+  readonly needs: readonly Need[];
+  readonly why: string;
+}
+
+/** Every package of the host that kiOS uses, by its name in Debian 12, Debian 13 and Ubuntu. */
+export const PACKAGES: readonly HostPackage[] = [
+  { name: 'ca-certificates', needs: ['build'], why: 'certificates of the download servers' },
+  {
+    name: 'debian-archive-keyring',
+    needs: ['build'],
+    why: 'proves that Debian’s packages are Debian’s',
+  },
+  { name: 'git', needs: ['build'], why: 'the day of the newest commit is the image’s time' },
+  { name: 'gcc', needs: ['build'], why: 'runc is partly C' },
+  { name: 'mtools', needs: ['machine'], why: 'writes the node’s seed volume without root' },
+  {
+    name: 'e2fsprogs',
+    needs: ['machine'],
+    why: 'looks into the node’s data partition without root',
+  },
+  { name: 'qemu-system-x86', needs: ['machine', 'baseline'], why: 'runs the node' },
+  { name: 'ovmf', needs: ['machine', 'baseline'], why: 'UEFI firmware for QEMU' },
+  { name: 'kmod', needs: ['unit'], why: 'the module loader is compared with it' },
+  { name: 'iproute2', needs: ['netns'], why: 'network namespaces' },
+  { name: 'dnsmasq-base', needs: ['netns'], why: 'a real DHCP server to test against' },
+  { name: 'chrony', needs: ['netns'], why: 'a real time server to test against' },
+  { name: 'mmdebstrap', needs: ['baseline'], why: 'builds the Debian that kiOS is compared with' },
+];
+
+/** Keeps packages that bring a service (chrony) from starting it: dpkg asks this program before each start. */
+const POLICY = '/usr/sbin/policy-rc.d';
+
+async function installedOf(names: readonly string[]): Promise<Set<string>> {
+  // dpkg-query fails when any name is unknown, and lists the known ones all the same.
+  const format = '${binary:Package} ${db:Status-Abbrev}\n';
+  const list = await run('sh', [
+    '-c',
+    `dpkg-query -W -f='${format}' "$@" 2>/dev/null || true`,
+    'sh',
+    ...names,
+  ]);
+  const installed = list.split('\n').filter((line) => / ii\s*$/.test(line));
+  return new Set(installed.map((line) => line.split(/[ :]/)[0] ?? ''));
+}
+
+function missingError(packages: readonly HostPackage[], cause?: unknown): KiosError {
+  const names = packages.map(({ name }) => name).join(' ');
+  return new KiosError('KIOS_PACKAGES_MISSING', `install the packages ${names}`, {
+    ...(cause === undefined ? {} : { cause }),
+    exitCode: EXIT.unavailable,
+    remedy: `run: apt-get install ${names}`,
+  });
+}
+
+/** One root shell: apt with services kept from starting, package lists fetched only when a first try does not know a name. */
+const INSTALL = `set -e
+export DEBIAN_FRONTEND=noninteractive
+if [ ! -e ${POLICY} ]; then
+  printf '#!/bin/sh\\nexit 101\\n' >${POLICY}
+  chmod 755 ${POLICY}
+  trap 'rm -f ${POLICY}' EXIT
+  trap 'exit 130' INT TERM
+fi
+apt-get install -y --no-install-recommends "$@" || {
+  apt-get update
+  apt-get install -y --no-install-recommends "$@"
+}`;
+
+/** Installs what is missing of the packages that serve `needs`; with KIOS_NO_INSTALL=1 it only says what is missing. */
+export async function ensurePackages(needs: readonly Need[], progress: Progress): Promise<void> {
+  const wanted = PACKAGES.filter((entry) => entry.needs.some((need) => needs.includes(need)));
+  const installed = await installedOf(wanted.map(({ name }) => name));
+  const missing = wanted.filter(({ name }) => !installed.has(name));
+  if (missing.length === 0) return;
+  if (process.env['KIOS_NO_INSTALL'] === '1') throw missingError(missing);
+  progress.info('Installing from this system’s package archive:');
+  for (const { name, why } of missing) progress.info(`  ${name}: ${why}`);
+  const names = missing.map(({ name }) => name);
+  const shell = ['sh', '-c', INSTALL, 'sh', ...names];
+  const [program = 'sh', ...args] = process.getuid?.() === 0 ? shell : ['sudo', ...shell];
+  try {
+    await progress.task(`install ${names.join(' ')}`, (note) =>
+      run(program, args, { onLine: note }),
+    );
+  } catch (cause) {
+    throw missingError(missing, cause);
+  }
+}

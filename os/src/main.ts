@@ -1,0 +1,47 @@
+import { commandLine } from './commands/parser.ts';
+import { explain, formatExplanation } from './terminal/explain.ts';
+import { progressOn } from './terminal/progress.ts';
+
+const INTERRUPTED = 130;
+
+const stop = new AbortController();
+const undo = new AsyncDisposableStack();
+const interrupted = new Promise<'interrupted'>((resolve) => {
+  stop.signal.addEventListener('abort', () => resolve('interrupted'), { once: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    // A second Ctrl-C must always work, even when tidying up hangs.
+    if (stop.signal.aborted) process.exit(INTERRUPTED);
+    stop.abort();
+  });
+// The reader of a pipe (`kios logs | head`) may go away at any time.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+function report(error: unknown): void {
+  const explanation = explain(error);
+  process.stderr.write(`${formatExplanation(explanation).join('\n')}\n`);
+  if (process.env['KIOS_DEBUG'] !== undefined && error instanceof Error)
+    process.stderr.write(`${error.stack ?? ''}\n`);
+  process.exitCode = explanation.exitCode;
+}
+
+try {
+  const parser = commandLine(process.argv.slice(2), {
+    progress: progressOn(process.stderr),
+    signal: stop.signal,
+    undo,
+    print: (line) => void process.stdout.write(`${line}\n`),
+  });
+  const parsed = Promise.resolve(parser.parseAsync());
+  parsed.catch(() => {}); // Once interrupted, what the command still fails with is of no interest.
+  if ((await Promise.race([parsed, interrupted])) === 'interrupted') process.exitCode = INTERRUPTED;
+} catch (error) {
+  report(error);
+}
+await undo.disposeAsync().catch(report);
+// Work that an interruption left behind must not keep the process.
+process.exit();

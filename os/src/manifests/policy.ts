@@ -1,0 +1,102 @@
+import { isRecord, type Fault } from './schema.ts';
+
+/** What static pods may do and use. */
+export interface Policy {
+  /** Capabilities that the containers of a pod may add, by the pod's name. */
+  readonly capabilities: Readonly<Record<string, readonly string[]>>;
+  /** Images that ship with the node. */
+  readonly images: readonly string[];
+}
+
+const SHIPPED = 'kios.dev/';
+const CONTAINER_LISTS = ['initContainers', 'containers'] as const;
+
+type Json = Record<string, unknown>;
+
+const record = (value: unknown): Json => (isRecord(value) ? value : {});
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+const seccompType = (context: Json): unknown => record(context['seccompProfile'])['type'];
+
+function* imageFaults(container: Json, at: string, policy: Policy): Generator<Fault> {
+  const image = container['image'];
+  if (typeof image !== 'string') return; // The schema check tells.
+  const path = `${at}.image`;
+  if (image.startsWith(SHIPPED)) {
+    if (!policy.images.includes(image))
+      yield {
+        path,
+        cause: `${image} does not ship with the node; there are ${policy.images.join(', ')}`,
+      };
+    return;
+  }
+  if (container['imagePullPolicy'] === 'Never')
+    yield {
+      path,
+      cause: `${image} does not ship with the node and imagePullPolicy Never forbids to pull it`,
+    };
+  if (!/[:@][^/]+$/.test(image) || image.endsWith(':latest'))
+    yield {
+      path,
+      cause: `${image} names no fixed version: give a tag other than latest, or a digest`,
+    };
+}
+
+function* capabilityFaults(
+  context: Json,
+  at: string,
+  allowed: readonly string[],
+): Generator<Fault> {
+  const capabilities = record(context['capabilities']);
+  if (!list(capabilities['drop']).includes('ALL'))
+    yield {
+      path: `${at}.capabilities.drop`,
+      cause: 'must hold ALL; name what is needed under add',
+    };
+  for (const [index, name] of list(capabilities['add']).entries())
+    if (!allowed.includes(String(name)))
+      yield {
+        path: `${at}.capabilities.add[${index}]`,
+        cause: `${String(name)} is not among the capabilities that os/manifest-policy.yaml allows this pod`,
+      };
+}
+
+function* containerFaults(
+  container: Json,
+  at: string,
+  pod: Json,
+  policy: Policy,
+): Generator<Fault> {
+  yield* imageFaults(container, at, policy);
+  const context = record(container['securityContext']);
+  const path = `${at}.securityContext`;
+  const name = String(record(pod['metadata'])['name']);
+  if (context['privileged'] === true)
+    yield { path: `${path}.privileged`, cause: 'must not be true' };
+  if (context['allowPrivilegeEscalation'] !== false)
+    yield { path: `${path}.allowPrivilegeEscalation`, cause: 'must be false' };
+  if (context['readOnlyRootFilesystem'] !== true)
+    yield { path: `${path}.readOnlyRootFilesystem`, cause: 'must be true' };
+  const podContext = record(record(pod['spec'])['securityContext']);
+  const seccomp = seccompType(context) ?? seccompType(podContext);
+  if (seccomp !== 'RuntimeDefault' && seccomp !== 'Localhost')
+    yield { path: `${path}.seccompProfile.type`, cause: 'must be RuntimeDefault' };
+  yield* capabilityFaults(context, path, policy.capabilities[name] ?? []);
+}
+
+/** Faults that the Kubernetes schema does not see: what kiOS asks of every pod that it starts at boot. */
+export function* policyFaults(pod: unknown, policy: Policy): Generator<Fault> {
+  const metadata = record(record(pod)['metadata']);
+  const spec = record(record(pod)['spec']);
+  if (typeof metadata['name'] !== 'string') yield { path: 'metadata.name', cause: 'is missing' };
+  if ('uid' in metadata)
+    yield { path: 'metadata.uid', cause: 'must not be set: the build stamps it, from the content' };
+  if (spec['automountServiceAccountToken'] !== false)
+    yield {
+      path: 'spec.automountServiceAccountToken',
+      cause: 'must be false: a static pod has none',
+    };
+  for (const name of CONTAINER_LISTS)
+    for (const [index, container] of list(spec[name]).entries())
+      yield* containerFaults(record(container), `spec.${name}[${index}]`, record(pod), policy);
+}

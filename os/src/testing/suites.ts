@@ -1,0 +1,10 @@
+/** The parts of `kios test`, in the order in which they run. */
+export const SUITES = ['unit', 'netns', 'e2e'] as const;
+export type SuiteName = (typeof SUITES)[number];
+
+/** A suite is every npm script of these names in every workspace; whoever adds a test only adds a script. */
+export const SCRIPTS: Readonly<Record<SuiteName, readonly string[]>> = {
+  unit: ['test'],
+  netns: ['test:netns'],
+  e2e: ['test:integration', 'test:cluster', 'test:e2e'],
+};

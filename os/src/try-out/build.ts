@@ -1,0 +1,32 @@
+import path from 'node:path';
+
+import type { Cli } from '../commands/cli.ts';
+import { ensurePackages } from '../host/packages.ts';
+import type { Arch } from '../host/paths.ts';
+import { buildImage } from '../image/build.ts';
+import { formatTable } from '../terminal/table.ts';
+import { buildUpstream } from '../upstream/build.ts';
+import { cniPlugins, NODE_PROGRAMS } from '../upstream/components.ts';
+
+export interface BuildOptions {
+  readonly arch: Arch;
+  readonly only: 'host' | 'image' | undefined;
+}
+
+/** The programs that run on a node, upstream's and unpatched. */
+async function buildHost({ print, progress }: Cli, arch: Arch): Promise<void> {
+  const built = await buildUpstream([...NODE_PROGRAMS, ...(await cniPlugins())], arch, progress);
+  const rows = [...built].map(([name, { version, path: file }]) => [name, version, file]);
+  for (const line of formatTable(rows)) print(line);
+}
+
+/** `kios build`. */
+export async function build(cli: Cli, { arch, only }: BuildOptions): Promise<void> {
+  await ensurePackages(['build'], cli.progress);
+  if (only === 'host') {
+    await buildHost(cli, arch);
+    return;
+  }
+  const { efi, image, root, sbom } = await buildImage({ arch, progress: cli.progress });
+  for (const file of [efi, image, root, sbom]) cli.print(path.relative(process.cwd(), file));
+}

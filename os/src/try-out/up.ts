@@ -1,0 +1,96 @@
+import path from 'node:path';
+
+import type { Cli } from '../commands/cli.ts';
+import { type ControlPlane, startControlPlane } from '../controlplane/controlplane.ts';
+import { ensurePackages } from '../host/packages.ts';
+import { buildImage } from '../image/build.ts';
+import { chooseAccelerator } from '../qemu/accelerator.ts';
+import type { Machine } from '../qemu/machine.ts';
+import { formatTable } from '../terminal/table.ts';
+import { type BootedNode, type BootOptions, followBoot, powerOn } from './boot.ts';
+import { down } from './down.ts';
+import { Kubectl } from './kubectl.ts';
+import { ensureDisk, instanceId, NODE_ADDRESS, NODE_NAME, tryoutMachine } from './node.ts';
+import { type Phase, phaseRows } from './phases.ts';
+import { type JoinInformation, seedFor } from './seed-document.ts';
+import { statusLines } from './status.ts';
+
+export interface UpOptions {
+  readonly memoryMiB: number;
+  readonly cpus: number;
+}
+
+/** A node that is Ready in the cluster of this checkout. */
+export interface UpNode {
+  readonly node: BootedNode;
+  readonly kubectl: Kubectl;
+  readonly nodeName: string;
+  readonly phases: readonly Phase[];
+  /** What it was made of, for those who start it again. */
+  readonly image: string;
+  readonly boot: Omit<BootOptions, 'seed'>;
+  readonly join: JoinInformation;
+  readonly controlPlane: ControlPlane;
+}
+
+/** Builds, starts the control plane and the node, and waits for Ready. What it started is stopped again when it fails. */
+export async function bringUp(cli: Cli, machine: Machine, options: UpOptions): Promise<UpNode> {
+  const { progress, signal, undo } = cli;
+  await ensurePackages(['build', 'machine'], progress);
+  const { image } = await buildImage({ arch: 'amd64', progress });
+  undo.defer(() => down(progress, { purge: false }));
+  const controlPlane = await startControlPlane({ progress });
+  const kubectl = await Kubectl.open(controlPlane.adminKubeconfig);
+  const accelerator = await chooseAccelerator();
+  await ensureDisk(machine, image);
+  const join = {
+    instanceId: await instanceId(machine),
+    endpoint: controlPlane.endpointForGuest,
+    caCertHash: controlPlane.caCertHash,
+    token: await controlPlane.createBootstrapToken(),
+    nodeName: NODE_NAME,
+  };
+  const boot = { ...options, accelerator };
+  const node = await powerOn(machine, { ...boot, seed: seedFor(join) });
+  undo.use(node.console);
+  await controlPlane.setNodeForward(NODE_ADDRESS, node.running.kubeletPort);
+  const phases = await followBoot(node, { kubectl, nodeName: NODE_NAME }, { progress, signal });
+  return { node, kubectl, nodeName: NODE_NAME, phases, image, boot, join, controlPlane };
+}
+
+function report(cli: Cli, { node, phases, nodeName }: UpNode): void {
+  for (const line of formatTable(phaseRows(phases))) cli.print(line);
+  const files = path.relative(process.cwd(), node.machine.dir) || '.';
+  cli.print('');
+  cli.print(`Node ${nodeName} is Ready. It keeps running; its files are in ${files}.`);
+  cli.print('  ./kios kubectl get nodes -o wide');
+  cli.print('  ./kios kubectl get pods -A');
+  cli.print('  ./kios logs -f kubelet');
+  cli.print('  ./kios down');
+}
+
+/** `kios up`: leaves the node running. */
+export async function up(cli: Cli, options: UpOptions): Promise<void> {
+  const machine = tryoutMachine();
+  if ((await machine.running()) !== undefined) {
+    cli.print('The node is up already.');
+    for (const line of await statusLines()) cli.print(line);
+    return;
+  }
+  const started = await bringUp(cli, machine, options);
+  started.node.console[Symbol.dispose]();
+  cli.undo.move(); // It is up: leaving this command must not stop it.
+  report(cli, started);
+}
+
+/** `kios up --once`: proves the node by the acceptance list and leaves nothing running. */
+export async function upOnce(cli: Cli, options: UpOptions): Promise<void> {
+  const { runAcceptance } = await import('../acceptance/run.ts');
+  const machine = tryoutMachine();
+  await down(cli.progress, { purge: true });
+  const started = await bringUp(cli, machine, options);
+  for (const line of formatTable(phaseRows(started.phases))) cli.print(line);
+  await runAcceptance(cli, started);
+  await cli.undo.disposeAsync();
+  await down(cli.progress, { purge: true });
+}

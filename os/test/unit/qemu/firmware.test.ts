@@ -1,0 +1,42 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+import { chooseAccelerator } from '../../../src/qemu/accelerator.ts';
+import { findFirmware } from '../../../src/qemu/firmware.ts';
+
+let share: string;
+
+beforeEach(async () => {
+  share = await mkdtemp(path.join(tmpdir(), 'kios-share-'));
+  await mkdir(path.join(share, 'OVMF'));
+});
+
+afterEach(() => rm(share, { recursive: true }));
+
+const ship = (...names: readonly string[]): Promise<unknown> =>
+  Promise.all(names.map((name) => writeFile(path.join(share, 'OVMF', name), '')));
+
+it('takes the 4 MiB build before the old one', async () => {
+  await ship('OVMF_CODE.fd', 'OVMF_VARS.fd', 'OVMF_CODE_4M.fd', 'OVMF_VARS_4M.fd');
+  expect((await findFirmware(share)).code).toBe(path.join(share, 'OVMF/OVMF_CODE_4M.fd'));
+});
+
+it('takes no firmware without its variables', async () => {
+  await ship('OVMF_CODE_4M.fd', 'OVMF_CODE.fd', 'OVMF_VARS.fd');
+  expect((await findFirmware(share)).vars).toBe(path.join(share, 'OVMF/OVMF_VARS.fd'));
+});
+
+it('names the package when there is none', async () => {
+  await expect(findFirmware(share)).rejects.toMatchObject({
+    code: 'KIOS_FIRMWARE_MISSING',
+    remedy: 'install the package ovmf',
+  });
+});
+
+it('is told the accelerator by KIOS_ACCEL, and refuses an unknown one', async () => {
+  expect(await chooseAccelerator('tcg')).toBe('tcg');
+  await expect(chooseAccelerator('hvf')).rejects.toMatchObject({ code: 'KIOS_CLI_USAGE' });
+});

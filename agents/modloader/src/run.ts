@@ -4,6 +4,7 @@ import { lock } from '@kios/syscall';
 
 import { requireCapability } from './capability.ts';
 import { coldplug } from './coldplug.ts';
+import { isUrgent } from './core/rank.ts';
 import { isMonolithic } from './edge/linux-kernel.ts';
 import { readLoadFiles } from './edge/module-files.ts';
 import { StatusFiles } from './edge/status-files.ts';
@@ -59,7 +60,12 @@ async function start(
 ): Promise<void> {
   const { kernel, policy } = session;
   const started = performance.now();
-  if (policy.coldplug.enabled) await coldplug(loader, () => kernel.busAliases(), signal);
+  if (policy.coldplug.enabled) {
+    // A bus driver's children first, if they may be the network: the whole boot waits for it.
+    await coldplug(loader, () => [...kernel.busAliases()].filter(isUrgent), signal);
+    log.info({ ev: 'coldplug.network', ms: Math.round(performance.now() - started) });
+    await coldplug(loader, () => kernel.busAliases(), signal);
+  }
   await loadListed(loader, session, args, log);
   if (policy.coldplug.enabled) await coldplug(loader, () => kernel.allAliases(), signal);
   log.info({

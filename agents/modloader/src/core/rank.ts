@@ -14,6 +14,9 @@ const rank = (alias: string): number => {
   return LAST.test(alias) ? FIRST.length + 1 : FIRST.length;
 };
 
+/** Whether a node's network may hang on this device. */
+export const isUrgent = (alias: string): boolean => rank(alias) < FIRST.length;
+
 /** Orders aliases so that the network is there first. */
 export function byUrgency(aliases: Iterable<string>): string[] {
   return [...aliases]

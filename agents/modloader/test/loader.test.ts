@@ -1,0 +1,182 @@
+import { SyscallError } from '@kios/syscall';
+import { describe, expect, it } from 'vitest';
+
+import { coldplug } from '../src/coldplug.ts';
+import { emptyConfig } from '../src/core/modprobe-config.ts';
+import { type IndexFile, ModuleIndex } from '../src/core/module-index.ts';
+import { nameOfFile } from '../src/core/module-name.ts';
+import type { Policy } from '../src/core/policy.ts';
+import type { Kernel, ModuleState } from '../src/kernel.ts';
+import { Loader } from '../src/loader.ts';
+import { Report } from '../src/report.ts';
+import { policy } from './fixtures.ts';
+
+const INDEX: Readonly<Record<IndexFile, string>> = {
+  'modules.dep': `k/virtio.ko:
+k/virtio_pci.ko: k/virtio.ko
+k/failover.ko:
+k/virtio_net.ko: k/failover.ko k/virtio.ko
+k/e1000e.ko:
+k/nvme.ko:
+`,
+  'modules.alias': `alias pci:v00001AF4d* virtio_pci
+alias virtio:d00000001v* virtio_net
+alias pci:v00008086d* e1000e
+`,
+  'modules.softdep': '',
+  'modules.symbols': '',
+  'modules.builtin': 'k/ext4.ko\n',
+  'modules.builtin.modinfo': '',
+};
+
+const SILENT = { debug() {}, info() {}, warn() {}, error() {}, close: async () => {} };
+const NIC = 'virtio:d00000001v00001AF4';
+const BRIDGE = 'pci:v00001AF4d00001041sv0sd0bc02sc00i00';
+
+/** A kernel that remembers what it was given; `fail` makes a module's load fail, each time with the next name. */
+class FakeKernel implements Kernel {
+  readonly calls: string[] = [];
+  readonly live = new Map<string, ModuleState>();
+  readonly fail = new Map<string, string[]>();
+  devices: () => string[] = () => [];
+
+  state(name: string): ModuleState {
+    return this.live.get(name) ?? 'absent';
+  }
+
+  load(file: string, params: string): void {
+    const name = nameOfFile(file);
+    this.calls.push(params === '' ? name : `${name} ${params}`);
+    const errno = this.fail.get(name)?.shift();
+    if (errno !== undefined) throw new SyscallError('finit_module', errno, 'load module');
+    this.live.set(name, 'live');
+  }
+
+  busAliases(): Iterable<string> {
+    return this.devices();
+  }
+
+  allAliases(): Iterable<string> {
+    return this.devices();
+  }
+}
+
+const facts = () => ({ hasCapability: true, modulesDisabled: false, lockdown: 'none' });
+
+function setUp(input: Parameters<typeof policy>[0] = {}) {
+  const kernel = new FakeKernel();
+  const config = emptyConfig();
+  const report = new Report(SILENT);
+  const chosen: Policy = policy(input);
+  const index = new ModuleIndex((file) => INDEX[file], config);
+  const loader = new Loader({ index, config, policy: chosen, kernel, facts, report });
+  return { kernel, config, loader, lists: report.lists };
+}
+
+describe('the loader', () => {
+  it('loads what a device needs, in order, each once', async () => {
+    const { kernel, loader, lists } = setUp();
+    expect(await loader.serve([NIC, NIC], 'alias')).toBe(3);
+    expect(kernel.calls).toEqual(['virtio', 'failover', 'virtio_net']);
+    expect(lists.loaded.map(({ name, by, alias }) => [name, by, alias])).toEqual([
+      ['virtio', 'dep', undefined],
+      ['failover', 'dep', undefined],
+      ['virtio_net', 'alias', NIC],
+    ]);
+  });
+
+  it('asks nothing of the kernel when all is loaded', async () => {
+    const { kernel, loader } = setUp();
+    for (const name of ['virtio', 'failover', 'virtio_net']) kernel.live.set(name, 'live');
+    expect(await loader.serve([NIC], 'alias')).toBe(0);
+    expect(kernel.calls).toEqual([]);
+  });
+
+  it('counts built-in modules and EEXIST as success', async () => {
+    const { kernel, loader, lists } = setUp();
+    kernel.fail.set('nvme', ['EEXIST']);
+    expect(await loader.load('ext4', 'config')).toEqual(['present']);
+    expect(await loader.load('nvme', 'config')).toEqual(['present']);
+    expect(lists).toMatchObject({ builtin: ['ext4'], failed: [], loaded: [] });
+  });
+
+  it('does not load a module whose need failed, and says which', async () => {
+    const { kernel, loader, lists } = setUp();
+    kernel.fail.set('failover', ['ENOEXEC']);
+    await loader.serve([NIC], 'alias');
+    expect(kernel.calls).toEqual(['virtio', 'failover']);
+    expect(lists.failed).toMatchObject([
+      { name: 'failover', errno: 'ENOEXEC' },
+      { name: 'virtio_net', errno: 'ENOENT', why: 'it needs failover' },
+    ]);
+    expect(lists.failed[0]?.why).toContain('vermagic');
+  });
+
+  it('tries a module once, also when a thousand processors ask for it', async () => {
+    const { kernel, loader } = setUp();
+    kernel.fail.set('e1000e', ['ENODEV']);
+    const cards = Array.from({ length: 1000 }, (_, at) => `pci:v00008086d${at}`);
+    await loader.serve(cards, 'uevent');
+    expect(kernel.calls).toEqual(['e1000e']);
+  });
+
+  it('tries a busy name again', async () => {
+    const { kernel, loader } = setUp();
+    kernel.fail.set('nvme', ['EBUSY', 'EBUSY']);
+    expect(await loader.load('nvme', 'config')).toEqual(['loaded']);
+    expect(kernel.calls).toHaveLength(3);
+  });
+
+  it('keeps a blacklisted module from its devices, not from the operator', async () => {
+    const { config, kernel, loader, lists } = setUp();
+    config.blacklist.add('e1000e');
+    await loader.serve(['pci:v00008086d1'], 'alias');
+    expect(kernel.calls).toEqual([]);
+    expect(lists.denied).toEqual([{ name: 'e1000e', rule: 'blacklist' }]);
+    expect(await loader.load('e1000e', 'config')).toEqual(['loaded']);
+  });
+
+  it('lets a denied dependency fail the module that needs it', async () => {
+    const { kernel, loader, lists } = setUp({ deny: ['failover'] });
+    await loader.serve([NIC], 'alias');
+    expect(kernel.calls).toEqual(['virtio']);
+    expect(lists.denied).toEqual([{ name: 'failover', rule: 'deny: failover' }]);
+    expect(lists.failed).toMatchObject([{ name: 'virtio_net', why: 'it needs failover' }]);
+  });
+
+  it('hands over the parameters', async () => {
+    const { kernel, loader } = setUp({ params: { 'virtio-net': 'gso=0' } });
+    await loader.load('virtio-net', 'config');
+    expect(kernel.calls.at(-1)).toBe('virtio_net gso=0');
+  });
+
+  it('remembers devices nobody serves', async () => {
+    const { loader, lists } = setUp();
+    await loader.serve(['usb:v1', 'usb:v1'], 'alias');
+    expect(lists.unresolved).toEqual(['usb:v1']);
+  });
+});
+
+describe('coldplug', () => {
+  it('finds the children that a driver just made', async () => {
+    const { kernel, loader } = setUp();
+    kernel.devices = () => (kernel.live.has('virtio_pci') ? [BRIDGE, NIC] : [BRIDGE]);
+    await coldplug(loader, () => kernel.allAliases(), new AbortController().signal);
+    expect(kernel.calls).toEqual(['virtio', 'virtio_pci', 'failover', 'virtio_net']);
+  });
+
+  it('ends although every pass finds something new', async () => {
+    const { kernel, loader } = setUp();
+    let walks = 0;
+    kernel.devices = () => [`usb:v${walks++}`];
+    await coldplug(loader, () => kernel.allAliases(), new AbortController().signal);
+    expect(walks).toBe(1);
+  });
+
+  it('stops when told to', async () => {
+    const { kernel, loader } = setUp();
+    kernel.devices = () => [NIC];
+    await coldplug(loader, () => kernel.allAliases(), AbortSignal.abort());
+    expect(kernel.calls).toEqual([]);
+  });
+});

@@ -1,0 +1,102 @@
+package eventlog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kios.dev/init/internal/fault"
+)
+
+func TestFormatIsOneJSONObjectInOrder(t *testing.T) {
+	now := time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.FixedZone("x", 3600))
+	got := string(Format(now, 1.5, "info", "seed.mounted", "label", "a\"b\n\x1b", "n", 3, "odd"))
+	if want := `{"t":"2026-11-22T00:02:03.004Z","up":1.5,"lvl":"info","agent":"init","ev":"seed.mounted","label":"a\"b\n\u001b","n":3}` + "\n"; got != want {
+		t.Error(got)
+	}
+}
+
+func TestFormatSpellsOutAFault(t *testing.T) {
+	err := fmt.Errorf("boot: %w", fault.New("KIOS_X", "mount /a", "try b", errors.New("no")))
+	var line map[string]any
+	if e := json.Unmarshal(Format(time.Now(), 0, "error", "data.failed", "cause", err), &line); e != nil {
+		t.Fatal(e)
+	}
+	if line["code"] != "KIOS_X" || line["remedy"] != "try b" || line["cause"] != "boot: mount /a: no" {
+		t.Errorf("%v", line)
+	}
+}
+
+func TestFilesTurnAtTheirLimitAndKeepOneOlder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	r, err := openRotating(path, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 7 {
+		fmt.Fprintf(r, "line %d...\n", i) // 10 bytes: two a file
+	}
+	for file, want := range map[string]string{path: "line 6...\n", path + ".1": "line 4...\nline 5...\n"} {
+		if text, _ := os.ReadFile(file); string(text) != want {
+			t.Errorf("%s: %q", filepath.Base(file), text)
+		}
+	}
+}
+
+// stuck is a serial port with nobody behind it until it is let go.
+type stuck struct {
+	free chan struct{}
+	got  bytes.Buffer
+}
+
+func (s *stuck) Write(p []byte) (int, error) { <-s.free; return s.got.Write(p) }
+
+func TestAStuckDeviceHoldsUpNobodyAndTellsTheLoss(t *testing.T) {
+	device := &stuck{free: make(chan struct{})}
+	s := newSink(device)
+	for range sinkQueue + 100 {
+		s.put([]byte("x\n"))
+	}
+	close(device.free)
+	s.flush(5 * time.Second)
+	if text := device.got.String(); !strings.Contains(text, "lines dropped") {
+		t.Errorf("%.80q", text)
+	}
+}
+
+func TestAChildsLinesReachItsFileAndThePort(t *testing.T) {
+	dir := t.TempDir()
+	console, port := &bytes.Buffer{}, &bytes.Buffer{}
+	log, err := Open(dir, console)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Configure(false, port)
+	pipe, err := log.Child("kubelet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("y", lineLimit+5)
+	io.WriteString(pipe, "one\n"+long+"\nlast without end")
+	pipe.Close()
+	want := "one\n" + long[:lineLimit] + "\nyyyyy\nlast without end\n"
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if text, _ := os.ReadFile(dir + "/kubelet.log"); string(text) == want {
+			break
+		}
+	}
+	if text, _ := os.ReadFile(dir + "/kubelet.log"); string(text) != want {
+		t.Errorf("file: %.60q … %d bytes", text, len(text))
+	}
+	log.Flush(5 * time.Second)
+	if !strings.HasPrefix(port.String(), "kubelet: one\nkubelet: y") || console.Len() != 0 {
+		t.Errorf("port %.40q, console %q", port.String(), console.String())
+	}
+}

@@ -1,0 +1,30 @@
+package sysctl
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestApplyWritesWhatIsThereAndTellsWhatFails(t *testing.T) {
+	root := t.TempDir()
+	os.MkdirAll(root+"/kernel/directory", 0o755)
+	os.WriteFile(root+"/kernel/panic", []byte("0\n"), 0o644)
+	failed := Apply(root, []Setting{{"kernel/absent", "1"}, {"kernel/directory", "1"}, {"kernel/panic", "10"}})
+	if len(failed) != 1 || failed[0].Name != "kernel.directory" {
+		t.Errorf("%+v", failed)
+	}
+	if text, _ := os.ReadFile(root + "/kernel/panic"); string(text) != "10\n" {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestNoSettingIsGivenTwice(t *testing.T) {
+	seen := map[string]bool{}
+	for _, row := range Table {
+		if seen[row.Name] || row.Name != filepath.Clean(row.Name) {
+			t.Errorf("%s", row.Name)
+		}
+		seen[row.Name] = true
+	}
+}

@@ -175,7 +175,8 @@ function startExtending(state: Bound, event: Event, policy: Policy): Step {
   const cycle = { xid: event.xid, startedAt: event.now };
   // Nobody to ask in person: ask everybody.
   const tag = state.held.lease.server === undefined ? 'rebinding' : 'renewing';
-  return sendExtension({ ...state, tag, cycle, attempt: 0, wakeAt: event.now }, event, policy);
+  const extending = { ...state, tag, cycle, attempt: 0, wakeAt: event.now } as const;
+  return sendExtension({ ...extending, requestedAt: event.now }, event, policy);
 }
 
 function sendExtension(state: Extending, event: Event, policy: Policy): Step {
@@ -189,7 +190,10 @@ function sendExtension(state: Extending, event: Event, policy: Policy): Step {
   const limit = tag === 'renewing' ? t2 : (expiryOf(held) ?? Infinity);
   const wakeAt = renewRetryAt(event.now, limit);
   const target = tag === 'renewing' ? held.lease.server : undefined;
-  return [{ ...state, tag, attempt: attempt + 1, wakeAt }, [{ tag: 'send', message, target }]];
+  return [
+    { ...state, tag, attempt: attempt + 1, requestedAt: event.now, wakeAt },
+    [{ tag: 'send', message, target }],
+  ];
 }
 
 function expire(state: State, event: Event, policy: Policy): Step {
@@ -241,7 +245,7 @@ function onAck(
 ): Step {
   const committed = reply.message.options.get(OPTIONS.rapidCommit) === true;
   if (state.tag === 'selecting' && !committed) return [state, []];
-  const since = state.tag === 'requesting' ? state.requestedAt : state.cycle.startedAt;
+  const since = 'requestedAt' in state ? state.requestedAt : state.cycle.startedAt;
   const held: Held = { lease, since };
   const t1 = t1Of(held);
   // A second either way keeps nodes that booted together from renewing together.

@@ -68,6 +68,8 @@ export type Bound = Memory & {
 
 export type Extending = InCycle & {
   readonly tag: 'renewing' | 'rebinding';
+  /** When it was asked last. Requests are a minute apart, so an answer is to the last one. */
+  readonly requestedAt: Millis;
   readonly held: Held;
 };
 

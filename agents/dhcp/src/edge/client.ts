@@ -44,6 +44,7 @@ export class Client {
   readonly #bound = Promise.withResolvers<void>();
   #socket: DhcpSocket | undefined;
   #carrierAt: number | undefined;
+  #degraded = false;
 
   constructor(link: Link, options: ClientOptions, ports: ClientPorts) {
     this.#link = link;
@@ -181,7 +182,9 @@ export class Client {
     } catch (err) {
       if (!isErrno(err, 'EACCES', 'EADDRINUSE', 'EADDRNOTAVAIL')) throw err;
       // Renewal then goes out as a frame of our own; answers draw an ICMP error from the kernel, but arrive.
-      this.#ports.log.warn({ ev: 'degrade', link: this.#link.name, step: 'udp', err });
+      if (!this.#degraded)
+        this.#ports.log.warn({ ev: 'degrade', link: this.#link.name, step: 'udp', err });
+      this.#degraded = true;
     }
   }
 

@@ -1,0 +1,76 @@
+import { type DhcpMessage, OP } from '../../src/core/message.ts';
+import { entry, OPTIONS, OptionSet, TYPE } from '../../src/core/options.ts';
+import type { Reply } from '../../src/core/replies.ts';
+import type { Identity } from '../../src/core/requests.ts';
+import type { Effect, Event, Happening, Policy } from '../../src/core/states.ts';
+
+export const MAC = '02:00:00:00:00:01';
+export const SERVER = '10.0.0.1';
+export const ADDRESS = '10.0.0.5';
+
+export const WHO: Identity = {
+  mac: MAC,
+  clientId: Uint8Array.of(1, 2, 0, 0, 0, 0, 1),
+  hostname: undefined,
+  rapidCommit: true,
+  maxMessageSize: 1500,
+};
+
+export const KEEP: Policy = { identity: WHO, onExpire: 'keep' };
+export const DROP: Policy = { identity: WHO, onExpire: 'drop' };
+
+type Entry = readonly [code: number, value: Uint8Array];
+
+/** The options of an ordinary grant: an hour, a /24, a router. */
+export const GRANT: readonly Entry[] = [
+  entry(OPTIONS.serverId, SERVER),
+  entry(OPTIONS.leaseTime, 3600),
+  entry(OPTIONS.subnetMask, '255.255.255.0'),
+  entry(OPTIONS.routers, [SERVER]),
+];
+
+export function message(
+  type: number,
+  options: readonly Entry[],
+  fields: Partial<DhcpMessage> = {},
+): DhcpMessage {
+  return {
+    op: OP.reply,
+    xid: 1,
+    secs: 0,
+    broadcast: false,
+    ciaddr: '0.0.0.0',
+    yiaddr: ADDRESS,
+    siaddr: '0.0.0.0',
+    giaddr: '0.0.0.0',
+    chaddr: MAC,
+    options: new OptionSet([entry(OPTIONS.messageType, type), ...options]),
+    ...fields,
+  };
+}
+
+export function reply(
+  kind: Reply['kind'],
+  options: readonly Entry[] = GRANT,
+  fields: Partial<DhcpMessage> = {},
+): Happening {
+  const answer = message(TYPE[kind], options, fields);
+  return { tag: 'reply', reply: { kind, message: answer, source: SERVER } };
+}
+
+/** An event with fixed entropy. */
+export const at = (now: number, happening: Happening, xid = 1): Event => ({
+  ...happening,
+  now,
+  xid,
+  jitter: 0.5,
+});
+
+export const tags = (effects: readonly Effect[]): string[] =>
+  effects.map((effect) => (effect.tag === 'report' ? effect.ev : effect.tag));
+
+export function sent(effects: readonly Effect[]): DhcpMessage {
+  const send = effects.find((effect) => effect.tag === 'send');
+  if (send === undefined) throw new Error(`nothing sent: ${tags(effects).join(', ')}`);
+  return send.message;
+}

@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+
+import { INFINITE, type Lease, readLease } from '../../src/core/lease.ts';
+import type { DhcpMessage } from '../../src/core/message.ts';
+import { isHostAddress, prefixOfMask } from '../../src/core/network.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
+import { formatResolvConf } from '../../src/core/resolver.ts';
+import { ADDRESS, GRANT, message, SERVER } from './fixtures.ts';
+
+type Entry = (typeof GRANT)[number];
+
+/** GRANT with options replaced or added. */
+function ack(options: readonly Entry[] = [], fields: Partial<DhcpMessage> = {}): DhcpMessage {
+  const codes = new Set(options.map(([code]) => code));
+  return message(TYPE.ack, [...GRANT.filter(([code]) => !codes.has(code)), ...options], fields);
+}
+
+function granted(options: readonly Entry[] = [], fields: Partial<DhcpMessage> = {}): Lease {
+  const result = readLease(ack(options, fields), SERVER);
+  if ('refused' in result) throw new Error(result.refused);
+  return result.lease;
+}
+
+function refusal(options: readonly Entry[], fields: Partial<DhcpMessage> = {}): string {
+  const result = readLease(ack(options, fields), SERVER);
+  return 'refused' in result ? result.refused : 'granted';
+}
+
+const without = (code: number): DhcpMessage =>
+  message(
+    TYPE.ack,
+    GRANT.filter(([each]) => each !== code),
+  );
+
+describe('a lease', () => {
+  it('of an ordinary server', () => {
+    expect(granted()).toMatchObject({
+      address: ADDRESS,
+      prefix: 24,
+      broadcast: '10.0.0.255',
+      server: SERVER,
+      leaseSeconds: 3600,
+      t1Seconds: 1800,
+      t2Seconds: 3150,
+      gateways: [SERVER],
+      routes: [{ dst: '0.0.0.0/0', via: SERVER }],
+      raw: { '51': '00000e10' },
+    });
+  });
+
+  it.each([
+    ['a mask with holes', [entry(OPTIONS.subnetMask, '255.0.255.0')], {}, 'not contiguous'],
+    ['a lease time of zero', [entry(OPTIONS.leaseTime, 0)], {}, 'no lease time'],
+    ['loopback', [], { yiaddr: '127.0.0.1' }, 'no host address'],
+    ['zero', [], { yiaddr: '0.0.0.0' }, 'no host address'],
+    ['multicast', [], { yiaddr: '239.1.1.1' }, 'no host address'],
+    ['the broadcast address', [], { yiaddr: '10.0.0.255' }, 'no host address'],
+    ['the network address', [], { yiaddr: '10.0.0.0' }, 'no host address'],
+  ])('is refused for %s', (_name, options, fields, why) => {
+    expect(refusal(options, fields)).toContain(why);
+  });
+
+  it.each([
+    [60, 90, 1800, 3150, 'T2 beyond the lease', 4000],
+    [0, 0, 1800, 3150, 'zeros', 0],
+  ])('repairs times that do not fit', (t1, _t2, _a, _b, _name, t2) => {
+    const times = granted([entry(OPTIONS.renewalTime, t1), entry(OPTIONS.rebindingTime, t2)]);
+    expect(times.t2Seconds).toBe(3150);
+    expect(times.t1Seconds).toBe(t1 === 0 ? 1800 : t1);
+  });
+
+  it('has no timers when it is infinite', () => {
+    const { leaseSeconds, t1Seconds } = granted([entry(OPTIONS.leaseTime, INFINITE)]);
+    expect([leaseSeconds, t1Seconds]).toEqual([INFINITE, INFINITE]);
+  });
+
+  it('takes the mask of the class when none is sent', () => {
+    const result = readLease(without(OPTIONS.subnetMask.code), SERVER);
+    expect(result).toMatchObject({ lease: { prefix: 8 } });
+  });
+
+  it.each([
+    [{ siaddr: '10.0.0.9' }, SERVER, '10.0.0.9'],
+    [{}, '10.0.0.8', '10.0.0.8'],
+    [{}, '0.0.0.0', undefined],
+  ])('finds a server that does not say who it is: %j from %s', (fields, source, server) => {
+    const anonymous = { ...without(OPTIONS.serverId.code), ...fields };
+    expect(readLease(anonymous, source)).toMatchObject({ lease: { server } });
+  });
+
+  it('prefers classless routes to routers', () => {
+    const routes = [{ dst: '10.1.0.0/16', via: '10.0.0.2' }];
+    const lease = granted([entry(OPTIONS.classlessRoutes, routes)]);
+    expect(lease).toMatchObject({ routes, gateways: [] });
+  });
+
+  it('falls back to routers when classless routes are malformed', () => {
+    const lease = granted([[121, Uint8Array.of(33, 1, 2)]]);
+    expect(lease.gateways).toEqual([SERVER]);
+  });
+
+  it('ignores a gateway that is the address itself', () => {
+    expect(granted([entry(OPTIONS.routers, [ADDRESS])]).routes).toEqual([]);
+  });
+
+  it.each([
+    [575, undefined],
+    [576, 576],
+    [9001, 9001],
+  ])('takes an MTU of %i as %s', (sent, mtu) => {
+    expect(granted([entry(OPTIONS.mtu, sent)]).mtu).toBe(mtu);
+  });
+
+  it('adds the domains of option 15 to the search list, each once', () => {
+    const lease = granted([
+      entry(OPTIONS.searchList, ['a.example', 'b.example']),
+      entry(OPTIONS.domainName, 'b.example c.example bad_;name'),
+    ]);
+    expect(lease.search).toEqual(['a.example', 'b.example', 'c.example']);
+    expect(lease.domain).toBe('b.example');
+  });
+
+  it('takes no name server that is none', () => {
+    const lease = granted([entry(OPTIONS.nameServers, ['0.0.0.0', '10.0.0.3', '10.0.0.3'])]);
+    expect(lease.dns).toEqual(['10.0.0.3']);
+  });
+});
+
+describe('network arithmetic', () => {
+  it.each([
+    ['255.255.255.255', 32],
+    ['255.255.255.0', 24],
+    ['0.0.0.0', 0],
+    ['255.255.255.1', undefined],
+  ])('mask %s is /%s', (mask, prefix) => {
+    expect(prefixOfMask(mask)).toBe(prefix);
+  });
+
+  it.each([
+    ['169.254.1.1', 32, true],
+    ['10.0.0.0', 31, true],
+    ['10.0.0.0', 24, false],
+    ['255.255.255.255', 32, false],
+  ])('%s/%i is a host: %s', (address, prefix, expected) => {
+    expect(isHostAddress(address, prefix)).toBe(expected);
+  });
+});
+
+describe('resolv.conf', () => {
+  const eth0 = { link: 'eth0', dns: ['10.0.0.1', '10.0.0.2'], search: ['a.example'] };
+  const eth1 = { link: 'eth1', dns: ['10.0.0.2', '10.1.0.1', '10.1.0.2'], search: ['b.example'] };
+
+  it('merges links in order, each server once, three at most', () => {
+    expect(formatResolvConf([eth0, eth1])).toBe(
+      '# kios-dhcp eth0 eth1\nnameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.1.0.1\nsearch a.example b.example\n',
+    );
+  });
+
+  it('is left alone when no server is known', () => {
+    expect(formatResolvConf([{ link: 'eth0', dns: [], search: ['a.example'] }])).toBeUndefined();
+  });
+
+  it('keeps the search list within the limits of C libraries', () => {
+    const long = Array.from({ length: 9 }, (_, index) => `${String(index).repeat(60)}.example`);
+    const text = formatResolvConf([{ ...eth0, search: long }]) ?? '';
+    const search = text.split('\n').find((line) => line.startsWith('search '));
+    expect(search?.split(' ')).toHaveLength(4);
+  });
+});

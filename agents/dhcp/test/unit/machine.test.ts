@@ -1,0 +1,376 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { adopt, begin, step, wakeTime } from '../../src/core/machine.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
+import type { Effect, Happening, Policy, State } from '../../src/core/states.ts';
+import { expiryOf, type Held } from '../../src/core/states.ts';
+import { ADDRESS, at, DROP, GRANT, KEEP, reply, sent, tags } from './fixtures.ts';
+
+const MINUTE = 60_000;
+/** A machine that has been up for long, so that no fast start applies. */
+const LATER = 10 * MINUTE;
+const UP: Happening = { tag: 'carrier', up: true };
+const DOWN: Happening = { tag: 'carrier', up: false };
+const TIMER: Happening = { tag: 'timer' };
+
+/** Runs events in order; answers the last state and the effects of the last event. */
+function play(
+  start: State,
+  events: readonly (readonly [now: number, happening: Happening])[],
+  policy: Policy = KEEP,
+): readonly [State, readonly Effect[]] {
+  let last: readonly [State, readonly Effect[]] = [start, []];
+  for (const [now, happening] of events) last = step(last[0], at(now, happening), policy);
+  return last;
+}
+
+/** Timers at the times the client itself asks for, until `limit`. */
+function letPass(start: State, limit: number, policy: Policy): readonly [State, readonly Effect[]] {
+  const effects: Effect[] = [];
+  let state = start;
+  for (let wake = wakeTime(state); wake !== undefined && wake <= limit; wake = wakeTime(state)) {
+    const [next, more] = step(state, at(wake, TIMER), policy);
+    effects.push(...more);
+    state = next;
+  }
+  return [state, effects];
+}
+
+const bound = (policy: Policy = KEEP): State =>
+  play(
+    begin(undefined),
+    [
+      [LATER, UP],
+      [LATER, reply('offer')],
+      [LATER, reply('ack')],
+    ],
+    policy,
+  )[0];
+const T1 = LATER + 1800 * 1000;
+const T2 = LATER + 3150 * 1000;
+const EXPIRY = LATER + 3600 * 1000;
+
+describe('a client without a lease', () => {
+  it('stays silent without a carrier', () => {
+    expect(wakeTime(begin(undefined))).toBeUndefined();
+    expect(play(begin(undefined), [[LATER, TIMER]])[1]).toEqual([]);
+  });
+
+  it('discovers at once when the carrier comes', () => {
+    const [state, effects] = play(begin(undefined), [[LATER, UP]]);
+    expect(state.tag).toBe('selecting');
+    expect(sent(effects).options.get(OPTIONS.messageType)).toBe(TYPE.discover);
+  });
+
+  it('asks an offering server, in the same exchange', () => {
+    const [state, effects] = play(begin(undefined), [
+      [LATER, UP],
+      [LATER + 10, reply('offer')],
+    ]);
+    expect(state.tag).toBe('requesting');
+    const request = sent(effects);
+    expect(request).toMatchObject({ xid: 1, ciaddr: '0.0.0.0' });
+    expect(request.options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
+    expect(request.options.get(OPTIONS.serverId)).toBe('10.0.0.1');
+  });
+
+  it('an ack binds, counts the lease from the request and arms T1', () => {
+    const [state, effects] = play(begin(undefined), [
+      [LATER, UP],
+      [LATER + 1000, reply('offer')],
+      [LATER + 3000, reply('ack')],
+    ]);
+    expect(tags(effects)).toEqual(['bind']);
+    expect(state).toMatchObject({ tag: 'bound', held: { since: LATER + 1000 } });
+    expect(wakeTime(state)).toBe(LATER + 1000 + 1800 * 1000);
+  });
+
+  it('takes an ack without an offer only if it is a rapid commit', () => {
+    const [plain] = play(begin(undefined), [
+      [LATER, UP],
+      [LATER, reply('ack')],
+    ]);
+    expect(plain.tag).toBe('selecting');
+    const committed = reply('ack', [...GRANT, entry(OPTIONS.rapidCommit, true)]);
+    expect(
+      play(begin(undefined), [
+        [LATER, UP],
+        [LATER, committed],
+      ])[0].tag,
+    ).toBe('bound');
+  });
+
+  it.each([
+    ['of another exchange', reply('offer', GRANT, { xid: 99 })],
+    ['that grants nothing usable', reply('offer', GRANT, { yiaddr: '127.0.0.1' })],
+  ])('ignores an offer %s', (_name, offer) => {
+    expect(
+      play(begin(undefined), [
+        [LATER, UP],
+        [LATER, offer],
+      ])[0].tag,
+    ).toBe('selecting');
+  });
+
+  it('asks again after 4, 8, 16, 32 and then every 64 s', () => {
+    let [state] = play(begin(undefined), [[LATER, UP]]);
+    const gaps: number[] = [];
+    for (let now = LATER; gaps.length < 6;) {
+      const wake = wakeTime(state) ?? 0;
+      gaps.push((wake - now) / 1000);
+      now = wake;
+      [state] = step(state, at(now, TIMER), KEEP);
+    }
+    expect(gaps).toEqual([4, 8, 16, 32, 64, 64]);
+  });
+
+  it('asks again after 1 and 2 s while the machine is young', () => {
+    const [first] = play(begin(undefined), [[5000, UP]]);
+    const [second] = step(first, at(6000, TIMER), KEEP);
+    expect([wakeTime(first), wakeTime(second)]).toEqual([6000, 8000]);
+  });
+
+  it('starts over when an offering server falls silent', () => {
+    const [state] = play(begin(undefined), [
+      [LATER, UP],
+      [LATER, reply('offer')],
+    ]);
+    const [after, effects] = letPass(state, LATER + 124_000, KEEP);
+    expect(tags(effects).filter((tag) => tag === 'send')).toHaveLength(5);
+    expect(after.tag).toBe('selecting');
+  });
+});
+
+describe('a client that had an address', () => {
+  it('asks for it again, at 0, 1 and 3 s, and discovers after 5', () => {
+    const [state, effects] = play(begin(ADDRESS), [[LATER, UP]]);
+    expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
+    expect(sent(effects).options.get(OPTIONS.serverId)).toBeUndefined();
+    const [after, later] = letPass(state, LATER + 5000, KEEP);
+    expect(tags(later)).toEqual(['send', 'send', 'send']);
+    expect(after).toMatchObject({ tag: 'selecting', hint: ADDRESS });
+  });
+
+  it('discovers at once when refused, and slower with each refusal', () => {
+    const nak = reply('nak', [entry(OPTIONS.serverId, '10.0.0.1')]);
+    const first = play(begin(ADDRESS), [
+      [LATER, UP],
+      [LATER, nak],
+    ]);
+    expect(first[0]).toMatchObject({ tag: 'selecting', hint: undefined });
+    const second = play(first[0], [
+      [LATER, reply('offer')],
+      [LATER, nak],
+    ]);
+    expect(wakeTime(second[0])).toBe(LATER + 1000);
+    const third = play(second[0], [
+      [LATER + 1000, TIMER],
+      [LATER + 1000, reply('offer')],
+      [LATER + 1000, nak],
+    ]);
+    expect(wakeTime(third[0])).toBe(LATER + 3000);
+  });
+});
+
+describe('a bound client', () => {
+  it('asks its server in person at T1', () => {
+    const [state, effects] = play(bound(), [[T1, TIMER]]);
+    expect(state.tag).toBe('renewing');
+    expect(effects).toMatchObject([{ tag: 'send', target: '10.0.0.1' }]);
+    expect(sent(effects).ciaddr).toBe(ADDRESS);
+  });
+
+  it('asks everybody at T2', () => {
+    const [state, effects] = play(bound(), [
+      [T1, TIMER],
+      [T2, TIMER],
+    ]);
+    expect(state.tag).toBe('rebinding');
+    expect(effects).toMatchObject([{ tag: 'send', target: undefined }]);
+  });
+
+  it('asks again at half of the time left, no sooner than a minute', () => {
+    const [renewing] = play(bound(), [[T1, TIMER]]);
+    expect(wakeTime(renewing)).toBe(T1 + (T2 - T1) / 2);
+    const [late] = play(renewing, [[T2 - 70_000, TIMER]]);
+    expect(wakeTime(late)).toBe(T2 - 10_000);
+  });
+
+  it('asks everybody at T1 when the server never said who it is', () => {
+    const anonymous = GRANT.filter(([code]) => code !== OPTIONS.serverId.code);
+    const [asking] = play(begin(ADDRESS), [[LATER, UP]]);
+    const ack = reply('ack', anonymous);
+    if (ack.tag !== 'reply') throw new Error('not a reply');
+    const [state] = step(
+      asking,
+      at(LATER, { tag: 'reply', reply: { ...ack.reply, source: '0.0.0.0' } }),
+      KEEP,
+    );
+    expect(play(state, [[T1, TIMER]])[0].tag).toBe('rebinding');
+  });
+
+  it('a renewal extends the lease from when it was last asked for', () => {
+    const [state, effects] = play(bound(), [
+      [T1, TIMER],
+      [T1 + 500, reply('ack')],
+    ]);
+    expect(tags(effects)).toEqual(['bind']);
+    expect(state).toMatchObject({ tag: 'bound', held: { since: T1 } });
+  });
+
+  it('listens while renewing only to the refusal of its own server', () => {
+    const stranger = reply('nak', [entry(OPTIONS.serverId, '10.0.0.66')]);
+    const [kept, ignored] = play(bound(), [
+      [T1, TIMER],
+      [T1, stranger],
+    ]);
+    expect(kept.tag).toBe('renewing');
+    expect(tags(ignored)).toEqual(['rx.drop']);
+    const own = reply('nak', [entry(OPTIONS.serverId, '10.0.0.1')]);
+    expect(
+      play(bound(), [
+        [T1, TIMER],
+        [T1, own],
+      ])[0].tag,
+    ).toBe('selecting');
+  });
+
+  it('keeps a refused address until it has another, or drops it: as the policy says', () => {
+    const own = reply('nak', [entry(OPTIONS.serverId, '10.0.0.1')]);
+    expect(
+      tags(
+        play(bound(), [
+          [T1, TIMER],
+          [T1, own],
+        ])[1],
+      ),
+    ).toEqual(['nak', 'send']);
+    const dropped = play(
+      bound(DROP),
+      [
+        [T1, TIMER],
+        [T1, own],
+      ],
+      DROP,
+    );
+    expect(tags(dropped[1])).toEqual(['nak', 'unbind', 'send']);
+  });
+
+  it('keeps its address over a loss of carrier, then asks whether it still holds', () => {
+    const [away, nothing] = play(bound(), [[LATER + 1000, DOWN]]);
+    expect(nothing).toEqual([]);
+    const [back, effects] = play(away, [[LATER + 2000, UP]]);
+    expect(back).toMatchObject({ tag: 'rebooting', held: { lease: { address: ADDRESS } } });
+    expect(tags(effects)).toEqual(['send']);
+  });
+
+  it('loses its address when the lease ends and the policy is to drop', () => {
+    const [state, effects] = letPass(bound(DROP), EXPIRY, DROP);
+    expect(state).toMatchObject({ tag: 'selecting', held: undefined, hint: ADDRESS });
+    expect(tags(effects).slice(-3)).toEqual(['lease.expired', 'unbind', 'send']);
+  });
+
+  it('loses it without a carrier too', () => {
+    const [away] = play(bound(DROP), [[LATER + 1000, DOWN]], DROP);
+    expect(wakeTime(away)).toBe(EXPIRY);
+    expect(tags(letPass(away, EXPIRY, DROP)[1])).toEqual(['lease.expired', 'unbind']);
+  });
+
+  it('keeps it when the policy is to keep, says so every 5 minutes, and goes on asking', () => {
+    const [state, effects] = letPass(bound(), EXPIRY + 11 * MINUTE, KEEP);
+    expect(state).toMatchObject({ tag: 'selecting', held: { lease: { address: ADDRESS } } });
+    expect(tags(effects)).not.toContain('unbind');
+    expect(tags(effects).filter((tag) => tag === 'lease.kept')).toHaveLength(3);
+  });
+
+  it('sees a carrier change that comes with the end of the lease', () => {
+    expect(play(bound(), [[EXPIRY, DOWN]])[0].tag).toBe('waiting');
+  });
+
+  it('rebinds right away after a long suspension', () => {
+    const [state, effects] = play(bound(), [[T2 + 1000, TIMER]]);
+    expect(state.tag).toBe('rebinding');
+    expect(effects).toMatchObject([{ target: undefined }]);
+  });
+});
+
+describe('an adopted lease', () => {
+  it('needs no packet until T1', () => {
+    const first = bound();
+    if (first.held === undefined) throw new Error('not bound');
+    const state = adopt(first.held);
+    expect(wakeTime(state)).toBe(T1);
+    expect(play(state, [[LATER + 1000, UP]])).toEqual([state, []]);
+    expect(play(state, [[T1, TIMER]])[0].tag).toBe('renewing');
+  });
+});
+
+/** The lease in the kernel after an effect; fails if the effect is about another one than is there. */
+function configured(kernel: Held | undefined, effect: Effect): Held | undefined {
+  if (effect.tag !== 'bind' && effect.tag !== 'unbind') return kernel;
+  const replaced = effect.tag === 'bind' ? effect.previous : effect.held;
+  if (replaced !== kernel) throw new Error(`${effect.tag} of a lease that is not in the kernel`);
+  return effect.tag === 'bind' ? effect.held : undefined;
+}
+
+const endOf = (kernel: Held | undefined, policy: Policy): number =>
+  policy.onExpire === 'drop' && kernel !== undefined ? (expiryOf(kernel) ?? Infinity) : Infinity;
+
+describe('any sequence of events', () => {
+  const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
+    fc.constantFrom(UP, DOWN, TIMER),
+    fc.constantFrom(
+      reply('offer'),
+      reply('ack'),
+      reply('ack', [...GRANT, entry(OPTIONS.rapidCommit, true)]),
+      reply('ack', GRANT, { yiaddr: '10.0.0.77' }),
+      reply('nak', [entry(OPTIONS.serverId, '10.0.0.1')]),
+      reply('offer', [], {}),
+    ),
+  );
+  const anyEvents = fc.array(fc.tuple(fc.oneof(fc.nat(5000), fc.nat(4_000_000)), anyHappening), {
+    maxLength: 60,
+  });
+
+  it.each([KEEP, DROP])('leaves kernel and state alike: $onExpire', (policy) => {
+    fc.assert(
+      fc.property(anyEvents, fc.constantFrom(ADDRESS, undefined), (events, hint) => {
+        let state = begin(hint);
+        let kernel: Held | undefined;
+        let now = LATER;
+        for (const [passed, happening] of events) {
+          now += passed;
+          const [next, effects] = step(state, at(now, happening), policy);
+          // One lease at most: what is replaced or removed is what was there.
+          for (const effect of effects) kernel = configured(kernel, effect);
+          expect(next.held).toEqual(kernel);
+          expect(next.tag === 'waiting' || wakeTime(next) !== undefined).toBe(true);
+          // What runs out is dealt with before anything else.
+          expect(wakeTime(next) ?? Infinity).toBeLessThanOrEqual(endOf(kernel, policy));
+          state = next;
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('never asks to be woken in the past for ever', () => {
+    fc.assert(
+      fc.property(anyEvents, (events) => {
+        let now = LATER;
+        let state = begin(ADDRESS);
+        for (const [passed, happening] of events) {
+          now += passed;
+          [state] = step(state, at(now, happening), KEEP);
+          // What is overdue after an event must be dealt with by a few timers, or the loop would spin.
+          for (let spins = 0; (wakeTime(state) ?? Infinity) <= now; spins += 1) {
+            expect(spins).toBeLessThan(3);
+            [state] = step(state, at(now, TIMER), KEEP);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,6 +1,7 @@
 import { EXIT, KiosError } from '@kios/errors';
 import yargs, { type Argv } from 'yargs';
 
+import { KIOS } from '../image/versions.ts';
 import { benchCommand } from './bench.ts';
 import { buildCommand } from './build.ts';
 import type { Cli } from './cli.ts';
@@ -34,7 +35,7 @@ export function commandLine(argv: readonly string[], cli: Cli): Argv {
     .command(benchCommand(cli))
     .completion('completion', 'Print a completion script for bash or zsh')
     .demandCommand(1, 'Which command? ./kios --help lists them')
-    .recommendCommands()
+    .version(KIOS)
     .strict()
     .wrap(Math.min(100, process.stdout.columns ?? 100))
     .exitProcess(false)

@@ -68,6 +68,10 @@ it('gives examples for a command', async () => {
   expect((await kios('up', '--help')).stdout).toContain('./kios up --once');
 });
 
+it('knows its version', async () => {
+  expect((await kios('--version')).stdout).toMatch(/^\d+\.\d+\.\d+$/);
+});
+
 it('prints a completion script', async () => {
   expect((await kios('completion')).stdout).toContain('kios');
 });

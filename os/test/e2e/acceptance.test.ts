@@ -1,0 +1,87 @@
+import { cp, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import type { Subject } from '../../src/acceptance/assertion.ts';
+import {
+  NODE_ASSERTIONS,
+  subjectOf,
+  UNTRUSTED_ASSERTIONS,
+  untrustedOf,
+} from '../../src/acceptance/run.ts';
+import type { Untrusted } from '../../src/acceptance/untrusted.ts';
+import type { Cli } from '../../src/commands/cli.ts';
+import { repository } from '../../src/host/paths.ts';
+import { silent } from '../../src/host/progress.ts';
+import { down } from '../../src/try-out/down.ts';
+import { tryoutMachine } from '../../src/try-out/node.ts';
+import { bringUp, type UpNode } from '../../src/try-out/up.ts';
+
+/** A cold build compiles kubelet and the control plane. */
+const BUILD_AND_BOOT_MS = 70 * 60_000;
+const ASSERTION_MS = 15 * 60_000;
+
+const stop = new AbortController();
+const cli: Cli = {
+  progress: { ...silent, info: (line) => void process.stdout.write(`${line}\n`) },
+  signal: stop.signal,
+  undo: new AsyncDisposableStack(),
+  print: () => {},
+};
+
+/** Where the console of a failed test is kept: the machine's own folder is removed with the machine. */
+const kept = path.join(repository, 'dist', 'failed-boot');
+let failed = false;
+
+/** All tests of this file share four boots: the first, the reboot, and two of a fresh disk that is told wrong things first. */
+let up: UpNode;
+let subject: Subject;
+let untrusted: Untrusted;
+
+beforeAll(async () => {
+  await down(silent, { purge: true });
+  failed = true; // Until the node is up.
+  up = await bringUp(cli, tryoutMachine(), { memoryMiB: 2048, cpus: 2 });
+  failed = false;
+  subject = subjectOf(up, silent);
+  untrusted = untrustedOf(up, stop.signal);
+}, BUILD_AND_BOOT_MS);
+
+afterEach(({ task }) => {
+  failed ||= task.result?.state === 'fail';
+});
+
+afterAll(async () => {
+  const machine = tryoutMachine();
+  if (failed) {
+    await mkdir(kept, { recursive: true });
+    for (const name of ['console', 'hostLogs'] as const)
+      await cp(machine.file(name), path.join(kept, path.basename(machine.file(name)))).catch(
+        () => {},
+      );
+    process.stdout.write(`console and logs of the failed boot: ${kept}\n`);
+  }
+  untrusted?.node?.console[Symbol.dispose]();
+  await cli.undo.disposeAsync();
+  await down(silent, { purge: true });
+}, 120_000);
+
+describe('a node on a fresh disk', () => {
+  it('is Ready, and passed every phase on the way', () => {
+    const missing = up.phases.filter(({ at }) => at === undefined).map(({ name }) => name);
+    expect(missing).toEqual([]);
+  });
+
+  for (const { name, check } of NODE_ASSERTIONS)
+    it(name, { timeout: ASSERTION_MS }, async () => {
+      await check(subject);
+    });
+});
+
+describe('a node that is told wrong things', () => {
+  for (const { name, check } of UNTRUSTED_ASSERTIONS)
+    it(name, { timeout: ASSERTION_MS }, async () => {
+      await check(untrusted);
+    });
+});

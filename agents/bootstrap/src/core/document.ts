@@ -8,6 +8,11 @@ import { parseYaml } from './yaml.ts';
 const text = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'));
 const texts = v.array(text, 'must be a list of texts');
 
+const isMap = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+// Not v.record: it takes a list for a map.
+const map = v.custom<Readonly<Record<string, unknown>>>(isMap, 'must be a map');
+
 const Taint = v.strictObject({
   key: text,
   value: v.optional(v.string('must be text')),
@@ -55,7 +60,7 @@ const Node = v.strictObject({
   name: v.optional(v.pipe(text, v.check(isNodeName, 'must be auto or a DNS name'))),
   ip: v.optional(v.pipe(text, v.check(isNodeIp, 'must be auto, or one or two addresses'))),
   /** Checked one by one later: a bad label is dropped, the node joins without it. */
-  labels: v.optional(v.record(v.string(), v.unknown(), 'must be a map')),
+  labels: v.optional(map),
   taints: v.optional(v.array(Taint, 'must be a list')),
   providerID: v.optional(text),
   maxPods: v.optional(
@@ -74,9 +79,7 @@ export const NodeBootstrap = v.strictObject({
   cluster: v.optional(Cluster),
   auth: v.optional(Auth),
   node: v.optional(Node),
-  kubelet: v.optional(
-    v.strictObject({ config: v.optional(v.record(v.string(), v.unknown(), 'must be a map')) }),
-  ),
+  kubelet: v.optional(v.strictObject({ config: v.optional(map) })),
 });
 export type NodeBootstrap = v.InferOutput<typeof NodeBootstrap>;
 export type TaintSpec = v.InferOutput<typeof Taint>;

@@ -12,6 +12,8 @@ const LOCK = '\0kios.bootstrap';
 const IDLE_MS = 600_000;
 /** A seed volume is not watched (a FAT file system tells nobody), so it is looked at again now and then. */
 const STANDALONE_MS = 60_000;
+/** kubelet's certificate: what tells of it is watched; the clock only serves the warning. */
+const PENDING_MS = 60_000;
 const LONGEST_RETRY_MS = 60_000;
 
 async function tryLock(server: Server): Promise<boolean> {
@@ -68,6 +70,36 @@ class FaultLog {
   }
 }
 
+const WAIT_MS: Readonly<Record<Outcome, number>> = {
+  standalone: STANDALONE_MS,
+  pending: PENDING_MS,
+  joined: IDLE_MS,
+};
+
+/** Says once that the control plane leaves kubelet waiting: nothing on the node can change that. */
+class PendingLog {
+  #since: number | undefined;
+  #warned = false;
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  note(outcome: Outcome): void {
+    if (outcome !== 'pending') return void (this.#since = undefined);
+    this.#since ??= performance.now();
+    const seconds = Math.round((performance.now() - this.#since) / 1000);
+    if (this.#warned || seconds * 1000 < PENDING_MS) return;
+    this.#warned = true;
+    this.#log.warn({
+      ev: 'csr.pending',
+      seconds,
+      remedy: 'kubectl get csr, then kubectl certificate approve NAME',
+    });
+  }
+}
+
 function reportOutcome(log: Logger, outcome: Outcome, before: Outcome | undefined): void {
   if (outcome === before) return;
   if (outcome === 'standalone') log.warn({ ev: 'standalone', why: 'no document names a cluster' });
@@ -83,6 +115,7 @@ function reportOutcome(log: Logger, outcome: Outcome, before: Outcome | undefine
 export async function follow(context: JoinContext): Promise<void> {
   const { settings, log, signal } = context;
   const faults = new FaultLog(log);
+  const pending = new PendingLog(log);
   let before: Outcome | undefined;
   using changes = new DirectoryWatch([
     path.join(settings.run, 'net'),
@@ -96,8 +129,9 @@ export async function follow(context: JoinContext): Promise<void> {
       const outcome = await join(context);
       faults.clear();
       reportOutcome(log, outcome, before);
+      pending.note(outcome);
       before = outcome;
-      if (outcome === 'standalone') waitMs = STANDALONE_MS;
+      waitMs = WAIT_MS[outcome];
     } catch (error) {
       if (signal.aborted || !(error instanceof KiosError)) throw error;
       waitMs = faults.report(error);

@@ -26,7 +26,7 @@ import { type NodeFacts, readNode, setIdentityAside, writeJoinState } from './no
 import { restartKubelet } from './restart-kubelet.ts';
 import type { Settings } from './settings.ts';
 import { readSources, type Sources } from './sources.ts';
-import { changedFiles, type OnPlaced, placeFiles } from './transaction.ts';
+import { changedFiles, type OnPlaced, placeFiles, removeStaged } from './transaction.ts';
 import { verifyCluster } from './verify-cluster.ts';
 
 export interface JoinContext {
@@ -156,6 +156,7 @@ async function commit(context: JoinContext, run: Run, wanted: Commit): Promise<J
   const place = dropIdentity
     ? files.filter((file) => changed.includes(file) || file.path === BOOTSTRAP_KUBECONFIG)
     : changed;
+  await removeStaged(settings.etc, files);
   await placeFiles(settings.etc, place, async (file) => {
     if (file === BOOTSTRAP_KUBECONFIG && dropIdentity) await setIdentityAside(settings);
     await context.onPlaced?.(file);

@@ -21,7 +21,8 @@ export async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    const code = errorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
   }
 }
@@ -58,6 +59,12 @@ async function stage(target: string, file: OutputFile): Promise<Staged> {
   return { file, target, temp };
 }
 
+/** Removes what a killed run left beside the files. */
+export async function removeStaged(etc: string, files: readonly OutputFile[]): Promise<void> {
+  const dirs = new Set(files.map((file) => path.dirname(path.join(etc, file.path))));
+  await Promise.all([...dirs].map(removeStaleTemps));
+}
+
 async function place(staged: Staged): Promise<void> {
   if (staged.temp === undefined) await rm(staged.target, { force: true });
   else await rename(staged.temp, staged.target);
@@ -86,8 +93,6 @@ export async function placeFiles(
 ): Promise<void> {
   const staged: Staged[] = [];
   try {
-    for (const dir of new Set(files.map((file) => path.dirname(path.join(etc, file.path)))))
-      await removeStaleTemps(dir);
     for (const file of files) staged.push(await stage(path.join(etc, file.path), file));
     await onPlaced(undefined);
     for (const item of staged) {

@@ -1,0 +1,153 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+
+import { assert, property, string } from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { type NodeBootstrap, parseMetaData, parseNodeBootstrap } from '../../src/core/document.ts';
+import { BootstrapError } from '../../src/core/errors.ts';
+import { mergeDocuments } from '../../src/core/merge.ts';
+import { decodeUserData, type UserData } from '../../src/core/user-data.ts';
+import { decodeText, parseYaml } from '../../src/core/yaml.ts';
+
+const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
+const SECRET = '0123456789abcdeX';
+
+function messageOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof BootstrapError) return `${error.code} ${error.message}`;
+    throw error;
+  }
+  return 'accepted';
+}
+
+describe('a document', () => {
+  it.each([
+    ['cluster: {endpiont: x}', 'cluster.endpiont: not a known field'],
+    ['auth: {bootstrapToken: 5}', 'auth.bootstrapToken: must be text'],
+    [`auth: {bootstrapToken: abcdef.${SECRET}}`, 'auth.bootstrapToken: must be 6 and 16'],
+    ['auth: {}', 'auth.bootstrapToken: is required'],
+    ['cluster: {caCertHashes: [sha256:12]}', 'cluster.caCertHashes.0: must be sha256:'],
+    ['cluster: {caCertHashes: x}', 'cluster.caCertHashes: must be a list'],
+    ['node: {taints: [{key: a, effect: Never}]}', 'node.taints.0.effect: must be NoSchedule'],
+    ['node: {maxPods: 1.5}', 'node.maxPods: must be whole'],
+    ['node: {maxPods: 0}', 'node.maxPods: must be 1 or more'],
+    ['node: {ip: "1.2.3.4,::1,1.1.1.1"}', 'node.ip: must be auto'],
+    ['node: {name: "a b/c"}', 'node.name: must be auto'],
+    ['node: 5', 'node: must be a map'],
+    ['kubelet: {config: []}', 'kubelet.config: must be a map'],
+    ['extra: 1', 'extra: not a known field'],
+  ])('%s is refused: %s', (yaml, why) => {
+    const message = messageOf(() => parseNodeBootstrap('seed', HEAD + yaml));
+    expect(message).toContain('KIOS_BOOTSTRAP_FIELD read seed: ');
+    expect(message).toContain(why);
+    expect(message).not.toContain(SECRET);
+  });
+
+  it.each([
+    ['a: 1\na: 2', 'line 2, column 1: duplicate key'],
+    ['a: [1', 'line 1'],
+    ['a: !!js/function x', 'tag resolve failed'],
+    ['a: 1\n---\nb: 2', 'multiple docs'],
+    ['__proto__: {x: 1}', 'key __proto__ is not allowed'],
+    ['? [a]\n: 1', 'non string key'],
+    [`a: [${'1,'.repeat(10_001)}]`, 'more than 10000 nodes'],
+  ])('YAML %j is refused: %s', (yaml, why) => {
+    expect(messageOf(() => parseYaml('seed', yaml))).toContain(why);
+  });
+
+  it('a bomb of aliases is refused', () => {
+    const levels = Array.from(
+      { length: 9 },
+      (_, n) => `l${n + 1}: &l${n + 1} [${Array.from({ length: 9 }, () => `*l${n}`).join(', ')}]`,
+    );
+    const bomb = ['l0: &l0 [x, x, x]', ...levels].join('\n');
+    expect(messageOf(() => parseYaml('seed', bomb))).toContain('aliases expand to too much');
+  });
+
+  it.each([
+    ['UTF-16', [0xff, 0xfe, 0x61, 0], 'UTF-16'],
+    ['NUL', [0x61, 0], 'NUL'],
+    ['Latin-1', [0xe4, 0x61], 'not UTF-8'],
+  ])('%s text is named', (_name, bytes, why) => {
+    expect(messageOf(() => decodeText('seed', Uint8Array.from(bytes)))).toContain(why);
+  });
+
+  it('a byte order mark and CRLF are accepted', () => {
+    const bytes = new TextEncoder().encode(`\uFEFF${HEAD.replaceAll('\n', '\r\n')}`);
+    expect(parseNodeBootstrap('seed', decodeText('seed', bytes)).kind).toBe('NodeBootstrap');
+  });
+
+  it('any text is a document or a BootstrapError that does not show it', () => {
+    assert(
+      property(string({ unit: 'binary', maxLength: 200 }), (yaml) => {
+        const message = messageOf(() => parseNodeBootstrap('seed', `# s3cret\n${yaml}`));
+        expect(message).not.toContain('s3cret');
+      }),
+    );
+  });
+
+  it("NoCloud's meta-data may hold more than we read", () => {
+    expect(parseMetaData('m', 'instance-id: i-1\nother: [1]\n')).toEqual({
+      instanceId: 'i-1',
+      hostname: undefined,
+    });
+    expect(parseMetaData('m', '')).toEqual({ instanceId: undefined, hostname: undefined });
+  });
+});
+
+const doc = (yaml: string): NodeBootstrap => parseNodeBootstrap('d', HEAD + yaml);
+
+describe('merging', () => {
+  it('maps merge, lists and texts are replaced, the secret is taken whole', () => {
+    const merged = mergeDocuments([
+      doc('node: {labels: {a: "1", b: "1"}, taints: [{key: x, effect: NoExecute}]}'),
+      doc('auth: {bootstrapToken: aaaaaa.0000000000000000}\ncluster: {name: one, endpoint: e}'),
+      doc('node: {labels: {b: "2"}, taints: []}\ncluster: {name: two}'),
+    ]);
+    expect(merged).toEqual({
+      apiVersion: 'kios.dev/v1',
+      kind: 'NodeBootstrap',
+      cluster: { name: 'two', endpoint: 'e' },
+      auth: { bootstrapToken: 'aaaaaa.0000000000000000' },
+      node: { labels: { a: '1', b: '2' }, taints: [] },
+    });
+  });
+
+  it('no document is none', () => {
+    expect(mergeDocuments([])).toBeUndefined();
+  });
+});
+
+const decode = (bytes: Uint8Array): UserData =>
+  decodeUserData('u', bytes, (data) => gunzipSync(data, { maxOutputLength: 1000 }));
+
+describe('user data', () => {
+  const text = `${HEAD}node: {name: n1}\n`;
+  const base64 = Buffer.from(Buffer.from(text).toString('base64'));
+
+  it.each([
+    ['plain', Buffer.from(text)],
+    ['gzip', gzipSync(text)],
+    ['base64', base64],
+    ['base64+gzip', Buffer.from(gzipSync(text).toString('base64'))],
+  ])('%s is decoded', (format, bytes) => {
+    expect(decode(bytes)).toEqual({ format, text, foreign: false });
+  });
+
+  it.each(['#cloud-config\nusers: []\n', '#!/bin/sh\n', '{"ignition": {"version": "3.0.0"}}'])(
+    '%j is for another program',
+    (other) => {
+      expect(decode(Buffer.from(other)).foreign).toBe(true);
+    },
+  );
+
+  it('a gzip bomb is refused', () => {
+    expect(messageOf(() => decode(gzipSync(Buffer.alloc(5000))))).toContain('gzip');
+  });
+
+  it('more than 256 KiB is refused', () => {
+    expect(messageOf(() => decode(Buffer.alloc(256 * 1024 + 1, 0x20)))).toContain('longer than');
+  });
+});

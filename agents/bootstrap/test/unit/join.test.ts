@@ -1,0 +1,278 @@
+import { readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+
+import { createLogger } from '@kios/agent';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { BootstrapError } from '../../src/core/errors.ts';
+import type { ApiServer } from '../../src/edge/api-server.ts';
+import { join } from '../../src/edge/join.ts';
+import { renderPlan } from '../../src/edge/render.ts';
+import type { Settings } from '../../src/edge/settings.ts';
+import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
+
+const fixture = (name: string): string =>
+  readFileSync(path.join(import.meta.dirname, '../fixtures', name), 'utf8');
+const CA_A = fixture('ca-a.crt');
+const CA_B = fixture('ca-b.crt');
+
+let node: NodeFolder;
+let calls: string[] = [];
+let answer: () => number = () => 200;
+let events: { readonly ev: string }[] = [];
+
+const api: ApiServer = {
+  get: async ({ path: where }) => {
+    calls.push(where);
+    return Promise.resolve({ status: answer(), body: '{}' });
+  },
+};
+const isEvent = (value: unknown): value is { ev: string } =>
+  typeof value === 'object' && value !== null && 'ev' in value;
+const log = createLogger('bootstrap', {
+  console: { send: () => {}, close: () => Promise.resolve() },
+  stdout: {
+    write: (line: string) => {
+      const event: unknown = JSON.parse(line);
+      if (isEvent(event)) events.push(event);
+    },
+  },
+});
+
+beforeEach(async () => {
+  node = await NodeFolder.make();
+  calls = [];
+  events = [];
+  answer = () => 200;
+});
+
+afterEach(async () => {
+  vi.useRealTimers();
+  await node[Symbol.asyncDispose]();
+});
+
+function run(change: Partial<Settings> = {}): ReturnType<typeof join> {
+  const settings = { ...node.settings, ...change };
+  const signal = new AbortController().signal;
+  return join({ settings, log, signal, openApi: () => api });
+}
+
+const document = (ca: string, endpoint = 'https://127.0.0.1:6443'): string =>
+  clusterDocument(endpoint, { ca });
+
+const names = (): string[] => events.map(({ ev }) => ev);
+
+/** What kubelet does in cluster mode: its kubeconfig at once, its certificate when it is signed. */
+function kubeletJoins(): void {
+  node.startKubelet('cluster');
+  const pem = `${node.settings.kubeletPki}/kubelet-client-current.pem`;
+  const user = { 'client-certificate': '/var/lib/kubelet/pki/kubelet-client-current.pem' };
+  node.write('etc/kubernetes/kubelet.conf', JSON.stringify({ users: [{ user }] }));
+  node.write('var/lib/kubelet/pki/kubelet-client-1.pem', fixture('client.crt'));
+  symlinkSync('kubelet-client-1.pem', pem);
+}
+
+async function joinedNode(): Promise<void> {
+  node.seed(document(CA_A));
+  node.lease();
+  await run();
+  kubeletJoins();
+  await run();
+  calls = [];
+  events = [];
+  node.sent.length = 0;
+}
+
+it('a node without a document stays standalone and untouched', async () => {
+  expect(await run()).toBe('standalone');
+  expect(node.read('etc/hostname')).toBeUndefined();
+  expect(node.sent).toEqual([]);
+});
+
+it('joins: files, one byte, then takes the token off the disk without another byte', async () => {
+  node.seed(document(CA_A));
+  node.lease();
+  expect(await run()).toBe('pending');
+  expect(node.sent).toEqual(['03']);
+  expect(calls).toEqual(['/version']);
+  const secret = path.join(node.settings.etc, 'kubernetes/bootstrap-kubelet.conf');
+  expect(statSync(secret).mode & 0o777).toBe(0o600);
+  kubeletJoins();
+  expect(await run()).toBe('joined');
+  expect(node.read('etc/kubernetes/bootstrap-kubelet.conf')).toBeUndefined();
+  expect(node.sent).toEqual(['03']);
+  expect(calls).toEqual(['/version']);
+});
+
+describe('a configured node', () => {
+  beforeEach(joinedNode);
+
+  it.each([
+    ['runs again', () => {}],
+    [
+      'boots again, before any lease',
+      () => {
+        node.boot({ bootId: 'boot-2', mode: 'cluster' });
+        node.remove('run/kios/net/eth0.json');
+      },
+    ],
+    ['lost its seed', () => node.remove('run/kios/seed/cidata')],
+    [
+      'was given another token',
+      () => {
+        node.seed(document(CA_A).replace(TOKEN, 'zzzzzz.0123456789abcdef'));
+      },
+    ],
+    [
+      'is given another name by its platform',
+      () => {
+        node.seed(document(CA_A), 'instance-id: i-1\nlocal-hostname: other\n');
+      },
+    ],
+  ])('that %s is silent: no network, no write, no byte', async (_name, change) => {
+    change();
+    const before = statSync(path.join(node.settings.stateDir, 'state.json')).ino;
+    expect(await run()).toBe('joined');
+    expect(calls).toEqual([]);
+    expect(names()).toEqual([]);
+    expect(node.sent).toEqual([]);
+    expect(statSync(path.join(node.settings.stateDir, 'state.json')).ino).toBe(before);
+    expect(node.read('etc/hostname')).toBe('node-1\n');
+  });
+
+  it('follows the address of its lease, without asking the network', async () => {
+    node.lease('10.0.2.99/24');
+    expect(await run()).toBe('joined');
+    expect(node.read('etc/kubernetes/node-ip')).toBe('10.0.2.99\n');
+    expect(node.sent).toEqual(['03']);
+    expect(calls).toEqual([]);
+  });
+
+  it('asks for three restarts in ten minutes at most', async () => {
+    for (const last of [21, 22])
+      await run().then(() => {
+        node.lease(`10.0.2.${last}/24`);
+        return run();
+      });
+    node.lease('10.0.2.23/24');
+    await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_RESTART_LOOP' });
+    expect(node.sent).toHaveLength(2);
+  });
+
+  it('repairs a file that somebody changed', async () => {
+    node.write('etc/kubernetes/pki/ca.crt', CA_B);
+    await run();
+    expect(node.read('etc/kubernetes/pki/ca.crt')).toBe(CA_A);
+    expect(node.sent).toEqual(['03']);
+  });
+
+  it('whose certificate ended gets its token again, under its name', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2040-01-01') });
+    node.seed(document(CA_A), 'instance-id: i-1\nlocal-hostname: node-1\n');
+    expect(await run()).toBe('pending');
+    expect(node.read('etc/kubernetes/bootstrap-kubelet.conf')).toContain(TOKEN);
+    expect(node.read('etc/kubernetes/kubelet.conf')).toBeDefined();
+  });
+
+  it.each([
+    ['for another cluster', () => node.seed(document(CA_B, 'https://127.0.0.1:7443'))],
+    ['on a copied disk', () => node.seed(document(CA_A), 'instance-id: i-2\n')],
+  ])('%s sets its old identity aside and joins anew', async (_name, change) => {
+    change();
+    expect(await run()).toBe('pending');
+    expect(node.read('etc/kubernetes/kubelet.conf')).toBeUndefined();
+    expect(node.read('etc/kubernetes/kubelet.conf.old')).toBeDefined();
+    const aside = `${node.settings.kubeletPki}/kubelet-client-current.pem.old`;
+    expect(readlinkSync(aside)).toBe('kubelet-client-1.pem');
+    expect(node.read('etc/kubernetes/bootstrap-kubelet.conf')).toContain(TOKEN);
+    expect(node.sent).toEqual(['03']);
+  });
+});
+
+/** What of the cluster is on the disk, and what kubelet was told. */
+const leftovers = (): readonly (string | undefined)[] => [
+  node.read('etc/hostname'),
+  node.read('etc/kubernetes/pki/ca.crt'),
+  ...node.sent,
+];
+
+describe('a fault', () => {
+  beforeEach(() => {
+    node.seed(document(CA_A));
+    node.lease();
+  });
+
+  it('a rejected token writes nothing', async () => {
+    answer = () => 401;
+    await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_TOKEN' });
+    expect(leftovers()).toEqual([undefined, undefined]);
+  });
+
+  it('an unreachable API server does not hold up a node that has the CA', async () => {
+    answer = () => {
+      throw new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', 'reach it');
+    };
+    expect(await run()).toBe('pending');
+    expect(names()).toContain('cluster.unverified');
+    expect(node.sent).toEqual(['03']);
+  });
+
+  it('a bundle that does not hold the pinned CA is refused', async () => {
+    const pins = [`sha256:${'1'.repeat(64)}`];
+    node.seed(clusterDocument('https://127.0.0.1:6443', { ca: CA_A, pins }));
+    await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_UNTRUSTED' });
+    expect(calls).toEqual([]);
+    expect(leftovers()).toEqual([undefined, undefined]);
+  });
+
+  it('a read-only disk is found before anything changed, and kubelet is not told', async () => {
+    node.remove('etc/kubernetes/kubelet.conf.d');
+    node.write('etc/kubernetes/kubelet.conf.d', 'not a directory');
+    await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_WRITE' });
+    expect(leftovers()).toEqual([undefined, undefined]);
+  });
+
+  it('a missing control socket: files written, told by the next run', async () => {
+    const socket = path.join(node.root, 'absent.sock');
+    await expect(run({ socket })).rejects.toMatchObject({ code: 'KIOS_CONTROL' });
+    expect(node.read('etc/hostname')).toBe('node-1\n');
+    expect(await run()).toBe('pending');
+    expect(node.sent).toEqual(['03']);
+  }, 15_000);
+
+  it('a clock set by guess is waited for, up to the deadline', async () => {
+    node.boot({ clockFloored: true });
+    expect(await run({ clockTimeoutSeconds: 0.05 })).toBe('pending');
+    expect(names()).toContain('clock.unsynced');
+  });
+
+  it('a clock that gets synchronised meanwhile lets it go on', async () => {
+    node.boot({ clockFloored: true });
+    const joined = run();
+    await vi.waitFor(() => expect(names()).toContain('clock.wait'));
+    expect(calls).toEqual([]);
+    const time = { v: 1, sane: true, synced: true, since: '2026-01-01T00:00:00Z' };
+    node.write('run/kios/time/state.json', JSON.stringify(time));
+    expect(await joined).toBe('pending');
+  });
+});
+
+it('a standalone document sets name and kubelet, and no cluster', async () => {
+  node.seed('apiVersion: kios.dev/v1\nkind: NodeBootstrap\nnode: {name: lonely, maxPods: 9}\n');
+  node.lease();
+  expect(await run()).toBe('standalone');
+  expect(node.read('etc/hostname')).toBe('lonely\n');
+  expect(node.read('etc/kubernetes/kubelet.conf.d/10-kios.conf')).toContain('maxPods: 9');
+  expect(node.read('etc/kubernetes/kubelet.conf.d/20-cluster.conf')).toBeUndefined();
+  expect(node.sent).toEqual(['03']);
+  expect(calls).toEqual([]);
+});
+
+it('a rendering shows every file, and not the secret', async () => {
+  node.seed(clusterDocument('https://h', { pins: [`sha256:${'1'.repeat(64)}`] }));
+  const signal = new AbortController().signal;
+  const plan = await renderPlan({ settings: node.settings, log, signal });
+  expect(plan.files).toHaveLength(8);
+  expect(JSON.stringify(plan)).not.toContain(TOKEN.slice(7));
+  expect(node.read('etc/hostname')).toBeUndefined();
+});

@@ -48,9 +48,7 @@ export async function run(
   const missing = result.code === 'ENOENT';
   throw new CommandError(
     [file, ...args.slice(0, 3)].join(' '),
-    missing
-      ? 'no such program'
-      : tail(String(result.stderr)) || tail(String(result.all)) || String(result.shortMessage),
+    missing ? 'no such program' : tail(String(result.all)) || String(result.shortMessage),
     missing ? `install ${file}, or run ./kios up, which installs what it needs` : undefined,
   );
 }

@@ -13,10 +13,10 @@ import { tar } from './tar.ts';
 import type { Entry, Tree } from './tree.ts';
 
 /**
- * zstd gives the smallest image that decompresses fast; 64 KiB clusters are a compromise between size and what a page fault costs.
+ * zstd gives the smallest image that decompresses fast; 256 KiB clusters are a compromise between size and what a page fault costs.
  * `-x-1`: no extended attributes, so none of the host's enter.
  */
-const OPTIONS = ['-zzstd,level=9', '-C65536', '-x-1', '--all-root', '--quiet'];
+const OPTIONS = ['-zzstd,level=9', '-C262144', '-x-1', '--all-root', '--quiet'];
 
 const digests = new Map<string, string>();
 

@@ -7,6 +7,7 @@ import { cached, cacheKey } from '../host/cache.ts';
 import type { Arch } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { type EarlyModules, parseModuleIndex, planEarlyModules } from './early-modules.ts';
+import { EXCLUDED, shipsModule } from './module-set.ts';
 import type { Origin } from './tree.ts';
 
 export interface Kernel {
@@ -34,9 +35,10 @@ async function unpackModules(
   await cp(path.join(from, 'usr/lib/modules', version), path.join(base, version), {
     recursive: true,
   });
-  const packed = (await readdir(path.join(base, version), { recursive: true })).filter((file) =>
-    file.endsWith('.ko.xz'),
-  );
+  const files = await readdir(path.join(base, version), { recursive: true });
+  const unwanted = files.filter((file) => file.endsWith('.ko.xz') && !shipsModule(file));
+  for (const file of unwanted) await rm(path.join(base, version, file));
+  const packed = files.filter((file) => file.endsWith('.ko.xz') && shipsModule(file));
   await tools.run('usr/bin/xz', ['-d', ...packed], { cwd: path.join(base, version) });
   await tools.run('usr/sbin/depmod', ['-b', into, version]);
   await rename(path.join(base, version), path.join(into, 'modules'));
@@ -55,7 +57,7 @@ export async function debianKernel(
   const version = name.replace('linux-image-', '');
   const root = await extract(debs);
   const dir = await progress.task(`kernel ${version}: modules`, () =>
-    cached('modules', cacheKey('plain', deb.sha256), (into) =>
+    cached('modules', cacheKey('plain', deb.sha256, EXCLUDED), (into) =>
       unpackModules(root, into, version, tools),
     ),
   );

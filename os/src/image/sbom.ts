@@ -40,11 +40,11 @@ function packageOf(origin: Origin): object {
 /** Bill of materials (SPDX 2.3, JSON): every file of the root with its digest and the package it comes from. */
 export async function makeSbom(trees: readonly Tree[], time: number): Promise<string> {
   const packages = new Map<string, object>();
-  const files = [];
-  const relationships = [];
+  const files: object[] = [];
+  const relationships: object[] = [];
   for (const [where, entry] of trees.flatMap((tree) => tree.sorted())) {
     if (entry.type !== 'file') continue;
-    const SPDXID = `SPDXRef-File-${files.length + 1}`;
+    const SPDXID: string = `SPDXRef-File-${files.length + 1}`;
     packages.set(idOf(entry.origin), packageOf(entry.origin));
     files.push({
       SPDXID,

@@ -21,7 +21,7 @@ const BUCKET_ELEMENT = 1;
 const INLINE_LIMIT = PAGE / 4;
 const FREELIST_PAGE = 2;
 
-const isBucket = (value: Uint8Array | Bucket): value is Bucket => 'entries' in value;
+const isBucket = (value: Uint8Array | Bucket): value is Bucket => !(value instanceof Uint8Array);
 
 function pageHeader(id: number, flags: number, count: number, overflow: number): Buffer {
   const header = Buffer.alloc(HEADER);

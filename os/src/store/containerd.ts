@@ -128,7 +128,7 @@ export interface StoreContent {
 /** `io.containerd.metadata.v1.bolt/meta.db`. */
 export function metadataDatabase({ images, blobs, snapshots, time }: StoreContent): Bucket {
   const namespace = bucket([
-    ['image', bucket(images.map((image) => [image.name, imageBucket(image, time)]))],
+    ['images', bucket(images.map((image) => [image.name, imageBucket(image, time)]))],
     [
       'content',
       bucket([['blob', bucket(blobs.map((blob) => [blob.digest, blobBucket(blob, time)]))]]),

@@ -26,13 +26,16 @@ export interface Untrusted {
   node?: BootedNode;
 }
 
+/** What bootstrap says of a cluster that is not the one, or that does not know its token (yet). */
+const REFUSED = /KIOS_BOOTSTRAP_(UNTRUSTED|UNSIGNED|TOKEN)/;
+
 const refusal = (event: SeenEvent): boolean =>
-  event.agent === 'bootstrap' && (event.lvl === 'error' || event.lvl === 'warn');
+  event.agent === 'bootstrap' && codeOf(event) !== undefined;
 
 const isProbe = (event: SeenEvent): boolean => event.agent === 'listeners';
 
 const codeOf = (event: SeenEvent): string | undefined =>
-  /KIOS_[A-Z_]+/.exec(JSON.stringify(event.fields))?.[0];
+  REFUSED.exec(JSON.stringify(event.fields))?.[0];
 
 async function turnOn(subject: Untrusted, join: JoinInformation): Promise<BootedNode> {
   await subject.machine.stop();

@@ -9,6 +9,7 @@ import { cached, cacheKey } from '../host/cache.ts';
 import { repository } from '../host/paths.ts';
 import { silent } from '../host/progress.ts';
 import { run } from '../host/run.ts';
+import { SHIPPED } from '../image/images.ts';
 import { ensureGo } from '../upstream/go-toolchain.ts';
 import type { ManifestFile, Rules } from './check.ts';
 import type { Policy } from './policy.ts';
@@ -19,7 +20,6 @@ const API = 'api/openapi-spec/v3/api__v1_openapi.json';
 const kubernetesDir = path.join(repository, 'os', 'upstream', 'kubernetes');
 
 const PolicyFile = v.strictObject({ capabilities: v.record(v.string(), v.array(v.string())) });
-const Agent = v.object({ name: v.pipe(v.string(), v.startsWith('@kios/')), version: v.string() });
 /** Its form is Kubernetes' own; only what a pod needs of it is ever looked at. */
 const SchemaFile = v.pipe(
   v.string(),
@@ -45,22 +45,10 @@ async function readSchemas(): Promise<Schemas> {
   return v.parse(SchemaFile, await readFile(path.join(dir, SCHEMA_FILE), 'utf8'));
 }
 
-/** Agents' images carry the name and version of their package. */
-async function shippedImages(): Promise<string[]> {
-  const agents = path.join(repository, 'agents');
-  const images: string[] = [];
-  for (const folder of (await readdir(agents)).toSorted()) {
-    const text = await readFile(path.join(agents, folder, 'package.json'), 'utf8');
-    const { name, version } = v.parse(v.pipe(v.string(), v.parseJson(), Agent), text);
-    images.push(`${name.replace('@kios/', 'kios.dev/')}:${version}`);
-  }
-  return images;
-}
-
 async function readPolicy(): Promise<Policy> {
   const file = path.join(repository, 'os', 'manifest-policy.yaml');
   const { capabilities } = v.parse(PolicyFile, parse(await readFile(file, 'utf8')));
-  return { capabilities, images: await shippedImages() };
+  return { capabilities, images: SHIPPED };
 }
 
 /** What this checkout's manifests are held against. */

@@ -2,12 +2,12 @@
 package blockdev
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -111,7 +111,12 @@ func number(name, attribute string) int64 {
 }
 
 // Uevents is the kernel's stream of device events.
-type Uevents struct{ fd int }
+type Uevents struct {
+	// C has a value when something happened to any device since the last look. What it was does not matter: the reader looks
+	// again at everything, so lost or forged events do no harm.
+	C      <-chan struct{}
+	socket *os.File
+}
 
 // OpenUevents subscribes; open it before the first look at the devices, so that none slips through between.
 func OpenUevents() (*Uevents, error) {
@@ -123,21 +128,22 @@ func OpenUevents() (*Uevents, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &Uevents{fd}, nil
-}
-
-// Wait returns when something happened to any device, or at the latest after limit. What it was does not matter: the caller
-// looks again at everything, so lost or forged events do no harm.
-func (u *Uevents) Wait(limit time.Duration) {
-	fds := []unix.PollFd{{Fd: int32(u.fd), Events: unix.POLLIN}}
-	unix.Poll(fds, int(limit.Milliseconds()))
-	buffer := make([]byte, 8192)
-	for {
-		if _, _, err := unix.Recvfrom(u.fd, buffer, 0); err != nil && err != unix.EINTR && err != unix.ENOBUFS {
-			return
+	happened := make(chan struct{}, 1)
+	u := &Uevents{happened, os.NewFile(uintptr(fd), "uevents")}
+	go func() {
+		buffer := make([]byte, 8192)
+		for {
+			if _, err := u.socket.Read(buffer); err != nil && !errors.Is(err, unix.ENOBUFS) {
+				return
+			}
+			select {
+			case happened <- struct{}{}:
+			default:
+			}
 		}
-	}
+	}()
+	return u, nil
 }
 
 // Close ends the subscription.
-func (u *Uevents) Close() { unix.Close(u.fd) }
+func (u *Uevents) Close() { u.socket.Close() }

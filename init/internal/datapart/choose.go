@@ -14,21 +14,31 @@ type Want struct {
 	BootPart string // GUID of the partition the machine booted from, or ""
 }
 
-// Choose picks the data partition's device among the disks there are now. wait tells that a disk which could hold a better
-// answer (or any) is still expected; final ends the waiting.
-func Choose(disks []blockdev.Disk, want Want, final bool) (device string, wait bool) {
+// Stage is how far the search has come.
+type Stage int
+
+// Drivers are still being loaded; all are and the disks they find at once are there; nothing more is waited for.
+const (
+	Loading Stage = iota
+	Settled
+	Final
+)
+
+// Choose picks the data partition's device among the disks there are now. wait tells that another disk could still change the
+// answer: a named one, the one booted from, or, when nothing is known, any while drivers are loading.
+func Choose(disks []blockdev.Disk, want Want, stage Stage) (device string, wait bool) {
 	if want.Spec != "" {
 		device = bySpec(disks, want.Spec)
-		return device, device == "" && !final
+		return device, device == "" && stage != Final
 	}
 	boot := diskWith(disks, want.BootPart)
-	if want.BootPart != "" && boot == nil && !final {
-		return "", true
-	}
 	if boot != nil {
 		if device := ofType(*boot); device != "" {
 			return device, false
 		}
+	}
+	if want.BootPart != "" && boot == nil && stage != Final || stage == Loading {
+		return "", true
 	}
 	for _, disk := range disks {
 		if device := ofType(disk); device != "" {

@@ -26,28 +26,32 @@ func TestChoose(t *testing.T) {
 		name   string
 		disks  []blockdev.Disk
 		want   Want
-		final  bool
+		stage  Stage
 		device string
 		wait   bool
 	}{
-		{"no disk, nothing expected", nil, Want{}, false, "", false},
-		{"first of the type", all, Want{}, false, "/dev/sda1", false},
-		{"boot disk before any other", all, Want{BootPart: "0000-B1"}, false, "/dev/sdb2", false},
-		{"boot disk not there yet", []blockdev.Disk{other}, Want{BootPart: "0000-b1"}, false, "", true},
-		{"boot disk never came", []blockdev.Disk{other}, Want{BootPart: "0000-b1"}, true, "/dev/sda1", false},
-		{"boot disk without data partition", []blockdev.Disk{other, stick}, Want{BootPart: "0000-d1"}, false, "/dev/sda1", false},
-		{"neither", []blockdev.Disk{stick, bare}, Want{BootPart: "0000-d1"}, false, "", false},
-		{"by uuid, any case", all, Want{Spec: "PARTUUID=0000-B2"}, false, "/dev/sdb2", false},
-		{"by label", all, Want{Spec: "PARTLABEL=old data"}, false, "/dev/sda1", false},
-		{"labels keep their case", all, Want{Spec: "PARTLABEL=OLD DATA"}, true, "", false},
-		{"by partition node", all, Want{Spec: "/dev/sdb2"}, false, "/dev/sdb2", false},
-		{"by disk node", all, Want{Spec: "/dev/sdc"}, false, "/dev/sdc", false},
-		{"the command line beats the boot disk", all, Want{Spec: "/dev/sda1", BootPart: "0000-b1"}, false, "/dev/sda1", false},
-		{"named partition not there yet", all, Want{Spec: "/dev/sdx1"}, false, "", true},
-		{"named partition never came: no other is taken", all, Want{Spec: "/dev/sdx1"}, true, "", false},
-		{"unknown tag", all, Want{Spec: "UUID=0000-b2"}, true, "", false},
+		{"no disk, nothing expected", nil, Want{}, Settled, "", false},
+		{"first of the type", all, Want{}, Settled, "/dev/sda1", false},
+		{"boot disk before any other", all, Want{BootPart: "0000-B1"}, Settled, "/dev/sdb2", false},
+		{"boot disk not there yet", []blockdev.Disk{other}, Want{BootPart: "0000-b1"}, Settled, "", true},
+		{"boot disk never came", []blockdev.Disk{other}, Want{BootPart: "0000-b1"}, Final, "/dev/sda1", false},
+		{"boot disk without data partition", []blockdev.Disk{other, stick}, Want{BootPart: "0000-d1"}, Settled, "/dev/sda1", false},
+		{"neither", []blockdev.Disk{stick, bare}, Want{BootPart: "0000-d1"}, Settled, "", false},
+		{"by uuid, any case", all, Want{Spec: "PARTUUID=0000-B2"}, Settled, "/dev/sdb2", false},
+		{"by label", all, Want{Spec: "PARTLABEL=old data"}, Settled, "/dev/sda1", false},
+		{"labels keep their case", all, Want{Spec: "PARTLABEL=OLD DATA"}, Final, "", false},
+		{"by partition node", all, Want{Spec: "/dev/sdb2"}, Settled, "/dev/sdb2", false},
+		{"by disk node", all, Want{Spec: "/dev/sdc"}, Settled, "/dev/sdc", false},
+		{"the command line beats the boot disk", all, Want{Spec: "/dev/sda1", BootPart: "0000-b1"}, Settled, "/dev/sda1", false},
+		{"named partition not there yet", all, Want{Spec: "/dev/sdx1"}, Settled, "", true},
+		{"named partition never came: no other is taken", all, Want{Spec: "/dev/sdx1"}, Final, "", false},
+		{"nothing known while drivers load: a better disk may come", all, Want{}, Loading, "", true},
+		{"boot disk there while drivers load", all, Want{BootPart: "0000-b1"}, Loading, "/dev/sdb2", false},
+		{"boot disk of no use while drivers load", []blockdev.Disk{other, stick}, Want{BootPart: "0000-d1"}, Loading, "", true},
+		{"named partition there while drivers load", all, Want{Spec: "/dev/sdb2"}, Loading, "/dev/sdb2", false},
+		{"unknown tag", all, Want{Spec: "UUID=0000-b2"}, Final, "", false},
 	} {
-		if device, wait := Choose(c.disks, c.want, c.final); device != c.device || wait != c.wait {
+		if device, wait := Choose(c.disks, c.want, c.stage); device != c.device || wait != c.wait {
 			t.Errorf("%s: %q %v, want %q %v", c.name, device, wait, c.device, c.wait)
 		}
 	}

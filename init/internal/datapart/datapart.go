@@ -21,23 +21,31 @@ type Drivers interface {
 	LoadFS(name string) error
 }
 
-// Search looks for the data partition, waiting only when a disk is known to be missing. It answers "" when there is none.
-func Search(want Want, drivers Drivers) string {
-	events, err := blockdev.OpenUevents()
-	if err != nil {
-		device, _ := Choose(blockdev.Disks(), want, true)
-		return device
+// Search looks for the data partition while drivers are still being loaded; settled is closed when they are. It waits only for
+// what can still change the answer, and answers "" when there is no data partition.
+func Search(want Want, drivers Drivers, settled <-chan struct{}) string {
+	var news <-chan struct{}
+	if events, err := blockdev.OpenUevents(); err == nil {
+		defer events.Close()
+		news = events.C
 	}
-	defer events.Close()
-	end := time.Now().Add(patience)
+	deadline := time.After(patience)
+	stage := Loading
 	for {
-		left := time.Until(end)
-		device, wait := Choose(blockdev.Disks(), want, left <= 0)
-		if !wait {
+		device, more := Choose(blockdev.Disks(), want, stage)
+		if !more {
 			return device
 		}
-		events.Wait(left)
-		drivers.LoadDevices() // a new bus may have brought a disk; a failure was told at the first pass
+		select {
+		case <-news:
+			if stage == Settled {
+				drivers.LoadDevices() // a new bus may have brought a disk; a failure was told at the first pass
+			}
+		case <-settled:
+			stage, settled = Settled, nil
+		case <-deadline:
+			stage = Final
+		}
 	}
 }
 

@@ -11,19 +11,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Loader loads module files of one directory, each once.
+// Loader loads module files of one directory, each once. Its methods may run side by side: a driver that probes slowly must not
+// hold up a file system.
 type Loader struct {
 	table  Table
 	dir    string
 	insert func(path string) error
 
-	mu     sync.Mutex
-	loaded map[string]bool
+	mu    sync.Mutex
+	files map[string]*attempt
+}
+
+// attempt is the one try to load a file; err may be read once done is closed.
+type attempt struct {
+	done chan struct{}
+	err  error
 }
 
 // Open reads the table; a missing one means that the kernel has everything built in.
 func Open(tablePath, dir string) (*Loader, error) {
-	l := &Loader{dir: dir, insert: insert, loaded: map[string]bool{}}
+	l := &Loader{dir: dir, insert: insert, files: map[string]*attempt{}}
 	text, err := os.ReadFile(tablePath)
 	if errors.Is(err, os.ErrNotExist) {
 		return l, nil
@@ -47,51 +54,59 @@ func Dir() string {
 }
 
 // LoadAlways loads what the root itself needs.
-func (l *Loader) LoadAlways() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.load(l.table.Always)
-}
+func (l *Loader) LoadAlways() error { return l.load(l.table.Always) }
 
 // LoadFS loads the modules of a file system; one without a rule is built in or not to be had.
-func (l *Loader) LoadFS(name string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.load(l.table.FS[name])
-}
+func (l *Loader) LoadFS(name string) error { return l.load(l.table.FS[name]) }
 
 // LoadDevices loads drivers for the devices that are there, again and again until their buses bring no new ones.
 func (l *Loader) LoadDevices() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if len(l.table.Alias) == 0 {
 		return nil
 	}
 	var failed []error
 	for {
-		files := l.table.Wanted(modaliases(), l.loaded)
+		files := l.table.Wanted(modaliases(), l.tried)
 		if len(files) == 0 {
 			return errors.Join(failed...)
 		}
-		if err := l.load(files); err != nil {
-			failed = append(failed, err)
-		}
+		failed = append(failed, l.load(files))
 	}
+}
+
+func (l *Loader) tried(file string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.files[file] != nil
 }
 
 // load inserts every file it can: one driver that fails must not keep the others out.
 func (l *Loader) load(files []string) error {
 	var failed []error
 	for _, file := range files {
-		if l.loaded[file] {
-			continue
-		}
-		l.loaded[file] = true
-		if err := l.insert(filepath.Join(l.dir, file)); err != nil {
+		if err := l.once(file); err != nil {
 			failed = append(failed, fmt.Errorf("load %s: %w", file, err))
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// once waits for an attempt that somebody else has begun, because the next file may need this one.
+func (l *Loader) once(file string) error {
+	l.mu.Lock()
+	a, begun := l.files[file]
+	if !begun {
+		a = &attempt{done: make(chan struct{})}
+		l.files[file] = a
+	}
+	l.mu.Unlock()
+	if begun {
+		<-a.done
+		return a.err
+	}
+	defer close(a.done)
+	a.err = l.insert(filepath.Join(l.dir, file))
+	return a.err
 }
 
 func insert(path string) error {

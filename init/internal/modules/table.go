@@ -58,8 +58,8 @@ func (t *Table) add(words []string) error {
 	return nil
 }
 
-// Wanted lists the files for these devices that are not loaded yet, in load order, each once.
-func (t Table) Wanted(modaliases []string, loaded map[string]bool) []string {
+// Wanted lists the files for these devices that were not tried yet, in load order, each once.
+func (t Table) Wanted(modaliases []string, tried func(file string) bool) []string {
 	names := make([]string, len(modaliases))
 	for i, name := range modaliases {
 		names[i] = flat(name)
@@ -71,7 +71,7 @@ func (t Table) Wanted(modaliases []string, loaded map[string]bool) []string {
 			continue
 		}
 		for _, file := range rule.Files {
-			if !loaded[file] && !seen[file] {
+			if !seen[file] && !tried(file) {
 				seen[file] = true
 				files = append(files, file)
 			}

@@ -83,8 +83,7 @@ func (h *host) boot() error {
 	}
 	drivers := h.loadDrivers()
 	h.prepareKernel()
-	<-drivers
-	if err := h.mountState(); err != nil {
+	if err := h.mountState(drivers); err != nil {
 		return err
 	}
 	if err := h.prepareStore(); err != nil {
@@ -96,6 +95,7 @@ func (h *host) boot() error {
 	if err := h.openAPI(); err != nil {
 		return err
 	}
+	<-drivers // the seed may be on a disk that took longer
 	seed.MountAll(h.bootPart, h.modules.LoadFS, h.log)
 	h.prepareKubelet()
 	return h.startKubelet()
@@ -149,7 +149,7 @@ func (h *host) openLogPort() {
 	h.log.Configure(h.options.ConsoleAll, port)
 }
 
-// loadDrivers brings up the disks while the kernel's settings are made.
+// loadDrivers brings up the disks beside everything that does not need them.
 func (h *host) loadDrivers() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
@@ -161,9 +161,9 @@ func (h *host) loadDrivers() <-chan struct{} {
 	return done
 }
 
-func (h *host) mountState() error {
+func (h *host) mountState(drivers <-chan struct{}) error {
 	h.bootPart = datapart.BootPart()
-	device := datapart.Search(datapart.Want{Spec: h.options.DataPart, BootPart: h.bootPart}, h.modules)
+	device := datapart.Search(datapart.Want{Spec: h.options.DataPart, BootPart: h.bootPart}, h.modules, drivers)
 	kind := "ram"
 	if device != "" && h.mountPartition(device) {
 		kind = "partition"

@@ -27,12 +27,12 @@ type Of<Tag extends State['tag']> = Extract<State, { tag: Tag }>;
 
 /** A client that has seen nothing yet; it acts when told of the carrier. */
 export function begin(hint: string | undefined): State {
-  return { tag: 'waiting', held: undefined, hint, naks: 0, sayKeptAt: undefined };
+  return { tag: 'waiting', held: undefined, hint, upSince: 0, naks: 0, sayKeptAt: undefined };
 }
 
 /** A client that takes over a lease already in the kernel: it stays silent until T1. */
 export function adopt(held: Held): Bound {
-  return { tag: 'bound', ...clean(held), wakeAt: t1Of(held) };
+  return { tag: 'bound', ...clean(held, held.since), wakeAt: t1Of(held) };
 }
 
 /** When the client wants its next `timer`. Undefined only when it waits for a carrier or holds a lease for ever. */
@@ -72,16 +72,18 @@ function handle(state: State, event: Event, policy: Policy): Step {
 const isHolding = (state: State): state is Bound | Extending =>
   state.tag === 'bound' || state.tag === 'renewing' || state.tag === 'rebinding';
 
-const clean = (held: Held): Memory & { held: Held } => ({
+const clean = (held: Held, upSince: Millis): Memory & { held: Held } => ({
   held,
+  upSince,
   hint: held.lease.address,
   naks: 0,
   sayKeptAt: undefined,
 });
 
-const memoryOf = ({ held, hint, naks, sayKeptAt }: Memory): Memory => ({
+const memoryOf = ({ held, hint, upSince, naks, sayKeptAt }: Memory): Memory => ({
   held,
   hint,
+  upSince,
   naks,
   sayKeptAt,
 });
@@ -92,8 +94,9 @@ function onCarrier(state: State, up: boolean, event: Event, policy: Policy): Ste
   if (!up) return [{ tag: 'waiting', ...memoryOf(state) }, []];
   if (state.tag !== 'waiting') return [state, []];
   // The cable may lead to another network now: ask whether the address still holds, and keep it meanwhile.
-  if (state.hint !== undefined) return startReboot(state, state.hint, event, policy);
-  return startSelecting(state, event, policy);
+  const memory = { ...memoryOf(state), upSince: event.now };
+  if (memory.hint !== undefined) return startReboot(memory, memory.hint, event, policy);
+  return startSelecting(memory, event, policy);
 }
 
 const isDue = (state: State, now: Millis): boolean =>
@@ -147,7 +150,7 @@ function sendDiscover(state: Of<'selecting'>, event: Event, policy: Policy): Ste
   const { cycle, attempt, hint } = state;
   const secs = secondsSince(cycle.startedAt, event.now);
   const message = discover(policy.identity, { xid: cycle.xid, secs, attempt }, hint);
-  const wakeAt = event.now + retransmitGap(attempt, event.now, event.jitter);
+  const wakeAt = event.now + retransmitGap(attempt, event.now - state.upSince, event.jitter);
   const [next, kept] = sayKept({ ...state, attempt: attempt + 1, secs, wakeAt }, event);
   return [next, [{ tag: 'send', message, target: undefined }, ...kept]];
 }
@@ -164,7 +167,7 @@ function continueRequest(state: Of<'requesting'>, event: Event, policy: Policy):
   if (attempt >= MAX_REQUESTS) return startSelecting(state, event, policy);
   const exchange = { xid: cycle.xid, secs, attempt };
   const message = select(policy.identity, exchange, offer.address, server);
-  const wakeAt = event.now + retransmitGap(attempt, event.now, event.jitter);
+  const wakeAt = event.now + retransmitGap(attempt, event.now - state.upSince, event.jitter);
   return [
     { ...state, attempt: attempt + 1, wakeAt },
     [{ tag: 'send', message, target: undefined }],
@@ -250,7 +253,10 @@ function onAck(
   const t1 = t1Of(held);
   // A second either way keeps nodes that booted together from renewing together.
   const wakeAt = t1 && Math.max(since + SECOND, t1 + (event.jitter * 2 - 1) * SECOND);
-  return [{ tag: 'bound', ...clean(held), wakeAt }, [{ tag: 'bind', held, previous: state.held }]];
+  return [
+    { tag: 'bound', ...clean(held, state.upSince), wakeAt },
+    [{ tag: 'bind', held, previous: state.held }],
+  ];
 }
 
 function onNak(state: State, reply: Reply, event: Event, policy: Policy): Step {

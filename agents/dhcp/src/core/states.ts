@@ -32,6 +32,8 @@ export interface Memory {
   readonly held: Held | undefined;
   /** Address to ask for first. */
   readonly hint: string | undefined;
+  /** When the link got its carrier. */
+  readonly upSince: Millis;
   /** Refusals in a row. */
   readonly naks: number;
   /** When to say again that an expired lease is kept; undefined while the lease is good. */

@@ -2,8 +2,8 @@
 export type Millis = number;
 
 const SECOND = 1000;
-/** A port that has just come up loses the first frames: while the machine is young, ask again soon. */
-const YOUNG_MACHINE = 60 * SECOND;
+/** Switch ports and virtual peers that have just come up lose the first frames: while a link is young, ask again soon. */
+const YOUNG_LINK = 60 * SECOND;
 const FAST_START = [1 * SECOND, 2 * SECOND] as const;
 const FIRST_GAP = 4 * SECOND;
 const LONGEST_GAP = 64 * SECOND;
@@ -13,11 +13,14 @@ const LONGEST_NAK_DELAY = 30 * 60 * SECOND;
 /** `jitter` in [0, 1) as a deviation of up to one second either way. RFC 2131 §4.1. */
 const spread = (jitter: number): Millis => (jitter * 2 - 1) * SECOND;
 
-/** How long to wait for an answer to the `attempt`-th DISCOVER or REQUEST, counted from 0. RFC 2131 §4.1. */
-export function retransmitGap(attempt: number, now: Millis, jitter: number): Millis {
-  const fast = now < YOUNG_MACHINE ? FAST_START[attempt] : undefined;
-  const doublings = Math.min(attempt, 10);
-  return fast ?? Math.min(FIRST_GAP * 2 ** doublings, LONGEST_GAP) + spread(jitter);
+/**
+ * How long to wait for an answer to the `attempt`-th DISCOVER or REQUEST, counted from 0, on a link that has been up for
+ * `age`. RFC 2131 §4.1.
+ */
+export function retransmitGap(attempt: number, age: Millis, jitter: number): Millis {
+  const fast = age < YOUNG_LINK ? FAST_START : [];
+  const doublings = Math.min(attempt - fast.length, 10);
+  return fast[attempt] ?? Math.min(FIRST_GAP * 2 ** doublings, LONGEST_GAP) + spread(jitter);
 }
 
 /** INIT-REBOOT asks at 0, 1 and 3 s and gives up after 5: the address is likely right, but boot must not hang on it. */

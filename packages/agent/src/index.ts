@@ -1,7 +1,7 @@
 export { parseConfig, readYamlConfig, ConfigError } from './config.ts';
 export { errorCode } from './errno.ts';
 export { createLogger } from './logger.ts';
-export type { Logger } from './logger.ts';
+export type { LogFields, Logger } from './logger.ts';
 export { runAgent } from './run-agent.ts';
 export type { Agent, AgentContext } from './run-agent.ts';
 export { command, runProgram, startProgram } from './program.ts';

@@ -1,0 +1,57 @@
+import { readYamlConfig } from '@kios/agent';
+import { PlatformState, readLeases, readStateIfThere, StateError } from '@kios/node-state';
+
+import type { Inputs, LeaseServers } from './core/plan-sources.ts';
+import { TimeConfig } from './core/time-config.ts';
+import { type Layout, readLeasedServers } from './files.ts';
+
+export interface InputArgs {
+  readonly config: string;
+  readonly netDir: string;
+  readonly platformDir: string;
+}
+
+export type ReadInputs = Omit<Inputs, 'resolved'> & { readonly errors: readonly StateError[] };
+
+export const readConfig = (args: InputArgs): Promise<TimeConfig> =>
+  readYamlConfig(TimeConfig, args.config);
+
+async function readPlatform(dir: string): Promise<string | StateError | undefined> {
+  try {
+    return (await readStateIfThere(PlatformState, `${dir}/platform.json`))?.platform;
+  } catch (error) {
+    if (error instanceof StateError) return error;
+    throw error;
+  }
+}
+
+/**
+ * The leases, and of a link that has none now its servers of before: a node without any lease, or with a torn lease file, keeps
+ * the time sources it had.
+ */
+function withLastKnown(
+  leases: readonly LeaseServers[],
+  isCertain: boolean,
+  before: ReadonlyMap<string, readonly string[]>,
+): LeaseServers[] {
+  if (isCertain && leases.length > 0) return [...leases];
+  const known = new Set(leases.map(({ link }) => link));
+  const kept = [...before]
+    .filter(([link]) => !known.has(link))
+    .map(([link, ntp]) => ({ link, ntp }));
+  return [...leases, ...kept].toSorted((a, b) => (a.link < b.link ? -1 : 1));
+}
+
+/** All that the sources follow from. Files that do not parse are told in `errors` and count as not there. */
+export async function readInputs(args: InputArgs, layout: Layout): Promise<ReadInputs> {
+  const { leases, errors } = await readLeases(args.netDir);
+  const platform = await readPlatform(args.platformDir);
+  const given = leases.map((lease) => ({ link: lease.if, ntp: lease.ntp }));
+  const before = await readLeasedServers(layout);
+  return {
+    config: await readConfig(args),
+    leases: withLastKnown(given, errors.length === 0, before),
+    platform: platform instanceof StateError ? undefined : platform,
+    errors: platform instanceof StateError ? [...errors, platform] : errors,
+  };
+}

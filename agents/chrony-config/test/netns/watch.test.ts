@@ -1,0 +1,175 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { bundleAgent } from '@kios/bundle';
+import { requireRoot, type RunningProcess, startChronyd, Wire } from '@kios/testkit';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
+const SERVER = '192.0.2.1';
+const RELOADED = '"ev":"reload","ok":true';
+
+const lease = (ntp: readonly string[], link = 'eth0'): string =>
+  JSON.stringify({
+    v: 1,
+    if: link,
+    mac: '02:00:00:00:00:01',
+    state: 'bound',
+    bootId: 'b',
+    acquired: { boot: 1, wall: '2026-11-22T00:00:00.000Z' },
+    address: '192.0.2.2/24',
+    lease: 3600,
+    t1: 1800,
+    t2: 3150,
+    ntp,
+  });
+
+describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
+  let bundle: string;
+  let dir: string;
+  let wire: Wire;
+
+  beforeAll(async () => {
+    bundle = await bundleAgent(AGENT_DIR);
+  });
+  beforeEach(async (context) => {
+    requireRoot(context);
+    dir = await mkdtemp(path.join(tmpdir(), 'kios-time-'));
+    for (const name of ['net', 'platform', 'chrony', 'time', 'lib']) await mkdir(`${dir}/${name}`);
+    wire = await Wire.open(`${SERVER}/24`);
+    await wire.client.exec('ip', 'address', 'add', '192.0.2.2/24', 'dev', 'eth0');
+    await wire.client.exec('ip', 'link', 'set', 'eth0', 'up');
+  });
+  afterEach(async () => {
+    await wire?.[Symbol.asyncDispose]();
+    if (dir !== undefined) await rm(dir, { recursive: true, force: true });
+  });
+
+  const socket = (): string => `${dir}/chrony/sock/chronyd.sock`;
+  const agent = (...args: string[]): RunningProcess =>
+    wire.client.start(process.execPath, [bundle, ...args], {
+      ...process.env,
+      KIOS_CONSOLE: `${dir}/none`,
+    });
+  const folders = (): string[] =>
+    `--config ${dir}/time.yaml --net-dir ${dir}/net --platform-dir ${dir}/platform --out ${dir}/chrony --socket ${socket()} --state-dir ${dir}/lib --chrony-version 4.3`.split(
+      ' ',
+    );
+  const render = async (): Promise<void> => {
+    expect(await agent('render', ...folders()).exited).toBe(0);
+  };
+  const watch = (): RunningProcess =>
+    agent(
+      'watch',
+      ...folders(),
+      '--resolv-conf',
+      `${dir}/none`,
+      '--state',
+      `${dir}/time/state.json`,
+    );
+  // -x: the clock of the machine that runs the tests is not ours to set.
+  const chronyd = (): RunningProcess =>
+    wire.client.start('chronyd', ['-d', '-x', '-u', 'root', '-f', `${dir}/chrony/chrony.conf`]);
+  const sources = async (): Promise<string[]> => {
+    const csv = await wire.client.exec('chronyc', '-h', socket(), '-c', '-n', 'sources');
+    return csv
+      .trim()
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split(',')[2] ?? '');
+  };
+  const writeLease = (ntp: readonly string[]): Promise<void> =>
+    writeFile(`${dir}/net/eth0.json`, lease(ntp));
+
+  it('a new lease becomes a source of the running chronyd, which then follows it', async () => {
+    await startChronyd(wire.server, ['local stratum 8', 'allow 192.0.2.0/24']);
+    await render();
+    const daemon = chronyd();
+    await daemon.expect('chronyd version');
+    const watcher = watch();
+    await watcher.expect(RELOADED);
+    expect(await sources()).toEqual([]);
+
+    const reloaded = watcher.expectNext(RELOADED);
+    await writeLease([SERVER]);
+    await reloaded;
+    expect(await sources()).toEqual([SERVER]);
+    await daemon.expect(`Selected source ${SERVER}`, 30_000);
+    const status = agent('status', '--socket', socket(), '--state', `${dir}/time/state.json`);
+    expect(await status.expect('"ev":"status"')).toMatch(
+      new RegExp(`"sane":true.*"tracking":{"source":"${SERVER}","stratum":9,"offset":-?[0-9.e-]+}`),
+    );
+    expect(daemon.lines.join('\n')).not.toMatch(/Could not|Wrong|rror/);
+    expect(await watcher.stop()).toBe(0);
+    expect(await readdir(`${dir}/chrony/sock`)).not.toContainEqual(expect.stringMatching(/^kios-/));
+  });
+
+  it('keeps the last known servers when the lease is gone or torn, and takes the next ones', async () => {
+    await writeLease([SERVER]);
+    await render();
+    const daemon = chronyd();
+    await daemon.expect('chronyd version');
+    const watcher = watch();
+    await watcher.expect(RELOADED);
+    const torn = watcher.expectNext('input.bad');
+    await writeFile(`${dir}/net/eth0.json`, '{"v":1,');
+    await torn;
+    await rm(`${dir}/net/eth0.json`);
+    const reloaded = watcher.expectNext(RELOADED);
+    await writeFile(`${dir}/net/eth1.json`, lease(['192.0.2.7'], 'eth1'));
+    await reloaded;
+    expect(await sources()).toEqual(['192.0.2.7']);
+    // One reload at the start, one for the new lease, none for the loss.
+    expect(watcher.lines.filter((line) => line.includes(RELOADED))).toHaveLength(2);
+  });
+
+  it('lets nothing but addresses of servers through to chronyd', async () => {
+    await writeLease(['0.0.0.0', '224.0.1.1', '192.0.2.9\nallow all', 'x', SERVER, SERVER]);
+    await render();
+    const file = `${dir}/chrony/sources.d/30-dhcp-eth0.sources`;
+    expect(await readFile(file, 'utf8')).toBe(`# lease of eth0\nserver ${SERVER} iburst\n`);
+  });
+
+  it('writes nothing when nothing changed', async () => {
+    await writeLease([SERVER]);
+    await render();
+    const files = ['chrony.conf', 'sources.d/30-dhcp-eth0.sources'];
+    const inodes = (): Promise<number[]> =>
+      Promise.all(files.map(async (file) => (await stat(`${dir}/chrony/${file}`)).ino));
+    const before = await inodes();
+    await render();
+    expect(await inodes()).toEqual(before);
+  });
+
+  it('lives without chronyd and reloads it once it is there', async () => {
+    await writeLease([SERVER]);
+    await render();
+    const watcher = watch();
+    await watcher.expect('"ev":"chronyd.down"');
+    const reloaded = watcher.expectNext(RELOADED, 20_000);
+    chronyd();
+    await reloaded;
+    expect(await sources()).toEqual([SERVER]);
+  });
+
+  it('refuses a wrong configuration and leaves the old files', async () => {
+    await writeLease([SERVER]);
+    await render();
+    await writeFile(`${dir}/time.yaml`, 'servers: [{address: "a b"}]\n');
+    const again = agent('render', ...folders());
+    expect(await again.exited).toBe(78);
+    expect(await again.expect('KIOS_CONFIG')).toContain('servers.0.address');
+    expect(await readdir(`${dir}/chrony/sources.d`)).toEqual(['30-dhcp-eth0.sources']);
+  });
+
+  it('starts a chronyd that finds no source at all', async () => {
+    await writeFile(`${dir}/time.yaml`, 'fallbackPools: []\n');
+    await render();
+    const daemon = chronyd();
+    await daemon.expect('chronyd version');
+    const watcher = watch();
+    await watcher.expect(RELOADED);
+    expect(await sources()).toEqual([]);
+  });
+});

@@ -22,10 +22,13 @@ func main() {
 			fmt.Fprintln(os.Stderr, "init: this is process 1 of a kiOS node; it does nothing elsewhere")
 			os.Exit(1)
 		}
-		// The kernel starts the initramfs's program as /init, and only that.
-		if name == "/init" {
-			stage2.Fatal(nil, stage1.Run())
+		var times stage1.Times
+		if name == "/init" { // as the kernel starts the initramfs's program, and only that
+			var err error
+			if times, err = stage1.Run(); err != nil {
+				stage2.Fatal(nil, err)
+			}
 		}
-		stage2.Run()
+		stage2.Run(times)
 	}
 }

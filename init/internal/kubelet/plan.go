@@ -4,7 +4,6 @@ package kubelet
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -89,8 +88,6 @@ func (p *Plan) cluster(files Files) {
 func (p *Plan) add(arg string)               { p.Args = append(p.Args, arg) }
 func (p *Plan) fault(file string, err error) { p.Faults = append(p.Faults, Fault{file, err}) }
 
-var hostnameLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
 // parseHostname takes the first line. RFC 1123, at most 64 bytes as the kernel, in lower case as Kubernetes wants node names.
 func parseHostname(text string) (string, error) {
 	line, _, _ := strings.Cut(text, "\n")
@@ -99,17 +96,27 @@ func parseHostname(text string) (string, error) {
 		return "", fmt.Errorf("host name of %d bytes, at most 64 are possible", len(name))
 	}
 	for label := range strings.SplitSeq(name, ".") {
-		if !hostnameLabel.MatchString(label) {
+		if !wellFormed(label, 63, "-") {
 			return "", fmt.Errorf("%q is not a host name", name)
 		}
 	}
 	return name, nil
 }
 
-var (
-	labelName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`)
-	labelPrefix = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
-)
+// wellFormed is the shape that host names and labels share: letters and digits, between them also some of `inner`. Regular
+// expressions would be compiled on the boot path.
+func wellFormed(text string, limit int, inner string) bool {
+	alphanumeric := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' }
+	if text == "" || len(text) > limit || !alphanumeric(text[0]) || !alphanumeric(text[len(text)-1]) {
+		return false
+	}
+	for i := range len(text) {
+		if !alphanumeric(text[i]) && strings.IndexByte(inner, text[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // parseLabels reads `key: value` lines; empty lines and those that begin with # are skipped.
 func parseLabels(text string) (string, error) {
@@ -121,7 +128,7 @@ func parseLabels(text string) (string, error) {
 		}
 		key, value, ok := strings.Cut(line, ":")
 		key, value = strings.TrimSpace(key), unquote(strings.TrimSpace(value))
-		if !ok || !validLabelKey(key) || value != "" && !labelName.MatchString(value) {
+		if !ok || !validLabelKey(key) || value != "" && !wellFormed(value, 63, "_.-") {
 			return "", fmt.Errorf("line %d: %q is not a label (key: value)", number+1, line)
 		}
 		labels = append(labels, key+"="+value)
@@ -137,10 +144,11 @@ func unquote(value string) string {
 }
 
 func validLabelKey(key string) bool {
-	if prefix, name, ok := strings.Cut(key, "/"); ok {
-		return labelPrefix.MatchString(prefix) && labelName.MatchString(name)
+	prefix, name, ok := strings.Cut(key, "/")
+	if !ok {
+		return wellFormed(key, 63, "_.-")
 	}
-	return labelName.MatchString(key)
+	return wellFormed(prefix, 253, ".-") && prefix == strings.ToLower(prefix) && wellFormed(name, 63, "_.-")
 }
 
 // parseNodeIP takes one address, or one of each family.

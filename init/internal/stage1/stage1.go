@@ -1,11 +1,11 @@
-// Package stage1 is pid 1 inside the initramfs: it mounts the root that lies there as a file, moves it to / and hands over.
+// Package stage1 is pid 1 inside the initramfs: it mounts the root that lies there as a file, moves it to / and enters it.
 package stage1
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,19 +17,18 @@ import (
 const (
 	image   = "/root.erofs"
 	newRoot = "/sysroot"
-	// Next is the program that takes over.
-	Next = "/bin/init"
+	// Program is init's path in the root.
+	Program = "/bin/init"
 )
 
-// Environment variables that carry stage 1's time stamps (seconds of CLOCK_BOOTTIME) to stage 2.
-const (
-	EnvStart = "KIOS_UP_START"
-	EnvRoot  = "KIOS_UP_ROOT"
-)
+// Times is when stage 1 began and when the root was in place, on the boot clock.
+type Times struct{ Start, Root time.Duration }
 
-// Run returns only when it failed. It needs neither /proc nor /sys nor /dev, so it mounts none of them.
-func Run() error {
-	start := clock.Uptime()
+// Run leaves the process in the root; the caller goes on with stage 2. There is no exec between them: loading the same program a
+// second time, from a compressed file, would take a tenth of a second on a small board. Stage 1 needs neither /proc nor /sys nor
+// /dev, so it mounts none of them.
+func Run() (Times, error) {
+	times := Times{Start: clock.Uptime()}
 	loader, err := modules.Open("/early/table", "/early/modules")
 	if err == nil {
 		err = loader.LoadAlways()
@@ -39,16 +38,18 @@ func Run() error {
 		fmt.Fprintf(os.Stderr, "init: %s: %v\n", fault.Module, err)
 	}
 	if err := mountRoot(); err != nil {
-		return err
+		return times, err
 	}
 	os.RemoveAll("/early") // the root has its own copy
-	os.Remove("/init")
-	if err := enterRoot(); err != nil {
-		return fault.New(fault.Root, "move the root to /", "report this with the kernel's version", err)
+	// So that /proc/1/exe names the program where the root has it too.
+	if err := os.Mkdir("/bin", 0o755); err == nil {
+		os.Rename("/init", Program)
 	}
-	env := []string{EnvStart + "=" + seconds(start.Seconds()), EnvRoot + "=" + seconds(clock.Uptime().Seconds())}
-	err = unix.Exec(Next, []string{Next}, env)
-	return fault.New(fault.Root, "start "+Next, "the root image is damaged or of another architecture: build and flash it again", err)
+	if err := enterRoot(); err != nil {
+		return times, fault.New(fault.Root, "move the root to /", "report this with the kernel's version", err)
+	}
+	times.Root = clock.Uptime()
+	return times, nil
 }
 
 func mountRoot() error {
@@ -82,5 +83,3 @@ func enterRoot() error {
 	}
 	return unix.Chdir("/")
 }
-
-func seconds(s float64) string { return strconv.FormatFloat(s, 'f', 3, 64) }

@@ -3,7 +3,6 @@ package stage2
 import (
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -36,14 +35,11 @@ type phases struct {
 	state bootState
 }
 
-func newPhases(path string) *phases {
+func newPhases(path string, times stage1.Times) *phases {
 	p := &phases{path: path, state: bootState{V: 1}}
-	for _, carried := range []struct{ name, env string }{{"init", stage1.EnvStart}, {"root", stage1.EnvRoot}} {
-		if up, err := strconv.ParseFloat(os.Getenv(carried.env), 64); err == nil {
-			p.state.Phases = append(p.state.Phases, phase{carried.name, up})
-		}
+	if times.Root != 0 {
+		p.state.Phases = []phase{{"init", clock.Seconds(times.Start)}, {"root", clock.Seconds(times.Root)}}
 	}
-	p.reached("stage2")
 	return p
 }
 

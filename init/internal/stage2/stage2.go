@@ -20,6 +20,7 @@ import (
 	"kios.dev/init/internal/mounts"
 	"kios.dev/init/internal/seed"
 	"kios.dev/init/internal/shutdown"
+	"kios.dev/init/internal/stage1"
 	"kios.dev/init/internal/store"
 	"kios.dev/init/internal/supervise"
 )
@@ -51,8 +52,8 @@ type host struct {
 }
 
 // Run never returns.
-func Run() {
-	h := &host{commands: make(chan hostapi.Command, 16)}
+func Run(times stage1.Times) {
+	h := &host{commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times)}
 	defer func() {
 		if cause := recover(); cause != nil {
 			Fatal(h.log, fault.New(fault.Panic, "run init", "report this with the console's output",
@@ -103,7 +104,6 @@ func (h *host) boot() error {
 
 func (h *host) mountAPI() error {
 	unix.Umask(0o022)
-	h.phases = newPhases(runDir + "/boot.json")
 	var tableErr error
 	h.modules, tableErr = modules.Open("/lib/kios/early-table", modules.Dir())
 	if err := mounts.Apply(mounts.Root, nil); err != nil {

@@ -1,6 +1,8 @@
 import { command, runProgram } from '@kios/agent';
 
-import { install } from './install.ts';
+import { NETWORK_BYTES } from './core/conflist.ts';
+import { install } from './edge/install.ts';
+import { setUpMasquerade } from './edge/masquerade.ts';
 
 void (async () => {
   process.exitCode = await runProgram({
@@ -16,9 +18,10 @@ void (async () => {
             bin: { type: 'string', default: '/opt/cni/bin' },
             net: { type: 'string', default: '/etc/cni/net.d' },
           }),
-        async run(args, { log }) {
+        async run(args, { log, signal }) {
           if (args.check || args.dryRun) return;
           await install(args, log);
+          await setUpMasquerade(NETWORK_BYTES, log, signal);
         },
       }),
     ],

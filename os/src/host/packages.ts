@@ -33,6 +33,7 @@ export const PACKAGES: readonly HostPackage[] = [
   { name: 'kmod', needs: ['unit'], why: 'the module loader is compared with it' },
   { name: 'iproute2', needs: ['netns'], why: 'network namespaces' },
   { name: 'dnsmasq-base', needs: ['netns'], why: 'a real DHCP server to test against' },
+  { name: 'nftables', needs: ['netns'], why: 'reads back what cni told the kernel' },
   { name: 'chrony', needs: ['netns'], why: 'a real time server to test against' },
   { name: 'mmdebstrap', needs: ['baseline'], why: 'builds the Debian that kiOS is compared with' },
 ];

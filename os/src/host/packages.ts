@@ -28,6 +28,7 @@ export const PACKAGES: readonly HostPackage[] = [
     needs: ['machine'],
     why: 'looks into the node’s data partition without root',
   },
+  { name: 'openssl', needs: ['machine'], why: 'certificates of the test of joining' },
   { name: 'qemu-system-x86', needs: ['machine', 'baseline'], why: 'runs the node' },
   { name: 'ovmf', needs: ['machine', 'baseline'], why: 'UEFI firmware for QEMU' },
   { name: 'kmod', needs: ['unit'], why: 'the module loader is compared with it' },

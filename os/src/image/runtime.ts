@@ -45,13 +45,17 @@ export interface Parts {
   readonly koffi: string;
 }
 
+/** The JavaScript runtime that images hold. */
+export const fetchBun = async (arch: Arch, progress: Progress): Promise<string> =>
+  path.join(await npmPackage(bunPackage[arch], BUN, progress), 'bin/bun');
+
 export async function fetchParts(arch: Arch, progress: Progress): Promise<Parts> {
   const debs = await fetchDebian({ arch, packages: PACKAGES, progress });
   const [koffi, folder] = koffiPackage[arch];
   return {
     arch,
     packages: await Promise.all(debs.map(async (deb) => ({ deb, root: await extract([deb]) }))),
-    bun: path.join(await npmPackage(bunPackage[arch], BUN, progress), 'bin/bun'),
+    bun: await fetchBun(arch, progress),
     koffi: path.join(await npmPackage(koffi, KOFFI, progress), folder, 'koffi.node'),
   };
 }

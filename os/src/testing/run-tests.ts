@@ -6,6 +6,7 @@ import type { Cli } from '../commands/cli.ts';
 import { ensurePackages, type Need } from '../host/packages.ts';
 import { repository, stateDir } from '../host/paths.ts';
 import { ensureGo } from '../upstream/go-toolchain.ts';
+import { programsFor } from './programs.ts';
 import { add, type Counts, formatCounts, NONE, ONE_FAILED } from './results.ts';
 import { runCommand, runScript, type RunScriptOptions } from './run-script.ts';
 import { SCRIPTS, type SuiteName } from './suites.ts';
@@ -75,6 +76,7 @@ export async function runTests(cli: Cli, suites: readonly SuiteName[]): Promise<
   const go = await ensureGo(cli.progress);
   const run = new TestRun(cli, {
     ...strictness(),
+    ...(await programsFor(suites, cli.progress)),
     PATH: `${path.dirname(go)}:${process.env['PATH'] ?? ''}`,
     // Tests boot nodes of their own beside one that runs already.
     KIOS_STATE_DIR: path.join(stateDir, 'test'),

@@ -7,12 +7,15 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-const BIN = process.env['KIOS_CONTROL_PLANE_BIN'] ?? '/nonexistent';
+const FOLDERS = (process.env['KIOS_CONTROL_PLANE_BIN'] ?? '').split(':').filter(Boolean);
 const PROGRAMS = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
+
+const find = (program: string): string | undefined =>
+  FOLDERS.map((folder) => path.join(folder, program)).find((file) => existsSync(file));
 
 /** Why these tests cannot run here; undefined when they can. */
 export function missing(): string | undefined {
-  const absent = PROGRAMS.filter((name) => !existsSync(path.join(BIN, name)));
+  const absent = PROGRAMS.filter((name) => find(name) === undefined);
   if (absent.length === 0) return undefined;
   const why = `KIOS_CONTROL_PLANE_BIN has no ${absent.join(', ')}`;
   if (process.env['KIOS_REQUIRE_CLUSTER'] === '1') throw new Error(why);
@@ -90,7 +93,7 @@ export class ControlPlane implements AsyncDisposable {
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
     const log = openSync(path.join(this.#dir, `${name}.log`), 'w');
     const stdio: ['ignore', number, number] = ['ignore', log, log];
-    this.#children.push(spawn(path.join(BIN, name), args, { cwd: this.#dir, stdio }));
+    this.#children.push(spawn(find(name) ?? name, args, { cwd: this.#dir, stdio }));
     closeSync(log);
   }
 

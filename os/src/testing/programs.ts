@@ -1,0 +1,26 @@
+import path from 'node:path';
+
+import type { Progress } from '../host/progress.ts';
+import { fetchBun } from '../image/runtime.ts';
+import { buildUpstream } from '../upstream/build.ts';
+import { hostArch } from '../upstream/components.ts';
+import type { SuiteName } from './suites.ts';
+
+const CONTROL_PLANE = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
+
+/**
+ * Programs that test scripts of other workspaces start, as variables: they may not import from here.
+ * `KIOS_BUN` is the shipped runtime, `KIOS_CONTROL_PLANE_BIN` the folders (separated by colons) of a control plane's programs.
+ */
+export async function programsFor(
+  suites: readonly SuiteName[],
+  progress: Progress,
+): Promise<Readonly<Record<string, string>>> {
+  const bun = suites.some((suite) => suite !== 'unit')
+    ? { KIOS_BUN: await fetchBun(hostArch(), progress) }
+    : {};
+  if (!suites.includes('e2e')) return bun;
+  const built = await buildUpstream(CONTROL_PLANE, hostArch(), progress);
+  const folders = [...built.values()].map((program) => path.dirname(program.path));
+  return { ...bun, KIOS_CONTROL_PLANE_BIN: folders.join(':') };
+}

@@ -49,25 +49,33 @@ func Search(want Want, drivers Drivers, settled <-chan struct{}) string {
 	}
 }
 
-// Mount mounts the partition at target. The file system is mounted as a whole without set-user-ID programs and devices; what
-// is executable is decided row by row in the mount table.
+// Mount mounts the partition at target, where nothing can be executed: the rows of the mount table that bind parts of it decide
+// what can.
 func Mount(device, target string, drivers Drivers) error {
 	row := mounts.Mount{
 		Source: device, Target: target, FS: "ext4",
-		Flags: unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOATIME, Data: "errors=remount-ro",
+		Flags: mounts.Hard | unix.MS_NOATIME, Data: "errors=remount-ro",
 	}
 	err := mounts.One(row, drivers.LoadFS)
 	if err == nil {
-		if probe := os.MkdirAll(target+"/meta", 0o755); probe == nil {
+		if err = writable(target); err == nil {
 			return nil
-		} else {
-			err = probe // mounts, but cannot be written
-			unix.Unmount(target, unix.MNT_DETACH)
 		}
+		unix.Unmount(target, unix.MNT_DETACH)
 	}
 	remedy := "the node runs from RAM; repair the ext4 file system of " + device + " on another machine, or flash the medium again"
 	if errors.Is(err, unix.ENODEV) {
 		remedy = "the kernel knows no ext4: name its module under `fs ext4` in the early table"
 	}
 	return fault.New(fault.DataPart, "mount "+device, remedy, err)
+}
+
+// writable tells a file system that mounts, but takes no writes (damaged, or full), before anything relies on it.
+func writable(dir string) error {
+	file, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString("kios\n")
+	return errors.Join(err, file.Close(), os.Remove(file.Name()))
 }

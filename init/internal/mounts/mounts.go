@@ -51,7 +51,7 @@ var Root = []Mount{
 
 // RAM stands in for the data partition at target.
 func RAM(target string) Mount {
-	return Mount{"tmpfs", target, "tmpfs", noDev, "mode=0700,size=80%", false}
+	return Mount{"tmpfs", target, "tmpfs", Hard, "mode=0700,size=80%", false}
 }
 
 // State is the table for persistent state from the file system at base.

@@ -229,9 +229,18 @@ func (h *host) prepareStore() error {
 		h.log.Warn("store.none", "note", "the image ships no store; containerd starts empty")
 		return nil
 	}
-	r, err := store.Prepare(storeDir, "/var/lib/containerd")
+	const containerd = "/var/lib/containerd"
+	r, err := store.Prepare(storeDir, containerd)
 	if err != nil {
-		return fault.New(fault.Store, "prepare containerd's store", "free space on the data partition, or flash the medium again", err)
+		// RAM has room for links: the node then runs its own pods, which beats a reboot that would end here again.
+		h.log.Error("store.failed", "cause", fault.New(fault.Store, "prepare containerd's store",
+			"containerd runs from RAM; free space on the data partition, or flash the medium again", err))
+		if err = mounts.Apply([]mounts.Mount{mounts.RAM(containerd)}, nil); err == nil {
+			r, err = store.Prepare(storeDir, containerd)
+		}
+	}
+	if err != nil {
+		return fault.New(fault.Store, "prepare containerd's store in RAM", "the root image is damaged: flash it again", err)
 	}
 	h.log.Info("store.ready", "bytes", r.Bytes, "links", r.Links, "fresh", r.Fresh, "ms", r.Took.Milliseconds())
 	h.phases.reached("store")

@@ -1,0 +1,102 @@
+package mounts
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestOnlyNamedMountsCanHoldProgramsOrDevices(t *testing.T) {
+	executable := map[string]bool{"/bin": true, "/var/lib/kubelet": true, "/var/lib/kios/credential-providers": true, "/opt/cni": true}
+	devices := map[string]bool{"/dev": true, "/dev/pts": true}
+	for _, m := range append(append(append([]Mount{}, API...), Root[1:]...), State("/d")[1:]...) {
+		if m.Flags&unix.MS_NOSUID == 0 {
+			t.Errorf("%s honours set-user-ID", m.Target)
+		}
+		if (m.Flags&unix.MS_NOEXEC == 0) != executable[m.Target] {
+			t.Errorf("%s: executable %v", m.Target, !executable[m.Target])
+		}
+		if (m.Flags&unix.MS_NODEV == 0) != devices[m.Target] {
+			t.Errorf("%s: devices %v", m.Target, !devices[m.Target])
+		}
+	}
+}
+
+func TestEverySourceOfStateIsMade(t *testing.T) {
+	made := map[string]bool{}
+	for _, dir := range StateDirs("/d") {
+		made[dir.Path] = true
+	}
+	for _, m := range State("/d") {
+		if m.Flags&unix.MS_BIND != 0 && !made[m.Source] {
+			t.Errorf("%s is not made", m.Source)
+		}
+		for _, option := range strings.Split(m.Data, ",") {
+			if _, path, ok := strings.Cut(option, "="); ok && strings.HasPrefix(path, "/d/") && !made[path] {
+				t.Errorf("%s is not made", path)
+			}
+		}
+	}
+}
+
+func inMountNamespace(t *testing.T) string {
+	if os.Getuid() != 0 {
+		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
+			t.Fatal("needs root for a mount namespace")
+		}
+		t.Skip("needs root for a mount namespace")
+	}
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
+}
+
+func TestAModuleIsAskedForOnceAndTheMountTriedAgain(t *testing.T) {
+	dir := inMountNamespace(t)
+	asked := []string{}
+	load := func(name string) error { asked = append(asked, name); return nil }
+	err := One(Mount{Source: "none", Target: dir, FS: "nosuchfs"}, load)
+	if !errors.Is(err, unix.ENODEV) || len(asked) != 1 || asked[0] != "nosuchfs" {
+		t.Errorf("%v %v", err, asked)
+	}
+	if err := Apply([]Mount{{Source: "none", Target: dir, FS: "nosuchfs", Optional: true}}, nil); err != nil {
+		t.Errorf("an optional row failed the table: %v", err)
+	}
+}
+
+func TestStateIsPrivateSoThatVolumesShowUpOnce(t *testing.T) {
+	root := inMountNamespace(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(unix.Mount("tmpfs", root, "tmpfs", 0, ""))
+	must(unix.Mount("", root, "", unix.MS_SHARED, ""))
+	base, seen := filepath.Join(root, "base"), filepath.Join(root, "seen")
+	must(Apply([]Mount{RAM(base)}, nil))
+	must(MakeDirs(StateDirs(base)))
+	private := State(base)[0]
+	bind := Mount{Source: base + "/data/kubelet", Target: seen, Flags: unix.MS_BIND | noDev}
+	must(Apply([]Mount{private, bind}, nil))
+	must(os.Mkdir(seen+"/volume", 0o755))
+	must(unix.Mount("tmpfs", seen+"/volume", "tmpfs", 0, ""))
+	table, err := os.ReadFile("/proc/thread-self/mounts")
+	must(err)
+	if n := strings.Count(string(table), "/volume "); n != 1 {
+		t.Errorf("the volume is mounted %d times", n)
+	}
+}

@@ -4,6 +4,7 @@ import type { Argv } from 'yargs';
 
 import { acquire } from './acquire.ts';
 import { checkFlags, type Flags } from './config.ts';
+import { describePlan } from './describe-plan.ts';
 import { supervise } from './supervise.ts';
 
 const VERSION = '0.1.0';
@@ -36,7 +37,7 @@ startProgram({
           describe: 'seconds; 0 waits',
         }),
       run: async (args, context) => {
-        if (begin('acquire', args, context)) await acquire(args, context);
+        if (await begin('acquire', args, context)) await acquire(args, context);
       },
     }),
     command({
@@ -44,7 +45,7 @@ startProgram({
       describe: 'keep the lease',
       builder: options,
       run: async (args, context) => {
-        if (!begin('run', args, context)) return;
+        if (!(await begin('run', args, context))) return;
         const mode = { oneShot: false, onBound: () => undefined };
         await supervise(args, mode, context.log, context.signal);
       },
@@ -52,14 +53,18 @@ startProgram({
   ],
 });
 
-/** Answers whether there is more to do than to check the command line. */
-function begin(
+/** Answers whether there is more to do than to check the command line, or to say what would be done. */
+async function begin(
   verb: string,
   flags: Flags & { readonly check: boolean; readonly dryRun: boolean },
   { log }: { readonly log: Parameters<typeof supervise>[2] },
-): boolean {
+): Promise<boolean> {
   checkFlags(flags);
   if (flags.check) return false;
+  if (flags.dryRun) {
+    process.stdout.write(`${JSON.stringify(await describePlan(flags))}\n`);
+    return false;
+  }
   log.info({ ev: 'start', console: true, verb, version: VERSION, interface: flags.interface });
-  return !flags.dryRun;
+  return true;
 }

@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 
 import type { Logger } from '@kios/agent';
-import type { Link, Rtnetlink } from '@kios/netlink';
+import type { Address, Link, Rtnetlink } from '@kios/netlink';
 import { isErrno } from '@kios/syscall';
 
 import { adopt, begin, step, wakeTime } from '../core/machine.ts';
@@ -21,6 +21,8 @@ import { applyChanges, readPresent } from './kernel.ts';
 import type { LeaseFiles } from './lease-files.ts';
 import { Mailbox } from './mailbox.ts';
 import { receiveReplies } from './receivers.ts';
+
+const PUBLISH_RETRY_MS = 5000;
 
 export interface ClientOptions {
   readonly policy: Policy;
@@ -45,6 +47,7 @@ export class Client {
   #socket: DhcpSocket | undefined;
   #carrierAt: number | undefined;
   #degraded = false;
+  #published: Held | undefined;
 
   constructor(link: Link, options: ClientOptions, ports: ClientPorts) {
     this.#link = link;
@@ -92,7 +95,8 @@ export class Client {
     const held = await files.readRunning(name, mac);
     const present = await readPresent(rtnetlink, index);
     if (held === undefined || present === undefined || !isInUse(held, present, bootTime())) {
-      return begin(await files.readLast(name, mac));
+      // One that died between kernel and file left its address in the kernel only: that is the newer truth.
+      return begin(this.#mine(present)?.address ?? (await files.readLast(name, mac)));
     }
     files.adopt(name, this.#metricOf(present), held);
     log.info({ ev: 'lease.adopted', link: name, address: held.lease.address });
@@ -102,10 +106,14 @@ export class Client {
 
   /** What another instance chose stays, or routes would come in pairs. */
   #metricOf(present: Present): number {
-    const mine = present.addresses.find(
+    return this.#mine(present)?.metric ?? this.#options.plan.metric;
+  }
+
+  /** The address on the link that carries our mark. */
+  #mine(present: Present | undefined): Address | undefined {
+    return present?.addresses.find(
       ({ ifindex, protocol }) => ifindex === this.#link.index && protocol === OURS,
     );
-    return mine?.metric ?? this.#options.plan.metric;
   }
 
   #receive(receive: Parameters<typeof receiveReplies>[0], signal: AbortSignal): Promise<void> {
@@ -145,7 +153,7 @@ export class Client {
   }
 
   async #bind(held: Held, previous: Held | undefined, signal: AbortSignal): Promise<void> {
-    const { rtnetlink, files, log } = this.#ports;
+    const { rtnetlink, log } = this.#ports;
     const present = await readPresent(rtnetlink, this.#link.index);
     if (present === undefined) return;
     const metric = this.#metricOf(present);
@@ -153,14 +161,25 @@ export class Client {
     await applyChanges(rtnetlink, changes, this.#link, log);
     this.#listen(held, signal);
     this.#report(held, previous);
+    await this.#publish(held, metric, signal);
+    this.#bound.resolve();
+  }
+
+  /** The node has its address: a disk that is full or read-only must not take that away, nor hold anything up. */
+  async #publish(held: Held, metric: number, signal: AbortSignal): Promise<void> {
+    const { files, log } = this.#ports;
     const { name: link, mac } = this.#link;
+    this.#published = held;
     try {
       await files.publish(held, { link, mac, wall: new Date().toISOString() }, metric);
     } catch (err) {
-      // The node has its address; a full or read-only disk must not take that away.
       log.error({ ev: 'publish.fail', link, err });
+      const again = setTimeout(() => {
+        const current = this.#published === held && !signal.aborted;
+        if (current) void this.#publish(held, metric, signal);
+      }, PUBLISH_RETRY_MS);
+      again.unref();
     }
-    this.#bound.resolve();
   }
 
   async #unbind(): Promise<void> {
@@ -169,6 +188,7 @@ export class Client {
     if (present !== undefined) {
       await applyChanges(rtnetlink, planRemoval(present), this.#link, log);
     }
+    this.#published = undefined;
     await files.withdraw(this.#link.name);
   }
 

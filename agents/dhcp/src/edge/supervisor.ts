@@ -25,6 +25,7 @@ export interface Supervision {
 
 interface Served {
   readonly name: string;
+  readonly mac: string;
   readonly stop: AbortController;
   client: Client | undefined;
   carrier: boolean;
@@ -64,7 +65,11 @@ export class Supervisor {
 
   #onLink(link: Link, signal: AbortSignal): void {
     const served = this.#served.get(link.index);
-    if (served !== undefined) {
+    if (served !== undefined && (served.name !== link.name || served.mac !== link.mac)) {
+      // Another name or card in its place: nothing that was said to servers holds for it.
+      this.#onGone(link);
+      this.#onLink(link, signal);
+    } else if (served !== undefined) {
       this.#onCarrier(served, link.up && link.carrier);
     } else if (isCandidate(link, this.#supervision.choice, isHardware)) {
       this.#add(link, signal);
@@ -73,7 +78,13 @@ export class Supervisor {
 
   #add(link: Link, signal: AbortSignal): void {
     const stop = new AbortController();
-    const served: Served = { name: link.name, stop, client: undefined, carrier: false };
+    const served: Served = {
+      name: link.name,
+      mac: link.mac,
+      stop,
+      client: undefined,
+      carrier: false,
+    };
     this.#served.set(link.index, served);
     this.#onCarrier(served, link.up && link.carrier);
     const until = AbortSignal.any([signal, stop.signal]);
@@ -92,7 +103,7 @@ export class Supervisor {
   #onGone(link: Link): void {
     const served = this.#served.get(link.index);
     if (served === undefined) return;
-    this.#ports.log.warn({ ev: 'link.gone', link: link.name });
+    this.#ports.log.warn({ ev: 'link.gone', link: served.name });
     this.#served.delete(link.index);
     served.stop.abort();
   }
@@ -150,7 +161,8 @@ export class Supervisor {
   }
 }
 
-const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
+/** Whether a device stands behind the link. */
+export const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
 
 const lockName = ({ name }: Link): string => `kios.dhcp.${name}`;
 

@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -21,15 +19,11 @@ export async function buildAgent(): Promise<void> {
   await bundleAgent(path.resolve(HERE, '../..'));
 }
 
-/** The runtimes the bundle must run under: this Node, and the image's Bun where it is installed. */
+/** The runtimes the bundle must run under: this Node, and the image's Bun where KIOS_BUN names it. */
 export function runtimes(): { name: string; program: string }[] {
+  const bun = process.env['KIOS_BUN'];
   const node = { name: 'node', program: process.execPath };
-  try {
-    const found = createRequire(import.meta.url).resolve('@oven/bun-linux-x64-baseline/bin/bun');
-    return existsSync(found) ? [node, { name: 'bun', program: found }] : [node];
-  } catch {
-    return [node];
-  }
+  return bun === undefined ? [node] : [node, { name: 'bun', program: bun }];
 }
 
 /** The folders of one machine and the agent on it, with exactly the capabilities its manifest gives. */

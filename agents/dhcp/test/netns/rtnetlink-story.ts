@@ -1,0 +1,5 @@
+import { openRtnetlink } from '@kios/netlink';
+
+import { playStory } from '../rtnetlink-contract.ts';
+
+process.stdout.write(`${JSON.stringify(await playStory(openRtnetlink()))}\n`);

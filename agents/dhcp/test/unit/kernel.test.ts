@@ -1,0 +1,75 @@
+import { createLogger } from '@kios/agent';
+import { type Link } from '@kios/netlink';
+import { FakeRtnetlink } from '@kios/netlink/testing';
+import { SyscallError } from '@kios/syscall';
+import { describe, expect, it } from 'vitest';
+
+import { readLease } from '../../src/core/lease.ts';
+import { TYPE } from '../../src/core/options.ts';
+import { planLease } from '../../src/core/plan.ts';
+import { applyChanges, readPresent } from '../../src/edge/kernel.ts';
+import { EXPECTED, playStory } from '../rtnetlink-contract.ts';
+import { GRANT, message, SERVER } from './fixtures.ts';
+
+const LINK: Link = {
+  index: 2,
+  name: 'eth0',
+  type: 1,
+  mac: '02:00:00:00:00:01',
+  up: false,
+  carrier: true,
+  mtu: 1500,
+  maxMtu: 9000,
+  master: undefined,
+  kind: undefined,
+};
+const POLICY = { metric: 100, onExpire: 'keep', routes: true, mtu: true } as const;
+
+function listening(): { lines: string[]; log: ReturnType<typeof createLogger> } {
+  const lines: string[] = [];
+  const stdout = { write: (line: string) => lines.push(line) };
+  const console = { send: () => undefined, close: () => Promise.resolve() };
+  return { lines, log: createLogger('dhcp', { stdout, console }) };
+}
+
+async function configure(rtnetlink: FakeRtnetlink): Promise<string[]> {
+  const granted = readLease(message(TYPE.ack, GRANT), SERVER);
+  const present = await readPresent(rtnetlink, LINK.index);
+  if ('refused' in granted || present === undefined) throw new Error('nothing to plan');
+  const { lines, log } = listening();
+  await applyChanges(rtnetlink, planLease(granted.lease, present, POLICY), LINK, log);
+  return lines;
+}
+
+describe('the fake kernel', () => {
+  it('does as the contract says', async () => {
+    expect(await playStory(new FakeRtnetlink([LINK]))).toEqual(EXPECTED);
+  });
+});
+
+describe('carrying out a plan', () => {
+  it('a second time changes nothing', async () => {
+    const rtnetlink = new FakeRtnetlink([LINK]);
+    await configure(rtnetlink);
+    const done = rtnetlink.log.length;
+    await configure(rtnetlink);
+    expect(done).toBeGreaterThan(0);
+    expect(rtnetlink.log).toHaveLength(done);
+  });
+
+  it('leaves out a route that the kernel refuses, and says which', async () => {
+    const rtnetlink = new FakeRtnetlink([LINK]);
+    rtnetlink.replaceRoute = (route) =>
+      Promise.reject(new SyscallError('netlink', 'ENETUNREACH', `set route ${route.dst}`));
+    const lines = await configure(rtnetlink);
+    expect(lines.join('')).toContain('"ev":"route.skip"');
+    expect(await rtnetlink.addresses()).toHaveLength(1);
+  });
+
+  it('fails when the kernel refuses us everything', async () => {
+    const rtnetlink = new FakeRtnetlink([LINK]);
+    rtnetlink.replaceAddress = () =>
+      Promise.reject(new SyscallError('netlink', 'EPERM', 'set address'));
+    await expect(configure(rtnetlink)).rejects.toThrow('EPERM');
+  });
+});

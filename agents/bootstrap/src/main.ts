@@ -12,6 +12,7 @@ import { DEFAULTS, type Settings } from './edge/settings.ts';
 const builder = (args: Argv): Argv<Settings> =>
   args.options({
     provider: { choices: ['auto', 'nocloud', 'none'] as const, default: DEFAULTS.provider },
+    cmdline: { type: 'string', default: DEFAULTS.cmdline },
     config: { type: 'string', array: true, default: DEFAULTS.config },
     etc: { type: 'string', default: DEFAULTS.etc },
     run: { type: 'string', default: DEFAULTS.run },

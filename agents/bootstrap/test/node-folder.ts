@@ -30,6 +30,7 @@ export class NodeFolder implements AsyncDisposable {
       stateDir: at('var/lib/kios/bootstrap'),
       kubeletPki: at('var/lib/kubelet/pki'),
       sysfs: at('sys'),
+      cmdline: at('cmdline'),
       socket: at('control.sock'),
     };
     for (const dir of ['etc/kubernetes/kubelet.conf.d', 'etc/kios', 'var/lib/kios/bootstrap'])

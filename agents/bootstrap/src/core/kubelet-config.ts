@@ -55,7 +55,7 @@ export interface Fragments {
 /** The drop-ins of a node; the user's fields win over ours. */
 export function kubeletFragments(document: NodeBootstrap, inCluster: boolean): Fragments {
   const user = split(document.kubelet?.config ?? {});
-  const rest = mergeMaps(user.rest, head);
+  const rest = { ...head, ...user.rest, ...head };
   return {
     node: { ...head, ...nodeFragment(document.node ?? {}) },
     cluster: inCluster ? { ...head, ...mergeMaps(CLUSTER_DEFAULTS, user.cluster) } : undefined,

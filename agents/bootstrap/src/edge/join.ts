@@ -200,8 +200,7 @@ async function apply(context: JoinContext, run: Run, facts: Facts): Promise<void
   for (const { path: file, content } of changed)
     log.info({ ev: 'file.written', path: path.join('/etc', file), removed: content === undefined });
   if (!restart.send) return log.debug({ ev: 'restart.skipped', why: restart.why });
-  await restartKubelet(settings, log, signal, state);
-  log.info({ ev: 'restart.sent', why: restart.why, console: true });
+  await restartKubelet(settings, log, signal, state, restart.why);
 }
 
 async function writePlatform(settings: Settings, sources: Sources): Promise<void> {

@@ -8,12 +8,13 @@ import { bootSeconds } from './host.ts';
 import { writeJoinState } from './node.ts';
 import type { Settings } from './settings.ts';
 
-/** Tells init to restart kubelet, and notes that it was told. */
+/** Tells init why it shall restart kubelet, and notes that it was told. */
 export async function restartKubelet(
   settings: Settings,
   log: Logger,
   signal: AbortSignal,
   state: JoinState,
+  why: string,
 ): Promise<void> {
   if (!settings.restart) return log.info({ ev: 'restart.skipped', why: '--no-restart' });
   const up = await bootSeconds();
@@ -26,4 +27,5 @@ export async function restartKubelet(
   await sendCommand(settings.socket, 'restart-kubelet', { signal });
   const restarts = [...state.restarts, up].slice(-5);
   await writeJoinState(settings, { ...state, phase: 'restarted', restarts });
+  log.info({ ev: 'restart.sent', why, console: true });
 }

@@ -1,6 +1,8 @@
 /** Where the agent finds and puts things; flags of the command line. */
 export interface Settings {
   readonly provider: 'auto' | 'nocloud' | 'none';
+  /** The kernel's command line; `kios.provider=` there decides what `auto` leaves open. */
+  readonly cmdline: string;
   /** Documents that outweigh all others, last wins. */
   readonly config: readonly string[];
   /** The host's /etc. */
@@ -24,6 +26,7 @@ export interface Settings {
 /** The paths of a node; docs/host-api.md. */
 export const DEFAULTS: Settings = {
   provider: 'auto',
+  cmdline: '/proc/cmdline',
   config: [],
   etc: '/etc',
   run: '/run/kios',

@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 
 import { errorCode, type Logger } from '@kios/agent';
 
+import { providerOf } from '../core/command-line.ts';
 import {
   type MetaData,
   type NodeBootstrap,
@@ -15,6 +16,7 @@ import { mergeDocuments } from '../core/merge.ts';
 import { decodeUserData } from '../core/user-data.ts';
 import { decodeText } from '../core/yaml.ts';
 import type { Settings } from './settings.ts';
+import { readIfThere } from './transaction.ts';
 
 /** Everything a person or a cloud said about this machine. */
 export interface Sources {
@@ -71,13 +73,19 @@ async function readMetaData(file: string): Promise<MetaData | undefined> {
   return bytes === undefined ? undefined : parseMetaData(file, decodeText(file, bytes));
 }
 
+/** A flag outweighs the kernel's command line, and that what is found. */
+async function readProvider({ provider, cmdline }: Settings): Promise<Settings['provider']> {
+  if (provider !== 'auto') return provider;
+  return providerOf((await readIfThere(cmdline)) ?? '') ?? 'auto';
+}
+
 /**
  * Reads and merges the documents: the image's own, the flashed medium's, the seed volume's user-data, then `--config` files.
  * Every call reads afresh, so a corrected file is seen.
  */
 export async function readSources(settings: Settings, log: Logger): Promise<Sources> {
   const cidata = path.join(settings.seedDir, 'cidata');
-  const useSeed = settings.provider !== 'none';
+  const useSeed = (await readProvider(settings)) !== 'none';
   const metaData = useSeed ? await readMetaData(path.join(cidata, 'meta-data')) : undefined;
   const parts = [
     await readDocument(path.join(settings.etc, 'kios/bootstrap.yaml')),

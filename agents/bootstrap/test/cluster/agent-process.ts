@@ -40,6 +40,7 @@ export class AgentProcess implements AsyncDisposable {
       'state-dir': settings.stateDir,
       'kubelet-pki': settings.kubeletPki,
       sysfs: settings.sysfs,
+      cmdline: settings.cmdline,
       socket: settings.socket,
     }).map(([flag, value]) => `--${flag}=${value}`);
     this.#child = spawn(program, [BUNDLE, verb, ...paths, ...flags], {

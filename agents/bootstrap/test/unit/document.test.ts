@@ -1,8 +1,9 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 
-import { assert, property, string } from 'fast-check';
+import { assert, property, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { providerOf } from '../../src/core/command-line.ts';
 import { type NodeBootstrap, parseMetaData, parseNodeBootstrap } from '../../src/core/document.ts';
 import { BootstrapError } from '../../src/core/errors.ts';
 import { mergeDocuments } from '../../src/core/merge.ts';
@@ -79,10 +80,12 @@ describe('a document', () => {
     expect(parseNodeBootstrap('seed', decodeText('seed', bytes)).kind).toBe('NodeBootstrap');
   });
 
-  it('any text is a document or a BootstrapError that does not show it', () => {
+  it('any bytes are a document or a BootstrapError that does not show them', () => {
+    const secret = new TextEncoder().encode('# s3cret\n');
     assert(
-      property(string({ unit: 'binary', maxLength: 200 }), (yaml) => {
-        const message = messageOf(() => parseNodeBootstrap('seed', `# s3cret\n${yaml}`));
+      property(uint8Array({ maxLength: 300 }), (rest) => {
+        const bytes = Uint8Array.from([...secret, ...rest]);
+        const message = messageOf(() => parseNodeBootstrap('seed', decodeText('seed', bytes)));
         expect(message).not.toContain('s3cret');
       }),
     );
@@ -149,5 +152,17 @@ describe('user data', () => {
 
   it('more than 256 KiB is refused', () => {
     expect(messageOf(() => decode(Buffer.alloc(256 * 1024 + 1, 0x20)))).toContain('longer than');
+  });
+});
+
+describe('the kernel command line', () => {
+  it.each([
+    ['quiet kios.provider=none', 'none'],
+    ['kios.provider=none kios.provider=nocloud', 'nocloud'],
+    ['ds=nocloud;s=x quiet', 'nocloud'],
+    ['kios.provider=unheard-of', undefined],
+    ['', undefined],
+  ])('%j says %s', (line, provider) => {
+    expect(providerOf(line)).toBe(provider);
   });
 });

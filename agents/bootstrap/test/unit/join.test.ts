@@ -276,3 +276,12 @@ it('a rendering shows every file, and not the secret', async () => {
   expect(JSON.stringify(plan)).not.toContain(TOKEN.slice(7));
   expect(node.read('etc/hostname')).toBeUndefined();
 });
+
+it('the kernel command line can tell it to leave the seed alone', async () => {
+  node.seed(document(CA_A));
+  node.lease();
+  node.write('cmdline', 'quiet kios.provider=none\n');
+  expect(await run()).toBe('standalone');
+  expect(calls).toEqual([]);
+  expect(await run({ provider: 'nocloud' })).toBe('pending');
+});

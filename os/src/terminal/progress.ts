@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 import type { Progress } from '../host/progress.ts';
 import { formatDuration } from './duration.ts';
 
@@ -19,7 +21,10 @@ const FRAME_MS = 100;
 const NOTE_INTERVAL_MS = 10_000;
 const CLEAR_LINE = '\r\u001B[2K';
 /** Control characters of programs whose output becomes a note must not reach the terminal. */
-const clean = (text: string): string => text.replaceAll(/\p{Cc}+/gu, ' ').trim();
+const clean = (text: string): string =>
+  stripVTControlCharacters(text)
+    .replaceAll(/\p{Cc}+/gu, ' ')
+    .trim();
 
 /** One moving line at the bottom for the task that works, and a line left behind for each one that ended. */
 class LiveProgress implements Progress {

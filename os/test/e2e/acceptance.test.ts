@@ -73,15 +73,13 @@ describe('a node on a fresh disk', () => {
     expect(missing).toEqual([]);
   });
 
-  for (const { name, check } of NODE_ASSERTIONS)
-    it(name, { timeout: ASSERTION_MS }, async () => {
-      expect(await check(subject)).not.toBe('');
-    });
+  it.each(NODE_ASSERTIONS)('$name', { timeout: ASSERTION_MS }, async ({ check }) => {
+    expect(await check(subject)).not.toBe('');
+  });
 });
 
 describe('a node that is told wrong things', () => {
-  for (const { name, check } of UNTRUSTED_ASSERTIONS)
-    it(name, { timeout: ASSERTION_MS }, async () => {
-      expect(await check(untrusted)).not.toBe('');
-    });
+  it.each(UNTRUSTED_ASSERTIONS)('$name', { timeout: ASSERTION_MS }, async ({ check }) => {
+    expect(await check(untrusted)).not.toBe('');
+  });
 });

@@ -33,11 +33,16 @@ export class KiosError extends Error {
   }
 }
 
+const textOf = (thrown: unknown): string => {
+  if (thrown instanceof Error) return thrown.message;
+  return typeof thrown === 'string' ? thrown : (JSON.stringify(thrown) ?? typeof thrown);
+};
+
 /** The message of an error and of the causes below it, outermost first, joined by `: `. */
 export function describe(error: unknown): string {
   const parts: string[] = [];
   for (let at: unknown = error; at !== undefined && at !== null && parts.length < 8;) {
-    parts.push(at instanceof Error ? at.message : String(at));
+    parts.push(textOf(at));
     at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join(': ');

@@ -8,7 +8,8 @@ import { repository } from '../../../src/host/paths.ts';
 const SOURCES = ['{packages,agents}/*/src/**/*.ts', 'os/src/**/*.ts', 'init/**/*.go', 'kios'];
 /** Environment variables have the same prefix; a code stands in quotes, or behind `fail` in the launcher. */
 const CODE = /(?:['"`]|\bfail )(KIOS_[A-Z0-9_]+)\b(?!['"`]\])/g;
-const NOT_CODES = /^KIOS_(NO_INSTALL|ACCEL|DEBUG|STATE_DIR|REQUIRE_\w+|CONSOLE|DEBIAN_\w*MIRROR)$/;
+const NOT_CODES =
+  /^KIOS_(NO_INSTALL|ACCEL|DEBUG|STATE_DIR|REQUIRE_\w+|CONSOLE|BUN|CONTROL_PLANE_BIN|DEBIAN_\w*MIRROR)$/;
 
 async function codesInSource(): Promise<string[]> {
   const codes = new Set<string>();

@@ -57,17 +57,17 @@ func mountRoot() error {
 		return fault.New(fault.Root, "make "+newRoot, "the initramfs must be writable", err)
 	}
 	err := unix.Mount(image, newRoot, "erofs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, "")
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, unix.ENOTBLK):
-		return fault.New(fault.Root, "mount "+image, "the kernel needs CONFIG_EROFS_FS_BACKED_BY_FILE", err)
-	case errors.Is(err, unix.ENODEV):
-		return fault.New(fault.Root, "mount "+image, "the kernel knows no erofs: name its module under `always` in the early table", err)
-	case errors.Is(err, unix.EINVAL):
-		return fault.New(fault.Root, "mount "+image, "boot with rootfstype=ramfs; if it is there, the image is damaged: flash it again", err)
 	}
-	return fault.New(fault.Root, "mount "+image, "the image is damaged: flash it again", err)
+	remedy := "the image is damaged: flash it again"
+	switch {
+	case errors.Is(err, unix.ENOTBLK): // tmpfs cannot back a mount, ramfs can
+		remedy = "boot with rootfstype=ramfs; if that is so, the kernel lacks CONFIG_EROFS_FS_BACKED_BY_FILE"
+	case errors.Is(err, unix.ENODEV):
+		remedy = "the kernel knows no erofs: name its module under `always` in the early table"
+	}
+	return fault.New(fault.Root, "mount "+image, remedy, err)
 }
 
 // enterRoot is switch_root: pivot_root does not work on the initramfs.

@@ -96,10 +96,27 @@ func (h *host) boot() error {
 	if err := h.openAPI(); err != nil {
 		return err
 	}
-	<-drivers // the seed may be on a disk that took longer
-	seed.MountAll(h.bootPart, h.modules.LoadFS, h.log)
+	seeds := h.mountSeeds(drivers)
 	h.prepareKubelet()
+	select {
+	case <-seeds:
+	case <-time.After(seedPatience):
+		h.log.Warn("seed.late", "seconds", int(seedPatience.Seconds()), "note", "a volume may appear after the pods that read it")
+	}
 	return h.startKubelet()
+}
+
+// seedPatience bounds what a broken stick can cost.
+const seedPatience = 10 * time.Second
+
+func (h *host) mountSeeds(drivers <-chan struct{}) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		<-drivers // the seed may be on a disk that takes longer than the data partition
+		seed.MountAll(h.bootPart, h.modules.LoadFS, h.log)
+	}()
+	return done
 }
 
 func (h *host) mountAPI() error {
@@ -248,7 +265,8 @@ func (h *host) prepareStore() error {
 }
 
 func (h *host) prepareKubelet() {
-	made, err := kubelet.EnsureServingPair(kubelet.Dir+"/pki", h.defaultHostname, time.Now())
+	hostname := kubelet.Make(kubelet.ReadFiles(), h.defaultHostname).Hostname
+	made, err := kubelet.EnsureServingPair(kubelet.Dir+"/pki", hostname, time.Now())
 	if err != nil {
 		h.log.Error("kubelet.pki", "cause", fault.New(fault.KubeletIn, "make kubelet's serving certificate", "check the data partition", err))
 	} else if made {

@@ -1,0 +1,94 @@
+package shutdown
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// cgroup makes a group in a mount of its own, with a child group as a pod has.
+func cgroup(t *testing.T) (group, pod string) {
+	if os.Getuid() != 0 {
+		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
+			t.Fatal("needs root for control groups")
+		}
+		t.Skip("needs root for control groups")
+	}
+	runtime.LockOSThread() // never unlocked: the thread ends with the test, and its mounts with it
+	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("cgroup2", root, "cgroup2", 0, ""); err != nil {
+		t.Skipf("no cgroup v2 here: %v", err)
+	}
+	group = filepath.Join(root, "kios-test-"+strconv.Itoa(os.Getpid()))
+	pod = filepath.Join(group, "pod")
+	if err := os.MkdirAll(pod, 0o755); err != nil {
+		t.Skipf("no control group can be made here: %v", err)
+	}
+	t.Cleanup(func() {
+		os.Remove(pod)
+		os.Remove(group)
+		unix.Unmount(root, unix.MNT_DETACH)
+	})
+	return group, pod
+}
+
+func run(t *testing.T, pod, script string) *exec.Cmd {
+	dir, err := os.Open(pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	cmd := exec.Command("/bin/sh", "-c", script)
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+	out, _ := cmd.StdoutPipe()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out.Read(make([]byte, 8)) // the script says when it is set up
+	return cmd
+}
+
+func ended(cmd *exec.Cmd) <-chan string {
+	done := make(chan string, 1)
+	go func() { cmd.Wait(); done <- cmd.ProcessState.String() }()
+	return done
+}
+
+func TestContainersAreAskedFirstAndKilledAtTheDeadline(t *testing.T) {
+	group, pod := cgroup(t)
+	polite := ended(run(t, pod, `trap 'exit 7' TERM; echo ok; while :; do sleep 0.02; done`))
+	stubborn := ended(run(t, pod, `trap '' TERM; echo ok; while :; do sleep 0.02; done`))
+	start := time.Now()
+	if err := StopContainers(group, 500*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took < 400*time.Millisecond || took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if got := <-polite; got != "exit status 7" {
+		t.Errorf("polite: %s", got)
+	}
+	if got := <-stubborn; got != "signal: killed" {
+		t.Errorf("stubborn: %s", got)
+	}
+}
+
+func TestNoContainersNoWait(t *testing.T) {
+	start := time.Now()
+	if err := StopContainers("/nonexistent", 10*time.Second); err != nil || time.Since(start) > time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+}

@@ -1,5 +1,3 @@
-import { randomBytes, randomInt } from 'node:crypto';
-
 import type { Logger } from '@kios/agent';
 import type { Address, Link, Rtnetlink } from '@kios/netlink';
 import { isErrno } from '@kios/syscall';
@@ -44,6 +42,7 @@ export class Client {
   readonly #ports: ClientPorts;
   readonly #mailbox = new Mailbox<Happening>();
   readonly #bound = Promise.withResolvers<void>();
+  readonly #failed = Promise.withResolvers<never>();
   #socket: DhcpSocket | undefined;
   #carrierAt: number | undefined;
   #degraded = false;
@@ -68,18 +67,24 @@ export class Client {
   /** Lives until the signal is raised. The address stays: only its expiry takes it away. */
   async run(signal: AbortSignal): Promise<void> {
     let state = await this.#takeOver();
-    if (!this.#link.up) await this.#ports.rtnetlink.changeLink(this.#link.index, { up: true });
+    await this.#bringUp();
     using socket = new DhcpSocket(this.#link);
     this.#socket = socket;
-    const failed = Promise.withResolvers<never>();
-    this.#receive(() => socket.receiveFrame(signal), signal).catch(failed.reject);
+    this.#receive(() => socket.receiveFrame(signal), signal);
     if (state.held !== undefined) this.#listen(state.held, signal);
     while (!signal.aborted) {
-      const happening = await Promise.race([this.#next(state, signal), failed.promise]);
+      const happening = await Promise.race([this.#next(state, signal), this.#failed.promise]);
       const [next, effects] = step(state, withEntropy(happening), this.#options.policy);
       state = next;
       for (const effect of effects) await this.#perform(effect, signal);
     }
+  }
+
+  /** Once: who takes the link down later means it. */
+  async #bringUp(): Promise<void> {
+    if (this.#link.up) return;
+    await this.#ports.rtnetlink.changeLink(this.#link.index, { up: true });
+    this.#ports.log.info({ ev: 'link.up', link: this.#link.name });
   }
 
   async #next(state: State, signal: AbortSignal): Promise<Happening> {
@@ -116,11 +121,11 @@ export class Client {
     );
   }
 
-  #receive(receive: Parameters<typeof receiveReplies>[0], signal: AbortSignal): Promise<void> {
+  #receive(receive: Parameters<typeof receiveReplies>[0], signal: AbortSignal): void {
     const deliver = (reply: Extract<Happening, { tag: 'reply' }>['reply']): void =>
       this.#mailbox.put({ tag: 'reply', reply });
     const { identity } = this.#options.policy;
-    return receiveReplies(receive, identity, deliver, this.#ports.log, signal);
+    receiveReplies(receive, identity, deliver, this.#ports.log, signal).catch(this.#failed.reject);
   }
 
   async #perform(effect: Effect, signal: AbortSignal): Promise<void> {
@@ -198,7 +203,7 @@ export class Client {
     try {
       const channel = socket.listen(lease.address);
       if (channel === undefined) return;
-      void this.#receive(() => socket.receiveDatagram(channel, signal), signal);
+      this.#receive(() => socket.receiveDatagram(channel, signal), signal);
     } catch (err) {
       if (!isErrno(err, 'EACCES', 'EADDRINUSE', 'EADDRNOTAVAIL')) throw err;
       // Renewal then goes out as a frame of our own; answers draw an ICMP error from the kernel, but arrive.
@@ -232,10 +237,6 @@ export class Client {
 }
 
 function withEntropy(happening: Happening): Event {
-  return {
-    ...happening,
-    now: bootTime(),
-    xid: randomBytes(4).readUInt32BE(),
-    jitter: randomInt(1_000_000) / 1_000_000,
-  };
+  const [xid = 0, jitter = 0] = crypto.getRandomValues(new Uint32Array(2));
+  return { ...happening, now: bootTime(), xid, jitter: jitter / 2 ** 32 };
 }

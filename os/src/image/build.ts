@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { constants, zstdCompressSync } from 'node:zlib';
 
 import { openToolroot, type Toolroot } from '../debian/toolroot.ts';
 import { cacheKey } from '../host/cache.ts';
@@ -18,7 +19,7 @@ import { makeImages } from './images.ts';
 import { debianKernel, type Kernel } from './kernel.ts';
 import { readManifests } from './manifests.ts';
 import { clearLayout } from './oci.ts';
-import { makeInitramfs, makeRoot } from './root.ts';
+import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
 import { makeSbom } from './sbom.ts';
 import { readStub } from './stub.ts';
@@ -28,6 +29,10 @@ import { KIOS } from './versions.ts';
 export interface BuildRequest {
   readonly arch: Arch;
   readonly progress: Progress;
+  /** Folder of the static pods, when it is not `manifests/`. */
+  readonly manifests?: string;
+  /** Folder of the artefacts, when it is not `dist/<arch>/`. */
+  readonly out?: string;
 }
 
 /** Finished artefacts, in `dist/<arch>/`. */
@@ -38,11 +43,17 @@ export interface BuiltImage {
   readonly sbom: string;
 }
 
-/** Time of the newest commit: the clock of the build, so that equal sources give equal bytes. Seconds since the epoch. */
+const DAY = 86_400;
+
+/**
+ * The clock of the build, seconds since the epoch: the day (UTC) of the newest commit, so that equal sources give equal bytes and a
+ * day's commits share the slow steps. Also the floor of the node's clock.
+ */
 async function sourceTime(): Promise<number> {
   const given = process.env['SOURCE_DATE_EPOCH'];
   if (given !== undefined) return Number(given);
-  return Number(await run('git', ['log', '-1', '--format=%ct'], { cwd: repository }));
+  const commit = Number(await run('git', ['log', '-1', '--format=%ct'], { cwd: repository }));
+  return commit - (commit % DAY);
 }
 
 /** Builds what the repository's own workspaces make: init and the agents' bundles. Turborepo skips what has not changed. */
@@ -64,6 +75,7 @@ interface Base {
   readonly kernel: Kernel;
   readonly init: string;
   readonly progress: Progress;
+  readonly manifests: string | undefined;
 }
 
 async function buildRoot(
@@ -95,7 +107,7 @@ async function buildRoot(
     programs,
     certificates: await certificates(parts),
     store,
-    manifests: await readManifests(),
+    manifests: await readManifests(base.manifests),
   });
   return { files, root: await makeErofs(files, time, tools, progress) };
 }
@@ -105,6 +117,18 @@ async function replace(file: string, content: Uint8Array | string): Promise<void
   await rename(`${file}.tmp`, file);
 }
 
+/** Two archives, one behind the other (Documentation/driver-api/early-userspace/buffer-format.rst), each starting at a multiple of 4. */
+async function initramfs(kernel: Kernel, init: string, root: string): Promise<Buffer> {
+  const early = zstdCompressSync(await cpio(makeEarlyRoot(kernel, init)), {
+    params: { [constants.ZSTD_c_compressionLevel]: 19 },
+  });
+  return Buffer.concat([
+    early,
+    Buffer.alloc((4 - (early.length % 4)) % 4),
+    await cpio(rootFile(root)),
+  ]);
+}
+
 async function assemble(base: Base, root: string): Promise<Buffer> {
   const { arch, kernel, init } = base;
   const stub = await readStub(arch, base.progress);
@@ -112,7 +136,7 @@ async function assemble(base: Base, root: string): Promise<Buffer> {
     { name: '.osrel', content: Buffer.from(`ID=kios\nNAME=kiOS\nVERSION_ID=${KIOS}\n`) },
     { name: '.cmdline', content: Buffer.from(commandLine(arch)) },
     { name: '.uname', content: Buffer.from(kernel.version) },
-    { name: '.initrd', content: await cpio(makeInitramfs(kernel, init, root)) },
+    { name: '.initrd', content: await initramfs(kernel, init, root) },
     { name: '.linux', content: await readFile(kernel.image) },
   ]);
 }
@@ -124,8 +148,9 @@ const unchanged = async (stamp: string, key: string): Promise<boolean> =>
  * Builds the machine image from upstream sources and packages. Every slow step lies in the content-keyed cache, so a second run with
  * nothing changed takes seconds.
  */
-export async function buildImage({ arch, progress }: BuildRequest): Promise<BuiltImage> {
-  const dist = distDir(arch);
+export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
+  const { arch, progress, manifests } = request;
+  const dist = request.out ?? distDir(arch);
   const at = (name: string): string => path.join(dist, name);
   const out = {
     efi: at('kios.efi'),
@@ -139,7 +164,7 @@ export async function buildImage({ arch, progress }: BuildRequest): Promise<Buil
   const kernel = await debianKernel(arch, tools, progress);
   await buildWorkspaces(progress);
   const init = path.join(repository, 'init/dist', arch, 'init');
-  const base: Base = { arch, time, tools, kernel, init, progress };
+  const base: Base = { arch, time, tools, kernel, init, progress, manifests };
   const { root, files } = await buildRoot(base);
   const key = cacheKey(
     root,

@@ -3,7 +3,9 @@
  * container platform uses. What is not there cannot be loaded by a clever packet or mount, and need not be shipped.
  */
 export const EXCLUDED = [
-  'drivers/comedi', 'drivers/hid', 'drivers/hwtracing', 'drivers/leds', 'drivers/media', 'drivers/net/wwan', 'drivers/soundwire', 'drivers/tee',
+  'drivers/block/drbd', 'drivers/comedi', 'drivers/cxl', 'drivers/infiniband', 'drivers/md/bcache', 'drivers/md/dm-vdo', 'drivers/net/ethernet/pensando', 'drivers/nvme/target', 'drivers/ntb',
+  'drivers/platform', 'drivers/scsi/mpi3mr', 'drivers/scsi/libsas', 'drivers/target', 'drivers/net/ethernet/mellanox/mlx4', 'fs/smb/server', 'net/sunrpc/xprtrdma',
+  'drivers/hid', 'drivers/hwtracing', 'drivers/leds', 'drivers/media', 'drivers/net/wwan', 'drivers/soundwire', 'drivers/tee',
   'drivers/video', 'drivers/w1', 'drivers/net/can', 'drivers/net/fddi', 'drivers/net/slip', 'drivers/net/wan', 'drivers/net/ppp',
   'fs/bcachefs', 'fs/btrfs', 'fs/cachefiles', 'fs/coda', 'fs/exfat', 'fs/jfs', 'fs/nfsd', 'fs/ntfs3', 'fs/ocfs2', 'fs/orangefs', 'fs/romfs',
   'fs/sysv', 'fs/ufs', 'fs/hfs', 'fs/hfsplus', 'fs/zonefs', 'fs/gfs2', 'fs/dlm', 'fs/9p',

@@ -93,8 +93,8 @@ export async function makeRoot(request: RootRequest): Promise<Tree> {
   return tree.graft(STORE, request.store);
 }
 
-/** The initramfs: init's first stage, the modules it needs, and the root as one file. */
-export function makeInitramfs(kernel: Kernel, init: string, rootImage: string): Tree {
+/** First archive of the initramfs: init's first stage and the modules it needs. Small, so it is compressed. */
+export function makeEarlyRoot(kernel: Kernel, init: string): Tree {
   const tree = new Tree();
   for (const folder of ['/dev', '/proc', '/sys', '/root']) tree.directory(folder);
   tree.file('/init', 0o755, { file: init }, kios);
@@ -106,5 +106,9 @@ export function makeInitramfs(kernel: Kernel, init: string, rootImage: string): 
       { file: path.join(kernel.modules, file) },
       kernel.origin,
     );
-  return tree.file('/root.erofs', 0o644, { file: rootImage }, kios);
+  return tree;
 }
+
+/** Second archive: the root as one file, compressed in itself. */
+export const rootFile = (rootImage: string): Tree =>
+  new Tree().file('/root.erofs', 0o644, { file: rootImage }, kios);

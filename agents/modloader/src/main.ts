@@ -14,7 +14,8 @@ const options = (args: Argv) =>
     .option('kernel', { type: 'string', default: 'auto', describe: 'release of the kernel' })
     .option('config-dir', { type: 'string', array: true, default: CONFIG_DIRS })
     .option('policy', { type: 'string', default: '/etc/kios/modules.yaml' })
-    .option('profile', { type: 'string', default: '', describe: 'names, comma-separated' });
+    .option('profile', { type: 'string', default: '', describe: 'names, comma-separated' })
+    .option('later', { type: 'string', default: '', describe: 'profiles that can wait' });
 
 startProgram({
   name: 'modloader',
@@ -26,7 +27,8 @@ startProgram({
       builder: (args: Argv) =>
         options(args)
           .option('load-dir', { type: 'string', default: '/etc/modules-load.d' })
-          .option('status-dir', { type: 'string', default: '/run/kios/modules' }),
+          .option('status-dir', { type: 'string', default: '/run/kios/modules' })
+          .option('later-after', { type: 'number', default: 30, describe: 'seconds' }),
       run,
     }),
     command({

@@ -27,7 +27,9 @@ export class Report {
     return this.#lists;
   }
 
-  loaded(module: LoadedModule): void {
+  loaded({ alias, ...rest }: LoadedModule): void {
+    // A processor's alias lists all its features.
+    const module = alias === undefined ? rest : { ...rest, alias: alias.slice(0, 80) };
     this.#lists.loaded.push(module);
     this.#log.info({ ev: 'mod.load', ...module });
     this.#changed();

@@ -3,31 +3,22 @@ import { openUevents, type Uevent, type UeventSource } from '@kios/netlink';
 import { lock } from '@kios/syscall';
 
 import { requireCapability } from './capability.ts';
-import { coldplug } from './coldplug.ts';
-import { isUrgent } from './core/rank.ts';
+import { Daemon } from './daemon.ts';
 import { isMonolithic } from './edge/linux-kernel.ts';
-import { readLoadFiles } from './edge/module-files.ts';
 import { StatusFiles } from './edge/status-files.ts';
-import type { Loader } from './loader.ts';
 import { coldplugOnce } from './once.ts';
-import {
-  hasModules,
-  missingModules,
-  openSession,
-  type Session,
-  type SessionArgs,
-  startWork,
-} from './session.ts';
+import { hasModules, missingModules, openSession, type SessionArgs, startWork } from './session.ts';
 
 export interface RunArgs extends SessionArgs {
   readonly loadDir: string;
   readonly statusDir: string;
+  /** Seconds until what can wait gets its turn: when the node's first pods are up. */
+  readonly laterAfter: number;
 }
 
 /** No work for so long means that the devices of the boot have their drivers. */
 const SETTLE_MS = 200;
 const LOOK_AGAIN_MS = 1000;
-const ACTIONS: ReadonlySet<string> = new Set(['add', 'bind', 'change']);
 
 /** The modules may lie on a volume that is mounted late. */
 async function waitForModules(args: RunArgs, log: Logger, signal: AbortSignal): Promise<void> {
@@ -37,67 +28,31 @@ async function waitForModules(args: RunArgs, log: Logger, signal: AbortSignal): 
   }
 }
 
-async function loadListed(
-  loader: Loader,
-  session: Session,
-  args: RunArgs,
-  log: Logger,
-): Promise<void> {
-  const names = await readLoadFiles(args.loadDir);
-  const listed = names.map((name) => ({ name, required: true }));
-  for (const { name, required } of [...session.policy.load, ...listed]) {
-    const outcomes = await loader.load(name, 'config');
-    if (outcomes.length === 0 && required) log.error({ ev: 'mod.unknown', name });
-  }
-}
+type Turn = Uevent | 'overrun' | 'later';
 
-/** Drivers first, those of the network before all; then what the operator lists and what the profiles name. */
-async function start(
-  loader: Loader,
-  session: Session,
-  args: RunArgs,
-  { log, signal }: AgentContext,
-): Promise<void> {
-  const { kernel, policy } = session;
-  const started = performance.now();
-  if (policy.coldplug.enabled) {
-    // A bus driver's children first, if they may be the network: the whole boot waits for it.
-    await coldplug(loader, () => [...kernel.busAliases()].filter(isUrgent), signal);
-    log.info({ ev: 'coldplug.network', ms: Math.round(performance.now() - started) });
-    await coldplug(loader, () => kernel.busAliases(), signal);
-  }
-  await loadListed(loader, session, args, log);
-  if (policy.coldplug.enabled) await coldplug(loader, () => kernel.allAliases(), signal);
-  log.info({
-    ev: 'coldplug.done',
-    devices: loader.devices,
-    ms: Math.round(performance.now() - started),
-  });
-  for (const name of session.profileNames) {
-    if (signal.aborted) return;
-    await loader.load(name, 'profile');
-  }
-}
-
-function aliasOf(event: Uevent): string[] {
-  const alias = event.variables.get('MODALIAS');
-  return alias === undefined || !ACTIONS.has(event.action) ? [] : [alias];
-}
-
-/** Serves devices as they appear; `worked` is called after each event that loaded something. */
-async function hotplug(
+/** Device events, and in between, once, the turn of what can wait: one loop, because a loader does one thing at a time. */
+async function* turns(
   uevents: UeventSource,
-  loader: Loader,
-  session: Session,
-  { log, signal }: AgentContext,
-  worked: () => void,
-): Promise<void> {
-  for await (const event of uevents.events(signal)) {
-    if (event === 'overrun') {
-      log.warn({ ev: 'uevent.overrun' });
-      await coldplug(loader, () => session.kernel.allAliases(), signal);
-      worked();
-    } else if ((await loader.serve(aliasOf(event), 'uevent')) > 0) worked();
+  laterMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<Turn> {
+  const events = uevents.events(signal)[Symbol.asyncIterator]();
+  const later = sleep(laterMs, signal).then(
+    () => 'later' as const,
+    () => undefined,
+  );
+  let isLaterDue = true;
+  let next = events.next();
+  while (!signal.aborted) {
+    const first = await (isLaterDue ? Promise.race([next, later]) : next);
+    if (first === 'later') {
+      isLaterDue = false;
+      yield 'later';
+    } else if (first === undefined || first.done === true) return;
+    else {
+      next = events.next();
+      yield first.value;
+    }
   }
 }
 
@@ -122,7 +77,8 @@ export async function run(args: RunArgs, context: AgentContext): Promise<void> {
   const work = startWork(session, log, () => files.changed());
   const files = new StatusFiles(args.statusDir, log, () => work.status(isReady));
   await files.reset();
-  await start(work.loader, session, args, context);
+  const daemon = new Daemon(args.loadDir, session, work.loader, context);
+  await daemon.start();
   const becomeReady = (): void => {
     isReady = true;
     const ms = Math.round(performance.now() - started);
@@ -131,7 +87,10 @@ export async function run(args: RunArgs, context: AgentContext): Promise<void> {
     void files.ready();
   };
   const settle = setTimeout(becomeReady, SETTLE_MS);
-  await hotplug(uevents, work.loader, session, context, () => {
-    if (!isReady) settle.refresh();
-  });
+  signal.addEventListener('abort', () => clearTimeout(settle));
+  if (signal.aborted) clearTimeout(settle);
+  for await (const turn of turns(uevents, args.laterAfter * 1000, signal)) {
+    const worked = turn === 'later' ? await daemon.later() : await daemon.serve(turn);
+    if (worked === true && !isReady) settle.refresh();
+  }
 }

@@ -23,6 +23,8 @@ export interface SessionArgs {
   readonly configDir: readonly string[];
   readonly policy: string;
   readonly profile: string;
+  /** Profiles for when the boot is over. */
+  readonly later: string;
   readonly dryRun: boolean;
   readonly check: boolean;
 }
@@ -36,6 +38,7 @@ export interface Session {
   readonly kernel: Kernel;
   /** Names of the profiles asked for. */
   readonly profileNames: readonly string[];
+  readonly laterNames: readonly string[];
 }
 
 export const kernelRelease = (args: SessionArgs): string =>
@@ -73,6 +76,7 @@ function profileNames(policy: Policy, names: string): string[] {
 export async function openSession(args: SessionArgs): Promise<Session> {
   const policy = await readYamlConfig(Policy, args.policy);
   const names = profileNames(policy, args.profile);
+  const laterNames = profileNames(policy, args.later);
   const config = await readModprobeConfig(args.configDir);
   if (!hasModules(args)) throw await missingModules(args);
   const dir = modulesDir(args);
@@ -85,6 +89,7 @@ export async function openSession(args: SessionArgs): Promise<Session> {
     policy,
     kernel: args.dryRun ? { ...kernel, load: () => undefined } : kernel,
     profileNames: names,
+    laterNames,
   };
 }
 

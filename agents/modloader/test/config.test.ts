@@ -5,7 +5,7 @@ import { explain } from '../src/core/failure.ts';
 import { addCmdline, addModprobeFile, emptyConfig } from '../src/core/modprobe-config.ts';
 import { checkName, normalise } from '../src/core/module-name.ts';
 import { denial, paramsOf, profile, serves, type Wanted } from '../src/core/policy.ts';
-import { byUrgency, isUrgent } from '../src/core/rank.ts';
+import { byUrgency, isLate, isUrgent } from '../src/core/rank.ts';
 import { modaliases } from '../src/edge/sysfs.ts';
 import { policy } from './fixtures.ts';
 
@@ -118,6 +118,9 @@ it('puts network devices before all and processor features last', () => {
   const disk = 'virtio:d00000002v00001AF4';
   expect(byUrgency(['cpu:type:x86', disk, card, nic])).toEqual([nic, card, disk, 'cpu:type:x86']);
   expect([nic, card, disk, 'cpu:type:x86'].filter(isUrgent)).toEqual([nic, card]);
+  expect(['cpu:type:x86', disk, card, nic, 'acpi:PNP0501:'].filter(isLate)).toEqual([
+    'cpu:type:x86',
+  ]);
 });
 
 describe('a refused load', () => {

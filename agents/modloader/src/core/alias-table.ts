@@ -6,32 +6,71 @@ interface Entry {
   readonly module: string;
 }
 
-const bucketOf = (alias: string): string => alias.slice(0, alias.indexOf(':') + 1);
-const isPlain = (prefix: string): boolean => !/[*?[\\]/.test(prefix);
+/** Entries of one bus. An index has thousands of lines, and most buses no device: lines are parsed when first looked at. */
+interface Bucket {
+  readonly lines: string[];
+  readonly entries: Entry[];
+}
+
+/** `alias PATTERN MODULE` */
+const LINE = /^alias\s+(\S+)\s+(\S+)\s*$/;
+const KEYWORD = 'alias ';
+const WILD = /[*?[\\]/;
+const ANY_BUS = '*';
+
+/** The bus of a pattern or device alias: what stands before the first colon, with it; empty if there is none. */
+const busOf = (alias: string): string => alias.slice(0, alias.indexOf(':') + 1);
 
 /** Alias patterns and the modules they name, split by bus: a device's alias is compared with its own bus only. */
 export class AliasTable {
-  readonly #buckets = new Map<string, Entry[]>();
+  readonly #buckets = new Map<string, Bucket>();
+
+  /** Takes the lines of `modules.alias` or `modules.symbols`; lines of another form are skipped. */
+  static parse(text: string): AliasTable {
+    const table = new AliasTable();
+    for (const line of text.split('\n')) {
+      if (!line.startsWith(KEYWORD)) continue;
+      const blank = line.indexOf(' ', KEYWORD.length);
+      table.#bucket(line.slice(KEYWORD.length, blank)).lines.push(line);
+    }
+    return table;
+  }
 
   add(pattern: string, module: string): void {
     const normal = normalise(pattern);
     if (normal === undefined) return;
-    const prefix = bucketOf(normal);
-    const key = isPlain(prefix) ? prefix : '*';
-    const bucket = this.#buckets.get(key);
-    const entry = { pattern: normal, module: module.replaceAll('-', '_') };
-    if (bucket === undefined) this.#buckets.set(key, [entry]);
-    else bucket.push(entry);
+    this.#bucket(normal).entries.push({ pattern: normal, module: module.replaceAll('-', '_') });
   }
 
   /** The modules an alias names, each once, in the table's order. */
   lookup(alias: string): string[] {
     const found = new Set<string>();
-    for (const key of new Set([bucketOf(alias), '', '*'])) {
-      for (const { pattern, module } of this.#buckets.get(key) ?? []) {
+    for (const key of new Set([busOf(alias), '', ANY_BUS])) {
+      for (const { pattern, module } of this.#entries(key)) {
         if (fnmatch(pattern, alias)) found.add(module);
       }
     }
     return [...found];
+  }
+
+  #bucket(pattern: string): Bucket {
+    const bus = busOf(pattern);
+    const key = WILD.test(bus) ? ANY_BUS : bus;
+    let bucket = this.#buckets.get(key);
+    if (bucket === undefined) {
+      bucket = { lines: [], entries: [] };
+      this.#buckets.set(key, bucket);
+    }
+    return bucket;
+  }
+
+  #entries(key: string): readonly Entry[] {
+    const bucket = this.#buckets.get(key);
+    if (bucket === undefined) return [];
+    for (const line of bucket.lines.splice(0)) {
+      const [, pattern, module] = LINE.exec(line) ?? [];
+      if (pattern !== undefined && module !== undefined) this.add(pattern, module);
+    }
+    return bucket.entries;
   }
 }

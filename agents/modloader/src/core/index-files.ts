@@ -31,17 +31,6 @@ export function parseDep(text: string): Map<string, ModuleFile> {
   return modules;
 }
 
-/** `modules.alias` and `modules.symbols`: `alias PATTERN MODULE`. */
-export function parseAlias(text: string): AliasTable {
-  const table = new AliasTable();
-  for (const line of lines(text)) {
-    const [keyword, pattern, module, ...rest] = words(line);
-    if (keyword !== 'alias' || pattern === undefined || module === undefined) continue;
-    if (rest.length === 0) table.add(pattern, module);
-  }
-  return table;
-}
-
 /** The part of a softdep line after the module's name. Words before the first `pre:` or `post:` mean nothing. */
 export function parseSoftdepWords(parts: readonly string[]): Softdep {
   const pre: string[] = [];

@@ -1,7 +1,6 @@
-import type { AliasTable } from './alias-table.ts';
+import { AliasTable } from './alias-table.ts';
 import {
   type ModuleFile,
-  parseAlias,
   parseBuiltin,
   parseBuiltinAliases,
   parseDep,
@@ -45,8 +44,8 @@ export class ModuleIndex {
   constructor(read: (file: IndexFile) => string, config: ModprobeConfig) {
     this.#config = config;
     this.#modules = once(() => parseDep(read('modules.dep')));
-    this.#aliases = once(() => parseAlias(read('modules.alias')));
-    this.#symbols = once(() => parseAlias(read('modules.symbols')));
+    this.#aliases = once(() => AliasTable.parse(read('modules.alias')));
+    this.#symbols = once(() => AliasTable.parse(read('modules.symbols')));
     this.#softdeps = once(() => parseSoftdep(read('modules.softdep')));
     this.#builtin = once(() => parseBuiltin(read('modules.builtin')));
     this.#builtinAliases = once(() => parseBuiltinAliases(read('modules.builtin.modinfo')));

@@ -7,6 +7,8 @@ const SET_OR_DASH = /\[[^\]]*\]|-/g;
 
 /** Two spellings of a name or alias are one: `-` is `_`, but not inside brackets. Undefined if the brackets do not match. */
 export function normalise(alias: string): string | undefined {
+  // Nearly all need no work, and an index has thousands.
+  if (!/[-[\]]/.test(alias)) return alias;
   const hasStray = /[[\]]/.test(alias.replaceAll(SET_OR_DASH, ''));
   if (hasStray) return undefined;
   return alias.replaceAll(SET_OR_DASH, (part) => (part === '-' ? '_' : part));

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 
 import { fnmatch } from './fnmatch.ts';
 import type { ModprobeConfig } from './modprobe-config.ts';
-import { KUBERNETES } from './profiles.ts';
+import { PROFILES } from './profiles.ts';
 
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
 /** Parameters go to the kernel as they stand. */
@@ -83,5 +83,5 @@ export function paramsOf(policy: Policy, config: ModprobeConfig, name: string): 
 
 /** The module names of a profile; a profile of the policy replaces a built-in one of the same name. */
 export function profile(policy: Policy, name: string): readonly string[] | undefined {
-  return policy.profiles[name] ?? { kubernetes: KUBERNETES }[name];
+  return policy.profiles[name] ?? PROFILES[name];
 }

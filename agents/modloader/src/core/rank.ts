@@ -5,13 +5,16 @@ const FIRST: readonly RegExp[] = [
   /^pci:.*bc02sc/, // any network controller
   /^(xen:vif|vmbus:635161f83edfc546913ff2d2f965ed0e)/, // the same of Xen and Hyper-V
 ];
-/** Matched by many modules that can wait: processor features, input, sound. */
-const LAST = /^(cpu|input|acpi|dmi|platform|serio|pnp|hdaudio):/;
+/** Matched by many modules that can wait: processor features (KVM among them), input, sound. */
+const LATE = /^(cpu|input|serio|hdaudio|snd):/;
+
+/** Whether the boot goes on as well without this device's drivers. */
+export const isLate = (alias: string): boolean => LATE.test(alias);
 
 const rank = (alias: string): number => {
   const first = FIRST.findIndex((pattern) => pattern.test(alias));
   if (first >= 0) return first;
-  return LAST.test(alias) ? FIRST.length + 1 : FIRST.length;
+  return isLate(alias) ? FIRST.length + 1 : FIRST.length;
 };
 
 /** Whether a node's network may hang on this device. */

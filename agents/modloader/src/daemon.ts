@@ -1,0 +1,89 @@
+import type { AgentContext, Logger } from '@kios/agent';
+import type { Uevent } from '@kios/netlink';
+
+import { coldplug } from './coldplug.ts';
+import { isLate, isUrgent } from './core/rank.ts';
+import { readLoadFiles } from './edge/module-files.ts';
+import type { Loader } from './loader.ts';
+import type { Session } from './session.ts';
+
+const ACTIONS: ReadonlySet<string> = new Set(['add', 'bind', 'change']);
+
+/** One loader and the devices it serves, from the first walk to the last event. */
+export class Daemon {
+  readonly #loadDir: string;
+  readonly #session: Session;
+  readonly #loader: Loader;
+  readonly #log: Logger;
+  readonly #signal: AbortSignal;
+  /** Whether devices that can wait are served by now. */
+  #isLateToo = false;
+
+  constructor(loadDir: string, session: Session, loader: Loader, { log, signal }: AgentContext) {
+    this.#loadDir = loadDir;
+    this.#session = session;
+    this.#loader = loader;
+    this.#log = log;
+    this.#signal = signal;
+  }
+
+  /** Drivers first, those of the network before all; then what the operator lists and what the profiles name. */
+  async start(): Promise<void> {
+    const started = performance.now();
+    // A bus driver's children first, if they may be the network: the whole boot waits for it.
+    await this.#coldplug(() => [...this.#session.kernel.busAliases()].filter(isUrgent));
+    this.#log.info({ ev: 'coldplug.network', ms: Math.round(performance.now() - started) });
+    await this.#coldplug(() => this.#session.kernel.busAliases());
+    await this.#loadListed();
+    await this.#coldplug(() => this.#session.kernel.allAliases());
+    const ms = Math.round(performance.now() - started);
+    this.#log.info({ ev: 'coldplug.done', devices: this.#loader.devices, ms });
+    await this.#loadProfile(this.#session.profileNames);
+  }
+
+  /** The rest, once the boot is over. */
+  async later(): Promise<void> {
+    this.#isLateToo = true;
+    await this.#coldplug(() => this.#session.kernel.allAliases());
+    await this.#loadProfile(this.#session.laterNames);
+    this.#log.info({ ev: 'later.done', devices: this.#loader.devices });
+  }
+
+  /** Serves one event; answers whether that loaded anything. */
+  async serve(event: Uevent | 'overrun'): Promise<boolean> {
+    if (event === 'overrun') {
+      this.#log.warn({ ev: 'uevent.overrun' });
+      await this.#coldplug(() => this.#session.kernel.allAliases());
+      return true;
+    }
+    const alias = event.variables.get('MODALIAS');
+    if (alias === undefined || !ACTIONS.has(event.action) || !this.#isDue(alias)) return false;
+    return (await this.#loader.serve([alias], 'uevent')) > 0;
+  }
+
+  #isDue(alias: string): boolean {
+    return this.#isLateToo || !isLate(alias);
+  }
+
+  async #coldplug(aliases: () => Iterable<string>): Promise<void> {
+    if (!this.#session.policy.coldplug.enabled) return;
+    const due = (): string[] => [...aliases()].filter((alias) => this.#isDue(alias));
+    await coldplug(this.#loader, due, this.#signal);
+  }
+
+  async #loadListed(): Promise<void> {
+    const names = await readLoadFiles(this.#loadDir);
+    const listed = names.map((name) => ({ name, required: true }));
+    for (const { name, required } of [...this.#session.policy.load, ...listed]) {
+      const outcomes = await this.#loader.load(name, 'config');
+      if (outcomes.length === 0 && required) this.#log.error({ ev: 'mod.unknown', name });
+    }
+  }
+
+  async #loadProfile(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (this.#signal.aborted) return;
+      await this.#loader.load(name, 'profile');
+    }
+  }
+}

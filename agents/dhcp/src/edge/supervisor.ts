@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 
 import { sleep } from '@kios/agent';
-import type { Link, Rtnetlink } from '@kios/netlink';
+import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
 import { isErrno, lock, type Lock, tryLock } from '@kios/syscall';
 
 import { type Choice, isCandidate, isForeign } from '../core/links.ts';
-import { isInUse } from '../core/plan.ts';
+import { isInUse, OURS } from '../core/plan.ts';
 import { Client, type ClientOptions, type ClientPorts } from './client.ts';
 import { bootTime } from './clock.ts';
 import { readPresent } from './kernel.ts';
@@ -26,6 +26,7 @@ export interface Supervision {
 interface Served {
   readonly name: string;
   readonly mac: string;
+  readonly metric: number;
   readonly stop: AbortController;
   client: Client | undefined;
   carrier: boolean;
@@ -53,27 +54,36 @@ export class Supervisor {
     const events = rtnetlink.events(signal);
     for (const link of await rtnetlink.links()) this.#onLink(link, signal);
     if (this.#served.size === 0) this.#ports.log.info({ ev: 'link.wait', console: true });
-    for await (const event of events) {
-      if (event.tag === 'overrun') {
-        for (const link of await rtnetlink.links()) this.#onLink(link, signal);
-      } else if (event.tag === 'link') {
+    for await (const event of events) await this.#onEvent(event, signal);
+  }
+
+  async #onEvent(event: NetworkEvent, signal: AbortSignal): Promise<void> {
+    switch (event.tag) {
+      case 'overrun':
+        for (const link of await this.#ports.rtnetlink.links()) this.#onLink(link, signal);
+        return;
+      case 'link':
         if (event.gone) this.#onGone(event.link);
         else this.#onLink(event.link, signal);
-      }
+        return;
+      case 'address':
+        if (!event.gone) this.#onAddress(event.address);
+        return;
+      case 'route':
     }
   }
 
   #onLink(link: Link, signal: AbortSignal): void {
     const served = this.#served.get(link.index);
-    if (served !== undefined && (served.name !== link.name || served.mac !== link.mac)) {
-      // Another name or card in its place: nothing that was said to servers holds for it.
-      this.#onGone(link);
-      this.#onLink(link, signal);
-    } else if (served !== undefined) {
+    const wanted = isCandidate(link, this.#supervision.choice, isHardware);
+    // Under another name or with another hardware address it is another link to servers, and to our files.
+    const same = served?.name === link.name && served.mac === link.mac;
+    if (served !== undefined && wanted && same) {
       this.#onCarrier(served, link.up && link.carrier);
-    } else if (isCandidate(link, this.#supervision.choice, isHardware)) {
-      this.#add(link, signal);
+      return;
     }
+    this.#onGone(link);
+    if (wanted) this.#add(link, signal);
   }
 
   #add(link: Link, signal: AbortSignal): void {
@@ -81,6 +91,7 @@ export class Supervisor {
     const served: Served = {
       name: link.name,
       mac: link.mac,
+      metric: this.#freeMetric(),
       stop,
       client: undefined,
       carrier: false,
@@ -93,11 +104,26 @@ export class Supervisor {
     });
   }
 
+  /** Links found first are preferred. */
+  #freeMetric(): number {
+    const taken = new Set([...this.#served.values()].map(({ metric }) => metric));
+    let metric: number = METRIC.first;
+    while (taken.has(metric)) metric += METRIC.step;
+    return metric;
+  }
+
   #onCarrier(served: Served, carrier: boolean): void {
     if (carrier === served.carrier) return;
     served.carrier = carrier;
     this.#ports.log.info({ ev: 'link.carrier', console: true, link: served.name, carrier });
     served.client?.carrier(carrier);
+  }
+
+  /** The instance that a one-shot waits for has what the one-shot came for. */
+  #onAddress({ ifindex, protocol }: Address): void {
+    const served = this.#served.get(ifindex);
+    const elsewhere = served !== undefined && served.client === undefined && protocol === OURS;
+    if (elsewhere && this.#supervision.oneShot) this.#supervision.onBound(served.name);
   }
 
   #onGone(link: Link): void {
@@ -113,8 +139,7 @@ export class Supervisor {
     // Two instances overlap when a pod is replaced: one client a link, the second waits for the first to go.
     using taken = tryLock(lockName(link)) ?? (await this.#waitForLock(link, signal));
     log.debug({ ev: 'lock', name: taken.name });
-    const metric = METRIC.first + METRIC.step * (this.#served.size - 1);
-    const options = this.#supervision.optionsFor(link, metric);
+    const options = this.#supervision.optionsFor(link, served.metric);
     while (!signal.aborted) {
       try {
         await this.#runClient(link, served, options, signal);

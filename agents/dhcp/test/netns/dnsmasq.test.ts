@@ -181,6 +181,18 @@ describe('the daemon', () => {
     await second.expect('lease.adopted');
   });
 
+  it('gets its address while a one-shot waits for it, and the one-shot ends', async () => {
+    await using wire = await Wire.open(`${SERVER}/24`);
+    const machine = await Machine.open(wire.client);
+    const daemon = machine.run();
+    await daemon.expect('link.carrier');
+    const oneShot = machine.acquire();
+    await oneShot.expect('lock.wait');
+    await startDnsmasq(wire.server, SRV0);
+    expect(await oneShot.exited).toBe(0);
+    expect(await addressesOf(wire.client)).toHaveLength(1);
+  });
+
   it('renews without the right to port 68, and says that it does', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     await startDnsmasq(wire.server, { ...SRV0, options: [SOON] });

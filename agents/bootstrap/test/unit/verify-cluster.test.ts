@@ -1,0 +1,148 @@
+import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { createLogger } from '@kios/agent';
+import { beforeEach, describe, expect, it } from 'vitest';
+
+import type { Trust, WantedCluster } from '../../src/core/wanted.ts';
+import type { ApiRequest, ApiServer } from '../../src/edge/api-server.ts';
+import { publicKeyPin } from '../../src/edge/certificates.ts';
+import { verifyCluster } from '../../src/edge/verify-cluster.ts';
+
+const fixture = (name: string): string =>
+  readFileSync(path.join(import.meta.dirname, '../fixtures', name), 'utf8');
+const CA = fixture('ca-a.crt');
+const OTHER = fixture('ca-b.crt');
+const token = { id: 'abcdef', secret: '0123456789abcdef' };
+
+const b64 = (text: string): string => Buffer.from(text).toString('base64url');
+
+function sign(kubeconfig: string): string {
+  const header = b64('{"alg":"HS256","kid":"abcdef"}');
+  const mac = createHmac('sha256', token.secret).update(`${header}.${b64(kubeconfig)}`);
+  return `${header}..${mac.digest('base64url')}`;
+}
+
+const clusterInfo = (ca: string): string => {
+  const data = Buffer.from(ca).toString('base64');
+  return `clusters:\n- name: ""\n  cluster:\n    certificate-authority-data: ${data}\n    server: https://h\n`;
+};
+
+const configMap = (kubeconfig: string, jws: string | undefined = sign(kubeconfig)): string =>
+  JSON.stringify({ data: { kubeconfig, 'jws-kubeconfig-abcdef': jws } });
+
+const cluster = (trust: Partial<Trust>): WantedCluster => ({
+  name: 'c',
+  endpoint: 'https://h:6443',
+  token,
+  trust: { bundle: [], pins: [], skipVerification: false, ...trust },
+});
+const PINNED = cluster({ pins: [publicKeyPin(CA)] });
+
+let calls: ApiRequest[] = [];
+let lines: string[] = [];
+
+/** Answers the requests in turn. */
+function server(...answers: readonly (readonly [status: number, body: string])[]): ApiServer {
+  return {
+    get: async (wanted) => {
+      const [status, body] = answers[calls.length] ?? [500, ''];
+      calls.push(wanted);
+      return Promise.resolve({ status, body });
+    },
+  };
+}
+
+const log = createLogger('bootstrap', {
+  console: { send: () => {}, close: () => Promise.resolve() },
+  stdout: { write: (line: string) => lines.push(line) },
+});
+
+beforeEach(() => {
+  calls = [];
+  lines = [];
+});
+
+const good = configMap(clusterInfo(CA));
+
+it('discovery asks anybody, then the verified one for the same, and only then shows the token', async () => {
+  const ca = await verifyCluster(PINNED, server([200, good], [200, good], [200, '{}']), log);
+  expect(ca).toEqual([CA]);
+  expect(calls.map((call) => [call.ca, call.token])).toEqual([
+    [undefined, undefined],
+    [[CA], undefined],
+    [[CA], 'abcdef.0123456789abcdef'],
+  ]);
+  expect(lines.join('')).not.toContain(token.secret);
+});
+
+describe('discovery refuses', () => {
+  const unsigned = JSON.stringify({ data: { kubeconfig: clusterInfo(CA) } });
+  const both = configMap(clusterInfo(OTHER + CA));
+  const none = configMap('clusters: []\n');
+  const key = configMap(
+    clusterInfo(`${CA}-----BEGIN PRIVATE KEY-----\nQUJD\n-----END PRIVATE KEY-----\n`),
+  );
+
+  it.each([
+    ['another CA', [[200, configMap(clusterInfo(OTHER))]], 'KIOS_BOOTSTRAP_UNTRUSTED', 1],
+    [
+      'a second answer that differs',
+      [
+        [200, good],
+        [200, both],
+      ],
+      'KIOS_BOOTSTRAP_UNTRUSTED',
+      2,
+    ],
+    [
+      'a wrong signature',
+      [[200, configMap(clusterInfo(CA), sign('x'))]],
+      'KIOS_BOOTSTRAP_UNTRUSTED',
+      1,
+    ],
+    ['no signature', [[200, unsigned]], 'KIOS_BOOTSTRAP_UNSIGNED', 1],
+    ['no kubeconfig', [[200, '{"data":{}}']], 'KIOS_BOOTSTRAP_UNTRUSTED', 1],
+    ['no CA in it', [[200, none]], 'KIOS_BOOTSTRAP_UNTRUSTED', 1],
+    ['a key in it', [[200, key]], 'KIOS_BOOTSTRAP_UNTRUSTED', 1],
+    ['no cluster-info', [[404, '{}']], 'KIOS_BOOTSTRAP_UNREACHABLE', 1],
+    ['a captive portal', [[200, '<html>']], 'KIOS_BOOTSTRAP_UNREACHABLE', 1],
+    [
+      'a rejected token',
+      [
+        [200, good],
+        [200, good],
+        [401, '{}'],
+      ],
+      'KIOS_BOOTSTRAP_TOKEN',
+      3,
+    ],
+  ] as const)('%s', async (_name, answers, code, asked) => {
+    await expect(verifyCluster(PINNED, server(...answers), log)).rejects.toMatchObject({ code });
+    expect(calls).toHaveLength(asked);
+  });
+});
+
+it('one pinned certificate of several is enough', async () => {
+  const both = configMap(clusterInfo(OTHER + CA));
+  const api = server([200, both], [200, both], [403, '{}']);
+  expect(await verifyCluster(PINNED, api, log)).toEqual([OTHER, CA]);
+});
+
+it('skipping verification takes the CA that is signed with the token, and says so as an error', async () => {
+  const api = server([200, good], [200, good], [200, '{}']);
+  expect(await verifyCluster(cluster({ skipVerification: true }), api, log)).toEqual([CA]);
+  expect(lines.join('')).toContain('"lvl":"error"');
+  const badly = server([200, configMap(clusterInfo(CA), sign('x'))]);
+  calls = [];
+  await expect(
+    verifyCluster(cluster({ skipVerification: true }), badly, log),
+  ).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_UNTRUSTED' });
+});
+
+it('a bundle that is no certificate is refused before anything is asked', async () => {
+  const bundle = ['-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n'];
+  await expect(verifyCluster(cluster({ bundle }), server(), log)).rejects.toThrow(/caBundle/);
+  expect(calls).toEqual([]);
+});

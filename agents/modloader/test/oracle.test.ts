@@ -50,7 +50,9 @@ const MODULES: Readonly<Record<string, ModuleSource>> = {
   'drivers/nvme/after-nvme.ko': { modinfo: ['softdep=pre: crypto-crc-test'] },
   'fs/loop_a.ko': { modinfo: ['softdep=pre: loop_b'] },
   'fs/loop_b.ko': { modinfo: ['softdep=pre: loop_a post: nvme missing_one'] },
-  'fs/odd.ko': { modinfo: ['softdep=gcm', 'alias=fs-odd', 'alias=odd:[!a]x?'] },
+  'fs/odd.ko': {
+    modinfo: ['softdep=gcm', 'alias=fs-odd', 'alias=xen-backend:vif', 'alias=odd:[!a]x?'],
+  },
 };
 
 const BUILTIN_MODINFO = 'rtc_cmos.alias=acpi:PNP0B00:\0rtc_cmos.license=GPL\0ext4.alias=fs-ext4\0';
@@ -122,6 +124,7 @@ describe.skipIf(!hasKmod && !isRequired)('the index, against kmod', () => {
     'odd:axy',
     'odd:bx',
     'fs-odd',
+    'xen-backend:vif',
     'no-such-thing',
     'virtio:',
     '',

@@ -54,7 +54,7 @@ export class AliasTable {
   }
 
   #bucket(pattern: string): Bucket {
-    const bus = busOf(pattern);
+    const bus = busOf(pattern).replaceAll('-', '_');
     const key = WILD.test(bus) ? ANY_BUS : bus;
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) {

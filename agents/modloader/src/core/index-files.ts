@@ -18,17 +18,35 @@ const lines = (text: string): string[] =>
   text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
-/** `modules.dep`: `path: need need…`, the need to be loaded first at the end. Lines of another form are skipped. */
-export function parseDep(text: string): Map<string, ModuleFile> {
-  const modules = new Map<string, ModuleFile>();
-  for (const line of lines(text)) {
-    const colon = line.indexOf(':');
-    if (colon <= 0) continue;
-    const file = line.slice(0, colon);
-    const name = nameOfFile(file);
-    modules.set(name, { name, file, needs: words(line.slice(colon + 1)).toReversed() });
+/**
+ * `modules.dep`: `path: need need…`, the need to be loaded first at the end. Lines of another form are skipped. A boot asks for a
+ * few of a thousand lines, so a line is taken apart when it is asked for.
+ */
+export class DepTable {
+  readonly #lines = new Map<string, string>();
+
+  constructor(text: string) {
+    for (const line of text.split('\n')) {
+      const colon = line.indexOf(':');
+      if (colon > 0 && !line.startsWith('#'))
+        this.#lines.set(nameOfFile(line.slice(0, colon)), line);
+    }
   }
-  return modules;
+
+  get names(): readonly string[] {
+    return [...this.#lines.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.#lines.has(name);
+  }
+
+  get(name: string): ModuleFile | undefined {
+    const line = this.#lines.get(name);
+    if (line === undefined) return undefined;
+    const colon = line.indexOf(':');
+    return { name, file: line.slice(0, colon), needs: words(line.slice(colon + 1)).toReversed() };
+  }
 }
 
 /** The part of a softdep line after the module's name. Words before the first `pre:` or `post:` mean nothing. */

@@ -1,9 +1,9 @@
 import { AliasTable } from './alias-table.ts';
 import {
+  DepTable,
   type ModuleFile,
   parseBuiltin,
   parseBuiltinAliases,
-  parseDep,
   parseSoftdep,
   type Softdep,
 } from './index-files.ts';
@@ -33,7 +33,7 @@ function once<Value>(make: () => Value): () => Value {
 /** Which modules a name or alias means, and what they need: the part of libkmod a node uses. */
 export class ModuleIndex {
   readonly #config: ModprobeConfig;
-  readonly #modules: () => Map<string, ModuleFile>;
+  readonly #modules: () => DepTable;
   readonly #aliases: () => AliasTable;
   readonly #symbols: () => AliasTable;
   readonly #softdeps: () => Map<string, Softdep>;
@@ -43,7 +43,7 @@ export class ModuleIndex {
   /** `read` answers a file's text, empty when it is not there. */
   constructor(read: (file: IndexFile) => string, config: ModprobeConfig) {
     this.#config = config;
-    this.#modules = once(() => parseDep(read('modules.dep')));
+    this.#modules = once(() => new DepTable(read('modules.dep')));
     this.#aliases = once(() => AliasTable.parse(read('modules.alias')));
     this.#symbols = once(() => AliasTable.parse(read('modules.symbols')));
     this.#softdeps = once(() => parseSoftdep(read('modules.softdep')));
@@ -56,7 +56,7 @@ export class ModuleIndex {
   }
 
   get names(): readonly string[] {
-    return [...this.#modules().keys()];
+    return this.#modules().names;
   }
 
   isBuiltin(name: string): boolean {
@@ -67,7 +67,7 @@ export class ModuleIndex {
   lookup(alias: string): Lookup | undefined {
     const name = normalise(alias);
     if (name === undefined) return undefined;
-    const isName = (): string[] => (this.module(name) === undefined ? [] : [name]);
+    const isName = (): string[] => (this.#modules().has(name) ? [name] : []);
     const tables: readonly (readonly [Lookup['by'], () => readonly string[]])[] = [
       ['alias', () => this.#config.aliases.lookup(name)],
       ['name', isName],

@@ -24,7 +24,7 @@ const OURS = 16;
 /** An address changes within its subnet, with routes that must survive it. */
 export async function playStory(rtnetlink: Rtnetlink): Promise<Outcome> {
   const stop = new AbortController();
-  const events = collect(rtnetlink.events(stop.signal));
+  const events = collect(rtnetlink.events(stop.signal, ['address']));
   const link = (await rtnetlink.links()).find(({ name }) => name === 'eth0');
   if (link === undefined) throw new Error('no eth0');
   const address = (text: string): Address => ({

@@ -19,7 +19,9 @@ const RTM = {
   deleteRoute: 25,
   getRoute: 26,
 } as const;
-const GROUP = { link: 1, ipv4Address: 5, ipv4Route: 7 } as const;
+/** Multicast groups, by what they tell of. */
+const GROUP = { link: 1, address: 5, route: 7 } as const;
+export type Kind = keyof typeof GROUP;
 const AF_INET = 2;
 
 /** A change in the kernel's network state. After `overrun` some were lost: dump afresh. */
@@ -42,7 +44,7 @@ export interface Rtnetlink {
   replaceRoute(route: Route): Promise<void>;
   deleteRoute(route: Route): Promise<void>;
   /** Changes from the call on. The subscription exists when this returns, so a dump made afterwards misses nothing. */
-  events(signal: AbortSignal): AsyncIterable<NetworkEvent>;
+  events(signal: AbortSignal, kinds: readonly Kind[]): AsyncIterable<NetworkEvent>;
   close(): void;
 }
 
@@ -101,8 +103,9 @@ class KernelRtnetlink implements Rtnetlink {
     return this.#conversation.execute(RTM.deleteRoute, 0, encodeRoute(route), attempt);
   }
 
-  events(signal: AbortSignal): AsyncIterable<NetworkEvent> {
-    return follow(openNetlink(NETLINK_ROUTE, Object.values(GROUP)), signal);
+  events(signal: AbortSignal, kinds: readonly Kind[]): AsyncIterable<NetworkEvent> {
+    const groups = kinds.map((kind) => GROUP[kind]);
+    return follow(openNetlink(NETLINK_ROUTE, groups), signal);
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import type { Address, Link, LinkChange, NetworkEvent, Route, Rtnetlink } from './netlink.ts';
+import type { Address, Kind, Link, LinkChange, NetworkEvent, Route, Rtnetlink } from './netlink.ts';
 
 /** A kernel of arrays: keeps links, addresses and routes as the real one would, and tells its followers. */
 export class FakeRtnetlink implements Rtnetlink {
@@ -63,10 +63,11 @@ export class FakeRtnetlink implements Rtnetlink {
     return Promise.resolve();
   }
 
-  events(signal: AbortSignal): AsyncIterable<NetworkEvent> {
+  events(signal: AbortSignal, kinds: readonly Kind[]): AsyncIterable<NetworkEvent> {
     const queue: NetworkEvent[] = [];
     let wake = Promise.withResolvers<void>();
     const follower = (event: NetworkEvent): void => {
+      if (event.tag !== 'overrun' && !kinds.includes(event.tag)) return;
       queue.push(event);
       wake.resolve();
     };

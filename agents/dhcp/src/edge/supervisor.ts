@@ -51,7 +51,7 @@ export class Supervisor {
   }
 
   async #follow(rtnetlink: Rtnetlink, signal: AbortSignal): Promise<void> {
-    const events = rtnetlink.events(signal);
+    const events = rtnetlink.events(signal, ['link', 'address']);
     for (const link of await rtnetlink.links()) this.#onLink(link, signal);
     if (this.#served.size === 0) this.#ports.log.info({ ev: 'link.wait', console: true });
     for await (const event of events) await this.#onEvent(event, signal);

@@ -1,6 +1,5 @@
-import { command, startProgram } from '@kios/agent';
+import { type Argv, command, startProgram } from '@kios/agent';
 import { STATE } from '@kios/node-state';
-import type { Argv } from 'yargs';
 
 import { render, status, wait, watch } from './verbs.ts';
 

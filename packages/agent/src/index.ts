@@ -10,3 +10,4 @@ export { backoff, retryDelay } from './retry.ts';
 export type { RetrySchedule } from './retry.ts';
 export { sleep } from './sleep.ts';
 export { removeStaleTemps, writeAtomic } from './write-atomic.ts';
+export type { Argv } from 'yargs';

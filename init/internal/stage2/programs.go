@@ -173,6 +173,7 @@ func (h *host) openAPI() error {
 // stop ends the machine. Every step has a deadline, and the sum of them is the longest it can take.
 func (h *host) stop(action shutdown.Action) {
 	const second = time.Second
+	h.log.Info("shutdown.start", "action", action.String())
 	shutdown.Run([]shutdown.Step{
 		{Name: "kubelet", Deadline: 12 * second, Do: func() error { h.kubelet.Stop(10 * second); return nil }},
 		{Name: "containers", Deadline: 12 * second, Do: func() error { return shutdown.StopContainers(cgroupRoot+"/kubepods", 10*second) }},

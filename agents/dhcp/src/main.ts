@@ -8,7 +8,7 @@ import { supervise } from './supervise.ts';
 
 const VERSION = '0.1.0';
 
-// oxlint-disable-next-line typescript/explicit-module-boundary-types -- yargs infers it
+// The type of the arguments is what yargs infers from this list.
 const options = (args: Argv) =>
   args
     .option('interface', { type: 'string', array: true, default: ['auto'] })

@@ -11,6 +11,8 @@ const FILE_SYSTEMS = {
   ext4: ['ext4'],
   vfat: ['vfat', 'nls_cp437', 'nls_ascii', 'nls_iso8859_1', 'nls_utf8'],
   iso9660: ['isofs'],
+  // Init reads from it which partition the machine was booted from.
+  efivarfs: ['efivarfs'],
 };
 
 /** Drivers of disks and of the buses they sit on; loaded only where a device asks for them. */

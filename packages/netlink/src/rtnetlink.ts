@@ -22,6 +22,7 @@ const RTM = {
 /** Multicast groups, by what they tell of. */
 const GROUP = { link: 1, address: 5, route: 7 } as const;
 export type Kind = keyof typeof GROUP;
+const AF_UNSPEC = 0;
 const AF_INET = 2;
 
 /** A change in the kernel's network state. After `overrun` some were lost: dump afresh. */
@@ -129,6 +130,8 @@ export function decodeNotification({ type, payload }: Message): NetworkEvent | u
   switch (type) {
     case RTM.newLink:
     case RTM.deleteLink:
+      // A bridge tells of its ports in the same messages: a port that leaves is not a link that goes.
+      if (payload[0] !== AF_UNSPEC) return undefined;
       return { tag: 'link', gone: type === RTM.deleteLink, link: decodeLink(payload) };
     case RTM.newAddress:
     case RTM.deleteAddress: {

@@ -6,6 +6,7 @@ import { type Address, decodeAddress, encodeAddress, FOREVER } from '../src/addr
 import { decodeLink, encodeLinkChange } from '../src/link.ts';
 import { decodeAttributes, decodeMessages, encodeMessage } from '../src/message.ts';
 import { decodeRoute, encodeRoute, type Route, SCOPE } from '../src/route.ts';
+import { decodeNotification } from '../src/rtnetlink.ts';
 import { parseUevent } from '../src/uevent.ts';
 
 const ADDRESS: Address = {
@@ -109,6 +110,32 @@ describe('links', () => {
     expect(toHex(encodeLinkChange(2, { mtu: 9001 }))).toBe(
       '000000000200000000000000000000000800040029230000',
     );
+  });
+});
+
+describe('notifications', () => {
+  const link = encodeLinkChange(2, { up: true });
+  const message = { flags: 0, sequence: 0, payload: link };
+
+  it('tell of links that come and go', () => {
+    expect(decodeNotification({ ...message, type: 16 })).toMatchObject({
+      tag: 'link',
+      gone: false,
+    });
+    expect(decodeNotification({ ...message, type: 17 })).toMatchObject({ tag: 'link', gone: true });
+  });
+
+  it('of a bridge about its ports are not about links', () => {
+    const port = link.slice();
+    port[0] = 7;
+    expect(decodeNotification({ ...message, type: 17, payload: port })).toBeUndefined();
+  });
+
+  it('tell of IPv4 addresses and routes', () => {
+    const address = { ...message, type: 21, payload: encodeAddress(ADDRESS) };
+    expect(decodeNotification(address)).toEqual({ tag: 'address', gone: true, address: ADDRESS });
+    const route = { ...message, type: 24, payload: encodeRoute(ROUTE) };
+    expect(decodeNotification(route)).toEqual({ tag: 'route', gone: false, route: ROUTE });
   });
 });
 

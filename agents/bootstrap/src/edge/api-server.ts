@@ -2,11 +2,14 @@ import { request } from 'node:https';
 import { isIP } from 'node:net';
 
 import { errorCode } from '@kios/agent';
+import { describe } from '@kios/errors';
 
 import { BootstrapError } from '../core/errors.ts';
 import { resolveHost } from './resolve.ts';
 
 const MAX_BODY = 4 * 1024 * 1024;
+/** A small board that starts all its pods at once needs seconds for one TLS handshake. */
+const ANSWER_MS = 30_000;
 
 export interface ApiRequest {
   readonly path: string;
@@ -32,15 +35,17 @@ const isTlsCode = (code: string): boolean =>
     code,
   );
 
+const unreachable = (endpoint: string, why: string): BootstrapError =>
+  new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', `reach ${endpoint}: ${why}`);
+
+/** The library's error becomes words: its stack would fill the console. */
 function explain(endpoint: string, cause: unknown): BootstrapError {
-  const code = errorCode(cause) ?? '';
-  if (!isTlsCode(code))
-    return new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', `reach ${endpoint}`, { cause });
+  const code = errorCode(cause) ?? 'unknown';
+  if (!isTlsCode(code)) return unreachable(endpoint, describe(cause));
   const clock = code.includes('NOT_YET_VALID') || code.includes('EXPIRED');
   const hint = clock ? `; this node's clock says ${new Date().toISOString()}` : '';
-  return new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `verify ${endpoint} (${code}${hint})`, {
-    cause,
-  });
+  const why = `${describe(cause)} (${code}${hint})`;
+  return new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `verify ${endpoint}: ${why}`);
 }
 
 function headers(url: URL, token: string | undefined): Record<string, string> {
@@ -99,13 +104,15 @@ export function openApiServer(
   return {
     async get(wanted) {
       // One clock for the name and the answer: a server that sends a byte a second ends too.
-      const late = AbortSignal.timeout(wanted.timeoutMs ?? 15_000);
+      const timeoutMs = wanted.timeoutMs ?? ANSWER_MS;
+      const late = AbortSignal.timeout(timeoutMs);
       try {
         const address = await resolveHost(url.hostname, resolvConf);
         return await fetchOnce(url, address, wanted, AbortSignal.any([signal, late]));
       } catch (cause) {
         signal.throwIfAborted();
-        throw explain(endpoint, late.aborted ? new Error('no answer in time') : cause);
+        if (late.aborted) throw unreachable(endpoint, `no answer in ${timeoutMs / 1000} s`);
+        throw explain(endpoint, cause);
       }
     },
   };

@@ -112,7 +112,8 @@ function reportOutcome(log: Logger, outcome: Outcome, before: Outcome | undefine
  * Joins, and then keeps the node as its document wants it: follows the lease's address, takes the token off the disk when kubelet
  * has its certificate. Never ends for a fault: whatever is wrong may be put right outside.
  */
-export async function follow(context: JoinContext): Promise<void> {
+export async function follow(start: JoinContext): Promise<void> {
+  const context = { ...start, reported: new Set<string>() };
   const { settings, log, signal } = context;
   const faults = new FaultLog(log);
   const pending = new PendingLog(log);
@@ -141,7 +142,8 @@ export async function follow(context: JoinContext): Promise<void> {
 }
 
 /** Joins once: faults that only a person can mend end it, others are tried again until the settings' timeout. */
-export async function joinOnce(context: JoinContext): Promise<void> {
+export async function joinOnce(start: JoinContext): Promise<void> {
+  const context = { ...start, reported: new Set<string>() };
   const { settings, log, signal } = context;
   const faults = new FaultLog(log);
   const deadline = performance.now() + (settings.timeoutSeconds || Number.POSITIVE_INFINITY) * 1000;

@@ -33,6 +33,8 @@ export interface JoinContext {
   readonly settings: Settings;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Documents that were reported already: one that is tried again is no news. */
+  readonly reported?: Set<string>;
   /** For tests: cuts the run off between two files. */
   readonly onPlaced?: OnPlaced;
   readonly openApi?: (endpoint: string) => ApiServer;
@@ -220,7 +222,12 @@ async function withoutDocument(settings: Settings): Promise<Outcome> {
   return identity === undefined ? 'standalone' : 'joined';
 }
 
-function reportDocument(log: Logger, sources: Sources, document: Document): void {
+function reportDocument(
+  { log, reported }: JoinContext,
+  { sources, document, inputHash }: Run,
+): void {
+  if (reported?.has(inputHash) === true) return;
+  reported?.add(inputHash);
   log.info({ ev: 'document', from: sources.from, console: true });
   for (const { key, why } of checkLabels(document.node?.labels ?? {}).dropped)
     log.warn({ ev: 'bad.field', path: `node.labels.${key}`, why });
@@ -236,7 +243,7 @@ export async function join(context: JoinContext): Promise<Outcome> {
   const run = await prepare(context, document, sources);
   let facts = await recall(context, run);
   if (facts === undefined) {
-    reportDocument(log, sources, document);
+    reportDocument(context, run);
     facts = await findOut(context, run);
   }
   await apply(context, run, facts);

@@ -1,4 +1,5 @@
 import type { Logger } from '@kios/agent';
+import { describe } from '@kios/errors';
 import * as v from 'valibot';
 
 import { BootstrapError } from '../core/errors.ts';
@@ -31,8 +32,8 @@ function readCa(encoded: string | undefined, what: string): readonly string[] {
     const ca = parseCertificates(encoded ?? '');
     for (const certificate of ca) checkCertificate(certificate);
     return ca;
-  } catch (cause) {
-    throw new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `read the CA of ${what}`, { cause });
+  } catch (error) {
+    throw untrusted(`the CA of ${what}: ${describe(error)}`);
   }
 }
 
@@ -81,10 +82,15 @@ async function checkToken(
   cluster: WantedCluster,
   api: ApiServer,
   ca: readonly string[],
-  timeoutMs: number,
+  timeoutMs?: number,
 ): Promise<void> {
   const token = `${cluster.token.id}.${cluster.token.secret}`;
-  const { status } = await api.get({ path: '/version', ca, token, timeoutMs });
+  const { status } = await api.get({
+    path: '/version',
+    ca,
+    token,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
   if (status === 401)
     throw new BootstrapError(
       'KIOS_BOOTSTRAP_TOKEN',
@@ -122,7 +128,7 @@ export async function verifyCluster(
   if (cluster.trust.skipVerification)
     log.error({ ev: 'cluster.unsafe', field: 'cluster.unsafeSkipCAVerification' });
   const ca = await discover(cluster, api);
-  await checkToken(cluster, api, ca, 15_000);
+  await checkToken(cluster, api, ca);
   log.info({ ev: 'cluster.verified', method: 'token', console: true });
   return ca;
 }

@@ -51,8 +51,7 @@ export async function runAgent(agent: Agent, log: Logger): Promise<number> {
   } catch (error) {
     return stop.signal.aborted ? EXIT.ok : report(error, log);
   } finally {
-    // Told to stop, it ends as told: a second signal on the way out must not turn that into a death by signal.
-    if (!stop.signal.aborted) process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
     process.off('uncaughtException', crash).off('unhandledRejection', crash);
     await log.close();
   }

@@ -25,7 +25,7 @@ async function listen(file: string): Promise<{ server: Server; received: Promise
   return { server, received: promise };
 }
 
-describe('createLogger', () => {
+describe('createLogger', { timeout: 30_000 }, () => {
   let dir: string;
   let lines: string[];
   const stdout = { write: (line: string) => lines.push(line) };
@@ -93,7 +93,7 @@ describe('createLogger', () => {
     for (let at = 0; at < 20_000; at++) log.warn({ ev: 'flood', text: 'x'.repeat(500) });
     const started = performance.now();
     await log.close();
-    expect(performance.now() - started).toBeLessThan(1500);
+    expect(performance.now() - started).toBeLessThan(5000);
     expect(lines).toHaveLength(20_000);
     server.close();
   });

@@ -85,10 +85,24 @@ func parts(disk string) []Part {
 	if err != nil {
 		return nil
 	}
+	return join(table, nodes, func(device string) bool {
+		_, err := os.Stat(device)
+		return err == nil
+	})
+}
+
+// join pairs the table's entries with the kernel's partitions. The kernel adds them one by one, and a device's node last: a disk
+// whose data partition is not complete yet counts as one that is not there yet, lest somebody decide that it has none.
+func join(table []gpt.Partition, nodes map[int]string, exists func(device string) bool) []Part {
 	var parts []Part
 	for _, entry := range table {
-		if node, ok := nodes[entry.Number]; ok {
-			parts = append(parts, Part{entry, Path(node)})
+		node, ok := nodes[entry.Number]
+		device := Path(node)
+		switch {
+		case ok && exists(device):
+			parts = append(parts, Part{entry, device})
+		case entry.Type == gpt.KiOS:
+			return nil
 		}
 	}
 	return parts

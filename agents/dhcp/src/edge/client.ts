@@ -42,7 +42,6 @@ export class Client {
   readonly #ports: ClientPorts;
   readonly #mailbox = new Mailbox<Happening>();
   readonly #bound = Promise.withResolvers<void>();
-  readonly #failed = Promise.withResolvers<never>();
   #socket: DhcpSocket | undefined;
   #carrierAt: number | undefined;
   #degraded = false;
@@ -73,7 +72,7 @@ export class Client {
     this.#receive(() => socket.receiveFrame(signal), signal);
     if (state.held !== undefined) this.#listen(state.held, signal);
     while (!signal.aborted) {
-      const happening = await Promise.race([this.#next(state, signal), this.#failed.promise]);
+      const happening = await this.#next(state, signal);
       const [next, effects] = step(state, withEntropy(happening), this.#options.policy);
       state = next;
       for (const effect of effects) await this.#perform(effect, signal);
@@ -125,7 +124,9 @@ export class Client {
     const deliver = (reply: Extract<Happening, { tag: 'reply' }>['reply']): void =>
       this.#mailbox.put({ tag: 'reply', reply });
     const { identity } = this.#options.policy;
-    receiveReplies(receive, identity, deliver, this.#ports.log, signal).catch(this.#failed.reject);
+    receiveReplies(receive, identity, deliver, this.#ports.log, signal).catch((error: unknown) =>
+      this.#mailbox.fail(error),
+    );
   }
 
   async #perform(effect: Effect, signal: AbortSignal): Promise<void> {

@@ -4,6 +4,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 /** What happens, in order, for the one loop that takes it. */
 export class Mailbox<T> {
   readonly #items: T[] = [];
+  #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
   put(item: T): void {
@@ -11,9 +12,17 @@ export class Mailbox<T> {
     this.#wake?.();
   }
 
+  /** From here on `take` fails: who fills the box has come to grief. */
+  fail(cause: unknown): void {
+    this.#failure = cause instanceof Error ? cause : new Error(String(cause));
+    this.#wake?.();
+  }
+
   /** The next item; undefined when `timeoutMs` went by without one, or the signal was raised. */
   async take(timeoutMs: number | undefined, signal: AbortSignal): Promise<T | undefined> {
-    if (this.#items.length === 0 && !signal.aborted) await this.#wait(timeoutMs, signal);
+    const idle = this.#items.length === 0 && this.#failure === undefined;
+    if (idle && !signal.aborted) await this.#wait(timeoutMs, signal);
+    if (this.#failure !== undefined) throw this.#failure;
     return this.#items.shift();
   }
 

@@ -9,8 +9,8 @@ export interface Subject {
   readonly nodeName: string;
   readonly console: Console;
   readonly progress: Progress;
-  /** What a pod sees of the host; looked up once. */
-  readonly lookAtHost: () => Promise<HostFacts>;
+  /** What a pod sees of the host; looked up once, unless asked for afresh. */
+  readonly lookAtHost: (afresh?: 'afresh') => Promise<HostFacts>;
 }
 
 /** One thing that must hold. `check` answers what was seen, for the table, and throws when it does not hold. */

@@ -20,7 +20,9 @@ export interface DebugPod {
   readonly sockets?: readonly string[];
 }
 
-const PodStatus = v.object({ status: v.object({ phase: v.optional(v.string(), '') }) });
+const EXIT_CODE = '.status.containerStatuses[0].state.terminated.exitCode';
+/** The end of a failed pod's log that goes into the message. */
+const TAIL_CHARACTERS = 500;
 
 /** The Pod object of a debug pod: one shot, in the host's process and network namespaces. */
 export function debugPod(name: string, { nodeName, script, ...rest }: DebugPod): unknown {
@@ -68,13 +70,12 @@ export async function startOnHost(kubectl: Kubectl, pod: DebugPod): Promise<stri
 export async function runOnHost(kubectl: Kubectl, pod: DebugPod): Promise<string> {
   const name = await startOnHost(kubectl, pod);
   try {
-    const finished = '--for=jsonpath={.status.containerStatuses[0].state.terminated}';
-    await kubectl.call(['wait', finished, `pod/${name}`, '--timeout=90s']);
-    const { status } = v.parse(PodStatus, await kubectl.get('pod', name));
+    // Not the pod's phase: that stays Running until kubelet has cleaned up behind the container.
+    await kubectl.call(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`, '--timeout=90s']);
+    const exitCode = await kubectl.call(['get', 'pod', name, '-o', `jsonpath={${EXIT_CODE}}`]);
     const output = await kubectl.call(['logs', name]);
-    if (status.phase !== 'Succeeded')
-      throw new Error(`debug pod ${status.phase}: ${output.trim()}`);
-    return output;
+    if (exitCode.trim() === '0') return output;
+    throw new Error(`debug pod ended with ${exitCode}: ${output.trim().slice(-TAIL_CHARACTERS)}`);
   } finally {
     await kubectl.call(['delete', 'pod', name, '--wait=false', '--ignore-not-found']);
   }

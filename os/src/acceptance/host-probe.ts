@@ -82,7 +82,7 @@ const listeners = ['tcp', 'tcp6', 'udp', 'udp6'].flatMap((protocol) => {
 
 const mount = read('/proc/1/mountinfo')
   .split('\n')
-  .find((line) => line.split(' ')[4] === '/');
+  .findLast((line) => line.split(' ')[4] === '/'); // A later mount covers an earlier one.
 const [before = '', after = ''] = (mount ?? '').split(' - ');
 
 const rootDevice = statSync(`${HOST}/`).dev;

@@ -36,7 +36,11 @@ export function subjectOf(up: UpNode, progress: Progress): Subject {
     nodeName: up.nodeName,
     console: up.node.console,
     progress,
-    lookAtHost: () => (facts ??= lookAtHost(up.kubectl, up.nodeName)),
+    lookAtHost: (afresh) => {
+      if (afresh !== undefined) facts = undefined;
+      facts ??= lookAtHost(up.kubectl, up.nodeName);
+      return facts;
+    },
   };
 }
 

@@ -1,5 +1,4 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import type { Netns } from './netns.ts';
@@ -10,7 +9,7 @@ export async function startChronyd(
   netns: Netns,
   configuration: readonly string[],
 ): Promise<RunningProcess> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'chronyd-'));
+  const folder = await mkdtemp(path.join(netns.folder, 'chronyd-'));
   const file = path.join(folder, 'chrony.conf');
   const own = [`pidfile ${folder}/pid`, `bindcmdaddress ${folder}/chronyd.sock`, 'cmdport 0'];
   await writeFile(file, `${[...own, ...configuration].join('\n')}\n`);

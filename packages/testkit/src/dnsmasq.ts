@@ -1,5 +1,4 @@
 import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import type { Netns } from './netns.ts';
@@ -21,7 +20,7 @@ export interface DnsmasqOptions {
 
 /** dnsmasq as DHCP server only, ready to answer when this returns. Its log is the process's output. */
 export async function startDnsmasq(netns: Netns, options: DnsmasqOptions): Promise<RunningProcess> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'dnsmasq-'));
+  const folder = await mkdtemp(path.join(netns.folder, 'dnsmasq-'));
   const server = netns.start('dnsmasq', [
     '--conf-file=/dev/null',
     '--keep-in-foreground',

@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { promisify } from 'node:util';
 
 import { RunningProcess } from './running-process.ts';
@@ -9,14 +12,18 @@ const run = promisify(execFile);
 /** A network namespace of its own, gone with everything in it when disposed. */
 export class Netns implements AsyncDisposable {
   readonly name: string;
+  /** For what the programs in it write; goes with it. */
+  readonly folder: string;
   readonly #processes: RunningProcess[] = [];
 
-  private constructor(name: string) {
+  private constructor(name: string, folder: string) {
     this.name = name;
+    this.folder = folder;
   }
 
   static async open(label: string): Promise<Netns> {
-    const netns = new Netns(`kios-${label}-${randomBytes(4).toString('hex')}`);
+    const name = `kios-${label}-${randomBytes(4).toString('hex')}`;
+    const netns = new Netns(name, await mkdtemp(path.join(tmpdir(), `${name}-`)));
     await run('ip', ['netns', 'add', netns.name]);
     await netns.exec('ip', 'link', 'set', 'lo', 'up');
     return netns;
@@ -44,6 +51,7 @@ export class Netns implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#processes.map((each) => each.stop()));
     await run('ip', ['netns', 'delete', this.name]);
+    await rm(this.folder, { recursive: true, force: true });
   }
 }
 

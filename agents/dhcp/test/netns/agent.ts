@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -39,7 +38,7 @@ export class Machine {
   }
 
   static async open(netns: Netns, program: string = process.execPath): Promise<Machine> {
-    return new Machine(netns, await mkdtemp(path.join(tmpdir(), 'kios-dhcp-')), program);
+    return new Machine(netns, await mkdtemp(path.join(netns.folder, 'machine-')), program);
   }
 
   acquire(...flags: string[]): RunningProcess {

@@ -1,0 +1,98 @@
+package stage2
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/datapart"
+	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/mounts"
+	"kios.dev/init/internal/store"
+)
+
+func (h *host) mountState(drivers <-chan struct{}) error {
+	h.bootPart = datapart.BootPart()
+	device := datapart.Search(datapart.Want{Spec: h.options.DataPart, BootPart: h.bootPart}, h.modules, drivers)
+	kind := "ram"
+	if device != "" && h.mountPartition(device) {
+		kind = "partition"
+		h.log.Info("data.mounted", "device", device)
+	} else {
+		if device == "" && h.options.DataPart != "" {
+			h.log.Warn("data.missing", "cause", fault.New(fault.DataPart, "find datapart="+h.options.DataPart,
+				"check the kernel command line and the disk", os.ErrNotExist))
+		}
+		if err := mounts.Apply([]mounts.Mount{mounts.RAM(dataDir)}, nil); err != nil {
+			return err
+		}
+		if err := h.useState(); err != nil {
+			return err
+		}
+		h.log.Warn("data.ram", "note", "no data partition: everything is lost at power off")
+	}
+	h.phases.reached("data")
+	return h.phases.save(func(s *bootState) { s.Data = kind })
+}
+
+// mountPartition tells whether the data partition is in use now; when it is not, nothing of it is left mounted.
+func (h *host) mountPartition(device string) bool {
+	err := datapart.Mount(device, dataDir, h.modules)
+	if err == nil {
+		if err = h.useState(); err == nil {
+			return true
+		}
+		unix.Unmount(dataDir, unix.MNT_DETACH)
+	}
+	h.log.Error("data.failed", "device", device, "cause", err)
+	return false
+}
+
+func (h *host) useState() error {
+	if err := mounts.MakeDirs(mounts.StateDirs(dataDir)); err != nil {
+		return fault.New(fault.DataPart, "make folders for state", "check the data partition", err)
+	}
+	table := mounts.State(dataDir)
+	for i, row := range table {
+		if err := mounts.Apply(table[i:i+1], h.modules.LoadFS); err != nil {
+			for _, done := range table[:i] {
+				unix.Unmount(done.Target, unix.MNT_DETACH)
+			}
+			return fault.New(fault.DataPart, "mount "+row.Target, "check the data partition and the kernel's overlay module", err)
+		}
+	}
+	return linkLogs()
+}
+
+// linkLogs lets kubelet's /logs endpoint, which serves /var/log, show the host's own.
+func linkLogs() error {
+	const link = "/var/log/kios"
+	if target, err := os.Readlink(link); err == nil && target == runDir+"/log" {
+		return nil
+	}
+	os.RemoveAll(link)
+	return os.Symlink(runDir+"/log", link)
+}
+
+func (h *host) prepareStore() error {
+	if _, err := os.Stat(storeDir + "/store.json"); os.IsNotExist(err) {
+		h.log.Warn("store.none", "note", "the image ships no store; containerd starts empty")
+		return nil
+	}
+	const containerd = "/var/lib/containerd"
+	r, err := store.Prepare(storeDir, containerd)
+	if err != nil {
+		// RAM has room for links: the node then runs its own pods, which beats a reboot that would end here again.
+		h.log.Error("store.failed", "cause", fault.New(fault.Store, "prepare containerd's store",
+			"containerd runs from RAM; free space on the data partition, or flash the medium again", err))
+		if err = mounts.Apply([]mounts.Mount{mounts.RAM(containerd)}, nil); err == nil {
+			r, err = store.Prepare(storeDir, containerd)
+		}
+	}
+	if err != nil {
+		return fault.New(fault.Store, "prepare containerd's store in RAM", "the root image is damaged: flash it again", err)
+	}
+	h.log.Info("store.ready", "bytes", r.Bytes, "links", r.Links, "fresh", r.Fresh, "ms", r.Took.Milliseconds())
+	h.phases.reached("store")
+	return nil
+}

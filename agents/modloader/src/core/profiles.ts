@@ -3,17 +3,20 @@
  * answers that call, so they are there beforehand. Modules an image does not have are skipped.
  */
 export const PROFILES: Readonly<Record<string, readonly string[]>> = {
-  /** What any cluster's first pods need: the bridge CNI plugin, and the rules of services. Every module costs boot time. */
+  /** What any cluster's first pods need. Every module costs boot time. */
   kubernetes: [
-    'veth',
-    'bridge',
-    'br_netfilter',
-    'nf_conntrack',
-    'nf_nat',
+    // the node's own masquerading, which the cni agent waits for
     'nf_tables',
     'nft_chain_nat',
-    'nft_ct',
     'nft_masq',
+    // the bridge CNI plugin, and services that see bridged packets
+    'bridge',
+    'veth',
+    'br_netfilter',
+    // rules of services
+    'nf_conntrack',
+    'nf_nat',
+    'nft_ct',
     'nft_nat',
     'nft_numgen',
     'nft_reject_inet',

@@ -7,6 +7,8 @@ import { requireRoot, type RunningProcess, startChronyd, Wire } from '@kios/test
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
+// The image runs Bun; tests run what is at hand unless told.
+const RUNTIME = process.env['KIOS_AGENT_RUNTIME'] ?? process.execPath;
 const SERVER = '192.0.2.1';
 const RELOADED = '"ev":"reload","ok":true';
 
@@ -48,7 +50,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
 
   const socket = (): string => `${dir}/chrony/sock/chronyd.sock`;
   const agent = (...args: string[]): RunningProcess =>
-    wire.client.start(process.execPath, [bundle, ...args], {
+    wire.client.start(RUNTIME, [bundle, ...args], {
       ...process.env,
       KIOS_CONSOLE: `${dir}/none`,
     });

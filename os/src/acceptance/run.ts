@@ -7,6 +7,7 @@ import { NODE_ADDRESS } from '../try-out/node.ts';
 import type { UpNode } from '../try-out/up.ts';
 import type { Assertion, Outcome, Subject } from './assertion.ts';
 import { lookAtHost } from './debug-pod.ts';
+import { buildEdited } from './edited-image.ts';
 import type { HostFacts } from './host-facts.ts';
 import { HOST_ASSERTIONS } from './host.ts';
 import { KUBELET_ASSERTIONS } from './kubelet-restart.ts';
@@ -45,10 +46,13 @@ export function subjectOf(up: UpNode, progress: Progress): Subject {
 }
 
 /** The checks' view of the same machine on a fresh disk. */
-export function untrustedOf(up: UpNode, signal: AbortSignal): Untrusted {
+export function untrustedOf(
+  up: UpNode,
+  { progress, signal }: Pick<Cli, 'progress' | 'signal'>,
+): Untrusted {
   return {
     machine: up.node.machine,
-    image: up.image,
+    buildImage: () => buildEdited(progress),
     boot: up.boot,
     join: up.join,
     kubectl: up.kubectl,
@@ -81,7 +85,7 @@ export async function checkAll<S>(
 /** Checks everything the acceptance list asks of a node, prints the table, and fails when anything did not hold. */
 export async function runAcceptance(cli: Cli, up: UpNode): Promise<void> {
   const onNode = await checkAll(NODE_ASSERTIONS, subjectOf(up, cli.progress), cli);
-  const untrusted = await checkAll(UNTRUSTED_ASSERTIONS, untrustedOf(up, cli.signal), cli);
+  const untrusted = await checkAll(UNTRUSTED_ASSERTIONS, untrustedOf(up, cli), cli);
   const outcomes = [...onNode, ...untrusted];
   cli.print('');
   const rows = outcomes.map(({ name, held, detail }) => [

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
+import * as v from 'valibot';
+
 import type { SeenEvent } from '../qemu/console.ts';
 import { listData, readFromData, writeToData } from '../qemu/data-partition.ts';
 import type { Machine } from '../qemu/machine.ts';
@@ -7,6 +9,7 @@ import { type BootedNode, type BootOptions, powerOn, waitReady } from '../try-ou
 import type { Kubectl } from '../try-out/kubectl.ts';
 import { type JoinInformation, seedFor } from '../try-out/seed-document.ts';
 import { type Assertion, demand } from './assertion.ts';
+import { EDIT } from './edited-image.ts';
 import { listenersManifest } from './listeners.ts';
 
 const EVENT_DEADLINE_MS = 300_000;
@@ -17,7 +20,8 @@ const PROBE = 'listeners.yaml';
 /** A node on a fresh disk that is told the wrong things first. */
 export interface Untrusted {
   readonly machine: Machine;
-  readonly image: string;
+  /** Makes the disk image that it boots. */
+  readonly buildImage: () => Promise<string>;
   readonly boot: Omit<BootOptions, 'seed'>;
   readonly join: JoinInformation;
   readonly kubectl: Kubectl;
@@ -79,6 +83,10 @@ const secretOf = (token: string): unknown => {
   };
 };
 
+const Pod = v.object({
+  metadata: v.object({ annotations: v.optional(v.record(v.string(), v.string()), {}) }),
+});
+
 const newToken = (): string =>
   `${randomBytes(3).toString('hex')}.${randomBytes(8).toString('hex')}`;
 
@@ -87,7 +95,7 @@ export const UNTRUSTED_ASSERTIONS: readonly Assertion<Untrusted>[] = [
   {
     name: 'wrong CA hash: a coded line on the console',
     check: async (subject) => {
-      await subject.machine.create(subject.image);
+      await subject.machine.create(await subject.buildImage());
       await writeToData(
         subject.machine.file('disk'),
         `${WRITTEN_ETC}/manifests/${PROBE}`,
@@ -136,6 +144,16 @@ export const UNTRUSTED_ASSERTIONS: readonly Assertion<Untrusted>[] = [
       await kubectl.call(['create', '-f', '-'], { input: JSON.stringify(secretOf(token)) });
       await waitReady(node, kubectl, join.nodeName, signal);
       return `${code}, then Ready`;
+    },
+  },
+  {
+    name: 'its image was built with an edited manifest, and the node runs that',
+    check: async ({ kubectl, join }) => {
+      const pod = `${EDIT.pod}-${join.nodeName}`;
+      const { metadata } = v.parse(Pod, await kubectl.get('pod', pod, '-n', 'kube-system'));
+      const found = metadata.annotations[EDIT.annotation];
+      demand(found === EDIT.value, `pod ${pod} has ${EDIT.annotation}=${found}`);
+      return `pod ${pod} has ${EDIT.annotation}=${found}`;
     },
   },
 ];

@@ -8,7 +8,7 @@ import { chooseAccelerator } from '../qemu/accelerator.ts';
 import type { Machine } from '../qemu/machine.ts';
 import { formatTable } from '../terminal/table.ts';
 import { type BootedNode, type BootOptions, followBoot, powerOn } from './boot.ts';
-import { down } from './down.ts';
+import { abandon, down } from './down.ts';
 import { Kubectl } from './kubectl.ts';
 import { ensureDisk, instanceId, NODE_ADDRESS, NODE_NAME, tryoutMachine } from './node.ts';
 import { type Phase, phaseRows } from './phases.ts';
@@ -38,7 +38,7 @@ export async function bringUp(cli: Cli, machine: Machine, options: UpOptions): P
   const { progress, signal, undo } = cli;
   await ensurePackages(['build', 'machine'], progress);
   const { image } = await buildImage({ arch: 'amd64', progress });
-  undo.defer(() => down(progress, { purge: false }));
+  undo.defer(() => abandon(progress));
   const controlPlane = await startControlPlane({ progress });
   const kubectl = await Kubectl.open(controlPlane.adminKubeconfig);
   const accelerator = await chooseAccelerator();

@@ -45,7 +45,7 @@ beforeAll(async () => {
   up = await bringUp(cli, tryoutMachine(), { memoryMiB: 2048, cpus: 2 });
   failed = false;
   subject = subjectOf(up, silent);
-  untrusted = untrustedOf(up, stop.signal);
+  untrusted = untrustedOf(up, cli);
 }, BUILD_AND_BOOT_MS);
 
 afterEach(({ task }) => {

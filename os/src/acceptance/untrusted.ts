@@ -3,19 +3,21 @@ import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 
 import type { SeenEvent } from '../qemu/console.ts';
-import { listData, readFromData, writeToData } from '../qemu/data-partition.ts';
+import { writeToData } from '../qemu/data-partition.ts';
 import type { Machine } from '../qemu/machine.ts';
 import { type BootedNode, type BootOptions, powerOn, waitReady } from '../try-out/boot.ts';
 import type { Kubectl } from '../try-out/kubectl.ts';
 import { type JoinInformation, seedFor } from '../try-out/seed-document.ts';
 import { type Assertion, demand } from './assertion.ts';
 import { EDIT } from './edited-image.ts';
-import { listenersManifest } from './listeners.ts';
+import { PROBE, probeManifest, REFUSED } from './standalone-probe.ts';
 
 const EVENT_DEADLINE_MS = 300_000;
-/** Where the overlay of /etc keeps what was written. */
-const WRITTEN_ETC = '/meta/etc/kubernetes';
-const PROBE = 'listeners.yaml';
+/** Where the overlay of /etc takes a static pod of ours from. */
+const PROBE_FILE = `/meta/etc/kubernetes/manifests/${PROBE.agent}.yaml`;
+/** What bootstrap writes below /etc/kubernetes; specification of the agent, outputs. */
+const FROM_BOOTSTRAP =
+  /kubeconfig|kubelet\.conf$|kubelet\.conf\.d\/.+|pki\/ca\.crt|node-labels|node-ip|credential-providers/;
 
 /** A node on a fresh disk that is told the wrong things first. */
 export interface Untrusted {
@@ -30,13 +32,10 @@ export interface Untrusted {
   node?: BootedNode;
 }
 
-/** What bootstrap says of a cluster that is not the one, or that does not know its token (yet). */
-const REFUSED = /KIOS_BOOTSTRAP_(UNTRUSTED|UNSIGNED|TOKEN)/;
-
 const refusal = (event: SeenEvent): boolean =>
   event.agent === 'bootstrap' && codeOf(event) !== undefined;
 
-const isProbe = (event: SeenEvent): boolean => event.agent === 'listeners';
+const isProbe = (event: SeenEvent): boolean => event.agent === PROBE.agent;
 
 const codeOf = (event: SeenEvent): string | undefined =>
   REFUSED.exec(JSON.stringify(event.fields))?.[0];
@@ -57,13 +56,17 @@ async function refusalOf({ console }: BootedNode): Promise<string> {
   return code;
 }
 
-async function podLog(disk: string): Promise<string> {
-  const pods = await listData(disk, '/meta/log/pods');
-  const pod = pods.find((name) => name.includes('_bootstrap'));
-  demand(pod !== undefined, `no pod log of bootstrap among ${pods.join(', ')}`);
-  const containers = await listData(disk, `/meta/log/pods/${pod}`);
-  const logs = containers.map((name) => readFromData(disk, `/meta/log/pods/${pod}/${name}/0.log`));
-  return (await Promise.all(logs)).join('\n');
+const Report = v.object({
+  open: v.array(v.string()),
+  code: v.optional(v.string(), 'no code'),
+  files: v.array(v.string()),
+});
+
+/** What the probe saw on the node from within, before it joined. */
+async function reportOf({ node }: Untrusted): Promise<v.InferOutput<typeof Report>> {
+  demand(node !== undefined, 'the node was not started');
+  const event = await node.console.expect('the probe’s report', isProbe, EVENT_DEADLINE_MS);
+  return v.parse(Report, event.fields);
 }
 
 const secretOf = (token: string): unknown => {
@@ -87,6 +90,9 @@ const Pod = v.object({
   metadata: v.object({ annotations: v.optional(v.record(v.string(), v.string()), {}) }),
 });
 
+const createToken = (kubectl: Kubectl, token: string): Promise<string> =>
+  kubectl.call(['create', '-f', '-'], { input: JSON.stringify(secretOf(token)) });
+
 const newToken = (): string =>
   `${randomBytes(3).toString('hex')}.${randomBytes(8).toString('hex')}`;
 
@@ -96,41 +102,29 @@ export const UNTRUSTED_ASSERTIONS: readonly Assertion<Untrusted>[] = [
     name: 'wrong CA hash: a coded line on the console',
     check: async (subject) => {
       await subject.machine.create(await subject.buildImage());
-      await writeToData(
-        subject.machine.file('disk'),
-        `${WRITTEN_ETC}/manifests/${PROBE}`,
-        listenersManifest(),
-      );
+      await writeToData(subject.machine.file('disk'), PROBE_FILE, probeManifest());
+      const token = newToken();
+      await createToken(subject.kubectl, token);
       const caCertHash = `sha256:${'0'.repeat(64)}`;
-      return refusalOf(await turnOn(subject, { ...subject.join, caCertHash }));
+      return refusalOf(await turnOn(subject, { ...subject.join, token, caCertHash }));
     },
   },
   {
     name: 'before joining nothing listens on a non-loopback address',
-    check: async ({ node }) => {
-      demand(node !== undefined, 'the node was not started');
-      const event = await node.console.expect('the list of sockets', isProbe, EVENT_DEADLINE_MS);
-      const open = event.fields['open'];
-      demand(Array.isArray(open) && open.length === 0, `open: ${JSON.stringify(open)}`);
+    check: async (subject) => {
+      const { open } = await reportOf(subject);
+      demand(open.length === 0, `open: ${open.join(', ')}`);
       return 'no socket';
     },
   },
   {
-    name: 'wrong CA hash: the line is in the pod’s log, and nothing was written to /etc/kubernetes',
-    check: async ({ machine, node }) => {
-      demand(node !== undefined, 'the node was not started');
-      const code = await refusalOf(node);
-      await machine.stop();
-      const disk = machine.file('disk');
-      const log = await podLog(disk);
-      demand(log.includes(code), `the pod’s log has no ${code}`);
-      const written = (await listData(disk, WRITTEN_ETC)).filter(
-        (name) => name !== 'manifests' && name !== 'pki',
-      );
-      const keys = await listData(disk, `${WRITTEN_ETC}/pki`);
-      const others = [...written, ...keys.filter((name) => !name.startsWith('kubelet.'))];
-      demand(others.length === 0, `written: ${others.join(', ')}`);
-      return `${code}; only init’s own pki/kubelet.{crt,key}`;
+    name: 'wrong CA hash: the code is in the pod’s log, and nothing was written to /etc/kubernetes',
+    check: async (subject) => {
+      const { code, files } = await reportOf(subject);
+      demand(REFUSED.test(code), `the pod’s log has ${code}`);
+      const written = files.filter((file) => FROM_BOOTSTRAP.test(file));
+      demand(written.length === 0, `written: ${written.join(', ')}`);
+      return `${code}; there are ${files.join(' ')}`;
     },
   },
   {
@@ -141,7 +135,7 @@ export const UNTRUSTED_ASSERTIONS: readonly Assertion<Untrusted>[] = [
       await kubectl.call(['delete', 'node', join.nodeName, '--ignore-not-found']);
       const node = await turnOn(subject, { ...join, token });
       const code = await refusalOf(node);
-      await kubectl.call(['create', '-f', '-'], { input: JSON.stringify(secretOf(token)) });
+      await createToken(kubectl, token);
       await waitReady(node, kubectl, join.nodeName, signal);
       return `${code}, then Ready`;
     },

@@ -1,4 +1,4 @@
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -54,29 +54,6 @@ export async function writeToData(disk: string, file: string, content: string): 
     await writeFile(source, content, { mode: 0o644 });
     const folders = parents(file).map((folder) => `mkdir ${folder}`);
     await debugfs(disk, [...folders, `write ${source} ${file}`]);
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
-}
-
-/** Names in a folder of the data partition; none when there is no such folder. */
-export async function listData(disk: string, folder: string): Promise<string[]> {
-  const listing = await debugfs(disk, [`ls -p ${folder}`]);
-  return listing
-    .split('\n')
-    .filter((line) => line.startsWith('/'))
-    .map((line) => line.split('/')[5] ?? '')
-    .filter((name) => name !== '' && name !== '.' && name !== '..');
-}
-
-/** Content of a file of the data partition. */
-export async function readFromData(disk: string, file: string): Promise<string> {
-  const dir = await mkdtemp(path.join(tmpdir(), 'kios-data-'));
-  try {
-    const target = path.join(dir, 'content');
-    await writeFile(target, '');
-    await debugfs(disk, [`dump ${file} ${target}`]);
-    return await readFile(target, 'utf8');
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -17,7 +17,8 @@ export const upCommand = (cli: Cli): CommandModule<unknown, UpArgs> => ({
       .option('once', {
         type: 'boolean',
         default: false,
-        describe: 'Check the running node against the acceptance list, then tear everything down',
+        describe:
+          'Check the running node against the acceptance list, then remove everything (also what an earlier `up` left)',
       })
       .option('memory', { type: 'number', default: 2048, describe: 'Memory of the node in MiB' })
       .option('cpus', { type: 'number', default: 2, describe: 'Processors of the node' })

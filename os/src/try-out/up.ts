@@ -1,5 +1,7 @@
 import path from 'node:path';
 
+import { EXIT, KiosError } from '@kios/errors';
+
 import type { Cli } from '../commands/cli.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/controlplane.ts';
 import { ensurePackages } from '../host/packages.ts';
@@ -87,6 +89,11 @@ export async function up(cli: Cli, options: UpOptions): Promise<void> {
 export async function upOnce(cli: Cli, options: UpOptions): Promise<void> {
   const { runAcceptance } = await import('../acceptance/run.ts');
   const machine = tryoutMachine();
+  if ((await machine.running()) !== undefined)
+    throw new KiosError('KIOS_NODE_RUNNING', 'start a node of its own: one is up here already', {
+      exitCode: EXIT.unavailable,
+      remedy: 'stop it with ./kios down, or name another folder by KIOS_STATE_DIR',
+    });
   await down(cli.progress, { purge: true });
   const started = await bringUp(cli, machine, options);
   for (const line of formatTable(phaseRows(started.phases))) cli.print(line);

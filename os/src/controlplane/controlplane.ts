@@ -4,10 +4,10 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
+import { hostArch } from '../host/arch.ts';
 import { freePort } from '../host/free-port.ts';
 import type { Progress } from '../host/progress.ts';
 import { buildUpstream } from '../upstream/build.ts';
-import { hostArch } from '../upstream/components.ts';
 import { ApiClient, type ApiObject } from './api-client.ts';
 import { bootstrapObjects, newBootstrapToken } from './bootstrap-objects.ts';
 import { caCertHash } from './certificates.ts';

@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import { hostArch } from '../host/arch.ts';
 import type { Arch } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run, type RunOptions } from '../host/run.ts';
@@ -11,9 +12,6 @@ const PACKAGES = [
   'libblkid1', 'libcom-err2', 'libdeflate0', 'libext2fs2t64', 'libkmod2', 'liblz4-1', 'liblzma5', 'libpcre2-8-0',
   'libselinux1', 'libss2', 'libssl3t64', 'libuuid1', 'libzstd1', 'zlib1g',
 ]; // prettier-ignore
-
-/** Debian's name of this machine's architecture. */
-const hostArch: Arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
 const TRIPLET = { amd64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' } as const;
 const LOADER = { amd64: 'ld-linux-x86-64.so.2', arm64: 'ld-linux-aarch64.so.1' } as const;
@@ -38,12 +36,13 @@ export interface Toolroot {
 }
 
 export async function openToolroot(progress: Progress): Promise<Toolroot> {
-  const root = await extract(await fetchDebian({ arch: hostArch, packages: PACKAGES, progress }));
-  const libraries = path.join(root, 'usr/lib', TRIPLET[hostArch]);
+  const arch = hostArch();
+  const root = await extract(await fetchDebian({ arch, packages: PACKAGES, progress }));
+  const libraries = path.join(root, 'usr/lib', TRIPLET[arch]);
   return {
     run: async (tool, args, options = {}) =>
       run(
-        path.join(libraries, LOADER[hostArch]),
+        path.join(libraries, LOADER[arch]),
         [
           '--library-path',
           libraries,

@@ -3,13 +3,14 @@ import path from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
 
 import { openToolroot, type Toolroot } from '../debian/toolroot.ts';
+import { hostArch } from '../host/arch.ts';
 import { cacheKey } from '../host/cache.ts';
 import { type Arch, distDir, repository } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
 import { makeStore } from '../store/store.ts';
 import { buildUpstream } from '../upstream/build.ts';
-import { cniPlugins, hostArch, NODE_PROGRAMS } from '../upstream/components.ts';
+import { cniPlugins, NODE_PROGRAMS } from '../upstream/components.ts';
 import { buildPause } from '../upstream/pause.ts';
 import { commandLine } from './command-line.ts';
 import { cpio } from './cpio.ts';

@@ -1,9 +1,9 @@
 import path from 'node:path';
 
+import { hostArch } from '../host/arch.ts';
 import type { Progress } from '../host/progress.ts';
 import { fetchBun } from '../image/runtime.ts';
 import { buildUpstream } from '../upstream/build.ts';
-import { hostArch } from '../upstream/components.ts';
 import type { SuiteName } from './suites.ts';
 
 const CONTROL_PLANE = ['etcd', 'kube-apiserver', 'kube-controller-manager'];

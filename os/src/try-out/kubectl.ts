@@ -3,10 +3,10 @@ import { constants } from 'node:os';
 
 import { EXIT, KiosError } from '@kios/errors';
 
+import { hostArch } from '../host/arch.ts';
 import { silent } from '../host/progress.ts';
 import { run, type RunOptions } from '../host/run.ts';
 import { buildUpstream } from '../upstream/build.ts';
-import { hostArch } from '../upstream/components.ts';
 
 const CALL_DEADLINE_MS = 120_000;
 

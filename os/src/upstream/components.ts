@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 
-import { type Arch, repository } from '../host/paths.ts';
+import { repository } from '../host/paths.ts';
 import { type GoMod, moduleOf, parseGoMod } from './go-mod.ts';
 
 /** How the programs of one folder of os/upstream are built; what is built and at which version stands in its go.mod. */
@@ -129,14 +129,4 @@ export async function cniPlugins(): Promise<string[]> {
   return [...programs.values()]
     .filter((program) => program.component.dir === 'cni-plugins')
     .map((program) => program.name);
-}
-
-/** The architecture of the machine this runs on. */
-export function hostArch(): Arch {
-  if (process.arch === 'x64') return 'amd64';
-  if (process.arch === 'arm64') return 'arm64';
-  throw new KiosError('KIOS_UPSTREAM_ARCH', `build on ${process.arch}: not supported`, {
-    exitCode: EXIT.unavailable,
-    remedy: 'build on an x86-64 or arm64 machine',
-  });
 }

@@ -3,9 +3,10 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 
 import { extract, fetchDebian } from '../debian/archive.ts';
+import { hostArch } from '../host/arch.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
-import { COMPONENTS, hostArch, readGoMod } from './components.ts';
+import { COMPONENTS, readGoMod } from './components.ts';
 import { compareGoVersions } from './go-mod.ts';
 
 /** The oldest Go that can fetch a newer toolchain by itself. */

@@ -3,10 +3,10 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 
 import { extract, fetchDebian } from '../debian/archive.ts';
+import { hostArch } from '../host/arch.ts';
 import type { Arch } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
-import { hostArch } from './components.ts';
 
 /** Headers and static libraries that runc is compiled against. */
 const PACKAGES = ['libc6-dev', 'linux-libc-dev', 'libseccomp-dev'] as const;

@@ -12,10 +12,10 @@ import { parse } from 'yaml';
 
 import { issueAuthority } from '../../src/controlplane/certificates.ts';
 import type { ControlPlane } from '../../src/controlplane/controlplane.ts';
+import { hostArch } from '../../src/host/arch.ts';
 import { silent } from '../../src/host/progress.ts';
 import { run } from '../../src/host/run.ts';
 import { buildUpstream } from '../../src/upstream/build.ts';
-import { hostArch } from '../../src/upstream/components.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { stripVTControlCharacters } from 'node:util';
 
 import { EXIT, KiosError } from '@kios/errors';
 
@@ -62,7 +63,8 @@ export async function showLogs(cli: Cli, { of, follow }: LogsOptions): Promise<v
   }
   const file = tryoutMachine().file(stream.source);
   for await (const line of follow ? tailFile(file, cli.signal) : linesNow(file)) {
-    const shown = stream.pick(line);
+    // Firmware clears the screen; that is meant for its own console.
+    const shown = stream.pick(stripVTControlCharacters(line));
     if (shown !== undefined) cli.print(shown);
   }
 }

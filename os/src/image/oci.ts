@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -57,7 +57,7 @@ const json = (mediaType: string, value: unknown): Descriptor & { content: Buffer
 
 /** Makes a layer of a tree and writes its tar stream into the OCI layout. Equal trees give equal digests. */
 export async function makeLayer(layout: string, tree: Tree, time: number): Promise<Layer> {
-  const scratch = path.join(layout, 'blobs', `layer.${process.pid}.tmp`);
+  const scratch = path.join(layout, 'blobs', `layer.${randomUUID()}.tmp`);
   await mkdir(path.join(layout, 'blobs/sha256'), { recursive: true });
   const hash = createHash('sha256');
   let size = 0;

@@ -8,7 +8,7 @@ interface Skippable {
  */
 export function requireRoot(context: Skippable): void {
   if (process.getuid?.() === 0) return;
-  const reason = 'needs root to make network namespaces';
+  const reason = 'needs root to make namespaces';
   if (process.env['KIOS_REQUIRE_ROOT'] === '1') throw new Error(reason);
   context.skip(reason);
 }

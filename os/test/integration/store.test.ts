@@ -1,0 +1,310 @@
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { requireRoot, RunningProcess } from '@kios/testkit';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+
+import { hostArch } from '../../src/host/arch.ts';
+import { repository } from '../../src/host/paths.ts';
+import { silent } from '../../src/host/progress.ts';
+import { run } from '../../src/host/run.ts';
+import { makeImage, makeLayer, type OciImage, writeLayout } from '../../src/image/oci.ts';
+import { tar } from '../../src/image/tar.ts';
+import { type Origin, Tree } from '../../src/image/tree.ts';
+import { makeStore } from '../../src/store/store.ts';
+import { buildUpstream } from '../../src/upstream/build.ts';
+import { type ReadBucket, readBolt } from '../bolt-reader.ts';
+
+/**
+ * What os/src/store writes is containerd's own layout. Here the containerd of the image imports the same images and both are
+ * compared: by what containerd says and key by key in the databases, so that an upgrade that changes either is noticed.
+ */
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+
+const TIME = 1_790_000_000;
+const origin: Origin = { name: 'test', version: '1', kind: 'kios' };
+const META = 'io.containerd.metadata.v1.bolt/meta.db';
+const SNAPSHOTTER = 'io.containerd.snapshotter.v1.overlayfs';
+const BLOBS = 'io.containerd.content.v1.content/blobs/sha256';
+
+let home = '';
+let programs = { containerd: '', ctr: '' };
+
+/** Two images over a common layer. */
+async function makeImages(layout: string): Promise<OciImage[]> {
+  const layer = (tree: Tree) => makeLayer(layout, tree, TIME);
+  const base = await layer(
+    new Tree().text('/etc/shared', 'from the base\n', origin).symlink('/link', 'etc/shared'),
+  );
+  const image = async (name: string, ...trees: Tree[]): Promise<OciImage> =>
+    makeImage(
+      {
+        name: `kios.dev/${name}:1`,
+        layers: [base, ...(await Promise.all(trees.map(layer)))],
+        entrypoint: ['/run'],
+        env: ['PATH=/'],
+      },
+      hostArch(),
+      TIME,
+    );
+  const images = [
+    await image('one', new Tree().file('/run', 0o755, { bytes: Buffer.alloc(70_000, 1) }, origin)),
+    await image(
+      'two',
+      new Tree().text('/etc/own', 'of two\n', origin).directory('/tmp', 0o1777),
+      new Tree().text('/etc/shared', 'replaced\n', origin),
+    ),
+  ];
+  await writeLayout(layout, images, hostArch());
+  return images;
+}
+
+/** Makes containerd's folder stand on a store, as init does (docs/host-api.md section 5). */
+async function layDown(store: string, into: string): Promise<void> {
+  for (const database of [META, `${SNAPSHOTTER}/metadata.db`]) {
+    await mkdir(path.dirname(path.join(into, database)), { recursive: true });
+    await cp(path.join(store, database), path.join(into, database));
+  }
+  for (const folder of [BLOBS, `${SNAPSHOTTER}/snapshots`]) {
+    await mkdir(path.join(into, folder), { recursive: true });
+    for (const name of await readdir(path.join(store, folder)))
+      await symlink(path.join(store, folder, name), path.join(into, folder, name));
+  }
+}
+
+async function unpack(tree: Tree, into: string): Promise<void> {
+  await mkdir(into, { recursive: true });
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of tar(tree, TIME)) chunks.push(chunk);
+  await run('tar', ['-x', '-C', into], { input: Buffer.concat(chunks) });
+}
+
+/** The node's own configuration of containerd, moved to folders of the test. */
+async function configuration(dir: string): Promise<string> {
+  const text = await readFile(
+    path.join(repository, 'os/rootfs/etc/containerd/config.toml'),
+    'utf8',
+  );
+  const moved = text
+    .replace('/var/lib/containerd', path.join(dir, 'root'))
+    .replace('"/run/containerd"', `"${path.join(dir, 'state')}"`)
+    .replace('/run/containerd/containerd.sock', path.join(dir, 'sock'))
+    .replace('/etc/cni/net.d', path.join(dir, 'cni'))
+    .replace('/etc/containerd/certs.d', path.join(dir, 'certs'));
+  return `${moved}
+[plugins."io.containerd.server.v1.ttrpc"]
+  address = "${path.join(dir, 'sock.ttrpc')}"
+`;
+}
+
+/** A containerd in a mount namespace of its own, on a tmpfs: an overlay's upper directory cannot lie on every host's /tmp. */
+class Containerd implements AsyncDisposable {
+  readonly dir: string;
+  readonly #holder: RunningProcess;
+  #daemon: RunningProcess | undefined;
+
+  constructor(dir: string) {
+    this.dir = dir;
+    const script =
+      'mount -t tmpfs tmpfs "$1" && cp -a "$2/." "$1/" && echo mounted && exec sleep infinity';
+    const dirs = [path.join(dir, 'root'), path.join(dir, 'initial')];
+    this.#holder = new RunningProcess('unshare', ['--mount', 'sh', '-c', script, 'sh', ...dirs]);
+  }
+
+  static async open(name: string, fill: (dir: string) => Promise<void>): Promise<Containerd> {
+    const dir = path.join(home, name);
+    for (const folder of ['root', 'initial', 'state', 'cni'])
+      await mkdir(path.join(dir, folder), { recursive: true });
+    await fill(path.join(dir, 'initial'));
+    await writeFile(path.join(dir, 'config.toml'), await configuration(dir));
+    const opened = new Containerd(dir);
+    await opened.#holder.expect('mounted');
+    await opened.start();
+    return opened;
+  }
+
+  #inside = (...command: string[]): string[] => ['-t', `${this.#holder.pid}`, '-m', ...command];
+
+  async start(): Promise<void> {
+    const config = path.join(this.dir, 'config.toml');
+    this.#daemon = new RunningProcess('nsenter', this.#inside(programs.containerd, '-c', config));
+    await this.#daemon.expect('containerd successfully booted');
+  }
+
+  async stop(): Promise<void> {
+    await this.#daemon?.stop();
+    this.#daemon = undefined;
+  }
+
+  run = (...command: string[]): Promise<string> => run('nsenter', this.#inside(...command));
+
+  ctr = (...args: string[]): Promise<string> =>
+    this.run(programs.ctr, '-a', path.join(this.dir, 'sock'), '-n', 'k8s.io', ...args);
+
+  /** A file of containerd's folder; only for a containerd that is stopped. */
+  async database(name: string): Promise<Buffer> {
+    const copy = path.join(this.dir, 'copy.db');
+    await this.run('cp', path.join(this.dir, 'root', name), copy);
+    return readFile(copy);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await this.#holder.stop('SIGKILL');
+  }
+}
+
+/** Lines of a table of ctr without its heading, sorted, with single spaces. */
+const table = (text: string): string[] =>
+  text
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().replaceAll(/\s+/g, ' '))
+    .toSorted();
+
+/** What containerd says of its store. */
+async function describeStore({ ctr }: Containerd) {
+  const contents = table(await ctr('content', 'ls'));
+  const usage = table(await ctr('snapshots', 'usage', '-b'));
+  return {
+    // Every image of ours is pinned, so that kubelet's garbage collection leaves it alone.
+    images: table(await ctr('images', 'ls')).map((line) =>
+      line.replace(',io.cri-containerd.pinned=pinned', ''),
+    ),
+    checks: table(await ctr('images', 'check')),
+    contents: contents.map((line) => line.replace(/ (\S+B) .* (\S+=)/, ' $1 AGE $2')),
+    snapshots: table(await ctr('snapshots', 'ls')),
+    // Containerd counts blocks, we count bytes.
+    inodes: usage.map((line) => line.replace(/ \d+ (\d+)$/, ' SIZE $1')),
+  };
+}
+
+/** time.Time.MarshalBinary in UTC, whatever the time. */
+function timeShape(value: Buffer): string {
+  expect(value).toHaveLength(15);
+  return `time version ${value[0]} zone ${value.readInt16BE(13)}`;
+}
+
+/** Snapshots are numbered by operations of the one who made them; the first number in a backend's name means nothing. */
+const unnumbered = (text: string): string => text.replace(/^k8s\.io\/\d+\//, 'k8s.io/N/');
+
+/** Removes what may differ: times, numbers, block counts, and what an import leaves behind besides the images. */
+function comparable(bucket: ReadBucket): Record<string, unknown> {
+  const entries = [...bucket].flatMap(([key, value]): [string, unknown][] => {
+    if (value instanceof Map) {
+      const leftOver = ['ingests', 'leases'].includes(key) && value.size === 0;
+      return leftOver || key === 'annotations' ? [] : [[unnumbered(key), comparable(value)]];
+    }
+    if (key === 'io.cri-containerd.pinned') return [];
+    if (key === 'createdat' || key === 'updatedat') return [[key, timeShape(value)]];
+    if (key === 'size' && bucket.has('inodes')) return [[key, 'counted in blocks']];
+    return [[key, unnumbered(value.toString('latin1'))]];
+  });
+  return Object.fromEntries(entries);
+}
+
+let images: OciImage[] = [];
+let imported: Containerd;
+let ours: Containerd;
+
+beforeAll(async () => {
+  if (process.getuid?.() !== 0) return;
+  const built = await buildUpstream(['containerd', 'ctr'], hostArch(), silent);
+  programs = { containerd: built.get('containerd')!.path, ctr: built.get('ctr')!.path };
+  home = await mkdtemp(path.join(tmpdir(), 'kios-store-'));
+  const layout = path.join(home, 'layout');
+  images = await makeImages(layout);
+  await run('tar', ['-cf', path.join(home, 'images.tar'), '-C', layout, '.']);
+  await unpack(makeStore(images, TIME, origin), path.join(home, 'store'));
+  imported = await Containerd.open('imported', async () => {});
+  const options = ['--local', '--discard-unpacked-layers'];
+  await imported.ctr('images', 'import', ...options, path.join(home, 'images.tar'));
+  // The CRI plugin labels what it hears of and names it by id, at its leisure.
+  await vi.waitFor(
+    async () => {
+      const listed = table(await imported.ctr('images', 'ls'));
+      expect(
+        listed.filter((line) => line.endsWith('io.cri-containerd.image=managed')),
+      ).toHaveLength(4);
+    },
+    { timeout: 20_000, interval: 200 },
+  );
+  ours = await Containerd.open('ours', (dir) => layDown(path.join(home, 'store'), dir));
+});
+
+afterAll(async () => {
+  await imported?.[Symbol.asyncDispose]();
+  await ours?.[Symbol.asyncDispose]();
+  if (home !== '') await rm(home, { recursive: true, force: true });
+});
+
+beforeEach(requireRoot);
+
+it('holds what an import leaves, as containerd tells it', async () => {
+  const said = await describeStore(ours);
+  expect(said).toEqual(await describeStore(imported));
+  expect(said.images).toHaveLength(4);
+  expect(said.snapshots).toHaveLength(4);
+  expect(said.contents).toHaveLength(4);
+  for (const line of said.checks) expect(line).toMatch(/true$/);
+});
+
+it('pins every image', async () => {
+  const listed = table(await ours.ctr('images', 'ls'));
+  for (const line of listed) expect(line).toContain('io.cri-containerd.pinned=pinned');
+});
+
+it('shows a container the files of all its layers', async () => {
+  const mount = path.join(home, 'mount');
+  await mkdir(mount);
+  for (const containerd of [imported, ours]) {
+    await containerd.ctr('images', 'mount', 'kios.dev/two:1', mount);
+    const list = `cd ${mount} && find . -mindepth 1 -printf '%P %M %l\\n' | sort | sed 's/ $//'`;
+    const listed = await containerd.run('sh', '-c', list);
+    expect(listed.trim().split('\n')).toEqual([
+      'etc drwxr-xr-x',
+      'etc/own -rw-r--r--',
+      'etc/shared -rw-r--r--',
+      'link lrwxrwxrwx etc/shared',
+      'tmp drwxrwxrwt',
+    ]);
+    expect(await containerd.run('cat', `${mount}/etc/shared`, `${mount}/etc/own`)).toBe(
+      'replaced\nof two',
+    );
+    await containerd.ctr('images', 'unmount', '--rm', mount);
+  }
+});
+
+it('survives a garbage collection and a restart', async () => {
+  const before = await describeStore(ours);
+  await ours.ctr('images', 'tag', 'kios.dev/one:1', 'kios.dev/other:1');
+  await ours.ctr('images', 'rm', '--sync', 'kios.dev/other:1');
+  expect(await describeStore(ours)).toEqual(before);
+  await ours.stop();
+  await ours.start();
+  expect(await describeStore(ours)).toEqual(before);
+});
+
+it.each([META, `${SNAPSHOTTER}/metadata.db`])('writes %s as an import does', async (name) => {
+  await ours.stop();
+  await imported.stop();
+  const [mine, theirs] = [await ours.database(name), await imported.database(name)].map(readBolt);
+  expect(comparable(mine!.root)).toEqual(comparable(theirs!.root));
+});
+
+it('loses only links when an image is removed', async () => {
+  await ours.start();
+  const name = 'kios.dev/one:1';
+  const id = images.find((image) => image.name === name)!.config.digest;
+  await ours.ctr('images', 'rm', '--sync', name, id);
+  const left = await describeStore(ours);
+  expect(left.snapshots).toHaveLength(3);
+  expect(left.contents).toHaveLength(2);
+  const snapshots = path.join(home, 'store', SNAPSHOTTER, 'snapshots');
+  expect(await readdir(snapshots)).toEqual(['1', '2', '3', '4']);
+  expect(await readdir(path.join(snapshots, '2/fs'))).toEqual(['run']);
+  expect(await readdir(path.join(home, 'store', BLOBS))).toHaveLength(4);
+});

@@ -29,11 +29,11 @@ const nativeKoffi: Plugin = {
 const WHERE = `const __bundleFile=process.argv[1];const __bundleFolder=require('node:path').dirname(__bundleFile);const __bundleUrl=require('node:url').pathToFileURL(__bundleFile).href;`;
 
 /** The host's native half of koffi, so that a bundle also runs where it was made (tests). */
-const hostKoffi = (): string =>
-  path.join(
-    path.dirname(createRequire(import.meta.url).resolve('@koromix/koffi-linux-x64/package.json')),
-    'linux_x64/koffi.node',
-  );
+function hostKoffi(): string {
+  const name = `@koromix/koffi-linux-${process.arch}/package.json`;
+  const home = path.dirname(createRequire(import.meta.url).resolve(name));
+  return path.join(home, `linux_${process.arch}/koffi.node`);
+}
 
 /**
  * Bundles `<dir>/src/main.ts` into `<dir>/dist/agent.cjs`: one CommonJS file that runs under Node and Bun. esbuild does the bundling

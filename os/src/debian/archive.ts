@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promi
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
+import * as v from 'valibot';
 
 import { cached, cacheKey } from '../host/cache.ts';
 import { cacheDir, type Arch } from '../host/paths.ts';
@@ -12,15 +13,18 @@ import { findMirror } from './mirror.ts';
 /** The Debian release every package of the image comes from. */
 export const SUITE = 'trixie';
 
-/** One package file, fetched and verified against the archive's signed index. */
-export interface Deb {
-  readonly name: string;
-  readonly version: string;
-  readonly arch: string;
-  readonly sha256: string;
+const Deb = v.object({
+  name: v.string(),
+  version: v.string(),
+  arch: v.string(),
+  sha256: v.string(),
   /** The `.deb` file in the cache. */
-  readonly file: string;
-}
+  file: v.string(),
+});
+const Debs = v.array(Deb);
+
+/** One package file, fetched and verified against the archive's signed index. */
+export type Deb = Readonly<v.InferOutput<typeof Deb>>;
 
 interface Candidate extends Omit<Deb, 'file'> {
   readonly uriName: string;
@@ -44,13 +48,14 @@ const configuration = (home: string, arch: Arch): string =>
     '',
   ].join('\n');
 
+const source = (uri: string, suite: string): string =>
+  `deb [signed-by=${KEYRING}] ${uri} ${suite} main`;
+
 /** Writes a private apt set-up: the host's own sources, lists and package state are never read or touched. */
 async function prepare(home: string, arch: Arch): Promise<string> {
   for (const dir of ['state/lists/partial', 'cache/archives/partial'])
     await mkdir(path.join(home, dir), { recursive: true });
   const { main, security } = await findMirror();
-  const source = (uri: string, suite: string): string =>
-    `deb [signed-by=${KEYRING}] ${uri} ${suite} main`;
   await writeFile(path.join(home, 'status'), '');
   await writeFile(
     path.join(home, 'sources.list'),
@@ -128,7 +133,7 @@ const homeOf = (arch: Arch): string => path.join(cacheDir, 'apt', `${SUITE}-${ar
 export async function fetchDebian({ arch, packages, progress }: FetchRequest): Promise<Deb[]> {
   const home = homeOf(arch);
   const memo = path.join(home, `resolved-${cacheKey(packages)}.json`);
-  if ((await age(memo)) < FRESH_MS) return JSON.parse(await readFile(memo, 'utf8')) as Deb[];
+  if ((await age(memo)) < FRESH_MS) return v.parse(Debs, JSON.parse(await readFile(memo, 'utf8')));
   const conf = await prepare(home, arch);
   await update(conf, home, progress);
   const candidates = await resolve(conf, packages);

@@ -25,28 +25,38 @@ function segments(elf: Buffer): Segment[] {
   });
 }
 
+const isElf64 = (bytes: Buffer): boolean =>
+  bytes.length >= 64 && bytes.readUInt32BE(0) === 0x7f454c46 && bytes[4] === 2 && bytes[5] === 1;
+
+/** The dynamic section's entries: tag and value. */
+const dynamicEntries = (elf: Buffer, { offset, size }: Segment): [tag: bigint, value: number][] =>
+  Array.from({ length: Math.floor(size / 16) }, (_, index) => {
+    const at = offset + index * 16;
+    return [elf.readBigUInt64LE(at), Number(elf.readBigUInt64LE(at + 8))];
+  });
+
+/** Where in the file the byte lies that is loaded at `address`. */
+function fileOffset(all: readonly Segment[], address: number): number {
+  const home = all.find(
+    (segment) =>
+      segment.type === LOAD_SEGMENT &&
+      address >= segment.address &&
+      address < segment.address + segment.size,
+  );
+  return address - (home?.address ?? 0) + (home?.offset ?? 0);
+}
+
 /** Names in DT_NEEDED of a 64-bit little-endian ELF file (System V ABI, chapter 5); none for a static one. */
 export function neededLibraries(elf: Buffer): string[] {
-  if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2 || elf[5] !== 1)
-    return [];
-  const all = segments(elf);
+  const all = isElf64(elf) ? segments(elf) : [];
   const dynamic = all.find((segment) => segment.type === DYNAMIC_SEGMENT);
   if (dynamic === undefined) return [];
-  const tags = Array.from({ length: Math.floor(dynamic.size / 16) }, (_, index) => {
-    const at = dynamic.offset + index * 16;
-    return [elf.readBigUInt64LE(at), Number(elf.readBigUInt64LE(at + 8))] as const;
-  });
-  const table = tags.find(([tag]) => tag === TAG.stringTable)?.[1] ?? 0;
-  const home = all.find(
-    ({ type, address, size }) =>
-      type === LOAD_SEGMENT && table >= address && table < address + size,
-  );
-  const strings = table - (home?.address ?? 0) + (home?.offset ?? 0);
-  return tags
+  const entries = dynamicEntries(elf, dynamic);
+  const table = entries.find(([tag]) => tag === TAG.stringTable)?.[1] ?? 0;
+  const strings = fileOffset(all, table);
+  return entries
     .filter(([tag]) => tag === TAG.needed)
-    .map(([, offset]) =>
-      elf.toString('latin1', strings + offset, elf.indexOf(0, strings + offset)),
-    );
+    .map(([, name]) => elf.toString('latin1', strings + name, elf.indexOf(0, strings + name)));
 }
 
 /** Every shared library that `files` need, directly or through one another, as `locate` finds it by name. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -6,20 +5,9 @@ import { EXIT, KiosError } from '@kios/errors';
 import { parseDocument } from 'yaml';
 
 import { repository } from '../host/paths.ts';
+import { namedGuid } from './gpt.ts';
 
 export const manifestsDir = path.join(repository, 'manifests');
-
-/** UUID-shaped digest of a manifest's content. */
-function uidOf(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex');
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    hex.slice(12, 16),
-    hex.slice(16, 20),
-    hex.slice(20, 32),
-  ].join('-');
-}
 
 /**
  * Puts a fixed `metadata.uid` into a static pod's manifest, derived from its content. Without one kubelet derives it from the host
@@ -37,7 +25,7 @@ export function stampManifest(file: string, text: string): string {
       exitCode: EXIT.data,
       remedy: 'remove metadata.uid',
     });
-  document.setIn(['metadata', 'uid'], uidOf(text));
+  document.setIn(['metadata', 'uid'], namedGuid(`manifest:${text}`));
   // Comments explain the manifest to people; the node has no use for them.
   return JSON.stringify(document.toJS());
 }

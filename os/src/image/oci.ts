@@ -4,6 +4,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
+import { sha256 } from '../host/digest.ts';
 import type { Arch } from '../host/paths.ts';
 import { tar } from './tar.ts';
 import { sizeOf, type Tree } from './tree.ts';
@@ -44,16 +45,22 @@ export interface OciImage {
   readonly manifest: Descriptor & { readonly content: Buffer };
 }
 
-export const sha256 = (bytes: Uint8Array): string =>
-  `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+/** Digest as OCI writes it. */
+export const ociDigest = (bytes: Uint8Array | string): string => `sha256:${sha256(bytes)}`;
 
 const blobPath = (layout: string, digest: string): string =>
   path.join(layout, 'blobs', digest.replace(':', '/'));
 
 const json = (mediaType: string, value: unknown): Descriptor & { content: Buffer } => {
   const content = Buffer.from(JSON.stringify(value));
-  return { mediaType, digest: sha256(content), size: content.length, content };
+  return { mediaType, digest: ociDigest(content), size: content.length, content };
 };
+
+const descriptorOf = ({ mediaType, digest, size }: Descriptor): Descriptor => ({
+  mediaType,
+  digest,
+  size,
+});
 
 /** Makes a layer of a tree and writes its tar stream into the OCI layout. Equal trees give equal digests. */
 export async function makeLayer(layout: string, tree: Tree, time: number): Promise<Layer> {
@@ -98,11 +105,10 @@ export function makeImage(spec: ImageSpec, arch: Arch, time: number): OciImage {
       created_by: 'kios build',
     })),
   });
-  const { content: _, ...configDescriptor } = config;
   const manifest = json(MEDIA.manifest, {
     schemaVersion: 2,
     mediaType: MEDIA.manifest,
-    config: configDescriptor,
+    config: descriptorOf(config),
     layers: spec.layers.map((layer) => layer.descriptor),
   });
   return { name: spec.name, layers: spec.layers, config, manifest };
@@ -117,8 +123,8 @@ export async function writeLayout(
   for (const { config, manifest } of images)
     for (const blob of [config, manifest])
       await writeFile(blobPath(layout, blob.digest), blob.content);
-  const manifests = images.map(({ name, manifest: { content: _, ...descriptor } }) => ({
-    ...descriptor,
+  const manifests = images.map(({ name, manifest }) => ({
+    ...descriptorOf(manifest),
     platform: { architecture: arch, os: 'linux' },
     annotations: {
       'io.containerd.image.name': name,

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
-import { readdir, readFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { KiosError } from '@kios/errors';
@@ -9,6 +7,7 @@ import { KiosError } from '@kios/errors';
 import { extract, fetchDebian, type Deb } from '../debian/archive.ts';
 import { loader, triplet } from '../debian/toolroot.ts';
 import { cached, cacheKey } from '../host/cache.ts';
+import { fileSha256 } from '../host/digest.ts';
 import { type Arch, repository } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
@@ -138,10 +137,7 @@ export async function certificates(parts: Parts): Promise<{ bytes: Buffer; origi
  * is made by the host's copy of it.
  */
 async function compile(bundle: string, hostBun: string): Promise<string> {
-  const hash = createHash('sha256')
-    .update(await readFile(bundle))
-    .digest('hex');
-  return cached('bytecode', cacheKey(hash, BUN), async (into) => {
+  return cached('bytecode', cacheKey(await fileSha256(bundle), BUN), async (into) => {
     const source = path.join(into, 'main.cjs');
     await copyFile(bundle, source);
     // Relative names, for the bundler writes them into its output.

@@ -1,14 +1,6 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-
 import { namedGuid } from './gpt.ts';
-import type { Content, Origin, Tree } from './tree.ts';
+import { digestOf, type Origin, type Tree } from './tree.ts';
 import { KIOS } from './versions.ts';
-
-const digest = async (content: Content): Promise<string> =>
-  createHash('sha256')
-    .update('bytes' in content ? content.bytes : await readFile(content.file))
-    .digest('hex');
 
 const idOf = (origin: Origin): string =>
   `SPDXRef-Package-${`${origin.kind}-${origin.name}-${origin.version}`.replaceAll(/[^A-Za-z0-9.-]+/g, '-')}`;
@@ -49,7 +41,7 @@ export async function makeSbom(trees: readonly Tree[], time: number): Promise<st
     files.push({
       SPDXID,
       fileName: `.${where}`,
-      checksums: [{ algorithm: 'SHA256', checksumValue: await digest(entry.content) }],
+      checksums: [{ algorithm: 'SHA256', checksumValue: await digestOf(entry.content) }],
     });
     relationships.push({
       spdxElementId: SPDXID,

@@ -3,6 +3,8 @@ import path from 'node:path';
 
 import { KiosError } from '@kios/errors';
 
+import { fileSha256, sha256 } from '../host/digest.ts';
+
 /** Where a file of the image came from; ends up in the SBOM. */
 export interface Origin {
   /** Package or component name. */
@@ -78,6 +80,10 @@ export class Tree {
 
 export const sizeOf = async (content: Content): Promise<number> =>
   'bytes' in content ? content.bytes.length : (await stat(content.file)).size;
+
+/** SHA-256 in hexadecimal. */
+export const digestOf = async (content: Content): Promise<string> =>
+  'bytes' in content ? sha256(content.bytes) : fileSha256(content.file);
 
 /** Reads a folder of the host into a tree below `prefix`; only the owner's execute bit of a mode is kept. */
 export async function addFolder(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { sha256, type OciImage } from '../image/oci.ts';
+import { ociDigest, type OciImage } from '../image/oci.ts';
 import { Tree, type Origin } from '../image/tree.ts';
 import { encodeBolt } from './bolt.ts';
 import {
@@ -28,7 +28,7 @@ interface Planned {
 
 /** OCI image-spec config.md, "Layer ChainID". */
 const chainIdOf = (parent: string | undefined, diffId: string): string =>
-  parent === undefined ? diffId : sha256(Buffer.from(`${parent} ${diffId}`));
+  parent === undefined ? diffId : ociDigest(`${parent} ${diffId}`);
 
 function planSnapshots(image: OciImage, plan: Planned): Snapshot | undefined {
   let parent: Snapshot | undefined;

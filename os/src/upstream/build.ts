@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 
 import { cached, cacheKey } from '../host/cache.ts';
+import { fileSha256 } from '../host/digest.ts';
 import type { Arch } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
@@ -82,9 +82,7 @@ async function compile(recipe: Recipe, into: string, progress: Progress): Promis
       onLine: note,
     }),
   );
-  const bytes = await readFile(out);
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  await writeFile(path.join(into, 'sha256'), sha256);
+  await writeFile(path.join(into, 'sha256'), await fileSha256(out));
 }
 
 let turn: Promise<unknown> = Promise.resolve();

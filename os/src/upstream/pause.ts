@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
 
 import { cached, cacheKey } from '../host/cache.ts';
+import { fileSha256 } from '../host/digest.ts';
 import type { Arch } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
@@ -36,8 +36,5 @@ export async function buildPause(arch: Arch, progress: Progress): Promise<BuiltP
     await run(env['CC']!, [...flags, ...settings, '-o', path.join(into, 'pause'), source]);
   });
   const file = path.join(dir, 'pause');
-  const sha256 = createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
-  return { path: file, sha256, version, module };
+  return { path: file, sha256: await fileSha256(file), version, module };
 }

@@ -24,23 +24,24 @@ export interface RunOptions {
 
 const tail = (text: string): string => text.trim().split('\n').slice(-12).join('\n');
 
+const settingsOf = ({ input, cwd, env, signal, timeoutMs }: RunOptions): Options => ({
+  reject: false,
+  stdin: input === undefined ? 'ignore' : 'pipe',
+  all: true,
+  ...(input === undefined ? {} : { input }),
+  ...(cwd === undefined ? {} : { cwd }),
+  ...(env === undefined ? {} : { env }),
+  ...(signal === undefined ? {} : { cancelSignal: signal }),
+  ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
+});
+
 /** Runs a program to its end and answers its standard output; throws a CommandError naming the cause. */
 export async function run(
   file: string,
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<string> {
-  const settings: Options = {
-    reject: false,
-    stdin: options.input === undefined ? 'ignore' : 'pipe',
-    all: true,
-    ...(options.input === undefined ? {} : { input: options.input }),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.env === undefined ? {} : { env: options.env }),
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
-    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
-  };
-  const child = execa(file, args, settings);
+  const child = execa(file, args, settingsOf(options));
   if (options.onLine !== undefined)
     for await (const line of child.iterable({ from: 'all' })) options.onLine(String(line));
   const result = await child;

@@ -11,8 +11,10 @@ const align = (bytes: Buffer): Buffer =>
 
 /** One record of the "newc" format (Documentation/driver-api/early-userspace/buffer-format.rst): header, name, content, each padded to 4. */
 function record(inode: number, name: string, mode: number, content: Uint8Array): Buffer[] {
-  const fields = [inode, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, name.length + 1, 0];
-  const head = Buffer.from(`070701${fields.map(hex).join('')}${name}\0`, 'latin1');
+  const ended = `${name}\0`;
+  const nameSize = Buffer.byteLength(ended);
+  const fields = [inode, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, nameSize, 0];
+  const head = Buffer.from(`070701${fields.map(hex).join('')}${ended}`);
   return [align(head), align(Buffer.from(content.buffer, content.byteOffset, content.length))];
 }
 

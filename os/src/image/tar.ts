@@ -26,7 +26,7 @@ interface Header {
 /** One ustar header block (POSIX.1-1988), uid and gid 0. */
 function headerBlock({ name, mode, size, type, link, time }: Header): Buffer {
   const block = Buffer.alloc(BLOCK);
-  block.write(name.slice(0, 100), 0);
+  block.write(name, 0, 100);
   block.write(octal(mode, 8), 100);
   block.write(octal(0, 8), 108);
   block.write(octal(0, 8), 116);
@@ -34,7 +34,7 @@ function headerBlock({ name, mode, size, type, link, time }: Header): Buffer {
   block.write(octal(time, 12), 136);
   block.write('        ', 148);
   block.write(type, 156);
-  block.write(link.slice(0, 100), 157);
+  block.write(link, 157, 100);
   block.write('ustar\0', 257);
   block.write('00', 263);
   const sum = block.reduce((total, byte) => total + byte, 0);

@@ -15,9 +15,9 @@ import { PROBE, probeManifest, REFUSED } from './standalone-probe.ts';
 const EVENT_DEADLINE_MS = 300_000;
 /** Where the overlay of /etc takes a static pod of ours from. */
 const PROBE_FILE = `/meta/etc/kubernetes/manifests/${PROBE.agent}.yaml`;
-/** What bootstrap writes below /etc/kubernetes; specification of the agent, outputs. */
+/** What bootstrap writes below /etc/kubernetes; the image has a 00-… of its own in kubelet.conf.d. */
 const FROM_BOOTSTRAP =
-  /kubeconfig|kubelet\.conf$|kubelet\.conf\.d\/.+|pki\/ca\.crt|node-labels|node-ip|credential-providers/;
+  /kubeconfig|kubelet\.conf$|kubelet\.conf\.d\/[1-9]|pki\/ca\.crt|node-labels|node-ip|credential-providers/;
 
 /** A node on a fresh disk that is told the wrong things first. */
 export interface Untrusted {

@@ -31,6 +31,7 @@ export const PACKAGES: readonly HostPackage[] = [
   { name: 'openssl', needs: ['machine'], why: 'certificates of the test of joining' },
   { name: 'qemu-system-x86', needs: ['machine', 'baseline'], why: 'runs the node' },
   { name: 'ovmf', needs: ['machine', 'baseline'], why: 'UEFI firmware for QEMU' },
+  { name: 'binutils', needs: ['unit'], why: 'reads the programs and EFI files that tests make' },
   { name: 'kmod', needs: ['unit'], why: 'the module loader is compared with it' },
   { name: 'iproute2', needs: ['netns'], why: 'network namespaces' },
   { name: 'dnsmasq-base', needs: ['netns'], why: 'a real DHCP server to test against' },

@@ -14,6 +14,7 @@ import type { Untrusted } from '../../src/acceptance/untrusted.ts';
 import type { Cli } from '../../src/commands/cli.ts';
 import { repository } from '../../src/host/paths.ts';
 import { silent } from '../../src/host/progress.ts';
+import { progressOn } from '../../src/terminal/progress.ts';
 import { down } from '../../src/try-out/down.ts';
 import { tryoutMachine } from '../../src/try-out/node.ts';
 import { bringUp, type UpNode } from '../../src/try-out/up.ts';
@@ -24,7 +25,7 @@ const ASSERTION_MS = 15 * 60_000;
 
 const stop = new AbortController();
 const cli: Cli = {
-  progress: { ...silent, info: (line) => void process.stdout.write(`${line}\n`) },
+  progress: progressOn({ write: (text) => process.stdout.write(text) }),
   signal: stop.signal,
   undo: new AsyncDisposableStack(),
   print: () => {},

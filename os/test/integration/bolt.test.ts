@@ -1,0 +1,76 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+
+import { silent } from '../../src/host/progress.ts';
+import { run } from '../../src/host/run.ts';
+import { type Bucket, encodeBolt } from '../../src/store/bolt.ts';
+import { COMPONENTS, readGoMod } from '../../src/upstream/components.ts';
+import { ensureGo } from '../../src/upstream/go-toolchain.ts';
+import { readPlain, writtenPlain } from '../bolt-plain.ts';
+import { readBolt } from '../bolt-reader.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 300_000 });
+
+const MODULE = 'go.etcd.io/bbolt';
+const bucket = (entries: readonly (readonly [string, Uint8Array | Bucket])[]): Bucket => ({
+  sequence: entries.length,
+  entries: new Map(entries),
+});
+
+/** More than a node has: inline buckets and others, runs of pages, keys of any bytes, empty values. */
+const many = (count: number): Bucket =>
+  bucket(
+    Array.from({ length: count }, (_, index) => [
+      `sha256:${index}`,
+      bucket([
+        ['size', Buffer.from([index & 0xff])],
+        ['labels', bucket([[`containerd.io/${index}`, Buffer.from('x'.repeat(index))]])],
+      ]),
+    ]),
+  );
+const root = bucket([
+  ['v1', bucket([['k8s.io', bucket([['blob', many(500)]])]])],
+  ['parents', bucket([[Buffer.from([1, 0, 255]).toString('latin1'), new Uint8Array()]])],
+  ['empty', bucket([])],
+  ['large', bucket([['value', Buffer.alloc(70_000, 5)]])],
+]);
+
+let dir = '';
+let bbolt: (...args: string[]) => Promise<string>;
+
+beforeAll(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'kios-bolt-'));
+  await writeFile(path.join(dir, 'ours.db'), encodeBolt(root));
+  const go = await ensureGo(silent);
+  const containerd = COMPONENTS.find((component) => component.dir === 'containerd')!;
+  // The version that containerd is built with.
+  const version = (await readGoMod(containerd)).versions.get(MODULE);
+  await run(go, ['install', `${MODULE}/cmd/bbolt@${version}`], {
+    env: { GOBIN: dir, CGO_ENABLED: '0' },
+  });
+  bbolt = (...args) => run(path.join(dir, 'bbolt'), args, { cwd: dir });
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+it('is found consistent by bbolt', async () => {
+  expect(await bbolt('check', 'ours.db')).toBe('OK');
+});
+
+it('is read by bbolt key by key: its copy holds the same', async () => {
+  await bbolt('compact', '-o', 'copy.db', 'ours.db');
+  const copy = readBolt(await readFile(path.join(dir, 'copy.db')));
+  expect(readPlain(copy.root)).toEqual(writtenPlain(root));
+  expect(copy.sequences.get('/v1/k8s.io/blob')).toBe(500n);
+});
+
+it('tells bbolt of its buckets', async () => {
+  expect((await bbolt('buckets', 'ours.db')).split('\n')).toEqual([
+    'empty',
+    'large',
+    'parents',
+    'v1',
+  ]);
+});

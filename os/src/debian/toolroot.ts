@@ -32,6 +32,8 @@ export type Tool =
 
 /** Programs of the release, run through its own loader and libraries without a chroot. */
 export interface Toolroot {
+  /** Another one for other versions of the tools. */
+  readonly id: string;
   run(tool: Tool, args: readonly string[], options?: RunOptions): Promise<string>;
 }
 
@@ -40,6 +42,7 @@ export async function openToolroot(progress: Progress): Promise<Toolroot> {
   const root = await extract(await fetchDebian({ arch, packages: PACKAGES, progress }));
   const libraries = path.join(root, 'usr/lib', TRIPLET[arch]);
   return {
+    id: path.basename(root),
     run: async (tool, args, options = {}) =>
       run(
         path.join(libraries, LOADER[arch]),

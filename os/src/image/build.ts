@@ -1,10 +1,11 @@
-import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { constants, zstdCompressSync } from 'node:zlib';
 
 import { openToolroot, type Toolroot } from '../debian/toolroot.ts';
 import { hostArch } from '../host/arch.ts';
 import { cacheKey } from '../host/cache.ts';
+import { fileSha256, sha256 } from '../host/digest.ts';
 import { type Arch, distDir, repository } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
@@ -13,10 +14,10 @@ import { buildUpstream } from '../upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../upstream/components.ts';
 import { buildPause } from '../upstream/pause.ts';
 import { commandLine } from './command-line.ts';
-import { cpio } from './cpio.ts';
 import { makeDisk } from './disk.ts';
 import { makeErofs } from './erofs.ts';
 import { makeImages } from './images.ts';
+import { makeInitramfs } from './initramfs.ts';
 import { debianKernel, type Kernel } from './kernel.ts';
 import { readManifests } from './manifests.ts';
 import { clearLayout } from './oci.ts';
@@ -118,32 +119,31 @@ async function replace(file: string, content: Uint8Array | string): Promise<void
   await rename(`${file}.tmp`, file);
 }
 
-/** Two archives, one behind the other (Documentation/driver-api/early-userspace/buffer-format.rst), each starting at a multiple of 4. */
-async function initramfs(kernel: Kernel, init: string, root: string): Promise<Buffer> {
-  const early = zstdCompressSync(await cpio(makeEarlyRoot(kernel, init)), {
-    params: { [constants.ZSTD_c_compressionLevel]: 19 },
-  });
-  return Buffer.concat([
-    early,
-    Buffer.alloc((4 - (early.length % 4)) % 4),
-    await cpio(rootFile(root)),
-  ]);
-}
-
-async function assemble(base: Base, root: string): Promise<Buffer> {
+async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer> {
   const { arch, kernel, init } = base;
-  const stub = await readStub(arch, base.progress);
-  return makeUki(stub.bytes, [
+  return makeUki(stub, [
     { name: '.osrel', content: Buffer.from(`ID=kios\nNAME=kiOS\nVERSION_ID=${KIOS}\n`) },
     { name: '.cmdline', content: Buffer.from(commandLine(arch)) },
     { name: '.uname', content: Buffer.from(kernel.version) },
-    { name: '.initrd', content: await initramfs(kernel, init, root) },
+    { name: '.initrd', content: await makeInitramfs(makeEarlyRoot(kernel, init), rootFile(root)) },
     { name: '.linux', content: await readFile(kernel.image) },
   ]);
 }
 
-const unchanged = async (stamp: string, key: string): Promise<boolean> =>
-  (await readFile(stamp, 'utf8').catch(() => '')) === key;
+/** Digest of this program's part that writes artefacts: other code may make other bytes of the same inputs. */
+async function ownCode(): Promise<string> {
+  const folder = import.meta.dirname;
+  const names = (await readdir(folder)).toSorted();
+  return sha256(
+    (await Promise.all(names.map((name) => fileSha256(path.join(folder, name))))).join(),
+  );
+}
+
+/** Whether all artefacts are there and were made for `key`. */
+async function unchanged(stamp: string, key: string, artefacts: BuiltImage): Promise<boolean> {
+  const made = await readFile(stamp, 'utf8').catch(() => '');
+  return made === key && Object.values(artefacts).every((file: string) => existsSync(file));
+}
 
 /**
  * Builds the machine image from upstream sources and packages. Every slow step lies in the content-keyed cache, so a second run with
@@ -167,15 +167,20 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   const init = path.join(repository, 'init/dist', arch, 'init');
   const base: Base = { arch, time, tools, kernel, init, progress, manifests };
   const { root, files } = await buildRoot(base);
+  const stub = await readStub(arch, progress);
   const key = cacheKey(
     root,
+    sha256(stub.bytes),
+    await ownCode(),
     kernel.origin,
     commandLine(arch),
     time,
-    await readFile(init, 'base64'),
+    await fileSha256(init),
   );
-  if (await unchanged(at('.built'), key)) return out;
-  await progress.task('kios.efi', async () => replace(out.efi, await assemble(base, root)));
+  if (await unchanged(at('.built'), key, out)) return out;
+  await progress.task('kios.efi', async () =>
+    replace(out.efi, await assemble(base, stub.bytes, root)),
+  );
   await progress.task('kios.img', () =>
     makeDisk({ out: out.image, efi: out.efi, arch, time, tools }),
   );

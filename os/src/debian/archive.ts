@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -129,11 +130,20 @@ export interface FetchRequest {
 
 const homeOf = (arch: Arch): string => path.join(cacheDir, 'apt', `${SUITE}-${arch}`);
 
+/** What was resolved and fetched lately, if the files are still in the cache. */
+async function remembered(memo: string): Promise<Deb[] | undefined> {
+  if ((await age(memo)) >= FRESH_MS) return undefined;
+  const debs = v.safeParse(Debs, JSON.parse(await readFile(memo, 'utf8')));
+  const whole = debs.success && debs.output.every(({ file }) => existsSync(file));
+  return whole ? debs.output : undefined;
+}
+
 /** Fetches packages by name in the version the suite has now; versions are asked for at most once a day. */
 export async function fetchDebian({ arch, packages, progress }: FetchRequest): Promise<Deb[]> {
   const home = homeOf(arch);
   const memo = path.join(home, `resolved-${cacheKey(packages)}.json`);
-  if ((await age(memo)) < FRESH_MS) return v.parse(Debs, JSON.parse(await readFile(memo, 'utf8')));
+  const known = await remembered(memo);
+  if (known !== undefined) return known;
   const conf = await prepare(home, arch);
   await update(conf, home, progress);
   const candidates = await resolve(conf, packages);

@@ -22,7 +22,7 @@ const PACKAGES = [
   'libhogweed6t64', 'libgmp10', 'libidn2-0', 'libp11-kit0', 'libtasn1-6', 'libunistring5', 'libffi8',
 ]; // prettier-ignore
 
-/** Where an agent's image keeps its program; shared with the manifests' documentation. */
+/** Where an agent's image keeps its program. */
 const AGENT = '/agent/main.js';
 
 const bunPackage = {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import process from 'node:process';
+import { pipeline } from 'node:stream/promises';
 
 import { openToolroot } from '../src/debian/toolroot.ts';
 import { hostArch } from '../src/host/arch.ts';

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -31,6 +32,16 @@ const (
 	notifyPath = "/run/kios/.notify"
 )
 
+// While the first pods start, the runtime and kubelet yield to containers that run already: otherwise the pod that brings up the
+// network gets a sliver of the processor until the last sandbox stands. Afterwards the host weighs what it weighs elsewhere.
+const (
+	startWeight  = "15"
+	normalWeight = "100"
+	startPhase   = 30 * time.Second
+)
+
+func weigh(weight string) error { return os.WriteFile(cgroupOwn+"/cpu.weight", []byte(weight), 0) }
+
 // prepareCgroups gives every program of the host a group beside kubelet's /kubepods. Shims have one of their own, so that what
 // counts as containerd's memory is containerd's.
 func prepareCgroups() error {
@@ -42,7 +53,7 @@ func prepareCgroups() error {
 	if err := os.WriteFile(cgroupOwn+"/init/cgroup.procs", []byte("1"), 0); err != nil {
 		return err
 	}
-	return errors.Join(delegate(cgroupRoot), delegate(cgroupOwn))
+	return errors.Join(delegate(cgroupRoot), delegate(cgroupOwn), weigh(startWeight))
 }
 
 // delegate turns on every controller for a group's children.
@@ -56,6 +67,18 @@ func delegate(group string) error {
 
 func environment(extra ...string) []string {
 	return append([]string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp", "NOTIFY_SOCKET=" + notifyPath}, extra...)
+}
+
+// goRuntime spares a Go program the many small collections of its start: its heap may grow to five times what lives in it, until
+// it nears a sixteenth of the machine's memory. With Go's defaults kubelet spends half of its start collecting.
+func goRuntime() []string {
+	const floor = 128 << 20
+	limit := uint64(floor)
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) == nil {
+		limit = max(limit, info.Totalram*uint64(info.Unit)/16)
+	}
+	return []string{"GOGC=400", "GOMEMLIMIT=" + strconv.FormatUint(limit, 10)}
 }
 
 func (h *host) child(name string, oomScore int, spec func() supervise.Spec) (*supervise.Child, error) {
@@ -85,7 +108,7 @@ func (h *host) startContainerd() error {
 		h.log.Info("containerd.start")
 		return supervise.Spec{
 			Args: []string{"/bin/containerd", "--config", "/etc/containerd/config.toml"},
-			Env:  environment(),
+			Env:  environment(goRuntime()...),
 			Started: func(pid int) {
 				h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) })
 			},
@@ -120,6 +143,11 @@ func (h *host) startKubelet() error {
 		h.awaitRuntime()
 	}
 	h.kubelet.Run()
+	time.AfterFunc(startPhase, func() {
+		if err := weigh(normalWeight); err != nil {
+			h.log.Warn("cgroup.weight", "cause", err)
+		}
+	})
 	return nil
 }
 
@@ -158,7 +186,7 @@ func (h *host) kubeletSpec() supervise.Spec {
 		}
 		h.expectReady("kubelet", pid, h.saveBoot)
 	}
-	return supervise.Spec{Args: plan.Args, Env: environment(), Started: started, Ended: h.notify.Forget}
+	return supervise.Spec{Args: plan.Args, Env: environment(goRuntime()...), Started: started, Ended: h.notify.Forget}
 }
 
 func (h *host) openAPI() error {

@@ -14,10 +14,13 @@ const WORDS: readonly (readonly [word: string, why: string])[] = [
   ['quiet', 'kernel messages on a slow serial port cost boot time'],
   ['loglevel=3', 'but errors still appear'],
   ['panic=10', 'a machine that cannot go on starts over'],
-  ['module.sig_enforce=1', 'only modules signed with the kernel load'],
   ['slab_nomerge', 'heap overflows stay within one kind of object'],
   ['randomize_kstack_offset=on', 'stack addresses are not to be guessed'],
   ['vsyscall=none', 'no executable page at a fixed address'],
+  [
+    'cryptomgr.notests',
+    'the self-tests of algorithms are for certified kernels and take as long as a pod',
+  ],
   ['cgroup_no_v1=all', 'one cgroup hierarchy'],
 ];
 

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -11,11 +11,14 @@ import { namedGuid } from './gpt.ts';
 import { tar } from './tar.ts';
 import { digestOf, type Entry, type Tree } from './tree.ts';
 
-/**
- * zstd gives the smallest image that decompresses fast; 256 KiB clusters are a compromise between size and what a page fault costs.
- * `-x-1`: no extended attributes, so none of the host's enter.
- */
+/** `-x-1`: no extended attributes, so that none of the host's enter. */
 const OPTIONS = ['-zzstd,level=9', '-C262144', '-x-1', '--all-root', '--quiet'];
+
+/**
+ * Cluster sizes in bytes by path, for mkfs.erofs. A page fault decompresses a whole cluster: programs on the boot path, which are
+ * read here and there, get small ones; everything else the large default, which compresses better.
+ */
+const HINTS = '32768 ^bin/\n32768 /bin/bun$\n';
 
 async function fingerprint(entry: Entry): Promise<unknown> {
   if (entry.type === 'symlink') return entry.target;
@@ -32,16 +35,19 @@ export async function makeErofs(
 ): Promise<string> {
   const content: unknown[] = [];
   for (const [where, entry] of tree.sorted()) content.push([where, await fingerprint(entry)]);
-  const key = cacheKey(tools.id, OPTIONS, time, content);
+  const key = cacheKey(tools.id, OPTIONS, HINTS, time, content);
   const dir = await cached('erofs', key, (into) =>
     progress.task('root file system (EROFS)', async () => {
       const archive = path.join(into, 'root.tar');
       await pipeline(Readable.from(tar(tree, time)), createWriteStream(archive));
-      const fixed = ['--tar=f', `-T${time}`, `-U${namedGuid('root')}`];
+      const hints = path.join(into, 'hints');
+      await writeFile(hints, HINTS);
+      const fixed = ['--tar=f', `-T${time}`, `-U${namedGuid('root')}`, `--compress-hints=${hints}`];
       const args = [...OPTIONS, ...fixed, path.join(into, 'root.erofs'), archive];
       // The caller's own SOURCE_DATE_EPOCH would count for more than -T.
       await tools.run('usr/bin/mkfs.erofs', args, { env: { SOURCE_DATE_EPOCH: `${time}` } });
       await rm(archive);
+      await rm(hints);
     }),
   );
   return path.join(dir, 'root.erofs');

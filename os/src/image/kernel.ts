@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, cp, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, cp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { dependencyOf, extract, fetchDebian } from '../debian/archive.ts';
@@ -8,6 +8,7 @@ import type { Arch } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { type EarlyModules, parseModuleIndex, planEarlyModules } from './early-modules.ts';
 import { EXCLUDED, shipsModule } from './module-set.ts';
+import { withoutSignature } from './module-signature.ts';
 import type { Origin } from './tree.ts';
 
 export interface Kernel {
@@ -40,6 +41,10 @@ async function unpackModules(
   for (const file of unwanted) await rm(path.join(base, version, file));
   const packed = files.filter((file) => file.endsWith('.ko.xz') && shipsModule(file));
   await tools.run('usr/bin/xz', ['-d', ...packed], { cwd: path.join(base, version) });
+  for (const file of packed) {
+    const module = path.join(base, version, file.replace(/\.xz$/, ''));
+    await writeFile(module, withoutSignature(await readFile(module)));
+  }
   await tools.run('usr/sbin/depmod', ['-b', into, version]);
   await rename(path.join(base, version), path.join(into, 'modules'));
   await rm(path.join(into, 'lib'), { recursive: true });
@@ -57,7 +62,7 @@ export async function debianKernel(
   const version = name.replace('linux-image-', '');
   const root = await extract(debs);
   const dir = await progress.task(`kernel ${version}: modules`, () =>
-    cached('modules', cacheKey('plain', deb.sha256, EXCLUDED), (into) =>
+    cached('modules', cacheKey('plain, unsigned', deb.sha256, EXCLUDED), (into) =>
       unpackModules(root, into, version, tools),
     ),
   );

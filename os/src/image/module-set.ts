@@ -3,6 +3,7 @@
  * container platform uses. What is not there cannot be loaded by a clever packet or mount, and need not be shipped.
  */
 export const EXCLUDED = [
+  'arch/x86/events', 'drivers/dax', 'drivers/nvdimm', 'drivers/scsi/ipr', 'drivers/scsi/scsi_debug',
   'drivers/block/drbd', 'drivers/comedi', 'drivers/cxl', 'drivers/infiniband', 'drivers/md/bcache', 'drivers/md/dm-vdo', 'drivers/net/ethernet/pensando', 'drivers/nvme/target', 'drivers/ntb',
   'drivers/platform', 'drivers/scsi/mpi3mr', 'drivers/scsi/libsas', 'drivers/target', 'drivers/net/ethernet/mellanox/mlx4', 'fs/smb/server', 'net/sunrpc/xprtrdma',
   'drivers/hid', 'drivers/hwtracing', 'drivers/leds', 'drivers/media', 'drivers/net/wwan', 'drivers/soundwire', 'drivers/tee',
@@ -16,4 +17,6 @@ export const EXCLUDED = [
 
 /** Whether a file of the tree (`kernel/fs/ext4/ext4.ko.xz`) belongs into the image. */
 export const shipsModule = (file: string): boolean =>
-  !EXCLUDED.some((folder) => file.startsWith(`kernel/${folder}/`));
+  !EXCLUDED.some(
+    (folder) => file.startsWith(`kernel/${folder}/`) || file.startsWith(`kernel/${folder}.ko`),
+  );

@@ -33,9 +33,7 @@ var runDirs = []mounts.Dir{
 
 // prepareKernel sets what a node needs of the kernel. None of it failing keeps pods from running.
 func (h *host) prepareKernel() {
-	for _, failure := range sysctl.Apply("/proc/sys", sysctl.Table) {
-		h.log.Warn("sysctl.failed", "name", failure.Name, "cause", failure.Err)
-	}
+	h.applySysctls(sysctl.Table)
 	floored, err := clock.Floor(h.release.BuildTime)
 	if err != nil {
 		h.log.Warn("clock.failed", "cause", err)
@@ -59,6 +57,12 @@ func (h *host) prepareKernel() {
 		s.BuildTime, s.ClockFloored = h.release.BuildTime.Format(time.RFC3339), floored
 	})
 	h.phases.reached("kernel")
+}
+
+func (h *host) applySysctls(table []sysctl.Setting) {
+	for _, failure := range sysctl.Apply("/proc/sys", table) {
+		h.log.Warn("sysctl.failed", "name", failure.Name, "cause", failure.Err)
+	}
 }
 
 // imageHostname reads the image's own /etc/hostname; it is called before the overlay covers it.
@@ -85,12 +89,12 @@ func setLimits() error {
 	return nil
 }
 
-// calmReadAhead lets a page fault on the root read 32 KiB around it, not 128: what is read is decompressed, and programs touch less
+// calmReadAhead lets a page fault on the root read 16 KiB around it, not 128: what is read is decompressed, and programs touch less
 // than half of their pages. The root is in memory already, so reading ahead hides no latency.
 func calmReadAhead() error {
 	devices, err := filepath.Glob("/sys/class/bdi/erofs-*/read_ahead_kb")
 	for _, file := range devices {
-		err = errors.Join(err, os.WriteFile(file, []byte("32"), 0))
+		err = errors.Join(err, os.WriteFile(file, []byte("16"), 0))
 	}
 	return err
 }

@@ -18,6 +18,7 @@ import (
 	"kios.dev/init/internal/kubelet"
 	"kios.dev/init/internal/shutdown"
 	"kios.dev/init/internal/supervise"
+	"kios.dev/init/internal/sysctl"
 )
 
 // kubeletAwaitsRuntime: kubelet's sync loop backs off for up to 5 s when the runtime does not answer its first question.
@@ -143,12 +144,15 @@ func (h *host) startKubelet() error {
 		h.awaitRuntime()
 	}
 	h.kubelet.Run()
-	time.AfterFunc(startPhase, func() {
-		if err := weigh(normalWeight); err != nil {
-			h.log.Warn("cgroup.weight", "cause", err)
-		}
-	})
+	time.AfterFunc(startPhase, h.endStartPhase)
 	return nil
+}
+
+func (h *host) endStartPhase() {
+	if err := weigh(normalWeight); err != nil {
+		h.log.Warn("cgroup.weight", "cause", err)
+	}
+	h.applySysctls(sysctl.AfterStart)
 }
 
 func (h *host) awaitRuntime() {

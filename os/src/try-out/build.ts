@@ -1,6 +1,7 @@
 import path from 'node:path';
 
 import type { Cli } from '../commands/cli.ts';
+import { hostArch } from '../host/arch.ts';
 import { ensurePackages } from '../host/packages.ts';
 import type { Arch } from '../host/paths.ts';
 import { buildImage } from '../image/build.ts';
@@ -22,7 +23,8 @@ async function buildHost({ print, progress }: Cli, arch: Arch): Promise<void> {
 
 /** `kios build`. */
 export async function build(cli: Cli, { arch, only }: BuildOptions): Promise<void> {
-  await ensurePackages(['build'], cli.progress);
+  const cross = arch !== hostArch();
+  await ensurePackages(cross ? ['build', 'cross'] : ['build'], cli.progress);
   if (only === 'host') {
     await buildHost(cli, arch);
     return;

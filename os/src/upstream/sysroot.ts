@@ -3,6 +3,7 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 
 import { extract, fetchDebian } from '../debian/archive.ts';
+import { triplet } from '../debian/toolroot.ts';
 import { hostArch } from '../host/arch.ts';
 import type { Arch } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
@@ -10,11 +11,6 @@ import { run } from '../host/run.ts';
 
 /** Headers and static libraries that runc is compiled against. */
 const PACKAGES = ['libc6-dev', 'linux-libc-dev', 'libseccomp-dev'] as const;
-
-const TRIPLES: Readonly<Record<Arch, string>> = {
-  amd64: 'x86_64-linux-gnu',
-  arm64: 'aarch64-linux-gnu',
-};
 
 /** What a cgo build needs: its environment, and what of it decides the result. */
 export interface CSetup {
@@ -43,7 +39,7 @@ async function compilerVersion(compiler: string, triple: string): Promise<string
  * compiler's version but on no library of the host.
  */
 export async function prepareC(arch: Arch, progress: Progress): Promise<CSetup> {
-  const triple = TRIPLES[arch];
+  const triple = triplet(arch);
   const compiler = arch === hostArch() ? 'gcc' : `${triple}-gcc`;
   const version = await compilerVersion(compiler, triple);
   const debs = await fetchDebian({ arch, packages: PACKAGES, progress });

@@ -13,6 +13,7 @@ import { makeStore } from '../store/store.ts';
 import { buildUpstream } from '../upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../upstream/components.ts';
 import { buildPause } from '../upstream/pause.ts';
+import { lockOutput } from './build-lock.ts';
 import { commandLine } from './command-line.ts';
 import { makeDisk } from './disk.ts';
 import { makeErofs } from './erofs.ts';
@@ -72,6 +73,7 @@ async function buildWorkspaces(progress: Progress): Promise<void> {
 
 interface Base {
   readonly arch: Arch;
+  readonly dist: string;
   readonly time: number;
   readonly tools: Toolroot;
   readonly kernel: Kernel;
@@ -83,10 +85,10 @@ interface Base {
 async function buildRoot(
   base: Base,
 ): Promise<{ root: string; files: Awaited<ReturnType<typeof makeRoot>> }> {
-  const { arch, time, progress, kernel, init, tools } = base;
+  const { arch, dist, time, progress, kernel, init, tools } = base;
   const programs = await buildUpstream(NODE_PROGRAMS, arch, progress);
   const parts = await fetchParts(arch, progress);
-  const layout = path.join(distDir(arch), 'images');
+  const layout = path.join(dist, 'images');
   await clearLayout(layout);
   const images = await makeImages(
     {
@@ -145,13 +147,8 @@ async function unchanged(stamp: string, key: string, artefacts: BuiltImage): Pro
   return made === key && Object.values(artefacts).every((file: string) => existsSync(file));
 }
 
-/**
- * Builds the machine image from upstream sources and packages. Every slow step lies in the content-keyed cache, so a second run with
- * nothing changed takes seconds.
- */
-export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
+async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImage> {
   const { arch, progress, manifests } = request;
-  const dist = request.out ?? distDir(arch);
   const at = (name: string): string => path.join(dist, name);
   const out = {
     efi: at('kios.efi'),
@@ -159,13 +156,12 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
     root: at('root.erofs'),
     sbom: at('sbom.spdx.json'),
   };
-  await mkdir(dist, { recursive: true });
   const time = await sourceTime();
   const tools = await openToolroot(progress);
   const kernel = await debianKernel(arch, tools, progress);
   await buildWorkspaces(progress);
   const init = path.join(repository, 'init/dist', arch, 'init');
-  const base: Base = { arch, time, tools, kernel, init, progress, manifests };
+  const base: Base = { arch, dist, time, tools, kernel, init, progress, manifests };
   const { root, files } = await buildRoot(base);
   const stub = await readStub(arch, progress);
   const key = cacheKey(
@@ -190,4 +186,19 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   );
   await replace(at('.built'), key);
   return out;
+}
+
+/**
+ * Builds the machine image from upstream sources and packages. Every slow step lies in the content-keyed cache, so a second run with
+ * nothing changed takes seconds. One build at a time works in an output folder.
+ */
+export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
+  const dist = request.out ?? distDir(request.arch);
+  await mkdir(dist, { recursive: true });
+  const held = await lockOutput(dist, request.progress);
+  try {
+    return await buildInto(dist, request);
+  } finally {
+    held[Symbol.dispose]();
+  }
 }

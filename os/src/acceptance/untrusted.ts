@@ -144,6 +144,15 @@ export const UNTRUSTED_ASSERTIONS: readonly Assertion<Untrusted>[] = [
     name: 'its image was built with an edited manifest, and the node runs that',
     check: async ({ kubectl, join }) => {
       const pod = `${EDIT.pod}-${join.nodeName}`;
+      // Kubelet mirrors its static pods to the API server one by one, after the node is Ready.
+      await kubectl.call([
+        'wait',
+        '--for=create',
+        `pod/${pod}`,
+        '-n',
+        'kube-system',
+        '--timeout=120s',
+      ]);
       const { metadata } = v.parse(Pod, await kubectl.get('pod', pod, '-n', 'kube-system'));
       const found = metadata.annotations[EDIT.annotation];
       demand(found === EDIT.value, `pod ${pod} has ${EDIT.annotation}=${found}`);

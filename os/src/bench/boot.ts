@@ -12,6 +12,7 @@ import type { ConsoleEvent } from '../qemu/console-line.ts';
 import type { SeenEvent } from '../qemu/console.ts';
 import { formatTable } from '../terminal/table.ts';
 import { MILESTONES } from '../try-out/phases.ts';
+import { baselineBoot } from './baseline.ts';
 import { startBench } from './machine.ts';
 
 const MEMORY_MIB = 2048;
@@ -24,6 +25,8 @@ const SETTLE_MS = 10_000;
 export interface BootResult {
   readonly firstStaticPodSeconds: number;
   readonly singlePodSeconds: number;
+  /** The same pod on Debian with systemd; with `--baseline`. */
+  readonly baselineSinglePodSeconds?: number;
   readonly memoryUsedMiB?: number;
   readonly efiBytes: number;
   readonly phases: Readonly<Record<string, number>>;
@@ -43,8 +46,8 @@ const startOf =
   (event: ConsoleEvent): boolean =>
     event.agent === agent && event.ev === 'start';
 
-async function measure(efi: string, agent: string): Promise<Measured> {
-  await using machine = await startBench({ boot: ['-kernel', efi], memoryMiB: MEMORY_MIB });
+async function measure(boot: readonly string[], agent: string): Promise<Measured> {
+  await using machine = await startBench({ boot, memoryMiB: MEMORY_MIB });
   const { console } = machine;
   const first = await console.expect(`the first line of ${agent}`, startOf(agent), DEADLINE_MS);
   await sleep(SETTLE_MS);
@@ -73,29 +76,50 @@ async function tableOf(result: BootResult): Promise<string[][]> {
   return [['', 'measured', 'budget', 'goal', ''], ...rows];
 }
 
-/** `kios bench boot`. */
-export async function benchBoot(cli: Cli, { json }: { readonly json: boolean }): Promise<void> {
-  const { progress, print } = cli;
-  await ensurePackages(['build', 'machine'], progress);
-  const shipped = await buildImage({ arch: 'amd64', progress });
-  const manifests = path.join(repository, 'bench', 'manifests');
-  const out = path.join(repository, 'dist', 'bench');
-  const single = await buildImage({ arch: 'amd64', progress, manifests, out });
-  const all = await progress.task('boot, everything shipped', () => measure(shipped.efi, 'dhcp'));
-  const one = await progress.task('boot, a single pod', () => measure(single.efi, 'single'));
-  const result: BootResult = {
-    firstStaticPodSeconds: all.seconds,
-    singlePodSeconds: one.seconds,
-    ...(all.memoryUsedMiB === undefined ? {} : { memoryUsedMiB: all.memoryUsedMiB }),
-    efiBytes: (await stat(shipped.efi)).size,
-    phases: all.phases,
-  };
-  if (json) {
-    print(JSON.stringify(result));
-    return;
-  }
+interface BenchOptions {
+  readonly json: boolean;
+  readonly baseline: boolean;
+}
+
+/** What people read. */
+async function report(result: BootResult, print: (line: string) => void): Promise<void> {
   const phases = Object.entries(result.phases).map(([name, at]) => [name, at.toFixed(3)]);
   for (const line of formatTable([['phase', 'guest s'], ...phases])) print(line);
   print('');
   for (const line of formatTable(await tableOf(result))) print(line);
+  const { singlePodSeconds: kios, baselineSinglePodSeconds: debian } = result;
+  if (debian === undefined) return;
+  const rows = [
+    ['kiOS', kios.toFixed(3), ''],
+    ['Debian with systemd', debian.toFixed(3), `${(debian / kios).toFixed(1)} times`],
+  ];
+  print('');
+  for (const line of formatTable([['a single pod', 'guest s', ''], ...rows])) print(line);
+}
+
+/** `kios bench boot`. */
+export async function benchBoot(cli: Cli, { json, baseline }: BenchOptions): Promise<void> {
+  const { progress, print } = cli;
+  await ensurePackages(['build', 'machine', ...(baseline ? ['baseline' as const] : [])], progress);
+  const shipped = await buildImage({ arch: 'amd64', progress });
+  const manifests = path.join(repository, 'bench', 'manifests');
+  const out = path.join(repository, 'dist', 'bench');
+  const single = await buildImage({ arch: 'amd64', progress, manifests, out });
+  const booted = (what: string, boot: readonly string[], agent: string): Promise<Measured> =>
+    progress.task(`boot, ${what}`, () => measure(boot, agent));
+  const all = await booted('everything shipped', ['-kernel', shipped.efi], 'dhcp');
+  const one = await booted('a single pod', ['-kernel', single.efi], 'single');
+  const debian = baseline
+    ? await booted('a single pod on Debian', await baselineBoot(single.root, progress), 'single')
+    : undefined;
+  const result: BootResult = {
+    firstStaticPodSeconds: all.seconds,
+    singlePodSeconds: one.seconds,
+    ...(debian === undefined ? {} : { baselineSinglePodSeconds: debian.seconds }),
+    ...(all.memoryUsedMiB === undefined ? {} : { memoryUsedMiB: all.memoryUsedMiB }),
+    efiBytes: (await stat(shipped.efi)).size,
+    phases: all.phases,
+  };
+  if (json) print(JSON.stringify(result));
+  else await report(result, print);
 }

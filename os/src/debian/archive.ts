@@ -52,16 +52,22 @@ const configuration = (home: string, arch: Arch): string =>
 const source = (uri: string, suite: string): string =>
   `deb [signed-by=${KEYRING}] ${uri} ${suite} main`;
 
+/** The suite with its updates, as lines of apt's sources.list. */
+export async function suiteSources(): Promise<string[]> {
+  const { main, security } = await findMirror();
+  return [
+    source(main, SUITE),
+    source(main, `${SUITE}-updates`),
+    source(security, `${SUITE}-security`),
+  ];
+}
+
 /** Writes a private apt set-up: the host's own sources, lists and package state are never read or touched. */
 async function prepare(home: string, arch: Arch): Promise<string> {
   for (const dir of ['state/lists/partial', 'cache/archives/partial'])
     await mkdir(path.join(home, dir), { recursive: true });
-  const { main, security } = await findMirror();
   await writeFile(path.join(home, 'status'), '');
-  await writeFile(
-    path.join(home, 'sources.list'),
-    `${[source(main, SUITE), source(main, `${SUITE}-updates`), source(security, `${SUITE}-security`)].join('\n')}\n`,
-  );
+  await writeFile(path.join(home, 'sources.list'), `${(await suiteSources()).join('\n')}\n`);
   const file = path.join(home, 'apt.conf');
   await writeFile(file, configuration(home, arch));
   return file;

@@ -22,6 +22,7 @@ export const loader = (arch: Arch): string =>
   (arch === 'amd64' ? '/lib64/' : '/lib/') + LOADER[arch];
 
 export type Tool =
+  | 'usr/bin/fsck.erofs'
   | 'usr/bin/mkfs.erofs'
   | 'usr/bin/mcopy'
   | 'usr/bin/mmd'
@@ -35,27 +36,27 @@ export interface Toolroot {
   /** Another one for other versions of the tools. */
   readonly id: string;
   run(tool: Tool, args: readonly string[], options?: RunOptions): Promise<string>;
+  /** The command line that runs the tool, for callers that wrap it. */
+  command(tool: Tool): readonly string[];
 }
 
 export async function openToolroot(progress: Progress): Promise<Toolroot> {
   const arch = hostArch();
   const root = await extract(await fetchDebian({ arch, packages: PACKAGES, progress }));
   const libraries = path.join(root, 'usr/lib', TRIPLET[arch]);
+  const ld = path.join(libraries, LOADER[arch]);
+  const command = (tool: Tool): string[] => {
+    const argv0 = path.basename(tool);
+    return ['--library-path', libraries, '--argv0', argv0, path.join(root, tool)];
+  };
   return {
     id: path.basename(root),
+    command: (tool) => [ld, ...command(tool)],
     run: async (tool, args, options = {}) =>
-      run(
-        path.join(libraries, LOADER[arch]),
-        [
-          '--library-path',
-          libraries,
-          '--argv0',
-          path.basename(tool),
-          path.join(root, tool),
-          ...args,
-        ],
-        // mtools would otherwise read the person's own settings.
-        { ...options, env: { LC_ALL: 'C', MTOOLSRC: '/dev/null', ...options.env } },
-      ),
+      // mtools would otherwise read the person's own settings.
+      run(ld, [...command(tool), ...args], {
+        ...options,
+        env: { LC_ALL: 'C', MTOOLSRC: '/dev/null', ...options.env },
+      }),
   };
 }

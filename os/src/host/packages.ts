@@ -39,6 +39,7 @@ export const PACKAGES: readonly HostPackage[] = [
   { name: 'nftables', needs: ['netns'], why: 'reads back what cni told the kernel' },
   { name: 'chrony', needs: ['netns'], why: 'a real time server to test against' },
   { name: 'mmdebstrap', needs: ['baseline'], why: 'builds the Debian that kiOS is compared with' },
+  { name: 'uidmap', needs: ['baseline'], why: 'lets it be built by a user who is not root' },
 ];
 
 /** Keeps packages that bring a service (chrony) from starting it: dpkg asks this program before each start. */

@@ -17,7 +17,17 @@ const ContainerStatus = v.object({
   restartCount: v.number(),
   containerID: v.optional(v.string(), ''),
   state: v.object({ running: v.optional(v.object({ startedAt: v.string() })) }),
+  lastState: v.optional(
+    v.object({ terminated: v.optional(v.object({ startedAt: v.nullish(v.string()) })) }),
+    {},
+  ),
 });
+
+/** Whether the container's former attempt ran at all: one that a kubelet restart caught half created has no start, or the epoch's. */
+function ranBefore({ lastState }: v.InferOutput<typeof ContainerStatus>): boolean {
+  const startedAt = lastState.terminated?.startedAt;
+  return typeof startedAt === 'string' && Date.parse(startedAt) > 0;
+}
 
 const Pod = v.object({
   metadata: v.object({
@@ -35,6 +45,7 @@ const Pods = v.object({ items: v.array(Pod) });
 export interface StaticContainer {
   readonly title: string;
   readonly id: string;
+  /** Restarts of a container that had run; an attempt that never started is not one. */
   readonly restarts: number;
   readonly capabilities: readonly string[];
 }
@@ -53,7 +64,7 @@ export async function staticContainers(kubectl: Kubectl): Promise<StaticContaine
         return {
           title: `${metadata.name}/${container.name}`,
           id: container.containerID.replace(/^.*:\/\//, ''),
-          restarts: container.restartCount,
+          restarts: ranBefore(container) ? container.restartCount : 0,
           capabilities: declared?.securityContext?.capabilities?.add.toSorted() ?? [],
         };
       }),

@@ -23,10 +23,13 @@ const ContainerStatus = v.object({
   ),
 });
 
-/** Whether the container's former attempt ran at all: one that a kubelet restart caught half created has no start, or the epoch's. */
-function ranBefore({ lastState }: v.InferOutput<typeof ContainerStatus>): boolean {
-  const startedAt = lastState.terminated?.startedAt;
-  return typeof startedAt === 'string' && Date.parse(startedAt) > 0;
+/**
+ * Whether the former attempt of a container is on record as one that never started: a kubelet restart caught it half created.
+ * Where nothing is on record, the restart counts.
+ */
+function neverRan({ lastState: { terminated } }: v.InferOutput<typeof ContainerStatus>): boolean {
+  if (terminated === undefined) return false;
+  return !(Date.parse(terminated.startedAt ?? '') > 0);
 }
 
 const Pod = v.object({
@@ -64,7 +67,7 @@ export async function staticContainers(kubectl: Kubectl): Promise<StaticContaine
         return {
           title: `${metadata.name}/${container.name}`,
           id: container.containerID.replace(/^.*:\/\//, ''),
-          restarts: ranBefore(container) ? container.restartCount : 0,
+          restarts: neverRan(container) ? 0 : container.restartCount,
           capabilities: declared?.securityContext?.capabilities?.add.toSorted() ?? [],
         };
       }),

@@ -1,0 +1,92 @@
+import * as v from 'valibot';
+
+/** One request to a metadata service. */
+export interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Header values by lower-case name. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly sourcePort: number;
+  readonly body: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The machine a metadata service speaks of. */
+export const CloudMachine = v.strictObject({
+  instanceId: v.string(),
+  hostname: v.string(),
+  instanceType: v.string(),
+  region: v.string(),
+  zone: v.string(),
+  address: v.string(),
+  publicAddress: v.string(),
+  mac: v.string(),
+  /** As its owner gave it; undefined when he gave none. */
+  userData: v.optional(v.string()),
+  tags: v.record(v.string(), v.string()),
+  /** How many requests an access token lasts, where the cloud has tokens; for ever when absent. */
+  tokenUses: v.optional(v.number()),
+});
+export type CloudMachine = Readonly<v.InferOutput<typeof CloudMachine>>;
+
+/** One cloud's metadata service; keeps its tokens between requests. */
+export type Cloud = (machine: CloudMachine) => (asked: Asked) => Answer;
+
+export const text = (body: string, status = 200): Answer => ({
+  status,
+  headers: { 'content-type': 'text/plain' },
+  body,
+});
+
+export const json = (value: unknown, headers: Readonly<Record<string, string>> = {}): Answer => ({
+  status: 200,
+  headers: { 'content-type': 'application/json', ...headers },
+  body: JSON.stringify(value),
+});
+
+export const notFound: Answer = {
+  status: 404,
+  headers: { 'content-type': 'text/html' },
+  body: '<html><head><title>404 Not Found</title></head><body>Not Found</body></html>',
+};
+
+export const base64 = (plain: string): string => Buffer.from(plain).toString('base64');
+
+/** The text at a path of a fixed table. */
+export const lookup = (
+  table: Readonly<Record<string, string | undefined>>,
+  path: string,
+): Answer => {
+  const found = table[path];
+  return found === undefined ? notFound : text(found);
+};
+
+/** Access tokens that end after some uses, as those of a cloud end after some time. */
+export class Tokens {
+  readonly #uses: number;
+  readonly #left = new Map<string, number>();
+
+  constructor(uses: number | undefined) {
+    this.#uses = uses ?? Number.POSITIVE_INFINITY;
+  }
+
+  issue(): string {
+    const token = `token-${this.#left.size + 1}==`;
+    this.#left.set(token, this.#uses);
+    return token;
+  }
+
+  /** Whether the token is good for this request. */
+  spend(token: string | undefined): boolean {
+    const left = this.#left.get(token ?? '') ?? 0;
+    if (left <= 0) return false;
+    this.#left.set(token ?? '', left - 1);
+    return true;
+  }
+}

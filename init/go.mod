@@ -1,5 +1,5 @@
 module kios.dev/init
 
-go 1.26.0
+go 1.26.8
 
 require golang.org/x/sys v0.49.0

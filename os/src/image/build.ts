@@ -12,6 +12,7 @@ import { run } from '../host/run.ts';
 import { makeStore } from '../store/store.ts';
 import { buildUpstream } from '../upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../upstream/components.ts';
+import { ensureGo } from '../upstream/go-toolchain.ts';
 import { buildPause } from '../upstream/pause.ts';
 import { lockOutput } from './build-lock.ts';
 import { commandLine } from './command-line.ts';
@@ -61,11 +62,13 @@ async function sourceTime(): Promise<number> {
 
 /** Builds what the repository's own workspaces make: init and the agents' bundles. Turborepo skips what has not changed. */
 async function buildWorkspaces(progress: Progress): Promise<void> {
+  const go = await ensureGo(progress);
   const turbo = path.join(repository, 'node_modules/.bin/turbo');
   const filters = ['--filter=./agents/*', '--filter=@kios/init'];
   await progress.task('init and agents', (note) =>
     run(turbo, ['run', 'build', ...filters, '--output-logs=errors-only'], {
       cwd: repository,
+      env: { PATH: `${path.dirname(go)}:${process.env['PATH'] ?? ''}` },
       onLine: note,
     }),
   );

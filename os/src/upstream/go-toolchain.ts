@@ -43,12 +43,16 @@ export type GoChoice =
   | { readonly fetchWith: FoundGo }
   | { readonly fetchWith: undefined };
 
-/** The first that is new enough wins, in the order of the path; else the first that can fetch toolchains. */
+/**
+ * The first of exactly that version wins, in the order of the path; else the first that can fetch toolchains. A newer one is not used
+ * as it is: it makes other bytes of the same sources.
+ */
 export function chooseGo(found: readonly FoundGo[], wanted: string): GoChoice {
-  const atLeast = (version: string): FoundGo | undefined =>
-    found.find((go) => compareGoVersions(go.version, version) >= 0);
-  const use = atLeast(wanted);
-  return use === undefined ? { fetchWith: atLeast(FETCHES_TOOLCHAINS) } : { use };
+  const use = found.find((go) => compareGoVersions(go.version, wanted) === 0);
+  if (use !== undefined) return { use };
+  return {
+    fetchWith: found.find((go) => compareGoVersions(go.version, FETCHES_TOOLCHAINS) >= 0),
+  };
 }
 
 async function fetchDebianGo(progress: Progress): Promise<FoundGo> {
@@ -79,7 +83,7 @@ async function fetchToolchain(
 
 let ensured: Promise<string> | undefined;
 
-/** Answers a Go command at least as new as the upstream modules ask for: the host's, or one fetched into the module cache. */
+/** Answers a Go command of the version that the upstream modules ask for: the host's, or one fetched into the module cache. */
 export function ensureGo(progress: Progress): Promise<string> {
   ensured ??= findOrFetch(progress).catch((error: unknown) => {
     ensured = undefined;

@@ -20,9 +20,11 @@ const builder = (args: Argv): Argv<Settings> =>
     stateDir: { type: 'string', default: DEFAULTS.stateDir },
     kubeletPki: { type: 'string', default: DEFAULTS.kubeletPki },
     sysfs: { type: 'string', default: DEFAULTS.sysfs },
+    procNet: { type: 'string', default: DEFAULTS.procNet },
     socket: { type: 'string', default: DEFAULTS.socket },
     timeoutSeconds: { type: 'number', default: DEFAULTS.timeoutSeconds },
     clockTimeoutSeconds: { type: 'number', default: DEFAULTS.clockTimeoutSeconds },
+    podsTimeoutSeconds: { type: 'number', default: DEFAULTS.podsTimeoutSeconds },
     restart: { type: 'boolean', default: DEFAULTS.restart },
     reEvaluate: { type: 'boolean', default: DEFAULTS.reEvaluate },
   });

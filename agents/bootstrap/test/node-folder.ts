@@ -30,6 +30,7 @@ export class NodeFolder implements AsyncDisposable {
       stateDir: at('var/lib/kios/bootstrap'),
       kubeletPki: at('var/lib/kubelet/pki'),
       sysfs: at('sys'),
+      procNet: at('proc/net'),
       cmdline: at('cmdline'),
       socket: at('control.sock'),
     };

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 
 import { EXIT, KiosError } from '@kios/errors';
-import * as v from 'valibot';
+import type * as v from 'valibot';
 
 import { errorCode } from './errno.ts';
+import { parse } from './parse.ts';
 
 /** Input that a person wrote and that is not what it should be; the message names the file, the path in it and the fault. */
 export class ConfigError extends KiosError {
@@ -12,19 +13,7 @@ export class ConfigError extends KiosError {
   }
 }
 
-const pathOf = (issue: v.BaseIssue<unknown>): string => v.getDotPath(issue) ?? '(top)';
-
-/** The border between text somebody wrote and typed values: everything behind it may trust its input. */
-export function parseConfig<const Schema extends v.GenericSchema>(
-  schema: Schema,
-  source: string,
-  input: unknown,
-): v.InferOutput<Schema> {
-  const result = v.safeParse(schema, input);
-  if (result.success) return result.output;
-  const faults = result.issues.map((issue) => `${pathOf(issue)}: ${issue.message}`);
-  throw new ConfigError(`read ${source}: ${faults.join('; ')}`);
-}
+const configError = (message: string): ConfigError => new ConfigError(message);
 
 async function readIfThere(file: string): Promise<string | undefined> {
   try {
@@ -41,14 +30,14 @@ export async function readYamlConfig<const Schema extends v.GenericSchema>(
   file: string,
 ): Promise<v.InferOutput<Schema>> {
   const text = await readIfThere(file);
-  if (text === undefined) return parseConfig(schema, file, {});
+  if (text === undefined) return parse(schema, file, {}, configError);
   // Most nodes have no such file: the parser is loaded only for those that do.
-  const { parse } = await import('yaml');
+  const yaml = await import('yaml');
   let input: unknown;
   try {
-    input = parse(text, { uniqueKeys: true, maxAliasCount: 100 });
+    input = yaml.parse(text, { uniqueKeys: true, maxAliasCount: 100 });
   } catch (cause) {
     throw new ConfigError(`parse ${file}`, { cause });
   }
-  return parseConfig(schema, file, input ?? {});
+  return parse(schema, file, input ?? {}, configError);
 }

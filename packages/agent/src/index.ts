@@ -1,4 +1,4 @@
-export { parseConfig, readYamlConfig, ConfigError } from './config.ts';
+export { readYamlConfig, ConfigError } from './config.ts';
 export { errorCode } from './errno.ts';
 export { createLogger } from './logger.ts';
 export type { LogFields, Logger } from './logger.ts';

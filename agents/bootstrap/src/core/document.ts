@@ -1,3 +1,4 @@
+import { parse } from '@kios/agent/parse';
 import * as v from 'valibot';
 
 import { BootstrapError } from './errors.ts';
@@ -94,34 +95,16 @@ export interface MetaData {
   readonly hostname: string | undefined;
 }
 
-function why(issue: v.BaseIssue<unknown>): string {
-  const path = v.getDotPath(issue) ?? '(top)';
-  if (issue.type === 'strict_object' && issue.expected === 'never')
-    return `${path}: not a known field`;
-  if (issue.type === 'strict_object' && issue.received === 'undefined')
-    return `${path}: is required`;
-  if (issue.type === 'strict_object' || issue.type === 'object') return `${path}: must be a map`;
-  return `${path}: ${issue.message}`;
-}
-
-function parse<const Schema extends v.GenericSchema>(
-  schema: Schema,
-  source: string,
-  input: unknown,
-): v.InferOutput<Schema> {
-  const result = v.safeParse(schema, input);
-  if (result.success) return result.output;
-  const faults = result.issues.map(why);
-  throw new BootstrapError('KIOS_BOOTSTRAP_FIELD', `read ${source}: ${faults.join('; ')}`);
-}
+const fieldError = (message: string): BootstrapError =>
+  new BootstrapError('KIOS_BOOTSTRAP_FIELD', message);
 
 /** Parses the text of one NodeBootstrap document; every fault names the path in it and the cause. */
 export function parseNodeBootstrap(source: string, yaml: string): NodeBootstrap {
-  return parse(NodeBootstrap, source, parseYaml(source, yaml));
+  return parse(NodeBootstrap, source, parseYaml(source, yaml), fieldError);
 }
 
 /** Parses NoCloud's meta-data. */
 export function parseMetaData(source: string, yaml: string): MetaData {
-  const data = parse(MetaData, source, parseYaml(source, yaml) ?? {});
+  const data = parse(MetaData, source, parseYaml(source, yaml) ?? {}, fieldError);
   return { instanceId: data['instance-id'], hostname: data['local-hostname'] };
 }

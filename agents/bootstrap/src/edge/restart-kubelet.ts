@@ -7,6 +7,7 @@ import type { JoinState } from '../core/state.ts';
 import { bootSeconds } from './host.ts';
 import { writeJoinState } from './node.ts';
 import type { Settings } from './settings.ts';
+import { waitForStaticPods } from './static-pods.ts';
 
 /** Tells init why it shall restart kubelet, and notes that it was told. */
 export async function restartKubelet(
@@ -24,8 +25,9 @@ export async function restartKubelet(
       'KIOS_BOOTSTRAP_RESTART_LOOP',
       `restart kubelet: asked for ${state.restarts.length} restarts already; next in ${pause} s`,
     );
+  await waitForStaticPods(settings, log, signal);
   await sendCommand(settings.socket, 'restart-kubelet', { signal });
-  const restarts = [...state.restarts, up].slice(-5);
+  const restarts = [...state.restarts, await bootSeconds()].slice(-5);
   await writeJoinState(settings, { ...state, phase: 'restarted', restarts });
   log.info({ ev: 'restart.sent', why, console: true });
 }

@@ -14,11 +14,15 @@ export interface Settings {
   /** Where kubelet keeps its client certificate; the same path on the host and here. */
   readonly kubeletPki: string;
   readonly sysfs: string;
+  /** The host's network tables. */
+  readonly procNet: string;
   readonly socket: string;
   /** Seconds after which a node that could not join gives up; 0 never. */
   readonly timeoutSeconds: number;
   /** Seconds to wait for a synchronised clock when this boot's clock was set by guess. */
   readonly clockTimeoutSeconds: number;
+  /** Seconds to wait before kubelet's restart for the other shipped pods to be up. */
+  readonly podsTimeoutSeconds: number;
   readonly restart: boolean;
   readonly reEvaluate: boolean;
 }
@@ -34,9 +38,11 @@ export const DEFAULTS: Settings = {
   stateDir: '/var/lib/kios/bootstrap',
   kubeletPki: '/var/lib/kubelet/pki',
   sysfs: '/sys',
+  procNet: '/proc/net',
   socket: '/run/kios/control/restart-kubelet.sock',
   timeoutSeconds: 0,
   clockTimeoutSeconds: 120,
+  podsTimeoutSeconds: 5,
   restart: true,
   reEvaluate: false,
 };

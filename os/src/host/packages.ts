@@ -4,7 +4,7 @@ import type { Progress } from './progress.ts';
 import { run } from './run.ts';
 
 /** What a command is about to do decides which of Debian's packages it needs. */
-export type Need = 'build' | 'cross' | 'machine' | 'unit' | 'netns' | 'baseline';
+export type Need = 'build' | 'machine' | 'unit' | 'netns' | 'baseline';
 
 interface HostPackage {
   readonly name: string;
@@ -21,8 +21,6 @@ export const PACKAGES: readonly HostPackage[] = [
     why: 'proves that Debian’s packages are Debian’s',
   },
   { name: 'git', needs: ['build'], why: 'the day of the newest commit is the image’s time' },
-  { name: 'gcc', needs: ['build'], why: 'runc is partly C' },
-  { name: 'gcc-aarch64-linux-gnu', needs: ['cross'], why: 'runc’s C part for arm64' },
   { name: 'mtools', needs: ['machine'], why: 'writes the node’s seed volume without root' },
   {
     name: 'e2fsprogs',

@@ -1,7 +1,6 @@
 import path from 'node:path';
 
 import type { Cli } from '../commands/cli.ts';
-import { hostArch } from '../host/arch.ts';
 import { ensurePackages } from '../host/packages.ts';
 import type { Arch } from '../host/paths.ts';
 import { buildImage } from '../image/build.ts';
@@ -23,8 +22,7 @@ async function buildHost({ print, progress }: Cli, arch: Arch): Promise<void> {
 
 /** `kios build`. */
 export async function build(cli: Cli, { arch, only }: BuildOptions): Promise<void> {
-  const cross = arch !== hostArch();
-  await ensurePackages(cross ? ['build', 'cross'] : ['build'], cli.progress);
+  await ensurePackages(['build'], cli.progress);
   if (only === 'host') {
     await buildHost(cli, arch);
     return;

@@ -27,13 +27,12 @@ export async function buildPause(arch: Arch, progress: Progress): Promise<BuiltP
   const source = path.join(Dir, 'build/pause/linux/pause.c');
   const version = (await readGoMod(kubernetes)).versions.get(module)!;
   const { env, identity } = await prepareC(arch, progress);
-  const flags = [...env['CGO_CFLAGS']!.split(' '), ...env['CGO_LDFLAGS']!.split(' ')].filter(
-    (flag) => flag !== '-lseccomp',
-  );
+  const words = ['CC', 'CGO_CFLAGS', 'CGO_LDFLAGS'].flatMap((name) => env[name]!.split(' '));
+  const [cc = '', ...flags] = words.filter((word) => word !== '-lseccomp');
   const settings = ['-Os', '-static', '-s', '-Wl,--build-id=none', `-DVERSION=${version}`];
   const key = cacheKey(await readFile(source, 'utf8'), identity, settings, arch);
   const dir = await cached('upstream', `pause-${arch}-${key}`, async (into) => {
-    await run(env['CC']!, [...flags, ...settings, '-o', path.join(into, 'pause'), source]);
+    await run(cc, [...flags, ...settings, '-o', path.join(into, 'pause'), source]);
   });
   const file = path.join(dir, 'pause');
   return { path: file, sha256: await fileSha256(file), version, module };

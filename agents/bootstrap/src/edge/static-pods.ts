@@ -23,7 +23,7 @@ const SIGNS: Readonly<Record<string, (settings: Settings) => Promise<boolean>>> 
 
 async function missingPods(settings: Settings): Promise<readonly string[]> {
   const dir = path.join(settings.etc, 'kubernetes/manifests');
-  const manifests = await readdir(dir).catch(() => []);
+  const manifests: readonly string[] = await readdir(dir).catch(() => []);
   const expected = Object.entries(SIGNS).filter(([manifest]) => manifests.includes(manifest));
   const up = await Promise.all(expected.map(async ([, isUp]) => isUp(settings)));
   return expected.map(([manifest]) => manifest).filter((_manifest, index) => up[index] === false);

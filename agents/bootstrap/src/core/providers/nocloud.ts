@@ -1,0 +1,57 @@
+import { parseMetaData } from '../document.ts';
+import { Keys, type Metadata, type Provider } from './provider.ts';
+
+/** What `ds=nocloud;s=…;h=…;i=…` says, on the kernel's command line or in the firmware's serial number. */
+export interface NoCloudSeed {
+  /** Where meta-data and user-data are; a volume labelled cidata when absent. */
+  readonly url: string | undefined;
+  readonly hostname: string | undefined;
+  readonly instanceId: string | undefined;
+}
+
+const LONG_NAMES: Readonly<Record<string, string>> = {
+  s: 'seedfrom',
+  h: 'local-hostname',
+  i: 'instance-id',
+};
+
+/** The last `ds=nocloud[-net]` of a text; undefined when there is none. */
+export function parseNoCloudSeed(text: string): NoCloudSeed | undefined {
+  const words = [...text.matchAll(/(?:^|\s)ds=nocloud(?:-net)?((?:;[^\s]*)?)(?=\s|$)/g)];
+  const found = words.at(-1);
+  if (found === undefined) return undefined;
+  const pairs = (found[1] ?? '').split(';').map((pair): [string, string] => {
+    const [name = '', ...value] = pair.split('=');
+    return [LONG_NAMES[name] ?? name, value.join('=')];
+  });
+  const values = new Map(pairs);
+  const url = values.get('seedfrom') ?? '';
+  return {
+    url: /^https?:\/\//.test(url) ? url : undefined,
+    hostname: values.get('local-hostname'),
+    instanceId: values.get('instance-id'),
+  };
+}
+
+/** NoCloud over HTTP: files below an address that the command line or the firmware names. */
+export function noCloudProvider(seed: NoCloudSeed): Provider {
+  const url = new URL(seed.url ?? 'http://invalid.');
+  const folder = url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`;
+  return {
+    name: 'nocloud',
+    bases: [url.origin],
+    async read(exchange): Promise<Metadata> {
+      const keys = new Keys(exchange);
+      const [metaData, userData] = await Promise.all([
+        keys.text(`${folder}meta-data`),
+        keys.bytes(`${folder}user-data`, { optional: true }),
+      ]);
+      const { instanceId, hostname } = parseMetaData(`${url.origin}${folder}meta-data`, metaData);
+      return {
+        instanceId: seed.instanceId ?? instanceId,
+        hostname: seed.hostname ?? hostname,
+        userData,
+      };
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import * as v from 'valibot';
+
+import { Keys, maybe, type Metadata, parseAnswer, type Provider } from './provider.ts';
+
+const MetaData = v.object({
+  uuid: v.string(),
+  name: maybe,
+  hostname: maybe,
+  availability_zone: maybe,
+  meta: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+/** `meta_data.json` of the service or of a volume labelled config-2: the formats are the same. */
+export function parseOpenStack(text: string): Metadata {
+  const data = parseAnswer(MetaData, 'meta_data.json', text);
+  return {
+    instanceId: data.uuid,
+    zone: data.availability_zone,
+    providerID: `openstack:///${data.uuid}`,
+    // A domain that exists nowhere, put behind each name by default.
+    hostname: (data.hostname ?? data.name)?.replace(/\.novalocal$/, ''),
+    tags: data.meta,
+  };
+}
+
+/** OpenStack Nova's metadata service. */
+export const OPENSTACK: Provider = {
+  name: 'openstack',
+  bases: ['http://169.254.169.254', 'http://[fe80::a9fe:a9fe%25{link}]'],
+  async read(exchange): Promise<Metadata> {
+    const keys = new Keys(exchange);
+    const base = '/openstack/latest';
+    const [text, userData, instanceType, publicIp] = await Promise.all([
+      keys.text(`${base}/meta_data.json`),
+      keys.bytes(`${base}/user_data`, { optional: true }),
+      // Nova says these only in the form of Amazon's service.
+      keys.find('/latest/meta-data/instance-type'),
+      keys.find('/latest/meta-data/public-ipv4'),
+    ]);
+    const externalIPs = publicIp === undefined ? [] : [publicIp];
+    return { ...parseOpenStack(text), instanceType, externalIPs, userData };
+  },
+};

@@ -1,0 +1,176 @@
+import * as v from 'valibot';
+
+/** Every place a node may hear of itself from; `kios.provider=` and `--provider` take these names. */
+export const PROVIDER_NAMES = [
+  'file',
+  'aws',
+  'gcp',
+  'azure',
+  'openstack',
+  'nocloud',
+  'digitalocean',
+  'hetzner',
+  'vultr',
+  'scaleway',
+  'oracle',
+  'akamai',
+  'fwcfg',
+  'none',
+] as const;
+export type ProviderName = (typeof PROVIDER_NAMES)[number];
+
+/** What a metadata service says of a machine. */
+export interface Metadata {
+  readonly instanceId?: string | undefined;
+  readonly instanceType?: string | undefined;
+  readonly region?: string | undefined;
+  readonly zone?: string | undefined;
+  readonly providerID?: string | undefined;
+  readonly hostname?: string | undefined;
+  readonly externalIPs?: readonly string[];
+  readonly spot?: boolean;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly userData?: Uint8Array | undefined;
+}
+
+export interface MetadataRequest {
+  /** Below the base address. */
+  readonly path: string;
+  readonly method: 'GET' | 'PUT' | 'POST';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** From a source port below 1024. */
+  readonly lowPort: boolean;
+}
+
+export interface MetadataAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Uint8Array;
+}
+
+/** The port to the network: one request, one answer of any status; rejects when there is none. Nothing is retried or redirected. */
+export type Exchange = (request: MetadataRequest) => Promise<MetadataAnswer>;
+
+export interface Provider {
+  readonly name: ProviderName;
+  /** Addresses of the service, all asked at once: a node may have one family only. `{link}` is the link with the lease. */
+  readonly bases: readonly string[];
+  /** What 403 means here. */
+  readonly forbidden?: string;
+  /** Seconds for which missing user data may still appear. */
+  readonly lateSeconds?: number;
+  /** Reads everything with the given port; rejects with a MetadataError. */
+  read(exchange: Exchange): Promise<Metadata>;
+}
+
+/** The service gave no usable answer. Final: trying again would not help. */
+export class MetadataError extends Error {
+  readonly isFinal: boolean;
+
+  constructor(message: string, isFinal = false) {
+    super(message);
+    this.isFinal = isFinal;
+  }
+}
+
+export interface AskOptions {
+  readonly method?: MetadataRequest['method'];
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly lowPort?: boolean;
+  /** 404 and an empty answer mean that there is none, not that the service is not ready. */
+  readonly optional?: boolean;
+  /** An empty answer means that there is none. */
+  readonly mayBeEmpty?: boolean;
+}
+
+const isHtml = (body: Uint8Array): boolean =>
+  /^\s*<(?:!doctype|html)/i.test(new TextDecoder('latin1').decode(body.subarray(0, 256)));
+
+/** 200 with a body, or absent; everything else is a MetadataError: redirects, captive portals, overload, a service that starts. */
+function judge(
+  path: string,
+  { status, body }: MetadataAnswer,
+  { optional = false, mayBeEmpty = optional }: AskOptions,
+): Uint8Array | undefined {
+  if (status === 404 && optional) return undefined;
+  if (status === 403) throw new MetadataError(`${path}: the service refuses (403)`, true);
+  if (status !== 200) throw new MetadataError(`${path}: the service answers ${status}`);
+  if (isHtml(body)) throw new MetadataError(`${path}: the answer is a web page`);
+  if (body.length > 0) return body;
+  if (mayBeEmpty) return undefined;
+  throw new MetadataError(`${path}: the answer is empty`);
+}
+
+/** Reads keys of a metadata service; each answer is judged the same way for all providers. */
+export class Keys {
+  readonly #exchange: Exchange;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(exchange: Exchange, headers: Readonly<Record<string, string>> = {}) {
+    this.#exchange = exchange;
+    this.#headers = headers;
+  }
+
+  async bytes(path: string, options: AskOptions = {}): Promise<Uint8Array | undefined> {
+    const answer = await this.#exchange({
+      path,
+      method: options.method ?? 'GET',
+      headers: { ...this.#headers, ...options.headers },
+      lowPort: options.lowPort ?? false,
+    });
+    return judge(path, answer, options);
+  }
+
+  /** Trimmed; undefined when the service says there is none. */
+  async find(path: string): Promise<string | undefined> {
+    const body = await this.bytes(path, { optional: true });
+    return body === undefined ? undefined : new TextDecoder().decode(body).trim();
+  }
+
+  async text(path: string, options: AskOptions = {}): Promise<string> {
+    return new TextDecoder().decode(await this.bytes(path, options)).trim();
+  }
+
+  async json<const Schema extends v.GenericSchema>(
+    schema: Schema,
+    path: string,
+    options: AskOptions = {},
+  ): Promise<v.InferOutput<Schema>> {
+    return parseAnswer(schema, path, await this.text(path, options));
+  }
+}
+
+export function parseAnswer<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  path: string,
+  text: string,
+): v.InferOutput<Schema> {
+  let input: unknown;
+  try {
+    input = JSON.parse(text);
+  } catch {
+    throw new MetadataError(`${path}: the answer is not JSON`);
+  }
+  const result = v.safeParse(schema, input);
+  if (result.success) return result.output;
+  const where = result.issues.map((issue) => v.getDotPath(issue) ?? '(top)');
+  throw new MetadataError(`${path}: unexpected ${where.join(', ')}`);
+}
+
+/** An optional text, null and '' as none. */
+export const maybe = v.pipe(
+  v.nullish(v.string()),
+  v.transform((text) => (text === null || text === '' ? undefined : text)),
+);
+
+export const utf8 = (text: string | undefined): Uint8Array | undefined =>
+  text === undefined ? undefined : new TextEncoder().encode(text);
+
+/** The last part of `projects/1/zones/z`. */
+export const lastPart = (path: string | undefined): string | undefined => path?.split('/').at(-1);
+
+/** The part of a zone's name before its last `-`. */
+export const withoutLast = (zone: string | undefined): string | undefined =>
+  zone?.replace(/-[^-]*$/, '');

@@ -14,6 +14,9 @@ interface Koffi {
   load(path: null): { func(prototype: string): Bound };
   errno(): number;
   struct(name: string, fields: Record<string, string>): unknown;
+  alloc(type: string, length: number): object;
+  address(memory: object): bigint;
+  view(memory: object, length: number): ArrayBuffer;
 }
 
 let koffi: Koffi | undefined;
@@ -48,6 +51,17 @@ function lazy(prototype: string, prepare?: (koffi: Koffi) => void): () => Bound 
 /** `errno` of the call before this one. */
 export const errno = (): number => ffi().errno();
 
+/** Memory outside the runtime's heap, zeroed, that stays where it is and is never freed. */
+export interface Memory {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+}
+
+export function allocate(size: number): Memory {
+  const memory = ffi().alloc('uint8_t', size);
+  return { address: ffi().address(memory), bytes: new Uint8Array(ffi().view(memory, size)) };
+}
+
 export const libc = {
   socket: lazy('int socket(int domain, int type, int protocol)'),
   bind: lazy('int bind(int fd, const void *address, unsigned int length)'),
@@ -70,5 +84,9 @@ export const libc = {
   finitModule: lazy('long syscall(long number, int fd, const char *parameters, int flags)'),
   initModule: lazy(
     'long syscall(long number, const void *image, unsigned long size, const char *parameters)',
+  ),
+  /** `syscall(2)` for callers that know a call's number and put pointers in as addresses. */
+  syscall: lazy(
+    'long syscall(long number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f)',
   ),
 } as const;

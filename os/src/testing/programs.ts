@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import { fetchDhcpPeers } from '../debian/dhcp-peers.ts';
 import { hostArch } from '../host/arch.ts';
 import type { Progress } from '../host/progress.ts';
 import { fetchBun } from '../image/runtime.ts';
@@ -10,7 +11,7 @@ const CONTROL_PLANE = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
 
 /**
  * Programs that test scripts of other workspaces start, as variables: they may not import from here.
- * `KIOS_BUN` is the shipped runtime, `KIOS_CONTROL_PLANE_BIN` the folders (separated by colons) of a control plane's programs.
+ * `KIOS_BUN` is the shipped runtime, `KIOS_PEERS` a root with DHCP servers, `KIOS_CONTROL_PLANE_BIN` the folders (separated by colons) of a control plane's programs.
  */
 export async function programsFor(
   suites: readonly SuiteName[],
@@ -19,8 +20,9 @@ export async function programsFor(
   const bun = suites.some((suite) => suite !== 'unit')
     ? { KIOS_BUN: await fetchBun(hostArch(), progress) }
     : {};
-  if (!suites.includes('e2e')) return bun;
+  const netns = suites.includes('netns') ? { KIOS_PEERS: await fetchDhcpPeers(progress) } : {};
+  if (!suites.includes('e2e')) return { ...bun, ...netns };
   const built = await buildUpstream(CONTROL_PLANE, hostArch(), progress);
   const folders = [...built.values()].map((program) => path.dirname(program.path));
-  return { ...bun, KIOS_CONTROL_PLANE_BIN: folders.join(':') };
+  return { ...bun, ...netns, KIOS_CONTROL_PLANE_BIN: folders.join(':') };
 }

@@ -36,12 +36,12 @@ function hostKoffi(): string {
 }
 
 /**
- * Bundles `<dir>/src/main.ts` into `<dir>/dist/agent.cjs`: one CommonJS file that runs under Node and Bun. esbuild does the bundling
+ * Bundles `<dir>/src/main.ts` into `agent.cjs` in `out`, `<dir>/dist` by default: one CommonJS file that runs under Node and Bun. esbuild does the bundling
  * for both, because Bun's own bundler would swap some packages for its built-in ones.
  */
-export async function bundleAgent(dir: string): Promise<string> {
-  const outfile = path.join(dir, 'dist/agent.cjs');
-  await mkdir(path.dirname(outfile), { recursive: true });
+export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Promise<string> {
+  const outfile = path.join(out, 'agent.cjs');
+  await mkdir(out, { recursive: true });
   const result = await build({
     entryPoints: [path.join(dir, 'src/main.ts')],
     outfile,
@@ -64,6 +64,6 @@ export async function bundleAgent(dir: string): Promise<string> {
     logLevel: 'error',
   });
   const usesKoffi = Object.keys(result.metafile.inputs).some((input) => FFI.test(input));
-  if (usesKoffi) await copyFile(hostKoffi(), path.join(dir, 'dist/koffi.node'));
+  if (usesKoffi) await copyFile(hostKoffi(), path.join(out, 'koffi.node'));
   return outfile;
 }

@@ -80,3 +80,41 @@ export class Wire implements AsyncDisposable {
     await this.server[Symbol.asyncDispose]();
   }
 }
+
+/** A switch with three plugs: `eth0` in the client, `eth0` in a neighbour, and the server, where `srv0` is the switch itself. */
+export class Lan implements AsyncDisposable {
+  readonly client: Netns;
+  readonly server: Netns;
+  readonly neighbour: Netns;
+
+  private constructor(client: Netns, server: Netns, neighbour: Netns) {
+    this.client = client;
+    this.server = server;
+    this.neighbour = neighbour;
+  }
+
+  /** The client's end is left down. */
+  static async open(serverAddress: string, neighbourAddress: string): Promise<Lan> {
+    const [client, server] = [await Netns.open('client'), await Netns.open('server')];
+    const lan = new Lan(client, server, await Netns.open('neighbour'));
+    await server.exec('ip', 'link', 'add', 'srv0', 'type', 'bridge', 'forward_delay', '0');
+    await server.exec('ip', 'address', 'add', serverAddress, 'dev', 'srv0');
+    await server.exec('ip', 'link', 'set', 'srv0', 'up');
+    for (const [netns, port] of [
+      [client, 'port1'],
+      [lan.neighbour, 'port2'],
+    ] as const) {
+      const peer = ['peer', 'name', port, 'netns', server.name];
+      await netns.exec('ip', 'link', 'add', 'eth0', 'type', 'veth', ...peer);
+      await server.exec('ip', 'link', 'set', port, 'master', 'srv0', 'up');
+    }
+    await lan.neighbour.exec('ip', 'address', 'add', neighbourAddress, 'dev', 'eth0');
+    await lan.neighbour.exec('ip', 'link', 'set', 'eth0', 'up');
+    return lan;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const netns of [this.client, this.neighbour, this.server])
+      await netns[Symbol.asyncDispose]();
+  }
+}

@@ -4,16 +4,18 @@ import path from 'node:path';
 import type { Netns } from './netns.ts';
 import type { RunningProcess } from './running-process.ts';
 
-/** Entered by `ip netns exec`, which gives its child mounts of its own: nothing below is seen outside, and all ends with the program. */
+/** `ip netns exec` gives its child mounts of its own: none of these is seen outside, and all end with the program. */
 const ENTER = `set -e
 room=$1 root=$2 shared=$3; shift 3
 mount -t tmpfs tmpfs "$room"
 mkdir "$room/upper" "$room/work" "$room/root"
 mount -t overlay overlay -o "lowerdir=$root,upperdir=$room/upper,workdir=$room/work" "$room/root"
+mkdir -p "$room/root/mnt"
 for name in proc sys dev; do mount --rbind "/$name" "$room/root/$name"; done
 mount --bind "$shared" "$room/root/mnt"
 cd /
 exec chroot "$room/root" "$@"`;
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface RoomOptions {
   /** Folder of the host that the program sees as /mnt. */
@@ -32,13 +34,6 @@ export async function startInRoot(
   { shared, env = {} }: RoomOptions,
 ): Promise<RunningProcess> {
   const room = await mkdtemp(path.join(netns.folder, 'room-'));
-  const own = { PATH: '/usr/sbin:/usr/bin', LC_ALL: 'C', ...env };
-  const assignments = Object.entries(own).map(([name, value]) => `${name}=${value}`);
-  const inside = ['/usr/bin/env', '-i', ...assignments, ...command];
-  return netns.start('sh', ['-c', ENTER, 'sh', room, root, shared, ...inside]);
-}
-
-/** The folder with the DHCP servers and clients of another system, as `kios test` names it. */
-export function dhcpPeers(): string | undefined {
-  return process.env['KIOS_DHCP_PEERS'];
+  const inside = ['-c', ENTER, 'sh', room, root, shared, ...command];
+  return netns.start('sh', inside, { PATH, LC_ALL: 'C', ...env });
 }

@@ -1,21 +1,33 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
 import { Lease } from '@kios/node-state';
-import type { Netns, RunningProcess } from '@kios/testkit';
+import type { Lan, Netns, RunningProcess, Wire } from '@kios/testkit';
 import * as v from 'valibot';
 
 const HERE = import.meta.dirname;
-const AGENT = path.resolve(HERE, '../../dist/agent.cjs');
 const ACQUIRE = ['net_raw', 'net_admin'];
+/** What the image sets; nothing of this process's environment. */
+const ENV = {
+  PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/',
+  BUN_JSC_useJIT: '0',
+  BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0',
+};
 const RUN = [...ACQUIRE, 'net_bind_service'];
 
-/** Bundles the agent as it ships. */
-export async function buildAgent(): Promise<void> {
+/** The bundle under test. */
+let agent = '';
+
+/** Bundles the agent as it ships, for this test file alone; answers how to clean up. */
+export async function buildAgent(): Promise<() => Promise<void>> {
   const { bundleAgent } = await import('@kios/bundle');
-  await bundleAgent(path.resolve(HERE, '../..'));
+  const folder = await mkdtemp(path.join(tmpdir(), 'kios-dhcp-agent-'));
+  agent = await bundleAgent(path.resolve(HERE, '../..'), folder);
+  return () => rm(folder, { recursive: true });
 }
 
 /** The runtimes the bundle must run under: this Node, and the image's Bun where KIOS_BUN names it. */
@@ -24,6 +36,9 @@ export function runtimes(): { name: string; program: string }[] {
   const node = { name: 'node', program: process.execPath };
   return bun === undefined ? [node] : [node, { name: 'bun', program: bun }];
 }
+
+/** The runtime that ships, where it is known. */
+export const shippedRuntime = (): string => runtimes().at(-1)?.program ?? process.execPath;
 
 /** The folders of one machine and the agent on it, with exactly the capabilities its manifest gives. */
 export class Machine {
@@ -68,18 +83,19 @@ export class Machine {
 
   #start(verb: string, capabilities: readonly string[], flags: readonly string[]): RunningProcess {
     const bounding = ['-all', ...capabilities.map((name) => `+${name}`)].join(',');
-    return this.netns.start('setpriv', [
+    const command = [
       '--no-new-privs',
       `--bounding-set=${bounding}`,
       '--inh-caps=-all',
       this.#program,
-      AGENT,
+      agent,
       verb,
       '--interface=eth0',
       `--run-dir=${path.join(this.folder, 'run')}`,
       `--state-dir=${path.join(this.folder, 'state')}`,
       ...flags,
-    ]);
+    ];
+    return this.netns.start('setpriv', command, ENV);
   }
 }
 
@@ -127,4 +143,11 @@ export async function monitor(netns: Netns): Promise<RunningProcess> {
       await promisify(execFile)('ip', ['-n', netns.name, 'address', 'delete', mark, 'dev', 'lo']);
     }
   }
+}
+
+/** Everything that a boot forgets: the kernel's state and /run. */
+export async function reboot({ client }: Wire | Lan, machine: Machine): Promise<void> {
+  await client.exec('ip', 'address', 'flush', 'dev', 'eth0');
+  await client.exec('ip', 'link', 'set', 'eth0', 'down');
+  await client.exec('rm', '-rf', machine.runFile(''));
 }

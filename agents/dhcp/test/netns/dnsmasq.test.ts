@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { requireRoot, startDnsmasq, Wire } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { addressesOf, buildAgent, Machine, monitor, routesOf, runtimes } from './agent.ts';
+import { addressesOf, buildAgent, Machine, monitor, reboot, routesOf, runtimes } from './agent.ts';
 
 const SERVER = '10.77.0.1';
 const POOL = '10.77.0.10,10.77.0.20,255.255.255.0,2m';
@@ -306,10 +306,3 @@ describe('the one-shot', () => {
     expect(await machine.acquire(flag).exited).toBe(code);
   });
 });
-
-/** Everything that a boot forgets: the kernel's state and /run. */
-async function reboot(wire: Wire, machine: Machine): Promise<void> {
-  await wire.client.exec('ip', 'address', 'flush', 'dev', 'eth0');
-  await wire.client.exec('ip', 'link', 'set', 'eth0', 'down');
-  await wire.client.exec('rm', '-rf', machine.runFile(''));
-}

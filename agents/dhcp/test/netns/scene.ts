@@ -1,0 +1,104 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { Lan, type Netns, type RunningProcess } from '@kios/testkit';
+import { type DhcpServer, type DhcpSettings, type Message, Tap } from '@kios/testkit/dhcp';
+
+import { Machine, reboot, shippedRuntime } from './agent.ts';
+
+export const ADDRESS = '10.77.0.1';
+/** Where a server goes that leaves its address. */
+export const SECOND_ADDRESS = '10.77.0.2';
+const NEIGHBOUR = '10.77.0.9';
+
+const SETTINGS: Omit<DhcpSettings, 'folder'> = {
+  address: ADDRESS,
+  pool: ['10.77.0.10', '10.77.0.20'],
+  router: ADDRESS,
+  dns: [ADDRESS],
+  leaseSeconds: 3600,
+  t1Seconds: 1800,
+  t2Seconds: 3150,
+};
+
+/** A server, a machine and a neighbour on one network, and an onlooker. */
+export class Scene implements AsyncDisposable {
+  readonly machine: Machine;
+  readonly tap: Tap;
+  readonly #server: DhcpServer;
+  readonly #lan: Lan;
+  /** A fresh one is a server without memory. */
+  #leases: string | undefined;
+  #running: RunningProcess | undefined;
+
+  private constructor(server: DhcpServer, lan: Lan, machine: Machine, tap: Tap) {
+    this.#server = server;
+    this.#lan = lan;
+    this.machine = machine;
+    this.tap = tap;
+  }
+
+  static async open(server: DhcpServer): Promise<Scene> {
+    const lan = await Lan.open(`${ADDRESS}/24`, `${NEIGHBOUR}/24`);
+    const machine = await Machine.open(lan.client, shippedRuntime());
+    return new Scene(server, lan, machine, await Tap.open(lan.server));
+  }
+
+  get client(): Netns {
+    return this.#lan.client;
+  }
+
+  get neighbour(): Netns {
+    return this.#lan.neighbour;
+  }
+
+  /** The shortest lease the server grants, and no shorter than eight seconds. */
+  get shortLease(): number {
+    return Math.max(8, this.#server.minLeaseSeconds);
+  }
+
+  /** Starts the server; it knows the leases that those before it gave. */
+  async serve(settings: Partial<DhcpSettings> = {}): Promise<void> {
+    this.#leases ??= await mkdtemp(path.join(this.#lan.server.folder, 'leases-'));
+    const all = { ...SETTINGS, folder: this.#leases, ...settings };
+    const leaseSeconds = Math.max(this.#server.minLeaseSeconds, all.leaseSeconds);
+    this.#running = await this.#server.start(this.#lan.server, { ...all, leaseSeconds });
+  }
+
+  async stopServing(): Promise<void> {
+    await this.#running?.stop();
+  }
+
+  /** The next server knows no leases. */
+  forgetLeases(): void {
+    this.#leases = undefined;
+  }
+
+  /** From here on servers have another address: what is sent to the old one reaches nobody. */
+  async moveServer(address: string): Promise<void> {
+    const { server } = this.#lan;
+    await server.exec('ip', 'address', 'flush', 'dev', 'srv0');
+    await server.exec('ip', 'address', 'add', `${address}/24`, 'dev', 'srv0');
+  }
+
+  /** The server's own word for how often it received or sent a message; the wire's where it does not log that. */
+  count(kind: Message): number {
+    const logged = this.#server.log[kind];
+    if (logged === undefined) return this.tap.seen(kind).length;
+    return (this.#running?.lines ?? []).filter((line) => logged.test(line)).length;
+  }
+
+  async reboot(): Promise<void> {
+    await reboot(this.#lan, this.machine);
+  }
+
+  /** The machine forgets, as one whose disk was wiped, what it ever had. */
+  async forgetMachine(): Promise<void> {
+    await this.reboot();
+    await rm(this.machine.stateFile('eth0.json'), { force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lan[Symbol.asyncDispose]();
+  }
+}

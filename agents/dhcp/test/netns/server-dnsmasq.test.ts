@@ -1,0 +1,5 @@
+import { dnsmasq } from '@kios/testkit/dhcp';
+
+import { describeServer } from './matrix.ts';
+
+describeServer(dnsmasq);

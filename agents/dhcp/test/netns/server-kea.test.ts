@@ -1,0 +1,5 @@
+import { kea } from '@kios/testkit/dhcp';
+
+import { describeServer } from './matrix.ts';
+
+describeServer(kea);

@@ -1,0 +1,5 @@
+import { npmDhcp } from '@kios/testkit/dhcp';
+
+import { describeServer } from './matrix.ts';
+
+describeServer(npmDhcp);

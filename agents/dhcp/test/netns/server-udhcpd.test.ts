@@ -1,0 +1,5 @@
+import { udhcpd } from '@kios/testkit/dhcp';
+
+import { describeServer } from './matrix.ts';
+
+describeServer(udhcpd);

@@ -8,6 +8,8 @@ type Options struct {
 	DataPart   string // "" when not given
 	ConsoleAll bool
 	LogPort    string
+	// Sysctls are the kernel settings that the command line gives, as paths below /proc/sys. The kernel has applied them.
+	Sysctls []string
 }
 
 // Parse never fails: a word it does not know belongs to somebody else. The last of repeated words wins, as in the kernel.
@@ -22,6 +24,10 @@ func Parse(line string) Options {
 			o.ConsoleAll = value == "all"
 		case "kios.logport":
 			o.LogPort = value
+		default:
+			if name, ok := strings.CutPrefix(key, "sysctl."); ok {
+				o.Sysctls = append(o.Sysctls, strings.ReplaceAll(name, ".", "/"))
+			}
 		}
 	}
 	return o

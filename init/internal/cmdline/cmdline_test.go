@@ -1,6 +1,9 @@
 package cmdline
 
-import "testing"
+import (
+	"reflect"
+	"testing"
+)
 
 func TestParse(t *testing.T) {
 	for _, c := range []struct {
@@ -13,9 +16,10 @@ func TestParse(t *testing.T) {
 		{"quoted value keeps its blank", `datapart="PARTLABEL=my data"`, Options{DataPart: "PARTLABEL=my data"}},
 		{"last word wins", "kios.console=all kios.console=events", Options{}},
 		{"console and port", "kios.console=all kios.logport=/dev/ttyS1", Options{ConsoleAll: true, LogPort: "/dev/ttyS1"}},
+		{"settings", "sysctl.kernel.panic=0 sysctl.kernel/sysrq=1", Options{Sysctls: []string{"kernel/panic", "kernel/sysrq"}}},
 		{"a prefix is not the word", "xkios.console=all kios.consoles=all", Options{}},
 	} {
-		if got := Parse(c.line); got != c.want {
+		if got := Parse(c.line); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: Parse(%q) = %+v, want %+v", c.name, c.line, got, c.want)
 		}
 	}

@@ -60,7 +60,7 @@ func (h *host) prepareKernel() {
 }
 
 func (h *host) applySysctls(table []sysctl.Setting) {
-	for _, failure := range sysctl.Apply("/proc/sys", table) {
+	for _, failure := range sysctl.Apply("/proc/sys", sysctl.Except(table, h.options.Sysctls)) {
 		h.log.Warn("sysctl.failed", "name", failure.Name, "cause", failure.Err)
 	}
 }

@@ -4,6 +4,7 @@ package sysctl
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -52,10 +53,15 @@ var Table = []Setting{
 	{"kernel/kptr_restrict", "2"},
 	{"kernel/dmesg_restrict", "1"},
 	{"kernel/perf_event_paranoid", "3"},
-	{"kernel/yama/ptrace_scope", "2"},
+	{"kernel/yama/ptrace_scope", "3"}, // nobody traces anybody, root included; debuggers want sysctl.kernel.yama.ptrace_scope=2 at boot
 	{"kernel/randomize_va_space", "2"},
 	{"kernel/unprivileged_bpf_disabled", "1"},
+	{"kernel/unprivileged_userns_clone", "0"}, // root makes those of pods
+	{"kernel/io_uring_disabled", "1"},         // only with CAP_SYS_ADMIN
+	{"kernel/sysrq", "0"},
 	{"vm/unprivileged_userfaultfd", "0"},
+	{"vm/mmap_min_addr", "65536"},
+	{"vm/mmap_rnd_bits", "32"},
 	{"fs/suid_dumpable", "0"},
 	{"fs/protected_symlinks", "1"},
 	{"fs/protected_hardlinks", "1"},
@@ -75,6 +81,11 @@ var AfterStart = []Setting{
 type Failure struct {
 	Name string
 	Err  error
+}
+
+// Except answers the rows whose names are not among the given.
+func Except(table []Setting, given []string) []Setting {
+	return slices.DeleteFunc(slices.Clone(table), func(row Setting) bool { return slices.Contains(given, row.Name) })
 }
 
 // Apply writes every row and answers those that failed for another reason than that the kernel has no such setting.

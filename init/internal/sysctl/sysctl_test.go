@@ -19,6 +19,14 @@ func TestApplyWritesWhatIsThereAndTellsWhatFails(t *testing.T) {
 	}
 }
 
+func TestSettingsOfTheCommandLineAreLeftAlone(t *testing.T) {
+	table := []Setting{{"kernel/panic", "10"}, {"kernel/sysrq", "0"}}
+	left := Except(table, []string{"kernel/panic", "kernel/absent"})
+	if len(left) != 1 || left[0].Name != "kernel/sysrq" || len(table) != 2 {
+		t.Errorf("%+v of %+v", left, table)
+	}
+}
+
 func TestNoSettingIsGivenTwice(t *testing.T) {
 	seen := map[string]bool{}
 	for _, row := range Table {

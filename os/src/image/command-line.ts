@@ -21,7 +21,19 @@ const WORDS: readonly (readonly [word: string, why: string])[] = [
     'cryptomgr.notests',
     'the self-tests of algorithms are for certified kernels and take as long as a pod',
   ],
-  ['cgroup_no_v1=all', 'one cgroup hierarchy'],
+  [
+    'cgroup_no_v1=all,named',
+    'one cgroup hierarchy, and no release_agent that the kernel would run',
+  ],
+  [
+    'mitigations=auto,nosmt',
+    'threads of one core are turned off on processors that leak between them; a word after it (mitigations=auto) takes that back',
+  ],
+  ['pti=on', 'user space has no map of the kernel, whatever the processor says of itself'],
+  ['page_alloc.shuffle=1', 'where free memory lies is not to be guessed'],
+  ['hardened_usercopy=1', 'copies to and from user space stay within their object'],
+  ['proc_mem.force_override=never', 'a debugger’s file does not write through read-only pages'],
+  ['bdev_allow_write_mounted=0', 'nobody writes to a disk below its mounted file system'],
 ];
 
 export const commandLine = (arch: Arch): string =>

@@ -3,15 +3,16 @@ import { writeFileSync } from 'node:fs';
 import { type AgentCommand, command, type CommonArgs, runProgram } from '@kios/agent';
 import type { Argv } from 'yargs';
 
+import { PROVIDER_NAMES } from './core/providers/provider.ts';
+import type { JoinContext } from './edge/context.ts';
 import { follow, holdLock, joinOnce } from './edge/follow.ts';
-import type { JoinContext } from './edge/join.ts';
 import { renderPlan } from './edge/render.ts';
 import { DEFAULTS, type Settings } from './edge/settings.ts';
 
 /** yargs gives every flag under its dashed name too; the camel-cased ones are `Settings`. */
 const builder = (args: Argv): Argv<Settings> =>
   args.options({
-    provider: { choices: ['auto', 'nocloud', 'none'] as const, default: DEFAULTS.provider },
+    provider: { choices: ['auto', ...PROVIDER_NAMES] as const, default: DEFAULTS.provider },
     cmdline: { type: 'string', default: DEFAULTS.cmdline },
     config: { type: 'string', array: true, default: DEFAULTS.config },
     etc: { type: 'string', default: DEFAULTS.etc },
@@ -20,8 +21,11 @@ const builder = (args: Argv): Argv<Settings> =>
     stateDir: { type: 'string', default: DEFAULTS.stateDir },
     kubeletPki: { type: 'string', default: DEFAULTS.kubeletPki },
     sysfs: { type: 'string', default: DEFAULTS.sysfs },
+    firmware: { type: 'string', default: DEFAULTS.firmware },
     procNet: { type: 'string', default: DEFAULTS.procNet },
     socket: { type: 'string', default: DEFAULTS.socket },
+    plugins: { type: 'string', default: DEFAULTS.plugins },
+    pluginDir: { type: 'string', default: DEFAULTS.pluginDir },
     timeoutSeconds: { type: 'number', default: DEFAULTS.timeoutSeconds },
     clockTimeoutSeconds: { type: 'number', default: DEFAULTS.clockTimeoutSeconds },
     podsTimeoutSeconds: { type: 'number', default: DEFAULTS.podsTimeoutSeconds },

@@ -16,6 +16,8 @@ export class NodeFolder implements AsyncDisposable {
   readonly settings: Settings;
   /** The bytes sent to init, one string a connection. */
   readonly sent: string[] = [];
+  /** Called after each of them. */
+  onSent: () => void = () => {};
   #server: Server | undefined;
   bootId = 'boot-1';
 
@@ -30,6 +32,9 @@ export class NodeFolder implements AsyncDisposable {
       stateDir: at('var/lib/kios/bootstrap'),
       kubeletPki: at('var/lib/kubelet/pki'),
       sysfs: at('sys'),
+      firmware: at('sys/firmware'),
+      plugins: at('plugins'),
+      pluginDir: at('var/lib/kios/credential-providers'),
       procNet: at('proc/net'),
       cmdline: at('cmdline'),
       socket: at('control.sock'),
@@ -55,6 +60,7 @@ export class NodeFolder implements AsyncDisposable {
       socket.on('data', (chunk) => chunks.push(Buffer.from(chunk).toString('hex')));
       socket.on('end', () => {
         this.sent.push(chunks.join(''));
+        this.onSent();
         socket.end();
       });
     });

@@ -1,10 +1,27 @@
-const PROVIDERS = ['nocloud', 'none'] as const;
+import { type NoCloudSeed, parseNoCloudSeed } from './providers/nocloud.ts';
+import { PROVIDER_NAMES, type ProviderName } from './providers/provider.ts';
 
-/** What the kernel's command line says of where to look: `kios.provider=`, or cloud-init's `ds=nocloud`. The last word counts. */
-export function providerOf(commandLine: string): (typeof PROVIDERS)[number] | undefined {
-  const words = commandLine.split(/\s+/);
-  const named = words.findLast((word) => word.startsWith('kios.provider='))?.slice(14);
-  const known = PROVIDERS.find((provider) => provider === named);
-  if (known !== undefined) return known;
-  return words.some((word) => /^ds=nocloud(?:-net)?(?:;|$)/.test(word)) ? 'nocloud' : undefined;
+/** What the kernel's command line says of where to look. */
+export interface CommandLine {
+  /** `kios.provider=`, or cloud-init's `ds=nocloud`. */
+  readonly provider: ProviderName | undefined;
+  /** `kios.config=`: a document on a web server. */
+  readonly configUrl: string | undefined;
+  readonly seed: NoCloudSeed | undefined;
+}
+
+/** The last word counts; a provider nobody knows is no word at all. */
+export function parseCommandLine(text: string): CommandLine {
+  const words = text.trim().split(/\s+/);
+  const last = (name: string): string | undefined =>
+    words.findLast((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
+  const named = last('kios.provider');
+  const seed = parseNoCloudSeed(text.trim());
+  const known = PROVIDER_NAMES.find((provider) => provider === named);
+  const url = last('kios.config');
+  return {
+    provider: known ?? (seed === undefined ? undefined : 'nocloud'),
+    configUrl: url !== undefined && /^https?:\/\//.test(url) ? url : undefined,
+    seed,
+  };
 }

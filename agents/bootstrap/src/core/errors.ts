@@ -22,6 +22,24 @@ export const FAULTS = {
     retrySeconds: 30,
     remedy: 'Correct that field of the bootstrap document; it is read again by itself.',
   },
+  KIOS_BOOTSTRAP_METADATA: {
+    event: 'imds.failed',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 5,
+    remedy: 'Check that the metadata service of this machine is switched on and reachable.',
+  },
+  KIOS_BOOTSTRAP_METADATA_REFUSED: {
+    event: 'imds.refused',
+    exitCode: EXIT.config,
+    retrySeconds: 60,
+    remedy: "Correct what the message names in the machine's settings at its provider.",
+  },
+  KIOS_BOOTSTRAP_PLUGIN: {
+    event: 'plugin.missing',
+    exitCode: EXIT.config,
+    retrySeconds: 60,
+    remedy: 'Build an agent image that has the program in /plugins, or correct its name.',
+  },
   KIOS_BOOTSTRAP_UNTRUSTED: {
     event: 'cluster.untrusted',
     exitCode: EXIT.unavailable,
@@ -73,3 +91,7 @@ export class BootstrapError extends KiosError {
     this.fault = fault;
   }
 }
+
+/** A field that is missing, unknown or wrong; the message has its path. */
+export const fieldError = (message: string): BootstrapError =>
+  new BootstrapError('KIOS_BOOTSTRAP_FIELD', message);

@@ -1,13 +1,61 @@
 import * as v from 'valibot';
 import { parse, stringify } from 'yaml';
 
-import { type BootstrapToken } from './jws.ts';
+import { fieldError } from './errors.ts';
 
-/** The kubeconfig with which kubelet asks for its certificate. `certificateAuthority` is a path on the host. */
-export function formatBootstrapKubeconfig(
+/** One of each needs no name. */
+const name = v.optional(v.string(), '');
+const EnvVar = v.object({ name: v.string(), value: v.string() });
+const User = v.object({
+  token: v.optional(v.string()),
+  'client-certificate': v.optional(v.string()),
+  'client-certificate-data': v.optional(v.string()),
+  'client-key-data': v.optional(v.string()),
+  exec: v.optional(
+    v.object({
+      apiVersion: v.optional(v.string()),
+      command: v.string(),
+      args: v.nullish(v.array(v.string())),
+      env: v.nullish(v.array(EnvVar)),
+    }),
+  ),
+});
+const Cluster = v.object({
+  server: v.optional(v.string()),
+  'certificate-authority-data': v.optional(v.string()),
+});
+const Kubeconfig = v.object({
+  clusters: v.optional(v.array(v.object({ name, cluster: Cluster })), []),
+  users: v.optional(v.array(v.object({ name, user: User })), []),
+  contexts: v.optional(
+    v.array(v.object({ name, context: v.object({ cluster: v.string(), user: v.string() }) })),
+    [],
+  ),
+  'current-context': v.optional(v.string()),
+});
+type Kubeconfig = v.InferOutput<typeof Kubeconfig>;
+
+/** The entry of a user in a kubeconfig. */
+export interface KubeconfigUser {
+  readonly token?: string | undefined;
+  readonly 'client-certificate-data'?: string | undefined;
+  readonly 'client-key-data'?: string | undefined;
+  readonly exec?:
+    | {
+        readonly apiVersion?: string | undefined;
+        readonly command: string;
+        readonly args?: readonly string[] | undefined;
+        readonly env?: readonly { readonly name: string; readonly value: string }[] | undefined;
+        readonly [other: string]: unknown;
+      }
+    | undefined;
+}
+
+/** A kubeconfig with one of everything. `certificateAuthority` is a path on the host. */
+export function formatKubeconfig(
   endpoint: string,
   certificateAuthority: string,
-  token: BootstrapToken,
+  user: KubeconfigUser,
 ): string {
   return stringify({
     apiVersion: 'v1',
@@ -18,59 +66,77 @@ export function formatBootstrapKubeconfig(
         cluster: { server: endpoint, 'certificate-authority': certificateAuthority },
       },
     ],
-    users: [{ name: 'default', user: { token: `${token.id}.${token.secret}` } }],
+    users: [{ name: 'default', user }],
     contexts: [{ name: 'default', context: { cluster: 'default', user: 'default' } }],
     'current-context': 'default',
   });
 }
 
-const ClusterInfo = v.object({
-  clusters: v.pipe(
-    v.array(v.object({ cluster: v.object({ 'certificate-authority-data': v.string() }) })),
-    v.length(1),
-  ),
-});
-
-/** The CA in the kubeconfig of `kube-public/cluster-info`, as base64 of PEM; undefined when it is not such a file. */
-export function clusterInfoCa(kubeconfig: string): string | undefined {
-  let input: unknown;
+function tryParse(text: string): Kubeconfig | undefined {
   try {
-    input = parse(kubeconfig, { maxAliasCount: 0 });
+    const parsed = v.safeParse(Kubeconfig, parse(text, { maxAliasCount: 0 }));
+    return parsed.success ? parsed.output : undefined;
   } catch {
     return undefined;
   }
-  const parsed = v.safeParse(ClusterInfo, input);
-  return parsed.success
-    ? parsed.output.clusters[0]?.cluster['certificate-authority-data']
-    : undefined;
 }
 
-const KubeletConf = v.object({
-  users: v.pipe(
-    v.array(
-      v.object({
-        user: v.object({
-          'client-certificate': v.optional(v.string()),
-          'client-certificate-data': v.optional(v.string()),
-        }),
-      }),
-    ),
-    v.length(1),
-  ),
-});
+/** The only one, or the one the current context names. */
+function pick<Item extends { readonly name: string }>(
+  items: readonly Item[],
+  name: string | undefined,
+): Item | undefined {
+  return items.length === 1 ? items[0] : items.find((item) => item.name === name);
+}
+
+export interface ParsedKubeconfig {
+  readonly server: string | undefined;
+  /** Base64 of PEM. */
+  readonly ca: string | undefined;
+  readonly user: KubeconfigUser;
+}
+
+const NOTHING: Kubeconfig = { clusters: [], users: [], contexts: [], 'current-context': undefined };
+
+/** YAML's null is the same as absent. */
+function userOf({ exec, ...rest }: v.InferOutput<typeof User>): KubeconfigUser {
+  if (exec === undefined) return rest;
+  return { ...rest, exec: { ...exec, args: exec.args ?? undefined, env: exec.env ?? undefined } };
+}
+
+/** A kubeconfig somebody put into a document. Paths in it mean nothing on this node, so only data counts. */
+export function parseKubeconfig(text: string): ParsedKubeconfig {
+  const config = tryParse(text) ?? NOTHING;
+  const context = pick(config.contexts, config['current-context'])?.context;
+  const user = pick(config.users, context?.user)?.user;
+  const cluster = pick(config.clusters, context?.cluster)?.cluster;
+  if (user === undefined)
+    throw fieldError('read the bootstrap document: auth.kubeconfig: is not one, or has no user');
+  return {
+    server: cluster?.server,
+    ca: cluster?.['certificate-authority-data'],
+    user: userOf(user),
+  };
+}
+
+/** The CA in the kubeconfig of `kube-public/cluster-info`, as base64 of PEM; undefined when it is not such a file. */
+export function clusterInfoCa(kubeconfig: string): string | undefined {
+  const clusters = tryParse(kubeconfig)?.clusters ?? [];
+  return clusters.length === 1 ? clusters[0]?.cluster['certificate-authority-data'] : undefined;
+}
+
+/** The token of a bootstrap kubeconfig that lies on the disk. */
+export function tokenOf(kubeconfig: string): string | undefined {
+  const users = tryParse(kubeconfig)?.users ?? [];
+  return users.length === 1 ? users[0]?.user.token : undefined;
+}
 
 /** Where kubelet.conf has its client certificate: a path, or the PEM itself. */
 export function clientCertificateOf(
   kubeletConf: string,
 ): { readonly path: string } | { readonly pem: string } | undefined {
-  let input: unknown;
-  try {
-    input = parse(kubeletConf, { maxAliasCount: 0 });
-  } catch {
-    return undefined;
-  }
-  const parsed = v.safeParse(KubeletConf, input);
-  const user = parsed.success ? parsed.output.users[0]?.user : undefined;
+  const users = tryParse(kubeletConf)?.users ?? [];
+  const user = users.length === 1 ? users[0]?.user : undefined;
   if (user?.['client-certificate'] !== undefined) return { path: user['client-certificate'] };
   const data = user?.['client-certificate-data'];
   return data === undefined ? undefined : { pem: atob(data) };

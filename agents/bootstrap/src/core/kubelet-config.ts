@@ -1,5 +1,6 @@
-import type { NodeBootstrap } from './document.ts';
+import type { WantedAuth } from './auth.ts';
 import { mergeMaps } from './merge.ts';
+import type { NodeBootstrap } from './schema.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -10,15 +11,27 @@ export const KUBELET_ETC = '/etc/kubernetes';
  * Fields that need an API server: a standalone kubelet with them refuses to start ("no client provided, cannot use webhook
  * authentication"), so they live in a file of their own that is written after the kubeconfig.
  */
-const CLUSTER_FIELDS = ['authentication', 'authorization', 'enableServer'] as const;
+const CLUSTER_FIELDS = [
+  'authentication',
+  'authorization',
+  'enableServer',
+  'serverTLSBootstrap',
+] as const;
 
 const head = { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration' };
 
 /** What kiOS sets in every node: valid with and without an API server. */
-function nodeFragment(node: NonNullable<NodeBootstrap['node']>): Json {
+function nodeFragment(
+  node: NonNullable<NodeBootstrap['node']>,
+  platformId: string | undefined,
+): Json {
   const taints = node.taints?.map(({ key, value, effect }) => ({ key, value, effect }));
-  const providerID = node.providerID === 'auto' ? undefined : node.providerID;
-  const fields = { providerID, registerWithTaints: taints, maxPods: node.maxPods };
+  const isAuto = node.providerID === undefined || node.providerID === 'auto';
+  const fields = {
+    providerID: isAuto ? platformId : node.providerID,
+    registerWithTaints: taints,
+    maxPods: node.maxPods,
+  };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
@@ -32,6 +45,18 @@ const CLUSTER_DEFAULTS: Json = {
   },
   authorization: { mode: 'Webhook' },
 };
+
+function clusterFragment(auth: WantedAuth, user: Json): Json {
+  return {
+    ...head,
+    ...CLUSTER_DEFAULTS,
+    // With rotation kubelet takes only certificates from its kubeconfig, and would call the API server as nobody.
+    ...(auth.kind === 'user' && !auth.rotates ? { rotateCertificates: false } : {}),
+    // The image's own certificate would go before the one of the cluster, for callers that name no host.
+    ...(user['serverTLSBootstrap'] === true ? { tlsCertFile: '', tlsPrivateKeyFile: '' } : {}),
+    ...mergeMaps(CLUSTER_DEFAULTS, user),
+  };
+}
 
 const isCluster = (key: string): boolean => CLUSTER_FIELDS.some((field) => field === key);
 
@@ -53,12 +78,16 @@ export interface Fragments {
 }
 
 /** The drop-ins of a node; the user's fields win over ours. */
-export function kubeletFragments(document: NodeBootstrap, inCluster: boolean): Fragments {
+export function kubeletFragments(
+  document: NodeBootstrap,
+  auth: WantedAuth | undefined,
+  platformId: string | undefined,
+): Fragments {
   const user = split(document.kubelet?.config ?? {});
   const rest = { ...head, ...user.rest, ...head };
   return {
-    node: { ...head, ...nodeFragment(document.node ?? {}) },
-    cluster: inCluster ? { ...head, ...mergeMaps(CLUSTER_DEFAULTS, user.cluster) } : undefined,
+    node: { ...head, ...nodeFragment(document.node ?? {}, platformId) },
+    cluster: auth === undefined ? undefined : clusterFragment(auth, user.cluster),
     user: Object.keys(user.rest).some((key) => !(key in head)) ? rest : undefined,
   };
 }

@@ -1,4 +1,5 @@
-import type { NodeBootstrap } from './document.ts';
+import type { Part } from './reading.ts';
+import type { NodeBootstrap } from './schema.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -15,20 +16,48 @@ export function mergeMaps(base: Json, later: Json): Json {
   return merged;
 }
 
-/** Documents in the order of their weight, the last wins. `auth` is one secret and never mixed from two documents. */
+/** `auth` is one secret and never mixed from two documents. */
+const mergeTwo = (base: NodeBootstrap, later: NodeBootstrap): NodeBootstrap => {
+  const auth = later.auth ?? base.auth;
+  return { ...base, ...mergeMaps(base, later), ...(auth === undefined ? {} : { auth }) };
+};
+
+/** Documents in the order of their weight, the last wins. */
 export function mergeDocuments(documents: readonly NodeBootstrap[]): NodeBootstrap | undefined {
-  if (documents.length === 0) return undefined;
-  const pick = (key: 'cluster' | 'node' | 'kubelet'): Json =>
-    documents.map((doc) => doc[key] ?? {}).reduce<Json>(mergeMaps, {});
-  const auth = documents.findLast((doc) => doc.auth !== undefined)?.auth;
-  const has = (key: 'cluster' | 'node' | 'kubelet'): boolean =>
-    documents.some((doc) => doc[key] !== undefined);
-  return {
-    apiVersion: 'kios.dev/v1',
-    kind: 'NodeBootstrap',
-    ...(has('cluster') ? { cluster: pick('cluster') } : {}),
-    ...(auth === undefined ? {} : { auth }),
-    ...(has('node') ? { node: pick('node') } : {}),
-    ...(has('kubelet') ? { kubelet: pick('kubelet') } : {}),
-  };
+  const [first, ...rest] = documents;
+  return first === undefined ? undefined : rest.reduce(mergeTwo, first);
+}
+
+type Path = readonly string[];
+
+/** Keys may have dots (labels do), so a path is a list. */
+function leaves(value: unknown, path: Path): readonly (readonly [Path, unknown])[] {
+  if (!isMap(value)) return [[path, value]];
+  return Object.entries(value).flatMap(([key, item]) => leaves(item, [...path, key]));
+}
+
+function at(document: unknown, path: Path): unknown {
+  let found = document;
+  for (const key of path) found = isMap(found) ? found[key] : undefined;
+  return found;
+}
+
+export interface Origin {
+  readonly path: string;
+  readonly value: unknown;
+  readonly from: string;
+}
+
+const isSecret = (path: string): boolean =>
+  /^files$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|exec\.command)/.test(path);
+
+/** Every value of the merged document with the text it came from; secrets are left out. */
+export function originsOf(parts: readonly Part[]): readonly Origin[] {
+  const merged = mergeDocuments(parts.map(({ document }) => document));
+  const { apiVersion: _version, kind: _kind, ...fields } = merged ?? {};
+  return leaves(fields, []).map(([path, value]) => {
+    const from = parts.findLast(({ document }) => at(document, path) !== undefined);
+    const name = path.join('.');
+    return { path: name, value: isSecret(name) ? '…' : value, from: from?.source ?? '' };
+  });
 }

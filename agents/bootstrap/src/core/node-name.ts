@@ -19,6 +19,8 @@ export function normaliseNodeName(name: string): string | undefined {
 export interface NameSources {
   /** Of the certificate this node already has: a node never changes its name by itself. */
   readonly joined?: string | undefined;
+  /** Of a client certificate that the document brings. */
+  readonly certificate?: string | undefined;
   readonly document?: string | undefined;
   readonly provider?: string | undefined;
   readonly dhcp?: string | undefined;
@@ -28,13 +30,14 @@ export interface NameSources {
 
 export interface ChosenName {
   readonly name: string;
-  readonly by: 'joined' | 'document' | 'provider' | 'dhcp' | 'hardware';
+  readonly by: 'joined' | 'certificate' | 'document' | 'provider' | 'dhcp' | 'hardware';
 }
 
 /** The node's name; `auto` in the document means the sources below it. DHCP servers hand out `localhost`, which names nobody. */
 export function chooseNodeName(sources: NameSources): ChosenName {
   const order = [
     ['joined', sources.joined],
+    ['certificate', sources.certificate],
     ['document', sources.document === 'auto' ? undefined : sources.document],
     ['provider', sources.provider],
     ['dhcp', sources.dhcp],

@@ -1,7 +1,7 @@
-import type { NodeBootstrap } from './document.ts';
 import { sameCluster } from './identity.ts';
 import { chooseNodeIp } from './node-ip.ts';
 import { type OutputFile, renderFiles } from './render.ts';
+import type { NodeBootstrap } from './schema.ts';
 import type { JoinState } from './state.ts';
 import type { WantedCluster } from './wanted.ts';
 
@@ -12,10 +12,8 @@ export interface PlanInput {
   readonly inputHash: string;
   readonly instanceId: string;
   readonly state: JoinState | undefined;
-  /** Name in the node's valid certificate. */
-  readonly identity: string | undefined;
-  /** The bootstrap kubeconfig on disk holds the document's token: kubelet is about to use it. */
-  readonly isPending: boolean;
+  /** The kubeconfig on disk is the one the document leads to: kubelet is, or is about to become, that user; or the node has its certificate. */
+  readonly isEntered: boolean;
   readonly reEvaluate: boolean;
 }
 
@@ -24,7 +22,7 @@ export function isConfigured(input: PlanInput): boolean {
   const { state, cluster } = input;
   if (input.reEvaluate || state === undefined || state.phase === 'writing') return false;
   if (state.inputHash !== input.inputHash) return false;
-  return cluster === undefined || input.identity !== undefined || input.isPending;
+  return cluster === undefined || input.isEntered;
 }
 
 /** The machine's certificate belongs to another life of it: a copied disk, another cluster, or a name that shall change. */
@@ -49,6 +47,9 @@ export interface FileInput {
   readonly nodeIpBefore: string | undefined;
   readonly hasIdentity: boolean;
   readonly hasKubeletConf: boolean;
+  readonly platformId: string | undefined;
+  /** Files of an earlier document, relative to /etc. */
+  readonly userFilesBefore: readonly string[];
 }
 
 const CLUSTER_ONLY = /\/(?:pki\/ca\.crt|bootstrap-kubelet\.conf|20-cluster\.conf)$/;
@@ -63,8 +64,15 @@ export function planFiles(input: FileInput): readonly OutputFile[] {
     // Before the first lease of a boot the address of the last one stands.
     nodeIp: chooseNodeIp(document.node?.ip, input.leaseAddress) ?? input.nodeIpBefore,
     hasIdentity: input.hasIdentity,
+    platformId: input.platformId,
   });
+  const asked = new Set(files.map(({ path }) => path));
+  const dropped = input.userFilesBefore.filter((path) => !asked.has(path));
+  const all = [
+    ...dropped.map((path) => ({ path, content: undefined, mode: 0o644, isUserFile: true })),
+    ...files,
+  ];
   // A joined node whose document lost its cluster stays joined: leaving is `bootstrap reset`, never an accident.
   const stays = cluster === undefined && input.hasKubeletConf;
-  return stays ? files.filter(({ path }) => !CLUSTER_ONLY.test(path)) : files;
+  return stays ? all.filter(({ path }) => !CLUSTER_ONLY.test(path)) : all;
 }

@@ -1,9 +1,11 @@
 import { stringify } from 'yaml';
 
-import type { NodeBootstrap } from './document.ts';
-import { formatBootstrapKubeconfig } from './kubeconfig.ts';
-import { KUBELET_ETC, kubeletFragments } from './kubelet-config.ts';
+import type { WantedAuth } from './auth.ts';
+import { formatKubeconfig } from './kubeconfig.ts';
+import { kubeletFragments } from './kubelet-config.ts';
 import { checkLabels } from './labels.ts';
+import type { CredentialProviderSpec, NodeBootstrap } from './schema.ts';
+import { readUserFiles } from './user-files.ts';
 import type { WantedCluster } from './wanted.ts';
 
 /** One file of the node's configuration; `content` undefined means the file must not be there. Path relative to /etc. */
@@ -11,6 +13,10 @@ export interface OutputFile {
   readonly path: string;
   readonly content: string | undefined;
   readonly mode: number;
+  /** Of `content`; text when absent. */
+  readonly encoding?: 'base64';
+  /** Of the document's `files`: kubelet need not be restarted for it. */
+  readonly isUserFile?: boolean;
 }
 
 /** Everything that decides what is written. */
@@ -21,9 +27,13 @@ export interface RenderInput {
   readonly nodeIp: string | undefined;
   /** The node holds a valid certificate, so no token need lie on its disk. */
   readonly hasIdentity: boolean;
+  /** What the platform calls this machine in Kubernetes. */
+  readonly platformId: string | undefined;
 }
 
 export const BOOTSTRAP_KUBECONFIG = 'kubernetes/bootstrap-kubelet.conf';
+export const KUBECONFIG = 'kubernetes/kubelet.conf';
+const CA_FILE = 'kubernetes/pki/ca.crt';
 
 const lines = (all: readonly string[]): string | undefined =>
   all.length === 0 ? undefined : `${all.join('\n')}\n`;
@@ -31,44 +41,75 @@ const lines = (all: readonly string[]): string | undefined =>
 const yaml = (value: unknown): string | undefined =>
   value === undefined ? undefined : stringify(value);
 
+function formatProviders(providers: readonly CredentialProviderSpec[] = []): string | undefined {
+  if (providers.length === 0) return undefined;
+  const config = 'kubelet.config.k8s.io/v1';
+  const apiVersion = 'credentialprovider.kubelet.k8s.io/v1';
+  return stringify({
+    apiVersion: config,
+    kind: 'CredentialProviderConfig',
+    providers: providers.map((provider) => ({ ...provider, apiVersion })),
+  });
+}
+
+/** Who kubelet shall be while it has no certificate of its own. */
+export function formatBootstrapKubeconfig(endpoint: string, auth: WantedAuth): string | undefined {
+  const ca = `/etc/${CA_FILE}`;
+  if (auth.kind === 'token')
+    return formatKubeconfig(endpoint, ca, { token: `${auth.token.id}.${auth.token.secret}` });
+  return auth.kind === 'user' && auth.isBootstrap
+    ? formatKubeconfig(endpoint, ca, auth.user)
+    : undefined;
+}
+
+/** Who kubelet is, where the document says so; else kubelet writes this file itself. */
+export function formatUserKubeconfig(endpoint: string, auth: WantedAuth): string | undefined {
+  return auth.kind === 'user' && !auth.isBootstrap
+    ? formatKubeconfig(endpoint, `/etc/${CA_FILE}`, auth.user)
+    : undefined;
+}
+
+function kubeconfigs({ cluster, hasIdentity }: RenderInput): readonly OutputFile[] {
+  const bootstrap =
+    cluster === undefined || hasIdentity
+      ? undefined
+      : formatBootstrapKubeconfig(cluster.endpoint, cluster.auth);
+  const own = cluster && formatUserKubeconfig(cluster.endpoint, cluster.auth);
+  return [
+    { path: BOOTSTRAP_KUBECONFIG, content: bootstrap, mode: 0o600 },
+    ...(own === undefined ? [] : [{ path: KUBECONFIG, content: own, mode: 0o600 }]),
+  ];
+}
+
+const open = (path: string, content: string | undefined): OutputFile => ({
+  path,
+  content,
+  mode: 0o644,
+});
+
 /**
- * All files, in the order in which they are put in place. The bootstrap kubeconfig turns cluster mode on; what comes before it is
- * harmless to a standalone kubelet, what comes after it would stop one. A kubelet started between any two of them therefore runs.
+ * All files, in the order in which they are put in place. The kubeconfig turns cluster mode on; what comes before it is harmless to a
+ * standalone kubelet, what comes after it would stop one. A kubelet started between any two of them therefore runs.
  */
 export function renderFiles(input: RenderInput): readonly OutputFile[] {
   const { document, cluster } = input;
-  const fragments = kubeletFragments(document, cluster !== undefined);
+  const fragments = kubeletFragments(document, cluster?.auth, input.platformId);
   const labels = checkLabels(document.node?.labels ?? {}).labels;
-  const kubeconfig =
-    cluster === undefined || input.hasIdentity
-      ? undefined
-      : formatBootstrapKubeconfig(cluster.endpoint, `${KUBELET_ETC}/pki/ca.crt`, cluster.token);
   const nodeIp = input.nodeIp === undefined ? [] : [input.nodeIp];
-  const ca = cluster?.ca.join('');
   return [
-    { path: 'kubernetes/pki/ca.crt', content: ca, mode: 0o644 },
+    open(CA_FILE, cluster?.ca.join('')),
     {
-      path: 'kubernetes/node-labels',
-      content: lines(labels.map(([key, value]) => `${key}: ${value}`)),
-      mode: 0o644,
+      path: 'kubernetes/credential-providers.yaml',
+      content: formatProviders(document.credentialProviders),
+      mode: 0o600,
     },
-    { path: 'kubernetes/node-ip', content: lines(nodeIp), mode: 0o644 },
-    { path: 'hostname', content: `${input.nodeName}\n`, mode: 0o644 },
-    {
-      path: 'kubernetes/kubelet.conf.d/10-kios.conf',
-      content: yaml(fragments.node),
-      mode: 0o644,
-    },
-    {
-      path: 'kubernetes/kubelet.conf.d/50-user.conf',
-      content: yaml(fragments.user),
-      mode: 0o644,
-    },
-    { path: BOOTSTRAP_KUBECONFIG, content: kubeconfig, mode: 0o600 },
-    {
-      path: 'kubernetes/kubelet.conf.d/20-cluster.conf',
-      content: yaml(fragments.cluster),
-      mode: 0o644,
-    },
+    ...readUserFiles(document.files ?? []),
+    open('kubernetes/node-labels', lines(labels.map(([key, value]) => `${key}: ${value}`))),
+    open('kubernetes/node-ip', lines(nodeIp)),
+    open('hostname', `${input.nodeName}\n`),
+    open('kubernetes/kubelet.conf.d/10-kios.conf', yaml(fragments.node)),
+    open('kubernetes/kubelet.conf.d/50-user.conf', yaml(fragments.user)),
+    ...kubeconfigs(input),
+    open('kubernetes/kubelet.conf.d/20-cluster.conf', yaml(fragments.cluster)),
   ];
 }

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 
-import type { NodeBootstrap } from './document.ts';
 import type { OutputFile } from './render.ts';
+import type { NodeBootstrap } from './schema.ts';
 
 /** `/var/lib/kios/bootstrap/state.json`: how far this agent got. */
 export const JoinState = v.object({
@@ -21,6 +21,8 @@ export const JoinState = v.object({
   restarts: v.array(v.number()),
   /** The certificate of an earlier life is being set aside. */
   dropIdentity: v.optional(v.boolean(), false),
+  /** Files of the document, relative to /etc: gone from it, gone from the disk. */
+  userFiles: v.optional(v.array(v.string()), []),
 });
 export type JoinState = v.InferOutput<typeof JoinState>;
 

@@ -1,7 +1,9 @@
-import type { NodeBootstrap } from './document.ts';
-import { BootstrapError } from './errors.ts';
-import { type BootstrapToken, splitToken } from './jws.ts';
+import { type InspectPair, readAuth, type WantedAuth } from './auth.ts';
+import { fieldError as asFieldError, type BootstrapError } from './errors.ts';
+import { withHttpsPort } from './formats/https-port.ts';
+import { parseKubeconfig } from './kubeconfig.ts';
 import { parseCertificates, PemError } from './pem.ts';
+import type { NodeBootstrap } from './schema.ts';
 
 /** How the API server is recognised. */
 export interface Trust {
@@ -17,11 +19,11 @@ export interface WantedCluster {
   readonly name: string;
   readonly endpoint: string;
   readonly trust: Trust;
-  readonly token: BootstrapToken;
+  readonly auth: WantedAuth;
 }
 
 const fieldError = (path: string, why: string): BootstrapError =>
-  new BootstrapError('KIOS_BOOTSTRAP_FIELD', `read the bootstrap document: ${path}: ${why}`);
+  asFieldError(`read the bootstrap document: ${path}: ${why}`);
 
 const UNSPECIFIED = new Set(['0.0.0.0', '[::]']);
 
@@ -60,19 +62,43 @@ function readTrust(cluster: NonNullable<NodeBootstrap['cluster']>): Trust {
   }
 }
 
-/** The cluster a complete document names, checked; undefined when it has none and the node shall stay standalone. */
-export function readCluster(document: NodeBootstrap): WantedCluster | undefined {
+/** A kubeconfig names its cluster too; what the document says beside it counts more. */
+function withKubeconfig(document: NodeBootstrap): NodeBootstrap['cluster'] {
   const { cluster, auth } = document;
+  if (auth?.kubeconfig === undefined) return cluster;
+  const { server, ca } = parseKubeconfig(auth.kubeconfig);
+  return {
+    ...(server === undefined ? {} : { endpoint: withHttpsPort(server) }),
+    ...(ca === undefined || cluster?.caCertHashes !== undefined ? {} : { caBundle: ca }),
+    ...cluster,
+  };
+}
+
+/**
+ * The cluster a complete document names, checked; undefined when it has none and the node shall stay standalone. `held` stands in
+ * for an `auth` that is not there any more, on a node that has its certificate or still has its token.
+ */
+export function readCluster(
+  document: NodeBootstrap,
+  inspect: InspectPair,
+  held?: WantedAuth,
+): WantedCluster | undefined {
+  const cluster = withKubeconfig(document);
+  const { auth } = document;
   if (cluster === undefined) {
     if (auth !== undefined) throw fieldError('cluster', 'is required because auth is there');
     return undefined;
   }
   if (cluster.endpoint === undefined) throw fieldError('cluster.endpoint', 'is required');
-  if (auth === undefined) throw fieldError('auth', 'is required because cluster is there');
+  const wanted = auth === undefined ? held : readAuth(auth, inspect);
+  if (wanted === undefined) throw fieldError('auth', 'is required because cluster is there');
+  const trust = readTrust(cluster);
+  if (trust.bundle.length === 0 && wanted.kind === 'user')
+    throw fieldError('cluster.caBundle', 'is required: only a token can vouch for a CA');
   return {
     name: cluster.name ?? 'default',
     endpoint: normaliseEndpoint(cluster.endpoint),
-    trust: readTrust(cluster),
-    token: splitToken(auth.bootstrapToken),
+    trust,
+    auth: wanted,
   };
 }

@@ -1,5 +1,6 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 
+import type { InspectPair } from '../core/auth.ts';
 import type { ClientCertificate } from '../core/identity.ts';
 
 /** Throws when the PEM is not a certificate. */
@@ -17,9 +18,18 @@ export function publicKeyPin(pem: string): string {
 export function readClientCertificate(pem: string): ClientCertificate | undefined {
   try {
     const certificate = new X509Certificate(pem);
-    const commonName = /^CN=(.+)$/m.exec(certificate.subject)?.[1] ?? '';
-    return { commonName, notAfter: Date.parse(certificate.validTo) };
+    return { commonName: commonNameOf(certificate), notAfter: Date.parse(certificate.validTo) };
   } catch {
     return undefined;
   }
 }
+
+const commonNameOf = (certificate: X509Certificate): string =>
+  /^CN=(.+)$/m.exec(certificate.subject)?.[1] ?? '';
+
+/** Throws when the key does not belong to the certificate; the message shows neither. */
+export const inspectPair: InspectPair = (pem, key) => {
+  const certificate = new X509Certificate(pem);
+  if (!certificate.checkPrivateKey(createPrivateKey(key))) throw new Error('do not fit');
+  return { commonName: commonNameOf(certificate) };
+};

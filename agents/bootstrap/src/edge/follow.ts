@@ -5,8 +5,9 @@ import { errorCode, type Logger, retryDelay, sleep } from '@kios/agent';
 import { describe, KiosError } from '@kios/errors';
 
 import { BootstrapError } from '../core/errors.ts';
+import type { JoinContext } from './context.ts';
 import { DirectoryWatch } from './directory-watch.ts';
-import { join, type JoinContext, type Outcome } from './join.ts';
+import { join, type Outcome } from './join.ts';
 
 const LOCK = '\0kios.bootstrap';
 const IDLE_MS = 600_000;

@@ -1,11 +1,13 @@
-import { readFile, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 
 import { errorCode, writeAtomic } from '@kios/agent';
 import * as v from 'valibot';
 
+import type { WantedAuth } from '../core/auth.ts';
 import { type ClientCertificate, identityName } from '../core/identity.ts';
-import { clientCertificateOf } from '../core/kubeconfig.ts';
+import { splitToken } from '../core/jws.ts';
+import { clientCertificateOf, tokenOf } from '../core/kubeconfig.ts';
 import { parseCertificates } from '../core/pem.ts';
 import { BOOTSTRAP_KUBECONFIG } from '../core/render.ts';
 import { JoinState } from '../core/state.ts';
@@ -23,8 +25,8 @@ export interface NodeFacts {
   readonly nodeIp: string | undefined;
   readonly ca: readonly string[];
   readonly bootstrapKubeconfig: string | undefined;
-  /** kubelet.conf is there, with whatever certificate. */
-  readonly hasKubeletConf: boolean;
+  /** kubelet.conf, with whatever certificate. */
+  readonly kubeletConf: string | undefined;
 }
 
 const CURRENT_PEM = 'kubelet-client-current.pem';
@@ -46,6 +48,11 @@ export async function writeJoinState(settings: Settings, state: JoinState): Prom
   await writeAtomic(stateFile(settings), `${JSON.stringify(state)}\n`, 0o600);
 }
 
+/** What kubelet put into its own directory; it renews there what a kubeconfig brought as data. */
+async function readCurrent(settings: Settings, name: string): Promise<string | undefined> {
+  return readIfThere(path.join(settings.kubeletPki, name));
+}
+
 /** The certificate kubelet.conf names. Paths are the host's; kubelet's own directory is mounted at the same place. */
 async function readClient(
   settings: Settings,
@@ -53,14 +60,9 @@ async function readClient(
 ): Promise<ClientCertificate | undefined> {
   const where = clientCertificateOf(kubeletConf);
   if (where === undefined) return undefined;
-  if ('pem' in where) return readClientCertificate(where.pem);
-  try {
-    const file = path.join(settings.kubeletPki, path.basename(where.path));
-    return readClientCertificate(await readFile(file, 'utf8'));
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const name = 'path' in where ? path.basename(where.path) : CURRENT_PEM;
+  const pem = (await readCurrent(settings, name)) ?? ('pem' in where ? where.pem : undefined);
+  return pem === undefined ? undefined : readClientCertificate(pem);
 }
 
 function readCertificates(pem: string | undefined): readonly string[] {
@@ -84,7 +86,7 @@ export async function readNode(settings: Settings): Promise<NodeFacts> {
     nodeIp: (await etc('kubernetes/node-ip'))?.trim(),
     ca: readCertificates(await etc('kubernetes/pki/ca.crt')),
     bootstrapKubeconfig: await etc(BOOTSTRAP_KUBECONFIG),
-    hasKubeletConf: kubeletConf !== undefined,
+    kubeletConf,
   };
 }
 
@@ -100,4 +102,15 @@ async function moveAside(file: string): Promise<void> {
 export async function setIdentityAside(settings: Settings): Promise<void> {
   await moveAside(path.join(settings.kubeletPki, CURRENT_PEM));
   await moveAside(path.join(settings.etc, 'kubernetes/kubelet.conf'));
+}
+
+/** What the node already has, in place of an `auth` that is not kept: a certificate, or the token kubelet has not used yet. */
+export function heldAuth(node: NodeFacts): WantedAuth | undefined {
+  if (node.identity !== undefined) return { kind: 'held' };
+  const token =
+    node.bootstrapKubeconfig === undefined ? undefined : tokenOf(node.bootstrapKubeconfig);
+  if (token !== undefined) return { kind: 'token', token: splitToken(token) };
+  return node.kubeletConf !== undefined && tokenOf(node.kubeletConf) !== undefined
+    ? { kind: 'held' }
+    : undefined;
 }

@@ -1,42 +1,70 @@
+import { type Origin, originsOf } from '../core/merge.ts';
 import { chooseNodeName, type ChosenName } from '../core/node-name.ts';
 import { planFiles } from '../core/plan.ts';
-import type { OutputFile } from '../core/render.ts';
+import type { Warning } from '../core/reading.ts';
+import { type OutputFile } from '../core/render.ts';
 import { readCluster, type WantedCluster } from '../core/wanted.ts';
+import { inspectPair } from './certificates.ts';
+import type { JoinContext } from './context.ts';
+import { readKept } from './fetched.ts';
 import { hardwareId, readPrimaryLease } from './host.ts';
-import type { JoinContext } from './join.ts';
-import { readNode } from './node.ts';
+import { heldAuth, readNode } from './node.ts';
+import { readPlatform } from './platform.ts';
 import { readSources } from './sources.ts';
 
 const UNKNOWN_CA = '# the CA of the cluster, once verified against caCertHashes\n';
 
 /** What `join` would write. */
 export interface Rendering {
+  readonly provider: string;
+  readonly providerBy: string;
   readonly from: readonly string[];
   readonly nodeName: ChosenName | undefined;
+  /** Where each value of the document came from. */
+  readonly values: readonly Origin[];
+  readonly warnings: readonly Warning[];
   readonly files: readonly OutputFile[];
 }
 
-const withoutSecret = (cluster: WantedCluster | undefined): WantedCluster | undefined =>
-  cluster === undefined ? undefined : { ...cluster, token: { ...cluster.token, secret: '…' } };
+function withoutSecret(cluster: WantedCluster | undefined): WantedCluster | undefined {
+  if (cluster === undefined) return undefined;
+  const { auth } = cluster;
+  if (auth.kind === 'token')
+    return { ...cluster, auth: { ...auth, token: { ...auth.token, secret: '…' } } };
+  if (auth.kind !== 'user') return cluster;
+  const hidden = Object.keys(auth.user).filter((key) => key !== 'exec');
+  const user = { ...auth.user, ...Object.fromEntries(hidden.map((key) => [key, '…'])) };
+  return { ...cluster, auth: { ...auth, user } };
+}
 
 const knownCa = (cluster: WantedCluster | undefined): readonly string[] => {
   const bundle = cluster?.trust.bundle ?? [];
   return bundle.length > 0 ? bundle : [UNKNOWN_CA];
 };
 
-/** Asks no network and changes nothing; the token's secret is left out. */
+/** Asks no network and changes nothing; secrets are left out. */
 export async function renderPlan(context: JoinContext): Promise<Rendering> {
   const { settings, log } = context;
-  const sources = await readSources(settings, log);
-  const { document } = sources;
-  if (document === undefined) return { from: [], nodeName: undefined, files: [] };
-  const cluster = withoutSecret(readCluster(document));
+  const platform = await readPlatform(settings);
+  const kept = async (): ReturnType<typeof readKept> => readKept(settings, platform);
+  const sources = await readSources(settings, platform, kept, log);
+  const { document, parts } = sources;
+  const common = {
+    provider: platform.provider,
+    providerBy: platform.by,
+    from: parts.map(({ source }) => source),
+    values: originsOf(parts),
+    warnings: parts.flatMap(({ warnings }) => warnings),
+  };
+  if (document === undefined) return { ...common, nodeName: undefined, files: [] };
   const node = await readNode(settings);
+  const cluster = withoutSecret(readCluster(document, inspectPair, heldAuth(node)));
   const lease = await readPrimaryLease(settings);
   const nodeName = chooseNodeName({
     joined: node.identity,
+    certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
     document: document.node?.name,
-    provider: sources.metaData.hostname,
+    provider: sources.facts.hostname,
     dhcp: lease?.hostname,
     hardware: await hardwareId(settings, lease?.mac),
   });
@@ -48,7 +76,9 @@ export async function renderPlan(context: JoinContext): Promise<Rendering> {
     leaseAddress: lease?.address,
     nodeIpBefore: node.nodeIp,
     hasIdentity: node.identity !== undefined,
-    hasKubeletConf: node.hasKubeletConf,
+    hasKubeletConf: node.kubeletConf !== undefined,
+    platformId: sources.facts.providerID,
+    userFilesBefore: node.state?.userFiles ?? [],
   });
-  return { from: sources.from, nodeName, files };
+  return { ...common, nodeName, files };
 }

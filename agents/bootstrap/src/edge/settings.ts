@@ -1,6 +1,8 @@
+import type { ProviderName } from '../core/providers/provider.ts';
+
 /** Where the agent finds and puts things; flags of the command line. */
 export interface Settings {
-  readonly provider: 'auto' | 'nocloud' | 'none';
+  readonly provider: 'auto' | ProviderName;
   /** The kernel's command line; `kios.provider=` there decides what `auto` leaves open. */
   readonly cmdline: string;
   /** Documents that outweigh all others, last wins. */
@@ -14,9 +16,15 @@ export interface Settings {
   /** Where kubelet keeps its client certificate; the same path on the host and here. */
   readonly kubeletPki: string;
   readonly sysfs: string;
+  /** The host's /sys/firmware; a container's own is hidden. */
+  readonly firmware: string;
   /** The host's network tables. */
   readonly procNet: string;
   readonly socket: string;
+  /** Programs of the agent's image that a document may name. */
+  readonly plugins: string;
+  /** Where kubelet starts them from. */
+  readonly pluginDir: string;
   /** Seconds after which a node that could not join gives up; 0 never. */
   readonly timeoutSeconds: number;
   /** Seconds to wait for a synchronised clock when this boot's clock was set by guess. */
@@ -38,8 +46,11 @@ export const DEFAULTS: Settings = {
   stateDir: '/var/lib/kios/bootstrap',
   kubeletPki: '/var/lib/kubelet/pki',
   sysfs: '/sys',
+  firmware: '/sys/firmware',
   procNet: '/proc/net',
   socket: '/run/kios/control/restart-kubelet.sock',
+  plugins: '/plugins',
+  pluginDir: '/var/lib/kios/credential-providers',
   timeoutSeconds: 0,
   clockTimeoutSeconds: 120,
   podsTimeoutSeconds: 5,

@@ -1,109 +1,184 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { gunzipSync } from 'node:zlib';
 
-import { errorCode, type Logger } from '@kios/agent';
+import type { Logger } from '@kios/agent';
 
-import { providerOf } from '../core/command-line.ts';
-import {
-  type MetaData,
-  type NodeBootstrap,
-  parseMetaData,
-  parseNodeBootstrap,
-} from '../core/document.ts';
+import { type MetaData, parseMetaData } from '../core/document.ts';
 import { BootstrapError } from '../core/errors.ts';
 import { mergeDocuments } from '../core/merge.ts';
-import { decodeUserData } from '../core/user-data.ts';
+import { networkProvider } from '../core/providers/network-providers.ts';
+import { parseOpenStack } from '../core/providers/openstack.ts';
+import type { ProviderName } from '../core/providers/provider.ts';
+import type { Part } from '../core/reading.ts';
+import type { NodeBootstrap } from '../core/schema.ts';
 import { decodeText } from '../core/yaml.ts';
+import { readBytes, readDocument, readUserData, withToken } from './documents.ts';
+import { type Facts, factsOf, NO_FACTS, type Remote } from './fetched.ts';
+import { FW_CFG, type Platform } from './platform.ts';
 import type { Settings } from './settings.ts';
-import { readIfThere } from './transaction.ts';
 
 /** Everything a person or a cloud said about this machine. */
 export interface Sources {
-  readonly platform: 'nocloud' | 'none';
+  readonly platform: ProviderName;
+  readonly machine: string;
   readonly document: NodeBootstrap | undefined;
-  readonly metaData: MetaData;
-  /** The files that made up the document, in order of weight. */
-  readonly from: readonly string[];
+  readonly facts: Facts;
+  /** The texts that made up the document, in order of weight. */
+  readonly parts: readonly Part[];
+  /** Some of it came over the network, in this boot or an earlier one. */
+  readonly needsNetwork: boolean;
 }
 
-const MAX_UNPACKED = 4 * 1024 * 1024;
-const gunzip = (bytes: Uint8Array): Uint8Array =>
-  gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED });
+/** What lies on this machine. */
+interface Local {
+  readonly before: readonly (Part | undefined)[];
+  /** Of a seed volume; undefined when there is none. */
+  readonly seed: { readonly facts: Facts; readonly userData: Part | undefined } | undefined;
+  readonly after: readonly Part[];
+}
 
-async function readBytes(file: string): Promise<Uint8Array | undefined> {
+async function readText(file: string): Promise<string | undefined> {
+  const bytes = await readBytes(file);
+  return bytes === undefined ? undefined : decodeText(file, bytes);
+}
+
+async function readCidata(
+  { seedDir }: Settings,
+  { seed }: Platform,
+  log: Logger,
+): Promise<Local['seed']> {
+  const metaFile = path.join(seedDir, 'cidata/meta-data');
+  const userFile = path.join(seedDir, 'cidata/user-data');
+  const metaText = await readText(metaFile);
+  const bytes = await readBytes(userFile);
+  if (metaText === undefined && bytes === undefined) return undefined;
+  const none: MetaData = { instanceId: undefined, hostname: undefined };
+  const meta = metaText === undefined ? none : parseMetaData(metaFile, metaText);
+  const facts = {
+    ...NO_FACTS,
+    instanceId: seed?.instanceId ?? meta.instanceId,
+    hostname: seed?.hostname ?? meta.hostname,
+  };
+  return { facts, userData: readUserData(userFile, bytes, log) };
+}
+
+async function readConfigDrive({ seedDir }: Settings, log: Logger): Promise<Local['seed']> {
+  const dir = path.join(seedDir, 'config-2/openstack/latest');
+  const metaFile = path.join(dir, 'meta_data.json');
+  const text = await readText(metaFile);
+  if (text === undefined) return undefined;
+  const userFile = path.join(dir, 'user_data');
+  const userData = readUserData(userFile, await readBytes(userFile), log);
   try {
-    return await readFile(file);
+    return { facts: factsOf(parseOpenStack(text)), userData };
   } catch (cause) {
-    const code = errorCode(cause);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause });
+    throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${metaFile}`, { cause });
   }
 }
 
-interface Part {
-  readonly file: string;
-  readonly document: NodeBootstrap;
-}
-
-async function readDocument(file: string): Promise<Part | undefined> {
+async function readFwCfg({ firmware }: Settings, log: Logger): Promise<Local['seed']> {
+  const file = path.join(firmware, FW_CFG);
   const bytes = await readBytes(file);
   if (bytes === undefined) return undefined;
-  const text = decodeText(file, bytes);
-  return text.trim() === '' ? undefined : { file, document: parseNodeBootstrap(file, text) };
+  return { facts: NO_FACTS, userData: readUserData(file, bytes, log) };
 }
 
-async function readUserData(file: string, log: Logger): Promise<Part | undefined> {
-  const bytes = await readBytes(file);
-  if (bytes === undefined) return undefined;
-  const data = decodeUserData(file, bytes, gunzip);
-  log.debug({ ev: 'userdata', bytes: bytes.length, format: data.format });
-  if (data.foreign) {
-    log.warn({ ev: 'userdata.foreign', file });
-    return undefined;
+type Reader = (settings: Settings, platform: Platform, log: Logger) => Promise<Local['seed']>;
+
+const SEEDS: readonly (readonly [readonly ProviderName[], Reader])[] = [
+  [['nocloud'], readCidata],
+  [
+    ['openstack', 'digitalocean'],
+    async (settings, _platform, log) => readConfigDrive(settings, log),
+  ],
+  [['fwcfg'], async (settings, _platform, log) => readFwCfg(settings, log)],
+];
+
+/** A provider that somebody named is read from its own volume only; else whatever volume there is. */
+async function readSeed(
+  settings: Settings,
+  platform: Platform,
+  log: Logger,
+): Promise<Local['seed']> {
+  const due = SEEDS.filter(
+    ([providers]) => !platform.isExplicit || providers.includes(platform.provider),
+  );
+  for (const [, read] of due) {
+    const seed = await read(settings, platform, log);
+    if (seed !== undefined) return seed;
   }
-  if (data.text.trim() === '') return undefined;
-  return { file, document: parseNodeBootstrap(file, data.text) };
+  return undefined;
 }
 
-const NO_META_DATA: MetaData = { instanceId: undefined, hostname: undefined };
-
-async function readMetaData(file: string): Promise<MetaData | undefined> {
-  const bytes = await readBytes(file);
-  return bytes === undefined ? undefined : parseMetaData(file, decodeText(file, bytes));
-}
-
-/** A flag outweighs the kernel's command line, and that what is found. */
-async function readProvider({ provider, cmdline }: Settings): Promise<Settings['provider']> {
-  if (provider !== 'auto') return provider;
-  return providerOf((await readIfThere(cmdline)) ?? '') ?? 'auto';
-}
-
-/**
- * Reads and merges the documents: the image's own, the flashed medium's, the seed volume's user-data, then `--config` files.
- * Every call reads afresh, so a corrected file is seen.
- */
-export async function readSources(settings: Settings, log: Logger): Promise<Sources> {
-  const cidata = path.join(settings.seedDir, 'cidata');
-  const useSeed = (await readProvider(settings)) !== 'none';
-  const metaData = useSeed ? await readMetaData(path.join(cidata, 'meta-data')) : undefined;
-  const parts = [
+async function readLocal(settings: Settings, platform: Platform, log: Logger): Promise<Local> {
+  const before = [
     await readDocument(path.join(settings.etc, 'kios/bootstrap.yaml')),
     await readDocument(path.join(settings.seedDir, 'boot/bootstrap.yaml')),
-    useSeed ? await readUserData(path.join(cidata, 'user-data'), log) : undefined,
   ];
+  const after: Part[] = [];
   for (const file of settings.config) {
     const part = await readDocument(file);
     if (part === undefined)
       throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}: no such file, or empty`);
-    parts.push(part);
+    after.push(part);
   }
-  const found = parts.filter((part) => part !== undefined);
-  const hasSeed = metaData !== undefined || found.some(({ file }) => file.startsWith(cidata));
+  return { before, seed: await readSeed(settings, platform, log), after };
+}
+
+const merge = (parts: readonly Part[]): NodeBootstrap | undefined =>
+  mergeDocuments(parts.map(({ document }) => document));
+
+const isComplete = (document: NodeBootstrap | undefined): boolean =>
+  document?.auth !== undefined && (document.cluster ?? document.auth.kubeconfig) !== undefined;
+
+/** In order of weight. */
+const partsOf = (local: Local, remote: Remote | undefined): readonly Part[] =>
+  [
+    ...local.before,
+    local.seed?.userData ?? remote?.userData,
+    remote?.config,
+    ...local.after,
+  ].filter((part) => part !== undefined);
+
+/** Whether the provider's metadata service has to be asked: not when a volume or the local documents say all. */
+function needsProvider(platform: Platform, local: Local): boolean {
+  if (networkProvider(platform.provider, platform.seed) === undefined) return false;
+  if (local.seed !== undefined) return false;
+  return platform.isExplicit || !isComplete(merge(partsOf(local, undefined)));
+}
+
+export interface Needs {
+  readonly provider: boolean;
+  readonly config: boolean;
+}
+
+/** Asks the network for what is needed, or remembers it. */
+export type Fetch = (needs: Needs) => Promise<Remote | undefined>;
+
+/**
+ * Reads and merges the documents: the image's own, the flashed medium's, the user data of a volume or a metadata service, the one
+ * `kios.config=` names, then `--config` files. Every call reads afresh, so a corrected file is seen.
+ */
+export async function readSources(
+  settings: Settings,
+  platform: Platform,
+  fetch: Fetch,
+  log: Logger,
+): Promise<Sources> {
+  const local = await readLocal(settings, platform, log);
+  const needs = {
+    provider: needsProvider(platform, local),
+    config: platform.configUrl !== undefined,
+  };
+  const needsNetwork = needs.provider || needs.config;
+  const remote = needsNetwork ? await fetch(needs) : undefined;
+  const parts = partsOf(local, remote);
+  const merged = merge(parts);
   return {
-    platform: hasSeed ? 'nocloud' : 'none',
-    document: mergeDocuments(found.map(({ document }) => document)),
-    metaData: metaData ?? NO_META_DATA,
-    from: found.map(({ file }) => file),
+    platform: platform.provider,
+    machine: platform.machine,
+    document: merged === undefined ? undefined : await withToken(settings, merged),
+    facts: local.seed?.facts ?? remote?.facts ?? NO_FACTS,
+    parts,
+    needsNetwork,
   };
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { errorCode, removeStaleTemps } from '@kios/agent';
 
-import { BootstrapError } from '../core/errors.ts';
+import { BootstrapError, fieldError } from '../core/errors.ts';
 import type { OutputFile } from '../core/render.ts';
 
 /** Called after all is staged (no path) and after each file is in place; what it throws ends the transaction there. */
@@ -27,10 +27,19 @@ export async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
+const bytesOf = ({ content = '', encoding }: OutputFile): Buffer =>
+  Buffer.from(content, encoding ?? 'utf8');
+
 async function isCurrent(target: string, file: OutputFile): Promise<boolean> {
-  const now = await readIfThere(target);
-  if (now !== file.content || now === undefined) return now === file.content;
-  return ((await stat(target)).mode & 0o7777) === file.mode;
+  try {
+    const now = await readFile(target);
+    if (file.content === undefined || !now.equals(bytesOf(file))) return false;
+    return ((await stat(target)).mode & 0o7777) === file.mode;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return file.content === undefined;
+    throw error;
+  }
 }
 
 async function syncDir(dir: string): Promise<void> {
@@ -42,15 +51,29 @@ async function syncDir(dir: string): Promise<void> {
   }
 }
 
+/** A document must not reach other places through a link that lies on the way. */
+async function refuseLinks(target: string, file: OutputFile): Promise<void> {
+  if (file.isUserFile !== true) return;
+  const root = target.slice(0, target.length - file.path.length);
+  let at = root;
+  for (const part of file.path.split('/')) {
+    at = path.join(at, part);
+    const found = await lstat(at).catch(() => undefined);
+    if (found?.isSymbolicLink() === true)
+      throw fieldError(`write /etc/${file.path}: ${path.relative(root, at)} is a symbolic link`);
+  }
+}
+
 /** Puts the content beside its target under a name that kubelet ignores, durable. */
 async function stage(target: string, file: OutputFile): Promise<Staged> {
   if (file.content === undefined) return { file, target, temp: undefined };
   const dir = path.dirname(target);
+  await refuseLinks(target, file);
   await mkdir(dir, { recursive: true, mode: 0o755 });
   const temp = path.join(dir, `.${path.basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
   const handle = await open(temp, 'wx', 0o600);
   try {
-    await handle.writeFile(file.content);
+    await handle.writeFile(bytesOf(file));
     await handle.chmod(file.mode);
     await handle.sync();
   } finally {
@@ -102,6 +125,7 @@ export async function placeFiles(
   } catch (cause) {
     const temps = staged.map(({ temp }) => temp).filter((temp) => temp !== undefined);
     await Promise.all(temps.map((temp) => rm(temp, { force: true }))).catch(() => undefined);
+    if (cause instanceof BootstrapError) throw cause;
     throw new BootstrapError('KIOS_BOOTSTRAP_WRITE', `write the configuration under ${etc}`, {
       cause,
     });

@@ -3,7 +3,7 @@ import { describe } from '@kios/errors';
 import * as v from 'valibot';
 
 import { BootstrapError } from '../core/errors.ts';
-import { jwsFault } from '../core/jws.ts';
+import { type BootstrapToken, jwsFault } from '../core/jws.ts';
 import { clusterInfoCa } from '../core/kubeconfig.ts';
 import { parseCertificates } from '../core/pem.ts';
 import type { Trust, WantedCluster } from '../core/wanted.ts';
@@ -57,17 +57,21 @@ async function getClusterInfo(
  * kubeadm's token discovery: what anybody answers, signed with the token's secret, names the CA; the CA must be pinned; and the
  * same bytes must come again over TLS verified with it.
  */
-async function discover(cluster: WantedCluster, api: ApiServer): Promise<readonly string[]> {
+async function discover(
+  cluster: WantedCluster,
+  token: BootstrapToken,
+  api: ApiServer,
+): Promise<readonly string[]> {
   const data = await getClusterInfo(api, undefined);
   const kubeconfig = data['kubeconfig'];
-  const signature = data[`jws-kubeconfig-${cluster.token.id}`];
+  const signature = data[`jws-kubeconfig-${token.id}`];
   if (kubeconfig === undefined) throw untrusted('its cluster-info has no kubeconfig');
   if (signature === undefined)
     throw new BootstrapError(
       'KIOS_BOOTSTRAP_UNSIGNED',
-      `verify the cluster: it does not know token ${cluster.token.id} (yet)`,
+      `verify the cluster: it does not know token ${token.id} (yet)`,
     );
-  const fault = await jwsFault(signature, kubeconfig, cluster.token);
+  const fault = await jwsFault(signature, kubeconfig, token);
   if (fault !== undefined) throw untrusted(`its cluster-info: ${fault}`);
   const ca = readCa(clusterInfoCa(kubeconfig), 'cluster-info');
   checkPins(ca, cluster.trust);
@@ -78,23 +82,23 @@ async function discover(cluster: WantedCluster, api: ApiServer): Promise<readonl
 }
 
 /** Any answer but 401 means the token is alive: `/version` is open to all, but a wrong token is refused even there. */
-async function checkToken(
-  cluster: WantedCluster,
+async function checkEntry(
+  { auth }: WantedCluster,
   api: ApiServer,
   ca: readonly string[],
   timeoutMs?: number,
 ): Promise<void> {
-  const token = `${cluster.token.id}.${cluster.token.secret}`;
+  const token = auth.kind === 'token' ? auth.token : undefined;
   const { status } = await api.get({
     path: '/version',
     ca,
-    token,
+    ...(token === undefined ? {} : { token: `${token.id}.${token.secret}` }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
-  if (status === 401)
+  if (status === 401 && token !== undefined)
     throw new BootstrapError(
       'KIOS_BOOTSTRAP_TOKEN',
-      `authenticate to the cluster: token ${cluster.token.id} is unknown, expired or not for authentication`,
+      `authenticate to the cluster: token ${token.id} is unknown, expired or not for authentication`,
     );
 }
 
@@ -109,7 +113,7 @@ async function verifyBundle(
   const ca = readCa(cluster.trust.bundle.join(''), 'cluster.caBundle');
   checkPins(ca, cluster.trust);
   try {
-    await checkToken(cluster, api, ca, BEST_EFFORT_MS);
+    await checkEntry(cluster, api, ca, BEST_EFFORT_MS);
     log.info({ ev: 'cluster.verified', method: 'ca', console: true });
   } catch (err) {
     if (!isUnreachable(err)) throw err;
@@ -127,8 +131,10 @@ export async function verifyCluster(
   if (cluster.trust.bundle.length > 0) return verifyBundle(cluster, api, log);
   if (cluster.trust.skipVerification)
     log.error({ ev: 'cluster.unsafe', field: 'cluster.unsafeSkipCAVerification' });
-  const ca = await discover(cluster, api);
-  await checkToken(cluster, api, ca);
+  if (cluster.auth.kind !== 'token')
+    throw untrusted('without caBundle only a bootstrap token can vouch for its CA');
+  const ca = await discover(cluster, cluster.auth.token, api);
+  await checkEntry(cluster, api, ca);
   log.info({ ev: 'cluster.verified', method: 'token', console: true });
   return ca;
 }

@@ -3,10 +3,11 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { assert, property, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { providerOf } from '../../src/core/command-line.ts';
-import { type NodeBootstrap, parseMetaData, parseNodeBootstrap } from '../../src/core/document.ts';
+import { parseCommandLine } from '../../src/core/command-line.ts';
+import { parseDocument, parseMetaData } from '../../src/core/document.ts';
 import { BootstrapError } from '../../src/core/errors.ts';
 import { mergeDocuments } from '../../src/core/merge.ts';
+import type { NodeBootstrap } from '../../src/core/schema.ts';
 import { decodeUserData, type UserData } from '../../src/core/user-data.ts';
 import { decodeText, parseYaml } from '../../src/core/yaml.ts';
 
@@ -28,7 +29,11 @@ describe('a document', () => {
     ['cluster: {endpiont: x}', 'cluster.endpiont: not a known field'],
     ['auth: {bootstrapToken: 5}', 'auth.bootstrapToken: must be text'],
     [`auth: {bootstrapToken: abcdef.${SECRET}}`, 'auth.bootstrapToken: must be 6 and 16'],
-    ['auth: {}', 'auth.bootstrapToken: is required'],
+    ['auth: {}', 'auth: must have exactly one of bootstrapToken,'],
+    [
+      `auth: {bootstrapToken: abcdef.0123456789abcdef, kubeconfig: x}`,
+      'auth: must have exactly one',
+    ],
     ['cluster: {caCertHashes: [sha256:12]}', 'cluster.caCertHashes.0: must be sha256:'],
     ['cluster: {caCertHashes: x}', 'cluster.caCertHashes: must be a list'],
     ['node: {taints: [{key: a, effect: Never}]}', 'node.taints.0.effect: must be NoSchedule'],
@@ -40,7 +45,7 @@ describe('a document', () => {
     ['kubelet: {config: []}', 'kubelet.config: must be a map'],
     ['extra: 1', 'extra: not a known field'],
   ])('%s is refused: %s', (yaml, why) => {
-    const message = messageOf(() => parseNodeBootstrap('seed', HEAD + yaml));
+    const message = messageOf(() => parseDocument('seed', HEAD + yaml));
     expect(message).toContain('KIOS_BOOTSTRAP_FIELD read seed: ');
     expect(message).toContain(why);
     expect(message).not.toContain(SECRET);
@@ -77,7 +82,7 @@ describe('a document', () => {
 
   it('a byte order mark and CRLF are accepted', () => {
     const bytes = new TextEncoder().encode(`\uFEFF${HEAD.replaceAll('\n', '\r\n')}`);
-    expect(parseNodeBootstrap('seed', decodeText('seed', bytes)).kind).toBe('NodeBootstrap');
+    expect(parseDocument('seed', decodeText('seed', bytes)).kind).toBe('NodeBootstrap');
   });
 
   it('any bytes are a document or a BootstrapError that does not show them', () => {
@@ -85,7 +90,7 @@ describe('a document', () => {
     assert(
       property(uint8Array({ maxLength: 300 }), (rest) => {
         const bytes = Uint8Array.from([...secret, ...rest]);
-        const message = messageOf(() => parseNodeBootstrap('seed', decodeText('seed', bytes)));
+        const message = messageOf(() => parseDocument('seed', decodeText('seed', bytes)));
         expect(message).not.toContain('s3cret');
       }),
     );
@@ -100,7 +105,7 @@ describe('a document', () => {
   });
 });
 
-const doc = (yaml: string): NodeBootstrap => parseNodeBootstrap('d', HEAD + yaml);
+const doc = (yaml: string): NodeBootstrap => parseDocument('d', HEAD + yaml).document;
 
 describe('merging', () => {
   it('maps merge, lists and texts are replaced, the secret is taken whole', () => {
@@ -163,6 +168,6 @@ describe('the kernel command line', () => {
     ['kios.provider=unheard-of', undefined],
     ['', undefined],
   ])('%j says %s', (line, provider) => {
-    expect(providerOf(line)).toBe(provider);
+    expect(parseCommandLine(line).provider).toBe(provider);
   });
 });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import type { NodeBootstrap } from '../../src/core/document.ts';
 import { identityName, sameCluster } from '../../src/core/identity.ts';
 import { planFiles } from '../../src/core/plan.ts';
 import { type OutputFile, renderFiles, type RenderInput } from '../../src/core/render.ts';
 import { decideRestart, restartPause } from '../../src/core/restart.ts';
+import type { NodeBootstrap } from '../../src/core/schema.ts';
 import { hashInput, type JoinState } from '../../src/core/state.ts';
 
 const document: NodeBootstrap = {
@@ -24,7 +24,7 @@ const cluster = {
   name: 'c',
   endpoint: 'https://h:6443',
   trust: { bundle: [], pins: [], skipVerification: false },
-  token: { id: 'abcdef', secret: '0123456789abcdef' },
+  auth: { kind: 'token' as const, token: { id: 'abcdef', secret: '0123456789abcdef' } },
   ca: ['CA\n'],
 };
 const input: RenderInput = {
@@ -33,6 +33,7 @@ const input: RenderInput = {
   nodeName: 'n1',
   nodeIp: '10.0.0.1',
   hasIdentity: false,
+  platformId: undefined,
 };
 
 const read = (path: string, content: string | undefined): unknown =>
@@ -93,7 +94,9 @@ describe('the files of a joining node', () => {
   });
 
   it('only files with a secret are closed', () => {
-    const closed = renderFiles(input).filter(({ mode }) => mode !== 0o644);
+    const closed = renderFiles(input).filter(
+      ({ mode, content }) => mode !== 0o644 && content !== undefined,
+    );
     expect(closed).toMatchObject([{ path: 'kubernetes/bootstrap-kubelet.conf', mode: 0o600 }]);
   });
 
@@ -115,6 +118,8 @@ describe('the files of a joining node', () => {
       nodeIpBefore: '10.0.0.9',
       hasIdentity: true,
       hasKubeletConf: true,
+      platformId: undefined,
+      userFilesBefore: [],
     });
     const paths = files.map(({ path }) => path);
     expect(paths).not.toContain('kubernetes/kubelet.conf.d/20-cluster.conf');
@@ -135,6 +140,7 @@ describe('a restart', () => {
     when: '',
     restarts: [],
     dropIdentity: false,
+    userFiles: [],
   };
   const older = { startedBoot: 50 };
   const newer = { startedBoot: 101 };

@@ -35,7 +35,7 @@ const configMap = (kubeconfig: string, jws: string | undefined = sign(kubeconfig
 const cluster = (trust: Partial<Trust>): WantedCluster => ({
   name: 'c',
   endpoint: 'https://h:6443',
-  token,
+  auth: { kind: 'token', token },
   trust: { bundle: [], pins: [], skipVerification: false, ...trust },
 });
 const PINNED = cluster({ pins: [publicKeyPin(CA)] });

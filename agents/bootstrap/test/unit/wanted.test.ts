@@ -2,12 +2,13 @@ import { createHmac, generateKeyPairSync } from 'node:crypto';
 
 import { describe, expect, it } from 'vitest';
 
-import type { NodeBootstrap } from '../../src/core/document.ts';
 import { jwsFault } from '../../src/core/jws.ts';
 import { checkLabels } from '../../src/core/labels.ts';
 import { chooseNodeName, normaliseNodeName } from '../../src/core/node-name.ts';
 import { parseCertificates } from '../../src/core/pem.ts';
+import type { NodeBootstrap } from '../../src/core/schema.ts';
 import { normaliseEndpoint, readCluster } from '../../src/core/wanted.ts';
+import { inspectPair } from '../../src/edge/certificates.ts';
 
 describe('an endpoint', () => {
   it.each([
@@ -41,7 +42,7 @@ describe('a cluster', () => {
   const pins = [`sha256:${'a'.repeat(64)}`];
 
   it('is not needed', () => {
-    expect(readCluster(base)).toBeUndefined();
+    expect(readCluster(base, inspectPair)).toBeUndefined();
   });
 
   it.each([
@@ -51,14 +52,16 @@ describe('a cluster', () => {
     [{ cluster: { caCertHashes: pins }, auth }, 'cluster.endpoint: is required'],
     [{ cluster: { endpoint: 'https://h', caBundle: 'x' }, auth }, 'cluster.caBundle: is not PEM'],
   ])('%j is refused: %s', (part, why) => {
-    expect(() => readCluster({ ...base, ...part })).toThrow(why);
+    expect(() => readCluster({ ...base, ...part }, inspectPair)).toThrow(why);
   });
 
   it('skipping verification counts only when nothing can be verified', () => {
     const cluster = { endpoint: 'https://h', unsafeSkipCAVerification: true };
-    expect(readCluster({ ...base, cluster, auth })?.trust.skipVerification).toBe(true);
+    expect(readCluster({ ...base, cluster, auth }, inspectPair)?.trust.skipVerification).toBe(true);
     const pinned = { ...cluster, caCertHashes: pins };
-    expect(readCluster({ ...base, cluster: pinned, auth })?.trust.skipVerification).toBe(false);
+    expect(
+      readCluster({ ...base, cluster: pinned, auth }, inspectPair)?.trust.skipVerification,
+    ).toBe(false);
   });
 });
 

@@ -1,0 +1,68 @@
+import { BOOTSTRAP_KUBECONFIG, KUBECONFIG, type OutputFile } from '../core/render.ts';
+import type { RestartDecision } from '../core/restart.ts';
+import type { JoinState } from '../core/state.ts';
+import { hashOutput } from '../core/state.ts';
+import type { JoinContext } from './context.ts';
+import { bootSeconds } from './host.ts';
+import { setIdentityAside, writeJoinState } from './node.ts';
+import { savePrevious } from './previous.ts';
+import type { Facts, Run } from './run.ts';
+import { placeFiles, removeStaged } from './transaction.ts';
+
+export interface Change {
+  readonly files: readonly OutputFile[];
+  readonly changed: readonly OutputFile[];
+  readonly restart: RestartDecision;
+}
+
+async function newState(
+  run: Run,
+  files: readonly OutputFile[],
+  phase: JoinState['phase'],
+  dropIdentity: boolean,
+): Promise<JoinState> {
+  const { state, bootId } = run;
+  const judged = files.filter(({ path }) => path !== BOOTSTRAP_KUBECONFIG);
+  const asked = files.filter(({ isUserFile, content }) => isUserFile && content !== undefined);
+  return {
+    v: 1,
+    instanceId: run.instanceId,
+    inputHash: run.inputHash,
+    outputHash: await hashOutput(judged),
+    phase,
+    bootId,
+    up: await bootSeconds(),
+    when: new Date().toISOString(),
+    restarts: state?.bootId === bootId ? state.restarts : [],
+    dropIdentity,
+    userFiles: asked.map(({ path }) => path),
+  };
+}
+
+const isKubeconfig = ({ path }: OutputFile): boolean =>
+  path === BOOTSTRAP_KUBECONFIG || path === KUBECONFIG;
+
+/** Puts the files in place. The state says `writing` from before the first until after the last, so a cut is noticed. */
+export async function commit(
+  context: JoinContext,
+  run: Run,
+  { dropIdentity }: Facts,
+  { files, changed, restart }: Change,
+): Promise<JoinState> {
+  const { settings, log } = context;
+  if (dropIdentity) log.warn({ ev: 'identity.dropped', name: run.node.identity });
+  // The bootstrap kubeconfig is the place in the order at which the old identity goes, even when it is there already.
+  const place = dropIdentity
+    ? files.filter((file) => changed.includes(file) || isKubeconfig(file))
+    : changed;
+  if (restart.send) await savePrevious(settings, place, dropIdentity);
+  await writeJoinState(settings, await newState(run, files, 'writing', dropIdentity));
+  await removeStaged(settings.etc, files);
+  await placeFiles(settings.etc, place, async (file) => {
+    if (file === BOOTSTRAP_KUBECONFIG && dropIdentity) await setIdentityAside(settings);
+    await context.onPlaced?.(file);
+  });
+  const state = await newState(run, files, restart.send ? 'written' : 'restarted', false);
+  await writeJoinState(settings, state);
+  return state;
+}

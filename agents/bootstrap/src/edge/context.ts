@@ -1,0 +1,16 @@
+import type { Logger } from '@kios/agent';
+
+import type { ApiServer } from './api-server.ts';
+import type { Settings } from './settings.ts';
+import type { OnPlaced } from './transaction.ts';
+
+export interface JoinContext {
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** Documents that were reported already: one that is tried again is no news. */
+  readonly reported?: Set<string>;
+  /** For tests: cuts the run off between two files. */
+  readonly onPlaced?: OnPlaced;
+  readonly openApi?: (endpoint: string) => ApiServer;
+}

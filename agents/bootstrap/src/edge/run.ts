@@ -1,0 +1,183 @@
+import path from 'node:path';
+
+import { BootstrapError } from '../core/errors.ts';
+import { checkLabels } from '../core/labels.ts';
+import { chooseNodeName } from '../core/node-name.ts';
+import { isConfigured, isForeignIdentity, planFiles, type PlanInput } from '../core/plan.ts';
+import {
+  formatBootstrapKubeconfig,
+  formatUserKubeconfig,
+  type OutputFile,
+} from '../core/render.ts';
+import { hashInput } from '../core/state.ts';
+import { readCluster, type WantedCluster } from '../core/wanted.ts';
+import { type ApiServer, openApiServer } from './api-server.ts';
+import { inspectPair } from './certificates.ts';
+import type { JoinContext } from './context.ts';
+import { hardwareId, readBootId, readPrimaryLease, waitForClock, waitForLease } from './host.ts';
+import { heldAuth, type NodeFacts } from './node.ts';
+import type { Sources } from './sources.ts';
+import { verifyCluster } from './verify-cluster.ts';
+
+/** One look at what is asked for and at what is there. */
+export interface Run extends PlanInput {
+  readonly sources: Sources;
+  readonly node: NodeFacts;
+  readonly bootId: string;
+}
+
+/** The kubeconfig on the disk is the one the document leads to. */
+function isEntered({ endpoint, auth }: WantedCluster, node: NodeFacts): boolean {
+  const own = formatUserKubeconfig(endpoint, auth);
+  if (own !== undefined) return node.kubeletConf === own;
+  if (node.identity !== undefined || auth.kind === 'held') return true;
+  return node.bootstrapKubeconfig === formatBootstrapKubeconfig(endpoint, auth);
+}
+
+export async function prepare(
+  { settings }: JoinContext,
+  sources: Sources,
+  document: NonNullable<Sources['document']>,
+  node: NodeFacts,
+): Promise<Run> {
+  const cluster = readCluster(document, inspectPair, heldAuth(node));
+  const instanceId = sources.facts.instanceId ?? '';
+  return {
+    sources,
+    node,
+    document,
+    cluster,
+    instanceId,
+    inputHash: await hashInput(document, instanceId),
+    state: node.state,
+    isEntered: cluster === undefined || isEntered(cluster, node),
+    reEvaluate: settings.reEvaluate,
+    bootId: await readBootId(settings),
+  };
+}
+
+/** Everything the files depend on. */
+export interface Facts {
+  readonly ca: readonly string[];
+  readonly nodeName: string;
+  readonly leaseAddress: string | undefined;
+  readonly dropIdentity: boolean;
+}
+
+/** Facts of a node that was configured before: nothing is asked, nothing is waited for. */
+export async function recall({ settings }: JoinContext, run: Run): Promise<Facts | undefined> {
+  const { node, cluster } = run;
+  const ca =
+    cluster !== undefined && cluster.trust.bundle.length > 0 ? cluster.trust.bundle : node.ca;
+  const nodeName = node.identity ?? node.hostname;
+  if (!isConfigured(run) || nodeName === undefined) return undefined;
+  if (cluster !== undefined && ca.length === 0) return undefined;
+  const leaseAddress = (await readPrimaryLease(settings))?.address;
+  return { ca, nodeName, leaseAddress, dropIdentity: false };
+}
+
+export function apiOf({ settings, signal, openApi }: JoinContext, endpoint: string): ApiServer {
+  const resolvConf = path.join(settings.run, 'net/resolv.conf');
+  return openApi?.(endpoint) ?? openApiServer(endpoint, resolvConf, signal);
+}
+
+/** kubelet would go on with the certificate it renewed, whatever its kubeconfig brings. */
+function isReplaced({ cluster, node, isEntered }: Run): boolean {
+  const auth = cluster?.auth;
+  return (
+    auth?.kind === 'user' &&
+    auth.rotates &&
+    !auth.isBootstrap &&
+    !isEntered &&
+    node.kubeletConf !== undefined
+  );
+}
+
+const isForeign = (run: Run, ca: readonly string[]): boolean =>
+  run.node.kubeletConf !== undefined &&
+  (isForeignIdentity(run, run.node.ca, ca) || isReplaced(run));
+
+/** The cluster as a node sees it that is in already: its token may long be dead, and is not shown to anybody. */
+function asMember(cluster: WantedCluster, node: NodeFacts): WantedCluster {
+  const { trust } = cluster;
+  const bundle = trust.bundle.length > 0 ? trust.bundle : node.ca;
+  return { ...cluster, auth: { kind: 'held' }, trust: { ...trust, bundle } };
+}
+
+const isUntrusted = (error: unknown): boolean =>
+  error instanceof BootstrapError && error.code === 'KIOS_BOOTSTRAP_UNTRUSTED';
+
+/** The CA of the cluster, after which the node may enter it: a member keeps its identity where that is right. */
+async function findCa(context: JoinContext, run: Run, cluster: WantedCluster): Promise<Ca> {
+  const { node } = run;
+  const api = apiOf(context, cluster.endpoint);
+  const member = asMember(cluster, node);
+  const isMember = node.identity !== undefined && member.trust.bundle.length > 0;
+  if (isMember && !isForeign(run, member.trust.bundle)) {
+    try {
+      return { ca: await verifyCluster(member, api, context.log), dropIdentity: false };
+    } catch (error) {
+      // Its CA may have been replaced since: then the token has to vouch for the new one.
+      if (!isUntrusted(error) || cluster.trust.bundle.length > 0) throw error;
+    }
+  }
+  const ca = await verifyCluster(cluster, api, context.log);
+  return { ca, dropIdentity: isForeign(run, ca) };
+}
+
+interface Ca {
+  readonly ca: readonly string[];
+  readonly dropIdentity: boolean;
+}
+
+/** Facts of a new node, or of a changed document: from the lease, and the cluster itself. */
+export async function findOut(context: JoinContext, run: Run): Promise<Facts> {
+  const { settings, log, signal } = context;
+  const { cluster, node, sources } = run;
+  const lease = await waitForLease(settings, log, signal);
+  let found: Ca = { ca: [], dropIdentity: isForeign(run, []) };
+  if (cluster !== undefined) {
+    await waitForClock(settings, log, signal);
+    found = await findCa(context, run, cluster);
+  }
+  const { name, by } = chooseNodeName({
+    joined: found.dropIdentity ? undefined : node.identity,
+    certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
+    document: run.document.node?.name,
+    provider: sources.facts.hostname,
+    dhcp: lease.hostname,
+    hardware: await hardwareId(settings, lease.mac),
+  });
+  log.info({ ev: 'node.name', name, by });
+  return { ...found, nodeName: name, leaseAddress: lease.address };
+}
+
+export function filesFor(run: Run, facts: Facts): readonly OutputFile[] {
+  const { node } = run;
+  return planFiles({
+    document: run.document,
+    cluster: run.cluster,
+    ca: facts.ca,
+    nodeName: facts.nodeName,
+    leaseAddress: facts.leaseAddress,
+    nodeIpBefore: node.nodeIp,
+    hasIdentity: node.identity !== undefined && !facts.dropIdentity,
+    hasKubeletConf: node.kubeletConf !== undefined,
+    platformId: run.sources.facts.providerID,
+    userFilesBefore: run.state?.userFiles ?? [],
+  });
+}
+
+/** Tells once which texts made up the document, and what of them is left out. */
+export function reportDocument({ log, reported }: JoinContext, run: Run): void {
+  const { sources, document, inputHash } = run;
+  if (reported?.has(inputHash) === true) return;
+  reported?.add(inputHash);
+  const from = sources.parts.map(({ source }) => source);
+  log.info({ ev: 'document', from, kinds: sources.parts.map(({ kind }) => kind), console: true });
+  for (const { source, warnings } of sources.parts)
+    for (const { path: field, why } of warnings)
+      log.warn({ ev: 'bad.field', source, path: field, why });
+  for (const { key, why } of checkLabels(document.node?.labels ?? {}).dropped)
+    log.warn({ ev: 'bad.field', path: `node.labels.${key}`, why });
+}

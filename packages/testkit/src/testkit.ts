@@ -4,3 +4,4 @@ export { Lan, Netns, Wire } from './netns.ts';
 export { requireRoot } from './require-root.ts';
 export { startInRoot } from './room.ts';
 export { RunningProcess } from './running-process.ts';
+export { startTcpFlow } from './tcp-flow.ts';

@@ -197,7 +197,7 @@ async function checkClasslessRoutes(scene: Scene): Promise<void> {
 async function checkOverload(scene: Scene): Promise<void> {
   const networks = Array.from({ length: 24 }, (_, index) => `10.1.${index}.0/24`);
   const routes = networks.map((network) => [network, SECOND_ADDRESS] as const);
-  const ntp = Array.from({ length: 16 }, (_, index) => `10.77.1.${index + 1}`);
+  const ntp = Array.from({ length: 8 }, (_, index) => `10.77.1.${index + 1}`);
   const search = longNames(3);
   // A message may be as long as the link takes: the shorter, the sooner there is no room left.
   await scene.client.exec('ip', 'link', 'set', 'eth0', 'mtu', '576');

@@ -1,5 +1,4 @@
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { setTimeout } from 'node:timers/promises';
 
 import { requireRoot, startDnsmasq, Wire } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -10,7 +9,6 @@ const SERVER = '10.77.0.1';
 const POOL = '10.77.0.10,10.77.0.20,255.255.255.0,2m';
 const OTHER_POOL = '10.77.0.100,10.77.0.120,255.255.255.0,2m';
 const SRV0 = { interface: 'srv0', range: POOL };
-const KILLS = 12;
 /** T1 after three seconds: leases of dnsmasq are two minutes at least. */
 const SOON = 'option:T1,3';
 
@@ -238,31 +236,6 @@ describe('a full or read-only disk', () => {
     await chmod(machine.runFile(''), 0o755);
     await daemon.expect('dns.set');
     await expect.poll(() => machine.lease().catch(() => undefined)).toMatchObject({ if: 'eth0' });
-  });
-});
-
-describe('kill -9 at any moment', () => {
-  it('leaves one address, a default route and whole files', async () => {
-    await using wire = await Wire.open(`${SERVER}/24`);
-    await startDnsmasq(wire.server, { ...SRV0, options: ['option:T1,1', `6,${SERVER}`] });
-    const machine = await Machine.open(wire.client);
-    expect(await machine.acquire().exited).toBe(0);
-    const [address] = await addressesOf(wire.client);
-    await wire.client.exec('ip', 'route', 'add', '192.0.2.0/24', 'via', SERVER, 'proto', 'static');
-    for (let kill = 0; kill < KILLS; kill += 1) {
-      const daemon = machine.run();
-      // From before its first line to well into renewals.
-      await daemon.expect('"ev":"start"');
-      await setTimeout((kill / KILLS) * 2500);
-      await daemon.stop('SIGKILL');
-      expect(await addressesOf(wire.client)).toEqual([address]);
-      expect((await machine.lease()).address).toBe(address);
-    }
-    expect(await routesOf(wire.client)).toEqual([
-      '192.0.2.0/24 via 10.77.0.1',
-      'default via 10.77.0.1',
-    ]);
-    expect(await readFile(machine.runFile('resolv.conf'), 'utf8')).toContain(SERVER);
   });
 });
 

@@ -25,14 +25,14 @@ const SETTINGS: Omit<DhcpSettings, 'folder'> = {
 export class Scene implements AsyncDisposable {
   readonly machine: Machine;
   readonly tap: Tap;
-  readonly #server: DhcpServer;
+  readonly #program: DhcpServer;
   readonly #lan: Lan;
   /** A fresh one is a server without memory. */
   #leases: string | undefined;
   #running: RunningProcess | undefined;
 
   private constructor(server: DhcpServer, lan: Lan, machine: Machine, tap: Tap) {
-    this.#server = server;
+    this.#program = server;
     this.#lan = lan;
     this.machine = machine;
     this.tap = tap;
@@ -48,21 +48,25 @@ export class Scene implements AsyncDisposable {
     return this.#lan.client;
   }
 
+  get server(): Netns {
+    return this.#lan.server;
+  }
+
   get neighbour(): Netns {
     return this.#lan.neighbour;
   }
 
   /** The shortest lease the server grants, and no shorter than eight seconds. */
   get shortLease(): number {
-    return Math.max(8, this.#server.minLeaseSeconds);
+    return Math.max(8, this.#program.minLeaseSeconds);
   }
 
   /** Starts the server; it knows the leases that those before it gave. */
   async serve(settings: Partial<DhcpSettings> = {}): Promise<void> {
     this.#leases ??= await mkdtemp(path.join(this.#lan.server.folder, 'leases-'));
     const all = { ...SETTINGS, folder: this.#leases, ...settings };
-    const leaseSeconds = Math.max(this.#server.minLeaseSeconds, all.leaseSeconds);
-    this.#running = await this.#server.start(this.#lan.server, { ...all, leaseSeconds });
+    const leaseSeconds = Math.max(this.#program.minLeaseSeconds, all.leaseSeconds);
+    this.#running = await this.#program.start(this.#lan.server, { ...all, leaseSeconds });
   }
 
   async stopServing(): Promise<void> {
@@ -83,7 +87,7 @@ export class Scene implements AsyncDisposable {
 
   /** The server's own word for how often it received or sent a message; the wire's where it does not log that. */
   count(kind: Message): number {
-    const logged = this.#server.log[kind];
+    const logged = this.#program.log[kind];
     if (logged === undefined) return this.tap.seen(kind).length;
     return (this.#running?.lines ?? []).filter((line) => logged.test(line)).length;
   }

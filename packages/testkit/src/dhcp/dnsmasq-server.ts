@@ -30,7 +30,7 @@ export const dnsmasq: DhcpServer = {
     nak: /DHCPNAK\(/,
     decline: /DHCPDECLINE\(/,
   },
-  cannot: {},
+  cannot: { 'long search list': 'it refuses options longer than 255 bytes' },
   async start(netns, settings) {
     const { pool, leaseSeconds, reserved } = settings;
     return startDnsmasq(netns, {

@@ -1,0 +1,88 @@
+import { DecodeError, parseIpv4 } from '@kios/bytes';
+import type { Link } from '@kios/netlink';
+import { Lease as LeaseRecord } from '@kios/node-state';
+import * as v from 'valibot';
+
+import { type Lease, readLease } from '../../src/core/lease.ts';
+import { decodeMessage } from '../../src/core/message.ts';
+import { planLease, type Present } from '../../src/core/plan.ts';
+import { toRecord } from '../../src/core/record.ts';
+import { acceptReply } from '../../src/core/replies.ts';
+import type { Identity } from '../../src/core/requests.ts';
+import { NOTHING_LEARNT } from '../../src/core/states.ts';
+import { formatResolvConf } from '../../src/core/resolver.ts';
+
+/** How far a message got. */
+export type Depth = 'undecodable' | 'not for us' | 'refused' | 'lease';
+
+const SOURCE = '10.77.0.1';
+
+const LINK: Omit<Link, 'mac'> = {
+  name: 'eth0',
+  index: 2,
+  type: 1,
+  kind: undefined,
+  master: undefined,
+  mtu: 1500,
+  maxMtu: 65_535,
+  up: true,
+  carrier: true,
+};
+
+/** Does with a message everything that the agent does with one, up to the kernel. Fails if anything but a DecodeError comes out. */
+export function digestMessage(bytes: Uint8Array, who: Identity): Depth {
+  let reply;
+  try {
+    const message = decodeMessage(bytes);
+    try {
+      reply = acceptReply(who, message, SOURCE);
+    } catch (error) {
+      if (error instanceof DecodeError) return 'not for us';
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof DecodeError) return 'undecodable';
+    throw error;
+  }
+  const granted = readLease(reply.message, reply.source);
+  if ('refused' in granted) return 'refused';
+  use(granted.lease, who.mac);
+  return 'lease';
+}
+
+function check(holds: boolean, what: string): void {
+  if (!holds) throw new Error(what);
+}
+
+/** What nobody may ever be handed, whatever a server sent. */
+function use(lease: Lease, mac: string): void {
+  const { address, t1Seconds: t1, t2Seconds: t2, leaseSeconds: end } = lease;
+  const [first = 0] = parseIpv4(address);
+  check(first !== 0 && first !== 127 && first < 224, `address ${address}`);
+  check(t1 <= t2 && t2 <= end, `times ${t1}, ${t2}, ${end}`);
+  useFiles(lease, mac);
+  useKernel(lease, mac);
+}
+
+const RESOLVER = /^(?:(?:# kios-dhcp eth0|nameserver [\d.]+|search [\w. -]+)\n)*$/;
+
+function useFiles(lease: Lease, mac: string): void {
+  const where = { link: 'eth0', mac, bootId: 'boot', checked: true, mtuOnRoutes: false, clocks: { now: 0, wall: 0 } };
+  const record = v.parse(LeaseRecord, toRecord({ lease, since: 0, ladder: 0 }, NOTHING_LEARNT, where));
+  const names = [...record.search, record.domain ?? '', record.hostname ?? ''];
+  check(!/\p{Cc}/u.test(names.join('')), `control characters in ${JSON.stringify(names)}`);
+  const resolver = formatResolvConf([{ link: 'eth0', ...lease }]) ?? '';
+  check(RESOLVER.test(resolver), `resolv.conf ${resolver}`);
+}
+
+function useKernel(lease: Lease, mac: string): void {
+  const present: Present = { link: { ...LINK, mac }, addresses: [], routes: [] };
+  const policy = { metric: 100, onExpire: 'keep', routes: true, mtu: 'link' } as const;
+  for (const change of planLease({ lease, since: 0, ladder: 0 }, present, policy, 0)) {
+    if (change.tag !== 'set-route') continue;
+    const [network = '', prefix = ''] = change.route.dst.split('/');
+    parseIpv4(network);
+    check(/^\d+$/.test(prefix) && Number(prefix) <= 32, `route to ${change.route.dst}`);
+    check(change.route.via !== lease.address, `route through ourselves`);
+  }
+}

@@ -1,12 +1,15 @@
 import type { CommandModule } from 'yargs';
 
 import { ARCHES, type Arch } from '../host/paths.ts';
+import type { KernelName } from '../image/kernel-name.ts';
 import type { Cli } from './cli.ts';
+import { kernelOption } from './kernel-option.ts';
 
 const PARTS = ['host', 'image'] as const;
 
 interface BuildArgs {
   arch: Arch;
+  kernel: KernelName;
   only: (typeof PARTS)[number] | undefined;
 }
 
@@ -16,6 +19,7 @@ export const buildCommand = (cli: Cli): CommandModule<unknown, BuildArgs> => ({
   builder: (args) =>
     args
       .option('arch', { choices: ARCHES, default: 'amd64' as const, describe: 'Of the node' })
+      .option('kernel', kernelOption)
       .option('only', {
         choices: PARTS,
         describe:
@@ -23,8 +27,8 @@ export const buildCommand = (cli: Cli): CommandModule<unknown, BuildArgs> => ({
       })
       .example('$0 build', 'Build kios.efi and kios.img for this PC')
       .example('$0 build --arch arm64 --only host', 'Compile the host programs for arm64'),
-  handler: async ({ arch, only }) => {
+  handler: async ({ arch, kernel, only }) => {
     const { build } = await import('../try-out/build.ts');
-    await build(cli, { arch, only });
+    await build(cli, { arch, kernel, only });
   },
 });

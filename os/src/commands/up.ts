@@ -1,12 +1,15 @@
 import { EXIT, KiosError } from '@kios/errors';
 import type { CommandModule } from 'yargs';
 
+import type { KernelName } from '../image/kernel-name.ts';
 import type { Cli } from './cli.ts';
+import { kernelOption } from './kernel-option.ts';
 
 interface UpArgs {
   once: boolean;
   memory: number;
   cpus: number;
+  kernel: KernelName;
 }
 
 export const upCommand = (cli: Cli): CommandModule<unknown, UpArgs> => ({
@@ -22,6 +25,7 @@ export const upCommand = (cli: Cli): CommandModule<unknown, UpArgs> => ({
       })
       .option('memory', { type: 'number', default: 2048, describe: 'Memory of the node in MiB' })
       .option('cpus', { type: 'number', default: 2, describe: 'Processors of the node' })
+      .option('kernel', kernelOption)
       .check(({ memory, cpus }) => {
         if (memory >= 512 && cpus >= 1) return true;
         throw new KiosError('KIOS_CLI_USAGE', 'read --memory and --cpus: at least 512 and 1', {
@@ -31,8 +35,8 @@ export const upCommand = (cli: Cli): CommandModule<unknown, UpArgs> => ({
       })
       .example('$0 up', 'Start a node and keep it running')
       .example('$0 up --once', 'Prove that this checkout works, leave nothing running'),
-  handler: async ({ once, memory, cpus }) => {
+  handler: async ({ once, memory, cpus, kernel }) => {
     const { up, upOnce } = await import('../try-out/up.ts');
-    await (once ? upOnce : up)(cli, { memoryMiB: memory, cpus });
+    await (once ? upOnce : up)(cli, { memoryMiB: memory, cpus, kernel });
   },
 });

@@ -14,7 +14,7 @@ const PACKAGES = [
 ]; // prettier-ignore
 
 const TRIPLET = { amd64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' } as const;
-const LOADER = { amd64: 'ld-linux-x86-64.so.2', arm64: 'ld-linux-aarch64.so.1' } as const;
+export const LOADER = { amd64: 'ld-linux-x86-64.so.2', arm64: 'ld-linux-aarch64.so.1' } as const;
 
 export const triplet = (arch: Arch): string => TRIPLET[arch];
 /** Path of the dynamic loader inside a root, as ELF files name it. */

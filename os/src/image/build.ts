@@ -20,7 +20,8 @@ import { makeDisk } from './disk.ts';
 import { makeErofs } from './erofs.ts';
 import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
-import { debianKernel, type Kernel } from './kernel.ts';
+import { DEFAULT_KERNEL, type KernelName } from './kernel-name.ts';
+import { type Kernel, openKernel } from './kernel.ts';
 import { readManifests } from './manifests.ts';
 import { clearLayout } from './oci.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
@@ -33,6 +34,8 @@ import { KIOS } from './versions.ts';
 export interface BuildRequest {
   readonly arch: Arch;
   readonly progress: Progress;
+  /** Default: ours. */
+  readonly kernel?: KernelName;
   /** Folder of the static pods, when it is not `manifests/`. */
   readonly manifests?: string;
   /** Folder of the artefacts, when it is not `dist/<arch>/`. */
@@ -161,7 +164,7 @@ async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImag
   };
   const time = await sourceTime();
   const tools = await openToolroot(progress);
-  const kernel = await debianKernel(arch, tools, progress);
+  const kernel = await openKernel(request.kernel ?? DEFAULT_KERNEL, arch, tools, progress);
   await buildWorkspaces(progress);
   const init = path.join(repository, 'init/dist', arch, 'init');
   const base: Base = { arch, dist, time, tools, kernel, init, progress, manifests };
@@ -172,6 +175,7 @@ async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImag
     sha256(stub.bytes),
     await ownCode(),
     kernel.origin,
+    await fileSha256(kernel.image),
     commandLine(arch),
     time,
     await fileSha256(init),

@@ -67,15 +67,16 @@ const SOFT: Readonly<Record<string, readonly string[]>> = {
 export interface EarlyModules {
   /** Text of the table. */
   readonly table: string;
-  /** Every file that the table names, relative to the modules directory. */
-  readonly files: readonly string[];
+  /** Files that are loaded before there is a root, relative to the modules directory. */
+  readonly beforeRoot: readonly string[];
 }
 
 /** Plans init's table for one kernel. */
 export function planEarlyModules(index: ModuleIndex): EarlyModules {
   const rules: [rule: string, files: readonly string[]][] = [];
   const always = ALWAYS.flatMap((name) => [...(SOFT[name] ?? []), name]);
-  rules.push(['always', loadOrder(index, always)]);
+  const beforeRoot = loadOrder(index, always);
+  rules.push(['always', beforeRoot]);
   for (const [name, modules] of Object.entries(FILE_SYSTEMS))
     rules.push([`fs ${name}`, loadOrder(index, modules)]);
   const storage = new Set(STORAGE.filter((name) => index.files.has(name)));
@@ -84,6 +85,6 @@ export function planEarlyModules(index: ModuleIndex): EarlyModules {
   const used = rules.filter(([, files]) => files.length > 0);
   return {
     table: used.map(([rule, files]) => `${[rule, ...files].join(' ')}\n`).join(''),
-    files: [...new Set(used.flatMap(([, files]) => files))].toSorted(),
+    beforeRoot: beforeRoot.toSorted(),
   };
 }

@@ -6,7 +6,9 @@ import type { Toolroot } from '../debian/toolroot.ts';
 import { cached, cacheKey } from '../host/cache.ts';
 import type { Arch } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
+import { buildKernel } from '../kernel/build.ts';
 import { type EarlyModules, parseModuleIndex, planEarlyModules } from './early-modules.ts';
+import type { KernelName } from './kernel-name.ts';
 import { EXCLUDED, shipsModule } from './module-set.ts';
 import { withoutSignature } from './module-signature.ts';
 import type { Origin } from './tree.ts';
@@ -50,12 +52,16 @@ async function unpackModules(
   await rm(path.join(into, 'lib'), { recursive: true });
 }
 
+async function earlyModules(modules: string): Promise<EarlyModules> {
+  const read = async (file: string): Promise<string> => readFile(path.join(modules, file), 'utf8');
+  const [dep, builtin, alias] = await Promise.all(
+    ['modules.dep', 'modules.builtin', 'modules.alias'].map(read),
+  );
+  return planEarlyModules(parseModuleIndex(dep!, builtin!, alias!));
+}
+
 /** Debian's cloud kernel of the release. */
-export async function debianKernel(
-  arch: Arch,
-  tools: Toolroot,
-  progress: Progress,
-): Promise<Kernel> {
+async function debianKernel(arch: Arch, tools: Toolroot, progress: Progress): Promise<Kernel> {
   const name = await dependencyOf(arch, META[arch], /linux-image-\d/, progress);
   const debs = await fetchDebian({ arch, packages: [name], progress });
   const deb = debs[0]!;
@@ -67,17 +73,32 @@ export async function debianKernel(
     ),
   );
   const modules = path.join(dir, 'modules');
-  const read = async (file: string): Promise<string> => readFile(path.join(modules, file), 'utf8');
-  const index = parseModuleIndex(
-    await read('modules.dep'),
-    await read('modules.builtin'),
-    await read('modules.alias'),
-  );
   return {
     version,
     image: path.join(root, 'boot', `vmlinuz-${version}`),
     modules,
-    early: planEarlyModules(index),
+    early: await earlyModules(modules),
     origin: { name: deb.name, version: deb.version, kind: 'deb', sha256: deb.sha256 },
   };
 }
+
+/** Our own kernel, of Debian's source. */
+async function kiosKernel(arch: Arch, tools: Toolroot, progress: Progress): Promise<Kernel> {
+  const { version, image, modules, source } = await buildKernel(arch, tools, progress);
+  const { name, version: sourceVersion, sha256 } = source;
+  return {
+    version,
+    image,
+    modules,
+    early: await earlyModules(modules),
+    origin: { name, version: sourceVersion, kind: 'deb', sha256 },
+  };
+}
+
+/** The kernel of that name, built or fetched. */
+export const openKernel = (
+  name: KernelName,
+  arch: Arch,
+  tools: Toolroot,
+  progress: Progress,
+): Promise<Kernel> => (name === 'kios' ? kiosKernel : debianKernel)(arch, tools, progress);

@@ -99,7 +99,7 @@ export function makeEarlyRoot(kernel: Kernel, init: string): Tree {
   for (const folder of ['/dev', '/proc', '/sys', '/root']) tree.directory(folder);
   tree.file('/init', 0o755, { file: init }, kios);
   tree.text('/early/table', kernel.early.table, kernel.origin);
-  for (const file of kernel.early.files)
+  for (const file of kernel.early.beforeRoot)
     tree.file(
       `/early/modules/${file}`,
       0o644,

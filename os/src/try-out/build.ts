@@ -4,12 +4,14 @@ import type { Cli } from '../commands/cli.ts';
 import { ensurePackages } from '../host/packages.ts';
 import type { Arch } from '../host/paths.ts';
 import { buildImage } from '../image/build.ts';
+import type { KernelName } from '../image/kernel-name.ts';
 import { formatTable } from '../terminal/table.ts';
 import { buildUpstream } from '../upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../upstream/components.ts';
 
 export interface BuildOptions {
   readonly arch: Arch;
+  readonly kernel: KernelName;
   readonly only: 'host' | 'image' | undefined;
 }
 
@@ -21,12 +23,12 @@ async function buildHost({ print, progress }: Cli, arch: Arch): Promise<void> {
 }
 
 /** `kios build`. */
-export async function build(cli: Cli, { arch, only }: BuildOptions): Promise<void> {
+export async function build(cli: Cli, { arch, kernel, only }: BuildOptions): Promise<void> {
   await ensurePackages(['build'], cli.progress);
   if (only === 'host') {
     await buildHost(cli, arch);
     return;
   }
-  const { efi, image, root, sbom } = await buildImage({ arch, progress: cli.progress });
+  const { efi, image, root, sbom } = await buildImage({ arch, kernel, progress: cli.progress });
   for (const file of [efi, image, root, sbom]) cli.print(path.relative(process.cwd(), file));
 }

@@ -6,6 +6,7 @@ import type { Cli } from '../commands/cli.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/controlplane.ts';
 import { ensurePackages } from '../host/packages.ts';
 import { buildImage } from '../image/build.ts';
+import type { KernelName } from '../image/kernel-name.ts';
 import { chooseAccelerator } from '../qemu/accelerator.ts';
 import type { Machine } from '../qemu/machine.ts';
 import { formatTable } from '../terminal/table.ts';
@@ -20,6 +21,7 @@ import { statusLines } from './status.ts';
 export interface UpOptions {
   readonly memoryMiB: number;
   readonly cpus: number;
+  readonly kernel?: KernelName;
 }
 
 /** A node that is Ready in the cluster of this checkout. */
@@ -39,7 +41,12 @@ export interface UpNode {
 export async function bringUp(cli: Cli, machine: Machine, options: UpOptions): Promise<UpNode> {
   const { progress, signal, undo } = cli;
   await ensurePackages(['build', 'machine'], progress);
-  const { image } = await buildImage({ arch: 'amd64', progress });
+  const { kernel, ...machineOptions } = options;
+  const { image } = await buildImage({
+    arch: 'amd64',
+    progress,
+    ...(kernel === undefined ? {} : { kernel }),
+  });
   undo.defer(() => abandon(progress));
   const controlPlane = await startControlPlane({ progress });
   const kubectl = await Kubectl.open(controlPlane.adminKubeconfig);
@@ -52,7 +59,7 @@ export async function bringUp(cli: Cli, machine: Machine, options: UpOptions): P
     token: await controlPlane.createBootstrapToken(),
     nodeName: NODE_NAME,
   };
-  const boot = { ...options, accelerator };
+  const boot = { ...machineOptions, accelerator };
   const node = await powerOn(machine, { ...boot, seed: seedFor(join) });
   undo.use(node.console);
   await controlPlane.setNodeForward(NODE_ADDRESS, node.running.kubeletPort);

@@ -3,6 +3,7 @@ import yargs, { type Argv } from 'yargs';
 
 import { KIOS } from '../image/versions.ts';
 import { benchCommand } from './bench.ts';
+import { bootstrapCommand } from './bootstrap.ts';
 import { buildCommand } from './build.ts';
 import type { Cli } from './cli.ts';
 import { downCommand } from './down.ts';
@@ -31,6 +32,7 @@ export function commandLine(argv: readonly string[], cli: Cli): Argv {
     .command(kubectlCommand())
     .command(buildCommand(cli))
     .command(manifestsCommand(cli))
+    .command(bootstrapCommand(cli))
     .command(testCommand(cli))
     .command(benchCommand(cli))
     .completion('completion', 'Print a completion script for bash or zsh')

@@ -8,10 +8,12 @@ import { buildUpstream } from '../upstream/build.ts';
 import type { SuiteName } from './suites.ts';
 
 const CONTROL_PLANE = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
+const NODE = ['containerd', 'kubelet'];
 
 /**
  * Programs that test scripts of other workspaces start, as variables: they may not import from here.
- * `KIOS_BUN` is the shipped runtime, `KIOS_PEERS` a root with DHCP servers, `KIOS_CONTROL_PLANE_BIN` the folders (separated by colons) of a control plane's programs.
+ * `KIOS_BUN` is the shipped runtime, `KIOS_PEERS` a root with DHCP servers, `KIOS_CONTROL_PLANE_BIN` and `KIOS_NODE_BIN` the folders
+ * (separated by colons) of a control plane's and of a node's programs.
  */
 export async function programsFor(
   suites: readonly SuiteName[],
@@ -22,7 +24,13 @@ export async function programsFor(
     : {};
   const netns = suites.includes('netns') ? { KIOS_PEERS: await fetchDhcpPeers(progress) } : {};
   if (!suites.includes('e2e')) return { ...bun, ...netns };
-  const built = await buildUpstream(CONTROL_PLANE, hostArch(), progress);
-  const folders = [...built.values()].map((program) => path.dirname(program.path));
-  return { ...bun, ...netns, KIOS_CONTROL_PLANE_BIN: folders.join(':') };
+  const folders = async (programs: readonly string[]): Promise<string> => {
+    const built = await buildUpstream(programs, hostArch(), progress);
+    return [...built.values()].map((program) => path.dirname(program.path)).join(':');
+  };
+  const [KIOS_CONTROL_PLANE_BIN, KIOS_NODE_BIN] = [
+    await folders(CONTROL_PLANE),
+    await folders(NODE),
+  ];
+  return { ...bun, ...netns, KIOS_CONTROL_PLANE_BIN, KIOS_NODE_BIN };
 }

@@ -1,21 +1,41 @@
 import type { AgentContext } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 
-import type { Flags } from './config.ts';
+import type { Flags } from './flags.ts';
 import { supervise } from './supervise.ts';
 
+interface AcquireFlags extends Flags {
+  readonly timeout: number;
+  readonly carrierTimeout: number;
+}
+
 /** Gets one link an address and ends: what an init container does for the pods after it. */
-export async function acquire(
-  flags: Flags & { readonly timeout: number },
-  { log, signal }: AgentContext,
-): Promise<void> {
+export async function acquire(flags: AcquireFlags, { log, signal }: AgentContext): Promise<void> {
   const bound = new AbortController();
-  const expired = flags.timeout > 0 ? [AbortSignal.timeout(flags.timeout * 1000)] : [];
-  const until = AbortSignal.any([signal, bound.signal, ...expired]);
-  await supervise(flags, { oneShot: true, onBound: () => bound.abort() }, log, until);
+  const late = deadline(flags.timeout);
+  const unplugged = deadline(flags.carrierTimeout);
+  const mode = { oneShot: true, onCarrier: unplugged.lift, onBound: () => bound.abort() };
+  const until = AbortSignal.any([signal, bound.signal, late.signal, unplugged.signal]);
+  try {
+    await supervise(flags, mode, log, until);
+  } finally {
+    late.lift();
+    unplugged.lift();
+  }
   if (bound.signal.aborted || signal.aborted) return;
-  throw new KiosError('KIOS_DHCP_TIMEOUT', `acquire lease within ${flags.timeout} s`, {
+  const [what, seconds] = unplugged.signal.aborted
+    ? (['find a connected link', flags.carrierTimeout] as const)
+    : (['acquire lease', flags.timeout] as const);
+  throw new KiosError('KIOS_DHCP_TIMEOUT', `${what} within ${seconds} s`, {
     exitCode: EXIT.unavailable,
     remedy: 'Check the cable, the switch port and the DHCP server.',
   });
+}
+
+/** A signal raised after so many seconds, unless it is lifted before; 0 is never. */
+function deadline(seconds: number): { readonly signal: AbortSignal; readonly lift: () => void } {
+  const controller = new AbortController();
+  if (seconds <= 0) return { signal: controller.signal, lift: () => undefined };
+  const timer = setTimeout(() => controller.abort(), seconds * 1000);
+  return { signal: controller.signal, lift: () => clearTimeout(timer) };
 }

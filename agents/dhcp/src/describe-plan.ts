@@ -1,22 +1,25 @@
 import { toHex } from '@kios/bytes';
 import { openRtnetlink } from '@kios/netlink';
 
-import { clientOptions, type Flags, parseChoice } from './config.ts';
-import { isCandidate, isForeign } from './core/links.ts';
+import { clientOptions, readConfig } from './config.ts';
+import { foreignAddresses, isCandidate } from './core/links.ts';
 import { isHardware } from './edge/supervisor.ts';
+import type { Flags } from './flags.ts';
 
-/** What the flags would do to each link that is there now. Needs no capability. */
+/** What the configuration would do to each link that is there now. Needs no capability. */
 export async function describePlan(flags: Flags): Promise<object> {
+  const config = await readConfig(flags);
   const rtnetlink = openRtnetlink();
   try {
-    const choice = parseChoice(flags.interface);
-    const links = (await rtnetlink.links()).filter((each) => isCandidate(each, choice, isHardware));
+    const present = await rtnetlink.links();
+    const links = present.filter((each) => isCandidate(each, config.choice, isHardware));
     const addresses = await rtnetlink.addresses();
-    const plans = links.map((link) => {
-      const { identity, onExpire } = clientOptions(flags, link, 0, false).policy;
-      const { clientId, ...who } = identity;
-      const foreign = isForeign(link, addresses);
-      return { link: link.name, foreign, onExpire, ...who, clientId: clientId && toHex(clientId) };
+    const plans = links.map((link, order) => {
+      const { policy, plan, dns } = clientOptions(config, link, 100 + 10 * order, false);
+      const { identity, ...rest } = policy;
+      const clientId = identity.clientId && toHex(identity.clientId);
+      const foreign = foreignAddresses(link, addresses).length > 0;
+      return { link: link.name, foreign, ...rest, ...plan, dns, ...identity, clientId };
     });
     return { interface: flags.interface, links: plans };
   } finally {

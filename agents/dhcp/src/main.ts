@@ -1,69 +1,76 @@
-import { type Argv, command, startProgram } from '@kios/agent';
-import { STATE } from '@kios/node-state';
+import { type AgentContext, command, startProgram } from '@kios/agent';
 
 import { acquire } from './acquire.ts';
-import { checkFlags, type Flags } from './config.ts';
+import { readConfig } from './config.ts';
+import { DEVIATIONS } from './core/deviations.ts';
 import { describePlan } from './describe-plan.ts';
+import { type Flags, folderFlags, linkFlags } from './flags.ts';
+import { release } from './release.ts';
+import { formatStatus, formatTrace } from './status.ts';
 import { supervise } from './supervise.ts';
 
 const VERSION = '0.1.0';
 
-// The type of the arguments is what yargs infers from this list.
-const options = (args: Argv) =>
-  args
-    .option('interface', { type: 'string', array: true, default: ['auto'] })
-    .option('client-id', { type: 'string', default: 'mac', describe: 'mac, none or hex:…' })
-    .option('hostname', { choices: ['send', 'request'] as const, default: 'send' })
-    .option('hostname-file', { type: 'string', default: '/host/etc/hostname' })
-    .option('rapid-commit', { type: 'boolean', default: true })
-    .option('routes', { type: 'boolean', default: true })
-    .option('mtu', { type: 'boolean', default: true })
-    .option('on-expire', { choices: ['keep', 'drop'] as const, default: 'keep' })
-    .option('run-dir', { type: 'string', default: STATE.netDir })
-    .option('state-dir', { type: 'string', default: '/var/lib/kios/dhcp' });
+const commands = [
+  command({
+    command: 'acquire',
+    describe: 'get an address and end',
+    builder: (args) =>
+      linkFlags(args)
+        .option('timeout', { type: 'number', default: 0, describe: 'seconds; 0 waits' })
+        .option('carrier-timeout', { type: 'number', default: 0, describe: 'seconds; 0 waits' }),
+    run: async (args, context) => {
+      if (await begin('acquire', args, context)) await acquire(args, context);
+    },
+  }),
+  command({
+    command: 'run',
+    describe: 'keep the lease',
+    builder: linkFlags,
+    run: async (args, context) => {
+      if (!(await begin('run', args, context))) return;
+      const mode = { oneShot: false, onCarrier: () => undefined, onBound: () => undefined };
+      await supervise(args, mode, context.log, context.signal);
+    },
+  }),
+  command({
+    command: 'release',
+    describe: 'give the addresses back, for good',
+    builder: linkFlags,
+    run: async (args, context) => {
+      if (await begin('release', args, context)) await release(args, context.log);
+    },
+  }),
+  command({
+    command: 'status',
+    describe: 'print the leases as JSON',
+    builder: (args) =>
+      folderFlags(args).option('trace', {
+        type: 'boolean',
+        default: false,
+        describe: 'the last DHCP frames instead, as a pcap file',
+      }),
+    run: async ({ trace, runDir }) => {
+      process.stdout.write(trace ? formatTrace(runDir) : await formatStatus(runDir));
+    },
+  }),
+];
 
-startProgram({
-  name: 'dhcp',
-  version: VERSION,
-  commands: [
-    command({
-      command: 'acquire',
-      describe: 'get an address and end',
-      builder: (args) =>
-        options(args).option('timeout', {
-          type: 'number',
-          default: 0,
-          describe: 'seconds; 0 waits',
-        }),
-      run: async (args, context) => {
-        if (await begin('acquire', args, context)) await acquire(args, context);
-      },
-    }),
-    command({
-      command: 'run',
-      describe: 'keep the lease',
-      builder: options,
-      run: async (args, context) => {
-        if (!(await begin('run', args, context))) return;
-        const mode = { oneShot: false, onBound: () => undefined };
-        await supervise(args, mode, context.log, context.signal);
-      },
-    }),
-  ],
-});
-
-/** Answers whether there is more to do than to check the command line, or to say what would be done. */
+/** Answers whether there is more to do than to check the configuration, or to say what would be done. */
 async function begin(
   verb: string,
   flags: Flags & { readonly check: boolean; readonly dryRun: boolean },
-  { log }: { readonly log: Parameters<typeof supervise>[2] },
+  { log }: AgentContext,
 ): Promise<boolean> {
-  checkFlags(flags);
-  if (flags.check) return false;
-  if (flags.dryRun) {
-    process.stdout.write(`${JSON.stringify(await describePlan(flags))}\n`);
-    return false;
-  }
+  if (flags.dryRun) process.stdout.write(`${JSON.stringify(await describePlan(flags))}\n`);
+  if (flags.check) await readConfig(flags);
+  if (flags.dryRun || flags.check) return false;
   log.info({ ev: 'start', console: true, verb, version: VERSION, interface: flags.interface });
   return true;
+}
+
+if (process.argv.includes('--deviations')) {
+  process.stdout.write(`${JSON.stringify({ deviations: DEVIATIONS })}\n`);
+} else {
+  startProgram({ name: 'dhcp', version: VERSION, commands });
 }

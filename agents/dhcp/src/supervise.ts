@@ -1,15 +1,17 @@
 import type { Logger } from '@kios/agent';
 import { openRtnetlink } from '@kios/netlink';
 
-import { clientOptions, type Flags, parseChoice } from './config.ts';
+import { clientOptions, readConfig } from './config.ts';
 import { readBootId } from './edge/clock.ts';
 import { LeaseFiles } from './edge/lease-files.ts';
 import { requireCapabilities } from './edge/require-capabilities.ts';
 import { Supervisor } from './edge/supervisor.ts';
+import type { Flags } from './flags.ts';
 
 export interface Mode {
   /** Ends with the first address and leaves port 68 alone. */
   readonly oneShot: boolean;
+  readonly onCarrier: () => void;
   readonly onBound: (link: string) => void;
 }
 
@@ -20,6 +22,7 @@ export async function supervise(
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
+  const config = await readConfig(flags);
   requireCapabilities('NET_RAW', 'NET_ADMIN');
   const folders = { run: flags.runDir, state: flags.stateDir };
   const files = await LeaseFiles.open(folders, readBootId(), log);
@@ -28,8 +31,8 @@ export async function supervise(
     const supervisor = new Supervisor(
       {
         ...mode,
-        choice: parseChoice(flags.interface),
-        optionsFor: (link, metric) => clientOptions(flags, link, metric, !mode.oneShot),
+        choice: config.choice,
+        optionsFor: (link, metric) => clientOptions(config, link, metric, !mode.oneShot),
       },
       { rtnetlink, files, log },
     );

@@ -79,6 +79,9 @@ export const libc = {
   ),
   poll: lazy('int poll(void *entries, unsigned long count, int timeout)'),
   eventfd: lazy('int eventfd(unsigned int initial, int flags)'),
+  clockGettime: lazy('int clock_gettime(int clock, void *time)'),
+  timerfdCreate: lazy('int timerfd_create(int clock, int flags)'),
+  timerfdSettime: lazy('int timerfd_settime(int fd, int flags, const void *value, void *old)'),
   adjtimex: lazy('int adjtimex(void *timex)'),
   /** `syscall(2)` with the argument types of `finit_module` and of `init_module`: libc has no wrapper for the first. */
   finitModule: lazy('long syscall(long number, int fd, const char *parameters, int flags)'),

@@ -1,4 +1,5 @@
 export { adjtimex, type KernelClock } from './adjtimex.ts';
+export { bootClock, type BootTimer, openBootTimer } from './boot-clock.ts';
 export type { Channel } from './channel.ts';
 export { lock, type Lock, tryLock } from './lock.ts';
 export { finitModule, initModule, MODULE_INIT } from './module.ts';

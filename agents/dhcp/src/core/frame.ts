@@ -8,7 +8,8 @@ import {
   toHex,
 } from '@kios/bytes';
 
-const VNET_HEADER = 10;
+/** What PACKET_VNET_HDR puts before each frame, both ways. */
+export const VNET_HEADER = 10;
 const NEEDS_CSUM = 1;
 const ETHERTYPE_IPV4 = 0x0800;
 const IP_HEADER = 20;

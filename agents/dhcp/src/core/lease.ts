@@ -16,6 +16,8 @@ const MIN_MTU = 576;
 export interface Lease {
   readonly address: string;
   readonly prefix: number;
+  /** The server sent no mask: the prefix is that of the address's class. */
+  readonly maskGuessed: boolean;
   readonly broadcast: string;
   /** Where to renew; undefined when the server did not say who it is. */
   readonly server: string | undefined;
@@ -52,6 +54,7 @@ export function readLease(message: DhcpMessage, source: string): Granted {
     lease: {
       address: yiaddr,
       prefix,
+      maskGuessed: mask === undefined,
       broadcast: options.get(OPTIONS.broadcast) ?? broadcastOf(yiaddr, prefix),
       server: serverOf(message, source),
       ...times,

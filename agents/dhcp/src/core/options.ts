@@ -43,6 +43,8 @@ export const OPTIONS = {
   rebindingTime: { code: 59, codec: duration },
   clientId: { code: 61, codec: bytes },
   rapidCommit: { code: 80, codec: flag },
+  /** How long to do without IPv4. RFC 8925. */
+  ipv6Only: { code: 108, codec: duration },
   searchList: { code: 119, codec: domainList },
   classlessRoutes: { code: 121, codec: classlessRoutes },
   microsoftRoutes: { code: 249, codec: classlessRoutes },

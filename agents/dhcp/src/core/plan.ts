@@ -8,7 +8,7 @@ import {
 } from '@kios/netlink';
 
 import type { LeaseRoute } from './classless-routes.ts';
-import { INFINITE, type Lease } from './lease.ts';
+import type { Lease } from './lease.ts';
 import { isInPrefix } from './network.ts';
 import { expiryOf, type Held } from './states.ts';
 import type { Millis } from './timing.ts';
@@ -28,8 +28,14 @@ export interface PlanPolicy {
   readonly metric: number;
   readonly onExpire: 'keep' | 'drop';
   readonly routes: boolean;
-  readonly mtu: boolean;
+  /** Where option 26 goes: to the link, or, for drivers that reset a link when its MTU is set, to our routes. */
+  readonly mtu: 'link' | 'routes' | 'off';
+  /** An address that the kernel got for itself at boot (`ip=dhcp`): ours from here on. */
+  readonly takenOver?: string | undefined;
 }
+
+/** Lifetimes count down between two looks at the kernel. */
+const SAME_LIFETIME = 2;
 
 export type Change =
   | { readonly tag: 'change-link'; readonly index: number; readonly change: LinkChange }
@@ -43,15 +49,16 @@ export type Change =
  * The changes that bring the kernel from `present` to the lease, in order: the new comes before the old goes, since
  * deleting a link's last address flushes all of its routes.
  */
-export function planLease(lease: Lease, present: Present, policy: PlanPolicy): Change[] {
-  const wanted = wantedAddress(lease, present, policy);
+export function planLease(held: Held, present: Present, policy: PlanPolicy, now: Millis): Change[] {
+  const { lease } = held;
+  const wanted = wantedAddress(held, present, policy, now);
   const routes = policy.routes ? wantedRoutes(lease, present, policy) : [];
   return [
     ...planLink(lease, present, policy),
     ...planAddress(wanted, present),
     ...routes.flatMap((route) => planRoute(route, present)),
     ...staleRoutes(routes, present),
-    ...ours(present)
+    ...ours(present, policy.takenOver)
       .filter((each) => !isSameAddress(each, wanted))
       .map((address) => ({ tag: 'delete-address', address }) as const),
   ];
@@ -71,12 +78,16 @@ export function isInUse(held: Held, present: Present, now: Millis): boolean {
   return runs && ours(present).some(({ address }) => address === held.lease.address);
 }
 
-const ours = ({ link, addresses }: Present): Address[] =>
-  addresses.filter(({ ifindex, protocol }) => ifindex === link.index && protocol === OURS);
+const ours = ({ link, addresses }: Present, takenOver?: string): Address[] =>
+  addresses.filter(
+    ({ ifindex, protocol, address }) =>
+      ifindex === link.index && (protocol === OURS || address === takenOver),
+  );
 
 function planLink(lease: Lease, { link, addresses }: Present, policy: PlanPolicy): Change[] {
   const first = !addresses.some(({ ifindex }) => ifindex === link.index);
-  const fits = policy.mtu && lease.mtu !== undefined && lease.mtu <= (link.maxMtu ?? Infinity);
+  const fits =
+    policy.mtu === 'link' && lease.mtu !== undefined && lease.mtu <= (link.maxMtu ?? Infinity);
   const mtu = fits && lease.mtu !== link.mtu ? { mtu: lease.mtu } : {};
   // Without promotion a new address in the old one's subnet would go with it.
   const change = { ...mtu, ...(first ? { promoteSecondaries: true } : {}) };
@@ -84,9 +95,11 @@ function planLink(lease: Lease, { link, addresses }: Present, policy: PlanPolicy
   return [{ tag: 'change-link', index: link.index, change }];
 }
 
-function wantedAddress(lease: Lease, { link }: Present, policy: PlanPolicy): Address {
-  const forever = policy.onExpire === 'keep' || lease.leaseSeconds === INFINITE;
-  const lifetime = forever ? FOREVER : lease.leaseSeconds;
+function wantedAddress(held: Held, { link }: Present, policy: PlanPolicy, now: Millis): Address {
+  const { lease } = held;
+  const expiry = policy.onExpire === 'keep' ? undefined : expiryOf(held);
+  // The kernel refuses a lifetime of none; the end of the lease comes as an event of its own.
+  const lifetime = expiry === undefined ? FOREVER : Math.max(1, Math.ceil((expiry - now) / 1000));
   return {
     ifindex: link.index,
     address: lease.address,
@@ -104,8 +117,7 @@ function planAddress(wanted: Address, present: Present): Change[] {
   const unchanged = ours(present).some(
     (each) =>
       isSameAddress(each, wanted) &&
-      each.validSeconds === FOREVER &&
-      wanted.validSeconds === FOREVER,
+      Math.abs(each.validSeconds - wanted.validSeconds) <= SAME_LIFETIME,
   );
   return unchanged ? [] : [{ tag: 'set-address', address: wanted }];
 }
@@ -123,7 +135,7 @@ function wantedRoutes(lease: Lease, { link }: Present, policy: PlanPolicy): Rout
     metric: policy.metric,
     protocol: OURS,
     scope: via === null ? SCOPE.link : SCOPE.universe,
-    mtu: undefined,
+    mtu: policy.mtu === 'routes' ? lease.mtu : undefined,
   });
   const onLink = lease.routes.filter(({ via }) => via === null);
   const through = lease.routes.filter(({ via }) => via !== null);

@@ -1,65 +1,61 @@
 import { type DhcpMessage, OP } from './message.ts';
-import { entry, OPTIONS, OptionSet, TYPE } from './options.ts';
+import { entry, type Option, OPTIONS, OptionSet, TYPE } from './options.ts';
 
 const UNSPECIFIED = '0.0.0.0';
-const {
-  subnetMask,
-  classlessRoutes,
-  routers,
-  nameServers,
-  hostName,
-  domainName,
-  mtu,
-  broadcast,
-  ntpServers,
-  leaseTime,
-  serverId,
-  renewalTime,
-  rebindingTime,
-  searchList,
-} = OPTIONS;
 /** Classless routes stand before routers. RFC 3442. */
-const WANTED = [
-  subnetMask,
-  classlessRoutes,
-  routers,
-  nameServers,
-  domainName,
-  mtu,
-  broadcast,
-  ntpServers,
-  leaseTime,
-  serverId,
-  renewalTime,
-  rebindingTime,
-  searchList,
-].map(({ code }) => code);
-/** What a server that stays silent may object to is left out by and by: Azure, for one, offers nothing to who asks for 26. */
-const MINIMUM = [subnetMask, routers, nameServers, leaseTime, serverId, classlessRoutes].map(
-  ({ code }) => code,
-);
-const DEGRADE = { parameterList: 3, extras: 4, clientId: 5 } as const;
-const BROADCAST_FROM = 2;
-const RAPID_COMMITS = 2;
+const WANTED: readonly Option<unknown>[] = [
+  OPTIONS.subnetMask,
+  OPTIONS.classlessRoutes,
+  OPTIONS.routers,
+  OPTIONS.nameServers,
+  OPTIONS.hostName,
+  OPTIONS.domainName,
+  OPTIONS.mtu,
+  OPTIONS.broadcast,
+  OPTIONS.ntpServers,
+  OPTIONS.leaseTime,
+  OPTIONS.serverId,
+  OPTIONS.renewalTime,
+  OPTIONS.rebindingTime,
+  OPTIONS.searchList,
+];
+const MINIMUM: readonly Option<unknown>[] = [
+  OPTIONS.subnetMask,
+  OPTIONS.routers,
+  OPTIONS.nameServers,
+  OPTIONS.leaseTime,
+  OPTIONS.serverId,
+  OPTIONS.classlessRoutes,
+];
+
+/**
+ * How much is left out for a server that may object to it: 0 nothing, 1 most requested options (Azure, for one, offers
+ * nothing to who asks for 26), 2 also options 12, 57 and 80, 3 also the client identifier.
+ */
+export type Ladder = 0 | 1 | 2 | 3;
 
 /** Who asks: what stays the same in all messages of a link. */
 export interface Identity {
   readonly mac: string;
   /** Option 61 as it goes on the wire; undefined sends none. */
   readonly clientId: Uint8Array | undefined;
-  /** Name to send; undefined asks for one instead, never both: dnsmasq would only echo it. */
+  /** Name to send in option 12. */
   readonly hostname: string | undefined;
-  readonly rapidCommit: boolean;
+  /** Ask for a name. Never beside sending one: dnsmasq would only echo it. */
+  readonly wantsHostname: boolean;
   /** The largest message the link takes, option 57. */
   readonly maxMessageSize: number;
+  /** Options to ask for beside those the client uses itself. */
+  readonly extraOptions: readonly number[];
 }
 
 export interface Exchange {
   readonly xid: number;
   /** Seconds since the exchange began. */
   readonly secs: number;
-  /** Messages of this kind already sent in the exchange. */
-  readonly attempt: number;
+  readonly ladder: Ladder;
+  /** Ask for broadcast answers: for who cannot hear unicast before it has an address. */
+  readonly broadcast: boolean;
 }
 
 interface Fields {
@@ -70,10 +66,14 @@ interface Fields {
   readonly rapidCommit?: boolean;
 }
 
-/** DHCPDISCOVER; `hint` is an address we would like to have again. RFC 2131 table 5. */
-export function discover(who: Identity, exchange: Exchange, hint: string | undefined): DhcpMessage {
-  const rapidCommit = who.rapidCommit && exchange.attempt < RAPID_COMMITS;
-  return build(who, exchange, { type: TYPE.discover, requested: hint, rapidCommit });
+/** DHCPDISCOVER; `hint` is an address we would like to have again. RFC 2131 table 5, RFC 4039. */
+export function discover(
+  who: Identity,
+  exchange: Exchange,
+  hint: string | undefined,
+  rapidCommit: boolean,
+): DhcpMessage {
+  return ask(who, exchange, { type: TYPE.discover, requested: hint, rapidCommit });
 }
 
 /** DHCPREQUEST in answer to an OFFER. */
@@ -83,62 +83,96 @@ export function select(
   address: string,
   server: string,
 ): DhcpMessage {
-  return build(who, exchange, { type: TYPE.request, requested: address, server });
+  return ask(who, exchange, { type: TYPE.request, requested: address, server });
 }
 
 /** DHCPREQUEST for an address held before, in INIT-REBOOT. */
 export function reboot(who: Identity, exchange: Exchange, address: string): DhcpMessage {
-  return build(who, exchange, { type: TYPE.request, requested: address });
+  return ask(who, exchange, { type: TYPE.request, requested: address });
 }
 
 /** DHCPREQUEST that extends the lease, in RENEWING and REBINDING. */
 export function renew(who: Identity, exchange: Exchange, address: string): DhcpMessage {
-  return build(who, exchange, { type: TYPE.request, ciaddr: address });
+  return ask(who, exchange, { type: TYPE.request, ciaddr: address });
 }
 
-function header(who: Identity, { xid, secs, attempt }: Exchange): Omit<DhcpMessage, 'options'> {
+/** DHCPDECLINE: somebody else uses the address. */
+export function decline(
+  who: Identity,
+  exchange: Exchange,
+  address: string,
+  server: string,
+): DhcpMessage {
+  return tell(who, exchange, { type: TYPE.decline, requested: address, server });
+}
+
+/** DHCPRELEASE: the address is no longer needed. */
+export function release(
+  who: Identity,
+  exchange: Exchange,
+  address: string,
+  server: string,
+): DhcpMessage {
+  return tell(who, exchange, { type: TYPE.release, ciaddr: address, server });
+}
+
+type Options = ConstructorParameters<typeof OptionSet>[0];
+
+function build(who: Identity, exchange: Exchange, fields: Fields, options: Options): DhcpMessage {
   return {
     op: OP.request,
-    xid,
-    secs,
-    broadcast: attempt >= BROADCAST_FROM,
-    ciaddr: UNSPECIFIED,
+    xid: exchange.xid,
+    secs: exchange.secs,
+    // A client that holds its address hears unicast.
+    broadcast: exchange.broadcast && fields.ciaddr === undefined,
+    ciaddr: fields.ciaddr ?? UNSPECIFIED,
     yiaddr: UNSPECIFIED,
     siaddr: UNSPECIFIED,
     giaddr: UNSPECIFIED,
     chaddr: who.mac,
+    options: new OptionSet(options),
   };
 }
 
 /** Option 53 stands first, since servers with small parsers look for it there. */
-function build(who: Identity, exchange: Exchange, fields: Fields): DhcpMessage {
-  const { attempt } = exchange;
-  const extras = attempt < DEGRADE.extras;
-  const clientId = attempt < DEGRADE.clientId ? who.clientId : undefined;
-  const options = [
-    entry(OPTIONS.messageType, fields.type),
-    when(clientId, (id) => entry(OPTIONS.clientId, id)),
-    when(extras || undefined, () => entry(OPTIONS.maxMessageSize, who.maxMessageSize)),
-    when(fields.requested, (address) => entry(OPTIONS.requestedAddress, address)),
-    when(fields.server, (server) => entry(OPTIONS.serverId, server)),
-    when((extras && fields.rapidCommit) || undefined, () => entry(OPTIONS.rapidCommit, true)),
-    when(extras ? who.hostname : undefined, (name) => entry(OPTIONS.hostName, name)),
-    entry(OPTIONS.parameterList, parameterList(who, attempt)),
-  ];
-  return {
-    ...header(who, exchange),
-    ciaddr: fields.ciaddr ?? UNSPECIFIED,
-    // A client that holds its address hears unicast: the flag is for those that do not yet.
-    broadcast: fields.ciaddr === undefined && attempt >= BROADCAST_FROM,
-    options: new OptionSet(options.filter((each) => each !== undefined)),
-  };
+function ask(who: Identity, exchange: Exchange, fields: Fields): DhcpMessage {
+  const { ladder } = exchange;
+  const extras = ladder < 2;
+  return build(who, exchange, fields, [
+    ...common(who, exchange, fields),
+    ...when(extras || undefined, () => entry(OPTIONS.maxMessageSize, who.maxMessageSize)),
+    ...addressing(fields),
+    ...when((extras && fields.rapidCommit) || undefined, () => entry(OPTIONS.rapidCommit, true)),
+    ...when(extras ? who.hostname : undefined, (name) => entry(OPTIONS.hostName, name)),
+    entry(OPTIONS.parameterList, parameterList(who, ladder)),
+  ]);
 }
 
-function parameterList({ hostname }: Identity, attempt: number): number[] {
-  if (attempt >= DEGRADE.parameterList) return MINIMUM;
-  return hostname === undefined ? [...WANTED, hostName.code] : WANTED;
+/** DECLINE and RELEASE ask for nothing. RFC 2131 table 5. */
+function tell(who: Identity, exchange: Exchange, fields: Fields): DhcpMessage {
+  return build(who, exchange, fields, [...common(who, exchange, fields), ...addressing(fields)]);
 }
 
-function when<T, U>(value: T | undefined, make: (value: T) => U): U | undefined {
-  return value === undefined ? undefined : make(value);
+type Entries = readonly (readonly [code: number, value: Uint8Array])[];
+
+const common = (who: Identity, { ladder }: Exchange, { type }: Fields): Entries => [
+  entry(OPTIONS.messageType, type),
+  ...when(ladder < 3 ? who.clientId : undefined, (id) => entry(OPTIONS.clientId, id)),
+];
+
+const addressing = ({ requested, server }: Fields): Entries => [
+  ...when(requested, (address) => entry(OPTIONS.requestedAddress, address)),
+  ...when(server, (address) => entry(OPTIONS.serverId, address)),
+];
+
+function parameterList({ wantsHostname, extraOptions }: Identity, ladder: Ladder): number[] {
+  const options = ladder > 0 ? MINIMUM : WANTED;
+  const codes = options
+    .filter((each) => wantsHostname || each !== OPTIONS.hostName)
+    .map(({ code }) => code);
+  return ladder > 0 ? codes : [...new Set([...codes, ...extraOptions])];
+}
+
+function when<T, U>(value: T | undefined, make: (value: T) => U): readonly U[] {
+  return value === undefined ? [] : [make(value)];
 }

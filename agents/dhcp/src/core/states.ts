@@ -1,9 +1,11 @@
+import type { ArpPacket } from './arp.ts';
 import type { Lease } from './lease.ts';
 import { INFINITE } from './lease.ts';
 import type { DhcpMessage } from './message.ts';
 import type { Reply } from './replies.ts';
-import type { Identity } from './requests.ts';
+import type { Identity, Ladder } from './requests.ts';
 import type { Millis } from './timing.ts';
+import type { Watch } from './watch.ts';
 
 const SECOND = 1000;
 
@@ -12,6 +14,8 @@ export interface Held {
   readonly lease: Lease;
   /** When the request that it answers was sent: its times count from there. RFC 2131 §4.4.1. */
   readonly since: Millis;
+  /** What was left out when it was asked for: the client identifier must be the same while it lasts. */
+  readonly ladder: Ladder;
 }
 
 const after = (held: Held, seconds: number): Millis | undefined =>
@@ -27,6 +31,36 @@ export interface Cycle {
   readonly startedAt: Millis;
 }
 
+/** What outlives leases: learnt of this network's servers and hosts. */
+export interface Learnt {
+  /** Server of the last lease. */
+  readonly server: string | undefined;
+  readonly ladder: Ladder;
+  /** Rapid commit failed here: until then it is not tried. */
+  readonly rapidOffUntil: Millis;
+  /** Addresses that others use; offers of them are not taken. */
+  readonly declined: readonly { readonly address: string; readonly until: Millis }[];
+  /** Conflicts in a row. */
+  readonly conflicts: number;
+  /** Hardware address of the lease's gateway. */
+  readonly gatewayMac: string | undefined;
+}
+
+export const NOTHING_LEARNT: Learnt = {
+  server: undefined,
+  ladder: 0,
+  rapidOffUntil: 0,
+  declined: [],
+  conflicts: 0,
+  gatewayMac: undefined,
+};
+
+/** Putting back what others took from the kernel: when it is due, and when it was done last. */
+export interface Repair {
+  readonly dueAt: Millis | undefined;
+  readonly doneAt: Millis;
+}
+
 /** What a client keeps over all its states. */
 export interface Memory {
   readonly held: Held | undefined;
@@ -38,7 +72,22 @@ export interface Memory {
   readonly naks: number;
   /** When to say again that an expired lease is kept; undefined while the lease is good. */
   readonly sayKeptAt: Millis | undefined;
+  readonly learnt: Learnt;
+  /** Conflict detection for the address that is held or promised. */
+  readonly watch: Watch | undefined;
+  readonly repair: Repair;
 }
+
+export const memoryOf = (memory: Memory): Memory => ({
+  held: memory.held,
+  hint: memory.hint,
+  upSince: memory.upSince,
+  naks: memory.naks,
+  sayKeptAt: memory.sayKeptAt,
+  learnt: memory.learnt,
+  watch: memory.watch,
+  repair: memory.repair,
+});
 
 interface InCycle extends Memory {
   readonly cycle: Cycle;
@@ -46,21 +95,47 @@ interface InCycle extends Memory {
   readonly wakeAt: Millis;
 }
 
-/** RFC 2131 figure 5, and `waiting` for a link without carrier. */
+/** A server's promise. */
+export interface Offer {
+  readonly lease: Lease;
+  readonly server: string;
+}
+
+/** RFC 2131 figure 5, `waiting` for a link without carrier, and `probing` before an address is used. */
 export type State =
   | (Memory & { readonly tag: 'waiting' })
   | (Memory & { readonly tag: 'init'; readonly wakeAt: Millis })
-  | (InCycle & { readonly tag: 'rebooting'; readonly address: string })
-  | (InCycle & { readonly tag: 'selecting'; readonly secs: number })
-  | (InCycle & {
-      readonly tag: 'requesting';
-      readonly offer: Lease;
-      readonly server: string;
-      readonly secs: number;
-      readonly requestedAt: Millis;
-    })
+  | Rebooting
+  | Selecting
+  | Requesting
+  | (Memory & { readonly tag: 'probing'; readonly candidate: Held; readonly wakeAt: undefined })
   | Bound
   | Extending;
+
+export type Rebooting = InCycle & {
+  readonly tag: 'rebooting';
+  readonly address: string;
+  /** The gateway answered as it did before: this is the same network. RFC 4436. */
+  readonly sameNetwork: boolean;
+};
+
+export type Selecting = InCycle & {
+  readonly tag: 'selecting';
+  readonly secs: number;
+  /** A DISCOVER of this exchange asked for rapid commit. */
+  readonly rapidAsked: boolean;
+  /** The best so far, while the window for offers is open. */
+  readonly offer: Offer | undefined;
+};
+
+export type Requesting = InCycle & {
+  readonly tag: 'requesting';
+  readonly offer: Offer;
+  readonly secs: number;
+  readonly broadcast: boolean;
+  readonly rapidAsked: boolean;
+  readonly requestedAt: Millis;
+};
 
 export type Bound = Memory & {
   readonly tag: 'bound';
@@ -73,7 +148,16 @@ export type Extending = InCycle & {
   /** When it was asked last. Requests are a minute apart, so an answer is to the last one. */
   readonly requestedAt: Millis;
   readonly held: Held;
+  /** It was said that the lease is about to end. */
+  readonly warned: boolean;
 };
+
+/** Whether the lease runs and nothing else is asked for. */
+export const isHolding = (state: State): state is Bound | Extending =>
+  state.tag === 'bound' || isExtending(state);
+
+export const isExtending = (state: State): state is Extending =>
+  state.tag === 'renewing' || state.tag === 'rebinding';
 
 /** What happens to a client. Time and entropy come in with it. */
 export type Event = Happening & {
@@ -86,7 +170,10 @@ export type Event = Happening & {
 export type Happening =
   | { readonly tag: 'carrier'; readonly up: boolean }
   | { readonly tag: 'timer' }
-  | { readonly tag: 'reply'; readonly reply: Reply };
+  | { readonly tag: 'reply'; readonly reply: Reply }
+  | { readonly tag: 'arp'; readonly packet: ArpPacket }
+  /** Something of ours is gone from the kernel. */
+  | { readonly tag: 'disturbed' };
 
 /** An order to the world. */
 export type Effect =
@@ -96,12 +183,19 @@ export type Effect =
       /** Server to send to; undefined is everybody. */
       readonly target: string | undefined;
     }
+  | { readonly tag: 'arp'; readonly packet: ArpPacket }
   | {
       readonly tag: 'bind';
       readonly held: Held;
       readonly previous: Held | undefined;
     }
   | { readonly tag: 'unbind'; readonly held: Held }
+  /** Compare the kernel with the lease, and put back what is missing. */
+  | { readonly tag: 'repair'; readonly held: Held }
+  /** What is known of the lease's address has changed: nobody else has it. */
+  | { readonly tag: 'settled'; readonly held: Held }
+  /** The network wants no IPv4 of us. RFC 8925. */
+  | { readonly tag: 'stand-down' }
   | {
       readonly tag: 'report';
       readonly level: 'info' | 'warn';
@@ -113,6 +207,19 @@ export interface Policy {
   readonly identity: Identity;
   /** What becomes of an address whose lease ran out with no server in reach. */
   readonly onExpire: 'keep' | 'drop';
+  /** Conflict detection: before an address is used, while it is used already, or not at all. */
+  readonly arp: 'full' | 'fast' | 'none';
+  readonly rapidCommit: boolean;
+  /** Always ask for broadcast answers. */
+  readonly broadcast: boolean;
+  /** How long to collect offers; 0 takes the first. */
+  readonly offerWindow: Millis;
+  /** Longest random wait before the first message on a link. */
+  readonly startupJitter: Millis;
+  /** Give IPv4 up where the network says that it needs none. RFC 8925. */
+  readonly ipv6Mostly: boolean;
+  /** All knowing deviations from the RFCs off. */
+  readonly strict: boolean;
 }
 
 export type Step = readonly [next: State, effects: readonly Effect[]];

@@ -9,6 +9,10 @@ const FIRST_GAP = 4 * SECOND;
 const LONGEST_GAP = 64 * SECOND;
 const MIN_RENEW_GAP = 60 * SECOND;
 const LONGEST_NAK_DELAY = 30 * 60 * SECOND;
+const START_DELAY = { least: SECOND, most: 10 * SECOND } as const;
+const DECLINE_DELAY = 10 * SECOND;
+const MAX_CONFLICTS = 10;
+const RATE_LIMIT = 60 * SECOND;
 
 /** `jitter` in [0, 1) as a deviation of up to one second either way. RFC 2131 §4.1. */
 const spread = (jitter: number): Millis => (jitter * 2 - 1) * SECOND;
@@ -17,8 +21,13 @@ const spread = (jitter: number): Millis => (jitter * 2 - 1) * SECOND;
  * How long to wait for an answer to the `attempt`-th DISCOVER or REQUEST, counted from 0, on a link that has been up for
  * `age`. RFC 2131 §4.1.
  */
-export function retransmitGap(attempt: number, age: Millis, jitter: number): Millis {
-  const fast = age < YOUNG_LINK ? FAST_START : [];
+export function retransmitGap(
+  attempt: number,
+  age: Millis,
+  jitter: number,
+  strict: boolean,
+): Millis {
+  const fast = age < YOUNG_LINK && !strict ? FAST_START : [];
   const doublings = Math.min(attempt - fast.length, 10);
   return fast[attempt] ?? Math.min(FIRST_GAP * 2 ** doublings, LONGEST_GAP) + spread(jitter);
 }
@@ -35,3 +44,11 @@ export function renewRetryAt(now: Millis, limit: Millis): Millis {
 export function nakDelay(count: number): Millis {
   return Math.min(SECOND * 2 ** (count - 1), LONGEST_NAK_DELAY);
 }
+
+/** The wait of 1 to 10 s before a strict client's first DISCOVER. RFC 2131 §4.4.1. */
+export const strictStartDelay = (jitter: number): Millis =>
+  START_DELAY.least + jitter * (START_DELAY.most - START_DELAY.least);
+
+/** The wait after the `count`-th conflict in a row. RFC 2131 §3.1, RFC 5227 §2.1.1. */
+export const conflictDelay = (count: number): Millis =>
+  count >= MAX_CONFLICTS ? RATE_LIMIT : DECLINE_DELAY;

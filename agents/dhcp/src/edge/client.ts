@@ -1,39 +1,23 @@
-import type { Logger } from '@kios/agent';
-import type { Address, Link, Rtnetlink } from '@kios/netlink';
-import { isErrno } from '@kios/syscall';
+import { DecodeError } from '@kios/bytes';
+import type { Link } from '@kios/netlink';
+import { isErrno, openBootTimer } from '@kios/syscall';
 
+import type { ArpPacket } from '../core/arp.ts';
 import { adopt, begin, step, wakeTime } from '../core/machine.ts';
 import { OPTIONS } from '../core/options.ts';
-import {
-  isInUse,
-  OURS,
-  planLease,
-  type PlanPolicy,
-  planRemoval,
-  type Present,
-} from '../core/plan.ts';
-import type { Effect, Event, Happening, Held, Policy, State } from '../core/states.ts';
+import { isInUse, OURS, type Present } from '../core/plan.ts';
+import type { Remembered } from '../core/record.ts';
+import { acceptReply } from '../core/replies.ts';
+import type { Effect, Event, Happening, Held, State } from '../core/states.ts';
+import { ArpSocket } from './arp-socket.ts';
+import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { bootTime } from './clock.ts';
-import { DhcpSocket, isPassing } from './dhcp-socket.ts';
-import { applyChanges, readPresent } from './kernel.ts';
-import type { LeaseFiles } from './lease-files.ts';
+import { Configurator } from './configurator.ts';
+import { DhcpSocket, type Incoming, isPassing } from './dhcp-socket.ts';
+import { readPresent } from './kernel.ts';
 import { Mailbox } from './mailbox.ts';
-import { receiveReplies } from './receivers.ts';
-
-const PUBLISH_RETRY_MS = 5000;
-
-export interface ClientOptions {
-  readonly policy: Policy;
-  readonly plan: PlanPolicy;
-  /** Keep UDP port 68 while a lease is held: a daemon does, a one-shot has no use for it. */
-  readonly listen: boolean;
-}
-
-export interface ClientPorts {
-  readonly rtnetlink: Rtnetlink;
-  readonly files: LeaseFiles;
-  readonly log: Logger;
-}
+import { Drops, receiveAll } from './receivers.ts';
+import { Trace } from './trace.ts';
 
 /** The DHCP client of one link: tells the state machine what happens and carries out what it orders. */
 export class Client {
@@ -42,40 +26,62 @@ export class Client {
   readonly #ports: ClientPorts;
   readonly #mailbox = new Mailbox<Happening>();
   readonly #bound = Promise.withResolvers<void>();
+  readonly #configurator: Configurator;
+  readonly #drops: Drops;
   #socket: DhcpSocket | undefined;
-  #carrierAt: number | undefined;
+  #arp: ArpSocket | undefined;
   #degraded = false;
-  #published: Held | undefined;
 
   constructor(link: Link, options: ClientOptions, ports: ClientPorts) {
     this.#link = link;
     this.#options = options;
     this.#ports = ports;
+    this.#configurator = new Configurator(link, options, ports);
+    this.#drops = new Drops(ports.log, link.name);
   }
 
-  /** Settled once an address is configured. */
+  /** Settled once an address is configured, or the network turned out to want none. */
   get bound(): Promise<void> {
     return this.#bound.promise;
   }
 
   carrier(up: boolean): void {
-    if (up) this.#carrierAt = bootTime();
+    this.#configurator.carrier(up);
     this.#mailbox.put({ tag: 'carrier', up });
+  }
+
+  /** Somebody took something of ours from the kernel. */
+  disturbed(): void {
+    this.#mailbox.put({ tag: 'disturbed' });
   }
 
   /** Lives until the signal is raised. The address stays: only its expiry takes it away. */
   async run(signal: AbortSignal): Promise<void> {
     let state = await this.#takeOver();
     await this.#bringUp();
-    using socket = new DhcpSocket(this.#link);
+    const trace = new Trace(this.#ports.files.folders.run, this.#link.name);
+    using socket = new DhcpSocket(this.#link, (frame) => trace.add(frame));
+    using timer = openBootTimer();
     this.#socket = socket;
-    this.#receive(() => socket.receiveFrame(signal), signal);
+    this.#follow(async () => this.#onMessage(await socket.receiveFrame(signal)), signal);
+    this.#follow(async () => {
+      await timer.fired(signal);
+      this.#mailbox.put({ tag: 'timer' });
+    }, signal);
     if (state.held !== undefined) this.#listen(state.held, signal);
-    while (!signal.aborted) {
-      const happening = await this.#next(state, signal);
-      const [next, effects] = step(state, withEntropy(happening), this.#options.policy);
-      state = next;
-      for (const effect of effects) await this.#perform(effect, signal);
+    try {
+      while (!signal.aborted) {
+        timer.set(wakeTime(state));
+        const happening = await this.#mailbox.take(signal);
+        if (happening === undefined) break;
+        const [next, effects] = step(state, withEntropy(happening), this.#options.policy);
+        state = next;
+        for (const effect of effects) await this.#perform(effect, state, signal);
+        this.#attend(state, signal);
+      }
+    } finally {
+      this.#arp?.[Symbol.dispose]();
+      trace.flush();
     }
   }
 
@@ -86,116 +92,111 @@ export class Client {
     this.#ports.log.info({ ev: 'link.up', link: this.#link.name });
   }
 
-  async #next(state: State, signal: AbortSignal): Promise<Happening> {
-    const wakeAt = wakeTime(state);
-    const timeout = wakeAt === undefined ? undefined : wakeAt - bootTime();
-    return (await this.#mailbox.take(timeout, signal)) ?? { tag: 'timer' };
-  }
-
   /** A lease of this boot whose address is in the kernel goes on as if nobody had died. */
   async #takeOver(): Promise<State> {
     const { files, rtnetlink, log } = this.#ports;
     const { name, mac, index } = this.#link;
-    const held = await files.readRunning(name, mac);
+    const running = await files.readRunning(name, mac);
     const present = await readPresent(rtnetlink, index);
-    if (held === undefined || present === undefined || !isInUse(held, present, bootTime())) {
-      // One that died between kernel and file left its address in the kernel only: that is the newer truth.
-      return begin(this.#mine(present)?.address ?? (await files.readLast(name, mac)));
+    if (
+      running === undefined ||
+      present === undefined ||
+      !isInUse(running.held, present, bootTime())
+    ) {
+      return this.#start(present, running ?? (await files.readLast(name, mac)));
     }
-    files.adopt(name, this.#metricOf(present), held);
+    const { held, learnt, checked } = running;
+    this.#configurator.adopt(running, present);
     log.info({ ev: 'lease.adopted', link: name, address: held.lease.address });
     this.#bound.resolve();
-    return adopt(held);
+    return adopt(held, learnt, checked, this.#options.policy);
   }
 
-  /** What another instance chose stays, or routes would come in pairs. */
-  #metricOf(present: Present): number {
-    return this.#mine(present)?.metric ?? this.#options.plan.metric;
-  }
-
-  /** The address on the link that carries our mark. */
-  #mine(present: Present | undefined): Address | undefined {
-    return present?.addresses.find(
+  #start(present: Present | undefined, last: Remembered | undefined): State {
+    if (last !== undefined) this.#configurator.remember(last);
+    // One that died between kernel and file left its address in the kernel only: that is the newer truth.
+    const mine = present?.addresses.find(
       ({ ifindex, protocol }) => ifindex === this.#link.index && protocol === OURS,
     );
+    const hint = mine?.address ?? this.#options.plan.takenOver ?? last?.held.lease.address;
+    return begin(hint, last?.learnt);
   }
 
-  #receive(receive: Parameters<typeof receiveReplies>[0], signal: AbortSignal): void {
-    const deliver = (reply: Extract<Happening, { tag: 'reply' }>['reply']): void =>
-      this.#mailbox.put({ tag: 'reply', reply });
+  #follow(receive: () => Promise<void>, signal: AbortSignal): void {
+    receiveAll(receive, this.#drops, signal).catch((error: unknown) => this.#mailbox.fail(error));
+  }
+
+  #onMessage({ message, source }: Incoming): void {
     const { identity } = this.#options.policy;
-    receiveReplies(receive, identity, deliver, this.#ports.log, signal).catch((error: unknown) =>
-      this.#mailbox.fail(error),
-    );
+    try {
+      this.#mailbox.put({ tag: 'reply', reply: acceptReply(identity, message, source) });
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      // On a busy network most messages are for others.
+      this.#ports.log.debug({ ev: 'rx.drop', link: this.#link.name, why: error.message });
+    }
   }
 
-  async #perform(effect: Effect, signal: AbortSignal): Promise<void> {
-    const { log } = this.#ports;
-    const link = this.#link.name;
+  async #perform(effect: Effect, state: State, signal: AbortSignal): Promise<void> {
+    const configurator = this.#configurator;
     switch (effect.tag) {
       case 'send':
         return this.#send(effect);
+      case 'arp':
+        return this.#sendArp(effect.packet, state, signal);
       case 'bind':
-        return this.#bind(effect.held, effect.previous, signal);
+        await configurator.bind(effect.held, effect.previous);
+        this.#listen(effect.held, signal);
+        await configurator.publish(effect.held, state, signal);
+        return this.#bound.resolve();
       case 'unbind':
-        return this.#unbind();
+        return configurator.unbind();
+      case 'repair':
+        return configurator.repair(effect.held);
+      case 'settled':
+        return configurator.publish(effect.held, state, signal);
+      case 'stand-down':
+        return this.#bound.resolve();
       case 'report':
-        log[effect.level]({ ev: effect.ev, link, ...effect.fields });
+        this.#ports.log[effect.level]({ ev: effect.ev, link: this.#link.name, ...effect.fields });
     }
   }
 
   #send({ message, target }: Extract<Effect, { tag: 'send' }>): void {
     const { log } = this.#ports;
     const link = this.#link.name;
+    this.#unlessPassing(() => this.#socket?.send(message, target));
+    const type = message.options.get(OPTIONS.messageType);
+    log.debug({ ev: 'tx', link, type, xid: message.xid.toString(16), target });
+  }
+
+  #sendArp(packet: ArpPacket, state: State, signal: AbortSignal): void {
+    this.#attend(state, signal);
+    this.#unlessPassing(() => this.#arp?.send(packet));
+  }
+
+  /** What is sent again anyway may fail on a link that is down for now. */
+  #unlessPassing(send: () => void): void {
     try {
-      this.#socket?.send(message, target);
-      const type = message.options.get(OPTIONS.messageType);
-      log.debug({ ev: 'tx', link, type, xid: message.xid.toString(16), target });
+      send();
     } catch (err) {
-      // The retransmission timer is set already: the next try may find the link up again.
       if (!isPassing(err)) throw err;
-      log.warn({ ev: 'tx.fail', link, err });
+      this.#ports.log.warn({ ev: 'tx.fail', link: this.#link.name, err });
     }
   }
 
-  async #bind(held: Held, previous: Held | undefined, signal: AbortSignal): Promise<void> {
-    const { rtnetlink, log } = this.#ports;
-    const present = await readPresent(rtnetlink, this.#link.index);
-    if (present === undefined) return;
-    const metric = this.#metricOf(present);
-    const changes = planLease(held.lease, present, { ...this.#options.plan, metric });
-    await applyChanges(rtnetlink, changes, this.#link, log);
-    this.#listen(held, signal);
-    this.#report(held, previous);
-    await this.#publish(held, metric, signal);
-    this.#bound.resolve();
-  }
-
-  /** The node has its address: a disk that is full or read-only must not take that away, nor hold anything up. */
-  async #publish(held: Held, metric: number, signal: AbortSignal): Promise<void> {
-    const { files, log } = this.#ports;
-    const { name: link, mac } = this.#link;
-    this.#published = held;
-    try {
-      await files.publish(held, { link, mac, wall: new Date().toISOString() }, metric);
-    } catch (err) {
-      log.error({ ev: 'publish.fail', link, err });
-      const again = setTimeout(() => {
-        const current = this.#published === held && !signal.aborted;
-        if (current) void this.#publish(held, metric, signal);
-      }, PUBLISH_RETRY_MS);
-      again.unref();
-    }
-  }
-
-  async #unbind(): Promise<void> {
-    const { rtnetlink, files, log } = this.#ports;
-    const present = await readPresent(rtnetlink, this.#link.index);
-    if (present !== undefined) {
-      await applyChanges(rtnetlink, planRemoval(present), this.#link, log);
-    }
-    this.#published = undefined;
-    await files.withdraw(this.#link.name);
+  /** Listens for who else claims the address that is ours or about to be. */
+  #attend({ watch, held }: State, signal: AbortSignal): void {
+    const neighbour = held?.lease.gateways[0];
+    if (this.#arp?.serves(watch?.address, neighbour) ?? watch === undefined) return;
+    this.#arp?.[Symbol.dispose]();
+    this.#arp = undefined;
+    if (watch === undefined) return;
+    const socket = new ArpSocket(this.#link.index, watch.address, neighbour);
+    this.#arp = socket;
+    this.#follow(async () => {
+      this.#mailbox.put({ tag: 'arp', packet: await socket.receive(signal) });
+    }, signal);
   }
 
   #listen({ lease }: Held, signal: AbortSignal): void {
@@ -204,7 +205,10 @@ export class Client {
     try {
       const channel = socket.listen(lease.address);
       if (channel === undefined) return;
-      this.#receive(() => socket.receiveDatagram(channel, signal), signal);
+      this.#follow(
+        async () => this.#onMessage(await socket.receiveDatagram(channel, signal)),
+        signal,
+      );
     } catch (err) {
       if (!isErrno(err, 'EACCES', 'EADDRINUSE', 'EADDRNOTAVAIL')) throw err;
       // Renewal then goes out as a frame of our own; answers draw an ICMP error from the kernel, but arrive.
@@ -212,28 +216,6 @@ export class Client {
         this.#ports.log.warn({ ev: 'degrade', link: this.#link.name, step: 'udp', err });
       this.#degraded = true;
     }
-  }
-
-  #report({ lease, since }: Held, previous: Held | undefined): void {
-    const { log } = this.#ports;
-    const link = this.#link.name;
-    const address = `${lease.address}/${lease.prefix}`;
-    const fields = { link, address, server: lease.server, lease: lease.leaseSeconds };
-    if (previous === undefined) {
-      const times = {
-        ms_since_start: Math.round(performance.now()),
-        ms_since_carrier: this.#age(),
-      };
-      log.info({ ev: 'lease.bound', console: true, ...fields, gateways: lease.gateways, ...times });
-    } else if (previous.lease.address === lease.address) {
-      log.info({ ev: 'lease.renewed', ...fields, since });
-    } else {
-      log.warn({ ev: 'lease.changed', link, old: previous.lease.address, new: lease.address });
-    }
-  }
-
-  #age(): number | undefined {
-    return this.#carrierAt === undefined ? undefined : bootTime() - this.#carrierAt;
   }
 }
 

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 
+import { bootClock } from '@kios/syscall';
+
+import type { Clocks } from '../core/record.ts';
 import type { Millis } from '../core/timing.ts';
 
 /** CLOCK_BOOTTIME: unlike the monotonic clock it goes on while the machine is suspended, as leases do. */
-export function bootTime(): Millis {
-  return Math.round(Number(readFileSync('/proc/uptime', 'latin1').split(' ', 1)[0]) * 1000);
-}
+export const bootTime = (): Millis => Math.round(bootClock());
+
+export const readClocks = (): Clocks => ({ now: bootTime(), wall: Date.now() });
 
 /** Names this boot; times of another boot mean nothing. */
 export const readBootId = (): string =>

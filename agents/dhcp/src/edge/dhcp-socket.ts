@@ -2,7 +2,7 @@ import { parseIpv4 } from '@kios/bytes';
 import { type Channel, inetAddress, isErrno, openPacket, openUdp } from '@kios/syscall';
 
 import { CLIENT_FILTER } from '../core/filter.ts';
-import { BROADCAST_MAC, decodeFrame, encodeFrame, PORT } from '../core/frame.ts';
+import { BROADCAST_MAC, decodeFrame, encodeFrame, PORT, VNET_HEADER } from '../core/frame.ts';
 import { decodeMessage, type DhcpMessage, encodeMessage } from '../core/message.ts';
 
 const ETHERTYPE_IPV4 = 0x0800;
@@ -24,7 +24,14 @@ export class DhcpSocket implements Disposable {
   #datagrams: Channel | undefined;
   #address: string | undefined;
 
-  constructor(link: { readonly index: number; readonly name: string; readonly mac: string }) {
+  readonly #seen: (frame: Uint8Array) => void;
+
+  /** `seen` is told of every frame, both ways; of datagrams as the frames they were in, as far as is known. */
+  constructor(
+    link: { readonly index: number; readonly name: string; readonly mac: string },
+    seen: (frame: Uint8Array) => void = () => undefined,
+  ) {
+    this.#seen = seen;
     this.#mac = link.mac;
     this.#device = link.name;
     this.#frames = openPacket({
@@ -38,19 +45,16 @@ export class DhcpSocket implements Disposable {
   /** Sends to one server, or to everybody. */
   send(message: DhcpMessage, target: string | undefined): void {
     const payload = encodeMessage(message);
-    if (target !== undefined && this.#datagrams !== undefined) {
-      this.#datagrams.send(payload, inetAddress(parseIpv4(target), PORT.server));
-      return;
-    }
-    this.#frames.send(
-      encodeFrame({
-        sourceMac: this.#mac,
-        targetMac: BROADCAST_MAC,
-        source: message.ciaddr,
-        target: target ?? EVERYBODY,
-        payload,
-      }),
-    );
+    const frame = encodeFrame({
+      sourceMac: this.#mac,
+      targetMac: BROADCAST_MAC,
+      source: message.ciaddr,
+      target: target ?? EVERYBODY,
+      payload,
+    });
+    this.#seen(frame.subarray(VNET_HEADER));
+    if (target === undefined || this.#datagrams === undefined) this.#frames.send(frame);
+    else this.#datagrams.send(payload, inetAddress(parseIpv4(target), PORT.server));
   }
 
   /** Opens UDP port 68 on the address, in place of the one before. The new socket is there before the old one goes. */
@@ -69,11 +73,13 @@ export class DhcpSocket implements Disposable {
 
   /** The next message in a frame. A frame that makes no sense is a DecodeError; the socket lives on. */
   async receiveFrame(signal: AbortSignal): Promise<Incoming> {
-    const { source, payload } = decodeFrame(await this.#frames.receive(signal));
+    const frame = await this.#frames.receive(signal);
+    this.#seen(frame.subarray(VNET_HEADER));
+    const { source, payload } = decodeFrame(frame);
     return { message: decodeMessage(payload), source };
   }
 
-  /** The next message on a channel that `listen` gave. */
+  /** The next message on a channel that `listen` gave. The same comes in a frame too, mostly, and is traced there. */
   async receiveDatagram(channel: Channel, signal: AbortSignal): Promise<Incoming> {
     return { message: decodeMessage(await channel.receive(signal)), source: '0.0.0.0' };
   }

@@ -3,29 +3,45 @@ import { DecodeError } from '@kios/bytes';
 import { describe } from '@kios/errors';
 import { isErrno } from '@kios/syscall';
 
-import { acceptReply, type Reply } from '../core/replies.ts';
-import type { Identity } from '../core/requests.ts';
-import { type Incoming, isPassing } from './dhcp-socket.ts';
+import { isPassing } from './dhcp-socket.ts';
 
-/**
- * Reads messages until the socket is closed or the signal raised. What is not for us is dropped in silence unless
- * debugging: on a busy network that is most of it.
- */
-export async function receiveReplies(
-  receive: () => Promise<Incoming>,
-  identity: Identity,
-  deliver: (reply: Reply) => void,
-  log: Logger,
+const TELL_EVERY_MS = 1000;
+
+/** Tells of dropped packets, once a second at most: anybody on the network may send any number of them. */
+export class Drops {
+  readonly #log: Logger;
+  readonly #link: string;
+  #count = 0;
+  #toldAt = -Infinity;
+
+  constructor(log: Logger, link: string) {
+    this.#log = log;
+    this.#link = link;
+  }
+
+  add(error: unknown): void {
+    this.#count += 1;
+    const now = performance.now();
+    if (now - this.#toldAt < TELL_EVERY_MS) return;
+    this.#toldAt = now;
+    this.#log.info({ ev: 'rx.drop', link: this.#link, why: describe(error), count: this.#count });
+    this.#count = 0;
+  }
+}
+
+/** Reads until the socket is closed or the signal raised. What makes no sense is dropped; the socket lives on. */
+export async function receiveAll(
+  receive: () => Promise<void>,
+  drops: Drops,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      const { message, source } = await receive();
-      deliver(acceptReply(identity, message, source));
+      await receive();
     } catch (error) {
       if (signal.aborted || isErrno(error, 'ECANCELED', 'EBADF')) return;
       if (!(error instanceof DecodeError) && !isPassing(error)) throw error;
-      log.debug({ ev: 'rx.drop', why: describe(error) });
+      drops.add(error);
     }
   }
 }

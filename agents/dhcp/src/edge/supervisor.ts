@@ -1,17 +1,20 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 import { sleep } from '@kios/agent';
 import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
 import { isErrno, lock, type Lock, tryLock } from '@kios/syscall';
 
-import { type Choice, isCandidate, isForeign } from '../core/links.ts';
+import { type Choice, foreignAddresses, isCandidate, isKernelConfigured } from '../core/links.ts';
 import { isInUse, OURS } from '../core/plan.ts';
-import { Client, type ClientOptions, type ClientPorts } from './client.ts';
+import type { ClientOptions, ClientPorts } from './client-options.ts';
+import { Client } from './client.ts';
 import { bootTime } from './clock.ts';
+import { isPassingMac } from './identity.ts';
 import { readPresent } from './kernel.ts';
 
 const METRIC = { first: 100, step: 10 } as const;
 const RESTART_MS = 1000;
+const ALL = ['link', 'address', 'route'] as const;
 
 export interface Supervision {
   readonly choice: Choice;
@@ -19,6 +22,8 @@ export interface Supervision {
   readonly optionsFor: (link: Link, metric: number) => ClientOptions;
   /** Another instance's lease will do: nothing is gained by waiting for it to go. */
   readonly oneShot: boolean;
+  /** Called when a link turns out to be connected. */
+  readonly onCarrier: () => void;
   /** Called when a link has an address, ours or one that was there. */
   readonly onBound: (link: string) => void;
 }
@@ -51,7 +56,9 @@ export class Supervisor {
   }
 
   async #follow(rtnetlink: Rtnetlink, signal: AbortSignal): Promise<void> {
-    const events = rtnetlink.events(signal, ['link', 'address']);
+    // A one-shot is gone before anybody could take something from it.
+    const kinds = this.#supervision.oneShot ? (['link', 'address'] as const) : ALL;
+    const events = rtnetlink.events(signal, kinds);
     for (const link of await rtnetlink.links()) this.#onLink(link, signal);
     if (this.#served.size === 0) this.#ports.log.info({ ev: 'link.wait', console: true });
     for await (const event of events) await this.#onEvent(event, signal);
@@ -60,17 +67,27 @@ export class Supervisor {
   async #onEvent(event: NetworkEvent, signal: AbortSignal): Promise<void> {
     switch (event.tag) {
       case 'overrun':
-        for (const link of await this.#ports.rtnetlink.links()) this.#onLink(link, signal);
-        return;
+        return this.#lookAround(signal);
       case 'link':
         if (event.gone) this.#onGone(event.link);
         else this.#onLink(event.link, signal);
         return;
       case 'address':
-        if (!event.gone) this.#onAddress(event.address);
-        return;
       case 'route':
+        if (event.gone) this.#onTaken(event);
+        else if (event.tag === 'address') this.#onAddress(event.address);
     }
+  }
+
+  async #lookAround(signal: AbortSignal): Promise<void> {
+    for (const link of await this.#ports.rtnetlink.links()) this.#onLink(link, signal);
+    for (const { client } of this.#served.values()) client?.disturbed();
+  }
+
+  /** Ours, or, as the kernel flushes routes in silence, perhaps ours with it. The client looks whether it should be there. */
+  #onTaken(event: Extract<NetworkEvent, { tag: 'address' | 'route' }>): void {
+    const { ifindex } = event.tag === 'address' ? event.address : event.route;
+    this.#served.get(ifindex)?.client?.disturbed();
   }
 
   #onLink(link: Link, signal: AbortSignal): void {
@@ -116,6 +133,7 @@ export class Supervisor {
     if (carrier === served.carrier) return;
     served.carrier = carrier;
     this.#ports.log.info({ ev: 'link.carrier', console: true, link: served.name, carrier });
+    if (carrier) this.#supervision.onCarrier();
     served.client?.carrier(carrier);
   }
 
@@ -159,13 +177,17 @@ export class Supervisor {
     signal: AbortSignal,
   ): Promise<void> {
     const { rtnetlink, log } = this.#ports;
-    if (isForeign(link, await rtnetlink.addresses())) {
+    const foreign = foreignAddresses(link, await rtnetlink.addresses());
+    const takenOver = options.force ? undefined : kernelAddress(link, foreign);
+    if (foreign.length > 0 && !options.force && takenOver === undefined) {
       log.warn({ ev: 'link.foreign', link: link.name, why: 'it has an address that is not ours' });
       this.#supervision.onBound(link.name);
       await stopped(signal);
       return;
     }
-    const client = new Client(link, options, this.#ports);
+    if (isPassingMac(link.name)) log.warn({ ev: 'link.mac', link: link.name, mac: link.mac });
+    const plan = { ...options.plan, takenOver };
+    const client = new Client(link, { ...options, plan }, this.#ports);
     served.client = client;
     void client.bound.then(() => this.#supervision.onBound(link.name));
     client.carrier(served.carrier);
@@ -179,7 +201,7 @@ export class Supervisor {
       const held = await files.readRunning(link.name, link.mac);
       const present = await readPresent(rtnetlink, link.index);
       const done =
-        held !== undefined && present !== undefined && isInUse(held, present, bootTime());
+        held !== undefined && present !== undefined && isInUse(held.held, present, bootTime());
       if (done) this.#supervision.onBound(link.name);
     }
     return lock(lockName(link), signal);
@@ -189,11 +211,20 @@ export class Supervisor {
 /** Whether a device stands behind the link. */
 export const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
 
-const lockName = ({ name }: Link): string => `kios.dhcp.${name}`;
+/** One client a link. */
+export const lockName = ({ name }: { readonly name: string }): string => `kios.dhcp.${name}`;
 
 function stopped(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
+}
+
+/** The address that the kernel got by DHCP on its own at boot, for its root file system, say. */
+function kernelAddress(link: Link, foreign: readonly Address[]): string | undefined {
+  const [only] = foreign;
+  if (only === undefined || foreign.length > 1 || only.protocol !== 0) return undefined;
+  const configured = isKernelConfigured(readFileSync('/proc/cmdline', 'latin1'), link.name);
+  return configured ? only.address : undefined;
 }

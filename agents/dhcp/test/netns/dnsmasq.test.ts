@@ -271,8 +271,8 @@ describe('the one-shot', () => {
   it.each([
     ['--on-expire=sometimes', 64],
     ['--no-such-flag', 64],
-    ['--interface=a/b', 78],
-    ['--client-id=serial', 78],
+    ['--interface=a/b', 64],
+    ['--client-id=serial', 64],
   ])('refuses %s with %i', async (flag, code) => {
     await using wire = await Wire.open(`${SERVER}/24`);
     const machine = await Machine.open(wire.client);

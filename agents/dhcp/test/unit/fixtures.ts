@@ -12,12 +12,24 @@ export const WHO: Identity = {
   mac: MAC,
   clientId: Uint8Array.of(1, 2, 0, 0, 0, 0, 1),
   hostname: undefined,
-  rapidCommit: true,
+  wantsHostname: true,
   maxMessageSize: 1500,
+  extraOptions: [],
 };
 
-export const KEEP: Policy = { identity: WHO, onExpire: 'keep' };
-export const DROP: Policy = { identity: WHO, onExpire: 'drop' };
+/** Without conflict detection, so that a test sees DHCP alone. */
+export const KEEP: Policy = {
+  identity: WHO,
+  onExpire: 'keep',
+  arp: 'none',
+  rapidCommit: true,
+  broadcast: false,
+  offerWindow: 0,
+  startupJitter: 0,
+  ipv6Mostly: false,
+  strict: false,
+};
+export const DROP: Policy = { ...KEEP, onExpire: 'drop' };
 
 type Entry = readonly [code: number, value: Uint8Array];
 

@@ -23,7 +23,7 @@ const LINK: Link = {
   master: undefined,
   kind: undefined,
 };
-const POLICY = { metric: 100, onExpire: 'keep', routes: true, mtu: true } as const;
+const POLICY = { metric: 100, onExpire: 'keep', routes: true, mtu: 'link' } as const;
 
 function listening(): { lines: string[]; log: ReturnType<typeof createLogger> } {
   const lines: string[] = [];
@@ -37,7 +37,12 @@ async function configure(rtnetlink: FakeRtnetlink): Promise<string[]> {
   const present = await readPresent(rtnetlink, LINK.index);
   if ('refused' in granted || present === undefined) throw new Error('nothing to plan');
   const { lines, log } = listening();
-  await applyChanges(rtnetlink, planLease(granted.lease, present, POLICY), LINK, log);
+  await applyChanges(
+    rtnetlink,
+    planLease({ lease: granted.lease, since: 0, ladder: 0 }, present, POLICY, 0),
+    LINK,
+    log,
+  );
   return lines;
 }
 

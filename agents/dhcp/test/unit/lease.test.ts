@@ -37,6 +37,7 @@ describe('a lease', () => {
     expect(granted()).toMatchObject({
       address: ADDRESS,
       prefix: 24,
+      maskGuessed: false,
       broadcast: '10.0.0.255',
       server: SERVER,
       leaseSeconds: 3600,

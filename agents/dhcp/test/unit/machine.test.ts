@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { adopt, begin, step, wakeTime } from '../../src/core/machine.ts';
 import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
 import type { Effect, Happening, Policy, State } from '../../src/core/states.ts';
-import { expiryOf, type Held } from '../../src/core/states.ts';
+import { expiryOf, type Held, NOTHING_LEARNT } from '../../src/core/states.ts';
 import { ADDRESS, at, DROP, GRANT, KEEP, reply, sent, tags } from './fixtures.ts';
 
 const MINUTE = 60_000;
@@ -163,7 +163,7 @@ describe('a client that had an address', () => {
       [LATER, UP],
       [LATER, nak],
     ]);
-    expect(first[0]).toMatchObject({ tag: 'selecting', hint: undefined });
+    expect(first[0]).toMatchObject({ tag: 'selecting', hint: ADDRESS });
     const second = play(first[0], [
       [LATER, reply('offer')],
       [LATER, nak],
@@ -267,7 +267,7 @@ describe('a bound client', () => {
     expect(nothing).toEqual([]);
     const [back, effects] = play(away, [[LATER + 2000, UP]]);
     expect(back).toMatchObject({ tag: 'rebooting', held: { lease: { address: ADDRESS } } });
-    expect(tags(effects)).toEqual(['send']);
+    expect(tags(effects)).toEqual(['repair', 'send']);
   });
 
   it('loses its address when the lease ends and the policy is to drop', () => {
@@ -304,7 +304,7 @@ describe('an adopted lease', () => {
   it('needs no packet until T1', () => {
     const first = bound();
     if (first.held === undefined) throw new Error('not bound');
-    const state = adopt(first.held);
+    const state = adopt(first.held, NOTHING_LEARNT, true, KEEP);
     expect(wakeTime(state)).toBe(T1);
     expect(play(state, [[LATER + 1000, UP]])).toEqual([state, []]);
     expect(play(state, [[T1, TIMER]])[0].tag).toBe('renewing');

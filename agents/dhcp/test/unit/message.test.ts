@@ -9,7 +9,15 @@ import { decodeFrame, encodeFrame } from '../../src/core/frame.ts';
 import { decodeMessage, encodeMessage } from '../../src/core/message.ts';
 import { entry, OPTIONS, OptionSet, TYPE } from '../../src/core/options.ts';
 import { acceptReply } from '../../src/core/replies.ts';
-import { discover, reboot, renew, select } from '../../src/core/requests.ts';
+import {
+  decline,
+  discover,
+  type Ladder,
+  reboot,
+  release,
+  renew,
+  select,
+} from '../../src/core/requests.ts';
 import { runFilter } from './bpf.ts';
 import { withstands } from './codec-laws.ts';
 import { ADDRESS, GRANT, MAC, message, SERVER, WHO } from './fixtures.ts';
@@ -17,7 +25,7 @@ import { ADDRESS, GRANT, MAC, message, SERVER, WHO } from './fixtures.ts';
 const VECTOR = new URL('../vectors/dnsmasq-offer.hex', import.meta.url);
 const OFFER_FRAME = fromHex(readFileSync(VECTOR, 'utf8'));
 const VNET_HEADER = 10;
-const EXCHANGE = { xid: 0x1234_5678, secs: 3, attempt: 0 };
+const EXCHANGE = { xid: 0x1234_5678, secs: 3, ladder: 0, broadcast: false } as const;
 
 /** An OFFER's frame with one byte changed. */
 function spoiled(offset: number, value: number): Uint8Array {
@@ -52,7 +60,7 @@ describe('a frame', () => {
   });
 
   it('carries what was sent, with valid checksums', () => {
-    const payload = encodeMessage(discover(WHO, EXCHANGE, undefined));
+    const payload = encodeMessage(discover(WHO, EXCHANGE, undefined, false));
     const frame = encodeFrame({
       sourceMac: MAC,
       targetMac: 'ff:ff:ff:ff:ff:ff',
@@ -137,49 +145,66 @@ describe('a message', () => {
 
 describe('what the client sends', () => {
   it.each([
-    ['DISCOVER', discover(WHO, EXCHANGE, ADDRESS), [53, 61, 57, 50, 80, 55]],
+    ['DISCOVER', discover(WHO, EXCHANGE, ADDRESS, true), [53, 61, 57, 50, 80, 55]],
     ['REQUEST in SELECTING', select(WHO, EXCHANGE, ADDRESS, SERVER), [53, 61, 57, 50, 54, 55]],
     ['REQUEST in INIT-REBOOT', reboot(WHO, EXCHANGE, ADDRESS), [53, 61, 57, 50, 55]],
     ['REQUEST in RENEWING', renew(WHO, EXCHANGE, ADDRESS), [53, 61, 57, 55]],
+    ['DECLINE', decline(WHO, EXCHANGE, ADDRESS, SERVER), [53, 61, 50, 54]],
+    ['RELEASE', release(WHO, EXCHANGE, ADDRESS, SERVER), [53, 61, 54]],
   ])('%s has the options of RFC 2131 table 5, in order', (_name, sent, codes) => {
     expect([...sent.options.raw.keys()]).toEqual(codes);
     expect(sent.secs).toBe(3);
     expect(encodeMessage(sent).length).toBeGreaterThanOrEqual(300);
   });
 
-  it('names the address in ciaddr only when renewing', () => {
+  it('names the address in ciaddr only when it has it', () => {
+    expect(release(WHO, EXCHANGE, ADDRESS, SERVER).ciaddr).toBe(ADDRESS);
+    expect(decline(WHO, EXCHANGE, ADDRESS, SERVER).ciaddr).toBe('0.0.0.0');
     expect(renew(WHO, EXCHANGE, ADDRESS).ciaddr).toBe(ADDRESS);
     expect(reboot(WHO, EXCHANGE, ADDRESS).ciaddr).toBe('0.0.0.0');
   });
 
   it('sends the host name or asks for one, never both', () => {
-    const named = discover({ ...WHO, hostname: 'node-1' }, EXCHANGE, undefined).options;
+    const named = discover(
+      { ...WHO, hostname: 'node-1', wantsHostname: false },
+      EXCHANGE,
+      undefined,
+      false,
+    ).options;
     expect(named.get(OPTIONS.hostName)).toBe('node-1');
     expect(named.get(OPTIONS.parameterList)).not.toContain(OPTIONS.hostName.code);
-    const unnamed = discover(WHO, EXCHANGE, undefined).options;
+    const unnamed = discover(WHO, EXCHANGE, undefined, false).options;
     expect(unnamed.get(OPTIONS.parameterList)).toContain(OPTIONS.hostName.code);
   });
 
-  it.each([
-    [0, { rapid: true, broadcast: false, wanted: 14, size: true, id: true }],
-    [1, { rapid: true, broadcast: false, wanted: 14, size: true, id: true }],
-    [2, { rapid: false, broadcast: true, wanted: 14, size: true, id: true }],
-    [3, { rapid: false, broadcast: true, wanted: 6, size: true, id: true }],
-    [4, { rapid: false, broadcast: true, wanted: 6, size: false, id: true }],
-    [5, { rapid: false, broadcast: true, wanted: 6, size: false, id: false }],
-  ])('leaves out by and by what a silent server may object to: attempt %i', (attempt, expected) => {
-    const { options, broadcast } = discover(WHO, { ...EXCHANGE, attempt }, undefined);
+  it('neither sends nor asks for a host name when told so', () => {
+    const { options } = discover({ ...WHO, wantsHostname: false }, EXCHANGE, undefined, false);
+    expect(options.get(OPTIONS.parameterList)).not.toContain(OPTIONS.hostName.code);
+  });
+
+  it('asks for the options that a person wants beside its own', () => {
+    const { options } = discover({ ...WHO, extraOptions: [43, 6] }, EXCHANGE, undefined, false);
+    const list = options.get(OPTIONS.parameterList) ?? [];
+    expect(list.filter((code) => code === 43 || code === 6)).toEqual([6, 43]);
+  });
+
+  it.each<readonly [Ladder, object]>([
+    [0, { wanted: 14, size: true, rapid: true, id: true }],
+    [1, { wanted: 6, size: true, rapid: true, id: true }],
+    [2, { wanted: 6, size: false, rapid: false, id: true }],
+    [3, { wanted: 6, size: false, rapid: false, id: false }],
+  ])('leaves out what a silent server may object to: step %i', (ladder, expected) => {
+    const { options } = discover(WHO, { ...EXCHANGE, ladder }, undefined, true);
     expect({
-      rapid: options.get(OPTIONS.rapidCommit) === true,
-      broadcast,
       wanted: options.get(OPTIONS.parameterList)?.length,
       size: options.get(OPTIONS.maxMessageSize) !== undefined,
+      rapid: options.get(OPTIONS.rapidCommit) === true,
       id: options.get(OPTIONS.clientId) !== undefined,
     }).toEqual(expected);
   });
 
   it('asks for classless routes before routers', () => {
-    const list = discover(WHO, EXCHANGE, undefined).options.get(OPTIONS.parameterList) ?? [];
+    const list = discover(WHO, EXCHANGE, undefined, false).options.get(OPTIONS.parameterList) ?? [];
     expect(list.indexOf(121)).toBeLessThan(list.indexOf(3));
   });
 });

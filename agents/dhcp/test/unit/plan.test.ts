@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { missingCapabilities } from '../../src/core/capabilities.ts';
 import { type Lease, readLease } from '../../src/core/lease.ts';
-import { isCandidate, isForeign } from '../../src/core/links.ts';
+import { foreignAddresses, isCandidate, isKernelConfigured } from '../../src/core/links.ts';
 import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
 import {
   type Change,
@@ -16,7 +16,8 @@ import {
   planRemoval,
   type Present,
 } from '../../src/core/plan.ts';
-import { fromRecord, toRecord } from '../../src/core/record.ts';
+import { fromRecord, StoredLease, toRecord } from '../../src/core/record.ts';
+import { type Held, NOTHING_LEARNT } from '../../src/core/states.ts';
 import { ADDRESS, GRANT, message, SERVER } from './fixtures.ts';
 
 const LINK: Link = {
@@ -31,8 +32,12 @@ const LINK: Link = {
   master: undefined,
   kind: undefined,
 };
-const POLICY: PlanPolicy = { metric: 100, onExpire: 'keep', routes: true, mtu: true };
+const POLICY: PlanPolicy = { metric: 100, onExpire: 'keep', routes: true, mtu: 'link' };
 const BARE: Present = { link: LINK, addresses: [], routes: [] };
+
+/** Times begin with the lease. */
+const NOW = 0;
+const heldOf = (lease: Lease): Held => ({ lease, since: NOW, ladder: 0 });
 
 function lease(...options: (typeof GRANT)[number][]): Lease {
   const result = readLease(message(TYPE.ack, [...GRANT, ...options]), SERVER);
@@ -84,7 +89,7 @@ function outline(changes: readonly Change[]): string[] {
 
 describe('the plan for a lease', () => {
   it('on a bare link: address, then default route', () => {
-    const changes = planLease(lease(), BARE, POLICY);
+    const changes = planLease(heldOf(lease()), BARE, POLICY, NOW);
     expect(outline(changes)).toEqual([
       'change-link promoteSecondaries',
       `set-address ${ADDRESS}`,
@@ -96,30 +101,65 @@ describe('the plan for a lease', () => {
 
   it('is empty when the kernel has it all', () => {
     const present = { link: LINK, addresses: [address()], routes: [route()] };
-    expect(planLease(lease(), present, POLICY)).toEqual([]);
+    expect(planLease(heldOf(lease()), present, POLICY, NOW)).toEqual([]);
   });
 
   it('renews lifetimes, and nothing else, under the policy to drop', () => {
     const old = address({ validSeconds: 1000, preferredSeconds: 1000 });
     const present = { link: LINK, addresses: [old], routes: [route()] };
-    const changes = planLease(lease(), present, { ...POLICY, onExpire: 'drop' });
+    const changes = planLease(heldOf(lease()), present, { ...POLICY, onExpire: 'drop' }, NOW);
     expect(changes).toMatchObject([{ tag: 'set-address', address: { validSeconds: 3600 } }]);
   });
 
   it('brings the new address before the old one goes', () => {
     const old = address({ address: '10.0.0.99' });
     const present = { link: LINK, addresses: [old], routes: [route({ prefsrc: '10.0.0.99' })] };
-    expect(outline(planLease(lease(), present, POLICY))).toEqual([
+    expect(outline(planLease(heldOf(lease()), present, POLICY, NOW))).toEqual([
       `set-address ${ADDRESS}`,
       `set-route 0.0.0.0/0 ${SERVER}`,
       'delete-address 10.0.0.99',
     ]);
   });
 
+  it('counts lifetimes from the request, and sets none anew that differ by a tick', () => {
+    const policy = { ...POLICY, onExpire: 'drop' } as const;
+    const there = address({ validSeconds: 3000, preferredSeconds: 3000 });
+    const present = { link: LINK, addresses: [there], routes: [route()] };
+    expect(planLease(heldOf(lease()), present, policy, 600_000)).toEqual([]);
+    expect(planLease(heldOf(lease()), BARE, policy, 600_000)).toContainEqual({
+      tag: 'set-address',
+      address: there,
+    });
+  });
+
+  it('puts the MTU on its routes where the link does not bear it', () => {
+    const changes = planLease(
+      heldOf(lease(entry(OPTIONS.mtu, 1400))),
+      BARE,
+      { ...POLICY, mtu: 'routes' },
+      NOW,
+    );
+    expect(changes).toContainEqual({ tag: 'set-route', route: route({ mtu: 1400 }) });
+    expect(JSON.stringify(changes[0])).not.toContain('mtu');
+  });
+
+  it('takes over what the kernel got for itself, and takes it away when another comes', () => {
+    const policy = { ...POLICY, takenOver: ADDRESS };
+    const present = { link: LINK, addresses: [address({ protocol: 0 })], routes: [] };
+    expect(outline(planLease(heldOf(lease()), present, policy, NOW))).toContain(
+      `set-address ${ADDRESS}`,
+    );
+    const old = { ...present, addresses: [address({ protocol: 0, address: '10.0.0.8' })] };
+    const other = { ...POLICY, takenOver: '10.0.0.8' };
+    expect(outline(planLease(heldOf(lease()), old, other, NOW))).toContain(
+      'delete-address 10.0.0.8',
+    );
+  });
+
   it('sets an MTU that the link can have, before the address', () => {
-    const [first] = planLease(lease(entry(OPTIONS.mtu, 9000)), BARE, POLICY);
+    const [first] = planLease(heldOf(lease(entry(OPTIONS.mtu, 9000))), BARE, POLICY, NOW);
     expect(first).toMatchObject({ change: { mtu: 9000 } });
-    const [other] = planLease(lease(entry(OPTIONS.mtu, 9001)), BARE, POLICY);
+    const [other] = planLease(heldOf(lease(entry(OPTIONS.mtu, 9001))), BARE, POLICY, NOW);
     expect(other).toMatchObject({ change: { promoteSecondaries: true } });
     expect(JSON.stringify(other)).not.toContain('mtu');
   });
@@ -129,7 +169,7 @@ describe('the plan for a lease', () => {
       entry(OPTIONS.subnetMask, '255.255.255.255'),
       entry(OPTIONS.routers, ['172.31.1.1']),
     ];
-    expect(outline(planLease(lease(...cloud), BARE, POLICY)).slice(2)).toEqual([
+    expect(outline(planLease(heldOf(lease(...cloud)), BARE, POLICY, NOW)).slice(2)).toEqual([
       'set-route 172.31.1.1/32 on-link',
       'set-route 0.0.0.0/0 172.31.1.1',
     ]);
@@ -140,7 +180,12 @@ describe('the plan for a lease', () => {
       { dst: '0.0.0.0/0', via: '169.254.0.1' },
       { dst: '169.254.0.0/24', via: null },
     ];
-    const changes = planLease(lease(entry(OPTIONS.classlessRoutes, routes)), BARE, POLICY);
+    const changes = planLease(
+      heldOf(lease(entry(OPTIONS.classlessRoutes, routes))),
+      BARE,
+      POLICY,
+      NOW,
+    );
     expect(outline(changes).slice(2)).toEqual([
       'set-route 169.254.0.0/24 on-link',
       'set-route 0.0.0.0/0 169.254.0.1',
@@ -152,14 +197,14 @@ describe('the plan for a lease', () => {
     const stale = route({ dst: '10.9.0.0/16' });
     const elsewhere = route({ dst: '10.8.0.0/16', ifindex: 3 });
     const present = { link: LINK, addresses: [address()], routes: [foreign, stale, elsewhere] };
-    expect(outline(planLease(lease(), present, POLICY))).toEqual([
+    expect(outline(planLease(heldOf(lease()), present, POLICY, NOW))).toEqual([
       `skip-route 0.0.0.0/0 ${SERVER}`,
       `delete-route 10.9.0.0/16 ${SERVER}`,
     ]);
   });
 
   it('has no routes when they are not wanted', () => {
-    const changes = planLease(lease(), BARE, { ...POLICY, routes: false });
+    const changes = planLease(heldOf(lease()), BARE, { ...POLICY, routes: false }, NOW);
     expect(outline(changes).some((line) => line.includes('route'))).toBe(false);
   });
 });
@@ -179,7 +224,7 @@ describe('the plan for removal', () => {
 });
 
 describe('a lease found at start', () => {
-  const held = { lease: lease(), since: 10_000 };
+  const held: Held = { lease: lease(), since: 10_000, ladder: 0 };
   const present = { ...BARE, addresses: [address()] };
 
   it.each([
@@ -198,18 +243,42 @@ describe('a lease found at start', () => {
       entry(OPTIONS.nameServers, [SERVER]),
       entry(OPTIONS.hostName, 'node-1'),
     );
-    const where = { link: 'eth0', mac: LINK.mac, bootId: 'b', wall: '2026-01-01T00:00:00.000Z' };
-    const record = toRecord({ lease: full, since: 12_340 }, where);
-    expect(record.acquired.boot).toBe(12.34);
-    const read = v.parse(LeaseRecord, JSON.parse(JSON.stringify(record)));
-    expect(fromRecord(read)).toEqual({ lease: full, since: 12_340 });
+    const held: Held = { lease: full, since: 12_340, ladder: 1 };
+    const learnt = {
+      ...NOTHING_LEARNT,
+      server: SERVER,
+      ladder: 1 as const,
+      rapidOffUntil: 50_000,
+      declined: [{ address: '10.0.0.9', until: 60_000 }],
+      gatewayMac: '02:00:00:00:00:fe',
+    };
+    const clocks = { now: 20_000, wall: Date.parse('2026-01-01T00:00:00Z') };
+    const where = { link: 'eth0', mac: LINK.mac, bootId: 'b', checked: false, mtuOnRoutes: true };
+    const record = toRecord(held, learnt, { ...where, clocks });
+    expect(record.acquired).toEqual({ boot: 12.34, wall: '2025-12-31T23:59:52.340Z' });
+    expect(v.is(LeaseRecord, record)).toBe(true);
+    const read = v.parse(StoredLease, JSON.parse(JSON.stringify(record)));
+    const remembered = { held, learnt, checked: false, mtuOnRoutes: true };
+    expect(fromRecord(read, clocks)).toEqual(remembered);
+    // Another boot, five seconds later.
+    const later = fromRecord(read, { now: 1000, wall: clocks.wall + 5000 });
+    expect(later.learnt.rapidOffUntil).toBe(26_000);
+  });
+
+  it('keeps no grudge for longer than a day, whatever the clock says', () => {
+    const learnt = { ...NOTHING_LEARNT, rapidOffUntil: 50_000 };
+    const where = { link: 'eth0', mac: LINK.mac, bootId: 'b', checked: true, mtuOnRoutes: false };
+    const clocks = { now: 20_000, wall: Date.parse('2026-01-01T00:00:00Z') };
+    const record = v.parse(StoredLease, toRecord(heldOf(lease()), learnt, { ...where, clocks }));
+    const back = fromRecord(record, { now: 0, wall: 0 });
+    expect(back.learnt.rapidOffUntil).toBe(24 * 3600 * 1000);
   });
 });
 
 const hardware = (name: string): boolean => name.startsWith('eth');
 
 describe('the choice of links', () => {
-  const auto = { tag: 'auto' } as const;
+  const auto = { tag: 'auto', except: [] } as const;
 
   it.each([
     ['a card', LINK, true],
@@ -226,10 +295,25 @@ describe('the choice of links', () => {
     expect(isCandidate(LINK, named, hardware)).toBe(false);
   });
 
+  it('auto leaves out what the configuration turns off', () => {
+    expect(isCandidate(LINK, { tag: 'auto', except: ['eth0'] }, hardware)).toBe(false);
+  });
+
   it('keeps away from a link that somebody else gave an address', () => {
-    expect(isForeign(LINK, [address({ protocol: 0 })])).toBe(true);
-    expect(isForeign(LINK, [address()])).toBe(false);
-    expect(isForeign(LINK, [address({ protocol: 0, scope: 253 })])).toBe(false);
+    expect(foreignAddresses(LINK, [address({ protocol: 0 })])).toHaveLength(1);
+    expect(foreignAddresses(LINK, [address()])).toEqual([]);
+    expect(foreignAddresses(LINK, [address({ protocol: 0, scope: 253 })])).toEqual([]);
+  });
+
+  it.each([
+    ['quiet ip=dhcp', true],
+    ['ip=:::::eth0:dhcp', true],
+    ['ip=10.0.0.5::10.0.0.1:255.255.255.0::eth0:off', false],
+    ['ip=:::::eth1:dhcp', false],
+    ['ip=10.0.0.5', false],
+    ['quiet', false],
+  ])('reads %s as %s', (commandLine, expected) => {
+    expect(isKernelConfigured(commandLine, 'eth0')).toBe(expected);
   });
 });
 

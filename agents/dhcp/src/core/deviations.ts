@@ -1,0 +1,47 @@
+interface Deviation {
+  readonly what: string;
+  readonly rfc: string;
+  readonly why: string;
+  /** What holds under `--strict-rfc`. */
+  readonly strict: string;
+}
+
+/** Where the client knowingly leaves the RFCs. `--strict-rfc` turns all of it off. */
+export const DEVIATIONS: readonly Deviation[] = [
+  {
+    what: 'no random wait before the first DISCOVER',
+    rfc: 'RFC 2131 §4.4.1',
+    why: 'every second before the first address is a second of boot',
+    strict: '1 to 10 s',
+  },
+  {
+    what: 'the first DISCOVERs and REQUESTs on a link up for less than a minute go out at 0, 1 and 3 s',
+    rfc: 'RFC 2131 §4.1',
+    why: 'switch ports and virtual peers that have just come up lose the first frames',
+    strict: '0, 4, 12 s and so on',
+  },
+  {
+    what: 'INIT-REBOOT is given up after 5 s',
+    rfc: 'RFC 2131 §4.4.2',
+    why: 'a boot must not hang on a server that does not know the address',
+    strict: 'two requests, 4 and 8 s',
+  },
+  {
+    what: 'an address is used while it is probed for, for a second, and given back on conflict',
+    rfc: 'RFC 5227 §2.1, RFC 2131 §4.4.1',
+    why: 'probing first takes 4 to 7 s of every boot',
+    strict: '--arp=full: probed for before it is used',
+  },
+  {
+    what: 'an expired lease is kept while no server grants another and no host answers for its address',
+    rfc: 'RFC 2131 §4.4.5',
+    why: 'a node that drops its only address can never be told about it',
+    strict: '--on-expire=drop',
+  },
+  {
+    what: 'a server that stays silent is asked for less by and by, at last without the client identifier',
+    rfc: 'RFC 2131 §4.4.1',
+    why: 'some servers offer nothing to who asks for an option they do not like (Azure: 26)',
+    strict: 'all messages are alike',
+  },
+];

@@ -93,7 +93,8 @@ async function update(conf: string, home: string, progress: Progress): Promise<v
   if ((await age(stamp)) < FRESH_MS) return;
   try {
     await progress.task(`Debian ${SUITE}: package lists`, () =>
-      run('apt-get', ['-c', conf, '-q', 'update']),
+      // Without this apt says that all went well when nothing could be fetched.
+      run('apt-get', ['-c', conf, '-q', '--error-on=any', 'update']),
     );
     await writeFile(stamp, '');
   } catch (cause) {

@@ -71,7 +71,7 @@ export async function makeImages(request: ImagesRequest, progress: Progress): Pr
     };
     const images: OciImage[] = [];
     for (const name of AGENTS) {
-      const own = await layer(await agentLayer(name, parts, hostBun));
+      const own = await layer(await agentLayer(name, hostBun));
       const plugins = name === 'cni' ? [await layer(pluginsLayer(request.cni))] : [];
       images.push(image(name, [...runtime, ...plugins, own], AGENT_ENTRYPOINT, AGENT_ENV));
     }

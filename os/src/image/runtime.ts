@@ -24,6 +24,8 @@ const PACKAGES = [
 
 /** Where an agent's image keeps its program. */
 const AGENT = '/agent/main.js';
+/** The native half of the FFI; an agent that uses one finds it beside its program. */
+const FFI = '/lib/koffi.node';
 
 const bunPackage = {
   amd64: '@oven/bun-linux-x64-baseline',
@@ -35,6 +37,7 @@ const koffiPackage = {
 } as const;
 
 const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
+const npm = (name: string, version: string): Origin => ({ name, version, kind: 'npm' });
 
 /** Everything that images of one architecture are put together from. */
 export interface Parts {
@@ -106,14 +109,11 @@ export async function baseLayer(parts: Parts): Promise<Tree> {
   return tree;
 }
 
-/** The JavaScript runtime: one layer for all agents, so one copy in the page cache. */
-export function bunLayer(parts: Parts): Tree {
-  return new Tree().file(
-    '/bin/bun',
-    0o755,
-    { file: parts.bun },
-    { name: bunPackage[parts.arch], version: BUN, kind: 'npm' },
-  );
+/** The JavaScript runtime and the native half of its FFI: one layer for all agents, so one copy on disk and in the page cache. */
+export function bunLayer({ arch, bun, koffi }: Parts): Tree {
+  return new Tree()
+    .file('/bin/bun', 0o755, { file: bun }, npm(bunPackage[arch], BUN))
+    .file(FFI, 0o755, { file: koffi }, npm(koffiPackage[arch][0], KOFFI));
 }
 
 export async function chronyLayer(parts: Parts, base: Tree): Promise<Tree> {
@@ -152,23 +152,16 @@ async function compile(bundle: string, hostBun: string): Promise<string> {
   });
 }
 
-/** An agent's own layer: its program, bytecode, and the native half of its FFI where it uses one. */
-export async function agentLayer(name: string, parts: Parts, hostBun: string): Promise<Tree> {
+/** An agent's own layer: its program and bytecode. */
+export async function agentLayer(name: string, hostBun: string): Promise<Tree> {
   const bundle = path.join(repository, 'agents', name, 'dist/agent.cjs');
   const dir = path.join(await compile(bundle, hostBun), 'out');
   const origin: Origin = { name: `@kios/${name}`, version: KIOS, kind: 'kios' };
   const tree = new Tree();
   for (const file of (await readdir(dir)).toSorted())
     tree.file(`/agent/${file}`, 0o644, { file: path.join(dir, file) }, origin);
-  const usesKoffi = (await readdir(path.dirname(bundle))).includes('koffi.node');
-  if (usesKoffi)
-    tree.file(
-      '/agent/koffi.node',
-      0o755,
-      { file: parts.koffi },
-      { name: koffiPackage[parts.arch][0], version: KOFFI, kind: 'npm' },
-    );
-  return tree;
+  const usesFfi = (await readdir(path.dirname(bundle))).includes('koffi.node');
+  return usesFfi ? tree.symlink('/agent/koffi.node', `..${FFI}`) : tree;
 }
 
 export const AGENT_ENTRYPOINT = ['/bin/bun', '--no-install', AGENT];

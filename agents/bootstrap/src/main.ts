@@ -4,9 +4,11 @@ import { type AgentCommand, command, type CommonArgs, runProgram } from '@kios/a
 import type { Argv } from 'yargs';
 
 import { PROVIDER_NAMES } from './core/providers/provider.ts';
+import { checkUserData } from './edge/check-user-data.ts';
 import type { JoinContext } from './edge/context.ts';
 import { follow, holdLock, joinOnce } from './edge/follow.ts';
 import { renderPlan } from './edge/render.ts';
+import { reset } from './edge/reset.ts';
 import { DEFAULTS, type Settings } from './edge/settings.ts';
 
 /** yargs gives every flag under its dashed name too; the camel-cased ones are `Settings`. */
@@ -29,15 +31,20 @@ const builder = (args: Argv): Argv<Settings> =>
     timeoutSeconds: { type: 'number', default: DEFAULTS.timeoutSeconds },
     clockTimeoutSeconds: { type: 'number', default: DEFAULTS.clockTimeoutSeconds },
     podsTimeoutSeconds: { type: 'number', default: DEFAULTS.podsTimeoutSeconds },
+    rollbackSeconds: { type: 'number', default: DEFAULTS.rollbackSeconds },
+    nodeCheckSeconds: { type: 'number', default: DEFAULTS.nodeCheckSeconds },
     restart: { type: 'boolean', default: DEFAULTS.restart },
     reEvaluate: { type: 'boolean', default: DEFAULTS.reEvaluate },
   });
+
+const print = (value: unknown): void =>
+  writeFileSync(1, `${JSON.stringify(value, undefined, 2)}\n`);
 
 /** `--check` and `--dry-run` of any verb end here; both throw what is wrong with the document. */
 async function onlyLooks(args: Settings & CommonArgs, context: JoinContext): Promise<boolean> {
   if (!args.check && !args.dryRun) return false;
   const plan = await renderPlan(context);
-  if (args.dryRun) writeFileSync(1, `${JSON.stringify(plan, undefined, 2)}\n`);
+  if (args.dryRun) print(plan);
   return true;
 }
 
@@ -63,6 +70,20 @@ const verb = (
     },
   });
 
+const render = command({
+  command: 'render',
+  describe: 'print the files join would write, and where each value came from',
+  builder,
+  run: async (args, { log, signal }) => print(await renderPlan({ settings: args, log, signal })),
+});
+
+const checkFile = command({
+  command: 'check-userdata <file>',
+  describe: 'say what a node would make of a file as its user data',
+  builder: (args) => args.positional('file', { type: 'string', demandOption: true }),
+  run: async ({ file }) => print(await checkUserData(file)),
+});
+
 void (async () => {
   process.exitCode = await runProgram({
     name: 'bootstrap',
@@ -70,7 +91,9 @@ void (async () => {
     commands: [
       verb('join', 'configure this node for its cluster and end', joinOnce),
       verb('watch', 'configure this node, and follow what may change', follow),
-      verb('render', 'with --dry-run: print the files join would write', async () => {}),
+      verb('reset', 'leave the cluster: remove what joining wrote', reset),
+      render,
+      checkFile,
     ],
   });
 })();

@@ -125,19 +125,24 @@ export function clusterInfoCa(kubeconfig: string): string | undefined {
   return clusters.length === 1 ? clusters[0]?.cluster['certificate-authority-data'] : undefined;
 }
 
-/** The token of a bootstrap kubeconfig that lies on the disk. */
+const onlyUser = (text: string): v.InferOutput<typeof User> | undefined => {
+  const users = tryParse(text)?.users ?? [];
+  return users.length === 1 ? users[0]?.user : undefined;
+};
+
+/** The token of a kubeconfig that lies on the disk. */
 export function tokenOf(kubeconfig: string): string | undefined {
-  const users = tryParse(kubeconfig)?.users ?? [];
-  return users.length === 1 ? users[0]?.user.token : undefined;
+  return onlyUser(kubeconfig)?.token;
 }
 
-/** Where kubelet.conf has its client certificate: a path, or the PEM itself. */
+/** Where kubelet.conf has its client certificate: a path, or the PEM itself and its key. */
 export function clientCertificateOf(
   kubeletConf: string,
-): { readonly path: string } | { readonly pem: string } | undefined {
-  const users = tryParse(kubeletConf)?.users ?? [];
-  const user = users.length === 1 ? users[0]?.user : undefined;
+): { readonly path: string } | { readonly pem: string; readonly key?: string } | undefined {
+  const user = onlyUser(kubeletConf);
   if (user?.['client-certificate'] !== undefined) return { path: user['client-certificate'] };
   const data = user?.['client-certificate-data'];
-  return data === undefined ? undefined : { pem: atob(data) };
+  if (data === undefined) return undefined;
+  const key = user?.['client-key-data'];
+  return key === undefined ? { pem: atob(data) } : { pem: atob(data), key: atob(key) };
 }

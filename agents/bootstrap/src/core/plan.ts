@@ -20,7 +20,8 @@ export interface PlanInput {
 /** The node was configured for exactly this input and can still get into its cluster: the network need not be asked. */
 export function isConfigured(input: PlanInput): boolean {
   const { state, cluster } = input;
-  if (input.reEvaluate || state === undefined || state.phase === 'writing') return false;
+  if (input.reEvaluate || state === undefined) return false;
+  if (state.phase === 'writing' || state.phase === 'rolled-back') return false;
   if (state.inputHash !== input.inputHash) return false;
   return cluster === undefined || input.isEntered;
 }

@@ -40,3 +40,14 @@ export function restartPause(restarts: readonly number[], up: number): number {
   if (recent.length < LOOP_LIMIT) return 0;
   return Math.ceil((recent.at(-LOOP_LIMIT) ?? up) + LOOP_WINDOW_S - up);
 }
+
+const REST_S = 600;
+
+/** A document that was rolled back is tried again when it changes, at the next boot, or after ten minutes. */
+export function isResting(
+  state: JoinState | undefined,
+  now: { readonly document: string; readonly bootId: string; readonly up: number },
+): boolean {
+  if (state?.phase !== 'rolled-back' || state.tried !== now.document) return false;
+  return state.bootId === now.bootId && now.up < state.up + REST_S;
+}

@@ -11,8 +11,11 @@ export const JoinState = v.object({
   inputHash: v.string(),
   /** Of the files as written: what is there unless somebody changed it. */
   outputHash: v.string(),
-  /** `writing`: between the first and the last rename; `written`: all in place; `restarted`: kubelet was told. */
-  phase: v.picklist(['writing', 'written', 'restarted']),
+  /**
+   * `writing`: between the first and the last rename; `written`: all in place; `restarted`: kubelet was told; `rolled-back`: what was
+   * there before is there again, because the node did not get Ready.
+   */
+  phase: v.picklist(['writing', 'written', 'restarted', 'rolled-back']),
   bootId: v.string(),
   /** Seconds of CLOCK_BOOTTIME when the phase before `restarted` was reached. */
   up: v.number(),
@@ -23,6 +26,8 @@ export const JoinState = v.object({
   dropIdentity: v.optional(v.boolean(), false),
   /** Files of the document, relative to /etc: gone from it, gone from the disk. */
   userFiles: v.optional(v.array(v.string()), []),
+  /** Of the whole document: what need not be tried again soon after a roll back. */
+  tried: v.optional(v.string()),
 });
 export type JoinState = v.InferOutput<typeof JoinState>;
 
@@ -37,6 +42,11 @@ function sorted(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
+}
+
+/** With its secrets, for the comparison of two whole documents. */
+export async function hashDocument(document: NodeBootstrap): Promise<string> {
+  return sha256(sorted(document));
 }
 
 /** The token is left out: a node with a certificate needs none, and a new one must not make it join again. */

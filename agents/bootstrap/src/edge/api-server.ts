@@ -1,4 +1,4 @@
-import { request } from 'node:https';
+import { request, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 
 import { errorCode } from '@kios/agent';
@@ -11,11 +11,20 @@ const MAX_BODY = 4 * 1024 * 1024;
 /** A small board that starts all its pods at once needs seconds for one TLS handshake. */
 const ANSWER_MS = 30_000;
 
+/** A client certificate and its key, PEM. */
+export interface ClientPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface ApiRequest {
   readonly path: string;
   /** PEM certificates to trust; `undefined` trusts anybody, for what is verified by other means. */
   readonly ca: readonly string[] | undefined;
   readonly token?: string;
+  readonly client?: ClientPair;
+  /** JSON to POST; without it the request is a GET. */
+  readonly body?: string;
   readonly timeoutMs?: number;
 }
 
@@ -48,9 +57,28 @@ function explain(endpoint: string, cause: unknown): BootstrapError {
   return new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `verify ${endpoint}: ${why}`);
 }
 
-function headers(url: URL, token: string | undefined): Record<string, string> {
-  const base = { accept: 'application/json', connection: 'close', host: url.host };
-  return token === undefined ? base : { ...base, authorization: `Bearer ${token}` };
+function headers(url: URL, { token, body }: ApiRequest): Record<string, string> {
+  return {
+    accept: 'application/json',
+    connection: 'close',
+    host: url.host,
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(body === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+  };
+}
+
+function tlsOptions(url: URL, { ca, client }: ApiRequest): RequestOptions {
+  const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return {
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: ca !== undefined,
+    ...(ca === undefined ? {} : { ca: [...ca] }),
+    ...client,
+    // RFC 6066 §3: no address as a server name; the certificate is then checked against `host`.
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+  };
 }
 
 /** One request on a connection of its own: no proxy, no redirect, a bounded answer. */
@@ -60,19 +88,15 @@ async function fetchOnce(
   wanted: ApiRequest,
   signal: AbortSignal,
 ): Promise<ApiAnswer> {
-  const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
   const call = request({
     host: address,
     port: url.port,
     path: wanted.path,
     agent: false,
-    headers: headers(url, wanted.token),
-    minVersion: 'TLSv1.2',
-    rejectUnauthorized: wanted.ca !== undefined,
-    ...(wanted.ca === undefined ? {} : { ca: [...wanted.ca] }),
-    // RFC 6066 §3: no address as a server name; the certificate is then checked against `host`.
-    ...(isIP(name) === 0 ? { servername: name } : {}),
+    method: wanted.body === undefined ? 'GET' : 'POST',
+    headers: headers(url, wanted),
+    ...tlsOptions(url, wanted),
     signal,
   });
   call.on('error', reject);
@@ -90,7 +114,7 @@ async function fetchOnce(
       resolve({ status, body: Buffer.concat(chunks).toString('utf8') });
     });
   });
-  call.end();
+  call.end(wanted.body);
   return promise;
 }
 

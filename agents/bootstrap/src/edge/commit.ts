@@ -42,6 +42,10 @@ async function newState(
 const isKubeconfig = ({ path }: OutputFile): boolean =>
   path === BOOTSTRAP_KUBECONFIG || path === KUBECONFIG;
 
+/** Another document has to prove itself; a new address or a repaired file is no reason to go back. */
+const isTrial = ({ state, inputHash }: Run): boolean =>
+  state?.inputHash !== inputHash || state.phase === 'rolled-back';
+
 /** Puts the files in place. The state says `writing` from before the first until after the last, so a cut is noticed. */
 export async function commit(
   context: JoinContext,
@@ -55,7 +59,7 @@ export async function commit(
   const place = dropIdentity
     ? files.filter((file) => changed.includes(file) || isKubeconfig(file))
     : changed;
-  if (restart.send) await savePrevious(settings, place, dropIdentity);
+  if (restart.send && isTrial(run)) await savePrevious(settings, place, dropIdentity);
   await writeJoinState(settings, await newState(run, files, 'writing', dropIdentity));
   await removeStaged(settings.etc, files);
   await placeFiles(settings.etc, place, async (file) => {

@@ -10,6 +10,8 @@ export interface JoinContext {
   readonly signal: AbortSignal;
   /** Documents that were reported already: one that is tried again is no news. */
   readonly reported?: Set<string>;
+  /** When steps of the join were reached, in seconds of CLOCK_BOOTTIME. */
+  readonly timeline?: Map<string, number>;
   /** For tests: cuts the run off between two files. */
   readonly onPlaced?: OnPlaced;
   readonly openApi?: (endpoint: string) => ApiServer;

@@ -4,13 +4,14 @@ import { removeStaleTemps, writeAtomic } from '@kios/agent';
 import { formatState, PlatformState } from '@kios/node-state';
 
 import { BOOTSTRAP_KUBECONFIG, type OutputFile } from '../core/render.ts';
-import { decideRestart } from '../core/restart.ts';
+import { decideRestart, isResting } from '../core/restart.ts';
+import { hashDocument } from '../core/state.ts';
 import type { WantedCluster } from '../core/wanted.ts';
 import { type Change, commit } from './commit.ts';
 import type { JoinContext } from './context.ts';
 import { fetchAll } from './fetch.ts';
 import { keep, readKept } from './fetched.ts';
-import { readKubelet, waitForLease } from './host.ts';
+import { bootSeconds, readKubelet, waitForLease } from './host.ts';
 import { heldAuth, type NodeFacts, readNode } from './node.ts';
 import { type Platform, readPlatform } from './platform.ts';
 import { installPlugins, pluginsOf } from './plugins.ts';
@@ -74,13 +75,19 @@ async function writePlatform(settings: Settings, { platform, facts }: Sources): 
 const withoutDocument = ({ identity, kubeletConf }: NodeFacts): Outcome =>
   identity === undefined && kubeletConf === undefined ? 'standalone' : 'joined';
 
+async function rests({ state, document, bootId }: Run): Promise<boolean> {
+  const now = { document: await hashDocument(document), bootId, up: await bootSeconds() };
+  return isResting(state, now);
+}
+
 /** Asks the network; what it says is kept for the next boot. */
 const fetchFresh =
-  ({ settings, log, signal }: JoinContext, platform: Platform): Fetch =>
+  ({ settings, log, signal, timeline }: JoinContext, platform: Platform): Fetch =>
   async (needs) => {
     const lease = await waitForLease(settings, log, signal);
     const remote = await fetchAll(platform, needs, lease, log, signal);
     await keep(settings, platform, remote);
+    timeline?.set('metadata', await bootSeconds());
     return remote;
   };
 
@@ -135,17 +142,30 @@ async function outcomeOf(
   return (await readKubelet(settings))?.mode === 'cluster' ? 'joined' : 'pending';
 }
 
+/** What a run found and left. */
+export interface Joined {
+  readonly outcome: Outcome;
+  /** Undefined when there is no document. */
+  readonly run?: Run;
+  readonly facts?: Facts;
+  readonly node: NodeFacts;
+}
+
 /** One run: reads what is asked for, and makes the node so. Throws a BootstrapError when that is not possible now. */
-export async function join(context: JoinContext): Promise<Outcome> {
+export async function joinNode(context: JoinContext): Promise<Joined> {
   const { settings } = context;
   // What a killed run left of its state.
   await removeStaleTemps(settings.stateDir);
   const node = await readNode(settings);
   const { sources, run, facts: known } = await lookAround(context, node);
   await writePlatform(settings, sources);
-  if (run === undefined) return withoutDocument(node);
+  if (run === undefined || (await rests(run))) return { outcome: withoutDocument(node), node };
   if (known === undefined) reportDocument(context, run);
   const facts = known ?? (await findOut(context, run));
   const told = await apply(context, run, facts, known !== undefined);
-  return outcomeOf(context, run, facts, told);
+  return { outcome: await outcomeOf(context, run, facts, told), run, facts, node };
+}
+
+export async function join(context: JoinContext): Promise<Outcome> {
+  return (await joinNode(context)).outcome;
 }

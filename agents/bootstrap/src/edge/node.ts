@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { errorCode, writeAtomic } from '@kios/agent';
@@ -29,12 +29,12 @@ export interface NodeFacts {
   readonly kubeletConf: string | undefined;
 }
 
-const CURRENT_PEM = 'kubelet-client-current.pem';
+export const CURRENT_PEM = 'kubelet-client-current.pem';
 
 const stateFile = (settings: Settings): string => path.join(settings.stateDir, 'state.json');
 
 /** A state that does not parse is none: the worst that follows is one run that finds everything equal. */
-async function readJoinState(settings: Settings): Promise<JoinState | undefined> {
+export async function readJoinState(settings: Settings): Promise<JoinState | undefined> {
   const text = await readIfThere(stateFile(settings));
   if (text === undefined) return undefined;
   try {
@@ -113,4 +113,18 @@ export function heldAuth(node: NodeFacts): WantedAuth | undefined {
   return node.kubeletConf !== undefined && tokenOf(node.kubeletConf) !== undefined
     ? { kind: 'held' }
     : undefined;
+}
+
+/** Undoes `setIdentityAside`. */
+export async function bringIdentityBack(settings: Settings): Promise<void> {
+  await moveBack(path.join(settings.kubeletPki, CURRENT_PEM));
+  await rm(path.join(settings.etc, 'kubernetes/kubelet.conf.old'), { force: true });
+}
+
+async function moveBack(file: string): Promise<void> {
+  try {
+    await rename(`${file}.old`, file);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
 }

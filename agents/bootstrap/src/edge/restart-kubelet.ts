@@ -28,6 +28,7 @@ export async function restartKubelet(
   await waitForStaticPods(settings, log, signal);
   await sendCommand(settings.socket, 'restart-kubelet', { signal });
   const restarts = [...state.restarts, await bootSeconds()].slice(-5);
-  await writeJoinState(settings, { ...state, phase: 'restarted', restarts });
+  const phase = state.phase === 'rolled-back' ? state.phase : 'restarted';
+  await writeJoinState(settings, { ...state, phase, restarts });
   log.info({ ev: 'restart.sent', why, console: true });
 }

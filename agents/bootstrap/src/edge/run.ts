@@ -14,7 +14,14 @@ import { readCluster, type WantedCluster } from '../core/wanted.ts';
 import { type ApiServer, openApiServer } from './api-server.ts';
 import { inspectPair } from './certificates.ts';
 import type { JoinContext } from './context.ts';
-import { hardwareId, readBootId, readPrimaryLease, waitForClock, waitForLease } from './host.ts';
+import {
+  bootSeconds,
+  hardwareId,
+  readBootId,
+  readPrimaryLease,
+  waitForClock,
+  waitForLease,
+} from './host.ts';
 import { heldAuth, type NodeFacts } from './node.ts';
 import type { Sources } from './sources.ts';
 import { verifyCluster } from './verify-cluster.ts';
@@ -135,10 +142,12 @@ export async function findOut(context: JoinContext, run: Run): Promise<Facts> {
   const { settings, log, signal } = context;
   const { cluster, node, sources } = run;
   const lease = await waitForLease(settings, log, signal);
+  context.timeline?.set('lease', lease.acquired.boot);
   let found: Ca = { ca: [], dropIdentity: isForeign(run, []) };
   if (cluster !== undefined) {
     await waitForClock(settings, log, signal);
     found = await findCa(context, run, cluster);
+    context.timeline?.set('verified', await bootSeconds());
   }
   const { name, by } = chooseNodeName({
     joined: found.dropIdentity ? undefined : node.identity,

@@ -31,6 +31,10 @@ export interface Settings {
   readonly clockTimeoutSeconds: number;
   /** Seconds to wait before kubelet's restart for the other shipped pods to be up. */
   readonly podsTimeoutSeconds: number;
+  /** Seconds after kubelet's restart until a node that is not Ready gets its former configuration back; 0 never. */
+  readonly rollbackSeconds: number;
+  /** Seconds between two looks at the node's own object in the cluster. */
+  readonly nodeCheckSeconds: number;
   readonly restart: boolean;
   readonly reEvaluate: boolean;
 }
@@ -54,6 +58,8 @@ export const DEFAULTS: Settings = {
   timeoutSeconds: 0,
   clockTimeoutSeconds: 120,
   podsTimeoutSeconds: 5,
+  rollbackSeconds: 600,
+  nodeCheckSeconds: 60,
   restart: true,
   reEvaluate: false,
 };

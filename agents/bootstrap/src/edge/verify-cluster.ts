@@ -10,11 +10,20 @@ import type { Trust, WantedCluster } from '../core/wanted.ts';
 import type { ApiServer } from './api-server.ts';
 import { checkCertificate, publicKeyPin } from './certificates.ts';
 
-const CLUSTER_INFO = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
+export const CLUSTER_INFO = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
 /** With the CA in hand an API server that is down must not hold up the node: kubelet waits for it better than we do. */
 const BEST_EFFORT_MS = 3000;
 
 const ConfigMap = v.object({ data: v.record(v.string(), v.string()) });
+
+/** The entries of a ConfigMap; undefined when the body is none. */
+export function configMapData(body: string): Readonly<Record<string, string>> | undefined {
+  try {
+    return v.parse(ConfigMap, JSON.parse(body)).data;
+  } catch {
+    return undefined;
+  }
+}
 
 const untrusted = (why: string): BootstrapError =>
   new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `verify the cluster: ${why}`);
@@ -46,11 +55,9 @@ async function getClusterInfo(
 ): Promise<Readonly<Record<string, string>>> {
   const { status, body } = await api.get({ path: CLUSTER_INFO, ca });
   if (status !== 200) throw unreadable(`the server answers ${status}`);
-  try {
-    return v.parse(ConfigMap, JSON.parse(body)).data;
-  } catch {
-    throw unreadable('the answer is not a ConfigMap');
-  }
+  const data = configMapData(body);
+  if (data === undefined) throw unreadable('the answer is not a ConfigMap');
+  return data;
 }
 
 /**

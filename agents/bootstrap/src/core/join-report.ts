@@ -1,0 +1,61 @@
+import type { BootState } from '@kios/node-state';
+
+/** A step on the way from power-on to Ready, in seconds of CLOCK_BOOTTIME. */
+export interface Phase {
+  readonly name: string;
+  readonly up: number;
+}
+
+const BOOT_PHASES: Readonly<Record<string, string>> = {
+  init: 'init',
+  'containerd.ready': 'runtime',
+  'kubelet.ready': 'first pods',
+};
+
+/** The steps in the order in which they were reached; of one that comes several times, the first. */
+export function reportPhases(
+  boot: BootState | undefined,
+  own: ReadonlyMap<string, number>,
+): readonly Phase[] {
+  const ofBoot = Object.entries(BOOT_PHASES).map(([phase, name]) => ({
+    name,
+    up: boot?.phases.find((item) => item.name === phase)?.up,
+  }));
+  const ofOurs = [...own].map(([name, up]) => ({ name, up }));
+  return [...ofBoot, ...ofOurs]
+    .filter((phase): phase is Phase => phase.up !== undefined)
+    .toSorted((a, b) => a.up - b.up);
+}
+
+const seconds = (up: number): string => `${up.toFixed(1)} s`;
+
+/** The sentence `kubectl describe node` shows. */
+export function formatReport(phases: readonly Phase[], ready: number): string {
+  const steps = phases.map(({ name, up }) => `${name} ${seconds(up)}`);
+  return `Node joined ${seconds(ready)} after the kernel's start: ${[...steps, `Ready ${seconds(ready)}`].join(', ')}`;
+}
+
+/** A core/v1 Event about the node itself. */
+export function joinEvent(
+  nodeName: string,
+  message: string,
+  when: string,
+  id: string,
+): Readonly<Record<string, unknown>> {
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: `${nodeName}.${id}`, namespace: 'default' },
+    // kubelet, too, gives the name for the uid: that is what `kubectl describe node` looks for.
+    involvedObject: { apiVersion: 'v1', kind: 'Node', name: nodeName, uid: nodeName },
+    type: 'Normal',
+    reason: 'Joined',
+    message: message.slice(0, 1024),
+    source: { component: 'kios-bootstrap', host: nodeName },
+    reportingComponent: 'kios-bootstrap',
+    reportingInstance: nodeName,
+    firstTimestamp: when,
+    lastTimestamp: when,
+    count: 1,
+  };
+}

@@ -1,0 +1,195 @@
+import type { WantedCluster } from '../core/wanted.ts';
+import { reportJoin, viewCa, viewNode, viewRequests, type NodeView } from './cluster-view.ts';
+import type { JoinContext } from './context.ts';
+import { bootSeconds, readBootId, readKubelet } from './host.ts';
+import type { Joined } from './join.ts';
+import { Kube, readNodeCaller } from './kube.ts';
+import { readJoinState } from './node.ts';
+import { forgetPrevious, type Previous, readPrevious } from './previous.ts';
+import { restartKubelet } from './restart-kubelet.ts';
+import { finishRollBack, rollBack } from './rollback.ts';
+import { apiOf, type Facts, type Run } from './run.ts';
+import { placeFiles } from './transaction.ts';
+
+/** While a configuration is on trial: the node is about to change. */
+const TRIAL_MS = 2000;
+const STANDALONE_MS = 60_000;
+/** So long an approver may take before somebody has to be told. */
+const PENDING_S = 60;
+/** kubelet makes its Node object within seconds of its start. */
+const REGISTERED_AFTER_S = 30;
+
+interface Member {
+  readonly run: Run;
+  readonly facts: Facts;
+  readonly cluster: WantedCluster;
+}
+
+/** Follows what becomes of the node in its cluster: Ready, waiting for an approver, deleted, or not getting there at all. */
+export class Membership {
+  readonly #context: JoinContext;
+  /** Seconds of CLOCK_BOOTTIME before which a node that is well is left alone. */
+  #nextLook: number | undefined;
+  #told: ReadonlySet<string> = new Set();
+
+  constructor(context: JoinContext) {
+    this.#context = context;
+  }
+
+  /** Answers the milliseconds until the next look. */
+  async look({ outcome, run, facts }: Joined): Promise<number> {
+    const { settings } = this.#context;
+    const previous = await readPrevious(settings);
+    if (run === undefined) return this.#afterRollBack(previous);
+    const { cluster } = run;
+    if (cluster === undefined || facts === undefined) {
+      // Nothing but the document itself can say whether a standalone node is well.
+      if (previous !== undefined) await forgetPrevious(settings);
+      return STANDALONE_MS;
+    }
+    const member = { run, facts, cluster };
+    if (outcome === 'pending') return this.#lookAtPending(member, previous);
+    return this.#lookAtJoined(member, previous);
+  }
+
+  async #afterRollBack(previous: Previous | undefined): Promise<number> {
+    const state = await readJoinState(this.#context.settings);
+    if (previous !== undefined && state?.phase === 'rolled-back')
+      await finishRollBack(this.#context, state);
+    return STANDALONE_MS;
+  }
+
+  /** Seconds since the kubelet started that is on trial. */
+  async #trialSeconds(): Promise<number | undefined> {
+    const { settings } = this.#context;
+    const state = await readJoinState(settings);
+    const kubelet = await readKubelet(settings);
+    const isTold = state?.phase === 'restarted' && state.bootId === (await readBootId(settings));
+    const told = isTold ? (state.restarts.at(-1) ?? 0) : 0;
+    const since = Math.max(told, kubelet?.startedBoot ?? 0);
+    return since === 0 ? undefined : (await bootSeconds()) - since;
+  }
+
+  async #rollBackIfLate({ run }: Member, previous: Previous | undefined): Promise<boolean> {
+    const { settings } = this.#context;
+    const seconds = previous === undefined ? undefined : await this.#trialSeconds();
+    const isLate =
+      settings.rollbackSeconds > 0 && seconds !== undefined && seconds > settings.rollbackSeconds;
+    const state = isLate ? await readJoinState(settings) : undefined;
+    if (state === undefined || previous === undefined) return false;
+    await rollBack(this.#context, state, run.document, previous);
+    return true;
+  }
+
+  #kube({ cluster, facts }: Member, caller: ConstructorParameters<typeof Kube>[2]): Kube {
+    return new Kube(apiOf(this.#context, cluster.endpoint), facts.ca, caller);
+  }
+
+  /** Says once of each request that somebody has to decide on it. */
+  #tell(requests: readonly string[], seconds: number, signer: string): void {
+    for (const name of requests.filter((item) => !this.#told.has(item))) {
+      this.#told = new Set([...this.#told, name]);
+      this.#context.log.warn({
+        ev: 'csr.pending',
+        name,
+        signer,
+        seconds: Math.round(seconds),
+        remedy: `kubectl certificate approve ${name}`,
+      });
+    }
+  }
+
+  async #lookAtPending(member: Member, previous: Previous | undefined): Promise<number> {
+    const { auth } = member.cluster;
+    const seconds = await this.#trialSeconds();
+    const waits = Math.min(PENDING_S, this.#context.settings.rollbackSeconds || PENDING_S);
+    if (seconds === undefined || seconds < waits || auth.kind !== 'token') return TRIAL_MS * 5;
+    const { id, secret } = auth.token;
+    const kube = this.#kube(member, { token: `${id}.${secret}` });
+    const signer = 'kube-apiserver-client-kubelet';
+    const open = await viewRequests(kube, signer, member.facts.nodeName);
+    this.#tell(open ?? [], seconds, signer);
+    // Going back would not help: the node did all it can, and a person's approval would come too late.
+    if ((open ?? []).length === 0) await this.#rollBackIfLate(member, previous);
+    return TRIAL_MS * 5;
+  }
+
+  async #lookAtJoined(member: Member, previous: Previous | undefined): Promise<number> {
+    const { settings, log } = this.#context;
+    const isTrial = previous !== undefined;
+    const up = await bootSeconds();
+    // A node that was in already when this agent started asks nobody for a while.
+    this.#nextLook ??= isTrial ? up : up + settings.nodeCheckSeconds;
+    if (!isTrial && up < this.#nextLook) return (this.#nextLook - up) * 1000;
+    this.#nextLook = up + settings.nodeCheckSeconds;
+    const caller = await readNodeCaller(settings, member.run.node.kubeletConf);
+    if (caller === undefined) {
+      // Only kubelet's own program can prove who this node is; that kubelet runs with it has to do.
+      log.debug({ ev: 'ready.unknown' });
+      if (isTrial) await forgetPrevious(settings);
+      return settings.nodeCheckSeconds * 1000;
+    }
+    const kube = this.#kube(member, caller);
+    const view = await viewNode(kube, member.facts.nodeName);
+    await this.#act(member, kube, view, previous);
+    return isTrial && view !== 'ready' ? TRIAL_MS : settings.nodeCheckSeconds * 1000;
+  }
+
+  async #act(
+    member: Member,
+    kube: Kube,
+    view: NodeView,
+    previous: Previous | undefined,
+  ): Promise<void> {
+    if (view === 'ready') await this.#isWell(member, kube, previous !== undefined);
+    else if (view === 'absent' && previous === undefined) await this.#comeBack();
+    else await this.#rollBackIfLate(member, previous);
+  }
+
+  async #isWell(member: Member, kube: Kube, isTrial: boolean): Promise<void> {
+    const { settings } = this.#context;
+    const { nodeName } = member.facts;
+    if (isTrial) {
+      await forgetPrevious(settings);
+      await reportJoin(this.#context, kube, nodeName, await bootSeconds());
+    }
+    await this.#followCa(member, kube);
+    if (member.run.document.kubelet?.config?.['serverTLSBootstrap'] !== true) return;
+    const seconds = (await this.#trialSeconds()) ?? 0;
+    if (seconds < PENDING_S) return;
+    const open = await viewRequests(kube, 'kubelet-serving', nodeName);
+    this.#tell(open ?? [], seconds, 'kubelet-serving');
+  }
+
+  /** kubelet registers its node at start only: one that somebody deleted would stay away for ever. */
+  async #comeBack(): Promise<void> {
+    const { settings } = this.#context;
+    const kubelet = await readKubelet(settings);
+    const state = await readJoinState(settings);
+    const age = (await bootSeconds()) - (kubelet?.startedBoot ?? 0);
+    if (state === undefined || age < Math.min(REGISTERED_AFTER_S, settings.nodeCheckSeconds))
+      return;
+    await this.#restart('the node was deleted from its cluster');
+  }
+
+  async #restart(why: string): Promise<void> {
+    const { settings, log, signal } = this.#context;
+    const state = await readJoinState(settings);
+    if (state === undefined) return;
+    const bootId = await readBootId(settings);
+    const restarts = state.bootId === bootId ? state.restarts : [];
+    await restartKubelet(settings, log, signal, { ...state, bootId, restarts }, why);
+  }
+
+  /** A CA that was found by its pin is followed; one that the document gives is changed in the document. */
+  async #followCa({ cluster, facts }: Member, kube: Kube): Promise<void> {
+    if (cluster.trust.bundle.length > 0) return;
+    const ca = await viewCa(kube);
+    if (ca === undefined || ca.join('') === facts.ca.join('')) return;
+    const { settings, log } = this.#context;
+    const file = { path: 'kubernetes/pki/ca.crt', content: ca.join(''), mode: 0o644 };
+    await placeFiles(settings.etc, [file]);
+    log.info({ ev: 'ca.changed', certificates: ca.length, console: true });
+    await this.#restart('the CA of the cluster changed');
+  }
+}

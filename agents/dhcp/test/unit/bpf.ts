@@ -3,12 +3,14 @@ type Instruction = readonly [code: number, jt: number, jf: number, k: number];
 interface Machine {
   readonly view: DataView;
   readonly vlanTag: number | undefined;
+  readonly outgoing: boolean;
   a: number;
   x: number;
   pc: number;
 }
 
 const ANCILLARY: Readonly<Record<number, (machine: Machine) => number>> = {
+  [0xfffff000 + 4]: ({ outgoing }) => (outgoing ? 4 : 1),
   [0xfffff000 + 44]: ({ vlanTag }) => vlanTag ?? 0,
   [0xfffff000 + 48]: ({ vlanTag }) => (vlanTag === undefined ? 0 : 1),
 };
@@ -49,9 +51,10 @@ export function runFilter(
   program: readonly Instruction[],
   frame: Uint8Array,
   vlanTag: number | undefined,
+  outgoing = false,
 ): number {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  const machine: Machine = { view, vlanTag, a: 0, x: 0, pc: 0 };
+  const machine: Machine = { view, vlanTag, outgoing, a: 0, x: 0, pc: 0 };
   for (; machine.pc < program.length; machine.pc += 1) {
     const [code = 0, jt = 0, jf = 0, k = 0] = program[machine.pc] ?? [];
     if (code === RETURN) return k;

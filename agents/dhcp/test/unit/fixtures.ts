@@ -4,6 +4,9 @@ import type { Reply } from '../../src/core/replies.ts';
 import type { Identity } from '../../src/core/requests.ts';
 import type { Effect, Event, Happening, Policy } from '../../src/core/states.ts';
 
+/** The hardware address of somebody else, and of the gateway. */
+export const OTHER = '02:00:00:00:00:66';
+export const GATEWAY_MAC = '02:00:00:00:00:fe';
 export const MAC = '02:00:00:00:00:01';
 export const SERVER = '10.0.0.1';
 export const ADDRESS = '10.0.0.5';
@@ -86,3 +89,21 @@ export function sent(effects: readonly Effect[]): DhcpMessage {
   if (send === undefined) throw new Error(`nothing sent: ${tags(effects).join(', ')}`);
   return send.message;
 }
+
+/** Another host claims an address, as its answer to a probe or a question does. */
+export const claim = (address: string, mac = OTHER): Happening => ({
+  tag: 'arp',
+  packet: {
+    operation: 'reply',
+    senderMac: mac,
+    sender: address,
+    targetMac: MAC,
+    target: '0.0.0.0',
+  },
+});
+
+/** The ARP packets among effects, as `sender>target`. */
+export const arps = (effects: readonly Effect[]): string[] =>
+  effects.flatMap((effect) =>
+    effect.tag === 'arp' ? [`${effect.packet.sender}>${effect.packet.target}`] : [],
+  );

@@ -5,7 +5,20 @@ import { adopt, begin, step, wakeTime } from '../../src/core/machine.ts';
 import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
 import type { Effect, Happening, Policy, State } from '../../src/core/states.ts';
 import { expiryOf, type Held, NOTHING_LEARNT } from '../../src/core/states.ts';
-import { ADDRESS, at, DROP, GRANT, KEEP, reply, sent, tags } from './fixtures.ts';
+import {
+  ADDRESS,
+  at,
+  claim,
+  DROP,
+  GATEWAY_MAC,
+  GRANT,
+  KEEP,
+  reply,
+  sent,
+  SERVER,
+  tags,
+} from './fixtures.ts';
+import { letPass, play as playWith, type Played } from './play.ts';
 
 const MINUTE = 60_000;
 /** When the carrier comes. */
@@ -14,28 +27,11 @@ const UP: Happening = { tag: 'carrier', up: true };
 const DOWN: Happening = { tag: 'carrier', up: false };
 const TIMER: Happening = { tag: 'timer' };
 
-/** Runs events in order; answers the last state and the effects of the last event. */
-function play(
+const play = (
   start: State,
-  events: readonly (readonly [now: number, happening: Happening])[],
+  events: Parameters<typeof playWith>[1],
   policy: Policy = KEEP,
-): readonly [State, readonly Effect[]] {
-  let last: readonly [State, readonly Effect[]] = [start, []];
-  for (const [now, happening] of events) last = step(last[0], at(now, happening), policy);
-  return last;
-}
-
-/** Timers at the times the client itself asks for, until `limit`. */
-function letPass(start: State, limit: number, policy: Policy): readonly [State, readonly Effect[]] {
-  const effects: Effect[] = [];
-  let state = start;
-  for (let wake = wakeTime(state); wake !== undefined && wake <= limit; wake = wakeTime(state)) {
-    const [next, more] = step(state, at(wake, TIMER), policy);
-    effects.push(...more);
-    state = next;
-  }
-  return [state, effects];
-}
+): Played => playWith(start, events, policy);
 
 /** Seconds between the messages that a silent network gets to see. */
 function gapsFrom(start: State, since: number): number[] {
@@ -324,7 +320,8 @@ const endOf = (kernel: Held | undefined, policy: Policy): number =>
 
 describe('any sequence of events', () => {
   const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
-    fc.constantFrom(UP, DOWN, TIMER),
+    fc.constantFrom<Happening>(UP, DOWN, TIMER, { tag: 'disturbed' }),
+    fc.constantFrom(claim(ADDRESS), claim('10.0.0.77'), claim(SERVER, GATEWAY_MAC)),
     fc.constantFrom(
       reply('offer'),
       reply('ack'),
@@ -338,7 +335,11 @@ describe('any sequence of events', () => {
     maxLength: 60,
   });
 
-  it.each([KEEP, DROP])('leaves kernel and state alike: $onExpire', (policy) => {
+  const POLICIES = ([KEEP, DROP] as const).flatMap((policy) =>
+    (['full', 'fast', 'none'] as const).map((arp): Policy => ({ ...policy, arp })),
+  );
+
+  it.each(POLICIES)('leaves kernel and state alike: $onExpire, $arp', (policy) => {
     fc.assert(
       fc.property(anyEvents, fc.constantFrom(ADDRESS, undefined), (events, hint) => {
         let state = begin(hint);
@@ -349,6 +350,11 @@ describe('any sequence of events', () => {
           const [next, effects] = step(state, at(now, happening), policy);
           // One lease at most: what is replaced or removed is what was there.
           for (const effect of effects) kernel = configured(kernel, effect);
+          // What is put back or told of is what is there.
+          for (const effect of effects) {
+            const about = effect.tag === 'repair' || effect.tag === 'settled';
+            if (about) expect(kernel).toBe(effect.held);
+          }
           expect(next.held).toEqual(kernel);
           expect(next.tag === 'waiting' || wakeTime(next) !== undefined).toBe(true);
           // What runs out is dealt with before anything else.
@@ -360,18 +366,18 @@ describe('any sequence of events', () => {
     );
   });
 
-  it('never asks to be woken in the past for ever', () => {
+  it.each(POLICIES)('never asks to be woken in the past for ever: $onExpire, $arp', (policy) => {
     fc.assert(
       fc.property(anyEvents, (events) => {
         let now = LATER;
         let state = begin(ADDRESS);
         for (const [passed, happening] of events) {
           now += passed;
-          [state] = step(state, at(now, happening), KEEP);
+          [state] = step(state, at(now, happening), policy);
           // What is overdue after an event must be dealt with by a few timers, or the loop would spin.
           for (let spins = 0; (wakeTime(state) ?? Infinity) <= now; spins += 1) {
             expect(spins).toBeLessThan(3);
-            [state] = step(state, at(now, TIMER), KEEP);
+            [state] = step(state, at(now, TIMER), policy);
           }
         }
       }),

@@ -1,0 +1,81 @@
+import { fromHex } from '@kios/bytes';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { announcement, decodeArp, encodeArp, probe, question } from '../../src/core/arp.ts';
+import { arpFilter } from '../../src/core/filter.ts';
+import { decodePcap, encodePcap } from '../../src/core/pcap.ts';
+import { runFilter } from './bpf.ts';
+import { withstands } from './codec-laws.ts';
+import { ADDRESS, GATEWAY_MAC, MAC, OTHER, SERVER } from './fixtures.ts';
+
+describe('an ARP packet', () => {
+  it('has the bytes of RFC 826', () => {
+    const expected = fromHex(
+      `ffffffffffff 020000000001 0806 0001 0800 06 04 0001
+       020000000001 00000000 000000000000 0a000005 000000000000000000000000000000000000`,
+    );
+    expect(encodeArp(probe(MAC, ADDRESS))).toEqual(expected);
+  });
+
+  it.each([
+    ['a probe', probe(MAC, ADDRESS)],
+    ['an announcement', announcement(MAC, ADDRESS)],
+    ['a question', question(MAC, ADDRESS, SERVER)],
+    ['a question to a known neighbour', question(MAC, ADDRESS, SERVER, GATEWAY_MAC)],
+  ])('is read back: %s', (_name, packet) => {
+    expect(decodeArp(encodeArp(packet))).toEqual(packet);
+  });
+
+  it('goes to everybody, unless it is for one whose address is known', () => {
+    const known = question(MAC, ADDRESS, SERVER, GATEWAY_MAC);
+    expect(encodeArp(known).subarray(0, 6)).toEqual(fromHex(GATEWAY_MAC));
+  });
+
+  it('of any bytes gives a packet or a DecodeError', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
+        expect(withstands(decodeArp, bytes)).toBe(true);
+        // Past the header's checks too.
+        const arp = encodeArp(probe(MAC, ADDRESS)).slice();
+        arp.set(bytes.subarray(0, 20), 20);
+        expect(withstands(decodeArp, arp)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('the filter for ARP', () => {
+  const filter = arpFilter(ADDRESS, SERVER);
+  const reply = { ...probe(OTHER, ADDRESS), operation: 'reply', sender: SERVER } as const;
+
+  it.each([
+    ['who claims our address', announcement(OTHER, ADDRESS), true],
+    ['who probes for it', probe(OTHER, ADDRESS), true],
+    ['who asks for it', question(OTHER, '10.0.0.9', ADDRESS), false],
+    ['who probes for another', probe(OTHER, '10.0.0.9'), false],
+    ['who claims another', announcement(OTHER, '10.0.0.9'), false],
+    ['what the gateway answers', reply, true],
+    ['what the gateway asks', question(OTHER, SERVER, '10.0.0.9'), false],
+  ])('judges %s', (_name, packet, passes) => {
+    const frame = encodeArp(packet);
+    expect(runFilter(filter, frame, undefined) > 0).toBe(passes);
+    expect(runFilter(filter, frame, 0x2000) > 0).toBe(passes);
+    expect(runFilter(filter, frame, 0x0007)).toBe(0);
+    expect(runFilter(filter, frame, undefined, true)).toBe(0);
+  });
+});
+
+describe('a capture file', () => {
+  it('begins as packet tools expect, and is read back', () => {
+    const frames = [
+      { at: 1_700_000_000_123, frame: encodeArp(probe(MAC, ADDRESS)) },
+      { at: 1_700_000_001_000, frame: Uint8Array.of(1, 2, 3) },
+    ];
+    const bytes = encodePcap(frames);
+    expect(bytes.subarray(0, 24)).toEqual(
+      fromHex('a1b2c3d4 0002 0004 00000000 00000000 0000ffff 00000001'),
+    );
+    expect(decodePcap(bytes)).toEqual(frames);
+  });
+});

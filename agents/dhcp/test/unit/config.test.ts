@@ -1,0 +1,153 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { toHex } from '@kios/bytes';
+import type { Link } from '@kios/netlink';
+import { describe, expect, it } from 'vitest';
+
+import { clientOptions, readConfig } from '../../src/config.ts';
+import { readExtraOptions } from '../../src/core/extra-options.ts';
+import type { Flags } from '../../src/flags.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'kios-dhcp-config-'));
+const FLAGS: Flags = {
+  interface: ['auto'],
+  config: path.join(folder, 'absent.yaml'),
+  arp: 'fast',
+  broadcast: false,
+  clientId: 'mac',
+  dns: true,
+  force: false,
+  hostname: 'send',
+  hostnameFile: path.join(folder, 'hostname'),
+  ipv6Mostly: false,
+  metric: undefined,
+  mtu: true,
+  offerWindow: 0,
+  onExpire: 'keep',
+  option: [],
+  rapidCommit: true,
+  routes: true,
+  startupJitter: 0,
+  strictRfc: false,
+  runDir: folder,
+  stateDir: folder,
+};
+const LINK: Link = {
+  index: 2,
+  name: 'eth0',
+  type: 1,
+  mac: '02:00:00:00:00:01',
+  up: true,
+  carrier: true,
+  mtu: 1500,
+  maxMtu: 9000,
+  master: undefined,
+  kind: undefined,
+};
+
+async function optionsFor(flags: Partial<Flags>): ReturnType<typeof asOptions> {
+  return asOptions({ ...FLAGS, ...flags });
+}
+
+async function asOptions(flags: Flags): Promise<ReturnType<typeof clientOptions>> {
+  return clientOptions(await readConfig(flags), LINK, 100, true);
+}
+
+function yaml(text: string): string {
+  const file = path.join(folder, 'dhcp.yaml');
+  writeFileSync(file, text);
+  return file;
+}
+
+const identity = async (hostname: string): Promise<unknown> =>
+  (await optionsFor({ hostname })).policy.identity;
+
+describe('the configuration', () => {
+  it('of a link goes before the flags', async () => {
+    const config = yaml(
+      'interfaces: { eth0: { onExpire: drop, metric: 50, options: { 43: hex } } }',
+    );
+    const options = await optionsFor({ config });
+    expect(options.plan).toMatchObject({ onExpire: 'drop', metric: 50 });
+    expect(options.policy.identity.extraOptions).toEqual([43]);
+    const other = clientOptions(
+      await readConfig({ ...FLAGS, config }),
+      { ...LINK, name: 'eth1' },
+      110,
+      true,
+    );
+    expect(other.plan).toMatchObject({ onExpire: 'keep', metric: 110 });
+  });
+
+  it('turns a link off', async () => {
+    const config = yaml('interfaces: { eth1: { enabled: false } }');
+    expect((await readConfig({ ...FLAGS, config })).choice).toEqual({
+      tag: 'auto',
+      except: ['eth1'],
+    });
+  });
+
+  it.each([
+    ['an unknown key', 'interfaces: { eth0: { onExpir: drop } }', 'interfaces.eth0.onExpir'],
+    ['a wrong value', 'interfaces: { eth0: { arp: often } }', 'interfaces.eth0.arp'],
+    ['another top', 'links: {}', 'links'],
+    ['a code out of range', 'interfaces: { eth0: { options: { 255: ip } } }', 'options'],
+  ])('with %s is refused, and says where', async (_name, text, where) => {
+    const failure = await optionsFor({ config: yaml(text) }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ exitCode: 78 });
+    expect(String(failure)).toContain(where);
+  });
+
+  it.each([
+    ['--interface', { interface: ['a/b'] }],
+    ['--interface', { interface: ['auto', 'eth0'] }],
+    ['--client-id', { clientId: 'serial' }],
+    ['--option', { option: ['43'] }],
+    ['--option', { option: ['43=blob'] }],
+    ['--offer-window', { offerWindow: -1 }],
+  ])('refuses %s of %j with 64', async (_flag, flags) => {
+    await expect(optionsFor(flags)).rejects.toMatchObject({ exitCode: 64 });
+  });
+
+  it('under --strict-rfc leaves nothing to choice', async () => {
+    const options = await optionsFor({ strictRfc: true });
+    expect(options.policy).toMatchObject({ strict: true, arp: 'full', onExpire: 'drop' });
+    expect(options.plan.onExpire).toBe('drop');
+  });
+
+  it('asks for option 108 only if it is heeded', async () => {
+    expect((await optionsFor({})).policy.identity.extraOptions).toEqual([]);
+    expect((await optionsFor({ ipv6Mostly: true })).policy.identity.extraOptions).toEqual([108]);
+  });
+
+  it('sends the host name, asks for one, or neither', async () => {
+    writeFileSync(FLAGS.hostnameFile, 'node-7\n');
+    expect(await identity('send')).toMatchObject({ hostname: 'node-7', wantsHostname: false });
+    expect(await identity('request')).toMatchObject({ hostname: undefined, wantsHostname: true });
+    expect(await identity('off')).toMatchObject({ hostname: undefined, wantsHostname: false });
+  });
+
+  it.each([
+    ['mac', '01020000000001'],
+    ['duid', 'ff0000000100030001020000000001'],
+    ['hex:00aabb', '00aabb'],
+    ['none', undefined],
+  ])('makes the client identifier of %s', async (clientId, expected) => {
+    const id = (await optionsFor({ clientId })).policy.identity.clientId;
+    expect(id && toHex(id)).toBe(expected);
+  });
+});
+
+describe('an option that was asked for', () => {
+  it('is published as what it is said to be; what does not fit is left out', () => {
+    const types = { 43: 'hex', 66: 'text', 150: 'ips', 77: 'u16', 99: 'ip' };
+    const raw = { 43: 'a83f', 66: '746674702e6c616e', 150: '0a0000010a000002', 77: '01' };
+    expect(readExtraOptions(types, raw)).toEqual({
+      43: 'a83f',
+      66: 'tftp.lan',
+      150: ['10.0.0.1', '10.0.0.2'],
+    });
+  });
+});

@@ -1,0 +1,303 @@
+import { describe, expect, it } from 'vitest';
+
+import { adopt, begin, wakeTime } from '../../src/core/machine.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
+import {
+  expiryOf,
+  type Happening,
+  NOTHING_LEARNT,
+  type Policy,
+  type State,
+} from '../../src/core/states.ts';
+import {
+  ADDRESS,
+  arps,
+  claim,
+  DROP,
+  GATEWAY_MAC,
+  GRANT,
+  KEEP,
+  OTHER,
+  reply,
+  sent,
+  SERVER,
+  tags,
+} from './fixtures.ts';
+import { letPass, play } from './play.ts';
+
+const FAST: Policy = { ...KEEP, arp: 'fast' };
+const FULL: Policy = { ...KEEP, arp: 'full' };
+const START = 600_000;
+const UP: Happening = { tag: 'carrier', up: true };
+const DOWN: Happening = { tag: 'carrier', up: false };
+const PROBE = `0.0.0.0>${ADDRESS}`;
+const ANNOUNCEMENT = `${ADDRESS}>${ADDRESS}`;
+const QUESTION = `${ADDRESS}>${SERVER}`;
+
+/** A client that has just got its address. */
+const granted = (policy: Policy): State =>
+  play(
+    begin(undefined),
+    [
+      [START, UP],
+      [START, reply('offer')],
+      [START, reply('ack')],
+    ],
+    policy,
+  )[0];
+
+/** The same, when nobody else turned out to have the address. */
+const settled = (policy: Policy = FAST): State => letPass(granted(policy), START + 9000, policy)[0];
+
+describe('an address that is used while it is probed for', () => {
+  it('is probed for from the offer on, and used as soon as it is granted', () => {
+    const offered = play(
+      begin(undefined),
+      [
+        [START, UP],
+        [START, reply('offer')],
+      ],
+      FAST,
+    );
+    expect(tags(offered[1])).toEqual(['offer', 'send', 'arp']);
+    expect(arps(offered[1])).toEqual([PROBE]);
+    expect(tags(play(offered[0], [[START, reply('ack')]], FAST)[1])).toEqual(['bind']);
+  });
+
+  it('is probed for three times in a second, then announced twice, and the gateway asked for its name', () => {
+    const [state, effects] = letPass(granted(FAST), START + 60_000, FAST);
+    expect(arps(effects)).toEqual([PROBE, PROBE, ANNOUNCEMENT, QUESTION, ANNOUNCEMENT]);
+    expect(tags(effects)).toContain('settled');
+    expect(state.watch).toMatchObject({ settled: true, dueAt: undefined });
+  });
+
+  it('is given back and not taken again when somebody has it', () => {
+    const [state, effects] = play(granted(FAST), [[START + 5, claim(ADDRESS)]], FAST);
+    expect(tags(effects)).toEqual(['conflict', 'unbind', 'send', 'decline']);
+    expect(sent(effects).options.get(OPTIONS.messageType)).toBe(TYPE.decline);
+    expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
+    expect(sent(effects).options.get(OPTIONS.serverId)).toBe(SERVER);
+    expect(state).toMatchObject({ tag: 'init', held: undefined, hint: undefined });
+    expect(wakeTime(state)).toBe(START + 5 + 10_000);
+    const offers = letPass(state, START + 10_005, FAST)[0];
+    const [refusing, dropped] = play(offers, [[START + 10_006, reply('offer')]], FAST);
+    expect(refusing.tag).toBe('selecting');
+    expect(tags(dropped)).toEqual(['rx.drop']);
+    const elsewhere = reply('offer', GRANT, { yiaddr: '10.0.0.7' });
+    expect(play(refusing, [[START + 10_007, elsewhere]], FAST)[0].tag).toBe('requesting');
+  });
+
+  it('is declined before it is granted when the answer comes sooner', () => {
+    const [state, effects] = play(
+      begin(undefined),
+      [
+        [START, UP],
+        [START, reply('offer')],
+        [START, claim(ADDRESS)],
+      ],
+      FAST,
+    );
+    expect(tags(effects)).toEqual(['conflict', 'send', 'decline']);
+    expect(state.tag).toBe('init');
+  });
+
+  it('may be offered again ten minutes later', () => {
+    const [conflicted] = play(granted(FAST), [[START + 5, claim(ADDRESS)]], FAST);
+    const [later] = letPass(conflicted, START + 700_000, FAST);
+    expect(play(later, [[START + 700_001, reply('offer')]], FAST)[0].tag).toBe('requesting');
+  });
+
+  it('is asked for once a minute after ten conflicts', () => {
+    const learnt = { ...NOTHING_LEARNT, conflicts: 9 };
+    const [state] = play(
+      begin(undefined, learnt),
+      [
+        [START, UP],
+        [START, reply('offer')],
+        [START, reply('ack')],
+        [START, claim(ADDRESS)],
+      ],
+      FAST,
+    );
+    expect(wakeTime(state)).toBe(START + 60_000);
+  });
+
+  it('is not in conflict with what we send ourselves, nor with another address', () => {
+    const own = claim(ADDRESS, '02:00:00:00:00:01');
+    expect(play(granted(FAST), [[START, own]], FAST)[1]).toEqual([]);
+    expect(play(granted(FAST), [[START, claim('10.0.0.9')]], FAST)[1]).toEqual([]);
+  });
+
+  it('is not probed for when it is in use already', () => {
+    const back = play(
+      settled(),
+      [
+        [START + 20_000, DOWN],
+        [START + 21_000, UP],
+        [START + 21_000, reply('ack')],
+      ],
+      FAST,
+    );
+    expect(arps(letPass(back[0], START + 60_000, FAST)[1])).toEqual([]);
+  });
+
+  it('is probed for again when the cable was out meanwhile', () => {
+    const [state] = play(
+      granted(FAST),
+      [
+        [START + 100, DOWN],
+        [START + 200, UP],
+      ],
+      FAST,
+    );
+    expect(arps(letPass(state, START + 900, FAST)[1])).toEqual([PROBE, PROBE]);
+  });
+
+  it('is checked by who takes the lease over, if nobody did yet', () => {
+    const { held } = granted(FAST);
+    if (held === undefined) throw new Error('not bound');
+    const unchecked = adopt(held, NOTHING_LEARNT, false, FAST);
+    expect(arps(letPass(unchecked, START + 2000, FAST)[1])).toContain(PROBE);
+    const checked = adopt(held, NOTHING_LEARNT, true, FAST);
+    expect(arps(letPass(checked, START + 2000, FAST)[1])).toEqual([]);
+    expect(tags(play(checked, [[START, claim(ADDRESS)]], FAST)[1])).toEqual(['conflict', 'arp']);
+  });
+});
+
+describe('an address that is probed for before it is used', () => {
+  it('is used after three probes and two quiet seconds', () => {
+    const state = granted(FULL);
+    expect(state).toMatchObject({ tag: 'probing', held: undefined });
+    const [still, before] = letPass(state, START + 5499, FULL);
+    expect(arps(before)).toEqual([PROBE, PROBE, PROBE]);
+    const [bound, after] = letPass(still, START + 5500, FULL);
+    expect(tags(after)).toEqual(['arp', 'bind']);
+    expect(arps(after)).toEqual([ANNOUNCEMENT]);
+    expect(bound).toMatchObject({ tag: 'bound', held: { since: START } });
+  });
+
+  it.each([
+    ['has it', claim(ADDRESS)],
+    [
+      'wants it too',
+      {
+        tag: 'arp',
+        packet: {
+          operation: 'request',
+          senderMac: OTHER,
+          sender: '0.0.0.0',
+          targetMac: '00:00:00:00:00:00',
+          target: ADDRESS,
+        },
+      } as const,
+    ],
+  ])('is declined when another %s, and never used', (_name, packet) => {
+    const [state, effects] = play(granted(FULL), [[START + 100, packet]], FULL);
+    expect(tags(effects)).toEqual(['conflict', 'send', 'decline']);
+    expect(state).toMatchObject({ tag: 'init', held: undefined });
+  });
+
+  it('is asked for first when the cable comes back', () => {
+    const [state] = play(granted(FULL), [[START + 100, DOWN]], FULL);
+    expect(state).toMatchObject({ tag: 'waiting', hint: ADDRESS, watch: undefined });
+  });
+});
+
+describe('an address in use', () => {
+  it('is defended, once in ten seconds, and not given up', () => {
+    const [state, first] = play(settled(), [[START + 20_000, claim(ADDRESS)]], FAST);
+    expect(tags(first)).toEqual(['conflict', 'arp']);
+    expect(first).toContainEqual(
+      expect.objectContaining({ fields: { address: ADDRESS, mac: OTHER } }),
+    );
+    expect(arps(first)).toEqual([ANNOUNCEMENT]);
+    const [same, second] = play(state, [[START + 29_999, claim(ADDRESS)]], FAST);
+    expect(second).toEqual([]);
+    expect(arps(play(same, [[START + 30_000, claim(ADDRESS)]], FAST)[1])).toEqual([ANNOUNCEMENT]);
+    expect(same.held).toBeDefined();
+  });
+
+  it('is probed for when its lease ends, and kept if nobody answers', () => {
+    const [state, effects] = letPass(settled(), START + 3_700_000, FAST);
+    const end = tags(effects).indexOf('lease.expired');
+    expect(end).toBeGreaterThan(0);
+    expect(arps(effects.slice(end))).toEqual([
+      PROBE,
+      PROBE,
+      PROBE,
+      ANNOUNCEMENT,
+      QUESTION,
+      ANNOUNCEMENT,
+    ]);
+    expect(state.held?.lease.address).toBe(ADDRESS);
+  });
+
+  it('is let go when its lease has ended and somebody else has it', () => {
+    const bound = settled();
+    const end = bound.held && expiryOf(bound.held);
+    const [expired] = letPass(bound, end ?? 0, FAST);
+    const [state, effects] = play(expired, [[(end ?? 0) + 1, claim(ADDRESS)]], FAST);
+    expect(tags(effects)).toEqual(['conflict', 'unbind']);
+    expect(state).toMatchObject({ tag: 'selecting', held: undefined, hint: undefined });
+  });
+});
+
+const known = (): State => play(settled(), [[START + 10_000, claim(SERVER, GATEWAY_MAC)]], FAST)[0];
+
+describe('the gateway', () => {
+  it('is asked whether it is still there when the cable comes back', () => {
+    const [state, effects] = play(
+      known(),
+      [
+        [START + 20_000, DOWN],
+        [START + 21_000, UP],
+      ],
+      FAST,
+    );
+    expect(tags(effects)).toEqual(['repair', 'send', 'arp']);
+    expect(effects.at(-1)).toMatchObject({ packet: { targetMac: GATEWAY_MAC, target: SERVER } });
+    const [seen] = play(state, [[START + 21_001, claim(SERVER, GATEWAY_MAC)]], FAST);
+    const [bound, silent] = letPass(seen, START + 26_000, FAST);
+    expect(tags(silent)).toEqual(['send', 'send', 'lease.confirmed']);
+    expect(bound.tag).toBe('bound');
+    expect(wakeTime(bound)).toBe(START + 1_800_000);
+  });
+
+  it('with another hardware address is of another network', () => {
+    const [state] = play(
+      known(),
+      [
+        [START + 20_000, DOWN],
+        [START + 21_000, UP],
+        [START + 21_001, claim(SERVER, OTHER)],
+      ],
+      FAST,
+    );
+    expect(letPass(state, START + 26_000, FAST)[0].tag).toBe('selecting');
+  });
+
+  it('is forgotten with its lease', () => {
+    const other = [
+      ...GRANT.filter(([code]) => code !== OPTIONS.routers.code),
+      entry(OPTIONS.routers, ['10.0.0.2']),
+    ];
+    const [state] = play(
+      known(),
+      [
+        [START + 20_000, DOWN],
+        [START + 21_000, UP],
+        [START + 21_000, reply('ack', other)],
+      ],
+      FAST,
+    );
+    expect(state.learnt.gatewayMac).toBeUndefined();
+  });
+});
+
+describe('without conflict detection', () => {
+  it('no ARP is sent, and none heeded', () => {
+    const none = letPass(granted(DROP), START + 60_000, DROP);
+    expect(arps(none[1])).toEqual([]);
+    expect(play(none[0], [[START, claim(ADDRESS)]], DROP)[1]).toEqual([]);
+  });
+});

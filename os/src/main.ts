@@ -1,4 +1,5 @@
 import { commandLine } from './commands/parser.ts';
+import { fullFolders } from './host/space.ts';
 import { explain, formatExplanation } from './terminal/explain.ts';
 import { progressOn } from './terminal/progress.ts';
 
@@ -21,9 +22,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-function report(error: unknown): void {
+async function report(error: unknown): Promise<void> {
   const explanation = explain(error);
   process.stderr.write(`${formatExplanation(explanation).join('\n')}\n`);
+  if (explanation.code === 'KIOS_DISK_FULL')
+    for (const folder of await fullFolders()) process.stderr.write(`kios: full: ${folder}\n`);
   if (process.env['KIOS_DEBUG'] !== undefined && error instanceof Error)
     process.stderr.write(`${error.stack ?? ''}\n`);
   process.exitCode = explanation.exitCode;
@@ -40,7 +43,7 @@ try {
   parsed.catch(() => {}); // Once interrupted, what the command still fails with is of no interest.
   if ((await Promise.race([parsed, interrupted])) === 'interrupted') process.exitCode = INTERRUPTED;
 } catch (error) {
-  report(error);
+  await report(error);
 }
 await undo.disposeAsync().catch(report);
 // Work that an interruption left behind must not keep the process.

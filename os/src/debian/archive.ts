@@ -94,7 +94,7 @@ async function update(conf: string, home: string, progress: Progress): Promise<v
   try {
     await progress.task(`Debian ${SUITE}: package lists`, () =>
       // Without this apt says that all went well when nothing could be fetched.
-      run('apt-get', ['-c', conf, '-q', '--error-on=any', 'update']),
+      run('apt-get', ['update', '-q', '--error-on=any', '-c', conf]),
     );
     await writeFile(stamp, '');
   } catch (cause) {
@@ -107,7 +107,7 @@ async function update(conf: string, home: string, progress: Progress): Promise<v
 }
 
 async function resolve(conf: string, packages: readonly string[]): Promise<Candidate[]> {
-  const output = await run('apt-get', ['-c', conf, 'download', '--print-uris', ...packages]);
+  const output = await run('apt-get', ['download', ...packages, '--print-uris', '-c', conf]);
   const found = output.split('\n').flatMap((line) => parseUri(line) ?? []);
   const missing = packages.filter((name) => !found.some((deb) => deb.name === name));
   if (missing.length > 0)
@@ -119,7 +119,7 @@ async function resolve(conf: string, packages: readonly string[]): Promise<Candi
 
 async function download(conf: string, deb: Candidate): Promise<Deb> {
   const dir = await cached('deb', deb.sha256, async (into) => {
-    await run('apt-get', ['-c', conf, '-q', 'download', `${deb.name}=${deb.version}`], {
+    await run('apt-get', ['download', `${deb.name}=${deb.version}`, '-q', '-c', conf], {
       cwd: into,
     });
     const [file] = await readdir(into);
@@ -180,7 +180,7 @@ export async function dependencyOf(
   const home = homeOf(arch);
   const conf = await prepare(home, arch);
   await update(conf, home, progress);
-  const output = await run('apt-cache', ['-c', conf, 'depends', name]);
+  const output = await run('apt-cache', ['depends', name, '-c', conf]);
   const found = output.split('\n').find((line) => line.includes('Depends:') && pattern.test(line));
   if (found === undefined)
     throw new KiosError('KIOS_PACKAGE', `find what ${name} depends on in Debian ${SUITE}`, {

@@ -34,12 +34,21 @@ const KNOWN: readonly Known[] = [
   },
 ];
 
+/** What was done, and the one line that tells why it failed, of all that the program printed around it. */
+function essence(message: string, pattern: RegExp): string {
+  const [first = '', ...rest] = message.split('\n');
+  const cause = pattern.test(first) ? undefined : rest.find((line) => pattern.test(line));
+  return cause === undefined ? first : `${first.split(': ')[0]}: ${cause.trim()}`;
+}
+
 /** What to tell of an error. A programming mistake keeps its message, a stack trace is only for KIOS_DEBUG. */
 export function explain(error: unknown): Explanation {
   const message = describe(error);
   const known = KNOWN.find((entry) => entry.pattern.test(message));
-  if (known !== undefined)
-    return { message, code: known.code, exitCode: known.exitCode, ...remedyOf(known.remedy) };
+  if (known !== undefined) {
+    const { pattern, code, exitCode, remedy } = known;
+    return { message: essence(message, pattern), code, exitCode, ...remedyOf(remedy) };
+  }
   if (error instanceof KiosError)
     return { message, code: error.code, exitCode: error.exitCode, ...remedyOf(error.remedy) };
   return {

@@ -5,6 +5,7 @@ import { EXIT } from '@kios/errors';
 import type { Cli } from '../commands/cli.ts';
 import { ensurePackages, type Need } from '../host/packages.ts';
 import { repository, stateDir } from '../host/paths.ts';
+import { ensureSpace } from '../host/space.ts';
 import { ensureGo } from '../upstream/go-toolchain.ts';
 import { programsFor } from './programs.ts';
 import { add, type Counts, formatCounts, NONE, ONE_FAILED } from './results.ts';
@@ -78,6 +79,7 @@ class TestRun {
 
 /** Runs the suites to their end whatever fails, and ends with one line of counts; runs that prove nothing fail too. */
 export async function runTests(cli: Cli, suites: readonly SuiteName[]): Promise<void> {
+  await ensureSpace();
   await ensurePackages([...new Set(suites.flatMap((suite) => NEEDS[suite]))], cli.progress);
   const go = await ensureGo(cli.progress);
   const run = new TestRun(cli, {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Cli } from '../commands/cli.ts';
 import { ensurePackages } from '../host/packages.ts';
 import type { Arch } from '../host/paths.ts';
+import { ensureSpace } from '../host/space.ts';
 import { buildImage } from '../image/build.ts';
 import type { KernelName } from '../image/kernel-name.ts';
 import { formatTable } from '../terminal/table.ts';
@@ -24,6 +25,7 @@ async function buildHost({ print, progress }: Cli, arch: Arch): Promise<void> {
 
 /** `kios build`. */
 export async function build(cli: Cli, { arch, kernel, only }: BuildOptions): Promise<void> {
+  await ensureSpace();
   await ensurePackages(['build'], cli.progress);
   if (only === 'host') {
     await buildHost(cli, arch);

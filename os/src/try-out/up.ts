@@ -5,6 +5,7 @@ import { EXIT, KiosError } from '@kios/errors';
 import type { Cli } from '../commands/cli.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/controlplane.ts';
 import { ensurePackages } from '../host/packages.ts';
+import { ensureSpace } from '../host/space.ts';
 import { buildImage } from '../image/build.ts';
 import type { KernelName } from '../image/kernel-name.ts';
 import { chooseAccelerator } from '../qemu/accelerator.ts';
@@ -40,6 +41,7 @@ export interface UpNode {
 /** Builds, starts the control plane and the node, and waits for Ready. What it started is stopped again when it fails. */
 export async function bringUp(cli: Cli, machine: Machine, options: UpOptions): Promise<UpNode> {
   const { progress, signal, undo } = cli;
+  await ensureSpace();
   await ensurePackages(['build', 'machine'], progress);
   const { kernel, ...machineOptions } = options;
   const { image } = await buildImage({

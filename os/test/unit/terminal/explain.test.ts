@@ -31,6 +31,13 @@ describe('a failure', () => {
     expect(explain(error).code).toBe(code);
   });
 
+  it('of a known cause shows the line with the cause, not all that the program printed', () => {
+    const printed = "Ign:1 trixie InRelease\n  Temporary failure resolving 'deb'\nReading lists...";
+    expect(explain(new KiosError('KIOS_COMMAND', `run apt-get update: ${printed}`)).message).toBe(
+      "run apt-get update: Temporary failure resolving 'deb'",
+    );
+  });
+
   it('that nobody expected is a bug', () => {
     expect(explain(new TypeError('x is not a function'))).toMatchObject({
       code: 'KIOS_BUG',

@@ -1,0 +1,105 @@
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+
+import { call } from '../call.ts';
+import { mounted } from '../mount.ts';
+import { familyOf } from '../netlink.ts';
+import { makeUserNamespace } from '../user-namespace.ts';
+import { eachOf, type Features } from './feature.ts';
+
+const CHARACTER_DEVICE = 0o020600;
+const MISC = 10;
+const DM_LIST_VERSIONS = 0xc138fd0d;
+const DM_HEADER = 312;
+const LOOP_CTL_GET_FREE = 0x4c82;
+const AF_INET = 2;
+const SOCK_STREAM = 1;
+const IPPROTO_SCTP = 132;
+
+export function withDevice(file: string, use: (fd: number) => unknown): void {
+  const fd = openSync(file, 'r+');
+  try {
+    use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The kernel's device-mapper, whose node a container may lack. */
+function deviceMapperTargets(): string[] {
+  const line = /^\s*(\d+) device-mapper$/m.exec(readFileSync('/proc/misc', 'utf8'));
+  if (line === null) throw Object.assign(new Error('no device-mapper'), { code: 'ENODEV' });
+  const node = '/dev/kios-device-mapper';
+  call('mknod', node, CHARACTER_DEVICE, MISC * 256 + Number(line[1]));
+  try {
+    const answer = Buffer.alloc(16_384);
+    answer.writeUInt32LE(4, 0);
+    answer.writeUInt32LE(answer.length, 12);
+    answer.writeUInt32LE(DM_HEADER, 16);
+    withDevice(node, (fd) => call('ioctl', fd, DM_LIST_VERSIONS, answer));
+    return [...targetsOf(answer)];
+  } finally {
+    rmSync(node);
+  }
+}
+
+/** struct dm_target_versions: where the next one is, three numbers, the name. */
+function* targetsOf(answer: Buffer): Generator<string> {
+  for (let at = DM_HEADER, step = -1; step !== 0; at += step) {
+    step = answer.readUInt32LE(at);
+    const end = answer.indexOf(0, at + 16);
+    yield answer.toString('latin1', at + 16, end);
+  }
+}
+
+const lineOf = (file: string): string[] => readFileSync(file, 'utf8').trim().split(/\s+/);
+
+const has = (words: readonly string[], wanted: readonly string[]): string | void =>
+  eachOf(wanted, (word) => (words.includes(word) ? 'ok' : 'absent'));
+
+function overlay(): void {
+  mounted('tmpfs', (base) => {
+    for (const name of ['lower', 'upper', 'work']) mkdirSync(`${base}/${name}`);
+    writeFileSync(`${base}/lower/file`, 'lower');
+    const options = `lowerdir=${base}/lower,upperdir=${base}/upper,workdir=${base}/work`;
+    mounted(
+      'overlay',
+      (folder) => {
+        writeFileSync(`${folder}/file`, 'upper');
+        rmSync(`${folder}/file`);
+      },
+      options,
+    );
+  });
+}
+
+function fuse(): void {
+  withDevice('/dev/fuse', (fd) => {
+    mounted('fuse', () => {}, `fd=${fd},rootmode=40000,user_id=0,group_id=0`);
+  });
+}
+
+const socketOf = (family: number, type: number, protocol: number): void =>
+  void call('close', call('socket', family, type, protocol));
+
+const readable = (file: string) => (): void => void readFileSync(file);
+
+export const DEVICES: Features = {
+  overlay,
+  fuse,
+  'user namespace for root (hostUsers: false)': makeUserNamespace,
+  'dm-crypt': () => has(deviceMapperTargets(), ['crypt']),
+  'loop device': () => withDevice('/dev/loop-control', (fd) => call('ioctl', fd, LOOP_CTL_GET_FREE)), // prettier-ignore
+  'file systems': () =>
+    has(lineOf('/proc/filesystems'), ['ext4', 'vfat', 'iso9660', 'erofs', 'overlay', 'tmpfs', 'fuse', 'bpf', 'cgroup2', 'hugetlbfs', 'mqueue']), // prettier-ignore
+  'control group controllers': () =>
+    has(lineOf('/host/sys/fs/cgroup/cgroup.controllers'), ['cpu', 'cpuset', 'hugetlb', 'io', 'memory', 'pids']), // prettier-ignore
+  'pressure figures': readable('/proc/pressure/memory'),
+  'seccomp notifications': () => has(lineOf('/proc/sys/kernel/seccomp/actions_avail'), ['user_notif', 'errno', 'log']), // prettier-ignore
+  'BBR congestion control': () => has(lineOf('/proc/sys/net/ipv4/tcp_available_congestion_control'), ['bbr', 'cubic']), // prettier-ignore
+  'bridge netfilter': readable('/proc/sys/net/bridge/bridge-nf-call-iptables'),
+  'connection tracking': readable('/proc/sys/net/netfilter/nf_conntrack_max'),
+  IPsec: () => socketOf(16, 3, 6),
+  'SCTP services': () => socketOf(AF_INET, SOCK_STREAM, IPPROTO_SCTP),
+  'WireGuard settings': () => void familyOf('wireguard'),
+  'kernel types (BTF)': readable('/sys/kernel/btf/vmlinux'),
+};

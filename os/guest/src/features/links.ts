@@ -1,0 +1,120 @@
+import { ByteWriter } from '@kios/bytes';
+import { nest } from '@kios/netlink/message';
+
+import { answer, loadProgram } from '../bpf.ts';
+import { call } from '../call.ts';
+import { type Attribute, be16, CREATE, give, NETLINK, text, u16, u32 } from '../netlink.ts';
+import { withDevice } from './devices.ts';
+import type { Features } from './feature.ts';
+
+const RTM = { newLink: 16, setLink: 19, newQdisc: 36, newFilter: 44 } as const;
+const IFLA = { name: 3, link: 5, linkInfo: 18, xdp: 43 } as const;
+const IFLA_INFO = { kind: 1, data: 2 } as const;
+const IFF_UP = 1;
+const TCA = { kind: 1, options: 2 } as const;
+const TC = { root: 0xffffffff, clsact: 0xfffffff1, ingress: 0xfffffff2 } as const;
+const ETH_P_ALL = 3;
+const XDP_FLAGS_SKB_MODE = 2;
+const PROGRAM = { schedCls: 3, xdp: 6 } as const;
+const XDP_PASS = 2;
+const TUNSETIFF = 0x400454ca;
+const IFF_TAP_NO_PI = 0x1002;
+/** A dummy link that others are made on. */
+const LOWER = 1000;
+
+let next = LOWER;
+
+const linkHeader = (index: number, flags = 0): Uint8Array =>
+  new ByteWriter(16).u8(0).u8(0).u16le(0).u32le(index).u32le(flags).u32le(flags).finish();
+
+/** Makes a link of a kind, turned on, and answers its index. */
+function makeLink(
+  kind: string,
+  data: readonly Attribute[] = [],
+  extra: readonly Attribute[] = [],
+): number {
+  const index = next;
+  next += 2;
+  const info: Attribute[] = [[IFLA_INFO.kind, text(kind)]];
+  if (data.length > 0) info.push([IFLA_INFO.data, nest(...data)]);
+  const attributes = nest([IFLA.name, text(`kios${index}`)], ...extra, [
+    IFLA.linkInfo,
+    nest(...info),
+  ]);
+  const payload = Buffer.concat([linkHeader(index, IFF_UP), attributes]);
+  give(NETLINK.route, { type: RTM.newLink, flags: CREATE, payload });
+  return index;
+}
+
+const onLower: readonly Attribute[] = [[IFLA.link, u32(LOWER)]];
+
+/** A link can be turned on only with its lower one. */
+const lower = (): void => {
+  if (next === LOWER) makeLink('dummy');
+};
+
+interface Discipline {
+  readonly kind: string;
+  readonly parent: number;
+  readonly options?: Uint8Array;
+}
+
+function control(
+  type: number,
+  index: number,
+  { kind, parent, options }: Discipline,
+  info = 0,
+): void {
+  const handle = parent === TC.clsact ? 0xffff0000 : 0;
+  const header = new ByteWriter(20).u32le(0).u32le(index).u32le(handle >>> 0).u32le(parent).u32le(info).finish(); // prettier-ignore
+  const attributes: Attribute[] = [[TCA.kind, text(kind)]];
+  if (options !== undefined) attributes.push([TCA.options, options]);
+  give(NETLINK.route, {
+    type,
+    flags: CREATE,
+    payload: Buffer.concat([header, nest(...attributes)]),
+  });
+}
+
+/** 1 MB a second, a bucket of 10 kB. */
+const TOKEN_BUCKET = nest([
+  1,
+  new ByteWriter(36).u8(0).u8(1).zeros(6).u32le(1_000_000).zeros(12).u32le(100_000).u32le(156_250).u32le(1500).finish(),
+]); // prettier-ignore
+
+const shape = (kind: string, options?: Uint8Array): void =>
+  control(RTM.newQdisc, makeLink('dummy'), { kind, parent: TC.root, ...(options && { options }) });
+
+export const LINKS: Features = {
+  dummy: lower,
+  vlan: () => void makeLink('vlan', [[1, u16(7)]], onLower),
+  vxlan: () => void makeLink('vxlan', [[1, u32(7)], [15, be16(4789)]]), // prettier-ignore
+  geneve: () => void makeLink('geneve', [[1, u32(7)], [2, Uint8Array.of(192, 0, 2, 1)]]), // prettier-ignore
+  wireguard: () => void makeLink('wireguard'),
+  bridge: () => void makeLink('bridge'),
+  veth: () => void makeLink('veth', [[1, linkHeader(next + 1)]]),
+  ipvlan: () => void makeLink('ipvlan', [[1, u16(0)]], onLower),
+  macvlan: () => void makeLink('macvlan', [[1, u32(4)]], onLower),
+  ipip: () => void makeLink('ipip', [[2, Uint8Array.of(192, 0, 2, 2)], [3, Uint8Array.of(192, 0, 2, 1)]]), // prettier-ignore
+  tap: () => {
+    const request = Buffer.alloc(40);
+    request.writeUInt16LE(IFF_TAP_NO_PI, 16);
+    withDevice('/dev/net/tun', (fd) => call('ioctl', fd, TUNSETIFF, request));
+  },
+  'qdisc fq': () => shape('fq'),
+  'qdisc tbf': () => shape('tbf', TOKEN_BUCKET),
+  'bpf on traffic control': () => {
+    const index = makeLink('dummy');
+    control(RTM.newQdisc, index, { kind: 'clsact', parent: TC.clsact });
+    const program = loadProgram({ type: PROGRAM.schedCls, code: answer(0) });
+    const options = nest([6, u32(program)], [7, text('kios')], [8, u32(1)]);
+    const info = ((1 << 16) | (ETH_P_ALL << 8)) >>> 0;
+    control(RTM.newFilter, index, { kind: 'bpf', parent: TC.ingress, options }, info);
+  },
+  'bpf on the driver (XDP)': () => {
+    const program = loadProgram({ type: PROGRAM.xdp, code: answer(XDP_PASS) });
+    const xdp = nest([1, u32(program)], [3, u32(XDP_FLAGS_SKB_MODE)]);
+    const payload = Buffer.concat([linkHeader(makeLink('dummy')), nest([IFLA.xdp, xdp])]);
+    give(NETLINK.route, { type: RTM.setLink, payload });
+  },
+};

@@ -1,0 +1,139 @@
+import { NLM_F, nest } from '@kios/netlink/message';
+
+import { answerTo } from '../call.ts';
+import { type Attribute, be16, be32, be64, CREATE, familyOf, give, giveGeneric, NETLINK, type Order, talk, text, u8, u16, u32 } from '../netlink.ts'; // prettier-ignore
+import { eachOf, type Features } from './feature.ts';
+
+const SUBSYSTEM = { ipset: 6, nftables: 10, compat: 11 } as const;
+const BATCH = { begin: 16, end: 17 } as const;
+const NFT = { newTable: 0, newChain: 3, newRule: 6, newSet: 9 } as const;
+const AF_INET = 2;
+const TABLE: Attribute = [1, text('kios')];
+const SET: Attribute = [2, text('addresses')];
+
+const header = (family: number, resource = 0): Uint8Array =>
+  Buffer.concat([Uint8Array.of(family, 0), be16(resource)]);
+
+const nft = (message: number, ...attributes: readonly Attribute[]): Order => ({
+  type: (SUBSYSTEM.nftables << 8) | message,
+  flags: CREATE | NLM_F.ack,
+  payload: Buffer.concat([header(AF_INET), nest(...attributes)]),
+});
+
+/** Sends orders that take effect all together or not at all. */
+function transact(...orders: readonly Order[]): void {
+  const payload = header(0, SUBSYSTEM.nftables);
+  talk(NETLINK.netfilter, [
+    { type: BATCH.begin, payload },
+    ...orders,
+    { type: BATCH.end, payload },
+  ]);
+}
+
+/** Base chains by type, with the hook that each is on. */
+const HOOKS = { filter: 1, nat: 4, 'nat-in': 0, raw: 0 } as const;
+type Chain = keyof typeof HOOKS;
+
+const chain = (name: Chain): Order => {
+  const hook = nest([1, be32(HOOKS[name])], [2, be32(name === 'raw' ? -300 >>> 0 : 0)]);
+  const type = name.startsWith('nat') ? 'nat' : 'filter';
+  return nft(NFT.newChain, TABLE, [3, text(name)], [4, hook], [7, text(type)]);
+};
+
+const set = nft(NFT.newSet, TABLE, SET, [3, be32(0)], [4, be32(7)], [5, be32(4)], [10, be32(1)]);
+
+/** One step of a rule: its name, and what it is told. */
+type Expression = readonly [name: string, attributes: Uint8Array];
+
+const expression = ([name, attributes]: Expression): Attribute => [
+  1,
+  nest([1, text(name)], [2, attributes]),
+];
+
+const rule = (where: Chain, ...steps: readonly Expression[]): Order =>
+  nft(NFT.newRule, TABLE, [2, text(where)], [4, nest(...steps.map(expression))]);
+
+const intoRegister = (name: string, ...attributes: readonly Attribute[]): Expression => [
+  name,
+  nest([1, be32(1)], ...attributes),
+];
+
+const ADDRESS = intoRegister('immediate', [2, nest([1, Uint8Array.of(192, 0, 2, 1)])]);
+const NOTHING = new Uint8Array();
+
+/** A rule in each way that kube-proxy's and the CNI plugins' rules are made of. */
+const RULES: Readonly<Record<string, Order>> = {
+  counter: rule('filter', ['counter', NOTHING]),
+  'connection state': rule('filter', intoRegister('ct', [2, be32(0)])),
+  mark: rule('filter', ['meta', nest([1, be32(1)], [2, be32(3)])]),
+  'address type': rule('filter', intoRegister('fib', [2, be32(3)], [3, be32(2)])),
+  'random choice': rule('filter', intoRegister('numgen', [2, be32(2)], [3, be32(1)])),
+  limit: rule('filter', ['limit', nest([1, be64(5)], [2, be64(1)])]),
+  log: rule('filter', ['log', nest([2, text('kios')])]),
+  reject: rule('filter', ['reject', nest([1, be32(0)], [2, u8(3)])]),
+  set: rule('filter', ADDRESS, ['lookup', nest([1, text('addresses')], [2, be32(1)])]),
+  masquerade: rule('nat', ['masq', NOTHING]),
+  redirect: rule('nat-in', ['redir', NOTHING]),
+  'destination address': rule('nat-in', ADDRESS, ['nat', nest([1, be32(1)], [2, be32(AF_INET)], [3, be32(1)])]), // prettier-ignore
+  'no tracking': rule('raw', ['notrack', NOTHING]),
+};
+
+/** Matches and targets of iptables that kube-proxy, Calico, Cilium and flannel use, with their revisions. */
+const MATCHES = {
+  addrtype: 1, comment: 0, conntrack: 3, icmp: 0, limit: 0, mark: 1, multiport: 1, physdev: 0, recent: 1, rpfilter: 0, set: 4,
+  socket: 3, statistic: 0, tcp: 0, udp: 0,
+} as const; // prettier-ignore
+const TARGETS = { CT: 2, DNAT: 2, LOG: 0, MARK: 2, MASQUERADE: 0, NFLOG: 0, REDIRECT: 0, REJECT: 0, SNAT: 1, TCPMSS: 0, TPROXY: 1 } as const; // prettier-ignore
+
+/** Asks for one extension in a revision, which is how iptables-nft finds out what it may use. */
+function askFor(kind: 'match' | 'target', name: string, revision: number): void {
+  const type = be32(kind === 'match' ? 0 : 1);
+  const attributes = nest([1, text(name)], [2, be32(revision)], [3, type]);
+  const payload = Buffer.concat([header(AF_INET), attributes]);
+  give(NETLINK.netfilter, { type: SUBSYSTEM.compat << 8, payload });
+}
+
+const extensions = (kind: 'match' | 'target', list: Readonly<Record<string, number>>) =>
+  eachOf(Object.keys(list), (name) => answerTo(() => askFor(kind, name, list[name] ?? 0)));
+
+const IPSET_CREATE = 2;
+const PORTS = nest([4, be16(1)], [5, be16(1000)]);
+const SETS = ['hash:ip', 'hash:net', 'hash:ip,port', 'hash:ip,port,ip', 'hash:ip,port,net', 'hash:net,net', 'bitmap:port'] as const; // prettier-ignore
+
+function createSet(type: string): void {
+  const data = type.startsWith('bitmap') ? PORTS : NOTHING;
+  const attributes = nest([1, u8(7)], [2, text(`kios-${type}`)], [3, text(type)], [4, u8(0)], [5, u8(AF_INET)], [0x8007, data]); // prettier-ignore
+  const payload = Buffer.concat([header(AF_INET), attributes]);
+  give(NETLINK.netfilter, { type: (SUBSYSTEM.ipset << 8) | IPSET_CREATE, flags: CREATE, payload });
+}
+
+const IPVS = { newService: 1, newDestination: 5 } as const;
+const TCP = 6;
+
+const padded = (...bytes: readonly number[]): Uint8Array => Buffer.concat([Uint8Array.from(bytes)], 16); // prettier-ignore
+
+/** A service with one server behind it, the way kube-proxy makes them. */
+function serve(scheduler: string, port: number): void {
+  const family = familyOf('IPVS');
+  const address: readonly Attribute[] = [[1, u16(AF_INET)], [2, u16(TCP)], [3, padded(192, 0, 2, 1)], [4, be16(port)]]; // prettier-ignore
+  const options: readonly Attribute[] = [[6, text(scheduler)], [7, new Uint8Array(8)], [8, u32(0)], [9, be32(0xffffffff)]]; // prettier-ignore
+  const service = nest(...address, ...options);
+  giveGeneric(family, IPVS.newService, [[1, service]]);
+  const server = nest([1, padded(192, 0, 2, 2)], [2, be16(80)], [3, u32(0)], [4, u32(1)], [5, u32(0)], [6, u32(0)], [11, u16(AF_INET)]); // prettier-ignore
+  giveGeneric(family, IPVS.newDestination, [[1, service], [2, server]]); // prettier-ignore
+}
+
+const SCHEDULERS: readonly string[] = ['rr', 'wrr', 'lc', 'wlc', 'sh', 'mh'];
+
+export const NETFILTER: Features = {
+  'nftables table, chains and set': () =>
+    transact(nft(NFT.newTable, TABLE), ...(['filter', 'nat', 'nat-in', 'raw'] as const).map(chain), set), // prettier-ignore
+  'nftables rules': () =>
+    eachOf(Object.keys(RULES), (name) => answerTo(() => transact(RULES[name] ?? set))),
+  'iptables-nft matches': () => extensions('match', MATCHES),
+  'iptables-nft targets': () => extensions('target', TARGETS),
+  'ip sets': () => eachOf(SETS, (type) => answerTo(() => createSet(type))),
+  'IPVS service': () => serve('rr', 80),
+  'IPVS schedulers': () =>
+    eachOf(SCHEDULERS, (name) => answerTo(() => serve(name, 8000 + SCHEDULERS.indexOf(name)))),
+};

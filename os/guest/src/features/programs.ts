@@ -1,0 +1,140 @@
+import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync } from 'node:fs';
+
+import { answer, attachToGroup, createMap, loadProgram, attachProgram, type BpfMap, type Program } from '../bpf.ts'; // prettier-ignore
+import { BTF_KIND, kernelType } from '../btf.ts';
+import { answerTo, call, memory } from '../call.ts';
+import { mounted } from '../mount.ts';
+import { eachOf, type Features } from './feature.ts';
+
+const GROUP = '/host/sys/fs/cgroup/kios-feature';
+const PERF_EVENT_IOC_SET_BPF = 0x40042408;
+const PERF_TYPE_TRACEPOINT = 2;
+const ATTACH = { egress: 1, connect4: 10, getsockopt: 21, rawTracepoint: 23, lsm: 27, lookup: 36 } as const; // prettier-ignore
+
+/** The kinds that Cilium loads. */
+const CILIUM: Readonly<Record<string, Program>> = {
+  sched_cls: { type: 3, code: answer(0) },
+  xdp: { type: 6, code: answer(2) },
+  cgroup_skb: { type: 8, attach: ATTACH.egress, code: answer(1) },
+  cgroup_sock: { type: 9, code: answer(1) },
+  sock_ops: { type: 13, code: answer(1) },
+  sk_skb: { type: 14, code: answer(1) },
+  sk_msg: { type: 16, code: answer(1) },
+  cgroup_sock_addr: { type: 18, attach: ATTACH.connect4, code: answer(1) },
+  cgroup_sockopt: { type: 25, attach: ATTACH.getsockopt, code: answer(1) },
+  sk_lookup: { type: 30, attach: ATTACH.lookup, code: answer(1) },
+};
+
+/** The kinds that Falco, Tetragon and other watchers load. */
+const WATCHERS: Readonly<Record<string, Program>> = {
+  socket_filter: { type: 1, code: answer(0) },
+  kprobe: { type: 2, code: answer(0) },
+  tracepoint: { type: 5, code: answer(0) },
+  perf_event: { type: 7, code: answer(0) },
+  cgroup_device: { type: 15, code: answer(1) },
+  raw_tracepoint: { type: 17, code: answer(0) },
+};
+
+const MAPS: Readonly<Record<string, BpfMap>> = {
+  hash: { type: 1 },
+  array: { type: 2 },
+  prog_array: { type: 3, value: 4 },
+  perf_event_array: { type: 4, value: 4 },
+  percpu_hash: { type: 5 },
+  percpu_array: { type: 6 },
+  stack_trace: { type: 7 },
+  cgroup_array: { type: 8, value: 4 },
+  lru_hash: { type: 9 },
+  lpm_trie: { type: 11, key: 8, flags: 1 },
+  devmap: { type: 14, value: 4 },
+  sockmap: { type: 15, value: 4 },
+  cpumap: { type: 16, value: 4 },
+  sockhash: { type: 18, value: 4 },
+  ringbuf: { type: 27, key: 0, value: 0, entries: 4096 },
+};
+
+const loadEach = (programs: Readonly<Record<string, Program>>): string | void =>
+  eachOf(Object.keys(programs), (name) =>
+    answerTo(() => {
+      const program = programs[name];
+      if (program !== undefined) call('close', loadProgram(program));
+    }),
+  );
+
+/** Attaches to a control group of its own, which takes the program with it when it goes. */
+function onGroup(use: (group: number) => void): void {
+  mkdirSync(GROUP);
+  try {
+    const group = openSync(GROUP, 'r');
+    use(group);
+    closeSync(group);
+  } finally {
+    rmdirSync(GROUP);
+  }
+}
+
+/** Opens an event of the kernel's tracing and has the program run at each. */
+function runAtEvent(attributes: Uint8Array, program: number): void {
+  const event = call('perf_event_open', attributes, -1, 0, -1, 0);
+  call('ioctl', event, PERF_EVENT_IOC_SET_BPF, program);
+  call('close', event);
+}
+
+const eventAttributes = (type: number, config: number): Buffer => {
+  const attributes = Buffer.alloc(136);
+  attributes.writeUInt32LE(type, 0);
+  attributes.writeUInt32LE(attributes.length, 4);
+  attributes.writeBigUInt64LE(BigInt(config), 8);
+  return attributes;
+};
+
+const numberIn = (file: string): number => Number(readFileSync(file, 'utf8').trim());
+
+export const PROGRAMS: Features = {
+  'bpf programs of Cilium’s kinds': () => loadEach(CILIUM),
+  'bpf programs of watchers’ kinds': () => loadEach(WATCHERS),
+  'bpf maps': () =>
+    eachOf(Object.keys(MAPS), (name) =>
+      answerTo(() => {
+        const map = MAPS[name];
+        if (map !== undefined) call('close', createMap(map));
+      }),
+    ),
+  'bpf at sockets of a control group': () =>
+    onGroup((group) => {
+      for (const name of ['cgroup_skb', 'cgroup_sock_addr']) {
+        const program = CILIUM[name];
+        if (program !== undefined) attachToGroup(loadProgram(program), group, program.attach ?? 0);
+      }
+    }),
+  'bpf at a raw tracepoint': () => {
+    const program = loadProgram({ type: 17, code: answer(0) });
+    call('close', attachProgram(program, 'sys_enter'));
+  },
+  'bpf at a kernel probe': () => {
+    const program = loadProgram({ type: 2, code: answer(0) });
+    const type = numberIn('/sys/bus/event_source/devices/kprobe/type');
+    const attributes = eventAttributes(type, 0);
+    const name = memory(Buffer.from('do_sys_openat2\0'));
+    attributes.writeBigUInt64LE(name.address, 56);
+    runAtEvent(attributes, program);
+  },
+  'bpf at a tracepoint': () => {
+    const program = loadProgram({ type: 5, code: answer(0) });
+    const id = mounted('tracefs', (folder) =>
+      numberIn(`${folder}/events/sched/sched_process_exec/id`),
+    );
+    runAtEvent(eventAttributes(PERF_TYPE_TRACEPOINT, id), program);
+  },
+  'bpf at a typed tracepoint (CO-RE)': () => {
+    const btf = kernelType(BTF_KIND.typedef, 'btf_trace_sys_enter');
+    const code = answer(0);
+    const program = loadProgram({ type: 26, attach: ATTACH.rawTracepoint, btf, code });
+    call('close', attachProgram(program));
+  },
+  'bpf at a security hook': () => {
+    const btf = kernelType(BTF_KIND.function, 'bpf_lsm_file_open');
+    const program = loadProgram({ type: 29, attach: ATTACH.lsm, btf, code: answer(0) });
+    call('close', attachProgram(program));
+  },
+};

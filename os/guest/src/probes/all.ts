@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process';
+
+import { answerTo } from '../call.ts';
+import { makeUserNamespace } from '../user-namespace.ts';
+import { CONTRACT } from './contract.ts';
+import { FILES } from './files.ts';
+import { HELPERS } from './helpers.ts';
+import { KERNEL } from './kernel.ts';
+import type { Probes } from './probe.ts';
+import { APART, PROCESSES } from './processes.ts';
+import { UNPRIVILEGED } from './unprivileged.ts';
+
+const NOBODY = 65_534;
+
+const HERE: Probes = {
+  ...FILES,
+  ...PROCESSES,
+  ...KERNEL,
+  ...HELPERS,
+  ...CONTRACT,
+  'user-namespace': makeUserNamespace,
+};
+
+/** The probes that a process other than this one makes, with its user. */
+const ELSEWHERE = new Map<string, number>([
+  ...Object.keys(APART).map((name) => [name, 0] as const),
+  ...Object.keys(UNPRIVILEGED).map((name) => [name, NOBODY] as const),
+]);
+
+const ATTEMPTS: Probes = { ...APART, ...UNPRIVILEGED };
+
+function fromAnother(name: string, user: number): string {
+  const { execPath, argv } = process;
+  const { stdout, stderr, signal } = spawnSync(execPath, [argv[1] ?? '', 'attempt', name], {
+    uid: user,
+    gid: user,
+    encoding: 'utf8',
+  });
+  return stdout.trim() || signal || stderr.trim();
+}
+
+/** Makes one attempt in this process. */
+export const attempt = (name: string): string => {
+  const probe = ATTEMPTS[name] ?? HERE[name];
+  if (probe === undefined) throw new Error(`no probe ${name}`);
+  return answerTo(probe);
+};
+
+/** Each probe's name and answer, one after the other. */
+export function* probeAll(): Generator<readonly [name: string, answer: string]> {
+  for (const name of Object.keys(HERE)) yield [name, attempt(name)];
+  for (const [name, user] of ELSEWHERE) yield [name, fromAnother(name, user)];
+}

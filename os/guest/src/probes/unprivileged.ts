@@ -1,0 +1,26 @@
+import { answer, loadProgram } from '../bpf.ts';
+import { call } from '../call.ts';
+import { makeUserNamespace } from '../user-namespace.ts';
+import { openPerf } from './contract.ts';
+import type { Probes } from './probe.ts';
+
+const SOCKET_FILTER = 1;
+const SYSLOG_READ_ALL = 3;
+
+/** Attempts of a process that is not root and has no capability. */
+export const UNPRIVILEGED: Probes = {
+  'nobody-user-namespace': makeUserNamespace,
+  'nobody-bpf': () => {
+    call('close', loadProgram({ type: SOCKET_FILTER, code: answer(0) }));
+  },
+  'nobody-performance': openPerf,
+  'nobody-userfaultfd': () => {
+    call('close', call('userfaultfd', 0));
+  },
+  'nobody-kernel-log': () => {
+    call('syslog', SYSLOG_READ_ALL, new Uint8Array(4096), 4096);
+  },
+  'nobody-io-uring': () => {
+    call('close', call('io_uring_setup', 1, new Uint8Array(120)));
+  },
+};

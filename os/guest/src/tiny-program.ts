@@ -1,0 +1,75 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+const BASE = 0x400000;
+const EM = { i386: 3, x86_64: 62 } as const;
+const READ_EXECUTE = 5;
+
+/** Machine code that ends the process with status 0. */
+export const EXIT = [0x31, 0xff, 0xb8, 0xe7, 0, 0, 0, 0x0f, 0x05] as const;
+/** The same by the 32-bit system call gate. */
+export const EXIT_INT80 = [0x31, 0xdb, 0xb8, 1, 0, 0, 0, 0xcd, 0x80] as const;
+/** An instruction that there is not. */
+export const CRASH = [0x0f, 0x0b] as const;
+
+/** Machine code that makes an empty file and ends. */
+export function create(file: string): number[] {
+  const rest = [0xbe, 0x80, 1, 0, 0, 0xb8, 0x55, 0, 0, 0, 0x0f, 0x05, ...EXIT];
+  // lea rdi, [rip + what follows until the name]
+  return [0x48, 0x8d, 0x3d, rest.length, 0, 0, 0, ...rest, ...Buffer.from(`${file}\0`)];
+}
+
+/** An executable of one segment. */
+export function elf64(code: readonly number[]): Buffer {
+  const size = 64 + 56;
+  const file = Buffer.alloc(size + code.length);
+  Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]).copy(file);
+  file.writeUInt16LE(2, 16);
+  file.writeUInt16LE(EM.x86_64, 18);
+  file.writeUInt32LE(1, 20);
+  file.writeBigUInt64LE(BigInt(BASE + size), 24);
+  file.writeBigUInt64LE(64n, 32);
+  for (const [at, value] of [[52, 64], [54, 56], [56, 1]] as const) file.writeUInt16LE(value, at); // prettier-ignore
+  file.writeUInt32LE(1, 64);
+  file.writeUInt32LE(READ_EXECUTE, 68);
+  for (const at of [80, 88]) file.writeBigUInt64LE(BigInt(BASE), at);
+  for (const at of [96, 104]) file.writeBigUInt64LE(BigInt(file.length), at);
+  file.writeBigUInt64LE(0x1000n, 112);
+  file.set(code, size);
+  return file;
+}
+
+/** The same for a 32-bit processor. */
+export function elf32(code: readonly number[]): Buffer {
+  const size = 52 + 32;
+  const file = Buffer.alloc(size + code.length);
+  Buffer.from([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]).copy(file);
+  file.writeUInt16LE(2, 16);
+  file.writeUInt16LE(EM.i386, 18);
+  file.writeUInt32LE(1, 20);
+  file.writeUInt32LE(BASE + size, 24);
+  file.writeUInt32LE(52, 28);
+  for (const [at, value] of [[40, 52], [42, 32], [44, 1]] as const) file.writeUInt16LE(value, at); // prettier-ignore
+  file.writeUInt32LE(1, 52);
+  for (const at of [60, 64]) file.writeUInt32LE(BASE, at);
+  for (const at of [68, 72]) file.writeUInt32LE(file.length, at);
+  file.writeUInt32LE(READ_EXECUTE, 76);
+  file.writeUInt32LE(0x1000, 80);
+  file.set(code, size);
+  return file;
+}
+
+/** Puts a program into a folder and runs it: the error's name, the signal that ended it, or `ok`. */
+export function runFrom(folder: string, program: Uint8Array): string {
+  const own = mkdtempSync(path.join(folder, 'kios-probe-'));
+  try {
+    const file = path.join(own, 'program');
+    writeFileSync(file, program, { mode: 0o755 });
+    const { error, signal, status } = spawnSync(file);
+    if (error !== undefined && 'code' in error) return String(error.code);
+    return signal ?? (status === 0 ? 'ok' : `status ${status}`);
+  } finally {
+    rmSync(own, { recursive: true });
+  }
+}

@@ -7,7 +7,9 @@ import * as v from 'valibot';
 import type { Cli } from '../commands/cli.ts';
 import { ensurePackages } from '../host/packages.ts';
 import { repository } from '../host/paths.ts';
+import type { Progress } from '../host/progress.ts';
 import { buildImage } from '../image/build.ts';
+import { DEFAULT_KERNEL, type KernelName, KERNELS } from '../image/kernel-name.ts';
 import type { ConsoleEvent } from '../qemu/console-line.ts';
 import type { SeenEvent } from '../qemu/console.ts';
 import { formatTable } from '../terminal/table.ts';
@@ -21,15 +23,20 @@ const DEADLINE_MS = 900_000;
 /** Wall time for the other pods to start and settle before memory is read; the guest's clock runs ahead meanwhile. */
 const SETTLE_MS = 10_000;
 
-/** What `bench boot --json` prints. Seconds are the guest's, since its kernel started. */
-export interface BootResult {
+/** One kernel's figures. Seconds are the guest's, since its kernel started. */
+interface KernelResult {
   readonly firstStaticPodSeconds: number;
   readonly singlePodSeconds: number;
-  /** The same pod on Debian with systemd; with `--baseline`. */
-  readonly baselineSinglePodSeconds?: number;
   readonly memoryUsedMiB?: number;
   readonly efiBytes: number;
   readonly phases: Readonly<Record<string, number>>;
+}
+
+/** What `bench boot --json` prints: the figures of the kernel that nodes boot, and of each that was measured. */
+export interface BootResult extends KernelResult {
+  readonly kernels: Readonly<Partial<Record<KernelName, KernelResult>>>;
+  /** The single pod on Debian with systemd; with `--baseline`. */
+  readonly baselineSinglePodSeconds?: number;
 }
 
 interface Measured {
@@ -79,46 +86,89 @@ async function tableOf(result: BootResult): Promise<string[][]> {
 interface BenchOptions {
   readonly json: boolean;
   readonly baseline: boolean;
+  /** Only this one; default: each. */
+  readonly kernel?: KernelName | undefined;
 }
+
+const seconds = (value: number | undefined): string => value?.toFixed(3) ?? '-';
 
 /** What people read. */
 async function report(result: BootResult, print: (line: string) => void): Promise<void> {
-  const phases = Object.entries(result.phases).map(([name, at]) => [name, at.toFixed(3)]);
-  for (const line of formatTable([['phase', 'guest s'], ...phases])) print(line);
+  const kernels = Object.entries(result.kernels);
+  const names = [...new Set(kernels.flatMap(([, { phases }]) => Object.keys(phases)))];
+  const row = (title: string, of: (kernel: KernelResult) => string): string[] => [
+    title,
+    ...kernels.map(([, kernel]) => of(kernel)),
+  ];
+  const rows = [
+    ['guest s', ...kernels.map(([name]) => `kernel ${name}`)],
+    ...names.map((name) => row(name, ({ phases }) => seconds(phases[name]))),
+    row('a single pod', ({ singlePodSeconds }) => seconds(singlePodSeconds)),
+    row('MiB used', ({ memoryUsedMiB }) => String(memoryUsedMiB ?? '-')),
+    row('MB of EFI file', ({ efiBytes }) => (efiBytes / 1e6).toFixed(1)),
+  ];
+  for (const line of formatTable(rows)) print(line);
   print('');
   for (const line of formatTable(await tableOf(result))) print(line);
   const { singlePodSeconds: kios, baselineSinglePodSeconds: debian } = result;
   if (debian === undefined) return;
-  const rows = [
+  print('');
+  const compared = [
     ['kiOS', kios.toFixed(3), ''],
     ['Debian with systemd', debian.toFixed(3), `${(debian / kios).toFixed(1)} times`],
   ];
-  print('');
-  for (const line of formatTable([['a single pod', 'guest s', ''], ...rows])) print(line);
+  for (const line of formatTable([['a single pod', 'guest s', ''], ...compared])) print(line);
 }
 
-/** `kios bench boot`. */
-export async function benchBoot(cli: Cli, { json, baseline }: BenchOptions): Promise<void> {
-  const { progress, print } = cli;
-  await ensurePackages(['build', 'machine', ...(baseline ? ['baseline' as const] : [])], progress);
-  const shipped = await buildImage({ arch: 'amd64', progress });
-  const manifests = path.join(repository, 'bench', 'manifests');
-  const out = path.join(repository, 'dist', 'bench');
-  const single = await buildImage({ arch: 'amd64', progress, manifests, out });
-  const booted = (what: string, boot: readonly string[], agent: string): Promise<Measured> =>
-    progress.task(`boot, ${what}`, () => measure(boot, agent));
-  const all = await booted('everything shipped', ['-kernel', shipped.efi], 'dhcp');
-  const one = await booted('a single pod', ['-kernel', single.efi], 'single');
-  const debian = baseline
-    ? await booted('a single pod on Debian', await baselineBoot(single.root, progress), 'single')
-    : undefined;
-  const result: BootResult = {
+interface Bench {
+  readonly result: KernelResult;
+  /** Root file system of the image with the single pod. */
+  readonly singleRoot: string;
+}
+
+async function benchKernel(kernel: KernelName, progress: Progress): Promise<Bench> {
+  const out = path.join(repository, 'dist', `bench-${kernel}`);
+  const shipped = await buildImage({ arch: 'amd64', kernel, progress, out });
+  const single = await buildImage({
+    arch: 'amd64',
+    kernel,
+    progress,
+    manifests: path.join(repository, 'bench', 'manifests'),
+    out: path.join(out, 'single'),
+  });
+  const booted = (what: string, efi: string, agent: string): Promise<Measured> =>
+    progress.task(`boot, kernel ${kernel}, ${what}`, () => measure(['-kernel', efi], agent));
+  const all = await booted('everything shipped', shipped.efi, 'dhcp');
+  const one = await booted('a single pod', single.efi, 'single');
+  const result = {
     firstStaticPodSeconds: all.seconds,
     singlePodSeconds: one.seconds,
-    ...(debian === undefined ? {} : { baselineSinglePodSeconds: debian.seconds }),
     ...(all.memoryUsedMiB === undefined ? {} : { memoryUsedMiB: all.memoryUsedMiB }),
     efiBytes: (await stat(shipped.efi)).size,
     phases: all.phases,
+  };
+  return { result, singleRoot: single.root };
+}
+
+/** `kios bench boot`. */
+export async function benchBoot(cli: Cli, options: BenchOptions): Promise<void> {
+  const { json, baseline, kernel } = options;
+  const { progress, print } = cli;
+  await ensurePackages(['build', 'machine', ...(baseline ? ['baseline' as const] : [])], progress);
+  const main = kernel ?? DEFAULT_KERNEL;
+  const first = await benchKernel(main, progress);
+  const kernels: Partial<Record<KernelName, KernelResult>> = { [main]: first.result };
+  for (const other of kernel === undefined ? KERNELS.filter((name) => name !== main) : [])
+    kernels[other] = (await benchKernel(other, progress)).result;
+  const debian = baseline
+    ? await progress.task('boot, a single pod on Debian', async () =>
+        measure(await baselineBoot(first.singleRoot, progress), 'single'),
+      )
+    : undefined;
+  const result: BootResult = {
+    ...first.result,
+    ...(debian === undefined ? {} : { baselineSinglePodSeconds: debian.seconds }),
+    kernels,
   };
   if (json) print(JSON.stringify(result));
   else await report(result, print);

@@ -1,10 +1,17 @@
 import type { CommandModule } from 'yargs';
 
+import { type KernelName, KERNELS } from '../image/kernel-name.ts';
 import type { Cli } from './cli.ts';
 
 interface BootArgs {
   json: boolean;
   baseline: boolean;
+  kernel: KernelName | undefined;
+}
+
+interface DhcpArgs {
+  json: boolean;
+  rounds: number;
 }
 
 export const benchCommand = (cli: Cli): CommandModule => ({
@@ -23,12 +30,30 @@ export const benchCommand = (cli: Cli): CommandModule => ({
               default: false,
               describe: 'Also measure Debian with systemd, the same programs and the same pod',
             })
+            .option('kernel', { choices: KERNELS, describe: 'Only this one; default: each' })
             .example('$0 bench boot --json', 'For scripts'),
-        handler: async ({ json, baseline }) => {
+        handler: async ({ json, baseline, kernel }) => {
           const { benchBoot } = await import('../bench/boot.ts');
-          await benchBoot(cli, { json, baseline });
+          await benchBoot(cli, { json, baseline, kernel });
         },
       })
-      .demandCommand(1, 'Which of its commands? There is: boot'),
+      .command<DhcpArgs>({
+        command: 'dhcp',
+        describe: 'Compare the DHCP agent with dhcpcd, udhcpc and dhclient on one wire; root',
+        builder: (dhcp) =>
+          dhcp
+            .option('json', { type: 'boolean', default: false, describe: 'Print one JSON object' })
+            .option('rounds', {
+              type: 'number',
+              default: 15,
+              describe: 'How often each client starts',
+            })
+            .example('$0 bench dhcp --json', 'For scripts'),
+        handler: async ({ json, rounds }) => {
+          const { benchDhcp } = await import('../bench/dhcp.ts');
+          await benchDhcp(cli, { json, rounds });
+        },
+      })
+      .demandCommand(1, 'Which of its commands? There are: boot, dhcp'),
   handler: () => {},
 });

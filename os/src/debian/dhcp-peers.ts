@@ -1,5 +1,10 @@
+import { symlink } from 'node:fs/promises';
+import path from 'node:path';
+
 import { hostArch } from '../host/arch.ts';
+import { cached, cacheKey } from '../host/cache.ts';
 import type { Progress } from '../host/progress.ts';
+import { run } from '../host/run.ts';
 import { extract, fetchDebian } from './archive.ts';
 
 /**
@@ -15,7 +20,17 @@ const PACKAGES = [
   'libselinux1', 'libssl3t64', 'libstdc++6', 'libtirpc3t64', 'libudev1', 'libxtables12', 'libzstd1', 'zlib1g',
 ]; // prettier-ignore
 
+/** What the clients' scripts call that is no package of its own here: busybox does it. */
+const APPLETS = [
+  'cat', 'chmod', 'chown', 'cp', 'date', 'dirname', 'grep', 'hostname', 'logger', 'ls', 'mkdir', 'mv', 'readlink', 'rm', 'rmdir', 'sed',
+  'sleep', 'sort', 'touch', 'tr', 'uname',
+]; // prettier-ignore
+
 /** A root to enter with chroot that holds them. Nothing on the host is installed, no service is started. */
 export async function fetchDhcpPeers(progress: Progress): Promise<string> {
-  return extract(await fetchDebian({ arch: hostArch(), packages: PACKAGES, progress }));
+  const root = await extract(await fetchDebian({ arch: hostArch(), packages: PACKAGES, progress }));
+  return cached('dhcp-peers', cacheKey(root, APPLETS), async (into) => {
+    await run('cp', ['-a', `${root}/.`, into]);
+    for (const name of APPLETS) await symlink('busybox', path.join(into, 'usr/bin', name));
+  });
 }

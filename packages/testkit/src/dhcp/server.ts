@@ -54,6 +54,6 @@ export interface DhcpServer {
 /** The folder with the servers of another system, as `kios test` names it. */
 export function dhcpPeers(): string {
   const folder = process.env['KIOS_PEERS'];
-  if (folder === undefined) throw new Error('KIOS_PEERS names no folder: run ./kios test netns');
+  if (folder === undefined) throw new Error('find DHCP servers: ./kios test netns fetches them');
   return folder;
 }

@@ -1,0 +1,41 @@
+import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { hostArch } from '../host/arch.ts';
+import { repository } from '../host/paths.ts';
+import type { Progress } from '../host/progress.ts';
+import { run } from '../host/run.ts';
+import { agentLayer, baseLayer, bunLayer, fetchParts } from '../image/runtime.ts';
+import { type Entry, sizeOf, Tree } from '../image/tree.ts';
+
+async function lay(where: string, entry: Entry): Promise<void> {
+  if (entry.type === 'directory') await mkdir(where, { recursive: true });
+  else if (entry.type === 'symlink') await symlink(entry.target, where);
+  else if ('bytes' in entry.content)
+    await writeFile(where, entry.content.bytes, { mode: entry.mode });
+  else {
+    await copyFile(entry.content.file, where);
+    await run('chmod', [entry.mode.toString(8), where]);
+  }
+}
+
+/** Writes the file system of an agent's image into `folder`; answers its size, bytes. */
+export async function layAgentRoot(
+  agent: string,
+  folder: string,
+  progress: Progress,
+): Promise<number> {
+  const turbo = path.join(repository, 'node_modules/.bin/turbo');
+  const build = ['run', 'build', `--filter=@kios/${agent}`, '--output-logs=errors-only'];
+  await progress.task(`build ${agent}`, () => run(turbo, build, { cwd: repository }));
+  const parts = await fetchParts(hostArch(), progress);
+  const tree = new Tree();
+  for (const layer of [await baseLayer(parts), bunLayer(parts), await agentLayer(agent, parts.bun)])
+    tree.graft('/', layer);
+  let size = 0;
+  for (const [where, entry] of tree.sorted()) {
+    await lay(path.join(folder, where), entry);
+    if (entry.type === 'file') size += await sizeOf(entry.content);
+  }
+  return size;
+}

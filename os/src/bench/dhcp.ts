@@ -1,0 +1,232 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { EXIT, KiosError } from '@kios/errors';
+import { type Netns, type RunningProcess, startDnsmasq, startInRoot, Wire } from '@kios/testkit';
+import * as v from 'valibot';
+
+import type { Cli } from '../commands/cli.ts';
+import { fetchDhcpPeers } from '../debian/dhcp-peers.ts';
+import { triplet } from '../debian/toolroot.ts';
+import { hostArch } from '../host/arch.ts';
+import { ensurePackages } from '../host/packages.ts';
+import { run } from '../host/run.ts';
+import { AGENT_ENTRYPOINT, AGENT_ENV } from '../image/runtime.ts';
+import { formatTable } from '../terminal/table.ts';
+import { layAgentRoot } from './agent-root.ts';
+import { debianClients, type DhcpClient, ourClients } from './dhcp-clients.ts';
+
+const SERVER = '10.77.0.1';
+const RANGE = '10.77.0.10,10.77.0.20,255.255.255.0,2m';
+const DEADLINE_MS = 30_000;
+/** From its address on until a client is at rest: probes and announcements of RFC 5227 are over after about seven seconds. */
+const REST_MS = 9000;
+const KIB = 1024;
+/** The line of an address that came; one that goes has `Deleted` before the number. */
+const ADDED = /^\[[^\]]+\] ?\d+: .*inet 10\.77\.0\./;
+
+/** One client in what `bench dhcp --json` prints. */
+interface ClientResult {
+  readonly client: string;
+  /** From exec to the address on the link. */
+  readonly medianMs: number;
+  readonly fastestMs: number;
+  readonly slowestMs: number;
+  /** Of all its processes, at rest. */
+  readonly residentKiB: number;
+  /** The part of it that is written to and so is nobody else's. */
+  readonly privateKiB: number;
+  /** Frames on the wire until it is at rest. */
+  readonly packetsSent: number;
+  readonly imageKiB: number;
+}
+
+interface Run {
+  readonly ms: number;
+  readonly process: RunningProcess;
+}
+
+/** A wire with a server on it, and the clients that take turns at the other end. */
+class Bench implements AsyncDisposable {
+  readonly #wire: Wire;
+  readonly #folder: string;
+  readonly #changes: RunningProcess;
+
+  private constructor(wire: Wire, folder: string, changes: RunningProcess) {
+    this.#wire = wire;
+    this.#folder = folder;
+    this.#changes = changes;
+  }
+
+  static async open(): Promise<Bench> {
+    const wire = await Wire.open(`${SERVER}/24`);
+    const { client, server } = wire;
+    // Else the kernel's own IPv6 packets would be counted.
+    await client.exec('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
+    await client.exec('ip', 'link', 'set', 'eth0', 'up');
+    await startDnsmasq(server, { interface: 'srv0', range: RANGE, rapidCommit: true });
+    const changes = client.start('ip', ['-ts', 'monitor', 'address', 'dev', 'eth0']);
+    return new Bench(wire, await mkdtemp(path.join(client.folder, 'bench-')), changes);
+  }
+
+  /** Starts the client on a bare link and waits for the address. */
+  async start(client: DhcpClient): Promise<Run> {
+    const netns = this.#wire.client;
+    const shared = path.join(this.#folder, client.name.replaceAll(/\W+/g, '-'));
+    const kept = client.knowsLease === true ? 'run' : '';
+    await rm(path.join(shared, kept), { recursive: true, force: true });
+    await mkdir(shared, { recursive: true });
+    const options = { shared, announce: true, ...(client.env && { env: client.env }) };
+    const address = this.#changes.expectNext(ADDED, DEADLINE_MS);
+    // Else a start that fails would leave an error to nobody.
+    address.catch(() => {});
+    const process = await startInRoot(netns, client.root, client.command, options);
+    const entered = Number((await process.expect('entering')).split(' ')[1]) * 1000;
+    return { ms: stampOf(await address) - entered, process };
+  }
+
+  /** Ends it, and takes everything off the link. */
+  async stop(process: RunningProcess): Promise<void> {
+    await process.stop('SIGKILL');
+    const { client } = this.#wire;
+    const left = (await pidsOf(client, [this.#changes.pid])).map(String);
+    // Some are gone by now.
+    await client.exec('sh', '-c', 'kill -9 "$@" 2>/dev/null || true', 'sh', ...left);
+    await client.exec('ip', 'address', 'flush', 'dev', 'eth0');
+  }
+
+  async packetsSent(): Promise<number> {
+    const links = v.parse(Links, await this.#wire.client.ip('-s', 'link', 'show', 'eth0'));
+    return links[0]?.stats64.tx.packets ?? 0;
+  }
+
+  async memory(): Promise<Pick<ClientResult, 'residentKiB' | 'privateKiB'>> {
+    const pids = await pidsOf(this.#wire.client, [this.#changes.pid]);
+    const maps = await Promise.all(
+      pids.map((pid) => readFile(`/proc/${pid}/smaps_rollup`, 'utf8')),
+    );
+    const sum = (field: string): number =>
+      maps.reduce((total, text) => total + sizeIn(text, field), 0);
+    return { residentKiB: sum('Rss'), privateKiB: sum('Private_Dirty') };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#wire[Symbol.asyncDispose]();
+  }
+}
+
+const Links = v.array(v.object({ stats64: v.object({ tx: v.object({ packets: v.number() }) }) }));
+
+const sizeIn = (text: string, field: string): number =>
+  Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
+
+/** Milliseconds of the time that `ip -ts` puts before a line, local and to the microsecond. */
+function stampOf(line: string): number {
+  const [, second = '', fraction = '0'] = /^\[([^.\]]+)\.(\d+)\]/.exec(line) ?? [];
+  return Date.parse(second) + Number(`0.${fraction}`) * 1000;
+}
+
+async function pidsOf(netns: Netns, but: readonly number[]): Promise<number[]> {
+  const pids = (await run('ip', ['netns', 'pids', netns.name])).split('\n').map(Number);
+  return pids.filter((pid) => pid > 0 && !but.includes(pid));
+}
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+const round = (value: number): number => Math.round(value * 10) / 10;
+
+async function measure(
+  bench: Bench,
+  clients: readonly DhcpClient[],
+  rounds: number,
+  cli: Cli,
+): Promise<ClientResult[]> {
+  const times = new Map(clients.map(({ name }): [string, number[]] => [name, []]));
+  await cli.progress.task(`${rounds} rounds of ${clients.length} clients`, async (note) => {
+    // The first round warms the page cache up, and gives those who know a lease one to know.
+    for (let round = 0; round <= rounds; round += 1)
+      for (const client of clients) {
+        cli.signal.throwIfAborted();
+        const { ms, process } = await bench.start(client);
+        note(`${round}: ${client.name} ${ms.toFixed(1)} ms`);
+        if (round > 0) times.get(client.name)?.push(ms);
+        await bench.stop(process);
+      }
+  });
+  const results: ClientResult[] = [];
+  await cli.progress.task('memory and packets', async (note) => {
+    for (const client of clients) {
+      note(client.name);
+      const before = await bench.packetsSent();
+      const { process } = await bench.start(client);
+      await sleep(REST_MS, undefined, { signal: cli.signal });
+      const ms = times.get(client.name) ?? [];
+      results.push({
+        client: client.name,
+        medianMs: round(median(ms)),
+        fastestMs: round(Math.min(...ms)),
+        slowestMs: round(Math.max(...ms)),
+        ...(await bench.memory()),
+        packetsSent: (await bench.packetsSent()) - before,
+        imageKiB: Math.round(client.imageBytes / KIB),
+      });
+      await bench.stop(process);
+    }
+  });
+  return results;
+}
+
+const HEAD = [
+  'client',
+  'median ms',
+  'fastest',
+  'slowest',
+  'resident KiB',
+  'private KiB',
+  'packets',
+  'image KiB',
+];
+
+function report(results: readonly ClientResult[], print: (line: string) => void): void {
+  const rows = results.map(({ client, ...figures }) => [
+    client,
+    ...Object.values(figures).map(String),
+  ]);
+  for (const line of formatTable([HEAD, ...rows])) print(line);
+}
+
+/** What the image sets, save the path, which serves those who enter the root. */
+function agentEnv(): Record<string, string> {
+  const pairs = AGENT_ENV.map((each) => each.split('=')).filter(([name]) => name !== 'PATH');
+  return Object.fromEntries(pairs.map(([name = '', value = '']) => [name, value]));
+}
+
+export interface DhcpBenchOptions {
+  readonly json: boolean;
+  readonly rounds: number;
+}
+
+/** `kios bench dhcp`. */
+export async function benchDhcp(cli: Cli, { json, rounds }: DhcpBenchOptions): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new KiosError('KIOS_BENCH_ROOT', 'make network namespaces', {
+      exitCode: EXIT.permission,
+      remedy: 'Run it as root.',
+    });
+  await ensurePackages(['build', 'netns'], cli.progress);
+  const peers = await fetchDhcpPeers(cli.progress);
+  const root = await mkdtemp(path.join(tmpdir(), 'kios-bench-dhcp-'));
+  cli.undo.defer(() => rm(root, { recursive: true, force: true }));
+  const imageBytes = await layAgentRoot('dhcp', root, cli.progress);
+  const clients = [
+    ...ourClients({ root, env: agentEnv(), imageBytes }, AGENT_ENTRYPOINT),
+    ...(await debianClients(peers, `usr/lib/${triplet(hostArch())}`)),
+  ];
+  await using bench = await Bench.open();
+  const results = await measure(bench, clients, rounds, cli);
+  if (json) cli.print(JSON.stringify({ clients: results }));
+  else report(results, cli.print);
+}

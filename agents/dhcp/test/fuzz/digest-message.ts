@@ -9,8 +9,8 @@ import { planLease, type Present } from '../../src/core/plan.ts';
 import { toRecord } from '../../src/core/record.ts';
 import { acceptReply } from '../../src/core/replies.ts';
 import type { Identity } from '../../src/core/requests.ts';
-import { NOTHING_LEARNT } from '../../src/core/states.ts';
 import { formatResolvConf } from '../../src/core/resolver.ts';
+import { NOTHING_LEARNT } from '../../src/core/states.ts';
 
 /** How far a message got. */
 export type Depth = 'undecodable' | 'not for us' | 'refused' | 'lease';
@@ -67,8 +67,18 @@ function use(lease: Lease, mac: string): void {
 const RESOLVER = /^(?:(?:# kios-dhcp eth0|nameserver [\d.]+|search [\w. -]+)\n)*$/;
 
 function useFiles(lease: Lease, mac: string): void {
-  const where = { link: 'eth0', mac, bootId: 'boot', checked: true, mtuOnRoutes: false, clocks: { now: 0, wall: 0 } };
-  const record = v.parse(LeaseRecord, toRecord({ lease, since: 0, ladder: 0 }, NOTHING_LEARNT, where));
+  const where = {
+    link: 'eth0',
+    mac,
+    bootId: 'boot',
+    checked: true,
+    mtuOnRoutes: false,
+    clocks: { now: 0, wall: 0 },
+  };
+  const record = v.parse(
+    LeaseRecord,
+    toRecord({ lease, since: 0, ladder: 0 }, NOTHING_LEARNT, where),
+  );
   const names = [...record.search, record.domain ?? '', record.hostname ?? ''];
   check(!/\p{Cc}/u.test(names.join('')), `control characters in ${JSON.stringify(names)}`);
   const resolver = formatResolvConf([{ link: 'eth0', ...lease }]) ?? '';

@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest';
+
+import { parseDocument } from '../../src/core/document.ts';
+import { BootstrapError } from '../../src/core/errors.ts';
+import { originsOf } from '../../src/core/merge.ts';
+import type { Reading } from '../../src/core/reading.ts';
+
+const TOKEN = 'abcdef.0123456789abcdef';
+const HASH = `sha256:${'a'.repeat(64)}`;
+const read = (text: string): Reading => parseDocument('u', text);
+
+const NODE_CONFIG = `apiVersion: node.eks.aws/v1alpha1
+kind: NodeConfig
+spec:
+  cluster:
+    name: prod
+    apiServerEndpoint: https://ABC.gr7.eu-west-1.eks.amazonaws.com
+    certificateAuthority: QUJD
+    cidr: 172.20.0.0/16
+  containerd: {config: "x"}
+  kubelet:
+    config: {maxPods: 29}
+    flags:
+      - --node-labels=team=a,pool=b
+      - --register-with-taints=gpu=true:NoSchedule,slow:NoExecute
+      - --v=4
+`;
+
+describe("EKS's NodeConfig", () => {
+  const { document, kind, warnings } = read(NODE_CONFIG);
+
+  it('becomes a document that enters with the IAM role', () => {
+    expect(kind).toBe('NodeConfig');
+    expect(document).toMatchObject({
+      cluster: {
+        name: 'prod',
+        endpoint: 'https://ABC.gr7.eu-west-1.eks.amazonaws.com:443',
+        caBundle: 'QUJD',
+      },
+      auth: { awsIamAuthenticator: { clusterId: 'prod' } },
+      node: {
+        labels: { team: 'a', pool: 'b' },
+        taints: [
+          { key: 'gpu', value: 'true', effect: 'NoSchedule' },
+          { key: 'slow', effect: 'NoExecute' },
+        ],
+      },
+      kubelet: { config: { clusterDNS: ['172.20.0.10'], maxPods: 29 } },
+    });
+  });
+
+  it('names what it does not carry out', () => {
+    expect(warnings.map(({ path }) => path)).toEqual(['spec.kubelet.flags.v', 'spec.containerd']);
+  });
+
+  it.each([
+    ['172.20.0.0/16', ['172.20.0.10']],
+    ['fd30:1c53:5f8a::/108', ['fd30:1c53:5f8a::a']],
+    ['nonsense', undefined],
+  ])('of services %s has its name server at %s', (cidr, dns) => {
+    const changed = read(NODE_CONFIG.replace('172.20.0.0/16', cidr)).document;
+    expect(changed.kubelet?.config?.['clusterDNS']).toEqual(dns);
+  });
+
+  it('without its cluster is refused with the path', () => {
+    expect(() => read('apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec: {}')).toThrow(
+      'spec.cluster',
+    );
+  });
+});
+
+const mime = (...parts: readonly string[]): string =>
+  [
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/mixed;',
+    ' boundary="=-B"',
+    '',
+    'preamble',
+    ...parts.flatMap((part) => ['--=-B', part]),
+    '--=-B--',
+    'epilogue',
+  ].join('\r\n');
+
+describe('MIME', () => {
+  const node = `Content-Type: application/node.eks.aws\r\n\r\n${NODE_CONFIG}`;
+  const shell = 'Content-Type: text/x-shellscript; charset="us-ascii"\r\n\r\n#!/bin/sh\necho hi\n';
+
+  it('the part for a node is read, one for a shell is skipped with a warning', () => {
+    const { document, kind, warnings } = read(mime(shell, node));
+    expect(kind).toBe('MIME, NodeConfig');
+    expect(document.cluster?.name).toBe('prod');
+    expect(warnings[0]).toEqual({ path: 'part 1', why: 'text/x-shellscript is skipped' });
+  });
+
+  it('parts merge in their order, also encoded ones', () => {
+    const later = NODE_CONFIG.replace('maxPods: 29', 'maxPods: 7');
+    const packed = `Content-Type: application/node.eks.aws\nContent-Transfer-Encoding: base64\n\n${btoa(later)}`;
+    expect(read(mime(node, packed)).document.kubelet?.config?.['maxPods']).toBe(7);
+  });
+
+  it.each([
+    ['without a boundary', 'MIME-Version: 1.0\nContent-Type: multipart/mixed\n\n--x\n\na'],
+    ['with nothing for us', mime(shell)],
+    ['with more parts than anybody writes', mime(...Array.from({ length: 200 }, () => shell))],
+  ])('%s is refused', (_name, text) => {
+    expect(() => read(text)).toThrow(expect.objectContaining({ code: 'KIOS_BOOTSTRAP_DOCUMENT' }));
+  });
+});
+
+describe('a kubeadm join line', () => {
+  const line = `kubeadm join 10.0.0.1:6443 --token ${TOKEN} --discovery-token-ca-cert-hash ${HASH}`;
+  const wanted = {
+    cluster: { endpoint: 'https://10.0.0.1:6443', caCertHashes: [HASH] },
+    auth: { bootstrapToken: TOKEN },
+  };
+
+  it.each([
+    ['as printed', line],
+    ['with sudo', `sudo ${line}\n`],
+    ['broken over lines', line.replaceAll(' --', ' \\\r\n    --')],
+    ['with equals signs', line.replaceAll(/(--[a-z-]+) /g, '$1=')],
+    ['with quotes', line.replace(TOKEN, `"${TOKEN}"`)],
+    ['with the endpoint last', `kubeadm join ${line.slice(27)} 10.0.0.1:6443`],
+  ])('%s', (_name, text) => {
+    const { document, kind, warnings } = read(text);
+    expect(kind).toBe('kubeadm join');
+    expect(document).toMatchObject(wanted);
+    expect(warnings).toEqual([]);
+  });
+
+  it('takes a node name, and names what it does not know', () => {
+    const { document, warnings } = read(
+      `${line} --node-name n1 --cri-socket x --certificate-key k`,
+    );
+    expect(document.node?.name).toBe('n1');
+    expect(warnings).toEqual([{ path: '--certificate-key', why: 'is not carried out here' }]);
+  });
+
+  it.each([
+    ['for a control plane', `${line} --control-plane`, 'controlPlane'],
+    ['with a torn token', line.replace(TOKEN, TOKEN.slice(0, 9)), 'bootstrapToken.token'],
+    ['without a token', 'kubeadm join h:6443', 'bootstrapToken.token: is required'],
+    ['with a torn hash', line.slice(0, -3), 'caCertHashes.0'],
+  ])('%s is refused, and does not show the token', (_name, text, why) => {
+    let message = '';
+    try {
+      read(text);
+    } catch (error) {
+      if (error instanceof BootstrapError) ({ message } = error);
+    }
+    expect(message).toContain(why);
+    expect(message).not.toContain(TOKEN.slice(7, 9));
+  });
+});
+
+const joinConfiguration = (
+  args: string,
+  version = 'v1beta4',
+): string => `apiVersion: kubeadm.k8s.io/${version}
+kind: JoinConfiguration
+discovery:
+  bootstrapToken: {apiServerEndpoint: "h:6443", token: ${TOKEN}, caCertHashes: ["${HASH}"]}
+nodeRegistration:
+  name: n1
+  criSocket: unix:///x
+  taints: [{key: a, effect: NoSchedule}]
+  kubeletExtraArgs: ${args}
+`;
+
+describe("kubeadm's JoinConfiguration", () => {
+  it.each([
+    ['v1beta4', '[{name: node-labels, value: "a=1"}, {name: node-ip, value: 10.0.0.2}]'],
+    ['v1beta3', '{node-labels: "a=1", node-ip: 10.0.0.2}'],
+  ])('of %s', (version, args) => {
+    expect(read(joinConfiguration(args, version)).document).toMatchObject({
+      cluster: { endpoint: 'https://h:6443', caCertHashes: [HASH] },
+      auth: { bootstrapToken: TOKEN },
+      node: {
+        name: 'n1',
+        ip: '10.0.0.2',
+        labels: { a: '1' },
+        taints: [{ key: 'a', effect: 'NoSchedule' }],
+      },
+    });
+  });
+
+  it('by file is refused: the node has no such file', () => {
+    const file = 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n';
+    expect(() => read(`${file}discovery: {file: {kubeConfigPath: /x}}`)).toThrow(
+      'discovery.bootstrapToken',
+    );
+  });
+});
+
+it('the document of kios-aws enters an EKS cluster', () => {
+  const { document, warnings } = read(`apiVersion: kios.redcoat.dev/v1alpha1
+kind: MetadataInformation
+apiServer: {name: prod, endpoint: https://x.eks.amazonaws.com, b64ClusterCA: QUJD}
+node: {labels: {a: b}, maxPods: {set: true}, kubeletConfiguration: "maxPods: 9"}
+`);
+  expect(document).toMatchObject({
+    cluster: { name: 'prod', endpoint: 'https://x.eks.amazonaws.com:443', caBundle: 'QUJD' },
+    auth: { awsIamAuthenticator: { clusterId: 'prod' } },
+    node: { labels: { a: 'b' } },
+    kubelet: { config: { maxPods: 9 } },
+  });
+  expect(warnings).toHaveLength(1);
+});
+
+it('each value tells where it came from, and secrets do not show', () => {
+  const head = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
+  const parts = [
+    { source: 'image', ...read(`${head}node: {labels: {x.example/a: "1", b: "1"}, maxPods: 5}`) },
+    {
+      source: 'cloud',
+      ...read(`${head}auth: {bootstrapToken: ${TOKEN}}\nnode: {labels: {x.example/a: "2"}}`),
+    },
+  ];
+  expect(originsOf(parts)).toEqual([
+    { path: 'node.labels.x.example/a', value: '2', from: 'cloud' },
+    { path: 'node.labels.b', value: '1', from: 'image' },
+    { path: 'node.maxPods', value: 5, from: 'image' },
+    { path: 'auth.bootstrapToken', value: '…', from: 'cloud' },
+  ]);
+});

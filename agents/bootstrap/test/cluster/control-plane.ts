@@ -1,28 +1,16 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createTlsServer, request } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-const FOLDERS = (process.env['KIOS_CONTROL_PLANE_BIN'] ?? '').split(':').filter(Boolean);
-const PROGRAMS = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
+import { makeCa, makeLeaf, openssl } from '../make-certificates.ts';
+import { find } from './programs.ts';
 
-const find = (program: string): string | undefined =>
-  FOLDERS.map((folder) => path.join(folder, program)).find((file) => existsSync(file));
-
-/** Why these tests cannot run here; undefined when they can. */
-export function missing(): string | undefined {
-  const absent = PROGRAMS.filter((name) => find(name) === undefined);
-  if (absent.length === 0) return undefined;
-  const why = `KIOS_CONTROL_PLANE_BIN has no ${absent.join(', ')}`;
-  if (process.env['KIOS_REQUIRE_CLUSTER'] === '1') throw new Error(why);
-  return why;
-}
-
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   const { promise, resolve } = Promise.withResolvers<void>();
   server.listen(0, '127.0.0.1', resolve);
@@ -33,36 +21,37 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-function openssl(dir: string, ...args: string[]): void {
-  execFileSync('openssl', args, { cwd: dir, stdio: 'ignore' });
-}
-
-function makeCa(dir: string, name: string): void {
-  const subject = ['-subj', `/CN=${name}`, '-days', '10'];
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  openssl(dir, 'req', '-x509', ...key, '-keyout', `${name}.key`, '-out', `${name}.crt`, ...subject);
-}
-
 function makeServerCertificate(dir: string, ca: string): void {
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const san = 'subjectAltName=IP:127.0.0.1,DNS:localhost';
-  const issuer = ['-CA', `${ca}.crt`, '-CAkey', `${ca}.key`, '-days', '10'];
-  const out = ['-keyout', 'server.key', '-out', 'server.crt', '-subj', '/CN=kube-apiserver'];
-  openssl(dir, 'req', '-x509', ...key, ...out, '-addext', san, ...issuer);
-  openssl(dir, 'genrsa', '-out', 'sa.key', '2048');
+  const san = 'IP:127.0.0.1,DNS:localhost';
+  makeLeaf(dir, 'server', ca, { subject: '/CN=kube-apiserver', usage: 'serverAuth', san });
 }
+
+const CSR_ROLE = 'system:certificates.k8s.io:certificatesigningrequests';
+/** What kubeadm lets joining nodes do: name, role, group. */
+const BINDINGS = [
+  ['node-bootstrapper', 'system:node-bootstrapper', 'system:bootstrappers'],
+  ['approve-bootstrap', `${CSR_ROLE}:nodeclient`, 'system:bootstrappers'],
+  ['approve-rotation', `${CSR_ROLE}:selfnodeclient`, 'system:nodes'],
+] as const;
 
 export const pin = (pem: string): string => {
   const spki = new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' });
   return `sha256:${createHash('sha256').update(spki).digest('hex')}`;
 };
 
+interface ApiAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
 /** etcd, an API server and the controllers that matter to a joining node, on loopback. */
 export class ControlPlane implements AsyncDisposable {
   readonly #dir: string;
-  readonly #children: ChildProcess[] = [];
+  readonly #children = new Map<string, ChildProcess>();
+  #etcd = '';
   readonly port: number;
-  readonly ca: string;
+  /** The CA, and after a rotation both of them. */
+  ca: string;
   /** A CA that has nothing to do with this cluster. */
   readonly otherCa: string;
 
@@ -73,15 +62,19 @@ export class ControlPlane implements AsyncDisposable {
     this.otherCa = readFileSync(path.join(dir, 'other.crt'), 'utf8');
   }
 
-  static async start(): Promise<ControlPlane> {
+  /** `signingSeconds`: how long the certificates hold that it signs. */
+  static async start(signingSeconds = 3600): Promise<ControlPlane> {
     const dir = await mkdtemp(path.join(tmpdir(), 'kios-cluster-'));
     makeCa(dir, 'ca');
     makeCa(dir, 'other');
     makeServerCertificate(dir, 'ca');
+    copyFileSync(path.join(dir, 'ca.crt'), path.join(dir, 'clients.crt'));
+    openssl(dir, 'genrsa', '-out', 'sa.key', '2048');
     writeFileSync(path.join(dir, 'tokens.csv'), 'admin-token,admin,admin,system:masters\n');
     const plane = new ControlPlane(dir, await freePort());
-    await plane.#startServer();
-    plane.#startControllers();
+    await plane.#startEtcd();
+    await plane.startServer();
+    plane.#startControllers(signingSeconds);
     return plane;
   }
 
@@ -91,13 +84,13 @@ export class ControlPlane implements AsyncDisposable {
 
   #run(name: string, flags: Readonly<Record<string, string>>): void {
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
-    const log = openSync(path.join(this.#dir, `${name}.log`), 'w');
+    const log = openSync(path.join(this.#dir, `${name}.log`), 'a');
     const stdio: ['ignore', number, number] = ['ignore', log, log];
-    this.#children.push(spawn(find(name) ?? name, args, { cwd: this.#dir, stdio }));
+    this.#children.set(name, spawn(find(name) ?? name, args, { cwd: this.#dir, stdio }));
     closeSync(log);
   }
 
-  async #startServer(): Promise<void> {
+  async #startEtcd(): Promise<void> {
     const [client, peer] = [await freePort(), await freePort()];
     const etcd = `http://127.0.0.1:${client}`;
     const peers = `http://127.0.0.1:${peer}`;
@@ -110,15 +103,20 @@ export class ControlPlane implements AsyncDisposable {
       'initial-advertise-peer-urls': peers,
       'initial-cluster': `default=${peers}`,
     });
+    this.#etcd = etcd;
+  }
+
+  /** Starts the API server, also one that was stopped, and waits until it serves. */
+  async startServer(): Promise<void> {
     this.#run('kube-apiserver', {
-      'etcd-servers': etcd,
+      'etcd-servers': this.#etcd,
       'bind-address': '127.0.0.1',
       'secure-port': `${this.port}`,
       'tls-cert-file': 'server.crt',
       'tls-private-key-file': 'server.key',
       'token-auth-file': 'tokens.csv',
       'enable-bootstrap-token-auth': 'true',
-      'client-ca-file': 'ca.crt',
+      'client-ca-file': 'clients.crt',
       'authorization-mode': 'Node,RBAC',
       'service-account-key-file': 'sa.key',
       'service-account-signing-key-file': 'sa.key',
@@ -133,8 +131,30 @@ export class ControlPlane implements AsyncDisposable {
     }
   }
 
-  #startControllers(): void {
-    const cluster = { server: this.endpoint, 'certificate-authority': `${this.#dir}/ca.crt` };
+  /** Ends the API server, as an outage does. */
+  async stopServer(): Promise<void> {
+    await this.#stop('kube-apiserver');
+  }
+
+  /** A new CA serves from now on; clients of both are let in. The server is started again. */
+  async rotateCa(): Promise<void> {
+    makeCa(this.#dir, 'ca2');
+    makeServerCertificate(this.#dir, 'ca2');
+    this.ca += readFileSync(path.join(this.#dir, 'ca2.crt'), 'utf8');
+    writeFileSync(path.join(this.#dir, 'clients.crt'), this.ca);
+    await this.stopServer();
+    await this.startServer();
+  }
+
+  /** Certificate and key of a client, PEM. */
+  clientCertificate(subject: string): { readonly cert: string; readonly key: string } {
+    makeLeaf(this.#dir, 'client', 'ca', { subject, usage: 'clientAuth' });
+    const read = (name: string): string => readFileSync(path.join(this.#dir, name), 'utf8');
+    return { cert: read('client.crt'), key: read('client.key') };
+  }
+
+  #startControllers(signingSeconds: number): void {
+    const cluster = { server: this.endpoint, 'certificate-authority': `${this.#dir}/clients.crt` };
     const config = {
       apiVersion: 'v1',
       kind: 'Config',
@@ -148,7 +168,15 @@ export class ControlPlane implements AsyncDisposable {
       kubeconfig: 'admin.conf',
       'leader-elect': 'false',
       'secure-port': '0',
-      controllers: 'bootstrap-signer-controller,token-cleaner-controller',
+      'cluster-signing-cert-file': 'ca.crt',
+      'cluster-signing-key-file': 'ca.key',
+      'cluster-signing-duration': `${signingSeconds}s`,
+      controllers: [
+        'bootstrap-signer-controller',
+        'token-cleaner-controller',
+        'certificatesigningrequest-approving-controller',
+        'certificatesigningrequest-signing-controller',
+      ].join(','),
     });
   }
 
@@ -176,7 +204,12 @@ export class ControlPlane implements AsyncDisposable {
 
   /** One call as administrator; answers the status. */
   async call(method: string, where: string, body?: unknown): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    return (await this.ask(method, where, body)).status;
+  }
+
+  /** One call as administrator. */
+  async ask(method: string, where: string, body?: unknown): Promise<ApiAnswer> {
+    const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
     const call = request(`${this.endpoint}${where}`, {
       method,
       agent: false,
@@ -184,11 +217,23 @@ export class ControlPlane implements AsyncDisposable {
       headers: { authorization: 'Bearer admin-token', 'content-type': 'application/json' },
     });
     call.on('error', reject).on('response', (response) => {
-      response.resume();
-      response.on('end', () => resolve(response.statusCode ?? 0));
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
     });
     call.end(body === undefined ? undefined : JSON.stringify(body));
     return promise;
+  }
+
+  /** Lets holders of a token ask for a node's certificate and have it approved, as kubeadm does. */
+  async letNodesJoin(): Promise<void> {
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole' };
+    for (const [name, role, group] of BINDINGS)
+      await this.#create('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+        metadata: { name },
+        roleRef: { ...roleRef, name: role },
+        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: group }],
+      });
   }
 
   /** Publishes cluster-info as kubeadm does, readable for everybody. */
@@ -230,20 +275,24 @@ export class ControlPlane implements AsyncDisposable {
     if (status !== 201) throw new Error(`POST ${where}: ${status}`);
   }
 
-  async createToken(token: string, usages = ['signing', 'authentication']): Promise<void> {
+  async createToken(token: string, expires?: Date): Promise<void> {
     const [id = '', secret = ''] = token.split('.');
-    const enabled: Readonly<Record<string, string>> = Object.fromEntries(
-      usages.map((usage) => [`usage-bootstrap-${usage}`, 'true']),
-    );
     await this.#create('/api/v1/namespaces/kube-system/secrets', {
       metadata: { name: `bootstrap-token-${id}` },
       type: 'bootstrap.kubernetes.io/token',
       stringData: {
         'token-id': id,
         'token-secret': secret,
-        ...enabled,
+        'usage-bootstrap-signing': 'true',
+        'usage-bootstrap-authentication': 'true',
+        ...(expires === undefined ? {} : { expiration: expires.toISOString() }),
       },
     });
+  }
+
+  async hasToken(token: string): Promise<boolean> {
+    const name = `bootstrap-token-${token.split('.')[0]}`;
+    return (await this.call('GET', `/api/v1/namespaces/kube-system/secrets/${name}`)) === 200;
   }
 
   async deleteToken(token: string): Promise<void> {
@@ -251,12 +300,17 @@ export class ControlPlane implements AsyncDisposable {
     await this.call('DELETE', `/api/v1/namespaces/kube-system/secrets/${name}`);
   }
 
+  async #stop(name: string): Promise<void> {
+    const child = this.#children.get(name);
+    this.#children.delete(name);
+    if (child === undefined || child.exitCode !== null) return;
+    const ended = new Promise((resolve) => void child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const ends = this.#children.map(
-      (child) => new Promise((resolve) => void child.once('exit', resolve)),
-    );
-    for (const child of this.#children) child.kill('SIGKILL');
-    await Promise.all(ends);
+    await Promise.all([...this.#children.keys()].map(async (name) => this.#stop(name)));
     await rm(this.#dir, { recursive: true, force: true });
   }
 }

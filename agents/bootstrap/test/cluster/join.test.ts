@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { AgentProcess, RUNTIMES } from '../agent-process.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
-import { AgentProcess, RUNTIMES } from './agent-process.ts';
-import { ControlPlane, missing, pin } from './control-plane.ts';
+import { ControlPlane, pin } from './control-plane.ts';
+import { CONTROL_PLANE, missing } from './programs.ts';
 
-const why = missing();
+const why = missing(CONTROL_PLANE);
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);
 
 /** What of the cluster is on the disk, and what kubelet was told. */
@@ -43,7 +44,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       await using node = await NodeFolder.make();
       node.seed(good());
       node.lease();
-      await using agent = new AgentProcess(program, node, 'join');
+      await using agent = new AgentProcess({ program, node, verb: 'join' });
       expect([await agent.exit, agent.errors]).toEqual([0, '']);
       expect(node.sent).toEqual(['03']);
       expect(node.read('etc/kubernetes/pki/ca.crt')).toBe(plane.ca);
@@ -57,7 +58,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       await using node = await NodeFolder.make();
       node.seed(clusterDocument(plane.endpoint, { ca: plane.ca }));
       node.lease();
-      await using agent = new AgentProcess(program, node, 'join');
+      await using agent = new AgentProcess({ program, node, verb: 'join' });
       expect([await agent.exit, agent.errors]).toEqual([0, '']);
       expect(agent.lines).toContainEqual(expect.objectContaining({ ev: 'cluster.verified' }));
       expect(node.sent).toEqual(['03']);
@@ -67,7 +68,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       await using node = await NodeFolder.make();
       node.seed(clusterDocument(plane.endpoint, { pins: [wrongPin] }));
       node.lease();
-      await using agent = new AgentProcess(program, node, 'watch');
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
       const line = await agent.expect('cluster.untrusted');
       expect(line).toMatchObject({ lvl: 'error', err: { code: 'KIOS_BOOTSTRAP_UNTRUSTED' } });
       expect(leftovers(node)).toEqual(NOTHING);
@@ -81,7 +82,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       await using node = await NodeFolder.make();
       node.seed(clusterDocument(plane.endpoint, { ca: plane.otherCa }));
       node.lease();
-      await using agent = new AgentProcess(program, node, 'watch');
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
       await agent.expect('cluster.untrusted');
       expect(leftovers(node)).toEqual(NOTHING);
     });
@@ -91,7 +92,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       await using server = await plane.serveAt('127.0.0.2');
       node.seed(clusterDocument(server.endpoint, { ca: plane.ca }));
       node.lease();
-      await using agent = new AgentProcess(program, node, 'watch');
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
       const line = await agent.expect('cluster.untrusted');
       expect(JSON.stringify(line)).toMatch(/altname|127\.0\.0\.2/i);
       expect(leftovers(node)).toEqual(NOTHING);
@@ -101,7 +102,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       await using node = await NodeFolder.make();
       node.seed(clusterDocument('https://127.0.0.3:1', { pins: [pin(plane.ca)] }));
       node.lease();
-      await using agent = new AgentProcess(program, node, 'watch');
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
       const line = await agent.expect('cluster.unreachable');
       expect(line).toMatchObject({ err: { code: 'KIOS_BOOTSTRAP_UNREACHABLE' } });
       expect(leftovers(node)).toEqual(NOTHING);
@@ -111,7 +112,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       await using node = await NodeFolder.make();
       node.seed(clusterDocument(`https://localhost:${plane.port}`, { ca: plane.ca }));
       node.lease();
-      await using agent = new AgentProcess(program, node, 'watch');
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
       await agent.expect('cluster.verified');
       expect(await agent.expect('restart.sent')).toMatchObject({ why: 'files changed' });
     });
@@ -121,7 +122,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       const document = { pins: [pin(plane.ca)] };
       node.seed(clusterDocument(plane.endpoint, document, 'abcdef.ffffffffffffffff'));
       node.lease();
-      await using agent = new AgentProcess(program, node, 'watch');
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
       await agent.expect('cluster.untrusted');
       expect(leftovers(node)).toEqual(NOTHING);
     });
@@ -131,7 +132,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       await using node = await NodeFolder.make();
       node.seed(clusterDocument(plane.endpoint, { ca: plane.ca }, token));
       node.lease();
-      await using agent = new AgentProcess(program, node, 'watch');
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
       const line = await agent.expect('cluster.token_rejected');
       expect(line).toMatchObject({ err: { code: 'KIOS_BOOTSTRAP_TOKEN' } });
       expect(leftovers(node)).toEqual(NOTHING);
@@ -150,7 +151,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       await using node = await NodeFolder.make();
       node.seed(clusterDocument(plane.endpoint, { pins: [pin(plane.ca)] }, token));
       node.lease();
-      await using agent = new AgentProcess(program, node, 'watch');
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
       await agent.expect('cluster.token_unknown');
       expect(leftovers(node)).toEqual(NOTHING);
       await plane.createToken(token);
@@ -166,11 +167,11 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       await using node = await NodeFolder.make();
       node.seed(good());
       node.lease();
-      await using first = new AgentProcess(program, node, 'join');
+      await using first = new AgentProcess({ program, node, verb: 'join' });
       expect(await first.exit).toBe(0);
       node.startKubelet('cluster');
       const before = node.read('var/lib/kios/bootstrap/state.json');
-      await using second = new AgentProcess(program, node, 'join');
+      await using second = new AgentProcess({ program, node, verb: 'join' });
       expect(await second.exit).toBe(0);
       expect(second.lines.map(({ ev }) => ev)).toEqual(['start', 'certificate.wait']);
       expect(node.read('var/lib/kios/bootstrap/state.json')).toBe(before);
@@ -180,7 +181,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
     it('waits for a lease before it asks anybody', async () => {
       await using node = await NodeFolder.make();
       node.seed(good());
-      await using agent = new AgentProcess(program, node, 'watch');
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
       await agent.expect('lease.wait');
       node.lease();
       expect(await agent.expect('restart.sent')).toMatchObject({ why: 'files changed' });

@@ -30,7 +30,7 @@ export const CloudMachine = v.strictObject({
   /** As its owner gave it; undefined when he gave none. */
   userData: v.optional(v.string()),
   tags: v.record(v.string(), v.string()),
-  /** How many requests an access token lasts, where the cloud has tokens; for ever when absent. */
+  /** How many requests the first access token lasts, where the cloud has tokens; for ever when absent. */
   tokenUses: v.optional(v.number()),
 });
 export type CloudMachine = Readonly<v.InferOutput<typeof CloudMachine>>;
@@ -67,18 +67,19 @@ export const lookup = (
   return found === undefined ? notFound : text(found);
 };
 
-/** Access tokens that end after some uses, as those of a cloud end after some time. */
+/** Access tokens, of which the first ends after some uses, as those of a cloud end after some time. */
 export class Tokens {
-  readonly #uses: number;
+  readonly #uses: number | undefined;
   readonly #left = new Map<string, number>();
 
   constructor(uses: number | undefined) {
-    this.#uses = uses ?? Number.POSITIVE_INFINITY;
+    this.#uses = uses;
   }
 
   issue(): string {
+    const isFirst = this.#left.size === 0;
     const token = `token-${this.#left.size + 1}==`;
-    this.#left.set(token, this.#uses);
+    this.#left.set(token, (isFirst ? this.#uses : undefined) ?? Number.POSITIVE_INFINITY);
     return token;
   }
 

@@ -7,12 +7,16 @@ const PROJECT = '123456789012';
 const isTree = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 
+/** The recursive form has `projectId`, paths say `project-id`; keys of attributes are as their owner wrote them. */
+const camel = (part: string): string =>
+  part.replaceAll(/-(.)/g, (_dashed, letter: string) => letter.toUpperCase());
+
 /** The value at a path of the tree, as the service walks it. */
 const walk = (tree: unknown, path: string): unknown =>
   path
     .split('/')
     .filter((part) => part !== '')
-    .reduce<unknown>((at, part) => (isTree(at) ? at[part] : undefined), tree);
+    .reduce<unknown>((at, part) => (isTree(at) ? (at[part] ?? at[camel(part)]) : undefined), tree);
 
 const listing = (tree: Readonly<Record<string, unknown>>): string =>
   Object.entries(tree)

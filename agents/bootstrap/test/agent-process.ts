@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
-import type { NodeFolder } from '../node-folder.ts';
+import type { NodeFolder } from './node-folder.ts';
 
 export interface Line {
   readonly ev: string;
@@ -11,7 +11,7 @@ export interface Line {
   readonly [field: string]: unknown;
 }
 
-const BUNDLE = path.join(import.meta.dirname, '../../dist/agent.cjs');
+const BUNDLE = path.join(import.meta.dirname, '../dist/agent.cjs');
 const bun = process.env['KIOS_BUN'];
 
 /** The runtimes a bundle must run under; Bun is the one that ships. */
@@ -19,6 +19,39 @@ export const RUNTIMES: readonly (readonly [name: string, program: string])[] = [
   ['node', process.execPath],
   ...(bun !== undefined && existsSync(bun) ? [['bun', bun] as const] : []),
 ];
+
+/** The shipped runtime where it is known, else this one. */
+export const SHIPPED = bun !== undefined && existsSync(bun) ? bun : process.execPath;
+
+/** As in the image: no compiler but the interpreter. */
+const IMAGE_ENV = { BUN_JSC_useJIT: '0', BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0' };
+
+export interface AgentOptions {
+  readonly program: string;
+  readonly node: NodeFolder;
+  readonly verb: string;
+  readonly flags?: readonly string[];
+  /** What the program is run by, with its arguments: a namespace, a tracer. */
+  readonly by?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The flags that make the folder the agent's machine. */
+export function pathFlags({ settings }: NodeFolder): readonly string[] {
+  return Object.entries({
+    etc: settings.etc,
+    run: settings.run,
+    'seed-dir': settings.seedDir,
+    'state-dir': settings.stateDir,
+    'kubelet-pki': settings.kubeletPki,
+    sysfs: settings.sysfs,
+    cmdline: settings.cmdline,
+    firmware: settings.firmware,
+    plugins: settings.plugins,
+    'plugin-dir': settings.pluginDir,
+    socket: settings.socket,
+  }).map(([flag, value]) => `--${flag}=${value}`);
+}
 
 const isLine = (value: unknown): value is Line =>
   typeof value === 'object' && value !== null && 'ev' in value;
@@ -31,21 +64,16 @@ export class AgentProcess implements AsyncDisposable {
   #wake: () => void = () => {};
   errors = '';
 
-  constructor(program: string, node: NodeFolder, verb: string, ...flags: string[]) {
-    const { settings } = node;
-    const paths = Object.entries({
-      etc: settings.etc,
-      run: settings.run,
-      'seed-dir': settings.seedDir,
-      'state-dir': settings.stateDir,
-      'kubelet-pki': settings.kubeletPki,
-      sysfs: settings.sysfs,
-      cmdline: settings.cmdline,
-      socket: settings.socket,
-    }).map(([flag, value]) => `--${flag}=${value}`);
-    this.#child = spawn(program, [BUNDLE, verb, ...paths, ...flags], {
+  constructor({ program, node, verb, flags = [], by = [], env = {} }: AgentOptions) {
+    const command = [...by, program, BUNDLE, verb, ...pathFlags(node), ...flags];
+    this.#child = spawn(command[0] ?? program, command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, KIOS_CONSOLE: path.join(node.root, 'no-console.sock') },
+      env: {
+        ...process.env,
+        ...IMAGE_ENV,
+        ...env,
+        KIOS_CONSOLE: path.join(node.root, 'no-console.sock'),
+      },
     });
     const { stdout, stderr } = this.#child;
     if (stdout === null || stderr === null) throw new Error('no pipes');
@@ -80,6 +108,11 @@ export class AgentProcess implements AsyncDisposable {
         };
       });
     }
+  }
+
+  /** How often an event was seen. */
+  count(ev: string): number {
+    return this.lines.filter((line) => line.ev === ev).length;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

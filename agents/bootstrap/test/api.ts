@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import type { Netns } from '@kios/testkit';
+
+import { makeCa, makeLeaf } from './make-certificates.ts';
+
+/** An API server in a namespace, as far as a node sees it that verifies its cluster. */
+export class Api {
+  readonly endpoint = 'https://127.0.0.1:6443';
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async start(netns: Netns): Promise<Api> {
+    const dir = netns.folder;
+    makeCa(dir, 'ca');
+    makeCa(dir, 'unused');
+    makeLeaf(dir, 'api', 'ca', { subject: '/CN=api', usage: 'serverAuth', san: 'IP:127.0.0.1' });
+    const program = path.join(import.meta.dirname, 'api-process.ts');
+    const files = ['api.crt', 'api.key'].map((name) => path.join(dir, name));
+    const server = netns.start(process.execPath, [program, ...files, '127.0.0.1', '6443']);
+    await server.expect('ready');
+    return new Api(dir);
+  }
+
+  get ca(): string {
+    return this.#read('ca.crt');
+  }
+
+  /** A CA of nobody. */
+  get unusedCa(): string {
+    return this.#read('unused.crt');
+  }
+
+  /** What kubelet keeps when the cluster let it in: certificate and key in one file. */
+  identityOf(node: string): string {
+    const subject = `/O=system:nodes/CN=system:node:${node}`;
+    makeLeaf(this.#folder, 'kubelet', 'ca', { subject, usage: 'clientAuth' });
+    return this.#read('kubelet.crt') + this.#read('kubelet.key');
+  }
+
+  #read(name: string): string {
+    return readFileSync(path.join(this.#folder, name), 'utf8');
+  }
+}

@@ -1,0 +1,209 @@
+import { chmodSync, readlinkSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { requireRoot } from '@kios/testkit';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+import { clusterDocument, TOKEN } from '../node-folder.ts';
+import { ControlPlane, pin } from './control-plane.ts';
+import { CONTROL_PLANE, missing, NODE } from './programs.ts';
+import { Worker } from './worker.ts';
+
+const why = missing([...CONTROL_PLANE, ...NODE]);
+if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);
+
+/**
+ * Signed certificates are backdated by five minutes, and kubelet renews one after 70 to 90 percent of its life: with this that is at most a minute
+ * from now.
+ */
+const SIGNING_SECONDS = 90;
+const CURRENT = 'var/lib/kubelet/pki/kubelet-client-current.pem';
+const TOKEN_FILE = 'etc/kubernetes/bootstrap-kubelet.conf';
+
+/** The file that kubelet's link names: another one for each certificate. */
+const currentCertificate = ({ node }: Worker): string =>
+  readlinkSync(path.join(node.root, CURRENT));
+
+/** A document with another way of proving who the node is than a token. */
+const documentWith = (plane: ControlPlane, auth: unknown): string =>
+  JSON.stringify({
+    apiVersion: 'kios.dev/v1',
+    kind: 'NodeBootstrap',
+    cluster: { endpoint: plane.endpoint, caBundle: plane.ca },
+    auth,
+  });
+
+/** Looks until it holds; the deadline only ends what hangs. */
+async function until(
+  what: string,
+  holds: () => Promise<boolean> | boolean,
+  seconds = 60,
+): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
+    await delay(100);
+  }
+}
+
+const seed = ({ node }: Worker, name: string, document: string): void => {
+  node.seed(document, `instance-id: ${name}\nlocal-hostname: ${name}\n`);
+  node.lease();
+};
+
+describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout: 240_000 }, () => {
+  let plane: ControlPlane;
+
+  beforeEach(requireRoot);
+
+  beforeAll(async () => {
+    plane = await ControlPlane.start(SIGNING_SECONDS);
+    await plane.publishClusterInfo();
+    await plane.letNodesJoin();
+    await plane.createToken(TOKEN);
+  }, 90_000);
+
+  afterAll(async () => {
+    await plane[Symbol.asyncDispose]();
+  });
+
+  const hasNode = async (name: string): Promise<boolean> =>
+    (await plane.call('GET', `/api/v1/nodes/${name}`).catch(() => 0)) === 200;
+
+  /** kubelet's lease, renewed every ten seconds while it reaches the API server. */
+  const lastSeen = async (name: string): Promise<string> => {
+    const where = `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${name}`;
+    const { body } = await plane.ask('GET', where).catch(() => ({ body: '' }));
+    return /"renewTime":\s*"([^"]*)"/.exec(body)?.[1] ?? '';
+  };
+
+  it('token and CA hash: kubelet gets its certificate, the node is there, the token is gone', async () => {
+    await using worker = await Worker.start();
+    seed(worker, 'by-hash', clusterDocument(plane.endpoint, { pins: [pin(plane.ca)] }));
+    await using agent = worker.agent();
+    await agent.expect('joined', 60);
+    await until('node by-hash', async () => hasNode('by-hash'));
+    expect(worker.starts).toEqual(['standalone', 'cluster']);
+    expect(worker.node.sent).toEqual(['03']);
+    await until('the token is off the disk', () => worker.node.read(TOKEN_FILE) === undefined);
+  });
+
+  it('a short-lived certificate is renewed by kubelet without the agent', async () => {
+    await using worker = await Worker.start();
+    seed(worker, 'renewed', clusterDocument(plane.endpoint, { ca: plane.ca }));
+    await using agent = worker.agent();
+    await agent.expect('joined', 60);
+    const first = currentCertificate(worker);
+    await until('another certificate', () => currentCertificate(worker) !== first, 120);
+    const seen = await lastSeen('renewed');
+    await until('kubelet reports with it', async () => (await lastSeen('renewed')) > seen);
+    expect(worker.node.sent).toEqual(['03']);
+  });
+
+  it('client certificate: kubelet is in the cluster without asking for one', async () => {
+    await using worker = await Worker.start();
+    const clientCertificate = plane.clientCertificate('/O=system:nodes/CN=system:node:by-cert');
+    seed(worker, 'by-cert', documentWith(plane, { clientCertificate }));
+    await using agent = worker.agent();
+    await agent.expect('joined', 60);
+    await until('node by-cert', async () => hasNode('by-cert'));
+    expect(worker.node.read(TOKEN_FILE)).toBeUndefined();
+  });
+
+  it('exec credential: kubelet runs the program for its credential', async () => {
+    await using worker = await Worker.start();
+    const { cert, key } = plane.clientCertificate('/O=system:nodes/CN=system:node:by-exec');
+    const credential = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      kind: 'ExecCredential',
+      status: { clientCertificateData: cert, clientKeyData: key },
+    };
+    const plugin = 'credential-providers/test-credential';
+    worker.node.write(`var/lib/kios/${plugin}.json`, JSON.stringify(credential));
+    worker.node.write(
+      `var/lib/kios/${plugin}`,
+      `#!/bin/sh\nexec cat /var/lib/kios/${plugin}.json\n`,
+    );
+    chmodSync(path.join(worker.node.root, `var/lib/kios/${plugin}`), 0o755);
+    const exec = { command: `/var/lib/kios/${plugin}`, apiVersion: credential.apiVersion };
+    seed(worker, 'by-exec', documentWith(plane, { exec }));
+    await using agent = worker.agent();
+    await agent.expect('restart.sent', 60);
+    await until('node by-exec', async () => hasNode('by-exec'));
+    expect(worker.node.read(TOKEN_FILE)).toBeUndefined();
+  });
+
+  it('a token that expired is refused, and its successor of the same id is taken', async () => {
+    const token = 'expire.0123456789abcdef';
+    await plane.createToken(token, new Date(Date.now() + 3000));
+    await until('the cluster forgot the token', async () => !(await plane.hasToken(token)));
+    await using worker = await Worker.start();
+    seed(worker, 'late-token', clusterDocument(plane.endpoint, { ca: plane.ca }, token));
+    await using agent = worker.agent();
+    await agent.expect('cluster.token_rejected', 30);
+    expect(worker.node.read(TOKEN_FILE)).toBeUndefined();
+    await plane.createToken(token);
+    await agent.expect('joined', 90);
+    await until('node late-token', async () => hasNode('late-token'));
+  });
+
+  it('a control plane that is away while a node joins is waited for', async () => {
+    await plane.stopServer();
+    await using worker = await Worker.start();
+    seed(worker, 'patient', clusterDocument(plane.endpoint, { pins: [pin(plane.ca)] }));
+    await using agent = worker.agent();
+    await until('three tries', () => agent.count('cluster.unreachable') >= 3);
+    expect(worker.node.sent).toEqual([]);
+    await plane.startServer();
+    await agent.expect('joined', 90);
+    await until('node patient', async () => hasNode('patient'));
+  });
+
+  it('a control plane that goes away after the join is come back to', async () => {
+    await using worker = await Worker.start();
+    seed(worker, 'steady', clusterDocument(plane.endpoint, { ca: plane.ca }));
+    await using agent = worker.agent();
+    await agent.expect('joined', 60);
+    await until('node steady', async () => hasNode('steady'));
+    const before = worker.node.sent.length;
+    const log = worker.log('kubelet').length;
+    await plane.stopServer();
+    await until('kubelet misses it', () => /refused/.test(worker.log('kubelet').slice(log)));
+    await plane.startServer();
+    const seen = await lastSeen('steady');
+    await until('kubelet reports again', async () => (await lastSeen('steady')) > seen, 120);
+    expect(worker.node.sent.length).toBe(before);
+  });
+
+  it('a node that is deleted while it runs comes back', async () => {
+    await using worker = await Worker.start();
+    seed(worker, 'deleted', clusterDocument(plane.endpoint, { ca: plane.ca }));
+    await using agent = worker.agent();
+    await agent.expect('joined', 60);
+    await until('node deleted', async () => hasNode('deleted'));
+    await plane.call('DELETE', '/api/v1/nodes/deleted');
+    await until('it is back', async () => hasNode('deleted'), 200);
+    expect(worker.starts.length).toBeGreaterThan(2);
+  });
+
+  // The last: the cluster has two CAs from here on.
+  it('a CA that is rotated by way of both is followed, and the node keeps its certificate', async () => {
+    await using worker = await Worker.start();
+    const before = plane.ca;
+    seed(worker, 'rotated', clusterDocument(plane.endpoint, { ca: before }));
+    await using agent = worker.agent();
+    await agent.expect('joined', 60);
+    await until('node rotated', async () => hasNode('rotated'));
+    await plane.rotateCa();
+    seed(worker, 'rotated', clusterDocument(plane.endpoint, { ca: plane.ca }));
+    await until(
+      'the new bundle',
+      () => worker.node.read('etc/kubernetes/pki/ca.crt') === plane.ca,
+      90,
+    );
+    const seen = await lastSeen('rotated');
+    await until('kubelet trusts the new server', async () => (await lastSeen('rotated')) > seen);
+    expect(agent.count('identity.dropped')).toBe(0);
+  });
+});

@@ -68,7 +68,7 @@ function settled({ held, watch }: Memory, { identity }: Policy): Effect[] {
   if (held === undefined || held.lease.address !== watch?.address) return [];
   const { address, gateways } = held.lease;
   const asked = gateways.slice(0, 1).map((gateway) => question(identity.mac, address, gateway));
-  return [{ tag: 'settled', held }, ...asked.map((packet) => ({ tag: 'arp', packet }) as const)];
+  return [{ tag: 'remember', held }, ...asked.map((packet) => ({ tag: 'arp', packet }) as const)];
 }
 
 export function onArp(state: State, packet: ArpPacket, event: Event, policy: Policy): Step {
@@ -90,7 +90,9 @@ function onGateway(state: State, gatewayMac: string): Step {
   if (state.tag === 'rebooting' && state.learnt.gatewayMac !== undefined) {
     return [{ ...state, sameNetwork: state.learnt.gatewayMac === gatewayMac }, []];
   }
-  return [{ ...state, learnt: { ...state.learnt, gatewayMac } }, []];
+  if (state.held === undefined || state.learnt.gatewayMac === gatewayMac) return [state, []];
+  const next = { ...state, learnt: { ...state.learnt, gatewayMac } };
+  return [next, [{ tag: 'remember', held: state.held }]];
 }
 
 /** The lease has run out and somebody else has the address: it is theirs. */

@@ -192,8 +192,8 @@ export type Effect =
   | { readonly tag: 'unbind'; readonly held: Held }
   /** Compare the kernel with the lease, and put back what is missing. */
   | { readonly tag: 'repair'; readonly held: Held }
-  /** What is known of the lease's address has changed: nobody else has it. */
-  | { readonly tag: 'settled'; readonly held: Held }
+  /** What is known beside the lease has changed. */
+  | { readonly tag: 'remember'; readonly held: Held }
   /** The network wants no IPv4 of us. RFC 8925. */
   | { readonly tag: 'stand-down' }
   | {

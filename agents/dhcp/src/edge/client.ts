@@ -45,8 +45,9 @@ export class Client {
     return this.#bound.promise;
   }
 
-  carrier(up: boolean): void {
-    this.#configurator.carrier(up);
+  /** `enabled`: the link is up as far as its administrator is concerned. */
+  carrier(up: boolean, enabled: boolean): void {
+    this.#configurator.carrier(up, enabled);
     this.#mailbox.put({ tag: 'carrier', up });
   }
 
@@ -153,7 +154,7 @@ export class Client {
         return configurator.unbind();
       case 'repair':
         return configurator.repair(effect.held);
-      case 'settled':
+      case 'remember':
         return configurator.publish(effect.held, state, signal);
       case 'stand-down':
         return this.#bound.resolve();

@@ -37,10 +37,10 @@ export class Configurator {
     this.#publisher = new Publisher(names, ports.files, ports.log);
   }
 
-  carrier(up: boolean): void {
+  carrier(up: boolean, enabled: boolean): void {
     const now = bootTime();
     if (up) this.#carrierAt = now;
-    else if (this.#mtuSetAt !== undefined && now - this.#mtuSetAt < RESET_WITHIN) {
+    else if (enabled && this.#mtuSetAt !== undefined && now - this.#mtuSetAt < RESET_WITHIN) {
       this.#plan = { ...this.#plan, mtu: 'routes' };
       this.#log.warn({ ev: 'degrade', link: this.#link.name, step: 'mtu' });
     }

@@ -10,7 +10,7 @@ const TYPE_UUID = 0;
 const TYPE_DUID = 255;
 const DUID_LINK_LAYER = 3;
 const PRODUCT_UUID = '/sys/class/dmi/id/product_uuid';
-const NET_ADDR_PERM = '0';
+const NET_ADDR_RANDOM = '1';
 
 /** The first line of the host's name file if it is a host name; undefined lets the server name us. */
 export function readHostname(file: string): string | undefined {
@@ -26,7 +26,7 @@ export function readHostname(file: string): string | undefined {
 export function isPassingMac(link: string): boolean {
   try {
     return (
-      readFileSync(`/sys/class/net/${link}/addr_assign_type`, 'latin1').trim() !== NET_ADDR_PERM
+      readFileSync(`/sys/class/net/${link}/addr_assign_type`, 'latin1').trim() === NET_ADDR_RANDOM
     );
   } catch {
     return false;

@@ -96,7 +96,7 @@ export class Supervisor {
     // Under another name or with another hardware address it is another link to servers, and to our files.
     const same = served?.name === link.name && served.mac === link.mac;
     if (served !== undefined && wanted && same) {
-      this.#onCarrier(served, link.up && link.carrier);
+      this.#onCarrier(served, link);
       return;
     }
     this.#onGone(link);
@@ -114,7 +114,7 @@ export class Supervisor {
       carrier: false,
     };
     this.#served.set(link.index, served);
-    this.#onCarrier(served, link.up && link.carrier);
+    this.#onCarrier(served, link);
     const until = AbortSignal.any([signal, stop.signal]);
     this.#serve(link, served, until).catch((error: unknown) => {
       if (!until.aborted) this.#failed.reject(error);
@@ -129,12 +129,13 @@ export class Supervisor {
     return metric;
   }
 
-  #onCarrier(served: Served, carrier: boolean): void {
+  #onCarrier(served: Served, link: Link): void {
+    const carrier = link.up && link.carrier;
     if (carrier === served.carrier) return;
     served.carrier = carrier;
     this.#ports.log.info({ ev: 'link.carrier', console: true, link: served.name, carrier });
     if (carrier) this.#supervision.onCarrier();
-    served.client?.carrier(carrier);
+    served.client?.carrier(carrier, link.up);
   }
 
   /** The instance that a one-shot waits for has what the one-shot came for. */
@@ -190,7 +191,7 @@ export class Supervisor {
     const client = new Client(link, { ...options, plan }, this.#ports);
     served.client = client;
     void client.bound.then(() => this.#supervision.onBound(link.name));
-    client.carrier(served.carrier);
+    client.carrier(served.carrier, true);
     await client.run(signal);
   }
 

@@ -67,7 +67,7 @@ describe('an address that is used while it is probed for', () => {
   it('is probed for three times in a second, then announced twice, and the gateway asked for its name', () => {
     const [state, effects] = letPass(granted(FAST), START + 60_000, FAST);
     expect(arps(effects)).toEqual([PROBE, PROBE, ANNOUNCEMENT, QUESTION, ANNOUNCEMENT]);
-    expect(tags(effects)).toContain('settled');
+    expect(tags(effects)).toContain('remember');
     expect(state.watch).toMatchObject({ settled: true, dueAt: undefined });
   });
 

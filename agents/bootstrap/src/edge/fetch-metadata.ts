@@ -4,7 +4,8 @@ import { BootstrapError } from '../core/errors.ts';
 import { type Metadata, MetadataError, type Provider } from '../core/providers/provider.ts';
 import { openExchange } from './metadata-http.ts';
 
-const SCHEDULE = { firstMs: 250, factor: 1.6, maxMs: 10_000, jitter: 0.2 };
+/** When a metadata service is asked again. */
+export const METADATA_RETRY = { firstMs: 250, factor: 1.6, maxMs: 10_000, jitter: 0.2 };
 /** Some 45 s; then the fault is shown to the operator, and the agent tries again. */
 const TRIES = 10;
 
@@ -66,6 +67,6 @@ export async function fetchMetadata(
         );
       log.info({ ev: 'imds.try', provider: provider.name, n, ms: ms(), why: error.message });
     }
-    await sleep(retryDelay(SCHEDULE, n, Math.random()), signal);
+    await sleep(retryDelay(METADATA_RETRY, n, Math.random()), signal);
   }
 }

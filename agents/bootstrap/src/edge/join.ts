@@ -11,10 +11,11 @@ import { type Change, commit } from './commit.ts';
 import type { JoinContext } from './context.ts';
 import { fetchAll } from './fetch.ts';
 import { keep, readKept } from './fetched.ts';
-import { bootSeconds, readKubelet, waitForLease } from './host.ts';
+import { bootSeconds, readKubelet, readPrimaryLease, waitForLease } from './host.ts';
 import { heldAuth, type NodeFacts, readNode } from './node.ts';
 import { type Platform, readPlatform } from './platform.ts';
 import { installPlugins, pluginsOf } from './plugins.ts';
+import { reportToAzure } from './report-ready.ts';
 import { restartKubelet } from './restart-kubelet.ts';
 import { type Facts, filesFor, findOut, prepare, recall, reportDocument, type Run } from './run.ts';
 import type { Settings } from './settings.ts';
@@ -142,6 +143,15 @@ async function outcomeOf(
   return (await readKubelet(settings))?.mode === 'cluster' ? 'joined' : 'pending';
 }
 
+/** After the node was set up, not at each boot. */
+async function reportToProvider(
+  { settings, log, signal }: JoinContext,
+  { platform }: Sources,
+): Promise<void> {
+  const lease = platform === 'azure' ? await readPrimaryLease(settings) : undefined;
+  if (lease !== undefined) await reportToAzure(lease, log, signal);
+}
+
 /** What a run found and left. */
 export interface Joined {
   readonly outcome: Outcome;
@@ -163,6 +173,7 @@ export async function joinNode(context: JoinContext): Promise<Joined> {
   if (known === undefined) reportDocument(context, run);
   const facts = known ?? (await findOut(context, run));
   const told = await apply(context, run, facts, known !== undefined);
+  if (known === undefined) await reportToProvider(context, sources);
   return { outcome: await outcomeOf(context, run, facts, told), run, facts, node };
 }
 

@@ -11,7 +11,10 @@ import { manifestsDir } from '../image/manifests.ts';
 /** What a person changes in a manifest, to see it on the node. */
 export const EDIT = { pod: 'dhcp', annotation: 'kios.dev/edited', value: 'by-acceptance' } as const;
 
-/** Builds an image beside the shipped one whose only difference is an annotation in a manifest; answers its disk image. */
+/**
+ * Builds an image beside the shipped one that differs in what a person may change: an annotation in a manifest, and Debian's kernel
+ * in the place of ours. Answers its disk image.
+ */
 export async function buildEdited(progress: Progress): Promise<string> {
   const out = path.join(path.dirname(distDir('amd64')), 'edited');
   const manifests = path.join(out, path.relative(repository, manifestsDir));
@@ -22,5 +25,5 @@ export async function buildEdited(progress: Progress): Promise<string> {
   const document = parseDocument(await readFile(file, 'utf8'));
   document.setIn(['metadata', 'annotations', EDIT.annotation], EDIT.value);
   await writeFile(file, document.toString());
-  return (await buildImage({ arch: 'amd64', progress, manifests, out })).image;
+  return (await buildImage({ arch: 'amd64', kernel: 'debian', progress, manifests, out })).image;
 }

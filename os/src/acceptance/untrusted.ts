@@ -11,6 +11,7 @@ import type { Kubectl } from '../try-out/kubectl.ts';
 import { type JoinInformation, seedFor } from '../try-out/seed-document.ts';
 import { type Assertion, demand } from './assertion.ts';
 import { EDIT } from './edited-image.ts';
+import { runsKernel } from './kernel.ts';
 import { PROBE, probeManifest, REFUSED } from './standalone-probe.ts';
 
 const EVENT_DEADLINE_MS = 300_000;
@@ -124,7 +125,7 @@ async function annotationOf(kubectl: Kubectl, pod: string): Promise<string | und
 }
 
 /** Two boots of one fresh disk, in this order. */
-export const UNTRUSTED_ASSERTIONS: readonly Assertion<Untrusted>[] = [
+export const TOLD_WRONG: readonly Assertion<Untrusted>[] = [
   {
     name: 'wrong CA hash: a coded line on the console',
     check: async (subject) => {
@@ -175,5 +176,9 @@ export const UNTRUSTED_ASSERTIONS: readonly Assertion<Untrusted>[] = [
       demand(found === EDIT.value, `pod ${pod} has ${EDIT.annotation}=${found}`);
       return `pod ${pod} has ${EDIT.annotation}=${found}`;
     },
+  },
+  {
+    name: 'its image was built with Debian’s kernel, and the node runs that',
+    check: ({ kubectl, join }) => runsKernel(kubectl, join.nodeName, /-cloud-/),
   },
 ];

@@ -22,6 +22,10 @@ const WORDS: readonly (readonly [word: string, why: string])[] = [
     'the self-tests of algorithms are for certified kernels and take as long as a pod',
   ],
   [
+    'initcall_blacklist=jent_mod_init',
+    'the jitter entropy source measures itself for as long as half a pod; there are better ones',
+  ],
+  [
     'cgroup_no_v1=all,named',
     'one cgroup hierarchy, and no release_agent that the kernel would run',
   ],

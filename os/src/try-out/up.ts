@@ -17,6 +17,7 @@ import { Kubectl } from './kubectl.ts';
 import { ensureDisk, instanceId, NODE_ADDRESS, NODE_NAME, tryoutMachine } from './node.ts';
 import { type Phase, phaseRows } from './phases.ts';
 import { type JoinInformation, seedFor } from './seed-document.ts';
+import { lockState } from './state-lock.ts';
 import { statusLines } from './status.ts';
 
 export interface UpOptions {
@@ -82,6 +83,7 @@ function report(cli: Cli, { node, phases, nodeName }: UpNode): void {
 
 /** `kios up`: leaves the node running. */
 export async function up(cli: Cli, options: UpOptions): Promise<void> {
+  using _ = lockState();
   const machine = tryoutMachine();
   if ((await machine.running()) !== undefined) {
     cli.print('The node is up already.');
@@ -96,6 +98,7 @@ export async function up(cli: Cli, options: UpOptions): Promise<void> {
 
 /** `kios up --once`: proves the node by the acceptance list and leaves nothing running. */
 export async function upOnce(cli: Cli, options: UpOptions): Promise<void> {
+  using _ = lockState();
   const { runAcceptance } = await import('../acceptance/run.ts');
   const machine = tryoutMachine();
   if ((await machine.running()) !== undefined)

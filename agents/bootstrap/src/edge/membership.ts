@@ -13,11 +13,15 @@ import { placeFiles } from './transaction.ts';
 
 /** While a configuration is on trial: the node is about to change. */
 const TRIAL_MS = 2000;
+/** kubelet's directory is watched; the clock only serves the warnings. */
+const PENDING_MS = 10_000;
 const STANDALONE_MS = 60_000;
 /** So long an approver may take before somebody has to be told. */
 const PENDING_S = 60;
 /** kubelet makes its Node object within seconds of its start. */
 const REGISTERED_AFTER_S = 30;
+
+const CLIENT_SIGNER = 'kube-apiserver-client-kubelet';
 
 interface Member {
   readonly run: Run;
@@ -100,18 +104,22 @@ export class Membership {
   }
 
   async #lookAtPending(member: Member, previous: Previous | undefined): Promise<number> {
-    const { auth } = member.cluster;
-    const seconds = await this.#trialSeconds();
-    const waits = Math.min(PENDING_S, this.#context.settings.rollbackSeconds || PENDING_S);
-    if (seconds === undefined || seconds < waits || auth.kind !== 'token') return TRIAL_MS * 5;
-    const { id, secret } = auth.token;
-    const kube = this.#kube(member, { token: `${id}.${secret}` });
-    const signer = 'kube-apiserver-client-kubelet';
-    const open = await viewRequests(kube, signer, member.facts.nodeName);
-    this.#tell(open ?? [], seconds, signer);
+    const limit = this.#context.settings.rollbackSeconds || PENDING_S;
+    const waits = Math.min(PENDING_S, limit);
+    const seconds = (await this.#trialSeconds()) ?? 0;
+    if (seconds < waits) return (waits - seconds) * 1000;
+    const open = await this.#openRequests(member);
+    this.#tell(open, seconds, CLIENT_SIGNER);
     // Going back would not help: the node did all it can, and a person's approval would come too late.
-    if ((open ?? []).length === 0) await this.#rollBackIfLate(member, previous);
-    return TRIAL_MS * 5;
+    const isUp = open.length === 0 && (await this.#rollBackIfLate(member, previous));
+    return isUp ? 0 : PENDING_MS;
+  }
+
+  async #openRequests(member: Member): Promise<readonly string[]> {
+    const { auth } = member.cluster;
+    if (auth.kind !== 'token') return [];
+    const kube = this.#kube(member, { token: `${auth.token.id}.${auth.token.secret}` });
+    return (await viewRequests(kube, CLIENT_SIGNER, member.facts.nodeName)) ?? [];
   }
 
   async #lookAtJoined(member: Member, previous: Previous | undefined): Promise<number> {

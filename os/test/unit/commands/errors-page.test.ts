@@ -9,7 +9,7 @@ const SOURCES = ['{packages,agents}/*/src/**/*.ts', 'os/src/**/*.ts', 'init/**/*
 /** Environment variables have the same prefix; a code stands in quotes, or behind `fail` in the launcher. */
 const CODE = /(?:['"`]|\bfail )(KIOS_[A-Z0-9_]+)\b(?!['"`]\])/g;
 const NOT_CODES =
-  /^KIOS_(NO_INSTALL|ACCEL|DEBUG|STATE_DIR|REQUIRE_\w+|CONSOLE|BUN|CONTROL_PLANE_BIN|NODE_BIN|DEBIAN_\w*MIRROR)$/;
+  /^KIOS_(NO_INSTALL|ACCEL|DEBUG|STATE_DIR|REQUIRE_\w+|CONSOLE|BUN|CONTROL_PLANE_BIN|NODE_BIN|PEERS|DEBIAN_\w*MIRROR)$/;
 
 async function codesInSource(): Promise<string[]> {
   const codes = new Set<string>();

@@ -1,5 +1,6 @@
 import type { Progress } from '../host/progress.ts';
 import type { Console } from '../qemu/console.ts';
+import type { Machine } from '../qemu/machine.ts';
 import type { Kubectl } from '../try-out/kubectl.ts';
 import type { HostFacts } from './host-facts.ts';
 
@@ -8,6 +9,7 @@ export interface Subject {
   readonly kubectl: Kubectl;
   readonly nodeName: string;
   readonly console: Console;
+  readonly machine: Machine;
   readonly progress: Progress;
   /** What a pod sees of the host; looked up once, unless asked for afresh. */
   readonly lookAtHost: (afresh?: 'afresh') => Promise<HostFacts>;

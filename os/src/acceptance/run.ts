@@ -6,6 +6,7 @@ import { formatTable } from '../terminal/table.ts';
 import { NODE_ADDRESS } from '../try-out/node.ts';
 import type { UpNode } from '../try-out/up.ts';
 import type { Assertion, Outcome, Subject } from './assertion.ts';
+import { CABLE_ASSERTIONS, RACE_ASSERTION } from './cable.ts';
 import { lookAtHost } from './debug-pod.ts';
 import { buildEdited } from './edited-image.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -14,7 +15,7 @@ import { KUBELET_ASSERTIONS } from './kubelet-restart.ts';
 import { REBOOT_ASSERTIONS } from './reboot.ts';
 import { STATIC_POD_ASSERTIONS } from './static-pods.ts';
 import { STORE_ASSERTIONS } from './store.ts';
-import { UNTRUSTED_ASSERTIONS, type Untrusted } from './untrusted.ts';
+import { TOLD_WRONG, type Untrusted } from './untrusted.ts';
 import { WORKLOAD_ASSERTIONS } from './workload.ts';
 
 /** What is checked on the node that `up` started; the reboot comes last, it ends what the others look at. */
@@ -24,10 +25,15 @@ export const NODE_ASSERTIONS: readonly Assertion[] = [
   ...STATIC_POD_ASSERTIONS,
   ...WORKLOAD_ASSERTIONS,
   ...KUBELET_ASSERTIONS,
+  ...CABLE_ASSERTIONS,
   ...REBOOT_ASSERTIONS,
 ];
 
-export { UNTRUSTED_ASSERTIONS };
+/** What is checked on the same machine with a fresh disk. */
+export const UNTRUSTED_ASSERTIONS: readonly Assertion<Untrusted>[] = [
+  ...TOLD_WRONG,
+  RACE_ASSERTION,
+];
 
 /** The checks' view of a node; they share one look at the host, before anything is killed or rebooted. */
 export function subjectOf(up: UpNode, progress: Progress): Subject {
@@ -36,6 +42,7 @@ export function subjectOf(up: UpNode, progress: Progress): Subject {
     kubectl: up.kubectl,
     nodeName: up.nodeName,
     console: up.node.console,
+    machine: up.node.machine,
     progress,
     lookAtHost: (afresh) => {
       if (afresh !== undefined) facts = undefined;
@@ -53,7 +60,7 @@ export function untrustedOf(
   return {
     machine: up.node.machine,
     buildImage: () => buildEdited(progress),
-    boot: up.boot,
+    boot: { ...up.boot, quietCard: true },
     join: up.join,
     kubectl: up.kubectl,
     signal,

@@ -12,6 +12,8 @@ export interface MachineSpec {
   /** Words added to the kernel command line. */
   readonly commandLine: readonly string[];
   readonly seed: boolean;
+  /** A network card before the one that works, with a link and nobody at its other end. */
+  readonly quietCard?: boolean;
 }
 
 /** File names inside a machine's folder. QEMU runs in that folder: a Unix socket's path may be 107 bytes long only. */
@@ -71,6 +73,9 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     `-drive if=pflash,format=raw,file=${FILES.vars}`,
     ...drive(FILES.disk, 0, ',cache=unsafe,discard=unmap'),
     ...(spec.seed ? drive(FILES.seed, 1, ',readonly=on') : []),
+    ...(spec.quietCard === true
+      ? ['-netdev hubport,id=quiet,hubid=0', '-device virtio-net-pci,netdev=quiet,romfile=']
+      : []),
     `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${spec.kubeletPort}-:10250`,
     '-device virtio-net-pci,netdev=net0,romfile=',
     '-object rng-random,id=rng0,filename=/dev/urandom',

@@ -22,6 +22,8 @@ export interface BootOptions {
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly seed: Seed;
+  /** See MachineSpec. */
+  readonly quietCard?: boolean;
 }
 
 /** A machine that was powered on, with the console that tells how far it is. */

@@ -13,4 +13,13 @@ export {
 } from './server.ts';
 export { type Seen, Tap } from './tap.ts';
 export { udhcpd } from './udhcpd.ts';
-export { addressToHex, hexToAddress, optionOf, textToHex, u32ToHex } from './wire.ts';
+export {
+  addressToHex,
+  type DhcpPacket,
+  hexToAddress,
+  optionOf,
+  readPcap,
+  textToHex,
+  typeName,
+  u32ToHex,
+} from './wire.ts';

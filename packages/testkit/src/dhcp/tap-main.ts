@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { openPacket } from '@kios/syscall';
 
-import { readPacket, typeName } from './wire.ts';
+import { readFrame, typeName } from './wire.ts';
 
 /**
  * Prints every DHCP message and every ARP packet that passes the device named as argument, in both directions, one JSON object a line.
@@ -12,8 +12,6 @@ import { readPacket, typeName } from './wire.ts';
 const ETH_P_ALL = 3;
 const IPV4 = 0x0800;
 const ARP = 0x0806;
-const UDP = 17;
-const PORTS: readonly number[] = [67, 68];
 
 const say = (line: object): boolean => process.stdout.write(`${JSON.stringify(line)}\n`);
 const address = (bytes: Buffer, at: number): string => [...bytes.subarray(at, at + 4)].join('.');
@@ -26,14 +24,10 @@ function onArp(frame: Buffer): void {
 }
 
 function onIpv4(frame: Buffer): void {
-  const headerLength = (frame.readUInt8(14) & 0xf) * 4;
-  const udp = 14 + headerLength;
-  if (frame.readUInt8(23) !== UDP || !PORTS.includes(frame.readUInt16BE(udp + 2))) return;
-  const packet = readPacket(frame.subarray(udp + 8, 14 + frame.readUInt16BE(16)));
+  const packet = readFrame(frame);
   if (packet === undefined) return;
   const way = { from: mac(frame, 6), to: mac(frame, 0), src: address(frame, 26) };
-  const { options, ...fields } = packet;
-  say({ dhcp: typeName(packet) ?? 'none', ...way, dst: address(frame, 30), ...fields, options });
+  say({ dhcp: typeName(packet) ?? 'none', ...way, dst: address(frame, 30), ...packet });
 }
 
 const [device = 'srv0'] = process.argv.slice(2);

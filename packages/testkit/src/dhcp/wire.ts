@@ -104,3 +104,31 @@ export function writePacket(packet: DhcpPacket): Buffer {
   const whole = Buffer.concat([fixed, ...options, Buffer.of(END)]);
   return Buffer.concat([whole, Buffer.alloc(Math.max(0, MIN_LENGTH - whole.length))]);
 }
+
+const IPV4 = 0x0800;
+const UDP = 17;
+const PORTS: readonly number[] = [67, 68];
+
+/** The DHCP message in an Ethernet frame, if that is what it carries. */
+export function readFrame(frame: Buffer): DhcpPacket | undefined {
+  if (frame.length < 42 || frame.readUInt16BE(12) !== IPV4 || frame.readUInt8(23) !== UDP)
+    return undefined;
+  const udp = 14 + (frame.readUInt8(14) & 0xf) * 4;
+  if (!PORTS.includes(frame.readUInt16BE(udp + 2))) return undefined;
+  return readPacket(frame.subarray(udp + 8, 14 + frame.readUInt16BE(16)));
+}
+
+const PCAP_HEADER = 24;
+const RECORD_HEADER = 16;
+
+/** The DHCP messages of a capture of Ethernet frames, little-endian as QEMU writes it; one that is still growing is read to its end. */
+export function readPcap(file: Buffer): DhcpPacket[] {
+  const packets: DhcpPacket[] = [];
+  for (let at = PCAP_HEADER; at + RECORD_HEADER <= file.length;) {
+    const start = at + RECORD_HEADER;
+    at = start + file.readUInt32LE(at + 8);
+    const packet = at <= file.length ? readFrame(file.subarray(start, at)) : undefined;
+    if (packet !== undefined) packets.push(packet);
+  }
+  return packets;
+}

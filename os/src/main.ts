@@ -41,7 +41,10 @@ try {
   });
   const parsed = Promise.resolve(parser.parseAsync());
   parsed.catch(() => {}); // Once interrupted, what the command still fails with is of no interest.
-  if ((await Promise.race([parsed, interrupted])) === 'interrupted') process.exitCode = INTERRUPTED;
+  if ((await Promise.race([parsed, interrupted])) === 'interrupted') {
+    process.stderr.write('kios: interrupted\n');
+    process.exitCode = INTERRUPTED;
+  }
 } catch (error) {
   await report(error);
 }

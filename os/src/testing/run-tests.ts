@@ -5,11 +5,13 @@ import { EXIT } from '@kios/errors';
 import type { Cli } from '../commands/cli.ts';
 import { ensurePackages, type Need } from '../host/packages.ts';
 import { repository, stateDir } from '../host/paths.ts';
+import type { Progress } from '../host/progress.ts';
 import { ensureSpace } from '../host/space.ts';
+import { explain, formatExplanation } from '../terminal/explain.ts';
 import { ensureGo } from '../upstream/go-toolchain.ts';
 import { programsFor } from './programs.ts';
 import { add, type Counts, formatCounts, NONE, ONE_FAILED } from './results.ts';
-import { runCommand, runScript, type RunScriptOptions } from './run-script.ts';
+import { runCommand, runScript, type RunScriptOptions, type ScriptOutcome } from './run-script.ts';
 import { SCRIPTS, type SuiteName } from './suites.ts';
 import { findScripts, type TestScript } from './workspaces.ts';
 
@@ -33,72 +35,95 @@ const NEEDS: Readonly<Record<SuiteName, readonly Need[]>> = {
 const strictness = (): Record<string, string> =>
   process.env['CI'] === 'true' ? { KIOS_REQUIRE_ROOT: '1', KIOS_REQUIRE_CLUSTER: '1' } : {};
 
-class TestRun {
-  readonly #cli: Cli;
-  readonly #env: Readonly<Record<string, string>>;
-  counts: Counts = NONE;
-  readonly failures: string[] = [];
-
-  constructor(cli: Cli, env: Readonly<Record<string, string>>) {
-    this.#cli = cli;
-    this.#env = env;
-  }
-
-  #options(note: (line: string) => void): RunScriptOptions {
-    return { env: this.#env, note, signal: this.#cli.signal };
-  }
-
-  async gate(gate: TestScript): Promise<void> {
-    const { ok, lines } = await this.#cli.progress.task(gate.title, (note) =>
-      runCommand(gate.command, gate.cwd, this.#options(note)),
-    );
-    if (!ok) this.#failed(gate.title, lines.join('\n'), ONE_FAILED);
-  }
-
-  async script(script: TestScript): Promise<void> {
-    const { counts, output } = await this.#cli.progress.task(script.title, (note) =>
-      runScript(script, this.#options(note)),
-    );
-    if (counts.failed > 0) this.#failed(script.title, output, counts);
-    else this.#count(script.title, counts);
-  }
-
-  #count(title: string, counts: Counts): void {
-    this.counts = add(this.counts, counts);
-    this.#cli.progress.info(`  ${title}: ${formatCounts(counts)}`);
-  }
-
-  #failed(title: string, output: string, counts: Counts): void {
-    this.#cli.print(`---- ${title}`);
-    this.#cli.print(output.trimEnd());
-    this.#cli.print('----');
-    this.failures.push(title);
-    this.#count(title, counts);
-  }
-}
-
-/** Runs the suites to their end whatever fails, and ends with one line of counts; runs that prove nothing fail too. */
-export async function runTests(cli: Cli, suites: readonly SuiteName[]): Promise<void> {
+/** What test scripts find in their environment; gets what is not there yet. */
+async function environmentFor(
+  suites: readonly SuiteName[],
+  progress: Progress,
+): Promise<Readonly<Record<string, string>>> {
   await ensureSpace();
-  await ensurePackages([...new Set(suites.flatMap((suite) => NEEDS[suite]))], cli.progress);
-  const go = await ensureGo(cli.progress);
-  const run = new TestRun(cli, {
+  await ensurePackages([...new Set(suites.flatMap((suite) => NEEDS[suite]))], progress);
+  const go = await ensureGo(progress);
+  return {
     ...strictness(),
     NO_COLOR: '1',
-    ...(await programsFor(suites, cli.progress)),
+    ...(await programsFor(suites, progress)),
     PATH: `${path.dirname(go)}:${process.env['PATH'] ?? ''}`,
     // Tests boot nodes of their own beside one that runs already.
     KIOS_STATE_DIR: path.join(stateDir, 'test'),
-  });
-  for (const suite of suites) {
-    if (suite === 'unit') for (const gate of GATES) await run.gate(gate);
-    for (const name of SCRIPTS[suite])
-      for (const script of await findScripts(name)) await run.script(script);
+  };
+}
+
+type Stage = (options: RunScriptOptions) => Promise<ScriptOutcome>;
+
+async function runGate(gate: TestScript, options: RunScriptOptions): Promise<ScriptOutcome> {
+  const { ok, lines } = await runCommand(gate.command, gate.cwd, options);
+  return { counts: ok ? NONE : ONE_FAILED, output: lines.join('\n') };
+}
+
+/** Adds up what the stages of a run say. One that cannot even be run counts as one failed test. */
+export class TestRun {
+  readonly #cli: Cli;
+  counts: Counts = NONE;
+  readonly failures: string[] = [];
+
+  constructor(cli: Cli) {
+    this.#cli = cli;
   }
-  const { passed, failed } = run.counts;
-  if (failed > 0 || passed === 0) {
-    for (const title of run.failures) cli.progress.info(`failed: ${title}`);
-    process.exitCode = EXIT.data;
+
+  async stage(title: string, env: Readonly<Record<string, string>>, work: Stage): Promise<void> {
+    const { progress, signal } = this.#cli;
+    try {
+      this.#report(title, await progress.task(title, (note) => work({ env, note, signal })));
+    } catch (error) {
+      this.fail(title, error);
+    }
   }
-  cli.print(formatCounts(run.counts));
+
+  fail(title: string, error: unknown): void {
+    const output = formatExplanation(explain(error)).join('\n');
+    this.#report(title, { counts: ONE_FAILED, output });
+  }
+
+  #report(title: string, { counts, output }: ScriptOutcome): void {
+    if (counts.failed > 0) {
+      for (const line of [`---- ${title}`, output.trimEnd(), '----']) this.#cli.print(line);
+      this.failures.push(title);
+    }
+    this.counts = add(this.counts, counts);
+    if (counts !== NONE) this.#cli.progress.info(`  ${title}: ${formatCounts(counts)}`);
+  }
+
+  /** Says last how many tests passed and failed; a run that proved nothing has failed as well. */
+  end(): void {
+    const { passed, failed } = this.counts;
+    if (failed > 0 || passed === 0) {
+      for (const title of this.failures) this.#cli.progress.info(`failed: ${title}`);
+      process.exitCode = EXIT.data;
+    }
+    this.#cli.print(formatCounts(this.counts));
+  }
+}
+
+async function runSuite(
+  suite: SuiteName,
+  env: Readonly<Record<string, string>>,
+  run: TestRun,
+): Promise<void> {
+  if (suite === 'unit')
+    for (const gate of GATES) await run.stage(gate.title, env, (options) => runGate(gate, options));
+  for (const name of SCRIPTS[suite])
+    for (const script of await findScripts(name))
+      await run.stage(script.title, env, (options) => runScript(script, options));
+}
+
+/** Runs the suites to their end whatever fails, and ends with one line of counts. */
+export async function runTests(cli: Cli, suites: readonly SuiteName[]): Promise<void> {
+  const run = new TestRun(cli);
+  try {
+    const env = await environmentFor(suites, cli.progress);
+    for (const suite of suites) await runSuite(suite, env, run);
+  } catch (error) {
+    run.fail('set-up', error);
+  }
+  run.end();
 }

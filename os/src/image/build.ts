@@ -14,11 +14,12 @@ import { buildUpstream } from '../upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../upstream/components.ts';
 import { ensureGo } from '../upstream/go-toolchain.ts';
 import { buildPause } from '../upstream/pause.ts';
+import type { BootstrapChoice } from './bootstrap-choice.ts';
 import { lockOutput } from './build-lock.ts';
 import { commandLine } from './command-line.ts';
 import { makeDisk } from './disk.ts';
 import { makeErofs } from './erofs.ts';
-import { makeImages } from './images.ts';
+import { type ImagesRequest, makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { DEFAULT_KERNEL, type KernelName } from './kernel-name.ts';
 import { type Kernel, openKernel } from './kernel.ts';
@@ -38,6 +39,8 @@ export interface BuildRequest {
   readonly kernel?: KernelName;
   /** Folder of the static pods, when it is not `manifests/`. */
   readonly manifests?: string;
+  /** Another bootstrap than the shipped one. */
+  readonly bootstrap?: BootstrapChoice;
   /** Folder of the artefacts, when it is not `dist/<arch>/`. */
   readonly out?: string;
 }
@@ -86,6 +89,19 @@ interface Base {
   readonly init: string;
   readonly progress: Progress;
   readonly manifests: string | undefined;
+  readonly bootstrap: BootstrapChoice | undefined;
+}
+
+/** Bundles an agent of somebody's own, as the shipped ones are bundled. */
+async function otherBootstrap({
+  bootstrap,
+  progress,
+}: Base): Promise<Pick<ImagesRequest, 'bootstrap'>> {
+  if (bootstrap?.kind !== 'agent') return {};
+  const { folder, image } = bootstrap;
+  const bundler = path.join(repository, 'node_modules/.bin/kios-bundle');
+  await progress.task(image, () => run(bundler, [], { cwd: folder }));
+  return { bootstrap: { image, bundle: path.join(folder, 'dist/agent.cjs') } };
 }
 
 async function buildRoot(
@@ -105,6 +121,7 @@ async function buildRoot(
       hostBun: arch === hostArch() ? parts.bun : (await fetchParts(hostArch(), progress)).bun,
       pause: await buildPause(arch, progress),
       cni: await buildUpstream(await cniPlugins(), arch, progress),
+      ...(await otherBootstrap(base)),
     },
     progress,
   );
@@ -117,7 +134,7 @@ async function buildRoot(
     programs,
     certificates: await certificates(parts),
     store,
-    manifests: await readManifests(base.manifests),
+    manifests: await readManifests(base.manifests, base.bootstrap),
   });
   return { files, root: await makeErofs(files, time, tools, progress) };
 }
@@ -154,7 +171,7 @@ async function unchanged(stamp: string, key: string, artefacts: BuiltImage): Pro
 }
 
 async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImage> {
-  const { arch, progress, manifests } = request;
+  const { arch, progress, manifests, bootstrap } = request;
   const at = (name: string): string => path.join(dist, name);
   const out = {
     efi: at('kios.efi'),
@@ -167,7 +184,7 @@ async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImag
   const kernel = await openKernel(request.kernel ?? DEFAULT_KERNEL, arch, tools, progress);
   await buildWorkspaces(progress);
   const init = path.join(repository, 'init/dist', arch, 'init');
-  const base: Base = { arch, dist, time, tools, kernel, init, progress, manifests };
+  const base: Base = { arch, dist, time, tools, kernel, init, progress, manifests, bootstrap };
   const { root, files } = await buildRoot(base);
   const stub = await readStub(arch, progress);
   const key = cacheKey(

@@ -1,4 +1,6 @@
-import type { Arch } from '../host/paths.ts';
+import path from 'node:path';
+
+import { type Arch, repository } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { type BuiltProgram } from '../upstream/build.ts';
 import { makeImage, makeLayer, type Layer, type OciImage, writeLayout } from './oci.ts';
@@ -33,6 +35,8 @@ export interface ImagesRequest {
   readonly hostBun: string;
   readonly pause: BuiltProgram;
   readonly cni: ReadonlyMap<string, BuiltProgram>;
+  /** An agent that takes the place of `bootstrap`: its image's name and its bundle. */
+  readonly bootstrap?: { readonly image: string; readonly bundle: string };
 }
 
 const goOrigin = ({ module, version, sha256 }: BuiltProgram) => ({
@@ -52,6 +56,8 @@ function pluginsLayer(plugins: ReadonlyMap<string, BuiltProgram>): Tree {
   return tree;
 }
 
+const bundleOf = (name: string): string => path.join(repository, 'agents', name, 'dist/agent.cjs');
+
 /** Makes every image of the node and writes them as one OCI layout. */
 export async function makeImages(request: ImagesRequest, progress: Progress): Promise<OciImage[]> {
   const { arch, time, layout, parts, hostBun } = request;
@@ -67,17 +73,23 @@ export async function makeImages(request: ImagesRequest, progress: Progress): Pr
       env: readonly string[],
     ): OciImage => {
       note(name);
-      return makeImage({ name: imageName(name), layers, entrypoint, env }, arch, time);
+      return makeImage({ name, layers, entrypoint, env }, arch, time);
     };
     const images: OciImage[] = [];
     for (const name of AGENTS) {
-      const own = await layer(await agentLayer(name, hostBun));
+      const other = name === 'bootstrap' ? request.bootstrap : undefined;
+      const own = await layer(await agentLayer(other?.bundle ?? bundleOf(name), hostBun));
       const plugins = name === 'cni' ? [await layer(pluginsLayer(request.cni))] : [];
-      images.push(image(name, [...runtime, ...plugins, own], AGENT_ENTRYPOINT, AGENT_ENV));
+      const layers = [...runtime, ...plugins, own];
+      images.push(image(other?.image ?? imageName(name), layers, AGENT_ENTRYPOINT, AGENT_ENV));
     }
     const chrony = await layer(await chronyLayer(parts, baseTree));
-    images.push(image('chrony', [base, chrony], ['/usr/sbin/chronyd'], ['PATH=/usr/sbin']));
-    images.push(image('pause', [await layer(pauseLayer(request.pause))], ['/pause'], []));
+    images.push(
+      image(imageName('chrony'), [base, chrony], ['/usr/sbin/chronyd'], ['PATH=/usr/sbin']),
+    );
+    images.push(
+      image(imageName('pause'), [await layer(pauseLayer(request.pause))], ['/pause'], []),
+    );
     await writeLayout(layout, images, arch);
     return images;
   });

@@ -5,6 +5,7 @@ import { EXIT, KiosError } from '@kios/errors';
 import { parseDocument } from 'yaml';
 
 import { repository } from '../host/paths.ts';
+import { type BootstrapChoice, chooseBootstrap } from './bootstrap-choice.ts';
 import { namedGuid } from './gpt.ts';
 
 export const manifestsDir = path.join(repository, 'manifests');
@@ -30,14 +31,20 @@ export function stampManifest(file: string, text: string): string {
   return JSON.stringify(document.toJS());
 }
 
-/** Every manifest of the repository (or of `dir`), stamped, by file name. */
-export async function readManifests(dir = manifestsDir): Promise<Map<string, string>> {
+const BOOTSTRAP = 'bootstrap.yaml';
+
+/** Every manifest of the repository (or of `dir`), stamped, by file name; with another bootstrap where one is chosen. */
+export async function readManifests(
+  dir = manifestsDir,
+  bootstrap?: BootstrapChoice,
+): Promise<Map<string, string>> {
   const names = (await readdir(dir)).filter((name) => name.endsWith('.yaml')).toSorted();
   const stamped = new Map<string, string>();
-  for (const name of names)
-    stamped.set(
-      name,
-      stampManifest(path.join('manifests', name), await readFile(path.join(dir, name), 'utf8')),
-    );
+  for (const name of names) {
+    const text = await readFile(path.join(dir, name), 'utf8');
+    const chosen =
+      name === BOOTSTRAP && bootstrap !== undefined ? chooseBootstrap(text, bootstrap) : text;
+    stamped.set(name, stampManifest(path.join('manifests', name), chosen));
+  }
   return stamped;
 }

@@ -8,7 +8,7 @@ import { extract, fetchDebian, type Deb } from '../debian/archive.ts';
 import { loader, triplet } from '../debian/toolroot.ts';
 import { cached, cacheKey } from '../host/cache.ts';
 import { fileSha256 } from '../host/digest.ts';
-import { type Arch, repository } from '../host/paths.ts';
+import type { Arch } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
 import { libraryClosure } from './elf.ts';
@@ -153,8 +153,8 @@ async function compile(bundle: string, hostBun: string): Promise<string> {
 }
 
 /** An agent's own layer: its program and bytecode. */
-export async function agentLayer(name: string, hostBun: string): Promise<Tree> {
-  const bundle = path.join(repository, 'agents', name, 'dist/agent.cjs');
+export async function agentLayer(bundle: string, hostBun: string): Promise<Tree> {
+  const name = path.basename(path.dirname(path.dirname(bundle)));
   const dir = path.join(await compile(bundle, hostBun), 'out');
   const origin: Origin = { name: `@kios/${name}`, version: KIOS, kind: 'kios' };
   const tree = new Tree();

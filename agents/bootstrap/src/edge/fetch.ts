@@ -35,21 +35,28 @@ function webProvider(address: string): Provider {
   };
 }
 
+/** What to ask, and from where. */
+export interface Question {
+  readonly platform: Platform;
+  readonly needs: Needs;
+  readonly lease: Lease;
+  /** Wait for user data that may be late. */
+  readonly isPatient: boolean;
+}
+
 type Asked = Pick<Remote, 'facts' | 'userData'>;
 
 async function askProvider(
-  platform: Platform,
-  { if: link }: Lease,
+  { platform, lease, isPatient }: Question,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Asked> {
-  const provider = networkProvider(platform.provider, platform.seed);
-  const metadata = provider && (await fetchMetadata(provider, link, log, signal));
+  const known = networkProvider(platform.provider, platform.seed);
+  if (known === undefined) return { facts: NO_FACTS, userData: undefined };
+  const provider = isPatient ? known : { ...known, lateSeconds: 0 };
+  const metadata = await fetchMetadata(provider, lease.if, log, signal);
   const source = `user data of ${platform.provider}`;
-  return {
-    facts: factsOf(metadata ?? {}),
-    userData: readUserData(source, metadata?.userData, log),
-  };
+  return { facts: factsOf(metadata), userData: readUserData(source, metadata.userData, log) };
 }
 
 async function askWeb(
@@ -66,17 +73,16 @@ async function askWeb(
 
 /** Asks the metadata service and the web server, as far as they are needed. */
 export async function fetchAll(
-  platform: Platform,
-  needs: Needs,
-  lease: Lease,
+  question: Question,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Remote> {
+  const { platform, needs, lease } = question;
   const { configUrl } = platform;
   const url = configUrl === undefined ? undefined : expandUrl(configUrl, platform, lease.mac);
   const none: Asked = { facts: NO_FACTS, userData: undefined };
   const [asked, config] = await Promise.all([
-    needs.provider ? askProvider(platform, lease, log, signal) : none,
+    needs.provider ? askProvider(question, log, signal) : none,
     url === undefined ? undefined : askWeb(url, lease, log, signal),
   ]);
   return { ...asked, config };

@@ -8,7 +8,7 @@ import { BootstrapError } from '../core/errors.ts';
 import type { JoinContext } from './context.ts';
 import { DirectoryWatch } from './directory-watch.ts';
 import { FaultLog } from './fault-log.ts';
-import { join, joinNode, type Outcome } from './join.ts';
+import { joinNode, type Outcome } from './join.ts';
 import { Membership } from './membership.ts';
 
 const LOCK = '\0kios.bootstrap';
@@ -34,9 +34,15 @@ export async function holdLock(log: Logger, signal: AbortSignal): Promise<Dispos
   }
 }
 
-function reportOutcome(log: Logger, outcome: Outcome, before: Outcome | undefined): void {
+function reportOutcome(
+  log: Logger,
+  outcome: Outcome,
+  before: Outcome | undefined,
+  rests: boolean,
+): void {
   if (outcome === before) return;
-  if (outcome === 'standalone') log.warn({ ev: 'standalone', why: 'no document names a cluster' });
+  const why = rests ? 'its document was rolled back' : 'no document names a cluster';
+  if (outcome === 'standalone') log.warn({ ev: 'standalone', why });
   // A node that was joined already when this agent started is not worth a line on the console.
   if (outcome === 'joined') log.info({ ev: 'joined', console: before !== undefined });
   if (outcome === 'pending') log.info({ ev: 'certificate.wait' });
@@ -64,7 +70,7 @@ export async function follow(start: JoinContext): Promise<void> {
     try {
       const joined = await joinNode(context);
       faults.clear();
-      reportOutcome(log, joined.outcome, before);
+      reportOutcome(log, joined.outcome, before, joined.rests);
       before = joined.outcome;
       waitMs = await membership.look(joined);
     } catch (error) {
@@ -83,7 +89,8 @@ export async function joinOnce(start: JoinContext): Promise<void> {
   const deadline = performance.now() + (settings.timeoutSeconds || Number.POSITIVE_INFINITY) * 1000;
   for (;;) {
     try {
-      reportOutcome(log, await join(context), undefined);
+      const { outcome, rests } = await joinNode(context);
+      reportOutcome(log, outcome, undefined, rests);
       return;
     } catch (error) {
       if (!(error instanceof BootstrapError)) throw error;

@@ -77,16 +77,27 @@ const withoutDocument = ({ identity, kubeletConf }: NodeFacts): Outcome =>
   identity === undefined && kubeletConf === undefined ? 'standalone' : 'joined';
 
 async function rests({ state, document, bootId }: Run): Promise<boolean> {
+  if (state?.phase !== 'rolled-back') return false;
   const now = { document: await hashDocument(document), bootId, up: await bootSeconds() };
   return isResting(state, now);
 }
 
+/** The first time in this process. */
+function isNews({ reported }: JoinContext, what: string): boolean {
+  if (reported?.has(what) === true) return false;
+  reported?.add(what);
+  return true;
+}
+
 /** Asks the network; what it says is kept for the next boot. */
 const fetchFresh =
-  ({ settings, log, signal, timeline }: JoinContext, platform: Platform): Fetch =>
+  (context: JoinContext, platform: Platform): Fetch =>
   async (needs) => {
+    const { settings, log, signal, timeline } = context;
     const lease = await waitForLease(settings, log, signal);
-    const remote = await fetchAll(platform, needs, lease, log, signal);
+    // User data may be late once, after the machine was made.
+    const isPatient = isNews(context, 'metadata');
+    const remote = await fetchAll({ platform, needs, lease, isPatient }, log, signal);
     await keep(settings, platform, remote);
     timeline?.set('metadata', await bootSeconds());
     return remote;
@@ -114,9 +125,8 @@ async function look(
 
 /** What is known without asking anybody, when that is enough; else the network is asked. */
 async function lookAround(context: JoinContext, node: NodeFacts): Promise<Look> {
-  const { settings, log } = context;
+  const { settings } = context;
   const platform = await readPlatform(settings);
-  log.debug({ ev: 'provider.detected', provider: platform.provider, by: platform.by });
   const fresh = fetchFresh(context, platform);
   const kept = settings.reEvaluate ? undefined : await readKept(settings, platform);
   if (kept === undefined || heldAuth(node) === undefined)
@@ -159,22 +169,26 @@ export interface Joined {
   readonly run?: Run;
   readonly facts?: Facts;
   readonly node: NodeFacts;
+  /** The document was rolled back a short while ago. */
+  readonly rests: boolean;
 }
 
 /** One run: reads what is asked for, and makes the node so. Throws a BootstrapError when that is not possible now. */
 export async function joinNode(context: JoinContext): Promise<Joined> {
   const { settings } = context;
-  // What a killed run left of its state.
+  // What a killed run left of its files.
   await removeStaleTemps(settings.stateDir);
+  await removeStaleTemps(path.join(settings.run, 'platform'));
   const node = await readNode(settings);
   const { sources, run, facts: known } = await lookAround(context, node);
   await writePlatform(settings, sources);
-  if (run === undefined || (await rests(run))) return { outcome: withoutDocument(node), node };
+  if (run === undefined) return { outcome: withoutDocument(node), node, rests: false };
+  if (await rests(run)) return { outcome: withoutDocument(node), node, rests: true };
   if (known === undefined) reportDocument(context, run);
   const facts = known ?? (await findOut(context, run));
   const told = await apply(context, run, facts, known !== undefined);
   if (known === undefined) await reportToProvider(context, sources);
-  return { outcome: await outcomeOf(context, run, facts, told), run, facts, node };
+  return { outcome: await outcomeOf(context, run, facts, told), run, facts, node, rests: false };
 }
 
 export async function join(context: JoinContext): Promise<Outcome> {

@@ -182,6 +182,7 @@ export function reportDocument({ log, reported }: JoinContext, run: Run): void {
   const { sources, document, inputHash } = run;
   if (reported?.has(inputHash) === true) return;
   reported?.add(inputHash);
+  log.info({ ev: 'provider.detected', provider: sources.platform, by: sources.platformBy });
   const from = sources.parts.map(({ source }) => source);
   log.info({ ev: 'document', from, kinds: sources.parts.map(({ kind }) => kind), console: true });
   for (const { source, warnings } of sources.parts)

@@ -19,7 +19,7 @@ import type { Settings } from './settings.ts';
 /** Everything a person or a cloud said about this machine. */
 export interface Sources {
   readonly platform: ProviderName;
-  readonly machine: string;
+  readonly platformBy: string;
   readonly document: NodeBootstrap | undefined;
   readonly facts: Facts;
   /** The texts that made up the document, in order of weight. */
@@ -61,7 +61,18 @@ async function readCidata(
   return { facts, userData: readUserData(userFile, bytes, log) };
 }
 
-async function readConfigDrive({ seedDir }: Settings, log: Logger): Promise<Local['seed']> {
+/** DigitalOcean's volume is OpenStack's but for the machine's name in Kubernetes; its number is in the firmware. */
+function ownFacts(facts: Facts, { provider, dmi }: Platform): Facts {
+  if (provider !== 'digitalocean' || dmi.productSerial === '') return facts;
+  const id = dmi.productSerial;
+  return { ...facts, instanceId: id, providerID: `digitalocean://${id}` };
+}
+
+async function readConfigDrive(
+  { seedDir }: Settings,
+  platform: Platform,
+  log: Logger,
+): Promise<Local['seed']> {
   const dir = path.join(seedDir, 'config-2/openstack/latest');
   const metaFile = path.join(dir, 'meta_data.json');
   const text = await readText(metaFile);
@@ -69,13 +80,17 @@ async function readConfigDrive({ seedDir }: Settings, log: Logger): Promise<Loca
   const userFile = path.join(dir, 'user_data');
   const userData = readUserData(userFile, await readBytes(userFile), log);
   try {
-    return { facts: factsOf(parseOpenStack(text)), userData };
+    return { facts: ownFacts(factsOf(parseOpenStack(text)), platform), userData };
   } catch (cause) {
     throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${metaFile}`, { cause });
   }
 }
 
-async function readFwCfg({ firmware }: Settings, log: Logger): Promise<Local['seed']> {
+async function readFwCfg(
+  { firmware }: Settings,
+  _platform: Platform,
+  log: Logger,
+): Promise<Local['seed']> {
   const file = path.join(firmware, FW_CFG);
   const bytes = await readBytes(file);
   if (bytes === undefined) return undefined;
@@ -86,11 +101,8 @@ type Reader = (settings: Settings, platform: Platform, log: Logger) => Promise<L
 
 const SEEDS: readonly (readonly [readonly ProviderName[], Reader])[] = [
   [['nocloud'], readCidata],
-  [
-    ['openstack', 'digitalocean'],
-    async (settings, _platform, log) => readConfigDrive(settings, log),
-  ],
-  [['fwcfg'], async (settings, _platform, log) => readFwCfg(settings, log)],
+  [['openstack', 'digitalocean'], readConfigDrive],
+  [['fwcfg'], readFwCfg],
 ];
 
 /** A provider that somebody named is read from its own volume only; else whatever volume there is. */
@@ -175,7 +187,7 @@ export async function readSources(
   const merged = merge(parts);
   return {
     platform: platform.provider,
-    machine: platform.machine,
+    platformBy: platform.by,
     document: merged === undefined ? undefined : await withToken(settings, merged),
     facts: local.seed?.facts ?? remote?.facts ?? NO_FACTS,
     parts,

@@ -1,13 +1,8 @@
 import type { AgentContext } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 
-import type { Flags } from './flags.ts';
+import type { AcquireFlags } from './flags.ts';
 import { supervise } from './supervise.ts';
-
-interface AcquireFlags extends Flags {
-  readonly timeout: number;
-  readonly carrierTimeout: number;
-}
 
 /** Gets one link an address and ends: what an init container does for the pods after it. */
 export async function acquire(flags: AcquireFlags, { log, signal }: AgentContext): Promise<void> {

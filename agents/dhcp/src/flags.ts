@@ -1,77 +1,144 @@
 import type { Argv } from '@kios/agent';
 import { STATE } from '@kios/node-state';
-
-/** Flags of the verbs that configure links. The type of the arguments is what yargs infers from this list. */
-export const linkFlags = (args: Argv) =>
-  folderFlags(args)
-    .option('interface', { type: 'string', array: true, default: ['auto'] })
-    .option('config', {
-      type: 'string',
-      default: '/host/etc/kios/dhcp.yaml',
-      describe: 'what differs on single links',
-    })
-    .option('arp', {
-      choices: ['full', 'fast', 'none'] as const,
-      default: 'fast',
-      describe: 'look for other users of the address before it is used, meanwhile, or not',
-    })
-    .option('broadcast', { type: 'boolean', default: false, describe: 'ask for broadcast answers' })
-    .option('client-id', {
-      type: 'string',
-      default: 'mac',
-      describe: 'mac, duid, uuid, none or hex:…',
-    })
-    .option('dns', { type: 'boolean', default: true })
-    .option('force', {
-      type: 'boolean',
-      default: false,
-      describe: 'serve a link that has an address of somebody else too',
-    })
-    .option('hostname', { choices: ['send', 'request', 'off'] as const, default: 'send' })
-    .option('hostname-file', { type: 'string', default: '/host/etc/hostname' })
-    .option('ipv6-mostly', { type: 'boolean', default: false, describe: 'heed option 108' })
-    .option('metric', { type: 'number', describe: 'of routes; 100, 110, … by default' })
-    .option('mtu', { type: 'boolean', default: true })
-    .option('offer-window', { type: 'number', default: 0, describe: 'milliseconds' })
-    .option('on-expire', { choices: ['keep', 'drop'] as const, default: 'keep' })
-    .option('option', {
-      type: 'string',
-      array: true,
-      default: [],
-      describe: 'CODE=TYPE, to ask for',
-    })
-    .option('rapid-commit', { type: 'boolean', default: true })
-    .option('routes', { type: 'boolean', default: true })
-    .option('startup-jitter', { type: 'number', default: 0, describe: 'seconds' })
-    .option('strict-rfc', { type: 'boolean', default: false, describe: 'see --deviations' });
+import * as v from 'valibot';
 
 /** Where the files are. */
-export const folderFlags = (args: Argv) =>
-  args
-    .option('run-dir', { type: 'string', default: STATE.netDir })
-    .option('state-dir', { type: 'string', default: '/var/lib/kios/dhcp' });
+const FOLDER_FLAGS = {
+  'run-dir': { type: 'string', default: STATE.netDir },
+  'state-dir': { type: 'string', default: '/var/lib/kios/dhcp' },
+} as const;
 
-/** What yargs makes of `linkFlags`. */
-export interface Flags {
-  readonly interface: readonly string[];
-  readonly config: string;
-  readonly arp: string;
-  readonly broadcast: boolean;
-  readonly clientId: string;
-  readonly dns: boolean;
-  readonly force: boolean;
-  readonly hostname: string;
-  readonly hostnameFile: string;
-  readonly ipv6Mostly: boolean;
-  readonly metric: number | undefined;
-  readonly mtu: boolean;
-  readonly offerWindow: number;
-  readonly onExpire: string;
-  readonly option: readonly string[];
-  readonly rapidCommit: boolean;
-  readonly routes: boolean;
-  readonly startupJitter: number;
-  readonly strictRfc: boolean;
-  readonly runDir: string;
-  readonly stateDir: string;
+/** Flags of the verbs that configure links. */
+const LINK_FLAGS = {
+  ...FOLDER_FLAGS,
+  interface: { type: 'string', array: true, default: ['auto'] },
+  config: {
+    type: 'string',
+    default: '/host/etc/kios/dhcp.yaml',
+    describe: 'what differs on single links',
+  },
+  arp: {
+    choices: ['full', 'fast', 'none'],
+    default: 'fast',
+    describe: 'look for other users of the address before it is used, meanwhile, or not',
+  },
+  broadcast: { type: 'boolean', default: false, describe: 'ask for broadcast answers' },
+  'client-id': { type: 'string', default: 'mac', describe: 'mac, duid, uuid, none or hex:…' },
+  dns: { type: 'boolean', default: true },
+  force: {
+    type: 'boolean',
+    default: false,
+    describe: 'serve a link that has an address of somebody else too',
+  },
+  hostname: { choices: ['send', 'request', 'off'], default: 'send' },
+  'hostname-file': { type: 'string', default: '/host/etc/hostname' },
+  'ipv6-mostly': { type: 'boolean', default: false, describe: 'heed option 108' },
+  metric: { type: 'number', describe: 'of routes; 100, 110, … by default' },
+  mtu: { type: 'boolean', default: true },
+  'offer-window': { type: 'number', default: 0, describe: 'milliseconds' },
+  'on-expire': { choices: ['keep', 'drop'], default: 'keep' },
+  option: { type: 'string', array: true, default: [], describe: 'CODE=TYPE, to ask for' },
+  'rapid-commit': { type: 'boolean', default: true },
+  routes: { type: 'boolean', default: true },
+  'startup-jitter': { type: 'number', default: 0, describe: 'seconds' },
+  'strict-rfc': { type: 'boolean', default: false, describe: 'see --deviations' },
+} as const;
+
+const ACQUIRE_FLAGS = {
+  ...LINK_FLAGS,
+  timeout: { type: 'number', default: 0, describe: 'seconds; 0 waits' },
+  'carrier-timeout': { type: 'number', default: 0, describe: 'seconds; 0 waits' },
+} as const;
+
+export const folderFlags = (args: Argv) => args.options(FOLDER_FLAGS);
+export const linkFlags = (args: Argv) => args.options(LINK_FLAGS);
+export const acquireFlags = (args: Argv) => args.options(ACQUIRE_FLAGS);
+
+const texts = v.pipe(v.array(v.string()), v.readonly());
+
+/** What a parser makes of the flags of links. */
+export const Flags = v.object({
+  interface: texts,
+  config: v.string(),
+  arp: v.picklist(LINK_FLAGS.arp.choices),
+  broadcast: v.boolean(),
+  clientId: v.string(),
+  dns: v.boolean(),
+  force: v.boolean(),
+  hostname: v.picklist(LINK_FLAGS.hostname.choices),
+  hostnameFile: v.string(),
+  ipv6Mostly: v.boolean(),
+  metric: v.optional(v.number()),
+  mtu: v.boolean(),
+  offerWindow: v.number(),
+  onExpire: v.picklist(LINK_FLAGS['on-expire'].choices),
+  option: texts,
+  rapidCommit: v.boolean(),
+  routes: v.boolean(),
+  startupJitter: v.number(),
+  strictRfc: v.boolean(),
+  runDir: v.string(),
+  stateDir: v.string(),
+});
+export type Flags = v.InferOutput<typeof Flags>;
+
+export const AcquireFlags = v.object({
+  ...Flags.entries,
+  timeout: v.number(),
+  carrierTimeout: v.number(),
+});
+export type AcquireFlags = v.InferOutput<typeof AcquireFlags>;
+
+interface Flag {
+  readonly type?: 'string' | 'number' | 'boolean';
+  readonly array?: boolean;
+  readonly default?: unknown;
+}
+
+const camel = (name: string): string =>
+  name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+/**
+ * Reads a plain command line, `--flag=value` and `--no-flag`, as all manifests have it. Loading the parser that also
+ * helps and explains would take longer than all else before the first packet, so that is for lines that are not
+ * plain, or wrong: for those the answer is undefined.
+ */
+function readPlain(
+  args: readonly string[],
+  table: Readonly<Record<string, Flag>>,
+): Record<string, unknown> | undefined {
+  const values: Record<string, unknown> = {};
+  for (const [name, flag] of Object.entries(table)) values[camel(name)] = flag.default;
+  const lists = new Map<string, string[]>();
+  for (const arg of args) {
+    const [, word = '', , text] = /^--([a-z0-9-]+)(=(.*))?$/s.exec(arg) ?? [];
+    const name = camel(word.replace(/^no-/, ''));
+    const flag = table[word] ?? table[word.replace(/^no-/, '')];
+    const value = flag && readValue(flag, word in table, text);
+    if (value === undefined) return undefined;
+    if (flag?.array !== true) values[name] = value;
+    else lists.set(name, [...(lists.get(name) ?? []), String(value)]);
+  }
+  return { ...values, ...Object.fromEntries(lists) };
+}
+
+/** `asked`: without a `no-` before it, which only a flag that takes no value may have. */
+function readValue({ type }: Flag, asked: boolean, text: string | undefined): unknown {
+  if (type === 'boolean') return text === undefined ? asked : undefined;
+  if (!asked || text === undefined) return undefined;
+  return type === 'number' ? Number(text || NaN) : text;
+}
+
+export const readPlainFlags = (args: readonly string[]): Flags | undefined =>
+  checked(Flags, readPlain(args, LINK_FLAGS));
+
+export const readPlainAcquireFlags = (args: readonly string[]): AcquireFlags | undefined =>
+  checked(AcquireFlags, readPlain(args, ACQUIRE_FLAGS));
+
+function checked<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  input: unknown,
+): v.InferOutput<Schema> | undefined {
+  const result = v.safeParse(schema, input);
+  return result.success ? result.output : undefined;
 }

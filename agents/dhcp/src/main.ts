@@ -4,35 +4,45 @@ import { acquire } from './acquire.ts';
 import { readConfig } from './config.ts';
 import { DEVIATIONS } from './core/deviations.ts';
 import { describePlan } from './describe-plan.ts';
-import { type Flags, folderFlags, linkFlags } from './flags.ts';
+import {
+  type AcquireFlags,
+  acquireFlags,
+  type Flags,
+  folderFlags,
+  linkFlags,
+  readPlainAcquireFlags,
+  readPlainFlags,
+} from './flags.ts';
 import { release } from './release.ts';
 import { formatStatus, formatTrace } from './status.ts';
 import { supervise } from './supervise.ts';
 
 const VERSION = '0.1.0';
 
+interface Common {
+  readonly check: boolean;
+  readonly dryRun: boolean;
+}
+const NEITHER: Common = { check: false, dryRun: false };
+
+async function runAcquire(flags: AcquireFlags & Common, context: AgentContext): Promise<void> {
+  if (await begin('acquire', flags, context)) await acquire(flags, context);
+}
+
+async function runDaemon(flags: Flags & Common, context: AgentContext): Promise<void> {
+  if (!(await begin('run', flags, context))) return;
+  const mode = { oneShot: false, onCarrier: () => undefined, onBound: () => undefined };
+  await supervise(flags, mode, context.log, context.signal);
+}
+
 const commands = [
   command({
     command: 'acquire',
     describe: 'get an address and end',
-    builder: (args) =>
-      linkFlags(args)
-        .option('timeout', { type: 'number', default: 0, describe: 'seconds; 0 waits' })
-        .option('carrier-timeout', { type: 'number', default: 0, describe: 'seconds; 0 waits' }),
-    run: async (args, context) => {
-      if (await begin('acquire', args, context)) await acquire(args, context);
-    },
+    builder: acquireFlags,
+    run: runAcquire,
   }),
-  command({
-    command: 'run',
-    describe: 'keep the lease',
-    builder: linkFlags,
-    run: async (args, context) => {
-      if (!(await begin('run', args, context))) return;
-      const mode = { oneShot: false, onCarrier: () => undefined, onBound: () => undefined };
-      await supervise(args, mode, context.log, context.signal);
-    },
-  }),
+  command({ command: 'run', describe: 'keep the lease', builder: linkFlags, run: runDaemon }),
   command({
     command: 'release',
     describe: 'give the addresses back, for good',
@@ -56,12 +66,20 @@ const commands = [
   }),
 ];
 
+/** What a plain command line asks for. */
+function quick([verb, ...rest]: readonly string[]):
+  | ((context: AgentContext) => Promise<void>)
+  | undefined {
+  const [acquiring, running] = [
+    verb === 'acquire' ? readPlainAcquireFlags(rest) : undefined,
+    verb === 'run' ? readPlainFlags(rest) : undefined,
+  ];
+  if (acquiring) return (context) => runAcquire({ ...acquiring, ...NEITHER }, context);
+  return running && ((context) => runDaemon({ ...running, ...NEITHER }, context));
+}
+
 /** Answers whether there is more to do than to check the configuration, or to say what would be done. */
-async function begin(
-  verb: string,
-  flags: Flags & { readonly check: boolean; readonly dryRun: boolean },
-  { log }: AgentContext,
-): Promise<boolean> {
+async function begin(verb: string, flags: Flags & Common, { log }: AgentContext): Promise<boolean> {
   if (flags.dryRun) process.stdout.write(`${JSON.stringify(await describePlan(flags))}\n`);
   if (flags.check) await readConfig(flags);
   if (flags.dryRun || flags.check) return false;
@@ -72,5 +90,5 @@ async function begin(
 if (process.argv.includes('--deviations')) {
   process.stdout.write(`${JSON.stringify({ deviations: DEVIATIONS })}\n`);
 } else {
-  startProgram({ name: 'dhcp', version: VERSION, commands });
+  startProgram({ name: 'dhcp', version: VERSION, commands, quick });
 }

@@ -28,6 +28,8 @@ export interface AgentProgram {
   readonly name: string;
   readonly version: string;
   readonly commands: readonly AgentCommand[];
+  /** Understands plain command lines without the parser, which takes long to load; undefined leaves a line to that. */
+  readonly quick?: (argv: readonly string[]) => Chosen | undefined;
 }
 
 class UsageError extends KiosError {
@@ -45,14 +47,23 @@ function refuseNaN(args: object): void {
   }
 }
 
+/** Before the names of flags in the environment. */
+const prefixOf = ({ name }: AgentProgram): string =>
+  `KIOS_${name.toUpperCase().replaceAll('-', '_')}`;
+
+const hasEnvironment = (program: AgentProgram): boolean =>
+  Object.keys(process.env).some((name) => name.startsWith(`${prefixOf(program)}_`));
+
 /** Answers what the command line asks for; undefined when `--help` or `--version` was answered. */
 async function choose(program: AgentProgram, argv: readonly string[]): Promise<Chosen | undefined> {
+  const quickly = hasEnvironment(program) ? undefined : program.quick?.(argv);
+  if (quickly !== undefined) return quickly;
   const { default: yargs } = await import('yargs');
   let chosen: Chosen | undefined;
   const parser = yargs([...argv])
     .scriptName(program.name)
     .version(program.version)
-    .env(`KIOS_${program.name.toUpperCase().replaceAll('-', '_')}`)
+    .env(prefixOf(program))
     .option('check', { type: 'boolean', default: false, describe: 'validate and end' })
     .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan only' })
     .strict()

@@ -46,10 +46,11 @@ it('a provider is one more argument; scaleway’s needs a right', async () => {
   });
 });
 
+const text = (all: ReadonlyMap<string, string>): string => all.get('bootstrap.yaml') ?? '';
+
 it('an agent of one’s own changes the image alone, and with it the pod’s uid', async () => {
   const choice = readChoice(example);
   const [ours, theirs] = [await readManifests(), await readManifests(undefined, choice)];
-  const text = (all: ReadonlyMap<string, string>): string => all.get('bootstrap.yaml') ?? '';
   const uid = /"uid":"([^"]*)"/;
   expect(uid.exec(text(theirs))?.[1]).not.toBe(uid.exec(text(ours))?.[1]);
   expect(text(theirs)).toContain('"image":"kios.dev/bootstrap-custom:0.1.0"');

@@ -1,21 +1,23 @@
 /**
  * Runs in a pod on the node, under the runtime of the agents' images, and tells what the kernel answered: a line of JSON for each
- * probe or feature. It is no part of the image.
+ * probe, feature or fact. It is no part of the image.
  */
 import { release } from 'node:os';
 
+import { look } from './facts.ts';
 import { tryAll } from './features/all.ts';
 import { attempt, probeAll } from './probes/all.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-function printAll(answers: Iterable<readonly [name: string, answer: string]>): void {
+function printAll(answers: Iterable<readonly [name: string, answer: string | null]>): void {
   print(JSON.stringify({ kernel: release() }));
   for (const [name, answer] of answers) print(JSON.stringify({ name, answer }));
 }
 
-const [, , mode = '', name = ''] = process.argv;
-if (mode === 'attempt') print(attempt(name));
+const [, , mode = '', ...names] = process.argv;
+if (mode === 'attempt') print(attempt(names[0] ?? ''));
+else if (mode === 'facts') printAll(look(names));
 else if (mode === 'probes') printAll(probeAll());
 else if (mode === 'features') printAll(tryAll());
 else throw new Error(`unknown mode ${mode}`);

@@ -7,6 +7,7 @@ import { bundleAgent } from '@kios/bundle';
 import * as v from 'valibot';
 
 import type { Kubectl } from '../try-out/kubectl.ts';
+import type { Subject } from './assertion.ts';
 import { RUNTIME, RUNTIME_IMAGE } from './debug-pod.ts';
 
 const SOURCE = path.resolve(import.meta.dirname, '../../guest');
@@ -18,13 +19,13 @@ const TIMEOUT = '--timeout=300s';
 
 const Line = v.union([
   v.object({ kernel: v.string() }),
-  v.object({ name: v.string(), answer: v.string() }),
+  v.object({ name: v.string(), answer: v.nullable(v.string()) }),
 ]);
 
 /** What the kernel of a node answered, by the name of the attempt. */
 export interface Answers {
   readonly kernel: 'debian' | 'kios';
-  readonly answers: ReadonlyMap<string, string>;
+  readonly answers: ReadonlyMap<string, string | null>;
 }
 
 /** Reads what the program in `os/guest` prints. */
@@ -40,15 +41,22 @@ export function parseAnswers(output: string): Answers {
   return { kernel: /deb\d+/.test(release) ? 'debian' : 'kios', answers: new Map(answers) };
 }
 
-export type Mode = 'features' | 'probes';
+export type Mode = 'facts' | 'features' | 'probes';
 
 /** What root in a pod can be given: every capability, no filter, every device, the host's files, processes and network. */
 const PRIVILEGED = {
+  facts: { hostPID: true, hostNetwork: true },
   probes: { hostPID: true, hostNetwork: true, hostIPC: true },
   features: {},
 } as const;
 
-function guestPod(name: string, nodeName: string, mode: Mode): unknown {
+interface Errand {
+  readonly nodeName: string;
+  readonly mode: Mode;
+  readonly names?: readonly string[];
+}
+
+function guestPod(name: string, { nodeName, mode, names = [] }: Errand): unknown {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -65,7 +73,7 @@ function guestPod(name: string, nodeName: string, mode: Mode): unknown {
           name: 'guest',
           image: RUNTIME_IMAGE,
           imagePullPolicy: 'Never',
-          command: [RUNTIME, PROGRAM, mode],
+          command: [RUNTIME, PROGRAM, mode, ...names],
           env: [{ name: 'HOME', value: '/tmp' }],
           securityContext: { runAsUser: 0, privileged: true },
           volumeMounts: [
@@ -91,16 +99,16 @@ async function program(): Promise<string> {
   }
 }
 
-/** Runs all probes, or tries all features, in one pod on the node. */
-export async function askGuest(kubectl: Kubectl, nodeName: string, mode: Mode): Promise<Answers> {
-  const name = `${mode}-${randomUUID().slice(0, 8)}`;
+/** Runs all probes, tries all features, or looks for facts, in one pod on the node. */
+export async function askGuest(kubectl: Kubectl, errand: Errand): Promise<Answers> {
+  const name = `${errand.mode}-${randomUUID().slice(0, 8)}`;
   const map = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name, namespace: 'default' },
     data: { 'guest.cjs': await program() },
   };
-  const pod = guestPod(name, nodeName, mode);
+  const pod = guestPod(name, errand);
   const items = { apiVersion: 'v1', kind: 'List', items: [map, pod] };
   await kubectl.call(['create', '-f', '-'], { input: JSON.stringify(items) });
   try {
@@ -111,4 +119,15 @@ export async function askGuest(kubectl: Kubectl, nodeName: string, mode: Mode): 
   } finally {
     await kubectl.call(['delete', 'pod,configmap', name, '--wait=false', '--ignore-not-found']);
   }
+}
+
+/** Remembers the answers of a node, so that all its assertions share one pod. */
+export function askedOnce(mode: Mode): (subject: Subject) => Promise<Answers> {
+  const runs = new WeakMap<Subject, Promise<Answers>>();
+  return (subject) => {
+    const { kubectl, nodeName } = subject;
+    const known = runs.get(subject) ?? askGuest(kubectl, { nodeName, mode });
+    runs.set(subject, known);
+    return known;
+  };
 }

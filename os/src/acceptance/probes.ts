@@ -1,5 +1,5 @@
-import { type Assertion, demand, type Subject } from './assertion.ts';
-import { type Answers, askGuest } from './guest.ts';
+import { type Assertion, demand } from './assertion.ts';
+import { askedOnce } from './guest.ts';
 
 /** One attempt of root in a privileged pod (or of nobody, where the name says so) and the kernel's answers that are expected. */
 export interface Probe {
@@ -100,14 +100,7 @@ export const PROBES: readonly Probe[] = [
   refused('nobody-io-uring', 'make an io_uring', 'EPERM'),
 ];
 
-const runs = new WeakMap<Subject, Promise<Answers>>();
-
-/** The answers of this node; one pod attempts everything once. */
-function answersOf(subject: Subject): Promise<Answers> {
-  const known = runs.get(subject) ?? askGuest(subject.kubectl, subject.nodeName, 'probes');
-  runs.set(subject, known);
-  return known;
-}
+const answersOf = askedOnce('probes');
 
 const assertionOf = (probe: Probe): Assertion => ({
   name: `${probe.contract === undefined ? 'hostile' : 'by contract'}: ${probe.name}`,

@@ -62,12 +62,18 @@ export async function suiteSources(): Promise<string[]> {
   ];
 }
 
+/** Packages of a later release, built for this one: asked for by their own set-up, so that nothing else is ever taken from there. */
+async function backportsSources(): Promise<string[]> {
+  const { main } = await findMirror();
+  return [source(main, SUITE), source(main, `${SUITE}-backports`)];
+}
+
 /** Writes a private apt set-up: the host's own sources, lists and package state are never read or touched. */
-async function prepare(home: string, arch: Arch): Promise<string> {
+async function prepare(home: string, arch: Arch, sources: readonly string[]): Promise<string> {
   for (const dir of ['state/lists/partial', 'cache/archives/partial'])
     await mkdir(path.join(home, dir), { recursive: true });
   await writeFile(path.join(home, 'status'), '');
-  await writeFile(path.join(home, 'sources.list'), `${(await suiteSources()).join('\n')}\n`);
+  await writeFile(path.join(home, 'sources.list'), `${sources.join('\n')}\n`);
   const file = path.join(home, 'apt.conf');
   await writeFile(file, configuration(home, arch));
   return file;
@@ -133,9 +139,11 @@ export interface FetchRequest {
   readonly arch: Arch;
   readonly packages: readonly string[];
   readonly progress: Progress;
+  readonly suite?: 'backports';
 }
 
-const homeOf = (arch: Arch): string => path.join(cacheDir, 'apt', `${SUITE}-${arch}`);
+const homeOf = (arch: Arch, suite = SUITE): string =>
+  path.join(cacheDir, 'apt', `${suite}-${arch}`);
 
 /** What was resolved and fetched lately, if the files are still in the cache. */
 async function remembered(memo: string): Promise<Deb[] | undefined> {
@@ -146,12 +154,14 @@ async function remembered(memo: string): Promise<Deb[] | undefined> {
 }
 
 /** Fetches packages by name in the version the suite has now; versions are asked for at most once a day. */
-export async function fetchDebian({ arch, packages, progress }: FetchRequest): Promise<Deb[]> {
-  const home = homeOf(arch);
+export async function fetchDebian(request: FetchRequest): Promise<Deb[]> {
+  const { arch, packages, progress, suite } = request;
+  const home = homeOf(arch, suite);
   const memo = path.join(home, `resolved-${cacheKey(packages)}.json`);
   const known = await remembered(memo);
   if (known !== undefined) return known;
-  const conf = await prepare(home, arch);
+  const sources = suite === undefined ? await suiteSources() : await backportsSources();
+  const conf = await prepare(home, arch, sources);
   await update(conf, home, progress);
   const candidates = await resolve(conf, packages);
   const debs = await progress.task(
@@ -178,7 +188,7 @@ export async function dependencyOf(
   progress: Progress,
 ): Promise<string> {
   const home = homeOf(arch);
-  const conf = await prepare(home, arch);
+  const conf = await prepare(home, arch, await suiteSources());
   await update(conf, home, progress);
   const output = await run('apt-cache', ['depends', name, '-c', conf]);
   const found = output.split('\n').find((line) => line.includes('Depends:') && pattern.test(line));

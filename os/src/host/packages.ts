@@ -28,6 +28,7 @@ export const PACKAGES: readonly HostPackage[] = [
     why: 'looks into the node’s data partition without root',
   },
   { name: 'openssl', needs: ['machine'], why: 'certificates of the test of joining' },
+  { name: 'python3', needs: ['machine'], why: 'runs the checker of the kernel’s hardening' },
   { name: 'qemu-system-x86', needs: ['machine', 'baseline'], why: 'runs the node' },
   { name: 'ovmf', needs: ['machine', 'baseline'], why: 'UEFI firmware for QEMU' },
   { name: 'binutils', needs: ['unit'], why: 'reads the programs and EFI files that tests make' },

@@ -35,6 +35,7 @@ const WORDS: readonly (readonly [word: string, why: string])[] = [
   ],
   ['pti=on', 'user space has no map of the kernel, whatever the processor says of itself'],
   ['page_alloc.shuffle=1', 'where free memory lies is not to be guessed'],
+  ['hash_pointers=always', 'from 6.16 on; older kernels know no other way unless they are told'],
   ['hardened_usercopy=1', 'copies to and from user space stay within their object'],
   ['proc_mem.force_override=never', 'a debugger’s file does not write through read-only pages'],
   ['bdev_allow_write_mounted=0', 'nobody writes to a disk below its mounted file system'],

@@ -7,7 +7,7 @@ import { type Attribute, be16, CREATE, give, NETLINK, text, u16, u32 } from '../
 import { withDevice } from './devices.ts';
 import type { Features } from './feature.ts';
 
-const RTM = { newLink: 16, setLink: 19, newQdisc: 36, newFilter: 44 } as const;
+const RTM = { newLink: 16, setLink: 19, newAddress: 20, newQdisc: 36, newFilter: 44 } as const;
 const IFLA = { name: 3, link: 5, linkInfo: 18, xdp: 43 } as const;
 const IFLA_INFO = { kind: 1, data: 2 } as const;
 const IFF_UP = 1;
@@ -48,11 +48,6 @@ function makeLink(
 
 const onLower: readonly Attribute[] = [[IFLA.link, u32(LOWER)]];
 
-/** A link can be turned on only with its lower one. */
-const lower = (): void => {
-  if (next === LOWER) makeLink('dummy');
-};
-
 interface Discipline {
   readonly kind: string;
   readonly parent: number;
@@ -85,8 +80,17 @@ const TOKEN_BUCKET = nest([
 const shape = (kind: string, options?: Uint8Array): void =>
   control(RTM.newQdisc, makeLink('dummy'), { kind, parent: TC.root, ...(options && { options }) });
 
+/** An address on the lower link. Without any a network namespace has no routing table, and IPVS no way to a server. */
+function address(): void {
+  const own = Uint8Array.of(192, 0, 2, 10);
+  const header = new ByteWriter(8).u8(2).u8(24).u8(0).u8(0).u32le(LOWER).finish();
+  const payload = Buffer.concat([header, nest([1, own], [2, own])]);
+  give(NETLINK.route, { type: RTM.newAddress, flags: CREATE, payload });
+}
+
 export const LINKS: Features = {
-  dummy: lower,
+  dummy: () => void makeLink('dummy'),
+  address,
   vlan: () => void makeLink('vlan', [[1, u16(7)]], onLower),
   vxlan: () => void makeLink('vxlan', [[1, u32(7)], [15, be16(4789)]]), // prettier-ignore
   geneve: () => void makeLink('geneve', [[1, u32(7)], [2, Uint8Array.of(192, 0, 2, 1)]]), // prettier-ignore

@@ -1,0 +1,46 @@
+import { type Assertion, demand, type Subject } from './assertion.ts';
+import { askedOnce } from './guest.ts';
+
+/** What `os/guest/src/features` tries, in its order: what pods, CNI plugins and watchers expect of a node's kernel. */
+export const FEATURES = [
+  'dummy', 'address', 'vlan', 'vxlan', 'geneve', 'wireguard', 'bridge', 'veth', 'ipvlan', 'macvlan', 'ipip', 'tap',
+  'qdisc fq', 'qdisc tbf', 'bpf on traffic control', 'bpf on the driver (XDP)',
+  'nftables table, chains and set', 'nftables rules', 'iptables-nft matches', 'iptables-nft targets', 'ip sets',
+  'IPVS service', 'IPVS schedulers',
+  'bpf programs of Cilium’s kinds', 'bpf programs of watchers’ kinds', 'bpf maps', 'bpf at sockets of a control group',
+  'bpf at a raw tracepoint', 'bpf at a kernel probe', 'bpf at a tracepoint', 'bpf at a typed tracepoint (CO-RE)',
+  'bpf at a security hook',
+  'overlay', 'fuse', 'user namespace for root (hostUsers: false)', 'dm-crypt', 'loop device', 'file systems',
+  'control group controllers', 'pressure figures', 'seccomp notifications', 'BBR congestion control', 'bridge netfilter',
+  'connection tracking', 'IPsec', 'SCTP services', 'WireGuard settings', 'kernel types (BTF)',
+] as const; // prettier-ignore
+
+/** What Debian's kernel has in modules that nothing loads unless a manifest names them, in whole or in part. */
+export const NOT_LOADED: ReadonlySet<string> = new Set<(typeof FEATURES)[number]>([
+  'ipvlan', 'macvlan', 'qdisc tbf', 'nftables rules', 'iptables-nft matches', 'iptables-nft targets', 'ip sets',
+  'IPVS schedulers', 'dm-crypt', 'file systems', 'BBR congestion control', 'IPsec', 'SCTP services',
+]); // prettier-ignore
+
+const answersOf = askedOnce('features');
+
+export const FEATURE_ASSERTIONS: readonly Assertion[] = [
+  ...FEATURES.map((name) => ({
+    name: `feature: ${name}`,
+    check: async (subject: Subject) => {
+      const { kernel, answers } = await answersOf(subject);
+      const answer = answers.get(name) ?? 'not tried';
+      const expected = kernel === 'kios' || !NOT_LOADED.has(name);
+      demand((answer === 'ok') === expected, answer);
+      return answer;
+    },
+  })),
+  {
+    name: 'every feature that was tried is in the table',
+    check: async (subject) => {
+      const { answers } = await answersOf(subject);
+      const strangers = [...answers.keys()].filter((name) => !FEATURES.some((own) => own === name));
+      demand(strangers.length === 0, strangers.join(', '));
+      return `${answers.size} answers`;
+    },
+  },
+];

@@ -111,19 +111,32 @@ function readPlain(
   for (const [name, flag] of Object.entries(table)) values[camel(name)] = flag.default;
   const lists = new Map<string, string[]>();
   for (const arg of args) {
-    const [, word = '', , text] = /^--([a-z0-9-]+)(=(.*))?$/s.exec(arg) ?? [];
-    const name = camel(word.replace(/^no-/, ''));
-    const flag = table[word] ?? table[word.replace(/^no-/, '')];
-    const value = flag && readValue(flag, word in table, text);
-    if (value === undefined) return undefined;
-    if (flag?.array !== true) values[name] = value;
+    const read = readArgument(arg, table);
+    if (read === undefined) return undefined;
+    const [name, value, list] = read;
+    if (!list) values[name] = value;
     else lists.set(name, [...(lists.get(name) ?? []), String(value)]);
   }
   return { ...values, ...Object.fromEntries(lists) };
 }
 
+function readArgument(
+  arg: string,
+  table: Readonly<Record<string, Flag>>,
+): readonly [name: string, value: string | number | boolean, list: boolean] | undefined {
+  const [, word = '', , text] = /^--([a-z0-9-]+)(=(.*))?$/s.exec(arg) ?? [];
+  const positive = word in table ? word : word.replace(/^no-/, '');
+  const flag = table[positive];
+  const value = flag && readValue(flag, word in table, text);
+  return value === undefined ? undefined : [camel(positive), value, flag?.array === true];
+}
+
 /** `asked`: without a `no-` before it, which only a flag that takes no value may have. */
-function readValue({ type }: Flag, asked: boolean, text: string | undefined): unknown {
+function readValue(
+  { type }: Flag,
+  asked: boolean,
+  text: string | undefined,
+): string | number | boolean | undefined {
   if (type === 'boolean') return text === undefined ? asked : undefined;
   if (!asked || text === undefined) return undefined;
   return type === 'number' ? Number(text || NaN) : text;

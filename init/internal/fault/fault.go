@@ -36,5 +36,6 @@ const (
 	Seed      = "KIOS_INIT_SEED"
 	Start     = "KIOS_INIT_START"
 	KubeletIn = "KIOS_INIT_KUBELET_FILE"
+	Manifests = "KIOS_INIT_MANIFESTS"
 	Panic     = "KIOS_INIT_PANIC"
 )

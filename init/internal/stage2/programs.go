@@ -143,6 +143,7 @@ func (h *host) startKubelet() error {
 	if kubeletAwaitsRuntime {
 		h.awaitRuntime()
 	}
+	h.offerPods()
 	h.kubelet.Run()
 	time.AfterFunc(startPhase, h.endStartPhase)
 	return nil

@@ -9,6 +9,8 @@ export interface Policy {
 }
 
 const SHIPPED = 'kios.dev/';
+/** With the value `first` the pod starts before those without it; init reads it (docs/host-api.md section 4). */
+const START = 'kios.dev/start';
 const CONTAINER_LISTS = ['initContainers', 'containers'] as const;
 
 type Json = Record<string, unknown>;
@@ -91,6 +93,9 @@ export function* policyFaults(pod: unknown, policy: Policy): Generator<Fault> {
   if (typeof metadata['name'] !== 'string') yield { path: 'metadata.name', cause: 'is missing' };
   if ('uid' in metadata)
     yield { path: 'metadata.uid', cause: 'must not be set: the build stamps it, from the content' };
+  const start = record(metadata['annotations'])[START];
+  if (start !== undefined && start !== 'first')
+    yield { path: `metadata.annotations["${START}"]`, cause: 'must be first, or left out' };
   if (spec['automountServiceAccountToken'] !== false)
     yield {
       path: 'spec.automountServiceAccountToken',

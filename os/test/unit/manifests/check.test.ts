@@ -136,6 +136,11 @@ describe('names file, path and cause of', () => {
       /seccompProfile\.type: must be RuntimeDefault/,
     ],
     ['a uid of its own', pod({}, { uid: 'x' }), /metadata\.uid: must not be set/],
+    [
+      'a start that is not known',
+      pod({}, { name: 'dhcp', annotations: { 'kios.dev/start': 'early' } }),
+      /annotations\["kios\.dev\/start"\]: must be first/,
+    ],
   ])('%s', (_, document, fault) => {
     const faults = faultsOf(document);
     expect(faults).toHaveLength(1);

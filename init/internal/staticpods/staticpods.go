@@ -1,0 +1,135 @@
+// Package staticpods keeps the folder that kubelet reads static pods from. It is a copy of /etc/kubernetes/manifests that lags behind
+// once: at boot it offers the pods that bring up the network first, so that the sandboxes of all the others do not compete with theirs.
+package staticpods
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"kios.dev/init/internal/atomicfile"
+)
+
+// startAnnotation with the value "first" makes a pod one of those that are offered first. Only manifests in JSON are looked at, which
+// is what the image builder writes.
+const startAnnotation = "kios.dev/start"
+
+// maxSize is the largest manifest kubelet reads, bytes (pkg/kubelet/config, maxConfigLength).
+const maxSize = 10 << 20
+
+// Folder is kubelet's folder and the one it follows.
+type Folder struct {
+	From, To string
+}
+
+// OfferFirst makes To, with the pods that ask to start first, and answers their uids.
+func (f Folder) OfferFirst() ([]string, error) {
+	if err := os.MkdirAll(f.To, 0o700); err != nil {
+		return nil, err
+	}
+	manifests, failed := read(f.From)
+	var uids []string
+	for name, content := range manifests {
+		uid, first := startsFirst(content)
+		if !first {
+			continue
+		}
+		if err := atomicfile.Write(filepath.Join(f.To, name), content, 0o600); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		uids = append(uids, uid)
+	}
+	return uids, failed
+}
+
+// Sync makes To equal to From. A file that cannot be read keeps its copy: a pod is not ended by a fault of the disk.
+func (f Folder) Sync() error {
+	wanted, failed := read(f.From)
+	if wanted == nil {
+		return failed
+	}
+	if err := os.MkdirAll(f.To, 0o700); err != nil {
+		return err
+	}
+	for name, content := range wanted {
+		target := filepath.Join(f.To, name)
+		if content == nil || same(target, content) {
+			continue
+		}
+		failed = errors.Join(failed, atomicfile.Write(target, content, 0o600))
+	}
+	offered, err := os.ReadDir(f.To)
+	failed = errors.Join(failed, err)
+	for _, entry := range offered {
+		if _, stays := wanted[entry.Name()]; !stays {
+			failed = errors.Join(failed, os.Remove(filepath.Join(f.To, entry.Name())))
+		}
+	}
+	return failed
+}
+
+// read answers the manifests of a folder by file name, nil for one that could not be read. As in kubelet, names with a leading dot
+// and what is no file do not count. A folder that is not there has none; for one that cannot be listed the map is nil.
+func read(folder string) (map[string][]byte, error) {
+	entries, failed := os.ReadDir(folder)
+	if failed != nil && !errors.Is(failed, fs.ErrNotExist) {
+		return nil, failed
+	}
+	failed = nil
+	manifests := make(map[string][]byte, len(entries))
+	for _, entry := range entries {
+		name := entry.Name()
+		if strings.HasPrefix(name, ".") {
+			continue
+		}
+		path := filepath.Join(folder, name)
+		info, err := os.Stat(path) // follows links
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+			continue
+		}
+		if err == nil && info.Size() > maxSize {
+			err = &fs.PathError{Op: "read", Path: path, Err: errors.New("larger than 10 MiB")}
+		}
+		var content []byte
+		if err == nil {
+			content, err = os.ReadFile(path)
+		}
+		manifests[name], failed = content, errors.Join(failed, err)
+	}
+	return manifests, failed
+}
+
+func same(path string, content []byte) bool {
+	now, err := os.ReadFile(path)
+	return err == nil && bytes.Equal(now, content)
+}
+
+// startsFirst answers a manifest's uid and whether it asks to start first; without a uid nobody could tell when it runs.
+func startsFirst(manifest []byte) (uid string, first bool) {
+	var pod struct {
+		Metadata struct {
+			UID         string            `json:"uid"`
+			Annotations map[string]string `json:"annotations"`
+		} `json:"metadata"`
+	}
+	if json.Unmarshal(manifest, &pod) != nil {
+		return "", false
+	}
+	return pod.Metadata.UID, pod.Metadata.UID != "" && pod.Metadata.Annotations[startAnnotation] == "first"
+}
+
+// Spoke tells whether a container of the pod has written a line: kubelet's log folders are named NAMESPACE_NAME_UID/CONTAINER/N.log.
+func Spoke(logs, uid string) bool {
+	files, _ := filepath.Glob(filepath.Join(logs, "*_"+uid, "*", "*.log")) // fails on a bad pattern only
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil && info.Size() > 0 {
+			return true
+		}
+	}
+	return false
+}

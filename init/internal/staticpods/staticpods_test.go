@@ -1,0 +1,169 @@
+package staticpods
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+const (
+	first = `{"metadata":{"name":"dhcp","uid":"u-1","annotations":{"kios.dev/start":"first"}}}`
+	later = `{"metadata":{"name":"cni","uid":"u-2"}}`
+	yaml  = "metadata:\n  name: mine\n  annotations: {kios.dev/start: first}\n"
+)
+
+func folder(t *testing.T, files map[string]string) Folder {
+	t.Helper()
+	f := Folder{From: t.TempDir(), To: filepath.Join(t.TempDir(), "to")}
+	for name, content := range files {
+		write(t, filepath.Join(f.From, name), content)
+	}
+	return f
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func offered(t *testing.T, f Folder) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	entries, err := os.ReadDir(f.To)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		content, err := os.ReadFile(filepath.Join(f.To, entry.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[entry.Name()] = string(content)
+	}
+	return found
+}
+
+func expectOffered(t *testing.T, f Folder, want map[string]string) {
+	t.Helper()
+	if got := offered(t, f); !maps.Equal(got, want) {
+		t.Errorf("offered %v, want %v", got, want)
+	}
+}
+
+func TestOnlyPodsThatAskForItAreOfferedFirst(t *testing.T) {
+	f := folder(t, map[string]string{"dhcp.yaml": first, "cni.yaml": later, "mine.yaml": yaml, ".dhcp.swp": first})
+	uids, err := f.OfferFirst()
+	if err != nil || !slices.Equal(uids, []string{"u-1"}) {
+		t.Fatalf("uids %v, error %v", uids, err)
+	}
+	expectOffered(t, f, map[string]string{"dhcp.yaml": first})
+}
+
+func TestSyncOffersTheRestTakesOverChangesAndRemovals(t *testing.T) {
+	f := folder(t, map[string]string{"dhcp.yaml": first, "cni.yaml": later})
+	if _, err := f.OfferFirst(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []map[string]string{
+		{"dhcp.yaml": first, "cni.yaml": later},
+		{"dhcp.yaml": first, "cni.yaml": yaml},
+		{"dhcp.yaml": first},
+	} {
+		if content, stays := want["cni.yaml"]; stays {
+			write(t, filepath.Join(f.From, "cni.yaml"), content)
+		} else if err := os.Remove(filepath.Join(f.From, "cni.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		expectOffered(t, f, want)
+	}
+}
+
+func TestAFolderThatIsNotThereOffersNothing(t *testing.T) {
+	f := Folder{From: filepath.Join(t.TempDir(), "none"), To: filepath.Join(t.TempDir(), "to")}
+	uids, err := f.OfferFirst()
+	if err != nil || len(uids) != 0 {
+		t.Fatalf("uids %v, error %v", uids, err)
+	}
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFolderThatCannotBeListedEndsNoPod(t *testing.T) {
+	f := folder(t, map[string]string{"dhcp.yaml": first})
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(f.From, "file"), "")
+	broken := Folder{From: filepath.Join(f.From, "file"), To: f.To}
+	if err := broken.Sync(); err == nil {
+		t.Error("nobody hears of the folder that was not listed")
+	}
+	expectOffered(t, f, map[string]string{"dhcp.yaml": first})
+}
+
+func TestAManifestThatIsTooLargeIsReportedAndDoesNotStopTheOthers(t *testing.T) {
+	f := folder(t, map[string]string{"dhcp.yaml": first, "huge.yaml": ""})
+	if err := os.Truncate(filepath.Join(f.From, "huge.yaml"), maxSize+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.OfferFirst(); err == nil {
+		t.Error("nobody hears of the manifest that was not read")
+	}
+	expectOffered(t, f, map[string]string{"dhcp.yaml": first})
+}
+
+func TestFollowTakesChangesOverAlsoInAFolderThatWasReplaced(t *testing.T) {
+	f := folder(t, map[string]string{"dhcp.yaml": first})
+	if _, err := f.OfferFirst(); err != nil {
+		t.Fatal(err)
+	}
+	rounds := make(chan error, 64)
+	go f.Follow(func(err error) { rounds <- err })
+	write(t, filepath.Join(f.From, "cni.yaml"), later)
+	await(t, f, rounds, map[string]string{"dhcp.yaml": first, "cni.yaml": later})
+
+	if err := os.RemoveAll(f.From); err != nil {
+		t.Fatal(err)
+	}
+	await(t, f, rounds, map[string]string{})
+}
+
+func await(t *testing.T, f Folder, rounds <-chan error, want map[string]string) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for !maps.Equal(offered(t, f), want) {
+		select {
+		case err := <-rounds:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-deadline:
+			t.Fatalf("offered %v, want %v", offered(t, f), want)
+		}
+	}
+}
+
+func TestAPodHasSpokenWhenOneOfItsContainersHas(t *testing.T) {
+	logs := t.TempDir()
+	dir := filepath.Join(logs, "kube-system_dhcp-kios_u-1", "acquire")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "0.log"), "")
+	if Spoke(logs, "u-1") {
+		t.Error("an empty log counts as a line")
+	}
+	write(t, filepath.Join(dir, "0.log"), "started\n")
+	if !Spoke(logs, "u-1") || Spoke(logs, "u-2") {
+		t.Error("the line was not found, or found for another pod")
+	}
+}

@@ -5,7 +5,8 @@ import type { Argv, CommandModule } from 'yargs';
 import type { Cli } from './cli.ts';
 
 interface RenderArgs {
-  files: string[];
+  files: string[] | undefined;
+  config: string[];
   provider: string | undefined;
 }
 
@@ -14,22 +15,22 @@ interface CheckArgs {
 }
 
 const renderCommand = (cli: Cli): CommandModule<unknown, RenderArgs> => ({
-  command: 'render <files..>',
+  command: 'render [files..]',
   describe: 'Print every file that a node would write for these documents',
   builder: (args: Argv) =>
     args
       .positional('files', {
         type: 'string',
         array: true,
-        demandOption: true,
         describe: 'Bootstrap documents; the last outweighs the others',
       })
+      .option('config', { type: 'string', array: true, default: [], describe: 'The same' })
       .option('provider', { type: 'string', describe: 'As `kios.provider=` on a node' })
       .option('dry-run', { type: 'boolean', default: true, describe: 'Always so here' })
       .example('$0 bootstrap render node.yaml', 'What would a node make of it, and why?'),
-  handler: async ({ files, provider }) => {
+  handler: async ({ files = [], config, provider }) => {
     const { runBootstrap } = await import('../bootstrap/agent.ts');
-    const documents = files.map((file) => `--config=${path.resolve(file)}`);
+    const documents = [...files, ...config].map((file) => `--config=${path.resolve(file)}`);
     const chosen = provider === undefined ? [] : [`--provider=${provider}`];
     await runBootstrap(cli.progress, {
       verb: 'render',

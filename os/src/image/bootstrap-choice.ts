@@ -6,6 +6,10 @@ import { parseDocument } from 'yaml';
 
 import { KIOS } from './versions.ts';
 
+/** What a folder may hold: the agent, and programs that documents may name (docs/bootstrap.md). */
+export const SOURCE = 'src/main.ts';
+export const PLUGINS = 'plugins';
+
 /** Places a node may hear of itself from; agents/bootstrap knows how each is read. */
 export const PROVIDERS = [
   'file', 'aws', 'gcp', 'azure', 'openstack', 'nocloud', 'digitalocean', 'hetzner', 'vultr', 'scaleway', 'oracle', 'akamai', 'fwcfg', 'none',
@@ -14,7 +18,7 @@ export const PROVIDERS = [
 /** How a node's bootstrap differs from the shipped one. */
 export type BootstrapChoice =
   | { readonly kind: 'provider'; readonly provider: string }
-  /** An agent's folder, built into the node like the shipped agents. */
+  /** A folder with an agent's source, built into the node like the shipped agents, or with programs for the shipped one, or both. */
   | { readonly kind: 'agent'; readonly folder: string; readonly image: string }
   /** An image that the node pulls. */
   | { readonly kind: 'image'; readonly image: string };
@@ -26,14 +30,14 @@ const REFERENCE =
 /** Reads what `--bootstrap` names: a provider, an agent's folder, or an image. */
 export function readChoice(word: string): BootstrapChoice {
   if (PROVIDERS.some((name) => name === word)) return { kind: 'provider', provider: word };
-  if (word !== '' && existsSync(path.join(word, 'src/main.ts'))) {
+  if (word !== '' && [SOURCE, PLUGINS].some((part) => existsSync(path.join(word, part)))) {
     const folder = path.resolve(word);
     return { kind: 'agent', folder, image: `kios.dev/${path.basename(folder)}:${KIOS}` };
   }
   if (REFERENCE.test(word)) return { kind: 'image', image: word };
   throw new KiosError(
     'KIOS_BOOTSTRAP_CHOICE',
-    `read --bootstrap ${word}: neither a provider, nor a folder with src/main.ts, nor an image with registry and tag`,
+    `read --bootstrap ${word}: neither a provider, nor a folder with src/main.ts or plugins, nor an image with registry and tag`,
     { exitCode: EXIT.usage, remedy: `providers are ${PROVIDERS.join(', ')}` },
   );
 }

@@ -14,7 +14,7 @@ import { buildUpstream } from '../upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../upstream/components.ts';
 import { ensureGo } from '../upstream/go-toolchain.ts';
 import { buildPause } from '../upstream/pause.ts';
-import type { BootstrapChoice } from './bootstrap-choice.ts';
+import { type BootstrapChoice, PLUGINS, SOURCE } from './bootstrap-choice.ts';
 import { lockOutput } from './build-lock.ts';
 import { commandLine } from './command-line.ts';
 import { makeDisk } from './disk.ts';
@@ -99,9 +99,12 @@ async function otherBootstrap({
 }: Base): Promise<Pick<ImagesRequest, 'bootstrap'>> {
   if (bootstrap?.kind !== 'agent') return {};
   const { folder, image } = bootstrap;
+  const isThere = (part: string): boolean => existsSync(path.join(folder, part));
   const bundler = path.join(repository, 'node_modules/.bin/kios-bundle');
-  await progress.task(image, () => run(bundler, [], { cwd: folder }));
-  return { bootstrap: { image, bundle: path.join(folder, 'dist/agent.cjs') } };
+  if (isThere(SOURCE)) await progress.task(image, () => run(bundler, [], { cwd: folder }));
+  const bundle = isThere(SOURCE) ? path.join(folder, 'dist/agent.cjs') : undefined;
+  const plugins = isThere(PLUGINS) ? path.join(folder, PLUGINS) : undefined;
+  return { bootstrap: { image, bundle, plugins } };
 }
 
 async function buildRoot(

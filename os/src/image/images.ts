@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { type Arch, repository } from '../host/paths.ts';
@@ -24,6 +25,14 @@ export const imageName = (name: string): string => `kios.dev/${name}:${KIOS}`;
 /** Every image a manifest may name without a registry. */
 export const SHIPPED = [...AGENTS, 'chrony', 'pause'].map(imageName);
 
+/** An image of somebody's own; the shipped agent where there is no other. */
+export interface OtherBootstrap {
+  readonly image: string;
+  readonly bundle: string | undefined;
+  /** Folder of programs that documents may name. */
+  readonly plugins: string | undefined;
+}
+
 export interface ImagesRequest {
   readonly arch: Arch;
   /** Seconds since the epoch. */
@@ -35,8 +44,8 @@ export interface ImagesRequest {
   readonly hostBun: string;
   readonly pause: BuiltProgram;
   readonly cni: ReadonlyMap<string, BuiltProgram>;
-  /** An agent that takes the place of `bootstrap`: its image's name and its bundle. */
-  readonly bootstrap?: { readonly image: string; readonly bundle: string };
+  /** What takes the place of the image `bootstrap`. */
+  readonly bootstrap?: OtherBootstrap;
 }
 
 const goOrigin = ({ module, version, sha256 }: BuiltProgram) => ({
@@ -53,6 +62,25 @@ function pluginsLayer(plugins: ReadonlyMap<string, BuiltProgram>): Tree {
   const tree = new Tree();
   for (const [name, plugin] of plugins)
     tree.file(`/cni/bin/${name}`, 0o755, { file: plugin.path }, goOrigin(plugin));
+  return tree;
+}
+
+/** Programs that an agent brings for others to start. */
+async function programsOf(
+  name: string,
+  { cni, bootstrap }: ImagesRequest,
+): Promise<Tree | undefined> {
+  if (name === 'cni') return pluginsLayer(cni);
+  if (name !== 'bootstrap' || bootstrap?.plugins === undefined) return undefined;
+  const { image, plugins } = bootstrap;
+  const tree = new Tree();
+  for (const program of (await readdir(plugins)).toSorted())
+    tree.file(
+      `/plugins/${program}`,
+      0o755,
+      { file: path.join(plugins, program) },
+      { name: image, version: KIOS, kind: 'kios' },
+    );
   return tree;
 }
 
@@ -79,8 +107,8 @@ export async function makeImages(request: ImagesRequest, progress: Progress): Pr
     for (const name of AGENTS) {
       const other = name === 'bootstrap' ? request.bootstrap : undefined;
       const own = await layer(await agentLayer(other?.bundle ?? bundleOf(name), hostBun));
-      const plugins = name === 'cni' ? [await layer(pluginsLayer(request.cni))] : [];
-      const layers = [...runtime, ...plugins, own];
+      const programs = await programsOf(name, request);
+      const layers = [...runtime, ...(programs === undefined ? [] : [await layer(programs)]), own];
       images.push(image(other?.image ?? imageName(name), layers, AGENT_ENTRYPOINT, AGENT_ENV));
     }
     const chrony = await layer(await chronyLayer(parts, baseTree));

@@ -1,4 +1,5 @@
 import { EXIT, KiosError } from '@kios/errors';
+import { execa } from 'execa';
 
 import type { Progress } from './progress.ts';
 import { run } from './run.ts';
@@ -62,7 +63,7 @@ function missingError(packages: readonly HostPackage[], cause?: unknown): KiosEr
   return new KiosError('KIOS_PACKAGES_MISSING', `install the packages ${names}`, {
     ...(cause === undefined ? {} : { cause }),
     exitCode: EXIT.unavailable,
-    remedy: `run: apt-get install ${names}`,
+    remedy: `run as root: apt-get install ${names}`,
   });
 }
 
@@ -80,6 +81,13 @@ apt-get install -y --no-install-recommends "$@" || {
   apt-get install -y --no-install-recommends "$@"
 }`;
 
+/** Lets sudo ask for the password before a progress line moves over its question. */
+async function asRoot(): Promise<readonly string[]> {
+  if (process.getuid?.() === 0) return [];
+  await execa('sudo', ['true'], { stdio: 'inherit' });
+  return ['sudo'];
+}
+
 /** Installs what is missing of the packages that serve `needs`; with KIOS_NO_INSTALL=1 it only says what is missing. */
 export async function ensurePackages(needs: readonly Need[], progress: Progress): Promise<void> {
   const wanted = PACKAGES.filter((entry) => entry.needs.some((need) => needs.includes(need)));
@@ -90,9 +98,8 @@ export async function ensurePackages(needs: readonly Need[], progress: Progress)
   progress.info('Installing from this system’s package archive:');
   for (const { name, why } of missing) progress.info(`  ${name}: ${why}`);
   const names = missing.map(({ name }) => name);
-  const shell = ['sh', '-c', INSTALL, 'sh', ...names];
-  const [program = 'sh', ...args] = process.getuid?.() === 0 ? shell : ['sudo', ...shell];
   try {
+    const [program = 'sh', ...args] = [...(await asRoot()), 'sh', '-c', INSTALL, 'sh', ...names];
     await progress.task(`install ${names.join(' ')}`, (note) =>
       run(program, args, { onLine: note }),
     );

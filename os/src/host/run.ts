@@ -48,7 +48,7 @@ export async function run(
   if (!result.failed) return String(result.stdout);
   const missing = result.code === 'ENOENT';
   throw new CommandError(
-    [file, ...args.slice(0, 3)].join(' '),
+    [file, ...args.slice(0, 3)].map((word) => (word.includes('\n') ? '…' : word)).join(' '),
     missing ? 'no such program' : tail(String(result.all)) || String(result.shortMessage),
     missing ? `install ${file}, or run ./kios up, which installs what it needs` : undefined,
   );

@@ -21,6 +21,7 @@ const schemas: Schemas = {
       name: { type: 'string' },
       uid: { type: 'string' },
       labels: { type: 'object', additionalProperties: { type: 'string' } },
+      annotations: { type: 'object', additionalProperties: { type: 'string' } },
     },
   },
   Spec: {
@@ -138,7 +139,7 @@ describe('names file, path and cause of', () => {
     ['a uid of its own', pod({}, { uid: 'x' }), /metadata\.uid: must not be set/],
     [
       'a start that is not known',
-      pod({}, { name: 'dhcp', annotations: { 'kios.dev/start': 'early' } }),
+      pod({}, { annotations: { 'kios.dev/start': 'early' } }),
       /annotations\["kios\.dev\/start"\]: must be first/,
     ],
   ])('%s', (_, document, fault) => {

@@ -9,6 +9,7 @@ import { formatReport, joinEvent, type Phase, reportPhases } from '../core/join-
 import { clusterInfoCa } from '../core/kubeconfig.ts';
 import { parseCertificates } from '../core/pem.ts';
 import type { JoinContext } from './context.ts';
+import { readKubelet } from './host.ts';
 import type { Kube } from './kube.ts';
 import { CLUSTER_INFO, configMapData } from './verify-cluster.ts';
 
@@ -66,7 +67,10 @@ export async function reportJoin(
   ready: number,
 ): Promise<void> {
   const boot = await readStateIfThere(BootState, path.join(settings.run, 'boot.json'));
-  const phases: readonly Phase[] = reportPhases(boot, timeline ?? new Map());
+  const kubelet = await readKubelet(settings);
+  const own = new Map(timeline);
+  if (kubelet !== undefined) own.set('kubelet in the cluster', kubelet.startedBoot);
+  const phases: readonly Phase[] = reportPhases(boot, own);
   log.info({
     ev: 'node.ready',
     msSinceBoot: Math.round(ready * 1000),

@@ -5,9 +5,11 @@ import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { ApiAnswer, ApiRequest, ApiServer } from '../../src/edge/api-server.ts';
+import { publicKeyPin } from '../../src/edge/certificates.ts';
 import { follow } from '../../src/edge/follow.ts';
 import type { Settings } from '../../src/edge/settings.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
+import { clusterInfo, infoConfigMap } from './cluster-info.ts';
 
 const fixture = (name: string): string =>
   readFileSync(path.join(import.meta.dirname, '../fixtures', name), 'utf8');
@@ -223,5 +225,31 @@ describe('a member', () => {
     expect(node.read('etc/kubernetes/node-labels')).toContain('b2');
     expect(saw('identity.dropped')).toEqual([]);
     expect(asked.filter(({ token }) => token !== undefined)).toEqual([]);
+  });
+
+  it('that found its CA by the hash follows it when the cluster replaces it', async () => {
+    const info = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
+    const publish = (ca: string): void => {
+      answers[info] = { status: 200, body: infoConfigMap(clusterInfo(ca)) };
+    };
+    answers = { [NODE]: conditions('True') };
+    publish(CA_A);
+    node.seed(clusterDocument('https://127.0.0.1:6443', { pins: [publicKeyPin(CA_A)] }));
+    node.lease();
+    watch();
+    await waitForEvent('restart.sent');
+    kubeletJoins();
+    await waitForEvent('node.ready');
+    expect(node.sent).toEqual(['03']);
+    publish(CA_A + CA_B);
+    await waitForEvent('ca.changed');
+    await waitFor(() => expect(node.sent).toEqual(['03', '03']));
+    expect(node.read('etc/kubernetes/pki/ca.crt')).toBe(CA_A + CA_B);
+    // The one of which the old certificate is gone comes over a connection that both signed.
+    publish(CA_B);
+    await waitFor(() => expect(node.sent).toHaveLength(3));
+    expect(node.read('etc/kubernetes/pki/ca.crt')).toBe(CA_B);
+    expect(saw('identity.dropped')).toEqual([]);
+    await waitFor(() => expect(asked.at(-1)?.ca).toEqual([CA_B]));
   });
 });

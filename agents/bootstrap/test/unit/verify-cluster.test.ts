@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -9,28 +8,15 @@ import type { Trust, WantedCluster } from '../../src/core/wanted.ts';
 import type { ApiRequest, ApiServer } from '../../src/edge/api-server.ts';
 import { publicKeyPin } from '../../src/edge/certificates.ts';
 import { verifyCluster } from '../../src/edge/verify-cluster.ts';
+import { clusterInfo, infoConfigMap, SIGNING_TOKEN, signInfo } from './cluster-info.ts';
 
 const fixture = (name: string): string =>
   readFileSync(path.join(import.meta.dirname, '../fixtures', name), 'utf8');
 const CA = fixture('ca-a.crt');
 const OTHER = fixture('ca-b.crt');
-const token = { id: 'abcdef', secret: '0123456789abcdef' };
-
-const b64 = (text: string): string => Buffer.from(text).toString('base64url');
-
-function sign(kubeconfig: string): string {
-  const header = b64('{"alg":"HS256","kid":"abcdef"}');
-  const mac = createHmac('sha256', token.secret).update(`${header}.${b64(kubeconfig)}`);
-  return `${header}..${mac.digest('base64url')}`;
-}
-
-const clusterInfo = (ca: string): string => {
-  const data = Buffer.from(ca).toString('base64');
-  return `clusters:\n- name: ""\n  cluster:\n    certificate-authority-data: ${data}\n    server: https://h\n`;
-};
-
-const configMap = (kubeconfig: string, jws: string | undefined = sign(kubeconfig)): string =>
-  JSON.stringify({ data: { kubeconfig, 'jws-kubeconfig-abcdef': jws } });
+const token = SIGNING_TOKEN;
+const sign = signInfo;
+const configMap = infoConfigMap;
 
 const cluster = (trust: Partial<Trust>): WantedCluster => ({
   name: 'c',

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 
-import { NOT_LOADED, FEATURES } from '../../../src/acceptance/features.ts';
 import { parseAnswers } from '../../../src/acceptance/guest.ts';
 import { PROBES } from '../../../src/acceptance/probes.ts';
 
+const line = (kernel: string): string => JSON.stringify({ kernel });
+
 it('tells Debian’s kernel from our own by its release', () => {
-  const line = (kernel: string): string => JSON.stringify({ kernel });
   expect(parseAnswers(line('6.12.117+deb13-cloud-amd64')).kernel).toBe('debian');
   expect(parseAnswers(line('6.12.117-kios')).kernel).toBe('kios');
 });
@@ -16,7 +16,7 @@ it('reads an answer a line, and none of a thing that is not there', () => {
 });
 
 it('refuses what is neither, such as the runtime’s last words', () => {
-  expect(() => parseAnswers('{"kernel":"x"}\nTypeError: no\n')).toThrow();
+  expect(() => parseAnswers('{"kernel":"x"}\nTypeError: no\n')).toThrow('Invalid JSON');
 });
 
 it('has at least 40 hostile probes, each named once', () => {
@@ -28,8 +28,4 @@ it('has at least 40 hostile probes, each named once', () => {
 it('expects of a hostile probe on our kernel never that it succeeds', () => {
   const successes = PROBES.filter(({ contract, kios }) => contract === undefined && kios === 'ok');
   expect(successes).toEqual([]);
-});
-
-it('misses on Debian’s kernel only what it tries', () => {
-  expect([...NOT_LOADED].filter((name) => !FEATURES.some((own) => own === name))).toEqual([]);
 });

@@ -10,6 +10,13 @@ import { CRASH, create, elf32, elf64, EXIT, runFrom } from '../../../guest/src/t
 const folder = mkdtempSync(path.join(tmpdir(), 'kios-tiny-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const machineOf = (program: Uint8Array): string => {
+  const file = path.join(folder, 'program');
+  writeFileSync(file, program);
+  const text = execFileSync('readelf', ['-hl', file], { encoding: 'utf8' });
+  return `${/Type: +(\w+)/.exec(text)?.[1]} ${/Machine: +(.*)/.exec(text)?.[1]}`;
+};
+
 describe.skipIf(process.arch !== 'x64')('a program of a few bytes', () => {
   it('runs and ends well', () => {
     expect(runFrom(folder, elf64(EXIT))).toBe('ok');
@@ -27,12 +34,6 @@ describe.skipIf(process.arch !== 'x64')('a program of a few bytes', () => {
   });
 
   it('is what binutils call an executable of its processor', () => {
-    const machineOf = (program: Uint8Array): string => {
-      const file = path.join(folder, 'program');
-      writeFileSync(file, program);
-      const text = execFileSync('readelf', ['-hl', file], { encoding: 'utf8' });
-      return `${/Type: +(\w+)/.exec(text)?.[1]} ${/Machine: +(.*)/.exec(text)?.[1]}`;
-    };
     expect(machineOf(elf64(EXIT))).toBe('EXEC Advanced Micro Devices X86-64');
     expect(machineOf(elf32(EXIT))).toBe('EXEC Intel 80386');
   });

@@ -11,6 +11,16 @@ const check = (option: string, passed: boolean): Check => ({
   passed,
 });
 
+/** A check as the checker prints it. */
+const line = (option: string, decision: string): unknown => ({
+  option_name: option,
+  type: 'sysctl',
+  decision,
+  desired_val: '1',
+  check_result: 'OK',
+  check_result_bool: true,
+});
+
 const accepted = (option: string) => ({
   option,
   type: 'kconfig' as const,
@@ -50,14 +60,6 @@ describe('the accepted failures', () => {
 
 describe('the checker’s answer', () => {
   it('is read without what others than KSPP and the kernel recommend', () => {
-    const line = (option: string, decision: string): unknown => ({
-      option_name: option,
-      type: 'sysctl',
-      decision,
-      desired_val: '1',
-      check_result: 'OK',
-      check_result_bool: true,
-    });
     const output = `[+] a note\n${JSON.stringify([line('A', 'kspp'), line('B', 'grsec')])}\n`;
     expect(parseChecks(output).map(({ option }) => option)).toEqual(['A']);
   });

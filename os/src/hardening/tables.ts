@@ -1,0 +1,31 @@
+import type { Probe } from '../acceptance/probes.ts';
+import type { AcceptedFailure } from './accepted.ts';
+
+const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [row(...head), row(...head.map(() => '---')), ...rows.map((cells) => row(...cells))].join('\n');
+
+/** The attempts that are refused, as docs/kernel.md has them. */
+export const hostileTable = (probes: readonly Probe[]): string =>
+  table(
+    ['attempt', 'our kernel', 'Debian’s', 'test'],
+    probes
+      .filter(({ contract }) => contract === undefined)
+      .map(({ name, attempt, kios, debian }) => [attempt, kios, debian, name]),
+  );
+
+/** The attempts that succeed, with why. */
+export const contractTable = (probes: readonly Probe[]): string =>
+  table(
+    ['attempt', 'allowed by', 'test'],
+    probes.flatMap(({ name, attempt, contract }) =>
+      contract === undefined ? [] : [[attempt, contract, name]],
+    ),
+  );
+
+export const failureTable = (accepted: readonly AcceptedFailure[]): string =>
+  table(
+    ['check', 'of', 'why it stays'],
+    accepted.map(({ option, type, reason }) => [`\`${option}\``, type, reason]),
+  );

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-const DEFAULT_DEADLINE_MS = 10_000;
+/** Generous: on a busy machine a program may need seconds to begin. */
+const DEFAULT_DEADLINE_MS = 30_000;
 const KILL_AFTER_MS = 3000;
 
 interface Waiter {

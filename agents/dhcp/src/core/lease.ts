@@ -86,11 +86,13 @@ function readTimes(options: OptionSet): Times | undefined {
   if (lease === INFINITE) {
     return { leaseSeconds: INFINITE, t1Seconds: INFINITE, t2Seconds: INFINITE };
   }
-  const sent2 = options.get(OPTIONS.rebindingTime) ?? 0;
-  const t2 = sent2 > 0 && sent2 < lease ? sent2 : Math.floor(lease * 0.875);
-  const sent1 = options.get(OPTIONS.renewalTime) ?? 0;
-  const t1 = sent1 > 0 && sent1 < t2 ? sent1 : Math.min(Math.floor(lease * 0.5), t2);
-  return { leaseSeconds: lease, t1Seconds: t1, t2Seconds: t2 };
+  const usual = { t1Seconds: Math.floor(lease * 0.5), t2Seconds: Math.floor(lease * 0.875) };
+  const within = (sent = 0, otherwise: number): number =>
+    sent > 0 && sent < lease ? sent : otherwise;
+  const t1Seconds = within(options.get(OPTIONS.renewalTime), usual.t1Seconds);
+  const t2Seconds = within(options.get(OPTIONS.rebindingTime), usual.t2Seconds);
+  // In the wrong order they would leave no time to renew.
+  return { leaseSeconds: lease, ...(t1Seconds < t2Seconds ? { t1Seconds, t2Seconds } : usual) };
 }
 
 /** Classless routes replace the router option; Microsoft's code for them counts if the standard one is absent. RFC 3442. */

@@ -108,8 +108,8 @@ const Addresses = v.array(
 );
 
 /** IPv4 addresses of the link, as `ip` tells them. */
-export async function addressesOf(netns: Netns): Promise<string[]> {
-  const links = v.parse(Addresses, await netns.ip('address', 'show', 'dev', 'eth0'));
+export async function addressesOf(netns: Netns, link = 'eth0'): Promise<string[]> {
+  const links = v.parse(Addresses, await netns.ip('address', 'show', 'dev', link));
   return links
     .flatMap(({ addr_info }) => addr_info)
     .filter(({ family }) => family === 'inet')

@@ -62,12 +62,14 @@ describe('a lease', () => {
   });
 
   it.each([
-    [60, 90, 1800, 3150, 'T2 beyond the lease', 4000],
-    [0, 0, 1800, 3150, 'zeros', 0],
-  ])('repairs times that do not fit', (t1, _t2, _a, _b, _name, t2) => {
-    const times = granted([entry(OPTIONS.renewalTime, t1), entry(OPTIONS.rebindingTime, t2)]);
-    expect(times.t2Seconds).toBe(3150);
-    expect(times.t1Seconds).toBe(t1 === 0 ? 1800 : t1);
+    ['T2 beyond the lease', { t1: 60, t2: 4000 }, { t1: 60, t2: 3150 }],
+    ['zeros', { t1: 0, t2: 0 }, { t1: 1800, t2: 3150 }],
+    ['T1 beyond the lease, T2 within it', { t1: 5000, t2: 10 }, { t1: 1800, t2: 3150 }],
+    ['T1 after T2', { t1: 200, t2: 100 }, { t1: 1800, t2: 3150 }],
+  ])('repairs times that do not fit: %s', (_name, sent, used) => {
+    const options = [entry(OPTIONS.renewalTime, sent.t1), entry(OPTIONS.rebindingTime, sent.t2)];
+    const { t1Seconds, t2Seconds } = granted(options);
+    expect({ t1: t1Seconds, t2: t2Seconds }).toEqual(used);
   });
 
   it('has no timers when it is infinite', () => {

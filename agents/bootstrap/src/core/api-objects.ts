@@ -1,6 +1,10 @@
 import * as v from 'valibot';
 
-const Condition = v.object({ type: v.string(), status: v.optional(v.string()) });
+const Condition = v.object({
+  type: v.string(),
+  status: v.optional(v.string()),
+  message: v.optional(v.string(), ''),
+});
 const Node = v.object({
   status: v.optional(v.object({ conditions: v.optional(v.array(Condition), []) })),
 });
@@ -29,12 +33,16 @@ function parse<const Schema extends v.GenericSchema>(
   }
 }
 
-/** Whether the API server calls a Node object ready; undefined when it is no such object. */
-export function isReady(body: string): boolean | undefined {
+/** `no network`: all is well but for the pod network, which the cluster has to bring. */
+export type Readiness = 'ready' | 'no network' | 'not ready';
+
+/** What the API server thinks of a Node object; undefined when the body is no such object. */
+export function readinessOf(body: string): Readiness | undefined {
   const node = parse(Node, body);
   if (node === undefined) return undefined;
   const ready = node.status?.conditions.find(({ type }) => type === 'Ready');
-  return ready?.status === 'True';
+  if (ready?.status === 'True') return 'ready';
+  return ready?.message.includes('NetworkReady=false') === true ? 'no network' : 'not ready';
 }
 
 /** Whether a PKCS #10 request in base64 of PEM is for this subject; its name stands in it as plain text. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { BootState, readStateIfThere } from '@kios/node-state';
 
-import { isReady, openRequests } from '../core/api-objects.ts';
+import { openRequests, type Readiness, readinessOf } from '../core/api-objects.ts';
 import { BootstrapError } from '../core/errors.ts';
 import { formatReport, joinEvent, type Phase, reportPhases } from '../core/join-report.ts';
 import { clusterInfoCa } from '../core/kubeconfig.ts';
@@ -14,15 +14,13 @@ import type { Kube } from './kube.ts';
 import { CLUSTER_INFO, configMapData } from './verify-cluster.ts';
 
 /** What the API server says of this node's object. `unknown`: it was not reached, or knows us no more. */
-export type NodeView = 'ready' | 'not ready' | 'absent' | 'unknown';
+export type NodeView = Readiness | 'absent' | 'unknown';
 
 export async function viewNode(kube: Kube, nodeName: string): Promise<NodeView> {
   try {
     const { status, body } = await kube.get(`/api/v1/nodes/${nodeName}`);
     if (status === 404) return 'absent';
-    const ready = status === 200 ? isReady(body) : undefined;
-    if (ready === undefined) return 'unknown';
-    return ready ? 'ready' : 'not ready';
+    return (status === 200 ? readinessOf(body) : undefined) ?? 'unknown';
   } catch (error) {
     if (error instanceof BootstrapError) return 'unknown';
     throw error;

@@ -35,6 +35,7 @@ export class Membership {
   /** Seconds of CLOCK_BOOTTIME before which a node that is well is left alone. */
   #nextLook: number | undefined;
   #told: ReadonlySet<string> = new Set();
+  #isNetworkNoted = false;
 
   constructor(context: JoinContext) {
     this.#context = context;
@@ -150,6 +151,8 @@ export class Membership {
     previous: Previous | undefined,
   ): Promise<void> {
     if (view === 'ready') await this.#isWell(member, kube, previous !== undefined);
+    // Our part is done. Going back would end the very pods that bring the network.
+    else if (view === 'no network') this.#noteNetwork();
     else if (view === 'absent' && previous === undefined) await this.#comeBack();
     else await this.#rollBackIfLate(member, previous);
   }
@@ -167,6 +170,12 @@ export class Membership {
     if (seconds < PENDING_S) return;
     const open = await viewRequests(kube, 'kubelet-serving', nodeName);
     this.#tell(open ?? [], seconds, 'kubelet-serving');
+  }
+
+  #noteNetwork(): void {
+    if (this.#isNetworkNoted) return;
+    this.#isNetworkNoted = true;
+    this.#context.log.info({ ev: 'network.wait', why: 'the cluster has no pod network yet' });
   }
 
   /** kubelet registers its node at start only: one that somebody deleted would stay away for ever. */

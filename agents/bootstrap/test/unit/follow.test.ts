@@ -137,6 +137,25 @@ describe('a node that joins', () => {
     expect(asked.at(-1)?.token).toBe(TOKEN);
   });
 
+  it('and only waits for the pod network of the cluster is not taken back', async () => {
+    node.seed(document(CA_A));
+    node.lease();
+    const message = 'container runtime network not ready: NetworkReady=false reason:X';
+    const body = { status: { conditions: [{ type: 'Ready', status: 'False', message }] } };
+    answers = { [NODE]: { status: 200, body: JSON.stringify(body) } };
+    watch({ rollbackSeconds: 0.5 });
+    await waitForEvent('restart.sent');
+    kubeletJoins();
+    await waitForEvent('network.wait');
+    node.startKubelet('cluster');
+    const before = asked.length;
+    await waitFor(() => expect(asked.length).toBeGreaterThan(before + 1));
+    expect(saw('rollback')).toEqual([]);
+    expect(node.sent).toEqual(['03']);
+    answers[NODE] = conditions('True');
+    await waitForEvent('node.ready');
+  });
+
   it('and does not get Ready is standalone again, and not tried at once', async () => {
     node.seed(document(CA_A));
     node.lease();

@@ -9,10 +9,35 @@ interface BootArgs {
   kernel: KernelName | undefined;
 }
 
+interface BootstrapArgs {
+  json: boolean;
+  rounds: number;
+  boot: boolean;
+}
+
 interface DhcpArgs {
   json: boolean;
   rounds: number;
 }
+
+const bootstrapBench = (cli: Cli): CommandModule<unknown, BootstrapArgs> => ({
+  command: 'bootstrap',
+  describe: 'Measure the way from the lease into the cluster, and what the agent needs for it',
+  builder: (args) =>
+    args
+      .option('json', { type: 'boolean', default: false, describe: 'Print one JSON object' })
+      .option('rounds', { type: 'number', default: 9, describe: 'How often the agent starts' })
+      .option('boot', {
+        type: 'boolean',
+        default: true,
+        describe: 'Boot a node too, for the time that kubelet is away',
+      })
+      .example('$0 bench bootstrap --no-boot', 'The agent alone, in seconds'),
+  handler: async ({ json, rounds, boot }) => {
+    const { benchBootstrap } = await import('../bench/bootstrap.ts');
+    await benchBootstrap(cli, { json, rounds, boot });
+  },
+});
 
 export const benchCommand = (cli: Cli): CommandModule => ({
   command: 'bench',
@@ -54,6 +79,7 @@ export const benchCommand = (cli: Cli): CommandModule => ({
           await benchDhcp(cli, { json, rounds });
         },
       })
-      .demandCommand(1, 'Which of its commands? There are: boot, dhcp'),
+      .command(bootstrapBench(cli))
+      .demandCommand(1, 'Which of its commands? There are: boot, bootstrap, dhcp'),
   handler: () => {},
 });

@@ -1,0 +1,113 @@
+import path from 'node:path';
+
+import * as v from 'valibot';
+
+import { bundleBootstrap } from '../bootstrap/agent.ts';
+import type { Cli } from '../commands/cli.ts';
+import { hostArch } from '../host/arch.ts';
+import { run } from '../host/run.ts';
+import { fetchBun } from '../image/runtime.ts';
+import type { ConsoleEvent } from '../qemu/console-line.ts';
+import { formatTable } from '../terminal/table.ts';
+import { abandon, down } from '../try-out/down.ts';
+import { tryoutMachine } from '../try-out/node.ts';
+import { bringUp } from '../try-out/up.ts';
+
+const Rounds = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.array(
+    v.object({
+      detectMs: v.number(),
+      fetchMs: v.number(),
+      leaseToByteMs: v.number(),
+      rssMiB: v.number(),
+      privateMiB: v.number(),
+    }),
+  ),
+);
+
+/** What `bench bootstrap --json` prints; medians. */
+export interface BootstrapResult {
+  /** From the agent's first line to knowing the cloud. */
+  readonly detectMs: number;
+  /** From the first request to a local metadata service to its last answer. */
+  readonly fetchMs: number;
+  /** From the lease's file to the byte that restarts kubelet; API server verified, files written. */
+  readonly leaseToByteMs: number;
+  readonly rssMiB: number;
+  /** Memory that no other agent shares. */
+  readonly privateMiB: number;
+  /** Of an emulated node, in seconds of its own clock: from the byte until kubelet serves again. */
+  readonly kubeletAwaySeconds?: number;
+}
+
+const GOALS = { detectMs: 5, leaseToByteMs: 400, rssMiB: 64, kubeletAwaySeconds: 8 } as const;
+
+/** The middle one, to a tenth. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return Math.round((sorted[Math.floor(sorted.length / 2)] ?? Number.NaN) * 10) / 10;
+}
+
+/** Seconds between init's order to restart kubelet and kubelet's word that it is there again; undefined when it never was. */
+export function kubeletAway(events: readonly ConsoleEvent[]): number | undefined {
+  const order = events.find(({ agent, ev }) => agent === 'init' && ev === 'control');
+  const back = events.find(
+    ({ agent, ev, up }) =>
+      agent === 'init' && ev === 'kubelet.ready' && order !== undefined && up > order.up,
+  );
+  return order === undefined || back === undefined ? undefined : back.up - order.up;
+}
+
+/** Boots a node of its own into a cluster of its own, as `up --once` does. */
+async function measureSwitch(cli: Cli): Promise<number | undefined> {
+  await down(cli.progress, { purge: true });
+  cli.undo.defer(() => abandon(cli.progress));
+  const { node } = await bringUp(cli, tryoutMachine(), { memoryMiB: 2048, cpus: 2 });
+  const away = kubeletAway(node.console.events);
+  await cli.undo.disposeAsync();
+  await down(cli.progress, { purge: true });
+  return away;
+}
+
+function report(result: BootstrapResult, print: (line: string) => void): void {
+  const goals = new Map<string, number>(Object.entries(GOALS));
+  const rows = Object.entries(result).map(([name, value]: [string, number]) => {
+    const goal = goals.get(name);
+    return [name, String(value), goal === undefined ? '' : `goal ${goal}`];
+  });
+  for (const line of formatTable(rows)) print(line);
+}
+
+export interface BenchBootstrapOptions {
+  readonly json: boolean;
+  readonly rounds: number;
+  readonly boot: boolean;
+}
+
+/** `kios bench bootstrap`. Needs no root: the network it measures in belongs to a user namespace. */
+export async function benchBootstrap(cli: Cli, options: BenchBootstrapOptions): Promise<void> {
+  const bundle = await bundleBootstrap(cli.progress);
+  const bun = await fetchBun(hostArch(), cli.progress);
+  const inside = path.join(import.meta.dirname, 'bootstrap-inside.ts');
+  const network = 'ip link set lo up && ip address add 169.254.169.254/32 dev lo && exec "$@"';
+  const program = [process.execPath, inside, bundle, bun, String(options.rounds)];
+  const output = await cli.progress.task('bootstrap agent, from lease to byte', () =>
+    run('unshare', ['--user', '--map-root-user', '--net', 'sh', '-c', network, 'sh', ...program]),
+  );
+  const rounds = v.parse(Rounds, output);
+  const of = (name: keyof (typeof rounds)[number]): number =>
+    median(rounds.map((round) => round[name]));
+  const away = options.boot ? await measureSwitch(cli) : undefined;
+  const result: BootstrapResult = {
+    detectMs: of('detectMs'),
+    fetchMs: of('fetchMs'),
+    leaseToByteMs: of('leaseToByteMs'),
+    rssMiB: of('rssMiB'),
+    privateMiB: of('privateMiB'),
+    ...(away === undefined ? {} : { kubeletAwaySeconds: away }),
+  };
+  if (options.json) cli.print(JSON.stringify(result));
+  else report(result, cli.print);
+}

@@ -82,7 +82,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await using worker = await Worker.start();
     seed(worker, 'by-hash', clusterDocument(plane.endpoint, { pins: [pin(plane.ca)] }));
     await using agent = worker.agent();
-    await agent.expect('joined', 60);
+    await agent.expect('joined', 120);
     await until('node by-hash', async () => hasNode('by-hash'));
     expect(worker.starts).toEqual(['standalone', 'cluster']);
     expect(worker.node.sent).toEqual(['03']);
@@ -93,7 +93,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await using worker = await Worker.start();
     seed(worker, 'renewed', clusterDocument(plane.endpoint, { ca: plane.ca }));
     await using agent = worker.agent();
-    await agent.expect('joined', 60);
+    await agent.expect('joined', 120);
     const first = currentCertificate(worker);
     await until('another certificate', () => currentCertificate(worker) !== first, 120);
     const seen = await lastSeen('renewed');
@@ -106,7 +106,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     const clientCertificate = plane.clientCertificate('/O=system:nodes/CN=system:node:by-cert');
     seed(worker, 'by-cert', documentWith(plane, { clientCertificate }));
     await using agent = worker.agent();
-    await agent.expect('joined', 60);
+    await agent.expect('joined', 120);
     await until('node by-cert', async () => hasNode('by-cert'));
     expect(worker.node.read(TOKEN_FILE)).toBeUndefined();
   });
@@ -119,14 +119,14 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
       kind: 'ExecCredential',
       status: { clientCertificateData: cert, clientKeyData: key },
     };
-    const plugin = 'credential-providers/test-credential';
-    worker.node.write(`var/lib/kios/${plugin}.json`, JSON.stringify(credential));
+    // As in an agent's image of one's own: the program lies beside the agent, which puts it where kubelet may start it.
+    worker.node.write('var/lib/kios/credential.json', JSON.stringify(credential));
     worker.node.write(
-      `var/lib/kios/${plugin}`,
-      `#!/bin/sh\nexec cat /var/lib/kios/${plugin}.json\n`,
+      'plugins/test-credential',
+      '#!/bin/sh\nexec cat /var/lib/kios/credential.json\n',
     );
-    chmodSync(path.join(worker.node.root, `var/lib/kios/${plugin}`), 0o755);
-    const exec = { command: `/var/lib/kios/${plugin}`, apiVersion: credential.apiVersion };
+    chmodSync(path.join(worker.node.root, 'plugins/test-credential'), 0o755);
+    const exec = { command: 'test-credential', apiVersion: credential.apiVersion };
     seed(worker, 'by-exec', documentWith(plane, { exec }));
     await using agent = worker.agent();
     await agent.expect('restart.sent', 60);
@@ -144,8 +144,19 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await agent.expect('cluster.token_rejected', 30);
     expect(worker.node.read(TOKEN_FILE)).toBeUndefined();
     await plane.createToken(token);
-    await agent.expect('joined', 90);
+    await agent.expect('joined', 120);
     await until('node late-token', async () => hasNode('late-token'));
+  });
+
+  it('a node that is deleted while it runs comes back', async () => {
+    await using worker = await Worker.start();
+    seed(worker, 'deleted', clusterDocument(plane.endpoint, { ca: plane.ca }));
+    await using agent = worker.agent('--node-check-seconds=2');
+    await agent.expect('joined', 120);
+    await until('node deleted', async () => hasNode('deleted'));
+    await plane.call('DELETE', '/api/v1/nodes/deleted');
+    await until('it is back', async () => hasNode('deleted'), 200);
+    expect(worker.starts.length).toBeGreaterThan(2);
   });
 
   it('a control plane that is away while a node joins is waited for', async () => {
@@ -156,7 +167,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await until('three tries', () => agent.count('cluster.unreachable') >= 3);
     expect(worker.node.sent).toEqual([]);
     await plane.startServer();
-    await agent.expect('joined', 90);
+    await agent.expect('joined', 120);
     await until('node patient', async () => hasNode('patient'));
   });
 
@@ -164,7 +175,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await using worker = await Worker.start();
     seed(worker, 'steady', clusterDocument(plane.endpoint, { ca: plane.ca }));
     await using agent = worker.agent();
-    await agent.expect('joined', 60);
+    await agent.expect('joined', 120);
     await until('node steady', async () => hasNode('steady'));
     const before = worker.node.sent.length;
     const log = worker.log('kubelet').length;
@@ -176,24 +187,13 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     expect(worker.node.sent.length).toBe(before);
   });
 
-  it('a node that is deleted while it runs comes back', async () => {
-    await using worker = await Worker.start();
-    seed(worker, 'deleted', clusterDocument(plane.endpoint, { ca: plane.ca }));
-    await using agent = worker.agent();
-    await agent.expect('joined', 60);
-    await until('node deleted', async () => hasNode('deleted'));
-    await plane.call('DELETE', '/api/v1/nodes/deleted');
-    await until('it is back', async () => hasNode('deleted'), 200);
-    expect(worker.starts.length).toBeGreaterThan(2);
-  });
-
   // The last: the cluster has two CAs from here on.
   it('a CA that is rotated by way of both is followed, and the node keeps its certificate', async () => {
     await using worker = await Worker.start();
     const before = plane.ca;
     seed(worker, 'rotated', clusterDocument(plane.endpoint, { ca: before }));
     await using agent = worker.agent();
-    await agent.expect('joined', 60);
+    await agent.expect('joined', 120);
     await until('node rotated', async () => hasNode('rotated'));
     await plane.rotateCa();
     seed(worker, 'rotated', clusterDocument(plane.endpoint, { ca: plane.ca }));

@@ -133,9 +133,9 @@ export class Worker implements AsyncDisposable {
     this.#startKubelet();
   }
 
-  agent(): AgentProcess {
+  agent(...flags: string[]): AgentProcess {
     const by = privately(BESIDE, this.node.root);
-    return new AgentProcess({ program: SHIPPED, node: this.node, verb: 'watch', by });
+    return new AgentProcess({ program: SHIPPED, node: this.node, verb: 'watch', flags, by });
   }
 
   log(name: 'kubelet' | 'containerd'): string {

@@ -31,16 +31,22 @@ describe.concurrent.each(cases)('%s over %s', (provider, family, cloud) => {
     expect(node.sent).toEqual(['03']);
   });
 
-  it('no user data: the node stays alone, and says so', { timeout: 90_000 }, async ({ expect }) => {
-    await using stay = await stayIn(cloud, { family });
-    await using agent = stay.place.agent('join', [], cloud.capabilities);
-    expect([await agent.exit, agent.errors]).toEqual([0, '']);
-    expect(agent.lines).toContainEqual(expect.objectContaining({ ev: 'standalone', lvl: 'warn' }));
-    expect(stay.place.node.read('etc/kubernetes/bootstrap-kubelet.conf')).toBeUndefined();
-    expect(
-      JSON.parse(stay.place.node.read('run/kios/platform/platform.json') ?? '{}'),
-    ).toMatchObject({ platform: provider, instanceId: cloud.machine.instanceId });
-  });
+  it(
+    'no user data: the node stays alone, and says so',
+    { timeout: 120_000 },
+    async ({ expect }) => {
+      await using stay = await stayIn(cloud, { family });
+      await using agent = stay.place.agent('join', [], cloud.capabilities);
+      expect([await agent.exit, agent.errors]).toEqual([0, '']);
+      expect(agent.lines).toContainEqual(
+        expect.objectContaining({ ev: 'standalone', lvl: 'warn' }),
+      );
+      expect(stay.place.node.read('etc/kubernetes/bootstrap-kubelet.conf')).toBeUndefined();
+      expect(
+        JSON.parse(stay.place.node.read('run/kios/platform/platform.json') ?? '{}'),
+      ).toMatchObject({ platform: provider, instanceId: cloud.machine.instanceId });
+    },
+  );
 
   it('malformed user data: refused with its place, and nothing is written', async ({ expect }) => {
     await using stay = await stayIn(cloud, { family, userData: MALFORMED });

@@ -26,7 +26,7 @@ beforeEach(requireRoot);
 describe.concurrent.each(['digitalocean', 'aws'])('%s misbehaves at first:', (provider) => {
   const cloud = cloudOf(provider);
 
-  it.each(VICES)('%s; the agent asks again and joins', { timeout: 60_000 }, async (kind) => {
+  it.each(VICES)('%s; the agent asks again and joins', { timeout: 120_000 }, async (kind) => {
     await using stay = await stayIn(cloud, { userData: GOOD, vice: { kind, first: 2 } });
     await using agent = stay.place.agent('join');
     expect([await agent.exit, agent.errors]).toEqual([0, '']);
@@ -38,7 +38,7 @@ describe.concurrent.each(['digitalocean', 'aws'])('%s misbehaves at first:', (pr
 });
 
 describe.concurrent('metadata services', () => {
-  it('user data that appears late is waited for', { timeout: 60_000 }, async () => {
+  it('user data that appears late is waited for', { timeout: 120_000 }, async () => {
     const vice = { kind: 'late', first: 3, path: 'user-data' } as const;
     await using stay = await stayIn(cloudOf('aws'), { userData: GOOD, vice });
     await using agent = stay.place.agent('join');
@@ -67,7 +67,7 @@ describe.concurrent('metadata services', () => {
 
   it(
     'no answer at all: it is told what was not reached, and nothing is written',
-    { timeout: 90_000 },
+    { timeout: 120_000 },
     async () => {
       await using place = await Place.open({ own: ['10.0.2.15/24'], services: [] });
       place.firmware(cloudOf('hetzner').firmware);
@@ -153,13 +153,29 @@ describe.concurrent('metadata services', () => {
     expect([filesOf(node), node.read('var/lib/kios/bootstrap/state.json')]).toEqual([files, state]);
   });
 
+  it('azure is told that the machine is ready', async () => {
+    const azure = cloudOf('azure');
+    await using stay = await stayIn(azure, { userData: GOOD });
+    const wire = '168.63.129.16';
+    await stay.place.netns.exec('ip', 'address', 'add', `${wire}/32`, 'dev', 'eth0');
+    const wireserver = await stay.place.serve({
+      cloud: 'wireserver',
+      hosts: [wire],
+      machine: azure.machine,
+    });
+    await using agent = stay.place.agent('join');
+    expect([await agent.exit, agent.errors]).toEqual([0, '']);
+    const reports = wireserver.served.filter(({ method }) => method === 'POST');
+    expect(reports.map(({ status }) => status)).toEqual([200]);
+  });
+
   it('every cloud has a case', () => {
     expect(new Set(CLOUDS.map(({ provider }) => provider)).size).toBe(11);
   });
 });
 
 describe('hop limit 1', () => {
-  it('reaches a pod in the host’s network, and no farther', { timeout: 60_000 }, async () => {
+  it('reaches a pod in the host’s network, and no farther', { timeout: 120_000 }, async () => {
     const aws = cloudOf('aws');
     await using cloud = await Place.open({ own: [], services: [aws.ipv4] });
     await using near = await Place.open({ own: [], services: [] });

@@ -29,8 +29,13 @@ export async function layAgentRoot(
   const build = ['run', 'build', `--filter=@kios/${agent}`, '--output-logs=errors-only'];
   await progress.task(`build ${agent}`, () => run(turbo, build, { cwd: repository }));
   const parts = await fetchParts(hostArch(), progress);
+  const bundle = path.join(repository, 'agents', agent, 'dist/agent.cjs');
   const tree = new Tree();
-  for (const layer of [await baseLayer(parts), bunLayer(parts), await agentLayer(agent, parts.bun)])
+  for (const layer of [
+    await baseLayer(parts),
+    bunLayer(parts),
+    await agentLayer(bundle, parts.bun),
+  ])
     tree.graft('/', layer);
   let size = 0;
   for (const [where, entry] of tree.sorted()) {

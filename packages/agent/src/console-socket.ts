@@ -1,10 +1,12 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
 /** Init cuts lines at this length: docs/host-api.md §1. */
 const MAX_LINE_BYTES = 1024;
 /** What may wait in memory for a console that does not read; more is dropped. */
 const MAX_QUEUED_BYTES = 16 * 1024;
 const GIVE_UP_AFTER_MS = 300;
+/** People read it: what a program was started for comes before loading what this needs. */
+const FIRST_LINES_MS = 50;
 
 export interface ConsoleSocket {
   /** Queues one line; never throws, never blocks. */
@@ -34,21 +36,35 @@ export function fitLine(line: string): string {
 /** The operator's console, reached through init. Best effort: an agent works the same without it. */
 export function openConsole(path: string): ConsoleSocket {
   let socket: Socket | undefined;
-  const open = (): Socket => {
+  let opening: Promise<void> | undefined;
+  let waiting = '';
+  let soon: NodeJS.Timeout | undefined;
+  const open = async (): Promise<void> => {
+    const { connect } = await import('node:net');
     const opened = connect(path);
     opened.unref();
     const forget = (): void => {
       if (socket === opened) socket = undefined;
     };
-    opened.on('error', forget).on('close', forget);
-    return opened;
+    socket = opened.on('error', forget).on('close', forget);
+    opening = undefined;
+  };
+  const handOver = async (): Promise<void> => {
+    clearTimeout(soon);
+    soon = undefined;
+    if (socket === undefined) await (opening ??= open());
+    if (waiting !== '') socket?.write(waiting);
+    waiting = '';
   };
   return {
     send: (line) => {
-      socket ??= open();
-      if (socket.writableLength < MAX_QUEUED_BYTES) socket.write(fitLine(line));
+      if (waiting.length + (socket?.writableLength ?? 0) >= MAX_QUEUED_BYTES) return;
+      waiting += fitLine(line);
+      if (socket !== undefined) void handOver();
+      else soon ??= setTimeout(() => void handOver(), FIRST_LINES_MS).unref();
     },
     close: async () => {
+      if (waiting !== '' || opening !== undefined) await handOver();
       const closing = socket;
       if (closing === undefined) return;
       socket = undefined;

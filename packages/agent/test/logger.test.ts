@@ -77,6 +77,30 @@ describe('createLogger', { timeout: 30_000 }, () => {
     server.close();
   });
 
+  it('hands the lines of a program that lives on over, by one connection, without being closed', async () => {
+    const file = path.join(dir, 'console.sock');
+    let connections = 0;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const server = createServer((socket) => {
+      connections += 1;
+      let text = '';
+      socket.on('data', (chunk) => {
+        text += String(chunk);
+        if (text.includes('third')) resolve();
+      });
+    });
+    await new Promise<void>((done) => server.listen(file, done));
+    const console = openConsole(file);
+    console.send('{"ev":"first"}');
+    const log = createLogger('x', { stdout, console });
+    log.warn({ ev: 'second' });
+    setTimeout(() => log.warn({ ev: 'third' }), 100);
+    await promise;
+    expect(connections).toBe(1);
+    await log.close();
+    server.close();
+  });
+
   it('works the same when the console is not there', async () => {
     const log = createLogger('x', { stdout, console: openConsole(path.join(dir, 'none.sock')) });
     log.error({ ev: 'bad' });

@@ -21,6 +21,13 @@ it('reaches the guest’s kubelet through loopback only', () => {
   ]);
 });
 
+it('puts a card that nobody answers on before the one that works', () => {
+  const args = qemuArguments({ ...spec, quietCard: true });
+  const cards = valueOf(args, '-device').filter((device) => device.startsWith('virtio-net'));
+  expect(cards.map((card) => /netdev=(\w+)/.exec(card)?.[1])).toEqual(['quiet', 'net0']);
+  expect(valueOf(args, '-netdev')).toContain('hubport,id=quiet,hubid=0');
+});
+
 it('hands words for the kernel to the EFI stub, commas doubled', () => {
   const args = qemuArguments({ ...spec, commandLine: ['a=1,2', 'b'] });
   expect(valueOf(args, '-smbios')).toEqual([

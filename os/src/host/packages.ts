@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+
 import { EXIT, KiosError } from '@kios/errors';
 import { execa } from 'execa';
 
@@ -11,6 +13,8 @@ interface HostPackage {
   readonly name: string;
   readonly needs: readonly Need[];
   readonly why: string;
+  /** Only on hosts that are no Debian. */
+  readonly foreign?: true;
 }
 
 /** Every package of the host that kiOS uses, by its name in Debian 12, Debian 13 and Ubuntu. */
@@ -20,6 +24,12 @@ export const PACKAGES: readonly HostPackage[] = [
     name: 'debian-archive-keyring',
     needs: ['build'],
     why: 'proves that Debian’s packages are Debian’s',
+  },
+  {
+    name: 'debootstrap',
+    needs: ['build'],
+    why: 'knows where Debian’s archive is',
+    foreign: true,
   },
   { name: 'git', needs: ['build'], why: 'the day of the newest commit is the image’s time' },
   { name: 'mtools', needs: ['machine'], why: 'writes the node’s seed volume without root' },
@@ -44,6 +54,15 @@ export const PACKAGES: readonly HostPackage[] = [
 
 /** Keeps packages that bring a service (chrony) from starting it: dpkg asks this program before each start. */
 const POLICY = '/usr/sbin/policy-rc.d';
+
+/** The packages that serve `needs` on a host with that os-release. */
+export function packagesFor(needs: readonly Need[], osRelease: string): HostPackage[] {
+  const debian = /^ID="?debian"?$/m.test(osRelease);
+  return PACKAGES.filter(
+    (entry) =>
+      entry.needs.some((need) => needs.includes(need)) && !(debian && entry.foreign === true),
+  );
+}
 
 async function installedOf(names: readonly string[]): Promise<Set<string>> {
   // dpkg-query fails when any name is unknown, and lists the known ones all the same.
@@ -90,7 +109,7 @@ async function asRoot(): Promise<readonly string[]> {
 
 /** Installs what is missing of the packages that serve `needs`; with KIOS_NO_INSTALL=1 it only says what is missing. */
 export async function ensurePackages(needs: readonly Need[], progress: Progress): Promise<void> {
-  const wanted = PACKAGES.filter((entry) => entry.needs.some((need) => needs.includes(need)));
+  const wanted = packagesFor(needs, await readFile('/etc/os-release', 'utf8').catch(() => ''));
   const installed = await installedOf(wanted.map(({ name }) => name));
   const missing = wanted.filter(({ name }) => !installed.has(name));
   if (missing.length === 0) return;

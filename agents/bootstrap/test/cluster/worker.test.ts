@@ -2,6 +2,7 @@ import { chmodSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { bundleAgent } from '@kios/bundle';
 import { requireRoot } from '@kios/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -146,6 +147,19 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await plane.createToken(token);
     await agent.expect('joined', 120);
     await until('node late-token', async () => hasNode('late-token'));
+  });
+
+  it('an agent of one’s own (examples/bootstrap-custom) brings kubelet in', async () => {
+    const example = path.resolve(import.meta.dirname, '../../../../examples/bootstrap-custom');
+    await bundleAgent(example);
+    await using worker = await Worker.start();
+    const files = { server: plane.endpoint, 'ca.crt': plane.ca, token: TOKEN, node: 'by-custom' };
+    for (const [name, content] of Object.entries(files))
+      worker.node.write(`run/kios/seed/cidata/${name}`, content);
+    worker.startCustom(path.join(example, 'dist/agent.cjs'));
+    await until('node by-custom', async () => hasNode('by-custom'));
+    expect(worker.starts).toEqual(['standalone', 'cluster']);
+    expect(worker.node.sent).toEqual(['03']);
   });
 
   it('a node that is deleted while it runs comes back', async () => {

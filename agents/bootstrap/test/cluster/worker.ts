@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 
 import { AgentProcess, SHIPPED } from '../agent-process.ts';
@@ -65,6 +65,7 @@ export class Worker implements AsyncDisposable {
   readonly node: NodeFolder;
   #containerd: ChildProcess | undefined;
   #kubelet: ChildProcess | undefined;
+  #custom: ChildProcess | undefined;
   #restarts = Promise.resolve();
   /** Starts of kubelet, each with its mode. */
   readonly starts: string[] = [];
@@ -90,10 +91,10 @@ export class Worker implements AsyncDisposable {
     return worker;
   }
 
-  #spawn(name: string, command: readonly string[]): ChildProcess {
+  #spawn(name: string, command: readonly string[], env = process.env): ChildProcess {
     const log = openSync(path.join(this.node.root, `${name}.log`), 'a');
     const [program = '', ...args] = command;
-    const child = spawn(program, args, { stdio: ['ignore', log, log] });
+    const child = spawn(program, args, { env, stdio: ['ignore', log, log] });
     closeSync(log);
     return child;
   }
@@ -138,12 +139,27 @@ export class Worker implements AsyncDisposable {
     return new AgentProcess({ program: SHIPPED, node: this.node, verb: 'watch', flags, by });
   }
 
+  /** Starts an agent of another kind, which knows only the paths of its pod. */
+  startCustom(bundle: string): void {
+    const { root } = this.node;
+    for (const [link, target] of [
+      ['host/etc', 'etc'],
+      ['run/kios/control/restart-kubelet.sock', 'control.sock'],
+    ] as const) {
+      mkdirSync(path.dirname(path.join(root, link)), { recursive: true });
+      symlinkSync(path.join(root, target), path.join(root, link));
+    }
+    const env = { ...process.env, BOOTSTRAP_ROOT: root };
+    this.#custom = this.#spawn('custom', [SHIPPED, bundle, 'watch'], env);
+  }
+
   log(name: 'kubelet' | 'containerd'): string {
     return this.node.read(`${name}.log`) ?? '';
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.node.onSent = () => {};
+    await end(this.#custom);
     await this.#restarts;
     await end(this.#kubelet);
     await end(this.#containerd);

@@ -23,10 +23,18 @@ async function hostArchive(label: string): Promise<string | undefined> {
   return line?.split('|')[2];
 }
 
-/** debootstrap carries the archive's well-known address, also on hosts that are no Debian. */
+/** Debian's address in debootstrap: Debian has it in the program; others, whose own is there, in the script of a Debian release. */
+export function archiveIn(script: string, program: string): string | undefined {
+  const named = /^default_mirror\s+(\S+)/m.exec(script) ?? /^DEF_MIRROR="?([^"\s]+)/m.exec(program);
+  return named?.[1]?.match(/^.*\/debian\/?$/)?.[0];
+}
+
 async function debootstrapArchive(): Promise<string | undefined> {
-  const script = await readFile('/usr/share/debootstrap/scripts/sid', 'utf8').catch(() => '');
-  return /default_mirror\s+(\S+)/.exec(script)?.[1];
+  const files = ['/usr/share/debootstrap/scripts/sid', '/usr/sbin/debootstrap'];
+  const [script = '', program = ''] = await Promise.all(
+    files.map((file) => readFile(file, 'utf8').catch(() => '')),
+  );
+  return archiveIn(script, program);
 }
 
 const withSlash = (uri: string): string => uri.replace(/\/*$/, '/');

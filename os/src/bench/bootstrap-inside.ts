@@ -24,7 +24,7 @@ const TOKEN = 'abcdef.0123456789abcdef';
 const Line = v.pipe(
   v.string(),
   v.parseJson(),
-  v.object({ t: v.string(), ev: v.string(), ms: v.optional(v.number()) }),
+  v.object({ ev: v.string(), ms: v.optional(v.number()) }),
 );
 type Line = v.InferOutput<typeof Line>;
 
@@ -144,17 +144,16 @@ async function measure(bundle: string, runtime: string): Promise<Round> {
   const byte = once(control, 'byte');
   const { agent, said } = startAgent(root, bundle, runtime);
   try {
-    const start = await said('start');
     await said('lease.wait');
     const bound = performance.now();
     await writeFile(path.join(root, 'run/kios/net/eth0.json'), lease);
     await byte;
     const leaseToByteMs = performance.now() - bound;
     await said('certificate.wait');
-    const detected = await said('provider.detected');
+    const detected = await said('platform');
     const fetched = await said('imds.ok');
     return {
-      detectMs: Date.parse(detected.t) - Date.parse(start.t),
+      detectMs: detected.ms ?? Number.NaN,
       fetchMs: fetched.ms ?? Number.NaN,
       leaseToByteMs,
       ...(await memoryOf(agent.pid ?? 0)),

@@ -29,7 +29,7 @@ const Rounds = v.pipe(
 
 /** What `bench bootstrap --json` prints; medians. */
 export interface BootstrapResult {
-  /** From the agent's first line to knowing the cloud. */
+  /** Reading what the firmware says, and knowing the cloud by it. */
   readonly detectMs: number;
   /** From the first request to a local metadata service to its last answer. */
   readonly fetchMs: number;

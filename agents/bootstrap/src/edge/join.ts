@@ -125,8 +125,10 @@ async function look(
 
 /** What is known without asking anybody, when that is enough; else the network is asked. */
 async function lookAround(context: JoinContext, node: NodeFacts): Promise<Look> {
-  const { settings } = context;
+  const { settings, log } = context;
+  const start = performance.now();
   const platform = await readPlatform(settings);
+  log.debug({ ev: 'platform', provider: platform.provider, ms: performance.now() - start });
   const fresh = fetchFresh(context, platform);
   const kept = settings.reEvaluate ? undefined : await readKept(settings, platform);
   if (kept === undefined || heldAuth(node) === undefined)

@@ -45,7 +45,7 @@ async function faultsAfter(
   if (node.sent.length > 0) node.startKubelet('cluster');
   node.seed(story.setting.documents[end]);
   const agent = await story.run(node);
-  const temps = (await tempFiles(node)).filter((file) => file.startsWith('etc/'));
+  const temps = await tempFiles(node);
   return [
     ...((await agent.exit) === 0 ? [] : [`the next run failed: ${JSON.stringify(agent.lines)}`]),
     ...(isSame(readSet(node), sets[end]) ? [] : [`not the ${end} set at the end`]),

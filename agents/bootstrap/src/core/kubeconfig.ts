@@ -135,6 +135,12 @@ export function tokenOf(kubeconfig: string): string | undefined {
   return onlyUser(kubeconfig)?.token;
 }
 
+/** Its user needs no certificate: a token or a program speaks for it. */
+export function speaksForItself(kubeconfig: string): boolean {
+  const user = onlyUser(kubeconfig);
+  return (user?.token ?? user?.exec) !== undefined;
+}
+
 /** Where kubelet.conf has its client certificate: a path, or the PEM itself and its key. */
 export function clientCertificateOf(
   kubeletConf: string,

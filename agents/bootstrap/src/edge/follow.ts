@@ -58,6 +58,7 @@ export async function follow(start: JoinContext): Promise<void> {
   const faults = new FaultLog(log);
   const membership = new Membership(context);
   let before: Outcome | undefined;
+  let now: JoinContext = context;
   using changes = new DirectoryWatch([
     settings.run,
     path.join(settings.run, 'net'),
@@ -68,7 +69,9 @@ export async function follow(start: JoinContext): Promise<void> {
   for (;;) {
     let waitMs: number;
     try {
-      const joined = await joinNode(context);
+      const joined = await joinNode(now);
+      // Once is what was asked for; each time would be a new identity a minute.
+      now = { ...context, settings: { ...settings, reEvaluate: false } };
       faults.clear();
       reportOutcome(log, joined.outcome, before, joined.rests);
       before = joined.outcome;

@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import type { WantedAuth } from '../core/auth.ts';
 import { type ClientCertificate, identityName } from '../core/identity.ts';
 import { splitToken } from '../core/jws.ts';
-import { clientCertificateOf, tokenOf } from '../core/kubeconfig.ts';
+import { clientCertificateOf, speaksForItself, tokenOf } from '../core/kubeconfig.ts';
 import { parseCertificates } from '../core/pem.ts';
 import { BOOTSTRAP_KUBECONFIG } from '../core/render.ts';
 import { JoinState } from '../core/state.ts';
@@ -110,7 +110,7 @@ export function heldAuth(node: NodeFacts): WantedAuth | undefined {
   const token =
     node.bootstrapKubeconfig === undefined ? undefined : tokenOf(node.bootstrapKubeconfig);
   if (token !== undefined) return { kind: 'token', token: splitToken(token) };
-  return node.kubeletConf !== undefined && tokenOf(node.kubeletConf) !== undefined
+  return node.kubeletConf !== undefined && speaksForItself(node.kubeletConf)
     ? { kind: 'held' }
     : undefined;
 }

@@ -100,6 +100,20 @@ describe('a document from the network', () => {
     expect(node.read('run/kios/platform/platform.json')).toContain('"instanceId":"i-1"');
   });
 
+  it('that names a program is kept as it is: its node has no certificate to go by', async () => {
+    files['/seed/user-data'] = DOCUMENT.replace(
+      `{"bootstrapToken":"${TOKEN}"}`,
+      '{"exec":{"command":"login"}}',
+    );
+    node.write('plugins/login', 'program');
+    await run();
+    node.startKubelet('cluster');
+    node.boot({ bootId: 'boot-2', mode: 'cluster' });
+    asked = [];
+    expect(await run()).toBe('joined');
+    expect(asked).toEqual([]);
+  });
+
   it('is asked for anew on another machine with a copy of the disk', async () => {
     await run();
     kubeletJoins();

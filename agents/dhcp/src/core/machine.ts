@@ -62,6 +62,13 @@ export function adopt(held: Held, learnt: Learnt, checked: boolean, policy: Poli
   return { ...memoryOf(memory), held, tag: 'bound', wakeAt: t1Of(held) };
 }
 
+/** A client that takes over an address whose lease has run out, and which is kept all the same. */
+export function resumeKept(held: Held, learnt: Learnt, now: Millis, { arp }: Policy): State {
+  const { address } = held.lease;
+  const watch = arp === 'none' ? undefined : startWatch(address, 'fast', now, 0);
+  return { ...begin(address, learnt), held, sayKeptAt: now, watch };
+}
+
 /** When the client wants its next `timer`. Undefined only when it waits for a carrier or holds a lease for ever. */
 export function wakeTime(state: State): Millis | undefined {
   const own = state.tag === 'waiting' ? undefined : state.wakeAt;

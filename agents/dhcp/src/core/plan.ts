@@ -72,11 +72,13 @@ export function planRemoval(present: Present): Change[] {
   ];
 }
 
-/** Whether the lease still runs and its address is on the link with our mark: then it needs no packet to go on. */
-export function isInUse(held: Held, present: Present, now: Millis): boolean {
-  const runs = now < (expiryOf(held) ?? Infinity);
-  return runs && ours(present).some(({ address }) => address === held.lease.address);
-}
+/** Whether the lease's address is on the link with our mark. */
+export const isPresent = ({ lease }: Held, present: Present): boolean =>
+  ours(present).some(({ address }) => address === lease.address);
+
+/** Whether the lease still runs, and its address is there: then it needs no packet to go on. */
+export const isInUse = (held: Held, present: Present, now: Millis): boolean =>
+  now < (expiryOf(held) ?? Infinity) && isPresent(held, present);
 
 const ours = ({ link, addresses }: Present, takenOver?: string): Address[] =>
   addresses.filter(

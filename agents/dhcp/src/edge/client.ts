@@ -3,9 +3,9 @@ import type { Link } from '@kios/netlink';
 import { isErrno, openBootTimer } from '@kios/syscall';
 
 import type { ArpPacket } from '../core/arp.ts';
-import { adopt, begin, step, wakeTime } from '../core/machine.ts';
+import { adopt, begin, resumeKept, step, wakeTime } from '../core/machine.ts';
 import { OPTIONS } from '../core/options.ts';
-import { isInUse, OURS, type Present } from '../core/plan.ts';
+import { isInUse, isPresent, OURS, type Present } from '../core/plan.ts';
 import type { Remembered } from '../core/record.ts';
 import { acceptReply } from '../core/replies.ts';
 import type { Effect, Event, Happening, Held, State } from '../core/states.ts';
@@ -99,18 +99,18 @@ export class Client {
     const { name, mac, index } = this.#link;
     const running = await files.readRunning(name, mac);
     const present = await readPresent(rtnetlink, index);
-    if (
-      running === undefined ||
-      present === undefined ||
-      !isInUse(running.held, present, bootTime())
-    ) {
+    if (running === undefined || present === undefined || !isPresent(running.held, present)) {
       return this.#start(present, running ?? (await files.readLast(name, mac)));
     }
     const { held, learnt, checked } = running;
+    const { policy } = this.#options;
+    const now = bootTime();
+    const runs = isInUse(held, present, now);
+    if (!runs && policy.onExpire === 'drop') return this.#start(present, running);
     this.#configurator.adopt(running, present);
-    log.info({ ev: 'lease.adopted', link: name, address: held.lease.address });
+    log.info({ ev: 'lease.adopted', link: name, address: held.lease.address, expired: !runs });
     this.#bound.resolve();
-    return adopt(held, learnt, checked, this.#options.policy);
+    return runs ? adopt(held, learnt, checked, policy) : resumeKept(held, learnt, now, policy);
   }
 
   #start(present: Present | undefined, last: Remembered | undefined): State {

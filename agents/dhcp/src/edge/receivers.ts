@@ -40,7 +40,9 @@ export async function receiveAll(
       await receive();
     } catch (error) {
       if (signal.aborted || isErrno(error, 'ECANCELED', 'EBADF')) return;
-      if (!(error instanceof DecodeError) && !isPassing(error)) throw error;
+      // The link went down: nothing was dropped, and there is nothing to read until it is up again.
+      if (isPassing(error)) continue;
+      if (!(error instanceof DecodeError)) throw error;
       drops.add(error);
     }
   }

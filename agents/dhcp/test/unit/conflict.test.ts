@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { adopt, begin, wakeTime } from '../../src/core/machine.ts';
+import { adopt, begin, resumeKept, wakeTime } from '../../src/core/machine.ts';
 import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
 import {
   expiryOf,
@@ -243,6 +243,21 @@ describe('an address in use', () => {
 });
 
 const known = (): State => play(settled(), [[START + 10_000, claim(SERVER, GATEWAY_MAC)]], FAST)[0];
+
+describe('an address that was kept when its client died', () => {
+  it('is probed for and asked for again by the next, and let go when somebody has it', () => {
+    const { held } = settled();
+    if (held === undefined) throw new Error('not bound');
+    const kept = resumeKept(held, NOTHING_LEARNT, START, FAST);
+    const [state, effects] = play(kept, [[START, UP]], FAST);
+    expect(tags(effects)).toEqual(['repair', 'send', 'arp']);
+    expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
+    const [gone, dropped] = play(state, [[START + 1, claim(ADDRESS)]], FAST);
+    expect(tags(dropped)).toEqual(['conflict', 'unbind']);
+    expect(gone.held).toBeUndefined();
+    expect(tags(letPass(state, START + 60_000, FAST)[1])).toContain('lease.kept');
+  });
+});
 
 describe('the gateway', () => {
   it('is asked whether it is still there when the cable comes back', () => {

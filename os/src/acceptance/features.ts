@@ -12,7 +12,7 @@ export const FEATURES = [
   'bpf at a security hook',
   'overlay', 'fuse', 'user namespace for root (hostUsers: false)', 'dm-crypt', 'loop device', 'file systems',
   'control group controllers', 'pressure figures', 'seccomp notifications', 'BBR congestion control', 'bridge netfilter',
-  'connection tracking', 'IPsec', 'SCTP services', 'WireGuard settings', 'kernel types (BTF)',
+  'connection tracking', 'IPsec', 'WireGuard settings', 'kernel types (BTF)',
 ] as const; // prettier-ignore
 
 type Feature = (typeof FEATURES)[number];
@@ -24,7 +24,7 @@ const ABSENT: Readonly<Record<Answers['kernel'], ReadonlySet<Feature>>> = {
   // In modules that nothing loads unless a manifest names them.
   debian: new Set([
     'ipvlan', 'macvlan', 'qdisc tbf', 'nftables rules', 'iptables-nft matches', 'iptables-nft targets', 'ip sets',
-    'IPVS schedulers', 'dm-crypt', 'file systems', 'BBR congestion control', 'IPsec', 'SCTP services',
+    'IPVS schedulers', 'dm-crypt', 'file systems', 'BBR congestion control', 'IPsec',
   ]),
 }; // prettier-ignore
 

@@ -2,7 +2,11 @@ import { constants } from 'node:os';
 
 import { EXIT, KiosError } from '@kios/errors';
 
-const NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+/** What Linux calls these; the runtime's own list has only what POSIX names. */
+const LINUX = { ENOKEY: 126, EKEYEXPIRED: 127, EKEYREVOKED: 128, EKEYREJECTED: 129 } as const;
+const NAMES = new Map(
+  Object.entries({ ...LINUX, ...constants.errno }).map(([name, value]) => [value, name]),
+);
 const DENIED = new Set(['EPERM', 'EACCES']);
 
 /** A system call failed. `errno` is its name (`ENOENT`), `call` the system call, the message says what was attempted. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { allocate, syscall } from '../src/raw.ts';
+import { SyscallError } from '../src/syscall-error.ts';
 
 const GETPID = 39;
 const GETCWD = 79;
@@ -19,5 +20,9 @@ describe.skipIf(process.arch !== 'x64')('a raw system call', () => {
 
   it('throws the error by its name', () => {
     expect(() => syscall('close', CLOSE, [-1])).toThrow('close: EBADF');
+  });
+
+  it('names an error that POSIX has not', () => {
+    expect(new SyscallError('init_module', 129, 'load').errno).toBe('EKEYREJECTED');
   });
 });

@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } f
 
 import { call } from '../call.ts';
 import { mounted } from '../mount.ts';
-import { familyOf } from '../netlink.ts';
+import { familyOf, NETLINK } from '../netlink.ts';
 import { makeUserNamespace } from '../user-namespace.ts';
 import { eachOf, type Features } from './feature.ts';
 
@@ -11,9 +11,8 @@ const MISC = 10;
 const DM_LIST_VERSIONS = 0xc138fd0d;
 const DM_HEADER = 312;
 const LOOP_CTL_GET_FREE = 0x4c82;
-const AF_INET = 2;
-const SOCK_STREAM = 1;
-const IPPROTO_SCTP = 132;
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
 
 export function withDevice(file: string, use: (fd: number) => unknown): void {
   const fd = openSync(file, 'r+');
@@ -78,9 +77,6 @@ function fuse(): void {
   });
 }
 
-const socketOf = (family: number, type: number, protocol: number): void =>
-  void call('close', call('socket', family, type, protocol));
-
 const readable = (file: string) => (): void => void readFileSync(file);
 
 export const DEVICES: Features = {
@@ -98,8 +94,7 @@ export const DEVICES: Features = {
   'BBR congestion control': () => has(lineOf('/proc/sys/net/ipv4/tcp_available_congestion_control'), ['bbr', 'cubic']), // prettier-ignore
   'bridge netfilter': readable('/proc/sys/net/bridge/bridge-nf-call-iptables'),
   'connection tracking': readable('/proc/sys/net/netfilter/nf_conntrack_max'),
-  IPsec: () => socketOf(16, 3, 6),
-  'SCTP services': () => socketOf(AF_INET, SOCK_STREAM, IPPROTO_SCTP),
+  IPsec: () => void call('close', call('socket', AF_NETLINK, SOCK_RAW, NETLINK.xfrm)),
   'WireGuard settings': () => void familyOf('wireguard'),
   'kernel types (BTF)': readable('/sys/kernel/btf/vmlinux'),
 };

@@ -97,7 +97,8 @@ const extensions = (kind: 'match' | 'target', list: Readonly<Record<string, numb
   eachOf(Object.keys(list), (name) => answerTo(() => askFor(kind, name, list[name] ?? 0)));
 
 const IPSET_CREATE = 2;
-const PORTS = nest([4, be16(1)], [5, be16(1000)]);
+/** Marked as being in network order, which this subsystem insists on. */
+const PORTS = nest([0x4004, be16(1)], [0x4005, be16(1000)]);
 const SETS = ['hash:ip', 'hash:net', 'hash:ip,port', 'hash:ip,port,ip', 'hash:ip,port,net', 'hash:net,net', 'bitmap:port'] as const; // prettier-ignore
 
 function createSet(type: string): void {

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { cacheDir } from './paths.ts';
@@ -15,6 +15,20 @@ const exists = async (file: string): Promise<boolean> =>
     () => false,
   );
 
+/** Longer than any step of a build takes. */
+const ABANDONED_MS = 24 * 3600 * 1000;
+
+/** Removes what builds that were killed left half made in a folder of the cache. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const scratch = path.join(folder, name);
+    if (!name.endsWith('.tmp')) continue;
+    const made = await stat(scratch).catch(() => undefined);
+    if (made !== undefined && Date.now() - made.mtimeMs > ABANDONED_MS)
+      await rm(scratch, { recursive: true, force: true });
+  }
+}
+
 /**
  * Answers the folder `<cache>/<kind>/<key>`, making it first when it is not there: `fill` writes into a temporary sibling that is
  * renamed into place when it returns, so a killed build leaves no half entry and two builders may race.
@@ -28,6 +42,7 @@ export async function cached(
   if (await exists(entry)) return entry;
   const scratch = `${entry}.${process.pid}.${randomUUID().slice(0, 8)}.tmp`;
   await mkdir(scratch, { recursive: true });
+  await sweep(path.dirname(entry));
   try {
     await fill(scratch);
     await rename(scratch, entry).catch(async (error: unknown) => {

@@ -102,7 +102,7 @@ async function killOften(
 describe(`kill -9 at any moment, seed ${SEED}`, () => {
   it(
     'leaves one address, whole files, the routes of others and a connection',
-    { timeout: 400_000 },
+    { timeout: 900_000 },
     async () => {
       await using scene = await Scene.open(dnsmasq);
       const random = new Random(SEED);

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+import { bootClock, openBootTimer } from '../src/syscall.ts';
+
+describe('the boot clock', () => {
+  it('is the one of /proc/uptime, and finer', () => {
+    const uptime = Number(readFileSync('/proc/uptime', 'latin1').split(' ', 1)[0]) * 1000;
+    const now = bootClock();
+    expect(now).toBeGreaterThanOrEqual(uptime);
+    // The other counts in hundredths of a second, and this machine may be busy.
+    expect(now - uptime).toBeLessThan(1000);
+  });
+});
+
+describe('a timer of the boot clock', () => {
+  it('fires when its time has come, not before', async () => {
+    using timer = openBootTimer();
+    const at = bootClock() + 30.4;
+    timer.set(at);
+    await timer.fired();
+    expect(bootClock()).toBeGreaterThanOrEqual(at);
+  });
+
+  it('fires at once for what is overdue, also at time zero', async () => {
+    using timer = openBootTimer();
+    timer.set(0);
+    await timer.fired();
+    timer.set(bootClock() - 1000);
+    await timer.fired();
+  });
+
+  it('forgets the time before when it gets another, or none', async () => {
+    using timer = openBootTimer();
+    timer.set(bootClock() + 10);
+    const later = bootClock() + 60;
+    timer.set(later);
+    await timer.fired();
+    expect(bootClock()).toBeGreaterThanOrEqual(later);
+    timer.set(bootClock() + 5);
+    timer.set(undefined);
+    using other = openBootTimer();
+    other.set(bootClock() + 20);
+    const stop = new AbortController();
+    const fired = timer.fired(stop.signal).then(
+      () => true,
+      () => false,
+    );
+    await other.fired();
+    stop.abort();
+    expect(await fired).toBe(false);
+  });
+});

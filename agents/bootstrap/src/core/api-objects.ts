@@ -4,6 +4,7 @@ const Condition = v.object({
   type: v.string(),
   status: v.optional(v.string()),
   message: v.optional(v.string(), ''),
+  lastHeartbeatTime: v.nullish(v.string()),
 });
 const Node = v.object({
   status: v.optional(v.object({ conditions: v.optional(v.array(Condition), []) })),
@@ -36,13 +37,17 @@ function parse<const Schema extends v.GenericSchema>(
 /** `no network`: all is well but for the pod network, which the cluster has to bring. */
 export type Readiness = 'ready' | 'no network' | 'not ready';
 
-/** What the API server thinks of a Node object; undefined when the body is no such object. */
-export function readinessOf(body: string): Readiness | undefined {
+/**
+ * What the API server thinks of a Node object; undefined when the body is no such object. It goes on calling a node ready for most of
+ * a minute after its kubelet fell silent, so only what kubelet said after `since` (milliseconds of the node's clock) counts.
+ */
+export function readinessOf(body: string, since: number): Readiness | undefined {
   const node = parse(Node, body);
   if (node === undefined) return undefined;
   const ready = node.status?.conditions.find(({ type }) => type === 'Ready');
-  if (ready?.status === 'True') return 'ready';
-  return ready?.message.includes('NetworkReady=false') === true ? 'no network' : 'not ready';
+  if (ready === undefined || Date.parse(ready.lastHeartbeatTime ?? '') < since) return 'not ready';
+  if (ready.status === 'True') return 'ready';
+  return ready.message.includes('NetworkReady=false') ? 'no network' : 'not ready';
 }
 
 /** Whether a PKCS #10 request in base64 of PEM is for this subject; its name stands in it as plain text. */

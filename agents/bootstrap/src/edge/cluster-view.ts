@@ -16,11 +16,11 @@ import { CLUSTER_INFO, configMapData } from './verify-cluster.ts';
 /** What the API server says of this node's object. `unknown`: it was not reached, or knows us no more. */
 export type NodeView = Readiness | 'absent' | 'unknown';
 
-export async function viewNode(kube: Kube, nodeName: string): Promise<NodeView> {
+export async function viewNode(kube: Kube, nodeName: string, since: number): Promise<NodeView> {
   try {
     const { status, body } = await kube.get(`/api/v1/nodes/${nodeName}`);
     if (status === 404) return 'absent';
-    return (status === 200 ? readinessOf(body) : undefined) ?? 'unknown';
+    return (status === 200 ? readinessOf(body, since) : undefined) ?? 'unknown';
   } catch (error) {
     if (error instanceof BootstrapError) return 'unknown';
     throw error;

@@ -9,6 +9,7 @@ import { forgetPrevious, type Previous, readPrevious } from './previous.ts';
 import { restartKubelet } from './restart-kubelet.ts';
 import { finishRollBack, rollBack } from './rollback.ts';
 import { apiOf, type Facts, type Run } from './run.ts';
+import type { Settings } from './settings.ts';
 import { placeFiles } from './transaction.ts';
 
 /** While a configuration is on trial: the node is about to change. */
@@ -27,6 +28,12 @@ interface Member {
   readonly run: Run;
   readonly facts: Facts;
   readonly cluster: WantedCluster;
+}
+
+/** When the running kubelet started, in milliseconds of the wall clock; what the cluster knows is exact to a second. */
+async function kubeletSince(settings: Settings): Promise<number> {
+  const started = (await readKubelet(settings))?.startedBoot ?? 0;
+  return Date.now() - ((await bootSeconds()) - started) * 1000 - 1000;
 }
 
 /** Follows what becomes of the node in its cluster: Ready, waiting for an approver, deleted, or not getting there at all. */
@@ -139,7 +146,7 @@ export class Membership {
       return settings.nodeCheckSeconds * 1000;
     }
     const kube = this.#kube(member, caller);
-    const view = await viewNode(kube, member.facts.nodeName);
+    const view = await viewNode(kube, member.facts.nodeName, await kubeletSince(settings));
     await this.#act(member, kube, view, previous);
     return isTrial && view !== 'ready' ? TRIAL_MS : settings.nodeCheckSeconds * 1000;
   }

@@ -43,9 +43,9 @@ const waitFor = async (check: () => void): Promise<void> => vi.waitFor(check, { 
 const waitForEvent = async (ev: string): Promise<void> =>
   waitFor(() => expect(lines.join('')).toContain(`"ev":"${ev}"`));
 
-const conditions = (status: string): ApiAnswer => ({
+const conditions = (status: string, lastHeartbeatTime?: string): ApiAnswer => ({
   status: 200,
-  body: JSON.stringify({ status: { conditions: [{ type: 'Ready', status }] } }),
+  body: JSON.stringify({ status: { conditions: [{ type: 'Ready', status, lastHeartbeatTime }] } }),
 });
 
 function watch(change: Partial<Settings> = {}): void {
@@ -247,6 +247,19 @@ describe('a member', () => {
     expect(node.read('etc/kubernetes/kubelet.conf')).toBe(conf);
     expect(node.read('var/lib/kubelet/pki/kubelet-client-current.pem')).toBe(fixture('client.crt'));
     expect(node.read('etc/kubernetes/bootstrap-kubelet.conf')).toBeUndefined();
+  });
+
+  it('is not well because it was before kubelet started with the new document', async () => {
+    await joinedNode();
+    await endWatch();
+    lines = [];
+    answers[NODE] = conditions('True', '2026-01-01T00:00:00Z');
+    node.seed(document(CA_A).replace('a1', 'b2'));
+    watch({ rollbackSeconds: 0.3 });
+    await waitForEvent('rollback');
+    await waitFor(() => expect(node.sent).toHaveLength(3));
+    expect(node.read('etc/kubernetes/node-labels')).toContain('a1');
+    expect(saw('node.ready')).toEqual([]);
   });
 
   it('keeps its identity when its document changes, even with a dead token', async () => {

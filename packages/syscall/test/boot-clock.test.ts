@@ -25,10 +25,12 @@ describe('a timer of the boot clock', () => {
 
   it('fires at once for what is overdue, also at time zero', async () => {
     using timer = openBootTimer();
+    const start = bootClock();
     timer.set(0);
     await timer.fired();
-    timer.set(bootClock() - 1000);
+    timer.set(start - 1000);
     await timer.fired();
+    expect(bootClock() - start).toBeLessThan(5000);
   });
 
   it('forgets the time before when it gets another, or none', async () => {

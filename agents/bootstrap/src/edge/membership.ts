@@ -171,7 +171,7 @@ export class Membership {
       await forgetPrevious(settings);
       await reportJoin(this.#context, kube, nodeName, await bootSeconds());
     }
-    await this.#followCa(member, kube);
+    await this.#followCa(member);
     if (member.run.document.kubelet?.config?.['serverTLSBootstrap'] !== true) return;
     const seconds = (await this.#trialSeconds()) ?? 0;
     if (seconds < PENDING_S) return;
@@ -206,9 +206,11 @@ export class Membership {
   }
 
   /** A CA that was found by its pin is followed; one that the document gives is changed in the document. */
-  async #followCa({ cluster, facts }: Member, kube: Kube): Promise<void> {
+  async #followCa(member: Member): Promise<void> {
+    const { cluster, facts } = member;
     if (cluster.trust.bundle.length > 0) return;
-    const ca = await viewCa(kube);
+    // kubeadm lets nobody but the anonymous read it.
+    const ca = await viewCa(this.#kube(member, {}));
     if (ca === undefined || ca.join('') === facts.ca.join('')) return;
     const { settings, log } = this.#context;
     const file = { path: 'kubernetes/pki/ca.crt', content: ca.join(''), mode: 0o644 };

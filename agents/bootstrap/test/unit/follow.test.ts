@@ -299,5 +299,10 @@ describe('a member', () => {
     expect(node.read('etc/kubernetes/pki/ca.crt')).toBe(CA_B);
     expect(saw('identity.dropped')).toEqual([]);
     await waitFor(() => expect(asked.at(-1)?.ca).toEqual([CA_B]));
+    // kubeadm's role binding is for the anonymous alone.
+    const reads = asked.filter(({ path: where }) => where === info);
+    expect(
+      reads.filter(({ client, token }) => client !== undefined || token !== undefined),
+    ).toEqual([]);
   });
 });

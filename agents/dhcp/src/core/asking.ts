@@ -128,7 +128,8 @@ function sendDiscover(state: Selecting, event: Event, policy: Policy): Step {
   const rapidAsked = state.rapidAsked || rapid;
   const sent = { ...state, attempt: attempt + 1, secs, wakeAt, rapidAsked };
   const [next, kept] = sayKept({ ...sent, learnt: { ...learnt, ladder } }, event);
-  const degraded = ladder > learnt.ladder ? [report('warn', 'degrade', { step: ladder })] : [];
+  const news = ladder > learnt.ladder && attempt < LADDER.length;
+  const degraded = news ? [report('warn', 'degrade', { step: ladder })] : [];
   return [next, [...degraded, { tag: 'send', message, target: undefined }, ...kept]];
 }
 

@@ -84,9 +84,8 @@ function accept(
   const ladder = isExtending(state) ? state.held.ladder : state.learnt.ladder;
   const held: Held = { lease, since, ladder };
   const inUse = state.held?.lease.address === lease.address;
-  const warned = lease.maskGuessed
-    ? [report('warn', 'mask.guessed', { prefix: lease.prefix })]
-    : [];
+  const guessed = lease.maskGuessed && !inUse;
+  const warned = guessed ? [report('warn', 'mask.guessed', { prefix: lease.prefix })] : [];
   const [watch, probes] = watchFor(state, lease.address, event, policy);
   if (policy.arp === 'full' && !inUse) {
     const probing = { ...memoryOf(state), watch, tag: 'probing', candidate: held } as const;

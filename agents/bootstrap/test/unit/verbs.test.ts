@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { createLogger } from '@kios/agent';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import type { ApiServer } from '../../src/edge/api-server.ts';
+import { checkUserData } from '../../src/edge/check-user-data.ts';
+import { join } from '../../src/edge/join.ts';
+import { reset } from '../../src/edge/reset.ts';
+import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
+
+const CA = readFileSync(path.join(import.meta.dirname, '../fixtures/ca-a.crt'), 'utf8');
+const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: CA });
+
+let node: NodeFolder;
+const api: ApiServer = { get: async () => Promise.resolve({ status: 200, body: '{}' }) };
+const log = createLogger('bootstrap', {
+  console: { send: () => {}, close: () => Promise.resolve() },
+  stdout: { write: () => true },
+});
+
+beforeEach(async () => {
+  node = await NodeFolder.make();
+  node.lease();
+});
+afterEach(async () => {
+  await node[Symbol.asyncDispose]();
+});
+
+const filesIn = (dir: string): readonly string[] =>
+  readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(dir, path.join(entry.parentPath, entry.name)))
+    .toSorted();
+
+const context = () => ({
+  settings: node.settings,
+  log,
+  signal: new AbortController().signal,
+  openApi: () => api,
+});
+
+describe('reset', () => {
+  it('leaves what was there before joining, and tells kubelet once', async () => {
+    const before = filesIn(node.settings.etc);
+    const file = '"files":[{"path":"/etc/cni/net.d/1.conf","content":"x"}],"node"';
+    node.seed(DOCUMENT.replace('"node"', file));
+    await join(context());
+    node.write('etc/kubernetes/kubelet.conf', 'users: []');
+    expect(filesIn(node.settings.etc).length).toBeGreaterThan(8);
+    node.sent.length = 0;
+    await reset(context());
+    expect(filesIn(node.settings.etc)).toEqual([...before, 'kubernetes/kubelet.conf.old']);
+    expect(filesIn(node.settings.stateDir)).toEqual([]);
+    expect(node.sent).toEqual(['03']);
+  });
+
+  it('of a node that never joined does nothing', async () => {
+    await reset(context());
+    expect(node.sent).toEqual([]);
+  });
+});
+
+const check = async (content: string): ReturnType<typeof checkUserData> => {
+  node.write('user-data', content);
+  return checkUserData(path.join(node.root, 'user-data'));
+};
+
+describe('check-userdata', () => {
+  it('says what a node would make of it, and no secret', async () => {
+    const result = await check(Buffer.from(DOCUMENT).toString('base64'));
+    expect(result).toMatchObject({
+      encoding: 'base64',
+      foreign: false,
+      kind: 'NodeBootstrap',
+      complete: true,
+    });
+    expect(result.values.map(({ path: field }) => field)).toContain('cluster.endpoint');
+    expect(JSON.stringify(result)).not.toContain(TOKEN);
+  });
+
+  it('names a label that would be dropped', async () => {
+    const head = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
+    const result = await check(`${head}node: {labels: {node-role.kubernetes.io/x: ""}}`);
+    expect(result.complete).toBe(false);
+    expect(result.warnings).toHaveLength(1);
+  });
+
+  it('takes what is for another program for none', async () => {
+    expect(await check('#cloud-config\n')).toMatchObject({ foreign: true, complete: false });
+  });
+
+  it.each([
+    ['a typing error', DOCUMENT.replace('endpoint', 'endpiont'), 'KIOS_BOOTSTRAP_FIELD'],
+    ['a place where no file may go', '"files":[{"path":"/etc/passwd","content":""}]', ''],
+    ['no YAML', 'a: [', 'KIOS_BOOTSTRAP_DOCUMENT'],
+  ])('%s is a fault', async (_name, content, code) => {
+    const text = code === '' ? DOCUMENT.replace(/}$/, `,${content}}`) : content;
+    const wanted = code === '' ? 'KIOS_BOOTSTRAP_FIELD' : code;
+    await expect(check(text)).rejects.toMatchObject({ code: wanted });
+  });
+});

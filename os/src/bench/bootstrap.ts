@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
 import { bundleBootstrap } from '../bootstrap/agent.ts';
@@ -42,6 +43,7 @@ export interface BootstrapResult {
   readonly kubeletAwaySeconds?: number;
 }
 
+const BENCH_NODE = { memoryMiB: 2048, cpus: 2 } as const;
 const GOALS = { detectMs: 5, leaseToByteMs: 400, rssMiB: 64, kubeletAwaySeconds: 8 } as const;
 
 /** The middle one, to a tenth. */
@@ -62,9 +64,15 @@ export function kubeletAway(events: readonly ConsoleEvent[]): number | undefined
 
 /** Boots a node of its own into a cluster of its own, as `up --once` does. */
 async function measureSwitch(cli: Cli): Promise<number | undefined> {
+  const machine = tryoutMachine();
+  if ((await machine.running()) !== undefined)
+    throw new KiosError('KIOS_NODE_RUNNING', 'boot a node to measure: one is up here already', {
+      exitCode: EXIT.unavailable,
+      remedy: 'stop it with ./kios down, or leave the boot out with --no-boot',
+    });
   await down(cli.progress, { purge: true });
   cli.undo.defer(() => abandon(cli.progress));
-  const { node } = await bringUp(cli, tryoutMachine(), { memoryMiB: 2048, cpus: 2 });
+  const { node } = await bringUp(cli, machine, BENCH_NODE);
   const away = kubeletAway(node.console.events);
   await cli.undo.disposeAsync();
   await down(cli.progress, { purge: true });

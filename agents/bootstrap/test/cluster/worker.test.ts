@@ -85,6 +85,9 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await using agent = worker.agent();
     await agent.expect('joined', 120);
     await until('node by-hash', async () => hasNode('by-hash'));
+    await agent.expect('node.ready', 60);
+    const { body } = await plane.ask('GET', '/api/v1/events');
+    expect(body).toContain('"reason":"Joined"');
     expect(worker.starts).toEqual(['standalone', 'cluster']);
     expect(worker.node.sent).toEqual(['03']);
     await until('the token is off the disk', () => worker.node.read(TOKEN_FILE) === undefined);
@@ -165,9 +168,9 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
   it('a node that is deleted while it runs comes back', async () => {
     await using worker = await Worker.start();
     seed(worker, 'deleted', clusterDocument(plane.endpoint, { ca: plane.ca }));
-    await using agent = worker.agent('--node-check-seconds=2');
+    await using agent = worker.agent('--node-check-seconds=10');
     await agent.expect('joined', 120);
-    await until('node deleted', async () => hasNode('deleted'));
+    await agent.expect('node.ready', 60);
     await plane.call('DELETE', '/api/v1/nodes/deleted');
     await until('it is back', async () => hasNode('deleted'), 200);
     expect(worker.starts.length).toBeGreaterThan(2);

@@ -102,8 +102,19 @@ export class Worker implements AsyncDisposable {
   #startContainerd(): void {
     const at = (dir: string): string => path.join(this.node.root, 'run/containerd', dir);
     const socket = at('containerd.sock');
-    const config = `version = 3\nroot = '${at('root')}'\nstate = '${at('state')}'
-[grpc]\naddress = '${socket}'\n[ttrpc]\naddress = '${socket}.ttrpc'\n`;
+    // A network that no pod will ever use: kubelet's node is Ready by it.
+    const network = { cniVersion: '1.0.0', name: 'lo', plugins: [{ type: 'loopback' }] };
+    this.node.write('run/containerd/cni/10-lo.conflist', JSON.stringify(network));
+    const config = `version = 3
+root = '${at('root')}'
+state = '${at('state')}'
+[grpc]
+address = '${socket}'
+[ttrpc]
+address = '${socket}.ttrpc'
+[plugins.'io.containerd.cri.v1.runtime'.cni]
+conf_dir = '${at('cni')}'
+`;
     this.node.write('containerd.toml', config);
     const file = path.join(this.node.root, 'containerd.toml');
     this.#containerd = this.#spawn('containerd', [find('containerd') ?? '', '--config', file]);

@@ -19,7 +19,8 @@ import { layAgentRoot } from './agent-root.ts';
 import { debianClients, type DhcpClient, ourClients } from './dhcp-clients.ts';
 
 const SERVER = '10.77.0.1';
-const RANGE = '10.77.0.10,10.77.0.20,255.255.255.0,2m';
+/** Room enough for clients that call themselves something new each time. */
+const RANGE = '10.77.0.10,10.77.0.250,255.255.255.0,2m';
 const DEADLINE_MS = 30_000;
 /** From its address on until a client is at rest: probes and announcements of RFC 5227 are over after about seven seconds. */
 const REST_MS = 9000;

@@ -1,16 +1,17 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { toHex } from '@kios/bytes';
 import type { Link } from '@kios/netlink';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
 import { clientOptions, readConfig } from '../../src/config.ts';
 import { readExtraOptions } from '../../src/core/extra-options.ts';
 import { type Flags, readPlainAcquireFlags, readPlainFlags } from '../../src/flags.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'kios-dhcp-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 const FLAGS: Flags = {
   interface: ['auto'],
   config: path.join(folder, 'absent.yaml'),

@@ -43,6 +43,8 @@ export class Membership {
   #nextLook: number | undefined;
   #told: ReadonlySet<string> = new Set();
   #isNetworkNoted = false;
+  /** The node's object was there since kubelet's start: it is not one that never came. */
+  #wasSeen = false;
 
   constructor(context: JoinContext) {
     this.#context = context;
@@ -157,10 +159,12 @@ export class Membership {
     view: NodeView,
     previous: Previous | undefined,
   ): Promise<void> {
+    const isGone = view === 'absent' && (previous === undefined || this.#wasSeen);
+    if (view !== 'absent' && view !== 'unknown') this.#wasSeen = true;
     if (view === 'ready') await this.#isWell(member, kube, previous !== undefined);
     // Our part is done. Going back would end the very pods that bring the network.
     else if (view === 'no network') this.#noteNetwork();
-    else if (view === 'absent' && previous === undefined) await this.#comeBack();
+    else if (isGone) await this.#comeBack();
     else await this.#rollBackIfLate(member, previous);
   }
 
@@ -193,6 +197,7 @@ export class Membership {
     const age = (await bootSeconds()) - (kubelet?.startedBoot ?? 0);
     if (state === undefined || age < Math.min(REGISTERED_AFTER_S, settings.nodeCheckSeconds))
       return;
+    this.#wasSeen = false;
     await this.#restart('the node was deleted from its cluster');
   }
 

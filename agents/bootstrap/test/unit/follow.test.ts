@@ -156,6 +156,18 @@ describe('a node that joins', () => {
     await waitForEvent('node.ready');
   });
 
+  it('and is deleted before it was Ready comes back too', async () => {
+    node.seed(document(CA_A));
+    node.lease();
+    answers = { [NODE]: conditions('False') };
+    watch();
+    await waitForEvent('restart.sent');
+    kubeletJoins();
+    await waitFor(() => expect(asked.map(({ path: where }) => where)).toContain(NODE));
+    answers[NODE] = { status: 404, body: '{}' };
+    await waitFor(() => expect(node.sent).toEqual(['03', '03']));
+  });
+
   it('and does not get Ready is standalone again, and not tried at once', async () => {
     node.seed(document(CA_A));
     node.lease();

@@ -233,7 +233,7 @@ describe('a member', () => {
     await joinedNode();
     answers[NODE] = { status: 404, body: '{}' };
     await waitFor(() => expect(node.sent).toEqual(['03', '03']));
-    expect(saw('restart.sent')[1]).toContain('deleted');
+    await waitFor(() => expect(saw('restart.sent').join('')).toContain('deleted'));
   });
 
   it('that loses its control plane stays as it is', async () => {

@@ -34,10 +34,9 @@ const elsewhere = (folder: string): readonly string[] =>
     socket: 'control.sock',
   }).map(([flag, at]) => `--${flag}=${path.join(folder, at)}`);
 
-export interface AgentCall {
-  readonly verb: string;
-  readonly args: readonly string[];
-}
+export type AgentCall =
+  | { readonly verb: 'render'; readonly args: readonly string[] }
+  | { readonly verb: 'check-userdata'; readonly args: readonly [file: string] };
 
 /** Runs the agent's own code on this PC, with its output as this command's; fails as it does. */
 export async function runBootstrap(progress: Progress, { verb, args }: AgentCall): Promise<void> {
@@ -46,7 +45,7 @@ export async function runBootstrap(progress: Progress, { verb, args }: AgentCall
   try {
     const { exitCode } = await execa(
       process.execPath,
-      [bundle, verb, ...elsewhere(folder), ...args],
+      [bundle, verb, ...(verb === 'render' ? elsewhere(folder) : []), ...args],
       {
         stdio: ['ignore', 'inherit', 'inherit'],
         reject: false,

@@ -14,17 +14,18 @@ import { buildUpstream } from '../upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../upstream/components.ts';
 import { ensureGo } from '../upstream/go-toolchain.ts';
 import { buildPause } from '../upstream/pause.ts';
-import { type BootstrapChoice, PLUGINS, SOURCE } from './bootstrap-choice.ts';
+import type { BootstrapChoice } from './bootstrap-choice.ts';
 import { lockOutput } from './build-lock.ts';
 import { commandLine } from './command-line.ts';
 import { makeDisk } from './disk.ts';
 import { makeErofs } from './erofs.ts';
-import { type ImagesRequest, makeImages } from './images.ts';
+import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { DEFAULT_KERNEL, type KernelName } from './kernel-name.ts';
 import { type Kernel, openKernel } from './kernel.ts';
 import { readManifests } from './manifests.ts';
 import { clearLayout } from './oci.ts';
+import { otherBootstrap } from './other-bootstrap.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
 import { makeSbom } from './sbom.ts';
@@ -92,21 +93,6 @@ interface Base {
   readonly bootstrap: BootstrapChoice | undefined;
 }
 
-/** Bundles an agent of somebody's own, as the shipped ones are bundled. */
-async function otherBootstrap({
-  bootstrap,
-  progress,
-}: Base): Promise<Pick<ImagesRequest, 'bootstrap'>> {
-  if (bootstrap?.kind !== 'agent') return {};
-  const { folder, image } = bootstrap;
-  const isThere = (part: string): boolean => existsSync(path.join(folder, part));
-  const bundler = path.join(repository, 'node_modules/.bin/kios-bundle');
-  if (isThere(SOURCE)) await progress.task(image, () => run(bundler, [], { cwd: folder }));
-  const bundle = isThere(SOURCE) ? path.join(folder, 'dist/agent.cjs') : undefined;
-  const plugins = isThere(PLUGINS) ? path.join(folder, PLUGINS) : undefined;
-  return { bootstrap: { image, bundle, plugins } };
-}
-
 async function buildRoot(
   base: Base,
 ): Promise<{ root: string; files: Awaited<ReturnType<typeof makeRoot>> }> {
@@ -124,7 +110,7 @@ async function buildRoot(
       hostBun: arch === hostArch() ? parts.bun : (await fetchParts(hostArch(), progress)).bun,
       pause: await buildPause(arch, progress),
       cni: await buildUpstream(await cniPlugins(), arch, progress),
-      ...(await otherBootstrap(base)),
+      ...(await otherBootstrap(base.bootstrap, progress)),
     },
     progress,
   );

@@ -86,8 +86,10 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await agent.expect('joined', 120);
     await until('node by-hash', async () => hasNode('by-hash'));
     await agent.expect('node.ready', 60);
-    const { body } = await plane.ask('GET', '/api/v1/events');
-    expect(body).toContain('"reason":"Joined"');
+    await until('the report as an Event', async () => {
+      const { body } = await plane.ask('GET', '/api/v1/events');
+      return body.includes('"reason":"Joined"');
+    });
     expect(worker.starts).toEqual(['standalone', 'cluster']);
     expect(worker.node.sent).toEqual(['03']);
     await until('the token is off the disk', () => worker.node.read(TOKEN_FILE) === undefined);

@@ -24,14 +24,15 @@ const Cluster = v.object({
   server: v.optional(v.string()),
   'certificate-authority-data': v.optional(v.string()),
 });
+// kubeadm writes null where there is none.
 const Kubeconfig = v.object({
-  clusters: v.optional(v.array(v.object({ name, cluster: Cluster })), []),
-  users: v.optional(v.array(v.object({ name, user: User })), []),
-  contexts: v.optional(
+  clusters: v.nullish(v.array(v.object({ name, cluster: Cluster })), []),
+  users: v.nullish(v.array(v.object({ name, user: User })), []),
+  contexts: v.nullish(
     v.array(v.object({ name, context: v.object({ cluster: v.string(), user: v.string() }) })),
     [],
   ),
-  'current-context': v.optional(v.string()),
+  'current-context': v.nullish(v.string()),
 });
 type Kubeconfig = v.InferOutput<typeof Kubeconfig>;
 
@@ -84,7 +85,7 @@ function tryParse(text: string): Kubeconfig | undefined {
 /** The only one, or the one the current context names. */
 function pick<Item extends { readonly name: string }>(
   items: readonly Item[],
-  name: string | undefined,
+  name: string | null | undefined,
 ): Item | undefined {
   return items.length === 1 ? items[0] : items.find((item) => item.name === name);
 }

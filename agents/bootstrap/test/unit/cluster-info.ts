@@ -12,10 +12,21 @@ export function signInfo(kubeconfig: string): string {
   return `${header}..${mac.digest('base64url')}`;
 }
 
-/** The kubeconfig in `kube-public/cluster-info`. */
+/** The kubeconfig in `kube-public/cluster-info`, as kubeadm writes it, nulls and all. */
 export const clusterInfo = (ca: string): string => {
   const data = Buffer.from(ca).toString('base64');
-  return `clusters:\n- name: ""\n  cluster:\n    certificate-authority-data: ${data}\n    server: https://h\n`;
+  return `apiVersion: v1
+kind: Config
+clusters:
+- name: ""
+  cluster:
+    certificate-authority-data: ${data}
+    server: https://h
+contexts: null
+current-context: ""
+preferences: {}
+users: null
+`;
 };
 
 /** The ConfigMap `kube-public/cluster-info` as the API server answers it. */

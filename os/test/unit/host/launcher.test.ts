@@ -17,12 +17,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { repository } from '../../../src/host/paths.ts';
 
 const SYSTEM = [
-  'cat', 'chmod', 'cmp', 'cp', 'dirname', 'env', 'flock', 'grep', 'mkdir', 'mktemp', 'readlink', 'rm', 'sh', 'tail', 'touch',
+  'cat', 'chmod', 'cmp', 'cp', 'dirname', 'env', 'flock', 'grep', 'mkdir', 'mktemp', 'readlink', 'rm', 'sed', 'sh', 'tail', 'touch',
 ]; // prettier-ignore
 
 /** Programs of a made-up machine; each first writes down how it was called. */
 const NODE = 'case "$1" in --version) echo v18.20.4 ;; esac';
 const OLD_NODE = 'case "$1" in --version) echo v16.1.0 ;; *) exit 1 ;; esac';
+/** Runs npm, but is older than some packages want. */
+const DEBIAN_12_NODE = 'case "$2" in *20*) exit 1 ;; esac';
 const NPM = `case "$1" in install)
   mkdir -p node_modules/.bin
   printf '#!/bin/sh\\nshift\\necho "main: $*"\\n' >node_modules/.bin/node
@@ -68,7 +70,7 @@ const called = async (pattern: RegExp): Promise<string[]> =>
 beforeEach(async () => {
   machine = await mkdtemp(path.join(tmpdir(), 'kios-launcher-'));
   for (const folder of ['bin', 'archive', 'checkout']) await mkdir(path.join(machine, folder));
-  for (const file of ['kios', 'package-lock.json'])
+  for (const file of ['kios', 'package.json', 'package-lock.json'])
     await copyFile(path.join(repository, file), path.join(machine, 'checkout', file));
   for (const name of SYSTEM) {
     const { stdout } = await execa('sh', ['-c', `command -v ${name}`]);
@@ -164,6 +166,15 @@ describe('where Node and npm are installed the launcher', () => {
   it('goes on without a network when npm has all of it', async () => {
     programs = { ...programs, npm: `[ "$1" = view ] && exit 1\n${NPM}` };
     expect((await kios('up')).stdout).toBe('main: up');
+  });
+
+  it('on a Node that some packages find too old runs npm on Node 26, or npm would leave those out', async () => {
+    programs = { ...programs, node: DEBIAN_12_NODE };
+    expect((await kios('up')).stdout).toBe('main: up');
+    expect(await called(/^npm install/)).toEqual([
+      expect.stringMatching(/ node@26\.[\d.]+ npm@11\.[\d.]+ /),
+      expect.not.stringContaining('node@'),
+    ]);
   });
 
   it('refuses a Node that npm does not run on', async () => {

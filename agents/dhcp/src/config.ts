@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+
 import { readYamlConfig } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 import type { Link } from '@kios/netlink';
@@ -29,7 +31,10 @@ export interface Config {
 
 export async function readConfig(flags: Flags): Promise<Config> {
   const { hostnameFile } = flags;
-  const file = await readYamlConfig(ConfigFile, flags.config);
+  // Most nodes have none.
+  const file = existsSync(flags.config)
+    ? await readYamlConfig(ConfigFile, flags.config)
+    : { interfaces: {} };
   const off = Object.entries(file.interfaces).flatMap(([name, { enabled }]) =>
     enabled ? [] : name,
   );

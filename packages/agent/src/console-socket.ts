@@ -6,7 +6,7 @@ const MAX_LINE_BYTES = 1024;
 const MAX_QUEUED_BYTES = 16 * 1024;
 const GIVE_UP_AFTER_MS = 300;
 /** People read it: what a program was started for comes before loading what this needs. */
-const FIRST_LINES_MS = 50;
+const FIRST_LINES_MS = 200;
 
 export interface ConsoleSocket {
   /** Queues one line; never throws, never blocks. */

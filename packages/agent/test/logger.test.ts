@@ -94,7 +94,7 @@ describe('createLogger', { timeout: 30_000 }, () => {
     console.send('{"ev":"first"}');
     const log = createLogger('x', { stdout, console });
     log.warn({ ev: 'second' });
-    setTimeout(() => log.warn({ ev: 'third' }), 100);
+    setTimeout(() => log.warn({ ev: 'third' }), 300);
     await promise;
     expect(connections).toBe(1);
     await log.close();

@@ -1,4 +1,5 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { type Logger, removeStaleTemps, writeAtomic } from '@kios/agent';
@@ -30,10 +31,9 @@ export class LeaseFiles {
   }
 
   static async open(folders: Folders, bootId: string, log: Logger): Promise<LeaseFiles> {
-    for (const folder of [folders.run, folders.state]) {
-      await mkdir(folder, { recursive: true, mode: 0o755 });
-      await removeStaleTemps(folder);
-    }
+    const both = [folders.run, folders.state];
+    for (const folder of both) mkdirSync(folder, { recursive: true, mode: 0o755 });
+    await Promise.all(both.map(removeStaleTemps));
     return new LeaseFiles(folders, bootId, log);
   }
 
@@ -95,6 +95,8 @@ export class LeaseFiles {
 
   /** A record that is torn or of another card is put aside, for who wants to know, and counts as none. */
   async #read(file: string, mac: string): Promise<StoredLease | undefined> {
+    // On the way to the first packet each trip to the runtime's threads counts, on a busy machine most of all.
+    if (!existsSync(file)) return undefined;
     try {
       const record = await readStateIfThere(StoredLease, file);
       if (record === undefined || record.mac === mac) return record;

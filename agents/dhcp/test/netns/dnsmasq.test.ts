@@ -54,7 +54,7 @@ describe.each(runtimes())('under $name', ({ program }) => {
     const daemon = machine.run();
     await daemon.expect('lease.adopted');
     expect(server.lines.filter((line) => line.includes('DHCPREQUEST('))).toHaveLength(requests);
-    await daemon.expect('lease.renewed', 15_000);
+    await daemon.expect('lease.renewed', 30_000);
     expect(changes.lines.filter((line) => /Deleted.*eth0/.test(line))).toEqual([]);
     expect(daemon.lines.join('\n')).not.toContain('degrade');
     expect(await daemon.stop()).toBe(0);
@@ -137,7 +137,7 @@ describe('the daemon', () => {
       authoritative: true,
       options: [SOON],
     });
-    await daemon.expect('lease.changed', 20_000);
+    await daemon.expect('lease.changed', 40_000);
     expect(await addressesOf(wire.client)).toEqual([
       expect.stringMatching(/^10\.77\.0\.1\d\d\/24$/),
     ]);
@@ -160,7 +160,7 @@ describe('the daemon', () => {
     await daemon.expect('"carrier":false');
     expect(await addressesOf(wire.client)).toEqual(addresses);
     await wire.server.exec('ip', 'link', 'set', 'srv0', 'up');
-    await daemon.expect('lease.renewed', 15_000);
+    await daemon.expect('lease.renewed', 30_000);
     expect(await addressesOf(wire.client)).toEqual(addresses);
     expect(server.lines.filter((line) => line.includes('DHCPDISCOVER'))).toHaveLength(discovers);
   });
@@ -196,7 +196,7 @@ describe('the daemon', () => {
     await startDnsmasq(wire.server, { ...SRV0, options: [SOON] });
     const machine = await Machine.open(wire.client);
     const daemon = machine.startWith(['net_raw', 'net_admin'], 'run');
-    await daemon.expect('lease.renewed', 15_000);
+    await daemon.expect('lease.renewed', 30_000);
     expect(daemon.lines.filter((line) => line.includes('degrade'))).toHaveLength(1);
   });
 
@@ -208,7 +208,7 @@ describe('the daemon', () => {
     const daemon = machine.run();
     await daemon.expect('link.wait');
     await wire.client.exec('ip', 'link', 'set', 'later0', 'name', 'eth0');
-    await daemon.expect('lease.bound', 15_000);
+    await daemon.expect('lease.bound', 30_000);
     expect(await addressesOf(wire.client)).toHaveLength(1);
   });
 

@@ -1,8 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { formatDuration } from '../../../src/terminal/duration.ts';
 import { progressOn, type Screen } from '../../../src/terminal/progress.ts';
 import { formatTable } from '../../../src/terminal/table.ts';
+
+// Where the tests run may be a terminal that cannot move its cursor.
+beforeEach(() => vi.stubEnv('TERM', 'xterm'));
+afterEach(() => vi.unstubAllEnvs());
 
 const screen = (more: Partial<Screen> = {}): Screen & { text: string } => ({
   text: '',

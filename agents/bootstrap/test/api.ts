@@ -22,7 +22,7 @@ export class Api {
     const program = path.join(import.meta.dirname, 'api-process.ts');
     const files = ['api.crt', 'api.key'].map((name) => path.join(dir, name));
     const server = netns.start(process.execPath, [program, ...files, '127.0.0.1', '6443']);
-    await server.expect('ready');
+    await server.expect('ready', 60_000);
     return new Api(dir);
   }
 

@@ -6,6 +6,8 @@ import type { Netns } from '../netns.ts';
 import { RunningProcess } from '../running-process.ts';
 import { Served, type ServeOptions } from './serve.ts';
 
+/** Starting takes a moment; on a machine with all its processors taken, many. */
+const READY_MS = 60_000;
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 
 const Line = v.pipe(
@@ -30,7 +32,7 @@ export class MetadataService implements AsyncDisposable {
         ? new RunningProcess(process.execPath, args)
         : netns.start(process.execPath, args);
     const service = new MetadataService(started);
-    await started.expect('"ready"');
+    await started.expect('"ready"', READY_MS);
     return service;
   }
 

@@ -45,6 +45,8 @@ export const PACKAGES: readonly HostPackage[] = [
   { name: 'binutils', needs: ['unit'], why: 'reads the programs and EFI files that tests make' },
   { name: 'kmod', needs: ['unit'], why: 'the module loader is compared with it' },
   { name: 'iproute2', needs: ['netns'], why: 'network namespaces' },
+  { name: 'procps', needs: ['netns'], why: 'sysctl inside a network namespace' },
+  { name: 'strace', needs: ['netns'], why: 'kills an agent between two of its system calls' },
   { name: 'dnsmasq-base', needs: ['netns'], why: 'a real DHCP server to test against' },
   { name: 'nftables', needs: ['netns'], why: 'reads back what cni told the kernel' },
   { name: 'chrony', needs: ['netns'], why: 'a real time server to test against' },

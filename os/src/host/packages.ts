@@ -38,7 +38,7 @@ export const PACKAGES: readonly HostPackage[] = [
     needs: ['machine'],
     why: 'looks into the node’s data partition without root',
   },
-  { name: 'openssl', needs: ['machine'], why: 'certificates of the test of joining' },
+  { name: 'openssl', needs: ['machine', 'unit', 'netns'], why: 'certificates of tests' },
   { name: 'python3', needs: ['machine'], why: 'runs the checker of the kernel’s hardening' },
   { name: 'qemu-system-x86', needs: ['machine', 'baseline'], why: 'runs the node' },
   { name: 'ovmf', needs: ['machine', 'baseline'], why: 'UEFI firmware for QEMU' },

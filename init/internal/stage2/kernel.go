@@ -89,12 +89,12 @@ func setLimits() error {
 	return nil
 }
 
-// calmReadAhead lets a page fault on the root read 32 KiB around it, not 128: what is read is decompressed, and programs touch less
-// than half of their pages. The root is in memory already, so reading ahead hides no latency.
+// calmReadAhead lets a page fault on the root read 64 KiB around it, not 128: one cluster of a program, decompressed once. Programs touch
+// less than half of their pages, and the root is in memory already, so reading further ahead hides no latency.
 func calmReadAhead() error {
 	devices, err := filepath.Glob("/sys/class/bdi/erofs-*/read_ahead_kb")
 	for _, file := range devices {
-		err = errors.Join(err, os.WriteFile(file, []byte("32"), 0))
+		err = errors.Join(err, os.WriteFile(file, []byte("64"), 0))
 	}
 	return err
 }

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 
 import type { Kubectl } from '../try-out/kubectl.ts';
-import { type Assertion, demand } from './assertion.ts';
+import { demand } from './assertion.ts';
 
 const Node = v.object({
   status: v.object({ nodeInfo: v.object({ kernelVersion: v.string() }) }),
@@ -14,10 +14,3 @@ export async function runsKernel(kubectl: Kubectl, node: string, name: RegExp): 
   demand(name.test(kernelVersion), `the kernel is ${kernelVersion}`);
   return kernelVersion;
 }
-
-export const KERNEL_ASSERTIONS: readonly Assertion[] = [
-  {
-    name: 'the kernel is our own',
-    check: ({ kubectl, nodeName }) => runsKernel(kubectl, nodeName, /-kios$/),
-  },
-];

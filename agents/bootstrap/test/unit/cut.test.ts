@@ -93,7 +93,7 @@ it.each(CHANGING)(
     expect(tree()).toEqual(done);
     expect(node.sent).toHaveLength(2);
   },
-  30_000,
+  120_000,
 );
 
 it.each(STEPS)(
@@ -109,5 +109,5 @@ it.each(STEPS)(
     expect(await join()).toBe('0');
     expect(node.sent).toEqual(['03']);
   },
-  30_000,
+  120_000,
 );

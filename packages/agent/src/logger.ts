@@ -1,14 +1,14 @@
-import { readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+
+import { pino } from 'pino';
 
 import { type ConsoleSocket, openConsole } from './console-socket.ts';
-import { errorCode } from './errno.ts';
 import { errorFields } from './error-fields.ts';
 
 const DEFAULT_CONSOLE = '/run/kios/control/console.sock';
-const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-const FULL_PIPE_WAIT_MS = 10;
+const WARN = 40;
+const METADATA: unique symbol = Symbol.for('pino.metadata');
 
-type Level = (typeof LEVELS)[number];
 type LogFn = (fields: LogFields) => void;
 
 /** One event. `ev` names it; `console: true` shows the line to the operator too, as every warning and error is. */
@@ -28,64 +28,62 @@ export interface Logger {
   close(): Promise<void>;
 }
 
+/** Seconds of CLOCK_BOOTTIME: what orders lines while the wall clock still jumps. */
+function bootSeconds(): string {
+  try {
+    return readFileSync('/proc/uptime', 'latin1').split(' ', 1)[0] ?? '0';
+  } catch {
+    return '0';
+  }
+}
+
 interface Sink {
   readonly console: ConsoleSocket;
   readonly stdout: { write: (line: string) => unknown };
 }
 
-/** Seconds of CLOCK_BOOTTIME: what orders lines while the wall clock still jumps. */
-function bootSeconds(): number {
-  try {
-    return Number(readFileSync('/proc/uptime', 'latin1').split(' ', 1)[0]);
-  } catch {
-    return 0;
+/** pino sets level and fields of the last call on a stream that carries its metadata symbol. */
+class Destination {
+  readonly [METADATA] = true;
+  lastLevel = 0;
+  lastObj: Partial<LogFields> | undefined = undefined;
+  readonly #sink: Sink;
+
+  constructor(sink: Sink) {
+    this.#sink = sink;
+  }
+
+  write(line: string): void {
+    this.#sink.stdout.write(line);
+    if (this.lastLevel >= WARN || this.lastObj?.console === true) this.#sink.console.send(line);
   }
 }
 
-/**
- * Writes before it returns, so that the last line of a process that dies is out. A reader that has gone must not end
- * the agent.
- */
-function writeStdout(line: string): void {
-  for (let rest = Buffer.from(line); rest.length > 0;) {
-    try {
-      rest = rest.subarray(writeSync(1, rest));
-    } catch (error) {
-      if (errorCode(error) !== 'EAGAIN') return;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_WAIT_MS);
-    }
-  }
+function withoutConsole(fields: Record<string, unknown>): Record<string, unknown> {
+  return 'console' in fields ? { ...fields, console: undefined } : fields;
 }
 
-function formatLine(agent: string, lvl: Level, fields: LogFields): string {
-  const head = { lvl, t: new Date().toISOString(), up: bootSeconds(), agent };
-  const err = 'err' in fields ? { err: errorFields(fields.err) } : {};
-  return `${JSON.stringify({ ...head, ...fields, ...err, console: undefined })}\n`;
-}
-
-/**
- * A logger that writes one JSON object a line: docs/host-api.md §7. A library would take longer to load than an agent
- * has until its first packet.
- */
+/** A logger that writes one JSON object a line: docs/host-api.md §7. */
 export function createLogger(agent: string, sink: Partial<Sink> = {}): Logger {
   const socket = sink.console ?? openConsole(process.env['KIOS_CONSOLE'] ?? DEFAULT_CONSOLE);
-  const stdout = sink.stdout ?? { write: writeStdout };
-  const wanted = process.env['KIOS_LOG_LEVEL'];
-  const least = LEVELS.findIndex((level) => level === wanted);
-  const logAt = (level: Level): LogFn => {
-    const rank = LEVELS.indexOf(level);
-    if (rank < (least === -1 ? LEVELS.indexOf('info') : least)) return () => undefined;
-    return (fields) => {
-      const line = formatLine(agent, level, fields);
-      stdout.write(line);
-      if (rank >= LEVELS.indexOf('warn') || fields.console === true) socket.send(line);
-    };
-  };
+  const stdout = sink.stdout ?? pino.destination({ fd: 1, sync: true });
+  const logger = pino(
+    {
+      level: process.env['KIOS_LOG_LEVEL'] ?? 'info',
+      base: { agent },
+      // Another name than `err`, or pino would repeat the error's message as `msg`.
+      errorKey: 'thrown',
+      timestamp: () => `,"t":"${new Date().toISOString()}","up":${bootSeconds()}`,
+      formatters: { level: (lvl) => ({ lvl }), log: withoutConsole },
+      serializers: { err: errorFields },
+    },
+    new Destination({ console: socket, stdout }),
+  );
   return {
-    debug: logAt('debug'),
-    info: logAt('info'),
-    warn: logAt('warn'),
-    error: logAt('error'),
+    debug: (fields) => logger.debug(fields),
+    info: (fields) => logger.info(fields),
+    warn: (fields) => logger.warn(fields),
+    error: (fields) => logger.error(fields),
     close: () => socket.close(),
   };
 }

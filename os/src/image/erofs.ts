@@ -24,10 +24,10 @@ const OPTIONS = [
 
 /**
  * Cluster sizes in bytes and algorithms (by their place in `-z`) by path, for mkfs.erofs. A page fault decompresses a whole cluster, so
- * programs on the boot path, which are read here and there, get small ones; those of the host in LZ4, which takes 11 MB more and a
+ * programs on the boot path, which are read here and there, get small ones; those of the host but init in LZ4, which takes 11 MB more and a
  * fifth of the instructions. Everything else is as small as it gets. Init reads ahead by the same 64 KiB.
  */
-const HINTS = '65536 1 ^bin/\n65536 0 /bin/bun$\n';
+const HINTS = '65536 0 ^bin/init$\n65536 1 ^bin/\n65536 0 /bin/bun$\n';
 
 async function fingerprint(entry: Entry): Promise<unknown> {
   if (entry.type === 'symlink') return entry.target;

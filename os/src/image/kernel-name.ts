@@ -3,4 +3,4 @@ export const KERNELS = ['kios', 'debian'] as const;
 export type KernelName = (typeof KERNELS)[number];
 
 /** What a node boots unless asked otherwise. */
-export const DEFAULT_KERNEL: KernelName = 'debian';
+export const DEFAULT_KERNEL: KernelName = 'kios';

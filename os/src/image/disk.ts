@@ -47,6 +47,12 @@ async function makeEsp(
   await rm(staged);
 }
 
+/** What Debian's mke2fs.conf calls ext4. Named here because mke2fs alone knows none of it: without its file, `-t ext4` has no journal. */
+const DATA_FEATURES = [
+  'none', 'has_journal', 'extent', 'huge_file', 'flex_bg', 'metadata_csum', '64bit', 'dir_nlink', 'extra_isize',
+  'sparse_super', 'large_file', 'filetype', 'resize_inode', 'dir_index', 'ext_attr',
+]; // prettier-ignore
+
 async function makeData(file: string, time: number, tools: Toolroot): Promise<void> {
   await writeFile(file, '');
   await truncate(file, DATA_BYTES);
@@ -58,6 +64,12 @@ async function makeData(file: string, time: number, tools: Toolroot): Promise<vo
       '-F',
       '-t',
       'ext4',
+      '-O',
+      DATA_FEATURES.join(','),
+      '-b',
+      '4096',
+      '-I',
+      '256',
       '-L',
       'kios-data',
       '-U',

@@ -31,7 +31,9 @@ test(
     const superblock = Buffer.alloc(1024);
     await disk.read(superblock, 0, 1024, (await findDataPartition(out)) + 1024);
     expect(superblock.readUInt16LE(0x38)).toBe(0xef53);
-    for (const [names, [offset, bits]] of Object.entries(WANTED))
-      expect(superblock.readUInt32LE(offset) & bits, names).toBe(bits);
+    const lacking = Object.entries(WANTED).filter(
+      ([, [offset, bits]]) => (superblock.readUInt32LE(offset) & bits) !== bits,
+    );
+    expect(lacking).toEqual([]);
   },
 );

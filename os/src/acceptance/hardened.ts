@@ -18,7 +18,7 @@ const ABSENT: Readonly<Record<Answers['kernel'], readonly string[]>> = {
 const EXECUTABLE = new Set(['/bin', '/opt/cni', '/var/lib/kios/credential-providers', '/var/lib/kubelet']); // prettier-ignore
 const WITH_DEVICES = new Set(['/dev', '/dev/pts']);
 /** Containers and volumes, which have their own rules. */
-const OF_PODS = /^\/(run\/containerd|run\/netns|var\/lib\/kubelet)\//;
+const OF_PODS = /^\/(run\/containerd|(?:var\/)?run\/netns|var\/lib\/kubelet)\//;
 
 export interface Mount {
   readonly target: string;

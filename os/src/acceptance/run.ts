@@ -9,9 +9,12 @@ import type { Assertion, Outcome, Subject } from './assertion.ts';
 import { CABLE_ASSERTIONS, RACE_ASSERTION } from './cable.ts';
 import { lookAtHost } from './debug-pod.ts';
 import { buildEdited } from './edited-image.ts';
+import { FEATURE_ASSERTIONS } from './features.ts';
+import { HARDENED_ASSERTIONS } from './hardened.ts';
 import type { HostFacts } from './host-facts.ts';
 import { HOST_ASSERTIONS } from './host.ts';
 import { KUBELET_ASSERTIONS } from './kubelet-restart.ts';
+import { PROBE_ASSERTIONS } from './probes.ts';
 import { REBOOT_ASSERTIONS } from './reboot.ts';
 import { STATIC_POD_ASSERTIONS } from './static-pods.ts';
 import { STORE_ASSERTIONS } from './store.ts';
@@ -24,6 +27,9 @@ export const NODE_ASSERTIONS: readonly Assertion[] = [
   ...HOST_ASSERTIONS,
   ...STATIC_POD_ASSERTIONS,
   ...WORKLOAD_ASSERTIONS,
+  ...HARDENED_ASSERTIONS,
+  ...FEATURE_ASSERTIONS,
+  ...PROBE_ASSERTIONS,
   ...KUBELET_ASSERTIONS,
   ...CABLE_ASSERTIONS,
   ...REBOOT_ASSERTIONS,

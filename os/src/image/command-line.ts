@@ -33,7 +33,6 @@ const WORDS: readonly (readonly [word: string, why: string])[] = [
     'mitigations=auto,nosmt',
     'threads of one core are turned off on processors that leak between them; a word after it (mitigations=auto) takes that back',
   ],
-  ['pti=on', 'user space has no map of the kernel, whatever the processor says of itself'],
   ['page_alloc.shuffle=1', 'where free memory lies is not to be guessed'],
   ['hash_pointers=always', 'from 6.16 on; older kernels know no other way unless they are told'],
   [

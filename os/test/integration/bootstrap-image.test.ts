@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 
 import { repository } from '../../src/host/paths.ts';
 import { silent } from '../../src/host/progress.ts';
+import { run } from '../../src/host/run.ts';
 import { readChoice } from '../../src/image/bootstrap-choice.ts';
 import { makeImages } from '../../src/image/images.ts';
 import { otherBootstrap } from '../../src/image/other-bootstrap.ts';
@@ -25,6 +26,11 @@ it(
       await cp(path.join(repository, 'examples/bootstrap-custom'), folder, { recursive: true });
       await mkdir(path.join(folder, 'plugins'));
       await writeFile(path.join(folder, 'plugins/test-credential'), '#!/bin/sh\n');
+      // In a fresh checkout nothing has built the agents when this part of the tests is run alone.
+      const turbo = path.join(repository, 'node_modules/.bin/turbo');
+      await run(turbo, ['run', 'build', '--filter=./agents/*', '--output-logs=errors-only'], {
+        cwd: repository,
+      });
       const choice = readChoice(folder);
       const parts = await fetchParts('amd64', silent);
       const images = await makeImages(

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -104,6 +104,15 @@ export class NodeFolder implements AsyncDisposable {
   startKubelet(mode: string): void {
     const kubelet = { v: 1, pid: 2, mode, hostname: 'kios', startedBoot: readUp(), starts: 1 };
     this.write('run/kios/kubelet.json', JSON.stringify(kubelet));
+  }
+
+  /** What kubelet does in cluster mode: its kubeconfig at once, its certificate when it is signed. */
+  kubeletJoins(certificate: string): void {
+    const user = { 'client-certificate': '/var/lib/kubelet/pki/kubelet-client-current.pem' };
+    this.write('etc/kubernetes/kubelet.conf', JSON.stringify({ users: [{ user }] }));
+    this.write('var/lib/kubelet/pki/kubelet-client-1.pem', certificate);
+    symlinkSync('kubelet-client-1.pem', `${this.settings.kubeletPki}/kubelet-client-current.pem`);
+    this.startKubelet('cluster');
   }
 
   lease(address = '10.0.2.15/24', extra: Record<string, unknown> = {}): void {

@@ -90,7 +90,7 @@ function guestPod(name: string, { nodeName, mode, names = [] }: Errand): unknown
   };
 }
 
-async function program(): Promise<string> {
+async function bundle(): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'kios-guest-'));
   try {
     return await readFile(await bundleAgent(SOURCE, folder), 'utf8');
@@ -98,6 +98,11 @@ async function program(): Promise<string> {
     await rm(folder, { recursive: true });
   }
 }
+
+let bundled: Promise<string> | undefined;
+
+/** The program of every pod; it is asked for many times in a run. */
+const program = (): Promise<string> => (bundled ??= bundle());
 
 /** Runs all probes, tries all features, or looks for facts, in one pod on the node. */
 export async function askGuest(kubectl: Kubectl, errand: Errand): Promise<Answers> {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { readSettings, type Setting } from '../hardening/settings.ts';
 import { type Assertion, demand, type Subject } from './assertion.ts';
-import { type Answers, askGuest } from './guest.ts';
+import { type Answers, askedOnce, askGuest } from './guest.ts';
 
 /** init sets the last of its settings when the start phase is over. */
 const SETTINGS_DEADLINE_MS = 120_000;
@@ -43,17 +43,11 @@ export function missingFlags({ target, options }: Mount): string[] {
   return wanted.filter((flag) => !options.includes(flag));
 }
 
-const facts = (subject: Subject, names: readonly string[] = []): Promise<Answers> =>
+const facts = (subject: Subject, names: readonly string[]): Promise<Answers> =>
   askGuest(subject.kubectl, { nodeName: subject.nodeName, mode: 'facts', names });
 
-const looks = new WeakMap<Subject, Promise<Answers>>();
-
 /** One look at what does not change. */
-function lookOnce(subject: Subject): Promise<Answers> {
-  const known = looks.get(subject) ?? facts(subject);
-  looks.set(subject, known);
-  return known;
-}
+const lookOnce = askedOnce('facts');
 
 /** White space between the numbers of a setting is not always what was written. */
 const same = (setting: Setting, answer: string | null | undefined): boolean =>

@@ -5,6 +5,7 @@ import { hostArch } from '../host/arch.ts';
 import { repository } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
+import { buildWorkspaces } from '../host/turbo.ts';
 import { agentLayer, baseLayer, bunLayer, fetchParts } from '../image/runtime.ts';
 import { type Entry, sizeOf, Tree } from '../image/tree.ts';
 
@@ -25,9 +26,7 @@ export async function layAgentRoot(
   folder: string,
   progress: Progress,
 ): Promise<number> {
-  const turbo = path.join(repository, 'node_modules/.bin/turbo');
-  const build = ['run', 'build', `--filter=@kios/${agent}`, '--output-logs=errors-only'];
-  await progress.task(`build ${agent}`, () => run(turbo, build, { cwd: repository }));
+  await progress.task(`build ${agent}`, () => buildWorkspaces([`@kios/${agent}`]));
   const parts = await fetchParts(hostArch(), progress);
   const bundle = path.join(repository, 'agents', agent, 'dist/agent.cjs');
   const tree = new Tree();

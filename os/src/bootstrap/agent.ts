@@ -7,16 +7,12 @@ import { execa } from 'execa';
 
 import { repository } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
-import { run } from '../host/run.ts';
+import { buildWorkspaces } from '../host/turbo.ts';
 
 /** Bundles the bootstrap agent as it ships; answers the file, which Node runs as well as the image's runtime. */
 export async function bundleBootstrap(progress: Progress): Promise<string> {
-  const turbo = path.join(repository, 'node_modules/.bin/turbo');
   await progress.task('bootstrap agent', (note) =>
-    run(turbo, ['run', 'build', '--filter=@kios/bootstrap', '--output-logs=errors-only'], {
-      cwd: repository,
-      onLine: note,
-    }),
+    buildWorkspaces(['@kios/bootstrap'], { onLine: note }),
   );
   return path.join(repository, 'agents/bootstrap/dist/agent.cjs');
 }

@@ -9,6 +9,7 @@ import { fileSha256, sha256 } from '../host/digest.ts';
 import { type Arch, distDir, repository } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
+import { buildWorkspaces } from '../host/turbo.ts';
 import { makeStore } from '../store/store.ts';
 import { buildUpstream } from '../upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../upstream/components.ts';
@@ -67,14 +68,11 @@ async function sourceTime(): Promise<number> {
   return commit - (commit % DAY);
 }
 
-/** Builds what the repository's own workspaces make: init and the agents' bundles. Turborepo skips what has not changed. */
-async function buildWorkspaces(progress: Progress): Promise<void> {
+/** Builds what the repository's own workspaces make: init and the agents' bundles. */
+async function buildOwn(progress: Progress): Promise<void> {
   const go = await ensureGo(progress);
-  const turbo = path.join(repository, 'node_modules/.bin/turbo');
-  const filters = ['--filter=./agents/*', '--filter=@kios/init'];
   await progress.task('init and agents', (note) =>
-    run(turbo, ['run', 'build', ...filters, '--output-logs=errors-only'], {
-      cwd: repository,
+    buildWorkspaces(['./agents/*', '@kios/init'], {
       env: { PATH: `${path.dirname(go)}:${process.env['PATH'] ?? ''}` },
       onLine: note,
     }),
@@ -171,7 +169,7 @@ async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImag
   const time = await sourceTime();
   const tools = await openToolroot(progress);
   const kernel = await openKernel(request.kernel ?? DEFAULT_KERNEL, arch, tools, progress);
-  await buildWorkspaces(progress);
+  await buildOwn(progress);
   const init = path.join(repository, 'init/dist', arch, 'init');
   const base: Base = { arch, dist, time, tools, kernel, init, progress, manifests, bootstrap };
   const { root, files } = await buildRoot(base);

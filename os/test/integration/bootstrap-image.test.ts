@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 
 import { repository } from '../../src/host/paths.ts';
 import { silent } from '../../src/host/progress.ts';
-import { run } from '../../src/host/run.ts';
+import { buildWorkspaces } from '../../src/host/turbo.ts';
 import { readChoice } from '../../src/image/bootstrap-choice.ts';
 import { makeImages } from '../../src/image/images.ts';
 import { otherBootstrap } from '../../src/image/other-bootstrap.ts';
@@ -27,10 +27,7 @@ it(
       await mkdir(path.join(folder, 'plugins'));
       await writeFile(path.join(folder, 'plugins/test-credential'), '#!/bin/sh\n');
       // In a fresh checkout nothing has built the agents when this part of the tests is run alone.
-      const turbo = path.join(repository, 'node_modules/.bin/turbo');
-      await run(turbo, ['run', 'build', '--filter=./agents/*', '--output-logs=errors-only'], {
-        cwd: repository,
-      });
+      await buildWorkspaces(['./agents/*']);
       const choice = readChoice(folder);
       const parts = await fetchParts('amd64', silent);
       const images = await makeImages(

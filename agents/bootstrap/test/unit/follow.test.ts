@@ -1,4 +1,4 @@
-import { readFileSync, symlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { createLogger } from '@kios/agent';
@@ -75,14 +75,7 @@ afterEach(async () => {
   await node[Symbol.asyncDispose]();
 });
 
-/** What kubelet does in cluster mode: its kubeconfig at once, its certificate when it is signed. */
-function kubeletJoins(): void {
-  const user = { 'client-certificate': '/var/lib/kubelet/pki/kubelet-client-current.pem' };
-  node.write('etc/kubernetes/kubelet.conf', JSON.stringify({ users: [{ user }] }));
-  node.write('var/lib/kubelet/pki/kubelet-client-1.pem', fixture('client.crt'));
-  symlinkSync('kubelet-client-1.pem', `${node.settings.kubeletPki}/kubelet-client-current.pem`);
-  node.startKubelet('cluster');
-}
+const kubeletJoins = (): void => node.kubeletJoins(fixture('client.crt'));
 
 const document = (ca: string): string => clusterDocument('https://127.0.0.1:6443', { ca });
 

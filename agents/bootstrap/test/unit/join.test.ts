@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 import { createLogger } from '@kios/agent';
@@ -62,15 +62,7 @@ const document = (ca: string, endpoint = 'https://127.0.0.1:6443'): string =>
 
 const names = (): string[] => events.map(({ ev }) => ev);
 
-/** What kubelet does in cluster mode: its kubeconfig at once, its certificate when it is signed. */
-function kubeletJoins(): void {
-  node.startKubelet('cluster');
-  const pem = `${node.settings.kubeletPki}/kubelet-client-current.pem`;
-  const user = { 'client-certificate': '/var/lib/kubelet/pki/kubelet-client-current.pem' };
-  node.write('etc/kubernetes/kubelet.conf', JSON.stringify({ users: [{ user }] }));
-  node.write('var/lib/kubelet/pki/kubelet-client-1.pem', fixture('client.crt'));
-  symlinkSync('kubelet-client-1.pem', pem);
-}
+const kubeletJoins = (): void => node.kubeletJoins(fixture('client.crt'));
 
 async function joinedNode(): Promise<void> {
   node.seed(document(CA_A));

@@ -64,13 +64,7 @@ afterEach(async () => {
   await node[Symbol.asyncDispose]();
 });
 
-function kubeletJoins(): void {
-  const user = { 'client-certificate': '/var/lib/kubelet/pki/kubelet-client-current.pem' };
-  node.write('etc/kubernetes/kubelet.conf', JSON.stringify({ users: [{ user }] }));
-  node.write('var/lib/kubelet/pki/kubelet-client-1.pem', fixture('client.crt'));
-  symlinkSync('kubelet-client-1.pem', `${node.settings.kubeletPki}/kubelet-client-current.pem`);
-  node.startKubelet('cluster');
-}
+const kubeletJoins = (): void => node.kubeletJoins(fixture('client.crt'));
 
 const kept = (): string => node.read('var/lib/kios/bootstrap/fetched.json') ?? '';
 

@@ -23,7 +23,7 @@ const PACKAGES = [
 ]; // prettier-ignore
 
 /** Where an agent's image keeps its program. */
-const AGENT = '/agent/main.js';
+const AGENT = '/agent/agent.cjs';
 /** The native half of the FFI; an agent that uses one finds it beside its program. */
 const FFI = '/lib/koffi.node';
 
@@ -133,34 +133,39 @@ export async function certificates(parts: Parts): Promise<{ bytes: Buffer; origi
 }
 
 /**
- * Adds bytecode to a bundle, so that the runtime does not parse JavaScript at each start. Bytecode belongs to one runtime version and
- * is made by the host's copy of it.
+ * Adds bytecode to the files of a bundle, so that the runtime does not parse JavaScript at each start. Bytecode belongs to one runtime
+ * version and is made by the host's copy of it.
  */
-async function compile(bundle: string, hostBun: string): Promise<string> {
-  return cached('bytecode', cacheKey(await fileSha256(bundle), BUN), async (into) => {
-    const source = path.join(into, 'main.cjs');
-    await copyFile(bundle, source);
-    // Relative names, for the bundler writes them into its output.
+async function compile(folder: string, hostBun: string): Promise<string> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.cjs')).toSorted();
+  const digests = names.map((name) => fileSha256(path.join(folder, name)));
+  const key = cacheKey(...names, ...(await Promise.all(digests)), BUN);
+  return cached('bytecode', key, async (into) => {
+    for (const name of names) await copyFile(path.join(folder, name), path.join(into, name));
     const options = [
       '--bytecode',
       '--target=bun',
       '--format=cjs',
       '--external=*.node',
+      '--external=*.cjs',
+      '--entry-naming=[name].cjs',
       '--outdir=out',
     ];
-    await run(hostBun, ['build', ...options, 'main.cjs'], { cwd: into });
+    // Relative names, for the bundler writes them into its output.
+    await run(hostBun, ['build', ...options, ...names], { cwd: into });
   });
 }
 
-/** An agent's own layer: its program and bytecode. */
+/** An agent's own layer: its program, what that loads on demand, and the bytecode of both. */
 export async function agentLayer(bundle: string, hostBun: string): Promise<Tree> {
-  const name = path.basename(path.dirname(path.dirname(bundle)));
-  const dir = path.join(await compile(bundle, hostBun), 'out');
+  const folder = path.dirname(bundle);
+  const name = path.basename(path.dirname(folder));
+  const dir = path.join(await compile(folder, hostBun), 'out');
   const origin: Origin = { name: `@kios/${name}`, version: KIOS, kind: 'kios' };
   const tree = new Tree();
   for (const file of (await readdir(dir)).toSorted())
     tree.file(`/agent/${file}`, 0o644, { file: path.join(dir, file) }, origin);
-  const usesFfi = (await readdir(path.dirname(bundle))).includes('koffi.node');
+  const usesFfi = (await readdir(folder)).includes('koffi.node');
   return usesFfi ? tree.symlink('/agent/koffi.node', `..${FFI}`) : tree;
 }
 

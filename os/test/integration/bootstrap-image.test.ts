@@ -51,7 +51,7 @@ it(
       );
       const files = custom?.layers.flatMap(({ tree }) => tree.sorted().map(([file]) => file)) ?? [];
       expect(files).toEqual(
-        expect.arrayContaining(['/agent/main.js', '/plugins/test-credential', '/bin/bun']),
+        expect.arrayContaining(['/agent/agent.cjs', '/plugins/test-credential', '/bin/bun']),
       );
       // The runtime is one layer for all: its pages are in memory once.
       const digests = (image: typeof custom): unknown =>

@@ -1,8 +1,8 @@
-import { copyFile, mkdir } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { copyFile, mkdir, readdir, rm } from 'node:fs/promises';
+import { createRequire, isBuiltin } from 'node:module';
 import path from 'node:path';
 
-import { build, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 /** What of a bundle loads koffi: the package itself, or our binding, which loads the native half straight away. */
 const FFI = /^native:|packages\/syscall\/src\/libc\.ts$/;
@@ -22,6 +22,36 @@ const nativeKoffi: Plugin = {
   },
 };
 
+/** Name of the file that a package becomes. */
+const fileOf = (name: string): string => `${name.replaceAll(/\W+/g, '-')}.cjs`;
+
+const OWN_FILE = 'own-file';
+
+/**
+ * A package that is imported only when it is needed becomes a file of its own, so that a program that never needs it has neither its
+ * text nor its bytecode in memory. `found` takes the entry of each by its file.
+ */
+const ownFiles = (found: Map<string, string>): Plugin => ({
+  name: 'own-files',
+  setup(builder) {
+    builder.onResolve({ filter: /^[^.]/ }, async ({ path: name, kind, resolveDir }) => {
+      if (kind !== 'dynamic-import' || isBuiltin(name)) return undefined;
+      // As `import` statements are resolved, which this plugin leaves alone.
+      const entry = await builder.resolve(name, { resolveDir, kind: 'import-statement' });
+      if (entry.errors.length > 0) return { errors: entry.errors };
+      found.set(fileOf(name), entry.path);
+      return { path: `./${fileOf(name)}`, namespace: OWN_FILE };
+    });
+    builder.onResolve({ filter: /.*/, namespace: OWN_FILE }, ({ path: file }) => ({
+      path: file,
+      external: true,
+    }));
+    builder.onLoad({ filter: /.*/, namespace: OWN_FILE }, ({ path: file }) => ({
+      contents: `export * from '${file}';export { default } from '${file}';`,
+    }));
+  },
+});
+
 /**
  * Tells the bundle where it lies. Bun's bytecode step would otherwise freeze `__dirname` to the folder of the build, so that neither
  * the native file were found nor two builds alike.
@@ -35,35 +65,58 @@ function hostKoffi(): string {
   return path.join(home, `linux_${process.arch}/koffi.node`);
 }
 
+/** What an earlier build left would become part of the image. */
+async function removeStale(folder: string, files: readonly string[]): Promise<void> {
+  const bundles = (await readdir(folder)).filter((file) => file.endsWith('.cjs'));
+  const stale = bundles.filter((file) => !files.includes(file));
+  await Promise.all(stale.map((file) => rm(path.join(folder, file))));
+}
+
+const OPTIONS = {
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node22',
+  // One CommonJS file gets another by `require`, under both runtimes alike.
+  supported: { 'dynamic-import': false },
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  define: {
+    'import.meta.url': '__bundleUrl',
+    'import.meta.dirname': '__bundleFolder',
+    __dirname: '__bundleFolder',
+    __filename: '__bundleFile',
+  },
+  banner: { js: WHERE },
+  metafile: true,
+  logLevel: 'error',
+} as const satisfies BuildOptions;
+
 /**
- * Bundles `<dir>/src/main.ts` into `agent.cjs` in `out`, `<dir>/dist` by default: one CommonJS file that runs under Node and Bun. esbuild does the bundling
- * for both, because Bun's own bundler would swap some packages for its built-in ones.
+ * Bundles `<dir>/src/main.ts` into `out`, `<dir>/dist` by default: `agent.cjs`, and beside it a file for each package that it imports only
+ * on demand. All of it is CommonJS that runs under Node and Bun. esbuild does the bundling for both, because Bun's own bundler would swap
+ * some packages for its built-in ones. Answers the path of `agent.cjs`.
  */
 export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Promise<string> {
-  const outfile = path.join(out, 'agent.cjs');
   await mkdir(out, { recursive: true });
-  const result = await build({
-    entryPoints: [path.join(dir, 'src/main.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node22',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'none',
-    define: {
-      'import.meta.url': '__bundleUrl',
-      'import.meta.dirname': '__bundleFolder',
-      __dirname: '__bundleFolder',
-      __filename: '__bundleFile',
-    },
-    banner: { js: WHERE },
-    plugins: [nativeKoffi],
-    metafile: true,
-    logLevel: 'error',
-  });
-  const usesKoffi = Object.keys(result.metafile.inputs).some((input) => FFI.test(input));
-  if (usesKoffi) await copyFile(hostKoffi(), path.join(out, 'koffi.node'));
-  return outfile;
+  const onDemand = new Map<string, string>();
+  const inputs: string[] = [];
+  const bundle = async (file: string, entry: string): Promise<void> => {
+    const { metafile } = await build({
+      ...OPTIONS,
+      entryPoints: [entry],
+      outfile: path.join(out, file),
+      plugins: [nativeKoffi, ownFiles(onDemand)],
+    });
+    inputs.push(...Object.keys(metafile.inputs));
+  };
+  const main = 'agent.cjs';
+  await bundle(main, path.join(dir, 'src/main.ts'));
+  // One that is found on the way comes last, and has its turn too.
+  for (const [file, entry] of onDemand) await bundle(file, entry);
+  await removeStale(out, [main, ...onDemand.keys()]);
+  if (inputs.some((input) => FFI.test(input)))
+    await copyFile(hostKoffi(), path.join(out, 'koffi.node'));
+  return path.join(out, main);
 }

@@ -4,6 +4,8 @@ import path from 'node:path';
 
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
+import { kubernetesClient } from './kubernetes-client.ts';
+
 /** What of a bundle loads koffi: the package itself, or our binding, which loads the native half straight away. */
 const FFI = /^native:|packages\/syscall\/src\/libc\.ts$/;
 
@@ -107,7 +109,7 @@ export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Pr
       ...OPTIONS,
       entryPoints: [entry],
       outfile: path.join(out, file),
-      plugins: [nativeKoffi, ownFiles(onDemand)],
+      plugins: [nativeKoffi, kubernetesClient, ownFiles(onDemand)],
     });
     inputs.push(...Object.keys(metafile.inputs));
   };

@@ -36,15 +36,8 @@ export function formatReport(phases: readonly Phase[], ready: number): string {
 }
 
 /** A core/v1 Event about the node itself. */
-export function joinEvent(
-  nodeName: string,
-  message: string,
-  when: string,
-  id: string,
-): Readonly<Record<string, unknown>> {
+export function joinEvent(nodeName: string, message: string, when: Date, id: string) {
   return {
-    apiVersion: 'v1',
-    kind: 'Event',
     metadata: { name: `${nodeName}.${id}`, namespace: 'default' },
     // kubelet, too, gives the name for the uid: that is what `kubectl describe node` looks for.
     involvedObject: { apiVersion: 'v1', kind: 'Node', name: nodeName, uid: nodeName },

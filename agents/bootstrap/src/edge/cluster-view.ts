@@ -3,52 +3,55 @@ import path from 'node:path';
 
 import { BootState, readStateIfThere } from '@kios/node-state';
 
-import { openRequests, type Readiness, readinessOf } from '../core/api-objects.ts';
+import { openRequests, type Readiness, readinessOf, type Signer } from '../core/api-objects.ts';
 import { BootstrapError } from '../core/errors.ts';
 import { formatReport, joinEvent, type Phase, reportPhases } from '../core/join-report.ts';
 import { clusterInfoCa } from '../core/kubeconfig.ts';
 import { parseCertificates } from '../core/pem.ts';
 import type { JoinContext } from './context.ts';
 import { readKubelet } from './host.ts';
-import type { Kube } from './kube.ts';
-import { CLUSTER_INFO, configMapData } from './verify-cluster.ts';
+import type { KubeClient } from './kube-client.ts';
+import { StatusError } from './kube.ts';
 
 /** What the API server says of this node's object. `unknown`: it was not reached, or knows us no more. */
 export type NodeView = Readiness | 'absent' | 'unknown';
 
-export async function viewNode(kube: Kube, nodeName: string, since: number): Promise<NodeView> {
+/** Not reached, or refused: what else happens is a mistake of ours. */
+const isNoAnswer = (error: unknown): boolean =>
+  error instanceof BootstrapError || error instanceof StatusError;
+
+export async function viewNode(
+  kube: KubeClient,
+  nodeName: string,
+  since: number,
+): Promise<NodeView> {
   try {
-    const { status, body } = await kube.get(`/api/v1/nodes/${nodeName}`);
-    if (status === 404) return 'absent';
-    return (status === 200 ? readinessOf(body, since) : undefined) ?? 'unknown';
+    return readinessOf(await kube.node(nodeName), since);
   } catch (error) {
-    if (error instanceof BootstrapError) return 'unknown';
+    if (error instanceof StatusError && error.status === 404) return 'absent';
+    if (isNoAnswer(error)) return 'unknown';
     throw error;
   }
 }
 
-/** The node's undecided requests for one of its certificates; undefined when the API server does not say. */
+/** The node's undecided requests for one of its certificates; none when the API server does not say. */
 export async function viewRequests(
-  kube: Kube,
-  signer: Parameters<typeof openRequests>[1],
+  kube: KubeClient,
+  signer: Signer,
   nodeName: string,
-): Promise<readonly string[] | undefined> {
-  const field = encodeURIComponent(`spec.signerName=kubernetes.io/${signer}`);
-  const where = `/apis/certificates.k8s.io/v1/certificatesigningrequests?fieldSelector=${field}`;
+): Promise<readonly string[]> {
   try {
-    const { status, body } = await kube.get(where);
-    return status === 200 ? openRequests(body, signer, nodeName) : undefined;
+    return openRequests(await kube.requests(signer), signer, nodeName);
   } catch (error) {
-    if (error instanceof BootstrapError) return undefined;
+    if (isNoAnswer(error)) return [];
     throw error;
   }
 }
 
 /** The CA the cluster publishes now, read over a connection that is verified with the one we have. */
-export async function viewCa(kube: Kube): Promise<readonly string[] | undefined> {
+export async function viewCa(kube: KubeClient): Promise<readonly string[] | undefined> {
   try {
-    const { status, body } = await kube.get(CLUSTER_INFO);
-    const kubeconfig = status === 200 ? configMapData(body)?.['kubeconfig'] : undefined;
+    const { kubeconfig } = await kube.clusterInfo();
     const encoded = kubeconfig === undefined ? undefined : clusterInfoCa(kubeconfig);
     return encoded === undefined ? undefined : parseCertificates(encoded);
   } catch {
@@ -60,7 +63,7 @@ export async function viewCa(kube: Kube): Promise<readonly string[] | undefined>
 /** Tells in the log and in the cluster how long the way from power-on to Ready was. */
 export async function reportJoin(
   { settings, log, timeline }: JoinContext,
-  kube: Kube,
+  kube: KubeClient,
   nodeName: string,
   ready: number,
 ): Promise<void> {
@@ -77,12 +80,10 @@ export async function reportJoin(
   });
   const message = formatReport(phases, ready);
   const id = randomBytes(8).toString('hex');
-  const event = joinEvent(nodeName, message, new Date().toISOString(), id);
   try {
-    const { status } = await kube.post('/api/v1/namespaces/default/events', event);
-    if (status !== 201) log.info({ ev: 'event.refused', status });
+    await kube.post(joinEvent(nodeName, message, new Date(), id));
   } catch (err) {
-    if (!(err instanceof BootstrapError)) throw err;
+    if (!isNoAnswer(err)) throw err;
     log.info({ ev: 'event.lost', err });
   }
 }

@@ -1,7 +1,8 @@
 import path from 'node:path';
 
 import { clientCertificateOf, tokenOf } from '../core/kubeconfig.ts';
-import type { ApiAnswer, ApiServer, ClientPair } from './api-server.ts';
+import type { ApiRequest, ApiServer, ClientPair } from './api-server.ts';
+import type { KubeClient } from './kube-client.ts';
 import { CURRENT_PEM } from './node.ts';
 import type { Settings } from './settings.ts';
 import { readIfThere } from './transaction.ts';
@@ -36,24 +37,24 @@ export async function readNodeCaller(
   return token === undefined ? undefined : { token };
 }
 
-/** The API server of the cluster this node is in, called by somebody. */
-export class Kube {
-  readonly #api: ApiServer;
-  readonly #ca: readonly string[];
-  readonly #caller: Caller;
+/** How an API server is recognised, and who calls it. */
+export interface Access extends Caller, Pick<ApiRequest, 'timeoutMs'> {
+  /** PEM certificates to trust; `undefined` trusts anybody. */
+  readonly ca: readonly string[] | undefined;
+}
 
-  constructor(api: ApiServer, ca: readonly string[], caller: Caller) {
-    this.#api = api;
-    this.#ca = ca;
-    this.#caller = caller;
-  }
+/** The API server answered, but not with what was asked for. */
+export class StatusError extends Error {
+  readonly status: number;
 
-  async get(where: string): Promise<ApiAnswer> {
-    return this.#api.get({ path: where, ca: this.#ca, ...this.#caller });
+  constructor(status: number) {
+    super(`the server answers ${status}`);
+    this.status = status;
   }
+}
 
-  async post(where: string, body: unknown): Promise<ApiAnswer> {
-    const json = JSON.stringify(body);
-    return this.#api.get({ path: where, ca: this.#ca, ...this.#caller, body: json });
-  }
+/** Loads the library with the first question: an agent on a node that has joined starts, and stays a while, without any. */
+export async function openKube(api: ApiServer, access: Access): Promise<KubeClient> {
+  const { KubeClient } = await import('./kube-client.ts');
+  return new KubeClient(api, access);
 }

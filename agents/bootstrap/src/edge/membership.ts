@@ -1,9 +1,11 @@
+import { SIGNERS, type Signer } from '../core/api-objects.ts';
 import type { WantedCluster } from '../core/wanted.ts';
 import { reportJoin, viewCa, viewNode, viewRequests, type NodeView } from './cluster-view.ts';
 import type { JoinContext } from './context.ts';
 import { bootSeconds, readBootId, readKubelet } from './host.ts';
 import type { Joined } from './join.ts';
-import { Kube, readNodeCaller } from './kube.ts';
+import type { KubeClient } from './kube-client.ts';
+import { type Caller, openKube, readNodeCaller } from './kube.ts';
 import { readJoinState } from './node.ts';
 import { forgetPrevious, type Previous, readPrevious } from './previous.ts';
 import { restartKubelet } from './restart-kubelet.ts';
@@ -21,8 +23,6 @@ const STANDALONE_MS = 60_000;
 const PENDING_S = 60;
 /** kubelet makes its Node object within seconds of its start. */
 const REGISTERED_AFTER_S = 30;
-
-const CLIENT_SIGNER = 'kube-apiserver-client-kubelet';
 
 interface Member {
   readonly run: Run;
@@ -95,12 +95,12 @@ export class Membership {
     return true;
   }
 
-  #kube({ cluster, facts }: Member, caller: ConstructorParameters<typeof Kube>[2]): Kube {
-    return new Kube(apiOf(this.#context, cluster.endpoint), facts.ca, caller);
+  async #kube({ cluster, facts }: Member, caller: Caller): Promise<KubeClient> {
+    return openKube(apiOf(this.#context, cluster.endpoint), { ca: facts.ca, ...caller });
   }
 
   /** Says once of each request that somebody has to decide on it. */
-  #tell(requests: readonly string[], seconds: number, signer: string): void {
+  #tell(requests: readonly string[], seconds: number, signer: Signer): void {
     for (const name of requests.filter((item) => !this.#told.has(item))) {
       this.#told = new Set([...this.#told, name]);
       this.#context.log.warn({
@@ -119,7 +119,7 @@ export class Membership {
     const seconds = (await this.#trialSeconds()) ?? 0;
     if (seconds < waits) return (waits - seconds) * 1000;
     const open = await this.#openRequests(member);
-    this.#tell(open, seconds, CLIENT_SIGNER);
+    this.#tell(open, seconds, SIGNERS.client);
     // Going back would not help: the node did all it can, and a person's approval would come too late.
     const isUp = open.length === 0 && (await this.#rollBackIfLate(member, previous));
     return isUp ? 0 : PENDING_MS;
@@ -128,8 +128,8 @@ export class Membership {
   async #openRequests(member: Member): Promise<readonly string[]> {
     const { auth } = member.cluster;
     if (auth.kind !== 'token') return [];
-    const kube = this.#kube(member, { token: `${auth.token.id}.${auth.token.secret}` });
-    return (await viewRequests(kube, CLIENT_SIGNER, member.facts.nodeName)) ?? [];
+    const kube = await this.#kube(member, { token: `${auth.token.id}.${auth.token.secret}` });
+    return viewRequests(kube, SIGNERS.client, member.facts.nodeName);
   }
 
   async #lookAtJoined(member: Member, previous: Previous | undefined): Promise<number> {
@@ -147,7 +147,7 @@ export class Membership {
       if (isTrial) await forgetPrevious(settings);
       return settings.nodeCheckSeconds * 1000;
     }
-    const kube = this.#kube(member, caller);
+    const kube = await this.#kube(member, caller);
     const view = await viewNode(kube, member.facts.nodeName, await kubeletSince(settings));
     await this.#act(member, kube, view, previous);
     return isTrial && view !== 'ready' ? TRIAL_MS : settings.nodeCheckSeconds * 1000;
@@ -155,7 +155,7 @@ export class Membership {
 
   async #act(
     member: Member,
-    kube: Kube,
+    kube: KubeClient,
     view: NodeView,
     previous: Previous | undefined,
   ): Promise<void> {
@@ -168,7 +168,7 @@ export class Membership {
     else await this.#rollBackIfLate(member, previous);
   }
 
-  async #isWell(member: Member, kube: Kube, isTrial: boolean): Promise<void> {
+  async #isWell(member: Member, kube: KubeClient, isTrial: boolean): Promise<void> {
     const { settings } = this.#context;
     const { nodeName } = member.facts;
     if (isTrial) {
@@ -179,8 +179,8 @@ export class Membership {
     if (member.run.document.kubelet?.config?.['serverTLSBootstrap'] !== true) return;
     const seconds = (await this.#trialSeconds()) ?? 0;
     if (seconds < PENDING_S) return;
-    const open = await viewRequests(kube, 'kubelet-serving', nodeName);
-    this.#tell(open ?? [], seconds, 'kubelet-serving');
+    const open = await viewRequests(kube, SIGNERS.serving, nodeName);
+    this.#tell(open, seconds, SIGNERS.serving);
   }
 
   #noteNetwork(): void {
@@ -215,7 +215,7 @@ export class Membership {
     const { cluster, facts } = member;
     if (cluster.trust.bundle.length > 0) return;
     // kubeadm lets nobody but the anonymous read it.
-    const ca = await viewCa(this.#kube(member, {}));
+    const ca = await viewCa(await this.#kube(member, {}));
     if (ca === undefined || ca.join('') === facts.ca.join('')) return;
     const { settings, log } = this.#context;
     const file = { path: 'kubernetes/pki/ca.crt', content: ca.join(''), mode: 0o644 };

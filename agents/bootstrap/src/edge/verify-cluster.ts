@@ -1,6 +1,5 @@
 import type { Logger } from '@kios/agent';
 import { describe } from '@kios/errors';
-import * as v from 'valibot';
 
 import { BootstrapError } from '../core/errors.ts';
 import { type BootstrapToken, jwsFault } from '../core/jws.ts';
@@ -9,21 +8,10 @@ import { parseCertificates } from '../core/pem.ts';
 import type { Trust, WantedCluster } from '../core/wanted.ts';
 import type { ApiServer } from './api-server.ts';
 import { checkCertificate, publicKeyPin } from './certificates.ts';
+import { openKube, StatusError } from './kube.ts';
 
-export const CLUSTER_INFO = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
 /** With the CA in hand an API server that is down must not hold up the node: kubelet waits for it better than we do. */
 const BEST_EFFORT_MS = 3000;
-
-const ConfigMap = v.object({ data: v.record(v.string(), v.string()) });
-
-/** The entries of a ConfigMap; undefined when the body is none. */
-export function configMapData(body: string): Readonly<Record<string, string>> | undefined {
-  try {
-    return v.parse(ConfigMap, JSON.parse(body)).data;
-  } catch {
-    return undefined;
-  }
-}
 
 const untrusted = (why: string): BootstrapError =>
   new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `verify the cluster: ${why}`);
@@ -46,18 +34,18 @@ function readCa(encoded: string | undefined, what: string): readonly string[] {
   }
 }
 
-const unreadable = (why: string): BootstrapError =>
-  new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', `read kube-public/cluster-info: ${why}`);
-
 async function getClusterInfo(
   api: ApiServer,
   ca: readonly string[] | undefined,
 ): Promise<Readonly<Record<string, string>>> {
-  const { status, body } = await api.get({ path: CLUSTER_INFO, ca });
-  if (status !== 200) throw unreadable(`the server answers ${status}`);
-  const data = configMapData(body);
-  if (data === undefined) throw unreadable('the answer is not a ConfigMap');
-  return data;
+  const kube = await openKube(api, { ca });
+  try {
+    return await kube.clusterInfo();
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    const why = `read kube-public/cluster-info: ${error.message}`;
+    throw new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', why);
+  }
 }
 
 /**
@@ -96,17 +84,21 @@ async function checkEntry(
   timeoutMs?: number,
 ): Promise<void> {
   const token = auth.kind === 'token' ? auth.token : undefined;
-  const { status } = await api.get({
-    path: '/version',
+  const kube = await openKube(api, {
     ca,
     ...(token === undefined ? {} : { token: `${token.id}.${token.secret}` }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
-  if (status === 401 && token !== undefined)
-    throw new BootstrapError(
-      'KIOS_BOOTSTRAP_TOKEN',
-      `authenticate to the cluster: token ${token.id} is unknown, expired or not for authentication`,
-    );
+  try {
+    await kube.version();
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    if (error.status === 401 && token !== undefined)
+      throw new BootstrapError(
+        'KIOS_BOOTSTRAP_TOKEN',
+        `authenticate to the cluster: token ${token.id} is unknown, expired or not for authentication`,
+      );
+  }
 }
 
 const isUnreachable = (error: unknown): boolean =>

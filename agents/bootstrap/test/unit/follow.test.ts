@@ -229,9 +229,14 @@ describe('a member', () => {
     await waitFor(() => expect(saw('restart.sent').join('')).toContain('deleted'));
   });
 
-  it('that loses its control plane stays as it is', async () => {
+  it.each([
+    [500, ''],
+    [200, '<html>'],
+    [200, 'null'],
+    [200, '{"status":{"conditions":5}}'],
+  ])('whose control plane answers %i %s stays as it is', async (status, body) => {
     await joinedNode();
-    answers[NODE] = { status: 500, body: '' };
+    answers[NODE] = { status, body };
     const before = asked.length;
     await waitFor(() => expect(asked.length).toBeGreaterThan(before + 3));
     expect(node.sent).toEqual(['03']);

@@ -94,6 +94,14 @@ describe('discovery refuses', () => {
     ['a key in it', [[200, key]], 'KIOS_BOOTSTRAP_UNTRUSTED', 1],
     ['no cluster-info', [[404, '{}']], 'KIOS_BOOTSTRAP_UNREACHABLE', 1],
     ['a captive portal', [[200, '<html>']], 'KIOS_BOOTSTRAP_UNREACHABLE', 1],
+    ['an answer that is null', [[200, 'null']], 'KIOS_BOOTSTRAP_UNREACHABLE', 1],
+    ['an answer that is a list', [[200, '[]']], 'KIOS_BOOTSTRAP_UNREACHABLE', 1],
+    [
+      'a kubeconfig that is no text',
+      [[200, '{"data":{"kubeconfig":{"clusters":[]}}}']],
+      'KIOS_BOOTSTRAP_UNREACHABLE',
+      1,
+    ],
     [
       'a rejected token',
       [

@@ -1,0 +1,101 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+import type { Plugin } from 'esbuild';
+
+const PACKAGE = '@kubernetes/client-node';
+/** A generated method, without the comment above it. */
+const METHOD = /^ {4}(?:async )?(\w+)\([^\n]*\) \{\n[^]*?^ {4}\}\n/gm;
+/** A line of the serializer's table of models, or of its imports and exports. */
+const MODEL_LINE =
+  /^(?:(?:export \*|import \{ \w+ \}) from '\.\.\/models\/(\w+)\.js';| {4}"(\w+)": \w+,)\n/gm;
+/** The name of a type, as the generated code hands it to the serializer. */
+const TYPE = /"(?:Array<|\{ \[key: string\]: )?([A-Z]\w+)/g;
+
+const typesIn = (text: string): readonly string[] =>
+  [...text.matchAll(TYPE)].map(([, name]) => name ?? '');
+
+/** What one file of ours uses of the library: every word of it that names a call or an API counts as use. */
+class Used {
+  readonly #gen: string;
+  readonly #words: ReadonlySet<string>;
+  readonly #models = new Set<string>();
+
+  constructor(gen: string, importer: string) {
+    this.#gen = gen;
+    this.#words = new Set(readFileSync(importer, 'utf8').match(/\w+/g));
+    for (const api of [...this.#words].filter((word) => word.endsWith('Api')))
+      if (existsSync(this.#file('apis', api)))
+        this.#addModels(this.methodsOf(readFileSync(this.#file('apis', api), 'utf8')));
+  }
+
+  #file(folder: 'apis' | 'models', name: string): string {
+    return path.join(this.#gen, folder, `${name}.js`);
+  }
+
+  #addModels(text: string): void {
+    for (const type of typesIn(text)) {
+      if (this.#models.has(type) || !existsSync(this.#file('models', type))) continue;
+      this.#models.add(type);
+      this.#addModels(readFileSync(this.#file('models', type), 'utf8'));
+    }
+  }
+
+  /** A file of APIs with the methods that are called. */
+  methodsOf(text: string): string {
+    return text.replaceAll(METHOD, (method, name: string) => {
+      const isUsed = name === 'constructor' || this.#words.has(name.replace(/WithHttpInfo$/, ''));
+      return isUsed ? method : '';
+    });
+  }
+
+  /** The serializer with the models that those methods lead to. */
+  modelsOf(text: string): string {
+    return text.replaceAll(MODEL_LINE, (line, file?: string, entry?: string) =>
+      this.#models.has(file ?? entry ?? '') ? line : '',
+    );
+  }
+}
+
+const read = (file: string): string => readFileSync(file, 'utf8');
+
+/**
+ * Takes from the Kubernetes client library what an agent calls. Its classes have a method for every call of an API and its serializer
+ * names every object there is, so no bundler can leave any of it out: 2.7 MB of which an agent needs 60 kB. The transport is the
+ * agent's own (`httpApi`), so undici stays out too. One file of an agent may import it, and the calls have to stand in that file.
+ */
+export const kubernetesClient: Plugin = {
+  name: 'kubernetes-client',
+  setup(builder) {
+    let importer: string | undefined;
+    let used: Used | undefined;
+
+    builder.onResolve({ filter: /^@kubernetes\/client-node$/ }, (args) => {
+      if (importer !== undefined && importer !== args.importer)
+        return { errors: [{ text: `${PACKAGE} is imported by ${importer} already` }] };
+      importer = args.importer;
+      const home = path.dirname(createRequire(args.importer).resolve(`${PACKAGE}/package.json`));
+      const gen = path.join(home, 'dist/gen');
+      used = new Used(gen, args.importer);
+      return { path: path.join(gen, 'index.js'), sideEffects: false };
+    });
+    builder.onResolve({ filter: /^\.{1,2}\// }, ({ path: file, importer: from, resolveDir }) =>
+      from.includes(`${PACKAGE}/dist/gen/`)
+        ? { path: path.join(resolveDir, file), sideEffects: false }
+        : undefined,
+    );
+    builder.onLoad({ filter: /client-node\/dist\/gen\/(?:apis|types)\/\w+\.js$/ }, (args) => ({
+      contents: used?.methodsOf(read(args.path)) ?? '',
+    }));
+    builder.onLoad({ filter: /client-node\/dist\/gen\/models\/ObjectSerializer\.js$/ }, (args) => ({
+      contents: used?.modelsOf(read(args.path)) ?? '',
+    }));
+    builder.onLoad({ filter: /client-node\/dist\/gen\/models\/all\.js$/ }, () => ({
+      contents: '',
+    }));
+    builder.onLoad({ filter: /client-node\/dist\/gen\/http\/isomorphic-fetch\.js$/ }, () => ({
+      contents: 'export class IsomorphicFetchHttpLibrary {}',
+    }));
+  },
+};

@@ -132,27 +132,31 @@ export async function certificates(parts: Parts): Promise<{ bytes: Buffer; origi
   return { bytes: Buffer.from(pems.map((pem) => `${pem.trim()}\n`).join('')), origin };
 }
 
+const COMPILE = [
+  'build',
+  '--bytecode',
+  '--target=bun',
+  '--format=cjs',
+  '--external=*.node',
+  '--external=*.cjs',
+  // The text stays in memory beside the bytecode. Names stay too: they are what a stack trace is read by.
+  '--minify-whitespace',
+  '--minify-syntax',
+  '--entry-naming=[name].cjs',
+  '--outdir=out',
+];
+
 /**
  * Adds bytecode to the files of a bundle, so that the runtime does not parse JavaScript at each start. Bytecode belongs to one runtime
  * version and is made by the host's copy of it.
  */
 async function compile(folder: string, hostBun: string): Promise<string> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.cjs')).toSorted();
-  const digests = names.map((name) => fileSha256(path.join(folder, name)));
-  const key = cacheKey(...names, ...(await Promise.all(digests)), BUN);
-  return cached('bytecode', key, async (into) => {
+  const digests = await Promise.all(names.map((name) => fileSha256(path.join(folder, name))));
+  return cached('bytecode', cacheKey(names, digests, BUN, COMPILE), async (into) => {
     for (const name of names) await copyFile(path.join(folder, name), path.join(into, name));
-    const options = [
-      '--bytecode',
-      '--target=bun',
-      '--format=cjs',
-      '--external=*.node',
-      '--external=*.cjs',
-      '--entry-naming=[name].cjs',
-      '--outdir=out',
-    ];
     // Relative names, for the bundler writes them into its output.
-    await run(hostBun, ['build', ...options, ...names], { cwd: into });
+    await run(hostBun, [...COMPILE, ...names], { cwd: into });
   });
 }
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -6,7 +5,7 @@ import { EXIT, KiosError } from '@kios/errors';
 
 // All agents are process 1 of their container, so a process id would not tell two writers apart.
 const tempName = (file: string): string =>
-  path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
+  path.join(path.dirname(file), `.${path.basename(file)}.${crypto.randomUUID().slice(-12)}.tmp`);
 
 /** Same bytes and same mode: nothing to do, and readers that watch the file are not woken. */
 async function isCurrent(file: string, content: Uint8Array, mode: number): Promise<boolean> {

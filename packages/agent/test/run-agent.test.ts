@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import { createLogger } from '../src/logger.ts';
+import { runAgent } from '../src/run-agent.ts';
 
 const PROGRAM = path.join(import.meta.dirname, 'fixtures.ts');
 
@@ -33,6 +36,11 @@ function run(
   });
 }
 
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
 describe('an agent program', { timeout: 30_000 }, () => {
   it.each([
     [['done'], 0, '"ev":"start"'],
@@ -54,6 +62,19 @@ describe('an agent program', { timeout: 30_000 }, () => {
   it('takes flags from the environment and ignores variables of others', async () => {
     const { stdout } = await run(['done'], { KIOS_DEMO_AGENT_LEVEL: '7', KIOS_OTHER: '1' });
     expect(JSON.parse(stdout)).toMatchObject({ args: { level: 7, check: false, dryRun: false } });
+  });
+
+  it('gives memory back once it is at rest', async () => {
+    vi.useFakeTimers();
+    const shrink = vi.fn<() => void>();
+    vi.stubGlobal('Bun', { shrink });
+    const end = Promise.withResolvers<void>();
+    const running = runAgent(() => end.promise, createLogger('demo'));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(shrink).toHaveBeenCalledOnce();
+    end.resolve();
+    vi.useRealTimers();
+    expect(await running).toBe(0);
   });
 
   it('ends with 0 when told to stop', async () => {

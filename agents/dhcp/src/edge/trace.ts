@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -31,7 +30,7 @@ export class Trace {
     this.#earlier ??= readTrace(this.#file);
     const bytes = encodePcap([...this.#earlier, ...this.#frames].slice(-FRAMES));
     const folder = path.dirname(this.#file);
-    const name = `.${path.basename(this.#file)}.${randomBytes(6).toString('hex')}.tmp`;
+    const name = `.${path.basename(this.#file)}.${crypto.randomUUID().slice(-12)}.tmp`;
     try {
       writeFileSync(path.join(folder, name), bytes, { mode: 0o644 });
       renameSync(path.join(folder, name), this.#file);

@@ -71,8 +71,14 @@ export function onAck(
   }
   const wait = ipv6OnlyWait(reply, state, policy);
   if (wait !== undefined) return standDown(state, wait, event);
-  return accept(state, lease, event, policy);
+  const serverMac = reply.sourceMac ?? knownMac(state, lease);
+  const known = { ...state, learnt: { ...state.learnt, serverMac } };
+  return accept(known, lease, event, policy);
 }
+
+/** A datagram does not tell where it came from; what an earlier frame of the same server told still holds. */
+const knownMac = ({ learnt }: Memory, { server }: Lease): string | undefined =>
+  server === learnt.server ? learnt.serverMac : undefined;
 
 function accept(
   state: Rebooting | Selecting | Requesting | Extending,

@@ -21,6 +21,7 @@ export const StoredLease = v.object({
   /** Nobody else had the address. */
   checked: v.optional(v.boolean(), true),
   gatewayMac: v.optional(v.string()),
+  serverMac: v.optional(v.string()),
   rapidOffUntil: v.optional(wallTime, 0),
   declined: v.optional(v.array(v.object({ address: v.string(), until: wallTime })), []),
   /** The link lost its carrier when its MTU was set. */
@@ -81,6 +82,7 @@ export function toRecord(held: Held, learnt: Learnt, where: Circumstances): Stor
     ladder: held.ladder,
     checked: where.checked,
     ...(learnt.gatewayMac === undefined ? {} : { gatewayMac: learnt.gatewayMac }),
+    ...(learnt.serverMac === undefined ? {} : { serverMac: learnt.serverMac }),
     rapidOffUntil: learnt.rapidOffUntil > now ? toWall(learnt.rapidOffUntil) : 0,
     declined: learnt.declined
       .filter(({ until }) => until > now)
@@ -128,6 +130,7 @@ function learntFrom(record: StoredLease, { now, wall }: Clocks): Learnt {
     rapidOffUntil: fromWall(record.rapidOffUntil),
     declined: record.declined.map(({ address, until }) => ({ address, until: fromWall(until) })),
     gatewayMac: record.gatewayMac,
+    serverMac: record.serverMac,
   };
 }
 

@@ -10,7 +10,12 @@ export interface Reply {
   readonly message: DhcpMessage;
   /** Address the packet came from. */
   readonly source: string;
+  /** Hardware address it came from: the server's, or that of the router on the way to it. Unknown of datagrams. */
+  readonly sourceMac: string | undefined;
 }
+
+/** A message as it came in. */
+export type Incoming = Omit<Reply, 'kind'>;
 
 const KINDS: ReadonlyMap<number, Reply['kind']> = new Map([
   [TYPE.offer, 'offer'],
@@ -19,7 +24,8 @@ const KINDS: ReadonlyMap<number, Reply['kind']> = new Map([
 ] as const);
 
 /** Sorts out what is not for this client. Whether it fits the exchange under way is for the state machine to say. */
-export function acceptReply(who: Identity, message: DhcpMessage, source: string): Reply {
+export function acceptReply(who: Identity, incoming: Incoming): Reply {
+  const { message } = incoming;
   if (message.op !== OP.reply) throw new DecodeError('accept reply: it is a request');
   if (message.chaddr !== who.mac) throw new DecodeError('accept reply: other hardware address');
   const kind = KINDS.get(message.options.get(OPTIONS.messageType) ?? 0);
@@ -28,7 +34,7 @@ export function acceptReply(who: Identity, message: DhcpMessage, source: string)
   if (echoed !== undefined && who.clientId !== undefined && !equal(echoed, who.clientId)) {
     throw new DecodeError('accept reply: other client identifier');
   }
-  return { kind, message, source };
+  return { kind, ...incoming };
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

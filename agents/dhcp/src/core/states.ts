@@ -35,6 +35,8 @@ export interface Cycle {
 export interface Learnt {
   /** Server of the last lease. */
   readonly server: string | undefined;
+  /** Hardware address that its answers come from. */
+  readonly serverMac: string | undefined;
   readonly ladder: Ladder;
   /** Rapid commit failed here: until then it is not tried. */
   readonly rapidOffUntil: Millis;
@@ -48,6 +50,7 @@ export interface Learnt {
 
 export const NOTHING_LEARNT: Learnt = {
   server: undefined,
+  serverMac: undefined,
   ladder: 0,
   rapidOffUntil: 0,
   declined: [],

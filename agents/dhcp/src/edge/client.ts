@@ -7,13 +7,13 @@ import { adopt, begin, resumeKept, step, wakeTime } from '../core/machine.ts';
 import { OPTIONS } from '../core/options.ts';
 import { isInUse, isPresent, OURS, type Present } from '../core/plan.ts';
 import type { Remembered } from '../core/record.ts';
-import { acceptReply } from '../core/replies.ts';
+import { acceptReply, type Incoming } from '../core/replies.ts';
 import type { Effect, Event, Happening, Held, State } from '../core/states.ts';
 import { ArpSocket } from './arp-socket.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { bootTime } from './clock.ts';
 import { Configurator } from './configurator.ts';
-import { DhcpSocket, type Incoming, isPassing } from './dhcp-socket.ts';
+import { DhcpSocket, isPassing } from './dhcp-socket.ts';
 import { readPresent } from './kernel.ts';
 import { Mailbox } from './mailbox.ts';
 import { Drops, receiveAll } from './receivers.ts';
@@ -127,10 +127,10 @@ export class Client {
     receiveAll(receive, this.#drops, signal).catch((error: unknown) => this.#mailbox.fail(error));
   }
 
-  #onMessage({ message, source }: Incoming): void {
+  #onMessage(incoming: Incoming): void {
     const { identity } = this.#options.policy;
     try {
-      this.#mailbox.put({ tag: 'reply', reply: acceptReply(identity, message, source) });
+      this.#mailbox.put({ tag: 'reply', reply: acceptReply(identity, incoming) });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       // On a busy network most messages are for others.
@@ -142,7 +142,7 @@ export class Client {
     const configurator = this.#configurator;
     switch (effect.tag) {
       case 'send':
-        return this.#send(effect);
+        return this.#send(effect, state);
       case 'arp':
         return this.#sendArp(effect.packet, state, signal);
       case 'bind':
@@ -163,10 +163,10 @@ export class Client {
     }
   }
 
-  #send({ message, target }: Extract<Effect, { tag: 'send' }>): void {
+  #send({ message, target }: Extract<Effect, { tag: 'send' }>, { learnt }: State): void {
     const { log } = this.#ports;
     const link = this.#link.name;
-    this.#unlessPassing(() => this.#socket?.send(message, target));
+    this.#unlessPassing(() => this.#socket?.send(message, target, learnt.serverMac));
     const type = message.options.get(OPTIONS.messageType);
     log.debug({ ev: 'tx', link, type, xid: message.xid.toString(16), target });
   }

@@ -4,14 +4,10 @@ import { type Channel, inetAddress, isErrno, openPacket, openUdp } from '@kios/s
 import { CLIENT_FILTER } from '../core/filter.ts';
 import { BROADCAST_MAC, decodeFrame, encodeFrame, PORT, VNET_HEADER } from '../core/frame.ts';
 import { decodeMessage, type DhcpMessage, encodeMessage } from '../core/message.ts';
+import type { Incoming } from '../core/replies.ts';
 
 const ETHERTYPE_IPV4 = 0x0800;
 const EVERYBODY = '255.255.255.255';
-
-export interface Incoming {
-  readonly message: DhcpMessage;
-  readonly source: string;
-}
 
 /**
  * Both ways a client talks: frames of its own while it has no address, and UDP once it has one. The UDP socket stays
@@ -42,12 +38,12 @@ export class DhcpSocket implements Disposable {
     });
   }
 
-  /** Sends to one server, or to everybody. */
-  send(message: DhcpMessage, target: string | undefined): void {
+  /** Sends to one server, or to everybody. `nextHop`: where the way to the server begins, for a frame of our own. */
+  send(message: DhcpMessage, target: string | undefined, nextHop = BROADCAST_MAC): void {
     const payload = encodeMessage(message);
     const frame = encodeFrame({
       sourceMac: this.#mac,
-      targetMac: BROADCAST_MAC,
+      targetMac: target === undefined ? BROADCAST_MAC : nextHop,
       source: message.ciaddr,
       target: target ?? EVERYBODY,
       payload,
@@ -75,13 +71,14 @@ export class DhcpSocket implements Disposable {
   async receiveFrame(signal: AbortSignal): Promise<Incoming> {
     const frame = await this.#frames.receive(signal);
     this.#seen(frame.subarray(VNET_HEADER));
-    const { source, payload } = decodeFrame(frame);
-    return { message: decodeMessage(payload), source };
+    const { source, sourceMac, payload } = decodeFrame(frame);
+    return { message: decodeMessage(payload), source, sourceMac };
   }
 
   /** The next message on a channel that `listen` gave. The same comes in a frame too, mostly, and is traced there. */
   async receiveDatagram(channel: Channel, signal: AbortSignal): Promise<Incoming> {
-    return { message: decodeMessage(await channel.receive(signal)), source: '0.0.0.0' };
+    const message = decodeMessage(await channel.receive(signal));
+    return { message, source: '0.0.0.0', sourceMac: undefined };
   }
 
   [Symbol.dispose](): void {

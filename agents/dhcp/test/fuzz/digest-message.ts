@@ -35,7 +35,7 @@ export function digestMessage(bytes: Uint8Array, who: Identity): Depth {
   try {
     const message = decodeMessage(bytes);
     try {
-      reply = acceptReply(who, message, SOURCE);
+      reply = acceptReply(who, { message, source: SOURCE, sourceMac: undefined });
     } catch (error) {
       if (error instanceof DecodeError) return 'not for us';
       throw error;

@@ -6,6 +6,7 @@ import type { Effect, Event, Happening, Policy } from '../../src/core/states.ts'
 
 /** The hardware address of somebody else, and of the gateway. */
 export const OTHER = '02:00:00:00:00:66';
+export const SERVER_MAC = '02:00:00:00:00:53';
 export const GATEWAY_MAC = '02:00:00:00:00:fe';
 export const MAC = '02:00:00:00:00:01';
 export const SERVER = '10.0.0.1';
@@ -70,7 +71,7 @@ export function reply(
   fields: Partial<DhcpMessage> = {},
 ): Happening {
   const answer = message(TYPE[kind], options, fields);
-  return { tag: 'reply', reply: { kind, message: answer, source: SERVER } };
+  return { tag: 'reply', reply: { kind, message: answer, source: SERVER, sourceMac: SERVER_MAC } };
 }
 
 /** An event with fixed entropy. */

@@ -11,7 +11,7 @@ import {
   type Policy,
   type State,
 } from '../../src/core/states.ts';
-import { ADDRESS, DROP, GRANT, KEEP, reply, sent, tags } from './fixtures.ts';
+import { ADDRESS, DROP, GRANT, KEEP, reply, sent, SERVER, SERVER_MAC, tags } from './fixtures.ts';
 import { letPass, play } from './play.ts';
 
 const START = 600_000;
@@ -176,6 +176,25 @@ describe('a fleet that starts together', () => {
   it('spreads over the time that is given', () => {
     const policy: Policy = { ...KEEP, startupJitter: 10_000 };
     expect(wakeTime(up(policy, begin(ADDRESS)))).toBe(START + 5000);
+  });
+});
+
+const extending = (sourceMac: string | undefined, server: string): Happening => {
+  const happening = reply('ack', [...GRANT.slice(1), entry(OPTIONS.serverId, server)]);
+  if (happening.tag !== 'reply') throw new Error('no reply');
+  return { ...happening, reply: { ...happening.reply, sourceMac } };
+};
+
+describe('the hardware address of the server', () => {
+  it.each([
+    ['follows its answers', '02:00:00:00:00:54', SERVER, '02:00:00:00:00:54'],
+    ['outlives an answer that does not tell it', undefined, SERVER, SERVER_MAC],
+    ['is not taken for that of another one', undefined, '10.0.0.3', undefined],
+  ])('%s', (_name, sourceMac, server, expected) => {
+    const [renewing] = letPass(bound(), START + 1_900_000, KEEP);
+    const [state] = play(renewing, [[START + 1_900_001, extending(sourceMac, server)]], KEEP);
+    expect(bound().learnt.serverMac).toBe(SERVER_MAC);
+    expect(state).toMatchObject({ tag: 'bound', learnt: { serverMac: expected } });
   });
 });
 

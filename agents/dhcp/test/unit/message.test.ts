@@ -6,9 +6,9 @@ import { describe, expect, it } from 'vitest';
 
 import { CLIENT_FILTER } from '../../src/core/filter.ts';
 import { decodeFrame, encodeFrame } from '../../src/core/frame.ts';
-import { decodeMessage, encodeMessage } from '../../src/core/message.ts';
+import { decodeMessage, type DhcpMessage, encodeMessage } from '../../src/core/message.ts';
 import { entry, OPTIONS, OptionSet, TYPE } from '../../src/core/options.ts';
-import { acceptReply } from '../../src/core/replies.ts';
+import { acceptReply, type Incoming } from '../../src/core/replies.ts';
 import {
   decline,
   discover,
@@ -209,9 +209,15 @@ describe('what the client sends', () => {
   });
 });
 
+const incoming = (answer: DhcpMessage): Incoming => ({
+  message: answer,
+  source: SERVER,
+  sourceMac: undefined,
+});
+
 describe('a reply', () => {
   it('for us is accepted, whatever kind it is', () => {
-    expect(acceptReply(WHO, message(TYPE.nak, []), SERVER)).toMatchObject({ kind: 'nak' });
+    expect(acceptReply(WHO, incoming(message(TYPE.nak, [])))).toMatchObject({ kind: 'nak' });
   });
 
   it.each([
@@ -225,6 +231,6 @@ describe('a reply', () => {
       'client identifier',
     ],
   ])('%s is refused', (_name, bad, why) => {
-    expect(() => acceptReply(WHO, bad, SERVER)).toThrow(why);
+    expect(() => acceptReply(WHO, incoming(bad))).toThrow(why);
   });
 });

@@ -251,6 +251,7 @@ describe('a lease found at start', () => {
       rapidOffUntil: 50_000,
       declined: [{ address: '10.0.0.9', until: 60_000 }],
       gatewayMac: '02:00:00:00:00:fe',
+      serverMac: '02:00:00:00:00:53',
     };
     const clocks = { now: 20_000, wall: Date.parse('2026-01-01T00:00:00Z') };
     const where = { link: 'eth0', mac: LINK.mac, bootId: 'b', checked: false, mtuOnRoutes: true };

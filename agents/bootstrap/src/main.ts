@@ -29,6 +29,7 @@ const builder = (args: Argv): Argv<Settings> =>
     plugins: { type: 'string', default: DEFAULTS.plugins },
     pluginDir: { type: 'string', default: DEFAULTS.pluginDir },
     timeoutSeconds: { type: 'number', default: DEFAULTS.timeoutSeconds },
+    leaseGraceSeconds: { type: 'number', default: DEFAULTS.leaseGraceSeconds },
     clockTimeoutSeconds: { type: 'number', default: DEFAULTS.clockTimeoutSeconds },
     podsTimeoutSeconds: { type: 'number', default: DEFAULTS.podsTimeoutSeconds },
     rollbackSeconds: { type: 'number', default: DEFAULTS.rollbackSeconds },

@@ -47,6 +47,7 @@ export function pathFlags({ settings }: NodeFolder): readonly string[] {
     sysfs: settings.sysfs,
     cmdline: settings.cmdline,
     firmware: settings.firmware,
+    'proc-net': settings.procNet,
     plugins: settings.plugins,
     'plugin-dir': settings.pluginDir,
     socket: settings.socket,

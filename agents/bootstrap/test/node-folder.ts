@@ -133,6 +133,18 @@ export class NodeFolder implements AsyncDisposable {
     this.write('run/kios/net/eth0.json', JSON.stringify(lease));
   }
 
+  /** What the kernel shows of an address that a router announced, and of the way to it. */
+  route6(hex: string, flags = '00', link = 'eth0'): void {
+    const none = '0'.repeat(32);
+    const router = `fe80${'0'.repeat(27)}1`;
+    this.write('sys/class/net/eth0/address', '52:54:00:12:34:56\n');
+    this.write('proc/net/if_inet6', `${hex} 02 40 00 ${flags}     ${link}\n`);
+    this.write(
+      'proc/net/ipv6_route',
+      `${none} 00 ${none} 00 ${router} 00000400 00000001 00000000 00000003     ${link}\n`,
+    );
+  }
+
   seed(userData: string, metaData = 'instance-id: i-1\nlocal-hostname: node-1\n'): void {
     this.write('run/kios/seed/cidata/meta-data', metaData);
     this.write('run/kios/seed/cidata/user-data', userData);

@@ -26,6 +26,7 @@ const elsewhere = (folder: string): readonly string[] =>
     'state-dir': 'state',
     'kubelet-pki': 'pki',
     sysfs: 'sys',
+    'proc-net': 'proc-net',
     cmdline: 'cmdline',
     socket: 'control.sock',
   }).map(([flag, at]) => `--${flag}=${path.join(folder, at)}`);

@@ -13,11 +13,30 @@ export function primaryLease(leases: readonly Lease[]): Lease | undefined {
   return bound.find(hasDefaultRoute) ?? bound[0];
 }
 
-/** What `--node-ip` shall be, so that kubelet need not guess it from DNS or the first interface. */
-export function chooseNodeIp(
-  wanted: string | undefined,
-  leaseAddress: string | undefined,
-): string | undefined {
+const isV6 = (address: string): boolean => address.includes(':');
+
+export interface NodeIpInput {
+  /** What the document says. */
+  readonly wanted: string | undefined;
+  /** What the machine has now, at most one of each family. */
+  readonly addresses: readonly string[];
+  /** What kubelet was told before. */
+  readonly before: string | undefined;
+  /** A router may still be silent: a boot is no reason to take its address away and put it back. */
+  readonly isSettling: boolean;
+}
+
+/** What `--node-ip` shall be, so that kubelet need not guess it from DNS or the first interface: an address of each family, IPv4 first. */
+export function chooseNodeIp(input: NodeIpInput): string | undefined {
+  const { wanted, addresses, before, isSettling } = input;
   if (wanted !== undefined && wanted !== 'auto') return wanted;
-  return leaseAddress?.split('/')[0];
+  const former = before === undefined || before === '' ? [] : before.split(',');
+  const families = [false, true].map((v6) => {
+    const now = addresses.find((address) => isV6(address) === v6);
+    // Without a lease the node is out of reach anyway; its address is the most likely one to come back.
+    const mayReturn = !v6 || isSettling;
+    return now ?? (mayReturn ? former.find((address) => isV6(address) === v6) : undefined);
+  });
+  const found = families.filter((address) => address !== undefined);
+  return found.length === 0 ? undefined : found.join(',');
 }

@@ -43,8 +43,10 @@ export interface FileInput {
   readonly cluster: WantedCluster | undefined;
   readonly ca: readonly string[];
   readonly nodeName: string;
-  /** Address of the present lease. */
-  readonly leaseAddress: string | undefined;
+  /** What the machine has now, at most one of each family. */
+  readonly addresses: readonly string[];
+  /** The boot is too young for the network to be complete. */
+  readonly isSettling: boolean;
   readonly nodeIpBefore: string | undefined;
   readonly hasIdentity: boolean;
   readonly hasKubeletConf: boolean;
@@ -62,8 +64,7 @@ export function planFiles(input: FileInput): readonly OutputFile[] {
     document,
     cluster: cluster === undefined ? undefined : { ...cluster, ca: input.ca },
     nodeName: input.nodeName,
-    // Before the first lease of a boot the address of the last one stands.
-    nodeIp: chooseNodeIp(document.node?.ip, input.leaseAddress) ?? input.nodeIpBefore,
+    nodeIp: chooseNodeIp({ ...input, wanted: document.node?.ip, before: input.nodeIpBefore }),
     hasIdentity: input.hasIdentity,
     platformId: input.platformId,
   });

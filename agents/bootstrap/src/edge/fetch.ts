@@ -1,5 +1,4 @@
 import type { Logger } from '@kios/agent';
-import type { Lease } from '@kios/node-state';
 
 import { BootstrapError } from '../core/errors.ts';
 import { networkProvider } from '../core/providers/network-providers.ts';
@@ -10,6 +9,7 @@ import { fetchMetadata } from './fetch-metadata.ts';
 import { factsOf, NO_FACTS, type Remote } from './fetched.ts';
 import type { Platform } from './platform.ts';
 import type { Needs } from './sources.ts';
+import type { Uplink } from './uplink.ts';
 
 /** `${uuid}`, `${serial}` and `${mac}` in the address let one server tell its machines apart. */
 export function expandUrl(url: string, { dmi }: Platform, mac: string): string {
@@ -39,7 +39,7 @@ function webProvider(address: string): Provider {
 export interface Question {
   readonly platform: Platform;
   readonly needs: Needs;
-  readonly lease: Lease;
+  readonly uplink: Uplink;
   /** Wait for user data that may be late. */
   readonly isPatient: boolean;
 }
@@ -47,21 +47,21 @@ export interface Question {
 type Asked = Pick<Remote, 'facts' | 'userData'>;
 
 async function askProvider(
-  { platform, lease, isPatient }: Question,
+  { platform, uplink, isPatient }: Question,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Asked> {
   const known = networkProvider(platform.provider, platform.seed);
   if (known === undefined) return { facts: NO_FACTS, userData: undefined };
   const provider = isPatient ? known : { ...known, lateSeconds: 0 };
-  const metadata = await fetchMetadata(provider, lease.if, log, signal);
+  const metadata = await fetchMetadata(provider, uplink.link, log, signal);
   const source = `user data of ${platform.provider}`;
   return { facts: factsOf(metadata), userData: readUserData(source, metadata.userData, log) };
 }
 
 async function askWeb(
   url: string,
-  { if: link }: Lease,
+  { link }: Uplink,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Part> {
@@ -77,13 +77,13 @@ export async function fetchAll(
   log: Logger,
   signal: AbortSignal,
 ): Promise<Remote> {
-  const { platform, needs, lease } = question;
+  const { platform, needs, uplink } = question;
   const { configUrl } = platform;
-  const url = configUrl === undefined ? undefined : expandUrl(configUrl, platform, lease.mac);
+  const url = configUrl === undefined ? undefined : expandUrl(configUrl, platform, uplink.mac);
   const none: Asked = { facts: NO_FACTS, userData: undefined };
   const [asked, config] = await Promise.all([
     needs.provider ? askProvider(question, log, signal) : none,
-    url === undefined ? undefined : askWeb(url, lease, log, signal),
+    url === undefined ? undefined : askWeb(url, uplink, log, signal),
   ]);
   return { ...asked, config };
 }

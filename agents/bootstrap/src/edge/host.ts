@@ -13,7 +13,7 @@ import {
   TimeState,
 } from '@kios/node-state';
 
-import { isBound, primaryLease } from '../core/node-ip.ts';
+import { primaryLease } from '../core/node-ip.ts';
 import { DirectoryWatch } from './directory-watch.ts';
 import type { Settings } from './settings.ts';
 import { readIfThere } from './transaction.ts';
@@ -44,26 +44,6 @@ export async function hardwareId(settings: Settings, mac: string | undefined): P
 /** The lease that carries traffic now, undefined when there is none yet. */
 export async function readPrimaryLease(settings: Settings): Promise<Lease | undefined> {
   return primaryLease((await readLeases(path.join(settings.run, 'net'))).leases);
-}
-
-const REMIND_MS = 60_000;
-
-/** Waits for the first bound lease. */
-export async function waitForLease(
-  settings: Settings,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<Lease> {
-  const dir = path.join(settings.run, 'net');
-  using changes = new DirectoryWatch([dir]);
-  for (let waited = false; ; waited = true) {
-    const { leases, errors } = await readLeases(dir);
-    const lease = primaryLease(leases.filter(isBound));
-    if (lease !== undefined) return lease;
-    for (const err of errors) log.warn({ ev: 'lease.unreadable', err });
-    if (!waited) log.info({ ev: 'lease.wait' });
-    await changes.wait(REMIND_MS, signal);
-  }
 }
 
 async function clockFault(settings: Settings): Promise<string | undefined> {

@@ -11,7 +11,7 @@ import { type Change, commit } from './commit.ts';
 import type { JoinContext } from './context.ts';
 import { fetchAll } from './fetch.ts';
 import { keep, readKept } from './fetched.ts';
-import { bootSeconds, readKubelet, readPrimaryLease, waitForLease } from './host.ts';
+import { bootSeconds, readKubelet, readPrimaryLease } from './host.ts';
 import { heldAuth, type NodeFacts, readNode } from './node.ts';
 import { type Platform, readPlatform } from './platform.ts';
 import { installPlugins, pluginsOf } from './plugins.ts';
@@ -21,6 +21,7 @@ import { type Facts, filesFor, findOut, prepare, recall, reportDocument, type Ru
 import type { Settings } from './settings.ts';
 import { type Fetch, readSources, type Sources } from './sources.ts';
 import { changedFiles } from './transaction.ts';
+import { waitForUplink } from './uplink.ts';
 
 /** `standalone`: nobody asked for a cluster; `pending`: kubelet is about to get its certificate; `joined`: it has one. */
 export type Outcome = 'standalone' | 'pending' | 'joined';
@@ -94,10 +95,10 @@ const fetchFresh =
   (context: JoinContext, platform: Platform): Fetch =>
   async (needs) => {
     const { settings, log, signal, timeline } = context;
-    const lease = await waitForLease(settings, log, signal);
+    const uplink = await waitForUplink(settings, log, signal);
     // User data may be late once, after the machine was made.
     const isPatient = isNews(context, 'metadata');
-    const remote = await fetchAll({ platform, needs, lease, isPatient }, log, signal);
+    const remote = await fetchAll({ platform, needs, uplink, isPatient }, log, signal);
     await keep(settings, platform, remote);
     timeline?.set('metadata', await bootSeconds());
     return remote;

@@ -3,14 +3,16 @@ import { chooseNodeName, type ChosenName } from '../core/node-name.ts';
 import { planFiles } from '../core/plan.ts';
 import type { Warning } from '../core/reading.ts';
 import { type OutputFile } from '../core/render.ts';
+import type { NodeBootstrap } from '../core/schema.ts';
 import { readCluster, type WantedCluster } from '../core/wanted.ts';
 import { inspectPair } from './certificates.ts';
 import type { JoinContext } from './context.ts';
 import { readKept } from './fetched.ts';
-import { hardwareId, readPrimaryLease } from './host.ts';
+import { hardwareId } from './host.ts';
 import { heldAuth, readNode } from './node.ts';
 import { readPlatform } from './platform.ts';
 import { readSources } from './sources.ts';
+import { isSettling, readUplink } from './uplink.ts';
 
 const UNKNOWN_CA = '# the CA of the cluster, once verified against caCertHashes\n';
 
@@ -42,6 +44,14 @@ const knownCa = (cluster: WantedCluster | undefined): readonly string[] => {
   return bundle.length > 0 ? bundle : [UNKNOWN_CA];
 };
 
+const wantedNames = (
+  document: NodeBootstrap,
+  cluster: WantedCluster | undefined,
+): Pick<Parameters<typeof chooseNodeName>[0], 'certificate' | 'document'> => ({
+  certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
+  document: document.node?.name,
+});
+
 /** Asks no network and changes nothing; secrets are left out. */
 export async function renderPlan(context: JoinContext): Promise<Rendering> {
   const { settings, log } = context;
@@ -59,21 +69,21 @@ export async function renderPlan(context: JoinContext): Promise<Rendering> {
   if (document === undefined) return { ...common, nodeName: undefined, files: [] };
   const node = await readNode(settings);
   const cluster = withoutSecret(readCluster(document, inspectPair, heldAuth(node)));
-  const lease = await readPrimaryLease(settings);
+  const uplink = await readUplink(settings);
   const nodeName = chooseNodeName({
     joined: node.identity,
-    certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
-    document: document.node?.name,
+    ...wantedNames(document, cluster),
     provider: sources.facts.hostname,
-    dhcp: lease?.hostname,
-    hardware: await hardwareId(settings, lease?.mac),
+    dhcp: uplink?.lease?.hostname,
+    hardware: await hardwareId(settings, uplink?.mac),
   });
   const files = planFiles({
     document,
     cluster,
     ca: knownCa(cluster),
     nodeName: nodeName.name,
-    leaseAddress: lease?.address,
+    addresses: uplink?.addresses ?? [],
+    isSettling: await isSettling(),
     nodeIpBefore: node.nodeIp,
     hasIdentity: node.identity !== undefined,
     hasKubeletConf: node.kubeletConf !== undefined,

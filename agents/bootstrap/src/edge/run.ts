@@ -14,16 +14,10 @@ import { readCluster, type WantedCluster } from '../core/wanted.ts';
 import { type ApiServer, openApiServer } from './api-server.ts';
 import { inspectPair } from './certificates.ts';
 import type { JoinContext } from './context.ts';
-import {
-  bootSeconds,
-  hardwareId,
-  readBootId,
-  readPrimaryLease,
-  waitForClock,
-  waitForLease,
-} from './host.ts';
+import { bootSeconds, hardwareId, readBootId, waitForClock } from './host.ts';
 import { heldAuth, type NodeFacts } from './node.ts';
 import type { Sources } from './sources.ts';
+import { isSettling, readUplink, waitForUplink } from './uplink.ts';
 import { verifyCluster } from './verify-cluster.ts';
 
 /** One look at what is asked for and at what is there. */
@@ -67,7 +61,8 @@ export async function prepare(
 export interface Facts {
   readonly ca: readonly string[];
   readonly nodeName: string;
-  readonly leaseAddress: string | undefined;
+  readonly addresses: readonly string[];
+  readonly isSettling: boolean;
   readonly dropIdentity: boolean;
 }
 
@@ -79,8 +74,8 @@ export async function recall({ settings }: JoinContext, run: Run): Promise<Facts
   const nodeName = node.identity ?? node.hostname;
   if (!isConfigured(run) || nodeName === undefined) return undefined;
   if (cluster !== undefined && ca.length === 0) return undefined;
-  const leaseAddress = (await readPrimaryLease(settings))?.address;
-  return { ca, nodeName, leaseAddress, dropIdentity: false };
+  const addresses = (await readUplink(settings))?.addresses ?? [];
+  return { ca, nodeName, addresses, isSettling: await isSettling(), dropIdentity: false };
 }
 
 export function apiOf({ settings, signal, openApi }: JoinContext, endpoint: string): ApiServer {
@@ -141,8 +136,8 @@ interface Ca {
 export async function findOut(context: JoinContext, run: Run): Promise<Facts> {
   const { settings, log, signal } = context;
   const { cluster, node, sources } = run;
-  const lease = await waitForLease(settings, log, signal);
-  context.timeline?.set('lease', lease.acquired.boot);
+  const uplink = await waitForUplink(settings, log, signal);
+  context.timeline?.set('lease', uplink.up);
   let found: Ca = { ca: [], dropIdentity: isForeign(run, []) };
   if (cluster !== undefined) {
     await waitForClock(settings, log, signal);
@@ -154,11 +149,12 @@ export async function findOut(context: JoinContext, run: Run): Promise<Facts> {
     certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
     document: run.document.node?.name,
     provider: sources.facts.hostname,
-    dhcp: lease.hostname,
-    hardware: await hardwareId(settings, lease.mac),
+    dhcp: uplink.lease?.hostname,
+    hardware: await hardwareId(settings, uplink.mac),
   });
   log.info({ ev: 'node.name', name, by });
-  return { ...found, nodeName: name, leaseAddress: lease.address };
+  const { addresses } = uplink;
+  return { ...found, nodeName: name, addresses, isSettling: await isSettling() };
 }
 
 export function filesFor(run: Run, facts: Facts): readonly OutputFile[] {
@@ -168,7 +164,8 @@ export function filesFor(run: Run, facts: Facts): readonly OutputFile[] {
     cluster: run.cluster,
     ca: facts.ca,
     nodeName: facts.nodeName,
-    leaseAddress: facts.leaseAddress,
+    addresses: facts.addresses,
+    isSettling: facts.isSettling,
     nodeIpBefore: node.nodeIp,
     hasIdentity: node.identity !== undefined && !facts.dropIdentity,
     hasKubeletConf: node.kubeletConf !== undefined,

@@ -27,6 +27,8 @@ export interface Settings {
   readonly pluginDir: string;
   /** Seconds after which a node that could not join gives up; 0 never. */
   readonly timeoutSeconds: number;
+  /** Seconds to wait for a lease where a router has announced an IPv6 address. */
+  readonly leaseGraceSeconds: number;
   /** Seconds to wait for a synchronised clock when this boot's clock was set by guess. */
   readonly clockTimeoutSeconds: number;
   /** Seconds to wait before kubelet's restart for the other shipped pods to be up. */
@@ -56,6 +58,8 @@ export const DEFAULTS: Settings = {
   plugins: '/plugins',
   pluginDir: '/var/lib/kios/credential-providers',
   timeoutSeconds: 0,
+  // Where both families are, a router is often faster than a DHCP server.
+  leaseGraceSeconds: 10,
   clockTimeoutSeconds: 120,
   podsTimeoutSeconds: 5,
   rollbackSeconds: 600,

@@ -96,6 +96,49 @@ it('joins: files, one byte, then takes the token off the disk without another by
   expect(calls).toEqual(['/version']);
 });
 
+const nodeIp = (): string | undefined => node.read('etc/kubernetes/node-ip');
+
+describe('a network with IPv6', () => {
+  const V6 = '20010db800000000505400fffe123456';
+
+  it('beside a lease: the node has both addresses', async () => {
+    node.seed(document(CA_A));
+    node.route6(V6);
+    node.lease();
+    await run();
+    expect(nodeIp()).toBe('10.0.2.15,2001:db8::5054:ff:fe12:3456\n');
+  });
+
+  it('and no lease: the node joins without, and is named by its hardware', async () => {
+    node.seed(document(CA_A), 'instance-id: i-1\n');
+    node.route6(V6);
+    await run({ leaseGraceSeconds: 0.1 });
+    expect(nodeIp()).toBe('2001:db8::5054:ff:fe12:3456\n');
+    expect(names()).toEqual(expect.arrayContaining(['lease.none', 'restart.sent']));
+    expect(node.read('etc/hostname')).toMatch(/^kios-[0-9a-f]{12}\n$/);
+  });
+
+  it('whose router is faster than the DHCP server: the lease is waited for', async () => {
+    node.seed(document(CA_A));
+    node.route6(V6);
+    const joining = run({ leaseGraceSeconds: 60 });
+    await vi.waitFor(() => expect(names()).toContain('lease.wait'));
+    node.lease();
+    await joining;
+    expect(nodeIp()).toBe('10.0.2.15,2001:db8::5054:ff:fe12:3456\n');
+    expect(names()).not.toContain('lease.none');
+  });
+
+  it('whose prefix changes: the new address, and one restart', async () => {
+    node.route6(V6);
+    await joinedNode();
+    node.route6(V6.replace('20010db80000', '20010db80001'));
+    await run();
+    expect(nodeIp()).toBe('10.0.2.15,2001:db8:1:0:5054:ff:fe12:3456\n');
+    expect([calls, node.sent]).toEqual([[], ['03']]);
+  });
+});
+
 describe('a configured node', () => {
   beforeEach(joinedNode);
 

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+
+import { routedAddress } from '../../src/core/ipv6.ts';
+import { chooseNodeIp } from '../../src/core/node-ip.ts';
+
+const PUBLIC = '20010db800000000505400fffe123456';
+const SITE = 'fd00000000000000505400fffe123456';
+const LINK = 'fe80000000000000505400fffe123456';
+const NONE = '0'.repeat(32);
+
+const address = (hex: string, options: { scope?: string; flags?: string; link?: string } = {}) =>
+  `${hex} 02 40 ${options.scope ?? '00'} ${options.flags ?? '00'}     ${options.link ?? 'eth0'}\n`;
+const route = (link: string, metric = '00000400', flags = '00000003', to = `${NONE} 00`) =>
+  `${to} ${NONE} 00 ${LINK} ${metric} 00000001 00000000 ${flags}     ${link}\n`;
+const ETH0 = route('eth0');
+
+describe('the address a router gave', () => {
+  it.each([
+    ['is the public one', address(PUBLIC), ETH0, '2001:db8::5054:ff:fe12:3456'],
+    ['is one of the site where there is no other', address(SITE), ETH0, 'fd00::5054:ff:fe12:3456'],
+    ['is public first', address(SITE) + address(PUBLIC), ETH0, '2001:db8::5054:ff:fe12:3456'],
+    ['is none of the link only', address(LINK, { scope: '20' }), ETH0, undefined],
+    ['is none of the old site-local kind', address('fec0' + NONE.slice(4), { scope: '40' }), ETH0, undefined],
+    ['is none that changes for privacy', address(PUBLIC, { flags: '01' }), ETH0, undefined],
+    ['is none that another machine has', address(PUBLIC, { flags: '08' }), ETH0, undefined],
+    ['is none that ends', address(PUBLIC, { flags: '20' }), ETH0, undefined],
+    ['is none that is still tried', address(PUBLIC, { flags: '40' }), ETH0, undefined],
+    ['is none without a default route', address(PUBLIC), '', undefined],
+    ['is none of a route that refuses', address(PUBLIC, { link: 'lo' }), route('lo', 'ffffffff', '00200200'), undefined],
+    ['is none by a route to one network', address(PUBLIC), route('eth0', '00000100', '00000003', `${SITE} 40`), undefined],
+    ['is none of a link without the route', address(PUBLIC, { link: 'eth1' }), ETH0, undefined],
+    ['is none where there is no IPv6', '', '', undefined],
+  ])('%s', (_what, addresses, routes, expected) => {
+    expect(routedAddress(addresses, routes)?.address).toBe(expected);
+  }); // prettier-ignore
+
+  it('is that of the better route', () => {
+    const both = address(SITE) + address(PUBLIC, { link: 'eth1' });
+    const routes = route('eth0', '00000400') + route('eth1', '00000064');
+    expect(routedAddress(both, routes)).toEqual({
+      link: 'eth1',
+      address: '2001:db8::5054:ff:fe12:3456',
+    });
+  });
+});
+
+describe('the node’s address', () => {
+  const [V4, V6] = ['10.0.2.15', '2001:db8::15'];
+
+  it.each([
+    { name: 'IPv4 only', addresses: [V4], expected: V4 },
+    { name: 'IPv6 only', addresses: [V6], expected: V6 },
+    { name: 'both, IPv4 first', addresses: [V6, V4], expected: `${V4},${V6}` },
+    { name: 'none', addresses: [], expected: undefined },
+    { name: 'what the document says', wanted: '192.0.2.1', addresses: [V4], expected: '192.0.2.1' },
+    { name: 'auto is none said', wanted: 'auto', addresses: [V4], expected: V4 },
+    { name: 'the former, before the first lease', addresses: [], before: V4, expected: V4 },
+    { name: 'both, before the first lease', addresses: [V6], before: `${V4},${V6}`, expected: `${V4},${V6}` },
+    { name: 'both, before the router speaks', addresses: [V4], before: `${V4},${V6}`, isSettling: true, expected: `${V4},${V6}` },
+    { name: 'IPv4 when the router is gone', addresses: [V4], before: `${V4},${V6}`, expected: V4 },
+    { name: 'another prefix', addresses: [V4, '2001:db8:1::15'], before: `${V4},${V6}`, expected: `${V4},2001:db8:1::15` },
+    { name: 'IPv6 that came later', addresses: [V4, V6], before: V4, expected: `${V4},${V6}` },
+  ])('$name', ({ wanted, addresses, before, isSettling = false, expected }) => {
+    expect(chooseNodeIp({ wanted, addresses, before, isSettling })).toBe(expected);
+  }); // prettier-ignore
+});

@@ -300,6 +300,21 @@ export class ControlPlane implements AsyncDisposable {
     await this.call('DELETE', `/api/v1/namespaces/kube-system/secrets/${name}`);
   }
 
+  /** `kubectl certificate approve`. */
+  async approve(request: string): Promise<void> {
+    const where = `/apis/certificates.k8s.io/v1/certificatesigningrequests/${request}`;
+    const { body } = await this.ask('GET', where);
+    const found: unknown = JSON.parse(body);
+    const approved = { type: 'Approved', status: 'True', reason: 'Test', message: 'by hand' };
+    const status = { conditions: [approved] };
+    const answer = await this.call(
+      'PUT',
+      `${where}/approval`,
+      Object.assign({}, found, { status }),
+    );
+    if (answer !== 200) throw new Error(`approve ${request}: ${answer}`);
+  }
+
   async #stop(name: string): Promise<void> {
     const child = this.#children.get(name);
     this.#children.delete(name);

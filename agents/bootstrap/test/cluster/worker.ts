@@ -69,16 +69,18 @@ export class Worker implements AsyncDisposable {
   #restarts = Promise.resolve();
   /** Starts of kubelet, each with its mode. */
   readonly starts: string[] = [];
+  readonly kubeletPort: number;
 
-  private constructor(node: NodeFolder) {
+  private constructor(node: NodeFolder, kubeletPort: number) {
     this.node = node;
+    this.kubeletPort = kubeletPort;
   }
 
   static async start(): Promise<Worker> {
     const node = await NodeFolder.make();
-    const worker = new Worker(node);
+    const worker = new Worker(node, await freePort());
     node.write('etc/kubernetes/config.yaml', readFileSync(BASE_CONFIG, 'utf8'));
-    node.write('etc/kubernetes/kubelet.conf.d/99-here.conf', hostFragment(await freePort()));
+    node.write('etc/kubernetes/kubelet.conf.d/99-here.conf', hostFragment(worker.kubeletPort));
     node.write('run/kios/net/resolv.conf', '');
     for (const dir of ['etc/kubernetes/pki', 'etc/kubernetes/manifests'])
       mkdirSync(path.join(node.root, dir), { recursive: true });

@@ -120,6 +120,7 @@ export function clientOptions(
       onExpire,
       routes,
       mtu: settings.mtu ? 'link' : 'off',
+      linkLocal: settings.ipv4llMetadata,
     },
   };
 }

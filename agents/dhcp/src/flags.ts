@@ -32,6 +32,11 @@ const LINK_FLAGS = {
   },
   hostname: { choices: ['send', 'request', 'off'], default: 'send' },
   'hostname-file': { type: 'string', default: '/host/etc/hostname' },
+  'ipv4ll-metadata': {
+    type: 'boolean',
+    default: false,
+    describe: '169.254.x.y while there is no lease',
+  },
   'ipv6-mostly': { type: 'boolean', default: false, describe: 'heed option 108' },
   metric: { type: 'number', describe: 'of routes; 100, 110, … by default' },
   mtu: { type: 'boolean', default: true },
@@ -67,6 +72,7 @@ export const Flags = v.object({
   force: v.boolean(),
   hostname: v.picklist(LINK_FLAGS.hostname.choices),
   hostnameFile: v.string(),
+  ipv4llMetadata: v.boolean(),
   ipv6Mostly: v.boolean(),
   metric: v.optional(v.number()),
   mtu: v.boolean(),
@@ -109,11 +115,14 @@ function readPlain(
 ): Record<string, unknown> | undefined {
   const values: Record<string, unknown> = {};
   for (const [name, flag] of Object.entries(table)) values[camel(name)] = flag.default;
+  const given = new Set<string>();
   const lists = new Map<string, string[]>();
   for (const arg of args) {
     const read = readArgument(arg, table);
     if (read === undefined) return undefined;
     const [name, value, list] = read;
+    if (!list && given.has(name)) return undefined;
+    given.add(name);
     if (!list) values[name] = value;
     else lists.set(name, [...(lists.get(name) ?? []), String(value)]);
   }
@@ -138,8 +147,8 @@ function readValue(
   text: string | undefined,
 ): string | number | boolean | undefined {
   if (type === 'boolean') return text === undefined ? asked : undefined;
-  if (!asked || text === undefined) return undefined;
-  return type === 'number' ? Number(text || NaN) : text;
+  if (!asked || text === undefined || text === '') return undefined;
+  return type === 'number' ? Number(text) : text;
 }
 
 export const readPlainFlags = (args: readonly string[]): Flags | undefined =>

@@ -18,6 +18,7 @@ export const LinkSettings = v.strictObject({
   dns: v.boolean(),
   force: v.boolean(),
   hostname: v.picklist(['send', 'request', 'off']),
+  ipv4llMetadata: v.boolean(),
   ipv6Mostly: v.boolean(),
   /** Routes of the link; undefined: 100, and 10 more for each further link. */
   metric: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
@@ -55,5 +56,5 @@ export type ConfigFile = v.InferOutput<typeof ConfigFile>;
 /** All knowing deviations from the RFCs off: some are choices that have a strict value. */
 export function resolveStrict(settings: LinkSettings): LinkSettings {
   if (!settings.strictRfc) return settings;
-  return { ...settings, arp: 'full', onExpire: 'drop' };
+  return { ...settings, arp: 'full', onExpire: 'drop', ipv4llMetadata: false };
 }

@@ -44,4 +44,10 @@ export const DEVIATIONS: readonly Deviation[] = [
     why: 'some servers offer nothing to who asks for an option they do not like (Azure: 26)',
     strict: 'all messages are alike',
   },
+  {
+    what: 'the address that --ipv4ll-metadata gives a link is not probed for',
+    rfc: 'RFC 3927 §2.2',
+    why: 'it is for the metadata service alone, which a cloud puts on a wire without neighbours',
+    strict: 'no such address',
+  },
 ];

@@ -17,6 +17,10 @@ import type { Millis } from './timing.ts';
 export const OURS = 16;
 const DEFAULT_ROUTE = '0.0.0.0/0';
 
+/** Whether the address is of a lease: those for metadata alone have the link's scope. */
+export const isLeased = ({ protocol, scope }: Address): boolean =>
+  protocol === OURS && scope === SCOPE.universe;
+
 /** The kernel as it is. */
 export interface Present {
   readonly link: Link;
@@ -30,6 +34,8 @@ export interface PlanPolicy {
   readonly routes: boolean;
   /** Where option 26 goes: to the link, or, for drivers that reset a link when its MTU is set, to our routes. */
   readonly mtu: 'link' | 'routes' | 'off';
+  /** Without a lease, an address for metadata services that need none: 169.254.x.y. */
+  readonly linkLocal: boolean;
   /** An address that the kernel got for itself at boot (`ip=dhcp`): ours from here on. */
   readonly takenOver?: string | undefined;
 }
@@ -87,7 +93,9 @@ const ours = ({ link, addresses }: Present, takenOver?: string): Address[] =>
   );
 
 function planLink(lease: Lease, { link, addresses }: Present, policy: PlanPolicy): Change[] {
-  const first = !addresses.some(({ ifindex }) => ifindex === link.index);
+  const first = !addresses.some(
+    ({ ifindex, scope }) => ifindex === link.index && scope === SCOPE.universe,
+  );
   const fits =
     policy.mtu === 'link' && lease.mtu !== undefined && lease.mtu <= (link.maxMtu ?? Infinity);
   const mtu = fits && lease.mtu !== link.mtu ? { mtu: lease.mtu } : {};

@@ -5,7 +5,7 @@ import { isErrno, openBootTimer } from '@kios/syscall';
 import type { ArpPacket } from '../core/arp.ts';
 import { adopt, begin, resumeKept, step, wakeTime } from '../core/machine.ts';
 import { OPTIONS } from '../core/options.ts';
-import { isInUse, isPresent, OURS, type Present } from '../core/plan.ts';
+import { isInUse, isLeased, isPresent, type Present } from '../core/plan.ts';
 import type { Remembered } from '../core/record.ts';
 import { acceptReply, type Incoming } from '../core/replies.ts';
 import type { Effect, Event, Happening, Held, State } from '../core/states.ts';
@@ -113,11 +113,12 @@ export class Client {
     return runs ? adopt(held, learnt, checked, policy) : resumeKept(held, learnt, now, policy);
   }
 
-  #start(present: Present | undefined, last: Remembered | undefined): State {
+  async #start(present: Present | undefined, last: Remembered | undefined): Promise<State> {
+    if (present !== undefined) await this.#configurator.linkLocal(present);
     if (last !== undefined) this.#configurator.remember(last);
     // One that died between kernel and file left its address in the kernel only: that is the newer truth.
     const mine = present?.addresses.find(
-      ({ ifindex, protocol }) => ifindex === this.#link.index && protocol === OURS,
+      (each) => each.ifindex === this.#link.index && isLeased(each),
     );
     const hint = mine?.address ?? this.#options.plan.takenOver ?? last?.held.lease.address;
     return begin(hint, last?.learnt);

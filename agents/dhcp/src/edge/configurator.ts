@@ -1,7 +1,15 @@
 import type { Logger } from '@kios/agent';
 import type { Link, Rtnetlink } from '@kios/netlink';
 
-import { OURS, planLease, type PlanPolicy, planRemoval, type Present } from '../core/plan.ts';
+import { planLinkLocal } from '../core/link-local.ts';
+import {
+  type Change,
+  isLeased,
+  planLease,
+  type PlanPolicy,
+  planRemoval,
+  type Present,
+} from '../core/plan.ts';
 import type { Remembered } from '../core/record.ts';
 import type { Held, State } from '../core/states.ts';
 import type { Millis } from '../core/timing.ts';
@@ -78,20 +86,39 @@ export class Configurator {
   }
 
   async unbind(): Promise<void> {
-    const present = await readPresent(this.#rtnetlink, this.#link.index);
-    if (present !== undefined) {
-      await applyChanges(this.#rtnetlink, planRemoval(present), this.#link, this.#log);
-    }
+    const present = await this.#look();
+    if (present !== undefined) await this.#carryOut(planRemoval(present));
+    const bare = this.#plan.linkLocal ? await this.#look() : undefined;
+    if (bare !== undefined) await this.linkLocal(bare);
     await this.#publisher.withdraw();
+  }
+
+  /** As long as there is no lease. */
+  async linkLocal(present: Present): Promise<void> {
+    const changes = planLinkLocal(present, this.#plan);
+    await this.#carryOut(changes);
+    for (const change of changes) {
+      if (change.tag !== 'set-address') continue;
+      const { address } = change.address;
+      this.#log.info({ ev: 'link.local', console: true, link: this.#link.name, address });
+    }
+  }
+
+  #look(): Promise<Present | undefined> {
+    return readPresent(this.#rtnetlink, this.#link.index);
+  }
+
+  #carryOut(changes: readonly Change[]): Promise<void> {
+    return applyChanges(this.#rtnetlink, changes, this.#link, this.#log);
   }
 
   /** What was changed; undefined when the link is gone. */
   async #apply(held: Held): Promise<string[] | undefined> {
-    const present = await readPresent(this.#rtnetlink, this.#link.index);
+    const present = await this.#look();
     if (present === undefined) return undefined;
     this.#keepMetric(present);
     const changes = planLease(held, present, this.#plan, bootTime());
-    await applyChanges(this.#rtnetlink, changes, this.#link, this.#log);
+    await this.#carryOut(changes);
     const mtu = changes.some((each) => each.tag === 'change-link' && each.change.mtu !== undefined);
     if (mtu) this.#mtuSetAt = bootTime();
     return changes.map(({ tag }) => tag).filter((tag) => tag !== 'skip-route');
@@ -99,9 +126,7 @@ export class Configurator {
 
   /** What another instance chose stays, or routes would come in pairs. */
   #keepMetric({ addresses, link }: Present): void {
-    const mine = addresses.find(
-      ({ ifindex, protocol }) => ifindex === link.index && protocol === OURS,
-    );
+    const mine = addresses.find((each) => each.ifindex === link.index && isLeased(each));
     if (mine?.metric !== undefined) this.#plan = { ...this.#plan, metric: mine.metric };
   }
 

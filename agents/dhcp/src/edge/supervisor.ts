@@ -5,7 +5,7 @@ import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
 import { isErrno, lock, type Lock, tryLock } from '@kios/syscall';
 
 import { type Choice, foreignAddresses, isCandidate, isKernelConfigured } from '../core/links.ts';
-import { isInUse, OURS } from '../core/plan.ts';
+import { isInUse, isLeased } from '../core/plan.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { Client } from './client.ts';
 import { bootTime } from './clock.ts';
@@ -139,9 +139,9 @@ export class Supervisor {
   }
 
   /** The instance that a one-shot waits for has what the one-shot came for. */
-  #onAddress({ ifindex, protocol }: Address): void {
-    const served = this.#served.get(ifindex);
-    const elsewhere = served !== undefined && served.client === undefined && protocol === OURS;
+  #onAddress(address: Address): void {
+    const served = this.#served.get(address.ifindex);
+    const elsewhere = served !== undefined && served.client === undefined && isLeased(address);
     if (elsewhere && this.#supervision.oneShot) this.#supervision.onBound(served.name);
   }
 

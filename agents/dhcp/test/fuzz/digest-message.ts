@@ -87,7 +87,13 @@ function useFiles(lease: Lease, mac: string): void {
 
 function useKernel(lease: Lease, mac: string): void {
   const present: Present = { link: { ...LINK, mac }, addresses: [], routes: [] };
-  const policy = { metric: 100, onExpire: 'keep', routes: true, mtu: 'link' } as const;
+  const policy = {
+    metric: 100,
+    onExpire: 'keep',
+    routes: true,
+    mtu: 'link',
+    linkLocal: false,
+  } as const;
   for (const change of planLease({ lease, since: 0, ladder: 0 }, present, policy, 0)) {
     if (change.tag !== 'set-route') continue;
     const [network = '', prefix = ''] = change.route.dst.split('/');

@@ -116,6 +116,14 @@ export async function addressesOf(netns: Netns, link = 'eth0'): Promise<string[]
     .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
 }
 
+const Links = v.array(v.object({ address: v.string() }));
+
+/** Hardware address of the link. */
+export async function macOf(netns: Netns, link = 'eth0'): Promise<string> {
+  const [found] = v.parse(Links, await netns.ip('link', 'show', link));
+  return found?.address ?? '';
+}
+
 const Routes = v.array(
   v.object({ dst: v.string(), gateway: v.optional(v.string()), protocol: v.optional(v.string()) }),
 );

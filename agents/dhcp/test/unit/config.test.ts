@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 import { clientOptions, readConfig } from '../../src/config.ts';
 import { readExtraOptions } from '../../src/core/extra-options.ts';
-import { type Flags, readPlainAcquireFlags, readPlainFlags } from '../../src/flags.ts';
+import type { Flags } from '../../src/flags.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'kios-dhcp-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -22,6 +22,7 @@ const FLAGS: Flags = {
   force: false,
   hostname: 'send',
   hostnameFile: path.join(folder, 'hostname'),
+  ipv4llMetadata: false,
   ipv6Mostly: false,
   metric: undefined,
   mtu: true,
@@ -150,36 +151,5 @@ describe('an option that was asked for', () => {
       66: 'tftp.lan',
       150: ['10.0.0.1', '10.0.0.2'],
     });
-  });
-});
-
-describe('a plain command line', () => {
-  it('is understood without the parser', () => {
-    const line = ['--interface=eth0', '--interface=eth1', '--no-mtu', '--force', '--metric=5'];
-    const expected = {
-      interface: ['eth0', 'eth1'],
-      mtu: false,
-      force: true,
-      metric: 5,
-      arp: 'fast',
-    };
-    expect(readPlainFlags(line)).toMatchObject(expected);
-    expect(readPlainFlags([])).toMatchObject({ interface: ['auto'], runDir: '/run/kios/net' });
-    expect(readPlainAcquireFlags(['--timeout=3'])).toMatchObject({ timeout: 3, carrierTimeout: 0 });
-  });
-
-  it.each([
-    ['--help'],
-    ['--interface', 'eth0'],
-    ['--metric=ten'],
-    ['--metric='],
-    ['--arp=often'],
-    ['--no-interface=eth0'],
-    ['--force=false'],
-    ['--no-such'],
-    ['eth0'],
-    ['--timeout=3'],
-  ])('that is not one, or wrong, is left to it: %s', (...line) => {
-    expect(readPlainFlags(line)).toBeUndefined();
   });
 });

@@ -23,7 +23,13 @@ const LINK: Link = {
   master: undefined,
   kind: undefined,
 };
-const POLICY = { metric: 100, onExpire: 'keep', routes: true, mtu: 'link' } as const;
+const POLICY = {
+  metric: 100,
+  onExpire: 'keep',
+  routes: true,
+  mtu: 'link',
+  linkLocal: false,
+} as const;
 
 function listening(): { lines: string[]; log: ReturnType<typeof createLogger> } {
   const lines: string[] = [];

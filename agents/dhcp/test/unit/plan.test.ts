@@ -32,7 +32,13 @@ const LINK: Link = {
   master: undefined,
   kind: undefined,
 };
-const POLICY: PlanPolicy = { metric: 100, onExpire: 'keep', routes: true, mtu: 'link' };
+const POLICY: PlanPolicy = {
+  metric: 100,
+  onExpire: 'keep',
+  routes: true,
+  mtu: 'link',
+  linkLocal: false,
+};
 const BARE: Present = { link: LINK, addresses: [], routes: [] };
 
 /** Times begin with the lease. */

@@ -1,0 +1,74 @@
+import { FOREVER, type Address, type Link } from '@kios/netlink';
+import { describe, expect, it } from 'vitest';
+
+import { linkLocalAddress, planLinkLocal } from '../../src/core/link-local.ts';
+import { OURS, type PlanPolicy, type Present } from '../../src/core/plan.ts';
+import { ADDRESS, MAC } from './fixtures.ts';
+
+const LINK: Link = {
+  index: 2,
+  name: 'eth0',
+  type: 1,
+  mac: MAC,
+  up: true,
+  carrier: true,
+  mtu: 1500,
+  maxMtu: 9000,
+  master: undefined,
+  kind: undefined,
+};
+const ON: PlanPolicy = {
+  metric: 110,
+  onExpire: 'keep',
+  routes: true,
+  mtu: 'link',
+  linkLocal: true,
+};
+const OFF: PlanPolicy = { ...ON, linkLocal: false };
+
+const LOCAL: Address = {
+  ifindex: 2,
+  address: linkLocalAddress(MAC),
+  prefix: 16,
+  scope: 253,
+  protocol: OURS,
+  metric: 110,
+  validSeconds: FOREVER,
+  preferredSeconds: FOREVER,
+};
+const LEASED: Address = { ...LOCAL, address: ADDRESS, prefix: 24, scope: 0 };
+
+const withAddresses = (...addresses: Address[]): Present => ({ link: LINK, addresses, routes: [] });
+
+const deletion = { tag: 'delete-address', address: LOCAL };
+
+describe('an address for metadata', () => {
+  it.each([
+    [
+      'is set on a link without a lease',
+      withAddresses(),
+      ON,
+      [{ tag: 'set-address', address: LOCAL }],
+    ],
+    ['is not set twice', withAddresses(LOCAL), ON, []],
+    ['is not set beside a lease', withAddresses(LEASED), ON, []],
+    ['goes with a lease', withAddresses(LEASED, LOCAL), ON, [deletion]],
+    ['goes when it is wanted no more', withAddresses(LOCAL), OFF, [deletion]],
+    ['of somebody else stays', withAddresses({ ...LOCAL, protocol: 0 }), OFF, []],
+    ['of another link stays', withAddresses({ ...LOCAL, ifindex: 3 }), OFF, []],
+  ])('%s', (_name, present, policy, expected) => {
+    expect(planLinkLocal(present, policy)).toEqual(expected);
+  });
+
+  it('is in the range for it, but not where clouds have their services', () => {
+    const macs = Array.from(
+      { length: 5000 },
+      (_, index) =>
+        `02:00:00:00:${(index >> 8).toString(16).padStart(2, '0')}:${(index & 255).toString(16).padStart(2, '0')}`,
+    );
+    const networks = macs.map((mac) => Number(linkLocalAddress(mac).split('.')[2]));
+    expect([Math.min(...networks), Math.max(...networks)]).toEqual([1, 254]);
+    expect(networks).not.toContain(169);
+    expect(new Set(networks).size).toBe(253);
+  });
+});

@@ -69,6 +69,15 @@ export class Machine {
     return this.#start(verb, capabilities, flags);
   }
 
+  /** The agent that chooses its links itself, on a machine where these are cards. */
+  startAuto(verb: 'acquire' | 'run', cards: readonly string[]): RunningProcess {
+    const devices = cards.map((card) => `/sys/class/net/${card}/device`);
+    // The ends of a cable have no device behind them. What is mounted here nobody else sees.
+    const script = `mount -t tmpfs cards /sys/class/net && mkdir -p ${devices.join(' ')} && exec "$@"`;
+    const command = this.#command(verb, verb === 'run' ? RUN : ACQUIRE, []);
+    return this.netns.start('sh', ['-c', script, 'sh', ...command], ENV);
+  }
+
   async lease(): Promise<Lease> {
     return v.parse(Lease, JSON.parse(await readFile(this.runFile('eth0.json'), 'utf8')));
   }
@@ -82,20 +91,28 @@ export class Machine {
   }
 
   #start(verb: string, capabilities: readonly string[], flags: readonly string[]): RunningProcess {
+    const [program, ...args] = this.#command(verb, capabilities, ['--interface=eth0', ...flags]);
+    return this.netns.start(program, args, ENV);
+  }
+
+  #command(
+    verb: string,
+    capabilities: readonly string[],
+    flags: readonly string[],
+  ): [program: string, ...args: string[]] {
     const bounding = ['-all', ...capabilities.map((name) => `+${name}`)].join(',');
-    const command = [
+    return [
+      'setpriv',
       '--no-new-privs',
       `--bounding-set=${bounding}`,
       '--inh-caps=-all',
       this.#program,
       agent,
       verb,
-      '--interface=eth0',
       `--run-dir=${path.join(this.folder, 'run')}`,
       `--state-dir=${path.join(this.folder, 'state')}`,
       ...flags,
     ];
-    return this.netns.start('setpriv', command, ENV);
   }
 }
 

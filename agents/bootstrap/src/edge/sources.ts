@@ -7,6 +7,7 @@ import { BootstrapError } from '../core/errors.ts';
 import { mergeDocuments } from '../core/merge.ts';
 import { networkProvider } from '../core/providers/network-providers.ts';
 import { parseOpenStack } from '../core/providers/openstack.ts';
+import { parseOvfEnvironment } from '../core/providers/ovf-env.ts';
 import type { ProviderName } from '../core/providers/provider.ts';
 import type { Part } from '../core/reading.ts';
 import type { NodeBootstrap } from '../core/schema.ts';
@@ -28,11 +29,19 @@ export interface Sources {
   readonly needsNetwork: boolean;
 }
 
+/** A volume's, or a metadata service's. */
+interface Told {
+  readonly facts: Facts;
+  readonly userData: Part | undefined;
+}
+
 /** What lies on this machine. */
 interface Local {
   readonly before: readonly (Part | undefined)[];
   /** Of a seed volume; undefined when there is none. */
-  readonly seed: { readonly facts: Facts; readonly userData: Part | undefined } | undefined;
+  readonly seed: Told | undefined;
+  /** For when the metadata service is not there, or has no user data; undefined when there is none. */
+  readonly fallback: Told | undefined;
   readonly after: readonly Part[];
 }
 
@@ -97,6 +106,22 @@ async function readFwCfg(
   return { facts: NO_FACTS, userData: readUserData(file, bytes, log) };
 }
 
+/** Azure's custom data; its metadata service tells more of the machine, so that is asked all the same. */
+async function readOvfEnvironment(
+  { seedDir }: Settings,
+  { provider, dmi }: Platform,
+  log: Logger,
+): Promise<Local['fallback']> {
+  const file = path.join(seedDir, 'azure/ovf-env.xml');
+  const text = provider === 'azure' ? await readText(file) : undefined;
+  if (text === undefined) return undefined;
+  const { hostname, customData } = parseOvfEnvironment(text);
+  const bytes = customData === undefined ? undefined : new TextEncoder().encode(customData);
+  // The firmware has the id that the metadata service tells.
+  const facts = { ...NO_FACTS, hostname, instanceId: dmi.productUuid };
+  return { facts, userData: readUserData(file, bytes, log) };
+}
+
 type Reader = (settings: Settings, platform: Platform, log: Logger) => Promise<Local['seed']>;
 
 const SEEDS: readonly (readonly [readonly ProviderName[], Reader])[] = [
@@ -133,7 +158,12 @@ async function readLocal(settings: Settings, platform: Platform, log: Logger): P
       throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}: no such file, or empty`);
     after.push(part);
   }
-  return { before, seed: await readSeed(settings, platform, log), after };
+  return {
+    before,
+    seed: await readSeed(settings, platform, log),
+    fallback: await readOvfEnvironment(settings, platform, log),
+    after,
+  };
 }
 
 const merge = (parts: readonly Part[]): NodeBootstrap | undefined =>
@@ -146,7 +176,7 @@ const isComplete = (document: NodeBootstrap | undefined): boolean =>
 const partsOf = (local: Local, remote: Remote | undefined): readonly Part[] =>
   [
     ...local.before,
-    local.seed?.userData ?? remote?.userData,
+    local.seed?.userData ?? remote?.userData ?? local.fallback?.userData,
     remote?.config,
     ...local.after,
   ].filter((part) => part !== undefined);
@@ -166,6 +196,24 @@ export interface Needs {
 /** Asks the network for what is needed, or remembers it. */
 export type Fetch = (needs: Needs) => Promise<Remote | undefined>;
 
+const isMetadataFault = (error: unknown): error is BootstrapError =>
+  error instanceof BootstrapError && error.code.startsWith('KIOS_BOOTSTRAP_METADATA');
+
+/** A machine that was given a document need not wait for a service that does not answer. */
+async function fetchOr(
+  fallback: Local['fallback'],
+  asked: ReturnType<Fetch>,
+  log: Logger,
+): Promise<Remote | undefined> {
+  try {
+    return await asked;
+  } catch (err) {
+    if (fallback?.userData === undefined || !isMetadataFault(err)) throw err;
+    log.warn({ ev: err.fault.event, err, instead: fallback.userData.source });
+    return undefined;
+  }
+}
+
 /**
  * Reads and merges the documents: the image's own, the flashed medium's, the user data of a volume or a metadata service, the one
  * `kios.config=` names, then `--config` files. Every call reads afresh, so a corrected file is seen.
@@ -182,14 +230,14 @@ export async function readSources(
     config: platform.configUrl !== undefined,
   };
   const needsNetwork = needs.provider || needs.config;
-  const remote = needsNetwork ? await fetch(needs) : undefined;
+  const remote = needsNetwork ? await fetchOr(local.fallback, fetch(needs), log) : undefined;
   const parts = partsOf(local, remote);
   const merged = merge(parts);
   return {
     platform: platform.provider,
     platformBy: platform.by,
     document: merged === undefined ? undefined : await withToken(settings, merged),
-    facts: local.seed?.facts ?? remote?.facts ?? NO_FACTS,
+    facts: (local.seed ?? remote ?? local.fallback)?.facts ?? NO_FACTS,
     parts,
     needsNetwork,
   };

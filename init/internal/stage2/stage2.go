@@ -17,6 +17,7 @@ import (
 	"kios.dev/init/internal/kubelet"
 	"kios.dev/init/internal/modules"
 	"kios.dev/init/internal/mounts"
+	"kios.dev/init/internal/powerbutton"
 	"kios.dev/init/internal/seed"
 	"kios.dev/init/internal/shutdown"
 	"kios.dev/init/internal/stage1"
@@ -201,7 +202,7 @@ func (h *host) saveBoot() {
 func (h *host) serve() {
 	h.saveBoot()
 	h.log.Info("boot.done", "phases", h.phases.list())
-	signals := shutdownSignals()
+	signals, presses := shutdownSignals(), powerbutton.Presses()
 	phase := shutdown.Running
 	var soft <-chan time.Time
 	for {
@@ -209,6 +210,13 @@ func (h *host) serve() {
 		select {
 		case command = <-h.commands:
 		case command = <-signals:
+		case <-presses:
+			// Whoever presses again does not want to wait.
+			command = hostapi.SoftShutdown
+			if phase == shutdown.Announced {
+				command = hostapi.ContinueShutdown
+			}
+			h.log.Info("power-button.pressed")
 		case <-soft:
 			command = hostapi.ContinueShutdown
 		}

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
+import { MACHINE_FILES } from '../qemu/arguments.ts';
 import type { SeenEvent } from '../qemu/console.ts';
+import { qmp } from '../qemu/qmp.ts';
 import { demand, type Assertion, type Subject } from './assertion.ts';
 import { startOnHost } from './debug-pod.ts';
 
@@ -10,6 +12,11 @@ const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
 const REBOOT = 0x06;
 const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 300_000;
+
+const BUTTON_DEADLINE_MS = 10_000;
+/** Ten seconds for pods to prepare, and the deadlines of all the steps. */
+const STOP_DEADLINE_MS = 90_000;
+const OFF_DEADLINE_MS = 10_000;
 
 const Node = v.object({
   metadata: v.object({ uid: v.string() }),
@@ -63,6 +70,31 @@ export const REBOOT_ASSERTIONS: readonly Assertion[] = [
       const modes = starts.map(({ fields }) => String(fields['mode']));
       demand(modes.join() === 'cluster', `kubelet was started as: ${modes.join(', ')}`);
       return `kubelet in cluster mode at ${starts[0]?.up.toFixed(1)} s, same node object`;
+    },
+  },
+  {
+    name: 'the power button: an ordered stop, then the machine is off',
+    check: async ({ console, machine }) => {
+      const from = console.events.length;
+      const expect = (ev: string, deadline: number): Promise<SeenEvent> =>
+        console.expect(
+          ev,
+          (event) => console.events.indexOf(event) >= from && event.ev === ev,
+          deadline,
+        );
+      await qmp(machine.dir, MACHINE_FILES.qmp, 'system_powerdown');
+      const pressed = await expect('power-button.pressed', BUTTON_DEADLINE_MS);
+      const end = await expect('shutdown.end', STOP_DEADLINE_MS);
+      demand(end.fields['action'] === 'power-off', `it ended in ${String(end.fields['action'])}`);
+      const late = Date.now() + OFF_DEADLINE_MS;
+      while ((await machine.running()) !== undefined) {
+        demand(
+          Date.now() < late,
+          `it was still on ${OFF_DEADLINE_MS / 1000} s after its last line`,
+        );
+        await sleep(100);
+      }
+      return `${(end.up - pressed.up).toFixed(1)} s`;
     },
   },
 ];

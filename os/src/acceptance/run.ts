@@ -21,7 +21,7 @@ import { STORE_ASSERTIONS } from './store.ts';
 import { TOLD_WRONG, type Untrusted } from './untrusted.ts';
 import { WORKLOAD_ASSERTIONS } from './workload.ts';
 
-/** What is checked on the node that `up` started; the reboot comes last, it ends what the others look at. */
+/** What is checked on the node that `up` started; reboot and power button come last, they end what the others look at. */
 export const NODE_ASSERTIONS: readonly Assertion[] = [
   ...STORE_ASSERTIONS,
   ...HOST_ASSERTIONS,

@@ -1,12 +1,17 @@
+import path from 'node:path';
+
 import type { Logger } from '@kios/agent';
 import { openRtnetlink } from '@kios/netlink';
 
 import { clientOptions, readConfig } from './config.ts';
 import { readBootId } from './edge/clock.ts';
+import { countEvents } from './edge/count-events.ts';
 import { LeaseFiles } from './edge/lease-files.ts';
 import { requireCapabilities } from './edge/require-capabilities.ts';
 import { Supervisor } from './edge/supervisor.ts';
 import type { Flags } from './flags.ts';
+
+const METRICS = 'dhcp.prom';
 
 export interface Mode {
   /** Ends with the first address and leaves port 68 alone. */
@@ -27,6 +32,7 @@ export async function supervise(
   const folders = { run: flags.runDir, state: flags.stateDir };
   const files = await LeaseFiles.open(folders, readBootId(), log);
   const rtnetlink = openRtnetlink();
+  const counted = mode.oneShot ? log : countEvents(log, path.join(flags.metricsDir, METRICS));
   try {
     const supervisor = new Supervisor(
       {
@@ -34,7 +40,7 @@ export async function supervise(
         choice: config.choice,
         optionsFor: (link, metric) => clientOptions(config, link, metric, !mode.oneShot),
       },
-      { rtnetlink, files, log },
+      { rtnetlink, files, log: counted },
     );
     await supervisor.run(signal);
   } finally {

@@ -131,7 +131,10 @@ export class Client {
   #onMessage(incoming: Incoming): void {
     const { identity } = this.#options.policy;
     try {
-      this.#mailbox.put({ tag: 'reply', reply: acceptReply(identity, incoming) });
+      const reply = acceptReply(identity, incoming);
+      const { kind, source } = reply;
+      this.#ports.log.debug({ ev: 'rx', link: this.#link.name, type: kind, from: source });
+      this.#mailbox.put({ tag: 'reply', reply });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       // On a busy network most messages are for others.

@@ -25,6 +25,7 @@ const FLAGS: Flags = {
   ipv4llMetadata: false,
   ipv6Mostly: false,
   metric: undefined,
+  metricsDir: folder,
   mtu: true,
   offerWindow: 0,
   onExpire: 'keep',

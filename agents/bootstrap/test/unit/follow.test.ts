@@ -222,6 +222,14 @@ describe('a member', () => {
     expect(node.sent).toEqual(['03', '03']);
   });
 
+  it('follows the address of its router, which no file tells of', async () => {
+    node.route6('20010db800000000505400fffe123456');
+    await joinedNode();
+    node.route6('20010db800010000505400fffe123456');
+    await waitFor(() => expect(node.sent).toEqual(['03', '03']));
+    expect(node.read('etc/kubernetes/node-ip')).toBe('10.0.2.15,2001:db8:1:0:5054:ff:fe12:3456\n');
+  });
+
   it('whose object was deleted gets one restart, so that kubelet registers it', async () => {
     await joinedNode();
     answers[NODE] = { status: 404, body: '{}' };

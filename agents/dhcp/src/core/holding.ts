@@ -120,7 +120,10 @@ export function sendExtension(state: Extending, event: Event, policy: Policy): S
   const message = renew(policy.identity, exchange, held.lease.address);
   const limit = tag === 'renewing' ? t2 : (expiryOf(held) ?? Infinity);
   const [warned, said] = warning(state, event.now);
-  const retryAt = renewRetryAt(event.now, limit);
+  const nextAt = renewRetryAt(event.now, limit);
+  // Nodes that lost one server do not all turn to the others in one moment. RFC 2131 §4.4.5.
+  const fuzz = tag === 'renewing' && nextAt === t2 ? event.jitter * SECOND : 0;
+  const retryAt = Math.min(nextAt + fuzz, expiryOf(held) ?? Infinity);
   const wakeAt = warned ? retryAt : Math.min(retryAt, warnTime(held));
   const target = tag === 'renewing' ? held.lease.server : undefined;
   const sent = { ...state, tag, attempt: attempt + 1, requestedAt: event.now, wakeAt, warned };

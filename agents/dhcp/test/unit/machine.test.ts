@@ -198,6 +198,12 @@ describe('a bound client', () => {
     expect(wakeTime(late)).toBe(T2 - 10_000);
   });
 
+  it('turns to everybody within a second after T2, when others that lost the server do too', () => {
+    const [renewing] = play(bound(), [[T1, TIMER]]);
+    const [late] = play(renewing, [[T2 - 30_000, TIMER]]);
+    expect(wakeTime(late)).toBe(T2 + 500);
+  });
+
   it('asks everybody at T1 when the server never said who it is', () => {
     const anonymous = GRANT.filter(([code]) => code !== OPTIONS.serverId.code);
     const [asking] = play(begin(ADDRESS), [[LATER, UP]]);

@@ -84,7 +84,8 @@ export class AgentProcess implements AsyncDisposable {
       if (isLine(line)) this.lines.push(line);
       this.#wake();
     });
-    this.exit = new Promise((resolve) => void this.#child.once('exit', resolve));
+    // Not `exit`: what the process said last may still be in the pipe then.
+    this.exit = new Promise((resolve) => void this.#child.once('close', resolve));
     void this.exit.then(() => this.#wake());
   }
 

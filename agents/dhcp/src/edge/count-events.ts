@@ -1,16 +1,20 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+
 import { type LogFields, type Logger, writeAtomic } from '@kios/agent';
 
 import { EventCounter } from '../core/metrics.ts';
 
 const WRITE_AFTER_MS = 5000;
 
-/** A logger that also counts, and keeps the counts in a file for whoever collects them. */
+/** A logger that also counts, and keeps the counts in a file for whoever collects them; without a folder for it, nobody does. */
 export function countEvents(log: Logger, file: string): Logger {
+  if (!existsSync(path.dirname(file))) return log;
   const counter = new EventCounter();
   let timer: NodeJS.Timeout | undefined;
   const write = (): void => {
     timer = undefined;
-    // A node without the folder wants no counts; a full disk is reported for the lease, which matters.
+    // A full disk is reported for the lease, which matters; the next event tries again.
     writeAtomic(file, counter.format()).catch(() => undefined);
   };
   const counting =

@@ -49,10 +49,8 @@ describe('counting events', () => {
     }, 5000);
   });
 
-  it('does without the file where there is no folder for it', async () => {
-    const { said, log } = recording();
-    countEvents(log, path.join(folder, 'nowhere/dhcp.prom')).info({ ev: 'nak' });
-    await vi.runAllTimersAsync();
-    expect(said).toEqual([{ ev: 'nak' }]);
+  it('does without the file where there is no folder for it', () => {
+    const { log } = recording();
+    expect(countEvents(log, path.join(folder, 'nowhere/dhcp.prom'))).toBe(log);
   });
 });

@@ -54,6 +54,9 @@ export async function isSettling(): Promise<boolean> {
   return (await bootSeconds()) < SETTLED_S;
 }
 
+const secondsBetween = (first: Uplink | undefined, now: Uplink): number =>
+  now.up - (first ?? now).up;
+
 /** Waits for the first bound lease, or for the network to be one without leases. */
 export async function waitForUplink(
   settings: Settings,
@@ -62,14 +65,15 @@ export async function waitForUplink(
 ): Promise<Uplink> {
   const dir = path.join(settings.run, 'net');
   using changes = new DirectoryWatch([dir]);
-  let routed: Uplink | undefined;
+  let first: Uplink | undefined;
   for (let waited = false; ; waited = true) {
     const uplink = await readUplink(settings);
     if (uplink?.lease !== undefined) return uplink;
-    routed = uplink === undefined ? undefined : (routed ?? uplink);
-    if (routed !== undefined && (await bootSeconds()) - routed.up >= settings.leaseGraceSeconds) {
-      log.info({ ev: 'lease.none', link: routed.link, addresses: routed.addresses, console: true });
-      return routed;
+    first = uplink && (first ?? uplink);
+    if (uplink !== undefined && secondsBetween(first, uplink) >= settings.leaseGraceSeconds) {
+      const { link, addresses } = uplink;
+      log.info({ ev: 'lease.none', link, addresses, console: true });
+      return uplink;
     }
     if (!waited) {
       for (const err of (await readLeases(dir)).errors) log.warn({ ev: 'lease.unreadable', err });

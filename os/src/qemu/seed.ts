@@ -5,8 +5,8 @@ import { run } from '../host/run.ts';
 
 const SEED_BYTES = 1 << 20;
 
-/** Files of a NoCloud seed volume. */
-export type Seed = Readonly<Record<'meta-data' | 'user-data', string>>;
+/** Files of a seed volume by name; NoCloud's are meta-data and user-data. */
+export type Seed = Readonly<Record<string, string>>;
 
 /** Writes a FAT volume labelled CIDATA with the seed's files, replacing `image` in one step. */
 export async function writeSeed(image: string, seed: Seed): Promise<void> {

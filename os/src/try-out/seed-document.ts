@@ -1,7 +1,5 @@
 import { stringify } from 'yaml';
 
-import type { Seed } from '../qemu/seed.ts';
-
 /** How a node is told which cluster it belongs to and how to know it for the right one. */
 export interface JoinInformation {
   readonly instanceId: string;
@@ -12,7 +10,9 @@ export interface JoinInformation {
 }
 
 /** A NoCloud seed whose user data is a NodeBootstrap document. */
-export function seedFor(join: JoinInformation): Seed {
+export function seedFor(
+  join: JoinInformation,
+): Readonly<Record<'meta-data' | 'user-data', string>> {
   return {
     'meta-data': stringify({ 'instance-id': join.instanceId }),
     'user-data': stringify({

@@ -1,0 +1,87 @@
+import path from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { startControlPlane } from '../../src/controlplane/controlplane.ts';
+import { distDir, repository } from '../../src/host/paths.ts';
+import { silent } from '../../src/host/progress.ts';
+import { readChoice } from '../../src/image/bootstrap-choice.ts';
+import { buildImage } from '../../src/image/build.ts';
+import { chooseAccelerator } from '../../src/qemu/accelerator.ts';
+import { progressOn } from '../../src/terminal/progress.ts';
+import { type BootedNode, powerOn, waitReady } from '../../src/try-out/boot.ts';
+import { down } from '../../src/try-out/down.ts';
+import { Kubectl } from '../../src/try-out/kubectl.ts';
+import { NODE_ADDRESS, tryoutMachine } from '../../src/try-out/node.ts';
+
+const BUILD_AND_BOOT_MS = 70 * 60_000;
+const EXAMPLE = path.join(repository, 'examples/bootstrap-custom');
+const NODE = 'by-custom';
+
+const isCi = process.env['CI'] === 'true';
+if (!isCi)
+  process.stderr.write('skipped: a node that an agent of one’s own brings in; CI=true boots it\n');
+
+describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootstrap-custom', () => {
+  const progress = progressOn({ write: (text) => process.stdout.write(text) });
+  let kubectl: Kubectl;
+  let node: BootedNode;
+
+  beforeAll(async () => {
+    await down(silent, { purge: true });
+    const { image } = await buildImage({
+      arch: 'amd64',
+      progress,
+      // Nothing here is about the kernel, and this one is not compiled.
+      kernel: 'debian',
+      bootstrap: readChoice(EXAMPLE),
+      out: path.join(path.dirname(distDir('amd64')), 'custom'),
+    });
+    const plane = await startControlPlane({ progress });
+    kubectl = await Kubectl.open(plane.adminKubeconfig);
+    const machine = tryoutMachine();
+    await machine.create(image);
+    node = await powerOn(machine, {
+      accelerator: await chooseAccelerator(),
+      memoryMiB: 2048,
+      cpus: 2,
+      seed: {
+        server: plane.endpointForGuest,
+        'ca.crt': plane.caPem,
+        token: await plane.createBootstrapToken(),
+        node: NODE,
+      },
+    });
+    await plane.setNodeForward(NODE_ADDRESS, node.running.kubeletPort);
+    await waitReady(node, kubectl, NODE, AbortSignal.timeout(BUILD_AND_BOOT_MS));
+  }, BUILD_AND_BOOT_MS);
+
+  afterAll(async () => {
+    node?.console[Symbol.dispose]();
+    await down(silent, { purge: true });
+  }, 120_000);
+
+  it('is Ready after one restart of kubelet, which that agent asked for', async () => {
+    const { console } = node;
+    const joined = await console.expect(
+      'the agent’s last word',
+      ({ ev }) => ev === 'joined',
+      60_000,
+    );
+    expect(joined.agent).toBe('bootstrap');
+    const told = console.events.filter(({ agent, ev }) => agent === 'init' && ev === 'control');
+    expect(told).toHaveLength(1);
+  });
+
+  it('runs that agent as its pod bootstrap', async () => {
+    const args = ['-n', 'kube-system', `pod/bootstrap-${NODE}`];
+    await kubectl.call(['wait', '--for=condition=Ready', '--timeout=110s', ...args]);
+    const image = await kubectl.call([
+      'get',
+      ...args,
+      '-o',
+      'jsonpath={.spec.containers[0].image}',
+    ]);
+    expect(image).toBe('kios.dev/bootstrap-custom:0.1.0');
+  });
+});

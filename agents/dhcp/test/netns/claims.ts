@@ -26,7 +26,7 @@ const longNames = (count: number): string[] =>
   );
 
 /** Waits until the assertion holds. */
-const eventually = (assertion: () => Promise<void> | void, timeout = 1000): Promise<void> =>
+const eventually = (assertion: () => Promise<void> | void, timeout = 10_000): Promise<void> =>
   vi.waitFor(assertion, { timeout, interval: 50 });
 
 const bare = (address: string | undefined): string => (address ?? '').split('/')[0] ?? '';

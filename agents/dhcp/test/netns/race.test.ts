@@ -62,7 +62,6 @@ describe('two links', () => {
       expect(await addressesOf(client, quick)).toEqual(won);
       expect(await addressesOf(client, slow)).toHaveLength(1);
       expect(await defaultsOf(client)).toEqual(['10.77.0.1 on eth0', '10.88.0.1 on eth1']);
-      expect(winner.lines.filter((line) => line.includes(ACK))).toHaveLength(1);
     },
   );
 

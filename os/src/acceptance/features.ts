@@ -19,8 +19,7 @@ type Feature = (typeof FEATURES)[number];
 
 /** What a kernel is known to lack, in whole or in part. */
 const ABSENT: Readonly<Record<Answers['kernel'], ReadonlySet<Feature>>> = {
-  // There are no types in it (BTF): docs/kernel.md, “What is left out”.
-  kios: new Set(['bpf at a typed tracepoint (CO-RE)', 'bpf at a security hook', 'kernel types (BTF)']),
+  kios: new Set(),
   // In modules that nothing loads unless a manifest names them.
   debian: new Set([
     'ipvlan', 'macvlan', 'qdisc tbf', 'nftables rules', 'iptables-nft matches', 'iptables-nft targets', 'ip sets',

@@ -27,7 +27,7 @@ const OPTIONS = [
  * programs on the boot path, which are read here and there, get small ones; those of the host but init in LZ4, which takes 11 MB more and a
  * fifth of the instructions. Everything else is as small as it gets. Init reads ahead by the same 64 KiB.
  */
-const HINTS = '65536 0 ^bin/init$\n65536 1 ^bin/\n65536 0 /bin/bun$\n';
+const HINTS = '65536 0 ^bin/init$\n65536 1 ^bin/\n65536 1 /bin/bun$\n';
 
 async function fingerprint(entry: Entry): Promise<unknown> {
   if (entry.type === 'symlink') return entry.target;

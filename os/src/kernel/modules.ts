@@ -1,15 +1,12 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { triplet } from '../debian/toolroot.ts';
 import type { Toolroot } from '../debian/toolroot.ts';
-import type { Arch } from '../host/paths.ts';
 import { run } from '../host/run.ts';
 import { signModule } from './module-signature.ts';
 import type { Toolchain } from './toolchain.ts';
 
 interface SignRequest {
-  readonly arch: Arch;
   readonly toolchain: Toolchain;
   readonly tools: Toolroot;
   /** The build's folder of objects. */
@@ -41,7 +38,7 @@ export async function signModules(request: SignRequest): Promise<Buffer[]> {
     const target = path.join(dir, 'kernel', file);
     await mkdir(path.dirname(target), { recursive: true });
     const strip = [`--strip-debug`, path.join(objects, file), '-o', target];
-    await run(`${triplet(request.arch)}-strip`, strip, { env: toolchain.env });
+    await run('llvm-strip', strip, { env: toolchain.env });
     const { bytes, certificate } = signModule(file, await readFile(target));
     await writeFile(target, bytes);
     certificates.push(certificate);

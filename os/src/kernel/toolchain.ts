@@ -9,9 +9,12 @@ import { type Arch, cacheDir } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
 
+/** Builds the kernel; for every architecture, as it is a cross compiler by itself. */
+const CLANG = '19';
+/** Builds the programs that the kernel's makefiles run on the host. */
 const GCC = '14';
 /** Counts changes of how the toolchain is laid out. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 
 const librariesOf = (home: string): string => path.join(home, 'usr/lib', triplet(hostArch()));
 
@@ -20,10 +23,16 @@ const PROGRAMS = [
   'make', 'flex', 'bison', 'm4', 'bc', 'lz4', 'pahole', 'libc6-dev', 'linux-libc-dev', 'libcrypt-dev', 'libgcc-14-dev', 'libelf-dev', 'libssl-dev', 'zlib1g-dev', 'libzstd-dev',
   'libc6', 'binutils-common', 'libbinutils', 'libctf0', 'libctf-nobfd0', 'libsframe1', 'libjansson4', 'libgmp10', 'libmpfr6', 'libmpc3', 'libisl23',
   'libgcc-s1', 'libzstd1', 'zlib1g', 'libelf1t64', 'libssl3t64', 'libreadline8t64', 'libtinfo6', 'liblz4-1', 'libdw1t64', 'libbpf1', 'libbz2-1.0', 'liblzma5',
+  'libstdc++6', 'libxml2', 'libicu76', 'libz3-4', 'libedit2', 'libffi8', 'libbsd0', 'libmd0',
+  ...['clang', 'lld', 'llvm', 'libclang-common'].map((name) => `${name}-${CLANG}${name.startsWith('lib') ? '-dev' : ''}`),
+  ...['llvm', 'clang-cpp'].map((name) => `lib${name}${CLANG}`),
 ]; // prettier-ignore
 
-const compilerOf = (arch: Arch): string[] =>
-  ['gcc-14', 'cpp-14', 'binutils'].map((name) => `${name}-${triplet(arch).replace('_', '-')}`);
+const hostCompiler = (): string[] =>
+  [`gcc-${GCC}`, `cpp-${GCC}`, 'binutils'].map((name) => `${name}-${triplet(hostArch()).replace('_', '-')}`); // prettier-ignore
+
+/** Where the programs of LLVM lie in the sysroot. */
+const LLVM_BIN = `usr/lib/llvm-${CLANG}/bin`;
 
 /** A compiler of the release and what else builds a kernel, run from the cache: every host makes the same bytes. */
 export interface Toolchain {
@@ -70,28 +79,26 @@ async function wrapPrograms(
 }
 
 /** Unpacks the packages into `into`, which will be `home`: compiler, its parts beside it where it looks for them, and its sysroot. */
-async function layOut(debs: readonly Deb[], into: string, home: string, arch: Arch): Promise<void> {
+async function layOut(debs: readonly Deb[], into: string, home: string): Promise<void> {
   for (const deb of debs) await run('dpkg-deb', ['-x', deb.file, into]);
   for (const folder of ['lib', 'lib64'])
     await symlink(`usr/${folder}`, path.join(into, folder)).catch(() => {});
   const host = hostArch();
   const libraries = librariesOf(home);
   const loader = [path.join(libraries, LOADER[host]), '--library-path', libraries];
-  for (const folder of ['usr/bin', 'usr/libexec'])
+  for (const folder of ['usr/bin', 'usr/libexec', LLVM_BIN])
     await wrapPrograms(path.join(into, folder), path.join(home, folder), loader);
-  // Where the driver looks for assembler and linker before it asks PATH, which may have the host's.
-  for (const triple of new Set([triplet(host), triplet(arch)])) {
-    const beside = path.join(into, 'usr', triple, 'bin');
-    await mkdir(beside, { recursive: true });
-    for (const name of ['as', 'ld'])
-      await symlink(`../../bin/${triple}-${name}`, path.join(beside, name)).catch(() => {});
-  }
+  // Where gcc's driver looks for assembler and linker before it asks PATH, which may have the host's.
+  const beside = path.join(into, 'usr', triplet(host), 'bin');
+  await mkdir(beside, { recursive: true });
+  for (const name of ['as', 'ld'])
+    await symlink(`../../bin/${triplet(host)}-${name}`, path.join(beside, name)).catch(() => {});
 }
 
-/** Opens the toolchain that builds kernels for `arch`. */
-export async function openToolchain(arch: Arch, progress: Progress): Promise<Toolchain> {
+/** Opens the toolchain, which builds kernels for every architecture. */
+export async function openToolchain(progress: Progress): Promise<Toolchain> {
   const host = hostArch();
-  const packages = [...new Set([...PROGRAMS, ...compilerOf(host), ...compilerOf(arch)])];
+  const packages = [...PROGRAMS, ...hostCompiler()];
   const debs = await fetchDebian({ arch: host, packages, progress });
   const id = cacheKey(
     LAYOUT,
@@ -99,20 +106,21 @@ export async function openToolchain(arch: Arch, progress: Progress): Promise<Too
   );
   const home = path.join(cacheDir, 'toolchain', id);
   await cached('toolchain', id, (into) =>
-    progress.task('kernel: toolchain', () => layOut(debs, into, home, arch)),
+    progress.task('kernel: toolchain', () => layOut(debs, into, home)),
   );
   const libraries = librariesOf(home);
   const linking = `--sysroot=${home} -Wl,--dynamic-linker=${path.join(libraries, LOADER[host])} -Wl,-rpath,${libraries}`;
   return {
     id,
     env: {
-      PATH: `${path.join(home, 'usr/bin')}:/usr/sbin:/usr/bin:/sbin:/bin`,
+      PATH: `${path.join(home, LLVM_BIN)}:${path.join(home, 'usr/bin')}:/usr/sbin:/usr/bin:/sbin:/bin`,
       M4: path.join(home, 'usr/bin/m4'),
       BISON_PKGDATADIR: path.join(home, 'usr/share/bison'),
     },
     variables: [
-      `CROSS_COMPILE=${triplet(arch)}-`,
-      `CC=${triplet(arch)}-gcc-${GCC}`,
+      'LLVM=1',
+      // Started by its loader, the compiler does not find what lies beside it by its own path, but by the name it is called by.
+      'CC=clang -no-canonical-prefixes',
       `HOSTCC=${triplet(host)}-gcc-${GCC}`,
       `HOSTCFLAGS=--sysroot=${home}`,
       `HOSTLDFLAGS=${linking}`,

@@ -104,9 +104,10 @@ async function update(file: string, content: string): Promise<void> {
   if (before !== content) await writeFile(file, content);
 }
 
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
 /** Fixes the layout of randomized structures (RANDSTRUCT), which the makefiles would throw dice for: the same for everybody who builds this source. */
 async function fixLayout(recipe: Recipe, note: (line: string) => void): Promise<void> {
-  const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
   const seed = sha256(`kiOS ${recipe.source.deb.sha256}`);
   const generated = path.join(recipe.objects, 'include/generated');
   await make(recipe, ['scripts_basic'], note);

@@ -5,7 +5,7 @@ import { type Deb, fetchDebian } from '../debian/archive.ts';
 import { LOADER, triplet } from '../debian/toolroot.ts';
 import { hostArch } from '../host/arch.ts';
 import { cached, cacheKey } from '../host/cache.ts';
-import { type Arch, cacheDir } from '../host/paths.ts';
+import { cacheDir } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
 

@@ -1,4 +1,4 @@
-import { cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -31,9 +31,17 @@ const cli: Cli = {
   print: () => {},
 };
 
-/** Where the console of a failed test is kept: the machine's own folder is removed with the machine. */
 const kept = path.join(repository, 'dist', 'failed-boot');
-let failed = false;
+
+/** Keeps console and logs as they were when something failed: the next boot overwrites them, and the machine's folder goes with it. */
+async function keepLogs(what: string): Promise<void> {
+  const folder = path.join(kept, what.replaceAll(/\W+/g, '-').slice(0, 80));
+  const machine = tryoutMachine();
+  await mkdir(folder, { recursive: true });
+  for (const file of [machine.file('console'), machine.file('hostLogs')])
+    await cp(file, path.join(folder, path.basename(file))).catch(() => {});
+  process.stdout.write(`console and logs of the failed boot: ${folder}\n`);
+}
 
 /** All tests of this file share four boots: the first, the reboot, and two of a fresh disk that is told wrong things first. */
 let up: UpNode;
@@ -42,27 +50,22 @@ let untrusted: Untrusted;
 
 beforeAll(async () => {
   await down(silent, { purge: true });
-  failed = true; // Until the node is up.
-  up = await bringUp(cli, tryoutMachine(), { memoryMiB: 2048, cpus: 2 });
-  failed = false;
+  await rm(kept, { recursive: true, force: true });
+  try {
+    up = await bringUp(cli, tryoutMachine(), { memoryMiB: 2048, cpus: 2 });
+  } catch (cause) {
+    await keepLogs('start');
+    throw cause;
+  }
   subject = subjectOf(up, silent);
   untrusted = untrustedOf(up, cli);
 }, BUILD_AND_BOOT_MS);
 
-afterEach(({ task }) => {
-  failed ||= task.result?.state === 'fail';
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') await keepLogs(task.name);
 });
 
 afterAll(async () => {
-  const machine = tryoutMachine();
-  if (failed) {
-    await mkdir(kept, { recursive: true });
-    for (const name of ['console', 'hostLogs'] as const)
-      await cp(machine.file(name), path.join(kept, path.basename(machine.file(name)))).catch(
-        () => {},
-      );
-    process.stdout.write(`console and logs of the failed boot: ${kept}\n`);
-  }
   untrusted?.node?.console[Symbol.dispose]();
   await cli.undo.disposeAsync();
   await down(silent, { purge: true });

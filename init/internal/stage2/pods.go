@@ -1,6 +1,7 @@
 package stage2
 
 import (
+	"fmt"
 	"time"
 
 	"kios.dev/init/internal/fault"
@@ -20,7 +21,8 @@ const (
 func (h *host) offerPods() {
 	folder := staticpods.Folder{From: "/etc/kubernetes/manifests", To: runDir + "/manifests"}
 	first, err := folder.OfferFirst()
-	h.reportPods(err)
+	report := h.podsReporter()
+	report(err)
 	go func() {
 		start := time.Now()
 		late := awaitAll(first, func(uid string) bool { return staticpods.Spoke(podLogs, uid) }, start.Add(firstPatience))
@@ -28,7 +30,7 @@ func (h *host) offerPods() {
 			h.log.Warn("pods.late", "seconds", int(firstPatience.Seconds()), "note", "a pod that was to start first does not run; the others start")
 		}
 		h.log.Info("pods.offered", "first", len(first), "ms", time.Since(start).Milliseconds())
-		folder.Follow(h.reportPods)
+		folder.Follow(report)
 	}()
 }
 
@@ -45,8 +47,14 @@ func awaitAll(names []string, done func(string) bool, deadline time.Time) (late 
 	return false
 }
 
-func (h *host) reportPods(err error) {
-	if err != nil {
-		h.log.Error("pods.manifests", "cause", fault.New(fault.Manifests, "offer the static pods", "correct or remove the file in /etc/kubernetes/manifests", err))
+// podsReporter answers what reports faults of the folder: each once, not at every look.
+func (h *host) podsReporter() func(error) {
+	last := ""
+	return func(err error) {
+		now := fmt.Sprint(err)
+		if err != nil && now != last {
+			h.log.Error("pods.manifests", "cause", fault.New(fault.Manifests, "offer the static pods", "correct or remove the file in /etc/kubernetes/manifests", err))
+		}
+		last = now
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"kios.dev/init/internal/atomicfile"
@@ -56,7 +58,9 @@ func (f Folder) Sync() error {
 	if err := os.MkdirAll(f.To, 0o700); err != nil {
 		return err
 	}
-	for name, content := range wanted {
+	// In order, so that the same faults read the same each time.
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		content := wanted[name]
 		target := filepath.Join(f.To, name)
 		if content == nil || same(target, content) {
 			continue

@@ -8,7 +8,7 @@ import { extract, fetchDebian } from './archive.ts';
 
 /** The image's own tools come from the release the image is made of, so that the host's versions play no part. */
 const PACKAGES = [
-  'libc6', 'erofs-utils', 'e2fsprogs', 'dosfstools', 'mtools', 'kmod', 'xz-utils',
+  'libc6', 'erofs-utils', 'e2fsprogs', 'dosfstools', 'mtools', 'kmod', 'xz-utils', 'zstd',
   'libblkid1', 'libcom-err2', 'libdeflate0', 'libext2fs2t64', 'libkmod2', 'liblz4-1', 'liblzma5', 'libpcre2-8-0',
   'libselinux1', 'libss2', 'libssl3t64', 'libuuid1', 'libzstd1', 'zlib1g',
 ]; // prettier-ignore
@@ -27,6 +27,7 @@ export type Tool =
   | 'usr/bin/mcopy'
   | 'usr/bin/mmd'
   | 'usr/bin/xz'
+  | 'usr/bin/zstd'
   | 'usr/sbin/depmod'
   | 'usr/sbin/mke2fs'
   | 'usr/sbin/mkfs.fat';

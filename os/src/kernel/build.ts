@@ -68,10 +68,11 @@ async function make(
   env: Record<string, string> = {},
 ): Promise<void> {
   // prettier-ignore
-  const { arch, source, toolchain, objects } = recipe;
+  const { arch, source, toolchain, tools, objects } = recipe;
   // Paths get into debug information and so into the build id.
   const maps = `-ffile-prefix-map=${objects}=/build -ffile-prefix-map=${source.dir}=/source`;
-  const fixed = [`O=${objects}`, `ARCH=${ARCHITECTURES[arch].name}`, `KCFLAGS=${maps}`, `KAFLAGS=${maps}`]; // prettier-ignore
+  const fixed = [`O=${objects}`, `ARCH=${ARCHITECTURES[arch].name}`, `KCFLAGS=${maps}`, `KAFLAGS=${maps}`,
+    `ZSTD=${tools.command('usr/bin/zstd').join(' ')}`]; // prettier-ignore
   const jobs = `-j${availableParallelism()}`;
   const command = ['-n', '10', 'make', '-C', source.dir, jobs, ...fixed, ...toolchain.variables, ...targets]; // prettier-ignore
   await run('nice', command, {

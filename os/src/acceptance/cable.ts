@@ -5,12 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { addressToHex, type DhcpPacket, optionOf, readPcap, typeName } from '@kios/testkit/dhcp';
 
 import { MACHINE_FILES } from '../qemu/arguments.ts';
-import type { ConsoleEvent } from '../qemu/console-line.ts';
 import type { Machine } from '../qemu/machine.ts';
 import { qmp } from '../qemu/qmp.ts';
 import { NODE_ADDRESS } from '../try-out/node.ts';
-import { demand, type Assertion, type Subject } from './assertion.ts';
+import { demand, type Assertion } from './assertion.ts';
 import { startOnHost } from './debug-pod.ts';
+import { laterEvent } from './later-event.ts';
 import type { Untrusted } from './untrusted.ts';
 
 /** As `arguments.ts` calls the network that answers. */
@@ -77,34 +77,21 @@ async function replug(machine: Machine, pulled: () => Promise<void>): Promise<Dh
   demand(false, 'no server granted the address again');
 }
 
-/** An event of the console that is not there yet. */
-const later = (subject: Subject, agent: string, ev: string) => {
-  const seen = subject.console.events.length;
-  const matches = (event: ConsoleEvent, index: number): boolean =>
-    index >= seen && event.agent === agent && event.ev === ev;
-  return () =>
-    subject.console.expect(
-      `${ev} of ${agent}`,
-      (event) => matches(event, subject.console.events.indexOf(event)),
-      DEADLINE_MS,
-    );
-};
-
 export const CABLE_ASSERTIONS: readonly Assertion[] = [
   {
     name: 'cable pulled and put back: address and route stay, the server is asked for that very address',
     check: async (subject) => {
       const { kubectl, nodeName, machine } = subject;
-      const watching = later(subject, PROBE, 'watching');
-      const seen = later(subject, PROBE, 'seen');
+      const watching = laterEvent(subject.console, PROBE, 'watching');
+      const seen = laterEvent(subject.console, PROBE, 'seen');
       const pod = await startOnHost(kubectl, {
         nodeName,
         script: WATCH,
         sockets: [CONSOLE_SOCKET],
       });
-      await watching();
+      await watching(DEADLINE_MS);
       const packets = await replug(machine, async () => {
-        const { fields } = await seen();
+        const { fields } = await seen(DEADLINE_MS);
         demand(
           JSON.stringify(fields['addresses']).includes(`"${NODE_ADDRESS}"`),
           `the link had ${JSON.stringify(fields)}`,

@@ -1,6 +1,7 @@
 import { demand, type Assertion, type Subject } from './assertion.ts';
 import { runOnHost } from './debug-pod.ts';
 import { hostProcesses } from './host.ts';
+import { laterEvent } from './later-event.ts';
 import { staticContainers } from './static-pods.ts';
 
 const BACK_WITHIN_SECONDS = 3;
@@ -18,14 +19,13 @@ export const KUBELET_ASSERTIONS: readonly Assertion[] = [
       const facts = await lookAtHost();
       const kubelet = hostProcesses(facts).find(({ exe }) => exe === '/bin/kubelet');
       demand(kubelet !== undefined, 'no kubelet runs');
-      const seen = console.events.length;
-      const later = (ev: string) => (event: (typeof console.events)[number]) =>
-        console.events.indexOf(event) >= seen && event.agent === 'init' && event.ev === ev;
+      const exited = laterEvent(console, 'init', 'child.exit');
+      const started = laterEvent(console, 'init', 'kubelet.start');
       const script = `process.kill(${kubelet.pid}, 'SIGKILL')`;
       // kubelet cannot report the end of the very pod that kills it before it is back.
       await runOnHost(kubectl, { nodeName, script, capabilities: ['KILL'] });
-      const exit = await console.expect('the end of kubelet', later('child.exit'), DEADLINE_MS);
-      const start = await console.expect('its start', later('kubelet.start'), DEADLINE_MS);
+      const exit = await exited(DEADLINE_MS);
+      const start = await started(DEADLINE_MS);
       const seconds = start.up - exit.up;
       demand(seconds <= BACK_WITHIN_SECONDS, `it was back after ${seconds.toFixed(2)} s`);
       await kubectl.call(['wait', '--for=condition=Ready', `node/${nodeName}`, '--timeout=120s']);

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 
 import { MACHINE_FILES } from '../qemu/arguments.ts';
-import type { SeenEvent } from '../qemu/console.ts';
 import { qmp } from '../qemu/qmp.ts';
 import { demand, type Assertion, type Subject } from './assertion.ts';
 import { startOnHost } from './debug-pod.ts';
+import { laterEvent } from './later-event.ts';
 
 const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
 const REBOOT = 0x06;
@@ -53,16 +53,9 @@ export const REBOOT_ASSERTIONS: readonly Assertion[] = [
       const before = await readNode(subject);
       const tokens = '--field-selector=type=bootstrap.kubernetes.io/token';
       await kubectl.call(['-n', 'kube-system', 'delete', 'secret', tokens]);
-      const seen = console.events.length;
+      const booted = laterEvent(console, 'init', 'init.start');
       await startOnHost(kubectl, { nodeName, script: sendReboot, sockets: [SHUTDOWN_SOCKET] });
-      const since = (event: SeenEvent): boolean => console.events.indexOf(event) >= seen;
-      const is = (ev: string) => (event: SeenEvent) =>
-        since(event) && event.agent === 'init' && event.ev === ev;
-      const boot = await console.expect(
-        'init of the next boot',
-        is('init.start'),
-        BOOT_DEADLINE_MS,
-      );
+      const boot = await booted(BOOT_DEADLINE_MS);
       const uid = await waitBack(subject, before.status.nodeInfo.bootID);
       demand(uid === before.metadata.uid, 'it registered as another node object');
       const after = console.events.slice(console.events.indexOf(boot));
@@ -75,16 +68,11 @@ export const REBOOT_ASSERTIONS: readonly Assertion[] = [
   {
     name: 'the power button: an ordered stop, then the machine is off',
     check: async ({ console, machine }) => {
-      const from = console.events.length;
-      const expect = (ev: string, deadline: number): Promise<SeenEvent> =>
-        console.expect(
-          ev,
-          (event) => console.events.indexOf(event) >= from && event.ev === ev,
-          deadline,
-        );
+      const isPressed = laterEvent(console, 'init', 'power-button.pressed');
+      const hasEnded = laterEvent(console, 'init', 'shutdown.end');
       await qmp(machine.dir, MACHINE_FILES.qmp, 'system_powerdown');
-      const pressed = await expect('power-button.pressed', BUTTON_DEADLINE_MS);
-      const end = await expect('shutdown.end', STOP_DEADLINE_MS);
+      const pressed = await isPressed(BUTTON_DEADLINE_MS);
+      const end = await hasEnded(STOP_DEADLINE_MS);
       demand(end.fields['action'] === 'power-off', `it ended in ${String(end.fields['action'])}`);
       const late = Date.now() + OFF_DEADLINE_MS;
       while ((await machine.running()) !== undefined) {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
@@ -6,6 +5,7 @@ import path from 'node:path';
 import type { Deb } from '../debian/archive.ts';
 import type { Toolroot } from '../debian/toolroot.ts';
 import { cached, cacheKey } from '../host/cache.ts';
+import { sha256 } from '../host/digest.ts';
 import { type Arch, cacheDir, repository } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { run } from '../host/run.ts';
@@ -104,8 +104,6 @@ async function update(file: string, content: string): Promise<void> {
   const before = await readFile(file, 'utf8').catch(() => undefined);
   if (before !== content) await writeFile(file, content);
 }
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** Fixes the layout of randomized structures (RANDSTRUCT), which the makefiles would throw dice for: the same for everybody who builds this source. */
 async function fixLayout(recipe: Recipe, note: (line: string) => void): Promise<void> {

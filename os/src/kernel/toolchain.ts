@@ -24,8 +24,7 @@ const PROGRAMS = [
   'libc6', 'binutils-common', 'libbinutils', 'libctf0', 'libctf-nobfd0', 'libsframe1', 'libjansson4', 'libgmp10', 'libmpfr6', 'libmpc3', 'libisl23',
   'libgcc-s1', 'libzstd1', 'zlib1g', 'libelf1t64', 'libssl3t64', 'libreadline8t64', 'libtinfo6', 'liblz4-1', 'libdw1t64', 'libbpf1', 'libbz2-1.0', 'liblzma5',
   'libstdc++6', 'libxml2', 'libicu76', 'libz3-4', 'libedit2', 'libffi8', 'libbsd0', 'libmd0',
-  ...['clang', 'lld', 'llvm', 'libclang-common'].map((name) => `${name}-${CLANG}${name.startsWith('lib') ? '-dev' : ''}`),
-  ...['llvm', 'clang-cpp'].map((name) => `lib${name}${CLANG}`),
+  `clang-${CLANG}`, `lld-${CLANG}`, `llvm-${CLANG}`, `libclang-common-${CLANG}-dev`, `libllvm${CLANG}`, `libclang-cpp${CLANG}`,
 ]; // prettier-ignore
 
 const hostCompiler = (): string[] =>

@@ -9,5 +9,5 @@ export type { AgentCommand, AgentProgram, CommonArgs } from './program.ts';
 export { backoff, retryDelay } from './retry.ts';
 export type { RetrySchedule } from './retry.ts';
 export { sleep } from './sleep.ts';
-export { removeStaleTemps, writeAtomic } from './write-atomic.ts';
+export { removeStaleTemps, tempName, writeAtomic } from './write-atomic.ts';
 export type { Argv } from 'yargs';

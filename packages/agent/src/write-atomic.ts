@@ -3,8 +3,11 @@ import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 
-// All agents are process 1 of their container, so a process id would not tell two writers apart.
-const tempName = (file: string): string =>
+/**
+ * A name beside the file, which `removeStaleTemps` knows. All agents are process 1 of their container, so a process id would not tell two
+ * writers apart.
+ */
+export const tempName = (file: string): string =>
   path.join(path.dirname(file), `.${path.basename(file)}.${crypto.randomUUID().slice(-12)}.tmp`);
 
 /** Same bytes and same mode: nothing to do, and readers that watch the file are not woken. */

@@ -13,6 +13,8 @@ const MODEL_LINE =
 /** The name of a type, as the generated code hands it to the serializer. */
 const TYPE = /"(?:Array<|\{ \[key: string\]: )?([A-Z]\w+)/g;
 
+const read = (file: string): string => readFileSync(file, 'utf8');
+
 const typesIn = (text: string): readonly string[] =>
   [...text.matchAll(TYPE)].map(([, name]) => name ?? '');
 
@@ -24,10 +26,10 @@ class Used {
 
   constructor(gen: string, importer: string) {
     this.#gen = gen;
-    this.#words = new Set(readFileSync(importer, 'utf8').match(/\w+/g));
+    this.#words = new Set(read(importer).match(/\w+/g));
     for (const api of [...this.#words].filter((word) => word.endsWith('Api')))
       if (existsSync(this.#file('apis', api)))
-        this.#addModels(this.methodsOf(readFileSync(this.#file('apis', api), 'utf8')));
+        this.#addModels(this.methodsOf(read(this.#file('apis', api))));
   }
 
   #file(folder: 'apis' | 'models', name: string): string {
@@ -38,7 +40,7 @@ class Used {
     for (const type of typesIn(text)) {
       if (this.#models.has(type) || !existsSync(this.#file('models', type))) continue;
       this.#models.add(type);
-      this.#addModels(readFileSync(this.#file('models', type), 'utf8'));
+      this.#addModels(read(this.#file('models', type)));
     }
   }
 
@@ -57,8 +59,6 @@ class Used {
     );
   }
 }
-
-const read = (file: string): string => readFileSync(file, 'utf8');
 
 /**
  * Takes from the Kubernetes client library what an agent calls. Its classes have a method for every call of an API and its serializer

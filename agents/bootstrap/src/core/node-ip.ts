@@ -1,8 +1,7 @@
 import type { Lease } from '@kios/node-state';
 
 /** Leases that carry traffic now. */
-export const isBound = (lease: Lease): boolean =>
-  ['bound', 'renewing', 'rebinding'].includes(lease.state);
+const isBound = (lease: Lease): boolean => ['bound', 'renewing', 'rebinding'].includes(lease.state);
 
 const hasDefaultRoute = (lease: Lease): boolean =>
   lease.gateways.length > 0 || lease.routes.some((route) => route.dst === '0.0.0.0/0');

@@ -1,10 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { chmod, copyFile, mkdir, open, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
-import { removeStaleTemps } from '@kios/agent';
+import { removeStaleTemps, tempName } from '@kios/agent';
 
 import type { WantedAuth } from '../core/auth.ts';
 import { BootstrapError } from '../core/errors.ts';
@@ -38,7 +38,7 @@ async function install(from: string, to: string): Promise<void> {
   const dir = path.dirname(to);
   await mkdir(dir, { recursive: true, mode: 0o755 });
   await removeStaleTemps(dir);
-  const temp = path.join(dir, `.${path.basename(to)}.${randomBytes(6).toString('hex')}.tmp`);
+  const temp = tempName(to);
   await copyFile(from, temp);
   await chmod(temp, 0o755);
   const handle = await open(temp, 'r');

@@ -1,16 +1,15 @@
 import { type Origin, originsOf } from '../core/merge.ts';
-import { chooseNodeName, type ChosenName } from '../core/node-name.ts';
+import { type ChosenName } from '../core/node-name.ts';
 import { planFiles } from '../core/plan.ts';
 import type { Warning } from '../core/reading.ts';
 import { type OutputFile } from '../core/render.ts';
-import type { NodeBootstrap } from '../core/schema.ts';
 import { readCluster, type WantedCluster } from '../core/wanted.ts';
 import { inspectPair } from './certificates.ts';
 import type { JoinContext } from './context.ts';
 import { readKept } from './fetched.ts';
-import { hardwareId } from './host.ts';
 import { heldAuth, readNode } from './node.ts';
 import { readPlatform } from './platform.ts';
+import { nameNode } from './run.ts';
 import { readSources } from './sources.ts';
 import { isSettling, readUplink } from './uplink.ts';
 
@@ -44,14 +43,6 @@ const knownCa = (cluster: WantedCluster | undefined): readonly string[] => {
   return bundle.length > 0 ? bundle : [UNKNOWN_CA];
 };
 
-const wantedNames = (
-  document: NodeBootstrap,
-  cluster: WantedCluster | undefined,
-): Pick<Parameters<typeof chooseNodeName>[0], 'certificate' | 'document'> => ({
-  certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
-  document: document.node?.name,
-});
-
 /** Asks no network and changes nothing; secrets are left out. */
 export async function renderPlan(context: JoinContext): Promise<Rendering> {
   const { settings, log } = context;
@@ -70,13 +61,8 @@ export async function renderPlan(context: JoinContext): Promise<Rendering> {
   const node = await readNode(settings);
   const cluster = withoutSecret(readCluster(document, inspectPair, heldAuth(node)));
   const uplink = await readUplink(settings);
-  const nodeName = chooseNodeName({
-    joined: node.identity,
-    ...wantedNames(document, cluster),
-    provider: sources.facts.hostname,
-    dhcp: uplink?.lease?.hostname,
-    hardware: await hardwareId(settings, uplink?.mac),
-  });
+  const known = { document, cluster, node, sources };
+  const nodeName = await nameNode(settings, known, uplink);
   const files = planFiles({
     document,
     cluster,

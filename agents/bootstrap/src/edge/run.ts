@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { BootstrapError } from '../core/errors.ts';
 import { checkLabels } from '../core/labels.ts';
-import { chooseNodeName } from '../core/node-name.ts';
+import { chooseNodeName, type ChosenName } from '../core/node-name.ts';
 import { isConfigured, isForeignIdentity, planFiles, type PlanInput } from '../core/plan.ts';
 import {
   formatBootstrapKubeconfig,
@@ -16,8 +16,9 @@ import { inspectPair } from './certificates.ts';
 import type { JoinContext } from './context.ts';
 import { bootSeconds, hardwareId, readBootId, waitForClock } from './host.ts';
 import { heldAuth, type NodeFacts } from './node.ts';
+import type { Settings } from './settings.ts';
 import type { Sources } from './sources.ts';
-import { isSettling, readUplink, waitForUplink } from './uplink.ts';
+import { isSettling, readUplink, type Uplink, waitForUplink } from './uplink.ts';
 import { verifyCluster } from './verify-cluster.ts';
 
 /** One look at what is asked for and at what is there. */
@@ -132,10 +133,29 @@ interface Ca {
   readonly dropIdentity: boolean;
 }
 
+/** The node's name, by whoever has the most to say of it. */
+export async function nameNode(
+  settings: Settings,
+  known: Pick<Run, 'document' | 'cluster' | 'sources'> & {
+    readonly node: Pick<NodeFacts, 'identity'>;
+  },
+  uplink: Uplink | undefined,
+): Promise<ChosenName> {
+  const { document, cluster, node, sources } = known;
+  return chooseNodeName({
+    joined: node.identity,
+    certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
+    document: document.node?.name,
+    provider: sources.facts.hostname,
+    dhcp: uplink?.lease?.hostname,
+    hardware: await hardwareId(settings, uplink?.mac),
+  });
+}
+
 /** Facts of a new node, or of a changed document: from the lease, and the cluster itself. */
 export async function findOut(context: JoinContext, run: Run): Promise<Facts> {
   const { settings, log, signal } = context;
-  const { cluster, node, sources } = run;
+  const { cluster, node } = run;
   const uplink = await waitForUplink(settings, log, signal);
   context.timeline?.set('lease', uplink.up);
   let found: Ca = { ca: [], dropIdentity: isForeign(run, []) };
@@ -144,14 +164,8 @@ export async function findOut(context: JoinContext, run: Run): Promise<Facts> {
     found = await findCa(context, run, cluster);
     context.timeline?.set('verified', await bootSeconds());
   }
-  const { name, by } = chooseNodeName({
-    joined: found.dropIdentity ? undefined : node.identity,
-    certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
-    document: run.document.node?.name,
-    provider: sources.facts.hostname,
-    dhcp: uplink.lease?.hostname,
-    hardware: await hardwareId(settings, uplink.mac),
-  });
+  const held = found.dropIdentity ? { ...run, node: { ...node, identity: undefined } } : run;
+  const { name, by } = await nameNode(settings, held, uplink);
   log.info({ ev: 'node.name', name, by });
   const { addresses } = uplink;
   return { ...found, nodeName: name, addresses, isSettling: await isSettling() };

@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { errorCode, removeStaleTemps } from '@kios/agent';
+import { errorCode, removeStaleTemps, tempName } from '@kios/agent';
 
 import { BootstrapError, fieldError } from '../core/errors.ts';
 import type { OutputFile } from '../core/render.ts';
@@ -70,7 +69,7 @@ async function stage(target: string, file: OutputFile): Promise<Staged> {
   const dir = path.dirname(target);
   await refuseLinks(target, file);
   await mkdir(dir, { recursive: true, mode: 0o755 });
-  const temp = path.join(dir, `.${path.basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
+  const temp = tempName(target);
   const handle = await open(temp, 'wx', 0o600);
   try {
     await handle.writeFile(bytesOf(file));

@@ -1,6 +1,8 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { tempName } from '@kios/agent';
+
 import { type Captured, decodePcap, encodePcap } from '../core/pcap.ts';
 
 const FRAMES = 32;
@@ -29,11 +31,10 @@ export class Trace {
     this.#timer = undefined;
     this.#earlier ??= readTrace(this.#file);
     const bytes = encodePcap([...this.#earlier, ...this.#frames].slice(-FRAMES));
-    const folder = path.dirname(this.#file);
-    const name = `.${path.basename(this.#file)}.${crypto.randomUUID().slice(-12)}.tmp`;
+    const temp = tempName(this.#file);
     try {
-      writeFileSync(path.join(folder, name), bytes, { mode: 0o644 });
-      renameSync(path.join(folder, name), this.#file);
+      writeFileSync(temp, bytes, { mode: 0o644 });
+      renameSync(temp, this.#file);
     } catch {
       // The lease files, which matter, report the same fault.
     }

@@ -11,23 +11,15 @@ import { acceptReply } from '../../src/core/replies.ts';
 import type { Identity } from '../../src/core/requests.ts';
 import { formatResolvConf } from '../../src/core/resolver.ts';
 import { NOTHING_LEARNT } from '../../src/core/states.ts';
+import { LINK as ETHERNET, POLICY } from '../unit/fixtures.ts';
 
 /** How far a message got. */
 export type Depth = 'undecodable' | 'not for us' | 'refused' | 'lease';
 
 const SOURCE = '10.77.0.1';
 
-const LINK: Omit<Link, 'mac'> = {
-  name: 'eth0',
-  index: 2,
-  type: 1,
-  kind: undefined,
-  master: undefined,
-  mtu: 1500,
-  maxMtu: 65_535,
-  up: true,
-  carrier: true,
-};
+/** A link that takes the largest MTU a server may name. */
+const LINK: Link = { ...ETHERNET, maxMtu: 65_535 };
 
 /** Does with a message everything that the agent does with one, up to the kernel. Fails if anything but a DecodeError comes out. */
 export function digestMessage(bytes: Uint8Array, who: Identity): Depth {
@@ -87,14 +79,7 @@ function useFiles(lease: Lease, mac: string): void {
 
 function useKernel(lease: Lease, mac: string): void {
   const present: Present = { link: { ...LINK, mac }, addresses: [], routes: [] };
-  const policy = {
-    metric: 100,
-    onExpire: 'keep',
-    routes: true,
-    mtu: 'link',
-    linkLocal: false,
-  } as const;
-  for (const change of planLease({ lease, since: 0, ladder: 0 }, present, policy, 0)) {
+  for (const change of planLease({ lease, since: 0, ladder: 0 }, present, POLICY, 0)) {
     if (change.tag !== 'set-route') continue;
     const [network = '', prefix = ''] = change.route.dst.split('/');
     parseIpv4(network);

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { toHex } from '@kios/bytes';
-import type { Link } from '@kios/netlink';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { clientOptions, readConfig } from '../../src/config.ts';
 import { readExtraOptions } from '../../src/core/extra-options.ts';
 import type { Flags } from '../../src/flags.ts';
+import { LINK } from './fixtures.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'kios-dhcp-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -36,18 +36,6 @@ const FLAGS: Flags = {
   strictRfc: false,
   runDir: folder,
   stateDir: folder,
-};
-const LINK: Link = {
-  index: 2,
-  name: 'eth0',
-  type: 1,
-  mac: '02:00:00:00:00:01',
-  up: true,
-  carrier: true,
-  mtu: 1500,
-  maxMtu: 9000,
-  master: undefined,
-  kind: undefined,
 };
 
 async function optionsFor(flags: Partial<Flags>): ReturnType<typeof asOptions> {

@@ -1,5 +1,8 @@
+import type { Link } from '@kios/netlink';
+
 import { type DhcpMessage, OP } from '../../src/core/message.ts';
 import { entry, OPTIONS, OptionSet, TYPE } from '../../src/core/options.ts';
+import type { PlanPolicy } from '../../src/core/plan.ts';
 import type { Reply } from '../../src/core/replies.ts';
 import type { Identity } from '../../src/core/requests.ts';
 import type { Effect, Event, Happening, Policy } from '../../src/core/states.ts';
@@ -11,6 +14,27 @@ export const GATEWAY_MAC = '02:00:00:00:00:fe';
 export const MAC = '02:00:00:00:00:01';
 export const SERVER = '10.0.0.1';
 export const ADDRESS = '10.0.0.5';
+
+/** An ordinary card with a cable. */
+export const LINK: Link = {
+  index: 2,
+  name: 'eth0',
+  type: 1,
+  mac: MAC,
+  up: true,
+  carrier: true,
+  mtu: 1500,
+  maxMtu: 9000,
+  master: undefined,
+  kind: undefined,
+};
+export const POLICY: PlanPolicy = {
+  metric: 100,
+  onExpire: 'keep',
+  routes: true,
+  mtu: 'link',
+  linkLocal: false,
+};
 
 export const WHO: Identity = {
   mac: MAC,

@@ -9,27 +9,9 @@ import { TYPE } from '../../src/core/options.ts';
 import { planLease } from '../../src/core/plan.ts';
 import { applyChanges, readPresent } from '../../src/edge/kernel.ts';
 import { EXPECTED, playStory } from '../rtnetlink-contract.ts';
-import { GRANT, message, SERVER } from './fixtures.ts';
+import { GRANT, LINK as UP, message, POLICY, SERVER } from './fixtures.ts';
 
-const LINK: Link = {
-  index: 2,
-  name: 'eth0',
-  type: 1,
-  mac: '02:00:00:00:00:01',
-  up: false,
-  carrier: true,
-  mtu: 1500,
-  maxMtu: 9000,
-  master: undefined,
-  kind: undefined,
-};
-const POLICY = {
-  metric: 100,
-  onExpire: 'keep',
-  routes: true,
-  mtu: 'link',
-  linkLocal: false,
-} as const;
+const LINK: Link = { ...UP, up: false };
 
 function listening(): { lines: string[]; log: ReturnType<typeof createLogger> } {
   const lines: string[] = [];

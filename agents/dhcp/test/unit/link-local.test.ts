@@ -1,29 +1,11 @@
-import { FOREVER, type Address, type Link } from '@kios/netlink';
+import { FOREVER, type Address } from '@kios/netlink';
 import { describe, expect, it } from 'vitest';
 
 import { linkLocalAddress, planLinkLocal } from '../../src/core/link-local.ts';
 import { OURS, type PlanPolicy, type Present } from '../../src/core/plan.ts';
-import { ADDRESS, MAC } from './fixtures.ts';
+import { ADDRESS, LINK, MAC, POLICY } from './fixtures.ts';
 
-const LINK: Link = {
-  index: 2,
-  name: 'eth0',
-  type: 1,
-  mac: MAC,
-  up: true,
-  carrier: true,
-  mtu: 1500,
-  maxMtu: 9000,
-  master: undefined,
-  kind: undefined,
-};
-const ON: PlanPolicy = {
-  metric: 110,
-  onExpire: 'keep',
-  routes: true,
-  mtu: 'link',
-  linkLocal: true,
-};
+const ON: PlanPolicy = { ...POLICY, metric: 110, linkLocal: true };
 const OFF: PlanPolicy = { ...ON, linkLocal: false };
 
 const LOCAL: Address = {

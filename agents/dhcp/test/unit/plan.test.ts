@@ -1,4 +1,4 @@
-import { type Address, FOREVER, type Link, type Route } from '@kios/netlink';
+import { type Address, FOREVER, type Route } from '@kios/netlink';
 import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
@@ -12,33 +12,13 @@ import {
   isInUse,
   OURS,
   planLease,
-  type PlanPolicy,
   planRemoval,
   type Present,
 } from '../../src/core/plan.ts';
 import { fromRecord, StoredLease, toRecord } from '../../src/core/record.ts';
 import { type Held, NOTHING_LEARNT } from '../../src/core/states.ts';
-import { ADDRESS, GRANT, message, SERVER } from './fixtures.ts';
+import { ADDRESS, GRANT, LINK, message, POLICY, SERVER } from './fixtures.ts';
 
-const LINK: Link = {
-  index: 2,
-  name: 'eth0',
-  type: 1,
-  mac: '02:00:00:00:00:01',
-  up: true,
-  carrier: true,
-  mtu: 1500,
-  maxMtu: 9000,
-  master: undefined,
-  kind: undefined,
-};
-const POLICY: PlanPolicy = {
-  metric: 100,
-  onExpire: 'keep',
-  routes: true,
-  mtu: 'link',
-  linkLocal: false,
-};
 const BARE: Present = { link: LINK, addresses: [], routes: [] };
 
 /** Times begin with the lease. */

@@ -36,10 +36,6 @@ const WORDS: readonly (readonly [word: string, why: string])[] = [
   ['page_alloc.shuffle=1', 'where free memory lies is not to be guessed'],
   ['hash_pointers=always', 'from 6.16 on; older kernels know no other way unless they are told'],
   [
-    'init_on_free=0',
-    'memory is cleared when it is handed out; to clear what is free as well begins with all of it at boot',
-  ],
-  [
     'pti=on',
     'page tables are isolated on processors that are believed to leak nothing as well; pti=auto after it takes that back',
   ],

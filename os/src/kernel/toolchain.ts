@@ -20,7 +20,7 @@ const librariesOf = (home: string): string => path.join(home, 'usr/lib', triplet
 
 /** What builds a kernel besides the compiler, and the libraries of all of it. */
 const PROGRAMS = [
-  'make', 'flex', 'bison', 'm4', 'bc', 'lz4', 'pahole', 'libc6-dev', 'linux-libc-dev', 'libcrypt-dev', 'libgcc-14-dev', 'libelf-dev', 'libssl-dev', 'zlib1g-dev', 'libzstd-dev',
+  'make', 'flex', 'bison', 'm4', 'bc', 'pahole', 'libc6-dev', 'linux-libc-dev', 'libcrypt-dev', 'libgcc-14-dev', 'libelf-dev', 'libssl-dev', 'zlib1g-dev', 'libzstd-dev',
   'libc6', 'binutils-common', 'libbinutils', 'libctf0', 'libctf-nobfd0', 'libsframe1', 'libjansson4', 'libgmp10', 'libmpfr6', 'libmpc3', 'libisl23',
   'libgcc-s1', 'libzstd1', 'zlib1g', 'libelf1t64', 'libssl3t64', 'libreadline8t64', 'libtinfo6', 'liblz4-1', 'libdw1t64', 'libbpf1', 'libbz2-1.0', 'liblzma5',
   'libstdc++6', 'libxml2', 'libicu76', 'libz3-4', 'libedit2', 'libffi8', 'libbsd0', 'libmd0',

@@ -3,16 +3,19 @@ import path from 'node:path';
 import { EXIT } from '@kios/errors';
 
 import type { Cli } from '../commands/cli.ts';
+import { openToolroot } from '../debian/toolroot.ts';
+import { hostArch } from '../host/arch.ts';
 import { ensurePackages, type Need } from '../host/packages.ts';
 import { repository, stateDir } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { ensureSpace } from '../host/space.ts';
+import { buildKernel } from '../kernel/build.ts';
 import { explain, formatExplanation } from '../terminal/explain.ts';
 import { ensureGo } from '../upstream/go-toolchain.ts';
 import { programsFor } from './programs.ts';
 import { add, type Counts, formatCounts, NONE, ONE_FAILED } from './results.ts';
 import { runCommand, runScript, type RunScriptOptions, type ScriptOutcome } from './run-script.ts';
-import { SCRIPTS, type SuiteName } from './suites.ts';
+import { SCRIPTS, type SuiteName, WANTS_KERNEL } from './suites.ts';
 import { findScripts, type TestScript } from './workspaces.ts';
 
 /** Checks that are no tests but must hold as well; turbo answers unchanged ones from its cache. */
@@ -104,16 +107,28 @@ export class TestRun {
   }
 }
 
+/** Builds the image's kernel with what the tests leave of the processors; a failure is told where the kernel is wanted. */
+function buildKernelBeside(progress: Progress): Promise<unknown> {
+  const build = async (): Promise<unknown> =>
+    buildKernel(hostArch(), await openToolroot(progress), progress, 'idle');
+  const kernel = build();
+  kernel.catch(() => {});
+  return kernel;
+}
+
 async function runSuite(
   suite: SuiteName,
   env: Readonly<Record<string, string>>,
   run: TestRun,
+  kernel: Promise<unknown>,
 ): Promise<void> {
   if (suite === 'unit')
     for (const gate of GATES) await run.stage(gate.title, env, (options) => runGate(gate, options));
-  for (const name of SCRIPTS[suite])
+  for (const name of SCRIPTS[suite]) {
+    if (name === WANTS_KERNEL) await kernel;
     for (const script of await findScripts(name))
       await run.stage(script.title, env, (options) => runScript(script, options));
+  }
 }
 
 /** Runs the suites to their end whatever fails, and ends with one line of counts. */
@@ -121,7 +136,8 @@ export async function runTests(cli: Cli, suites: readonly SuiteName[]): Promise<
   const run = new TestRun(cli);
   try {
     const env = await environmentFor(suites, cli.progress);
-    for (const suite of suites) await runSuite(suite, env, run);
+    const kernel = suites.includes('e2e') ? buildKernelBeside(cli.progress) : Promise.resolve();
+    for (const suite of suites) await runSuite(suite, env, run, kernel);
   } catch (error) {
     run.fail('set-up', error);
   }

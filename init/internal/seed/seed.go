@@ -25,13 +25,31 @@ type Log interface {
 	Warn(event string, fields ...any)
 }
 
-// Folder answers the folder name for a volume, "" when it is no seed. NoCloud and ConfigDrive name the labels.
-func Folder(v volume.Volume) string {
+const (
+	// azureTag is what the firmware of Azure's machines says of the chassis.
+	azureTag = "7783-7084-3265-9085-8269-3286-77"
+	// azureFile tells the disc that Azure gives a machine from others; its label changes with Azure's releases.
+	azureFile = "ovf-env.xml"
+)
+
+// Seed is a volume to be looked at, and where it goes.
+type Seed struct {
+	Folder string // below /run/kios/seed
+	FS     string
+	Needs  string // a file without which the volume is no seed
+}
+
+// Of answers what a volume may be as a seed; no Folder when it is none. NoCloud and ConfigDrive name the labels. Only Azure gives a
+// machine UDF, and elsewhere no driver is made to read a stranger's.
+func Of(v volume.Volume, chassis string) Seed {
 	label := strings.ToLower(v.Label)
-	if (label == "cidata" || label == "config-2") && (v.FS == "vfat" || v.FS == "iso9660") {
-		return label
+	switch {
+	case (label == "cidata" || label == "config-2") && (v.FS == "vfat" || v.FS == "iso9660"):
+		return Seed{Folder: label, FS: v.FS}
+	case v.UDF && chassis == azureTag:
+		return Seed{Folder: "azure", FS: "udf", Needs: azureFile}
 	}
-	return ""
+	return Seed{}
 }
 
 // MountAll mounts every seed volume and the `kios` folder of the partition booted from.
@@ -46,32 +64,49 @@ func MountAll(bootPart string, loadFS func(string) error, log Log) {
 
 // mountLabelled takes the first of two volumes with one label.
 func mountLabelled(loadFS func(string) error, log Log) {
-	taken := map[string]string{} // folder → kernel name
+	taken := map[string]string{}                                 // folder → kernel name
+	tag, _ := os.ReadFile("/sys/class/dmi/id/chassis_asset_tag") // no machine but Azure's needs one
+	chassis := strings.TrimSpace(string(tag))
 	for _, device := range blockdev.Devices() {
 		path := blockdev.Path(device.Name)
-		v := identify(path)
-		folder := Folder(v)
-		if folder == "" {
+		found := Of(identify(path), chassis)
+		if found.Folder == "" {
 			continue
 		}
-		if other, ok := taken[folder]; ok {
+		if other, ok := taken[found.Folder]; ok {
 			// The boot code of a FAT volume on a whole disk may look like a partition table; that is no second volume.
 			if device.Disk != other {
-				log.Warn("seed.ignored", "label", folder, "device", path, "cause", "another volume has the same label")
+				log.Warn("seed.ignored", "label", found.Folder, "device", path, "cause", "another volume has the same label")
 			}
 			continue
 		}
-		row := mounts.Mount{Source: path, Target: dir + "/" + folder, FS: v.FS, Flags: readOnly}
-		if tell(log, folder, path, mounts.One(row, loadFS)) {
-			taken[folder] = device.Name
+		there, err := mountSeed(path, found, loadFS)
+		if there && tell(log, found.Folder, path, err) {
+			taken[found.Folder] = device.Name
 		}
 	}
+}
+
+// mountSeed answers false, and leaves nothing mounted, when the volume is not the seed that it looked like.
+func mountSeed(device string, found Seed, loadFS func(string) error) (there bool, err error) {
+	target := dir + "/" + found.Folder
+	err = mounts.One(mounts.Mount{Source: device, Target: target, FS: found.FS, Flags: readOnly}, loadFS)
+	if err != nil || found.Needs == "" {
+		return true, err
+	}
+	if _, err := os.Stat(target + "/" + found.Needs); err == nil {
+		return true, nil
+	}
+	if err := unix.Unmount(target, unix.MNT_DETACH); err != nil {
+		return true, err
+	}
+	return false, os.Remove(target)
 }
 
 func tell(log Log, label, device string, err error) bool {
 	if err != nil {
 		log.Warn("seed.failed", "label", label, "device", device, "cause",
-			fault.New(fault.Seed, "mount "+device, "the volume must be FAT or ISO 9660 and undamaged", err))
+			fault.New(fault.Seed, "mount "+device, "the volume must be FAT, ISO 9660 or UDF and undamaged", err))
 		return false
 	}
 	log.Info("seed.mounted", "label", label, "device", device)

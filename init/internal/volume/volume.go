@@ -10,12 +10,15 @@ import (
 
 // Volume is a file system found on a device; the zero Volume is none that is known here.
 type Volume struct {
-	FS    string // "vfat", "iso9660" or "ext4"
-	Label string
+	FS    string // "vfat", "iso9660", "udf" or "ext4"
+	Label string // of UDF only what an ISO 9660 volume beside it says
+	UDF   bool   // whether it can be mounted as UDF; many such discs are ISO 9660 as well
 }
 
 const (
 	isoDescriptor = 32768
+	isoSector     = 2048
+	isoSectors    = 64 // of volume descriptors at most
 	extSuper      = 1024
 	fatRootLimit  = 1 << 16 // a volume label stands among the first entries
 )
@@ -30,13 +33,32 @@ func Identify(device io.ReaderAt) Volume {
 	}
 	super := make([]byte, 256)
 	if _, err := device.ReadAt(super, extSuper); err == nil && binary.LittleEndian.Uint16(super[56:]) == 0xef53 {
-		return Volume{"ext4", trim(super[120:136])}
+		return Volume{FS: "ext4", Label: trim(super[120:136])}
 	}
+	return parseDisc(device)
+}
+
+// parseDisc reads the volume recognition sequence, one descriptor a sector (ECMA-119 section 8, ECMA-167 part 2 section 8.3).
+func parseDisc(device io.ReaderAt) (found Volume) {
 	descriptor := make([]byte, 72)
-	if _, err := device.ReadAt(descriptor, isoDescriptor); err == nil && string(descriptor[:7]) == "\x01CD001\x01" {
-		return Volume{"iso9660", trim(descriptor[40:72])}
+	for sector := range int64(isoSectors) {
+		if _, err := device.ReadAt(descriptor, isoDescriptor+sector*isoSector); err != nil {
+			return found
+		}
+		switch id := string(descriptor[1:6]); {
+		case id == "CD001" && sector == 0 && descriptor[0] == 1:
+			found = Volume{FS: "iso9660", Label: trim(descriptor[40:72])}
+		case id == "NSR02" || id == "NSR03":
+			found.UDF = true
+			if found.FS == "" {
+				found.FS = "udf"
+			}
+			return found
+		case id != "CD001" && id != "BEA01":
+			return found
+		}
 	}
-	return Volume{}
+	return found
 }
 
 // parseFAT follows Microsoft's FAT specification: section 3 for the boot sector, 6 for the volume label.
@@ -63,7 +85,7 @@ func parseFAT(boot []byte, device io.ReaderAt) (Volume, bool) {
 	if label == "NO NAME" {
 		label = ""
 	}
-	return Volume{"vfat", label}, true
+	return Volume{FS: "vfat", Label: label}, true
 }
 
 // fatRoot answers where the root directory lies; of FAT32 the first cluster is enough here.

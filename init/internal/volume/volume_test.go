@@ -8,15 +8,17 @@ import (
 	"testing"
 )
 
-// The images were made by mkfs.fat and mke2fs and cut behind what is read; fat12-renamed had its label changed where a PC changes it.
+// The images were made by mkfs.fat, mke2fs, genisoimage and mkudffs and cut behind what is read; fat12-renamed had its label changed where a PC changes it.
 func TestIdentifyReadsImagesOfOthers(t *testing.T) {
 	for name, want := range map[string]Volume{
-		"fat12":         {"vfat", "CIDATA"},
-		"fat12-renamed": {"vfat", "CONFIG-2"},
-		"fat32":         {"vfat", "KIOS"},
-		"noname":        {"vfat", ""},
-		"iso9660":       {"iso9660", "config-2"},
-		"ext4":          {"ext4", "cidata"},
+		"fat12":           {FS: "vfat", Label: "CIDATA"},
+		"fat12-renamed":   {FS: "vfat", Label: "CONFIG-2"},
+		"fat32":           {FS: "vfat", Label: "KIOS"},
+		"noname":          {FS: "vfat", Label: ""},
+		"iso9660":         {FS: "iso9660", Label: "config-2"},
+		"ext4":            {FS: "ext4", Label: "cidata"},
+		"udf":             {FS: "udf", UDF: true},
+		"udf-and-iso9660": {FS: "iso9660", Label: "rd_rdfe_test", UDF: true},
 	} {
 		if got := Identify(bytes.NewReader(image(t, name))); got != want {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
@@ -60,5 +62,6 @@ func FuzzIdentify(f *testing.F) {
 	for _, name := range []string{"fat12", "noname", "ext4"} {
 		f.Add(image(f, name)[:4096])
 	}
+	f.Add(image(f, "udf-and-iso9660")[:48<<10])
 	f.Fuzz(func(t *testing.T, data []byte) { Identify(bytes.NewReader(data)) })
 }

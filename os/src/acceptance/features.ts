@@ -19,8 +19,7 @@ type Feature = (typeof FEATURES)[number];
 
 /** What a kernel is known to lack, in whole or in part. */
 const ABSENT: Readonly<Record<Answers['kernel'], ReadonlySet<Feature>>> = {
-  // Such programs hang on the entry of a function, where only function tracing leaves room: docs/kernel.md, “What is left out”.
-  kios: new Set(['bpf at a security hook']),
+  kios: new Set(),
   // In modules that nothing loads unless a manifest names them.
   debian: new Set([
     'ipvlan', 'macvlan', 'qdisc tbf', 'nftables rules', 'iptables-nft matches', 'iptables-nft targets', 'ip sets',

@@ -11,13 +11,14 @@ const FILE_SYSTEMS = {
   ext4: ['ext4'],
   vfat: ['vfat', 'nls_cp437', 'nls_ascii', 'nls_iso8859_1', 'nls_utf8'],
   iso9660: ['isofs'],
+  udf: ['udf'],
   // Init reads from it which partition the machine was booted from.
   efivarfs: ['efivarfs'],
 };
 
 /** Drivers of disks and of the buses they sit on; loaded only where a device asks for them. */
 const STORAGE = [
-  'virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_scsi', 'sd_mod', 'nvme', 'ahci', 'ata_piix', 'hv_vmbus', 'hv_storvsc',
+  'virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_scsi', 'sd_mod', 'sr_mod', 'nvme', 'ahci', 'ata_piix', 'hv_vmbus', 'hv_storvsc',
   'xen_blkfront', 'vmw_pvscsi', 'mptspi', 'xhci_pci', 'ehci_pci', 'usb_storage', 'uas', 'sdhci_pci', 'sdhci_acpi', 'mmc_block',
 ]; // prettier-ignore
 

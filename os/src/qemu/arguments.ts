@@ -14,6 +14,8 @@ export interface MachineSpec {
   readonly seed: boolean;
   /** A network card before the one that works, with a link and nobody at its other end. */
   readonly quietCard?: boolean;
+  /** A disc in a drive, and the asset tag of the chassis: what a cloud gives a machine besides its network. */
+  readonly cloud?: { readonly disc: string; readonly assetTag: string };
 }
 
 /** File names inside a machine's folder. QEMU runs in that folder: a Unix socket's path may be 107 bytes long only. */
@@ -76,6 +78,13 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     ...(spec.quietCard === true
       ? ['-netdev hubport,id=quiet,hubid=0', '-device virtio-net-pci,netdev=quiet,romfile=']
       : []),
+    ...(spec.cloud === undefined
+      ? []
+      : [
+          `-drive if=none,id=disc,media=cdrom,readonly=on,format=raw,file=${spec.cloud.disc}`,
+          '-device ide-cd,drive=disc',
+          `-smbios type=3,asset=${spec.cloud.assetTag}`,
+        ]),
     `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${spec.kubeletPort}-:10250`,
     '-device virtio-net-pci,netdev=net0,romfile=',
     '-object rng-random,id=rng0,filename=/dev/urandom',

@@ -5,6 +5,7 @@ import { EXIT, KiosError } from '@kios/errors';
 import { freePort } from '../host/free-port.ts';
 import type { Progress } from '../host/progress.ts';
 import type { Accelerator } from '../qemu/accelerator.ts';
+import type { MachineSpec } from '../qemu/arguments.ts';
 import { Console } from '../qemu/console.ts';
 import type { Machine, RunningMachine } from '../qemu/machine.ts';
 import type { Seed } from '../qemu/seed.ts';
@@ -17,13 +18,11 @@ const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 600_000;
 const READY_POLL_MS = 500;
 
-export interface BootOptions {
+export interface BootOptions extends Pick<MachineSpec, 'quietCard' | 'cloud'> {
   readonly accelerator: Accelerator;
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly seed: Seed;
-  /** See MachineSpec. */
-  readonly quietCard?: boolean;
 }
 
 /** A machine that was powered on, with the console that tells how far it is. */

@@ -1,4 +1,6 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -17,6 +19,9 @@ import { NODE_ADDRESS, tryoutMachine } from '../../src/try-out/node.ts';
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EXAMPLE = path.join(repository, 'examples/bootstrap-custom');
 const NODE = 'by-custom';
+/** A disc as Azure makes it, by `genisoimage -udf` from an ovf-env.xml without custom data. */
+const DISC = path.join(import.meta.dirname, 'azure-disc.iso.gz');
+const AZURE = '7783-7084-3265-9085-8269-3286-77';
 
 const isCi = process.env['CI'] === 'true';
 if (!isCi)
@@ -32,8 +37,6 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
     const { image } = await buildImage({
       arch: 'amd64',
       progress,
-      // Nothing here is about the kernel, and this one is not compiled.
-      kernel: 'debian',
       bootstrap: readChoice(EXAMPLE),
       out: path.join(path.dirname(distDir('amd64')), 'custom'),
     });
@@ -41,10 +44,13 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
     kubectl = await Kubectl.open(plane.adminKubeconfig);
     const machine = tryoutMachine();
     await machine.create(image);
+    const disc = path.join(machine.dir, 'azure.iso');
+    await writeFile(disc, gunzipSync(await readFile(DISC)));
     node = await powerOn(machine, {
       accelerator: await chooseAccelerator(),
       memoryMiB: 2048,
       cpus: 2,
+      cloud: { disc, assetTag: AZURE },
       seed: {
         server: plane.endpointForGuest,
         'ca.crt': plane.caPem,
@@ -71,6 +77,11 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
     expect(joined.agent).toBe('bootstrap');
     const told = console.events.filter(({ agent, ev }) => agent === 'init' && ev === 'control');
     expect(told).toHaveLength(1);
+  });
+
+  it('finds the disc that Azure gives a machine', () => {
+    const seeds = node.console.events.filter(({ ev }) => ev === 'seed.mounted');
+    expect(seeds.map(({ fields }) => String(fields['label'])).toSorted()).toEqual(['azure', 'cidata']);
   });
 
   it('runs that agent as its pod bootstrap', async () => {

@@ -81,7 +81,10 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
 
   it('finds the disc that Azure gives a machine', () => {
     const seeds = node.console.events.filter(({ ev }) => ev === 'seed.mounted');
-    expect(seeds.map(({ fields }) => String(fields['label'])).toSorted()).toEqual(['azure', 'cidata']);
+    expect(seeds.map(({ fields }) => String(fields['label'])).toSorted()).toEqual([
+      'azure',
+      'cidata',
+    ]);
   });
 
   it('runs that agent as its pod bootstrap', async () => {

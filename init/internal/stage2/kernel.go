@@ -34,6 +34,7 @@ var runDirs = []mounts.Dir{
 // prepareKernel sets what a node needs of the kernel. None of it failing keeps pods from running.
 func (h *host) prepareKernel() {
 	h.applySysctls(sysctl.Table)
+	h.applySysctls(sysctl.Reserve("/proc/sys", memory()))
 	floored, err := clock.Floor(h.release.BuildTime)
 	if err != nil {
 		h.log.Warn("clock.failed", "cause", err)

@@ -74,12 +74,17 @@ func environment(extra ...string) []string {
 // it nears a sixteenth of the machine's memory. With Go's defaults kubelet spends half of its start collecting.
 func goRuntime() []string {
 	const floor = 128 << 20
-	limit := uint64(floor)
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) == nil {
-		limit = max(limit, info.Totalram*uint64(info.Unit)/16)
-	}
+	limit := max(floor, memory()/16)
 	return []string{"GOGC=400", "GOMEMLIMIT=" + strconv.FormatUint(limit, 10)}
+}
+
+// memory is what the machine has, in bytes.
+func memory() uint64 {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return 0 // never, by its manual page
+	}
+	return info.Totalram * uint64(info.Unit)
 }
 
 func (h *host) child(name string, oomScore int, spec func() supervise.Spec) (*supervise.Child, error) {

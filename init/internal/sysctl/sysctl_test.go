@@ -36,3 +36,18 @@ func TestNoSettingIsGivenTwice(t *testing.T) {
 		seen[row.Name] = true
 	}
 }
+
+func TestReserveIsLoweredOnSmallMachinesOnly(t *testing.T) {
+	root := t.TempDir()
+	os.MkdirAll(root+"/vm", 0o755)
+	if rows := Reserve(root, 2<<30); rows != nil {
+		t.Errorf("of a kernel without the setting: %+v", rows)
+	}
+	os.WriteFile(root+"/vm/min_free_kbytes", []byte("45056\n"), 0o644)
+	if rows := Reserve(root, 2<<30); len(rows) != 1 || rows[0] != (Setting{"vm/min_free_kbytes", "5792"}) {
+		t.Errorf("%+v", rows)
+	}
+	if rows := Reserve(root, 256<<30); rows != nil {
+		t.Errorf("of a large machine: %+v", rows)
+	}
+}

@@ -15,7 +15,7 @@ import { ensureGo } from '../upstream/go-toolchain.ts';
 import { programsFor } from './programs.ts';
 import { add, type Counts, formatCounts, NONE, ONE_FAILED } from './results.ts';
 import { runCommand, runScript, type RunScriptOptions, type ScriptOutcome } from './run-script.ts';
-import { SCRIPTS, type SuiteName, WANTS_KERNEL } from './suites.ts';
+import { PATIENT, SCRIPTS, type SuiteName } from './suites.ts';
 import { findScripts, type TestScript } from './workspaces.ts';
 
 /** Checks that are no tests but must hold as well; turbo answers unchanged ones from its cache. */
@@ -116,18 +116,32 @@ function buildKernelBeside(progress: Progress): Promise<unknown> {
   return kernel;
 }
 
-async function runSuite(
-  suite: SuiteName,
+async function runScripts(
+  name: string,
   env: Readonly<Record<string, string>>,
   run: TestRun,
-  kernel: Promise<unknown>,
 ): Promise<void> {
-  if (suite === 'unit')
+  for (const script of await findScripts(name))
+    await run.stage(script.title, env, (options) => runScript(script, options));
+}
+
+async function runSuites(
+  suites: readonly SuiteName[],
+  env: Readonly<Record<string, string>>,
+  run: TestRun,
+  progress: Progress,
+): Promise<void> {
+  if (suites.includes('unit'))
     for (const gate of GATES) await run.stage(gate.title, env, (options) => runGate(gate, options));
-  for (const name of SCRIPTS[suite]) {
-    if (name === WANTS_KERNEL) await kernel;
-    for (const script of await findScripts(name))
-      await run.stage(script.title, env, (options) => runScript(script, options));
+  const machine = suites.includes('e2e');
+  const kernel = machine ? buildKernelBeside(progress) : undefined;
+  const patient = machine ? runScripts(PATIENT, env, run) : undefined;
+  for (const suite of suites) {
+    if (suite === 'e2e') {
+      await patient;
+      await kernel;
+    }
+    for (const name of SCRIPTS[suite]) await runScripts(name, env, run);
   }
 }
 
@@ -136,8 +150,7 @@ export async function runTests(cli: Cli, suites: readonly SuiteName[]): Promise<
   const run = new TestRun(cli);
   try {
     const env = await environmentFor(suites, cli.progress);
-    const kernel = suites.includes('e2e') ? buildKernelBeside(cli.progress) : Promise.resolve();
-    for (const suite of suites) await runSuite(suite, env, run, kernel);
+    await runSuites(suites, env, run, cli.progress);
   } catch (error) {
     run.fail('set-up', error);
   }

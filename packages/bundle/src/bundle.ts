@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire, isBuiltin } from 'node:module';
 import path from 'node:path';
 
@@ -74,8 +74,16 @@ async function removeStale(folder: string, files: readonly string[]): Promise<vo
   await Promise.all(stale.map((file) => rm(path.join(folder, file))));
 }
 
+/** Agents that run from the file keep what they have. */
+async function replace(file: string, content: Uint8Array): Promise<void> {
+  const scratch = `${file}.${process.pid}.tmp`;
+  await writeFile(scratch, content);
+  await rename(scratch, file);
+}
+
 const OPTIONS = {
   bundle: true,
+  write: false,
   platform: 'node',
   format: 'cjs',
   target: 'node22',
@@ -105,13 +113,14 @@ export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Pr
   const onDemand = new Map<string, string>();
   const inputs: string[] = [];
   const bundle = async (file: string, entry: string): Promise<void> => {
-    const { metafile } = await build({
+    const { metafile, outputFiles } = await build({
       ...OPTIONS,
       entryPoints: [entry],
       outfile: path.join(out, file),
       plugins: [nativeKoffi, kubernetesClient, ownFiles(onDemand)],
     });
     inputs.push(...Object.keys(metafile.inputs));
+    await Promise.all(outputFiles.map(({ path: output, contents }) => replace(output, contents)));
   };
   const main = 'agent.cjs';
   await bundle(main, path.join(dir, 'src/main.ts'));
@@ -119,6 +128,6 @@ export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Pr
   for (const [file, entry] of onDemand) await bundle(file, entry);
   await removeStale(out, [main, ...onDemand.keys()]);
   if (inputs.some((input) => FFI.test(input)))
-    await copyFile(hostKoffi(), path.join(out, 'koffi.node'));
+    await replace(path.join(out, 'koffi.node'), await readFile(hostKoffi()));
   return path.join(out, main);
 }

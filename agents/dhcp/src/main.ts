@@ -1,4 +1,5 @@
-import { type AgentContext, command, startProgram } from '@kios/agent';
+import { type AgentContext, AT_REST_MS, command, startProgram } from '@kios/agent';
+import { shedText } from '@kios/syscall';
 
 import { acquire } from './acquire.ts';
 import { readConfig } from './config.ts';
@@ -31,6 +32,7 @@ async function runAcquire(flags: AcquireFlags & Common, context: AgentContext): 
 
 async function runDaemon(flags: Flags & Common, context: AgentContext): Promise<void> {
   if (!(await begin('run', flags, context))) return;
+  setTimeout(shedText, AT_REST_MS).unref();
   const mode = { oneShot: false, onCarrier: () => undefined, onBound: () => undefined };
   await supervise(flags, mode, context.log, context.signal);
 }

@@ -2,7 +2,7 @@ export { readYamlConfig, ConfigError } from './config.ts';
 export { errorCode } from './errno.ts';
 export { createLogger } from './logger.ts';
 export type { LogFields, Logger } from './logger.ts';
-export { runAgent } from './run-agent.ts';
+export { AT_REST_MS, runAgent } from './run-agent.ts';
 export type { Agent, AgentContext } from './run-agent.ts';
 export { command, runProgram, startProgram } from './program.ts';
 export type { AgentCommand, AgentProgram, CommonArgs } from './program.ts';

@@ -14,7 +14,7 @@ export type Agent = (context: AgentContext) => Promise<void>;
 const STOP_DEADLINE_MS = 900;
 
 /** When a daemon is through with its start, and the machine mostly with its boot. */
-const AT_REST_MS = 5000;
+export const AT_REST_MS = 5000;
 
 /** What images run agents with; under Node there is none. */
 declare const Bun: { readonly shrink: () => void } | undefined;

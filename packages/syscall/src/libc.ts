@@ -82,6 +82,8 @@ export const libc = {
   clockGettime: lazy('int clock_gettime(int clock, void *time)'),
   timerfdCreate: lazy('int timerfd_create(int clock, int flags)'),
   timerfdSettime: lazy('int timerfd_settime(int fd, int flags, const void *value, void *old)'),
+  /** Addresses as numbers: what is named is not this program's to allocate. */
+  madvise: lazy('int madvise(int64_t address, size_t length, int advice)'),
   adjtimex: lazy('int adjtimex(void *timex)'),
   /** `syscall(2)` with the argument types of `finit_module` and of `init_module`: libc has no wrapper for the first. */
   finitModule: lazy('long syscall(long number, int fd, const char *parameters, int flags)'),

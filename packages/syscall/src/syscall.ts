@@ -14,3 +14,4 @@ export {
   type UdpOptions,
 } from './socket.ts';
 export { isErrno, SyscallError } from './syscall-error.ts';
+export { shedText } from './text.ts';

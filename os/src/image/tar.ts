@@ -2,14 +2,14 @@ import { createReadStream } from 'node:fs';
 
 import { KiosError } from '@kios/errors';
 
-import { type Content, type Entry, sizeOf, type Tree } from './tree.ts';
+import { type Content, digestOf, type Entry, sizeOf, type Tree } from './tree.ts';
 
 const BLOCK = 512;
 
 const octal = (value: number, width: number): string =>
   `${value.toString(8).padStart(width - 1, '0')}\0`;
 
-const TYPE = { file: '0', symlink: '2', directory: '5' } as const;
+const TYPE = { file: '0', link: '1', symlink: '2', directory: '5' } as const;
 const LONG_NAME = 'L';
 const LONG_LINK = 'K';
 
@@ -59,11 +59,14 @@ function long(type: string, value: string, time: number): Buffer[] {
   return [header, bytes, padding(bytes.length)];
 }
 
-function prefixOf(where: string, entry: Entry, size: number, time: number): Buffer[] {
-  const name = `${where.slice(1)}${entry.type === 'directory' ? '/' : ''}`;
-  const link = entry.type === 'symlink' ? entry.target : '';
-  const mode = entry.type === 'symlink' ? 0o777 : entry.mode;
-  const header = headerBlock({ name, mode, size, type: TYPE[entry.type], link, time });
+/** An entry of the archive: what the tree has, or another name of a file before it. */
+type Member = Entry | { readonly type: 'link'; readonly mode: number; readonly target: string };
+
+function prefixOf(where: string, member: Member, size: number, time: number): Buffer[] {
+  const name = `${where.slice(1)}${member.type === 'directory' ? '/' : ''}`;
+  const link = 'target' in member ? member.target : '';
+  const mode = member.type === 'symlink' ? 0o777 : member.mode;
+  const header = headerBlock({ name, mode, size, type: TYPE[member.type], link, time });
   return [...long(LONG_LINK, link, time), ...long(LONG_NAME, name, time), header];
 }
 
@@ -81,9 +84,38 @@ async function* contentOf(content: Content, size: number): AsyncGenerator<Uint8A
     throw new KiosError('KIOS_TREE', `read ${content.file}: it changed while the image was built`);
 }
 
-/** Writes a tree as a tar stream: sorted, owned by root, every time stamp `time` (seconds). Equal trees give equal bytes. */
-export async function* tar(tree: Tree, time: number): AsyncGenerator<Uint8Array> {
+/** Names of the files of a tree that have content and mode of one before them → the name of that. */
+async function twins(tree: Tree): Promise<Map<string, string>> {
+  const first = new Map<string, string>();
+  const found = new Map<string, string>();
   for (const [where, entry] of tree.sorted()) {
+    if (entry.type !== 'file') continue;
+    const what = `${entry.mode} ${await digestOf(entry.content)}`;
+    const before = first.get(what);
+    if (before === undefined) first.set(what, where);
+    else found.set(where, before);
+  }
+  return found;
+}
+
+export interface TarOptions {
+  /** Equal files become hard links of the first. */
+  readonly hardLinks?: boolean;
+}
+
+/** Writes a tree as a tar stream: sorted, owned by root, every time stamp `time` (seconds). Equal trees give equal bytes. */
+export async function* tar(
+  tree: Tree,
+  time: number,
+  { hardLinks = false }: TarOptions = {},
+): AsyncGenerator<Uint8Array> {
+  const links = hardLinks ? await twins(tree) : new Map<string, string>();
+  for (const [where, entry] of tree.sorted()) {
+    const twin = links.get(where);
+    if (twin !== undefined && entry.type === 'file') {
+      yield* prefixOf(where, { type: 'link', mode: entry.mode, target: twin.slice(1) }, 0, time);
+      continue;
+    }
     const size = entry.type === 'file' ? await sizeOf(entry.content) : 0;
     yield* prefixOf(where, entry, size, time);
     if (entry.type !== 'file') continue;

@@ -66,11 +66,28 @@ it.each([99, 100, 101, 255])('keeps a name and a link target of %i bytes whole',
   expect(await readlink(path.join(into, 'link'))).toBe(target);
 });
 
-it('is unpacked to the same files', async () => {
+it('holds equal files once where hard links are wanted, and leaves those of another mode alone', async () => {
+  const tree = new Tree()
+    .text('/a', 'equal', origin)
+    .text('/b', 'equal', origin)
+    .file('/program', 0o755, { bytes: Buffer.from('equal') }, origin);
+  const into = await mkdtemp(path.join(dir, 'links-'));
+  const input = await bytesOf(tar(tree, TIME, { hardLinks: true }));
+  await run('tar', ['-xp', '-C', into], { input });
+  const [a, b, program] = await Promise.all(
+    ['a', 'b', 'program'].map((name) => lstat(path.join(into, name))),
+  );
+  expect(b?.ino).toBe(a?.ino);
+  expect(program?.ino).not.toBe(a?.ino);
+  expect(program?.mode).toBe(0o100755);
+});
+
+it.each([false, true])('is unpacked to the same files (hard links: %s)', async (hardLinks) => {
   await fc.assert(
     fc.asyncProperty(anyFiles, async (files) => {
       const into = await mkdtemp(path.join(dir, 'any-'));
-      await run('tar', ['-xp', '-C', into], { input: await bytesOf(tar(treeOf(files), TIME)) });
+      const input = await bytesOf(tar(treeOf(files), TIME, { hardLinks }));
+      await run('tar', ['-xp', '-C', into], { input });
       for (const [where, { bytes, executable }] of Object.entries(files)) {
         const file = path.join(into, where);
         expect(await readFile(file)).toEqual(Buffer.from(bytes));

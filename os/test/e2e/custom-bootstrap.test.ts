@@ -83,6 +83,7 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
     const seeds = node.console.events.filter(({ ev }) => ev === 'seed.mounted');
     expect(seeds.map(({ fields }) => String(fields['label'])).toSorted()).toEqual([
       'azure',
+      'boot',
       'cidata',
     ]);
   });

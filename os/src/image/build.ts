@@ -133,8 +133,8 @@ async function replace(file: string, content: Uint8Array | string): Promise<void
 
 async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer> {
   const { arch, kernel, init } = base;
+  // No `.osrel`: the stub would make an initrd of it, and a copy of ours to join the two, for which a machine with 512 MiB has no room.
   return makeUki(stub, [
-    { name: '.osrel', content: Buffer.from(`ID=kios\nNAME=kiOS\nVERSION_ID=${KIOS}\n`) },
     { name: '.cmdline', content: Buffer.from(commandLine(arch)) },
     { name: '.uname', content: Buffer.from(kernel.version) },
     { name: '.initrd', content: await makeInitramfs(makeEarlyRoot(kernel, init), rootFile(root)) },

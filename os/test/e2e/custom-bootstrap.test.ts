@@ -90,6 +90,8 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
 
   it('runs that agent as its pod bootstrap', async () => {
     const args = ['-n', 'kube-system', `pod/bootstrap-${NODE}`];
+    // A node is Ready some time before its static pods are to be seen.
+    await kubectl.call(['wait', '--for=create', '--timeout=60s', ...args]);
     await kubectl.call(['wait', '--for=condition=Ready', '--timeout=110s', ...args]);
     const image = await kubectl.call([
       'get',

@@ -67,17 +67,21 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
     await down(silent, { purge: true });
   }, 120_000);
 
-  it('is Ready after one restart of kubelet, which that agent asked for', async () => {
-    const { console } = node;
-    const joined = await console.expect(
-      'the agent’s last word',
-      ({ ev }) => ev === 'joined',
-      60_000,
-    );
-    expect(joined.agent).toBe('bootstrap');
-    const told = console.events.filter(({ agent, ev }) => agent === 'init' && ev === 'control');
-    expect(told).toHaveLength(1);
-  });
+  it(
+    'is Ready after one restart of kubelet, which that agent asked for',
+    { timeout: 90_000 },
+    async () => {
+      const { console } = node;
+      const joined = await console.expect(
+        'the agent’s last word',
+        ({ ev }) => ev === 'joined',
+        60_000,
+      );
+      expect(joined.agent).toBe('bootstrap');
+      const told = console.events.filter(({ agent, ev }) => agent === 'init' && ev === 'control');
+      expect(told).toHaveLength(1);
+    },
+  );
 
   it('finds the disc that Azure gives a machine', () => {
     const seeds = node.console.events.filter(({ ev }) => ev === 'seed.mounted');
@@ -88,7 +92,7 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
     ]);
   });
 
-  it('runs that agent as its pod bootstrap', async () => {
+  it('runs that agent as its pod bootstrap', { timeout: 180_000 }, async () => {
     const args = ['-n', 'kube-system', `pod/bootstrap-${NODE}`];
     // A node is Ready some time before its static pods are to be seen.
     await kubectl.call(['wait', '--for=create', '--timeout=60s', ...args]);

@@ -15,7 +15,7 @@ import { ensureGo } from '../upstream/go-toolchain.ts';
 import { programsFor } from './programs.ts';
 import { add, type Counts, formatCounts, NONE, ONE_FAILED } from './results.ts';
 import { runCommand, runScript, type RunScriptOptions, type ScriptOutcome } from './run-script.ts';
-import { PATIENT, SCRIPTS, type SuiteName } from './suites.ts';
+import { BOOTS, PATIENT, SCRIPTS, type SuiteName } from './suites.ts';
 import { findScripts, type TestScript } from './workspaces.ts';
 
 /** Checks that are no tests but must hold as well; turbo answers unchanged ones from its cache. */
@@ -137,11 +137,11 @@ async function runSuites(
   const kernel = machine ? buildKernelBeside(progress) : undefined;
   const patient = machine ? runScripts(PATIENT, env, run) : undefined;
   for (const suite of suites) {
-    if (suite === 'e2e') {
-      await patient;
-      await kernel;
+    if (suite === 'e2e') await kernel;
+    for (const name of SCRIPTS[suite]) {
+      if (name === BOOTS) await patient;
+      await runScripts(name, env, run);
     }
-    for (const name of SCRIPTS[suite]) await runScripts(name, env, run);
   }
 }
 

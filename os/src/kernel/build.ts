@@ -139,7 +139,7 @@ async function build(recipe: Recipe, into: string, note: (line: string) => void)
   await copyFile(path.join(objects, '.config'), path.join(into, 'config'));
 }
 
-/** Builds the kernel of the node for `arch`, or answers it from the cache; from nothing it takes half an hour of two processors. */
+/** Builds the kernel of the node for `arch`, or answers it from the cache; from nothing it takes 25 minutes of two processors. */
 export async function buildKernel(
   arch: Arch,
   tools: Toolroot,

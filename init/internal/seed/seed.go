@@ -64,9 +64,8 @@ func MountAll(bootPart string, loadFS func(string) error, log Log) {
 
 // mountLabelled takes the first of two volumes with one label.
 func mountLabelled(loadFS func(string) error, log Log) {
-	taken := map[string]string{}                                 // folder → kernel name
-	tag, _ := os.ReadFile("/sys/class/dmi/id/chassis_asset_tag") // no machine but Azure's needs one
-	chassis := strings.TrimSpace(string(tag))
+	taken := map[string]string{} // folder → kernel name
+	chassis := chassisTag()
 	for _, device := range blockdev.Devices() {
 		path := blockdev.Path(device.Name)
 		found := Of(identify(path), chassis)
@@ -111,6 +110,12 @@ func tell(log Log, label, device string, err error) bool {
 	}
 	log.Info("seed.mounted", "label", label, "device", device)
 	return true
+}
+
+// chassisTag is what the firmware says of the chassis, "" where it says nothing: no machine but Azure's needs one.
+func chassisTag() string {
+	tag, _ := os.ReadFile("/sys/class/dmi/id/chassis_asset_tag")
+	return strings.TrimSpace(string(tag))
 }
 
 func identify(path string) volume.Volume {

@@ -9,10 +9,7 @@ import { cached, cacheKey } from '../host/cache.ts';
 import type { Progress } from '../host/progress.ts';
 import { namedGuid } from './gpt.ts';
 import { tar } from './tar.ts';
-import { digestOf, type Entry, type Tree } from './tree.ts';
-
-/** The agents' images have packages in common, each in a layer of its own: once is enough, on the disk and in the page cache. */
-const TAR = { hardLinks: true };
+import { fingerprints, type Tree, twins } from './tree.ts';
 
 /** The last piece of a file lies beside its inode (`ztailpacking`). `-x-1`: no extended attributes, so that none of the host's enter. */
 const OPTIONS = [
@@ -32,12 +29,6 @@ const OPTIONS = [
 const HINTS =
   '65536 1 ^bin/(containerd|containerd-shim-runc-v2|kubelet)$\n65536 0 ^bin/\n65536 1 /bin/bun$\n262144 2 ^lib/modules/\n';
 
-async function fingerprint(entry: Entry): Promise<unknown> {
-  if (entry.type === 'symlink') return entry.target;
-  if (entry.type === 'directory') return entry.mode;
-  return [entry.mode, await digestOf(entry.content)];
-}
-
 /** Makes a compressed EROFS image of a tree, or answers the one made before from an equal tree. */
 export async function makeErofs(
   tree: Tree,
@@ -45,13 +36,14 @@ export async function makeErofs(
   tools: Toolroot,
   progress: Progress,
 ): Promise<string> {
-  const content: unknown[] = [];
-  for (const [where, entry] of tree.sorted()) content.push([where, await fingerprint(entry)]);
-  const key = cacheKey(tools.id, TAR, OPTIONS, HINTS, time, content);
+  const prints = await fingerprints(tree);
+  const key = cacheKey(tools.id, OPTIONS, HINTS, time, [...prints]);
   const dir = await cached('erofs', key, (into) =>
     progress.task('root file system (EROFS)', async () => {
       const archive = path.join(into, 'root.tar');
-      await pipeline(Readable.from(tar(tree, time, TAR)), createWriteStream(archive));
+      // The agents' images have packages in common, each in a layer of its own: once is enough, on the disk and in the page cache.
+      const entries = tar(tree, time, twins(tree, prints));
+      await pipeline(Readable.from(entries), createWriteStream(archive));
       const hints = path.join(into, 'hints');
       await writeFile(hints, HINTS);
       const fixed = ['--tar=f', `-T${time}`, `-U${namedGuid('root')}`, `--compress-hints=${hints}`];

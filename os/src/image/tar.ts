@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 
 import { KiosError } from '@kios/errors';
 
-import { type Content, digestOf, type Entry, sizeOf, type Tree } from './tree.ts';
+import { type Content, type Entry, sizeOf, type Tree } from './tree.ts';
 
 const BLOCK = 512;
 
@@ -84,36 +84,19 @@ async function* contentOf(content: Content, size: number): AsyncGenerator<Uint8A
     throw new KiosError('KIOS_TREE', `read ${content.file}: it changed while the image was built`);
 }
 
-/** Names of the files of a tree that have content and mode of one before them → the name of that. */
-async function twins(tree: Tree): Promise<Map<string, string>> {
-  const first = new Map<string, string>();
-  const found = new Map<string, string>();
-  for (const [where, entry] of tree.sorted()) {
-    if (entry.type !== 'file') continue;
-    const what = `${entry.mode} ${await digestOf(entry.content)}`;
-    const before = first.get(what);
-    if (before === undefined) first.set(what, where);
-    else found.set(where, before);
-  }
-  return found;
-}
-
-export interface TarOptions {
-  /** Equal files become hard links of the first. */
-  readonly hardLinks?: boolean;
-}
-
-/** Writes a tree as a tar stream: sorted, owned by root, every time stamp `time` (seconds). Equal trees give equal bytes. */
+/**
+ * Writes a tree as a tar stream: sorted, owned by root, every time stamp `time` (seconds). Equal trees give equal bytes. A path of
+ * `links` becomes a hard link of the file that it names, which comes before it.
+ */
 export async function* tar(
   tree: Tree,
   time: number,
-  { hardLinks = false }: TarOptions = {},
+  links: ReadonlyMap<string, string> = new Map(),
 ): AsyncGenerator<Uint8Array> {
-  const links = hardLinks ? await twins(tree) : new Map<string, string>();
   for (const [where, entry] of tree.sorted()) {
-    const twin = links.get(where);
-    if (twin !== undefined && entry.type === 'file') {
-      yield* prefixOf(where, { type: 'link', mode: entry.mode, target: twin.slice(1) }, 0, time);
+    const target = links.get(where)?.slice(1);
+    if (target !== undefined && entry.type === 'file') {
+      yield* prefixOf(where, { type: 'link', mode: entry.mode, target }, 0, time);
       continue;
     }
     const size = entry.type === 'file' ? await sizeOf(entry.content) : 0;

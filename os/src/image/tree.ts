@@ -85,6 +85,31 @@ export const sizeOf = async (content: Content): Promise<number> =>
 export const digestOf = async (content: Content): Promise<string> =>
   'bytes' in content ? sha256(content.bytes) : fileSha256(content.file);
 
+/** What lies at each path, in the order of the paths; files by mode and digest. Equal trees have equal ones. */
+export async function fingerprints(tree: Tree): Promise<Map<string, string>> {
+  const prints = new Map<string, string>();
+  for (const [where, entry] of tree.sorted()) {
+    if (entry.type === 'symlink') prints.set(where, `-> ${entry.target}`);
+    else if (entry.type === 'directory') prints.set(where, `${entry.mode}/`);
+    else prints.set(where, `${entry.mode} ${await digestOf(entry.content)}`);
+  }
+  return prints;
+}
+
+/** Files whose fingerprint is that of a file before them → the path of that one. */
+export function twins(tree: Tree, prints: ReadonlyMap<string, string>): Map<string, string> {
+  const first = new Map<string, string>();
+  const found = new Map<string, string>();
+  for (const [where, entry] of tree.sorted()) {
+    const print = prints.get(where);
+    if (entry.type !== 'file' || print === undefined) continue;
+    const before = first.get(print);
+    if (before === undefined) first.set(print, where);
+    else found.set(where, before);
+  }
+  return found;
+}
+
 /** Reads a folder of the host into a tree below `prefix`; only the owner's execute bit of a mode is kept. */
 export async function addFolder(
   tree: Tree,

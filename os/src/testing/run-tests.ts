@@ -136,12 +136,17 @@ async function runSuites(
   const machine = suites.includes('e2e');
   const kernel = machine ? buildKernelBeside(progress) : undefined;
   const patient = machine ? runScripts(PATIENT, env, run) : undefined;
-  for (const suite of suites) {
-    if (suite === 'e2e') await kernel;
-    for (const name of SCRIPTS[suite]) {
-      if (name === BOOTS) await patient;
-      await runScripts(name, env, run);
+  try {
+    for (const suite of suites) {
+      if (suite === 'e2e') await kernel;
+      for (const name of SCRIPTS[suite]) {
+        if (name === BOOTS) await patient;
+        await runScripts(name, env, run);
+      }
     }
+  } finally {
+    // Without a kernel as well: what it has to say comes before the counts.
+    await patient;
   }
 }
 

@@ -33,6 +33,7 @@ export interface RenderInput {
 
 export const BOOTSTRAP_KUBECONFIG = 'kubernetes/bootstrap-kubelet.conf';
 export const KUBECONFIG = 'kubernetes/kubelet.conf';
+export const NODE_IP = 'kubernetes/node-ip';
 const CA_FILE = 'kubernetes/pki/ca.crt';
 
 const lines = (all: readonly string[]): string | undefined =>
@@ -105,7 +106,7 @@ export function renderFiles(input: RenderInput): readonly OutputFile[] {
     },
     ...readUserFiles(document.files ?? []),
     open('kubernetes/node-labels', lines(labels.map(([key, value]) => `${key}: ${value}`))),
-    open('kubernetes/node-ip', lines(nodeIp)),
+    open(NODE_IP, lines(nodeIp)),
     open('hostname', `${input.nodeName}\n`),
     open('kubernetes/kubelet.conf.d/10-kios.conf', yaml(fragments.node)),
     open('kubernetes/kubelet.conf.d/50-user.conf', yaml(fragments.user)),

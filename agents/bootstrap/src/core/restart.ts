@@ -41,6 +41,17 @@ export function restartPause(restarts: readonly number[], up: number): number {
   return Math.ceil((recent.at(-LOOP_LIMIT) ?? up) + LOOP_WINDOW_S - up);
 }
 
+const ADDRESS_PAUSE_S = 300;
+
+/** kubelet got another address a short while ago and keeps it for now: one that comes and goes must not keep it starting. */
+export function isAddressHeld(
+  state: Pick<JoinState, 'bootId' | 'readdressed'> | undefined,
+  now: { readonly bootId: string; readonly up: number },
+): boolean {
+  const since = state?.bootId === now.bootId ? state.readdressed : undefined;
+  return since !== undefined && now.up < since + ADDRESS_PAUSE_S;
+}
+
 const REST_S = 600;
 
 /** A document that was rolled back is tried again when it changes, at the next boot, or after ten minutes. */

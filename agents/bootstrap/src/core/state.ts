@@ -22,6 +22,8 @@ export const JoinState = v.object({
   when: v.string(),
   /** Seconds of CLOCK_BOOTTIME of the restarts asked for in this boot, newest last. */
   restarts: v.array(v.number()),
+  /** Seconds of CLOCK_BOOTTIME at which kubelet was given another address, in this boot. */
+  readdressed: v.optional(v.number()),
   /** The certificate of an earlier life is being set aside. */
   dropIdentity: v.optional(v.boolean(), false),
   /** Files of the document, relative to /etc: gone from it, gone from the disk. */

@@ -12,17 +12,21 @@ import { placeFiles, removeStaged } from './transaction.ts';
 export interface Change {
   readonly files: readonly OutputFile[];
   readonly changed: readonly OutputFile[];
+  /** Nothing but the node's address is new to kubelet. */
+  readonly isReaddressed: boolean;
   readonly restart: RestartDecision;
 }
 
 async function newState(
   run: Run,
-  files: readonly OutputFile[],
+  { files, isReaddressed }: Change,
   phase: JoinState['phase'],
   dropIdentity: boolean,
 ): Promise<JoinState> {
   const { state, bootId } = run;
   const judged = files.filter(({ path }) => path !== BOOTSTRAP_KUBECONFIG);
+  const up = await bootSeconds();
+  const before = state?.bootId === bootId ? state : undefined;
   const asked = files.filter(({ isUserFile, content }) => isUserFile && content !== undefined);
   return {
     v: 1,
@@ -31,9 +35,10 @@ async function newState(
     outputHash: await hashOutput(judged),
     phase,
     bootId,
-    up: await bootSeconds(),
+    up,
     when: new Date().toISOString(),
-    restarts: state?.bootId === bootId ? state.restarts : [],
+    restarts: before?.restarts ?? [],
+    readdressed: isReaddressed ? up : before?.readdressed,
     dropIdentity,
     userFiles: asked.map(({ path }) => path),
   };
@@ -51,8 +56,9 @@ export async function commit(
   context: JoinContext,
   run: Run,
   { dropIdentity }: Facts,
-  { files, changed, restart }: Change,
+  change: Change,
 ): Promise<JoinState> {
+  const { files, changed, restart } = change;
   const { settings, log } = context;
   if (dropIdentity) log.warn({ ev: 'identity.dropped', name: run.node.identity });
   // The bootstrap kubeconfig is the place in the order at which the old identity goes, even when it is there already.
@@ -60,13 +66,13 @@ export async function commit(
     ? files.filter((file) => changed.includes(file) || isKubeconfig(file))
     : changed;
   if (restart.send && isTrial(run)) await savePrevious(settings, place, dropIdentity);
-  await writeJoinState(settings, await newState(run, files, 'writing', dropIdentity));
+  await writeJoinState(settings, await newState(run, change, 'writing', dropIdentity));
   await removeStaged(settings.etc, files);
   await placeFiles(settings.etc, place, async (file) => {
     if (file === BOOTSTRAP_KUBECONFIG && dropIdentity) await setIdentityAside(settings);
     await context.onPlaced?.(file);
   });
-  const state = await newState(run, files, restart.send ? 'written' : 'restarted', false);
+  const state = await newState(run, change, restart.send ? 'written' : 'restarted', false);
   await writeJoinState(settings, state);
   return state;
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { removeStaleTemps, writeAtomic } from '@kios/agent';
 import { formatState, PlatformState } from '@kios/node-state';
 
-import { BOOTSTRAP_KUBECONFIG, type OutputFile } from '../core/render.ts';
+import { BOOTSTRAP_KUBECONFIG, NODE_IP, type OutputFile } from '../core/render.ts';
 import { decideRestart, isResting } from '../core/restart.ts';
 import { hashDocument } from '../core/state.ts';
 import type { WantedCluster } from '../core/wanted.ts';
@@ -33,13 +33,16 @@ const isForKubelet = ({ path: file, content, isUserFile }: OutputFile): boolean 
 async function plan({ settings }: JoinContext, run: Run, facts: Facts): Promise<Change> {
   const files = filesFor(run, facts);
   const changed = await changedFiles(settings.etc, files);
+  const forKubelet = changed.filter(isForKubelet);
   const restart = decideRestart({
-    changed: facts.dropIdentity || changed.some(isForKubelet),
+    changed: facts.dropIdentity || forKubelet.length > 0,
     state: run.state,
     kubelet: await readKubelet(settings),
     bootId: run.bootId,
   });
-  return { files, changed, restart };
+  const [first, ...others] = forKubelet;
+  const isReaddressed = first?.path === NODE_IP && others.length === 0;
+  return { files, changed, restart, isReaddressed };
 }
 
 const isSettled = ({ state, inputHash }: Run): boolean =>

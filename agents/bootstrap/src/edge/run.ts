@@ -9,6 +9,7 @@ import {
   formatUserKubeconfig,
   type OutputFile,
 } from '../core/render.ts';
+import { isAddressHeld } from '../core/restart.ts';
 import { hashInput } from '../core/state.ts';
 import { readCluster, type WantedCluster } from '../core/wanted.ts';
 import { type ApiServer, openApiServer } from './api-server.ts';
@@ -67,6 +68,16 @@ export interface Facts {
   readonly dropIdentity: boolean;
 }
 
+type Addresses = Pick<Facts, 'addresses' | 'isSettling'>;
+
+/** What the machine is reached by; none while kubelet is to keep what it has. */
+async function addressesNow(settings: Settings, { state, bootId }: Run): Promise<Addresses> {
+  if (isAddressHeld(state, { bootId, up: await bootSeconds() }))
+    return { addresses: [], isSettling: true };
+  const uplink = await readUplink(settings);
+  return { addresses: uplink?.addresses ?? [], isSettling: await isSettling() };
+}
+
 /** Facts of a node that was configured before: nothing is asked, nothing is waited for. */
 export async function recall({ settings }: JoinContext, run: Run): Promise<Facts | undefined> {
   const { node, cluster } = run;
@@ -75,8 +86,7 @@ export async function recall({ settings }: JoinContext, run: Run): Promise<Facts
   const nodeName = node.identity ?? node.hostname;
   if (!isConfigured(run) || nodeName === undefined) return undefined;
   if (cluster !== undefined && ca.length === 0) return undefined;
-  const addresses = (await readUplink(settings))?.addresses ?? [];
-  return { ca, nodeName, addresses, isSettling: await isSettling(), dropIdentity: false };
+  return { ca, nodeName, ...(await addressesNow(settings, run)), dropIdentity: false };
 }
 
 export function apiOf({ settings, signal, openApi }: JoinContext, endpoint: string): ApiServer {

@@ -183,13 +183,27 @@ describe('a configured node', () => {
     expect(calls).toEqual([]);
   });
 
+  it('follows one address in five minutes: another one may be gone by then', async () => {
+    node.lease('10.0.2.99/24');
+    await run();
+    node.lease('10.0.2.98/24');
+    expect(await run()).toBe('joined');
+    expect([nodeIp(), node.sent]).toEqual(['10.0.2.99\n', ['03']]);
+    const state = 'var/lib/kios/bootstrap/state.json';
+    node.write(
+      state,
+      (node.read(state) ?? '').replace(/"readdressed":[\d.]+/, '"readdressed":-300'),
+    );
+    await run();
+    expect([nodeIp(), node.sent]).toEqual(['10.0.2.98\n', ['03', '03']]);
+  });
+
   it('asks for three restarts in ten minutes at most', async () => {
-    for (const last of [21, 22])
-      await run().then(() => {
-        node.lease(`10.0.2.${last}/24`);
-        return run();
-      });
-    node.lease('10.0.2.23/24');
+    for (const ca of ['one', 'two']) {
+      node.write('etc/kubernetes/pki/ca.crt', ca);
+      await run();
+    }
+    node.write('etc/kubernetes/pki/ca.crt', 'three');
     await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_RESTART_LOOP' });
     expect(node.sent).toHaveLength(2);
   });

@@ -24,7 +24,11 @@ export const RUNTIMES: readonly (readonly [name: string, program: string])[] = [
 export const SHIPPED = bun !== undefined && existsSync(bun) ? bun : process.execPath;
 
 /** As in the image: no compiler but the interpreter. */
-const IMAGE_ENV = { BUN_JSC_useJIT: '0', BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0' };
+const IMAGE_ENV = {
+  BUN_JSC_useJIT: '0',
+  MIMALLOC_PURGE_DELAY: '0',
+  BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0',
+};
 
 export interface AgentOptions {
   readonly program: string;

@@ -6,11 +6,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { serve } from '@kios/testkit/metadata';
 import * as v from 'valibot';
 
 import { issueAuthority, issueLeaf } from '../controlplane/certificates.ts';
+import { AGENT_ENV } from '../image/runtime.ts';
 
 /*
  * Measures the bootstrap agent: in a network namespace of its own, where a metadata service and an API server answer at once.
@@ -19,6 +21,8 @@ import { issueAuthority, issueLeaf } from '../controlplane/certificates.ts';
 
 const METADATA = '169.254.169.254';
 const API_PORT = 6443;
+/** After so long the agent has given back what its start took. */
+const REST_MS = 6000;
 const TOKEN = 'abcdef.0123456789abcdef';
 
 const Line = v.pipe(
@@ -108,8 +112,15 @@ async function memoryOf(pid: number): Promise<Pick<Round, 'rssMiB' | 'privateMiB
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
   const mib = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)?.[1] ?? 0) / 1024;
-  return { rssMiB: mib('Rss'), privateMiB: mib('Private_Clean') + mib('Private_Dirty') };
+  return { rssMiB: mib('Rss'), privateMiB: mib('Private_Dirty') };
 }
+
+const IMAGE_ENV = Object.fromEntries(
+  AGENT_ENV.map((setting): [string, string] => {
+    const at = setting.indexOf('=');
+    return [setting.slice(0, at), setting.slice(at + 1)];
+  }),
+);
 
 /** The agent as it ships, and what it says. */
 function startAgent(root: string, bundle: string, runtime: string) {
@@ -118,8 +129,7 @@ function startAgent(root: string, bundle: string, runtime: string) {
     env: {
       KIOS_LOG_LEVEL: 'debug',
       KIOS_CONSOLE: path.join(root, 'console.sock'),
-      BUN_JSC_useJIT: '0',
-      BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0',
+      ...IMAGE_ENV,
     },
   });
   const lines: Line[] = [];
@@ -152,6 +162,7 @@ async function measure(bundle: string, runtime: string): Promise<Round> {
     await said('certificate.wait');
     const detected = await said('platform');
     const fetched = await said('imds.ok');
+    await sleep(REST_MS);
     return {
       detectMs: detected.ms ?? Number.NaN,
       fetchMs: fetched.ms ?? Number.NaN,

@@ -32,7 +32,7 @@ const bootstrapBench = (cli: Cli): CommandModule<unknown, BootstrapArgs> => ({
         default: true,
         describe: 'Boot a node too, for the time that kubelet is away',
       })
-      .example('$0 bench bootstrap --no-boot', 'The agent alone, in seconds'),
+      .example('$0 bench bootstrap --no-boot', 'The agent alone, in a minute'),
   handler: async ({ json, rounds, boot }) => {
     const { benchBootstrap } = await import('../bench/bootstrap.ts');
     await benchBootstrap(cli, { json, rounds, boot });

@@ -83,7 +83,7 @@ async function memoryUsed(dir: string): Promise<number | undefined> {
 /** Powers a bench guest on. */
 export async function startBench(guest: BenchGuest): Promise<BenchMachine> {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-bench-'));
-  const firmware = await findFirmware();
+  const firmware = await findFirmware('amd64');
   await copyFile(firmware.vars, path.join(dir, 'vars.fd'));
   await run('qemu-system-x86_64', benchArguments(guest, firmware.code), { cwd: dir });
   const identity = await identify(Number(await readFile(path.join(dir, 'qemu.pid'), 'utf8')));

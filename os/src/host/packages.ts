@@ -7,7 +7,7 @@ import type { Progress } from './progress.ts';
 import { run } from './run.ts';
 
 /** What a command is about to do decides which of Debian's packages it needs. */
-export type Need = 'build' | 'machine' | 'unit' | 'netns' | 'baseline';
+export type Need = 'build' | 'machine' | 'unit' | 'netns' | 'baseline' | 'arm64';
 
 interface HostPackage {
   readonly name: string;
@@ -42,6 +42,8 @@ export const PACKAGES: readonly HostPackage[] = [
   { name: 'python3', needs: ['machine'], why: 'runs the checker of the kernel’s hardening' },
   { name: 'qemu-system-x86', needs: ['machine', 'baseline'], why: 'runs the node' },
   { name: 'ovmf', needs: ['machine', 'baseline'], why: 'UEFI firmware for QEMU' },
+  { name: 'qemu-system-arm', needs: ['arm64'], why: 'runs a node of the other architecture' },
+  { name: 'qemu-efi-aarch64', needs: ['arm64'], why: 'UEFI firmware for that' },
   { name: 'binutils', needs: ['unit'], why: 'reads the programs and EFI files that tests make' },
   { name: 'kmod', needs: ['unit'], why: 'the module loader is compared with it' },
   { name: 'iproute2', needs: ['netns'], why: 'network namespaces' },

@@ -13,7 +13,7 @@ import { lockOutput } from '../image/build-lock.ts';
 import { checkOptions, formatOptions, type Options, parseOptions } from './fragments.ts'; // prettier-ignore
 import { signModule, toPem } from './module-signature.ts';
 import { signModules } from './modules.ts';
-import { type KernelSource, kernelSource } from './source.ts';
+import { type KernelSource, kernelSource, SOURCE_PACKAGE } from './source.ts';
 import { openToolchain, type Toolchain } from './toolchain.ts';
 
 /** A kernel built from Debian's source with the fragments of `os/kernel`. */
@@ -48,6 +48,11 @@ async function readFragments(arch: Arch): Promise<Options> {
   const mine = files.filter((file) => !others.some((other) => file.endsWith(`${other.name}.config`))); // prettier-ignore
   const texts = mine.map(async (file) => [file, await readFile(path.join(FRAGMENTS, file), 'utf8')] as const); // prettier-ignore
   return parseOptions(new Map(await Promise.all(texts)));
+}
+
+/** Names what this repository decides of a kernel: another one when a fragment or the recipe changes, the same after Debian's updates. */
+export async function kernelDesign(arch: Arch): Promise<string> {
+  return cacheKey(RECIPE, arch, SOURCE_PACKAGE, formatOptions(await readFragments(arch)));
 }
 
 interface Recipe {

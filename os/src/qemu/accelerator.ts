@@ -8,6 +8,7 @@ import { execa } from 'execa';
 import { tailFile } from '../host/tail-file.ts';
 import { splitFlags } from './arguments.ts';
 import { findFirmware, type Firmware } from './firmware.ts';
+import { PLATFORMS } from './platform.ts';
 
 export const ACCELERATORS = ['kvm', 'tcg'] as const;
 export type Accelerator = (typeof ACCELERATORS)[number];
@@ -34,11 +35,10 @@ async function firmwareRunsUnderKvm(firmware: Firmware): Promise<boolean> {
   try {
     await copyFile(firmware.vars, vars);
     const guest = execa(
-      'qemu-system-x86_64',
+      PLATFORMS.amd64.program,
       splitFlags([
         '-accel kvm',
-        '-machine q35',
-        '-cpu max',
+        ...PLATFORMS.amd64.flags,
         '-m 256',
         '-nodefaults',
         '-no-user-config',
@@ -71,5 +71,5 @@ export async function chooseAccelerator(wanted = process.env['KIOS_ACCEL']): Pro
     });
   }
   if (process.arch !== 'x64' || !(await kvmAvailable())) return 'tcg';
-  return (await firmwareRunsUnderKvm(await findFirmware())) ? 'kvm' : 'tcg';
+  return (await firmwareRunsUnderKvm(await findFirmware('amd64'))) ? 'kvm' : 'tcg';
 }

@@ -1,8 +1,11 @@
+import type { Arch } from '../host/paths.ts';
 import type { Accelerator } from './accelerator.ts';
 import type { Firmware } from './firmware.ts';
+import { PLATFORMS } from './platform.ts';
 
 /** Everything that decides how a machine is started; relative file names are those of its own folder. */
 export interface MachineSpec {
+  readonly arch: Arch;
   readonly accelerator: Accelerator;
   readonly firmware: Pick<Firmware, 'code'>;
   readonly memoryMiB: number;
@@ -59,13 +62,12 @@ export const splitFlags = (flags: readonly string[]): string[] =>
     return at < 0 ? [flag] : [flag.slice(0, at), flag.slice(at + 1)];
   });
 
-/** The arguments of qemu-system-x86_64 for one node. */
+/** The arguments of QEMU for one node. */
 export const qemuArguments = (spec: MachineSpec): string[] =>
   splitFlags([
     '-name kios',
-    '-machine q35',
+    ...PLATFORMS[spec.arch].flags,
     `-accel ${spec.accelerator}`,
-    '-cpu max',
     `-smp ${spec.cpus}`,
     `-m ${spec.memoryMiB}`,
     '-nodefaults',
@@ -90,7 +92,8 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     '-object rng-random,id=rng0,filename=/dev/urandom',
     '-device virtio-rng-pci,rng=rng0',
     ...serial('console', FILES.console),
-    ...serial('hostlogs', FILES.hostLogs),
+    // The virtual machine of ARM has one port.
+    ...(spec.arch === 'amd64' ? serial('hostlogs', FILES.hostLogs) : []),
     ...commandLine(spec.commandLine),
     `-qmp unix:${FILES.qmp},server=on,wait=off`,
     '-daemonize',

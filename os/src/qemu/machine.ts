@@ -4,10 +4,12 @@ import path from 'node:path';
 import { EXIT, KiosError, describe } from '@kios/errors';
 import * as v from 'valibot';
 
+import type { Arch } from '../host/paths.ts';
 import { identify, isAlive, terminate, type ProcessIdentity } from '../host/process.ts';
 import { run } from '../host/run.ts';
 import { MACHINE_FILES, qemuArguments, type MachineSpec } from './arguments.ts';
 import { findFirmware } from './firmware.ts';
+import { PLATFORMS } from './platform.ts';
 import { qmp } from './qmp.ts';
 import { writeSeed, type Seed } from './seed.ts';
 
@@ -24,16 +26,18 @@ const State = v.object({
 /** A QEMU process that runs. */
 export interface RunningMachine extends v.InferOutput<typeof State> {}
 
-export type StartOptions = Omit<MachineSpec, 'firmware' | 'seed'> & { readonly seed?: Seed };
+export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed'> & {
+  readonly seed?: Seed;
+};
 
 /** One virtual machine, kept in a folder: its disk, firmware variables, logs, and the identity of its QEMU process. */
 export class Machine {
   readonly dir: string;
-  readonly #qemu: string;
+  readonly #arch: Arch;
 
-  constructor(dir: string, qemu = 'qemu-system-x86_64') {
+  constructor(dir: string, arch: Arch = 'amd64') {
     this.dir = dir;
-    this.#qemu = qemu;
+    this.#arch = arch;
   }
 
   file(name: keyof typeof MACHINE_FILES): string {
@@ -46,7 +50,7 @@ export class Machine {
     await rm(this.dir, { recursive: true, force: true });
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
     await run('cp', ['--sparse=always', '--reflink=auto', image, this.file('disk')]);
-    const firmware = await findFirmware();
+    const firmware = await findFirmware(this.#arch);
     await copyFile(firmware.vars, this.file('vars'));
   }
 
@@ -56,12 +60,13 @@ export class Machine {
     if (seed !== undefined) await writeSeed(this.file('seed'), seed);
     const args = qemuArguments({
       ...spec,
-      firmware: await findFirmware(),
+      arch: this.#arch,
+      firmware: await findFirmware(this.#arch),
       seed: seed !== undefined,
     });
     const startedAt = Date.now();
     try {
-      await run(this.#qemu, args, { cwd: this.dir });
+      await run(PLATFORMS[this.#arch].program, args, { cwd: this.dir });
     } catch (cause) {
       throw new KiosError('KIOS_QEMU', 'start the virtual machine', {
         cause,

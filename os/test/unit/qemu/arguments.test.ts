@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { type MachineSpec, qemuArguments } from '../../../src/qemu/arguments.ts';
 
 const spec: MachineSpec = {
+  arch: 'amd64',
   accelerator: 'tcg',
   firmware: { code: '/usr/share/OVMF/OVMF_CODE_4M.fd' },
   memoryMiB: 2048,
@@ -38,6 +39,13 @@ it('hands words for the kernel to the EFI stub, commas doubled', () => {
 it('attaches no seed and no SMBIOS string where none is wanted', () => {
   const args = qemuArguments({ ...spec, seed: false, commandLine: [] });
   expect(args.join(' ')).not.toMatch(/seed|smbios/);
+});
+
+it('gives a machine the processor and the ports of its architecture', () => {
+  const arm = qemuArguments({ ...spec, arch: 'arm64' });
+  expect(valueOf(arm, '-machine')).toEqual(['virt,gic-version=3']);
+  expect(valueOf(arm, '-serial')).toEqual(['chardev:console']);
+  expect(valueOf(qemuArguments(spec), '-machine')).toEqual(['q35']);
 });
 
 it('keeps every file name relative to the machine’s folder but the firmware’s', () => {

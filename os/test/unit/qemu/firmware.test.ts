@@ -21,16 +21,23 @@ const ship = (...names: readonly string[]): Promise<unknown> =>
 
 it('takes the 4 MiB build before the old one', async () => {
   await ship('OVMF_CODE.fd', 'OVMF_VARS.fd', 'OVMF_CODE_4M.fd', 'OVMF_VARS_4M.fd');
-  expect((await findFirmware(share)).code).toBe(path.join(share, 'OVMF/OVMF_CODE_4M.fd'));
+  expect((await findFirmware('amd64', share)).code).toBe(path.join(share, 'OVMF/OVMF_CODE_4M.fd'));
 });
 
 it('takes no firmware without its variables', async () => {
   await ship('OVMF_CODE_4M.fd', 'OVMF_CODE.fd', 'OVMF_VARS.fd');
-  expect((await findFirmware(share)).vars).toBe(path.join(share, 'OVMF/OVMF_VARS.fd'));
+  expect((await findFirmware('amd64', share)).vars).toBe(path.join(share, 'OVMF/OVMF_VARS.fd'));
+});
+
+it('takes firmware of the machine’s own kind', async () => {
+  await ship('OVMF_CODE_4M.fd', 'OVMF_VARS_4M.fd');
+  await expect(findFirmware('arm64', share)).rejects.toMatchObject({
+    remedy: 'install the package qemu-efi-aarch64',
+  });
 });
 
 it('names the package when there is none', async () => {
-  await expect(findFirmware(share)).rejects.toMatchObject({
+  await expect(findFirmware('amd64', share)).rejects.toMatchObject({
     code: 'KIOS_FIRMWARE_MISSING',
     remedy: 'install the package ovmf',
   });

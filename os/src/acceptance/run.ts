@@ -14,6 +14,7 @@ import { HARDENED_ASSERTIONS } from './hardened.ts';
 import type { HostFacts } from './host-facts.ts';
 import { HOST_ASSERTIONS } from './host.ts';
 import { KUBELET_ASSERTIONS } from './kubelet-restart.ts';
+import { MODULE_ASSERTIONS } from './modules.ts';
 import { PROBE_ASSERTIONS } from './probes.ts';
 import { REBOOT_ASSERTIONS } from './reboot.ts';
 import { STATIC_POD_ASSERTIONS } from './static-pods.ts';
@@ -29,6 +30,7 @@ export const NODE_ASSERTIONS: readonly Assertion[] = [
   ...WORKLOAD_ASSERTIONS,
   ...HARDENED_ASSERTIONS,
   ...FEATURE_ASSERTIONS,
+  ...MODULE_ASSERTIONS,
   ...PROBE_ASSERTIONS,
   ...KUBELET_ASSERTIONS,
   ...CABLE_ASSERTIONS,

@@ -27,6 +27,8 @@ export const octets = (content: Uint8Array): Buffer => tagged(0x04, content);
 /** Whole bytes. */
 export const bits = (content: Uint8Array): Buffer => tagged(0x03, byte(0), content);
 export const utf8 = (text: string): Buffer => tagged(0x0c, Buffer.from(text));
+/** `YYMMDDHHMMSSZ`, from 1950 to 2049. */
+export const utcTime = (text: string): Buffer => tagged(0x17, Buffer.from(text));
 /** `YYYYMMDDHHMMSSZ`. */
 export const generalizedTime = (text: string): Buffer => tagged(0x18, Buffer.from(text));
 export const explicit = (number: number, content: Uint8Array): Buffer =>

@@ -9,6 +9,7 @@ import {
   oid,
   sequence,
   setOf,
+  utcTime,
   utf8,
 } from './der.ts';
 import { add, GENERATOR, inverse, modulo, multiply, negate, ORDER, pointAt } from './p256.ts';
@@ -67,6 +68,9 @@ const ISSUER = name(
 );
 const ECDSA = sequence(oid(OID.ecdsaWithSha256));
 
+/** Years before 2050 have to be in the short form (RFC 5280, section 4.1.2.5): the kernel refuses a certificate with another. */
+const VALIDITY = sequence(utcTime('700101000000Z'), generalizedTime('99991231235959Z'));
+
 /** Identifies the certificate to the kernel. */
 const serialOf = (digest: Buffer): Buffer => integer(toNumber(digest.subarray(0, 16)));
 
@@ -79,7 +83,7 @@ function certificateOf(file: string, digest: Buffer, key: Point): Buffer {
     serialOf(digest),
     ECDSA,
     ISSUER,
-    sequence(generalizedTime('19700101000000Z'), generalizedTime('99991231235959Z')),
+    VALIDITY,
     name(file),
     sequence(algorithm, publicKey),
   );

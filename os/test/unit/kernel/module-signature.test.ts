@@ -60,6 +60,12 @@ it('has a certificate that the kernel’s list can hold and that does not vouch 
   expect(certificate.verify(certificate.publicKey)).toBe(false);
 });
 
+it('has a certificate whose years are in the form that the kernel takes', () => {
+  // x509_decode_time(): from 1950 to 2049 a UTCTime (0x17), else a GeneralizedTime (0x18).
+  const times = signed.certificate.toString('latin1');
+  expect(times).toContain('\x17\x0d700101000000Z\x18\x0f99991231235959Z');
+});
+
 it('is the same each time', () => {
   expect(signModule(FILE, module)).toEqual(signed);
 });

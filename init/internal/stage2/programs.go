@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -66,16 +65,10 @@ func delegate(group string) error {
 	return errors.Join(failed...)
 }
 
-func environment(extra ...string) []string {
-	return append([]string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp", "NOTIFY_SOCKET=" + notifyPath}, extra...)
-}
-
-// goRuntime spares a Go program the many small collections of its start: its heap may grow to five times what lives in it, until
-// it nears a sixteenth of the machine's memory. With Go's defaults kubelet spends half of its start collecting.
-func goRuntime() []string {
-	const floor = 128 << 20
-	limit := max(floor, memory()/16)
-	return []string{"GOGC=400", "GOMEMLIMIT=" + strconv.FormatUint(limit, 10)}
+// environment is the host programs' own. Nothing for Go's collector: a heap that may grow to five times what lives in it starts kubelet
+// 0.1 s sooner, and costs every node 50 MiB for good.
+func environment() []string {
+	return []string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp", "NOTIFY_SOCKET=" + notifyPath}
 }
 
 // memory is what the machine has, in bytes.
@@ -114,7 +107,7 @@ func (h *host) startContainerd() error {
 		h.log.Info("containerd.start")
 		return supervise.Spec{
 			Args: []string{"/bin/containerd", "--config", "/etc/containerd/config.toml"},
-			Env:  environment(goRuntime()...),
+			Env:  environment(),
 			Started: func(pid int) {
 				h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) })
 			},
@@ -196,7 +189,7 @@ func (h *host) kubeletSpec() supervise.Spec {
 		}
 		h.expectReady("kubelet", pid, h.saveBoot)
 	}
-	return supervise.Spec{Args: plan.Args, Env: environment(goRuntime()...), Started: started, Ended: h.notify.Forget}
+	return supervise.Spec{Args: plan.Args, Env: environment(), Started: started, Ended: h.notify.Forget}
 }
 
 func (h *host) openAPI() error {

@@ -26,6 +26,7 @@ export const SHIPPED = bun !== undefined && existsSync(bun) ? bun : process.exec
 /** As in the image: no compiler but the interpreter. */
 const IMAGE_ENV = {
   BUN_JSC_useJIT: '0',
+  BUN_JSC_useConcurrentGC: '0',
   MIMALLOC_PURGE_DELAY: '0',
   BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0',
 };

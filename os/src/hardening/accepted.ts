@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { parse } from 'yaml';
 
-import { repository } from '../host/paths.ts';
+import { type Arch, ARCHES, repository } from '../host/paths.ts';
 import type { Check } from './checker.ts';
 
 const FILE = path.join(repository, 'os/kernel/accepted-failures.yaml');
@@ -14,6 +14,8 @@ const Accepted = v.array(
   v.strictObject({
     option: v.string(),
     type: v.picklist(['cmdline', 'kconfig', 'sysctl']),
+    /** Fails on that architecture alone; without it on each. */
+    only: v.optional(v.picklist(ARCHES)),
     reason: v.pipe(v.string(), v.minLength(20), v.maxLength(LONGEST_REASON)),
   }),
 );
@@ -23,8 +25,11 @@ export type AcceptedFailure = v.InferOutput<typeof Accepted>[number];
 
 export const parseAccepted = (text: string): AcceptedFailure[] => v.parse(Accepted, parse(text));
 
-export const readAccepted = async (): Promise<AcceptedFailure[]> =>
-  parseAccepted(await readFile(FILE, 'utf8'));
+/** All, or those of one architecture. */
+export async function readAccepted(arch?: Arch): Promise<AcceptedFailure[]> {
+  const all = parseAccepted(await readFile(FILE, 'utf8'));
+  return all.filter(({ only }) => only === undefined || arch === undefined || only === arch);
+}
 
 /** Where the two lists differ; both empty is what is wanted. */
 export interface Difference {

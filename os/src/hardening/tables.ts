@@ -27,5 +27,9 @@ export const contractTable = (probes: readonly Probe[]): string =>
 export const failureTable = (accepted: readonly AcceptedFailure[]): string =>
   table(
     ['check', 'of', 'why it stays'],
-    accepted.map(({ option, type, reason }) => [`\`${option}\``, type, reason]),
+    accepted.map(({ option, type, only, reason }) => [
+      `\`${option}\``,
+      only === undefined ? type : `${type}, ${only}`,
+      reason,
+    ]),
   );

@@ -174,11 +174,15 @@ export async function agentLayer(bundle: string, hostBun: string): Promise<Tree>
 }
 
 export const AGENT_ENTRYPOINT = ['/bin/bun', '--no-install', AGENT];
-/** The interpreter alone starts faster and keeps less memory than with the just-in-time compilers. What is freed goes back at once. */
+/**
+ * The interpreter alone starts faster and keeps less memory than with the just-in-time compilers; a collector without
+ * threads of its own keeps a tenth less. What is freed goes back at once.
+ */
 export const AGENT_ENV = [
   'PATH=/bin',
   'HOME=/',
   'BUN_JSC_useJIT=0',
+  'BUN_JSC_useConcurrentGC=0',
   'MIMALLOC_PURGE_DELAY=0',
   'BUN_RUNTIME_TRANSPILER_CACHE_PATH=0',
   'DO_NOT_TRACK=1',

@@ -4,10 +4,14 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { openToolroot } from '../../src/debian/toolroot.ts';
+import { compareFailures, readAccepted } from '../../src/hardening/accepted.ts';
+import { checkHardening } from '../../src/hardening/checker.ts';
+import { formatSettings, readSettings } from '../../src/hardening/settings.ts';
 import { freePort } from '../../src/host/free-port.ts';
 import { ensurePackages } from '../../src/host/packages.ts';
 import { repository } from '../../src/host/paths.ts';
 import { buildImage } from '../../src/image/build.ts';
+import { commandLine } from '../../src/image/command-line.ts';
 import { buildKernel, kernelDesign } from '../../src/kernel/build.ts';
 import { Console } from '../../src/qemu/console.ts';
 import { Machine } from '../../src/qemu/machine.ts';
@@ -27,6 +31,15 @@ const booted = async (): Promise<string> => (await readFile(RECORD, 'utf8').catc
 async function boot(): Promise<void> {
   await ensurePackages(['arm64'], progress);
   const kernel = await buildKernel('arm64', await openToolroot(progress), progress);
+  const checks = await checkHardening(
+    {
+      config: await readFile(kernel.config, 'utf8'),
+      commandLine: commandLine('arm64'),
+      sysctls: formatSettings(await readSettings()),
+    },
+    progress,
+  );
+  expect(compareFailures(checks, await readAccepted('arm64'))).toEqual({ unknown: [], gone: [] });
   const { image } = await buildImage({ arch: 'arm64', progress });
   const machine = new Machine(machineDir('arm64'), 'arm64');
   await machine.create(image);
@@ -44,6 +57,12 @@ async function boot(): Promise<void> {
     expect(started.fields['kernel']).toBe(kernel.version);
     for (const { name, reachedBy } of [MILESTONES.runtime, MILESTONES.firstPod, MILESTONES.lease])
       await console.expect(name, reachedBy, STEP_MS);
+    const modules = await console.expect(
+      'modloader',
+      ({ agent, ev }) => agent === 'modloader' && ev === 'ready',
+      STEP_MS,
+    );
+    expect(modules.fields['failed']).toBe(0);
   } finally {
     await machine.stop();
   }

@@ -15,6 +15,7 @@ const ENV = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/',
   BUN_JSC_useJIT: '0',
+  BUN_JSC_useConcurrentGC: '0',
   MIMALLOC_PURGE_DELAY: '0',
   BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0',
 };

@@ -1,6 +1,6 @@
 import type { KubeletState } from '@kios/node-state';
 
-import type { JoinState } from './state.ts';
+import { type JoinState, ofBoot } from './state.ts';
 
 const LOOP_WINDOW_S = 600;
 const LOOP_LIMIT = 3;
@@ -45,10 +45,10 @@ const ADDRESS_PAUSE_S = 300;
 
 /** kubelet got another address a short while ago and keeps it for now: one that comes and goes must not keep it starting. */
 export function isAddressHeld(
-  state: Pick<JoinState, 'bootId' | 'readdressed'> | undefined,
+  state: JoinState | undefined,
   now: { readonly bootId: string; readonly up: number },
 ): boolean {
-  const since = state?.bootId === now.bootId ? state.readdressed : undefined;
+  const { readdressed: since } = ofBoot(state, now.bootId);
   return since !== undefined && now.up < since + ADDRESS_PAUSE_S;
 }
 

@@ -33,6 +33,15 @@ export const JoinState = v.object({
 });
 export type JoinState = v.InferOutput<typeof JoinState>;
 
+/** What of a state counts in the boot it was made in only. */
+export const ofBoot = (
+  state: JoinState | undefined,
+  bootId: string,
+): Pick<JoinState, 'restarts' | 'readdressed'> =>
+  state?.bootId === bootId
+    ? { restarts: state.restarts, readdressed: state.readdressed }
+    : { restarts: [], readdressed: undefined };
+
 async function sha256(value: unknown): Promise<string> {
   const bytes = new TextEncoder().encode(JSON.stringify(value));
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));

@@ -1,7 +1,7 @@
 import { BOOTSTRAP_KUBECONFIG, KUBECONFIG, type OutputFile } from '../core/render.ts';
 import type { RestartDecision } from '../core/restart.ts';
 import type { JoinState } from '../core/state.ts';
-import { hashOutput } from '../core/state.ts';
+import { hashOutput, ofBoot } from '../core/state.ts';
 import type { JoinContext } from './context.ts';
 import { bootSeconds } from './host.ts';
 import { setIdentityAside, writeJoinState } from './node.ts';
@@ -26,7 +26,7 @@ async function newState(
   const { state, bootId } = run;
   const judged = files.filter(({ path }) => path !== BOOTSTRAP_KUBECONFIG);
   const up = await bootSeconds();
-  const before = state?.bootId === bootId ? state : undefined;
+  const before = ofBoot(state, bootId);
   const asked = files.filter(({ isUserFile, content }) => isUserFile && content !== undefined);
   return {
     v: 1,
@@ -37,8 +37,8 @@ async function newState(
     bootId,
     up,
     when: new Date().toISOString(),
-    restarts: before?.restarts ?? [],
-    readdressed: isReaddressed ? up : before?.readdressed,
+    restarts: before.restarts,
+    readdressed: isReaddressed ? up : before.readdressed,
     dropIdentity,
     userFiles: asked.map(({ path }) => path),
   };

@@ -1,4 +1,5 @@
 import { SIGNERS, type Signer } from '../core/api-objects.ts';
+import { ofBoot } from '../core/state.ts';
 import type { WantedCluster } from '../core/wanted.ts';
 import { reportJoin, viewCa, viewNode, viewRequests, type NodeView } from './cluster-view.ts';
 import type { JoinContext } from './context.ts';
@@ -206,8 +207,8 @@ export class Membership {
     const state = await readJoinState(settings);
     if (state === undefined) return;
     const bootId = await readBootId(settings);
-    const restarts = state.bootId === bootId ? state.restarts : [];
-    await restartKubelet(settings, log, signal, { ...state, bootId, restarts }, why);
+    const current = { ...state, bootId, ...ofBoot(state, bootId) };
+    await restartKubelet(settings, log, signal, current, why);
   }
 
   /** A CA that was found by its pin is followed; one that the document gives is changed in the document. */

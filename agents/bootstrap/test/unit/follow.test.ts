@@ -230,6 +230,19 @@ describe('a member', () => {
     expect(node.read('etc/kubernetes/node-ip')).toBe('10.0.2.15,2001:db8:1:0:5054:ff:fe12:3456\n');
   });
 
+  it('takes no restart of an earlier boot for one of this boot', async () => {
+    await joinedNode();
+    await endWatch();
+    const file = 'var/lib/kios/bootstrap/state.json';
+    const state = (node.read(file) ?? '').replace(/"bootId":"[^"]*"/, '"bootId":"before"');
+    node.write(file, state.replace('"restarts"', '"readdressed":1e9,"restarts"'));
+    answers[NODE] = { status: 404, body: '{}' };
+    watch();
+    await waitFor(() => expect(node.sent).toEqual(['03', '03']));
+    await waitFor(() => expect(node.read(file)).not.toContain('before'));
+    expect(node.read(file)).not.toContain('readdressed');
+  });
+
   it('whose object was deleted gets one restart, so that kubelet registers it', async () => {
     await joinedNode();
     answers[NODE] = { status: 404, body: '{}' };

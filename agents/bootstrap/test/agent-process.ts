@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
+import { RUNTIME_ENV } from '@kios/bundle/runtime-env';
+
 import type { NodeFolder } from './node-folder.ts';
 
 export interface Line {
@@ -22,14 +24,6 @@ export const RUNTIMES: readonly (readonly [name: string, program: string])[] = [
 
 /** The shipped runtime where it is known, else this one. */
 export const SHIPPED = bun !== undefined && existsSync(bun) ? bun : process.execPath;
-
-/** As in the image: no compiler but the interpreter. */
-const IMAGE_ENV = {
-  BUN_JSC_useJIT: '0',
-  BUN_JSC_useConcurrentGC: '0',
-  MIMALLOC_PURGE_DELAY: '0',
-  BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0',
-};
 
 export interface AgentOptions {
   readonly program: string;
@@ -76,7 +70,7 @@ export class AgentProcess implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
-        ...IMAGE_ENV,
+        ...RUNTIME_ENV,
         ...env,
         KIOS_CONSOLE: path.join(node.root, 'no-console.sock'),
       },

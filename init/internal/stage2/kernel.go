@@ -31,6 +31,15 @@ var runDirs = []mounts.Dir{
 	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
 }
 
+// memory is what the machine has, in bytes.
+func memory() uint64 {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return 0 // never, by its manual page
+	}
+	return info.Totalram * uint64(info.Unit)
+}
+
 // prepareKernel sets what a node needs of the kernel. None of it failing keeps pods from running.
 func (h *host) prepareKernel() {
 	h.applySysctls(sysctl.Table)

@@ -71,15 +71,6 @@ func environment() []string {
 	return []string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp", "NOTIFY_SOCKET=" + notifyPath}
 }
 
-// memory is what the machine has, in bytes.
-func memory() uint64 {
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) != nil {
-		return 0 // never, by its manual page
-	}
-	return info.Totalram * uint64(info.Unit)
-}
-
 func (h *host) child(name string, oomScore int, spec func() supervise.Spec) (*supervise.Child, error) {
 	output, err := h.log.Child(name)
 	if err != nil {

@@ -54,10 +54,12 @@ const startOf =
   (event: ConsoleEvent): boolean =>
     event.agent === agent && event.ev === 'start';
 
-async function settledMemory({ memoryUsedMiB }: BenchMachine): Promise<number | undefined> {
+/** Memory in use when everything shipped runs and the figure stands still. */
+async function settledMemory(machine: BenchMachine): Promise<number | undefined> {
+  await machine.console.expect('the clock', MILESTONES.clock.reachedBy, DEADLINE_MS);
   const readings: number[] = [];
   for (const end = Date.now() + DEADLINE_MS; Date.now() < end; await sleep(READING_MS)) {
-    const reading = await memoryUsedMiB();
+    const reading = await machine.memoryUsedMiB();
     if (reading === undefined) return undefined;
     readings.push(reading);
     const last = readings.slice(-READINGS);
@@ -75,8 +77,6 @@ async function measure(
   await using machine = await startBench({ boot, memoryMiB: MEMORY_MIB });
   const { console } = machine;
   const first = await console.expect(`the first line of ${agent}`, startOf(agent), DEADLINE_MS);
-  if (extent === 'whole')
-    await console.expect('the clock', MILESTONES.clock.reachedBy, DEADLINE_MS);
   const memoryUsedMiB = extent === 'whole' ? await settledMemory(machine) : undefined;
   const phases: Record<string, number> = {};
   for (const { name, reachedBy } of Object.values(MILESTONES)) {

@@ -8,11 +8,11 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { RUNTIME_ENV } from '@kios/bundle/runtime-env';
 import { serve } from '@kios/testkit/metadata';
 import * as v from 'valibot';
 
 import { issueAuthority, issueLeaf } from '../controlplane/certificates.ts';
-import { AGENT_ENV } from '../image/runtime.ts';
 
 /*
  * Measures the bootstrap agent: in a network namespace of its own, where a metadata service and an API server answer at once.
@@ -115,13 +115,6 @@ async function memoryOf(pid: number): Promise<Pick<Round, 'rssMiB' | 'privateMiB
   return { rssMiB: mib('Rss'), privateMiB: mib('Private_Dirty') };
 }
 
-const IMAGE_ENV = Object.fromEntries(
-  AGENT_ENV.map((setting): [string, string] => {
-    const at = setting.indexOf('=');
-    return [setting.slice(0, at), setting.slice(at + 1)];
-  }),
-);
-
 /** The agent as it ships, and what it says. */
 function startAgent(root: string, bundle: string, runtime: string) {
   const agent = spawn(runtime, [bundle, 'watch', ...flagsOf(root)], {
@@ -129,7 +122,7 @@ function startAgent(root: string, bundle: string, runtime: string) {
     env: {
       KIOS_LOG_LEVEL: 'debug',
       KIOS_CONSOLE: path.join(root, 'console.sock'),
-      ...IMAGE_ENV,
+      ...RUNTIME_ENV,
     },
   });
   const lines: Line[] = [];

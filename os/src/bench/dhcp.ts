@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { RUNTIME_ENV } from '@kios/bundle/runtime-env';
 import { EXIT, KiosError } from '@kios/errors';
 import { type Netns, type RunningProcess, startDnsmasq, startInRoot, Wire } from '@kios/testkit';
 import * as v from 'valibot';
@@ -13,7 +14,7 @@ import { triplet } from '../debian/toolroot.ts';
 import { hostArch } from '../host/arch.ts';
 import { ensurePackages } from '../host/packages.ts';
 import { run } from '../host/run.ts';
-import { AGENT_ENTRYPOINT, AGENT_ENV } from '../image/runtime.ts';
+import { AGENT_ENTRYPOINT } from '../image/runtime.ts';
 import { formatTable } from '../terminal/table.ts';
 import { layAgentRoot } from './agent-root.ts';
 import { debianClients, type DhcpClient, ourClients } from './dhcp-clients.ts';
@@ -199,12 +200,6 @@ function report(results: readonly ClientResult[], print: (line: string) => void)
   for (const line of formatTable([HEAD, ...rows])) print(line);
 }
 
-/** What the image sets, save the path, which serves those who enter the root. */
-function agentEnv(): Record<string, string> {
-  const pairs = AGENT_ENV.map((each) => each.split('=')).filter(([name]) => name !== 'PATH');
-  return Object.fromEntries(pairs.map(([name = '', value = '']) => [name, value]));
-}
-
 export interface DhcpBenchOptions {
   readonly json: boolean;
   readonly rounds: number;
@@ -223,7 +218,7 @@ export async function benchDhcp(cli: Cli, { json, rounds }: DhcpBenchOptions): P
   cli.undo.defer(() => rm(root, { recursive: true, force: true }));
   const imageBytes = await layAgentRoot('dhcp', root, cli.progress);
   const clients = [
-    ...ourClients({ root, env: agentEnv(), imageBytes }, AGENT_ENTRYPOINT),
+    ...ourClients({ root, env: { HOME: '/', ...RUNTIME_ENV }, imageBytes }, AGENT_ENTRYPOINT),
     ...(await debianClients(peers, `usr/lib/${triplet(hostArch())}`)),
   ];
   await using bench = await Bench.open();

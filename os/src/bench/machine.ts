@@ -10,6 +10,7 @@ import { run } from '../host/run.ts';
 import { splitFlags } from '../qemu/arguments.ts';
 import { Console } from '../qemu/console.ts';
 import { findFirmware } from '../qemu/firmware.ts';
+import { PLATFORMS } from '../qemu/platform.ts';
 import { qmp } from '../qemu/qmp.ts';
 
 const QMP_SOCKET = 'qmp.sock';
@@ -33,8 +34,7 @@ export interface BenchGuest {
 const benchArguments = (guest: BenchGuest, firmware: string): string[] => [
   ...splitFlags([
     '-name kios-bench',
-    '-machine q35',
-    '-cpu max',
+    ...PLATFORMS.amd64.flags,
     '-smp 1',
     '-accel tcg',
     '-icount shift=0,sleep=off',
@@ -85,7 +85,7 @@ export async function startBench(guest: BenchGuest): Promise<BenchMachine> {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-bench-'));
   const firmware = await findFirmware('amd64');
   await copyFile(firmware.vars, path.join(dir, 'vars.fd'));
-  await run('qemu-system-x86_64', benchArguments(guest, firmware.code), { cwd: dir });
+  await run(PLATFORMS.amd64.program, benchArguments(guest, firmware.code), { cwd: dir });
   const identity = await identify(Number(await readFile(path.join(dir, 'qemu.pid'), 'utf8')));
   const console = new Console(path.join(dir, 'console.log'));
   return {

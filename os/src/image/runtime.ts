@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import { RUNTIME_ENV } from '@kios/bundle/runtime-env';
 import { KiosError } from '@kios/errors';
 
 import { extract, fetchDebian, type Deb } from '../debian/archive.ts';
@@ -174,16 +175,8 @@ export async function agentLayer(bundle: string, hostBun: string): Promise<Tree>
 }
 
 export const AGENT_ENTRYPOINT = ['/bin/bun', '--no-install', AGENT];
-/**
- * The interpreter alone starts faster and keeps less memory than with the just-in-time compilers; a collector without
- * threads of its own keeps a tenth less. What is freed goes back at once.
- */
 export const AGENT_ENV = [
   'PATH=/bin',
   'HOME=/',
-  'BUN_JSC_useJIT=0',
-  'BUN_JSC_useConcurrentGC=0',
-  'MIMALLOC_PURGE_DELAY=0',
-  'BUN_RUNTIME_TRANSPILER_CACHE_PATH=0',
-  'DO_NOT_TRACK=1',
+  ...Object.entries(RUNTIME_ENV).map(([name, value]) => `${name}=${value}`),
 ];

@@ -7,8 +7,8 @@ import { execa } from 'execa';
 
 import { tailFile } from '../host/tail-file.ts';
 import { splitFlags } from './arguments.ts';
-import { findFirmware, type Firmware } from './firmware.ts';
-import { PLATFORMS } from './platform.ts';
+import { findFirmware } from './firmware.ts';
+import { type Firmware, PLATFORMS } from './platform.ts';
 
 export const ACCELERATORS = ['kvm', 'tcg'] as const;
 export type Accelerator = (typeof ACCELERATORS)[number];

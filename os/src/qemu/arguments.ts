@@ -1,7 +1,6 @@
 import type { Arch } from '../host/paths.ts';
 import type { Accelerator } from './accelerator.ts';
-import type { Firmware } from './firmware.ts';
-import { PLATFORMS } from './platform.ts';
+import { type Firmware, PLATFORMS } from './platform.ts';
 
 /** Everything that decides how a machine is started; relative file names are those of its own folder. */
 export interface MachineSpec {

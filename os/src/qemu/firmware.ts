@@ -4,13 +4,7 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 
 import type { Arch } from '../host/paths.ts';
-import { PLATFORMS } from './platform.ts';
-
-/** UEFI firmware for a guest: code that is shared, and the template of the variables each machine has a copy of. */
-export interface Firmware {
-  readonly code: string;
-  readonly vars: string;
-}
+import { type Firmware, PLATFORMS } from './platform.ts';
 
 const isFile = async (file: string): Promise<boolean> =>
   stat(file).then(

@@ -1,11 +1,17 @@
 import type { Arch } from '../host/paths.ts';
 
+/** UEFI firmware for a guest: code that is shared, and the template of the variables each machine has a copy of. */
+export interface Firmware {
+  readonly code: string;
+  readonly vars: string;
+}
+
 /** What emulates a machine of an architecture, and which machine. */
 interface Platform {
   readonly program: string;
   readonly flags: readonly string[];
   /** Firmware as packages name it below /usr/share, the best first. */
-  readonly firmware: readonly { readonly code: string; readonly vars: string }[];
+  readonly firmware: readonly Firmware[];
   /** The package that has it. */
   readonly firmwarePackage: string;
 }

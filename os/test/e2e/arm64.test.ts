@@ -5,13 +5,11 @@ import { describe, expect, it } from 'vitest';
 
 import { openToolroot } from '../../src/debian/toolroot.ts';
 import { compareFailures, readAccepted } from '../../src/hardening/accepted.ts';
-import { checkHardening } from '../../src/hardening/checker.ts';
-import { formatSettings, readSettings } from '../../src/hardening/settings.ts';
+import { checkKernel } from '../../src/hardening/check-kernel.ts';
 import { freePort } from '../../src/host/free-port.ts';
 import { ensurePackages } from '../../src/host/packages.ts';
 import { repository } from '../../src/host/paths.ts';
 import { buildImage } from '../../src/image/build.ts';
-import { commandLine } from '../../src/image/command-line.ts';
 import { buildKernel, kernelDesign } from '../../src/kernel/build.ts';
 import { Console } from '../../src/qemu/console.ts';
 import { Machine } from '../../src/qemu/machine.ts';
@@ -31,14 +29,7 @@ const booted = async (): Promise<string> => (await readFile(RECORD, 'utf8').catc
 async function boot(): Promise<void> {
   await ensurePackages(['arm64'], progress);
   const kernel = await buildKernel('arm64', await openToolroot(progress), progress);
-  const checks = await checkHardening(
-    {
-      config: await readFile(kernel.config, 'utf8'),
-      commandLine: commandLine('arm64'),
-      sysctls: formatSettings(await readSettings()),
-    },
-    progress,
-  );
+  const checks = await checkKernel('arm64', kernel, progress);
   expect(compareFailures(checks, await readAccepted('arm64'))).toEqual({ unknown: [], gone: [] });
   const { image } = await buildImage({ arch: 'arm64', progress });
   const machine = new Machine(machineDir('arm64'), 'arm64');

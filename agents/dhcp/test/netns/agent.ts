@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
+import { RUNTIME_ENV } from '@kios/bundle/runtime-env';
 import { Lease } from '@kios/node-state';
 import type { Lan, Netns, RunningProcess, Wire } from '@kios/testkit';
 import * as v from 'valibot';
@@ -14,10 +15,7 @@ const ACQUIRE = ['net_raw', 'net_admin'];
 const ENV = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/',
-  BUN_JSC_useJIT: '0',
-  BUN_JSC_useConcurrentGC: '0',
-  MIMALLOC_PURGE_DELAY: '0',
-  BUN_RUNTIME_TRANSPILER_CACHE_PATH: '0',
+  ...RUNTIME_ENV,
 };
 const RUN = [...ACQUIRE, 'net_bind_service'];
 

@@ -132,7 +132,7 @@ describe('the networks of clouds', { timeout: 90_000 }, () => {
     await using cloud = await Cloud.open(granting(soon, { broadcast: true }));
     const daemon = cloud.machine.run();
     await daemon.expect('lease.renewed', DEADLINE);
-    const [, second] = cloud.tap.seen('ack');
+    const [, second] = await cloud.tap.until('ack', 2);
     expect(second).toMatchObject({ dst: '255.255.255.255', ciaddr: ADDRESS });
   });
 
@@ -144,6 +144,7 @@ describe('the networks of clouds', { timeout: 90_000 }, () => {
     await using cloud = await Cloud.open(rules);
     await cloud.acquire();
     expect(await addressesOf(cloud.wire.client)).toEqual([`${ADDRESS}/24`]);
+    await cloud.tap.until('ack', 2);
     const before = cloud.tap.seen('discover').length;
     await reboot(cloud.wire, cloud.machine);
     await cloud.serve([{ on: 'request', times: 1, reply: [reply('nak', [SERVER_ID])] }, ...rules]);
@@ -163,6 +164,7 @@ describe('servers that do as they like', { timeout: 90_000 }, () => {
     ];
     await using cloud = await Cloud.open(rules);
     await cloud.acquire();
+    await cloud.tap.expect('ack');
     expect(cloud.tap.seen('request')).toHaveLength(1);
   });
 
@@ -183,7 +185,7 @@ describe('servers that do as they like', { timeout: 90_000 }, () => {
     await using cloud = await Cloud.open(rules);
     await cloud.acquire();
     expect(await addressesOf(cloud.wire.client)).toEqual([`${ADDRESS}/24`]);
-    expect(cloud.tap.seen('discover').length).toBeGreaterThan(1);
+    await cloud.tap.until('discover', 2);
   });
 
   it.concurrent.each([

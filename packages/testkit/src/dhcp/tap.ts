@@ -50,6 +50,15 @@ export class Tap {
     });
   }
 
+  /**
+   * Waits until there are as many messages of the kind; what went over the wire before the last of them is seen then as well.
+   * A client's word that it has an answer does not say so: the onlooker is another process.
+   */
+  async until(kind: TypeName, count: number): Promise<Seen[]> {
+    while (this.seen(kind).length < count) await this.expectNext(kind);
+    return this.seen(kind);
+  }
+
   /** Waits for a message of the kind, seen already or to come. */
   async expect(kind: TypeName, deadlineMs?: number): Promise<Seen> {
     return v.parse(Seen, JSON.parse(await this.process.expect(`"dhcp":"${kind}"`, deadlineMs)));

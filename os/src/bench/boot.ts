@@ -29,6 +29,7 @@ interface KernelResult {
   readonly firstStaticPodSeconds: number;
   readonly singlePodSeconds: number;
   readonly memoryUsedMiB?: number;
+  readonly singlePodMemoryUsedMiB?: number;
   readonly efiBytes: number;
   readonly phases: Readonly<Record<string, number>>;
 }
@@ -54,9 +55,8 @@ const startOf =
   (event: ConsoleEvent): boolean =>
     event.agent === agent && event.ev === 'start';
 
-/** Memory in use when everything shipped runs and the figure stands still. */
+/** Memory in use when the figure stands still. */
 async function settledMemory(machine: BenchMachine): Promise<number | undefined> {
-  await machine.console.expect('the clock', MILESTONES.clock.reachedBy, DEADLINE_MS);
   const readings: number[] = [];
   for (const end = Date.now() + DEADLINE_MS; Date.now() < end; await sleep(READING_MS)) {
     const reading = await machine.memoryUsedMiB();
@@ -68,16 +68,20 @@ async function settledMemory(machine: BenchMachine): Promise<number | undefined>
   return undefined;
 }
 
-/** Boots until the agent's first line; `whole` until everything shipped runs and has settled. */
-async function measure(
-  boot: readonly string[],
-  agent: string,
-  extent: 'agent' | 'whole' = 'agent',
-): Promise<Measured> {
+/** What is booted: how, which agent's first line is waited for, and after which event memory is read. */
+interface Subject {
+  readonly boot: readonly string[];
+  readonly agent: string;
+  readonly settlesAfter?: (event: SeenEvent) => boolean;
+}
+
+async function measure({ boot, agent, settlesAfter }: Subject): Promise<Measured> {
   await using machine = await startBench({ boot, memoryMiB: MEMORY_MIB });
   const { console } = machine;
   const first = await console.expect(`the first line of ${agent}`, startOf(agent), DEADLINE_MS);
-  const memoryUsedMiB = extent === 'whole' ? await settledMemory(machine) : undefined;
+  if (settlesAfter !== undefined)
+    await console.expect('the last to start', settlesAfter, DEADLINE_MS);
+  const memoryUsedMiB = settlesAfter === undefined ? undefined : await settledMemory(machine);
   const phases: Record<string, number> = {};
   for (const { name, reachedBy } of Object.values(MILESTONES)) {
     const up = firstOf(console.events, reachedBy);
@@ -124,6 +128,9 @@ async function report(result: BootResult, print: (line: string) => void): Promis
     ...names.map((name) => row(name, ({ phases }) => seconds(phases[name]))),
     row('a single pod', ({ singlePodSeconds }) => seconds(singlePodSeconds)),
     row('MiB used', ({ memoryUsedMiB }) => String(memoryUsedMiB ?? '-')),
+    row('MiB used, a single pod', ({ singlePodMemoryUsedMiB }) =>
+      String(singlePodMemoryUsedMiB ?? '-'),
+    ),
     row('MB of EFI file', ({ efiBytes }) => (efiBytes / 1e6).toFixed(1)),
   ];
   for (const line of formatTable(rows)) print(line);
@@ -157,15 +164,20 @@ async function benchKernel(kernel: KernelName, progress: Progress): Promise<Benc
   });
   const title = `boot, kernel ${kernel}`;
   const all = await progress.task(`${title}, everything shipped`, () =>
-    measure(['-kernel', shipped.efi], 'dhcp', 'whole'),
+    measure({
+      boot: ['-kernel', shipped.efi],
+      agent: 'dhcp',
+      settlesAfter: MILESTONES.clock.reachedBy,
+    }),
   );
   const one = await progress.task(`${title}, a single pod`, () =>
-    measure(['-kernel', single.efi], 'single'),
+    measure({ boot: ['-kernel', single.efi], agent: 'single', settlesAfter: startOf('single') }),
   );
   const result = {
     firstStaticPodSeconds: all.seconds,
     singlePodSeconds: one.seconds,
     ...(all.memoryUsedMiB === undefined ? {} : { memoryUsedMiB: all.memoryUsedMiB }),
+    ...(one.memoryUsedMiB === undefined ? {} : { singlePodMemoryUsedMiB: one.memoryUsedMiB }),
     efiBytes: (await stat(shipped.efi)).size,
     phases: all.phases,
   };
@@ -184,7 +196,7 @@ export async function benchBoot(cli: Cli, options: BenchOptions): Promise<void> 
     kernels[other] = (await benchKernel(other, progress)).result;
   const debian = baseline
     ? await progress.task('boot, a single pod on Debian', async () =>
-        measure(await baselineBoot(first.singleRoot, progress), 'single'),
+        measure({ boot: await baselineBoot(first.singleRoot, progress), agent: 'single' }),
       )
     : undefined;
   const result: BootResult = {

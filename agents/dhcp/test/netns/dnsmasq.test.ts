@@ -60,6 +60,7 @@ describe.each(runtimes())('under $name', ({ program }) => {
     const machine = await Machine.open(wire.client, program);
     expect(await machine.acquire().exited).toBe(0);
     const [address] = await addressesOf(wire.client);
+    await server.expect('DHCPACK(');
     const requests = server.lines.filter((line) => line.includes('DHCPREQUEST(')).length;
     const changes = await monitor(wire.client);
     const daemon = machine.run();
@@ -91,6 +92,7 @@ describe('after a reboot', () => {
     expect(await machine.acquire().exited).toBe(0);
     const { address } = await machine.lease();
     await reboot(wire, machine);
+    await server.expect('DHCPACK(');
     const discovers = server.lines.filter((line) => line.includes('DHCPDISCOVER')).length;
     expect(await machine.acquire().exited).toBe(0);
     expect(await addressesOf(wire.client)).toEqual([address]);
@@ -166,6 +168,7 @@ describe('the daemon', () => {
     const daemon = machine.run();
     await daemon.expect('lease.bound');
     const addresses = await addressesOf(wire.client);
+    await server.expect('DHCPACK(');
     const discovers = server.lines.filter((line) => line.includes('DHCPDISCOVER')).length;
     await wire.server.exec('ip', 'link', 'set', 'srv0', 'down');
     await daemon.expect('"carrier":false');

@@ -7,7 +7,6 @@ import * as v from 'valibot';
 import type { Cli } from '../commands/cli.ts';
 import { ensurePackages } from '../host/packages.ts';
 import { repository } from '../host/paths.ts';
-import type { Progress } from '../host/progress.ts';
 import { buildImage } from '../image/build.ts';
 import { DEFAULT_KERNEL, type KernelName, KERNELS } from '../image/kernel-name.ts';
 import type { ConsoleEvent } from '../qemu/console-line.ts';
@@ -75,8 +74,8 @@ interface Subject {
   readonly settlesAfter?: (event: SeenEvent) => boolean;
 }
 
-async function measure({ boot, agent, settlesAfter }: Subject): Promise<Measured> {
-  await using machine = await startBench({ boot, memoryMiB: MEMORY_MIB });
+async function measure({ undo }: Cli, { boot, agent, settlesAfter }: Subject): Promise<Measured> {
+  await using machine = await startBench({ boot, memoryMiB: MEMORY_MIB }, undo);
   const { console } = machine;
   const first = await console.expect(`the first line of ${agent}`, startOf(agent), DEADLINE_MS);
   if (settlesAfter !== undefined)
@@ -152,7 +151,8 @@ interface Bench {
   readonly singleRoot: string;
 }
 
-async function benchKernel(kernel: KernelName, progress: Progress): Promise<Bench> {
+async function benchKernel(kernel: KernelName, cli: Cli): Promise<Bench> {
+  const { progress } = cli;
   const out = path.join(repository, 'dist', `bench-${kernel}`);
   const shipped = await buildImage({ arch: 'amd64', kernel, progress, out });
   const single = await buildImage({
@@ -164,14 +164,18 @@ async function benchKernel(kernel: KernelName, progress: Progress): Promise<Benc
   });
   const title = `boot, kernel ${kernel}`;
   const all = await progress.task(`${title}, everything shipped`, () =>
-    measure({
+    measure(cli, {
       boot: ['-kernel', shipped.efi],
       agent: 'dhcp',
       settlesAfter: MILESTONES.clock.reachedBy,
     }),
   );
   const one = await progress.task(`${title}, a single pod`, () =>
-    measure({ boot: ['-kernel', single.efi], agent: 'single', settlesAfter: startOf('single') }),
+    measure(cli, {
+      boot: ['-kernel', single.efi],
+      agent: 'single',
+      settlesAfter: startOf('single'),
+    }),
   );
   const result = {
     firstStaticPodSeconds: all.seconds,
@@ -190,13 +194,13 @@ export async function benchBoot(cli: Cli, options: BenchOptions): Promise<void> 
   const { progress, print } = cli;
   await ensurePackages(['build', 'machine', ...(baseline ? ['baseline' as const] : [])], progress);
   const main = kernel ?? DEFAULT_KERNEL;
-  const first = await benchKernel(main, progress);
+  const first = await benchKernel(main, cli);
   const kernels: Partial<Record<KernelName, KernelResult>> = { [main]: first.result };
   for (const other of kernel === undefined ? KERNELS.filter((name) => name !== main) : [])
-    kernels[other] = (await benchKernel(other, progress)).result;
+    kernels[other] = (await benchKernel(other, cli)).result;
   const debian = baseline
     ? await progress.task('boot, a single pod on Debian', async () =>
-        measure({ boot: await baselineBoot(first.singleRoot, progress), agent: 'single' }),
+        measure(cli, { boot: await baselineBoot(first.singleRoot, progress), agent: 'single' }),
       )
     : undefined;
   const result: BootResult = {

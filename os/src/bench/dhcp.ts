@@ -221,7 +221,7 @@ export async function benchDhcp(cli: Cli, { json, rounds }: DhcpBenchOptions): P
     ...ourClients({ root, env: { HOME: '/', ...RUNTIME_ENV }, imageBytes }, AGENT_ENTRYPOINT),
     ...(await debianClients(peers, `usr/lib/${triplet(hostArch())}`)),
   ];
-  await using bench = await Bench.open();
+  const bench = cli.undo.use(await Bench.open());
   const results = await measure(bench, clients, rounds, cli);
   if (json) cli.print(JSON.stringify({ clients: results }));
   else report(results, cli.print);

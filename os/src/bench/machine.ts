@@ -80,21 +80,31 @@ async function memoryUsed(dir: string): Promise<number | undefined> {
   return undefined;
 }
 
-/** Powers a bench guest on. */
-export async function startBench(guest: BenchGuest): Promise<BenchMachine> {
+/** Powers a bench guest on; `undo` ends it when the command is stopped, even while it starts. */
+export async function startBench(
+  guest: BenchGuest,
+  undo: AsyncDisposableStack,
+): Promise<BenchMachine> {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-bench-'));
   const firmware = await findFirmware('amd64');
   await copyFile(firmware.vars, path.join(dir, 'vars.fd'));
-  await run(PLATFORMS.amd64.program, benchArguments(guest, firmware.code), { cwd: dir });
-  const identity = await identify(Number(await readFile(path.join(dir, 'qemu.pid'), 'utf8')));
+  const started = run(PLATFORMS.amd64.program, benchArguments(guest, firmware.code), {
+    cwd: dir,
+  }).then(async () => identify(Number(await readFile(path.join(dir, 'qemu.pid'), 'utf8'))));
+  const stop = async (): Promise<void> => {
+    const identity = await started.catch(() => undefined);
+    if (identity !== undefined) await terminate(identity);
+    await rm(dir, { recursive: true, force: true });
+  };
+  undo.defer(stop);
+  await started;
   const console = new Console(path.join(dir, 'console.log'));
   return {
     console,
     memoryUsedMiB: () => memoryUsed(dir),
     [Symbol.asyncDispose]: async () => {
       console[Symbol.dispose]();
-      if (identity !== undefined) await terminate(identity);
-      await rm(dir, { recursive: true, force: true });
+      await stop();
     },
   };
 }

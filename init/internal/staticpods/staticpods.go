@@ -93,7 +93,7 @@ func read(folder string) (map[string][]byte, error) {
 		}
 		path := filepath.Join(folder, name)
 		info, err := os.Stat(path) // follows links
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		if err == nil && !info.Mode().IsRegular() {
 			continue
 		}
 		if err == nil && info.Size() > maxSize {
@@ -102,6 +102,9 @@ func read(folder string) (map[string][]byte, error) {
 		var content []byte
 		if err == nil {
 			content, err = os.ReadFile(path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a link to nothing, or removed while it was looked at
 		}
 		manifests[name], failed = content, errors.Join(failed, err)
 	}

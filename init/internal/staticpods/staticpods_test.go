@@ -1,6 +1,8 @@
 package staticpods
 
 import (
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -40,6 +42,9 @@ func offered(t *testing.T, f Folder) map[string]string {
 	}
 	for _, entry := range entries {
 		content, err := os.ReadFile(filepath.Join(f.To, entry.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // Follow took it away after it was listed
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,6 +124,33 @@ func TestAManifestThatIsTooLargeIsReportedAndDoesNotStopTheOthers(t *testing.T) 
 		t.Error("nobody hears of the manifest that was not read")
 	}
 	expectOffered(t, f, map[string]string{"dhcp.yaml": first})
+}
+
+func TestAManifestThatGoesWhileItIsLookedAtIsNoFault(t *testing.T) {
+	f := folder(t, nil)
+	path := filepath.Join(f.From, "dhcp.yaml")
+	done := make(chan struct{})
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				os.WriteFile(path, []byte(first), 0o644)
+				os.Remove(path)
+			}
+		}
+	}()
+	for range 5000 {
+		if _, err := read(f.From); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(done)
+	<-gone
 }
 
 func TestFollowTakesChangesOverAlsoInAFolderThatWasReplaced(t *testing.T) {

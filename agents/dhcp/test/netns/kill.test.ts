@@ -6,7 +6,7 @@ import { Lease } from '@kios/node-state';
 import { requireRoot, startTcpFlow } from '@kios/testkit';
 import { dnsmasq } from '@kios/testkit/dhcp';
 import * as v from 'valibot';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Random } from '../random.ts';
 import { addressesOf, buildAgent, routesOf } from './agent.ts';
@@ -129,9 +129,15 @@ describe(`kill -9 at any moment, seed ${SEED}`, () => {
       expect(await routesOf(scene.client)).toEqual(routes);
       expect((await scene.machine.lease()).address).toBe(before[0]);
       const known = /^(eth0\.json|eth0\.pcap|resolv\.conf)$/;
-      const files = await readdir(scene.machine.runFile(''));
-      expect(files.filter((name) => !known.test(name))).toEqual([]);
-      expect(await readdir(scene.machine.stateFile(''))).toEqual(['eth0.json']);
+      // It may be at writing one: what the killed ones left goes first, what it writes itself a moment later.
+      await vi.waitFor(
+        async () => {
+          const files = await readdir(scene.machine.runFile(''));
+          expect(files.filter((name) => !known.test(name))).toEqual([]);
+          expect(await readdir(scene.machine.stateFile(''))).toEqual(['eth0.json']);
+        },
+        { timeout: 10_000, interval: 50 },
+      );
     },
   );
 });

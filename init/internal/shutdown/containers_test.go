@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -32,14 +31,23 @@ func cgroup(t *testing.T) (group, pod string) {
 	if err := unix.Mount("cgroup2", root, "cgroup2", 0, ""); err != nil {
 		t.Skipf("no cgroup v2 here: %v", err)
 	}
-	group = filepath.Join(root, "kios-test-"+strconv.Itoa(os.Getpid()))
-	pod = filepath.Join(group, "pod")
-	if err := os.MkdirAll(pod, 0o755); err != nil {
+	// Never one that was there before: Linux 6.18 kills what starts in a group that was killed once.
+	group, err := os.MkdirTemp(root, "kios-test-")
+	if err != nil {
 		t.Skipf("no control group can be made here: %v", err)
 	}
+	pod = filepath.Join(group, "pod")
+	if err := os.Mkdir(pod, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		os.Remove(pod)
-		os.Remove(group)
+		// Busy until the last of the killed is gone.
+		for end := time.Now().Add(5 * time.Second); os.Remove(pod) != nil && time.Now().Before(end); {
+			time.Sleep(5 * time.Millisecond)
+		}
+		if err := os.Remove(group); err != nil {
+			t.Error(err)
+		}
 		unix.Unmount(root, unix.MNT_DETACH)
 	})
 	return group, pod

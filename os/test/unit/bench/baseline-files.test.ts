@@ -1,0 +1,19 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { expect, it } from 'vitest';
+
+import { repository } from '../../../src/host/paths.ts';
+
+it('the base line offers its pod where the kubelet of kiOS looks', async () => {
+  const config = await readFile(
+    path.join(repository, 'os/rootfs/etc/kubernetes/config.yaml'),
+    'utf8',
+  );
+  const [, folder] = /^staticPodPath: (.+)$/m.exec(config) ?? [];
+  const dir = path.join(repository, 'bench/baseline/root/etc/tmpfiles.d');
+  const files = await Promise.all(
+    (await readdir(dir)).map((name) => readFile(path.join(dir, name), 'utf8')),
+  );
+  expect(files.join('\n')).toContain(`\nL ${folder} - - - - /etc/kubernetes/manifests\n`);
+});

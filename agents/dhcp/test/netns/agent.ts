@@ -8,6 +8,7 @@ import { RUNTIME_ENV } from '@kios/bundle/runtime-env';
 import { Lease } from '@kios/node-state';
 import type { Lan, Netns, RunningProcess, Wire } from '@kios/testkit';
 import * as v from 'valibot';
+import { vi } from 'vitest';
 
 const HERE = import.meta.dirname;
 const ACQUIRE = ['net_raw', 'net_admin'];
@@ -18,6 +19,12 @@ const ENV = {
   ...RUNTIME_ENV,
 };
 const RUN = [...ACQUIRE, 'net_bind_service'];
+
+/** Waits until the assertion holds. */
+export const eventually = (
+  assertion: () => Promise<void> | void,
+  timeout = 10_000,
+): Promise<void> => vi.waitFor(assertion, { timeout, interval: 50 });
 
 /** The bundle under test. */
 let agent = '';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 
 import { addressToHex, type Feature, optionOf } from '@kios/testkit/dhcp';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 
-import { addressesOf, monitor, routesOf } from './agent.ts';
+import { addressesOf, eventually, monitor, routesOf } from './agent.ts';
 import { ADDRESS, type Scene, SECOND_ADDRESS } from './scene.ts';
 
 /** What the agent does with every server that can take part in it. */
@@ -24,10 +24,6 @@ const longNames = (count: number): string[] =>
     { length: count },
     (_, index) => `domain-name-of-some-length-${index}.example${index}`,
   );
-
-/** Waits until the assertion holds. */
-const eventually = (assertion: () => Promise<void> | void, timeout = 10_000): Promise<void> =>
-  vi.waitFor(assertion, { timeout, interval: 50 });
 
 const bare = (address: string | undefined): string => (address ?? '').split('/')[0] ?? '';
 

@@ -6,10 +6,10 @@ import { Lease } from '@kios/node-state';
 import { requireRoot, startTcpFlow } from '@kios/testkit';
 import { dnsmasq } from '@kios/testkit/dhcp';
 import * as v from 'valibot';
-import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { Random } from '../random.ts';
-import { addressesOf, buildAgent, routesOf } from './agent.ts';
+import { addressesOf, buildAgent, eventually, routesOf } from './agent.ts';
 import { ADDRESS, Scene } from './scene.ts';
 
 const SEED = Number(process.env['KIOS_KILL_SEED'] ?? randomInt(2 ** 31));
@@ -130,14 +130,11 @@ describe(`kill -9 at any moment, seed ${SEED}`, () => {
       expect((await scene.machine.lease()).address).toBe(before[0]);
       const known = /^(eth0\.json|eth0\.pcap|resolv\.conf)$/;
       // It may be at writing one: what the killed ones left goes first, what it writes itself a moment later.
-      await vi.waitFor(
-        async () => {
-          const files = await readdir(scene.machine.runFile(''));
-          expect(files.filter((name) => !known.test(name))).toEqual([]);
-          expect(await readdir(scene.machine.stateFile(''))).toEqual(['eth0.json']);
-        },
-        { timeout: 10_000, interval: 50 },
-      );
+      await eventually(async () => {
+        const files = await readdir(scene.machine.runFile(''));
+        expect(files.filter((name) => !known.test(name))).toEqual([]);
+        expect(await readdir(scene.machine.stateFile(''))).toEqual(['eth0.json']);
+      });
     },
   );
 });

@@ -1,7 +1,7 @@
-import { commandLine } from './commands/parser.ts';
-import { fullFolders } from './host/space.ts';
-import { explain, formatExplanation } from './terminal/explain.ts';
-import { progressOn } from './terminal/progress.ts';
+import { commandLine } from './cli/parser.ts';
+import { fullFolders } from './workstation/space.ts';
+import { explain, formatExplanation } from './workstation/terminal/explain.ts';
+import { progressOn } from './workstation/terminal/progress.ts';
 
 const INTERRUPTED = 130;
 

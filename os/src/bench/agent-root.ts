@@ -1,13 +1,13 @@
 import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { hostArch } from '../host/arch.ts';
-import { repository } from '../host/paths.ts';
-import type { Progress } from '../host/progress.ts';
-import { run } from '../host/run.ts';
-import { buildWorkspaces } from '../host/turbo.ts';
-import { agentLayer, baseLayer, bunLayer, fetchParts } from '../image/runtime.ts';
-import { type Entry, sizeOf, Tree } from '../image/tree.ts';
+import { type Entry, sizeOf, Tree } from '../build/formats/tree.ts';
+import { agentLayer, baseLayer, bunLayer, fetchParts } from '../build/image/runtime.ts';
+import { hostArch } from '../workstation/arch.ts';
+import { repository } from '../workstation/paths.ts';
+import type { Progress } from '../workstation/progress.ts';
+import { run } from '../workstation/run.ts';
+import { buildWorkspaces } from '../workstation/turbo.ts';
 
 async function lay(where: string, entry: Entry): Promise<void> {
   if (entry.type === 'directory') await mkdir(where, { recursive: true });

@@ -14,15 +14,15 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { issueAuthority } from '../controlplane/certificates.ts';
-import { fetchDebian, SUITE, suiteSources } from '../debian/archive.ts';
-import { openToolroot, type Toolroot } from '../debian/toolroot.ts';
-import { cached, cacheKey } from '../host/cache.ts';
-import { fileSha256 } from '../host/digest.ts';
-import { repository } from '../host/paths.ts';
-import type { Progress } from '../host/progress.ts';
-import { run } from '../host/run.ts';
-import { STORE } from '../store/store.ts';
+import { fetchDebian, SUITE, suiteSources } from '../build/sources/debian/archive.ts';
+import { openToolroot, type Toolroot } from '../build/sources/debian/toolroot.ts';
+import { STORE } from '../build/store/store.ts';
+import { issueAuthority } from '../lab/controlplane/certificates.ts';
+import { cached, cacheKey } from '../workstation/cache.ts';
+import { fileSha256 } from '../workstation/digest.ts';
+import { repository } from '../workstation/paths.ts';
+import type { Progress } from '../workstation/progress.ts';
+import { run } from '../workstation/run.ts';
 
 /**
  * What kiOS is compared with: a minimal Debian whose systemd starts the same containerd and kubelet, with the same configuration,

@@ -4,15 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
-import type { Cli } from '../commands/cli.ts';
-import { ensurePackages } from '../host/packages.ts';
-import { repository } from '../host/paths.ts';
-import { buildImage } from '../image/build.ts';
-import { DEFAULT_KERNEL, type KernelName, KERNELS } from '../image/kernel-name.ts';
-import type { ConsoleEvent } from '../qemu/console-line.ts';
-import type { SeenEvent } from '../qemu/console.ts';
-import { formatTable } from '../terminal/table.ts';
-import { MILESTONES } from '../try-out/phases.ts';
+import { buildImage } from '../build/image/build-image.ts';
+import { DEFAULT_KERNEL, type KernelName, KERNELS } from '../build/kernel/kernel-name.ts';
+import { MILESTONES } from '../lab/phases.ts';
+import type { ConsoleEvent } from '../lab/qemu/console-line.ts';
+import type { SeenEvent } from '../lab/qemu/console.ts';
+import type { CommandContext } from '../workstation/command-context.ts';
+import { ensurePackages } from '../workstation/packages.ts';
+import { repository } from '../workstation/paths.ts';
+import { formatTable } from '../workstation/terminal/table.ts';
 import { baselineBoot } from './baseline.ts';
 import { type BenchMachine, startBench } from './machine.ts';
 
@@ -74,7 +74,10 @@ interface Subject {
   readonly settlesAfter?: (event: SeenEvent) => boolean;
 }
 
-async function measure({ undo }: Cli, { boot, agent, settlesAfter }: Subject): Promise<Measured> {
+async function measure(
+  { undo }: CommandContext,
+  { boot, agent, settlesAfter }: Subject,
+): Promise<Measured> {
   await using machine = await startBench({ boot, memoryMiB: MEMORY_MIB }, undo);
   const { console } = machine;
   const first = await console.expect(`the first line of ${agent}`, startOf(agent), DEADLINE_MS);
@@ -151,7 +154,7 @@ interface Bench {
   readonly singleRoot: string;
 }
 
-async function benchKernel(kernel: KernelName, cli: Cli): Promise<Bench> {
+async function benchKernel(kernel: KernelName, cli: CommandContext): Promise<Bench> {
   const { progress } = cli;
   const out = path.join(repository, 'dist', `bench-${kernel}`);
   const shipped = await buildImage({ arch: 'amd64', kernel, progress, out });
@@ -189,7 +192,7 @@ async function benchKernel(kernel: KernelName, cli: Cli): Promise<Bench> {
 }
 
 /** `kios bench boot`. */
-export async function benchBoot(cli: Cli, options: BenchOptions): Promise<void> {
+export async function benchBoot(cli: CommandContext, options: BenchOptions): Promise<void> {
   const { json, baseline, kernel } = options;
   const { progress, print } = cli;
   await ensurePackages(['build', 'machine', ...(baseline ? ['baseline' as const] : [])], progress);

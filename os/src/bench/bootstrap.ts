@@ -3,16 +3,16 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
-import { bundleBootstrap } from '../bootstrap/agent.ts';
-import type { Cli } from '../commands/cli.ts';
-import { hostArch } from '../host/arch.ts';
-import { run } from '../host/run.ts';
-import { fetchBun } from '../image/runtime.ts';
-import type { ConsoleEvent } from '../qemu/console-line.ts';
-import { formatTable } from '../terminal/table.ts';
-import { abandon, down } from '../try-out/down.ts';
-import { tryoutMachine } from '../try-out/node.ts';
-import { bringUp } from '../try-out/up.ts';
+import { fetchBun } from '../build/image/runtime.ts';
+import { bundleBootstrap } from '../lab/bootstrap-agent.ts';
+import { bringUp } from '../lab/bring-up.ts';
+import { abandon, down } from '../lab/down.ts';
+import { tryoutMachine } from '../lab/node.ts';
+import type { ConsoleEvent } from '../lab/qemu/console-line.ts';
+import { hostArch } from '../workstation/arch.ts';
+import type { CommandContext } from '../workstation/command-context.ts';
+import { run } from '../workstation/run.ts';
+import { formatTable } from '../workstation/terminal/table.ts';
 
 const Rounds = v.pipe(
   v.string(),
@@ -63,7 +63,7 @@ export function kubeletAway(events: readonly ConsoleEvent[]): number | undefined
 }
 
 /** Boots a node of its own into a cluster of its own, as `up --once` does. */
-async function measureSwitch(cli: Cli): Promise<number | undefined> {
+async function measureSwitch(cli: CommandContext): Promise<number | undefined> {
   const machine = tryoutMachine();
   if ((await machine.running()) !== undefined)
     throw new KiosError('KIOS_NODE_RUNNING', 'boot a node to measure: one is up here already', {
@@ -95,10 +95,13 @@ export interface BenchBootstrapOptions {
 }
 
 /** `kios bench bootstrap`. Needs no root: the network it measures in belongs to a user namespace. */
-export async function benchBootstrap(cli: Cli, options: BenchBootstrapOptions): Promise<void> {
+export async function benchBootstrap(
+  cli: CommandContext,
+  options: BenchBootstrapOptions,
+): Promise<void> {
   const bundle = await bundleBootstrap(cli.progress);
   const bun = await fetchBun(hostArch(), cli.progress);
-  const inside = path.join(import.meta.dirname, 'bootstrap-inside.ts');
+  const inside = path.join(import.meta.dirname, 'bootstrap-main.ts');
   const network = 'ip link set lo up && ip address add 169.254.169.254/32 dev lo && exec "$@"';
   const program = [process.execPath, inside, bundle, bun, String(options.rounds)];
   const output = await cli.progress.task('bootstrap agent, from lease to byte', () =>

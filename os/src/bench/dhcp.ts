@@ -8,14 +8,14 @@ import { EXIT, KiosError } from '@kios/errors';
 import { type Netns, type RunningProcess, startDnsmasq, startInRoot, Wire } from '@kios/testkit';
 import * as v from 'valibot';
 
-import type { Cli } from '../commands/cli.ts';
-import { fetchDhcpPeers } from '../debian/dhcp-peers.ts';
-import { triplet } from '../debian/toolroot.ts';
-import { hostArch } from '../host/arch.ts';
-import { ensurePackages } from '../host/packages.ts';
-import { run } from '../host/run.ts';
-import { AGENT_ENTRYPOINT } from '../image/runtime.ts';
-import { formatTable } from '../terminal/table.ts';
+import { AGENT_ENTRYPOINT } from '../build/image/runtime.ts';
+import { fetchDhcpPeers } from '../build/sources/debian/dhcp-peers.ts';
+import { triplet } from '../build/sources/debian/toolroot.ts';
+import { hostArch } from '../workstation/arch.ts';
+import type { CommandContext } from '../workstation/command-context.ts';
+import { ensurePackages } from '../workstation/packages.ts';
+import { run } from '../workstation/run.ts';
+import { formatTable } from '../workstation/terminal/table.ts';
 import { layAgentRoot } from './agent-root.ts';
 import { debianClients, type DhcpClient, ourClients } from './dhcp-clients.ts';
 
@@ -144,7 +144,7 @@ async function measure(
   bench: Bench,
   clients: readonly DhcpClient[],
   rounds: number,
-  cli: Cli,
+  cli: CommandContext,
 ): Promise<ClientResult[]> {
   const times = new Map(clients.map(({ name }): [string, number[]] => [name, []]));
   await cli.progress.task(`${rounds} rounds of ${clients.length} clients`, async (note) => {
@@ -206,7 +206,10 @@ export interface DhcpBenchOptions {
 }
 
 /** `kios bench dhcp`. */
-export async function benchDhcp(cli: Cli, { json, rounds }: DhcpBenchOptions): Promise<void> {
+export async function benchDhcp(
+  cli: CommandContext,
+  { json, rounds }: DhcpBenchOptions,
+): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new KiosError('KIOS_BENCH_ROOT', 'make network namespaces', {
       exitCode: EXIT.permission,

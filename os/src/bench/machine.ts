@@ -5,13 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
-import { identify, terminate } from '../host/process.ts';
-import { run } from '../host/run.ts';
-import { splitFlags } from '../qemu/arguments.ts';
-import { Console } from '../qemu/console.ts';
-import { findFirmware } from '../qemu/firmware.ts';
-import { PLATFORMS } from '../qemu/platform.ts';
-import { qmp } from '../qemu/qmp.ts';
+import { splitFlags } from '../lab/qemu/arguments.ts';
+import { Console } from '../lab/qemu/console.ts';
+import { findFirmware } from '../lab/qemu/firmware.ts';
+import { PLATFORMS } from '../lab/qemu/platform.ts';
+import { qmp } from '../lab/qemu/qmp.ts';
+import { identify, terminate } from '../workstation/process.ts';
+import { run } from '../workstation/run.ts';
 
 const QMP_SOCKET = 'qmp.sock';
 const STATS_TIMEOUT_MS = 30_000;

@@ -3,28 +3,28 @@ import path from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Subject } from '../../src/acceptance/assertion.ts';
+import type { Subject } from '../../src/checks/acceptance/assertion.ts';
 import {
   NODE_ASSERTIONS,
   subjectOf,
   UNTRUSTED_ASSERTIONS,
   untrustedOf,
-} from '../../src/acceptance/run.ts';
-import type { Untrusted } from '../../src/acceptance/untrusted.ts';
-import type { Cli } from '../../src/commands/cli.ts';
-import { repository } from '../../src/host/paths.ts';
-import { silent } from '../../src/host/progress.ts';
-import { progressOn } from '../../src/terminal/progress.ts';
-import { down } from '../../src/try-out/down.ts';
-import { tryoutMachine } from '../../src/try-out/node.ts';
-import { bringUp, type UpNode } from '../../src/try-out/up.ts';
+} from '../../src/checks/acceptance/run.ts';
+import type { Untrusted } from '../../src/checks/acceptance/untrusted.ts';
+import { bringUp, type UpNode } from '../../src/lab/bring-up.ts';
+import { down } from '../../src/lab/down.ts';
+import { tryoutMachine } from '../../src/lab/node.ts';
+import type { CommandContext } from '../../src/workstation/command-context.ts';
+import { repository } from '../../src/workstation/paths.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { progressOn } from '../../src/workstation/terminal/progress.ts';
 
 /** A cold build compiles kubelet and the control plane. */
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const ASSERTION_MS = 15 * 60_000;
 
 const stop = new AbortController();
-const cli: Cli = {
+const cli: CommandContext = {
   progress: progressOn({ write: (text) => process.stdout.write(text) }),
   signal: stop.signal,
   undo: new AsyncDisposableStack(),

@@ -4,23 +4,23 @@ import { gunzipSync } from 'node:zlib';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { startControlPlane } from '../../src/controlplane/controlplane.ts';
-import { distDir, repository } from '../../src/host/paths.ts';
-import { silent } from '../../src/host/progress.ts';
-import { readChoice } from '../../src/image/bootstrap-choice.ts';
-import { buildImage } from '../../src/image/build.ts';
-import { chooseAccelerator } from '../../src/qemu/accelerator.ts';
-import { progressOn } from '../../src/terminal/progress.ts';
-import { type BootedNode, powerOn, waitReady } from '../../src/try-out/boot.ts';
-import { down } from '../../src/try-out/down.ts';
-import { Kubectl } from '../../src/try-out/kubectl.ts';
-import { NODE_ADDRESS, tryoutMachine } from '../../src/try-out/node.ts';
+import { buildImage } from '../../src/build/image/build-image.ts';
+import { readChoice } from '../../src/build/manifests/bootstrap-choice.ts';
+import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
+import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
+import { down } from '../../src/lab/down.ts';
+import { Kubectl } from '../../src/lab/kubectl.ts';
+import { NODE_ADDRESS, tryoutMachine } from '../../src/lab/node.ts';
+import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
+import { distDir, repository } from '../../src/workstation/paths.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { progressOn } from '../../src/workstation/terminal/progress.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EXAMPLE = path.join(repository, 'examples/bootstrap-custom');
 const NODE = 'by-custom';
 /** A disc as Azure makes it, by `genisoimage -udf` from an ovf-env.xml without custom data. */
-const DISC = path.join(import.meta.dirname, 'azure-disc.iso.gz');
+const DISC = path.join(import.meta.dirname, '../support/azure-disc.iso.gz');
 const AZURE = '7783-7084-3265-9085-8269-3286-77';
 
 const isCi = process.env['CI'] === 'true';

@@ -10,18 +10,18 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 
-import { issueAuthority } from '../../src/controlplane/certificates.ts';
-import type { ControlPlane } from '../../src/controlplane/controlplane.ts';
-import { hostArch } from '../../src/host/arch.ts';
-import { silent } from '../../src/host/progress.ts';
-import { run } from '../../src/host/run.ts';
-import { buildUpstream } from '../../src/upstream/build.ts';
+import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
+import { issueAuthority } from '../../src/lab/controlplane/certificates.ts';
+import type { ControlPlane } from '../../src/lab/controlplane/controlplane.ts';
+import { hostArch } from '../../src/workstation/arch.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { run } from '../../src/workstation/run.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
 // Deeper than a socket's path may be long: whoever keeps a checkout far down must not notice.
 const state = vi.hoisted(() => ({ dir: '' }));
-vi.mock(import('../../src/host/paths.ts'), async (original) => {
+vi.mock(import('../../src/workstation/paths.ts'), async (original) => {
   const root = await mkdtemp(path.join(tmpdir(), 'kios-controlplane-'));
   state.dir = path.join(root, 'deep'.repeat(15), 'deeper'.repeat(10));
   return { ...(await original()), stateDir: state.dir };
@@ -32,7 +32,7 @@ const {
   purgeControlPlane,
   startControlPlane,
   stopControlPlane,
-} = await import('../../src/controlplane/controlplane.ts');
+} = await import('../../src/lab/controlplane/controlplane.ts');
 
 const CLUSTER_INFO = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
 const ClusterInfo = v.object({ data: v.record(v.string(), v.string()) });
@@ -154,7 +154,7 @@ describe('a control plane that was started', () => {
 /** Asks for a kubelet's client certificate with a fresh token, and waits until it is issued. */
 async function joinAs(name: string) {
   const token = await plane.createBootstrapToken();
-  const { generateKubeletRequest } = await import('./kubelet-request.ts');
+  const { generateKubeletRequest } = await import('../support/kubelet-request.ts');
   const manifest = {
     apiVersion: 'certificates.k8s.io/v1',
     kind: 'CertificateSigningRequest',

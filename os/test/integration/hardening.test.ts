@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { openToolroot } from '../../src/debian/toolroot.ts';
-import { compareFailures, readAccepted } from '../../src/hardening/accepted.ts';
-import { checkKernel } from '../../src/hardening/check-kernel.ts';
-import { ensurePackages } from '../../src/host/packages.ts';
-import { silent } from '../../src/host/progress.ts';
-import { buildKernel } from '../../src/kernel/build.ts';
+import { buildKernel } from '../../src/build/kernel/build.ts';
+import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
+import { compareFailures, readAccepted } from '../../src/checks/hardening/accepted.ts';
+import { checkKernel } from '../../src/checks/hardening/check-kernel.ts';
+import { ensurePackages } from '../../src/workstation/packages.ts';
+import { silent } from '../../src/workstation/progress.ts';
 
 /** A kernel that is not in the cache is built first. */
 const BUILD_MS = 60 * 60_000;

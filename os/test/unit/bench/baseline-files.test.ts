@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { expect, it } from 'vitest';
 
-import { repository } from '../../../src/host/paths.ts';
+import { repository } from '../../../src/workstation/paths.ts';
 
 it('the base line offers its pod where the kubelet of kiOS looks', async () => {
   const config = await readFile(

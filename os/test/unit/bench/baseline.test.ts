@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import { repository } from '../../../src/host/paths.ts';
+import { repository } from '../../../src/workstation/paths.ts';
 
 const text = (file: string): Promise<string> => readFile(path.join(repository, file), 'utf8');
 const unit = (name: string): Promise<string> =>

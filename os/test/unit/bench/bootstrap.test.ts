@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { kubeletAway, median } from '../../../src/bench/bootstrap.ts';
-import type { ConsoleEvent } from '../../../src/qemu/console-line.ts';
+import type { ConsoleEvent } from '../../../src/lab/qemu/console-line.ts';
 
 const event = (up: number, ev: string, agent = 'init'): ConsoleEvent => ({
   up,

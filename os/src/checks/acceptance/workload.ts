@@ -1,0 +1,101 @@
+import * as v from 'valibot';
+
+import type { Kubectl } from '../../lab/kubectl.ts';
+import { demand, type Assertion } from './assertion.ts';
+import { RUNTIME, RUNTIME_IMAGE } from './debug-pod.ts';
+
+const NAME = 'acceptance';
+const PORT = 8080;
+const GREETING = 'serving';
+
+const SERVER = `Bun.serve({ port: ${PORT}, fetch: () => new Response(process.env.HOSTNAME) }); console.log('${GREETING}')`;
+
+const DEPLOYMENT = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: NAME, namespace: 'default' },
+  spec: {
+    replicas: 2,
+    selector: { matchLabels: { app: NAME } },
+    template: {
+      metadata: { labels: { app: NAME } },
+      spec: {
+        automountServiceAccountToken: false,
+        terminationGracePeriodSeconds: 1,
+        containers: [
+          {
+            name: 'server',
+            image: RUNTIME_IMAGE,
+            imagePullPolicy: 'Never',
+            command: [RUNTIME, '-e', SERVER],
+            readinessProbe: { tcpSocket: { port: PORT }, periodSeconds: 2 },
+          },
+        ],
+      },
+    },
+  },
+};
+
+const Pods = v.object({
+  items: v.array(
+    v.object({
+      metadata: v.object({ name: v.string() }),
+      status: v.object({ podIP: v.optional(v.string(), '') }),
+    }),
+  ),
+});
+
+interface Replica {
+  readonly name: string;
+  readonly ip: string;
+}
+
+async function replicas(kubectl: Kubectl): Promise<[Replica, Replica]> {
+  const { items } = v.parse(Pods, await kubectl.get('pods', '-l', `app=${NAME}`));
+  const [first, second] = items.map(({ metadata, status }) => ({
+    name: metadata.name,
+    ip: status.podIP,
+  }));
+  demand(first !== undefined && second !== undefined, `there are ${items.length} pods, not two`);
+  return [first, second];
+}
+
+/** What one replica is told by the other, over the pods' own addresses. */
+async function greet(kubectl: Kubectl, from: Replica, to: Replica): Promise<string> {
+  const script = `console.log(await (await fetch('http://${to.ip}:${PORT}')).text())`;
+  return (await kubectl.call(['exec', from.name, '--', RUNTIME, '-e', script])).trim();
+}
+
+/** The assertions build on each other: the first makes the workload, the last removes it. */
+export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
+  {
+    name: 'a Deployment of two replicas reaches Running',
+    check: async ({ kubectl }) => {
+      await kubectl.call(['apply', '-f', '-'], { input: JSON.stringify(DEPLOYMENT) });
+      await kubectl.call(['rollout', 'status', `deployment/${NAME}`, '--timeout=110s']);
+      const [first, second] = await replicas(kubectl);
+      return `${first.name} ${first.ip}, ${second.name} ${second.ip}`;
+    },
+  },
+  {
+    name: 'kubectl logs answers',
+    check: async ({ kubectl }) => {
+      const [{ name }] = await replicas(kubectl);
+      const output = (await kubectl.call(['logs', name])).trim();
+      demand(output.includes(GREETING), `the log is ${JSON.stringify(output)}`);
+      return output;
+    },
+  },
+  {
+    name: 'kubectl exec answers, and the pods reach each other by IP',
+    check: async ({ kubectl }) => {
+      const [first, second] = await replicas(kubectl);
+      const there = await greet(kubectl, first, second);
+      const back = await greet(kubectl, second, first);
+      demand(there === second.name, `${first.name} asked ${second.ip} and was told ${there}`);
+      demand(back === first.name, `${second.name} asked ${first.ip} and was told ${back}`);
+      await kubectl.call(['delete', 'deployment', NAME, '--wait=false']);
+      return `${first.ip} and ${second.ip}, both ways`;
+    },
+  },
+];

@@ -1,0 +1,163 @@
+import path from 'node:path';
+
+import { EXIT } from '@kios/errors';
+
+import { buildKernel } from '../../build/kernel/build.ts';
+import { openToolroot } from '../../build/sources/debian/toolroot.ts';
+import { ensureGo } from '../../build/sources/upstream/go-toolchain.ts';
+import { hostArch } from '../../workstation/arch.ts';
+import type { CommandContext } from '../../workstation/command-context.ts';
+import { ensurePackages, type Need } from '../../workstation/packages.ts';
+import { repository, stateDir } from '../../workstation/paths.ts';
+import type { Progress } from '../../workstation/progress.ts';
+import { ensureSpace } from '../../workstation/space.ts';
+import { explain, formatExplanation } from '../../workstation/terminal/explain.ts';
+import { programsFor } from './programs.ts';
+import { add, type Counts, formatCounts, NONE, ONE_FAILED } from './results.ts';
+import { runCommand, runScript, type RunScriptOptions, type ScriptOutcome } from './run-script.ts';
+import { BOOTS, PATIENT, SCRIPTS, type SuiteName } from './suites.ts';
+import { findScripts, type TestScript } from './workspaces.ts';
+
+/** Checks that are no tests but must hold as well; turbo answers unchanged ones from its cache. */
+const GATES: readonly TestScript[] = [
+  { title: 'boundaries', cwd: repository, command: 'turbo boundaries' },
+  {
+    title: 'build, types, lint',
+    cwd: repository,
+    command: 'turbo run build typecheck lint --output-logs=errors-only',
+  },
+];
+
+const NEEDS: Readonly<Record<SuiteName, readonly Need[]>> = {
+  unit: ['build', 'unit'],
+  netns: ['netns'],
+  e2e: ['build', 'machine'],
+};
+
+/** In CI a test that cannot run there is a failure: a skip would hide that nothing was proved. */
+const strictness = (): Record<string, string> =>
+  process.env['CI'] === 'true' ? { KIOS_REQUIRE_ROOT: '1', KIOS_REQUIRE_CLUSTER: '1' } : {};
+
+/** What test scripts find in their environment; gets what is not there yet. */
+async function environmentFor(
+  suites: readonly SuiteName[],
+  progress: Progress,
+): Promise<Readonly<Record<string, string>>> {
+  await ensureSpace();
+  await ensurePackages([...new Set(suites.flatMap((suite) => NEEDS[suite]))], progress);
+  const go = await ensureGo(progress);
+  return {
+    ...strictness(),
+    NO_COLOR: '1',
+    ...(await programsFor(suites, progress)),
+    PATH: `${path.dirname(go)}:${process.env['PATH'] ?? ''}`,
+    // Tests boot nodes of their own beside one that runs already.
+    KIOS_STATE_DIR: path.join(stateDir, 'test'),
+  };
+}
+
+type Stage = (options: RunScriptOptions) => Promise<ScriptOutcome>;
+
+async function runGate(gate: TestScript, options: RunScriptOptions): Promise<ScriptOutcome> {
+  const { ok, lines } = await runCommand(gate.command, gate.cwd, options);
+  return { counts: ok ? NONE : ONE_FAILED, output: lines.join('\n') };
+}
+
+/** Adds up what the stages of a run say. One that cannot even be run counts as one failed test. */
+export class TestRun {
+  readonly #cli: CommandContext;
+  counts: Counts = NONE;
+  readonly failures: string[] = [];
+
+  constructor(cli: CommandContext) {
+    this.#cli = cli;
+  }
+
+  async stage(title: string, env: Readonly<Record<string, string>>, work: Stage): Promise<void> {
+    const { progress, signal } = this.#cli;
+    try {
+      this.#report(title, await progress.task(title, (note) => work({ env, note, signal })));
+    } catch (error) {
+      this.fail(title, error);
+    }
+  }
+
+  fail(title: string, error: unknown): void {
+    const output = formatExplanation(explain(error)).join('\n');
+    this.#report(title, { counts: ONE_FAILED, output });
+  }
+
+  #report(title: string, { counts, output }: ScriptOutcome): void {
+    if (counts.failed > 0) {
+      for (const line of [`---- ${title}`, output.trimEnd(), '----']) this.#cli.print(line);
+      this.failures.push(title);
+    }
+    this.counts = add(this.counts, counts);
+    if (counts !== NONE) this.#cli.progress.info(`  ${title}: ${formatCounts(counts)}`);
+  }
+
+  /** Says last how many tests passed and failed; a run that proved nothing has failed as well. */
+  end(): void {
+    const { passed, failed } = this.counts;
+    if (failed > 0 || passed === 0) {
+      for (const title of this.failures) this.#cli.progress.info(`failed: ${title}`);
+      process.exitCode = EXIT.data;
+    }
+    this.#cli.print(formatCounts(this.counts));
+  }
+}
+
+/** Builds the image's kernel with what the tests leave of the processors; a failure is told where the kernel is wanted. */
+function buildKernelBeside(progress: Progress): Promise<unknown> {
+  const build = async (): Promise<unknown> =>
+    buildKernel(hostArch(), await openToolroot(progress), progress, 'idle');
+  const kernel = build();
+  kernel.catch(() => {});
+  return kernel;
+}
+
+async function runScripts(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  run: TestRun,
+): Promise<void> {
+  for (const script of await findScripts(name))
+    await run.stage(script.title, env, (options) => runScript(script, options));
+}
+
+async function runSuites(
+  suites: readonly SuiteName[],
+  env: Readonly<Record<string, string>>,
+  run: TestRun,
+  progress: Progress,
+): Promise<void> {
+  if (suites.includes('unit'))
+    for (const gate of GATES) await run.stage(gate.title, env, (options) => runGate(gate, options));
+  const machine = suites.includes('e2e');
+  const kernel = machine ? buildKernelBeside(progress) : undefined;
+  const patient = machine ? runScripts(PATIENT, env, run) : undefined;
+  try {
+    for (const suite of suites) {
+      if (suite === 'e2e') await kernel;
+      for (const name of SCRIPTS[suite]) {
+        if (name === BOOTS) await patient;
+        await runScripts(name, env, run);
+      }
+    }
+  } finally {
+    // Without a kernel as well: what it has to say comes before the counts.
+    await patient;
+  }
+}
+
+/** Runs the suites to their end whatever fails, and ends with one line of counts. */
+export async function runTests(cli: CommandContext, suites: readonly SuiteName[]): Promise<void> {
+  const run = new TestRun(cli);
+  try {
+    const env = await environmentFor(suites, cli.progress);
+    await runSuites(suites, env, run, cli.progress);
+  } catch (error) {
+    run.fail('set-up', error);
+  }
+  run.end();
+}

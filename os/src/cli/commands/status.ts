@@ -1,0 +1,12 @@
+import type { CommandModule } from 'yargs';
+
+import type { CommandContext } from '../../workstation/command-context.ts';
+
+export const statusCommand = (cli: CommandContext): CommandModule => ({
+  command: 'status',
+  describe: 'Show what runs: node, control plane, pods',
+  handler: async () => {
+    const { statusLines } = await import('../../lab/status.ts');
+    for (const line of await statusLines()) cli.print(line);
+  },
+});

@@ -1,0 +1,42 @@
+import { EXIT, KiosError } from '@kios/errors';
+import type { CommandModule } from 'yargs';
+
+import type { KernelName } from '../../build/kernel/kernel-name.ts';
+import type { CommandContext } from '../../workstation/command-context.ts';
+import { kernelOption } from './kernel-option.ts';
+
+interface UpArgs {
+  once: boolean;
+  memory: number;
+  cpus: number;
+  kernel: KernelName;
+}
+
+export const upCommand = (cli: CommandContext): CommandModule<unknown, UpArgs> => ({
+  command: 'up',
+  describe: 'Build everything, boot a node in QEMU and join it to a control plane on this machine',
+  builder: (args) =>
+    args
+      .option('once', {
+        type: 'boolean',
+        default: false,
+        describe:
+          'Check the running node against the acceptance list, then remove everything (also what an earlier `up` left)',
+      })
+      .option('memory', { type: 'number', default: 2048, describe: 'Memory of the node in MiB' })
+      .option('cpus', { type: 'number', default: 2, describe: 'Processors of the node' })
+      .option('kernel', kernelOption)
+      .check(({ memory, cpus }) => {
+        if (memory >= 512 && cpus >= 1) return true;
+        throw new KiosError('KIOS_CLI_USAGE', 'read --memory and --cpus: at least 512 and 1', {
+          exitCode: EXIT.usage,
+          remedy: 'see ./kios up --help',
+        });
+      })
+      .example('$0 up', 'Start a node and keep it running')
+      .example('$0 up --once', 'Prove that this checkout works, leave nothing running'),
+  handler: async ({ once, memory, cpus, kernel }) => {
+    const { up, upOnce } = await import('../../lab/bring-up.ts');
+    await (once ? upOnce : up)(cli, { memoryMiB: memory, cpus, kernel });
+  },
+});

@@ -1,0 +1,48 @@
+import { EXIT, KiosError } from '@kios/errors';
+import yargs, { type Argv } from 'yargs';
+
+import { KIOS } from '../build/versions.ts';
+import type { CommandContext } from '../workstation/command-context.ts';
+import { benchCommand } from './commands/bench.ts';
+import { bootstrapCommand } from './commands/bootstrap.ts';
+import { buildCommand } from './commands/build.ts';
+import { downCommand } from './commands/down.ts';
+import { kubectlCommand } from './commands/kubectl.ts';
+import { logsCommand } from './commands/logs.ts';
+import { manifestsCommand } from './commands/manifests.ts';
+import { statusCommand } from './commands/status.ts';
+import { testCommand } from './commands/test.ts';
+import { upCommand } from './commands/up.ts';
+
+const usageError = (message: string): KiosError =>
+  new KiosError('KIOS_CLI_USAGE', message.replaceAll('\n', ' ').trim(), {
+    exitCode: EXIT.usage,
+    remedy: 'see ./kios --help, or ./kios COMMAND --help',
+  });
+
+/** The command line. It never ends the process and never prints a failure: `main.ts` does both. */
+export function commandLine(argv: readonly string[], cli: CommandContext): Argv {
+  return yargs([...argv])
+    .scriptName('./kios')
+    .usage('kiOS, the Kubernetes Operating System: build it, try it, test it.\n\n$0 COMMAND')
+    .command(upCommand(cli))
+    .command(downCommand(cli))
+    .command(statusCommand(cli))
+    .command(logsCommand(cli))
+    .command(kubectlCommand())
+    .command(buildCommand(cli))
+    .command(manifestsCommand(cli))
+    .command(bootstrapCommand(cli))
+    .command(testCommand(cli))
+    .command(benchCommand(cli))
+    .completion('completion', 'Print a completion script for bash or zsh')
+    .demandCommand(1, 'Which command? ./kios --help lists them')
+    .version(KIOS)
+    .strict()
+    .wrap(Math.min(100, process.stdout.columns ?? 100))
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .fail((message: string | undefined, error: Error | undefined) => {
+      throw error ?? usageError(message ?? 'the command line is not valid');
+    });
+}

@@ -1,0 +1,105 @@
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { EXIT, KiosError, describe } from '@kios/errors';
+import * as v from 'valibot';
+
+import type { Arch } from '../../workstation/paths.ts';
+import { identify, isAlive, terminate, type ProcessIdentity } from '../../workstation/process.ts';
+import { run } from '../../workstation/run.ts';
+import { MACHINE_FILES, qemuArguments, type MachineSpec } from './arguments.ts';
+import { findFirmware } from './firmware.ts';
+import { PLATFORMS } from './platform.ts';
+import { qmp } from './qmp.ts';
+import { writeSeed, type Seed } from './seed.ts';
+
+const STATE_FILE = 'machine.json';
+const QUIT_DEADLINE_MS = 5000;
+
+const State = v.object({
+  pid: v.number(),
+  startTicks: v.string(),
+  startedAt: v.number(),
+  kubeletPort: v.number(),
+});
+
+/** A QEMU process that runs. */
+export interface RunningMachine extends v.InferOutput<typeof State> {}
+
+export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed'> & {
+  readonly seed?: Seed;
+};
+
+/** One virtual machine, kept in a folder: its disk, firmware variables, logs, and the identity of its QEMU process. */
+export class Machine {
+  readonly dir: string;
+  readonly #arch: Arch;
+
+  constructor(dir: string, arch: Arch = 'amd64') {
+    this.dir = dir;
+    this.#arch = arch;
+  }
+
+  file(name: keyof typeof MACHINE_FILES): string {
+    return path.join(this.dir, MACHINE_FILES[name]);
+  }
+
+  /** Gives the machine a disk of its own, a sparse copy of `image`, and forgets everything of an earlier one. */
+  async create(image: string): Promise<void> {
+    await this.stop();
+    await rm(this.dir, { recursive: true, force: true });
+    await mkdir(this.dir, { recursive: true, mode: 0o700 });
+    await run('cp', ['--sparse=always', '--reflink=auto', image, this.file('disk')]);
+    const firmware = await findFirmware(this.#arch);
+    await copyFile(firmware.vars, this.file('vars'));
+  }
+
+  /** Powers the machine on. QEMU goes into the background once its devices are open, and says here what it cannot open. */
+  async start(options: StartOptions): Promise<RunningMachine> {
+    const { seed, ...spec } = options;
+    if (seed !== undefined) await writeSeed(this.file('seed'), seed);
+    const args = qemuArguments({
+      ...spec,
+      arch: this.#arch,
+      firmware: await findFirmware(this.#arch),
+      seed: seed !== undefined,
+    });
+    const startedAt = Date.now();
+    try {
+      await run(PLATFORMS[this.#arch].program, args, { cwd: this.dir });
+    } catch (cause) {
+      throw new KiosError('KIOS_QEMU', 'start the virtual machine', {
+        cause,
+        exitCode: EXIT.system,
+        ...(/hostfwd|Could not set up host forwarding/.test(describe(cause))
+          ? { remedy: 'another program took the port in this moment; try again' }
+          : {}),
+      });
+    }
+    const pid = Number(await readFile(this.file('pid'), 'utf8'));
+    const identity = await identify(pid);
+    if (identity === undefined)
+      throw new KiosError('KIOS_QEMU', 'keep the virtual machine running: QEMU ended at once', {
+        exitCode: EXIT.system,
+      });
+    const state = { ...identity, startedAt, kubeletPort: spec.kubeletPort };
+    await writeFile(path.join(this.dir, STATE_FILE), JSON.stringify(state));
+    return state;
+  }
+
+  /** The running machine; undefined when it is off. */
+  async running(): Promise<RunningMachine | undefined> {
+    const text = await readFile(path.join(this.dir, STATE_FILE), 'utf8').catch(() => undefined);
+    if (text === undefined) return undefined;
+    const state = v.safeParse(v.pipe(v.string(), v.parseJson(), State), text);
+    return state.success && (await isAlive(state.output)) ? state.output : undefined;
+  }
+
+  /** Power cut. Does nothing when the machine is off. */
+  async stop(): Promise<void> {
+    const machine: ProcessIdentity | undefined = await this.running();
+    if (machine === undefined) return;
+    await qmp(this.dir, MACHINE_FILES.qmp, 'quit').catch(() => {});
+    await terminate(machine, QUIT_DEADLINE_MS);
+  }
+}

@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as v from 'valibot';
+import { expect, it } from 'vitest';
+
+import { KIOS, KOFFI } from '../../../src/build/versions.ts';
+import { repository } from '../../../src/workstation/paths.ts';
+
+const Package = v.object({
+  version: v.string(),
+  dependencies: v.optional(v.record(v.string(), v.string()), {}),
+  optionalDependencies: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+async function readPackage(folder: string): Promise<v.InferOutput<typeof Package>> {
+  const file = path.join(repository, folder, 'package.json');
+  return v.parse(Package, JSON.parse(await readFile(file, 'utf8')));
+}
+
+it('ships the native half that belongs to the JavaScript which agents are bundled with', async () => {
+  const { optionalDependencies } = await readPackage('packages/bundle');
+  expect(optionalDependencies).toEqual({
+    '@koromix/koffi-linux-arm64': KOFFI,
+    '@koromix/koffi-linux-x64': KOFFI,
+  });
+  expect((await readPackage('packages/syscall')).dependencies['koffi']).toBe(KOFFI);
+});
+
+it('calls the product what its packages are called', async () => {
+  expect((await readPackage('os')).version).toBe(KIOS);
+});

@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+
+import { parseAnswers } from '../../../../src/checks/acceptance/guest.ts';
+import { PROBES } from '../../../../src/checks/acceptance/probes.ts';
+
+const line = (kernel: string): string => JSON.stringify({ kernel });
+
+it('tells Debian’s kernel from our own by its release', () => {
+  expect(parseAnswers(line('6.12.117+deb13-cloud-amd64')).kernel).toBe('debian');
+  expect(parseAnswers(line('6.12.117-kios')).kernel).toBe('kios');
+});
+
+it('reads an answer a line, and none of a thing that is not there', () => {
+  const output = '{"kernel":"x"}\n{"name":"a","answer":"EPERM"}\n{"name":"b","answer":null}\n';
+  expect([...parseAnswers(output).answers]).toEqual([['a', 'EPERM'], ['b', null]]); // prettier-ignore
+});
+
+it('refuses what is neither, such as the runtime’s last words', () => {
+  expect(() => parseAnswers('{"kernel":"x"}\nTypeError: no\n')).toThrow('Invalid JSON');
+});
+
+it('has at least 40 hostile probes, each named once', () => {
+  const hostile = PROBES.filter(({ contract }) => contract === undefined);
+  expect(hostile.length).toBeGreaterThanOrEqual(40);
+  expect(new Set(PROBES.map(({ name }) => name)).size).toBe(PROBES.length);
+});
+
+it('expects of a hostile probe on our kernel never that it succeeds', () => {
+  const successes = PROBES.filter(({ contract, kios }) => contract === undefined && kios === 'ok');
+  expect(successes).toEqual([]);
+});

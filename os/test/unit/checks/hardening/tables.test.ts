@@ -1,0 +1,29 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { PROBES } from '../../../../src/checks/acceptance/probes.ts';
+import { readAccepted } from '../../../../src/checks/hardening/accepted.ts';
+import {
+  contractTable,
+  failureTable,
+  hostileTable,
+} from '../../../../src/checks/hardening/tables.ts';
+import { repository } from '../../../../src/workstation/paths.ts';
+
+const page = await readFile(path.join(repository, 'docs/kernel.md'), 'utf8');
+
+describe('docs/kernel.md', () => {
+  it('has the table of what is refused', () => {
+    expect(page).toContain(hostileTable(PROBES));
+  });
+
+  it('has the table of what privileged pods may', () => {
+    expect(page).toContain(contractTable(PROBES));
+  });
+
+  it('has the table of failures that are left', async () => {
+    expect(page).toContain(failureTable(await readAccepted()));
+  });
+});

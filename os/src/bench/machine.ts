@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
-import { splitFlags } from '../lab/qemu/arguments.ts';
 import { Console } from '../lab/qemu/console.ts';
 import { findFirmware } from '../lab/qemu/firmware.ts';
+import { splitFlags } from '../lab/qemu/flags.ts';
 import { PLATFORMS } from '../lab/qemu/platform.ts';
 import { qmp } from '../lab/qemu/qmp.ts';
 import { identify, terminate } from '../workstation/process.ts';

@@ -1,24 +1,17 @@
-import path from 'node:path';
-
-import { EXIT, KiosError } from '@kios/errors';
-
 import { buildImage } from '../build/image/build-image.ts';
 import type { KernelName } from '../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { ensurePackages } from '../workstation/packages.ts';
 import { ensureSpace } from '../workstation/space.ts';
-import { formatTable } from '../workstation/terminal/table.ts';
 import { type BootedNode, type BootOptions, followBoot, powerOn } from './boot.ts';
 import { type ControlPlane, startControlPlane } from './controlplane/controlplane.ts';
-import { abandon, down } from './down.ts';
+import { abandon } from './down.ts';
 import { Kubectl } from './kubectl.ts';
-import { ensureDisk, instanceId, NODE_ADDRESS, NODE_NAME, tryoutMachine } from './node.ts';
-import { type Phase, phaseRows } from './phases.ts';
+import { ensureDisk, instanceId, NODE_ADDRESS, NODE_NAME } from './node.ts';
+import type { Phase } from './phases.ts';
 import { chooseAccelerator } from './qemu/accelerator.ts';
 import type { Machine } from './qemu/machine.ts';
 import { type JoinInformation, seedFor } from './seed-document.ts';
-import { lockState } from './state-lock.ts';
-import { statusLines } from './status.ts';
 
 export interface UpOptions {
   readonly memoryMiB: number;
@@ -72,48 +65,4 @@ export async function bringUp(
   await controlPlane.setNodeForward(NODE_ADDRESS, node.running.kubeletPort);
   const phases = await followBoot(node, { kubectl, nodeName: NODE_NAME }, { progress, signal });
   return { node, kubectl, nodeName: NODE_NAME, phases, image, boot, join, controlPlane };
-}
-
-function report(cli: CommandContext, { node, phases, nodeName }: UpNode): void {
-  for (const line of formatTable(phaseRows(phases))) cli.print(line);
-  const files = path.relative(process.cwd(), node.machine.dir) || '.';
-  cli.print('');
-  cli.print(`Node ${nodeName} is Ready. It keeps running; its files are in ${files}.`);
-  cli.print('  ./kios kubectl get nodes -o wide');
-  cli.print('  ./kios kubectl get pods -A');
-  cli.print('  ./kios logs -f kubelet');
-  cli.print('  ./kios down');
-}
-
-/** `kios up`: leaves the node running. */
-export async function up(cli: CommandContext, options: UpOptions): Promise<void> {
-  using _ = lockState();
-  const machine = tryoutMachine();
-  if ((await machine.running()) !== undefined) {
-    cli.print('The node is up already.');
-    for (const line of await statusLines()) cli.print(line);
-    return;
-  }
-  const started = await bringUp(cli, machine, options);
-  started.node.console[Symbol.dispose]();
-  cli.undo.move(); // It is up: leaving this command must not stop it.
-  report(cli, started);
-}
-
-/** `kios up --once`: proves the node by the acceptance list and leaves nothing running. */
-export async function upOnce(cli: CommandContext, options: UpOptions): Promise<void> {
-  using _ = lockState();
-  const { runAcceptance } = await import('../checks/acceptance/run.ts');
-  const machine = tryoutMachine();
-  if ((await machine.running()) !== undefined)
-    throw new KiosError('KIOS_NODE_RUNNING', 'start a node of its own: one is up here already', {
-      exitCode: EXIT.unavailable,
-      remedy: 'stop it with ./kios down, or name another folder by KIOS_STATE_DIR',
-    });
-  await down(cli.progress, { purge: true });
-  const started = await bringUp(cli, machine, options);
-  for (const line of formatTable(phaseRows(started.phases))) cli.print(line);
-  await runAcceptance(cli, started);
-  await cli.undo.disposeAsync();
-  await down(cli.progress, { purge: true });
 }

@@ -1,18 +1,31 @@
 import path from 'node:path';
 
+import { EXIT, KiosError } from '@kios/errors';
 import { type Lock, lock, tryLock } from '@kios/syscall';
 
 import { sha256 } from './digest.ts';
 import { repository } from './paths.ts';
 import type { Progress } from './progress.ts';
 
-/** Keeps other builds out of the folder `dist` until disposed of; waits for one that is in it already. */
+/** The lock's name: an abstract socket's holds 107 bytes, a path may be longer. */
+const lockName = (use: 'build' | 'state', folder: string): string =>
+  `kios-${use}-${sha256(path.resolve(folder))}`;
+
+/** Keeps other builds out of the folder `dist` until disposed of; waits for a build that holds it. */
 export async function lockOutput(dist: string, progress: Progress): Promise<Lock> {
-  const folder = path.resolve(dist);
-  // An abstract socket's name holds 107 bytes, a path more.
-  const name = `kios-build-${sha256(folder)}`;
+  const name = lockName('build', dist);
   const free = tryLock(name);
   if (free !== undefined) return free;
-  progress.info(`waiting for another build of ${path.relative(repository, folder)}`);
+  progress.info(`waiting for another build of ${path.relative(repository, path.resolve(dist))}`);
   return lock(name);
+}
+
+/** Keeps a second `up` out of a state folder: when it failed, it would stop the node that the first one started. */
+export function lockState(folder: string): Lock {
+  const taken = tryLock(lockName('state', folder));
+  if (taken !== undefined) return taken;
+  throw new KiosError('KIOS_BUSY', `start a node in ${folder}: another ./kios up works there`, {
+    exitCode: EXIT.unavailable,
+    remedy: 'Wait until that one ends, or name another folder with KIOS_STATE_DIR.',
+  });
 }

@@ -5,6 +5,7 @@ import { type Arch, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { makeImage, makeLayer, type Layer, type OciImage, writeLayout } from '../formats/oci.ts';
 import { Tree } from '../formats/tree.ts';
+import { AGENTS, imageName } from '../shipped.ts';
 import { type BuiltProgram } from '../sources/upstream/build.ts';
 import { KIOS } from '../versions.ts';
 import {
@@ -16,14 +17,6 @@ import {
   chronyLayer,
   type Parts,
 } from './runtime.ts';
-
-/** Agents by folder name under agents/. */
-export const AGENTS = ['bootstrap', 'chrony-config', 'cni', 'dhcp', 'modloader'] as const;
-
-export const imageName = (name: string): string => `kios.dev/${name}:${KIOS}`;
-
-/** Every image a manifest may name without a registry. */
-export const SHIPPED = [...AGENTS, 'chrony', 'pause'].map(imageName);
 
 /** An image of somebody's own; the shipped agent where there is no other. */
 export interface OtherBootstrap {

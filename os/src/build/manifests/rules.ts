@@ -9,7 +9,7 @@ import { cached, cacheKey } from '../../workstation/cache.ts';
 import { repository } from '../../workstation/paths.ts';
 import { silent } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
-import { SHIPPED } from '../image/images.ts';
+import { SHIPPED } from '../shipped.ts';
 import { ensureGo } from '../sources/upstream/go-toolchain.ts';
 import type { ManifestFile, Rules } from './check.ts';
 import type { Policy } from './policy.ts';

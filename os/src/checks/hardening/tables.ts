@@ -1,5 +1,5 @@
-import type { Probe } from '../acceptance/probes.ts';
 import type { AcceptedFailure } from './accepted.ts';
+import type { Probe } from './probes.ts';
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 

@@ -36,7 +36,13 @@ export const upCommand = (cli: CommandContext): CommandModule<unknown, UpArgs> =
       .example('$0 up', 'Start a node and keep it running')
       .example('$0 up --once', 'Prove that this checkout works, leave nothing running'),
   handler: async ({ once, memory, cpus, kernel }) => {
-    const { up, upOnce } = await import('../../lab/bring-up.ts');
-    await (once ? upOnce : up)(cli, { memoryMiB: memory, cpus, kernel });
+    const options = { memoryMiB: memory, cpus, kernel };
+    if (once) {
+      const { upOnce } = await import('../../checks/acceptance/up-once.ts');
+      await upOnce(cli, options);
+    } else {
+      const { up } = await import('../../lab/up.ts');
+      await up(cli, options);
+    }
   },
 });

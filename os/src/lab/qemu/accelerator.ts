@@ -6,8 +6,8 @@ import { EXIT, KiosError } from '@kios/errors';
 import { execa } from 'execa';
 
 import { tailFile } from '../../workstation/tail-file.ts';
-import { splitFlags } from './arguments.ts';
 import { findFirmware } from './firmware.ts';
+import { splitFlags } from './flags.ts';
 import { type Firmware, PLATFORMS } from './platform.ts';
 
 export const ACCELERATORS = ['kvm', 'tcg'] as const;

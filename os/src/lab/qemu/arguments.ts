@@ -1,5 +1,6 @@
 import type { Arch } from '../../workstation/paths.ts';
 import type { Accelerator } from './accelerator.ts';
+import { splitFlags } from './flags.ts';
 import { type Firmware, PLATFORMS } from './platform.ts';
 
 /** Everything that decides how a machine is started; relative file names are those of its own folder. */
@@ -53,13 +54,6 @@ const commandLine = (words: readonly string[]): string[] =>
     : [
         `-smbios type=11,value=io.systemd.stub.kernel-cmdline-extra=${words.join(' ').replaceAll(',', ',,')}`,
       ];
-
-/** Splits `-flag value` at the first blank; a flag without a value stays alone. */
-export const splitFlags = (flags: readonly string[]): string[] =>
-  flags.flatMap((flag) => {
-    const at = flag.indexOf(' ');
-    return at < 0 ? [flag] : [flag.slice(0, at), flag.slice(at + 1)];
-  });
 
 /** The arguments of QEMU for one node. */
 export const qemuArguments = (spec: MachineSpec): string[] =>

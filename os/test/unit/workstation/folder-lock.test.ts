@@ -6,7 +6,7 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { lockOutput } from '../../../src/workstation/folder-lock.ts';
+import { lockOutput, lockState } from '../../../src/workstation/folder-lock.ts';
 import { repository } from '../../../src/workstation/paths.ts';
 import { type Progress, silent } from '../../../src/workstation/progress.ts';
 
@@ -76,4 +76,15 @@ it('names the folder as a person would', async () => {
   expect(said).toEqual([`waiting for another build of ${folder}`]);
   held[Symbol.dispose]();
   (await waiting)[Symbol.dispose]();
+});
+
+it('one `up` at a time works in a state folder, others work beside it', () => {
+  const folder = `/kios-test-${process.pid}`;
+  const first = lockState(folder);
+  expect(() => lockState(`${folder}/`)).toThrow(/another \.\/kios up works there$/);
+  using other = lockState(`${folder}-other`);
+  expect(other).toBeDefined();
+  first[Symbol.dispose]();
+  using again = lockState(folder);
+  expect(again).toBeDefined();
 });

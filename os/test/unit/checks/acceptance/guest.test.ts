@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { parseAnswers } from '../../../../src/checks/acceptance/guest.ts';
-import { PROBES } from '../../../../src/checks/acceptance/probes.ts';
+import { PROBES } from '../../../../src/checks/hardening/probes.ts';
 
 const line = (kernel: string): string => JSON.stringify({ kernel });
 

@@ -3,8 +3,8 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { PROBES } from '../../../../src/checks/acceptance/probes.ts';
 import { readAccepted } from '../../../../src/checks/hardening/accepted.ts';
+import { PROBES } from '../../../../src/checks/hardening/probes.ts';
 import {
   contractTable,
   failureTable,

@@ -4,12 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { addressToHex, type DhcpPacket, optionOf, readPcap, typeName } from '@kios/testkit/dhcp';
 
+import { EVENTS } from '../../../guest/src/scripts.ts';
 import { NODE_ADDRESS } from '../../lab/node.ts';
 import { MACHINE_FILES } from '../../lab/qemu/arguments.ts';
 import type { Machine } from '../../lab/qemu/machine.ts';
 import { qmp } from '../../lab/qemu/qmp.ts';
 import { demand, type Assertion } from './assertion.ts';
 import { startOnHost } from './debug-pod.ts';
+import { scriptCommand } from './guest-program.ts';
 import { laterEvent } from './next-event.ts';
 import type { Untrusted } from './untrusted.ts';
 
@@ -19,36 +21,6 @@ const CONSOLE_SOCKET = '/run/kios/control/console.sock';
 const PROBE = 'cable-probe';
 const DEADLINE_MS = 120_000;
 const POLL_MS = 200;
-
-/**
- * While the cable is out nobody outside can ask: the probe tells on the console that it is there, and, once a link has lost its carrier,
- * what addresses and default routes it has.
- */
-const WATCH = `
-const { readdirSync, readFileSync } = require('node:fs');
-const say = (ev, fields) => {
-  const up = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
-  const line = JSON.stringify({ agent: '${PROBE}', ev, up, ...fields });
-  const socket = require('node:net').connect('${CONSOLE_SOCKET}', () => socket.end(line + '\\n'));
-};
-const carrier = (link) => {
-  // A link that is down has none to read.
-  try { return readFileSync('/sys/class/net/' + link + '/carrier', 'utf8').trim(); } catch { return ''; }
-};
-const links = readdirSync('/sys/class/net').filter((link) => /^e/.test(link) && carrier(link) === '1');
-say('watching', { links });
-const timer = setInterval(() => {
-  const link = links.find((each) => carrier(each) === '0');
-  if (link === undefined) return;
-  clearInterval(timer);
-  // node:os leaves out links without carrier.
-  const trie = readFileSync('/proc/net/fib_trie', 'utf8');
-  const addresses = [...trie.matchAll(/([\\d.]+)\\n\\s+\\/32 host LOCAL/g)].map(([, address]) => address);
-  const isDefault = (line) => line.startsWith(link + '\\t00000000\\t');
-  const routes = readFileSync('/proc/net/route', 'utf8').split('\\n').filter(isDefault).length;
-  say('seen', { link, addresses, routes });
-}, 50);
-setTimeout(() => process.exit(1), ${DEADLINE_MS});`;
 
 const setLink = (machine: Machine, up: boolean): Promise<unknown> =>
   qmp(machine.dir, MACHINE_FILES.qmp, 'set_link', { name: NETWORK, up });
@@ -82,11 +54,15 @@ export const CABLE_ASSERTIONS: readonly Assertion[] = [
     name: 'cable pulled and put back: address and route stay, the server is asked for that very address',
     check: async (subject) => {
       const { kubectl, nodeName, machine } = subject;
-      const watching = laterEvent(subject.console, PROBE, 'watching');
-      const seen = laterEvent(subject.console, PROBE, 'seen');
+      const watching = laterEvent(subject.console, PROBE, EVENTS.watching);
+      const seen = laterEvent(subject.console, PROBE, EVENTS.seen);
       const pod = await startOnHost(kubectl, {
         nodeName,
-        script: WATCH,
+        command: await scriptCommand('watch-cable', {
+          agent: PROBE,
+          socket: CONSOLE_SOCKET,
+          deadlineMs: DEADLINE_MS,
+        }),
         sockets: [CONSOLE_SOCKET],
       });
       await watching(DEADLINE_MS);

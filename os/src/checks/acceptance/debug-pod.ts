@@ -1,20 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 
 import * as v from 'valibot';
 
 import type { Kubectl } from '../../lab/kubectl.ts';
+import { RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
 import { HostFacts } from './host-facts.ts';
-
-/** An image that ships with every node; its runtime runs any script. */
-export const RUNTIME_IMAGE = 'kios.dev/dhcp:0.1.0';
-/** The runtime inside the agents' images. */
-export const RUNTIME = '/bin/bun';
 
 export interface DebugPod {
   readonly nodeName: string;
-  readonly script: string;
+  readonly command: readonly string[];
   readonly capabilities?: readonly string[];
   /** Host files to mount at the same path. */
   readonly sockets?: readonly string[];
@@ -25,7 +19,7 @@ const EXIT_CODE = '.status.containerStatuses[0].state.terminated.exitCode';
 const TAIL_CHARACTERS = 500;
 
 /** The Pod object of a debug pod: one shot, in the host's process and network namespaces. */
-export function debugPod(name: string, { nodeName, script, ...rest }: DebugPod): unknown {
+export function debugPod(name: string, { nodeName, command, ...rest }: DebugPod): unknown {
   const { capabilities = [], sockets = [] } = rest;
   const mounts = sockets.map((socket, index) => ({ name: `socket-${index}`, path: socket }));
   return {
@@ -45,7 +39,7 @@ export function debugPod(name: string, { nodeName, script, ...rest }: DebugPod):
           name: 'debug',
           image: RUNTIME_IMAGE,
           imagePullPolicy: 'Never',
-          command: [RUNTIME, '-e', script],
+          command,
           env: [{ name: 'HOME', value: '/tmp' }],
           securityContext: { runAsUser: 0, capabilities: { add: [...capabilities] } },
           volumeMounts: mounts.map((mount) => ({ name: mount.name, mountPath: mount.path })),
@@ -83,13 +77,9 @@ export async function runOnHost(kubectl: Kubectl, pod: DebugPod): Promise<string
 
 /** What a pod sees of the host now. */
 export async function lookAtHost(kubectl: Kubectl, nodeName: string): Promise<HostFacts> {
-  const script = await readFile(
-    path.join(import.meta.dirname, '../../../guest/src/host.ts'),
-    'utf8',
-  );
   const output = await runOnHost(kubectl, {
     nodeName,
-    script,
+    command: await scriptCommand('host', {}),
     // Reading another process's /proc/<pid>/{exe,root,mountinfo} is a kind of tracing.
     capabilities: ['SYS_PTRACE', 'DAC_READ_SEARCH'],
   });

@@ -1,18 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 
-import { bundleAgent } from '@kios/bundle';
 import * as v from 'valibot';
 
 import type { Kubectl } from '../../lab/kubectl.ts';
 import type { Subject } from './assertion.ts';
-import { RUNTIME, RUNTIME_IMAGE } from './debug-pod.ts';
+import { guestProgram, MAIN_FILE, RUNTIME, RUNTIME_IMAGE } from './guest-program.ts';
 
-const SOURCE = path.resolve(import.meta.dirname, '../../../guest');
-/** Beside the native file that its system calls go through. */
-const PROGRAM = '/agent/guest.cjs';
+/** Key of the program in its ConfigMap. */
+const KEY = 'guest.cjs';
 const EXIT_CODE = '.status.containerStatuses[0].state.terminated.exitCode';
 /** Some probes start the runtime anew, which takes a second each under emulation. */
 const TIMEOUT = '--timeout=300s';
@@ -73,11 +68,11 @@ function guestPod(name: string, { nodeName, mode, names = [] }: Errand): unknown
           name: 'guest',
           image: RUNTIME_IMAGE,
           imagePullPolicy: 'Never',
-          command: [RUNTIME, PROGRAM, mode, ...names],
+          command: [RUNTIME, MAIN_FILE, mode, ...names],
           env: [{ name: 'HOME', value: '/tmp' }],
           securityContext: { runAsUser: 0, privileged: true },
           volumeMounts: [
-            { name: 'program', mountPath: PROGRAM, subPath: 'guest.cjs' },
+            { name: 'program', mountPath: MAIN_FILE, subPath: KEY },
             { name: 'host', mountPath: '/host' },
           ],
         },
@@ -90,20 +85,6 @@ function guestPod(name: string, { nodeName, mode, names = [] }: Errand): unknown
   };
 }
 
-async function bundle(): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'kios-guest-'));
-  try {
-    return await readFile(await bundleAgent(SOURCE, folder), 'utf8');
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
-let bundled: Promise<string> | undefined;
-
-/** The program of every pod; it is asked for many times in a run. */
-const program = (): Promise<string> => (bundled ??= bundle());
-
 /** Runs all probes, tries all features, or looks for facts, in one pod on the node. */
 export async function askGuest(kubectl: Kubectl, errand: Errand): Promise<Answers> {
   const name = `${errand.mode}-${randomUUID().slice(0, 8)}`;
@@ -111,7 +92,7 @@ export async function askGuest(kubectl: Kubectl, errand: Errand): Promise<Answer
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name, namespace: 'default' },
-    data: { 'guest.cjs': await program() },
+    data: { [KEY]: await guestProgram('main') },
   };
   const pod = guestPod(name, errand);
   const items = { apiVersion: 'v1', kind: 'List', items: [map, pod] };

@@ -1,5 +1,6 @@
 import { demand, type Assertion, type Subject } from './assertion.ts';
 import { runOnHost } from './debug-pod.ts';
+import { scriptCommand } from './guest-program.ts';
 import { hostProcesses } from './host.ts';
 import { laterEvent } from './next-event.ts';
 import { staticContainers } from './static-pods.ts';
@@ -21,9 +22,9 @@ export const KUBELET_ASSERTIONS: readonly Assertion[] = [
       demand(kubelet !== undefined, 'no kubelet runs');
       const exited = laterEvent(console, 'init', 'child.exit');
       const started = laterEvent(console, 'init', 'kubelet.start');
-      const script = `process.kill(${kubelet.pid}, 'SIGKILL')`;
+      const command = await scriptCommand('kill', { pid: kubelet.pid });
       // kubelet cannot report the end of the very pod that kills it before it is back.
-      await runOnHost(kubectl, { nodeName, script, capabilities: ['KILL'] });
+      await runOnHost(kubectl, { nodeName, command, capabilities: ['KILL'] });
       const exit = await exited(DEADLINE_MS);
       const start = await started(DEADLINE_MS);
       const seconds = start.up - exit.up;

@@ -6,6 +6,7 @@ import { MACHINE_FILES } from '../../lab/qemu/arguments.ts';
 import { qmp } from '../../lab/qemu/qmp.ts';
 import { demand, type Assertion, type Subject } from './assertion.ts';
 import { startOnHost } from './debug-pod.ts';
+import { scriptCommand } from './guest-program.ts';
 import { laterEvent } from './next-event.ts';
 
 const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
@@ -41,10 +42,6 @@ async function waitBack(subject: Subject, oldBoot: string): Promise<string> {
   demand(false, `it was not Ready again within ${READY_DEADLINE_MS / 1000} s`);
 }
 
-const sendReboot = `
-const socket = require('node:net').connect('${SHUTDOWN_SOCKET}', () => socket.end(Buffer.from([${REBOOT}])));
-setTimeout(() => {}, 60_000);`;
-
 export const REBOOT_ASSERTIONS: readonly Assertion[] = [
   {
     name: 'reboot of the same disk: joins again without a token and without bootstrap before kubelet',
@@ -54,7 +51,8 @@ export const REBOOT_ASSERTIONS: readonly Assertion[] = [
       const tokens = '--field-selector=type=bootstrap.kubernetes.io/token';
       await kubectl.call(['-n', 'kube-system', 'delete', 'secret', tokens]);
       const booted = laterEvent(console, 'init', 'init.start');
-      await startOnHost(kubectl, { nodeName, script: sendReboot, sockets: [SHUTDOWN_SOCKET] });
+      const command = await scriptCommand('power', { socket: SHUTDOWN_SOCKET, order: REBOOT });
+      await startOnHost(kubectl, { nodeName, command, sockets: [SHUTDOWN_SOCKET] });
       const boot = await booted(BOOT_DEADLINE_MS);
       const uid = await waitBack(subject, before.status.nodeInfo.bootID);
       demand(uid === before.metadata.uid, 'it registered as another node object');

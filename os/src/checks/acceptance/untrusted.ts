@@ -17,7 +17,7 @@ import { PROBE, probeManifest, REFUSED } from './standalone-probe.ts';
 const EVENT_DEADLINE_MS = 300_000;
 const MIRROR_DEADLINE_MS = 120_000;
 /** Where the overlay of /etc takes a static pod of ours from. */
-const PROBE_FILE = `/meta/etc/kubernetes/manifests/${PROBE.agent}.yaml`;
+const PROBE_FILE = `/meta/etc/kubernetes/manifests/${PROBE}.yaml`;
 /** What bootstrap writes below /etc/kubernetes; the image has a 00-… of its own in kubelet.conf.d. */
 const FROM_BOOTSTRAP =
   /kubeconfig|kubelet\.conf$|kubelet\.conf\.d\/[1-9]|pki\/ca\.crt|node-labels|node-ip|credential-providers/;
@@ -38,7 +38,7 @@ export interface Untrusted {
 const refusal = (event: SeenEvent): boolean =>
   event.agent === 'bootstrap' && codeOf(event) !== undefined;
 
-const isProbe = (event: SeenEvent): boolean => event.agent === PROBE.agent;
+const isProbe = (event: SeenEvent): boolean => event.agent === PROBE;
 
 const codeOf = (event: SeenEvent): string | undefined =>
   REFUSED.exec(JSON.stringify(event.fields))?.[0];
@@ -130,7 +130,7 @@ export const TOLD_WRONG: readonly Assertion<Untrusted>[] = [
     name: 'wrong CA hash: a coded line on the console',
     check: async (subject) => {
       await subject.machine.create(await subject.buildImage());
-      await writeToData(subject.machine.file('disk'), PROBE_FILE, probeManifest());
+      await writeToData(subject.machine.file('disk'), PROBE_FILE, await probeManifest());
       const token = newToken();
       await createToken(subject.kubectl, token);
       const caCertHash = `sha256:${'0'.repeat(64)}`;

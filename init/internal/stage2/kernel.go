@@ -42,7 +42,7 @@ func memory() uint64 {
 
 // prepareKernel sets what a node needs of the kernel. None of it failing keeps pods from running.
 func (h *host) prepareKernel() {
-	h.applySysctls(sysctl.Table)
+	h.applySysctls(sysctl.AtBoot())
 	h.applySysctls(sysctl.Reserve("/proc/sys", memory()))
 	floored, err := clock.Floor(h.release.BuildTime)
 	if err != nil {

@@ -142,7 +142,7 @@ func (h *host) endStartPhase() {
 	if err := weigh(normalWeight); err != nil {
 		h.log.Warn("cgroup.weight", "cause", err)
 	}
-	h.applySysctls(sysctl.AfterStart)
+	h.applySysctls(sysctl.AfterStart())
 }
 
 func (h *host) awaitRuntime() {

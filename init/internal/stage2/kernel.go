@@ -1,14 +1,10 @@
 package stage2
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"math"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -16,29 +12,8 @@ import (
 
 	"kios.dev/init/internal/atomicfile"
 	"kios.dev/init/internal/clock"
-	"kios.dev/init/internal/hostapi"
-	"kios.dev/init/internal/mounts"
 	"kios.dev/init/internal/sysctl"
 )
-
-// softWait is how long pods have between the announcement of a shutdown and its beginning.
-const softWait = 10 * time.Second
-
-// runDirs exist before the first pod, so that every pod can mount its own.
-var runDirs = []mounts.Dir{
-	{Path: runDir + "/log", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
-	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
-	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
-}
-
-// memory is what the machine has, in bytes.
-func memory() uint64 {
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) != nil {
-		return 0 // never, by its manual page
-	}
-	return info.Totalram * uint64(info.Unit)
-}
 
 // prepareKernel sets what a node needs of the kernel. None of it failing keeps pods from running.
 func (h *host) prepareKernel() {
@@ -75,14 +50,6 @@ func (h *host) applySysctls(table []sysctl.Setting) {
 	}
 }
 
-// imageHostname reads the image's own /etc/hostname; it is called before the overlay covers it.
-func imageHostname() string {
-	if name := readLine("/etc/hostname"); name != "" && !strings.ContainsAny(name, " \n") {
-		return name
-	}
-	return "kios"
-}
-
 // setLimits gives children what systemd's units for them give. The soft limit on files stays low for programs that close every
 // descriptor they might have; containerd and kubelet raise their own.
 func setLimits() error {
@@ -112,40 +79,4 @@ func calmReadAhead() error {
 // firstResolvConf makes sure that /etc/resolv.conf, a link to it, can be opened before there is a lease.
 func firstResolvConf() error {
 	return atomicfile.Write(runDir+"/net/resolv.conf", []byte("# no lease yet\n"), 0o644)
-}
-
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	return setUp(fd, "lo")
-}
-
-// ensureMachineID makes the id that kubelet reports as the node's machineID, once per state.
-func ensureMachineID(path string) error {
-	if len(readLine(path)) == 32 {
-		return nil
-	}
-	var id [16]byte
-	rand.Read(id[:]) // never fails
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	return atomicfile.Write(path, []byte(hex.EncodeToString(id[:])+"\n"), 0o444)
-}
-
-// shutdownSignals turns the kernel's requests into commands: Ctrl-Alt-Del arrives as SIGINT, a failing power supply as SIGPWR.
-func shutdownSignals() <-chan hostapi.Command {
-	signals, commands := make(chan os.Signal, 4), make(chan hostapi.Command, 4)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGPWR)
-	go func() {
-		for s := range signals {
-			if s == unix.SIGPWR {
-				commands <- hostapi.PowerOff
-			} else {
-				commands <- hostapi.Reboot
-			}
-		}
-	}()
-	return commands
 }

@@ -6,6 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return setUp(fd, "lo")
+}
+
 // ifreqFlags is struct ifreq with its flags member (netdevice(7)).
 type ifreqFlags struct {
 	name  [unix.IFNAMSIZ]byte

@@ -30,6 +30,13 @@ const (
 	storeDir = "/lib/kios/store"
 )
 
+// runDirs exist before the first pod, so that every pod can mount its own.
+var runDirs = []mounts.Dir{
+	{Path: runDir + "/log", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
+	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
+	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
+}
+
 // host is everything that stage 2 holds on to.
 type host struct {
 	log      *eventlog.Log
@@ -148,6 +155,15 @@ func (h *host) mountAPI() error {
 		log.Error("modules.table", "cause", fault.New(fault.Module, "read the early module table", "build the image again", tableErr))
 	}
 	h.phases.reached("api")
+	return nil
+}
+
+func (h *host) openAPI() error {
+	api, err := hostapi.Listen("/run", h.log, func(c hostapi.Command) { h.commands <- c })
+	if err != nil {
+		return fault.New(fault.HostAPI, "listen on the control sockets", "report this", err)
+	}
+	h.api = api
 	return nil
 }
 

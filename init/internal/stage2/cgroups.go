@@ -15,18 +15,18 @@ const (
 	cgroupOwn  = cgroupRoot + "/kios"
 )
 
-// While the first pods start, the runtime and kubelet yield to containers that run already: otherwise the pod that brings up the
-// network gets a sliver of the processor until the last sandbox stands. Afterwards the host weighs what it weighs elsewhere.
+// During the start phase the runtime and kubelet yield to running containers. Otherwise the pod that brings up the
+// network would get almost no processor time until the last sandbox is made. normalWeight is the kernel's default.
 const (
 	startWeight  = "15"
 	normalWeight = "100"
 	startPhase   = 30 * time.Second
 )
 
-func weigh(weight string) error { return os.WriteFile(cgroupOwn+"/cpu.weight", []byte(weight), 0) }
+func setWeight(weight string) error { return os.WriteFile(cgroupOwn+"/cpu.weight", []byte(weight), 0) }
 
-// prepareCgroups gives every program of the host a group beside kubelet's /kubepods. Shims have one of their own, so that what
-// counts as containerd's memory is containerd's.
+// prepareCgroups makes a group for every program of the host, beside kubelet's /kubepods. Shims have their own group,
+// so that their memory does not count as containerd's.
 func prepareCgroups() error {
 	for _, name := range []string{"init", "containerd", "kubelet", "shims"} {
 		if err := os.MkdirAll(filepath.Join(cgroupOwn, name), 0o755); err != nil {
@@ -36,10 +36,10 @@ func prepareCgroups() error {
 	if err := os.WriteFile(cgroupOwn+"/init/cgroup.procs", []byte("1"), 0); err != nil {
 		return err
 	}
-	return errors.Join(delegate(cgroupRoot), delegate(cgroupOwn), weigh(startWeight))
+	return errors.Join(delegate(cgroupRoot), delegate(cgroupOwn), setWeight(startWeight))
 }
 
-// delegate turns on every controller for a group's children.
+// delegate enables every controller for a group's children.
 func delegate(group string) error {
 	var failed []error
 	for controller := range strings.FieldsSeq(readLine(group + "/cgroup.controllers")) {
@@ -48,8 +48,9 @@ func delegate(group string) error {
 	return errors.Join(failed...)
 }
 
+// endStartPhase takes back what only the first pods need.
 func (h *host) endStartPhase() {
-	if err := weigh(normalWeight); err != nil {
+	if err := setWeight(normalWeight); err != nil {
 		h.log.Warn("cgroup.weight", "cause", err)
 	}
 	h.applySysctls(sysctl.AfterStart())

@@ -9,12 +9,12 @@ import (
 
 func (h *host) startContainerd() error {
 	if err := prepareCgroups(); err != nil {
-		return fault.New(fault.Cgroup, "prepare control groups", "the kernel needs cgroup v2 with the cpu, memory and pids controllers", err)
+		return fault.New(fault.Cgroup, "prepare control groups", "Use a kernel with cgroup v2 and the cpu, memory and pids controllers.", err)
 	}
 	h.reaper = supervise.NewReaper()
 	notify, err := supervise.OpenNotify(notifyPath)
 	if err != nil {
-		return fault.New(fault.HostAPI, "listen on "+notifyPath, "report this", err)
+		return fault.New(fault.HostAPI, "listen on "+notifyPath, "Report this.", err)
 	}
 	h.notify = notify
 	h.runtimeReady = make(chan struct{})

@@ -15,7 +15,7 @@ import (
 	"kios.dev/init/internal/sysctl"
 )
 
-// prepareKernel sets what a node needs of the kernel. None of it failing keeps pods from running.
+// prepareKernel configures the kernel for a node. Pods run even if a part of it fails.
 func (h *host) prepareKernel() {
 	h.applySysctls(sysctl.AtBoot())
 	h.applySysctls(sysctl.Reserve("/proc/sys", memory()))
@@ -29,7 +29,7 @@ func (h *host) prepareKernel() {
 		name    string
 		prepare func() error
 	}{
-		{"limits", setLimits}, {"root's read-ahead", calmReadAhead}, {"loopback", loopbackUp}, {"resolv.conf", firstResolvConf},
+		{"limits", setLimits}, {"root's read-ahead", limitReadAhead}, {"loopback", loopbackUp}, {"resolv.conf", firstResolvConf},
 		{"ctrl-alt-del", func() error { return unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) }},
 	} {
 		if err := part.prepare(); err != nil {
@@ -50,8 +50,8 @@ func (h *host) applySysctls(table []sysctl.Setting) {
 	}
 }
 
-// setLimits gives children what systemd's units for them give. The soft limit on files stays low for programs that close every
-// descriptor they might have; containerd and kubelet raise their own.
+// setLimits gives children the limits that systemd's units for them give. The soft limit on files stays low for
+// programs that close every descriptor they might have. containerd and kubelet raise their own.
 func setLimits() error {
 	for resource, limit := range map[int]syscall.Rlimit{
 		unix.RLIMIT_NOFILE:  {Cur: 1024, Max: 1 << 20},
@@ -66,9 +66,10 @@ func setLimits() error {
 	return nil
 }
 
-// calmReadAhead lets a page fault on the root read 64 KiB around it, not 128: one cluster of a program, decompressed once. Programs touch
-// less than half of their pages, and the root is in memory already, so reading further ahead hides no latency.
-func calmReadAhead() error {
+// limitReadAhead makes a page fault on the root read 64 KiB around it instead of 128: one cluster of a program,
+// decompressed once. Programs touch less than half of their pages, and the root is in memory already, so reading
+// further ahead hides no latency.
+func limitReadAhead() error {
 	devices, err := filepath.Glob("/sys/class/bdi/erofs-*/read_ahead_kb")
 	for _, file := range devices {
 		err = errors.Join(err, os.WriteFile(file, []byte("64"), 0))
@@ -76,7 +77,7 @@ func calmReadAhead() error {
 	return err
 }
 
-// firstResolvConf makes sure that /etc/resolv.conf, a link to it, can be opened before there is a lease.
+// firstResolvConf creates the target of the link /etc/resolv.conf, so that it can be opened before there is a lease.
 func firstResolvConf() error {
 	return atomicfile.Write(runDir+"/net/resolv.conf", []byte("# no lease yet\n"), 0o644)
 }

@@ -12,8 +12,8 @@ import (
 	"kios.dev/init/internal/supervise"
 )
 
-// runtimePatience is how long kubelet's first start waits for containerd: kubelet's sync loop backs off for up to 5 s when
-// the runtime does not answer its first question.
+// runtimePatience is how long kubelet's first start waits for containerd. Kubelet can wait by itself, but its sync loop
+// backs off for up to 5 s when the runtime does not answer its first request.
 const runtimePatience = 30 * time.Second
 
 func (h *host) startKubelet() error {
@@ -37,7 +37,7 @@ func (h *host) awaitRuntime() {
 	}
 }
 
-// kubeletState is kubelet.json.
+// kubeletState is the content of kubelet.json.
 type kubeletState struct {
 	V           int     `json:"v"`
 	PID         int     `json:"pid"`
@@ -47,10 +47,11 @@ type kubeletState struct {
 	Starts      int     `json:"starts"`
 }
 
+// kubeletSpec reads kubelet's files and returns the start that follows from them.
 func (h *host) kubeletSpec() supervise.Spec {
 	plan := kubelet.Make(kubelet.ReadFiles(), h.defaultHostname)
 	for _, f := range plan.Faults {
-		h.log.Warn("kubelet.file", "file", f.File, "cause", fault.New(fault.KubeletIn, "read "+f.File, "correct the file and restart kubelet", f.Err))
+		h.log.Warn("kubelet.file", "file", f.File, "cause", fault.New(fault.KubeletIn, "read "+f.File, "Correct the file and restart kubelet.", f.Err))
 	}
 	if err := unix.Sethostname([]byte(plan.Hostname)); err != nil {
 		h.log.Warn("hostname.failed", "cause", err)

@@ -15,7 +15,7 @@ func loopbackUp() error {
 	return setUp(fd, "lo")
 }
 
-// ifreqFlags is struct ifreq with its flags member (netdevice(7)).
+// ifreqFlags is struct ifreq with its member ifr_flags (netdevice(7)).
 type ifreqFlags struct {
 	name  [unix.IFNAMSIZ]byte
 	flags uint16

@@ -10,16 +10,16 @@ import (
 	"kios.dev/init/internal/atomicfile"
 )
 
-// memory is what the machine has, in bytes.
+// memory returns the machine's memory in bytes.
 func memory() uint64 {
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) != nil {
-		return 0 // never, by its manual page
+		return 0 // never happens (sysinfo(2))
 	}
 	return info.Totalram * uint64(info.Unit)
 }
 
-// imageHostname reads the image's own /etc/hostname; it is called before the overlay covers it.
+// imageHostname returns the host name in the image's own /etc/hostname, which must not be covered by the overlay yet.
 func imageHostname() string {
 	if name := readLine("/etc/hostname"); name != "" && !strings.ContainsAny(name, " \n") {
 		return name
@@ -27,7 +27,7 @@ func imageHostname() string {
 	return "kios"
 }
 
-// ensureMachineID makes the id that kubelet reports as the node's machineID, once per state.
+// ensureMachineID creates the id that kubelet reports as the node's machineID, unless path holds one.
 func ensureMachineID(path string) error {
 	if len(readLine(path)) == 32 {
 		return nil

@@ -10,16 +10,17 @@ import (
 
 const notifyPath = "/run/kios/.notify"
 
-// environment is the host programs' own. Nothing for Go's collector: a heap that may grow to five times what lives in it starts kubelet
-// 0.1 s sooner, and costs every node 50 MiB for good.
+// environment returns the environment of the host's programs. It does not set GOGC: letting the heap grow to five times
+// its live data starts kubelet 0.1 s sooner, but costs every node 50 MiB permanently.
 func environment() []string {
 	return []string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp", "NOTIFY_SOCKET=" + notifyPath}
 }
 
+// child returns a supervised program with its own log and control group. A lower oomScore is killed later.
 func (h *host) child(name string, oomScore int, spec func() supervise.Spec) (*supervise.Child, error) {
 	output, err := h.log.Child(name)
 	if err != nil {
-		return nil, fault.New(fault.Start, "open the log of "+name, "check the machine's memory", err)
+		return nil, fault.New(fault.Start, "open the log of "+name, "Check the machine's memory.", err)
 	}
 	return &supervise.Child{
 		Name: name, Spec: spec, Cgroup: filepath.Join(cgroupOwn, name), OOMScore: oomScore,
@@ -27,7 +28,7 @@ func (h *host) child(name string, oomScore int, spec func() supervise.Spec) (*su
 	}, nil
 }
 
-// expectReady tells when a started child says that it serves.
+// expectReady logs when a started child reports that it is ready, and then calls then.
 func (h *host) expectReady(name string, pid int, then func()) {
 	start := time.Now()
 	h.phases.reached(name + ".start")

@@ -11,10 +11,10 @@ import (
 	"kios.dev/init/internal/shutdown"
 )
 
-// softWait is how long pods have between the announcement of a shutdown and its beginning.
+// softWait is the time that pods have between the announcement of a shutdown and its beginning.
 const softWait = 10 * time.Second
 
-// shutdownSignals turns the kernel's requests into commands: Ctrl-Alt-Del arrives as SIGINT, a failing power supply as SIGPWR.
+// shutdownSignals turns the kernel's requests into commands. Ctrl-Alt-Del arrives as SIGINT, a power failure as SIGPWR.
 func shutdownSignals() <-chan hostapi.Command {
 	signals, commands := make(chan os.Signal, 4), make(chan hostapi.Command, 4)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGPWR)
@@ -30,7 +30,7 @@ func shutdownSignals() <-chan hostapi.Command {
 	return commands
 }
 
-// stop ends the machine. Every step has a deadline, and the sum of them is the longest it can take.
+// stop ends the machine. Every step has a deadline, so it takes at most the sum of them.
 func (h *host) stop(action shutdown.Action) {
 	const second = time.Second
 	h.log.Info("shutdown.start", "action", action.String())

@@ -26,7 +26,8 @@ var settings = sync.OnceValue(func() []Setting {
 })
 
 // afterStart names the settings that are applied once the first pods run. Blinding the constants of a container's
-// seccomp filter costs 0.14 s of a processor at 1 GIPS, and the filters of the pods that ship with the image are trusted.
+// seccomp filter costs 0.14 s of a processor at 1 GIPS, and the filters of the pods that ship with the image are
+// trusted.
 var afterStart = []string{"net/core/bpf_jit_harden"}
 
 // AtBoot returns the settings to apply before any pod runs.

@@ -31,7 +31,7 @@ it('starts kubelet and containerd with the arguments that init gives them', asyn
   expect(await unit('kubelet.service')).toContain(
     'ExecStart=/usr/bin/kubelet --config=/etc/kubernetes/config.yaml --config-dir=/etc/kubernetes/kubelet.conf.d\n',
   );
-  expect(await text('init/internal/stage2/programs.go')).toContain(
+  expect(await text('init/internal/stage2/containerd.go')).toContain(
     '"/bin/containerd", "--config", "/etc/containerd/config.toml"',
   );
   expect(await unit('containerd.service')).toContain(

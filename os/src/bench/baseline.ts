@@ -65,7 +65,7 @@ async function makeDebian(progress: Progress): Promise<string> {
 }
 
 /** Lays containerd's store down as init does; docs/host-api.md section 5. */
-async function layStore(overlay: string): Promise<void> {
+async function writeStore(overlay: string): Promise<void> {
   const store = path.join(overlay, 'usr', STORE);
   const target = path.join(overlay, CONTAINERD);
   for (const file of await readdir(store, { recursive: true })) {
@@ -95,7 +95,7 @@ async function makeOverlay(kios: string, overlay: string): Promise<void> {
   for (const name of ['containerd', 'kubernetes', 'cni']) await move(`etc/${name}`, `etc/${name}`);
   await move('opt/cni', 'opt/cni');
   await move(STORE, path.join('usr', STORE));
-  await layStore(overlay);
+  await writeStore(overlay);
   const { certificate, key } = await issueAuthority('kubelet');
   const pki = path.join(overlay, 'etc/kubernetes/pki');
   await writeFile(path.join(pki, 'kubelet.crt'), certificate);

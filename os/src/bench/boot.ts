@@ -154,8 +154,8 @@ interface Bench {
   readonly singleRoot: string;
 }
 
-async function benchKernel(kernel: KernelName, cli: CommandContext): Promise<Bench> {
-  const { progress } = cli;
+async function benchKernel(kernel: KernelName, context: CommandContext): Promise<Bench> {
+  const { progress } = context;
   const out = path.join(repository, 'dist', `bench-${kernel}`);
   const shipped = await buildImage({ arch: 'amd64', kernel, progress, out });
   const single = await buildImage({
@@ -167,14 +167,14 @@ async function benchKernel(kernel: KernelName, cli: CommandContext): Promise<Ben
   });
   const title = `boot, kernel ${kernel}`;
   const all = await progress.task(`${title}, everything shipped`, () =>
-    measure(cli, {
+    measure(context, {
       boot: ['-kernel', shipped.efi],
       agent: 'dhcp',
       settlesAfter: MILESTONES.clock.reachedBy,
     }),
   );
   const one = await progress.task(`${title}, a single pod`, () =>
-    measure(cli, {
+    measure(context, {
       boot: ['-kernel', single.efi],
       agent: 'single',
       settlesAfter: startOf('single'),
@@ -192,18 +192,18 @@ async function benchKernel(kernel: KernelName, cli: CommandContext): Promise<Ben
 }
 
 /** `kios bench boot`. */
-export async function benchBoot(cli: CommandContext, options: BenchOptions): Promise<void> {
+export async function benchBoot(context: CommandContext, options: BenchOptions): Promise<void> {
   const { json, baseline, kernel } = options;
-  const { progress, print } = cli;
+  const { progress, print } = context;
   await ensurePackages(['build', 'machine', ...(baseline ? ['baseline' as const] : [])], progress);
   const main = kernel ?? DEFAULT_KERNEL;
-  const first = await benchKernel(main, cli);
+  const first = await benchKernel(main, context);
   const kernels: Partial<Record<KernelName, KernelResult>> = { [main]: first.result };
   for (const other of kernel === undefined ? KERNELS.filter((name) => name !== main) : [])
-    kernels[other] = (await benchKernel(other, cli)).result;
+    kernels[other] = (await benchKernel(other, context)).result;
   const debian = baseline
     ? await progress.task('boot, a single pod on Debian', async () =>
-        measure(cli, { boot: await baselineBoot(first.singleRoot, progress), agent: 'single' }),
+        measure(context, { boot: await baselineBoot(first.singleRoot, progress), agent: 'single' }),
       )
     : undefined;
   const result: BootResult = {

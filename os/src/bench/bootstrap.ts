@@ -63,19 +63,19 @@ export function kubeletAway(events: readonly ConsoleEvent[]): number | undefined
 }
 
 /** Boots a node of its own into a cluster of its own, as `up --once` does. */
-async function measureSwitch(cli: CommandContext): Promise<number | undefined> {
+async function measureSwitch(context: CommandContext): Promise<number | undefined> {
   const machine = tryoutMachine();
   if ((await machine.running()) !== undefined)
     throw new KiosError('KIOS_NODE_RUNNING', 'boot a node to measure: one is up here already', {
       exitCode: EXIT.unavailable,
       remedy: 'stop it with ./kios down, or leave the boot out with --no-boot',
     });
-  await down(cli.progress, { purge: true });
-  cli.undo.defer(() => abandon(cli.progress));
-  const { node } = await bringUp(cli, machine, BENCH_NODE);
+  await down(context.progress, { purge: true });
+  context.undo.defer(() => abandon(context.progress));
+  const { node } = await bringUp(context, machine, BENCH_NODE);
   const away = kubeletAway(node.console.events);
-  await cli.undo.disposeAsync();
-  await down(cli.progress, { purge: true });
+  await context.undo.disposeAsync();
+  await down(context.progress, { purge: true });
   return away;
 }
 
@@ -96,21 +96,21 @@ export interface BenchBootstrapOptions {
 
 /** `kios bench bootstrap`. Needs no root: the network it measures in belongs to a user namespace. */
 export async function benchBootstrap(
-  cli: CommandContext,
+  context: CommandContext,
   options: BenchBootstrapOptions,
 ): Promise<void> {
-  const bundle = await bundleBootstrap(cli.progress);
-  const bun = await fetchBun(hostArch(), cli.progress);
+  const bundle = await bundleBootstrap(context.progress);
+  const bun = await fetchBun(hostArch(), context.progress);
   const inside = path.join(import.meta.dirname, 'bootstrap-main.ts');
   const network = 'ip link set lo up && ip address add 169.254.169.254/32 dev lo && exec "$@"';
   const program = [process.execPath, inside, bundle, bun, String(options.rounds)];
-  const output = await cli.progress.task('bootstrap agent, from lease to byte', () =>
+  const output = await context.progress.task('bootstrap agent, from lease to byte', () =>
     run('unshare', ['--user', '--map-root-user', '--net', 'sh', '-c', network, 'sh', ...program]),
   );
   const rounds = v.parse(Rounds, output);
   const of = (name: keyof (typeof rounds)[number]): number =>
     median(rounds.map((round) => round[name]));
-  const away = options.boot ? await measureSwitch(cli) : undefined;
+  const away = options.boot ? await measureSwitch(context) : undefined;
   const result: BootstrapResult = {
     detectMs: of('detectMs'),
     fetchMs: of('fetchMs'),
@@ -119,6 +119,6 @@ export async function benchBootstrap(
     privateMiB: of('privateMiB'),
     ...(away === undefined ? {} : { kubeletAwaySeconds: away }),
   };
-  if (options.json) cli.print(JSON.stringify(result));
-  else report(result, cli.print);
+  if (options.json) context.print(JSON.stringify(result));
+  else report(result, context.print);
 }

@@ -16,7 +16,7 @@ import type { CommandContext } from '../workstation/command-context.ts';
 import { ensurePackages } from '../workstation/packages.ts';
 import { run } from '../workstation/run.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
-import { layAgentRoot } from './agent-root.ts';
+import { writeAgentRoot } from './agent-root.ts';
 import { debianClients, type DhcpClient, ourClients } from './dhcp-clients.ts';
 
 const SERVER = '10.77.0.1';
@@ -144,14 +144,14 @@ async function measure(
   bench: Bench,
   clients: readonly DhcpClient[],
   rounds: number,
-  cli: CommandContext,
+  context: CommandContext,
 ): Promise<ClientResult[]> {
   const times = new Map(clients.map(({ name }): [string, number[]] => [name, []]));
-  await cli.progress.task(`${rounds} rounds of ${clients.length} clients`, async (note) => {
+  await context.progress.task(`${rounds} rounds of ${clients.length} clients`, async (note) => {
     // The first round warms the page cache up, and gives those who know a lease one to know.
     for (let round = 0; round <= rounds; round += 1)
       for (const client of clients) {
-        cli.signal.throwIfAborted();
+        context.signal.throwIfAborted();
         const { ms, process } = await bench.start(client);
         note(`${round}: ${client.name} ${ms.toFixed(1)} ms`);
         if (round > 0) times.get(client.name)?.push(ms);
@@ -159,12 +159,12 @@ async function measure(
       }
   });
   const results: ClientResult[] = [];
-  await cli.progress.task('memory and packets', async (note) => {
+  await context.progress.task('memory and packets', async (note) => {
     for (const client of clients) {
       note(client.name);
       const before = await bench.packetsSent();
       const { process } = await bench.start(client);
-      await sleep(REST_MS, undefined, { signal: cli.signal });
+      await sleep(REST_MS, undefined, { signal: context.signal });
       const ms = times.get(client.name) ?? [];
       results.push({
         client: client.name,
@@ -207,7 +207,7 @@ export interface DhcpBenchOptions {
 
 /** `kios bench dhcp`. */
 export async function benchDhcp(
-  cli: CommandContext,
+  context: CommandContext,
   { json, rounds }: DhcpBenchOptions,
 ): Promise<void> {
   if (process.getuid?.() !== 0)
@@ -215,17 +215,17 @@ export async function benchDhcp(
       exitCode: EXIT.permission,
       remedy: 'Run it as root.',
     });
-  await ensurePackages(['build', 'netns'], cli.progress);
-  const peers = await fetchDhcpPeers(cli.progress);
+  await ensurePackages(['build', 'netns'], context.progress);
+  const peers = await fetchDhcpPeers(context.progress);
   const root = await mkdtemp(path.join(tmpdir(), 'kios-bench-dhcp-'));
-  cli.undo.defer(() => rm(root, { recursive: true, force: true }));
-  const imageBytes = await layAgentRoot('dhcp', root, cli.progress);
+  context.undo.defer(() => rm(root, { recursive: true, force: true }));
+  const imageBytes = await writeAgentRoot('dhcp', root, context.progress);
   const clients = [
     ...ourClients({ root, env: { HOME: '/', ...RUNTIME_ENV }, imageBytes }, AGENT_ENTRYPOINT),
     ...(await debianClients(peers, `usr/lib/${triplet(hostArch())}`)),
   ];
-  const bench = cli.undo.use(await Bench.open());
-  const results = await measure(bench, clients, rounds, cli);
-  if (json) cli.print(JSON.stringify({ clients: results }));
-  else report(results, cli.print);
+  const bench = context.undo.use(await Bench.open());
+  const results = await measure(bench, clients, rounds, context);
+  if (json) context.print(JSON.stringify({ clients: results }));
+  else report(results, context.print);
 }

@@ -24,7 +24,7 @@ const BUILD_AND_BOOT_MS = 70 * 60_000;
 const ASSERTION_MS = 15 * 60_000;
 
 const stop = new AbortController();
-const cli: CommandContext = {
+const context: CommandContext = {
   progress: progressOn({ write: (text) => process.stdout.write(text) }),
   signal: stop.signal,
   undo: new AsyncDisposableStack(),
@@ -52,13 +52,13 @@ beforeAll(async () => {
   await down(silent, { purge: true });
   await rm(kept, { recursive: true, force: true });
   try {
-    up = await bringUp(cli, tryoutMachine(), { memoryMiB: 2048, cpus: 2 });
+    up = await bringUp(context, tryoutMachine(), { memoryMiB: 2048, cpus: 2 });
   } catch (cause) {
     await keepLogs('start');
     throw cause;
   }
   subject = subjectOf(up, silent);
-  untrusted = untrustedOf(up, cli);
+  untrusted = untrustedOf(up, context);
 }, BUILD_AND_BOOT_MS);
 
 afterEach(async ({ task }) => {
@@ -67,7 +67,7 @@ afterEach(async ({ task }) => {
 
 afterAll(async () => {
   untrusted?.node?.console[Symbol.dispose]();
-  await cli.undo.disposeAsync();
+  await context.undo.disposeAsync();
   await down(silent, { purge: true });
 }, 120_000);
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { readChoice } from '../../src/build/manifests/bootstrap-choice.ts';
+import { imageName } from '../../src/build/shipped.ts';
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
 import { down } from '../../src/lab/down.ts';
@@ -103,6 +104,6 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
       '-o',
       'jsonpath={.spec.containers[0].image}',
     ]);
-    expect(image).toBe('kios.dev/bootstrap-custom:0.1.0');
+    expect(image).toBe(imageName('bootstrap-custom'));
   });
 });

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 
 import { answerTo } from '../call.ts';
 import { makeUserNamespace } from '../user-namespace.ts';
-import { CONTRACT } from './contract.ts';
+import { ALLOWED } from './allowed.ts';
 import { FILES } from './files.ts';
 import { HELPERS } from './helpers.ts';
 import { KERNEL } from './kernel.ts';
@@ -17,7 +17,7 @@ const HERE: Probes = {
   ...PROCESSES,
   ...KERNEL,
   ...HELPERS,
-  ...CONTRACT,
+  ...ALLOWED,
   'user-namespace': makeUserNamespace,
 };
 

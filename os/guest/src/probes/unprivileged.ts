@@ -1,7 +1,7 @@
 import { answer, loadProgram } from '../bpf.ts';
 import { call } from '../call.ts';
 import { makeUserNamespace } from '../user-namespace.ts';
-import { openPerf } from './contract.ts';
+import { openPerf } from './allowed.ts';
 import type { Probes } from './probe.ts';
 
 const SOCKET_FILTER = 1;

@@ -12,7 +12,7 @@ import { qmp } from '../../lab/qemu/qmp.ts';
 import { demand, type Assertion } from './assertion.ts';
 import { startOnHost } from './debug-pod.ts';
 import { scriptCommand } from './guest-program.ts';
-import { laterEvent } from './next-event.ts';
+import { nextEvent } from './next-event.ts';
 import type { Untrusted } from './untrusted.ts';
 
 /** As `arguments.ts` calls the network that answers. */
@@ -54,8 +54,8 @@ export const CABLE_ASSERTIONS: readonly Assertion[] = [
     name: 'cable pulled and put back: address and route stay, the server is asked for that very address',
     check: async (subject) => {
       const { kubectl, nodeName, machine } = subject;
-      const watching = laterEvent(subject.console, PROBE, EVENTS.watching);
-      const seen = laterEvent(subject.console, PROBE, EVENTS.seen);
+      const watching = nextEvent(subject.console, PROBE, EVENTS.watching);
+      const seen = nextEvent(subject.console, PROBE, EVENTS.seen);
       const pod = await startOnHost(kubectl, {
         nodeName,
         command: await scriptCommand('watch-cable', {

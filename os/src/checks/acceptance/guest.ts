@@ -45,13 +45,13 @@ const PRIVILEGED = {
   features: {},
 } as const;
 
-interface Errand {
+interface GuestRequest {
   readonly nodeName: string;
   readonly mode: Mode;
   readonly names?: readonly string[];
 }
 
-function guestPod(name: string, { nodeName, mode, names = [] }: Errand): unknown {
+function guestPod(name: string, { nodeName, mode, names = [] }: GuestRequest): unknown {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -86,15 +86,15 @@ function guestPod(name: string, { nodeName, mode, names = [] }: Errand): unknown
 }
 
 /** Runs all probes, tries all features, or looks for facts, in one pod on the node. */
-export async function askGuest(kubectl: Kubectl, errand: Errand): Promise<Answers> {
-  const name = `${errand.mode}-${randomUUID().slice(0, 8)}`;
+export async function askGuest(kubectl: Kubectl, request: GuestRequest): Promise<Answers> {
+  const name = `${request.mode}-${randomUUID().slice(0, 8)}`;
   const map = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name, namespace: 'default' },
     data: { [KEY]: await guestProgram('main') },
   };
-  const pod = guestPod(name, errand);
+  const pod = guestPod(name, request);
   const items = { apiVersion: 'v1', kind: 'List', items: [map, pod] };
   await kubectl.call(['create', '-f', '-'], { input: JSON.stringify(items) });
   try {

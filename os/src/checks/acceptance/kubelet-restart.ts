@@ -2,7 +2,7 @@ import { demand, type Assertion, type Subject } from './assertion.ts';
 import { runOnHost } from './debug-pod.ts';
 import { scriptCommand } from './guest-program.ts';
 import { hostProcesses } from './host.ts';
-import { laterEvent } from './next-event.ts';
+import { nextEvent } from './next-event.ts';
 import { staticContainers } from './static-pods.ts';
 
 const BACK_WITHIN_SECONDS = 3;
@@ -20,8 +20,8 @@ export const KUBELET_ASSERTIONS: readonly Assertion[] = [
       const facts = await lookAtHost();
       const kubelet = hostProcesses(facts).find(({ exe }) => exe === '/bin/kubelet');
       demand(kubelet !== undefined, 'no kubelet runs');
-      const exited = laterEvent(console, 'init', 'child.exit');
-      const started = laterEvent(console, 'init', 'kubelet.start');
+      const exited = nextEvent(console, 'init', 'child.exit');
+      const started = nextEvent(console, 'init', 'kubelet.start');
       const command = await scriptCommand('kill', { pid: kubelet.pid });
       // kubelet cannot report the end of the very pod that kills it before it is back.
       await runOnHost(kubectl, { nodeName, command, capabilities: ['KILL'] });

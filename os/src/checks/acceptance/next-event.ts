@@ -1,7 +1,7 @@
 import type { Console, SeenEvent } from '../../lab/qemu/console.ts';
 
 /** What waits for an event of the console that is not there yet when this is called, however much later it waits. */
-export function laterEvent(
+export function nextEvent(
   console: Console,
   agent: string,
   ev: string,

@@ -5,7 +5,7 @@ import { askedOnce } from './guest.ts';
 const answersOf = askedOnce('probes');
 
 const assertionOf = (probe: Probe): Assertion => ({
-  name: `${probe.contract === undefined ? 'hostile' : 'by contract'}: ${probe.name}`,
+  name: `${probe.allowedBy === undefined ? 'denied' : 'allowed'}: ${probe.name}`,
   check: async (subject) => {
     const { kernel, answers } = await answersOf(subject);
     const answer = answers.get(probe.name) ?? 'nothing';

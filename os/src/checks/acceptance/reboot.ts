@@ -7,7 +7,7 @@ import { qmp } from '../../lab/qemu/qmp.ts';
 import { demand, type Assertion, type Subject } from './assertion.ts';
 import { startOnHost } from './debug-pod.ts';
 import { scriptCommand } from './guest-program.ts';
-import { laterEvent } from './next-event.ts';
+import { nextEvent } from './next-event.ts';
 
 const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
 const REBOOT = 0x06;
@@ -50,7 +50,7 @@ export const REBOOT_ASSERTIONS: readonly Assertion[] = [
       const before = await readNode(subject);
       const tokens = '--field-selector=type=bootstrap.kubernetes.io/token';
       await kubectl.call(['-n', 'kube-system', 'delete', 'secret', tokens]);
-      const booted = laterEvent(console, 'init', 'init.start');
+      const booted = nextEvent(console, 'init', 'init.start');
       const command = await scriptCommand('power', { socket: SHUTDOWN_SOCKET, order: REBOOT });
       await startOnHost(kubectl, { nodeName, command, sockets: [SHUTDOWN_SOCKET] });
       const boot = await booted(BOOT_DEADLINE_MS);
@@ -66,8 +66,8 @@ export const REBOOT_ASSERTIONS: readonly Assertion[] = [
   {
     name: 'the power button: an ordered stop, then the machine is off',
     check: async ({ console, machine }) => {
-      const isPressed = laterEvent(console, 'init', 'power-button.pressed');
-      const hasEnded = laterEvent(console, 'init', 'shutdown.end');
+      const isPressed = nextEvent(console, 'init', 'power-button.pressed');
+      const hasEnded = nextEvent(console, 'init', 'shutdown.end');
       await qmp(machine.dir, MACHINE_FILES.qmp, 'system_powerdown');
       const pressed = await isPressed(BUTTON_DEADLINE_MS);
       const end = await hasEnded(STOP_DEADLINE_MS);

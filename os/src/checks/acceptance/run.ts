@@ -19,7 +19,7 @@ import { PROBE_ASSERTIONS } from './probes.ts';
 import { REBOOT_ASSERTIONS } from './reboot.ts';
 import { STATIC_POD_ASSERTIONS } from './static-pods.ts';
 import { STORE_ASSERTIONS } from './store.ts';
-import { TOLD_WRONG, type Untrusted } from './untrusted.ts';
+import { UNTRUSTED_CASES, type Untrusted } from './untrusted.ts';
 import { WORKLOAD_ASSERTIONS } from './workload.ts';
 
 /** What is checked on the node that `up` started; reboot and power button come last, they end what the others look at. */
@@ -39,7 +39,7 @@ export const NODE_ASSERTIONS: readonly Assertion[] = [
 
 /** What is checked on the same machine with a fresh disk. */
 export const UNTRUSTED_ASSERTIONS: readonly Assertion<Untrusted>[] = [
-  ...TOLD_WRONG,
+  ...UNTRUSTED_CASES,
   RACE_ASSERTION,
 ];
 
@@ -98,17 +98,17 @@ export async function checkAll<S>(
 }
 
 /** Checks everything the acceptance list asks of a node, prints the table, and fails when anything did not hold. */
-export async function runAcceptance(cli: CommandContext, up: UpNode): Promise<void> {
-  const onNode = await checkAll(NODE_ASSERTIONS, subjectOf(up, cli.progress), cli);
-  const untrusted = await checkAll(UNTRUSTED_ASSERTIONS, untrustedOf(up, cli), cli);
+export async function runAcceptance(context: CommandContext, up: UpNode): Promise<void> {
+  const onNode = await checkAll(NODE_ASSERTIONS, subjectOf(up, context.progress), context);
+  const untrusted = await checkAll(UNTRUSTED_ASSERTIONS, untrustedOf(up, context), context);
   const outcomes = [...onNode, ...untrusted];
-  cli.print('');
+  context.print('');
   const rows = outcomes.map(({ name, held, detail }) => [
     held ? 'holds' : 'FAILS',
     name,
     detail.split('\n')[0] ?? '',
   ]);
-  for (const line of formatTable(rows)) cli.print(line);
+  for (const line of formatTable(rows)) context.print(line);
   const failed = outcomes.filter(({ held }) => !held);
   if (failed.length === 0) return;
   throw new KiosError(

@@ -125,7 +125,7 @@ async function annotationOf(kubectl: Kubectl, pod: string): Promise<string | und
 }
 
 /** Two boots of one fresh disk, in this order. */
-export const TOLD_WRONG: readonly Assertion<Untrusted>[] = [
+export const UNTRUSTED_CASES: readonly Assertion<Untrusted>[] = [
   {
     name: 'wrong CA hash: a coded line on the console',
     check: async (subject) => {

@@ -7,20 +7,20 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   [row(...head), row(...head.map(() => '---')), ...rows.map((cells) => row(...cells))].join('\n');
 
 /** The attempts that are refused, as docs/kernel.md has them. */
-export const hostileTable = (probes: readonly Probe[]): string =>
+export const deniedTable = (probes: readonly Probe[]): string =>
   table(
     ['attempt', 'our kernel', 'Debian’s', 'test'],
     probes
-      .filter(({ contract }) => contract === undefined)
+      .filter(({ allowedBy }) => allowedBy === undefined)
       .map(({ name, attempt, kios, debian }) => [attempt, kios, debian, name]),
   );
 
 /** The attempts that succeed, with why. */
-export const contractTable = (probes: readonly Probe[]): string =>
+export const allowedTable = (probes: readonly Probe[]): string =>
   table(
     ['attempt', 'allowed by', 'test'],
-    probes.flatMap(({ name, attempt, contract }) =>
-      contract === undefined ? [] : [[attempt, contract, name]],
+    probes.flatMap(({ name, attempt, allowedBy }) =>
+      allowedBy === undefined ? [] : [[attempt, allowedBy, name]],
     ),
   );
 

@@ -10,6 +10,6 @@ export const SCRIPTS: Readonly<Record<SuiteName, readonly string[]>> = {
 };
 
 /** Part of e2e as well, but it mostly waits: it runs beside whatever comes before the boots. */
-export const PATIENT = 'test:cluster';
+export const BACKGROUND = 'test:cluster';
 /** These have the processors to themselves: a guest's time is theirs. */
-export const BOOTS = 'test:e2e';
+export const EXCLUSIVE = 'test:e2e';

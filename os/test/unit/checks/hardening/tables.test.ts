@@ -6,9 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { readAccepted } from '../../../../src/checks/hardening/accepted.ts';
 import { PROBES } from '../../../../src/checks/hardening/probes.ts';
 import {
-  contractTable,
+  allowedTable,
   failureTable,
-  hostileTable,
+  deniedTable,
 } from '../../../../src/checks/hardening/tables.ts';
 import { repository } from '../../../../src/workstation/paths.ts';
 
@@ -16,11 +16,11 @@ const page = await readFile(path.join(repository, 'docs/kernel.md'), 'utf8');
 
 describe('docs/kernel.md', () => {
   it('has the table of what is refused', () => {
-    expect(page).toContain(hostileTable(PROBES));
+    expect(page).toContain(deniedTable(PROBES));
   });
 
   it('has the table of what privileged pods may', () => {
-    expect(page).toContain(contractTable(PROBES));
+    expect(page).toContain(allowedTable(PROBES));
   });
 
   it('has the table of failures that are left', async () => {

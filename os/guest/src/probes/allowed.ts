@@ -21,7 +21,7 @@ export function openPerf(): void {
 }
 
 /** What capabilities give by their own meaning; a cluster keeps them from pods by Pod Security, not the node. */
-export const CONTRACT: Probes = {
+export const ALLOWED: Probes = {
   reboot: () => {
     call('reboot', ...LINUX_REBOOT, CAD_OFF, null);
   },

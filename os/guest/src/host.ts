@@ -1,6 +1,6 @@
 /**
- * Prints the processes, open sockets and files of the host as one JSON object. Runs in a pod with the host's process and network
- * namespaces.
+ * Prints the processes, open sockets and executable files of the host as one JSON object. Runs in a pod with the host's
+ * process namespace.
  */
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 
@@ -63,7 +63,7 @@ const processes = readdirSync(PROC)
 const TCP_LISTEN = '0A';
 const UDP_UNCONNECTED = '07';
 
-/** Addresses in /proc/net are the bytes of the address as 32-bit words of the machine's order. */
+/** Formats an address of /proc/net, which is written there in 32-bit words of the machine's byte order. */
 function address(hex: string): string {
   const words = hex.match(/.{8}/g) ?? [];
   const bytes = words.flatMap((word) => [6, 4, 2, 0].map((at) => word.slice(at, at + 2)));

@@ -1,4 +1,4 @@
-/** Sends init an order on its shutdown socket. The machine ends before this program does. */
+/** Sends an order to init's shutdown socket, then waits: the machine stops before this program exits. */
 import { connect } from 'node:net';
 
 import { readParameters, SCRIPTS } from './scripts.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** A program that reads files of the system below `root`, a folder that stands for `/` in tests. */
+/** A program that reads files below `root`: empty on a node, a folder that stands for `/` in tests. */
 const Rooted = v.object({ root: v.optional(v.string(), '') });
 
 /** A program that reports to init's console `socket` under the name `agent`. */
@@ -8,12 +8,15 @@ const Reporter = v.object({ ...Rooted.entries, agent: v.string(), socket: v.stri
 
 export type Reporter = v.InferOutput<typeof Reporter>;
 
-/** Names of the events that the watching programs report. */
+/** Init's console socket; pods have it at the same path. */
+export const CONSOLE_SOCKET = '/run/kios/control/console.sock';
+
+/** Events that the watching programs report. */
 export const EVENTS = { watching: 'watching', seen: 'seen' } as const;
 
 /**
- * Parameters of the programs in this folder that pods run as text (`bun -e`), by file name. `main.ts` is not one of them: its
- * system calls need a native file beside it.
+ * Parameters of the programs in this folder that pods run as text (`bun -e`), by file name. `main.ts` is not one of
+ * them: its system calls need a native file beside it.
  */
 export const SCRIPTS = {
   greet: v.object({ url: v.string() }),

@@ -1,4 +1,4 @@
-/** Serves the pod's name over HTTP, and logs a greeting once it does. */
+/** Serves the pod's name over HTTP and prints a greeting once it listens. */
 import { createServer } from 'node:http';
 
 import { readParameters, SCRIPTS } from './scripts.ts';

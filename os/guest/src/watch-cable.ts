@@ -1,6 +1,7 @@
 /**
- * Watches the network links of the host. While the cable is out nobody outside can reach the node, so this program reports on the
- * console: first that it watches, then, once a link has lost its carrier, the addresses and default routes that are left.
+ * Watches the network links of the host. Nobody outside reaches a node whose cable is out, so this program reports to
+ * the console: first that it watches, then the addresses and default routes that are left when a link loses its
+ * carrier.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -20,7 +21,7 @@ const carrier = (link: string): string => {
   }
 };
 
-/** The addresses of the host. `networkInterfaces` of node:os leaves out links without carrier. */
+/** Returns the host's addresses. `networkInterfaces` of node:os leaves out links without carrier. */
 const addresses = (): string[] => {
   const trie = readFileSync(`${root}/proc/net/fib_trie`, 'utf8');
   return [...trie.matchAll(/([\d.]+)\n\s+\/32 host LOCAL/g)].map(([, address = '']) => address);

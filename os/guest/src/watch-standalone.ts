@@ -1,6 +1,7 @@
 /**
- * Watches a node that has not joined, which nobody outside can ask. It looks once a second at the host's sockets that are open to
- * the network, then reports them on the console, with the code in bootstrap's log and the files below /etc/kubernetes.
+ * Watches a node that has not joined, which has no API to query. It reads once a second which sockets of the host are
+ * open to the network, then reports them to the console, with the code in bootstrap's log and the files below
+ * /etc/kubernetes.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -38,7 +39,7 @@ function lookAtSockets(): void {
   }
 }
 
-/** The first refusal in the logs of bootstrap: <pod>/<container>/<attempt>.log. */
+/** Returns the first refusal in bootstrap's logs: <pod>/<container>/<attempt>.log. */
 function codeInLog(): string | undefined {
   for (const pod of readdirSync(logs).filter((name) => name.includes('_bootstrap')))
     for (const container of readdirSync(path.join(logs, pod)))
@@ -58,5 +59,5 @@ const timer = setInterval(() => {
   const files = readdirSync(`${root}/etc/kubernetes`, { recursive: true });
   report(parameters, EVENTS.seen, { open: [...open], code, files });
 }, 1000);
-// Kubelet would restart a container that has ended.
+// Kubelet would restart a container that exits.
 setInterval(() => {}, 60_000);

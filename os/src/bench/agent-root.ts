@@ -20,7 +20,7 @@ async function writeEntry(where: string, entry: Entry): Promise<void> {
   }
 }
 
-/** Writes the file system of an agent's image into `folder`; answers its size, bytes. */
+/** Writes the file system of an agent's image into `folder` and returns its size in bytes. */
 export async function writeAgentRoot(
   agent: string,
   folder: string,

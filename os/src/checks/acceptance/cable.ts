@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { addressToHex, type DhcpPacket, optionOf, readPcap, typeName } from '@kios/testkit/dhcp';
 
-import { EVENTS } from '../../../guest/src/scripts.ts';
+import { CONSOLE_SOCKET, EVENTS } from '../../../guest/src/scripts.ts';
 import { NODE_ADDRESS } from '../../lab/node.ts';
 import { MACHINE_FILES } from '../../lab/qemu/arguments.ts';
 import type { Machine } from '../../lab/qemu/machine.ts';
@@ -15,9 +15,8 @@ import { scriptCommand } from './guest-program.ts';
 import { nextEvent } from './next-event.ts';
 import type { Untrusted } from './untrusted.ts';
 
-/** As `arguments.ts` calls the network that answers. */
+/** The network of the node in `arguments.ts`. */
 const NETWORK = 'net0';
-const CONSOLE_SOCKET = '/run/kios/control/console.sock';
 const PROBE = 'cable-probe';
 const DEADLINE_MS = 120_000;
 const POLL_MS = 200;
@@ -27,7 +26,7 @@ const setLink = (machine: Machine, up: boolean): Promise<unknown> =>
 
 const isAck = (packet: DhcpPacket): boolean => typeName(packet) === 'ack';
 
-/** Pulls the cable of the node, lets `pulled` look, and puts it back; answers what DHCP said then. */
+/** Pulls the node's cable, calls `pulled`, plugs it in again, and returns the DHCP packets that follow. */
 async function replug(machine: Machine, pulled: () => Promise<void>): Promise<DhcpPacket[]> {
   const file = path.join(machine.dir, 'cable.pcap');
   const dump = { id: 'cable', netdev: NETWORK, file };
@@ -46,12 +45,12 @@ async function replug(machine: Machine, pulled: () => Promise<void>): Promise<Dh
     }
     await sleep(POLL_MS);
   }
-  demand(false, 'no server granted the address again');
+  demand(false, 'no server acknowledged the address again');
 }
 
 export const CABLE_ASSERTIONS: readonly Assertion[] = [
   {
-    name: 'cable pulled and put back: address and route stay, the server is asked for that very address',
+    name: 'cable pulled and plugged in again: address and route stay, and dhcp requests the same address',
     check: async (subject) => {
       const { kubectl, nodeName, machine } = subject;
       const watching = nextEvent(subject.console, PROBE, EVENTS.watching);
@@ -79,7 +78,7 @@ export const CABLE_ASSERTIONS: readonly Assertion[] = [
         demand(typeName(request) === 'request', `it sent a ${typeName(request)}`);
         demand(
           optionOf(request, 50) === addressToHex(NODE_ADDRESS),
-          'it asked for another address',
+          'it requested another address',
         );
         demand(
           optionOf(request, 54) === undefined,
@@ -93,9 +92,9 @@ export const CABLE_ASSERTIONS: readonly Assertion[] = [
   },
 ];
 
-/** Boots of an untrusted node have a card before the one that works. */
+/** An untrusted node boots with a network card before the one that works. */
 export const RACE_ASSERTION: Assertion<Untrusted> = {
-  name: 'two network cards, nobody answers on the first: the second one gets its address at once',
+  name: 'two network cards, no server on the first: the second gets its address at once',
   check: async ({ node }) => {
     demand(node !== undefined, 'the node was not started');
     const { events } = node.console;
@@ -106,6 +105,6 @@ export const RACE_ASSERTION: Assertion<Untrusted> = {
     const wait = Number(bound?.fields['ms_since_carrier']);
     demand(bound?.fields['link'] === 'eth1', `bound: ${JSON.stringify(bound?.fields)}`);
     demand(wait < 3000, `${wait} ms after its carrier`);
-    return `eth1 bound ${wait} ms after its carrier, eth0 still asks`;
+    return `eth1 bound ${wait} ms after its carrier, eth0 still discovers`;
   },
 };

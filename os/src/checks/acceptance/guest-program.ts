@@ -7,10 +7,10 @@ import type * as v from 'valibot';
 import type { SCRIPTS } from '../../../guest/src/scripts.ts';
 import { imageName } from '../../build/shipped.ts';
 
-/** An image that ships with every node, and the runtime in it. */
+/** An image that every node has, and the runtime in it. */
 export const RUNTIME_IMAGE = imageName('dhcp');
 export const RUNTIME = '/bin/bun';
-/** Where a pod has `main.ts`: beside the native file that its system calls go through. */
+/** Path of `main.ts` in a pod: beside the native file that its system calls need. */
 export const MAIN_FILE = '/agent/guest.cjs';
 
 type Script = keyof typeof SCRIPTS;
@@ -37,14 +37,14 @@ async function bundle(name: string): Promise<string> {
 
 const bundles = new Map<string, Promise<string>>();
 
-/** Returns the JavaScript of a program in `os/guest/src`, which is bundled once in a run. */
+/** Returns the JavaScript of a program in `os/guest/src`, bundled at the first call. */
 export function guestProgram(name: 'main' | Script): Promise<string> {
   const known = bundles.get(name) ?? bundle(name);
   bundles.set(name, known);
   return known;
 }
 
-/** Returns the command by which a pod runs a program of `os/guest/src` as text. */
+/** Returns the command with which a pod runs a program of `os/guest/src` as text. */
 export const scriptCommand = async <Name extends Script>(
   name: Name,
   parameters: v.InferInput<(typeof SCRIPTS)[Name]>,

@@ -23,7 +23,7 @@ export const KUBELET_ASSERTIONS: readonly Assertion[] = [
       const exited = nextEvent(console, 'init', 'child.exit');
       const started = nextEvent(console, 'init', 'kubelet.start');
       const command = await scriptCommand('kill', { pid: kubelet.pid });
-      // kubelet cannot report the end of the very pod that kills it before it is back.
+      // The result of this pod arrives only once kubelet is back.
       await runOnHost(kubectl, { nodeName, command, capabilities: ['KILL'] });
       const exit = await exited(DEADLINE_MS);
       const start = await started(DEADLINE_MS);

@@ -15,7 +15,7 @@ const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 300_000;
 
 const BUTTON_DEADLINE_MS = 10_000;
-/** Ten seconds for pods to prepare, and the deadlines of all the steps. */
+/** Ten seconds for pods to prepare, plus the deadlines of all steps. */
 const STOP_DEADLINE_MS = 90_000;
 const OFF_DEADLINE_MS = 10_000;
 
@@ -27,7 +27,10 @@ const Node = v.object({
 const readNode = async ({ kubectl, nodeName }: Subject): Promise<v.InferOutput<typeof Node>> =>
   v.parse(Node, await kubectl.get('node', nodeName));
 
-/** A node that is off stays "Ready" for the API server's grace time; only another boot id tells that it is back. */
+/**
+ * Waits until the node is Ready with another boot ID, and returns its UID. Ready alone does not prove a reboot: a node
+ * that is off stays Ready for a while.
+ */
 async function waitBack(subject: Subject, oldBoot: string): Promise<string> {
   const end = Date.now() + READY_DEADLINE_MS;
   while (Date.now() < end) {
@@ -44,7 +47,7 @@ async function waitBack(subject: Subject, oldBoot: string): Promise<string> {
 
 export const REBOOT_ASSERTIONS: readonly Assertion[] = [
   {
-    name: 'reboot of the same disk: joins again without a token and without bootstrap before kubelet',
+    name: 'reboot of the same disk: joins again without a token and without waiting for bootstrap',
     check: async (subject) => {
       const { kubectl, nodeName, console } = subject;
       const before = await readNode(subject);
@@ -55,23 +58,26 @@ export const REBOOT_ASSERTIONS: readonly Assertion[] = [
       await startOnHost(kubectl, { nodeName, command, sockets: [SHUTDOWN_SOCKET] });
       const boot = await booted(BOOT_DEADLINE_MS);
       const uid = await waitBack(subject, before.status.nodeInfo.bootID);
-      demand(uid === before.metadata.uid, 'it registered as another node object');
+      demand(uid === before.metadata.uid, 'it registered another Node object');
       const after = console.events.slice(console.events.indexOf(boot));
       const starts = after.filter(({ agent, ev }) => agent === 'init' && ev === 'kubelet.start');
       const modes = starts.map(({ fields }) => String(fields['mode']));
-      demand(modes.join() === 'cluster', `kubelet was started as: ${modes.join(', ')}`);
-      return `kubelet in cluster mode at ${starts[0]?.up.toFixed(1)} s, same node object`;
+      demand(modes.join() === 'cluster', `kubelet was started in mode ${modes.join(', ')}`);
+      return `kubelet in cluster mode at ${starts[0]?.up.toFixed(1)} s, same Node object`;
     },
   },
   {
-    name: 'the power button: an ordered stop, then the machine is off',
+    name: 'the power button: an orderly shutdown, then the machine is off',
     check: async ({ console, machine }) => {
       const isPressed = nextEvent(console, 'init', 'power-button.pressed');
       const hasEnded = nextEvent(console, 'init', 'shutdown.end');
       await qmp(machine.dir, MACHINE_FILES.qmp, 'system_powerdown');
       const pressed = await isPressed(BUTTON_DEADLINE_MS);
       const end = await hasEnded(STOP_DEADLINE_MS);
-      demand(end.fields['action'] === 'power-off', `it ended in ${String(end.fields['action'])}`);
+      demand(
+        end.fields['action'] === 'power-off',
+        `the shutdown ended in ${String(end.fields['action'])}`,
+      );
       const late = Date.now() + OFF_DEADLINE_MS;
       while ((await machine.running()) !== undefined) {
         demand(

@@ -1,19 +1,19 @@
 import { stringify } from 'yaml';
 
+import { CONSOLE_SOCKET } from '../../../guest/src/scripts.ts';
 import { RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
 
-const CONSOLE_SOCKET = '/run/kios/control/console.sock';
 const HOST_FOLDERS = ['/var/log/pods', '/etc/kubernetes'] as const;
 const WATCH_SECONDS = 15;
 const LONGEST_SECONDS = 240;
 
-/** What bootstrap says of a cluster that is not the one, or that does not know its token (yet). */
+/** Codes with which bootstrap refuses a cluster that is not the right one or does not know its token (yet). */
 export const REFUSED = /KIOS_BOOTSTRAP_(UNTRUSTED|UNSIGNED|TOKEN)/;
 
-/** Name of the probe's pod, and of the agent on the console. */
+/** Name of the probe's pod and of its agent on the console. */
 export const PROBE = 'standalone-probe';
 
-/** The probe as a static pod. Its program is part of the manifest, because a node that has not joined gets no ConfigMap. */
+/** Returns the probe as a static pod. Its program is in the manifest: a node that has not joined gets no ConfigMap. */
 export async function probeManifest(): Promise<string> {
   const command = await scriptCommand('watch-standalone', {
     agent: PROBE,

@@ -10,14 +10,14 @@ import { stateDir } from '../../workstation/paths.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import { runAcceptance } from './run.ts';
 
-/** `kios up --once`: proves the node by the acceptance list and leaves nothing running. */
+/** `kios up --once`: starts a node, checks the acceptance list and leaves nothing running. */
 export async function upOnce(context: CommandContext, options: UpOptions): Promise<void> {
   using _ = lockState(stateDir);
   const machine = tryoutMachine();
   if ((await machine.running()) !== undefined)
-    throw new KiosError('KIOS_NODE_RUNNING', 'start a node of its own: one is up here already', {
+    throw new KiosError('KIOS_NODE_RUNNING', 'start a node of its own: one is already up', {
       exitCode: EXIT.unavailable,
-      remedy: 'stop it with ./kios down, or name another folder by KIOS_STATE_DIR',
+      remedy: 'Run ./kios down, or name another folder in KIOS_STATE_DIR.',
     });
   await down(context.progress, { purge: true });
   const started = await bringUp(context, machine, options);

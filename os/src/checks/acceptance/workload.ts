@@ -58,13 +58,13 @@ async function replicas(kubectl: Kubectl): Promise<[Replica, Replica]> {
   return [first, second];
 }
 
-/** What one replica is told by the other, over the pods' own addresses. */
+/** Returns the reply of one replica to the other, over the pods' own addresses. */
 async function greet(kubectl: Kubectl, from: Replica, to: Replica): Promise<string> {
   const command = await scriptCommand('greet', { url: `http://${to.ip}:${PORT}` });
   return (await kubectl.call(['exec', from.name, '--', ...command])).trim();
 }
 
-/** The assertions build on each other: the first makes the workload, the last removes it. */
+/** These assertions depend on each other: the first creates the workload, the last removes it. */
 export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
   {
     name: 'a Deployment of two replicas reaches Running',
@@ -77,7 +77,7 @@ export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
     },
   },
   {
-    name: 'kubectl logs answers',
+    name: 'kubectl logs prints a pod’s log',
     check: async ({ kubectl }) => {
       const [{ name }] = await replicas(kubectl);
       const output = (await kubectl.call(['logs', name])).trim();
@@ -86,13 +86,13 @@ export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
     },
   },
   {
-    name: 'kubectl exec answers, and the pods reach each other by IP',
+    name: 'kubectl exec works, and the pods reach each other by IP',
     check: async ({ kubectl }) => {
       const [first, second] = await replicas(kubectl);
       const there = await greet(kubectl, first, second);
       const back = await greet(kubectl, second, first);
-      demand(there === second.name, `${first.name} asked ${second.ip} and was told ${there}`);
-      demand(back === first.name, `${second.name} asked ${first.ip} and was told ${back}`);
+      demand(there === second.name, `${first.name} got ${there} from ${second.ip}`);
+      demand(back === first.name, `${second.name} got ${back} from ${first.ip}`);
       await kubectl.call(['delete', 'deployment', NAME, '--wait=false']);
       return `${first.ip} and ${second.ip}, both ways`;
     },

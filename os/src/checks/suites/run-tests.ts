@@ -18,7 +18,7 @@ import { runCommand, runScript, type RunScriptOptions, type ScriptOutcome } from
 import { EXCLUSIVE, BACKGROUND, SCRIPTS, type SuiteName } from './suites.ts';
 import { findScripts, type TestScript } from './workspaces.ts';
 
-/** Checks that are no tests but must hold as well; turbo answers unchanged ones from its cache. */
+/** Checks beside the tests that must pass too; turbo skips unchanged ones. */
 const GATES: readonly TestScript[] = [
   { title: 'boundaries', cwd: repository, command: 'turbo boundaries' },
   {
@@ -34,11 +34,11 @@ const NEEDS: Readonly<Record<SuiteName, readonly Need[]>> = {
   e2e: ['build', 'machine'],
 };
 
-/** In CI a test that cannot run there is a failure: a skip would hide that nothing was proved. */
+/** Makes skipped tests fail in CI, where a skip would hide that nothing was proved. */
 const strictness = (): Record<string, string> =>
   process.env['CI'] === 'true' ? { KIOS_REQUIRE_ROOT: '1', KIOS_REQUIRE_CLUSTER: '1' } : {};
 
-/** What test scripts find in their environment; gets what is not there yet. */
+/** Returns the environment of test scripts, after installing and building what is missing. */
 async function environmentFor(
   suites: readonly SuiteName[],
   progress: Progress,
@@ -51,7 +51,7 @@ async function environmentFor(
     NO_COLOR: '1',
     ...(await programsFor(suites, progress)),
     PATH: `${path.dirname(go)}:${process.env['PATH'] ?? ''}`,
-    // Tests boot nodes of their own beside one that runs already.
+    // Tests boot their own nodes beside one that may already run.
     KIOS_STATE_DIR: path.join(stateDir, 'test'),
   };
 }
@@ -63,7 +63,7 @@ async function runGate(gate: TestScript, options: RunScriptOptions): Promise<Scr
   return { counts: ok ? NONE : ONE_FAILED, output: lines.join('\n') };
 }
 
-/** Adds up what the stages of a run say. One that cannot even be run counts as one failed test. */
+/** Adds up the counts of a run's stages. A stage that cannot run counts as one failed test. */
 export class TestRun {
   readonly #context: CommandContext;
   counts: Counts = NONE;
@@ -96,7 +96,7 @@ export class TestRun {
     if (counts !== NONE) this.#context.progress.info(`  ${title}: ${formatCounts(counts)}`);
   }
 
-  /** Says last how many tests passed and failed; a run that proved nothing has failed as well. */
+  /** Prints the counts and sets the exit code. A run without a passed test fails too. */
   end(): void {
     const { passed, failed } = this.counts;
     if (failed > 0 || passed === 0) {
@@ -107,7 +107,10 @@ export class TestRun {
   }
 }
 
-/** Builds the image's kernel with what the tests leave of the processors; a failure is told where the kernel is wanted. */
+/**
+ * Builds the image's kernel with the processor time that tests leave. A failure is reported where the kernel is
+ * awaited.
+ */
 function buildKernelBeside(progress: Progress): Promise<unknown> {
   const build = async (): Promise<unknown> =>
     buildKernel(hostArch(), await openToolroot(progress), progress, 'idle');
@@ -145,12 +148,12 @@ async function runSuites(
       }
     }
   } finally {
-    // Without a kernel as well: what it has to say comes before the counts.
+    // Also when the kernel fails: its results come before the counts.
     await background;
   }
 }
 
-/** Runs the suites to their end whatever fails, and ends with one line of counts. */
+/** Runs the suites to their end even when some fail, and ends with one line of counts. */
 export async function runTests(
   context: CommandContext,
   suites: readonly SuiteName[],

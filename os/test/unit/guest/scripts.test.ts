@@ -218,7 +218,7 @@ describe.each(RUNTIMES)('under %s', (runtime) => {
     const child = start(runtime, [runtime, file, 'facts', 'kernel/pid_max', 'kernel/kios']);
     const lines = (await text(child.stdout)).trim().split('\n');
     expect(lines[0]).toContain('"kernel"');
-    expect(lines.at(-2)).toMatch(/^\{"name":"kernel\/pid_max","answer":"\d+"\}$/);
-    expect(lines.at(-1)).toBe('{"name":"kernel/kios","answer":null}');
+    expect(lines.at(-2)).toMatch(/^\{"name":"kernel\/pid_max","result":"\d+"\}$/);
+    expect(lines.at(-1)).toBe('{"name":"kernel/kios","result":null}');
   });
 });

@@ -1,22 +1,22 @@
 import { expect, it } from 'vitest';
 
-import { parseAnswers } from '../../../../src/checks/acceptance/guest.ts';
+import { parseResults } from '../../../../src/checks/acceptance/guest.ts';
 import { PROBES } from '../../../../src/checks/hardening/probes.ts';
 
 const line = (kernel: string): string => JSON.stringify({ kernel });
 
 it('tells Debian’s kernel from our own by its release', () => {
-  expect(parseAnswers(line('6.12.117+deb13-cloud-amd64')).kernel).toBe('debian');
-  expect(parseAnswers(line('6.12.117-kios')).kernel).toBe('kios');
+  expect(parseResults(line('6.12.117+deb13-cloud-amd64')).kernel).toBe('debian');
+  expect(parseResults(line('6.12.117-kios')).kernel).toBe('kios');
 });
 
-it('reads an answer a line, and none of a thing that is not there', () => {
-  const output = '{"kernel":"x"}\n{"name":"a","answer":"EPERM"}\n{"name":"b","answer":null}\n';
-  expect([...parseAnswers(output).answers]).toEqual([['a', 'EPERM'], ['b', null]]); // prettier-ignore
+it('reads an result a line, and none of a thing that is not there', () => {
+  const output = '{"kernel":"x"}\n{"name":"a","result":"EPERM"}\n{"name":"b","result":null}\n';
+  expect([...parseResults(output).results]).toEqual([['a', 'EPERM'], ['b', null]]); // prettier-ignore
 });
 
 it('refuses what is neither, such as the runtime’s last words', () => {
-  expect(() => parseAnswers('{"kernel":"x"}\nTypeError: no\n')).toThrow('Invalid JSON');
+  expect(() => parseResults('{"kernel":"x"}\nTypeError: no\n')).toThrow('Invalid JSON');
 });
 
 it('has at least 40 denied probes, each named once', () => {

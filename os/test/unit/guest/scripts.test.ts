@@ -16,7 +16,7 @@ import { freePort } from '../../../src/workstation/free-port.ts';
 
 const NAMES = ['greet', 'host', 'kill', 'power', 'serve', 'watch-cable', 'watch-standalone'] as const; // prettier-ignore
 const REFUSED = 'KIOS_BOOTSTRAP_(UNTRUSTED|TOKEN)';
-/** Nodes have Bun. It is at hand where `KIOS_BUN` names it. */
+/** Nodes run these programs under Bun, which `KIOS_BUN` names when it is present. */
 const RUNTIMES = [process.execPath, process.env['KIOS_BUN'] ?? []].flat();
 
 let folder: string;
@@ -38,7 +38,7 @@ async function write(files: Readonly<Record<string, string>>): Promise<void> {
   }
 }
 
-/** A Unix socket that keeps what each client sends until it ends. */
+/** Listens on a Unix socket. `take` returns all that the next client sends. */
 async function listen() {
   const socket = path.join(folder, 'socket');
   const received: Promise<string>[] = [];

@@ -5,17 +5,17 @@ import { PROBES } from '../../../../src/checks/hardening/probes.ts';
 
 const line = (kernel: string): string => JSON.stringify({ kernel });
 
-it('tells Debian’s kernel from our own by its release', () => {
+it('recognizes Debian’s kernel by its release', () => {
   expect(parseResults(line('6.12.117+deb13-cloud-amd64')).kernel).toBe('debian');
   expect(parseResults(line('6.12.117-kios')).kernel).toBe('kios');
 });
 
-it('reads an result a line, and none of a thing that is not there', () => {
+it('reads a result a line; null stands for what does not exist', () => {
   const output = '{"kernel":"x"}\n{"name":"a","result":"EPERM"}\n{"name":"b","result":null}\n';
   expect([...parseResults(output).results]).toEqual([['a', 'EPERM'], ['b', null]]); // prettier-ignore
 });
 
-it('refuses what is neither, such as the runtime’s last words', () => {
+it('rejects other lines, such as an error of the runtime', () => {
   expect(() => parseResults('{"kernel":"x"}\nTypeError: no\n')).toThrow('Invalid JSON');
 });
 
@@ -25,7 +25,7 @@ it('has at least 40 denied probes, each named once', () => {
   expect(new Set(PROBES.map(({ name }) => name)).size).toBe(PROBES.length);
 });
 
-it('expects of a denied probe on our kernel never that it succeeds', () => {
+it('expects no denied probe to succeed on our kernel', () => {
   const successes = PROBES.filter(
     ({ allowedBy, kios }) => allowedBy === undefined && kios === 'ok',
   );

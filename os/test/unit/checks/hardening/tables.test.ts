@@ -15,15 +15,15 @@ import { repository } from '../../../../src/workstation/paths.ts';
 const page = await readFile(path.join(repository, 'docs/kernel.md'), 'utf8');
 
 describe('docs/kernel.md', () => {
-  it('has the table of what is refused', () => {
+  it('has the table of denied attempts', () => {
     expect(page).toContain(deniedTable(PROBES));
   });
 
-  it('has the table of what privileged pods may', () => {
+  it('has the table of allowed attempts', () => {
     expect(page).toContain(allowedTable(PROBES));
   });
 
-  it('has the table of failures that are left', async () => {
+  it('has the table of accepted failures', async () => {
     expect(page).toContain(failureTable(await readAccepted()));
   });
 });

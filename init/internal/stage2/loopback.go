@@ -6,7 +6,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ifreqFlags is struct ifreq with its flags member (netdevice(7)).
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return setUp(fd, "lo")
+}
+
+// ifreqFlags is struct ifreq with its member ifr_flags (netdevice(7)).
 type ifreqFlags struct {
 	name  [unix.IFNAMSIZ]byte
 	flags uint16

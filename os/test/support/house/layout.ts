@@ -75,3 +75,13 @@ export function testCodeInProduct({ names, read }: Files): string[] {
   );
   return product.filter((name) => TEST_CODE.test(read(name)));
 }
+
+/** A quoted name or pattern of init's Go files. */
+const GO_SOURCE = /['"`][^'"`\n]*\binit\/[^'"`\n]*\.go\b/;
+
+/** TypeScript files that name Go source: the two languages share data, and neither reads the other. */
+export const goReaders = ({ names, read }: Files): string[] =>
+  names.filter(
+    (name) =>
+      name.endsWith('.ts') && !name.startsWith('os/test/unit/house/') && GO_SOURCE.test(read(name)),
+  );

@@ -4,6 +4,7 @@ import { decisionFaults } from '../../support/house/decisions.ts';
 import { circles, importGraph, upwardImports } from '../../support/house/imports.ts';
 import {
   entryFaults,
+  goReaders,
   layoutFaults,
   readmeFaults,
   testCodeInProduct,
@@ -27,6 +28,8 @@ it('every folder that is entered first has a README', () =>
   expect(readmeFaults(files)).toEqual([]));
 
 it('no product code imports test code', () => expect(testCodeInProduct(files)).toEqual([]));
+
+it('no TypeScript reads Go source', () => expect(goReaders(files)).toEqual([]));
 
 it('every decision has its head, its sections and its line in the index', () =>
   expect(decisionFaults(files)).toEqual([]));
@@ -110,6 +113,11 @@ it('finds a decision without its head, and a package with another entry', () => 
   expect(entryFaults(packages)).toEqual(['packages/p/package.json: its entry is ./src/p.ts']);
   expect(readmeFaults(packages)).toContain('packages/p');
 });
+
+it('finds TypeScript that reads Go source', () =>
+  expect(goReaders(filesOf({ 'os/src/a.ts': "read('init/internal/x.go')" }))).toEqual([
+    'os/src/a.ts',
+  ]));
 
 it('finds test code in product code', () =>
   expect(

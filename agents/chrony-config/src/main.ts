@@ -1,7 +1,7 @@
 import { type Argv, command, startProgram } from '@kios/agent';
 import { STATE } from '@kios/node-state';
 
-import { render, status, wait, watch } from './verbs.ts';
+import { render, status, wait, watch } from './verbs/watch.ts';
 
 const SOCKET = `${STATE.chronyDir}/sock/chronyd.sock`;
 

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../src/logger.ts';
 import { runAgent } from '../src/run-agent.ts';
 
-const PROGRAM = path.join(import.meta.dirname, 'fixtures.ts');
+const PROGRAM = path.join(import.meta.dirname, 'support/demo-agent.ts');
 
 interface Ended {
   readonly code: number | null;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { pickAddresses } from '../../src/core/pick-addresses.ts';
+import { pickAddresses } from '../../../src/core/sources/pick-addresses.ts';
 
 it('picks four addresses of each family, whatever order they arrive in', () => {
   const ipv4 = ['192.0.2.3', '192.0.2.1', '192.0.2.5', '192.0.2.2', '192.0.2.4'];

@@ -9,15 +9,15 @@ import { EXIT, KiosError } from '@kios/errors';
 import { isSane, readState, TimeState } from '@kios/node-state';
 import { lock } from '@kios/syscall';
 
-import { readClock, readFloor, watchClock } from './clock-watch.ts';
-import { formatChronyConf } from './core/chrony-conf.ts';
-import { pickAddresses } from './core/pick-addresses.ts';
-import { planSources } from './core/plan-sources.ts';
-import type { TimeConfig } from './core/time-config.ts';
-import { chronydAt, removeStaleSockets } from './edge/chronyd.ts';
-import { type Layout, prepare, writeConf, writeSources } from './files.ts';
-import { type InputArgs, readConfig, readInputs } from './inputs.ts';
-import { Sources } from './sources.ts';
+import { formatChronyConf } from '../core/chronyd/chrony-conf.ts';
+import { pickAddresses } from '../core/sources/pick-addresses.ts';
+import { planSources } from '../core/sources/plan-sources.ts';
+import type { TimeConfig } from '../core/sources/time-config.ts';
+import { chronydAt, removeStaleSockets } from '../edge/chronyd/chronyd.ts';
+import { type Layout, prepare, writeConf, writeSources } from '../edge/chronyd/config-files.ts';
+import { readClock, readFloor, watchClock } from '../edge/clock/watch-clock.ts';
+import { type InputArgs, readConfig, readInputs } from '../edge/sources/inputs.ts';
+import { Sources } from '../edge/sources/sources.ts';
 
 export interface RenderArgs extends InputArgs, CommonArgs {
   readonly out: string;

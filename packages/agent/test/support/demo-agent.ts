@@ -1,6 +1,6 @@
 import { KiosError } from '@kios/errors';
 
-import { runProgram, sleep } from '../src/index.ts';
+import { runProgram, sleep } from '../../src/index.ts';
 
 /** A program with one verb per way to end; run by run-agent.test.ts in a process of its own. */
 process.exitCode = await runProgram({

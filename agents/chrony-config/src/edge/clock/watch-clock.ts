@@ -16,8 +16,8 @@ import {
   nextClock,
   type Reading,
   type Source,
-} from './core/clock.ts';
-import type { Chronyd } from './edge/chronyd.ts';
+} from '../../core/clock/clock.ts';
+import type { Chronyd } from '../chronyd/chronyd.ts';
 
 const EAGER_MS = 1000;
 /** After so long without a time source there probably is none. */

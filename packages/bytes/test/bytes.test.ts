@@ -9,7 +9,7 @@ import {
   fromHex,
   parseIpv4,
   toHex,
-} from '../src/bytes.ts';
+} from '../src/index.ts';
 
 describe('reader and writer', () => {
   it('give back what was written, in both byte orders', () => {

@@ -1,4 +1,4 @@
-import type { Address, Kind, Link, LinkChange, NetworkEvent, Route, Rtnetlink } from './netlink.ts';
+import type { Address, Kind, Link, LinkChange, NetworkEvent, Route, Rtnetlink } from './index.ts';
 
 /** A kernel of arrays: keeps links, addresses and routes as the real one would, and tells its followers. */
 export class FakeRtnetlink implements Rtnetlink {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { bootClock, openBootTimer } from '../src/syscall.ts';
+import { bootClock, openBootTimer } from '../src/index.ts';
 
 describe('the boot clock', () => {
   it('is the one of /proc/uptime, and finer', () => {

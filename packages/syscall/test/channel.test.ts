@@ -15,7 +15,7 @@ import {
   openUnixDatagram,
   SyscallError,
   tryLock,
-} from '../src/syscall.ts';
+} from '../src/index.ts';
 
 const LOOPBACK = new Uint8Array([127, 0, 0, 1]);
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import { requireRoot, startDnsmasq, Wire } from '../src/testkit.ts';
+import { requireRoot, startDnsmasq, Wire } from '../src/index.ts';
 
 beforeEach(requireRoot);
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { startInRoot } from '../room.ts';
+import { startInRoot } from '../chroot.ts';
 import { dhcpPeers, type DhcpServer, type DhcpSettings } from './server.ts';
 
 const option = (name: string, data: string | undefined): object[] =>

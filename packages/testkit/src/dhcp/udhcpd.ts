@@ -1,7 +1,7 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { startInRoot } from '../room.ts';
+import { startInRoot } from '../chroot.ts';
 import { dhcpPeers, type DhcpServer, type DhcpSettings } from './server.ts';
 
 const option = (name: string, values: readonly (string | number)[] = []): string[] =>

@@ -15,8 +15,8 @@ import {
   oracle,
   scaleway,
   vultr,
-} from './clouds/hosters.ts';
-import { spoil, Vice, VICES } from './vice.ts';
+} from './clouds/small-clouds.ts';
+import { spoil, Vice, VICES } from './fault-mode.ts';
 
 /** The clouds this can pretend to be. */
 export const CLOUDS = {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { expect, it } from 'vitest';
 
-import { shedText } from '../src/text.ts';
+import { shedText } from '../src/code-pages.ts';
 
 /** Pages of files that this process has mapped, in KiB (proc_pid_status(5)). */
 const mapped = (): number =>

@@ -4,8 +4,8 @@ import * as v from 'valibot';
 
 import type { Answer } from './cloud.ts';
 
-/** What metadata services have been seen doing instead of answering. */
-export const VICES = [
+/** Faults that metadata services have shown in place of a reply. */
+export const FAULT_KINDS = [
   'late',
   'unavailable',
   'too-many',
@@ -19,24 +19,29 @@ export const VICES = [
   'endless',
 ] as const;
 
-export const Vice = v.strictObject({
-  kind: v.picklist(VICES),
-  /** How many requests are spoilt before the service does as it should. */
+export const FaultMode = v.strictObject({
+  kind: v.picklist(FAULT_KINDS),
+  /** Number of requests that fail before the service works. */
   first: v.number(),
-  /** Only requests whose path holds this. */
+  /** Only requests whose path contains this string fail. */
   path: v.optional(v.string()),
 });
-export type Vice = Readonly<v.InferOutput<typeof Vice>>;
+export type FaultMode = Readonly<v.InferOutput<typeof FaultMode>>;
+
+/** @deprecated The former name of `FaultMode`. */
+export type Vice = FaultMode;
+/** @deprecated The former name of `FAULT_KINDS`. */
+export const VICES = FAULT_KINDS;
 
 const PORTAL = '<!DOCTYPE html><html><head><title>Welcome</title></head><body>Log in</body></html>';
-const A_BYTE_MS = 1000;
+const BYTE_INTERVAL_MS = 1000;
 const CHUNK = Buffer.alloc(64 * 1024, 'x');
 
 function trickle(response: ServerResponse, body: string): void {
   response.writeHead(200, { 'content-type': 'text/plain', 'content-length': body.length + 1 });
   response.flushHeaders();
   let sent = 0;
-  const timer = setInterval(() => void response.write(body[sent++] ?? ' '), A_BYTE_MS);
+  const timer = setInterval(() => void response.write(body[sent++] ?? ' '), BYTE_INTERVAL_MS);
   response.once('close', () => clearInterval(timer));
 }
 
@@ -49,16 +54,20 @@ function flood(response: ServerResponse): void {
   pour();
 }
 
-/** The right length, half of the body, and then the connection is gone. */
+/** Sends the right length and half of the body, then drops the connection. */
 function tear(response: ServerResponse, { status, headers, body }: Answer): void {
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) + 1 });
   response.write(body.slice(0, Math.ceil(body.length / 2)), () => response.destroy());
 }
 
-/** Spoils one answer. */
-export function spoil(kind: Vice['kind'], response: ServerResponse, right: Answer): void {
+/** Replies with the fault instead of the `right` answer. */
+export function injectFault(
+  kind: FaultMode['kind'],
+  response: ServerResponse,
+  right: Answer,
+): void {
   const half = right.body.slice(0, Math.floor(right.body.length / 2));
-  const vices: Readonly<Record<Vice['kind'], () => unknown>> = {
+  const faults: Readonly<Record<FaultMode['kind'], () => unknown>> = {
     late: () => response.writeHead(404).end('Not Found'),
     unavailable: () => response.writeHead(503).end('Service Unavailable'),
     'too-many': () => response.writeHead(429).end('Too Many Requests'),
@@ -71,5 +80,5 @@ export function spoil(kind: Vice['kind'], response: ServerResponse, right: Answe
     half: () => response.writeHead(right.status, right.headers).end(half),
     endless: () => flood(response),
   };
-  vices[kind]();
+  faults[kind]();
 }

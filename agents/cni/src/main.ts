@@ -1,8 +1,8 @@
 import { command, runProgram } from '@kios/agent';
 
-import { NETWORK_BYTES } from './core/conflist.ts';
-import { install } from './edge/install.ts';
-import { setUpMasquerade } from './edge/masquerade.ts';
+import { NETWORK_BYTES } from './core/network/conflist.ts';
+import { setUpMasquerade } from './edge/masquerade/masquerade.ts';
+import { install } from './edge/network/install.ts';
 
 void (async () => {
   process.exitCode = await runProgram({

@@ -1,8 +1,8 @@
 import { type Argv, command, startProgram } from '@kios/agent';
 import { STATE } from '@kios/node-state';
 
-import { coldplugOnce, loadOnce, resolve, status } from './once.ts';
-import { run } from './run.ts';
+import { coldplugOnce, loadOnce, resolve, status } from './verbs/load.ts';
+import { run } from './verbs/run.ts';
 
 const CONFIG_DIRS = ['/etc/modprobe.d', '/run/modprobe.d', '/usr/lib/modprobe.d'];
 

@@ -6,8 +6,8 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { CONFLIST } from '../../src/core/conflist.ts';
-import { type Folders, install } from '../../src/edge/install.ts';
+import { CONFLIST } from '../../src/core/network/conflist.ts';
+import { type Folders, install } from '../../src/edge/network/install.ts';
 
 let root = '';
 let folders: Folders;

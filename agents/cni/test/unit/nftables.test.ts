@@ -1,7 +1,7 @@
 import { decodeMessages } from '@kios/netlink/message';
 import { expect, it } from 'vitest';
 
-import { LAST_SEQUENCE, masquerade } from '../../src/core/nftables.ts';
+import { LAST_SEQUENCE, masquerade } from '../../src/core/masquerade/nftables.ts';
 
 it('is one batch of numbered orders, of which the last but one ends the conversation', () => {
   const messages = decodeMessages(masquerade('t', [10, 85]));

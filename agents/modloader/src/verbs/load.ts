@@ -2,11 +2,11 @@ import type { AgentContext } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 import { ModulesStatus, readState } from '@kios/node-state';
 
-import { requireCapability } from './capability.ts';
-import { coldplug } from './coldplug.ts';
-import { checkName } from './core/module-name.ts';
-import type { Outcome } from './loader.ts';
-import { openSession, type SessionArgs, startWork } from './session.ts';
+import { checkName } from '../core/index/module-name.ts';
+import { requireCapability } from '../edge/kernel/capability.ts';
+import { coldplug } from '../edge/loading/coldplug.ts';
+import type { Outcome } from '../edge/loading/loader.ts';
+import { openSession, type SessionArgs, startWork } from '../edge/loading/session.ts';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {}, close: async () => {} };
 const BAD: ReadonlySet<Outcome> = new Set<Outcome>(['failed', 'denied']);

@@ -1,13 +1,13 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
-import { explain } from '../src/core/failure.ts';
-import { addCmdline, addModprobeFile, emptyConfig } from '../src/core/modprobe-config.ts';
-import { checkName, normalise } from '../src/core/module-name.ts';
-import { denial, paramsOf, profile, serves, type Wanted } from '../src/core/policy.ts';
-import { byUrgency, isLate, isUrgent } from '../src/core/rank.ts';
-import { modaliases } from '../src/edge/sysfs.ts';
-import { policy } from './fixtures.ts';
+import { addCmdline, addModprobeFile, emptyConfig } from '../../src/core/index/modprobe-config.ts';
+import { checkName, normalise } from '../../src/core/index/module-name.ts';
+import { explain } from '../../src/core/loading/failure.ts';
+import { byUrgency, isLate, isUrgent } from '../../src/core/loading/rank.ts';
+import { denial, paramsOf, profile, serves, type Wanted } from '../../src/core/policy/policy.ts';
+import { modaliases } from '../../src/edge/kernel/sysfs.ts';
+import { policy } from '../support/policy.ts';
 
 describe('modprobe.d files', () => {
   it('join continued lines and skip comments and what they do not know', () => {

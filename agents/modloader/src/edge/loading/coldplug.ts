@@ -1,4 +1,4 @@
-import { byUrgency } from './core/rank.ts';
+import { byUrgency } from '../../core/loading/rank.ts';
 import type { Loader } from './loader.ts';
 
 /** A driver's probe makes new devices; more levels of buses than this no machine has. */

@@ -7,14 +7,14 @@ import { ConfigError, type Logger, readYamlConfig } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 import type { ModulesStatus } from '@kios/node-state';
 
-import type { ModprobeConfig } from './core/modprobe-config.ts';
-import { ModuleIndex } from './core/module-index.ts';
-import { Policy, profile } from './core/policy.ts';
-import { kernelFacts, linuxKernel } from './edge/linux-kernel.ts';
-import { readIndexFile, readModprobeConfig } from './edge/module-files.ts';
-import type { Kernel } from './kernel.ts';
+import type { ModprobeConfig } from '../../core/index/modprobe-config.ts';
+import { ModuleIndex } from '../../core/index/module-index.ts';
+import type { Kernel } from '../../core/loading/kernel.ts';
+import { Policy, profile } from '../../core/policy/policy.ts';
+import { kernelFacts, linuxKernel } from '../kernel/linux-kernel.ts';
+import { Report } from '../report/report.ts';
 import { Loader } from './loader.ts';
-import { Report } from './report.ts';
+import { readIndexFile, readModprobeConfig } from './module-files.ts';
 
 /** Flags of every verb that looks at modules. */
 export interface SessionArgs {

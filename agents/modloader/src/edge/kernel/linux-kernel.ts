@@ -4,8 +4,8 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 import { finitModule, MODULE_INIT } from '@kios/syscall';
 
-import type { KernelFacts } from '../core/failure.ts';
-import type { Kernel, ModuleState } from '../kernel.ts';
+import type { KernelFacts } from '../../core/loading/failure.ts';
+import type { Kernel, ModuleState } from '../../core/loading/kernel.ts';
 import { busAliases, treeAliases } from './sysfs.ts';
 
 const CAP_SYS_MODULE = 16n;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { coldplug } from '../src/coldplug.ts';
-import { BRIDGE, NIC, setUp } from './fake-kernel.ts';
+import { coldplug } from '../../src/edge/loading/coldplug.ts';
+import { BRIDGE, NIC, setUp } from '../support/fake-kernel.ts';
 
 describe('the loader', () => {
   it('loads what a device needs, in order, each once', async () => {

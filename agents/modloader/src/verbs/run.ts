@@ -2,12 +2,18 @@ import { type AgentContext, type Logger, sleep } from '@kios/agent';
 import { openUevents, type Uevent, type UeventSource } from '@kios/netlink';
 import { lock } from '@kios/syscall';
 
-import { requireCapability } from './capability.ts';
-import { Daemon } from './daemon.ts';
-import { isMonolithic } from './edge/linux-kernel.ts';
-import { StatusFiles } from './edge/status-files.ts';
-import { coldplugOnce } from './once.ts';
-import { hasModules, missingModules, openSession, type SessionArgs, startWork } from './session.ts';
+import { requireCapability } from '../edge/kernel/capability.ts';
+import { isMonolithic } from '../edge/kernel/linux-kernel.ts';
+import { Daemon } from '../edge/loading/daemon.ts';
+import {
+  hasModules,
+  missingModules,
+  openSession,
+  type SessionArgs,
+  startWork,
+} from '../edge/loading/session.ts';
+import { StatusFiles } from '../edge/report/status-files.ts';
+import { coldplugOnce } from './load.ts';
 
 export interface RunArgs extends SessionArgs {
   readonly loadDir: string;

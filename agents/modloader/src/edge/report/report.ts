@@ -1,7 +1,7 @@
 import type { Logger } from '@kios/agent';
 import type { ModulesStatus } from '@kios/node-state';
 
-import type { Failure } from './core/failure.ts';
+import type { Failure } from '../../core/loading/failure.ts';
 
 type Lists = Pick<ModulesStatus, 'loaded' | 'builtin' | 'failed' | 'denied' | 'unresolved'>;
 export type LoadedModule = ModulesStatus['loaded'][number];

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { fnmatch } from '../src/core/fnmatch.ts';
+import { fnmatch } from '../../src/core/index/fnmatch.ts';
 
 describe('fnmatch', () => {
   it.each([

@@ -3,14 +3,14 @@ import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { errorCode } from '@kios/agent';
 import { SyscallError } from '@kios/syscall';
 
-import { explain, type KernelFacts } from './core/failure.ts';
-import type { ModuleFile } from './core/index-files.ts';
-import type { ModprobeConfig } from './core/modprobe-config.ts';
-import type { ModuleIndex } from './core/module-index.ts';
-import { nameOfFile } from './core/module-name.ts';
-import { denial, paramsOf, type Policy, serves, type Wanted } from './core/policy.ts';
-import type { Kernel } from './kernel.ts';
-import type { LoadedModule, Report } from './report.ts';
+import type { ModuleFile } from '../../core/index/index-files.ts';
+import type { ModprobeConfig } from '../../core/index/modprobe-config.ts';
+import type { ModuleIndex } from '../../core/index/module-index.ts';
+import { nameOfFile } from '../../core/index/module-name.ts';
+import { explain, type KernelFacts } from '../../core/loading/failure.ts';
+import type { Kernel } from '../../core/loading/kernel.ts';
+import { denial, paramsOf, type Policy, serves, type Wanted } from '../../core/policy/policy.ts';
+import type { LoadedModule, Report } from '../report/report.ts';
 
 type LoadedBy = LoadedModule['by'];
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 
-import { fnmatch } from './fnmatch.ts';
-import type { ModprobeConfig } from './modprobe-config.ts';
+import { fnmatch } from '../index/fnmatch.ts';
+import type { ModprobeConfig } from '../index/modprobe-config.ts';
 import { PROFILES } from './profiles.ts';
 
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));

@@ -1,10 +1,10 @@
 import type { AgentContext, Logger } from '@kios/agent';
 import type { Uevent } from '@kios/netlink';
 
+import { isLate, isUrgent } from '../../core/loading/rank.ts';
 import { coldplug } from './coldplug.ts';
-import { isLate, isUrgent } from './core/rank.ts';
-import { readLoadFiles } from './edge/module-files.ts';
 import type { Loader } from './loader.ts';
+import { readLoadFiles } from './module-files.ts';
 import type { Session } from './session.ts';
 
 const ACTIONS: ReadonlySet<string> = new Set(['add', 'bind', 'change']);

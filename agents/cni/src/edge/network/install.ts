@@ -4,7 +4,7 @@ import path from 'node:path';
 import { type Logger, removeStaleTemps, writeAtomic } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 
-import { CONFLIST, formatConflist } from '../core/conflist.ts';
+import { CONFLIST, formatConflist } from '../../core/network/conflist.ts';
 
 export interface Folders {
   /** Plugins of the image. */

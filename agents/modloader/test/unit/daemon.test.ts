@@ -1,8 +1,8 @@
 import type { Uevent } from '@kios/netlink';
 import { describe, expect, it } from 'vitest';
 
-import { Daemon } from '../src/daemon.ts';
-import { BRIDGE, NIC, setUp, SILENT } from './fake-kernel.ts';
+import { Daemon } from '../../src/edge/loading/daemon.ts';
+import { BRIDGE, NIC, setUp, SILENT } from '../support/fake-kernel.ts';
 
 const CPU = 'cpu:type:x86,ven0002';
 const DISK = 'pci:v00001B36d00000010sv0sd0bc01sc08i02';

@@ -1,6 +1,6 @@
 import { EXIT, KiosError } from '@kios/errors';
 
-import { isMonolithic, kernelFacts } from './edge/linux-kernel.ts';
+import { isMonolithic, kernelFacts } from './linux-kernel.ts';
 
 /** Fails where nothing could ever be loaded, before anything is tried. */
 export function requireCapability(): void {

@@ -4,7 +4,7 @@ import { KiosError } from '@kios/errors';
 import { decodeMessages, NLMSG } from '@kios/netlink/message';
 import { isErrno, openNetlink, SyscallError } from '@kios/syscall';
 
-import { LAST_SEQUENCE, masquerade, NETFILTER } from '../core/nftables.ts';
+import { LAST_SEQUENCE, masquerade, NETFILTER } from '../../core/masquerade/nftables.ts';
 
 const TABLE = 'kios-cni';
 /** modloader loads nf_tables after the drivers of devices. */

@@ -5,12 +5,12 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { addModprobeFile, emptyConfig } from '../src/core/modprobe-config.ts';
-import { ModuleIndex } from '../src/core/module-index.ts';
-import { paramsOf } from '../src/core/policy.ts';
-import { readIndexFile } from '../src/edge/module-files.ts';
-import { moduleFile, type ModuleSource } from './elf.ts';
-import { policy } from './fixtures.ts';
+import { addModprobeFile, emptyConfig } from '../../src/core/index/modprobe-config.ts';
+import { ModuleIndex } from '../../src/core/index/module-index.ts';
+import { paramsOf } from '../../src/core/policy/policy.ts';
+import { readIndexFile } from '../../src/edge/loading/module-files.ts';
+import { moduleFile, type ModuleSource } from '../support/elf.ts';
+import { policy } from '../support/policy.ts';
 
 const VERSION = '6.12.0-test';
 const hasKmod = spawnSync('depmod', ['--version']).status === 0;

@@ -9,8 +9,8 @@ import {
   addModprobeFile,
   emptyConfig,
   type ModprobeConfig,
-} from '../core/modprobe-config.ts';
-import type { IndexFile } from '../core/module-index.ts';
+} from '../../core/index/modprobe-config.ts';
+import type { IndexFile } from '../../core/index/module-index.ts';
 
 /** Reads one of depmod's files; an absent one is empty. */
 export function readIndexFile(dir: string, file: IndexFile): string {

@@ -1,14 +1,14 @@
 import type { Logger } from '@kios/agent';
 import { SyscallError } from '@kios/syscall';
 
-import { emptyConfig } from '../src/core/modprobe-config.ts';
-import { type IndexFile, ModuleIndex } from '../src/core/module-index.ts';
-import { nameOfFile } from '../src/core/module-name.ts';
-import type { Policy } from '../src/core/policy.ts';
-import type { Kernel, ModuleState } from '../src/kernel.ts';
-import { Loader } from '../src/loader.ts';
-import { Report } from '../src/report.ts';
-import { policy } from './fixtures.ts';
+import { emptyConfig } from '../../src/core/index/modprobe-config.ts';
+import { type IndexFile, ModuleIndex } from '../../src/core/index/module-index.ts';
+import { nameOfFile } from '../../src/core/index/module-name.ts';
+import type { Kernel, ModuleState } from '../../src/core/loading/kernel.ts';
+import type { Policy } from '../../src/core/policy/policy.ts';
+import { Loader } from '../../src/edge/loading/loader.ts';
+import { Report } from '../../src/edge/report/report.ts';
+import { policy } from './policy.ts';
 
 const INDEX: Readonly<Record<IndexFile, string>> = {
   'modules.dep': `k/virtio.ko:

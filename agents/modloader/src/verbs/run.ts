@@ -1,69 +1,33 @@
-import { type AgentContext, type Logger, sleep } from '@kios/agent';
-import { openUevents, type Uevent, type UeventSource } from '@kios/netlink';
+import { type AgentContext, type Argv, command } from '@kios/agent';
+import { openUevents } from '@kios/netlink';
 import { lock } from '@kios/syscall';
 
 import { requireCapability } from '../edge/kernel/capability.ts';
 import { isMonolithic } from '../edge/kernel/linux-kernel.ts';
 import { Daemon } from '../edge/loading/daemon.ts';
 import {
-  hasModules,
-  missingModules,
   openSession,
   type SessionArgs,
   startWork,
+  waitForModules,
 } from '../edge/loading/session.ts';
+import { turns } from '../edge/loading/turns.ts';
 import { StatusFiles } from '../edge/report/status-files.ts';
-import { coldplugOnce } from './load.ts';
+import { coldplugOnce } from './coldplug.ts';
+import { profileOption, sessionOptions } from './options.ts';
 
-export interface RunArgs extends SessionArgs {
+interface RunArgs extends SessionArgs {
   readonly loadDir: string;
   readonly statusDir: string;
-  /** Seconds until what can wait gets its turn: when the node's first pods are up. */
+  /** Seconds until late devices and profiles are loaded; by then the node's first pods run. */
   readonly laterAfter: number;
 }
 
-/** No work for so long means that the devices of the boot have their drivers. */
+/** After this time without work the devices present at boot have their drivers. */
 const SETTLE_MS = 200;
-const LOOK_AGAIN_MS = 1000;
 
-/** The modules may lie on a volume that is mounted late. */
-async function waitForModules(args: RunArgs, log: Logger, signal: AbortSignal): Promise<void> {
-  for (let isFirst = true; !hasModules(args); isFirst = false) {
-    if (isFirst) log.warn({ ev: 'modules.missing', err: await missingModules(args) });
-    await sleep(LOOK_AGAIN_MS, signal);
-  }
-}
-
-type Turn = Uevent | 'overrun' | 'later';
-
-/** Device events, and in between, once, the turn of what can wait: one loop, because a loader does one thing at a time. */
-async function* turns(
-  uevents: UeventSource,
-  laterMs: number,
-  signal: AbortSignal,
-): AsyncGenerator<Turn> {
-  const events = uevents.events(signal)[Symbol.asyncIterator]();
-  const later = sleep(laterMs, signal).then(
-    () => 'later' as const,
-    () => undefined,
-  );
-  let isLaterDue = true;
-  let next = events.next();
-  while (!signal.aborted) {
-    const first = await (isLaterDue ? Promise.race([next, later]) : next);
-    if (first === 'later') {
-      isLaterDue = false;
-      yield 'later';
-    } else if (first === undefined || first.done === true) return;
-    else {
-      next = events.next();
-      yield first.value;
-    }
-  }
-}
-
-/** The daemon: coldplug, then hotplug until told to stop. */
-export async function run(args: RunArgs, context: AgentContext): Promise<void> {
+/** Runs the daemon: coldplug, then hotplug until it is stopped. */
+async function run(args: RunArgs, context: AgentContext): Promise<void> {
   const { log, signal } = context;
   const started = performance.now();
   if (args.check || args.dryRun) {
@@ -75,7 +39,7 @@ export async function run(args: RunArgs, context: AgentContext): Promise<void> {
   if (isMonolithic()) log.warn({ ev: 'kernel.monolithic' });
   using held = await lock('kios.modloader.run', signal);
   log.debug({ ev: 'lock', name: held.name });
-  // Subscribed before the first walk: a device is seen by the one or the other.
+  // Subscribed before the first walk, so that no device is missed between the two.
   const uevents = openUevents();
   await waitForModules(args, log, signal);
   const session = await openSession(args);
@@ -100,3 +64,32 @@ export async function run(args: RunArgs, context: AgentContext): Promise<void> {
     if (worked === true && !isReady) settle.refresh();
   }
 }
+
+export const runVerb = command({
+  command: 'run',
+  describe: 'Load the drivers of all devices, now and as they appear',
+  builder: (args: Argv) =>
+    sessionOptions(args)
+      .option('load-dir', {
+        type: 'string',
+        default: '/etc/modules-load.d',
+        describe: 'Folder of modules-load.d files, which name modules to load',
+      })
+      .option('status-dir', {
+        type: 'string',
+        default: '/run/kios/modules',
+        describe: 'Folder for status.json and ready',
+      })
+      .option('profile', profileOption)
+      .option('later', {
+        type: 'string',
+        default: '',
+        describe: 'Profiles to load once the boot is over, comma-separated',
+      })
+      .option('later-after', {
+        type: 'number',
+        default: 30,
+        describe: 'Seconds to wait before loading --later profiles and the drivers of late devices',
+      }),
+  run,
+});

@@ -18,6 +18,7 @@ function daemonOf(devices: readonly string[], signal = new AbortController().sig
   parts.kernel.devices = () => [...devices];
   const session = {
     ...parts,
+    isDryRun: false,
     release: '',
     dir: '',
     profileNames: ['e1000e', 'none'],

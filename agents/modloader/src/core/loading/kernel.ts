@@ -1,4 +1,4 @@
-/** `building`: its init function has not returned yet. */
+/** `loading`: its init function has not returned yet. */
 export type ModuleState = 'absent' | 'live' | 'loading' | 'builtin';
 
 /** The kernel as the loader needs it. */

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { release } from 'node:os';
 import path from 'node:path';
 
-import { ConfigError, type Logger, readYamlConfig } from '@kios/agent';
+import { ConfigError, type Logger, readYamlConfig, sleep } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 import type { ModulesStatus } from '@kios/node-state';
 
@@ -16,63 +16,80 @@ import { Report } from '../report/report.ts';
 import { Loader } from './loader.ts';
 import { readIndexFile, readModprobeConfig } from './module-files.ts';
 
-/** Flags of every verb that looks at modules. */
+const MODULES_POLL_MS = 1000;
+
+/** The flags that say which modules there are and which of them to load. */
 export interface SessionArgs {
   readonly modulesDir: string;
   readonly kernel: string;
   readonly configDir: readonly string[];
   readonly policy: string;
-  readonly profile: string;
-  /** Profiles for when the boot is over. */
-  readonly later: string;
+  /** Profiles to load, comma-separated. */
+  readonly profile?: string;
+  /** Profiles to load once the boot is over, comma-separated. */
+  readonly later?: string;
   readonly dryRun: boolean;
   readonly check: boolean;
 }
 
+/** The configuration and index of one run. */
 export interface Session {
+  readonly isDryRun: boolean;
   readonly release: string;
   readonly dir: string;
   readonly index: ModuleIndex;
   readonly config: ModprobeConfig;
   readonly policy: Policy;
   readonly kernel: Kernel;
-  /** Names of the profiles asked for. */
+  /** Module names in the profiles of `--profile`. */
   readonly profileNames: readonly string[];
+  /** Module names in the profiles of `--later`. */
   readonly laterNames: readonly string[];
 }
 
-export const kernelRelease = (args: SessionArgs): string =>
+const kernelRelease = (args: SessionArgs): string =>
   args.kernel === 'auto' ? release() : args.kernel;
 
-export const modulesDir = (args: SessionArgs): string =>
-  path.join(args.modulesDir, kernelRelease(args));
+const modulesDir = (args: SessionArgs): string => path.join(args.modulesDir, kernelRelease(args));
 
-export const hasModules = (args: SessionArgs): boolean =>
+const hasModules = (args: SessionArgs): boolean =>
   existsSync(path.join(modulesDir(args), 'modules.dep'));
 
-/** Kernel and modules must be of one build; the usual cause of this fault is an image replaced by halves. */
-export async function missingModules(args: SessionArgs): Promise<KiosError> {
+/** The error for a kernel without modules: both must be of one build. The usual cause is a half-replaced image. */
+async function missingModules(args: SessionArgs): Promise<KiosError> {
   const there = await readdir(args.modulesDir).catch(() => []);
   return new KiosError(
     'KIOS_MODULES_DIR',
     `find modules of kernel ${kernelRelease(args)} in ${args.modulesDir}`,
     {
       exitCode: EXIT.config,
-      remedy: `There is: ${there.join(', ') || 'nothing'}. Ship the modules of the running kernel.`,
+      remedy: `Found: ${there.join(', ') || 'nothing'}. Ship the modules of the running kernel.`,
     },
   );
 }
 
-function profileNames(policy: Policy, names: string): string[] {
+/** Waits for the kernel's modules, which may lie on a volume that is mounted late. */
+export async function waitForModules(
+  args: SessionArgs,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let isFirst = true; !hasModules(args); isFirst = false) {
+    if (isFirst) log.warn({ ev: 'modules.missing', err: await missingModules(args) });
+    await sleep(MODULES_POLL_MS, signal);
+  }
+}
+
+function profileNames(policy: Policy, names = ''): string[] {
   const wanted = names.split(',').filter((name) => name !== '');
   return wanted.flatMap((name) => {
     const modules = profile(policy, name);
-    if (modules === undefined) throw new ConfigError(`use profile ${name}: nobody defines it`);
+    if (modules === undefined) throw new ConfigError(`use profile ${name}: it is not defined`);
     return modules;
   });
 }
 
-/** Reads configuration and index. With `dryRun` the kernel is only asked, never changed. */
+/** Reads configuration and index. In a dry run the kernel is only read, never changed. */
 export async function openSession(args: SessionArgs): Promise<Session> {
   const policy = await readYamlConfig(Policy, args.policy);
   const names = profileNames(policy, args.profile);
@@ -82,6 +99,7 @@ export async function openSession(args: SessionArgs): Promise<Session> {
   const dir = modulesDir(args);
   const kernel = linuxKernel(dir);
   return {
+    isDryRun: args.dryRun,
     release: kernelRelease(args),
     dir,
     index: new ModuleIndex((file) => readIndexFile(dir, file), config),
@@ -93,13 +111,22 @@ export async function openSession(args: SessionArgs): Promise<Session> {
   };
 }
 
+const SILENT: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  close: async () => {},
+};
+
 export interface Work {
   readonly loader: Loader;
   status(ready: boolean): ModulesStatus;
 }
 
+/** Makes the loader of a session. A dry run logs no single modules, because nothing happens to them. */
 export function startWork(session: Session, log: Logger, changed?: () => void): Work {
-  const report = new Report(log, changed);
+  const report = new Report(session.isDryRun ? SILENT : log, changed);
   const loader = new Loader({ ...session, report, facts: kernelFacts });
   return {
     loader,

@@ -7,7 +7,7 @@ import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import { CONFLIST } from '../../src/core/network/conflist.ts';
-import { type Folders, install } from '../../src/edge/network/install.ts';
+import { type Folders, installNetwork } from '../../src/edge/network/install.ts';
 
 let root = '';
 let folders: Folders;
@@ -29,7 +29,7 @@ afterEach(async () => {
 const inode = (file: string): number => statSync(file).ino;
 
 it('installs executable plugins and the network', async () => {
-  await install(folders, log);
+  await installNetwork(folders, log);
   expect(readFileSync(`${folders.bin}/bridge`, 'utf8')).toBe('bridge 1');
   expect(statSync(`${folders.bin}/host-local`).mode & 0o777).toBe(0o755);
   const network: unknown = JSON.parse(readFileSync(path.join(folders.net, CONFLIST), 'utf8'));
@@ -37,12 +37,12 @@ it('installs executable plugins and the network', async () => {
 });
 
 it('a second run touches nothing, a new image replaces only what differs', async () => {
-  await install(folders, log);
+  await installNetwork(folders, log);
   const before = [inode(`${folders.bin}/bridge`), inode(`${folders.net}/${CONFLIST}`)];
-  await install(folders, log);
+  await installNetwork(folders, log);
   expect([inode(`${folders.bin}/bridge`), inode(`${folders.net}/${CONFLIST}`)]).toEqual(before);
   writeFileSync(`${folders.source}/host-local`, 'host-local 2');
-  await install(folders, log);
+  await installNetwork(folders, log);
   expect(readFileSync(`${folders.bin}/host-local`, 'utf8')).toBe('host-local 2');
   expect(inode(`${folders.bin}/bridge`)).toBe(before[0]);
 });
@@ -50,13 +50,13 @@ it('a second run touches nothing, a new image replaces only what differs', async
 it("leaves a cluster's own network and plugins alone, and sorts after them", async () => {
   writeFileSync(`${folders.net}/10-flannel.conflist`, '{}');
   writeFileSync(`${folders.bin}/flannel`, 'theirs');
-  await install(folders, log);
+  await installNetwork(folders, log);
   expect(readdirSync(folders.net).toSorted()).toEqual(['10-flannel.conflist', CONFLIST]);
   expect(readFileSync(`${folders.bin}/flannel`, 'utf8')).toBe('theirs');
 });
 
 it('an image without plugins is an error, and no network is announced', async () => {
   await rm(folders.source, { recursive: true });
-  await expect(install(folders, log)).rejects.toMatchObject({ code: 'KIOS_CNI_PLUGINS' });
+  await expect(installNetwork(folders, log)).rejects.toMatchObject({ code: 'KIOS_CNI_PLUGINS' });
   expect(readdirSync(folders.net)).toEqual([]);
 });

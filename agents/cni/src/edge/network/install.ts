@@ -25,7 +25,7 @@ async function listPlugins(source: string): Promise<readonly string[]> {
 }
 
 /** Copies what differs, each file whole or not at all: the runtime may start a plugin at any moment. */
-export async function install(folders: Folders, log: Logger): Promise<void> {
+export async function installNetwork(folders: Folders, log: Logger): Promise<void> {
   const names = await listPlugins(folders.source);
   await removeStaleTemps(folders.bin);
   await removeStaleTemps(folders.net);

@@ -36,7 +36,7 @@ it('installs executable plugins and the network', async () => {
   expect(network).toMatchObject({ name: 'kios-bridge', plugins: [{ type: 'bridge' }, {}] });
 });
 
-it('a second run touches nothing, a new image replaces only what differs', async () => {
+it('a second run changes nothing, and a new image replaces only files that differ', async () => {
   await installNetwork(folders, log);
   const before = [inode(`${folders.bin}/bridge`), inode(`${folders.net}/${CONFLIST}`)];
   await installNetwork(folders, log);
@@ -47,7 +47,7 @@ it('a second run touches nothing, a new image replaces only what differs', async
   expect(inode(`${folders.bin}/bridge`)).toBe(before[0]);
 });
 
-it("leaves a cluster's own network and plugins alone, and sorts after them", async () => {
+it("keeps a cluster's own network and plugins, and sorts after them", async () => {
   writeFileSync(`${folders.net}/10-flannel.conflist`, '{}');
   writeFileSync(`${folders.bin}/flannel`, 'theirs');
   await installNetwork(folders, log);
@@ -55,7 +55,7 @@ it("leaves a cluster's own network and plugins alone, and sorts after them", asy
   expect(readFileSync(`${folders.bin}/flannel`, 'utf8')).toBe('theirs');
 });
 
-it('an image without plugins is an error, and no network is announced', async () => {
+it('fails for an image without plugins, and installs no network', async () => {
   await rm(folders.source, { recursive: true });
   await expect(installNetwork(folders, log)).rejects.toMatchObject({ code: 'KIOS_CNI_PLUGINS' });
   expect(readdirSync(folders.net)).toEqual([]);

@@ -1,4 +1,4 @@
-/** The least a `.ko` needs for depmod: modinfo, exported symbols, needed symbols. x86-64, relocatable. */
+/** The parts of a `.ko` that depmod reads: modinfo, exported symbols, needed symbols. */
 export interface ModuleSource {
   readonly modinfo?: readonly string[];
   readonly exports?: readonly string[];
@@ -44,6 +44,7 @@ function sectionHeader(section: Section, nameAt: number, offset: number): Buffer
   return bytes;
 }
 
+/** Returns a relocatable x86-64 ELF file. */
 export function moduleFile(source: ModuleSource): Buffer {
   const symbolNames = strings(['', ...(source.needs ?? [])]);
   const sections: Section[] = [

@@ -42,7 +42,7 @@ export const SILENT: Logger = {
 export const NIC = 'virtio:d00000001v00001AF4';
 export const BRIDGE = 'pci:v00001AF4d00001041sv0sd0bc02sc00i00';
 
-/** A kernel that remembers what it was given; `fail` makes a module's load fail, each time with the next name. */
+/** A kernel that records its loads; `fail` lists the errors that the next loads of a module fail with. */
 class FakeKernel implements Kernel {
   readonly calls: string[] = [];
   readonly live = new Map<string, ModuleState>();

@@ -2,5 +2,5 @@ import * as v from 'valibot';
 
 import { Policy } from '../../src/core/policy/policy.ts';
 
-/** A policy as the file would give it. */
+/** Returns the policy that a file with this content gives. */
 export const policy = (input: v.InferInput<typeof Policy> = {}): Policy => v.parse(Policy, input);

@@ -10,7 +10,7 @@ import { modaliases } from '../../src/edge/kernel/sysfs.ts';
 import { policy } from '../support/policy.ts';
 
 describe('modprobe.d files', () => {
-  it('join continued lines and skip comments and what they do not know', () => {
+  it('join continued lines, and skip comments and unknown lines', () => {
     const config = emptyConfig();
     addModprobeFile(
       config,
@@ -32,7 +32,7 @@ describe('modprobe.d files', () => {
 });
 
 describe('the kernel command line', () => {
-  it('gives parameters and blacklists, with quoted blanks', () => {
+  it('sets parameters and blacklists; quoted blanks are kept', () => {
     const config = emptyConfig();
     addCmdline(
       config,
@@ -73,21 +73,21 @@ describe('the policy', () => {
     expect(paramsOf(set, config, 'other')).toBe('');
   });
 
-  it('serves only the buses asked for, without the aliases to skip', () => {
+  it('serves only the listed buses, and no skipped alias', () => {
     const set = policy({ coldplug: { buses: ['pci', 'cpu'], skip: ['cpu:*'] } });
     expect(serves(set, 'pci:v1')).toBe(true);
     expect(serves(set, 'usb:v1')).toBe(false);
     expect(serves(set, 'cpu:type:x86')).toBe(false);
   });
 
-  it('lets a profile of the file replace the built-in one', () => {
+  it("replaces a built-in profile by the file's", () => {
     expect(profile(policy(), 'kubernetes')).toContain('br_netfilter');
     expect(profile(policy({ profiles: { kubernetes: ['veth'] } }), 'kubernetes')).toEqual(['veth']);
     expect(profile(policy(), 'zork')).toBeUndefined();
   });
 
   it.each([{ params: { a: 'x="1' } }, { params: { a: 'x\ny' } }, { load: [{ name: '' }] }])(
-    'refuses %j',
+    'rejects %j',
     (input) => expect(() => policy(input)).toThrow(v.ValiError),
   );
 });
@@ -100,7 +100,7 @@ describe('names', () => {
     ['plain', 'plain'],
   ])('%j is normalised to %j', (alias, normal) => expect(normalise(alias)).toBe(normal));
 
-  it.each(['', 'a/b', '..', 'a b', 'a\0', 'ü', 'x'.repeat(56), '[a'])('%j is refused', (name) => {
+  it.each(['', 'a/b', '..', 'a b', 'a\0', 'ü', 'x'.repeat(56), '[a'])('%j is rejected', (name) => {
     expect(() => checkName(name)).toThrow(expect.objectContaining({ code: 'KIOS_MODULE_NAME' }));
   });
 });
@@ -112,7 +112,7 @@ it('reads both aliases of an ACPI device', () => {
   ]);
 });
 
-it('puts network devices before all and processor features last', () => {
+it('sorts network devices first and processor features last', () => {
   const nic = 'virtio:d00000001v00001AF4';
   const card = 'pci:v00008086d000010D3sv00008086sd00000000bc02sc00i00';
   const disk = 'virtio:d00000002v00001AF4';
@@ -123,7 +123,7 @@ it('puts network devices before all and processor features last', () => {
   ]);
 });
 
-describe('a refused load', () => {
+describe('a rejected load', () => {
   const facts = { hasCapability: true, modulesDisabled: false, lockdown: 'none' };
   it.each([
     [{ ...facts, hasCapability: false }, /CAP_SYS_MODULE/],
@@ -132,7 +132,7 @@ describe('a refused load', () => {
     [facts, /seccomp/],
   ])('by %j is explained', (each, why) => expect(explain('EPERM', each).why).toMatch(why));
 
-  it('for an unknown reason still names the error', () => {
+  it('for an unknown reason is explained by its errno', () => {
     expect(explain('EXDEV', facts)).toEqual({ why: 'EXDEV' });
   });
 });

@@ -31,7 +31,7 @@ function daemonOf(devices: readonly string[], signal = new AbortController().sig
 }
 
 describe('the daemon', () => {
-  it('brings up the network before other devices, and profiles last', async () => {
+  it('loads drivers of the network first and profiles last', async () => {
     const { daemon, kernel } = daemonOf([DISK, BRIDGE, NIC]);
     await daemon.start();
     expect(kernel.calls).toEqual([
@@ -44,7 +44,7 @@ describe('the daemon', () => {
     ]);
   });
 
-  it('leaves what can wait until its turn, also when an event names it', async () => {
+  it('leaves late devices for later, even when an event names one', async () => {
     const { daemon, kernel } = daemonOf([CPU]);
     await daemon.start();
     expect(await daemon.serve(added(CPU))).toBe(false);
@@ -60,20 +60,20 @@ describe('the daemon', () => {
     expect(kernel.calls).toEqual(['nvme']);
   });
 
-  it('ignores a device that goes and an event without a device', async () => {
+  it('ignores removed devices and events without an alias', async () => {
     const { daemon, kernel } = daemonOf([]);
     expect(await daemon.serve(added(DISK, 'remove'))).toBe(false);
     expect(await daemon.serve({ action: 'add', devpath: '/x', variables: new Map() })).toBe(false);
     expect(kernel.calls).toEqual([]);
   });
 
-  it('walks again when events were lost', async () => {
+  it('walks all devices again after lost events', async () => {
     const { daemon, kernel } = daemonOf([DISK]);
     await daemon.serve('overrun');
     expect(kernel.calls).toEqual(['nvme']);
   });
 
-  it('starts nothing more once told to stop', async () => {
+  it('loads nothing once it is stopped', async () => {
     const { daemon, kernel } = daemonOf([DISK], AbortSignal.abort());
     await daemon.start();
     expect(kernel.calls).toEqual([]);

@@ -27,13 +27,13 @@ describe('fnmatch', () => {
     ['\\*', 'a', false],
   ])('%j and %j: %s', (pattern, text, matches) => expect(fnmatch(pattern, text)).toBe(matches));
 
-  it('is linear where a naive matcher is not', () => {
+  it('is quick where a backtracking matcher is not', () => {
     const started = performance.now();
     expect(fnmatch('*a*a*a*a*a*a*a*a*a*a*b', 'a'.repeat(4000))).toBe(false);
     expect(performance.now() - started).toBeLessThan(1000);
   });
 
-  it('matches any text that a pattern of stars and its pieces allows', () => {
+  it('matches every text that a pattern of pieces and stars allows', () => {
     const piece = fc.stringMatching(/^[a-z0-9:]*$/);
     fc.assert(
       fc.property(fc.array(piece, { minLength: 1 }), fc.array(piece), (pieces, gaps) => {

@@ -4,7 +4,7 @@ import { coldplug } from '../../src/edge/loading/coldplug.ts';
 import { BRIDGE, NIC, setUp } from '../support/fake-kernel.ts';
 
 describe('the loader', () => {
-  it('loads what a device needs, in order, each once', async () => {
+  it('loads a driver and its dependencies in order, each once', async () => {
     const { kernel, loader, lists } = setUp();
     expect(await loader.serve([NIC, NIC], 'alias')).toBe(3);
     expect(kernel.calls).toEqual(['virtio', 'failover', 'virtio_net']);
@@ -15,7 +15,7 @@ describe('the loader', () => {
     ]);
   });
 
-  it('asks nothing of the kernel when all is loaded', async () => {
+  it('makes no system call when everything is loaded', async () => {
     const { kernel, loader } = setUp();
     for (const name of ['virtio', 'failover', 'virtio_net']) kernel.live.set(name, 'live');
     expect(await loader.serve([NIC], 'alias')).toBe(0);
@@ -30,7 +30,7 @@ describe('the loader', () => {
     expect(lists).toMatchObject({ builtin: ['ext4'], failed: [], loaded: [] });
   });
 
-  it('does not load a module whose need failed, and says which', async () => {
+  it('does not load a module whose dependency failed, and names it', async () => {
     const { kernel, loader, lists } = setUp();
     kernel.fail.set('failover', ['ENOEXEC']);
     await loader.serve([NIC], 'alias');
@@ -42,7 +42,7 @@ describe('the loader', () => {
     expect(lists.failed[0]?.why).toContain('vermagic');
   });
 
-  it('tries a module once, also when a thousand processors ask for it', async () => {
+  it('tries a module once, even when a thousand devices want it', async () => {
     const { kernel, loader } = setUp();
     kernel.fail.set('e1000e', ['ENODEV']);
     const cards = Array.from({ length: 1000 }, (_, at) => `pci:v00008086d${at}`);
@@ -50,14 +50,14 @@ describe('the loader', () => {
     expect(kernel.calls).toEqual(['e1000e']);
   });
 
-  it('tries a busy name again', async () => {
+  it('retries a busy name', async () => {
     const { kernel, loader } = setUp();
     kernel.fail.set('nvme', ['EBUSY', 'EBUSY']);
     expect(await loader.load('nvme', 'config')).toEqual(['loaded']);
     expect(kernel.calls).toHaveLength(3);
   });
 
-  it('keeps a blacklisted module from its devices, not from the operator', async () => {
+  it('denies a blacklisted module to devices, not to the operator', async () => {
     const { config, kernel, loader, lists } = setUp();
     config.blacklist.add('e1000e');
     await loader.serve(['pci:v00008086d1'], 'alias');
@@ -66,7 +66,7 @@ describe('the loader', () => {
     expect(await loader.load('e1000e', 'config')).toEqual(['loaded']);
   });
 
-  it('lets a denied dependency fail the module that needs it', async () => {
+  it('fails a module whose dependency is denied', async () => {
     const { kernel, loader, lists } = setUp({ deny: ['failover'] });
     await loader.serve([NIC], 'alias');
     expect(kernel.calls).toEqual(['virtio']);
@@ -74,13 +74,13 @@ describe('the loader', () => {
     expect(lists.failed).toMatchObject([{ name: 'virtio_net', why: 'it needs failover' }]);
   });
 
-  it('hands over the parameters', async () => {
+  it('passes the parameters to the kernel', async () => {
     const { kernel, loader } = setUp({ params: { 'virtio-net': 'gso=0' } });
     await loader.load('virtio-net', 'config');
     expect(kernel.calls.at(-1)).toBe('virtio_net gso=0');
   });
 
-  it('remembers devices nobody serves', async () => {
+  it('records devices without a driver', async () => {
     const { loader, lists } = setUp();
     await loader.serve(['usb:v1', 'usb:v1'], 'alias');
     expect(lists.unresolved).toEqual(['usb:v1']);
@@ -88,14 +88,14 @@ describe('the loader', () => {
 });
 
 describe('coldplug', () => {
-  it('finds the children that a driver just made', async () => {
+  it('finds the devices that a driver has just revealed', async () => {
     const { kernel, loader } = setUp();
     kernel.devices = () => (kernel.live.has('virtio_pci') ? [BRIDGE, NIC] : [BRIDGE]);
     await coldplug(loader, () => kernel.allAliases(), new AbortController().signal);
     expect(kernel.calls).toEqual(['virtio', 'virtio_pci', 'failover', 'virtio_net']);
   });
 
-  it('ends although every pass finds something new', async () => {
+  it('ends when a pass finds new devices but loads nothing', async () => {
     const { kernel, loader } = setUp();
     let walks = 0;
     kernel.devices = () => [`usb:v${walks++}`];
@@ -103,7 +103,7 @@ describe('coldplug', () => {
     expect(walks).toBe(1);
   });
 
-  it('stops when told to', async () => {
+  it('stops when it is aborted', async () => {
     const { kernel, loader } = setUp();
     kernel.devices = () => [NIC];
     await coldplug(loader, () => kernel.allAliases(), AbortSignal.abort());

@@ -57,7 +57,7 @@ const MODULES: Readonly<Record<string, ModuleSource>> = {
 
 const BUILTIN_MODINFO = 'rtc_cmos.alias=acpi:PNP0B00:\0rtc_cmos.license=GPL\0ext4.alias=fs-ext4\0';
 
-// kmod compares; without it these tests would compare nothing, so in CI its absence is a failure.
+// Compares with kmod. In CI a missing kmod is a failure, because the tests would compare nothing.
 describe.skipIf(!hasKmod && !isRequired)('the index, against kmod', () => {
   let root: string;
   let index: ModuleIndex;
@@ -85,7 +85,7 @@ describe.skipIf(!hasKmod && !isRequired)('the index, against kmod', () => {
     writeFileSync(path.join(dir, 'modules.builtin.modinfo'), BUILTIN_MODINFO);
     execFileSync('depmod', ['-b', root, VERSION]);
     mkdirSync(path.join(root, 'modprobe.d'));
-    // kmod sorts `modules.softdep` among the operator's files by name; here the operator always comes first.
+    // `a.conf`, because kmod sorts `modules.softdep` among the operator's files by name; here the operator comes first.
     writeFileSync(path.join(root, 'modprobe.d/a.conf'), CONF);
     addModprobeFile(config, CONF);
     index = new ModuleIndex((file) => readIndexFile(dir, file), config);
@@ -96,7 +96,7 @@ describe.skipIf(!hasKmod && !isRequired)('the index, against kmod', () => {
     expect(index.names).toHaveLength(Object.keys(MODULES).length);
   });
 
-  it('lists needs, softdeps and parameters of every module in the same order', () => {
+  it('lists dependencies, softdeps and parameters of every module in the same order', () => {
     const dir = path.join(root, 'lib/modules', VERSION);
     for (const name of index.names) {
       const want = modprobe('--show-depends', name)
@@ -128,19 +128,19 @@ describe.skipIf(!hasKmod && !isRequired)('the index, against kmod', () => {
     'no-such-thing',
     'virtio:',
     '',
-  ])('resolves %j alike', (alias) => {
+  ])('resolves %j as kmod does', (alias) => {
     const want = alias === '' ? [] : modprobe('-R', alias);
     expect([...(index.lookup(alias)?.names ?? [])].toSorted()).toEqual(want.toSorted());
   });
 
-  it('counts built-in modules as known, by name and by alias', () => {
+  it('knows built-in modules by name and by alias', () => {
     expect(index.lookup('ext4')).toEqual({ names: ['ext4'], by: 'name' });
     expect(index.lookup('fs-ext4')?.names).toEqual(['ext4']);
     expect(index.lookup('acpi:PNP0B00:')?.names).toEqual(['rtc_cmos']);
     expect(modprobe('--show-depends', 'ext4')).toEqual(['builtin ext4']);
   });
 
-  it('survives an index of noise', () => {
+  it('survives an index of random bytes', () => {
     const noise = readFileSync(process.execPath).toString('latin1', 0, 200_000);
     const bad = new ModuleIndex(() => noise, emptyConfig());
     expect(bad.lookup('pci:v1')).toBeUndefined();

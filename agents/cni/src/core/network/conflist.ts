@@ -1,13 +1,14 @@
-/** Sorts after every name a cluster's network uses: the container runtime takes the first file of the directory. */
+/** File name that sorts after those of cluster networks: the container runtime uses the first file in the folder. */
 export const CONFLIST = '99-kios-bridge.conflist';
 
-/** The first two bytes of the addresses of pods, which no other machine knows: the node's own stands for them outside. */
+/** First two bytes of the pods' addresses. No other machine knows them, so outside the node's address replaces them. */
 export const NETWORK_BYTES = [10, 85] as const;
 const SUBNET = `${NETWORK_BYTES.join('.')}.0.0/16`;
 
 /**
- * One bridge in the node. `ipMasq` stays off: the plugin would start `iptables` or `nft`, and the host has neither; this agent asks
- * the kernel itself. `portmap` is there although it needs the same for a pod with a `hostPort`: that pod fails with the reason, where it would else be ignored.
+ * One bridge in the node. `ipMasq` is off because the plugin would start `iptables` or `nft`, and the host has neither;
+ * this agent sets the rule itself. `portmap` needs the same programs for a pod with a `hostPort`. It is listed so that
+ * such a pod fails with that reason, instead of running without its port.
  */
 const NETWORK = {
   cniVersion: '1.0.0',
@@ -23,7 +24,7 @@ const NETWORK = {
         type: 'host-local',
         ranges: [[{ subnet: SUBNET }]],
         routes: [{ dst: '0.0.0.0/0' }],
-        // In RAM: after a boot no pod holds an address.
+        // In RAM, because after a boot no pod holds an address.
         dataDir: '/run/cni/networks',
       },
     },
@@ -31,4 +32,5 @@ const NETWORK = {
   ],
 };
 
+/** Returns the content of the file `CONFLIST`. */
 export const formatConflist = (): string => `${JSON.stringify(NETWORK, undefined, 2)}\n`;

@@ -7,12 +7,12 @@ import { isErrno, openNetlink, SyscallError } from '@kios/syscall';
 import { LAST_SEQUENCE, masquerade, NETFILTER } from '../../core/masquerade/nftables.ts';
 
 const TABLE = 'kios-cni';
-/** modloader loads nf_tables after the drivers of devices. */
+/** Time for modloader to load nf_tables, which comes after the drivers of devices. */
 const DEADLINE_MS = 60_000;
-/** What the kernel answers while a module is missing. */
+/** Errors that the kernel returns while a module is missing. */
 const NOT_YET = ['EPROTONOSUPPORT', 'ENOENT', 'EOPNOTSUPP', 'ENODEV'];
 
-/** Sends one batch and waits for the answer to its last order; the first refusal is a SyscallError. */
+/** Sends one batch and waits until its last request is acknowledged. Throws the first error as a SyscallError. */
 async function commit(batch: Uint8Array, signal: AbortSignal): Promise<void> {
   using channel = openNetlink(NETFILTER, []);
   channel.send(batch);
@@ -21,15 +21,15 @@ async function commit(batch: Uint8Array, signal: AbortSignal): Promise<void> {
       if (type !== NLMSG.error) continue;
       const errno = new ByteReader(payload).i32le();
       if (errno < 0)
-        throw new SyscallError('netlink', -errno, `order ${sequence} of table ${TABLE}`);
+        throw new SyscallError('netlink', -errno, `make request ${sequence} for table ${TABLE}`);
       if (sequence === LAST_SEQUENCE) return;
     }
   }
 }
 
 /**
- * Lets pods reach what is outside the node under the node's address. Without it the node still works and pods on it reach each other,
- * so a kernel that cannot do it costs a warning only.
+ * Lets pods reach the world under the node's address. A kernel that cannot do it only causes a warning: the node works
+ * without it, and its pods reach each other.
  */
 export async function setUpMasquerade(
   network: readonly [a: number, b: number],

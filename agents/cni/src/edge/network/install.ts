@@ -7,11 +7,11 @@ import { EXIT, KiosError } from '@kios/errors';
 import { CONFLIST, formatConflist } from '../../core/network/conflist.ts';
 
 export interface Folders {
-  /** Plugins of the image. */
+  /** Plugins in the image. */
   readonly source: string;
-  /** The host's plugins. */
+  /** Plugins on the host. */
   readonly bin: string;
-  /** The host's network descriptions. */
+  /** Network configurations on the host. */
   readonly net: string;
 }
 
@@ -20,11 +20,13 @@ async function listPlugins(source: string): Promise<readonly string[]> {
     throw new KiosError('KIOS_CNI_PLUGINS', `list ${source}`, { cause, exitCode: EXIT.data });
   });
   if (names.length === 0)
-    throw new KiosError('KIOS_CNI_PLUGINS', `list ${source}: no plugin`, { exitCode: EXIT.data });
+    throw new KiosError('KIOS_CNI_PLUGINS', `list ${source}: it has no plugin`, {
+      exitCode: EXIT.data,
+    });
   return names.toSorted();
 }
 
-/** Copies what differs, each file whole or not at all: the runtime may start a plugin at any moment. */
+/** Copies the files that differ. Each is replaced atomically, because the runtime may start a plugin at any moment. */
 export async function installNetwork(folders: Folders, log: Logger): Promise<void> {
   const names = await listPlugins(folders.source);
   await removeStaleTemps(folders.bin);
@@ -35,7 +37,7 @@ export async function installNetwork(folders: Folders, log: Logger): Promise<voi
     if (await writeAtomic(path.join(folders.bin, name), bytes, 0o755)) copied++;
   }
   log.info({ ev: 'plugins', copied, same: names.length - copied });
-  // Last: with this file the node turns Ready, and pods are started with the plugins it names.
+  // Last, because with this file the node turns Ready, and pods start with the plugins it names.
   const changed = await writeAtomic(path.join(folders.net, CONFLIST), formatConflist());
   log.info({ ev: 'network', file: CONFLIST, changed });
 }

@@ -6,7 +6,7 @@ interface Entry {
   readonly module: string;
 }
 
-/** Entries of one bus. An index has thousands of lines, and most buses no device: lines are parsed when first looked at. */
+/** The entries of one bus. Lines are parsed on first use: an index has thousands, and most buses have no device. */
 interface Bucket {
   readonly lines: string[];
   readonly entries: Entry[];
@@ -18,14 +18,14 @@ const KEYWORD = 'alias ';
 const WILD = /[*?[\\]/;
 const ANY_BUS = '*';
 
-/** The bus of a pattern or device alias: what stands before the first colon, with it; empty if there is none. */
+/** Returns the bus of a pattern or device alias: the text up to and including the first colon, or an empty string. */
 const busOf = (alias: string): string => alias.slice(0, alias.indexOf(':') + 1);
 
-/** Alias patterns and the modules they name, split by bus: a device's alias is compared with its own bus only. */
+/** Alias patterns and the modules they name, split by bus, so that an alias is compared with its own bus only. */
 export class AliasTable {
   readonly #buckets = new Map<string, Bucket>();
 
-  /** Takes the lines of `modules.alias` or `modules.symbols`; lines of another form are skipped. */
+  /** Parses `modules.alias` or `modules.symbols`; lines of another form are skipped. */
   static parse(text: string): AliasTable {
     const table = new AliasTable();
     for (const line of text.split('\n')) {
@@ -42,7 +42,7 @@ export class AliasTable {
     this.#bucket(normal).entries.push({ pattern: normal, module: module.replaceAll('-', '_') });
   }
 
-  /** The modules an alias names, each once, in the table's order. */
+  /** Returns the modules that an alias names, each once, in the table's order. */
   lookup(alias: string): string[] {
     const found = new Set<string>();
     for (const key of new Set([busOf(alias), '', ANY_BUS])) {

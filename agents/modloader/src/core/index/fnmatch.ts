@@ -1,7 +1,7 @@
-/** A set from `[` to `]`; a `]` that stands first is a member. */
+/** A set from `[` to `]`; a leading `]` is a member. */
 const SET = /\[([!^]?)(\]?[^\]]*)\]/y;
 
-/** Whether the members of a set, single characters and ranges, have `char`. */
+/** Returns whether `char` is among the members of a set, which are characters and ranges. */
 function hasMember(members: string, char: string): boolean {
   for (let at = 0; at < members.length; at++) {
     const isRange = members[at + 1] === '-' && at + 2 < members.length;
@@ -12,7 +12,7 @@ function hasMember(members: string, char: string): boolean {
   return false;
 }
 
-/** A set like `[a-f0-9]` or `[!a]` at `at`; undefined when it never ends, then `[` is an ordinary character. */
+/** Matches a set like `[a-f0-9]` or `[!a]` at `at`; undefined when it is unclosed and `[` is an ordinary character. */
 function matchSet(
   pattern: string,
   at: number,
@@ -24,7 +24,7 @@ function matchSet(
   return { hit: hasMember(members, char) === (negation === ''), next: at + whole.length };
 }
 
-/** The pattern index after one element that matches `char`; undefined when it does not match. */
+/** Returns the pattern index after an element that matches `char`; undefined when it does not match. */
 function matchOne(pattern: string, at: number, char: string): number | undefined {
   const element = pattern[at];
   if (element === '?') return at + 1;
@@ -39,8 +39,8 @@ function matchOne(pattern: string, at: number, char: string): number | undefined
 }
 
 /**
- * fnmatch(3) with no flags: `*`, `?`, sets; a slash or leading dot is nothing special. On a mismatch only the last `*` takes one
- * character more, so the work is at most the product of the lengths.
+ * Implements fnmatch(3) without flags: `*`, `?` and sets; slashes and leading dots are ordinary characters. On a
+ * mismatch only the last `*` takes one more character, which bounds the work to the product of the lengths.
  */
 export function fnmatch(pattern: string, text: string): boolean {
   let at = 0;

@@ -3,9 +3,9 @@ import { nameOfFile } from './module-name.ts';
 
 export interface ModuleFile {
   readonly name: string;
-  /** Path below the modules directory. */
+  /** Path below the modules folder. */
   readonly file: string;
-  /** Files it needs, all levels, first to be loaded first. */
+  /** Paths of all direct and indirect dependencies, in loading order. */
   readonly needs: readonly string[];
 }
 
@@ -19,8 +19,8 @@ const lines = (text: string): string[] =>
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
 /**
- * `modules.dep`: `path: need need…`, the need to be loaded first at the end. Lines of another form are skipped. A boot asks for a
- * few of a thousand lines, so a line is taken apart when it is asked for.
+ * `modules.dep`: lines `path: dependency…` with the first dependency to load at the end. Lines of another form are
+ * skipped. Lines are parsed on demand, because a boot needs a few of a thousand.
  */
 export class DepTable {
   readonly #lines = new Map<string, string>();
@@ -49,7 +49,7 @@ export class DepTable {
   }
 }
 
-/** The part of a softdep line after the module's name. Words before the first `pre:` or `post:` mean nothing. */
+/** Parses a softdep line after the module's name. Words before the first `pre:` or `post:` are ignored. */
 export function parseSoftdepWords(parts: readonly string[]): Softdep {
   const pre: string[] = [];
   const post: string[] = [];
@@ -62,7 +62,7 @@ export function parseSoftdepWords(parts: readonly string[]): Softdep {
   return { pre, post };
 }
 
-/** `modules.softdep`: `softdep NAME pre: … post: …`. Of several lines for one module the first counts, as in kmod. */
+/** Parses `modules.softdep`: `softdep NAME pre: … post: …`. As in kmod, the first line of a module counts. */
 export function parseSoftdep(text: string): Map<string, Softdep> {
   const softdeps = new Map<string, Softdep>();
   for (const line of lines(text)) {
@@ -74,12 +74,12 @@ export function parseSoftdep(text: string): Map<string, Softdep> {
   return softdeps;
 }
 
-/** `modules.builtin`: one path a line. */
+/** Parses `modules.builtin`, one path per line, into module names. */
 export function parseBuiltin(text: string): Set<string> {
   return new Set(lines(text).map(nameOfFile));
 }
 
-/** `modules.builtin.modinfo`: `module.key=value` strings, each ended by NUL; the aliases of what the kernel has built in. */
+/** Parses the aliases in `modules.builtin.modinfo`, a list of NUL-terminated `module.key=value` strings. */
 export function parseBuiltinAliases(text: string): AliasTable {
   const table = new AliasTable();
   for (const entry of text.split('\0')) {

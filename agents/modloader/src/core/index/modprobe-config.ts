@@ -1,14 +1,14 @@
 import { AliasTable } from './alias-table.ts';
 import { parseSoftdepWords, type Softdep } from './index-files.ts';
 
-/** What modprobe.d files and the kernel's command line say. Names are normalised. */
+/** The settings in modprobe.d files and on the kernel's command line. Names are normalised. */
 export interface ModprobeConfig {
   readonly aliases: AliasTable;
-  /** Not loaded for a device's alias; loaded all the same when named. */
+  /** Modules that a device's alias does not load; their names still do. */
   readonly blacklist: Set<string>;
   readonly options: Map<string, string[]>;
   readonly softdeps: Map<string, Softdep>;
-  /** `install` lines: never run. `block` is the idiom `install X /bin/false`; any other command denies the module too. */
+  /** `install` lines, which are never run: they deny the module. `block` is the idiom `install X /bin/false`. */
   readonly install: Map<string, 'block' | 'command'>;
 }
 
@@ -55,14 +55,14 @@ function addLine(config: ModprobeConfig, line: string): void {
   KEYWORDS[keyword]?.(config, name, rest);
 }
 
-/** Adds one modprobe.d(5) file. Lines that say nothing known are skipped, as modprobe does. */
+/** Adds one modprobe.d(5) file. Unknown lines are skipped, as in modprobe. */
 export function addModprobeFile(config: ModprobeConfig, text: string): void {
   for (const line of text.replaceAll('\\\n', ' ').split('\n')) {
     if (!line.startsWith('#')) addLine(config, line);
   }
 }
 
-/** Words of the kernel's command line; double quotes keep blanks together and stay. */
+/** Splits the kernel's command line into words. Double quotes protect blanks and are kept. */
 const splitCmdline = (text: string): string[] => text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
 
 const BLACKLISTS: ReadonlySet<string> = new Set(['modprobe.blacklist', 'module_blacklist']);
@@ -79,7 +79,7 @@ function addCmdlineWord(config: ModprobeConfig, word: string): void {
   if (dot > 0) addOptions(config, key.slice(0, dot), word.slice(dot + 1));
 }
 
-/** Adds `modprobe.blacklist=a,b`, `module_blacklist=a,b` and `<module>.<parameter>=value` of the kernel's command line. */
+/** Adds `modprobe.blacklist=a,b`, `module_blacklist=a,b` and `<module>.<parameter>=value` of a kernel command line. */
 export function addCmdline(config: ModprobeConfig, text: string): void {
   for (const word of splitCmdline(text)) addCmdlineWord(config, word);
 }

@@ -10,7 +10,7 @@ import {
 import type { ModprobeConfig } from './modprobe-config.ts';
 import { nameOfFile, normalise } from './module-name.ts';
 
-/** The files depmod makes; each is asked for when first needed, because most boots never need them all. */
+/** Files written by depmod. Each is read on first use, because most boots do not need them all. */
 export type IndexFile =
   | 'modules.dep'
   | 'modules.alias'
@@ -21,7 +21,7 @@ export type IndexFile =
 
 export interface Lookup {
   readonly names: readonly string[];
-  /** `alias`: a pattern matched. `name`: it is the module's own name. */
+  /** `alias`: a pattern matched. `name`: it was the module's own name. */
   readonly by: 'alias' | 'name';
 }
 
@@ -30,7 +30,7 @@ function once<Value>(make: () => Value): () => Value {
   return () => (made ??= { value: make() }).value;
 }
 
-/** Which modules a name or alias means, and what they need: the part of libkmod a node uses. */
+/** Resolves names and aliases to modules and their dependencies: the part of libkmod that a node uses. */
 export class ModuleIndex {
   readonly #config: ModprobeConfig;
   readonly #modules: () => DepTable;
@@ -40,7 +40,7 @@ export class ModuleIndex {
   readonly #builtin: () => Set<string>;
   readonly #builtinAliases: () => AliasTable;
 
-  /** `read` answers a file's text, empty when it is not there. */
+  /** `read` returns a file's text, empty when the file is missing. */
   constructor(read: (file: IndexFile) => string, config: ModprobeConfig) {
     this.#config = config;
     this.#modules = once(() => new DepTable(read('modules.dep')));
@@ -63,7 +63,7 @@ export class ModuleIndex {
     return this.#builtin().has(name);
   }
 
-  /** The first table that knows the alias answers, with everything it has: several drivers may claim a device. */
+  /** Returns all matches of the first table that knows the alias: several drivers may claim one device. */
   lookup(alias: string): Lookup | undefined {
     const name = normalise(alias);
     if (name === undefined) return undefined;
@@ -84,7 +84,7 @@ export class ModuleIndex {
     return undefined;
   }
 
-  /** Modules to load for `name`, in order, itself among them: needs first, softdeps around what names them, each once. */
+  /** Returns the modules to load for `name`, itself included: dependencies first, softdeps around their module. */
   probeList(name: string): readonly ModuleFile[] {
     const order = new Map<string, ModuleFile>();
     const visited = new Set<string>();

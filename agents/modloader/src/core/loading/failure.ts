@@ -1,10 +1,10 @@
-/** What a failed finit_module means, and what can be done. The kernel's own log line is not readable from a pod. */
+/** The cause of a failed finit_module(2), and a remedy. A pod cannot read the kernel's own log line. */
 export interface Failure {
   readonly why: string;
   readonly hint?: string;
 }
 
-/** Facts that tell the causes of one errno apart. */
+/** Facts that distinguish the causes of one errno. */
 export interface KernelFacts {
   readonly hasCapability: boolean;
   readonly modulesDisabled: boolean;
@@ -14,11 +14,11 @@ export interface KernelFacts {
 const KNOWN: Readonly<Record<string, Failure>> = {
   ENOENT: {
     why: 'unknown symbol, or the file is gone',
-    hint: 'run depmod for the image; kernel log has the symbol',
+    hint: 'run depmod for the image; the kernel log names the symbol',
   },
   ENOEXEC: {
     why: 'not a module of this kernel (format or vermagic)',
-    hint: 'kernel and /lib/modules differ',
+    hint: 'ship kernel and /lib/modules of one build',
   },
   EBADMSG: { why: 'bad signature format' },
   EKEYREJECTED: { why: 'signature refused', hint: 'sign the module with a key this kernel trusts' },
@@ -44,6 +44,7 @@ function refused(facts: KernelFacts): Failure {
   return { why: 'refused by a security module or the seccomp profile' };
 }
 
+/** Returns the cause of a load that failed with `errno`. */
 export function explain(errno: string, facts: KernelFacts): Failure {
   if (errno === 'EPERM') return refused(facts);
   return KNOWN[errno] ?? { why: errno };

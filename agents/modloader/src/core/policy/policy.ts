@@ -5,11 +5,11 @@ import type { ModprobeConfig } from '../index/modprobe-config.ts';
 import { PROFILES } from './profiles.ts';
 
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
-/** Parameters go to the kernel as they stand. */
+/** Parameters, passed to the kernel unchanged. */
 const params = v.pipe(
   text,
   v.regex(/^[^\n\r\0]*$/, 'must be one line'),
-  v.check((value) => (value.match(/"/g) ?? []).length % 2 === 0, 'has an unbalanced quote'),
+  v.check((value) => (value.match(/"/g) ?? []).length % 2 === 0, 'must have balanced quotes'),
 );
 
 /** `/etc/kios/modules.yaml`. */
@@ -24,16 +24,16 @@ export const Policy = v.strictObject({
     ),
     [],
   ),
-  /** Never loaded, not even as another's dependency. */
+  /** Patterns of modules that are never loaded, not even as dependencies. */
   deny: v.optional(v.array(text), []),
-  /** If given, everything else is denied, but for dependencies. */
+  /** Patterns of the only modules that may be loaded, besides dependencies; all when absent. */
   allow: v.optional(v.array(text)),
   coldplug: v.optional(
     v.strictObject({
       enabled: v.optional(v.boolean(), true),
-      /** Only devices of these buses; all when absent. */
+      /** Buses whose devices get drivers; all when absent. */
       buses: v.optional(v.array(text)),
-      /** Aliases that are not served. */
+      /** Patterns of aliases that get no driver. */
       skip: v.optional(v.array(text), []),
     }),
     {},
@@ -47,10 +47,10 @@ const underscores = (name: string): string => name.replaceAll('-', '_');
 const matching = (patterns: readonly string[], name: string): string | undefined =>
   patterns.find((pattern) => fnmatch(underscores(pattern), name));
 
-/** How a module came to be wanted: what the device, the operator or another module asked for. */
+/** Who wants a module: a device (`alias`), the operator (`name`) or another module (`dep`). */
 export type Wanted = 'alias' | 'name' | 'dep';
 
-/** The rule that forbids a module; undefined when it may be loaded. */
+/** Returns the rule that denies a module; undefined when it may be loaded. */
 export function denial(
   policy: Policy,
   config: ModprobeConfig,
@@ -65,7 +65,7 @@ export function denial(
   return allowed === undefined ? 'allow' : undefined;
 }
 
-/** Whether a device's alias is served at all. */
+/** Returns whether drivers may be loaded for a device's alias. */
 export function serves(policy: Policy, alias: string): boolean {
   const { buses, skip } = policy.coldplug;
   const bus = alias.slice(0, Math.max(alias.indexOf(':'), 0));
@@ -73,7 +73,7 @@ export function serves(policy: Policy, alias: string): boolean {
   return !skip.some((pattern) => fnmatch(pattern, alias));
 }
 
-/** Parameters of a module: modprobe.d and the command line for it, then the policy's. */
+/** Returns a module's parameters: those of modprobe.d and the kernel's command line, then the policy's. */
 export function paramsOf(policy: Policy, config: ModprobeConfig, name: string): string {
   const own = Object.entries(policy.params).find(([key]) => underscores(key) === name)?.[1];
   const listed = policy.load.find((entry) => underscores(entry.name) === name)?.params;
@@ -81,7 +81,7 @@ export function paramsOf(policy: Policy, config: ModprobeConfig, name: string): 
   return parts.filter((part) => part !== undefined).join(' ');
 }
 
-/** The module names of a profile; a profile of the policy replaces a built-in one of the same name. */
+/** Returns the module names of a profile; the policy's replaces a built-in profile of the same name. */
 export function profile(policy: Policy, name: string): readonly string[] | undefined {
   return policy.profiles[name] ?? PROFILES[name];
 }

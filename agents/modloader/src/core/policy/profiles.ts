@@ -1,11 +1,11 @@
 /**
- * What a node's pods and kubelet make the kernel ask for by name. On other systems the kernel runs modprobe for these; here nothing
- * answers that call, so they are there beforehand. Modules an image does not have are skipped.
+ * Modules that the kernel requests by name for kubelet and pods. Elsewhere the kernel then runs modprobe. Here nothing
+ * serves the request, so they are loaded beforehand. Modules missing from the image are skipped.
  */
 export const PROFILES: Readonly<Record<string, readonly string[]>> = {
-  /** What any cluster's first pods need. Every module costs boot time. */
+  /** Modules that the first pods of any cluster need. Every module costs boot time. */
   kubernetes: [
-    // the node's own masquerading, which the cni agent waits for
+    // the cni agent's masquerade rule
     'nf_tables',
     'nft_chain_nat',
     'nft_masq',
@@ -33,7 +33,7 @@ export const PROFILES: Readonly<Record<string, readonly string[]>> = {
     'xt_nat',
     'xt_tcpudp',
   ],
-  /** What a cluster's own network may add: overlays, eBPF data paths, IPVS, older iptables. */
+  /** Modules that cluster networks use: overlays, eBPF data paths, IPVS, older iptables. */
   networks: [
     'vxlan',
     'dummy',
@@ -66,6 +66,6 @@ export const PROFILES: Readonly<Record<string, readonly string[]>> = {
     'ip6table_nat',
     'ip6table_mangle',
   ],
-  /** What volume plugins open or mount. */
+  /** Modules behind devices and file systems of volume plugins. */
   storage: ['fuse', 'loop', 'dm_mod', 'nfs'],
 };

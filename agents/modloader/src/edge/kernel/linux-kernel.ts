@@ -26,7 +26,7 @@ function state(name: string): ModuleState {
   return initstate === 'live' ? 'live' : 'loading';
 }
 
-/** The file must lie in the modules directory itself: an index is data, and data must not choose what else is loaded. */
+/** Resolves a file of the index. Fails when it lies outside the modules folder: an index must not name other files. */
 function resolveInside(dir: string, file: string): string {
   const resolved = realpathSync(path.join(dir, file));
   if (resolved.startsWith(`${realpathSync(dir)}/`)) return resolved;
@@ -45,7 +45,7 @@ function load(dir: string, file: string, params: string): void {
   }
 }
 
-/** The running kernel, with module files from `dir`. */
+/** Returns the running kernel, with module files from `dir`. */
 export function linuxKernel(dir: string): Kernel {
   return {
     state,
@@ -55,6 +55,7 @@ export function linuxKernel(dir: string): Kernel {
   };
 }
 
+/** Returns whether the kernel is built without support for modules. */
 export const isMonolithic = (): boolean => !existsSync('/proc/modules');
 
 export function kernelFacts(): KernelFacts {

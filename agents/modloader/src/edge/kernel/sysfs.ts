@@ -4,7 +4,7 @@ function read(file: string): string {
   try {
     return readFileSync(file, 'latin1');
   } catch {
-    // Devices come and go while they are read.
+    // A device may disappear while it is read.
     return '';
   }
 }
@@ -17,11 +17,11 @@ function list(dir: string): string[] {
   }
 }
 
-/** Every MODALIAS of an `uevent` file: ACPI devices have two. */
+/** Returns every MODALIAS in a `uevent` file: ACPI devices have two. */
 export const modaliases = (uevent: string): string[] =>
   uevent.split('\n').flatMap((line) => (line.startsWith('MODALIAS=') ? [line.slice(9)] : []));
 
-/** Devices that sit on a bus: a flat list, where the full tree has thousands of folders without any alias. */
+/** Yields the aliases of devices on buses: short lists, while the full tree has thousands of folders without alias. */
 export function* busAliases(sys = '/sys'): Generator<string> {
   for (const bus of list(`${sys}/bus`)) {
     const devices = `${sys}/bus/${bus}/devices`;
@@ -32,7 +32,7 @@ export function* busAliases(sys = '/sys'): Generator<string> {
   }
 }
 
-/** Every device below `dir`, without following links. */
+/** Yields the aliases of all devices below `dir`, without following links. */
 export function* treeAliases(dir = '/sys/devices'): Generator<string> {
   let entries;
   try {

@@ -1,12 +1,12 @@
 import { byUrgency } from '../../core/loading/rank.ts';
 import type { Loader } from './loader.ts';
 
-/** A driver's probe makes new devices; more levels of buses than this no machine has. */
+/** A driver may reveal new devices; no machine has more nested buses than this. */
 const MAX_PASSES = 8;
 
 /**
- * Loads the drivers of the devices `aliases` answers, the network's first, again until a pass loads nothing: buses find their
- * children while we walk.
+ * Loads the drivers for `aliases()`, those of the network first. Repeats until a pass loads nothing, because bus
+ * drivers reveal more devices meanwhile.
  */
 export async function coldplug(
   loader: Loader,

@@ -9,14 +9,14 @@ import type { Session } from './session.ts';
 
 const ACTIONS: ReadonlySet<string> = new Set(['add', 'bind', 'change']);
 
-/** One loader and the devices it serves, from the first walk to the last event. */
+/** Serves devices with one loader, from the first walk to the last event. */
 export class Daemon {
   readonly #loadDir: string;
   readonly #session: Session;
   readonly #loader: Loader;
   readonly #log: Logger;
   readonly #signal: AbortSignal;
-  /** Whether devices that can wait are served by now. */
+  /** Set once late devices are served too. */
   #isLateToo = false;
 
   constructor(loadDir: string, session: Session, loader: Loader, { log, signal }: AgentContext) {
@@ -27,10 +27,10 @@ export class Daemon {
     this.#signal = signal;
   }
 
-  /** Drivers first, those of the network before all; then what the operator lists and what the profiles name. */
+  /** Loads the network's drivers, other drivers, the operator's list and the profiles, in this order. */
   async start(): Promise<void> {
     const started = performance.now();
-    // A bus driver's children first, if they may be the network: the whole boot waits for it.
+    // Repeated for the network's devices alone, children of buses included: the whole boot waits for them.
     await this.#coldplug(() => [...this.#session.kernel.busAliases()].filter(isUrgent));
     this.#log.info({ ev: 'coldplug.network', ms: Math.round(performance.now() - started) });
     await this.#coldplug(() => this.#session.kernel.busAliases());
@@ -41,7 +41,7 @@ export class Daemon {
     await this.#loadProfile(this.#session.profileNames);
   }
 
-  /** The rest, once the boot is over. */
+  /** Loads the late devices' drivers and profiles. */
   async later(): Promise<void> {
     this.#isLateToo = true;
     await this.#coldplug(() => this.#session.kernel.allAliases());
@@ -49,7 +49,7 @@ export class Daemon {
     this.#log.info({ ev: 'later.done', devices: this.#loader.devices });
   }
 
-  /** Serves one event; answers whether that loaded anything. */
+  /** Serves one event. Returns whether it may have loaded a module. */
   async serve(event: Uevent | 'overrun'): Promise<boolean> {
     if (event === 'overrun') {
       this.#log.warn({ ev: 'uevent.overrun' });

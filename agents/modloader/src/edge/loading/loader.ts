@@ -14,7 +14,7 @@ import type { LoadedModule, Report } from '../report/report.ts';
 
 type LoadedBy = LoadedModule['by'];
 
-/** What became of a module in this boot; each is tried once. */
+/** The fate of a module in this boot; each is tried once. */
 export type Outcome = 'present' | 'loaded' | 'nodev' | 'failed' | 'denied';
 
 export interface LoaderParts {
@@ -26,7 +26,7 @@ export interface LoaderParts {
   readonly report: Report;
 }
 
-/** Why a module is loaded: `alias` is the device's or operator's word for it. */
+/** The reason for a load; `alias` is the name or alias that the operator or device gave. */
 interface Reason {
   readonly by: LoadedBy;
   readonly alias: string;
@@ -36,7 +36,7 @@ const USABLE: ReadonlySet<Outcome | undefined> = new Set<Outcome>(['present', 'l
 const BUSY = { attempts: 5, waitMs: 200 };
 const LOADING = { attempts: 150, waitMs: 200 };
 
-/** Loads modules by name or alias with all they need, and remembers what became of each. */
+/** Loads modules by name or alias with their dependencies, and remembers the outcome of each. */
 export class Loader {
   readonly #parts: LoaderParts;
   readonly #outcomes = new Map<string, Outcome>();
@@ -47,12 +47,12 @@ export class Loader {
     this.#parts = parts;
   }
 
-  /** How many device aliases were served. */
+  /** Number of device aliases served so far. */
   get devices(): number {
     return this.#served.size;
   }
 
-  /** Serves the device aliases not seen before; answers how many modules that loaded. */
+  /** Serves device aliases that are new. Returns the number of modules loaded. */
   async serve(aliases: Iterable<string>, by: LoadedBy): Promise<number> {
     const before = this.#loads;
     for (const alias of aliases) {
@@ -64,7 +64,7 @@ export class Loader {
     return this.#loads - before;
   }
 
-  /** Loads all that a name or alias means. Answers the outcomes, none when nothing is known by that name. */
+  /** Loads all modules that a name or alias means. Returns their outcomes; none for an unknown name. */
   async load(alias: string, by: LoadedBy): Promise<readonly Outcome[]> {
     const lookup = this.#parts.index.lookup(alias);
     const outcomes: Outcome[] = [];
@@ -79,7 +79,7 @@ export class Loader {
     if (known !== undefined) return known;
     const { policy, config, index } = this.#parts;
     const rule = denial(policy, config, name, wanted);
-    // A blacklisted alias is no verdict on the module: it may still be named, or needed by another.
+    // Not remembered: a blacklisted module may still be loaded by name or as a dependency.
     if (rule === 'blacklist') return this.#deny(name, rule);
     if (rule !== undefined) return this.#settle(name, this.#deny(name, rule));
     if (index.module(name) === undefined) return this.#settle(name, this.#builtin(name));
@@ -110,7 +110,7 @@ export class Loader {
     const started = performance.now();
     const errno = await this.#attempt(file, params);
     const ms = Math.round(performance.now() - started);
-    // Signals and device events get a turn between two modules.
+    // Lets signals and device events through between two modules.
     await turn();
     if (errno === 'EEXIST') return 'present';
     if (errno === 'ENODEV') {
@@ -124,7 +124,7 @@ export class Loader {
     return 'loaded';
   }
 
-  /** The name of the error a load ended with. A busy name and a short lack of memory pass. */
+  /** Returns the errno that a load ended with, if any. EBUSY is retried, and ENOMEM once: both pass. */
   async #attempt(file: string, params: string): Promise<string | undefined> {
     for (let attempt = 1; ; attempt++) {
       const errno = this.#tryLoad(file, params);
@@ -144,7 +144,7 @@ export class Loader {
     }
   }
 
-  /** Loaded or built in. A module that a dead run was loading is waited for. */
+  /** Returns whether a module is loaded or built in. Waits for one that a killed run was loading. */
   async #isPresent(name: string): Promise<boolean> {
     for (let attempt = 0; attempt < LOADING.attempts; attempt++) {
       const state = this.#parts.kernel.state(name);
@@ -157,7 +157,7 @@ export class Loader {
   #builtin(name: string): Outcome {
     const { index, kernel, report } = this.#parts;
     if (!index.isBuiltin(name) && kernel.state(name) !== 'builtin') {
-      return this.#fail(name, 'ENOENT', 'no file of this image has it');
+      return this.#fail(name, 'ENOENT', 'the image has no such module');
     }
     report.builtin(name);
     return 'present';

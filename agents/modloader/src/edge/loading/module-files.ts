@@ -12,7 +12,7 @@ import {
 } from '../../core/index/modprobe-config.ts';
 import type { IndexFile } from '../../core/index/module-index.ts';
 
-/** Reads one of depmod's files; an absent one is empty. */
+/** Reads one of depmod's files; a missing file reads as empty. */
 export function readIndexFile(dir: string, file: IndexFile): string {
   try {
     return readFileSync(path.join(dir, file), 'latin1');
@@ -25,7 +25,7 @@ export function readIndexFile(dir: string, file: IndexFile): string {
 const listConf = async (dir: string): Promise<string[]> =>
   (await readdir(dir).catch(() => [])).filter((name) => name.endsWith('.conf'));
 
-/** The files of modprobe.d(5): of equal names the one in the first directory, all in the order of their names. */
+/** Lists the files of modprobe.d(5) folders, sorted by name. Of equal names the first folder's file counts. */
 async function configFiles(dirs: readonly string[]): Promise<string[]> {
   const files = new Map<string, string>();
   for (const dir of dirs) {
@@ -36,7 +36,7 @@ async function configFiles(dirs: readonly string[]): Promise<string[]> {
   return [...files].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, file]) => file);
 }
 
-/** All that modprobe.d files and the kernel's command line say. */
+/** Reads the settings in modprobe.d files and on the kernel's command line. */
 export async function readModprobeConfig(
   dirs: readonly string[],
   cmdline = '/proc/cmdline',
@@ -47,7 +47,7 @@ export async function readModprobeConfig(
   return config;
 }
 
-/** The module names in modules-load.d(5) files. */
+/** Reads the module names in modules-load.d(5) files. */
 export async function readLoadFiles(dir: string): Promise<string[]> {
   const files = await configFiles([dir]);
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));

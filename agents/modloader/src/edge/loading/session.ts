@@ -18,7 +18,7 @@ import { readIndexFile, readModprobeConfig } from './module-files.ts';
 
 const MODULES_POLL_MS = 1000;
 
-/** The flags that say which modules there are and which of them to load. */
+/** Flags that select the available modules and those to load. */
 export interface SessionArgs {
   readonly modulesDir: string;
   readonly kernel: string;
@@ -124,7 +124,7 @@ export interface Work {
   status(ready: boolean): ModulesStatus;
 }
 
-/** Makes the loader of a session. A dry run logs no single modules, because nothing happens to them. */
+/** Creates the loader of a session. A dry run does not log single modules, because none is loaded. */
 export function startWork(session: Session, log: Logger, changed?: () => void): Work {
   const report = new Report(session.isDryRun ? SILENT : log, changed);
   const loader = new Loader({ ...session, report, facts: kernelFacts });

@@ -6,7 +6,7 @@ import type { Failure } from '../../core/loading/failure.ts';
 type Lists = Pick<ModulesStatus, 'loaded' | 'builtin' | 'failed' | 'denied' | 'unresolved'>;
 export type LoadedModule = ModulesStatus['loaded'][number];
 
-/** Tells what became of modules: a log line each, and the lists of the status file. */
+/** Reports outcomes of modules: one log line each, and the lists of the status file. */
 export class Report {
   readonly #log: Logger;
   readonly #changed: () => void;
@@ -28,7 +28,7 @@ export class Report {
   }
 
   loaded({ alias, ...rest }: LoadedModule): void {
-    // A processor's alias lists all its features.
+    // Cut: a processor's alias lists all its features.
     const module = alias === undefined ? rest : { ...rest, alias: alias.slice(0, 80) };
     this.#lists.loaded.push(module);
     this.#log.info({ ev: 'mod.load', ...module });
@@ -45,7 +45,7 @@ export class Report {
     this.#log.debug({ ev: 'mod.exists', name });
   }
 
-  /** No device for it: what most drivers of a processor feature answer. */
+  /** The driver found no device, as most drivers of processor features do. */
   nodev(name: string): void {
     this.#log.info({ ev: 'mod.nodev', name });
   }

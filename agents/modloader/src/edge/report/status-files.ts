@@ -6,7 +6,7 @@ import { formatState, ModulesStatus } from '@kios/node-state';
 
 const DEBOUNCE_MS = 500;
 
-/** `status.json` and `ready`. Changes in quick succession are one write; a directory that cannot be written stops nothing. */
+/** Writes `status.json` and `ready`. Quick changes become one write; a failed write is only logged. */
 export class StatusFiles {
   readonly #dir: string;
   readonly #log: Logger;
@@ -20,7 +20,7 @@ export class StatusFiles {
     this.#current = current;
   }
 
-  /** A `ready` of another run says nothing about this one. */
+  /** Removes temporary files and `ready` of a former run, which says nothing about this one. */
   async reset(): Promise<void> {
     await removeStaleTemps(this.#dir);
     await rm(path.join(this.#dir, 'ready'), { force: true });

@@ -5,12 +5,12 @@ import { libc } from './libc.ts';
 /** From linux/mman.h. */
 const MADV_DONTNEED = 4;
 
-/** A mapping of machine code from a file, as proc_pid_maps(5) prints it. Other private mappings may hold written data. */
+/** A mapping of machine code from a file in proc_pid_maps(5). Other private mappings may hold written data. */
 const CODE = /^([0-9a-f]+)-([0-9a-f]+) r-xp \S+ \S+ \d+ +\//;
 
 /**
- * Unmaps the machine code that this process has touched so far. Code that is used again is mapped again, from the page
- * cache while it is there; the kernel may drop the rest, most of a runtime's start. Returns the size of the code in bytes.
+ * Unmaps the machine code that this process has used so far. The next use maps it again, from the page cache if it is
+ * still there. The kernel may drop the rest, such as most of the runtime's startup. Returns the unmapped size in bytes.
  */
 export function releaseCodePages(): number {
   let bytes = 0;

@@ -48,7 +48,7 @@ function configuration(settings: DhcpSettings): object {
   };
 }
 
-/** Its folders are /mnt: it refuses paths outside of them. */
+/** Moves Kea's folders to /mnt, because it rejects paths outside them. */
 const ENV = { KEA_DHCP_DATA_DIR: '/mnt', KEA_PIDFILE_DIR: '/mnt', KEA_LOCKFILE_DIR: '/mnt' };
 
 export const kea: DhcpServer = {

@@ -28,7 +28,7 @@ export const openstack: Cloud = (machine) => {
   };
 };
 
-/** A seed served over HTTP, as `ds=nocloud;s=URL` names it. */
+/** A NoCloud seed over HTTP, as `ds=nocloud;s=URL` names it. */
 export const nocloud: Cloud =
   (machine) =>
   ({ path }) => {
@@ -44,7 +44,7 @@ export const digitalocean: Cloud = (machine) => {
   const metaData = {
     droplet_id: Number(machine.instanceId),
     hostname: machine.hostname,
-    // Without user data the field is missing.
+    // The field is missing without user data.
     ...(machine.userData === undefined ? {} : { user_data: machine.userData }),
     vendor_data: '#cloud-config\n{}',
     public_keys: [],
@@ -59,7 +59,7 @@ export const digitalocean: Cloud = (machine) => {
   return ({ path }) => (path === '/metadata/v1.json' ? json(metaData) : notFound);
 };
 
-/** YAML for the whole, plain text for each part. The region is part of the zone's name: `fsn1-dc14`. */
+/** YAML for the whole document, plain text for each part. The zone's name contains the region: `fsn1-dc14`. */
 export const hetzner: Cloud = (machine) => {
   const values = {
     hostname: machine.hostname,
@@ -73,7 +73,7 @@ export const hetzner: Cloud = (machine) => {
     .map(([key, value]) => `${key}: ${value}\n`)
     .join('');
   return ({ path }) => {
-    // Without user data the service answers 200 with nothing.
+    // Without user data the service replies 200 with an empty body.
     if (path === '/hetzner/v1/userdata') return text(machine.userData ?? '');
     const [, file] = /^\/hetzner\/v1\/metadata\/?(.*)$/.exec(path) ?? [];
     return lookup({ ...values, '': whole }, file ?? 'missing');
@@ -105,7 +105,7 @@ export const vultr: Cloud = (machine) => {
 
 const FIRST_UNPRIVILEGED_PORT = 1024;
 
-/** User data is for whoever may bind a port below 1024. */
+/** Only clients on a port below 1024 get user data. */
 export const scaleway: Cloud = (machine) => {
   const metaData = {
     commercial_type: machine.instanceType,
@@ -128,7 +128,7 @@ export const scaleway: Cloud = (machine) => {
   };
 };
 
-/** Version 2 only: no header, no answer. */
+/** Version 2 only, which requires an authorization header. */
 export const oracle: Cloud = (machine) => {
   const metadata = machine.userData === undefined ? {} : { user_data: base64(machine.userData) };
   const instance = {
@@ -164,7 +164,7 @@ const issueTo = (tokens: Tokens, method: string, expiry: string | undefined): An
   return seconds >= 1 && seconds <= 86_400 ? text(tokens.issue()) : text('Bad Request', 400);
 };
 
-/** Everything needs a token; user data comes encoded, all else in plain text unless JSON is asked for. */
+/** Every request needs a token. User data is base64; everything else is plain text unless JSON is requested. */
 export const akamai: Cloud = (machine) => {
   const tokens = new Tokens(machine.tokenUses);
   const answers: Readonly<Record<string, unknown>> = {

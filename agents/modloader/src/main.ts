@@ -8,6 +8,5 @@ import { statusVerb } from './verbs/status.ts';
 
 startProgram({
   name: 'modloader',
-  version: '0.1.0',
   commands: [runVerb, coldplugVerb, loadVerb, resolveVerb, statusVerb],
 });

@@ -7,6 +7,7 @@ export const STATE = {
   lease: (link: string): string => `/run/kios/net/${link}.json`,
   chronyDir: '/run/kios/chrony',
   time: '/run/kios/time/state.json',
+  platformDir: '/run/kios/platform',
   platform: '/run/kios/platform/platform.json',
   modules: '/run/kios/modules/status.json',
   modulesReady: '/run/kios/modules/ready',

@@ -1,8 +1,8 @@
 import { backoff, type LogFields, type Logger } from '@kios/agent';
 
-import { type Bad, planSources, type SourcePlan } from './core/plan-sources.ts';
-import type { Chronyd } from './edge/chronyd.ts';
-import { type Layout, writeSources } from './files.ts';
+import { type Bad, planSources, type SourcePlan } from '../../core/sources/plan-sources.ts';
+import type { Chronyd } from '../chronyd/chronyd.ts';
+import { type Layout, writeSources } from '../chronyd/config-files.ts';
 import { type InputArgs, readInputs } from './inputs.ts';
 
 export interface SourcesParts {

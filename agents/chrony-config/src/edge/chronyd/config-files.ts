@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { removeStaleTemps, writeAtomic } from '@kios/agent';
 
-import { serversIn } from './core/plan-sources.ts';
+import { serversIn } from '../../core/sources/plan-sources.ts';
 
 /** The folder chronyd and this agent share. */
 export interface Layout {

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
-import { type Inputs, planSources, serversIn } from '../../src/core/plan-sources.ts';
-import { TimeConfig } from '../../src/core/time-config.ts';
+import { type Inputs, planSources, serversIn } from '../../../src/core/sources/plan-sources.ts';
+import { TimeConfig } from '../../../src/core/sources/time-config.ts';
 
 type ConfigInput = v.InferInput<typeof TimeConfig>;
 

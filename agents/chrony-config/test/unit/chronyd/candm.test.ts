@@ -8,7 +8,7 @@ import {
   decodeReply,
   decodeTracking,
   encodeRequest,
-} from '../../src/core/candm.ts';
+} from '../../../src/core/chronyd/candm.ts';
 
 const hex = (text: string): Uint8Array => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { type Clock, isNews, nextClock, type Reading } from '../../src/core/clock.ts';
+import { type Clock, isNews, nextClock, type Reading } from '../../../src/core/clock/clock.ts';
 
 const FLOOR = Date.parse('2026-11-01T00:00:00Z');
 const at = (seconds: number, more: Partial<Reading> = {}): Reading => ({

@@ -1,51 +1,21 @@
 import { type AgentContext, sleep, writeAtomic } from '@kios/agent';
-import {
-  BootState,
-  formatState,
-  readStateIfThere,
-  Release,
-  STATE,
-  TimeState,
-} from '@kios/node-state';
-import { adjtimex } from '@kios/syscall';
+import { formatState, TimeState } from '@kios/node-state';
 
 import {
   type Clock,
   type ClockEvent,
   isNews,
   nextClock,
-  type Reading,
   type Source,
-} from './core/clock.ts';
-import type { Chronyd } from './edge/chronyd.ts';
+} from '../../core/clock/clock.ts';
+import type { Chronyd } from '../chronyd/chronyd.ts';
+import { readClock } from './read-clock.ts';
 
+/** Polling intervals. A node that has no time source after two minutes probably gets none. */
 const EAGER_MS = 1000;
-/** After so long without a time source there probably is none. */
 const EAGER_FOR_MS = 120_000;
 const PATIENT_MS = 10_000;
 const SYNCED_MS = 60_000;
-
-/** Where nothing tells the image's age: no image is older than this source. */
-const OLDEST_IMAGE = Date.parse('2026-01-01T00:00:00Z');
-
-export function readClock(): Reading {
-  const kernel = adjtimex();
-  return {
-    now: Date.now(),
-    steady: performance.now(),
-    synchronised: kernel.synchronised,
-    maxErrorSeconds: kernel.maxErrorMicroseconds / 1e6,
-  };
-}
-
-/** The time before which the clock cannot be right: when the image was built. */
-export async function readFloor(floor: string): Promise<number> {
-  if (floor !== 'auto') return Date.parse(floor);
-  const boot = await readStateIfThere(BootState, STATE.boot).catch(() => undefined);
-  const release = await readStateIfThere(Release, STATE.release).catch(() => undefined);
-  const built = Date.parse(boot?.buildTime ?? release?.buildTime ?? '');
-  return Number.isNaN(built) ? OLDEST_IMAGE : built;
-}
 
 function report(events: readonly ClockEvent[], log: AgentContext['log']): void {
   for (const event of events) {
@@ -59,7 +29,7 @@ const pause = (clock: Clock, started: number): number => {
   return clock.reading.steady - started < EAGER_FOR_MS ? EAGER_MS : PATIENT_MS;
 };
 
-/** Writes the state of the clock for all who wait for it, as it changes. Nothing tells of such a change, so it is looked at. */
+/** Publishes the clock's state whenever it changes. The kernel sends no notice of that, so it is polled. */
 export async function watchClock(
   parts: { readonly chronyd: Chronyd; readonly floor: number; readonly file: string },
   { log, signal }: AgentContext,
@@ -81,7 +51,7 @@ export async function watchClock(
   }
 }
 
-/** What chronyd follows; nothing when it is just not there, the kernel keeps the clock steady meanwhile. */
+/** Returns the source chronyd follows; undefined while chronyd is down, when the kernel alone keeps the clock steady. */
 async function trackedSource(chronyd: Chronyd, signal: AbortSignal): Promise<Source | undefined> {
   return chronyd.tracking(signal).catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-import type { TimeConfig } from './time-config.ts';
+import type { TimeConfig } from '../sources/time-config.ts';
 
 export interface ConfOptions {
   /** Folder of the configuration; chronyd and the agent mount it at the same path. */

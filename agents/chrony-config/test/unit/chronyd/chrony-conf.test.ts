@@ -5,7 +5,7 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { formatChronyConf } from '../../src/core/chrony-conf.ts';
+import { formatChronyConf } from '../../../src/core/chronyd/chrony-conf.ts';
 
 const options = {
   dir: '/run/kios/chrony',

@@ -13,7 +13,7 @@ import {
   encodeRequest,
   type Reply,
   type Tracking,
-} from '../core/candm.ts';
+} from '../../core/chronyd/candm.ts';
 
 const ANSWER_WITHIN_MS = 1000;
 const OWN_NAME = /^kios-[0-9a-f]{12}\.sock$/;

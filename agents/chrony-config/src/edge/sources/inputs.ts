@@ -1,9 +1,9 @@
 import { readYamlConfig } from '@kios/agent';
 import { PlatformState, readLeases, readStateIfThere, StateError } from '@kios/node-state';
 
-import type { Inputs, LeaseServers } from './core/plan-sources.ts';
-import { TimeConfig } from './core/time-config.ts';
-import { type Layout, readLeasedServers } from './files.ts';
+import type { Inputs, LeaseServers } from '../../core/sources/plan-sources.ts';
+import { TimeConfig } from '../../core/sources/time-config.ts';
+import { type Layout, readLeasedServers } from '../chronyd/config-files.ts';
 
 export interface InputArgs {
   readonly config: string;

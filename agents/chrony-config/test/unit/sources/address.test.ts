@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { canonicalIp, isHostname } from '../../src/core/address.ts';
+import { canonicalIp, isHostname } from '../../../src/core/sources/address.ts';
 
 describe('canonicalIp', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { startProgram } from '@kios/agent';
 
-import { installVerb } from './verbs/install.ts';
+import { install } from './verbs/install.ts';
 
-startProgram({ name: 'cni', commands: [installVerb] });
+startProgram({ name: 'cni', commands: [install] });

@@ -1,12 +1,12 @@
 import { startProgram } from '@kios/agent';
 
-import { coldplugVerb } from './verbs/coldplug.ts';
-import { loadVerb } from './verbs/load.ts';
-import { resolveVerb } from './verbs/resolve.ts';
-import { runVerb } from './verbs/run.ts';
-import { statusVerb } from './verbs/status.ts';
+import { coldplug } from './verbs/coldplug.ts';
+import { load } from './verbs/load.ts';
+import { resolve } from './verbs/resolve.ts';
+import { run } from './verbs/run.ts';
+import { status } from './verbs/status.ts';
 
 startProgram({
   name: 'modloader',
-  commands: [runVerb, coldplugVerb, loadVerb, resolveVerb, statusVerb],
+  commands: [run, coldplug, load, resolve, status],
 });

@@ -1,10 +1,10 @@
 import { type Argv, command } from '@kios/agent';
 
-import { NETWORK_BYTES } from '../core/network/conflist.ts';
+import { CONFLIST, NETWORK_BYTES } from '../core/network/conflist.ts';
 import { setUpMasquerade } from '../edge/masquerade/masquerade.ts';
-import { installNetwork } from '../edge/network/install.ts';
+import { installNetwork, listPlugins } from '../edge/network/install.ts';
 
-export const installVerb = command({
+export const install = command({
   command: 'install',
   describe: 'Install the CNI plugins and the bridge network of this node',
   builder: (args: Argv) =>
@@ -26,7 +26,12 @@ export const installVerb = command({
       },
     }),
   async run(args, { log, signal }) {
-    if (args.check || args.dryRun) return;
+    if (args.check || args.dryRun) {
+      const plugins = await listPlugins(args.source);
+      if (args.dryRun)
+        log.info({ ev: 'plan', plugins, bin: args.bin, net: args.net, file: CONFLIST });
+      return;
+    }
     await installNetwork(args, log);
     await setUpMasquerade(NETWORK_BYTES, log, signal);
   },

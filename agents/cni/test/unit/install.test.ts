@@ -8,13 +8,16 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import { CONFLIST } from '../../src/core/network/conflist.ts';
 import { type Folders, installNetwork } from '../../src/edge/network/install.ts';
+import { install } from '../../src/verbs/install.ts';
 
 let root = '';
 let folders: Folders;
 const console = { send: () => {}, close: () => Promise.resolve() };
-const log = createLogger('cni', { console, stdout: { write: () => true } });
+let printed: string[] = [];
+const log = createLogger('cni', { console, stdout: { write: (line) => printed.push(line) } });
 
 beforeEach(async () => {
+  printed = [];
   root = await mkdtemp(path.join(tmpdir(), 'kios-cni-'));
   folders = { source: `${root}/cni`, bin: `${root}/bin`, net: `${root}/net` };
   for (const dir of [folders.source, folders.bin, folders.net]) mkdirSync(dir);
@@ -59,4 +62,11 @@ it('fails for an image without plugins, and installs no network', async () => {
   await rm(folders.source, { recursive: true });
   await expect(installNetwork(folders, log)).rejects.toMatchObject({ code: 'KIOS_CNI_PLUGINS' });
   expect(readdirSync(folders.net)).toEqual([]);
+});
+
+it('a dry run prints the plan and changes nothing', async () => {
+  const args = { ...folders, check: false, dryRun: true, _: [], $0: 'cni' };
+  await install.run(args, { log, signal: new AbortController().signal });
+  expect(printed.join('')).toContain('"plugins":["bridge","host-local"]');
+  expect([...readdirSync(folders.bin), ...readdirSync(folders.net)]).toEqual([]);
 });

@@ -1,9 +1,9 @@
 import { type AgentContext, command } from '@kios/agent';
 
 import { requireCapability } from '../edge/kernel/capability.ts';
-import { coldplug } from '../edge/loading/coldplug.ts';
+import { loadDrivers } from '../edge/loading/coldplug.ts';
 import { openSession, type SessionArgs, startWork } from '../edge/loading/session.ts';
-import { sessionOptions } from './options.ts';
+import { sessionFlags } from './flags.ts';
 
 /** Loads the drivers of all present devices. A device without a driver is not an error. */
 export async function coldplugOnce(
@@ -14,13 +14,13 @@ export async function coldplugOnce(
   if (args.check) return;
   if (!args.dryRun) requireCapability();
   const work = startWork(session, log);
-  await coldplug(work.loader, () => session.kernel.allAliases(), signal);
+  await loadDrivers(work.loader, () => session.kernel.allAliases(), signal);
   log.info({ ev: args.dryRun ? 'plan' : 'coldplug.done', ...work.status(false) });
 }
 
-export const coldplugVerb = command({
+export const coldplug = command({
   command: 'coldplug',
   describe: 'Load the drivers of all present devices',
-  builder: sessionOptions,
+  builder: sessionFlags,
   run: coldplugOnce,
 });

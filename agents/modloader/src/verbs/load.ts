@@ -5,7 +5,7 @@ import { checkName } from '../core/index/module-name.ts';
 import { requireCapability } from '../edge/kernel/capability.ts';
 import type { Outcome } from '../edge/loading/loader.ts';
 import { openSession, type SessionArgs, startWork } from '../edge/loading/session.ts';
-import { profileOption, sessionOptions } from './options.ts';
+import { PROFILE_FLAG, sessionFlags } from './flags.ts';
 
 const BAD: ReadonlySet<Outcome> = new Set<Outcome>(['failed', 'denied']);
 
@@ -30,7 +30,7 @@ interface LoadArgs extends SessionArgs {
 }
 
 /** Tries all names, then all profiles; the first name that failed decides the exit code. */
-async function load(args: LoadArgs, { log }: AgentContext): Promise<void> {
+async function loadNames(args: LoadArgs, { log }: AgentContext): Promise<void> {
   args.names.forEach(checkName);
   const session = await openSession(args);
   if (args.check) return;
@@ -46,22 +46,22 @@ async function load(args: LoadArgs, { log }: AgentContext): Promise<void> {
   for (const { name, outcomes } of results) requireSuccess(name, outcomes);
 }
 
-export const loadVerb = command({
+export const load = command({
   command: 'load [names..]',
   describe: 'Load modules by name or alias',
   builder: (args: Argv) =>
-    sessionOptions(args)
+    sessionFlags(args)
       .positional('names', {
         type: 'string',
         array: true,
         default: [],
         describe: 'Names or aliases of modules',
       })
-      .option('profile', profileOption)
+      .option('profile', PROFILE_FLAG)
       .option('optional', {
         type: 'boolean',
         default: false,
         describe: 'Succeed even when a module is unknown or cannot be loaded',
       }),
-  run: load,
+  run: loadNames,
 });

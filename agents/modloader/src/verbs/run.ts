@@ -14,7 +14,7 @@ import {
 import { turns } from '../edge/loading/turns.ts';
 import { StatusFiles } from '../edge/report/status-files.ts';
 import { coldplugOnce } from './coldplug.ts';
-import { profileOption, sessionOptions } from './options.ts';
+import { PROFILE_FLAG, sessionFlags } from './flags.ts';
 
 interface RunArgs extends SessionArgs {
   readonly loadDir: string;
@@ -27,7 +27,7 @@ interface RunArgs extends SessionArgs {
 const SETTLE_MS = 200;
 
 /** Runs the daemon: coldplug, then hotplug until it is stopped. */
-async function run(args: RunArgs, context: AgentContext): Promise<void> {
+async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
   const { log, signal } = context;
   const started = performance.now();
   if (args.check || args.dryRun) {
@@ -65,11 +65,11 @@ async function run(args: RunArgs, context: AgentContext): Promise<void> {
   }
 }
 
-export const runVerb = command({
+export const run = command({
   command: 'run',
   describe: 'Load the drivers of all devices, now and as they appear',
   builder: (args: Argv) =>
-    sessionOptions(args)
+    sessionFlags(args)
       .option('load-dir', {
         type: 'string',
         default: '/etc/modules-load.d',
@@ -80,7 +80,7 @@ export const runVerb = command({
         default: '/run/kios/modules',
         describe: 'Folder for status.json and ready',
       })
-      .option('profile', profileOption)
+      .option('profile', PROFILE_FLAG)
       .option('later', {
         type: 'string',
         default: '',
@@ -91,5 +91,5 @@ export const runVerb = command({
         default: 30,
         describe: 'Seconds to wait before loading --later profiles and the drivers of late devices',
       }),
-  run,
+  run: runDaemon,
 });

@@ -1,7 +1,7 @@
 import { type Argv, command } from '@kios/agent';
 import { ModulesStatus, readState, STATE } from '@kios/node-state';
 
-export const statusVerb = command({
+export const status = command({
   command: 'status',
   describe: 'Print the last status that `run` wrote',
   builder: (args: Argv) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { coldplug } from '../../src/edge/loading/coldplug.ts';
+import { loadDrivers } from '../../src/edge/loading/coldplug.ts';
 import { BRIDGE, NIC, setUp } from '../support/fake-kernel.ts';
 
 describe('the loader', () => {
@@ -91,7 +91,7 @@ describe('coldplug', () => {
   it('finds the devices that a driver has just revealed', async () => {
     const { kernel, loader } = setUp();
     kernel.devices = () => (kernel.live.has('virtio_pci') ? [BRIDGE, NIC] : [BRIDGE]);
-    await coldplug(loader, () => kernel.allAliases(), new AbortController().signal);
+    await loadDrivers(loader, () => kernel.allAliases(), new AbortController().signal);
     expect(kernel.calls).toEqual(['virtio', 'virtio_pci', 'failover', 'virtio_net']);
   });
 
@@ -99,14 +99,14 @@ describe('coldplug', () => {
     const { kernel, loader } = setUp();
     let walks = 0;
     kernel.devices = () => [`usb:v${walks++}`];
-    await coldplug(loader, () => kernel.allAliases(), new AbortController().signal);
+    await loadDrivers(loader, () => kernel.allAliases(), new AbortController().signal);
     expect(walks).toBe(1);
   });
 
   it('stops when it is aborted', async () => {
     const { kernel, loader } = setUp();
     kernel.devices = () => [NIC];
-    await coldplug(loader, () => kernel.allAliases(), AbortSignal.abort());
+    await loadDrivers(loader, () => kernel.allAliases(), AbortSignal.abort());
     expect(kernel.calls).toEqual([]);
   });
 });

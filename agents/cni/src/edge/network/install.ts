@@ -15,7 +15,8 @@ export interface Folders {
   readonly net: string;
 }
 
-async function listPlugins(source: string): Promise<readonly string[]> {
+/** Lists the plugins in the image. Fails when there is none. */
+export async function listPlugins(source: string): Promise<readonly string[]> {
   const names = await readdir(source).catch((cause: unknown) => {
     throw new KiosError('KIOS_CNI_PLUGINS', `list ${source}`, { cause, exitCode: EXIT.data });
   });

@@ -8,7 +8,7 @@ const MAX_PASSES = 8;
  * Loads the drivers for `aliases()`, those of the network first. Repeats until a pass loads nothing, because bus
  * drivers reveal more devices meanwhile.
  */
-export async function coldplug(
+export async function loadDrivers(
   loader: Loader,
   aliases: () => Iterable<string>,
   signal: AbortSignal,

@@ -2,7 +2,7 @@ import type { AgentContext, Logger } from '@kios/agent';
 import type { Uevent } from '@kios/netlink';
 
 import { isLate, isUrgent } from '../../core/loading/rank.ts';
-import { coldplug } from './coldplug.ts';
+import { loadDrivers } from './coldplug.ts';
 import type { Loader } from './loader.ts';
 import { readLoadFiles } from './module-files.ts';
 import type { Session } from './session.ts';
@@ -68,7 +68,7 @@ export class Daemon {
   async #coldplug(aliases: () => Iterable<string>): Promise<void> {
     if (!this.#session.policy.coldplug.enabled) return;
     const due = (): string[] => [...aliases()].filter((alias) => this.#isDue(alias));
-    await coldplug(this.#loader, due, this.#signal);
+    await loadDrivers(this.#loader, due, this.#signal);
   }
 
   async #loadListed(): Promise<void> {

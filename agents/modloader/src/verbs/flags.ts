@@ -4,7 +4,7 @@ const CONFIG_DIRS = ['/etc/modprobe.d', '/run/modprobe.d', '/usr/lib/modprobe.d'
 
 /** The flags of every verb that reads the module index. */
 // oxlint-disable-next-line typescript/explicit-module-boundary-types -- yargs infers it
-export const sessionOptions = (args: Argv) =>
+export const sessionFlags = (args: Argv) =>
   args
     .option('modules-dir', {
       type: 'string',
@@ -29,7 +29,7 @@ export const sessionOptions = (args: Argv) =>
     });
 
 /** The profiles that `load` and `run` load. */
-export const profileOption = {
+export const PROFILE_FLAG = {
   type: 'string',
   default: '',
   describe: 'Profiles of modules to load, comma-separated',

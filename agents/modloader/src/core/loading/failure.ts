@@ -21,16 +21,19 @@ const KNOWN: Readonly<Record<string, Failure>> = {
     hint: 'ship kernel and /lib/modules of one build',
   },
   EBADMSG: { why: 'bad signature format' },
-  EKEYREJECTED: { why: 'signature refused', hint: 'sign the module with a key this kernel trusts' },
+  EKEYREJECTED: {
+    why: 'signature rejected',
+    hint: 'sign the module with a key this kernel trusts',
+  },
   ENOKEY: { why: 'signed with a key this kernel does not know' },
-  EINVAL: { why: 'parameter or module file refused', hint: 'check the parameters' },
+  EINVAL: { why: 'parameter or module file rejected', hint: 'check the parameters' },
   ENOMEM: { why: 'out of memory' },
   EBUSY: { why: 'a module of this name is still being loaded' },
   ETIMEDOUT: { why: 'the driver gave up waiting for its device' },
   EOPNOTSUPP: { why: 'the kernel cannot read this compression', hint: 'ship modules uncompressed' },
 };
 
-function refused(facts: KernelFacts): Failure {
+function denied(facts: KernelFacts): Failure {
   if (facts.modulesDisabled) return { why: 'module loading was switched off for this boot' };
   if (!facts.hasCapability) {
     return {
@@ -39,13 +42,13 @@ function refused(facts: KernelFacts): Failure {
     };
   }
   if (facts.lockdown !== '' && facts.lockdown !== 'none') {
-    return { why: `refused by kernel lockdown (${facts.lockdown})`, hint: 'use signed modules' };
+    return { why: `denied by kernel lockdown (${facts.lockdown})`, hint: 'use signed modules' };
   }
-  return { why: 'refused by a security module or the seccomp profile' };
+  return { why: 'denied by a security module or the seccomp profile' };
 }
 
 /** Returns the cause of a load that failed with `errno`. */
 export function explain(errno: string, facts: KernelFacts): Failure {
-  if (errno === 'EPERM') return refused(facts);
+  if (errno === 'EPERM') return denied(facts);
   return KNOWN[errno] ?? { why: errno };
 }

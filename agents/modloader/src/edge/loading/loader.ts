@@ -124,7 +124,7 @@ export class Loader {
     return 'loaded';
   }
 
-  /** Returns the errno that a load ended with, if any. EBUSY is retried, and ENOMEM once: both pass. */
+  /** Returns the errno that a load ended with, if any. EBUSY is retried, and ENOMEM once, as both are transient. */
   async #attempt(file: string, params: string): Promise<string | undefined> {
     for (let attempt = 1; ; attempt++) {
       const errno = this.#tryLoad(file, params);

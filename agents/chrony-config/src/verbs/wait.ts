@@ -29,7 +29,7 @@ async function waitForClock(args: WaitArgs, { log, signal }: AgentContext): Prom
       return;
     }
     if (args.timeout > 0 && clock.steady - started > args.timeout * 1000) {
-      throw new KiosError('KIOS_CLOCK', `wait for a ${args.mode} clock`, {
+      throw new KiosError('KIOS_CLOCK', `get a ${args.mode} clock within ${args.timeout} s`, {
         exitCode: EXIT.unavailable,
         remedy:
           'Give the node a time server (DHCP option 42 or time.yaml) or set its hardware clock.',

@@ -2,19 +2,19 @@ import { KiosError } from '@kios/errors';
 
 import { runProgram, sleep } from '../../src/index.ts';
 
-/** A program with one verb per way to end; run by run-agent.test.ts in a process of its own. */
+/** A program with one verb for each way to end. run-agent.test.ts runs it in a process of its own. */
 process.exitCode = await runProgram({
   name: 'demo-agent',
   commands: [
     {
       command: 'done',
-      describe: 'ends',
+      describe: 'Ends',
       builder: (args) => args.option('level', { type: 'number', default: 0 }),
       run: async (args, { log }) => log.info({ ev: 'start', args }),
     },
     {
       command: 'expected',
-      describe: 'fails as foreseen',
+      describe: 'Fails with an expected error',
       builder: (args) => args,
       run: async () => {
         throw new KiosError('KIOS_DEMO', 'do it', { exitCode: 69 });
@@ -22,7 +22,7 @@ process.exitCode = await runProgram({
     },
     {
       command: 'unexpected',
-      describe: 'has a bug',
+      describe: 'Has a bug',
       builder: (args) => args,
       run: async () => {
         throw new TypeError('no such thing');
@@ -30,7 +30,7 @@ process.exitCode = await runProgram({
     },
     {
       command: 'background',
-      describe: 'has a bug in a callback',
+      describe: 'Has a bug in a callback',
       builder: (args) => args,
       run: async (_, { signal }) => {
         setTimeout(() => {
@@ -41,7 +41,7 @@ process.exitCode = await runProgram({
     },
     {
       command: 'forever',
-      describe: 'runs until told to stop',
+      describe: 'Runs until it is told to stop',
       builder: (args) => args,
       run: async (_, { log, signal }) => {
         log.info({ ev: 'start' });
@@ -50,7 +50,7 @@ process.exitCode = await runProgram({
     },
     {
       command: 'deaf',
-      describe: 'does not listen',
+      describe: 'Ignores the signal',
       builder: (args) => args,
       run: async (_, { log }) => {
         log.info({ ev: 'start' });

@@ -1,13 +1,13 @@
 import { EXIT, KiosError } from '@kios/errors';
 
-/** chronyd's command protocol, version 6: candm.h. All numbers are big-endian. */
+/** chronyd's command protocol, version 6 (candm.h). All numbers are big-endian. */
 const VERSION = 6;
 const PACKET = { request: 1, reply: 2 } as const;
 export const COMMAND = { tracking: 33, reloadSources: 70 } as const;
 export type Command = (typeof COMMAND)[keyof typeof COMMAND];
 
 const REPLY_HEADER = 28;
-/** A request is padded to the size of its reply, so that the protocol amplifies nothing. */
+/** The size of a reply, to which its request is padded so that the protocol does not amplify traffic. */
 const SIZE: Readonly<Record<Command, number>> = {
   [COMMAND.tracking]: 104,
   [COMMAND.reloadSources]: REPLY_HEADER,
@@ -32,13 +32,15 @@ export interface Reply {
 }
 
 const malformed = (why: string): KiosError =>
-  new KiosError('KIOS_CHRONYD_REPLY', `decode reply of chronyd: ${why}`, { exitCode: EXIT.data });
+  new KiosError('KIOS_CHRONYD_REPLY', `decode the reply of chronyd: ${why}`, {
+    exitCode: EXIT.data,
+  });
 
 export function decodeReply(bytes: Uint8Array): Reply {
-  if (bytes.length < REPLY_HEADER) throw malformed(`${bytes.length} bytes`);
+  if (bytes.length < REPLY_HEADER) throw malformed(`it has ${bytes.length} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint8(0) !== VERSION) throw malformed(`protocol version ${view.getUint8(0)}`);
-  if (view.getUint8(1) !== PACKET.reply) throw malformed('it is no reply');
+  if (view.getUint8(0) !== VERSION) throw malformed(`its protocol version is ${view.getUint8(0)}`);
+  if (view.getUint8(1) !== PACKET.reply) throw malformed('it is not a reply');
   return {
     command: view.getUint16(4),
     status: view.getUint16(8),
@@ -47,18 +49,18 @@ export function decodeReply(bytes: Uint8Array): Reply {
   };
 }
 
-/** chronyd's own floating point: 7 bits of exponent, 25 of coefficient, both two's complement. */
+/** Decodes chronyd's floating-point format: 7 bits of exponent and 25 of coefficient, both in two's complement. */
 export function decodeFloat(bits: number): number {
   const exponent = bits >> 25;
   const coefficient = (bits << 7) >> 7;
   return coefficient * 2 ** (exponent - 25);
 }
 
-/** What chronyd follows. */
+/** The source that chronyd follows. */
 export interface Tracking {
   readonly source: string | undefined;
   readonly stratum: number;
-  /** Seconds the clock is off: what is still being corrected. */
+  /** Seconds that the clock is off and chronyd is still correcting. */
   readonly offset: number;
 }
 
@@ -76,7 +78,8 @@ function decodeAddress(data: DataView, at: number): string | undefined {
 }
 
 export function decodeTracking({ data }: Reply): Tracking {
-  if (data.byteLength < SIZE[COMMAND.tracking] - REPLY_HEADER) throw malformed('tracking is cut');
+  if (data.byteLength < SIZE[COMMAND.tracking] - REPLY_HEADER)
+    throw malformed('the tracking data is cut short');
   return {
     source: decodeAddress(data, 4),
     stratum: data.getUint16(24),

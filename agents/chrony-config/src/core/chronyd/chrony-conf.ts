@@ -1,13 +1,13 @@
 import type { TimeConfig } from '../sources/time-config.ts';
 
 export interface ConfOptions {
-  /** Folder of the configuration; chronyd and the agent mount it at the same path. */
+  /** The folder of the configuration, which chronyd and the agent mount at the same path. */
   readonly dir: string;
   readonly stateDir: string;
   readonly socket: string;
-  /** chronyd's version: an option it does not know would stop it. */
+  /** The version of chronyd, which fails on an option that it does not know. */
   readonly version: string;
-  /** A leap second list in chronyd's image, if it has one. */
+  /** The leap second list in chronyd's image, if it has one. */
   readonly leapSeconds?: string | undefined;
   readonly makestep: TimeConfig['makestep'];
 }
@@ -17,7 +17,10 @@ function isAtLeast(version: string, major: number, minor: number): boolean {
   return a > major || (a === major && b >= minor);
 }
 
-/** The main configuration: only what is the same on every node. Sources come in files of their own, so they can change. */
+/**
+ * Formats the main configuration, which is equal on all nodes. Sources have files of their own, so that they can
+ * change.
+ */
 export function formatChronyConf(options: ConfOptions): string {
   const isNew = isAtLeast(options.version, 4, 6);
   const { threshold, limit } = options.makestep;
@@ -34,7 +37,7 @@ export function formatChronyConf(options: ConfOptions): string {
     'port 0',
     'cmdport 0',
     `bindcmdaddress ${options.socket}`,
-    // A pid file that outlives a crash would keep the next chronyd from starting; before 4.6 it cannot be switched off.
+    // A pid file that outlives a crash prevents the next start; only 4.6 and later can do without one.
     isNew ? 'pidfile /' : `pidfile ${options.socket.replace(/[^/]*$/, 'chronyd.pid')}`,
   ];
   return `${lines.join('\n')}\n`;

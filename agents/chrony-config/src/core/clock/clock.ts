@@ -1,10 +1,10 @@
 import { isSane, type TimeState } from '@kios/node-state';
 
-/** One look at the clock. */
+/** One reading of the clock. */
 export interface Reading {
-  /** Wall clock, milliseconds. */
+  /** The wall clock in milliseconds. */
   readonly now: number;
-  /** A clock that never jumps, milliseconds. */
+  /** A clock that never jumps, in milliseconds. */
   readonly steady: number;
   readonly synchronised: boolean;
   readonly maxErrorSeconds: number;
@@ -23,8 +23,9 @@ export type ClockEvent =
   | { readonly ev: 'clock.lost' }
   | { readonly ev: 'clock.step'; readonly by: number };
 
-/** The kernel's bound on the error must be below this: as strict as checking certificates and tokens needs. */
+/** The largest error bound of a synced clock, as strict as certificates and tokens need. */
 const MAX_ERROR_SECONDS = 1;
+/** A jump by more than this is a step. */
 const STEP_MS = 500;
 
 export interface Clock {
@@ -32,7 +33,7 @@ export interface Clock {
   readonly reading: Reading;
 }
 
-/** The next state of the clock and what changed. A first look reports what is so, not what became so. */
+/** Returns the clock after a reading, and its changes. The first reading reports the clock as it is. */
 export function nextClock(
   before: Clock | undefined,
   reading: Reading,
@@ -67,7 +68,7 @@ function changes(before: TimeState | undefined, after: TimeState): ClockEvent[] 
 const stepBetween = (before: Reading, after: Reading): number =>
   after.now - before.now - (after.steady - before.steady);
 
-/** Whether readers of the state file would do anything else: offsets drift all the time and are no news. */
+/** Returns whether readers of the state file would act on the change. Offsets drift all the time and do not count. */
 export function isNews(before: TimeState | undefined, after: TimeState): boolean {
   return (
     before?.sane !== after.sane ||

@@ -3,7 +3,7 @@ const LABEL = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)$/;
 
 const isIpv4 = (text: string): boolean => IPV4.test(text) && !text.endsWith('.');
 
-/** The one spelling of an IP address; undefined for anything else, an IPv6 address with a zone among it. */
+/** Returns an IP address in its canonical form; undefined for other text and for IPv6 addresses with a zone. */
 export function canonicalIp(text: string): string | undefined {
   if (isIpv4(text)) return text;
   if (!/^[0-9A-Fa-f:.]+$/.test(text) || !text.includes(':')) return undefined;
@@ -11,7 +11,7 @@ export function canonicalIp(text: string): string | undefined {
   return URL.canParse(url) ? new URL(url).hostname.slice(1, -1) : undefined;
 }
 
-/** Why an address can be no time server of a node; undefined when it can. */
+/** Returns the reason why an IP address cannot be a node's time server; undefined when it can. */
 export function unusable(ip: string): string | undefined {
   if (ip.includes(':')) {
     if (ip === '::' || ip === '::1') return 'it is this node';
@@ -22,7 +22,7 @@ export function unusable(ip: string): string | undefined {
   return first >= 224 ? 'it is a multicast or reserved address' : undefined;
 }
 
-/** A host name as RFC 1123 has it; nothing of an address. */
+/** Returns whether the text is a host name (RFC 1123) and cannot be an IPv4 address. */
 export function isHostname(text: string): boolean {
   const name = text.endsWith('.') ? text.slice(0, -1) : text;
   if (name.length > 253 || /^[\d.]+$/.test(name)) return false;

@@ -1,7 +1,7 @@
 import { canonicalIp, unusable } from './address.ts';
 import type { Source, TimeConfig } from './time-config.ts';
 
-/** What one lease says of time. */
+/** The time servers (option 42) of one lease. */
 export interface LeaseServers {
   readonly link: string;
   readonly ntp: readonly string[];
@@ -11,10 +11,11 @@ export interface Inputs {
   readonly config: TimeConfig;
   readonly leases: readonly LeaseServers[];
   readonly platform: string | undefined;
-  /** Addresses of host names, as far as they are known. */
+  /** The addresses of host names resolved so far. */
   readonly resolved: ReadonlyMap<string, readonly string[]>;
 }
 
+/** A time server that cannot be used. */
 export interface Bad {
   readonly origin: string;
   readonly value: string;
@@ -22,15 +23,15 @@ export interface Bad {
 }
 
 export interface SourcePlan {
-  /** Name in `sources.d` to content. */
+  /** File name in `sources.d` to content. */
   readonly files: ReadonlyMap<string, string>;
-  /** Host names that have to be resolved for this plan. */
+  /** The host names that this plan needs resolved. */
   readonly names: readonly string[];
   readonly bad: readonly Bad[];
 }
 
 interface Entry {
-  /** What was configured: address or name. */
+  /** The address or name, as configured. */
   readonly host: string;
   readonly options: string;
 }
@@ -41,7 +42,7 @@ interface Origin {
   readonly entries: readonly Entry[];
 }
 
-/** Link-local time services of clouds: always there, not rate-limited, and what the cloud's own clocks follow. */
+/** The link-local time servers of clouds: always present, not rate-limited, and followed by the cloud's own clocks. */
 const PLATFORMS: Readonly<Record<string, readonly Entry[]>> = {
   aws: [
     { host: '169.254.169.123', options: 'prefer iburst minpoll 4 maxpoll 4' },
@@ -76,12 +77,12 @@ function configured(config: TimeConfig): Entry[] {
   return [...servers, ...named(config.pools)];
 }
 
-/** Servers of a lease; what cannot be one is dropped and told. */
+/** Returns the servers of a lease. Unusable ones are dropped and added to `bad`. */
 function leased(lease: LeaseServers, bad: Bad[]): Origin {
   const origin = `dhcp ${lease.link}`;
   const good = lease.ntp.filter((value) => {
     const ip = canonicalIp(value);
-    const why = ip === undefined ? 'it is no address' : unusable(ip);
+    const why = ip === undefined ? 'it is not an IP address' : unusable(ip);
     if (why !== undefined) bad.push({ origin, value: value.slice(0, 80), why });
     return why === undefined;
   });
@@ -104,7 +105,7 @@ function originsOf(inputs: Inputs, bad: Bad[]): Origin[] {
   const inCloud = PLATFORMS[platform];
   const isReplaced = config.useDhcp === 'replace' && hasDhcp;
   const cloud = config.usePlatform && !isReplaced ? (inCloud ?? []) : [];
-  // Public servers are the last resort, and never asked from inside a cloud that has its own.
+  // Public servers are the last resort, and are never used in a cloud that has its own.
   const isAlone = own.length === 0 && !hasDhcp && inCloud === undefined;
   const fallback = isAlone ? named(config.fallbackPools) : [];
   return [
@@ -115,10 +116,12 @@ function originsOf(inputs: Inputs, bad: Bad[]): Origin[] {
   ];
 }
 
-/** `server` lines of one entry; a host name becomes the addresses it stands for, because chronyd's resolver is frozen. */
+/**
+ * Returns the `server` lines of an entry, with addresses for a host name: chronyd's resolv.conf is an outdated copy.
+ */
 function linesOf(entry: Entry, inputs: Inputs, taken: Set<string>): string[] {
   const ip = canonicalIp(entry.host);
-  // NTS checks the name in the server's certificate, so chronyd has to be given the name.
+  // With NTS chronyd checks the name in the server's certificate, so it needs the name.
   if (ip === undefined && entry.options.split(' ').includes('nts')) {
     if (taken.has(entry.host)) return [];
     taken.add(entry.host);
@@ -134,8 +137,8 @@ function linesOf(entry: Entry, inputs: Inputs, taken: Set<string>): string[] {
 }
 
 /**
- * Which source files there are to be. The same inputs give the same bytes. An address stands in one file only, the one of the
- * lowest number: chronyd reports an error at every reload otherwise.
+ * Plans the source files. The same inputs give the same bytes. An address appears only in the file with the lowest
+ * number, because chronyd reports an error for a duplicate at every reload.
  */
 export function planSources(inputs: Inputs): SourcePlan {
   const bad: Bad[] = [];
@@ -151,7 +154,7 @@ export function planSources(inputs: Inputs): SourcePlan {
   return { files, names: [...names], bad };
 }
 
-/** The servers a source file of a lease names: what to keep when the lease is gone and there is no other. */
+/** Returns the servers in a lease's source file, which stay in use when the lease is lost and there is no other. */
 export function serversIn(content: string): string[] {
   return content.split('\n').flatMap((line) => /^server (\S+) /.exec(line)?.[1] ?? []);
 }

@@ -6,10 +6,10 @@ const host = v.pipe(
   v.string(),
   v.check(
     (text) => canonicalIp(text) !== undefined || isHostname(text),
-    'is no address or host name',
+    'must be an IP address or a host name',
   ),
 );
-// chronyd's own limits: outside of them it drops the line without a word.
+// These are chronyd's limits; it silently drops a line with a value outside them.
 const poll = v.pipe(v.number(), v.integer(), v.minValue(-6), v.maxValue(24));
 const flag = v.optional(v.boolean(), false);
 
@@ -22,7 +22,10 @@ const Source = v.pipe(
     minpoll: v.optional(poll),
     maxpoll: v.optional(poll),
   }),
-  v.check(({ minpoll = -6, maxpoll = 24 }) => minpoll <= maxpoll, 'minpoll is above maxpoll'),
+  v.check(
+    ({ minpoll = -6, maxpoll = 24 }) => minpoll <= maxpoll,
+    'minpoll must not be above maxpoll',
+  ),
 );
 export type Source = v.InferOutput<typeof Source>;
 
@@ -30,11 +33,13 @@ export type Source = v.InferOutput<typeof Source>;
 export const TimeConfig = v.strictObject({
   servers: v.optional(v.array(Source), []),
   pools: v.optional(v.array(host), []),
-  /** What servers from a DHCP lease do: drop the platform's and the fallback, join the others, nothing. */
+  /**
+   * The effect of servers from a DHCP lease: they replace the platform's and the fallback, join them, or are ignored.
+   */
   useDhcp: v.optional(v.picklist(['replace', 'add', 'ignore']), 'add'),
   usePlatform: v.optional(v.boolean(), true),
   fallbackPools: v.optional(v.array(host), ['pool.ntp.org']),
-  /** Jump instead of slewing: from how many seconds on, in the first how many updates. */
+  /** Step the clock instead of slewing it, from `threshold` seconds on and only in the first `limit` updates. */
   makestep: v.optional(
     v.strictObject({
       threshold: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 0.1),

@@ -15,10 +15,10 @@ import {
   type Tracking,
 } from '../../core/chronyd/candm.ts';
 
-const ANSWER_WITHIN_MS = 1000;
+const REPLY_WITHIN_MS = 1000;
 const OWN_NAME = /^kios-[0-9a-f]{12}\.sock$/;
 
-/** Removes sockets that killed runs left beside chronyd's. */
+/** Removes the sockets that killed runs of this agent left beside chronyd's. */
 export function removeStaleSockets(socket: string): void {
   const dir = path.dirname(socket);
   for (const name of readdirSync(dir)) {
@@ -26,20 +26,20 @@ export function removeStaleSockets(socket: string): void {
   }
 }
 
-/** Sends one command and waits for its answer. Fails when chronyd is not there, is silent, or refuses. */
+/** Sends one command and returns the reply. Fails when chronyd is not running, does not reply, or refuses. */
 async function ask(socket: string, command: Command, signal: AbortSignal): Promise<Reply> {
   const own = path.join(path.dirname(socket), `kios-${randomBytes(6).toString('hex')}.sock`);
   using channel = openUnixDatagram(socket, own);
   const sequence = randomInt(2 ** 32);
   channel.send(encodeRequest(command, sequence));
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(REPLY_WITHIN_MS)]);
   for (;;) {
     const reply = decodeReply(await channel.receive(deadline));
     if (reply.sequence !== sequence || reply.command !== command) continue;
     if (reply.status === 0) return reply;
     throw new KiosError(
       'KIOS_CHRONYD_REFUSED',
-      `ask chronyd for ${command}: status ${reply.status}`,
+      `run chronyd's command ${command}: chronyd replied with status ${reply.status}`,
       {
         exitCode: EXIT.unavailable,
       },
@@ -47,7 +47,7 @@ async function ask(socket: string, command: Command, signal: AbortSignal): Promi
   }
 }
 
-/** A running chronyd, asked over its command socket. */
+/** A running chronyd, reached through its command socket. */
 export interface Chronyd {
   /** Makes chronyd read its source files again. */
   reloadSources(signal: AbortSignal): Promise<void>;

@@ -5,7 +5,7 @@ import { removeStaleTemps, writeAtomic } from '@kios/agent';
 
 import { serversIn } from '../../core/sources/plan-sources.ts';
 
-/** The folder chronyd and this agent share. */
+/** The folder and the command socket that chronyd and this agent share. */
 export interface Layout {
   readonly dir: string;
   readonly socket: string;
@@ -14,7 +14,7 @@ export interface Layout {
 const sourcesDir = ({ dir }: Layout): string => path.join(dir, 'sources.d');
 const LEASE_FILE = /^30-dhcp-(.+)\.sources$/;
 
-/** Makes the folders. chronyd opens its command socket only in a folder of exactly this owner and mode. */
+/** Creates the folders. chronyd opens its command socket only in a folder with exactly this owner and mode. */
 export async function prepare(layout: Layout): Promise<void> {
   const socketDir = path.dirname(layout.socket);
   await mkdir(sourcesDir(layout), { recursive: true });
@@ -27,7 +27,7 @@ export async function prepare(layout: Layout): Promise<void> {
 const listSources = async (layout: Layout): Promise<string[]> =>
   (await readdir(sourcesDir(layout)).catch(() => [])).filter((name) => name.endsWith('.sources'));
 
-/** Servers of leases that are in force in chronyd, by link: last known good. */
+/** Reads the servers of leases in chronyd's present files, by link: the last known good ones. */
 export async function readLeasedServers(layout: Layout): Promise<Map<string, string[]>> {
   const servers = new Map<string, string[]>();
   for (const name of await listSources(layout)) {
@@ -39,7 +39,7 @@ export async function readLeasedServers(layout: Layout): Promise<Map<string, str
   return servers;
 }
 
-/** Makes `sources.d` hold exactly these files; answers the names of what changed. */
+/** Makes `sources.d` contain exactly these files. Returns the names of those it changed. */
 export async function writeSources(
   layout: Layout,
   files: ReadonlyMap<string, string>,

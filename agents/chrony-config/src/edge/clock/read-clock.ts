@@ -16,7 +16,9 @@ export function readClock(): Reading {
   };
 }
 
-/** Returns the time, in milliseconds, before which the clock is certainly wrong: by default when the image was built. */
+/**
+ * Returns the time, in milliseconds, before which the clock is certainly wrong: by default when the image was built.
+ */
 export async function readFloor(floor: string): Promise<number> {
   if (floor !== 'auto') return Date.parse(floor);
   const boot = await readStateIfThere(BootState, STATE.boot).catch(() => undefined);

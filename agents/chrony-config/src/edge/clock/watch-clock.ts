@@ -51,7 +51,9 @@ export async function watchClock(
   }
 }
 
-/** Returns the source chronyd follows; undefined while chronyd is down, when the kernel alone keeps the clock steady. */
+/**
+ * Returns the source chronyd follows; undefined while chronyd is down, when the kernel alone keeps the clock steady.
+ */
 async function trackedSource(chronyd: Chronyd, signal: AbortSignal): Promise<Source | undefined> {
   return chronyd.tracking(signal).catch(() => undefined);
 }

@@ -26,8 +26,8 @@ async function readPlatform(dir: string): Promise<string | StateError | undefine
 }
 
 /**
- * The leases, and of a link that has none now its servers of before: a node without any lease, or with a torn lease file, keeps
- * the time sources it had.
+ * Returns the leases, and the previous servers of links that have none now, when there is no lease at all or not every
+ * lease file is readable: such a node keeps the time sources it had.
  */
 function withLastKnown(
   leases: readonly LeaseServers[],
@@ -42,7 +42,7 @@ function withLastKnown(
   return [...leases, ...kept].toSorted((a, b) => (a.link < b.link ? -1 : 1));
 }
 
-/** All that the sources follow from. Files that do not parse are told in `errors` and count as not there. */
+/** Reads everything that determines the sources. A file that cannot be read counts as missing and is in `errors`. */
 export async function readInputs(args: InputArgs, layout: Layout): Promise<ReadInputs> {
   const { leases, errors } = await readLeases(args.netDir);
   const platform = await readPlatform(args.platformDir);

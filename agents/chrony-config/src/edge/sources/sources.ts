@@ -13,21 +13,21 @@ export interface SourcesParts {
   readonly log: Logger;
 }
 
-/** Keeps chronyd's source files what the inputs say, and chronyd informed of their changes. */
+/** Keeps chronyd's source files in step with the inputs, and makes chronyd reload them when they change. */
 export class Sources {
   readonly #parts: SourcesParts;
   readonly #resolved = new Map<string, readonly string[]>();
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
   readonly #reloadWait = backoff({ firstMs: 1000, maxMs: 30_000 });
   readonly #resolveWait = backoff({ firstMs: 5000, maxMs: 600_000 });
-  // A run that was killed between writing and telling chronyd must not leave chronyd behind.
+  // True at first, for the changes of a run that was killed before it made chronyd reload.
   #isReloadDue = true;
 
   constructor(parts: SourcesParts) {
     this.#parts = parts;
   }
 
-  /** Brings everything up to date; answers after how long to try again what did not work, if anything. */
+  /** Brings everything up to date. Returns the milliseconds until the next attempt if something failed. */
   async update(signal: AbortSignal): Promise<number | undefined> {
     const plan = await this.#plan();
     const changed = await writeSources(this.#parts.layout, plan.files);
@@ -42,16 +42,16 @@ export class Sources {
 
   async #plan(): Promise<SourcePlan> {
     const { errors, ...inputs } = await readInputs(this.#parts.args, this.#parts.layout);
-    for (const error of errors) this.#tell(error.message, { ev: 'input.bad', err: error });
+    for (const error of errors) this.#reportOnce(error.message, { ev: 'input.bad', err: error });
     const first = planSources({ ...inputs, resolved: this.#resolved });
     await Promise.all(first.names.map((name) => this.#resolve(name)));
     const plan =
       first.names.length === 0 ? first : planSources({ ...inputs, resolved: this.#resolved });
-    for (const bad of plan.bad) this.#tellBad(bad);
+    for (const bad of plan.bad) this.#reportBad(bad);
     return plan;
   }
 
-  /** An answer is kept: a source that works is not swapped because a pool rotates its addresses. */
+  /** Keeps the addresses once found: a pool rotates them, and that must not replace a working source. */
   async #resolve(name: string): Promise<void> {
     if (this.#resolved.has(name)) return;
     const addresses = await this.#parts.resolve(name);
@@ -75,7 +75,7 @@ export class Sources {
     } catch (error) {
       if (signal.aborted) throw error;
       const wait = this.#reloadWait.next();
-      // chronyd reads the files when it starts, so this is only said once.
+      // Logged once per outage: chronyd reads the files anyway when it starts.
       if (wait === 1000) this.#parts.log.info({ ev: 'chronyd.down', err: error });
       return wait;
     }
@@ -85,14 +85,14 @@ export class Sources {
     return undefined;
   }
 
-  #tellBad({ origin, value, why }: Bad): void {
-    this.#tell(`${origin} ${value}`, { ev: 'source.bad', origin, value, why });
+  #reportBad({ origin, value, why }: Bad): void {
+    this.#reportOnce(`${origin} ${value}`, { ev: 'source.bad', origin, value, why });
   }
 
-  /** The same fault is read again at every change of anything; one line is enough. */
-  #tell(key: string, fields: LogFields): void {
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
+  /** Logs a fault once, although every update finds it again. */
+  #reportOnce(key: string, fields: LogFields): void {
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
     this.#parts.log.warn(fields);
   }
 }

@@ -12,13 +12,13 @@ import {
 
 const hex = (text: string): Uint8Array => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
 
-/** `tracking` as candm.h lays it out: 192.0.2.1, stratum 9. The netns tests ask a real chronyd. */
+/** A `tracking` reply as in candm.h: 192.0.2.1, stratum 9. The netns tests use a real chronyd. */
 const HEADER = '06 02 00 00 0021 0005 0000 0000 0000 0000 01020304 00000000 00000000';
 const BODY =
   'c0000201 c0000201000000000000000000000000 0001 0000 0009 0000 00000000 691e0000 00000000 ' +
   'e4800000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000';
 
-/** Whether the bytes end in a value or in an error of ours. */
+/** Returns whether the bytes decode to a value or fail with a KiosError. */
 function outcome(bytes: Uint8Array): boolean {
   try {
     return typeof decodeTracking(decodeReply(bytes)).stratum === 'number';
@@ -27,14 +27,14 @@ function outcome(bytes: Uint8Array): boolean {
   }
 }
 
-describe('the command protocol', () => {
-  it('asks for a reload with 28 bytes', () => {
+describe('the command protocol of chronyd', () => {
+  it('encodes a reload as 28 bytes', () => {
     expect(Buffer.from(encodeRequest(COMMAND.reloadSources, 0x01020304)).toString('hex')).toBe(
       `06010000004600000102030400${'00'.repeat(15)}`,
     );
   });
 
-  it('reads who is followed', () => {
+  it('decodes the source that chronyd follows', () => {
     const reply = decodeReply(hex(HEADER + BODY));
     expect(reply).toMatchObject({ command: 33, sequence: 0x01020304, status: 0 });
     expect(decodeTracking(reply)).toMatchObject({ source: '192.0.2.1', stratum: 9 });
@@ -46,7 +46,7 @@ describe('the command protocol', () => {
     [0x06800000, 2],
     [0x05000000, -2],
     [0x02800000, 0.5],
-  ])('reads the number %i as %d', (bits, value) => expect(decodeFloat(bits)).toBe(value));
+  ])('decodes the number %i as %d', (bits, value) => expect(decodeFloat(bits)).toBe(value));
 
   it.each([
     ['nothing', ''],
@@ -59,11 +59,13 @@ describe('the command protocol', () => {
     );
   });
 
-  it('refuses tracking that is cut', () => {
-    expect(() => decodeTracking(decodeReply(hex(HEADER)))).toThrow('tracking is cut');
+  it('refuses tracking data that is cut short', () => {
+    expect(() => decodeTracking(decodeReply(hex(HEADER)))).toThrow(
+      'the tracking data is cut short',
+    );
   });
 
-  it('answers any bytes with a value or an error of its own', () => {
+  it('decodes any bytes to a value or fails with a KiosError', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         expect(outcome(Buffer.concat([hex('0602'), bytes]))).toBe(true);

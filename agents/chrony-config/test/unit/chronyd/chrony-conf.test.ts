@@ -30,24 +30,24 @@ pidfile /
 `;
 
 describe('formatChronyConf', () => {
-  it('is the same text for the same node', () => {
+  it('formats the same text for the same options', () => {
     expect(formatChronyConf(options)).toBe(GOLDEN);
   });
 
-  it.each(['4.3', '3.9', '4.5.2'])('keeps what stops chronyd %s out of it', (version) => {
+  it.each(['4.3', '3.9', '4.5.2'])('leaves out options that stop chronyd %s', (version) => {
     const conf = formatChronyConf({ ...options, version, leapSeconds: '/x' });
     expect(conf).toContain('pidfile /run/kios/chrony/sock/chronyd.pid\n');
     expect(conf).not.toContain('leapseclist');
   });
 
-  it.each(['4.6', '4.10', '5.0'])('uses what chronyd %s has', (version) => {
+  it.each(['4.6', '4.10', '5.0'])('uses the options of chronyd %s', (version) => {
     const conf = formatChronyConf({ ...options, version, leapSeconds: '/x/leap-seconds.list' });
     expect(conf).toContain('pidfile /\n');
     expect(conf).toContain('leapseclist /x/leap-seconds.list\n');
   });
 
   it.skipIf(spawnSync('chronyd', ['--version']).status !== 0)(
-    'is accepted by the chronyd here',
+    'formats text that the installed chronyd accepts',
     () => {
       const version = /version (\S+)/.exec(
         execFileSync('chronyd', ['--version'], { encoding: 'utf8' }),

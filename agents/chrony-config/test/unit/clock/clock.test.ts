@@ -12,7 +12,7 @@ const at = (seconds: number, more: Partial<Reading> = {}): Reading => ({
 });
 const synced = { synchronised: true, maxErrorSeconds: 0.01 };
 
-/** Looks at the clock once for each reading; answers the events by look. */
+/** Applies the readings in turn. Returns the clock and the events after each. */
 function look(...readings: Reading[]): { clocks: Clock[]; events: string[][] } {
   const clocks: Clock[] = [];
   const events: string[][] = [];
@@ -25,41 +25,41 @@ function look(...readings: Reading[]): { clocks: Clock[]; events: string[][] } {
 }
 
 describe('nextClock', () => {
-  it('tells once that the clock is sane, synced, and lost', () => {
+  it('reports once that the clock is sane, synced and lost', () => {
     const { events } = look(at(1), at(2), at(3, synced), at(4, synced), at(5));
     expect(events).toEqual([['clock.sane'], [], ['clock.synced'], [], ['clock.lost']]);
   });
 
-  it('does not call a clock synced whose error may be seconds', () => {
+  it('does not call a clock synced when it may be off by seconds', () => {
     const { clocks } = look(at(1, { synchronised: true, maxErrorSeconds: 3 }));
     expect(clocks[0]?.state).toMatchObject({ sane: true, synced: false });
   });
 
-  it('tells a clock before the image was built, and its step to the present', () => {
+  it('reports a clock before the build time of the image, and its step to the present', () => {
     const { events } = look({ ...at(1), now: 0 }, at(2));
     expect(events).toEqual([['clock.insane'], ['clock.sane', 'clock.step']]);
   });
 
-  it('calls no step what the clock was slewed', () => {
+  it('does not take slewing for a step', () => {
     expect(look(at(1), { ...at(61), now: FLOOR + 61_400 }).events[1]).toEqual([]);
     expect(look(at(1), { ...at(61), now: FLOOR + 61_600 }).events[1]).toEqual(['clock.step']);
   });
 
-  it('keeps the time since which it is so', () => {
+  it('keeps the time since which the clock is synced or not', () => {
     const { clocks } = look(at(1), at(2), at(3, synced), at(4, synced));
     expect(clocks.map(({ state }) => Date.parse(state.since) - FLOOR)).toEqual([
       1000, 1000, 3000, 3000,
     ]);
   });
 
-  it('says what is followed only while it is', () => {
+  it('names the source only while the clock is synced', () => {
     const source = { source: '192.0.2.1', stratum: 9, offset: 1e-5 };
     expect(nextClock(undefined, at(1, synced), FLOOR, source).clock.state).toMatchObject(source);
     expect(nextClock(undefined, at(1), FLOOR, source).clock.state).not.toHaveProperty('source');
   });
 });
 
-it('finds news in what readers act on, not in a drifting offset', () => {
+it('counts changes that readers act on as news, but not a drifting offset', () => {
   const state = {
     v: 1,
     sane: true,

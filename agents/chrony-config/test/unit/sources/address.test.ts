@@ -17,11 +17,11 @@ describe('canonicalIp', () => {
     ['1::2::3', undefined],
     ['', undefined],
     ['a', undefined],
-  ])('%j is %j', (text, ip) => expect(canonicalIp(text)).toBe(ip));
+  ])('turns %j into %j', (text, ip) => expect(canonicalIp(text)).toBe(ip));
 });
 
 describe('isHostname', () => {
-  it.each(['pool.ntp.org', 'a', 'a-b.c.', '0.pool.ntp.org'])('takes %j', (text) => {
+  it.each(['pool.ntp.org', 'a', 'a-b.c.', '0.pool.ntp.org'])('accepts %j', (text) => {
     expect(isHostname(text)).toBe(true);
   });
   it.each(['', '.', 'a..b', '-a', 'a-', 'a b', 'a\n', '1.2.3', 'ü', 'x'.repeat(64), '#'])(

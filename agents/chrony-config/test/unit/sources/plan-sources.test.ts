@@ -18,7 +18,7 @@ const eth0 = { link: 'eth0', ntp: ['192.0.2.1', '192.0.2.2'] };
 const files = (of: ReturnType<typeof plan>): Record<string, string> => Object.fromEntries(of.files);
 
 describe('planSources', () => {
-  it('on a machine that knows nothing asks for the fallback and writes it once resolved', () => {
+  it('without other sources resolves the fallback, then writes it', () => {
     expect(plan({})).toMatchObject({ names: ['pool.ntp.org'], bad: [] });
     expect(files(plan({}))).toEqual({});
     const resolved = new Map([['pool.ntp.org', ['203.0.113.1', '203.0.113.2']]]);
@@ -28,7 +28,7 @@ describe('planSources', () => {
     });
   });
 
-  it('never asks public servers when a lease, the file or a cloud names others', () => {
+  it('uses no public servers when a lease, time.yaml or a cloud names others', () => {
     expect(plan({}, { leases: [eth0] }).names).toEqual([]);
     expect(plan({ servers: [{ address: '192.0.2.9' }] }).names).toEqual([]);
     expect(plan({ usePlatform: false }, { platform: 'aws' }).names).toEqual([]);
@@ -44,7 +44,7 @@ describe('planSources', () => {
     expect([...plan(config, { leases: [eth0], platform: 'gcp' }).files.keys()]).toEqual(names);
   });
 
-  it('keeps the platform when the lease to replace it has no usable server', () => {
+  it('keeps the platform when the lease that would replace it has no usable server', () => {
     const leases = [{ link: 'eth0', ntp: ['0.0.0.0'] }];
     expect([...plan({ useDhcp: 'replace' }, { leases, platform: 'aws' }).files.keys()]).toEqual([
       '20-platform.sources',
@@ -58,14 +58,14 @@ describe('planSources', () => {
     );
   });
 
-  it('gives NTS servers by name, as their certificates have it', () => {
+  it('names NTS servers as their certificates do', () => {
     const servers = [{ address: 'time.example.org', nts: true }];
     expect(files(plan({ servers }))['10-config.sources']).toContain(
       'server time.example.org iburst nts',
     );
   });
 
-  it('writes an address once, in the first file, however it is spelt', () => {
+  it('writes an address once, in the first file, in whatever form it is given', () => {
     const servers = [{ address: '2001:DB8:0:0::1' }, { address: '192.0.2.1' }];
     const leases = [eth0, { link: 'eth1', ntp: ['2001:db8::1', '192.0.2.2'] }];
     expect(files(plan({ servers }, { leases }))).toEqual({
@@ -84,7 +84,7 @@ describe('planSources', () => {
     'x',
     '1.2.3',
     '',
-  ])('drops %j from a lease and tells', (value) => {
+  ])('drops and reports %j from a lease', (value) => {
     const result = plan({}, { leases: [{ link: 'eth0', ntp: [value, '192.0.2.1'] }] });
     expect(result.bad).toMatchObject([{ origin: 'dhcp eth0', value }]);
     expect(files(result)['30-dhcp-eth0.sources']).toBe(
@@ -92,27 +92,27 @@ describe('planSources', () => {
     );
   });
 
-  it('takes the first eight of four hundred', () => {
+  it('takes the first eight servers of four hundred', () => {
     const ntp = Array.from({ length: 400 }, (_, at) => `10.0.${at >> 8}.${at & 255}`);
     const content = files(plan({}, { leases: [{ link: 'eth0', ntp }] }))['30-dhcp-eth0.sources'];
     expect(serversIn(content ?? '')).toEqual(ntp.slice(0, 8));
   });
 
-  it('makes no file name of what is no link name', () => {
+  it('ignores a lease whose link has an invalid name', () => {
     expect(plan({}, { leases: [{ link: '../../x', ntp: ['192.0.2.1'] }] }).files.size).toBe(0);
   });
 });
 
 describe('time.yaml', () => {
   it.each<[string, unknown]>([
-    ['a blank in an address', { servers: [{ address: 'a b' }] }],
+    ['a space in an address', { servers: [{ address: 'a b' }] }],
     ['a line break in an address', { servers: [{ address: 'a\nallow all' }] }],
     ['a comment sign', { pools: ['a#b'] }],
     ['an unknown key', { server: [] }],
-    ['an option chronyd would drop', { servers: [{ address: '192.0.2.1', minpoll: 99 }] }],
+    ['an option that chronyd would drop', { servers: [{ address: '192.0.2.1', minpoll: 99 }] }],
     ['minpoll above maxpoll', { servers: [{ address: '192.0.2.1', minpoll: 6, maxpoll: 4 }] }],
     ['a negative threshold', { makestep: { threshold: -1 } }],
-    ['an endless threshold', { makestep: { threshold: Infinity } }],
+    ['an infinite threshold', { makestep: { threshold: Infinity } }],
   ])('refuses %s', (_, input) => {
     expect(v.safeParse(TimeConfig, input).success).toBe(false);
   });

@@ -7,6 +7,9 @@ import (
 	"kios.dev/init/internal/supervise"
 )
 
+// containerdArgs is how containerd is started; packages/host-api/vectors/programs.json holds the same words.
+var containerdArgs = []string{"/bin/containerd", "--config", "/etc/containerd/config.toml"}
+
 func (h *host) startContainerd() error {
 	if err := prepareCgroups(); err != nil {
 		return fault.New(fault.Cgroup, "prepare control groups", "Use a kernel with cgroup v2 and the cpu, memory and pids controllers.", err)
@@ -22,7 +25,7 @@ func (h *host) startContainerd() error {
 	h.containerd, err = h.child("containerd", -999, func() supervise.Spec {
 		h.log.Info("containerd.start")
 		return supervise.Spec{
-			Args: []string{"/bin/containerd", "--config", "/etc/containerd/config.toml"},
+			Args: containerdArgs,
 			Env:  environment(),
 			Started: func(pid int) {
 				h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) })

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import * as v from 'valibot';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 
@@ -24,17 +25,11 @@ it('the base line has the resolv.conf that kubelet’s configuration names', asy
 });
 
 it('the base line starts kubelet and containerd with the same arguments as init', async () => {
-  const plan = await text('init/internal/kubelet/plan.go');
-  expect(plan).toContain(
-    '"--config=" + Dir + "/config.yaml", "--config-dir=" + Dir + "/kubelet.conf.d"',
+  const vectors = v.parse(
+    v.record(v.string(), v.array(v.string())),
+    JSON.parse(await text('packages/host-api/vectors/programs.json')),
   );
-  expect(await unit('kubelet.service')).toContain(
-    'ExecStart=/usr/bin/kubelet --config=/etc/kubernetes/config.yaml --config-dir=/etc/kubernetes/kubelet.conf.d\n',
-  );
-  expect(await text('init/internal/stage2/containerd.go')).toContain(
-    '"/bin/containerd", "--config", "/etc/containerd/config.toml"',
-  );
-  expect(await unit('containerd.service')).toContain(
-    'ExecStart=/usr/bin/containerd --config /etc/containerd/config.toml\n',
-  );
+  for (const [name, words] of Object.entries(vectors))
+    expect(await unit(`${name}.service`)).toContain(`ExecStart=/usr${words.join(' ')}\n`);
+  expect(Object.keys(vectors)).toEqual(['containerd', 'kubelet']);
 });

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 
 import { repository } from '../../../src/workstation/paths.ts';
 
-const SOURCES = ['{packages,agents}/*/src/**/*.ts', 'os/src/**/*.ts', 'init/**/*.go', 'kios'];
+const SOURCES = ['{packages,agents}/*/src/**/*.ts', 'os/src/**/*.ts', 'kios'];
 /** A code is in quotes, or follows `fail` in the launcher. Environment variables have the same prefix. */
 const CODE = /(?:['"`]|\bfail )(KIOS_[A-Z0-9_]+)\b(?!['"`]\])/g;
 const NOT_CODES =
@@ -14,7 +14,6 @@ const NOT_CODES =
 async function codesInSource(): Promise<string[]> {
   const codes = new Set<string>();
   for await (const file of glob(SOURCES, { cwd: repository })) {
-    if (file.endsWith('_test.go')) continue;
     const text = await readFile(path.join(repository, file), 'utf8');
     for (const [, code = ''] of text.matchAll(CODE)) if (!NOT_CODES.test(code)) codes.add(code);
   }
@@ -23,7 +22,9 @@ async function codesInSource(): Promise<string[]> {
 
 async function codesOnPage(): Promise<string[]> {
   const page = await readFile(path.join(repository, 'docs/errors.md'), 'utf8');
-  return [...page.matchAll(/^\| `?(KIOS_[A-Z0-9_]+)`? \|/gm)].map(([, code = '']) => code);
+  const codes = [...page.matchAll(/^\| `?(KIOS_[A-Z0-9_]+)`? \|/gm)].map(([, code = '']) => code);
+  // init/internal/fault compares its own codes with the page.
+  return codes.filter((code) => !code.startsWith('KIOS_INIT_'));
 }
 
 it('docs/errors.md lists each code of the source once, and no other', async () => {

@@ -21,20 +21,20 @@ const usageError = (message: string): KiosError =>
   });
 
 /** The command line. It never ends the process and never prints a failure: `main.ts` does both. */
-export function commandLine(argv: readonly string[], cli: CommandContext): Argv {
+export function commandLine(argv: readonly string[], context: CommandContext): Argv {
   return yargs([...argv])
     .scriptName('./kios')
     .usage('kiOS, the Kubernetes Operating System: build it, try it, test it.\n\n$0 COMMAND')
-    .command(upCommand(cli))
-    .command(downCommand(cli))
-    .command(statusCommand(cli))
-    .command(logsCommand(cli))
+    .command(upCommand(context))
+    .command(downCommand(context))
+    .command(statusCommand(context))
+    .command(logsCommand(context))
     .command(kubectlCommand())
-    .command(buildCommand(cli))
-    .command(manifestsCommand(cli))
-    .command(bootstrapCommand(cli))
-    .command(testCommand(cli))
-    .command(benchCommand(cli))
+    .command(buildCommand(context))
+    .command(manifestsCommand(context))
+    .command(bootstrapCommand(context))
+    .command(testCommand(context))
+    .command(benchCommand(context))
     .completion('completion', 'Print a completion script for bash or zsh')
     .demandCommand(1, 'Which command? ./kios --help lists them')
     .version(KIOS)

@@ -6,7 +6,7 @@ import { EXIT, KiosError } from '@kios/errors';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { tailFile } from '../workstation/tail-file.ts';
 import { kubectlInteractive } from './kubectl.ts';
-import { NODE_NAME, tryoutMachine } from './node.ts';
+import { NODE_NAME, labMachine } from './node.ts';
 import { parseConsoleLine } from './qemu/console-line.ts';
 
 export interface LogsOptions {
@@ -55,16 +55,19 @@ async function podLogs(pod: string, follow: boolean): Promise<void> {
   process.exitCode = await kubectlInteractive(['-n', 'kube-system', 'logs', name, ...options]);
 }
 
-export async function showLogs(cli: CommandContext, { of, follow }: LogsOptions): Promise<void> {
+export async function showLogs(
+  context: CommandContext,
+  { of, follow }: LogsOptions,
+): Promise<void> {
   const stream = of === undefined ? WHOLE_CONSOLE : STREAMS[of];
   if (stream === undefined) {
     await podLogs(of ?? '', follow);
     return;
   }
-  const file = tryoutMachine().file(stream.source);
-  for await (const line of follow ? tailFile(file, cli.signal) : linesNow(file)) {
+  const file = labMachine().file(stream.source);
+  for await (const line of follow ? tailFile(file, context.signal) : linesNow(file)) {
     // Firmware clears the screen; that is meant for its own console.
     const shown = stream.pick(stripVTControlCharacters(line));
-    if (shown !== undefined) cli.print(shown);
+    if (shown !== undefined) context.print(shown);
   }
 }

@@ -16,7 +16,7 @@ const INSTANCE_FILE = 'instance-id';
 /** The folder of a machine of this checkout. */
 export const machineDir = (name = 'node'): string => path.join(stateDir, name);
 
-export const tryoutMachine = (): Machine => new Machine(machineDir());
+export const labMachine = (): Machine => new Machine(machineDir());
 
 async function imageIdentity(image: string): Promise<string> {
   const { size, mtimeMs } = await stat(image);

@@ -20,7 +20,7 @@ interface DhcpArgs {
   rounds: number;
 }
 
-const bootstrapBench = (cli: CommandContext): CommandModule<unknown, BootstrapArgs> => ({
+const bootstrapBench = (context: CommandContext): CommandModule<unknown, BootstrapArgs> => ({
   command: 'bootstrap',
   describe: 'Measure the way from the lease into the cluster, and what the agent needs for it',
   builder: (args) =>
@@ -35,11 +35,11 @@ const bootstrapBench = (cli: CommandContext): CommandModule<unknown, BootstrapAr
       .example('$0 bench bootstrap --no-boot', 'The agent alone, in a minute'),
   handler: async ({ json, rounds, boot }) => {
     const { benchBootstrap } = await import('../../bench/bootstrap.ts');
-    await benchBootstrap(cli, { json, rounds, boot });
+    await benchBootstrap(context, { json, rounds, boot });
   },
 });
 
-export const benchCommand = (cli: CommandContext): CommandModule => ({
+export const benchCommand = (context: CommandContext): CommandModule => ({
   command: 'bench',
   describe: 'Measure',
   builder: (args) =>
@@ -59,7 +59,7 @@ export const benchCommand = (cli: CommandContext): CommandModule => ({
             .example('$0 bench boot --json', 'For scripts'),
         handler: async ({ json, baseline, kernel }) => {
           const { benchBoot } = await import('../../bench/boot.ts');
-          await benchBoot(cli, { json, baseline, kernel });
+          await benchBoot(context, { json, baseline, kernel });
         },
       })
       .command<DhcpArgs>({
@@ -76,10 +76,10 @@ export const benchCommand = (cli: CommandContext): CommandModule => ({
             .example('$0 bench dhcp --json', 'For scripts'),
         handler: async ({ json, rounds }) => {
           const { benchDhcp } = await import('../../bench/dhcp.ts');
-          await benchDhcp(cli, { json, rounds });
+          await benchDhcp(context, { json, rounds });
         },
       })
-      .command(bootstrapBench(cli))
+      .command(bootstrapBench(context))
       .demandCommand(1, 'Which of its commands? There are: boot, bootstrap, dhcp'),
   handler: () => {},
 });

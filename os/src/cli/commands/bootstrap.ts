@@ -14,7 +14,7 @@ interface CheckArgs {
   file: string;
 }
 
-const renderCommand = (cli: CommandContext): CommandModule<unknown, RenderArgs> => ({
+const renderCommand = (context: CommandContext): CommandModule<unknown, RenderArgs> => ({
   command: 'render [files..]',
   describe: 'Print every file that a node would write for these documents',
   builder: (args: Argv) =>
@@ -32,14 +32,14 @@ const renderCommand = (cli: CommandContext): CommandModule<unknown, RenderArgs> 
     const { runBootstrap } = await import('../../lab/bootstrap-agent.ts');
     const documents = [...files, ...config].map((file) => `--config=${path.resolve(file)}`);
     const chosen = provider === undefined ? [] : [`--provider=${provider}`];
-    await runBootstrap(cli.progress, {
+    await runBootstrap(context.progress, {
       verb: 'render',
       args: ['--dry-run', ...documents, ...chosen],
     });
   },
 });
 
-const checkCommand = (cli: CommandContext): CommandModule<unknown, CheckArgs> => ({
+const checkCommand = (context: CommandContext): CommandModule<unknown, CheckArgs> => ({
   command: 'check-userdata <file>',
   describe: 'Say whether a node would take this user data, and what it reads in it',
   builder: (args: Argv) =>
@@ -48,17 +48,17 @@ const checkCommand = (cli: CommandContext): CommandModule<unknown, CheckArgs> =>
       .example('$0 bootstrap check-userdata user-data.txt', 'Before a hundred machines get it'),
   handler: async ({ file }) => {
     const { runBootstrap } = await import('../../lab/bootstrap-agent.ts');
-    await runBootstrap(cli.progress, { verb: 'check-userdata', args: [path.resolve(file)] });
+    await runBootstrap(context.progress, { verb: 'check-userdata', args: [path.resolve(file)] });
   },
 });
 
-export const bootstrapCommand = (cli: CommandContext): CommandModule => ({
+export const bootstrapCommand = (context: CommandContext): CommandModule => ({
   command: 'bootstrap',
   describe: 'Try bootstrap documents and user data on this PC',
   builder: (args) =>
     args
-      .command(renderCommand(cli))
-      .command(checkCommand(cli))
+      .command(renderCommand(context))
+      .command(checkCommand(context))
       .demandCommand(1, 'Which of its commands? There are: render, check-userdata'),
   handler: () => {},
 });

@@ -6,7 +6,7 @@ interface DownArgs {
   purge: boolean;
 }
 
-export const downCommand = (cli: CommandContext): CommandModule<unknown, DownArgs> => ({
+export const downCommand = (context: CommandContext): CommandModule<unknown, DownArgs> => ({
   command: 'down',
   describe: 'Stop the node and its control plane',
   builder: (args) =>
@@ -20,6 +20,6 @@ export const downCommand = (cli: CommandContext): CommandModule<unknown, DownArg
       .example('$0 down --purge', 'Stop and forget'),
   handler: async ({ purge }) => {
     const { down } = await import('../../lab/down.ts');
-    await down(cli.progress, { purge });
+    await down(context.progress, { purge });
   },
 });

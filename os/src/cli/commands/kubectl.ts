@@ -6,7 +6,7 @@ interface KubectlArgs {
 
 export const kubectlCommand = (): CommandModule<unknown, KubectlArgs> => ({
   command: 'kubectl [arguments..]',
-  describe: 'Run kubectl as administrator of the try-out cluster',
+  describe: 'Run kubectl as administrator of the lab cluster',
   builder: (args) =>
     args
       .positional('arguments', { type: 'string', array: true, default: [] })

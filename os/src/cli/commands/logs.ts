@@ -7,7 +7,7 @@ interface LogsArgs {
   of: string | undefined;
 }
 
-export const logsCommand = (cli: CommandContext): CommandModule<unknown, LogsArgs> => ({
+export const logsCommand = (context: CommandContext): CommandModule<unknown, LogsArgs> => ({
   command: 'logs [of]',
   describe: 'Show the log of a part of the node',
   builder: (args) =>
@@ -26,6 +26,6 @@ export const logsCommand = (cli: CommandContext): CommandModule<unknown, LogsArg
       .example('$0 logs dhcp', 'The pod of manifests/dhcp.yaml'),
   handler: async ({ of, follow }) => {
     const { showLogs } = await import('../../lab/logs.ts');
-    await showLogs(cli, { of, follow });
+    await showLogs(context, { of, follow });
   },
 });

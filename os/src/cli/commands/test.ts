@@ -7,7 +7,7 @@ interface TestArgs {
   suite: SuiteName | undefined;
 }
 
-export const testCommand = (cli: CommandContext): CommandModule<unknown, TestArgs> => ({
+export const testCommand = (context: CommandContext): CommandModule<unknown, TestArgs> => ({
   command: 'test [suite]',
   describe: 'Run the tests',
   builder: (args) =>
@@ -17,6 +17,6 @@ export const testCommand = (cli: CommandContext): CommandModule<unknown, TestArg
       .example('$0 test unit', 'What needs neither root nor QEMU'),
   handler: async ({ suite }) => {
     const { runTests } = await import('../../checks/suites/run-tests.ts');
-    await runTests(cli, suite === undefined ? SUITES : [suite]);
+    await runTests(context, suite === undefined ? SUITES : [suite]);
   },
 });

@@ -12,7 +12,7 @@ interface UpArgs {
   kernel: KernelName;
 }
 
-export const upCommand = (cli: CommandContext): CommandModule<unknown, UpArgs> => ({
+export const upCommand = (context: CommandContext): CommandModule<unknown, UpArgs> => ({
   command: 'up',
   describe: 'Build everything, boot a node in QEMU and join it to a control plane on this machine',
   builder: (args) =>
@@ -39,10 +39,10 @@ export const upCommand = (cli: CommandContext): CommandModule<unknown, UpArgs> =
     const options = { memoryMiB: memory, cpus, kernel };
     if (once) {
       const { upOnce } = await import('../../checks/acceptance/up-once.ts');
-      await upOnce(cli, options);
+      await upOnce(context, options);
     } else {
       const { up } = await import('../../lab/up.ts');
-      await up(cli, options);
+      await up(context, options);
     }
   },
 });

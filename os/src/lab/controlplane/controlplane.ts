@@ -6,7 +6,8 @@ import * as v from 'valibot';
 
 import { buildUpstream } from '../../build/sources/upstream/build.ts';
 import { workstationArch } from '../../workstation/arch.ts';
-import { freePort } from '../../workstation/free-port.ts';
+import { makePrivateDir, readIfThere, writePrivate } from '../../workstation/files.ts';
+import { freePort, isPortFree } from '../../workstation/free-port.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { ApiClient, type ApiObject } from './api-client.ts';
 import { bootstrapObjects, newBootstrapToken } from './bootstrap-objects.ts';
@@ -27,12 +28,10 @@ import {
   stopDaemon,
   waitUntil,
 } from './daemon.ts';
-import { makePrivateDir, readIfThere, writePrivate } from './files.ts';
 import { writeForward } from './forwards.ts';
 import { formatKubeconfig } from './kubeconfig.ts';
 import { WORKSTATION_SEEN_BY_GUEST, layout, SOCKETS } from './layout.ts';
 import { ensurePki, type LeafName, type Pki } from './pki.ts';
-import { isPortFree } from './port.ts';
 
 const READY_MS = 120_000;
 const OBJECTS_MS = 60_000;

@@ -6,8 +6,8 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
+import { makePrivateDir, readIfThere, writePrivate } from '../../workstation/files.ts';
 import { identify, isAlive, type ProcessIdentity, terminate } from '../../workstation/process.ts';
-import { makePrivateDir, readIfThere, writePrivate } from './files.ts';
 import { layout } from './layout.ts';
 
 /** A background process that outlives the program that started it. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-import { readIfThere, writePrivate } from './files.ts';
+import { readIfThere, writePrivate } from '../../workstation/files.ts';
 
 const port = '([1-9]\\d{0,4})';
 /** Which loopback port stands for a node's kubelet: `{"10.0.2.15:10250": "127.0.0.1:34567"}`. */

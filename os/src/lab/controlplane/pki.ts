@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import { readIfThere, writePrivate } from '../../workstation/files.ts';
 import {
   isUsable,
   issueAuthority,
@@ -8,7 +9,6 @@ import {
   type KeyedCertificate,
   type LeafRequest,
 } from './certificates.ts';
-import { readIfThere, writePrivate } from './files.ts';
 import { WORKSTATION_SEEN_BY_GUEST, layout, NETWORKS } from './layout.ts';
 
 /** Who gets a certificate. Users and groups are those that Kubernetes' own roles name. */

@@ -14,11 +14,15 @@ import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
 import { upCommand } from './commands/up.ts';
 
-const usageError = (message: string): KiosError =>
-  new KiosError('KIOS_CLI_USAGE', message.replaceAll('\n', ' ').trim(), {
+/** `message` is one of yargs' own, such as "Unknown argument: ones", or one that a command demands its parts with. */
+function usageError(message: string): KiosError {
+  const fault = message.replaceAll(/\s+/g, ' ').trim();
+  const clause = fault.charAt(0).toLowerCase() + fault.slice(1);
+  return new KiosError('KIOS_CLI_USAGE', `read the command line: ${clause}`, {
     exitCode: EXIT.usage,
-    remedy: 'see ./kios --help, or ./kios COMMAND --help',
+    remedy: 'See ./kios --help or ./kios COMMAND --help.',
   });
+}
 
 /** The command line. It never ends the process and never prints a failure: `main.ts` does both. */
 export function commandLine(argv: readonly string[], context: CommandContext): Argv {
@@ -36,13 +40,13 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(testCommand(context))
     .command(benchCommand(context))
     .completion('completion', 'Print a completion script for bash or zsh')
-    .demandCommand(1, 'Which command? ./kios --help lists them')
+    .demandCommand(1, 'a command is missing')
     .version(KIOS)
     .strict()
     .wrap(Math.min(100, process.stdout.columns ?? 100))
     .exitProcess(false)
     .showHelpOnFail(false)
     .fail((message: string | undefined, error: Error | undefined) => {
-      throw error ?? usageError(message ?? 'the command line is not valid');
+      throw error ?? usageError(message ?? 'it is not valid');
     });
 }

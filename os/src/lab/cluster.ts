@@ -7,6 +7,6 @@ export async function controlPlaneKubeconfig(): Promise<string> {
   if ((await controlPlaneStatus()) === 'running') return adminKubeconfigPath();
   throw new KiosError('KIOS_NODE_ABSENT', 'reach the lab cluster: it does not run', {
     exitCode: EXIT.unavailable,
-    remedy: 'start it with ./kios up',
+    remedy: 'Start it with ./kios up.',
   });
 }

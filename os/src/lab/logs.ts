@@ -42,7 +42,7 @@ async function* linesNow(file: string): AsyncGenerator<string> {
     throw new KiosError('KIOS_NODE_ABSENT', `read ${file}`, {
       cause,
       exitCode: EXIT.unavailable,
-      remedy: 'no node was started here yet: ./kios up',
+      remedy: 'Start a node first: ./kios up.',
     });
   });
   for (const line of content.trimEnd().split('\n')) yield line.replace(/\r$/, '');

@@ -86,7 +86,7 @@ function missingError(packages: readonly WorkstationPackage[], cause?: unknown):
   return new KiosError('KIOS_PACKAGES_MISSING', `install the packages ${names}`, {
     ...(cause === undefined ? {} : { cause }),
     exitCode: EXIT.unavailable,
-    remedy: `run as root: apt-get install ${names}`,
+    remedy: `Run as root: apt-get install ${names}.`,
   });
 }
 

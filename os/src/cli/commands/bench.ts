@@ -80,6 +80,6 @@ export const benchCommand = (context: CommandContext): CommandModule => ({
         },
       })
       .command(bootstrapBench(context))
-      .demandCommand(1, 'Which of its commands? There are: boot, bootstrap, dhcp'),
+      .demandCommand(1, 'one of its commands is missing: boot, bootstrap, dhcp'),
   handler: () => {},
 });

@@ -59,6 +59,6 @@ export const bootstrapCommand = (context: CommandContext): CommandModule => ({
     args
       .command(renderCommand(context))
       .command(checkCommand(context))
-      .demandCommand(1, 'Which of its commands? There are: render, check-userdata'),
+      .demandCommand(1, 'one of its commands is missing: render, check-userdata'),
   handler: () => {},
 });

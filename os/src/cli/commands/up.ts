@@ -28,10 +28,11 @@ export const upCommand = (context: CommandContext): CommandModule<unknown, UpArg
       .option('kernel', kernelOption)
       .check(({ memory, cpus }) => {
         if (memory >= 512 && cpus >= 1) return true;
-        throw new KiosError('KIOS_CLI_USAGE', 'read --memory and --cpus: at least 512 and 1', {
-          exitCode: EXIT.usage,
-          remedy: 'see ./kios up --help',
-        });
+        throw new KiosError(
+          'KIOS_CLI_USAGE',
+          `use --memory ${memory} --cpus ${cpus}: a node needs at least 512 MiB and 1 processor`,
+          { exitCode: EXIT.usage, remedy: 'See ./kios up --help.' },
+        );
       })
       .example('$0 up', 'Start a node and keep it running')
       .example('$0 up --once', 'Prove that this checkout works, leave nothing running'),

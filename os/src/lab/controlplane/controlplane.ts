@@ -76,7 +76,7 @@ async function expectPort(apiPort: number): Promise<void> {
     `start kube-apiserver: another program listens on 127.0.0.1:${apiPort}`,
     {
       exitCode: EXIT.unavailable,
-      remedy: 'end that program, or run ./kios down --purge to make a cluster with another port',
+      remedy: 'End that program, or run ./kios down --purge: the next cluster gets another port.',
     },
   );
 }

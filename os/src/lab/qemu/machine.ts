@@ -73,7 +73,7 @@ export class Machine {
         cause,
         exitCode: EXIT.system,
         ...(/hostfwd|Could not set up host forwarding/.test(describe(cause))
-          ? { remedy: 'another program took the port in this moment; try again' }
+          ? { remedy: 'Try again: another program took the port in the meantime.' }
           : {}),
       });
     }

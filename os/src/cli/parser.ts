@@ -24,11 +24,11 @@ function usageError(message: string): KiosError {
   });
 }
 
-/** The command line. It never ends the process and never prints a failure: `main.ts` does both. */
+/** Builds the parser. It neither ends the process nor prints a failure: `main.ts` does both. */
 export function commandLine(argv: readonly string[], context: CommandContext): Argv {
   return yargs([...argv])
     .scriptName('./kios')
-    .usage('kiOS, the Kubernetes Operating System: build it, try it, test it.\n\n$0 COMMAND')
+    .usage('kiOS, the Kubernetes Operating System: build it, run it, test it.\n\n$0 COMMAND')
     .command(upCommand(context))
     .command(downCommand(context))
     .command(statusCommand(context))
@@ -40,6 +40,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(testCommand(context))
     .command(benchCommand(context))
     .completion('completion', 'Print a completion script for bash or zsh')
+    .epilogue('$0 COMMAND --help describes a command, docs/errors.md every error code.')
     .demandCommand(1, 'a command is missing')
     .version(KIOS)
     .strict()

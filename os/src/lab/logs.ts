@@ -10,7 +10,8 @@ import { NODE_NAME, labMachine } from './node.ts';
 import { parseConsoleLine } from './qemu/console-line.ts';
 
 export interface LogsOptions {
-  readonly of: string | undefined;
+  /** A key of STREAMS or the name of a pod; undefined for the whole console. */
+  readonly part: string | undefined;
   readonly follow: boolean;
 }
 
@@ -57,11 +58,11 @@ async function podLogs(pod: string, follow: boolean): Promise<void> {
 
 export async function showLogs(
   context: CommandContext,
-  { of, follow }: LogsOptions,
+  { part, follow }: LogsOptions,
 ): Promise<void> {
-  const stream = of === undefined ? WHOLE_CONSOLE : STREAMS[of];
+  const stream = part === undefined ? WHOLE_CONSOLE : STREAMS[part];
   if (stream === undefined) {
-    await podLogs(of ?? '', follow);
+    await podLogs(part ?? '', follow);
     return;
   }
   const file = labMachine().file(stream.source);

@@ -14,10 +14,10 @@ export const downCommand = (context: CommandContext): CommandModule<unknown, Dow
       .option('purge', {
         type: 'boolean',
         default: false,
-        describe: 'Remove their data too: disk, certificates, cluster',
+        describe: 'Also remove their data: disk, certificates and cluster',
       })
-      .example('$0 down', 'Stop; the next `up` continues with the same cluster')
-      .example('$0 down --purge', 'Stop and forget'),
+      .example('$0 down', 'Stop both; the next `up` continues with the same cluster')
+      .example('$0 down --purge', 'Stop both and start afresh next time'),
   handler: async ({ purge }) => {
     const { down } = await import('../../lab/down.ts');
     await down(context.progress, { purge });

@@ -25,14 +25,14 @@ export interface UpNode {
   readonly kubectl: Kubectl;
   readonly nodeName: string;
   readonly phases: readonly Phase[];
-  /** What it was made of, for those who start it again. */
+  /** The image and options it was started with, so that it can be started again. */
   readonly image: string;
   readonly boot: Omit<BootOptions, 'seed'>;
   readonly join: JoinInformation;
   readonly controlPlane: ControlPlane;
 }
 
-/** Builds, starts the control plane and the node, and waits for Ready. What it started is stopped again when it fails. */
+/** Builds the image, starts control plane and node, and waits for Ready. Stops them again on failure. */
 export async function bringUp(
   context: CommandContext,
   machine: Machine,

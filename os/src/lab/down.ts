@@ -9,7 +9,7 @@ import {
 } from './controlplane/controlplane.ts';
 import { labMachine } from './node.ts';
 
-/** Stops what `kios up` started, with `purge` also removes its data. Stopping what does not run is no fault. */
+/** Stops what `kios up` started, if it runs; `purge` also removes its data. */
 export async function down(
   progress: Progress,
   { purge }: { readonly purge: boolean },
@@ -30,8 +30,8 @@ const isDown = async (): Promise<boolean> =>
   (await labMachine().running()) === undefined && (await controlPlaneStatus()) === 'stopped';
 
 /**
- * Stops a try-out that was interrupted while it started: the interrupted work is still at it, and may start one more process before it
- * notices that the ones before are gone. Done when nothing ran for a moment.
+ * Stops a lab that was interrupted while it started. The interrupted work goes on and may start one more process before
+ * it notices that the earlier ones are gone, so this ends only when nothing has run for a moment.
  */
 export async function abandon(progress: Progress): Promise<void> {
   for (let tries = 0; tries < SETTLE_TRIES; tries += 1) {

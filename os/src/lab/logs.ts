@@ -18,7 +18,7 @@ export interface LogsOptions {
 type Source = 'console' | 'hostLogs';
 interface Stream {
   readonly source: Source;
-  /** The line as it is to be shown; undefined when it belongs to another part. */
+  /** Returns the line as it is shown; undefined when it belongs to another part. */
   readonly pick: (line: string) => string | undefined;
 }
 
@@ -49,7 +49,7 @@ async function* linesNow(file: string): AsyncGenerator<string> {
   for (const line of content.trimEnd().split('\n')) yield line.replace(/\r$/, '');
 }
 
-/** Static pods carry the node's name behind their own: `dhcp` is `dhcp-kios-node-1`. */
+/** Shows the log of a pod. A static pod's full name ends in the node's: `dhcp` is `dhcp-kios-node-1`. */
 async function podLogs(pod: string, follow: boolean): Promise<void> {
   const options = ['--all-containers', '--prefix', ...(follow ? ['-f'] : [])];
   const name = pod.endsWith(NODE_NAME) || pod.includes('/') ? pod : `${pod}-${NODE_NAME}`;
@@ -67,7 +67,7 @@ export async function showLogs(
   }
   const file = labMachine().file(stream.source);
   for await (const line of follow ? tailFile(file, context.signal) : linesNow(file)) {
-    // Firmware clears the screen; that is meant for its own console.
+    // Firmware clears the screen, which must not happen to this terminal.
     const shown = stream.pick(stripVTControlCharacters(line));
     if (shown !== undefined) context.print(shown);
   }

@@ -4,7 +4,7 @@ import { controlPlaneStatus } from './controlplane/controlplane.ts';
 import { Kubectl } from './kubectl.ts';
 import { labMachine } from './node.ts';
 
-/** What runs, one fact a line. */
+/** Returns the state of the node, the control plane and the pods as lines. */
 export async function statusLines(): Promise<string[]> {
   const machine = labMachine();
   const running = await machine.running();

@@ -20,17 +20,17 @@ function report(context: CommandContext, { node, phases, nodeName }: UpNode): vo
   context.print('  ./kios down');
 }
 
-/** `kios up`: leaves the node running. */
+/** Starts a node, waits until it is Ready and leaves it running. */
 export async function up(context: CommandContext, options: UpOptions): Promise<void> {
   using _ = lockState(stateDir);
   const machine = labMachine();
   if ((await machine.running()) !== undefined) {
-    context.print('The node is up already.');
+    context.print('The node is already running.');
     for (const line of await statusLines()) context.print(line);
     return;
   }
   const started = await bringUp(context, machine, options);
   started.node.console[Symbol.dispose]();
-  context.undo.move(); // It is up: leaving this command must not stop it.
+  context.undo.move(); // The end of this command must not stop the node.
   report(context, started);
 }

@@ -2,7 +2,7 @@ import { EXIT, KiosError } from '@kios/errors';
 
 import type { Arch } from './paths.ts';
 
-/** The architecture of the machine this runs on. */
+/** Returns the workstation's architecture. */
 export function workstationArch(): Arch {
   if (process.arch === 'x64') return 'amd64';
   if (process.arch === 'arm64') return 'arm64';

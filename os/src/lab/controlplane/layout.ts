@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { stateDir } from '../../workstation/paths.ts';
 
-/** Where the control plane keeps its things; all of it belongs to one user and is readable by nobody else. */
+/** The control plane's folder; everything in it is readable only by its owner. */
 export const home = path.join(stateDir, 'controlplane');
 
 const under = (...parts: string[]): string => path.join(home, ...parts);
@@ -13,8 +13,8 @@ export const layout = {
   etcdData: under('etcd'),
   logs: under('log'),
   /**
-   * Who runs, and the sockets. It is the working directory of every process, and they name the sockets by their bare names:
-   * a socket's path may have 107 bytes, and a state folder may lie deeper than that.
+   * The records and sockets of the processes. It is also their working folder, so that they can use a socket's bare name:
+   * its path has at most 107 bytes, and a state folder may lie deeper.
    */
   run: under('run'),
   settings: under('settings.json'),

@@ -12,7 +12,7 @@ const isFile = async (file: string): Promise<boolean> =>
     () => false,
   );
 
-/** The first firmware of the known ones that is complete; `share` is where packages put data files. */
+/** Returns the first known firmware that is complete. `share` is the folder where packages install data files. */
 export async function findFirmware(arch: Arch, share = '/usr/share'): Promise<Firmware> {
   const { firmware, firmwarePackage } = PLATFORMS[arch];
   for (const candidate of firmware) {

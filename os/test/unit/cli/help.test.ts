@@ -20,7 +20,7 @@ const COMMANDS = [
   'bench bootstrap',
   'bench dhcp',
 ];
-/** These take nothing, or only lead to commands of their own. */
+/** These take no arguments, or only have commands of their own. */
 const WITHOUT_EXAMPLE = ['status', 'manifests check', 'bootstrap', 'bench'];
 
 async function help(command: string): Promise<string> {

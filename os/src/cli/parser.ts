@@ -14,7 +14,7 @@ import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
 import { upCommand } from './commands/up.ts';
 
-/** `message` is one of yargs' own, such as "Unknown argument: ones", or one that a command demands its parts with. */
+/** `message` comes from yargs, such as "Unknown argument: ones", or from a `demandCommand`. */
 function usageError(message: string): KiosError {
   const fault = message.replaceAll(/\s+/g, ' ').trim();
   const clause = fault.charAt(0).toLowerCase() + fault.slice(1);

@@ -32,7 +32,7 @@ export interface BootedNode {
   readonly console: Console;
 }
 
-/** Powers the machine on. The host programs log to the second serial port, so the console has only events. */
+/** Powers the machine on. The host programs log to the second serial port, so that the console keeps to events. */
 export async function powerOn(machine: Machine, options: BootOptions): Promise<BootedNode> {
   await freshLogs(machine);
   const running = await machine.start({
@@ -51,7 +51,7 @@ async function stillRunning(node: BootedNode): Promise<void> {
   });
 }
 
-/** Waits until the API server reports the node Ready. Returns the time, in milliseconds of the workstation. */
+/** Waits until the API server reports the node Ready. Returns the workstation's time then (ms). */
 export async function waitReady(
   node: BootedNode,
   kubectl: Kubectl,

@@ -9,7 +9,7 @@ import { repository } from '../workstation/paths.ts';
 import type { Progress } from '../workstation/progress.ts';
 import { buildWorkspaces } from '../workstation/turbo.ts';
 
-/** Bundles the bootstrap agent as it ships and returns the file, which Node can run like the image's runtime. */
+/** Bundles the bootstrap agent as it ships and returns the file, which Node runs as well as the image's runtime. */
 export async function bundleBootstrap(progress: Progress): Promise<string> {
   await progress.task('bootstrap agent', (note) =>
     buildWorkspaces(['@kios/bootstrap'], { onLine: note }),

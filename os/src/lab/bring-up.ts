@@ -25,7 +25,7 @@ export interface UpNode {
   readonly kubectl: Kubectl;
   readonly nodeName: string;
   readonly phases: readonly Phase[];
-  /** The image and options it was started with, so that it can be started again. */
+  /** `image`, `boot` and `join` are what starts it again. */
   readonly image: string;
   readonly boot: Omit<BootOptions, 'seed'>;
   readonly join: JoinInformation;

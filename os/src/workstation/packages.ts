@@ -60,7 +60,7 @@ export const PACKAGES: readonly WorkstationPackage[] = [
   { name: 'uidmap', needs: ['baseline'], why: 'lets mmdebstrap run without root' },
 ];
 
-/** Dpkg runs this program before it starts a service; ours keeps services such as chrony's from starting. */
+/** A program that dpkg runs before it starts a service; ours forbids every start, for example chrony's. */
 const POLICY = '/usr/sbin/policy-rc.d';
 
 /** Returns the packages for `needs` on a workstation with this os-release. */

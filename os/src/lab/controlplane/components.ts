@@ -27,7 +27,7 @@ const CONFIG_FILES = {
 export const configFile = (name: keyof typeof CONFIG_FILES): string =>
   path.join(layout.home, CONFIG_FILES[name]);
 
-/** Sends connections to nodes through the egress proxy: the workstation has no route to a guest's address. */
+/** Sends connections to nodes through the egress proxy: a guest's addresses mean nothing on the workstation. */
 export const egressSelector = (): string =>
   stringify({
     apiVersion: 'apiserver.k8s.io/v1beta1',
@@ -111,10 +111,10 @@ const controllerManager = (): string[] => [
   '--allocate-node-cidrs',
   `--cluster-cidr=${NETWORKS.pods}`,
   `--service-cluster-ip-range=${NETWORKS.services}`,
-  // The default is a folder of the workstation's system, which it would make.
+  // The default is a system folder of the workstation, which it would make.
   `--flex-volume-plugin-dir=${layout.home}/flexvolume`,
   '--leader-elect=false',
-  // It serves nothing that is used: one port less that another program could have.
+  // Nothing uses this port: one less that another program could have taken.
   '--secure-port=0',
   '--profiling=false',
 ];

@@ -50,7 +50,7 @@ export function createEgressProxy(
   forwards: () => Promise<Forwards>,
   log: (line: string) => void,
 ): Server {
-  const answer = async (request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> => {
+  const handle = async (request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> => {
     const wanted = request.url ?? '';
     const table = await forwards();
     // A name such as __proto__ is in every object, but is not a node.
@@ -64,7 +64,7 @@ export function createEgressProxy(
   });
   server.on('connect', (request: IncomingMessage, client: Duplex, head: Buffer) => {
     client.on('error', () => client.destroy());
-    answer(request, client, head).catch((error: unknown) => {
+    handle(request, client, head).catch((error: unknown) => {
       log(`${request.url ?? ''}: ${describe(error)}`);
       refuse(client, '500 Internal Server Error', 'the table of nodes cannot be read');
     });

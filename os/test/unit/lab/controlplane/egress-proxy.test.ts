@@ -29,9 +29,9 @@ function connectThrough(
   sent.end();
   return new Promise((resolve, reject) => {
     sent.once('error', reject);
-    sent.once('connect', (answer, socket: Socket) => {
+    sent.once('connect', (reply, socket: Socket) => {
       open.push({ close: () => socket.destroy() });
-      resolve({ status: answer.statusCode ?? 0, socket });
+      resolve({ status: reply.statusCode ?? 0, socket });
     });
   });
 }
@@ -89,7 +89,7 @@ describe('the egress proxy', () => {
   it('refuses ordinary proxy requests', async () => {
     const proxy = await startProxy(async () => ({}));
     const origin = await listen(createHttpServer((_, response) => response.end('origin')));
-    const answer = await fetch(`http://127.0.0.1:${proxy}/http://127.0.0.1:${origin}/`);
-    expect(answer.status).toBe(405);
+    const reply = await fetch(`http://127.0.0.1:${proxy}/http://127.0.0.1:${origin}/`);
+    expect(reply.status).toBe(405);
   });
 });

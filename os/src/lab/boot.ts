@@ -13,7 +13,7 @@ import { Console } from './qemu/console.ts';
 import type { Machine, RunningMachine } from './qemu/machine.ts';
 import type { Seed } from './qemu/seed.ts';
 
-/** Emulation on a busy machine is slow; these only end what hangs. */
+/** Emulation on a busy workstation is slow, so the deadlines only end a boot that hangs. */
 const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 600_000;
 const READY_POLL_MS = 500;
@@ -25,14 +25,14 @@ export interface BootOptions extends Pick<MachineSpec, 'quietCard' | 'cloud'> {
   readonly seed: Seed;
 }
 
-/** A machine that was powered on, with the console that tells how far it is. */
+/** A machine that was powered on, and its console. */
 export interface BootedNode {
   readonly machine: Machine;
   readonly running: RunningMachine;
   readonly console: Console;
 }
 
-/** Powers the machine on. Its own log lines go to the second serial port, so the console keeps to events. */
+/** Powers the machine on. The host programs log to the second serial port, so that the console keeps to events. */
 export async function powerOn(machine: Machine, options: BootOptions): Promise<BootedNode> {
   await freshLogs(machine);
   const running = await machine.start({
@@ -47,11 +47,11 @@ async function stillRunning(node: BootedNode): Promise<void> {
   if ((await node.machine.running()) !== undefined) return;
   throw new KiosError('KIOS_NODE_FATAL', 'boot the node: QEMU ended', {
     exitCode: EXIT.unavailable,
-    remedy: `the console is in ${node.console.file}`,
+    remedy: `Read the console in ${node.console.file}.`,
   });
 }
 
-/** Waits until the API server calls the node ready, and answers the host's time of it. */
+/** Waits until the API server reports the node Ready. Returns the workstation's time then (ms). */
 export async function waitReady(
   node: BootedNode,
   kubectl: Kubectl,
@@ -69,11 +69,11 @@ export async function waitReady(
   throw new KiosError(
     'KIOS_NODE_TIMEOUT',
     `see node ${name} Ready within ${READY_DEADLINE_MS / 1000} s; the console's last event: ${JSON.stringify(last?.fields)}`,
-    { exitCode: EXIT.unavailable, remedy: `the whole console is in ${node.console.file}` },
+    { exitCode: EXIT.unavailable, remedy: `Read the whole console in ${node.console.file}.` },
   );
 }
 
-/** Follows a boot to the node's readiness, naming each step while it lasts, and answers the table of its phases. */
+/** Follows a boot until the node is Ready, notes each step in the progress, and returns the phases. */
 export async function followBoot(
   node: BootedNode,
   cluster: { readonly kubectl: Kubectl; readonly nodeName: string },
@@ -89,7 +89,7 @@ export async function followBoot(
     }
     note('joining the cluster');
     const readyAt = await waitReady(node, cluster.kubectl, cluster.nodeName, signal);
-    // On a fast boot the node is Ready before the last agent has said its line.
+    // On a fast boot the node is Ready before the last agent has logged its line.
     for (const { name, reachedBy } of [MILESTONES.clock, MILESTONES.joined]) {
       note(name);
       await console.expect(name, reachedBy, BOOT_DEADLINE_MS);

@@ -9,7 +9,7 @@ import { repository } from '../workstation/paths.ts';
 import type { Progress } from '../workstation/progress.ts';
 import { buildWorkspaces } from '../workstation/turbo.ts';
 
-/** Bundles the bootstrap agent as it ships; answers the file, which Node runs as well as the image's runtime. */
+/** Bundles the bootstrap agent as it ships and returns the file, which Node runs as well as the image's runtime. */
 export async function bundleBootstrap(progress: Progress): Promise<string> {
   await progress.task('bootstrap agent', (note) =>
     buildWorkspaces(['@kios/bootstrap'], { onLine: note }),
@@ -17,7 +17,7 @@ export async function bundleBootstrap(progress: Progress): Promise<string> {
   return path.join(repository, 'agents/bootstrap/dist/agent.cjs');
 }
 
-/** Flags that give the agent a machine of its own: this PC's files say nothing about a node. */
+/** Returns flags that point the agent to empty folders: the workstation's files say nothing about a node. */
 const elsewhere = (folder: string): readonly string[] =>
   Object.entries({
     etc: 'etc',
@@ -35,7 +35,7 @@ export type AgentCall =
   | { readonly verb: 'render'; readonly args: readonly string[] }
   | { readonly verb: 'check-userdata'; readonly args: readonly [file: string] };
 
-/** Runs the agent's own code on this PC, with its output as this command's; fails as it does. */
+/** Runs the agent's own code on the workstation, with its output as the command's. Fails when the agent does. */
 export async function runBootstrap(progress: Progress, { verb, args }: AgentCall): Promise<void> {
   const bundle = await bundleBootstrap(progress);
   const folder = await mkdtemp(path.join(tmpdir(), 'kios-bootstrap-'));
@@ -46,13 +46,15 @@ export async function runBootstrap(progress: Progress, { verb, args }: AgentCall
       {
         stdio: ['ignore', 'inherit', 'inherit'],
         reject: false,
-        // Its lines for a node's console.
+        // Nothing listens there: lines for a node's console are dropped.
         env: { KIOS_CONSOLE: path.join(folder, 'console.sock') },
       },
     );
     if (exitCode === 0) return;
-    throw new KiosError('KIOS_BOOTSTRAP_CHECK', `${verb}: what was given is not right, see above`, {
+    const what = verb === 'render' ? 'render the documents' : 'use this user data';
+    throw new KiosError('KIOS_BOOTSTRAP_CHECK', `${what}: a node would refuse it`, {
       exitCode: exitCode === EXIT.config ? EXIT.config : EXIT.data,
+      remedy: 'Correct the faults named above.',
     });
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -25,20 +25,20 @@ export interface UpNode {
   readonly kubectl: Kubectl;
   readonly nodeName: string;
   readonly phases: readonly Phase[];
-  /** What it was made of, for those who start it again. */
+  /** `image`, `boot` and `join` are what starts it again. */
   readonly image: string;
   readonly boot: Omit<BootOptions, 'seed'>;
   readonly join: JoinInformation;
   readonly controlPlane: ControlPlane;
 }
 
-/** Builds, starts the control plane and the node, and waits for Ready. What it started is stopped again when it fails. */
+/** Builds the image, starts control plane and node, and waits for Ready. Stops them again on failure. */
 export async function bringUp(
-  cli: CommandContext,
+  context: CommandContext,
   machine: Machine,
   options: UpOptions,
 ): Promise<UpNode> {
-  const { progress, signal, undo } = cli;
+  const { progress, signal, undo } = context;
   await ensureSpace();
   await ensurePackages(['build', 'machine'], progress);
   const { kernel, ...machineOptions } = options;

@@ -2,11 +2,11 @@ import { EXIT, KiosError } from '@kios/errors';
 
 import { adminKubeconfigPath, controlPlaneStatus } from './controlplane/controlplane.ts';
 
-/** The administrator's kubeconfig of the cluster that runs; fails with what to do when none does. */
+/** Returns the administrator's kubeconfig of the running cluster. Fails when none runs. */
 export async function controlPlaneKubeconfig(): Promise<string> {
   if ((await controlPlaneStatus()) === 'running') return adminKubeconfigPath();
-  throw new KiosError('KIOS_NODE_ABSENT', 'reach the try-out cluster: it does not run', {
+  throw new KiosError('KIOS_NODE_ABSENT', 'reach the lab cluster: it does not run', {
     exitCode: EXIT.unavailable,
-    remedy: 'start it with ./kios up',
+    remedy: 'Start it with ./kios up.',
   });
 }

@@ -7,14 +7,14 @@ import {
   purgeControlPlane,
   stopControlPlane,
 } from './controlplane/controlplane.ts';
-import { tryoutMachine } from './node.ts';
+import { labMachine } from './node.ts';
 
-/** Stops what `kios up` started, with `purge` also removes its data. Stopping what does not run is no fault. */
+/** Stops what `kios up` started, if it runs; `purge` also removes its data. */
 export async function down(
   progress: Progress,
   { purge }: { readonly purge: boolean },
 ): Promise<void> {
-  const machine = tryoutMachine();
+  const machine = labMachine();
   if ((await machine.running()) !== undefined)
     await progress.task('stop the node', () => machine.stop());
   await progress.task('stop the control plane', () => stopControlPlane());
@@ -27,11 +27,11 @@ const SETTLE_MS = 500;
 const SETTLE_TRIES = 20;
 
 const isDown = async (): Promise<boolean> =>
-  (await tryoutMachine().running()) === undefined && (await controlPlaneStatus()) === 'stopped';
+  (await labMachine().running()) === undefined && (await controlPlaneStatus()) === 'stopped';
 
 /**
- * Stops a try-out that was interrupted while it started: the interrupted work is still at it, and may start one more process before it
- * notices that the ones before are gone. Done when nothing ran for a moment.
+ * Stops a lab that was interrupted while it started. The interrupted work goes on and may start one more process before
+ * it notices that the earlier ones are gone, so this ends only when nothing has run for a moment.
  */
 export async function abandon(progress: Progress): Promise<void> {
   for (let tries = 0; tries < SETTLE_TRIES; tries += 1) {

@@ -4,19 +4,19 @@ import { constants } from 'node:os';
 import { EXIT, KiosError } from '@kios/errors';
 
 import { buildUpstream } from '../build/sources/upstream/build.ts';
-import { hostArch } from '../workstation/arch.ts';
+import { workstationArch } from '../workstation/arch.ts';
 import { silent } from '../workstation/progress.ts';
 import { run, type RunOptions } from '../workstation/run.ts';
 
 const CALL_DEADLINE_MS = 120_000;
 
 async function kubectlProgram(): Promise<string> {
-  const built = (await buildUpstream(['kubectl'], hostArch(), silent)).get('kubectl');
-  if (built === undefined) throw new Error('the build of kubectl answered nothing');
+  const built = (await buildUpstream(['kubectl'], workstationArch(), silent)).get('kubectl');
+  if (built === undefined) throw new Error('the build of kubectl returned nothing');
   return built.path;
 }
 
-/** The administrator's kubectl of one cluster; throws what kubectl says. */
+/** The administrator's kubectl for one cluster. Its failures have kubectl's output. */
 export class Kubectl {
   readonly #program: string;
   readonly #kubeconfig: string;
@@ -37,12 +37,12 @@ export class Kubectl {
     });
   }
 
-  /** The answer of `get … -o json`. */
+  /** Returns the object that `get … -o json` prints. */
   async get(...args: string[]): Promise<unknown> {
     return JSON.parse(await this.call(['get', ...args, '-o', 'json'])) as unknown;
   }
 
-  /** Whether the node is registered and ready; false also while the API server does not answer. */
+  /** Checks that the node is registered and Ready; false also while the API server does not reply. */
   async isReady(node: string): Promise<boolean> {
     const path = '{.status.conditions[?(@.type=="Ready")].status}';
     const args = ['get', 'node', node, '-o', `jsonpath=${path}`, '--request-timeout=5s'];
@@ -53,7 +53,7 @@ export class Kubectl {
   }
 }
 
-/** Runs kubectl on this terminal with the try-out cluster's administrator rights, and answers its exit code. */
+/** Runs kubectl on this terminal as administrator of the lab cluster, and returns its exit code. */
 export async function kubectlInteractive(args: readonly string[]): Promise<number> {
   const { controlPlaneKubeconfig } = await import('./cluster.ts');
   const kubeconfig = await controlPlaneKubeconfig();

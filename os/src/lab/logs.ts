@@ -6,18 +6,19 @@ import { EXIT, KiosError } from '@kios/errors';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { tailFile } from '../workstation/tail-file.ts';
 import { kubectlInteractive } from './kubectl.ts';
-import { NODE_NAME, tryoutMachine } from './node.ts';
+import { NODE_NAME, labMachine } from './node.ts';
 import { parseConsoleLine } from './qemu/console-line.ts';
 
 export interface LogsOptions {
-  readonly of: string | undefined;
+  /** A key of STREAMS or the name of a pod; undefined for the whole console. */
+  readonly part: string | undefined;
   readonly follow: boolean;
 }
 
 type Source = 'console' | 'hostLogs';
 interface Stream {
   readonly source: Source;
-  /** The line as it is to be shown; undefined when it belongs to another part. */
+  /** Returns the line as it is shown; undefined when it belongs to another part. */
   readonly pick: (line: string) => string | undefined;
 }
 
@@ -42,29 +43,32 @@ async function* linesNow(file: string): AsyncGenerator<string> {
     throw new KiosError('KIOS_NODE_ABSENT', `read ${file}`, {
       cause,
       exitCode: EXIT.unavailable,
-      remedy: 'no node was started here yet: ./kios up',
+      remedy: 'Start a node first: ./kios up.',
     });
   });
   for (const line of content.trimEnd().split('\n')) yield line.replace(/\r$/, '');
 }
 
-/** Static pods carry the node's name behind their own: `dhcp` is `dhcp-kios-node-1`. */
+/** Shows the log of a pod. A static pod's full name ends in the node's: `dhcp` is `dhcp-kios-node-1`. */
 async function podLogs(pod: string, follow: boolean): Promise<void> {
   const options = ['--all-containers', '--prefix', ...(follow ? ['-f'] : [])];
   const name = pod.endsWith(NODE_NAME) || pod.includes('/') ? pod : `${pod}-${NODE_NAME}`;
   process.exitCode = await kubectlInteractive(['-n', 'kube-system', 'logs', name, ...options]);
 }
 
-export async function showLogs(cli: CommandContext, { of, follow }: LogsOptions): Promise<void> {
-  const stream = of === undefined ? WHOLE_CONSOLE : STREAMS[of];
+export async function showLogs(
+  context: CommandContext,
+  { part, follow }: LogsOptions,
+): Promise<void> {
+  const stream = part === undefined ? WHOLE_CONSOLE : STREAMS[part];
   if (stream === undefined) {
-    await podLogs(of ?? '', follow);
+    await podLogs(part ?? '', follow);
     return;
   }
-  const file = tryoutMachine().file(stream.source);
-  for await (const line of follow ? tailFile(file, cli.signal) : linesNow(file)) {
-    // Firmware clears the screen; that is meant for its own console.
+  const file = labMachine().file(stream.source);
+  for await (const line of follow ? tailFile(file, context.signal) : linesNow(file)) {
+    // Firmware clears the screen, which must not happen to this terminal.
     const shown = stream.pick(stripVTControlCharacters(line));
-    if (shown !== undefined) cli.print(shown);
+    if (shown !== undefined) context.print(shown);
   }
 }

@@ -1,6 +1,6 @@
 import type { SeenEvent } from './qemu/console.ts';
 
-/** A step of the boot and when it was over. */
+/** A step of the boot and the time at which it ended. */
 export interface Phase {
   readonly name: string;
   /** Seconds since power-on; undefined when the step was not seen. */
@@ -17,7 +17,7 @@ const is =
   (event: SeenEvent): boolean =>
     event.agent === agent && event.ev === ev;
 
-/** kubelet works for a cluster from here on; earlier it ran the static pods alone. */
+/** From here on kubelet works for a cluster; before that it ran only the static pods. */
 const joined = (event: SeenEvent): boolean =>
   is('init', 'kubelet.start')(event) && event.fields['mode'] === 'cluster';
 
@@ -32,7 +32,10 @@ export const MILESTONES = {
   joined: { name: 'joined', reachedBy: joined },
 } as const satisfies Record<string, Milestone>;
 
-/** When the guest's kernel started, in the host's time: each event tells its age since then, the earliest estimate is the best. */
+/**
+ * Estimates when the guest's kernel started, in milliseconds of the workstation's time. Each event gives an estimate, its
+ * time minus its age. Events are seen late, so the earliest estimate is the best.
+ */
 export function kernelStart(events: readonly SeenEvent[]): number | undefined {
   const starts = events
     .filter((event) => Number.isFinite(event.up))
@@ -40,7 +43,10 @@ export function kernelStart(events: readonly SeenEvent[]): number | undefined {
   return starts.length === 0 ? undefined : Math.min(...starts);
 }
 
-/** The table of a boot from what the console showed; `readyAt` is the host's time at which the API server called the node ready. */
+/**
+ * Returns the phases of a boot from its console events. `poweredOnAt` and `readyAt`, the time at which the API server
+ * reported the node Ready, are milliseconds of the workstation's time.
+ */
 export function phasesOf(
   events: readonly SeenEvent[],
   poweredOnAt: number,
@@ -59,7 +65,7 @@ export function phasesOf(
 
 const seconds = (value: number): string => value.toFixed(1).padStart(7);
 
-/** Rows for `formatTable`: phase, seconds since power-on, seconds since the phase before that was reached. */
+/** Returns rows for `formatTable`: phase, seconds since power-on, seconds since the previous reached phase. */
 export function phaseRows(phases: readonly Phase[]): string[][] {
   const reached = phases
     .filter((phase): phase is Phase & { at: number } => phase.at !== undefined)

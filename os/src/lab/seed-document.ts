@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 
-/** How a node is told which cluster it belongs to and how to know it for the right one. */
+/** The cluster that a node joins, and the means to verify it. */
 export interface JoinInformation {
   readonly instanceId: string;
   readonly endpoint: string;
@@ -9,7 +9,7 @@ export interface JoinInformation {
   readonly nodeName: string;
 }
 
-/** A NoCloud seed whose user data is a NodeBootstrap document. */
+/** Returns a NoCloud seed whose user data is a NodeBootstrap document. */
 export function seedFor(
   join: JoinInformation,
 ): Readonly<Record<'meta-data' | 'user-data', string>> {
@@ -20,7 +20,7 @@ export function seedFor(
       kind: 'NodeBootstrap',
       cluster: { name: 'kios', endpoint: join.endpoint, caCertHashes: [join.caCertHash] },
       auth: { bootstrapToken: join.token },
-      node: { name: join.nodeName, labels: { 'kios.dev/try-out': 'true' } },
+      node: { name: join.nodeName, labels: { 'kios.dev/lab': 'true' } },
     }),
   };
 }

@@ -1,12 +1,13 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
+import { sha256 } from './digest.ts';
 import { cacheDir } from './paths.ts';
 
-/** Hash of everything that goes into a build step; any JSON value. */
+/** Returns a hash of the inputs of a build step, which are any JSON values. */
 export function cacheKey(...inputs: readonly unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(inputs)).digest('hex').slice(0, 32);
+  return sha256(JSON.stringify(inputs)).slice(0, 32);
 }
 
 const exists = async (file: string): Promise<boolean> =>
@@ -15,10 +16,10 @@ const exists = async (file: string): Promise<boolean> =>
     () => false,
   );
 
-/** Longer than any step of a build takes. */
+/** Longer than any build step runs. */
 const ABANDONED_MS = 24 * 3600 * 1000;
 
-/** Removes what builds that were killed left half made in a folder of the cache. */
+/** Removes unfinished entries that killed builds left in this cache folder. */
 async function sweep(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const scratch = path.join(folder, name);
@@ -30,8 +31,8 @@ async function sweep(folder: string): Promise<void> {
 }
 
 /**
- * Answers the folder `<cache>/<kind>/<key>`, making it first when it is not there: `fill` writes into a temporary sibling that is
- * renamed into place when it returns, so a killed build leaves no half entry and two builders may race.
+ * Returns the folder `<cache>/<kind>/<key>`. If it is missing, `fill` first writes a temporary sibling, which is then
+ * renamed into place: a killed build leaves no half entry, and two builds may race.
  */
 export async function cached(
   kind: string,

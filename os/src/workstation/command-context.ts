@@ -1,12 +1,12 @@
 import type { Progress } from './progress.ts';
 
-/** What a command gets from the program around it. */
+/** The parts of the program that a command uses. */
 export interface CommandContext {
   readonly progress: Progress;
-  /** Aborts when the person presses Ctrl-C or the program is asked to end. */
+  /** Aborts on SIGINT (Ctrl-C), SIGTERM and SIGHUP. */
   readonly signal: AbortSignal;
-  /** Things to undo when the command fails or is stopped half way; disposed of in every case, so `move()` out what stays. */
+  /** Undoes what the command started. Disposed of in every case, so `move()` out what must stay. */
   readonly undo: AsyncDisposableStack;
-  /** Writes one line of the command's answer to standard output. */
+  /** Prints one line of the command's result to standard output. */
   readonly print: (line: string) => void;
 }

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 
-/** SHA-256 in hexadecimal. */
+/** Returns the SHA-256 in hexadecimal. */
 export const sha256 = (bytes: Uint8Array | string): string =>
   createHash('sha256').update(bytes).digest('hex');
 
 const known = new Map<string, string>();
 
-/** SHA-256 of a file, remembered while it does not change. */
+/** Returns the SHA-256 of a file in hexadecimal, from memory while the file does not change. */
 export async function fileSha256(file: string): Promise<string> {
   const { mtimeMs, size, ino } = await stat(file);
   const id = `${file} ${mtimeMs} ${size} ${ino}`;

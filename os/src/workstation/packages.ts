@@ -6,61 +6,65 @@ import { execa } from 'execa';
 import type { Progress } from './progress.ts';
 import { run } from './run.ts';
 
-/** What a command is about to do decides which of Debian's packages it needs. */
+/** An activity of a command, which decides the Debian packages that it needs. */
 export type Need = 'build' | 'machine' | 'unit' | 'netns' | 'baseline' | 'arm64';
 
-interface HostPackage {
+interface WorkstationPackage {
   readonly name: string;
   readonly needs: readonly Need[];
   readonly why: string;
-  /** Only on hosts that are no Debian. */
+  /** Needed only where the workstation does not run Debian. */
   readonly foreign?: true;
 }
 
-/** Every package of the host that kiOS uses, by its name in Debian 12, Debian 13 and Ubuntu. */
-export const PACKAGES: readonly HostPackage[] = [
-  { name: 'ca-certificates', needs: ['build'], why: 'certificates of the download servers' },
+/** Every package of the workstation that kiOS uses; the names are those of Debian 12, Debian 13 and Ubuntu. */
+export const PACKAGES: readonly WorkstationPackage[] = [
+  { name: 'ca-certificates', needs: ['build'], why: 'verifies the download servers' },
   {
     name: 'debian-archive-keyring',
     needs: ['build'],
-    why: 'proves that Debian’s packages are Debian’s',
+    why: 'verifies Debian’s packages',
   },
   {
     name: 'debootstrap',
     needs: ['build'],
-    why: 'knows where Debian’s archive is',
+    why: 'has the address of Debian’s archive',
     foreign: true,
   },
-  { name: 'git', needs: ['build'], why: 'the day of the newest commit is the image’s time' },
+  {
+    name: 'git',
+    needs: ['build'],
+    why: 'reads the day of the newest commit, which is the image’s time',
+  },
   { name: 'mtools', needs: ['machine'], why: 'writes the node’s seed volume without root' },
   {
     name: 'e2fsprogs',
     needs: ['machine'],
-    why: 'looks into the node’s data partition without root',
+    why: 'reads and writes the node’s data partition without root',
   },
-  { name: 'openssl', needs: ['machine', 'unit', 'netns'], why: 'certificates of tests' },
+  { name: 'openssl', needs: ['machine', 'unit', 'netns'], why: 'makes certificates for tests' },
   { name: 'python3', needs: ['machine'], why: 'runs the checker of the kernel’s hardening' },
   { name: 'qemu-system-x86', needs: ['machine', 'baseline'], why: 'runs the node' },
   { name: 'ovmf', needs: ['machine', 'baseline'], why: 'UEFI firmware for QEMU' },
-  { name: 'qemu-system-arm', needs: ['arm64'], why: 'runs a node of the other architecture' },
-  { name: 'qemu-efi-aarch64', needs: ['arm64'], why: 'UEFI firmware for that' },
+  { name: 'qemu-system-arm', needs: ['arm64'], why: 'runs an arm64 node' },
+  { name: 'qemu-efi-aarch64', needs: ['arm64'], why: 'UEFI firmware for an arm64 node' },
   { name: 'binutils', needs: ['unit'], why: 'reads the programs and EFI files that tests make' },
-  { name: 'kmod', needs: ['unit'], why: 'the module loader is compared with it' },
-  { name: 'iproute2', needs: ['netns'], why: 'network namespaces' },
-  { name: 'procps', needs: ['netns'], why: 'sysctl inside a network namespace' },
+  { name: 'kmod', needs: ['unit'], why: 'tests compare the module loader with it' },
+  { name: 'iproute2', needs: ['netns'], why: 'makes network namespaces' },
+  { name: 'procps', needs: ['netns'], why: 'sets kernel settings in a network namespace' },
   { name: 'strace', needs: ['netns'], why: 'kills an agent between two of its system calls' },
   { name: 'dnsmasq-base', needs: ['netns'], why: 'a real DHCP server to test against' },
-  { name: 'nftables', needs: ['netns'], why: 'reads back what cni told the kernel' },
+  { name: 'nftables', needs: ['netns'], why: 'reads back the rules that cni sets' },
   { name: 'chrony', needs: ['netns'], why: 'a real time server to test against' },
   { name: 'mmdebstrap', needs: ['baseline'], why: 'builds the Debian that kiOS is compared with' },
-  { name: 'uidmap', needs: ['baseline'], why: 'lets it be built by a user who is not root' },
+  { name: 'uidmap', needs: ['baseline'], why: 'lets mmdebstrap run without root' },
 ];
 
-/** Keeps packages that bring a service (chrony) from starting it: dpkg asks this program before each start. */
+/** A program that dpkg runs before it starts a service; ours forbids every start, for example chrony's. */
 const POLICY = '/usr/sbin/policy-rc.d';
 
-/** The packages that serve `needs` on a host with that os-release. */
-export function packagesFor(needs: readonly Need[], osRelease: string): HostPackage[] {
+/** Returns the packages for `needs` on a workstation with this os-release. */
+export function packagesFor(needs: readonly Need[], osRelease: string): WorkstationPackage[] {
   const debian = /^ID="?debian"?$/m.test(osRelease);
   return PACKAGES.filter(
     (entry) =>
@@ -69,7 +73,7 @@ export function packagesFor(needs: readonly Need[], osRelease: string): HostPack
 }
 
 async function installedOf(names: readonly string[]): Promise<Set<string>> {
-  // dpkg-query fails when any name is unknown, and lists the known ones all the same.
+  // dpkg-query fails when one name is unknown, but still lists the known ones.
   const format = '${binary:Package} ${db:Status-Abbrev}\n';
   const list = await run('sh', [
     '-c',
@@ -81,16 +85,16 @@ async function installedOf(names: readonly string[]): Promise<Set<string>> {
   return new Set(installed.map((line) => line.split(/[ :]/)[0] ?? ''));
 }
 
-function missingError(packages: readonly HostPackage[], cause?: unknown): KiosError {
+function missingError(packages: readonly WorkstationPackage[], cause?: unknown): KiosError {
   const names = packages.map(({ name }) => name).join(' ');
   return new KiosError('KIOS_PACKAGES_MISSING', `install the packages ${names}`, {
     ...(cause === undefined ? {} : { cause }),
     exitCode: EXIT.unavailable,
-    remedy: `run as root: apt-get install ${names}`,
+    remedy: `Run as root: apt-get install ${names}.`,
   });
 }
 
-/** One root shell: apt with services kept from starting, package lists fetched only when a first try does not know a name. */
+/** Runs in one root shell. Services do not start; package lists are fetched only when a first try fails. */
 const INSTALL = `set -e
 export DEBIAN_FRONTEND=noninteractive
 if [ ! -e ${POLICY} ]; then
@@ -104,21 +108,21 @@ apt-get install -y --no-install-recommends "$@" || {
   apt-get install -y --no-install-recommends "$@"
 }`;
 
-/** Lets sudo ask for the password before a progress line moves over its question. */
+/** Lets sudo ask for the password before a progress line can overwrite its prompt. */
 async function asRoot(): Promise<readonly string[]> {
   if (process.getuid?.() === 0) return [];
   await execa('sudo', ['true'], { stdio: 'inherit' });
   return ['sudo'];
 }
 
-/** Installs what is missing of the packages that serve `needs`; with KIOS_NO_INSTALL=1 it only says what is missing. */
+/** Installs the missing packages for `needs`. With KIOS_NO_INSTALL=1 it fails and names them instead. */
 export async function ensurePackages(needs: readonly Need[], progress: Progress): Promise<void> {
   const wanted = packagesFor(needs, await readFile('/etc/os-release', 'utf8').catch(() => ''));
   const installed = await installedOf(wanted.map(({ name }) => name));
   const missing = wanted.filter(({ name }) => !installed.has(name));
   if (missing.length === 0) return;
   if (process.env['KIOS_NO_INSTALL'] === '1') throw missingError(missing);
-  progress.info('Installing from this system’s package archive:');
+  progress.info('Installing packages of this system:');
   for (const { name, why } of missing) progress.info(`  ${name}: ${why}`);
   const names = missing.map(({ name }) => name);
   try {

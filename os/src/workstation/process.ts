@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 
-/** A process that can be told from a later one with the same number. */
+/** The identity of a process, which a later process with the same number does not share. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Field 22 of /proc/<pid>/stat: clock ticks between boot and the start of the process. */
   readonly startTicks: string;
 }
 
-/** Who has this process number now; undefined when nobody, or only a zombie, has. */
+/** Returns the process that has this number now; undefined for none or a zombie. */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   if (stat === undefined) return undefined;
@@ -31,14 +31,14 @@ async function gone(target: ProcessIdentity, deadlineMs: number): Promise<boolea
   return true;
 }
 
-/** Asks the process to end, and ends it when it has not within the deadline. */
+/** Asks the process to end, and kills it at the deadline. */
 export async function terminate(target: ProcessIdentity, deadlineMs = 5000): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     if (!(await isAlive(target))) return;
     try {
       process.kill(target.pid, signal);
     } catch {
-      return; // It ended between the look and the signal.
+      return; // It ended between the check and the signal.
     }
     if (await gone(target, deadlineMs)) return;
   }

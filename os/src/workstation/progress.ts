@@ -1,12 +1,12 @@
-/** How long work tells the person (or the log) where it stands. */
+/** Shows the progress of long work, on a terminal or in a log. */
 export interface Progress {
-  /** Runs `work` as a named task; `note` replaces the task's detail line. Failures propagate after being shown. */
+  /** Runs `work` as a named task; `note` replaces the task's detail line. Shows a failure, then rethrows it. */
   task<T>(title: string, work: (note: (detail: string) => void) => Promise<T>): Promise<T>;
-  /** One line of information outside any task. */
+  /** Shows one line outside any task. */
   info(line: string): void;
 }
 
-/** Says nothing; for tests and for calls whose progress nobody wants. */
+/** Shows nothing. */
 export const silent: Progress = {
   task: async (_title, work) => work(() => {}),
   info: () => {},

@@ -1,7 +1,7 @@
 import { KiosError, EXIT } from '@kios/errors';
 import { execa, type Options } from 'execa';
 
-/** A program that had to succeed did not. Shows the end of what it said. */
+/** The failure of a program that had to succeed, with the last lines of its output. */
 export class CommandError extends KiosError {
   constructor(command: string, detail: string, remedy?: string) {
     super('KIOS_COMMAND', `run ${command}: ${detail}`, {
@@ -35,7 +35,7 @@ const settingsOf = ({ input, cwd, env, signal, timeoutMs }: RunOptions): Options
   ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
 });
 
-/** Runs a program to its end and answers its standard output; throws a CommandError naming the cause. */
+/** Runs a program to its end and returns its standard output; throws a CommandError with the cause. */
 export async function run(
   file: string,
   args: readonly string[],
@@ -50,6 +50,6 @@ export async function run(
   throw new CommandError(
     [file, ...args.slice(0, 3)].map((word) => (word.includes('\n') ? '…' : word)).join(' '),
     missing ? 'no such program' : tail(String(result.all)) || String(result.shortMessage),
-    missing ? `install ${file}, or run ./kios up, which installs what it needs` : undefined,
+    missing ? `Install ${file}, or run ./kios up, which installs what it needs.` : undefined,
   );
 }

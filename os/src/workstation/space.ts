@@ -8,14 +8,14 @@ import { cacheDir, repository } from './paths.ts';
 
 const MIB = 1 << 20;
 
-/** Folders that a build writes to, and how much it writes there at least; the first build some GiB more. */
+/** Folders that a build writes to, and the bytes it needs there at least. A first build needs some GiB more. */
 const WRITTEN: readonly (readonly [folder: string, needed: number])[] = [
   [path.join(repository, 'dist'), 1024 * MIB],
   [cacheDir, 1024 * MIB],
   [tmpdir(), 256 * MIB],
 ];
 
-/** Free bytes of the file system that a folder is, or will be, on. */
+/** Returns the free bytes of the file system that holds a folder, or will hold it. */
 async function freeBytes(folder: string): Promise<number> {
   try {
     const { bavail, bsize } = await statfs(folder);
@@ -27,14 +27,14 @@ async function freeBytes(folder: string): Promise<number> {
   }
 }
 
-/** Which of the folders a build writes to are full, or as good as. */
+/** Returns the folders of a build that have almost no space left. */
 export async function fullFolders(): Promise<string[]> {
   const folders = WRITTEN.map(([folder]) => folder);
   const free = await Promise.all(folders.map(freeBytes));
   return folders.filter((_, index) => (free[index] ?? 0) < 32 * MIB);
 }
 
-/** Refuses to begin where the disk would be full in the middle: not every program that works for a build ends on that (apt waits). */
+/** Fails early when the disk is too full to finish a build: some tools, apt for one, hang on a full disk. */
 export async function ensureSpace(written = WRITTEN): Promise<void> {
   for (const [folder, needed] of written) {
     const free = await freeBytes(folder);
@@ -43,7 +43,7 @@ export async function ensureSpace(written = WRITTEN): Promise<void> {
     throw new KiosError('KIOS_DISK_FULL', `build in ${folder}: ${amounts}`, {
       exitCode: EXIT.system,
       remedy:
-        'free some space (the first build needs about 8 GiB), or name other folders by XDG_CACHE_HOME and TMPDIR',
+        'Free some space (a first build needs about 8 GiB), or choose other folders with XDG_CACHE_HOME and TMPDIR.',
     });
   }
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const POLL_MS = 100;
 const CHUNK = 1 << 16;
 
-/** Bytes of a file from `offset` on; none when there are no more, or no file yet. */
+/** Reads bytes of a file from `offset` on; none at its end, or when there is no file yet. */
 async function readFrom(file: string, offset: number): Promise<Buffer> {
   const handle = await open(file).catch(() => undefined);
   if (handle === undefined) return Buffer.alloc(0);
@@ -17,8 +17,8 @@ async function readFrom(file: string, offset: number): Promise<Buffer> {
 }
 
 /**
- * The lines of a growing file from its beginning, for ever or until `signal` aborts; a line is answered once it is ended. The
- * file need not be there yet. Polled: QEMU appends without rest, and a change notice per write would cost more.
+ * Yields the lines of a growing file from its beginning until `signal` aborts, each once it is complete. The file may
+ * appear later. It is polled: QEMU writes all the time, and a notice of each write would cost more.
  */
 export async function* tailFile(file: string, signal?: AbortSignal): AsyncGenerator<string> {
   let offset = 0;

@@ -5,7 +5,7 @@ import { run, type RunOptions } from './run.ts';
 
 const TURBO = path.join(repository, 'node_modules/.bin/turbo');
 
-/** Builds workspaces of the repository, named as Turborepo's filters have it; what has not changed is skipped. */
+/** Builds workspaces, named by Turborepo filters; unchanged ones are skipped. */
 export const buildWorkspaces = (
   filters: readonly string[],
   options: RunOptions = {},

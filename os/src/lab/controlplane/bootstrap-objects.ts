@@ -4,7 +4,7 @@ import type { ApiObject } from './api-client.ts';
 import { formatClusterInfo } from './kubeconfig.ts';
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
-/** The group of nodes that join with a token; the name is kubeadm's, so that a token made by kubeadm serves as well. */
+/** The group of nodes that join with a token. The name is kubeadm's, so that tokens made by kubeadm work too. */
 export const BOOTSTRAPPERS = 'system:bootstrappers:kubeadm:default-node-token';
 
 type Subject = { readonly kind: 'Group' | 'User'; readonly name: string };
@@ -55,7 +55,7 @@ const clusterInfoAccess = (): ApiObject[] => [
   },
 ];
 
-/** What kubeadm leaves in a cluster so that nodes can join by token, and what lets the API server reach kubelets. */
+/** Returns the objects that let nodes join by token, as kubeadm makes them, and let the API server reach kubelets. */
 export const bootstrapObjects = (server: string, caPem: string): ApiObject[] => [
   clusterRoleBinding('kubeadm:kubelet-bootstrap', 'system:node-bootstrapper', {
     kind: 'Group',
@@ -91,7 +91,7 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const randomWord = (length: number): string =>
   Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
 
-/** A new bootstrap token, `id.secret`, and the Secret that makes the cluster accept it for a while. */
+/** Makes a bootstrap token, `id.secret`, and the Secret that makes the cluster accept it until `expires`. */
 export function newBootstrapToken(expires: Date): { token: string; secret: ApiObject } {
   const [id, key] = [randomWord(6), randomWord(16)];
   const name = `bootstrap-token-${id}`;

@@ -1,4 +1,4 @@
-// Has to come before the library, whose dependency injection looks for it.
+// Must precede the library, whose dependency injection needs it.
 import 'reflect-metadata';
 import { createHash, webcrypto } from 'node:crypto';
 
@@ -16,11 +16,11 @@ import {
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 24 * 3600 * 1000;
-/** Guests may be an hour behind; a certificate must not come from their future. */
+/** A guest's clock may be an hour behind, and a certificate must already be valid there. */
 const BACKDATE_MS = 3600 * 1000;
 const CA_DAYS = 3650;
 const LEAF_DAYS = 365;
-/** A certificate this close to its end is made afresh. */
+/** A certificate this close to its end is replaced. */
 const RENEW_DAYS = 30;
 
 /** A certificate and its private key, both PEM. */
@@ -29,7 +29,7 @@ export interface KeyedCertificate {
   readonly key: string;
 }
 
-/** What a certificate is issued for. `organization` is what Kubernetes reads as the groups of a client. */
+/** The subject and use of a certificate. Kubernetes reads `organization` as a client's group. */
 export interface LeafRequest {
   readonly commonName: string;
   readonly organization?: string;
@@ -57,7 +57,7 @@ const validity = (days: number): { notBefore: Date; notAfter: Date } => ({
   notAfter: new Date(Date.now() + days * DAY_MS),
 });
 
-/** Makes a certificate authority of its own. */
+/** Makes a self-signed certificate authority. */
 export async function issueAuthority(commonName: string): Promise<KeyedCertificate> {
   const keys = await newKeys();
   const certificate = await X509CertificateGenerator.createSelfSigned({
@@ -108,13 +108,13 @@ export async function issueLeaf(
   return { certificate: `${certificate.toString('pem')}\n`, key: await formatKey(keys.privateKey) };
 }
 
-/** A key pair that signs service account tokens, both PEM. */
+/** Makes a key pair that signs service account tokens, both PEM. */
 export async function issueSigningKey(): Promise<{ publicKey: string; key: string }> {
   const keys = await newKeys();
   return { publicKey: await formatKey(keys.publicKey), key: await formatKey(keys.privateKey) };
 }
 
-/** Whether a certificate was issued by this authority and is not about to expire. */
+/** Checks that this authority issued the certificate and that it does not expire soon. */
 export async function isUsable(certificate: string, authority: string): Promise<boolean> {
   try {
     const issuer = new X509Certificate(authority);
@@ -126,7 +126,7 @@ export async function isUsable(certificate: string, authority: string): Promise<
   }
 }
 
-/** The hash of an authority's public key, as `kubeadm join --discovery-token-ca-cert-hash` takes it. */
+/** Returns the hash of an authority's public key, as `kubeadm join --discovery-token-ca-cert-hash` takes it. */
 export function caCertHash(certificate: string): string {
   const { publicKey } = new X509Certificate(certificate);
   return `sha256:${createHash('sha256').update(new Uint8Array(publicKey.rawData)).digest('hex')}`;

@@ -2,10 +2,10 @@ import path from 'node:path';
 
 import { stringify } from 'yaml';
 
-import { HOST_SEEN_BY_GUEST, layout, NETWORKS, SOCKETS } from './layout.ts';
+import { WORKSTATION_SEEN_BY_GUEST, layout, NETWORKS, SOCKETS } from './layout.ts';
 import { pkiFile } from './pki.ts';
 
-/** The processes of a control plane, in the order they start; they stop the other way round. */
+/** The processes of a control plane in the order they start; they stop in reverse order. */
 export const COMPONENTS = [
   'etcd',
   'egress-proxy',
@@ -15,7 +15,7 @@ export const COMPONENTS = [
 ] as const;
 export type ComponentName = (typeof COMPONENTS)[number];
 
-/** Configuration files of the API server, by name in the state folder. */
+/** Names of the control plane's configuration files in its folder. */
 const CONFIG_FILES = {
   egress: 'egress-selector.yaml',
   authentication: 'authentication.yaml',
@@ -23,11 +23,11 @@ const CONFIG_FILES = {
   scheduler: 'scheduler.kubeconfig',
 } as const;
 
-/** Where a configuration file lies. */
+/** Returns the path of a configuration file. */
 export const configFile = (name: keyof typeof CONFIG_FILES): string =>
   path.join(layout.home, CONFIG_FILES[name]);
 
-/** Connections to nodes go through the egress proxy: the guest's addresses mean nothing on this host. */
+/** Sends connections to nodes through the egress proxy: a guest's addresses mean nothing on the workstation. */
 export const egressSelector = (): string =>
   stringify({
     apiVersion: 'apiserver.k8s.io/v1beta1',
@@ -43,7 +43,7 @@ export const egressSelector = (): string =>
     ],
   });
 
-/** Without a name one may ask how the server is, and read what a joining node has to know before it trusts anybody. */
+/** Lets anonymous clients read the server's health, and what a joining node needs before it can trust the cluster. */
 export const authentication = (): string =>
   stringify({
     apiVersion: 'apiserver.config.k8s.io/v1',
@@ -61,7 +61,7 @@ export const authentication = (): string =>
 const etcd = (): string[] => {
   const client = `unix://${SOCKETS.etcd}`;
   const peer = `unix://${SOCKETS.etcdPeer}`;
-  // Sockets in a private folder: a port of 127.0.0.1 would be open to every user of the host and to the guest.
+  // Sockets in a private folder: a port of 127.0.0.1 would be open to every user of the workstation and to the guest.
   return [
     '--name=kios',
     `--data-dir=${layout.etcdData}`,
@@ -77,7 +77,7 @@ const etcd = (): string[] => {
 const apiserver = (port: number): string[] => [
   '--bind-address=127.0.0.1',
   `--secure-port=${port}`,
-  `--advertise-address=${HOST_SEEN_BY_GUEST}`,
+  `--advertise-address=${WORKSTATION_SEEN_BY_GUEST}`,
   `--etcd-servers=unix://${SOCKETS.etcd}`,
   `--tls-cert-file=${pkiFile('apiserver', '.crt')}`,
   `--tls-private-key-file=${pkiFile('apiserver', '.key')}`,
@@ -92,7 +92,7 @@ const apiserver = (port: number): string[] => [
   '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
   `--service-account-key-file=${pkiFile('service-account', '.pub')}`,
   `--service-account-signing-key-file=${pkiFile('service-account', '.key')}`,
-  // No CA for kubelets' self-signed serving certificates, as with kubeadm: the way there stays on this host's loopback.
+  // As with kubeadm, no CA for kubelets' self-signed certificates: connections stay on the workstation's loopback.
   `--kubelet-client-certificate=${pkiFile('apiserver-kubelet-client', '.crt')}`,
   `--kubelet-client-key=${pkiFile('apiserver-kubelet-client', '.key')}`,
   '--kubelet-preferred-address-types=InternalIP',
@@ -111,10 +111,10 @@ const controllerManager = (): string[] => [
   '--allocate-node-cidrs',
   `--cluster-cidr=${NETWORKS.pods}`,
   `--service-cluster-ip-range=${NETWORKS.services}`,
-  // Its default is a folder of the host, which it would make.
+  // The default is a system folder of the workstation, which it would make.
   `--flex-volume-plugin-dir=${layout.home}/flexvolume`,
   '--leader-elect=false',
-  // Serves nothing: one port less that could be taken.
+  // Nothing uses this port: one less that another program could have taken.
   '--secure-port=0',
   '--profiling=false',
 ];
@@ -126,7 +126,7 @@ const scheduler = (): string[] => [
   '--profiling=false',
 ];
 
-/** The arguments of the upstream programs of a control plane whose API server listens on `apiPort`. */
+/** Returns the arguments of the control plane's upstream programs; the API server listens on `apiPort`. */
 export const componentArguments = (apiPort: number) =>
   ({
     etcd: etcd(),

@@ -5,8 +5,9 @@ import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
 import { buildUpstream } from '../../build/sources/upstream/build.ts';
-import { hostArch } from '../../workstation/arch.ts';
-import { freePort } from '../../workstation/free-port.ts';
+import { workstationArch } from '../../workstation/arch.ts';
+import { makePrivateDir, readIfThere, writePrivate } from '../../workstation/files.ts';
+import { freePort, isPortFree } from '../../workstation/free-port.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { ApiClient, type ApiObject } from './api-client.ts';
 import { bootstrapObjects, newBootstrapToken } from './bootstrap-objects.ts';
@@ -27,12 +28,10 @@ import {
   stopDaemon,
   waitUntil,
 } from './daemon.ts';
-import { makePrivateDir, readIfThere, writePrivate } from './files.ts';
 import { writeForward } from './forwards.ts';
 import { formatKubeconfig } from './kubeconfig.ts';
-import { HOST_SEEN_BY_GUEST, layout, SOCKETS } from './layout.ts';
+import { WORKSTATION_SEEN_BY_GUEST, layout, SOCKETS } from './layout.ts';
 import { ensurePki, type LeafName, type Pki } from './pki.ts';
-import { isPortFree } from './port.ts';
 
 const READY_MS = 120_000;
 const OBJECTS_MS = 60_000;
@@ -41,25 +40,25 @@ const TOKEN_MS = 24 * 3600 * 1000;
 const SERVERS = ['etcd', 'egress-proxy', 'kube-apiserver'] as const;
 const CONTROLLERS = ['kube-controller-manager', 'kube-scheduler'] as const;
 
-/** A running control plane, as those see it who use it. */
+/** A running control plane, as its callers see it. */
 export interface ControlPlane {
-  /** File of the administrator's kubeconfig, for use on this host. */
+  /** File of the administrator's kubeconfig, for use on the workstation. */
   readonly adminKubeconfig: string;
   readonly apiPort: number;
-  /** The API server as a guest of QEMU's user network reaches it. */
+  /** URL of the API server for a guest of QEMU's user network. */
   readonly endpointForGuest: string;
   readonly caPem: string;
   /** `sha256:<hex>` of the CA's public key. */
   readonly caCertHash: string;
-  /** Makes a token that nodes may join with for a day. */
+  /** Makes a token with which nodes can join for a day. */
   createBootstrapToken(): Promise<string>;
-  /** Lets the API server reach the kubelet at `nodeAddress` through `hostPort` of 127.0.0.1. */
-  setNodeForward(nodeAddress: string, hostPort: number): Promise<void>;
+  /** Lets the API server reach the kubelet at `nodeAddress` through `localPort` of 127.0.0.1. */
+  setNodeForward(nodeAddress: string, localPort: number): Promise<void>;
 }
 
 const Settings = v.strictObject({ apiPort: v.pipe(v.number(), v.integer()) });
 
-/** The port is chosen once: nodes that joined have it written down. */
+/** Reads the API server's port. It is chosen once, because joined nodes keep it. */
 async function ensureSettings(): Promise<v.InferOutput<typeof Settings>> {
   const text = await readIfThere(layout.settings);
   if (text !== undefined) return v.parse(Settings, JSON.parse(text));
@@ -68,7 +67,7 @@ async function ensureSettings(): Promise<v.InferOutput<typeof Settings>> {
   return settings;
 }
 
-/** Fails when another program has the port that the API server is to listen on. */
+/** Fails when another program has the API server's port. */
 async function expectPort(apiPort: number): Promise<void> {
   if ((await daemonState('kube-apiserver')).state === 'running' || (await isPortFree(apiPort)))
     return;
@@ -77,7 +76,7 @@ async function expectPort(apiPort: number): Promise<void> {
     `start kube-apiserver: another program listens on 127.0.0.1:${apiPort}`,
     {
       exitCode: EXIT.unavailable,
-      remedy: 'end that program, or run ./kios down --purge to make a cluster with another port',
+      remedy: 'End that program, or run ./kios down --purge: the next cluster gets another port.',
     },
   );
 }
@@ -101,7 +100,7 @@ type Commands = Readonly<Record<ComponentName, readonly string[]>>;
 
 async function commandsFor(apiPort: number, progress: Progress): Promise<Commands> {
   const args = componentArguments(apiPort);
-  const built = await buildUpstream(Object.keys(args), hostArch(), progress);
+  const built = await buildUpstream(Object.keys(args), workstationArch(), progress);
   const command = (name: keyof typeof args): string[] => [built.get(name)!.path, ...args[name]];
   const proxy = path.join(import.meta.dirname, 'egress-proxy-main.ts');
   return {
@@ -113,7 +112,7 @@ async function commandsFor(apiPort: number, progress: Progress): Promise<Command
   };
 }
 
-/** Starts the processes in order and answers when the API server serves; the controllers take some seconds more. */
+/** Starts the processes in order and returns when the API server serves; the controllers need some seconds more. */
 async function startProcesses(
   commands: Commands,
   api: ApiClient,
@@ -129,7 +128,7 @@ async function startProcesses(
   await waitUntil(SERVERS, () => api.isReady(), 'the API server', READY_MS);
   for (const name of CONTROLLERS) await start(name);
   note('objects for joining nodes');
-  // The namespaces they live in appear a moment after the server is ready.
+  // Their namespaces appear a moment after the server is ready.
   const applied = async (): Promise<boolean> => {
     const results = await Promise.all(objects.map((object) => api.apply(object)));
     return results.every(Boolean);
@@ -138,7 +137,7 @@ async function startProcesses(
   await expectRunning(COMPONENTS);
 }
 
-/** Starts what does not run yet and answers when the API server serves and nodes can join. */
+/** Starts what does not run yet, and returns when the API server serves and nodes can join. */
 export async function startControlPlane({
   progress,
 }: {
@@ -153,9 +152,9 @@ export async function startControlPlane({
   const commands = await commandsFor(apiPort, progress);
   const caPem = pki.authority.certificate;
   const api = new ApiClient(apiPort, caPem, pki.leaves.admin);
-  const endpointForGuest = `https://${HOST_SEEN_BY_GUEST}:${apiPort}`;
+  const endpointForGuest = `https://${WORKSTATION_SEEN_BY_GUEST}:${apiPort}`;
   try {
-    await progress.task('Control plane', (note) =>
+    await progress.task('start the control plane', (note) =>
       startProcesses(commands, api, bootstrapObjects(endpointForGuest, caPem), note),
     );
   } finally {
@@ -173,7 +172,8 @@ export async function startControlPlane({
       await client.apply(secret).finally(() => client.close());
       return token;
     },
-    setNodeForward: (nodeAddress, hostPort) => writeForward(layout.forwards, nodeAddress, hostPort),
+    setNodeForward: (nodeAddress, localPort) =>
+      writeForward(layout.forwards, nodeAddress, localPort),
   };
 }
 
@@ -182,7 +182,7 @@ export async function stopControlPlane(): Promise<void> {
   for (const name of COMPONENTS.toReversed()) await stopDaemon(name);
 }
 
-/** What each process does now. */
+/** Returns the state of each process. */
 export async function controlPlaneProcesses(): Promise<ReadonlyMap<ComponentName, DaemonState>> {
   const states = await Promise.all(
     COMPONENTS.map(async (name) => [name, await daemonState(name)] as const),
@@ -190,7 +190,7 @@ export async function controlPlaneProcesses(): Promise<ReadonlyMap<ComponentName
   return new Map(states);
 }
 
-/** `broken`: some of its processes run and some do not. */
+/** In state `broken` only some of the processes run. */
 export type ControlPlaneStatus = 'running' | 'stopped' | 'broken';
 
 export async function controlPlaneStatus(): Promise<ControlPlaneStatus> {
@@ -199,7 +199,7 @@ export async function controlPlaneStatus(): Promise<ControlPlaneStatus> {
   return states.includes('running') ? 'broken' : 'stopped';
 }
 
-/** Where the administrator's kubeconfig is while there is a cluster. */
+/** Returns the file of the administrator's kubeconfig, which exists while there is a cluster. */
 export const adminKubeconfigPath = (): string => layout.adminKubeconfig;
 
 /** Ends the control plane and removes its data. */

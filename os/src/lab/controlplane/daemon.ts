@@ -6,8 +6,8 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
+import { makePrivateDir, readIfThere, writePrivate } from '../../workstation/files.ts';
 import { identify, isAlive, type ProcessIdentity, terminate } from '../../workstation/process.ts';
-import { makePrivateDir, readIfThere, writePrivate } from './files.ts';
 import { layout } from './layout.ts';
 
 /** A background process that outlives the program that started it. */
@@ -30,7 +30,7 @@ const LINE_LENGTH = 400;
 
 const recordOf = (name: string): string => path.join(layout.run, `${name}.json`);
 
-/** Where a process's output goes. */
+/** Returns the file of a process's output. */
 export const logOf = (name: string): string => path.join(layout.logs, `${name}.log`);
 
 async function readRecord(name: string): Promise<Running | undefined> {
@@ -43,7 +43,7 @@ async function readRecord(name: string): Promise<Running | undefined> {
   }
 }
 
-/** A process as found: never started or stopped in order; alive; or ended by itself. */
+/** `stopped`: not started, or stopped by `stopDaemon`. `dead`: ended by itself. */
 export type DaemonState =
   | { readonly state: 'stopped' }
   | { readonly state: 'running' | 'dead'; readonly pid: number };
@@ -54,7 +54,7 @@ export async function daemonState(name: string): Promise<DaemonState> {
   return { state: (await isAlive(record)) ? 'running' : 'dead', pid: record.pid };
 }
 
-/** The end of a process's log, for an error message. */
+/** Returns the end of a process's log, for an error message. */
 export async function tailOfLog(name: string): Promise<string> {
   const file = await open(logOf(name)).catch(() => undefined);
   if (file === undefined) return '(no log)';
@@ -93,7 +93,7 @@ async function launch({ name, command }: Daemon): Promise<ProcessIdentity | unde
   }
 }
 
-/** Starts a process, unless the same command runs already; one that runs with another command is replaced. */
+/** Starts a process unless the same command already runs; a process with another command is replaced. */
 export async function startDaemon(daemon: Daemon): Promise<void> {
   await makePrivateDir(layout.run);
   const record = await readRecord(daemon.name);
@@ -107,29 +107,33 @@ export async function startDaemon(daemon: Daemon): Promise<void> {
   await writePrivate(recordOf(daemon.name), JSON.stringify(running));
 }
 
-/** Ends a process and forgets it; one that does not end in time is killed. */
+/** Ends a process, by force at the deadline, and removes its record. */
 export async function stopDaemon(name: string): Promise<void> {
   const record = await readRecord(name);
   if (record !== undefined) await terminate(record, STOP_MS);
   await rm(recordOf(name), { force: true });
 }
 
-/** The error that tells why a process is not there any more. */
+/** Returns the error for a process that ended by itself. */
 export async function endedError(name: string): Promise<KiosError> {
   const tail = await tailOfLog(name);
-  return new KiosError('KIOS_CP_ENDED', `start ${name}: it ended; the end of its log:\n${tail}`, {
-    exitCode: EXIT.unavailable,
-    remedy: `read ${logOf(name)}`,
-  });
+  return new KiosError(
+    'KIOS_CP_ENDED',
+    `keep ${name} running: it ended; the end of its log:\n${tail}`,
+    {
+      exitCode: EXIT.unavailable,
+      remedy: `Read ${logOf(name)}.`,
+    },
+  );
 }
 
-/** Throws when one of `names` does not run. */
+/** Fails when one of `names` does not run. */
 export async function expectRunning(names: readonly string[]): Promise<void> {
   for (const name of names)
     if ((await daemonState(name)).state !== 'running') throw await endedError(name);
 }
 
-/** Waits until `ready` answers true while all of `names` live; throws when one ends or time is up. */
+/** Waits until `ready` returns true while all of `names` run. Fails when one ends, or at the deadline. */
 export async function waitUntil(
   names: readonly string[],
   ready: () => Promise<boolean>,
@@ -144,8 +148,8 @@ export async function waitUntil(
       const tail = await tailOfLog(last);
       throw new KiosError(
         'KIOS_CP_TIMEOUT',
-        `wait ${timeoutMs / 1000} s for ${what}; the end of the log of ${last}:\n${tail}`,
-        { exitCode: EXIT.unavailable, remedy: `read the logs in ${layout.logs}` },
+        `get ${what} ready within ${timeoutMs / 1000} s; the end of the log of ${last}:\n${tail}`,
+        { exitCode: EXIT.unavailable, remedy: `Read the logs in ${layout.logs}.` },
       );
     }
     await new Promise((resolve) => setTimeout(resolve, 100));

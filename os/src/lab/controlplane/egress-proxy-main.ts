@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { createEgressProxy } from './egress-proxy.ts';
 import { readForwards } from './forwards.ts';
 
-/** `egress-proxy-main.ts SOCKET TABLE`: serves until it is told to end. */
+/** `egress-proxy-main.ts SOCKET TABLE`: serves until SIGTERM. */
 const [socket = '', table = ''] = process.argv.slice(2);
 
 const server = createEgressProxy(

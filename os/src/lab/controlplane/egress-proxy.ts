@@ -43,17 +43,17 @@ function forward(target: string, client: Duplex, head: Buffer): void {
 }
 
 /**
- * An HTTP CONNECT proxy (RFC 9110 §9.3.6) through which the API server reaches kubelets. It connects to what `forwards` names
- * and to nothing else, asked afresh for each connection, so that a node may come and go.
+ * Makes an HTTP CONNECT proxy (RFC 9110 §9.3.6) through which the API server reaches kubelets. It connects only to
+ * targets in `forwards`, which it reads for each connection, so that nodes can come and go.
  */
 export function createEgressProxy(
   forwards: () => Promise<Forwards>,
   log: (line: string) => void,
 ): Server {
-  const answer = async (request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> => {
+  const handle = async (request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> => {
     const wanted = request.url ?? '';
     const table = await forwards();
-    // A name such as __proto__ is in every object, but no node's.
+    // A name such as __proto__ is in every object, but is not a node.
     const target = Object.hasOwn(table, wanted) ? table[wanted] : undefined;
     log(`${wanted} -> ${target ?? 'refused'}`);
     if (target === undefined) refuse(client, '403 Forbidden', `no node at ${wanted}`);
@@ -64,7 +64,7 @@ export function createEgressProxy(
   });
   server.on('connect', (request: IncomingMessage, client: Duplex, head: Buffer) => {
     client.on('error', () => client.destroy());
-    answer(request, client, head).catch((error: unknown) => {
+    handle(request, client, head).catch((error: unknown) => {
       log(`${request.url ?? ''}: ${describe(error)}`);
       refuse(client, '500 Internal Server Error', 'the table of nodes cannot be read');
     });

@@ -11,7 +11,7 @@ export interface KubeconfigRequest {
   readonly credentials: KeyedCertificate;
 }
 
-/** A kubeconfig that holds all it needs. */
+/** Formats a kubeconfig that refers to no other file. */
 export function formatKubeconfig({ server, caPem, user, credentials }: KubeconfigRequest): string {
   return stringify({
     apiVersion: 'v1',
@@ -31,7 +31,7 @@ export function formatKubeconfig({ server, caPem, user, credentials }: Kubeconfi
   });
 }
 
-/** The kubeconfig without credentials that the `cluster-info` map shows to everybody (kubeadm, token-based discovery). */
+/** Formats the kubeconfig without credentials of the public map `cluster-info` (kubeadm, token-based discovery). */
 export function formatClusterInfo(server: string, caPem: string): string {
   return stringify({
     apiVersion: 'v1',

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { stateDir } from '../../workstation/paths.ts';
 
-/** Where the control plane keeps its things; all of it belongs to one user and is readable by nobody else. */
+/** The control plane's folder; everything in it is readable only by its owner. */
 export const home = path.join(stateDir, 'controlplane');
 
 const under = (...parts: string[]): string => path.join(home, ...parts);
@@ -13,8 +13,8 @@ export const layout = {
   etcdData: under('etcd'),
   logs: under('log'),
   /**
-   * Who runs, and the sockets. It is the working directory of every process, and they name the sockets by their bare names:
-   * a socket's path may have 107 bytes, and a state folder may lie deeper than that.
+   * The records and sockets of the processes. It is also their working folder, so that they can use a socket's bare name:
+   * its path has at most 107 bytes, and a state folder may lie deeper.
    */
   run: under('run'),
   settings: under('settings.json'),
@@ -25,8 +25,8 @@ export const layout = {
 /** Names of the sockets, relative to `layout.run`. */
 export const SOCKETS = { etcd: 'etcd.sock', etcdPeer: 'etcd-peer.sock', egress: 'egress.sock' };
 
-/** The host as QEMU's user network shows it to a guest; connections to it arrive on 127.0.0.1. */
-export const HOST_SEEN_BY_GUEST = '10.0.2.2';
+/** The workstation as QEMU's user network shows it to a guest; connections to it arrive on 127.0.0.1. */
+export const WORKSTATION_SEEN_BY_GUEST = '10.0.2.2';
 
 /** Addresses inside the cluster. The first of the service network is the API server's. */
 export const NETWORKS = {

@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import { readIfThere, writePrivate } from '../../workstation/files.ts';
 import {
   isUsable,
   issueAuthority,
@@ -8,10 +9,9 @@ import {
   type KeyedCertificate,
   type LeafRequest,
 } from './certificates.ts';
-import { readIfThere, writePrivate } from './files.ts';
-import { HOST_SEEN_BY_GUEST, layout, NETWORKS } from './layout.ts';
+import { WORKSTATION_SEEN_BY_GUEST, layout, NETWORKS } from './layout.ts';
 
-/** Who gets a certificate. Users and groups are those that Kubernetes' own roles name. */
+/** The certificates to issue. Users and groups are those of Kubernetes' own roles. */
 export const LEAVES = {
   apiserver: {
     commonName: 'kube-apiserver',
@@ -23,7 +23,7 @@ export const LEAVES = {
       'kubernetes.default.svc',
       'kubernetes.default.svc.cluster.local',
     ],
-    ips: ['127.0.0.1', HOST_SEEN_BY_GUEST, NETWORKS.kubernetesService],
+    ips: ['127.0.0.1', WORKSTATION_SEEN_BY_GUEST, NETWORKS.kubernetesService],
   },
   'apiserver-kubelet-client': { commonName: 'kube-apiserver-kubelet-client', usage: 'client' },
   admin: { commonName: 'kubernetes-admin', organization: 'system:masters', usage: 'client' },
@@ -33,7 +33,7 @@ export const LEAVES = {
 
 export type LeafName = keyof typeof LEAVES;
 
-/** Everything that was issued for one cluster. */
+/** The certificates and keys of one cluster. */
 export interface Pki {
   readonly authority: KeyedCertificate;
   readonly leaves: Readonly<Record<LeafName, KeyedCertificate>>;
@@ -41,7 +41,7 @@ export interface Pki {
 
 const FILES = ['.crt', '.key'] as const;
 
-/** The files of a certificate: `<name>.crt` and `<name>.key`. */
+/** Returns the file of a certificate or key. */
 export const pkiFile = (name: 'ca' | 'service-account' | LeafName, end: '.crt' | '.key' | '.pub') =>
   path.join(layout.pki, `${name}${end}`);
 
@@ -51,7 +51,7 @@ async function readPair(name: 'ca' | LeafName): Promise<KeyedCertificate | undef
 }
 
 async function writePair(name: 'ca' | LeafName, pair: KeyedCertificate): Promise<void> {
-  // The key first: a certificate is what says that the pair is complete.
+  // The key comes first, so that a certificate means a complete pair.
   await writePrivate(pkiFile(name, '.key'), pair.key);
   await writePrivate(pkiFile(name, '.crt'), pair.certificate);
 }
@@ -79,7 +79,7 @@ async function ensureSigningKey(): Promise<void> {
   await writePrivate(pkiFile('service-account', '.pub'), publicKey);
 }
 
-/** Reads what was issued, and issues what is missing or near its end. */
+/** Reads the certificates, and issues those that are missing or about to expire. */
 export async function ensurePki(): Promise<Pki> {
   const authority = await ensureAuthority();
   await ensureSigningKey();

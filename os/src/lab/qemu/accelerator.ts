@@ -14,7 +14,7 @@ export const ACCELERATORS = ['kvm', 'tcg'] as const;
 export type Accelerator = (typeof ACCELERATORS)[number];
 
 const PROBE_TIMEOUT_MS = 5000;
-/** What OVMF prints when it has brought up memory, paging and drivers and looks for something to boot. */
+/** OVMF prints this once memory, paging and drivers work and it looks for a boot device. */
 const FIRMWARE_ALIVE = 'BdsDxe';
 
 const kvmAvailable = async (): Promise<boolean> =>
@@ -24,8 +24,8 @@ const kvmAvailable = async (): Promise<boolean> =>
   );
 
 /**
- * Runs the firmware under KVM with no disk until it looks for one. A device node proves nothing: nested hypervisors exist that
- * open, even run real-mode code, and then fail in the firmware.
+ * Runs the firmware under KVM without a disk until it looks for one. A usable /dev/kvm proves nothing: some nested
+ * hypervisors run real-mode code and then fail in the firmware.
  */
 async function firmwareRunsUnderKvm(firmware: Firmware): Promise<boolean> {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-kvm-'));
@@ -61,12 +61,12 @@ async function firmwareRunsUnderKvm(firmware: Firmware): Promise<boolean> {
   }
 }
 
-/** KVM where a probe proves that a guest really runs, else emulation. KIOS_ACCEL=kvm|tcg decides without a probe. */
+/** Returns KVM when a probe shows that a guest really runs, otherwise emulation. KIOS_ACCEL=kvm|tcg skips the probe. */
 export async function chooseAccelerator(wanted = process.env['KIOS_ACCEL']): Promise<Accelerator> {
   if (wanted !== undefined && wanted !== '') {
     const known = ACCELERATORS.find((name) => name === wanted);
     if (known !== undefined) return known;
-    throw new KiosError('KIOS_CLI_USAGE', `read KIOS_ACCEL: "${wanted}" is neither kvm nor tcg`, {
+    throw new KiosError('KIOS_CLI_USAGE', `use KIOS_ACCEL=${wanted}: it is neither kvm nor tcg`, {
       exitCode: EXIT.usage,
     });
   }

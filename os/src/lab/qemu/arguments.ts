@@ -3,25 +3,25 @@ import type { Accelerator } from './accelerator.ts';
 import { splitFlags } from './flags.ts';
 import { type Firmware, PLATFORMS } from './platform.ts';
 
-/** Everything that decides how a machine is started; relative file names are those of its own folder. */
+/** The settings with which a machine starts. Relative file names are in the machine's folder. */
 export interface MachineSpec {
   readonly arch: Arch;
   readonly accelerator: Accelerator;
   readonly firmware: Pick<Firmware, 'code'>;
   readonly memoryMiB: number;
   readonly cpus: number;
-  /** Host port on 127.0.0.1 that reaches the guest's kubelet. */
+  /** Port of 127.0.0.1 on the workstation that reaches the guest's kubelet. */
   readonly kubeletPort: number;
   /** Words added to the kernel command line. */
   readonly commandLine: readonly string[];
   readonly seed: boolean;
-  /** A network card before the one that works, with a link and nobody at its other end. */
+  /** Adds a network card before the working one, with a link but no peer. */
   readonly quietCard?: boolean;
-  /** A disc in a drive, and the asset tag of the chassis: what a cloud gives a machine besides its network. */
+  /** A disc in a drive and the asset tag of the chassis, which a cloud gives a machine besides its network. */
   readonly cloud?: { readonly disc: string; readonly assetTag: string };
 }
 
-/** File names inside a machine's folder. QEMU runs in that folder: a Unix socket's path may be 107 bytes long only. */
+/** File names in a machine's folder. QEMU runs in that folder, because a Unix socket's path has at most 107 bytes. */
 export const MACHINE_FILES = {
   disk: 'disk.img',
   vars: 'vars.fd',
@@ -45,8 +45,8 @@ const serial = (id: string, file: string): string[] => [
 ];
 
 /**
- * Words for the kernel go through an SMBIOS string that systemd's EFI stub appends to the image's command line: the image that is
- * tested stays the image that is shipped. A comma ends a QEMU option value unless doubled.
+ * Passes words to the kernel by an SMBIOS string, which systemd's EFI stub appends to the image's command line: so the
+ * tested image is the shipped one. A comma ends a QEMU option value unless doubled.
  */
 const commandLine = (words: readonly string[]): string[] =>
   words.length === 0
@@ -55,7 +55,7 @@ const commandLine = (words: readonly string[]): string[] =>
         `-smbios type=11,value=io.systemd.stub.kernel-cmdline-extra=${words.join(' ').replaceAll(',', ',,')}`,
       ];
 
-/** The arguments of QEMU for one node. */
+/** Returns the arguments of QEMU for one machine. */
 export const qemuArguments = (spec: MachineSpec): string[] =>
   splitFlags([
     '-name kios',
@@ -85,7 +85,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     '-object rng-random,id=rng0,filename=/dev/urandom',
     '-device virtio-rng-pci,rng=rng0',
     ...serial('console', FILES.console),
-    // The virtual machine of ARM has one port.
+    // QEMU's arm64 machine has one serial port.
     ...(spec.arch === 'amd64' ? serial('hostlogs', FILES.hostLogs) : []),
     ...commandLine(spec.commandLine),
     `-qmp unix:${FILES.qmp},server=on,wait=off`,

@@ -1,9 +1,9 @@
-/** One line of structured log on the console; docs/host-api.md, section 7. */
+/** One structured log line on the console (docs/host-api.md, section 7). */
 export interface ConsoleEvent {
   readonly agent: string;
   readonly ev: string;
   readonly lvl: string;
-  /** Seconds of the guest since its kernel started. */
+  /** Seconds since the guest's kernel started; NaN when the line has none. */
   readonly up: number;
   readonly fields: Readonly<Record<string, unknown>>;
 }
@@ -13,7 +13,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-/** The event on a line of the console; undefined for what firmware and kernel print. Bytes before the object are skipped. */
+/** Returns the event on a console line; undefined for output of firmware and kernel. Skips bytes before the object. */
 export function parseConsoleLine(line: string): ConsoleEvent | undefined {
   const start = line.indexOf('{"');
   if (start < 0) return undefined;

@@ -3,7 +3,7 @@ import { EXIT, KiosError } from '@kios/errors';
 import { tailFile } from '../../workstation/tail-file.ts';
 import { parseConsoleLine, type ConsoleEvent } from './console-line.ts';
 
-/** A console event and the host's time at which it was seen. */
+/** A console event, and the workstation's time in milliseconds at which it was seen. */
 export interface SeenEvent extends ConsoleEvent {
   readonly seenAt: number;
 }
@@ -17,7 +17,7 @@ interface Waiter {
 const KEPT_LINES = 20;
 const PANIC = /Kernel panic|end Kernel panic/;
 
-/** Follows the console of a machine: keeps its events, and lets tests and `kios up` wait for one with a deadline. */
+/** Follows a machine's console, keeps its events, and lets callers wait for one with a deadline. */
 export class Console implements Disposable {
   readonly file: string;
   readonly events: SeenEvent[] = [];
@@ -53,12 +53,12 @@ export class Console implements Disposable {
   #fail(line: string): void {
     this.#failure = new KiosError('KIOS_NODE_FATAL', `boot the node: ${line.trim()}`, {
       exitCode: EXIT.unavailable,
-      remedy: `the whole console is in ${this.file}`,
+      remedy: `Read the whole console in ${this.file}.`,
     });
     for (const waiter of this.#waiters) waiter.reject(this.#failure);
   }
 
-  /** The first event, past or future, that matches; fails at the deadline, on a kernel panic and on init's `fatal`. */
+  /** Returns the first matching event, past or future. Fails at the deadline, on a panic and on init's `fatal`. */
   async expect(
     what: string,
     match: (event: SeenEvent) => boolean,
@@ -84,8 +84,8 @@ export class Console implements Disposable {
     const said = this.#last.at(-1)?.trim() ?? 'nothing';
     return new KiosError(
       'KIOS_NODE_TIMEOUT',
-      `see ${what} within ${seconds} s; the console's last line: ${said}`,
-      { exitCode: EXIT.unavailable, remedy: `the whole console is in ${this.file}` },
+      `see ${what} on the console within ${seconds} s; its last line: ${said}`,
+      { exitCode: EXIT.unavailable, remedy: `Read the whole console in ${this.file}.` },
     );
   }
 }

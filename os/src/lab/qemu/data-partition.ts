@@ -34,7 +34,7 @@ export async function findDataPartition(disk: string): Promise<number> {
   });
 }
 
-/** Runs commands of debugfs(8), which reads and writes ext4 without mounting it, on the data partition of a disk image. */
+/** Runs commands of debugfs(8), which needs no mount, on the data partition of a disk image. */
 async function debugfs(disk: string, commands: readonly string[]): Promise<string> {
   const device = `${disk}?offset=${await findDataPartition(disk)}`;
   const input = `${commands.join('\n')}\n`;
@@ -46,7 +46,7 @@ const parents = (file: string): string[] => {
   return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
 };
 
-/** Puts a file on the data partition of a disk that no machine uses; missing folders are made. */
+/** Writes a file to the data partition of a disk that no machine uses, and makes missing folders. */
 export async function writeToData(disk: string, file: string, content: string): Promise<void> {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-data-'));
   try {

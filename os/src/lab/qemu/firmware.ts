@@ -12,7 +12,7 @@ const isFile = async (file: string): Promise<boolean> =>
     () => false,
   );
 
-/** The first firmware of the known ones that is complete; `share` is where packages put data files. */
+/** Returns the first known firmware that is complete. `share` is the folder where packages install data files. */
 export async function findFirmware(arch: Arch, share = '/usr/share'): Promise<Firmware> {
   const { firmware, firmwarePackage } = PLATFORMS[arch];
   for (const candidate of firmware) {
@@ -22,6 +22,6 @@ export async function findFirmware(arch: Arch, share = '/usr/share'): Promise<Fi
   }
   throw new KiosError('KIOS_FIRMWARE_MISSING', `find UEFI firmware for QEMU below ${share}`, {
     exitCode: EXIT.unavailable,
-    remedy: `install the package ${firmwarePackage}`,
+    remedy: `Install the package ${firmwarePackage}.`,
   });
 }

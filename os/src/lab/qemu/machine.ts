@@ -4,6 +4,7 @@ import path from 'node:path';
 import { EXIT, KiosError, describe } from '@kios/errors';
 import * as v from 'valibot';
 
+import { readIfThere } from '../../workstation/files.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import { identify, isAlive, terminate, type ProcessIdentity } from '../../workstation/process.ts';
 import { run } from '../../workstation/run.ts';
@@ -23,14 +24,14 @@ const State = v.object({
   kubeletPort: v.number(),
 });
 
-/** A QEMU process that runs. */
+/** A running QEMU process. */
 export interface RunningMachine extends v.InferOutput<typeof State> {}
 
 export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed'> & {
   readonly seed?: Seed;
 };
 
-/** One virtual machine, kept in a folder: its disk, firmware variables, logs, and the identity of its QEMU process. */
+/** One virtual machine, whose folder has its disk, firmware variables, logs and the identity of its QEMU process. */
 export class Machine {
   readonly dir: string;
   readonly #arch: Arch;
@@ -44,7 +45,7 @@ export class Machine {
     return path.join(this.dir, MACHINE_FILES[name]);
   }
 
-  /** Gives the machine a disk of its own, a sparse copy of `image`, and forgets everything of an earlier one. */
+  /** Gives the machine a new disk, a sparse copy of `image`, and removes everything of an earlier one. */
   async create(image: string): Promise<void> {
     await this.stop();
     await rm(this.dir, { recursive: true, force: true });
@@ -54,7 +55,7 @@ export class Machine {
     await copyFile(firmware.vars, this.file('vars'));
   }
 
-  /** Powers the machine on. QEMU goes into the background once its devices are open, and says here what it cannot open. */
+  /** Powers the machine on. QEMU fails when it cannot open a device; otherwise it moves to the background. */
   async start(options: StartOptions): Promise<RunningMachine> {
     const { seed, ...spec } = options;
     if (seed !== undefined) await writeSeed(this.file('seed'), seed);
@@ -72,7 +73,7 @@ export class Machine {
         cause,
         exitCode: EXIT.system,
         ...(/hostfwd|Could not set up host forwarding/.test(describe(cause))
-          ? { remedy: 'another program took the port in this moment; try again' }
+          ? { remedy: 'Try again: another program took the port in the meantime.' }
           : {}),
       });
     }
@@ -87,15 +88,15 @@ export class Machine {
     return state;
   }
 
-  /** The running machine; undefined when it is off. */
+  /** Returns the running machine; undefined when it is off. */
   async running(): Promise<RunningMachine | undefined> {
-    const text = await readFile(path.join(this.dir, STATE_FILE), 'utf8').catch(() => undefined);
+    const text = await readIfThere(path.join(this.dir, STATE_FILE));
     if (text === undefined) return undefined;
     const state = v.safeParse(v.pipe(v.string(), v.parseJson(), State), text);
     return state.success && (await isAlive(state.output)) ? state.output : undefined;
   }
 
-  /** Power cut. Does nothing when the machine is off. */
+  /** Cuts the power. Does nothing when the machine is off. */
   async stop(): Promise<void> {
     const machine: ProcessIdentity | undefined = await this.running();
     if (machine === undefined) return;

@@ -1,18 +1,18 @@
 import type { Arch } from '../../workstation/paths.ts';
 
-/** UEFI firmware for a guest: code that is shared, and the template of the variables each machine has a copy of. */
+/** UEFI firmware for a guest: the code, which is shared, and a template of the variables that each machine copies. */
 export interface Firmware {
   readonly code: string;
   readonly vars: string;
 }
 
-/** What emulates a machine of an architecture, and which machine. */
+/** QEMU's program and machine for one architecture. */
 interface Platform {
   readonly program: string;
   readonly flags: readonly string[];
-  /** Firmware as packages name it below /usr/share, the best first. */
+  /** Files that packages install below /usr/share, the best first. */
   readonly firmware: readonly Firmware[];
-  /** The package that has it. */
+  /** The package that installs the firmware. */
   readonly firmwarePackage: string;
 }
 
@@ -30,7 +30,7 @@ export const PLATFORMS: Readonly<Record<Arch, Platform>> = {
   },
   arm64: {
     program: 'qemu-system-aarch64',
-    // Pointers are signed by a hash of QEMU's own: emulating the one of real processors would be most of the work.
+    // Pointers are signed with QEMU's own hash: emulating that of real processors would take most of the time.
     flags: ['-machine virt,gic-version=3', '-cpu max,pauth-impdef=on'],
     firmware: [
       { code: 'AAVMF/AAVMF_CODE.no-secboot.fd', vars: 'AAVMF/AAVMF_VARS.fd' },

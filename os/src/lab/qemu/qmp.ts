@@ -18,8 +18,8 @@ const Reply = v.pipe(
 const DEADLINE_MS = 5000;
 
 /**
- * Connects to a socket whose path may be longer than the 107 bytes that the kernel takes: through the folder's descriptor its
- * path is short, however deep the folder lies.
+ * Connects to a Unix socket. Its path goes through the folder's descriptor, which keeps it below the kernel's limit of
+ * 107 bytes, however deep the folder lies.
  */
 async function connectIn(dir: string, name: string): Promise<Socket> {
   await using folder = await open(dir);
@@ -31,7 +31,7 @@ async function connectIn(dir: string, name: string): Promise<Socket> {
   return socket;
 }
 
-/** Sends one QMP command to the machine in `dir` and answers what it returned. */
+/** Sends one QMP command to the machine in `dir` and returns its result. */
 export async function qmp(
   dir: string,
   name: string,
@@ -39,25 +39,25 @@ export async function qmp(
   args?: Readonly<Record<string, unknown>>,
 ): Promise<unknown> {
   const failed = (cause: unknown): KiosError =>
-    new KiosError('KIOS_QEMU', `ask QEMU to ${command}`, { cause, exitCode: EXIT.system });
+    new KiosError('KIOS_QEMU', `run ${command} in QEMU`, { cause, exitCode: EXIT.system });
   let socket: Socket;
   try {
     socket = await connectIn(dir, name);
   } catch (cause) {
     throw failed(cause);
   }
-  socket.setTimeout(DEADLINE_MS, () => socket.destroy(new Error('no answer')));
+  socket.setTimeout(DEADLINE_MS, () => socket.destroy(new Error('no reply')));
   try {
     socket.write('{"execute":"qmp_capabilities"}\n');
     socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
-    let answers = 0;
+    let results = 0;
     for await (const line of createInterface({ input: socket })) {
       const reply = v.parse(Reply, line);
       if (reply.error !== undefined) throw new Error(reply.error.desc);
-      if ('return' in reply) answers += 1;
-      if (answers === 2) return reply.return;
+      if ('return' in reply) results += 1;
+      if (results === 2) return reply.return;
     }
-    // `quit` may close the connection before its answer is written.
+    // `quit` may close the connection before it replies.
     if (command === 'quit') return {};
     throw new Error('connection closed');
   } catch (cause) {

@@ -5,7 +5,7 @@ import { run } from '../../workstation/run.ts';
 
 const SEED_BYTES = 1 << 20;
 
-/** Files of a seed volume by name; NoCloud's are meta-data and user-data. */
+/** Files of a seed volume by name, such as NoCloud's meta-data and user-data. */
 export type Seed = Readonly<Record<string, string>>;
 
 /** Writes a FAT volume labelled CIDATA with the seed's files, replacing `image` in one step. */

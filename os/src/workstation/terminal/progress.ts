@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { Progress } from '../progress.ts';
 import { formatDuration } from './duration.ts';
 
-/** Where progress is shown; a WriteStream of node:tty is one. */
+/** The output that shows progress, such as a WriteStream of node:tty. */
 export interface Screen {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -20,13 +20,13 @@ const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 const FRAME_MS = 100;
 const NOTE_INTERVAL_MS = 10_000;
 const CLEAR_LINE = '\r\u001B[2K';
-/** Control characters of programs whose output becomes a note must not reach the terminal. */
+/** Removes control characters: a note is often the output of a program. */
 const clean = (text: string): string =>
   stripVTControlCharacters(text)
     .replaceAll(/\p{Cc}+/gu, ' ')
     .trim();
 
-/** One moving line at the bottom for the task that works, and a line left behind for each one that ended. */
+/** Shows one moving line for the running task, and leaves one line behind for each task that ended. */
 class LiveProgress implements Progress {
   readonly #screen: Screen;
   readonly #tasks: Task[] = [];
@@ -77,7 +77,7 @@ class LiveProgress implements Progress {
   }
 }
 
-/** A line when a task starts and one when it ends; in between at most one note in ten seconds. For logs and pipes. */
+/** Prints a line when a task starts and ends, and at most one note in ten seconds between. For logs and pipes. */
 class PlainProgress implements Progress {
   readonly #screen: Screen;
   readonly #now: () => number;
@@ -112,7 +112,7 @@ class PlainProgress implements Progress {
   }
 }
 
-/** Progress in the form that suits where it is shown. */
+/** Returns the progress for a terminal or for a log, whichever the screen is. */
 export function progressOn(screen: Screen, now: () => number = Date.now): Progress {
   const live = screen.isTTY === true && process.env['TERM'] !== 'dumb';
   return live ? new LiveProgress(screen) : new PlainProgress(screen, now);

@@ -1,4 +1,4 @@
-/** Lines of a plain table: columns padded to their widest cell, two spaces between, numbers' columns are the caller's to format. */
+/** Formats rows as lines: columns padded to their widest cell, two spaces apart. The caller aligns numbers. */
 export function formatTable(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows)

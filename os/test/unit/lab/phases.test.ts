@@ -14,7 +14,7 @@ const seen = (agent: string, ev: string, up: number, more: object = {}): SeenEve
   up,
   lvl: 'info',
   fields: { ...more },
-  // The console is polled: an event is seen up to 100 ms late.
+  // The console is polled, so an event is seen up to 100 ms late.
   seenAt: KERNEL + up * 1000 + ((up * 37) % 100),
 });
 
@@ -28,7 +28,7 @@ const boot = [
 const at = (name: string, readyAt?: number): number | undefined =>
   phasesOf(boot, POWER_ON, readyAt).find((phase) => phase.name === name)?.at;
 
-it('finds the kernel’s start from the earliest estimate', () => {
+it('takes the earliest estimate of the kernel’s start', () => {
   expect(Math.abs((kernelStart(boot) ?? 0) - KERNEL)).toBeLessThan(100);
   expect(kernelStart([])).toBeUndefined();
 });
@@ -39,17 +39,17 @@ it('counts every phase from power-on, by the guest’s clock', () => {
   expect(at('first static pod')).toBeCloseTo(13, 0);
 });
 
-it('calls the node joined when kubelet starts in cluster mode, not before', () => {
+it('counts the node as joined when kubelet starts in cluster mode, not before', () => {
   expect(at('joined')).toBeCloseTo(17, 0);
 });
 
-it('shows what was not seen as such, and the rest in order of time', () => {
+it('lists reached phases in order of time and missing ones after them', () => {
   const rows = phaseRows(phasesOf(boot, POWER_ON, POWER_ON + 20_000)).map(([name]) => name);
   expect(rows.slice(0, 3)).toEqual(['phase', 'firmware', 'kernel']);
   expect(rows.indexOf('Ready')).toBeLessThan(rows.indexOf('lease'));
 });
 
-it('tells a node its cluster by a NodeBootstrap document', () => {
+it('puts the cluster into the seed as a NodeBootstrap document', () => {
   const seed = seedFor({
     instanceId: 'kios-1',
     endpoint: 'https://10.0.2.2:6443',

@@ -25,14 +25,14 @@ it('an entry is made once', async () => {
   expect(await readFile(path.join(entry, 'file'), 'utf8')).toBe('first');
 });
 
-it('a step that fails leaves nothing, and is done again', async () => {
+it('a failed step leaves nothing and runs again', async () => {
   await expect(cached('fails', 'key', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
   expect(await readdir(path.join(home, 'kios/fails'))).toEqual([]);
   await cached('fails', 'key', fill('again'));
   expect(await readdir(path.join(home, 'kios/fails'))).toEqual(['key']);
 });
 
-it('what a killed build left is removed after a day, what another one is making is not', async () => {
+it('a killed build’s rest is removed after a day, a running build’s is not', async () => {
   const folder = path.join(home, 'kios/killed');
   for (const name of ['old.1.x.tmp', 'new.2.y.tmp'])
     await mkdir(path.join(folder, name), { recursive: true });

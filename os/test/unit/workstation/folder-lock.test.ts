@@ -37,7 +37,7 @@ async function otherBuild() {
   return child;
 }
 
-it('lets one build at a time into a folder, and says once that it waits', async () => {
+it('lets one build at a time into a folder, and reports the wait once', async () => {
   const order: string[] = [];
   const first = await lockOutput(dist, progress);
   const second = lockOutput(`${dist}/../${path.basename(dist)}/`, progress).then((held) => {
@@ -54,14 +54,14 @@ it('lets one build at a time into a folder, and says once that it waits', async 
   expect(said).toEqual([`waiting for another build of ${path.relative(repository, dist)}`]);
 });
 
-it('does not make builds of different folders wait for each other', async () => {
+it('lets builds of different folders run at once', async () => {
   using one = await lockOutput(dist, progress);
   using other = await lockOutput(path.join(dist, 'other'), progress);
   expect(one.name).not.toBe(other.name);
   expect(said).toEqual([]);
 });
 
-it('goes on when the other build is killed', async () => {
+it('continues when the other build is killed', async () => {
   const other = await otherBuild();
   const waiting = lockOutput(dist, progress);
   expect(said).toHaveLength(1);
@@ -69,7 +69,7 @@ it('goes on when the other build is killed', async () => {
   (await waiting)[Symbol.dispose]();
 });
 
-it('names the folder as a person would', async () => {
+it('names the folder relative to the repository', async () => {
   const folder = `dist/locked-${process.pid}`;
   using held = await lockOutput(path.join(repository, folder), silent);
   const waiting = lockOutput(path.join(repository, folder), progress);
@@ -78,10 +78,10 @@ it('names the folder as a person would', async () => {
   (await waiting)[Symbol.dispose]();
 });
 
-it('one `up` at a time works in a state folder, others work beside it', () => {
+it('one `up` at a time uses a state folder', () => {
   const folder = `/kios-test-${process.pid}`;
   const first = lockState(folder);
-  expect(() => lockState(`${folder}/`)).toThrow(/another \.\/kios up works there$/);
+  expect(() => lockState(`${folder}/`)).toThrow(/another \.\/kios up is using it$/);
   using other = lockState(`${folder}-other`);
   expect(other).toBeDefined();
   first[Symbol.dispose]();

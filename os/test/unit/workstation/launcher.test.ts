@@ -20,10 +20,10 @@ const SYSTEM = [
   'cat', 'chmod', 'cmp', 'cp', 'dirname', 'env', 'flock', 'grep', 'mkdir', 'mktemp', 'readlink', 'rm', 'sed', 'sh', 'tail', 'touch',
 ]; // prettier-ignore
 
-/** Programs of a made-up machine; each first writes down how it was called. */
+/** Programs of a simulated workstation; each one first records its call. */
 const NODE = 'case "$1" in --version) echo v18.20.4 ;; esac';
 const OLD_NODE = 'case "$1" in --version) echo v16.1.0 ;; *) exit 1 ;; esac';
-/** Runs npm, but is older than some packages want. */
+/** Runs npm, but is too old for some packages. */
 const DEBIAN_12_NODE = 'case "$2" in *20*) exit 1 ;; esac';
 const NPM = `case "$1" in install)
   mkdir -p node_modules/.bin
@@ -32,7 +32,7 @@ const NPM = `case "$1" in install)
   touch node_modules/.package-lock.json ;;
 esac`;
 const OFFLINE_NPM = 'echo "npm error network" >&2; exit 1';
-/** Knows package names only after an update, as on a machine that was just set up. */
+/** Knows package names only after an update, as on a newly installed system. */
 const APT = `case "$1" in
 update) touch "$MACHINE/updated" ;;
 install)
@@ -84,7 +84,7 @@ beforeEach(async () => {
 afterEach(() => rm(machine, { recursive: true }));
 
 describe('on a minimal system the launcher', () => {
-  it('installs by name what runs npm and Node 26, says so, and hands over', async () => {
+  it('names and installs what npm and Node 26 need, then runs main', async () => {
     const { stdout, stderr, exitCode } = await kios('up', '--once');
     expect(stderr).toMatch(/^kios: installing nodejs npm libatomic1 with apt-get, to /);
     expect(await called(/^apt-get/)).toEqual([
@@ -96,36 +96,36 @@ describe('on a minimal system the launcher', () => {
     expect(exitCode).toBe(0);
   });
 
-  it('installs nothing with KIOS_NO_INSTALL=1, only says what is missing', async () => {
+  it('installs nothing with KIOS_NO_INSTALL=1, but names what is missing', async () => {
     environment = { KIOS_NO_INSTALL: '1' };
     const { stderr, exitCode } = await kios('up');
     expect(stderr).toBe(
-      'kios: install the packages nodejs npm libatomic1 [KIOS_PACKAGES_MISSING]\nkios: run: apt-get install nodejs npm libatomic1',
+      'kios: cannot install the packages nodejs npm libatomic1 [KIOS_PACKAGES_MISSING]\nkios: Run: apt-get install nodejs npm libatomic1.',
     );
     expect(exitCode).toBe(69);
     expect(await called(/^(apt-get|npm)/)).toEqual([]);
   });
 
-  it('asks for root by sudo', async () => {
+  it('becomes root by sudo', async () => {
     programs = { ...programs, id: 'echo 1000', sudo: 'exec "$@"' };
     expect((await kios('up')).exitCode).toBe(0);
     expect(await called(/^sudo/)).toHaveLength(3);
   });
 
-  it('names the command for root where there is no sudo', async () => {
+  it('prints the command for root when there is no sudo', async () => {
     programs = { ...programs, id: 'echo 1000' };
     const { stderr, exitCode } = await kios('up');
-    expect(stderr).toContain('kios: run as root: apt-get install nodejs npm libatomic1');
+    expect(stderr).toContain('kios: Run as root: apt-get install nodejs npm libatomic1.');
     expect(exitCode).toBe(69);
     expect(await called(/^apt-get/)).toEqual([]);
   });
 
-  it('ends when sudo refuses, and shows why', async () => {
+  it('fails when sudo refuses, and shows why', async () => {
     const refusal = 'echo "user is not in the sudoers file" >&2; exit 1';
     programs = { ...programs, id: 'echo 1000', sudo: refusal };
     const { stderr, exitCode } = await kios('up');
     expect(stderr).toContain('user is not in the sudoers file');
-    expect(stderr).toContain('[KIOS_PACKAGES_MISSING]\nkios: see above; run: apt-get install');
+    expect(stderr).toContain('[KIOS_PACKAGES_MISSING]\nkios: See above, or run: apt-get install');
     expect(exitCode).toBe(69);
   });
 });
@@ -136,7 +136,7 @@ describe('where Node and npm are installed the launcher', () => {
     programs = { ...programs, node: NODE, npm: NPM };
   });
 
-  it('runs npm once, and nothing at all when nothing has changed', async () => {
+  it('runs npm once, and no program at all when nothing has changed', async () => {
     await kios('up');
     expect(await called(/^npm install/)).toHaveLength(1);
     const before = await calls();
@@ -145,30 +145,30 @@ describe('where Node and npm are installed the launcher', () => {
     expect(await called(/^apt-get/)).toEqual([]);
   });
 
-  it('runs npm again when the lock file is another', async () => {
+  it('runs npm again when the lock file has changed', async () => {
     await kios('up');
     await writeFile(path.join(machine, 'checkout/package-lock.json'), '{}');
     await kios('up');
     expect(await called(/^npm install/)).toHaveLength(2);
   });
 
-  it('says that there is no network instead of waiting for each package', async () => {
+  it('reports a missing network instead of waiting for each package', async () => {
     programs = { ...programs, npm: OFFLINE_NPM };
     const { stderr, exitCode } = await kios('up');
     expect(stderr).toMatch(
-      /^kios: install the npm packages: .* \[KIOS_NETWORK\]\nkios: check the network/m,
+      /^kios: cannot install the npm packages: .* \[KIOS_NETWORK\]\nkios: Check the network/m,
     );
     expect(stderr).not.toContain('npm error');
     expect(exitCode).toBe(69);
     expect(await called(/^npm install/)).toEqual([expect.stringContaining(' --offline ')]);
   });
 
-  it('goes on without a network when npm has all of it', async () => {
+  it('works without a network when npm’s cache has every package', async () => {
     programs = { ...programs, npm: `[ "$1" = view ] && exit 1\n${NPM}` };
     expect((await kios('up')).stdout).toBe('main: up');
   });
 
-  it('on a Node that some packages find too old runs npm on Node 26, or npm would leave those out', async () => {
+  it('runs npm on Node 26 when the system’s Node is too old for some packages, which npm would skip', async () => {
     programs = { ...programs, node: DEBIAN_12_NODE };
     expect((await kios('up')).stdout).toBe('main: up');
     expect(await called(/^npm install/)).toEqual([
@@ -177,10 +177,12 @@ describe('where Node and npm are installed the launcher', () => {
     ]);
   });
 
-  it('refuses a Node that npm does not run on', async () => {
+  it('refuses a Node that cannot run npm', async () => {
     programs = { ...programs, node: OLD_NODE };
     const { stderr, exitCode } = await kios('up');
-    expect(stderr).toContain('kios: use Node v16.1.0: it is older than 18 [KIOS_NODE_VERSION]');
+    expect(stderr).toContain(
+      'kios: cannot use Node v16.1.0: it is older than 18 [KIOS_NODE_VERSION]',
+    );
     expect(exitCode).toBe(69);
   });
 });

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 
 import { identify, isAlive, terminate } from '../../../src/workstation/process.ts';
 
-it('knows a process from a later one with the same number', async () => {
+it('distinguishes a process from a later one with the same number', async () => {
   const self = await identify(process.pid);
   expect(self).toBeDefined();
   if (self === undefined) return;
@@ -13,14 +13,14 @@ it('knows a process from a later one with the same number', async () => {
   expect(await isAlive({ ...self, startTicks: '1' })).toBe(false);
 });
 
-it('knows nobody by a number that is free', async () => {
+it('finds no process with a free number', async () => {
   expect(await identify(2 ** 22 + 1)).toBeUndefined();
 });
 
 it.each([
   ['asks a process to end', 'setInterval(() => {}, 1000); console.log(1)'],
   [
-    'ends one that does not listen',
+    'kills one that ignores SIGTERM',
     'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log(1)',
   ],
 ])('%s', async (_, script) => {

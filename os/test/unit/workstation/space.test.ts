@@ -7,11 +7,11 @@ import { ensureSpace } from '../../../src/workstation/space.ts';
 
 const notYetThere = path.join(tmpdir(), 'kios-not', 'yet', 'there');
 
-it('a folder with room enough is no fault, even before it is there', async () => {
+it('a folder with enough space passes, even before it exists', async () => {
   await expect(ensureSpace([[notYetThere, 1]])).resolves.toBeUndefined();
 });
 
-it('a folder without is named, with what is free and what is needed', async () => {
+it('a folder without it fails, with the free and the needed space', async () => {
   const started = ensureSpace([
     [tmpdir(), 1],
     [notYetThere, 2 ** 60],

@@ -29,8 +29,8 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }));
 
-describe('the agent’s own code on this PC', () => {
-  it('render prints every file, and where each value came from', async () => {
+describe('the agent’s own code on the workstation', () => {
+  it('render prints every file and the origin of each value', async () => {
     const file = path.join(folder, 'good.yaml');
     const { stdout, exitCode } = await kios('render', file);
     expect(exitCode).toBe(0);
@@ -43,12 +43,12 @@ describe('the agent’s own code on this PC', () => {
     expect(stdout).toContain('"example.com/rack: a1\\n"');
   });
 
-  it('check-userdata takes what a node would take', async () => {
+  it('check-userdata accepts what a node would accept', async () => {
     const { exitCode, stdout } = await kios('check-userdata', path.join(folder, 'good.yaml'));
     expect([exitCode, stdout]).toEqual([0, expect.stringContaining('worker-1')]);
   });
 
-  it('check-userdata names the field that a node would not take', async () => {
+  it('check-userdata names the field that a node would refuse', async () => {
     const { exitCode, stdout, stderr } = await kios(
       'check-userdata',
       path.join(folder, 'bad.yaml'),

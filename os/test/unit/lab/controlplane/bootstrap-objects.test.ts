@@ -12,20 +12,20 @@ const Metadata = v.object({ name: v.string(), namespace: v.optional(v.string()) 
 describe('a bootstrap token', () => {
   const { token, secret } = newBootstrapToken(new Date('2030-01-02T03:04:05.678Z'));
 
-  it('has the form that Kubernetes asks for', () => {
+  it('has the form that Kubernetes requires', () => {
     expect(token).toMatch(/^[a-z0-9]{6}\.[a-z0-9]{16}$/u);
   });
 
-  it('expires, and says so in RFC 3339 without fractions', () => {
+  it('expires at a time in RFC 3339 form without fractions', () => {
     expect(secret.body).toMatchObject({ stringData: { expiration: '2030-01-02T03:04:05Z' } });
   });
 
-  it('lives under the name that the token authenticator looks for', () => {
+  it('has the name that the token authenticator expects', () => {
     const [id] = token.split('.');
     expect(secret.path).toBe(`/api/v1/namespaces/kube-system/secrets/bootstrap-token-${id}`);
   });
 
-  it('is another one each time', () => {
+  it('differs each time', () => {
     expect(newBootstrapToken(new Date()).token).not.toBe(token);
   });
 });
@@ -33,7 +33,7 @@ describe('a bootstrap token', () => {
 describe('the objects for joining nodes', () => {
   const objects = bootstrapObjects('https://10.0.2.2:6443', 'CERTIFICATE');
 
-  it('lie where their names say', () => {
+  it('have paths that match their names', () => {
     for (const { path, body } of objects) {
       const { name, namespace = '' } = v.parse(Metadata, body['metadata']);
       expect(path.endsWith(`/${name}`)).toBe(true);
@@ -41,7 +41,7 @@ describe('the objects for joining nodes', () => {
     }
   });
 
-  it('show everybody where the cluster is and whom to trust, and nothing else', () => {
+  it('publish the cluster’s address and CA, and nothing else', () => {
     const map = objects.find(({ path }) => path.endsWith('/configmaps/cluster-info'));
     const { kubeconfig } = v.parse(v.object({ kubeconfig: v.string() }), map?.body['data']);
     expect(parse(kubeconfig)).toMatchObject({

@@ -14,11 +14,11 @@ import { LEAVES } from '../../../../src/lab/controlplane/pki.ts';
 
 const authority = await issueAuthority('test');
 
-// Checked with Node's own X.509 and TLS, that is OpenSSL: not with the library that made them.
+// Node's X.509 and TLS (OpenSSL) check the certificates, not the library that made them.
 describe('the certificate authority', () => {
   const ca = new X509Certificate(authority.certificate);
 
-  it('is one, and signed by itself', () => {
+  it('is a CA and signed by itself', () => {
     expect(ca.ca).toBe(true);
     expect(ca.verify(ca.publicKey)).toBe(true);
   });
@@ -43,11 +43,11 @@ describe('the certificate of the API server', () => {
     expect((await checked).checkHost(name)).toBe(name);
   });
 
-  it('was valid an hour ago, for guests whose clock is behind', async () => {
+  it('was already valid an hour ago, for guests whose clock is behind', async () => {
     expect(Date.now() - (await checked).validFromDate.getTime()).toBeGreaterThan(3500 * 1000);
   });
 
-  it('lets a server prove itself to a client that trusts the authority, and takes its clients', async () => {
+  it('lets server and client authenticate each other', async () => {
     const server = await issueLeaf(authority, LEAVES.apiserver);
     const client = await issueLeaf(authority, LEAVES.admin);
     const { port, listener, subject } = await listen(server);
@@ -84,12 +84,12 @@ async function listen(pair: { certificate: string; key: string }) {
 }
 
 describe('isUsable', () => {
-  it('takes what the authority issued', async () => {
+  it('accepts a certificate of the authority', async () => {
     const leaf = await issueLeaf(authority, LEAVES.scheduler);
     expect(await isUsable(leaf.certificate, authority.certificate)).toBe(true);
   });
 
-  it('refuses what another authority of the same name issued', async () => {
+  it('refuses a certificate of another authority with the same name', async () => {
     const leaf = await issueLeaf(await issueAuthority('test'), LEAVES.scheduler);
     expect(await isUsable(leaf.certificate, authority.certificate)).toBe(false);
   });
@@ -102,7 +102,7 @@ describe('isUsable', () => {
   );
 });
 
-it('a signing key comes with its own public half', async () => {
+it('a signing key comes with its public key', async () => {
   const { key, publicKey } = await issueSigningKey();
   const derived = createPublicKey(key).export({ type: 'spki', format: 'pem' });
   expect(publicKey.trim()).toBe(derived.trim());

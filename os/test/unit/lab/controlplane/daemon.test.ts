@@ -5,7 +5,7 @@ import path from 'node:path';
 
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 
-// The state folder is read once, when the module is loaded.
+// The module reads the state folder once, when it is loaded.
 const state = vi.hoisted(() => {
   const dir = process.env['TMPDIR'] ?? '/tmp';
   return { dir: `${dir}/kios-daemon-${process.pid}` };
@@ -30,7 +30,7 @@ afterEach(() => stopDaemon('sleeper'));
 afterAll(() => rm(state.dir, { recursive: true, force: true }));
 
 describe('a daemon', () => {
-  it('runs until it is stopped, and stopping twice does no harm', async () => {
+  it('runs until it is stopped, and can be stopped twice', async () => {
     await startDaemon(sleeper);
     expect(await daemonState('sleeper')).toMatchObject({ state: 'running' });
     await stopDaemon('sleeper');
@@ -38,7 +38,7 @@ describe('a daemon', () => {
     expect(await daemonState('sleeper')).toEqual({ state: 'stopped' });
   });
 
-  it('is left alone when started again, and replaced when its command changed', async () => {
+  it('keeps running when started again, and is replaced when its command changed', async () => {
     await startDaemon(sleeper);
     const first = await pidOf('sleeper');
     await startDaemon(sleeper);
@@ -47,7 +47,7 @@ describe('a daemon', () => {
     expect(await pidOf('sleeper')).not.toBe(first);
   });
 
-  it('is dead when it was killed, also when its number has gone to another process', async () => {
+  it('is dead after a kill, even when another process has its number', async () => {
     await startDaemon(sleeper);
     const pid = await pidOf('sleeper');
     process.kill(pid, 'SIGKILL');
@@ -58,23 +58,23 @@ describe('a daemon', () => {
     expect(await daemonState('sleeper')).toEqual({ state: 'dead', pid: process.pid });
   });
 
-  it('that ends by itself is reported with the end of its log', async () => {
+  it('reports the end of its log when it ends by itself', async () => {
     const command = ['sh', '-c', 'echo bad flag >&2; exit 3'];
     const waiting = startDaemon({ name: 'sleeper', command }).then(() =>
       waitUntil(['sleeper'], never, 'it', 5000),
     );
-    await expect(waiting).rejects.toThrow(/start sleeper: it ended.*\nbad flag$/u);
+    await expect(waiting).rejects.toThrow(/keep sleeper running: it ended.*\nbad flag$/u);
     await expect(waiting).rejects.toMatchObject({ code: 'KIOS_CP_ENDED' });
   });
 
-  it('that never gets ready ends the wait in time', async () => {
+  it('ends the wait at the deadline when it never gets ready', async () => {
     await startDaemon(sleeper);
     await expect(waitUntil(['sleeper'], never, 'it', 300)).rejects.toMatchObject({
       code: 'KIOS_CP_TIMEOUT',
     });
   });
 
-  it('whose program is missing cannot start', async () => {
+  it('fails to start when its program is missing', async () => {
     const command = [path.join(mkdtempSync(path.join(tmpdir(), 'kios-')), 'none')];
     await expect(startDaemon({ name: 'sleeper', command })).rejects.toMatchObject({
       code: 'KIOS_CP_START',

@@ -29,9 +29,9 @@ function connectThrough(
   sent.end();
   return new Promise((resolve, reject) => {
     sent.once('error', reject);
-    sent.once('connect', (answer, socket: Socket) => {
+    sent.once('connect', (reply, socket: Socket) => {
       open.push({ close: () => socket.destroy() });
-      resolve({ status: answer.statusCode ?? 0, socket });
+      resolve({ status: reply.statusCode ?? 0, socket });
     });
   });
 }
@@ -40,7 +40,7 @@ const startProxy = (table: () => Promise<Forwards>): Promise<number> =>
   listen(createEgressProxy(table, () => {}));
 
 describe('the egress proxy', () => {
-  it('joins the API server and the forwarded port of a node', async () => {
+  it('connects the API server to the forwarded port of a node', async () => {
     const port = await echo();
     const proxy = await startProxy(async () => ({ '10.0.2.15:10250': `127.0.0.1:${port}` }));
     const { status, socket } = await connectThrough(proxy, '10.0.2.15:10250');
@@ -49,7 +49,7 @@ describe('the egress proxy', () => {
     expect(String((await once(socket, 'data'))[0])).toBe('hello');
   });
 
-  it('learns of a node that came after it had started', async () => {
+  it('connects to a node that was added after its start', async () => {
     let table: Forwards = {};
     const proxy = await startProxy(async () => table);
     expect((await connectThrough(proxy, '10.0.2.15:10250')).status).toBe(403);
@@ -58,21 +58,21 @@ describe('the egress proxy', () => {
   });
 
   it.each(['10.0.2.15:22', '127.0.0.1:22', '__proto__', 'localhost:10250'])(
-    'refuses %s, which nobody forwarded',
+    'refuses %s, which is not in the table',
     async (target) => {
       const proxy = await startProxy(async () => ({ '10.0.2.15:10250': '127.0.0.1:1' }));
       expect((await connectThrough(proxy, target)).status).toBe(403);
     },
   );
 
-  it('answers 502 when the node is gone, and 500 when its table cannot be read', async () => {
+  it('replies 502 when the node is gone and 500 when its table cannot be read', async () => {
     const gone = await startProxy(async () => ({ '10.0.2.15:10250': '127.0.0.1:1' }));
     expect((await connectThrough(gone, '10.0.2.15:10250')).status).toBe(502);
     const broken = await startProxy(() => Promise.reject(new Error('half a file')));
     expect((await connectThrough(broken, '10.0.2.15:10250')).status).toBe(500);
   });
 
-  it('ends one side when the other ends', async () => {
+  it('closes one side when the other closes', async () => {
     const server = createServer();
     const port = await listen(server);
     const proxy = await startProxy(async () => ({ 'n:10250': `127.0.0.1:${port}` }));
@@ -86,10 +86,10 @@ describe('the egress proxy', () => {
     expect(node.destroyed).toBe(true);
   });
 
-  it('is no ordinary proxy', async () => {
+  it('refuses ordinary proxy requests', async () => {
     const proxy = await startProxy(async () => ({}));
     const origin = await listen(createHttpServer((_, response) => response.end('origin')));
-    const answer = await fetch(`http://127.0.0.1:${proxy}/http://127.0.0.1:${origin}/`);
-    expect(answer.status).toBe(405);
+    const reply = await fetch(`http://127.0.0.1:${proxy}/http://127.0.0.1:${origin}/`);
+    expect(reply.status).toBe(405);
   });
 });

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-it('keeps other nodes when one is added, moved or removed', async () => {
+it('keeps the other nodes when one is added, moved or removed', async () => {
   const file = path.join(dir, 'table.json');
   await writeForward(file, '10.0.2.15', 1111);
   await writeForward(file, 'fec0::15', 2222);
@@ -27,7 +27,7 @@ it('keeps other nodes when one is added, moved or removed', async () => {
   });
 });
 
-it('knows nobody while there is no table', async () => {
+it('is empty without a table', async () => {
   expect(await readForwards(path.join(dir, 'none.json'))).toEqual({});
 });
 

@@ -15,7 +15,7 @@ const ready = (event: { ev: string }): boolean => event.ev === 'containerd.ready
 describe('a console line', () => {
   it.each([
     ['plain', line('init.start')],
-    ['behind what the firmware left on the line', `\u001B[2J\u001B[01;01H${line('init.start')}`],
+    ['after the firmware’s output on the same line', `\u001B[2J\u001B[01;01H${line('init.start')}`],
   ])('is an event: %s', (_, text) => {
     expect(parseConsoleLine(text)).toMatchObject({ agent: 'init', ev: 'init.start', up: 1.5 });
   });
@@ -25,11 +25,11 @@ describe('a console line', () => {
     ['cut off', '{"agent":"init","ev":'],
     ['another object', '{"a":1}'],
     ['empty', ''],
-  ])('is no event: %s', (_, text) => {
+  ])('is not an event: %s', (_, text) => {
     expect(parseConsoleLine(text)).toBeUndefined();
   });
 
-  it('without a time of its own has none', () => {
+  it('without a time gets none', () => {
     expect(parseConsoleLine('{"ev":"x"}')?.up).toBeNaN();
   });
 });
@@ -50,7 +50,7 @@ describe('the console', () => {
     await rm(dir, { recursive: true });
   });
 
-  it('answers an event that comes, also in two pieces and after the file was not there', async () => {
+  it('returns an event that comes later, in two pieces and in a new file', async () => {
     const found = console.expect('readiness', ready, 5000);
     const text = line('containerd.ready', { ms: 7 });
     await appendFile(file, text.slice(0, 20));
@@ -58,7 +58,7 @@ describe('the console', () => {
     expect((await found).fields['ms']).toBe(7);
   });
 
-  it('answers an event that was', async () => {
+  it('returns a past event', async () => {
     await appendFile(file, line('containerd.ready') + line('kubelet.start'));
     await console.expect('the later one', (event) => event.ev === 'kubelet.start', 5000);
     expect(await console.expect('readiness', ready, 5000)).toMatchObject({
@@ -66,17 +66,17 @@ describe('the console', () => {
     });
   });
 
-  it('says at the deadline what it waited for, and the last line', async () => {
+  it('names the expected event and the last line at the deadline', async () => {
     await appendFile(file, 'Loading…\n');
     await expect(console.expect('readiness', ready, 400)).rejects.toThrow(
-      /see readiness within 0 s.*Loading/,
+      /see readiness on the console within 0 s.*Loading/,
     );
   });
 
   it.each([
     ['kernel panic', 'Kernel panic - not syncing: VFS\n'],
     ['init giving up', line('fatal', { code: 'KIOS_ROOT' })],
-  ])('does not wait after a %s', async (_, text) => {
+  ])('stops waiting after a %s', async (_, text) => {
     const found = console.expect('readiness', ready, 60_000);
     await appendFile(file, text);
     await expect(found).rejects.toMatchObject({ code: 'KIOS_NODE_FATAL' });

@@ -34,12 +34,12 @@ async function write(partitions: readonly ReturnType<typeof partition>[]): Promi
   return layout.partitions.map(({ offset }) => offset);
 }
 
-it('finds the data partition behind another', async () => {
+it('finds the data partition after another one', async () => {
   const offsets = await write([partition('esp', TYPE.esp), partition('data', TYPE.data)]);
   expect(await findDataPartition(disk)).toBe(offsets[1]);
 });
 
-it('finds none on a disk without one, nor in a file that is no disk', async () => {
+it('fails on a disk without one and on a file that is not a disk', async () => {
   await write([partition('esp', TYPE.esp)]);
   await expect(findDataPartition(disk)).rejects.toMatchObject({ code: 'KIOS_DISK_IMAGE' });
   await writeFile(disk, 'short');

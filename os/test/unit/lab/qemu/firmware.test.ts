@@ -19,31 +19,31 @@ afterEach(() => rm(share, { recursive: true }));
 const ship = (...names: readonly string[]): Promise<unknown> =>
   Promise.all(names.map((name) => writeFile(path.join(share, 'OVMF', name), '')));
 
-it('takes the 4 MiB build before the old one', async () => {
+it('prefers the 4 MiB build to the old one', async () => {
   await ship('OVMF_CODE.fd', 'OVMF_VARS.fd', 'OVMF_CODE_4M.fd', 'OVMF_VARS_4M.fd');
   expect((await findFirmware('amd64', share)).code).toBe(path.join(share, 'OVMF/OVMF_CODE_4M.fd'));
 });
 
-it('takes no firmware without its variables', async () => {
+it('skips firmware without its variables', async () => {
   await ship('OVMF_CODE_4M.fd', 'OVMF_CODE.fd', 'OVMF_VARS.fd');
   expect((await findFirmware('amd64', share)).vars).toBe(path.join(share, 'OVMF/OVMF_VARS.fd'));
 });
 
-it('takes firmware of the machine’s own kind', async () => {
+it('takes only firmware for the machine’s architecture', async () => {
   await ship('OVMF_CODE_4M.fd', 'OVMF_VARS_4M.fd');
   await expect(findFirmware('arm64', share)).rejects.toMatchObject({
-    remedy: 'install the package qemu-efi-aarch64',
+    remedy: 'Install the package qemu-efi-aarch64.',
   });
 });
 
-it('names the package when there is none', async () => {
+it('names the package to install when there is none', async () => {
   await expect(findFirmware('amd64', share)).rejects.toMatchObject({
     code: 'KIOS_FIRMWARE_MISSING',
-    remedy: 'install the package ovmf',
+    remedy: 'Install the package ovmf.',
   });
 });
 
-it('is told the accelerator by KIOS_ACCEL, and refuses an unknown one', async () => {
+it('takes the accelerator from KIOS_ACCEL and refuses an unknown one', async () => {
   expect(await chooseAccelerator('tcg')).toBe('tcg');
   await expect(chooseAccelerator('hvf')).rejects.toMatchObject({ code: 'KIOS_CLI_USAGE' });
 });

@@ -10,16 +10,16 @@ import { qmp } from '../../../../src/lab/qemu/qmp.ts';
 let dir: string;
 let server: Server;
 
-/** A machine's monitor that answers each command with the next of `answers`, then hangs up. */
-async function monitor(...answers: readonly object[]): Promise<void> {
-  const rest = [...answers];
+/** A machine's monitor that replies to each command with the next of `replies`, then hangs up. */
+async function monitor(...replies: readonly object[]): Promise<void> {
+  const rest = [...replies];
   server = createServer((socket) => {
     socket.write('{"QMP":{"version":{},"capabilities":[]}}\r\n');
     socket.on('data', (data) => {
       for (const _ of data.toString().trim().split('\n')) {
-        const answer = rest.shift();
-        if (answer === undefined) socket.end();
-        else socket.write(`{"event":"RESUME"}\r\n${JSON.stringify(answer)}\r\n`);
+        const reply = rest.shift();
+        if (reply === undefined) socket.end();
+        else socket.write(`{"event":"RESUME"}\r\n${JSON.stringify(reply)}\r\n`);
       }
     });
   });
@@ -30,7 +30,7 @@ async function monitor(...answers: readonly object[]): Promise<void> {
 }
 
 beforeEach(async () => {
-  // Deeper than the 107 bytes that a socket's path may have.
+  // Deeper than the 107 bytes that a socket's path can have.
   dir = path.join(await mkdtemp(path.join(tmpdir(), 'kios-qmp-')), 'x'.repeat(120));
   await mkdir(dir);
 });
@@ -40,12 +40,12 @@ afterEach(async () => {
   await rm(path.dirname(dir), { recursive: true });
 });
 
-it('answers what the command returned, from however deep a folder', async () => {
+it('returns the command’s result, however deep the folder lies', async () => {
   await monitor({ return: {} }, { return: { status: 'running' } });
   expect(await qmp(dir, 'qmp.sock', 'query-status')).toEqual({ status: 'running' });
 });
 
-it('tells what the machine refuses', async () => {
+it('reports why the machine refuses a command', async () => {
   await monitor({ return: {} }, { error: { class: 'GenericError', desc: 'no such command' } });
   await expect(qmp(dir, 'qmp.sock', 'x')).rejects.toMatchObject({
     code: 'KIOS_QEMU',
@@ -53,7 +53,7 @@ it('tells what the machine refuses', async () => {
   });
 });
 
-it('takes a closed connection for the answer to quit, and only to that', async () => {
+it('takes a closed connection as the reply to quit, and to no other command', async () => {
   await monitor({ return: {} });
   expect(await qmp(dir, 'qmp.sock', 'quit')).toEqual({});
   server.close();
@@ -62,6 +62,6 @@ it('takes a closed connection for the answer to quit, and only to that', async (
   await expect(qmp(dir, 'qmp.sock', 'stop')).rejects.toMatchObject({ code: 'KIOS_QEMU' });
 });
 
-it('fails at once when no machine is there', async () => {
+it('fails at once without a machine', async () => {
   await expect(qmp(dir, 'none.sock', 'quit')).rejects.toMatchObject({ code: 'KIOS_QEMU' });
 });

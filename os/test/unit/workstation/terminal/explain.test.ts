@@ -4,18 +4,18 @@ import { describe, expect, it } from 'vitest';
 import { explain, formatExplanation } from '../../../../src/workstation/terminal/explain.ts';
 
 describe('a failure', () => {
-  it('keeps its code, exit code and remedy, and tells its causes', () => {
+  it('keeps its code, exit code and remedy, and names its causes', () => {
     const cause = new Error('mformat: no such program');
     const error = new KiosError('KIOS_SEED', 'write the seed', {
       cause,
       exitCode: EXIT.system,
-      remedy: 'install mtools',
+      remedy: 'Install mtools.',
     });
     expect(explain(error)).toEqual({
       message: 'write the seed: mformat: no such program',
       code: 'KIOS_SEED',
       exitCode: EXIT.system,
-      remedy: 'install mtools',
+      remedy: 'Install mtools.',
     });
   });
 
@@ -26,37 +26,38 @@ describe('a failure', () => {
     ['KIOS_NETWORK', 'getaddrinfo ENOTFOUND registry'],
     ['KIOS_NETWORK', 'dial tcp: lookup proxy on 10.0.0.1:53: no such host'],
     ['KIOS_NETWORK', "Temporary failure resolving 'deb'"],
-  ])('of the system is %s however deep it lies: %s', (code, message) => {
+  ])('of the system is %s at any depth: %s', (code, message) => {
     const error = new KiosError('KIOS_COMMAND', 'run go build', { cause: new Error(message) });
     expect(explain(error).code).toBe(code);
   });
 
-  it('of a known cause shows the line with the cause, not all that the program printed', () => {
+  it('of a known cause shows only the line with the cause', () => {
     const printed = "Ign:1 trixie InRelease\n  Temporary failure resolving 'deb'\nReading lists...";
     expect(explain(new KiosError('KIOS_COMMAND', `run apt-get update: ${printed}`)).message).toBe(
       "run apt-get update: Temporary failure resolving 'deb'",
     );
   });
 
-  it('that nobody expected is a bug', () => {
+  it('that is not a KiosError is a bug', () => {
     expect(explain(new TypeError('x is not a function'))).toMatchObject({
+      message: 'go on: x is not a function',
       code: 'KIOS_BUG',
       exitCode: EXIT.bug,
     });
-    expect(explain(undefined).message).not.toBe('');
+    expect(explain(undefined).message).toBe('go on: unknown cause');
   });
 
-  it('is one line with its code, and what a program printed below it', () => {
+  it('is one line with its code, then the program’s output and the remedy', () => {
     const lines = formatExplanation({
       message: 'run go build: first\nsecond\n',
       code: 'KIOS_COMMAND',
       exitCode: EXIT.system,
-      remedy: 'try again',
+      remedy: 'Try again.',
     });
     expect(lines).toEqual([
-      'kios: run go build: first [KIOS_COMMAND]',
+      'kios: cannot run go build: first [KIOS_COMMAND]',
       '  second',
-      'kios: try again',
+      'kios: Try again.',
     ]);
   });
 });

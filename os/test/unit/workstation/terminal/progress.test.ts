@@ -4,7 +4,7 @@ import { formatDuration } from '../../../../src/workstation/terminal/duration.ts
 import { progressOn, type Screen } from '../../../../src/workstation/terminal/progress.ts';
 import { formatTable } from '../../../../src/workstation/terminal/table.ts';
 
-// Where the tests run may be a terminal that cannot move its cursor.
+// The tests may run on a terminal that cannot move its cursor.
 beforeEach(() => vi.stubEnv('TERM', 'xterm'));
 afterEach(() => vi.unstubAllEnvs());
 
@@ -17,7 +17,7 @@ const screen = (more: Partial<Screen> = {}): Screen & { text: string } => ({
 });
 
 describe('progress in a log', () => {
-  it('is a line at start and end, and at most one note in ten seconds', async () => {
+  it('prints a line at start and end, and at most one note in ten seconds', async () => {
     let now = 0;
     const out = screen();
     await progressOn(out, () => now).task('build', async (note) => {
@@ -33,7 +33,7 @@ describe('progress in a log', () => {
     ]);
   });
 
-  it('says that a task failed, and lets the failure through', async () => {
+  it('reports a failed task and rethrows the failure', async () => {
     const out = screen();
     const work = progressOn(out, () => 0).task('boot', () => Promise.reject(new Error('no')));
     await expect(work).rejects.toThrow('no');
@@ -42,7 +42,7 @@ describe('progress in a log', () => {
 });
 
 describe('progress on a terminal', () => {
-  it('never wraps its line, whatever a program prints', async () => {
+  it('never wraps its line', async () => {
     const out = screen({ isTTY: true, columns: 20 });
     await progressOn(out).task('build', async (note) => {
       note(`\u001B[31m${'x'.repeat(100)}\r\n`);
@@ -53,7 +53,7 @@ describe('progress on a terminal', () => {
     for (const part of drawn) expect(part.length).toBeLessThan(20);
   });
 
-  it('leaves one line behind for a task that ended', async () => {
+  it('leaves one line behind for a finished task', async () => {
     const out = screen({ isTTY: true });
     await progressOn(out).task('build', async () => {});
     expect(out.text).toMatch(/✓ build {2}0\.0 s\n$/);
@@ -69,7 +69,7 @@ it.each([
   expect(formatDuration(ms)).toBe(text);
 });
 
-it('tables line up and do not end in blanks', () => {
+it('tables align their columns and do not end in blanks', () => {
   expect(
     formatTable([
       ['a', 'long'],

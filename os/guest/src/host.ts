@@ -1,10 +1,14 @@
 /**
- * Runs inside a pod with the host's process namespace, under Bun: prints what it sees of the host as one JSON object. It is handed
- * to the pod as text, so it imports nothing of this repository.
+ * Prints the processes, open sockets and executable files of the host as one JSON object. Runs in a pod with the host's
+ * process namespace.
  */
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 
-const HOST = '/proc/1/root';
+import { readParameters, SCRIPTS } from './scripts.ts';
+
+const { root } = readParameters(SCRIPTS.host);
+const PROC = `${root}/proc`;
+const HOST = `${PROC}/1/root`;
 const STORE = '/lib/kios/store';
 
 const read = (file: string): string => {
@@ -23,17 +27,17 @@ const linkOf = (file: string): string => {
   }
 };
 
-const hostMounts = linkOf('/proc/1/ns/mnt');
+const hostMounts = linkOf(`${PROC}/1/ns/mnt`);
 
 const field = (status: string, name: string): string =>
   new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? '';
 
-const processes = readdirSync('/proc')
+const processes = readdirSync(PROC)
   .filter((name) => /^\d+$/.test(name))
   .map(Number)
   .flatMap((pid) => {
-    const status = read(`/proc/${pid}/status`);
-    const stat = read(`/proc/${pid}/stat`);
+    const status = read(`${PROC}/${pid}/status`);
+    const stat = read(`${PROC}/${pid}/stat`);
     if (status === '' || stat === '') return [];
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ppid = Number(field(status, 'PPid'));
@@ -42,10 +46,10 @@ const processes = readdirSync('/proc')
         pid,
         ppid,
         name: field(status, 'Name'),
-        exe: linkOf(`/proc/${pid}/exe`),
+        exe: linkOf(`${PROC}/${pid}/exe`),
         kernel: pid === 2 || ppid === 2,
-        onHost: linkOf(`/proc/${pid}/ns/mnt`) === hostMounts,
-        cgroup: read(`/proc/${pid}/cgroup`).trim(),
+        onHost: linkOf(`${PROC}/${pid}/ns/mnt`) === hostMounts,
+        cgroup: read(`${PROC}/${pid}/cgroup`).trim(),
         startTicks: Number(fields[19]),
         capabilities: {
           permitted: field(status, 'CapPrm'),
@@ -59,7 +63,7 @@ const processes = readdirSync('/proc')
 const TCP_LISTEN = '0A';
 const UDP_UNCONNECTED = '07';
 
-/** Addresses in /proc/net are the bytes of the address as 32-bit words of the machine's order. */
+/** Formats an address of /proc/net, which is written there in 32-bit words of the machine's byte order. */
 function address(hex: string): string {
   const words = hex.match(/.{8}/g) ?? [];
   const bytes = words.flatMap((word) => [6, 4, 2, 0].map((at) => word.slice(at, at + 2)));
@@ -69,7 +73,7 @@ function address(hex: string): string {
 
 const listeners = ['tcp', 'tcp6', 'udp', 'udp6'].flatMap((protocol) => {
   const accepting = protocol.startsWith('tcp') ? TCP_LISTEN : UDP_UNCONNECTED;
-  return read(`/proc/1/net/${protocol}`)
+  return read(`${PROC}/1/net/${protocol}`)
     .split('\n')
     .slice(1)
     .map((line) => line.trim().split(/\s+/))
@@ -80,7 +84,7 @@ const listeners = ['tcp', 'tcp6', 'udp', 'udp6'].flatMap((protocol) => {
     });
 });
 
-const mount = read('/proc/1/mountinfo')
+const mount = read(`${PROC}/1/mountinfo`)
   .split('\n')
   .findLast((line) => line.split(' ')[4] === '/'); // A later mount covers an earlier one.
 const [before = '', after = ''] = (mount ?? '').split(' - ');

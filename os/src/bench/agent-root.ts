@@ -9,7 +9,7 @@ import type { Progress } from '../workstation/progress.ts';
 import { run } from '../workstation/run.ts';
 import { buildWorkspaces } from '../workstation/turbo.ts';
 
-async function lay(where: string, entry: Entry): Promise<void> {
+async function writeEntry(where: string, entry: Entry): Promise<void> {
   if (entry.type === 'directory') await mkdir(where, { recursive: true });
   else if (entry.type === 'symlink') await symlink(entry.target, where);
   else if ('bytes' in entry.content)
@@ -20,8 +20,8 @@ async function lay(where: string, entry: Entry): Promise<void> {
   }
 }
 
-/** Writes the file system of an agent's image into `folder`; answers its size, bytes. */
-export async function layAgentRoot(
+/** Writes the file system of an agent's image into `folder` and returns its size in bytes. */
+export async function writeAgentRoot(
   agent: string,
   folder: string,
   progress: Progress,
@@ -38,7 +38,7 @@ export async function layAgentRoot(
     tree.graft('/', layer);
   let size = 0;
   for (const [where, entry] of tree.sorted()) {
-    await lay(path.join(folder, where), entry);
+    await writeEntry(path.join(folder, where), entry);
     if (entry.type === 'file') size += await sizeOf(entry.content);
   }
   return size;

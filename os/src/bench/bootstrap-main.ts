@@ -15,13 +15,13 @@ import * as v from 'valibot';
 import { issueAuthority, issueLeaf } from '../lab/controlplane/certificates.ts';
 
 /*
- * Measures the bootstrap agent: in a network namespace of its own, where a metadata service and an API server answer at once.
- * Arguments: bundle, runtime, how often. Prints one JSON object.
+ * Measures the bootstrap agent in a network namespace of its own, where a metadata service and an API server reply at
+ * once. Arguments: bundle, runtime, number of rounds. Prints a JSON array of rounds.
  */
 
 const METADATA = '169.254.169.254';
 const API_PORT = 6443;
-/** After so long the agent has given back what its start took. */
+/** After this time the agent has freed the memory that its start needed. */
 const REST_MS = 6000;
 const TOKEN = 'abcdef.0123456789abcdef';
 
@@ -33,7 +33,7 @@ const Line = v.pipe(
 type Line = v.InferOutput<typeof Line>;
 
 /** One start of the agent on a fresh machine. */
-export interface Round {
+interface Round {
   readonly detectMs: number;
   readonly fetchMs: number;
   readonly leaseToByteMs: number;
@@ -69,7 +69,7 @@ async function serveCloud(): Promise<void> {
   await serve({ cloud: 'aws', hosts: [METADATA], machine }, () => {});
 }
 
-/** What init and dhcp leave for the agent; without the lease. */
+/** Writes the files that init and dhcp leave for the agent, except the lease. */
 async function makeMachine(root: string): Promise<void> {
   const files: Readonly<Record<string, string>> = {
     'sys/class/dmi/id/sys_vendor': 'Amazon EC2\n',
@@ -115,7 +115,7 @@ async function memoryOf(pid: number): Promise<Pick<Round, 'rssMiB' | 'privateMiB
   return { rssMiB: mib('Rss'), privateMiB: mib('Private_Dirty') };
 }
 
-/** The agent as it ships, and what it says. */
+/** Starts the agent as it ships. `said` waits for an event in its log. */
 function startAgent(root: string, bundle: string, runtime: string) {
   const agent = spawn(runtime, [bundle, 'watch', ...flagsOf(root)], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -17,7 +17,9 @@ import { ensurePackages } from '../../src/workstation/packages.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 
-/** The design that booted last. It is committed: building that kernel again and emulating it takes most of an hour. */
+/**
+ * Records the design that booted last. It is committed, because building and booting that kernel takes most of an hour.
+ */
 const RECORD = path.join(repository, 'os/kernel/arm64.booted');
 const BUILD_AND_BOOT_MS = 80 * 60_000;
 const STEP_MS = 300_000;

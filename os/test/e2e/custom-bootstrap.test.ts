@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { readChoice } from '../../src/build/manifests/bootstrap-choice.ts';
+import { imageName } from '../../src/build/shipped.ts';
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
 import { down } from '../../src/lab/down.ts';
@@ -19,13 +20,13 @@ import { progressOn } from '../../src/workstation/terminal/progress.ts';
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EXAMPLE = path.join(repository, 'examples/bootstrap-custom');
 const NODE = 'by-custom';
-/** A disc as Azure makes it, by `genisoimage -udf` from an ovf-env.xml without custom data. */
+/** A disc like Azure's, made by `genisoimage -udf` from an ovf-env.xml without custom data. */
 const DISC = path.join(import.meta.dirname, '../support/azure-disc.iso.gz');
 const AZURE = '7783-7084-3265-9085-8269-3286-77';
 
 const isCi = process.env['CI'] === 'true';
 if (!isCi)
-  process.stderr.write('skipped: a node that an agent of one’s own brings in; CI=true boots it\n');
+  process.stderr.write('skipped: a node with a custom bootstrap agent; CI=true boots it\n');
 
 describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootstrap-custom', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
@@ -68,22 +69,22 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
   }, 120_000);
 
   it(
-    'is Ready after one restart of kubelet, which that agent asked for',
+    'is Ready after one restart of kubelet, which the agent ordered',
     { timeout: 90_000 },
     async () => {
       const { console } = node;
       const joined = await console.expect(
-        'the agent’s last word',
+        'the agent’s last event',
         ({ ev }) => ev === 'joined',
         60_000,
       );
       expect(joined.agent).toBe('bootstrap');
-      const told = console.events.filter(({ agent, ev }) => agent === 'init' && ev === 'control');
-      expect(told).toHaveLength(1);
+      const orders = console.events.filter(({ agent, ev }) => agent === 'init' && ev === 'control');
+      expect(orders).toHaveLength(1);
     },
   );
 
-  it('finds the disc that Azure gives a machine', () => {
+  it('finds Azure’s disc', () => {
     const seeds = node.console.events.filter(({ ev }) => ev === 'seed.mounted');
     expect(seeds.map(({ fields }) => String(fields['label'])).toSorted()).toEqual([
       'azure',
@@ -92,9 +93,9 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
     ]);
   });
 
-  it('runs that agent as its pod bootstrap', { timeout: 180_000 }, async () => {
+  it('runs the agent as its pod bootstrap', { timeout: 180_000 }, async () => {
     const args = ['-n', 'kube-system', `pod/bootstrap-${NODE}`];
-    // A node is Ready some time before its static pods are to be seen.
+    // A node is Ready before its static pods appear in the API server.
     await kubectl.call(['wait', '--for=create', '--timeout=60s', ...args]);
     await kubectl.call(['wait', '--for=condition=Ready', '--timeout=110s', ...args]);
     const image = await kubectl.call([
@@ -103,6 +104,6 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
       '-o',
       'jsonpath={.spec.containers[0].image}',
     ]);
-    expect(image).toBe('kios.dev/bootstrap-custom:0.1.0');
+    expect(image).toBe(imageName('bootstrap-custom'));
   });
 });

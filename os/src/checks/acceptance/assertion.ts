@@ -4,26 +4,27 @@ import type { Machine } from '../../lab/qemu/machine.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import type { HostFacts } from './host-facts.ts';
 
-/** What a check may look at: a node that is Ready, through its API server and its console. */
+/** A node that is Ready, as checks see it: through its API server and its console. */
 export interface Subject {
   readonly kubectl: Kubectl;
   readonly nodeName: string;
   readonly console: Console;
   readonly machine: Machine;
   readonly progress: Progress;
-  /** What a pod sees of the host; looked up once, unless asked for afresh. */
+  /** Returns what a pod sees of the host; the first result is kept unless `afresh` is given. */
   readonly lookAtHost: (afresh?: 'afresh') => Promise<HostFacts>;
 }
 
-/** One thing that must hold. `check` answers what was seen, for the table, and throws when it does not hold. */
+/** A claim that must hold. `check` returns what it saw, for the table, and throws when the claim does not hold. */
 export interface Assertion<S = Subject> {
   readonly name: string;
   readonly check: (subject: S) => Promise<string>;
 }
 
-/** A claim that did not hold; not a failure of the program, so it carries no code of its own. */
-export class Unmet extends Error {}
+/** A claim does not hold. That is not a failure of this program, so it has no code. */
+class Unmet extends Error {}
 
+/** Throws `Unmet` with the message `otherwise` when a claim does not hold. */
 export function demand(holds: boolean, otherwise: string): asserts holds {
   if (!holds) throw new Unmet(otherwise);
 }

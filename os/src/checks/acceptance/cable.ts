@@ -4,58 +4,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { addressToHex, type DhcpPacket, optionOf, readPcap, typeName } from '@kios/testkit/dhcp';
 
+import { CONSOLE_SOCKET, EVENTS } from '../../../guest/src/scripts.ts';
 import { NODE_ADDRESS } from '../../lab/node.ts';
 import { MACHINE_FILES } from '../../lab/qemu/arguments.ts';
 import type { Machine } from '../../lab/qemu/machine.ts';
 import { qmp } from '../../lab/qemu/qmp.ts';
 import { demand, type Assertion } from './assertion.ts';
 import { startOnHost } from './debug-pod.ts';
-import { laterEvent } from './next-event.ts';
+import { scriptCommand } from './guest-program.ts';
+import { nextEvent } from './next-event.ts';
 import type { Untrusted } from './untrusted.ts';
 
-/** As `arguments.ts` calls the network that answers. */
+/** The network of the node in `arguments.ts`. */
 const NETWORK = 'net0';
-const CONSOLE_SOCKET = '/run/kios/control/console.sock';
 const PROBE = 'cable-probe';
 const DEADLINE_MS = 120_000;
 const POLL_MS = 200;
-
-/**
- * While the cable is out nobody outside can ask: the probe tells on the console that it is there, and, once a link has lost its carrier,
- * what addresses and default routes it has.
- */
-const WATCH = `
-const { readdirSync, readFileSync } = require('node:fs');
-const say = (ev, fields) => {
-  const up = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
-  const line = JSON.stringify({ agent: '${PROBE}', ev, up, ...fields });
-  const socket = require('node:net').connect('${CONSOLE_SOCKET}', () => socket.end(line + '\\n'));
-};
-const carrier = (link) => {
-  // A link that is down has none to read.
-  try { return readFileSync('/sys/class/net/' + link + '/carrier', 'utf8').trim(); } catch { return ''; }
-};
-const links = readdirSync('/sys/class/net').filter((link) => /^e/.test(link) && carrier(link) === '1');
-say('watching', { links });
-const timer = setInterval(() => {
-  const link = links.find((each) => carrier(each) === '0');
-  if (link === undefined) return;
-  clearInterval(timer);
-  // node:os leaves out links without carrier.
-  const trie = readFileSync('/proc/net/fib_trie', 'utf8');
-  const addresses = [...trie.matchAll(/([\\d.]+)\\n\\s+\\/32 host LOCAL/g)].map(([, address]) => address);
-  const isDefault = (line) => line.startsWith(link + '\\t00000000\\t');
-  const routes = readFileSync('/proc/net/route', 'utf8').split('\\n').filter(isDefault).length;
-  say('seen', { link, addresses, routes });
-}, 50);
-setTimeout(() => process.exit(1), ${DEADLINE_MS});`;
 
 const setLink = (machine: Machine, up: boolean): Promise<unknown> =>
   qmp(machine.dir, MACHINE_FILES.qmp, 'set_link', { name: NETWORK, up });
 
 const isAck = (packet: DhcpPacket): boolean => typeName(packet) === 'ack';
 
-/** Pulls the cable of the node, lets `pulled` look, and puts it back; answers what DHCP said then. */
+/** Pulls the node's cable, calls `pulled`, plugs it in again, and returns the DHCP packets that follow. */
 async function replug(machine: Machine, pulled: () => Promise<void>): Promise<DhcpPacket[]> {
   const file = path.join(machine.dir, 'cable.pcap');
   const dump = { id: 'cable', netdev: NETWORK, file };
@@ -74,19 +45,23 @@ async function replug(machine: Machine, pulled: () => Promise<void>): Promise<Dh
     }
     await sleep(POLL_MS);
   }
-  demand(false, 'no server granted the address again');
+  demand(false, 'no server acknowledged the address again');
 }
 
 export const CABLE_ASSERTIONS: readonly Assertion[] = [
   {
-    name: 'cable pulled and put back: address and route stay, the server is asked for that very address',
+    name: 'cable pulled and plugged in again: address and route stay, and dhcp requests the same address',
     check: async (subject) => {
       const { kubectl, nodeName, machine } = subject;
-      const watching = laterEvent(subject.console, PROBE, 'watching');
-      const seen = laterEvent(subject.console, PROBE, 'seen');
+      const watching = nextEvent(subject.console, PROBE, EVENTS.watching);
+      const seen = nextEvent(subject.console, PROBE, EVENTS.seen);
       const pod = await startOnHost(kubectl, {
         nodeName,
-        script: WATCH,
+        command: await scriptCommand('watch-cable', {
+          agent: PROBE,
+          socket: CONSOLE_SOCKET,
+          deadlineMs: DEADLINE_MS,
+        }),
         sockets: [CONSOLE_SOCKET],
       });
       await watching(DEADLINE_MS);
@@ -103,7 +78,7 @@ export const CABLE_ASSERTIONS: readonly Assertion[] = [
         demand(typeName(request) === 'request', `it sent a ${typeName(request)}`);
         demand(
           optionOf(request, 50) === addressToHex(NODE_ADDRESS),
-          'it asked for another address',
+          'it requested another address',
         );
         demand(
           optionOf(request, 54) === undefined,
@@ -117,9 +92,9 @@ export const CABLE_ASSERTIONS: readonly Assertion[] = [
   },
 ];
 
-/** Boots of an untrusted node have a card before the one that works. */
+/** An untrusted node boots with a network card before the one that works. */
 export const RACE_ASSERTION: Assertion<Untrusted> = {
-  name: 'two network cards, nobody answers on the first: the second one gets its address at once',
+  name: 'two network cards, no server on the first: the second gets its address at once',
   check: async ({ node }) => {
     demand(node !== undefined, 'the node was not started');
     const { events } = node.console;
@@ -130,6 +105,6 @@ export const RACE_ASSERTION: Assertion<Untrusted> = {
     const wait = Number(bound?.fields['ms_since_carrier']);
     demand(bound?.fields['link'] === 'eth1', `bound: ${JSON.stringify(bound?.fields)}`);
     demand(wait < 3000, `${wait} ms after its carrier`);
-    return `eth1 bound ${wait} ms after its carrier, eth0 still asks`;
+    return `eth1 bound ${wait} ms after its carrier, eth0 still discovers`;
   },
 };

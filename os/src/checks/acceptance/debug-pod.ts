@@ -1,31 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 
 import * as v from 'valibot';
 
 import type { Kubectl } from '../../lab/kubectl.ts';
+import { RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
 import { HostFacts } from './host-facts.ts';
 
-/** An image that ships with every node; its runtime runs any script. */
-export const RUNTIME_IMAGE = 'kios.dev/dhcp:0.1.0';
-/** The runtime inside the agents' images. */
-export const RUNTIME = '/bin/bun';
-
-export interface DebugPod {
+interface DebugPod {
   readonly nodeName: string;
-  readonly script: string;
+  readonly command: readonly string[];
   readonly capabilities?: readonly string[];
-  /** Host files to mount at the same path. */
+  /** Sockets of the host to mount at the same path. */
   readonly sockets?: readonly string[];
 }
 
 const EXIT_CODE = '.status.containerStatuses[0].state.terminated.exitCode';
-/** The end of a failed pod's log that goes into the message. */
+/** Length of the end of a failed pod's log that the message quotes. */
 const TAIL_CHARACTERS = 500;
 
-/** The Pod object of a debug pod: one shot, in the host's process and network namespaces. */
-export function debugPod(name: string, { nodeName, script, ...rest }: DebugPod): unknown {
+/** Returns a Pod object that runs a command once, in the host's process and network namespaces. */
+function debugPod(name: string, { nodeName, command, ...rest }: DebugPod): unknown {
   const { capabilities = [], sockets = [] } = rest;
   const mounts = sockets.map((socket, index) => ({ name: `socket-${index}`, path: socket }));
   return {
@@ -45,7 +39,7 @@ export function debugPod(name: string, { nodeName, script, ...rest }: DebugPod):
           name: 'debug',
           image: RUNTIME_IMAGE,
           imagePullPolicy: 'Never',
-          command: [RUNTIME, '-e', script],
+          command,
           env: [{ name: 'HOME', value: '/tmp' }],
           securityContext: { runAsUser: 0, capabilities: { add: [...capabilities] } },
           volumeMounts: mounts.map((mount) => ({ name: mount.name, mountPath: mount.path })),
@@ -59,18 +53,18 @@ export function debugPod(name: string, { nodeName, script, ...rest }: DebugPod):
   };
 }
 
-/** Starts a script on the node, with the host's processes in sight, and answers the pod's name. */
+/** Starts a command on the node in the host's process and network namespaces, and returns the pod's name. */
 export async function startOnHost(kubectl: Kubectl, pod: DebugPod): Promise<string> {
   const name = `debug-${randomUUID().slice(0, 8)}`;
   await kubectl.call(['create', '-f', '-'], { input: JSON.stringify(debugPod(name, pod)) });
   return name;
 }
 
-/** Runs a script once on the node and answers what it printed. */
+/** Runs a command on the node and returns what it printed. Fails when its exit code is not 0. */
 export async function runOnHost(kubectl: Kubectl, pod: DebugPod): Promise<string> {
   const name = await startOnHost(kubectl, pod);
   try {
-    // Not the pod's phase: that stays Running until kubelet has cleaned up behind the container.
+    // Not the pod's phase, which stays Running until kubelet has cleaned up after the container.
     await kubectl.call(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`, '--timeout=90s']);
     const exitCode = await kubectl.call(['get', 'pod', name, '-o', `jsonpath={${EXIT_CODE}}`]);
     const output = await kubectl.call(['logs', name]);
@@ -81,16 +75,12 @@ export async function runOnHost(kubectl: Kubectl, pod: DebugPod): Promise<string
   }
 }
 
-/** What a pod sees of the host now. */
+/** Returns what a pod sees of the host now. */
 export async function lookAtHost(kubectl: Kubectl, nodeName: string): Promise<HostFacts> {
-  const script = await readFile(
-    path.join(import.meta.dirname, '../../../guest/src/host.ts'),
-    'utf8',
-  );
   const output = await runOnHost(kubectl, {
     nodeName,
-    script,
-    // Reading another process's /proc/<pid>/{exe,root,mountinfo} is a kind of tracing.
+    command: await scriptCommand('host', {}),
+    // Reading another process's /proc/<pid>/{exe,root,mountinfo} counts as tracing.
     capabilities: ['SYS_PTRACE', 'DAC_READ_SEARCH'],
   });
   return v.parse(v.pipe(v.string(), v.parseJson(), HostFacts), output);

@@ -8,12 +8,12 @@ import { manifestsDir } from '../../build/manifests/stamp.ts';
 import { distDir, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 
-/** What a person changes in a manifest, to see it on the node. */
+/** An annotation that a user adds to a manifest and finds again on the node. */
 export const EDIT = { pod: 'dhcp', annotation: 'kios.dev/edited', value: 'by-acceptance' } as const;
 
 /**
- * Builds an image beside the shipped one that differs in what a person may change: an annotation in a manifest, and Debian's kernel
- * in the place of ours. Answers its disk image.
+ * Builds an image that differs from the shipped one in what a user may change: an annotation in a manifest, and
+ * Debian's kernel in place of ours. Returns the path of its disk image.
  */
 export async function buildEdited(progress: Progress): Promise<string> {
   const out = path.join(path.dirname(distDir('amd64')), 'edited');

@@ -1,8 +1,11 @@
 import { type Assertion, demand, type Subject } from './assertion.ts';
-import { type Answers, askedOnce } from './guest.ts';
+import { type Results, askedOnce } from './guest.ts';
 
-/** What `os/guest/src/features` tries, in its order: what pods, CNI plugins and watchers expect of a node's kernel. */
-export const FEATURES = [
+/**
+ * Features of a kernel that pods, CNI plugins and watchers need, in the order in which `os/guest/src/features` tries
+ * them.
+ */
+const FEATURES = [
   'dummy', 'address', 'vlan', 'vxlan', 'geneve', 'wireguard', 'bridge', 'veth', 'ipvlan', 'macvlan', 'ipip', 'tap',
   'qdisc fq', 'qdisc tbf', 'bpf on traffic control', 'bpf on the driver (XDP)',
   'nftables table, chains and set', 'nftables rules', 'iptables-nft matches', 'iptables-nft targets', 'ip sets',
@@ -17,36 +20,39 @@ export const FEATURES = [
 
 type Feature = (typeof FEATURES)[number];
 
-/** What a kernel is known to lack, in whole or in part. */
-const ABSENT: Readonly<Record<Answers['kernel'], ReadonlySet<Feature>>> = {
+/** Features that a kernel is known to lack, in whole or in part. */
+const ABSENT: Readonly<Record<Results['kernel'], ReadonlySet<Feature>>> = {
   kios: new Set(),
-  // In modules that nothing loads unless a manifest names them.
+  // In modules that are loaded only when a manifest names them.
   debian: new Set([
     'ipvlan', 'macvlan', 'qdisc tbf', 'nftables rules', 'iptables-nft matches', 'iptables-nft targets', 'ip sets',
     'IPVS schedulers', 'dm-crypt', 'file systems', 'BBR congestion control', 'IPsec',
   ]),
 }; // prettier-ignore
 
-const answersOf = askedOnce('features');
+const resultsOf = askedOnce('features');
 
 export const FEATURE_ASSERTIONS: readonly Assertion[] = [
   ...FEATURES.map((name) => ({
     name: `feature: ${name}`,
     check: async (subject: Subject) => {
-      const { kernel, answers } = await answersOf(subject);
-      const answer = answers.get(name) ?? 'not tried';
+      const { kernel, results } = await resultsOf(subject);
+      const result = results.get(name) ?? 'not tried';
       const expected = !ABSENT[kernel].has(name);
-      demand((answer === 'ok') === expected, expected ? answer : 'it is there, against the table');
-      return answer;
+      demand(
+        (result === 'ok') === expected,
+        expected ? result : 'it is there, unlike in the table',
+      );
+      return result;
     },
   })),
   {
     name: 'every feature that was tried is in the table',
     check: async (subject) => {
-      const { answers } = await answersOf(subject);
-      const strangers = [...answers.keys()].filter((name) => !FEATURES.some((own) => own === name));
+      const { results } = await resultsOf(subject);
+      const strangers = [...results.keys()].filter((name) => !FEATURES.some((own) => own === name));
       demand(strangers.length === 0, strangers.join(', '));
-      return `${answers.size} answers`;
+      return `${results.size} results`;
     },
   },
 ];

@@ -1,62 +1,57 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 
-import { bundleAgent } from '@kios/bundle';
 import * as v from 'valibot';
 
 import type { Kubectl } from '../../lab/kubectl.ts';
 import type { Subject } from './assertion.ts';
-import { RUNTIME, RUNTIME_IMAGE } from './debug-pod.ts';
+import { guestProgram, MAIN_FILE, RUNTIME, RUNTIME_IMAGE } from './guest-program.ts';
 
-const SOURCE = path.resolve(import.meta.dirname, '../../../guest');
-/** Beside the native file that its system calls go through. */
-const PROGRAM = '/agent/guest.cjs';
+/** Key of the program in its ConfigMap. */
+const KEY = 'guest.cjs';
 const EXIT_CODE = '.status.containerStatuses[0].state.terminated.exitCode';
-/** Some probes start the runtime anew, which takes a second each under emulation. */
+/** Some probes start the runtime again, which takes a second each under emulation. */
 const TIMEOUT = '--timeout=300s';
 
 const Line = v.union([
   v.object({ kernel: v.string() }),
-  v.object({ name: v.string(), answer: v.nullable(v.string()) }),
+  v.object({ name: v.string(), result: v.nullable(v.string()) }),
 ]);
 
-/** What the kernel of a node answered, by the name of the attempt. */
-export interface Answers {
+/** Results of a node's kernel, by the name of the attempt. */
+export interface Results {
   readonly kernel: 'debian' | 'kios';
-  readonly answers: ReadonlyMap<string, string | null>;
+  readonly results: ReadonlyMap<string, string | null>;
 }
 
-/** Reads what the program in `os/guest` prints. */
-export function parseAnswers(output: string): Answers {
+/** Parses the output of `os/guest/src/main.ts`. */
+export function parseResults(output: string): Results {
   const lines = output
     .trim()
     .split('\n')
     .map((line) => v.parse(v.pipe(v.string(), v.parseJson(), Line), line));
   const release = lines.find((line) => 'kernel' in line)?.kernel ?? '';
-  const answers = lines.flatMap((line) =>
-    'name' in line ? [[line.name, line.answer] as const] : [],
+  const results = lines.flatMap((line) =>
+    'name' in line ? [[line.name, line.result] as const] : [],
   );
-  return { kernel: /deb\d+/.test(release) ? 'debian' : 'kios', answers: new Map(answers) };
+  return { kernel: /deb\d+/.test(release) ? 'debian' : 'kios', results: new Map(results) };
 }
 
-export type Mode = 'facts' | 'features' | 'probes';
+type Mode = 'facts' | 'features' | 'probes';
 
-/** What root in a pod can be given: every capability, no filter, every device, the host's files, processes and network. */
+/** Namespaces of the host that a pod gets by mode. Each pod is privileged and has the host's files. */
 const PRIVILEGED = {
   facts: { hostPID: true, hostNetwork: true },
   probes: { hostPID: true, hostNetwork: true, hostIPC: true },
   features: {},
 } as const;
 
-interface Errand {
+interface GuestRequest {
   readonly nodeName: string;
   readonly mode: Mode;
   readonly names?: readonly string[];
 }
 
-function guestPod(name: string, { nodeName, mode, names = [] }: Errand): unknown {
+function guestPod(name: string, { nodeName, mode, names = [] }: GuestRequest): unknown {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -73,11 +68,11 @@ function guestPod(name: string, { nodeName, mode, names = [] }: Errand): unknown
           name: 'guest',
           image: RUNTIME_IMAGE,
           imagePullPolicy: 'Never',
-          command: [RUNTIME, PROGRAM, mode, ...names],
+          command: [RUNTIME, MAIN_FILE, mode, ...names],
           env: [{ name: 'HOME', value: '/tmp' }],
           securityContext: { runAsUser: 0, privileged: true },
           volumeMounts: [
-            { name: 'program', mountPath: PROGRAM, subPath: 'guest.cjs' },
+            { name: 'program', mountPath: MAIN_FILE, subPath: KEY },
             { name: 'host', mountPath: '/host' },
           ],
         },
@@ -90,45 +85,31 @@ function guestPod(name: string, { nodeName, mode, names = [] }: Errand): unknown
   };
 }
 
-async function bundle(): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'kios-guest-'));
-  try {
-    return await readFile(await bundleAgent(SOURCE, folder), 'utf8');
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
-let bundled: Promise<string> | undefined;
-
-/** The program of every pod; it is asked for many times in a run. */
-const program = (): Promise<string> => (bundled ??= bundle());
-
-/** Runs all probes, tries all features, or looks for facts, in one pod on the node. */
-export async function askGuest(kubectl: Kubectl, errand: Errand): Promise<Answers> {
-  const name = `${errand.mode}-${randomUUID().slice(0, 8)}`;
+/** Runs all probes, tries all features, or reads facts, in one pod on the node. */
+export async function askGuest(kubectl: Kubectl, request: GuestRequest): Promise<Results> {
+  const name = `${request.mode}-${randomUUID().slice(0, 8)}`;
   const map = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name, namespace: 'default' },
-    data: { 'guest.cjs': await program() },
+    data: { [KEY]: await guestProgram('main') },
   };
-  const pod = guestPod(name, errand);
+  const pod = guestPod(name, request);
   const items = { apiVersion: 'v1', kind: 'List', items: [map, pod] };
   await kubectl.call(['create', '-f', '-'], { input: JSON.stringify(items) });
   try {
     await kubectl.call(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`, TIMEOUT], {
       timeoutMs: 310_000,
     });
-    return parseAnswers(await kubectl.call(['logs', name]));
+    return parseResults(await kubectl.call(['logs', name]));
   } finally {
     await kubectl.call(['delete', 'pod,configmap', name, '--wait=false', '--ignore-not-found']);
   }
 }
 
-/** Remembers the answers of a node, so that all its assertions share one pod. */
-export function askedOnce(mode: Mode): (subject: Subject) => Promise<Answers> {
-  const runs = new WeakMap<Subject, Promise<Answers>>();
+/** Returns a function that asks each node once, so that all its assertions share one pod. */
+export function askedOnce(mode: Mode): (subject: Subject) => Promise<Results> {
+  const runs = new WeakMap<Subject, Promise<Results>>();
   return (subject) => {
     const { kubectl, nodeName } = subject;
     const known = runs.get(subject) ?? askGuest(kubectl, { nodeName, mode });

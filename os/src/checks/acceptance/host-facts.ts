@@ -7,29 +7,29 @@ const Process = v.object({
   /** Empty for kernel threads. */
   exe: v.string(),
   kernel: v.boolean(),
-  /** Whether it lives in the host's mount namespace; containers have their own. */
+  /** Whether it is in the host's mount namespace; containers have their own. */
   onHost: v.boolean(),
   cgroup: v.string(),
   startTicks: v.number(),
   capabilities: v.object({ permitted: v.string(), effective: v.string(), bounding: v.string() }),
 });
 
-/** A process of the host as seen in /proc. */
+/** A process in /proc of the host, those of containers included. */
 export type HostProcess = v.InferOutput<typeof Process>;
 
 const Listener = v.object({ protocol: v.string(), address: v.string(), port: v.number() });
 
-/** A socket that accepts from the network, in the host's network namespace. */
+/** A socket that listens in the host's network namespace. */
 export type Listener = v.InferOutput<typeof Listener>;
 
-/** What the probe reports of the host. */
+/** Output of `os/guest/src/host.ts`. */
 export const HostFacts = v.object({
   processes: v.array(Process),
   listeners: v.array(Listener),
   rootOptions: v.string(),
   rootType: v.string(),
   bin: v.array(v.string()),
-  /** Files with an execute bit on the host's root, outside the store of images. */
+  /** Files with an execute bit in the host's root file system, outside the image store. */
   executables: v.array(v.string()),
 });
 

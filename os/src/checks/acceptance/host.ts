@@ -5,7 +5,8 @@ const BIN = ['containerd', 'containerd-shim-runc-v2', 'init', 'kubelet', 'mount'
 const HOST_PROGRAMS = ['/bin/containerd', '/bin/init', '/bin/kubelet'];
 const LOOKS = 4;
 const SHIM = '/bin/containerd-shim-runc-v2';
-/** Processes of the host itself: neither the kernel's nor in a container nor a pod's shim. */
+
+/** Returns the processes of the host itself: not those of the kernel, of containers, or pods' shims. */
 export const hostProcesses = ({ processes }: HostFacts): HostProcess[] =>
   processes.filter((entry) => !entry.kernel && entry.onHost && entry.exe !== SHIM);
 
@@ -28,7 +29,7 @@ export const HOST_ASSERTIONS: readonly Assertion[] = [
     name: 'the host runs init, containerd and kubelet, and nothing else',
     check: async ({ lookAtHost }) => {
       let found = hostProcesses(await lookAtHost());
-      // While a pod starts or ends containerd runs runc and CNI plugins for a moment.
+      // containerd briefly runs runc and CNI plugins while a pod starts or ends.
       for (let looks = 1; looks < LOOKS && !isBare(found); looks += 1)
         found = hostProcesses(await lookAtHost('afresh'));
       const list = found.map(({ pid, exe, name }) => `${exe || name} (${pid})`).join(', ');
@@ -45,7 +46,7 @@ export const HOST_ASSERTIONS: readonly Assertion[] = [
     },
   },
   {
-    name: 'nothing else on the host’s root is executable',
+    name: 'nothing else in the host’s root is executable',
     check: async ({ lookAtHost }) => {
       const { executables } = await lookAtHost();
       const others = executables.filter((file) => !file.startsWith('/bin/'));

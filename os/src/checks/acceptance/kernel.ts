@@ -7,7 +7,7 @@ const Node = v.object({
   status: v.object({ nodeInfo: v.object({ kernelVersion: v.string() }) }),
 });
 
-/** The kernel that kubelet tells of, which has to be of that name. */
+/** Asserts that the kernel version kubelet reports matches `name`, and returns it. */
 export async function runsKernel(kubectl: Kubectl, node: string, name: RegExp): Promise<string> {
   const { status } = v.parse(Node, await kubectl.get('node', node));
   const { kernelVersion } = status.nodeInfo;

@@ -1,7 +1,8 @@
 import { demand, type Assertion, type Subject } from './assertion.ts';
 import { runOnHost } from './debug-pod.ts';
+import { scriptCommand } from './guest-program.ts';
 import { hostProcesses } from './host.ts';
-import { laterEvent } from './next-event.ts';
+import { nextEvent } from './next-event.ts';
 import { staticContainers } from './static-pods.ts';
 
 const BACK_WITHIN_SECONDS = 3;
@@ -19,11 +20,11 @@ export const KUBELET_ASSERTIONS: readonly Assertion[] = [
       const facts = await lookAtHost();
       const kubelet = hostProcesses(facts).find(({ exe }) => exe === '/bin/kubelet');
       demand(kubelet !== undefined, 'no kubelet runs');
-      const exited = laterEvent(console, 'init', 'child.exit');
-      const started = laterEvent(console, 'init', 'kubelet.start');
-      const script = `process.kill(${kubelet.pid}, 'SIGKILL')`;
-      // kubelet cannot report the end of the very pod that kills it before it is back.
-      await runOnHost(kubectl, { nodeName, script, capabilities: ['KILL'] });
+      const exited = nextEvent(console, 'init', 'child.exit');
+      const started = nextEvent(console, 'init', 'kubelet.start');
+      const command = await scriptCommand('kill', { pid: kubelet.pid });
+      // The result of this pod arrives only once kubelet is back.
+      await runOnHost(kubectl, { nodeName, command, capabilities: ['KILL'] });
       const exit = await exited(DEADLINE_MS);
       const start = await started(DEADLINE_MS);
       const seconds = start.up - exit.up;

@@ -1,7 +1,7 @@
 import type { Console, SeenEvent } from '../../lab/qemu/console.ts';
 
-/** What waits for an event of the console that is not there yet when this is called, however much later it waits. */
-export function laterEvent(
+/** Returns a waiter for the first matching console event after this call, no matter when the waiter is used. */
+export function nextEvent(
   console: Console,
   agent: string,
   ev: string,

@@ -2,28 +2,28 @@ import { type Probe, PROBES } from '../hardening/probes.ts';
 import { type Assertion, demand } from './assertion.ts';
 import { askedOnce } from './guest.ts';
 
-const answersOf = askedOnce('probes');
+const resultsOf = askedOnce('probes');
 
 const assertionOf = (probe: Probe): Assertion => ({
-  name: `${probe.contract === undefined ? 'hostile' : 'by contract'}: ${probe.name}`,
+  name: `${probe.allowedBy === undefined ? 'denied' : 'allowed'}: ${probe.name}`,
   check: async (subject) => {
-    const { kernel, answers } = await answersOf(subject);
-    const answer = answers.get(probe.name) ?? 'nothing';
-    demand(answer === probe[kernel], `${probe.attempt}: ${answer}, not ${probe[kernel]}`);
-    return `${probe.attempt}: ${answer}`;
+    const { kernel, results } = await resultsOf(subject);
+    const result = results.get(probe.name) ?? 'no result';
+    demand(result === probe[kernel], `${probe.attempt}: ${result}, not ${probe[kernel]}`);
+    return `${probe.attempt}: ${result}`;
   },
 });
 
 export const PROBE_ASSERTIONS: readonly Assertion[] = [
   ...PROBES.map(assertionOf),
   {
-    name: 'every attempt of the probe has its expected answer',
+    name: 'every probe that was run is in the table',
     check: async (subject) => {
-      const { answers } = await answersOf(subject);
+      const { results } = await resultsOf(subject);
       const known = new Set(PROBES.map(({ name }) => name));
-      const strangers = [...answers.keys()].filter((name) => !known.has(name));
+      const strangers = [...results.keys()].filter((name) => !known.has(name));
       demand(strangers.length === 0, `not in the table: ${strangers.join(', ')}`);
-      return `${answers.size} answers`;
+      return `${results.size} results`;
     },
   },
 ];

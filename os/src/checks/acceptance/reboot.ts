@@ -6,7 +6,8 @@ import { MACHINE_FILES } from '../../lab/qemu/arguments.ts';
 import { qmp } from '../../lab/qemu/qmp.ts';
 import { demand, type Assertion, type Subject } from './assertion.ts';
 import { startOnHost } from './debug-pod.ts';
-import { laterEvent } from './next-event.ts';
+import { scriptCommand } from './guest-program.ts';
+import { nextEvent } from './next-event.ts';
 
 const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
 const REBOOT = 0x06;
@@ -14,7 +15,7 @@ const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 300_000;
 
 const BUTTON_DEADLINE_MS = 10_000;
-/** Ten seconds for pods to prepare, and the deadlines of all the steps. */
+/** Ten seconds for pods to prepare, plus the deadlines of all steps. */
 const STOP_DEADLINE_MS = 90_000;
 const OFF_DEADLINE_MS = 10_000;
 
@@ -26,7 +27,10 @@ const Node = v.object({
 const readNode = async ({ kubectl, nodeName }: Subject): Promise<v.InferOutput<typeof Node>> =>
   v.parse(Node, await kubectl.get('node', nodeName));
 
-/** A node that is off stays "Ready" for the API server's grace time; only another boot id tells that it is back. */
+/**
+ * Waits until the node is Ready with another boot ID, and returns its UID. Ready alone does not prove a reboot: a node
+ * that is off stays Ready for a while.
+ */
 async function waitBack(subject: Subject, oldBoot: string): Promise<string> {
   const end = Date.now() + READY_DEADLINE_MS;
   while (Date.now() < end) {
@@ -41,39 +45,39 @@ async function waitBack(subject: Subject, oldBoot: string): Promise<string> {
   demand(false, `it was not Ready again within ${READY_DEADLINE_MS / 1000} s`);
 }
 
-const sendReboot = `
-const socket = require('node:net').connect('${SHUTDOWN_SOCKET}', () => socket.end(Buffer.from([${REBOOT}])));
-setTimeout(() => {}, 60_000);`;
-
 export const REBOOT_ASSERTIONS: readonly Assertion[] = [
   {
-    name: 'reboot of the same disk: joins again without a token and without bootstrap before kubelet',
+    name: 'reboot of the same disk: joins again without a token and without waiting for bootstrap',
     check: async (subject) => {
       const { kubectl, nodeName, console } = subject;
       const before = await readNode(subject);
       const tokens = '--field-selector=type=bootstrap.kubernetes.io/token';
       await kubectl.call(['-n', 'kube-system', 'delete', 'secret', tokens]);
-      const booted = laterEvent(console, 'init', 'init.start');
-      await startOnHost(kubectl, { nodeName, script: sendReboot, sockets: [SHUTDOWN_SOCKET] });
+      const booted = nextEvent(console, 'init', 'init.start');
+      const command = await scriptCommand('power', { socket: SHUTDOWN_SOCKET, order: REBOOT });
+      await startOnHost(kubectl, { nodeName, command, sockets: [SHUTDOWN_SOCKET] });
       const boot = await booted(BOOT_DEADLINE_MS);
       const uid = await waitBack(subject, before.status.nodeInfo.bootID);
-      demand(uid === before.metadata.uid, 'it registered as another node object');
+      demand(uid === before.metadata.uid, 'it registered another Node object');
       const after = console.events.slice(console.events.indexOf(boot));
       const starts = after.filter(({ agent, ev }) => agent === 'init' && ev === 'kubelet.start');
       const modes = starts.map(({ fields }) => String(fields['mode']));
-      demand(modes.join() === 'cluster', `kubelet was started as: ${modes.join(', ')}`);
-      return `kubelet in cluster mode at ${starts[0]?.up.toFixed(1)} s, same node object`;
+      demand(modes.join() === 'cluster', `kubelet was started in mode ${modes.join(', ')}`);
+      return `kubelet in cluster mode at ${starts[0]?.up.toFixed(1)} s, same Node object`;
     },
   },
   {
-    name: 'the power button: an ordered stop, then the machine is off',
+    name: 'the power button: an orderly shutdown, then the machine is off',
     check: async ({ console, machine }) => {
-      const isPressed = laterEvent(console, 'init', 'power-button.pressed');
-      const hasEnded = laterEvent(console, 'init', 'shutdown.end');
+      const isPressed = nextEvent(console, 'init', 'power-button.pressed');
+      const hasEnded = nextEvent(console, 'init', 'shutdown.end');
       await qmp(machine.dir, MACHINE_FILES.qmp, 'system_powerdown');
       const pressed = await isPressed(BUTTON_DEADLINE_MS);
       const end = await hasEnded(STOP_DEADLINE_MS);
-      demand(end.fields['action'] === 'power-off', `it ended in ${String(end.fields['action'])}`);
+      demand(
+        end.fields['action'] === 'power-off',
+        `the shutdown ended in ${String(end.fields['action'])}`,
+      );
       const late = Date.now() + OFF_DEADLINE_MS;
       while ((await machine.running()) !== undefined) {
         demand(

@@ -19,10 +19,13 @@ import { PROBE_ASSERTIONS } from './probes.ts';
 import { REBOOT_ASSERTIONS } from './reboot.ts';
 import { STATIC_POD_ASSERTIONS } from './static-pods.ts';
 import { STORE_ASSERTIONS } from './store.ts';
-import { TOLD_WRONG, type Untrusted } from './untrusted.ts';
+import { UNTRUSTED_CASES, type Untrusted } from './untrusted.ts';
 import { WORKLOAD_ASSERTIONS } from './workload.ts';
 
-/** What is checked on the node that `up` started; reboot and power button come last, they end what the others look at. */
+/**
+ * Assertions about the node that `up` started. Reboot and power button come last, because they end what the others
+ * check.
+ */
 export const NODE_ASSERTIONS: readonly Assertion[] = [
   ...STORE_ASSERTIONS,
   ...HOST_ASSERTIONS,
@@ -37,13 +40,13 @@ export const NODE_ASSERTIONS: readonly Assertion[] = [
   ...REBOOT_ASSERTIONS,
 ];
 
-/** What is checked on the same machine with a fresh disk. */
+/** Assertions about the same machine on a fresh disk. */
 export const UNTRUSTED_ASSERTIONS: readonly Assertion<Untrusted>[] = [
-  ...TOLD_WRONG,
+  ...UNTRUSTED_CASES,
   RACE_ASSERTION,
 ];
 
-/** The checks' view of a node; they share one look at the host, before anything is killed or rebooted. */
+/** Returns the node as checks see it. They share one look at the host, from before any check kills or reboots. */
 export function subjectOf(up: UpNode, progress: Progress): Subject {
   let facts: Promise<HostFacts> | undefined;
   return {
@@ -60,7 +63,7 @@ export function subjectOf(up: UpNode, progress: Progress): Subject {
   };
 }
 
-/** The checks' view of the same machine on a fresh disk. */
+/** Returns the same machine on a fresh disk, as checks see it. */
 export function untrustedOf(
   up: UpNode,
   { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
@@ -76,7 +79,7 @@ export function untrustedOf(
   };
 }
 
-/** Checks one after the other; one that does not hold does not keep the next from being checked. */
+/** Checks all assertions one after the other, whether they hold or not. */
 export async function checkAll<S>(
   assertions: readonly Assertion<S>[],
   subject: S,
@@ -97,23 +100,23 @@ export async function checkAll<S>(
   return outcomes;
 }
 
-/** Checks everything the acceptance list asks of a node, prints the table, and fails when anything did not hold. */
-export async function runAcceptance(cli: CommandContext, up: UpNode): Promise<void> {
-  const onNode = await checkAll(NODE_ASSERTIONS, subjectOf(up, cli.progress), cli);
-  const untrusted = await checkAll(UNTRUSTED_ASSERTIONS, untrustedOf(up, cli), cli);
+/** Checks the acceptance list, prints it as a table, and fails when an assertion does not hold. */
+export async function runAcceptance(context: CommandContext, up: UpNode): Promise<void> {
+  const onNode = await checkAll(NODE_ASSERTIONS, subjectOf(up, context.progress), context);
+  const untrusted = await checkAll(UNTRUSTED_ASSERTIONS, untrustedOf(up, context), context);
   const outcomes = [...onNode, ...untrusted];
-  cli.print('');
+  context.print('');
   const rows = outcomes.map(({ name, held, detail }) => [
     held ? 'holds' : 'FAILS',
     name,
     detail.split('\n')[0] ?? '',
   ]);
-  for (const line of formatTable(rows)) cli.print(line);
+  for (const line of formatTable(rows)) context.print(line);
   const failed = outcomes.filter(({ held }) => !held);
   if (failed.length === 0) return;
   throw new KiosError(
     'KIOS_ACCEPTANCE',
-    `hold all of the acceptance list: ${failed.length} of ${outcomes.length} do not`,
-    { exitCode: EXIT.data, remedy: `the console is in ${up.node.console.file}` },
+    `accept the node: ${failed.length} of ${outcomes.length} assertions do not hold`,
+    { exitCode: EXIT.data, remedy: `The console is in ${up.node.console.file}.` },
   );
 }

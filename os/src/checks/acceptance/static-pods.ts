@@ -24,8 +24,8 @@ const ContainerStatus = v.object({
 });
 
 /**
- * Whether the former attempt of a container is on record as one that never started: a kubelet restart caught it half created.
- * Where nothing is on record, the restart counts.
+ * Says whether kubelet recorded the previous attempt of a container as one that never started, as when a restart of
+ * kubelet interrupts its creation. Without a record the attempt counts as a restart.
  */
 function neverRan({ lastState: { terminated } }: v.InferOutput<typeof ContainerStatus>): boolean {
   if (terminated === undefined) return false;
@@ -45,7 +45,7 @@ const Pod = v.object({
 const Pods = v.object({ items: v.array(Pod) });
 
 /** A running container of a static pod. */
-export interface StaticContainer {
+interface StaticContainer {
   readonly title: string;
   readonly id: string;
   /** Restarts of a container that had run; an attempt that never started is not one. */
@@ -53,7 +53,7 @@ export interface StaticContainer {
   readonly capabilities: readonly string[];
 }
 
-/** Running containers of the pods that kubelet read from files. */
+/** Returns the running containers of the pods that kubelet read from files. */
 export async function staticContainers(kubectl: Kubectl): Promise<StaticContainer[]> {
   const { items } = v.parse(Pods, await kubectl.get('pods', '-A'));
   const fromFiles = items.filter(
@@ -96,7 +96,7 @@ export const STATIC_POD_ASSERTIONS: readonly Assertion[] = [
       const facts = await lookAtHost();
       for (const { title, id, capabilities } of containers) {
         const processes = processesOf(facts, id);
-        demand(processes.length > 0, `no process of ${title} is seen`);
+        demand(processes.length > 0, `no process of ${title} was found`);
         for (const process of processes) {
           const wrong = differs(process, capabilities);
           demand(wrong === undefined, `${title}, manifest [${capabilities.join(' ')}]: ${wrong}`);

@@ -9,9 +9,9 @@ export const STORE_ASSERTIONS: readonly Assertion[] = [
       const ready = console.events.find(
         ({ agent, ev }) => agent === 'init' && ev === 'store.ready',
       );
-      demand(ready !== undefined, 'init did not tell of the store');
+      demand(ready !== undefined, 'init did not report the store');
       const { bytes, links } = ready.fields;
-      demand(typeof bytes === 'number', 'init did not tell how much it wrote');
+      demand(typeof bytes === 'number', 'init did not report how much it wrote');
       demand(bytes < MAX_WRITTEN_BYTES, `init wrote ${bytes} bytes`);
       return `init wrote ${bytes} bytes and ${String(links)} links`;
     },

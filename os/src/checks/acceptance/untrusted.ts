@@ -16,16 +16,16 @@ import { PROBE, probeManifest, REFUSED } from './standalone-probe.ts';
 
 const EVENT_DEADLINE_MS = 300_000;
 const MIRROR_DEADLINE_MS = 120_000;
-/** Where the overlay of /etc takes a static pod of ours from. */
-const PROBE_FILE = `/meta/etc/kubernetes/manifests/${PROBE.agent}.yaml`;
-/** What bootstrap writes below /etc/kubernetes; the image has a 00-… of its own in kubelet.conf.d. */
+/** Path on the data partition that appears as a static pod in the overlay of /etc. */
+const PROBE_FILE = `/meta/etc/kubernetes/manifests/${PROBE}.yaml`;
+/** Files that bootstrap writes below /etc/kubernetes. The image's own file in kubelet.conf.d begins with 00. */
 const FROM_BOOTSTRAP =
   /kubeconfig|kubelet\.conf$|kubelet\.conf\.d\/[1-9]|pki\/ca\.crt|node-labels|node-ip|credential-providers/;
 
-/** A node on a fresh disk that is told the wrong things first. */
+/** A node on a fresh disk that gets a wrong seed first. */
 export interface Untrusted {
   readonly machine: Machine;
-  /** Makes the disk image that it boots. */
+  /** Builds the disk image that it boots and returns its path. */
   readonly buildImage: () => Promise<string>;
   readonly boot: Omit<BootOptions, 'seed'>;
   readonly join: JoinInformation;
@@ -38,7 +38,7 @@ export interface Untrusted {
 const refusal = (event: SeenEvent): boolean =>
   event.agent === 'bootstrap' && codeOf(event) !== undefined;
 
-const isProbe = (event: SeenEvent): boolean => event.agent === PROBE.agent;
+const isProbe = (event: SeenEvent): boolean => event.agent === PROBE;
 
 const codeOf = (event: SeenEvent): string | undefined =>
   REFUSED.exec(JSON.stringify(event.fields))?.[0];
@@ -51,7 +51,7 @@ async function turnOn(subject: Untrusted, join: JoinInformation): Promise<Booted
   return subject.node;
 }
 
-/** The refusal on the console, when it carries a code. */
+/** Waits for bootstrap's refusal on the console and returns its code. */
 async function refusalOf({ console }: BootedNode): Promise<string> {
   const event = await console.expect('a refusal by bootstrap', refusal, EVENT_DEADLINE_MS);
   const code = codeOf(event);
@@ -65,7 +65,7 @@ const Report = v.object({
   files: v.array(v.string()),
 });
 
-/** What the probe saw on the node from within, before it joined. */
+/** Returns what the probe saw on the node before it joined. */
 async function reportOf({ node }: Untrusted): Promise<v.InferOutput<typeof Report>> {
   demand(node !== undefined, 'the node was not started');
   const event = await node.console.expect('the probe’s report', isProbe, EVENT_DEADLINE_MS);
@@ -107,17 +107,17 @@ const newToken = (): string =>
   `${randomBytes(3).toString('hex')}.${randomBytes(8).toString('hex')}`;
 
 /**
- * The edited annotation of a static pod as the API server knows it. Kubelet mirrors its pods one by one after the node is Ready, and
- * replaces those that a former machine of that name left behind, so what is there first may be old or nothing.
+ * Returns the edited annotation of a static pod from the API server, and waits for it: kubelet mirrors its pods one by
+ * one after the node is Ready, and replaces those that an earlier machine of that name left behind.
  */
 async function annotationOf(kubectl: Kubectl, pod: string): Promise<string | undefined> {
   const end = Date.now() + MIRROR_DEADLINE_MS;
   let found: string | undefined;
   while (found !== EDIT.value && Date.now() < end) {
-    const answer = await kubectl
+    const list = await kubectl
       .get('pods', '-n', 'kube-system')
-      .then((list) => v.parse(Pods, list));
-    const mirror = answer.items.find(({ metadata }) => metadata.name === pod);
+      .then((found) => v.parse(Pods, found));
+    const mirror = list.items.find(({ metadata }) => metadata.name === pod);
     found = mirror?.metadata.annotations[EDIT.annotation];
     if (found !== EDIT.value) await sleep(500);
   }
@@ -125,12 +125,12 @@ async function annotationOf(kubectl: Kubectl, pod: string): Promise<string | und
 }
 
 /** Two boots of one fresh disk, in this order. */
-export const TOLD_WRONG: readonly Assertion<Untrusted>[] = [
+export const UNTRUSTED_CASES: readonly Assertion<Untrusted>[] = [
   {
-    name: 'wrong CA hash: a coded line on the console',
+    name: 'wrong CA hash: a line with a code on the console',
     check: async (subject) => {
       await subject.machine.create(await subject.buildImage());
-      await writeToData(subject.machine.file('disk'), PROBE_FILE, probeManifest());
+      await writeToData(subject.machine.file('disk'), PROBE_FILE, await probeManifest());
       const token = newToken();
       await createToken(subject.kubectl, token);
       const caCertHash = `sha256:${'0'.repeat(64)}`;
@@ -138,7 +138,7 @@ export const TOLD_WRONG: readonly Assertion<Untrusted>[] = [
     },
   },
   {
-    name: 'before joining nothing listens on a non-loopback address',
+    name: 'before joining, nothing listens on an address other than loopback',
     check: async (subject) => {
       const { open } = await reportOf(subject);
       demand(open.length === 0, `open: ${open.join(', ')}`);
@@ -152,11 +152,11 @@ export const TOLD_WRONG: readonly Assertion<Untrusted>[] = [
       demand(REFUSED.test(code), `the pod’s log has ${code}`);
       const written = files.filter((file) => FROM_BOOTSTRAP.test(file));
       demand(written.length === 0, `written: ${written.join(', ')}`);
-      return `${code}; there are ${files.join(' ')}`;
+      return `${code}; files: ${files.join(' ')}`;
     },
   },
   {
-    name: 'corrected seed, token the cluster does not know yet: refused, then joins once the token exists',
+    name: 'corrected seed, token not yet in the cluster: refused, then joins once the token exists',
     check: async (subject) => {
       const { kubectl, join, signal } = subject;
       const token = newToken();
@@ -169,7 +169,7 @@ export const TOLD_WRONG: readonly Assertion<Untrusted>[] = [
     },
   },
   {
-    name: 'its image was built with an edited manifest, and the node runs that',
+    name: 'an image built with an edited manifest: the node runs that manifest',
     check: async ({ kubectl, join }) => {
       const pod = `${EDIT.pod}-${join.nodeName}`;
       const found = await annotationOf(kubectl, pod);
@@ -178,7 +178,7 @@ export const TOLD_WRONG: readonly Assertion<Untrusted>[] = [
     },
   },
   {
-    name: 'its image was built with Debian’s kernel, and the node runs that',
+    name: 'an image built with Debian’s kernel: the node runs that kernel',
     check: ({ kubectl, join }) => runsKernel(kubectl, join.nodeName, /-cloud-/),
   },
 ];

@@ -10,19 +10,19 @@ import { stateDir } from '../../workstation/paths.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import { runAcceptance } from './run.ts';
 
-/** `kios up --once`: proves the node by the acceptance list and leaves nothing running. */
-export async function upOnce(cli: CommandContext, options: UpOptions): Promise<void> {
+/** `kios up --once`: starts a node, checks the acceptance list and leaves nothing running. */
+export async function upOnce(context: CommandContext, options: UpOptions): Promise<void> {
   using _ = lockState(stateDir);
   const machine = labMachine();
   if ((await machine.running()) !== undefined)
-    throw new KiosError('KIOS_NODE_RUNNING', 'start a node of its own: one is up here already', {
+    throw new KiosError('KIOS_NODE_RUNNING', 'start a node of its own: one is already up', {
       exitCode: EXIT.unavailable,
-      remedy: 'stop it with ./kios down, or name another folder by KIOS_STATE_DIR',
+      remedy: 'Run ./kios down, or name another folder in KIOS_STATE_DIR.',
     });
-  await down(cli.progress, { purge: true });
-  const started = await bringUp(cli, machine, options);
-  for (const line of formatTable(phaseRows(started.phases))) cli.print(line);
-  await runAcceptance(cli, started);
-  await cli.undo.disposeAsync();
-  await down(cli.progress, { purge: true });
+  await down(context.progress, { purge: true });
+  const started = await bringUp(context, machine, options);
+  for (const line of formatTable(phaseRows(started.phases))) context.print(line);
+  await runAcceptance(context, started);
+  await context.undo.disposeAsync();
+  await down(context.progress, { purge: true });
 }

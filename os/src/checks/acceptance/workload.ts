@@ -2,15 +2,13 @@ import * as v from 'valibot';
 
 import type { Kubectl } from '../../lab/kubectl.ts';
 import { demand, type Assertion } from './assertion.ts';
-import { RUNTIME, RUNTIME_IMAGE } from './debug-pod.ts';
+import { RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
 
 const NAME = 'acceptance';
 const PORT = 8080;
 const GREETING = 'serving';
 
-const SERVER = `Bun.serve({ port: ${PORT}, fetch: () => new Response(process.env.HOSTNAME) }); console.log('${GREETING}')`;
-
-const DEPLOYMENT = {
+const deployment = (command: readonly string[]): unknown => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { name: NAME, namespace: 'default' },
@@ -27,14 +25,14 @@ const DEPLOYMENT = {
             name: 'server',
             image: RUNTIME_IMAGE,
             imagePullPolicy: 'Never',
-            command: [RUNTIME, '-e', SERVER],
+            command,
             readinessProbe: { tcpSocket: { port: PORT }, periodSeconds: 2 },
           },
         ],
       },
     },
   },
-};
+});
 
 const Pods = v.object({
   items: v.array(
@@ -60,25 +58,26 @@ async function replicas(kubectl: Kubectl): Promise<[Replica, Replica]> {
   return [first, second];
 }
 
-/** What one replica is told by the other, over the pods' own addresses. */
+/** Returns the reply of one replica to the other, over the pods' own addresses. */
 async function greet(kubectl: Kubectl, from: Replica, to: Replica): Promise<string> {
-  const script = `console.log(await (await fetch('http://${to.ip}:${PORT}')).text())`;
-  return (await kubectl.call(['exec', from.name, '--', RUNTIME, '-e', script])).trim();
+  const command = await scriptCommand('greet', { url: `http://${to.ip}:${PORT}` });
+  return (await kubectl.call(['exec', from.name, '--', ...command])).trim();
 }
 
-/** The assertions build on each other: the first makes the workload, the last removes it. */
+/** These assertions depend on each other: the first creates the workload, the last removes it. */
 export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
   {
     name: 'a Deployment of two replicas reaches Running',
     check: async ({ kubectl }) => {
-      await kubectl.call(['apply', '-f', '-'], { input: JSON.stringify(DEPLOYMENT) });
+      const command = await scriptCommand('serve', { port: PORT, greeting: GREETING });
+      await kubectl.call(['apply', '-f', '-'], { input: JSON.stringify(deployment(command)) });
       await kubectl.call(['rollout', 'status', `deployment/${NAME}`, '--timeout=110s']);
       const [first, second] = await replicas(kubectl);
       return `${first.name} ${first.ip}, ${second.name} ${second.ip}`;
     },
   },
   {
-    name: 'kubectl logs answers',
+    name: 'kubectl logs prints a pod’s log',
     check: async ({ kubectl }) => {
       const [{ name }] = await replicas(kubectl);
       const output = (await kubectl.call(['logs', name])).trim();
@@ -87,13 +86,13 @@ export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
     },
   },
   {
-    name: 'kubectl exec answers, and the pods reach each other by IP',
+    name: 'kubectl exec works, and the pods reach each other by IP',
     check: async ({ kubectl }) => {
       const [first, second] = await replicas(kubectl);
       const there = await greet(kubectl, first, second);
       const back = await greet(kubectl, second, first);
-      demand(there === second.name, `${first.name} asked ${second.ip} and was told ${there}`);
-      demand(back === first.name, `${second.name} asked ${first.ip} and was told ${back}`);
+      demand(there === second.name, `${first.name} got ${there} from ${second.ip}`);
+      demand(back === first.name, `${second.name} got ${back} from ${first.ip}`);
       await kubectl.call(['delete', 'deployment', NAME, '--wait=false']);
       return `${first.ip} and ${second.ip}, both ways`;
     },

@@ -14,28 +14,28 @@ const Accepted = v.array(
   v.strictObject({
     option: v.string(),
     type: v.picklist(['cmdline', 'kconfig', 'sysctl']),
-    /** Fails on that architecture alone; without it on each. */
+    /** The only architecture on which the check fails; without it, the check fails on each. */
     only: v.optional(v.picklist(ARCHES)),
     reason: v.pipe(v.string(), v.minLength(20), v.maxLength(LONGEST_REASON)),
   }),
 );
 
-/** A check that fails, and why that is so. */
+/** A check that fails, with the reason why that is accepted. */
 export type AcceptedFailure = v.InferOutput<typeof Accepted>[number];
 
 export const parseAccepted = (text: string): AcceptedFailure[] => v.parse(Accepted, parse(text));
 
-/** All, or those of one architecture. */
+/** Reads the accepted failures of one architecture, or all of them. */
 export async function readAccepted(arch?: Arch): Promise<AcceptedFailure[]> {
   const all = parseAccepted(await readFile(FILE, 'utf8'));
   return all.filter(({ only }) => only === undefined || arch === undefined || only === arch);
 }
 
-/** Where the two lists differ; both empty is what is wanted. */
-export interface Difference {
-  /** Checks that fail though nobody accepted that. */
+/** The differences between the two lists; both are empty when they agree. */
+interface Difference {
+  /** Checks that fail and are not in the list of accepted failures. */
   readonly unknown: readonly string[];
-  /** Accepted failures that are none any more. */
+  /** Accepted failures that no longer fail. */
   readonly gone: readonly string[];
 }
 

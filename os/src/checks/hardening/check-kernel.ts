@@ -7,7 +7,7 @@ import type { Progress } from '../../workstation/progress.ts';
 import { type Check, checkHardening } from './checker.ts';
 import { formatSettings, readSettings } from './settings.ts';
 
-/** Checks a built kernel as nodes run it: with the command line of their image and the settings that init makes. */
+/** Checks a built kernel as nodes run it: with the image's command line and init's settings. */
 export async function checkKernel(
   arch: Arch,
   { config }: Pick<BuiltKernel, 'config'>,

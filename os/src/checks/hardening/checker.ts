@@ -10,9 +10,9 @@ import type { Progress } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
 
 const PACKAGE = 'kernel-hardening-checker';
-/** The start of the package's own program, which asks for the interpreter by a path that not every host has. */
+/** Starts the package's program, whose own first line names an interpreter that not every workstation has. */
 const START = 'import sys; from kernel_hardening_checker import main; sys.exit(main())';
-/** Whose advice counts: the Kernel Self Protection Project's, and what the kernel's own default is. */
+/** Recommendations that count: the Kernel Self Protection Project's and the kernel's own defaults. */
 const DECISIONS = new Set(['defconfig', 'kspp']);
 
 const Checks = v.array(
@@ -26,8 +26,8 @@ const Checks = v.array(
   }),
 );
 
-/** What is checked: a kernel's configuration, the command line it is started with, and the settings made by init. */
-export interface Hardening {
+/** The input of the checker: a kernel's configuration, its command line, and init's settings. */
+interface Hardening {
   readonly config: string;
   readonly commandLine: string;
   /** Lines like `kernel.panic = 10`. */
@@ -42,7 +42,7 @@ export interface Check {
   readonly passed: boolean;
 }
 
-/** Reads the checker's JSON and keeps the checks that count. */
+/** Parses the checker's JSON and keeps the checks that count. */
 export function parseChecks(output: string): Check[] {
   const last = output.trim().split('\n').at(-1) ?? '';
   return v

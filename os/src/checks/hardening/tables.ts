@@ -6,24 +6,25 @@ const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [row(...head), row(...head.map(() => '---')), ...rows.map((cells) => row(...cells))].join('\n');
 
-/** The attempts that are refused, as docs/kernel.md has them. */
-export const hostileTable = (probes: readonly Probe[]): string =>
+/** Formats the attempts that are denied, for docs/kernel.md. */
+export const deniedTable = (probes: readonly Probe[]): string =>
   table(
     ['attempt', 'our kernel', 'Debian’s', 'test'],
     probes
-      .filter(({ contract }) => contract === undefined)
+      .filter(({ allowedBy }) => allowedBy === undefined)
       .map(({ name, attempt, kios, debian }) => [attempt, kios, debian, name]),
   );
 
-/** The attempts that succeed, with why. */
-export const contractTable = (probes: readonly Probe[]): string =>
+/** Formats the attempts that are allowed, for docs/kernel.md. */
+export const allowedTable = (probes: readonly Probe[]): string =>
   table(
     ['attempt', 'allowed by', 'test'],
-    probes.flatMap(({ name, attempt, contract }) =>
-      contract === undefined ? [] : [[attempt, contract, name]],
+    probes.flatMap(({ name, attempt, allowedBy }) =>
+      allowedBy === undefined ? [] : [[attempt, allowedBy, name]],
     ),
   );
 
+/** Formats the accepted failures of the hardening checker, for docs/kernel.md. */
 export const failureTable = (accepted: readonly AcceptedFailure[]): string =>
   table(
     ['check', 'of', 'why it stays'],

@@ -11,9 +11,9 @@ const CONTROL_PLANE = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
 const NODE = ['containerd', 'kubelet'];
 
 /**
- * Programs that test scripts of other workspaces start, as variables: they may not import from here.
- * `KIOS_BUN` is the shipped runtime, `KIOS_PEERS` a root with DHCP servers, `KIOS_CONTROL_PLANE_BIN` and `KIOS_NODE_BIN` the folders
- * (separated by colons) of a control plane's and of a node's programs.
+ * Returns environment variables that name programs for the tests of other workspaces, which may not import from here.
+ * `KIOS_BUN` is the shipped runtime, `KIOS_PEERS` a root folder with DHCP servers. `KIOS_CONTROL_PLANE_BIN` and
+ * `KIOS_NODE_BIN` are the folders, separated by colons, of a control plane's and a node's programs.
  */
 export async function programsFor(
   suites: readonly SuiteName[],

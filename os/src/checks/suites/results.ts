@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** How many tests ended how. */
+/** Numbers of tests by outcome. */
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
@@ -26,7 +26,9 @@ const VitestReport = v.object({
   ),
 });
 
-/** Counts of vitest's JSON report. A file that failed without a failed test of its own (it does not load) counts as one. */
+/**
+ * Counts the tests in vitest's JSON report. A file that fails without a failed test (it does not load) counts as one.
+ */
 export function countVitest(report: string): Counts {
   const parsed = v.parse(v.pipe(v.string(), v.parseJson(), VitestReport), report);
   const broken = parsed.testResults.filter(
@@ -52,7 +54,10 @@ const GO_OUTCOMES: Readonly<Record<string, Counts>> = {
   skip: { ...NONE, skipped: 1 },
 };
 
-/** Counts of the lines of `go test -json`. A package that failed without a failed test of its own (it does not compile) counts as one. */
+/**
+ * Counts the tests in the lines of `go test -json`. A package that fails without a failed test (it does not compile)
+ * counts as one.
+ */
 export function countGo(lines: readonly string[]): Counts {
   let counts = NONE;
   const testsFailedIn = new Set<string>();
@@ -74,7 +79,7 @@ export function countGo(lines: readonly string[]): Counts {
   return add(counts, { ...NONE, failed: broken.length });
 }
 
-/** The closing line that people and CI read. */
+/** Formats the last line of a run, which people and CI read. */
 export function formatCounts({ passed, failed, skipped }: Counts): string {
   const line = `${passed} passed, ${failed} failed`;
   return skipped === 0 ? line : `${line}, ${skipped} skipped`;

@@ -11,7 +11,7 @@ import type { TestScript } from './workspaces.ts';
 
 export interface ScriptOutcome {
   readonly counts: Counts;
-  /** What the runner printed, for people; empty lines and machine lines left out. */
+  /** Output of the runner for people. */
   readonly output: string;
 }
 
@@ -26,7 +26,7 @@ export interface RunScriptOptions {
   readonly signal: AbortSignal;
 }
 
-/** Runs a shell command as npm runs a script: the programs of node_modules first in PATH. */
+/** Runs a shell command as npm runs a script: programs of node_modules come first in PATH. */
 export async function runCommand(
   command: string,
   cwd: string,
@@ -49,7 +49,7 @@ export async function runCommand(
   return { ok: !(await child).failed, lines };
 }
 
-/** A runner that ends badly although no test failed has failed as a whole. */
+/** Counts a failure when the runner fails although no test did. */
 const settle = (counts: Counts, ok: boolean): Counts =>
   ok || counts.failed > 0 ? counts : { ...counts, failed: 1 };
 
@@ -89,7 +89,7 @@ async function runGo(script: TestScript, options: RunScriptOptions): Promise<Scr
   return { counts: settle(countGo(run.lines), run.ok), output };
 }
 
-/** Runs one test script and counts its tests; a runner that cannot be counted passes or fails as one. */
+/** Runs a test script and counts its tests. A script of another runner counts as one test. */
 export async function runScript(
   script: TestScript,
   options: RunScriptOptions,

@@ -15,10 +15,10 @@ import { explain, formatExplanation } from '../../workstation/terminal/explain.t
 import { programsFor } from './programs.ts';
 import { add, type Counts, formatCounts, NONE, ONE_FAILED } from './results.ts';
 import { runCommand, runScript, type RunScriptOptions, type ScriptOutcome } from './run-script.ts';
-import { BOOTS, PATIENT, SCRIPTS, type SuiteName } from './suites.ts';
+import { EXCLUSIVE, BACKGROUND, SCRIPTS, type SuiteName } from './suites.ts';
 import { findScripts, type TestScript } from './workspaces.ts';
 
-/** Checks that are no tests but must hold as well; turbo answers unchanged ones from its cache. */
+/** Checks beside the tests that must pass too; turbo skips unchanged ones. */
 const GATES: readonly TestScript[] = [
   { title: 'boundaries', cwd: repository, command: 'turbo boundaries' },
   {
@@ -34,11 +34,11 @@ const NEEDS: Readonly<Record<SuiteName, readonly Need[]>> = {
   e2e: ['build', 'machine'],
 };
 
-/** In CI a test that cannot run there is a failure: a skip would hide that nothing was proved. */
+/** Makes skipped tests fail in CI, where a skip would hide that nothing was proved. */
 const strictness = (): Record<string, string> =>
   process.env['CI'] === 'true' ? { KIOS_REQUIRE_ROOT: '1', KIOS_REQUIRE_CLUSTER: '1' } : {};
 
-/** What test scripts find in their environment; gets what is not there yet. */
+/** Returns the environment of test scripts, after installing and building what is missing. */
 async function environmentFor(
   suites: readonly SuiteName[],
   progress: Progress,
@@ -51,7 +51,7 @@ async function environmentFor(
     NO_COLOR: '1',
     ...(await programsFor(suites, progress)),
     PATH: `${path.dirname(go)}:${process.env['PATH'] ?? ''}`,
-    // Tests boot nodes of their own beside one that runs already.
+    // Tests boot their own nodes beside one that may already run.
     KIOS_STATE_DIR: path.join(stateDir, 'test'),
   };
 }
@@ -63,18 +63,18 @@ async function runGate(gate: TestScript, options: RunScriptOptions): Promise<Scr
   return { counts: ok ? NONE : ONE_FAILED, output: lines.join('\n') };
 }
 
-/** Adds up what the stages of a run say. One that cannot even be run counts as one failed test. */
+/** Adds up the counts of a run's stages. A stage that cannot run counts as one failed test. */
 export class TestRun {
-  readonly #cli: CommandContext;
+  readonly #context: CommandContext;
   counts: Counts = NONE;
   readonly failures: string[] = [];
 
-  constructor(cli: CommandContext) {
-    this.#cli = cli;
+  constructor(context: CommandContext) {
+    this.#context = context;
   }
 
   async stage(title: string, env: Readonly<Record<string, string>>, work: Stage): Promise<void> {
-    const { progress, signal } = this.#cli;
+    const { progress, signal } = this.#context;
     try {
       this.#report(title, await progress.task(title, (note) => work({ env, note, signal })));
     } catch (error) {
@@ -89,25 +89,28 @@ export class TestRun {
 
   #report(title: string, { counts, output }: ScriptOutcome): void {
     if (counts.failed > 0) {
-      for (const line of [`---- ${title}`, output.trimEnd(), '----']) this.#cli.print(line);
+      for (const line of [`---- ${title}`, output.trimEnd(), '----']) this.#context.print(line);
       this.failures.push(title);
     }
     this.counts = add(this.counts, counts);
-    if (counts !== NONE) this.#cli.progress.info(`  ${title}: ${formatCounts(counts)}`);
+    if (counts !== NONE) this.#context.progress.info(`  ${title}: ${formatCounts(counts)}`);
   }
 
-  /** Says last how many tests passed and failed; a run that proved nothing has failed as well. */
+  /** Prints the counts and sets the exit code. A run without a passed test fails too. */
   end(): void {
     const { passed, failed } = this.counts;
     if (failed > 0 || passed === 0) {
-      for (const title of this.failures) this.#cli.progress.info(`failed: ${title}`);
+      for (const title of this.failures) this.#context.progress.info(`failed: ${title}`);
       process.exitCode = EXIT.data;
     }
-    this.#cli.print(formatCounts(this.counts));
+    this.#context.print(formatCounts(this.counts));
   }
 }
 
-/** Builds the image's kernel with what the tests leave of the processors; a failure is told where the kernel is wanted. */
+/**
+ * Builds the image's kernel with the processor time that tests leave. A failure is reported where the kernel is
+ * awaited.
+ */
 function buildKernelBeside(progress: Progress): Promise<unknown> {
   const build = async (): Promise<unknown> =>
     buildKernel(workstationArch(), await openToolroot(progress), progress, 'idle');
@@ -135,27 +138,30 @@ async function runSuites(
     for (const gate of GATES) await run.stage(gate.title, env, (options) => runGate(gate, options));
   const machine = suites.includes('e2e');
   const kernel = machine ? buildKernelBeside(progress) : undefined;
-  const patient = machine ? runScripts(PATIENT, env, run) : undefined;
+  const background = machine ? runScripts(BACKGROUND, env, run) : undefined;
   try {
     for (const suite of suites) {
       if (suite === 'e2e') await kernel;
       for (const name of SCRIPTS[suite]) {
-        if (name === BOOTS) await patient;
+        if (name === EXCLUSIVE) await background;
         await runScripts(name, env, run);
       }
     }
   } finally {
-    // Without a kernel as well: what it has to say comes before the counts.
-    await patient;
+    // Also when the kernel fails: its results come before the counts.
+    await background;
   }
 }
 
-/** Runs the suites to their end whatever fails, and ends with one line of counts. */
-export async function runTests(cli: CommandContext, suites: readonly SuiteName[]): Promise<void> {
-  const run = new TestRun(cli);
+/** Runs the suites to their end even when some fail, and ends with one line of counts. */
+export async function runTests(
+  context: CommandContext,
+  suites: readonly SuiteName[],
+): Promise<void> {
+  const run = new TestRun(context);
   try {
-    const env = await environmentFor(suites, cli.progress);
-    await runSuites(suites, env, run, cli.progress);
+    const env = await environmentFor(suites, context.progress);
+    await runSuites(suites, env, run, context.progress);
   } catch (error) {
     run.fail('set-up', error);
   }

@@ -2,14 +2,14 @@
 export const SUITES = ['unit', 'netns', 'e2e'] as const;
 export type SuiteName = (typeof SUITES)[number];
 
-/** A suite is every npm script of these names in every workspace; whoever adds a test only adds a script. */
+/** A suite is every npm script of these names in all workspaces: a new test needs only a script. */
 export const SCRIPTS: Readonly<Record<SuiteName, readonly string[]>> = {
   unit: ['test'],
   netns: ['test:netns'],
   e2e: ['test:integration', 'test:e2e'],
 };
 
-/** Part of e2e as well, but it mostly waits: it runs beside whatever comes before the boots. */
-export const PATIENT = 'test:cluster';
-/** These have the processors to themselves: a guest's time is theirs. */
-export const BOOTS = 'test:e2e';
+/** Part of e2e. It mostly waits, so it runs in the background until the exclusive scripts start. */
+export const BACKGROUND = 'test:cluster';
+/** Scripts that boot guests, which need the processors to themselves because a guest's clock depends on them. */
+export const EXCLUSIVE = 'test:e2e';

@@ -7,7 +7,7 @@ import { repository } from '../../workstation/paths.ts';
 
 /** One npm script of one workspace. */
 export interface TestScript {
-  /** As in `@kios/dhcp test:netns`. */
+  /** Workspace and script, such as `@kios/dhcp test:netns`. */
   readonly title: string;
   readonly cwd: string;
   readonly command: string;
@@ -22,7 +22,7 @@ const Workspace = v.object({
 const readJson = async (file: string): Promise<unknown> =>
   JSON.parse(await readFile(file, 'utf8')) as unknown;
 
-/** The scripts called `name`, in the order of the workspaces. */
+/** Returns the scripts called `name`, in the order of the workspaces. */
 export async function findScripts(name: string, root = repository): Promise<TestScript[]> {
   const { workspaces } = v.parse(Root, await readJson(path.join(root, 'package.json')));
   const scripts: TestScript[] = [];

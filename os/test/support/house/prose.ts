@@ -35,9 +35,9 @@ export function longLines({ names, read }: Files): string[] {
   );
   return written.flatMap((name) =>
     linesOf(name, read(name)).flatMap(([line, number]) =>
-      [...line].length <= WIDTH || UNWRAPPABLE.test(line)
+      Array.from(line).length <= WIDTH || UNWRAPPABLE.test(line)
         ? []
-        : [`${name}:${number}: ${[...line].length} columns`],
+        : [`${name}:${number}: ${Array.from(line).length} columns`],
     ),
   );
 }

@@ -11,20 +11,20 @@ const text = (file: string): Promise<string> => readFile(path.join(repository, f
 const unit = (name: string): Promise<string> =>
   text(`bench/baseline/root/etc/systemd/system/${name}`);
 
-it('listens where the measured pod writes its line', async () => {
+it('the base line listens on the socket that the measured pod writes to', async () => {
   const pod: unknown = parse(await text('bench/manifests/single.yaml'));
   const [, listen] = /^ListenStream=(.+)$/m.exec(await unit('console.socket')) ?? [];
   expect(pod).toMatchObject({ spec: { volumes: [{ hostPath: { path: listen } }] } });
 });
 
-it('has the file that kubelet’s configuration names for resolving names', async () => {
+it('the base line has the resolv.conf that kubelet’s configuration names', async () => {
   const config: unknown = parse(await text('os/rootfs/etc/kubernetes/config.yaml'));
   const made = await text('bench/baseline/root/etc/tmpfiles.d/kubelet.conf');
   const [, resolvConf] = /^f (\S+) /m.exec(made) ?? [];
   expect(config).toMatchObject({ resolvConf });
 });
 
-it('starts kubelet and containerd with the arguments that init gives them', async () => {
+it('the base line starts kubelet and containerd with the same arguments as init', async () => {
   const vectors = v.parse(
     v.record(v.string(), v.array(v.string())),
     JSON.parse(await text('packages/host-api/vectors/programs.json')),

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { repository } from '../../../src/workstation/paths.ts';
 
 const SOURCES = ['{packages,agents}/*/src/**/*.ts', 'os/src/**/*.ts', 'kios'];
-/** Environment variables have the same prefix; a code stands in quotes, or behind `fail` in the launcher. */
+/** A code is in quotes, or follows `fail` in the launcher. Environment variables have the same prefix. */
 const CODE = /(?:['"`]|\bfail )(KIOS_[A-Z0-9_]+)\b(?!['"`]\])/g;
 const NOT_CODES =
   /^KIOS_(NO_INSTALL|ACCEL|DEBUG|STATE_DIR|REQUIRE_\w+|CONSOLE|BUN|CONTROL_PLANE_BIN|NODE_BIN|PEERS|DEBIAN_\w*MIRROR)$/;
@@ -27,7 +27,7 @@ async function codesOnPage(): Promise<string[]> {
   return codes.filter((code) => !code.startsWith('KIOS_INIT_'));
 }
 
-it('docs/errors.md lists every code of the source, each once, and no other', async () => {
+it('docs/errors.md lists each code of the source once, and no other', async () => {
   const page = await codesOnPage();
   expect(page.filter((code, index) => page.indexOf(code) !== index)).toEqual([]);
   expect(page.toSorted()).toEqual(await codesInSource());

@@ -1,31 +1,33 @@
 import { expect, it } from 'vitest';
 
-import { parseAnswers } from '../../../../src/checks/acceptance/guest.ts';
+import { parseResults } from '../../../../src/checks/acceptance/guest.ts';
 import { PROBES } from '../../../../src/checks/hardening/probes.ts';
 
 const line = (kernel: string): string => JSON.stringify({ kernel });
 
-it('tells Debian’s kernel from our own by its release', () => {
-  expect(parseAnswers(line('6.12.117+deb13-cloud-amd64')).kernel).toBe('debian');
-  expect(parseAnswers(line('6.12.117-kios')).kernel).toBe('kios');
+it('recognizes Debian’s kernel by its release', () => {
+  expect(parseResults(line('6.12.117+deb13-cloud-amd64')).kernel).toBe('debian');
+  expect(parseResults(line('6.12.117-kios')).kernel).toBe('kios');
 });
 
-it('reads an answer a line, and none of a thing that is not there', () => {
-  const output = '{"kernel":"x"}\n{"name":"a","answer":"EPERM"}\n{"name":"b","answer":null}\n';
-  expect([...parseAnswers(output).answers]).toEqual([['a', 'EPERM'], ['b', null]]); // prettier-ignore
+it('reads a result a line; null stands for what does not exist', () => {
+  const output = '{"kernel":"x"}\n{"name":"a","result":"EPERM"}\n{"name":"b","result":null}\n';
+  expect([...parseResults(output).results]).toEqual([['a', 'EPERM'], ['b', null]]); // prettier-ignore
 });
 
-it('refuses what is neither, such as the runtime’s last words', () => {
-  expect(() => parseAnswers('{"kernel":"x"}\nTypeError: no\n')).toThrow('Invalid JSON');
+it('rejects other lines, such as an error of the runtime', () => {
+  expect(() => parseResults('{"kernel":"x"}\nTypeError: no\n')).toThrow('Invalid JSON');
 });
 
-it('has at least 40 hostile probes, each named once', () => {
-  const hostile = PROBES.filter(({ contract }) => contract === undefined);
-  expect(hostile.length).toBeGreaterThanOrEqual(40);
+it('has at least 40 denied probes, each named once', () => {
+  const denied = PROBES.filter(({ allowedBy }) => allowedBy === undefined);
+  expect(denied.length).toBeGreaterThanOrEqual(40);
   expect(new Set(PROBES.map(({ name }) => name)).size).toBe(PROBES.length);
 });
 
-it('expects of a hostile probe on our kernel never that it succeeds', () => {
-  const successes = PROBES.filter(({ contract, kios }) => contract === undefined && kios === 'ok');
+it('expects no denied probe to succeed on our kernel', () => {
+  const successes = PROBES.filter(
+    ({ allowedBy, kios }) => allowedBy === undefined && kios === 'ok',
+  );
   expect(successes).toEqual([]);
 });

@@ -8,13 +8,13 @@ const LINES = [
   '24 1 0:20 / /run rw,nosuid shared:1 - tmpfs tmpfs rw',
 ].join('\n');
 
-it('sees the mount that covers another, not the one below', () => {
+it('reads the mount that covers another, not the one below', () => {
   const mounts = parseMounts(LINES);
   expect(mounts.map(({ target }) => target)).toEqual(['/run', '/var/lib/kubelet']);
   expect(mounts.map(missingFlags)).toEqual([['noexec', 'nodev'], []]);
 });
 
-it('lets programs run from four places only, and devices lie in two', () => {
+it('allows programs on four mounts and devices on two', () => {
   expect(missingFlags({ target: '/bin', options: ['nosuid', 'nodev'] })).toEqual([]);
   expect(missingFlags({ target: '/dev', options: ['nosuid', 'noexec'] })).toEqual([]);
   expect(missingFlags({ target: '/etc', options: [] })).toEqual(['nosuid', 'noexec', 'nodev']);

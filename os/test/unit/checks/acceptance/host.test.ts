@@ -39,7 +39,7 @@ it.each([
   expect(capabilityNames(mask)).toEqual(names);
 });
 
-it('host processes are those of no container, no shim and not the kernel', () => {
+it('processes of containers, shims and the kernel are not the host’s', () => {
   const found = hostProcesses(
     facts({
       processes: [
@@ -66,7 +66,7 @@ it('a socket is open to the network unless it is bound to loopback', () => {
 describe('checking', () => {
   const signal = new AbortController().signal;
 
-  it('goes on after a claim that does not hold, and keeps what was seen', async () => {
+  it('continues after a claim that does not hold, and keeps what each check saw', async () => {
     const outcomes = await checkAll(
       [
         { name: 'false', check: async () => (demand(false, 'seen otherwise'), '') },

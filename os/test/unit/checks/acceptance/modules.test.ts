@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { modulesOf } from '../../../../src/checks/acceptance/modules.ts';
 
-it('reads which modules were loaded and which refused', () => {
+it('reads which modules were loaded and which failed', () => {
   const log = [
     '{"ev":"mod.load","agent":"modloader","name":"sunrpc"}',
     'not a line of ours',

@@ -15,7 +15,7 @@ const check = (option: string, passed: boolean): Check => ({
   passed,
 });
 
-/** A check as the checker prints it. */
+/** A check in the form that the checker prints. */
 const line = (option: string, decision: string): unknown => ({
   option_name: option,
   type: 'sysctl',
@@ -32,22 +32,22 @@ const accepted = (option: string) => ({
 });
 
 describe('the accepted failures', () => {
-  it('differ in nothing when they are those that fail', () => {
+  it('do not differ from the checks that fail', () => {
     const checks = [check('A', false), check('B', true)];
     expect(compareFailures(checks, [accepted('A')])).toEqual({ unknown: [], gone: [] });
   });
 
-  it('leave out one that fails', () => {
+  it('do not include an unknown failure', () => {
     const { unknown } = compareFailures([check('A', false)], []);
     expect(unknown).toEqual(['kconfig A: wanted y, FAIL: "is not set"']);
   });
 
-  it('name one that does not fail any more, or is not checked', () => {
+  it('include one that no longer fails or is not checked', () => {
     const { gone } = compareFailures([check('A', true)], [accepted('A'), accepted('B')]);
     expect(gone).toEqual(['kconfig A', 'kconfig B']);
   });
 
-  it('tell apart an option and a word of the command line', () => {
+  it('distinguish an option from a word of the command line', () => {
     const word = { ...accepted('A'), type: 'cmdline' as const };
     expect(compareFailures([check('A', false)], [word]).unknown).toHaveLength(1);
   });
@@ -56,14 +56,14 @@ describe('the accepted failures', () => {
     expect(() => parseAccepted('[{option: A, type: kconfig, reason: why}]')).toThrow(/length/);
   });
 
-  it('are each there once', async () => {
+  it('are listed once each', async () => {
     const names = (await readAccepted()).map(({ type, option }) => `${type} ${option}`);
     expect(new Set(names).size).toBe(names.length);
   });
 });
 
-describe('the checker’s answer', () => {
-  it('is read without what others than KSPP and the kernel recommend', () => {
+describe('the checker’s output', () => {
+  it('is parsed without recommendations of others than KSPP and the kernel', () => {
     const output = `[+] a note\n${JSON.stringify([line('A', 'kspp'), line('B', 'grsec')])}\n`;
     expect(parseChecks(output).map(({ option }) => option)).toEqual(['A']);
   });

@@ -25,7 +25,7 @@ describe('a report of vitest', () => {
     expect(countVitest(report)).toEqual({ passed: 5, failed: 1, skipped: 2 });
   });
 
-  it('counts a file that does not load', () => {
+  it('counts a file that does not load as a failure', () => {
     const files = [
       { status: 'failed', assertionResults: [] },
       { status: 'failed', assertionResults: [{ status: 'failed' }] },
@@ -53,7 +53,7 @@ describe('the events of go test', () => {
   });
 });
 
-it('closes on a line that says skips only where there are', () => {
+it('the last line mentions skipped tests only when there are some', () => {
   const counts = { passed: 3, failed: 0, skipped: 0 };
   expect(formatCounts(add(counts, NONE))).toBe('3 passed, 0 failed');
   expect(formatCounts({ ...counts, skipped: 1 })).toBe('3 passed, 0 failed, 1 skipped');

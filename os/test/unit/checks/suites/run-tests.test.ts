@@ -24,7 +24,7 @@ describe('a run of tests', () => {
     process.exitCode = undefined;
   });
 
-  it('goes on after a stage that cannot be run, counts it as failed, and ends on the counts', async () => {
+  it('continues after a stage that cannot run, counts it as failed, and ends with the counts', async () => {
     const disk = new KiosError('KIOS_COMMAND', 'run vitest: ENOSPC');
     await run.stage('first', {}, () => Promise.reject(disk));
     await run.stage('second', {}, () =>
@@ -36,7 +36,7 @@ describe('a run of tests', () => {
     expect(process.exitCode).toBe(EXIT.data);
   });
 
-  it('that ran no test has failed', () => {
+  it('fails without any test', () => {
     run.end();
     expect(printed).toEqual(['0 passed, 0 failed']);
     expect(process.exitCode).toBe(EXIT.data);
@@ -53,11 +53,11 @@ describe('.ci/run', () => {
   afterEach(() => rm(checkout, { recursive: true }));
 
   it.each([
-    ['all is well', 'echo "5 passed, 0 failed"', 0, '5 passed, 0 failed'],
-    ['a test failed', 'echo "4 passed, 1 failed"; exit 65', 65, '4 passed, 1 failed'],
+    ['all tests pass', 'echo "5 passed, 0 failed"', 0, '5 passed, 0 failed'],
+    ['a test fails', 'echo "4 passed, 1 failed"; exit 65', 65, '4 passed, 1 failed'],
     ['the launcher gives up', 'echo "kios: no network" >&2; exit 69', 69, '0 passed, 1 failed'],
     ['it is killed', 'kill -KILL $$', 137, '0 passed, 1 failed'],
-  ])('ends on the counts when %s', async (_, body, status, last) => {
+  ])('ends with the counts when %s', async (_, body, status, last) => {
     const kios = path.join(checkout, 'kios');
     await writeFile(kios, `#!/bin/sh\n${body}\n`);
     await chmod(kios, 0o755);

@@ -12,7 +12,7 @@ const SYSLOG_READ_ALL = 3;
 const AF_PACKET = 17;
 const SOCK_RAW = 3;
 
-/** A software clock on all processes of one processor. */
+/** Opens a software clock that counts all processes of one processor. */
 export function openPerf(): void {
   const attributes = Buffer.alloc(112);
   attributes.writeUInt32LE(1, 0);
@@ -20,13 +20,13 @@ export function openPerf(): void {
   call('close', call('perf_event_open', attributes, -1, 0, -1, 0));
 }
 
-/** What capabilities give by their own meaning; a cluster keeps them from pods by Pod Security, not the node. */
-export const CONTRACT: Probes = {
+/** Attempts that a capability grants by definition: Pod Security keeps such pods out, not the node. */
+export const ALLOWED: Probes = {
   reboot: () => {
     call('reboot', ...LINUX_REBOOT, CAD_OFF, null);
   },
   clock: () => {
-    const timex = Buffer.alloc(TIMEX_SIZE); // An offset of nothing.
+    const timex = Buffer.alloc(TIMEX_SIZE); // An offset of zero.
     timex.writeUInt32LE(ADJ_SETOFFSET, 0);
     call('clock_adjtime', CLOCK_REALTIME, timex);
   },
@@ -42,7 +42,7 @@ export const CONTRACT: Probes = {
     call('close', call('socket', AF_PACKET, SOCK_RAW, 0));
   },
   swap: () => {
-    call('swapon', '/kios-probe', 0); // There is no such file: that is what somebody who may is told.
+    call('swapon', '/kios-probe', 0); // ENOENT: only a caller without the capability gets EPERM.
   },
   'io-uring': () => {
     call('close', call('io_uring_setup', 1, memory(new Uint8Array(120))));

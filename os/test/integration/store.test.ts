@@ -5,9 +5,10 @@ import path from 'node:path';
 import { requireRoot, RunningProcess } from '@kios/testkit';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 
-import { makeImage, makeLayer, type OciImage, writeLayout } from '../../src/build/formats/oci.ts';
+import { makeImage, type OciImage } from '../../src/build/formats/oci.ts';
 import { tar } from '../../src/build/formats/tar.ts';
 import { type Origin, Tree } from '../../src/build/formats/tree.ts';
+import { writeLayer, writeLayout } from '../../src/build/image/oci-layout.ts';
 import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
 import { makeStore } from '../../src/build/store/store.ts';
 import { hostArch } from '../../src/workstation/arch.ts';
@@ -34,7 +35,7 @@ let programs = { containerd: '', ctr: '' };
 
 /** Two images over a common layer. */
 async function makeImages(layout: string): Promise<OciImage[]> {
-  const layer = (tree: Tree) => makeLayer(layout, tree, TIME);
+  const layer = (tree: Tree) => writeLayer(layout, tree, TIME);
   const base = await layer(
     new Tree().text('/etc/shared', 'from the base\n', origin).symlink('/link', 'etc/shared'),
   );

@@ -5,13 +5,15 @@ import path from 'node:path';
 import process from 'node:process';
 import { pipeline } from 'node:stream/promises';
 
-import { makeImage, makeLayer, writeLayout } from '../../src/build/formats/oci.ts';
+import { makeImage } from '../../src/build/formats/oci.ts';
 import { makeSbom } from '../../src/build/formats/sbom.ts';
-import { addFolder, type Origin, Tree } from '../../src/build/formats/tree.ts';
+import { type Origin, Tree } from '../../src/build/formats/tree.ts';
 import { makeUki } from '../../src/build/formats/uki.ts';
 import { makeDisk } from '../../src/build/image/disk.ts';
 import { makeErofs } from '../../src/build/image/erofs.ts';
 import { makeInitramfs } from '../../src/build/image/initramfs.ts';
+import { writeLayer, writeLayout } from '../../src/build/image/oci-layout.ts';
+import { addFolder, storedFile } from '../../src/build/image/stored-files.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { makeStore, STORE } from '../../src/build/store/store.ts';
 import { hostArch } from '../../src/workstation/arch.ts';
@@ -47,7 +49,7 @@ async function hostFolder(): Promise<string> {
 async function makeFiles(): Promise<Tree> {
   const layout = path.join(dir, 'layout');
   const layer = async (name: string) =>
-    makeLayer(layout, new Tree().text(`/${name}`, name.repeat(3000), origin), TIME);
+    writeLayer(layout, new Tree().text(`/${name}`, name.repeat(3000), origin), TIME);
   const [base, ...own] = await Promise.all(['base', 'one', 'two'].map(layer));
   const images = own.map((last, index) =>
     makeImage(
@@ -68,14 +70,14 @@ const root = await makeErofs(files, TIME, tools, silent);
 const rootDigest = await digest(root);
 const initramfs = await makeInitramfs(
   new Tree().text('/early/table', 'always x\n', origin),
-  new Tree().file('/root.erofs', 0o644, { file: root }, origin),
+  new Tree().file('/root.erofs', 0o644, storedFile(root), origin),
 );
 const efi = path.join(dir, 'kios.efi');
 await writeFile(efi, makeUki(makeStub(), [{ name: '.initrd', content: initramfs }]));
 const disk = path.join(dir, 'kios.img');
 await makeDisk({ out: disk, efi, arch, time: TIME, tools });
 const sbom = path.join(dir, 'sbom.json');
-await writeFile(sbom, await makeSbom([files], TIME));
+await writeFile(sbom, await makeSbom('kios-0.1.0', [files], TIME));
 // The next run is to make it anew.
 await rm(path.dirname(root), { recursive: true });
 const digests = {

@@ -36,3 +36,9 @@ export function treeOf(files: Files): Tree {
     tree.file(where, executable ? 0o755 : 0o644, { bytes }, origin);
   return tree;
 }
+
+/** The mode of an entry in octal; empty for a symbolic link and for no entry. */
+export const modeOf = (tree: Tree, where: string): string => {
+  const entry = new Map(tree.sorted()).get(where);
+  return entry === undefined || entry.type === 'symlink' ? '' : entry.mode.toString(8);
+};

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-
 const DYNAMIC_SEGMENT = 2;
 const LOAD_SEGMENT = 1;
 const TAG = { needed: 1n, stringTable: 5n } as const;
@@ -57,20 +55,4 @@ export function neededLibraries(elf: Buffer): string[] {
   return entries
     .filter(([tag]) => tag === TAG.needed)
     .map(([, name]) => elf.toString('latin1', strings + name, elf.indexOf(0, strings + name)));
-}
-
-/** Every shared library that `files` need, directly or through one another, as `locate` finds it by name. */
-export async function libraryClosure(
-  files: readonly string[],
-  locate: (name: string) => string,
-): Promise<string[]> {
-  const found = new Set<string>();
-  const queue = [...files];
-  for (let file = queue.pop(); file !== undefined; file = queue.pop())
-    for (const name of neededLibraries(await readFile(file)))
-      if (!found.has(name)) {
-        found.add(name);
-        queue.push(locate(name));
-      }
-  return [...found].toSorted();
 }

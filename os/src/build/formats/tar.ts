@@ -1,8 +1,4 @@
-import { createReadStream } from 'node:fs';
-
-import { KiosError } from '@kios/errors';
-
-import { type Content, type Entry, sizeOf, type Tree } from './tree.ts';
+import { chunksOf, type Entry, sizeOf, type Tree } from './tree.ts';
 
 const BLOCK = 512;
 
@@ -70,20 +66,6 @@ function prefixOf(where: string, member: Member, size: number, time: number): Bu
   return [...long(LONG_LINK, link, time), ...long(LONG_NAME, name, time), header];
 }
 
-async function* contentOf(content: Content, size: number): AsyncGenerator<Uint8Array> {
-  if ('bytes' in content) {
-    yield content.bytes;
-    return;
-  }
-  let read = 0;
-  for await (const chunk of createReadStream(content.file) as AsyncIterable<Buffer>) {
-    read += chunk.length;
-    yield chunk;
-  }
-  if (read !== size)
-    throw new KiosError('KIOS_TREE', `read ${content.file}: it changed while the image was built`);
-}
-
 /**
  * Writes a tree as a tar stream: sorted, owned by root, every time stamp `time` (seconds). Equal trees give equal bytes. A path of
  * `links` becomes a hard link of the file that it names, which comes before it.
@@ -102,7 +84,7 @@ export async function* tar(
     const size = entry.type === 'file' ? await sizeOf(entry.content) : 0;
     yield* prefixOf(where, entry, size, time);
     if (entry.type !== 'file') continue;
-    yield* contentOf(entry.content, size);
+    yield* chunksOf(entry.content, size);
     yield padding(size);
   }
   yield Buffer.alloc(2 * BLOCK);

@@ -1,9 +1,7 @@
-import { readdir, readlink, stat, lstat } from 'node:fs/promises';
+import { hash } from 'node:crypto';
 import path from 'node:path';
 
 import { KiosError } from '@kios/errors';
-
-import { fileSha256, sha256 } from '../../workstation/digest.ts';
 
 /** Where a file of the image came from; ends up in the SBOM. */
 export interface Origin {
@@ -15,7 +13,17 @@ export interface Origin {
   readonly sha256?: string;
 }
 
-export type Content = { readonly file: string } | { readonly bytes: Uint8Array };
+/** A file outside the tree, read only when its content is needed. */
+export interface StoredFile {
+  /** Its path, for messages. */
+  readonly file: string;
+  size(): Promise<number>;
+  /** SHA-256 in hexadecimal. */
+  sha256(): Promise<string>;
+  chunks(): AsyncIterable<Uint8Array>;
+}
+
+export type Content = { readonly bytes: Uint8Array } | StoredFile;
 
 export type Entry =
   | { readonly type: 'directory'; readonly mode: number }
@@ -79,11 +87,26 @@ export class Tree {
 }
 
 export const sizeOf = async (content: Content): Promise<number> =>
-  'bytes' in content ? content.bytes.length : (await stat(content.file)).size;
+  'bytes' in content ? content.bytes.length : content.size();
 
 /** SHA-256 in hexadecimal. */
 export const digestOf = async (content: Content): Promise<string> =>
-  'bytes' in content ? sha256(content.bytes) : fileSha256(content.file);
+  'bytes' in content ? hash('sha256', content.bytes) : content.sha256();
+
+/** Yields the content piece by piece; fails when it is not `size` bytes long, which the header before it says. */
+export async function* chunksOf(content: Content, size: number): AsyncGenerator<Uint8Array> {
+  if ('bytes' in content) {
+    yield content.bytes;
+    return;
+  }
+  let read = 0;
+  for await (const chunk of content.chunks()) {
+    read += chunk.length;
+    yield chunk;
+  }
+  if (read !== size)
+    throw new KiosError('KIOS_TREE', `read ${content.file}: it changed while the image was built`);
+}
 
 /** What lies at each path, in the order of the paths; files by mode and digest. Equal trees have equal ones. */
 export async function fingerprints(tree: Tree): Promise<Map<string, string>> {
@@ -108,23 +131,4 @@ export function twins(tree: Tree, prints: ReadonlyMap<string, string>): Map<stri
     else found.set(where, before);
   }
   return found;
-}
-
-/** Reads a folder of the host into a tree below `prefix`; only the owner's execute bit of a mode is kept. */
-export async function addFolder(
-  tree: Tree,
-  prefix: string,
-  folder: string,
-  origin: Origin,
-): Promise<void> {
-  for (const name of (await readdir(folder)).toSorted()) {
-    const from = path.join(folder, name);
-    const to = path.posix.join(prefix, name);
-    const status = await lstat(from);
-    if (status.isSymbolicLink()) tree.symlink(to, await readlink(from));
-    else if (status.isDirectory()) {
-      tree.directory(to);
-      await addFolder(tree, to, from, origin);
-    } else tree.file(to, (status.mode & 0o100) === 0 ? 0o644 : 0o755, { file: from }, origin);
-  }
 }

@@ -10,7 +10,6 @@ import { type Arch, distDir, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
 import { buildWorkspaces } from '../../workstation/turbo.ts';
-import { clearLayout } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
 import { makeUki } from '../formats/uki.ts';
 import { commandLine } from '../kernel/command-line.ts';
@@ -29,6 +28,7 @@ import { makeDisk } from './disk.ts';
 import { makeErofs } from './erofs.ts';
 import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
+import { clearLayout } from './oci-layout.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
@@ -193,7 +193,7 @@ async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImag
   );
   await copyFile(root, out.root);
   await progress.task('sbom.spdx.json', async () =>
-    replace(out.sbom, await makeSbom([files], time)),
+    replace(out.sbom, await makeSbom(`kios-${KIOS}`, [files], time)),
   );
   await replace(at('.built'), key);
   return out;

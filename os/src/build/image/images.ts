@@ -3,11 +3,12 @@ import path from 'node:path';
 
 import { type Arch, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
-import { makeImage, makeLayer, type Layer, type OciImage, writeLayout } from '../formats/oci.ts';
+import { makeImage, type Layer, type OciImage } from '../formats/oci.ts';
 import { Tree } from '../formats/tree.ts';
 import { AGENTS, imageName } from '../shipped.ts';
 import { type BuiltProgram } from '../sources/upstream/build.ts';
 import { KIOS } from '../versions.ts';
+import { writeLayer, writeLayout } from './oci-layout.ts';
 import {
   agentLayer,
   AGENT_ENTRYPOINT,
@@ -17,6 +18,7 @@ import {
   chronyLayer,
   type Parts,
 } from './runtime.ts';
+import { storedFile } from './stored-files.ts';
 
 /** An image of somebody's own; the shipped agent where there is no other. */
 export interface OtherBootstrap {
@@ -49,12 +51,12 @@ const goOrigin = ({ module, version, sha256 }: BuiltProgram) => ({
 });
 
 const pauseLayer = (pause: BuiltProgram): Tree =>
-  new Tree().file('/pause', 0o755, { file: pause.path }, goOrigin(pause));
+  new Tree().file('/pause', 0o755, storedFile(pause.path), goOrigin(pause));
 
 function pluginsLayer(plugins: ReadonlyMap<string, BuiltProgram>): Tree {
   const tree = new Tree();
   for (const [name, plugin] of plugins)
-    tree.file(`/cni/bin/${name}`, 0o755, { file: plugin.path }, goOrigin(plugin));
+    tree.file(`/cni/bin/${name}`, 0o755, storedFile(plugin.path), goOrigin(plugin));
   return tree;
 }
 
@@ -68,12 +70,11 @@ async function programsOf(
   const { image, plugins } = bootstrap;
   const tree = new Tree();
   for (const program of (await readdir(plugins)).toSorted())
-    tree.file(
-      `/plugins/${program}`,
-      0o755,
-      { file: path.join(plugins, program) },
-      { name: image, version: KIOS, kind: 'kios' },
-    );
+    tree.file(`/plugins/${program}`, 0o755, storedFile(path.join(plugins, program)), {
+      name: image,
+      version: KIOS,
+      kind: 'kios',
+    });
   return tree;
 }
 
@@ -83,7 +84,7 @@ const bundleOf = (name: string): string => path.join(repository, 'agents', name,
 export async function makeImages(request: ImagesRequest, progress: Progress): Promise<OciImage[]> {
   const { arch, time, layout, parts, hostBun } = request;
   return progress.task(`images (${arch})`, async (note) => {
-    const layer = async (tree: Tree): Promise<Layer> => makeLayer(layout, tree, time);
+    const layer = async (tree: Tree): Promise<Layer> => writeLayer(layout, tree, time);
     const baseTree = await baseLayer(parts);
     const base = await layer(baseTree);
     const runtime = [base, await layer(bunLayer(parts))];

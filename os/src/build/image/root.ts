@@ -1,11 +1,12 @@
 import path from 'node:path';
 
 import { type Arch, repository } from '../../workstation/paths.ts';
-import { addFolder, type Origin, Tree } from '../formats/tree.ts';
+import { type Origin, Tree } from '../formats/tree.ts';
 import type { Kernel } from '../kernel/open-kernel.ts';
 import type { BuiltProgram } from '../sources/upstream/build.ts';
 import { STORE } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
+import { addFolder, storedFile } from './stored-files.ts';
 
 export interface RootRequest {
   readonly arch: Arch;
@@ -41,9 +42,14 @@ const FOLDERS = [
 ];
 
 function addPrograms(tree: Tree, request: RootRequest): void {
-  tree.file('/bin/init', 0o755, { file: request.init }, kios);
+  tree.file('/bin/init', 0o755, storedFile(request.init), kios);
   for (const [name, { path: file, version, module, sha256 }] of request.programs)
-    tree.file(`/bin/${name}`, 0o755, { file }, { name: module, version, kind: 'go', sha256 });
+    tree.file(`/bin/${name}`, 0o755, storedFile(file), {
+      name: module,
+      version,
+      kind: 'go',
+      sha256,
+    });
   // kubelet runs these two by name; they are further names of init.
   tree.symlink('/bin/mount', 'init').symlink('/bin/umount', 'init');
 }
@@ -97,13 +103,13 @@ export async function makeRoot(request: RootRequest): Promise<Tree> {
 export function makeEarlyRoot(kernel: Kernel, init: string): Tree {
   const tree = new Tree();
   for (const folder of ['/dev', '/proc', '/sys', '/root']) tree.directory(folder);
-  tree.file('/init', 0o755, { file: init }, kios);
+  tree.file('/init', 0o755, storedFile(init), kios);
   tree.text('/early/table', kernel.early.table, kernel.origin);
   for (const file of kernel.early.beforeRoot)
     tree.file(
       `/early/modules/${file}`,
       0o644,
-      { file: path.join(kernel.modules, file) },
+      storedFile(path.join(kernel.modules, file)),
       kernel.origin,
     );
   return tree;
@@ -111,4 +117,4 @@ export function makeEarlyRoot(kernel: Kernel, init: string): Tree {
 
 /** Second archive: the root as one file, compressed in itself. */
 export const rootFile = (rootImage: string): Tree =>
-  new Tree().file('/root.erofs', 0o644, { file: rootImage }, kios);
+  new Tree().file('/root.erofs', 0o644, storedFile(rootImage), kios);

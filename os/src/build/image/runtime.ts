@@ -10,12 +10,13 @@ import { fileSha256 } from '../../workstation/digest.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
-import { libraryClosure } from '../formats/elf.ts';
 import { type Origin, Tree } from '../formats/tree.ts';
 import { extract, fetchDebian, type Deb } from '../sources/debian/archive.ts';
 import { loader, triplet } from '../sources/debian/toolroot.ts';
 import { npmPackage } from '../sources/npm.ts';
 import { BUN, KIOS, KOFFI } from '../versions.ts';
+import { libraryClosure } from './library-closure.ts';
+import { storedFile } from './stored-files.ts';
 
 /** Packages whose files may enter the images of agents and chrony; only what a program links against does. */
 const PACKAGES = [
@@ -93,7 +94,7 @@ async function addLibraries(
       : `/${folder}/${name}`;
     if (below?.has(where) === true) continue;
     const { file, origin } = locate(parts, `${folder}/${name}`);
-    tree.file(where, 0o755, { file }, origin);
+    tree.file(where, 0o755, storedFile(file), origin);
   }
 }
 
@@ -113,14 +114,14 @@ export async function baseLayer(parts: Parts): Promise<Tree> {
 /** The JavaScript runtime and the native half of its FFI: one layer for all agents, so one copy on disk and in the page cache. */
 export function bunLayer({ arch, bun, koffi }: Parts): Tree {
   return new Tree()
-    .file('/bin/bun', 0o755, { file: bun }, npm(bunPackage[arch], BUN))
-    .file(FFI, 0o755, { file: koffi }, npm(koffiPackage[arch][0], KOFFI));
+    .file('/bin/bun', 0o755, storedFile(bun), npm(bunPackage[arch], BUN))
+    .file(FFI, 0o755, storedFile(koffi), npm(koffiPackage[arch][0], KOFFI));
 }
 
 export async function chronyLayer(parts: Parts, base: Tree): Promise<Tree> {
   const { file, origin } = locate(parts, 'usr/sbin/chronyd');
   const tree = new Tree().directory('/var/lib/kios');
-  tree.file('/usr/sbin/chronyd', 0o755, { file }, origin);
+  tree.file('/usr/sbin/chronyd', 0o755, storedFile(file), origin);
   await addLibraries(tree, parts, [file], base);
   return tree;
 }
@@ -169,7 +170,7 @@ export async function agentLayer(bundle: string, hostBun: string): Promise<Tree>
   const origin: Origin = { name: `@kios/${name}`, version: KIOS, kind: 'kios' };
   const tree = new Tree();
   for (const file of (await readdir(dir)).toSorted())
-    tree.file(`/agent/${file}`, 0o644, { file: path.join(dir, file) }, origin);
+    tree.file(`/agent/${file}`, 0o644, storedFile(path.join(dir, file)), origin);
   const usesFfi = (await readdir(folder)).includes('koffi.node');
   return usesFfi ? tree.symlink('/agent/koffi.node', `..${FFI}`) : tree;
 }

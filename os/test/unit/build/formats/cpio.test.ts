@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
 import { cpio } from '../../../../src/build/formats/cpio.ts';
-import { Tree } from '../../../../src/build/formats/tree.ts';
+import { type StoredFile, Tree } from '../../../../src/build/formats/tree.ts';
 import { anyFiles, origin, treeOf } from '../../../support/trees.ts';
 
 interface Read {
@@ -96,4 +96,23 @@ it('counts the bytes of a name that is not ASCII', async () => {
 
 it('is the same for equal trees', async () => {
   expect(await cpio(example())).toEqual(await cpio(example()));
+});
+
+const inPieces = (size: number): StoredFile => ({
+  file: '/x',
+  size: async () => size,
+  sha256: async () => '',
+  chunks: async function* () {
+    yield* ['ab', '', 'cde'].map((piece) => Buffer.from(piece));
+  },
+});
+
+it('joins content that comes in pieces', async () => {
+  const archive = await cpio(new Tree().file('/odd', 0o644, inPieces(5), origin));
+  expect(archive).toEqual(await cpio(new Tree().text('/odd', 'abcde', origin)));
+});
+
+it('refuses content of another size than its header says', async () => {
+  const tree = new Tree().file('/odd', 0o644, inPieces(6), origin);
+  await expect(cpio(tree)).rejects.toMatchObject({ code: 'KIOS_TREE' });
 });

@@ -69,7 +69,7 @@ const tree = (): Tree =>
     .symlink('/bin/alias', 'bun');
 
 const sbom = async (of = tree()): Promise<v.InferOutput<typeof Document>> =>
-  v.parse(Document, JSON.parse(await makeSbom([of], TIME)));
+  v.parse(Document, JSON.parse(await makeSbom('kios-1', [of], TIME)));
 
 it('is a document of SPDX 2.3 with every file, its digest and its package', async () => {
   const { files, packages, relationships } = await sbom();
@@ -110,7 +110,7 @@ it('has no identifier twice', async () => {
 });
 
 it('is the same for equal trees, and has another namespace for another tree', async () => {
-  expect(await makeSbom([tree()], TIME)).toBe(await makeSbom([tree()], TIME));
+  expect(await makeSbom('kios-1', [tree()], TIME)).toBe(await makeSbom('kios-1', [tree()], TIME));
   const more = tree().text('/more', '', { name: 'kios', version: '1', kind: 'kios' });
   expect((await sbom(more)).documentNamespace).not.toBe((await sbom()).documentNamespace);
 });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { tar } from '../../../../src/build/formats/tar.ts';
 import { fingerprints, Tree, twins } from '../../../../src/build/formats/tree.ts';
+import { storedFile } from '../../../../src/build/image/stored-files.ts';
 import { run } from '../../../../src/workstation/run.ts';
 import { anyFiles, bytesOf, origin, treeOf } from '../../../support/trees.ts';
 
@@ -113,7 +114,7 @@ it('is the same for equal trees and another for another time', async () => {
 it('refuses a file that shrinks while it is read', async () => {
   const file = path.join(dir, 'shrinks');
   await writeFile(file, 'ten bytes.');
-  const stream = tar(new Tree().file('/x', 0o644, { file }, origin), TIME);
+  const stream = tar(new Tree().file('/x', 0o644, storedFile(file), origin), TIME);
   await stream.next();
   await truncate(file, 3);
   await expect(bytesOf(stream)).rejects.toThrow('it changed while the image was built');

@@ -6,8 +6,9 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { makeImage, makeLayer, type OciImage } from '../../../../src/build/formats/oci.ts';
+import { makeImage, type OciImage } from '../../../../src/build/formats/oci.ts';
 import { Tree } from '../../../../src/build/formats/tree.ts';
+import { writeLayer } from '../../../../src/build/image/oci-layout.ts';
 import { goTime } from '../../../../src/build/store/containerd.ts';
 import { makeStore } from '../../../../src/build/store/store.ts';
 import { readBolt } from '../../../support/bolt-reader.ts';
@@ -25,7 +26,7 @@ const Description = v.strictObject({
 let layout = '';
 let images: OciImage[] = [];
 
-const layer = (tree: Tree) => makeLayer(layout, tree, TIME);
+const layer = (tree: Tree) => writeLayer(layout, tree, TIME);
 
 async function makeImages(text: string): Promise<OciImage[]> {
   const base = await layer(new Tree().text('/etc/base', 'base', origin));

@@ -122,12 +122,16 @@ const messageOf = (digest: Buffer, signature: Buffer): Buffer =>
     ),
   );
 
-/** include/linux/module_signature.h: the signature's type (PKCS #7) and size. */
+/** The end of a signed module (include/linux/module_signature.h): signature, a 12-byte record of its type and size, magic. */
+const MAGIC = Buffer.from('~Module signature appended~\n');
+const RECORD = 12;
+const PKCS7 = 2;
+
 function trailer(size: number): Buffer {
-  const record = Buffer.alloc(12);
-  record.writeUInt8(2, 2);
+  const record = Buffer.alloc(RECORD);
+  record.writeUInt8(PKCS7, 2);
   record.writeUInt32BE(size, 8);
-  return Buffer.concat([record, Buffer.from('~Module signature appended~\n')]);
+  return Buffer.concat([record, MAGIC]);
 }
 
 export interface SignedModule {
@@ -146,6 +150,14 @@ export function signModule(file: string, module: Uint8Array): SignedModule {
     bytes: Buffer.concat([module, message, trailer(message.length)]),
     certificate: certificateOf(file, digest, key),
   };
+}
+
+/** Returns a module without the signature appended to it, and any other file as it is. docs/decisions/0008 says why. */
+export function withoutSignature(module: Buffer): Buffer {
+  const end = module.length - MAGIC.length - RECORD;
+  if (end < 0 || !module.subarray(end + RECORD).equals(MAGIC)) return module;
+  const start = end - module.readUInt32BE(end + 8);
+  return start < 0 ? module : module.subarray(0, start);
 }
 
 /** Certificates as the kernel's build reads them. */

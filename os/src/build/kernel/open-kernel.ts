@@ -11,7 +11,7 @@ import { buildKernel } from './build.ts';
 import { type EarlyModules, parseModuleIndex, planEarlyModules } from './early-modules.ts';
 import type { KernelName } from './kernel-name.ts';
 import { EXCLUDED, shipsModule } from './module-set.ts';
-import { withoutSignature } from './signature-trailer.ts';
+import { withoutSignature } from './module-signature.ts';
 
 export interface Kernel {
   /** `uname -r`. */

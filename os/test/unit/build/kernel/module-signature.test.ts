@@ -5,8 +5,11 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { signModule, toPem } from '../../../../src/build/kernel/module-signature.ts';
-import { withoutSignature } from '../../../../src/build/kernel/signature-trailer.ts';
+import {
+  signModule,
+  toPem,
+  withoutSignature,
+} from '../../../../src/build/kernel/module-signature.ts';
 import { run } from '../../../../src/workstation/run.ts';
 
 const module = Buffer.from('\x7fELF, as far as a signature cares');
@@ -51,6 +54,15 @@ it('has the form that the kernel looks for at the end of a module', () => {
   const record = signed.bytes.subarray(-40, -28);
   expect([...record.subarray(0, 8)]).toEqual([0, 0, 2, 0, 0, 0, 0, 0]);
   expect(record.readUInt32BE(8)).toBe(message.length);
+});
+
+it.each([
+  ['a module without a signature', module],
+  ['nothing', Buffer.alloc(0)],
+  ['the magic alone', signed.bytes.subarray(-28)],
+  ['a record of more bytes than there are', signed.bytes.subarray(-40)],
+])('leaves %s as it is', (_, bytes) => {
+  expect(withoutSignature(bytes)).toEqual(bytes);
 });
 
 it('has a certificate that the kernel’s list can hold and that does not vouch for itself', () => {

@@ -6,7 +6,10 @@ export const SECTOR = 512;
 const ENTRIES = 128;
 const ENTRY = 128;
 const TABLE_SECTORS = (ENTRIES * ENTRY) / SECTOR;
+const HEADER_BYTES = 92;
 const ALIGNMENT = 1024 * 1024;
+/** The sectors at the start of a disk that hold a table as `encodeGpt` writes it. */
+export const GPT_BYTES = (2 + TABLE_SECTORS) * SECTOR;
 
 export const TYPE = {
   /** EFI system partition. */
@@ -34,6 +37,10 @@ export interface DiskLayout {
   readonly partitions: readonly PlacedPartition[];
 }
 
+/** The first 16 bytes in the text form of a GUID. */
+const dashed = (bytes: Buffer): string =>
+  bytes.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+
 /** GUID as stored: the first three fields little-endian. */
 export function guidBytes(guid: string): Buffer {
   const raw = Buffer.from(guid.replaceAll('-', ''), 'hex');
@@ -43,19 +50,20 @@ export function guidBytes(guid: string): Buffer {
   return raw;
 }
 
+function guidText(bytes: Buffer): string {
+  const raw = Buffer.from(bytes);
+  raw.subarray(0, 4).reverse();
+  raw.subarray(4, 6).reverse();
+  raw.subarray(6, 8).reverse();
+  return dashed(raw);
+}
+
 /** A GUID that depends on nothing but `name` (RFC 9562 version 8), so that equal inputs give equal disks. */
 export function namedGuid(name: string): string {
   const hash = createHash('sha256').update(`kios:${name}`).digest();
   hash[6] = (hash[6]! & 0x0f) | 0x80;
   hash[8] = (hash[8]! & 0x3f) | 0x80;
-  const hex = hash.toString('hex');
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    hex.slice(12, 16),
-    hex.slice(16, 20),
-    hex.slice(20, 32),
-  ].join('-');
+  return dashed(hash);
 }
 
 const alignUp = (value: number): number => Math.ceil(value / ALIGNMENT) * ALIGNMENT;
@@ -95,7 +103,7 @@ function header(
   const sector = Buffer.alloc(SECTOR);
   sector.write('EFI PART', 0, 'latin1');
   sector.writeUInt32LE(0x0001_0000, 8);
-  sector.writeUInt32LE(92, 12);
+  sector.writeUInt32LE(HEADER_BYTES, 12);
   sector.writeBigUInt64LE(BigInt(own), 24);
   sector.writeBigUInt64LE(BigInt(other), 32);
   sector.writeBigUInt64LE(BigInt(2 + TABLE_SECTORS), 40);
@@ -105,7 +113,7 @@ function header(
   sector.writeUInt32LE(ENTRIES, 80);
   sector.writeUInt32LE(ENTRY, 84);
   sector.writeUInt32LE(crc32(table), 88);
-  sector.writeUInt32LE(crc32(sector.subarray(0, 92)), 16);
+  sector.writeUInt32LE(crc32(sector.subarray(0, HEADER_BYTES)), 16);
   return sector;
 }
 
@@ -128,4 +136,41 @@ export function encodeGpt(layout: DiskLayout): { start: Buffer; end: Buffer } {
     start: Buffer.concat([protectiveMbr(sectors), header(layout, table, 1, backup, 2), table]),
     end: Buffer.concat([table, header(layout, table, backup, 1, backup - TABLE_SECTORS)]),
   };
+}
+
+/** The partition table of a disk from its first bytes, when the header at sector 1 and the table are whole and their sums hold. */
+function readTable(disk: Buffer): { table: Buffer; entryBytes: number } | undefined {
+  const header = Buffer.from(disk.subarray(SECTOR, SECTOR + HEADER_BYTES));
+  if (header.length < HEADER_BYTES || header.toString('latin1', 0, 8) !== 'EFI PART') return;
+  const sum = header.readUInt32LE(16);
+  header.writeUInt32LE(0, 16);
+  const tableAt = Number(header.readBigUInt64LE(72)) * SECTOR;
+  const entryBytes = header.readUInt32LE(84);
+  const bytes = header.readUInt32LE(80) * entryBytes;
+  if (sum !== crc32(header) || entryBytes < ENTRY || tableAt + bytes > disk.length) return;
+  const table = disk.subarray(tableAt, tableAt + bytes);
+  return header.readUInt32LE(88) === crc32(table) ? { table, entryBytes } : undefined;
+}
+
+const UNUSED = '00000000-0000-0000-0000-000000000000';
+
+/** Returns the partitions of a disk from its first bytes; undefined when they do not hold a whole, sound table. */
+export function decodeGpt(disk: Buffer): PlacedPartition[] | undefined {
+  const { table, entryBytes } = readTable(disk) ?? {};
+  if (table === undefined || entryBytes === undefined) return undefined;
+  const partitions: PlacedPartition[] = [];
+  for (let at = 0; at < table.length; at += entryBytes) {
+    const entry = table.subarray(at, at + ENTRY);
+    const type = guidText(entry);
+    if (type === UNUSED) continue;
+    const [first, last] = [entry.readBigUInt64LE(32), entry.readBigUInt64LE(40)];
+    partitions.push({
+      type,
+      guid: guidText(entry.subarray(16)),
+      label: entry.toString('utf16le', 56).replace(/\0.*$/s, ''),
+      offset: Number(first) * SECTOR,
+      bytes: Number(last - first + 1n) * SECTOR,
+    });
+  }
+  return partitions;
 }

@@ -7,7 +7,9 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
 import {
+  decodeGpt,
   encodeGpt,
+  GPT_BYTES,
   guidBytes,
   layOut,
   namedGuid,
@@ -130,6 +132,62 @@ it('aligns partitions to 1 MiB, apart from each other and from both tables', () 
         free = offset + bytes;
       }
       expect(free).toBeLessThanOrEqual(layout.bytes - 33 * SECTOR);
+    }),
+  );
+});
+
+const anyPartition: fc.Arbitrary<Partition> = fc.record({
+  type: fc.uuid(),
+  guid: fc.uuid(),
+  label: fc.stringMatching(/^[a-zäß -]{0,36}$/),
+  bytes: fc.integer({ min: 1, max: 5000 }).map((sectors) => sectors * SECTOR),
+});
+
+it('is decoded to the partitions that were encoded', () => {
+  fc.assert(
+    fc.property(fc.array(anyPartition, { maxLength: 128 }), (any) => {
+      const layout = layOut(DISK, any);
+      const { start } = encodeGpt(layout);
+      expect(start).toHaveLength(GPT_BYTES);
+      expect(decodeGpt(start)).toEqual(layout.partitions);
+      expect(decodeGpt(Buffer.concat([start, Buffer.alloc(SECTOR)]))).toEqual(layout.partitions);
+    }),
+  );
+});
+
+const { start: sound } = encodeGpt(layOut(DISK, partitions));
+
+it('is not decoded when it is cut short anywhere', () => {
+  for (let length = 0; length < sound.length; length += 1)
+    expect(decodeGpt(sound.subarray(0, length))).toBeUndefined();
+});
+
+it('is not decoded when a byte of the header or the table is another', () => {
+  const at = fc.oneof(
+    fc.integer({ min: SECTOR, max: SECTOR + 91 }),
+    fc.integer({ min: 2 * SECTOR, max: sound.length - 1 }),
+  );
+  fc.assert(
+    fc.property(at, fc.integer({ min: 1, max: 255 }), (position, change) => {
+      const damaged = Buffer.from(sound);
+      damaged[position]! ^= change;
+      expect(decodeGpt(damaged)).toBeUndefined();
+    }),
+  );
+});
+
+it('is decoded from any bytes without an exception, also with sums that hold', () => {
+  const field = fc.integer({ min: 0, max: 0xffff_ffff });
+  fc.assert(
+    fc.property(field, field, field, (tableAt, count, size) => {
+      const disk = Buffer.from(sound);
+      const header = disk.subarray(SECTOR, SECTOR + 92);
+      header.writeUInt32LE(tableAt, 72);
+      header.writeUInt32LE(count, 80);
+      header.writeUInt32LE(size, 84);
+      header.writeUInt32LE(0, 16);
+      header.writeUInt32LE(crc32(header), 16);
+      expect(() => decodeGpt(disk)).not.toThrow();
     }),
   );
 });

@@ -16,7 +16,8 @@ import { commandLine } from '../kernel/command-line.ts';
 import { DEFAULT_KERNEL, type KernelName } from '../kernel/kernel-name.ts';
 import { type Kernel, openKernel } from '../kernel/open-kernel.ts';
 import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
-import { readManifests } from '../manifests/stamp.ts';
+import { readCheckedManifests } from '../manifests/check-folder.ts';
+import { stampManifests } from '../manifests/stamp.ts';
 import { openToolroot, type Toolroot } from '../sources/debian/toolroot.ts';
 import { buildUpstream } from '../sources/upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../sources/upstream/components.ts';
@@ -87,7 +88,8 @@ interface Base {
   readonly kernel: Kernel;
   readonly init: string;
   readonly progress: Progress;
-  readonly manifests: string | undefined;
+  /** Static pods as the node has them, by file name. */
+  readonly manifests: ReadonlyMap<string, string>;
   readonly bootstrap: BootstrapChoice | undefined;
 }
 
@@ -121,7 +123,7 @@ async function buildRoot(
     programs,
     certificates: await certificates(parts),
     store,
-    manifests: await readManifests(base.manifests, base.bootstrap),
+    manifests: base.manifests,
   });
   return { files, root: await makeErofs(files, time, tools, progress) };
 }
@@ -158,7 +160,7 @@ async function unchanged(stamp: string, key: string, artefacts: BuiltImage): Pro
 }
 
 async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImage> {
-  const { arch, progress, manifests, bootstrap } = request;
+  const { arch, progress, bootstrap } = request;
   const at = (name: string): string => path.join(dist, name);
   const out = {
     efi: at('kios.efi'),
@@ -166,6 +168,11 @@ async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImag
     root: at('root.erofs'),
     sbom: at('sbom.spdx.json'),
   };
+  // First, so that a fault of a manifest stops the build before anything is compiled.
+  const manifests = stampManifests(
+    await readCheckedManifests(progress, request.manifests),
+    bootstrap,
+  );
   const time = await sourceTime();
   const tools = await openToolroot(progress);
   const kernel = await openKernel(request.kernel ?? DEFAULT_KERNEL, arch, tools, progress);

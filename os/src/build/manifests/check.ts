@@ -1,15 +1,10 @@
 import { LineCounter, parseDocument } from 'yaml';
 
 import { policyFaults, type Policy } from './policy.ts';
+import { type ManifestFile, shippedName } from './read.ts';
 import { isRecord, validate, type Fault, type Schemas } from './schema.ts';
 
 const POD = 'io.k8s.api.core.v1.Pod';
-
-/** One file of manifests/. */
-export interface ManifestFile {
-  readonly name: string;
-  readonly text: string;
-}
 
 /** A fault of a manifest, ready to be shown as `file: path: cause`. */
 export interface ManifestFault extends Fault {
@@ -45,23 +40,32 @@ const nameOf = ({ text }: ManifestFile): unknown => {
   return isRecord(metadata) ? metadata['name'] : undefined;
 };
 
-/** Every fault of the manifests, by file; two pods of one name are a fault of the later file. */
-export function checkManifests(files: readonly ManifestFile[], rules: Rules): ManifestFault[] {
-  const faults: ManifestFault[] = [];
-  const owners = new Map<unknown, string>();
-  for (const file of files) {
-    const found = fileFaults(file, rules);
-    faults.push(...found.map((fault) => ({ file: file.name, ...fault })));
-    if (found.some(({ path }) => path.startsWith('line '))) continue;
-    const name = nameOf(file);
-    const owner = owners.get(name);
-    if (owner !== undefined && name !== undefined)
-      faults.push({
-        file: file.name,
-        path: 'metadata.name',
-        cause: `${owner} has this name already`,
-      });
-    owners.set(name, owner ?? file.name);
+/** Names that files have taken, each with the file that took it. */
+class Owners {
+  readonly #owners = new Map<unknown, string>();
+
+  /** Takes a name for a file; returns the file that has it already. */
+  take(name: unknown, file: string): string | undefined {
+    const owner = this.#owners.get(name);
+    if (owner === undefined && name !== undefined) this.#owners.set(name, file);
+    return owner;
   }
-  return faults;
+}
+
+/** Returns every fault of the manifests, by file. Of two files with one name on the node, or one pod, the later is at fault. */
+export function checkManifests(files: readonly ManifestFile[], rules: Rules): ManifestFault[] {
+  const [names, pods] = [new Owners(), new Owners()];
+  return files.flatMap((file) => {
+    if (!/\.ya?ml$/.test(file.name))
+      return [{ file: file.name, path: '(file name)', cause: 'must end in .yaml or .yml' }];
+    const faults = fileFaults(file, rules);
+    const sameName = names.take(shippedName(file.name), file.name);
+    if (sameName !== undefined)
+      faults.push({ path: '(file name)', cause: `${sameName} has the same name on the node` });
+    const isParsed = !faults.some(({ path }) => path.startsWith('line '));
+    const samePod = isParsed ? pods.take(nameOf(file), file.name) : undefined;
+    if (samePod !== undefined)
+      faults.push({ path: 'metadata.name', cause: `${samePod} has this name already` });
+    return faults.map((fault) => ({ file: file.name, ...fault }));
+  });
 }

@@ -11,8 +11,9 @@ export const manifestsCommand = (cli: CommandContext): CommandModule => ({
         command: 'check',
         describe: 'Validate every manifest; each fault is named by file, path and cause',
         handler: async () => {
-          const { checkManifestFolder } = await import('../../build/manifests/check-folder.ts');
-          for (const line of await checkManifestFolder()) cli.print(line);
+          const { readCheckedManifests } = await import('../../build/manifests/check-folder.ts');
+          const files = await readCheckedManifests(cli.progress);
+          cli.print(`${files.length} manifests, no fault`);
         },
       })
       .demandCommand(1, 'Which of its commands? There is: check')

@@ -9,7 +9,9 @@ import {
   PROVIDERS,
   readChoice,
 } from '../../../../src/build/manifests/bootstrap-choice.ts';
-import { readManifests } from '../../../../src/build/manifests/stamp.ts';
+import { readManifests } from '../../../../src/build/manifests/read.ts';
+import { stampManifests } from '../../../../src/build/manifests/stamp.ts';
+import { imageName } from '../../../../src/build/shipped.ts';
 import { repository } from '../../../../src/workstation/paths.ts';
 
 const example = path.join(repository, 'examples/bootstrap-custom');
@@ -23,7 +25,7 @@ it('knows every provider of the agent, and no other', async () => {
 
 it.each([
   ['hetzner', { kind: 'provider', provider: 'hetzner' }],
-  [example, { kind: 'agent', folder: example, image: 'kios.dev/bootstrap-custom:0.1.0' }],
+  [example, { kind: 'agent', folder: example, image: imageName('bootstrap-custom') }],
   ['registry.example/team/boot:1', { kind: 'image', image: 'registry.example/team/boot:1' }],
   ['localhost:5000/boot:1', { kind: 'image', image: 'localhost:5000/boot:1' }],
 ])('reads %s', (word, choice) => {
@@ -54,10 +56,11 @@ const text = (all: ReadonlyMap<string, string>): string => all.get('bootstrap.ya
 
 it('an agent of one’s own changes the image alone, and with it the pod’s uid', async () => {
   const choice = readChoice(example);
-  const [ours, theirs] = [await readManifests(), await readManifests(undefined, choice)];
+  const files = await readManifests();
+  const [ours, theirs] = [stampManifests(files), stampManifests(files, choice)];
   const uid = /"uid":"([^"]*)"/;
   expect(uid.exec(text(theirs))?.[1]).not.toBe(uid.exec(text(ours))?.[1]);
-  expect(text(theirs)).toContain('"image":"kios.dev/bootstrap-custom:0.1.0"');
+  expect(text(theirs)).toContain(`"image":"${imageName('bootstrap-custom')}"`);
   const back = text(theirs).replace('kios.dev/bootstrap-custom', 'kios.dev/bootstrap');
   expect(back.replace(uid, '')).toBe(text(ours).replace(uid, ''));
   expect(theirs.get('dhcp.yaml')).toBe(ours.get('dhcp.yaml'));

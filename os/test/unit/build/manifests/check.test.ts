@@ -157,3 +157,21 @@ it('refuses two pods of one name', () => {
     { file: 'b.yaml', path: 'metadata.name', cause: 'a.yaml has this name already' },
   ]);
 });
+
+it('refuses two files of one name on the node', () => {
+  const other = { name: 'a.yml', text: stringify(pod({}, { name: 'other' })) };
+  expect(checkManifests([file('a.yaml'), { ...other }], rules)).toContainEqual({
+    file: 'a.yml',
+    path: '(file name)',
+    cause: 'a.yaml has the same name on the node',
+  });
+});
+
+it.each(['README.md', 'dhcp.json', 'dhcp.yaml~', 'yaml'])(
+  'refuses %s beside the manifests',
+  (name) => {
+    expect(checkManifests([{ name, text: '# Text' }, file('a.yml')], rules)).toEqual([
+      { file: name, path: '(file name)', cause: 'must end in .yaml or .yml' },
+    ]);
+  },
+);

@@ -1,11 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
 
-import { readManifests, stampManifest } from '../../../../src/build/manifests/stamp.ts';
+import { readManifests } from '../../../../src/build/manifests/read.ts';
+import { stampManifest, stampManifests } from '../../../../src/build/manifests/stamp.ts';
 
 const POD = `# Why this pod is there.
 apiVersion: v1
@@ -49,21 +46,16 @@ it.each([
   expect(() => stampManifest('a.yaml', text)).toThrow(message);
 });
 
-it('reads the YAML files of a folder by name', async () => {
-  const dir = await mkdtemp(path.join(tmpdir(), 'kios-manifests-'));
-  try {
-    for (const name of ['b.yaml', 'a.yaml', 'README.md'])
-      await writeFile(path.join(dir, name), POD);
-    expect([...(await readManifests(dir)).keys()]).toEqual(['a.yaml', 'b.yaml']);
-    await writeFile(path.join(dir, 'bad.yaml'), 'a: [');
-    await expect(readManifests(dir)).rejects.toThrow('bad.yaml');
-  } finally {
-    await rm(dir, { recursive: true });
-  }
+it('names the broken file of several', () => {
+  const files = [
+    { name: 'a.yaml', text: POD },
+    { name: 'bad.yaml', text: 'a: [' },
+  ];
+  expect(() => stampManifests(files)).toThrow('bad.yaml');
 });
 
-it('reads the manifests of the repository', async () => {
-  const stamped = [...(await readManifests()).values()];
+it('gives every manifest of the repository a uid of its own', async () => {
+  const stamped = [...stampManifests(await readManifests()).values()];
   expect(stamped.length).toBeGreaterThan(0);
   expect(new Set(stamped.map(uidIn)).size).toBe(stamped.length);
 });

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { type Entry, sizeOf, Tree } from '../build/formats/tree.ts';
 import { agentLayer, baseLayer, bunLayer, fetchParts } from '../build/image/runtime.ts';
-import { hostArch } from '../workstation/arch.ts';
+import { workstationArch } from '../workstation/arch.ts';
 import { repository } from '../workstation/paths.ts';
 import type { Progress } from '../workstation/progress.ts';
 import { run } from '../workstation/run.ts';
@@ -27,7 +27,7 @@ export async function layAgentRoot(
   progress: Progress,
 ): Promise<number> {
   await progress.task(`build ${agent}`, () => buildWorkspaces([`@kios/${agent}`]));
-  const parts = await fetchParts(hostArch(), progress);
+  const parts = await fetchParts(workstationArch(), progress);
   const bundle = path.join(repository, 'agents', agent, 'dist/agent.cjs');
   const tree = new Tree();
   for (const layer of [

@@ -7,9 +7,9 @@ import { fetchBun } from '../build/image/runtime.ts';
 import { bundleBootstrap } from '../lab/bootstrap-agent.ts';
 import { bringUp } from '../lab/bring-up.ts';
 import { abandon, down } from '../lab/down.ts';
-import { tryoutMachine } from '../lab/node.ts';
+import { labMachine } from '../lab/node.ts';
 import type { ConsoleEvent } from '../lab/qemu/console-line.ts';
-import { hostArch } from '../workstation/arch.ts';
+import { workstationArch } from '../workstation/arch.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { run } from '../workstation/run.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
@@ -64,7 +64,7 @@ export function kubeletAway(events: readonly ConsoleEvent[]): number | undefined
 
 /** Boots a node of its own into a cluster of its own, as `up --once` does. */
 async function measureSwitch(cli: CommandContext): Promise<number | undefined> {
-  const machine = tryoutMachine();
+  const machine = labMachine();
   if ((await machine.running()) !== undefined)
     throw new KiosError('KIOS_NODE_RUNNING', 'boot a node to measure: one is up here already', {
       exitCode: EXIT.unavailable,
@@ -100,7 +100,7 @@ export async function benchBootstrap(
   options: BenchBootstrapOptions,
 ): Promise<void> {
   const bundle = await bundleBootstrap(cli.progress);
-  const bun = await fetchBun(hostArch(), cli.progress);
+  const bun = await fetchBun(workstationArch(), cli.progress);
   const inside = path.join(import.meta.dirname, 'bootstrap-main.ts');
   const network = 'ip link set lo up && ip address add 169.254.169.254/32 dev lo && exec "$@"';
   const program = [process.execPath, inside, bundle, bun, String(options.rounds)];

@@ -11,7 +11,7 @@ import * as v from 'valibot';
 import { AGENT_ENTRYPOINT } from '../build/image/runtime.ts';
 import { fetchDhcpPeers } from '../build/sources/debian/dhcp-peers.ts';
 import { triplet } from '../build/sources/debian/toolroot.ts';
-import { hostArch } from '../workstation/arch.ts';
+import { workstationArch } from '../workstation/arch.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { ensurePackages } from '../workstation/packages.ts';
 import { run } from '../workstation/run.ts';
@@ -222,7 +222,7 @@ export async function benchDhcp(
   const imageBytes = await layAgentRoot('dhcp', root, cli.progress);
   const clients = [
     ...ourClients({ root, env: { HOME: '/', ...RUNTIME_ENV }, imageBytes }, AGENT_ENTRYPOINT),
-    ...(await debianClients(peers, `usr/lib/${triplet(hostArch())}`)),
+    ...(await debianClients(peers, `usr/lib/${triplet(workstationArch())}`)),
   ];
   const bench = cli.undo.use(await Bench.open());
   const results = await measure(bench, clients, rounds, cli);

@@ -14,35 +14,40 @@ import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
 import { upCommand } from './commands/up.ts';
 
-const usageError = (message: string): KiosError =>
-  new KiosError('KIOS_CLI_USAGE', message.replaceAll('\n', ' ').trim(), {
+/** `message` is one of yargs' own, such as "Unknown argument: ones", or one that a command demands its parts with. */
+function usageError(message: string): KiosError {
+  const fault = message.replaceAll(/\s+/g, ' ').trim();
+  const clause = fault.charAt(0).toLowerCase() + fault.slice(1);
+  return new KiosError('KIOS_CLI_USAGE', `read the command line: ${clause}`, {
     exitCode: EXIT.usage,
-    remedy: 'see ./kios --help, or ./kios COMMAND --help',
+    remedy: 'See ./kios --help or ./kios COMMAND --help.',
   });
+}
 
-/** The command line. It never ends the process and never prints a failure: `main.ts` does both. */
-export function commandLine(argv: readonly string[], cli: CommandContext): Argv {
+/** Builds the parser. It neither ends the process nor prints a failure: `main.ts` does both. */
+export function commandLine(argv: readonly string[], context: CommandContext): Argv {
   return yargs([...argv])
     .scriptName('./kios')
-    .usage('kiOS, the Kubernetes Operating System: build it, try it, test it.\n\n$0 COMMAND')
-    .command(upCommand(cli))
-    .command(downCommand(cli))
-    .command(statusCommand(cli))
-    .command(logsCommand(cli))
+    .usage('kiOS, the Kubernetes Operating System: build it, run it, test it.\n\n$0 COMMAND')
+    .command(upCommand(context))
+    .command(downCommand(context))
+    .command(statusCommand(context))
+    .command(logsCommand(context))
     .command(kubectlCommand())
-    .command(buildCommand(cli))
-    .command(manifestsCommand(cli))
-    .command(bootstrapCommand(cli))
-    .command(testCommand(cli))
-    .command(benchCommand(cli))
+    .command(buildCommand(context))
+    .command(manifestsCommand(context))
+    .command(bootstrapCommand(context))
+    .command(testCommand(context))
+    .command(benchCommand(context))
     .completion('completion', 'Print a completion script for bash or zsh')
-    .demandCommand(1, 'Which command? ./kios --help lists them')
+    .epilogue('$0 COMMAND --help describes a command, docs/errors.md every error code.')
+    .demandCommand(1, 'a command is missing')
     .version(KIOS)
     .strict()
     .wrap(Math.min(100, process.stdout.columns ?? 100))
     .exitProcess(false)
     .showHelpOnFail(false)
     .fail((message: string | undefined, error: Error | undefined) => {
-      throw error ?? usageError(message ?? 'the command line is not valid');
+      throw error ?? usageError(message ?? 'it is not valid');
     });
 }

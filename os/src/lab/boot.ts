@@ -47,7 +47,7 @@ async function stillRunning(node: BootedNode): Promise<void> {
   if ((await node.machine.running()) !== undefined) return;
   throw new KiosError('KIOS_NODE_FATAL', 'boot the node: QEMU ended', {
     exitCode: EXIT.unavailable,
-    remedy: `the console is in ${node.console.file}`,
+    remedy: `Read the console in ${node.console.file}.`,
   });
 }
 
@@ -69,7 +69,7 @@ export async function waitReady(
   throw new KiosError(
     'KIOS_NODE_TIMEOUT',
     `see node ${name} Ready within ${READY_DEADLINE_MS / 1000} s; the console's last event: ${JSON.stringify(last?.fields)}`,
-    { exitCode: EXIT.unavailable, remedy: `the whole console is in ${node.console.file}` },
+    { exitCode: EXIT.unavailable, remedy: `Read the whole console in ${node.console.file}.` },
   );
 }
 

@@ -51,8 +51,10 @@ export async function runBootstrap(progress: Progress, { verb, args }: AgentCall
       },
     );
     if (exitCode === 0) return;
-    throw new KiosError('KIOS_BOOTSTRAP_CHECK', `${verb}: what was given is not right, see above`, {
+    const what = verb === 'render' ? 'render the documents' : 'use this user data';
+    throw new KiosError('KIOS_BOOTSTRAP_CHECK', `${what}: a node would refuse it`, {
       exitCode: exitCode === EXIT.config ? EXIT.config : EXIT.data,
+      remedy: 'Correct the faults named above.',
     });
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -34,11 +34,11 @@ export interface UpNode {
 
 /** Builds, starts the control plane and the node, and waits for Ready. What it started is stopped again when it fails. */
 export async function bringUp(
-  cli: CommandContext,
+  context: CommandContext,
   machine: Machine,
   options: UpOptions,
 ): Promise<UpNode> {
-  const { progress, signal, undo } = cli;
+  const { progress, signal, undo } = context;
   await ensureSpace();
   await ensurePackages(['build', 'machine'], progress);
   const { kernel, ...machineOptions } = options;

@@ -7,14 +7,14 @@ import {
   purgeControlPlane,
   stopControlPlane,
 } from './controlplane/controlplane.ts';
-import { tryoutMachine } from './node.ts';
+import { labMachine } from './node.ts';
 
 /** Stops what `kios up` started, with `purge` also removes its data. Stopping what does not run is no fault. */
 export async function down(
   progress: Progress,
   { purge }: { readonly purge: boolean },
 ): Promise<void> {
-  const machine = tryoutMachine();
+  const machine = labMachine();
   if ((await machine.running()) !== undefined)
     await progress.task('stop the node', () => machine.stop());
   await progress.task('stop the control plane', () => stopControlPlane());
@@ -27,7 +27,7 @@ const SETTLE_MS = 500;
 const SETTLE_TRIES = 20;
 
 const isDown = async (): Promise<boolean> =>
-  (await tryoutMachine().running()) === undefined && (await controlPlaneStatus()) === 'stopped';
+  (await labMachine().running()) === undefined && (await controlPlaneStatus()) === 'stopped';
 
 /**
  * Stops a try-out that was interrupted while it started: the interrupted work is still at it, and may start one more process before it

@@ -4,14 +4,14 @@ import { constants } from 'node:os';
 import { EXIT, KiosError } from '@kios/errors';
 
 import { buildUpstream } from '../build/sources/upstream/build.ts';
-import { hostArch } from '../workstation/arch.ts';
+import { workstationArch } from '../workstation/arch.ts';
 import { silent } from '../workstation/progress.ts';
 import { run, type RunOptions } from '../workstation/run.ts';
 
 const CALL_DEADLINE_MS = 120_000;
 
 async function kubectlProgram(): Promise<string> {
-  const built = (await buildUpstream(['kubectl'], hostArch(), silent)).get('kubectl');
+  const built = (await buildUpstream(['kubectl'], workstationArch(), silent)).get('kubectl');
   if (built === undefined) throw new Error('the build of kubectl answered nothing');
   return built.path;
 }
@@ -53,7 +53,7 @@ export class Kubectl {
   }
 }
 
-/** Runs kubectl on this terminal with the try-out cluster's administrator rights, and answers its exit code. */
+/** Runs kubectl on this terminal with the lab cluster's administrator rights, and answers its exit code. */
 export async function kubectlInteractive(args: readonly string[]): Promise<number> {
   const { controlPlaneKubeconfig } = await import('./cluster.ts');
   const kubeconfig = await controlPlaneKubeconfig();

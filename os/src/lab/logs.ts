@@ -6,11 +6,12 @@ import { EXIT, KiosError } from '@kios/errors';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { tailFile } from '../workstation/tail-file.ts';
 import { kubectlInteractive } from './kubectl.ts';
-import { NODE_NAME, tryoutMachine } from './node.ts';
+import { NODE_NAME, labMachine } from './node.ts';
 import { parseConsoleLine } from './qemu/console-line.ts';
 
 export interface LogsOptions {
-  readonly of: string | undefined;
+  /** A key of STREAMS or the name of a pod; undefined for the whole console. */
+  readonly part: string | undefined;
   readonly follow: boolean;
 }
 
@@ -42,7 +43,7 @@ async function* linesNow(file: string): AsyncGenerator<string> {
     throw new KiosError('KIOS_NODE_ABSENT', `read ${file}`, {
       cause,
       exitCode: EXIT.unavailable,
-      remedy: 'no node was started here yet: ./kios up',
+      remedy: 'Start a node first: ./kios up.',
     });
   });
   for (const line of content.trimEnd().split('\n')) yield line.replace(/\r$/, '');
@@ -55,16 +56,19 @@ async function podLogs(pod: string, follow: boolean): Promise<void> {
   process.exitCode = await kubectlInteractive(['-n', 'kube-system', 'logs', name, ...options]);
 }
 
-export async function showLogs(cli: CommandContext, { of, follow }: LogsOptions): Promise<void> {
-  const stream = of === undefined ? WHOLE_CONSOLE : STREAMS[of];
+export async function showLogs(
+  context: CommandContext,
+  { part, follow }: LogsOptions,
+): Promise<void> {
+  const stream = part === undefined ? WHOLE_CONSOLE : STREAMS[part];
   if (stream === undefined) {
-    await podLogs(of ?? '', follow);
+    await podLogs(part ?? '', follow);
     return;
   }
-  const file = tryoutMachine().file(stream.source);
-  for await (const line of follow ? tailFile(file, cli.signal) : linesNow(file)) {
+  const file = labMachine().file(stream.source);
+  for await (const line of follow ? tailFile(file, context.signal) : linesNow(file)) {
     // Firmware clears the screen; that is meant for its own console.
     const shown = stream.pick(stripVTControlCharacters(line));
-    if (shown !== undefined) cli.print(shown);
+    if (shown !== undefined) context.print(shown);
   }
 }

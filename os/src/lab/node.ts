@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import { readIfThere } from '../workstation/files.ts';
 import { stateDir } from '../workstation/paths.ts';
 import { Machine } from './qemu/machine.ts';
 
@@ -16,23 +17,22 @@ const INSTANCE_FILE = 'instance-id';
 /** The folder of a machine of this checkout. */
 export const machineDir = (name = 'node'): string => path.join(stateDir, name);
 
-export const tryoutMachine = (): Machine => new Machine(machineDir());
+export const labMachine = (): Machine => new Machine(machineDir());
 
 async function imageIdentity(image: string): Promise<string> {
   const { size, mtimeMs } = await stat(image);
   return JSON.stringify({ image, size, mtimeMs });
 }
 
-/** Makes the machine's disk from `image`; keeps the one it has when that was made from the very same image. Answers whether it is new. */
-export async function ensureDisk(machine: Machine, image: string): Promise<boolean> {
+/** Makes the machine's disk from `image`, unless it already has one made from this very image. */
+export async function ensureDisk(machine: Machine, image: string): Promise<void> {
   const record = path.join(machine.dir, IMAGE_FILE);
   const wanted = await imageIdentity(image);
-  const known = await readFile(record, 'utf8').catch(() => undefined);
-  if (known === wanted) return false;
+  const known = await readIfThere(record);
+  if (known === wanted) return;
   await machine.create(image);
   await writeFile(path.join(machine.dir, INSTANCE_FILE), `kios-${randomUUID()}`);
   await writeFile(record, wanted);
-  return true;
 }
 
 /** The disk's identity towards the node: another one tells a node that it is a copy and has to join anew. */

@@ -20,7 +20,7 @@ export function seedFor(
       kind: 'NodeBootstrap',
       cluster: { name: 'kios', endpoint: join.endpoint, caCertHashes: [join.caCertHash] },
       auth: { bootstrapToken: join.token },
-      node: { name: join.nodeName, labels: { 'kios.dev/try-out': 'true' } },
+      node: { name: join.nodeName, labels: { 'kios.dev/lab': 'true' } },
     }),
   };
 }

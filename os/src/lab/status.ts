@@ -2,11 +2,11 @@ import { formatDuration } from '../workstation/terminal/duration.ts';
 import { controlPlaneKubeconfig } from './cluster.ts';
 import { controlPlaneStatus } from './controlplane/controlplane.ts';
 import { Kubectl } from './kubectl.ts';
-import { tryoutMachine } from './node.ts';
+import { labMachine } from './node.ts';
 
 /** What runs, one fact a line. */
 export async function statusLines(): Promise<string[]> {
-  const machine = tryoutMachine();
+  const machine = labMachine();
   const running = await machine.running();
   const plane = await controlPlaneStatus();
   const lines = [

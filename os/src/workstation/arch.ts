@@ -3,11 +3,15 @@ import { EXIT, KiosError } from '@kios/errors';
 import type { Arch } from './paths.ts';
 
 /** The architecture of the machine this runs on. */
-export function hostArch(): Arch {
+export function workstationArch(): Arch {
   if (process.arch === 'x64') return 'amd64';
   if (process.arch === 'arm64') return 'arm64';
-  throw new KiosError('KIOS_UPSTREAM_ARCH', `build on ${process.arch}: not supported`, {
-    exitCode: EXIT.unavailable,
-    remedy: 'build on an x86-64 or arm64 machine',
-  });
+  throw new KiosError(
+    'KIOS_UPSTREAM_ARCH',
+    `build on ${process.arch}: only x86-64 and arm64 are supported`,
+    {
+      exitCode: EXIT.unavailable,
+      remedy: 'Build on an x86-64 or arm64 machine.',
+    },
+  );
 }

@@ -1,12 +1,13 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
+import { sha256 } from './digest.ts';
 import { cacheDir } from './paths.ts';
 
 /** Hash of everything that goes into a build step; any JSON value. */
 export function cacheKey(...inputs: readonly unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(inputs)).digest('hex').slice(0, 32);
+  return sha256(JSON.stringify(inputs)).slice(0, 32);
 }
 
 const exists = async (file: string): Promise<boolean> =>

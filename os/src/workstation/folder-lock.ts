@@ -24,8 +24,8 @@ export async function lockOutput(dist: string, progress: Progress): Promise<Lock
 export function lockState(folder: string): Lock {
   const taken = tryLock(lockName('state', folder));
   if (taken !== undefined) return taken;
-  throw new KiosError('KIOS_BUSY', `start a node in ${folder}: another ./kios up works there`, {
+  throw new KiosError('KIOS_BUSY', `start a node in ${folder}: another ./kios up is using it`, {
     exitCode: EXIT.unavailable,
-    remedy: 'Wait until that one ends, or name another folder with KIOS_STATE_DIR.',
+    remedy: 'Wait until that one ends, or choose another folder with KIOS_STATE_DIR.',
   });
 }

@@ -9,7 +9,7 @@ import { run } from './run.ts';
 /** What a command is about to do decides which of Debian's packages it needs. */
 export type Need = 'build' | 'machine' | 'unit' | 'netns' | 'baseline' | 'arm64';
 
-interface HostPackage {
+interface WorkstationPackage {
   readonly name: string;
   readonly needs: readonly Need[];
   readonly why: string;
@@ -18,7 +18,7 @@ interface HostPackage {
 }
 
 /** Every package of the host that kiOS uses, by its name in Debian 12, Debian 13 and Ubuntu. */
-export const PACKAGES: readonly HostPackage[] = [
+export const PACKAGES: readonly WorkstationPackage[] = [
   { name: 'ca-certificates', needs: ['build'], why: 'certificates of the download servers' },
   {
     name: 'debian-archive-keyring',
@@ -60,7 +60,7 @@ export const PACKAGES: readonly HostPackage[] = [
 const POLICY = '/usr/sbin/policy-rc.d';
 
 /** The packages that serve `needs` on a host with that os-release. */
-export function packagesFor(needs: readonly Need[], osRelease: string): HostPackage[] {
+export function packagesFor(needs: readonly Need[], osRelease: string): WorkstationPackage[] {
   const debian = /^ID="?debian"?$/m.test(osRelease);
   return PACKAGES.filter(
     (entry) =>
@@ -81,12 +81,12 @@ async function installedOf(names: readonly string[]): Promise<Set<string>> {
   return new Set(installed.map((line) => line.split(/[ :]/)[0] ?? ''));
 }
 
-function missingError(packages: readonly HostPackage[], cause?: unknown): KiosError {
+function missingError(packages: readonly WorkstationPackage[], cause?: unknown): KiosError {
   const names = packages.map(({ name }) => name).join(' ');
   return new KiosError('KIOS_PACKAGES_MISSING', `install the packages ${names}`, {
     ...(cause === undefined ? {} : { cause }),
     exitCode: EXIT.unavailable,
-    remedy: `run as root: apt-get install ${names}`,
+    remedy: `Run as root: apt-get install ${names}.`,
   });
 }
 

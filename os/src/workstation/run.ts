@@ -50,6 +50,6 @@ export async function run(
   throw new CommandError(
     [file, ...args.slice(0, 3)].map((word) => (word.includes('\n') ? '…' : word)).join(' '),
     missing ? 'no such program' : tail(String(result.all)) || String(result.shortMessage),
-    missing ? `install ${file}, or run ./kios up, which installs what it needs` : undefined,
+    missing ? `Install ${file}, or run ./kios up, which installs what it needs.` : undefined,
   );
 }

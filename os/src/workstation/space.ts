@@ -43,7 +43,7 @@ export async function ensureSpace(written = WRITTEN): Promise<void> {
     throw new KiosError('KIOS_DISK_FULL', `build in ${folder}: ${amounts}`, {
       exitCode: EXIT.system,
       remedy:
-        'free some space (the first build needs about 8 GiB), or name other folders by XDG_CACHE_HOME and TMPDIR',
+        'Free some space (a first build needs about 8 GiB), or choose other folders with XDG_CACHE_HOME and TMPDIR.',
     });
   }
 }

@@ -13,7 +13,7 @@ import {
 import type { Untrusted } from '../../src/checks/acceptance/untrusted.ts';
 import { bringUp, type UpNode } from '../../src/lab/bring-up.ts';
 import { down } from '../../src/lab/down.ts';
-import { tryoutMachine } from '../../src/lab/node.ts';
+import { labMachine } from '../../src/lab/node.ts';
 import type { CommandContext } from '../../src/workstation/command-context.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
@@ -36,7 +36,7 @@ const kept = path.join(repository, 'dist', 'failed-boot');
 /** Keeps console and logs as they were when something failed: the next boot overwrites them, and the machine's folder goes with it. */
 async function keepLogs(what: string): Promise<void> {
   const folder = path.join(kept, what.replaceAll(/\W+/g, '-').slice(0, 80));
-  const machine = tryoutMachine();
+  const machine = labMachine();
   await mkdir(folder, { recursive: true });
   for (const file of [machine.file('console'), machine.file('hostLogs')])
     await cp(file, path.join(folder, path.basename(file))).catch(() => {});
@@ -52,7 +52,7 @@ beforeAll(async () => {
   await down(silent, { purge: true });
   await rm(kept, { recursive: true, force: true });
   try {
-    up = await bringUp(cli, tryoutMachine(), { memoryMiB: 2048, cpus: 2 });
+    up = await bringUp(cli, labMachine(), { memoryMiB: 2048, cpus: 2 });
   } catch (cause) {
     await keepLogs('start');
     throw cause;

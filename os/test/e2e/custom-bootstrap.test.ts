@@ -10,7 +10,7 @@ import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
 import { down } from '../../src/lab/down.ts';
 import { Kubectl } from '../../src/lab/kubectl.ts';
-import { NODE_ADDRESS, tryoutMachine } from '../../src/lab/node.ts';
+import { NODE_ADDRESS, labMachine } from '../../src/lab/node.ts';
 import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
 import { distDir, repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
@@ -42,7 +42,7 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
     });
     const plane = await startControlPlane({ progress });
     kubectl = await Kubectl.open(plane.adminKubeconfig);
-    const machine = tryoutMachine();
+    const machine = labMachine();
     await machine.create(image);
     const disc = path.join(machine.dir, 'azure.iso');
     await writeFile(disc, gunzipSync(await readFile(DISC)));

@@ -13,7 +13,7 @@ import { parse } from 'yaml';
 import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
 import { issueAuthority } from '../../src/lab/controlplane/certificates.ts';
 import type { ControlPlane } from '../../src/lab/controlplane/controlplane.ts';
-import { hostArch } from '../../src/workstation/arch.ts';
+import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 
@@ -80,7 +80,7 @@ async function clusterInfo(): Promise<Record<string, string>> {
 const pids = async (): Promise<string> => JSON.stringify([...(await controlPlaneProcesses())]);
 
 beforeAll(async () => {
-  const built = await buildUpstream(['kubectl'], hostArch(), silent);
+  const built = await buildUpstream(['kubectl'], workstationArch(), silent);
   kubectlProgram = built.get('kubectl')?.path ?? '';
   plane = await startControlPlane({ progress: silent });
 }, 1_800_000);

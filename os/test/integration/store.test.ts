@@ -11,7 +11,7 @@ import { type Origin, Tree } from '../../src/build/formats/tree.ts';
 import { writeLayer, writeLayout } from '../../src/build/image/oci-layout.ts';
 import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
 import { makeStore } from '../../src/build/store/store.ts';
-import { hostArch } from '../../src/workstation/arch.ts';
+import { workstationArch } from '../../src/workstation/arch.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
@@ -47,7 +47,7 @@ async function makeImages(layout: string): Promise<OciImage[]> {
         entrypoint: ['/run'],
         env: ['PATH=/'],
       },
-      hostArch(),
+      workstationArch(),
       TIME,
     );
   const images = [
@@ -58,7 +58,7 @@ async function makeImages(layout: string): Promise<OciImage[]> {
       new Tree().text('/etc/shared', 'replaced\n', origin),
     ),
   ];
-  await writeLayout(layout, images, hostArch());
+  await writeLayout(layout, images, workstationArch());
   return images;
 }
 
@@ -219,7 +219,7 @@ let ours: Containerd;
 
 beforeAll(async () => {
   if (process.getuid?.() !== 0) return;
-  const built = await buildUpstream(['containerd', 'ctr'], hostArch(), silent);
+  const built = await buildUpstream(['containerd', 'ctr'], workstationArch(), silent);
   programs = { containerd: built.get('containerd')!.path, ctr: built.get('ctr')!.path };
   home = await mkdtemp(path.join(tmpdir(), 'kios-store-'));
   const layout = path.join(home, 'layout');

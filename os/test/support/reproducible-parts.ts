@@ -16,7 +16,7 @@ import { writeLayer, writeLayout } from '../../src/build/image/oci-layout.ts';
 import { addFolder, storedFile } from '../../src/build/image/stored-files.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { makeStore, STORE } from '../../src/build/store/store.ts';
-import { hostArch } from '../../src/workstation/arch.ts';
+import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { makeStub } from './stub.ts';
 
@@ -28,7 +28,7 @@ import { makeStub } from './stub.ts';
 const TIME = 1_790_000_000;
 const origin: Origin = { name: 'test', version: '1', kind: 'kios' };
 const dir = path.resolve(process.argv[2]!);
-const arch = hostArch();
+const arch = workstationArch();
 
 async function digest(file: string): Promise<string> {
   const hash = createHash('sha256');

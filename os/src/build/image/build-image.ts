@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { hostArch } from '../../workstation/arch.ts';
+import { workstationArch } from '../../workstation/arch.ts';
 import { cacheKey } from '../../workstation/cache.ts';
 import { fileSha256, sha256 } from '../../workstation/digest.ts';
 import { lockOutput } from '../../workstation/folder-lock.ts';
@@ -107,7 +107,10 @@ async function buildRoot(
       time,
       layout,
       parts,
-      hostBun: arch === hostArch() ? parts.bun : (await fetchParts(hostArch(), progress)).bun,
+      hostBun:
+        arch === workstationArch()
+          ? parts.bun
+          : (await fetchParts(workstationArch(), progress)).bun,
       pause: await buildPause(arch, progress),
       cni: await buildUpstream(await cniPlugins(), arch, progress),
       ...(await otherBootstrap(base.bootstrap, progress)),

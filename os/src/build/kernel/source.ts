@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { hostArch } from '../../workstation/arch.ts';
+import { workstationArch } from '../../workstation/arch.ts';
 import { cached } from '../../workstation/cache.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
@@ -18,7 +18,11 @@ export interface KernelSource {
 
 /** Debian's kernel source of the release with its security updates, unpacked once for each version. */
 export async function kernelSource(tools: Toolroot, progress: Progress): Promise<KernelSource> {
-  const [deb] = await fetchDebian({ arch: hostArch(), packages: [SOURCE_PACKAGE], progress });
+  const [deb] = await fetchDebian({
+    arch: workstationArch(),
+    packages: [SOURCE_PACKAGE],
+    progress,
+  });
   const dir = await cached('kernel-source', deb!.sha256, (into) =>
     progress.task(`${SOURCE_PACKAGE} ${deb!.version}: unpack`, async () => {
       const archive = path.join(await extract([deb!]), `usr/src/${SOURCE_PACKAGE}.tar.xz`);

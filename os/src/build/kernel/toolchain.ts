@@ -1,7 +1,7 @@
 import { chmod, lstat, mkdir, open, readdir, rename, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { hostArch } from '../../workstation/arch.ts';
+import { workstationArch } from '../../workstation/arch.ts';
 import { cached, cacheKey } from '../../workstation/cache.ts';
 import { cacheDir } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
@@ -16,7 +16,8 @@ const GCC = '14';
 /** Counts changes of how the toolchain is laid out. */
 const LAYOUT = 2;
 
-const librariesOf = (home: string): string => path.join(home, 'usr/lib', triplet(hostArch()));
+const librariesOf = (home: string): string =>
+  path.join(home, 'usr/lib', triplet(workstationArch()));
 
 /** What builds a kernel besides the compiler, and the libraries of all of it. */
 const PROGRAMS = [
@@ -28,7 +29,7 @@ const PROGRAMS = [
 ]; // prettier-ignore
 
 const hostCompiler = (): string[] =>
-  [`gcc-${GCC}`, `cpp-${GCC}`, 'binutils'].map((name) => `${name}-${triplet(hostArch()).replace('_', '-')}`); // prettier-ignore
+  [`gcc-${GCC}`, `cpp-${GCC}`, 'binutils'].map((name) => `${name}-${triplet(workstationArch()).replace('_', '-')}`); // prettier-ignore
 
 /** Where the programs of LLVM lie in the sysroot. */
 const LLVM_BIN = `usr/lib/llvm-${CLANG}/bin`;
@@ -82,7 +83,7 @@ async function layOut(debs: readonly Deb[], into: string, home: string): Promise
   for (const deb of debs) await run('dpkg-deb', ['-x', deb.file, into]);
   for (const folder of ['lib', 'lib64'])
     await symlink(`usr/${folder}`, path.join(into, folder)).catch(() => {});
-  const host = hostArch();
+  const host = workstationArch();
   const libraries = librariesOf(home);
   const loader = [path.join(libraries, LOADER[host]), '--library-path', libraries];
   for (const folder of ['usr/bin', 'usr/libexec', LLVM_BIN])
@@ -96,7 +97,7 @@ async function layOut(debs: readonly Deb[], into: string, home: string): Promise
 
 /** Opens the toolchain, which builds kernels for every architecture. */
 export async function openToolchain(progress: Progress): Promise<Toolchain> {
-  const host = hostArch();
+  const host = workstationArch();
   const packages = [...PROGRAMS, ...hostCompiler()];
   const debs = await fetchDebian({ arch: host, packages, progress });
   const id = cacheKey(

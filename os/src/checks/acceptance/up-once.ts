@@ -2,7 +2,7 @@ import { EXIT, KiosError } from '@kios/errors';
 
 import { bringUp, type UpOptions } from '../../lab/bring-up.ts';
 import { down } from '../../lab/down.ts';
-import { tryoutMachine } from '../../lab/node.ts';
+import { labMachine } from '../../lab/node.ts';
 import { phaseRows } from '../../lab/phases.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { lockState } from '../../workstation/folder-lock.ts';
@@ -13,7 +13,7 @@ import { runAcceptance } from './run.ts';
 /** `kios up --once`: proves the node by the acceptance list and leaves nothing running. */
 export async function upOnce(cli: CommandContext, options: UpOptions): Promise<void> {
   using _ = lockState(stateDir);
-  const machine = tryoutMachine();
+  const machine = labMachine();
   if ((await machine.running()) !== undefined)
     throw new KiosError('KIOS_NODE_RUNNING', 'start a node of its own: one is up here already', {
       exitCode: EXIT.unavailable,

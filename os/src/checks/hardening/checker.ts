@@ -5,7 +5,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 
 import { extract, fetchDebian } from '../../build/sources/debian/archive.ts';
-import { hostArch } from '../../workstation/arch.ts';
+import { workstationArch } from '../../workstation/arch.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
 
@@ -60,7 +60,12 @@ export function parseChecks(output: string): Check[] {
 /** Runs Debian's kernel-hardening-checker. */
 export async function checkHardening(hardening: Hardening, progress: Progress): Promise<Check[]> {
   const root = await extract(
-    await fetchDebian({ arch: hostArch(), packages: [PACKAGE], suite: 'backports', progress }),
+    await fetchDebian({
+      arch: workstationArch(),
+      packages: [PACKAGE],
+      suite: 'backports',
+      progress,
+    }),
   );
   const folder = await mkdtemp(path.join(tmpdir(), 'kios-hardening-'));
   try {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fetchBun } from '../../build/image/runtime.ts';
 import { fetchDhcpPeers } from '../../build/sources/debian/dhcp-peers.ts';
 import { buildUpstream } from '../../build/sources/upstream/build.ts';
-import { hostArch } from '../../workstation/arch.ts';
+import { workstationArch } from '../../workstation/arch.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import type { SuiteName } from './suites.ts';
 
@@ -20,12 +20,12 @@ export async function programsFor(
   progress: Progress,
 ): Promise<Readonly<Record<string, string>>> {
   const bun = suites.some((suite) => suite !== 'unit')
-    ? { KIOS_BUN: await fetchBun(hostArch(), progress) }
+    ? { KIOS_BUN: await fetchBun(workstationArch(), progress) }
     : {};
   const netns = suites.includes('netns') ? { KIOS_PEERS: await fetchDhcpPeers(progress) } : {};
   if (!suites.includes('e2e')) return { ...bun, ...netns };
   const folders = async (programs: readonly string[]): Promise<string> => {
-    const built = await buildUpstream(programs, hostArch(), progress);
+    const built = await buildUpstream(programs, workstationArch(), progress);
     return [...built.values()].map((program) => path.dirname(program.path)).join(':');
   };
   const [KIOS_CONTROL_PLANE_BIN, KIOS_NODE_BIN] = [

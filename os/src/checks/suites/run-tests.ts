@@ -5,7 +5,7 @@ import { EXIT } from '@kios/errors';
 import { buildKernel } from '../../build/kernel/build.ts';
 import { openToolroot } from '../../build/sources/debian/toolroot.ts';
 import { ensureGo } from '../../build/sources/upstream/go-toolchain.ts';
-import { hostArch } from '../../workstation/arch.ts';
+import { workstationArch } from '../../workstation/arch.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages, type Need } from '../../workstation/packages.ts';
 import { repository, stateDir } from '../../workstation/paths.ts';
@@ -110,7 +110,7 @@ export class TestRun {
 /** Builds the image's kernel with what the tests leave of the processors; a failure is told where the kernel is wanted. */
 function buildKernelBeside(progress: Progress): Promise<unknown> {
   const build = async (): Promise<unknown> =>
-    buildKernel(hostArch(), await openToolroot(progress), progress, 'idle');
+    buildKernel(workstationArch(), await openToolroot(progress), progress, 'idle');
   const kernel = build();
   kernel.catch(() => {});
   return kernel;

@@ -20,66 +20,86 @@ interface DhcpArgs {
   rounds: number;
 }
 
-const bootstrapBench = (cli: CommandContext): CommandModule<unknown, BootstrapArgs> => ({
+const bootstrapBench = (context: CommandContext): CommandModule<unknown, BootstrapArgs> => ({
   command: 'bootstrap',
-  describe: 'Measure the way from the lease into the cluster, and what the agent needs for it',
+  describe: 'Measure how long the bootstrap agent takes from lease to cluster, and what it uses',
   builder: (args) =>
     args
-      .option('json', { type: 'boolean', default: false, describe: 'Print one JSON object' })
-      .option('rounds', { type: 'number', default: 9, describe: 'How often the agent starts' })
+      .option('json', {
+        type: 'boolean',
+        default: false,
+        describe: 'Print the result as one JSON object',
+      })
+      .option('rounds', {
+        type: 'number',
+        default: 9,
+        describe: 'Number of times the agent starts',
+      })
       .option('boot', {
         type: 'boolean',
         default: true,
-        describe: 'Boot a node too, for the time that kubelet is away',
+        describe: 'Also boot a node, to measure how long kubelet is down',
       })
-      .example('$0 bench bootstrap --no-boot', 'The agent alone, in a minute'),
+      .example('$0 bench bootstrap --no-boot', 'Measure the agent alone, in about a minute'),
   handler: async ({ json, rounds, boot }) => {
     const { benchBootstrap } = await import('../../bench/bootstrap.ts');
-    await benchBootstrap(cli, { json, rounds, boot });
+    await benchBootstrap(context, { json, rounds, boot });
   },
 });
 
-export const benchCommand = (cli: CommandContext): CommandModule => ({
+export const benchCommand = (context: CommandContext): CommandModule => ({
   command: 'bench',
-  describe: 'Measure',
+  describe: 'Measure boot time, memory and the agents',
   builder: (args) =>
     args
       .command<BootArgs>({
         command: 'boot',
-        describe: 'Boot the built image on a processor of exactly 1 GIPS and print the phases',
+        describe:
+          'Boot the built image on an emulated processor of exactly 1 GIPS and print the phases',
         builder: (boot) =>
           boot
-            .option('json', { type: 'boolean', default: false, describe: 'Print one JSON object' })
+            .option('json', {
+              type: 'boolean',
+              default: false,
+              describe: 'Print the result as one JSON object',
+            })
             .option('baseline', {
               type: 'boolean',
               default: false,
-              describe: 'Also measure Debian with systemd, the same programs and the same pod',
+              describe: 'Also measure Debian with systemd, running the same programs and pod',
             })
-            .option('kernel', { choices: KERNELS, describe: 'Only this one; default: each' })
-            .example('$0 bench boot --json', 'For scripts'),
+            .option('kernel', {
+              choices: KERNELS,
+              describe: 'Kernel to measure; without it each of them',
+            })
+            .example('$0 bench boot --kernel kios', 'Measure our own kernel only'),
         handler: async ({ json, baseline, kernel }) => {
           const { benchBoot } = await import('../../bench/boot.ts');
-          await benchBoot(cli, { json, baseline, kernel });
+          await benchBoot(context, { json, baseline, kernel });
         },
       })
       .command<DhcpArgs>({
         command: 'dhcp',
-        describe: 'Compare the DHCP agent with dhcpcd, udhcpc and dhclient on one wire; root',
+        describe: 'Compare the DHCP agent with dhcpcd, udhcpc and dhclient on one link; needs root',
         builder: (dhcp) =>
           dhcp
-            .option('json', { type: 'boolean', default: false, describe: 'Print one JSON object' })
+            .option('json', {
+              type: 'boolean',
+              default: false,
+              describe: 'Print the result as one JSON object',
+            })
             .option('rounds', {
               type: 'number',
               default: 15,
-              describe: 'How often each client starts',
+              describe: 'Number of times each client starts',
             })
-            .example('$0 bench dhcp --json', 'For scripts'),
+            .example('$0 bench dhcp --rounds 3', 'Compare them quickly'),
         handler: async ({ json, rounds }) => {
           const { benchDhcp } = await import('../../bench/dhcp.ts');
-          await benchDhcp(cli, { json, rounds });
+          await benchDhcp(context, { json, rounds });
         },
       })
-      .command(bootstrapBench(cli))
-      .demandCommand(1, 'Which of its commands? There are: boot, bootstrap, dhcp'),
+      .command(bootstrapBench(context))
+      .demandCommand(1, 'bench needs one of its commands: boot, bootstrap, dhcp'),
   handler: () => {},
 });

@@ -6,7 +6,6 @@ import type { CommandContext } from '../../workstation/command-context.ts';
 
 interface RenderArgs {
   files: string[] | undefined;
-  config: string[];
   provider: string | undefined;
 }
 
@@ -14,51 +13,57 @@ interface CheckArgs {
   file: string;
 }
 
-const renderCommand = (cli: CommandContext): CommandModule<unknown, RenderArgs> => ({
+const renderCommand = (context: CommandContext): CommandModule<unknown, RenderArgs> => ({
   command: 'render [files..]',
-  describe: 'Print every file that a node would write for these documents',
+  describe:
+    'Print every file that a node would write for these documents, and the origin of each value',
   builder: (args: Argv) =>
     args
       .positional('files', {
         type: 'string',
         array: true,
-        describe: 'Bootstrap documents; the last outweighs the others',
+        describe: 'Bootstrap documents; a later one overrides an earlier one',
       })
-      .option('config', { type: 'string', array: true, default: [], describe: 'The same' })
-      .option('provider', { type: 'string', describe: 'As `kios.provider=` on a node' })
-      .option('dry-run', { type: 'boolean', default: true, describe: 'Always so here' })
-      .example('$0 bootstrap render node.yaml', 'What would a node make of it, and why?'),
-  handler: async ({ files = [], config, provider }) => {
+      .option('provider', {
+        type: 'string',
+        describe: 'Provider, as kios.provider= names it on a node’s kernel command line',
+      })
+      .example('$0 bootstrap render node.yaml', 'Show what a node would do with node.yaml'),
+  handler: async ({ files = [], provider }) => {
     const { runBootstrap } = await import('../../lab/bootstrap-agent.ts');
-    const documents = [...files, ...config].map((file) => `--config=${path.resolve(file)}`);
+    const documents = files.map((file) => `--config=${path.resolve(file)}`);
     const chosen = provider === undefined ? [] : [`--provider=${provider}`];
-    await runBootstrap(cli.progress, {
-      verb: 'render',
-      args: ['--dry-run', ...documents, ...chosen],
-    });
+    await runBootstrap(context.progress, { verb: 'render', args: [...documents, ...chosen] });
   },
 });
 
-const checkCommand = (cli: CommandContext): CommandModule<unknown, CheckArgs> => ({
+const checkCommand = (context: CommandContext): CommandModule<unknown, CheckArgs> => ({
   command: 'check-userdata <file>',
-  describe: 'Say whether a node would take this user data, and what it reads in it',
+  describe: 'Check that a node would accept this user data, and print what it reads from it',
   builder: (args: Argv) =>
     args
-      .positional('file', { type: 'string', demandOption: true, describe: 'As given to the cloud' })
-      .example('$0 bootstrap check-userdata user-data.txt', 'Before a hundred machines get it'),
+      .positional('file', {
+        type: 'string',
+        demandOption: true,
+        describe: 'User data as the cloud gets it',
+      })
+      .example(
+        '$0 bootstrap check-userdata user-data.txt',
+        'Check user data before a machine gets it',
+      ),
   handler: async ({ file }) => {
     const { runBootstrap } = await import('../../lab/bootstrap-agent.ts');
-    await runBootstrap(cli.progress, { verb: 'check-userdata', args: [path.resolve(file)] });
+    await runBootstrap(context.progress, { verb: 'check-userdata', args: [path.resolve(file)] });
   },
 });
 
-export const bootstrapCommand = (cli: CommandContext): CommandModule => ({
+export const bootstrapCommand = (context: CommandContext): CommandModule => ({
   command: 'bootstrap',
-  describe: 'Try bootstrap documents and user data on this PC',
+  describe: 'Try bootstrap documents and user data on this workstation',
   builder: (args) =>
     args
-      .command(renderCommand(cli))
-      .command(checkCommand(cli))
-      .demandCommand(1, 'Which of its commands? There are: render, check-userdata'),
+      .command(renderCommand(context))
+      .command(checkCommand(context))
+      .demandCommand(1, 'bootstrap needs one of its commands: render, check-userdata'),
   handler: () => {},
 });

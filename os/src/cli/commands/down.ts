@@ -6,7 +6,7 @@ interface DownArgs {
   purge: boolean;
 }
 
-export const downCommand = (cli: CommandContext): CommandModule<unknown, DownArgs> => ({
+export const downCommand = (context: CommandContext): CommandModule<unknown, DownArgs> => ({
   command: 'down',
   describe: 'Stop the node and its control plane',
   builder: (args) =>
@@ -14,12 +14,12 @@ export const downCommand = (cli: CommandContext): CommandModule<unknown, DownArg
       .option('purge', {
         type: 'boolean',
         default: false,
-        describe: 'Remove their data too: disk, certificates, cluster',
+        describe: 'Also remove their data: disk, certificates and cluster',
       })
-      .example('$0 down', 'Stop; the next `up` continues with the same cluster')
-      .example('$0 down --purge', 'Stop and forget'),
+      .example('$0 down', 'Stop both; the next `up` continues with the same cluster')
+      .example('$0 down --purge', 'Stop both and start afresh next time'),
   handler: async ({ purge }) => {
     const { down } = await import('../../lab/down.ts');
-    await down(cli.progress, { purge });
+    await down(context.progress, { purge });
   },
 });

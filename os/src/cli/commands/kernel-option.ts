@@ -1,8 +1,8 @@
 import { DEFAULT_KERNEL, KERNELS } from '../../build/kernel/kernel-name.ts';
 
-/** `--kernel`, for the commands that build an image. */
+/** The flag `--kernel` of the commands that build an image. */
 export const kernelOption = {
   choices: KERNELS,
   default: DEFAULT_KERNEL,
-  describe: 'kios: our own, built for nodes; debian: the one Debian ships for clouds',
+  describe: 'Kernel of the node: kios is built for nodes, debian is Debian’s kernel for clouds',
 } as const;

@@ -6,11 +6,16 @@ interface KubectlArgs {
 
 export const kubectlCommand = (): CommandModule<unknown, KubectlArgs> => ({
   command: 'kubectl [arguments..]',
-  describe: 'Run kubectl as administrator of the try-out cluster',
+  describe: 'Run kubectl as administrator of the lab cluster',
   builder: (args) =>
     args
-      .positional('arguments', { type: 'string', array: true, default: [] })
-      // Everything after `kubectl` is kubectl's own, also --help and what looks like our flags.
+      .positional('arguments', {
+        type: 'string',
+        array: true,
+        default: [],
+        describe: 'Arguments of kubectl',
+      })
+      // Everything after `kubectl` belongs to kubectl, including --help and flags that look like ours.
       .parserConfiguration({ 'unknown-options-as-args': true })
       .help(false)
       .version(false)

@@ -7,16 +7,16 @@ interface TestArgs {
   suite: SuiteName | undefined;
 }
 
-export const testCommand = (cli: CommandContext): CommandModule<unknown, TestArgs> => ({
+export const testCommand = (context: CommandContext): CommandModule<unknown, TestArgs> => ({
   command: 'test [suite]',
-  describe: 'Run the tests',
+  describe: 'Run the tests and print `N passed, N failed`',
   builder: (args) =>
     args
-      .positional('suite', { choices: SUITES, describe: 'Only this suite' })
-      .example('$0 test', 'Everything: checks, unit tests, network namespaces, a node in QEMU')
-      .example('$0 test unit', 'What needs neither root nor QEMU'),
+      .positional('suite', { choices: SUITES, describe: 'Suite to run; without it all of them' })
+      .example('$0 test', 'Run checks, unit tests, network namespaces and a node in QEMU')
+      .example('$0 test unit', 'Run what needs neither root nor QEMU'),
   handler: async ({ suite }) => {
     const { runTests } = await import('../../checks/suites/run-tests.ts');
-    await runTests(cli, suite === undefined ? SUITES : [suite]);
+    await runTests(context, suite === undefined ? SUITES : [suite]);
   },
 });

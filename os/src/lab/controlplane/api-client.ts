@@ -44,7 +44,7 @@ export class ApiClient {
     if (answer.status < 300) return true;
     throw new KiosError(
       'KIOS_CP_API',
-      `write ${object.path}: the API server answered ${answer.status}: ${answer.text.slice(0, 300)}`,
+      `write ${object.path}: the API server replied ${answer.status}: ${answer.text.slice(0, 300)}`,
       { exitCode: EXIT.unavailable },
     );
   }
@@ -65,7 +65,7 @@ export class ApiClient {
           resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
         );
       });
-      sent.on('timeout', () => sent.destroy(new Error(`no answer within ${timeout} ms`)));
+      sent.on('timeout', () => sent.destroy(new Error(`no reply within ${timeout} ms`)));
       sent.on('error', reject);
       sent.end(body);
     });

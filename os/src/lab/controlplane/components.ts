@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { stringify } from 'yaml';
 
-import { HOST_SEEN_BY_GUEST, layout, NETWORKS, SOCKETS } from './layout.ts';
+import { WORKSTATION_SEEN_BY_GUEST, layout, NETWORKS, SOCKETS } from './layout.ts';
 import { pkiFile } from './pki.ts';
 
 /** The processes of a control plane, in the order they start; they stop the other way round. */
@@ -77,7 +77,7 @@ const etcd = (): string[] => {
 const apiserver = (port: number): string[] => [
   '--bind-address=127.0.0.1',
   `--secure-port=${port}`,
-  `--advertise-address=${HOST_SEEN_BY_GUEST}`,
+  `--advertise-address=${WORKSTATION_SEEN_BY_GUEST}`,
   `--etcd-servers=unix://${SOCKETS.etcd}`,
   `--tls-cert-file=${pkiFile('apiserver', '.crt')}`,
   `--tls-private-key-file=${pkiFile('apiserver', '.key')}`,

@@ -5,8 +5,9 @@ import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
 import { buildUpstream } from '../../build/sources/upstream/build.ts';
-import { hostArch } from '../../workstation/arch.ts';
-import { freePort } from '../../workstation/free-port.ts';
+import { workstationArch } from '../../workstation/arch.ts';
+import { makePrivateDir, readIfThere, writePrivate } from '../../workstation/files.ts';
+import { freePort, isPortFree } from '../../workstation/free-port.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { ApiClient, type ApiObject } from './api-client.ts';
 import { bootstrapObjects, newBootstrapToken } from './bootstrap-objects.ts';
@@ -27,12 +28,10 @@ import {
   stopDaemon,
   waitUntil,
 } from './daemon.ts';
-import { makePrivateDir, readIfThere, writePrivate } from './files.ts';
 import { writeForward } from './forwards.ts';
 import { formatKubeconfig } from './kubeconfig.ts';
-import { HOST_SEEN_BY_GUEST, layout, SOCKETS } from './layout.ts';
+import { WORKSTATION_SEEN_BY_GUEST, layout, SOCKETS } from './layout.ts';
 import { ensurePki, type LeafName, type Pki } from './pki.ts';
-import { isPortFree } from './port.ts';
 
 const READY_MS = 120_000;
 const OBJECTS_MS = 60_000;
@@ -53,8 +52,8 @@ export interface ControlPlane {
   readonly caCertHash: string;
   /** Makes a token that nodes may join with for a day. */
   createBootstrapToken(): Promise<string>;
-  /** Lets the API server reach the kubelet at `nodeAddress` through `hostPort` of 127.0.0.1. */
-  setNodeForward(nodeAddress: string, hostPort: number): Promise<void>;
+  /** Lets the API server reach the kubelet at `nodeAddress` through `localPort` of 127.0.0.1. */
+  setNodeForward(nodeAddress: string, localPort: number): Promise<void>;
 }
 
 const Settings = v.strictObject({ apiPort: v.pipe(v.number(), v.integer()) });
@@ -77,7 +76,7 @@ async function expectPort(apiPort: number): Promise<void> {
     `start kube-apiserver: another program listens on 127.0.0.1:${apiPort}`,
     {
       exitCode: EXIT.unavailable,
-      remedy: 'end that program, or run ./kios down --purge to make a cluster with another port',
+      remedy: 'End that program, or run ./kios down --purge: the next cluster gets another port.',
     },
   );
 }
@@ -101,7 +100,7 @@ type Commands = Readonly<Record<ComponentName, readonly string[]>>;
 
 async function commandsFor(apiPort: number, progress: Progress): Promise<Commands> {
   const args = componentArguments(apiPort);
-  const built = await buildUpstream(Object.keys(args), hostArch(), progress);
+  const built = await buildUpstream(Object.keys(args), workstationArch(), progress);
   const command = (name: keyof typeof args): string[] => [built.get(name)!.path, ...args[name]];
   const proxy = path.join(import.meta.dirname, 'egress-proxy-main.ts');
   return {
@@ -153,7 +152,7 @@ export async function startControlPlane({
   const commands = await commandsFor(apiPort, progress);
   const caPem = pki.authority.certificate;
   const api = new ApiClient(apiPort, caPem, pki.leaves.admin);
-  const endpointForGuest = `https://${HOST_SEEN_BY_GUEST}:${apiPort}`;
+  const endpointForGuest = `https://${WORKSTATION_SEEN_BY_GUEST}:${apiPort}`;
   try {
     await progress.task('Control plane', (note) =>
       startProcesses(commands, api, bootstrapObjects(endpointForGuest, caPem), note),
@@ -173,7 +172,8 @@ export async function startControlPlane({
       await client.apply(secret).finally(() => client.close());
       return token;
     },
-    setNodeForward: (nodeAddress, hostPort) => writeForward(layout.forwards, nodeAddress, hostPort),
+    setNodeForward: (nodeAddress, localPort) =>
+      writeForward(layout.forwards, nodeAddress, localPort),
   };
 }
 

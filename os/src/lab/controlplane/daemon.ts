@@ -6,8 +6,8 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
+import { makePrivateDir, readIfThere, writePrivate } from '../../workstation/files.ts';
 import { identify, isAlive, type ProcessIdentity, terminate } from '../../workstation/process.ts';
-import { makePrivateDir, readIfThere, writePrivate } from './files.ts';
 import { layout } from './layout.ts';
 
 /** A background process that outlives the program that started it. */
@@ -117,10 +117,14 @@ export async function stopDaemon(name: string): Promise<void> {
 /** The error that tells why a process is not there any more. */
 export async function endedError(name: string): Promise<KiosError> {
   const tail = await tailOfLog(name);
-  return new KiosError('KIOS_CP_ENDED', `start ${name}: it ended; the end of its log:\n${tail}`, {
-    exitCode: EXIT.unavailable,
-    remedy: `read ${logOf(name)}`,
-  });
+  return new KiosError(
+    'KIOS_CP_ENDED',
+    `keep ${name} running: it ended; the end of its log:\n${tail}`,
+    {
+      exitCode: EXIT.unavailable,
+      remedy: `Read ${logOf(name)}.`,
+    },
+  );
 }
 
 /** Throws when one of `names` does not run. */
@@ -144,8 +148,8 @@ export async function waitUntil(
       const tail = await tailOfLog(last);
       throw new KiosError(
         'KIOS_CP_TIMEOUT',
-        `wait ${timeoutMs / 1000} s for ${what}; the end of the log of ${last}:\n${tail}`,
-        { exitCode: EXIT.unavailable, remedy: `read the logs in ${layout.logs}` },
+        `get ${what} ready within ${timeoutMs / 1000} s; the end of the log of ${last}:\n${tail}`,
+        { exitCode: EXIT.unavailable, remedy: `Read the logs in ${layout.logs}.` },
       );
     }
     await new Promise((resolve) => setTimeout(resolve, 100));

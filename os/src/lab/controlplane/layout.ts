@@ -26,7 +26,7 @@ export const layout = {
 export const SOCKETS = { etcd: 'etcd.sock', etcdPeer: 'etcd-peer.sock', egress: 'egress.sock' };
 
 /** The host as QEMU's user network shows it to a guest; connections to it arrive on 127.0.0.1. */
-export const HOST_SEEN_BY_GUEST = '10.0.2.2';
+export const WORKSTATION_SEEN_BY_GUEST = '10.0.2.2';
 
 /** Addresses inside the cluster. The first of the service network is the API server's. */
 export const NETWORKS = {

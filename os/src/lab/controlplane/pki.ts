@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import { readIfThere, writePrivate } from '../../workstation/files.ts';
 import {
   isUsable,
   issueAuthority,
@@ -8,8 +9,7 @@ import {
   type KeyedCertificate,
   type LeafRequest,
 } from './certificates.ts';
-import { readIfThere, writePrivate } from './files.ts';
-import { HOST_SEEN_BY_GUEST, layout, NETWORKS } from './layout.ts';
+import { WORKSTATION_SEEN_BY_GUEST, layout, NETWORKS } from './layout.ts';
 
 /** Who gets a certificate. Users and groups are those that Kubernetes' own roles name. */
 export const LEAVES = {
@@ -23,7 +23,7 @@ export const LEAVES = {
       'kubernetes.default.svc',
       'kubernetes.default.svc.cluster.local',
     ],
-    ips: ['127.0.0.1', HOST_SEEN_BY_GUEST, NETWORKS.kubernetesService],
+    ips: ['127.0.0.1', WORKSTATION_SEEN_BY_GUEST, NETWORKS.kubernetesService],
   },
   'apiserver-kubelet-client': { commonName: 'kube-apiserver-kubelet-client', usage: 'client' },
   admin: { commonName: 'kubernetes-admin', organization: 'system:masters', usage: 'client' },

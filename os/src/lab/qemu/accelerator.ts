@@ -66,7 +66,7 @@ export async function chooseAccelerator(wanted = process.env['KIOS_ACCEL']): Pro
   if (wanted !== undefined && wanted !== '') {
     const known = ACCELERATORS.find((name) => name === wanted);
     if (known !== undefined) return known;
-    throw new KiosError('KIOS_CLI_USAGE', `read KIOS_ACCEL: "${wanted}" is neither kvm nor tcg`, {
+    throw new KiosError('KIOS_CLI_USAGE', `use KIOS_ACCEL=${wanted}: it is neither kvm nor tcg`, {
       exitCode: EXIT.usage,
     });
   }

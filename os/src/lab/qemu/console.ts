@@ -53,7 +53,7 @@ export class Console implements Disposable {
   #fail(line: string): void {
     this.#failure = new KiosError('KIOS_NODE_FATAL', `boot the node: ${line.trim()}`, {
       exitCode: EXIT.unavailable,
-      remedy: `the whole console is in ${this.file}`,
+      remedy: `Read the whole console in ${this.file}.`,
     });
     for (const waiter of this.#waiters) waiter.reject(this.#failure);
   }
@@ -84,8 +84,8 @@ export class Console implements Disposable {
     const said = this.#last.at(-1)?.trim() ?? 'nothing';
     return new KiosError(
       'KIOS_NODE_TIMEOUT',
-      `see ${what} within ${seconds} s; the console's last line: ${said}`,
-      { exitCode: EXIT.unavailable, remedy: `the whole console is in ${this.file}` },
+      `see ${what} on the console within ${seconds} s; its last line: ${said}`,
+      { exitCode: EXIT.unavailable, remedy: `Read the whole console in ${this.file}.` },
     );
   }
 }

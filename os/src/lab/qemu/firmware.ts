@@ -22,6 +22,6 @@ export async function findFirmware(arch: Arch, share = '/usr/share'): Promise<Fi
   }
   throw new KiosError('KIOS_FIRMWARE_MISSING', `find UEFI firmware for QEMU below ${share}`, {
     exitCode: EXIT.unavailable,
-    remedy: `install the package ${firmwarePackage}`,
+    remedy: `Install the package ${firmwarePackage}.`,
   });
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { EXIT, KiosError, describe } from '@kios/errors';
 import * as v from 'valibot';
 
+import { readIfThere } from '../../workstation/files.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import { identify, isAlive, terminate, type ProcessIdentity } from '../../workstation/process.ts';
 import { run } from '../../workstation/run.ts';
@@ -72,7 +73,7 @@ export class Machine {
         cause,
         exitCode: EXIT.system,
         ...(/hostfwd|Could not set up host forwarding/.test(describe(cause))
-          ? { remedy: 'another program took the port in this moment; try again' }
+          ? { remedy: 'Try again: another program took the port in the meantime.' }
           : {}),
       });
     }
@@ -89,7 +90,7 @@ export class Machine {
 
   /** The running machine; undefined when it is off. */
   async running(): Promise<RunningMachine | undefined> {
-    const text = await readFile(path.join(this.dir, STATE_FILE), 'utf8').catch(() => undefined);
+    const text = await readIfThere(path.join(this.dir, STATE_FILE));
     if (text === undefined) return undefined;
     const state = v.safeParse(v.pipe(v.string(), v.parseJson(), State), text);
     return state.success && (await isAlive(state.output)) ? state.output : undefined;

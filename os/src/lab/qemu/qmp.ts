@@ -39,7 +39,7 @@ export async function qmp(
   args?: Readonly<Record<string, unknown>>,
 ): Promise<unknown> {
   const failed = (cause: unknown): KiosError =>
-    new KiosError('KIOS_QEMU', `ask QEMU to ${command}`, { cause, exitCode: EXIT.system });
+    new KiosError('KIOS_QEMU', `run ${command} in QEMU`, { cause, exitCode: EXIT.system });
   let socket: Socket;
   try {
     socket = await connectIn(dir, name);

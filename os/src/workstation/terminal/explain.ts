@@ -1,7 +1,8 @@
 import { describe, EXIT, KiosError, type ExitCode } from '@kios/errors';
 
-/** A failure as the person at the terminal gets it. */
+/** A failure as the terminal shows it. */
 export interface Explanation {
+  /** `verb object to target`, which reads as a sentence after "cannot". */
   readonly message: string;
   readonly code: string;
   readonly remedy?: string;
@@ -10,40 +11,49 @@ export interface Explanation {
 
 type Known = Omit<Explanation, 'message'> & { readonly pattern: RegExp };
 
-/** Causes that every layer below can run into, recognised by what system and programs say of them. */
+/** Causes that can occur at any depth, recognised by the words that the system and programs use for them. */
 const KNOWN: readonly Known[] = [
   {
     pattern: /ENOSPC|No space left on device|no space left on device|Disk full/,
     code: 'KIOS_DISK_FULL',
     remedy:
-      'free some space (a build needs about 8 GiB below ~/.cache/kios, ~/.cache/go-build and the checkout)',
+      'Free some space: a build needs about 8 GiB below ~/.cache/kios, ~/.cache/go-build and the checkout.',
     exitCode: EXIT.system,
   },
   {
     pattern: /EADDRINUSE|[Aa]ddress already in use/,
     code: 'KIOS_PORT_IN_USE',
-    remedy: 'another program listens on that port; stop it and try again',
+    remedy: 'Stop the program that listens on that port, then try again.',
     exitCode: EXIT.unavailable,
   },
   {
     pattern:
       /ENOTFOUND|EAI_AGAIN|ENETUNREACH|Temporary failure resolving|Could not resolve|no such host|network is unreachable/,
     code: 'KIOS_NETWORK',
-    remedy: 'check the network and the proxy settings; what was fetched already is kept',
+    remedy:
+      'Check the network and the proxy settings, then try again: finished downloads are kept.',
     exitCode: EXIT.unavailable,
   },
 ];
 
-/** What was done, and the one line that tells why it failed, of all that the program printed around it. */
+/** Shortens a program's output to the failed operation and the one line that matches `pattern`. */
 function essence(message: string, pattern: RegExp): string {
   const [first = '', ...rest] = message.split('\n');
   const cause = pattern.test(first) ? undefined : rest.find((line) => pattern.test(line));
   return cause === undefined ? first : `${first.split(': ')[0]}: ${cause.trim()}`;
 }
 
-/** What to tell of an error. A programming mistake keeps its message, a stack trace is only for KIOS_DEBUG. */
-export function explain(error: unknown): Explanation {
+/** Only a KiosError names the operation that failed. */
+function operationAndCause(error: unknown): string {
   const message = describe(error);
+  return error instanceof KiosError
+    ? message
+    : `go on: ${message === '' ? 'unknown cause' : message}`;
+}
+
+/** Turns anything thrown into an explanation; whatever is neither a KiosError nor a known cause is a bug. */
+export function explain(error: unknown): Explanation {
+  const message = operationAndCause(error);
   const known = KNOWN.find((entry) => entry.pattern.test(message));
   if (known !== undefined) {
     const { pattern, code, exitCode, remedy } = known;
@@ -51,22 +61,18 @@ export function explain(error: unknown): Explanation {
   }
   if (error instanceof KiosError)
     return { message, code: error.code, exitCode: error.exitCode, ...remedyOf(error.remedy) };
-  return {
-    message: message === '' ? 'unknown failure' : message,
-    code: 'KIOS_BUG',
-    exitCode: EXIT.bug,
-    remedy: 'this should not happen; KIOS_DEBUG=1 shows where it did',
-  };
+  const remedy = 'Report this bug with the stack trace that KIOS_DEBUG=1 shows.';
+  return { message, code: 'KIOS_BUG', exitCode: EXIT.bug, remedy };
 }
 
 const remedyOf = (remedy: string | undefined): { remedy?: string } =>
   remedy === undefined ? {} : { remedy };
 
-/** Lines of an explanation: the first says all of it, what a program printed follows indented, then the remedy. */
+/** Formats an explanation as lines: the failure and its code, a program's output indented, then the remedy. */
 export function formatExplanation({ message, code, remedy }: Explanation): string[] {
   const [first = '', ...rest] = message.trim().split('\n');
   return [
-    `kios: ${first} [${code}]`,
+    `kios: cannot ${first} [${code}]`,
     ...rest.map((line) => `  ${line.trimEnd()}`),
     ...(remedy === undefined ? [] : [`kios: ${remedy}`]),
   ];

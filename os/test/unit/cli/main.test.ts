@@ -41,7 +41,7 @@ describe('bad input ends with one clear line, what to do, and a code, never a st
   ])('%s', async (_, args, code, exitCode) => {
     const { exitCode: ended, stderr, stdout } = await kios(...args);
     expect(stdout).toBe('');
-    expect(stderr).toMatch(new RegExp(`^kios: .* \\[${code}\\]\nkios: .+$`));
+    expect(stderr).toMatch(new RegExp(`^kios: cannot .* \\[${code}\\]\nkios: [A-Z].+\\.$`));
     expect(stderr).not.toMatch(/\n\s+at /);
     expect(ended).toBe(exitCode);
   });

@@ -81,7 +81,7 @@ it('names the folder as a person would', async () => {
 it('one `up` at a time works in a state folder, others work beside it', () => {
   const folder = `/kios-test-${process.pid}`;
   const first = lockState(folder);
-  expect(() => lockState(`${folder}/`)).toThrow(/another \.\/kios up works there$/);
+  expect(() => lockState(`${folder}/`)).toThrow(/another \.\/kios up is using it$/);
   using other = lockState(`${folder}-other`);
   expect(other).toBeDefined();
   first[Symbol.dispose]();

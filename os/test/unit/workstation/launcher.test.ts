@@ -100,7 +100,7 @@ describe('on a minimal system the launcher', () => {
     environment = { KIOS_NO_INSTALL: '1' };
     const { stderr, exitCode } = await kios('up');
     expect(stderr).toBe(
-      'kios: install the packages nodejs npm libatomic1 [KIOS_PACKAGES_MISSING]\nkios: run: apt-get install nodejs npm libatomic1',
+      'kios: cannot install the packages nodejs npm libatomic1 [KIOS_PACKAGES_MISSING]\nkios: Run: apt-get install nodejs npm libatomic1.',
     );
     expect(exitCode).toBe(69);
     expect(await called(/^(apt-get|npm)/)).toEqual([]);
@@ -115,7 +115,7 @@ describe('on a minimal system the launcher', () => {
   it('names the command for root where there is no sudo', async () => {
     programs = { ...programs, id: 'echo 1000' };
     const { stderr, exitCode } = await kios('up');
-    expect(stderr).toContain('kios: run as root: apt-get install nodejs npm libatomic1');
+    expect(stderr).toContain('kios: Run as root: apt-get install nodejs npm libatomic1.');
     expect(exitCode).toBe(69);
     expect(await called(/^apt-get/)).toEqual([]);
   });
@@ -125,7 +125,7 @@ describe('on a minimal system the launcher', () => {
     programs = { ...programs, id: 'echo 1000', sudo: refusal };
     const { stderr, exitCode } = await kios('up');
     expect(stderr).toContain('user is not in the sudoers file');
-    expect(stderr).toContain('[KIOS_PACKAGES_MISSING]\nkios: see above; run: apt-get install');
+    expect(stderr).toContain('[KIOS_PACKAGES_MISSING]\nkios: See above, or run: apt-get install');
     expect(exitCode).toBe(69);
   });
 });
@@ -156,7 +156,7 @@ describe('where Node and npm are installed the launcher', () => {
     programs = { ...programs, npm: OFFLINE_NPM };
     const { stderr, exitCode } = await kios('up');
     expect(stderr).toMatch(
-      /^kios: install the npm packages: .* \[KIOS_NETWORK\]\nkios: check the network/m,
+      /^kios: cannot install the npm packages: .* \[KIOS_NETWORK\]\nkios: Check the network/m,
     );
     expect(stderr).not.toContain('npm error');
     expect(exitCode).toBe(69);
@@ -180,7 +180,9 @@ describe('where Node and npm are installed the launcher', () => {
   it('refuses a Node that npm does not run on', async () => {
     programs = { ...programs, node: OLD_NODE };
     const { stderr, exitCode } = await kios('up');
-    expect(stderr).toContain('kios: use Node v16.1.0: it is older than 18 [KIOS_NODE_VERSION]');
+    expect(stderr).toContain(
+      'kios: cannot use Node v16.1.0: it is older than 18 [KIOS_NODE_VERSION]',
+    );
     expect(exitCode).toBe(69);
   });
 });

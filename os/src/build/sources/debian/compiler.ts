@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { hostArch } from '../../../workstation/arch.ts';
+import { workstationArch } from '../../../workstation/arch.ts';
 import { cached, cacheKey } from '../../../workstation/cache.ts';
 import type { Arch } from '../../../workstation/paths.ts';
 import type { Progress } from '../../../workstation/progress.ts';
@@ -18,7 +18,7 @@ const LIBRARIES = [
 
 function packagesFor(target: Arch): string[] {
   const triple = triplet(target).replace('_', '-');
-  const native = target === hostArch();
+  const native = target === workstationArch();
   return [
     `gcc-${VERSION}-${triple}`,
     `cpp-${VERSION}-${triple}`,
@@ -33,7 +33,7 @@ function packagesFor(target: Arch): string[] {
 /** Where Debian keeps the driver and the programs that it starts. */
 function programsOf(target: Arch): Readonly<Record<string, string>> {
   const triple = triplet(target);
-  const gcc = target === hostArch() ? 'gcc' : 'gcc-cross';
+  const gcc = target === workstationArch() ? 'gcc' : 'gcc-cross';
   return {
     cc: `usr/bin/${triple}-gcc-${VERSION}`,
     cc1: `usr/libexec/${gcc}/${triple}/${VERSION}/cc1`,
@@ -55,7 +55,7 @@ export interface Compiler {
  * programs with the loader and the libraries that came with them, and `-B` makes the driver find the scripts before anything else.
  */
 export async function openCompiler(target: Arch, progress: Progress): Promise<Compiler> {
-  const host = hostArch();
+  const host = workstationArch();
   const debs = await fetchDebian({ arch: host, packages: packagesFor(target), progress });
   const root = await extract(debs);
   const libraries = path.join(root, 'usr/lib', triplet(host));

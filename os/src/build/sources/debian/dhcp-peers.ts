@@ -1,7 +1,7 @@
 import { symlink } from 'node:fs/promises';
 import path from 'node:path';
 
-import { hostArch } from '../../../workstation/arch.ts';
+import { workstationArch } from '../../../workstation/arch.ts';
 import { cached, cacheKey } from '../../../workstation/cache.ts';
 import type { Progress } from '../../../workstation/progress.ts';
 import { run } from '../../../workstation/run.ts';
@@ -28,7 +28,9 @@ const APPLETS = [
 
 /** A root to enter with chroot that holds them. Nothing on the host is installed, no service is started. */
 export async function fetchDhcpPeers(progress: Progress): Promise<string> {
-  const root = await extract(await fetchDebian({ arch: hostArch(), packages: PACKAGES, progress }));
+  const root = await extract(
+    await fetchDebian({ arch: workstationArch(), packages: PACKAGES, progress }),
+  );
   return cached('dhcp-peers', cacheKey(root, APPLETS), async (into) => {
     await run('cp', ['-a', `${root}/.`, into]);
     for (const name of APPLETS) await symlink('busybox', path.join(into, 'usr/bin', name));

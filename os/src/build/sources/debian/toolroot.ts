@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { hostArch } from '../../../workstation/arch.ts';
+import { workstationArch } from '../../../workstation/arch.ts';
 import type { Arch } from '../../../workstation/paths.ts';
 import type { Progress } from '../../../workstation/progress.ts';
 import { run, type RunOptions } from '../../../workstation/run.ts';
@@ -42,7 +42,7 @@ export interface Toolroot {
 }
 
 export async function openToolroot(progress: Progress): Promise<Toolroot> {
-  const arch = hostArch();
+  const arch = workstationArch();
   const root = await extract(await fetchDebian({ arch, packages: PACKAGES, progress }));
   const libraries = path.join(root, 'usr/lib', TRIPLET[arch]);
   const ld = path.join(libraries, LOADER[arch]);

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 
-import { hostArch } from '../../../workstation/arch.ts';
+import { workstationArch } from '../../../workstation/arch.ts';
 import type { Progress } from '../../../workstation/progress.ts';
 import { run } from '../../../workstation/run.ts';
 import { extract, fetchDebian } from '../debian/archive.ts';
@@ -56,7 +56,11 @@ export function chooseGo(found: readonly FoundGo[], wanted: string): GoChoice {
 }
 
 async function fetchDebianGo(progress: Progress): Promise<FoundGo> {
-  const debs = await fetchDebian({ arch: hostArch(), packages: [DEBIAN_GO.package], progress });
+  const debs = await fetchDebian({
+    arch: workstationArch(),
+    packages: [DEBIAN_GO.package],
+    progress,
+  });
   const file = path.join(await extract(debs), DEBIAN_GO.root, 'bin', 'go');
   const go = await probe(file);
   if (go !== undefined) return go;

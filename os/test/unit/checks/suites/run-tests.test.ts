@@ -31,7 +31,7 @@ describe('a run of tests', () => {
       Promise.resolve({ counts: { ...NONE, passed: 3 }, output: '' }),
     );
     run.end();
-    expect(printed.join('\n')).toContain('kios: run vitest: ENOSPC [KIOS_DISK_FULL]');
+    expect(printed.join('\n')).toContain('kios: cannot run vitest: ENOSPC [KIOS_DISK_FULL]');
     expect(printed.at(-1)).toBe('3 passed, 1 failed');
     expect(process.exitCode).toBe(EXIT.data);
   });

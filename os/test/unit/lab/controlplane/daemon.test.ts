@@ -63,7 +63,7 @@ describe('a daemon', () => {
     const waiting = startDaemon({ name: 'sleeper', command }).then(() =>
       waitUntil(['sleeper'], never, 'it', 5000),
     );
-    await expect(waiting).rejects.toThrow(/start sleeper: it ended.*\nbad flag$/u);
+    await expect(waiting).rejects.toThrow(/keep sleeper running: it ended.*\nbad flag$/u);
     await expect(waiting).rejects.toMatchObject({ code: 'KIOS_CP_ENDED' });
   });
 

@@ -69,7 +69,7 @@ describe('the console', () => {
   it('says at the deadline what it waited for, and the last line', async () => {
     await appendFile(file, 'Loading…\n');
     await expect(console.expect('readiness', ready, 400)).rejects.toThrow(
-      /see readiness within 0 s.*Loading/,
+      /see readiness on the console within 0 s.*Loading/,
     );
   });
 

@@ -32,14 +32,14 @@ it('takes no firmware without its variables', async () => {
 it('takes firmware of the machine’s own kind', async () => {
   await ship('OVMF_CODE_4M.fd', 'OVMF_VARS_4M.fd');
   await expect(findFirmware('arm64', share)).rejects.toMatchObject({
-    remedy: 'install the package qemu-efi-aarch64',
+    remedy: 'Install the package qemu-efi-aarch64.',
   });
 });
 
 it('names the package when there is none', async () => {
   await expect(findFirmware('amd64', share)).rejects.toMatchObject({
     code: 'KIOS_FIRMWARE_MISSING',
-    remedy: 'install the package ovmf',
+    remedy: 'Install the package ovmf.',
   });
 });
 

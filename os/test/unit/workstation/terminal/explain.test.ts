@@ -9,13 +9,13 @@ describe('a failure', () => {
     const error = new KiosError('KIOS_SEED', 'write the seed', {
       cause,
       exitCode: EXIT.system,
-      remedy: 'install mtools',
+      remedy: 'Install mtools.',
     });
     expect(explain(error)).toEqual({
       message: 'write the seed: mformat: no such program',
       code: 'KIOS_SEED',
       exitCode: EXIT.system,
-      remedy: 'install mtools',
+      remedy: 'Install mtools.',
     });
   });
 
@@ -40,10 +40,11 @@ describe('a failure', () => {
 
   it('that nobody expected is a bug', () => {
     expect(explain(new TypeError('x is not a function'))).toMatchObject({
+      message: 'go on: x is not a function',
       code: 'KIOS_BUG',
       exitCode: EXIT.bug,
     });
-    expect(explain(undefined).message).not.toBe('');
+    expect(explain(undefined).message).toBe('go on: unknown cause');
   });
 
   it('is one line with its code, and what a program printed below it', () => {
@@ -51,12 +52,12 @@ describe('a failure', () => {
       message: 'run go build: first\nsecond\n',
       code: 'KIOS_COMMAND',
       exitCode: EXIT.system,
-      remedy: 'try again',
+      remedy: 'Try again.',
     });
     expect(lines).toEqual([
-      'kios: run go build: first [KIOS_COMMAND]',
+      'kios: cannot run go build: first [KIOS_COMMAND]',
       '  second',
-      'kios: try again',
+      'kios: Try again.',
     ]);
   });
 });

@@ -8,6 +8,7 @@ import { makeImages } from '../../src/build/image/images.ts';
 import { otherBootstrap } from '../../src/build/image/other-bootstrap.ts';
 import { fetchParts } from '../../src/build/image/runtime.ts';
 import { readChoice } from '../../src/build/manifests/bootstrap-choice.ts';
+import { imageName } from '../../src/build/shipped.ts';
 import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
 import { cniPlugins } from '../../src/build/sources/upstream/components.ts';
 import { buildPause } from '../../src/build/sources/upstream/pause.ts';
@@ -44,8 +45,8 @@ it(
         silent,
       );
       const names = images.map(({ name }) => name);
-      expect(names).toContain('kios.dev/bootstrap-custom:0.1.0');
-      expect(names).not.toContain('kios.dev/bootstrap:0.1.0');
+      expect(names).toContain(imageName('bootstrap-custom'));
+      expect(names).not.toContain(imageName('bootstrap'));
       const [custom, dhcp] = ['bootstrap-custom', 'dhcp'].map((part) =>
         images.find(({ name }) => name.includes(`/${part}:`)),
       );
@@ -58,7 +59,7 @@ it(
         image?.layers.slice(0, 2).map(({ descriptor }) => descriptor.digest);
       expect(digests(custom)).toEqual(digests(dhcp));
       const index = await readFile(path.join(scratch, 'layout/index.json'), 'utf8');
-      expect(index).toContain('kios.dev/bootstrap-custom:0.1.0');
+      expect(index).toContain(imageName('bootstrap-custom'));
     } finally {
       await rm(scratch, { recursive: true });
     }

@@ -77,7 +77,7 @@ await writeFile(efi, makeUki(makeStub(), [{ name: '.initrd', content: initramfs 
 const disk = path.join(dir, 'kios.img');
 await makeDisk({ out: disk, efi, arch, time: TIME, tools });
 const sbom = path.join(dir, 'sbom.json');
-await writeFile(sbom, await makeSbom('kios-0.1.0', [files], TIME));
+await writeFile(sbom, await makeSbom('test', [files], TIME));
 // The next run is to make it anew.
 await rm(path.dirname(root), { recursive: true });
 const digests = {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 import { parseDocument } from 'yaml';
 
-import { KIOS } from '../versions.ts';
+import { imageName } from '../shipped.ts';
 
 /** What a folder may hold: the agent, and programs that documents may name (docs/bootstrap.md). */
 export const SOURCE = 'src/main.ts';
@@ -32,7 +32,7 @@ export function readChoice(word: string): BootstrapChoice {
   if (PROVIDERS.some((name) => name === word)) return { kind: 'provider', provider: word };
   if (word !== '' && [SOURCE, PLUGINS].some((part) => existsSync(path.join(word, part)))) {
     const folder = path.resolve(word);
-    return { kind: 'agent', folder, image: `kios.dev/${path.basename(folder)}:${KIOS}` };
+    return { kind: 'agent', folder, image: imageName(path.basename(folder)) };
   }
   if (REFERENCE.test(word)) return { kind: 'image', image: word };
   throw new KiosError(

@@ -37,7 +37,7 @@ it(
           time: 0,
           layout: path.join(scratch, 'layout'),
           parts,
-          hostBun: parts.bun,
+          workstationBun: parts.bun,
           pause: await buildPause('amd64', silent),
           cni: await buildUpstream(await cniPlugins(), 'amd64', silent),
           ...(await otherBootstrap(choice, silent)),

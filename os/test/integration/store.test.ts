@@ -63,7 +63,7 @@ async function makeImages(layout: string): Promise<OciImage[]> {
 }
 
 /** Makes containerd's folder stand on a store, as init does (docs/host-api.md section 5). */
-async function layDown(store: string, into: string): Promise<void> {
+async function linkStore(store: string, into: string): Promise<void> {
   for (const database of [META, `${SNAPSHOTTER}/metadata.db`]) {
     await mkdir(path.dirname(path.join(into, database)), { recursive: true });
     await cp(path.join(store, database), path.join(into, database));
@@ -239,7 +239,7 @@ beforeAll(async () => {
     { timeout: 20_000, interval: 200 },
   );
   await collectGarbage(imported);
-  ours = await Containerd.open('ours', (dir) => layDown(path.join(home, 'store'), dir));
+  ours = await Containerd.open('ours', (dir) => linkStore(path.join(home, 'store'), dir));
 });
 
 afterAll(async () => {

@@ -37,7 +37,7 @@ async function digest(file: string): Promise<string> {
 }
 
 /** A folder of the host; its times, modes beyond the execute bit and order of making must not matter. */
-async function hostFolder(): Promise<string> {
+async function workstationFolder(): Promise<string> {
   const folder = path.join(dir, 'folder');
   await mkdir(path.join(folder, 'sub'), { recursive: true });
   const names = ['a', 'b', 'sub/c'];
@@ -60,7 +60,7 @@ async function makeFiles(): Promise<Tree> {
   );
   await writeLayout(layout, images, arch);
   const tree = new Tree().directory('/proc').symlink('/bin/mount', 'init');
-  await addFolder(tree, '/etc', await hostFolder(), origin);
+  await addFolder(tree, '/etc', await workstationFolder(), origin);
   return tree.graft(STORE, makeStore(images, TIME, origin));
 }
 

@@ -69,7 +69,7 @@ export function namedGuid(name: string): string {
 const alignUp = (value: number): number => Math.ceil(value / ALIGNMENT) * ALIGNMENT;
 
 /** Places partitions one behind the other. */
-export function layOut(guid: string, partitions: readonly Partition[]): DiskLayout {
+export function placePartitions(guid: string, partitions: readonly Partition[]): DiskLayout {
   let offset = ALIGNMENT;
   const placed = partitions.map((partition) => {
     const at = offset;

@@ -107,7 +107,7 @@ async function buildRoot(
       time,
       layout,
       parts,
-      hostBun:
+      workstationBun:
         arch === workstationArch()
           ? parts.bun
           : (await fetchParts(workstationArch(), progress)).bun,

@@ -4,7 +4,13 @@ import path from 'node:path';
 import { KiosError } from '@kios/errors';
 
 import type { Arch } from '../../workstation/paths.ts';
-import { encodeGpt, layOut, namedGuid, type PlacedPartition, TYPE } from '../formats/gpt.ts';
+import {
+  encodeGpt,
+  placePartitions,
+  namedGuid,
+  type PlacedPartition,
+  TYPE,
+} from '../formats/gpt.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
 
 const MIB = 1024 * 1024;
@@ -129,7 +135,7 @@ export async function makeDisk({ out, efi, arch, time, tools }: DiskRequest): Pr
   try {
     await makeEsp(esp, efi, arch, time, tools);
     await makeData(data, time, tools);
-    const layout = layOut(namedGuid('disk'), [
+    const layout = placePartitions(namedGuid('disk'), [
       { type: TYPE.esp, guid: namedGuid('esp'), label: 'kios-esp', bytes: ESP_BYTES },
       { type: TYPE.data, guid: namedGuid('data'), label: 'kios-data', bytes: DATA_BYTES },
     ]);

@@ -36,7 +36,7 @@ export interface ImagesRequest {
   readonly layout: string;
   readonly parts: Parts;
   /** The runtime for this machine, which makes the bytecode. */
-  readonly hostBun: string;
+  readonly workstationBun: string;
   readonly pause: BuiltProgram;
   readonly cni: ReadonlyMap<string, BuiltProgram>;
   /** What takes the place of the image `bootstrap`. */
@@ -82,7 +82,7 @@ const bundleOf = (name: string): string => path.join(repository, 'agents', name,
 
 /** Makes every image of the node and writes them as one OCI layout. */
 export async function makeImages(request: ImagesRequest, progress: Progress): Promise<OciImage[]> {
-  const { arch, time, layout, parts, hostBun } = request;
+  const { arch, time, layout, parts, workstationBun } = request;
   return progress.task(`images (${arch})`, async (note) => {
     const layer = async (tree: Tree): Promise<Layer> => writeLayer(layout, tree, time);
     const baseTree = await baseLayer(parts);
@@ -100,7 +100,7 @@ export async function makeImages(request: ImagesRequest, progress: Progress): Pr
     const images: OciImage[] = [];
     for (const name of AGENTS) {
       const other = name === 'bootstrap' ? request.bootstrap : undefined;
-      const own = await layer(await agentLayer(other?.bundle ?? bundleOf(name), hostBun));
+      const own = await layer(await agentLayer(other?.bundle ?? bundleOf(name), workstationBun));
       const programs = await programsOf(name, request);
       const layers = [...runtime, ...(programs === undefined ? [] : [await layer(programs)]), own];
       images.push(image(other?.image ?? imageName(name), layers, AGENT_ENTRYPOINT, AGENT_ENV));

@@ -152,21 +152,21 @@ const COMPILE = [
  * Adds bytecode to the files of a bundle, so that the runtime does not parse JavaScript at each start. Bytecode belongs to one runtime
  * version and is made by the host's copy of it.
  */
-async function compile(folder: string, hostBun: string): Promise<string> {
+async function compile(folder: string, workstationBun: string): Promise<string> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.cjs')).toSorted();
   const digests = await Promise.all(names.map((name) => fileSha256(path.join(folder, name))));
   return cached('bytecode', cacheKey(names, digests, BUN, COMPILE), async (into) => {
     for (const name of names) await copyFile(path.join(folder, name), path.join(into, name));
     // Relative names, for the bundler writes them into its output.
-    await run(hostBun, [...COMPILE, ...names], { cwd: into });
+    await run(workstationBun, [...COMPILE, ...names], { cwd: into });
   });
 }
 
 /** An agent's own layer: its program, what that loads on demand, and the bytecode of both. */
-export async function agentLayer(bundle: string, hostBun: string): Promise<Tree> {
+export async function agentLayer(bundle: string, workstationBun: string): Promise<Tree> {
   const folder = path.dirname(bundle);
   const name = path.basename(path.dirname(folder));
-  const dir = path.join(await compile(folder, hostBun), 'out');
+  const dir = path.join(await compile(folder, workstationBun), 'out');
   const origin: Origin = { name: `@kios/${name}`, version: KIOS, kind: 'kios' };
   const tree = new Tree();
   for (const file of (await readdir(dir)).toSorted())

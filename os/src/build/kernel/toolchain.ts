@@ -28,7 +28,7 @@ const PROGRAMS = [
   `clang-${CLANG}`, `lld-${CLANG}`, `llvm-${CLANG}`, `libclang-common-${CLANG}-dev`, `libllvm${CLANG}`, `libclang-cpp${CLANG}`,
 ]; // prettier-ignore
 
-const hostCompiler = (): string[] =>
+const workstationCompiler = (): string[] =>
   [`gcc-${GCC}`, `cpp-${GCC}`, 'binutils'].map((name) => `${name}-${triplet(workstationArch()).replace('_', '-')}`); // prettier-ignore
 
 /** Where the programs of LLVM lie in the sysroot. */
@@ -79,37 +79,37 @@ async function wrapPrograms(
 }
 
 /** Unpacks the packages into `into`, which will be `home`: compiler, its parts beside it where it looks for them, and its sysroot. */
-async function layOut(debs: readonly Deb[], into: string, home: string): Promise<void> {
+async function unpackToolchain(debs: readonly Deb[], into: string, home: string): Promise<void> {
   for (const deb of debs) await run('dpkg-deb', ['-x', deb.file, into]);
   for (const folder of ['lib', 'lib64'])
     await symlink(`usr/${folder}`, path.join(into, folder)).catch(() => {});
-  const host = workstationArch();
+  const arch = workstationArch();
   const libraries = librariesOf(home);
-  const loader = [path.join(libraries, LOADER[host]), '--library-path', libraries];
+  const loader = [path.join(libraries, LOADER[arch]), '--library-path', libraries];
   for (const folder of ['usr/bin', 'usr/libexec', LLVM_BIN])
     await wrapPrograms(path.join(into, folder), path.join(home, folder), loader);
   // Where gcc's driver looks for assembler and linker before it asks PATH, which may have the host's.
-  const beside = path.join(into, 'usr', triplet(host), 'bin');
+  const beside = path.join(into, 'usr', triplet(arch), 'bin');
   await mkdir(beside, { recursive: true });
   for (const name of ['as', 'ld'])
-    await symlink(`../../bin/${triplet(host)}-${name}`, path.join(beside, name)).catch(() => {});
+    await symlink(`../../bin/${triplet(arch)}-${name}`, path.join(beside, name)).catch(() => {});
 }
 
 /** Opens the toolchain, which builds kernels for every architecture. */
 export async function openToolchain(progress: Progress): Promise<Toolchain> {
-  const host = workstationArch();
-  const packages = [...PROGRAMS, ...hostCompiler()];
-  const debs = await fetchDebian({ arch: host, packages, progress });
+  const arch = workstationArch();
+  const packages = [...PROGRAMS, ...workstationCompiler()];
+  const debs = await fetchDebian({ arch, packages, progress });
   const id = cacheKey(
     LAYOUT,
     debs.map(({ sha256 }) => sha256),
   );
   const home = path.join(cacheDir, 'toolchain', id);
   await cached('toolchain', id, (into) =>
-    progress.task('kernel: toolchain', () => layOut(debs, into, home)),
+    progress.task('kernel: toolchain', () => unpackToolchain(debs, into, home)),
   );
   const libraries = librariesOf(home);
-  const linking = `--sysroot=${home} -Wl,--dynamic-linker=${path.join(libraries, LOADER[host])} -Wl,-rpath,${libraries}`;
+  const linking = `--sysroot=${home} -Wl,--dynamic-linker=${path.join(libraries, LOADER[arch])} -Wl,-rpath,${libraries}`;
   return {
     id,
     env: {
@@ -121,7 +121,7 @@ export async function openToolchain(progress: Progress): Promise<Toolchain> {
       'LLVM=1',
       // Started by its loader, the compiler does not find what lies beside it by its own path, but by the name it is called by.
       'CC=clang -no-canonical-prefixes',
-      `HOSTCC=${triplet(host)}-gcc-${GCC}`,
+      `HOSTCC=${triplet(arch)}-gcc-${GCC}`,
       `HOSTCFLAGS=--sysroot=${home}`,
       `HOSTLDFLAGS=${linking}`,
       // The host's answer would name the host's libraries; without one the makefiles ask for the usual names.

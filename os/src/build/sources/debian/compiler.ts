@@ -55,11 +55,11 @@ export interface Compiler {
  * programs with the loader and the libraries that came with them, and `-B` makes the driver find the scripts before anything else.
  */
 export async function openCompiler(target: Arch, progress: Progress): Promise<Compiler> {
-  const host = workstationArch();
-  const debs = await fetchDebian({ arch: host, packages: packagesFor(target), progress });
+  const arch = workstationArch();
+  const debs = await fetchDebian({ arch, packages: packagesFor(target), progress });
   const root = await extract(debs);
-  const libraries = path.join(root, 'usr/lib', triplet(host));
-  const ld = path.join(libraries, path.basename(loader(host)));
+  const libraries = path.join(root, 'usr/lib', triplet(arch));
+  const ld = path.join(libraries, path.basename(loader(arch)));
   const scripts = await cached('compiler', cacheKey(root, target), async (into) => {
     for (const [name, at] of Object.entries(programsOf(target))) {
       const program = path.join(root, at);

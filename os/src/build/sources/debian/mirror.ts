@@ -11,7 +11,7 @@ export interface Mirror {
 }
 
 /** The archive the host's own apt uses for `origin`, when the host is a Debian. */
-async function hostArchive(label: string): Promise<string | undefined> {
+async function workstationArchive(label: string): Promise<string | undefined> {
   const format = '$(SITE_LABEL)|$(LABEL)|$(REPO_URI)';
   const targets = await run('apt-get', [
     'indextargets',
@@ -46,7 +46,7 @@ const withSlash = (uri: string): string => uri.replace(/\/*$/, '/');
 export async function findMirror(): Promise<Mirror> {
   const main =
     process.env['KIOS_DEBIAN_MIRROR'] ??
-    (await hostArchive('Debian')) ??
+    (await workstationArchive('Debian')) ??
     (await debootstrapArchive());
   if (main === undefined)
     throw new KiosError(
@@ -59,7 +59,7 @@ export async function findMirror(): Promise<Mirror> {
     );
   const security =
     process.env['KIOS_DEBIAN_SECURITY_MIRROR'] ??
-    (await hostArchive('Debian-Security')) ??
+    (await workstationArchive('Debian-Security')) ??
     withSlash(main).replace(/\/debian\/$/, '/debian-security/');
   return { main: withSlash(main), security: withSlash(security) };
 }

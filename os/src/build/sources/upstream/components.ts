@@ -114,7 +114,7 @@ export async function readPrograms(): Promise<Map<string, Program>> {
 export const NODE_PROGRAMS = ['containerd', 'containerd-shim-runc-v2', 'runc', 'kubelet'] as const;
 
 /** Programs that run on the host that builds and tries out a node. */
-export const HOST_PROGRAMS = [
+export const WORKSTATION_PROGRAMS = [
   'etcd',
   'kube-apiserver',
   'kube-controller-manager',

@@ -11,7 +11,7 @@ import {
   encodeGpt,
   GPT_BYTES,
   guidBytes,
-  layOut,
+  placePartitions,
   namedGuid,
   type Partition,
   SECTOR,
@@ -28,7 +28,7 @@ const partitions: readonly Partition[] = [
 
 /** Runs `use` on a sparse file that holds nothing but the partition table. */
 async function withDisk<T>(use: (file: string) => Promise<T>): Promise<T> {
-  const layout = layOut(DISK, partitions);
+  const layout = placePartitions(DISK, partitions);
   const { start, end } = encodeGpt(layout);
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-gpt-'));
   const file = path.join(dir, 'disk');
@@ -82,7 +82,7 @@ it('has a backup that serves when the first table is gone', async () => {
 });
 
 it('keeps tools that know no GPT off: one partition 0xEE over the disk', () => {
-  const layout = layOut(DISK, partitions);
+  const layout = placePartitions(DISK, partitions);
   const { start } = encodeGpt(layout);
   expect(start[450]).toBe(0xee);
   expect(start.readUInt32LE(454)).toBe(1);
@@ -91,7 +91,7 @@ it('keeps tools that know no GPT off: one partition 0xEE over the disk', () => {
 });
 
 it('has two headers that point at each other and sums that hold', () => {
-  const layout = layOut(DISK, partitions);
+  const layout = placePartitions(DISK, partitions);
   const { start, end } = encodeGpt(layout);
   const last = layout.bytes / SECTOR - 1;
   const [first, backup] = [start.subarray(SECTOR, 2 * SECTOR), end.subarray(-SECTOR)];
@@ -121,7 +121,7 @@ it('aligns partitions to 1 MiB, apart from each other and from both tables', () 
   const sizes = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 8 });
   fc.assert(
     fc.property(sizes, (sectors) => {
-      const layout = layOut(
+      const layout = placePartitions(
         DISK,
         sectors.map((count) => ({ ...partitions[0]!, bytes: count * SECTOR })),
       );
@@ -146,7 +146,7 @@ const anyPartition: fc.Arbitrary<Partition> = fc.record({
 it('is decoded to the partitions that were encoded', () => {
   fc.assert(
     fc.property(fc.array(anyPartition, { maxLength: 128 }), (any) => {
-      const layout = layOut(DISK, any);
+      const layout = placePartitions(DISK, any);
       const { start } = encodeGpt(layout);
       expect(start).toHaveLength(GPT_BYTES);
       expect(decodeGpt(start)).toEqual(layout.partitions);
@@ -155,7 +155,7 @@ it('is decoded to the partitions that were encoded', () => {
   );
 });
 
-const { start: sound } = encodeGpt(layOut(DISK, partitions));
+const { start: sound } = encodeGpt(placePartitions(DISK, partitions));
 
 it('is not decoded when it is cut short anywhere', () => {
   for (let length = 0; length < sound.length; length += 1)

@@ -8,7 +8,7 @@ import {
 import {
   cniPlugins,
   COMPONENTS,
-  HOST_PROGRAMS,
+  WORKSTATION_PROGRAMS,
   NODE_PROGRAMS,
   programsOf,
   readPrograms,
@@ -23,7 +23,7 @@ const named = (name: string) => {
 };
 
 describe('the table of upstream programs', () => {
-  it.each([...NODE_PROGRAMS, ...HOST_PROGRAMS])('has %s with a released version', (name) => {
+  it.each([...NODE_PROGRAMS, ...WORKSTATION_PROGRAMS])('has %s with a released version', (name) => {
     expect(named(name).version).toMatch(/^v\d+\.\d+\.\d+$/u);
   });
 

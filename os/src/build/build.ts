@@ -17,7 +17,7 @@ export interface BuildOptions {
   readonly bootstrap: string | undefined;
 }
 
-/** `kios build`: the image and what belongs to it. */
+/** `kios build`. */
 export async function build(context: CommandContext, options: BuildOptions): Promise<void> {
   const { arch, kernel, bootstrap } = options;
   const { progress, print } = context;
@@ -28,7 +28,7 @@ export async function build(context: CommandContext, options: BuildOptions): Pro
   for (const file of [efi, image, root, sbom]) print(path.relative(process.cwd(), file));
 }
 
-/** `kios build --host-programs`: the upstream programs that run on a node's host and the CNI plugins that containerd starts there. */
+/** `kios build --host-programs`. */
 export async function buildHostPrograms(context: CommandContext, arch: Arch): Promise<void> {
   const { progress, print } = context;
   await ensureSpace();

@@ -5,13 +5,13 @@ import * as v from 'valibot';
 
 import { repository } from '../workstation/paths.ts';
 
-/** Versions of what the image takes from the npm registry. Upstream Go programs have theirs in os/upstream/<component>/go.mod. */
+/** Versions of the image's npm packages. Those of upstream Go programs are in os/upstream/<component>/go.mod. */
 export const BUN = '1.4.5';
 export const KOFFI = '3.3.4';
 
 const Version = v.pipe(v.string(), v.parseJson(), v.strictObject({ version: v.string() }));
 
-/** The product's version, which is written in version.json only: tag of its images, VERSION_ID of the node. */
+/** The version of kiOS, written only in version.json: the tag of its images and the node's VERSION_ID. */
 export const KIOS = v.parse(
   Version,
   readFileSync(path.join(repository, 'version.json'), 'utf8'),

@@ -17,17 +17,17 @@ import { silent } from '../../src/workstation/progress.ts';
 import { buildWorkspaces } from '../../src/workstation/turbo.ts';
 
 it(
-  'the example is built into an image like ours, in place of ours, with its programs',
+  'the example is built into an image that replaces ours and holds its programs',
   { timeout: 600_000 },
   async () => {
     const scratch = await mkdtemp(path.join(tmpdir(), 'kios-bootstrap-image-'));
     try {
-      // A copy, because programs are put beside it.
+      // A copy, because the test adds programs to it.
       const folder = path.join(scratch, 'bootstrap-custom');
       await cp(path.join(repository, 'examples/bootstrap-custom'), folder, { recursive: true });
       await mkdir(path.join(folder, 'plugins'));
       await writeFile(path.join(folder, 'plugins/test-credential'), '#!/bin/sh\n');
-      // In a fresh checkout nothing has built the agents when this part of the tests is run alone.
+      // In a new checkout the agents are not built when this test runs alone.
       await buildWorkspaces(['./agents/*']);
       const choice = readChoice(folder);
       const parts = await fetchParts('amd64', silent);
@@ -54,7 +54,7 @@ it(
       expect(files).toEqual(
         expect.arrayContaining(['/agent/agent.cjs', '/plugins/test-credential', '/bin/bun']),
       );
-      // The runtime is one layer for all: its pages are in memory once.
+      // All images share the runtime's layer, so its pages are in memory once.
       const digests = (image: typeof custom): unknown =>
         image?.layers.slice(0, 2).map(({ descriptor }) => descriptor.digest);
       expect(digests(custom)).toEqual(digests(dhcp));

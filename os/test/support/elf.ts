@@ -1,4 +1,7 @@
-/** A 64-bit ELF file that needs `names`; its strings are loaded at another address than they have in the file. */
+/**
+ * Makes a 64-bit ELF file that needs `names`. Its strings are loaded at another address than their position in the
+ * file.
+ */
 export function makeElf(names: readonly string[]): Buffer {
   const [stringsAt, dynamicAt, address] = [256, 512, 0x40_0000];
   const elf = Buffer.alloc(1024);

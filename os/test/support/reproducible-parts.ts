@@ -21,8 +21,8 @@ import { silent } from '../../src/workstation/progress.ts';
 import { makeStub } from './stub.ts';
 
 /**
- * Puts a small image together in the folder it is given, from the same inputs each time, and prints the digest of each part. The test
- * of reproducibility runs it twice in unlike surroundings.
+ * Makes a small image in a given folder, from the same inputs each time, and prints the digest of each part. The test
+ * of reproducibility runs it twice in different surroundings.
  */
 
 const TIME = 1_790_000_000;
@@ -36,7 +36,7 @@ async function digest(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** A folder of the host; its times, modes beyond the execute bit and order of making must not matter. */
+/** Makes a folder. Its times, the order of its files and modes other than the execute bit must not matter. */
 async function workstationFolder(): Promise<string> {
   const folder = path.join(dir, 'folder');
   await mkdir(path.join(folder, 'sub'), { recursive: true });
@@ -78,7 +78,7 @@ const disk = path.join(dir, 'kios.img');
 await makeDisk({ out: disk, efi, arch, time: TIME, tools });
 const sbom = path.join(dir, 'sbom.json');
 await writeFile(sbom, await makeSbom('test', [files], TIME));
-// The next run is to make it anew.
+// The next run must make it again.
 await rm(path.dirname(root), { recursive: true });
 const digests = {
   index: await digest(path.join(dir, 'layout/index.json')),

@@ -6,7 +6,10 @@ const hex = (value: number): string => value.toString(16).padStart(8, '0');
 
 const padding = (size: number): Buffer => Buffer.alloc((4 - (size % 4)) % 4);
 
-/** Header and name of a record in the "newc" format (Documentation/driver-api/early-userspace/buffer-format.rst), padded to 4. */
+/**
+ * Encodes header and name of a record ("newc" of Documentation/driver-api/early-userspace/buffer-format.rst), padded to
+ * 4.
+ */
 function head(inode: number, name: string, mode: number, size: number): Buffer {
   const ended = `${name}\0`;
   const nameSize = Buffer.byteLength(ended);
@@ -15,7 +18,7 @@ function head(inode: number, name: string, mode: number, size: number): Buffer {
   return Buffer.concat([bytes, padding(bytes.length)]);
 }
 
-/** The content of a record, piece by piece, and its size. */
+/** Returns the size of a record's content and the content in chunks. */
 async function contentOf(entry: Entry): Promise<[size: number, chunks: AsyncIterable<Uint8Array>]> {
   if (entry.type === 'directory') return [0, chunksOf({ bytes: Buffer.alloc(0) }, 0)];
   const content = entry.type === 'symlink' ? { bytes: Buffer.from(entry.target) } : entry.content;
@@ -23,7 +26,10 @@ async function contentOf(entry: Entry): Promise<[size: number, chunks: AsyncIter
   return [size, chunksOf(content, size)];
 }
 
-/** Writes a tree as an initramfs archive. Time stamps are zero and owners root, so equal trees give equal bytes. */
+/**
+ * Writes a tree as an initramfs archive. Every time stamp is zero and every owner root, so equal trees give equal
+ * bytes.
+ */
 export async function cpio(tree: Tree): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let inode = 1;

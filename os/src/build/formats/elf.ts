@@ -26,14 +26,14 @@ function segments(elf: Buffer): Segment[] {
 const isElf64 = (bytes: Buffer): boolean =>
   bytes.length >= 64 && bytes.readUInt32BE(0) === 0x7f454c46 && bytes[4] === 2 && bytes[5] === 1;
 
-/** The dynamic section's entries: tag and value. */
+/** Returns the entries of the dynamic section. */
 const dynamicEntries = (elf: Buffer, { offset, size }: Segment): [tag: bigint, value: number][] =>
   Array.from({ length: Math.floor(size / 16) }, (_, index) => {
     const at = offset + index * 16;
     return [elf.readBigUInt64LE(at), Number(elf.readBigUInt64LE(at + 8))];
   });
 
-/** Where in the file the byte lies that is loaded at `address`. */
+/** Returns the position in the file of the byte that is loaded at `address`. */
 function fileOffset(all: readonly Segment[], address: number): number {
   const home = all.find(
     (segment) =>
@@ -44,7 +44,10 @@ function fileOffset(all: readonly Segment[], address: number): number {
   return address - (home?.address ?? 0) + (home?.offset ?? 0);
 }
 
-/** Names in DT_NEEDED of a 64-bit little-endian ELF file (System V ABI, chapter 5); none for a static one. */
+/**
+ * Returns the names in DT_NEEDED of a 64-bit little-endian ELF file (System V ABI, chapter 5); none for a static
+ * program.
+ */
 export function neededLibraries(elf: Buffer): string[] {
   const all = isElf64(elf) ? segments(elf) : [];
   const dynamic = all.find((segment) => segment.type === DYNAMIC_SEGMENT);

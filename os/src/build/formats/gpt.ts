@@ -1,20 +1,22 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** GUID partition table (UEFI specification 2.10, chapter 5). Sectors are 512 bytes, partitions start at multiples of 1 MiB. */
+/** GUID partition table (UEFI specification 2.10, chapter 5). Partitions start at multiples of 1 MiB. */
+
+/** Bytes of a sector. */
 export const SECTOR = 512;
 const ENTRIES = 128;
 const ENTRY = 128;
 const TABLE_SECTORS = (ENTRIES * ENTRY) / SECTOR;
 const HEADER_BYTES = 92;
 const ALIGNMENT = 1024 * 1024;
-/** The sectors at the start of a disk that hold a table as `encodeGpt` writes it. */
+/** Bytes at the start of a disk that hold the table that `encodeGpt` writes. */
 export const GPT_BYTES = (2 + TABLE_SECTORS) * SECTOR;
 
 export const TYPE = {
   /** EFI system partition. */
   esp: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b',
-  /** kiOS data partition, as the original's. */
+  /** kiOS's data partition (docs/host-api.md section 3). */
   data: '97aac693-d920-465a-94fe-eb59fc86dfaa',
 } as const;
 
@@ -37,11 +39,11 @@ export interface DiskLayout {
   readonly partitions: readonly PlacedPartition[];
 }
 
-/** The first 16 bytes in the text form of a GUID. */
+/** Formats the first 16 bytes with the dashes of a GUID. */
 const dashed = (bytes: Buffer): string =>
   bytes.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
-/** GUID as stored: the first three fields little-endian. */
+/** Encodes a GUID as disks store it: the first three fields are little-endian. */
 export function guidBytes(guid: string): Buffer {
   const raw = Buffer.from(guid.replaceAll('-', ''), 'hex');
   raw.subarray(0, 4).reverse();
@@ -58,7 +60,7 @@ function guidText(bytes: Buffer): string {
   return dashed(raw);
 }
 
-/** A GUID that depends on nothing but `name` (RFC 9562 version 8), so that equal inputs give equal disks. */
+/** Returns a GUID that depends only on `name` (RFC 9562 version 8), so that equal inputs give equal disks. */
 export function namedGuid(name: string): string {
   const hash = createHash('sha256').update(`kios:${name}`).digest();
   hash[6] = (hash[6]! & 0x0f) | 0x80;
@@ -68,7 +70,7 @@ export function namedGuid(name: string): string {
 
 const alignUp = (value: number): number => Math.ceil(value / ALIGNMENT) * ALIGNMENT;
 
-/** Places partitions one behind the other. */
+/** Places partitions one after the other. */
 export function placePartitions(guid: string, partitions: readonly Partition[]): DiskLayout {
   let offset = ALIGNMENT;
   const placed = partitions.map((partition) => {
@@ -117,7 +119,7 @@ function header(
   return sector;
 }
 
-/** One partition of type 0xEE over the whole disk, so that tools that know no GPT keep off. */
+/** One partition of type 0xEE covers the disk, so that tools without GPT support leave it alone. */
 function protectiveMbr(sectors: number): Buffer {
   const sector = Buffer.alloc(SECTOR);
   sector.set([0x00, 0x00, 0x02, 0x00, 0xee, 0xff, 0xff, 0xff], 446);
@@ -127,7 +129,7 @@ function protectiveMbr(sectors: number): Buffer {
   return sector;
 }
 
-/** The sectors that make up the table: `start` at byte 0, `end` up to the disk's last byte. */
+/** Encodes the table: `start` goes to byte 0 of the disk, `end` ends with the disk's last byte. */
 export function encodeGpt(layout: DiskLayout): { start: Buffer; end: Buffer } {
   const sectors = layout.bytes / SECTOR;
   const table = entries(layout);
@@ -138,7 +140,10 @@ export function encodeGpt(layout: DiskLayout): { start: Buffer; end: Buffer } {
   };
 }
 
-/** The partition table of a disk from its first bytes, when the header at sector 1 and the table are whole and their sums hold. */
+/**
+ * Finds the entries by the header at sector 1. Returns undefined when one of them is cut short or its checksum is
+ * wrong.
+ */
 function readTable(disk: Buffer): { table: Buffer; entryBytes: number } | undefined {
   const header = Buffer.from(disk.subarray(SECTOR, SECTOR + HEADER_BYTES));
   if (header.length < HEADER_BYTES || header.toString('latin1', 0, 8) !== 'EFI PART') return;
@@ -154,7 +159,10 @@ function readTable(disk: Buffer): { table: Buffer; entryBytes: number } | undefi
 
 const UNUSED = '00000000-0000-0000-0000-000000000000';
 
-/** Returns the partitions of a disk from its first bytes; undefined when they do not hold a whole, sound table. */
+/**
+ * Decodes the partitions from the first bytes of a disk. Returns undefined when these do not hold a complete, valid
+ * table.
+ */
 export function decodeGpt(disk: Buffer): PlacedPartition[] | undefined {
   const { table, entryBytes } = readTable(disk) ?? {};
   if (table === undefined || entryBytes === undefined) return undefined;

@@ -15,7 +15,7 @@ export interface Descriptor {
   readonly size: number;
 }
 
-/** A layer and where its files come from; the tar stream lies in the layout's blobs. */
+/** A layer with the tree it is made from; its tar stream is a blob of the layout. */
 export interface Layer {
   readonly tree: Tree;
   readonly descriptor: Descriptor;
@@ -23,7 +23,7 @@ export interface Layer {
   readonly bytes: number;
 }
 
-/** What an image is, before it has digests. */
+/** An image before its digests are known. */
 export interface ImageSpec {
   readonly name: string;
   readonly layers: readonly Layer[];
@@ -38,10 +38,10 @@ export interface OciImage {
   readonly manifest: Descriptor & { readonly content: Buffer };
 }
 
-/** Digest as OCI writes it. */
+/** Returns the SHA-256 digest as OCI writes it. */
 export const ociDigest = (bytes: Uint8Array | string): string => `sha256:${hash('sha256', bytes)}`;
 
-/** The path of a blob in a layout. */
+/** Returns the path of a blob in a layout. */
 export const blobPath = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
 
 const json = (mediaType: string, value: unknown): Descriptor & { content: Buffer } => {
@@ -68,7 +68,10 @@ export async function describeLayer(tree: Tree, digest: string, size: number): P
   };
 }
 
-/** OCI image configuration and manifest for one architecture (image-spec v1.1). Layers are not compressed: their digest is their diff id. */
+/**
+ * Makes the configuration and the manifest of an image for one architecture (OCI image-spec v1.1). Layers are not
+ * compressed, so their digest is their diff id.
+ */
 export function makeImage(spec: ImageSpec, arch: string, time: number): OciImage {
   const config = json(MEDIA.config, {
     created: new Date(time * 1000).toISOString(),
@@ -91,8 +94,8 @@ export function makeImage(spec: ImageSpec, arch: string, time: number): OciImage
 }
 
 /**
- * The files of an OCI image layout (image-spec v1.1, image-layout.md) that holds `images`, each under its name, by path; without the
- * layers' blobs.
+ * Returns the files of a layout (OCI image-spec v1.1, image-layout.md) that holds `images`, by path, except the layers'
+ * blobs.
  */
 export function layoutFiles(
   images: readonly OciImage[],

@@ -28,7 +28,7 @@ function packageOf(origin: Origin): object {
   };
 }
 
-/** Bill of materials (SPDX 2.3, JSON): every file of the root with its digest and the package it comes from. */
+/** Makes the bill of materials (SPDX 2.3, JSON): every file with its digest and the package it comes from. */
 export async function makeSbom(
   name: string,
   trees: readonly Tree[],

@@ -19,7 +19,7 @@ interface Header {
   readonly time: number;
 }
 
-/** One ustar header block (POSIX.1-1988), uid and gid 0. */
+/** Encodes a ustar header block (POSIX.1-1988) with uid and gid 0. */
 function headerBlock({ name, mode, size, type, link, time }: Header): Buffer {
   const block = Buffer.alloc(BLOCK);
   block.write(name, 0, 100);
@@ -40,7 +40,7 @@ function headerBlock({ name, mode, size, type, link, time }: Header): Buffer {
 
 const padding = (size: number): Buffer => Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
 
-/** GNU's long-name record: names over 100 bytes travel as the content of an entry before the real one. */
+/** GNU's long-name record: a name over 100 bytes is the content of an extra entry before the real one. */
 function long(type: string, value: string, time: number): Buffer[] {
   if (Buffer.byteLength(value) <= 100) return [];
   const bytes = Buffer.from(`${value}\0`);
@@ -55,7 +55,7 @@ function long(type: string, value: string, time: number): Buffer[] {
   return [header, bytes, padding(bytes.length)];
 }
 
-/** An entry of the archive: what the tree has, or another name of a file before it. */
+/** An entry of the archive: an entry of the tree, or another name of an earlier file. */
 type Member = Entry | { readonly type: 'link'; readonly mode: number; readonly target: string };
 
 function prefixOf(where: string, member: Member, size: number, time: number): Buffer[] {
@@ -67,8 +67,8 @@ function prefixOf(where: string, member: Member, size: number, time: number): Bu
 }
 
 /**
- * Writes a tree as a tar stream: sorted, owned by root, every time stamp `time` (seconds). Equal trees give equal bytes. A path of
- * `links` becomes a hard link of the file that it names, which comes before it.
+ * Writes a tree as a tar stream: sorted, owned by root, every time stamp `time` (seconds). Equal trees give equal
+ * bytes. A path in `links` becomes a hard link to the path it maps to, which comes before it.
  */
 export async function* tar(
   tree: Tree,

@@ -20,7 +20,7 @@ import {
 } from './runtime.ts';
 import { storedFile } from './stored-files.ts';
 
-/** An image of somebody's own; the shipped agent where there is no other. */
+/** The user's bootstrap image; without a bundle it holds the shipped agent. */
 export interface OtherBootstrap {
   readonly image: string;
   readonly bundle: string | undefined;
@@ -32,14 +32,14 @@ export interface ImagesRequest {
   readonly arch: Arch;
   /** Seconds since the epoch. */
   readonly time: number;
-  /** Where the OCI layout is written. */
+  /** Folder to write the OCI layout to. */
   readonly layout: string;
   readonly parts: Parts;
-  /** The runtime for this machine, which makes the bytecode. */
+  /** The runtime for the workstation, which makes the bytecode. */
   readonly workstationBun: string;
   readonly pause: BuiltProgram;
   readonly cni: ReadonlyMap<string, BuiltProgram>;
-  /** What takes the place of the image `bootstrap`. */
+  /** The image that replaces `bootstrap`. */
   readonly bootstrap?: OtherBootstrap;
 }
 
@@ -60,7 +60,7 @@ function pluginsLayer(plugins: ReadonlyMap<string, BuiltProgram>): Tree {
   return tree;
 }
 
-/** Programs that an agent brings for others to start. */
+/** Makes the layer of programs that an agent's image brings for other programs to start. */
 async function programsOf(
   name: string,
   { cni, bootstrap }: ImagesRequest,
@@ -80,7 +80,7 @@ async function programsOf(
 
 const bundleOf = (name: string): string => path.join(repository, 'agents', name, 'dist/agent.cjs');
 
-/** Makes every image of the node and writes them as one OCI layout. */
+/** Makes every image of the node and writes all of them into one OCI layout. */
 export async function makeImages(request: ImagesRequest, progress: Progress): Promise<OciImage[]> {
   const { arch, time, layout, parts, workstationBun } = request;
   return progress.task(`images (${arch})`, async (note) => {

@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises';
 
 import { neededLibraries } from '../formats/elf.ts';
 
-/** Every shared library that `files` need, directly or through one another, as `locate` finds it by name. */
+/**
+ * Returns every shared library that `files` need, directly or through other libraries. `locate` returns a library's
+ * path.
+ */
 export async function libraryClosure(
   files: readonly string[],
   locate: (name: string) => string,

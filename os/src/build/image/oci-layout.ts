@@ -9,7 +9,7 @@ import { blobPath, describeLayer, type Layer, layoutFiles, type OciImage } from 
 import { tar } from '../formats/tar.ts';
 import type { Tree } from '../formats/tree.ts';
 
-/** Writes the tar stream of a tree into an OCI layout as a layer. Equal trees give equal digests. */
+/** Writes a tree as a layer into an OCI layout. Equal trees give equal digests. */
 export async function writeLayer(layout: string, tree: Tree, time: number): Promise<Layer> {
   const scratch = path.join(layout, 'blobs', `layer.${randomUUID()}.tmp`);
   await mkdir(path.join(layout, 'blobs/sha256'), { recursive: true });
@@ -31,7 +31,7 @@ export async function writeLayer(layout: string, tree: Tree, time: number): Prom
   return describeLayer(tree, digest, size);
 }
 
-/** Completes a layout that holds the layers of `images`. */
+/** Completes a layout that already holds the layers of `images`. */
 export async function writeLayout(
   layout: string,
   images: readonly OciImage[],

@@ -25,7 +25,7 @@ export interface RootRequest {
 
 const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
 
-/** Mount points and folders that pods expect; the root itself never becomes writable. */
+/** Mount points, and folders that pods expect: nobody can add one later, because the root is never writable. */
 const FOLDERS = [
   '/dev',
   '/proc',
@@ -50,7 +50,7 @@ function addPrograms(tree: Tree, request: RootRequest): void {
       kind: 'go',
       sha256,
     });
-  // kubelet runs these two by name; they are further names of init.
+  // kubelet runs these two by name, and init does their work.
   tree.symlink('/bin/mount', 'init').symlink('/bin/umount', 'init');
 }
 
@@ -88,7 +88,7 @@ function addConfiguration(
   for (const [name, text] of manifests) tree.text(`/etc/kubernetes/manifests/${name}`, text, kios);
 }
 
-/** The node's root file system. */
+/** Makes the node's root file system. */
 export async function makeRoot(request: RootRequest): Promise<Tree> {
   const tree = new Tree();
   for (const folder of FOLDERS) tree.directory(folder);
@@ -99,7 +99,7 @@ export async function makeRoot(request: RootRequest): Promise<Tree> {
   return tree.graft(STORE, request.store);
 }
 
-/** First archive of the initramfs: init's first stage and the modules it needs. Small, so it is compressed. */
+/** Makes the first archive of the initramfs: init's first stage and the modules it needs. */
 export function makeEarlyRoot(kernel: Kernel, init: string): Tree {
   const tree = new Tree();
   for (const folder of ['/dev', '/proc', '/sys', '/root']) tree.directory(folder);
@@ -115,6 +115,6 @@ export function makeEarlyRoot(kernel: Kernel, init: string): Tree {
   return tree;
 }
 
-/** Second archive: the root as one file, compressed in itself. */
+/** Makes the second archive of the initramfs: the root as one file. */
 export const rootFile = (rootImage: string): Tree =>
   new Tree().file('/root.erofs', 0o644, storedFile(rootImage), kios);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileSha256 } from '../../workstation/digest.ts';
 import type { Origin, StoredFile, Tree } from '../formats/tree.ts';
 
-/** A file of the workstation as content of a tree. */
+/** Returns a file of the workstation as content of a tree. */
 export const storedFile = (file: string): StoredFile => ({
   file,
   size: async () => (await stat(file)).size,
@@ -13,7 +13,7 @@ export const storedFile = (file: string): StoredFile => ({
   chunks: () => createReadStream(file),
 });
 
-/** Reads a folder of the workstation into a tree below `prefix`; only the owner's execute bit of a mode is kept. */
+/** Adds a folder of the workstation to a tree below `prefix`. Of a file's mode only the owner's execute bit is kept. */
 export async function addFolder(
   tree: Tree,
   prefix: string,

@@ -8,7 +8,7 @@ import { checkManifests, type Rules } from './check.ts';
 import { type ManifestFile, manifestsDir, readManifests } from './read.ts';
 import { readRules } from './rules.ts';
 
-/** Fails with a line for each fault of the manifests in a folder. */
+/** Fails when the manifests of a folder have faults, with one line for each. */
 export function assertManifests(
   folder: string,
   files: readonly ManifestFile[],

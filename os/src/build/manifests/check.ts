@@ -17,7 +17,7 @@ export interface Rules {
 }
 
 function podFaults(pod: unknown, { schemas, policy }: Rules): Fault[] {
-  if (!isRecord(pod)) return [{ path: '(document)', cause: 'is no object' }];
+  if (!isRecord(pod)) return [{ path: '(document)', cause: 'is not an object' }];
   const { apiVersion, kind } = pod;
   if (apiVersion !== 'v1' || kind !== 'Pod')
     return [{ path: 'kind', cause: `is ${String(apiVersion)} ${String(kind)}, must be v1 Pod` }];
@@ -40,11 +40,11 @@ const nameOf = ({ text }: ManifestFile): unknown => {
   return isRecord(metadata) ? metadata['name'] : undefined;
 };
 
-/** Names that files have taken, each with the file that took it. */
+/** Names that files use, each with the first file that uses it. */
 class Owners {
   readonly #owners = new Map<unknown, string>();
 
-  /** Takes a name for a file; returns the file that has it already. */
+  /** Gives a name to a file, or returns the earlier file that has it. */
   take(name: unknown, file: string): string | undefined {
     const owner = this.#owners.get(name);
     if (owner === undefined && name !== undefined) this.#owners.set(name, file);
@@ -52,7 +52,9 @@ class Owners {
   }
 }
 
-/** Returns every fault of the manifests, by file. Of two files with one name on the node, or one pod, the later is at fault. */
+/**
+ * Returns every fault of the manifests. Of two files with one pod, or with one name on the node, the later is at fault.
+ */
 export function checkManifests(files: readonly ManifestFile[], rules: Rules): ManifestFault[] {
   const [names, pods] = [new Owners(), new Owners()];
   return files.flatMap((file) => {

@@ -14,7 +14,7 @@ export interface ManifestFile {
   readonly text: string;
 }
 
-/** Returns the name of a manifest on the node, where other programs look for `dhcp.yaml`. */
+/** Returns a manifest's name on the node, where programs look for names such as `dhcp.yaml`. */
 export const shippedName = (name: string): string => name.replace(/\.yml$/, '.yaml');
 
 async function attempt<T>(folder: string, name: string, read: () => Promise<T>): Promise<T> {
@@ -24,7 +24,7 @@ async function attempt<T>(folder: string, name: string, read: () => Promise<T>):
   });
 }
 
-/** Reads every file of a folder, by name; like kubelet it leaves out names with a leading dot. */
+/** Reads every file of a folder in the order of their names. Like kubelet, it leaves out names with a leading dot. */
 export async function readManifests(folder = manifestsDir): Promise<ManifestFile[]> {
   const names = await attempt(folder, '', () => readdir(folder));
   const shown = names.filter((name) => !name.startsWith('.')).toSorted();

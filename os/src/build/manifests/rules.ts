@@ -19,7 +19,7 @@ const API = 'api/openapi-spec/v3/api__v1_openapi.json';
 const kubernetesDir = path.join(repository, 'os', 'upstream', 'kubernetes');
 
 const PolicyFile = v.strictObject({ capabilities: v.record(v.string(), v.array(v.string())) });
-/** Its form is Kubernetes' own; only what a pod needs of it is ever looked at. */
+/** Not validated further: the file is Kubernetes' own. */
 const SchemaFile = v.pipe(
   v.string(),
   v.parseJson(),
@@ -29,7 +29,7 @@ const ApiDescription = v.object({
   components: v.object({ schemas: v.record(v.string(), v.unknown()) }),
 });
 
-/** Kubernetes' own description of a pod, from the very module that kubelet is built of. */
+/** Reads Kubernetes' description of a pod from the module that kubelet is built from. */
 async function readSchemas(progress: Progress): Promise<Schemas> {
   const mod = await readFile(path.join(kubernetesDir, 'go.mod'), 'utf8');
   const dir = await cached('pod-schema', cacheKey(mod), async (into) => {

@@ -8,8 +8,8 @@ import { type BootstrapChoice, chooseBootstrap } from './bootstrap-choice.ts';
 import { type ManifestFile, shippedName } from './read.ts';
 
 /**
- * Puts a fixed `metadata.uid` into a static pod's manifest, derived from its content. Without one kubelet derives it from the host
- * name too, and would restart every static pod when bootstrap names the node.
+ * Adds a `metadata.uid` derived from the content to a static pod's manifest. Without it kubelet derives the uid from
+ * the host name too, and restarts every static pod when bootstrap names the node.
  */
 export function stampManifest(file: string, text: string): string {
   const document = parseDocument(text);
@@ -19,18 +19,22 @@ export function stampManifest(file: string, text: string): string {
       exitCode: EXIT.data,
     });
   if (document.getIn(['metadata', 'uid']) !== undefined)
-    throw new KiosError('KIOS_MANIFEST', `read ${file}: metadata.uid is stamped at build time`, {
-      exitCode: EXIT.data,
-      remedy: 'remove metadata.uid',
-    });
+    throw new KiosError(
+      'KIOS_MANIFEST',
+      `stamp ${file}: it sets metadata.uid, which the build does`,
+      {
+        exitCode: EXIT.data,
+        remedy: 'Remove metadata.uid.',
+      },
+    );
   document.setIn(['metadata', 'uid'], namedGuid(`manifest:${text}`));
-  // Comments explain the manifest to people; the node has no use for them.
+  // The node has no use for the comments.
   return JSON.stringify(document.toJS());
 }
 
 const BOOTSTRAP = 'bootstrap.yaml';
 
-/** Returns the manifests as the node has them, stamped, by file name; with another bootstrap where one is chosen. */
+/** Returns the manifests of the node, stamped, by file name, with the chosen bootstrap. */
 export function stampManifests(
   files: readonly ManifestFile[],
   bootstrap?: BootstrapChoice,

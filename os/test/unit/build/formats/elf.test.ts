@@ -6,15 +6,15 @@ import { neededLibraries } from '../../../../src/build/formats/elf.ts';
 import { run } from '../../../../src/workstation/run.ts';
 import { makeElf } from '../../../support/elf.ts';
 
-it('reads what a program needs', () => {
+it('finds the libraries that a program needs', () => {
   expect(neededLibraries(makeElf(['libc.so.6', 'libm.so.6']))).toEqual(['libc.so.6', 'libm.so.6']);
 });
 
 it.each([process.execPath, '/bin/sh', '/usr/bin/apt-get'])(
-  'reads of %s what binutils read of it',
+  'finds the libraries of %s that binutils find',
   async (program) => {
-    const said = await run('objdump', ['-p', program], { env: { LC_ALL: 'C' } });
-    const needed = [...said.matchAll(/^ +NEEDED +(\S+)$/gm)].map(([, name]) => name);
+    const dump = await run('objdump', ['-p', program], { env: { LC_ALL: 'C' } });
+    const needed = [...dump.matchAll(/^ +NEEDED +(\S+)$/gm)].map(([, name]) => name);
     expect(needed).not.toEqual([]);
     expect(neededLibraries(await readFile(program))).toEqual(needed);
   },
@@ -32,6 +32,6 @@ it.each([
     'a program without a dynamic section',
     Buffer.concat([makeElf([]).subarray(0, 56), Buffer.alloc(100)]),
   ],
-])('says that %s needs nothing', (_, bytes) => {
+])('finds no library that %s needs', (_, bytes) => {
   expect(neededLibraries(bytes)).toEqual([]);
 });

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { Tree } from '../../../../src/build/formats/tree.ts';
 import { anyFiles, modeOf, origin, treeOf } from '../../../support/trees.ts';
 
-it('makes the folders above an entry', () => {
+it('adds the folders above an entry', () => {
   const tree = new Tree().text('/a/b/c', '', origin);
   expect(tree.sorted().map(([where, { type }]) => [where, type])).toEqual([
     ['/a', 'directory'],
@@ -15,20 +15,20 @@ it('makes the folders above an entry', () => {
   ]);
 });
 
-it('leaves a folder that is there as it is', () => {
+it('does not change a folder that it has', () => {
   const tree = new Tree().directory('/tmp', 0o1777).text('/tmp/x', '', origin);
   expect(modeOf(tree, '/tmp')).toBe('1777');
 });
 
-it.each(['relative', '/', '..', '../up', ''])('refuses the path %j', (where) => {
+it.each(['relative', '/', '..', '../up', ''])('rejects the path %j', (where) => {
   expect(() => new Tree().directory(where)).toThrow(/KIOS_TREE|not an absolute path/);
 });
 
-it('cannot be left upwards', () => {
+it('keeps paths with .. inside the root', () => {
   expect(new Tree().text('/a/../../b', '', origin).sorted()[0]![0]).toBe('/b');
 });
 
-it('sorts parents before what they hold, whatever the order of adding', () => {
+it('sorts folders before their content, in whatever order they were added', () => {
   fc.assert(
     fc.property(anyFiles, (files) => {
       const reversed = Object.fromEntries(Object.entries(files).toReversed());
@@ -49,7 +49,7 @@ it('sorts parents before what they hold, whatever the order of adding', () => {
   );
 });
 
-it('is put below another with everything it holds', () => {
+it('is grafted below another with all of its entries', () => {
   const tree = new Tree().graft('/store', new Tree().text('/a/b', 'x', origin));
   expect(tree.has('/store/a/b')).toBe(true);
   expect(tree.has('/a')).toBe(false);

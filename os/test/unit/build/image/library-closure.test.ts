@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { libraryClosure } from '../../../../src/build/image/library-closure.ts';
 import { makeElf } from '../../../support/elf.ts';
 
-it('follows libraries through one another, each once, also in a circle', async () => {
+it('finds each library once, through other libraries and in a circle', async () => {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-elf-'));
   try {
     const at = (name: string): string => path.join(dir, name);

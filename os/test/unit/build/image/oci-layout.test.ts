@@ -62,7 +62,7 @@ const blob = (digest: string): string => path.join('blobs', digest.replace(':', 
 it('names every blob by the digest of its content', async () => {
   await makeTwo();
   const names = await readdir(path.join(layout, 'blobs/sha256'));
-  // Two layers, and of each image its manifest and its configuration.
+  // Two layers, and manifest and configuration of each image.
   expect(names).toHaveLength(6);
   for (const name of names) {
     const content = await readFile(path.join(layout, 'blobs/sha256', name));
@@ -71,7 +71,7 @@ it('names every blob by the digest of its content', async () => {
   expect(await readdir(path.join(layout, 'blobs'))).toEqual(['sha256']);
 });
 
-it('leads from the index to every layer with true sizes', async () => {
+it('leads from the index to every layer, with correct sizes', async () => {
   await makeTwo();
   const { manifests } = await read(Index, 'index.json');
   expect(manifests.map(({ annotations }) => annotations['io.containerd.image.name'])).toEqual([
@@ -91,14 +91,14 @@ it('leads from the index to every layer with true sizes', async () => {
   }
 });
 
-it('makes layers of one layout at the same time', async () => {
+it('writes several layers into one layout at the same time', async () => {
   const trees = Array.from({ length: 10 }, (_, n) => new Tree().text(`/${n}`, `${n}`, origin));
   const layers = await Promise.all(trees.map((tree) => writeLayer(layout, tree, TIME)));
   const digests = layers.map(({ descriptor }) => descriptor.digest.replace('sha256:', ''));
   expect((await readdir(path.join(layout, 'blobs/sha256'))).toSorted()).toEqual(digests.toSorted());
 });
 
-it('counts what a layer holds: its entries with their root, and the bytes of its files', async () => {
+it('counts the entries of a layer, with their root, and the bytes of its files', async () => {
   const tree = new Tree().text('/a/b', '12345', origin).symlink('/c', 'a/b');
   expect(await writeLayer(layout, tree, TIME)).toMatchObject({ inodes: 4, bytes: 5 });
 });

@@ -8,7 +8,7 @@ import { digestOf, Tree } from '../../../../src/build/formats/tree.ts';
 import { addFolder, storedFile } from '../../../../src/build/image/stored-files.ts';
 import { modeOf, origin } from '../../../support/trees.ts';
 
-it('reads a folder of the workstation: links as they are, of a mode only the execute bit', async () => {
+it('adds a folder of the workstation with its links; of a mode it keeps the execute bit', async () => {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-tree-'));
   try {
     await mkdir(path.join(dir, 'sub'), { mode: 0o700 });
@@ -34,7 +34,7 @@ it('reads a folder of the workstation: links as they are, of a mode only the exe
   }
 });
 
-it('has one digest for equal content, in memory or in a file, and notices that a file changed', async () => {
+it('gives equal content one digest, in memory or in a file, and sees that a file changed', async () => {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-tree-'));
   try {
     const file = path.join(dir, 'x');

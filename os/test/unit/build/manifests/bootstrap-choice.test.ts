@@ -17,7 +17,7 @@ import { repository } from '../../../../src/workstation/paths.ts';
 const example = path.join(repository, 'examples/bootstrap-custom');
 const shipped = path.join(repository, 'manifests/bootstrap.yaml');
 
-it('knows every provider of the agent, and no other', async () => {
+it('knows exactly the providers of the agent', async () => {
   const source = path.join(repository, 'agents/bootstrap/src/core/providers/provider.ts');
   const list = /PROVIDER_NAMES = \[([^\]]*)\]/.exec(await readFile(source, 'utf8'))?.[1] ?? '';
   expect([...list.matchAll(/'(\w+)'/g)].map(([, name]) => name)).toEqual([...PROVIDERS]);
@@ -32,13 +32,13 @@ it.each([
   expect(readChoice(word)).toEqual(choice);
 });
 
-it.each(['hertzner', 'boot:1', 'registry.example/boot', './nothing', ''])('refuses %j', (word) => {
+it.each(['hertzner', 'boot:1', 'registry.example/boot', './nothing', ''])('rejects %j', (word) => {
   expect(() => readChoice(word)).toThrow(
     expect.objectContaining({ code: 'KIOS_BOOTSTRAP_CHOICE' }),
   );
 });
 
-it('a provider is one more argument; scaleway’s needs a right', async () => {
+it('adds a provider as an argument, and a capability for Scaleway', async () => {
   const text = await readFile(shipped, 'utf8');
   const changed = (provider: string): unknown =>
     parse(chooseBootstrap(text, { kind: 'provider', provider }));
@@ -54,7 +54,7 @@ it('a provider is one more argument; scaleway’s needs a right', async () => {
 
 const text = (all: ReadonlyMap<string, string>): string => all.get('bootstrap.yaml') ?? '';
 
-it('an agent of one’s own changes the image alone, and with it the pod’s uid', async () => {
+it('changes only the image for another agent, and with it the pod’s uid', async () => {
   const choice = readChoice(example);
   const files = await readManifests();
   const [ours, theirs] = [stampManifests(files), stampManifests(files, choice)];

@@ -5,7 +5,7 @@ import { checkManifests, type Rules } from '../../../../src/build/manifests/chec
 import type { Schemas } from '../../../../src/build/manifests/schema.ts';
 import { imageName } from '../../../../src/build/shipped.ts';
 
-/** A small cut of Kubernetes' own description, in its form. */
+/** A small part of Kubernetes' own schemas. */
 const schemas: Schemas = {
   'io.k8s.api.core.v1.Pod': {
     type: 'object',
@@ -81,13 +81,17 @@ const withContainer = (more: object): object => pod({ containers: [{ ...containe
 const withContext = (more: object): object =>
   withContainer({ securityContext: { ...securityContext, ...more } });
 
-it('finds nothing wrong with a pod that keeps the rules', () => {
+it('finds no fault in a pod that keeps the rules', () => {
   expect(faultsOf(pod())).toEqual([]);
 });
 
 describe('names file, path and cause of', () => {
   it.each<[string, object | string, RegExp]>([
-    ['a field that does not exist', pod({ hostNetwrok: true }), /spec\.hostNetwrok: is no field/],
+    [
+      'a field that does not exist',
+      pod({ hostNetwrok: true }),
+      /spec\.hostNetwrok: is not a field/,
+    ],
     ['a wrong type', pod({ hostNetwork: 'yes' }), /spec\.hostNetwork: is string, must be boolean/],
     [
       'a missing field',
@@ -109,9 +113,9 @@ describe('names file, path and cause of', () => {
       /containers\[0\]\.image: kios\.dev\/dhpc:[\d.]+ does not ship/,
     ],
     [
-      'an image that can never be had',
+      'an image that can never be pulled',
       withContainer({ image: 'example.org/a:1', imagePullPolicy: 'Never' }),
-      /forbids to pull/,
+      /forbids pulling/,
     ],
     ['an image without a version', withContainer({ image: 'example.org/a' }), /no fixed version/],
     [
@@ -127,7 +131,7 @@ describe('names file, path and cause of', () => {
     [
       'capabilities not dropped',
       withContext({ capabilities: {} }),
-      /capabilities\.drop: must hold ALL/,
+      /capabilities\.drop: must contain ALL/,
     ],
     [
       'a writable root',
@@ -141,7 +145,7 @@ describe('names file, path and cause of', () => {
     ],
     ['a uid of its own', pod({}, { uid: 'x' }), /metadata\.uid: must not be set/],
     [
-      'a start that is not known',
+      'an unknown start',
       pod({}, { annotations: { 'kios.dev/start': 'early' } }),
       /annotations\["kios\.dev\/start"\]: must be first/,
     ],
@@ -155,13 +159,13 @@ describe('names file, path and cause of', () => {
 
 const file = (name: string) => ({ name, text: stringify(pod()) });
 
-it('refuses two pods of one name', () => {
+it('rejects two pods with one name', () => {
   expect(checkManifests([file('a.yaml'), file('b.yaml')], rules)).toEqual([
     { file: 'b.yaml', path: 'metadata.name', cause: 'a.yaml has this name already' },
   ]);
 });
 
-it('refuses two files of one name on the node', () => {
+it('rejects two files with one name on the node', () => {
   const other = { name: 'a.yml', text: stringify(pod({}, { name: 'other' })) };
   expect(checkManifests([file('a.yaml'), { ...other }], rules)).toContainEqual({
     file: 'a.yml',
@@ -171,7 +175,7 @@ it('refuses two files of one name on the node', () => {
 });
 
 it.each(['README.md', 'dhcp.json', 'dhcp.yaml~', 'yaml'])(
-  'refuses %s beside the manifests',
+  'rejects %s beside the manifests',
   (name) => {
     expect(checkManifests([{ name, text: '# Text' }, file('a.yml')], rules)).toEqual([
       { file: name, path: '(file name)', cause: 'must end in .yaml or .yml' },

@@ -17,7 +17,7 @@ async function write(...names: readonly string[]): Promise<void> {
   for (const name of names) await writeFile(path.join(dir, name), `metadata: { name: ${name} }`);
 }
 
-it('reads every file by name, also one that is no manifest, so that the check reports it', async () => {
+it('reads every file by name, including one that is not a manifest, for the check to report', async () => {
   await write('b.yaml', 'a.yml', 'README.md');
   expect((await readManifests(dir)).map(({ name }) => name)).toEqual([
     'README.md',
@@ -31,12 +31,12 @@ it('reads a .yml file, which ships as .yaml', async () => {
   expect([...stampManifests(await readManifests(dir)).keys()]).toEqual(['x.yaml', 'y.yaml']);
 });
 
-it('leaves out hidden files, such as those of editors', async () => {
+it('leaves out hidden files, such as editors make', async () => {
   await write('.a.yaml.swp');
   expect(await readManifests(dir)).toEqual([]);
 });
 
-it('names a folder that is not there, and one where a file should be', async () => {
+it('names a folder that is missing, and one in the place of a file', async () => {
   const missing = path.join(dir, 'missing');
   const fault = /^read .*missing$/;
   await expect(readManifests(missing)).rejects.toThrow(fault);

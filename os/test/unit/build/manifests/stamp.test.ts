@@ -18,7 +18,7 @@ const Stamped = v.object({ metadata: v.object({ uid: v.pipe(v.string(), v.uuid()
 const uidIn = (json: string): string => v.parse(Stamped, JSON.parse(json)).metadata.uid;
 const uidOf = (text: string): string => uidIn(stampManifest('a.yaml', text));
 
-it('stamps a uid and keeps everything else', () => {
+it('adds a uid and keeps everything else', () => {
   expect(JSON.parse(stampManifest('a.yaml', POD))).toEqual({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -27,26 +27,22 @@ it('stamps a uid and keeps everything else', () => {
   });
 });
 
-it('stamps the same uid whatever the file is called and whenever', () => {
+it('adds the same uid every time and under any file name', () => {
   expect(stampManifest('a.yaml', POD)).toBe(stampManifest('elsewhere/b.yaml', POD));
 });
 
-it('stamps another uid on other content, so that kubelet starts the pod anew', () => {
+it('adds another uid to other content, so that kubelet restarts the pod', () => {
   expect(uidOf(POD.replace('true', 'false'))).not.toBe(uidOf(POD));
 });
 
 it.each([
   ['broken YAML', 'a: [', /^read a\.yaml: .+/],
-  [
-    'a uid of its own',
-    POD.replace('name: dhcp', 'name: dhcp\n  uid: x'),
-    /metadata\.uid is stamped/,
-  ],
-])('refuses %s and names the file', (_, text, message) => {
+  ['a uid of its own', POD.replace('name: dhcp', 'name: dhcp\n  uid: x'), /sets metadata\.uid/],
+])('rejects %s and names the file', (_, text, message) => {
   expect(() => stampManifest('a.yaml', text)).toThrow(message);
 });
 
-it('names the broken file of several', () => {
+it('names the broken one of several files', () => {
   const files = [
     { name: 'a.yaml', text: POD },
     { name: 'bad.yaml', text: 'a: [' },

@@ -62,7 +62,7 @@ function fileOf(store: Tree, where: string): Buffer {
 const describeStore = (store: Tree) =>
   v.parse(Description, JSON.parse(fileOf(store, '/store.json').toString()));
 
-it('unpacks each layer once, however many images share it', () => {
+it('unpacks each layer once, even when several images share it', () => {
   const store = makeStore(images, TIME, origin);
   expect(describeStore(store).snapshots).toEqual([1, 2, 3]);
   for (const [id, file] of [
@@ -73,7 +73,7 @@ it('unpacks each layer once, however many images share it', () => {
     expect(store.has(`${SNAPSHOTS}/${id}/fs/${file}`)).toBe(true);
 });
 
-it('names a snapshot by the chain of its layers', () => {
+it('names a snapshot by the ChainID of its layers', () => {
   const { root } = readBolt(
     fileOf(makeStore(images, TIME, origin), '/io.containerd.snapshotter.v1.overlayfs/metadata.db'),
   );
@@ -101,7 +101,7 @@ it('holds manifests and configurations under their digests, and no layers', () =
   }
 });
 
-it('has one id for equal images and another when a file of an image differs', async () => {
+it('has one id for equal images and another one when a file of an image differs', async () => {
   const { id } = describeStore(makeStore(images, TIME, origin));
   expect(describeStore(makeStore(await makeImages('1'), TIME, origin)).id).toBe(id);
   expect(describeStore(makeStore(await makeImages('other'), TIME, origin)).id).not.toBe(id);
@@ -111,6 +111,6 @@ it.each([
   // time.Unix(n, 0).UTC().MarshalBinary()
   [0, '010000000e7791f70000000000ffff'],
   [1_700_000_000, '010000000edce5e80000000000ffff'],
-])('writes %i seconds as Go does', (seconds, bytes) => {
+])('encodes %i seconds as Go does', (seconds, bytes) => {
   expect(Buffer.from(goTime(seconds)).toString('hex')).toBe(bytes);
 });

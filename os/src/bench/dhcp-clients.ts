@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { libraryClosure } from '../build/formats/elf.ts';
+import { libraryClosure } from '../build/image/library-closure.ts';
 
 /** A DHCP client to measure. It runs in the foreground in a root folder of its own and configures `eth0`. */
 export interface DhcpClient {

@@ -14,32 +14,26 @@ import { cniPlugins, NODE_PROGRAMS } from './sources/upstream/components.ts';
 export interface BuildOptions {
   readonly arch: Arch;
   readonly kernel: KernelName;
-  readonly only: 'host' | 'image' | undefined;
   readonly bootstrap: string | undefined;
 }
 
-/** The programs that run on a node, upstream's and unpatched. */
-async function buildHost({ print, progress }: CommandContext, arch: Arch): Promise<void> {
+/** `kios build`. */
+export async function build(context: CommandContext, options: BuildOptions): Promise<void> {
+  const { arch, kernel, bootstrap } = options;
+  const { progress, print } = context;
+  const choice = bootstrap === undefined ? {} : { bootstrap: readChoice(bootstrap) };
+  await ensureSpace();
+  await ensurePackages(['build'], progress);
+  const { efi, image, root, sbom } = await buildImage({ arch, kernel, progress, ...choice });
+  for (const file of [efi, image, root, sbom]) print(path.relative(process.cwd(), file));
+}
+
+/** `kios build --host-programs`. */
+export async function buildHostPrograms(context: CommandContext, arch: Arch): Promise<void> {
+  const { progress, print } = context;
+  await ensureSpace();
+  await ensurePackages(['build'], progress);
   const built = await buildUpstream([...NODE_PROGRAMS, ...(await cniPlugins())], arch, progress);
   const rows = [...built].map(([name, { version, path: file }]) => [name, version, file]);
   for (const line of formatTable(rows)) print(line);
-}
-
-/** `kios build`. */
-export async function build(cli: CommandContext, options: BuildOptions): Promise<void> {
-  const { arch, kernel, only, bootstrap } = options;
-  const choice = bootstrap === undefined ? {} : { bootstrap: readChoice(bootstrap) };
-  await ensureSpace();
-  await ensurePackages(['build'], cli.progress);
-  if (only === 'host') {
-    await buildHost(cli, arch);
-    return;
-  }
-  const { efi, image, root, sbom } = await buildImage({
-    arch,
-    kernel,
-    progress: cli.progress,
-    ...choice,
-  });
-  for (const file of [efi, image, root, sbom]) cli.print(path.relative(process.cwd(), file));
 }

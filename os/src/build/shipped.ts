@@ -5,5 +5,5 @@ export const AGENTS = ['bootstrap', 'chrony-config', 'cni', 'dhcp', 'modloader']
 
 export const imageName = (name: string): string => `kios.dev/${name}:${KIOS}`;
 
-/** Every image a manifest may name without a registry. */
+/** Every image that ships with the node. */
 export const SHIPPED = [...AGENTS, 'chrony', 'pause'].map(imageName);

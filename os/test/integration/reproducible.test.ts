@@ -24,7 +24,7 @@ async function build(umask: string, folder: string, env: Record<string, string>)
   return v.parse(Digests, JSON.parse(output));
 }
 
-it('gives the same bytes in another folder, time zone, language, umask and second', async () => {
+it('the build makes the same bytes in another folder, time zone, language, umask and second', async () => {
   const first = await build('022', 'one', { TZ: 'UTC', LC_ALL: 'C' });
   const second = await build('077', 'a longer name', {
     TZ: 'Asia/Kathmandu',

@@ -1,7 +1,7 @@
 import type { Bucket } from '../../src/build/formats/bolt.ts';
 import type { ReadBucket } from './bolt-reader.ts';
 
-/** A bucket as plain data, values in hexadecimal, for comparing what was written with what is read. */
+/** A bucket as plain data, with values in hexadecimal, to compare written and read databases. */
 export type Plain = { [key: string]: Plain | string };
 
 export const readPlain = (of: ReadBucket): Plain =>

@@ -1,4 +1,7 @@
-/** Reader of bbolt files, written from bbolt's page.go and node.go and not from our writer, so that a fault of that one shows. */
+/**
+ * Reader of bbolt files, written after bbolt's page.go and node.go and not after our writer, so that it reveals our
+ * faults.
+ */
 
 /** A bucket as a map of latin1 keys; values are bytes or further buckets. */
 export type ReadBucket = Map<string, Buffer | ReadBucket>;
@@ -95,7 +98,7 @@ class Reader {
   }
 }
 
-/** Reads the newest valid state of a database that nobody has open. */
+/** Reads the newest valid state of a database that no program has open. */
 export function readBolt(file: Buffer): ReadDatabase {
   const first = readMeta(file, 0);
   const second = readMeta(file, first?.pageSize ?? 4096);

@@ -3,7 +3,7 @@ import { webcrypto } from 'node:crypto';
 
 import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
 
-/** A certificate request as a kubelet makes it for its client certificate, PEM. */
+/** Makes a certificate request in PEM, like a kubelet's for its client certificate. */
 export async function generateKubeletRequest(nodeName: string): Promise<string> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 
-/** IMAGE_FILE_MACHINE_…, so that the host's binutils know the file. */
+/** IMAGE_FILE_MACHINE_… of the workstation, whose binutils read the file. */
 const MACHINE = process.arch === 'arm64' ? 0xaa64 : 0x8664;
 const SIGNATURE = 64;
 const COFF = SIGNATURE + 4;
@@ -8,7 +8,7 @@ const OPTIONAL = COFF + 20;
 const OPTIONAL_SIZE = 112 + 16 * 8;
 const HEADERS = 1024;
 
-/** The smallest EFI application: one section of code. */
+/** Makes a minimal EFI application with one section of code. */
 export function makeStub(sectionAlignment = 4096, fileAlignment = 512): Buffer {
   const stub = Buffer.alloc(HEADERS + 512);
   stub.write('MZ', 0, 'latin1');

@@ -17,7 +17,7 @@ export type Files = Readonly<
 
 const part = fc.stringMatching(/^[a-z][a-zA-Z0-9._-]{0,60}$/);
 
-/** Paths of one to five parts, so that some are longer than a header's 100 bytes. No file lies below another. */
+/** Paths of one to five parts, some longer than a header's 100 bytes. No file is below another. */
 export const anyFiles: fc.Arbitrary<Files> = fc
   .dictionary(
     fc.array(part, { minLength: 1, maxLength: 5 }).map((parts) => `/${parts.join('/')}`),
@@ -36,3 +36,9 @@ export function treeOf(files: Files): Tree {
     tree.file(where, executable ? 0o755 : 0o644, { bytes }, origin);
   return tree;
 }
+
+/** Returns the mode of an entry in octal; empty for a symbolic link and for a missing entry. */
+export const modeOf = (tree: Tree, where: string): string => {
+  const entry = new Map(tree.sorted()).get(where);
+  return entry === undefined || entry.type === 'symlink' ? '' : entry.mode.toString(8);
+};

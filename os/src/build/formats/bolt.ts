@@ -1,11 +1,12 @@
 /**
- * Writer of bbolt files (go.etcd.io/bbolt, format version 2), just enough to lay down a fresh database: each bucket is one leaf
- * page run, small buckets without children lie inline in their parent. bbolt splits large leaves itself when it first writes to them.
+ * Writer of bbolt files (go.etcd.io/bbolt, format version 2), just enough for a new database: each bucket is one run of
+ * leaf pages, and small buckets without children are inline in their parent. bbolt splits large leaves when it first
+ * writes to them.
  */
 
-/** Entries of a bucket: key → value or nested bucket. Keys are UTF-8 or raw bytes in latin1 (see `raw`). */
+/** Entries of a bucket: key → value or nested bucket. Each character of a key is one byte (latin1). */
 export interface Bucket {
-  /** What bbolt's NextSequence counted up to. */
+  /** The last value that bbolt's NextSequence returned. */
   readonly sequence?: number;
   readonly entries: ReadonlyMap<string, Uint8Array | Bucket>;
 }
@@ -17,7 +18,7 @@ const FLAG = { leaf: 0x02, meta: 0x04, freelist: 0x10 } as const;
 const HEADER = 16;
 const ELEMENT = 16;
 const BUCKET_ELEMENT = 1;
-/** A bucket is kept inline up to a quarter of a page (bbolt's bucket.inlineable). */
+/** A bucket of up to a quarter of a page is inline (bbolt's bucket.inlineable). */
 const INLINE_LIMIT = PAGE / 4;
 const FREELIST_PAGE = 2;
 
@@ -45,7 +46,9 @@ interface Element {
   readonly value: Uint8Array;
 }
 
-/** Leaf page content after the page header: element table, then keys and values; positions count from the element itself. */
+/**
+ * Encodes a leaf after its page header: element table, then keys and values. Positions count from the element itself.
+ */
 function leafBody(elements: readonly Element[]): Buffer {
   const table = Buffer.alloc(elements.length * ELEMENT);
   const data: Uint8Array[] = [];
@@ -89,7 +92,7 @@ class Pages {
   readonly written: Buffer[] = [];
   next = FREELIST_PAGE + 1;
 
-  /** Stores one leaf over as many pages as it needs and answers the first one's number. */
+  /** Stores one leaf in as many pages as it needs and returns the number of the first. */
   leaf(elements: readonly Element[]): number {
     const body = leafBody(elements);
     const count = Math.ceil((HEADER + body.length) / PAGE);

@@ -1,37 +1,45 @@
-import { readFile } from 'node:fs/promises';
-
-import { type Entry, type Tree } from './tree.ts';
+import { chunksOf, type Entry, sizeOf, type Tree } from './tree.ts';
 
 const TYPE = { directory: 0o040000, symlink: 0o120000, file: 0o100000 } as const;
 
 const hex = (value: number): string => value.toString(16).padStart(8, '0');
 
-const align = (bytes: Buffer): Buffer =>
-  Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)]);
+const padding = (size: number): Buffer => Buffer.alloc((4 - (size % 4)) % 4);
 
-/** One record of the "newc" format (Documentation/driver-api/early-userspace/buffer-format.rst): header, name, content, each padded to 4. */
-function record(inode: number, name: string, mode: number, content: Uint8Array): Buffer[] {
+/**
+ * Encodes header and name of a record ("newc" of Documentation/driver-api/early-userspace/buffer-format.rst), padded to
+ * 4.
+ */
+function head(inode: number, name: string, mode: number, size: number): Buffer {
   const ended = `${name}\0`;
   const nameSize = Buffer.byteLength(ended);
-  const fields = [inode, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, nameSize, 0];
-  const head = Buffer.from(`070701${fields.map(hex).join('')}${ended}`);
-  return [align(head), align(Buffer.from(content.buffer, content.byteOffset, content.length))];
+  const fields = [inode, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, nameSize, 0];
+  const bytes = Buffer.from(`070701${fields.map(hex).join('')}${ended}`);
+  return Buffer.concat([bytes, padding(bytes.length)]);
 }
 
-async function contentOf(entry: Entry): Promise<Uint8Array> {
-  if (entry.type === 'symlink') return Buffer.from(entry.target);
-  if (entry.type === 'directory') return Buffer.alloc(0);
-  return 'bytes' in entry.content ? entry.content.bytes : readFile(entry.content.file);
+/** Returns the size of a record's content and the content in chunks. */
+async function contentOf(entry: Entry): Promise<[size: number, chunks: AsyncIterable<Uint8Array>]> {
+  if (entry.type === 'directory') return [0, chunksOf({ bytes: Buffer.alloc(0) }, 0)];
+  const content = entry.type === 'symlink' ? { bytes: Buffer.from(entry.target) } : entry.content;
+  const size = await sizeOf(content);
+  return [size, chunksOf(content, size)];
 }
 
-/** Writes a tree as an initramfs archive. Time stamps are zero and owners root, so equal trees give equal bytes. */
+/**
+ * Writes a tree as an initramfs archive. Every time stamp is zero and every owner root, so equal trees give equal
+ * bytes.
+ */
 export async function cpio(tree: Tree): Promise<Buffer> {
-  const parts: Buffer[] = [];
+  const parts: Uint8Array[] = [];
   let inode = 1;
   for (const [where, entry] of tree.sorted()) {
     const mode = TYPE[entry.type] | (entry.type === 'symlink' ? 0o777 : entry.mode);
-    parts.push(...record(inode++, where.slice(1), mode, await contentOf(entry)));
+    const [size, chunks] = await contentOf(entry);
+    parts.push(head(inode++, where.slice(1), mode, size));
+    for await (const chunk of chunks) parts.push(chunk);
+    parts.push(padding(size));
   }
-  parts.push(...record(0, 'TRAILER!!!', 0, Buffer.alloc(0)));
+  parts.push(head(0, 'TRAILER!!!', 0, 0));
   return Buffer.concat(parts);
 }

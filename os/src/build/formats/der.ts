@@ -1,4 +1,4 @@
-/** The few ASN.1 types (DER, X.690) that certificates and signatures are written with. */
+/** Encoders of the few ASN.1 types (DER, X.690) that certificates and signatures consist of. */
 
 const byte = (value: number): Buffer => Buffer.from([value]);
 
@@ -8,13 +8,13 @@ function lengthOf(size: number): Buffer {
   return Buffer.concat([byte(0x80 | bytes.length), bytes]);
 }
 
-/** A value of any type, up to 64 KiB. */
+/** Encodes a value of any type, up to 64 KiB. */
 function tagged(tag: number, ...content: readonly Uint8Array[]): Buffer {
   const whole = Buffer.concat(content);
   return Buffer.concat([byte(tag), lengthOf(whole.length), whole]);
 }
 
-/** A number that is not negative. */
+/** Encodes a number that is not negative. */
 export function integer(value: bigint): Buffer {
   const hex = value.toString(16);
   const bytes = Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex');
@@ -24,7 +24,7 @@ export function integer(value: bigint): Buffer {
 export const sequence = (...items: readonly Uint8Array[]): Buffer => tagged(0x30, ...items);
 export const setOf = (...items: readonly Uint8Array[]): Buffer => tagged(0x31, ...items);
 export const octets = (content: Uint8Array): Buffer => tagged(0x04, content);
-/** Whole bytes. */
+/** Encodes a bit string of whole bytes. */
 export const bits = (content: Uint8Array): Buffer => tagged(0x03, byte(0), content);
 export const utf8 = (text: string): Buffer => tagged(0x0c, Buffer.from(text));
 /** `YYMMDDHHMMSSZ`, from 1950 to 2049. */
@@ -34,7 +34,7 @@ export const generalizedTime = (text: string): Buffer => tagged(0x18, Buffer.fro
 export const explicit = (number: number, content: Uint8Array): Buffer =>
   tagged(0xa0 | number, content);
 
-/** Object identifier in dotted form. */
+/** Encodes an object identifier given in dotted form. */
 export function oid(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
   const bytes = [first * 40 + second, ...rest].flatMap((arc) => {

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-
 const DYNAMIC_SEGMENT = 2;
 const LOAD_SEGMENT = 1;
 const TAG = { needed: 1n, stringTable: 5n } as const;
@@ -28,14 +26,14 @@ function segments(elf: Buffer): Segment[] {
 const isElf64 = (bytes: Buffer): boolean =>
   bytes.length >= 64 && bytes.readUInt32BE(0) === 0x7f454c46 && bytes[4] === 2 && bytes[5] === 1;
 
-/** The dynamic section's entries: tag and value. */
+/** Returns the entries of the dynamic section. */
 const dynamicEntries = (elf: Buffer, { offset, size }: Segment): [tag: bigint, value: number][] =>
   Array.from({ length: Math.floor(size / 16) }, (_, index) => {
     const at = offset + index * 16;
     return [elf.readBigUInt64LE(at), Number(elf.readBigUInt64LE(at + 8))];
   });
 
-/** Where in the file the byte lies that is loaded at `address`. */
+/** Returns the position in the file of the byte that is loaded at `address`. */
 function fileOffset(all: readonly Segment[], address: number): number {
   const home = all.find(
     (segment) =>
@@ -46,7 +44,10 @@ function fileOffset(all: readonly Segment[], address: number): number {
   return address - (home?.address ?? 0) + (home?.offset ?? 0);
 }
 
-/** Names in DT_NEEDED of a 64-bit little-endian ELF file (System V ABI, chapter 5); none for a static one. */
+/**
+ * Returns the names in DT_NEEDED of a 64-bit little-endian ELF file (System V ABI, chapter 5); none for a static
+ * program.
+ */
 export function neededLibraries(elf: Buffer): string[] {
   const all = isElf64(elf) ? segments(elf) : [];
   const dynamic = all.find((segment) => segment.type === DYNAMIC_SEGMENT);
@@ -57,20 +58,4 @@ export function neededLibraries(elf: Buffer): string[] {
   return entries
     .filter(([tag]) => tag === TAG.needed)
     .map(([, name]) => elf.toString('latin1', strings + name, elf.indexOf(0, strings + name)));
-}
-
-/** Every shared library that `files` need, directly or through one another, as `locate` finds it by name. */
-export async function libraryClosure(
-  files: readonly string[],
-  locate: (name: string) => string,
-): Promise<string[]> {
-  const found = new Set<string>();
-  const queue = [...files];
-  for (let file = queue.pop(); file !== undefined; file = queue.pop())
-    for (const name of neededLibraries(await readFile(file)))
-      if (!found.has(name)) {
-        found.add(name);
-        queue.push(locate(name));
-      }
-  return [...found].toSorted();
 }

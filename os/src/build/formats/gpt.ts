@@ -1,17 +1,22 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** GUID partition table (UEFI specification 2.10, chapter 5). Sectors are 512 bytes, partitions start at multiples of 1 MiB. */
+/** GUID partition table (UEFI specification 2.10, chapter 5). Partitions start at multiples of 1 MiB. */
+
+/** Bytes of a sector. */
 export const SECTOR = 512;
 const ENTRIES = 128;
 const ENTRY = 128;
 const TABLE_SECTORS = (ENTRIES * ENTRY) / SECTOR;
+const HEADER_BYTES = 92;
 const ALIGNMENT = 1024 * 1024;
+/** Bytes at the start of a disk that hold the table that `encodeGpt` writes. */
+export const GPT_BYTES = (2 + TABLE_SECTORS) * SECTOR;
 
 export const TYPE = {
   /** EFI system partition. */
   esp: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b',
-  /** kiOS data partition, as the original's. */
+  /** kiOS's data partition (docs/host-api.md section 3). */
   data: '97aac693-d920-465a-94fe-eb59fc86dfaa',
 } as const;
 
@@ -34,7 +39,11 @@ export interface DiskLayout {
   readonly partitions: readonly PlacedPartition[];
 }
 
-/** GUID as stored: the first three fields little-endian. */
+/** Formats the first 16 bytes with the dashes of a GUID. */
+const dashed = (bytes: Buffer): string =>
+  bytes.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+
+/** Encodes a GUID as disks store it: the first three fields are little-endian. */
 export function guidBytes(guid: string): Buffer {
   const raw = Buffer.from(guid.replaceAll('-', ''), 'hex');
   raw.subarray(0, 4).reverse();
@@ -43,25 +52,26 @@ export function guidBytes(guid: string): Buffer {
   return raw;
 }
 
-/** A GUID that depends on nothing but `name` (RFC 9562 version 8), so that equal inputs give equal disks. */
+function guidText(bytes: Buffer): string {
+  const raw = Buffer.from(bytes);
+  raw.subarray(0, 4).reverse();
+  raw.subarray(4, 6).reverse();
+  raw.subarray(6, 8).reverse();
+  return dashed(raw);
+}
+
+/** Returns a GUID that depends only on `name` (RFC 9562 version 8), so that equal inputs give equal disks. */
 export function namedGuid(name: string): string {
   const hash = createHash('sha256').update(`kios:${name}`).digest();
   hash[6] = (hash[6]! & 0x0f) | 0x80;
   hash[8] = (hash[8]! & 0x3f) | 0x80;
-  const hex = hash.toString('hex');
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    hex.slice(12, 16),
-    hex.slice(16, 20),
-    hex.slice(20, 32),
-  ].join('-');
+  return dashed(hash);
 }
 
 const alignUp = (value: number): number => Math.ceil(value / ALIGNMENT) * ALIGNMENT;
 
-/** Places partitions one behind the other. */
-export function layOut(guid: string, partitions: readonly Partition[]): DiskLayout {
+/** Places partitions one after the other. */
+export function placePartitions(guid: string, partitions: readonly Partition[]): DiskLayout {
   let offset = ALIGNMENT;
   const placed = partitions.map((partition) => {
     const at = offset;
@@ -95,7 +105,7 @@ function header(
   const sector = Buffer.alloc(SECTOR);
   sector.write('EFI PART', 0, 'latin1');
   sector.writeUInt32LE(0x0001_0000, 8);
-  sector.writeUInt32LE(92, 12);
+  sector.writeUInt32LE(HEADER_BYTES, 12);
   sector.writeBigUInt64LE(BigInt(own), 24);
   sector.writeBigUInt64LE(BigInt(other), 32);
   sector.writeBigUInt64LE(BigInt(2 + TABLE_SECTORS), 40);
@@ -105,11 +115,11 @@ function header(
   sector.writeUInt32LE(ENTRIES, 80);
   sector.writeUInt32LE(ENTRY, 84);
   sector.writeUInt32LE(crc32(table), 88);
-  sector.writeUInt32LE(crc32(sector.subarray(0, 92)), 16);
+  sector.writeUInt32LE(crc32(sector.subarray(0, HEADER_BYTES)), 16);
   return sector;
 }
 
-/** One partition of type 0xEE over the whole disk, so that tools that know no GPT keep off. */
+/** One partition of type 0xEE covers the disk, so that tools without GPT support leave it alone. */
 function protectiveMbr(sectors: number): Buffer {
   const sector = Buffer.alloc(SECTOR);
   sector.set([0x00, 0x00, 0x02, 0x00, 0xee, 0xff, 0xff, 0xff], 446);
@@ -119,7 +129,7 @@ function protectiveMbr(sectors: number): Buffer {
   return sector;
 }
 
-/** The sectors that make up the table: `start` at byte 0, `end` up to the disk's last byte. */
+/** Encodes the table: `start` goes to byte 0 of the disk, `end` ends with the disk's last byte. */
 export function encodeGpt(layout: DiskLayout): { start: Buffer; end: Buffer } {
   const sectors = layout.bytes / SECTOR;
   const table = entries(layout);
@@ -128,4 +138,47 @@ export function encodeGpt(layout: DiskLayout): { start: Buffer; end: Buffer } {
     start: Buffer.concat([protectiveMbr(sectors), header(layout, table, 1, backup, 2), table]),
     end: Buffer.concat([table, header(layout, table, backup, 1, backup - TABLE_SECTORS)]),
   };
+}
+
+/**
+ * Finds the entries by the header at sector 1. Returns undefined when one of them is cut short or its checksum is
+ * wrong.
+ */
+function readTable(disk: Buffer): { table: Buffer; entryBytes: number } | undefined {
+  const header = Buffer.from(disk.subarray(SECTOR, SECTOR + HEADER_BYTES));
+  if (header.length < HEADER_BYTES || header.toString('latin1', 0, 8) !== 'EFI PART') return;
+  const sum = header.readUInt32LE(16);
+  header.writeUInt32LE(0, 16);
+  const tableAt = Number(header.readBigUInt64LE(72)) * SECTOR;
+  const entryBytes = header.readUInt32LE(84);
+  const bytes = header.readUInt32LE(80) * entryBytes;
+  if (sum !== crc32(header) || entryBytes < ENTRY || tableAt + bytes > disk.length) return;
+  const table = disk.subarray(tableAt, tableAt + bytes);
+  return header.readUInt32LE(88) === crc32(table) ? { table, entryBytes } : undefined;
+}
+
+const UNUSED = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Decodes the partitions from the first bytes of a disk. Returns undefined when these do not hold a complete, valid
+ * table.
+ */
+export function decodeGpt(disk: Buffer): PlacedPartition[] | undefined {
+  const { table, entryBytes } = readTable(disk) ?? {};
+  if (table === undefined || entryBytes === undefined) return undefined;
+  const partitions: PlacedPartition[] = [];
+  for (let at = 0; at < table.length; at += entryBytes) {
+    const entry = table.subarray(at, at + ENTRY);
+    const type = guidText(entry);
+    if (type === UNUSED) continue;
+    const [first, last] = [entry.readBigUInt64LE(32), entry.readBigUInt64LE(40)];
+    partitions.push({
+      type,
+      guid: guidText(entry.subarray(16)),
+      label: entry.toString('utf16le', 56).replace(/\0.*$/s, ''),
+      offset: Number(first) * SECTOR,
+      bytes: Number(last - first + 1n) * SECTOR,
+    });
+  }
+  return partitions;
 }

@@ -1,12 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { hash } from 'node:crypto';
 
-import { sha256 } from '../../workstation/digest.ts';
-import type { Arch } from '../../workstation/paths.ts';
-import { tar } from './tar.ts';
 import { sizeOf, type Tree } from './tree.ts';
 
 const MEDIA = {
@@ -22,7 +15,7 @@ export interface Descriptor {
   readonly size: number;
 }
 
-/** A layer and where its files come from; the tar stream lies in the layout's blobs. */
+/** A layer with the tree it is made from; its tar stream is a blob of the layout. */
 export interface Layer {
   readonly tree: Tree;
   readonly descriptor: Descriptor;
@@ -30,7 +23,7 @@ export interface Layer {
   readonly bytes: number;
 }
 
-/** What an image is, before it has digests. */
+/** An image before its digests are known. */
 export interface ImageSpec {
   readonly name: string;
   readonly layers: readonly Layer[];
@@ -45,11 +38,11 @@ export interface OciImage {
   readonly manifest: Descriptor & { readonly content: Buffer };
 }
 
-/** Digest as OCI writes it. */
-export const ociDigest = (bytes: Uint8Array | string): string => `sha256:${sha256(bytes)}`;
+/** Returns the SHA-256 digest as OCI writes it. */
+export const ociDigest = (bytes: Uint8Array | string): string => `sha256:${hash('sha256', bytes)}`;
 
-const blobPath = (layout: string, digest: string): string =>
-  path.join(layout, 'blobs', digest.replace(':', '/'));
+/** Returns the path of a blob in a layout. */
+export const blobPath = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
 
 const json = (mediaType: string, value: unknown): Descriptor & { content: Buffer } => {
   const content = Buffer.from(JSON.stringify(value));
@@ -62,25 +55,8 @@ const descriptorOf = ({ mediaType, digest, size }: Descriptor): Descriptor => ({
   size,
 });
 
-/** Makes a layer of a tree and writes its tar stream into the OCI layout. Equal trees give equal digests. */
-export async function makeLayer(layout: string, tree: Tree, time: number): Promise<Layer> {
-  const scratch = path.join(layout, 'blobs', `layer.${randomUUID()}.tmp`);
-  await mkdir(path.join(layout, 'blobs/sha256'), { recursive: true });
-  const hash = createHash('sha256');
-  let size = 0;
-  await pipeline(
-    tar(tree, time),
-    async function* (chunks: AsyncIterable<Uint8Array>) {
-      for await (const chunk of chunks) {
-        hash.update(chunk);
-        size += chunk.length;
-        yield chunk;
-      }
-    },
-    createWriteStream(scratch),
-  );
-  const digest = `sha256:${hash.digest('hex')}`;
-  await rename(scratch, blobPath(layout, digest));
+/** Describes the layer of a tree whose tar stream has this digest and size. */
+export async function describeLayer(tree: Tree, digest: string, size: number): Promise<Layer> {
   const entries = tree.sorted();
   let bytes = 0;
   for (const [, entry] of entries) if (entry.type === 'file') bytes += await sizeOf(entry.content);
@@ -92,8 +68,11 @@ export async function makeLayer(layout: string, tree: Tree, time: number): Promi
   };
 }
 
-/** OCI image configuration and manifest for one architecture (image-spec v1.1). Layers are not compressed: their digest is their diff id. */
-export function makeImage(spec: ImageSpec, arch: Arch, time: number): OciImage {
+/**
+ * Makes the configuration and the manifest of an image for one architecture (OCI image-spec v1.1). Layers are not
+ * compressed, so their digest is their diff id.
+ */
+export function makeImage(spec: ImageSpec, arch: string, time: number): OciImage {
   const config = json(MEDIA.config, {
     created: new Date(time * 1000).toISOString(),
     architecture: arch,
@@ -114,15 +93,14 @@ export function makeImage(spec: ImageSpec, arch: Arch, time: number): OciImage {
   return { name: spec.name, layers: spec.layers, config, manifest };
 }
 
-/** Writes an OCI image layout (image-spec v1.1, image-layout.md) that holds `images`, each under its name. */
-export async function writeLayout(
-  layout: string,
+/**
+ * Returns the files of a layout (OCI image-spec v1.1, image-layout.md) that holds `images`, by path, except the layers'
+ * blobs.
+ */
+export function layoutFiles(
   images: readonly OciImage[],
-  arch: Arch,
-): Promise<void> {
-  for (const { config, manifest } of images)
-    for (const blob of [config, manifest])
-      await writeFile(blobPath(layout, blob.digest), blob.content);
+  arch: string,
+): Map<string, Uint8Array | string> {
   const manifests = images.map(({ name, manifest }) => ({
     ...descriptorOf(manifest),
     platform: { architecture: arch, os: 'linux' },
@@ -131,13 +109,10 @@ export async function writeLayout(
       'org.opencontainers.image.ref.name': name.split(':').at(-1),
     },
   }));
-  await writeFile(path.join(layout, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-  await writeFile(
-    path.join(layout, 'index.json'),
-    JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.index, manifests }),
-  );
+  const blobs = images.flatMap(({ config, manifest }) => [config, manifest]);
+  return new Map<string, Uint8Array | string>([
+    ...blobs.map(({ digest, content }) => [blobPath(digest), content] as const),
+    ['oci-layout', JSON.stringify({ imageLayoutVersion: '1.0.0' })],
+    ['index.json', JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.index, manifests })],
+  ]);
 }
-
-/** Removes a layout so that blobs of former builds do not pile up. */
-export const clearLayout = async (layout: string): Promise<void> =>
-  rm(layout, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** Arithmetic on the elliptic curve P-256 (FIPS 186-5), for public values only: nothing here takes equal time. */
+/** Arithmetic on the elliptic curve P-256 (FIPS 186-5), for public values only: nothing here runs in constant time. */
 
 export interface Point {
   readonly x: bigint;
@@ -32,7 +32,7 @@ function power(base: bigint, exponent: bigint): bigint {
   return result;
 }
 
-/** The point (x/z², y/z³): sums of such need no division. */
+/** The point (x/z², y/z³). Adding points in this form needs no division. */
 interface Jacobian extends Point {
   readonly z: bigint;
 }
@@ -51,7 +51,7 @@ function double({ x, y, z }: Jacobian): Jacobian {
   };
 }
 
-/** The same page, add-2007-bl; for points that are neither equal nor each other's inverse. */
+/** add-2007-bl of the same page; the points must be neither equal nor each other's inverse. */
 function addJacobian(one: Jacobian, other: Jacobian): Jacobian {
   const [z1, z2] = [(one.z * one.z) % P, (other.z * other.z) % P];
   const [u1, s1] = [(one.x * z2) % P, (one.y * other.z * z2) % P];
@@ -73,7 +73,7 @@ function affine({ x, y, z }: Jacobian): Point {
   return { x: modulo(x * scale ** 2n, P), y: modulo(y * scale ** 3n, P) };
 }
 
-/** Sum of two points that are neither equal nor each other's inverse. */
+/** Adds two points that are neither equal nor each other's inverse. */
 export const add = (one: Point, other: Point): Point =>
   affine(addJacobian({ ...one, z: 1n }, { ...other, z: 1n }));
 
@@ -90,7 +90,7 @@ export function multiply(point: Point, by: bigint): Point {
   return affine(result);
 }
 
-/** The point with this x and an even y, where there is one. */
+/** Returns the point with this x and an even y, if one exists. */
 export function pointAt(x: bigint): Point | undefined {
   const square = modulo(x * x * x - 3n * x + B, P);
   const root = power(square, (P + 1n) / 4n);

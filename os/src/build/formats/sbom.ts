@@ -1,4 +1,3 @@
-import { KIOS } from '../versions.ts';
 import { namedGuid } from './gpt.ts';
 import { digestOf, type Origin, type Tree } from './tree.ts';
 
@@ -29,8 +28,12 @@ function packageOf(origin: Origin): object {
   };
 }
 
-/** Bill of materials (SPDX 2.3, JSON): every file of the root with its digest and the package it comes from. */
-export async function makeSbom(trees: readonly Tree[], time: number): Promise<string> {
+/** Makes the bill of materials (SPDX 2.3, JSON): every file with its digest and the package it comes from. */
+export async function makeSbom(
+  name: string,
+  trees: readonly Tree[],
+  time: number,
+): Promise<string> {
   const packages = new Map<string, object>();
   const files: object[] = [];
   const relationships: object[] = [];
@@ -54,7 +57,7 @@ export async function makeSbom(trees: readonly Tree[], time: number): Promise<st
     spdxVersion: 'SPDX-2.3',
     dataLicense: 'CC0-1.0',
     SPDXID: 'SPDXRef-DOCUMENT',
-    name: `kios-${KIOS}`,
+    name,
     documentNamespace: `urn:uuid:${namedGuid(JSON.stringify(files))}`,
     creationInfo: {
       created: new Date(time * 1000).toISOString().replace(/\.\d+Z$/, 'Z'),

@@ -1,8 +1,4 @@
-import { createReadStream } from 'node:fs';
-
-import { KiosError } from '@kios/errors';
-
-import { type Content, type Entry, sizeOf, type Tree } from './tree.ts';
+import { chunksOf, type Entry, sizeOf, type Tree } from './tree.ts';
 
 const BLOCK = 512;
 
@@ -23,7 +19,7 @@ interface Header {
   readonly time: number;
 }
 
-/** One ustar header block (POSIX.1-1988), uid and gid 0. */
+/** Encodes a ustar header block (POSIX.1-1988) with uid and gid 0. */
 function headerBlock({ name, mode, size, type, link, time }: Header): Buffer {
   const block = Buffer.alloc(BLOCK);
   block.write(name, 0, 100);
@@ -44,7 +40,7 @@ function headerBlock({ name, mode, size, type, link, time }: Header): Buffer {
 
 const padding = (size: number): Buffer => Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
 
-/** GNU's long-name record: names over 100 bytes travel as the content of an entry before the real one. */
+/** GNU's long-name record: a name over 100 bytes is the content of an extra entry before the real one. */
 function long(type: string, value: string, time: number): Buffer[] {
   if (Buffer.byteLength(value) <= 100) return [];
   const bytes = Buffer.from(`${value}\0`);
@@ -59,7 +55,7 @@ function long(type: string, value: string, time: number): Buffer[] {
   return [header, bytes, padding(bytes.length)];
 }
 
-/** An entry of the archive: what the tree has, or another name of a file before it. */
+/** An entry of the archive: an entry of the tree, or another name of an earlier file. */
 type Member = Entry | { readonly type: 'link'; readonly mode: number; readonly target: string };
 
 function prefixOf(where: string, member: Member, size: number, time: number): Buffer[] {
@@ -70,23 +66,9 @@ function prefixOf(where: string, member: Member, size: number, time: number): Bu
   return [...long(LONG_LINK, link, time), ...long(LONG_NAME, name, time), header];
 }
 
-async function* contentOf(content: Content, size: number): AsyncGenerator<Uint8Array> {
-  if ('bytes' in content) {
-    yield content.bytes;
-    return;
-  }
-  let read = 0;
-  for await (const chunk of createReadStream(content.file) as AsyncIterable<Buffer>) {
-    read += chunk.length;
-    yield chunk;
-  }
-  if (read !== size)
-    throw new KiosError('KIOS_TREE', `read ${content.file}: it changed while the image was built`);
-}
-
 /**
- * Writes a tree as a tar stream: sorted, owned by root, every time stamp `time` (seconds). Equal trees give equal bytes. A path of
- * `links` becomes a hard link of the file that it names, which comes before it.
+ * Writes a tree as a tar stream: sorted, owned by root, every time stamp `time` (seconds). Equal trees give equal
+ * bytes. A path in `links` becomes a hard link to the path it maps to, which comes before it.
  */
 export async function* tar(
   tree: Tree,
@@ -102,7 +84,7 @@ export async function* tar(
     const size = entry.type === 'file' ? await sizeOf(entry.content) : 0;
     yield* prefixOf(where, entry, size, time);
     if (entry.type !== 'file') continue;
-    yield* contentOf(entry.content, size);
+    yield* chunksOf(entry.content, size);
     yield padding(size);
   }
   yield Buffer.alloc(2 * BLOCK);

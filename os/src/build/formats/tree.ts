@@ -1,21 +1,29 @@
-import { readdir, readlink, stat, lstat } from 'node:fs/promises';
+import { hash } from 'node:crypto';
 import path from 'node:path';
 
 import { KiosError } from '@kios/errors';
 
-import { fileSha256, sha256 } from '../../workstation/digest.ts';
-
-/** Where a file of the image came from; ends up in the SBOM. */
+/** The package or component that a file of the image comes from, for the bill of materials. */
 export interface Origin {
   /** Package or component name. */
   readonly name: string;
   readonly version: string;
   readonly kind: 'deb' | 'go' | 'npm' | 'kios';
-  /** SHA-256 of the package file or of the sources' go.sum line, hexadecimal. */
+  /** SHA-256 of the package file or of the compiled program, hexadecimal. */
   readonly sha256?: string;
 }
 
-export type Content = { readonly file: string } | { readonly bytes: Uint8Array };
+/** A file outside the tree, read only when its content is needed. */
+export interface StoredFile {
+  /** Its path, for messages. */
+  readonly file: string;
+  size(): Promise<number>;
+  /** SHA-256 in hexadecimal. */
+  sha256(): Promise<string>;
+  chunks(): AsyncIterable<Uint8Array>;
+}
+
+export type Content = { readonly bytes: Uint8Array } | StoredFile;
 
 export type Entry =
   | { readonly type: 'directory'; readonly mode: number }
@@ -28,8 +36,8 @@ export type Entry =
     };
 
 /**
- * A file system as data: absolute path without a trailing slash → entry. Everything belongs to root and carries one time stamp, so
- * neither root rights nor the host's own files play a part. Parents are made on demand.
+ * A file system as data: absolute path without a trailing slash → entry. Everything belongs to root and has one time
+ * stamp, so it can be built without root rights and from files with any owner. Parents are added on demand.
  */
 export class Tree {
   readonly #entries = new Map<string, Entry>();
@@ -37,7 +45,7 @@ export class Tree {
   #put(where: string, entry: Entry): this {
     const clean = path.posix.normalize(where);
     if (!clean.startsWith('/') || clean === '/')
-      throw new KiosError('KIOS_TREE', `add ${where} to the image: not an absolute path`);
+      throw new KiosError('KIOS_TREE', `add ${where} to the image: it is not an absolute path`);
     const parent = path.posix.dirname(clean);
     if (parent !== '/' && !this.#entries.has(parent)) this.directory(parent);
     this.#entries.set(clean, entry);
@@ -70,7 +78,7 @@ export class Tree {
     return this.#entries.has(where);
   }
 
-  /** Entries in byte order of their paths: parents come before what they hold. */
+  /** Returns the entries in byte order of their paths, so a folder comes before its content. */
   sorted(): [string, Entry][] {
     return [...this.#entries].toSorted(([a], [b]) =>
       Buffer.compare(Buffer.from(a), Buffer.from(b)),
@@ -79,13 +87,31 @@ export class Tree {
 }
 
 export const sizeOf = async (content: Content): Promise<number> =>
-  'bytes' in content ? content.bytes.length : (await stat(content.file)).size;
+  'bytes' in content ? content.bytes.length : content.size();
 
-/** SHA-256 in hexadecimal. */
+/** Returns the SHA-256 in hexadecimal. */
 export const digestOf = async (content: Content): Promise<string> =>
-  'bytes' in content ? sha256(content.bytes) : fileSha256(content.file);
+  'bytes' in content ? hash('sha256', content.bytes) : content.sha256();
 
-/** What lies at each path, in the order of the paths; files by mode and digest. Equal trees have equal ones. */
+/** Yields the content in chunks. Fails when they are not `size` bytes long, the size that an archive's header gives. */
+export async function* chunksOf(content: Content, size: number): AsyncGenerator<Uint8Array> {
+  if ('bytes' in content) {
+    yield content.bytes;
+    return;
+  }
+  let read = 0;
+  for await (const chunk of content.chunks()) {
+    read += chunk.length;
+    yield chunk;
+  }
+  if (read !== size)
+    throw new KiosError('KIOS_TREE', `read ${content.file}: it changed while the image was built`);
+}
+
+/**
+ * Describes the entry at each path, in the order of the paths; files by mode and digest. Equal trees have equal
+ * fingerprints.
+ */
 export async function fingerprints(tree: Tree): Promise<Map<string, string>> {
   const prints = new Map<string, string>();
   for (const [where, entry] of tree.sorted()) {
@@ -96,7 +122,7 @@ export async function fingerprints(tree: Tree): Promise<Map<string, string>> {
   return prints;
 }
 
-/** Files whose fingerprint is that of a file before them → the path of that one. */
+/** Returns the files whose fingerprint an earlier file has too → the path of that file. */
 export function twins(tree: Tree, prints: ReadonlyMap<string, string>): Map<string, string> {
   const first = new Map<string, string>();
   const found = new Map<string, string>();
@@ -108,23 +134,4 @@ export function twins(tree: Tree, prints: ReadonlyMap<string, string>): Map<stri
     else found.set(where, before);
   }
   return found;
-}
-
-/** Reads a folder of the host into a tree below `prefix`; only the owner's execute bit of a mode is kept. */
-export async function addFolder(
-  tree: Tree,
-  prefix: string,
-  folder: string,
-  origin: Origin,
-): Promise<void> {
-  for (const name of (await readdir(folder)).toSorted()) {
-    const from = path.join(folder, name);
-    const to = path.posix.join(prefix, name);
-    const status = await lstat(from);
-    if (status.isSymbolicLink()) tree.symlink(to, await readlink(from));
-    else if (status.isDirectory()) {
-      tree.directory(to);
-      await addFolder(tree, to, from, origin);
-    } else tree.file(to, (status.mode & 0o100) === 0 ? 0o644 : 0o755, { file: from }, origin);
-  }
 }

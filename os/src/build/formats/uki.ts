@@ -1,11 +1,11 @@
 import { KiosError } from '@kios/errors';
 
 /**
- * Unified kernel image: systemd's EFI stub with kernel, initrd and command line as further PE sections (UAPI group specification 5).
- * PE layout: Microsoft PE/COFF specification.
+ * Unified kernel image: systemd's EFI stub with kernel, initrd and command line as additional PE sections (UAPI group
+ * specification 5). PE layout: Microsoft PE/COFF specification.
  */
 export interface UkiSection {
-  /** At most 8 bytes, `.linux` and the like. */
+  /** At most 8 bytes, such as `.linux`. */
   readonly name: string;
   readonly content: Uint8Array;
 }
@@ -28,7 +28,7 @@ interface Pe {
 function parsePe(stub: Buffer): Pe {
   const signature = stub.length > 64 ? stub.readUInt32LE(60) : 0;
   if (signature === 0 || stub.toString('latin1', signature, signature + 4) !== 'PE\0\0')
-    throw new KiosError('KIOS_UKI', 'read the EFI stub: not a PE file');
+    throw new KiosError('KIOS_UKI', 'read the EFI stub: it is not a PE file');
   const coff = signature + 4;
   const optional = coff + 20;
   return {
@@ -42,7 +42,7 @@ function parsePe(stub: Buffer): Pe {
   };
 }
 
-/** First free virtual address behind the sections that are there. */
+/** Returns the first free virtual address after the existing sections. */
 function endOfSections(stub: Buffer, pe: Pe): number {
   let end = 0;
   for (let index = 0; index < pe.sections; index += 1) {
@@ -97,7 +97,7 @@ export function makeUki(stub: Buffer, sections: readonly UkiSection[]): Buffer {
   }
   head.writeUInt16LE(pe.sections + sections.length, pe.coff + 2);
   head.writeUInt32LE(address, pe.optional + 56);
-  // The stub's checksum no longer holds; zero means none, which firmware accepts for applications.
+  // The stub's checksum is no longer right. Zero means that there is none, which firmware accepts for applications.
   head.writeUInt32LE(0, pe.optional + 64);
   return Buffer.concat(parts);
 }

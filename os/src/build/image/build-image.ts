@@ -10,14 +10,14 @@ import { type Arch, distDir, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
 import { buildWorkspaces } from '../../workstation/turbo.ts';
-import { clearLayout } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
 import { makeUki } from '../formats/uki.ts';
 import { commandLine } from '../kernel/command-line.ts';
 import { DEFAULT_KERNEL, type KernelName } from '../kernel/kernel-name.ts';
 import { type Kernel, openKernel } from '../kernel/open-kernel.ts';
 import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
-import { readManifests } from '../manifests/stamp.ts';
+import { readCheckedManifests } from '../manifests/check-folder.ts';
+import { stampManifests } from '../manifests/stamp.ts';
 import { openToolroot, type Toolroot } from '../sources/debian/toolroot.ts';
 import { buildUpstream } from '../sources/upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../sources/upstream/components.ts';
@@ -29,6 +29,7 @@ import { makeDisk } from './disk.ts';
 import { makeErofs } from './erofs.ts';
 import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
+import { clearLayout } from './oci-layout.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
@@ -37,17 +38,17 @@ import { readStub } from './stub.ts';
 export interface BuildRequest {
   readonly arch: Arch;
   readonly progress: Progress;
-  /** Default: ours. */
+  /** Default: `DEFAULT_KERNEL`. */
   readonly kernel?: KernelName;
-  /** Folder of the static pods, when it is not `manifests/`. */
+  /** Folder of the static pods. Default: `manifests/`. */
   readonly manifests?: string;
-  /** Another bootstrap than the shipped one. */
+  /** The bootstrap that replaces the shipped one. */
   readonly bootstrap?: BootstrapChoice;
-  /** Folder of the artefacts, when it is not `dist/<arch>/`. */
+  /** Folder of the artefacts. Default: `dist/<arch>/`. */
   readonly out?: string;
 }
 
-/** Finished artefacts, in `dist/<arch>/`. */
+/** Paths of the finished artefacts. */
 export interface BuiltImage {
   readonly efi: string;
   readonly image: string;
@@ -58,8 +59,8 @@ export interface BuiltImage {
 const DAY = 86_400;
 
 /**
- * The clock of the build, seconds since the epoch: the day (UTC) of the newest commit, so that equal sources give equal bytes and a
- * day's commits share the slow steps. Also the floor of the node's clock.
+ * Returns the time of the build, seconds since the epoch: the day (UTC) of the newest commit, so that equal sources
+ * give equal bytes and the commits of a day share the slow steps. A node's clock never starts below it.
  */
 async function sourceTime(): Promise<number> {
   const given = process.env['SOURCE_DATE_EPOCH'];
@@ -68,7 +69,7 @@ async function sourceTime(): Promise<number> {
   return commit - (commit % DAY);
 }
 
-/** Builds what the repository's own workspaces make: init and the agents' bundles. */
+/** Builds the repository's own programs: init and the agents' bundles. */
 async function buildOwn(progress: Progress): Promise<void> {
   const go = await ensureGo(progress);
   await progress.task('init and agents', (note) =>
@@ -87,7 +88,8 @@ interface Base {
   readonly kernel: Kernel;
   readonly init: string;
   readonly progress: Progress;
-  readonly manifests: string | undefined;
+  /** Text of the static pods on the node, by file name. */
+  readonly manifests: ReadonlyMap<string, string>;
   readonly bootstrap: BootstrapChoice | undefined;
 }
 
@@ -105,7 +107,7 @@ async function buildRoot(
       time,
       layout,
       parts,
-      hostBun:
+      workstationBun:
         arch === workstationArch()
           ? parts.bun
           : (await fetchParts(workstationArch(), progress)).bun,
@@ -124,7 +126,7 @@ async function buildRoot(
     programs,
     certificates: await certificates(parts),
     store,
-    manifests: await readManifests(base.manifests, base.bootstrap),
+    manifests: base.manifests,
   });
   return { files, root: await makeErofs(files, time, tools, progress) };
 }
@@ -136,7 +138,8 @@ async function replace(file: string, content: Uint8Array | string): Promise<void
 
 async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer> {
   const { arch, kernel, init } = base;
-  // No `.osrel`: the stub would make an initrd of it, and a copy of ours to join the two, for which a machine with 512 MiB has no room.
+  // No `.osrel` section: the stub would turn it into a second initrd and copy ours to append it, which does not fit
+  // into 512 MiB.
   return makeUki(stub, [
     { name: '.cmdline', content: Buffer.from(commandLine(arch)) },
     { name: '.uname', content: Buffer.from(kernel.version) },
@@ -145,7 +148,9 @@ async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer>
   ]);
 }
 
-/** Digest of the code under `os/src/build`: other code may make other bytes of the same inputs. */
+/**
+ * Returns the digest of the code under `os/src/build`, which may make other bytes from equal inputs when it changes.
+ */
 async function ownCode(): Promise<string> {
   const folder = path.resolve(import.meta.dirname, '..');
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -154,14 +159,14 @@ async function ownCode(): Promise<string> {
   return sha256((await Promise.all(paths.map(fileSha256))).join());
 }
 
-/** Whether all artefacts are there and were made for `key`. */
+/** Says whether all artefacts exist and were made for `key`. */
 async function unchanged(stamp: string, key: string, artefacts: BuiltImage): Promise<boolean> {
   const made = await readFile(stamp, 'utf8').catch(() => '');
   return made === key && Object.values(artefacts).every((file: string) => existsSync(file));
 }
 
 async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImage> {
-  const { arch, progress, manifests, bootstrap } = request;
+  const { arch, progress, bootstrap } = request;
   const at = (name: string): string => path.join(dist, name);
   const out = {
     efi: at('kios.efi'),
@@ -169,6 +174,11 @@ async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImag
     root: at('root.erofs'),
     sbom: at('sbom.spdx.json'),
   };
+  // Checked first, so that a fault stops the build before anything is compiled.
+  const manifests = stampManifests(
+    await readCheckedManifests(progress, request.manifests),
+    bootstrap,
+  );
   const time = await sourceTime();
   const tools = await openToolroot(progress);
   const kernel = await openKernel(request.kernel ?? DEFAULT_KERNEL, arch, tools, progress);
@@ -196,15 +206,15 @@ async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImag
   );
   await copyFile(root, out.root);
   await progress.task('sbom.spdx.json', async () =>
-    replace(out.sbom, await makeSbom([files], time)),
+    replace(out.sbom, await makeSbom(`kios-${KIOS}`, [files], time)),
   );
   await replace(at('.built'), key);
   return out;
 }
 
 /**
- * Builds the machine image from upstream sources and packages. Every slow step lies in the content-keyed cache, so a second run with
- * nothing changed takes seconds. One build at a time works in an output folder.
+ * Builds the machine image from upstream sources and packages. Every slow step is in the content-keyed cache, so a
+ * second run without changes takes seconds. Only one build at a time works in an output folder.
  */
 export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   const dist = request.out ?? distDir(request.arch);

@@ -4,16 +4,22 @@ import path from 'node:path';
 import { KiosError } from '@kios/errors';
 
 import type { Arch } from '../../workstation/paths.ts';
-import { encodeGpt, layOut, namedGuid, type PlacedPartition, TYPE } from '../formats/gpt.ts';
+import {
+  encodeGpt,
+  placePartitions,
+  namedGuid,
+  type PlacedPartition,
+  TYPE,
+} from '../formats/gpt.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
 
 const MIB = 1024 * 1024;
-/** Room for the running EFI file, the next one, and what a person drops beside them. */
+/** Room for the running EFI file, the next one, and files that an operator adds. */
 const ESP_BYTES = 512 * MIB;
-/** Grows on the medium; enough to start with. */
+/** Enough to start with: the partition grows to the size of the disk. */
 const DATA_BYTES = 1024 * MIB;
 
-/** File name that firmware looks for on removable media (UEFI specification 2.10, section 3.5.1.1). */
+/** The file that firmware starts from removable media (UEFI specification 2.10, section 3.5.1.1). */
 const BOOT_FILE = { amd64: 'BOOTX64.EFI', arm64: 'BOOTAA64.EFI' } as const;
 
 async function makeEsp(
@@ -35,7 +41,7 @@ async function makeEsp(
     '--invariant',
     file,
   ]);
-  // mtools stamps entries with the source's time when told to keep it.
+  // mcopy -m takes an entry's time stamp from its source.
   const staged = `${file}.efi`;
   await copyFile(efi, staged);
   await utimes(staged, time, time);
@@ -47,7 +53,7 @@ async function makeEsp(
   await rm(staged);
 }
 
-/** What Debian's mke2fs.conf calls ext4. Named here because mke2fs alone knows none of it: without its file, `-t ext4` has no journal. */
+/** The features of ext4 in Debian's mke2fs.conf. Without that file, `mke2fs -t ext4` makes no journal. */
 const DATA_FEATURES = [
   'none', 'has_journal', 'extent', 'huge_file', 'flex_bg', 'metadata_csum', '64bit', 'dir_nlink', 'extra_isize',
   'sparse_super', 'large_file', 'filetype', 'resize_inode', 'dir_index', 'ext_attr',
@@ -90,7 +96,7 @@ async function makeData(file: string, time: number, tools: Toolroot): Promise<vo
   );
 }
 
-/** Copies a file into a disk at an offset, leaving holes where it is zero. */
+/** Copies a file to a partition's offset on the disk, leaving holes where it is zero. */
 async function place(
   disk: string,
   source: string,
@@ -117,7 +123,10 @@ export interface DiskRequest {
   readonly tools: Toolroot;
 }
 
-/** Makes the disk image that is flashed: ESP with the EFI file, and the data partition. Sparse; needs neither root nor loop devices. */
+/**
+ * Makes the disk image that is flashed, with the EFI system partition, which holds the EFI file, and the data
+ * partition. It is sparse; making it needs neither root rights nor loop devices.
+ */
 export async function makeDisk({ out, efi, arch, time, tools }: DiskRequest): Promise<void> {
   const { size } = await stat(efi);
   if (size > ESP_BYTES / 2)
@@ -129,7 +138,7 @@ export async function makeDisk({ out, efi, arch, time, tools }: DiskRequest): Pr
   try {
     await makeEsp(esp, efi, arch, time, tools);
     await makeData(data, time, tools);
-    const layout = layOut(namedGuid('disk'), [
+    const layout = placePartitions(namedGuid('disk'), [
       { type: TYPE.esp, guid: namedGuid('esp'), label: 'kios-esp', bytes: ESP_BYTES },
       { type: TYPE.data, guid: namedGuid('data'), label: 'kios-data', bytes: DATA_BYTES },
     ]);

@@ -11,7 +11,9 @@ import { tar } from '../formats/tar.ts';
 import { fingerprints, type Tree, twins } from '../formats/tree.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
 
-/** The last piece of a file lies beside its inode (`ztailpacking`). `-x-1`: no extended attributes, so that none of the host's enter. */
+/**
+ * `ztailpacking` stores the tail of a file beside its inode. `-x-1` keeps extended attributes of the workstation out.
+ */
 const OPTIONS = [
   '-zzstd,level=9:lz4hc,level=12:lzma,level=9,dictsize=262144',
   '-C262144',
@@ -22,14 +24,15 @@ const OPTIONS = [
 ];
 
 /**
- * Cluster sizes in bytes and algorithms (by their place in `-z`) by path, for mkfs.erofs. A page fault decompresses a whole cluster, so
- * programs on the boot path, which are read here and there, get small ones; most in LZ4, which takes 19 MB more and a fifth of the
- * instructions. Modules, which few machines read, are LZMA. Everything else is as small as it gets. Init reads ahead by the same 64 KiB.
+ * Cluster size in bytes and algorithm (its position in `-z`) by path, for mkfs.erofs. A page fault decompresses a whole
+ * cluster, so programs on the boot path, which are read here and there, get small clusters, most of them in LZ4: 19 MB
+ * larger, but a fifth of the instructions. Modules, which few machines read, are LZMA. Everything else is as small as
+ * possible. Init reads ahead by the same 64 KiB.
  */
 const HINTS =
   '65536 1 ^bin/(containerd|containerd-shim-runc-v2|kubelet)$\n65536 0 ^bin/\n65536 1 /bin/bun$\n262144 2 ^lib/modules/\n';
 
-/** Makes a compressed EROFS image of a tree, or answers the one made before from an equal tree. */
+/** Makes a compressed EROFS image of a tree, or returns the cached one of an equal tree. */
 export async function makeErofs(
   tree: Tree,
   time: number,
@@ -41,14 +44,14 @@ export async function makeErofs(
   const dir = await cached('erofs', key, (into) =>
     progress.task('root file system (EROFS)', async () => {
       const archive = path.join(into, 'root.tar');
-      // The agents' images have packages in common, each in a layer of its own: once is enough, on the disk and in the page cache.
+      // Layers of several images hold the same files; hard links keep one copy on disk and in the page cache.
       const entries = tar(tree, time, twins(tree, prints));
       await pipeline(Readable.from(entries), createWriteStream(archive));
       const hints = path.join(into, 'hints');
       await writeFile(hints, HINTS);
       const fixed = ['--tar=f', `-T${time}`, `-U${namedGuid('root')}`, `--compress-hints=${hints}`];
       const args = [...OPTIONS, ...fixed, path.join(into, 'root.erofs'), archive];
-      // The caller's own SOURCE_DATE_EPOCH would count for more than -T.
+      // A SOURCE_DATE_EPOCH of the caller would take precedence over -T.
       await tools.run('usr/bin/mkfs.erofs', args, { env: { SOURCE_DATE_EPOCH: `${time}` } });
       await rm(archive);
       await rm(hints);

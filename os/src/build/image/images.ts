@@ -3,11 +3,12 @@ import path from 'node:path';
 
 import { type Arch, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
-import { makeImage, makeLayer, type Layer, type OciImage, writeLayout } from '../formats/oci.ts';
+import { makeImage, type Layer, type OciImage } from '../formats/oci.ts';
 import { Tree } from '../formats/tree.ts';
 import { AGENTS, imageName } from '../shipped.ts';
 import { type BuiltProgram } from '../sources/upstream/build.ts';
 import { KIOS } from '../versions.ts';
+import { writeLayer, writeLayout } from './oci-layout.ts';
 import {
   agentLayer,
   AGENT_ENTRYPOINT,
@@ -17,8 +18,9 @@ import {
   chronyLayer,
   type Parts,
 } from './runtime.ts';
+import { storedFile } from './stored-files.ts';
 
-/** An image of somebody's own; the shipped agent where there is no other. */
+/** The user's bootstrap image; without a bundle it holds the shipped agent. */
 export interface OtherBootstrap {
   readonly image: string;
   readonly bundle: string | undefined;
@@ -30,14 +32,14 @@ export interface ImagesRequest {
   readonly arch: Arch;
   /** Seconds since the epoch. */
   readonly time: number;
-  /** Where the OCI layout is written. */
+  /** Folder to write the OCI layout to. */
   readonly layout: string;
   readonly parts: Parts;
-  /** The runtime for this machine, which makes the bytecode. */
-  readonly hostBun: string;
+  /** The runtime for the workstation, which makes the bytecode. */
+  readonly workstationBun: string;
   readonly pause: BuiltProgram;
   readonly cni: ReadonlyMap<string, BuiltProgram>;
-  /** What takes the place of the image `bootstrap`. */
+  /** The image that replaces `bootstrap`. */
   readonly bootstrap?: OtherBootstrap;
 }
 
@@ -49,16 +51,16 @@ const goOrigin = ({ module, version, sha256 }: BuiltProgram) => ({
 });
 
 const pauseLayer = (pause: BuiltProgram): Tree =>
-  new Tree().file('/pause', 0o755, { file: pause.path }, goOrigin(pause));
+  new Tree().file('/pause', 0o755, storedFile(pause.path), goOrigin(pause));
 
 function pluginsLayer(plugins: ReadonlyMap<string, BuiltProgram>): Tree {
   const tree = new Tree();
   for (const [name, plugin] of plugins)
-    tree.file(`/cni/bin/${name}`, 0o755, { file: plugin.path }, goOrigin(plugin));
+    tree.file(`/cni/bin/${name}`, 0o755, storedFile(plugin.path), goOrigin(plugin));
   return tree;
 }
 
-/** Programs that an agent brings for others to start. */
+/** Makes the layer of programs that an agent's image brings for other programs to start. */
 async function programsOf(
   name: string,
   { cni, bootstrap }: ImagesRequest,
@@ -68,22 +70,21 @@ async function programsOf(
   const { image, plugins } = bootstrap;
   const tree = new Tree();
   for (const program of (await readdir(plugins)).toSorted())
-    tree.file(
-      `/plugins/${program}`,
-      0o755,
-      { file: path.join(plugins, program) },
-      { name: image, version: KIOS, kind: 'kios' },
-    );
+    tree.file(`/plugins/${program}`, 0o755, storedFile(path.join(plugins, program)), {
+      name: image,
+      version: KIOS,
+      kind: 'kios',
+    });
   return tree;
 }
 
 const bundleOf = (name: string): string => path.join(repository, 'agents', name, 'dist/agent.cjs');
 
-/** Makes every image of the node and writes them as one OCI layout. */
+/** Makes every image of the node and writes all of them into one OCI layout. */
 export async function makeImages(request: ImagesRequest, progress: Progress): Promise<OciImage[]> {
-  const { arch, time, layout, parts, hostBun } = request;
+  const { arch, time, layout, parts, workstationBun } = request;
   return progress.task(`images (${arch})`, async (note) => {
-    const layer = async (tree: Tree): Promise<Layer> => makeLayer(layout, tree, time);
+    const layer = async (tree: Tree): Promise<Layer> => writeLayer(layout, tree, time);
     const baseTree = await baseLayer(parts);
     const base = await layer(baseTree);
     const runtime = [base, await layer(bunLayer(parts))];
@@ -99,7 +100,7 @@ export async function makeImages(request: ImagesRequest, progress: Progress): Pr
     const images: OciImage[] = [];
     for (const name of AGENTS) {
       const other = name === 'bootstrap' ? request.bootstrap : undefined;
-      const own = await layer(await agentLayer(other?.bundle ?? bundleOf(name), hostBun));
+      const own = await layer(await agentLayer(other?.bundle ?? bundleOf(name), workstationBun));
       const programs = await programsOf(name, request);
       const layers = [...runtime, ...(programs === undefined ? [] : [await layer(programs)]), own];
       images.push(image(other?.image ?? imageName(name), layers, AGENT_ENTRYPOINT, AGENT_ENV));

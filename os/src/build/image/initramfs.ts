@@ -6,8 +6,9 @@ import type { Tree } from '../formats/tree.ts';
 const LEVEL = 19;
 
 /**
- * Two archives, one behind the other (Documentation/driver-api/early-userspace/buffer-format.rst), each starting at a multiple of 4:
- * what the first stage needs, compressed, and the root's file, which is compressed in itself.
+ * Makes an initramfs of two archives, each starting at a multiple of 4
+ * (Documentation/driver-api/early-userspace/buffer-format.rst): the files of the first stage, compressed, and the root
+ * image, which is compressed already.
  */
 export async function makeInitramfs(early: Tree, root: Tree): Promise<Buffer> {
   const compressed = zstdCompressSync(await cpio(early), {

@@ -7,7 +7,7 @@ import { run } from '../../workstation/run.ts';
 import { type BootstrapChoice, PLUGINS, SOURCE } from '../manifests/bootstrap-choice.ts';
 import type { ImagesRequest } from './images.ts';
 
-/** Bundles an agent of somebody's own, as the shipped ones are bundled. */
+/** Bundles the agent that the user chose, as the shipped agents are bundled. */
 export async function otherBootstrap(
   choice: BootstrapChoice | undefined,
   progress: Progress,

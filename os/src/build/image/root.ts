@@ -1,11 +1,12 @@
 import path from 'node:path';
 
 import { type Arch, repository } from '../../workstation/paths.ts';
-import { addFolder, type Origin, Tree } from '../formats/tree.ts';
+import { type Origin, Tree } from '../formats/tree.ts';
 import type { Kernel } from '../kernel/open-kernel.ts';
 import type { BuiltProgram } from '../sources/upstream/build.ts';
 import { STORE } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
+import { addFolder, storedFile } from './stored-files.ts';
 
 export interface RootRequest {
   readonly arch: Arch;
@@ -24,7 +25,7 @@ export interface RootRequest {
 
 const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
 
-/** Mount points and folders that pods expect; the root itself never becomes writable. */
+/** Mount points, and folders that pods expect: nobody can add one later, because the root is never writable. */
 const FOLDERS = [
   '/dev',
   '/proc',
@@ -41,10 +42,15 @@ const FOLDERS = [
 ];
 
 function addPrograms(tree: Tree, request: RootRequest): void {
-  tree.file('/bin/init', 0o755, { file: request.init }, kios);
+  tree.file('/bin/init', 0o755, storedFile(request.init), kios);
   for (const [name, { path: file, version, module, sha256 }] of request.programs)
-    tree.file(`/bin/${name}`, 0o755, { file }, { name: module, version, kind: 'go', sha256 });
-  // kubelet runs these two by name; they are further names of init.
+    tree.file(`/bin/${name}`, 0o755, storedFile(file), {
+      name: module,
+      version,
+      kind: 'go',
+      sha256,
+    });
+  // kubelet runs these two by name, and init does their work.
   tree.symlink('/bin/mount', 'init').symlink('/bin/umount', 'init');
 }
 
@@ -82,7 +88,7 @@ function addConfiguration(
   for (const [name, text] of manifests) tree.text(`/etc/kubernetes/manifests/${name}`, text, kios);
 }
 
-/** The node's root file system. */
+/** Makes the node's root file system. */
 export async function makeRoot(request: RootRequest): Promise<Tree> {
   const tree = new Tree();
   for (const folder of FOLDERS) tree.directory(folder);
@@ -93,22 +99,22 @@ export async function makeRoot(request: RootRequest): Promise<Tree> {
   return tree.graft(STORE, request.store);
 }
 
-/** First archive of the initramfs: init's first stage and the modules it needs. Small, so it is compressed. */
+/** Makes the first archive of the initramfs: init's first stage and the modules it needs. */
 export function makeEarlyRoot(kernel: Kernel, init: string): Tree {
   const tree = new Tree();
   for (const folder of ['/dev', '/proc', '/sys', '/root']) tree.directory(folder);
-  tree.file('/init', 0o755, { file: init }, kios);
+  tree.file('/init', 0o755, storedFile(init), kios);
   tree.text('/early/table', kernel.early.table, kernel.origin);
   for (const file of kernel.early.beforeRoot)
     tree.file(
       `/early/modules/${file}`,
       0o644,
-      { file: path.join(kernel.modules, file) },
+      storedFile(path.join(kernel.modules, file)),
       kernel.origin,
     );
   return tree;
 }
 
-/** Second archive: the root as one file, compressed in itself. */
+/** Makes the second archive of the initramfs: the root as one file. */
 export const rootFile = (rootImage: string): Tree =>
-  new Tree().file('/root.erofs', 0o644, { file: rootImage }, kios);
+  new Tree().file('/root.erofs', 0o644, storedFile(rootImage), kios);

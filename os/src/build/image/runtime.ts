@@ -10,22 +10,25 @@ import { fileSha256 } from '../../workstation/digest.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
-import { libraryClosure } from '../formats/elf.ts';
 import { type Origin, Tree } from '../formats/tree.ts';
 import { extract, fetchDebian, type Deb } from '../sources/debian/archive.ts';
 import { loader, triplet } from '../sources/debian/toolroot.ts';
 import { npmPackage } from '../sources/npm.ts';
 import { BUN, KIOS, KOFFI } from '../versions.ts';
+import { libraryClosure } from './library-closure.ts';
+import { storedFile } from './stored-files.ts';
 
-/** Packages whose files may enter the images of agents and chrony; only what a program links against does. */
+/**
+ * Packages whose files may enter the images of agents and chrony. Only the libraries that a program links against do.
+ */
 const PACKAGES = [
   'libc6', 'libgcc-s1', 'libstdc++6', 'ca-certificates', 'chrony', 'libcap2', 'libedit2', 'libseccomp2', 'libgnutls30t64', 'libnettle8t64',
   'libhogweed6t64', 'libgmp10', 'libidn2-0', 'libp11-kit0', 'libtasn1-6', 'libunistring5', 'libffi8',
 ]; // prettier-ignore
 
-/** Where an agent's image keeps its program. */
+/** Path of an agent's program in its image. */
 const AGENT = '/agent/agent.cjs';
-/** The native half of the FFI; an agent that uses one finds it beside its program. */
+/** Path of the FFI's native half; agents that use it have a link to it beside their program. */
 const FFI = '/lib/koffi.node';
 
 const bunPackage = {
@@ -40,7 +43,7 @@ const koffiPackage = {
 const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
 const npm = (name: string, version: string): Origin => ({ name, version, kind: 'npm' });
 
-/** Everything that images of one architecture are put together from. */
+/** The parts that the images of one architecture are made from. */
 export interface Parts {
   readonly arch: Arch;
   readonly packages: readonly { readonly deb: Deb; readonly root: string }[];
@@ -48,7 +51,7 @@ export interface Parts {
   readonly koffi: string;
 }
 
-/** The JavaScript runtime that images hold. */
+/** Fetches the JavaScript runtime of the images. */
 export const fetchBun = async (arch: Arch, progress: Progress): Promise<string> =>
   path.join(await npmPackage(bunPackage[arch], BUN, progress), 'bin/bun');
 
@@ -63,7 +66,7 @@ export async function fetchParts(arch: Arch, progress: Progress): Promise<Parts>
   };
 }
 
-/** Finds a file of the packages by its path and says which package it is of. */
+/** Finds a file and its package by the path inside the packages. */
 function locate(parts: Parts, file: string): { file: string; origin: Origin } {
   for (const { deb, root } of parts.packages) {
     const at = path.join(root, file);
@@ -72,11 +75,11 @@ function locate(parts: Parts, file: string): { file: string; origin: Origin } {
   }
   throw new KiosError(
     'KIOS_IMAGE_FILE',
-    `find /${file}, which the image needs, in the packages it is made of`,
+    `find /${file}, which the image needs, in the packages that it is made of`,
   );
 }
 
-/** Adds the libraries that `programs` need and that `below` does not hold yet, at the paths their loader searches. */
+/** Adds the libraries that `programs` need and `below` lacks, at the paths that their loader searches. */
 async function addLibraries(
   tree: Tree,
   parts: Parts,
@@ -93,11 +96,11 @@ async function addLibraries(
       : `/${folder}/${name}`;
     if (below?.has(where) === true) continue;
     const { file, origin } = locate(parts, `${folder}/${name}`);
-    tree.file(where, 0o755, { file }, origin);
+    tree.file(where, 0o755, storedFile(file), origin);
   }
 }
 
-/** The lowest layer, the same for every image with a dynamic program: libc, an empty /tmp, and names for uid 0. */
+/** Makes the lowest layer, shared by every image with a dynamic program: libc, an empty /tmp and names for uid 0. */
 export async function baseLayer(parts: Parts): Promise<Tree> {
   const tree = new Tree().directory('/tmp', 0o1777).directory('/run').directory('/etc');
   tree.text(
@@ -110,22 +113,24 @@ export async function baseLayer(parts: Parts): Promise<Tree> {
   return tree;
 }
 
-/** The JavaScript runtime and the native half of its FFI: one layer for all agents, so one copy on disk and in the page cache. */
+/**
+ * Makes the layer of the JavaScript runtime and its FFI, shared by all agents: one copy on disk and in the page cache.
+ */
 export function bunLayer({ arch, bun, koffi }: Parts): Tree {
   return new Tree()
-    .file('/bin/bun', 0o755, { file: bun }, npm(bunPackage[arch], BUN))
-    .file(FFI, 0o755, { file: koffi }, npm(koffiPackage[arch][0], KOFFI));
+    .file('/bin/bun', 0o755, storedFile(bun), npm(bunPackage[arch], BUN))
+    .file(FFI, 0o755, storedFile(koffi), npm(koffiPackage[arch][0], KOFFI));
 }
 
 export async function chronyLayer(parts: Parts, base: Tree): Promise<Tree> {
   const { file, origin } = locate(parts, 'usr/sbin/chronyd');
   const tree = new Tree().directory('/var/lib/kios');
-  tree.file('/usr/sbin/chronyd', 0o755, { file }, origin);
+  tree.file('/usr/sbin/chronyd', 0o755, storedFile(file), origin);
   await addLibraries(tree, parts, [file], base);
   return tree;
 }
 
-/** All trusted roots of Debian's package in one file, as programs expect it. */
+/** Joins the trusted roots of Debian's package into the one file that programs expect. */
 export async function certificates(parts: Parts): Promise<{ bytes: Buffer; origin: Origin }> {
   const { file: folder, origin } = locate(parts, 'usr/share/ca-certificates/mozilla');
   const files = (await readdir(folder)).toSorted();
@@ -140,7 +145,7 @@ const COMPILE = [
   '--format=cjs',
   '--external=*.node',
   '--external=*.cjs',
-  // The text stays in memory beside the bytecode. Names stay too: they are what a stack trace is read by.
+  // The text stays in memory beside the bytecode, so it is minified. Names are kept for stack traces.
   '--minify-whitespace',
   '--minify-syntax',
   '--entry-naming=[name].cjs',
@@ -148,28 +153,28 @@ const COMPILE = [
 ];
 
 /**
- * Adds bytecode to the files of a bundle, so that the runtime does not parse JavaScript at each start. Bytecode belongs to one runtime
- * version and is made by the host's copy of it.
+ * Adds bytecode to the files of a bundle, so that the runtime does not parse JavaScript at each start. Bytecode is
+ * valid for one version of the runtime and made by the workstation's copy of it.
  */
-async function compile(folder: string, hostBun: string): Promise<string> {
+async function compile(folder: string, workstationBun: string): Promise<string> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.cjs')).toSorted();
   const digests = await Promise.all(names.map((name) => fileSha256(path.join(folder, name))));
   return cached('bytecode', cacheKey(names, digests, BUN, COMPILE), async (into) => {
     for (const name of names) await copyFile(path.join(folder, name), path.join(into, name));
-    // Relative names, for the bundler writes them into its output.
-    await run(hostBun, [...COMPILE, ...names], { cwd: into });
+    // Relative names, because the bundler writes them into its output.
+    await run(workstationBun, [...COMPILE, ...names], { cwd: into });
   });
 }
 
-/** An agent's own layer: its program, what that loads on demand, and the bytecode of both. */
-export async function agentLayer(bundle: string, hostBun: string): Promise<Tree> {
+/** Makes an agent's own layer: its program, the files that it loads on demand, and the bytecode of both. */
+export async function agentLayer(bundle: string, workstationBun: string): Promise<Tree> {
   const folder = path.dirname(bundle);
   const name = path.basename(path.dirname(folder));
-  const dir = path.join(await compile(folder, hostBun), 'out');
+  const dir = path.join(await compile(folder, workstationBun), 'out');
   const origin: Origin = { name: `@kios/${name}`, version: KIOS, kind: 'kios' };
   const tree = new Tree();
   for (const file of (await readdir(dir)).toSorted())
-    tree.file(`/agent/${file}`, 0o644, { file: path.join(dir, file) }, origin);
+    tree.file(`/agent/${file}`, 0o644, storedFile(path.join(dir, file)), origin);
   const usesFfi = (await readdir(folder)).includes('koffi.node');
   return usesFfi ? tree.symlink('/agent/koffi.node', `..${FFI}`) : tree;
 }

@@ -30,17 +30,17 @@ export interface BuiltKernel {
 }
 
 const FRAGMENTS = path.join(repository, 'os/kernel');
-/** The kernel's name of an architecture, its target and the file that comes out. */
+/** Each architecture's name in the kernel, its make target and the file that the target makes. */
 const ARCHITECTURES = {
   amd64: { name: 'x86_64', target: 'bzImage', image: 'arch/x86/boot/bzImage' },
   arm64: { name: 'arm64', target: 'vmlinuz.efi', image: 'arch/arm64/boot/vmlinuz.efi' },
 } as const;
-/** Counts changes of the recipe below that change its result. */
+/** Increased with every change to the recipe below that changes its result. */
 const RECIPE = 5;
-/** Name of CONFIG_SYSTEM_TRUSTED_KEYS. */
+/** The file that CONFIG_SYSTEM_TRUSTED_KEYS names. */
 const CERTIFICATES = 'module-certificates.pem';
 
-/** Fragments for an architecture: those named after another one are left out. */
+/** Reads the fragments for an architecture, without those named after another one. */
 async function readFragments(arch: Arch): Promise<Options> {
   const { name } = ARCHITECTURES[arch];
   const others = Object.values(ARCHITECTURES).filter((other) => other.name !== name);
@@ -50,7 +50,10 @@ async function readFragments(arch: Arch): Promise<Options> {
   return parseOptions(new Map(await Promise.all(texts)));
 }
 
-/** Names what this repository decides of a kernel: another one when a fragment or the recipe changes, the same after Debian's updates. */
+/**
+ * Returns a hash of the kernel's configuration as this repository defines it. It changes with a fragment or the recipe,
+ * not with a Debian update.
+ */
 export async function kernelDesign(arch: Arch): Promise<string> {
   return cacheKey(RECIPE, arch, SOURCE_PACKAGE, formatOptions(await readFragments(arch)));
 }
@@ -61,15 +64,15 @@ interface Recipe {
   readonly source: KernelSource;
   readonly toolchain: Toolchain;
   readonly tools: Toolroot;
-  /** Where objects lie; they stay, so that a changed option compiles only what depends on it. */
+  /** Folder of the objects. It is kept, so that a changed option recompiles only what depends on it. */
   readonly objects: string;
   readonly politeness: readonly string[];
 }
 
-/** How much of the processors a build takes: what is left by other work, in shares or as long as there is none. */
+/** CPU priority of a build: `nice` shares the processors, `idle` runs only when nothing else does. */
 const POLITENESS = { nice: ['nice', '-n', '10'], idle: ['chrt', '--idle', '0'] } as const;
 
-/** Runs `make` in a way that leaves no trace of this machine in what it makes. */
+/** Runs `make` so that its output has no trace of the workstation. */
 async function make(
   recipe: Recipe,
   targets: readonly string[],
@@ -78,11 +81,13 @@ async function make(
 ): Promise<void> {
   // prettier-ignore
   const { arch, source, toolchain, tools, objects } = recipe;
-  // Paths get into debug information and so into the build id.
+  // Paths enter debug information and through it the build id.
   const maps = `-ffile-prefix-map=${objects}=/build -ffile-prefix-map=${source.dir}=/source`;
-  // A seventh of the time goes into looking for what to warn of, which is upstream's affair; types are kept of the kernel proper alone.
+  // `-w`: warnings cost a seventh of the build and concern upstream. `-g0` for modules: only the kernel itself keeps
+  // its types.
   const fixed = [`O=${objects}`, `ARCH=${ARCHITECTURES[arch].name}`, `KCFLAGS=${maps} -w`, `KAFLAGS=${maps}`, 'CFLAGS_MODULE=-g0',
-    // Programs for the machine are not built; whether they could be would depend on the host's headers, and end up in /proc/config.gz.
+    // User programs are not built. Whether they could be depends on the workstation's headers and would show in
+    // /proc/config.gz.
     'USERCFLAGS=-nostdinc',
     `ZSTD=${tools.command('usr/bin/zstd').join(' ')}`]; // prettier-ignore
   const jobs = `-j${availableParallelism()}`;
@@ -103,7 +108,7 @@ async function make(
   });
 }
 
-/** Everything that the fragments do not name is off; what they name has to come out as they name it. */
+/** Configures exactly what the fragments name, and fails when an option gets another value. Everything else is off. */
 async function configure(recipe: Recipe, note: (line: string) => void): Promise<void> {
   const wanted = path.join(recipe.objects, 'wanted.config');
   await writeFile(wanted, formatOptions(recipe.options));
@@ -112,13 +117,16 @@ async function configure(recipe: Recipe, note: (line: string) => void): Promise<
   checkOptions(recipe.options, parseOptions(new Map([['.config', config]])));
 }
 
-/** Writes a file that `make` looks at the age of only when it changes. */
+/** Writes the file only when its content changes, so that `make` does not rebuild what depends on it. */
 async function update(file: string, content: string): Promise<void> {
   const before = await readFile(file, 'utf8').catch(() => undefined);
   if (before !== content) await writeFile(file, content);
 }
 
-/** Fixes the layout of randomized structures (RANDSTRUCT), which the makefiles would throw dice for: the same for everybody who builds this source. */
+/**
+ * Derives the RANDSTRUCT seed from the source; the makefiles would pick a random one. Equal sources must give equal
+ * kernels.
+ */
 async function fixLayout(recipe: Recipe, note: (line: string) => void): Promise<void> {
   const seed = sha256(`kiOS ${recipe.source.deb.sha256}`);
   const generated = path.join(recipe.objects, 'include/generated');
@@ -135,7 +143,8 @@ async function build(recipe: Recipe, into: string, note: (line: string) => void)
   await fixLayout(recipe, note);
   const certificates = path.join(objects, CERTIFICATES);
   const before = await readFile(certificates, 'utf8').catch(() => '');
-  // The certificates are known only when the modules are there; until then the kernel is linked with those of an earlier build.
+  // The certificates are known only after the modules are built. Until then the kernel is linked with those of an
+  // earlier build.
   if (before === '') await update(certificates, toPem([signModule('none', Buffer.alloc(0)).certificate])); // prettier-ignore
   await make(recipe, ['modules', 'vmlinux'], note);
   await update(certificates, toPem(await signModules({ ...recipe, into, note })));
@@ -144,7 +153,9 @@ async function build(recipe: Recipe, into: string, note: (line: string) => void)
   await copyFile(path.join(objects, '.config'), path.join(into, 'config'));
 }
 
-/** Builds the kernel of the node for `arch`, or answers it from the cache; from nothing it takes 25 minutes of two processors. */
+/**
+ * Builds the node's kernel for `arch` or takes it from the cache. A build from nothing takes two processors 25 minutes.
+ */
 export async function buildKernel(
   arch: Arch,
   tools: Toolroot,

@@ -1,30 +1,32 @@
 /**
- * Which modules init itself loads: those without which there is no root, no data partition and no seed volume. Everything else is
- * the modloader's. Format of the table: docs/host-api.md section 8.
+ * The modules that init itself loads because the root, the data partition or the seed volume needs them. The modloader
+ * loads everything else. Format of the table: docs/host-api.md section 8.
  */
 
-/** Loaded first, whatever the hardware: the root's file system, and the overlay that /etc and every container need. */
+/** Loaded first on any hardware: the root's file system, and overlay for /etc and every container. */
 const ALWAYS = ['erofs', 'overlay'];
 
-/** Loaded when a file system of that name is about to be mounted. */
+/** Loaded before a file system of this name is mounted. */
 const FILE_SYSTEMS = {
   ext4: ['ext4'],
   vfat: ['vfat', 'nls_cp437', 'nls_ascii', 'nls_iso8859_1', 'nls_utf8'],
   iso9660: ['isofs'],
   udf: ['udf'],
-  // Init reads from it which partition the machine was booted from.
+  // Init reads there which partition the machine was booted from.
   efivarfs: ['efivarfs'],
 };
 
-/** Drivers of disks and of the buses they sit on; loaded only where a device asks for them. */
+/** Drivers of disks and of their buses; loaded only for a device that needs them. */
 const STORAGE = [
   'virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_scsi', 'sd_mod', 'sr_mod', 'nvme', 'ahci', 'ata_piix', 'hv_vmbus', 'hv_storvsc',
   'xen_blkfront', 'vmw_pvscsi', 'mptspi', 'xhci_pci', 'ehci_pci', 'usb_storage', 'uas', 'sdhci_pci', 'sdhci_acpi', 'mmc_block',
 ]; // prettier-ignore
 
-/** What depmod says of a kernel's modules. Names are normalised (`-` is `_`). */
+/** The modules of a kernel in depmod's files. Names are normalised (`-` is `_`). */
 export interface ModuleIndex {
-  /** Module name → its file and those it needs, in the order of modules.dep (nearest first), relative to the modules directory. */
+  /**
+   * Module name → its file and the files it needs, in the order of modules.dep (nearest first), relative to its folder.
+   */
   readonly files: ReadonlyMap<string, readonly string[]>;
   readonly builtin: ReadonlySet<string>;
   /** Alias patterns in file order. */
@@ -52,7 +54,10 @@ export function parseModuleIndex(dep: string, builtin: string, alias: string): M
   return { files, builtin: new Set(builtin.split('\n').filter(Boolean).map(nameOf)), aliases };
 }
 
-/** Files to load for `modules`, what they need first, each once. Modules that the kernel has built in or lacks need none. */
+/**
+ * Returns the files to load for `modules`, dependencies first, each once. Modules that are built in or missing have
+ * none.
+ */
 function loadOrder(index: ModuleIndex, modules: readonly string[]): string[] {
   const order = new Set<string>();
   for (const name of modules)
@@ -60,7 +65,7 @@ function loadOrder(index: ModuleIndex, modules: readonly string[]): string[] {
   return [...order];
 }
 
-/** erofs takes its checksum from whatever crypto driver is there; without one it refuses to load. */
+/** erofs takes its checksum from any crypto driver that is loaded, and does not load without one. */
 const SOFT: Readonly<Record<string, readonly string[]>> = {
   erofs: ['crc32c_intel', 'crc32c_generic', 'libcrc32c'],
 };
@@ -68,7 +73,7 @@ const SOFT: Readonly<Record<string, readonly string[]>> = {
 export interface EarlyModules {
   /** Text of the table. */
   readonly table: string;
-  /** Files that are loaded before there is a root, relative to the modules directory. */
+  /** Files that are loaded before there is a root, relative to the modules' folder. */
   readonly beforeRoot: readonly string[];
 }
 

@@ -5,7 +5,7 @@ export type Options = ReadonlyMap<string, string>;
 
 const SET = /^CONFIG_(\w+)=(.+)$/;
 const UNSET = /^# CONFIG_(\w+) is not set$/;
-/** What is neither, and not by mistake. */
+/** Comments and empty lines. */
 const TEXT = /^(?:#+ (?!CONFIG_)|#$|$)/;
 
 function parseLine(line: string): readonly [option: string, value: string] | 'text' | undefined {
@@ -16,7 +16,7 @@ function parseLine(line: string): readonly [option: string, value: string] | 'te
   return TEXT.test(line) ? 'text' : undefined;
 }
 
-/** Reads fragments, or a finished `.config`, as one. Their order means nothing: two that disagree are an error. */
+/** Parses fragments, or a finished `.config`. Their order has no meaning: two that disagree are an error. */
 export function parseOptions(texts: ReadonlyMap<string, string>): Options {
   const options = new Map<string, string>();
   const from = new Map<string, string>();
@@ -38,7 +38,7 @@ export function parseOptions(texts: ReadonlyMap<string, string>): Options {
   return options;
 }
 
-/** As the kernel's own configuration programs read it. */
+/** Formats options as the kernel's configuration programs read them. */
 export const formatOptions = (options: Options): string =>
   [...options]
     .map(([name, value]) =>
@@ -47,14 +47,14 @@ export const formatOptions = (options: Options): string =>
     .join('');
 
 /**
- * Fails when the finished configuration is not what the fragments asked for. kconfig drops silently what does not fit: an option
- * without what it depends on, one that was renamed, one that others select.
+ * Fails when the finished configuration differs from the fragments. kconfig silently drops an option whose dependency
+ * is off, one that was renamed, and a value that the selection of another option overrides.
  */
 export function checkOptions(wanted: Options, got: Options): void {
   const lost = [...wanted].filter(([name, value]) => (got.get(name) ?? 'n') !== value);
   if (lost.length === 0) return;
   const list = lost.map(([name, value]) => `${name}: wanted ${value}, got ${got.get(name) ?? 'n'}`);
   throw new KiosError('KIOS_KERNEL_OPTION', `configure the kernel: ${list.join('; ')}`, {
-    remedy: 'look its `depends on` lines up in the Kconfig file that declares it, and name what is missing in the fragment',
+    remedy: 'Look up its `depends on` lines in the Kconfig file that declares it, and add the missing options to the fragment.',
   }); // prettier-ignore
 }

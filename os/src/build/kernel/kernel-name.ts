@@ -1,6 +1,6 @@
-/** Ours, built for nodes, or the one that Debian ships for clouds. */
+/** `kios` is built for nodes; `debian` is Debian's kernel for clouds. */
 export const KERNELS = ['kios', 'debian'] as const;
 export type KernelName = (typeof KERNELS)[number];
 
-/** What a node boots unless asked otherwise. */
+/** The kernel of a node unless another is chosen. */
 export const DEFAULT_KERNEL: KernelName = 'kios';

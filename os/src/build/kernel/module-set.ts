@@ -1,6 +1,6 @@
 /**
- * Folders of the kernel's module tree that stay out of the image: hardware that no node has, file systems and protocols that no
- * container platform uses. What is not there cannot be loaded by a clever packet or mount, and need not be shipped.
+ * Folders of the kernel's module tree that stay out of the image: hardware that no node has, file systems and protocols
+ * that no container platform uses. A module that is not shipped cannot be loaded by a crafted packet or mount.
  */
 export const EXCLUDED = [
   'arch/x86/events', 'drivers/dax', 'drivers/nvdimm', 'drivers/scsi/ipr', 'drivers/scsi/scsi_debug',
@@ -15,7 +15,7 @@ export const EXCLUDED = [
   'net/x25', 'net/rose', 'net/netrom', 'net/mpls', 'net/ife',
 ]; // prettier-ignore
 
-/** Whether a file of the tree (`kernel/fs/ext4/ext4.ko.xz`) belongs into the image. */
+/** Says whether a file of the tree (`kernel/fs/ext4/ext4.ko.xz`) belongs in the image. */
 export const shipsModule = (file: string): boolean =>
   !EXCLUDED.some(
     (folder) => file.startsWith(`kernel/${folder}/`) || file.startsWith(`kernel/${folder}.ko`),

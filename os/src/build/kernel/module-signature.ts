@@ -25,11 +25,12 @@ import {
 import type { Point } from '../formats/p256.ts';
 
 /**
- * Signatures of kernel modules without a private key. A key made for the build would have to be kept secret for ever, or thrown
- * away; and with it no two builds are alike. ECDSA lets it be done the other way round: choose the signature first, and compute from
- * it and the module's digest the one public key under which it verifies. The signature's point is a hash, so that nobody knows its
- * discrete logarithm; then nobody knows the private key either, and no second module can ever be signed with it. The kernel has
- * one such key for each module built with it: a list of digests, in the only form that an unpatched kernel takes.
+ * Signatures of kernel modules without a private key. A key made for a build would have to be kept secret or thrown
+ * away, and no two builds would be equal. ECDSA works in the other direction too: choose the signature first, and
+ * compute from it and the module's digest the only public key under which it is valid. The signature's point is a hash,
+ * so nobody knows its discrete logarithm; therefore nobody knows the private key, and nobody can sign a second module
+ * with it. The kernel holds one such key for each of its modules: a list of digests in the only form that an unpatched
+ * kernel accepts.
  */
 
 const OID = {
@@ -50,7 +51,7 @@ const sha256 = (...parts: readonly (Uint8Array | string)[]): Buffer => {
 const toNumber = (bytes: Buffer): bigint => BigInt(`0x${bytes.toString('hex')}`);
 const toBytes = (value: bigint): Buffer => Buffer.from(value.toString(16).padStart(64, '0'), 'hex');
 
-/** The signature's point: the first of a row of hashes that is an x coordinate of the curve. */
+/** Returns the signature's point: the first in a series of hashes that is an x coordinate of the curve. */
 function hashedPoint(digest: Buffer): Point {
   for (let count = 0; ; count += 1) {
     const point = pointAt(toNumber(sha256('kios module point', digest, String(count))));
@@ -58,7 +59,7 @@ function hashedPoint(digest: Buffer): Point {
   }
 }
 
-/** The signature (r, s) of a digest and the one public key it is of: r⁻¹(sR − zG). SEC 1, section 4.1.6. */
+/** Returns the signature (r, s) of a digest and its only public key, r⁻¹(sR − zG). SEC 1, section 4.1.6. */
 function keyOf(digest: Buffer): { readonly key: Point; readonly signature: Buffer } {
   const point = hashedPoint(digest);
   const r = modulo(point.x, ORDER);
@@ -71,19 +72,24 @@ function keyOf(digest: Buffer): { readonly key: Point; readonly signature: Buffe
 
 const name = (text: string): Buffer => sequence(setOf(sequence(oid(OID.commonName), utf8(text))));
 
-/** Not the subject's: the kernel checks the signature of a certificate that names itself as its issuer. */
+/** Differs from the subject, because the kernel verifies the signature of a certificate that is its own issuer. */
 const ISSUER = name(
   'kiOS: nobody. The private key of this certificate is not known to anyone, see docs/kernel.md',
 );
 const ECDSA = sequence(oid(OID.ecdsaWithSha256));
 
-/** Years before 2050 have to be in the short form (RFC 5280, section 4.1.2.5): the kernel refuses a certificate with another. */
+/**
+ * Years before 2050 are in the short form (RFC 5280, section 4.1.2.5); the kernel rejects a certificate with the long
+ * one.
+ */
 const VALIDITY = sequence(utcTime('700101000000Z'), generalizedTime('99991231235959Z'));
 
-/** Identifies the certificate to the kernel. */
+/** The serial number by which the kernel finds the certificate. */
 const serialOf = (digest: Buffer): Buffer => integer(toNumber(digest.subarray(0, 16)));
 
-/** X.509 (RFC 5280), with as little in it as the kernel reads; its own signature is none. */
+/**
+ * Makes an X.509 certificate (RFC 5280) with only the fields that the kernel reads and a signature that is not valid.
+ */
 function certificateOf(file: string, digest: Buffer, key: Point): Buffer {
   const algorithm = sequence(oid(OID.ecPublicKey), oid(OID.prime256v1));
   const publicKey = bits(Buffer.concat([Buffer.from([4]), toBytes(key.x), toBytes(key.y)]));
@@ -99,7 +105,7 @@ function certificateOf(file: string, digest: Buffer, key: Point): Buffer {
   return sequence(body, ECDSA, bits(sequence(integer(1n), integer(1n))));
 }
 
-/** PKCS #7 signed data (RFC 2315) of a detached content, without certificates and attributes. */
+/** Encodes PKCS #7 signed data (RFC 2315) with detached content, without certificates and attributes. */
 const messageOf = (digest: Buffer, signature: Buffer): Buffer =>
   sequence(
     oid(OID.signedData),
@@ -122,22 +128,29 @@ const messageOf = (digest: Buffer, signature: Buffer): Buffer =>
     ),
   );
 
-/** include/linux/module_signature.h: the signature's type (PKCS #7) and size. */
+/**
+ * A signed module ends in the signature, a record of its type and size, and this text
+ * (include/linux/module_signature.h).
+ */
+const MAGIC = Buffer.from('~Module signature appended~\n');
+const RECORD = 12;
+const PKCS7 = 2;
+
 function trailer(size: number): Buffer {
-  const record = Buffer.alloc(12);
-  record.writeUInt8(2, 2);
+  const record = Buffer.alloc(RECORD);
+  record.writeUInt8(PKCS7, 2);
   record.writeUInt32BE(size, 8);
-  return Buffer.concat([record, Buffer.from('~Module signature appended~\n')]);
+  return Buffer.concat([record, MAGIC]);
 }
 
 export interface SignedModule {
   /** The module with its signature appended. */
   readonly bytes: Buffer;
-  /** What the kernel has to trust for it to load, in DER. */
+  /** The certificate, in DER, that the kernel must trust to load the module. */
   readonly certificate: Buffer;
 }
 
-/** Signs a module, given as built and stripped. The same bytes give the same signature and certificate everywhere. */
+/** Signs a stripped module. Equal bytes give equal signatures and certificates everywhere. */
 export function signModule(file: string, module: Uint8Array): SignedModule {
   const digest = sha256(module);
   const { key, signature } = keyOf(digest);
@@ -148,7 +161,15 @@ export function signModule(file: string, module: Uint8Array): SignedModule {
   };
 }
 
-/** Certificates as the kernel's build reads them. */
+/** Returns a module without the signature appended to it, and any other file as it is. docs/decisions/0008 says why. */
+export function withoutSignature(module: Buffer): Buffer {
+  const end = module.length - MAGIC.length - RECORD;
+  if (end < 0 || !module.subarray(end + RECORD).equals(MAGIC)) return module;
+  const start = end - module.readUInt32BE(end + 8);
+  return start < 0 ? module : module.subarray(0, start);
+}
+
+/** Formats certificates as the kernel's build reads them. */
 export const toPem = (certificates: readonly Buffer[]): string =>
   certificates
     .map((der) => der.toString('base64').replaceAll(/.{1,64}/g, '$&\n'))

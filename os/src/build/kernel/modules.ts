@@ -9,19 +9,19 @@ import type { Toolchain } from './toolchain.ts';
 interface SignRequest {
   readonly toolchain: Toolchain;
   readonly tools: Toolroot;
-  /** The build's folder of objects. */
+  /** Folder of the build's objects. */
   readonly objects: string;
-  /** Where `modules/lib/modules/<version>` is made. */
+  /** Folder that gets `modules/lib/modules/<version>`. */
   readonly into: string;
   readonly note: (line: string) => void;
 }
 
-/** depmod's inputs that the kernel's build makes. */
+/** Inputs of depmod that the kernel's build makes. */
 const INDEXES = ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'];
 
 /**
- * Lays the built modules out as /lib/modules has them, without debug information, each signed; answers the certificates that the
- * kernel has to have for them. Not `make modules_install`: that signs with a key.
+ * Writes the built modules as in /lib/modules, signed and without debug information, and returns the certificates that
+ * the kernel needs for them. `make modules_install` would sign with a key.
  */
 export async function signModules(request: SignRequest): Promise<Buffer[]> {
   const { objects, into, toolchain, tools, note } = request;

@@ -11,7 +11,7 @@ import { buildKernel } from './build.ts';
 import { type EarlyModules, parseModuleIndex, planEarlyModules } from './early-modules.ts';
 import type { KernelName } from './kernel-name.ts';
 import { EXCLUDED, shipsModule } from './module-set.ts';
-import { withoutSignature } from './signature-trailer.ts';
+import { withoutSignature } from './module-signature.ts';
 
 export interface Kernel {
   /** `uname -r`. */
@@ -26,7 +26,7 @@ export interface Kernel {
 
 const META = { amd64: 'linux-image-cloud-amd64', arm64: 'linux-image-cloud-arm64' } as const;
 
-/** Modules are stored plain: EROFS compresses them anyway, and the kernel's own xz decoder is slow. */
+/** Unpacks the modules: EROFS compresses them anyway, and the kernel's own xz decoder is slow. */
 async function unpackModules(
   from: string,
   into: string,
@@ -60,7 +60,7 @@ async function earlyModules(modules: string): Promise<EarlyModules> {
   return planEarlyModules(parseModuleIndex(dep!, builtin!, alias!));
 }
 
-/** Debian's cloud kernel of the release. */
+/** Fetches the release's cloud kernel of Debian. */
 async function debianKernel(arch: Arch, tools: Toolroot, progress: Progress): Promise<Kernel> {
   const name = await dependencyOf(arch, META[arch], /linux-image-\d/, progress);
   const debs = await fetchDebian({ arch, packages: [name], progress });
@@ -82,7 +82,7 @@ async function debianKernel(arch: Arch, tools: Toolroot, progress: Progress): Pr
   };
 }
 
-/** Our own kernel, of Debian's source. */
+/** Builds our own kernel from Debian's source. */
 async function kiosKernel(arch: Arch, tools: Toolroot, progress: Progress): Promise<Kernel> {
   const { version, image, modules, source } = await buildKernel(arch, tools, progress);
   const { name, version: sourceVersion, sha256 } = source;
@@ -95,7 +95,7 @@ async function kiosKernel(arch: Arch, tools: Toolroot, progress: Progress): Prom
   };
 }
 
-/** The kernel of that name, built or fetched. */
+/** Builds or fetches the kernel of this name. */
 export const openKernel = (
   name: KernelName,
   arch: Arch,

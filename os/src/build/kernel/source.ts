@@ -10,13 +10,13 @@ import type { Toolroot } from '../sources/debian/toolroot.ts';
 export const SOURCE_PACKAGE = 'linux-source-6.12';
 
 export interface KernelSource {
-  /** The unpacked tree; nothing is ever built inside it. */
+  /** The unpacked source; builds write elsewhere. */
   readonly dir: string;
-  /** Debian's version of the package. */
+  /** Debian's package. */
   readonly deb: Deb;
 }
 
-/** Debian's kernel source of the release with its security updates, unpacked once for each version. */
+/** Fetches the kernel source of the Debian release with its security updates and unpacks it once per version. */
 export async function kernelSource(tools: Toolroot, progress: Progress): Promise<KernelSource> {
   const [deb] = await fetchDebian({
     arch: workstationArch(),

@@ -9,17 +9,17 @@ import { run } from '../../workstation/run.ts';
 import { type Deb, fetchDebian } from '../sources/debian/archive.ts';
 import { LOADER, triplet } from '../sources/debian/toolroot.ts';
 
-/** Builds the kernel; for every architecture, as it is a cross compiler by itself. */
+/** Version of the compiler that builds the kernel for every architecture: it is a cross compiler by itself. */
 const CLANG = '19';
-/** Builds the programs that the kernel's makefiles run on the host. */
+/** Version of the compiler that builds the programs that the kernel's makefiles run. */
 const GCC = '14';
-/** Counts changes of how the toolchain is laid out. */
+/** Increased with every change to how the toolchain is unpacked. */
 const LAYOUT = 2;
 
 const librariesOf = (home: string): string =>
   path.join(home, 'usr/lib', triplet(workstationArch()));
 
-/** What builds a kernel besides the compiler, and the libraries of all of it. */
+/** The compiler, the other programs that a kernel's build runs, and the libraries of all of them. */
 const PROGRAMS = [
   'make', 'flex', 'bison', 'm4', 'bc', 'pahole', 'libc6-dev', 'linux-libc-dev', 'libcrypt-dev', 'libgcc-14-dev', 'libelf-dev', 'libssl-dev', 'zlib1g-dev', 'libzstd-dev',
   'libc6', 'binutils-common', 'libbinutils', 'libctf0', 'libctf-nobfd0', 'libsframe1', 'libjansson4', 'libgmp10', 'libmpfr6', 'libmpc3', 'libisl23',
@@ -28,23 +28,26 @@ const PROGRAMS = [
   `clang-${CLANG}`, `lld-${CLANG}`, `llvm-${CLANG}`, `libclang-common-${CLANG}-dev`, `libllvm${CLANG}`, `libclang-cpp${CLANG}`,
 ]; // prettier-ignore
 
-const hostCompiler = (): string[] =>
+const workstationCompiler = (): string[] =>
   [`gcc-${GCC}`, `cpp-${GCC}`, 'binutils'].map((name) => `${name}-${triplet(workstationArch()).replace('_', '-')}`); // prettier-ignore
 
-/** Where the programs of LLVM lie in the sysroot. */
+/** Folder of LLVM's programs in the sysroot. */
 const LLVM_BIN = `usr/lib/llvm-${CLANG}/bin`;
 
-/** A compiler of the release and what else builds a kernel, run from the cache: every host makes the same bytes. */
+/**
+ * The release's compiler and other programs that build a kernel, run from the cache: every workstation makes the same
+ * bytes.
+ */
 export interface Toolchain {
-  /** Another one for other versions. */
+  /** Differs when a version differs. */
   readonly id: string;
-  /** Environment in which `make` finds all of it. */
+  /** Environment in which `make` finds the programs. */
   readonly env: Readonly<Record<string, string>>;
   /** Variables of the kernel's makefiles. */
   readonly variables: readonly string[];
 }
 
-/** Whether a file is an ELF program that names an interpreter, that is, one that asks for the host's loader. */
+/** Says whether a file is an ELF program with an interpreter, which would be the workstation's loader. */
 async function isProgram(file: string): Promise<boolean> {
   const status = await lstat(file);
   if (!status.isFile() || (status.mode & 0o100) === 0) return false;
@@ -57,7 +60,7 @@ async function isProgram(file: string): Promise<boolean> {
 const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
 /**
- * Puts a script in the place of each program, which starts it by the release's own loader under the script's name. Patching the
+ * Replaces each program by a script that starts it with the release's own loader under the script's name. Patching the
  * programs' interpreter instead breaks the compiler proper, which is not position-independent.
  */
 async function wrapPrograms(
@@ -78,38 +81,38 @@ async function wrapPrograms(
   }
 }
 
-/** Unpacks the packages into `into`, which will be `home`: compiler, its parts beside it where it looks for them, and its sysroot. */
-async function layOut(debs: readonly Deb[], into: string, home: string): Promise<void> {
+/** Unpacks the packages into `into`, which becomes `home`, so that the compiler finds its parts and its sysroot. */
+async function unpackToolchain(debs: readonly Deb[], into: string, home: string): Promise<void> {
   for (const deb of debs) await run('dpkg-deb', ['-x', deb.file, into]);
   for (const folder of ['lib', 'lib64'])
     await symlink(`usr/${folder}`, path.join(into, folder)).catch(() => {});
-  const host = workstationArch();
+  const arch = workstationArch();
   const libraries = librariesOf(home);
-  const loader = [path.join(libraries, LOADER[host]), '--library-path', libraries];
+  const loader = [path.join(libraries, LOADER[arch]), '--library-path', libraries];
   for (const folder of ['usr/bin', 'usr/libexec', LLVM_BIN])
     await wrapPrograms(path.join(into, folder), path.join(home, folder), loader);
-  // Where gcc's driver looks for assembler and linker before it asks PATH, which may have the host's.
-  const beside = path.join(into, 'usr', triplet(host), 'bin');
+  // gcc's driver looks here for assembler and linker before PATH, which may have the workstation's.
+  const beside = path.join(into, 'usr', triplet(arch), 'bin');
   await mkdir(beside, { recursive: true });
   for (const name of ['as', 'ld'])
-    await symlink(`../../bin/${triplet(host)}-${name}`, path.join(beside, name)).catch(() => {});
+    await symlink(`../../bin/${triplet(arch)}-${name}`, path.join(beside, name)).catch(() => {});
 }
 
 /** Opens the toolchain, which builds kernels for every architecture. */
 export async function openToolchain(progress: Progress): Promise<Toolchain> {
-  const host = workstationArch();
-  const packages = [...PROGRAMS, ...hostCompiler()];
-  const debs = await fetchDebian({ arch: host, packages, progress });
+  const arch = workstationArch();
+  const packages = [...PROGRAMS, ...workstationCompiler()];
+  const debs = await fetchDebian({ arch, packages, progress });
   const id = cacheKey(
     LAYOUT,
     debs.map(({ sha256 }) => sha256),
   );
   const home = path.join(cacheDir, 'toolchain', id);
   await cached('toolchain', id, (into) =>
-    progress.task('kernel: toolchain', () => layOut(debs, into, home)),
+    progress.task('kernel: toolchain', () => unpackToolchain(debs, into, home)),
   );
   const libraries = librariesOf(home);
-  const linking = `--sysroot=${home} -Wl,--dynamic-linker=${path.join(libraries, LOADER[host])} -Wl,-rpath,${libraries}`;
+  const linking = `--sysroot=${home} -Wl,--dynamic-linker=${path.join(libraries, LOADER[arch])} -Wl,-rpath,${libraries}`;
   return {
     id,
     env: {
@@ -119,12 +122,12 @@ export async function openToolchain(progress: Progress): Promise<Toolchain> {
     },
     variables: [
       'LLVM=1',
-      // Started by its loader, the compiler does not find what lies beside it by its own path, but by the name it is called by.
+      // Started by the loader, the compiler must find its parts by the name it is called by, not by its resolved path.
       'CC=clang -no-canonical-prefixes',
-      `HOSTCC=${triplet(host)}-gcc-${GCC}`,
+      `HOSTCC=${triplet(arch)}-gcc-${GCC}`,
       `HOSTCFLAGS=--sysroot=${home}`,
       `HOSTLDFLAGS=${linking}`,
-      // The host's answer would name the host's libraries; without one the makefiles ask for the usual names.
+      // The workstation's pkg-config would name its own libraries; without it the makefiles use the usual names.
       'HOSTPKG_CONFIG=false',
     ],
   };

@@ -1,22 +1,42 @@
+import path from 'node:path';
+
 import { EXIT, KiosError } from '@kios/errors';
 
-import { checkManifests } from './check.ts';
-import { readManifests, readRules } from './rules.ts';
+import { repository } from '../../workstation/paths.ts';
+import type { Progress } from '../../workstation/progress.ts';
+import { checkManifests, type Rules } from './check.ts';
+import { type ManifestFile, manifestsDir, readManifests } from './read.ts';
+import { readRules } from './rules.ts';
 
-/** Checks manifests/; answers one line for people, or fails with a line for each fault. */
-export async function checkManifestFolder(): Promise<string[]> {
-  const files = await readManifests();
-  const faults = checkManifests(files, await readRules());
-  if (faults.length === 0) return [`${files.length} manifests, no fault`];
-  const lines = faults.map(({ file, path, cause }) => `manifests/${file}: ${path}: ${cause}`);
+/** Fails when the manifests of a folder have faults, with one line for each. */
+export function assertManifests(
+  folder: string,
+  files: readonly ManifestFile[],
+  rules: Rules,
+): void {
+  const where = path.relative(repository, folder);
+  const lines = checkManifests(files, rules).map(
+    ({ file, path: at, cause }) => `${where}/${file}: ${at}: ${cause}`,
+  );
+  if (lines.length === 0) return;
   throw new KiosError(
     'KIOS_MANIFESTS',
     lines.length === 1
-      ? (lines[0] ?? '')
-      : `find ${lines.length} faults in manifests\n${lines.join('\n')}`,
+      ? `use ${lines[0]}`
+      : `use ${where}: it has ${lines.length} faults\n${lines.join('\n')}`,
     {
       exitCode: EXIT.data,
-      remedy: 'correct the file; docs/files.md says what a static pod may do',
+      remedy: 'Correct the file; docs/files.md says what a static pod may do.',
     },
   );
+}
+
+/** Reads the manifests of a folder; fails when they have faults. */
+export async function readCheckedManifests(
+  progress: Progress,
+  folder = manifestsDir,
+): Promise<ManifestFile[]> {
+  const files = await readManifests(folder);
+  assertManifests(folder, files, await readRules(progress));
+  return files;
 }

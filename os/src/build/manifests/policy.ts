@@ -1,6 +1,6 @@
 import { isRecord, type Fault } from './schema.ts';
 
-/** What static pods may do and use. */
+/** The capabilities and images that static pods may use. */
 export interface Policy {
   /** Capabilities that the containers of a pod may add, by the pod's name. */
   readonly capabilities: Readonly<Record<string, readonly string[]>>;
@@ -9,7 +9,7 @@ export interface Policy {
 }
 
 const SHIPPED = 'kios.dev/';
-/** With the value `first` the pod starts before those without it; init reads it (docs/host-api.md section 4). */
+/** Annotation that init reads: a pod with the value `first` starts before the others (docs/host-api.md section 4). */
 const START = 'kios.dev/start';
 const CONTAINER_LISTS = ['initContainers', 'containers'] as const;
 
@@ -22,25 +22,25 @@ const seccompType = (context: Json): unknown => record(context['seccompProfile']
 
 function* imageFaults(container: Json, at: string, policy: Policy): Generator<Fault> {
   const image = container['image'];
-  if (typeof image !== 'string') return; // The schema check tells.
+  if (typeof image !== 'string') return; // The schema check reports this.
   const path = `${at}.image`;
   if (image.startsWith(SHIPPED)) {
     if (!policy.images.includes(image))
       yield {
         path,
-        cause: `${image} does not ship with the node; there are ${policy.images.join(', ')}`,
+        cause: `${image} does not ship with the node; its images are ${policy.images.join(', ')}`,
       };
     return;
   }
   if (container['imagePullPolicy'] === 'Never')
     yield {
       path,
-      cause: `${image} does not ship with the node and imagePullPolicy Never forbids to pull it`,
+      cause: `${image} does not ship with the node, and imagePullPolicy Never forbids pulling it`,
     };
   if (!/[:@][^/]+$/.test(image) || image.endsWith(':latest'))
     yield {
       path,
-      cause: `${image} names no fixed version: give a tag other than latest, or a digest`,
+      cause: `${image} has no fixed version: use a tag other than latest, or a digest`,
     };
 }
 
@@ -53,7 +53,7 @@ function* capabilityFaults(
   if (!list(capabilities['drop']).includes('ALL'))
     yield {
       path: `${at}.capabilities.drop`,
-      cause: 'must hold ALL; name what is needed under add',
+      cause: 'must contain ALL; list the needed ones under add',
     };
   for (const [index, name] of list(capabilities['add']).entries())
     if (!allowed.includes(String(name)))
@@ -86,20 +86,20 @@ function* containerFaults(
   yield* capabilityFaults(context, path, policy.capabilities[name] ?? []);
 }
 
-/** Faults that the Kubernetes schema does not see: what kiOS asks of every pod that it starts at boot. */
+/** Yields the faults that the Kubernetes schema allows but kiOS does not in a pod that starts at boot. */
 export function* policyFaults(pod: unknown, policy: Policy): Generator<Fault> {
   const metadata = record(record(pod)['metadata']);
   const spec = record(record(pod)['spec']);
   if (typeof metadata['name'] !== 'string') yield { path: 'metadata.name', cause: 'is missing' };
   if ('uid' in metadata)
-    yield { path: 'metadata.uid', cause: 'must not be set: the build stamps it, from the content' };
+    yield { path: 'metadata.uid', cause: 'must not be set: the build derives it from the content' };
   const start = record(metadata['annotations'])[START];
   if (start !== undefined && start !== 'first')
-    yield { path: `metadata.annotations["${START}"]`, cause: 'must be first, or left out' };
+    yield { path: `metadata.annotations["${START}"]`, cause: 'must be first or left out' };
   if (spec['automountServiceAccountToken'] !== false)
     yield {
       path: 'spec.automountServiceAccountToken',
-      cause: 'must be false: a static pod has none',
+      cause: 'must be false: a static pod has no service account',
     };
   for (const name of CONTAINER_LISTS)
     for (const [index, container] of list(spec[name]).entries())

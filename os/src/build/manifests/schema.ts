@@ -1,4 +1,4 @@
-/** The part of OpenAPI 3 that the Kubernetes API is described in. */
+/** The part of OpenAPI 3 that describes the Kubernetes API. */
 export interface Schema {
   readonly $ref?: string;
   readonly allOf?: readonly Schema[];
@@ -13,7 +13,7 @@ export interface Schema {
 
 export type Schemas = Readonly<Record<string, Schema>>;
 
-/** A fault of a document: where in it, as `spec.containers[0].image`, and what is wrong there. */
+/** A fault of a document: a path in it, such as `spec.containers[0].image`, and the cause. */
 export interface Fault {
   readonly path: string;
   readonly cause: string;
@@ -87,12 +87,15 @@ class Validator {
       else if (isRecord(additionalProperties))
         this.check(field, additionalProperties, fieldOf(path, name));
       else if (properties !== undefined)
-        this.#fault(fieldOf(path, name), 'is no field of this object');
+        this.#fault(fieldOf(path, name), 'is not a field of this object');
     }
   }
 }
 
-/** Every fault of `value` against the schema called `name`; unknown fields are faults, since kubelet ignores them without a word. */
+/**
+ * Returns every fault of `value` under the schema `name`. Unknown fields are faults, because kubelet ignores them
+ * silently.
+ */
 export function validate(schemas: Schemas, name: string, value: unknown): Fault[] {
   const schema = schemas[name];
   if (schema === undefined) throw new Error(`no schema is called ${name}`);

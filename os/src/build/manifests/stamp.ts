@@ -1,18 +1,15 @@
-import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 import { parseDocument } from 'yaml';
 
-import { repository } from '../../workstation/paths.ts';
 import { namedGuid } from '../formats/gpt.ts';
 import { type BootstrapChoice, chooseBootstrap } from './bootstrap-choice.ts';
-
-export const manifestsDir = path.join(repository, 'manifests');
+import { type ManifestFile, shippedName } from './read.ts';
 
 /**
- * Puts a fixed `metadata.uid` into a static pod's manifest, derived from its content. Without one kubelet derives it from the host
- * name too, and would restart every static pod when bootstrap names the node.
+ * Adds a `metadata.uid` derived from the content to a static pod's manifest. Without it kubelet derives the uid from
+ * the host name too, and restarts every static pod when bootstrap names the node.
  */
 export function stampManifest(file: string, text: string): string {
   const document = parseDocument(text);
@@ -22,29 +19,32 @@ export function stampManifest(file: string, text: string): string {
       exitCode: EXIT.data,
     });
   if (document.getIn(['metadata', 'uid']) !== undefined)
-    throw new KiosError('KIOS_MANIFEST', `read ${file}: metadata.uid is stamped at build time`, {
-      exitCode: EXIT.data,
-      remedy: 'remove metadata.uid',
-    });
+    throw new KiosError(
+      'KIOS_MANIFEST',
+      `stamp ${file}: it sets metadata.uid, which the build does`,
+      {
+        exitCode: EXIT.data,
+        remedy: 'Remove metadata.uid.',
+      },
+    );
   document.setIn(['metadata', 'uid'], namedGuid(`manifest:${text}`));
-  // Comments explain the manifest to people; the node has no use for them.
+  // The node has no use for the comments.
   return JSON.stringify(document.toJS());
 }
 
 const BOOTSTRAP = 'bootstrap.yaml';
 
-/** Every manifest of the repository (or of `dir`), stamped, by file name; with another bootstrap where one is chosen. */
-export async function readManifests(
-  dir = manifestsDir,
+/** Returns the manifests of the node, stamped, by file name, with the chosen bootstrap. */
+export function stampManifests(
+  files: readonly ManifestFile[],
   bootstrap?: BootstrapChoice,
-): Promise<Map<string, string>> {
-  const names = (await readdir(dir)).filter((name) => name.endsWith('.yaml')).toSorted();
-  const stamped = new Map<string, string>();
-  for (const name of names) {
-    const text = await readFile(path.join(dir, name), 'utf8');
-    const chosen =
-      name === BOOTSTRAP && bootstrap !== undefined ? chooseBootstrap(text, bootstrap) : text;
-    stamped.set(name, stampManifest(path.join('manifests', name), chosen));
-  }
-  return stamped;
+): Map<string, string> {
+  return new Map(
+    files.map((file) => {
+      const name = shippedName(file.name);
+      const isChosen = name === BOOTSTRAP && bootstrap !== undefined;
+      const text = isChosen ? chooseBootstrap(file.text, bootstrap) : file.text;
+      return [name, stampManifest(path.join('manifests', file.name), text)];
+    }),
+  );
 }

@@ -6,8 +6,8 @@ import type { Progress } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
 
 /**
- * Unpacks one npm package as published, whatever platform it is for, and answers its folder. npm verifies the registry's integrity
- * hash; nothing of the package is run.
+ * Unpacks a published npm package for any platform and returns its folder. npm verifies the registry's integrity hash;
+ * nothing in the package is run.
  */
 export async function npmPackage(
   name: string,

@@ -1,15 +1,16 @@
 import { type Bucket } from '../formats/bolt.ts';
 
 /**
- * containerd's two databases for a set of images whose layers are unpacked already, as containerd 2.4 lays them out
- * (core/metadata/buckets.go, core/snapshots/storage/bolt.go). A test imports the same images with the real containerd and compares.
+ * containerd's two databases for images whose layers are unpacked already, as containerd 2.4 writes them
+ * (core/metadata/buckets.go, core/snapshots/storage/bolt.go). A test imports the same images into the real containerd
+ * and compares the databases.
  */
 
-/** The one namespace kubelet's images live in. */
+/** The namespace of kubelet's images. */
 export const NAMESPACE = 'k8s.io';
 export const SNAPSHOTTER = 'overlayfs';
 
-/** One unpacked layer: `chainId` per OCI image-spec, config.md. Its files lie in `snapshots/<id>/fs`. */
+/** An unpacked layer with its ChainID (OCI image-spec, config.md). Its files are in `snapshots/<id>/fs`. */
 export interface Snapshot {
   readonly id: number;
   readonly chainId: string;
@@ -24,7 +25,7 @@ export interface Blob {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** A name that points at a manifest: `kios.dev/dhcp:0.1.0`, or an image id for the CRI. */
+/** A name that points at a manifest: one such as `kios.dev/dhcp:1.2.3`, or an image id for the CRI. */
 export interface Image {
   readonly name: string;
   readonly digest: string;
@@ -33,7 +34,7 @@ export interface Image {
 }
 
 const text = (value: string): Uint8Array => Buffer.from(value, 'utf8');
-/** bolt keys are bytes; names here are ASCII, so UTF-8 and latin1 agree. */
+/** Keys are bytes in latin1. The names here are ASCII, which is the same in UTF-8. */
 const bucket = (
   entries: Iterable<readonly [string, Uint8Array | Bucket]>,
   sequence = 0,
@@ -42,7 +43,7 @@ const bucket = (
   entries: new Map(entries),
 });
 
-/** encoding/binary.PutUvarint. */
+/** Encodes like Go's encoding/binary.PutUvarint. */
 function uvarint(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = value;
@@ -50,10 +51,12 @@ function uvarint(value: number): Uint8Array {
   return Uint8Array.from([...bytes, rest]);
 }
 
-/** encoding/binary.PutVarint of a number that is not negative. */
+/** Encodes like Go's encoding/binary.PutVarint; the number must not be negative. */
 const varint = (value: number): Uint8Array => uvarint(value * 2);
 
-/** time.Time.MarshalBinary, version 1, in UTC: seconds since year 1, nanoseconds, zone offset in minutes (-1 is UTC). */
+/**
+ * Encodes like Go's time.Time.MarshalBinary: version 1, seconds since year 1, nanoseconds, zone in minutes (-1 is UTC).
+ */
 export function goTime(unixSeconds: number): Uint8Array {
   const bytes = Buffer.alloc(15);
   bytes.writeUInt8(1, 0);
@@ -77,7 +80,7 @@ const labelled = (labels: Readonly<Record<string, string>>): [string, Bucket][] 
         ],
       ];
 
-/** Managed by the CRI plugin, and pinned so that kubelet's image garbage collection leaves it alone. */
+/** The CRI plugin manages the image; `pinned` keeps kubelet's garbage collection away from it. */
 const CRI_LABELS = { 'io.cri-containerd.image': 'managed', 'io.cri-containerd.pinned': 'pinned' };
 
 const imageBucket = (image: Image, time: number): Bucket =>
@@ -97,7 +100,7 @@ const imageBucket = (image: Image, time: number): Bucket =>
 const blobBucket = (blob: Blob, time: number): Bucket =>
   bucket([...stamps(time), ...labelled(blob.labels), ['size', varint(blob.size)]]);
 
-/** Name of a snapshot in the snapshotter below the metadata layer (core/metadata/snapshot.go createKey). */
+/** Returns a snapshot's name in the snapshotter, below the metadata layer (core/metadata/snapshot.go createKey). */
 const backendName = (snapshot: Snapshot): string =>
   `${NAMESPACE}/${snapshot.id}/${snapshot.chainId}`;
 
@@ -125,7 +128,7 @@ export interface StoreContent {
   readonly time: number;
 }
 
-/** `io.containerd.metadata.v1.bolt/meta.db`. */
+/** Returns the content of `io.containerd.metadata.v1.bolt/meta.db`. */
 export function metadataDatabase({ images, blobs, snapshots, time }: StoreContent): Bucket {
   const namespace = bucket([
     ['images', bucket(images.map((image) => [image.name, imageBucket(image, time)]))],
@@ -163,11 +166,11 @@ export function metadataDatabase({ images, blobs, snapshots, time }: StoreConten
 /** snapshots.KindCommitted. */
 const COMMITTED = 3;
 
-/** Key of the parents bucket: parent id, zero byte, child id (storage/bolt.go parentKey). */
+/** Returns a key of the parents bucket: parent id, zero byte, child id (storage/bolt.go parentKey). */
 const parentKey = (parent: number, child: number): string =>
   Buffer.concat([uvarint(parent), Uint8Array.of(0), uvarint(child)]).toString('latin1');
 
-/** `io.containerd.snapshotter.v1.overlayfs/metadata.db`. */
+/** Returns the content of `io.containerd.snapshotter.v1.overlayfs/metadata.db`. */
 export function snapshotterDatabase({ snapshots, time }: StoreContent): Bucket {
   const entries = snapshots.map((snapshot): [string, Bucket] => [
     backendName(snapshot),

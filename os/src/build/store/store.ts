@@ -12,7 +12,7 @@ import {
   snapshotterDatabase,
 } from './containerd.ts';
 
-/** Where the store lies in the root; docs/host-api.md section 5. */
+/** Path of the store in the root (docs/host-api.md section 5). */
 export const STORE = '/lib/kios/store';
 
 const CONTENT = 'io.containerd.content.v1.content/blobs/sha256';
@@ -20,13 +20,13 @@ const SNAPSHOTS = `io.containerd.snapshotter.v1.${SNAPSHOTTER}/snapshots`;
 
 interface Planned {
   readonly snapshots: Snapshot[];
-  /** Files of snapshot `id`, at `id - 1`. */
+  /** Files of snapshot `id`, at index `id - 1`. */
   readonly trees: Tree[];
   readonly blobs: Blob[];
   readonly images: Image[];
 }
 
-/** OCI image-spec config.md, "Layer ChainID". */
+/** Returns the ChainID of a layer (OCI image-spec config.md, "Layer ChainID"). */
 const chainIdOf = (parent: string | undefined, diffId: string): string =>
   parent === undefined ? diffId : ociDigest(`${parent} ${diffId}`);
 
@@ -68,13 +68,13 @@ function planImage(image: OciImage, plan: Planned): void {
       top === undefined ? {} : { [`containerd.io/gc.ref.snapshot.${SNAPSHOTTER}`]: top.chainId },
   });
   const target = { digest: manifest.digest, mediaType: manifest.mediaType, size: manifest.size };
-  // The CRI plugin also looks an image up by its id, the digest of its configuration.
+  // The CRI plugin also finds an image by its id, the digest of its configuration.
   for (const name of [image.name, config.digest]) plan.images.push({ name, ...target });
 }
 
 /**
- * containerd's store as it would be after importing and unpacking `images`, as files below `STORE`. Layer blobs are left out: their
- * content is unpacked already.
+ * Makes containerd's store as it is after an import of `images`, as files below `STORE`. Layer blobs are left out,
+ * because their content is unpacked already.
  */
 export function makeStore(images: readonly OciImage[], time: number, origin: Origin): Tree {
   const plan: Planned = { snapshots: [], trees: [], blobs: [], images: [] };

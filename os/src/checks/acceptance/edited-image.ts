@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parseDocument } from 'yaml';
 
 import { buildImage } from '../../build/image/build-image.ts';
-import { manifestsDir } from '../../build/manifests/stamp.ts';
+import { manifestsDir } from '../../build/manifests/read.ts';
 import { distDir, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 

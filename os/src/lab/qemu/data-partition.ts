@@ -4,31 +4,16 @@ import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 
+import { decodeGpt, GPT_BYTES, TYPE } from '../../build/formats/gpt.ts';
 import { run } from '../../workstation/run.ts';
 
-const SECTOR = 512;
-const HEADER_BYTES = 92;
-/** docs/host-api.md, section 3: 97aac693-d920-465a-94fe-eb59fc86dfaa, as GPT stores it (three little-endian fields first). */
-const DATA_TYPE = '93c6aa9720d95a4694feeb59fc86dfaa';
-
-/** Where the first partition of kiOS's data type starts, in bytes. UEFI 2.10, section 5.3. */
+/** Where the first partition of kiOS's data type (docs/host-api.md section 3) starts, in bytes. */
 export async function findDataPartition(disk: string): Promise<number> {
   await using file = await open(disk);
-  const read = async (position: number, length: number): Promise<Buffer> => {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
-    return buffer.subarray(0, bytesRead);
-  };
-  const header = await read(SECTOR, HEADER_BYTES);
-  if (header.length === HEADER_BYTES && header.toString('latin1', 0, 8) === 'EFI PART') {
-    const size = header.readUInt32LE(84);
-    const table = await read(
-      Number(header.readBigUInt64LE(72)) * SECTOR,
-      header.readUInt32LE(80) * size,
-    );
-    for (let at = 0; at + size <= table.length; at += size)
-      if (table.toString('hex', at, at + 16) === DATA_TYPE)
-        return Number(table.readBigUInt64LE(at + 32)) * SECTOR;
-  }
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(GPT_BYTES), 0, GPT_BYTES, 0);
+  const partitions = decodeGpt(buffer.subarray(0, bytesRead)) ?? [];
+  const data = partitions.find(({ type }) => type === TYPE.data);
+  if (data !== undefined) return data.offset;
   throw new KiosError('KIOS_DISK_IMAGE', `find kiOS's data partition in ${disk}`, {
     exitCode: EXIT.data,
   });

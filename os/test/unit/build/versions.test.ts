@@ -4,10 +4,10 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
 
-import { KIOS, KOFFI } from '../../../src/build/versions.ts';
+import { imageName } from '../../../src/build/shipped.ts';
+import { KOFFI } from '../../../src/build/versions.ts';
 import { repository } from '../../../src/workstation/paths.ts';
 
-const Version = v.object({ version: v.string() });
 const Package = v.object({
   dependencies: v.optional(v.record(v.string(), v.string()), {}),
   optionalDependencies: v.optional(v.record(v.string(), v.string()), {}),
@@ -18,7 +18,7 @@ async function readPackage(folder: string): Promise<v.InferOutput<typeof Package
   return v.parse(Package, JSON.parse(await readFile(file, 'utf8')));
 }
 
-it('ships the native half that belongs to the JavaScript which agents are bundled with', async () => {
+it('ships the native half of the FFI that agents are bundled with', async () => {
   const { optionalDependencies } = await readPackage('packages/bundle');
   expect(optionalDependencies).toEqual({
     '@koromix/koffi-linux-arm64': KOFFI,
@@ -27,7 +27,8 @@ it('ships the native half that belongs to the JavaScript which agents are bundle
   expect((await readPackage('packages/syscall')).dependencies['koffi']).toBe(KOFFI);
 });
 
-it('has the version of version.json', async () => {
-  const file = path.join(repository, 'version.json');
-  expect(v.parse(Version, JSON.parse(await readFile(file, 'utf8')))).toEqual({ version: KIOS });
+it('containerd’s configuration names the pause image of this version', async () => {
+  const file = path.join(repository, 'os/rootfs/etc/containerd/config.toml');
+  const sandbox = /^sandbox = "(.*)"$/m.exec(await readFile(file, 'utf8'))?.[1];
+  expect(sandbox).toBe(imageName('pause'));
 });

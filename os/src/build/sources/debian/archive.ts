@@ -11,7 +11,7 @@ import type { Progress } from '../../../workstation/progress.ts';
 import { run } from '../../../workstation/run.ts';
 import { findMirror } from './mirror.ts';
 
-/** The Debian release every package of the image comes from. */
+/** The Debian release that every package of the image comes from. */
 export const SUITE = 'trixie';
 
 const Deb = v.object({
@@ -24,14 +24,14 @@ const Deb = v.object({
 });
 const Debs = v.array(Deb);
 
-/** One package file, fetched and verified against the archive's signed index. */
+/** A package file, verified with the archive's signed index. */
 export type Deb = Readonly<v.InferOutput<typeof Deb>>;
 
 interface Candidate extends Omit<Deb, 'file'> {
   readonly uriName: string;
 }
 
-/** How long a resolved version is used before the archive is asked again, milliseconds. */
+/** Milliseconds for which resolved versions are used before they are looked up again. */
 const FRESH_MS = 24 * 3600 * 1000;
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
@@ -44,7 +44,7 @@ const configuration = (home: string, arch: Arch): string =>
     `Dir::Etc::sourcelist "${home}/sources.list";`,
     'Dir::Etc::sourceparts "/dev/null"; Dir::Etc::parts "/dev/null"; Dir::Etc::preferencesparts "/dev/null";',
     `APT::Architecture "${arch}"; APT::Architectures { "${arch}"; };`,
-    // The sandbox user cannot write into a cache that belongs to somebody else.
+    // The sandbox user cannot write into another user's cache.
     'APT::Sandbox::User "root"; Acquire::Languages "none"; Acquire::Retries "3"; Acquire::http::Timeout "30";',
     '',
   ].join('\n');
@@ -52,7 +52,7 @@ const configuration = (home: string, arch: Arch): string =>
 const source = (uri: string, suite: string): string =>
   `deb [signed-by=${KEYRING}] ${uri} ${suite} main`;
 
-/** The suite with its updates, as lines of apt's sources.list. */
+/** Returns the suite and its updates as lines of apt's sources.list. */
 export async function suiteSources(): Promise<string[]> {
   const { main, security } = await findMirror();
   return [
@@ -62,13 +62,13 @@ export async function suiteSources(): Promise<string[]> {
   ];
 }
 
-/** Packages of a later release, built for this one: asked for by their own set-up, so that nothing else is ever taken from there. */
+/** Returns the sources of backports. They have their own set-up, so that other packages never come from there. */
 async function backportsSources(): Promise<string[]> {
   const { main } = await findMirror();
   return [source(main, SUITE), source(main, `${SUITE}-backports`)];
 }
 
-/** Writes a private apt set-up: the host's own sources, lists and package state are never read or touched. */
+/** Writes a private set-up of apt, which neither reads nor changes the workstation's sources, lists and packages. */
 async function prepare(home: string, arch: Arch, sources: readonly string[]): Promise<string> {
   for (const dir of ['state/lists/partial', 'cache/archives/partial'])
     await mkdir(path.join(home, dir), { recursive: true });
@@ -79,7 +79,7 @@ async function prepare(home: string, arch: Arch, sources: readonly string[]): Pr
   return file;
 }
 
-/** Reads one line of `apt-get download --print-uris`: `'URI' name_version_arch.deb size SHA256:hex`. */
+/** Parses one line of `apt-get download --print-uris`: `'URI' name_version_arch.deb size SHA256:hex`. */
 export function parseUri(line: string): Candidate | undefined {
   const match = /^'[^']+' (\S+) \d+ SHA256:([0-9a-f]{64})$/.exec(line.trim());
   const [name, version, tail] = decodeURIComponent(match?.[1] ?? '').split('_');
@@ -99,16 +99,14 @@ async function update(conf: string, home: string, progress: Progress): Promise<v
   if ((await age(stamp)) < FRESH_MS) return;
   try {
     await progress.task(`Debian ${SUITE}: package lists`, () =>
-      // Without this apt says that all went well when nothing could be fetched.
+      // Without --error-on=any, apt succeeds when it could fetch nothing.
       run('apt-get', ['update', '-q', '--error-on=any', '-c', conf]),
     );
     await writeFile(stamp, '');
   } catch (cause) {
-    // Old lists are better than none: what they name may be in the cache already.
+    // Old lists are better than none: the packages that they name may be in the cache.
     if ((await age(stamp)) === Infinity) throw cause;
-    progress.info(
-      `Debian ${SUITE}: package lists could not be refreshed; going on with the old ones`,
-    );
+    progress.info(`Debian ${SUITE}: package lists could not be updated; using the old ones`);
   }
 }
 
@@ -145,7 +143,7 @@ export interface FetchRequest {
 const homeOf = (arch: Arch, suite = SUITE): string =>
   path.join(cacheDir, 'apt', `${suite}-${arch}`);
 
-/** What was resolved and fetched lately, if the files are still in the cache. */
+/** Returns the packages of a recent fetch, if their files are still in the cache. */
 async function remembered(memo: string): Promise<Deb[] | undefined> {
   if ((await age(memo)) >= FRESH_MS) return undefined;
   const debs = v.safeParse(Debs, JSON.parse(await readFile(memo, 'utf8')));
@@ -153,7 +151,7 @@ async function remembered(memo: string): Promise<Deb[] | undefined> {
   return whole ? debs.output : undefined;
 }
 
-/** Fetches packages by name in the version the suite has now; versions are asked for at most once a day. */
+/** Fetches packages by name in the suite's present version, which is looked up at most once a day. */
 export async function fetchDebian(request: FetchRequest): Promise<Deb[]> {
   const { arch, packages, progress, suite } = request;
   const home = homeOf(arch, suite);
@@ -180,7 +178,7 @@ export async function fetchDebian(request: FetchRequest): Promise<Deb[]> {
   return debs;
 }
 
-/** Names the package that a meta package such as `linux-image-cloud-amd64` depends on and that matches `pattern`. */
+/** Returns the name of the dependency of a meta package, such as `linux-image-cloud-amd64`, that matches `pattern`. */
 export async function dependencyOf(
   arch: Arch,
   name: string,
@@ -193,13 +191,13 @@ export async function dependencyOf(
   const output = await run('apt-cache', ['depends', name, '-c', conf]);
   const found = output.split('\n').find((line) => line.includes('Depends:') && pattern.test(line));
   if (found === undefined)
-    throw new KiosError('KIOS_PACKAGE', `find what ${name} depends on in Debian ${SUITE}`, {
+    throw new KiosError('KIOS_PACKAGE', `find the dependency of ${name} in Debian ${SUITE}`, {
       exitCode: EXIT.unavailable,
     });
   return found.split('Depends:')[1]!.trim();
 }
 
-/** Unpacks packages into one folder of the cache and answers it. Maintainer scripts never run. */
+/** Unpacks packages into one folder of the cache and returns its path. Maintainer scripts never run. */
 export async function extract(debs: readonly Deb[]): Promise<string> {
   return cached('root', cacheKey(debs.map((deb) => deb.sha256)), async (into) => {
     for (const deb of debs) await run('dpkg-deb', ['-x', deb.file, into]);

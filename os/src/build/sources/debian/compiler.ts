@@ -10,7 +10,7 @@ import { loader, triplet } from './toolroot.ts';
 
 const VERSION = '14';
 
-/** What the compiler's own programs are linked with. */
+/** The libraries of the compiler's own programs. */
 const LIBRARIES = [
   'libc6', 'libstdc++6', 'libgcc-s1', 'libgmp10', 'libisl23', 'libmpc3', 'libmpfr6', 'libzstd1', 'zlib1g',
   'libctf0', 'libctf-nobfd0', 'libjansson4', 'libsframe1',
@@ -30,7 +30,7 @@ function packagesFor(target: Arch): string[] {
   ];
 }
 
-/** Where Debian keeps the driver and the programs that it starts. */
+/** Returns the paths of the driver and of the programs that it starts. */
 function programsOf(target: Arch): Readonly<Record<string, string>> {
   const triple = triplet(target);
   const gcc = target === workstationArch() ? 'gcc' : 'gcc-cross';
@@ -44,22 +44,22 @@ function programsOf(target: Arch): Readonly<Record<string, string>> {
 }
 
 export interface Compiler {
-  /** The command line, as far as the flags of the caller. */
+  /** The command line up to the caller's flags. */
   readonly command: readonly string[];
-  /** Another one for another version of the compiler or of what it links. */
+  /** Differs when the version of the compiler or of its libraries differs. */
   readonly id: string;
 }
 
 /**
- * The C compiler of the release the image is made of, so that every host makes the same bytes. It is not installed: scripts start its
- * programs with the loader and the libraries that came with them, and `-B` makes the driver find the scripts before anything else.
+ * Prepares the C compiler of the image's release, so that every workstation makes the same bytes. It is not installed:
+ * scripts start its programs with the release's loader and libraries, and `-B` makes the driver find the scripts first.
  */
 export async function openCompiler(target: Arch, progress: Progress): Promise<Compiler> {
-  const host = workstationArch();
-  const debs = await fetchDebian({ arch: host, packages: packagesFor(target), progress });
+  const arch = workstationArch();
+  const debs = await fetchDebian({ arch, packages: packagesFor(target), progress });
   const root = await extract(debs);
-  const libraries = path.join(root, 'usr/lib', triplet(host));
-  const ld = path.join(libraries, path.basename(loader(host)));
+  const libraries = path.join(root, 'usr/lib', triplet(arch));
+  const ld = path.join(libraries, path.basename(loader(arch)));
   const scripts = await cached('compiler', cacheKey(root, target), async (into) => {
     for (const [name, at] of Object.entries(programsOf(target))) {
       const program = path.join(root, at);

@@ -8,8 +8,8 @@ import { run } from '../../../workstation/run.ts';
 import { extract, fetchDebian } from './archive.ts';
 
 /**
- * DHCP servers that the agent is tested against and clients that it is compared with, and what they link against. The release is the
- * image's, so that results do not depend on the host's.
+ * DHCP servers that the agent is tested against, clients that it is compared with, and their libraries. They are of the
+ * image's release, so that results do not depend on the workstation's.
  */
 const PACKAGES = [
   'isc-dhcp-server', 'kea-dhcp4-server', 'udhcpd',
@@ -20,13 +20,13 @@ const PACKAGES = [
   'libselinux1', 'libssl3t64', 'libstdc++6', 'libtirpc3t64', 'libudev1', 'libxtables12', 'libzstd1', 'zlib1g',
 ]; // prettier-ignore
 
-/** What the clients' scripts call that is no package of its own here: busybox does it. */
+/** Commands of the clients' scripts that busybox runs, so that they need no package. */
 const APPLETS = [
   'cat', 'chmod', 'chown', 'cp', 'date', 'dirname', 'grep', 'hostname', 'logger', 'ls', 'mkdir', 'mv', 'readlink', 'rm', 'rmdir', 'sed',
   'sleep', 'sort', 'touch', 'tr', 'uname',
 ]; // prettier-ignore
 
-/** A root to enter with chroot that holds them. Nothing on the host is installed, no service is started. */
+/** Makes a root for chroot with these programs. Nothing is installed on the workstation and no service is started. */
 export async function fetchDhcpPeers(progress: Progress): Promise<string> {
   const root = await extract(
     await fetchDebian({ arch: workstationArch(), packages: PACKAGES, progress }),

@@ -4,14 +4,14 @@ import { EXIT, KiosError } from '@kios/errors';
 
 import { run } from '../../../workstation/run.ts';
 
-/** Where the archive is read from. Both hold the suite named in `archive.ts`. */
+/** Addresses of the archives that have the suite in `archive.ts`. */
 export interface Mirror {
   readonly main: string;
   readonly security: string;
 }
 
-/** The archive the host's own apt uses for `origin`, when the host is a Debian. */
-async function hostArchive(label: string): Promise<string | undefined> {
+/** Finds the archive with this label that the workstation's own apt uses; undefined when there is none. */
+async function workstationArchive(label: string): Promise<string | undefined> {
   const format = '$(SITE_LABEL)|$(LABEL)|$(REPO_URI)';
   const targets = await run('apt-get', [
     'indextargets',
@@ -23,7 +23,10 @@ async function hostArchive(label: string): Promise<string | undefined> {
   return line?.split('|')[2];
 }
 
-/** Debian's address in debootstrap: Debian has it in the program; others, whose own is there, in the script of a Debian release. */
+/**
+ * Finds Debian's mirror in debootstrap. On Debian it is the program's default; derivatives replace that default, but
+ * keep Debian's in the release script.
+ */
 export function archiveIn(script: string, program: string): string | undefined {
   const named = /^default_mirror\s+(\S+)/m.exec(script) ?? /^DEF_MIRROR="?([^"\s]+)/m.exec(program);
   return named?.[1]?.match(/^.*\/debian\/?$/)?.[0];
@@ -40,13 +43,13 @@ async function debootstrapArchive(): Promise<string | undefined> {
 const withSlash = (uri: string): string => uri.replace(/\/*$/, '/');
 
 /**
- * Finds a Debian archive: `KIOS_DEBIAN_MIRROR`, else the one the host's apt is set up with, else debootstrap's default.
- * The security archive lies beside it under the usual name.
+ * Finds a Debian archive: `KIOS_DEBIAN_MIRROR`, or the one of the workstation's apt, or debootstrap's default. The
+ * security archive is beside it under its usual name, unless apt or `KIOS_DEBIAN_SECURITY_MIRROR` names another.
  */
 export async function findMirror(): Promise<Mirror> {
   const main =
     process.env['KIOS_DEBIAN_MIRROR'] ??
-    (await hostArchive('Debian')) ??
+    (await workstationArchive('Debian')) ??
     (await debootstrapArchive());
   if (main === undefined)
     throw new KiosError(
@@ -54,12 +57,13 @@ export async function findMirror(): Promise<Mirror> {
       'find a Debian archive: neither apt nor debootstrap names one',
       {
         exitCode: EXIT.unavailable,
-        remedy: 'install debootstrap, or set KIOS_DEBIAN_MIRROR to the address of a Debian archive',
+        remedy:
+          'Install debootstrap, or set KIOS_DEBIAN_MIRROR to the address of a Debian archive.',
       },
     );
   const security =
     process.env['KIOS_DEBIAN_SECURITY_MIRROR'] ??
-    (await hostArchive('Debian-Security')) ??
+    (await workstationArchive('Debian-Security')) ??
     withSlash(main).replace(/\/debian\/$/, '/debian-security/');
   return { main: withSlash(main), security: withSlash(security) };
 }

@@ -6,7 +6,7 @@ import type { Progress } from '../../../workstation/progress.ts';
 import { run, type RunOptions } from '../../../workstation/run.ts';
 import { extract, fetchDebian } from './archive.ts';
 
-/** The image's own tools come from the release the image is made of, so that the host's versions play no part. */
+/** The tools that make the image come from the image's release, so that the workstation's versions do not matter. */
 const PACKAGES = [
   'libc6', 'erofs-utils', 'e2fsprogs', 'dosfstools', 'mtools', 'kmod', 'xz-utils', 'zstd',
   'libblkid1', 'libcom-err2', 'libdeflate0', 'libext2fs2t64', 'libkmod2', 'liblz4-1', 'liblzma5', 'libpcre2-8-0',
@@ -17,7 +17,7 @@ const TRIPLET = { amd64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' } as con
 export const LOADER = { amd64: 'ld-linux-x86-64.so.2', arm64: 'ld-linux-aarch64.so.1' } as const;
 
 export const triplet = (arch: Arch): string => TRIPLET[arch];
-/** Path of the dynamic loader inside a root, as ELF files name it. */
+/** Returns the path of the dynamic loader in a root, as ELF files name it. */
 export const loader = (arch: Arch): string =>
   (arch === 'amd64' ? '/lib64/' : '/lib/') + LOADER[arch];
 
@@ -32,12 +32,12 @@ export type Tool =
   | 'usr/sbin/mke2fs'
   | 'usr/sbin/mkfs.fat';
 
-/** Programs of the release, run through its own loader and libraries without a chroot. */
+/** Programs of the release, run with its own loader and libraries, without a chroot. */
 export interface Toolroot {
-  /** Another one for other versions of the tools. */
+  /** Differs when the version of a tool differs. */
   readonly id: string;
   run(tool: Tool, args: readonly string[], options?: RunOptions): Promise<string>;
-  /** The command line that runs the tool, for callers that wrap it. */
+  /** Returns the command line that runs the tool, for callers that wrap it. */
   command(tool: Tool): readonly string[];
 }
 
@@ -54,7 +54,7 @@ export async function openToolroot(progress: Progress): Promise<Toolroot> {
     id: path.basename(root),
     command: (tool) => [ld, ...command(tool)],
     run: async (tool, args, options = {}) =>
-      // mtools would otherwise read the person's own settings.
+      // Without MTOOLSRC, mtools reads the user's own settings.
       run(ld, [...command(tool), ...args], {
         ...options,
         env: { LC_ALL: 'C', MTOOLSRC: '/dev/null', ...options.env },

@@ -20,7 +20,7 @@ export interface BuiltProgram {
   readonly module: string;
 }
 
-/** Arguments of `go build` besides the output; the same inputs give the same bytes. */
+/** Returns the arguments of `go build` except the output. Equal inputs give equal bytes. */
 export function buildArguments(program: Program): string[] {
   const { component, importPath, version } = program;
   const stamps = Object.entries(component.stamps(version)).map(
@@ -38,7 +38,7 @@ export function buildArguments(program: Program): string[] {
   ];
 }
 
-/** The settings of Go that change a program's bytes, so that nothing of the caller's environment does. */
+/** Returns all of Go's settings that change a program's bytes, so that the caller's environment does not. */
 export const buildEnvironment = (arch: Arch, c: CSetup | undefined): Record<string, string> => ({
   GOTOOLCHAIN: 'local',
   GOFLAGS: '-buildvcs=false',
@@ -87,7 +87,7 @@ async function compile(recipe: Recipe, into: string, progress: Progress): Promis
 
 let turn: Promise<unknown> = Promise.resolve();
 
-/** Runs compiles one after the other: each of them uses every core and up to 3 GiB of memory. */
+/** Compiles one program at a time: each compilation uses every core and up to 3 GiB of memory. */
 function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const result = turn.then(work);
   turn = result.catch(() => {});
@@ -110,8 +110,8 @@ async function build(recipe: Recipe, progress: Progress): Promise<BuiltProgram> 
 }
 
 /**
- * Builds upstream programs from their Go modules, unpatched and static, or answers them from the cache. Names are those of
- * `readPrograms`.
+ * Builds upstream programs, unpatched and static, from their Go modules, or takes them from the cache. Names are those
+ * of `readPrograms`.
  */
 export async function buildUpstream(
   names: readonly string[],

@@ -6,22 +6,22 @@ import { EXIT, KiosError } from '@kios/errors';
 import { repository } from '../../../workstation/paths.ts';
 import { type GoMod, moduleOf, parseGoMod } from './go-mod.ts';
 
-/** How the programs of one folder of os/upstream are built; what is built and at which version stands in its go.mod. */
+/** How the programs of one folder in os/upstream are built. Their names and versions are in its go.mod. */
 interface Component {
   readonly dir: string;
   /** The module whose version the programs carry. */
   readonly module: string;
   readonly tags: readonly string[];
-  /** Linker variables that make the programs tell their version. */
+  /** Linker variables that make the programs report their version. */
   readonly stamps: (version: string) => Readonly<Record<string, string>>;
-  /** Needs a C compiler: runc enters namespaces from C, before Go's threads start, and filters system calls by libseccomp. */
+  /** Needs a C compiler: runc enters namespaces in C before Go's threads start, and uses libseccomp. */
   readonly cgo?: true;
 }
 
 const kubernetesStamps = (version: string): Record<string, string> => {
   const [major = '', minor = ''] = version.slice(1).split('.');
   const values = { gitVersion: version, gitMajor: major, gitMinor: minor, gitTreeState: 'archive' };
-  // The module proxy's archive carries no commit; empty beats the unexpanded placeholder of the source.
+  // The module proxy's archive has no commit; an empty one is better than the source's unexpanded placeholder.
   const all = { ...values, gitCommit: '' };
   return Object.fromEntries(
     ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'].flatMap((home) =>
@@ -76,14 +76,14 @@ export interface Program {
 
 const upstreamDir = path.join(repository, 'os', 'upstream');
 
-/** Where a component's go.mod lies. */
+/** Returns the folder of a component's go.mod. */
 export const componentDir = (component: Component): string => path.join(upstreamDir, component.dir);
 
-// The main package of etcd is its module's root, whose last element says nothing.
+// The main package of etcd is the root of its module, whose last path element is only a version.
 const programName = (importPath: string): string =>
   importPath === 'go.etcd.io/etcd/server/v3' ? 'etcd' : path.posix.basename(importPath);
 
-/** The programs that a component's go.mod names. */
+/** Returns the programs that a component's go.mod names. */
 export function programsOf(component: Component, mod: GoMod): Program[] {
   return mod.tools.map((importPath) => {
     const module = moduleOf(mod, importPath);
@@ -91,18 +91,18 @@ export function programsOf(component: Component, mod: GoMod): Program[] {
     if (version === undefined)
       throw new KiosError(
         'KIOS_UPSTREAM_GOMOD',
-        `read os/upstream/${component.dir}/go.mod: tool ${importPath} is not of ${component.module}`,
-        { exitCode: EXIT.config, remedy: 'name only packages of that module in tool lines' },
+        `read os/upstream/${component.dir}/go.mod: tool ${importPath} is not in ${component.module}`,
+        { exitCode: EXIT.config, remedy: 'Name only packages of this module in tool lines.' },
       );
     return { name: programName(importPath), component, importPath, version };
   });
 }
 
-/** The go.mod of a component. */
+/** Reads the go.mod of a component. */
 export const readGoMod = async (component: Component): Promise<GoMod> =>
   parseGoMod(await readFile(path.join(componentDir(component), 'go.mod'), 'utf8'));
 
-/** Every upstream program by its name. */
+/** Reads every upstream program, by name. */
 export async function readPrograms(): Promise<Map<string, Program>> {
   const lists = await Promise.all(
     COMPONENTS.map(async (component) => programsOf(component, await readGoMod(component))),
@@ -110,11 +110,11 @@ export async function readPrograms(): Promise<Map<string, Program>> {
   return new Map(lists.flat().map((program) => [program.name, program]));
 }
 
-/** Programs that run on the node itself, besides the CNI plugins. */
+/** Programs that run on the node's host, except the CNI plugins. */
 export const NODE_PROGRAMS = ['containerd', 'containerd-shim-runc-v2', 'runc', 'kubelet'] as const;
 
-/** Programs that run on the host that builds and tries out a node. */
-export const HOST_PROGRAMS = [
+/** Programs that run on the workstation: the lab's control plane and its tools. */
+export const WORKSTATION_PROGRAMS = [
   'etcd',
   'kube-apiserver',
   'kube-controller-manager',
@@ -123,7 +123,7 @@ export const HOST_PROGRAMS = [
   'ctr',
 ] as const;
 
-/** Names of the CNI plugins, as their go.mod lists them. */
+/** Returns the names of the CNI plugins in the order of their go.mod. */
 export async function cniPlugins(): Promise<string[]> {
   const programs = await readPrograms();
   return [...programs.values()]

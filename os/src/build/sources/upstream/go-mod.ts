@@ -1,6 +1,6 @@
-/** What a component's go.mod says: the one place where upstream versions are written. */
+/** The parts of a component's go.mod that kiOS uses. Upstream versions are written only there. */
 export interface GoMod {
-  /** The `go` line: the oldest toolchain that may build it. */
+  /** The `go` line: the oldest toolchain that may build the module. */
   readonly go: string;
   /** Main packages named by `tool` lines. */
   readonly tools: readonly string[];
@@ -8,7 +8,7 @@ export interface GoMod {
   readonly versions: ReadonlyMap<string, string>;
 }
 
-/** The directives of a go.mod, blocks spelled out, each as its verb and arguments. */
+/** Yields the directives of a go.mod as verb and arguments, with blocks expanded. */
 function* directives(text: string): Generator<string[]> {
   let block: string[] = [];
   for (const raw of text.split('\n')) {
@@ -22,7 +22,7 @@ function* directives(text: string): Generator<string[]> {
   }
 }
 
-/** Parses the parts of a go.mod that kiOS needs (Go modules reference, "go.mod files"). */
+/** Parses a go.mod (Go modules reference, "go.mod files"). */
 export function parseGoMod(text: string): GoMod {
   const all = [...directives(text)];
   const of = (verb: string): string[][] => all.filter((words) => words[0] === verb);
@@ -33,7 +33,7 @@ export function parseGoMod(text: string): GoMod {
   };
 }
 
-/** The module that a package belongs to: the longest required path that is a prefix of it. */
+/** Returns the module of a package: the longest required path that is a prefix of the package's. */
 export function moduleOf(mod: GoMod, importPath: string): string | undefined {
   let best: string | undefined;
   for (const module of mod.versions.keys()) {
@@ -46,7 +46,9 @@ export function moduleOf(mod: GoMod, importPath: string): string | undefined {
 const numbersOf = (version: string): number[] =>
   (/^(?:go)?(\d+(?:\.\d+)*)/u.exec(version)?.[1] ?? '0').split('.').map(Number);
 
-/** Orders Go versions such as `1.26.8` and `go1.21`; negative when `left` is older. Pre-releases count as their release. */
+/**
+ * Compares Go versions such as `1.26.8` and `go1.21`: negative when `left` is older. A pre-release equals its release.
+ */
 export function compareGoVersions(left: string, right: string): number {
   const [a, b] = [numbersOf(left), numbersOf(right)];
   for (let at = 0; at < Math.max(a.length, b.length); at += 1) {

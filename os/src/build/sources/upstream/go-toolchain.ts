@@ -12,10 +12,10 @@ import { compareGoVersions } from './go-mod.ts';
 /** The oldest Go that can fetch a newer toolchain by itself. */
 const FETCHES_TOOLCHAINS = '1.21';
 
-/** Places where a Go toolchain is commonly installed; the first is looked up on the path. */
+/** Common places of a Go command; the first is searched on the path. */
 const CANDIDATES = ['go', '/usr/local/go/bin/go', '/usr/lib/go/bin/go', '/snap/bin/go'];
 
-/** Go in Debian: too old for the upstream programs, but able to fetch the toolchain they ask for. */
+/** Debian's Go is too old for the upstream programs, but can fetch the toolchain that they need. */
 const DEBIAN_GO = { package: 'golang-1.24-go', root: 'usr/lib/go-1.24' };
 
 /** A Go command and its own version, such as `go1.26.8`. */
@@ -25,8 +25,8 @@ export interface FoundGo {
 }
 
 async function goEnv(file: string, name: string, toolchain: string): Promise<string> {
-  const answer = await run(file, ['env', name], { env: { GOTOOLCHAIN: toolchain }, cwd: '/' });
-  return answer.trim();
+  const value = await run(file, ['env', name], { env: { GOTOOLCHAIN: toolchain }, cwd: '/' });
+  return value.trim();
 }
 
 async function probe(file: string): Promise<FoundGo | undefined> {
@@ -37,15 +37,15 @@ async function probe(file: string): Promise<FoundGo | undefined> {
   }
 }
 
-/** What to do with the Go commands of a host when `wanted` is needed: use one, let one fetch it, or get one that can. */
+/** A choice among a workstation's Go commands: use one, fetch the toolchain with one, or get a Go that can fetch it. */
 export type GoChoice =
   | { readonly use: FoundGo }
   | { readonly fetchWith: FoundGo }
   | { readonly fetchWith: undefined };
 
 /**
- * The first of exactly that version wins, in the order of the path; else the first that can fetch toolchains. A newer one is not used
- * as it is: it makes other bytes of the same sources.
+ * Chooses the first Go of exactly this version, or else the first that can fetch toolchains. A newer Go is not used
+ * itself: it makes other bytes from the same sources.
  */
 export function chooseGo(found: readonly FoundGo[], wanted: string): GoChoice {
   const use = found.find((go) => compareGoVersions(go.version, wanted) === 0);
@@ -64,15 +64,15 @@ async function fetchDebianGo(progress: Progress): Promise<FoundGo> {
   const file = path.join(await extract(debs), DEBIAN_GO.root, 'bin', 'go');
   const go = await probe(file);
   if (go !== undefined) return go;
-  throw new KiosError('KIOS_GO_MISSING', `run ${DEBIAN_GO.package} of Debian on this machine`, {
+  throw new KiosError('KIOS_GO_MISSING', `run ${DEBIAN_GO.package} of Debian on this workstation`, {
     exitCode: EXIT.unavailable,
-    remedy: `install any Go from ${FETCHES_TOOLCHAINS} on; it fetches the toolchain needed`,
+    remedy: `Install any Go from ${FETCHES_TOOLCHAINS} on; it fetches the toolchain that is needed.`,
   });
 }
 
 /**
- * Lets `bootstrap` fetch the toolchain `wanted` as the module `golang.org/toolchain`, checked against Go's checksum database,
- * into the module cache.
+ * Makes `bootstrap` fetch the toolchain `wanted` into the module cache, as the module `golang.org/toolchain`, which is
+ * verified with Go's checksum database.
  */
 async function fetchToolchain(
   bootstrap: FoundGo,
@@ -87,7 +87,9 @@ async function fetchToolchain(
 
 let ensured: Promise<string> | undefined;
 
-/** Answers a Go command of the version that the upstream modules ask for: the host's, or one fetched into the module cache. */
+/**
+ * Returns a Go command of the version that the upstream modules need: the workstation's, or one in the module cache.
+ */
 export function ensureGo(progress: Progress): Promise<string> {
   ensured ??= findOrFetch(progress).catch((error: unknown) => {
     ensured = undefined;

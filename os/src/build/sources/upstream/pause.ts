@@ -15,15 +15,15 @@ import { prepareC } from './sysroot.ts';
 
 const Download = v.object({ Dir: v.string() });
 
-/** Kubernetes' pause program, the C file in its Go module: holds a pod's namespaces and reaps its orphans. */
+/** Builds Kubernetes' pause program, a C file in its Go module. It holds a pod's namespaces and reaps its orphans. */
 export async function buildPause(arch: Arch, progress: Progress): Promise<BuiltProgram> {
   const kubernetes = COMPONENTS.find((component) => component.dir === 'kubernetes')!;
   const go = await ensureGo(progress);
   const module = kubernetes.module;
   const cwd = componentDir(kubernetes);
-  // Answers where the module lies, and fetches it first on a machine that has built nothing yet.
-  const answer = await run(go, ['mod', 'download', '-json', module], { cwd });
-  const { Dir } = v.parse(Download, JSON.parse(answer));
+  // Prints the module's folder, after fetching the module when nothing has been built yet.
+  const download = await run(go, ['mod', 'download', '-json', module], { cwd });
+  const { Dir } = v.parse(Download, JSON.parse(download));
   const source = path.join(Dir, 'build/pause/linux/pause.c');
   const version = (await readGoMod(kubernetes)).versions.get(module)!;
   const { env, identity } = await prepareC(arch, progress);

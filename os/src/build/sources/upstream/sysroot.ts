@@ -9,14 +9,17 @@ import { triplet } from '../debian/toolroot.ts';
 /** Headers and static libraries that runc is compiled against. */
 const PACKAGES = ['libc6-dev', 'linux-libc-dev', 'libseccomp-dev'] as const;
 
-/** What a cgo build needs: its environment, and what of it decides the result. */
+/** The environment of a cgo build. */
 export interface CSetup {
   readonly env: Readonly<Record<string, string>>;
   /** Identity of compiler and libraries, for the cache key. */
   readonly identity: readonly string[];
 }
 
-/** A C compiler for `arch`, headers and libraries, all of Debian's packages, so that the result depends on nothing of the host. */
+/**
+ * Prepares compiler, headers and libraries for `arch`, all from Debian's packages, so that the workstation does not
+ * matter.
+ */
 export async function prepareC(arch: Arch, progress: Progress): Promise<CSetup> {
   const compiler = await openCompiler(arch, progress);
   const debs = await fetchDebian({ arch, packages: PACKAGES, progress });
@@ -27,11 +30,11 @@ export async function prepareC(arch: Arch, progress: Progress): Promise<CSetup> 
     env: {
       CGO_ENABLED: '1',
       CC: compiler.command.join(' '),
-      // Debug information would carry the cache's path into the program.
+      // Debug information would put the cache's path into the program.
       CGO_CFLAGS: `${flags} -O2 -g0 -ffile-prefix-map=${sysroot}=/sysroot`,
-      // -B names the folder of crt1.o, which the linker's own search would take from the host.
+      // -B names the folder of crt1.o, which the linker would otherwise take from the workstation.
       CGO_LDFLAGS: `${flags} -B${libraries} -L${libraries} -lseccomp`,
-      // Asked for libseccomp's flags, which are all given above; the host's answer would name the host's library.
+      // Replaces pkg-config: the flags of libseccomp are above, and the workstation's would name its own library.
       PKG_CONFIG: 'true',
     },
     identity: [compiler.id, ...debs.map((deb) => deb.sha256)],

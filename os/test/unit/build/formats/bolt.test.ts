@@ -10,7 +10,7 @@ const bucket = (entries: Record<string, Uint8Array | Bucket>, sequence = 0): Buc
   entries: new Map(Object.entries(entries)),
 });
 
-/** Keys of any bytes, empty values, buckets in buckets, values larger than a page. bbolt knows no empty key. */
+/** Keys of any bytes, empty values, nested buckets, values larger than a page. bbolt does not allow an empty key. */
 const { anyBucket } = fc.letrec<{ anyBucket: Bucket; value: Uint8Array | Bucket }>((tie) => ({
   anyBucket: fc.record({
     sequence: fc.nat(),
@@ -43,14 +43,14 @@ it('is read back with every key, value and bucket', () => {
   );
 });
 
-it('keeps sequences, of buckets inline and of others', () => {
+it('keeps the sequences of inline buckets and of others', () => {
   const large = bucket({ value: new Uint8Array(5000) }, 70_000);
   const file = encodeBolt(bucket({ large, small: bucket({ a: Buffer.from('b') }, 7) }));
   const { sequences } = readBolt(file);
   expect([sequences.get('/large'), sequences.get('/small')]).toEqual([70_000n, 7n]);
 });
 
-it('is made of whole pages of 4096 bytes and starts with two valid states', () => {
+it('consists of pages of 4096 bytes and starts with two valid meta pages', () => {
   const file = encodeBolt(bucket({ a: bucket({ b: new Uint8Array(9000) }) }));
   expect(file.length % 4096).toBe(0);
   const torn = (page: number): Buffer => {
@@ -61,7 +61,7 @@ it('is made of whole pages of 4096 bytes and starts with two valid states', () =
   for (const page of [0, 1]) expect(readPlain(readBolt(torn(page)).root)).toHaveProperty('a.b');
 });
 
-it('is the same whatever the order in which entries were added', () => {
+it('is the same in whatever order entries were added', () => {
   const [a, b] = [Buffer.from('1'), Buffer.from('2')];
   expect(encodeBolt(bucket({ a, b }))).toEqual(encodeBolt(bucket({ b, a })));
 });

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
 import { cpio } from '../../../../src/build/formats/cpio.ts';
-import { Tree } from '../../../../src/build/formats/tree.ts';
+import { type StoredFile, Tree } from '../../../../src/build/formats/tree.ts';
 import { anyFiles, origin, treeOf } from '../../../support/trees.ts';
 
 interface Read {
@@ -17,7 +17,10 @@ interface Read {
 
 const padded = (length: number): number => length + ((4 - (length % 4)) % 4);
 
-/** Reader of the "newc" format as the kernel's init/initramfs.c reads it: fields of eight digits, name and content padded to 4. */
+/**
+ * Reader of the "newc" format as the kernel's init/initramfs.c reads it: fields of eight digits, name and content
+ * padded to 4.
+ */
 function read(archive: Buffer): Map<string, Read> {
   const found = new Map<string, Read>();
   for (let at = 0; ;) {
@@ -70,14 +73,14 @@ it('holds each entry with its kind, mode and content', async () => {
   ]);
 });
 
-it('gives everything to root, without times, each with its own inode', async () => {
+it('gives every entry to root, with time zero and an inode of its own', async () => {
   const entries = [...read(await cpio(example())).values()];
   for (const { uid, gid, links, time } of entries)
     expect([uid, gid, links, time]).toEqual([0, 0, 1, 0]);
   expect(new Set(entries.map(({ inode }) => inode)).size).toBe(entries.length);
 });
 
-it('brings back every file of any tree and is a multiple of 4', async () => {
+it('holds every file of any tree and has a size that is a multiple of 4', async () => {
   await fc.assert(
     fc.asyncProperty(anyFiles, async (files) => {
       const archive = await cpio(treeOf(files));
@@ -96,4 +99,23 @@ it('counts the bytes of a name that is not ASCII', async () => {
 
 it('is the same for equal trees', async () => {
   expect(await cpio(example())).toEqual(await cpio(example()));
+});
+
+const inChunks = (size: number): StoredFile => ({
+  file: '/x',
+  size: async () => size,
+  sha256: async () => '',
+  chunks: async function* () {
+    yield* ['ab', '', 'cde'].map((text) => Buffer.from(text));
+  },
+});
+
+it('joins the chunks of a file', async () => {
+  const archive = await cpio(new Tree().file('/odd', 0o644, inChunks(5), origin));
+  expect(archive).toEqual(await cpio(new Tree().text('/odd', 'abcde', origin)));
+});
+
+it('rejects content whose size differs from its header', async () => {
+  const tree = new Tree().file('/odd', 0o644, inChunks(6), origin);
+  await expect(cpio(tree)).rejects.toMatchObject({ code: 'KIOS_TREE' });
 });

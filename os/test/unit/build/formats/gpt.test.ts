@@ -7,9 +7,11 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
 import {
+  decodeGpt,
   encodeGpt,
+  GPT_BYTES,
   guidBytes,
-  layOut,
+  placePartitions,
   namedGuid,
   type Partition,
   SECTOR,
@@ -24,9 +26,9 @@ const partitions: readonly Partition[] = [
   { type: TYPE.data, guid: namedGuid('two'), label: 'dätä', bytes: 3 * MIB },
 ];
 
-/** Runs `use` on a sparse file that holds nothing but the partition table. */
+/** Runs `use` on a sparse file that holds only the partition table. */
 async function withDisk<T>(use: (file: string) => Promise<T>): Promise<T> {
-  const layout = layOut(DISK, partitions);
+  const layout = placePartitions(DISK, partitions);
   const { start, end } = encodeGpt(layout);
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-gpt-'));
   const file = path.join(dir, 'disk');
@@ -42,11 +44,11 @@ async function withDisk<T>(use: (file: string) => Promise<T>): Promise<T> {
 }
 
 it('stores the first three fields of a GUID little-endian', () => {
-  // The type of an EFI system partition as it stands on every disk.
+  // The type of an EFI system partition as every disk stores it.
   expect(guidBytes(TYPE.esp).toString('hex')).toBe('28732ac11ff8d211ba4b00a0c93ec93b');
 });
 
-it('makes a GUID of a name: version 8, always the same', () => {
+it('makes a GUID of version 8 from a name, always the same one', () => {
   expect(namedGuid('a')).toMatch(
     /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
   );
@@ -64,13 +66,13 @@ it('is a table that util-linux reads', async () => {
   ]);
 });
 
-it('is known as a GPT by its disk GUID', async () => {
+it('is recognised as a GPT with its disk GUID', async () => {
   const probed = await withDisk((file) => run('blkid', ['-p', '-o', 'export', file]));
   expect(probed).toContain('PTTYPE=gpt');
   expect(probed).toContain(`PTUUID=${DISK}`);
 });
 
-it('has a backup that serves when the first table is gone', async () => {
+it('has a backup that is used when the first table is lost', async () => {
   const listed = await withDisk(async (file) => {
     await using disk = await open(file, 'r+');
     await disk.write(Buffer.alloc(33 * SECTOR), 0, 33 * SECTOR, SECTOR);
@@ -79,8 +81,8 @@ it('has a backup that serves when the first table is gone', async () => {
   expect(listed.trim().split('\n')).toEqual(['1 2048', '2 10240']);
 });
 
-it('keeps tools that know no GPT off: one partition 0xEE over the disk', () => {
-  const layout = layOut(DISK, partitions);
+it('protects the disk from tools without GPT support by one partition 0xEE', () => {
+  const layout = placePartitions(DISK, partitions);
   const { start } = encodeGpt(layout);
   expect(start[450]).toBe(0xee);
   expect(start.readUInt32LE(454)).toBe(1);
@@ -88,8 +90,8 @@ it('keeps tools that know no GPT off: one partition 0xEE over the disk', () => {
   expect(start.readUInt16LE(510)).toBe(0xaa55);
 });
 
-it('has two headers that point at each other and sums that hold', () => {
-  const layout = layOut(DISK, partitions);
+it('has two headers that point at each other, with correct checksums', () => {
+  const layout = placePartitions(DISK, partitions);
   const { start, end } = encodeGpt(layout);
   const last = layout.bytes / SECTOR - 1;
   const [first, backup] = [start.subarray(SECTOR, 2 * SECTOR), end.subarray(-SECTOR)];
@@ -115,11 +117,11 @@ it('has two headers that point at each other and sums that hold', () => {
   expect(end.subarray(0, -SECTOR)).toEqual(start.subarray(2 * SECTOR));
 });
 
-it('aligns partitions to 1 MiB, apart from each other and from both tables', () => {
+it('aligns partitions to 1 MiB without overlapping another or a table', () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 8 });
   fc.assert(
     fc.property(sizes, (sectors) => {
-      const layout = layOut(
+      const layout = placePartitions(
         DISK,
         sectors.map((count) => ({ ...partitions[0]!, bytes: count * SECTOR })),
       );
@@ -130,6 +132,62 @@ it('aligns partitions to 1 MiB, apart from each other and from both tables', () 
         free = offset + bytes;
       }
       expect(free).toBeLessThanOrEqual(layout.bytes - 33 * SECTOR);
+    }),
+  );
+});
+
+const anyPartition: fc.Arbitrary<Partition> = fc.record({
+  type: fc.uuid(),
+  guid: fc.uuid(),
+  label: fc.stringMatching(/^[a-zäß -]{0,36}$/),
+  bytes: fc.integer({ min: 1, max: 5000 }).map((sectors) => sectors * SECTOR),
+});
+
+it('is decoded to the partitions that were encoded', () => {
+  fc.assert(
+    fc.property(fc.array(anyPartition, { maxLength: 128 }), (any) => {
+      const layout = placePartitions(DISK, any);
+      const { start } = encodeGpt(layout);
+      expect(start).toHaveLength(GPT_BYTES);
+      expect(decodeGpt(start)).toEqual(layout.partitions);
+      expect(decodeGpt(Buffer.concat([start, Buffer.alloc(SECTOR)]))).toEqual(layout.partitions);
+    }),
+  );
+});
+
+const { start: sound } = encodeGpt(placePartitions(DISK, partitions));
+
+it('is not decoded when it is cut short anywhere', () => {
+  for (let length = 0; length < sound.length; length += 1)
+    expect(decodeGpt(sound.subarray(0, length))).toBeUndefined();
+});
+
+it('is not decoded when a byte of the header or the table differs', () => {
+  const at = fc.oneof(
+    fc.integer({ min: SECTOR, max: SECTOR + 91 }),
+    fc.integer({ min: 2 * SECTOR, max: sound.length - 1 }),
+  );
+  fc.assert(
+    fc.property(at, fc.integer({ min: 1, max: 255 }), (position, change) => {
+      const damaged = Buffer.from(sound);
+      damaged[position]! ^= change;
+      expect(decodeGpt(damaged)).toBeUndefined();
+    }),
+  );
+});
+
+it('is decoded without an exception from any header with a correct checksum', () => {
+  const field = fc.integer({ min: 0, max: 0xffff_ffff });
+  fc.assert(
+    fc.property(field, field, field, (tableAt, count, size) => {
+      const disk = Buffer.from(sound);
+      const header = disk.subarray(SECTOR, SECTOR + 92);
+      header.writeUInt32LE(tableAt, 72);
+      header.writeUInt32LE(count, 80);
+      header.writeUInt32LE(size, 84);
+      header.writeUInt32LE(0, 16);
+      header.writeUInt32LE(crc32(header), 16);
+      expect(() => decodeGpt(disk)).not.toThrow();
     }),
   );
 });

@@ -20,7 +20,7 @@ it('multiplies the generator as OpenSSL does', () => {
   );
 });
 
-it('adds as it multiplies', () => {
+it('adds points consistently with multiplication', () => {
   fc.assert(
     fc.property(scalar, scalar, (one, other) => {
       fc.pre(one !== other && one + other !== ORDER);
@@ -31,7 +31,7 @@ it('adds as it multiplies', () => {
   );
 });
 
-it('finds the point at an x, or says that there is none', () => {
+it('finds the point at an x, or none where none exists', () => {
   const point = multiply(GENERATOR, 7n);
   expect([point, negate(point)]).toContainEqual(pointAt(point.x));
   const hits = Array.from({ length: 64 }, (_, x) => pointAt(BigInt(x))).filter(Boolean);
@@ -39,7 +39,7 @@ it('finds the point at an x, or says that there is none', () => {
   expect(hits.length).toBeLessThan(48);
 });
 
-it('inverts', () => {
+it('inverts numbers', () => {
   fc.assert(
     fc.property(scalar, (a) => {
       expect((a * inverse(a, ORDER)) % ORDER).toBe(1n);

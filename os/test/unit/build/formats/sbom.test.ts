@@ -12,7 +12,7 @@ const Checksum = v.object({
   algorithm: v.literal('SHA256'),
   checksumValue: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
 });
-/** What SPDX 2.3 demands of a document, of packages and files (sections 6 to 11). */
+/** The rules of SPDX 2.3 for a document, its packages and its files (sections 6 to 11). */
 const Document = v.object({
   spdxVersion: v.literal('SPDX-2.3'),
   dataLicense: v.literal('CC0-1.0'),
@@ -69,7 +69,7 @@ const tree = (): Tree =>
     .symlink('/bin/alias', 'bun');
 
 const sbom = async (of = tree()): Promise<v.InferOutput<typeof Document>> =>
-  v.parse(Document, JSON.parse(await makeSbom([of], TIME)));
+  v.parse(Document, JSON.parse(await makeSbom('kios-1', [of], TIME)));
 
 it('is a document of SPDX 2.3 with every file, its digest and its package', async () => {
   const { files, packages, relationships } = await sbom();
@@ -94,7 +94,7 @@ it('is a document of SPDX 2.3 with every file, its digest and its package', asyn
   ]);
 });
 
-it('names packages so that scanners of vulnerabilities know them', async () => {
+it('names packages as vulnerability scanners know them', async () => {
   const { packages } = await sbom();
   expect(packages.map(({ externalRefs }) => externalRefs[0]!.referenceLocator).toSorted()).toEqual([
     'pkg:deb/debian/libc6@2.41-12%2Bdeb13u2',
@@ -103,14 +103,14 @@ it('names packages so that scanners of vulnerabilities know them', async () => {
   ]);
 });
 
-it('has no identifier twice', async () => {
+it('has each identifier once', async () => {
   const { files, packages } = await sbom();
   const ids = [...files, ...packages].map(({ SPDXID }) => SPDXID);
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-it('is the same for equal trees, and has another namespace for another tree', async () => {
-  expect(await makeSbom([tree()], TIME)).toBe(await makeSbom([tree()], TIME));
+it('is the same for equal trees and has another namespace for another tree', async () => {
+  expect(await makeSbom('kios-1', [tree()], TIME)).toBe(await makeSbom('kios-1', [tree()], TIME));
   const more = tree().text('/more', '', { name: 'kios', version: '1', kind: 'kios' });
   expect((await sbom(more)).documentNamespace).not.toBe((await sbom()).documentNamespace);
 });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { tar } from '../../../../src/build/formats/tar.ts';
 import { fingerprints, Tree, twins } from '../../../../src/build/formats/tree.ts';
+import { storedFile } from '../../../../src/build/image/stored-files.ts';
 import { run } from '../../../../src/workstation/run.ts';
 import { anyFiles, bytesOf, origin, treeOf } from '../../../support/trees.ts';
 
@@ -33,7 +34,7 @@ const example = (): Tree =>
 const linksIn = async (tree: Tree): Promise<Map<string, string>> =>
   twins(tree, await fingerprints(tree));
 
-it('is read by the host’s tar: kinds, modes, owner, sizes, times', async () => {
+it('is read by the workstation’s tar: kinds, modes, owner, sizes, times', async () => {
   const input = await bytesOf(tar(example(), TIME));
   const env = { TZ: 'UTC', LC_ALL: 'C.UTF-8' };
   const listed = await run(
@@ -59,7 +60,7 @@ it('is read by the host’s tar: kinds, modes, owner, sizes, times', async () =>
   expect(lines).toContain(`-rw-r--r-- 0/0 8 2023-11-14 22:13:20 ${LONG.slice(1)}`);
 });
 
-it.each([99, 100, 101, 255])('keeps a name and a link target of %i bytes whole', async (length) => {
+it.each([99, 100, 101, 255])('keeps a name and a link target of %i bytes', async (length) => {
   const name = 'n'.repeat(length - 1);
   const target = 't'.repeat(length);
   const tree = new Tree().text(`/${name}x`, 'content', origin).symlink('/link', target);
@@ -69,7 +70,7 @@ it.each([99, 100, 101, 255])('keeps a name and a link target of %i bytes whole',
   expect(await readlink(path.join(into, 'link'))).toBe(target);
 });
 
-it('holds equal files once where hard links are wanted, and leaves those of another mode alone', async () => {
+it('holds equal files once when hard links are asked for, but not those of another mode', async () => {
   const tree = new Tree()
     .text('/a', 'equal', origin)
     .text('/b', 'equal', origin)
@@ -104,16 +105,16 @@ it.each([false, true])('is unpacked to the same files (hard links: %s)', async (
   );
 });
 
-it('is the same for equal trees and another for another time', async () => {
+it('is the same for equal trees and differs for another time', async () => {
   const first = await bytesOf(tar(example(), TIME));
   expect(await bytesOf(tar(example(), TIME))).toEqual(first);
   expect(await bytesOf(tar(example(), TIME + 1))).not.toEqual(first);
 });
 
-it('refuses a file that shrinks while it is read', async () => {
+it('rejects a file that shrinks while it is read', async () => {
   const file = path.join(dir, 'shrinks');
   await writeFile(file, 'ten bytes.');
-  const stream = tar(new Tree().file('/x', 0o644, { file }, origin), TIME);
+  const stream = tar(new Tree().file('/x', 0o644, storedFile(file), origin), TIME);
   await stream.next();
   await truncate(file, 3);
   await expect(bytesOf(stream)).rejects.toThrow('it changed while the image was built');

@@ -17,7 +17,7 @@ interface Section {
   readonly offset: number;
 }
 
-/** The section table, read anew. */
+/** Reads the section table again. */
 function sectionsOf(pe: Buffer): Section[] {
   const coff = pe.readUInt32LE(60) + 4;
   const table = coff + 20 + pe.readUInt16LE(coff + 16);
@@ -40,7 +40,7 @@ const sections: readonly UkiSection[] = [
   { name: '.linux', content: Buffer.alloc(4096, 9) },
 ];
 
-it('is a PE file whose sections binutils finds where they are', async () => {
+it('is a PE file whose sections binutils finds', async () => {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-uki-'));
   try {
     const file = path.join(dir, 'kios.efi');
@@ -58,7 +58,7 @@ it('is a PE file whose sections binutils finds where they are', async () => {
   }
 });
 
-it('places sections apart, aligned, in the file and in memory, behind those of the stub', () => {
+it('aligns sections after the stub’s, without overlap, in the file and in memory', () => {
   const contents = fc.array(fc.uint8Array({ minLength: 1, maxLength: 9000 }), {
     minLength: 1,
     maxLength: 5,
@@ -93,7 +93,7 @@ it('places sections apart, aligned, in the file and in memory, behind those of t
   );
 });
 
-it('leaves the stub alone but for its headers', () => {
+it('changes only the headers of the stub', () => {
   const stub = makeStub();
   const copy = Buffer.from(stub);
   const uki = makeUki(stub, sections);
@@ -101,7 +101,7 @@ it('leaves the stub alone but for its headers', () => {
   expect(uki.subarray(1024, 1536)).toEqual(stub.subarray(1024, 1536));
 });
 
-it('is the same for the same parts', () => {
+it('is the same for equal parts', () => {
   expect(makeUki(makeStub(), sections)).toEqual(makeUki(makeStub(), sections));
 });
 
@@ -109,11 +109,11 @@ it.each([
   ['empty', Buffer.alloc(0)],
   ['text', Buffer.from('#!/bin/sh\n'.repeat(20))],
   ['a DOS program', Buffer.concat([Buffer.from('MZ'), Buffer.alloc(200)])],
-])('refuses a stub that is no PE file: %s', (_, stub) => {
-  expect(() => makeUki(stub, sections)).toThrow('read the EFI stub: not a PE file');
+])('rejects a stub that is not a PE file: %s', (_, stub) => {
+  expect(() => makeUki(stub, sections)).toThrow('read the EFI stub: it is not a PE file');
 });
 
-it('refuses more sections than the stub’s header has room for', () => {
+it('rejects more sections than fit into the stub’s header', () => {
   const many = Array.from({ length: 30 }, (_, index) => ({
     name: `.${index}`,
     content: Buffer.of(1),

@@ -30,7 +30,7 @@ const table = (dep = DEP, builtin = BUILTIN, alias = ALIAS): string[] =>
     .table.trimEnd()
     .split('\n');
 
-it('loads first what the root needs, and what that needs before it', () => {
+it('loads the modules of the root first, after their dependencies', () => {
   expect(table()[0]).toBe(
     'always kernel/arch/x86/crypto/crc32c-intel.ko kernel/lib/libcrc32c.ko kernel/fs/netfs/netfs.ko kernel/fs/erofs/erofs.ko kernel/fs/overlayfs/overlay.ko',
   );
@@ -42,7 +42,7 @@ it('knows the modules of a file system', () => {
   );
 });
 
-it('has no rule for what the kernel has built in', () => {
+it('has no rule for a module that is built in', () => {
   expect(table().join('\n')).not.toMatch(/iso9660|nvme/);
 });
 
@@ -53,7 +53,7 @@ it('takes the aliases of disks and their buses, and no others', () => {
   ]);
 });
 
-it('gives the initramfs only what is loaded before there is a root', () => {
+it('puts only modules into the initramfs that are loaded before the root is mounted', () => {
   const { table: text, beforeRoot } = planEarlyModules(parseModuleIndex(DEP, BUILTIN, ALIAS));
   const [always = ''] = text.split('\n');
   expect(beforeRoot).toEqual(always.split(' ').slice(1).toSorted());
@@ -61,6 +61,6 @@ it('gives the initramfs only what is loaded before there is a root', () => {
   expect(beforeRoot.join(' ')).not.toContain('ext4.ko');
 });
 
-it('needs no table for a kernel that has all of it built in', () => {
+it('makes an empty table for a kernel that has everything built in', () => {
   expect(planEarlyModules(parseModuleIndex('', '', ''))).toEqual({ table: '', beforeRoot: [] });
 });

@@ -13,7 +13,7 @@ import { repository } from '../../../../src/workstation/paths.ts';
 const options = (text: string): ReadonlyMap<string, string> =>
   parseOptions(new Map([['a.config', text]]));
 
-it('reads set options, unset ones and text', () => {
+it('reads set options, unset options and comments', () => {
   const text =
     '# Why.\n## Part\n#\n\nCONFIG_SMP=y\nCONFIG_LSM="yama,bpf"\n# CONFIG_VT is not set\n';
   expect([...options(text)]).toEqual([
@@ -24,7 +24,7 @@ it('reads set options, unset ones and text', () => {
 });
 
 it.each(['CONFIG_SMP', 'SMP=y', '# CONFIG_SMP=y', '# CONFIG_SMP is unset', 'CONFIG_SMP = y'])(
-  'refuses the line %s, which kconfig would pass over',
+  'rejects the line %s, which kconfig would ignore',
   (line) => {
     expect(() => options(line)).toThrow(`read a.config: ${line}`);
   },
@@ -45,7 +45,7 @@ it('lets fragments repeat but not contradict each other', () => {
   );
 });
 
-it('writes what it has read', () => {
+it('formats options as it read them', () => {
   const text = 'CONFIG_SMP=y\n# CONFIG_VT is not set\n';
   expect(formatOptions(options(text))).toBe(text);
 });
@@ -53,12 +53,12 @@ it('writes what it has read', () => {
 describe('the finished configuration', () => {
   const wanted = options('CONFIG_SMP=y\nCONFIG_XFS_FS=m\n# CONFIG_VT is not set\n');
 
-  it('may have more than was asked for, and leave out what was to be off', () => {
+  it('may have options that were not named, and lack those that must be off', () => {
     const got = options('CONFIG_SMP=y\nCONFIG_XFS_FS=m\nCONFIG_PCI=y\n');
     expect(() => checkOptions(wanted, got)).not.toThrow();
   });
 
-  it('names each option that did not come out, what was wanted and what came', () => {
+  it('names each option that differs, with the wanted and the actual value', () => {
     expect(() => checkOptions(wanted, options('CONFIG_XFS_FS=y\nCONFIG_VT=y\n'))).toThrow(
       'SMP: wanted y, got n; XFS_FS: wanted m, got y; VT: wanted n, got y',
     );
@@ -68,7 +68,7 @@ describe('the finished configuration', () => {
 const FOLDER = path.join(repository, 'os/kernel');
 const files = (await readdir(FOLDER)).filter((file) => file.endsWith('.config'));
 
-it.each(files)('%s begins with what it is for, and gives each part a reason', async (file) => {
+it.each(files)('%s begins with its purpose and gives a reason for each part', async (file) => {
   const text = await readFile(path.join(FOLDER, file), 'utf8');
   expect(text).toMatch(/^# \w/);
   const paragraphs = text.split(/\n(?=## |\n# (?!CONFIG_))/);

@@ -20,12 +20,12 @@ it.each([
   expect(shipsModule(file)).toBe(false);
 });
 
-it('means folders, not names that begin alike', () => {
+it('matches folders, not names with the same beginning', () => {
   expect(shipsModule('kernel/net/candle/candle.ko')).toBe(true);
   expect(shipsModule('kernel/net/can/can.ko')).toBe(false);
 });
 
-it('names each folder once and none inside another', () => {
+it('names each folder once, and none inside another one', () => {
   expect(new Set(EXCLUDED).size).toBe(EXCLUDED.length);
   const inner = EXCLUDED.filter((one) => EXCLUDED.some((other) => one.startsWith(`${other}/`)));
   expect(inner).toEqual([]);
@@ -44,6 +44,6 @@ it.each([
   'drivers/scsi',
   'drivers/usb',
   'drivers/virtio',
-])('leaves init what it loads itself: %s', (folder) => {
+])('keeps a module that init loads: %s', (folder) => {
   expect(shipsModule(`kernel/${folder}/module.ko`)).toBe(true);
 });

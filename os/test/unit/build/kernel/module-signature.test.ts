@@ -5,8 +5,11 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { signModule, toPem } from '../../../../src/build/kernel/module-signature.ts';
-import { withoutSignature } from '../../../../src/build/kernel/signature-trailer.ts';
+import {
+  signModule,
+  toPem,
+  withoutSignature,
+} from '../../../../src/build/kernel/module-signature.ts';
 import { run } from '../../../../src/workstation/run.ts';
 
 const module = Buffer.from('\x7fELF, as far as a signature cares');
@@ -39,7 +42,7 @@ it('is a message that openssl verifies with the certificate', async () => {
   await expect(opensslAccepts(module, signed.certificate)).resolves.toBe(true);
 });
 
-it('holds for no other module, and under no other module’s certificate', async () => {
+it('is not valid for another module or under another module’s certificate', async () => {
   const other = Buffer.concat([module, Buffer.from('!')]);
   await expect(opensslAccepts(other, signed.certificate)).resolves.toBe(false);
   const { certificate: another } = signModule(FILE, other);
@@ -53,20 +56,29 @@ it('has the form that the kernel looks for at the end of a module', () => {
   expect(record.readUInt32BE(8)).toBe(message.length);
 });
 
-it('has a certificate that the kernel’s list can hold and that does not vouch for itself', () => {
+it.each([
+  ['a module without a signature', module],
+  ['nothing', Buffer.alloc(0)],
+  ['the magic alone', signed.bytes.subarray(-28)],
+  ['a record with a size that exceeds the file', signed.bytes.subarray(-40)],
+])('leaves %s as it is', (_, bytes) => {
+  expect(withoutSignature(bytes)).toEqual(bytes);
+});
+
+it('has a certificate that fits into the kernel’s list and is not self-signed', () => {
   // load_certificate_list() reads a length of two bytes.
   expect(signed.certificate.subarray(0, 2)).toEqual(Buffer.from([0x30, 0x82]));
   expect(certificate.subject).not.toBe(certificate.issuer);
   expect(certificate.verify(certificate.publicKey)).toBe(false);
 });
 
-it('has a certificate whose years are in the form that the kernel takes', () => {
-  // x509_decode_time(): from 1950 to 2049 a UTCTime (0x17), else a GeneralizedTime (0x18).
+it('has a certificate whose years are in the form that the kernel accepts', () => {
+  // x509_decode_time(): from 1950 to 2049 a UTCTime (0x17), otherwise a GeneralizedTime (0x18).
   const times = signed.certificate.toString('latin1');
   expect(times).toContain('\x17\x0d700101000000Z\x18\x0f99991231235959Z');
 });
 
-it('is the same each time', () => {
+it('is the same every time', () => {
   expect(signModule(FILE, module)).toEqual(signed);
 });
 

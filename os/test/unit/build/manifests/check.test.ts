@@ -3,8 +3,9 @@ import { stringify } from 'yaml';
 
 import { checkManifests, type Rules } from '../../../../src/build/manifests/check.ts';
 import type { Schemas } from '../../../../src/build/manifests/schema.ts';
+import { imageName } from '../../../../src/build/shipped.ts';
 
-/** A small cut of Kubernetes' own description, in its form. */
+/** A small part of Kubernetes' own schemas. */
 const schemas: Schemas = {
   'io.k8s.api.core.v1.Pod': {
     type: 'object',
@@ -46,9 +47,11 @@ const schemas: Schemas = {
   },
 };
 
+const IMAGE = imageName('dhcp');
+
 const rules: Rules = {
   schemas,
-  policy: { capabilities: { dhcp: ['NET_RAW'] }, images: ['kios.dev/dhcp:0.1.0'] },
+  policy: { capabilities: { dhcp: ['NET_RAW'] }, images: [IMAGE] },
 };
 
 const securityContext = {
@@ -58,7 +61,7 @@ const securityContext = {
   capabilities: { drop: ['ALL'], add: ['NET_RAW'] },
 };
 
-const container = { name: 'run', image: 'kios.dev/dhcp:0.1.0', securityContext };
+const container = { name: 'run', image: IMAGE, securityContext };
 
 const pod = (spec: object = {}, metadata: object = {}): object => ({
   apiVersion: 'v1',
@@ -78,17 +81,21 @@ const withContainer = (more: object): object => pod({ containers: [{ ...containe
 const withContext = (more: object): object =>
   withContainer({ securityContext: { ...securityContext, ...more } });
 
-it('finds nothing wrong with a pod that keeps the rules', () => {
+it('finds no fault in a pod that keeps the rules', () => {
   expect(faultsOf(pod())).toEqual([]);
 });
 
 describe('names file, path and cause of', () => {
   it.each<[string, object | string, RegExp]>([
-    ['a field that does not exist', pod({ hostNetwrok: true }), /spec\.hostNetwrok: is no field/],
+    [
+      'a field that does not exist',
+      pod({ hostNetwrok: true }),
+      /spec\.hostNetwrok: is not a field/,
+    ],
     ['a wrong type', pod({ hostNetwork: 'yes' }), /spec\.hostNetwork: is string, must be boolean/],
     [
       'a missing field',
-      pod({ containers: [{ image: 'kios.dev/dhcp:0.1.0', securityContext }] }),
+      pod({ containers: [{ image: IMAGE, securityContext }] }),
       /spec\.containers\[0\]\.name: is missing/,
     ],
     [
@@ -102,13 +109,13 @@ describe('names file, path and cause of', () => {
     ['a key given twice', 'a: 1\na: 2', /line 2, column 1: /],
     [
       'an image that does not ship',
-      withContainer({ image: 'kios.dev/dhpc:0.1.0' }),
-      /containers\[0\]\.image: kios\.dev\/dhpc:0\.1\.0 does not ship/,
+      withContainer({ image: imageName('dhpc') }),
+      /containers\[0\]\.image: kios\.dev\/dhpc:[\d.]+ does not ship/,
     ],
     [
-      'an image that can never be had',
+      'an image that can never be pulled',
       withContainer({ image: 'example.org/a:1', imagePullPolicy: 'Never' }),
-      /forbids to pull/,
+      /forbids pulling/,
     ],
     ['an image without a version', withContainer({ image: 'example.org/a' }), /no fixed version/],
     [
@@ -124,7 +131,7 @@ describe('names file, path and cause of', () => {
     [
       'capabilities not dropped',
       withContext({ capabilities: {} }),
-      /capabilities\.drop: must hold ALL/,
+      /capabilities\.drop: must contain ALL/,
     ],
     [
       'a writable root',
@@ -138,7 +145,7 @@ describe('names file, path and cause of', () => {
     ],
     ['a uid of its own', pod({}, { uid: 'x' }), /metadata\.uid: must not be set/],
     [
-      'a start that is not known',
+      'an unknown start',
       pod({}, { annotations: { 'kios.dev/start': 'early' } }),
       /annotations\["kios\.dev\/start"\]: must be first/,
     ],
@@ -152,8 +159,26 @@ describe('names file, path and cause of', () => {
 
 const file = (name: string) => ({ name, text: stringify(pod()) });
 
-it('refuses two pods of one name', () => {
+it('rejects two pods with one name', () => {
   expect(checkManifests([file('a.yaml'), file('b.yaml')], rules)).toEqual([
     { file: 'b.yaml', path: 'metadata.name', cause: 'a.yaml has this name already' },
   ]);
 });
+
+it('rejects two files with one name on the node', () => {
+  const other = { name: 'a.yml', text: stringify(pod({}, { name: 'other' })) };
+  expect(checkManifests([file('a.yaml'), { ...other }], rules)).toContainEqual({
+    file: 'a.yml',
+    path: '(file name)',
+    cause: 'a.yaml has the same name on the node',
+  });
+});
+
+it.each(['README.md', 'dhcp.json', 'dhcp.yaml~', 'yaml'])(
+  'rejects %s beside the manifests',
+  (name) => {
+    expect(checkManifests([{ name, text: '# Text' }, file('a.yml')], rules)).toEqual([
+      { file: name, path: '(file name)', cause: 'must end in .yaml or .yml' },
+    ]);
+  },
+);

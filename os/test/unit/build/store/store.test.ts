@@ -6,8 +6,9 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { makeImage, makeLayer, type OciImage } from '../../../../src/build/formats/oci.ts';
+import { makeImage, type OciImage } from '../../../../src/build/formats/oci.ts';
 import { Tree } from '../../../../src/build/formats/tree.ts';
+import { writeLayer } from '../../../../src/build/image/oci-layout.ts';
 import { goTime } from '../../../../src/build/store/containerd.ts';
 import { makeStore } from '../../../../src/build/store/store.ts';
 import { readBolt } from '../../../support/bolt-reader.ts';
@@ -25,7 +26,7 @@ const Description = v.strictObject({
 let layout = '';
 let images: OciImage[] = [];
 
-const layer = (tree: Tree) => makeLayer(layout, tree, TIME);
+const layer = (tree: Tree) => writeLayer(layout, tree, TIME);
 
 async function makeImages(text: string): Promise<OciImage[]> {
   const base = await layer(new Tree().text('/etc/base', 'base', origin));
@@ -61,7 +62,7 @@ function fileOf(store: Tree, where: string): Buffer {
 const describeStore = (store: Tree) =>
   v.parse(Description, JSON.parse(fileOf(store, '/store.json').toString()));
 
-it('unpacks each layer once, however many images share it', () => {
+it('unpacks each layer once, even when several images share it', () => {
   const store = makeStore(images, TIME, origin);
   expect(describeStore(store).snapshots).toEqual([1, 2, 3]);
   for (const [id, file] of [
@@ -72,7 +73,7 @@ it('unpacks each layer once, however many images share it', () => {
     expect(store.has(`${SNAPSHOTS}/${id}/fs/${file}`)).toBe(true);
 });
 
-it('names a snapshot by the chain of its layers', () => {
+it('names a snapshot by the ChainID of its layers', () => {
   const { root } = readBolt(
     fileOf(makeStore(images, TIME, origin), '/io.containerd.snapshotter.v1.overlayfs/metadata.db'),
   );
@@ -100,7 +101,7 @@ it('holds manifests and configurations under their digests, and no layers', () =
   }
 });
 
-it('has one id for equal images and another when a file of an image differs', async () => {
+it('has one id for equal images and another one when a file of an image differs', async () => {
   const { id } = describeStore(makeStore(images, TIME, origin));
   expect(describeStore(makeStore(await makeImages('1'), TIME, origin)).id).toBe(id);
   expect(describeStore(makeStore(await makeImages('other'), TIME, origin)).id).not.toBe(id);
@@ -110,6 +111,6 @@ it.each([
   // time.Unix(n, 0).UTC().MarshalBinary()
   [0, '010000000e7791f70000000000ffff'],
   [1_700_000_000, '010000000edce5e80000000000ffff'],
-])('writes %i seconds as Go does', (seconds, bytes) => {
+])('encodes %i seconds as Go does', (seconds, bytes) => {
   expect(Buffer.from(goTime(seconds)).toString('hex')).toBe(bytes);
 });

@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { encodeGpt, layOut, namedGuid, TYPE } from '../../../../src/build/formats/gpt.ts';
+import { encodeGpt, placePartitions, namedGuid, TYPE } from '../../../../src/build/formats/gpt.ts';
 import { findDataPartition } from '../../../../src/lab/qemu/data-partition.ts';
 
 const MIB = 1024 * 1024;
@@ -26,7 +26,7 @@ const partition = (name: string, type: string) => ({
 });
 
 async function write(partitions: readonly ReturnType<typeof partition>[]): Promise<number[]> {
-  const layout = layOut(namedGuid('test'), partitions);
+  const layout = placePartitions(namedGuid('test'), partitions);
   const { start } = encodeGpt(layout);
   await using file = await open(disk, 'w');
   await file.write(start, 0, start.length, 0);

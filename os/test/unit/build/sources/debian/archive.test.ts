@@ -4,7 +4,7 @@ import { parseUri } from '../../../../../src/build/sources/debian/archive.ts';
 
 const SHA = '0123456789abcdef'.repeat(4);
 
-it('reads a line of apt', () => {
+it('parses a line of apt', () => {
   const line = `'http://mirror.example/debian/pool/main/e/erofs-utils/erofs-utils_1.8.6-1_amd64.deb' erofs-utils_1.8.6-1_amd64.deb 201234 SHA256:${SHA}`;
   expect(parseUri(line)).toEqual({
     name: 'erofs-utils',
@@ -15,7 +15,7 @@ it('reads a line of apt', () => {
   });
 });
 
-it('undoes what apt escapes in a version: epoch, plus and tilde', () => {
+it('decodes the epoch, plus and tilde that apt escapes in a version', () => {
   const line = `'http://mirror.example/x.deb' libc6_1%3a2.41-12%2bdeb13u2%7ebpo1_arm64.deb 12 SHA256:${SHA}`;
   expect(parseUri(line)).toMatchObject({
     name: 'libc6',
@@ -30,6 +30,6 @@ it.each([
   ['a weaker digest', `'http://mirror.example/x.deb' x_1_amd64.deb 12 MD5Sum:${'0'.repeat(32)}`],
   ['a digest too short', `'http://mirror.example/x.deb' x_1_amd64.deb 12 SHA256:${SHA.slice(1)}`],
   ['a name without a version', `'http://mirror.example/x.deb' x.deb 12 SHA256:${SHA}`],
-])('takes %s for no package', (_, line) => {
+])('finds no package in %s', (_, line) => {
   expect(parseUri(line)).toBeUndefined();
 });

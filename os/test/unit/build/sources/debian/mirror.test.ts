@@ -15,6 +15,6 @@ it.each([
   ],
   ['neither, when only the derivative is named', 'mirror_style release\n', FOREIGN, undefined],
   ['neither, without debootstrap', '', '', undefined],
-])('Debian’s address is read from %s', (_, script, program, address) => {
+])('finds Debian’s address in %s', (_, script, program, address) => {
   expect(archiveIn(script, program)).toBe(address);
 });

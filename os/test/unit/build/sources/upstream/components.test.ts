@@ -8,7 +8,7 @@ import {
 import {
   cniPlugins,
   COMPONENTS,
-  HOST_PROGRAMS,
+  WORKSTATION_PROGRAMS,
   NODE_PROGRAMS,
   programsOf,
   readPrograms,
@@ -23,7 +23,7 @@ const named = (name: string) => {
 };
 
 describe('the table of upstream programs', () => {
-  it.each([...NODE_PROGRAMS, ...HOST_PROGRAMS])('has %s with a released version', (name) => {
+  it.each([...NODE_PROGRAMS, ...WORKSTATION_PROGRAMS])('has %s with a released version', (name) => {
     expect(named(name).version).toMatch(/^v\d+\.\d+\.\d+$/u);
   });
 
@@ -31,18 +31,18 @@ describe('the table of upstream programs', () => {
     expect(await cniPlugins()).toEqual(expect.arrayContaining(['bridge', 'host-local', 'portmap']));
   });
 
-  it('gives no two programs one name', () => {
+  it('gives every program a name of its own', () => {
     const paths = new Set([...programs.values()].map((program) => program.importPath));
     expect(paths.size).toBe(programs.size);
   });
 
-  it('refuses a tool line of a foreign module', () => {
+  it('rejects a tool line that names another module', () => {
     const mod = {
       go: '1.26.8',
       tools: ['example.org/x'],
       versions: new Map([['example.org/x', 'v1.0.0']]),
     };
-    expect(() => programsOf(COMPONENTS[0]!, mod)).toThrow(/example\.org\/x is not of/u);
+    expect(() => programsOf(COMPONENTS[0]!, mod)).toThrow(/example\.org\/x is not in/u);
   });
 });
 
@@ -61,7 +61,7 @@ describe('the build command', () => {
     });
   });
 
-  it('refuses a name that no go.mod lists before it looks for Go', async () => {
+  it('rejects a name that is in no go.mod before it looks for Go', async () => {
     await expect(buildUpstream(['kubeadm'], 'amd64', silent)).rejects.toMatchObject({
       code: 'KIOS_UPSTREAM_NAME',
     });

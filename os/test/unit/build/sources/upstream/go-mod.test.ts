@@ -34,7 +34,7 @@ exclude (
 describe('parseGoMod', () => {
   const mod = parseGoMod(text);
 
-  it('reads the go line, tools and versions in both their forms', () => {
+  it('reads the go line, tools and versions, as lines and in blocks', () => {
     expect(mod.go).toBe('1.26.8');
     expect(mod.tools).toEqual([
       'example.org/single',
@@ -44,12 +44,12 @@ describe('parseGoMod', () => {
     expect(mod.versions.get('example.org/other')).toBe('v0.3.0');
   });
 
-  it('takes no version from replace or exclude lines', () => {
+  it('ignores versions in replace and exclude lines', () => {
     expect(mod.versions.get('example.org/deep/v2')).toBe('v2.4.2');
     expect(mod.versions.size).toBe(3);
   });
 
-  it('finds the module with the longest path that holds a package', () => {
+  it('finds the module with the longest path that contains a package', () => {
     expect(moduleOf(mod, 'example.org/deep/v2/cmd/one')).toBe('example.org/deep/v2');
     expect(moduleOf(mod, 'example.org/otherwise')).toBe('example.org');
     expect(moduleOf(mod, 'elsewhere.org/x')).toBeUndefined();

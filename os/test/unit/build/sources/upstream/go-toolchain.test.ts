@@ -5,7 +5,7 @@ import { chooseGo } from '../../../../../src/build/sources/upstream/go-toolchain
 const go = (version: string, file = `/${version}/go`) => ({ file, version });
 
 describe('chooseGo', () => {
-  it('takes the first of that very version, so that every host makes the same bytes', () => {
+  it('takes the first Go of exactly this version, so that every workstation makes the same bytes', () => {
     const found = [go('go1.19'), go('go1.27'), go('go1.26.8', '/a'), go('go1.26.8', '/b')];
     expect(chooseGo(found, '1.26.8')).toEqual({ use: go('go1.26.8', '/a') });
   });

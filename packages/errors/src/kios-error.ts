@@ -13,7 +13,7 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export interface KiosErrorOptions extends ErrorOptions {
-  /** Tells the reader how to mend the failure: one sentence with a full stop, shown after the message. */
+  /** The way to mend the failure: one sentence with a full stop, shown after the message. */
   readonly remedy?: string;
   readonly exitCode?: ExitCode;
 }

@@ -4,12 +4,12 @@ import { type AgentCommand, command, type CommonArgs, runProgram } from '@kios/a
 import type { Argv } from 'yargs';
 
 import { PROVIDER_NAMES } from './core/providers/provider.ts';
-import { checkUserData } from './edge/check-user-data.ts';
-import type { JoinContext } from './edge/context.ts';
-import { follow, holdLock, joinOnce } from './edge/follow.ts';
-import { renderPlan } from './edge/render.ts';
-import { reset } from './edge/reset.ts';
-import { DEFAULTS, type Settings } from './edge/settings.ts';
+import { DEFAULTS, type Settings } from './core/settings/settings.ts';
+import { checkUserData } from './verbs/check-userdata.ts';
+import type { JoinContext } from './verbs/context.ts';
+import { renderPlan } from './verbs/render.ts';
+import { reset } from './verbs/reset.ts';
+import { follow, holdLock, joinOnce } from './verbs/watch.ts';
 
 /** yargs gives every flag under its dashed name too; the camel-cased ones are `Settings`. */
 const builder = (args: Argv): Argv<Settings> =>

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { AgentProcess, RUNTIMES } from '../agent-process.ts';
-import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
-import { ControlPlane, pin } from './control-plane.ts';
-import { CONTROL_PLANE, missing } from './programs.ts';
+import { AgentProcess, RUNTIMES } from '../support/agent-process.ts';
+import { ControlPlane, pin } from '../support/control-plane.ts';
+import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
+import { CONTROL_PLANE, missing } from '../support/programs.ts';
 
 const why = missing(CONTROL_PLANE);
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);

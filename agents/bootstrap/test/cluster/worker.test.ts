@@ -7,10 +7,10 @@ import { bundleAgent } from '@kios/bundle';
 import { requireRoot } from '@kios/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { clusterDocument, TOKEN } from '../node-folder.ts';
-import { ControlPlane, pin } from './control-plane.ts';
-import { CONTROL_PLANE, missing, NODE } from './programs.ts';
-import { Worker } from './worker.ts';
+import { ControlPlane, pin } from '../support/control-plane.ts';
+import { clusterDocument, TOKEN } from '../support/node-folder.ts';
+import { CONTROL_PLANE, missing, NODE } from '../support/programs.ts';
+import { Worker } from '../support/worker.ts';
 
 const why = missing([...CONTROL_PLANE, ...NODE]);
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);

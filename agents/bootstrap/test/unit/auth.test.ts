@@ -3,13 +3,13 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 
-import { readAuth, type WantedAuth } from '../../src/core/auth.ts';
-import { parseDocument } from '../../src/core/document.ts';
-import { BootstrapError } from '../../src/core/errors.ts';
-import { renderFiles } from '../../src/core/render.ts';
-import type { AuthSpec } from '../../src/core/schema.ts';
-import { readCluster } from '../../src/core/wanted.ts';
-import { inspectPair } from '../../src/edge/certificates.ts';
+import { readAuth, type WantedAuth } from '../../src/core/cluster/auth.ts';
+import { readCluster } from '../../src/core/cluster/cluster-config.ts';
+import { parseDocument } from '../../src/core/document/document.ts';
+import type { AuthSpec } from '../../src/core/document/schema.ts';
+import { BootstrapError } from '../../src/core/faults/errors.ts';
+import { renderFiles } from '../../src/core/files/render.ts';
+import { inspectPair } from '../../src/edge/node/certificates.ts';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n';
 const KEY = 'the key that must not be shown';

@@ -4,11 +4,11 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { clusterDocument, NodeFolder } from '../node-folder.ts';
+import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
 
 const ca = (name: string): string =>
-  readFileSync(path.join(import.meta.dirname, '../fixtures', name), 'utf8');
-const PROGRAM = path.join(import.meta.dirname, 'cut-process.ts');
+  readFileSync(path.join(import.meta.dirname, '../support/fixtures', name), 'utf8');
+const PROGRAM = path.join(import.meta.dirname, '../support/cut-process.ts');
 
 let node: NodeFolder;
 

@@ -3,13 +3,13 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { assert, property, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { parseCommandLine } from '../../src/core/command-line.ts';
-import { parseDocument, parseMetaData } from '../../src/core/document.ts';
-import { BootstrapError } from '../../src/core/errors.ts';
-import { mergeDocuments } from '../../src/core/merge.ts';
-import type { NodeBootstrap } from '../../src/core/schema.ts';
-import { decodeUserData, type UserData } from '../../src/core/user-data.ts';
-import { decodeText, parseYaml } from '../../src/core/yaml.ts';
+import { parseDocument, parseMetaData } from '../../src/core/document/document.ts';
+import { mergeDocuments } from '../../src/core/document/merge.ts';
+import type { NodeBootstrap } from '../../src/core/document/schema.ts';
+import { decodeUserData, type UserData } from '../../src/core/document/user-data.ts';
+import { decodeText, parseYaml } from '../../src/core/document/yaml.ts';
+import { BootstrapError } from '../../src/core/faults/errors.ts';
+import { parseCommandLine } from '../../src/core/providers/command-line.ts';
 
 const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
 const SECRET = '0123456789abcdeX';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseDocument } from '../../src/core/document.ts';
-import { BootstrapError } from '../../src/core/errors.ts';
-import { originsOf } from '../../src/core/merge.ts';
-import type { Reading } from '../../src/core/reading.ts';
+import { parseDocument } from '../../src/core/document/document.ts';
+import { originsOf } from '../../src/core/document/merge.ts';
+import type { Reading } from '../../src/core/document/parsed-document.ts';
+import { BootstrapError } from '../../src/core/faults/errors.ts';
 
 const TOKEN = 'abcdef.0123456789abcdef';
 const HASH = `sha256:${'a'.repeat(64)}`;

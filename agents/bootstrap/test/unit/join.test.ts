@@ -4,15 +4,15 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { BootstrapError } from '../../src/core/errors.ts';
-import type { ApiServer } from '../../src/edge/api-server.ts';
-import { join } from '../../src/edge/join.ts';
-import { renderPlan } from '../../src/edge/render.ts';
-import type { Settings } from '../../src/edge/settings.ts';
-import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
+import { BootstrapError } from '../../src/core/faults/errors.ts';
+import type { Settings } from '../../src/core/settings/settings.ts';
+import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
+import { join } from '../../src/verbs/join.ts';
+import { renderPlan } from '../../src/verbs/render.ts';
+import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
 const fixture = (name: string): string =>
-  readFileSync(path.join(import.meta.dirname, '../fixtures', name), 'utf8');
+  readFileSync(path.join(import.meta.dirname, '../support/fixtures', name), 'utf8');
 const CA_A = fixture('ca-a.crt');
 const CA_B = fixture('ca-b.crt');
 

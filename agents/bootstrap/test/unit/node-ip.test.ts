@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { routedAddress } from '../../src/core/ipv6.ts';
-import { chooseNodeIp } from '../../src/core/node-ip.ts';
+import { routedAddress } from '../../src/core/node/ipv6.ts';
+import { chooseNodeIp } from '../../src/core/node/node-ip.ts';
 
 const PUBLIC = '20010db800000000505400fffe123456';
 const SITE = 'fd00000000000000505400fffe123456';

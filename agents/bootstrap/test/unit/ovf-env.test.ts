@@ -1,12 +1,12 @@
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { BootstrapError } from '../../src/core/errors.ts';
+import { BootstrapError } from '../../src/core/faults/errors.ts';
 import { parseOvfEnvironment } from '../../src/core/providers/ovf-env.ts';
-import { NO_FACTS, type Remote } from '../../src/edge/fetched.ts';
-import { readPlatform } from '../../src/edge/platform.ts';
-import { readSources, type Sources } from '../../src/edge/sources.ts';
-import { NodeFolder } from '../node-folder.ts';
+import { NO_FACTS, type Remote } from '../../src/edge/sources/metadata-cache.ts';
+import { readPlatform } from '../../src/edge/sources/platform.ts';
+import { readSources, type Sources } from '../../src/edge/sources/sources.ts';
+import { NodeFolder } from '../support/node-folder.ts';
 
 const VM_ID = '13f56399-bd52-4150-9748-7190aae1ff21';
 

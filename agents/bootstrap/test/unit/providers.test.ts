@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseCommandLine } from '../../src/core/command-line.ts';
+import { parseCommandLine } from '../../src/core/providers/command-line.ts';
 import { type DmiFacts, detectProvider } from '../../src/core/providers/detect.ts';
 import { networkProvider } from '../../src/core/providers/network-providers.ts';
 import { parseNoCloudSeed } from '../../src/core/providers/nocloud.ts';

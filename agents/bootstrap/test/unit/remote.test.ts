@@ -6,12 +6,12 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { ApiServer } from '../../src/edge/api-server.ts';
-import { join } from '../../src/edge/join.ts';
-import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
+import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
+import { join } from '../../src/verbs/join.ts';
+import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
 const fixture = (name: string): string =>
-  readFileSync(path.join(import.meta.dirname, '../fixtures', name), 'utf8');
+  readFileSync(path.join(import.meta.dirname, '../support/fixtures', name), 'utf8');
 const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: fixture('ca-a.crt') });
 const META_DATA = 'instance-id: i-1\nlocal-hostname: node-1\n';
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import { identityName, sameCluster } from '../../src/core/identity.ts';
-import { planFiles } from '../../src/core/plan.ts';
-import { type OutputFile, renderFiles, type RenderInput } from '../../src/core/render.ts';
-import { decideRestart, restartPause } from '../../src/core/restart.ts';
-import type { NodeBootstrap } from '../../src/core/schema.ts';
-import { hashInput, type JoinState } from '../../src/core/state.ts';
+import { identityName, sameCluster } from '../../src/core/cluster/identity.ts';
+import type { NodeBootstrap } from '../../src/core/document/schema.ts';
+import { planFiles } from '../../src/core/files/plan.ts';
+import { type OutputFile, renderFiles, type RenderInput } from '../../src/core/files/render.ts';
+import { decideRestart, restartPause } from '../../src/core/files/restart.ts';
+import { hashInput, type JoinState } from '../../src/core/files/state.ts';
 
 const document: NodeBootstrap = {
   apiVersion: 'kios.dev/v1',

@@ -1,9 +1,9 @@
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { listensOnUdp } from '../../src/core/proc-net.ts';
-import { waitForStaticPods } from '../../src/edge/static-pods.ts';
-import { NodeFolder } from '../node-folder.ts';
+import { listensOnUdp } from '../../src/core/node/proc-net.ts';
+import { waitForStaticPods } from '../../src/edge/node/static-pods.ts';
+import { NodeFolder } from '../support/node-folder.ts';
 
 const HEAD =
   '   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n';

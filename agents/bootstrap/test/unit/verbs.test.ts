@@ -4,13 +4,13 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { ApiServer } from '../../src/edge/api-server.ts';
-import { checkUserData } from '../../src/edge/check-user-data.ts';
-import { join } from '../../src/edge/join.ts';
-import { reset } from '../../src/edge/reset.ts';
-import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
+import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
+import { checkUserData } from '../../src/verbs/check-userdata.ts';
+import { join } from '../../src/verbs/join.ts';
+import { reset } from '../../src/verbs/reset.ts';
+import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
-const CA = readFileSync(path.join(import.meta.dirname, '../fixtures/ca-a.crt'), 'utf8');
+const CA = readFileSync(path.join(import.meta.dirname, '../support/fixtures/ca-a.crt'), 'utf8');
 const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: CA });
 
 let node: NodeFolder;

@@ -4,14 +4,14 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import type { Trust, WantedCluster } from '../../src/core/wanted.ts';
-import type { ApiRequest, ApiServer } from '../../src/edge/api-server.ts';
-import { publicKeyPin } from '../../src/edge/certificates.ts';
-import { verifyCluster } from '../../src/edge/verify-cluster.ts';
-import { clusterInfo, infoConfigMap, SIGNING_TOKEN, signInfo } from './cluster-info.ts';
+import type { Trust, WantedCluster } from '../../src/core/cluster/cluster-config.ts';
+import type { ApiRequest, ApiServer } from '../../src/edge/cluster/api-server.ts';
+import { verifyCluster } from '../../src/edge/cluster/verify-cluster.ts';
+import { publicKeyPin } from '../../src/edge/node/certificates.ts';
+import { clusterInfo, infoConfigMap, SIGNING_TOKEN, signInfo } from '../support/cluster-info.ts';
 
 const fixture = (name: string): string =>
-  readFileSync(path.join(import.meta.dirname, '../fixtures', name), 'utf8');
+  readFileSync(path.join(import.meta.dirname, '../support/fixtures', name), 'utf8');
 const CA = fixture('ca-a.crt');
 const OTHER = fixture('ca-b.crt');
 const token = SIGNING_TOKEN;

@@ -1,4 +1,4 @@
-import { parseMetaData } from '../document.ts';
+import { parseMetaData } from '../document/document.ts';
 import { Keys, type Metadata, type Provider } from './provider.ts';
 
 /** What `ds=nocloud;s=…;h=…;i=…` says, on the kernel's command line or in the firmware's serial number. */

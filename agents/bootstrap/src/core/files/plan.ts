@@ -1,0 +1,80 @@
+import type { WantedCluster } from '../cluster/cluster-config.ts';
+import { sameCluster } from '../cluster/identity.ts';
+import type { NodeBootstrap } from '../document/schema.ts';
+import { chooseNodeIp } from '../node/node-ip.ts';
+import { type OutputFile, renderFiles } from './render.ts';
+import type { JoinState } from './state.ts';
+
+/** Where a run stands before it has asked the network anything. */
+export interface PlanInput {
+  readonly document: NodeBootstrap;
+  readonly cluster: WantedCluster | undefined;
+  readonly inputHash: string;
+  readonly instanceId: string;
+  readonly state: JoinState | undefined;
+  /** The kubeconfig on disk is the one the document leads to: kubelet is, or is about to become, that user; or the node has its certificate. */
+  readonly isEntered: boolean;
+  readonly reEvaluate: boolean;
+}
+
+/** The node was configured for exactly this input and can still get into its cluster: the network need not be asked. */
+export function isConfigured(input: PlanInput): boolean {
+  const { state, cluster } = input;
+  if (input.reEvaluate || state === undefined) return false;
+  if (state.phase === 'writing' || state.phase === 'rolled-back') return false;
+  if (state.inputHash !== input.inputHash) return false;
+  return cluster === undefined || input.isEntered;
+}
+
+/** The machine's certificate belongs to another life of it: a copied disk, another cluster, or a name that shall change. */
+export function isForeignIdentity(
+  input: PlanInput,
+  caBefore: readonly string[],
+  caNow: readonly string[],
+): boolean {
+  const { state } = input;
+  if (input.reEvaluate || state?.dropIdentity === true) return true;
+  if (state !== undefined && state.instanceId !== input.instanceId) return true;
+  return !sameCluster(caBefore, caNow);
+}
+
+export interface FileInput {
+  readonly document: NodeBootstrap;
+  readonly cluster: WantedCluster | undefined;
+  readonly ca: readonly string[];
+  readonly nodeName: string;
+  /** What the machine has now, at most one of each family. */
+  readonly addresses: readonly string[];
+  /** The boot is too young for the network to be complete. */
+  readonly isSettling: boolean;
+  readonly nodeIpBefore: string | undefined;
+  readonly hasIdentity: boolean;
+  readonly hasKubeletConf: boolean;
+  readonly platformId: string | undefined;
+  /** Files of an earlier document, relative to /etc. */
+  readonly userFilesBefore: readonly string[];
+}
+
+const CLUSTER_ONLY = /\/(?:pki\/ca\.crt|bootstrap-kubelet\.conf|20-cluster\.conf)$/;
+
+/** The files this node shall have. */
+export function planFiles(input: FileInput): readonly OutputFile[] {
+  const { document, cluster } = input;
+  const files = renderFiles({
+    document,
+    cluster: cluster === undefined ? undefined : { ...cluster, ca: input.ca },
+    nodeName: input.nodeName,
+    nodeIp: chooseNodeIp({ ...input, wanted: document.node?.ip, before: input.nodeIpBefore }),
+    hasIdentity: input.hasIdentity,
+    platformId: input.platformId,
+  });
+  const asked = new Set(files.map(({ path }) => path));
+  const dropped = input.userFilesBefore.filter((path) => !asked.has(path));
+  const all = [
+    ...dropped.map((path) => ({ path, content: undefined, mode: 0o644, isUserFile: true })),
+    ...files,
+  ];
+  // A joined node whose document lost its cluster stays joined: leaving is `bootstrap reset`, never an accident.
+  const stays = cluster === undefined && input.hasKubeletConf;
+  return stays ? all.filter(({ path }) => !CLUSTER_ONLY.test(path)) : all;
+}

@@ -1,0 +1,116 @@
+import { stringify } from 'yaml';
+
+import type { WantedAuth } from '../cluster/auth.ts';
+import type { WantedCluster } from '../cluster/cluster-config.ts';
+import { formatKubeconfig } from '../cluster/kubeconfig.ts';
+import type { CredentialProviderSpec, NodeBootstrap } from '../document/schema.ts';
+import { checkLabels } from '../node/labels.ts';
+import { kubeletFragments } from './kubelet-config.ts';
+import { readUserFiles } from './user-files.ts';
+
+/** One file of the node's configuration; `content` undefined means the file must not be there. Path relative to /etc. */
+export interface OutputFile {
+  readonly path: string;
+  readonly content: string | undefined;
+  readonly mode: number;
+  /** Of `content`; text when absent. */
+  readonly encoding?: 'base64';
+  /** Of the document's `files`: kubelet need not be restarted for it. */
+  readonly isUserFile?: boolean;
+}
+
+/** Everything that decides what is written. */
+export interface RenderInput {
+  readonly document: NodeBootstrap;
+  readonly cluster: (WantedCluster & { readonly ca: readonly string[] }) | undefined;
+  readonly nodeName: string;
+  readonly nodeIp: string | undefined;
+  /** The node holds a valid certificate, so no token need lie on its disk. */
+  readonly hasIdentity: boolean;
+  /** What the platform calls this machine in Kubernetes. */
+  readonly platformId: string | undefined;
+}
+
+export const BOOTSTRAP_KUBECONFIG = 'kubernetes/bootstrap-kubelet.conf';
+export const KUBECONFIG = 'kubernetes/kubelet.conf';
+export const NODE_IP = 'kubernetes/node-ip';
+const CA_FILE = 'kubernetes/pki/ca.crt';
+
+const lines = (all: readonly string[]): string | undefined =>
+  all.length === 0 ? undefined : `${all.join('\n')}\n`;
+
+const yaml = (value: unknown): string | undefined =>
+  value === undefined ? undefined : stringify(value);
+
+function formatProviders(providers: readonly CredentialProviderSpec[] = []): string | undefined {
+  if (providers.length === 0) return undefined;
+  const config = 'kubelet.config.k8s.io/v1';
+  const apiVersion = 'credentialprovider.kubelet.k8s.io/v1';
+  return stringify({
+    apiVersion: config,
+    kind: 'CredentialProviderConfig',
+    providers: providers.map((provider) => ({ ...provider, apiVersion })),
+  });
+}
+
+/** Who kubelet shall be while it has no certificate of its own. */
+export function formatBootstrapKubeconfig(endpoint: string, auth: WantedAuth): string | undefined {
+  const ca = `/etc/${CA_FILE}`;
+  if (auth.kind === 'token')
+    return formatKubeconfig(endpoint, ca, { token: `${auth.token.id}.${auth.token.secret}` });
+  return auth.kind === 'user' && auth.isBootstrap
+    ? formatKubeconfig(endpoint, ca, auth.user)
+    : undefined;
+}
+
+/** Who kubelet is, where the document says so; else kubelet writes this file itself. */
+export function formatUserKubeconfig(endpoint: string, auth: WantedAuth): string | undefined {
+  return auth.kind === 'user' && !auth.isBootstrap
+    ? formatKubeconfig(endpoint, `/etc/${CA_FILE}`, auth.user)
+    : undefined;
+}
+
+function kubeconfigs({ cluster, hasIdentity }: RenderInput): readonly OutputFile[] {
+  const bootstrap =
+    cluster === undefined || hasIdentity
+      ? undefined
+      : formatBootstrapKubeconfig(cluster.endpoint, cluster.auth);
+  const own = cluster && formatUserKubeconfig(cluster.endpoint, cluster.auth);
+  return [
+    { path: BOOTSTRAP_KUBECONFIG, content: bootstrap, mode: 0o600 },
+    ...(own === undefined ? [] : [{ path: KUBECONFIG, content: own, mode: 0o600 }]),
+  ];
+}
+
+const open = (path: string, content: string | undefined): OutputFile => ({
+  path,
+  content,
+  mode: 0o644,
+});
+
+/**
+ * All files, in the order in which they are put in place. The kubeconfig turns cluster mode on; what comes before it is harmless to a
+ * standalone kubelet, what comes after it would stop one. A kubelet started between any two of them therefore runs.
+ */
+export function renderFiles(input: RenderInput): readonly OutputFile[] {
+  const { document, cluster } = input;
+  const fragments = kubeletFragments(document, cluster?.auth, input.platformId);
+  const labels = checkLabels(document.node?.labels ?? {}).labels;
+  const nodeIp = input.nodeIp === undefined ? [] : [input.nodeIp];
+  return [
+    open(CA_FILE, cluster?.ca.join('')),
+    {
+      path: 'kubernetes/credential-providers.yaml',
+      content: formatProviders(document.credentialProviders),
+      mode: 0o600,
+    },
+    ...readUserFiles(document.files ?? []),
+    open('kubernetes/node-labels', lines(labels.map(([key, value]) => `${key}: ${value}`))),
+    open(NODE_IP, lines(nodeIp)),
+    open('hostname', `${input.nodeName}\n`),
+    open('kubernetes/kubelet.conf.d/10-kios.conf', yaml(fragments.node)),
+    open('kubernetes/kubelet.conf.d/50-user.conf', yaml(fragments.user)),
+    ...kubeconfigs(input),
+    open('kubernetes/kubelet.conf.d/20-cluster.conf', yaml(fragments.cluster)),
+  ];
+}

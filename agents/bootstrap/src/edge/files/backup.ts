@@ -1,0 +1,81 @@
+import { readFile, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import { errorCode, writeAtomic } from '@kios/agent';
+import * as v from 'valibot';
+
+import { KUBECONFIG, type OutputFile } from '../../core/files/render.ts';
+import type { Settings } from '../../core/settings/settings.ts';
+import { readIfThere } from './transaction.ts';
+
+const SavedFile = v.object({
+  path: v.string(),
+  mode: v.number(),
+  /** Base64; absent when there was no such file. */
+  content: v.optional(v.string()),
+});
+
+/** The configuration before the one that is on trial. */
+const Previous = v.object({
+  v: v.literal(1),
+  files: v.array(SavedFile),
+  /** The certificate was set aside with it. */
+  droppedIdentity: v.boolean(),
+});
+export type Previous = v.InferOutput<typeof Previous>;
+
+const fileOf = (settings: Settings): string => path.join(settings.stateDir, 'previous.json');
+
+async function save(etc: string, file: string): Promise<v.InferOutput<typeof SavedFile>> {
+  try {
+    const full = path.join(etc, file);
+    const { mode } = await stat(full);
+    return { path: file, mode: mode & 0o7777, content: (await readFile(full)).toString('base64') };
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { path: file, mode: 0o644 };
+    throw error;
+  }
+}
+
+export async function readPrevious(settings: Settings): Promise<Previous | undefined> {
+  const content = await readIfThere(fileOf(settings));
+  if (content === undefined) return undefined;
+  try {
+    return v.parse(Previous, JSON.parse(content));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps what is about to be replaced. The files of a trial that never succeeded are not worth going back to. */
+export async function savePrevious(
+  settings: Settings,
+  place: readonly OutputFile[],
+  droppedIdentity: boolean,
+): Promise<void> {
+  const before = await readPrevious(settings);
+  const known = new Set(before?.files.map((file) => file.path));
+  const paths = [...new Set([...place.map((file) => file.path), KUBECONFIG])];
+  const added = await Promise.all(
+    paths.filter((file) => !known.has(file)).map(async (file) => save(settings.etc, file)),
+  );
+  const previous: Previous = {
+    v: 1,
+    files: [...(before?.files ?? []), ...added],
+    droppedIdentity: droppedIdentity || before?.droppedIdentity === true,
+  };
+  await writeAtomic(fileOf(settings), `${JSON.stringify(previous)}\n`, 0o600);
+}
+
+/** The configuration has proved itself. */
+export async function forgetPrevious(settings: Settings): Promise<void> {
+  await rm(fileOf(settings), { force: true });
+}
+
+export const asOutput = ({ path: file, mode, content }: Previous['files'][number]): OutputFile => ({
+  path: file,
+  mode,
+  content,
+  encoding: 'base64',
+});

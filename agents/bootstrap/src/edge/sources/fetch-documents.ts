@@ -1,0 +1,89 @@
+import type { Logger } from '@kios/agent';
+
+import type { Part } from '../../core/document/parsed-document.ts';
+import { BootstrapError } from '../../core/faults/errors.ts';
+import { networkProvider } from '../../core/providers/network-providers.ts';
+import { Keys, type Provider } from '../../core/providers/provider.ts';
+import type { Uplink } from '../node/uplink.ts';
+import { readUserData } from './documents.ts';
+import { fetchMetadata } from './fetch-metadata.ts';
+import { factsOf, NO_FACTS, type Remote } from './metadata-cache.ts';
+import type { Platform } from './platform.ts';
+import type { Needs } from './sources.ts';
+
+/** `${uuid}`, `${serial}` and `${mac}` in the address let one server tell its machines apart. */
+export function expandUrl(url: string, { dmi }: Platform, mac: string): string {
+  const values: Readonly<Record<string, string>> = {
+    uuid: dmi.productUuid,
+    serial: dmi.productSerial,
+    mac,
+  };
+  return url.replaceAll(/\$\{(uuid|serial|mac)\}/g, (_all, name: string) =>
+    encodeURIComponent(values[name] ?? ''),
+  );
+}
+
+/** A web server with one file, read by the rules of the metadata services. */
+function webProvider(address: string): Provider {
+  const url = new URL(address);
+  return {
+    name: 'file',
+    bases: [url.origin],
+    async read(exchange) {
+      return { userData: await new Keys(exchange).bytes(`${url.pathname}${url.search}`) };
+    },
+  };
+}
+
+/** What to ask, and from where. */
+export interface Question {
+  readonly platform: Platform;
+  readonly needs: Needs;
+  readonly uplink: Uplink;
+  /** Wait for user data that may be late. */
+  readonly isPatient: boolean;
+}
+
+type Asked = Pick<Remote, 'facts' | 'userData'>;
+
+async function askProvider(
+  { platform, uplink, isPatient }: Question,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Asked> {
+  const known = networkProvider(platform.provider, platform.seed);
+  if (known === undefined) return { facts: NO_FACTS, userData: undefined };
+  const provider = isPatient ? known : { ...known, lateSeconds: 0 };
+  const metadata = await fetchMetadata(provider, uplink.link, log, signal);
+  const source = `user data of ${platform.provider}`;
+  return { facts: factsOf(metadata), userData: readUserData(source, metadata.userData, log) };
+}
+
+async function askWeb(
+  url: string,
+  { link }: Uplink,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Part> {
+  const { userData } = await fetchMetadata(webProvider(url), link, log, signal);
+  const part = readUserData(url, userData, log);
+  if (part !== undefined) return part;
+  throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${url}: holds no document`);
+}
+
+/** Asks the metadata service and the web server, as far as they are needed. */
+export async function fetchAll(
+  question: Question,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Remote> {
+  const { platform, needs, uplink } = question;
+  const { configUrl } = platform;
+  const url = configUrl === undefined ? undefined : expandUrl(configUrl, platform, uplink.mac);
+  const none: Asked = { facts: NO_FACTS, userData: undefined };
+  const [asked, config] = await Promise.all([
+    needs.provider ? askProvider(question, log, signal) : none,
+    url === undefined ? undefined : askWeb(url, uplink, log, signal),
+  ]);
+  return { ...asked, config };
+}

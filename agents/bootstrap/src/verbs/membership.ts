@@ -1,0 +1,227 @@
+import { SIGNERS, type Signer } from '../core/cluster/api-objects.ts';
+import type { WantedCluster } from '../core/cluster/cluster-config.ts';
+import { ofBoot } from '../core/files/state.ts';
+import type { Settings } from '../core/settings/settings.ts';
+import { type Caller, openKube, readNodeCaller } from '../edge/cluster/kube-auth.ts';
+import type { KubeClient } from '../edge/cluster/kube-client.ts';
+import { forgetPrevious, type Previous, readPrevious } from '../edge/files/backup.ts';
+import { placeFiles } from '../edge/files/transaction.ts';
+import { bootSeconds, readBootId, readKubelet } from '../edge/node/host.ts';
+import { readJoinState } from '../edge/node/node.ts';
+import { restartKubelet } from '../edge/node/restart-kubelet.ts';
+import { reportJoin, viewCa, viewNode, viewRequests, type NodeView } from './cluster-view.ts';
+import type { JoinContext } from './context.ts';
+import { apiOf, type Facts, type Run } from './join-input.ts';
+import type { Joined } from './join.ts';
+import { finishRollBack, rollBack } from './rollback.ts';
+
+/** While a configuration is on trial: the node is about to change. */
+const TRIAL_MS = 2000;
+/** kubelet's directory is watched; the clock only serves the warnings. */
+const PENDING_MS = 10_000;
+const STANDALONE_MS = 60_000;
+/** So long an approver may take before somebody has to be told. */
+const PENDING_S = 60;
+/** kubelet makes its Node object within seconds of its start. */
+const REGISTERED_AFTER_S = 30;
+
+interface Member {
+  readonly run: Run;
+  readonly facts: Facts;
+  readonly cluster: WantedCluster;
+}
+
+/** When the running kubelet started, in milliseconds of the wall clock; what the cluster knows is exact to a second. */
+async function kubeletSince(settings: Settings): Promise<number> {
+  const started = (await readKubelet(settings))?.startedBoot ?? 0;
+  return Date.now() - ((await bootSeconds()) - started) * 1000 - 1000;
+}
+
+/** Follows what becomes of the node in its cluster: Ready, waiting for an approver, deleted, or not getting there at all. */
+export class Membership {
+  readonly #context: JoinContext;
+  /** Seconds of CLOCK_BOOTTIME before which a node that is well is left alone. */
+  #nextLook: number | undefined;
+  #told: ReadonlySet<string> = new Set();
+  #isNetworkNoted = false;
+  /** The node's object was there since kubelet's start: it is not one that never came. */
+  #wasSeen = false;
+
+  constructor(context: JoinContext) {
+    this.#context = context;
+  }
+
+  /** Answers the milliseconds until the next look. */
+  async look({ outcome, run, facts }: Joined): Promise<number> {
+    const { settings } = this.#context;
+    const previous = await readPrevious(settings);
+    if (run === undefined) return this.#afterRollBack(previous);
+    const { cluster } = run;
+    if (cluster === undefined || facts === undefined) {
+      // Nothing but the document itself can say whether a standalone node is well.
+      if (previous !== undefined) await forgetPrevious(settings);
+      return STANDALONE_MS;
+    }
+    const member = { run, facts, cluster };
+    if (outcome === 'pending') return this.#lookAtPending(member, previous);
+    return this.#lookAtJoined(member, previous);
+  }
+
+  async #afterRollBack(previous: Previous | undefined): Promise<number> {
+    const state = await readJoinState(this.#context.settings);
+    if (previous !== undefined && state?.phase === 'rolled-back')
+      await finishRollBack(this.#context, state);
+    return STANDALONE_MS;
+  }
+
+  /** Seconds since the kubelet started that is on trial. */
+  async #trialSeconds(): Promise<number | undefined> {
+    const { settings } = this.#context;
+    const state = await readJoinState(settings);
+    const kubelet = await readKubelet(settings);
+    const isTold = state?.phase === 'restarted' && state.bootId === (await readBootId(settings));
+    const told = isTold ? (state.restarts.at(-1) ?? 0) : 0;
+    const since = Math.max(told, kubelet?.startedBoot ?? 0);
+    return since === 0 ? undefined : (await bootSeconds()) - since;
+  }
+
+  async #rollBackIfLate({ run }: Member, previous: Previous | undefined): Promise<boolean> {
+    const { settings } = this.#context;
+    const seconds = previous === undefined ? undefined : await this.#trialSeconds();
+    const isLate =
+      settings.rollbackSeconds > 0 && seconds !== undefined && seconds > settings.rollbackSeconds;
+    const state = isLate ? await readJoinState(settings) : undefined;
+    if (state === undefined || previous === undefined) return false;
+    await rollBack(this.#context, state, run.document, previous);
+    return true;
+  }
+
+  async #kube({ cluster, facts }: Member, caller: Caller): Promise<KubeClient> {
+    return openKube(apiOf(this.#context, cluster.endpoint), { ca: facts.ca, ...caller });
+  }
+
+  /** Says once of each request that somebody has to decide on it. */
+  #tell(requests: readonly string[], seconds: number, signer: Signer): void {
+    for (const name of requests.filter((item) => !this.#told.has(item))) {
+      this.#told = new Set([...this.#told, name]);
+      this.#context.log.warn({
+        ev: 'csr.pending',
+        name,
+        signer,
+        seconds: Math.round(seconds),
+        remedy: `kubectl certificate approve ${name}`,
+      });
+    }
+  }
+
+  async #lookAtPending(member: Member, previous: Previous | undefined): Promise<number> {
+    const limit = this.#context.settings.rollbackSeconds || PENDING_S;
+    const waits = Math.min(PENDING_S, limit);
+    const seconds = (await this.#trialSeconds()) ?? 0;
+    if (seconds < waits) return (waits - seconds) * 1000;
+    const open = await this.#openRequests(member);
+    this.#tell(open, seconds, SIGNERS.client);
+    // Going back would not help: the node did all it can, and a person's approval would come too late.
+    const isUp = open.length === 0 && (await this.#rollBackIfLate(member, previous));
+    return isUp ? 0 : PENDING_MS;
+  }
+
+  async #openRequests(member: Member): Promise<readonly string[]> {
+    const { auth } = member.cluster;
+    if (auth.kind !== 'token') return [];
+    const kube = await this.#kube(member, { token: `${auth.token.id}.${auth.token.secret}` });
+    return viewRequests(kube, SIGNERS.client, member.facts.nodeName);
+  }
+
+  async #lookAtJoined(member: Member, previous: Previous | undefined): Promise<number> {
+    const { settings, log } = this.#context;
+    const isTrial = previous !== undefined;
+    const up = await bootSeconds();
+    // A node that was in already when this agent started asks nobody for a while.
+    this.#nextLook ??= isTrial ? up : up + settings.nodeCheckSeconds;
+    if (!isTrial && up < this.#nextLook) return (this.#nextLook - up) * 1000;
+    this.#nextLook = up + settings.nodeCheckSeconds;
+    const caller = await readNodeCaller(settings, member.run.node.kubeletConf);
+    if (caller === undefined) {
+      // Only kubelet's own program can prove who this node is; that kubelet runs with it has to do.
+      log.debug({ ev: 'ready.unknown' });
+      if (isTrial) await forgetPrevious(settings);
+      return settings.nodeCheckSeconds * 1000;
+    }
+    const kube = await this.#kube(member, caller);
+    const view = await viewNode(kube, member.facts.nodeName, await kubeletSince(settings));
+    await this.#act(member, kube, view, previous);
+    return isTrial && view !== 'ready' ? TRIAL_MS : settings.nodeCheckSeconds * 1000;
+  }
+
+  async #act(
+    member: Member,
+    kube: KubeClient,
+    view: NodeView,
+    previous: Previous | undefined,
+  ): Promise<void> {
+    const isGone = view === 'absent' && (previous === undefined || this.#wasSeen);
+    if (view !== 'absent' && view !== 'unknown') this.#wasSeen = true;
+    if (view === 'ready') await this.#isWell(member, kube, previous !== undefined);
+    // Our part is done. Going back would end the very pods that bring the network.
+    else if (view === 'no network') this.#noteNetwork();
+    else if (isGone) await this.#comeBack();
+    else await this.#rollBackIfLate(member, previous);
+  }
+
+  async #isWell(member: Member, kube: KubeClient, isTrial: boolean): Promise<void> {
+    const { settings } = this.#context;
+    const { nodeName } = member.facts;
+    if (isTrial) {
+      await forgetPrevious(settings);
+      await reportJoin(this.#context, kube, nodeName, await bootSeconds());
+    }
+    await this.#followCa(member);
+    if (member.run.document.kubelet?.config?.['serverTLSBootstrap'] !== true) return;
+    const seconds = (await this.#trialSeconds()) ?? 0;
+    if (seconds < PENDING_S) return;
+    const open = await viewRequests(kube, SIGNERS.serving, nodeName);
+    this.#tell(open, seconds, SIGNERS.serving);
+  }
+
+  #noteNetwork(): void {
+    if (this.#isNetworkNoted) return;
+    this.#isNetworkNoted = true;
+    this.#context.log.info({ ev: 'network.wait', why: 'the cluster has no pod network yet' });
+  }
+
+  /** kubelet registers its node at start only: one that somebody deleted would stay away for ever. */
+  async #comeBack(): Promise<void> {
+    const { settings } = this.#context;
+    const kubelet = await readKubelet(settings);
+    const state = await readJoinState(settings);
+    const age = (await bootSeconds()) - (kubelet?.startedBoot ?? 0);
+    if (state === undefined || age < Math.min(REGISTERED_AFTER_S, settings.nodeCheckSeconds))
+      return;
+    this.#wasSeen = false;
+    await this.#restart('the node was deleted from its cluster');
+  }
+
+  async #restart(why: string): Promise<void> {
+    const { settings, log, signal } = this.#context;
+    const state = await readJoinState(settings);
+    if (state === undefined) return;
+    const bootId = await readBootId(settings);
+    const current = { ...state, bootId, ...ofBoot(state, bootId) };
+    await restartKubelet(settings, log, signal, current, why);
+  }
+
+  /** A CA that was found by its pin is followed; one that the document gives is changed in the document. */
+  async #followCa(member: Member): Promise<void> {
+    const { cluster, facts } = member;
+    if (cluster.trust.bundle.length > 0) return;
+    // kubeadm lets nobody but the anonymous read it.
+    const ca = await viewCa(await this.#kube(member, {}));
+    if (ca === undefined || ca.join('') === facts.ca.join('')) return;
+    const { settings, log } = this.#context;
+    const file = { path: 'kubernetes/pki/ca.crt', content: ca.join(''), mode: 0o644 };
+    await placeFiles(settings.etc, [file]);
+    log.info({ ev: 'ca.changed', certificates: ca.length, console: true });
+    await this.#restart('the CA of the cluster changed');
+  }
+}

@@ -1,0 +1,41 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { sendCommand } from '@kios/host-api';
+
+import { BOOTSTRAP_KUBECONFIG, KUBECONFIG, type OutputFile } from '../core/files/render.ts';
+import { changedFiles, placeFiles } from '../edge/files/transaction.ts';
+import { readJoinState, setIdentityAside } from '../edge/node/node.ts';
+import type { JoinContext } from './context.ts';
+
+/** In the opposite order of joining: what a standalone kubelet refuses goes before what makes it a cluster one. */
+const OURS = [
+  'kubernetes/kubelet.conf.d/20-cluster.conf',
+  KUBECONFIG,
+  BOOTSTRAP_KUBECONFIG,
+  'kubernetes/kubelet.conf.d/50-user.conf',
+  'kubernetes/kubelet.conf.d/10-kios.conf',
+  'hostname',
+  'kubernetes/node-ip',
+  'kubernetes/node-labels',
+  'kubernetes/credential-providers.yaml',
+  'kubernetes/pki/ca.crt',
+];
+
+/** Makes the node what it was before it joined: standalone, with nothing of its cluster. Its certificate is kept beside, as `.old`. */
+export async function reset({ settings, log, signal }: JoinContext): Promise<void> {
+  const state = await readJoinState(settings);
+  const paths = [...OURS, ...(state?.userFiles ?? [])];
+  const files = paths.map((file): OutputFile => ({ path: file, content: undefined, mode: 0o644 }));
+  const changed = await changedFiles(settings.etc, files);
+  await setIdentityAside(settings);
+  await placeFiles(settings.etc, changed);
+  for (const name of ['state.json', 'fetched.json', 'previous.json'])
+    await rm(path.join(settings.stateDir, name), { force: true });
+  for (const { path: file } of changed)
+    log.info({ ev: 'file.written', path: path.join('/etc', file), removed: true });
+  if (changed.length === 0) return log.info({ ev: 'restart.skipped', why: 'nothing to remove' });
+  if (!settings.restart) return log.info({ ev: 'restart.skipped', why: '--no-restart' });
+  await sendCommand(settings.socket, 'restart-kubelet', { signal });
+  log.info({ ev: 'restart.sent', why: 'reset', console: true });
+}

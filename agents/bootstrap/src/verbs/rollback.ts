@@ -1,0 +1,44 @@
+import type { NodeBootstrap } from '../core/document/schema.ts';
+import { hashDocument, type JoinState } from '../core/files/state.ts';
+import { asOutput, forgetPrevious, type Previous } from '../edge/files/backup.ts';
+import { placeFiles } from '../edge/files/transaction.ts';
+import { bootSeconds } from '../edge/node/host.ts';
+import { bringIdentityBack, writeJoinState } from '../edge/node/node.ts';
+import { restartKubelet } from '../edge/node/restart-kubelet.ts';
+import type { JoinContext } from './context.ts';
+
+/**
+ * Brings back the configuration before the one on trial, in the opposite order, and restarts kubelet once. Cut off in between, the next
+ * run finds files that differ from the document and completes that one instead: never a mixture that stays.
+ */
+export async function rollBack(
+  context: JoinContext,
+  state: JoinState,
+  document: NodeBootstrap,
+  previous: Previous,
+): Promise<void> {
+  const { settings, log } = context;
+  log.error({
+    ev: 'rollback',
+    code: 'KIOS_BOOTSTRAP_NOT_READY',
+    seconds: settings.rollbackSeconds,
+    files: previous.files.map(({ path }) => path),
+  });
+  await placeFiles(settings.etc, previous.files.map(asOutput).toReversed());
+  if (previous.droppedIdentity) await bringIdentityBack(settings);
+  const rolledBack: JoinState = {
+    ...state,
+    phase: 'rolled-back',
+    tried: await hashDocument(document),
+    up: await bootSeconds(),
+  };
+  await writeJoinState(settings, rolledBack);
+  await finishRollBack(context, rolledBack);
+}
+
+/** The last step; also of a roll back that was cut off before kubelet was told. */
+export async function finishRollBack(context: JoinContext, state: JoinState): Promise<void> {
+  const { settings, log, signal } = context;
+  await restartKubelet(settings, log, signal, state, 'the node did not get Ready');
+  await forgetPrevious(settings);
+}

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 
-import { readCluster } from '../core/cluster/cluster-config.ts';
+import { readClusterConfig } from '../core/cluster/cluster-config.ts';
 import { parseDocument } from '../core/document/document.ts';
 import { type Origin, originsOf } from '../core/document/merge.ts';
 import type { Warning } from '../core/document/parsed-document.ts';
@@ -42,7 +42,7 @@ export async function checkUserData(file: string): Promise<UserDataCheck> {
   readUserFiles(document.files ?? []);
   const complete = document.cluster !== undefined && document.auth !== undefined;
   if (complete && document.auth?.bootstrapTokenFile === undefined)
-    readCluster(document, inspectPair);
+    readClusterConfig(document, inspectPair);
   const labels = checkLabels(document.node?.labels ?? {}).dropped;
   return {
     ...base,

@@ -13,8 +13,8 @@ import { formatReport, joinEvent, type Phase, reportPhases } from '../core/clust
 import { clusterInfoCa } from '../core/cluster/kubeconfig.ts';
 import { parseCertificates } from '../core/cluster/pem.ts';
 import { BootstrapError } from '../core/faults/errors.ts';
-import { StatusError } from '../edge/cluster/kube-auth.ts';
 import type { KubeClient } from '../edge/cluster/kube-client.ts';
+import { StatusError } from '../edge/cluster/status-error.ts';
 import { readKubelet } from '../edge/node/host.ts';
 import type { JoinContext } from './context.ts';
 

@@ -1,13 +1,14 @@
-import { BOOTSTRAP_KUBECONFIG, KUBECONFIG, type OutputFile } from '../core/files/render.ts';
+import type { OutputFile } from '../core/files/output-file.ts';
+import { BOOTSTRAP_KUBECONFIG, KUBECONFIG } from '../core/files/render.ts';
 import type { RestartDecision } from '../core/files/restart.ts';
 import type { JoinState } from '../core/files/state.ts';
 import { hashOutput, ofBoot } from '../core/files/state.ts';
-import { savePrevious } from '../edge/files/backup.ts';
+import { saveBackup } from '../edge/files/backup.ts';
 import { placeFiles, removeStaged } from '../edge/files/transaction.ts';
 import { bootSeconds } from '../edge/node/host.ts';
 import { setIdentityAside, writeJoinState } from '../edge/node/node.ts';
 import type { JoinContext } from './context.ts';
-import type { Facts, Run } from './join-input.ts';
+import type { JoinFacts, Run } from './join-input.ts';
 
 export interface Change {
   readonly files: readonly OutputFile[];
@@ -55,7 +56,7 @@ const isTrial = ({ state, inputHash }: Run): boolean =>
 export async function commit(
   context: JoinContext,
   run: Run,
-  { dropIdentity }: Facts,
+  { dropIdentity }: JoinFacts,
   change: Change,
 ): Promise<JoinState> {
   const { files, changed, restart } = change;
@@ -65,7 +66,7 @@ export async function commit(
   const place = dropIdentity
     ? files.filter((file) => changed.includes(file) || isKubeconfig(file))
     : changed;
-  if (restart.send && isTrial(run)) await savePrevious(settings, place, dropIdentity);
+  if (restart.send && isTrial(run)) await saveBackup(settings, place, dropIdentity);
   await writeJoinState(settings, await newState(run, change, 'writing', dropIdentity));
   await removeStaged(settings.etc, files);
   await placeFiles(settings.etc, place, async (file) => {

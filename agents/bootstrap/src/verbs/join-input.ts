@@ -1,13 +1,10 @@
 import path from 'node:path';
 
-import { readCluster, type WantedCluster } from '../core/cluster/cluster-config.ts';
+import { readClusterConfig, type ClusterConfig } from '../core/cluster/cluster-config.ts';
 import { BootstrapError } from '../core/faults/errors.ts';
+import type { OutputFile } from '../core/files/output-file.ts';
 import { isConfigured, isForeignIdentity, planFiles, type PlanInput } from '../core/files/plan.ts';
-import {
-  formatBootstrapKubeconfig,
-  formatUserKubeconfig,
-  type OutputFile,
-} from '../core/files/render.ts';
+import { formatBootstrapKubeconfig, formatUserKubeconfig } from '../core/files/render.ts';
 import { isAddressHeld } from '../core/files/restart.ts';
 import { hashInput } from '../core/files/state.ts';
 import { checkLabels } from '../core/node/labels.ts';
@@ -30,7 +27,7 @@ export interface Run extends PlanInput {
 }
 
 /** The kubeconfig on the disk is the one the document leads to. */
-function isEntered({ endpoint, auth }: WantedCluster, node: NodeFacts): boolean {
+function isEntered({ endpoint, auth }: ClusterConfig, node: NodeFacts): boolean {
   const own = formatUserKubeconfig(endpoint, auth);
   if (own !== undefined) return node.kubeletConf === own;
   if (node.identity !== undefined || auth.kind === 'held') return true;
@@ -43,7 +40,7 @@ export async function prepare(
   document: NonNullable<Sources['document']>,
   node: NodeFacts,
 ): Promise<Run> {
-  const cluster = readCluster(document, inspectPair, heldAuth(node));
+  const cluster = readClusterConfig(document, inspectPair, heldAuth(node));
   const instanceId = sources.facts.instanceId ?? '';
   return {
     sources,
@@ -60,7 +57,7 @@ export async function prepare(
 }
 
 /** Everything the files depend on. */
-export interface Facts {
+export interface JoinFacts {
   readonly ca: readonly string[];
   readonly nodeName: string;
   readonly addresses: readonly string[];
@@ -68,7 +65,7 @@ export interface Facts {
   readonly dropIdentity: boolean;
 }
 
-type Addresses = Pick<Facts, 'addresses' | 'isSettling'>;
+type Addresses = Pick<JoinFacts, 'addresses' | 'isSettling'>;
 
 /** What the machine is reached by; none while kubelet is to keep what it has. */
 async function addressesNow(settings: Settings, { state, bootId }: Run): Promise<Addresses> {
@@ -78,8 +75,8 @@ async function addressesNow(settings: Settings, { state, bootId }: Run): Promise
   return { addresses: uplink?.addresses ?? [], isSettling: await isSettling() };
 }
 
-/** Facts of a node that was configured before: nothing is asked, nothing is waited for. */
-export async function recall({ settings }: JoinContext, run: Run): Promise<Facts | undefined> {
+/** JoinFacts of a node that was configured before: nothing is asked, nothing is waited for. */
+export async function recall({ settings }: JoinContext, run: Run): Promise<JoinFacts | undefined> {
   const { node, cluster } = run;
   const ca =
     cluster !== undefined && cluster.trust.bundle.length > 0 ? cluster.trust.bundle : node.ca;
@@ -111,7 +108,7 @@ const isForeign = (run: Run, ca: readonly string[]): boolean =>
   (isForeignIdentity(run, run.node.ca, ca) || isReplaced(run));
 
 /** The cluster as a node sees it that is in already: its token may long be dead, and is not shown to anybody. */
-function asMember(cluster: WantedCluster, node: NodeFacts): WantedCluster {
+function asMember(cluster: ClusterConfig, node: NodeFacts): ClusterConfig {
   const { trust } = cluster;
   const bundle = trust.bundle.length > 0 ? trust.bundle : node.ca;
   return { ...cluster, auth: { kind: 'held' }, trust: { ...trust, bundle } };
@@ -121,7 +118,7 @@ const isUntrusted = (error: unknown): boolean =>
   error instanceof BootstrapError && error.code === 'KIOS_BOOTSTRAP_UNTRUSTED';
 
 /** The CA of the cluster, after which the node may enter it: a member keeps its identity where that is right. */
-async function findCa(context: JoinContext, run: Run, cluster: WantedCluster): Promise<Ca> {
+async function findCa(context: JoinContext, run: Run, cluster: ClusterConfig): Promise<Ca> {
   const { node } = run;
   const api = apiOf(context, cluster.endpoint);
   const member = asMember(cluster, node);
@@ -162,8 +159,8 @@ export async function nameNode(
   });
 }
 
-/** Facts of a new node, or of a changed document: from the lease, and the cluster itself. */
-export async function findOut(context: JoinContext, run: Run): Promise<Facts> {
+/** JoinFacts of a new node, or of a changed document: from the lease, and the cluster itself. */
+export async function discoverFacts(context: JoinContext, run: Run): Promise<JoinFacts> {
   const { settings, log, signal } = context;
   const { cluster, node } = run;
   const uplink = await waitForUplink(settings, log, signal);
@@ -181,7 +178,7 @@ export async function findOut(context: JoinContext, run: Run): Promise<Facts> {
   return { ...found, nodeName: name, addresses, isSettling: await isSettling() };
 }
 
-export function filesFor(run: Run, facts: Facts): readonly OutputFile[] {
+export function filesFor(run: Run, facts: JoinFacts): readonly OutputFile[] {
   const { node } = run;
   return planFiles({
     document: run.document,

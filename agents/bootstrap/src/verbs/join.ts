@@ -3,9 +3,10 @@ import path from 'node:path';
 import { removeStaleTemps, writeAtomic } from '@kios/agent';
 import { formatState, PlatformState } from '@kios/node-state';
 
-import type { WantedCluster } from '../core/cluster/cluster-config.ts';
-import { BOOTSTRAP_KUBECONFIG, NODE_IP, type OutputFile } from '../core/files/render.ts';
-import { decideRestart, isResting } from '../core/files/restart.ts';
+import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
+import type { OutputFile } from '../core/files/output-file.ts';
+import { BOOTSTRAP_KUBECONFIG, NODE_IP } from '../core/files/render.ts';
+import { decideRestart, isBackingOff } from '../core/files/restart.ts';
 import { hashDocument } from '../core/files/state.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import { changedFiles } from '../edge/files/transaction.ts';
@@ -15,16 +16,16 @@ import { installPlugins, pluginsOf } from '../edge/node/plugins.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
 import { waitForUplink } from '../edge/node/uplink.ts';
 import { fetchAll } from '../edge/sources/fetch-documents.ts';
-import { keep, readKept } from '../edge/sources/metadata-cache.ts';
+import { writeCache, readCache } from '../edge/sources/metadata-cache.ts';
 import { type Platform, readPlatform } from '../edge/sources/platform.ts';
 import { reportToAzure } from '../edge/sources/report-ready.ts';
 import { type Fetch, readSources, type Sources } from '../edge/sources/sources.ts';
 import { type Change, commit } from './commit.ts';
 import type { JoinContext } from './context.ts';
 import {
-  type Facts,
+  type JoinFacts,
   filesFor,
-  findOut,
+  discoverFacts,
   prepare,
   recall,
   reportDocument,
@@ -38,7 +39,7 @@ export type Outcome = 'standalone' | 'pending' | 'joined';
 const isForKubelet = ({ path: file, content, isUserFile }: OutputFile): boolean =>
   isUserFile !== true && !(file === BOOTSTRAP_KUBECONFIG && content === undefined);
 
-async function plan({ settings }: JoinContext, run: Run, facts: Facts): Promise<Change> {
+async function plan({ settings }: JoinContext, run: Run, facts: JoinFacts): Promise<Change> {
   const files = filesFor(run, facts);
   const changed = await changedFiles(settings.etc, files);
   const forKubelet = changed.filter(isForKubelet);
@@ -60,7 +61,7 @@ const isSettled = ({ state, inputHash }: Run): boolean =>
 async function apply(
   context: JoinContext,
   run: Run,
-  facts: Facts,
+  facts: JoinFacts,
   isKnown: boolean,
 ): Promise<boolean> {
   const { settings, log, signal } = context;
@@ -91,7 +92,7 @@ const withoutDocument = ({ identity, kubeletConf }: NodeFacts): Outcome =>
 async function rests({ state, document, bootId }: Run): Promise<boolean> {
   if (state?.phase !== 'rolled-back') return false;
   const now = { document: await hashDocument(document), bootId, up: await bootSeconds() };
-  return isResting(state, now);
+  return isBackingOff(state, now);
 }
 
 /** The first time in this process. */
@@ -110,7 +111,7 @@ const fetchFresh =
     // User data may be late once, after the machine was made.
     const isPatient = isNews(context, 'metadata');
     const remote = await fetchAll({ platform, needs, uplink, isPatient }, log, signal);
-    await keep(settings, platform, remote);
+    await writeCache(settings, platform, remote);
     timeline?.set('metadata', await bootSeconds());
     return remote;
   };
@@ -118,7 +119,7 @@ const fetchFresh =
 interface Look {
   readonly sources: Sources;
   readonly run: Run | undefined;
-  readonly facts: Facts | undefined;
+  readonly facts: JoinFacts | undefined;
 }
 
 async function look(
@@ -142,7 +143,7 @@ async function lookAround(context: JoinContext, node: NodeFacts): Promise<Look> 
   const platform = await readPlatform(settings);
   log.debug({ ev: 'platform', provider: platform.provider, ms: performance.now() - start });
   const fresh = fetchFresh(context, platform);
-  const kept = settings.reEvaluate ? undefined : await readKept(settings, platform);
+  const kept = settings.reEvaluate ? undefined : await readCache(settings, platform);
   if (kept === undefined || heldAuth(node) === undefined)
     return look(context, platform, node, fresh);
   const remembered = await look(context, platform, node, async () => Promise.resolve(kept));
@@ -151,13 +152,13 @@ async function lookAround(context: JoinContext, node: NodeFacts): Promise<Look> 
 }
 
 /** A user of a kubeconfig has no certificate to wait for: it is in when kubelet runs as it. */
-const isUser = ({ auth }: WantedCluster): boolean =>
+const isUser = ({ auth }: ClusterConfig): boolean =>
   auth.kind === 'held' || (auth.kind === 'user' && !auth.isBootstrap);
 
 async function outcomeOf(
   { settings }: JoinContext,
   { cluster, node }: Run,
-  facts: Facts,
+  facts: JoinFacts,
   told: boolean,
 ): Promise<Outcome> {
   if (cluster === undefined) return 'standalone';
@@ -181,7 +182,7 @@ export interface Joined {
   readonly outcome: Outcome;
   /** Undefined when there is no document. */
   readonly run?: Run;
-  readonly facts?: Facts;
+  readonly facts?: JoinFacts;
   readonly node: NodeFacts;
   /** The document was rolled back a short while ago. */
   readonly rests: boolean;
@@ -199,7 +200,7 @@ export async function joinNode(context: JoinContext): Promise<Joined> {
   if (run === undefined) return { outcome: withoutDocument(node), node, rests: false };
   if (await rests(run)) return { outcome: withoutDocument(node), node, rests: true };
   if (known === undefined) reportDocument(context, run);
-  const facts = known ?? (await findOut(context, run));
+  const facts = known ?? (await discoverFacts(context, run));
   const told = await apply(context, run, facts, known !== undefined);
   if (known === undefined) await reportToProvider(context, sources);
   return { outcome: await outcomeOf(context, run, facts, told), run, facts, node, rests: false };

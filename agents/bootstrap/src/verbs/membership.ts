@@ -1,17 +1,17 @@
 import { SIGNERS, type Signer } from '../core/cluster/api-objects.ts';
-import type { WantedCluster } from '../core/cluster/cluster-config.ts';
+import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
 import { ofBoot } from '../core/files/state.ts';
 import type { Settings } from '../core/settings/settings.ts';
-import { type Caller, openKube, readNodeCaller } from '../edge/cluster/kube-auth.ts';
-import type { KubeClient } from '../edge/cluster/kube-client.ts';
-import { forgetPrevious, type Previous, readPrevious } from '../edge/files/backup.ts';
+import { openKube, readNodeCaller } from '../edge/cluster/kube-auth.ts';
+import type { Caller, KubeClient } from '../edge/cluster/kube-client.ts';
+import { discardBackup, type Backup, readBackup } from '../edge/files/backup.ts';
 import { placeFiles } from '../edge/files/transaction.ts';
 import { bootSeconds, readBootId, readKubelet } from '../edge/node/host.ts';
 import { readJoinState } from '../edge/node/node.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
 import { reportJoin, viewCa, viewNode, viewRequests, type NodeView } from './cluster-view.ts';
 import type { JoinContext } from './context.ts';
-import { apiOf, type Facts, type Run } from './join-input.ts';
+import { apiOf, type JoinFacts, type Run } from './join-input.ts';
 import type { Joined } from './join.ts';
 import { finishRollBack, rollBack } from './rollback.ts';
 
@@ -27,8 +27,8 @@ const REGISTERED_AFTER_S = 30;
 
 interface Member {
   readonly run: Run;
-  readonly facts: Facts;
-  readonly cluster: WantedCluster;
+  readonly facts: JoinFacts;
+  readonly cluster: ClusterConfig;
 }
 
 /** When the running kubelet started, in milliseconds of the wall clock; what the cluster knows is exact to a second. */
@@ -54,12 +54,12 @@ export class Membership {
   /** Answers the milliseconds until the next look. */
   async look({ outcome, run, facts }: Joined): Promise<number> {
     const { settings } = this.#context;
-    const previous = await readPrevious(settings);
+    const previous = await readBackup(settings);
     if (run === undefined) return this.#afterRollBack(previous);
     const { cluster } = run;
     if (cluster === undefined || facts === undefined) {
       // Nothing but the document itself can say whether a standalone node is well.
-      if (previous !== undefined) await forgetPrevious(settings);
+      if (previous !== undefined) await discardBackup(settings);
       return STANDALONE_MS;
     }
     const member = { run, facts, cluster };
@@ -67,7 +67,7 @@ export class Membership {
     return this.#lookAtJoined(member, previous);
   }
 
-  async #afterRollBack(previous: Previous | undefined): Promise<number> {
+  async #afterRollBack(previous: Backup | undefined): Promise<number> {
     const state = await readJoinState(this.#context.settings);
     if (previous !== undefined && state?.phase === 'rolled-back')
       await finishRollBack(this.#context, state);
@@ -85,7 +85,7 @@ export class Membership {
     return since === 0 ? undefined : (await bootSeconds()) - since;
   }
 
-  async #rollBackIfLate({ run }: Member, previous: Previous | undefined): Promise<boolean> {
+  async #rollBackIfLate({ run }: Member, previous: Backup | undefined): Promise<boolean> {
     const { settings } = this.#context;
     const seconds = previous === undefined ? undefined : await this.#trialSeconds();
     const isLate =
@@ -114,7 +114,7 @@ export class Membership {
     }
   }
 
-  async #lookAtPending(member: Member, previous: Previous | undefined): Promise<number> {
+  async #lookAtPending(member: Member, previous: Backup | undefined): Promise<number> {
     const limit = this.#context.settings.rollbackSeconds || PENDING_S;
     const waits = Math.min(PENDING_S, limit);
     const seconds = (await this.#trialSeconds()) ?? 0;
@@ -133,7 +133,7 @@ export class Membership {
     return viewRequests(kube, SIGNERS.client, member.facts.nodeName);
   }
 
-  async #lookAtJoined(member: Member, previous: Previous | undefined): Promise<number> {
+  async #lookAtJoined(member: Member, previous: Backup | undefined): Promise<number> {
     const { settings, log } = this.#context;
     const isTrial = previous !== undefined;
     const up = await bootSeconds();
@@ -145,7 +145,7 @@ export class Membership {
     if (caller === undefined) {
       // Only kubelet's own program can prove who this node is; that kubelet runs with it has to do.
       log.debug({ ev: 'ready.unknown' });
-      if (isTrial) await forgetPrevious(settings);
+      if (isTrial) await discardBackup(settings);
       return settings.nodeCheckSeconds * 1000;
     }
     const kube = await this.#kube(member, caller);
@@ -158,7 +158,7 @@ export class Membership {
     member: Member,
     kube: KubeClient,
     view: NodeView,
-    previous: Previous | undefined,
+    previous: Backup | undefined,
   ): Promise<void> {
     const isGone = view === 'absent' && (previous === undefined || this.#wasSeen);
     if (view !== 'absent' && view !== 'unknown') this.#wasSeen = true;
@@ -173,7 +173,7 @@ export class Membership {
     const { settings } = this.#context;
     const { nodeName } = member.facts;
     if (isTrial) {
-      await forgetPrevious(settings);
+      await discardBackup(settings);
       await reportJoin(this.#context, kube, nodeName, await bootSeconds());
     }
     await this.#followCa(member);

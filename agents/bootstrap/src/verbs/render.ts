@@ -1,13 +1,13 @@
-import { readCluster, type WantedCluster } from '../core/cluster/cluster-config.ts';
+import { readClusterConfig, type ClusterConfig } from '../core/cluster/cluster-config.ts';
 import { type Origin, originsOf } from '../core/document/merge.ts';
 import type { Warning } from '../core/document/parsed-document.ts';
+import type { OutputFile } from '../core/files/output-file.ts';
 import { planFiles } from '../core/files/plan.ts';
-import { type OutputFile } from '../core/files/render.ts';
 import { type ChosenName } from '../core/node/node-name.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
 import { heldAuth, readNode } from '../edge/node/node.ts';
 import { isSettling, readUplink } from '../edge/node/uplink.ts';
-import { readKept } from '../edge/sources/metadata-cache.ts';
+import { readCache } from '../edge/sources/metadata-cache.ts';
 import { readPlatform } from '../edge/sources/platform.ts';
 import { readSources } from '../edge/sources/sources.ts';
 import type { JoinContext } from './context.ts';
@@ -27,7 +27,7 @@ export interface Rendering {
   readonly files: readonly OutputFile[];
 }
 
-function withoutSecret(cluster: WantedCluster | undefined): WantedCluster | undefined {
+function withoutSecret(cluster: ClusterConfig | undefined): ClusterConfig | undefined {
   if (cluster === undefined) return undefined;
   const { auth } = cluster;
   if (auth.kind === 'token')
@@ -38,7 +38,7 @@ function withoutSecret(cluster: WantedCluster | undefined): WantedCluster | unde
   return { ...cluster, auth: { ...auth, user } };
 }
 
-const knownCa = (cluster: WantedCluster | undefined): readonly string[] => {
+const knownCa = (cluster: ClusterConfig | undefined): readonly string[] => {
   const bundle = cluster?.trust.bundle ?? [];
   return bundle.length > 0 ? bundle : [UNKNOWN_CA];
 };
@@ -47,7 +47,7 @@ const knownCa = (cluster: WantedCluster | undefined): readonly string[] => {
 export async function renderPlan(context: JoinContext): Promise<Rendering> {
   const { settings, log } = context;
   const platform = await readPlatform(settings);
-  const kept = async (): ReturnType<typeof readKept> => readKept(settings, platform);
+  const kept = async (): ReturnType<typeof readCache> => readCache(settings, platform);
   const sources = await readSources(settings, platform, kept, log);
   const { document, parts } = sources;
   const common = {
@@ -59,7 +59,7 @@ export async function renderPlan(context: JoinContext): Promise<Rendering> {
   };
   if (document === undefined) return { ...common, nodeName: undefined, files: [] };
   const node = await readNode(settings);
-  const cluster = withoutSecret(readCluster(document, inspectPair, heldAuth(node)));
+  const cluster = withoutSecret(readClusterConfig(document, inspectPair, heldAuth(node)));
   const uplink = await readUplink(settings);
   const known = { document, cluster, node, sources };
   const nodeName = await nameNode(settings, known, uplink);

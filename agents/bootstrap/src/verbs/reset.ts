@@ -3,7 +3,8 @@ import path from 'node:path';
 
 import { sendCommand } from '@kios/host-api';
 
-import { BOOTSTRAP_KUBECONFIG, KUBECONFIG, type OutputFile } from '../core/files/render.ts';
+import type { OutputFile } from '../core/files/output-file.ts';
+import { BOOTSTRAP_KUBECONFIG, KUBECONFIG } from '../core/files/render.ts';
 import { changedFiles, placeFiles } from '../edge/files/transaction.ts';
 import { readJoinState, setIdentityAside } from '../edge/node/node.ts';
 import type { JoinContext } from './context.ts';

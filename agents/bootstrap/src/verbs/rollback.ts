@@ -1,6 +1,6 @@
 import type { NodeBootstrap } from '../core/document/schema.ts';
 import { hashDocument, type JoinState } from '../core/files/state.ts';
-import { asOutput, forgetPrevious, type Previous } from '../edge/files/backup.ts';
+import { asOutput, discardBackup, type Backup } from '../edge/files/backup.ts';
 import { placeFiles } from '../edge/files/transaction.ts';
 import { bootSeconds } from '../edge/node/host.ts';
 import { bringIdentityBack, writeJoinState } from '../edge/node/node.ts';
@@ -15,7 +15,7 @@ export async function rollBack(
   context: JoinContext,
   state: JoinState,
   document: NodeBootstrap,
-  previous: Previous,
+  previous: Backup,
 ): Promise<void> {
   const { settings, log } = context;
   log.error({
@@ -40,5 +40,5 @@ export async function rollBack(
 export async function finishRollBack(context: JoinContext, state: JoinState): Promise<void> {
   const { settings, log, signal } = context;
   await restartKubelet(settings, log, signal, state, 'the node did not get Ready');
-  await forgetPrevious(settings);
+  await discardBackup(settings);
 }

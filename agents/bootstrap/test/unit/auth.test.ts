@@ -3,8 +3,8 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 
-import { readAuth, type WantedAuth } from '../../src/core/cluster/auth.ts';
-import { readCluster } from '../../src/core/cluster/cluster-config.ts';
+import { readAuth, type ClusterAuth } from '../../src/core/cluster/auth.ts';
+import { readClusterConfig } from '../../src/core/cluster/cluster-config.ts';
 import { parseDocument } from '../../src/core/document/document.ts';
 import type { AuthSpec } from '../../src/core/document/schema.ts';
 import { BootstrapError } from '../../src/core/faults/errors.ts';
@@ -17,10 +17,10 @@ const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
 const CLUSTER = `cluster: {endpoint: "https://h", caBundle: ${JSON.stringify(PEM)}}\n`;
 
 const named = (commonName: string) => () => ({ commonName });
-const auth = (spec: AuthSpec, commonName = 'system:node:n1'): WantedAuth =>
+const auth = (spec: AuthSpec, commonName = 'system:node:n1'): ClusterAuth =>
   readAuth(spec, named(commonName));
 
-function confs(wanted: WantedAuth): Record<string, unknown> {
+function confs(wanted: ClusterAuth): Record<string, unknown> {
   const { document } = parseDocument('d', HEAD);
   const trust = { bundle: [PEM], pins: [], skipVerification: false };
   const files = renderFiles({
@@ -129,7 +129,7 @@ describe('a kubeconfig', () => {
 
   it('names its cluster too, with the port of https', () => {
     const text = `${HEAD}auth: {kubeconfig: ${JSON.stringify(config({ token: 'opaque' }))}}\ncluster: {}`;
-    const cluster = readCluster(parseDocument('d', text).document, named(''));
+    const cluster = readClusterConfig(parseDocument('d', text).document, named(''));
     expect(cluster).toMatchObject({
       endpoint: 'https://api.example:443',
       trust: { bundle: [PEM] },
@@ -163,13 +163,13 @@ describe('a kubeconfig', () => {
 it('without a token nobody vouches for a CA that is only pinned', () => {
   const pins = `cluster: {endpoint: "https://h", caCertHashes: ["sha256:${'a'.repeat(64)}"]}\n`;
   const text = `${HEAD}${pins}auth: {exec: {command: x}}`;
-  expect(() => readCluster(parseDocument('d', text).document, named(''))).toThrow('caBundle');
+  expect(() => readClusterConfig(parseDocument('d', text).document, named(''))).toThrow('caBundle');
 });
 
 it('a node that is in needs no auth any more', () => {
   const { document } = parseDocument('d', HEAD + CLUSTER);
-  expect(() => readCluster(document, named(''))).toThrow('auth: is required');
-  expect(readCluster(document, named(''), { kind: 'held' })?.auth).toEqual({ kind: 'held' });
+  expect(() => readClusterConfig(document, named(''))).toThrow('auth: is required');
+  expect(readClusterConfig(document, named(''), { kind: 'held' })?.auth).toEqual({ kind: 'held' });
 });
 
 it('a key that belongs to another certificate is refused', () => {

@@ -2,7 +2,7 @@ import { createHmac, generateKeyPairSync } from 'node:crypto';
 
 import { describe, expect, it } from 'vitest';
 
-import { normaliseEndpoint, readCluster } from '../../src/core/cluster/cluster-config.ts';
+import { normaliseEndpoint, readClusterConfig } from '../../src/core/cluster/cluster-config.ts';
 import { jwsFault } from '../../src/core/cluster/jws.ts';
 import { parseCertificates } from '../../src/core/cluster/pem.ts';
 import type { NodeBootstrap } from '../../src/core/document/schema.ts';
@@ -42,7 +42,7 @@ describe('a cluster', () => {
   const pins = [`sha256:${'a'.repeat(64)}`];
 
   it('is not needed', () => {
-    expect(readCluster(base, inspectPair)).toBeUndefined();
+    expect(readClusterConfig(base, inspectPair)).toBeUndefined();
   });
 
   it.each([
@@ -52,15 +52,17 @@ describe('a cluster', () => {
     [{ cluster: { caCertHashes: pins }, auth }, 'cluster.endpoint: is required'],
     [{ cluster: { endpoint: 'https://h', caBundle: 'x' }, auth }, 'cluster.caBundle: is not PEM'],
   ])('%j is refused: %s', (part, why) => {
-    expect(() => readCluster({ ...base, ...part }, inspectPair)).toThrow(why);
+    expect(() => readClusterConfig({ ...base, ...part }, inspectPair)).toThrow(why);
   });
 
   it('skipping verification counts only when nothing can be verified', () => {
     const cluster = { endpoint: 'https://h', unsafeSkipCAVerification: true };
-    expect(readCluster({ ...base, cluster, auth }, inspectPair)?.trust.skipVerification).toBe(true);
+    expect(readClusterConfig({ ...base, cluster, auth }, inspectPair)?.trust.skipVerification).toBe(
+      true,
+    );
     const pinned = { ...cluster, caCertHashes: pins };
     expect(
-      readCluster({ ...base, cluster: pinned, auth }, inspectPair)?.trust.skipVerification,
+      readClusterConfig({ ...base, cluster: pinned, auth }, inspectPair)?.trust.skipVerification,
     ).toBe(false);
   });
 });

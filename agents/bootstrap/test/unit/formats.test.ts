@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 
 import { parseDocument } from '../../src/core/document/document.ts';
 import { originsOf } from '../../src/core/document/merge.ts';
-import type { Reading } from '../../src/core/document/parsed-document.ts';
+import type { ParsedDocument } from '../../src/core/document/parsed-document.ts';
 import { BootstrapError } from '../../src/core/faults/errors.ts';
 
 const TOKEN = 'abcdef.0123456789abcdef';
 const HASH = `sha256:${'a'.repeat(64)}`;
-const read = (text: string): Reading => parseDocument('u', text);
+const read = (text: string): ParsedDocument => parseDocument('u', text);
 
 const NODE_CONFIG = `apiVersion: node.eks.aws/v1alpha1
 kind: NodeConfig

@@ -3,8 +3,9 @@ import { parse } from 'yaml';
 
 import { identityName, sameCluster } from '../../src/core/cluster/identity.ts';
 import type { NodeBootstrap } from '../../src/core/document/schema.ts';
+import type { OutputFile } from '../../src/core/files/output-file.ts';
 import { planFiles } from '../../src/core/files/plan.ts';
-import { type OutputFile, renderFiles, type RenderInput } from '../../src/core/files/render.ts';
+import { renderFiles, type RenderInput } from '../../src/core/files/render.ts';
 import { decideRestart, restartPause } from '../../src/core/files/restart.ts';
 import { hashInput, type JoinState } from '../../src/core/files/state.ts';
 

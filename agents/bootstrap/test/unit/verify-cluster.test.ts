@@ -4,7 +4,7 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import type { Trust, WantedCluster } from '../../src/core/cluster/cluster-config.ts';
+import type { Trust, ClusterConfig } from '../../src/core/cluster/cluster-config.ts';
 import type { ApiRequest, ApiServer } from '../../src/edge/cluster/api-server.ts';
 import { verifyCluster } from '../../src/edge/cluster/verify-cluster.ts';
 import { publicKeyPin } from '../../src/edge/node/certificates.ts';
@@ -18,7 +18,7 @@ const token = SIGNING_TOKEN;
 const sign = signInfo;
 const configMap = infoConfigMap;
 
-const cluster = (trust: Partial<Trust>): WantedCluster => ({
+const cluster = (trust: Partial<Trust>): ClusterConfig => ({
   name: 'c',
   endpoint: 'https://h:6443',
   auth: { kind: 'token', token },

@@ -14,7 +14,7 @@ export type InspectPair = (certificate: string, key: string) => { readonly commo
  * How the node is let in. `token`: kubelet asks for its certificate with it. `user`: an entry of a kubeconfig; with `isBootstrap`
  * kubelet asks for its certificate as that user, else it is that user. `held`: the document names nothing and the node needs nothing.
  */
-export type WantedAuth =
+export type ClusterAuth =
   | { readonly kind: 'token'; readonly token: BootstrapToken }
   | {
       readonly kind: 'user';
@@ -31,7 +31,7 @@ export type WantedAuth =
 
 const NODE_PREFIX = 'system:node:';
 
-function certificateUser(certificate: string, key: string, inspect: InspectPair): WantedAuth {
+function certificateUser(certificate: string, key: string, inspect: InspectPair): ClusterAuth {
   const { commonName } = inspect(certificate, key);
   const isNode = commonName.startsWith(NODE_PREFIX);
   return {
@@ -43,7 +43,7 @@ function certificateUser(certificate: string, key: string, inspect: InspectPair)
   };
 }
 
-function pairOf(path: string, cert: string, key: string, inspect: InspectPair): WantedAuth {
+function pairOf(path: string, cert: string, key: string, inspect: InspectPair): ClusterAuth {
   try {
     return certificateUser(parseCertificates(cert).join(''), key, inspect);
   } catch (error) {
@@ -55,7 +55,7 @@ function pairOf(path: string, cert: string, key: string, inspect: InspectPair): 
 
 const TOKEN = /^[a-z0-9]{6}\.[a-z0-9]{16}$/;
 
-function kubeconfigUser(user: KubeconfigUser, inspect: InspectPair): WantedAuth {
+function kubeconfigUser(user: KubeconfigUser, inspect: InspectPair): ClusterAuth {
   const { token, exec } = user;
   const cert = user['client-certificate-data'];
   const key = user['client-key-data'];
@@ -80,7 +80,7 @@ interface Exec {
   readonly env?: readonly { readonly name: string; readonly value: string }[] | undefined;
 }
 
-const execUser = ({ command, apiVersion, args, env }: Exec): WantedAuth => ({
+const execUser = ({ command, apiVersion, args, env }: Exec): ClusterAuth => ({
   kind: 'user',
   user: {
     exec: {
@@ -103,7 +103,7 @@ function awsUser({
 }: {
   clusterId: string;
   region?: string | undefined;
-}): WantedAuth {
+}): ClusterAuth {
   return execUser({
     command: 'aws-iam-authenticator',
     apiVersion: 'client.authentication.k8s.io/v1beta1',
@@ -113,7 +113,7 @@ function awsUser({
 }
 
 /** What the document says, in the terms of a kubeconfig. A token file was replaced by its content before. */
-export function readAuth(auth: AuthSpec, inspect: InspectPair): WantedAuth {
+export function readAuth(auth: AuthSpec, inspect: InspectPair): ClusterAuth {
   if (auth.bootstrapToken !== undefined)
     return { kind: 'token', token: splitToken(auth.bootstrapToken) };
   if (auth.clientCertificate !== undefined) {

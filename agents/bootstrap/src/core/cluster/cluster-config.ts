@@ -1,7 +1,7 @@
 import { withHttpsPort } from '../document/formats/https-port.ts';
 import type { NodeBootstrap } from '../document/schema.ts';
 import { fieldError as asFieldError, type BootstrapError } from '../faults/errors.ts';
-import { type InspectPair, readAuth, type WantedAuth } from './auth.ts';
+import { type InspectPair, readAuth, type ClusterAuth } from './auth.ts';
 import { parseKubeconfig } from './kubeconfig.ts';
 import { parseCertificates, PemError } from './pem.ts';
 
@@ -15,11 +15,11 @@ export interface Trust {
   readonly skipVerification: boolean;
 }
 
-export interface WantedCluster {
+export interface ClusterConfig {
   readonly name: string;
   readonly endpoint: string;
   readonly trust: Trust;
-  readonly auth: WantedAuth;
+  readonly auth: ClusterAuth;
 }
 
 const fieldError = (path: string, why: string): BootstrapError =>
@@ -78,11 +78,11 @@ function withKubeconfig(document: NodeBootstrap): NodeBootstrap['cluster'] {
  * The cluster a complete document names, checked; undefined when it has none and the node shall stay standalone. `held` stands in
  * for an `auth` that is not there any more, on a node that has its certificate or still has its token.
  */
-export function readCluster(
+export function readClusterConfig(
   document: NodeBootstrap,
   inspect: InspectPair,
-  held?: WantedAuth,
-): WantedCluster | undefined {
+  held?: ClusterAuth,
+): ClusterConfig | undefined {
   const cluster = withKubeconfig(document);
   const { auth } = document;
   if (cluster === undefined) {

@@ -8,7 +8,7 @@ import { convertMetadataInformation } from './formats/kios-aws.ts';
 import { convertJoinConfiguration } from './formats/kubeadm.ts';
 import { isMime, parseMime } from './formats/mime.ts';
 import { mergeDocuments } from './merge.ts';
-import type { Reading } from './parsed-document.ts';
+import type { ParsedDocument } from './parsed-document.ts';
 import { NodeBootstrap, text } from './schema.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -19,7 +19,7 @@ export interface MetaData {
   readonly hostname: string | undefined;
 }
 
-type Converter = (source: string, input: unknown) => Reading;
+type Converter = (source: string, input: unknown) => ParsedDocument;
 
 const own: Converter = (source, input) => ({
   document: parse(NodeBootstrap, source, input, fieldError),
@@ -38,14 +38,14 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
 
 const Head = v.object({ apiVersion: v.string(), kind: v.string() });
 
-function convert(source: string, input: unknown): Reading {
+function convert(source: string, input: unknown): ParsedDocument {
   const head = v.safeParse(Head, input);
   const name = head.success ? `${head.output.apiVersion} ${head.output.kind}` : '';
   return (CONVERTERS[name] ?? own)(source, input);
 }
 
 /** Reads one text in any of the forms that are understood; every fault names the path in it and the cause. */
-export function parseDocument(source: string, yaml: string): Reading {
+export function parseDocument(source: string, yaml: string): ParsedDocument {
   if (isJoinCommand(yaml)) return parseJoinCommand(source, yaml);
   if (!isMime(yaml)) return convert(source, parseYaml(source, yaml));
   const { parts, warnings } = parseMime(source, yaml);

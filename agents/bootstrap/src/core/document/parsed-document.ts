@@ -7,7 +7,7 @@ export interface Warning {
 }
 
 /** What a text said, in our own terms. */
-export interface Reading {
+export interface ParsedDocument {
   readonly document: NodeBootstrap;
   /** The form it was written in. */
   readonly kind: string;
@@ -15,6 +15,6 @@ export interface Reading {
 }
 
 /** One text that was read, and where from. */
-export interface Part extends Reading {
+export interface Part extends ParsedDocument {
   readonly source: string;
 }

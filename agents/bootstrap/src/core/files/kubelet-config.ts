@@ -1,4 +1,4 @@
-import type { WantedAuth } from '../cluster/auth.ts';
+import type { ClusterAuth } from '../cluster/auth.ts';
 import { mergeMaps } from '../document/merge.ts';
 import type { NodeBootstrap } from '../document/schema.ts';
 
@@ -46,7 +46,7 @@ const CLUSTER_DEFAULTS: Json = {
   authorization: { mode: 'Webhook' },
 };
 
-function clusterFragment(auth: WantedAuth, user: Json): Json {
+function clusterFragment(auth: ClusterAuth, user: Json): Json {
   return {
     ...head,
     ...CLUSTER_DEFAULTS,
@@ -80,7 +80,7 @@ export interface Fragments {
 /** The drop-ins of a node; the user's fields win over ours. */
 export function kubeletFragments(
   document: NodeBootstrap,
-  auth: WantedAuth | undefined,
+  auth: ClusterAuth | undefined,
   platformId: string | undefined,
 ): Fragments {
   const user = split(document.kubelet?.config ?? {});

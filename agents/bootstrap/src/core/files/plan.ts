@@ -1,14 +1,15 @@
-import type { WantedCluster } from '../cluster/cluster-config.ts';
+import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import { sameCluster } from '../cluster/identity.ts';
 import type { NodeBootstrap } from '../document/schema.ts';
 import { chooseNodeIp } from '../node/node-ip.ts';
-import { type OutputFile, renderFiles } from './render.ts';
+import type { OutputFile } from './output-file.ts';
+import { renderFiles } from './render.ts';
 import type { JoinState } from './state.ts';
 
 /** Where a run stands before it has asked the network anything. */
 export interface PlanInput {
   readonly document: NodeBootstrap;
-  readonly cluster: WantedCluster | undefined;
+  readonly cluster: ClusterConfig | undefined;
   readonly inputHash: string;
   readonly instanceId: string;
   readonly state: JoinState | undefined;
@@ -40,7 +41,7 @@ export function isForeignIdentity(
 
 export interface FileInput {
   readonly document: NodeBootstrap;
-  readonly cluster: WantedCluster | undefined;
+  readonly cluster: ClusterConfig | undefined;
   readonly ca: readonly string[];
   readonly nodeName: string;
   /** What the machine has now, at most one of each family. */

@@ -1,28 +1,18 @@
 import { stringify } from 'yaml';
 
-import type { WantedAuth } from '../cluster/auth.ts';
-import type { WantedCluster } from '../cluster/cluster-config.ts';
+import type { ClusterAuth } from '../cluster/auth.ts';
+import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import { formatKubeconfig } from '../cluster/kubeconfig.ts';
 import type { CredentialProviderSpec, NodeBootstrap } from '../document/schema.ts';
 import { checkLabels } from '../node/labels.ts';
 import { kubeletFragments } from './kubelet-config.ts';
+import type { OutputFile } from './output-file.ts';
 import { readUserFiles } from './user-files.ts';
-
-/** One file of the node's configuration; `content` undefined means the file must not be there. Path relative to /etc. */
-export interface OutputFile {
-  readonly path: string;
-  readonly content: string | undefined;
-  readonly mode: number;
-  /** Of `content`; text when absent. */
-  readonly encoding?: 'base64';
-  /** Of the document's `files`: kubelet need not be restarted for it. */
-  readonly isUserFile?: boolean;
-}
 
 /** Everything that decides what is written. */
 export interface RenderInput {
   readonly document: NodeBootstrap;
-  readonly cluster: (WantedCluster & { readonly ca: readonly string[] }) | undefined;
+  readonly cluster: (ClusterConfig & { readonly ca: readonly string[] }) | undefined;
   readonly nodeName: string;
   readonly nodeIp: string | undefined;
   /** The node holds a valid certificate, so no token need lie on its disk. */
@@ -54,7 +44,7 @@ function formatProviders(providers: readonly CredentialProviderSpec[] = []): str
 }
 
 /** Who kubelet shall be while it has no certificate of its own. */
-export function formatBootstrapKubeconfig(endpoint: string, auth: WantedAuth): string | undefined {
+export function formatBootstrapKubeconfig(endpoint: string, auth: ClusterAuth): string | undefined {
   const ca = `/etc/${CA_FILE}`;
   if (auth.kind === 'token')
     return formatKubeconfig(endpoint, ca, { token: `${auth.token.id}.${auth.token.secret}` });
@@ -64,7 +54,7 @@ export function formatBootstrapKubeconfig(endpoint: string, auth: WantedAuth): s
 }
 
 /** Who kubelet is, where the document says so; else kubelet writes this file itself. */
-export function formatUserKubeconfig(endpoint: string, auth: WantedAuth): string | undefined {
+export function formatUserKubeconfig(endpoint: string, auth: ClusterAuth): string | undefined {
   return auth.kind === 'user' && !auth.isBootstrap
     ? formatKubeconfig(endpoint, `/etc/${CA_FILE}`, auth.user)
     : undefined;

@@ -55,7 +55,7 @@ export function isAddressHeld(
 const REST_S = 600;
 
 /** A document that was rolled back is tried again when it changes, at the next boot, or after ten minutes. */
-export function isResting(
+export function isBackingOff(
   state: JoinState | undefined,
   now: { readonly document: string; readonly bootId: string; readonly up: number },
 ): boolean {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 
 import type { NodeBootstrap } from '../document/schema.ts';
-import type { OutputFile } from './render.ts';
+import type { OutputFile } from './output-file.ts';
 
 /** `/var/lib/kios/bootstrap/state.json`: how far this agent got. */
 export const JoinState = v.object({

@@ -1,6 +1,6 @@
 import type { FileSpec } from '../document/schema.ts';
 import { fieldError } from '../faults/errors.ts';
-import type { OutputFile } from './render.ts';
+import type { OutputFile } from './output-file.ts';
 
 /** Where a document may put files: places that are read by those it configures, and none that is executed. */
 const ALLOWED = [

@@ -4,14 +4,8 @@ import { clientCertificateOf, tokenOf } from '../../core/cluster/kubeconfig.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 import { readIfThere } from '../files/transaction.ts';
 import { CURRENT_PEM } from '../node/node.ts';
-import type { ApiRequest, ApiServer, ClientPair } from './api-server.ts';
-import type { KubeClient } from './kube-client.ts';
-
-/** Who a request comes from. */
-export interface Caller {
-  readonly client?: ClientPair;
-  readonly token?: string;
-}
+import type { ApiServer, ClientPair } from './api-server.ts';
+import type { Access, Caller, KubeClient } from './kube-client.ts';
 
 async function readPair(settings: Settings, kubeletConf: string): Promise<ClientPair | undefined> {
   const where = clientCertificateOf(kubeletConf);
@@ -35,22 +29,6 @@ export async function readNodeCaller(
   if (client !== undefined) return { client };
   const token = tokenOf(kubeletConf);
   return token === undefined ? undefined : { token };
-}
-
-/** How an API server is recognised, and who calls it. */
-export interface Access extends Caller, Pick<ApiRequest, 'timeoutMs'> {
-  /** PEM certificates to trust; `undefined` trusts anybody. */
-  readonly ca: readonly string[] | undefined;
-}
-
-/** The API server answered, but not with what was asked for. */
-export class StatusError extends Error {
-  readonly status: number;
-
-  constructor(status: number) {
-    super(`the server answers ${status}`);
-    this.status = status;
-  }
 }
 
 /** Loads the library with the first question: an agent on a node that has joined starts, and stays a while, without any. */

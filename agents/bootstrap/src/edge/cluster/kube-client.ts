@@ -15,8 +15,20 @@ import {
 import * as v from 'valibot';
 
 import { BootstrapError } from '../../core/faults/errors.ts';
-import type { ApiServer } from './api-server.ts';
-import { type Access, StatusError } from './kube-auth.ts';
+import type { ApiRequest, ApiServer, ClientPair } from './api-server.ts';
+import { StatusError } from './status-error.ts';
+
+/** Who a request comes from. */
+export interface Caller {
+  readonly client?: ClientPair;
+  readonly token?: string;
+}
+
+/** How the API server is verified, and who calls it. */
+export interface Access extends Caller, Pick<ApiRequest, 'timeoutMs'> {
+  /** PEM certificates to trust; `undefined` trusts any server. */
+  readonly ca: readonly string[] | undefined;
+}
 
 /** The transport has the endpoint; the library asks for an absolute address all the same. */
 const SERVER = new ServerConfiguration('https://kubernetes', {});

@@ -1,14 +1,15 @@
 import type { Logger } from '@kios/agent';
 import { describe } from '@kios/errors';
 
-import type { Trust, WantedCluster } from '../../core/cluster/cluster-config.ts';
+import type { Trust, ClusterConfig } from '../../core/cluster/cluster-config.ts';
 import { type BootstrapToken, jwsFault } from '../../core/cluster/jws.ts';
 import { clusterInfoCa } from '../../core/cluster/kubeconfig.ts';
 import { parseCertificates } from '../../core/cluster/pem.ts';
 import { BootstrapError } from '../../core/faults/errors.ts';
 import { checkCertificate, publicKeyPin } from '../node/certificates.ts';
 import type { ApiServer } from './api-server.ts';
-import { openKube, StatusError } from './kube-auth.ts';
+import { openKube } from './kube-auth.ts';
+import { StatusError } from './status-error.ts';
 
 /** With the CA in hand an API server that is down must not hold up the node: kubelet waits for it better than we do. */
 const BEST_EFFORT_MS = 3000;
@@ -53,7 +54,7 @@ async function getClusterInfo(
  * same bytes must come again over TLS verified with it.
  */
 async function discover(
-  cluster: WantedCluster,
+  cluster: ClusterConfig,
   token: BootstrapToken,
   api: ApiServer,
 ): Promise<readonly string[]> {
@@ -78,7 +79,7 @@ async function discover(
 
 /** Any answer but 401 means the token is alive: `/version` is open to all, but a wrong token is refused even there. */
 async function checkEntry(
-  { auth }: WantedCluster,
+  { auth }: ClusterConfig,
   api: ApiServer,
   ca: readonly string[],
   timeoutMs?: number,
@@ -105,7 +106,7 @@ const isUnreachable = (error: unknown): boolean =>
   error instanceof BootstrapError && error.code === 'KIOS_BOOTSTRAP_UNREACHABLE';
 
 async function verifyBundle(
-  cluster: WantedCluster,
+  cluster: ClusterConfig,
   api: ApiServer,
   log: Logger,
 ): Promise<readonly string[]> {
@@ -123,7 +124,7 @@ async function verifyBundle(
 
 /** Answers the CA certificates to trust, or throws: after this the node may hand its token to the endpoint. */
 export async function verifyCluster(
-  cluster: WantedCluster,
+  cluster: ClusterConfig,
   api: ApiServer,
   log: Logger,
 ): Promise<readonly string[]> {

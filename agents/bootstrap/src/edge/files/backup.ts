@@ -4,7 +4,8 @@ import path from 'node:path';
 import { errorCode, writeAtomic } from '@kios/agent';
 import * as v from 'valibot';
 
-import { KUBECONFIG, type OutputFile } from '../../core/files/render.ts';
+import type { OutputFile } from '../../core/files/output-file.ts';
+import { KUBECONFIG } from '../../core/files/render.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 import { readIfThere } from './transaction.ts';
 
@@ -16,13 +17,13 @@ const SavedFile = v.object({
 });
 
 /** The configuration before the one that is on trial. */
-const Previous = v.object({
+const Backup = v.object({
   v: v.literal(1),
   files: v.array(SavedFile),
   /** The certificate was set aside with it. */
   droppedIdentity: v.boolean(),
 });
-export type Previous = v.InferOutput<typeof Previous>;
+export type Backup = v.InferOutput<typeof Backup>;
 
 const fileOf = (settings: Settings): string => path.join(settings.stateDir, 'previous.json');
 
@@ -38,29 +39,29 @@ async function save(etc: string, file: string): Promise<v.InferOutput<typeof Sav
   }
 }
 
-export async function readPrevious(settings: Settings): Promise<Previous | undefined> {
+export async function readBackup(settings: Settings): Promise<Backup | undefined> {
   const content = await readIfThere(fileOf(settings));
   if (content === undefined) return undefined;
   try {
-    return v.parse(Previous, JSON.parse(content));
+    return v.parse(Backup, JSON.parse(content));
   } catch {
     return undefined;
   }
 }
 
 /** Keeps what is about to be replaced. The files of a trial that never succeeded are not worth going back to. */
-export async function savePrevious(
+export async function saveBackup(
   settings: Settings,
   place: readonly OutputFile[],
   droppedIdentity: boolean,
 ): Promise<void> {
-  const before = await readPrevious(settings);
+  const before = await readBackup(settings);
   const known = new Set(before?.files.map((file) => file.path));
   const paths = [...new Set([...place.map((file) => file.path), KUBECONFIG])];
   const added = await Promise.all(
     paths.filter((file) => !known.has(file)).map(async (file) => save(settings.etc, file)),
   );
-  const previous: Previous = {
+  const previous: Backup = {
     v: 1,
     files: [...(before?.files ?? []), ...added],
     droppedIdentity: droppedIdentity || before?.droppedIdentity === true,
@@ -69,11 +70,11 @@ export async function savePrevious(
 }
 
 /** The configuration has proved itself. */
-export async function forgetPrevious(settings: Settings): Promise<void> {
+export async function discardBackup(settings: Settings): Promise<void> {
   await rm(fileOf(settings), { force: true });
 }
 
-export const asOutput = ({ path: file, mode, content }: Previous['files'][number]): OutputFile => ({
+export const asOutput = ({ path: file, mode, content }: Backup['files'][number]): OutputFile => ({
   path: file,
   mode,
   content,

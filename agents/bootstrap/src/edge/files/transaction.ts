@@ -4,7 +4,7 @@ import path from 'node:path';
 import { errorCode, removeStaleTemps, tempName } from '@kios/agent';
 
 import { BootstrapError, fieldError } from '../../core/faults/errors.ts';
-import type { OutputFile } from '../../core/files/render.ts';
+import type { OutputFile } from '../../core/files/output-file.ts';
 
 /** Called after all is staged (no path) and after each file is in place; what it throws ends the transaction there. */
 export type OnPlaced = (path: string | undefined) => Promise<void> | void;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { errorCode, writeAtomic } from '@kios/agent';
 import * as v from 'valibot';
 
-import type { WantedAuth } from '../../core/cluster/auth.ts';
+import type { ClusterAuth } from '../../core/cluster/auth.ts';
 import { type ClientCertificate, identityName } from '../../core/cluster/identity.ts';
 import { splitToken } from '../../core/cluster/jws.ts';
 import { clientCertificateOf, speaksForItself, tokenOf } from '../../core/cluster/kubeconfig.ts';
@@ -105,7 +105,7 @@ export async function setIdentityAside(settings: Settings): Promise<void> {
 }
 
 /** What the node already has, in place of an `auth` that is not kept: a certificate, or the token kubelet has not used yet. */
-export function heldAuth(node: NodeFacts): WantedAuth | undefined {
+export function heldAuth(node: NodeFacts): ClusterAuth | undefined {
   if (node.identity !== undefined) return { kind: 'held' };
   const token =
     node.bootstrapKubeconfig === undefined ? undefined : tokenOf(node.bootstrapKubeconfig);

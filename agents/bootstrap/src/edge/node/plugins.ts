@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 
 import { removeStaleTemps, tempName } from '@kios/agent';
 
-import type { WantedAuth } from '../../core/cluster/auth.ts';
+import type { ClusterAuth } from '../../core/cluster/auth.ts';
 import type { NodeBootstrap } from '../../core/document/schema.ts';
 import { BootstrapError } from '../../core/faults/errors.ts';
 import type { Settings } from '../../core/settings/settings.ts';
@@ -14,7 +14,7 @@ import type { Settings } from '../../core/settings/settings.ts';
 /** The programs a document makes kubelet start. */
 export function pluginsOf(
   document: NodeBootstrap,
-  auth: WantedAuth | undefined,
+  auth: ClusterAuth | undefined,
 ): readonly string[] {
   const providers = (document.credentialProviders ?? []).map(({ name }) => name);
   const program = auth?.kind === 'user' ? auth.program : undefined;

@@ -7,7 +7,7 @@ import { Keys, type Provider } from '../../core/providers/provider.ts';
 import type { Uplink } from '../node/uplink.ts';
 import { readUserData } from './documents.ts';
 import { fetchMetadata } from './fetch-metadata.ts';
-import { factsOf, NO_FACTS, type Remote } from './metadata-cache.ts';
+import { machineFactsOf, NO_FACTS, type Remote } from './metadata-cache.ts';
 import type { Platform } from './platform.ts';
 import type { Needs } from './sources.ts';
 
@@ -56,7 +56,10 @@ async function askProvider(
   const provider = isPatient ? known : { ...known, lateSeconds: 0 };
   const metadata = await fetchMetadata(provider, uplink.link, log, signal);
   const source = `user data of ${platform.provider}`;
-  return { facts: factsOf(metadata), userData: readUserData(source, metadata.userData, log) };
+  return {
+    facts: machineFactsOf(metadata),
+    userData: readUserData(source, metadata.userData, log),
+  };
 }
 
 async function askWeb(

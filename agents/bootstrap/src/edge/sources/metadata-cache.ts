@@ -13,7 +13,7 @@ import type { Platform } from './platform.ts';
 const text = v.optional(v.string());
 
 /** What a metadata service said of this machine, without its user data. */
-const Facts = v.object({
+const MachineFacts = v.object({
   instanceId: text,
   instanceType: text,
   region: text,
@@ -24,38 +24,43 @@ const Facts = v.object({
   spot: v.optional(v.boolean(), false),
   tags: v.optional(v.record(v.string(), v.string()), {}),
 });
-export type Facts = v.InferOutput<typeof Facts>;
-export const NO_FACTS: Facts = { externalIPs: [], spot: false, tags: {} };
+export type MachineFacts = v.InferOutput<typeof MachineFacts>;
+export const NO_FACTS: MachineFacts = { externalIPs: [], spot: false, tags: {} };
 
-export function factsOf({ userData: _bytes, externalIPs, tags, ...rest }: Metadata): Facts {
+export function machineFactsOf({
+  userData: _bytes,
+  externalIPs,
+  tags,
+  ...rest
+}: Metadata): MachineFacts {
   return { ...NO_FACTS, ...rest, externalIPs: [...(externalIPs ?? [])], tags: { ...tags } };
 }
 
 /** What came over the network. */
 export interface Remote {
-  readonly facts: Facts;
+  readonly facts: MachineFacts;
   readonly userData: Part | undefined;
   readonly config: Part | undefined;
 }
 
-const KeptPart = v.object({ source: v.string(), kind: v.string(), document: NodeBootstrap });
+const CachedPart = v.object({ source: v.string(), kind: v.string(), document: NodeBootstrap });
 
 /** The same without its secrets, so that the next boot needs no network. */
-const Kept = v.object({
+const Cache = v.object({
   v: v.literal(1),
   provider: v.picklist(PROVIDER_NAMES),
   configUrl: text,
   /** A copied disk is another machine, which must ask for itself. */
   machine: v.string(),
-  facts: Facts,
-  userData: v.optional(KeptPart),
-  config: v.optional(KeptPart),
+  facts: MachineFacts,
+  userData: v.optional(CachedPart),
+  config: v.optional(CachedPart),
 });
 
 const fileOf = (settings: Settings): string => path.join(settings.stateDir, 'fetched.json');
 
 /** Secrets are used once; what names a program only is none. */
-function withoutSecrets(part: Part | undefined): v.InferOutput<typeof KeptPart> | undefined {
+function withoutSecrets(part: Part | undefined): v.InferOutput<typeof CachedPart> | undefined {
   if (part === undefined) return undefined;
   const { source, kind, document } = part;
   const { auth, ...rest } = document;
@@ -63,32 +68,36 @@ function withoutSecrets(part: Part | undefined): v.InferOutput<typeof KeptPart> 
   return { source, kind, document: isOpen ? document : rest };
 }
 
-const asPart = (kept: v.InferOutput<typeof KeptPart> | undefined): Part | undefined =>
-  kept && { ...kept, warnings: [] };
+const asPart = (cached: v.InferOutput<typeof CachedPart> | undefined): Part | undefined =>
+  cached && { ...cached, warnings: [] };
 
 /** What this machine was told before, by the same provider; one that does not parse is none, and the network is asked again. */
-export async function readKept(
+export async function readCache(
   settings: Settings,
   platform: Platform,
 ): Promise<Remote | undefined> {
   const content = await readIfThere(fileOf(settings));
   if (content === undefined) return undefined;
   try {
-    const kept = v.parse(Kept, JSON.parse(content));
+    const cached = v.parse(Cache, JSON.parse(content));
     const isOurs =
-      kept.machine === platform.machine &&
-      kept.provider === platform.provider &&
-      kept.configUrl === platform.configUrl;
+      cached.machine === platform.machine &&
+      cached.provider === platform.provider &&
+      cached.configUrl === platform.configUrl;
     return isOurs
-      ? { facts: kept.facts, userData: asPart(kept.userData), config: asPart(kept.config) }
+      ? { facts: cached.facts, userData: asPart(cached.userData), config: asPart(cached.config) }
       : undefined;
   } catch {
     return undefined;
   }
 }
 
-export async function keep(settings: Settings, platform: Platform, remote: Remote): Promise<void> {
-  const kept: v.InferInput<typeof Kept> = {
+export async function writeCache(
+  settings: Settings,
+  platform: Platform,
+  remote: Remote,
+): Promise<void> {
+  const cached: v.InferInput<typeof Cache> = {
     v: 1,
     provider: platform.provider,
     configUrl: platform.configUrl,
@@ -97,5 +106,5 @@ export async function keep(settings: Settings, platform: Platform, remote: Remot
     userData: withoutSecrets(remote.userData),
     config: withoutSecrets(remote.config),
   };
-  await writeAtomic(fileOf(settings), `${JSON.stringify(kept)}\n`, 0o600);
+  await writeAtomic(fileOf(settings), `${JSON.stringify(cached)}\n`, 0o600);
 }

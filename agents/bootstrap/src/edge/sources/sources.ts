@@ -14,7 +14,7 @@ import { parseOvfEnvironment } from '../../core/providers/ovf-env.ts';
 import type { ProviderName } from '../../core/providers/provider.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 import { readBytes, readDocument, readUserData, withToken } from './documents.ts';
-import { type Facts, factsOf, NO_FACTS, type Remote } from './metadata-cache.ts';
+import { type MachineFacts, machineFactsOf, NO_FACTS, type Remote } from './metadata-cache.ts';
 import { FW_CFG, type Platform } from './platform.ts';
 
 /** Everything a person or a cloud said about this machine. */
@@ -22,7 +22,7 @@ export interface Sources {
   readonly platform: ProviderName;
   readonly platformBy: string;
   readonly document: NodeBootstrap | undefined;
-  readonly facts: Facts;
+  readonly facts: MachineFacts;
   /** The texts that made up the document, in order of weight. */
   readonly parts: readonly Part[];
   /** Some of it came over the network, in this boot or an earlier one. */
@@ -30,8 +30,8 @@ export interface Sources {
 }
 
 /** A volume's, or a metadata service's. */
-interface Told {
-  readonly facts: Facts;
+interface SeedResult {
+  readonly facts: MachineFacts;
   readonly userData: Part | undefined;
 }
 
@@ -39,9 +39,9 @@ interface Told {
 interface Local {
   readonly before: readonly (Part | undefined)[];
   /** Of a seed volume; undefined when there is none. */
-  readonly seed: Told | undefined;
+  readonly seed: SeedResult | undefined;
   /** For when the metadata service is not there, or has no user data; undefined when there is none. */
-  readonly fallback: Told | undefined;
+  readonly fallback: SeedResult | undefined;
   readonly after: readonly Part[];
 }
 
@@ -71,7 +71,7 @@ async function readCidata(
 }
 
 /** DigitalOcean's volume is OpenStack's but for the machine's name in Kubernetes; its number is in the firmware. */
-function ownFacts(facts: Facts, { provider, dmi }: Platform): Facts {
+function ownFacts(facts: MachineFacts, { provider, dmi }: Platform): MachineFacts {
   if (provider !== 'digitalocean' || dmi.productSerial === '') return facts;
   const id = dmi.productSerial;
   return { ...facts, instanceId: id, providerID: `digitalocean://${id}` };
@@ -89,7 +89,7 @@ async function readConfigDrive(
   const userFile = path.join(dir, 'user_data');
   const userData = readUserData(userFile, await readBytes(userFile), log);
   try {
-    return { facts: ownFacts(factsOf(parseOpenStack(text)), platform), userData };
+    return { facts: ownFacts(machineFactsOf(parseOpenStack(text)), platform), userData };
   } catch (cause) {
     throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${metaFile}`, { cause });
   }

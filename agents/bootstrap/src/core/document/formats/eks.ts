@@ -2,7 +2,7 @@ import { parse } from '@kios/agent/parse';
 import * as v from 'valibot';
 
 import { fieldError } from '../../faults/errors.ts';
-import type { Reading, Warning } from '../parsed-document.ts';
+import type { ParsedDocument, Warning } from '../parsed-document.ts';
 import { map, text } from '../schema.ts';
 import { nodeFromFlags } from './flags.ts';
 import { withHttpsPort } from './https-port.ts';
@@ -43,7 +43,7 @@ function flagOf(flag: string): { name: string; value: string } {
   return { name, value: value.join('=') };
 }
 
-export function convertNodeConfig(source: string, input: unknown): Reading {
+export function convertNodeConfig(source: string, input: unknown): ParsedDocument {
   const { spec } = parse(NodeConfig, source, input, fieldError);
   const { cluster, kubelet } = spec;
   const { node, warnings } = nodeFromFlags(kubelet.flags.map(flagOf), 'spec.kubelet.flags');

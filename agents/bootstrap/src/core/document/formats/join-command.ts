@@ -1,4 +1,4 @@
-import type { Reading, Warning } from '../parsed-document.ts';
+import type { ParsedDocument, Warning } from '../parsed-document.ts';
 import { convertJoinConfiguration } from './kubeadm.ts';
 
 /** The line `kubeadm token create --print-join-command` prints, as pasted: with sudo before it, or broken over lines. */
@@ -48,7 +48,7 @@ const KNOWN = new Set([
 ]);
 
 /** A pasted `kubeadm join` line. */
-export function parseJoinCommand(source: string, text: string): Reading {
+export function parseJoinCommand(source: string, text: string): ParsedDocument {
   const { endpoint, flags } = split(text);
   const last = (name: string): string | undefined => flags.findLast(([flag]) => flag === name)?.[1];
   const token = last('token');

@@ -2,7 +2,7 @@ import { parse } from '@kios/agent/parse';
 import * as v from 'valibot';
 
 import { fieldError } from '../../faults/errors.ts';
-import type { Reading } from '../parsed-document.ts';
+import type { ParsedDocument } from '../parsed-document.ts';
 import { map, Taint, text } from '../schema.ts';
 import { parseYaml } from '../yaml.ts';
 import { withHttpsPort } from './https-port.ts';
@@ -22,7 +22,7 @@ const MetadataInformation = v.object({
   ),
 });
 
-export function convertMetadataInformation(source: string, input: unknown): Reading {
+export function convertMetadataInformation(source: string, input: unknown): ParsedDocument {
   const { apiServer, node } = parse(MetadataInformation, source, input, fieldError);
   const config =
     node.kubeletConfiguration === undefined

@@ -2,7 +2,7 @@ import { parse } from '@kios/agent/parse';
 import * as v from 'valibot';
 
 import { fieldError } from '../../faults/errors.ts';
-import type { Reading } from '../parsed-document.ts';
+import type { ParsedDocument } from '../parsed-document.ts';
 import { CaCertHash, Taint, text, Token } from '../schema.ts';
 import { nodeFromFlags } from './flags.ts';
 
@@ -43,7 +43,7 @@ const JoinConfiguration = v.object({
   controlPlane: v.optional(v.undefined('a control plane cannot run here')),
 });
 
-export function convertJoinConfiguration(source: string, input: unknown): Reading {
+export function convertJoinConfiguration(source: string, input: unknown): ParsedDocument {
   const { discovery, nodeRegistration } = parse(JoinConfiguration, source, input, fieldError);
   const { apiServerEndpoint, token, caCertHashes, unsafeSkipCAVerification } =
     discovery.bootstrapToken;

@@ -20,7 +20,6 @@ const floorOption = { type: 'string', default: 'auto', describe: 'RFC 3339' } as
 
 startProgram({
   name: 'chrony-config',
-  version: '0.1.0',
   commands: [
     command({
       command: 'render',

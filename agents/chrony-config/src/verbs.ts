@@ -1,16 +1,20 @@
-import { type AgentContext, type CommonArgs, sleep } from '@kios/agent';
+import {
+  type AgentContext,
+  type CommonArgs,
+  DirectoryWatch,
+  resolveOnNode,
+  sleep,
+} from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 import { isSane, readState, TimeState } from '@kios/node-state';
 import { lock } from '@kios/syscall';
 
-import { Bell } from './bell.ts';
 import { readClock, readFloor, watchClock } from './clock-watch.ts';
 import { formatChronyConf } from './core/chrony-conf.ts';
+import { pickAddresses } from './core/pick-addresses.ts';
 import { planSources } from './core/plan-sources.ts';
 import type { TimeConfig } from './core/time-config.ts';
 import { chronydAt, removeStaleSockets } from './edge/chronyd.ts';
-import { resolveHost } from './edge/resolve.ts';
-import { watchDirs } from './edge/watch-dirs.ts';
 import { type Layout, prepare, writeConf, writeSources } from './files.ts';
 import { type InputArgs, readConfig, readInputs } from './inputs.ts';
 import { Sources } from './sources.ts';
@@ -66,10 +70,17 @@ export interface WatchArgs extends RenderArgs {
   readonly state: string;
 }
 
-async function followSources(sources: Sources, bell: Bell, signal: AbortSignal): Promise<void> {
+/** Writers of leases change several files in a row; one reload serves them all. */
+const SETTLE_MS = 200;
+
+async function followSources(
+  sources: Sources,
+  changes: DirectoryWatch,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
     const again = await sources.update(signal);
-    await bell.wait(signal, again);
+    await changes.wait(again, signal);
   }
 }
 
@@ -87,20 +98,20 @@ export async function watch(args: WatchArgs, context: AgentContext): Promise<voi
   await prepare(layout);
   removeStaleSockets(layout.socket);
   const chronyd = chronydAt(layout.socket);
-  const bell = new Bell();
-  const dirs = [args.netDir, args.platformDir];
-  // Watched before the first look: a change is seen by the one or the other.
-  watchDirs(dirs, signal, () => bell.ring());
+  using changes = new DirectoryWatch([args.netDir, args.platformDir], {
+    missing: 'fail',
+    settleMs: SETTLE_MS,
+  });
   const sources = new Sources({
     args,
     layout,
     chronyd,
     log,
-    resolve: (name) => resolveHost(args.resolvConf, name),
+    resolve: async (name) => pickAddresses(await resolveOnNode(name, args.resolvConf)),
   });
   const floor = await readFloor(args.floor);
   await Promise.all([
-    followSources(sources, bell, signal),
+    followSources(sources, changes, signal),
     watchClock({ chronyd, floor, file: args.state }, context),
   ]);
 }

@@ -1,6 +1,4 @@
-import { KiosError } from '@kios/errors';
-
-import { errorCode } from './errno.ts';
+import { errorCode, KiosError } from '@kios/errors';
 
 /** An error as it stands in a log line. */
 export interface ErrorFields {

@@ -3,6 +3,7 @@ import type { ArgumentsCamelCase, Argv } from 'yargs';
 
 import { createLogger, type Logger } from './logger.ts';
 import { type AgentContext, runAgent } from './run-agent.ts';
+import { VERSION } from './version.ts';
 
 /** Flags every verb of every agent has. */
 export interface CommonArgs {
@@ -26,7 +27,6 @@ export const command = <Args>(spec: AgentCommand<Args>): AgentCommand<Args> => s
 
 export interface AgentProgram {
   readonly name: string;
-  readonly version: string;
   readonly commands: readonly AgentCommand[];
   /** Understands plain command lines without the parser, which takes long to load; undefined leaves a line to that. */
   readonly quick?: (argv: readonly string[]) => Chosen | undefined;
@@ -43,7 +43,7 @@ type Chosen = (context: AgentContext) => Promise<void>;
 /** yargs reads `--timeout=soon` as NaN. */
 function refuseNaN(args: object): void {
   for (const [name, value] of Object.entries(args)) {
-    if (Number.isNaN(value)) throw new UsageError(`--${name} is not a number`);
+    if (Number.isNaN(value)) throw new UsageError(`use --${name}: it is not a number`);
   }
 }
 
@@ -62,15 +62,25 @@ async function choose(program: AgentProgram, argv: readonly string[]): Promise<C
   let chosen: Chosen | undefined;
   const parser = yargs([...argv])
     .scriptName(program.name)
-    .version(program.version)
+    .version(VERSION)
     .env(prefixOf(program))
-    .option('check', { type: 'boolean', default: false, describe: 'validate and end' })
-    .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan only' })
+    .option('check', {
+      type: 'boolean',
+      default: false,
+      describe: 'Validate the configuration and end',
+    })
+    .option('dry-run', {
+      type: 'boolean',
+      default: false,
+      describe: 'Print the plan as JSON and change nothing',
+    })
     .strict()
-    .demandCommand(1, 'name a verb')
+    .demandCommand(1, 'a verb is missing')
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      throw error instanceof KiosError ? error : new UsageError(message ?? describe(error));
+      throw error instanceof KiosError
+        ? error
+        : new UsageError(`read the command line: ${message ?? describe(error)}`);
     });
   for (const verb of program.commands) {
     parser.command(verb.command, verb.describe, verb.builder, (args) => {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A longer timer fires at once in Node and Bun. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Waits; rejects with the signal's reason when aborted. Any length is fine. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {

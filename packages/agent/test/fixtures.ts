@@ -5,7 +5,6 @@ import { runProgram, sleep } from '../src/index.ts';
 /** A program with one verb per way to end; run by run-agent.test.ts in a process of its own. */
 process.exitCode = await runProgram({
   name: 'demo-agent',
-  version: '1.2.3',
   commands: [
     {
       command: 'done',

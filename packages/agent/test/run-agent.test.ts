@@ -44,15 +44,15 @@ afterEach(() => {
 describe('an agent program', { timeout: 30_000 }, () => {
   it.each([
     [['done'], 0, '"ev":"start"'],
-    [['--version'], 0, '1.2.3'],
+    [['--version'], 0, 'unbundled'],
     [['--help'], 0, 'fails as foreseen'],
     [['expected'], 69, '"code":"KIOS_DEMO"'],
     [['unexpected'], 70, '"ev":"crash"'],
     [['background'], 70, '"ev":"crash"'],
-    [[], 64, 'name a verb'],
+    [[], 64, 'read the command line: a verb is missing'],
     [['done', '--zork'], 64, 'zork'],
     [['zork'], 64, 'zork'],
-    [['done', '--level=high'], 64, '--level is not a number'],
+    [['done', '--level=high'], 64, 'use --level: it is not a number'],
   ])('given %j ends with %i and prints %s', async (args, code, text) => {
     const ended = await run(args);
     expect(ended).toMatchObject({ code, stderr: '' });

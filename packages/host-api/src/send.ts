@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { EXIT, KiosError } from '@kios/errors';
+import { errorCode, EXIT, KiosError } from '@kios/errors';
 
 import { type Command, COMMANDS } from './commands.ts';
 
@@ -26,9 +26,7 @@ export interface SendOptions {
 }
 
 const isNotReady = (error: unknown): boolean =>
-  error instanceof Error &&
-  'code' in error &&
-  (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
+  ['ENOENT', 'ECONNREFUSED'].includes(errorCode(error) ?? '');
 
 /** One connection, the bytes, half-close; done when init closed its side or `closeMs` passed (init has the bytes either way). */
 async function deliver(path: string, bytes: Uint8Array, closeMs: number): Promise<void> {

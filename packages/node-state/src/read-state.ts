@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { EXIT, KiosError } from '@kios/errors';
+import { parse } from '@kios/agent/parse';
+import { errorCode, EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
 import { Lease } from './lease.ts';
@@ -13,10 +14,9 @@ export class StateError extends KiosError {
   }
 }
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const isMissing = (error: unknown): boolean => errorCode(error) === 'ENOENT';
 
-function parse<const Schema extends v.GenericSchema>(
+function parseState<const Schema extends v.GenericSchema>(
   schema: Schema,
   file: string,
   text: string,
@@ -27,12 +27,7 @@ function parse<const Schema extends v.GenericSchema>(
   } catch (cause) {
     throw new StateError(`parse ${file}`, { cause });
   }
-  const result = v.safeParse(schema, input);
-  if (result.success) return result.output;
-  const faults = result.issues.map(
-    (issue) => `${v.getDotPath(issue) ?? '(top)'}: ${issue.message}`,
-  );
-  throw new StateError(`read ${file}: ${faults.join('; ')}`);
+  return parse(schema, file, input, (message) => new StateError(message));
 }
 
 /** Reads a state file; undefined when its writer has not made it yet. */
@@ -47,7 +42,7 @@ export async function readStateIfThere<const Schema extends v.GenericSchema>(
     if (isMissing(cause)) return undefined;
     throw new StateError(`read ${file}`, { cause });
   }
-  return parse(schema, file, text);
+  return parseState(schema, file, text);
 }
 
 /** Reads a state file that must be there. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 import { kubernetesClient } from './kubernetes-client.ts';
+import { readVersion } from './version.ts';
 
 /** What of a bundle loads koffi: the package itself, or our binding, which loads the native half straight away. */
 const FFI = /^native:|packages\/syscall\/src\/libc\.ts$/;
@@ -110,11 +111,13 @@ const OPTIONS = {
  */
 export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Promise<string> {
   await mkdir(out, { recursive: true });
+  const define = { ...OPTIONS.define, KIOS_VERSION: JSON.stringify(await readVersion()) };
   const onDemand = new Map<string, string>();
   const inputs: string[] = [];
   const bundle = async (file: string, entry: string): Promise<void> => {
     const { metafile, outputFiles } = await build({
       ...OPTIONS,
+      define,
       entryPoints: [entry],
       outfile: path.join(out, file),
       plugins: [nativeKoffi, kubernetesClient, ownFiles(onDemand)],

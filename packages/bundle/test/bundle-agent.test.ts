@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { bundleAgent } from '../src/bundle.ts';
+import { bundleAgent } from '../src/index.ts';
+import { readVersion } from '../src/version.ts';
 
 const run = promisify(execFile);
 
@@ -58,6 +59,11 @@ describe('a package that an agent imports on demand', () => {
     const bundle = await bundleAgent(agent);
     expect(await readdir(path.dirname(bundle))).toEqual(['agent.cjs']);
     expect(await start(bundle)).toBe('alone\n');
+  });
+
+  it('knows the version in version.json', async () => {
+    await file('src/main.ts', 'console.log(KIOS_VERSION)');
+    expect(await start(await bundleAgent(agent))).toBe(`${await readVersion()}\n`);
   });
 
   it('is missed when the bundle is made, not on a node', async () => {

@@ -1,12 +1,11 @@
 import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 
-import { errorCode, type Logger, sleep } from '@kios/agent';
+import { errorCode, type Logger, sleep, DirectoryWatch } from '@kios/agent';
 import { KiosError } from '@kios/errors';
 
 import { BootstrapError } from '../core/faults/errors.ts';
 import { FaultLog } from '../edge/faults/fault-log.ts';
-import { DirectoryWatch } from '../edge/node/directory-watch.ts';
 import type { JoinContext } from './context.ts';
 import { joinNode, type Outcome } from './join.ts';
 import { Membership } from './membership.ts';

@@ -1,11 +1,10 @@
 import { request, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 
-import { errorCode } from '@kios/agent';
+import { errorCode, lookupOnNode } from '@kios/agent';
 import { describe } from '@kios/errors';
 
 import { BootstrapError } from '../../core/faults/errors.ts';
-import { resolveHost } from './resolve.ts';
 
 const MAX_BODY = 4 * 1024 * 1024;
 /** A small board that starts all its pods at once needs seconds for one TLS handshake. */
@@ -131,7 +130,7 @@ export function openApiServer(
       const timeoutMs = wanted.timeoutMs ?? ANSWER_MS;
       const late = AbortSignal.timeout(timeoutMs);
       try {
-        const address = await resolveHost(url.hostname, resolvConf);
+        const address = await lookupOnNode(url.hostname, resolvConf);
         return await fetchOnce(url, address, wanted, AbortSignal.any([signal, late]));
       } catch (cause) {
         signal.throwIfAborted();

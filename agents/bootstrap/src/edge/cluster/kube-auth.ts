@@ -1,8 +1,9 @@
 import path from 'node:path';
 
+import { readIfThere } from '@kios/agent';
+
 import { clientCertificateOf, tokenOf } from '../../core/cluster/kubeconfig.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { readIfThere } from '../files/transaction.ts';
 import { CURRENT_PEM } from '../node/node.ts';
 import type { ApiServer, ClientPair } from './api-server.ts';
 import type { Access, Caller, KubeClient } from './kube-client.ts';

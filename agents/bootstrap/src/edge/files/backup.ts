@@ -1,13 +1,12 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { errorCode, writeAtomic } from '@kios/agent';
+import { errorCode, writeAtomic, readIfThere } from '@kios/agent';
 import * as v from 'valibot';
 
 import type { OutputFile } from '../../core/files/output-file.ts';
 import { KUBECONFIG } from '../../core/files/render.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { readIfThere } from './transaction.ts';
 
 const SavedFile = v.object({
   path: v.string(),

@@ -15,17 +15,6 @@ interface Staged {
   readonly temp: string | undefined;
 }
 
-/** The file's content, undefined when it is not there. */
-export async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
-}
-
 const bytesOf = ({ content = '', encoding }: OutputFile): Buffer =>
   Buffer.from(content, encoding ?? 'utf8');
 

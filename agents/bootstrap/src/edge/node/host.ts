@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { Logger } from '@kios/agent';
+import { type Logger, readIfThere, DirectoryWatch } from '@kios/agent';
 import {
   BootState,
   isSane,
@@ -15,8 +15,6 @@ import {
 
 import { primaryLease } from '../../core/node/node-ip.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { readIfThere } from '../files/transaction.ts';
-import { DirectoryWatch } from './directory-watch.ts';
 
 /** Seconds of CLOCK_BOOTTIME. */
 export async function bootSeconds(): Promise<number> {

@@ -1,7 +1,7 @@
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-import { errorCode, writeAtomic } from '@kios/agent';
+import { errorCode, writeAtomic, readIfThere } from '@kios/agent';
 import * as v from 'valibot';
 
 import type { ClusterAuth } from '../../core/cluster/auth.ts';
@@ -12,7 +12,6 @@ import { parseCertificates } from '../../core/cluster/pem.ts';
 import { BOOTSTRAP_KUBECONFIG } from '../../core/files/render.ts';
 import { JoinState } from '../../core/files/state.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { readIfThere } from '../files/transaction.ts';
 import { readClientCertificate } from './certificates.ts';
 
 /** What an earlier run, or kubelet, left on this node. */

@@ -1,11 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
-import { type Logger, sleep } from '@kios/agent';
+import { type Logger, sleep, readIfThere } from '@kios/agent';
 
 import { listensOnUdp } from '../../core/node/proc-net.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { readIfThere } from '../files/transaction.ts';
 
 const LOOK_AGAIN_MS = 100;
 const DHCP_CLIENT_PORT = 68;

@@ -1,12 +1,10 @@
 import path from 'node:path';
 
-import type { Logger } from '@kios/agent';
+import { type Logger, readIfThere, DirectoryWatch } from '@kios/agent';
 import { type Lease, readLeases } from '@kios/node-state';
 
 import { type LinkAddress, routedAddress } from '../../core/node/ipv6.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { readIfThere } from '../files/transaction.ts';
-import { DirectoryWatch } from './directory-watch.ts';
 import { bootSeconds, readPrimaryLease } from './host.ts';
 
 /** The kernel tells nobody of an address by a file that could be watched. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-import { errorCode, type Logger } from '@kios/agent';
+import { errorCode, type Logger, readIfThere } from '@kios/agent';
 
 import { parseDocument } from '../../core/document/document.ts';
 import type { Part } from '../../core/document/parsed-document.ts';
@@ -11,7 +11,6 @@ import { decodeUserData } from '../../core/document/user-data.ts';
 import { decodeText } from '../../core/document/yaml.ts';
 import { BootstrapError, fieldError } from '../../core/faults/errors.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { readIfThere } from '../files/transaction.ts';
 
 const MAX_UNPACKED = 4 * 1024 * 1024;
 const gunzip = (bytes: Uint8Array): Uint8Array =>

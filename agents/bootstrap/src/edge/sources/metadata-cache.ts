@@ -1,13 +1,12 @@
 import path from 'node:path';
 
-import { writeAtomic } from '@kios/agent';
+import { writeAtomic, readIfThere } from '@kios/agent';
 import * as v from 'valibot';
 
 import type { Part } from '../../core/document/parsed-document.ts';
 import { NodeBootstrap } from '../../core/document/schema.ts';
 import { type Metadata, PROVIDER_NAMES } from '../../core/providers/provider.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { readIfThere } from '../files/transaction.ts';
 import type { Platform } from './platform.ts';
 
 const text = v.optional(v.string());

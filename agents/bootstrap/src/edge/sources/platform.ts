@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 
+import { readIfThere } from '@kios/agent';
+
 import { parseCommandLine } from '../../core/providers/command-line.ts';
 import { type DmiFacts, detectProvider } from '../../core/providers/detect.ts';
 import { type NoCloudSeed, parseNoCloudSeed } from '../../core/providers/nocloud.ts';
 import type { ProviderName } from '../../core/providers/provider.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { readIfThere } from '../files/transaction.ts';
 
 /** Which machine this is, as far as it can be told without a network. */
 export interface Platform {

@@ -1,32 +1,41 @@
-import path from 'node:path';
-
-import { readClusterConfig, type ClusterConfig } from '../core/cluster/cluster-config.ts';
-import { BootstrapError } from '../core/faults/errors.ts';
-import type { OutputFile } from '../core/files/output-file.ts';
-import { isConfigured, isForeignIdentity, planFiles, type PlanInput } from '../core/files/plan.ts';
+import { type ClusterConfig, readClusterConfig } from '../core/cluster/cluster-config.ts';
+import type { NodeBootstrap } from '../core/document/schema.ts';
+import { isConfigured, type PlanInput } from '../core/files/plan.ts';
 import { formatBootstrapKubeconfig, formatUserKubeconfig } from '../core/files/render.ts';
-import { isAddressHeld } from '../core/files/restart.ts';
 import { hashInput } from '../core/files/state.ts';
-import { checkLabels } from '../core/node/labels.ts';
-import { chooseNodeName, type ChosenName } from '../core/node/node-name.ts';
 import type { Settings } from '../core/settings/settings.ts';
-import { type ApiServer, openApiServer } from '../edge/cluster/api-server.ts';
-import { verifyCluster } from '../edge/cluster/verify-cluster.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
-import { bootSeconds, hardwareId, readBootId, waitForClock } from '../edge/node/host.ts';
+import { bootSeconds, readBootId } from '../edge/node/host.ts';
 import { heldAuth, type NodeFacts } from '../edge/node/node.ts';
-import { isSettling, readUplink, type Uplink, waitForUplink } from '../edge/node/uplink.ts';
-import type { Sources } from '../edge/sources/sources.ts';
-import type { JoinContext } from './context.ts';
+import { waitForUplink } from '../edge/node/uplink.ts';
+import { fetchAll } from '../edge/sources/fetch-documents.ts';
+import { readCache, writeCache } from '../edge/sources/metadata-cache.ts';
+import { type Platform, readPlatform } from '../edge/sources/platform.ts';
+import { type Fetch, readSources, type Sources } from '../edge/sources/sources.ts';
+import { isFirst, type JoinContext } from './context.ts';
 
-/** One look at what is asked for and at what is there. */
-export interface Run extends PlanInput {
+/** The facts that an earlier run left on the disk. */
+interface KeptFacts {
+  readonly ca: readonly string[];
+  readonly nodeName: string;
+}
+
+/** What the node is asked to be, and what it is: all that a run knows before it changes anything. */
+export interface JoinInput extends PlanInput {
   readonly sources: Sources;
   readonly node: NodeFacts;
   readonly bootId: string;
+  /** Undefined when the node was not configured for exactly this input: its facts must be discovered. */
+  readonly kept: KeptFacts | undefined;
 }
 
-/** The kubeconfig on the disk is the one the document leads to. */
+/** The sources of one run; `input` is undefined when they hold no document. */
+export interface SourcesRead {
+  readonly sources: Sources;
+  readonly input: JoinInput | undefined;
+}
+
+/** Returns whether the kubeconfig on disk is the one the document leads to, or the node has its certificate. */
 function isEntered({ endpoint, auth }: ClusterConfig, node: NodeFacts): boolean {
   const own = formatUserKubeconfig(endpoint, auth);
   if (own !== undefined) return node.kubeletConf === own;
@@ -34,17 +43,24 @@ function isEntered({ endpoint, auth }: ClusterConfig, node: NodeFacts): boolean 
   return node.bootstrapKubeconfig === formatBootstrapKubeconfig(endpoint, auth);
 }
 
-export async function prepare(
-  { settings }: JoinContext,
-  sources: Sources,
-  document: NonNullable<Sources['document']>,
+function keptFacts(input: PlanInput, node: NodeFacts): KeptFacts | undefined {
+  const { cluster } = input;
+  const bundle = cluster?.trust.bundle ?? [];
+  const ca = bundle.length > 0 ? bundle : node.ca;
+  const nodeName = node.identity ?? node.hostname;
+  if (!isConfigured(input) || nodeName === undefined) return undefined;
+  return cluster !== undefined && ca.length === 0 ? undefined : { ca, nodeName };
+}
+
+async function toInput(
+  settings: Settings,
   node: NodeFacts,
-): Promise<Run> {
+  sources: Sources,
+  document: NodeBootstrap,
+): Promise<JoinInput> {
   const cluster = readClusterConfig(document, inspectPair, heldAuth(node));
   const instanceId = sources.facts.instanceId ?? '';
-  return {
-    sources,
-    node,
+  const asked: PlanInput = {
     document,
     cluster,
     instanceId,
@@ -52,160 +68,41 @@ export async function prepare(
     state: node.state,
     isEntered: cluster === undefined || isEntered(cluster, node),
     reEvaluate: settings.reEvaluate,
-    bootId: await readBootId(settings),
   };
+  const bootId = await readBootId(settings);
+  return { ...asked, sources, node, bootId, kept: keptFacts(asked, node) };
 }
 
-/** Everything the files depend on. */
-export interface JoinFacts {
-  readonly ca: readonly string[];
-  readonly nodeName: string;
-  readonly addresses: readonly string[];
-  readonly isSettling: boolean;
-  readonly dropIdentity: boolean;
-}
+/** Returns a Fetch that asks the network and caches what it says for the next boot. */
+const fetchFromNetwork =
+  (context: JoinContext, platform: Platform): Fetch =>
+  async (needs) => {
+    const { settings, log, signal, timeline } = context;
+    const uplink = await waitForUplink(settings, log, signal);
+    // User data may be late once, just after the machine was made.
+    const isPatient = isFirst(context, 'metadata');
+    const remote = await fetchAll({ platform, needs, uplink, isPatient }, log, signal);
+    await writeCache(settings, platform, remote);
+    timeline?.set('metadata', await bootSeconds());
+    return remote;
+  };
 
-type Addresses = Pick<JoinFacts, 'addresses' | 'isSettling'>;
-
-/** What the machine is reached by; none while kubelet is to keep what it has. */
-async function addressesNow(settings: Settings, { state, bootId }: Run): Promise<Addresses> {
-  if (isAddressHeld(state, { bootId, up: await bootSeconds() }))
-    return { addresses: [], isSettling: true };
-  const uplink = await readUplink(settings);
-  return { addresses: uplink?.addresses ?? [], isSettling: await isSettling() };
-}
-
-/** JoinFacts of a node that was configured before: nothing is asked, nothing is waited for. */
-export async function recall({ settings }: JoinContext, run: Run): Promise<JoinFacts | undefined> {
-  const { node, cluster } = run;
-  const ca =
-    cluster !== undefined && cluster.trust.bundle.length > 0 ? cluster.trust.bundle : node.ca;
-  const nodeName = node.identity ?? node.hostname;
-  if (!isConfigured(run) || nodeName === undefined) return undefined;
-  if (cluster !== undefined && ca.length === 0) return undefined;
-  return { ca, nodeName, ...(await addressesNow(settings, run)), dropIdentity: false };
-}
-
-export function apiOf({ settings, signal, openApi }: JoinContext, endpoint: string): ApiServer {
-  const resolvConf = path.join(settings.run, 'net/resolv.conf');
-  return openApi?.(endpoint) ?? openApiServer(endpoint, resolvConf, signal);
-}
-
-/** kubelet would go on with the certificate it renewed, whatever its kubeconfig brings. */
-function isReplaced({ cluster, node, isEntered }: Run): boolean {
-  const auth = cluster?.auth;
-  return (
-    auth?.kind === 'user' &&
-    auth.rotates &&
-    !auth.isBootstrap &&
-    !isEntered &&
-    node.kubeletConf !== undefined
-  );
-}
-
-const isForeign = (run: Run, ca: readonly string[]): boolean =>
-  run.node.kubeletConf !== undefined &&
-  (isForeignIdentity(run, run.node.ca, ca) || isReplaced(run));
-
-/** The cluster as a node sees it that is in already: its token may long be dead, and is not shown to anybody. */
-function asMember(cluster: ClusterConfig, node: NodeFacts): ClusterConfig {
-  const { trust } = cluster;
-  const bundle = trust.bundle.length > 0 ? trust.bundle : node.ca;
-  return { ...cluster, auth: { kind: 'held' }, trust: { ...trust, bundle } };
-}
-
-const isUntrusted = (error: unknown): boolean =>
-  error instanceof BootstrapError && error.code === 'KIOS_BOOTSTRAP_UNTRUSTED';
-
-/** The CA of the cluster, after which the node may enter it: a member keeps its identity where that is right. */
-async function findCa(context: JoinContext, run: Run, cluster: ClusterConfig): Promise<Ca> {
-  const { node } = run;
-  const api = apiOf(context, cluster.endpoint);
-  const member = asMember(cluster, node);
-  const isMember = node.identity !== undefined && member.trust.bundle.length > 0;
-  if (isMember && !isForeign(run, member.trust.bundle)) {
-    try {
-      return { ca: await verifyCluster(member, api, context.log), dropIdentity: false };
-    } catch (error) {
-      // Its CA may have been replaced since: then the token has to vouch for the new one.
-      if (!isUntrusted(error) || cluster.trust.bundle.length > 0) throw error;
-    }
+/** Reads the documents and what they ask for. The cache of an earlier boot serves as long as the node needs nothing new. */
+export async function readInput(context: JoinContext, node: NodeFacts): Promise<SourcesRead> {
+  const { settings, log } = context;
+  const start = performance.now();
+  const platform = await readPlatform(settings);
+  log.debug({ ev: 'platform', provider: platform.provider, ms: performance.now() - start });
+  const readWith = async (fetch: Fetch): Promise<SourcesRead> => {
+    const sources = await readSources(settings, platform, fetch, log);
+    const { document } = sources;
+    const input = document && (await toInput(settings, node, sources, document));
+    return { sources, input };
+  };
+  const cache = settings.reEvaluate ? undefined : await readCache(settings, platform);
+  if (cache !== undefined && heldAuth(node) !== undefined) {
+    const cached = await readWith(async () => Promise.resolve(cache));
+    if (cached.input?.kept !== undefined || !cached.sources.needsNetwork) return cached;
   }
-  const ca = await verifyCluster(cluster, api, context.log);
-  return { ca, dropIdentity: isForeign(run, ca) };
-}
-
-interface Ca {
-  readonly ca: readonly string[];
-  readonly dropIdentity: boolean;
-}
-
-/** The node's name, by whoever has the most to say of it. */
-export async function nameNode(
-  settings: Settings,
-  known: Pick<Run, 'document' | 'cluster' | 'sources'> & {
-    readonly node: Pick<NodeFacts, 'identity'>;
-  },
-  uplink: Uplink | undefined,
-): Promise<ChosenName> {
-  const { document, cluster, node, sources } = known;
-  return chooseNodeName({
-    joined: node.identity,
-    certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
-    document: document.node?.name,
-    provider: sources.facts.hostname,
-    dhcp: uplink?.lease?.hostname,
-    hardware: await hardwareId(settings, uplink?.mac),
-  });
-}
-
-/** JoinFacts of a new node, or of a changed document: from the lease, and the cluster itself. */
-export async function discoverFacts(context: JoinContext, run: Run): Promise<JoinFacts> {
-  const { settings, log, signal } = context;
-  const { cluster, node } = run;
-  const uplink = await waitForUplink(settings, log, signal);
-  context.timeline?.set('lease', uplink.up);
-  let found: Ca = { ca: [], dropIdentity: isForeign(run, []) };
-  if (cluster !== undefined) {
-    await waitForClock(settings, log, signal);
-    found = await findCa(context, run, cluster);
-    context.timeline?.set('verified', await bootSeconds());
-  }
-  const held = found.dropIdentity ? { ...run, node: { ...node, identity: undefined } } : run;
-  const { name, by } = await nameNode(settings, held, uplink);
-  log.info({ ev: 'node.name', name, by });
-  const { addresses } = uplink;
-  return { ...found, nodeName: name, addresses, isSettling: await isSettling() };
-}
-
-export function filesFor(run: Run, facts: JoinFacts): readonly OutputFile[] {
-  const { node } = run;
-  return planFiles({
-    document: run.document,
-    cluster: run.cluster,
-    ca: facts.ca,
-    nodeName: facts.nodeName,
-    addresses: facts.addresses,
-    isSettling: facts.isSettling,
-    nodeIpBefore: node.nodeIp,
-    hasIdentity: node.identity !== undefined && !facts.dropIdentity,
-    hasKubeletConf: node.kubeletConf !== undefined,
-    platformId: run.sources.facts.providerID,
-    userFilesBefore: run.state?.userFiles ?? [],
-  });
-}
-
-/** Tells once which texts made up the document, and what of them is left out. */
-export function reportDocument({ log, reported }: JoinContext, run: Run): void {
-  const { sources, document, inputHash } = run;
-  if (reported?.has(inputHash) === true) return;
-  reported?.add(inputHash);
-  log.info({ ev: 'provider.detected', provider: sources.platform, by: sources.platformBy });
-  const from = sources.parts.map(({ source }) => source);
-  log.info({ ev: 'document', from, kinds: sources.parts.map(({ kind }) => kind), console: true });
-  for (const { source, warnings } of sources.parts)
-    for (const { path: field, why } of warnings)
-      log.warn({ ev: 'bad.field', source, path: field, why });
-  for (const { key, why } of checkLabels(document.node?.labels ?? {}).dropped)
-    log.warn({ ev: 'bad.field', path: `node.labels.${key}`, why });
+  return readWith(fetchFromNetwork(context, platform));
 }

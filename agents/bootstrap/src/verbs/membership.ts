@@ -10,8 +10,9 @@ import { bootSeconds, readBootId, readKubelet } from '../edge/node/host.ts';
 import { readJoinState } from '../edge/node/node.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
 import { reportJoin, viewCa, viewNode, viewRequests, type NodeView } from './cluster-view.ts';
-import type { JoinContext } from './context.ts';
-import { apiOf, type JoinFacts, type Run } from './join-input.ts';
+import { apiOf, type JoinContext } from './context.ts';
+import type { JoinFacts } from './join-facts.ts';
+import type { JoinInput } from './join-input.ts';
 import type { Joined } from './join.ts';
 import { finishRollBack, rollBack } from './rollback.ts';
 
@@ -26,7 +27,7 @@ const PENDING_S = 60;
 const REGISTERED_AFTER_S = 30;
 
 interface Member {
-  readonly run: Run;
+  readonly input: JoinInput;
   readonly facts: JoinFacts;
   readonly cluster: ClusterConfig;
 }
@@ -52,17 +53,17 @@ export class Membership {
   }
 
   /** Answers the milliseconds until the next look. */
-  async look({ outcome, run, facts }: Joined): Promise<number> {
+  async look({ outcome, input, facts }: Joined): Promise<number> {
     const { settings } = this.#context;
     const previous = await readBackup(settings);
-    if (run === undefined) return this.#afterRollBack(previous);
-    const { cluster } = run;
+    if (input === undefined) return this.#afterRollBack(previous);
+    const { cluster } = input;
     if (cluster === undefined || facts === undefined) {
       // Nothing but the document itself can say whether a standalone node is well.
       if (previous !== undefined) await discardBackup(settings);
       return STANDALONE_MS;
     }
-    const member = { run, facts, cluster };
+    const member = { input, facts, cluster };
     if (outcome === 'pending') return this.#lookAtPending(member, previous);
     return this.#lookAtJoined(member, previous);
   }
@@ -85,14 +86,14 @@ export class Membership {
     return since === 0 ? undefined : (await bootSeconds()) - since;
   }
 
-  async #rollBackIfLate({ run }: Member, previous: Backup | undefined): Promise<boolean> {
+  async #rollBackIfLate({ input }: Member, previous: Backup | undefined): Promise<boolean> {
     const { settings } = this.#context;
     const seconds = previous === undefined ? undefined : await this.#trialSeconds();
     const isLate =
       settings.rollbackSeconds > 0 && seconds !== undefined && seconds > settings.rollbackSeconds;
     const state = isLate ? await readJoinState(settings) : undefined;
     if (state === undefined || previous === undefined) return false;
-    await rollBack(this.#context, state, run.document, previous);
+    await rollBack(this.#context, state, input.document, previous);
     return true;
   }
 
@@ -141,7 +142,7 @@ export class Membership {
     this.#nextLook ??= isTrial ? up : up + settings.nodeCheckSeconds;
     if (!isTrial && up < this.#nextLook) return (this.#nextLook - up) * 1000;
     this.#nextLook = up + settings.nodeCheckSeconds;
-    const caller = await readNodeCaller(settings, member.run.node.kubeletConf);
+    const caller = await readNodeCaller(settings, member.input.node.kubeletConf);
     if (caller === undefined) {
       // Only kubelet's own program can prove who this node is; that kubelet runs with it has to do.
       log.debug({ ev: 'ready.unknown' });
@@ -177,7 +178,7 @@ export class Membership {
       await reportJoin(this.#context, kube, nodeName, await bootSeconds());
     }
     await this.#followCa(member);
-    if (member.run.document.kubelet?.config?.['serverTLSBootstrap'] !== true) return;
+    if (member.input.document.kubelet?.config?.['serverTLSBootstrap'] !== true) return;
     const seconds = (await this.#trialSeconds()) ?? 0;
     if (seconds < PENDING_S) return;
     const open = await viewRequests(kube, SIGNERS.serving, nodeName);

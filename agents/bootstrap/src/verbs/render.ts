@@ -2,7 +2,6 @@ import { readClusterConfig, type ClusterConfig } from '../core/cluster/cluster-c
 import { type Origin, originsOf } from '../core/document/merge.ts';
 import type { Warning } from '../core/document/parsed-document.ts';
 import type { OutputFile } from '../core/files/output-file.ts';
-import { planFiles } from '../core/files/plan.ts';
 import { type ChosenName } from '../core/node/node-name.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
 import { heldAuth, readNode } from '../edge/node/node.ts';
@@ -11,7 +10,7 @@ import { readCache } from '../edge/sources/metadata-cache.ts';
 import { readPlatform } from '../edge/sources/platform.ts';
 import { readSources } from '../edge/sources/sources.ts';
 import type { JoinContext } from './context.ts';
-import { nameNode } from './join-input.ts';
+import { filesOf, nameNode } from './join-facts.ts';
 
 const UNKNOWN_CA = '# the CA of the cluster, once verified against caCertHashes\n';
 
@@ -63,18 +62,12 @@ export async function renderPlan(context: JoinContext): Promise<Rendering> {
   const uplink = await readUplink(settings);
   const known = { document, cluster, node, sources };
   const nodeName = await nameNode(settings, known, uplink);
-  const files = planFiles({
-    document,
-    cluster,
+  const files = filesOf(known, {
     ca: knownCa(cluster),
     nodeName: nodeName.name,
     addresses: uplink?.addresses ?? [],
     isSettling: await isSettling(),
-    nodeIpBefore: node.nodeIp,
-    hasIdentity: node.identity !== undefined,
-    hasKubeletConf: node.kubeletConf !== undefined,
-    platformId: sources.facts.providerID,
-    userFilesBefore: node.state?.userFiles ?? [],
+    dropIdentity: false,
   });
   return { ...common, nodeName, files };
 }

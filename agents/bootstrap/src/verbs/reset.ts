@@ -5,11 +5,12 @@ import { sendCommand } from '@kios/host-api';
 
 import type { OutputFile } from '../core/files/output-file.ts';
 import { BOOTSTRAP_KUBECONFIG, KUBECONFIG } from '../core/files/render.ts';
+import type { Settings } from '../core/settings/settings.ts';
 import { changedFiles, placeFiles } from '../edge/files/transaction.ts';
 import { readJoinState, setIdentityAside } from '../edge/node/node.ts';
 import type { JoinContext } from './context.ts';
 
-/** In the opposite order of joining: what a standalone kubelet refuses goes before what makes it a cluster one. */
+/** In the opposite order of joining: what a standalone kubelet refuses goes before what makes it a member of a cluster. */
 const OURS = [
   'kubernetes/kubelet.conf.d/20-cluster.conf',
   KUBECONFIG,
@@ -23,19 +24,24 @@ const OURS = [
   'kubernetes/pki/ca.crt',
 ];
 
-/** Makes the node what it was before it joined: standalone, with nothing of its cluster. Its certificate is kept beside, as `.old`. */
-export async function reset({ settings, log, signal }: JoinContext): Promise<void> {
+/** Returns the files that joining wrote and that are still there. */
+export async function planReset(settings: Settings): Promise<readonly OutputFile[]> {
   const state = await readJoinState(settings);
   const paths = [...OURS, ...(state?.userFiles ?? [])];
   const files = paths.map((file): OutputFile => ({ path: file, content: undefined, mode: 0o644 }));
-  const changed = await changedFiles(settings.etc, files);
+  return changedFiles(settings.etc, files);
+}
+
+/** Makes the node standalone again, with nothing of its cluster. Its certificate stays beside as `.old`. */
+export async function reset({ settings, log, signal }: JoinContext): Promise<void> {
+  const removed = await planReset(settings);
   await setIdentityAside(settings);
-  await placeFiles(settings.etc, changed);
+  await placeFiles(settings.etc, removed);
   for (const name of ['state.json', 'fetched.json', 'previous.json'])
     await rm(path.join(settings.stateDir, name), { force: true });
-  for (const { path: file } of changed)
+  for (const { path: file } of removed)
     log.info({ ev: 'file.written', path: path.join('/etc', file), removed: true });
-  if (changed.length === 0) return log.info({ ev: 'restart.skipped', why: 'nothing to remove' });
+  if (removed.length === 0) return log.info({ ev: 'restart.skipped', why: 'nothing to remove' });
   if (!settings.restart) return log.info({ ev: 'restart.skipped', why: '--no-restart' });
   await sendCommand(settings.socket, 'restart-kubelet', { signal });
   log.info({ ev: 'restart.sent', why: 'reset', console: true });

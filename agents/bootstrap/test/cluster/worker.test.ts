@@ -186,7 +186,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
   it('a node that is deleted while it runs comes back', async () => {
     await using worker = await Worker.start();
     seed(worker, 'deleted', clusterDocument(plane.endpoint, { ca: plane.ca }));
-    await using agent = worker.agent('--node-check-seconds=10');
+    await using agent = worker.agent('--node-check=10');
     await agent.expect('joined', 120);
     await agent.expect('node.ready', 60);
     await plane.call('DELETE', '/api/v1/nodes/deleted');
@@ -199,7 +199,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await using worker = await Worker.start();
     const kubelet = { config: { serverTLSBootstrap: true } };
     seed(worker, name, documentWith(plane, { bootstrapToken: TOKEN }, { kubelet }));
-    await using agent = worker.agent('--node-check-seconds=5');
+    await using agent = worker.agent('--node-check=5');
     await agent.expect('node.ready', 120);
     const pending = await agent.expect('csr.pending', 120);
     expect(pending).toMatchObject({ lvl: 'warn', signer: 'kubernetes.io/kubelet-serving' });
@@ -243,7 +243,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
   it('a control plane that goes away after the join is come back to, and nothing is restarted', async () => {
     await using worker = await Worker.start();
     seed(worker, 'steady', clusterDocument(plane.endpoint, { ca: plane.ca }));
-    await using agent = worker.agent('--node-check-seconds=5', '--rollback-seconds=30');
+    await using agent = worker.agent('--node-check=5', '--rollback=30');
     await agent.expect('node.ready', 120);
     const [sent, log] = [worker.node.sent.length, worker.log('kubelet').length];
     await plane.stopServer();

@@ -58,7 +58,7 @@ describe.concurrent('metadata services', () => {
   it('a service that is switched off (403) is named, and not asked for ever', async () => {
     await using stay = await stayIn(cloudOf('scaleway'), { userData: GOOD });
     // Without NET_BIND_SERVICE no port below 1024 can be had, and from others the service refuses.
-    await using agent = stay.place.agent('join', ['--timeout-seconds=1']);
+    await using agent = stay.place.agent('join', ['--timeout=1']);
     expect(await agent.exit).not.toBe(0);
     const told = JSON.stringify(agent.lines) + agent.errors;
     expect(told).toContain('KIOS_BOOTSTRAP_METADATA_REFUSED');
@@ -72,7 +72,7 @@ describe.concurrent('metadata services', () => {
       await using place = await Place.open({ own: ['10.0.2.15/24'], services: [] });
       place.firmware(cloudOf('hetzner').firmware);
       place.node.lease();
-      await using agent = place.agent('join', ['--timeout-seconds=1']);
+      await using agent = place.agent('join', ['--timeout=1']);
       expect(await agent.exit).toBe(69);
       expect(JSON.stringify(agent.lines) + agent.errors).toContain('KIOS_BOOTSTRAP_METADATA');
       expect(place.node.read('etc/hostname')).toBeUndefined();

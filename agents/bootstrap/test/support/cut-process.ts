@@ -1,7 +1,7 @@
 import { createLogger } from '@kios/agent';
 
 import type { Settings } from '../../src/core/settings/settings.ts';
-import { join } from '../../src/verbs/join.ts';
+import { joinNode } from '../../src/verbs/join.ts';
 
 /** Joins and dies, as by kill -9, when the named step is done. Arguments: settings as JSON, the step. */
 const [settings = '', step] = process.argv.slice(2);
@@ -10,7 +10,7 @@ const isSettings = (value: unknown): value is Settings =>
 const parsed: unknown = JSON.parse(settings);
 if (!isSettings(parsed)) throw new Error('no settings');
 
-await join({
+await joinNode({
   settings: parsed,
   log: createLogger('bootstrap'),
   signal: new AbortController().signal,

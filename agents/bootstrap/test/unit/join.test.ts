@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BootstrapError } from '../../src/core/faults/errors.ts';
 import type { Settings } from '../../src/core/settings/settings.ts';
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
-import { join } from '../../src/verbs/join.ts';
+import { joinNode, type Outcome } from '../../src/verbs/join.ts';
 import { renderPlan } from '../../src/verbs/render.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
@@ -51,10 +51,11 @@ afterEach(async () => {
   await node[Symbol.asyncDispose]();
 });
 
-function run(change: Partial<Settings> = {}): ReturnType<typeof join> {
+async function run(change: Partial<Settings> = {}): Promise<Outcome> {
   const settings = { ...node.settings, ...change };
   const signal = new AbortController().signal;
-  return join({ settings, log, signal, openApi: () => api });
+  const { outcome } = await joinNode({ settings, log, signal, openApi: () => api });
+  return outcome;
 }
 
 const document = (ca: string, endpoint = 'https://127.0.0.1:6443'): string =>

@@ -7,7 +7,7 @@ import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
-import { join } from '../../src/verbs/join.ts';
+import { joinNode, type Outcome } from '../../src/verbs/join.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
 const fixture = (name: string): string =>
@@ -28,8 +28,11 @@ const log = createLogger('bootstrap', {
   console: { send: () => {}, close: () => Promise.resolve() },
   stdout: { write: (line: string) => lines.push(line) },
 });
-const run = async (): ReturnType<typeof join> =>
-  join({ settings: node.settings, log, signal: new AbortController().signal, openApi: () => api });
+async function run(): Promise<Outcome> {
+  const { signal } = new AbortController();
+  const { outcome } = await joinNode({ settings: node.settings, log, signal, openApi: () => api });
+  return outcome;
+}
 
 function baseUrl(): string {
   const address: AddressInfo | string | null = server.address();

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
 import { checkUserData } from '../../src/verbs/check-userdata.ts';
-import { join } from '../../src/verbs/join.ts';
-import { reset } from '../../src/verbs/reset.ts';
+import { joinNode } from '../../src/verbs/join.ts';
+import { planReset, reset } from '../../src/verbs/reset.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
 const CA = readFileSync(path.join(import.meta.dirname, '../support/fixtures/ca-a.crt'), 'utf8');
@@ -46,7 +46,7 @@ describe('reset', () => {
     const before = filesIn(node.settings.etc);
     const file = '"files":[{"path":"/etc/cni/net.d/1.conf","content":"x"}],"node"';
     node.seed(DOCUMENT.replace('"node"', file));
-    await join(context());
+    await joinNode(context());
     node.write('etc/kubernetes/kubelet.conf', 'users: []');
     expect(filesIn(node.settings.etc).length).toBeGreaterThan(8);
     node.sent.length = 0;
@@ -54,6 +54,15 @@ describe('reset', () => {
     expect(filesIn(node.settings.etc)).toEqual([...before, 'kubernetes/kubelet.conf.old']);
     expect(filesIn(node.settings.stateDir)).toEqual([]);
     expect(node.sent).toEqual(['03']);
+  });
+
+  it('plans what it would remove, and removes nothing', async () => {
+    node.seed(DOCUMENT);
+    await joinNode(context());
+    const before = filesIn(node.settings.etc);
+    const planned = (await planReset(node.settings)).map((file) => file.path);
+    expect(planned).toContain('kubernetes/bootstrap-kubelet.conf');
+    expect(filesIn(node.settings.etc)).toEqual(before);
   });
 
   it('of a node that never joined does nothing', async () => {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Settings } from '../../src/core/settings/settings.ts';
 import type { ApiAnswer, ApiRequest, ApiServer } from '../../src/edge/cluster/api-server.ts';
 import { publicKeyPin } from '../../src/edge/node/certificates.ts';
-import { follow } from '../../src/verbs/watch.ts';
+import { watch } from '../../src/verbs/watch.ts';
 import { clusterInfo, infoConfigMap } from '../support/cluster-info.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
@@ -22,7 +22,7 @@ let node: NodeFolder;
 let asked: ApiRequest[] = [];
 let lines: string[] = [];
 let stop: AbortController;
-let following: Promise<unknown>;
+let watching: Promise<unknown>;
 /** What the API server answers by the beginning of the path; 200 and `{}` for the rest. */
 let answers: Record<string, ApiAnswer> = {};
 
@@ -48,23 +48,23 @@ const conditions = (status: string, lastHeartbeatTime?: string): ApiAnswer => ({
   body: JSON.stringify({ status: { conditions: [{ type: 'Ready', status, lastHeartbeatTime }] } }),
 });
 
-function watch(change: Partial<Settings> = {}): void {
+function start(change: Partial<Settings> = {}): void {
   const settings = { ...node.settings, nodeCheckSeconds: 0.05, ...change };
-  following = follow({ settings, log, signal: stop.signal, openApi: () => api }).catch(
+  watching = watch({ settings, log, signal: stop.signal, openApi: () => api }).catch(
     (error: unknown) => error,
   );
 }
 
 async function endWatch(): Promise<void> {
   stop.abort();
-  await following;
+  await watching;
   stop = new AbortController();
 }
 
 beforeEach(async () => {
   node = await NodeFolder.make();
   stop = new AbortController();
-  following = Promise.resolve();
+  watching = Promise.resolve();
   asked = [];
   lines = [];
   answers = {};
@@ -83,7 +83,7 @@ async function joinedNode(): Promise<void> {
   node.seed(document(CA_A));
   node.lease();
   answers = { [NODE]: conditions('True'), [EVENTS]: { status: 201, body: '{}' } };
-  watch();
+  start();
   await waitForEvent('restart.sent');
   kubeletJoins();
   await waitForEvent('node.ready');
@@ -122,7 +122,7 @@ describe('a node that joins', () => {
     };
     node.seed(document(CA_A));
     node.lease();
-    watch({ rollbackSeconds: 0.1 });
+    start({ rollbackSeconds: 0.1 });
     await waitForEvent('csr.pending');
     expect(saw('csr.pending')).toHaveLength(1);
     expect(saw('csr.pending')[0]).toContain('kubectl certificate approve csr-ours');
@@ -136,12 +136,12 @@ describe('a node that joins', () => {
     const message = 'container runtime network not ready: NetworkReady=false reason:X';
     const body = { status: { conditions: [{ type: 'Ready', status: 'False', message }] } };
     answers = { [NODE]: { status: 200, body: JSON.stringify(body) } };
-    watch();
+    start();
     await waitForEvent('restart.sent');
     kubeletJoins();
     await waitForEvent('network.wait');
     await endWatch();
-    watch({ rollbackSeconds: 0.01 });
+    start({ rollbackSeconds: 0.01 });
     await waitFor(() => expect(saw('network.wait')).toHaveLength(2));
     expect(saw('rollback')).toEqual([]);
     expect(node.sent).toEqual(['03']);
@@ -153,7 +153,7 @@ describe('a node that joins', () => {
     node.seed(document(CA_A));
     node.lease();
     answers = { [NODE]: conditions('False') };
-    watch();
+    start();
     await waitForEvent('restart.sent');
     kubeletJoins();
     await waitFor(() => expect(asked.map(({ path: where }) => where)).toContain(NODE));
@@ -164,7 +164,7 @@ describe('a node that joins', () => {
   it('and does not get Ready is standalone again, and not tried at once', async () => {
     node.seed(document(CA_A));
     node.lease();
-    watch({ rollbackSeconds: 0.1 });
+    start({ rollbackSeconds: 0.1 });
     await waitForEvent('rollback');
     await waitFor(() => expect(node.sent).toEqual(['03', '03']));
     for (const file of ['bootstrap-kubelet.conf', 'pki/ca.crt', 'kubelet.conf.d/20-cluster.conf'])
@@ -174,7 +174,7 @@ describe('a node that joins', () => {
     node.lease('10.0.2.99/24');
     node.startKubelet('standalone');
     await endWatch();
-    watch({ rollbackSeconds: 0.1 });
+    start({ rollbackSeconds: 0.1 });
     await waitForEvent('standalone');
     expect(node.sent).toEqual(['03', '03']);
   });
@@ -182,12 +182,12 @@ describe('a node that joins', () => {
   it('is tried again when its document changes', async () => {
     node.seed(document(CA_A));
     node.lease();
-    watch({ rollbackSeconds: 0.1 });
+    start({ rollbackSeconds: 0.1 });
     await waitForEvent('rollback');
     await endWatch();
     lines = [];
     node.seed(document(CA_A).replace(TOKEN, 'zzzzzz.0123456789abcdef'));
-    watch();
+    start();
     await waitForEvent('restart.sent');
     expect(node.read('etc/kubernetes/bootstrap-kubelet.conf')).toContain('zzzzzz');
   });
@@ -199,7 +199,7 @@ describe('a member', () => {
     await endWatch();
     asked = [];
     lines = [];
-    watch({ nodeCheckSeconds: 60 });
+    start({ nodeCheckSeconds: 60 });
     await waitForEvent('joined');
     node.lease();
     expect(asked).toEqual([]);
@@ -210,7 +210,7 @@ describe('a member', () => {
     await joinedNode();
     await endWatch();
     lines = [];
-    watch({ reEvaluate: true });
+    start({ reEvaluate: true });
     await waitForEvent('identity.dropped');
     await waitForEvent('restart.sent');
     node.lease();
@@ -237,7 +237,7 @@ describe('a member', () => {
     const state = (node.read(file) ?? '').replace(/"bootId":"[^"]*"/, '"bootId":"before"');
     node.write(file, state.replace('"restarts"', '"readdressed":1e9,"restarts"'));
     answers[NODE] = { status: 404, body: '{}' };
-    watch();
+    start();
     await waitFor(() => expect(node.sent).toEqual(['03', '03']));
     await waitFor(() => expect(node.read(file)).not.toContain('before'));
     expect(node.read(file)).not.toContain('readdressed');
@@ -270,7 +270,7 @@ describe('a member', () => {
     const conf = node.read('etc/kubernetes/kubelet.conf');
     lines = [];
     node.seed(document(CA_B));
-    watch({ rollbackSeconds: 0.3 });
+    start({ rollbackSeconds: 0.3 });
     await waitForEvent('identity.dropped');
     await waitForEvent('rollback');
     await waitFor(() => expect(node.sent).toHaveLength(3));
@@ -286,7 +286,7 @@ describe('a member', () => {
     lines = [];
     answers[NODE] = conditions('True', '2026-01-01T00:00:00Z');
     node.seed(document(CA_A).replace('a1', 'b2'));
-    watch({ rollbackSeconds: 0.3 });
+    start({ rollbackSeconds: 0.3 });
     await waitForEvent('rollback');
     await waitFor(() => expect(node.sent).toHaveLength(3));
     expect(node.read('etc/kubernetes/node-labels')).toContain('a1');
@@ -299,7 +299,7 @@ describe('a member', () => {
     lines = [];
     asked = [];
     node.seed(document(CA_A).replace('a1', 'b2'));
-    watch();
+    start();
     await waitForEvent('restart.sent');
     expect(node.read('etc/kubernetes/node-labels')).toContain('b2');
     expect(saw('identity.dropped')).toEqual([]);
@@ -315,7 +315,7 @@ describe('a member', () => {
     publish(CA_A);
     node.seed(clusterDocument('https://127.0.0.1:6443', { pins: [publicKeyPin(CA_A)] }));
     node.lease();
-    watch();
+    start();
     await waitForEvent('restart.sent');
     kubeletJoins();
     await waitForEvent('node.ready');

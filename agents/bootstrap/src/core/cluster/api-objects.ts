@@ -1,4 +1,4 @@
-/** What of the API's objects is read here. */
+/** The part of the API's objects that is read here. */
 interface Condition {
   readonly type: string;
   readonly status: string;
@@ -16,15 +16,15 @@ interface Request {
   readonly status?: { readonly certificate?: string; readonly conditions?: readonly unknown[] };
 }
 
-/** `no network`: all is well but for the pod network, which the cluster has to bring. */
+/** `no network`: only the pod network is missing, which the cluster has to provide. */
 export type Readiness = 'ready' | 'no network' | 'not ready';
 
 const isBefore = ({ lastHeartbeatTime }: Condition, since: number): boolean =>
   lastHeartbeatTime !== undefined && lastHeartbeatTime.getTime() < since;
 
 /**
- * What the API server thinks of a Node. It goes on calling a node ready for most of a minute after its kubelet fell silent, so only what
- * kubelet said after `since` (milliseconds of the node's clock) counts.
+ * Returns the readiness of a Node. The API server keeps a silent node ready for most of a minute, so only kubelet's
+ * heartbeats after `since` (milliseconds of the node's clock) count.
  */
 export function readinessOf({ status }: Node, since: number): Readiness {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
@@ -33,27 +33,27 @@ export function readinessOf({ status }: Node, since: number): Readiness {
   return ready.message?.includes('NetworkReady=false') === true ? 'no network' : 'not ready';
 }
 
-/** Whether a PKCS #10 request in base64 of PEM is for this subject; its name stands in it as plain text. */
+/** Returns whether a PKCS #10 request, base64 of PEM, is for this subject, whose name it contains as plain text. */
 function isFor(request: string, subject: string): boolean {
   const pem = atob(request.replaceAll(/\s+/g, ''));
   const body = /-----BEGIN CERTIFICATE REQUEST-----([^-]+)-----/.exec(pem)?.[1] ?? '';
   const der = atob(body.replaceAll(/\s+/g, ''));
   const at = der.indexOf(subject);
-  // A DER string has its length before it: `node-1` is not the beginning of `node-10`.
+  // A DER string follows its length, so `node-1` does not match `node-10`.
   return at > 0 && der.codePointAt(at - 1) === subject.length;
 }
 
 const isOpen = ({ status }: Request): boolean =>
   status?.certificate === undefined && (status?.conditions ?? []).length === 0;
 
-/** kubelet's client certificate is signed by the first, the one it serves with by the second. */
+/** The signers of kubelet's client certificate and of its serving certificate. */
 export const SIGNERS = {
   client: 'kubernetes.io/kube-apiserver-client-kubelet',
   serving: 'kubernetes.io/kubelet-serving',
 } as const;
 export type Signer = (typeof SIGNERS)[keyof typeof SIGNERS];
 
-/** The names of the node's certificate requests that nobody has decided on. */
+/** Returns the names of the node's undecided certificate requests. */
 export function openRequests(
   requests: readonly Request[],
   signer: Signer,

@@ -4,15 +4,16 @@ import { type BootstrapToken, splitToken } from './jws.ts';
 import { type KubeconfigUser, parseKubeconfig } from './kubeconfig.ts';
 import { parseCertificates, PemError } from './pem.ts';
 
-/** Where kubelet starts programs from: the only writable place besides its volumes that may be executed. */
+/** Folder from which kubelet starts programs: besides its volumes the only writable one that allows execution. */
 export const PLUGIN_DIR = '/var/lib/kios/credential-providers';
 
-/** The subject of a client certificate; rejects by throwing when the key is not the certificate's. */
+/** Returns the subject of a client certificate; throws when the key is not the certificate's. */
 export type InspectPair = (certificate: string, key: string) => { readonly commonName: string };
 
 /**
- * How the node is let in. `token`: kubelet asks for its certificate with it. `user`: an entry of a kubeconfig; with `isBootstrap`
- * kubelet asks for its certificate as that user, else it is that user. `held`: the document names nothing and the node needs nothing.
+ * How the node authenticates. `token`: kubelet requests its certificate with it. `user`: an entry of a kubeconfig; with
+ * `isBootstrap` kubelet requests its certificate as that user, otherwise it is that user. `held`: the node has its
+ * credentials already.
  */
 export type ClusterAuth =
   | { readonly kind: 'token'; readonly token: BootstrapToken }
@@ -20,11 +21,11 @@ export type ClusterAuth =
       readonly kind: 'user';
       readonly user: KubeconfigUser;
       readonly isBootstrap: boolean;
-      /** The node's name is not free: it is in the certificate. */
+      /** The name that the certificate prescribes. */
       readonly nodeName?: string;
-      /** A client certificate, which kubelet renews by itself; other users must not be rotated. */
+      /** Whether it is a client certificate, which kubelet renews by itself; other users must not be rotated. */
       readonly rotates: boolean;
-      /** A program of the agent's image that must be installed. */
+      /** A program of the agent's image to install for kubelet. */
       readonly program?: string;
     }
   | { readonly kind: 'held' };
@@ -47,8 +48,8 @@ function pairOf(path: string, cert: string, key: string, inspect: InspectPair): 
   try {
     return certificateUser(parseCertificates(cert).join(''), key, inspect);
   } catch (error) {
-    // The cause of other errors would show what was parsed, which may be the key.
-    const why = error instanceof PemError ? error.message : 'certificate and key do not fit';
+    // The cause of another error would quote its input, which may be the key.
+    const why = error instanceof PemError ? error.message : 'certificate and key do not match';
     throw fieldError(`read the bootstrap document: ${path}: ${why}`);
   }
 }
@@ -67,7 +68,7 @@ function kubeconfigUser(user: KubeconfigUser, inspect: InspectPair): ClusterAuth
     return { kind: 'user', user: { token }, isBootstrap: false, rotates: false };
   if (exec === undefined)
     throw fieldError(
-      'read the bootstrap document: auth.kubeconfig: its user has no token, exec or certificate with key as data',
+      'read the bootstrap document: auth.kubeconfig: its user has neither token nor exec, nor certificate and key as data',
     );
   const { command, ...rest } = exec;
   return execUser({ ...rest, command: command.split('/').at(-1) ?? command });
@@ -112,7 +113,7 @@ function awsUser({
   });
 }
 
-/** What the document says, in the terms of a kubeconfig. A token file was replaced by its content before. */
+/** Converts the document's `auth` to an entry of a kubeconfig. A token file has been replaced by its content before. */
 export function readAuth(auth: AuthSpec, inspect: InspectPair): ClusterAuth {
   if (auth.bootstrapToken !== undefined)
     return { kind: 'token', token: splitToken(auth.bootstrapToken) };
@@ -124,5 +125,5 @@ export function readAuth(auth: AuthSpec, inspect: InspectPair): ClusterAuth {
   if (auth.awsIamAuthenticator !== undefined) return awsUser(auth.awsIamAuthenticator);
   if (auth.kubeconfig !== undefined)
     return kubeconfigUser(parseKubeconfig(auth.kubeconfig).user, inspect);
-  throw fieldError('read the bootstrap document: auth: names nothing that can be used');
+  throw fieldError('read the bootstrap document: auth: it has nothing that can be used');
 }

@@ -5,16 +5,17 @@ import { type InspectPair, readAuth, type ClusterAuth } from './auth.ts';
 import { parseKubeconfig } from './kubeconfig.ts';
 import { parseCertificates, PemError } from './pem.ts';
 
-/** How the API server is recognised. */
+/** How the API server is verified. */
 export interface Trust {
-  /** Certificates given in the document. */
+  /** The document's CA certificates, PEM. */
   readonly bundle: readonly string[];
   /** SHA-256 over the SubjectPublicKeyInfo of CA certificates; one of the cluster's must be among them. */
   readonly pins: readonly string[];
-  /** Take the CA from whoever can sign with the token. */
+  /** Accept the CA of any server that can sign with the token. */
   readonly skipVerification: boolean;
 }
 
+/** The cluster a document names, checked and completed. */
 export interface ClusterConfig {
   readonly name: string;
   readonly endpoint: string;
@@ -30,18 +31,18 @@ const UNSPECIFIED = new Set(['0.0.0.0', '[::]']);
 function urlFault(url: URL | undefined): string | undefined {
   if (url === undefined) return 'must be a URL, https://host:port';
   if (url.protocol !== 'https:') return 'must begin with https://';
-  if (`${url.username}${url.password}` !== '') return 'must not hold a user name or password';
+  if (`${url.username}${url.password}` !== '') return 'must not contain a user name or password';
   if (`${url.pathname}${url.search}${url.hash}` !== '/') return 'must end after the port';
   return UNSPECIFIED.has(url.hostname) ? 'names no host' : undefined;
 }
 
-/** URL leaves out 443, the default of https; the API server's default is 6443. */
+/** Returns the port. URL drops an explicit 443, the default of https; the API server's default is 6443. */
 function portOf(url: URL, text: string): string {
   if (url.port !== '') return url.port;
   return /:0*443\/?$/.test(text.trim()) ? '443' : '6443';
 }
 
-/** `https://host:port`; kubeconfig files and TLS need nothing else, and a path would be lost. */
+/** Returns `https://host:port`. Kubeconfigs and TLS need nothing else; a path is refused, because it would be lost. */
 export function normaliseEndpoint(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const fault = urlFault(url);
@@ -62,7 +63,7 @@ function readTrust(cluster: NonNullable<NodeBootstrap['cluster']>): Trust {
   }
 }
 
-/** A kubeconfig names its cluster too; what the document says beside it counts more. */
+/** Adds server and CA of the document's kubeconfig; the document's own `cluster` overrides them. */
 function withKubeconfig(document: NodeBootstrap): NodeBootstrap['cluster'] {
   const { cluster, auth } = document;
   if (auth?.kubeconfig === undefined) return cluster;
@@ -75,8 +76,8 @@ function withKubeconfig(document: NodeBootstrap): NodeBootstrap['cluster'] {
 }
 
 /**
- * The cluster a complete document names, checked; undefined when it has none and the node shall stay standalone. `held` stands in
- * for an `auth` that is not there any more, on a node that has its certificate or still has its token.
+ * Returns the cluster a complete document names; undefined when it has none and the node is to stay standalone. `held`
+ * replaces an `auth` that is gone, on a node that has its certificate or still has its token.
  */
 export function readClusterConfig(
   document: NodeBootstrap,
@@ -90,15 +91,15 @@ export function readClusterConfig(
     return undefined;
   }
   if (cluster.endpoint === undefined) throw fieldError('cluster.endpoint', 'is required');
-  const wanted = auth === undefined ? held : readAuth(auth, inspect);
-  if (wanted === undefined) throw fieldError('auth', 'is required because cluster is there');
+  const clusterAuth = auth === undefined ? held : readAuth(auth, inspect);
+  if (clusterAuth === undefined) throw fieldError('auth', 'is required because cluster is there');
   const trust = readTrust(cluster);
-  if (trust.bundle.length === 0 && wanted.kind === 'user')
+  if (trust.bundle.length === 0 && clusterAuth.kind === 'user')
     throw fieldError('cluster.caBundle', 'is required: only a token can vouch for a CA');
   return {
     name: cluster.name ?? 'default',
     endpoint: normaliseEndpoint(cluster.endpoint),
     trust,
-    auth: wanted,
+    auth: clusterAuth,
   };
 }

@@ -1,14 +1,14 @@
-/** The client certificate of kubelet.conf, as far as it can be read. */
+/** The client certificate of kubelet.conf. */
 export interface ClientCertificate {
   /** `system:node:<name>`. */
   readonly commonName: string;
-  /** Milliseconds. */
+  /** Milliseconds since 1970. */
   readonly notAfter: number;
 }
 
 const PREFIX = 'system:node:';
 
-/** The node's name in a certificate that is still good, else undefined. NotBefore is not looked at: the clock may be behind. */
+/** Returns the node's name in a certificate that has not expired. NotBefore is ignored, because the clock may be behind. */
 export function identityName(
   certificate: ClientCertificate | undefined,
   now: number,
@@ -18,7 +18,7 @@ export function identityName(
   return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : undefined;
 }
 
-/** One certificate in common is the same cluster in the middle of a CA rotation. */
+/** Returns whether two CAs are of one cluster: during a CA rotation they share a certificate. */
 export function sameCluster(before: readonly string[], after: readonly string[]): boolean {
   return before.length === 0 || before.some((certificate) => after.includes(certificate));
 }

@@ -1,8 +1,9 @@
 import type { BootState } from '@kios/node-state';
 
-/** A step on the way from power-on to Ready, in seconds of CLOCK_BOOTTIME. */
+/** A step between the kernel's start and Ready. */
 export interface Phase {
   readonly name: string;
+  /** Seconds of CLOCK_BOOTTIME. */
   readonly up: number;
 }
 
@@ -12,7 +13,7 @@ const BOOT_PHASES: Readonly<Record<string, string>> = {
   'kubelet.ready': 'first pods',
 };
 
-/** The steps in the order in which they were reached; of one that comes several times, the first. */
+/** Returns the steps in the order in which they were reached; of a repeated step, the first time. */
 export function reportPhases(
   boot: BootState | undefined,
   own: ReadonlyMap<string, number>,
@@ -29,17 +30,17 @@ export function reportPhases(
 
 const seconds = (up: number): string => `${up.toFixed(1)} s`;
 
-/** The sentence `kubectl describe node` shows. */
+/** Formats the sentence that `kubectl describe node` shows. */
 export function formatReport(phases: readonly Phase[], ready: number): string {
   const steps = phases.map(({ name, up }) => `${name} ${seconds(up)}`);
   return `Node joined ${seconds(ready)} after the kernel's start: ${[...steps, `Ready ${seconds(ready)}`].join(', ')}`;
 }
 
-/** A core/v1 Event about the node itself. */
+/** Returns a core/v1 Event about the node itself. */
 export function joinEvent(nodeName: string, message: string, when: Date, id: string) {
   return {
     metadata: { name: `${nodeName}.${id}`, namespace: 'default' },
-    // kubelet, too, gives the name for the uid: that is what `kubectl describe node` looks for.
+    // The name stands in for the uid, as in kubelet's own events: `kubectl describe node` looks for it.
     involvedObject: { apiVersion: 'v1', kind: 'Node', name: nodeName, uid: nodeName },
     type: 'Normal',
     reason: 'Joined',

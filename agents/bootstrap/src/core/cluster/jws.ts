@@ -7,7 +7,7 @@ export interface BootstrapToken {
   readonly secret: string;
 }
 
-/** Splits `id.secret`; the document's schema has checked the form. */
+/** Splits `id.secret`, whose form the document's schema has checked. */
 export function splitToken(token: string): BootstrapToken {
   return { id: token.slice(0, 6), secret: token.slice(7) };
 }
@@ -25,21 +25,21 @@ function encodeBase64Url(bytes: Uint8Array): string {
 
 function headerFault(encoded: string, token: BootstrapToken): string | undefined {
   const bytes = decodeBase64Url(encoded);
-  if (bytes === undefined) return 'header is not base64url';
+  if (bytes === undefined) return 'its header is not base64url';
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    return 'header is not JSON';
+    return 'its header is not JSON';
   }
   const parsed = v.safeParse(Header, header);
-  if (!parsed.success) return 'header is not exactly {"alg":"HS256","kid":…}';
-  return parsed.output.kid === token.id ? undefined : 'signed for another token';
+  if (!parsed.success) return 'its header is not exactly {"alg":"HS256","kid":…}';
+  return parsed.output.kid === token.id ? undefined : 'it is signed for another token';
 }
 
 /**
- * Checks the detached JWS (RFC 7515 appendix F) that the control plane's bootstrap signer puts beside the cluster information.
- * Answers what is wrong with it, or undefined: `content` then comes from somebody who knows the token's secret.
+ * Checks the detached JWS (RFC 7515 appendix F) that the control plane's bootstrap signer adds to the cluster
+ * information. Returns its fault, or undefined: then the author of `content` knows the token's secret.
  */
 export async function jwsFault(
   detached: string,
@@ -48,11 +48,11 @@ export async function jwsFault(
 ): Promise<string | undefined> {
   const [header, payload, signature, ...rest] = detached.split('.');
   if (header === undefined || signature === undefined || payload !== '' || rest.length > 0)
-    return 'not a detached signature';
+    return 'it is not a detached signature';
   const fault = headerFault(header, token);
   if (fault !== undefined) return fault;
   const mac = decodeBase64Url(signature);
-  if (mac === undefined || mac.length !== 32) return 'signature is not 32 bytes of base64url';
+  if (mac === undefined || mac.length !== 32) return 'its signature is not 32 bytes of base64url';
   const utf8 = new TextEncoder();
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   const secret = utf8.encode(token.secret);
@@ -60,5 +60,5 @@ export async function jwsFault(
   const signed = utf8.encode(`${header}.${encodeBase64Url(utf8.encode(content))}`);
   // subtle.verify compares in constant time.
   const good = await crypto.subtle.verify('HMAC', key, mac, signed);
-  return good ? undefined : 'signature does not match';
+  return good ? undefined : 'its signature does not match';
 }

@@ -3,7 +3,7 @@ import { parse, stringify } from 'yaml';
 
 import { fieldError } from '../faults/errors.ts';
 
-/** One of each needs no name. */
+/** A single entry of a kind needs no name. */
 const name = v.optional(v.string(), '');
 const EnvVar = v.object({ name: v.string(), value: v.string() });
 const User = v.object({
@@ -24,7 +24,7 @@ const Cluster = v.object({
   server: v.optional(v.string()),
   'certificate-authority-data': v.optional(v.string()),
 });
-// kubeadm writes null where there is none.
+// kubeadm writes null for an empty list.
 const Kubeconfig = v.object({
   clusters: v.nullish(v.array(v.object({ name, cluster: Cluster })), []),
   users: v.nullish(v.array(v.object({ name, user: User })), []),
@@ -36,7 +36,7 @@ const Kubeconfig = v.object({
 });
 type Kubeconfig = v.InferOutput<typeof Kubeconfig>;
 
-/** The entry of a user in a kubeconfig. */
+/** A user's entry in a kubeconfig. */
 export interface KubeconfigUser {
   readonly token?: string | undefined;
   readonly 'client-certificate-data'?: string | undefined;
@@ -52,7 +52,7 @@ export interface KubeconfigUser {
     | undefined;
 }
 
-/** A kubeconfig with one of everything. `certificateAuthority` is a path on the host. */
+/** Formats a kubeconfig with one entry of each kind. `certificateAuthority` is a path on the host. */
 export function formatKubeconfig(
   endpoint: string,
   certificateAuthority: string,
@@ -82,7 +82,7 @@ function tryParse(text: string): Kubeconfig | undefined {
   }
 }
 
-/** The only one, or the one the current context names. */
+/** Returns the only entry, or the one with this name. */
 function pick<Item extends { readonly name: string }>(
   items: readonly Item[],
   name: string | null | undefined,
@@ -99,20 +99,22 @@ export interface ParsedKubeconfig {
 
 const NOTHING: Kubeconfig = { clusters: [], users: [], contexts: [], 'current-context': undefined };
 
-/** YAML's null is the same as absent. */
+/** Makes YAML's null absent. */
 function userOf({ exec, ...rest }: v.InferOutput<typeof User>): KubeconfigUser {
   if (exec === undefined) return rest;
   return { ...rest, exec: { ...exec, args: exec.args ?? undefined, env: exec.env ?? undefined } };
 }
 
-/** A kubeconfig somebody put into a document. Paths in it mean nothing on this node, so only data counts. */
+/** Parses a kubeconfig inside a document. Only data counts, because its paths are not this node's. */
 export function parseKubeconfig(text: string): ParsedKubeconfig {
   const config = tryParse(text) ?? NOTHING;
   const context = pick(config.contexts, config['current-context'])?.context;
   const user = pick(config.users, context?.user)?.user;
   const cluster = pick(config.clusters, context?.cluster)?.cluster;
   if (user === undefined)
-    throw fieldError('read the bootstrap document: auth.kubeconfig: is not one, or has no user');
+    throw fieldError(
+      'read the bootstrap document: auth.kubeconfig: it is not a kubeconfig, or has no user',
+    );
   return {
     server: cluster?.server,
     ca: cluster?.['certificate-authority-data'],
@@ -120,7 +122,7 @@ export function parseKubeconfig(text: string): ParsedKubeconfig {
   };
 }
 
-/** The CA in the kubeconfig of `kube-public/cluster-info`, as base64 of PEM; undefined when it is not such a file. */
+/** Returns the CA in the kubeconfig of `kube-public/cluster-info` as base64 of PEM; undefined when it has none. */
 export function clusterInfoCa(kubeconfig: string): string | undefined {
   const clusters = tryParse(kubeconfig)?.clusters ?? [];
   return clusters.length === 1 ? clusters[0]?.cluster['certificate-authority-data'] : undefined;
@@ -131,18 +133,18 @@ const onlyUser = (text: string): v.InferOutput<typeof User> | undefined => {
   return users.length === 1 ? users[0]?.user : undefined;
 };
 
-/** The token of a kubeconfig that lies on the disk. */
+/** Returns the token of a kubeconfig on disk. */
 export function tokenOf(kubeconfig: string): string | undefined {
   return onlyUser(kubeconfig)?.token;
 }
 
-/** Its user needs no certificate: a token or a program speaks for it. */
+/** Returns whether the user of a kubeconfig authenticates by token or program, and so needs no certificate. */
 export function speaksForItself(kubeconfig: string): boolean {
   const user = onlyUser(kubeconfig);
   return (user?.token ?? user?.exec) !== undefined;
 }
 
-/** Where kubelet.conf has its client certificate: a path, or the PEM itself and its key. */
+/** Returns the client certificate of kubelet.conf: a path, or the PEM itself with its key. */
 export function clientCertificateOf(
   kubeletConf: string,
 ): { readonly path: string } | { readonly pem: string; readonly key?: string } | undefined {

@@ -1,7 +1,7 @@
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s]*)-----END \1-----/g;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** A PEM text that is not only certificates. The message never holds the text: it may be a key. */
+/** A PEM text that holds more than certificates, or none. The message never quotes the text, which may be a key. */
 export class PemError extends Error {}
 
 function unwrap(text: string): string {
@@ -14,7 +14,7 @@ function unwrap(text: string): string {
 const wrap = (base64: string): string =>
   `-----BEGIN CERTIFICATE-----\n${base64.replaceAll(/.{1,64}/g, '$&\n')}-----END CERTIFICATE-----\n`;
 
-/** The certificates in PEM text, or in base64 of such text, each in one normal form. Anything but certificates is refused. */
+/** Returns the certificates of PEM text, or of its base64, each in one normal form. Refuses any other block. */
 export function parseCertificates(text: string): readonly string[] {
   const blocks = [...unwrap(text).matchAll(BLOCK)];
   if (blocks.length === 0) throw new PemError('holds no PEM block');

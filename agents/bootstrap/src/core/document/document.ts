@@ -12,7 +12,7 @@ import type { ParsedDocument } from './parsed-document.ts';
 import { NodeBootstrap, text } from './schema.ts';
 import { parseYaml } from './yaml.ts';
 
-/** What NoCloud calls meta-data; other keys are for other readers. */
+/** NoCloud's meta-data; other programs read its other keys. */
 const MetaData = v.object({ 'instance-id': v.optional(text), 'local-hostname': v.optional(text) });
 export interface MetaData {
   readonly instanceId: string | undefined;
@@ -27,7 +27,7 @@ const own: Converter = (source, input) => ({
   warnings: [],
 });
 
-/** By apiVersion and kind; what is neither of these is read as ours, whose error says what is expected. */
+/** Keyed by apiVersion and kind. Anything else is parsed as NodeBootstrap, whose error names the expected fields. */
 const CONVERTERS: Readonly<Record<string, Converter>> = {
   'kios.redcoat.dev/v1alpha1 MetadataInformation': convertMetadataInformation,
   'kios.redcoat.dev/v1alpha1 AWSMetadataInformation': convertMetadataInformation,
@@ -44,7 +44,7 @@ function convert(source: string, input: unknown): ParsedDocument {
   return (CONVERTERS[name] ?? own)(source, input);
 }
 
-/** Reads one text in any of the forms that are understood; every fault names the path in it and the cause. */
+/** Parses a document in any supported form. Every fault names the field and the cause. */
 export function parseDocument(source: string, yaml: string): ParsedDocument {
   if (isJoinCommand(yaml)) return parseJoinCommand(source, yaml);
   if (!isMime(yaml)) return convert(source, parseYaml(source, yaml));
@@ -52,7 +52,10 @@ export function parseDocument(source: string, yaml: string): ParsedDocument {
   const readings = parts.map((part) => convert(part.source, parseYaml(part.source, part.text)));
   const document = mergeDocuments(readings.map((reading) => reading.document));
   if (document === undefined)
-    throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: no part of it is for us`);
+    throw new BootstrapError(
+      'KIOS_BOOTSTRAP_DOCUMENT',
+      `read ${source}: no part of it is for this agent`,
+    );
   return {
     document,
     kind: `MIME, ${readings.map(({ kind }) => kind).join(' and ')}`,

@@ -6,7 +6,7 @@ type Json = Readonly<Record<string, unknown>>;
 const isMap = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** RFC 7386 without deletion: maps merge, everything else is replaced by the later value. */
+/** Merges by RFC 7386 without deletion: maps merge, everything else is replaced by the later value. */
 export function mergeMaps(base: Json, later: Json): Json {
   const merged: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(later)) {
@@ -16,21 +16,21 @@ export function mergeMaps(base: Json, later: Json): Json {
   return merged;
 }
 
-/** `auth` is one secret and never mixed from two documents. */
+/** Merges all but `auth`, which is one secret and never mixed from two documents. */
 const mergeTwo = (base: NodeBootstrap, later: NodeBootstrap): NodeBootstrap => {
   const auth = later.auth ?? base.auth;
   return { ...base, ...mergeMaps(base, later), ...(auth === undefined ? {} : { auth }) };
 };
 
-/** Documents in the order of their weight, the last wins. */
+/** Merges documents in order; the last one wins. Undefined for an empty list. */
 export function mergeDocuments(documents: readonly NodeBootstrap[]): NodeBootstrap | undefined {
   const [first, ...rest] = documents;
   return first === undefined ? undefined : rest.reduce(mergeTwo, first);
 }
 
+/** A list, because keys may contain dots, as those of labels do. */
 type Path = readonly string[];
 
-/** Keys may have dots (labels do), so a path is a list. */
 function leaves(value: unknown, path: Path): readonly (readonly [Path, unknown])[] {
   if (!isMap(value)) return [[path, value]];
   return Object.entries(value).flatMap(([key, item]) => leaves(item, [...path, key]));
@@ -51,7 +51,7 @@ export interface Origin {
 const isSecret = (path: string): boolean =>
   /^files$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|exec\.command)/.test(path);
 
-/** Every value of the merged document with the text it came from; secrets are left out. */
+/** Returns every value of the merged document with the text it came from; secrets are replaced by `…`. */
 export function originsOf(parts: readonly Part[]): readonly Origin[] {
   const merged = mergeDocuments(parts.map(({ document }) => document));
   const { apiVersion: _version, kind: _kind, ...fields } = merged ?? {};

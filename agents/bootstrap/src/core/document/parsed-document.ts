@@ -1,20 +1,20 @@
 import type { NodeBootstrap } from './schema.ts';
 
-/** Something in a document that is left out; the node joins without it. */
+/** A part of a document that is left out; the node joins without it. */
 export interface Warning {
   readonly path: string;
   readonly why: string;
 }
 
-/** What a text said, in our own terms. */
+/** A text of any supported form, converted to ours. */
 export interface ParsedDocument {
   readonly document: NodeBootstrap;
-  /** The form it was written in. */
+  /** The form of the text. */
   readonly kind: string;
   readonly warnings: readonly Warning[];
 }
 
-/** One text that was read, and where from. */
+/** A parsed text and its source, a file or an address. */
 export interface Part extends ParsedDocument {
   readonly source: string;
 }

@@ -2,13 +2,13 @@ import * as v from 'valibot';
 
 import { normaliseNodeName } from '../node/node-name.ts';
 
-// Every message is given: valibot's own quote the value, and values here may be secrets.
+// Every check has its own message: valibot's quote the value, which may be a secret.
 export const text = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'));
 export const texts = v.array(text, 'must be a list of texts');
 
 const isMap = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-// Not v.record: it takes a list for a map.
+// Not v.record, which accepts a list.
 export const map = v.custom<Readonly<Record<string, unknown>>>(isMap, 'must be a map');
 
 export const Taint = v.strictObject({
@@ -27,7 +27,7 @@ export const CaCertHash = v.pipe(
   v.toLowerCase(),
 );
 
-/** How the cluster is found and recognised. */
+/** How the cluster is found and verified. */
 const Cluster = v.strictObject({
   name: v.optional(text),
   endpoint: v.optional(text),
@@ -75,7 +75,7 @@ const AUTH_KINDS = {
   awsIamAuthenticator: v.optional(v.strictObject({ clusterId: text, region: v.optional(text) })),
 } as const;
 
-/** Exactly one way to be let into the cluster. */
+/** Exactly one way to authenticate to the cluster. */
 const Auth = v.pipe(
   v.strictObject(AUTH_KINDS),
   v.check(
@@ -94,7 +94,7 @@ const isNodeIp = (ip: string): boolean =>
 const Node = v.strictObject({
   name: v.optional(v.pipe(text, v.check(isNodeName, 'must be auto or a DNS name'))),
   ip: v.optional(v.pipe(text, v.check(isNodeIp, 'must be auto, or one or two addresses'))),
-  /** Checked one by one later: a bad label is dropped, the node joins without it. */
+  /** Checked one by one later: a bad label is dropped and the node joins without it. */
   labels: v.optional(map),
   taints: v.optional(v.array(Taint, 'must be a list')),
   providerID: v.optional(text),
@@ -107,7 +107,7 @@ const Node = v.strictObject({
   ),
 });
 
-/** kubelet.config.k8s.io/v1 CredentialProvider, with the defaults everybody wants. */
+/** kubelet.config.k8s.io/v1 CredentialProvider, with the usual defaults. */
 const CredentialProvider = v.strictObject({
   name: ProgramName,
   matchImages: v.pipe(texts, v.minLength(1, 'must not be empty')),
@@ -143,7 +143,7 @@ const File = v.pipe(
 );
 export type FileSpec = v.InferOutput<typeof File>;
 
-/** A NodeBootstrap document, or a part of one: several are merged. */
+/** A NodeBootstrap document. Every section is optional, because several documents are merged. */
 export const NodeBootstrap = v.strictObject({
   apiVersion: v.literal('kios.dev/v1', 'must be kios.dev/v1'),
   kind: v.literal('NodeBootstrap', 'must be NodeBootstrap'),

@@ -6,11 +6,11 @@ const MAX_RAW = 256 * 1024;
 export interface UserData {
   readonly format: 'plain' | 'gzip' | 'base64' | 'base64+gzip';
   readonly text: string;
-  /** Written for another program (cloud-init, a shell, Ignition): never executed, treated as absent. */
+  /** Whether it is for another program (cloud-init, a shell, Ignition): never executed, treated as absent. */
   readonly foreign: boolean;
 }
 
-/** Unpacks gzip; throws when the bytes are broken or expand beyond what the caller allows. */
+/** Unpacks gzip; throws when the bytes are broken or expand beyond the caller's limit. */
 export type Gunzip = (bytes: Uint8Array) => Uint8Array;
 
 const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
@@ -36,7 +36,7 @@ function formatOf(encoded: boolean, zipped: boolean): UserData['format'] {
 export function decodeUserData(source: string, bytes: Uint8Array, gunzip: Gunzip): UserData {
   const bad = (why: string): BootstrapError =>
     new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: ${why}`);
-  if (bytes.length > MAX_RAW) throw bad(`longer than ${MAX_RAW} bytes`);
+  if (bytes.length > MAX_RAW) throw bad(`it is longer than ${MAX_RAW} bytes`);
   const decoded = isGzip(bytes) ? undefined : fromBase64(bytes);
   const inner = decoded ?? bytes;
   const zipped = isGzip(inner);
@@ -44,7 +44,7 @@ export function decodeUserData(source: string, bytes: Uint8Array, gunzip: Gunzip
   try {
     if (zipped) plain = gunzip(inner);
   } catch {
-    throw bad('broken gzip data, or more than 4 MiB unpacked');
+    throw bad('its gzip data is broken, or more than 4 MiB unpacked');
   }
   const text = decodeText(source, plain);
   return {

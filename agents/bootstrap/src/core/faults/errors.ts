@@ -3,24 +3,24 @@ import { EXIT, type ExitCode, KiosError } from '@kios/errors';
 interface Fault {
   readonly event: string;
   readonly exitCode: ExitCode;
-  /** Seconds until it is worth trying again. */
+  /** Seconds until a retry is worthwhile. */
   readonly retrySeconds: number;
   readonly remedy: string;
 }
 
-/** Every way in which joining fails for now; a daemon logs it and tries again, `join` with `--timeout` ends with its exit code. */
+/** The faults of joining. `watch` logs them and tries again; `join` ends with their exit code, some at once, others after `--timeout`. */
 export const FAULTS = {
   KIOS_BOOTSTRAP_DOCUMENT: {
     event: 'bad.document',
     exitCode: EXIT.data,
     retrySeconds: 30,
-    remedy: 'Correct the bootstrap document on the seed volume; it is read again by itself.',
+    remedy: 'Correct the bootstrap document on the seed volume; it is read again automatically.',
   },
   KIOS_BOOTSTRAP_FIELD: {
     event: 'bad.field',
     exitCode: EXIT.config,
     retrySeconds: 30,
-    remedy: 'Correct that field of the bootstrap document; it is read again by itself.',
+    remedy: 'Correct that field of the bootstrap document; it is read again automatically.',
   },
   KIOS_BOOTSTRAP_METADATA: {
     event: 'imds.failed',
@@ -32,13 +32,13 @@ export const FAULTS = {
     event: 'imds.refused',
     exitCode: EXIT.config,
     retrySeconds: 60,
-    remedy: "Correct what the message names in the machine's settings at its provider.",
+    remedy: 'Correct the setting that the message names, at the provider or in the manifest.',
   },
   KIOS_BOOTSTRAP_PLUGIN: {
     event: 'plugin.missing',
     exitCode: EXIT.config,
     retrySeconds: 60,
-    remedy: 'Build an agent image that has the program in /plugins, or correct its name.',
+    remedy: 'Correct the name of the program, or build an agent image that has it in /plugins.',
   },
   KIOS_BOOTSTRAP_UNTRUSTED: {
     event: 'cluster.untrusted',
@@ -50,7 +50,7 @@ export const FAULTS = {
     event: 'cluster.token_rejected',
     exitCode: EXIT.unavailable,
     retrySeconds: 30,
-    remedy: 'Create the bootstrap token again, or put a living one into the bootstrap document.',
+    remedy: 'Create the bootstrap token again, or put a valid one into the bootstrap document.',
   },
   KIOS_BOOTSTRAP_UNSIGNED: {
     event: 'cluster.token_unknown',
@@ -75,13 +75,14 @@ export const FAULTS = {
     event: 'restart.loop',
     exitCode: EXIT.unavailable,
     retrySeconds: 600,
-    remedy: 'The configuration keeps changing: look at the file.written events before this one.',
+    remedy:
+      'Find out what keeps changing the files: the file.written events before this one name them.',
   },
 } as const satisfies Record<string, Fault>;
 
 export type FaultCode = keyof typeof FAULTS;
 
-/** An expected failure to join: stable code, event name and the time after which another try makes sense. */
+/** An expected failure to join, with its event and the time until a retry is worthwhile. */
 export class BootstrapError extends KiosError {
   readonly fault: Fault;
 
@@ -92,6 +93,6 @@ export class BootstrapError extends KiosError {
   }
 }
 
-/** A field that is missing, unknown or wrong; the message has its path. */
+/** Returns the error for a field that is missing, unknown or wrong; the message has its path. */
 export const fieldError = (message: string): BootstrapError =>
   new BootstrapError('KIOS_BOOTSTRAP_FIELD', message);

@@ -4,12 +4,12 @@ import type { NodeBootstrap } from '../document/schema.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Where kubelet finds its files; the agent sees the same directory elsewhere. */
+/** Folder of kubelet's files, as kubelet sees it; in the agent's pod it is elsewhere. */
 export const KUBELET_ETC = '/etc/kubernetes';
 
 /**
- * Fields that need an API server: a standalone kubelet with them refuses to start ("no client provided, cannot use webhook
- * authentication"), so they live in a file of their own that is written after the kubeconfig.
+ * Fields that need an API server. With them a standalone kubelet refuses to start ("no client provided, cannot use
+ * webhook authentication"), so they have a file of their own that is written after the kubeconfig.
  */
 const CLUSTER_FIELDS = [
   'authentication',
@@ -20,7 +20,7 @@ const CLUSTER_FIELDS = [
 
 const head = { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration' };
 
-/** What kiOS sets in every node: valid with and without an API server. */
+/** Returns the fields that kiOS sets on every node, valid with and without an API server. */
 function nodeFragment(
   node: NonNullable<NodeBootstrap['node']>,
   platformId: string | undefined,
@@ -35,7 +35,7 @@ function nodeFragment(
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-/** The server with its doors shut: client certificates of the cluster's CA, and the API server asked about everybody. */
+/** kubelet's server admits client certificates of the cluster's CA only; the API server authorizes each request. */
 const CLUSTER_DEFAULTS: Json = {
   enableServer: true,
   authentication: {
@@ -50,9 +50,9 @@ function clusterFragment(auth: ClusterAuth, user: Json): Json {
   return {
     ...head,
     ...CLUSTER_DEFAULTS,
-    // With rotation kubelet takes only certificates from its kubeconfig, and would call the API server as nobody.
+    // With rotation kubelet uses only certificates of its kubeconfig, and would call the API server unauthenticated.
     ...(auth.kind === 'user' && !auth.rotates ? { rotateCertificates: false } : {}),
-    // The image's own certificate would go before the one of the cluster, for callers that name no host.
+    // The image's own certificate would be preferred to the cluster's for callers that send no server name.
     ...(user['serverTLSBootstrap'] === true ? { tlsCertFile: '', tlsPrivateKeyFile: '' } : {}),
     ...mergeMaps(CLUSTER_DEFAULTS, user),
   };
@@ -73,11 +73,11 @@ export interface Fragments {
   readonly node: Json;
   /** `20-cluster.conf`; undefined for a standalone node. */
   readonly cluster: Json | undefined;
-  /** `50-user.conf`; undefined when the document asks for nothing more. */
+  /** `50-user.conf`; undefined when the document has no such fields. */
   readonly user: Json | undefined;
 }
 
-/** The drop-ins of a node; the user's fields win over ours. */
+/** Returns the drop-ins of a node; the user's fields override ours. */
 export function kubeletFragments(
   document: NodeBootstrap,
   auth: ClusterAuth | undefined,

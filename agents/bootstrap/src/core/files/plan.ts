@@ -6,19 +6,22 @@ import type { OutputFile } from './output-file.ts';
 import { renderFiles } from './render.ts';
 import type { JoinState } from './state.ts';
 
-/** Where a run stands before it has asked the network anything. */
+/** What a run knows before it asks the network. */
 export interface PlanInput {
   readonly document: NodeBootstrap;
   readonly cluster: ClusterConfig | undefined;
   readonly inputHash: string;
   readonly instanceId: string;
   readonly state: JoinState | undefined;
-  /** The kubeconfig on disk is the one the document leads to: kubelet is, or is about to become, that user; or the node has its certificate. */
+  /** The kubeconfig on disk is the document's, or the node has its certificate. */
   readonly isEntered: boolean;
   readonly reEvaluate: boolean;
 }
 
-/** The node was configured for exactly this input and can still get into its cluster: the network need not be asked. */
+/**
+ * Returns whether the node was configured for exactly this input and can still authenticate, so that the network need not
+ * be asked.
+ */
 export function isConfigured(input: PlanInput): boolean {
   const { state, cluster } = input;
   if (input.reEvaluate || state === undefined) return false;
@@ -27,7 +30,7 @@ export function isConfigured(input: PlanInput): boolean {
   return cluster === undefined || input.isEntered;
 }
 
-/** The machine's certificate belongs to another life of it: a copied disk, another cluster, or a name that shall change. */
+/** Returns whether the node's certificate is obsolete: a copied disk, another cluster, or `--re-evaluate`. */
 export function isForeignIdentity(
   input: PlanInput,
   caBefore: readonly string[],
@@ -44,7 +47,7 @@ export interface FileInput {
   readonly cluster: ClusterConfig | undefined;
   readonly ca: readonly string[];
   readonly nodeName: string;
-  /** What the machine has now, at most one of each family. */
+  /** The machine's addresses now, at most one of each family. */
   readonly addresses: readonly string[];
   /** The boot is too young for the network to be complete. */
   readonly isSettling: boolean;
@@ -52,13 +55,13 @@ export interface FileInput {
   readonly hasIdentity: boolean;
   readonly hasKubeletConf: boolean;
   readonly platformId: string | undefined;
-  /** Files of an earlier document, relative to /etc. */
+  /** The files of the document before, relative to /etc. */
   readonly userFilesBefore: readonly string[];
 }
 
 const CLUSTER_ONLY = /\/(?:pki\/ca\.crt|bootstrap-kubelet\.conf|20-cluster\.conf)$/;
 
-/** The files this node shall have. */
+/** Returns the files the node is to have, in the order of their writing. */
 export function planFiles(input: FileInput): readonly OutputFile[] {
   const { document, cluster } = input;
   const files = renderFiles({
@@ -75,7 +78,7 @@ export function planFiles(input: FileInput): readonly OutputFile[] {
     ...dropped.map((path) => ({ path, content: undefined, mode: 0o644, isUserFile: true })),
     ...files,
   ];
-  // A joined node whose document lost its cluster stays joined: leaving is `bootstrap reset`, never an accident.
+  // A joined node whose document lost its cluster stays joined: only `bootstrap reset` leaves a cluster.
   const stays = cluster === undefined && input.hasKubeletConf;
   return stays ? all.filter(({ path }) => !CLUSTER_ONLY.test(path)) : all;
 }

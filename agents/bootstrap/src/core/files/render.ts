@@ -9,15 +9,15 @@ import { kubeletFragments } from './kubelet-config.ts';
 import type { OutputFile } from './output-file.ts';
 import { readUserFiles } from './user-files.ts';
 
-/** Everything that decides what is written. */
+/** Everything the files depend on. */
 export interface RenderInput {
   readonly document: NodeBootstrap;
   readonly cluster: (ClusterConfig & { readonly ca: readonly string[] }) | undefined;
   readonly nodeName: string;
   readonly nodeIp: string | undefined;
-  /** The node holds a valid certificate, so no token need lie on its disk. */
+  /** The node has a valid certificate, so its disk needs no token. */
   readonly hasIdentity: boolean;
-  /** What the platform calls this machine in Kubernetes. */
+  /** The machine's providerID, from its provider. */
   readonly platformId: string | undefined;
 }
 
@@ -43,7 +43,7 @@ function formatProviders(providers: readonly CredentialProviderSpec[] = []): str
   });
 }
 
-/** Who kubelet shall be while it has no certificate of its own. */
+/** Returns the kubeconfig by which kubelet requests its certificate; undefined when it needs none. */
 export function formatBootstrapKubeconfig(endpoint: string, auth: ClusterAuth): string | undefined {
   const ca = `/etc/${CA_FILE}`;
   if (auth.kind === 'token')
@@ -53,7 +53,7 @@ export function formatBootstrapKubeconfig(endpoint: string, auth: ClusterAuth): 
     : undefined;
 }
 
-/** Who kubelet is, where the document says so; else kubelet writes this file itself. */
+/** Returns the kubeconfig of the document's user; undefined when kubelet writes this file itself. */
 export function formatUserKubeconfig(endpoint: string, auth: ClusterAuth): string | undefined {
   return auth.kind === 'user' && !auth.isBootstrap
     ? formatKubeconfig(endpoint, `/etc/${CA_FILE}`, auth.user)
@@ -79,8 +79,8 @@ const open = (path: string, content: string | undefined): OutputFile => ({
 });
 
 /**
- * All files, in the order in which they are put in place. The kubeconfig turns cluster mode on; what comes before it is harmless to a
- * standalone kubelet, what comes after it would stop one. A kubelet started between any two of them therefore runs.
+ * Returns all files in the order in which they are put in place. The kubeconfig turns cluster mode on. The files before
+ * it are harmless to a standalone kubelet, the ones after it would stop one, so a kubelet started between any two runs.
  */
 export function renderFiles(input: RenderInput): readonly OutputFile[] {
   const { document, cluster } = input;

@@ -8,7 +8,7 @@ const LOOP_LIMIT = 3;
 export interface RestartFacts {
   /** This run changes a file that kubelet reads at start. */
   readonly changed: boolean;
-  /** The state an earlier run left. */
+  /** The state of an earlier run. */
   readonly state: JoinState | undefined;
   readonly kubelet: Pick<KubeletState, 'startedBoot'> | undefined;
   readonly bootId: string;
@@ -18,15 +18,15 @@ export type RestartDecision =
   | { readonly send: true; readonly why: string }
   | { readonly send: false; readonly why: string };
 
-/** Whether the running kubelet has not seen the files: it then gets one restart, and never a second one for the same files. */
+/** Decides whether the running kubelet has seen the files. If not, it gets one restart, and never a second for the same files. */
 export function decideRestart(facts: RestartFacts): RestartDecision {
   const { state, kubelet } = facts;
   if (facts.changed) return { send: true, why: 'files changed' };
   if (state === undefined) return { send: false, why: 'nothing was written' };
-  // A kubelet of a later boot started after the files were there.
+  // A kubelet of a later boot started with the files in place.
   if (state.bootId !== facts.bootId)
     return { send: false, why: 'kubelet started with these files' };
-  if (state.phase === 'restarted') return { send: false, why: 'already asked for' };
+  if (state.phase === 'restarted') return { send: false, why: 'already requested' };
   if (state.phase === 'writing') return { send: true, why: 'an earlier run was cut off' };
   const sawFiles = kubelet !== undefined && kubelet.startedBoot > state.up;
   return sawFiles
@@ -34,7 +34,10 @@ export function decideRestart(facts: RestartFacts): RestartDecision {
     : { send: true, why: 'kubelet is older than its files' };
 }
 
-/** Seconds until another restart is allowed; 0 now. Something that undoes our files must not restart kubelet for ever. */
+/**
+ * Returns the seconds until another restart is allowed; 0 allows it now. A program that undoes our files must not make
+ * kubelet restart without end.
+ */
 export function restartPause(restarts: readonly number[], up: number): number {
   const recent = restarts.filter((at) => at > up - LOOP_WINDOW_S);
   if (recent.length < LOOP_LIMIT) return 0;
@@ -43,7 +46,10 @@ export function restartPause(restarts: readonly number[], up: number): number {
 
 const ADDRESS_PAUSE_S = 300;
 
-/** kubelet got another address a short while ago and keeps it for now: one that comes and goes must not keep it starting. */
+/**
+ * Returns whether kubelet must keep the address it was given recently: a flapping address must not restart it again and
+ * again.
+ */
 export function isAddressHeld(
   state: JoinState | undefined,
   now: { readonly bootId: string; readonly up: number },
@@ -54,7 +60,10 @@ export function isAddressHeld(
 
 const REST_S = 600;
 
-/** A document that was rolled back is tried again when it changes, at the next boot, or after ten minutes. */
+/**
+ * Returns whether a document that was rolled back must wait. It is tried again when it changes, at the next boot, or after
+ * ten minutes.
+ */
 export function isBackingOff(
   state: JoinState | undefined,
   now: { readonly document: string; readonly bootId: string; readonly up: number },

@@ -3,37 +3,37 @@ import * as v from 'valibot';
 import type { NodeBootstrap } from '../document/schema.ts';
 import type { OutputFile } from './output-file.ts';
 
-/** `/var/lib/kios/bootstrap/state.json`: how far this agent got. */
+/** `/var/lib/kios/bootstrap/state.json`: the progress of this agent, kept over boots. */
 export const JoinState = v.object({
   v: v.literal(1),
   instanceId: v.string(),
-  /** Of the document without its token: what was asked for. */
+  /** Hash of the document without its token: the request. */
   inputHash: v.string(),
-  /** Of the files as written: what is there unless somebody changed it. */
+  /** Hash of the files as written: the result, unless someone changed it. */
   outputHash: v.string(),
   /**
-   * `writing`: between the first and the last rename; `written`: all in place; `restarted`: kubelet was told; `rolled-back`: what was
-   * there before is there again, because the node did not get Ready.
+   * `writing`: between the first and the last rename. `written`: all in place. `restarted`: kubelet's restart was requested.
+   * `rolled-back`: the files before are in place again, because the node did not become Ready.
    */
   phase: v.picklist(['writing', 'written', 'restarted', 'rolled-back']),
   bootId: v.string(),
   /** Seconds of CLOCK_BOOTTIME when the phase before `restarted` was reached. */
   up: v.number(),
   when: v.string(),
-  /** Seconds of CLOCK_BOOTTIME of the restarts asked for in this boot, newest last. */
+  /** Seconds of CLOCK_BOOTTIME of the restarts requested in this boot, newest last. */
   restarts: v.array(v.number()),
-  /** Seconds of CLOCK_BOOTTIME at which kubelet was given another address, in this boot. */
+  /** Seconds of CLOCK_BOOTTIME at which kubelet was given another address in this boot. */
   readdressed: v.optional(v.number()),
-  /** The certificate of an earlier life is being set aside. */
+  /** The obsolete certificate is being set aside. */
   dropIdentity: v.optional(v.boolean(), false),
-  /** Files of the document, relative to /etc: gone from it, gone from the disk. */
+  /** The document's own files, relative to /etc: those gone from it are removed from the disk. */
   userFiles: v.optional(v.array(v.string()), []),
-  /** Of the whole document: what need not be tried again soon after a roll back. */
+  /** Hash of the whole document that was rolled back: it is not tried again soon. */
   tried: v.optional(v.string()),
 });
 export type JoinState = v.InferOutput<typeof JoinState>;
 
-/** What of a state counts in the boot it was made in only. */
+/** Returns the fields of a state that are valid only within the boot that wrote it. */
 export const ofBoot = (
   state: JoinState | undefined,
   bootId: string,
@@ -55,18 +55,18 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
 }
 
-/** With its secrets, for the comparison of two whole documents. */
+/** Hashes a document with its secrets, to compare whole documents. */
 export async function hashDocument(document: NodeBootstrap): Promise<string> {
   return sha256(sorted(document));
 }
 
-/** The token is left out: a node with a certificate needs none, and a new one must not make it join again. */
+/** Hashes the request. `auth` is left out: a new token must not make a node with a certificate join again. */
 export async function hashInput(document: NodeBootstrap, instanceId: string): Promise<string> {
   const { auth: _secret, ...rest } = document;
   return sha256([sorted(rest), instanceId]);
 }
 
-/** The files kubelet reads at start, in a fixed order; credentials are judged by what they are, not by their bytes. */
+/** Hashes the paths and contents of files, whatever their order. */
 export async function hashOutput(
   files: readonly Pick<OutputFile, 'path' | 'content'>[],
 ): Promise<string> {

@@ -2,14 +2,14 @@ import type { FileSpec } from '../document/schema.ts';
 import { fieldError } from '../faults/errors.ts';
 import type { OutputFile } from './output-file.ts';
 
-/** Where a document may put files: places that are read by those it configures, and none that is executed. */
+/** Folders a document may write to: those read by the programs it configures, none from which programs are run. */
 const ALLOWED = [
   '/etc/kubernetes/manifests/',
   '/etc/cni/',
   '/etc/kios/',
   '/etc/containerd/certs.d/',
 ];
-/** What this agent reads itself: a document must not write its own successor. */
+/** Files this agent itself reads: a document must not be able to replace itself. */
 const REFUSED = new Set(['/etc/kios/bootstrap.yaml']);
 
 function pathFault(path: string): string | undefined {
@@ -23,7 +23,7 @@ function pathFault(path: string): string | undefined {
   return REFUSED.has(path) ? 'is read by this agent itself' : undefined;
 }
 
-/** The files a document asks for, checked. */
+/** Checks and returns the document's own files. */
 export function readUserFiles(files: readonly FileSpec[]): readonly OutputFile[] {
   return files.map(({ path, mode, content, contentBase64 }, index) => {
     const why = pathFault(path);

@@ -1,4 +1,4 @@
-/** Labels a kubelet may put on its own node: k8s.io/kubelet pkg/apis/well_known_labels.go. */
+/** Reserved labels that a kubelet may set on its own node: k8s.io/kubelet pkg/apis/well_known_labels.go. */
 const KUBELET_LABELS = new Set([
   'kubernetes.io/hostname',
   'kubernetes.io/os',
@@ -49,7 +49,7 @@ export interface CheckedLabels {
   readonly dropped: readonly { readonly key: string; readonly why: string }[];
 }
 
-/** Keeps the labels with which kubelet starts; one bad label would keep it from starting at all. */
+/** Drops the labels that kubelet refuses: a single one of them keeps it from starting. */
 export function checkLabels(wanted: Readonly<Record<string, unknown>>): CheckedLabels {
   const labels: [string, string][] = [];
   const dropped: { key: string; why: string }[] = [];

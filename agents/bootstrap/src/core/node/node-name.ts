@@ -2,8 +2,8 @@ const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 const IPV4 = /^\d+(?:\.\d+){3}$/;
 
 /**
- * The RFC 1123 form of a name somebody gave this machine, or undefined when there is none: lower case, `_` and spaces as `-`.
- * A name that reads as an address is none: clouds and certificates take it for one.
+ * Returns the RFC 1123 form of a name: lower case, with `-` for `_` and spaces; undefined when it has none. Names that
+ * look like IP addresses are rejected: clouds and certificates would treat them as addresses.
  */
 export function normaliseNodeName(name: string): string | undefined {
   const clean = name
@@ -17,14 +17,14 @@ export function normaliseNodeName(name: string): string | undefined {
 }
 
 export interface NameSources {
-  /** Of the certificate this node already has: a node never changes its name by itself. */
+  /** From the certificate this node already has: a node never changes its name by itself. */
   readonly joined?: string | undefined;
-  /** Of a client certificate that the document brings. */
+  /** From a client certificate in the document. */
   readonly certificate?: string | undefined;
   readonly document?: string | undefined;
   readonly provider?: string | undefined;
   readonly dhcp?: string | undefined;
-  /** First 12 hexadecimal digits of a hash over what is unique in the hardware. */
+  /** The first 12 hexadecimal digits of a hash over the hardware's unique id. */
   readonly hardware: string;
 }
 
@@ -33,7 +33,10 @@ export interface ChosenName {
   readonly by: 'joined' | 'certificate' | 'document' | 'provider' | 'dhcp' | 'hardware';
 }
 
-/** The node's name; `auto` in the document means the sources below it. DHCP servers hand out `localhost`, which names nobody. */
+/**
+ * Chooses the node's name from the first source that has a usable one; `auto` in the document leaves it to the sources
+ * after it. `localhost` is skipped, because DHCP servers hand it out.
+ */
 export function chooseNodeName(sources: NameSources): ChosenName {
   const order = [
     ['joined', sources.joined],

@@ -1,7 +1,7 @@
 import { type NoCloudSeed, parseNoCloudSeed } from './nocloud.ts';
 import { PROVIDER_NAMES, type ProviderName } from './provider.ts';
 
-/** What the kernel's command line says of where to look. */
+/** The words of the kernel's command line that say where documents come from. */
 export interface CommandLine {
   /** `kios.provider=`, or cloud-init's `ds=nocloud`. */
   readonly provider: ProviderName | undefined;
@@ -10,7 +10,7 @@ export interface CommandLine {
   readonly seed: NoCloudSeed | undefined;
 }
 
-/** The last word counts; a provider nobody knows is no word at all. */
+/** Parses the kernel's command line. The last word of a name counts; an unknown provider is ignored. */
 export function parseCommandLine(text: string): CommandLine {
   const words = text.trim().split(/\s+/);
   const last = (name: string): string | undefined =>

@@ -7,7 +7,7 @@ import { map, text } from '../schema.ts';
 import { nodeFromFlags } from './flags.ts';
 import { withHttpsPort } from './https-port.ts';
 
-/** What EKS writes into the user data of its nodes (nodeadm). */
+/** EKS's document in the user data of its nodes (nodeadm). */
 const NodeConfig = v.object({
   spec: v.object(
     {
@@ -30,7 +30,7 @@ const NodeConfig = v.object({
   ),
 });
 
-/** The tenth address of the cluster's services, where EKS puts its name server. */
+/** Returns the tenth address of the cluster's services, where EKS puts its name server. */
 function clusterDns(cidr: string | undefined): string | undefined {
   const four = /^(\d+\.\d+\.\d+)\.\d+\/\d+$/.exec(cidr ?? '');
   if (four !== null) return `${four[1]}.10`;
@@ -50,7 +50,7 @@ export function convertNodeConfig(source: string, input: unknown): ParsedDocumen
   const dns = clusterDns(cluster.cidr);
   const ignored = (['containerd', 'instance', 'featureGates'] as const)
     .filter((field) => spec[field] !== undefined)
-    .map((field): Warning => ({ path: `spec.${field}`, why: 'not carried out here' }));
+    .map((field): Warning => ({ path: `spec.${field}`, why: 'it has no effect here' }));
   return {
     document: {
       apiVersion: 'kios.dev/v1',

@@ -3,7 +3,7 @@ import type { NodeBootstrap, TaintSpec } from '../schema.ts';
 
 type NodeSpec = NonNullable<NodeBootstrap['node']>;
 
-/** `k=v` pairs between commas. */
+/** Splits `k=v` pairs at commas. */
 function labelsOf(value: string): Record<string, string> {
   const pairs = value.split(',').filter((pair) => pair !== '');
   return Object.fromEntries(
@@ -17,7 +17,7 @@ function labelsOf(value: string): Record<string, string> {
 const isEffect = (text: string | undefined): text is TaintSpec['effect'] =>
   text === 'NoSchedule' || text === 'PreferNoSchedule' || text === 'NoExecute';
 
-/** `key=value:Effect` or `key:Effect` between commas; undefined when one is neither. */
+/** Splits `key=value:Effect` or `key:Effect` at commas; undefined when one is neither. */
 function taintsOf(value: string): readonly TaintSpec[] | undefined {
   const taints = value.split(',').map((item): TaintSpec | undefined => {
     const [, key, , text, effect] = /^([^=:]+)(=([^:]*))?:(\w+)$/.exec(item) ?? [];
@@ -46,7 +46,7 @@ const FLAGS: Readonly<Record<string, (value: string) => NodeSpec | undefined>> =
   'hostname-override': (name) => ({ name }),
 };
 
-/** Flags somebody would give to kubelet, as fields of the node. Ours has a fixed command line, so what has no field is left out. */
+/** Converts kubelet's flags to fields of the node. A flag without a field is left out: our kubelet's command line is fixed. */
 export function nodeFromFlags(
   flags: readonly { readonly name: string; readonly value: string }[],
   path: string,
@@ -56,7 +56,7 @@ export function nodeFromFlags(
   for (const { name, value } of flags) {
     const part = FLAGS[name]?.(value);
     if (part === undefined)
-      warnings.push({ path: `${path}.${name}`, why: 'has no field here, or a wrong value' });
+      warnings.push({ path: `${path}.${name}`, why: 'it has no field here, or a wrong value' });
     const labels = { ...node.labels, ...part?.labels };
     node = { ...node, ...part, ...(Object.keys(labels).length > 0 ? { labels } : {}) };
   }

@@ -1,7 +1,7 @@
 import type { ParsedDocument, Warning } from '../parsed-document.ts';
 import { convertJoinConfiguration } from './kubeadm.ts';
 
-/** The line `kubeadm token create --print-join-command` prints, as pasted: with sudo before it, or broken over lines. */
+/** Returns whether a text is the line of `kubeadm token create --print-join-command`, with or without sudo. */
 export const isJoinCommand = (text: string): boolean =>
   /^\s*(?:sudo\s+)?kubeadm\s+join\s/.test(text);
 
@@ -9,7 +9,7 @@ const SWITCHES = new Set(['discovery-token-unsafe-skip-ca-verification']);
 
 interface Command {
   readonly endpoint: string;
-  /** Flags in their order; one that is given twice counts twice. */
+  /** In their order; a flag given twice is there twice. */
   readonly flags: readonly (readonly [name: string, value: string])[];
 }
 
@@ -41,13 +41,13 @@ const KNOWN = new Set([
   'discovery-token-ca-cert-hash',
   'discovery-token-unsafe-skip-ca-verification',
   'node-name',
-  // Those of the machine kubeadm would have run on; here they are settled.
+  // These concern the machine kubeadm would run on; here they are fixed.
   'cri-socket',
   'ignore-preflight-errors',
   'v',
 ]);
 
-/** A pasted `kubeadm join` line. */
+/** Parses a pasted `kubeadm join` line. */
 export function parseJoinCommand(source: string, text: string): ParsedDocument {
   const { endpoint, flags } = split(text);
   const last = (name: string): string | undefined => flags.findLast(([flag]) => flag === name)?.[1];
@@ -72,7 +72,7 @@ export function parseJoinCommand(source: string, text: string): ParsedDocument {
   const unknown = flags.filter(([flag]) => !KNOWN.has(flag) && flag !== 'control-plane');
   const warnings = unknown.map(([flag]): Warning => ({
     path: `--${flag}`,
-    why: 'is not carried out here',
+    why: 'it has no effect here',
   }));
   return { ...reading, kind: 'kubeadm join', warnings };
 }

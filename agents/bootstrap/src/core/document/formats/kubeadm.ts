@@ -8,7 +8,7 @@ import { nodeFromFlags } from './flags.ts';
 
 const Argument = v.strictObject({ name: text, value: v.string('must be text') });
 
-/** The part of kubeadm's v1beta3 and v1beta4 that says which cluster a worker joins; the rest is kubeadm's own business. */
+/** The part of kubeadm's v1beta3 and v1beta4 that says which cluster a worker joins; the rest concerns only kubeadm. */
 const JoinConfiguration = v.object({
   discovery: v.object(
     {
@@ -19,7 +19,7 @@ const JoinConfiguration = v.object({
           caCertHashes: v.optional(v.array(CaCertHash, 'must be a list of texts')),
           unsafeSkipCAVerification: v.optional(v.boolean('must be true or false')),
         },
-        'must be a map; discovery by file is not for a node without files',
+        'must be a map; discovery by file is not supported',
       ),
       tlsBootstrapToken: v.optional(Token),
     },
@@ -29,7 +29,7 @@ const JoinConfiguration = v.object({
     v.object({
       name: v.optional(text),
       taints: v.nullish(v.array(Taint, 'must be a list')),
-      // A list since v1beta4, a map before.
+      // A list since v1beta4, a map before that.
       kubeletExtraArgs: v.optional(
         v.union(
           [v.array(Argument), v.record(v.string(), v.string())],

@@ -1,7 +1,7 @@
 import { BootstrapError } from '../../faults/errors.ts';
 import type { Warning } from '../parsed-document.ts';
 
-/** A MIME document, as launch templates and EKS make them. */
+/** Returns whether a text is a MIME document, as launch templates and EKS make them. */
 export const isMime = (text: string): boolean =>
   /^(?:MIME-Version:|Content-Type:\s*multipart\/)/i.test(text);
 
@@ -25,7 +25,7 @@ interface Entity {
   readonly body: string;
 }
 
-/** Header lines up to the empty one; a line that begins with white space continues the one before. */
+/** Splits headers from body. A header line that begins with white space continues the one before. */
 function splitEntity(text: string): Entity {
   const lines = text.split('\n');
   const end = lines.findIndex((line) => line.trim() === '');
@@ -59,15 +59,21 @@ function boundaryOf(source: string, whole: Entity): string {
   const [, quoted, plain] = /boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType) ?? [];
   const boundary = quoted ?? plain;
   if (boundary !== undefined) return boundary;
-  throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: MIME without a boundary`);
+  throw new BootstrapError(
+    'KIOS_BOOTSTRAP_DOCUMENT',
+    `read ${source}: its MIME header names no boundary`,
+  );
 }
 
-/** The parts that are documents for a node; what is for a shell or for cloud-init is skipped with a warning, never executed. */
+/** Returns the parts that are documents for a node. Those for a shell or cloud-init give a warning and are never executed. */
 export function parseMime(source: string, text: string): MimeParts {
   const whole = splitEntity(text.replaceAll('\r\n', '\n'));
   const sections = `\n${whole.body}`.split(`\n--${boundaryOf(source, whole)}`).slice(1);
   if (sections.length > MAX_PARTS)
-    throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: too many MIME parts`);
+    throw new BootstrapError(
+      'KIOS_BOOTSTRAP_DOCUMENT',
+      `read ${source}: it has more than ${MAX_PARTS} MIME parts`,
+    );
   const parts: { source: string; text: string }[] = [];
   const warnings: Warning[] = [];
   for (const [index, section] of sections.entries()) {

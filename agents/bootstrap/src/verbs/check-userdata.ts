@@ -13,21 +13,21 @@ import { inspectPair } from '../edge/node/certificates.ts';
 
 const MAX_UNPACKED = 4 * 1024 * 1024;
 
-/** What a node would make of a text in its user data. */
+/** A node's reading of a text in its user data. */
 export interface UserDataCheck {
   /** `plain`, `gzip`, `base64` or `base64+gzip`. */
   readonly encoding: string;
-  /** For another program: a node treats it as absent. */
+  /** It is for another program, and a node treats it as absent. */
   readonly foreign: boolean;
-  /** The form it is written in. */
+  /** The form of the text. */
   readonly kind: string | undefined;
-  /** It names a cluster and a way to enter it; else it is a part of a document, or for a standalone node. */
+  /** It names a cluster and credentials; otherwise it is part of a document, or for a standalone node. */
   readonly complete: boolean;
   readonly values: readonly Origin[];
   readonly warnings: readonly Warning[];
 }
 
-/** Reads a file as if it were user data; throws what a node would report. */
+/** Reads a file as if it were user data; rejects with what a node would report. */
 export async function checkUserData(file: string): Promise<UserDataCheck> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause });

@@ -18,13 +18,14 @@ import { StatusError } from '../edge/cluster/status-error.ts';
 import { readKubelet } from '../edge/node/host.ts';
 import type { JoinContext } from './context.ts';
 
-/** What the API server says of this node's object. `unknown`: it was not reached, or knows us no more. */
+/** The state of this node's object. `unknown`: the API server was not reached, or does not accept us any more. */
 export type NodeView = Readiness | 'absent' | 'unknown';
 
-/** Not reached, or refused: what else happens is a mistake of ours. */
+/** Returns whether the API server was not reached, or refused; any other error is a bug of this agent. */
 const isNoAnswer = (error: unknown): boolean =>
   error instanceof BootstrapError || error instanceof StatusError;
 
+/** Returns the state of the node; kubelet's heartbeats before `since` (milliseconds since 1970) do not count. */
 export async function viewNode(
   kube: KubeClient,
   nodeName: string,
@@ -39,7 +40,7 @@ export async function viewNode(
   }
 }
 
-/** The node's undecided requests for one of its certificates; none when the API server does not say. */
+/** Returns the names of the node's undecided certificate requests; none when the API server does not answer. */
 export async function viewRequests(
   kube: KubeClient,
   signer: Signer,
@@ -53,19 +54,19 @@ export async function viewRequests(
   }
 }
 
-/** The CA the cluster publishes now, read over a connection that is verified with the one we have. */
+/** Returns the CA that the cluster publishes now, over a connection verified with the known one. */
 export async function viewCa(kube: KubeClient): Promise<readonly string[] | undefined> {
   try {
     const { kubeconfig } = await kube.clusterInfo();
     const encoded = kubeconfig === undefined ? undefined : clusterInfoCa(kubeconfig);
     return encoded === undefined ? undefined : parseCertificates(encoded);
   } catch {
-    // Whatever is wrong with it, the CA we have goes on.
+    // Whatever the fault is, the known CA stays in use.
     return undefined;
   }
 }
 
-/** Tells in the log and in the cluster how long the way from power-on to Ready was. */
+/** Reports to the log and to the cluster how long each step from the kernel's start to Ready took. */
 export async function reportJoin(
   { settings, log, timeline }: JoinContext,
   kube: KubeClient,

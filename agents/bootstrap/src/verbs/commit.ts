@@ -77,11 +77,13 @@ async function newState(
 const isKubeconfig = ({ path }: OutputFile): boolean =>
   path === BOOTSTRAP_KUBECONFIG || path === KUBECONFIG;
 
-/** Another document is on trial until the node is Ready; a new address or a repaired file is not worth going back from. */
+/** Returns whether the document is on trial until the node is Ready; a new address or a repaired file is not. */
 const isTrial = ({ state, inputHash }: JoinInput): boolean =>
   state?.inputHash !== inputHash || state.phase === 'rolled-back';
 
-/** Puts the files in place. The state says `writing` from before the first until after the last, so that a cut is noticed. */
+/**
+ * Puts the files in place. The state is `writing` from before the first until after the last, so that a cut is noticed.
+ */
 async function writeFiles(
   { settings, log, onPlaced }: JoinContext,
   input: JoinInput,
@@ -90,7 +92,7 @@ async function writeFiles(
 ): Promise<JoinState> {
   const { files, changed, restart } = change;
   if (dropIdentity) log.warn({ ev: 'identity.dropped', name: input.node.identity });
-  // The old identity goes in the turn of the bootstrap kubeconfig, even when that file is current already.
+  // The old certificate is set aside when the bootstrap kubeconfig is due, even if that file is up to date.
   const place = dropIdentity
     ? files.filter((file) => changed.includes(file) || isKubeconfig(file))
     : changed;
@@ -109,7 +111,7 @@ async function writeFiles(
 const isSettled = ({ state, inputHash }: JoinInput): boolean =>
   state?.phase !== 'writing' && state?.inputHash === inputHash;
 
-/** Gives the node its programs and files, and restarts kubelet when it has to read them. Returns whether it was restarted. */
+/** Installs the programs and files, restarts kubelet when it must read them, and returns whether it did. */
 export async function commit(
   context: JoinContext,
   input: JoinInput,

@@ -19,7 +19,7 @@ interface Addresses {
   readonly isSettling: boolean;
 }
 
-/** The cluster's CA, and whether the node's certificate of another cluster or life has to go. */
+/** The cluster's CA, and whether the node's certificate is obsolete and must go. */
 interface VerifiedCa {
   readonly ca: readonly string[];
   readonly dropIdentity: boolean;
@@ -28,11 +28,11 @@ interface VerifiedCa {
 /** Everything the files depend on besides the input. */
 export interface JoinFacts extends Addresses, VerifiedCa {
   readonly nodeName: string;
-  /** They are those of an earlier run: neither the network nor the cluster was asked. */
+  /** CA and name are those of an earlier run: neither the network nor the cluster was asked. */
   readonly isRecalled: boolean;
 }
 
-/** Reads the addresses the machine has now; none while kubelet is to keep the one it has. */
+/** Reads the machine's addresses; none while kubelet must keep the one it has. */
 async function readAddresses(settings: Settings, { state, bootId }: JoinInput): Promise<Addresses> {
   if (isAddressHeld(state, { bootId, up: await bootSeconds() }))
     return { addresses: [], isSettling: true };
@@ -40,7 +40,7 @@ async function readAddresses(settings: Settings, { state, bootId }: JoinInput): 
   return { addresses: uplink?.addresses ?? [], isSettling: await isSettling() };
 }
 
-/** Returns the facts of a node that was configured for this input, without asking or waiting for anything; else undefined. */
+/** Returns the facts of a node that was configured for this input, without asking or waiting; otherwise undefined. */
 export async function recallFacts(
   settings: Settings,
   input: JoinInput,
@@ -50,7 +50,7 @@ export async function recallFacts(
   return { ...input.kept, ...now, dropIdentity: false, isRecalled: true };
 }
 
-/** Returns whether the document brings another certificate: kubelet would go on with the one it renewed. */
+/** Returns whether the document brings another certificate; kubelet would keep using the one it renewed. */
 function isReplaced({ cluster, node, isEntered }: JoinInput): boolean {
   const auth = cluster?.auth;
   return (
@@ -66,7 +66,10 @@ const isForeign = (input: JoinInput, ca: readonly string[]): boolean =>
   input.node.kubeletConf !== undefined &&
   (isForeignIdentity(input, input.node.ca, ca) || isReplaced(input));
 
-/** The cluster for a node that has its certificate: its token may be dead by now, and is sent to nobody. */
+/**
+ * Returns the cluster without the token, for a node that has its certificate: a token that may have expired is not
+ * sent.
+ */
 function asMember(cluster: ClusterConfig, node: NodeFacts): ClusterConfig {
   const { trust } = cluster;
   const bundle = trust.bundle.length > 0 ? trust.bundle : node.ca;
@@ -76,7 +79,7 @@ function asMember(cluster: ClusterConfig, node: NodeFacts): ClusterConfig {
 const isUntrusted = (error: unknown): boolean =>
   error instanceof BootstrapError && error.code === 'KIOS_BOOTSTRAP_UNTRUSTED';
 
-/** Verifies the cluster and returns its CA. A member is verified with what it has, and keeps its certificate if that succeeds. */
+/** Verifies the cluster and returns its CA. A member first tries the CA it has, and then keeps its certificate. */
 async function verifyCa(
   context: JoinContext,
   input: JoinInput,
@@ -134,7 +137,7 @@ function reportDocument(context: JoinContext, input: JoinInput): void {
     log.warn({ ev: 'bad.field', path: `node.labels.${key}`, why });
 }
 
-/** Finds the facts of a new node, or of a changed document: waits for the network and verifies the cluster. */
+/** Finds the facts of a new node or a changed document: waits for the network and verifies the cluster. */
 export async function discoverFacts(context: JoinContext, input: JoinInput): Promise<JoinFacts> {
   const { settings, log, signal, timeline } = context;
   const { cluster, node } = input;
@@ -160,7 +163,7 @@ export async function discoverFacts(context: JoinContext, input: JoinInput): Pro
   };
 }
 
-/** Plans the files of a node, for `join` and for `render`. */
+/** Returns the files of a node, for `join` and for `render`. */
 export function filesOf(
   {
     document,

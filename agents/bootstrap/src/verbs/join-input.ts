@@ -35,7 +35,7 @@ export interface SourcesRead {
   readonly input: JoinInput | undefined;
 }
 
-/** Returns whether the kubeconfig on disk is the one the document leads to, or the node has its certificate. */
+/** Returns whether the kubeconfig on disk is the document's, or the node has its certificate. */
 function isEntered({ endpoint, auth }: ClusterConfig, node: NodeFacts): boolean {
   const own = formatUserKubeconfig(endpoint, auth);
   if (own !== undefined) return node.kubeletConf === own;
@@ -73,7 +73,7 @@ async function toInput(
   return { ...asked, sources, node, bootId, kept: keptFacts(asked, node) };
 }
 
-/** Returns a Fetch that asks the network and caches what it says for the next boot. */
+/** Returns a Fetch that asks the network and caches the answer for the next boot. */
 const fetchFromNetwork =
   (context: JoinContext, platform: Platform): Fetch =>
   async (needs) => {
@@ -87,7 +87,9 @@ const fetchFromNetwork =
     return remote;
   };
 
-/** Reads the documents and what they ask for. The cache of an earlier boot serves as long as the node needs nothing new. */
+/**
+ * Reads the documents, and from them the input. The cache of an earlier boot suffices while the node needs nothing new.
+ */
 export async function readInput(context: JoinContext, node: NodeFacts): Promise<SourcesRead> {
   const { settings, log } = context;
   const start = performance.now();

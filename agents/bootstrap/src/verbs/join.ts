@@ -18,10 +18,10 @@ import type { JoinContext } from './context.ts';
 import { discoverFacts, filesOf, type JoinFacts, recallFacts } from './join-facts.ts';
 import { type JoinInput, readInput } from './join-input.ts';
 
-/** `standalone`: no document names a cluster; `pending`: kubelet is about to get its certificate; `joined`: it has one. */
+/** `standalone`: no document names a cluster. `pending`: kubelet waits for its certificate. `joined`: it has one. */
 export type Outcome = 'standalone' | 'pending' | 'joined';
 
-/** What a run found and left. */
+/** The result of a run. */
 export interface Joined {
   readonly outcome: Outcome;
   readonly node: NodeFacts;
@@ -49,11 +49,11 @@ async function mustWait({ state, document, bootId }: JoinInput): Promise<boolean
   return isBackingOff(state, now);
 }
 
-/** Returns the outcome of a run without a document: a node that was set up once stays what it is when its seed is gone. */
+/** Returns the outcome without a document: a node that has joined stays joined when its seed is gone. */
 const withoutDocument = ({ identity, kubeletConf }: NodeFacts): Outcome =>
   identity === undefined && kubeletConf === undefined ? 'standalone' : 'joined';
 
-/** A user of a kubeconfig has no certificate to wait for: the node is in when kubelet runs as that user. */
+/** Returns whether there is no certificate to wait for: such a node has joined when kubelet runs in cluster mode. */
 const isUser = ({ auth }: ClusterConfig): boolean =>
   auth.kind === 'held' || (auth.kind === 'user' && !auth.isBootstrap);
 
@@ -70,7 +70,7 @@ async function outcomeOf(
   return (await readKubelet(settings))?.mode === 'cluster' ? 'joined' : 'pending';
 }
 
-/** Reports to the provider that the node is set up; not at each boot. */
+/** Reports to the provider that the node is configured. */
 async function reportToProvider(
   { settings, log, signal }: JoinContext,
   { platform }: Sources,
@@ -79,7 +79,10 @@ async function reportToProvider(
   if (lease !== undefined) await reportToAzure(lease, log, signal);
 }
 
-/** One run: reads what the node is asked to be, and makes it so. Rejects with a BootstrapError when that is not possible now. */
+/**
+ * Runs once: reads what the node is asked to be, and makes it so. Rejects with a BootstrapError when that fails for
+ * now.
+ */
 export async function joinNode(context: JoinContext): Promise<Joined> {
   const { settings } = context;
   await removeLeftovers(settings);
@@ -109,7 +112,7 @@ export function reportOutcome(
   if (outcome === 'pending') log.info({ ev: 'certificate.wait' });
 }
 
-/** Joins once. Faults that only a person can mend end it; others are tried again until `--timeout`. */
+/** Joins once. A fault in the document ends it; after any other it tries again until `--timeout`. */
 export async function join(start: JoinContext): Promise<void> {
   const context = { ...start, reported: new Set<string>() };
   const { settings, log, signal } = context;

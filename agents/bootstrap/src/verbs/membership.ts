@@ -16,14 +16,14 @@ import type { JoinInput } from './join-input.ts';
 import type { Joined } from './join.ts';
 import { finishRollBack, rollBack } from './rollback.ts';
 
-/** While a configuration is on trial: the node is about to change. */
+/** Pause between two looks while a configuration is on trial. */
 const TRIAL_MS = 2000;
-/** kubelet's directory is watched; the clock only serves the warnings. */
+/** kubelet's folder is watched, so this pause matters to the warnings only. */
 const PENDING_MS = 10_000;
 const STANDALONE_MS = 60_000;
-/** So long an approver may take before somebody has to be told. */
+/** An approver's time, after which a request is reported. */
 const PENDING_S = 60;
-/** kubelet makes its Node object within seconds of its start. */
+/** kubelet creates its Node object within seconds of its start. */
 const REGISTERED_AFTER_S = 30;
 
 interface Member {
@@ -32,34 +32,37 @@ interface Member {
   readonly cluster: ClusterConfig;
 }
 
-/** When the running kubelet started, in milliseconds of the wall clock; what the cluster knows is exact to a second. */
+/** Returns kubelet's start in milliseconds since 1970, one second early: the cluster's times are in whole seconds. */
 async function kubeletSince(settings: Settings): Promise<number> {
   const started = (await readKubelet(settings))?.startedBoot ?? 0;
   return Date.now() - ((await bootSeconds()) - started) * 1000 - 1000;
 }
 
-/** Follows what becomes of the node in its cluster: Ready, waiting for an approver, deleted, or not getting there at all. */
+/**
+ * Follows the node in its cluster: whether it is Ready, waits for an approver, is deleted, or fails to become Ready.
+ */
 export class Membership {
   readonly #context: JoinContext;
-  /** Seconds of CLOCK_BOOTTIME before which a node that is well is left alone. */
+  /** Seconds of CLOCK_BOOTTIME before which a node that is Ready is not looked at. */
   #nextLook: number | undefined;
-  #told: ReadonlySet<string> = new Set();
+  /** Names of the certificate requests that were reported. */
+  #reported: ReadonlySet<string> = new Set();
   #isNetworkNoted = false;
-  /** The node's object was there since kubelet's start: it is not one that never came. */
+  /** The Node object was seen since kubelet's start, so its absence means that it was deleted. */
   #wasSeen = false;
 
   constructor(context: JoinContext) {
     this.#context = context;
   }
 
-  /** Answers the milliseconds until the next look. */
+  /** Looks at the node and returns the milliseconds until the next look. */
   async look({ outcome, input, facts }: Joined): Promise<number> {
     const { settings } = this.#context;
     const previous = await readBackup(settings);
     if (input === undefined) return this.#afterRollBack(previous);
     const { cluster } = input;
     if (cluster === undefined || facts === undefined) {
-      // Nothing but the document itself can say whether a standalone node is well.
+      // A standalone node has no sign of health, so its document is not on trial.
       if (previous !== undefined) await discardBackup(settings);
       return STANDALONE_MS;
     }
@@ -75,14 +78,15 @@ export class Membership {
     return STANDALONE_MS;
   }
 
-  /** Seconds since the kubelet started that is on trial. */
+  /** Returns the seconds since the kubelet on trial started, or its restart was requested. */
   async #trialSeconds(): Promise<number | undefined> {
     const { settings } = this.#context;
     const state = await readJoinState(settings);
     const kubelet = await readKubelet(settings);
-    const isTold = state?.phase === 'restarted' && state.bootId === (await readBootId(settings));
-    const told = isTold ? (state.restarts.at(-1) ?? 0) : 0;
-    const since = Math.max(told, kubelet?.startedBoot ?? 0);
+    const isRequested =
+      state?.phase === 'restarted' && state.bootId === (await readBootId(settings));
+    const requested = isRequested ? (state.restarts.at(-1) ?? 0) : 0;
+    const since = Math.max(requested, kubelet?.startedBoot ?? 0);
     return since === 0 ? undefined : (await bootSeconds()) - since;
   }
 
@@ -101,10 +105,10 @@ export class Membership {
     return openKube(apiOf(this.#context, cluster.endpoint), { ca: facts.ca, ...caller });
   }
 
-  /** Says once of each request that somebody has to decide on it. */
-  #tell(requests: readonly string[], seconds: number, signer: Signer): void {
-    for (const name of requests.filter((item) => !this.#told.has(item))) {
-      this.#told = new Set([...this.#told, name]);
+  /** Logs each undecided certificate request once. */
+  #reportRequests(requests: readonly string[], seconds: number, signer: Signer): void {
+    for (const name of requests.filter((item) => !this.#reported.has(item))) {
+      this.#reported = new Set([...this.#reported, name]);
       this.#context.log.warn({
         ev: 'csr.pending',
         name,
@@ -121,10 +125,10 @@ export class Membership {
     const seconds = (await this.#trialSeconds()) ?? 0;
     if (seconds < waits) return (waits - seconds) * 1000;
     const open = await this.#openRequests(member);
-    this.#tell(open, seconds, SIGNERS.client);
-    // Going back would not help: the node did all it can, and a person's approval would come too late.
-    const isUp = open.length === 0 && (await this.#rollBackIfLate(member, previous));
-    return isUp ? 0 : PENDING_MS;
+    this.#reportRequests(open, seconds, SIGNERS.client);
+    // An undecided request is no reason to roll back: the node has done all it can, and the approval may still come.
+    const isRolledBack = open.length === 0 && (await this.#rollBackIfLate(member, previous));
+    return isRolledBack ? 0 : PENDING_MS;
   }
 
   async #openRequests(member: Member): Promise<readonly string[]> {
@@ -138,13 +142,13 @@ export class Membership {
     const { settings, log } = this.#context;
     const isTrial = previous !== undefined;
     const up = await bootSeconds();
-    // A node that was in already when this agent started asks nobody for a while.
+    // A node that had joined when this agent started is not looked at for a while.
     this.#nextLook ??= isTrial ? up : up + settings.nodeCheckSeconds;
     if (!isTrial && up < this.#nextLook) return (this.#nextLook - up) * 1000;
     this.#nextLook = up + settings.nodeCheckSeconds;
     const caller = await readNodeCaller(settings, member.input.node.kubeletConf);
     if (caller === undefined) {
-      // Only kubelet's own program can prove who this node is; that kubelet runs with it has to do.
+      // Only kubelet's exec plugin can authenticate as this node, so kubelet running with it has to suffice.
       log.debug({ ev: 'ready.unknown' });
       if (isTrial) await discardBackup(settings);
       return settings.nodeCheckSeconds * 1000;
@@ -164,7 +168,7 @@ export class Membership {
     const isGone = view === 'absent' && (previous === undefined || this.#wasSeen);
     if (view !== 'absent' && view !== 'unknown') this.#wasSeen = true;
     if (view === 'ready') await this.#isWell(member, kube, previous !== undefined);
-    // Our part is done. Going back would end the very pods that bring the network.
+    // This agent's part is done. A rollback would end the very pods that provide the network.
     else if (view === 'no network') this.#noteNetwork();
     else if (isGone) await this.#comeBack();
     else await this.#rollBackIfLate(member, previous);
@@ -182,7 +186,7 @@ export class Membership {
     const seconds = (await this.#trialSeconds()) ?? 0;
     if (seconds < PENDING_S) return;
     const open = await viewRequests(kube, SIGNERS.serving, nodeName);
-    this.#tell(open, seconds, SIGNERS.serving);
+    this.#reportRequests(open, seconds, SIGNERS.serving);
   }
 
   #noteNetwork(): void {
@@ -191,7 +195,7 @@ export class Membership {
     this.#context.log.info({ ev: 'network.wait', why: 'the cluster has no pod network yet' });
   }
 
-  /** kubelet registers its node at start only: one that somebody deleted would stay away for ever. */
+  /** Restarts kubelet after its node was deleted, because kubelet registers it only at start. */
   async #comeBack(): Promise<void> {
     const { settings } = this.#context;
     const kubelet = await readKubelet(settings);
@@ -212,11 +216,11 @@ export class Membership {
     await restartKubelet(settings, log, signal, current, why);
   }
 
-  /** A CA that was found by its pin is followed; one that the document gives is changed in the document. */
+  /** Follows a change of a CA that was found by its pin; one given in the document changes with the document. */
   async #followCa(member: Member): Promise<void> {
     const { cluster, facts } = member;
     if (cluster.trust.bundle.length > 0) return;
-    // kubeadm lets nobody but the anonymous read it.
+    // kubeadm permits only anonymous requests to read it.
     const ca = await viewCa(await this.#kube(member, {}));
     if (ca === undefined || ca.join('') === facts.ca.join('')) return;
     const { settings, log } = this.#context;

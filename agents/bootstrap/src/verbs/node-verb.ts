@@ -11,7 +11,7 @@ interface NodeVerb {
   readonly name: string;
   readonly describe: string;
   readonly builder: (args: Argv) => Argv<FlagValues>;
-  /** Returns what `work` would do, without changing anything; rejects like it. */
+  /** Returns what `work` would do and changes nothing; rejects when the document is wrong. */
   readonly plan: (context: JoinContext) => Promise<unknown>;
   readonly work: (context: JoinContext) => Promise<void>;
 }
@@ -23,7 +23,7 @@ export const print = (value: unknown): void =>
 /** Leaves `--check` and `--dry-run` out of the help of a verb that changes nothing anyway. */
 export const hidePlan = <Args>(args: Argv<Args>): Argv<Args> => args.hide('check').hide('dry-run');
 
-/** Makes the command of a verb that works alone on its node. `--check` and `--dry-run` end before it changes anything. */
+/** Returns the command of a verb that works alone on its node; with `--check` or `--dry-run` it changes nothing. */
 export const nodeVerb = ({ name, describe, builder, plan, work }: NodeVerb): AgentCommand =>
   command({
     command: name,

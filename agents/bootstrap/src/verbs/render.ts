@@ -14,13 +14,13 @@ import { filesOf, nameNode } from './join-facts.ts';
 
 const UNKNOWN_CA = '# the CA of the cluster, once verified against caCertHashes\n';
 
-/** What `join` would write. */
+/** The files `join` would write, and their origin. */
 export interface Rendering {
   readonly provider: string;
   readonly providerBy: string;
   readonly from: readonly string[];
   readonly nodeName: ChosenName | undefined;
-  /** Where each value of the document came from. */
+  /** The origin of each value of the document. */
   readonly values: readonly Origin[];
   readonly warnings: readonly Warning[];
   readonly files: readonly OutputFile[];
@@ -42,7 +42,7 @@ const knownCa = (cluster: ClusterConfig | undefined): readonly string[] => {
   return bundle.length > 0 ? bundle : [UNKNOWN_CA];
 };
 
-/** Asks no network and changes nothing; secrets are left out. */
+/** Returns what `join` would write. It asks no network and changes nothing; secrets are replaced by `…`. */
 export async function renderPlan(context: JoinContext): Promise<Rendering> {
   const { settings, log } = context;
   const platform = await readPlatform(settings);

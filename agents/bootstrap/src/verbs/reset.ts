@@ -10,7 +10,7 @@ import { changedFiles, placeFiles } from '../edge/files/transaction.ts';
 import { readJoinState, setIdentityAside } from '../edge/node/node.ts';
 import type { JoinContext } from './context.ts';
 
-/** In the opposite order of joining: what a standalone kubelet refuses goes before what makes it a member of a cluster. */
+/** In the opposite order of joining: the file that a standalone kubelet refuses goes before the kubeconfig. */
 const OURS = [
   'kubernetes/kubelet.conf.d/20-cluster.conf',
   KUBECONFIG,
@@ -24,7 +24,7 @@ const OURS = [
   'kubernetes/pki/ca.crt',
 ];
 
-/** Returns the files that joining wrote and that are still there. */
+/** Returns the files that joining wrote and that still exist, as files to remove. */
 export async function planReset(settings: Settings): Promise<readonly OutputFile[]> {
   const state = await readJoinState(settings);
   const paths = [...OURS, ...(state?.userFiles ?? [])];
@@ -32,7 +32,7 @@ export async function planReset(settings: Settings): Promise<readonly OutputFile
   return changedFiles(settings.etc, files);
 }
 
-/** Makes the node standalone again, with nothing of its cluster. Its certificate stays beside as `.old`. */
+/** Makes the node standalone again and removes all of its cluster, except for its certificate, kept as `.old`. */
 export async function reset({ settings, log, signal }: JoinContext): Promise<void> {
   const removed = await planReset(settings);
   await setIdentityAside(settings);

@@ -8,8 +8,9 @@ import { restartKubelet } from '../edge/node/restart-kubelet.ts';
 import type { JoinContext } from './context.ts';
 
 /**
- * Brings back the configuration before the one on trial, in the opposite order, and restarts kubelet once. Cut off in between, the next
- * run finds files that differ from the document and completes that one instead: never a mixture that stays.
+ * Restores the configuration before the one on trial, in the opposite order, and restarts kubelet once. After a cut in
+ * between, the next run finds files that differ from the document and completes the document instead, so that no
+ * mixture stays.
  */
 export async function rollBack(
   context: JoinContext,
@@ -36,9 +37,9 @@ export async function rollBack(
   await finishRollBack(context, rolledBack);
 }
 
-/** The last step; also of a roll back that was cut off before kubelet was told. */
+/** Does the last step, also for a rollback that was cut off before kubelet's restart. */
 export async function finishRollBack(context: JoinContext, state: JoinState): Promise<void> {
   const { settings, log, signal } = context;
-  await restartKubelet(settings, log, signal, state, 'the node did not get Ready');
+  await restartKubelet(settings, log, signal, state, 'the node did not become Ready');
   await discardBackup(settings);
 }

@@ -9,8 +9,8 @@ import { joinNode, type Outcome, reportOutcome } from './join.ts';
 import { Membership } from './membership.ts';
 
 /**
- * Joins, and then keeps the node as its document wants it: follows the lease's address, and removes the token from the disk when
- * kubelet has its certificate. No fault ends it, because whatever is wrong may be corrected outside.
+ * Joins, and then keeps the node as its document says: follows the lease's address, and removes the token from the disk
+ * when kubelet has its certificate. No fault ends it, because its cause may be corrected outside.
  */
 export async function watch(start: JoinContext): Promise<void> {
   const context = { ...start, reported: new Set<string>(), timeline: new Map<string, number>() };
@@ -30,7 +30,7 @@ export async function watch(start: JoinContext): Promise<void> {
     let waitMs: number;
     try {
       const joined = await joinNode(now);
-      // Re-evaluated once, as asked; each time would be a new identity a minute.
+      // Only the first run re-evaluates; otherwise the node would get a new identity every minute.
       now = { ...context, settings: { ...settings, reEvaluate: false } };
       faults.clear();
       reportOutcome(log, joined, before);

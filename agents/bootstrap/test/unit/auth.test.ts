@@ -67,7 +67,7 @@ describe('a client certificate', () => {
     } catch (error) {
       if (error instanceof BootstrapError) ({ message } = error);
     }
-    expect(message).toMatch(/auth\.clientCertificate: certificate and key do not fit$/);
+    expect(message).toMatch(/auth\.clientCertificate: certificate and key do not match$/);
     expect(message).not.toContain(KEY);
   });
 });

@@ -133,7 +133,7 @@ describe('a kubeadm join line', () => {
       `${line} --node-name n1 --cri-socket x --certificate-key k`,
     );
     expect(document.node?.name).toBe('n1');
-    expect(warnings).toEqual([{ path: '--certificate-key', why: 'is not carried out here' }]);
+    expect(warnings).toEqual([{ path: '--certificate-key', why: 'it has no effect here' }]);
   });
 
   it.each([

@@ -68,7 +68,7 @@ function kubeconfigUser(user: KubeconfigUser, inspect: InspectPair): ClusterAuth
     return { kind: 'user', user: { token }, isBootstrap: false, rotates: false };
   if (exec === undefined)
     throw fieldError(
-      'read the bootstrap document: auth.kubeconfig: its user has neither token nor exec, nor certificate and key as data',
+      'read the bootstrap document: auth.kubeconfig: its user has no token, exec, or certificate and key as data',
     );
   const { command, ...rest } = exec;
   return execUser({ ...rest, command: command.split('/').at(-1) ?? command });

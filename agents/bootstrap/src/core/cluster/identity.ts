@@ -8,7 +8,9 @@ export interface ClientCertificate {
 
 const PREFIX = 'system:node:';
 
-/** Returns the node's name in a certificate that has not expired. NotBefore is ignored, because the clock may be behind. */
+/**
+ * Returns the node's name in a certificate that has not expired. NotBefore is ignored, because the clock may be behind.
+ */
 export function identityName(
   certificate: ClientCertificate | undefined,
   now: number,

@@ -9,7 +9,9 @@ const MAX_TEXT = 4 * 1024 * 1024;
 const bad = (source: string, why: string): BootstrapError =>
   new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: ${why}`);
 
-/** Decodes a UTF-8 text file, with or without a byte order mark. The fault says what another system's editor left in it. */
+/**
+ * Decodes a UTF-8 text file, with or without a byte order mark. The fault says what another system's editor left in it.
+ */
 export function decodeText(source: string, bytes: Uint8Array): string {
   if (bytes.length > MAX_TEXT) throw bad(source, `it is longer than ${MAX_TEXT} bytes`);
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff))

@@ -8,7 +8,10 @@ interface Fault {
   readonly remedy: string;
 }
 
-/** The faults of joining. `watch` logs them and tries again; `join` ends with their exit code, some at once, others after `--timeout`. */
+/**
+ * The faults of joining. `watch` logs them and tries again; `join` ends with their exit code, at once or at
+ * `--timeout`.
+ */
 export const FAULTS = {
   KIOS_BOOTSTRAP_DOCUMENT: {
     event: 'bad.document',

@@ -19,8 +19,8 @@ export interface PlanInput {
 }
 
 /**
- * Returns whether the node was configured for exactly this input and can still authenticate, so that the network need not
- * be asked.
+ * Returns whether the node was configured for exactly this input and can still authenticate, so that the network need
+ * not be asked.
  */
 export function isConfigured(input: PlanInput): boolean {
   const { state, cluster } = input;

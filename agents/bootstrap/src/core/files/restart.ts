@@ -18,7 +18,10 @@ export type RestartDecision =
   | { readonly send: true; readonly why: string }
   | { readonly send: false; readonly why: string };
 
-/** Decides whether the running kubelet has seen the files. If not, it gets one restart, and never a second for the same files. */
+/**
+ * Decides whether the running kubelet has seen the files. If not, it gets one restart, and never a second for the same
+ * files.
+ */
 export function decideRestart(facts: RestartFacts): RestartDecision {
   const { state, kubelet } = facts;
   if (facts.changed) return { send: true, why: 'files changed' };
@@ -61,8 +64,8 @@ export function isAddressHeld(
 const REST_S = 600;
 
 /**
- * Returns whether a document that was rolled back must wait. It is tried again when it changes, at the next boot, or after
- * ten minutes.
+ * Returns whether a document that was rolled back must wait. It is tried again when it changes, at the next boot, or
+ * after ten minutes.
  */
 export function isBackingOff(
   state: JoinState | undefined,

@@ -12,8 +12,8 @@ export const JoinState = v.object({
   /** Hash of the files as written: the result, unless someone changed it. */
   outputHash: v.string(),
   /**
-   * `writing`: between the first and the last rename. `written`: all in place. `restarted`: kubelet's restart was requested.
-   * `rolled-back`: the files before are in place again, because the node did not become Ready.
+   * `writing`: between the first and the last rename. `written`: all in place. `restarted`: kubelet's restart was
+   * requested. `rolled-back`: the files before are in place again, because the node did not become Ready.
    */
   phase: v.picklist(['writing', 'written', 'restarted', 'rolled-back']),
   bootId: v.string(),

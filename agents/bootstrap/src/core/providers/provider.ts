@@ -50,12 +50,17 @@ export interface MetadataAnswer {
   readonly body: Uint8Array;
 }
 
-/** Sends one request and returns the answer, whatever its status. Rejects when there is none; never retries or redirects. */
+/**
+ * Sends one request and returns the answer, whatever its status. Rejects when there is none; never retries or
+ * redirects.
+ */
 export type Exchange = (request: MetadataRequest) => Promise<MetadataAnswer>;
 
 export interface Provider {
   readonly name: ProviderName;
-  /** The service's addresses, all asked at once: a node may have one family only. `{link}` stands for the link in use. */
+  /**
+   * The service's addresses, all asked at once: a node may have one family only. `{link}` stands for the link in use.
+   */
   readonly bases: readonly string[];
   /** The remedy when the service answers 403. */
   readonly forbidden?: string;

@@ -35,8 +35,8 @@ const health = (goal: string): string =>
 `;
 
 /**
- * Reports to Azure that the machine is ready; Azure marks one that never does as failed. Rejects when the goal state has
- * expired in between (410), so that the caller reads it again.
+ * Reports to Azure that the machine is ready; Azure marks one that never does as failed. Rejects when the goal state
+ * has expired in between (410), so that the caller reads it again.
  */
 export async function reportReady(exchange: Exchange): Promise<void> {
   const goal = await new Keys(exchange, VERSION).text('/machine/?comp=goalstate');

@@ -7,7 +7,7 @@ import { describe } from '@kios/errors';
 import { BootstrapError } from '../../core/faults/errors.ts';
 
 const MAX_BODY = 4 * 1024 * 1024;
-/** A small board that starts all its pods at once needs seconds for one TLS handshake. */
+/** A small board that is starting all its pods needs seconds for a single TLS handshake. */
 const ANSWER_MS = 30_000;
 
 /** A client certificate and its key, PEM. */
@@ -18,7 +18,7 @@ export interface ClientPair {
 
 export interface ApiRequest {
   readonly path: string;
-  /** PEM certificates to trust; `undefined` trusts anybody, for what is verified by other means. */
+  /** PEM certificates to trust; `undefined` trusts any server, for data that is verified by other means. */
   readonly ca: readonly string[] | undefined;
   readonly token?: string;
   readonly client?: ClientPair;
@@ -32,12 +32,14 @@ export interface ApiAnswer {
   readonly body: string;
 }
 
-/** The API server before this node has a kubeconfig for it. */
+/** The API server, as reached without a kubeconfig. */
 export interface ApiServer {
   get(wanted: ApiRequest): Promise<ApiAnswer>;
 }
 
-/** OpenSSL's verify codes, and the names Node and Bun give to failures of the TLS layer. */
+/**
+ * Returns whether a code is one of OpenSSL's verify codes, or of Node's and Bun's names for faults of the TLS layer.
+ */
 const isTlsCode = (code: string): boolean =>
   /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/.test(
     code,
@@ -46,7 +48,7 @@ const isTlsCode = (code: string): boolean =>
 const unreachable = (endpoint: string, why: string): BootstrapError =>
   new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', `reach ${endpoint}: ${why}`);
 
-/** The library's error becomes words: its stack would fill the console. */
+/** Returns an error with a message of one line; the library's stack would fill the console. */
 function explain(endpoint: string, cause: unknown): BootstrapError {
   const code = errorCode(cause) ?? 'unknown';
   if (!isTlsCode(code)) return unreachable(endpoint, describe(cause));
@@ -75,12 +77,12 @@ function tlsOptions(url: URL, { ca, client }: ApiRequest): RequestOptions {
     rejectUnauthorized: ca !== undefined,
     ...(ca === undefined ? {} : { ca: [...ca] }),
     ...client,
-    // RFC 6066 §3: no address as a server name; the certificate is then checked against `host`.
+    // RFC 6066 §3: an address is not a server name; the certificate is then checked against `host`.
     ...(isIP(name) === 0 ? { servername: name } : {}),
   };
 }
 
-/** One request on a connection of its own: no proxy, no redirect, a bounded answer. */
+/** Sends one request on its own connection, without proxy or redirect; the answer is bounded. */
 async function fetchOnce(
   url: URL,
   address: string,
@@ -105,7 +107,7 @@ async function fetchOnce(
     response.on('error', reject);
     response.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > MAX_BODY) call.destroy(new Error(`answer is longer than ${MAX_BODY} bytes`));
+      if (size > MAX_BODY) call.destroy(new Error(`the answer is longer than ${MAX_BODY} bytes`));
       else chunks.push(chunk);
     });
     response.on('end', () => {
@@ -117,7 +119,9 @@ async function fetchOnce(
   return promise;
 }
 
-/** The API server at `endpoint` (`https://host:port`). Failures are BootstrapErrors: untrusted, or unreachable. */
+/**
+ * Opens the API server at `endpoint` (`https://host:port`). Its failures are BootstrapErrors: untrusted or unreachable.
+ */
 export function openApiServer(
   endpoint: string,
   resolvConf: string,
@@ -126,7 +130,7 @@ export function openApiServer(
   const url = new URL(endpoint);
   return {
     async get(wanted) {
-      // One clock for the name and the answer: a server that sends a byte a second ends too.
+      // One deadline for name and answer, so that a server that sends a byte a second ends too.
       const timeoutMs = wanted.timeoutMs ?? ANSWER_MS;
       const late = AbortSignal.timeout(timeoutMs);
       try {

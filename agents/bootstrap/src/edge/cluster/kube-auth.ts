@@ -20,7 +20,7 @@ async function readPair(settings: Settings, kubeletConf: string): Promise<Client
     : undefined;
 }
 
-/** The node itself, as kubelet is known to the API server; undefined when only kubelet can prove it (a program does it for it). */
+/** Reads kubelet's own credentials; undefined when kubelet has none on disk because a program authenticates it. */
 export async function readNodeCaller(
   settings: Settings,
   kubeletConf: string | undefined,
@@ -32,7 +32,7 @@ export async function readNodeCaller(
   return token === undefined ? undefined : { token };
 }
 
-/** Loads the library with the first question: an agent on a node that has joined starts, and stays a while, without any. */
+/** Opens a client. It loads the library, which an agent on a joined node does without at its start. */
 export async function openKube(api: ApiServer, access: Access): Promise<KubeClient> {
   const { KubeClient } = await import('./kube-client.ts');
   return new KubeClient(api, access);

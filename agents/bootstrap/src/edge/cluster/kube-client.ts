@@ -30,9 +30,9 @@ export interface Access extends Caller, Pick<ApiRequest, 'timeoutMs'> {
   readonly ca: readonly string[] | undefined;
 }
 
-/** The transport has the endpoint; the library asks for an absolute address all the same. */
+/** The library requires an absolute address, although the transport has the endpoint. */
 const SERVER = new ServerConfiguration('https://kubernetes', {});
-/** Nothing else is asked for: what is no JSON shall not be taken for text. */
+/** Always JSON, so that the library does not accept any other answer as text. */
 const HEADERS = { 'content-type': 'application/json' };
 
 const ConfigMap = v.object({ data: v.record(v.string(), v.string()) });
@@ -54,9 +54,11 @@ async function send(
 }
 
 const unreadable = (why: string): BootstrapError =>
-  new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', `read the API server’s answer: ${why}`);
+  new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', `read the API server's answer: ${why}`);
 
-/** The library checks no answer: one that is not JSON, or no such object, comes as an error of the language, or as null. */
+/**
+ * Converts errors to ours. The library does not check answers: a wrong one becomes a SyntaxError, a TypeError or null.
+ */
 async function asOurs<T extends object>(call: Promise<T>): Promise<T> {
   let answer: T | null;
   try {
@@ -70,7 +72,7 @@ async function asOurs<T extends object>(call: Promise<T>): Promise<T> {
   return answer;
 }
 
-/** The calls of this agent, by the typed APIs of the Kubernetes library on a transport of ours. Load it by `openKube`. */
+/** This agent's calls: the typed APIs of the Kubernetes library on our own transport. Load it with `openKube`. */
 export class KubeClient {
   readonly #core: CoreV1Api;
   readonly #certificates: CertificatesV1Api;
@@ -94,7 +96,7 @@ export class KubeClient {
     return asOurs(this.#core.readNode({ name }));
   }
 
-  /** The entries of `kube-public/cluster-info`; checked, because they may come from anybody. */
+  /** Reads the entries of `kube-public/cluster-info`, and checks them, because they may come from any server. */
   async clusterInfo(): Promise<v.InferOutput<typeof ConfigMap>['data']> {
     const wanted = { name: 'cluster-info', namespace: 'kube-public' };
     const configMap = v.safeParse(
@@ -108,7 +110,7 @@ export class KubeClient {
   async requests(signerName: string): Promise<readonly V1CertificateSigningRequest[]> {
     const fieldSelector = `spec.signerName=${signerName}`;
     const list = await asOurs(this.#certificates.listCertificateSigningRequest({ fieldSelector }));
-    // An empty list may be null on the wire, whatever the type says.
+    // An empty list may be null on the wire, although its type excludes that.
     return list.items ?? [];
   }
 

@@ -11,13 +11,13 @@ import type { ApiServer } from './api-server.ts';
 import { openKube } from './kube-auth.ts';
 import { StatusError } from './status-error.ts';
 
-/** With the CA in hand an API server that is down must not hold up the node: kubelet waits for it better than we do. */
+/** With the CA known, an API server that is down must not delay the node: kubelet waits for it better than we do. */
 const BEST_EFFORT_MS = 3000;
 
 const untrusted = (why: string): BootstrapError =>
   new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `verify the cluster: ${why}`);
 
-/** The certificates match a pin of the document, where it has any. kubeadm asks the same: one of the bundle is enough. */
+/** Fails when the document has pins and no certificate matches one. As with kubeadm, one of the bundle suffices. */
 export function checkPins(ca: readonly string[], trust: Trust): void {
   if (trust.pins.length === 0) return;
   const found = ca.map(publicKeyPin);
@@ -50,8 +50,8 @@ async function getClusterInfo(
 }
 
 /**
- * kubeadm's token discovery: what anybody answers, signed with the token's secret, names the CA; the CA must be pinned; and the
- * same bytes must come again over TLS verified with it.
+ * Discovers the CA as kubeadm does: any server may name it, if it signs with the token's secret; the CA must be pinned;
+ * and the same bytes must come again over TLS verified with that CA.
  */
 async function discover(
   cluster: ClusterConfig,
@@ -65,7 +65,7 @@ async function discover(
   if (signature === undefined)
     throw new BootstrapError(
       'KIOS_BOOTSTRAP_UNSIGNED',
-      `verify the cluster: it does not know token ${token.id} (yet)`,
+      `verify the cluster: it does not know token ${token.id} yet`,
     );
   const fault = await jwsFault(signature, kubeconfig, token);
   if (fault !== undefined) throw untrusted(`its cluster-info: ${fault}`);
@@ -77,7 +77,10 @@ async function discover(
   return ca;
 }
 
-/** Any answer but 401 means the token is alive: `/version` is open to all, but a wrong token is refused even there. */
+/**
+ * Fails when the API server refuses the token. `/version` is open to everybody, but with a wrong token even it answers
+ * 401.
+ */
 async function checkEntry(
   { auth }: ClusterConfig,
   api: ApiServer,
@@ -122,7 +125,9 @@ async function verifyBundle(
   return ca;
 }
 
-/** Answers the CA certificates to trust, or throws: after this the node may hand its token to the endpoint. */
+/**
+ * Verifies the cluster and returns the CA certificates to trust. Only then may the node send its token to the endpoint.
+ */
 export async function verifyCluster(
   cluster: ClusterConfig,
   api: ApiServer,
@@ -132,7 +137,7 @@ export async function verifyCluster(
   if (cluster.trust.skipVerification)
     log.error({ ev: 'cluster.unsafe', field: 'cluster.unsafeSkipCAVerification' });
   if (cluster.auth.kind !== 'token')
-    throw untrusted('without caBundle only a bootstrap token can vouch for its CA');
+    throw untrusted('only a bootstrap token can vouch for a CA that the document does not have');
   const ca = await discover(cluster, cluster.auth.token, api);
   await checkEntry(cluster, api, ca);
   log.info({ ev: 'cluster.verified', method: 'token', console: true });

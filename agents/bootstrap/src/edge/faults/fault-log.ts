@@ -5,7 +5,7 @@ import { BootstrapError } from '../../core/faults/errors.ts';
 
 const LONGEST_RETRY_MS = 60_000;
 
-/** Says each fault once on the console, and its repetitions in the pod's log only. */
+/** Logs a fault to the console the first time, and its repetitions to the pod's log only. */
 export class FaultLog {
   #last = '';
   #failures = 0;
@@ -15,7 +15,7 @@ export class FaultLog {
     this.#log = log;
   }
 
-  /** Answers the milliseconds until the next try. */
+  /** Logs a fault and returns the milliseconds until the next try. */
   report(error: KiosError): number {
     const text = describe(error);
     const event = error instanceof BootstrapError ? error.fault.event : 'failed';
@@ -32,6 +32,7 @@ export class FaultLog {
     return retryMs;
   }
 
+  /** The next fault is new again. */
   clear(): void {
     this.#last = '';
   }

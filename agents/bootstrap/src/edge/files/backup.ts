@@ -15,7 +15,7 @@ const SavedFile = v.object({
   content: v.optional(v.string()),
 });
 
-/** The configuration before the one that is on trial. */
+/** The configuration before the one on trial. */
 const Backup = v.object({
   v: v.literal(1),
   files: v.array(SavedFile),
@@ -38,6 +38,7 @@ async function save(etc: string, file: string): Promise<v.InferOutput<typeof Sav
   }
 }
 
+/** Reads the backup; undefined when there is none that can be read. */
 export async function readBackup(settings: Settings): Promise<Backup | undefined> {
   const content = await readIfThere(fileOf(settings));
   if (content === undefined) return undefined;
@@ -48,7 +49,9 @@ export async function readBackup(settings: Settings): Promise<Backup | undefined
   }
 }
 
-/** Keeps what is about to be replaced. The files of a trial that never succeeded are not worth going back to. */
+/**
+ * Saves the files that are about to be replaced, unless an earlier trial that never succeeded has saved them already.
+ */
 export async function saveBackup(
   settings: Settings,
   place: readonly OutputFile[],
@@ -68,11 +71,12 @@ export async function saveBackup(
   await writeAtomic(fileOf(settings), `${JSON.stringify(previous)}\n`, 0o600);
 }
 
-/** The configuration has proved itself. */
+/** Removes the backup when the configuration on trial has succeeded. */
 export async function discardBackup(settings: Settings): Promise<void> {
   await rm(fileOf(settings), { force: true });
 }
 
+/** Returns a saved file as one to be put in place. */
 export const asOutput = ({ path: file, mode, content }: Backup['files'][number]): OutputFile => ({
   path: file,
   mode,

@@ -6,7 +6,9 @@ import { errorCode, removeStaleTemps, tempName } from '@kios/agent';
 import { BootstrapError, fieldError } from '../../core/faults/errors.ts';
 import type { OutputFile } from '../../core/files/output-file.ts';
 
-/** Called after all is staged (no path) and after each file is in place; what it throws ends the transaction there. */
+/**
+ * Called when all files are staged (no path) and after each is in place; an error it throws ends the transaction there.
+ */
 export type OnPlaced = (path: string | undefined) => Promise<void> | void;
 
 interface Staged {
@@ -39,7 +41,7 @@ async function syncDir(dir: string): Promise<void> {
   }
 }
 
-/** A document must not reach other places through a link that lies on the way. */
+/** Refuses a document's file whose path has a symbolic link: it could lead to a folder that is not allowed. */
 async function refuseLinks(target: string, file: OutputFile): Promise<void> {
   if (file.isUserFile !== true) return;
   const root = target.slice(0, target.length - file.path.length);
@@ -52,7 +54,7 @@ async function refuseLinks(target: string, file: OutputFile): Promise<void> {
   }
 }
 
-/** Puts the content beside its target under a name that kubelet ignores, durable. */
+/** Writes the content beside its target and syncs it, under a name that kubelet ignores. */
 async function stage(target: string, file: OutputFile): Promise<Staged> {
   if (file.content === undefined) return { file, target, temp: undefined };
   const dir = path.dirname(target);
@@ -70,7 +72,7 @@ async function stage(target: string, file: OutputFile): Promise<Staged> {
   return { file, target, temp };
 }
 
-/** Removes what a killed run left beside the files. */
+/** Removes the temporary files that a killed run left beside the files. */
 export async function removeStaged(etc: string, files: readonly OutputFile[]): Promise<void> {
   const dirs = new Set(files.map((file) => path.dirname(path.join(etc, file.path))));
   await Promise.all([...dirs].map(removeStaleTemps));
@@ -82,7 +84,7 @@ async function place(staged: Staged): Promise<void> {
   await syncDir(path.dirname(staged.target));
 }
 
-/** Which of the files differ from what is there. */
+/** Returns the files that differ from those on disk. */
 export async function changedFiles(
   etc: string,
   files: readonly OutputFile[],
@@ -94,8 +96,8 @@ export async function changedFiles(
 }
 
 /**
- * Puts the files in place in their order. All of them are staged and synced first, so a full or read-only disk is found before
- * anything changes; after that only renames are left, each of which a reader sees done or not done.
+ * Puts the files in place in their order. All are staged and synced first, so a full or read-only disk is found before
+ * anything changes. Only renames remain, each of which a reader sees either done or not.
  */
 export async function placeFiles(
   etc: string,

@@ -8,13 +8,13 @@ export function checkCertificate(pem: string): void {
   void new X509Certificate(pem);
 }
 
-/** `sha256:` and the hash over SubjectPublicKeyInfo, as kubeadm's `--discovery-token-ca-cert-hash`. */
+/** Returns `sha256:` and the hash over SubjectPublicKeyInfo, as kubeadm's `--discovery-token-ca-cert-hash`. */
 export function publicKeyPin(pem: string): string {
   const spki = new X509Certificate(pem).publicKey.export({ type: 'spki', format: 'der' });
   return `sha256:${createHash('sha256').update(spki).digest('hex')}`;
 }
 
-/** The first certificate of PEM text that may hold a key too; undefined when there is none that can be read. */
+/** Reads the first certificate of PEM text, which may hold a key too; undefined when there is no readable one. */
 export function readClientCertificate(pem: string): ClientCertificate | undefined {
   try {
     const certificate = new X509Certificate(pem);
@@ -30,6 +30,7 @@ const commonNameOf = (certificate: X509Certificate): string =>
 /** Throws when the key does not belong to the certificate; the message shows neither. */
 export const inspectPair: InspectPair = (pem, key) => {
   const certificate = new X509Certificate(pem);
-  if (!certificate.checkPrivateKey(createPrivateKey(key))) throw new Error('do not fit');
+  if (!certificate.checkPrivateKey(createPrivateKey(key)))
+    throw new Error('the key is not that of the certificate');
   return { commonName: commonNameOf(certificate) };
 };

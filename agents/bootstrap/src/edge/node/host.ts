@@ -16,7 +16,7 @@ import {
 import { primaryLease } from '../../core/node/node-ip.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 
-/** Seconds of CLOCK_BOOTTIME. */
+/** Returns the seconds of CLOCK_BOOTTIME. */
 export async function bootSeconds(): Promise<number> {
   return Number((await readFile('/proc/uptime', 'latin1')).split(' ', 1)[0]);
 }
@@ -30,16 +30,16 @@ export async function readKubelet(settings: Settings): Promise<KubeletState | un
   return readStateIfThere(KubeletState, path.join(settings.run, 'kubelet.json'));
 }
 
-/** Twelve hexadecimal digits that stay with the machine: of its firmware's UUID, else of its network card. */
+/** Returns twelve hexadecimal digits that stay with the machine: from its firmware's UUID, or else its network card. */
 export async function hardwareId(settings: Settings, mac: string | undefined): Promise<string> {
   const file = path.join(settings.sysfs, 'class/dmi/id/product_uuid');
   const uuid = ((await readIfThere(file).catch(() => undefined)) ?? '').trim().toLowerCase();
-  // Boards without an identity of their own say all zeros or all ones.
+  // Boards without an identity of their own have all zeros or all ones.
   const unique = /^[0f-]*$/.test(uuid) ? (mac ?? 'unknown') : uuid;
   return createHash('sha256').update(unique).digest('hex').slice(0, 12);
 }
 
-/** The lease that carries traffic now, undefined when there is none yet. */
+/** Reads the lease in use; undefined while there is none. */
 export async function readPrimaryLease(settings: Settings): Promise<Lease | undefined> {
   return primaryLease((await readLeases(path.join(settings.run, 'net'))).leases);
 }
@@ -47,15 +47,15 @@ export async function readPrimaryLease(settings: Settings): Promise<Lease | unde
 async function clockFault(settings: Settings): Promise<string | undefined> {
   const boot = await readStateIfThere(BootState, path.join(settings.run, 'boot.json'));
   if (boot === undefined) return undefined;
-  if (!isSane(Date.now(), Date.parse(boot.buildTime))) return 'before the image was built';
+  if (!isSane(Date.now(), Date.parse(boot.buildTime))) return 'it is before the build of the image';
   if (!boot.clockFloored) return undefined;
   const time = await readStateIfThere(TimeState, path.join(settings.run, 'time/state.json'));
-  return time?.synced === true ? undefined : 'set by guess at boot and not synchronised yet';
+  return time?.synced === true ? undefined : 'it was guessed at boot and is not synchronised yet';
 }
 
 /**
- * Waits until certificates can be checked. After the deadline it goes on all the same: a network without time servers must not
- * keep a node out for ever, and a clock that is really wrong fails in TLS, where nothing has been written and the token not sent.
+ * Waits until the clock is good enough to check certificates, but at most `--clock-timeout`: a network without time
+ * servers must not keep a node out. A wrong clock then fails in TLS, before anything is written or the token sent.
  */
 export async function waitForClock(
   settings: Settings,

@@ -14,17 +14,17 @@ import { JoinState } from '../../core/files/state.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 import { readClientCertificate } from './certificates.ts';
 
-/** What an earlier run, or kubelet, left on this node. */
+/** The files that an earlier run, or kubelet, left on this node. */
 export interface NodeFacts {
   readonly state: JoinState | undefined;
-  /** The node's name in a client certificate that is still good. */
+  /** The node's name in its client certificate, if that has not expired. */
   readonly identity: string | undefined;
-  /** The host name this agent wrote; only with a state. */
+  /** The host name that this agent wrote; undefined without a state. */
   readonly hostname: string | undefined;
   readonly nodeIp: string | undefined;
   readonly ca: readonly string[];
   readonly bootstrapKubeconfig: string | undefined;
-  /** kubelet.conf, with whatever certificate. */
+  /** kubelet.conf, whether or not its certificate is valid. */
   readonly kubeletConf: string | undefined;
 }
 
@@ -32,7 +32,7 @@ export const CURRENT_PEM = 'kubelet-client-current.pem';
 
 const stateFile = (settings: Settings): string => path.join(settings.stateDir, 'state.json');
 
-/** A state that does not parse is none: the worst that follows is one run that finds everything equal. */
+/** Reads the state. An unreadable one counts as absent, which costs one run that finds nothing to change. */
 export async function readJoinState(settings: Settings): Promise<JoinState | undefined> {
   const text = await readIfThere(stateFile(settings));
   if (text === undefined) return undefined;
@@ -47,12 +47,12 @@ export async function writeJoinState(settings: Settings, state: JoinState): Prom
   await writeAtomic(stateFile(settings), `${JSON.stringify(state)}\n`, 0o600);
 }
 
-/** What kubelet put into its own directory; it renews there what a kubeconfig brought as data. */
+/** Reads a file of kubelet's own folder, where it also renews a certificate that its kubeconfig has as data. */
 async function readCurrent(settings: Settings, name: string): Promise<string | undefined> {
   return readIfThere(path.join(settings.kubeletPki, name));
 }
 
-/** The certificate kubelet.conf names. Paths are the host's; kubelet's own directory is mounted at the same place. */
+/** Reads the certificate that kubelet.conf names. Its path is the host's; the pod has that folder in the same place. */
 async function readClient(
   settings: Settings,
   kubeletConf: string,
@@ -97,13 +97,16 @@ async function moveAside(file: string): Promise<void> {
   }
 }
 
-/** Makes kubelet ask for a new certificate at its next start; the old one is kept beside it. */
+/** Makes kubelet request a new certificate at its next start; the old one is kept as `.old`. */
 export async function setIdentityAside(settings: Settings): Promise<void> {
   await moveAside(path.join(settings.kubeletPki, CURRENT_PEM));
   await moveAside(path.join(settings.etc, 'kubernetes/kubelet.conf'));
 }
 
-/** What the node already has, in place of an `auth` that is not kept: a certificate, or the token kubelet has not used yet. */
+/**
+ * Returns the credentials on disk, which replace an `auth` that is not stored: a certificate, or the token not yet
+ * used.
+ */
 export function heldAuth(node: NodeFacts): ClusterAuth | undefined {
   if (node.identity !== undefined) return { kind: 'held' };
   const token =

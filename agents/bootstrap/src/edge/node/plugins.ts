@@ -11,7 +11,7 @@ import type { NodeBootstrap } from '../../core/document/schema.ts';
 import { BootstrapError } from '../../core/faults/errors.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 
-/** The programs a document makes kubelet start. */
+/** Returns the programs that kubelet starts for a document. */
 export function pluginsOf(
   document: NodeBootstrap,
   auth: ClusterAuth | undefined,
@@ -33,7 +33,7 @@ async function sha256(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Replaced by rename: the one in use may be running. */
+/** Installs a program by rename, because the present one may be running. */
 async function install(from: string, to: string): Promise<void> {
   const dir = path.dirname(to);
   await mkdir(dir, { recursive: true, mode: 0o755 });
@@ -67,8 +67,8 @@ async function ensure(name: string, settings: Settings, thorough: boolean): Prom
 }
 
 /**
- * Copies programs from the agent's image to where kubelet may start them; answers those that were copied. Nothing is ever downloaded.
- * `thorough` compares contents, which on a node that is configured already would be the longest part of its start.
+ * Copies programs from the agent's image to where kubelet may start them, and returns those it copied. Nothing is ever
+ * downloaded. `thorough` compares contents, which would be the longest part of the start of a configured node.
  */
 export async function installPlugins(
   names: readonly string[],

@@ -9,7 +9,7 @@ import { bootSeconds } from './host.ts';
 import { writeJoinState } from './node.ts';
 import { waitForStaticPods } from './static-pods.ts';
 
-/** Tells init why it shall restart kubelet, and notes that it was told. */
+/** Has init restart kubelet, and records that in the state. Fails when the last restarts were too close. */
 export async function restartKubelet(
   settings: Settings,
   log: Logger,
@@ -23,7 +23,7 @@ export async function restartKubelet(
   if (pause > 0)
     throw new BootstrapError(
       'KIOS_BOOTSTRAP_RESTART_LOOP',
-      `restart kubelet: asked for ${state.restarts.length} restarts already; next in ${pause} s`,
+      `restart kubelet: it was restarted ${state.restarts.length} times recently, wait ${pause} s`,
     );
   await waitForStaticPods(settings, log, signal);
   await sendCommand(settings.socket, 'restart-kubelet', { signal });

@@ -9,11 +9,11 @@ import type { Settings } from '../../core/settings/settings.ts';
 const LOOK_AGAIN_MS = 100;
 const DHCP_CLIENT_PORT = 68;
 
-/** What each shipped pod leaves behind when the last of its containers runs; of this boot, all of it lies in RAM. */
+/** The sign that the last container of each shipped pod runs. It is of this boot, because all of them are in RAM. */
 const SIGNS: Readonly<Record<string, (settings: Settings) => Promise<boolean>>> = {
   'chrony.yaml': async ({ run }) =>
     (await readIfThere(path.join(run, 'time/state.json'))) !== undefined,
-  // The lease comes from the init container, which leaves the port alone; the daemon after it opens it.
+  // The init container gets the lease without the port; the daemon after it opens the port.
   'dhcp.yaml': async ({ procNet }) =>
     listensOnUdp((await readIfThere(path.join(procNet, 'udp'))) ?? '', DHCP_CLIENT_PORT),
   'modloader.yaml': async ({ run }) =>
@@ -29,9 +29,9 @@ async function missingPods(settings: Settings): Promise<readonly string[]> {
 }
 
 /**
- * Waits until the shipped static pods run: a kubelet that is stopped while it creates a container finds it half made at its next
- * start, makes it again and counts a restart. Bounded, because a pod that is late or broken must not keep the node out of its
- * cluster; pods that this node does not have are not waited for.
+ * Waits until the shipped static pods of this node run: a kubelet that is stopped while it creates a container makes
+ * that container again and counts a restart. It waits at most `--pods-timeout`, because a late or broken pod must not
+ * keep the node out of its cluster.
  */
 export async function waitForStaticPods(
   settings: Settings,

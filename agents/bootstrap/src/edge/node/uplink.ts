@@ -7,19 +7,19 @@ import { type LinkAddress, routedAddress } from '../../core/node/ipv6.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 import { bootSeconds, readPrimaryLease } from './host.ts';
 
-/** The kernel tells nobody of an address by a file that could be watched. */
+/** The kernel's tables cannot be watched, so they are polled. */
 const LOOK_AGAIN_MS = 2000;
-/** Routers announce themselves, or are asked, within this. */
+/** Within this time of the boot, routers announce themselves or are asked. */
 const SETTLED_S = 120;
 
-/** What this machine is reached by: a lease, the address a router announced, or both. */
+/** The machine's connection to the network: a lease, an address that a router announced, or both. */
 export interface Uplink {
   readonly link: string;
   readonly mac: string;
   readonly lease: Lease | undefined;
   /** At most one of each family, without prefix length. */
   readonly addresses: readonly string[];
-  /** Seconds of CLOCK_BOOTTIME since which it is there. */
+  /** Seconds of CLOCK_BOOTTIME at which it came up. */
   readonly up: number;
 }
 
@@ -32,7 +32,7 @@ async function readRouted({ procNet }: Settings): Promise<LinkAddress | undefine
 const macOf = async ({ sysfs }: Settings, link: string): Promise<string> =>
   ((await readIfThere(path.join(sysfs, 'class/net', link, 'address'))) ?? '').trim();
 
-/** Undefined while there is none. */
+/** Reads the uplink; undefined while there is none. */
 export async function readUplink(settings: Settings): Promise<Uplink | undefined> {
   const lease = await readPrimaryLease(settings);
   const routed = await readRouted(settings);
@@ -47,7 +47,7 @@ export async function readUplink(settings: Settings): Promise<Uplink | undefined
   return { link, mac, lease, addresses: v6, up: await bootSeconds() };
 }
 
-/** The boot is so young that what is not there yet may still come. */
+/** Returns whether the boot is so young that a missing address may still appear. */
 export async function isSettling(): Promise<boolean> {
   return (await bootSeconds()) < SETTLED_S;
 }
@@ -55,7 +55,7 @@ export async function isSettling(): Promise<boolean> {
 const secondsBetween = (first: Uplink | undefined, now: Uplink): number =>
   now.up - (first ?? now).up;
 
-/** Waits for the first bound lease, or for the network to be one without leases. */
+/** Waits for a lease, or until a network with IPv6 routers has given none for `--lease-grace`. */
 export async function waitForUplink(
   settings: Settings,
   log: Logger,

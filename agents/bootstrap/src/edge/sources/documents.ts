@@ -16,6 +16,7 @@ const MAX_UNPACKED = 4 * 1024 * 1024;
 const gunzip = (bytes: Uint8Array): Uint8Array =>
   gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED });
 
+/** Reads a file; undefined when it does not exist. */
 export async function readBytes(file: string): Promise<Uint8Array | undefined> {
   try {
     return await readFile(file);
@@ -26,14 +27,14 @@ export async function readBytes(file: string): Promise<Uint8Array | undefined> {
   }
 }
 
-/** A document of its own file; undefined when it is not there, or empty. */
+/** Reads a document from a file; undefined when that does not exist or is empty. */
 export async function readDocument(file: string): Promise<Part | undefined> {
   const bytes = await readBytes(file);
   const content = bytes === undefined ? '' : decodeText(file, bytes);
   return content.trim() === '' ? undefined : { source: file, ...parseDocument(file, content) };
 }
 
-/** User data in whatever encoding; undefined when there is none, or it is for another program. */
+/** Reads user data in any encoding; undefined when there is none, or it is for another program. */
 export function readUserData(
   source: string,
   bytes: Uint8Array | undefined,
@@ -49,7 +50,7 @@ export function readUserData(
 
 const TOKEN = /^[a-z0-9]{6}\.[a-z0-9]{16}$/;
 
-/** Where a path of the host is seen from here; only places that this agent reads anyway. */
+/** Returns the path in the pod for one of the host; undefined outside the folders that this agent reads anyway. */
 function seenAt(settings: Settings, file: string): string | undefined {
   const places: readonly (readonly [string, string])[] = [
     ['/etc/', settings.etc],
@@ -74,7 +75,7 @@ export async function withToken(
   if (seen === undefined)
     throw bad('must be below /etc, /run/kios/seed or /var/lib/kios/bootstrap');
   const token = (await readIfThere(seen))?.trim();
-  if (token === undefined) throw bad('is not there');
+  if (token === undefined) throw bad('does not exist');
   if (!TOKEN.test(token)) throw bad('holds no bootstrap token');
   return { ...document, auth: { bootstrapToken: token } };
 }

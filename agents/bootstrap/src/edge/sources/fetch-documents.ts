@@ -11,7 +11,7 @@ import { machineFactsOf, NO_FACTS, type Remote } from './metadata-cache.ts';
 import type { Platform } from './platform.ts';
 import type { Needs } from './sources.ts';
 
-/** `${uuid}`, `${serial}` and `${mac}` in the address let one server tell its machines apart. */
+/** Replaces `${uuid}`, `${serial}` and `${mac}`, by which one server distinguishes its machines. */
 export function expandUrl(url: string, { dmi }: Platform, mac: string): string {
   const values: Readonly<Record<string, string>> = {
     uuid: dmi.productUuid,
@@ -23,7 +23,7 @@ export function expandUrl(url: string, { dmi }: Platform, mac: string): string {
   );
 }
 
-/** A web server with one file, read by the rules of the metadata services. */
+/** Returns a provider for a single file on a web server, read by the rules of the metadata services. */
 function webProvider(address: string): Provider {
   const url = new URL(address);
   return {
@@ -35,12 +35,12 @@ function webProvider(address: string): Provider {
   };
 }
 
-/** What to ask, and from where. */
+/** What to fetch, and over which link. */
 export interface Question {
   readonly platform: Platform;
   readonly needs: Needs;
   readonly uplink: Uplink;
-  /** Wait for user data that may be late. */
+  /** Whether to wait for user data that may be late. */
   readonly isPatient: boolean;
 }
 
@@ -71,10 +71,10 @@ async function askWeb(
   const { userData } = await fetchMetadata(webProvider(url), link, log, signal);
   const part = readUserData(url, userData, log);
   if (part !== undefined) return part;
-  throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${url}: holds no document`);
+  throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${url}: it holds no document`);
 }
 
-/** Asks the metadata service and the web server, as far as they are needed. */
+/** Fetches from the metadata service and the web server, as far as they are needed. */
 export async function fetchAll(
   question: Question,
   log: Logger,

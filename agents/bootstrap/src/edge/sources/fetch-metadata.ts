@@ -4,12 +4,12 @@ import { BootstrapError } from '../../core/faults/errors.ts';
 import { type Metadata, MetadataError, type Provider } from '../../core/providers/provider.ts';
 import { openExchange } from './metadata-http.ts';
 
-/** When a metadata service is asked again. */
+/** The pauses between requests to a metadata service. */
 export const METADATA_RETRY = { firstMs: 250, factor: 1.6, maxMs: 10_000, jitter: 0.2 };
-/** Some 45 s; then the fault is shown to the operator, and the agent tries again. */
+/** About 45 s; then the operator sees the fault, and the agent tries again. */
 const TRIES = 10;
 
-/** Asks all addresses of the service at once; the first good answer counts, and ends the others. */
+/** Asks all addresses of the service at once; the first good answer ends the others. */
 async function readFromAny(
   provider: Provider,
   link: string,
@@ -39,7 +39,7 @@ const refused = ({ name, forbidden }: Provider, error: MetadataError): Bootstrap
     `read metadata of ${name}: ${error.message}${forbidden === undefined ? '' : `; ${forbidden}`}`,
   );
 
-/** Reads the metadata, again and again while the service starts, overflows or is somebody else's web page. */
+/** Reads the metadata, and tries again while the service starts, is overloaded or is hidden by a captive portal. */
 export async function fetchMetadata(
   provider: Provider,
   link: string,

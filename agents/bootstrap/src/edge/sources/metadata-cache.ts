@@ -11,7 +11,7 @@ import type { Platform } from './platform.ts';
 
 const text = v.optional(v.string());
 
-/** What a metadata service said of this machine, without its user data. */
+/** A metadata service's description of this machine, without its user data. */
 const MachineFacts = v.object({
   instanceId: text,
   instanceType: text,
@@ -35,7 +35,7 @@ export function machineFactsOf({
   return { ...NO_FACTS, ...rest, externalIPs: [...(externalIPs ?? [])], tags: { ...tags } };
 }
 
-/** What came over the network. */
+/** Everything that came over the network. */
 export interface Remote {
   readonly facts: MachineFacts;
   readonly userData: Part | undefined;
@@ -44,12 +44,12 @@ export interface Remote {
 
 const CachedPart = v.object({ source: v.string(), kind: v.string(), document: NodeBootstrap });
 
-/** The same without its secrets, so that the next boot needs no network. */
+/** The same on disk and without secrets, so that the next boot needs no network. */
 const Cache = v.object({
   v: v.literal(1),
   provider: v.picklist(PROVIDER_NAMES),
   configUrl: text,
-  /** A copied disk is another machine, which must ask for itself. */
+  /** On a copied disk the cache does not count: it is about another machine. */
   machine: v.string(),
   facts: MachineFacts,
   userData: v.optional(CachedPart),
@@ -58,7 +58,7 @@ const Cache = v.object({
 
 const fileOf = (settings: Settings): string => path.join(settings.stateDir, 'fetched.json');
 
-/** Secrets are used once; what names a program only is none. */
+/** Removes secrets, which are used only once. An `auth` that names a program holds none. */
 function withoutSecrets(part: Part | undefined): v.InferOutput<typeof CachedPart> | undefined {
   if (part === undefined) return undefined;
   const { source, kind, document } = part;
@@ -70,7 +70,7 @@ function withoutSecrets(part: Part | undefined): v.InferOutput<typeof CachedPart
 const asPart = (cached: v.InferOutput<typeof CachedPart> | undefined): Part | undefined =>
   cached && { ...cached, warnings: [] };
 
-/** What this machine was told before, by the same provider; one that does not parse is none, and the network is asked again. */
+/** Reads what the same provider said of this machine before; undefined when there is nothing readable. */
 export async function readCache(
   settings: Settings,
   platform: Platform,

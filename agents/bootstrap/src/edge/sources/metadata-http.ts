@@ -30,14 +30,14 @@ async function readBody(response: IncomingMessage): Promise<Uint8Array> {
   for await (const chunk of response) {
     if (!(chunk instanceof Uint8Array)) continue;
     size += chunk.length;
-    if (size > MAX_BODY) throw new MetadataError(`answer is longer than ${MAX_BODY} bytes`);
+    if (size > MAX_BODY) throw new MetadataError(`the answer is longer than ${MAX_BODY} bytes`);
     chunks.push(chunk);
   }
   if (!response.complete) throw new MetadataError('the answer was cut off');
   return Buffer.concat(chunks);
 }
 
-/** One request on a connection of its own: no proxy, no redirect, a bounded answer in a bounded time. */
+/** Sends one request on its own connection, without proxy or redirect; answer and time are bounded. */
 async function send(
   base: Base,
   wanted: MetadataRequest,
@@ -78,7 +78,7 @@ async function send(
   }
 }
 
-/** A free port below 1024, tried at random: those in use are few. */
+/** Sends from a port below 1024, chosen at random until one is free. */
 async function sendFromLowPort(
   base: Base,
   wanted: MetadataRequest,
@@ -99,10 +99,10 @@ async function sendFromLowPort(
   }
 }
 
-/** Where requests go. */
+/** The parsed address of a service. */
 interface Base {
   readonly isSecure: boolean;
-  /** A host name, or an address without brackets, with its link where it needs one. */
+  /** A host name, or an address without brackets, with its link if it needs one. */
   readonly address: string;
   readonly port: number;
   /** For the Host header. */
@@ -110,7 +110,7 @@ interface Base {
 }
 
 function parseBase(text: string): Base {
-  // A link name after the address (RFC 6874) is more than URL knows.
+  // URL does not parse a link name after the address (RFC 6874).
   const link = /%25([^\]]+)\]/.exec(text)?.[1];
   const url = new URL(text.replace(/%25[^\]]+/, ''));
   const address = url.hostname.replace(/^\[(.*)\]$/, '$1');
@@ -123,7 +123,7 @@ function parseBase(text: string): Base {
   };
 }
 
-/** The service at `base`. Every failure is a MetadataError. */
+/** Opens the service at `base`. Every failure is a MetadataError. */
 export function openExchange(base: string, signal: AbortSignal): Exchange {
   const at = parseBase(base);
   return async (wanted) => {

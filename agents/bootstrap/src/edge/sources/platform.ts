@@ -10,17 +10,17 @@ import { type NoCloudSeed, parseNoCloudSeed } from '../../core/providers/nocloud
 import type { ProviderName } from '../../core/providers/provider.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 
-/** Which machine this is, as far as it can be told without a network. */
+/** The machine's identity, as far as it is known without a network. */
 export interface Platform {
   readonly provider: ProviderName;
   readonly by: string;
-  /** Somebody named the provider, so it is asked even when the local documents would do. */
+  /** The provider was named, so it is asked even when the local documents would suffice. */
   readonly isExplicit: boolean;
   readonly seed: NoCloudSeed | undefined;
   /** A document on a web server that the kernel's command line names. */
   readonly configUrl: string | undefined;
   readonly dmi: DmiFacts;
-  /** Stays with the machine, changes when its disk is copied to another one. */
+  /** Stays with the machine and changes when its disk is copied to another one. */
   readonly machine: string;
 }
 
@@ -29,7 +29,7 @@ export const FW_CFG = 'qemu_fw_cfg/by_name/opt/kios/config/raw';
 async function readDmi({ sysfs }: Settings): Promise<DmiFacts> {
   const read = async (name: string): Promise<string> => {
     const file = path.join(sysfs, 'class/dmi/id', name);
-    // A machine without this firmware table has no directory; some files are closed to all but root.
+    // A machine without this firmware table has no such folder; some files can be read by root only.
     return ((await readIfThere(file).catch(() => undefined)) ?? '').trim();
   };
   return {
@@ -58,7 +58,7 @@ async function findSeeds({ seedDir }: Settings): Promise<readonly string[]> {
   return labels;
 }
 
-/** A flag outweighs the kernel's command line, and that what is found. */
+/** Reads the platform. Precedence: flag, then kernel command line, then detection. */
 export async function readPlatform(settings: Settings): Promise<Platform> {
   const dmi = await readDmi(settings);
   const line = parseCommandLine((await readIfThere(settings.cmdline)) ?? '');

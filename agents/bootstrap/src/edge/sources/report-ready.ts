@@ -8,7 +8,7 @@ import { openExchange } from './metadata-http.ts';
 
 const TRIES = 10;
 
-/** Tells Azure that this machine is up. The node is in its cluster all the same when that fails. */
+/** Reports to Azure that this machine is ready. A failure is only logged, because the node is in its cluster anyway. */
 export async function reportToAzure(lease: Lease, log: Logger, signal: AbortSignal): Promise<void> {
   const exchange = openExchange(`http://${wireServerAddress(lease.raw)}`, signal);
   for (let n = 1; ; n++) {

@@ -17,30 +17,30 @@ import { readBytes, readDocument, readUserData, withToken } from './documents.ts
 import { type MachineFacts, machineFactsOf, NO_FACTS, type Remote } from './metadata-cache.ts';
 import { FW_CFG, type Platform } from './platform.ts';
 
-/** Everything a person or a cloud said about this machine. */
+/** Everything that people and the cloud say about this machine. */
 export interface Sources {
   readonly platform: ProviderName;
   readonly platformBy: string;
   readonly document: NodeBootstrap | undefined;
   readonly facts: MachineFacts;
-  /** The texts that made up the document, in order of weight. */
+  /** The texts that make up the document, the strongest last. */
   readonly parts: readonly Part[];
-  /** Some of it came over the network, in this boot or an earlier one. */
+  /** Part of it came over the network, in this boot or an earlier one. */
   readonly needsNetwork: boolean;
 }
 
-/** A volume's, or a metadata service's. */
+/** The content of a seed volume. */
 interface SeedResult {
   readonly facts: MachineFacts;
   readonly userData: Part | undefined;
 }
 
-/** What lies on this machine. */
+/** The sources on this machine. */
 interface Local {
   readonly before: readonly (Part | undefined)[];
-  /** Of a seed volume; undefined when there is none. */
+  /** Undefined when there is no seed volume. */
   readonly seed: SeedResult | undefined;
-  /** For when the metadata service is not there, or has no user data; undefined when there is none. */
+  /** Used when the metadata service does not answer or has no user data. */
   readonly fallback: SeedResult | undefined;
   readonly after: readonly Part[];
 }
@@ -70,7 +70,10 @@ async function readCidata(
   return { facts, userData: readUserData(userFile, bytes, log) };
 }
 
-/** DigitalOcean's volume is OpenStack's but for the machine's name in Kubernetes; its number is in the firmware. */
+/**
+ * Corrects DigitalOcean's volume, which is OpenStack's except for the providerID: the firmware has the droplet's
+ * number.
+ */
 function ownFacts(facts: MachineFacts, { provider, dmi }: Platform): MachineFacts {
   if (provider !== 'digitalocean' || dmi.productSerial === '') return facts;
   const id = dmi.productSerial;
@@ -106,7 +109,7 @@ async function readFwCfg(
   return { facts: NO_FACTS, userData: readUserData(file, bytes, log) };
 }
 
-/** Azure's custom data; its metadata service tells more of the machine, so that is asked all the same. */
+/** Reads Azure's custom data. The metadata service knows more about the machine, so it is asked as well. */
 async function readOvfEnvironment(
   { seedDir }: Settings,
   { provider, dmi }: Platform,
@@ -117,7 +120,7 @@ async function readOvfEnvironment(
   if (text === undefined) return undefined;
   const { hostname, customData } = parseOvfEnvironment(text);
   const bytes = customData === undefined ? undefined : new TextEncoder().encode(customData);
-  // The firmware has the id that the metadata service tells.
+  // The firmware has the same id as the metadata service.
   const facts = { ...NO_FACTS, hostname, instanceId: dmi.productUuid };
   return { facts, userData: readUserData(file, bytes, log) };
 }
@@ -130,7 +133,7 @@ const SEEDS: readonly (readonly [readonly ProviderName[], Reader])[] = [
   [['fwcfg'], readFwCfg],
 ];
 
-/** A provider that somebody named is read from its own volume only; else whatever volume there is. */
+/** Reads the seed volume: that of a named provider, or else any. */
 async function readSeed(
   settings: Settings,
   platform: Platform,
@@ -155,7 +158,10 @@ async function readLocal(settings: Settings, platform: Platform, log: Logger): P
   for (const file of settings.config) {
     const part = await readDocument(file);
     if (part === undefined)
-      throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}: no such file, or empty`);
+      throw new BootstrapError(
+        'KIOS_BOOTSTRAP_DOCUMENT',
+        `read ${file}: it does not exist or is empty`,
+      );
     after.push(part);
   }
   return {
@@ -172,7 +178,7 @@ const merge = (parts: readonly Part[]): NodeBootstrap | undefined =>
 const isComplete = (document: NodeBootstrap | undefined): boolean =>
   document?.auth !== undefined && (document.cluster ?? document.auth.kubeconfig) !== undefined;
 
-/** In order of weight. */
+/** Returns the texts in order, the strongest last. */
 const partsOf = (local: Local, remote: Remote | undefined): readonly Part[] =>
   [
     ...local.before,
@@ -181,7 +187,7 @@ const partsOf = (local: Local, remote: Remote | undefined): readonly Part[] =>
     ...local.after,
   ].filter((part) => part !== undefined);
 
-/** Whether the provider's metadata service has to be asked: not when a volume or the local documents say all. */
+/** Returns whether to ask the metadata service: not when a volume or the local documents are complete. */
 function needsProvider(platform: Platform, local: Local): boolean {
   if (networkProvider(platform.provider, platform.seed) === undefined) return false;
   if (local.seed !== undefined) return false;
@@ -193,13 +199,13 @@ export interface Needs {
   readonly config: boolean;
 }
 
-/** Asks the network for what is needed, or remembers it. */
+/** Gets what is needed from the network or the cache. */
 export type Fetch = (needs: Needs) => Promise<Remote | undefined>;
 
 const isMetadataFault = (error: unknown): error is BootstrapError =>
   error instanceof BootstrapError && error.code.startsWith('KIOS_BOOTSTRAP_METADATA');
 
-/** A machine that was given a document need not wait for a service that does not answer. */
+/** Waits for the network, but not for a silent metadata service when the fallback has a document. */
 async function fetchOr(
   fallback: Local['fallback'],
   asked: ReturnType<Fetch>,
@@ -215,8 +221,9 @@ async function fetchOr(
 }
 
 /**
- * Reads and merges the documents: the image's own, the flashed medium's, the user data of a volume or a metadata service, the one
- * `kios.config=` names, then `--config` files. Every call reads afresh, so a corrected file is seen.
+ * Reads and merges the documents: the image's own, the flashed medium's, the user data of a volume or a metadata
+ * service, that of `kios.config=`, then the files of `--config`. Every call reads afresh, so a corrected file takes
+ * effect.
  */
 export async function readSources(
   settings: Settings,

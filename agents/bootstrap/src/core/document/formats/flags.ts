@@ -46,7 +46,10 @@ const FLAGS: Readonly<Record<string, (value: string) => NodeSpec | undefined>> =
   'hostname-override': (name) => ({ name }),
 };
 
-/** Converts kubelet's flags to fields of the node. A flag without a field is left out: our kubelet's command line is fixed. */
+/**
+ * Converts kubelet's flags to fields of the node. A flag without a field is left out: our kubelet's command line is
+ * fixed.
+ */
 export function nodeFromFlags(
   flags: readonly { readonly name: string; readonly value: string }[],
   path: string,

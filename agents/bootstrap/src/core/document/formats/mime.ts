@@ -65,7 +65,10 @@ function boundaryOf(source: string, whole: Entity): string {
   );
 }
 
-/** Returns the parts that are documents for a node. Those for a shell or cloud-init give a warning and are never executed. */
+/**
+ * Returns the parts that are documents for a node. Those for a shell or cloud-init give a warning and are never
+ * executed.
+ */
 export function parseMime(source: string, text: string): MimeParts {
   const whole = splitEntity(text.replaceAll('\r\n', '\n'));
   const sections = `\n${whole.body}`.split(`\n--${boundaryOf(source, whole)}`).slice(1);

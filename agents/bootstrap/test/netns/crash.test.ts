@@ -13,9 +13,9 @@ import {
 } from '../support/crash-story.ts';
 import type { NodeFolder } from '../support/node-folder.ts';
 
-/** Those that one thread alone makes in the write phase under Node, so that each of them can be hit for certain. */
+/** Calls that only one thread makes in the write phase under Node, so that each of them is certainly hit. */
 const CERTAIN = new Set(['mkdir', 'fchmod', 'fsync', 'rename', 'unlink']);
-/** Those whose effect a reader of the folders sees. */
+/** Calls whose effect a reader of the folders sees. */
 const VISIBLE = new Set(['mkdir', 'rename', 'unlink', 'connect']);
 const KUBECONFIG = 'etc/kubernetes/bootstrap-kubelet.conf';
 const OPENS_PORT = 'etc/kubernetes/kubelet.conf.d/20-cluster.conf';
@@ -30,8 +30,9 @@ const isSame = (one: FileSet, other: FileSet): boolean =>
   SET.every((file) => one[file] === other[file]);
 
 /**
- * What is wrong right after the kill: a file that is half, or kubelet sent to a cluster before all else is in place. But for the file
- * that opens its port: a standalone kubelet would not start with it, so it comes behind the kubeconfig.
+ * Returns the faults right after the kill: a half-written file, or a kubeconfig before all other files are in place.
+ * The file that opens kubelet's port is exempt: a standalone kubelet would not start with it, so it follows the
+ * kubeconfig.
  */
 function faultsOnDisk(now: FileSet, { before, new: after }: Sets): readonly string[] {
   const half = SET.filter((file) => now[file] !== before[file] && now[file] !== after[file]);
@@ -39,11 +40,11 @@ function faultsOnDisk(now: FileSet, { before, new: after }: Sets): readonly stri
   const missing = SET.filter((file) => file !== OPENS_PORT && now[file] !== after[file]);
   return [
     ...half.map((file) => `${file} is neither old nor new`),
-    ...(isSent ? missing.map((file) => `in the cluster, and ${file} is old`) : []),
+    ...(isSent ? missing.map((file) => `in the cluster while ${file} is old`) : []),
   ];
 }
 
-/** What is wrong after the next run. */
+/** Returns the faults after the next run. */
 async function faultsAfter(
   story: Story,
   node: NodeFolder,
@@ -58,7 +59,9 @@ async function faultsAfter(
     ...((await agent.exit) === 0 ? [] : [`the next run failed: ${JSON.stringify(agent.lines)}`]),
     ...(isSame(readSet(node), sets[end]) ? [] : [`not the ${end} set at the end`]),
     ...temps.map((file) => `${file} is left behind`),
-    ...(end === 'new' && node.sent.join() !== '03' ? [`kubelet was told ${node.sent.join()}`] : []),
+    ...(end === 'new' && node.sent.join() !== '03'
+      ? [`the bytes sent are ${node.sent.join()}`]
+      : []),
   ];
 }
 
@@ -78,7 +81,7 @@ describe.each(RUNTIMES)('killed while it writes, under %s', (runtime, program) =
         new: await story.sample(start, 'new'),
       };
       const all = await story.targets(start);
-      // Each call is hit where the most files change, and elsewhere those that a reader sees the effect of.
+      // Where the most files change each call is hit; elsewhere only the visible ones.
       const isWhole = runtime === 'node' && kind === 'joined';
       const targets = isWhole ? all : all.filter(({ name }) => VISIBLE.has(name));
       const hit = new Set<string>();
@@ -89,7 +92,7 @@ describe.each(RUNTIMES)('killed while it writes, under %s', (runtime, program) =
         if (killed === undefined) continue;
         const at = describeCall(killed);
         hit.add(at);
-        // Every other time its owner takes the change back meanwhile.
+        // Every other time the document is changed back meanwhile.
         const end = index % 2 === 0 ? 'new' : 'old';
         const found = [
           ...faultsOnDisk(readSet(node), sets),
@@ -100,7 +103,7 @@ describe.each(RUNTIMES)('killed while it writes, under %s', (runtime, program) =
       expect(faults).toEqual([]);
       const certain = targets.filter(({ name }) => CERTAIN.has(name)).map(describeCall);
       expect(certain.length).toBeGreaterThan(10);
-      // Bun has two threads for files, so which call is the nth of its thread is not for certain.
+      // Bun uses two threads for files, so the nth call of a thread is not always the same.
       const missed = certain.filter((call) => !hit.has(call));
       expect(missed.length).toBeLessThanOrEqual(runtime === 'node' ? 0 : certain.length / 2);
     },

@@ -15,7 +15,7 @@ const cases = CLOUDS.flatMap((cloud) =>
 beforeEach(requireRoot);
 
 describe.concurrent.each(cases)('%s over %s', (provider, family, cloud) => {
-  it('good: the node is what its metadata and its document say', async ({ expect }) => {
+  it('the node becomes what its metadata and its document say', async ({ expect }) => {
     await using stay = await stayIn(cloud, { family, userData: GOOD });
     const { node } = stay.place;
     await using agent = stay.place.agent('join', [], cloud.capabilities);
@@ -32,7 +32,7 @@ describe.concurrent.each(cases)('%s over %s', (provider, family, cloud) => {
   });
 
   it(
-    'no user data: the node stays alone, and says so',
+    'without user data the node stays standalone, and logs that',
     { timeout: 120_000 },
     async ({ expect }) => {
       await using stay = await stayIn(cloud, { family });
@@ -48,13 +48,15 @@ describe.concurrent.each(cases)('%s over %s', (provider, family, cloud) => {
     },
   );
 
-  it('malformed user data: refused with its place, and nothing is written', async ({ expect }) => {
+  it('malformed user data is refused with its place, and nothing is written', async ({
+    expect,
+  }) => {
     await using stay = await stayIn(cloud, { family, userData: MALFORMED });
     await using agent = stay.place.agent('join', [], cloud.capabilities);
     expect([await agent.exit, agent.lines]).toEqual([65, expect.anything()]);
-    const told = JSON.stringify(agent.lines) + agent.errors;
-    expect(told).toContain('KIOS_BOOTSTRAP_DOCUMENT');
-    expect(told).toMatch(/line [23], column \d+/);
+    const output = JSON.stringify(agent.lines) + agent.errors;
+    expect(output).toContain('KIOS_BOOTSTRAP_DOCUMENT');
+    expect(output).toMatch(/line [23], column \d+/);
     expect(stay.place.node.read('etc/hostname')).toBeUndefined();
     expect(stay.place.node.sent).toEqual([]);
   });

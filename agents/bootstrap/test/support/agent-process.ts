@@ -22,7 +22,7 @@ export const RUNTIMES: readonly (readonly [name: string, program: string])[] = [
   ...(bun !== undefined && existsSync(bun) ? [['bun', bun] as const] : []),
 ];
 
-/** The shipped runtime where it is known, else this one. */
+/** The shipped runtime if known, otherwise this one. */
 export const SHIPPED = bun !== undefined && existsSync(bun) ? bun : process.execPath;
 
 export interface AgentOptions {
@@ -30,12 +30,12 @@ export interface AgentOptions {
   readonly node: NodeFolder;
   readonly verb: string;
   readonly flags?: readonly string[];
-  /** What the program is run by, with its arguments: a namespace, a tracer. */
+  /** The command that runs the program, a namespace or a tracer, with its arguments. */
   readonly by?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** The flags that make the folder the agent's machine. */
+/** Returns the flags that make the folder the agent's machine. */
 export function pathFlags({ settings }: NodeFolder): readonly string[] {
   return Object.entries({
     etc: settings.etc,
@@ -83,7 +83,7 @@ export class AgentProcess implements AsyncDisposable {
       if (isLine(line)) this.lines.push(line);
       this.#wake();
     });
-    // Not `exit`: what the process said last may still be in the pipe then.
+    // Not `exit`, at which the last output may still be in the pipe.
     this.exit = new Promise((resolve) => void this.#child.once('close', resolve));
     void this.exit.then(() => this.#wake());
   }
@@ -92,7 +92,7 @@ export class AgentProcess implements AsyncDisposable {
     return this.#child.pid ?? 0;
   }
 
-  /** Waits for an event, also one that was seen already. */
+  /** Waits for an event, or returns one that was seen already. */
   async expect(ev: string, seconds = 20): Promise<Line> {
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
@@ -111,7 +111,7 @@ export class AgentProcess implements AsyncDisposable {
     }
   }
 
-  /** How often an event was seen. */
+  /** Returns how often an event was seen. */
   count(ev: string): number {
     return this.lines.filter((line) => line.ev === ev).length;
   }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 
-/** Answers as an API server does to whoever only looks whether it is the right one. Arguments: certificate, key, address, port. */
+/** Answers like an API server to a client that only verifies it. Arguments: certificate, key, address, port. */
 const [certificate = '', key = '', address = '', port = ''] = process.argv.slice(2);
 const identity = { cert: readFileSync(certificate), key: readFileSync(key) };
 const server = createServer(identity, (_request, response) => {

@@ -5,7 +5,7 @@ import type { Netns } from '@kios/testkit';
 
 import { makeCa, makeLeaf } from './make-certificates.ts';
 
-/** An API server in a namespace, as far as a node sees it that verifies its cluster. */
+/** The part of an API server that verifying needs, in a namespace. */
 export class Api {
   readonly endpoint = 'https://127.0.0.1:6443';
   readonly #folder: string;
@@ -30,12 +30,12 @@ export class Api {
     return this.#read('ca.crt');
   }
 
-  /** A CA of nobody. */
+  /** A CA that signed nothing. */
   get unusedCa(): string {
     return this.#read('unused.crt');
   }
 
-  /** What kubelet keeps when the cluster let it in: certificate and key in one file. */
+  /** Returns certificate and key in one file, as kubelet keeps them. */
   identityOf(node: string): string {
     const subject = `/O=system:nodes/CN=system:node:${node}`;
     makeLeaf(this.#folder, 'kubelet', 'ca', { subject, usage: 'clientAuth' });

@@ -1,13 +1,13 @@
 import type { CloudMachine, ServeOptions } from '@kios/testkit/metadata';
 
-/** How a cloud looks from within, and what the agent is to make of it. */
+/** A cloud as seen from its machines, and the agent's expected result. */
 export interface CloudCase {
   readonly provider: string;
   readonly cloud: ServeOptions['cloud'];
   /** /sys/class/dmi/id of its machines. */
   readonly firmware: Readonly<Record<string, string>>;
   readonly ipv4: string;
-  /** Absent where the cloud has no metadata over IPv6. */
+  /** Absent when the cloud has no metadata over IPv6. */
   readonly ipv6?: string;
   readonly machine: CloudMachine;
   readonly capabilities?: readonly string[];
@@ -59,7 +59,7 @@ export const CLOUDS: readonly CloudCase[] = [
     firmware: { product_name: 'Google Compute Engine', sys_vendor: 'Google' },
     ipv4: LINK_LOCAL,
     machine: machine({
-      // More digits than a double keeps.
+      // Too many digits for a double.
       instanceId: '4520031799277581759',
       zone: 'us-central1-a',
     }),
@@ -168,7 +168,7 @@ export const CLOUDS: readonly CloudCase[] = [
   },
 ];
 
-/** The case of a provider that is known to be there. */
+/** Returns the case of a provider that has one. */
 export function cloudOf(provider: string): CloudCase {
   const found = CLOUDS.find((each) => each.provider === provider);
   if (found === undefined) throw new Error(`no cloud ${provider}`);

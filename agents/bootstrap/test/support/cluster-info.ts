@@ -5,14 +5,14 @@ export const SIGNING_TOKEN = { id: 'abcdef', secret: '0123456789abcdef' };
 
 const b64 = (text: string): string => Buffer.from(text).toString('base64url');
 
-/** The detached JWS of the control plane's bootstrap signer. */
+/** Returns the detached JWS of the control plane's bootstrap signer. */
 export function signInfo(kubeconfig: string): string {
   const header = b64(`{"alg":"HS256","kid":"${SIGNING_TOKEN.id}"}`);
   const mac = createHmac('sha256', SIGNING_TOKEN.secret).update(`${header}.${b64(kubeconfig)}`);
   return `${header}..${mac.digest('base64url')}`;
 }
 
-/** The kubeconfig in `kube-public/cluster-info`, as kubeadm writes it, nulls and all. */
+/** Returns the kubeconfig in `kube-public/cluster-info` as kubeadm writes it, with its nulls. */
 export const clusterInfo = (ca: string): string => {
   const data = Buffer.from(ca).toString('base64');
   return `apiVersion: v1
@@ -29,6 +29,6 @@ users: null
 `;
 };
 
-/** The ConfigMap `kube-public/cluster-info` as the API server answers it. */
+/** Returns the ConfigMap `kube-public/cluster-info` as the API server sends it. */
 export const infoConfigMap = (kubeconfig: string, jws: string = signInfo(kubeconfig)): string =>
   JSON.stringify({ data: { kubeconfig, [`jws-kubeconfig-${SIGNING_TOKEN.id}`]: jws } });

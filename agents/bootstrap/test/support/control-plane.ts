@@ -27,7 +27,7 @@ function makeServerCertificate(dir: string, ca: string): void {
 }
 
 const CSR_ROLE = 'system:certificates.k8s.io:certificatesigningrequests';
-/** What kubeadm lets joining nodes do: name, role, group. */
+/** The rights that kubeadm gives to joining nodes: name, role, group. */
 const BINDINGS = [
   ['node-bootstrapper', 'system:node-bootstrapper', 'system:bootstrappers'],
   ['approve-bootstrap', `${CSR_ROLE}:nodeclient`, 'system:bootstrappers'],
@@ -44,15 +44,15 @@ interface ApiAnswer {
   readonly body: string;
 }
 
-/** etcd, an API server and the controllers that matter to a joining node, on loopback. */
+/** etcd, an API server and the controllers that a joining node needs, on loopback. */
 export class ControlPlane implements AsyncDisposable {
   readonly #dir: string;
   readonly #children = new Map<string, ChildProcess>();
   #etcd = '';
   readonly port: number;
-  /** The CA, and after a rotation both of them. */
+  /** The CA, or after a rotation both of them. */
   ca: string;
-  /** A CA that has nothing to do with this cluster. */
+  /** A CA of another cluster. */
   readonly otherCa: string;
 
   private constructor(dir: string, port: number) {
@@ -62,7 +62,7 @@ export class ControlPlane implements AsyncDisposable {
     this.otherCa = readFileSync(path.join(dir, 'other.crt'), 'utf8');
   }
 
-  /** `signingSeconds`: how long the certificates hold that it signs. */
+  /** `signingSeconds`: the validity of the certificates it signs. */
   static async start(signingSeconds = 3600): Promise<ControlPlane> {
     const dir = await mkdtemp(path.join(tmpdir(), 'kios-cluster-'));
     makeCa(dir, 'ca');
@@ -106,7 +106,7 @@ export class ControlPlane implements AsyncDisposable {
     this.#etcd = etcd;
   }
 
-  /** Starts the API server, also one that was stopped, and waits until it serves. */
+  /** Starts the API server, for the first time or again, and waits until it serves. */
   async startServer(): Promise<void> {
     this.#run('kube-apiserver', {
       'etcd-servers': this.#etcd,
@@ -131,12 +131,12 @@ export class ControlPlane implements AsyncDisposable {
     }
   }
 
-  /** Ends the API server, as an outage does. */
+  /** Ends the API server, like an outage. */
   async stopServer(): Promise<void> {
     await this.#stop('kube-apiserver');
   }
 
-  /** A new CA serves from now on; clients of both are let in. The server is started again. */
+  /** Restarts the API server with a certificate of a new CA; clients of both CAs are accepted. */
   async rotateCa(): Promise<void> {
     makeCa(this.#dir, 'ca2');
     makeServerCertificate(this.#dir, 'ca2');
@@ -146,7 +146,7 @@ export class ControlPlane implements AsyncDisposable {
     await this.startServer();
   }
 
-  /** Certificate and key of a client, PEM. */
+  /** Returns certificate and key of a client, PEM. */
   clientCertificate(subject: string): { readonly cert: string; readonly key: string } {
     makeLeaf(this.#dir, 'client', 'ca', { subject, usage: 'clientAuth' });
     const read = (name: string): string => readFileSync(path.join(this.#dir, name), 'utf8');
@@ -180,7 +180,7 @@ export class ControlPlane implements AsyncDisposable {
     });
   }
 
-  /** Another listener with this cluster's serving certificate, which is not for that address. */
+  /** Opens another listener with this cluster's serving certificate, which does not cover its address. */
   async serveAt(address: string): Promise<AsyncDisposable & { endpoint: string }> {
     const read = (name: string): string => readFileSync(path.join(this.#dir, name), 'utf8');
     const server = createTlsServer(
@@ -202,12 +202,12 @@ export class ControlPlane implements AsyncDisposable {
     };
   }
 
-  /** One call as administrator; answers the status. */
+  /** Calls the API as administrator and returns the status. */
   async call(method: string, where: string, body?: unknown): Promise<number> {
     return (await this.ask(method, where, body)).status;
   }
 
-  /** One call as administrator. */
+  /** Calls the API as administrator. */
   async ask(method: string, where: string, body?: unknown): Promise<ApiAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
     const call = request(`${this.endpoint}${where}`, {
@@ -225,7 +225,7 @@ export class ControlPlane implements AsyncDisposable {
     return promise;
   }
 
-  /** Lets holders of a token ask for a node's certificate and have it approved, as kubeadm does. */
+  /** Lets holders of a token request a node's certificate and have it approved, like kubeadm. */
   async letNodesJoin(): Promise<void> {
     const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole' };
     for (const [name, role, group] of BINDINGS)
@@ -236,7 +236,7 @@ export class ControlPlane implements AsyncDisposable {
       });
   }
 
-  /** Publishes cluster-info as kubeadm does, readable for everybody. */
+  /** Publishes cluster-info readable for everybody, like kubeadm. */
   async publishClusterInfo(ca: string = this.ca): Promise<void> {
     const data = Buffer.from(ca).toString('base64');
     const cluster = { 'certificate-authority-data': data, server: this.endpoint };
@@ -261,7 +261,7 @@ export class ControlPlane implements AsyncDisposable {
     });
   }
 
-  /** The API server makes kube-public by itself, a moment after it is ready. */
+  /** Waits for the namespace kube-public, which the API server creates a moment after it is ready. */
   async #namespace(): Promise<void> {
     for (let tries = 0; tries < 100; tries++) {
       if ((await this.call('GET', '/api/v1/namespaces/kube-public')) === 200) return;
@@ -300,7 +300,7 @@ export class ControlPlane implements AsyncDisposable {
     await this.call('DELETE', `/api/v1/namespaces/kube-system/secrets/${name}`);
   }
 
-  /** `kubectl certificate approve`. */
+  /** Approves a request like `kubectl certificate approve`. */
   async approve(request: string): Promise<void> {
     const where = `/apis/certificates.k8s.io/v1/certificatesigningrequests/${request}`;
     const { body } = await this.ask('GET', where);

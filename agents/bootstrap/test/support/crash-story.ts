@@ -9,9 +9,9 @@ import { Api } from './api.ts';
 import { NodeFolder } from './node-folder.ts';
 import { type Call, parseTrace } from './strace.ts';
 
-/** What can leave a disk different, and the two calls that tell kubelet. */
+/** The calls that can change a disk, and the two that send the byte. */
 const CALLS = ['mkdir', 'openat', 'write', 'fchmod', 'fsync', 'rename', 'unlink', 'connect'];
-/** All that a document can change. */
+/** All files that a document can change. */
 export const SET = [
   'etc/kubernetes/pki/ca.crt',
   'etc/kubernetes/node-labels',
@@ -33,7 +33,7 @@ export async function tempFiles(node: NodeFolder): Promise<readonly string[]> {
   return files.filter((file) => file.endsWith('.tmp') && !file.startsWith('run/'));
 }
 
-/** An API server in a namespace of its own, and two documents for it that differ in everything they can. */
+/** An API server in its own namespace, and two documents for it that differ in all fields they can. */
 export class Setting implements AsyncDisposable {
   readonly netns: Netns;
   readonly documents: { readonly old: string; readonly new: string };
@@ -81,7 +81,7 @@ export interface Start {
   readonly folder: string;
 }
 
-/** What the runs of one runtime begin with, and where they are to end. */
+/** The runs of one runtime: their starts, their ends and their calls. */
 export class Story {
   readonly setting: Setting;
   readonly program: string;
@@ -99,7 +99,7 @@ export class Story {
       node,
       verb: 'join',
       by: ['ip', 'netns', 'exec', this.setting.netns.name, ...by],
-      // One thread for all files: the calls of the write phase are then counted in one row.
+      // One thread for all files, so that the calls of the write phase have one count.
       env: { UV_THREADPOOL_SIZE: '1' },
     });
     await agent.exit;
@@ -114,7 +114,7 @@ export class Story {
     return node;
   }
 
-  /** The disk after a join by the old document. */
+  /** Returns the disk after a join by the old document. */
   async joined(): Promise<Start> {
     const folder = path.join(this.#folder, 'joined');
     await using node = await this.makeNode('old');
@@ -126,7 +126,7 @@ export class Story {
     return { name: 'a joined node with a new document', folder };
   }
 
-  /** The set that a start has, or that an unhurt run by a document makes of it. */
+  /** Returns the files of a start, or those after an undisturbed run with a document. */
   async sample(start: Start | undefined, document?: keyof Setting['documents']): Promise<FileSet> {
     await using node = await this.makeNode(document ?? 'new', start);
     if (document === undefined) return readSet(node);
@@ -135,7 +135,7 @@ export class Story {
     return readSet(node);
   }
 
-  /** Which call of its kind and thread each call of the write phase is. */
+  /** Returns the calls of the write phase, each with its number among those of its name and thread. */
   async targets(start: Start | undefined): Promise<readonly (Call & { readonly nth: number })[]> {
     await using node = await this.makeNode('new', start);
     const trace = path.join(this.#folder, 'reference');
@@ -156,7 +156,7 @@ export class Story {
       .filter(({ text }) => !text.includes('/run/'));
   }
 
-  /** Kills the agent at its nth call of that name; answers the call, undefined when it lived to the end. */
+  /** Kills the agent at its nth call of that name and returns the call; undefined when the agent ended before. */
   async killAt(
     node: NodeFolder,
     { name, nth }: { name: string; nth: number },

@@ -6,7 +6,7 @@ export function openssl(dir: string, ...args: string[]): void {
   execFileSync('openssl', args, { cwd: dir, stdio: 'ignore' });
 }
 
-/** `NAME.crt` and `NAME.key` of a new authority. */
+/** Writes `NAME.crt` and `NAME.key` of a new authority. */
 export function makeCa(dir: string, name: string): void {
   const out = ['-keyout', `${name}.key`, '-out', `${name}.crt`];
   openssl(dir, 'req', '-x509', ...KEY, ...out, '-subj', `/CN=${name}`, '-days', '10');
@@ -19,7 +19,7 @@ interface LeafOptions {
   readonly san?: string;
 }
 
-/** `NAME.crt` and `NAME.key`, signed by `CA.key`. */
+/** Writes `NAME.crt` and `NAME.key`, signed by `CA.key`. */
 export function makeLeaf(dir: string, name: string, ca: string, options: LeafOptions): void {
   const { subject, usage, san } = options;
   const out = ['-keyout', `${name}.key`, '-out', `${name}.crt`, '-subj', subject];

@@ -10,11 +10,14 @@ export const TOKEN = 'abcdef.0123456789abcdef';
 
 const readUp = (): number => Number(readFileSync('/proc/uptime', 'latin1').split(' ', 1)[0]);
 
-/** A machine in a folder: what init, dhcp and kubelet leave for this agent, and a control socket that counts bytes. */
+/**
+ * A machine in a folder: the files that init, dhcp and kubelet leave for this agent, and a control socket that records
+ * bytes.
+ */
 export class NodeFolder implements AsyncDisposable {
   readonly root: string;
   readonly settings: Settings;
-  /** The bytes sent to init, one string a connection. */
+  /** The bytes sent to init in hexadecimal, one string a connection. */
   readonly sent: string[] = [];
   /** Called after each of them. */
   onSent: () => void = () => {};
@@ -84,7 +87,7 @@ export class NodeFolder implements AsyncDisposable {
     rmSync(path.join(this.root, file), { force: true, recursive: true });
   }
 
-  /** A boot: new id, kubelet started just now. */
+  /** Boots with the given id, and starts kubelet. */
   boot(options: { bootId?: string; clockFloored?: boolean; mode?: string } = {}): void {
     this.bootId = options.bootId ?? this.bootId;
     const boot = {
@@ -106,7 +109,7 @@ export class NodeFolder implements AsyncDisposable {
     this.write('run/kios/kubelet.json', JSON.stringify(kubelet));
   }
 
-  /** What kubelet does in cluster mode: its kubeconfig at once, its certificate when it is signed. */
+  /** Does as kubelet in cluster mode: writes its kubeconfig and its certificate. */
   kubeletJoins(certificate: string): void {
     const user = { 'client-certificate': '/var/lib/kubelet/pki/kubelet-client-current.pem' };
     this.write('etc/kubernetes/kubelet.conf', JSON.stringify({ users: [{ user }] }));
@@ -133,7 +136,7 @@ export class NodeFolder implements AsyncDisposable {
     this.write('run/kios/net/eth0.json', JSON.stringify(lease));
   }
 
-  /** What the kernel shows of an address that a router announced, and of the way to it. */
+  /** Writes the kernel's tables for an address that a router announced, and its route. */
   route6(hex: string, flags = '00', link = 'eth0'): void {
     const none = '0'.repeat(32);
     const router = `fe80${'0'.repeat(27)}1`;
@@ -157,7 +160,7 @@ export class NodeFolder implements AsyncDisposable {
   }
 }
 
-/** A document for the control plane at `endpoint`, with one way of trusting it. */
+/** Returns a document for the control plane at `endpoint`, with its bundle or its pins. */
 export function clusterDocument(
   endpoint: string,
   trust: { readonly ca?: string; readonly pins?: readonly string[] },

@@ -11,7 +11,7 @@ export interface PlaceOptions {
   readonly services: readonly string[];
 }
 
-/** A machine with one link in some cloud: a namespace in which the cloud's services have addresses of their own. */
+/** A machine with one link in a cloud: a namespace in which the cloud's services have their own addresses. */
 export class Place implements AsyncDisposable {
   readonly netns: Netns;
   readonly node: NodeFolder;
@@ -34,7 +34,7 @@ export class Place implements AsyncDisposable {
     return new Place(netns, await NodeFolder.make());
   }
 
-  /** A cable between two places, with an address at each end. */
+  /** Connects two places by a cable with an address at each end. */
   static async connect(
     one: Place,
     other: Place,
@@ -52,7 +52,7 @@ export class Place implements AsyncDisposable {
     }
   }
 
-  /** What the firmware says. */
+  /** Writes the values of the firmware. */
   firmware(facts: Readonly<Record<string, string>>): void {
     for (const [name, value] of Object.entries(facts))
       this.node.write(`sys/class/dmi/id/${name}`, `${value}\n`);
@@ -62,7 +62,7 @@ export class Place implements AsyncDisposable {
     return MetadataService.start(options, this.netns);
   }
 
-  /** The shipped agent with no capability but those named. */
+  /** Starts the shipped agent with no other capabilities than these. */
   agent(
     verb: string,
     flags: readonly string[] = [],

@@ -4,13 +4,13 @@ import path from 'node:path';
 const foldersOf = (variable: string): readonly string[] =>
   (process.env[variable] ?? '').split(':').filter(Boolean);
 
-/** A program of the control plane or of a node's host, where the folders that have it are named. */
+/** Finds a program of the control plane or of a node's host in the folders that the environment names. */
 export const find = (program: string): string | undefined =>
   [...foldersOf('KIOS_CONTROL_PLANE_BIN'), ...foldersOf('KIOS_NODE_BIN')]
     .map((folder) => path.join(folder, program))
     .find((file) => existsSync(file));
 
-/** Why tests that need these programs cannot run here; undefined when they can. */
+/** Returns why tests that need these programs cannot run here; undefined when they can. */
 export function missing(programs: readonly string[]): string | undefined {
   const absent = programs.filter((name) => find(name) === undefined);
   if (absent.length === 0) return undefined;

@@ -6,7 +6,7 @@ import { Place } from './place.ts';
 const OWN = { ipv4: '10.0.2.15/24', ipv6: '2001:db8::15/64' } as const;
 type Family = keyof typeof OWN;
 
-/** A document without a cluster: what is written of it needs no API server. */
+/** A document without a cluster, which needs no API server. */
 export const GOOD = JSON.stringify({
   apiVersion: 'kios.dev/v1',
   kind: 'NodeBootstrap',
@@ -24,7 +24,7 @@ export interface StayOptions {
   readonly machine?: Partial<CloudMachine>;
 }
 
-/** A machine in that cloud that has one family only, with its lease. */
+/** Starts a machine of a cloud with one address family and its lease. */
 export async function stayIn(
   cloud: CloudCase,
   { family = 'ipv4', userData, vice, machine }: StayOptions,

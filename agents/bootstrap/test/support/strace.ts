@@ -1,4 +1,4 @@
-/** A system call as strace tells it, with what differs from run to run taken out. */
+/** A system call in strace's form, without the parts that differ from run to run. */
 export interface Call {
   readonly thread: string;
   readonly name: string;
@@ -7,7 +7,7 @@ export interface Call {
 
 const LINE = /^(\d+) +(\w+)\((.*)$/;
 
-/** `.hostname.0a1b2c3d4e5f.tmp` of any run is the same file, and a descriptor's number says nothing. */
+/** Makes traces comparable: temporary names and the numbers of descriptors differ from run to run. */
 const normalise = (text: string, root: string): string =>
   text
     .replaceAll(root, '')
@@ -15,7 +15,7 @@ const normalise = (text: string, root: string): string =>
     .replaceAll(/\b\d+</g, '<')
     .replace(/(?:, \d+)?(?:\) += .*| <unfinished .*)?$/, '');
 
-/** The calls of a trace made with `strace -f -y`, in their order. */
+/** Parses a trace of `strace -f -y` into its calls, in their order. */
 export function parseTrace(trace: string, root: string): readonly Call[] {
   return trace.split('\n').flatMap((line) => {
     const [, thread, name, text] = LINE.exec(line) ?? [];

@@ -15,8 +15,8 @@ const BASE_CONFIG = path.resolve(
 const ETC = '/etc/kubernetes';
 
 /**
- * The folder becomes kubelet's machine, by mounts that only it sees: its /etc/kubernetes, /run/kios and /var/lib. What the host has there
- * stays out of it, and what it writes there goes with it. The name is the node's own, as init sets it.
+ * Makes the folder kubelet's machine, by mounts that only kubelet sees: its /etc/kubernetes, /run/kios and /var/lib.
+ * The workstation's own files there stay untouched. The host name is the node's, as init sets it.
  */
 const INSIDE = `
 set -e
@@ -32,7 +32,7 @@ hostname "$(cat $root/etc/hostname 2>/dev/null || echo kios)"
 exec "$@"
 `;
 
-/** Only /var/lib, for the agent: kubelet's link to its present certificate names the place where both see it. */
+/** Mounts /var/lib only, for the agent: kubelet's link to its certificate names the path that both see. */
 const BESIDE = `
 set -e
 root=$1; shift
@@ -46,7 +46,7 @@ const privately = (script: string, root: string): readonly string[] => [
   'unshare', '--mount', '--uts', 'sh', '-c', script, 'sh', root,
 ]; // prettier-ignore
 
-/** Kubelet may not take over the control groups of the machine that tests run on. */
+/** Keeps kubelet from taking over the workstation's control groups. */
 const hostFragment = (port: number): string =>
   JSON.stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
@@ -60,14 +60,16 @@ const hostFragment = (port: number): string =>
     nodeStatusUpdateFrequency: '1s',
   });
 
-/** A machine with the real kubelet and containerd, and a stand-in for init: it starts kubelet, and again for each byte it is sent. */
+/**
+ * A machine with the real kubelet and containerd, and a stand-in for init that restarts kubelet for each byte it gets.
+ */
 export class Worker implements AsyncDisposable {
   readonly node: NodeFolder;
   #containerd: ChildProcess | undefined;
   #kubelet: ChildProcess | undefined;
   #custom: ChildProcess | undefined;
   #restarts = Promise.resolve();
-  /** Starts of kubelet, each with its mode. */
+  /** The starts of kubelet, each with its mode. */
   readonly starts: string[] = [];
   readonly kubeletPort: number;
 
@@ -104,7 +106,7 @@ export class Worker implements AsyncDisposable {
   #startContainerd(): void {
     const at = (dir: string): string => path.join(this.node.root, 'run/containerd', dir);
     const socket = at('containerd.sock');
-    // A network that no pod will ever use: kubelet's node is Ready by it.
+    // A network that no pod uses: it makes the node Ready.
     const network = { cniVersion: '1.0.0', name: 'lo', plugins: [{ type: 'loopback' }] };
     this.node.write('run/containerd/cni/10-lo.conflist', JSON.stringify(network));
     const config = `version = 3
@@ -152,7 +154,7 @@ conf_dir = '${at('cni')}'
     return new AgentProcess({ program: SHIPPED, node: this.node, verb: 'watch', flags, by });
   }
 
-  /** Starts an agent of another kind, which knows only the paths of its pod. */
+  /** Starts a custom agent, which knows only the paths of its pod. */
   startCustom(bundle: string): void {
     const { root } = this.node;
     for (const [link, target] of [

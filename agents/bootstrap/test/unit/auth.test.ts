@@ -53,7 +53,7 @@ describe('a client certificate', () => {
     expect(files['20-cluster.conf']).not.toHaveProperty('rotateCertificates');
   });
 
-  it('of somebody else asks for one', () => {
+  it('of another user requests one', () => {
     const wanted = auth(spec, 'system:bootstrap:x');
     expect(wanted).toMatchObject({ isBootstrap: true });
     expect(Object.keys(confs(wanted))).toContain('bootstrap-kubelet.conf');
@@ -73,7 +73,7 @@ describe('a client certificate', () => {
 });
 
 describe('a program', () => {
-  it('is named, lies where kubelet may start it, and its user is not rotated', () => {
+  it('has a name and a folder from which kubelet may start it, and its user is not rotated', () => {
     const wanted = auth({
       exec: { command: 'login', args: ['x'], apiVersion: 'client.authentication.k8s.io/v1' },
     });
@@ -103,7 +103,7 @@ describe('a program', () => {
     });
   });
 
-  it.each(['/bin/sh', '../x', 'a b', ''])('%j is no name of one', (command) => {
+  it.each(['/bin/sh', '../x', 'a b', ''])('%j is not the name of one', (command) => {
     const text = `${HEAD}auth: {exec: {command: ${JSON.stringify(command)}}}`;
     expect(() => parseDocument('d', text)).toThrow('auth.exec.command');
   });
@@ -155,18 +155,18 @@ describe('a kubeconfig', () => {
     },
   );
 
-  it.each(['', 'x: [', 'users: 5'])('%j is none', (text) => {
+  it.each(['', 'x: [', 'users: 5'])('%j is refused', (text) => {
     expect(() => auth({ kubeconfig: text })).toThrow('auth.kubeconfig');
   });
 });
 
-it('without a token nobody vouches for a CA that is only pinned', () => {
+it('a CA that is only pinned needs a token to vouch for it', () => {
   const pins = `cluster: {endpoint: "https://h", caCertHashes: ["sha256:${'a'.repeat(64)}"]}\n`;
   const text = `${HEAD}${pins}auth: {exec: {command: x}}`;
   expect(() => readClusterConfig(parseDocument('d', text).document, named(''))).toThrow('caBundle');
 });
 
-it('a node that is in needs no auth any more', () => {
+it('a node that has joined needs no auth', () => {
   const { document } = parseDocument('d', HEAD + CLUSTER);
   expect(() => readClusterConfig(document, named(''))).toThrow('auth: is required');
   expect(readClusterConfig(document, named(''), { kind: 'held' })?.auth).toEqual({ kind: 'held' });
@@ -226,7 +226,7 @@ describe('files', () => {
   });
 });
 
-it('credential providers become the configuration kubelet reads', () => {
+it('credential providers become the configuration that kubelet reads', () => {
   const text = `${HEAD}credentialProviders: [{name: ecr, matchImages: ["*.dkr.ecr.*.amazonaws.com"], args: [a]}]`;
   const { document } = parseDocument('d', text);
   const files = renderFiles({
@@ -255,7 +255,7 @@ it('credential providers become the configuration kubelet reads', () => {
   expect(content('10-kios.conf')).toMatchObject({ providerID: 'aws:///z/i' });
 });
 
-it("a serving certificate of the cluster goes before the image's own", () => {
+it("a serving certificate of the cluster precedes the image's own", () => {
   const { document } = parseDocument('d', `${HEAD}kubelet: {config: {serverTLSBootstrap: true}}`);
   const trust = { bundle: [PEM], pins: [], skipVerification: false };
   const files = renderFiles({

@@ -41,7 +41,7 @@ describe('a cluster', () => {
   const auth = { bootstrapToken: 'abcdef.0123456789abcdef' };
   const pins = [`sha256:${'a'.repeat(64)}`];
 
-  it('is not needed', () => {
+  it('is optional', () => {
     expect(readClusterConfig(base, inspectPair)).toBeUndefined();
   });
 
@@ -70,7 +70,7 @@ describe('a cluster', () => {
 describe('certificates', () => {
   const pem = '-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n';
 
-  it('come as PEM, with text around, or as base64 of PEM', () => {
+  it('are PEM with text around it, or base64 of PEM', () => {
     expect(parseCertificates(`comment\r\n${pem.replaceAll('\n', '\r\n')}${pem}`)).toEqual([
       pem,
       pem,
@@ -78,7 +78,7 @@ describe('certificates', () => {
     expect(parseCertificates(Buffer.from(pem).toString('base64'))).toEqual([pem]);
   });
 
-  it('a private key is refused and not shown', () => {
+  it('a private key is refused and not quoted', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
     expect(() => parseCertificates(`${pem}${key}`)).toThrow(/^holds a private key/);

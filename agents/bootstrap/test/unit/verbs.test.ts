@@ -42,7 +42,7 @@ const context = () => ({
 });
 
 describe('reset', () => {
-  it('leaves what was there before joining, and tells kubelet once', async () => {
+  it('restores the folder from before joining, and restarts kubelet once', async () => {
     const before = filesIn(node.settings.etc);
     const file = '"files":[{"path":"/etc/cni/net.d/1.conf","content":"x"}],"node"';
     node.seed(DOCUMENT.replace('"node"', file));
@@ -77,7 +77,7 @@ const check = async (content: string): ReturnType<typeof checkUserData> => {
 };
 
 describe('check-userdata', () => {
-  it('says what a node would make of it, and no secret', async () => {
+  it('reports what a node reads, without secrets', async () => {
     const result = await check(Buffer.from(DOCUMENT).toString('base64'));
     expect(result).toMatchObject({
       encoding: 'base64',
@@ -96,7 +96,7 @@ describe('check-userdata', () => {
     expect(result.warnings).toHaveLength(1);
   });
 
-  it('takes what is for another program for none', async () => {
+  it('treats data for another program as absent', async () => {
     expect(await check('#cloud-config\n')).toMatchObject({ foreign: true, complete: false });
   });
 

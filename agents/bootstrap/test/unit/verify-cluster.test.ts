@@ -29,7 +29,7 @@ const PINNED = cluster({ pins: [publicKeyPin(CA)] });
 let calls: ApiRequest[] = [];
 let lines: string[] = [];
 
-/** Answers the requests in turn. */
+/** Returns the answers in turn. */
 function server(...answers: readonly (readonly [status: number, body: string])[]): ApiServer {
   return {
     get: async (wanted) => {
@@ -52,7 +52,7 @@ beforeEach(() => {
 
 const good = configMap(clusterInfo(CA));
 
-it('discovery asks anybody, then the verified one for the same, and only then shows the token', async () => {
+it('discovery asks without verification, then with it, and sends the token only then', async () => {
   const ca = await verifyCluster(PINNED, server([200, good], [200, good], [200, '{}']), log);
   expect(ca).toEqual([CA]);
   expect(calls.map((call) => [call.ca, call.token])).toEqual([
@@ -118,13 +118,13 @@ describe('discovery refuses', () => {
   });
 });
 
-it('one pinned certificate of several is enough', async () => {
+it('one pinned certificate of several suffices', async () => {
   const both = configMap(clusterInfo(OTHER + CA));
   const api = server([200, both], [200, both], [403, '{}']);
   expect(await verifyCluster(PINNED, api, log)).toEqual([OTHER, CA]);
 });
 
-it('skipping verification takes the CA that is signed with the token, and says so as an error', async () => {
+it('skipping verification accepts the CA signed with the token and logs that as an error', async () => {
   const api = server([200, good], [200, good], [200, '{}']);
   expect(await verifyCluster(cluster({ skipVerification: true }), api, log)).toEqual([CA]);
   expect(lines.join('')).toContain('"lvl":"error"');
@@ -135,7 +135,7 @@ it('skipping verification takes the CA that is signed with the token, and says s
   ).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_UNTRUSTED' });
 });
 
-it('a bundle that is no certificate is refused before anything is asked', async () => {
+it('a bundle without a certificate is refused before the API server is asked', async () => {
   const bundle = ['-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n'];
   await expect(verifyCluster(cluster({ bundle }), server(), log)).rejects.toThrow(/caBundle/);
   expect(calls).toEqual([]);

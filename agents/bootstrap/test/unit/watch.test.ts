@@ -23,7 +23,7 @@ let asked: ApiRequest[] = [];
 let lines: string[] = [];
 let stop: AbortController;
 let watching: Promise<unknown>;
-/** What the API server answers by the beginning of the path; 200 and `{}` for the rest. */
+/** The API server's answers by prefix of the path; 200 and `{}` for any other. */
 let answers: Record<string, ApiAnswer> = {};
 
 const api: ApiServer = {
@@ -95,7 +95,7 @@ const request = (name: string, body: string): object => ({
 });
 
 describe('a node that joins', () => {
-  it('is reported in the log and as an Event when it is Ready, as itself', async () => {
+  it('is reported to the log and, under its own identity, as an Event when it is Ready', async () => {
     await joinedNode();
     const posted = asked.find(({ body }) => body !== undefined);
     expect(posted?.path).toBe(EVENTS);
@@ -110,7 +110,7 @@ describe('a node that joins', () => {
     expect(node.sent).toEqual(['03']);
   });
 
-  it('and waits for somebody to approve is not taken back; the command is told', async () => {
+  it('and waits for an approval is not rolled back; the command is logged', async () => {
     const pem = `-----BEGIN CERTIFICATE REQUEST-----\n${btoa('x\u0012system:node:node-1y')}\n-----END CERTIFICATE REQUEST-----\n`;
     const other = pem.replace(
       btoa('x\u0012system:node:node-1y'),
@@ -130,7 +130,7 @@ describe('a node that joins', () => {
     expect(asked.at(-1)?.token).toBe(TOKEN);
   });
 
-  it('and only waits for the pod network of the cluster is not taken back', async () => {
+  it("and only waits for the cluster's pod network is not rolled back", async () => {
     node.seed(document(CA_A));
     node.lease();
     const message = 'container runtime network not ready: NetworkReady=false reason:X';
@@ -149,7 +149,7 @@ describe('a node that joins', () => {
     await waitForEvent('node.ready');
   });
 
-  it('and is deleted before it was Ready comes back too', async () => {
+  it('and is deleted before it was Ready returns too', async () => {
     node.seed(document(CA_A));
     node.lease();
     answers = { [NODE]: conditions('False') };
@@ -161,7 +161,7 @@ describe('a node that joins', () => {
     await waitFor(() => expect(node.sent).toEqual(['03', '03']));
   });
 
-  it('and does not get Ready is standalone again, and not tried at once', async () => {
+  it('and does not become Ready is standalone again and not tried at once', async () => {
     node.seed(document(CA_A));
     node.lease();
     start({ rollbackSeconds: 0.1 });
@@ -170,7 +170,7 @@ describe('a node that joins', () => {
     for (const file of ['bootstrap-kubelet.conf', 'pki/ca.crt', 'kubelet.conf.d/20-cluster.conf'])
       expect(node.read(`etc/kubernetes/${file}`)).toBeUndefined();
     expect(node.read('etc/hostname')).toBeUndefined();
-    // Looks again, and leaves it at that.
+    // The next looks change nothing.
     node.lease('10.0.2.99/24');
     node.startKubelet('standalone');
     await endWatch();
@@ -194,7 +194,7 @@ describe('a node that joins', () => {
 });
 
 describe('a member', () => {
-  it('that starts again asks nobody at first', async () => {
+  it('that starts again asks the network nothing at first', async () => {
     await joinedNode();
     await endWatch();
     asked = [];
@@ -206,7 +206,7 @@ describe('a member', () => {
     expect(node.sent).toEqual(['03']);
   });
 
-  it('that is told to join anew does so once', async () => {
+  it('that re-evaluates joins anew once', async () => {
     await joinedNode();
     await endWatch();
     lines = [];
@@ -222,7 +222,7 @@ describe('a member', () => {
     expect(node.sent).toEqual(['03', '03']);
   });
 
-  it('follows the address of its router, which no file tells of', async () => {
+  it('follows the address of its router, which it polls', async () => {
     node.route6('20010db800000000505400fffe123456');
     await joinedNode();
     node.route6('20010db800010000505400fffe123456');
@@ -230,7 +230,7 @@ describe('a member', () => {
     expect(node.read('etc/kubernetes/node-ip')).toBe('10.0.2.15,2001:db8:1:0:5054:ff:fe12:3456\n');
   });
 
-  it('takes no restart of an earlier boot for one of this boot', async () => {
+  it('does not count a restart of an earlier boot in this boot', async () => {
     await joinedNode();
     await endWatch();
     const file = 'var/lib/kios/bootstrap/state.json';
@@ -280,7 +280,7 @@ describe('a member', () => {
     expect(node.read('etc/kubernetes/bootstrap-kubelet.conf')).toBeUndefined();
   });
 
-  it('is not well because it was before kubelet started with the new document', async () => {
+  it('does not count as Ready by a heartbeat from before the new document', async () => {
     await joinedNode();
     await endWatch();
     lines = [];
@@ -293,7 +293,7 @@ describe('a member', () => {
     expect(saw('node.ready')).toEqual([]);
   });
 
-  it('keeps its identity when its document changes, even with a dead token', async () => {
+  it('keeps its certificate when its document changes, even with an expired token', async () => {
     await joinedNode();
     await endWatch();
     lines = [];
@@ -324,13 +324,13 @@ describe('a member', () => {
     await waitForEvent('ca.changed');
     await waitFor(() => expect(node.sent).toEqual(['03', '03']));
     expect(node.read('etc/kubernetes/pki/ca.crt')).toBe(CA_A + CA_B);
-    // The one of which the old certificate is gone comes over a connection that both signed.
+    // The CA without the old certificate arrives over a connection that both of them verify.
     publish(CA_B);
     await waitFor(() => expect(node.sent).toHaveLength(3));
     expect(node.read('etc/kubernetes/pki/ca.crt')).toBe(CA_B);
     expect(saw('identity.dropped')).toEqual([]);
     await waitFor(() => expect(asked.at(-1)?.ca).toEqual([CA_B]));
-    // kubeadm's role binding is for the anonymous alone.
+    // kubeadm's role binding covers anonymous requests only.
     const reads = asked.filter(({ path: where }) => where === info);
     expect(
       reads.filter(({ client, token }) => client !== undefined || token !== undefined),

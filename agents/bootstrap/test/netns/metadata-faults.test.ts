@@ -11,7 +11,7 @@ import { clusterDocument, type NodeFolder } from '../support/node-folder.ts';
 import { Place } from '../support/place.ts';
 import { GOOD, stayIn } from '../support/stay.ts';
 
-/** Path, inode and time of everything the agent may write: a file that was written again has another inode. */
+/** Returns path, inode and time of all files the agent may write; a rewritten file has another inode. */
 const filesOf = (node: NodeFolder): readonly string[] =>
   ['etc', 'var'].flatMap((dir) =>
     readdirSync(path.join(node.root, dir), { recursive: true, encoding: 'utf8' }).map((file) => {
@@ -22,7 +22,7 @@ const filesOf = (node: NodeFolder): readonly string[] =>
 
 beforeEach(requireRoot);
 
-// One cloud that says all in one answer, and one that is asked for a token and each key.
+// One cloud with a single answer, and one with a token and an answer for each key.
 describe.concurrent.each(['digitalocean', 'aws'])('%s misbehaves at first:', (provider) => {
   const cloud = cloudOf(provider);
 
@@ -32,7 +32,7 @@ describe.concurrent.each(['digitalocean', 'aws'])('%s misbehaves at first:', (pr
     expect([await agent.exit, agent.errors]).toEqual([0, '']);
     expect(agent.count('imds.try')).toBeGreaterThan(0);
     expect(stay.place.node.read('etc/kubernetes/node-labels')).toContain('user-data');
-    // Where a redirect leads is nobody's metadata service.
+    // A redirect leads to no metadata service.
     expect(stay.service.served.every(({ path }) => path !== '/login')).toBe(true);
   });
 });
@@ -55,18 +55,18 @@ describe.concurrent('metadata services', () => {
     expect(stay.service.served.some(({ status }) => status === 401)).toBe(true);
   });
 
-  it('a service that is switched off (403) is named, and not asked for ever', async () => {
+  it('a disabled service (403) is named, and not asked again and again', async () => {
     await using stay = await stayIn(cloudOf('scaleway'), { userData: GOOD });
-    // Without NET_BIND_SERVICE no port below 1024 can be had, and from others the service refuses.
+    // Without NET_BIND_SERVICE the agent gets no port below 1024, and from others the service refuses.
     await using agent = stay.place.agent('join', ['--timeout=1']);
     expect(await agent.exit).not.toBe(0);
-    const told = JSON.stringify(agent.lines) + agent.errors;
-    expect(told).toContain('KIOS_BOOTSTRAP_METADATA_REFUSED');
-    expect(told).toContain('NET_BIND_SERVICE');
+    const output = JSON.stringify(agent.lines) + agent.errors;
+    expect(output).toContain('KIOS_BOOTSTRAP_METADATA_REFUSED');
+    expect(output).toContain('NET_BIND_SERVICE');
   });
 
   it(
-    'no answer at all: it is told what was not reached, and nothing is written',
+    'without any answer the fault names the unreached service, and nothing is written',
     { timeout: 120_000 },
     async () => {
       await using place = await Place.open({ own: ['10.0.2.15/24'], services: [] });
@@ -89,7 +89,7 @@ describe.concurrent('metadata services', () => {
     expect([await agent.exit, agent.errors]).toEqual([0, '']);
   });
 
-  it('firmware that names no cloud: nobody is asked', async () => {
+  it('with firmware of no cloud no address is asked', async () => {
     await using stay = await stayIn(cloudOf('aws'), { userData: GOOD });
     stay.place.firmware({
       sys_vendor: 'LENOVO',
@@ -102,7 +102,7 @@ describe.concurrent('metadata services', () => {
     expect(agent.count('standalone')).toBe(1);
   });
 
-  it('a provider named by flag or command line outweighs the firmware', async () => {
+  it('a provider named by flag or command line overrides the firmware', async () => {
     await using stay = await stayIn(cloudOf('hetzner'), { userData: GOOD });
     stay.place.firmware({ sys_vendor: 'Nobody' });
     stay.place.node.write('cmdline', 'quiet kios.provider=hetzner\n');
@@ -115,7 +115,7 @@ describe.concurrent('metadata services', () => {
     expect(stay.service.served.length).toBe(before);
   });
 
-  it('a seed volume that says all makes asking unnecessary', async () => {
+  it('a complete seed volume makes the metadata service unnecessary', async () => {
     await using stay = await stayIn(cloudOf('openstack'), { userData: GOOD });
     stay.place.node.seed(GOOD);
     await using agent = stay.place.agent('join');
@@ -123,7 +123,7 @@ describe.concurrent('metadata services', () => {
     expect(stay.service.served).toEqual([]);
   });
 
-  it('a node that has joined asks nobody and writes nothing, in this boot and the next', async () => {
+  it('a joined node asks no service and writes nothing, in this boot and the next', async () => {
     const hetzner = cloudOf('hetzner');
     await using place = await Place.open({ own: ['10.0.2.15/24'], services: [hetzner.ipv4] });
     const { node } = place;
@@ -134,11 +134,11 @@ describe.concurrent('metadata services', () => {
     place.firmware(hetzner.firmware);
     node.lease();
     expect(await place.agent('join').exit).toBe(0);
-    // Kubelet is let in.
+    // kubelet gets its certificate.
     node.write(`var/lib/kubelet/pki/kubelet-client-current.pem`, api.identityOf(machine.hostname));
     node.write('etc/kubernetes/kubelet.conf', 'apiVersion: v1\nkind: Config\n');
     node.startKubelet('cluster');
-    // The token goes.
+    // The token is removed.
     expect(await place.agent('join').exit).toBe(0);
     const asked = service.served.length;
     const [files, state] = [filesOf(node), node.read('var/lib/kios/bootstrap/state.json')];
@@ -153,7 +153,7 @@ describe.concurrent('metadata services', () => {
     expect([filesOf(node), node.read('var/lib/kios/bootstrap/state.json')]).toEqual([files, state]);
   });
 
-  it('azure is told that the machine is ready', async () => {
+  it('azure gets the report that the machine is ready', async () => {
     const azure = cloudOf('azure');
     await using stay = await stayIn(azure, { userData: GOOD });
     const wire = '168.63.129.16';
@@ -175,14 +175,14 @@ describe.concurrent('metadata services', () => {
 });
 
 describe('hop limit 1', () => {
-  it('reaches a pod in the host’s network, and no farther', { timeout: 120_000 }, async () => {
+  it("reaches a pod in the host's network, and no further", { timeout: 120_000 }, async () => {
     const aws = cloudOf('aws');
     await using cloud = await Place.open({ own: [], services: [aws.ipv4] });
     await using near = await Place.open({ own: [], services: [] });
     await using far = await Place.open({ own: [], services: [] });
     await Place.connect(cloud, near, ['10.0.2.2/24', '10.0.2.15/24']);
     await Place.connect(near, far, ['10.1.0.1/24', '10.1.0.2/24']);
-    // What the service answers dies at the first router.
+    // The service's answers end at the first router.
     await cloud.netns.exec('ip', 'route', 'add', '10.1.0.0/24', 'via', '10.0.2.15');
     await cloud.netns.exec('sysctl', '-qw', 'net.ipv4.ip_default_ttl=1');
     await near.netns.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');

@@ -3,7 +3,7 @@ import { createLogger } from '@kios/agent';
 import type { Settings } from '../../src/core/settings/settings.ts';
 import { joinNode } from '../../src/verbs/join.ts';
 
-/** Joins and dies, as by kill -9, when the named step is done. Arguments: settings as JSON, the step. */
+/** Joins and is killed (-9) when the named step is done. Arguments: settings as JSON, the step. */
 const [settings = '', step] = process.argv.slice(2);
 const isSettings = (value: unknown): value is Settings =>
   typeof value === 'object' && value !== null && 'etc' in value;

@@ -8,7 +8,7 @@ import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
 
 const ca = (name: string): string =>
   readFileSync(path.join(import.meta.dirname, '../support/fixtures', name), 'utf8');
-const PROGRAM = path.join(import.meta.dirname, '../support/cut-process.ts');
+const PROGRAM = path.join(import.meta.dirname, '../support/kill-process.ts');
 
 let node: NodeFolder;
 
@@ -21,7 +21,7 @@ afterEach(async () => {
   await node[Symbol.asyncDispose]();
 });
 
-/** Nobody listens there; with the CA given, the agent goes on after the refusal. */
+/** A document whose endpoint refuses connections; with its CA given, the agent continues. */
 const document = (name: string): string => clusterDocument('https://127.0.0.1:1', { ca: ca(name) });
 
 async function join(step = 'none'): Promise<string> {
@@ -61,11 +61,11 @@ const visible = (files: Record<string, string>): Record<string, string> =>
     Object.entries(files).filter(([name]) => !name.includes('/.') && name[0] !== '.'),
   );
 
-/** What differs between the two documents below. */
+/** The files that differ between the two documents below. */
 const CHANGING = STEPS.filter((step) => !/hostname|10-kios|20-cluster/.test(step));
 
 it.each(CHANGING)(
-  'killed after %s: each file is old or new, and the next run completes',
+  'killed after %s, each file is old or new, and the next run completes',
   async (step) => {
     node.seed(document('ca-a.crt'));
     await join();
@@ -86,7 +86,7 @@ it.each(CHANGING)(
       expect([old[name], done[name]]).toContain(content);
     expect(done['kubernetes/node-ip']).toBe('10.0.2.77\n');
     expect(done['kubernetes/pki/ca.crt']).toBe(ca('ca-b.crt'));
-    // No rests of the killed run.
+    // The killed run left no temporary files.
     expect(visible(done)).toEqual(done);
 
     expect(await join()).toBe('0');
@@ -97,13 +97,13 @@ it.each(CHANGING)(
 );
 
 it.each(STEPS)(
-  'killed after %s on a new node: kubelet can start with what is there',
+  'killed after %s on a new node, kubelet can start with the files present',
   async (step) => {
     node.seed(document('ca-a.crt'));
     expect(await join(step)).toBe('SIGKILL');
     const files = tree();
     const isCluster = 'kubernetes/bootstrap-kubelet.conf' in files;
-    // A standalone kubelet refuses webhook authentication; a cluster one needs the CA its kubeconfig names.
+    // A standalone kubelet refuses webhook authentication; one in a cluster needs the CA of its kubeconfig.
     expect(!isCluster && 'kubernetes/kubelet.conf.d/20-cluster.conf' in files).toBe(false);
     expect(isCluster && !('kubernetes/pki/ca.crt' in files)).toBe(false);
     expect(await join()).toBe('0');

@@ -72,7 +72,7 @@ const kubeletJoins = (): void => node.kubeletJoins(fixture('client.crt'));
 const kept = (): string => node.read('var/lib/kios/bootstrap/fetched.json') ?? '';
 
 describe('a document from the network', () => {
-  it('is followed, and kept without its secret', async () => {
+  it('is applied, and cached without its secret', async () => {
     expect(await run()).toBe('pending');
     expect(new Set(asked)).toEqual(new Set(['/seed/meta-data', '/seed/user-data']));
     expect(node.read('etc/hostname')).toBe('node-1\n');
@@ -82,7 +82,7 @@ describe('a document from the network', () => {
     expect(node.sent).toEqual(['03']);
   });
 
-  it('is not asked for again while kubelet waits, nor when it is in, nor at the next boot', async () => {
+  it('is not fetched again while kubelet waits, after it joined, or at the next boot', async () => {
     await run();
     asked = [];
     expect(await run()).toBe('pending');
@@ -97,7 +97,7 @@ describe('a document from the network', () => {
     expect(node.read('run/kios/platform/platform.json')).toContain('"instanceId":"i-1"');
   });
 
-  it('that names a program is kept as it is: its node has no certificate to go by', async () => {
+  it('that names a program is cached whole, because its node has no certificate', async () => {
     files['/seed/user-data'] = DOCUMENT.replace(
       `{"bootstrapToken":"${TOKEN}"}`,
       '{"exec":{"command":"login"}}',
@@ -111,7 +111,7 @@ describe('a document from the network', () => {
     expect(asked).toEqual([]);
   });
 
-  it('is asked for anew on another machine with a copy of the disk', async () => {
+  it('is fetched anew on another machine with a copy of the disk', async () => {
     await run();
     kubeletJoins();
     await run();
@@ -146,13 +146,13 @@ describe('a document from the network', () => {
   it.each([
     ['#cloud-config\n', 'standalone'],
     ['', 'standalone'],
-  ])('user data %j is none', async (text, outcome) => {
+  ])('user data %j counts as absent', async (text, outcome) => {
     files['/seed/user-data'] = text;
     expect(await run()).toBe(outcome);
     expect(node.sent).toEqual([]);
   });
 
-  it('with a fault names it, and writes nothing', async () => {
+  it('with a fault is refused with its place, and nothing is written', async () => {
     files['/seed/user-data'] = DOCUMENT.replace('endpoint', 'endpiont');
     await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_FIELD' });
     expect(node.read('etc/hostname')).toBeUndefined();
@@ -189,14 +189,14 @@ describe('a complete document on the machine', () => {
     expect(asked).toEqual([]);
   });
 
-  it('does not keep it from a provider that somebody named', async () => {
+  it('does not keep it from a named provider', async () => {
     node.write('etc/kios/bootstrap.yaml', DOCUMENT);
     expect(await run()).toBe('pending');
     expect(asked).toHaveLength(2);
   });
 });
 
-it('a machine that is of no cloud asks no address on suspicion', async () => {
+it('a machine of no cloud asks no metadata address', async () => {
   node.write('cmdline', '');
   expect(await run()).toBe('standalone');
   expect(asked).toEqual([]);
@@ -210,7 +210,7 @@ describe("OpenStack's volume", () => {
     node.write('run/kios/seed/config-2/openstack/latest/user_data', DOCUMENT);
   });
 
-  it('is read as its service is', async () => {
+  it('is read like its service', async () => {
     expect(await run()).toBe('pending');
     expect(node.read('run/kios/platform/platform.json')).toContain('openstack:///u-1');
     expect(node.read('etc/kubernetes/kubelet.conf.d/10-kios.conf')).toContain(
@@ -218,7 +218,7 @@ describe("OpenStack's volume", () => {
     );
   });
 
-  it('of DigitalOcean is the droplet of the firmware', async () => {
+  it("of DigitalOcean has the firmware's droplet number", async () => {
     node.write('sys/class/dmi/id/sys_vendor', 'DigitalOcean\n');
     node.write('sys/class/dmi/id/product_serial', '42\n');
     expect(await run()).toBe('pending');
@@ -250,7 +250,7 @@ describe('a program for kubelet', () => {
     expect(node.read('etc/kubernetes/kubelet.conf')).toBeUndefined();
   });
 
-  it('is installed, and the node is in when kubelet runs with it', async () => {
+  it('is installed, and the node has joined when kubelet runs with it', async () => {
     node.write('plugins/login', 'program');
     expect(await run()).toBe('pending');
     expect(node.read('var/lib/kios/credential-providers/login')).toBe('program');
@@ -275,7 +275,7 @@ it('files come and go with the document, without a restart of kubelet', async ()
   expect(node.sent).toEqual([]);
 });
 
-it('a file does not follow a link to another place', async () => {
+it('a file does not follow a link to another folder', async () => {
   node.write('cmdline', '');
   symlinkSync('/tmp', path.join(node.settings.etc, 'cni'));
   const file = 'files: [{path: /etc/cni/x.conf, content: a}]\n';

@@ -51,13 +51,13 @@ export async function recallFacts(
 }
 
 /** Returns whether the document brings another certificate; kubelet would keep using the one it renewed. */
-function isReplaced({ cluster, node, isEntered }: JoinInput): boolean {
+function isReplaced({ cluster, node, hasCredentials }: JoinInput): boolean {
   const auth = cluster?.auth;
   return (
     auth?.kind === 'user' &&
     auth.rotates &&
     !auth.isBootstrap &&
-    !isEntered &&
+    !hasCredentials &&
     node.kubeletConf !== undefined
   );
 }

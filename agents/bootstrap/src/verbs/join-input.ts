@@ -36,7 +36,7 @@ export interface SourcesRead {
 }
 
 /** Returns whether the kubeconfig on disk is the document's, or the node has its certificate. */
-function isEntered({ endpoint, auth }: ClusterConfig, node: NodeFacts): boolean {
+function hasCredentials({ endpoint, auth }: ClusterConfig, node: NodeFacts): boolean {
   const own = formatUserKubeconfig(endpoint, auth);
   if (own !== undefined) return node.kubeletConf === own;
   if (node.identity !== undefined || auth.kind === 'held') return true;
@@ -66,7 +66,7 @@ async function toInput(
     instanceId,
     inputHash: await hashInput(document, instanceId),
     state: node.state,
-    isEntered: cluster === undefined || isEntered(cluster, node),
+    hasCredentials: cluster === undefined || hasCredentials(cluster, node),
     reEvaluate: settings.reEvaluate,
   };
   const bootId = await readBootId(settings);

@@ -14,7 +14,7 @@ export interface PlanInput {
   readonly instanceId: string;
   readonly state: JoinState | undefined;
   /** The kubeconfig on disk is the document's, or the node has its certificate. */
-  readonly isEntered: boolean;
+  readonly hasCredentials: boolean;
   readonly reEvaluate: boolean;
 }
 
@@ -27,7 +27,7 @@ export function isConfigured(input: PlanInput): boolean {
   if (input.reEvaluate || state === undefined) return false;
   if (state.phase === 'writing' || state.phase === 'rolled-back') return false;
   if (state.inputHash !== input.inputHash) return false;
-  return cluster === undefined || input.isEntered;
+  return cluster === undefined || input.hasCredentials;
 }
 
 /** Returns whether the node's certificate is obsolete: a copied disk, another cluster, or `--re-evaluate`. */

@@ -36,7 +36,7 @@ function webProvider(address: string): Provider {
 }
 
 /** What to fetch, and over which link. */
-export interface Question {
+export interface FetchRequest {
   readonly platform: Platform;
   readonly needs: Needs;
   readonly uplink: Uplink;
@@ -44,13 +44,13 @@ export interface Question {
   readonly isPatient: boolean;
 }
 
-type Asked = Pick<Remote, 'facts' | 'userData'>;
+type Fetched = Pick<Remote, 'facts' | 'userData'>;
 
-async function askProvider(
-  { platform, uplink, isPatient }: Question,
+async function fetchFromProvider(
+  { platform, uplink, isPatient }: FetchRequest,
   log: Logger,
   signal: AbortSignal,
-): Promise<Asked> {
+): Promise<Fetched> {
   const known = networkProvider(platform.provider, platform.seed);
   if (known === undefined) return { facts: NO_FACTS, userData: undefined };
   const provider = isPatient ? known : { ...known, lateSeconds: 0 };
@@ -62,7 +62,7 @@ async function askProvider(
   };
 }
 
-async function askWeb(
+async function fetchFromWeb(
   url: string,
   { link }: Uplink,
   log: Logger,
@@ -76,17 +76,17 @@ async function askWeb(
 
 /** Fetches from the metadata service and the web server, as far as they are needed. */
 export async function fetchAll(
-  question: Question,
+  request: FetchRequest,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Remote> {
-  const { platform, needs, uplink } = question;
+  const { platform, needs, uplink } = request;
   const { configUrl } = platform;
   const url = configUrl === undefined ? undefined : expandUrl(configUrl, platform, uplink.mac);
-  const none: Asked = { facts: NO_FACTS, userData: undefined };
-  const [asked, config] = await Promise.all([
-    needs.provider ? askProvider(question, log, signal) : none,
-    url === undefined ? undefined : askWeb(url, uplink, log, signal),
+  const none: Fetched = { facts: NO_FACTS, userData: undefined };
+  const [fetched, config] = await Promise.all([
+    needs.provider ? fetchFromProvider(request, log, signal) : none,
+    url === undefined ? undefined : fetchFromWeb(url, uplink, log, signal),
   ]);
-  return { ...asked, config };
+  return { ...fetched, config };
 }

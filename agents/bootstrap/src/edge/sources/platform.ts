@@ -41,7 +41,7 @@ async function readDmi({ sysfs }: Settings): Promise<DmiFacts> {
   };
 }
 
-const isThere = async (file: string): Promise<boolean> =>
+const exists = async (file: string): Promise<boolean> =>
   access(file).then(
     () => true,
     () => false,
@@ -49,9 +49,7 @@ const isThere = async (file: string): Promise<boolean> =>
 
 async function findSeeds({ seedDir }: Settings): Promise<readonly string[]> {
   const at = async (...files: readonly string[]): Promise<boolean> =>
-    (await Promise.all(files.map(async (file) => isThere(path.join(seedDir, file))))).includes(
-      true,
-    );
+    (await Promise.all(files.map(async (file) => exists(path.join(seedDir, file))))).includes(true);
   const labels = [];
   if (await at('cidata/meta-data', 'cidata/user-data')) labels.push('cidata');
   if (await at('config-2/openstack/latest/meta_data.json')) labels.push('config-2');
@@ -66,7 +64,7 @@ export async function readPlatform(settings: Settings): Promise<Platform> {
   const found = detectProvider({
     dmi,
     seeds: await findSeeds(settings),
-    hasFwCfg: await isThere(path.join(settings.firmware, FW_CFG)),
+    hasFwCfg: await exists(path.join(settings.firmware, FW_CFG)),
   });
   const hash = createHash('sha256').update(JSON.stringify(dmi));
   return {

@@ -1,15 +1,15 @@
-import { SIGNERS, type Signer } from '../core/cluster/api-objects.ts';
+import { type Signer, SIGNERS } from '../core/cluster/api-objects.ts';
 import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
 import { ofBoot } from '../core/files/state.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import { openKube, readNodeCaller } from '../edge/cluster/kube-auth.ts';
 import type { Caller, KubeClient } from '../edge/cluster/kube-client.ts';
-import { discardBackup, type Backup, readBackup } from '../edge/files/backup.ts';
+import { type Backup, discardBackup, readBackup } from '../edge/files/backup.ts';
 import { placeFiles } from '../edge/files/transaction.ts';
 import { bootSeconds, readBootId, readKubelet } from '../edge/node/host.ts';
 import { readJoinState } from '../edge/node/node.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
-import { reportJoin, viewCa, viewNode, viewRequests, type NodeView } from './cluster-view.ts';
+import { type NodeView, reportJoin, viewCa, viewNode, viewRequests } from './cluster-view.ts';
 import { apiOf, type JoinContext } from './context.ts';
 import type { JoinFacts } from './join-facts.ts';
 import type { JoinInput } from './join-input.ts';
@@ -58,22 +58,22 @@ export class Membership {
   /** Looks at the node and returns the milliseconds until the next look. */
   async look({ outcome, input, facts }: Joined): Promise<number> {
     const { settings } = this.#context;
-    const previous = await readBackup(settings);
-    if (input === undefined) return this.#afterRollBack(previous);
+    const backup = await readBackup(settings);
+    if (input === undefined) return this.#afterRollBack(backup);
     const { cluster } = input;
     if (cluster === undefined || facts === undefined) {
       // A standalone node has no sign of health, so its document is not on trial.
-      if (previous !== undefined) await discardBackup(settings);
+      if (backup !== undefined) await discardBackup(settings);
       return STANDALONE_MS;
     }
     const member = { input, facts, cluster };
-    if (outcome === 'pending') return this.#lookAtPending(member, previous);
-    return this.#lookAtJoined(member, previous);
+    if (outcome === 'pending') return this.#lookAtPending(member, backup);
+    return this.#lookAtJoined(member, backup);
   }
 
-  async #afterRollBack(previous: Backup | undefined): Promise<number> {
+  async #afterRollBack(backup: Backup | undefined): Promise<number> {
     const state = await readJoinState(this.#context.settings);
-    if (previous !== undefined && state?.phase === 'rolled-back')
+    if (backup !== undefined && state?.phase === 'rolled-back')
       await finishRollBack(this.#context, state);
     return STANDALONE_MS;
   }
@@ -90,14 +90,14 @@ export class Membership {
     return since === 0 ? undefined : (await bootSeconds()) - since;
   }
 
-  async #rollBackIfLate({ input }: Member, previous: Backup | undefined): Promise<boolean> {
+  async #rollBackIfLate({ input }: Member, backup: Backup | undefined): Promise<boolean> {
     const { settings } = this.#context;
-    const seconds = previous === undefined ? undefined : await this.#trialSeconds();
+    const seconds = backup === undefined ? undefined : await this.#trialSeconds();
     const isLate =
       settings.rollbackSeconds > 0 && seconds !== undefined && seconds > settings.rollbackSeconds;
     const state = isLate ? await readJoinState(settings) : undefined;
-    if (state === undefined || previous === undefined) return false;
-    await rollBack(this.#context, state, input.document, previous);
+    if (state === undefined || backup === undefined) return false;
+    await rollBack(this.#context, state, input.document, backup);
     return true;
   }
 
@@ -119,7 +119,7 @@ export class Membership {
     }
   }
 
-  async #lookAtPending(member: Member, previous: Backup | undefined): Promise<number> {
+  async #lookAtPending(member: Member, backup: Backup | undefined): Promise<number> {
     const limit = this.#context.settings.rollbackSeconds || PENDING_S;
     const waits = Math.min(PENDING_S, limit);
     const seconds = (await this.#trialSeconds()) ?? 0;
@@ -127,7 +127,7 @@ export class Membership {
     const open = await this.#openRequests(member);
     this.#reportRequests(open, seconds, SIGNERS.client);
     // An undecided request is no reason to roll back: the node has done all it can, and the approval may still come.
-    const isRolledBack = open.length === 0 && (await this.#rollBackIfLate(member, previous));
+    const isRolledBack = open.length === 0 && (await this.#rollBackIfLate(member, backup));
     return isRolledBack ? 0 : PENDING_MS;
   }
 
@@ -138,9 +138,9 @@ export class Membership {
     return viewRequests(kube, SIGNERS.client, member.facts.nodeName);
   }
 
-  async #lookAtJoined(member: Member, previous: Backup | undefined): Promise<number> {
+  async #lookAtJoined(member: Member, backup: Backup | undefined): Promise<number> {
     const { settings, log } = this.#context;
-    const isTrial = previous !== undefined;
+    const isTrial = backup !== undefined;
     const up = await bootSeconds();
     // A node that had joined when this agent started is not looked at for a while.
     this.#nextLook ??= isTrial ? up : up + settings.nodeCheckSeconds;
@@ -155,7 +155,7 @@ export class Membership {
     }
     const kube = await this.#kube(member, caller);
     const view = await viewNode(kube, member.facts.nodeName, await kubeletSince(settings));
-    await this.#act(member, kube, view, previous);
+    await this.#act(member, kube, view, backup);
     return isTrial && view !== 'ready' ? TRIAL_MS : settings.nodeCheckSeconds * 1000;
   }
 
@@ -163,15 +163,15 @@ export class Membership {
     member: Member,
     kube: KubeClient,
     view: NodeView,
-    previous: Backup | undefined,
+    backup: Backup | undefined,
   ): Promise<void> {
-    const isGone = view === 'absent' && (previous === undefined || this.#wasSeen);
+    const isGone = view === 'absent' && (backup === undefined || this.#wasSeen);
     if (view !== 'absent' && view !== 'unknown') this.#wasSeen = true;
-    if (view === 'ready') await this.#isWell(member, kube, previous !== undefined);
+    if (view === 'ready') await this.#isWell(member, kube, backup !== undefined);
     // This agent's part is done. A rollback would end the very pods that provide the network.
     else if (view === 'no network') this.#noteNetwork();
     else if (isGone) await this.#comeBack();
-    else await this.#rollBackIfLate(member, previous);
+    else await this.#rollBackIfLate(member, backup);
   }
 
   async #isWell(member: Member, kube: KubeClient, isTrial: boolean): Promise<void> {

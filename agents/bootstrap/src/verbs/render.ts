@@ -1,4 +1,4 @@
-import { readClusterConfig, type ClusterConfig } from '../core/cluster/cluster-config.ts';
+import { type ClusterConfig, readClusterConfig } from '../core/cluster/cluster-config.ts';
 import { type Origin, originsOf } from '../core/document/merge.ts';
 import type { Warning } from '../core/document/parsed-document.ts';
 import type { OutputFile } from '../core/files/output-file.ts';

@@ -1,6 +1,6 @@
 import type { NodeBootstrap } from '../core/document/schema.ts';
 import { hashDocument, type JoinState } from '../core/files/state.ts';
-import { asOutput, discardBackup, type Backup } from '../edge/files/backup.ts';
+import { asOutput, type Backup, discardBackup } from '../edge/files/backup.ts';
 import { placeFiles } from '../edge/files/transaction.ts';
 import { bootSeconds } from '../edge/node/host.ts';
 import { bringIdentityBack, writeJoinState } from '../edge/node/node.ts';
@@ -16,17 +16,17 @@ export async function rollBack(
   context: JoinContext,
   state: JoinState,
   document: NodeBootstrap,
-  previous: Backup,
+  backup: Backup,
 ): Promise<void> {
   const { settings, log } = context;
   log.error({
     ev: 'rollback',
     code: 'KIOS_BOOTSTRAP_NOT_READY',
     seconds: settings.rollbackSeconds,
-    files: previous.files.map(({ path }) => path),
+    files: backup.files.map(({ path }) => path),
   });
-  await placeFiles(settings.etc, previous.files.map(asOutput).toReversed());
-  if (previous.droppedIdentity) await bringIdentityBack(settings);
+  await placeFiles(settings.etc, backup.files.map(asOutput).toReversed());
+  if (backup.droppedIdentity) await bringIdentityBack(settings);
   const rolledBack: JoinState = {
     ...state,
     phase: 'rolled-back',

@@ -6,7 +6,7 @@ import { VICES } from '@kios/testkit/metadata';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { Api } from '../support/api.ts';
-import { CLOUDS, cloudOf } from '../support/clouds.ts';
+import { cloudOf, CLOUDS } from '../support/clouds.ts';
 import { clusterDocument, type NodeFolder } from '../support/node-folder.ts';
 import { Place } from '../support/place.ts';
 import { GOOD, stayIn } from '../support/stay.ts';

@@ -3,7 +3,7 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 
-import { readAuth, type ClusterAuth } from '../../src/core/cluster/auth.ts';
+import { type ClusterAuth, readAuth } from '../../src/core/cluster/auth.ts';
 import { readClusterConfig } from '../../src/core/cluster/cluster-config.ts';
 import { parseDocument } from '../../src/core/document/document.ts';
 import type { AuthSpec } from '../../src/core/document/schema.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { parseCommandLine } from '../../src/core/providers/command-line.ts';
-import { type DmiFacts, detectProvider } from '../../src/core/providers/detect.ts';
+import { detectProvider, type DmiFacts } from '../../src/core/providers/detect.ts';
 import { networkProvider } from '../../src/core/providers/network-providers.ts';
 import { parseNoCloudSeed } from '../../src/core/providers/nocloud.ts';
 import {

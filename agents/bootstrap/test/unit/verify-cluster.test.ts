@@ -4,11 +4,11 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import type { Trust, ClusterConfig } from '../../src/core/cluster/cluster-config.ts';
+import type { ClusterConfig, Trust } from '../../src/core/cluster/cluster-config.ts';
 import type { ApiRequest, ApiServer } from '../../src/edge/cluster/api-server.ts';
 import { verifyCluster } from '../../src/edge/cluster/verify-cluster.ts';
 import { publicKeyPin } from '../../src/edge/node/certificates.ts';
-import { clusterInfo, infoConfigMap, SIGNING_TOKEN, signInfo } from '../support/cluster-info.ts';
+import { clusterInfo, infoConfigMap, signInfo, SIGNING_TOKEN } from '../support/cluster-info.ts';
 
 const fixture = (name: string): string =>
   readFileSync(path.join(import.meta.dirname, '../support/fixtures', name), 'utf8');

@@ -1,7 +1,7 @@
 import { withHttpsPort } from '../document/formats/https-port.ts';
 import type { NodeBootstrap } from '../document/schema.ts';
-import { fieldError as asFieldError, type BootstrapError } from '../faults/errors.ts';
-import { type InspectPair, readAuth, type ClusterAuth } from './auth.ts';
+import { type BootstrapError, fieldError as asFieldError } from '../faults/errors.ts';
+import { type ClusterAuth, type InspectPair, readAuth } from './auth.ts';
 import { parseKubeconfig } from './kubeconfig.ts';
 import { parseCertificates, PemError } from './pem.ts';
 

@@ -1,4 +1,4 @@
-import { Keys, MetadataError, type Metadata, type Provider } from './provider.ts';
+import { Keys, type Metadata, MetadataError, type Provider } from './provider.ts';
 
 /** Pinned, so that a new version of the service changes nothing for us. */
 const V = '/2021-07-15';

@@ -1,8 +1,8 @@
 import {
   ApiException,
   CertificatesV1Api,
-  type CoreV1Event,
   CoreV1Api,
+  type CoreV1Event,
   createConfiguration,
   type RequestContext,
   ResponseContext,

@@ -1,7 +1,7 @@
 import type { Logger } from '@kios/agent';
 import { describe } from '@kios/errors';
 
-import type { Trust, ClusterConfig } from '../../core/cluster/cluster-config.ts';
+import type { ClusterConfig, Trust } from '../../core/cluster/cluster-config.ts';
 import { type BootstrapToken, jwsFault } from '../../core/cluster/jws.ts';
 import { clusterInfoCa } from '../../core/cluster/kubeconfig.ts';
 import { parseCertificates } from '../../core/cluster/pem.ts';

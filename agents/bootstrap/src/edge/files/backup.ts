@@ -1,7 +1,7 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { errorCode, writeAtomic, readIfThere } from '@kios/agent';
+import { errorCode, readIfThere, writeAtomic } from '@kios/agent';
 import * as v from 'valibot';
 
 import type { OutputFile } from '../../core/files/output-file.ts';
@@ -63,12 +63,12 @@ export async function saveBackup(
   const added = await Promise.all(
     paths.filter((file) => !known.has(file)).map(async (file) => save(settings.etc, file)),
   );
-  const previous: Backup = {
+  const backup: Backup = {
     v: 1,
     files: [...(before?.files ?? []), ...added],
     droppedIdentity: droppedIdentity || before?.droppedIdentity === true,
   };
-  await writeAtomic(fileOf(settings), `${JSON.stringify(previous)}\n`, 0o600);
+  await writeAtomic(fileOf(settings), `${JSON.stringify(backup)}\n`, 0o600);
 }
 
 /** Removes the backup when the configuration on trial has succeeded. */

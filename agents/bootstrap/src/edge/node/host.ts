@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { type Logger, readIfThere, DirectoryWatch } from '@kios/agent';
+import { DirectoryWatch, type Logger, readIfThere } from '@kios/agent';
 import {
   BootState,
   isSane,

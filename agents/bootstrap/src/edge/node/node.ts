@@ -1,7 +1,7 @@
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-import { errorCode, writeAtomic, readIfThere } from '@kios/agent';
+import { errorCode, readIfThere, writeAtomic } from '@kios/agent';
 import * as v from 'valibot';
 
 import type { ClusterAuth } from '../../core/cluster/auth.ts';

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
-import { type Logger, sleep, readIfThere } from '@kios/agent';
+import { type Logger, readIfThere, sleep } from '@kios/agent';
 
 import { listensOnUdp } from '../../core/node/proc-net.ts';
 import type { Settings } from '../../core/settings/settings.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { type Logger, readIfThere, DirectoryWatch } from '@kios/agent';
+import { DirectoryWatch, type Logger, readIfThere } from '@kios/agent';
 import { type Lease, readLeases } from '@kios/node-state';
 
 import { type LinkAddress, routedAddress } from '../../core/node/ipv6.ts';

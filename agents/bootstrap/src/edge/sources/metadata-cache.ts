@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { writeAtomic, readIfThere } from '@kios/agent';
+import { readIfThere, writeAtomic } from '@kios/agent';
 import * as v from 'valibot';
 
 import type { Part } from '../../core/document/parsed-document.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { readIfThere } from '@kios/agent';
 
 import { parseCommandLine } from '../../core/providers/command-line.ts';
-import { type DmiFacts, detectProvider } from '../../core/providers/detect.ts';
+import { detectProvider, type DmiFacts } from '../../core/providers/detect.ts';
 import { type NoCloudSeed, parseNoCloudSeed } from '../../core/providers/nocloud.ts';
 import type { ProviderName } from '../../core/providers/provider.ts';
 import type { Settings } from '../../core/settings/settings.ts';

@@ -4,16 +4,16 @@ import path from 'node:path';
 
 import { expect, it } from 'vitest';
 
-import { repository } from '../../src/host/paths.ts';
-import { silent } from '../../src/host/progress.ts';
-import { buildWorkspaces } from '../../src/host/turbo.ts';
-import { readChoice } from '../../src/image/bootstrap-choice.ts';
-import { makeImages } from '../../src/image/images.ts';
-import { otherBootstrap } from '../../src/image/other-bootstrap.ts';
-import { fetchParts } from '../../src/image/runtime.ts';
-import { buildUpstream } from '../../src/upstream/build.ts';
-import { cniPlugins } from '../../src/upstream/components.ts';
-import { buildPause } from '../../src/upstream/pause.ts';
+import { makeImages } from '../../src/build/image/images.ts';
+import { otherBootstrap } from '../../src/build/image/other-bootstrap.ts';
+import { fetchParts } from '../../src/build/image/runtime.ts';
+import { readChoice } from '../../src/build/manifests/bootstrap-choice.ts';
+import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
+import { cniPlugins } from '../../src/build/sources/upstream/components.ts';
+import { buildPause } from '../../src/build/sources/upstream/pause.ts';
+import { repository } from '../../src/workstation/paths.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { buildWorkspaces } from '../../src/workstation/turbo.ts';
 
 it(
   'the example is built into an image like ours, in place of ours, with its programs',

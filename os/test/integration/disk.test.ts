@@ -4,10 +4,10 @@ import path from 'node:path';
 
 import { expect, onTestFinished, test } from 'vitest';
 
-import { openToolroot } from '../../src/debian/toolroot.ts';
-import { silent } from '../../src/host/progress.ts';
-import { makeDisk } from '../../src/image/disk.ts';
-import { findDataPartition } from '../../src/qemu/data-partition.ts';
+import { makeDisk } from '../../src/build/image/disk.ts';
+import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
+import { findDataPartition } from '../../src/lab/qemu/data-partition.ts';
+import { silent } from '../../src/workstation/progress.ts';
 
 /** Features of an ext4 superblock by field: offset and the bits that must be set. Linux, Documentation/filesystems/ext4/super.rst. */
 const WANTED = {

@@ -5,19 +5,19 @@ import path from 'node:path';
 import { requireRoot, RunningProcess } from '@kios/testkit';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 
-import { hostArch } from '../../src/host/arch.ts';
-import { repository } from '../../src/host/paths.ts';
-import { silent } from '../../src/host/progress.ts';
-import { run } from '../../src/host/run.ts';
-import { makeImage, makeLayer, type OciImage, writeLayout } from '../../src/image/oci.ts';
-import { tar } from '../../src/image/tar.ts';
-import { type Origin, Tree } from '../../src/image/tree.ts';
-import { makeStore } from '../../src/store/store.ts';
-import { buildUpstream } from '../../src/upstream/build.ts';
-import { type ReadBucket, readBolt } from '../bolt-reader.ts';
+import { makeImage, makeLayer, type OciImage, writeLayout } from '../../src/build/formats/oci.ts';
+import { tar } from '../../src/build/formats/tar.ts';
+import { type Origin, Tree } from '../../src/build/formats/tree.ts';
+import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
+import { makeStore } from '../../src/build/store/store.ts';
+import { workstationArch } from '../../src/workstation/arch.ts';
+import { repository } from '../../src/workstation/paths.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { run } from '../../src/workstation/run.ts';
+import { type ReadBucket, readBolt } from '../support/bolt-reader.ts';
 
 /**
- * What os/src/store writes is containerd's own layout. Here the containerd of the image imports the same images and both are
+ * What os/src/build/store writes is containerd's own layout. Here the containerd of the image imports the same images and both are
  * compared: by what containerd says and key by key in the databases, so that an upgrade that changes either is noticed.
  */
 
@@ -46,7 +46,7 @@ async function makeImages(layout: string): Promise<OciImage[]> {
         entrypoint: ['/run'],
         env: ['PATH=/'],
       },
-      hostArch(),
+      workstationArch(),
       TIME,
     );
   const images = [
@@ -57,7 +57,7 @@ async function makeImages(layout: string): Promise<OciImage[]> {
       new Tree().text('/etc/shared', 'replaced\n', origin),
     ),
   ];
-  await writeLayout(layout, images, hostArch());
+  await writeLayout(layout, images, workstationArch());
   return images;
 }
 
@@ -218,7 +218,7 @@ let ours: Containerd;
 
 beforeAll(async () => {
   if (process.getuid?.() !== 0) return;
-  const built = await buildUpstream(['containerd', 'ctr'], hostArch(), silent);
+  const built = await buildUpstream(['containerd', 'ctr'], workstationArch(), silent);
   programs = { containerd: built.get('containerd')!.path, ctr: built.get('ctr')!.path };
   home = await mkdtemp(path.join(tmpdir(), 'kios-store-'));
   const layout = path.join(home, 'layout');

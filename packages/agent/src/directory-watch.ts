@@ -5,15 +5,15 @@ import { errorCode } from '@kios/errors';
 import { LONGEST_TIMER_MS } from './sleep.ts';
 
 export interface DirectoryWatchOptions {
-  /** `skip`, the default, suits a caller that also looks from time to time; `fail` suits one that waits for changes alone. */
+  /** `skip` (the default) suits callers that also poll, `fail` those that depend on changes alone. */
   readonly missing?: 'skip' | 'fail';
-  /** Milliseconds without a further event after which a burst of changes counts as one; 0, the default, reports at once. */
+  /** Quiet milliseconds that end a burst of changes, which counts as one; 0 (the default) reports at once. */
   readonly settleMs?: number;
 }
 
 /**
- * Wakes one waiting loop when an entry of a watched folder changes. Opened before the folders are first read, it misses no change: one
- * that comes while nobody waits ends the next `wait` at once.
+ * Wakes one waiting loop when an entry of a watched folder changes. Opened before the folders are first read, it misses
+ * no change: one that comes while nobody waits ends the next `wait` at once.
  */
 export class DirectoryWatch implements Disposable {
   readonly #watchers: FSWatcher[] = [];
@@ -59,7 +59,7 @@ export class DirectoryWatch implements Disposable {
     this.#wake?.();
   }
 
-  /** Resolves after a change since the last call, or after `ms` when given. Rejects with the signal's reason when aborted. */
+  /** Resolves on a change since the last call, or after `ms` if given. Rejects with the signal's reason. */
   async wait(ms: number | undefined, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (!this.#isDirty) await this.#change(ms ?? LONGEST_TIMER_MS, signal);

@@ -27,8 +27,8 @@ async function openResolver(resolvConf: string): Promise<Resolver | undefined> {
 const orNone = (query: Promise<string[]>): Promise<string[]> => query.catch(() => []);
 
 /**
- * Returns all addresses of a host name, as the name servers in the node's resolv.conf know them; none when they do not answer. A pod
- * cannot use its own resolv.conf for this: that is a copy from before the network was up.
+ * Returns all addresses of a host name, as the name servers in the node's resolv.conf know them; none when they do not
+ * answer. A pod cannot use its own resolv.conf for this: that is a copy from before the network was up.
  */
 export async function resolveOnNode(name: string, resolvConf: string): Promise<HostAddresses> {
   const resolver = await openResolver(resolvConf);
@@ -41,8 +41,9 @@ export async function resolveOnNode(name: string, resolvConf: string): Promise<H
 }
 
 /**
- * Returns an address to connect to: `host` itself when it is one, else the first that arrives from the node's name servers. The pod's
- * own resolver comes last, for names that only /etc/hosts has. Fails when none of them knows the name.
+ * Returns an address to connect to: `host` itself when it is one, otherwise the first that arrives from the node's name
+ * servers. The pod's own resolver comes last, for names that only /etc/hosts has. Fails when none of them knows the
+ * name.
  */
 export async function lookupOnNode(host: string, resolvConf: string): Promise<string> {
   const bare = host.replace(/^\[(.*)\]$/, '$1');

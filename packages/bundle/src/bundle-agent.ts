@@ -7,10 +7,10 @@ import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { kubernetesClient } from './kubernetes-client.ts';
 import { readVersion } from './version.ts';
 
-/** What of a bundle loads koffi: the package itself, or our binding, which loads the native half straight away. */
+/** The inputs that load koffi's native half: the package itself, and our binding, which loads it directly. */
 const FFI = /^native:|packages\/syscall\/src\/libc\.ts$/;
 
-/** koffi's JavaScript only searches for its native half; the bundle knows where that lies: beside itself. */
+/** Replaces koffi's JavaScript, which only searches for the native half: a bundle has it beside itself. */
 const nativeKoffi: Plugin = {
   name: 'native-koffi',
   setup(builder) {
@@ -25,21 +25,21 @@ const nativeKoffi: Plugin = {
   },
 };
 
-/** Name of the file that a package becomes. */
+/** Returns the name of the file that a package becomes. */
 const fileOf = (name: string): string => `${name.replaceAll(/\W+/g, '-')}.cjs`;
 
 const OWN_FILE = 'own-file';
 
 /**
- * A package that is imported only when it is needed becomes a file of its own, so that a program that never needs it has neither its
- * text nor its bytecode in memory. `found` takes the entry of each by its file.
+ * Puts each package that is imported on demand into a file of its own, so that a program that never needs it has
+ * neither its text nor its bytecode in memory. `found` receives the package's entry by the name of that file.
  */
 const ownFiles = (found: Map<string, string>): Plugin => ({
   name: 'own-files',
   setup(builder) {
     builder.onResolve({ filter: /^[^.]/ }, async ({ path: name, kind, resolveDir }) => {
       if (kind !== 'dynamic-import' || isBuiltin(name)) return undefined;
-      // As `import` statements are resolved, which this plugin leaves alone.
+      // This plugin leaves `import` statements alone, so this does not recurse.
       const entry = await builder.resolve(name, { resolveDir, kind: 'import-statement' });
       if (entry.errors.length > 0) return { errors: entry.errors };
       found.set(fileOf(name), entry.path);
@@ -56,26 +56,26 @@ const ownFiles = (found: Map<string, string>): Plugin => ({
 });
 
 /**
- * Tells the bundle where it lies. Bun's bytecode step would otherwise freeze `__dirname` to the folder of the build, so that neither
- * the native file were found nor two builds alike.
+ * Lets a bundle find its own folder. Bun's bytecode step would otherwise set `__dirname` to the folder of the build:
+ * the native file would not be found, and no two builds would be equal.
  */
 const WHERE = `const __bundleFile=process.argv[1];const __bundleFolder=require('node:path').dirname(__bundleFile);const __bundleUrl=require('node:url').pathToFileURL(__bundleFile).href;`;
 
-/** The host's native half of koffi, so that a bundle also runs where it was made (tests). */
-function hostKoffi(): string {
+/** Returns this machine's native half of koffi, so that tests can run a bundle where it was made. */
+function nativeHalf(): string {
   const name = `@koromix/koffi-linux-${process.arch}/package.json`;
   const home = path.dirname(createRequire(import.meta.url).resolve(name));
   return path.join(home, `linux_${process.arch}/koffi.node`);
 }
 
-/** What an earlier build left would become part of the image. */
+/** Removes the files of an earlier build, which would become part of the image. */
 async function removeStale(folder: string, files: readonly string[]): Promise<void> {
   const bundles = (await readdir(folder)).filter((file) => file.endsWith('.cjs'));
   const stale = bundles.filter((file) => !files.includes(file));
   await Promise.all(stale.map((file) => rm(path.join(folder, file))));
 }
 
-/** Agents that run from the file keep what they have. */
+/** Replaces a file without changing the copy that running agents hold open. */
 async function replace(file: string, content: Uint8Array): Promise<void> {
   const scratch = `${file}.${process.pid}.tmp`;
   await writeFile(scratch, content);
@@ -88,7 +88,7 @@ const OPTIONS = {
   platform: 'node',
   format: 'cjs',
   target: 'node22',
-  // One CommonJS file gets another by `require`, under both runtimes alike.
+  // Turns `import()` into `require`, with which both runtimes load CommonJS files.
   supported: { 'dynamic-import': false },
   minifySyntax: true,
   minifyWhitespace: true,
@@ -105,9 +105,9 @@ const OPTIONS = {
 } as const satisfies BuildOptions;
 
 /**
- * Bundles `<dir>/src/main.ts` into `out`, `<dir>/dist` by default: `agent.cjs`, and beside it a file for each package that it imports only
- * on demand. All of it is CommonJS that runs under Node and Bun. esbuild does the bundling for both, because Bun's own bundler would swap
- * some packages for its built-in ones. Answers the path of `agent.cjs`.
+ * Bundles `<dir>/src/main.ts` into `out` (`<dir>/dist`) and returns the path of the result, `agent.cjs`. Beside it lies
+ * a file for each package that is imported on demand. All files are CommonJS for Node and Bun. esbuild makes both,
+ * because Bun's own bundler replaces some packages with its built-in ones.
  */
 export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Promise<string> {
   await mkdir(out, { recursive: true });
@@ -127,10 +127,10 @@ export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Pr
   };
   const main = 'agent.cjs';
   await bundle(main, path.join(dir, 'src/main.ts'));
-  // One that is found on the way comes last, and has its turn too.
+  // The map may grow during the loop, which then visits the new entries too.
   for (const [file, entry] of onDemand) await bundle(file, entry);
   await removeStale(out, [main, ...onDemand.keys()]);
   if (inputs.some((input) => FFI.test(input)))
-    await replace(path.join(out, 'koffi.node'), await readFile(hostKoffi()));
+    await replace(path.join(out, 'koffi.node'), await readFile(nativeHalf()));
   return path.join(out, main);
 }

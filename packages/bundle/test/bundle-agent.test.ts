@@ -46,14 +46,14 @@ describe('a package that an agent imports on demand', () => {
     await writeFile(where, text);
   }
 
-  it('is a file beside the agent, loaded when it is asked for', async () => {
+  it('is a file beside the agent and is loaded only when it is needed', async () => {
     const bundle = await bundleAgent(agent);
     expect(await readdir(path.dirname(bundle))).toEqual(['-far-away.cjs', 'agent.cjs', 'near.cjs']);
     expect(await start(bundle)).toBe('here\n');
     expect(await start(bundle, 'far')).toBe('loaded here named\n');
   });
 
-  it('leaves no file behind when the agent does without it', async () => {
+  it('leaves no file behind when the agent no longer imports it', async () => {
     await bundleAgent(agent);
     await file('src/main.ts', `console.log('alone')`);
     const bundle = await bundleAgent(agent);
@@ -66,7 +66,7 @@ describe('a package that an agent imports on demand', () => {
     expect(await start(await bundleAgent(agent))).toBe(`${await readVersion()}\n`);
   });
 
-  it('is missed when the bundle is made, not on a node', async () => {
+  it('fails the bundling, not the node, when it is missing', async () => {
     await rm(path.join(agent, 'node_modules/near'), { recursive: true });
     await expect(bundleAgent(agent)).rejects.toThrow('near');
   });

@@ -16,8 +16,8 @@ export function describe(error: unknown): string {
 }
 
 /**
- * Returns an error as people read it: "cannot read x: permission denied". Only a `KiosError` gets the "cannot", because only its
- * message begins with a verb. `text` replaces the description where a caller shortens it.
+ * Returns an error as people read it: "cannot read x: permission denied". Only a `KiosError` gets the "cannot", because
+ * only its message begins with a verb. `text` replaces the description where a caller shortens it.
  */
 export function sentence(error: unknown, text: string = describe(error)): string {
   return error instanceof KiosError ? `cannot ${text}` : text;

@@ -19,8 +19,8 @@ export interface KiosErrorOptions extends ErrorOptions {
 }
 
 /**
- * An expected failure. The message reads `verb object to target`, and people see it after "cannot ". `code` is stable and listed in
- * docs/errors.md.
+ * An expected failure. The message reads `verb object to target`, and people see it after "cannot ". `code` is stable
+ * and listed in docs/errors.md.
  */
 export class KiosError extends Error {
   readonly code: string;

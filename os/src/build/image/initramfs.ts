@@ -1,0 +1,18 @@
+import { constants, zstdCompressSync } from 'node:zlib';
+
+import { cpio } from '../formats/cpio.ts';
+import type { Tree } from '../formats/tree.ts';
+
+const LEVEL = 19;
+
+/**
+ * Two archives, one behind the other (Documentation/driver-api/early-userspace/buffer-format.rst), each starting at a multiple of 4:
+ * what the first stage needs, compressed, and the root's file, which is compressed in itself.
+ */
+export async function makeInitramfs(early: Tree, root: Tree): Promise<Buffer> {
+  const compressed = zstdCompressSync(await cpio(early), {
+    params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
+  });
+  const gap = Buffer.alloc((4 - (compressed.length % 4)) % 4);
+  return Buffer.concat([compressed, gap, await cpio(root)]);
+}

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 import { requireRoot } from '@kios/testkit';
-import { VICES } from '@kios/testkit/metadata';
+import { FAULT_KINDS } from '@kios/testkit/metadata';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { Api } from '../support/api.ts';
@@ -26,8 +26,8 @@ beforeEach(requireRoot);
 describe.concurrent.each(['digitalocean', 'aws'])('%s misbehaves at first:', (provider) => {
   const cloud = cloudOf(provider);
 
-  it.each(VICES)('%s; the agent asks again and joins', { timeout: 120_000 }, async (kind) => {
-    await using stay = await stayIn(cloud, { userData: GOOD, vice: { kind, first: 2 } });
+  it.each(FAULT_KINDS)('%s; the agent asks again and joins', { timeout: 120_000 }, async (kind) => {
+    await using stay = await stayIn(cloud, { userData: GOOD, fault: { kind, first: 2 } });
     await using agent = stay.place.agent('join');
     expect([await agent.exit, agent.errors]).toEqual([0, '']);
     expect(agent.count('imds.try')).toBeGreaterThan(0);
@@ -39,8 +39,8 @@ describe.concurrent.each(['digitalocean', 'aws'])('%s misbehaves at first:', (pr
 
 describe.concurrent('metadata services', () => {
   it('user data that appears late is waited for', { timeout: 120_000 }, async () => {
-    const vice = { kind: 'late', first: 3, path: 'user-data' } as const;
-    await using stay = await stayIn(cloudOf('aws'), { userData: GOOD, vice });
+    const fault = { kind: 'late', first: 3, path: 'user-data' } as const;
+    await using stay = await stayIn(cloudOf('aws'), { userData: GOOD, fault });
     await using agent = stay.place.agent('join');
     expect([await agent.exit, agent.errors]).toEqual([0, '']);
     expect(stay.place.node.read('etc/kubernetes/node-labels')).toContain('user-data');

@@ -1,4 +1,4 @@
-import type { CloudMachine, MetadataService, Vice } from '@kios/testkit/metadata';
+import type { CloudMachine, MetadataService, FaultMode } from '@kios/testkit/metadata';
 
 import type { CloudCase } from './clouds.ts';
 import { Place } from './place.ts';
@@ -20,14 +20,14 @@ export interface Stay extends AsyncDisposable {
 export interface StayOptions {
   readonly family?: Family;
   readonly userData?: string | undefined;
-  readonly vice?: Vice;
+  readonly fault?: FaultMode;
   readonly machine?: Partial<CloudMachine>;
 }
 
 /** Starts a machine of a cloud with one address family and its lease. */
 export async function stayIn(
   cloud: CloudCase,
-  { family = 'ipv4', userData, vice, machine }: StayOptions,
+  { family = 'ipv4', userData, fault, machine }: StayOptions,
 ): Promise<Stay> {
   const address = cloud[family] ?? '';
   const place = await Place.open({ own: [OWN[family]], services: [address] });
@@ -37,7 +37,7 @@ export async function stayIn(
     cloud: cloud.cloud,
     hosts: [address.startsWith('fe80:') ? `${address}%eth0` : address],
     machine: { ...cloud.machine, userData, ...machine },
-    ...(vice === undefined ? {} : { vice }),
+    ...(fault === undefined ? {} : { vice: fault }),
   });
   return { place, service, [Symbol.asyncDispose]: async () => place[Symbol.asyncDispose]() };
 }

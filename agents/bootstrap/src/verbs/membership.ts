@@ -114,7 +114,7 @@ export class Membership {
         name,
         signer,
         seconds: Math.round(seconds),
-        remedy: `kubectl certificate approve ${name}`,
+        remedy: `Run: kubectl certificate approve ${name}.`,
       });
     }
   }

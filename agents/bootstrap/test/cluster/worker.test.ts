@@ -203,7 +203,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await agent.expect('node.ready', 120);
     const pending = await agent.expect('csr.pending', 120);
     expect(pending).toMatchObject({ lvl: 'warn', signer: 'kubernetes.io/kubelet-serving' });
-    expect(pending['remedy']).toBe(`kubectl certificate approve ${String(pending['name'])}`);
+    expect(pending['remedy']).toBe(`Run: kubectl certificate approve ${String(pending['name'])}.`);
     await plane.approve(String(pending['name']));
     const subject = async (): Promise<string | undefined> =>
       subjectServedAt(worker.kubeletPort, plane.ca).catch(() => undefined);

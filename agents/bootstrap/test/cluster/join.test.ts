@@ -2,15 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { AgentProcess, RUNTIMES } from '../agent-process.ts';
-import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
-import { ControlPlane, pin } from './control-plane.ts';
-import { CONTROL_PLANE, missing } from './programs.ts';
+import { AgentProcess, RUNTIMES } from '../support/agent-process.ts';
+import { ControlPlane, pin } from '../support/control-plane.ts';
+import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
+import { CONTROL_PLANE, missing } from '../support/programs.ts';
 
 const why = missing(CONTROL_PLANE);
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);
 
-/** What of the cluster is on the disk, and what kubelet was told. */
+/** The cluster's files on disk, and the bytes sent for kubelet. */
 const leftovers = (node: NodeFolder): readonly (string | undefined)[] => [
   node.read('etc/hostname'),
   node.read('etc/kubernetes/pki/ca.crt'),
@@ -36,11 +36,11 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
   const good = (): string => clusterDocument(plane.endpoint, { pins: [pin(plane.ca)] });
 
   describe.each(RUNTIMES)('under %s', (runtime, program) => {
-    // The API server remembers a good token for seconds after it is gone: none is used twice.
+    // The API server accepts a deleted token for some seconds, so no token is used twice.
     const unused = (letter: string): string =>
       `${letter}${runtime.padEnd(5, '0')}.0123456789abcdef`;
 
-    it('token and CA hash: writes everything and sends one byte', async () => {
+    it('token and CA hash write everything and send one byte', async () => {
       await using node = await NodeFolder.make();
       node.seed(good());
       node.lease();
@@ -54,7 +54,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       expect(JSON.stringify(agent.lines)).not.toContain(TOKEN.slice(7));
     });
 
-    it('token and CA bundle: verifies the server and the token', async () => {
+    it('token and CA bundle verify the server and the token', async () => {
       await using node = await NodeFolder.make();
       node.seed(clusterDocument(plane.endpoint, { ca: plane.ca }));
       node.lease();
@@ -64,7 +64,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       expect(node.sent).toEqual(['03']);
     });
 
-    it('wrong CA hash: nothing written, and it joins when the seed is corrected', async () => {
+    it('a wrong CA hash writes nothing, and the node joins when the seed is corrected', async () => {
       await using node = await NodeFolder.make();
       node.seed(clusterDocument(plane.endpoint, { pins: [wrongPin] }));
       node.lease();
@@ -78,7 +78,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       expect(node.sent).toEqual(['03']);
     });
 
-    it('wrong CA bundle: nothing written', async () => {
+    it('a wrong CA bundle writes nothing', async () => {
       await using node = await NodeFolder.make();
       node.seed(clusterDocument(plane.endpoint, { ca: plane.otherCa }));
       node.lease();
@@ -87,7 +87,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       expect(leftovers(node)).toEqual(NOTHING);
     });
 
-    it('a certificate for another host: nothing written', async () => {
+    it('a certificate for another host writes nothing', async () => {
       await using node = await NodeFolder.make();
       await using server = await plane.serveAt('127.0.0.2');
       node.seed(clusterDocument(server.endpoint, { ca: plane.ca }));
@@ -98,7 +98,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       expect(leftovers(node)).toEqual(NOTHING);
     });
 
-    it('a server that never answers: unreachable, and the token is not sent', async () => {
+    it('a server that never answers is unreachable, and the token is not sent', async () => {
       await using node = await NodeFolder.make();
       node.seed(clusterDocument('https://127.0.0.3:1', { pins: [pin(plane.ca)] }));
       node.lease();
@@ -117,7 +117,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       expect(await agent.expect('restart.sent')).toMatchObject({ why: 'files changed' });
     });
 
-    it('a wrong secret fails the signature and then nothing is written', async () => {
+    it('a wrong secret does not match the signature, and nothing is written', async () => {
       await using node = await NodeFolder.make();
       const document = { pins: [pin(plane.ca)] };
       node.seed(clusterDocument(plane.endpoint, document, 'abcdef.ffffffffffffffff'));
@@ -127,7 +127,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       expect(leftovers(node)).toEqual(NOTHING);
     });
 
-    it('a wrong token with a CA bundle is refused by the server, and works once it exists', async () => {
+    it('an unknown token with a CA bundle is refused by the server, and works once it exists', async () => {
       const token = unused('a');
       await using node = await NodeFolder.make();
       node.seed(clusterDocument(plane.endpoint, { ca: plane.ca }, token));
@@ -163,7 +163,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       }
     });
 
-    it('a second run is silent: no write, no byte, no network', async () => {
+    it('a second run writes nothing, sends no byte and uses no network', async () => {
       await using node = await NodeFolder.make();
       node.seed(good());
       node.lease();
@@ -178,7 +178,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       expect(node.sent).toEqual(['03']);
     });
 
-    it('waits for a lease before it asks anybody', async () => {
+    it('waits for a lease before it asks any service', async () => {
       await using node = await NodeFolder.make();
       node.seed(good());
       await using agent = new AgentProcess({ program, node, verb: 'watch' });

@@ -7,27 +7,27 @@ import { bundleAgent } from '@kios/bundle';
 import { requireRoot } from '@kios/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { clusterDocument, TOKEN } from '../node-folder.ts';
-import { ControlPlane, pin } from './control-plane.ts';
-import { CONTROL_PLANE, missing, NODE } from './programs.ts';
-import { Worker } from './worker.ts';
+import { ControlPlane, pin } from '../support/control-plane.ts';
+import { clusterDocument, TOKEN } from '../support/node-folder.ts';
+import { CONTROL_PLANE, missing, NODE } from '../support/programs.ts';
+import { Worker } from '../support/worker.ts';
 
 const why = missing([...CONTROL_PLANE, ...NODE]);
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);
 
 /**
- * Signed certificates are backdated by five minutes, and kubelet renews one after 70 to 90 percent of its life: with this that is at most a minute
- * from now.
+ * Signed certificates are backdated by five minutes, and kubelet renews one after 70 to 90 percent of its life: with
+ * this value at most a minute from now.
  */
 const SIGNING_SECONDS = 90;
 const CURRENT = 'var/lib/kubelet/pki/kubelet-client-current.pem';
 const TOKEN_FILE = 'etc/kubernetes/bootstrap-kubelet.conf';
 
-/** The file that kubelet's link names: another one for each certificate. */
+/** Returns the target of kubelet's link, another file for each certificate. */
 const currentCertificate = ({ node }: Worker): string =>
   readlinkSync(path.join(node.root, CURRENT));
 
-/** A document with another way of proving who the node is than a token. */
+/** Returns a document with other credentials than a token. */
 const documentWith = (plane: ControlPlane, auth: unknown, more: object = {}): string =>
   JSON.stringify({
     apiVersion: 'kios.dev/v1',
@@ -37,7 +37,7 @@ const documentWith = (plane: ControlPlane, auth: unknown, more: object = {}): st
     ...more,
   });
 
-/** Looks until it holds; the deadline only ends what hangs. */
+/** Waits until a condition holds; the deadline only ends a test that hangs. */
 async function until(
   what: string,
   holds: () => Promise<boolean> | boolean,
@@ -50,9 +50,9 @@ async function until(
   }
 }
 
-/** The common name of the certificate that a kubelet serves with; rejects when it is not of that CA. */
+/** Returns the common name of kubelet's serving certificate; rejects when it is not of that CA. */
 async function subjectServedAt(port: number, ca: string): Promise<string> {
-  // kubelet's certificate names the addresses its Node has, and this is loopback.
+  // kubelet's certificate has the addresses of its Node, and this connection uses loopback.
   const options = { host: '127.0.0.1', port, ca, checkServerIdentity: () => undefined };
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const socket = connect(options, () => resolve(String(socket.getPeerCertificate().subject.CN)));
@@ -95,7 +95,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     return /"renewTime":\s*"([^"]*)"/.exec(body)?.[1] ?? '';
   };
 
-  it('token and CA hash: kubelet gets its certificate, the node is there, the token is gone', async () => {
+  it('by token and CA hash kubelet gets its certificate, the node appears and the token is gone', async () => {
     await using worker = await Worker.start();
     seed(worker, 'by-hash', clusterDocument(plane.endpoint, { pins: [pin(plane.ca)] }));
     await using agent = worker.agent();
@@ -123,7 +123,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     expect(worker.node.sent).toEqual(['03']);
   });
 
-  it('client certificate: kubelet is in the cluster without asking for one', async () => {
+  it('by client certificate kubelet joins without requesting one', async () => {
     await using worker = await Worker.start();
     const clientCertificate = plane.clientCertificate('/O=system:nodes/CN=system:node:by-cert');
     seed(worker, 'by-cert', documentWith(plane, { clientCertificate }));
@@ -133,7 +133,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     expect(worker.node.read(TOKEN_FILE)).toBeUndefined();
   });
 
-  it('exec credential: kubelet runs the program for its credential', async () => {
+  it('by exec credential kubelet runs the program', async () => {
     await using worker = await Worker.start();
     const { cert, key } = plane.clientCertificate('/O=system:nodes/CN=system:node:by-exec');
     const credential = {
@@ -141,7 +141,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
       kind: 'ExecCredential',
       status: { clientCertificateData: cert, clientKeyData: key },
     };
-    // As in an agent's image of one's own: the program lies beside the agent, which puts it where kubelet may start it.
+    // As in a custom agent's image, the program lies beside the agent, which installs it for kubelet.
     worker.node.write('var/lib/kios/credential.json', JSON.stringify(credential));
     worker.node.write(
       'plugins/test-credential',
@@ -156,7 +156,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     expect(worker.node.read(TOKEN_FILE)).toBeUndefined();
   });
 
-  it('a token that expired is refused, and its successor of the same id is taken', async () => {
+  it('an expired token is refused, and its successor with the same id is accepted', async () => {
     const token = 'expire.0123456789abcdef';
     await plane.createToken(token, new Date(Date.now() + 3000));
     await until('the cluster forgot the token', async () => !(await plane.hasToken(token)));
@@ -170,7 +170,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await until('node late-token', async () => hasNode('late-token'));
   });
 
-  it('an agent of one’s own (examples/bootstrap-custom) brings kubelet in', async () => {
+  it('a custom agent (examples/bootstrap-custom) makes kubelet join', async () => {
     const example = path.resolve(import.meta.dirname, '../../../../examples/bootstrap-custom');
     await bundleAgent(example);
     await using worker = await Worker.start();
@@ -183,10 +183,10 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     expect(worker.node.sent).toEqual(['03']);
   });
 
-  it('a node that is deleted while it runs comes back', async () => {
+  it('a node that is deleted while it runs returns', async () => {
     await using worker = await Worker.start();
     seed(worker, 'deleted', clusterDocument(plane.endpoint, { ca: plane.ca }));
-    await using agent = worker.agent('--node-check-seconds=10');
+    await using agent = worker.agent('--node-check=10');
     await agent.expect('joined', 120);
     await agent.expect('node.ready', 60);
     await plane.call('DELETE', '/api/v1/nodes/deleted');
@@ -194,16 +194,16 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     expect(worker.starts.length).toBeGreaterThan(2);
   });
 
-  it('somebody has to approve the certificate it serves with, and is told how', async () => {
+  it('a serving certificate waits for an approval, and the command for it is logged', async () => {
     const name = 'serving';
     await using worker = await Worker.start();
     const kubelet = { config: { serverTLSBootstrap: true } };
     seed(worker, name, documentWith(plane, { bootstrapToken: TOKEN }, { kubelet }));
-    await using agent = worker.agent('--node-check-seconds=5');
+    await using agent = worker.agent('--node-check=5');
     await agent.expect('node.ready', 120);
     const pending = await agent.expect('csr.pending', 120);
     expect(pending).toMatchObject({ lvl: 'warn', signer: 'kubernetes.io/kubelet-serving' });
-    expect(pending['remedy']).toBe(`kubectl certificate approve ${String(pending['name'])}`);
+    expect(pending['remedy']).toBe(`Run: kubectl certificate approve ${String(pending['name'])}.`);
     await plane.approve(String(pending['name']));
     const subject = async (): Promise<string | undefined> =>
       subjectServedAt(worker.kubeletPort, plane.ca).catch(() => undefined);
@@ -213,8 +213,8 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
   });
 
   /*
-   * Pauses between tries grow to a minute, which they reach within three minutes; five minutes are as long an outage as any. Time is what
-   * is tried here, so the test takes it.
+   * The pauses between tries grow to a minute within three minutes, so five minutes stand for any outage. The length is
+   * the subject of this test, so it takes that time.
    */
   it(
     'a control plane that is away for five minutes while a node joins is waited for',
@@ -237,13 +237,13 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
   );
 
   /*
-   * A member looks at its Node every minute, in a fixed beat, and kubelet renews its lease every ten seconds: neither counts or waits
-   * longer because of what failed. With a look every five seconds a minute has more of both than five minutes have with the settings of a node.
+   * A member looks at its Node every minute and kubelet renews its lease every ten seconds, at fixed intervals whatever
+   * failed before. With a look every five seconds, one minute has more of both than five minutes on a usual node.
    */
-  it('a control plane that goes away after the join is come back to, and nothing is restarted', async () => {
+  it('a control plane that is away after the join is reached again, and nothing is restarted', async () => {
     await using worker = await Worker.start();
     seed(worker, 'steady', clusterDocument(plane.endpoint, { ca: plane.ca }));
-    await using agent = worker.agent('--node-check-seconds=5', '--rollback-seconds=30');
+    await using agent = worker.agent('--node-check=5', '--rollback=30');
     await agent.expect('node.ready', 120);
     const [sent, log] = [worker.node.sent.length, worker.log('kubelet').length];
     await plane.stopServer();
@@ -257,8 +257,8 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     expect(worker.starts).toEqual(['standalone', 'cluster']);
   });
 
-  // The last: the cluster has two CAs from here on.
-  it('a CA that is rotated by way of both is followed, and the node keeps its certificate', async () => {
+  // This test is the last one, because the cluster has two CAs afterwards.
+  it('a CA rotated over both CAs is followed, and the node keeps its certificate', async () => {
     await using worker = await Worker.start();
     const before = plane.ca;
     seed(worker, 'rotated', clusterDocument(plane.endpoint, { ca: before }));

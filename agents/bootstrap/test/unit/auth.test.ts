@@ -3,13 +3,13 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 
-import { readAuth, type WantedAuth } from '../../src/core/auth.ts';
-import { parseDocument } from '../../src/core/document.ts';
-import { BootstrapError } from '../../src/core/errors.ts';
-import { renderFiles } from '../../src/core/render.ts';
-import type { AuthSpec } from '../../src/core/schema.ts';
-import { readCluster } from '../../src/core/wanted.ts';
-import { inspectPair } from '../../src/edge/certificates.ts';
+import { type ClusterAuth, readAuth } from '../../src/core/cluster/auth.ts';
+import { readClusterConfig } from '../../src/core/cluster/cluster-config.ts';
+import { parseDocument } from '../../src/core/document/document.ts';
+import type { AuthSpec } from '../../src/core/document/schema.ts';
+import { BootstrapError } from '../../src/core/faults/errors.ts';
+import { renderFiles } from '../../src/core/files/render.ts';
+import { inspectPair } from '../../src/edge/node/certificates.ts';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n';
 const KEY = 'the key that must not be shown';
@@ -17,10 +17,10 @@ const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
 const CLUSTER = `cluster: {endpoint: "https://h", caBundle: ${JSON.stringify(PEM)}}\n`;
 
 const named = (commonName: string) => () => ({ commonName });
-const auth = (spec: AuthSpec, commonName = 'system:node:n1'): WantedAuth =>
+const auth = (spec: AuthSpec, commonName = 'system:node:n1'): ClusterAuth =>
   readAuth(spec, named(commonName));
 
-function confs(wanted: WantedAuth): Record<string, unknown> {
+function confs(wanted: ClusterAuth): Record<string, unknown> {
   const { document } = parseDocument('d', HEAD);
   const trust = { bundle: [PEM], pins: [], skipVerification: false };
   const files = renderFiles({
@@ -53,7 +53,7 @@ describe('a client certificate', () => {
     expect(files['20-cluster.conf']).not.toHaveProperty('rotateCertificates');
   });
 
-  it('of somebody else asks for one', () => {
+  it('of another user requests one', () => {
     const wanted = auth(spec, 'system:bootstrap:x');
     expect(wanted).toMatchObject({ isBootstrap: true });
     expect(Object.keys(confs(wanted))).toContain('bootstrap-kubelet.conf');
@@ -67,13 +67,13 @@ describe('a client certificate', () => {
     } catch (error) {
       if (error instanceof BootstrapError) ({ message } = error);
     }
-    expect(message).toMatch(/auth\.clientCertificate: certificate and key do not fit$/);
+    expect(message).toMatch(/auth\.clientCertificate: certificate and key do not match$/);
     expect(message).not.toContain(KEY);
   });
 });
 
 describe('a program', () => {
-  it('is named, lies where kubelet may start it, and its user is not rotated', () => {
+  it('has a name and a folder from which kubelet may start it, and its user is not rotated', () => {
     const wanted = auth({
       exec: { command: 'login', args: ['x'], apiVersion: 'client.authentication.k8s.io/v1' },
     });
@@ -103,7 +103,7 @@ describe('a program', () => {
     });
   });
 
-  it.each(['/bin/sh', '../x', 'a b', ''])('%j is no name of one', (command) => {
+  it.each(['/bin/sh', '../x', 'a b', ''])('%j is not the name of one', (command) => {
     const text = `${HEAD}auth: {exec: {command: ${JSON.stringify(command)}}}`;
     expect(() => parseDocument('d', text)).toThrow('auth.exec.command');
   });
@@ -129,7 +129,7 @@ describe('a kubeconfig', () => {
 
   it('names its cluster too, with the port of https', () => {
     const text = `${HEAD}auth: {kubeconfig: ${JSON.stringify(config({ token: 'opaque' }))}}\ncluster: {}`;
-    const cluster = readCluster(parseDocument('d', text).document, named(''));
+    const cluster = readClusterConfig(parseDocument('d', text).document, named(''));
     expect(cluster).toMatchObject({
       endpoint: 'https://api.example:443',
       trust: { bundle: [PEM] },
@@ -155,21 +155,21 @@ describe('a kubeconfig', () => {
     },
   );
 
-  it.each(['', 'x: [', 'users: 5'])('%j is none', (text) => {
+  it.each(['', 'x: [', 'users: 5'])('%j is refused', (text) => {
     expect(() => auth({ kubeconfig: text })).toThrow('auth.kubeconfig');
   });
 });
 
-it('without a token nobody vouches for a CA that is only pinned', () => {
+it('a CA that is only pinned needs a token to vouch for it', () => {
   const pins = `cluster: {endpoint: "https://h", caCertHashes: ["sha256:${'a'.repeat(64)}"]}\n`;
   const text = `${HEAD}${pins}auth: {exec: {command: x}}`;
-  expect(() => readCluster(parseDocument('d', text).document, named(''))).toThrow('caBundle');
+  expect(() => readClusterConfig(parseDocument('d', text).document, named(''))).toThrow('caBundle');
 });
 
-it('a node that is in needs no auth any more', () => {
+it('a node that has joined needs no auth', () => {
   const { document } = parseDocument('d', HEAD + CLUSTER);
-  expect(() => readCluster(document, named(''))).toThrow('auth: is required');
-  expect(readCluster(document, named(''), { kind: 'held' })?.auth).toEqual({ kind: 'held' });
+  expect(() => readClusterConfig(document, named(''))).toThrow('auth: is required');
+  expect(readClusterConfig(document, named(''), { kind: 'held' })?.auth).toEqual({ kind: 'held' });
 });
 
 it('a key that belongs to another certificate is refused', () => {
@@ -226,7 +226,7 @@ describe('files', () => {
   });
 });
 
-it('credential providers become the configuration kubelet reads', () => {
+it('credential providers become the configuration that kubelet reads', () => {
   const text = `${HEAD}credentialProviders: [{name: ecr, matchImages: ["*.dkr.ecr.*.amazonaws.com"], args: [a]}]`;
   const { document } = parseDocument('d', text);
   const files = renderFiles({
@@ -255,7 +255,7 @@ it('credential providers become the configuration kubelet reads', () => {
   expect(content('10-kios.conf')).toMatchObject({ providerID: 'aws:///z/i' });
 });
 
-it("a serving certificate of the cluster goes before the image's own", () => {
+it("a serving certificate of the cluster precedes the image's own", () => {
   const { document } = parseDocument('d', `${HEAD}kubelet: {config: {serverTLSBootstrap: true}}`);
   const trust = { bundle: [PEM], pins: [], skipVerification: false };
   const files = renderFiles({

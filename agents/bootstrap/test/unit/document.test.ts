@@ -3,13 +3,13 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { assert, property, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { parseCommandLine } from '../../src/core/command-line.ts';
-import { parseDocument, parseMetaData } from '../../src/core/document.ts';
-import { BootstrapError } from '../../src/core/errors.ts';
-import { mergeDocuments } from '../../src/core/merge.ts';
-import type { NodeBootstrap } from '../../src/core/schema.ts';
-import { decodeUserData, type UserData } from '../../src/core/user-data.ts';
-import { decodeText, parseYaml } from '../../src/core/yaml.ts';
+import { parseDocument, parseMetaData } from '../../src/core/document/document.ts';
+import { mergeDocuments } from '../../src/core/document/merge.ts';
+import type { NodeBootstrap } from '../../src/core/document/schema.ts';
+import { decodeUserData, type UserData } from '../../src/core/document/user-data.ts';
+import { decodeText, parseYaml } from '../../src/core/document/yaml.ts';
+import { BootstrapError } from '../../src/core/faults/errors.ts';
+import { parseCommandLine } from '../../src/core/providers/command-line.ts';
 
 const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
 const SECRET = '0123456789abcdeX';
@@ -76,7 +76,7 @@ describe('a document', () => {
     ['UTF-16', [0xff, 0xfe, 0x61, 0], 'UTF-16'],
     ['NUL', [0x61, 0], 'NUL'],
     ['Latin-1', [0xe4, 0x61], 'not UTF-8'],
-  ])('%s text is named', (_name, bytes, why) => {
+  ])('%s text is refused by name', (_name, bytes, why) => {
     expect(messageOf(() => decodeText('seed', Uint8Array.from(bytes)))).toContain(why);
   });
 
@@ -85,7 +85,7 @@ describe('a document', () => {
     expect(parseDocument('seed', decodeText('seed', bytes)).kind).toBe('NodeBootstrap');
   });
 
-  it('any bytes are a document or a BootstrapError that does not show them', () => {
+  it('any bytes give a document or a BootstrapError that does not quote them', () => {
     const secret = new TextEncoder().encode('# s3cret\n');
     assert(
       property(uint8Array({ maxLength: 300 }), (rest) => {
@@ -96,7 +96,7 @@ describe('a document', () => {
     );
   });
 
-  it("NoCloud's meta-data may hold more than we read", () => {
+  it("NoCloud's meta-data may have more keys than are read", () => {
     expect(parseMetaData('m', 'instance-id: i-1\nother: [1]\n')).toEqual({
       instanceId: 'i-1',
       hostname: undefined,
@@ -108,7 +108,7 @@ describe('a document', () => {
 const doc = (yaml: string): NodeBootstrap => parseDocument('d', HEAD + yaml).document;
 
 describe('merging', () => {
-  it('maps merge, lists and texts are replaced, the secret is taken whole', () => {
+  it('maps merge, lists and texts are replaced, and the secret is taken whole', () => {
     const merged = mergeDocuments([
       doc('node: {labels: {a: "1", b: "1"}, taints: [{key: x, effect: NoExecute}]}'),
       doc('auth: {bootstrapToken: aaaaaa.0000000000000000}\ncluster: {name: one, endpoint: e}'),
@@ -123,7 +123,7 @@ describe('merging', () => {
     });
   });
 
-  it('no document is none', () => {
+  it('an empty list has no document', () => {
     expect(mergeDocuments([])).toBeUndefined();
   });
 });
@@ -167,7 +167,7 @@ describe('the kernel command line', () => {
     ['ds=nocloud;s=x quiet', 'nocloud'],
     ['kios.provider=unheard-of', undefined],
     ['', undefined],
-  ])('%j says %s', (line, provider) => {
+  ])('%j names %s', (line, provider) => {
     expect(parseCommandLine(line).provider).toBe(provider);
   });
 });

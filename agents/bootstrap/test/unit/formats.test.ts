@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseDocument } from '../../src/core/document.ts';
-import { BootstrapError } from '../../src/core/errors.ts';
-import { originsOf } from '../../src/core/merge.ts';
-import type { Reading } from '../../src/core/reading.ts';
+import { parseDocument } from '../../src/core/document/document.ts';
+import { originsOf } from '../../src/core/document/merge.ts';
+import type { ParsedDocument } from '../../src/core/document/parsed-document.ts';
+import { BootstrapError } from '../../src/core/faults/errors.ts';
 
 const TOKEN = 'abcdef.0123456789abcdef';
 const HASH = `sha256:${'a'.repeat(64)}`;
-const read = (text: string): Reading => parseDocument('u', text);
+const read = (text: string): ParsedDocument => parseDocument('u', text);
 
 const NODE_CONFIG = `apiVersion: node.eks.aws/v1alpha1
 kind: NodeConfig
@@ -29,7 +29,7 @@ spec:
 describe("EKS's NodeConfig", () => {
   const { document, kind, warnings } = read(NODE_CONFIG);
 
-  it('becomes a document that enters with the IAM role', () => {
+  it('becomes a document that authenticates with the IAM role', () => {
     expect(kind).toBe('NodeConfig');
     expect(document).toMatchObject({
       cluster: {
@@ -49,7 +49,7 @@ describe("EKS's NodeConfig", () => {
     });
   });
 
-  it('names what it does not carry out', () => {
+  it('names the fields without effect', () => {
     expect(warnings.map(({ path }) => path)).toEqual(['spec.kubelet.flags.v', 'spec.containerd']);
   });
 
@@ -57,7 +57,7 @@ describe("EKS's NodeConfig", () => {
     ['172.20.0.0/16', ['172.20.0.10']],
     ['fd30:1c53:5f8a::/108', ['fd30:1c53:5f8a::a']],
     ['nonsense', undefined],
-  ])('of services %s has its name server at %s', (cidr, dns) => {
+  ])('with services in %s has its name server at %s', (cidr, dns) => {
     const changed = read(NODE_CONFIG.replace('172.20.0.0/16', cidr)).document;
     expect(changed.kubelet?.config?.['clusterDNS']).toEqual(dns);
   });
@@ -85,14 +85,14 @@ describe('MIME', () => {
   const node = `Content-Type: application/node.eks.aws\r\n\r\n${NODE_CONFIG}`;
   const shell = 'Content-Type: text/x-shellscript; charset="us-ascii"\r\n\r\n#!/bin/sh\necho hi\n';
 
-  it('the part for a node is read, one for a shell is skipped with a warning', () => {
+  it('the part for a node is read; one for a shell is skipped with a warning', () => {
     const { document, kind, warnings } = read(mime(shell, node));
     expect(kind).toBe('MIME, NodeConfig');
     expect(document.cluster?.name).toBe('prod');
     expect(warnings[0]).toEqual({ path: 'part 1', why: 'text/x-shellscript is skipped' });
   });
 
-  it('parts merge in their order, also encoded ones', () => {
+  it('parts merge in their order, encoded ones too', () => {
     const later = NODE_CONFIG.replace('maxPods: 29', 'maxPods: 7');
     const packed = `Content-Type: application/node.eks.aws\nContent-Transfer-Encoding: base64\n\n${btoa(later)}`;
     expect(read(mime(node, packed)).document.kubelet?.config?.['maxPods']).toBe(7);
@@ -128,12 +128,12 @@ describe('a kubeadm join line', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('takes a node name, and names what it does not know', () => {
+  it('has a node name; unknown flags give a warning', () => {
     const { document, warnings } = read(
       `${line} --node-name n1 --cri-socket x --certificate-key k`,
     );
     expect(document.node?.name).toBe('n1');
-    expect(warnings).toEqual([{ path: '--certificate-key', why: 'is not carried out here' }]);
+    expect(warnings).toEqual([{ path: '--certificate-key', why: 'it has no effect here' }]);
   });
 
   it.each([
@@ -141,7 +141,7 @@ describe('a kubeadm join line', () => {
     ['with a torn token', line.replace(TOKEN, TOKEN.slice(0, 9)), 'bootstrapToken.token'],
     ['without a token', 'kubeadm join h:6443', 'bootstrapToken.token: is required'],
     ['with a torn hash', line.slice(0, -3), 'caCertHashes.0'],
-  ])('%s is refused, and does not show the token', (_name, text, why) => {
+  ])('%s is refused without quoting the token', (_name, text, why) => {
     let message = '';
     try {
       read(text);
@@ -184,7 +184,7 @@ describe("kubeadm's JoinConfiguration", () => {
     });
   });
 
-  it('by file is refused: the node has no such file', () => {
+  it('by file is refused, because the node has no such file', () => {
     const file = 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n';
     expect(() => read(`${file}discovery: {file: {kubeConfigPath: /x}}`)).toThrow(
       'discovery.bootstrapToken',
@@ -192,7 +192,7 @@ describe("kubeadm's JoinConfiguration", () => {
   });
 });
 
-it('the document of kios-aws enters an EKS cluster', () => {
+it('the document of kios-aws joins an EKS cluster', () => {
   const { document, warnings } = read(`apiVersion: kios.redcoat.dev/v1alpha1
 kind: MetadataInformation
 apiServer: {name: prod, endpoint: https://x.eks.amazonaws.com, b64ClusterCA: QUJD}
@@ -207,7 +207,7 @@ node: {labels: {a: b}, maxPods: {set: true}, kubeletConfiguration: "maxPods: 9"}
   expect(warnings).toHaveLength(1);
 });
 
-it('each value tells where it came from, and secrets do not show', () => {
+it('each value has its origin, and secrets do not show', () => {
   const head = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
   const parts = [
     { source: 'image', ...read(`${head}node: {labels: {x.example/a: "1", b: "1"}, maxPods: 5}`) },

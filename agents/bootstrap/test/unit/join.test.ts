@@ -4,15 +4,15 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { BootstrapError } from '../../src/core/errors.ts';
-import type { ApiServer } from '../../src/edge/api-server.ts';
-import { join } from '../../src/edge/join.ts';
-import { renderPlan } from '../../src/edge/render.ts';
-import type { Settings } from '../../src/edge/settings.ts';
-import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
+import { BootstrapError } from '../../src/core/faults/errors.ts';
+import type { Settings } from '../../src/core/settings/settings.ts';
+import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
+import { joinNode, type Outcome } from '../../src/verbs/join.ts';
+import { renderPlan } from '../../src/verbs/render.ts';
+import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
 const fixture = (name: string): string =>
-  readFileSync(path.join(import.meta.dirname, '../fixtures', name), 'utf8');
+  readFileSync(path.join(import.meta.dirname, '../support/fixtures', name), 'utf8');
 const CA_A = fixture('ca-a.crt');
 const CA_B = fixture('ca-b.crt');
 
@@ -51,10 +51,11 @@ afterEach(async () => {
   await node[Symbol.asyncDispose]();
 });
 
-function run(change: Partial<Settings> = {}): ReturnType<typeof join> {
+async function run(change: Partial<Settings> = {}): Promise<Outcome> {
   const settings = { ...node.settings, ...change };
   const signal = new AbortController().signal;
-  return join({ settings, log, signal, openApi: () => api });
+  const { outcome } = await joinNode({ settings, log, signal, openApi: () => api });
+  return outcome;
 }
 
 const document = (ca: string, endpoint = 'https://127.0.0.1:6443'): string =>
@@ -81,7 +82,7 @@ it('a node without a document stays standalone and untouched', async () => {
   expect(node.sent).toEqual([]);
 });
 
-it('joins: files, one byte, then takes the token off the disk without another byte', async () => {
+it('a join writes files and sends one byte; the token leaves the disk without another byte', async () => {
   node.seed(document(CA_A));
   node.lease();
   expect(await run()).toBe('pending');
@@ -101,7 +102,7 @@ const nodeIp = (): string | undefined => node.read('etc/kubernetes/node-ip');
 describe('a network with IPv6', () => {
   const V6 = '20010db800000000505400fffe123456';
 
-  it('beside a lease: the node has both addresses', async () => {
+  it('beside a lease gives the node both addresses', async () => {
     node.seed(document(CA_A));
     node.route6(V6);
     node.lease();
@@ -109,7 +110,7 @@ describe('a network with IPv6', () => {
     expect(nodeIp()).toBe('10.0.2.15,2001:db8::5054:ff:fe12:3456\n');
   });
 
-  it('and no lease: the node joins without, and is named by its hardware', async () => {
+  it('without a lease lets the node join, named by its hardware', async () => {
     node.seed(document(CA_A), 'instance-id: i-1\n');
     node.route6(V6);
     await run({ leaseGraceSeconds: 0.1 });
@@ -118,7 +119,7 @@ describe('a network with IPv6', () => {
     expect(node.read('etc/hostname')).toMatch(/^kios-[0-9a-f]{12}\n$/);
   });
 
-  it('whose router is faster than the DHCP server: the lease is waited for', async () => {
+  it('whose router is faster than the DHCP server still waits for the lease', async () => {
     node.seed(document(CA_A));
     node.route6(V6);
     const joining = run({ leaseGraceSeconds: 60 });
@@ -129,7 +130,7 @@ describe('a network with IPv6', () => {
     expect(names()).not.toContain('lease.none');
   });
 
-  it('whose prefix changes: the new address, and one restart', async () => {
+  it('whose prefix changes costs one restart with the new address', async () => {
     node.route6(V6);
     await joinedNode();
     node.route6(V6.replace('20010db80000', '20010db80001'));
@@ -164,7 +165,7 @@ describe('a configured node', () => {
         node.seed(document(CA_A), 'instance-id: i-1\nlocal-hostname: other\n');
       },
     ],
-  ])('that %s is silent: no network, no write, no byte', async (_name, change) => {
+  ])('that %s uses no network, writes nothing and sends no byte', async (_name, change) => {
     change();
     const before = statSync(path.join(node.settings.stateDir, 'state.json')).ino;
     expect(await run()).toBe('joined');
@@ -183,7 +184,7 @@ describe('a configured node', () => {
     expect(calls).toEqual([]);
   });
 
-  it('follows one address in five minutes: another one may be gone by then', async () => {
+  it('follows at most one address in five minutes', async () => {
     node.lease('10.0.2.99/24');
     await run();
     node.lease('10.0.2.98/24');
@@ -198,7 +199,7 @@ describe('a configured node', () => {
     expect([nodeIp(), node.sent]).toEqual(['10.0.2.98\n', ['03', '03']]);
   });
 
-  it('asks for three restarts in ten minutes at most', async () => {
+  it('requests at most three restarts in ten minutes', async () => {
     for (const ca of ['one', 'two']) {
       node.write('etc/kubernetes/pki/ca.crt', ca);
       await run();
@@ -208,14 +209,14 @@ describe('a configured node', () => {
     expect(node.sent).toHaveLength(2);
   });
 
-  it('repairs a file that somebody changed', async () => {
+  it('repairs a file that was changed', async () => {
     node.write('etc/kubernetes/pki/ca.crt', CA_B);
     await run();
     expect(node.read('etc/kubernetes/pki/ca.crt')).toBe(CA_A);
     expect(node.sent).toEqual(['03']);
   });
 
-  it('whose certificate ended gets its token again, under its name', async () => {
+  it('whose certificate expired gets its token again, under its name', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2040-01-01') });
     node.seed(document(CA_A), 'instance-id: i-1\nlocal-hostname: node-1\n');
     expect(await run()).toBe('pending');
@@ -226,7 +227,7 @@ describe('a configured node', () => {
   it.each([
     ['for another cluster', () => node.seed(document(CA_B, 'https://127.0.0.1:7443'))],
     ['on a copied disk', () => node.seed(document(CA_A), 'instance-id: i-2\n')],
-  ])('%s sets its old identity aside and joins anew', async (_name, change) => {
+  ])('%s sets its old certificate aside and joins anew', async (_name, change) => {
     change();
     expect(await run()).toBe('pending');
     expect(node.read('etc/kubernetes/kubelet.conf')).toBeUndefined();
@@ -238,7 +239,7 @@ describe('a configured node', () => {
   });
 });
 
-/** What of the cluster is on the disk, and what kubelet was told. */
+/** The cluster's files on disk, and the bytes sent for kubelet. */
 const leftovers = (): readonly (string | undefined)[] => [
   node.read('etc/hostname'),
   node.read('etc/kubernetes/pki/ca.crt'),
@@ -257,7 +258,7 @@ describe('a fault', () => {
     expect(leftovers()).toEqual([undefined, undefined]);
   });
 
-  it('an unreachable API server does not hold up a node that has the CA', async () => {
+  it('an unreachable API server does not delay a node that has the CA', async () => {
     answer = () => {
       throw new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', 'reach it');
     };
@@ -266,7 +267,7 @@ describe('a fault', () => {
     expect(node.sent).toEqual(['03']);
   });
 
-  it('a bundle that does not hold the pinned CA is refused', async () => {
+  it('a bundle without the pinned CA is refused', async () => {
     const pins = [`sha256:${'1'.repeat(64)}`];
     node.seed(clusterDocument('https://127.0.0.1:6443', { ca: CA_A, pins }));
     await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_UNTRUSTED' });
@@ -274,14 +275,14 @@ describe('a fault', () => {
     expect(leftovers()).toEqual([undefined, undefined]);
   });
 
-  it('a read-only disk is found before anything changed, and kubelet is not told', async () => {
+  it('a read-only disk is found before anything changes, and kubelet is not restarted', async () => {
     node.remove('etc/kubernetes/kubelet.conf.d');
     node.write('etc/kubernetes/kubelet.conf.d', 'not a directory');
     await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_WRITE' });
     expect(leftovers()).toEqual([undefined, undefined]);
   });
 
-  it('a missing control socket: files written, told by the next run', async () => {
+  it('with a missing control socket the files are written, and the next run sends the byte', async () => {
     const socket = path.join(node.root, 'absent.sock');
     await expect(run({ socket })).rejects.toMatchObject({ code: 'KIOS_CONTROL' });
     expect(node.read('etc/hostname')).toBe('node-1\n');
@@ -289,13 +290,13 @@ describe('a fault', () => {
     expect(node.sent).toEqual(['03']);
   }, 15_000);
 
-  it('a clock set by guess is waited for, up to the deadline', async () => {
+  it('a guessed clock is waited for, up to the deadline', async () => {
     node.boot({ clockFloored: true });
     expect(await run({ clockTimeoutSeconds: 0.05 })).toBe('pending');
     expect(names()).toContain('clock.unsynced');
   });
 
-  it('a clock that gets synchronised meanwhile lets it go on', async () => {
+  it('a clock that is synchronised meanwhile ends the wait', async () => {
     node.boot({ clockFloored: true });
     const joined = run();
     await vi.waitFor(() => expect(names()).toContain('clock.wait'));
@@ -306,7 +307,7 @@ describe('a fault', () => {
   });
 });
 
-it('a standalone document sets name and kubelet, and no cluster', async () => {
+it('a standalone document sets name and kubelet fields, and no cluster', async () => {
   node.seed('apiVersion: kios.dev/v1\nkind: NodeBootstrap\nnode: {name: lonely, maxPods: 9}\n');
   node.lease();
   expect(await run()).toBe('standalone');
@@ -317,7 +318,7 @@ it('a standalone document sets name and kubelet, and no cluster', async () => {
   expect(calls).toEqual([]);
 });
 
-it('a rendering shows every file, and not the secret', async () => {
+it('a rendering shows every file but not the secret', async () => {
   node.seed(clusterDocument('https://h', { pins: [`sha256:${'1'.repeat(64)}`] }));
   const signal = new AbortController().signal;
   const plan = await renderPlan({ settings: node.settings, log, signal });
@@ -326,7 +327,7 @@ it('a rendering shows every file, and not the secret', async () => {
   expect(node.read('etc/hostname')).toBeUndefined();
 });
 
-it('the kernel command line can tell it to leave the seed alone', async () => {
+it('the kernel command line can exclude the seed', async () => {
   node.seed(document(CA_A));
   node.lease();
   node.write('cmdline', 'quiet kios.provider=none\n');

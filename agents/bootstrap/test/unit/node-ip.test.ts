@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { routedAddress } from '../../src/core/ipv6.ts';
-import { chooseNodeIp } from '../../src/core/node-ip.ts';
+import { routedAddress } from '../../src/core/node/ipv6.ts';
+import { chooseNodeIp } from '../../src/core/node/node-ip.ts';
 
 const PUBLIC = '20010db800000000505400fffe123456';
 const SITE = 'fd00000000000000505400fffe123456';
@@ -17,24 +17,24 @@ const ETH0 = route('eth0');
 describe('the address a router gave', () => {
   it.each([
     ['is the public one', address(PUBLIC), ETH0, '2001:db8::5054:ff:fe12:3456'],
-    ['is one of the site where there is no other', address(SITE), ETH0, 'fd00::5054:ff:fe12:3456'],
+    ['is one of the site if there is no other', address(SITE), ETH0, 'fd00::5054:ff:fe12:3456'],
     ['is public first', address(SITE) + address(PUBLIC), ETH0, '2001:db8::5054:ff:fe12:3456'],
-    ['is none of the link only', address(LINK, { scope: '20' }), ETH0, undefined],
-    ['is none of the old site-local kind', address('fec0' + NONE.slice(4), { scope: '40' }), ETH0, undefined],
-    ['is none that changes for privacy', address(PUBLIC, { flags: '01' }), ETH0, undefined],
-    ['is none that another machine has', address(PUBLIC, { flags: '08' }), ETH0, undefined],
-    ['is none that ends', address(PUBLIC, { flags: '20' }), ETH0, undefined],
-    ['is none that is still tried', address(PUBLIC, { flags: '40' }), ETH0, undefined],
-    ['is none without a default route', address(PUBLIC), '', undefined],
-    ['is none of a route that refuses', address(PUBLIC, { link: 'lo' }), route('lo', 'ffffffff', '00200200'), undefined],
-    ['is none by a route to one network', address(PUBLIC), route('eth0', '00000100', '00000003', `${SITE} 40`), undefined],
-    ['is none of a link without the route', address(PUBLIC, { link: 'eth1' }), ETH0, undefined],
-    ['is none where there is no IPv6', '', '', undefined],
+    ['is not link-local', address(LINK, { scope: '20' }), ETH0, undefined],
+    ['is not of the old site-local kind', address('fec0' + NONE.slice(4), { scope: '40' }), ETH0, undefined],
+    ['is not temporary', address(PUBLIC, { flags: '01' }), ETH0, undefined],
+    ['is not a duplicate', address(PUBLIC, { flags: '08' }), ETH0, undefined],
+    ['is not deprecated', address(PUBLIC, { flags: '20' }), ETH0, undefined],
+    ['is not tentative', address(PUBLIC, { flags: '40' }), ETH0, undefined],
+    ['is absent without a default route', address(PUBLIC), '', undefined],
+    ['is not of an unreachable route', address(PUBLIC, { link: 'lo' }), route('lo', 'ffffffff', '00200200'), undefined],
+    ['is not of a route to one network', address(PUBLIC), route('eth0', '00000100', '00000003', `${SITE} 40`), undefined],
+    ['is not of a link without the route', address(PUBLIC, { link: 'eth1' }), ETH0, undefined],
+    ['is absent without IPv6', '', '', undefined],
   ])('%s', (_what, addresses, routes, expected) => {
     expect(routedAddress(addresses, routes)?.address).toBe(expected);
   }); // prettier-ignore
 
-  it('is that of the better route', () => {
+  it('is that of the preferred route', () => {
     const both = address(SITE) + address(PUBLIC, { link: 'eth1' });
     const routes = route('eth0', '00000400') + route('eth1', '00000064');
     expect(routedAddress(both, routes)).toEqual({
@@ -52,9 +52,9 @@ describe('the node’s address', () => {
     { name: 'IPv6 only', addresses: [V6], expected: V6 },
     { name: 'both, IPv4 first', addresses: [V6, V4], expected: `${V4},${V6}` },
     { name: 'none', addresses: [], expected: undefined },
-    { name: 'what the document says', wanted: '192.0.2.1', addresses: [V4], expected: '192.0.2.1' },
-    { name: 'auto is none said', wanted: 'auto', addresses: [V4], expected: V4 },
-    { name: 'the former, before the first lease', addresses: [], before: V4, expected: V4 },
+    { name: 'the one in the document', wanted: '192.0.2.1', addresses: [V4], expected: '192.0.2.1' },
+    { name: 'auto means no wish', wanted: 'auto', addresses: [V4], expected: V4 },
+    { name: 'the former one, before the first lease', addresses: [], before: V4, expected: V4 },
     { name: 'both, before the first lease', addresses: [V6], before: `${V4},${V6}`, expected: `${V4},${V6}` },
     { name: 'both, before the router speaks', addresses: [V4], before: `${V4},${V6}`, isSettling: true, expected: `${V4},${V6}` },
     { name: 'IPv4 when the router is gone', addresses: [V4], before: `${V4},${V6}`, expected: V4 },

@@ -1,12 +1,12 @@
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { BootstrapError } from '../../src/core/errors.ts';
+import { BootstrapError } from '../../src/core/faults/errors.ts';
 import { parseOvfEnvironment } from '../../src/core/providers/ovf-env.ts';
-import { NO_FACTS, type Remote } from '../../src/edge/fetched.ts';
-import { readPlatform } from '../../src/edge/platform.ts';
-import { readSources, type Sources } from '../../src/edge/sources.ts';
-import { NodeFolder } from '../node-folder.ts';
+import { NO_FACTS, type Remote } from '../../src/edge/sources/metadata-cache.ts';
+import { readPlatform } from '../../src/edge/sources/platform.ts';
+import { readSources, type Sources } from '../../src/edge/sources/sources.ts';
+import { NodeFolder } from '../support/node-folder.ts';
 
 const VM_ID = '13f56399-bd52-4150-9748-7190aae1ff21';
 
@@ -77,7 +77,7 @@ describe('Azure’s volume', () => {
   const read = async (fetch: () => Promise<Remote>): Promise<Sources> =>
     readSources(node.settings, await readPlatform(node.settings), fetch, log);
 
-  it('counts when the metadata service has no user data, whose facts stay', async () => {
+  it("counts when the metadata service has no user data; the service's facts stay", async () => {
     volume('by-custom-data');
     const got = await read(async () =>
       Promise.resolve({ facts, userData: undefined, config: undefined }),
@@ -93,7 +93,7 @@ describe('Azure’s volume', () => {
     expect(got.document?.node?.name).toBe('by-user-data');
   });
 
-  it('stands in for a metadata service that is not there, as the same machine', async () => {
+  it('replaces a silent metadata service, as the same machine', async () => {
     volume('by-custom-data');
     const got = await read(away);
     expect(got.document?.node?.name).toBe('by-custom-data');
@@ -102,12 +102,12 @@ describe('Azure’s volume', () => {
     expect(lines.join('')).not.toContain('secret');
   });
 
-  it('without custom data helps nobody', async () => {
+  it('without custom data replaces nothing', async () => {
     node.write('run/kios/seed/azure/ovf-env.xml', ovfEnv('<HostName>vm1</HostName>'));
     await expect(read(away)).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_METADATA' });
   });
 
-  it('is not read on another cloud’s machine', async () => {
+  it('is not read on a machine of another cloud', async () => {
     volume('by-custom-data');
     node.write('sys/class/dmi/id/chassis_asset_tag', '\n');
     node.write('sys/class/dmi/id/sys_vendor', 'Hetzner\n');

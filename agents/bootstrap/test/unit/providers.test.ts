@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseCommandLine } from '../../src/core/command-line.ts';
-import { type DmiFacts, detectProvider } from '../../src/core/providers/detect.ts';
+import { parseCommandLine } from '../../src/core/providers/command-line.ts';
+import { detectProvider, type DmiFacts } from '../../src/core/providers/detect.ts';
 import { networkProvider } from '../../src/core/providers/network-providers.ts';
 import { parseNoCloudSeed } from '../../src/core/providers/nocloud.ts';
 import {
@@ -22,7 +22,7 @@ const NO_DMI: DmiFacts = {
   chassisAssetTag: '',
 };
 
-describe('the provider is told by the firmware', () => {
+describe('the provider is detected', () => {
   it.each<[string, Partial<DmiFacts>]>([
     ['azure', { chassisAssetTag: '7783-7084-3265-9085-8269-3286-77' }],
     ['oracle', { chassisAssetTag: 'OracleCloud.com' }],
@@ -41,7 +41,7 @@ describe('the provider is told by the firmware', () => {
     ['openstack', { chassisAssetTag: 'OpenTelekomCloud' }],
     ['nocloud', { productSerial: 'ds=nocloud;s=http://h/' }],
     ['none', { sysVendor: 'QEMU', productName: 'Standard PC' }],
-    // One random UUID of 2000 looks like one of EC2.
+    // One random UUID in 2000 looks like one of EC2.
     ['none', { productUuid: 'ec2e1916-9099-7caf', productSerial: 'S/N 5' }],
     ['none', {}],
   ])('%s: %j', (provider, dmi) => {
@@ -53,7 +53,7 @@ describe('the provider is told by the firmware', () => {
     ['nocloud', ['cidata', 'config-2'], true],
     ['openstack', ['config-2'], true],
     ['fwcfg', [], true],
-  ])('%s: by a volume %j, or the firmware configuration', (provider, seeds, hasFwCfg) => {
+  ])('%s: by a volume %j or the firmware configuration', (provider, seeds, hasFwCfg) => {
     expect(detectProvider({ dmi: NO_DMI, seeds, hasFwCfg }).provider).toBe(provider);
   });
 });
@@ -341,7 +341,7 @@ describe.each(names)('%s', (name) => {
   ])('%s is tried again', async (_name, answer) => {
     const first = new Service(answers);
     await providerOf(name).read(first.exchange);
-    // The first key of each provider is one it cannot do without.
+    // The first key of each provider is a required one.
     const key = `${first.asked[0]?.method} ${first.asked[0]?.path}`;
     const broken = new Service({ ...answers, [key]: answer });
     const error = await providerOf(name)
@@ -361,7 +361,7 @@ describe.each(names)('%s', (name) => {
 });
 
 describe('missing user data', () => {
-  // The others have it inside of a larger document.
+  // The others have it inside a larger document.
   const apart = names.filter(
     (name) => name !== 'azure' && Object.keys(GOOD[name]?.[0] ?? {}).some(userDataPath),
   );
@@ -373,7 +373,7 @@ describe('missing user data', () => {
     expect(userData).toBeUndefined();
   });
 
-  it('of azure is an empty answer; 404 is a service that starts', async () => {
+  it('of azure is an empty answer; 404 means that the service is starting', async () => {
     const path = 'GET /metadata/instance/compute/userData?api-version=2021-02-01&format=text';
     const empty = new Service({ ...GOOD['azure']?.[0], [path]: '' });
     expect((await providerOf('azure').read(empty.exchange)).userData).toBeUndefined();
@@ -388,7 +388,7 @@ async function requestsTo(name: ProviderName): Promise<readonly MetadataRequest[
   return service.asked;
 }
 
-describe('what each service insists on', () => {
+describe('each service requires', () => {
   it.each<[ProviderName, Record<string, string>]>([
     ['aws', { 'x-aws-ec2-metadata-token': 'TOKEN==' }],
     ['gcp', { 'metadata-flavor': 'Google' }],
@@ -405,12 +405,12 @@ describe('what each service insists on', () => {
     expect(low.map(({ path }) => path)).toEqual(['/user_data/cloud-init']);
   });
 
-  it("gcp: an answer without Google's header is somebody else's", async () => {
+  it("gcp: an answer without Google's header is refused", async () => {
     const other = Object.fromEntries(Object.keys(GOOD['gcp']?.[0] ?? {}).map((key) => [key, 'x']));
     await expect(providerOf('gcp').read(new Service(other).exchange)).rejects.toThrow('Flavor');
   });
 
-  it('gcp: user data that is not the base64 it claims to be is final', async () => {
+  it('gcp: user data that is not the promised base64 is final', async () => {
     const key = 'GET /computeMetadata/v1/instance/?recursive=true&alt=json';
     const body = JSON.stringify({
       name: 'n',

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import { identityName, sameCluster } from '../../src/core/identity.ts';
-import { planFiles } from '../../src/core/plan.ts';
-import { type OutputFile, renderFiles, type RenderInput } from '../../src/core/render.ts';
-import { decideRestart, restartPause } from '../../src/core/restart.ts';
-import type { NodeBootstrap } from '../../src/core/schema.ts';
-import { hashInput, type JoinState } from '../../src/core/state.ts';
+import { identityName, sameCluster } from '../../src/core/cluster/identity.ts';
+import type { NodeBootstrap } from '../../src/core/document/schema.ts';
+import type { OutputFile } from '../../src/core/files/output-file.ts';
+import { planFiles } from '../../src/core/files/plan.ts';
+import { renderFiles, type RenderInput } from '../../src/core/files/render.ts';
+import { decideRestart, restartPause } from '../../src/core/files/restart.ts';
+import { hashInput, type JoinState } from '../../src/core/files/state.ts';
 
 const document: NodeBootstrap = {
   apiVersion: 'kios.dev/v1',
@@ -86,21 +87,21 @@ describe('the files of a joining node', () => {
     });
   });
 
-  it('what stops a standalone kubelet comes after what makes it a cluster one', () => {
+  it('the file that stops a standalone kubelet follows the kubeconfig', () => {
     const paths = renderFiles(input).map(({ path }) => path);
     const kubeconfig = paths.indexOf('kubernetes/bootstrap-kubelet.conf');
     expect(paths.slice(kubeconfig + 1)).toEqual(['kubernetes/kubelet.conf.d/20-cluster.conf']);
     expect(paths[0]).toBe('kubernetes/pki/ca.crt');
   });
 
-  it('only files with a secret are closed', () => {
+  it('only files with a secret are unreadable to others', () => {
     const closed = renderFiles(input).filter(
       ({ mode, content }) => mode !== 0o644 && content !== undefined,
     );
     expect(closed).toMatchObject([{ path: 'kubernetes/bootstrap-kubelet.conf', mode: 0o600 }]);
   });
 
-  it('a standalone document asks for no file that needs an API server', () => {
+  it('a standalone document writes no file that needs an API server', () => {
     const files = contents(renderFiles({ ...input, cluster: undefined }));
     expect(files['kubernetes/kubelet.conf.d/20-cluster.conf']).toBeUndefined();
     expect(files['kubernetes/bootstrap-kubelet.conf']).toBeUndefined();
@@ -168,15 +169,15 @@ describe('a restart', () => {
       },
       false,
     ],
-    ['not told yet', { changed: false, state, kubelet: older, bootId: 'b1' }, true],
+    ['not requested yet', { changed: false, state, kubelet: older, bootId: 'b1' }, true],
     [
-      'not told, kubelet unknown',
+      'not requested, kubelet unknown',
       { changed: false, state, kubelet: undefined, bootId: 'b1' },
       true,
     ],
     ['kubelet restarted by itself', { changed: false, state, kubelet: newer, bootId: 'b1' }, false],
     [
-      'already told',
+      'already requested',
       {
         changed: false,
         state: { ...state, phase: 'restarted' as const },
@@ -191,7 +192,7 @@ describe('a restart', () => {
     expect(decideRestart(facts).send).toBe(send);
   });
 
-  it('is asked for three times in ten minutes at most', () => {
+  it('is allowed three times in ten minutes', () => {
     expect(restartPause([], 1000)).toBe(0);
     expect(restartPause([900, 950], 1000)).toBe(0);
     expect(restartPause([800, 900, 950], 1000)).toBe(400);
@@ -200,7 +201,7 @@ describe('a restart', () => {
 });
 
 describe('identity', () => {
-  it('is a certificate for a node that has not ended', () => {
+  it("is a node's certificate that has not expired", () => {
     const certificate = { commonName: 'system:node:n1', notAfter: 1000 };
     expect(identityName(certificate, 999)).toBe('n1');
     expect(identityName(certificate, 1000)).toBeUndefined();
@@ -208,13 +209,13 @@ describe('identity', () => {
     expect(identityName(undefined, 0)).toBeUndefined();
   });
 
-  it('one certificate in common is the same cluster', () => {
+  it('one certificate in common makes it the same cluster', () => {
     expect(sameCluster(['a', 'b'], ['b', 'c'])).toBe(true);
     expect(sameCluster(['a'], ['b'])).toBe(false);
     expect(sameCluster([], ['b'])).toBe(true);
   });
 
-  it('another token is the same input, another endpoint is not', async () => {
+  it('another token is the same input; another endpoint is not', async () => {
     const one = { ...document, auth: { bootstrapToken: 'aaaaaa.0000000000000000' } };
     const two = { ...document, auth: { bootstrapToken: 'bbbbbb.0000000000000000' } };
     expect(await hashInput(one, 'i')).toBe(await hashInput(two, 'i'));

@@ -1,9 +1,9 @@
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { listensOnUdp } from '../../src/core/proc-net.ts';
-import { waitForStaticPods } from '../../src/edge/static-pods.ts';
-import { NodeFolder } from '../node-folder.ts';
+import { listensOnUdp } from '../../src/core/node/proc-net.ts';
+import { waitForStaticPods } from '../../src/edge/node/static-pods.ts';
+import { NodeFolder } from '../support/node-folder.ts';
 
 const HEAD =
   '   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n';
@@ -35,7 +35,7 @@ describe('before kubelet is restarted', () => {
     expect(lines).toEqual([]);
   });
 
-  it('the shipped ones are, until the last container of each runs', async () => {
+  it('the shipped pods are waited for until the last container of each runs', async () => {
     for (const name of ['dhcp', 'chrony', 'modloader', 'cni'])
       node.write(`etc/kubernetes/manifests/${name}.yaml`, '');
     node.write('run/kios/modules/status.json', '{}');
@@ -50,7 +50,7 @@ describe('before kubelet is restarted', () => {
     expect(lines.join('')).toContain('"ev":"pods.up"');
   });
 
-  it('a pod that does not come up holds nothing up for longer than the deadline', async () => {
+  it('a pod that does not start delays nothing beyond the deadline', async () => {
     node.write('etc/kubernetes/manifests/chrony.yaml', '');
     await wait(0.05);
     expect(lines.join('')).toMatch(/"ev":"pods.late","missing":\["chrony.yaml"\]/);
@@ -62,6 +62,6 @@ it.each([
   [HEAD + TO_PORT_68, false],
   [HEAD, false],
   ['', false],
-])('the table of UDP sockets tells who has a port', (table, has) => {
+])('the table of UDP sockets says whether a port is in use', (table, has) => {
   expect(listensOnUdp(table, 68)).toBe(has);
 });

@@ -4,13 +4,13 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { ApiServer } from '../../src/edge/api-server.ts';
-import { checkUserData } from '../../src/edge/check-user-data.ts';
-import { join } from '../../src/edge/join.ts';
-import { reset } from '../../src/edge/reset.ts';
-import { clusterDocument, NodeFolder, TOKEN } from '../node-folder.ts';
+import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
+import { checkUserData } from '../../src/verbs/check-userdata.ts';
+import { joinNode } from '../../src/verbs/join.ts';
+import { planReset, reset } from '../../src/verbs/reset.ts';
+import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
-const CA = readFileSync(path.join(import.meta.dirname, '../fixtures/ca-a.crt'), 'utf8');
+const CA = readFileSync(path.join(import.meta.dirname, '../support/fixtures/ca-a.crt'), 'utf8');
 const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: CA });
 
 let node: NodeFolder;
@@ -42,11 +42,11 @@ const context = () => ({
 });
 
 describe('reset', () => {
-  it('leaves what was there before joining, and tells kubelet once', async () => {
+  it('restores the folder from before joining, and restarts kubelet once', async () => {
     const before = filesIn(node.settings.etc);
     const file = '"files":[{"path":"/etc/cni/net.d/1.conf","content":"x"}],"node"';
     node.seed(DOCUMENT.replace('"node"', file));
-    await join(context());
+    await joinNode(context());
     node.write('etc/kubernetes/kubelet.conf', 'users: []');
     expect(filesIn(node.settings.etc).length).toBeGreaterThan(8);
     node.sent.length = 0;
@@ -54,6 +54,15 @@ describe('reset', () => {
     expect(filesIn(node.settings.etc)).toEqual([...before, 'kubernetes/kubelet.conf.old']);
     expect(filesIn(node.settings.stateDir)).toEqual([]);
     expect(node.sent).toEqual(['03']);
+  });
+
+  it('plans what it would remove, and removes nothing', async () => {
+    node.seed(DOCUMENT);
+    await joinNode(context());
+    const before = filesIn(node.settings.etc);
+    const planned = (await planReset(node.settings)).map((file) => file.path);
+    expect(planned).toContain('kubernetes/bootstrap-kubelet.conf');
+    expect(filesIn(node.settings.etc)).toEqual(before);
   });
 
   it('of a node that never joined does nothing', async () => {
@@ -68,7 +77,7 @@ const check = async (content: string): ReturnType<typeof checkUserData> => {
 };
 
 describe('check-userdata', () => {
-  it('says what a node would make of it, and no secret', async () => {
+  it('reports what a node reads, without secrets', async () => {
     const result = await check(Buffer.from(DOCUMENT).toString('base64'));
     expect(result).toMatchObject({
       encoding: 'base64',
@@ -87,7 +96,7 @@ describe('check-userdata', () => {
     expect(result.warnings).toHaveLength(1);
   });
 
-  it('takes what is for another program for none', async () => {
+  it('treats data for another program as absent', async () => {
     expect(await check('#cloud-config\n')).toMatchObject({ foreign: true, complete: false });
   });
 

@@ -4,21 +4,21 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import type { Trust, WantedCluster } from '../../src/core/wanted.ts';
-import type { ApiRequest, ApiServer } from '../../src/edge/api-server.ts';
-import { publicKeyPin } from '../../src/edge/certificates.ts';
-import { verifyCluster } from '../../src/edge/verify-cluster.ts';
-import { clusterInfo, infoConfigMap, SIGNING_TOKEN, signInfo } from './cluster-info.ts';
+import type { ClusterConfig, Trust } from '../../src/core/cluster/cluster-config.ts';
+import type { ApiRequest, ApiServer } from '../../src/edge/cluster/api-server.ts';
+import { verifyCluster } from '../../src/edge/cluster/verify-cluster.ts';
+import { publicKeyPin } from '../../src/edge/node/certificates.ts';
+import { clusterInfo, infoConfigMap, signInfo, SIGNING_TOKEN } from '../support/cluster-info.ts';
 
 const fixture = (name: string): string =>
-  readFileSync(path.join(import.meta.dirname, '../fixtures', name), 'utf8');
+  readFileSync(path.join(import.meta.dirname, '../support/fixtures', name), 'utf8');
 const CA = fixture('ca-a.crt');
 const OTHER = fixture('ca-b.crt');
 const token = SIGNING_TOKEN;
 const sign = signInfo;
 const configMap = infoConfigMap;
 
-const cluster = (trust: Partial<Trust>): WantedCluster => ({
+const cluster = (trust: Partial<Trust>): ClusterConfig => ({
   name: 'c',
   endpoint: 'https://h:6443',
   auth: { kind: 'token', token },
@@ -29,7 +29,7 @@ const PINNED = cluster({ pins: [publicKeyPin(CA)] });
 let calls: ApiRequest[] = [];
 let lines: string[] = [];
 
-/** Answers the requests in turn. */
+/** Returns the answers in turn. */
 function server(...answers: readonly (readonly [status: number, body: string])[]): ApiServer {
   return {
     get: async (wanted) => {
@@ -52,7 +52,7 @@ beforeEach(() => {
 
 const good = configMap(clusterInfo(CA));
 
-it('discovery asks anybody, then the verified one for the same, and only then shows the token', async () => {
+it('discovery asks without verification, then with it, and sends the token only then', async () => {
   const ca = await verifyCluster(PINNED, server([200, good], [200, good], [200, '{}']), log);
   expect(ca).toEqual([CA]);
   expect(calls.map((call) => [call.ca, call.token])).toEqual([
@@ -118,13 +118,13 @@ describe('discovery refuses', () => {
   });
 });
 
-it('one pinned certificate of several is enough', async () => {
+it('one pinned certificate of several suffices', async () => {
   const both = configMap(clusterInfo(OTHER + CA));
   const api = server([200, both], [200, both], [403, '{}']);
   expect(await verifyCluster(PINNED, api, log)).toEqual([OTHER, CA]);
 });
 
-it('skipping verification takes the CA that is signed with the token, and says so as an error', async () => {
+it('skipping verification accepts the CA signed with the token and logs that as an error', async () => {
   const api = server([200, good], [200, good], [200, '{}']);
   expect(await verifyCluster(cluster({ skipVerification: true }), api, log)).toEqual([CA]);
   expect(lines.join('')).toContain('"lvl":"error"');
@@ -135,7 +135,7 @@ it('skipping verification takes the CA that is signed with the token, and says s
   ).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_UNTRUSTED' });
 });
 
-it('a bundle that is no certificate is refused before anything is asked', async () => {
+it('a bundle without a certificate is refused before the API server is asked', async () => {
   const bundle = ['-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n'];
   await expect(verifyCluster(cluster({ bundle }), server(), log)).rejects.toThrow(/caBundle/);
   expect(calls).toEqual([]);

@@ -20,7 +20,7 @@ const server =
   };
 
 describe('Azure', () => {
-  it('is told Ready, with the incarnation it has just named', async () => {
+  it('gets the report Ready with the incarnation it has just named', async () => {
     const posted: string[] = [];
     await reportReady(server(GOAL, 200, posted));
     expect(posted).toHaveLength(1);

@@ -1,6 +1,6 @@
-import { Keys, MetadataError, type Metadata, type Provider } from './provider.ts';
+import { Keys, type Metadata, MetadataError, type Provider } from './provider.ts';
 
-/** Pinned, so that a new version of the service changes nothing under us. */
+/** Pinned, so that a new version of the service changes nothing for us. */
 const V = '/2021-07-15';
 
 async function readTags(keys: Keys): Promise<Record<string, string>> {
@@ -44,7 +44,7 @@ export const AWS: Provider = {
       zone,
       region,
       providerID: `aws:///${zone}/${instanceId}`,
-      // A VPC with several DHCP options' domains gives several names; the API server knows the first.
+      // A VPC whose DHCP options list several domains gives several names; the API server knows the first.
       hostname: names?.split(/\s+/)[0],
       externalIPs: publicIp === undefined ? [] : [publicIp],
       spot: cycle === 'spot',

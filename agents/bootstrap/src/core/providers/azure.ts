@@ -26,7 +26,7 @@ const Instance = v.object({
 });
 type Instance = v.InferOutput<typeof Instance>;
 
-/** The cloud's controllers compare it with the resource group in lower case. */
+/** Lowers the case of the resource group, as Azure's cloud controller does before it compares the id. */
 const resourceOf = (id: string): string =>
   id.replace(/\/resourceGroups\/[^/]+/i, (part) => {
     const group = part.slice(part.lastIndexOf('/') + 1);
@@ -39,7 +39,7 @@ const addressesOf = ({ network }: Instance): readonly string[] =>
     .map(({ publicIpAddress }) => publicIpAddress)
     .filter((address) => address !== undefined);
 
-/** Microsoft Azure. Its service answers 404 and 410 while it starts, so no answer of that kind means that there is none. */
+/** Microsoft Azure. Its service answers 404 and 410 while it starts, so these never mean that a value is absent. */
 export const AZURE: Provider = {
   name: 'azure',
   bases: ['http://169.254.169.254'],

@@ -1,6 +1,6 @@
 import type { ProviderName } from './provider.ts';
 
-/** What /sys/class/dmi/id says; trimmed, '' where it says nothing. */
+/** The firmware's values in /sys/class/dmi/id, trimmed; '' where there is none. */
 export interface DmiFacts {
   readonly sysVendor: string;
   readonly productName: string;
@@ -34,15 +34,16 @@ const VENDORS: Readonly<Record<string, ProviderName>> = {
 };
 
 /**
- * Xen machines of EC2 have no vendor name; the second form is the same UUID with its first group in the other byte order. The serial
- * number must agree: one random UUID of 2000 begins like that, and such a machine would ask for ever.
+ * EC2's Xen machines have no vendor name. The second form is the same UUID with its first group in the other byte
+ * order. The serial number must agree, because one random UUID in 2000 begins like that and such a machine would ask
+ * without end.
  */
 const isAmazonUuid = ({ productUuid, productSerial }: DmiFacts): boolean =>
   /^(?:ec2|....2.ec)/i.test(productUuid) && /^ec2/i.test(productSerial);
 
 type Rule = readonly [ProviderName, by: string, (facts: LocalFacts) => boolean];
 
-/** In the order of cloud-init's ds-identify: what is unmistakable comes first. */
+/** In the order of cloud-init's ds-identify: unmistakable signs come first. */
 const RULES: readonly Rule[] = [
   [
     'azure',
@@ -63,7 +64,7 @@ const RULES: readonly Rule[] = [
   ['fwcfg', 'opt/kios/config', ({ hasFwCfg }) => hasFwCfg],
 ];
 
-/** Which cloud this is, without asking any network; `none` when nothing tells. */
+/** Detects the provider without using the network; `none` when no rule matches. */
 export function detectProvider(facts: LocalFacts): Detected {
   const vendor = VENDORS[facts.dmi.sysVendor];
   if (vendor !== undefined) return { provider: vendor, by: 'sys_vendor' };

@@ -27,7 +27,7 @@ const Instance = v.object({
 
 const FLAVOR = 'metadata-flavor';
 
-/** Without the header the answer comes from somebody else. */
+/** Refuses an answer without the header: it is not from Google's service. */
 const genuine =
   (exchange: Exchange): Exchange =>
   async (request) => {
@@ -55,7 +55,7 @@ export const GCP: Provider = {
     const base = '/computeMetadata/v1';
     const [instance, instanceId, project] = await Promise.all([
       keys.json(Instance, `${base}/instance/?recursive=true&alt=json`),
-      // As text: the number is larger than JSON numbers can be.
+      // As text: the number is too large for a JSON number.
       keys.text(`${base}/instance/id`),
       keys.text(`${base}/project/project-id`),
     ]);

@@ -20,7 +20,7 @@ export const HETZNER: Provider = {
       zone,
       region: withoutLast(zone),
       providerID: `hcloud://${instanceId}`,
-      // A server without a public address gets an empty answer or 0.0.0.0.
+      // A server without a public address gets an empty value or 0.0.0.0.
       externalIPs: publicIp === undefined || publicIp === '0.0.0.0' ? [] : [publicIp],
       userData,
     };

@@ -24,7 +24,7 @@ const PROVIDERS: readonly Provider[] = [
   AKAMAI,
 ];
 
-/** The metadata service of a provider; undefined for those that are read without a network. */
+/** Returns the metadata service of a provider; undefined when the provider is read without a network. */
 export function networkProvider(
   name: ProviderName,
   seed: NoCloudSeed | undefined,

@@ -1,9 +1,9 @@
-import { parseMetaData } from '../document.ts';
+import { parseMetaData } from '../document/document.ts';
 import { Keys, type Metadata, type Provider } from './provider.ts';
 
-/** What `ds=nocloud;s=…;h=…;i=…` says, on the kernel's command line or in the firmware's serial number. */
+/** The values of `ds=nocloud;s=…;h=…;i=…`, from the kernel's command line or the firmware's serial number. */
 export interface NoCloudSeed {
-  /** Where meta-data and user-data are; a volume labelled cidata when absent. */
+  /** The address of meta-data and user-data; undefined when a volume labelled cidata has them. */
   readonly url: string | undefined;
   readonly hostname: string | undefined;
   readonly instanceId: string | undefined;
@@ -15,7 +15,7 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
   i: 'instance-id',
 };
 
-/** The last `ds=nocloud[-net]` of a text; undefined when there is none. */
+/** Parses the last `ds=nocloud[-net]` of a text; undefined when there is none. */
 export function parseNoCloudSeed(text: string): NoCloudSeed | undefined {
   const words = [...text.matchAll(/(?:^|\s)ds=nocloud(?:-net)?((?:;[^\s]*)?)(?=\s|$)/g)];
   const found = words.at(-1);
@@ -33,7 +33,7 @@ export function parseNoCloudSeed(text: string): NoCloudSeed | undefined {
   };
 }
 
-/** NoCloud over HTTP: files below an address that the command line or the firmware names. */
+/** Returns the provider for NoCloud over HTTP: files below the seed's address. */
 export function noCloudProvider(seed: NoCloudSeed): Provider {
   const url = new URL(seed.url ?? 'http://invalid.');
   const folder = url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`;

@@ -10,14 +10,14 @@ const MetaData = v.object({
   meta: v.optional(v.record(v.string(), v.string()), {}),
 });
 
-/** `meta_data.json` of the service or of a volume labelled config-2: the formats are the same. */
+/** Parses `meta_data.json` of the service, or of a volume labelled config-2: their format is the same. */
 export function parseOpenStack(text: string): Metadata {
   const data = parseAnswer(MetaData, 'meta_data.json', text);
   return {
     instanceId: data.uuid,
     zone: data.availability_zone,
     providerID: `openstack:///${data.uuid}`,
-    // A domain that exists nowhere, put behind each name by default.
+    // OpenStack's default domain, which does not exist.
     hostname: (data.hostname ?? data.name)?.replace(/\.novalocal$/, ''),
     tags: data.meta,
   };
@@ -33,7 +33,7 @@ export const OPENSTACK: Provider = {
     const [text, userData, instanceType, publicIp] = await Promise.all([
       keys.text(`${base}/meta_data.json`),
       keys.bytes(`${base}/user_data`, { optional: true }),
-      // Nova says these only in the form of Amazon's service.
+      // Nova has these only under the paths of Amazon's service.
       keys.find('/latest/meta-data/instance-type'),
       keys.find('/latest/meta-data/public-ipv4'),
     ]);

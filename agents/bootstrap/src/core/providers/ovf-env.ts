@@ -1,7 +1,7 @@
-/** What of Azure's provisioning document is read; the password that stands in it too is not. */
+/** The values read from Azure's provisioning document, which also holds a password. */
 export interface OvfEnvironment {
   readonly hostname: string | undefined;
-  /** Base64, as it stands there. */
+  /** Base64, as in the document. */
   readonly customData: string | undefined;
 }
 
@@ -10,7 +10,7 @@ function element(xml: string, name: string): string | undefined {
   return text === '' ? undefined : text;
 }
 
-/** Reads `ovf-env.xml`, which Azure gives a machine on a volume for its first start. */
+/** Parses `ovf-env.xml`, which Azure gives a machine on a volume for its first start. */
 export function parseOvfEnvironment(xml: string): OvfEnvironment {
   const said = xml.replaceAll(/<!--[^]*?-->/g, '');
   return { hostname: element(said, 'HostName'), customData: element(said, 'CustomData') };

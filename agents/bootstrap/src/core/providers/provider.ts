@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** Every place a node may hear of itself from; `kios.provider=` and `--provider` take these names. */
+/** The sources of a node's metadata: the values of `kios.provider=` and `--provider`. */
 export const PROVIDER_NAMES = [
   'file',
   'aws',
@@ -19,7 +19,7 @@ export const PROVIDER_NAMES = [
 ] as const;
 export type ProviderName = (typeof PROVIDER_NAMES)[number];
 
-/** What a metadata service says of a machine. */
+/** A metadata service's description of a machine. */
 export interface Metadata {
   readonly instanceId?: string | undefined;
   readonly instanceType?: string | undefined;
@@ -34,12 +34,12 @@ export interface Metadata {
 }
 
 export interface MetadataRequest {
-  /** Below the base address. */
+  /** Appended to the base address. */
   readonly path: string;
   readonly method: 'GET' | 'PUT' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** From a source port below 1024. */
+  /** Whether to send from a source port below 1024. */
   readonly lowPort: boolean;
 }
 
@@ -50,22 +50,27 @@ export interface MetadataAnswer {
   readonly body: Uint8Array;
 }
 
-/** The port to the network: one request, one answer of any status; rejects when there is none. Nothing is retried or redirected. */
+/**
+ * Sends one request and returns the answer, whatever its status. Rejects when there is none; never retries or
+ * redirects.
+ */
 export type Exchange = (request: MetadataRequest) => Promise<MetadataAnswer>;
 
 export interface Provider {
   readonly name: ProviderName;
-  /** Addresses of the service, all asked at once: a node may have one family only. `{link}` is the link with the lease. */
+  /**
+   * The service's addresses, all asked at once: a node may have one family only. `{link}` stands for the link in use.
+   */
   readonly bases: readonly string[];
-  /** What 403 means here. */
+  /** The remedy when the service answers 403. */
   readonly forbidden?: string;
-  /** Seconds for which missing user data may still appear. */
+  /** Seconds within which missing user data may still appear. */
   readonly lateSeconds?: number;
-  /** Reads everything with the given port; rejects with a MetadataError. */
+  /** Reads everything through `exchange`; rejects with a MetadataError. */
   read(exchange: Exchange): Promise<Metadata>;
 }
 
-/** The service gave no usable answer. Final: trying again would not help. */
+/** The service gave no usable answer. `isFinal`: a retry would not help. */
 export class MetadataError extends Error {
   readonly isFinal: boolean;
 
@@ -79,17 +84,20 @@ export interface AskOptions {
   readonly method?: MetadataRequest['method'];
   readonly headers?: Readonly<Record<string, string>>;
   readonly lowPort?: boolean;
-  /** 404 and an empty answer mean that there is none, not that the service is not ready. */
+  /** 404 and an empty answer mean that the value is absent, not that the service is still starting. */
   readonly optional?: boolean;
-  /** An empty answer means that there is none. */
+  /** An empty answer means that the value is absent. */
   readonly mayBeEmpty?: boolean;
 }
 
 const isHtml = (body: Uint8Array): boolean =>
   /^\s*<(?:!doctype|html)/i.test(new TextDecoder('latin1').decode(body.subarray(0, 256)));
 
-/** 200 with a body, or absent; everything else is a MetadataError: redirects, captive portals, overload, a service that starts. */
-function judge(
+/**
+ * Returns the body of a 200, or undefined for an absent value. Everything else is a MetadataError: redirects, captive
+ * portals, overload, a service that is starting.
+ */
+function bodyOf(
   path: string,
   { status, body }: MetadataAnswer,
   { optional = false, mayBeEmpty = optional }: AskOptions,
@@ -103,7 +111,7 @@ function judge(
   throw new MetadataError(`${path}: the answer is empty`);
 }
 
-/** Reads keys of a metadata service; each answer is judged the same way for all providers. */
+/** Reads keys of a metadata service, with the same rules about answers for all providers. */
 export class Keys {
   readonly #exchange: Exchange;
   readonly #headers: Readonly<Record<string, string>>;
@@ -120,10 +128,10 @@ export class Keys {
       headers: { ...this.#headers, ...options.headers },
       lowPort: options.lowPort ?? false,
     });
-    return judge(path, answer, options);
+    return bodyOf(path, answer, options);
   }
 
-  /** Trimmed; undefined when the service says there is none. */
+  /** Returns the trimmed text of a key; undefined when it is absent. */
   async find(path: string): Promise<string | undefined> {
     const body = await this.bytes(path, { optional: true });
     return body === undefined ? undefined : new TextDecoder().decode(body).trim();
@@ -159,7 +167,7 @@ export function parseAnswer<const Schema extends v.GenericSchema>(
   throw new MetadataError(`${path}: unexpected ${where.join(', ')}`);
 }
 
-/** An optional text, null and '' as none. */
+/** An optional text; null and '' count as absent. */
 export const maybe = v.pipe(
   v.nullish(v.string()),
   v.transform((text) => (text === null || text === '' ? undefined : text)),
@@ -168,9 +176,9 @@ export const maybe = v.pipe(
 export const utf8 = (text: string | undefined): Uint8Array | undefined =>
   text === undefined ? undefined : new TextEncoder().encode(text);
 
-/** The last part of `projects/1/zones/z`. */
+/** Returns `z` of `projects/1/zones/z`. */
 export const lastPart = (path: string | undefined): string | undefined => path?.split('/').at(-1);
 
-/** The part of a zone's name before its last `-`. */
+/** Returns the part of a zone's name before its last `-`. */
 export const withoutLast = (zone: string | undefined): string | undefined =>
   zone?.replace(/-[^-]*$/, '');

@@ -14,7 +14,7 @@ const Server = v.object({
   tags: v.nullish(v.array(v.string())),
 });
 
-/** Scaleway. It tells user data only to source ports below 1024, that is to root: the pod needs NET_BIND_SERVICE there. */
+/** Scaleway. It sends user data only to source ports below 1024, so the pod needs NET_BIND_SERVICE there. */
 export const SCALEWAY: Provider = {
   name: 'scaleway',
   bases: ['http://169.254.42.42', 'http://[fd00:42::42]'],

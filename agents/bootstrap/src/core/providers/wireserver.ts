@@ -5,7 +5,7 @@ const DHCP_OPTION = '245';
 /** The same in every region. */
 const DEFAULT_ADDRESS = '168.63.129.16';
 
-/** Azure's wire server: option 245 of the lease, else where it always is. */
+/** Returns the address of Azure's wire server: option 245 of the lease, or else its usual one. */
 export function wireServerAddress(raw: Readonly<Record<string, string>>): string {
   const hex = raw[DHCP_OPTION]?.replaceAll(':', '') ?? '';
   if (!/^[0-9a-f]{8}$/i.test(hex)) return DEFAULT_ADDRESS;
@@ -34,7 +34,10 @@ const health = (goal: string): string =>
 </Health>
 `;
 
-/** Tells Azure that the machine is up; it takes one that never says so for failed. A goal state that is gone (410) is asked for again. */
+/**
+ * Reports to Azure that the machine is ready; Azure marks one that never does as failed. Rejects when the goal state
+ * has expired in between (410), so that the caller reads it again.
+ */
 export async function reportReady(exchange: Exchange): Promise<void> {
   const goal = await new Keys(exchange, VERSION).text('/machine/?comp=goalstate');
   const { status } = await exchange({

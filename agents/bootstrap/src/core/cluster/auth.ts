@@ -1,0 +1,129 @@
+import type { AuthSpec } from '../document/schema.ts';
+import { fieldError } from '../faults/errors.ts';
+import { type BootstrapToken, splitToken } from './jws.ts';
+import { type KubeconfigUser, parseKubeconfig } from './kubeconfig.ts';
+import { parseCertificates, PemError } from './pem.ts';
+
+/** Folder from which kubelet starts programs: besides its volumes the only writable one that allows execution. */
+export const PLUGIN_DIR = '/var/lib/kios/credential-providers';
+
+/** Returns the subject of a client certificate; throws when the key is not the certificate's. */
+export type InspectPair = (certificate: string, key: string) => { readonly commonName: string };
+
+/**
+ * How the node authenticates. `token`: kubelet requests its certificate with it. `user`: an entry of a kubeconfig; with
+ * `isBootstrap` kubelet requests its certificate as that user, otherwise it is that user. `held`: the node has its
+ * credentials already.
+ */
+export type ClusterAuth =
+  | { readonly kind: 'token'; readonly token: BootstrapToken }
+  | {
+      readonly kind: 'user';
+      readonly user: KubeconfigUser;
+      readonly isBootstrap: boolean;
+      /** The name that the certificate prescribes. */
+      readonly nodeName?: string;
+      /** Whether it is a client certificate, which kubelet renews by itself; other users must not be rotated. */
+      readonly rotates: boolean;
+      /** A program of the agent's image to install for kubelet. */
+      readonly program?: string;
+    }
+  | { readonly kind: 'held' };
+
+const NODE_PREFIX = 'system:node:';
+
+function certificateUser(certificate: string, key: string, inspect: InspectPair): ClusterAuth {
+  const { commonName } = inspect(certificate, key);
+  const isNode = commonName.startsWith(NODE_PREFIX);
+  return {
+    kind: 'user',
+    user: { 'client-certificate-data': btoa(certificate), 'client-key-data': btoa(key) },
+    isBootstrap: !isNode,
+    rotates: true,
+    ...(isNode ? { nodeName: commonName.slice(NODE_PREFIX.length) } : {}),
+  };
+}
+
+function pairOf(path: string, cert: string, key: string, inspect: InspectPair): ClusterAuth {
+  try {
+    return certificateUser(parseCertificates(cert).join(''), key, inspect);
+  } catch (error) {
+    // The cause of another error would quote its input, which may be the key.
+    const why = error instanceof PemError ? error.message : 'certificate and key do not match';
+    throw fieldError(`read the bootstrap document: ${path}: ${why}`);
+  }
+}
+
+const TOKEN = /^[a-z0-9]{6}\.[a-z0-9]{16}$/;
+
+function kubeconfigUser(user: KubeconfigUser, inspect: InspectPair): ClusterAuth {
+  const { token, exec } = user;
+  const cert = user['client-certificate-data'];
+  const key = user['client-key-data'];
+  if (typeof cert === 'string' && typeof key === 'string')
+    return pairOf('auth.kubeconfig', atob(cert), atob(key), inspect);
+  if (typeof token === 'string' && TOKEN.test(token))
+    return { kind: 'token', token: splitToken(token) };
+  if (typeof token === 'string')
+    return { kind: 'user', user: { token }, isBootstrap: false, rotates: false };
+  if (exec === undefined)
+    throw fieldError(
+      'read the bootstrap document: auth.kubeconfig: its user has no token, exec, or certificate and key as data',
+    );
+  const { command, ...rest } = exec;
+  return execUser({ ...rest, command: command.split('/').at(-1) ?? command });
+}
+
+interface Exec {
+  readonly command: string;
+  readonly apiVersion?: string | undefined;
+  readonly args?: readonly string[] | undefined;
+  readonly env?: readonly { readonly name: string; readonly value: string }[] | undefined;
+}
+
+const execUser = ({ command, apiVersion, args, env }: Exec): ClusterAuth => ({
+  kind: 'user',
+  user: {
+    exec: {
+      apiVersion: apiVersion ?? 'client.authentication.k8s.io/v1',
+      command: `${PLUGIN_DIR}/${command}`,
+      ...(args === undefined ? {} : { args }),
+      ...(env === undefined ? {} : { env }),
+      interactiveMode: 'Never',
+      provideClusterInfo: false,
+    },
+  },
+  isBootstrap: false,
+  rotates: false,
+  program: command,
+});
+
+function awsUser({
+  clusterId,
+  region,
+}: {
+  clusterId: string;
+  region?: string | undefined;
+}): ClusterAuth {
+  return execUser({
+    command: 'aws-iam-authenticator',
+    apiVersion: 'client.authentication.k8s.io/v1beta1',
+    args: ['token', '-i', clusterId],
+    env: region === undefined ? undefined : [{ name: 'AWS_REGION', value: region }],
+  });
+}
+
+/** Converts the document's `auth` to an entry of a kubeconfig. A token file has been replaced by its content before. */
+export function readAuth(auth: AuthSpec, inspect: InspectPair): ClusterAuth {
+  if (auth.bootstrapToken !== undefined)
+    return { kind: 'token', token: splitToken(auth.bootstrapToken) };
+  if (auth.clientCertificate !== undefined) {
+    const { cert, key } = auth.clientCertificate;
+    return pairOf('auth.clientCertificate', cert, key, inspect);
+  }
+  if (auth.exec !== undefined) return execUser(auth.exec);
+  if (auth.awsIamAuthenticator !== undefined) return awsUser(auth.awsIamAuthenticator);
+  if (auth.kubeconfig !== undefined)
+    return kubeconfigUser(parseKubeconfig(auth.kubeconfig).user, inspect);
+  throw fieldError('read the bootstrap document: auth: it has nothing that can be used');
+}

@@ -1,0 +1,63 @@
+import type { Part } from './parsed-document.ts';
+import type { NodeBootstrap } from './schema.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isMap = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Merges by RFC 7386 without deletion: maps merge, everything else is replaced by the later value. */
+export function mergeMaps(base: Json, later: Json): Json {
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(later)) {
+    const old = merged[key];
+    merged[key] = isMap(old) && isMap(value) ? mergeMaps(old, value) : value;
+  }
+  return merged;
+}
+
+/** Merges all but `auth`, which is one secret and never mixed from two documents. */
+const mergeTwo = (base: NodeBootstrap, later: NodeBootstrap): NodeBootstrap => {
+  const auth = later.auth ?? base.auth;
+  return { ...base, ...mergeMaps(base, later), ...(auth === undefined ? {} : { auth }) };
+};
+
+/** Merges documents in order; the last one wins. Undefined for an empty list. */
+export function mergeDocuments(documents: readonly NodeBootstrap[]): NodeBootstrap | undefined {
+  const [first, ...rest] = documents;
+  return first === undefined ? undefined : rest.reduce(mergeTwo, first);
+}
+
+/** A list, because keys may contain dots, as those of labels do. */
+type Path = readonly string[];
+
+function leaves(value: unknown, path: Path): readonly (readonly [Path, unknown])[] {
+  if (!isMap(value)) return [[path, value]];
+  return Object.entries(value).flatMap(([key, item]) => leaves(item, [...path, key]));
+}
+
+function at(document: unknown, path: Path): unknown {
+  let found = document;
+  for (const key of path) found = isMap(found) ? found[key] : undefined;
+  return found;
+}
+
+export interface Origin {
+  readonly path: string;
+  readonly value: unknown;
+  readonly from: string;
+}
+
+const isSecret = (path: string): boolean =>
+  /^files$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|exec\.command)/.test(path);
+
+/** Returns every value of the merged document with the text it came from; secrets are replaced by `…`. */
+export function originsOf(parts: readonly Part[]): readonly Origin[] {
+  const merged = mergeDocuments(parts.map(({ document }) => document));
+  const { apiVersion: _version, kind: _kind, ...fields } = merged ?? {};
+  return leaves(fields, []).map(([path, value]) => {
+    const from = parts.findLast(({ document }) => at(document, path) !== undefined);
+    const name = path.join('.');
+    return { path: name, value: isSecret(name) ? '…' : value, from: from?.source ?? '' };
+  });
+}

@@ -1,0 +1,157 @@
+import * as v from 'valibot';
+
+import { normaliseNodeName } from '../node/node-name.ts';
+
+// Every check has its own message: valibot's quote the value, which may be a secret.
+export const text = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'));
+export const texts = v.array(text, 'must be a list of texts');
+
+const isMap = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+// Not v.record, which accepts a list.
+export const map = v.custom<Readonly<Record<string, unknown>>>(isMap, 'must be a map');
+
+export const Taint = v.strictObject({
+  key: text,
+  value: v.optional(v.string('must be text')),
+  effect: v.picklist(
+    ['NoSchedule', 'PreferNoSchedule', 'NoExecute'],
+    'must be NoSchedule, PreferNoSchedule or NoExecute',
+  ),
+});
+export type TaintSpec = v.InferOutput<typeof Taint>;
+
+export const CaCertHash = v.pipe(
+  text,
+  v.regex(/^sha256:[0-9a-f]{64}$/i, 'must be sha256: and 64 hexadecimal digits'),
+  v.toLowerCase(),
+);
+
+/** How the cluster is found and verified. */
+const Cluster = v.strictObject({
+  name: v.optional(text),
+  endpoint: v.optional(text),
+  caBundle: v.optional(text),
+  caCertHashes: v.optional(v.array(CaCertHash, 'must be a list of texts')),
+  unsafeSkipCAVerification: v.optional(v.boolean('must be true or false')),
+});
+
+export const Token = v.pipe(
+  text,
+  v.regex(
+    /^[a-z0-9]{6}\.[a-z0-9]{16}$/,
+    'must be 6 and 16 lower case letters or digits, with a dot between',
+  ),
+);
+
+/** A program of the agent's image: a name, never a path, so that a document cannot start anything else. */
+const ProgramName = v.pipe(
+  text,
+  v.regex(/^[A-Za-z0-9][-A-Za-z0-9_.]*$/, 'must be the name of a program, without a path'),
+);
+
+const EnvVar = v.strictObject({ name: text, value: v.string('must be text') });
+const env = v.optional(v.array(EnvVar, 'must be a list'));
+
+const Exec = v.strictObject({
+  command: ProgramName,
+  args: v.optional(v.array(v.string('must be text'), 'must be a list of texts')),
+  env,
+  apiVersion: v.optional(
+    v.picklist(
+      ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'],
+      'must be client.authentication.k8s.io/v1 or v1beta1',
+    ),
+    'client.authentication.k8s.io/v1',
+  ),
+});
+
+const AUTH_KINDS = {
+  bootstrapToken: v.optional(Token),
+  bootstrapTokenFile: v.optional(text),
+  kubeconfig: v.optional(text),
+  clientCertificate: v.optional(v.strictObject({ cert: text, key: text })),
+  exec: v.optional(Exec),
+  awsIamAuthenticator: v.optional(v.strictObject({ clusterId: text, region: v.optional(text) })),
+} as const;
+
+/** Exactly one way to authenticate to the cluster. */
+const Auth = v.pipe(
+  v.strictObject(AUTH_KINDS),
+  v.check(
+    (auth) => Object.values(auth).filter((value) => value !== undefined).length === 1,
+    `must have exactly one of ${Object.keys(AUTH_KINDS).join(', ')}`,
+  ),
+);
+export type AuthSpec = v.InferOutput<typeof Auth>;
+
+const isNodeName = (name: string): boolean =>
+  name === 'auto' || normaliseNodeName(name) !== undefined;
+const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f.]*:[0-9a-f:.]+)$/i;
+const isNodeIp = (ip: string): boolean =>
+  ip === 'auto' || (ip.split(',').length <= 2 && ip.split(',').every((part) => ADDRESS.test(part)));
+
+const Node = v.strictObject({
+  name: v.optional(v.pipe(text, v.check(isNodeName, 'must be auto or a DNS name'))),
+  ip: v.optional(v.pipe(text, v.check(isNodeIp, 'must be auto, or one or two addresses'))),
+  /** Checked one by one later: a bad label is dropped and the node joins without it. */
+  labels: v.optional(map),
+  taints: v.optional(v.array(Taint, 'must be a list')),
+  providerID: v.optional(text),
+  maxPods: v.optional(
+    v.pipe(
+      v.number('must be a number'),
+      v.integer('must be whole'),
+      v.minValue(1, 'must be 1 or more'),
+    ),
+  ),
+});
+
+/** kubelet.config.k8s.io/v1 CredentialProvider, with the usual defaults. */
+const CredentialProvider = v.strictObject({
+  name: ProgramName,
+  matchImages: v.pipe(texts, v.minLength(1, 'must not be empty')),
+  defaultCacheDuration: v.optional(
+    v.pipe(text, v.regex(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/, 'must be a duration such as 12h')),
+    '12h',
+  ),
+  args: v.optional(v.array(v.string('must be text'), 'must be a list of texts')),
+  env,
+});
+export type CredentialProviderSpec = v.InferOutput<typeof CredentialProvider>;
+
+const isMode = (mode: string): boolean =>
+  /^0?[0-7]{3}$/.test(mode) && (Number.parseInt(mode, 8) & ~0o755) === 0;
+const isBase64 = (packed: string): boolean =>
+  packed.replaceAll(/\s+/g, '').length % 4 === 0 &&
+  /^[A-Za-z0-9+/]*={0,2}$/.test(packed.replaceAll(/\s+/g, ''));
+
+const File = v.pipe(
+  v.strictObject({
+    path: text,
+    mode: v.optional(
+      v.pipe(text, v.check(isMode, 'must be octal, 0755 at most, in quotes')),
+      '0644',
+    ),
+    content: v.optional(v.string('must be text')),
+    contentBase64: v.optional(v.pipe(v.string('must be text'), v.check(isBase64, 'is not base64'))),
+  }),
+  v.check(
+    ({ content, contentBase64 }) => (content === undefined) !== (contentBase64 === undefined),
+    'must have content or contentBase64',
+  ),
+);
+export type FileSpec = v.InferOutput<typeof File>;
+
+/** A NodeBootstrap document. Every section is optional, because several documents are merged. */
+export const NodeBootstrap = v.strictObject({
+  apiVersion: v.literal('kios.dev/v1', 'must be kios.dev/v1'),
+  kind: v.literal('NodeBootstrap', 'must be NodeBootstrap'),
+  cluster: v.optional(Cluster),
+  auth: v.optional(Auth),
+  node: v.optional(Node),
+  kubelet: v.optional(v.strictObject({ config: v.optional(map) })),
+  credentialProviders: v.optional(v.array(CredentialProvider, 'must be a list')),
+  files: v.optional(v.array(File, 'must be a list')),
+});
+export type NodeBootstrap = v.InferOutput<typeof NodeBootstrap>;

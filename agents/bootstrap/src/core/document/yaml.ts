@@ -1,0 +1,58 @@
+import { isCollection, isMap, isScalar, parseDocument, visit } from 'yaml';
+
+import { BootstrapError } from '../faults/errors.ts';
+
+/** A document written by a person has a few hundred. */
+const MAX_NODES = 10_000;
+const MAX_TEXT = 4 * 1024 * 1024;
+
+const bad = (source: string, why: string): BootstrapError =>
+  new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: ${why}`);
+
+/**
+ * Decodes a UTF-8 text file, with or without a byte order mark. The fault says what another system's editor left in it.
+ */
+export function decodeText(source: string, bytes: Uint8Array): string {
+  if (bytes.length > MAX_TEXT) throw bad(source, `it is longer than ${MAX_TEXT} bytes`);
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff))
+    throw bad(source, 'it is UTF-16 text; save it as UTF-8');
+  if (bytes.includes(0)) throw bad(source, 'it contains a NUL byte');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw bad(source, 'it is not UTF-8 text');
+  }
+}
+
+/** As keys, these would reach the prototype in a later merge. */
+const POISON = new Set(['__proto__', 'constructor', 'prototype']);
+
+function checkShape(source: string, doc: ReturnType<typeof parseDocument>): void {
+  let nodes = 0;
+  visit(doc, {
+    Node: (_key, node) => {
+      if (++nodes > MAX_NODES) throw bad(source, `it has more than ${MAX_NODES} nodes`);
+      if (isCollection(node) && isMap(node))
+        for (const pair of node.items)
+          if (isScalar(pair.key) && POISON.has(String(pair.key.value)))
+            throw bad(source, `the key ${String(pair.key.value)} is not allowed`);
+    },
+  });
+}
+
+/** Parses one strict YAML document. A fault has line and column but never the text, which holds secrets. */
+export function parseYaml(source: string, text: string): unknown {
+  const doc = parseDocument(text, { prettyErrors: false, uniqueKeys: true, stringKeys: true });
+  const fault = doc.errors[0] ?? doc.warnings[0];
+  if (fault !== undefined) {
+    const before = text.slice(0, fault.pos[0]).split('\n');
+    const where = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+    throw bad(source, `${where}: ${fault.code.toLowerCase().replaceAll('_', ' ')}`);
+  }
+  checkShape(source, doc);
+  try {
+    return doc.toJS({ maxAliasCount: 100 });
+  } catch {
+    throw bad(source, 'its aliases expand to too much');
+  }
+}

@@ -1,0 +1,101 @@
+import { EXIT, type ExitCode, KiosError } from '@kios/errors';
+
+interface Fault {
+  readonly event: string;
+  readonly exitCode: ExitCode;
+  /** Seconds until a retry is worthwhile. */
+  readonly retrySeconds: number;
+  readonly remedy: string;
+}
+
+/**
+ * The faults of joining. `watch` logs them and tries again; `join` ends with their exit code, at once or at
+ * `--timeout`.
+ */
+export const FAULTS = {
+  KIOS_BOOTSTRAP_DOCUMENT: {
+    event: 'bad.document',
+    exitCode: EXIT.data,
+    retrySeconds: 30,
+    remedy: 'Correct the bootstrap document on the seed volume; it is read again automatically.',
+  },
+  KIOS_BOOTSTRAP_FIELD: {
+    event: 'bad.field',
+    exitCode: EXIT.config,
+    retrySeconds: 30,
+    remedy: 'Correct that field of the bootstrap document; it is read again automatically.',
+  },
+  KIOS_BOOTSTRAP_METADATA: {
+    event: 'imds.failed',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 5,
+    remedy: 'Check that the metadata service of this machine is switched on and reachable.',
+  },
+  KIOS_BOOTSTRAP_METADATA_REFUSED: {
+    event: 'imds.refused',
+    exitCode: EXIT.config,
+    retrySeconds: 60,
+    remedy: 'Correct the setting that the message names, at the provider or in the manifest.',
+  },
+  KIOS_BOOTSTRAP_PLUGIN: {
+    event: 'plugin.missing',
+    exitCode: EXIT.config,
+    retrySeconds: 60,
+    remedy: 'Correct the name of the program, or build an agent image that has it in /plugins.',
+  },
+  KIOS_BOOTSTRAP_UNTRUSTED: {
+    event: 'cluster.untrusted',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 30,
+    remedy: 'Compare caCertHashes or caBundle with the CA of the cluster.',
+  },
+  KIOS_BOOTSTRAP_TOKEN: {
+    event: 'cluster.token_rejected',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 30,
+    remedy: 'Create the bootstrap token again, or put a valid one into the bootstrap document.',
+  },
+  KIOS_BOOTSTRAP_UNSIGNED: {
+    event: 'cluster.token_unknown',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 5,
+    remedy:
+      'Create a bootstrap token with that id and usage `signing`, or correct the one in the document.',
+  },
+  KIOS_BOOTSTRAP_UNREACHABLE: {
+    event: 'cluster.unreachable',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 5,
+    remedy: 'Check cluster.endpoint and that the network reaches it.',
+  },
+  KIOS_BOOTSTRAP_WRITE: {
+    event: 'write.failed',
+    exitCode: EXIT.system,
+    retrySeconds: 30,
+    remedy: 'Check that /etc is writable and the data partition is not full.',
+  },
+  KIOS_BOOTSTRAP_RESTART_LOOP: {
+    event: 'restart.loop',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 600,
+    remedy:
+      'Find out what keeps changing the files: the file.written events before this one name them.',
+  },
+} as const satisfies Record<string, Fault>;
+
+export type FaultCode = keyof typeof FAULTS;
+
+/** An expected failure to join, with its event and the time until a retry is worthwhile. */
+export class BootstrapError extends KiosError {
+  readonly fault: Fault;
+
+  constructor(code: FaultCode, message: string, options: ErrorOptions = {}) {
+    const fault: Fault = FAULTS[code];
+    super(code, message, { ...options, exitCode: fault.exitCode, remedy: fault.remedy });
+    this.fault = fault;
+  }
+}
+
+/** Returns the error for a field that is missing, unknown or wrong; the message has its path. */
+export const fieldError = (message: string): BootstrapError =>
+  new BootstrapError('KIOS_BOOTSTRAP_FIELD', message);

@@ -1,0 +1,75 @@
+import * as v from 'valibot';
+
+import type { NodeBootstrap } from '../document/schema.ts';
+import type { OutputFile } from './output-file.ts';
+
+/** `/var/lib/kios/bootstrap/state.json`: the progress of this agent, kept over boots. */
+export const JoinState = v.object({
+  v: v.literal(1),
+  instanceId: v.string(),
+  /** Hash of the document without its token: the request. */
+  inputHash: v.string(),
+  /** Hash of the files as written: the result, unless someone changed it. */
+  outputHash: v.string(),
+  /**
+   * `writing`: between the first and the last rename. `written`: all in place. `restarted`: kubelet's restart was
+   * requested. `rolled-back`: the files before are in place again, because the node did not become Ready.
+   */
+  phase: v.picklist(['writing', 'written', 'restarted', 'rolled-back']),
+  bootId: v.string(),
+  /** Seconds of CLOCK_BOOTTIME when the phase before `restarted` was reached. */
+  up: v.number(),
+  when: v.string(),
+  /** Seconds of CLOCK_BOOTTIME of the restarts requested in this boot, newest last. */
+  restarts: v.array(v.number()),
+  /** Seconds of CLOCK_BOOTTIME at which kubelet was given another address in this boot. */
+  readdressed: v.optional(v.number()),
+  /** The obsolete certificate is being set aside. */
+  dropIdentity: v.optional(v.boolean(), false),
+  /** The document's own files, relative to /etc: those gone from it are removed from the disk. */
+  userFiles: v.optional(v.array(v.string()), []),
+  /** Hash of the whole document that was rolled back: it is not tried again soon. */
+  tried: v.optional(v.string()),
+});
+export type JoinState = v.InferOutput<typeof JoinState>;
+
+/** Returns the fields of a state that are valid only within the boot that wrote it. */
+export const ofBoot = (
+  state: JoinState | undefined,
+  bootId: string,
+): Pick<JoinState, 'restarts' | 'readdressed'> =>
+  state?.bootId === bootId
+    ? { restarts: state.restarts, readdressed: state.readdressed }
+    : { restarts: [], readdressed: undefined };
+
+async function sha256(value: unknown): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
+}
+
+/** Hashes a document with its secrets, to compare whole documents. */
+export async function hashDocument(document: NodeBootstrap): Promise<string> {
+  return sha256(sorted(document));
+}
+
+/** Hashes the request. `auth` is left out: a new token must not make a node with a certificate join again. */
+export async function hashInput(document: NodeBootstrap, instanceId: string): Promise<string> {
+  const { auth: _secret, ...rest } = document;
+  return sha256([sorted(rest), instanceId]);
+}
+
+/** Hashes the paths and contents of files, whatever their order. */
+export async function hashOutput(
+  files: readonly Pick<OutputFile, 'path' | 'content'>[],
+): Promise<string> {
+  const ordered = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  return sha256(ordered.map(({ path, content }) => [path, content ?? null]));
+}

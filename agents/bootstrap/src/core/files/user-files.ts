@@ -1,0 +1,40 @@
+import type { FileSpec } from '../document/schema.ts';
+import { fieldError } from '../faults/errors.ts';
+import type { OutputFile } from './output-file.ts';
+
+/** Folders a document may write to: those read by the programs it configures, none from which programs are run. */
+const ALLOWED = [
+  '/etc/kubernetes/manifests/',
+  '/etc/cni/',
+  '/etc/kios/',
+  '/etc/containerd/certs.d/',
+];
+/** Files this agent itself reads: a document must not be able to replace itself. */
+const REFUSED = new Set(['/etc/kios/bootstrap.yaml']);
+
+function pathFault(path: string): string | undefined {
+  const parts = path.split('/').slice(1);
+  if (!ALLOWED.some((dir) => path.startsWith(dir)))
+    return `must be below ${ALLOWED.join(' or ').replaceAll(/\/(?= |$)/g, '')}`;
+  if (parts.some((part) => part === '' || part === '.' || part === '..'))
+    return 'must be a plain path to a file';
+  // oxlint-disable-next-line no-control-regex
+  if (/[\u0000-\u001F\u007F]/.test(path)) return 'must not hold control characters';
+  return REFUSED.has(path) ? 'is read by this agent itself' : undefined;
+}
+
+/** Checks and returns the document's own files. */
+export function readUserFiles(files: readonly FileSpec[]): readonly OutputFile[] {
+  return files.map(({ path, mode, content, contentBase64 }, index) => {
+    const why = pathFault(path);
+    if (why !== undefined)
+      throw fieldError(`read the bootstrap document: files.${index}.path: ${why}`);
+    return {
+      path: path.slice('/etc/'.length),
+      mode: Number.parseInt(mode, 8),
+      content: content ?? contentBase64?.replaceAll(/\s+/g, ''),
+      ...(content === undefined ? { encoding: 'base64' as const } : {}),
+      isUserFile: true,
+    };
+  });
+}

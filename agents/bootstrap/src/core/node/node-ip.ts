@@ -1,0 +1,46 @@
+import type { Lease } from '@kios/node-state';
+
+const isBound = (lease: Lease): boolean => ['bound', 'renewing', 'rebinding'].includes(lease.state);
+
+const hasDefaultRoute = (lease: Lease): boolean =>
+  lease.gateways.length > 0 || lease.routes.some((route) => route.dst === '0.0.0.0/0');
+
+/**
+ * Returns the valid lease of the interface with the default route, or else the first valid one; `leases` are sorted by
+ * interface.
+ */
+export function primaryLease(leases: readonly Lease[]): Lease | undefined {
+  const bound = leases.filter(isBound);
+  return bound.find(hasDefaultRoute) ?? bound[0];
+}
+
+const isV6 = (address: string): boolean => address.includes(':');
+
+export interface NodeIpInput {
+  /** `node.ip` of the document. */
+  readonly wanted: string | undefined;
+  /** The machine's addresses now, at most one of each family. */
+  readonly addresses: readonly string[];
+  /** The value that kubelet has now. */
+  readonly before: string | undefined;
+  /** A router may still be silent, and a boot must not remove its address and put it back. */
+  readonly isSettling: boolean;
+}
+
+/**
+ * Returns the value of `--node-ip`, an address of each family with IPv4 first; kubelet would guess it from DNS or the
+ * first interface.
+ */
+export function chooseNodeIp(input: NodeIpInput): string | undefined {
+  const { wanted, addresses, before, isSettling } = input;
+  if (wanted !== undefined && wanted !== 'auto') return wanted;
+  const former = before === undefined || before === '' ? [] : before.split(',');
+  const families = [false, true].map((v6) => {
+    const now = addresses.find((address) => isV6(address) === v6);
+    // Without a lease the node cannot be reached anyway, and its former address is the most likely one to return.
+    const mayReturn = !v6 || isSettling;
+    return now ?? (mayReturn ? former.find((address) => isV6(address) === v6) : undefined);
+  });
+  const found = families.filter((address) => address !== undefined);
+  return found.length === 0 ? undefined : found.join(',');
+}

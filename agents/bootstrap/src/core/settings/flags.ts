@@ -1,0 +1,160 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+
+import { PROVIDER_NAMES } from '../providers/provider.ts';
+import { DEFAULTS, type Settings } from './settings.ts';
+
+/** The flags by which every verb but `reset` learns what the node is asked to be, and what it is. */
+const READING = {
+  provider: {
+    choices: ['auto', ...PROVIDER_NAMES] as const,
+    default: DEFAULTS.provider,
+    describe: 'Provider of this machine; auto goes by the kernel command line, then the firmware',
+  },
+  config: {
+    type: 'string',
+    array: true,
+    default: DEFAULTS.config,
+    describe: 'Bootstrap document that overrides all others; repeatable, the last one wins',
+  },
+  cmdline: {
+    type: 'string',
+    default: DEFAULTS.cmdline,
+    describe: "File with the kernel's command line",
+  },
+  etc: { type: 'string', default: DEFAULTS.etc, describe: "The host's /etc" },
+  run: { type: 'string', default: DEFAULTS.run, describe: "The host's /run/kios" },
+  'seed-dir': {
+    type: 'string',
+    default: DEFAULTS.seedDir,
+    describe: 'Folder where init mounts the seed volumes',
+  },
+  'state-dir': {
+    type: 'string',
+    default: DEFAULTS.stateDir,
+    describe: 'Folder where this agent keeps its state',
+  },
+  'kubelet-pki': {
+    type: 'string',
+    default: DEFAULTS.kubeletPki,
+    describe: "Folder of kubelet's client certificate",
+  },
+  sysfs: { type: 'string', default: DEFAULTS.sysfs, describe: "The host's /sys" },
+  firmware: { type: 'string', default: DEFAULTS.firmware, describe: "The host's /sys/firmware" },
+  'proc-net': {
+    type: 'string',
+    default: DEFAULTS.procNet,
+    describe: "The host's network tables, /proc/net",
+  },
+} as const satisfies Record<string, Options>;
+
+/** The flags of the verbs that have kubelet restarted. */
+const RESTARTING = {
+  socket: {
+    type: 'string',
+    default: DEFAULTS.socket,
+    describe: "Init's socket for a kubelet restart",
+  },
+  restart: {
+    type: 'boolean',
+    default: DEFAULTS.restart,
+    describe: 'Have kubelet restarted when its files change; --no-restart leaves that to you',
+  },
+} as const satisfies Record<string, Options>;
+
+/** The flags of the verbs that make the node what it is asked to be. */
+const JOINING = {
+  ...READING,
+  plugins: {
+    type: 'string',
+    default: DEFAULTS.plugins,
+    describe: "Folder of the image's programs that a document may name",
+  },
+  'plugin-dir': {
+    type: 'string',
+    default: DEFAULTS.pluginDir,
+    describe: 'Folder on the host from which kubelet starts them',
+  },
+  'lease-grace': {
+    type: 'number',
+    default: DEFAULTS.leaseGraceSeconds,
+    describe: 'Seconds to wait for a DHCP lease once a router has announced an IPv6 address',
+  },
+  'clock-timeout': {
+    type: 'number',
+    default: DEFAULTS.clockTimeoutSeconds,
+    describe: 'Seconds to wait for a synchronised clock when the boot only guessed the time',
+  },
+  'pods-timeout': {
+    type: 'number',
+    default: DEFAULTS.podsTimeoutSeconds,
+    describe: 'Seconds to wait for the other shipped pods before kubelet is restarted',
+  },
+  ...RESTARTING,
+  're-evaluate': {
+    type: 'boolean',
+    default: DEFAULTS.reEvaluate,
+    describe: 'Ask the metadata service again and join anew, under a new name if need be',
+  },
+} as const satisfies Record<string, Options>;
+
+/** The flags of each verb: those that act on it. */
+export const FLAGS = {
+  join: {
+    ...JOINING,
+    timeout: {
+      type: 'number',
+      default: DEFAULTS.timeoutSeconds,
+      describe: 'Seconds to go on trying; 0 tries without limit',
+    },
+  },
+  watch: {
+    ...JOINING,
+    rollback: {
+      type: 'number',
+      default: DEFAULTS.rollbackSeconds,
+      describe:
+        'Seconds for a restarted node to become Ready before it is rolled back; 0 never does',
+    },
+    'node-check': {
+      type: 'number',
+      default: DEFAULTS.nodeCheckSeconds,
+      describe: "Seconds between two looks at the node's own Node object",
+    },
+  },
+  reset: {
+    etc: READING.etc,
+    'state-dir': READING['state-dir'],
+    'kubelet-pki': READING['kubelet-pki'],
+    ...RESTARTING,
+  },
+  render: READING,
+} as const satisfies Record<string, Record<string, Options>>;
+
+type AllFlags = typeof FLAGS.join & typeof FLAGS.watch;
+
+/** The values of a command line that has some of the flags. */
+export type FlagValues = Partial<InferredOptionTypes<AllFlags>>;
+
+/** The settings that have another name than their flag: theirs says the unit. */
+interface Renamed {
+  readonly timeout?: number;
+  readonly leaseGrace?: number;
+  readonly clockTimeout?: number;
+  readonly podsTimeout?: number;
+  readonly rollback?: number;
+  readonly nodeCheck?: number;
+}
+
+/** Returns the settings for flags in camel case, with the default of each flag that is absent. */
+export function toSettings(flags: Partial<Settings> & Renamed): Settings {
+  return {
+    ...DEFAULTS,
+    ...flags,
+    timeoutSeconds: flags.timeout ?? DEFAULTS.timeoutSeconds,
+    leaseGraceSeconds: flags.leaseGrace ?? DEFAULTS.leaseGraceSeconds,
+    clockTimeoutSeconds: flags.clockTimeout ?? DEFAULTS.clockTimeoutSeconds,
+    podsTimeoutSeconds: flags.podsTimeout ?? DEFAULTS.podsTimeoutSeconds,
+    rollbackSeconds: flags.rollback ?? DEFAULTS.rollbackSeconds,
+    nodeCheckSeconds: flags.nodeCheck ?? DEFAULTS.nodeCheckSeconds,
+  };
+}

@@ -1,0 +1,132 @@
+import { rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { errorCode, readIfThere, writeAtomic } from '@kios/agent';
+import * as v from 'valibot';
+
+import type { ClusterAuth } from '../../core/cluster/auth.ts';
+import { type ClientCertificate, identityName } from '../../core/cluster/identity.ts';
+import { splitToken } from '../../core/cluster/jws.ts';
+import { clientCertificateOf, speaksForItself, tokenOf } from '../../core/cluster/kubeconfig.ts';
+import { parseCertificates } from '../../core/cluster/pem.ts';
+import { BOOTSTRAP_KUBECONFIG } from '../../core/files/render.ts';
+import { JoinState } from '../../core/files/state.ts';
+import type { Settings } from '../../core/settings/settings.ts';
+import { readClientCertificate } from './certificates.ts';
+
+/** The files that an earlier run, or kubelet, left on this node. */
+export interface NodeFacts {
+  readonly state: JoinState | undefined;
+  /** The node's name in its client certificate, if that has not expired. */
+  readonly identity: string | undefined;
+  /** The host name that this agent wrote; undefined without a state. */
+  readonly hostname: string | undefined;
+  readonly nodeIp: string | undefined;
+  readonly ca: readonly string[];
+  readonly bootstrapKubeconfig: string | undefined;
+  /** kubelet.conf, whether or not its certificate is valid. */
+  readonly kubeletConf: string | undefined;
+}
+
+export const CURRENT_PEM = 'kubelet-client-current.pem';
+
+const stateFile = (settings: Settings): string => path.join(settings.stateDir, 'state.json');
+
+/** Reads the state. An unreadable one counts as absent, which costs one run that finds nothing to change. */
+export async function readJoinState(settings: Settings): Promise<JoinState | undefined> {
+  const text = await readIfThere(stateFile(settings));
+  if (text === undefined) return undefined;
+  try {
+    return v.parse(JoinState, JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+export async function writeJoinState(settings: Settings, state: JoinState): Promise<void> {
+  await writeAtomic(stateFile(settings), `${JSON.stringify(state)}\n`, 0o600);
+}
+
+/** Reads a file of kubelet's own folder, where it also renews a certificate that its kubeconfig has as data. */
+async function readCurrent(settings: Settings, name: string): Promise<string | undefined> {
+  return readIfThere(path.join(settings.kubeletPki, name));
+}
+
+/** Reads the certificate that kubelet.conf names. Its path is the host's; the pod has that folder in the same place. */
+async function readClient(
+  settings: Settings,
+  kubeletConf: string,
+): Promise<ClientCertificate | undefined> {
+  const where = clientCertificateOf(kubeletConf);
+  if (where === undefined) return undefined;
+  const name = 'path' in where ? path.basename(where.path) : CURRENT_PEM;
+  const pem = (await readCurrent(settings, name)) ?? ('pem' in where ? where.pem : undefined);
+  return pem === undefined ? undefined : readClientCertificate(pem);
+}
+
+function readCertificates(pem: string | undefined): readonly string[] {
+  try {
+    return pem === undefined ? [] : parseCertificates(pem);
+  } catch {
+    return [];
+  }
+}
+
+export async function readNode(settings: Settings): Promise<NodeFacts> {
+  const etc = (file: string): Promise<string | undefined> =>
+    readIfThere(path.join(settings.etc, file));
+  const state = await readJoinState(settings);
+  const kubeletConf = await etc('kubernetes/kubelet.conf');
+  const client = kubeletConf === undefined ? undefined : await readClient(settings, kubeletConf);
+  return {
+    state,
+    identity: identityName(client, Date.now()),
+    hostname: state === undefined ? undefined : (await etc('hostname'))?.trim(),
+    nodeIp: (await etc('kubernetes/node-ip'))?.trim(),
+    ca: readCertificates(await etc('kubernetes/pki/ca.crt')),
+    bootstrapKubeconfig: await etc(BOOTSTRAP_KUBECONFIG),
+    kubeletConf,
+  };
+}
+
+async function moveAside(file: string): Promise<void> {
+  try {
+    await rename(file, `${file}.old`);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Makes kubelet request a new certificate at its next start; the old one is kept as `.old`. */
+export async function setIdentityAside(settings: Settings): Promise<void> {
+  await moveAside(path.join(settings.kubeletPki, CURRENT_PEM));
+  await moveAside(path.join(settings.etc, 'kubernetes/kubelet.conf'));
+}
+
+/**
+ * Returns the credentials on disk, which replace an `auth` that is not stored: a certificate, or the token not yet
+ * used.
+ */
+export function heldAuth(node: NodeFacts): ClusterAuth | undefined {
+  if (node.identity !== undefined) return { kind: 'held' };
+  const token =
+    node.bootstrapKubeconfig === undefined ? undefined : tokenOf(node.bootstrapKubeconfig);
+  if (token !== undefined) return { kind: 'token', token: splitToken(token) };
+  return node.kubeletConf !== undefined && speaksForItself(node.kubeletConf)
+    ? { kind: 'held' }
+    : undefined;
+}
+
+/** Undoes `setIdentityAside`. */
+export async function bringIdentityBack(settings: Settings): Promise<void> {
+  await moveBack(path.join(settings.kubeletPki, CURRENT_PEM));
+  await rm(path.join(settings.etc, 'kubernetes/kubelet.conf.old'), { force: true });
+}
+
+async function moveBack(file: string): Promise<void> {
+  try {
+    await rename(`${file}.old`, file);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}

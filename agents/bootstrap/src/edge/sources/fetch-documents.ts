@@ -1,0 +1,92 @@
+import type { Logger } from '@kios/agent';
+
+import type { Part } from '../../core/document/parsed-document.ts';
+import { BootstrapError } from '../../core/faults/errors.ts';
+import { networkProvider } from '../../core/providers/network-providers.ts';
+import { Keys, type Provider } from '../../core/providers/provider.ts';
+import type { Uplink } from '../node/uplink.ts';
+import { readUserData } from './documents.ts';
+import { fetchMetadata } from './fetch-metadata.ts';
+import { machineFactsOf, NO_FACTS, type Remote } from './metadata-cache.ts';
+import type { Platform } from './platform.ts';
+import type { Needs } from './sources.ts';
+
+/** Replaces `${uuid}`, `${serial}` and `${mac}`, by which one server distinguishes its machines. */
+export function expandUrl(url: string, { dmi }: Platform, mac: string): string {
+  const values: Readonly<Record<string, string>> = {
+    uuid: dmi.productUuid,
+    serial: dmi.productSerial,
+    mac,
+  };
+  return url.replaceAll(/\$\{(uuid|serial|mac)\}/g, (_all, name: string) =>
+    encodeURIComponent(values[name] ?? ''),
+  );
+}
+
+/** Returns a provider for a single file on a web server, read by the rules of the metadata services. */
+function webProvider(address: string): Provider {
+  const url = new URL(address);
+  return {
+    name: 'file',
+    bases: [url.origin],
+    async read(exchange) {
+      return { userData: await new Keys(exchange).bytes(`${url.pathname}${url.search}`) };
+    },
+  };
+}
+
+/** What to fetch, and over which link. */
+export interface FetchRequest {
+  readonly platform: Platform;
+  readonly needs: Needs;
+  readonly uplink: Uplink;
+  /** Whether to wait for user data that may be late. */
+  readonly isPatient: boolean;
+}
+
+type Fetched = Pick<Remote, 'facts' | 'userData'>;
+
+async function fetchFromProvider(
+  { platform, uplink, isPatient }: FetchRequest,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Fetched> {
+  const known = networkProvider(platform.provider, platform.seed);
+  if (known === undefined) return { facts: NO_FACTS, userData: undefined };
+  const provider = isPatient ? known : { ...known, lateSeconds: 0 };
+  const metadata = await fetchMetadata(provider, uplink.link, log, signal);
+  const source = `user data of ${platform.provider}`;
+  return {
+    facts: machineFactsOf(metadata),
+    userData: readUserData(source, metadata.userData, log),
+  };
+}
+
+async function fetchFromWeb(
+  url: string,
+  { link }: Uplink,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Part> {
+  const { userData } = await fetchMetadata(webProvider(url), link, log, signal);
+  const part = readUserData(url, userData, log);
+  if (part !== undefined) return part;
+  throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${url}: it holds no document`);
+}
+
+/** Fetches from the metadata service and the web server, as far as they are needed. */
+export async function fetchAll(
+  request: FetchRequest,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Remote> {
+  const { platform, needs, uplink } = request;
+  const { configUrl } = platform;
+  const url = configUrl === undefined ? undefined : expandUrl(configUrl, platform, uplink.mac);
+  const none: Fetched = { facts: NO_FACTS, userData: undefined };
+  const [fetched, config] = await Promise.all([
+    needs.provider ? fetchFromProvider(request, log, signal) : none,
+    url === undefined ? undefined : fetchFromWeb(url, uplink, log, signal),
+  ]);
+  return { ...fetched, config };
+}

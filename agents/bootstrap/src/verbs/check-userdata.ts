@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { gunzipSync } from 'node:zlib';
+
+import { readClusterConfig } from '../core/cluster/cluster-config.ts';
+import { parseDocument } from '../core/document/document.ts';
+import { type Origin, originsOf } from '../core/document/merge.ts';
+import type { Warning } from '../core/document/parsed-document.ts';
+import { decodeUserData } from '../core/document/user-data.ts';
+import { BootstrapError } from '../core/faults/errors.ts';
+import { readUserFiles } from '../core/files/user-files.ts';
+import { checkLabels } from '../core/node/labels.ts';
+import { inspectPair } from '../edge/node/certificates.ts';
+
+const MAX_UNPACKED = 4 * 1024 * 1024;
+
+/** A node's reading of a text in its user data. */
+export interface UserDataCheck {
+  /** `plain`, `gzip`, `base64` or `base64+gzip`. */
+  readonly encoding: string;
+  /** It is for another program, and a node treats it as absent. */
+  readonly foreign: boolean;
+  /** The form of the text. */
+  readonly kind: string | undefined;
+  /** It names a cluster and credentials; otherwise it is part of a document, or for a standalone node. */
+  readonly complete: boolean;
+  readonly values: readonly Origin[];
+  readonly warnings: readonly Warning[];
+}
+
+/** Reads a file as if it were user data; rejects with what a node would report. */
+export async function checkUserData(file: string): Promise<UserDataCheck> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause });
+  });
+  const data = decodeUserData(file, bytes, (packed) =>
+    gunzipSync(packed, { maxOutputLength: MAX_UNPACKED }),
+  );
+  const base = { encoding: data.format, foreign: data.foreign };
+  if (data.foreign) return { ...base, kind: undefined, complete: false, values: [], warnings: [] };
+  const reading = parseDocument(file, data.text);
+  const { document } = reading;
+  readUserFiles(document.files ?? []);
+  const complete = document.cluster !== undefined && document.auth !== undefined;
+  if (complete && document.auth?.bootstrapTokenFile === undefined)
+    readClusterConfig(document, inspectPair);
+  const labels = checkLabels(document.node?.labels ?? {}).dropped;
+  return {
+    ...base,
+    kind: reading.kind,
+    complete,
+    values: originsOf([{ source: file, ...reading }]),
+    warnings: [
+      ...reading.warnings,
+      ...labels.map(({ key, why }) => ({ path: `node.labels.${key}`, why })),
+    ],
+  };
+}

@@ -1,0 +1,34 @@
+import path from 'node:path';
+
+import type { Logger } from '@kios/agent';
+
+import type { Settings } from '../core/settings/settings.ts';
+import { type ApiServer, openApiServer } from '../edge/cluster/api-server.ts';
+import type { OnPlaced } from '../edge/files/transaction.ts';
+
+export interface JoinContext {
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** Input hashes of documents that were logged already: a retry does not log them again. */
+  readonly reported?: Set<string>;
+  /** When steps of the join were reached, in seconds of CLOCK_BOOTTIME. */
+  readonly timeline?: Map<string, number>;
+  /** For tests: cuts the run off between two files. */
+  readonly onPlaced?: OnPlaced;
+  /** For tests: replaces the connection to the API server. */
+  readonly openApi?: (endpoint: string) => ApiServer;
+}
+
+/** Opens the API server at `endpoint`, with the host's name servers. */
+export function apiOf({ settings, signal, openApi }: JoinContext, endpoint: string): ApiServer {
+  const resolvConf = path.join(settings.run, 'net/resolv.conf');
+  return openApi?.(endpoint) ?? openApiServer(endpoint, resolvConf, signal);
+}
+
+/** Returns true the first time that this process asks for `key`. */
+export function isFirst({ reported }: JoinContext, key: string): boolean {
+  if (reported?.has(key) === true) return false;
+  reported?.add(key);
+  return true;
+}

@@ -1,0 +1,110 @@
+import { type ClusterConfig, readClusterConfig } from '../core/cluster/cluster-config.ts';
+import type { NodeBootstrap } from '../core/document/schema.ts';
+import { isConfigured, type PlanInput } from '../core/files/plan.ts';
+import { formatBootstrapKubeconfig, formatUserKubeconfig } from '../core/files/render.ts';
+import { hashInput } from '../core/files/state.ts';
+import type { Settings } from '../core/settings/settings.ts';
+import { inspectPair } from '../edge/node/certificates.ts';
+import { bootSeconds, readBootId } from '../edge/node/host.ts';
+import { heldAuth, type NodeFacts } from '../edge/node/node.ts';
+import { waitForUplink } from '../edge/node/uplink.ts';
+import { fetchAll } from '../edge/sources/fetch-documents.ts';
+import { readCache, writeCache } from '../edge/sources/metadata-cache.ts';
+import { type Platform, readPlatform } from '../edge/sources/platform.ts';
+import { type Fetch, readSources, type Sources } from '../edge/sources/sources.ts';
+import { isFirst, type JoinContext } from './context.ts';
+
+/** The facts that an earlier run left on the disk. */
+interface KeptFacts {
+  readonly ca: readonly string[];
+  readonly nodeName: string;
+}
+
+/** What the node is asked to be, and what it is: all that a run knows before it changes anything. */
+export interface JoinInput extends PlanInput {
+  readonly sources: Sources;
+  readonly node: NodeFacts;
+  readonly bootId: string;
+  /** Undefined when the node was not configured for exactly this input: its facts must be discovered. */
+  readonly kept: KeptFacts | undefined;
+}
+
+/** The sources of one run; `input` is undefined when they hold no document. */
+export interface SourcesRead {
+  readonly sources: Sources;
+  readonly input: JoinInput | undefined;
+}
+
+/** Returns whether the kubeconfig on disk is the document's, or the node has its certificate. */
+function hasCredentials({ endpoint, auth }: ClusterConfig, node: NodeFacts): boolean {
+  const own = formatUserKubeconfig(endpoint, auth);
+  if (own !== undefined) return node.kubeletConf === own;
+  if (node.identity !== undefined || auth.kind === 'held') return true;
+  return node.bootstrapKubeconfig === formatBootstrapKubeconfig(endpoint, auth);
+}
+
+function keptFacts(input: PlanInput, node: NodeFacts): KeptFacts | undefined {
+  const { cluster } = input;
+  const bundle = cluster?.trust.bundle ?? [];
+  const ca = bundle.length > 0 ? bundle : node.ca;
+  const nodeName = node.identity ?? node.hostname;
+  if (!isConfigured(input) || nodeName === undefined) return undefined;
+  return cluster !== undefined && ca.length === 0 ? undefined : { ca, nodeName };
+}
+
+async function toInput(
+  settings: Settings,
+  node: NodeFacts,
+  sources: Sources,
+  document: NodeBootstrap,
+): Promise<JoinInput> {
+  const cluster = readClusterConfig(document, inspectPair, heldAuth(node));
+  const instanceId = sources.facts.instanceId ?? '';
+  const asked: PlanInput = {
+    document,
+    cluster,
+    instanceId,
+    inputHash: await hashInput(document, instanceId),
+    state: node.state,
+    hasCredentials: cluster === undefined || hasCredentials(cluster, node),
+    reEvaluate: settings.reEvaluate,
+  };
+  const bootId = await readBootId(settings);
+  return { ...asked, sources, node, bootId, kept: keptFacts(asked, node) };
+}
+
+/** Returns a Fetch that asks the network and caches the answer for the next boot. */
+const fetchFromNetwork =
+  (context: JoinContext, platform: Platform): Fetch =>
+  async (needs) => {
+    const { settings, log, signal, timeline } = context;
+    const uplink = await waitForUplink(settings, log, signal);
+    // User data may be late once, just after the machine was made.
+    const isPatient = isFirst(context, 'metadata');
+    const remote = await fetchAll({ platform, needs, uplink, isPatient }, log, signal);
+    await writeCache(settings, platform, remote);
+    timeline?.set('metadata', await bootSeconds());
+    return remote;
+  };
+
+/**
+ * Reads the documents, and from them the input. The cache of an earlier boot suffices while the node needs nothing new.
+ */
+export async function readInput(context: JoinContext, node: NodeFacts): Promise<SourcesRead> {
+  const { settings, log } = context;
+  const start = performance.now();
+  const platform = await readPlatform(settings);
+  log.debug({ ev: 'platform', provider: platform.provider, ms: performance.now() - start });
+  const readWith = async (fetch: Fetch): Promise<SourcesRead> => {
+    const sources = await readSources(settings, platform, fetch, log);
+    const { document } = sources;
+    const input = document && (await toInput(settings, node, sources, document));
+    return { sources, input };
+  };
+  const cache = settings.reEvaluate ? undefined : await readCache(settings, platform);
+  if (cache !== undefined && heldAuth(node) !== undefined) {
+    const cached = await readWith(async () => Promise.resolve(cache));
+    if (cached.input?.kept !== undefined || !cached.sources.needsNetwork) return cached;
+  }
+  return readWith(fetchFromNetwork(context, platform));
+}

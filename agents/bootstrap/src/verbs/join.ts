@@ -1,0 +1,131 @@
+import path from 'node:path';
+
+import { type Logger, removeStaleTemps, sleep, writeAtomic } from '@kios/agent';
+import { formatState, PlatformState } from '@kios/node-state';
+
+import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
+import { BootstrapError } from '../core/faults/errors.ts';
+import { isBackingOff } from '../core/files/restart.ts';
+import { hashDocument } from '../core/files/state.ts';
+import type { Settings } from '../core/settings/settings.ts';
+import { FaultLog } from '../edge/faults/fault-log.ts';
+import { bootSeconds, readKubelet, readPrimaryLease } from '../edge/node/host.ts';
+import { type NodeFacts, readNode } from '../edge/node/node.ts';
+import { reportToAzure } from '../edge/sources/report-ready.ts';
+import type { Sources } from '../edge/sources/sources.ts';
+import { commit } from './commit.ts';
+import type { JoinContext } from './context.ts';
+import { discoverFacts, filesOf, type JoinFacts, recallFacts } from './join-facts.ts';
+import { type JoinInput, readInput } from './join-input.ts';
+
+/** `standalone`: no document names a cluster. `pending`: kubelet waits for its certificate. `joined`: it has one. */
+export type Outcome = 'standalone' | 'pending' | 'joined';
+
+/** The result of a run. */
+export interface Joined {
+  readonly outcome: Outcome;
+  readonly node: NodeFacts;
+  /** Undefined when there is no document, or it was not tried. */
+  readonly input?: JoinInput;
+  readonly facts?: JoinFacts;
+  /** The document was rolled back recently and is not tried yet. */
+  readonly isBackingOff: boolean;
+}
+
+/** Removes the temporary files of a killed run. */
+async function removeLeftovers({ stateDir, run }: Settings): Promise<void> {
+  await removeStaleTemps(stateDir);
+  await removeStaleTemps(path.join(run, 'platform'));
+}
+
+async function writePlatform(settings: Settings, { platform, facts }: Sources): Promise<void> {
+  const state = formatState(PlatformState, { v: 1, platform, ...facts });
+  await writeAtomic(path.join(settings.run, 'platform/platform.json'), state);
+}
+
+async function mustWait({ state, document, bootId }: JoinInput): Promise<boolean> {
+  if (state?.phase !== 'rolled-back') return false;
+  const now = { document: await hashDocument(document), bootId, up: await bootSeconds() };
+  return isBackingOff(state, now);
+}
+
+/** Returns the outcome without a document: a node that has joined stays joined when its seed is gone. */
+const withoutDocument = ({ identity, kubeletConf }: NodeFacts): Outcome =>
+  identity === undefined && kubeletConf === undefined ? 'standalone' : 'joined';
+
+/** Returns whether there is no certificate to wait for: such a node has joined when kubelet runs in cluster mode. */
+const isUser = ({ auth }: ClusterConfig): boolean =>
+  auth.kind === 'held' || (auth.kind === 'user' && !auth.isBootstrap);
+
+async function outcomeOf(
+  settings: Settings,
+  { cluster, node }: JoinInput,
+  facts: JoinFacts,
+  isRestarted: boolean,
+): Promise<Outcome> {
+  if (cluster === undefined) return 'standalone';
+  if (facts.dropIdentity) return 'pending';
+  if (node.identity !== undefined) return 'joined';
+  if (isRestarted || !isUser(cluster)) return 'pending';
+  return (await readKubelet(settings))?.mode === 'cluster' ? 'joined' : 'pending';
+}
+
+/** Reports to the provider that the node is configured. */
+async function reportToProvider(
+  { settings, log, signal }: JoinContext,
+  { platform }: Sources,
+): Promise<void> {
+  const lease = platform === 'azure' ? await readPrimaryLease(settings) : undefined;
+  if (lease !== undefined) await reportToAzure(lease, log, signal);
+}
+
+/**
+ * Runs once: reads what the node is asked to be, and makes it so. Rejects with a BootstrapError when that fails for
+ * now.
+ */
+export async function joinNode(context: JoinContext): Promise<Joined> {
+  const { settings } = context;
+  await removeLeftovers(settings);
+  const node = await readNode(settings);
+  const { sources, input } = await readInput(context, node);
+  await writePlatform(settings, sources);
+  if (input === undefined || (await mustWait(input)))
+    return { outcome: withoutDocument(node), node, isBackingOff: input !== undefined };
+  const facts = (await recallFacts(settings, input)) ?? (await discoverFacts(context, input));
+  const isRestarted = await commit(context, input, facts, filesOf(input, facts));
+  if (!facts.isRecalled) await reportToProvider(context, sources);
+  const outcome = await outcomeOf(settings, input, facts, isRestarted);
+  return { outcome, node, input, facts, isBackingOff: false };
+}
+
+/** Logs an outcome that differs from the one before. */
+export function reportOutcome(
+  log: Logger,
+  { outcome, isBackingOff }: Joined,
+  before: Outcome | undefined,
+): void {
+  if (outcome === before) return;
+  const why = isBackingOff ? 'its document was rolled back' : 'no document names a cluster';
+  if (outcome === 'standalone') log.warn({ ev: 'standalone', why });
+  // A node that had joined when this agent started is not worth a line on the console.
+  if (outcome === 'joined') log.info({ ev: 'joined', console: before !== undefined });
+  if (outcome === 'pending') log.info({ ev: 'certificate.wait' });
+}
+
+/** Joins once. A fault in the document ends it; after any other it tries again until `--timeout`. */
+export async function join(start: JoinContext): Promise<void> {
+  const context = { ...start, reported: new Set<string>() };
+  const { settings, log, signal } = context;
+  const faults = new FaultLog(log);
+  const deadline = performance.now() + (settings.timeoutSeconds || Number.POSITIVE_INFINITY) * 1000;
+  for (;;) {
+    try {
+      return reportOutcome(log, await joinNode(context), undefined);
+    } catch (error) {
+      if (!(error instanceof BootstrapError)) throw error;
+      if (error.fault.event.startsWith('bad.') || performance.now() >= deadline) throw error;
+      const left = deadline - performance.now();
+      await sleep(Math.min(faults.report(error), left), signal);
+    }
+  }
+}

@@ -1,0 +1,232 @@
+import { type Signer, SIGNERS } from '../core/cluster/api-objects.ts';
+import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
+import { ofBoot } from '../core/files/state.ts';
+import type { Settings } from '../core/settings/settings.ts';
+import { openKube, readNodeCaller } from '../edge/cluster/kube-auth.ts';
+import type { Caller, KubeClient } from '../edge/cluster/kube-client.ts';
+import { type Backup, discardBackup, readBackup } from '../edge/files/backup.ts';
+import { placeFiles } from '../edge/files/transaction.ts';
+import { bootSeconds, readBootId, readKubelet } from '../edge/node/host.ts';
+import { readJoinState } from '../edge/node/node.ts';
+import { restartKubelet } from '../edge/node/restart-kubelet.ts';
+import { type NodeView, reportJoin, viewCa, viewNode, viewRequests } from './cluster-view.ts';
+import { apiOf, type JoinContext } from './context.ts';
+import type { JoinFacts } from './join-facts.ts';
+import type { JoinInput } from './join-input.ts';
+import type { Joined } from './join.ts';
+import { finishRollBack, rollBack } from './rollback.ts';
+
+/** Pause between two looks while a configuration is on trial. */
+const TRIAL_MS = 2000;
+/** kubelet's folder is watched, so this pause matters to the warnings only. */
+const PENDING_MS = 10_000;
+const STANDALONE_MS = 60_000;
+/** An approver's time, after which a request is reported. */
+const PENDING_S = 60;
+/** kubelet creates its Node object within seconds of its start. */
+const REGISTERED_AFTER_S = 30;
+
+interface Member {
+  readonly input: JoinInput;
+  readonly facts: JoinFacts;
+  readonly cluster: ClusterConfig;
+}
+
+/** Returns kubelet's start in milliseconds since 1970, one second early: the cluster's times are in whole seconds. */
+async function kubeletSince(settings: Settings): Promise<number> {
+  const started = (await readKubelet(settings))?.startedBoot ?? 0;
+  return Date.now() - ((await bootSeconds()) - started) * 1000 - 1000;
+}
+
+/**
+ * Follows the node in its cluster: whether it is Ready, waits for an approver, is deleted, or fails to become Ready.
+ */
+export class Membership {
+  readonly #context: JoinContext;
+  /** Seconds of CLOCK_BOOTTIME before which a node that is Ready is not looked at. */
+  #nextLook: number | undefined;
+  /** Names of the certificate requests that were reported. */
+  #reported: ReadonlySet<string> = new Set();
+  #isNetworkNoted = false;
+  /** The Node object was seen since kubelet's start, so its absence means that it was deleted. */
+  #wasSeen = false;
+
+  constructor(context: JoinContext) {
+    this.#context = context;
+  }
+
+  /** Looks at the node and returns the milliseconds until the next look. */
+  async look({ outcome, input, facts }: Joined): Promise<number> {
+    const { settings } = this.#context;
+    const backup = await readBackup(settings);
+    if (input === undefined) return this.#afterRollBack(backup);
+    const { cluster } = input;
+    if (cluster === undefined || facts === undefined) {
+      // A standalone node has no sign of health, so its document is not on trial.
+      if (backup !== undefined) await discardBackup(settings);
+      return STANDALONE_MS;
+    }
+    const member = { input, facts, cluster };
+    if (outcome === 'pending') return this.#lookAtPending(member, backup);
+    return this.#lookAtJoined(member, backup);
+  }
+
+  async #afterRollBack(backup: Backup | undefined): Promise<number> {
+    const state = await readJoinState(this.#context.settings);
+    if (backup !== undefined && state?.phase === 'rolled-back')
+      await finishRollBack(this.#context, state);
+    return STANDALONE_MS;
+  }
+
+  /** Returns the seconds since the kubelet on trial started, or its restart was requested. */
+  async #trialSeconds(): Promise<number | undefined> {
+    const { settings } = this.#context;
+    const state = await readJoinState(settings);
+    const kubelet = await readKubelet(settings);
+    const isRequested =
+      state?.phase === 'restarted' && state.bootId === (await readBootId(settings));
+    const requested = isRequested ? (state.restarts.at(-1) ?? 0) : 0;
+    const since = Math.max(requested, kubelet?.startedBoot ?? 0);
+    return since === 0 ? undefined : (await bootSeconds()) - since;
+  }
+
+  async #rollBackIfLate({ input }: Member, backup: Backup | undefined): Promise<boolean> {
+    const { settings } = this.#context;
+    const seconds = backup === undefined ? undefined : await this.#trialSeconds();
+    const isLate =
+      settings.rollbackSeconds > 0 && seconds !== undefined && seconds > settings.rollbackSeconds;
+    const state = isLate ? await readJoinState(settings) : undefined;
+    if (state === undefined || backup === undefined) return false;
+    await rollBack(this.#context, state, input.document, backup);
+    return true;
+  }
+
+  async #kube({ cluster, facts }: Member, caller: Caller): Promise<KubeClient> {
+    return openKube(apiOf(this.#context, cluster.endpoint), { ca: facts.ca, ...caller });
+  }
+
+  /** Logs each undecided certificate request once. */
+  #reportRequests(requests: readonly string[], seconds: number, signer: Signer): void {
+    for (const name of requests.filter((item) => !this.#reported.has(item))) {
+      this.#reported = new Set([...this.#reported, name]);
+      this.#context.log.warn({
+        ev: 'csr.pending',
+        name,
+        signer,
+        seconds: Math.round(seconds),
+        remedy: `Run: kubectl certificate approve ${name}.`,
+      });
+    }
+  }
+
+  async #lookAtPending(member: Member, backup: Backup | undefined): Promise<number> {
+    const limit = this.#context.settings.rollbackSeconds || PENDING_S;
+    const waits = Math.min(PENDING_S, limit);
+    const seconds = (await this.#trialSeconds()) ?? 0;
+    if (seconds < waits) return (waits - seconds) * 1000;
+    const open = await this.#openRequests(member);
+    this.#reportRequests(open, seconds, SIGNERS.client);
+    // An undecided request is no reason to roll back: the node has done all it can, and the approval may still come.
+    const isRolledBack = open.length === 0 && (await this.#rollBackIfLate(member, backup));
+    return isRolledBack ? 0 : PENDING_MS;
+  }
+
+  async #openRequests(member: Member): Promise<readonly string[]> {
+    const { auth } = member.cluster;
+    if (auth.kind !== 'token') return [];
+    const kube = await this.#kube(member, { token: `${auth.token.id}.${auth.token.secret}` });
+    return viewRequests(kube, SIGNERS.client, member.facts.nodeName);
+  }
+
+  async #lookAtJoined(member: Member, backup: Backup | undefined): Promise<number> {
+    const { settings, log } = this.#context;
+    const isTrial = backup !== undefined;
+    const up = await bootSeconds();
+    // A node that had joined when this agent started is not looked at for a while.
+    this.#nextLook ??= isTrial ? up : up + settings.nodeCheckSeconds;
+    if (!isTrial && up < this.#nextLook) return (this.#nextLook - up) * 1000;
+    this.#nextLook = up + settings.nodeCheckSeconds;
+    const caller = await readNodeCaller(settings, member.input.node.kubeletConf);
+    if (caller === undefined) {
+      // Only kubelet's exec plugin can authenticate as this node, so kubelet running with it has to suffice.
+      log.debug({ ev: 'ready.unknown' });
+      if (isTrial) await discardBackup(settings);
+      return settings.nodeCheckSeconds * 1000;
+    }
+    const kube = await this.#kube(member, caller);
+    const view = await viewNode(kube, member.facts.nodeName, await kubeletSince(settings));
+    await this.#act(member, kube, view, backup);
+    return isTrial && view !== 'ready' ? TRIAL_MS : settings.nodeCheckSeconds * 1000;
+  }
+
+  async #act(
+    member: Member,
+    kube: KubeClient,
+    view: NodeView,
+    backup: Backup | undefined,
+  ): Promise<void> {
+    const isGone = view === 'absent' && (backup === undefined || this.#wasSeen);
+    if (view !== 'absent' && view !== 'unknown') this.#wasSeen = true;
+    if (view === 'ready') await this.#isWell(member, kube, backup !== undefined);
+    // This agent's part is done. A rollback would end the very pods that provide the network.
+    else if (view === 'no network') this.#noteNetwork();
+    else if (isGone) await this.#comeBack();
+    else await this.#rollBackIfLate(member, backup);
+  }
+
+  async #isWell(member: Member, kube: KubeClient, isTrial: boolean): Promise<void> {
+    const { settings } = this.#context;
+    const { nodeName } = member.facts;
+    if (isTrial) {
+      await discardBackup(settings);
+      await reportJoin(this.#context, kube, nodeName, await bootSeconds());
+    }
+    await this.#followCa(member);
+    if (member.input.document.kubelet?.config?.['serverTLSBootstrap'] !== true) return;
+    const seconds = (await this.#trialSeconds()) ?? 0;
+    if (seconds < PENDING_S) return;
+    const open = await viewRequests(kube, SIGNERS.serving, nodeName);
+    this.#reportRequests(open, seconds, SIGNERS.serving);
+  }
+
+  #noteNetwork(): void {
+    if (this.#isNetworkNoted) return;
+    this.#isNetworkNoted = true;
+    this.#context.log.info({ ev: 'network.wait', why: 'the cluster has no pod network yet' });
+  }
+
+  /** Restarts kubelet after its node was deleted, because kubelet registers it only at start. */
+  async #comeBack(): Promise<void> {
+    const { settings } = this.#context;
+    const kubelet = await readKubelet(settings);
+    const state = await readJoinState(settings);
+    const age = (await bootSeconds()) - (kubelet?.startedBoot ?? 0);
+    if (state === undefined || age < Math.min(REGISTERED_AFTER_S, settings.nodeCheckSeconds))
+      return;
+    this.#wasSeen = false;
+    await this.#restart('the node was deleted from its cluster');
+  }
+
+  async #restart(why: string): Promise<void> {
+    const { settings, log, signal } = this.#context;
+    const state = await readJoinState(settings);
+    if (state === undefined) return;
+    const bootId = await readBootId(settings);
+    const current = { ...state, bootId, ...ofBoot(state, bootId) };
+    await restartKubelet(settings, log, signal, current, why);
+  }
+
+  /** Follows a change of a CA that was found by its pin; one given in the document changes with the document. */
+  async #followCa(member: Member): Promise<void> {
+    const { cluster, facts } = member;
+    if (cluster.trust.bundle.length > 0) return;
+    // kubeadm permits only anonymous requests to read it.
+    const ca = await viewCa(await this.#kube(member, {}));
+    if (ca === undefined || ca.join('') === facts.ca.join('')) return;
+    const { settings, log } = this.#context;
+    const file = { path: 'kubernetes/pki/ca.crt', content: ca.join(''), mode: 0o644 };
+    await placeFiles(settings.etc, [file]);
+    log.info({ ev: 'ca.changed', certificates: ca.length, console: true });
+    await this.#restart('the CA of the cluster changed');
+  }
+}

@@ -1,0 +1,47 @@
+import { writeFileSync } from 'node:fs';
+
+import { type AgentCommand, type Argv, command } from '@kios/agent';
+
+import { type FlagValues, toSettings } from '../core/settings/flags.ts';
+import { holdLock } from '../edge/node/lock.ts';
+import type { JoinContext } from './context.ts';
+
+/** A verb that changes the node. */
+interface NodeVerb {
+  readonly name: string;
+  readonly describe: string;
+  readonly builder: (args: Argv) => Argv<FlagValues>;
+  /** Returns what `work` would do and changes nothing; rejects when the document is wrong. */
+  readonly plan: (context: JoinContext) => Promise<unknown>;
+  readonly work: (context: JoinContext) => Promise<void>;
+}
+
+/** Prints JSON on standard output. */
+export const print = (value: unknown): void =>
+  writeFileSync(1, `${JSON.stringify(value, undefined, 2)}\n`);
+
+/** Leaves `--check` and `--dry-run` out of the help of a verb that changes nothing anyway. */
+export const hidePlan = <Args>(args: Argv<Args>): Argv<Args> => args.hide('check').hide('dry-run');
+
+/** Returns the command of a verb that works alone on its node; with `--check` or `--dry-run` it changes nothing. */
+export const nodeVerb = ({ name, describe, builder, plan, work }: NodeVerb): AgentCommand =>
+  command({
+    command: name,
+    describe,
+    builder,
+    async run(args, { log, signal }) {
+      const context: JoinContext = { settings: toSettings(args), log, signal };
+      if (args.check || args.dryRun) {
+        const planned = await plan(context);
+        if (args.dryRun) print(planned);
+        return;
+      }
+      const lock = await holdLock(log, signal);
+      try {
+        log.info({ ev: 'start', verb: name });
+        await work(context);
+      } finally {
+        lock[Symbol.dispose]();
+      }
+    },
+  });

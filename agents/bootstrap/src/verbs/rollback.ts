@@ -1,0 +1,45 @@
+import type { NodeBootstrap } from '../core/document/schema.ts';
+import { hashDocument, type JoinState } from '../core/files/state.ts';
+import { asOutput, type Backup, discardBackup } from '../edge/files/backup.ts';
+import { placeFiles } from '../edge/files/transaction.ts';
+import { bootSeconds } from '../edge/node/host.ts';
+import { bringIdentityBack, writeJoinState } from '../edge/node/node.ts';
+import { restartKubelet } from '../edge/node/restart-kubelet.ts';
+import type { JoinContext } from './context.ts';
+
+/**
+ * Restores the configuration before the one on trial, in the opposite order, and restarts kubelet once. After a cut in
+ * between, the next run finds files that differ from the document and completes the document instead, so that no
+ * mixture stays.
+ */
+export async function rollBack(
+  context: JoinContext,
+  state: JoinState,
+  document: NodeBootstrap,
+  backup: Backup,
+): Promise<void> {
+  const { settings, log } = context;
+  log.error({
+    ev: 'rollback',
+    code: 'KIOS_BOOTSTRAP_NOT_READY',
+    seconds: settings.rollbackSeconds,
+    files: backup.files.map(({ path }) => path),
+  });
+  await placeFiles(settings.etc, backup.files.map(asOutput).toReversed());
+  if (backup.droppedIdentity) await bringIdentityBack(settings);
+  const rolledBack: JoinState = {
+    ...state,
+    phase: 'rolled-back',
+    tried: await hashDocument(document),
+    up: await bootSeconds(),
+  };
+  await writeJoinState(settings, rolledBack);
+  await finishRollBack(context, rolledBack);
+}
+
+/** Does the last step, also for a rollback that was cut off before kubelet's restart. */
+export async function finishRollBack(context: JoinContext, state: JoinState): Promise<void> {
+  const { settings, log, signal } = context;
+  await restartKubelet(settings, log, signal, state, 'the node did not become Ready');
+  await discardBackup(settings);
+}

@@ -3,7 +3,7 @@ import { command, startProgram } from '@kios/agent';
 import { FLAGS, toSettings } from './core/settings/flags.ts';
 import { checkUserData } from './verbs/check-userdata.ts';
 import { join } from './verbs/join.ts';
-import { hidePlan, nodeVerb, print } from './verbs/node-verb.ts';
+import { nodeVerb, print } from './verbs/node-verb.ts';
 import { renderPlan } from './verbs/render.ts';
 import { planReset, reset } from './verbs/reset.ts';
 import { watch } from './verbs/watch.ts';
@@ -35,15 +35,17 @@ startProgram({
     command({
       command: 'render',
       describe: 'Print the files join would write, and the origin of each value',
-      builder: (args) => hidePlan(args.options(FLAGS.render)),
+      isReadOnly: true,
+      builder: (args) => args.options(FLAGS.render),
       run: async (args, { log, signal }) =>
         print(await renderPlan({ settings: toSettings(args), log, signal })),
     }),
     command({
       command: 'check-userdata <file>',
       describe: 'Report what a node reads from a file of user data',
+      isReadOnly: true,
       builder: (args) =>
-        hidePlan(args).positional('file', {
+        args.positional('file', {
           type: 'string',
           demandOption: true,
           describe: 'The file, in any encoding that user data may have',

@@ -28,7 +28,6 @@ const elsewhere = (folder: string): readonly string[] =>
     sysfs: 'sys',
     'proc-net': 'proc-net',
     cmdline: 'cmdline',
-    socket: 'control.sock',
   }).map(([flag, at]) => `--${flag}=${path.join(folder, at)}`);
 
 export type AgentCall =

@@ -5,7 +5,16 @@ import { createLogger, type Logger } from './logger.ts';
 import { type AgentContext, runAgent } from './run-agent.ts';
 import { VERSION } from './version.ts';
 
-/** The flags of every verb of every agent. */
+/** The flags of every verb that changes something. */
+const COMMON_FLAGS = {
+  check: { type: 'boolean', default: false, describe: 'Validate the configuration and end' },
+  'dry-run': {
+    type: 'boolean',
+    default: false,
+    describe: 'Print the plan as JSON and change nothing',
+  },
+} as const;
+
 export interface CommonArgs {
   readonly check: boolean;
   readonly dryRun: boolean;
@@ -15,6 +24,8 @@ export interface AgentCommand<Args = object> {
   /** The verb and its positional arguments, in yargs' notation. */
   readonly command: string;
   readonly describe: string;
+  /** The verb changes nothing: it has neither `--check` nor `--dry-run`, and `run` finds both false. */
+  readonly isReadOnly?: boolean;
   readonly builder: (args: Argv) => Argv<Args>;
   /** A method, not a property, so that one list can hold commands with different arguments. */
   run(args: ArgumentsCamelCase<Args> & CommonArgs, context: AgentContext): Promise<void>;
@@ -62,16 +73,6 @@ async function choose(program: AgentProgram, argv: readonly string[]): Promise<C
     .scriptName(program.name)
     .version(VERSION)
     .env(prefixOf(program))
-    .option('check', {
-      type: 'boolean',
-      default: false,
-      describe: 'Validate the configuration and end',
-    })
-    .option('dry-run', {
-      type: 'boolean',
-      default: false,
-      describe: 'Print the plan as JSON and change nothing',
-    })
     .strict()
     .demandCommand(1, 'a verb is missing')
     .exitProcess(false)
@@ -81,7 +82,9 @@ async function choose(program: AgentProgram, argv: readonly string[]): Promise<C
         : new UsageError(`read the command line: ${message ?? describe(error)}`);
     });
   for (const verb of program.commands) {
-    parser.command(verb.command, verb.describe, verb.builder, (args) => {
+    const builder = (args: Argv): Argv =>
+      verb.builder(verb.isReadOnly === true ? args : args.options(COMMON_FLAGS));
+    parser.command(verb.command, verb.describe, builder, (args) => {
       refuseNaN(args);
       const { check, dryRun } = args;
       chosen = (context) =>

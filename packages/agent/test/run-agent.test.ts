@@ -52,6 +52,10 @@ describe('an agent program', { timeout: 30_000 }, () => {
     [[], 64, 'read the command line: a verb is missing'],
     [['done', '--zork'], 64, 'zork'],
     [['zork'], 64, 'zork'],
+    [['done', '--dry-run'], 0, '"dryRun":true'],
+    [['look'], 0, '"dryRun":false'],
+    [['look', '--dry-run'], 64, 'dry-run'],
+    [['look', '--check'], 64, 'check'],
     [['done', '--level=high'], 64, 'use --level: it is not a number'],
   ])('given %j ends with %i and prints %s', async (args, code, text) => {
     const ended = await run(args);

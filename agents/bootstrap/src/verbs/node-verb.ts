@@ -20,9 +20,6 @@ interface NodeVerb {
 export const print = (value: unknown): void =>
   writeFileSync(1, `${JSON.stringify(value, undefined, 2)}\n`);
 
-/** Leaves `--check` and `--dry-run` out of the help of a verb that changes nothing anyway. */
-export const hidePlan = <Args>(args: Argv<Args>): Argv<Args> => args.hide('check').hide('dry-run');
-
 /** Returns the command of a verb that works alone on its node; with `--check` or `--dry-run` it changes nothing. */
 export const nodeVerb = ({ name, describe, builder, plan, work }: NodeVerb): AgentCommand =>
   command({

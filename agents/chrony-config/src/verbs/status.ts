@@ -17,6 +17,7 @@ async function logStatus(
 export const status = command({
   command: 'status',
   describe: 'Log the state of the clock: as published by watch, and as chronyd reports it now',
+  isReadOnly: true,
   builder: (args: Argv) => args.options({ state: STATE_FLAG, socket: SOCKET_FLAG }),
   run: logStatus,
 });

@@ -47,6 +47,7 @@ async function waitForClock(args: WaitArgs, { log, signal }: AgentContext): Prom
 export const wait = command({
   command: 'wait',
   describe: 'Wait until the clock can be trusted',
+  isReadOnly: true,
   builder: (args: Argv) =>
     args.options({
       mode: {

@@ -25,6 +25,7 @@ async function logModules(args: ResolveArgs, { log }: AgentContext): Promise<voi
 export const resolve = command({
   command: 'resolve <aliases..>',
   describe: 'Print the modules that aliases name and what loading them would load',
+  isReadOnly: true,
   builder: (args: Argv) =>
     sessionFlags(args).positional('aliases', {
       type: 'string',

@@ -4,6 +4,7 @@ import { ModulesStatus, readState, STATE } from '@kios/node-state';
 export const status = command({
   command: 'status',
   describe: 'Print the last status that `run` wrote',
+  isReadOnly: true,
   builder: (args: Argv) =>
     args.option('file', {
       type: 'string',

@@ -13,6 +13,13 @@ process.exitCode = await runProgram({
       run: async (args, { log }) => log.info({ ev: 'start', args }),
     },
     {
+      command: 'look',
+      describe: 'Changes nothing',
+      isReadOnly: true,
+      builder: (args) => args,
+      run: async (args, { log }) => log.info({ ev: 'start', args }),
+    },
+    {
       command: 'expected',
       describe: 'Fails with an expected error',
       builder: (args) => args,

@@ -1,10 +1,7 @@
 import { type AgentContext, AT_REST_MS, command, startProgram } from '@kios/agent';
 import { shedText } from '@kios/syscall';
 
-import { acquire } from './acquire.ts';
-import { readConfig } from './config.ts';
-import { DEVIATIONS } from './core/deviations.ts';
-import { describePlan } from './describe-plan.ts';
+import { DEVIATIONS } from './core/settings/deviations.ts';
 import {
   type AcquireFlags,
   acquireFlags,
@@ -13,10 +10,13 @@ import {
   linkFlags,
   readPlainAcquireFlags,
   readPlainFlags,
-} from './flags.ts';
-import { release } from './release.ts';
-import { formatStatus, formatTrace } from './status.ts';
-import { supervise } from './supervise.ts';
+} from './core/settings/flags.ts';
+import { readConfig } from './edge/settings/config.ts';
+import { acquire } from './verbs/acquire.ts';
+import { describePlan } from './verbs/describe-plan.ts';
+import { release } from './verbs/release.ts';
+import { formatStatus, formatTrace } from './verbs/status.ts';
+import { supervise } from './verbs/supervise.ts';
 
 const VERSION = '0.1.0';
 

@@ -11,7 +11,14 @@ import {
 } from '@kios/testkit/dhcp';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { addressesOf, buildAgent, Machine, reboot, routesOf, shippedRuntime } from './agent.ts';
+import {
+  addressesOf,
+  buildAgent,
+  Machine,
+  reboot,
+  routesOf,
+  shippedRuntime,
+} from '../support/netns/agent.ts';
 
 beforeEach(requireRoot);
 beforeAll(buildAgent, 60_000);

@@ -4,7 +4,7 @@ import { toHex } from '@kios/bytes';
 import { requireRoot, startDnsmasq, Wire } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { readTrace } from '../../src/edge/trace.ts';
+import { readTrace } from '../../src/edge/report/trace.ts';
 import {
   addressesOf,
   buildAgent,
@@ -14,7 +14,7 @@ import {
   reboot,
   routesOf,
   runtimes,
-} from './agent.ts';
+} from '../support/netns/agent.ts';
 
 const SERVER = '10.77.0.1';
 const POOL = '10.77.0.10,10.77.0.20,255.255.255.0,2m';

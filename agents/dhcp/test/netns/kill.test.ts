@@ -8,9 +8,9 @@ import { dnsmasq } from '@kios/testkit/dhcp';
 import * as v from 'valibot';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { Random } from '../random.ts';
-import { addressesOf, buildAgent, eventually, routesOf } from './agent.ts';
-import { ADDRESS, Scene } from './scene.ts';
+import { addressesOf, buildAgent, eventually, routesOf } from '../support/netns/agent.ts';
+import { ADDRESS, Scene } from '../support/netns/scene.ts';
+import { Random } from '../support/random.ts';
 
 const SEED = Number(process.env['KIOS_KILL_SEED'] ?? randomInt(2 ** 31));
 const KILLS = Number(process.env['KIOS_KILLS'] ?? 200);

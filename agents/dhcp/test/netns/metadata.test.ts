@@ -1,8 +1,8 @@
 import { requireRoot, startDnsmasq, Wire } from '@kios/testkit';
 import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
 
-import { linkLocalAddress } from '../../src/core/link-local.ts';
-import { addressesOf, buildAgent, Machine, macOf, shippedRuntime } from './agent.ts';
+import { linkLocalAddress } from '../../src/core/kernel/link-local.ts';
+import { addressesOf, buildAgent, Machine, macOf, shippedRuntime } from '../support/netns/agent.ts';
 
 beforeEach(requireRoot);
 beforeAll(buildAgent, 60_000);

@@ -2,7 +2,7 @@ import { type Netns, requireRoot, startDnsmasq, Wire } from '@kios/testkit';
 import * as v from 'valibot';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { addressesOf, buildAgent, Machine, shippedRuntime } from './agent.ts';
+import { addressesOf, buildAgent, Machine, shippedRuntime } from '../support/netns/agent.ts';
 
 beforeEach(requireRoot);
 beforeAll(buildAgent, 60_000);

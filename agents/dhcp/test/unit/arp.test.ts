@@ -2,12 +2,12 @@ import { fromHex } from '@kios/bytes';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { announcement, decodeArp, encodeArp, probe, question } from '../../src/core/arp.ts';
-import { arpFilter } from '../../src/core/filter.ts';
-import { decodePcap, encodePcap } from '../../src/core/pcap.ts';
-import { runFilter } from './bpf.ts';
-import { withstands } from './codec-laws.ts';
-import { ADDRESS, GATEWAY_MAC, MAC, OTHER, SERVER } from './fixtures.ts';
+import { announcement, decodeArp, encodeArp, probe, question } from '../../src/core/wire/arp.ts';
+import { arpFilter } from '../../src/core/wire/filter.ts';
+import { decodePcap, encodePcap } from '../../src/core/wire/pcap.ts';
+import { runFilter } from '../support/bpf.ts';
+import { withstands } from '../support/codec-laws.ts';
+import { ADDRESS, GATEWAY_MAC, MAC, OTHER, SERVER } from '../support/fixtures.ts';
 
 describe('an ARP packet', () => {
   it('has the bytes of RFC 826', () => {

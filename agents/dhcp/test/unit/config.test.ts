@@ -5,10 +5,10 @@ import path from 'node:path';
 import { toHex } from '@kios/bytes';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { clientOptions, readConfig } from '../../src/config.ts';
-import { readExtraOptions } from '../../src/core/extra-options.ts';
-import type { Flags } from '../../src/flags.ts';
-import { LINK } from './fixtures.ts';
+import type { Flags } from '../../src/core/settings/flags.ts';
+import { readExtraOptions } from '../../src/core/wire/extra-options.ts';
+import { clientOptions, readConfig } from '../../src/edge/settings/config.ts';
+import { LINK } from '../support/fixtures.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'kios-dhcp-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
-import { adopt, begin, resumeKept, wakeTime } from '../../src/core/machine.ts';
-import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
+import { adopt, begin, resumeKept, wakeTime } from '../../src/core/client/machine.ts';
 import {
   expiryOf,
   type Happening,
   NOTHING_LEARNT,
   type Policy,
   type State,
-} from '../../src/core/states.ts';
+} from '../../src/core/client/model.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import {
   ADDRESS,
   arps,
@@ -22,8 +22,8 @@ import {
   sent,
   SERVER,
   tags,
-} from './fixtures.ts';
-import { letPass, play } from './play.ts';
+} from '../support/fixtures.ts';
+import { letPass, play } from '../support/play.ts';
 
 const FAST: Policy = { ...KEEP, arp: 'fast' };
 const FULL: Policy = { ...KEEP, arp: 'full' };

@@ -3,7 +3,12 @@ import * as fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
-import { Flags, linkFlags, readPlainAcquireFlags, readPlainFlags } from '../../src/flags.ts';
+import {
+  Flags,
+  linkFlags,
+  readPlainAcquireFlags,
+  readPlainFlags,
+} from '../../src/core/settings/flags.ts';
 
 const nothing = (): void => undefined;
 const SILENT: Logger = {

@@ -4,12 +4,12 @@ import { FakeRtnetlink } from '@kios/netlink/testing';
 import { SyscallError } from '@kios/syscall';
 import { describe, expect, it } from 'vitest';
 
-import { readLease } from '../../src/core/lease.ts';
-import { TYPE } from '../../src/core/options.ts';
-import { planLease } from '../../src/core/plan.ts';
-import { applyChanges, readPresent } from '../../src/edge/kernel.ts';
-import { EXPECTED, playStory } from '../rtnetlink-contract.ts';
-import { GRANT, LINK as UP, message, POLICY, SERVER } from './fixtures.ts';
+import { planLease } from '../../src/core/kernel/plan.ts';
+import { readLease } from '../../src/core/lease/lease.ts';
+import { TYPE } from '../../src/core/wire/options.ts';
+import { applyChanges, readPresent } from '../../src/edge/kernel/apply.ts';
+import { GRANT, LINK as UP, message, POLICY, SERVER } from '../support/fixtures.ts';
+import { EXPECTED, playStory } from '../support/rtnetlink-contract.ts';
 
 const LINK: Link = { ...UP, up: false };
 

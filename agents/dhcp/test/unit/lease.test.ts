@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { INFINITE, type Lease, readLease } from '../../src/core/lease.ts';
-import type { DhcpMessage } from '../../src/core/message.ts';
-import { isHostAddress, prefixOfMask } from '../../src/core/network.ts';
-import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
-import { formatResolvConf } from '../../src/core/resolver.ts';
-import { ADDRESS, GRANT, message, SERVER } from './fixtures.ts';
+import { INFINITE, type Lease, readLease } from '../../src/core/lease/lease.ts';
+import { isHostAddress, prefixOfMask } from '../../src/core/lease/network.ts';
+import { formatResolvConf } from '../../src/core/lease/resolver.ts';
+import type { DhcpMessage } from '../../src/core/wire/message.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
+import { ADDRESS, GRANT, message, SERVER } from '../support/fixtures.ts';
 
 type Entry = (typeof GRANT)[number];
 

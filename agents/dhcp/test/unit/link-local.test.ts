@@ -1,9 +1,9 @@
 import { FOREVER, type Address } from '@kios/netlink';
 import { describe, expect, it } from 'vitest';
 
-import { linkLocalAddress, planLinkLocal } from '../../src/core/link-local.ts';
-import { OURS, type PlanPolicy, type Present } from '../../src/core/plan.ts';
-import { ADDRESS, LINK, MAC, POLICY } from './fixtures.ts';
+import { linkLocalAddress, planLinkLocal } from '../../src/core/kernel/link-local.ts';
+import { OURS, type PlanPolicy, type Present } from '../../src/core/kernel/plan.ts';
+import { ADDRESS, LINK, MAC, POLICY } from '../support/fixtures.ts';
 
 const ON: PlanPolicy = { ...POLICY, metric: 110, linkLocal: true };
 const OFF: PlanPolicy = { ...ON, linkLocal: false };

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { adopt, begin, step, wakeTime } from '../../src/core/machine.ts';
-import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
-import type { Effect, Happening, Policy, State } from '../../src/core/states.ts';
-import { expiryOf, type Held, NOTHING_LEARNT } from '../../src/core/states.ts';
+import { adopt, begin, step, wakeTime } from '../../src/core/client/machine.ts';
+import type { Effect, Happening, Policy, State } from '../../src/core/client/model.ts';
+import { expiryOf, type Held, NOTHING_LEARNT } from '../../src/core/client/model.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import {
   ADDRESS,
   at,
@@ -17,8 +17,8 @@ import {
   sent,
   SERVER,
   tags,
-} from './fixtures.ts';
-import { letPass, play as playWith, type Played } from './play.ts';
+} from '../support/fixtures.ts';
+import { letPass, play as playWith, type Played } from '../support/play.ts';
 
 const MINUTE = 60_000;
 /** When the carrier comes. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { Mailbox } from '../../src/edge/mailbox.ts';
+import { Mailbox } from '../../src/edge/client/mailbox.ts';
 
 const NEVER = new AbortController().signal;
 

@@ -4,11 +4,7 @@ import { fromHex } from '@kios/bytes';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { CLIENT_FILTER } from '../../src/core/filter.ts';
-import { decodeFrame, encodeFrame } from '../../src/core/frame.ts';
-import { decodeMessage, type DhcpMessage, encodeMessage } from '../../src/core/message.ts';
-import { entry, OPTIONS, OptionSet, TYPE } from '../../src/core/options.ts';
-import { acceptReply, type Incoming } from '../../src/core/replies.ts';
+import { acceptReply, type Incoming } from '../../src/core/client/replies.ts';
 import {
   decline,
   discover,
@@ -17,10 +13,14 @@ import {
   release,
   renew,
   select,
-} from '../../src/core/requests.ts';
-import { runFilter } from './bpf.ts';
-import { withstands } from './codec-laws.ts';
-import { ADDRESS, GRANT, MAC, message, SERVER, WHO } from './fixtures.ts';
+} from '../../src/core/client/requests.ts';
+import { CLIENT_FILTER } from '../../src/core/wire/filter.ts';
+import { decodeFrame, encodeFrame } from '../../src/core/wire/frame.ts';
+import { decodeMessage, type DhcpMessage, encodeMessage } from '../../src/core/wire/message.ts';
+import { entry, OPTIONS, OptionSet, TYPE } from '../../src/core/wire/options.ts';
+import { runFilter } from '../support/bpf.ts';
+import { withstands } from '../support/codec-laws.ts';
+import { ADDRESS, GRANT, MAC, message, SERVER, WHO } from '../support/fixtures.ts';
 
 const VECTOR = new URL('../vectors/dnsmasq-offer.hex', import.meta.url);
 const OFFER_FRAME = fromHex(readFileSync(VECTOR, 'utf8'));

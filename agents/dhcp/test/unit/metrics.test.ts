@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { LogFields, Logger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { countEvents } from '../../src/edge/count-events.ts';
+import { countEvents } from '../../src/edge/report/count-events.ts';
 
 function recording(): { readonly said: LogFields[]; readonly log: Logger } {
   const said: LogFields[] = [];

@@ -2,11 +2,18 @@ import { fromHex } from '@kios/bytes';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { classlessRoutes } from '../../src/core/classless-routes.ts';
-import { address, decodeWith, duration, encodeWith, listOf, text } from '../../src/core/codec.ts';
-import { domainList } from '../../src/core/domain-list.ts';
-import { OPTIONS, OptionSet } from '../../src/core/options.ts';
-import { anyAddress, codecLaws } from './codec-laws.ts';
+import { classlessRoutes } from '../../src/core/wire/classless-routes.ts';
+import {
+  address,
+  decodeWith,
+  duration,
+  encodeWith,
+  listOf,
+  text,
+} from '../../src/core/wire/codec.ts';
+import { domainList } from '../../src/core/wire/domain-list.ts';
+import { OPTIONS, OptionSet } from '../../src/core/wire/options.ts';
+import { anyAddress, codecLaws } from '../support/codec-laws.ts';
 
 const anyLabel = fc.stringMatching(/^[a-z0-9]{1,10}$/);
 const anyName = fc

@@ -3,10 +3,10 @@ import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
-import { missingCapabilities } from '../../src/core/capabilities.ts';
-import { type Lease, readLease } from '../../src/core/lease.ts';
-import { foreignAddresses, isCandidate, isKernelConfigured } from '../../src/core/links.ts';
-import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
+import { type Held, NOTHING_LEARNT } from '../../src/core/client/model.ts';
+import { fromRecord, StoredLease, toRecord } from '../../src/core/client/record.ts';
+import { missingCapabilities } from '../../src/core/kernel/capabilities.ts';
+import { foreignAddresses, isCandidate, isKernelConfigured } from '../../src/core/kernel/links.ts';
 import {
   type Change,
   isInUse,
@@ -14,10 +14,10 @@ import {
   planLease,
   planRemoval,
   type Present,
-} from '../../src/core/plan.ts';
-import { fromRecord, StoredLease, toRecord } from '../../src/core/record.ts';
-import { type Held, NOTHING_LEARNT } from '../../src/core/states.ts';
-import { ADDRESS, GRANT, LINK, message, POLICY, SERVER } from './fixtures.ts';
+} from '../../src/core/kernel/plan.ts';
+import { type Lease, readLease } from '../../src/core/lease/lease.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
+import { ADDRESS, GRANT, LINK, message, POLICY, SERVER } from '../support/fixtures.ts';
 
 const BARE: Present = { link: LINK, addresses: [], routes: [] };
 

@@ -1,0 +1,140 @@
+import { fromHex } from '@kios/bytes';
+import { Lease as LeaseRecord } from '@kios/node-state';
+import * as v from 'valibot';
+
+import type { Lease } from '../lease/lease.ts';
+import { broadcastOf } from '../lease/network.ts';
+import { OPTIONS, OptionSet } from '../wire/options.ts';
+import { type Held, type Learnt, NOTHING_LEARNT } from './model.ts';
+import type { Millis } from './timing.ts';
+
+const DAY = 24 * 3600 * 1000;
+const ladder = v.picklist([0, 1, 2, 3]);
+const wallTime = v.number();
+
+/** The lease as other programs read it, and what only this one wants to know again. Wall times, in milliseconds. */
+export const StoredLease = v.object({
+  ...LeaseRecord.entries,
+  /** Values of the options that the configuration asks for by code and type. */
+  options: v.optional(v.record(v.string(), v.unknown()), {}),
+  ladder: v.optional(ladder, 0),
+  /** Nobody else had the address. */
+  checked: v.optional(v.boolean(), true),
+  gatewayMac: v.optional(v.string()),
+  serverMac: v.optional(v.string()),
+  rapidOffUntil: v.optional(wallTime, 0),
+  declined: v.optional(v.array(v.object({ address: v.string(), until: wallTime })), []),
+  /** The link lost its carrier when its MTU was set. */
+  mtuOnRoutes: v.optional(v.boolean(), false),
+});
+export type StoredLease = v.InferOutput<typeof StoredLease>;
+
+/** Both clocks at one moment. Of the wall clock only differences count: without a battery it is worthless. */
+export interface Clocks {
+  readonly now: Millis;
+  readonly wall: number;
+}
+
+/** What a record says beside the lease. */
+export interface Circumstances {
+  readonly link: string;
+  readonly mac: string;
+  readonly bootId: string;
+  readonly checked: boolean;
+  readonly mtuOnRoutes: boolean;
+  readonly clocks: Clocks;
+}
+
+/** What a record tells the next instance. */
+export interface Remembered {
+  readonly held: Held;
+  readonly learnt: Learnt;
+  readonly checked: boolean;
+  readonly mtuOnRoutes: boolean;
+}
+
+export function toRecord(held: Held, learnt: Learnt, where: Circumstances): StoredLease {
+  const { lease, since } = held;
+  const { now, wall } = where.clocks;
+  const toWall = (time: Millis): number => wall + time - now;
+  return {
+    v: 1,
+    if: where.link,
+    mac: where.mac,
+    state: 'bound',
+    bootId: where.bootId,
+    acquired: { boot: since / 1000, wall: new Date(toWall(since)).toISOString() },
+    address: `${lease.address}/${lease.prefix}`,
+    ...(lease.server === undefined ? {} : { server: lease.server }),
+    lease: lease.leaseSeconds,
+    t1: lease.t1Seconds,
+    t2: lease.t2Seconds,
+    gateways: [...lease.gateways],
+    routes: [...lease.routes],
+    ...(lease.mtu === undefined ? {} : { mtu: lease.mtu }),
+    dns: [...lease.dns],
+    search: [...lease.search],
+    ntp: [...lease.ntp],
+    ...(lease.hostname === undefined ? {} : { hostname: lease.hostname }),
+    ...(lease.domain === undefined ? {} : { domain: lease.domain }),
+    raw: { ...lease.raw },
+    options: {},
+    ladder: held.ladder,
+    checked: where.checked,
+    ...(learnt.gatewayMac === undefined ? {} : { gatewayMac: learnt.gatewayMac }),
+    ...(learnt.serverMac === undefined ? {} : { serverMac: learnt.serverMac }),
+    rapidOffUntil: learnt.rapidOffUntil > now ? toWall(learnt.rapidOffUntil) : 0,
+    declined: learnt.declined
+      .filter(({ until }) => until > now)
+      .map(({ address, until }) => ({ address, until: toWall(until) })),
+    mtuOnRoutes: where.mtuOnRoutes,
+  };
+}
+
+export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
+  const [address = '', prefix = '32'] = record.address.split('/');
+  const lease: Lease = {
+    address,
+    prefix: Number(prefix),
+    maskGuessed: record.raw[String(OPTIONS.subnetMask.code)] === undefined,
+    broadcast: readBroadcast(record.raw) ?? broadcastOf(address, Number(prefix)),
+    server: record.server,
+    leaseSeconds: record.lease,
+    t1Seconds: record.t1,
+    t2Seconds: record.t2,
+    gateways: record.gateways,
+    routes: record.routes,
+    mtu: record.mtu,
+    dns: record.dns,
+    search: record.search,
+    ntp: record.ntp,
+    hostname: record.hostname,
+    domain: record.domain,
+    raw: record.raw,
+  };
+  return {
+    held: { lease, since: record.acquired.boot * 1000, ladder: record.ladder },
+    learnt: learntFrom(record, clocks),
+    checked: record.checked,
+    mtuOnRoutes: record.mtuOnRoutes,
+  };
+}
+
+/** A clock that jumped back would keep a time far away for long: a day is the most that any of them means. */
+function learntFrom(record: StoredLease, { now, wall }: Clocks): Learnt {
+  const fromWall = (time: number): Millis => now + Math.min(Math.max(time - wall, 0), DAY);
+  return {
+    ...NOTHING_LEARNT,
+    server: record.server,
+    ladder: record.ladder,
+    rapidOffUntil: fromWall(record.rapidOffUntil),
+    declined: record.declined.map(({ address, until }) => ({ address, until: fromWall(until) })),
+    gatewayMac: record.gatewayMac,
+    serverMac: record.serverMac,
+  };
+}
+
+function readBroadcast(raw: Readonly<Record<string, string>>): string | undefined {
+  const options = Object.entries(raw).map(([code, hex]) => [Number(code), fromHex(hex)] as const);
+  return new OptionSet(options).get(OPTIONS.broadcast);
+}

@@ -1,0 +1,28 @@
+import { step, wakeTime } from '../../src/core/client/machine.ts';
+import type { Effect, Happening, Policy, State } from '../../src/core/client/model.ts';
+import { at } from './fixtures.ts';
+
+export type Played = readonly [state: State, effects: readonly Effect[]];
+
+/** Runs events in order; answers the last state and the effects of the last event. */
+export function play(
+  start: State,
+  events: readonly (readonly [now: number, happening: Happening])[],
+  policy: Policy,
+): Played {
+  let last: Played = [start, []];
+  for (const [now, happening] of events) last = step(last[0], at(now, happening), policy);
+  return last;
+}
+
+/** Timers at the times the client itself asks for, until `limit`; all effects. */
+export function letPass(start: State, limit: number, policy: Policy): Played {
+  const effects: Effect[] = [];
+  let state = start;
+  for (let wake = wakeTime(state); wake !== undefined && wake <= limit; wake = wakeTime(state)) {
+    const [next, more] = step(state, at(wake, { tag: 'timer' }), policy);
+    effects.push(...more);
+    state = next;
+  }
+  return [state, effects];
+}

@@ -3,7 +3,7 @@ import { EXIT, KiosError } from '@kios/errors';
 import { type Link, openRtnetlink, type Rtnetlink } from '@kios/netlink';
 import { tryLock } from '@kios/syscall';
 
-import type { Held } from '../core/client/model.ts';
+import type { BoundLease } from '../core/client/model.ts';
 import { release as releaseMessage } from '../core/client/requests.ts';
 import { isCandidate } from '../core/kernel/links.ts';
 import { planRemoval } from '../core/kernel/plan.ts';
@@ -62,12 +62,17 @@ async function releaseLink(link: Link, config: Config, ports: Ports): Promise<vo
   await files.forget(link.name);
 }
 
-function tellServer(link: Link, { lease, ladder }: Held, config: Config, log: Logger): void {
+function tellServer(
+  link: Link,
+  { lease, degradeLevel }: BoundLease,
+  config: Config,
+  log: Logger,
+): void {
   const { address, server } = lease;
   if (server === undefined) return;
   const { identity } = clientOptions(config, link, 0, false).policy;
   const [xid = 0] = crypto.getRandomValues(new Uint32Array(1));
-  const exchange = { xid, secs: 0, ladder, broadcast: false };
+  const exchange = { xid, secs: 0, degradeLevel, broadcast: false };
   using socket = new DhcpSocket(link);
   socket.listen(address);
   socket.send(releaseMessage(identity, exchange, address, server), server);

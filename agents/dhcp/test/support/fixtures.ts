@@ -1,6 +1,6 @@
 import type { Link } from '@kios/netlink';
 
-import type { Effect, Event, Happening, Policy } from '../../src/core/client/model.ts';
+import type { Effect, Event, Input, Policy } from '../../src/core/client/model.ts';
 import type { Reply } from '../../src/core/client/replies.ts';
 import type { Identity } from '../../src/core/client/requests.ts';
 import type { PlanPolicy } from '../../src/core/kernel/plan.ts';
@@ -93,14 +93,14 @@ export function reply(
   kind: Reply['kind'],
   options: readonly Entry[] = GRANT,
   fields: Partial<DhcpMessage> = {},
-): Happening {
+): Input {
   const answer = message(TYPE[kind], options, fields);
   return { tag: 'reply', reply: { kind, message: answer, source: SERVER, sourceMac: SERVER_MAC } };
 }
 
 /** An event with fixed entropy. */
-export const at = (now: number, happening: Happening, xid = 1): Event => ({
-  ...happening,
+export const at = (now: number, input: Input, xid = 1): Event => ({
+  ...input,
   now,
   xid,
   jitter: 0.5,
@@ -116,7 +116,7 @@ export function sent(effects: readonly Effect[]): DhcpMessage {
 }
 
 /** Another host claims an address, as its answer to a probe or a question does. */
-export const claim = (address: string, mac = OTHER): Happening => ({
+export const claim = (address: string, mac = OTHER): Input => ({
   tag: 'arp',
   packet: {
     operation: 'reply',

@@ -1,5 +1,5 @@
 import { step, wakeTime } from '../../src/core/client/machine.ts';
-import type { Effect, Happening, Policy, State } from '../../src/core/client/model.ts';
+import type { Effect, Input, Policy, State } from '../../src/core/client/model.ts';
 import { at } from './fixtures.ts';
 
 export type Played = readonly [state: State, effects: readonly Effect[]];
@@ -7,11 +7,11 @@ export type Played = readonly [state: State, effects: readonly Effect[]];
 /** Runs events in order; answers the last state and the effects of the last event. */
 export function play(
   start: State,
-  events: readonly (readonly [now: number, happening: Happening])[],
+  events: readonly (readonly [now: number, input: Input])[],
   policy: Policy,
 ): Played {
   let last: Played = [start, []];
-  for (const [now, happening] of events) last = step(last[0], at(now, happening), policy);
+  for (const [now, input] of events) last = step(last[0], at(now, input), policy);
   return last;
 }
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { adopt, begin, resumeKept, wakeTime } from '../../src/core/client/machine.ts';
 import {
   expiryOf,
-  type Happening,
-  NOTHING_LEARNT,
+  type Input,
+  UNKNOWN_NETWORK,
   type Policy,
   type State,
 } from '../../src/core/client/model.ts';
@@ -28,8 +28,8 @@ import { letPass, play } from '../support/play.ts';
 const FAST: Policy = { ...KEEP, arp: 'fast' };
 const FULL: Policy = { ...KEEP, arp: 'full' };
 const START = 600_000;
-const UP: Happening = { tag: 'carrier', up: true };
-const DOWN: Happening = { tag: 'carrier', up: false };
+const UP: Input = { tag: 'carrier', up: true };
+const DOWN: Input = { tag: 'carrier', up: false };
 const PROBE = `0.0.0.0>${ADDRESS}`;
 const ANNOUNCEMENT = `${ADDRESS}>${ADDRESS}`;
 const QUESTION = `${ADDRESS}>${SERVER}`;
@@ -108,9 +108,9 @@ describe('an address that is used while it is probed for', () => {
   });
 
   it('is asked for once a minute after ten conflicts', () => {
-    const learnt = { ...NOTHING_LEARNT, conflicts: 9 };
+    const network = { ...UNKNOWN_NETWORK, conflicts: 9 };
     const [state] = play(
-      begin(undefined, learnt),
+      begin(undefined, network),
       [
         [START, UP],
         [START, reply('offer')],
@@ -156,9 +156,9 @@ describe('an address that is used while it is probed for', () => {
   it('is checked by who takes the lease over, if nobody did yet', () => {
     const { held } = granted(FAST);
     if (held === undefined) throw new Error('not bound');
-    const unchecked = adopt(held, NOTHING_LEARNT, false, FAST);
+    const unchecked = adopt(held, UNKNOWN_NETWORK, false, FAST);
     expect(arps(letPass(unchecked, START + 2000, FAST)[1])).toContain(PROBE);
-    const checked = adopt(held, NOTHING_LEARNT, true, FAST);
+    const checked = adopt(held, UNKNOWN_NETWORK, true, FAST);
     expect(arps(letPass(checked, START + 2000, FAST)[1])).toEqual([]);
     expect(tags(play(checked, [[START, claim(ADDRESS)]], FAST)[1])).toEqual(['conflict', 'arp']);
   });
@@ -248,7 +248,7 @@ describe('an address that was kept when its client died', () => {
   it('is probed for and asked for again by the next, and let go when somebody has it', () => {
     const { held } = settled();
     if (held === undefined) throw new Error('not bound');
-    const kept = resumeKept(held, NOTHING_LEARNT, START, FAST);
+    const kept = resumeKept(held, UNKNOWN_NETWORK, START, FAST);
     const [state, effects] = play(kept, [[START, UP]], FAST);
     expect(tags(effects)).toEqual(['repair', 'send', 'arp']);
     expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
@@ -305,7 +305,7 @@ describe('the gateway', () => {
       ],
       FAST,
     );
-    expect(state.learnt.gatewayMac).toBeUndefined();
+    expect(state.network.gatewayMac).toBeUndefined();
   });
 });
 

@@ -27,7 +27,7 @@ async function configure(rtnetlink: FakeRtnetlink): Promise<string[]> {
   const { lines, log } = listening();
   await applyChanges(
     rtnetlink,
-    planLease({ lease: granted.lease, since: 0, ladder: 0 }, present, POLICY, 0),
+    planLease({ lease: granted.lease, since: 0, degradeLevel: 0 }, present, POLICY, 0),
     LINK,
     log,
   );

@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { adopt, begin, step, wakeTime } from '../../src/core/client/machine.ts';
-import type { Effect, Happening, Policy, State } from '../../src/core/client/model.ts';
-import { expiryOf, type Held, NOTHING_LEARNT } from '../../src/core/client/model.ts';
+import type { Effect, Input, Policy, State } from '../../src/core/client/model.ts';
+import { expiryOf, type BoundLease, UNKNOWN_NETWORK } from '../../src/core/client/model.ts';
 import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import {
   ADDRESS,
@@ -23,9 +23,9 @@ import { letPass, play as playWith, type Played } from '../support/play.ts';
 const MINUTE = 60_000;
 /** When the carrier comes. */
 const LATER = 10 * MINUTE;
-const UP: Happening = { tag: 'carrier', up: true };
-const DOWN: Happening = { tag: 'carrier', up: false };
-const TIMER: Happening = { tag: 'timer' };
+const UP: Input = { tag: 'carrier', up: true };
+const DOWN: Input = { tag: 'carrier', up: false };
+const TIMER: Input = { tag: 'timer' };
 
 const play = (
   start: State,
@@ -306,7 +306,7 @@ describe('an adopted lease', () => {
   it('needs no packet until T1', () => {
     const first = bound();
     if (first.held === undefined) throw new Error('not bound');
-    const state = adopt(first.held, NOTHING_LEARNT, true, KEEP);
+    const state = adopt(first.held, UNKNOWN_NETWORK, true, KEEP);
     expect(wakeTime(state)).toBe(T1);
     expect(play(state, [[LATER + 1000, UP]])).toEqual([state, []]);
     expect(play(state, [[T1, TIMER]])[0].tag).toBe('renewing');
@@ -314,7 +314,7 @@ describe('an adopted lease', () => {
 });
 
 /** The lease in the kernel after an effect; fails if the effect is about another one than is there. */
-function configured(kernel: Held | undefined, effect: Effect): Held | undefined {
+function configured(kernel: BoundLease | undefined, effect: Effect): BoundLease | undefined {
   if (!('held' in effect)) return kernel;
   const there = effect.tag === 'bind' ? effect.previous : effect.held;
   if (there !== kernel) throw new Error(`${effect.tag} of a lease that is not in the kernel`);
@@ -322,12 +322,12 @@ function configured(kernel: Held | undefined, effect: Effect): Held | undefined 
   return effect.tag === 'unbind' ? undefined : kernel;
 }
 
-const endOf = (kernel: Held | undefined, policy: Policy): number =>
+const endOf = (kernel: BoundLease | undefined, policy: Policy): number =>
   policy.onExpire === 'drop' && kernel !== undefined ? (expiryOf(kernel) ?? Infinity) : Infinity;
 
 describe('any sequence of events', () => {
-  const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
-    fc.constantFrom<Happening>(UP, DOWN, TIMER, { tag: 'disturbed' }),
+  const anyInput: fc.Arbitrary<Input> = fc.oneof(
+    fc.constantFrom<Input>(UP, DOWN, TIMER, { tag: 'disturbed' }),
     fc.constantFrom(claim(ADDRESS), claim('10.0.0.77'), claim(SERVER, GATEWAY_MAC)),
     fc.constantFrom(
       reply('offer'),
@@ -338,7 +338,7 @@ describe('any sequence of events', () => {
       reply('offer', [], {}),
     ),
   );
-  const anyEvents = fc.array(fc.tuple(fc.oneof(fc.nat(5000), fc.nat(4_000_000)), anyHappening), {
+  const anyEvents = fc.array(fc.tuple(fc.oneof(fc.nat(5000), fc.nat(4_000_000)), anyInput), {
     maxLength: 60,
   });
 
@@ -350,11 +350,11 @@ describe('any sequence of events', () => {
     fc.assert(
       fc.property(anyEvents, fc.constantFrom(ADDRESS, undefined), (events, hint) => {
         let state = begin(hint);
-        let kernel: Held | undefined;
+        let kernel: BoundLease | undefined;
         let now = LATER;
-        for (const [passed, happening] of events) {
+        for (const [passed, input] of events) {
           now += passed;
-          const [next, effects] = step(state, at(now, happening), policy);
+          const [next, effects] = step(state, at(now, input), policy);
           // One lease at most: what is replaced or removed is what was there.
           for (const effect of effects) kernel = configured(kernel, effect);
           expect(next.held).toEqual(kernel);
@@ -373,9 +373,9 @@ describe('any sequence of events', () => {
       fc.property(anyEvents, (events) => {
         let now = LATER;
         let state = begin(ADDRESS);
-        for (const [passed, happening] of events) {
+        for (const [passed, input] of events) {
           now += passed;
-          [state] = step(state, at(now, happening), policy);
+          [state] = step(state, at(now, input), policy);
           // What is overdue after an event must be dealt with by a few timers, or the loop would spin.
           for (let spins = 0; (wakeTime(state) ?? Infinity) <= now; spins += 1) {
             expect(spins).toBeLessThan(3);

@@ -8,7 +8,7 @@ import { acceptReply, type Incoming } from '../../src/core/client/replies.ts';
 import {
   decline,
   discover,
-  type Ladder,
+  type DegradeLevel,
   reboot,
   release,
   renew,
@@ -25,7 +25,7 @@ import { ADDRESS, GRANT, MAC, message, SERVER, WHO } from '../support/fixtures.t
 const VECTOR = new URL('../vectors/dnsmasq-offer.hex', import.meta.url);
 const OFFER_FRAME = fromHex(readFileSync(VECTOR, 'utf8'));
 const VNET_HEADER = 10;
-const EXCHANGE = { xid: 0x1234_5678, secs: 3, ladder: 0, broadcast: false } as const;
+const EXCHANGE = { xid: 0x1234_5678, secs: 3, degradeLevel: 0, broadcast: false } as const;
 
 /** An OFFER's frame with one byte changed. */
 function spoiled(offset: number, value: number): Uint8Array {
@@ -188,13 +188,13 @@ describe('what the client sends', () => {
     expect(list.filter((code) => code === 43 || code === 6)).toEqual([6, 43]);
   });
 
-  it.each<readonly [Ladder, object]>([
+  it.each<readonly [DegradeLevel, object]>([
     [0, { wanted: 14, size: true, rapid: true, id: true }],
     [1, { wanted: 6, size: true, rapid: true, id: true }],
     [2, { wanted: 6, size: false, rapid: false, id: true }],
     [3, { wanted: 6, size: false, rapid: false, id: false }],
-  ])('leaves out what a silent server may object to: step %i', (ladder, expected) => {
-    const { options } = discover(WHO, { ...EXCHANGE, ladder }, undefined, true);
+  ])('leaves out what a silent server may object to: step %i', (degradeLevel, expected) => {
+    const { options } = discover(WHO, { ...EXCHANGE, degradeLevel }, undefined, true);
     expect({
       wanted: options.get(OPTIONS.parameterList)?.length,
       size: options.get(OPTIONS.maxMessageSize) !== undefined,

@@ -4,8 +4,8 @@ import { begin, wakeTime } from '../../src/core/client/machine.ts';
 import {
   type Effect,
   expiryOf,
-  type Happening,
-  NOTHING_LEARNT,
+  type Input,
+  UNKNOWN_NETWORK,
   type Policy,
   type State,
 } from '../../src/core/client/model.ts';
@@ -26,8 +26,8 @@ import { letPass, play } from '../support/play.ts';
 
 const START = 600_000;
 const DAY = 24 * 3600 * 1000;
-const UP: Happening = { tag: 'carrier', up: true };
-const TIMER: Happening = { tag: 'timer' };
+const UP: Input = { tag: 'carrier', up: true };
+const TIMER: Input = { tag: 'timer' };
 const NAK = reply('nak', [entry(OPTIONS.serverId, '10.0.0.1')]);
 
 const up = (policy: Policy = KEEP, start: State = begin(undefined)): State =>
@@ -58,7 +58,7 @@ describe('rapid commit', () => {
     expect(messages(effects).map(isRapid).slice(0, 3)).toEqual([true, false, false]);
   });
 
-  it.each<[string, readonly (readonly [number, Happening])[]]>([
+  it.each<[string, readonly (readonly [number, Input])[]]>([
     ['the commit does not say that it is one', [[START, reply('ack')]]],
     [
       'the offer that came instead is refused',
@@ -77,21 +77,21 @@ describe('rapid commit', () => {
     ],
   ])('is not tried for a day when %s', (_name, events) => {
     const [state] = play(up(), events, KEEP);
-    const { learnt } = state;
-    expect(learnt.rapidOffUntil).toBeGreaterThanOrEqual(START + DAY);
-    expect(isRapid(firstOf(begin(undefined, learnt), START + DAY - 1))).toBe(false);
-    expect(isRapid(firstOf(begin(undefined, learnt), START + DAY + 3002))).toBe(true);
+    const { network } = state;
+    expect(network.rapidOffUntil).toBeGreaterThanOrEqual(START + DAY);
+    expect(isRapid(firstOf(begin(undefined, network), START + DAY - 1))).toBe(false);
+    expect(isRapid(firstOf(begin(undefined, network), START + DAY + 3002))).toBe(true);
   });
 
   it('is not tried for a day when the server that offered is silent then', () => {
     const [offered] = play(up(), [[START, reply('offer')]], KEEP);
     const [state] = letPass(offered, START + 31_000, KEEP);
     expect(state.tag).toBe('selecting');
-    expect(state.learnt.rapidOffUntil).toBeGreaterThan(START + DAY);
+    expect(state.network.rapidOffUntil).toBeGreaterThan(START + DAY);
   });
 
   it('is not in doubt when an offer comes at once', () => {
-    expect(play(up(), [[START, reply('offer')]], KEEP)[0].learnt.rapidOffUntil).toBe(0);
+    expect(play(up(), [[START, reply('offer')]], KEEP)[0].network.rapidOffUntil).toBe(0);
   });
 });
 
@@ -109,15 +109,15 @@ describe('a server that is silent', () => {
     expect(hasId(sent(request))).toBe(false);
     expect(sent(request).broadcast).toBe(true);
     const [bound] = play(requesting, [[START + 31_002, reply('ack')]], KEEP);
-    expect(bound.held?.ladder).toBe(3);
+    expect(bound.held?.degradeLevel).toBe(3);
     const [, renewal] = letPass(bound, START + 1_900_000, KEEP);
     expect(hasId(sent(renewal))).toBe(false);
-    expect(hasId(firstOf(begin(ADDRESS, bound.learnt), START))).toBe(false);
+    expect(hasId(firstOf(begin(ADDRESS, bound.network), START))).toBe(false);
   });
 
   it('is asked for all again when it knows the address no more', () => {
     const [state, effects] = letPass(
-      up(KEEP, begin(ADDRESS, { ...NOTHING_LEARNT, ladder: 3 })),
+      up(KEEP, begin(ADDRESS, { ...UNKNOWN_NETWORK, degradeLevel: 3 })),
       START + 5000,
       KEEP,
     );
@@ -126,13 +126,13 @@ describe('a server that is silent', () => {
   });
 });
 
-const from = (yiaddr: string, server: string): Happening =>
+const from = (yiaddr: string, server: string): Input =>
   reply('offer', [...GRANT.slice(1), entry(OPTIONS.serverId, server)], { yiaddr });
 
 describe('a window for offers', () => {
   const patient: Policy = { ...KEEP, offerWindow: 200 };
   it('prefers the server of the last lease', () => {
-    const start = begin(undefined, { ...NOTHING_LEARNT, server: '10.0.0.3' });
+    const start = begin(undefined, { ...UNKNOWN_NETWORK, server: '10.0.0.3' });
     const [waiting, nothing] = play(
       up(patient, start),
       [
@@ -189,10 +189,10 @@ describe('a fleet that starts together', () => {
   });
 });
 
-const extending = (sourceMac: string | undefined, server: string): Happening => {
-  const happening = reply('ack', [...GRANT.slice(1), entry(OPTIONS.serverId, server)]);
-  if (happening.tag !== 'reply') throw new Error('no reply');
-  return { ...happening, reply: { ...happening.reply, sourceMac } };
+const extending = (sourceMac: string | undefined, server: string): Input => {
+  const input = reply('ack', [...GRANT.slice(1), entry(OPTIONS.serverId, server)]);
+  if (input.tag !== 'reply') throw new Error('no reply');
+  return { ...input, reply: { ...input.reply, sourceMac } };
 };
 
 describe('the hardware address of the server', () => {
@@ -203,8 +203,8 @@ describe('the hardware address of the server', () => {
   ])('%s', (_name, sourceMac, server, expected) => {
     const [renewing] = letPass(bound(), START + 1_900_000, KEEP);
     const [state] = play(renewing, [[START + 1_900_001, extending(sourceMac, server)]], KEEP);
-    expect(bound().learnt.serverMac).toBe(SERVER_MAC);
-    expect(state).toMatchObject({ tag: 'bound', learnt: { serverMac: expected } });
+    expect(bound().network.serverMac).toBe(SERVER_MAC);
+    expect(state).toMatchObject({ tag: 'bound', network: { serverMac: expected } });
   });
 });
 

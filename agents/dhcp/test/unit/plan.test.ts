@@ -3,7 +3,7 @@ import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
-import { type Held, NOTHING_LEARNT } from '../../src/core/client/model.ts';
+import { type BoundLease, UNKNOWN_NETWORK } from '../../src/core/client/model.ts';
 import { fromRecord, StoredLease, toRecord } from '../../src/core/client/record.ts';
 import { missingCapabilities } from '../../src/core/kernel/capabilities.ts';
 import { foreignAddresses, isCandidate, isKernelConfigured } from '../../src/core/kernel/links.ts';
@@ -23,7 +23,7 @@ const BARE: Present = { link: LINK, addresses: [], routes: [] };
 
 /** Times begin with the lease. */
 const NOW = 0;
-const heldOf = (lease: Lease): Held => ({ lease, since: NOW, ladder: 0 });
+const heldOf = (lease: Lease): BoundLease => ({ lease, since: NOW, degradeLevel: 0 });
 
 function lease(...options: (typeof GRANT)[number][]): Lease {
   const result = readLease(message(TYPE.ack, [...GRANT, ...options]), SERVER);
@@ -210,7 +210,7 @@ describe('the plan for removal', () => {
 });
 
 describe('a lease found at start', () => {
-  const held: Held = { lease: lease(), since: 10_000, ladder: 0 };
+  const held: BoundLease = { lease: lease(), since: 10_000, degradeLevel: 0 };
   const present = { ...BARE, addresses: [address()] };
 
   it.each([
@@ -229,11 +229,11 @@ describe('a lease found at start', () => {
       entry(OPTIONS.nameServers, [SERVER]),
       entry(OPTIONS.hostName, 'node-1'),
     );
-    const held: Held = { lease: full, since: 12_340, ladder: 1 };
-    const learnt = {
-      ...NOTHING_LEARNT,
+    const held: BoundLease = { lease: full, since: 12_340, degradeLevel: 1 };
+    const network = {
+      ...UNKNOWN_NETWORK,
       server: SERVER,
-      ladder: 1 as const,
+      degradeLevel: 1 as const,
       rapidOffUntil: 50_000,
       declined: [{ address: '10.0.0.9', until: 60_000 }],
       gatewayMac: '02:00:00:00:00:fe',
@@ -241,24 +241,26 @@ describe('a lease found at start', () => {
     };
     const clocks = { now: 20_000, wall: Date.parse('2026-01-01T00:00:00Z') };
     const where = { link: 'eth0', mac: LINK.mac, bootId: 'b', checked: false, mtuOnRoutes: true };
-    const record = toRecord(held, learnt, { ...where, clocks });
+    const record = toRecord(held, network, { ...where, clocks });
     expect(record.acquired).toEqual({ boot: 12.34, wall: '2025-12-31T23:59:52.340Z' });
     expect(v.is(LeaseRecord, record)).toBe(true);
+    // Files of earlier versions have the degrade level under this name.
+    expect(record).toMatchObject({ ladder: 1 });
     const read = v.parse(StoredLease, JSON.parse(JSON.stringify(record)));
-    const remembered = { held, learnt, checked: false, mtuOnRoutes: true };
+    const remembered = { held, network, checked: false, mtuOnRoutes: true };
     expect(fromRecord(read, clocks)).toEqual(remembered);
     // Another boot, five seconds later.
     const later = fromRecord(read, { now: 1000, wall: clocks.wall + 5000 });
-    expect(later.learnt.rapidOffUntil).toBe(26_000);
+    expect(later.network.rapidOffUntil).toBe(26_000);
   });
 
   it('keeps no grudge for longer than a day, whatever the clock says', () => {
-    const learnt = { ...NOTHING_LEARNT, rapidOffUntil: 50_000 };
+    const network = { ...UNKNOWN_NETWORK, rapidOffUntil: 50_000 };
     const where = { link: 'eth0', mac: LINK.mac, bootId: 'b', checked: true, mtuOnRoutes: false };
     const clocks = { now: 20_000, wall: Date.parse('2026-01-01T00:00:00Z') };
-    const record = v.parse(StoredLease, toRecord(heldOf(lease()), learnt, { ...where, clocks }));
+    const record = v.parse(StoredLease, toRecord(heldOf(lease()), network, { ...where, clocks }));
     const back = fromRecord(record, { now: 0, wall: 0 });
-    expect(back.learnt.rapidOffUntil).toBe(24 * 3600 * 1000);
+    expect(back.network.rapidOffUntil).toBe(24 * 3600 * 1000);
   });
 });
 

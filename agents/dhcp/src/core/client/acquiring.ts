@@ -5,7 +5,7 @@ import { isRefused, ownWatch, watchFor } from './conflict.ts';
 import {
   type Effect,
   type Event,
-  type Learnt,
+  type NetworkMemory,
   type Memory,
   memoryOf,
   type Offer,
@@ -18,19 +18,19 @@ import {
   t1Of,
 } from './model.ts';
 import type { Reply } from './replies.ts';
-import { discover, type Ladder, reboot, select } from './requests.ts';
+import { discover, type DegradeLevel, reboot, select } from './requests.ts';
 import { type Millis, REBOOT_GAPS, retransmitGap, strictStartDelay } from './timing.ts';
 
 const SECOND = 1000;
 const DAY = 24 * 3600 * SECOND;
-const SAY_KEPT_EVERY = 5 * 60 * SECOND;
+const WARN_KEPT_EVERY = 5 * 60 * SECOND;
 const MAX_REQUESTS = 5;
 const STRICT_REBOOTS = 2;
 const BROADCAST_FROM = 2;
 const RAPID_COMMITS = 2;
 const MIN_IPV6_ONLY_WAIT = 300;
 /** By how many messages went unanswered. */
-const LADDER: readonly Ladder[] = [0, 0, 0, 1, 2, 3];
+const DEGRADE_LEVELS: readonly DegradeLevel[] = [0, 0, 0, 1, 2, 3];
 
 const secondsSince = (start: Millis, now: Millis): number => Math.floor((now - start) / SECOND);
 
@@ -58,21 +58,21 @@ function startReboot(memory: Memory, address: string, event: Event, policy: Poli
 }
 
 /** Asks the gateway of the lease whether it is still there: quicker than any server. RFC 4436. */
-function recognise({ held, learnt }: Memory, policy: Policy): Effect[] {
+function recognise({ held, network }: Memory, policy: Policy): Effect[] {
   const gateway = held?.lease.gateways[0];
-  if (policy.arp === 'none' || gateway === undefined || learnt.gatewayMac === undefined) return [];
+  if (policy.arp === 'none' || gateway === undefined || network.gatewayMac === undefined) return [];
   const { mac } = policy.identity;
-  const packet = question(mac, held?.lease.address ?? '', gateway, learnt.gatewayMac);
+  const packet = question(mac, held?.lease.address ?? '', gateway, network.gatewayMac);
   return [{ tag: 'arp', packet }];
 }
 
 export function continueReboot(state: Rebooting, event: Event, policy: Policy): Step {
-  const { cycle, attempt, address, learnt } = state;
+  const { cycle, attempt, address, network } = state;
   const gap = rebootGap(attempt, event, policy);
   if (gap === undefined) return unanswered(state, event, policy);
   const secs = secondsSince(cycle.startedAt, event.now);
   const broadcast = policy.broadcast || attempt >= BROADCAST_FROM;
-  const exchange = { xid: cycle.xid, secs, ladder: learnt.ladder, broadcast };
+  const exchange = { xid: cycle.xid, secs, degradeLevel: network.degradeLevel, broadcast };
   const message = reboot(policy.identity, exchange, address);
   return [
     { ...state, attempt: attempt + 1, wakeAt: event.now + gap },
@@ -87,14 +87,14 @@ function rebootGap(attempt: number, { jitter }: Event, { strict }: Policy): Mill
 
 /** A lease that still runs goes on where its network was recognised. RFC 2131 §3.2, RFC 4436 §2.1. */
 function unanswered(state: Rebooting, event: Event, policy: Policy): Step {
-  const { held, sameNetwork, sayKeptAt } = state;
-  if (held !== undefined && sameNetwork && sayKeptAt === undefined) {
+  const { held, sameNetwork, warnKeptAt } = state;
+  if (held !== undefined && sameNetwork && warnKeptAt === undefined) {
     const said = report('info', 'lease.confirmed', { address: held.lease.address, by: 'gateway' });
     return [{ tag: 'bound', ...memoryOf(state), held, wakeAt: t1Of(held) }, [said]];
   }
   // Silence says nothing about what a server objects to: perhaps there is none.
-  const learnt = { ...state.learnt, ladder: 0 as const };
-  return startSelecting({ ...memoryOf(state), learnt }, event, policy);
+  const network = { ...state.network, degradeLevel: 0 as const };
+  return startSelecting({ ...memoryOf(state), network }, event, policy);
 }
 
 export function startSelecting(memory: Memory, event: Event, policy: Policy): Step {
@@ -112,52 +112,54 @@ export function continueSelecting(state: Selecting, event: Event, policy: Policy
 }
 
 function sendDiscover(state: Selecting, event: Event, policy: Policy): Step {
-  const { cycle, attempt, hint, learnt } = state;
+  const { cycle, attempt, hint, network } = state;
   const secs = secondsSince(cycle.startedAt, event.now);
-  const ladder = policy.strict ? learnt.ladder : ladderAt(attempt, learnt.ladder);
+  const degradeLevel = policy.strict
+    ? network.degradeLevel
+    : levelAt(attempt, network.degradeLevel);
   const broadcast = policy.broadcast || attempt >= BROADCAST_FROM;
   const rapid =
     policy.rapidCommit &&
     attempt < RAPID_COMMITS &&
-    ladder < 2 &&
-    event.now >= learnt.rapidOffUntil;
-  const exchange = { xid: cycle.xid, secs, ladder, broadcast };
+    degradeLevel < 2 &&
+    event.now >= network.rapidOffUntil;
+  const exchange = { xid: cycle.xid, secs, degradeLevel, broadcast };
   const message = discover(policy.identity, exchange, hint, rapid);
   const age = event.now - state.upSince;
   const wakeAt = event.now + retransmitGap(attempt, age, event.jitter, policy.strict);
   const rapidAsked = state.rapidAsked || rapid;
   const sent = { ...state, attempt: attempt + 1, secs, wakeAt, rapidAsked };
-  const [next, kept] = sayKept({ ...sent, learnt: { ...learnt, ladder } }, event);
-  const news = ladder > learnt.ladder && attempt < LADDER.length;
-  const degraded = news ? [report('warn', 'degrade', { step: ladder })] : [];
+  const [next, kept] = warnKept({ ...sent, network: { ...network, degradeLevel } }, event);
+  const news = degradeLevel > network.degradeLevel && attempt < DEGRADE_LEVELS.length;
+  const degraded = news ? [report('warn', 'degrade', { step: degradeLevel })] : [];
   return [next, [...degraded, { tag: 'send', message, target: undefined }, ...kept]];
 }
 
 /** Once all was tried, every other message is complete again: perhaps it was only the wire that was dead. */
-function ladderAt(attempt: number, learnt: Ladder): Ladder {
-  const step = LADDER[attempt] ?? (attempt % 2 === 0 ? 0 : 3);
-  if (attempt >= LADDER.length) return step;
-  return step > learnt ? step : learnt;
+function levelAt(attempt: number, network: DegradeLevel): DegradeLevel {
+  const step = DEGRADE_LEVELS[attempt] ?? (attempt % 2 === 0 ? 0 : 3);
+  if (attempt >= DEGRADE_LEVELS.length) return step;
+  return step > network ? step : network;
 }
 
-function sayKept(state: Selecting, { now }: Event): Step {
-  const { held, sayKeptAt } = state;
-  if (held === undefined || sayKeptAt === undefined || now < sayKeptAt) return [state, []];
+function warnKept(state: Selecting, { now }: Event): Step {
+  const { held, warnKeptAt } = state;
+  if (held === undefined || warnKeptAt === undefined || now < warnKeptAt) return [state, []];
   const kept = report('warn', 'lease.kept', { address: held.lease.address });
-  return [{ ...state, sayKeptAt: now + SAY_KEPT_EVERY }, [kept]];
+  return [{ ...state, warnKeptAt: now + WARN_KEPT_EVERY }, [kept]];
 }
 
-export const drop = (reply: Reply, why: string): Effect =>
+export const reportDropped = (reply: Reply, why: string): Effect =>
   report('warn', 'rx.drop', { why, kind: reply.kind, from: reply.source });
 
 export function onOffer(state: Selecting, reply: Reply, event: Event, policy: Policy): Step {
   const granted = readLease(reply.message, reply.source);
-  if ('refused' in granted) return [state, [drop(reply, granted.refused)]];
+  if ('refused' in granted) return [state, [reportDropped(reply, granted.refused)]];
   const server = serverOf(reply.message, reply.source);
-  if (server === undefined) return [state, [drop(reply, 'server does not say who it is')]];
+  if (server === undefined) return [state, [reportDropped(reply, 'server does not say who it is')]];
   const { lease } = granted;
-  if (isRefused(state.learnt, lease.address, event.now)) {
-    return [state, [drop(reply, `${lease.address} is in use by another host`)]];
+  if (isRefused(state.network, lease.address, event.now)) {
+    return [state, [reportDropped(reply, `${lease.address} is in use by another host`)]];
   }
   const wait = ipv6OnlyWait(reply, state, policy);
   if (wait !== undefined) return standDown(state, wait, event);
@@ -169,10 +171,10 @@ export function onOffer(state: Selecting, reply: Reply, event: Event, policy: Po
 }
 
 /** The address we had, else the server we had, else the first. */
-function better({ offer, hint, learnt }: Selecting, other: Offer): Offer {
+function better({ offer, hint, network }: Selecting, other: Offer): Offer {
   if (offer === undefined) return other;
   const rank = ({ lease, server }: Offer): number =>
-    (lease.address === hint ? 2 : 0) + (server === learnt.server ? 1 : 0);
+    (lease.address === hint ? 2 : 0) + (server === network.server ? 1 : 0);
   return rank(other) > rank(offer) ? other : offer;
 }
 
@@ -194,11 +196,11 @@ function request(state: Selecting, offer: Offer, event: Event, policy: Policy): 
 }
 
 export function continueRequest(state: Requesting, event: Event, policy: Policy): Step {
-  const { cycle, attempt, offer, secs, broadcast, learnt, rapidAsked } = state;
+  const { cycle, attempt, offer, secs, broadcast, network, rapidAsked } = state;
   if (attempt >= MAX_REQUESTS) {
     return startSelecting(rapidAsked ? withoutRapid(state, event) : state, event, policy);
   }
-  const exchange = { xid: cycle.xid, secs, ladder: learnt.ladder, broadcast };
+  const exchange = { xid: cycle.xid, secs, degradeLevel: network.degradeLevel, broadcast };
   const message = select(policy.identity, exchange, offer.lease.address, offer.server);
   const age = event.now - state.upSince;
   const wakeAt = event.now + retransmitGap(attempt, age, event.jitter, policy.strict);
@@ -210,8 +212,8 @@ export function continueRequest(state: Requesting, event: Event, policy: Policy)
 
 /** Rapid commit failed: not for a day. */
 export function withoutRapid(memory: Memory, { now }: Event): Memory {
-  const learnt: Learnt = { ...memory.learnt, rapidOffUntil: now + DAY };
-  return { ...memoryOf(memory), learnt };
+  const network: NetworkMemory = { ...memory.network, rapidOffUntil: now + DAY };
+  return { ...memoryOf(memory), network };
 }
 
 /** How long the network wants us to do without IPv4, if it says so, we listen to it and have no address yet. RFC 8925. */

@@ -3,7 +3,7 @@ import {
   type Effect,
   type Event,
   isHolding,
-  type Learnt,
+  type NetworkMemory,
   type Memory,
   memoryOf,
   type Policy,
@@ -25,7 +25,7 @@ import {
 const REFUSE_FOR = 10 * 60 * 1000;
 
 /** Whether another host was seen with the address a short while ago. */
-export const isRefused = ({ declined }: Learnt, address: string, now: Millis): boolean =>
+export const isRefused = ({ declined }: NetworkMemory, address: string, now: Millis): boolean =>
   declined.some((each) => each.address === address && now < each.until);
 
 /** The watch of the address that is held: a promised one that came to nothing is no longer watched. */
@@ -59,8 +59,8 @@ export function advance(state: State, event: Event, policy: Policy): Step {
   const [next, packet] = advanceWatch(watch, mac, event.now, event.jitter);
   const sent: Effect = { tag: 'arp', packet };
   if (watch.settled || !next.settled) return [{ ...state, watch: next }, [sent]];
-  const learnt = { ...state.learnt, conflicts: 0 };
-  return [{ ...state, learnt, watch: next }, [sent, ...settled(state, policy)]];
+  const network = { ...state.network, conflicts: 0 };
+  return [{ ...state, network, watch: next }, [sent, ...settled(state, policy)]];
 }
 
 /** Nobody else has the address: time to learn who the gateway is, to know the network again by it. */
@@ -81,17 +81,17 @@ export function onArp(state: State, packet: ArpPacket, event: Event, policy: Pol
   const inUse = held?.lease.address === watch.address;
   if (!isConflict(watch, packet, mac, inUse)) return [state, []];
   const said = report('warn', 'conflict', { address: watch.address, mac: packet.senderMac });
-  if (state.sayKeptAt !== undefined && inUse) return surrender(state, said);
+  if (state.warnKeptAt !== undefined && inUse) return surrender(state, said);
   if (!watch.settled) return declineAddress(state, watch.address, said, event, policy);
   return defend(state, watch, said, event, policy);
 }
 
 function onGateway(state: State, gatewayMac: string): Step {
-  if (state.tag === 'rebooting' && state.learnt.gatewayMac !== undefined) {
-    return [{ ...state, sameNetwork: state.learnt.gatewayMac === gatewayMac }, []];
+  if (state.tag === 'rebooting' && state.network.gatewayMac !== undefined) {
+    return [{ ...state, sameNetwork: state.network.gatewayMac === gatewayMac }, []];
   }
-  if (state.held === undefined || state.learnt.gatewayMac === gatewayMac) return [state, []];
-  const next = { ...state, learnt: { ...state.learnt, gatewayMac } };
+  if (state.held === undefined || state.network.gatewayMac === gatewayMac) return [state, []];
+  const next = { ...state, network: { ...state.network, gatewayMac } };
   return [next, [{ tag: 'remember', held: state.held }]];
 }
 
@@ -99,7 +99,7 @@ function onGateway(state: State, gatewayMac: string): Step {
 function surrender(state: State, said: Effect): Step {
   const { held } = state;
   if (held === undefined || isHolding(state)) return [state, []];
-  const gone = { held: undefined, sayKeptAt: undefined, hint: undefined, watch: undefined };
+  const gone = { held: undefined, warnKeptAt: undefined, hint: undefined, watch: undefined };
   return [{ ...state, ...gone }, [said, { tag: 'unbind', held }]];
 }
 
@@ -111,22 +111,22 @@ function declineAddress(
   policy: Policy,
 ): Step {
   const lost = state.held?.lease.address === address ? state.held : undefined;
-  const conflicts = state.learnt.conflicts + 1;
+  const conflicts = state.network.conflicts + 1;
   const declined = [
-    ...state.learnt.declined.filter((each) => each.address !== address && event.now < each.until),
+    ...state.network.declined.filter((each) => each.address !== address && event.now < each.until),
     { address, until: event.now + REFUSE_FOR },
   ];
   const memory: Memory = {
     ...memoryOf(state),
     held: lost === undefined ? state.held : undefined,
     hint: undefined,
-    learnt: { ...state.learnt, conflicts, declined },
+    network: { ...state.network, conflicts, declined },
     watch: undefined,
   };
   const next = { ...memory, watch: ownWatch(memory, policy) };
   const server = serverOf(state);
-  const { ladder } = state.learnt;
-  const exchange = { xid: event.xid, secs: 0, ladder, broadcast: false };
+  const { degradeLevel } = state.network;
+  const exchange = { xid: event.xid, secs: 0, degradeLevel, broadcast: false };
   const told: Effect[] =
     server === undefined
       ? []

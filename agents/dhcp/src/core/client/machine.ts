@@ -6,7 +6,7 @@ import {
   continueReboot,
   continueRequest,
   continueSelecting,
-  drop,
+  reportDropped,
   onOffer,
   startSelecting,
   withoutRapid,
@@ -17,11 +17,11 @@ import {
   type Effect,
   type Event,
   expiryOf,
-  type Held,
-  type Learnt,
+  type BoundLease,
+  type NetworkMemory,
   type Memory,
   memoryOf,
-  NOTHING_LEARNT,
+  UNKNOWN_NETWORK,
   type Policy,
   report,
   type State,
@@ -36,15 +36,15 @@ import { settledWatch, startWatch } from './watch.ts';
 const REPAIR_INTERVAL = 1000;
 
 /** A client that has seen nothing yet; it acts when told of the carrier. */
-export function begin(hint: string | undefined, learnt: Learnt = NOTHING_LEARNT): State {
+export function begin(hint: string | undefined, network: NetworkMemory = UNKNOWN_NETWORK): State {
   return {
     tag: 'waiting',
     held: undefined,
     hint,
     upSince: 0,
-    naks: 0,
-    sayKeptAt: undefined,
-    learnt,
+    nakCount: 0,
+    warnKeptAt: undefined,
+    network,
     watch: undefined,
     repair: { dueAt: undefined, doneAt: 0 },
   };
@@ -54,19 +54,29 @@ export function begin(hint: string | undefined, learnt: Learnt = NOTHING_LEARNT)
  * A client that takes over a lease already in the kernel: it asks no server until T1. `checked`: nobody else has the
  * address, as far as could be seen.
  */
-export function adopt(held: Held, learnt: Learnt, checked: boolean, policy: Policy): Bound {
+export function adopt(
+  held: BoundLease,
+  network: NetworkMemory,
+  checked: boolean,
+  policy: Policy,
+): Bound {
   const { address } = held.lease;
   const pace = policy.arp === 'none' ? undefined : policy.arp;
   const watch = pace && (checked ? settledWatch(address, pace) : startWatch(address, 'fast', 0, 0));
-  const memory = { ...begin(address, learnt), held, upSince: held.since, watch };
+  const memory = { ...begin(address, network), held, upSince: held.since, watch };
   return { ...memoryOf(memory), held, tag: 'bound', wakeAt: t1Of(held) };
 }
 
 /** A client that takes over an address whose lease has run out, and which is kept all the same. */
-export function resumeKept(held: Held, learnt: Learnt, now: Millis, { arp }: Policy): State {
+export function resumeKept(
+  held: BoundLease,
+  network: NetworkMemory,
+  now: Millis,
+  { arp }: Policy,
+): State {
   const { address } = held.lease;
   const watch = arp === 'none' ? undefined : startWatch(address, 'fast', now, 0);
-  return { ...begin(address, learnt), held, sayKeptAt: now, watch };
+  return { ...begin(address, network), held, warnKeptAt: now, watch };
 }
 
 /** When the client wants its next `timer`. Undefined only when it waits for a carrier or holds a lease for ever. */
@@ -88,8 +98,8 @@ export function step(state: State, event: Event, policy: Policy): Step {
 }
 
 /** When the lease in use ends; undefined also once it has ended and is kept all the same. */
-function pendingExpiry({ held, sayKeptAt }: Memory): Millis | undefined {
-  return held && sayKeptAt === undefined ? expiryOf(held) : undefined;
+function pendingExpiry({ held, warnKeptAt }: Memory): Millis | undefined {
+  return held && warnKeptAt === undefined ? expiryOf(held) : undefined;
 }
 
 function chain([state, effects]: Step, then: (state: State) => Step): Step {
@@ -203,7 +213,8 @@ function onReply(state: State, reply: Reply, event: Event, policy: Policy): Step
 }
 
 function onNak(state: State, reply: Reply, event: Event, policy: Policy): Step {
-  if (!isNakForUs(state, reply)) return [state, [drop(reply, 'not from the server of the lease')]];
+  if (!isNakForUs(state, reply))
+    return [state, [reportDropped(reply, 'not from the server of the lease')]];
   const message = reply.message.options.get(OPTIONS.message);
   const said = report('warn', 'nak', { from: reply.source, state: state.tag, message });
   // The server says the address is not ours. Under `keep` it is given up only for another: taking a link's last
@@ -215,15 +226,15 @@ function onNak(state: State, reply: Reply, event: Event, policy: Policy): Step {
     ...(afterRapid ? withoutRapid(state, event) : memoryOf(state)),
     held: dropped === undefined ? state.held : undefined,
     // A wish does no harm: who refused may only not know us.
-    hint: state.naks === 0 ? state.hint : undefined,
-    naks: state.naks + 1,
+    hint: state.nakCount === 0 ? state.hint : undefined,
+    nakCount: state.nakCount + 1,
   };
-  if (memory.naks === 1) {
+  if (memory.nakCount === 1) {
     const [next, effects] = startSelecting(memory, event, policy);
     return [next, [said, ...gone, ...effects]];
   }
   const watch = ownWatch(memory, policy);
-  const wakeAt = event.now + nakDelay(state.naks);
+  const wakeAt = event.now + nakDelay(state.nakCount);
   return [{ ...memory, watch, tag: 'init', wakeAt }, [said, ...gone]];
 }
 

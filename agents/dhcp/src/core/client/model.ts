@@ -3,27 +3,28 @@ import { INFINITE } from '../lease/lease.ts';
 import type { ArpPacket } from '../wire/arp.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import type { Reply } from './replies.ts';
-import type { Identity, Ladder } from './requests.ts';
+import type { Identity, DegradeLevel } from './requests.ts';
 import type { Millis } from './timing.ts';
 import type { Watch } from './watch.ts';
 
 const SECOND = 1000;
 
 /** A lease in use: its address is in the kernel. */
-export interface Held {
+export interface BoundLease {
   readonly lease: Lease;
   /** When the request that it answers was sent: its times count from there. RFC 2131 §4.4.1. */
   readonly since: Millis;
   /** What was left out when it was asked for: the client identifier must be the same while it lasts. */
-  readonly ladder: Ladder;
+  readonly degradeLevel: DegradeLevel;
 }
 
-const after = (held: Held, seconds: number): Millis | undefined =>
+const after = (held: BoundLease, seconds: number): Millis | undefined =>
   seconds === INFINITE ? undefined : held.since + seconds * SECOND;
 
-export const t1Of = (held: Held): Millis | undefined => after(held, held.lease.t1Seconds);
-export const t2Of = (held: Held): Millis | undefined => after(held, held.lease.t2Seconds);
-export const expiryOf = (held: Held): Millis | undefined => after(held, held.lease.leaseSeconds);
+export const t1Of = (held: BoundLease): Millis | undefined => after(held, held.lease.t1Seconds);
+export const t2Of = (held: BoundLease): Millis | undefined => after(held, held.lease.t2Seconds);
+export const expiryOf = (held: BoundLease): Millis | undefined =>
+  after(held, held.lease.leaseSeconds);
 
 /** One exchange with servers. */
 export interface Cycle {
@@ -32,12 +33,12 @@ export interface Cycle {
 }
 
 /** What outlives leases: learnt of this network's servers and hosts. */
-export interface Learnt {
+export interface NetworkMemory {
   /** Server of the last lease. */
   readonly server: string | undefined;
   /** Hardware address that its answers come from. */
   readonly serverMac: string | undefined;
-  readonly ladder: Ladder;
+  readonly degradeLevel: DegradeLevel;
   /** Rapid commit failed here: until then it is not tried. */
   readonly rapidOffUntil: Millis;
   /** Addresses that others use; offers of them are not taken. */
@@ -48,10 +49,10 @@ export interface Learnt {
   readonly gatewayMac: string | undefined;
 }
 
-export const NOTHING_LEARNT: Learnt = {
+export const UNKNOWN_NETWORK: NetworkMemory = {
   server: undefined,
   serverMac: undefined,
-  ladder: 0,
+  degradeLevel: 0,
   rapidOffUntil: 0,
   declined: [],
   conflicts: 0,
@@ -66,16 +67,16 @@ export interface Repair {
 
 /** What a client keeps over all its states. */
 export interface Memory {
-  readonly held: Held | undefined;
+  readonly held: BoundLease | undefined;
   /** Address to ask for first. */
   readonly hint: string | undefined;
   /** When the link got its carrier. */
   readonly upSince: Millis;
   /** Refusals in a row. */
-  readonly naks: number;
+  readonly nakCount: number;
   /** When to say again that an expired lease is kept; undefined while the lease is good. */
-  readonly sayKeptAt: Millis | undefined;
-  readonly learnt: Learnt;
+  readonly warnKeptAt: Millis | undefined;
+  readonly network: NetworkMemory;
   /** Conflict detection for the address that is held or promised. */
   readonly watch: Watch | undefined;
   readonly repair: Repair;
@@ -85,9 +86,9 @@ export const memoryOf = (memory: Memory): Memory => ({
   held: memory.held,
   hint: memory.hint,
   upSince: memory.upSince,
-  naks: memory.naks,
-  sayKeptAt: memory.sayKeptAt,
-  learnt: memory.learnt,
+  nakCount: memory.nakCount,
+  warnKeptAt: memory.warnKeptAt,
+  network: memory.network,
   watch: memory.watch,
   repair: memory.repair,
 });
@@ -111,7 +112,11 @@ export type State =
   | Rebooting
   | Selecting
   | Requesting
-  | (Memory & { readonly tag: 'probing'; readonly candidate: Held; readonly wakeAt: undefined })
+  | (Memory & {
+      readonly tag: 'probing';
+      readonly candidate: BoundLease;
+      readonly wakeAt: undefined;
+    })
   | Bound
   | Extending;
 
@@ -142,7 +147,7 @@ export type Requesting = InCycle & {
 
 export type Bound = Memory & {
   readonly tag: 'bound';
-  readonly held: Held;
+  readonly held: BoundLease;
   readonly wakeAt: Millis | undefined;
 };
 
@@ -150,7 +155,7 @@ export type Extending = InCycle & {
   readonly tag: 'renewing' | 'rebinding';
   /** When it was asked last. Requests are a minute apart, so an answer is to the last one. */
   readonly requestedAt: Millis;
-  readonly held: Held;
+  readonly held: BoundLease;
   /** It was said that the lease is about to end. */
   readonly warned: boolean;
 };
@@ -163,14 +168,14 @@ export const isExtending = (state: State): state is Extending =>
   state.tag === 'renewing' || state.tag === 'rebinding';
 
 /** What happens to a client. Time and entropy come in with it. */
-export type Event = Happening & {
+export type Event = Input & {
   readonly now: Millis;
   readonly xid: number;
   /** In [0, 1). */
   readonly jitter: number;
 };
 
-export type Happening =
+export type Input =
   | { readonly tag: 'carrier'; readonly up: boolean }
   | { readonly tag: 'timer' }
   | { readonly tag: 'reply'; readonly reply: Reply }
@@ -189,14 +194,14 @@ export type Effect =
   | { readonly tag: 'arp'; readonly packet: ArpPacket }
   | {
       readonly tag: 'bind';
-      readonly held: Held;
-      readonly previous: Held | undefined;
+      readonly held: BoundLease;
+      readonly previous: BoundLease | undefined;
     }
-  | { readonly tag: 'unbind'; readonly held: Held }
+  | { readonly tag: 'unbind'; readonly held: BoundLease }
   /** Compare the kernel with the lease, and put back what is missing. */
-  | { readonly tag: 'repair'; readonly held: Held }
+  | { readonly tag: 'repair'; readonly held: BoundLease }
   /** What is known beside the lease has changed. */
-  | { readonly tag: 'remember'; readonly held: Held }
+  | { readonly tag: 'remember'; readonly held: BoundLease }
   /** The network wants no IPv4 of us. RFC 8925. */
   | { readonly tag: 'stand-down' }
   | {

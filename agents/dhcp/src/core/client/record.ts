@@ -5,11 +5,11 @@ import * as v from 'valibot';
 import type { Lease } from '../lease/lease.ts';
 import { broadcastOf } from '../lease/network.ts';
 import { OPTIONS, OptionSet } from '../wire/options.ts';
-import { type Held, type Learnt, NOTHING_LEARNT } from './model.ts';
+import { type BoundLease, type NetworkMemory, UNKNOWN_NETWORK } from './model.ts';
 import type { Millis } from './timing.ts';
 
 const DAY = 24 * 3600 * 1000;
-const ladder = v.picklist([0, 1, 2, 3]);
+const degradeLevel = v.picklist([0, 1, 2, 3]);
 const wallTime = v.number();
 
 /** The lease as other programs read it, and what only this one wants to know again. Wall times, in milliseconds. */
@@ -17,7 +17,8 @@ export const StoredLease = v.object({
   ...LeaseRecord.entries,
   /** Values of the options that the configuration asks for by code and type. */
   options: v.optional(v.record(v.string(), v.unknown()), {}),
-  ladder: v.optional(ladder, 0),
+  /** The degrade level, under the name that files of earlier versions have. */
+  ladder: v.optional(degradeLevel, 0),
   /** Nobody else had the address. */
   checked: v.optional(v.boolean(), true),
   gatewayMac: v.optional(v.string()),
@@ -47,13 +48,17 @@ export interface Circumstances {
 
 /** What a record tells the next instance. */
 export interface Remembered {
-  readonly held: Held;
-  readonly learnt: Learnt;
+  readonly held: BoundLease;
+  readonly network: NetworkMemory;
   readonly checked: boolean;
   readonly mtuOnRoutes: boolean;
 }
 
-export function toRecord(held: Held, learnt: Learnt, where: Circumstances): StoredLease {
+export function toRecord(
+  held: BoundLease,
+  network: NetworkMemory,
+  where: Circumstances,
+): StoredLease {
   const { lease, since } = held;
   const { now, wall } = where.clocks;
   const toWall = (time: Millis): number => wall + time - now;
@@ -79,12 +84,12 @@ export function toRecord(held: Held, learnt: Learnt, where: Circumstances): Stor
     ...(lease.domain === undefined ? {} : { domain: lease.domain }),
     raw: { ...lease.raw },
     options: {},
-    ladder: held.ladder,
+    ladder: held.degradeLevel,
     checked: where.checked,
-    ...(learnt.gatewayMac === undefined ? {} : { gatewayMac: learnt.gatewayMac }),
-    ...(learnt.serverMac === undefined ? {} : { serverMac: learnt.serverMac }),
-    rapidOffUntil: learnt.rapidOffUntil > now ? toWall(learnt.rapidOffUntil) : 0,
-    declined: learnt.declined
+    ...(network.gatewayMac === undefined ? {} : { gatewayMac: network.gatewayMac }),
+    ...(network.serverMac === undefined ? {} : { serverMac: network.serverMac }),
+    rapidOffUntil: network.rapidOffUntil > now ? toWall(network.rapidOffUntil) : 0,
+    declined: network.declined
       .filter(({ until }) => until > now)
       .map(({ address, until }) => ({ address, until: toWall(until) })),
     mtuOnRoutes: where.mtuOnRoutes,
@@ -113,20 +118,20 @@ export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
     raw: record.raw,
   };
   return {
-    held: { lease, since: record.acquired.boot * 1000, ladder: record.ladder },
-    learnt: learntFrom(record, clocks),
+    held: { lease, since: record.acquired.boot * 1000, degradeLevel: record.ladder },
+    network: networkFrom(record, clocks),
     checked: record.checked,
     mtuOnRoutes: record.mtuOnRoutes,
   };
 }
 
 /** A clock that jumped back would keep a time far away for long: a day is the most that any of them means. */
-function learntFrom(record: StoredLease, { now, wall }: Clocks): Learnt {
+function networkFrom(record: StoredLease, { now, wall }: Clocks): NetworkMemory {
   const fromWall = (time: number): Millis => now + Math.min(Math.max(time - wall, 0), DAY);
   return {
-    ...NOTHING_LEARNT,
+    ...UNKNOWN_NETWORK,
     server: record.server,
-    ladder: record.ladder,
+    degradeLevel: record.ladder,
     rapidOffUntil: fromWall(record.rapidOffUntil),
     declined: record.declined.map(({ address, until }) => ({ address, until: fromWall(until) })),
     gatewayMac: record.gatewayMac,

@@ -1,6 +1,12 @@
 import { type Lease, readLease } from '../lease/lease.ts';
 import { OPTIONS } from '../wire/options.ts';
-import { drop, ipv6OnlyWait, standDown, startSelecting, withoutRapid } from './acquiring.ts';
+import {
+  reportDropped,
+  ipv6OnlyWait,
+  standDown,
+  startSelecting,
+  withoutRapid,
+} from './acquiring.ts';
 import { isRefused, watchFor } from './conflict.ts';
 import {
   type Bound,
@@ -8,10 +14,10 @@ import {
   type Event,
   expiryOf,
   type Extending,
-  type Held,
+  type BoundLease,
   isExtending,
   isHolding,
-  type Learnt,
+  type NetworkMemory,
   type Memory,
   memoryOf,
   type Policy,
@@ -34,21 +40,24 @@ const SECOND = 1000;
 const WARN_AT = 0.75;
 
 /** A lease that is in the kernel from here on, or was already. */
-export function boundWith(held: Held, memory: Memory, event: Event): Bound {
+export function boundWith(held: BoundLease, memory: Memory, event: Event): Bound {
   const t1 = t1Of(held);
   // A second either way keeps nodes that booted together from renewing together.
   const wakeAt = t1 && Math.max(held.since + SECOND, t1 + (event.jitter * 2 - 1) * SECOND);
-  const kept = { held, hint: held.lease.address, naks: 0, sayKeptAt: undefined };
-  return { ...memoryOf(memory), ...kept, tag: 'bound', learnt: learntFrom(held, memory), wakeAt };
+  const kept = { held, hint: held.lease.address, nakCount: 0, warnKeptAt: undefined };
+  return { ...memoryOf(memory), ...kept, tag: 'bound', network: networkFrom(held, memory), wakeAt };
 }
 
-function learntFrom({ lease, ladder }: Held, { held, learnt }: Memory): Learnt {
+function networkFrom(
+  { lease, degradeLevel }: BoundLease,
+  { held, network }: Memory,
+): NetworkMemory {
   const sameGateway = held?.lease.gateways[0] === lease.gateways[0];
   return {
-    ...learnt,
-    ladder,
+    ...network,
+    degradeLevel,
     server: lease.server,
-    gatewayMac: sameGateway ? learnt.gatewayMac : undefined,
+    gatewayMac: sameGateway ? network.gatewayMac : undefined,
   };
 }
 
@@ -60,25 +69,25 @@ export function onAck(
   policy: Policy,
 ): Step {
   const granted = readLease(reply.message, reply.source);
-  if ('refused' in granted) return [state, [drop(reply, granted.refused)]];
+  if ('refused' in granted) return [state, [reportDropped(reply, granted.refused)]];
   const { lease } = granted;
   const committed = reply.message.options.get(OPTIONS.rapidCommit) === true;
   if (state.tag === 'selecting' && !committed) {
     return [state.rapidAsked ? { ...state, ...withoutRapid(state, event) } : state, []];
   }
-  if (isRefused(state.learnt, lease.address, event.now)) {
-    return [state, [drop(reply, `${lease.address} is in use by another host`)]];
+  if (isRefused(state.network, lease.address, event.now)) {
+    return [state, [reportDropped(reply, `${lease.address} is in use by another host`)]];
   }
   const wait = ipv6OnlyWait(reply, state, policy);
   if (wait !== undefined) return standDown(state, wait, event);
   const serverMac = reply.sourceMac ?? knownMac(state, lease);
-  const known = { ...state, learnt: { ...state.learnt, serverMac } };
+  const known = { ...state, network: { ...state.network, serverMac } };
   return accept(known, lease, event, policy);
 }
 
 /** A datagram does not tell where it came from; what an earlier frame of the same server told still holds. */
-const knownMac = ({ learnt }: Memory, { server }: Lease): string | undefined =>
-  server === learnt.server ? learnt.serverMac : undefined;
+const knownMac = ({ network }: Memory, { server }: Lease): string | undefined =>
+  server === network.server ? network.serverMac : undefined;
 
 function accept(
   state: Rebooting | Selecting | Requesting | Extending,
@@ -87,8 +96,8 @@ function accept(
   policy: Policy,
 ): Step {
   const since = 'requestedAt' in state ? state.requestedAt : state.cycle.startedAt;
-  const ladder = isExtending(state) ? state.held.ladder : state.learnt.ladder;
-  const held: Held = { lease, since, ladder };
+  const degradeLevel = isExtending(state) ? state.held.degradeLevel : state.network.degradeLevel;
+  const held: BoundLease = { lease, since, degradeLevel };
   const inUse = state.held?.lease.address === lease.address;
   const guessed = lease.maskGuessed && !inUse;
   const warned = guessed ? [report('warn', 'mask.guessed', { prefix: lease.prefix })] : [];
@@ -116,7 +125,7 @@ export function sendExtension(state: Extending, event: Event, policy: Policy): S
   const tag = event.now >= t2 ? 'rebinding' : state.tag;
   const secs = Math.floor((event.now - cycle.startedAt) / SECOND);
   // Unanswered unicasts say nothing about the options: the message stays what the server knew.
-  const exchange = { xid: cycle.xid, secs, ladder: held.ladder, broadcast: false };
+  const exchange = { xid: cycle.xid, secs, degradeLevel: held.degradeLevel, broadcast: false };
   const message = renew(policy.identity, exchange, held.lease.address);
   const limit = tag === 'renewing' ? t2 : (expiryOf(held) ?? Infinity);
   const [warned, said] = warning(state, event.now);
@@ -137,7 +146,7 @@ function warning({ held, warned }: Extending, now: Millis): readonly [boolean, E
   return [true, [report('warn', 'lease.expiring', { address: held.lease.address, left })]];
 }
 
-function warnTime(held: Held): Millis {
+function warnTime(held: BoundLease): Millis {
   const [t2, expiry] = [t2Of(held), expiryOf(held)];
   return t2 === undefined || expiry === undefined ? Infinity : t2 + WARN_AT * (expiry - t2);
 }
@@ -145,7 +154,7 @@ function warnTime(held: Held): Millis {
 /** Before an address is kept it is asked for; a probe for another one that is under way goes on. */
 function watchAtEnd(
   { watch }: Memory,
-  { lease }: Held,
+  { lease }: BoundLease,
   { now }: Event,
   { arp, onExpire }: Policy,
 ): Watch | undefined {
@@ -163,7 +172,7 @@ export function expire(state: State, event: Event, policy: Policy): Step {
   const memory: Memory = {
     ...memoryOf(state),
     held: kept ? held : undefined,
-    sayKeptAt: kept ? event.now : undefined,
+    warnKeptAt: kept ? event.now : undefined,
     watch: watchAtEnd(state, held, event, policy),
   };
   const gone: Effect[] = kept ? [] : [{ tag: 'unbind', held }];

@@ -32,7 +32,7 @@ const MINIMUM: readonly Option<unknown>[] = [
  * How much is left out for a server that may object to it: 0 nothing, 1 most requested options (Azure, for one, offers
  * nothing to who asks for 26), 2 also options 12, 57 and 80, 3 also the client identifier.
  */
-export type Ladder = 0 | 1 | 2 | 3;
+export type DegradeLevel = 0 | 1 | 2 | 3;
 
 /** Who asks: what stays the same in all messages of a link. */
 export interface Identity {
@@ -53,7 +53,7 @@ export interface Exchange {
   readonly xid: number;
   /** Seconds since the exchange began. */
   readonly secs: number;
-  readonly ladder: Ladder;
+  readonly degradeLevel: DegradeLevel;
   /** Ask for broadcast answers: for who cannot hear unicast before it has an address. */
   readonly broadcast: boolean;
 }
@@ -136,15 +136,15 @@ function build(who: Identity, exchange: Exchange, fields: Fields, options: Optio
 
 /** Option 53 stands first, since servers with small parsers look for it there. */
 function ask(who: Identity, exchange: Exchange, fields: Fields): DhcpMessage {
-  const { ladder } = exchange;
-  const extras = ladder < 2;
+  const { degradeLevel } = exchange;
+  const extras = degradeLevel < 2;
   return build(who, exchange, fields, [
     ...common(who, exchange, fields),
     ...when(extras || undefined, () => entry(OPTIONS.maxMessageSize, who.maxMessageSize)),
     ...addressing(fields),
     ...when((extras && fields.rapidCommit) || undefined, () => entry(OPTIONS.rapidCommit, true)),
     ...when(extras ? who.hostname : undefined, (name) => entry(OPTIONS.hostName, name)),
-    entry(OPTIONS.parameterList, parameterList(who, ladder)),
+    entry(OPTIONS.parameterList, parameterList(who, degradeLevel)),
   ]);
 }
 
@@ -155,9 +155,9 @@ function tell(who: Identity, exchange: Exchange, fields: Fields): DhcpMessage {
 
 type Entries = readonly (readonly [code: number, value: Uint8Array])[];
 
-const common = (who: Identity, { ladder }: Exchange, { type }: Fields): Entries => [
+const common = (who: Identity, { degradeLevel }: Exchange, { type }: Fields): Entries => [
   entry(OPTIONS.messageType, type),
-  ...when(ladder < 3 ? who.clientId : undefined, (id) => entry(OPTIONS.clientId, id)),
+  ...when(degradeLevel < 3 ? who.clientId : undefined, (id) => entry(OPTIONS.clientId, id)),
 ];
 
 const addressing = ({ requested, server }: Fields): Entries => [
@@ -165,12 +165,15 @@ const addressing = ({ requested, server }: Fields): Entries => [
   ...when(server, (address) => entry(OPTIONS.serverId, address)),
 ];
 
-function parameterList({ wantsHostname, extraOptions }: Identity, ladder: Ladder): number[] {
-  const options = ladder > 0 ? MINIMUM : WANTED;
+function parameterList(
+  { wantsHostname, extraOptions }: Identity,
+  degradeLevel: DegradeLevel,
+): number[] {
+  const options = degradeLevel > 0 ? MINIMUM : WANTED;
   const codes = options
     .filter((each) => wantsHostname || each !== OPTIONS.hostName)
     .map(({ code }) => code);
-  return ladder > 0 ? codes : [...new Set([...codes, ...extraOptions])];
+  return degradeLevel > 0 ? codes : [...new Set([...codes, ...extraOptions])];
 }
 
 function when<T, U>(value: T | undefined, make: (value: T) => U): readonly U[] {

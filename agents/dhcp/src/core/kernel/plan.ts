@@ -7,7 +7,7 @@ import {
   SCOPE,
 } from '@kios/netlink';
 
-import { expiryOf, type Held } from '../client/model.ts';
+import { expiryOf, type BoundLease } from '../client/model.ts';
 import type { Millis } from '../client/timing.ts';
 import type { Lease } from '../lease/lease.ts';
 import { isInPrefix } from '../lease/network.ts';
@@ -55,7 +55,12 @@ export type Change =
  * The changes that bring the kernel from `present` to the lease, in order: the new comes before the old goes, since
  * deleting a link's last address flushes all of its routes.
  */
-export function planLease(held: Held, present: Present, policy: PlanPolicy, now: Millis): Change[] {
+export function planLease(
+  held: BoundLease,
+  present: Present,
+  policy: PlanPolicy,
+  now: Millis,
+): Change[] {
   const { lease } = held;
   const wanted = wantedAddress(held, present, policy, now);
   const routes = policy.routes ? wantedRoutes(lease, present, policy) : [];
@@ -79,11 +84,11 @@ export function planRemoval(present: Present): Change[] {
 }
 
 /** Whether the lease's address is on the link with our mark. */
-export const isPresent = ({ lease }: Held, present: Present): boolean =>
+export const isPresent = ({ lease }: BoundLease, present: Present): boolean =>
   ours(present).some(({ address }) => address === lease.address);
 
 /** Whether the lease still runs, and its address is there: then it needs no packet to go on. */
-export const isInUse = (held: Held, present: Present, now: Millis): boolean =>
+export const isInUse = (held: BoundLease, present: Present, now: Millis): boolean =>
   now < (expiryOf(held) ?? Infinity) && isPresent(held, present);
 
 const ours = ({ link, addresses }: Present, takenOver?: string): Address[] =>
@@ -105,7 +110,12 @@ function planLink(lease: Lease, { link, addresses }: Present, policy: PlanPolicy
   return [{ tag: 'change-link', index: link.index, change }];
 }
 
-function wantedAddress(held: Held, { link }: Present, policy: PlanPolicy, now: Millis): Address {
+function wantedAddress(
+  held: BoundLease,
+  { link }: Present,
+  policy: PlanPolicy,
+  now: Millis,
+): Address {
   const { lease } = held;
   const expiry = policy.onExpire === 'keep' ? undefined : expiryOf(held);
   // The kernel refuses a lifetime of none; the end of the lease comes as an event of its own.

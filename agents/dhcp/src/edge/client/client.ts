@@ -3,7 +3,7 @@ import type { Link } from '@kios/netlink';
 import { isErrno, openBootTimer } from '@kios/syscall';
 
 import { adopt, begin, resumeKept, step, wakeTime } from '../../core/client/machine.ts';
-import type { Effect, Event, Happening, Held, State } from '../../core/client/model.ts';
+import type { Effect, Event, Input, BoundLease, State } from '../../core/client/model.ts';
 import type { Remembered } from '../../core/client/record.ts';
 import { acceptReply, type Incoming } from '../../core/client/replies.ts';
 import { isInUse, isLeased, isPresent, type Present } from '../../core/kernel/plan.ts';
@@ -24,7 +24,7 @@ export class Client {
   readonly #link: Link;
   readonly #options: ClientOptions;
   readonly #ports: ClientPorts;
-  readonly #mailbox = new Mailbox<Happening>();
+  readonly #mailbox = new Mailbox<Input>();
   readonly #bound = Promise.withResolvers<void>();
   readonly #configurator: Configurator;
   readonly #drops: Drops;
@@ -73,9 +73,9 @@ export class Client {
     try {
       while (!signal.aborted) {
         timer.set(wakeTime(state));
-        const happening = await this.#mailbox.take(signal);
-        if (happening === undefined) break;
-        const [next, effects] = step(state, withEntropy(happening), this.#options.policy);
+        const input = await this.#mailbox.take(signal);
+        if (input === undefined) break;
+        const [next, effects] = step(state, withEntropy(input), this.#options.policy);
         state = next;
         for (const effect of effects) await this.#perform(effect, state, signal);
         this.#attend(state, signal);
@@ -102,7 +102,7 @@ export class Client {
     if (running === undefined || present === undefined || !isPresent(running.held, present)) {
       return this.#start(present, running ?? (await files.readLast(name, mac)));
     }
-    const { held, learnt, checked } = running;
+    const { held, network, checked } = running;
     const { policy } = this.#options;
     const now = bootTime();
     const runs = isInUse(held, present, now);
@@ -110,7 +110,7 @@ export class Client {
     this.#configurator.adopt(running, present);
     log.info({ ev: 'lease.adopted', link: name, address: held.lease.address, expired: !runs });
     this.#bound.resolve();
-    return runs ? adopt(held, learnt, checked, policy) : resumeKept(held, learnt, now, policy);
+    return runs ? adopt(held, network, checked, policy) : resumeKept(held, network, now, policy);
   }
 
   async #start(present: Present | undefined, last: Remembered | undefined): Promise<State> {
@@ -121,7 +121,7 @@ export class Client {
       (each) => each.ifindex === this.#link.index && isLeased(each),
     );
     const hint = mine?.address ?? this.#options.plan.takenOver ?? last?.held.lease.address;
-    return begin(hint, last?.learnt);
+    return begin(hint, last?.network);
   }
 
   #follow(receive: () => Promise<void>, signal: AbortSignal): void {
@@ -167,10 +167,10 @@ export class Client {
     }
   }
 
-  #send({ message, target }: Extract<Effect, { tag: 'send' }>, { learnt }: State): void {
+  #send({ message, target }: Extract<Effect, { tag: 'send' }>, { network }: State): void {
     const { log } = this.#ports;
     const link = this.#link.name;
-    this.#unlessPassing(() => this.#socket?.send(message, target, learnt.serverMac));
+    this.#unlessPassing(() => this.#socket?.send(message, target, network.serverMac));
     const type = message.options.get(OPTIONS.messageType);
     log.debug({ ev: 'tx', link, type, xid: message.xid.toString(16), target });
   }
@@ -204,7 +204,7 @@ export class Client {
     }, signal);
   }
 
-  #listen({ lease }: Held, signal: AbortSignal): void {
+  #listen({ lease }: BoundLease, signal: AbortSignal): void {
     if (!this.#options.listen || this.#socket === undefined) return;
     const socket = this.#socket;
     try {
@@ -224,7 +224,7 @@ export class Client {
   }
 }
 
-function withEntropy(happening: Happening): Event {
+function withEntropy(input: Input): Event {
   const [xid = 0, jitter = 0] = crypto.getRandomValues(new Uint32Array(2));
-  return { ...happening, now: bootTime(), xid, jitter: jitter / 2 ** 32 };
+  return { ...input, now: bootTime(), xid, jitter: jitter / 2 ** 32 };
 }

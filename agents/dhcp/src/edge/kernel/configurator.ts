@@ -1,7 +1,7 @@
 import type { Logger } from '@kios/agent';
 import type { Link, Rtnetlink } from '@kios/netlink';
 
-import type { Held, State } from '../../core/client/model.ts';
+import type { BoundLease, State } from '../../core/client/model.ts';
 import type { Remembered } from '../../core/client/record.ts';
 import type { Millis } from '../../core/client/timing.ts';
 import { planLinkLocal } from '../../core/kernel/link-local.ts';
@@ -65,24 +65,24 @@ export class Configurator {
     if (mtuOnRoutes && this.#plan.mtu === 'link') this.#plan = { ...this.#plan, mtu: 'routes' };
   }
 
-  async bind(held: Held, previous: Held | undefined): Promise<void> {
+  async bind(held: BoundLease, previous: BoundLease | undefined): Promise<void> {
     if (!(await this.#apply(held))) return;
     this.#report(held, previous);
   }
 
   /** Puts back what somebody else took away. */
-  async repair(held: Held): Promise<void> {
+  async repair(held: BoundLease): Promise<void> {
     const done = await this.#apply(held);
     if (done !== undefined && done.length > 0) {
       this.#log.warn({ ev: 'lease.repaired', link: this.#link.name, changes: done });
     }
   }
 
-  async publish(held: Held, { learnt, watch }: State, signal: AbortSignal): Promise<void> {
+  async publish(held: BoundLease, { network, watch }: State, signal: AbortSignal): Promise<void> {
     const { metric, mtu } = this.#plan;
     const checked = watch === undefined || watch.settled;
     const mtuOnRoutes = mtu === 'routes';
-    await this.#publisher.publish({ held, learnt, checked, mtuOnRoutes, metric }, signal);
+    await this.#publisher.publish({ held, network, checked, mtuOnRoutes, metric }, signal);
   }
 
   async unbind(): Promise<void> {
@@ -113,7 +113,7 @@ export class Configurator {
   }
 
   /** What was changed; undefined when the link is gone. */
-  async #apply(held: Held): Promise<string[] | undefined> {
+  async #apply(held: BoundLease): Promise<string[] | undefined> {
     const present = await this.#look();
     if (present === undefined) return undefined;
     this.#keepMetric(present);
@@ -130,7 +130,7 @@ export class Configurator {
     if (mine?.metric !== undefined) this.#plan = { ...this.#plan, metric: mine.metric };
   }
 
-  #report({ lease, since }: Held, previous: Held | undefined): void {
+  #report({ lease, since }: BoundLease, previous: BoundLease | undefined): void {
     const link = this.#link.name;
     const address = `${lease.address}/${lease.prefix}`;
     const fields = { link, address, server: lease.server, lease: lease.leaseSeconds };

@@ -1,6 +1,6 @@
 import type { Logger } from '@kios/agent';
 
-import type { Held, Learnt } from '../../core/client/model.ts';
+import type { BoundLease, NetworkMemory } from '../../core/client/model.ts';
 import { toRecord } from '../../core/client/record.ts';
 import { readExtraOptions } from '../../core/wire/extra-options.ts';
 import { readClocks } from '../kernel/clock.ts';
@@ -9,8 +9,8 @@ import type { LeaseFiles } from './lease-files.ts';
 const RETRY_MS = 5000;
 
 export interface Publication {
-  readonly held: Held;
-  readonly learnt: Learnt;
+  readonly held: BoundLease;
+  readonly network: NetworkMemory;
   readonly checked: boolean;
   readonly mtuOnRoutes: boolean;
   readonly metric: number;
@@ -72,11 +72,11 @@ export class Publisher {
   }
 
   #recordOf(publication: Publication): ReturnType<typeof toRecord> {
-    const { held, learnt, checked, mtuOnRoutes } = publication;
+    const { held, network, checked, mtuOnRoutes } = publication;
     const { link, mac, types } = this.#options;
     const { bootId } = this.#files;
     const where = { link, mac, bootId, checked, mtuOnRoutes, clocks: readClocks() };
     const options = readExtraOptions(types, held.lease.raw);
-    return { ...toRecord(held, learnt, where), options };
+    return { ...toRecord(held, network, where), options };
   }
 }

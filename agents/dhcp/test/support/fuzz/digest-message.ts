@@ -3,7 +3,7 @@ import type { Link } from '@kios/netlink';
 import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 
-import { NOTHING_LEARNT } from '../../../src/core/client/model.ts';
+import { UNKNOWN_NETWORK } from '../../../src/core/client/model.ts';
 import { toRecord } from '../../../src/core/client/record.ts';
 import { acceptReply } from '../../../src/core/client/replies.ts';
 import type { Identity } from '../../../src/core/client/requests.ts';
@@ -69,7 +69,7 @@ function useFiles(lease: Lease, mac: string): void {
   };
   const record = v.parse(
     LeaseRecord,
-    toRecord({ lease, since: 0, ladder: 0 }, NOTHING_LEARNT, where),
+    toRecord({ lease, since: 0, degradeLevel: 0 }, UNKNOWN_NETWORK, where),
   );
   const names = [...record.search, record.domain ?? '', record.hostname ?? ''];
   check(!/\p{Cc}/u.test(names.join('')), `control characters in ${JSON.stringify(names)}`);
@@ -79,7 +79,7 @@ function useFiles(lease: Lease, mac: string): void {
 
 function useKernel(lease: Lease, mac: string): void {
   const present: Present = { link: { ...LINK, mac }, addresses: [], routes: [] };
-  for (const change of planLease({ lease, since: 0, ladder: 0 }, present, POLICY, 0)) {
+  for (const change of planLease({ lease, since: 0, degradeLevel: 0 }, present, POLICY, 0)) {
     if (change.tag !== 'set-route') continue;
     const [network = '', prefix = ''] = change.route.dst.split('/');
     parseIpv4(network);

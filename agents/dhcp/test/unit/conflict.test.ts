@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { adopt, begin, resumeKept, wakeTime } from '../../src/core/client/machine.ts';
+import { wakeTime } from '../../src/core/client/machine.ts';
 import {
   expiryOf,
   type Input,
@@ -8,6 +8,7 @@ import {
   type Policy,
   type State,
 } from '../../src/core/client/model.ts';
+import { adopt, begin, resumeKept } from '../../src/core/client/start.ts';
 import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import {
   ADDRESS,
@@ -68,7 +69,7 @@ describe('an address that is used while it is probed for', () => {
     const [state, effects] = letPass(granted(FAST), START + 60_000, FAST);
     expect(arps(effects)).toEqual([PROBE, PROBE, ANNOUNCEMENT, QUESTION, ANNOUNCEMENT]);
     expect(tags(effects)).toContain('remember');
-    expect(state.watch).toMatchObject({ settled: true, dueAt: undefined });
+    expect(state.memory.watch).toMatchObject({ settled: true, dueAt: undefined });
   });
 
   it('is given back and not taken again when somebody has it', () => {
@@ -77,7 +78,7 @@ describe('an address that is used while it is probed for', () => {
     expect(sent(effects).options.get(OPTIONS.messageType)).toBe(TYPE.decline);
     expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
     expect(sent(effects).options.get(OPTIONS.serverId)).toBe(SERVER);
-    expect(state).toMatchObject({ tag: 'init', held: undefined, hint: undefined });
+    expect(state).toMatchObject({ tag: 'init', memory: { held: undefined, hint: undefined } });
     expect(wakeTime(state)).toBe(START + 5 + 10_000);
     const offers = letPass(state, START + 10_005, FAST)[0];
     const [refusing, dropped] = play(offers, [[START + 10_006, reply('offer')]], FAST);
@@ -154,7 +155,7 @@ describe('an address that is used while it is probed for', () => {
   });
 
   it('is checked by who takes the lease over, if nobody did yet', () => {
-    const { held } = granted(FAST);
+    const { held } = granted(FAST).memory;
     if (held === undefined) throw new Error('not bound');
     const unchecked = adopt(held, UNKNOWN_NETWORK, false, FAST);
     expect(arps(letPass(unchecked, START + 2000, FAST)[1])).toContain(PROBE);
@@ -167,13 +168,13 @@ describe('an address that is used while it is probed for', () => {
 describe('an address that is probed for before it is used', () => {
   it('is used after three probes and two quiet seconds', () => {
     const state = granted(FULL);
-    expect(state).toMatchObject({ tag: 'probing', held: undefined });
+    expect(state).toMatchObject({ tag: 'probing', memory: { held: undefined } });
     const [still, before] = letPass(state, START + 5499, FULL);
     expect(arps(before)).toEqual([PROBE, PROBE, PROBE]);
     const [bound, after] = letPass(still, START + 5500, FULL);
     expect(tags(after)).toEqual(['arp', 'bind']);
     expect(arps(after)).toEqual([ANNOUNCEMENT]);
-    expect(bound).toMatchObject({ tag: 'bound', held: { since: START } });
+    expect(bound).toMatchObject({ tag: 'bound', memory: { held: { since: START } } });
   });
 
   it.each([
@@ -194,12 +195,12 @@ describe('an address that is probed for before it is used', () => {
   ])('is declined when another %s, and never used', (_name, packet) => {
     const [state, effects] = play(granted(FULL), [[START + 100, packet]], FULL);
     expect(tags(effects)).toEqual(['conflict', 'send', 'decline']);
-    expect(state).toMatchObject({ tag: 'init', held: undefined });
+    expect(state).toMatchObject({ tag: 'init', memory: { held: undefined } });
   });
 
   it('is asked for first when the cable comes back', () => {
     const [state] = play(granted(FULL), [[START + 100, DOWN]], FULL);
-    expect(state).toMatchObject({ tag: 'waiting', hint: ADDRESS, watch: undefined });
+    expect(state).toMatchObject({ tag: 'waiting', memory: { hint: ADDRESS, watch: undefined } });
   });
 });
 
@@ -214,7 +215,7 @@ describe('an address in use', () => {
     const [same, second] = play(state, [[START + 29_999, claim(ADDRESS)]], FAST);
     expect(second).toEqual([]);
     expect(arps(play(same, [[START + 30_000, claim(ADDRESS)]], FAST)[1])).toEqual([ANNOUNCEMENT]);
-    expect(same.held).toBeDefined();
+    expect(same.memory.held).toBeDefined();
   });
 
   it('is probed for when its lease ends, and kept if nobody answers', () => {
@@ -229,16 +230,16 @@ describe('an address in use', () => {
       QUESTION,
       ANNOUNCEMENT,
     ]);
-    expect(state.held?.lease.address).toBe(ADDRESS);
+    expect(state.memory.held?.lease.address).toBe(ADDRESS);
   });
 
   it('is let go when its lease has ended and somebody else has it', () => {
     const bound = settled();
-    const end = bound.held && expiryOf(bound.held);
+    const end = bound.memory.held && expiryOf(bound.memory.held);
     const [expired] = letPass(bound, end ?? 0, FAST);
     const [state, effects] = play(expired, [[(end ?? 0) + 1, claim(ADDRESS)]], FAST);
     expect(tags(effects)).toEqual(['conflict', 'unbind']);
-    expect(state).toMatchObject({ tag: 'selecting', held: undefined, hint: undefined });
+    expect(state).toMatchObject({ tag: 'selecting', memory: { held: undefined, hint: undefined } });
   });
 });
 
@@ -246,7 +247,7 @@ const known = (): State => play(settled(), [[START + 10_000, claim(SERVER, GATEW
 
 describe('an address that was kept when its client died', () => {
   it('is probed for and asked for again by the next, and let go when somebody has it', () => {
-    const { held } = settled();
+    const { held } = settled().memory;
     if (held === undefined) throw new Error('not bound');
     const kept = resumeKept(held, UNKNOWN_NETWORK, START, FAST);
     const [state, effects] = play(kept, [[START, UP]], FAST);
@@ -254,7 +255,7 @@ describe('an address that was kept when its client died', () => {
     expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
     const [gone, dropped] = play(state, [[START + 1, claim(ADDRESS)]], FAST);
     expect(tags(dropped)).toEqual(['conflict', 'unbind']);
-    expect(gone.held).toBeUndefined();
+    expect(gone.memory.held).toBeUndefined();
     expect(tags(letPass(state, START + 60_000, FAST)[1])).toContain('lease.kept');
   });
 });
@@ -305,7 +306,7 @@ describe('the gateway', () => {
       ],
       FAST,
     );
-    expect(state.network.gatewayMac).toBeUndefined();
+    expect(state.memory.network.gatewayMac).toBeUndefined();
   });
 });
 

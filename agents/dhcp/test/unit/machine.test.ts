@@ -1,9 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { adopt, begin, step, wakeTime } from '../../src/core/client/machine.ts';
+import { step, wakeTime } from '../../src/core/client/machine.ts';
 import type { Effect, Input, Policy, State } from '../../src/core/client/model.ts';
 import { expiryOf, type BoundLease, UNKNOWN_NETWORK } from '../../src/core/client/model.ts';
+import { adopt, begin } from '../../src/core/client/start.ts';
 import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import {
   ADDRESS,
@@ -91,7 +92,7 @@ describe('a client without a lease', () => {
       [LATER + 3000, reply('ack')],
     ]);
     expect(tags(effects)).toEqual(['bind']);
-    expect(state).toMatchObject({ tag: 'bound', held: { since: LATER + 1000 } });
+    expect(state).toMatchObject({ tag: 'bound', memory: { held: { since: LATER + 1000 } } });
     expect(wakeTime(state)).toBe(LATER + 1000 + 1800 * 1000);
   });
 
@@ -150,7 +151,7 @@ describe('a client that had an address', () => {
     expect(sent(effects).options.get(OPTIONS.serverId)).toBeUndefined();
     const [after, later] = letPass(state, LATER + 5000, KEEP);
     expect(tags(later)).toEqual(['send', 'send', 'send']);
-    expect(after).toMatchObject({ tag: 'selecting', hint: ADDRESS });
+    expect(after).toMatchObject({ tag: 'selecting', memory: { hint: ADDRESS } });
   });
 
   it('discovers at once when refused, and slower with each refusal', () => {
@@ -159,7 +160,7 @@ describe('a client that had an address', () => {
       [LATER, UP],
       [LATER, nak],
     ]);
-    expect(first[0]).toMatchObject({ tag: 'selecting', hint: ADDRESS });
+    expect(first[0]).toMatchObject({ tag: 'selecting', memory: { hint: ADDRESS } });
     const second = play(first[0], [
       [LATER, reply('offer')],
       [LATER, nak],
@@ -223,7 +224,7 @@ describe('a bound client', () => {
       [T1 + 500, reply('ack')],
     ]);
     expect(tags(effects)).toEqual(['bind']);
-    expect(state).toMatchObject({ tag: 'bound', held: { since: T1 } });
+    expect(state).toMatchObject({ tag: 'bound', memory: { held: { since: T1 } } });
   });
 
   it('listens while renewing only to the refusal of its own server', () => {
@@ -268,13 +269,16 @@ describe('a bound client', () => {
     const [away, nothing] = play(bound(), [[LATER + 1000, DOWN]]);
     expect(nothing).toEqual([]);
     const [back, effects] = play(away, [[LATER + 2000, UP]]);
-    expect(back).toMatchObject({ tag: 'rebooting', held: { lease: { address: ADDRESS } } });
+    expect(back).toMatchObject({
+      tag: 'rebooting',
+      memory: { held: { lease: { address: ADDRESS } } },
+    });
     expect(tags(effects)).toEqual(['repair', 'send']);
   });
 
   it('loses its address when the lease ends and the policy is to drop', () => {
     const [state, effects] = letPass(bound(DROP), EXPIRY, DROP);
-    expect(state).toMatchObject({ tag: 'selecting', held: undefined, hint: ADDRESS });
+    expect(state).toMatchObject({ tag: 'selecting', memory: { held: undefined, hint: ADDRESS } });
     expect(tags(effects).slice(-3)).toEqual(['lease.expired', 'unbind', 'send']);
   });
 
@@ -286,7 +290,10 @@ describe('a bound client', () => {
 
   it('keeps it when the policy is to keep, says so every 5 minutes, and goes on asking', () => {
     const [state, effects] = letPass(bound(), EXPIRY + 11 * MINUTE, KEEP);
-    expect(state).toMatchObject({ tag: 'selecting', held: { lease: { address: ADDRESS } } });
+    expect(state).toMatchObject({
+      tag: 'selecting',
+      memory: { held: { lease: { address: ADDRESS } } },
+    });
     expect(tags(effects)).not.toContain('unbind');
     expect(tags(effects).filter((tag) => tag === 'lease.kept')).toHaveLength(3);
   });
@@ -305,8 +312,8 @@ describe('a bound client', () => {
 describe('an adopted lease', () => {
   it('needs no packet until T1', () => {
     const first = bound();
-    if (first.held === undefined) throw new Error('not bound');
-    const state = adopt(first.held, UNKNOWN_NETWORK, true, KEEP);
+    if (first.memory.held === undefined) throw new Error('not bound');
+    const state = adopt(first.memory.held, UNKNOWN_NETWORK, true, KEEP);
     expect(wakeTime(state)).toBe(T1);
     expect(play(state, [[LATER + 1000, UP]])).toEqual([state, []]);
     expect(play(state, [[T1, TIMER]])[0].tag).toBe('renewing');
@@ -357,7 +364,7 @@ describe('any sequence of events', () => {
           const [next, effects] = step(state, at(now, input), policy);
           // One lease at most: what is replaced or removed is what was there.
           for (const effect of effects) kernel = configured(kernel, effect);
-          expect(next.held).toEqual(kernel);
+          expect(next.memory.held).toEqual(kernel);
           expect(next.tag === 'waiting' || wakeTime(next) !== undefined).toBe(true);
           // What runs out is dealt with before anything else.
           expect(wakeTime(next) ?? Infinity).toBeLessThanOrEqual(endOf(kernel, policy));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { begin, wakeTime } from '../../src/core/client/machine.ts';
+import { wakeTime } from '../../src/core/client/machine.ts';
 import {
   type Effect,
   expiryOf,
@@ -9,6 +9,7 @@ import {
   type Policy,
   type State,
 } from '../../src/core/client/model.ts';
+import { begin } from '../../src/core/client/start.ts';
 import type { DhcpMessage } from '../../src/core/wire/message.ts';
 import { entry, OPTIONS } from '../../src/core/wire/options.ts';
 import {
@@ -77,7 +78,7 @@ describe('rapid commit', () => {
     ],
   ])('is not tried for a day when %s', (_name, events) => {
     const [state] = play(up(), events, KEEP);
-    const { network } = state;
+    const { network } = state.memory;
     expect(network.rapidOffUntil).toBeGreaterThanOrEqual(START + DAY);
     expect(isRapid(firstOf(begin(undefined, network), START + DAY - 1))).toBe(false);
     expect(isRapid(firstOf(begin(undefined, network), START + DAY + 3002))).toBe(true);
@@ -87,11 +88,11 @@ describe('rapid commit', () => {
     const [offered] = play(up(), [[START, reply('offer')]], KEEP);
     const [state] = letPass(offered, START + 31_000, KEEP);
     expect(state.tag).toBe('selecting');
-    expect(state.network.rapidOffUntil).toBeGreaterThan(START + DAY);
+    expect(state.memory.network.rapidOffUntil).toBeGreaterThan(START + DAY);
   });
 
   it('is not in doubt when an offer comes at once', () => {
-    expect(play(up(), [[START, reply('offer')]], KEEP)[0].network.rapidOffUntil).toBe(0);
+    expect(play(up(), [[START, reply('offer')]], KEEP)[0].memory.network.rapidOffUntil).toBe(0);
   });
 });
 
@@ -109,10 +110,10 @@ describe('a server that is silent', () => {
     expect(hasId(sent(request))).toBe(false);
     expect(sent(request).broadcast).toBe(true);
     const [bound] = play(requesting, [[START + 31_002, reply('ack')]], KEEP);
-    expect(bound.held?.degradeLevel).toBe(3);
+    expect(bound.memory.held?.degradeLevel).toBe(3);
     const [, renewal] = letPass(bound, START + 1_900_000, KEEP);
     expect(hasId(sent(renewal))).toBe(false);
-    expect(hasId(firstOf(begin(ADDRESS, bound.network), START))).toBe(false);
+    expect(hasId(firstOf(begin(ADDRESS, bound.memory.network), START))).toBe(false);
   });
 
   it('is asked for all again when it knows the address no more', () => {
@@ -203,8 +204,8 @@ describe('the hardware address of the server', () => {
   ])('%s', (_name, sourceMac, server, expected) => {
     const [renewing] = letPass(bound(), START + 1_900_000, KEEP);
     const [state] = play(renewing, [[START + 1_900_001, extending(sourceMac, server)]], KEEP);
-    expect(bound().network.serverMac).toBe(SERVER_MAC);
-    expect(state).toMatchObject({ tag: 'bound', network: { serverMac: expected } });
+    expect(bound().memory.network.serverMac).toBe(SERVER_MAC);
+    expect(state).toMatchObject({ tag: 'bound', memory: { network: { serverMac: expected } } });
   });
 });
 
@@ -226,7 +227,7 @@ describe('what others take from the kernel', () => {
 describe('a lease that nobody renews', () => {
   it('is said to end when three quarters of the time from T2 on are gone', () => {
     const state = bound();
-    const end = (state.held && expiryOf(state.held)) ?? 0;
+    const end = (state.memory.held && expiryOf(state.memory.held)) ?? 0;
     const warnAt = START + 3_150_000 + 0.75 * 450_000;
     const [before, quiet] = letPass(state, warnAt - 1, KEEP);
     expect(tags(quiet)).not.toContain('lease.expiring');

@@ -3,10 +3,10 @@ import {
   type Effect,
   type Event,
   isHolding,
-  type NetworkMemory,
   type Memory,
-  memoryOf,
+  type NetworkMemory,
   type Policy,
+  withMemory,
   report,
   type State,
   type Step,
@@ -25,17 +25,17 @@ import {
 const REFUSE_FOR = 10 * 60 * 1000;
 
 /** Whether another host was seen with the address a short while ago. */
-export const isRefused = ({ declined }: NetworkMemory, address: string, now: Millis): boolean =>
+export const isDeclined = ({ declined }: NetworkMemory, address: string, now: Millis): boolean =>
   declined.some((each) => each.address === address && now < each.until);
 
-/** The watch of the address that is held: a promised one that came to nothing is no longer watched. */
+/** The watch of the held address. An address that was offered and came to nothing is no longer watched. */
 export function ownWatch({ held, watch }: Memory, { arp }: Policy): Watch | undefined {
   if (arp === 'none' || held === undefined) return undefined;
   const { address } = held.lease;
   return watch?.address === address ? watch : settledWatch(address, arp);
 }
 
-/** The watch for an address that was promised or granted, and its first packet. One in use already is not probed for. */
+/** The watch for an offered or granted address, and its first packet. An address already in use is not probed for. */
 export function watchFor(
   memory: Memory,
   address: string,
@@ -52,27 +52,28 @@ export function watchFor(
 }
 
 /** Sends the probe or announcement that is due. */
-export function advance(state: State, event: Event, policy: Policy): Step {
-  const { watch } = state;
+export function advanceIfDue(state: State, event: Event, policy: Policy): Step {
+  const { watch, network } = state.memory;
   if (watch?.dueAt === undefined || event.now < watch.dueAt) return [state, []];
   const { mac } = policy.identity;
   const [next, packet] = advanceWatch(watch, mac, event.now, event.jitter);
   const sent: Effect = { tag: 'arp', packet };
-  if (watch.settled || !next.settled) return [{ ...state, watch: next }, [sent]];
-  const network = { ...state.network, conflicts: 0 };
-  return [{ ...state, network, watch: next }, [sent, ...settled(state, policy)]];
+  if (watch.settled || !next.settled) return [withMemory(state, { watch: next }), [sent]];
+  const free = withMemory(state, { watch: next, network: { ...network, conflicts: 0 } });
+  return [free, [sent, ...onSettled(state.memory, policy)]];
 }
 
-/** Nobody else has the address: time to learn who the gateway is, to know the network again by it. */
-function settled({ held, watch }: Memory, { identity }: Policy): Effect[] {
+/** No other host has the address: asks who the gateway is, to recognise the network by it later. */
+function onSettled({ held, watch }: Memory, { identity }: Policy): Effect[] {
   if (held === undefined || held.lease.address !== watch?.address) return [];
   const { address, gateways } = held.lease;
   const asked = gateways.slice(0, 1).map((gateway) => question(identity.mac, address, gateway));
   return [{ tag: 'remember', held }, ...asked.map((packet) => ({ tag: 'arp', packet }) as const)];
 }
 
+/** Reacts to ARP of other hosts, in every state: the gateway replies, or a host has the watched address. */
 export function onArp(state: State, packet: ArpPacket, event: Event, policy: Policy): Step {
-  const { held, watch } = state;
+  const { held, watch, warnKeptAt } = state.memory;
   const { mac } = policy.identity;
   if (packet.operation === 'reply' && packet.sender === held?.lease.gateways[0]) {
     return onGateway(state, packet.senderMac);
@@ -81,28 +82,29 @@ export function onArp(state: State, packet: ArpPacket, event: Event, policy: Pol
   const inUse = held?.lease.address === watch.address;
   if (!isConflict(watch, packet, mac, inUse)) return [state, []];
   const said = report('warn', 'conflict', { address: watch.address, mac: packet.senderMac });
-  if (state.warnKeptAt !== undefined && inUse) return surrender(state, said);
+  if (warnKeptAt !== undefined && inUse) return surrender(state, said);
   if (!watch.settled) return declineAddress(state, watch.address, said, event, policy);
   return defend(state, watch, said, event, policy);
 }
 
 function onGateway(state: State, gatewayMac: string): Step {
-  if (state.tag === 'rebooting' && state.network.gatewayMac !== undefined) {
-    return [{ ...state, sameNetwork: state.network.gatewayMac === gatewayMac }, []];
+  const { held, network } = state.memory;
+  if (state.tag === 'rebooting' && network.gatewayMac !== undefined) {
+    return [{ ...state, sameNetwork: network.gatewayMac === gatewayMac }, []];
   }
-  if (state.held === undefined || state.network.gatewayMac === gatewayMac) return [state, []];
-  const next = { ...state, network: { ...state.network, gatewayMac } };
-  return [next, [{ tag: 'remember', held: state.held }]];
+  if (held === undefined || network.gatewayMac === gatewayMac) return [state, []];
+  return [withMemory(state, { network: { ...network, gatewayMac } }), [{ tag: 'remember', held }]];
 }
 
-/** The lease has run out and somebody else has the address: it is theirs. */
+/** The lease has run out and another host has the address: it is theirs. */
 function surrender(state: State, said: Effect): Step {
-  const { held } = state;
+  const { held } = state.memory;
   if (held === undefined || isHolding(state)) return [state, []];
   const gone = { held: undefined, warnKeptAt: undefined, hint: undefined, watch: undefined };
-  return [{ ...state, ...gone }, [said, { tag: 'unbind', held }]];
+  return [{ ...state, memory: { ...state.memory, ...gone } }, [said, { tag: 'unbind', held }]];
 }
 
+/** Gives back an address that another host turned out to have while it was probed for. */
 function declineAddress(
   state: State,
   address: string,
@@ -110,50 +112,49 @@ function declineAddress(
   event: Event,
   policy: Policy,
 ): Step {
-  const lost = state.held?.lease.address === address ? state.held : undefined;
-  const conflicts = state.network.conflicts + 1;
+  const { held, network } = state.memory;
+  const lost = held?.lease.address === address ? held : undefined;
+  const conflicts = network.conflicts + 1;
   const declined = [
-    ...state.network.declined.filter((each) => each.address !== address && event.now < each.until),
+    ...network.declined.filter((each) => each.address !== address && event.now < each.until),
     { address, until: event.now + REFUSE_FOR },
   ];
   const memory: Memory = {
-    ...memoryOf(state),
-    held: lost === undefined ? state.held : undefined,
+    ...state.memory,
+    held: lost === undefined ? held : undefined,
     hint: undefined,
-    network: { ...state.network, conflicts, declined },
-    watch: undefined,
+    network: { ...network, conflicts, declined },
   };
-  const next = { ...memory, watch: ownWatch(memory, policy) };
-  const server = serverOf(state);
-  const { degradeLevel } = state.network;
-  const exchange = { xid: event.xid, secs: 0, degradeLevel, broadcast: false };
-  const told: Effect[] =
-    server === undefined
-      ? []
-      : [
-          {
-            tag: 'send',
-            message: decline(policy.identity, exchange, address, server),
-            target: undefined,
-          },
-          report('warn', 'decline', { address, server }),
-        ];
+  const next = { ...memory, watch: ownWatch({ ...memory, watch: undefined }, policy) };
   const gone: Effect[] = lost === undefined ? [] : [{ tag: 'unbind', held: lost }];
   const wakeAt = event.now + conflictDelay(conflicts);
-  return [{ tag: 'init', ...next, wakeAt }, [said, ...gone, ...told]];
+  const sent = declineMessage(state, address, event, policy);
+  return [{ tag: 'init', memory: next, wakeAt }, [said, ...gone, ...sent]];
 }
 
-/** Who promised or granted the address that is being probed. */
-function serverOf(state: State): string | undefined {
+function declineMessage(state: State, address: string, event: Event, policy: Policy): Effect[] {
+  const server = promiserOf(state);
+  if (server === undefined) return [];
+  const { degradeLevel } = state.memory.network;
+  const exchange = { xid: event.xid, secs: 0, degradeLevel, broadcast: false };
+  const message = decline(policy.identity, exchange, address, server);
+  return [
+    { tag: 'send', message, target: undefined },
+    report('warn', 'decline', { address, server }),
+  ];
+}
+
+/** The server that offered or granted the address that is being probed for. */
+function promiserOf(state: State): string | undefined {
   if (state.tag === 'requesting') return state.offer.server;
   if (state.tag === 'probing') return state.candidate.lease.server;
-  return state.held?.lease.server;
+  return state.memory.held?.lease.server;
 }
 
-/** A node does not give up its only address: it insists, now and then. RFC 5227 §2.4 (c). */
+/** Announces the address again, now and then: a node does not give up its only address. RFC 5227 §2.4 (c). */
 function defend(state: State, watch: Watch, said: Effect, event: Event, policy: Policy): Step {
   if (!mayDefend(watch, event.now)) return [state, []];
   const packet = announcement(policy.identity.mac, watch.address);
-  const next = { ...watch, defendedAt: event.now };
-  return [{ ...state, watch: next }, [said, { tag: 'arp', packet }]];
+  const next = withMemory(state, { watch: { ...watch, defendedAt: event.now } });
+  return [next, [said, { tag: 'arp', packet }]];
 }

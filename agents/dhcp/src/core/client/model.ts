@@ -1,9 +1,8 @@
-import type { Lease } from '../lease/lease.ts';
-import { INFINITE } from '../lease/lease.ts';
+import { INFINITE, type Lease } from '../lease/lease.ts';
 import type { ArpPacket } from '../wire/arp.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import type { Reply } from './replies.ts';
-import type { Identity, DegradeLevel } from './requests.ts';
+import type { DegradeLevel, Identity } from './requests.ts';
 import type { Millis } from './timing.ts';
 import type { Watch } from './watch.ts';
 
@@ -12,9 +11,9 @@ const SECOND = 1000;
 /** A lease in use: its address is in the kernel. */
 export interface BoundLease {
   readonly lease: Lease;
-  /** When the request that it answers was sent: its times count from there. RFC 2131 §4.4.1. */
+  /** When the granted request was sent: the lease's times count from there. RFC 2131 §4.4.1. */
   readonly since: Millis;
-  /** What was left out when it was asked for: the client identifier must be the same while it lasts. */
+  /** How its request was degraded: the client identifier must stay the same while the lease lasts. */
   readonly degradeLevel: DegradeLevel;
 }
 
@@ -32,16 +31,16 @@ export interface Cycle {
   readonly startedAt: Millis;
 }
 
-/** What outlives leases: learnt of this network's servers and hosts. */
+/** Facts about this network's servers and hosts. They outlive leases. */
 export interface NetworkMemory {
   /** Server of the last lease. */
   readonly server: string | undefined;
-  /** Hardware address that its answers come from. */
+  /** Hardware address that its replies come from. */
   readonly serverMac: string | undefined;
   readonly degradeLevel: DegradeLevel;
-  /** Rapid commit failed here: until then it is not tried. */
+  /** No rapid commit is tried before this time, because it failed here. */
   readonly rapidOffUntil: Millis;
-  /** Addresses that others use; offers of them are not taken. */
+  /** Addresses that other hosts use; offers of them are not taken. */
   readonly declined: readonly { readonly address: string; readonly until: Millis }[];
   /** Conflicts in a row. */
   readonly conflicts: number;
@@ -59,13 +58,13 @@ export const UNKNOWN_NETWORK: NetworkMemory = {
   gatewayMac: undefined,
 };
 
-/** Putting back what others took from the kernel: when it is due, and when it was done last. */
+/** Repair of what others removed from the kernel: when it is due, and when it was done last. */
 export interface Repair {
   readonly dueAt: Millis | undefined;
   readonly doneAt: Millis;
 }
 
-/** What a client keeps over all its states. */
+/** The part of a state that a client carries from one state into the next. */
 export interface Memory {
   readonly held: BoundLease | undefined;
   /** Address to ask for first. */
@@ -74,100 +73,118 @@ export interface Memory {
   readonly upSince: Millis;
   /** Refusals in a row. */
   readonly nakCount: number;
-  /** When to say again that an expired lease is kept; undefined while the lease is good. */
+  /** When to warn again that an expired lease is kept; undefined while the lease is valid. */
   readonly warnKeptAt: Millis | undefined;
   readonly network: NetworkMemory;
-  /** Conflict detection for the address that is held or promised. */
+  /** Conflict detection for the address that is held or offered. */
   readonly watch: Watch | undefined;
   readonly repair: Repair;
 }
 
-export const memoryOf = (memory: Memory): Memory => ({
-  held: memory.held,
-  hint: memory.hint,
-  upSince: memory.upSince,
-  nakCount: memory.nakCount,
-  warnKeptAt: memory.warnKeptAt,
-  network: memory.network,
-  watch: memory.watch,
-  repair: memory.repair,
-});
-
-interface InCycle extends Memory {
-  readonly cycle: Cycle;
-  readonly attempt: number;
-  readonly wakeAt: Millis;
+/** The memory of a client whose lease is valid. */
+export interface Holding extends Memory {
+  readonly held: BoundLease;
 }
 
-/** A server's promise. */
+/** A lease that a server offers. */
 export interface Offer {
   readonly lease: Lease;
   readonly server: string;
 }
 
-/** RFC 2131 figure 5, `waiting` for a link without carrier, and `probing` before an address is used. */
+/**
+ * The states of RFC 2131 figure 5. `waiting` is added for a link without a carrier, `probing` for an address that is
+ * granted but not used yet.
+ */
 export type State =
-  | (Memory & { readonly tag: 'waiting' })
-  | (Memory & { readonly tag: 'init'; readonly wakeAt: Millis })
+  | Waiting
+  | Init
   | Rebooting
   | Selecting
   | Requesting
-  | (Memory & {
-      readonly tag: 'probing';
-      readonly candidate: BoundLease;
-      readonly wakeAt: undefined;
-    })
+  | Probing
   | Bound
   | Extending;
 
-export type Rebooting = InCycle & {
+export interface Waiting {
+  readonly tag: 'waiting';
+  readonly memory: Memory;
+}
+
+export interface Init {
+  readonly tag: 'init';
+  readonly memory: Memory;
+  readonly wakeAt: Millis;
+}
+
+interface Exchanging {
+  readonly memory: Memory;
+  readonly cycle: Cycle;
+  /** Messages sent in this state. */
+  readonly attempt: number;
+  readonly wakeAt: Millis;
+}
+
+export interface Rebooting extends Exchanging {
   readonly tag: 'rebooting';
   readonly address: string;
-  /** The gateway answered as it did before: this is the same network. RFC 4436. */
+  /** The gateway replied with the hardware address it had before: this is the same network. RFC 4436. */
   readonly sameNetwork: boolean;
-};
+}
 
-export type Selecting = InCycle & {
+export interface Selecting extends Exchanging {
   readonly tag: 'selecting';
   readonly secs: number;
   /** A DISCOVER of this exchange asked for rapid commit. */
   readonly rapidAsked: boolean;
-  /** The best so far, while the window for offers is open. */
+  /** The best offer so far, while the window for offers is open. */
   readonly offer: Offer | undefined;
-};
+}
 
-export type Requesting = InCycle & {
+export interface Requesting extends Exchanging {
   readonly tag: 'requesting';
   readonly offer: Offer;
   readonly secs: number;
   readonly broadcast: boolean;
   readonly rapidAsked: boolean;
   readonly requestedAt: Millis;
-};
+}
 
-export type Bound = Memory & {
+export interface Probing {
+  readonly tag: 'probing';
+  readonly memory: Memory;
+  readonly candidate: BoundLease;
+}
+
+export interface Bound {
   readonly tag: 'bound';
-  readonly held: BoundLease;
+  readonly memory: Holding;
   readonly wakeAt: Millis | undefined;
-};
+}
 
-export type Extending = InCycle & {
+export interface Extending extends Exchanging {
   readonly tag: 'renewing' | 'rebinding';
-  /** When it was asked last. Requests are a minute apart, so an answer is to the last one. */
+  readonly memory: Holding;
+  /** When the last request was sent. Requests are a minute apart, so a reply belongs to the last one. */
   readonly requestedAt: Millis;
-  readonly held: BoundLease;
-  /** It was said that the lease is about to end. */
+  /** The operator was warned that the lease is about to end. */
   readonly warned: boolean;
-};
+}
 
-/** Whether the lease runs and nothing else is asked for. */
+/** Whether the lease is valid and no other one is being asked for. */
 export const isHolding = (state: State): state is Bound | Extending =>
-  state.tag === 'bound' || isExtending(state);
+  state.tag === 'bound' || state.tag === 'renewing' || state.tag === 'rebinding';
 
-export const isExtending = (state: State): state is Extending =>
-  state.tag === 'renewing' || state.tag === 'rebinding';
+/** The same state with changes to its memory. The lease itself changes only with the state. */
+export const withMemory = <S extends State>(
+  state: S,
+  changes: Partial<Omit<Memory, 'held'>>,
+): S => ({
+  ...state,
+  memory: { ...state.memory, ...changes },
+});
 
-/** What happens to a client. Time and entropy come in with it. */
+/** One input to a client, with the time and the entropy that go with it. */
 export type Event = Input & {
   readonly now: Millis;
   readonly xid: number;
@@ -180,15 +197,15 @@ export type Input =
   | { readonly tag: 'timer' }
   | { readonly tag: 'reply'; readonly reply: Reply }
   | { readonly tag: 'arp'; readonly packet: ArpPacket }
-  /** Something of ours is gone from the kernel. */
+  /** An address or route of ours is gone from the kernel. */
   | { readonly tag: 'disturbed' };
 
-/** An order to the world. */
+/** An order that the edge carries out. */
 export type Effect =
   | {
       readonly tag: 'send';
       readonly message: DhcpMessage;
-      /** Server to send to; undefined is everybody. */
+      /** Server to send to; undefined broadcasts. */
       readonly target: string | undefined;
     }
   | { readonly tag: 'arp'; readonly packet: ArpPacket }
@@ -200,9 +217,9 @@ export type Effect =
   | { readonly tag: 'unbind'; readonly held: BoundLease }
   /** Compare the kernel with the lease, and put back what is missing. */
   | { readonly tag: 'repair'; readonly held: BoundLease }
-  /** What is known beside the lease has changed. */
+  /** Write the lease's files again: a fact beside the lease has changed. */
   | { readonly tag: 'remember'; readonly held: BoundLease }
-  /** The network wants no IPv4 of us. RFC 8925. */
+  /** The network asks clients to do without IPv4. RFC 8925. */
   | { readonly tag: 'stand-down' }
   | {
       readonly tag: 'report';
@@ -218,7 +235,7 @@ export interface Policy {
   /** Conflict detection: before an address is used, while it is used already, or not at all. */
   readonly arp: 'full' | 'fast' | 'none';
   readonly rapidCommit: boolean;
-  /** Always ask for broadcast answers. */
+  /** Always ask for broadcast replies. */
   readonly broadcast: boolean;
   /** How long to collect offers; 0 takes the first. */
   readonly offerWindow: Millis;
@@ -232,6 +249,20 @@ export interface Policy {
 
 export type Step = readonly [next: State, effects: readonly Effect[]];
 
+/**
+ * The reactions that differ between states; an input without a handler leaves the state as it is. Methods, not
+ * properties, so that one table can hold the handlers of all states.
+ */
+export interface Handlers<S extends State> {
+  /** The link gets its carrier. */
+  carrier?(state: S, event: Event, policy: Policy): Step;
+  /** The state's `wakeAt` has come. */
+  timer?(state: S, event: Event, policy: Policy): Step;
+  offer?(state: S, reply: Reply, event: Event, policy: Policy): Step;
+  ack?(state: S, reply: Reply, event: Event, policy: Policy): Step;
+  nak?(state: S, reply: Reply, event: Event, policy: Policy): Step;
+}
+
 export function report(
   level: 'info' | 'warn',
   ev: string,
@@ -239,3 +270,6 @@ export function report(
 ): Effect {
   return { tag: 'report', level, ev, fields };
 }
+
+export const reportDropped = ({ kind, source }: Reply, why: string): Effect =>
+  report('warn', 'rx.drop', { why, kind, from: source });

@@ -2,10 +2,11 @@ import { DecodeError } from '@kios/bytes';
 import type { Link } from '@kios/netlink';
 import { isErrno, openBootTimer } from '@kios/syscall';
 
-import { adopt, begin, resumeKept, step, wakeTime } from '../../core/client/machine.ts';
+import { step, wakeTime } from '../../core/client/machine.ts';
 import type { Effect, Event, Input, BoundLease, State } from '../../core/client/model.ts';
 import type { Remembered } from '../../core/client/record.ts';
 import { acceptReply, type Incoming } from '../../core/client/replies.ts';
+import { adopt, begin, resumeKept } from '../../core/client/start.ts';
 import { isInUse, isLeased, isPresent, type Present } from '../../core/kernel/plan.ts';
 import type { ArpPacket } from '../../core/wire/arp.ts';
 import { OPTIONS } from '../../core/wire/options.ts';
@@ -69,7 +70,7 @@ export class Client {
       await timer.fired(signal);
       this.#mailbox.put({ tag: 'timer' });
     }, signal);
-    if (state.held !== undefined) this.#listen(state.held, signal);
+    if (state.memory.held !== undefined) this.#listen(state.memory.held, signal);
     try {
       while (!signal.aborted) {
         timer.set(wakeTime(state));
@@ -167,10 +168,10 @@ export class Client {
     }
   }
 
-  #send({ message, target }: Extract<Effect, { tag: 'send' }>, { network }: State): void {
+  #send({ message, target }: Extract<Effect, { tag: 'send' }>, { memory }: State): void {
     const { log } = this.#ports;
     const link = this.#link.name;
-    this.#unlessPassing(() => this.#socket?.send(message, target, network.serverMac));
+    this.#unlessPassing(() => this.#socket?.send(message, target, memory.network.serverMac));
     const type = message.options.get(OPTIONS.messageType);
     log.debug({ ev: 'tx', link, type, xid: message.xid.toString(16), target });
   }
@@ -191,7 +192,7 @@ export class Client {
   }
 
   /** Listens for who else claims the address that is ours or about to be. */
-  #attend({ watch, held }: State, signal: AbortSignal): void {
+  #attend({ memory: { watch, held } }: State, signal: AbortSignal): void {
     const neighbour = held?.lease.gateways[0];
     if (this.#arp?.serves(watch?.address, neighbour) ?? watch === undefined) return;
     this.#arp?.[Symbol.dispose]();

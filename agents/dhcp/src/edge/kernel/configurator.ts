@@ -78,8 +78,9 @@ export class Configurator {
     }
   }
 
-  async publish(held: BoundLease, { network, watch }: State, signal: AbortSignal): Promise<void> {
+  async publish(held: BoundLease, { memory }: State, signal: AbortSignal): Promise<void> {
     const { metric, mtu } = this.#plan;
+    const { network, watch } = memory;
     const checked = watch === undefined || watch.settled;
     const mtuOnRoutes = mtu === 'routes';
     await this.#publisher.publish({ held, network, checked, mtuOnRoutes, metric }, signal);

@@ -1,0 +1,124 @@
+import { type Lease, readLease } from '../lease/lease.ts';
+import { OPTIONS } from '../wire/options.ts';
+import { isDeclined, watchFor } from './conflict.ts';
+import {
+  type Bound,
+  type BoundLease,
+  type Effect,
+  type Event,
+  type Extending,
+  type Handlers,
+  isHolding,
+  type Memory,
+  type NetworkMemory,
+  type Policy,
+  type Probing,
+  type Rebooting,
+  report,
+  reportDropped,
+  type Requesting,
+  type Selecting,
+  type State,
+  type Step,
+  t1Of,
+} from './model.ts';
+import type { Reply } from './replies.ts';
+import type { Millis } from './timing.ts';
+
+const SECOND = 1000;
+const MIN_IPV6_ONLY_WAIT = 300;
+
+/** Under `full` a granted address is probed for before it is used. */
+export const PROBING: Handlers<Probing> = {};
+
+/** Takes a granted lease into use, or begins to probe for its address. */
+export function onAck(
+  state: Rebooting | Selecting | Requesting | Extending,
+  reply: Reply,
+  event: Event,
+  policy: Policy,
+): Step {
+  const { memory } = state;
+  const granted = readLease(reply.message, reply.source);
+  if ('refused' in granted) return [state, [reportDropped(reply, granted.refused)]];
+  const { lease } = granted;
+  if (isDeclined(memory.network, lease.address, event.now)) {
+    return [state, [reportDropped(reply, `${lease.address} is in use by another host`)]];
+  }
+  const wait = ipv6OnlyWait(reply, memory, policy);
+  if (wait !== undefined) return standDown(memory, wait, event);
+  const since = 'requestedAt' in state ? state.requestedAt : state.cycle.startedAt;
+  const { degradeLevel } = isHolding(state) ? state.memory.held : memory.network;
+  const serverMac = reply.sourceMac ?? knownMac(memory.network, lease);
+  const known = { ...memory, network: { ...memory.network, serverMac } };
+  return accept(known, { lease, since, degradeLevel }, event, policy);
+}
+
+/** A datagram does not say which hardware address sent it. An earlier frame of the same server did. */
+const knownMac = (network: NetworkMemory, { server }: Lease): string | undefined =>
+  server === network.server ? network.serverMac : undefined;
+
+function accept(memory: Memory, held: BoundLease, event: Event, policy: Policy): Step {
+  const { lease } = held;
+  const inUse = memory.held?.lease.address === lease.address;
+  const guessed = lease.maskGuessed && !inUse;
+  const warned = guessed ? [report('warn', 'mask.guessed', { prefix: lease.prefix })] : [];
+  const [watch, probes] = watchFor(memory, lease.address, event, policy);
+  if (policy.arp === 'full' && !inUse) {
+    const probing = { tag: 'probing', memory: { ...memory, watch }, candidate: held } as const;
+    return [probing, [...warned, ...probes]];
+  }
+  // The address comes first: the probes run beside its use.
+  const bind: Effect = { tag: 'bind', held, previous: memory.held };
+  return [bound(held, { ...memory, watch }, event), [...warned, bind, ...probes]];
+}
+
+/** Uses a probed address once all its probes went unanswered. */
+export function bindIfProbed(state: State, event: Event): Step {
+  if (state.tag !== 'probing') return [state, []];
+  const { candidate, memory } = state;
+  const { held, watch } = memory;
+  const free = watch?.settled === true && watch.address === candidate.lease.address;
+  if (!free) return [state, []];
+  return [bound(candidate, memory, event), [{ tag: 'bind', held: candidate, previous: held }]];
+}
+
+function bound(held: BoundLease, memory: Memory, event: Event): Bound {
+  const t1 = t1Of(held);
+  // A second either way keeps nodes that booted together from renewing together.
+  const wakeAt = t1 && Math.max(held.since + SECOND, t1 + (event.jitter * 2 - 1) * SECOND);
+  const fresh = { held, hint: held.lease.address, nakCount: 0, warnKeptAt: undefined };
+  const network = networkOf(held, memory);
+  return { tag: 'bound', memory: { ...memory, ...fresh, network }, wakeAt };
+}
+
+function networkOf({ lease, degradeLevel }: BoundLease, { held, network }: Memory): NetworkMemory {
+  const sameGateway = held?.lease.gateways[0] === lease.gateways[0];
+  return {
+    ...network,
+    degradeLevel,
+    server: lease.server,
+    gatewayMac: sameGateway ? network.gatewayMac : undefined,
+  };
+}
+
+/**
+ * How long the network asks clients to do without IPv4. Undefined when it does not ask, when the policy ignores it, or
+ * when there is an address already. RFC 8925.
+ */
+export function ipv6OnlyWait(
+  { message }: Reply,
+  { held }: Memory,
+  { ipv6Mostly }: Policy,
+): Millis | undefined {
+  const seconds = message.options.get(OPTIONS.ipv6Only);
+  if (!ipv6Mostly || held !== undefined || seconds === undefined) return undefined;
+  return Math.max(seconds, MIN_IPV6_ONLY_WAIT) * SECOND;
+}
+
+/** Waits without an address, as the network asked. */
+export function standDown(memory: Memory, wait: Millis, { now }: Event): Step {
+  const said = report('info', 'ipv6.only', { seconds: wait / SECOND });
+  const next = { ...memory, watch: undefined };
+  return [{ tag: 'init', memory: next, wakeAt: now + wait }, [said, { tag: 'stand-down' }]];
+}

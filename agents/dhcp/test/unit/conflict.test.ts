@@ -241,6 +241,21 @@ describe('an address in use', () => {
     expect(tags(effects)).toEqual(['conflict', 'unbind']);
     expect(state).toMatchObject({ tag: 'selecting', memory: { held: undefined, hint: undefined } });
   });
+
+  it('is probed for anew when it was let go while a server offers it again', () => {
+    const bound = settled();
+    const end = (bound.memory.held && expiryOf(bound.memory.held)) ?? 0;
+    const [expired] = letPass(bound, end, FAST);
+    const [offered] = play(expired, [[end + 1, reply('offer')]], FAST);
+    const [state, effects] = play(offered, [[end + 2, claim(ADDRESS)]], FAST);
+    expect(tags(effects)).toEqual(['conflict', 'unbind', 'arp']);
+    expect(arps(effects)).toEqual([PROBE]);
+    expect(tags(play(state, [[end + 3, claim(ADDRESS)]], FAST)[1])).toEqual([
+      'conflict',
+      'send',
+      'decline',
+    ]);
+  });
 });
 
 const known = (): State => play(settled(), [[START + 10_000, claim(SERVER, GATEWAY_MAC)]], FAST)[0];

@@ -1,8 +1,7 @@
 import { readLease, serverOf } from '../lease/lease.ts';
 import { question } from '../wire/arp.ts';
 import { OPTIONS } from '../wire/options.ts';
-import { isDeclined, ownWatch, watchFor } from './conflict.ts';
-import { ipv6OnlyWait, onAck, standDown } from './granting.ts';
+import { onAck, readUsable } from './granting.ts';
 import {
   type BoundLease,
   type Effect,
@@ -83,8 +82,7 @@ const cycleOf = ({ xid, now }: Event) => ({ xid, startedAt: now });
 const secondsSince = (start: Millis, now: Millis): number => Math.floor((now - start) / SECOND);
 
 function startRebooting(memory: Memory, address: string, event: Event, policy: Policy): Step {
-  const own = { ...memory, watch: ownWatch(memory, policy) };
-  const base = { memory: own, cycle: cycleOf(event), attempt: 0, wakeAt: event.now };
+  const base = { memory, cycle: cycleOf(event), attempt: 0, wakeAt: event.now };
   const rebooting = { tag: 'rebooting', ...base, address, sameNetwork: false } as const;
   const [next, effects] = sendReboot(rebooting, event, policy);
   return [next, [...effects, ...askGateway(memory, policy)]];
@@ -134,10 +132,9 @@ function confirm(memory: Memory, held: BoundLease): Step {
   return [{ tag: 'bound', memory: { ...memory, held }, wakeAt: t1Of(held) }, [said]];
 }
 
-/** Asks for any address; what was offered or granted before is no longer watched. */
+/** Asks for any address. */
 export function startSelecting(memory: Memory, event: Event, policy: Policy): Step {
-  const own = { ...memory, watch: ownWatch(memory, policy) };
-  const base = { memory: own, cycle: cycleOf(event), attempt: 0, wakeAt: event.now, secs: 0 };
+  const base = { memory, cycle: cycleOf(event), attempt: 0, wakeAt: event.now, secs: 0 };
   const selecting = { tag: 'selecting', ...base, rapidAsked: false, offer: undefined } as const;
   return sendDiscover(selecting, event, policy);
 }
@@ -188,19 +185,13 @@ function warnKept(state: Selecting, { now }: Event): Step {
 }
 
 function onOffer(state: Selecting, reply: Reply, event: Event, policy: Policy): Step {
-  const { memory } = state;
-  const granted = readLease(reply.message, reply.source);
-  if ('refused' in granted) return [state, [reportDropped(reply, granted.refused)]];
   const server = serverOf(reply.message, reply.source);
   if (server === undefined) return [state, [reportDropped(reply, 'server does not say who it is')]];
-  const { lease } = granted;
-  if (isDeclined(memory.network, lease.address, event.now)) {
-    return [state, [reportDropped(reply, `${lease.address} is in use by another host`)]];
-  }
-  const wait = ipv6OnlyWait(reply, memory, policy);
-  if (wait !== undefined) return standDown(memory, wait, event);
+  const usable = readUsable(state, reply, event, policy);
+  if ('instead' in usable) return usable.instead;
+  const { lease } = usable;
   const best = better(state, { lease, server });
-  const open = policy.offerWindow > 0 && lease.address !== memory.hint;
+  const open = policy.offerWindow > 0 && lease.address !== state.memory.hint;
   if (!open) return startRequesting(state, best, event, policy);
   const wakeAt = state.offer === undefined ? event.now + policy.offerWindow : state.wakeAt;
   return [{ ...state, offer: best, wakeAt }, []];
@@ -233,10 +224,7 @@ function startRequesting(state: Selecting, offer: Offer, event: Event, policy: P
   const [next, effects] = continueRequesting(requesting, event, policy);
   const { address } = offer.lease;
   const said = report('info', 'offer', { address, server: offer.server });
-  // Under `full` an address is probed for only once it is granted, and so can be declined.
-  if (policy.arp === 'full') return [next, [said, ...effects]];
-  const [watch, probes] = watchFor(state.memory, address, event, policy);
-  return [withMemory(next, { watch }), [said, ...effects, ...probes]];
+  return [next, [said, ...effects]];
 }
 
 function continueRequesting(state: Requesting, event: Event, policy: Policy): Step {
@@ -289,6 +277,5 @@ export function onNak(
     return [selecting, [said, ...gone, ...effects]];
   }
   const wakeAt = event.now + nakDelay(memory.nakCount);
-  const own = { ...next, watch: ownWatch(next, policy) };
-  return [{ tag: 'init', memory: own, wakeAt }, [said, ...gone]];
+  return [{ tag: 'init', memory: next, wakeAt }, [said, ...gone]];
 }

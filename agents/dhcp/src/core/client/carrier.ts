@@ -1,5 +1,4 @@
 import { startAcquiring } from './acquiring.ts';
-import { ownWatch } from './conflict.ts';
 import type { Effect, Event, Handlers, Memory, Policy, State, Step, Waiting } from './model.ts';
 import { startWatch } from './watch.ts';
 
@@ -19,10 +18,10 @@ function onCarrier({ memory }: Waiting, event: Event, policy: Policy): Step {
 }
 
 /** Returns to `waiting` from any state. A granted address that was still being probed is asked for next time. */
-export function onCarrierLost(state: State, policy: Policy): Step {
+export function onCarrierLost(state: State): Step {
   const { memory } = state;
   const hint = state.tag === 'probing' ? state.candidate.lease.address : memory.hint;
-  const watch = ownWatch(memory, policy);
+  const { watch } = memory;
   const kept: Memory = { ...memory, hint, watch: watch && { ...watch, dueAt: undefined } };
   return [{ tag: 'waiting', memory: kept }, []];
 }

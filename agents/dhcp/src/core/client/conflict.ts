@@ -1,10 +1,10 @@
 import { announcement, type ArpPacket, question } from '../wire/arp.ts';
 import {
+  type BoundLease,
   type Effect,
   type Event,
   isHolding,
   type Memory,
-  type NetworkMemory,
   type Policy,
   withMemory,
   report,
@@ -12,7 +12,7 @@ import {
   type Step,
 } from './model.ts';
 import { decline } from './requests.ts';
-import { conflictDelay, type Millis } from './timing.ts';
+import { conflictDelay } from './timing.ts';
 import {
   advanceWatch,
   isConflict,
@@ -24,51 +24,48 @@ import {
 
 const REFUSE_FOR = 10 * 60 * 1000;
 
-/** Whether another host was seen with the address a short while ago. */
-export const isDeclined = ({ declined }: NetworkMemory, address: string, now: Millis): boolean =>
-  declined.some((each) => each.address === address && now < each.until);
-
-/** The watch of the held address. An address that was offered and came to nothing is no longer watched. */
-export function ownWatch({ held, watch }: Memory, { arp }: Policy): Watch | undefined {
-  if (arp === 'none' || held === undefined) return undefined;
-  const { address } = held.lease;
-  return watch?.address === address ? watch : settledWatch(address, arp);
+/** Begins or ends the watch that the state needs, then sends the probe or announcement that is due. */
+export function detectConflicts(state: State, event: Event, policy: Policy): Step {
+  const watch = watchFor(state, event, policy);
+  const watching = watch === state.memory.watch ? state : withMemory(state, { watch });
+  if (watch?.dueAt === undefined || event.now < watch.dueAt) return [watching, []];
+  return advance(watching, watch, event, policy);
 }
 
-/** The watch for an offered or granted address, and its first packet. An address already in use is not probed for. */
-export function watchFor(
-  memory: Memory,
-  address: string,
-  { now, jitter }: Event,
-  { arp, identity }: Policy,
-): readonly [watch: Watch | undefined, effects: readonly Effect[]] {
-  if (arp === 'none') return [undefined, []];
-  if (memory.watch?.address === address) return [memory.watch, []];
-  if (memory.held?.lease.address === address) return [settledWatch(address, arp), []];
-  const watch = startWatch(address, arp, now, jitter);
-  if (watch.dueAt !== now) return [watch, []];
-  const [next, packet] = advanceWatch(watch, identity.mac, now, jitter);
-  return [next, [{ tag: 'arp', packet }]];
+/** The watch of the address that matters in a state. An address already in use is not probed for. */
+function watchFor(state: State, event: Event, policy: Policy): Watch | undefined {
+  const { held, watch } = state.memory;
+  const address = addressToWatch(state, policy);
+  if (policy.arp === 'none' || address === undefined) return undefined;
+  if (watch?.address === address) return watch;
+  const inUse = address === held?.lease.address && !isHolding(state);
+  return inUse
+    ? settledWatch(address, policy.arp)
+    : startWatch(address, policy.arp, event.now, event.jitter);
 }
 
-/** Sends the probe or announcement that is due. */
-export function advanceIfDue(state: State, event: Event, policy: Policy): Step {
-  const { watch, network } = state.memory;
-  if (watch?.dueAt === undefined || event.now < watch.dueAt) return [state, []];
-  const { mac } = policy.identity;
-  const [next, packet] = advanceWatch(watch, mac, event.now, event.jitter);
+/** Under `full` an address is probed for only once it is granted, and so can be declined. */
+function addressToWatch(state: State, { arp }: Policy): string | undefined {
+  if (state.tag === 'probing') return state.candidate.lease.address;
+  if (state.tag === 'requesting' && arp === 'fast') return state.offer.lease.address;
+  return state.memory.held?.lease.address;
+}
+
+function advance(state: State, watch: Watch, event: Event, policy: Policy): Step {
+  const { held, network } = state.memory;
+  const [next, packet] = advanceWatch(watch, policy.identity.mac, event.now, event.jitter);
   const sent: Effect = { tag: 'arp', packet };
   if (watch.settled || !next.settled) return [withMemory(state, { watch: next }), [sent]];
   const free = withMemory(state, { watch: next, network: { ...network, conflicts: 0 } });
-  return [free, [sent, ...onSettled(state.memory, policy)]];
+  const inUse = held?.lease.address === watch.address;
+  return [free, inUse ? [sent, { tag: 'remember', held }, ...askGateway(held, policy)] : [sent]];
 }
 
-/** No other host has the address: asks who the gateway is, to recognise the network by it later. */
-function onSettled({ held, watch }: Memory, { identity }: Policy): Effect[] {
-  if (held === undefined || held.lease.address !== watch?.address) return [];
-  const { address, gateways } = held.lease;
-  const asked = gateways.slice(0, 1).map((gateway) => question(identity.mac, address, gateway));
-  return [{ tag: 'remember', held }, ...asked.map((packet) => ({ tag: 'arp', packet }) as const)];
+/** Asks for the gateway's hardware address, to recognise the network by it later. */
+function askGateway({ lease }: BoundLease, { identity }: Policy): Effect[] {
+  const [gateway] = lease.gateways;
+  if (gateway === undefined) return [];
+  return [{ tag: 'arp', packet: question(identity.mac, lease.address, gateway) }];
 }
 
 /** Reacts to ARP of other hosts, in every state: the gateway replies, or a host has the watched address. */
@@ -124,12 +121,12 @@ function declineAddress(
     held: lost === undefined ? held : undefined,
     hint: undefined,
     network: { ...network, conflicts, declined },
+    watch: undefined,
   };
-  const next = { ...memory, watch: ownWatch({ ...memory, watch: undefined }, policy) };
   const gone: Effect[] = lost === undefined ? [] : [{ tag: 'unbind', held: lost }];
   const wakeAt = event.now + conflictDelay(conflicts);
   const sent = declineMessage(state, address, event, policy);
-  return [{ tag: 'init', memory: next, wakeAt }, [said, ...gone, ...sent]];
+  return [{ tag: 'init', memory, wakeAt }, [said, ...gone, ...sent]];
 }
 
 function declineMessage(state: State, address: string, event: Event, policy: Policy): Effect[] {

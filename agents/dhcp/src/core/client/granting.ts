@@ -1,29 +1,26 @@
 import { type Lease, readLease } from '../lease/lease.ts';
 import { OPTIONS } from '../wire/options.ts';
-import { isDeclined, watchFor } from './conflict.ts';
 import {
   type Bound,
   type BoundLease,
-  type Effect,
   type Event,
-  type Extending,
+  type Exchanging,
   type Handlers,
+  isDeclined,
   isHolding,
   type Memory,
   type NetworkMemory,
   type Policy,
   type Probing,
-  type Rebooting,
   report,
   reportDropped,
-  type Requesting,
-  type Selecting,
   type State,
   type Step,
   t1Of,
 } from './model.ts';
 import type { Reply } from './replies.ts';
 import type { Millis } from './timing.ts';
+import { settledWatch } from './watch.ts';
 
 const SECOND = 1000;
 const MIN_IPV6_ONLY_WAIT = 300;
@@ -31,22 +28,28 @@ const MIN_IPV6_ONLY_WAIT = 300;
 /** Under `full` a granted address is probed for before it is used. */
 export const PROBING: Handlers<Probing> = {};
 
-/** Takes a granted lease into use, or begins to probe for its address. */
-export function onAck(
-  state: Rebooting | Selecting | Requesting | Extending,
-  reply: Reply,
-  event: Event,
-  policy: Policy,
-): Step {
+/** A lease, or the step to take because it cannot be used. */
+type Usable = { readonly lease: Lease } | { readonly instead: Step };
+
+/** Reads the lease out of an OFFER or ACK, and checks it against what is known of the network. */
+export function readUsable(state: Exchanging, reply: Reply, event: Event, policy: Policy): Usable {
   const { memory } = state;
   const granted = readLease(reply.message, reply.source);
-  if ('refused' in granted) return [state, [reportDropped(reply, granted.refused)]];
-  const { lease } = granted;
-  if (isDeclined(memory.network, lease.address, event.now)) {
-    return [state, [reportDropped(reply, `${lease.address} is in use by another host`)]];
+  if ('refused' in granted) return { instead: [state, [reportDropped(reply, granted.refused)]] };
+  const { address } = granted.lease;
+  if (isDeclined(memory.network, address, event.now)) {
+    return { instead: [state, [reportDropped(reply, `${address} is in use by another host`)]] };
   }
   const wait = ipv6OnlyWait(reply, memory, policy);
-  if (wait !== undefined) return standDown(memory, wait, event);
+  return wait === undefined ? granted : { instead: standDown(memory, wait, event) };
+}
+
+/** Takes a granted lease into use, or begins to probe for its address. */
+export function onAck(state: Exchanging, reply: Reply, event: Event, policy: Policy): Step {
+  const { memory } = state;
+  const usable = readUsable(state, reply, event, policy);
+  if ('instead' in usable) return usable.instead;
+  const { lease } = usable;
   const since = 'requestedAt' in state ? state.requestedAt : state.cycle.startedAt;
   const { degradeLevel } = isHolding(state) ? state.memory.held : memory.network;
   const serverMac = reply.sourceMac ?? knownMac(memory.network, lease);
@@ -59,18 +62,16 @@ const knownMac = (network: NetworkMemory, { server }: Lease): string | undefined
   server === network.server ? network.serverMac : undefined;
 
 function accept(memory: Memory, held: BoundLease, event: Event, policy: Policy): Step {
-  const { lease } = held;
-  const inUse = memory.held?.lease.address === lease.address;
-  const guessed = lease.maskGuessed && !inUse;
-  const warned = guessed ? [report('warn', 'mask.guessed', { prefix: lease.prefix })] : [];
-  const [watch, probes] = watchFor(memory, lease.address, event, policy);
+  const { address, prefix, maskGuessed } = held.lease;
+  const inUse = memory.held?.lease.address === address;
+  const warned = maskGuessed && !inUse ? [report('warn', 'mask.guessed', { prefix })] : [];
   if (policy.arp === 'full' && !inUse) {
-    const probing = { tag: 'probing', memory: { ...memory, watch }, candidate: held } as const;
-    return [probing, [...warned, ...probes]];
+    return [{ tag: 'probing', memory, candidate: held }, warned];
   }
-  // The address comes first: the probes run beside its use.
-  const bind: Effect = { tag: 'bind', held, previous: memory.held };
-  return [bound(held, { ...memory, watch }, event), [...warned, bind, ...probes]];
+  // A server may grant the address in use after it offered another one: that is not probed for again.
+  const watched = memory.watch?.address === address;
+  const own = inUse && !watched ? { ...memory, watch: settledWatch(address, 'fast') } : memory;
+  return [bound(held, own, event), [...warned, { tag: 'bind', held, previous: memory.held }]];
 }
 
 /** Uses a probed address once all its probes went unanswered. */
@@ -106,7 +107,7 @@ function networkOf({ lease, degradeLevel }: BoundLease, { held, network }: Memor
  * How long the network asks clients to do without IPv4. Undefined when it does not ask, when the policy ignores it, or
  * when there is an address already. RFC 8925.
  */
-export function ipv6OnlyWait(
+function ipv6OnlyWait(
   { message }: Reply,
   { held }: Memory,
   { ipv6Mostly }: Policy,
@@ -117,7 +118,7 @@ export function ipv6OnlyWait(
 }
 
 /** Waits without an address, as the network asked. */
-export function standDown(memory: Memory, wait: Millis, { now }: Event): Step {
+function standDown(memory: Memory, wait: Millis, { now }: Event): Step {
   const said = report('info', 'ipv6.only', { seconds: wait / SECOND });
   const next = { ...memory, watch: undefined };
   return [{ tag: 'init', memory: next, wakeAt: now + wait }, [said, { tag: 'stand-down' }]];

@@ -1,6 +1,6 @@
 import { INIT, REBOOTING, REQUESTING, SELECTING } from './acquiring.ts';
 import { onCarrierLost, WAITING } from './carrier.ts';
-import { advanceIfDue, onArp } from './conflict.ts';
+import { detectConflicts, onArp } from './conflict.ts';
 import { bindIfProbed, PROBING } from './granting.ts';
 import {
   type Effect,
@@ -31,7 +31,7 @@ const HANDLERS: Readonly<Record<State['tag'], Handlers<State>>> = {
 };
 
 /** An event passes all of them in this order. */
-const STAGES = [handle, advanceIfDue, bindIfProbed, repairIfDue] as const;
+const STAGES = [handle, detectConflicts, bindIfProbed, repairIfDue] as const;
 
 /** The next state, and the effects that lead to it. Pure: equal states and events give equal results. */
 export function step(state: State, event: Event, policy: Policy): Step {
@@ -75,7 +75,7 @@ function pass(first: State, event: Event, policy: Policy): Step {
 function handle(state: State, event: Event, policy: Policy): Step {
   switch (event.tag) {
     case 'carrier':
-      return event.up ? react('carrier', state, event, policy) : onCarrierLost(state, policy);
+      return event.up ? react('carrier', state, event, policy) : onCarrierLost(state);
     case 'timer':
       return isDue(state, event.now) ? react('timer', state, event, policy) : [state, []];
     case 'reply':

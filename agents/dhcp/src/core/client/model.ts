@@ -58,6 +58,10 @@ export const UNKNOWN_NETWORK: NetworkMemory = {
   gatewayMac: undefined,
 };
 
+/** Whether another host was seen with the address a short while ago. */
+export const isDeclined = ({ declined }: NetworkMemory, address: string, now: Millis): boolean =>
+  declined.some((each) => each.address === address && now < each.until);
+
 /** Repair of what others removed from the kernel: when it is due, and when it was done last. */
 export interface Repair {
   readonly dueAt: Millis | undefined;
@@ -117,7 +121,7 @@ export interface Init {
   readonly wakeAt: Millis;
 }
 
-interface Exchanging {
+interface InExchange {
   readonly memory: Memory;
   readonly cycle: Cycle;
   /** Messages sent in this state. */
@@ -125,14 +129,14 @@ interface Exchanging {
   readonly wakeAt: Millis;
 }
 
-export interface Rebooting extends Exchanging {
+export interface Rebooting extends InExchange {
   readonly tag: 'rebooting';
   readonly address: string;
   /** The gateway replied with the hardware address it had before: this is the same network. RFC 4436. */
   readonly sameNetwork: boolean;
 }
 
-export interface Selecting extends Exchanging {
+export interface Selecting extends InExchange {
   readonly tag: 'selecting';
   readonly secs: number;
   /** A DISCOVER of this exchange asked for rapid commit. */
@@ -141,7 +145,7 @@ export interface Selecting extends Exchanging {
   readonly offer: Offer | undefined;
 }
 
-export interface Requesting extends Exchanging {
+export interface Requesting extends InExchange {
   readonly tag: 'requesting';
   readonly offer: Offer;
   readonly secs: number;
@@ -162,7 +166,7 @@ export interface Bound {
   readonly wakeAt: Millis | undefined;
 }
 
-export interface Extending extends Exchanging {
+export interface Extending extends InExchange {
   readonly tag: 'renewing' | 'rebinding';
   readonly memory: Holding;
   /** When the last request was sent. Requests are a minute apart, so a reply belongs to the last one. */
@@ -170,6 +174,9 @@ export interface Extending extends Exchanging {
   /** The operator was warned that the lease is about to end. */
   readonly warned: boolean;
 }
+
+/** The states with an exchange under way: replies count only here. */
+export type Exchanging = Rebooting | Selecting | Requesting | Extending;
 
 /** Whether the lease is valid and no other one is being asked for. */
 export const isHolding = (state: State): state is Bound | Extending =>

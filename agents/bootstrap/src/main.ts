@@ -88,7 +88,6 @@ const checkFile = command({
 void (async () => {
   process.exitCode = await runProgram({
     name: 'bootstrap',
-    version: '0.1.0',
     commands: [
       verb('join', 'configure this node for its cluster and end', joinOnce),
       verb('watch', 'configure this node, and follow what may change', follow),

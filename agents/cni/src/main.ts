@@ -7,7 +7,6 @@ import { setUpMasquerade } from './edge/masquerade.ts';
 void (async () => {
   process.exitCode = await runProgram({
     name: 'cni',
-    version: '0.1.0',
     commands: [
       command({
         command: 'install',

@@ -1,4 +1,4 @@
-import { type AgentContext, AT_REST_MS, command, startProgram } from '@kios/agent';
+import { type AgentContext, AT_REST_MS, command, startProgram, VERSION } from '@kios/agent';
 import { shedText } from '@kios/syscall';
 
 import { DEVIATIONS } from './core/settings/deviations.ts';
@@ -17,8 +17,6 @@ import { describePlan } from './verbs/describe-plan.ts';
 import { release } from './verbs/release.ts';
 import { formatStatus, formatTrace } from './verbs/status.ts';
 import { supervise } from './verbs/supervise.ts';
-
-const VERSION = '0.1.0';
 
 interface Common {
   readonly check: boolean;
@@ -92,5 +90,5 @@ async function begin(verb: string, flags: Flags & Common, { log }: AgentContext)
 if (process.argv.includes('--deviations')) {
   process.stdout.write(`${JSON.stringify({ deviations: DEVIATIONS })}\n`);
 } else {
-  startProgram({ name: 'dhcp', version: VERSION, commands, quick });
+  startProgram({ name: 'dhcp', commands, quick });
 }

@@ -18,7 +18,6 @@ const options = (args: Argv) =>
 
 startProgram({
   name: 'modloader',
-  version: '0.1.0',
   commands: [
     command({
       command: 'run',

@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
-
 import { EXIT, KiosError } from '@kios/errors';
 import type * as v from 'valibot';
 
-import { errorCode } from './errno.ts';
 import { parse } from './parse.ts';
+import { readIfThere } from './read-if-there.ts';
 
-/** Input that a person wrote and that is not what it should be; the message names the file, the path in it and the fault. */
+/** A fault in a configuration file. The message names the file, the path in it and the fault. */
 export class ConfigError extends KiosError {
   constructor(message: string, options: ErrorOptions = {}) {
     super('KIOS_CONFIG', message, { ...options, exitCode: EXIT.config });
@@ -15,23 +13,16 @@ export class ConfigError extends KiosError {
 
 const configError = (message: string): ConfigError => new ConfigError(message);
 
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    if (errorCode(cause) === 'ENOENT') return undefined;
-    throw new ConfigError(`read ${file}`, { cause });
-  }
-}
-
-/** Reads a YAML file; an absent or empty one is `{}`, so the schema's defaults apply. */
+/** Reads a YAML file. A missing or empty file counts as `{}`, so that the schema's defaults apply. */
 export async function readYamlConfig<const Schema extends v.GenericSchema>(
   schema: Schema,
   file: string,
 ): Promise<v.InferOutput<Schema>> {
-  const text = await readIfThere(file);
+  const text = await readIfThere(file).catch((cause: unknown) => {
+    throw new ConfigError(`read ${file}`, { cause });
+  });
   if (text === undefined) return parse(schema, file, {}, configError);
-  // Most nodes have no such file: the parser is loaded only for those that do.
+  // Most nodes have no such file, so the parser is loaded on demand.
   const yaml = await import('yaml');
   let input: unknown;
   try {

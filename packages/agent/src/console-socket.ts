@@ -1,17 +1,18 @@
 import type { Socket } from 'node:net';
 
-/** Init cuts lines at this length: docs/host-api.md §1. */
+/** Init cuts longer lines: docs/host-api.md §1. */
 const MAX_LINE_BYTES = 1024;
-/** What may wait in memory for a console that does not read; more is dropped. */
+/** The queue for a console that does not read; further lines are dropped. */
 const MAX_QUEUED_BYTES = 16 * 1024;
+/** The time that `close` waits for the console. */
 const GIVE_UP_AFTER_MS = 300;
-/** People read it: what a program was started for comes before loading what this needs. */
+/** Delay of the first lines: a program does its work before it loads `node:net` for a console that people read. */
 const FIRST_LINES_MS = 200;
 
 export interface ConsoleSocket {
-  /** Queues one line; never throws, never blocks. */
+  /** Queues one line. Never throws or blocks. */
   send(line: string): void;
-  /** Resolves when all lines are handed over or a short deadline has passed. */
+  /** Resolves when all lines are sent or a short deadline has passed. */
   close(): Promise<void>;
 }
 
@@ -23,7 +24,7 @@ function parseObject(text: string): Record<string, unknown> {
   return isObject(value) ? value : {};
 }
 
-/** A line that still parses after it was shortened: console readers are programs too. */
+/** Shortens a line to the console's limit. It stays valid JSON, because programs read the console too. */
 export function fitLine(line: string): string {
   const text = line.trimEnd();
   if (Buffer.byteLength(text) <= MAX_LINE_BYTES) return `${text}\n`;
@@ -33,7 +34,7 @@ export function fitLine(line: string): string {
   return `${JSON.stringify({ lvl, t, up, agent, ev, err: { code, message: why }, cut: true })}\n`;
 }
 
-/** The operator's console, reached through init. Best effort: an agent works the same without it. */
+/** Opens the operator's console through init. It is best effort: an agent works the same without it. */
 export function openConsole(path: string): ConsoleSocket {
   let socket: Socket | undefined;
   let opening: Promise<void> | undefined;

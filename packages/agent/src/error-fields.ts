@@ -1,8 +1,6 @@
-import { KiosError } from '@kios/errors';
+import { errorCode, KiosError } from '@kios/errors';
 
-import { errorCode } from './errno.ts';
-
-/** An error as it stands in a log line. */
+/** An error as a log line shows it. `message` stays `verb object`; only text for people gets "cannot " in front. */
 export interface ErrorFields {
   readonly code: string | undefined;
   readonly message: string;
@@ -21,13 +19,13 @@ const NOTHING = {
   cause: undefined,
 };
 
-/** A stack is for faults nobody expected; of those, the first frames tell enough. */
+/** Returns the first frames of an unexpected error's stack; expected errors have none. */
 const stackOf = (error: Error): string | undefined =>
   error instanceof KiosError || 'errno' in error
     ? undefined
     : error.stack?.split('\n').slice(1, 6).join('\n').trim();
 
-/** Code, message and chain of causes of anything that was thrown. */
+/** Returns code, message and chain of causes of anything thrown. */
 export function errorFields(error: unknown, depth = 0): ErrorFields {
   if (!(error instanceof Error)) return { ...NOTHING, message: String(error) };
   const { message, cause } = error;

@@ -11,7 +11,7 @@ const METADATA: unique symbol = Symbol.for('pino.metadata');
 
 type LogFn = (fields: LogFields) => void;
 
-/** One event. `ev` names it; `console: true` shows the line to the operator too, as every warning and error is. */
+/** One event, named by `ev`. The operator's console shows it if `console` is true, and every warning and error. */
 export interface LogFields {
   readonly ev: string;
   readonly console?: boolean;
@@ -24,11 +24,11 @@ export interface Logger {
   readonly info: LogFn;
   readonly warn: LogFn;
   readonly error: LogFn;
-  /** Hands over what is still on its way to the console; waits a fraction of a second at most. */
+  /** Sends the lines still queued for the console. Waits a fraction of a second at most. */
   close(): Promise<void>;
 }
 
-/** Seconds of CLOCK_BOOTTIME: what orders lines while the wall clock still jumps. */
+/** Returns the seconds of CLOCK_BOOTTIME, which order lines while the wall clock still jumps. */
 function bootSeconds(): string {
   try {
     return readFileSync('/proc/uptime', 'latin1').split(' ', 1)[0] ?? '0';
@@ -42,7 +42,7 @@ interface Sink {
   readonly stdout: { write: (line: string) => unknown };
 }
 
-/** pino sets level and fields of the last call on a stream that carries its metadata symbol. */
+/** Routes lines by level: pino sets `lastLevel` and `lastObj` on a stream that carries its metadata symbol. */
 class Destination {
   readonly [METADATA] = true;
   lastLevel = 0;
@@ -63,7 +63,7 @@ function withoutConsole(fields: Record<string, unknown>): Record<string, unknown
   return 'console' in fields ? { ...fields, console: undefined } : fields;
 }
 
-/** A logger that writes one JSON object a line: docs/host-api.md §7. */
+/** Creates a logger that writes one JSON object per line: docs/host-api.md §7. */
 export function createLogger(agent: string, sink: Partial<Sink> = {}): Logger {
   const socket = sink.console ?? openConsole(process.env['KIOS_CONSOLE'] ?? DEFAULT_CONSOLE);
   const stdout = sink.stdout ?? pino.destination({ fd: 1, sync: true });
@@ -71,7 +71,7 @@ export function createLogger(agent: string, sink: Partial<Sink> = {}): Logger {
     {
       level: process.env['KIOS_LOG_LEVEL'] ?? 'info',
       base: { agent },
-      // Another name than `err`, or pino would repeat the error's message as `msg`.
+      // With `err` here pino would repeat the error's message as `msg`.
       errorKey: 'thrown',
       timestamp: () => `,"t":"${new Date().toISOString()}","up":${bootSeconds()}`,
       formatters: { level: (lvl) => ({ lvl }), log: withoutConsole },

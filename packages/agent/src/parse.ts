@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** What is wrong and where, in words; valibot's own would quote the value, and values may be secrets. */
+/** Describes a fault and its place. Faults of objects get own words: valibot's quote the value, maybe a secret. */
 function why(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue) ?? '(top)';
   if (issue.type === 'strict_object' && issue.expected === 'never')
@@ -12,8 +12,8 @@ function why(issue: v.BaseIssue<unknown>): string {
 }
 
 /**
- * The border between text somebody wrote and typed values: everything behind it may trust its input. Pure, so that cores can use it;
- * `fault` makes the error from the message, which names the source, the path in it and the cause.
+ * Turns untrusted input into typed values; the code behind it may trust them. It is pure, so that cores can use it.
+ * `fault` makes the error from a message that names the source, the path in it and the fault.
  */
 export function parse<const Schema extends v.GenericSchema>(
   schema: Schema,

@@ -3,32 +3,30 @@ import type { ArgumentsCamelCase, Argv } from 'yargs';
 
 import { createLogger, type Logger } from './logger.ts';
 import { type AgentContext, runAgent } from './run-agent.ts';
+import { VERSION } from './version.ts';
 
-/** Flags every verb of every agent has. */
+/** The flags of every verb of every agent. */
 export interface CommonArgs {
-  /** Validate the configuration and end. */
   readonly check: boolean;
-  /** Print the plan as JSON and change nothing. */
   readonly dryRun: boolean;
 }
 
 export interface AgentCommand<Args = object> {
-  /** The verb, with its positional arguments in yargs' notation. */
+  /** The verb and its positional arguments, in yargs' notation. */
   readonly command: string;
   readonly describe: string;
   readonly builder: (args: Argv) => Argv<Args>;
-  /** A method, not a property: a list holds commands of different arguments. */
+  /** A method, not a property, so that one list can hold commands with different arguments. */
   run(args: ArgumentsCamelCase<Args> & CommonArgs, context: AgentContext): Promise<void>;
 }
 
-/** Lets the compiler infer the arguments of `run` from `builder`. */
+/** Declares a command. The compiler infers the arguments of `run` from `builder`. */
 export const command = <Args>(spec: AgentCommand<Args>): AgentCommand<Args> => spec;
 
 export interface AgentProgram {
   readonly name: string;
-  readonly version: string;
   readonly commands: readonly AgentCommand[];
-  /** Understands plain command lines without the parser, which takes long to load; undefined leaves a line to that. */
+  /** Reads plain command lines without the parser, which loads slowly; undefined leaves a line to the parser. */
   readonly quick?: (argv: readonly string[]) => Chosen | undefined;
 }
 
@@ -40,21 +38,21 @@ class UsageError extends KiosError {
 
 type Chosen = (context: AgentContext) => Promise<void>;
 
-/** yargs reads `--timeout=soon` as NaN. */
+/** Fails for flags that are not numbers: yargs reads `--timeout=soon` as NaN. */
 function refuseNaN(args: object): void {
   for (const [name, value] of Object.entries(args)) {
-    if (Number.isNaN(value)) throw new UsageError(`--${name} is not a number`);
+    if (Number.isNaN(value)) throw new UsageError(`use --${name}: it is not a number`);
   }
 }
 
-/** Before the names of flags in the environment. */
+/** Returns the prefix of environment variables that set flags. */
 const prefixOf = ({ name }: AgentProgram): string =>
   `KIOS_${name.toUpperCase().replaceAll('-', '_')}`;
 
 const hasEnvironment = (program: AgentProgram): boolean =>
   Object.keys(process.env).some((name) => name.startsWith(`${prefixOf(program)}_`));
 
-/** Answers what the command line asks for; undefined when `--help` or `--version` was answered. */
+/** Returns the work that the command line asks for; undefined when it was `--help` or `--version`. */
 async function choose(program: AgentProgram, argv: readonly string[]): Promise<Chosen | undefined> {
   const quickly = hasEnvironment(program) ? undefined : program.quick?.(argv);
   if (quickly !== undefined) return quickly;
@@ -62,15 +60,25 @@ async function choose(program: AgentProgram, argv: readonly string[]): Promise<C
   let chosen: Chosen | undefined;
   const parser = yargs([...argv])
     .scriptName(program.name)
-    .version(program.version)
+    .version(VERSION)
     .env(prefixOf(program))
-    .option('check', { type: 'boolean', default: false, describe: 'validate and end' })
-    .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan only' })
+    .option('check', {
+      type: 'boolean',
+      default: false,
+      describe: 'Validate the configuration and end',
+    })
+    .option('dry-run', {
+      type: 'boolean',
+      default: false,
+      describe: 'Print the plan as JSON and change nothing',
+    })
     .strict()
-    .demandCommand(1, 'name a verb')
+    .demandCommand(1, 'a verb is missing')
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      throw error instanceof KiosError ? error : new UsageError(message ?? describe(error));
+      throw error instanceof KiosError
+        ? error
+        : new UsageError(`read the command line: ${message ?? describe(error)}`);
     });
   for (const verb of program.commands) {
     parser.command(verb.command, verb.describe, verb.builder, (args) => {
@@ -84,7 +92,7 @@ async function choose(program: AgentProgram, argv: readonly string[]): Promise<C
   return chosen;
 }
 
-/** Parses the command line, runs the verb and answers the exit code. `log` is for tests. */
+/** Parses the command line, runs the verb and returns the exit code. Tests pass `log`. */
 export async function runProgram(
   program: AgentProgram,
   argv: readonly string[] = process.argv.slice(2),
@@ -99,11 +107,11 @@ export async function runProgram(
 async function runToEnd(program: AgentProgram): Promise<void> {
   const code = await runProgram(program);
   process.exitCode = code;
-  // A handle somebody forgot must not keep a finished agent alive.
+  // A forgotten handle must not keep a finished agent alive.
   setTimeout(() => process.exit(code), 500).unref();
 }
 
-/** What a `main.ts` consists of: runs the program and leaves its exit code to the process. Bundles have no top-level await. */
+/** The body of every `main.ts`: runs the program and sets the exit code. Bundles have no top-level await. */
 export function startProgram(program: AgentProgram): void {
   void runToEnd(program);
 }

@@ -4,22 +4,22 @@ import type { Logger } from './logger.ts';
 
 export interface AgentContext {
   readonly log: Logger;
-  /** Aborted by SIGTERM and SIGINT; every wait of an agent takes it. */
+  /** Aborted by SIGTERM and SIGINT. Every wait of an agent takes it. */
   readonly signal: AbortSignal;
 }
 
 export type Agent = (context: AgentContext) => Promise<void>;
 
-/** The container is killed 3 s after SIGTERM; an agent that hangs is ended well before. */
+/** Kubelet kills the container 3 s after SIGTERM; an agent that hangs ends itself well before that. */
 const STOP_DEADLINE_MS = 900;
 
-/** When a daemon is through with its start, and the machine mostly with its boot. */
+/** The time after which a daemon has started, and the machine has mostly booted. */
 export const AT_REST_MS = 5000;
 
-/** What images run agents with; under Node there is none. */
+/** The runtime in the images; undefined under Node. */
 declare const Bun: { readonly shrink: () => void } | undefined;
 
-/** Gives back what only the start took: half a megabyte of each daemon, which the runtime would keep until it needs more. */
+/** Frees the memory that only the start needed, half a megabyte per daemon. The runtime alone would keep it. */
 function shrinkAtRest(): NodeJS.Timeout {
   const shrink = typeof Bun === 'undefined' ? () => undefined : Bun.shrink;
   return setTimeout(shrink, AT_REST_MS).unref();
@@ -40,8 +40,9 @@ function report(error: unknown, log: Logger): number {
 }
 
 /**
- * Runs an agent to its end and answers the exit code: 0 when it finished or was asked to stop, the code of the `KiosError` it
- * failed with, 70 for anything else. As process 1 it gets no default signal handlers, so it installs them.
+ * Runs an agent to its end and returns the exit code: 0 when it finished or was told to stop, the code of the
+ * `KiosError` it failed with, 70 for other errors. As process 1 an agent has no default signal handlers, so this
+ * installs them.
  */
 export async function runAgent(agent: Agent, log: Logger): Promise<number> {
   const stop = new AbortController();

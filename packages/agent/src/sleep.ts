@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A longer timer fires at once in Node and Bun. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** Longer timers fire at once in Node and Bun. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Waits; rejects with the signal's reason when aborted. Any length is fine. */
+/** Waits for any number of milliseconds. Rejects when aborted. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   let left = ms;
   for (; left > LONGEST_TIMER_MS; left -= LONGEST_TIMER_MS) {

@@ -4,13 +4,13 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 
 /**
- * A name beside the file, which `removeStaleTemps` knows. All agents are process 1 of their container, so a process id would not tell two
- * writers apart.
+ * Returns a temporary name beside the file that `removeStaleTemps` recognises. It is random, because two writers can
+ * have the same process id: every agent is process 1 of its container.
  */
 export const tempName = (file: string): string =>
   path.join(path.dirname(file), `.${path.basename(file)}.${crypto.randomUUID().slice(-12)}.tmp`);
 
-/** Same bytes and same mode: nothing to do, and readers that watch the file are not woken. */
+/** Returns whether content and mode are already right, so that readers watching the file need not wake. */
 async function isCurrent(file: string, content: Uint8Array, mode: number): Promise<boolean> {
   try {
     const { mode: now, size } = await stat(file);
@@ -50,8 +50,8 @@ async function replace(file: string, content: Uint8Array, mode: number): Promise
 }
 
 /**
- * Replaces a file so that a reader, or a power cut, sees the old content or the new, never a part. Answers whether anything was
- * written: equal content and mode leave the file alone.
+ * Replaces a file so that readers see the old content or the new one, even after a power cut. Returns whether it wrote:
+ * a file with equal content and mode is left alone.
  */
 export async function writeAtomic(
   file: string,
@@ -68,7 +68,7 @@ export async function writeAtomic(
   return true;
 }
 
-/** Removes what killed writers left in a directory. Call it once at start, as the directory's only writer. */
+/** Removes the temporary files of killed writers. Only for the folder's one writer, at its start. */
 export async function removeStaleTemps(dir: string): Promise<void> {
   const names = await readdir(dir).catch(() => []);
   const stale = names.filter((name) => /^\..+\.[0-9a-f]{12}\.tmp$/.test(name));

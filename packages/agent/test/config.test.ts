@@ -21,7 +21,7 @@ describe('readYamlConfig', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  it('answers the defaults for an absent and for an empty file', async () => {
+  it('returns the defaults for a missing and for an empty file', async () => {
     expect(await readYamlConfig(Schema, file)).toEqual({ timeoutSeconds: 60, servers: [] });
     await writeFile(file, '# nothing\n');
     expect(await readYamlConfig(Schema, file)).toEqual({ timeoutSeconds: 60, servers: [] });
@@ -31,7 +31,7 @@ describe('readYamlConfig', () => {
     ['an unknown key', 'tiemout: 3', /tiemout/],
     ['a wrong type, with its path', 'servers: [{address: 3}]', /servers\.0\.address/],
     ['a value out of range', 'timeoutSeconds: 0', /timeoutSeconds/],
-    ['a key given twice', 'timeoutSeconds: 2\ntimeoutSeconds: 3', /parse/],
+    ['a repeated key', 'timeoutSeconds: 2\ntimeoutSeconds: 3', /parse/],
     ['text that is not YAML', 'a: [', /parse/],
     ['a list', '- a', /x\.yaml/],
   ])('refuses %s', async (_, text, message) => {
@@ -41,7 +41,7 @@ describe('readYamlConfig', () => {
     await expect(reading).rejects.toMatchObject({ code: 'KIOS_CONFIG', exitCode: 78 });
   });
 
-  it('refuses a file it may not read', async () => {
+  it('refuses a file that cannot be read', async () => {
     await expect(readYamlConfig(Schema, dir)).rejects.toMatchObject({ code: 'KIOS_CONFIG' });
   });
 });

@@ -13,7 +13,7 @@ import { createLogger } from '../src/logger.ts';
 const parse = (line: string): Record<string, unknown> =>
   v.parse(v.record(v.string(), v.unknown()), JSON.parse(line));
 
-/** A stand-in for init: collects what each connection wrote. */
+/** Stands in for init and collects the lines of a connection. */
 async function listen(file: string): Promise<{ server: Server; received: Promise<string> }> {
   const { promise, resolve } = Promise.withResolvers<string>();
   const server = createServer((socket) => {
@@ -35,7 +35,7 @@ describe('createLogger', { timeout: 30_000 }, () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  it('writes one object a line with time, boot time, level, agent, event and fields', () => {
+  it('writes one object per line with time, boot time, level, agent, event and fields', () => {
     const log = createLogger('dhcp', { stdout });
     log.info({ ev: 'lease.bound', address: '10.0.0.5/24' });
     const line = parse(lines[0] ?? '');
@@ -46,7 +46,7 @@ describe('createLogger', { timeout: 30_000 }, () => {
     expect(lines[0]).toMatch(/\n$/);
   });
 
-  it('shows code, remedy and chain of causes of an error, without a stack for an expected one', () => {
+  it('shows code, remedy and causes of an expected error, without a stack', () => {
     const cause = new KiosError('KIOS_INNER', 'open socket', { remedy: 'grant NET_RAW' });
     createLogger('x', { stdout }).error({
       ev: 'failed',
@@ -59,7 +59,7 @@ describe('createLogger', { timeout: 30_000 }, () => {
     });
   });
 
-  it('copies warnings, errors and lines marked for the console to the console socket, nothing else', async () => {
+  it('copies only warnings, errors and lines marked for the console to the console socket', async () => {
     const file = path.join(dir, 'console.sock');
     const { server, received } = await listen(file);
     const log = createLogger('x', { stdout, console: openConsole(file) });
@@ -77,7 +77,7 @@ describe('createLogger', { timeout: 30_000 }, () => {
     server.close();
   });
 
-  it('hands the lines of a program that lives on over, by one connection, without being closed', async () => {
+  it('sends the lines of a running program over one connection that stays open', async () => {
     const file = path.join(dir, 'console.sock');
     let connections = 0;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -101,7 +101,7 @@ describe('createLogger', { timeout: 30_000 }, () => {
     server.close();
   });
 
-  it('works the same when the console is not there', async () => {
+  it('works the same without a console', async () => {
     const log = createLogger('x', { stdout, console: openConsole(path.join(dir, 'none.sock')) });
     log.error({ ev: 'bad' });
     log.error({ ev: 'worse' });

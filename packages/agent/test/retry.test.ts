@@ -14,7 +14,7 @@ describe('retryDelay', () => {
     expect(retryDelay({ firstMs: 1000, maxMs: 30_000 }, failures)).toBe(delay);
   });
 
-  it('stays within the jitter around a value that never shrinks', () => {
+  it('stays within the jitter of a delay that never shrinks', () => {
     fc.assert(
       fc.property(
         fc.nat(),

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../src/logger.ts';
 import { runAgent } from '../src/run-agent.ts';
 
-const PROGRAM = path.join(import.meta.dirname, 'fixtures.ts');
+const PROGRAM = path.join(import.meta.dirname, 'support/demo-agent.ts');
 
 interface Ended {
   readonly code: number | null;
@@ -27,7 +27,7 @@ function run(
   let stderr = '';
   child.stdout.on('data', (chunk) => {
     stdout += String(chunk);
-    // Once: a second signal would meet a process that is already on its way out, without handlers.
+    // Only once: a process that is already ending has no handlers for a second signal.
     if (!child.killed && stopOn !== undefined && stdout.includes(stopOn)) child.kill('SIGTERM');
   });
   child.stderr.on('data', (chunk) => (stderr += String(chunk)));
@@ -44,27 +44,27 @@ afterEach(() => {
 describe('an agent program', { timeout: 30_000 }, () => {
   it.each([
     [['done'], 0, '"ev":"start"'],
-    [['--version'], 0, '1.2.3'],
-    [['--help'], 0, 'fails as foreseen'],
+    [['--version'], 0, 'unbundled'],
+    [['--help'], 0, 'Fails with an expected error'],
     [['expected'], 69, '"code":"KIOS_DEMO"'],
     [['unexpected'], 70, '"ev":"crash"'],
     [['background'], 70, '"ev":"crash"'],
-    [[], 64, 'name a verb'],
+    [[], 64, 'read the command line: a verb is missing'],
     [['done', '--zork'], 64, 'zork'],
     [['zork'], 64, 'zork'],
-    [['done', '--level=high'], 64, '--level is not a number'],
+    [['done', '--level=high'], 64, 'use --level: it is not a number'],
   ])('given %j ends with %i and prints %s', async (args, code, text) => {
     const ended = await run(args);
     expect(ended).toMatchObject({ code, stderr: '' });
     expect(ended.stdout).toContain(text);
   });
 
-  it('takes flags from the environment and ignores variables of others', async () => {
+  it('takes flags from its own environment variables only', async () => {
     const { stdout } = await run(['done'], { KIOS_DEMO_AGENT_LEVEL: '7', KIOS_OTHER: '1' });
     expect(JSON.parse(stdout)).toMatchObject({ args: { level: 7, check: false, dryRun: false } });
   });
 
-  it('gives memory back once it is at rest', async () => {
+  it('returns memory when it is at rest', async () => {
     vi.useFakeTimers();
     const shrink = vi.fn<() => void>();
     vi.stubGlobal('Bun', { shrink });
@@ -83,7 +83,7 @@ describe('an agent program', { timeout: 30_000 }, () => {
     expect(ended.stdout).toContain('"ev":"stop"');
   });
 
-  it('is ended within a second when its code does not listen to the signal', async () => {
+  it('ends within a second when its code ignores the signal', async () => {
     const started = performance.now();
     expect(await run(['deaf'], {}, '"ev":"start"')).toMatchObject({ code: 0, signal: null });
     expect(performance.now() - started).toBeLessThan(10_000);

@@ -13,7 +13,7 @@ describe('writeAtomic', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  it('makes the file with the content and mode asked for', async () => {
+  it('creates the file with the given content and mode', async () => {
     const file = path.join(dir, 'a');
     expect(await writeAtomic(file, 'one', 0o640)).toBe(true);
     expect(await readFile(file, 'utf8')).toBe('one');
@@ -44,7 +44,7 @@ describe('writeAtomic', () => {
     expect(await readdir(dir)).toEqual(['a']);
   });
 
-  it('names file and cause when the directory is missing', async () => {
+  it('names file and cause when the folder is missing', async () => {
     const file = path.join(dir, 'none', 'a');
     await expect(writeAtomic(file, 'one')).rejects.toMatchObject({
       message: `write ${file}`,
@@ -53,7 +53,7 @@ describe('writeAtomic', () => {
     });
   });
 
-  it('removes what a killed writer left, and nothing else', async () => {
+  it('removes only the temporary files of a killed writer', async () => {
     await writeFile(path.join(dir, '.a.0123456789ab.tmp'), '');
     await writeFile(path.join(dir, '.hidden'), '');
     await writeFile(path.join(dir, 'b.tmp'), '');

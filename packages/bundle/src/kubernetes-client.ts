@@ -5,12 +5,12 @@ import path from 'node:path';
 import type { Plugin } from 'esbuild';
 
 const PACKAGE = '@kubernetes/client-node';
-/** A generated method, without the comment above it. */
+/** Matches a generated method without the comment above it. */
 const METHOD = /^ {4}(?:async )?(\w+)\([^\n]*\) \{\n[^]*?^ {4}\}\n/gm;
-/** A line of the serializer's table of models, or of its imports and exports. */
+/** Matches a line of the serializer's table of models, its imports or its exports. */
 const MODEL_LINE =
   /^(?:(?:export \*|import \{ \w+ \}) from '\.\.\/models\/(\w+)\.js';| {4}"(\w+)": \w+,)\n/gm;
-/** The name of a type, as the generated code hands it to the serializer. */
+/** Matches the name of a type as the generated code passes it to the serializer. */
 const TYPE = /"(?:Array<|\{ \[key: string\]: )?([A-Z]\w+)/g;
 
 const read = (file: string): string => readFileSync(file, 'utf8');
@@ -18,7 +18,7 @@ const read = (file: string): string => readFileSync(file, 'utf8');
 const typesIn = (text: string): readonly string[] =>
   [...text.matchAll(TYPE)].map(([, name]) => name ?? '');
 
-/** What one file of ours uses of the library: every word of it that names a call or an API counts as use. */
+/** The parts of the library that one file of ours uses. Each word in it that names a call or an API counts as use. */
 class Used {
   readonly #gen: string;
   readonly #words: ReadonlySet<string>;
@@ -44,7 +44,7 @@ class Used {
     }
   }
 
-  /** A file of APIs with the methods that are called. */
+  /** Returns the text of an API file with only the methods in use. */
   methodsOf(text: string): string {
     return text.replaceAll(METHOD, (method, name: string) => {
       const isUsed = name === 'constructor' || this.#words.has(name.replace(/WithHttpInfo$/, ''));
@@ -52,7 +52,7 @@ class Used {
     });
   }
 
-  /** The serializer with the models that those methods lead to. */
+  /** Returns the serializer's text with only the models that those methods need. */
   modelsOf(text: string): string {
     return text.replaceAll(MODEL_LINE, (line, file?: string, entry?: string) =>
       this.#models.has(file ?? entry ?? '') ? line : '',
@@ -61,9 +61,10 @@ class Used {
 }
 
 /**
- * Takes from the Kubernetes client library what an agent calls. Its classes have a method for every call of an API and its serializer
- * names every object there is, so no bundler can leave any of it out: 2.7 MB of which an agent needs 60 kB. The transport is the
- * agent's own (`httpApi`), so undici stays out too. One file of an agent may import it, and the calls have to stand in that file.
+ * Bundles only the part of the Kubernetes client library that an agent calls: 60 kB of 2.7 MB. No bundler can do that,
+ * because the library's classes have a method for every call of an API and its serializer names every object. undici
+ * stays out too, since agents bring their own transport (`httpApi`). Only one file of an agent may import the library,
+ * and it must contain the calls.
  */
 export const kubernetesClient: Plugin = {
   name: 'kubernetes-client',
@@ -73,7 +74,7 @@ export const kubernetesClient: Plugin = {
 
     builder.onResolve({ filter: /^@kubernetes\/client-node$/ }, (args) => {
       if (importer !== undefined && importer !== args.importer)
-        return { errors: [{ text: `${PACKAGE} is imported by ${importer} already` }] };
+        return { errors: [{ text: `${PACKAGE} is already imported by ${importer}` }] };
       importer = args.importer;
       const home = path.dirname(createRequire(args.importer).resolve(`${PACKAGE}/package.json`));
       const gen = path.join(home, 'dist/gen');

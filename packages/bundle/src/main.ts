@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { bundleAgent } from './bundle.ts';
+import { bundleAgent } from './bundle-agent.ts';
 
 await bundleAgent(process.cwd());

@@ -1,7 +1,7 @@
 /**
- * How every agent's runtime is set up, in the image and wherever else an agent has to run as it ships. The interpreter alone starts
- * faster and keeps less memory than with the just-in-time compilers; a collector without threads of its own keeps a tenth less. What
- * is freed goes back at once.
+ * The environment of Bun for every agent, in the image and in tests that run an agent as shipped. Without the
+ * just-in-time compilers it starts faster and keeps less memory; a garbage collector without own threads saves another
+ * tenth. Freed memory goes back to the kernel at once.
  */
 export const RUNTIME_ENV = {
   BUN_JSC_useJIT: '0',

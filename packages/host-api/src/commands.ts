@@ -1,4 +1,4 @@
-/** What a byte on a control socket asks init to do. docs/host-api.md §1. */
+/** The commands to init; each is one byte on a control socket: docs/host-api.md §1. */
 export const COMMANDS = {
   'soft-shutdown': 0x01,
   'continue-shutdown': 0x02,
@@ -15,7 +15,7 @@ interface ControlSocket {
   readonly grants: readonly Command[];
 }
 
-/** Init's command sockets: one with every right, and one per right so that a pod is given only what it needs. */
+/** Init's control sockets: one that grants everything, and one per right, so that a pod gets only those it needs. */
 export const SOCKETS = {
   system: {
     path: '/run/system.sock',
@@ -46,7 +46,7 @@ export type SocketName = keyof typeof SOCKETS;
 
 export interface Interpretation {
   readonly commands: readonly Command[];
-  /** Bytes that are unknown or not granted by the socket. */
+  /** The number of bytes that are unknown or that the socket does not grant. */
   readonly refused: number;
 }
 
@@ -57,7 +57,7 @@ const commandOf = (byte: number): Command | undefined =>
     .filter(isCommand)
     .find((name) => COMMANDS[name] === byte);
 
-/** What init makes of the bytes a client wrote: the reading side of the contract, for tests and fakes. */
+/** Interprets a client's bytes as init does. This is the reading side of the contract, for tests and fakes. */
 export function interpret(socket: SocketName, bytes: Uint8Array): Interpretation {
   const grants: readonly Command[] = SOCKETS[socket].grants;
   const commands = [...bytes]

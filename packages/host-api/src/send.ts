@@ -1,11 +1,11 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { EXIT, KiosError } from '@kios/errors';
+import { errorCode, EXIT, KiosError } from '@kios/errors';
 
 import { type Command, COMMANDS } from './commands.ts';
 
-/** Init could not be told: its socket is missing or nobody listens. */
+/** A command did not reach init: its socket is missing or nobody listens. */
 export class ControlError extends KiosError {
   constructor(command: Command, path: string, cause: unknown) {
     super('KIOS_CONTROL', `send ${command} to ${path}`, {
@@ -18,19 +18,19 @@ export class ControlError extends KiosError {
 
 export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
-  /** How often a socket that is not there yet is tried. */
+  /** The number of attempts to connect to a socket that is not ready yet. */
   readonly attempts?: number;
   readonly retryMs?: number;
-  /** How long init may take to close the connection. */
+  /** The time that init has to close the connection. */
   readonly closeMs?: number;
 }
 
 const isNotReady = (error: unknown): boolean =>
-  error instanceof Error &&
-  'code' in error &&
-  (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
+  ['ENOENT', 'ECONNREFUSED'].includes(errorCode(error) ?? '');
 
-/** One connection, the bytes, half-close; done when init closed its side or `closeMs` passed (init has the bytes either way). */
+/**
+ * Sends the bytes over one connection. Ends when init closes its side or after `closeMs`; init has the bytes by then.
+ */
 async function deliver(path: string, bytes: Uint8Array, closeMs: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = connect({ path });
@@ -40,7 +40,7 @@ async function deliver(path: string, bytes: Uint8Array, closeMs: number): Promis
     socket.end(bytes);
     late = setTimeout(resolve, closeMs);
   });
-  socket.resume(); // Without a reader the end of init's side is never seen.
+  socket.resume(); // Without a reader the end of init's side would go unnoticed.
   try {
     await promise;
   } finally {
@@ -50,8 +50,8 @@ async function deliver(path: string, bytes: Uint8Array, closeMs: number): Promis
 }
 
 /**
- * Asks init for one thing over the socket at `path`. A socket that is missing or refuses is tried again, because init makes its
- * sockets while pods may already start; any other failure, and the last of these, is a `ControlError`.
+ * Sends one command to init over the socket at `path`. Retries while the socket is missing or refuses, because pods may
+ * start before init has made its sockets. Fails with a `ControlError` after the last attempt or on any other failure.
  */
 export async function sendCommand(
   path: string,

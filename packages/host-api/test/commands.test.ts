@@ -17,7 +17,7 @@ const isVectors = (value: unknown): value is readonly Vector[] => Array.isArray(
 const parsed: unknown = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : [];
 const vectors = isVectors(parsed) ? parsed : [];
 
-it('the vectors shared with init are there', () => {
+it('there are vectors, shared with init', () => {
   expect(vectors.length).toBeGreaterThan(5);
 });
 

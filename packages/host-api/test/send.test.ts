@@ -22,7 +22,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-/** A stand-in for init: collects what each connection wrote; `allowHalfOpen` so that it decides when to close. */
+/** Stands in for init; with `allowHalfOpen` it decides when to close. */
 async function listen(file: string, onConnection: (socket: Socket) => void): Promise<void> {
   server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
@@ -52,7 +52,7 @@ it('sends one byte over one connection and half-closes', async () => {
   expect(seen).toEqual(['03']);
 });
 
-it('does not wait for ever for a server that never closes', async () => {
+it('stops waiting for a server that never closes', async () => {
   const file = path.join(dir, 's');
   await listen(file, (socket) => socket.resume());
   const started = performance.now();

@@ -1,13 +1,13 @@
 import * as v from 'valibot';
 
-/** `boot.json`: this boot, as init saw it. `up` is seconds of CLOCK_BOOTTIME. */
+/** `boot.json`: this boot as init saw it. `up` is in seconds of CLOCK_BOOTTIME. */
 export const BootState = v.object({
   v: v.literal(1),
   bootId: v.string(),
   version: v.string(),
   buildTime: v.string(),
   kernel: v.string(),
-  /** The clock was before the image's build time and was set to it. */
+  /** Whether the clock was before the image's build time, so that init set it to that time. */
   clockFloored: v.boolean(),
   data: v.picklist(['partition', 'ram']),
   phases: v.array(v.object({ name: v.string(), up: v.number() })),
@@ -26,7 +26,7 @@ export const KubeletState = v.object({
 });
 export type KubeletState = v.InferOutput<typeof KubeletState>;
 
-/** `/etc/kios/release.json`: the image a machine runs. */
+/** `/etc/kios/release.json`: the image that the machine runs. */
 export const Release = v.object({
   version: v.string(),
   buildTime: v.string(),

@@ -6,12 +6,12 @@ const natural = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const Route = v.object({
   /** Destination prefix. */
   dst: v.string(),
-  /** Gateway; null is on-link. */
+  /** Gateway; null for an on-link route. */
   via: v.nullable(v.string()),
 });
 export type Route = v.InferOutput<typeof Route>;
 
-/** `net/<if>.json`: what a DHCP server gave one link. Times are seconds; an infinite lease is 4294967295. */
+/** `net/<if>.json`: the lease of one link. Times are in seconds; an infinite lease has 4294967295. */
 export const Lease = v.object({
   v: v.literal(1),
   if: v.string(),
@@ -33,7 +33,7 @@ export const Lease = v.object({
   ntp: texts,
   hostname: v.optional(v.string()),
   domain: v.optional(v.string()),
-  /** Every option of the ACK: code to hex. */
+  /** Every option of the ACK, code to hex. */
   raw: v.optional(v.record(v.string(), v.string()), {}),
 });
 export type Lease = v.InferOutput<typeof Lease>;

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** `modules/status.json`: what the module loader did in this boot. */
+/** `modules/status.json`: the module loader's work in this boot. */
 export const ModulesStatus = v.object({
   v: v.literal(1),
   kernel: v.string(),
@@ -8,7 +8,7 @@ export const ModulesStatus = v.object({
   loaded: v.array(
     v.object({
       name: v.string(),
-      /** Why: named by the operator or a profile, a device's alias, or another module's need. */
+      /** The reason: the operator or a profile names it, a device's alias, or another module needs it. */
       by: v.picklist(['config', 'profile', 'alias', 'dep', 'uevent', 'request', 'before']),
       alias: v.optional(v.string()),
       params: v.optional(v.string()),
@@ -20,7 +20,7 @@ export const ModulesStatus = v.object({
   denied: v.array(v.object({ name: v.string(), rule: v.string() })),
   /** Device aliases that no module of this image serves. */
   unresolved: v.array(v.string()),
-  /** Devices of which an alias was seen. */
+  /** The number of devices with an alias. */
   devices: v.number(),
 });
 export type ModulesStatus = v.InferOutput<typeof ModulesStatus>;

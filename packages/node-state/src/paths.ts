@@ -1,4 +1,4 @@
-/** Where the parts of a node leave facts for each other: docs/host-api.md §2. One writer each. */
+/** The state files through which the parts of a node share facts, each with one writer: docs/host-api.md §2. */
 export const STATE = {
   boot: '/run/kios/boot.json',
   kubelet: '/run/kios/kubelet.json',
@@ -7,6 +7,7 @@ export const STATE = {
   lease: (link: string): string => `/run/kios/net/${link}.json`,
   chronyDir: '/run/kios/chrony',
   time: '/run/kios/time/state.json',
+  platformDir: '/run/kios/platform',
   platform: '/run/kios/platform/platform.json',
   modules: '/run/kios/modules/status.json',
   modulesReady: '/run/kios/modules/ready',

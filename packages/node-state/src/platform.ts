@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** `platform/platform.json`: what the metadata said of the machine. No secrets. */
+/** `platform/platform.json`: the machine's metadata, without secrets. */
 export const PlatformState = v.object({
   v: v.literal(1),
   platform: v.string(),

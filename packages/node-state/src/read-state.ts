@@ -1,22 +1,22 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { EXIT, KiosError } from '@kios/errors';
+import { parse } from '@kios/agent/parse';
+import { errorCode, EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
 import { Lease } from './lease.ts';
 
-/** A state file is missing, torn, or of another version. */
+/** A state file is missing, incomplete or of another version. */
 export class StateError extends KiosError {
   constructor(message: string, options: ErrorOptions = {}) {
     super('KIOS_STATE', message, { ...options, exitCode: EXIT.data });
   }
 }
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const isMissing = (error: unknown): boolean => errorCode(error) === 'ENOENT';
 
-function parse<const Schema extends v.GenericSchema>(
+function parseState<const Schema extends v.GenericSchema>(
   schema: Schema,
   file: string,
   text: string,
@@ -27,15 +27,10 @@ function parse<const Schema extends v.GenericSchema>(
   } catch (cause) {
     throw new StateError(`parse ${file}`, { cause });
   }
-  const result = v.safeParse(schema, input);
-  if (result.success) return result.output;
-  const faults = result.issues.map(
-    (issue) => `${v.getDotPath(issue) ?? '(top)'}: ${issue.message}`,
-  );
-  throw new StateError(`read ${file}: ${faults.join('; ')}`);
+  return parse(schema, file, input, (message) => new StateError(message));
 }
 
-/** Reads a state file; undefined when its writer has not made it yet. */
+/** Reads a state file; undefined when it does not exist yet. */
 export async function readStateIfThere<const Schema extends v.GenericSchema>(
   schema: Schema,
   file: string,
@@ -47,16 +42,16 @@ export async function readStateIfThere<const Schema extends v.GenericSchema>(
     if (isMissing(cause)) return undefined;
     throw new StateError(`read ${file}`, { cause });
   }
-  return parse(schema, file, text);
+  return parseState(schema, file, text);
 }
 
-/** Reads a state file that must be there. */
+/** Reads a state file. Fails when it does not exist yet. */
 export async function readState<const Schema extends v.GenericSchema>(
   schema: Schema,
   file: string,
 ): Promise<v.InferOutput<Schema>> {
   const state = await readStateIfThere(schema, file);
-  if (state === undefined) throw new StateError(`read ${file}: not there yet`);
+  if (state === undefined) throw new StateError(`read ${file}: it does not exist yet`);
   return state;
 }
 
@@ -69,7 +64,7 @@ async function readLease(file: string): Promise<Lease | StateError> {
   }
 }
 
-/** Every lease in a directory by link name, and what could not be read: one bad file hides no other. */
+/** Reads every lease in a folder, in the order of the links. A bad file is reported in `errors` and hides no other. */
 export async function readLeases(
   dir: string,
 ): Promise<{ readonly leases: readonly Lease[]; readonly errors: readonly StateError[] }> {
@@ -85,7 +80,7 @@ export async function readLeases(
   };
 }
 
-/** The bytes a writer puts into a state file. */
+/** Formats the content of a state file. */
 export function formatState<const Schema extends v.GenericSchema>(
   schema: Schema,
   state: v.InferInput<Schema>,

@@ -1,26 +1,26 @@
 import * as v from 'valibot';
 
-/** `time/state.json`: how far the clock can be trusted. */
+/** `time/state.json`: the trust that the clock deserves. */
 export const TimeState = v.object({
   v: v.literal(1),
-  /** Not before the image was built and not absurdly later: certificates can be checked. */
+  /** Not before the image's build time and not twenty years after it, so that certificates can be checked. */
   sane: v.boolean(),
   /** A time source disciplines the clock. */
   synced: v.boolean(),
   source: v.optional(v.string()),
   stratum: v.optional(v.number()),
-  /** Seconds. */
+  /** Seconds that the clock is off. */
   offset: v.optional(v.number()),
-  /** Seconds; the kernel's bound on the error. */
+  /** The kernel's bound on the error, in seconds. */
   maxError: v.optional(v.number()),
-  /** Wall time at which `synced` took its present value. */
+  /** The wall time at which `synced` took its present value. */
   since: v.string(),
 });
 export type TimeState = v.InferOutput<typeof TimeState>;
 
 const LIFETIME_MS = 20 * 365.25 * 24 * 3600 * 1000;
 
-/** Whether a wall clock (milliseconds) can be right for an image built at `floor`. */
+/** Returns whether the wall clock `now` can be right for an image built at `floor`, both in milliseconds. */
 export function isSane(now: number, floor: number): boolean {
   return now >= floor && now < floor + LIFETIME_MS;
 }

@@ -35,23 +35,23 @@ describe('state files', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  it('reads back what was formatted', async () => {
+  it('reads what it formatted', async () => {
     const state: TimeState = { v: 1, sane: true, synced: false, since: '2026-11-22T00:00:00.000Z' };
     await writeFile(path.join(dir, 'state.json'), formatState(TimeState, state));
     expect(await readState(TimeState, path.join(dir, 'state.json'))).toEqual(state);
   });
 
-  it('tells a file that is not there yet from one that is broken', async () => {
+  it('distinguishes a missing file from a broken one', async () => {
     const file = path.join(dir, 'state.json');
     expect(await readStateIfThere(TimeState, file)).toBeUndefined();
-    await expect(readState(TimeState, file)).rejects.toThrow('not there yet');
+    await expect(readState(TimeState, file)).rejects.toThrow('does not exist yet');
     await writeFile(file, '{"v":1,"sane":tr');
     await expect(readStateIfThere(TimeState, file)).rejects.toMatchObject({ code: 'KIOS_STATE' });
     await writeFile(file, '{"v":2,"sane":true,"synced":true,"since":""}');
     await expect(readState(TimeState, file)).rejects.toThrow(/state\.json: v:/);
   });
 
-  it('reads every good lease beside a torn one, ordered by link', async () => {
+  it('reads every good lease beside an incomplete one, ordered by link', async () => {
     await writeFile(path.join(dir, 'eth1.json'), JSON.stringify(lease('eth1')));
     await writeFile(path.join(dir, 'eth0.json'), JSON.stringify(lease('eth0')));
     await writeFile(path.join(dir, 'eth2.json'), '{');
@@ -63,7 +63,7 @@ describe('state files', () => {
     expect(errors).toHaveLength(1);
   });
 
-  it('answers no lease for a directory that is not there', async () => {
+  it('returns no lease for a missing folder', async () => {
     expect(await readLeases(path.join(dir, 'none'))).toEqual({ leases: [], errors: [] });
   });
 });

@@ -7,7 +7,7 @@ import { requireRoot, type RunningProcess, startChronyd, Wire } from '@kios/test
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
-// The image runs Bun; tests run what is at hand unless told.
+// The image runs Bun; tests run Node unless this names another runtime.
 const RUNTIME = process.env['KIOS_AGENT_RUNTIME'] ?? process.execPath;
 const SERVER = '192.0.2.1';
 const RELOADED = '"ev":"reload","ok":true';
@@ -70,7 +70,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
       '--state',
       `${dir}/time/state.json`,
     );
-  // -x: the clock of the machine that runs the tests is not ours to set.
+  // -x: tests must not set the clock of the machine they run on.
   const chronyd = (): RunningProcess =>
     wire.client.start('chronyd', ['-d', '-x', '-u', 'root', '-f', `${dir}/chrony/chrony.conf`]);
   const sources = async (): Promise<string[]> => {
@@ -84,7 +84,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
   const writeLease = (ntp: readonly string[]): Promise<void> =>
     writeFile(`${dir}/net/eth0.json`, lease(ntp));
 
-  it('a new lease becomes a source of the running chronyd, which then follows it', async () => {
+  it('makes a new lease a source of the running chronyd, which then follows it', async () => {
     await startChronyd(wire.server, ['local stratum 8', 'allow 192.0.2.0/24']);
     await render();
     const daemon = chronyd();
@@ -107,7 +107,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     expect(await readdir(`${dir}/chrony/sock`)).not.toContainEqual(expect.stringMatching(/^kios-/));
   });
 
-  it('keeps the last known servers when the lease is gone or torn, and takes the next ones', async () => {
+  it('keeps the last known servers when the lease is lost or incomplete, and takes the next ones', async () => {
     await writeLease([SERVER]);
     await render();
     const daemon = chronyd();
@@ -126,7 +126,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     expect(watcher.lines.filter((line) => line.includes(RELOADED))).toHaveLength(2);
   });
 
-  it('lets nothing but addresses of servers through to chronyd', async () => {
+  it('passes only addresses of servers to chronyd', async () => {
     await writeLease(['0.0.0.0', '224.0.1.1', '192.0.2.9\nallow all', 'x', SERVER, SERVER]);
     await render();
     const file = `${dir}/chrony/sources.d/30-dhcp-eth0.sources`;
@@ -144,7 +144,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     expect(await inodes()).toEqual(before);
   });
 
-  it('lives without chronyd and reloads it once it is there', async () => {
+  it('runs without chronyd and reloads it once it has started', async () => {
     await writeLease([SERVER]);
     await render();
     const watcher = watch();
@@ -155,7 +155,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     expect(await sources()).toEqual([SERVER]);
   });
 
-  it('refuses a wrong configuration and leaves the old files', async () => {
+  it('refuses a wrong configuration and keeps the old files', async () => {
     await writeLease([SERVER]);
     await render();
     await writeFile(`${dir}/time.yaml`, 'servers: [{address: "a b"}]\n');
@@ -165,7 +165,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     expect(await readdir(`${dir}/chrony/sources.d`)).toEqual(['30-dhcp-eth0.sources']);
   });
 
-  it('starts a chronyd that finds no source at all', async () => {
+  it('lets chronyd start without any source', async () => {
     await writeFile(`${dir}/time.yaml`, 'fallbackPools: []\n');
     await render();
     const daemon = chronyd();

@@ -7,8 +7,8 @@ import { expect, it } from 'vitest';
 import { repository } from '../../../src/host/paths.ts';
 import { KIOS, KOFFI } from '../../../src/image/versions.ts';
 
+const Version = v.object({ version: v.string() });
 const Package = v.object({
-  version: v.string(),
   dependencies: v.optional(v.record(v.string(), v.string()), {}),
   optionalDependencies: v.optional(v.record(v.string(), v.string()), {}),
 });
@@ -27,6 +27,7 @@ it('ships the native half that belongs to the JavaScript which agents are bundle
   expect((await readPackage('packages/syscall')).dependencies['koffi']).toBe(KOFFI);
 });
 
-it('calls the product what its packages are called', async () => {
-  expect((await readPackage('os')).version).toBe(KIOS);
+it('has the version of version.json', async () => {
+  const file = path.join(repository, 'version.json');
+  expect(v.parse(Version, JSON.parse(await readFile(file, 'utf8')))).toEqual({ version: KIOS });
 });

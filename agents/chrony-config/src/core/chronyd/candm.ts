@@ -1,0 +1,88 @@
+import { EXIT, KiosError } from '@kios/errors';
+
+/** chronyd's command protocol, version 6 (candm.h). All numbers are big-endian. */
+const VERSION = 6;
+const PACKET = { request: 1, reply: 2 } as const;
+export const COMMAND = { tracking: 33, reloadSources: 70 } as const;
+export type Command = (typeof COMMAND)[keyof typeof COMMAND];
+
+const REPLY_HEADER = 28;
+/** The size of a reply, to which its request is padded so that the protocol does not amplify traffic. */
+const SIZE: Readonly<Record<Command, number>> = {
+  [COMMAND.tracking]: 104,
+  [COMMAND.reloadSources]: REPLY_HEADER,
+};
+
+export function encodeRequest(command: Command, sequence: number): Uint8Array {
+  const bytes = new Uint8Array(SIZE[command]);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, VERSION);
+  view.setUint8(1, PACKET.request);
+  view.setUint16(4, command);
+  view.setUint32(8, sequence);
+  return bytes;
+}
+
+export interface Reply {
+  readonly command: number;
+  readonly sequence: number;
+  /** 0 is success. */
+  readonly status: number;
+  readonly data: DataView;
+}
+
+const malformed = (why: string): KiosError =>
+  new KiosError('KIOS_CHRONYD_REPLY', `decode the reply of chronyd: ${why}`, {
+    exitCode: EXIT.data,
+  });
+
+export function decodeReply(bytes: Uint8Array): Reply {
+  if (bytes.length < REPLY_HEADER) throw malformed(`it has ${bytes.length} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint8(0) !== VERSION) throw malformed(`its protocol version is ${view.getUint8(0)}`);
+  if (view.getUint8(1) !== PACKET.reply) throw malformed('it is not a reply');
+  return {
+    command: view.getUint16(4),
+    status: view.getUint16(8),
+    sequence: view.getUint32(16),
+    data: new DataView(bytes.buffer, bytes.byteOffset + REPLY_HEADER, bytes.length - REPLY_HEADER),
+  };
+}
+
+/** Decodes chronyd's floating-point format: 7 bits of exponent and 25 of coefficient, both in two's complement. */
+export function decodeFloat(bits: number): number {
+  const exponent = bits >> 25;
+  const coefficient = (bits << 7) >> 7;
+  return coefficient * 2 ** (exponent - 25);
+}
+
+/** The source that chronyd follows. */
+export interface Tracking {
+  readonly source: string | undefined;
+  readonly stratum: number;
+  /** Seconds that the clock is off and chronyd is still correcting. */
+  readonly offset: number;
+}
+
+const FAMILY = { v4: 1, v6: 2 } as const;
+
+function decodeAddress(data: DataView, at: number): string | undefined {
+  const family = data.getUint16(at + 16);
+  const byte = (index: number): number => data.getUint8(at + index);
+  if (family === FAMILY.v4) return [0, 1, 2, 3].map(byte).join('.');
+  if (family !== FAMILY.v6) return undefined;
+  const groups = Array.from({ length: 8 }, (_, group) =>
+    data.getUint16(at + 2 * group).toString(16),
+  );
+  return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
+}
+
+export function decodeTracking({ data }: Reply): Tracking {
+  if (data.byteLength < SIZE[COMMAND.tracking] - REPLY_HEADER)
+    throw malformed('the tracking data is cut short');
+  return {
+    source: decodeAddress(data, 4),
+    stratum: data.getUint16(24),
+    offset: decodeFloat(data.getInt32(40)),
+  };
+}

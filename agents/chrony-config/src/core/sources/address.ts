@@ -1,0 +1,30 @@
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.|$)){4}$/;
+const LABEL = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)$/;
+
+const isIpv4 = (text: string): boolean => IPV4.test(text) && !text.endsWith('.');
+
+/** Returns an IP address in its canonical form; undefined for other text and for IPv6 addresses with a zone. */
+export function canonicalIp(text: string): string | undefined {
+  if (isIpv4(text)) return text;
+  if (!/^[0-9A-Fa-f:.]+$/.test(text) || !text.includes(':')) return undefined;
+  const url = `http://[${text}]/`;
+  return URL.canParse(url) ? new URL(url).hostname.slice(1, -1) : undefined;
+}
+
+/** Returns the reason why an IP address cannot be a node's time server; undefined when it can. */
+export function unusable(ip: string): string | undefined {
+  if (ip.includes(':')) {
+    if (ip === '::' || ip === '::1') return 'it is this node';
+    return ip.startsWith('ff') ? 'it is a multicast address' : undefined;
+  }
+  const first = Number(ip.split('.', 1)[0]);
+  if (first === 0 || first === 127) return 'it is this node';
+  return first >= 224 ? 'it is a multicast or reserved address' : undefined;
+}
+
+/** Returns whether the text is a host name (RFC 1123) and cannot be an IPv4 address. */
+export function isHostname(text: string): boolean {
+  const name = text.endsWith('.') ? text.slice(0, -1) : text;
+  if (name.length > 253 || /^[\d.]+$/.test(name)) return false;
+  return name.split('.').every((label) => LABEL.test(label));
+}

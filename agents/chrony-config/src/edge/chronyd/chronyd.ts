@@ -1,0 +1,64 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+
+import { EXIT, KiosError } from '@kios/errors';
+import { openUnixDatagram } from '@kios/syscall';
+
+import {
+  type Command,
+  COMMAND,
+  decodeReply,
+  decodeTracking,
+  encodeRequest,
+  type Reply,
+  type Tracking,
+} from '../../core/chronyd/candm.ts';
+
+const REPLY_WITHIN_MS = 1000;
+const OWN_NAME = /^kios-[0-9a-f]{12}\.sock$/;
+
+/** Removes the sockets that killed runs of this agent left beside chronyd's. */
+export function removeStaleSockets(socket: string): void {
+  const dir = path.dirname(socket);
+  for (const name of readdirSync(dir)) {
+    if (OWN_NAME.test(name)) rmSync(path.join(dir, name), { force: true });
+  }
+}
+
+/** Sends one command and returns the reply. Fails when chronyd is not running, does not reply, or refuses. */
+async function ask(socket: string, command: Command, signal: AbortSignal): Promise<Reply> {
+  const own = path.join(path.dirname(socket), `kios-${randomBytes(6).toString('hex')}.sock`);
+  using channel = openUnixDatagram(socket, own);
+  const sequence = randomInt(2 ** 32);
+  channel.send(encodeRequest(command, sequence));
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(REPLY_WITHIN_MS)]);
+  for (;;) {
+    const reply = decodeReply(await channel.receive(deadline));
+    if (reply.sequence !== sequence || reply.command !== command) continue;
+    if (reply.status === 0) return reply;
+    throw new KiosError(
+      'KIOS_CHRONYD_REFUSED',
+      `run chronyd's command ${command}: chronyd replied with status ${reply.status}`,
+      {
+        exitCode: EXIT.unavailable,
+      },
+    );
+  }
+}
+
+/** A running chronyd, reached through its command socket. */
+export interface Chronyd {
+  /** Makes chronyd read its source files again. */
+  reloadSources(signal: AbortSignal): Promise<void>;
+  tracking(signal: AbortSignal): Promise<Tracking>;
+}
+
+export function chronydAt(socket: string): Chronyd {
+  return {
+    reloadSources: async (signal) => {
+      await ask(socket, COMMAND.reloadSources, signal);
+    },
+    tracking: async (signal) => decodeTracking(await ask(socket, COMMAND.tracking, signal)),
+  };
+}

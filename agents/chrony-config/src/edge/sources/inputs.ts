@@ -1,0 +1,57 @@
+import { readYamlConfig } from '@kios/agent';
+import { PlatformState, readLeases, readStateIfThere, StateError } from '@kios/node-state';
+
+import type { Inputs, LeaseServers } from '../../core/sources/plan-sources.ts';
+import { TimeConfig } from '../../core/sources/time-config.ts';
+import { type Layout, readLeasedServers } from '../chronyd/config-files.ts';
+
+export interface InputArgs {
+  readonly config: string;
+  readonly netDir: string;
+  readonly platformDir: string;
+}
+
+export type ReadInputs = Omit<Inputs, 'resolved'> & { readonly errors: readonly StateError[] };
+
+export const readConfig = (args: InputArgs): Promise<TimeConfig> =>
+  readYamlConfig(TimeConfig, args.config);
+
+async function readPlatform(dir: string): Promise<string | StateError | undefined> {
+  try {
+    return (await readStateIfThere(PlatformState, `${dir}/platform.json`))?.platform;
+  } catch (error) {
+    if (error instanceof StateError) return error;
+    throw error;
+  }
+}
+
+/**
+ * Returns the leases, and the previous servers of links that have none now, when there is no lease at all or not every
+ * lease file is readable: such a node keeps the time sources it had.
+ */
+function withLastKnown(
+  leases: readonly LeaseServers[],
+  isCertain: boolean,
+  before: ReadonlyMap<string, readonly string[]>,
+): LeaseServers[] {
+  if (isCertain && leases.length > 0) return [...leases];
+  const known = new Set(leases.map(({ link }) => link));
+  const kept = [...before]
+    .filter(([link]) => !known.has(link))
+    .map(([link, ntp]) => ({ link, ntp }));
+  return [...leases, ...kept].toSorted((a, b) => (a.link < b.link ? -1 : 1));
+}
+
+/** Reads everything that determines the sources. A file that cannot be read counts as missing and is in `errors`. */
+export async function readInputs(args: InputArgs, layout: Layout): Promise<ReadInputs> {
+  const { leases, errors } = await readLeases(args.netDir);
+  const platform = await readPlatform(args.platformDir);
+  const given = leases.map((lease) => ({ link: lease.if, ntp: lease.ntp }));
+  const before = await readLeasedServers(layout);
+  return {
+    config: await readConfig(args),
+    leases: withLastKnown(given, errors.length === 0, before),
+    platform: platform instanceof StateError ? undefined : platform,
+    errors: platform instanceof StateError ? [...errors, platform] : errors,
+  };
+}

@@ -1,0 +1,98 @@
+import { backoff, type LogFields, type Logger } from '@kios/agent';
+
+import { type Bad, planSources, type SourcePlan } from '../../core/sources/plan-sources.ts';
+import type { Chronyd } from '../chronyd/chronyd.ts';
+import { type Layout, writeSources } from '../chronyd/config-files.ts';
+import { type InputArgs, readInputs } from './inputs.ts';
+
+export interface SourcesParts {
+  readonly args: InputArgs;
+  readonly layout: Layout;
+  readonly chronyd: Chronyd;
+  readonly resolve: (name: string) => Promise<readonly string[]>;
+  readonly log: Logger;
+}
+
+/** Keeps chronyd's source files in step with the inputs, and makes chronyd reload them when they change. */
+export class Sources {
+  readonly #parts: SourcesParts;
+  readonly #resolved = new Map<string, readonly string[]>();
+  readonly #reported = new Set<string>();
+  readonly #reloadWait = backoff({ firstMs: 1000, maxMs: 30_000 });
+  readonly #resolveWait = backoff({ firstMs: 5000, maxMs: 600_000 });
+  // True at first, for the changes of a run that was killed before it made chronyd reload.
+  #isReloadDue = true;
+
+  constructor(parts: SourcesParts) {
+    this.#parts = parts;
+  }
+
+  /** Brings everything up to date. Returns the milliseconds until the next attempt if something failed. */
+  async update(signal: AbortSignal): Promise<number | undefined> {
+    const plan = await this.#plan();
+    const changed = await writeSources(this.#parts.layout, plan.files);
+    if (changed.length > 0) {
+      this.#parts.log.info({ ev: 'render', changed, files: [...plan.files.keys()] });
+      this.#isReloadDue = true;
+    }
+    const waits = [await this.#reload(signal), this.#waitForNames(plan)];
+    const due = waits.filter((wait) => wait !== undefined);
+    return due.length === 0 ? undefined : Math.min(...due);
+  }
+
+  async #plan(): Promise<SourcePlan> {
+    const { errors, ...inputs } = await readInputs(this.#parts.args, this.#parts.layout);
+    for (const error of errors) this.#reportOnce(error.message, { ev: 'input.bad', err: error });
+    const first = planSources({ ...inputs, resolved: this.#resolved });
+    await Promise.all(first.names.map((name) => this.#resolve(name)));
+    const plan =
+      first.names.length === 0 ? first : planSources({ ...inputs, resolved: this.#resolved });
+    for (const bad of plan.bad) this.#reportBad(bad);
+    return plan;
+  }
+
+  /** Keeps the addresses once found: a pool rotates them, and that must not replace a working source. */
+  async #resolve(name: string): Promise<void> {
+    if (this.#resolved.has(name)) return;
+    const addresses = await this.#parts.resolve(name);
+    if (addresses.length > 0) this.#resolved.set(name, addresses);
+  }
+
+  #waitForNames({ names }: SourcePlan): number | undefined {
+    const missing = names.filter((name) => !this.#resolved.has(name));
+    if (missing.length === 0) {
+      this.#resolveWait.reset();
+      return undefined;
+    }
+    this.#parts.log.debug({ ev: 'name.unresolved', names: missing });
+    return this.#resolveWait.next();
+  }
+
+  async #reload(signal: AbortSignal): Promise<number | undefined> {
+    if (!this.#isReloadDue) return undefined;
+    try {
+      await this.#parts.chronyd.reloadSources(signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const wait = this.#reloadWait.next();
+      // Logged once per outage: chronyd reads the files anyway when it starts.
+      if (wait === 1000) this.#parts.log.info({ ev: 'chronyd.down', err: error });
+      return wait;
+    }
+    this.#isReloadDue = false;
+    this.#reloadWait.reset();
+    this.#parts.log.info({ ev: 'reload', ok: true });
+    return undefined;
+  }
+
+  #reportBad({ origin, value, why }: Bad): void {
+    this.#reportOnce(`${origin} ${value}`, { ev: 'source.bad', origin, value, why });
+  }
+
+  /** Logs a fault once, although every update finds it again. */
+  #reportOnce(key: string, fields: LogFields): void {
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
+    this.#parts.log.warn(fields);
+  }
+}

@@ -1,0 +1,59 @@
+import { type AgentContext, type Argv, command, type CommonArgs } from '@kios/agent';
+
+import { formatChronyConf } from '../core/chronyd/chrony-conf.ts';
+import { planSources } from '../core/sources/plan-sources.ts';
+import type { TimeConfig } from '../core/sources/time-config.ts';
+import { prepare, writeConf, writeSources } from '../edge/chronyd/config-files.ts';
+import { type InputArgs, readConfig, readInputs } from '../edge/sources/inputs.ts';
+import { RENDER_FLAGS } from './flags.ts';
+
+export interface RenderArgs extends InputArgs, CommonArgs {
+  readonly out: string;
+  readonly socket: string;
+  readonly stateDir: string;
+  readonly chronyVersion: string;
+  readonly leapSeconds?: string | undefined;
+}
+
+const confOf = (args: RenderArgs, { makestep }: TimeConfig): string =>
+  formatChronyConf({
+    dir: args.out,
+    stateDir: args.stateDir,
+    socket: args.socket,
+    version: args.chronyVersion,
+    leapSeconds: args.leapSeconds,
+    makestep,
+  });
+
+/** Writes chrony.conf and the source files from what is known now, without waiting for anything. */
+export async function renderFiles(args: RenderArgs, { log }: AgentContext): Promise<void> {
+  const layout = { dir: args.out, socket: args.socket };
+  if (args.check) {
+    await readConfig(args);
+    return;
+  }
+  const { errors, ...inputs } = await readInputs(args, layout);
+  const plan = planSources({ ...inputs, resolved: new Map() });
+  const conf = confOf(args, inputs.config);
+  if (args.dryRun) {
+    log.info({ ev: 'plan', 'chrony.conf': conf, sources: Object.fromEntries(plan.files) });
+    return;
+  }
+  for (const err of errors) log.warn({ ev: 'input.bad', err });
+  await prepare(layout);
+  const isNewConf = await writeConf(layout, conf);
+  const changed = await writeSources(layout, plan.files);
+  log.info({
+    ev: 'render',
+    files: [...plan.files.keys()],
+    changed: isNewConf ? ['chrony.conf', ...changed] : changed,
+  });
+}
+
+/** Runs as an init container, before chronyd. */
+export const render = command({
+  command: 'render',
+  describe: 'Write the files chronyd starts with',
+  builder: (args: Argv) => args.options(RENDER_FLAGS),
+  run: renderFiles,
+});

@@ -1,0 +1,82 @@
+import { type AgentContext, type Argv, command, DirectoryWatch, resolveOnNode } from '@kios/agent';
+import { STATE } from '@kios/node-state';
+import { lock } from '@kios/syscall';
+
+import { pickAddresses } from '../core/sources/pick-addresses.ts';
+import { chronydAt, removeStaleSockets } from '../edge/chronyd/chronyd.ts';
+import { prepare } from '../edge/chronyd/config-files.ts';
+import { readFloor } from '../edge/clock/read-clock.ts';
+import { watchClock } from '../edge/clock/watch-clock.ts';
+import { Sources } from '../edge/sources/sources.ts';
+import { FLOOR_FLAG, RENDER_FLAGS, STATE_FLAG } from './flags.ts';
+import { type RenderArgs, renderFiles } from './render.ts';
+
+interface WatchArgs extends RenderArgs {
+  readonly floor: string;
+  readonly resolvConf: string;
+  readonly state: string;
+}
+
+/** Quiet time after a change: a lease arrives as several files, and one reload serves them all. */
+const SETTLE_MS = 200;
+
+async function followSources(
+  sources: Sources,
+  changes: DirectoryWatch,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    const retryMs = await sources.update(signal);
+    await changes.wait(retryMs, signal);
+  }
+}
+
+async function watchAll(args: WatchArgs, context: AgentContext): Promise<void> {
+  const { log, signal } = context;
+  if (args.check || args.dryRun) {
+    await renderFiles(args, context);
+    return;
+  }
+  log.info({ ev: 'start', console: true });
+  using held = await lock('kios.chrony-config.watch', signal);
+  log.debug({ ev: 'lock', name: held.name });
+  const layout = { dir: args.out, socket: args.socket };
+  await prepare(layout);
+  removeStaleSockets(layout.socket);
+  const chronyd = chronydAt(layout.socket);
+  // Nothing but these events brings a new lease to chronyd, so a missing folder is an error.
+  using changes = new DirectoryWatch([args.netDir, args.platformDir], {
+    missing: 'fail',
+    settleMs: SETTLE_MS,
+  });
+  const sources = new Sources({
+    args,
+    layout,
+    chronyd,
+    log,
+    resolve: async (name) => pickAddresses(await resolveOnNode(name, args.resolvConf)),
+  });
+  const floor = await readFloor(args.floor);
+  await Promise.all([
+    followSources(sources, changes, signal),
+    watchClock({ chronyd, floor, file: args.state }, context),
+  ]);
+}
+
+/** Runs beside chronyd for as long as the pod does. */
+export const watch = command({
+  command: 'watch',
+  describe: "Keep chronyd's sources current and publish the state of the clock",
+  builder: (args: Argv) =>
+    args.options({
+      ...RENDER_FLAGS,
+      floor: FLOOR_FLAG,
+      'resolv-conf': {
+        type: 'string',
+        default: STATE.resolvConf,
+        describe: "The node's resolv.conf, which names the servers that resolve host names",
+      },
+      state: STATE_FLAG,
+    }),
+  run: watchAll,
+});

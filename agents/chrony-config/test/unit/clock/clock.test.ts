@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+
+import { type Clock, isNews, nextClock, type Reading } from '../../../src/core/clock/clock.ts';
+
+const FLOOR = Date.parse('2026-11-01T00:00:00Z');
+const at = (seconds: number, more: Partial<Reading> = {}): Reading => ({
+  now: FLOOR + seconds * 1000,
+  steady: seconds * 1000,
+  synchronised: false,
+  maxErrorSeconds: 16,
+  ...more,
+});
+const synced = { synchronised: true, maxErrorSeconds: 0.01 };
+
+/** Applies the readings in turn. Returns the clock and the events after each. */
+function look(...readings: Reading[]): { clocks: Clock[]; events: string[][] } {
+  const clocks: Clock[] = [];
+  const events: string[][] = [];
+  for (const reading of readings) {
+    const next = nextClock(clocks.at(-1), reading, FLOOR, undefined);
+    clocks.push(next.clock);
+    events.push(next.events.map(({ ev }) => ev));
+  }
+  return { clocks, events };
+}
+
+describe('nextClock', () => {
+  it('reports once that the clock is sane, synced and lost', () => {
+    const { events } = look(at(1), at(2), at(3, synced), at(4, synced), at(5));
+    expect(events).toEqual([['clock.sane'], [], ['clock.synced'], [], ['clock.lost']]);
+  });
+
+  it('does not call a clock synced when it may be off by seconds', () => {
+    const { clocks } = look(at(1, { synchronised: true, maxErrorSeconds: 3 }));
+    expect(clocks[0]?.state).toMatchObject({ sane: true, synced: false });
+  });
+
+  it('reports a clock before the build time of the image, and its step to the present', () => {
+    const { events } = look({ ...at(1), now: 0 }, at(2));
+    expect(events).toEqual([['clock.insane'], ['clock.sane', 'clock.step']]);
+  });
+
+  it('does not take slewing for a step', () => {
+    expect(look(at(1), { ...at(61), now: FLOOR + 61_400 }).events[1]).toEqual([]);
+    expect(look(at(1), { ...at(61), now: FLOOR + 61_600 }).events[1]).toEqual(['clock.step']);
+  });
+
+  it('keeps the time since which the clock is synced or not', () => {
+    const { clocks } = look(at(1), at(2), at(3, synced), at(4, synced));
+    expect(clocks.map(({ state }) => Date.parse(state.since) - FLOOR)).toEqual([
+      1000, 1000, 3000, 3000,
+    ]);
+  });
+
+  it('names the source only while the clock is synced', () => {
+    const source = { source: '192.0.2.1', stratum: 9, offset: 1e-5 };
+    expect(nextClock(undefined, at(1, synced), FLOOR, source).clock.state).toMatchObject(source);
+    expect(nextClock(undefined, at(1), FLOOR, source).clock.state).not.toHaveProperty('source');
+  });
+});
+
+it('counts changes that readers act on as news, but not a drifting offset', () => {
+  const state = {
+    v: 1,
+    sane: true,
+    synced: true,
+    since: '',
+    source: 'a',
+    stratum: 2,
+    offset: 1,
+  } as const;
+  expect(isNews(undefined, state)).toBe(true);
+  expect(isNews(state, { ...state, offset: 2, maxError: 3 })).toBe(false);
+  expect(isNews(state, { ...state, source: 'b' })).toBe(true);
+  expect(isNews(state, { ...state, synced: false })).toBe(true);
+});

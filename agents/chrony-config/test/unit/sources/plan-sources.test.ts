@@ -1,0 +1,119 @@
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+
+import { type Inputs, planSources, serversIn } from '../../../src/core/sources/plan-sources.ts';
+import { TimeConfig } from '../../../src/core/sources/time-config.ts';
+
+type ConfigInput = v.InferInput<typeof TimeConfig>;
+
+const plan = (config: ConfigInput, rest: Partial<Omit<Inputs, 'config'>> = {}) =>
+  planSources({
+    config: v.parse(TimeConfig, config),
+    leases: [],
+    platform: undefined,
+    resolved: new Map(),
+    ...rest,
+  });
+const eth0 = { link: 'eth0', ntp: ['192.0.2.1', '192.0.2.2'] };
+const files = (of: ReturnType<typeof plan>): Record<string, string> => Object.fromEntries(of.files);
+
+describe('planSources', () => {
+  it('without other sources resolves the fallback, then writes it', () => {
+    expect(plan({})).toMatchObject({ names: ['pool.ntp.org'], bad: [] });
+    expect(files(plan({}))).toEqual({});
+    const resolved = new Map([['pool.ntp.org', ['203.0.113.1', '203.0.113.2']]]);
+    expect(files(plan({}, { resolved }))).toEqual({
+      '90-fallback.sources':
+        '# fallback\n# pool.ntp.org\nserver 203.0.113.1 iburst\nserver 203.0.113.2 iburst\n',
+    });
+  });
+
+  it('uses no public servers when a lease, time.yaml or a cloud names others', () => {
+    expect(plan({}, { leases: [eth0] }).names).toEqual([]);
+    expect(plan({ servers: [{ address: '192.0.2.9' }] }).names).toEqual([]);
+    expect(plan({ usePlatform: false }, { platform: 'aws' }).names).toEqual([]);
+    expect(plan({ useDhcp: 'ignore' }, { leases: [eth0] }).names).toEqual(['pool.ntp.org']);
+  });
+
+  it.each([
+    ['add', ['10-config.sources', '20-platform.sources', '30-dhcp-eth0.sources']],
+    ['replace', ['10-config.sources', '30-dhcp-eth0.sources']],
+    ['ignore', ['10-config.sources', '20-platform.sources']],
+  ] as const)('with useDhcp %s writes %j', (useDhcp, names) => {
+    const config: ConfigInput = { useDhcp, servers: [{ address: '192.0.2.9' }] };
+    expect([...plan(config, { leases: [eth0], platform: 'gcp' }).files.keys()]).toEqual(names);
+  });
+
+  it('keeps the platform when the lease that would replace it has no usable server', () => {
+    const leases = [{ link: 'eth0', ntp: ['0.0.0.0'] }];
+    expect([...plan({ useDhcp: 'replace' }, { leases, platform: 'aws' }).files.keys()]).toEqual([
+      '20-platform.sources',
+    ]);
+  });
+
+  it('writes the options of a configured server', () => {
+    const servers = [{ address: '192.0.2.9', prefer: true, minpoll: 4, maxpoll: 6 }];
+    expect(files(plan({ servers }))['10-config.sources']).toBe(
+      '# time.yaml\nserver 192.0.2.9 iburst prefer minpoll 4 maxpoll 6\n',
+    );
+  });
+
+  it('names NTS servers as their certificates do', () => {
+    const servers = [{ address: 'time.example.org', nts: true }];
+    expect(files(plan({ servers }))['10-config.sources']).toContain(
+      'server time.example.org iburst nts',
+    );
+  });
+
+  it('writes an address once, in the first file, in whatever form it is given', () => {
+    const servers = [{ address: '2001:DB8:0:0::1' }, { address: '192.0.2.1' }];
+    const leases = [eth0, { link: 'eth1', ntp: ['2001:db8::1', '192.0.2.2'] }];
+    expect(files(plan({ servers }, { leases }))).toEqual({
+      '10-config.sources': '# time.yaml\nserver 2001:db8::1 iburst\nserver 192.0.2.1 iburst\n',
+      '30-dhcp-eth0.sources': '# lease of eth0\nserver 192.0.2.2 iburst\n',
+    });
+  });
+
+  it.each([
+    '0.0.0.0',
+    '127.0.0.1',
+    '224.0.1.1',
+    '255.255.255.255',
+    '::1',
+    'ff02::1',
+    'x',
+    '1.2.3',
+    '',
+  ])('drops and reports %j from a lease', (value) => {
+    const result = plan({}, { leases: [{ link: 'eth0', ntp: [value, '192.0.2.1'] }] });
+    expect(result.bad).toMatchObject([{ origin: 'dhcp eth0', value }]);
+    expect(files(result)['30-dhcp-eth0.sources']).toBe(
+      '# lease of eth0\nserver 192.0.2.1 iburst\n',
+    );
+  });
+
+  it('takes the first eight servers of four hundred', () => {
+    const ntp = Array.from({ length: 400 }, (_, at) => `10.0.${at >> 8}.${at & 255}`);
+    const content = files(plan({}, { leases: [{ link: 'eth0', ntp }] }))['30-dhcp-eth0.sources'];
+    expect(serversIn(content ?? '')).toEqual(ntp.slice(0, 8));
+  });
+
+  it('ignores a lease whose link has an invalid name', () => {
+    expect(plan({}, { leases: [{ link: '../../x', ntp: ['192.0.2.1'] }] }).files.size).toBe(0);
+  });
+});
+
+describe('time.yaml', () => {
+  it.each<[string, unknown]>([
+    ['a space in an address', { servers: [{ address: 'a b' }] }],
+    ['a line break in an address', { servers: [{ address: 'a\nallow all' }] }],
+    ['a comment sign', { pools: ['a#b'] }],
+    ['an unknown key', { server: [] }],
+    ['an option that chronyd would drop', { servers: [{ address: '192.0.2.1', minpoll: 99 }] }],
+    ['minpoll above maxpoll', { servers: [{ address: '192.0.2.1', minpoll: 6, maxpoll: 4 }] }],
+    ['a negative threshold', { makestep: { threshold: -1 } }],
+    ['an infinite threshold', { makestep: { threshold: Infinity } }],
+  ])('refuses %s', (_, input) => {
+    expect(v.safeParse(TimeConfig, input).success).toBe(false);
+  });
+});

@@ -1,0 +1,86 @@
+import { type FSWatcher, watch } from 'node:fs';
+
+import { errorCode } from '@kios/errors';
+
+import { LONGEST_TIMER_MS } from './sleep.ts';
+
+export interface DirectoryWatchOptions {
+  /** `skip` (the default) suits callers that also poll, `fail` those that depend on changes alone. */
+  readonly missing?: 'skip' | 'fail';
+  /** Quiet milliseconds that end a burst of changes, which counts as one; 0 (the default) reports at once. */
+  readonly settleMs?: number;
+}
+
+/**
+ * Wakes one waiting loop when an entry of a watched folder changes. Opened before the folders are first read, it misses
+ * no change: one that comes while nobody waits ends the next `wait` at once.
+ */
+export class DirectoryWatch implements Disposable {
+  readonly #watchers: FSWatcher[] = [];
+  readonly #settleMs: number;
+  #settling: NodeJS.Timeout | undefined = undefined;
+  #isDirty = false;
+  #wake: (() => void) | undefined = undefined;
+
+  constructor(
+    folders: readonly string[],
+    { missing = 'skip', settleMs = 0 }: DirectoryWatchOptions = {},
+  ) {
+    this.#settleMs = settleMs;
+    try {
+      for (const folder of folders) this.#watch(folder, missing === 'skip');
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #watch(folder: string, mayBeMissing: boolean): void {
+    try {
+      const changed = (): void => this.#onEvent();
+      this.#watchers.push(watch(folder, changed).on('error', changed));
+    } catch (error) {
+      if (!mayBeMissing || errorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+
+  #onEvent(): void {
+    if (this.#settleMs === 0) {
+      this.notice();
+      return;
+    }
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.notice(), this.#settleMs);
+  }
+
+  /** Counts as a change, for producers other than the folders. */
+  notice(): void {
+    this.#isDirty = true;
+    this.#wake?.();
+  }
+
+  /** Resolves on a change since the last call, or after `ms` if given. Rejects with the signal's reason. */
+  async wait(ms: number | undefined, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (!this.#isDirty) await this.#change(ms ?? LONGEST_TIMER_MS, signal);
+    signal.throwIfAborted();
+    this.#isDirty = false;
+  }
+
+  async #change(ms: number, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => resolve();
+    const timer = setTimeout(wake, Math.min(ms, LONGEST_TIMER_MS));
+    signal.addEventListener('abort', wake);
+    this.#wake = wake;
+    await promise;
+    this.#wake = undefined;
+    signal.removeEventListener('abort', wake);
+    clearTimeout(timer);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#settling);
+    for (const watcher of this.#watchers) watcher.close();
+  }
+}

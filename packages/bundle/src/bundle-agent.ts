@@ -1,0 +1,136 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire, isBuiltin } from 'node:module';
+import path from 'node:path';
+
+import { build, type BuildOptions, type Plugin } from 'esbuild';
+
+import { kubernetesClient } from './kubernetes-client.ts';
+import { readVersion } from './version.ts';
+
+/** The inputs that load koffi's native half: the package itself, and our binding, which loads it directly. */
+const FFI = /^native:|packages\/syscall\/src\/libc\.ts$/;
+
+/** Replaces koffi's JavaScript, which only searches for the native half: a bundle has it beside itself. */
+const nativeKoffi: Plugin = {
+  name: 'native-koffi',
+  setup(builder) {
+    builder.onResolve({ filter: /^koffi$/ }, () => ({ path: 'koffi', namespace: 'native' }));
+    builder.onLoad({ filter: /.*/, namespace: 'native' }, () => ({
+      contents: "module.exports = require('./koffi.node');",
+    }));
+    builder.onResolve({ filter: /^\.\/koffi\.node$/, namespace: 'native' }, () => ({
+      path: './koffi.node',
+      external: true,
+    }));
+  },
+};
+
+/** Returns the name of the file that a package becomes. */
+const fileOf = (name: string): string => `${name.replaceAll(/\W+/g, '-')}.cjs`;
+
+const OWN_FILE = 'own-file';
+
+/**
+ * Puts each package that is imported on demand into a file of its own, so that a program that never needs it has
+ * neither its text nor its bytecode in memory. `found` receives the package's entry by the name of that file.
+ */
+const ownFiles = (found: Map<string, string>): Plugin => ({
+  name: 'own-files',
+  setup(builder) {
+    builder.onResolve({ filter: /^[^.]/ }, async ({ path: name, kind, resolveDir }) => {
+      if (kind !== 'dynamic-import' || isBuiltin(name)) return undefined;
+      // This plugin leaves `import` statements alone, so this does not recurse.
+      const entry = await builder.resolve(name, { resolveDir, kind: 'import-statement' });
+      if (entry.errors.length > 0) return { errors: entry.errors };
+      found.set(fileOf(name), entry.path);
+      return { path: `./${fileOf(name)}`, namespace: OWN_FILE };
+    });
+    builder.onResolve({ filter: /.*/, namespace: OWN_FILE }, ({ path: file }) => ({
+      path: file,
+      external: true,
+    }));
+    builder.onLoad({ filter: /.*/, namespace: OWN_FILE }, ({ path: file }) => ({
+      contents: `export * from '${file}';export { default } from '${file}';`,
+    }));
+  },
+});
+
+/**
+ * Lets a bundle find its own folder. Bun's bytecode step would otherwise set `__dirname` to the folder of the build:
+ * the native file would not be found, and no two builds would be equal.
+ */
+const WHERE = `const __bundleFile=process.argv[1];const __bundleFolder=require('node:path').dirname(__bundleFile);const __bundleUrl=require('node:url').pathToFileURL(__bundleFile).href;`;
+
+/** Returns this machine's native half of koffi, so that tests can run a bundle where it was made. */
+function nativeHalf(): string {
+  const name = `@koromix/koffi-linux-${process.arch}/package.json`;
+  const home = path.dirname(createRequire(import.meta.url).resolve(name));
+  return path.join(home, `linux_${process.arch}/koffi.node`);
+}
+
+/** Removes the files of an earlier build, which would become part of the image. */
+async function removeStale(folder: string, files: readonly string[]): Promise<void> {
+  const bundles = (await readdir(folder)).filter((file) => file.endsWith('.cjs'));
+  const stale = bundles.filter((file) => !files.includes(file));
+  await Promise.all(stale.map((file) => rm(path.join(folder, file))));
+}
+
+/** Replaces a file without changing the copy that running agents hold open. */
+async function replace(file: string, content: Uint8Array): Promise<void> {
+  const scratch = `${file}.${process.pid}.tmp`;
+  await writeFile(scratch, content);
+  await rename(scratch, file);
+}
+
+const OPTIONS = {
+  bundle: true,
+  write: false,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node22',
+  // Turns `import()` into `require`, with which both runtimes load CommonJS files.
+  supported: { 'dynamic-import': false },
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  define: {
+    'import.meta.url': '__bundleUrl',
+    'import.meta.dirname': '__bundleFolder',
+    __dirname: '__bundleFolder',
+    __filename: '__bundleFile',
+  },
+  banner: { js: WHERE },
+  metafile: true,
+  logLevel: 'error',
+} as const satisfies BuildOptions;
+
+/**
+ * Bundles `<dir>/src/main.ts` into `out` (`<dir>/dist`) and returns the path of the result, `agent.cjs`. Beside it lies
+ * a file for each package that is imported on demand. All files are CommonJS for Node and Bun. esbuild makes both,
+ * because Bun's own bundler replaces some packages with its built-in ones.
+ */
+export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Promise<string> {
+  await mkdir(out, { recursive: true });
+  const define = { ...OPTIONS.define, KIOS_VERSION: JSON.stringify(await readVersion()) };
+  const onDemand = new Map<string, string>();
+  const inputs: string[] = [];
+  const bundle = async (file: string, entry: string): Promise<void> => {
+    const { metafile, outputFiles } = await build({
+      ...OPTIONS,
+      define,
+      entryPoints: [entry],
+      outfile: path.join(out, file),
+      plugins: [nativeKoffi, kubernetesClient, ownFiles(onDemand)],
+    });
+    inputs.push(...Object.keys(metafile.inputs));
+    await Promise.all(outputFiles.map(({ path: output, contents }) => replace(output, contents)));
+  };
+  const main = 'agent.cjs';
+  await bundle(main, path.join(dir, 'src/main.ts'));
+  // The map may grow during the loop, which then visits the new entries too.
+  for (const [file, entry] of onDemand) await bundle(file, entry);
+  await removeStale(out, [main, ...onDemand.keys()]);
+  if (inputs.some((input) => FFI.test(input)))
+    await replace(path.join(out, 'koffi.node'), await readFile(nativeHalf()));
+  return path.join(out, main);
+}

@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { bundleAgent } from '../src/index.ts';
+import { readVersion } from '../src/version.ts';
+
+const run = promisify(execFile);
+
+const start = async (bundle: string, ...args: string[]): Promise<string> =>
+  (await run(process.execPath, [bundle, ...args])).stdout;
+
+describe('a package that an agent imports on demand', () => {
+  let agent: string;
+
+  beforeEach(async () => {
+    agent = await mkdtemp(path.join(tmpdir(), 'kios-bundle-'));
+    await file('package.json', '{"type":"module"}');
+    await file('node_modules/@far/away/package.json', '{"type":"module","exports":"./away.js"}');
+    await file(
+      'node_modules/@far/away/away.js',
+      `import { here } from 'near'; process.stdout.write('loaded '); export default () => here; export const named = 'named';`,
+    );
+    await file('node_modules/near/package.json', '{}');
+    await file('node_modules/near/index.js', `exports.here = 'here';`);
+    await file(
+      'src/main.ts',
+      `async function main() {
+        const near = await import('near');
+        if (process.argv[2] !== 'far') return console.log(near.here);
+        const { default: away, named } = await import('@far/away');
+        console.log(away(), named);
+      }
+      void main();`,
+    );
+  });
+  afterEach(() => rm(agent, { recursive: true }));
+
+  async function file(name: string, text: string): Promise<void> {
+    const where = path.join(agent, name);
+    await mkdir(path.dirname(where), { recursive: true });
+    await writeFile(where, text);
+  }
+
+  it('is a file beside the agent and is loaded only when it is needed', async () => {
+    const bundle = await bundleAgent(agent);
+    expect(await readdir(path.dirname(bundle))).toEqual(['-far-away.cjs', 'agent.cjs', 'near.cjs']);
+    expect(await start(bundle)).toBe('here\n');
+    expect(await start(bundle, 'far')).toBe('loaded here named\n');
+  });
+
+  it('leaves no file behind when the agent no longer imports it', async () => {
+    await bundleAgent(agent);
+    await file('src/main.ts', `console.log('alone')`);
+    const bundle = await bundleAgent(agent);
+    expect(await readdir(path.dirname(bundle))).toEqual(['agent.cjs']);
+    expect(await start(bundle)).toBe('alone\n');
+  });
+
+  it('knows the version in version.json', async () => {
+    await file('src/main.ts', 'console.log(KIOS_VERSION)');
+    expect(await start(await bundleAgent(agent))).toBe(`${await readVersion()}\n`);
+  });
+
+  it('fails the bundling, not the node, when it is missing', async () => {
+    await rm(path.join(agent, 'node_modules/near'), { recursive: true });
+    await expect(bundleAgent(agent)).rejects.toThrow('near');
+  });
+});

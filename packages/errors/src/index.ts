@@ -1,0 +1,3 @@
+export { EXIT, KiosError } from './kios-error.ts';
+export type { ExitCode, KiosErrorOptions } from './kios-error.ts';
+export { describe, errorCode, sentence } from './describe.ts';

@@ -1,11 +1,19 @@
 import type { AgentContext } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 
-import type { AcquireFlags } from '../core/settings/flags.ts';
+import { ACQUIRE_FLAGS, type AcquireFlags } from '../core/settings/flags.ts';
+import { linkVerb } from './link-verb.ts';
 import { supervise } from './supervise.ts';
 
-/** Gets one link an address and ends: what an init container does for the pods after it. */
-export async function acquire(flags: AcquireFlags, { log, signal }: AgentContext): Promise<void> {
+/** Gets one link an address and ends: an init container does this for the pods after it. */
+export const acquire = linkVerb(
+  'acquire',
+  'Get one link an address and end',
+  ACQUIRE_FLAGS,
+  acquireLease,
+);
+
+async function acquireLease(flags: AcquireFlags, { log, signal }: AgentContext): Promise<void> {
   const bound = new AbortController();
   const late = deadline(flags.timeout);
   const unplugged = deadline(flags.carrierTimeout);
@@ -20,14 +28,14 @@ export async function acquire(flags: AcquireFlags, { log, signal }: AgentContext
   if (bound.signal.aborted || signal.aborted) return;
   const [what, seconds] = unplugged.signal.aborted
     ? (['find a connected link', flags.carrierTimeout] as const)
-    : (['acquire lease', flags.timeout] as const);
+    : (['acquire a lease', flags.timeout] as const);
   throw new KiosError('KIOS_DHCP_TIMEOUT', `${what} within ${seconds} s`, {
     exitCode: EXIT.unavailable,
     remedy: 'Check the cable, the switch port and the DHCP server.',
   });
 }
 
-/** A signal raised after so many seconds, unless it is lifted before; 0 is never. */
+/** A signal that is raised after the time, unless it is lifted before. 0 seconds never raise it. */
 function deadline(seconds: number): { readonly signal: AbortSignal; readonly lift: () => void } {
   const controller = new AbortController();
   if (seconds <= 0) return { signal: controller.signal, lift: () => undefined };

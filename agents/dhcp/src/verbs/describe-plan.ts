@@ -2,12 +2,12 @@ import { toHex } from '@kios/bytes';
 import { openRtnetlink } from '@kios/netlink';
 
 import { foreignAddresses, isCandidate } from '../core/kernel/links.ts';
-import type { Flags } from '../core/settings/flags.ts';
+import type { LinkFlags } from '../core/settings/flags.ts';
 import { isHardware } from '../edge/client/supervisor.ts';
 import { clientOptions, readConfig } from '../edge/settings/config.ts';
 
 /** What the configuration would do to each link that is there now. Needs no capability. */
-export async function describePlan(flags: Flags): Promise<object> {
+export async function describePlan(flags: LinkFlags): Promise<object> {
   const config = await readConfig(flags);
   const rtnetlink = openRtnetlink();
   try {
@@ -15,11 +15,12 @@ export async function describePlan(flags: Flags): Promise<object> {
     const links = present.filter((each) => isCandidate(each, config.choice, isHardware));
     const addresses = await rtnetlink.addresses();
     const plans = links.map((link, order) => {
-      const { policy, plan, dns } = clientOptions(config, link, 100 + 10 * order, false);
-      const { identity, ...rest } = policy;
+      const { settings, policy, plan } = clientOptions(config, link, 100 + 10 * order, false);
+      const { identity } = policy;
+      const { metric } = plan;
       const clientId = identity.clientId && toHex(identity.clientId);
       const foreign = foreignAddresses(link, addresses).length > 0;
-      return { link: link.name, foreign, ...rest, ...plan, dns, ...identity, clientId };
+      return { link: link.name, foreign, ...settings, metric, ...identity, clientId };
     });
     return { interface: flags.interface, links: plans };
   } finally {

@@ -1,4 +1,4 @@
-import type { Logger } from '@kios/agent';
+import type { AgentContext, Logger } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 import { type Link, openRtnetlink, type Rtnetlink } from '@kios/netlink';
 import { tryLock } from '@kios/syscall';
@@ -7,7 +7,7 @@ import type { BoundLease } from '../core/client/model.ts';
 import { release as releaseMessage } from '../core/client/requests.ts';
 import { isCandidate } from '../core/kernel/links.ts';
 import { planRemoval } from '../core/kernel/plan.ts';
-import type { Flags } from '../core/settings/flags.ts';
+import { LINK_FLAGS, type LinkFlags } from '../core/settings/flags.ts';
 import { isHardware, lockName } from '../edge/client/supervisor.ts';
 import { applyChanges, readPresent } from '../edge/kernel/apply.ts';
 import { readBootId } from '../edge/kernel/clock.ts';
@@ -15,6 +15,7 @@ import { requireCapabilities } from '../edge/kernel/require-capabilities.ts';
 import { LeaseFiles } from '../edge/lease/lease-files.ts';
 import { clientOptions, type Config, readConfig } from '../edge/settings/config.ts';
 import { DhcpSocket } from '../edge/sockets/dhcp-socket.ts';
+import { linkVerb } from './link-verb.ts';
 
 interface Ports {
   readonly rtnetlink: Rtnetlink;
@@ -23,10 +24,17 @@ interface Ports {
 }
 
 /**
- * Gives the addresses back and forgets them: for a machine that is taken out of service. Nothing else ever does: an
+ * Gives the addresses back and forgets them, for a machine that is taken out of service. Nothing else ever does: an
  * address outlives the pod.
  */
-export async function release(flags: Flags, log: Logger): Promise<void> {
+export const release = linkVerb(
+  'release',
+  'Give the addresses back and forget them',
+  LINK_FLAGS,
+  releaseLinks,
+);
+
+async function releaseLinks(flags: LinkFlags, { log }: AgentContext): Promise<void> {
   const config = await readConfig(flags);
   requireCapabilities('NET_RAW', 'NET_ADMIN', 'NET_BIND_SERVICE');
   const folders = { run: flags.runDir, state: flags.stateDir };
@@ -48,21 +56,21 @@ async function releaseLink(link: Link, config: Config, ports: Ports): Promise<vo
   if (lock === undefined) {
     throw new KiosError(
       'KIOS_DHCP_BUSY',
-      `release lease of ${link.name}: another instance has it`,
+      `release the lease of ${link.name}: another instance holds it`,
       {
         exitCode: EXIT.unavailable,
-        remedy: 'Remove the dhcp pod first: it would only ask for an address again.',
+        remedy: 'Remove the dhcp pod first, because it would ask for an address again.',
       },
     );
   }
   const running = await files.readRunning(link.name, link.mac);
-  if (running !== undefined) tellServer(link, running.held, config, log);
+  if (running !== undefined) sendRelease(link, running.held, config, log);
   const present = await readPresent(rtnetlink, link.index);
   if (present !== undefined) await applyChanges(rtnetlink, planRemoval(present), link, log);
   await files.forget(link.name);
 }
 
-function tellServer(
+function sendRelease(
   link: Link,
   { lease, degradeLevel }: BoundLease,
   config: Config,

@@ -1,9 +1,7 @@
-import path from 'node:path';
-
 import type { Logger } from '@kios/agent';
 import { openRtnetlink } from '@kios/netlink';
 
-import type { Flags } from '../core/settings/flags.ts';
+import type { LinkFlags } from '../core/settings/flags.ts';
 import { Supervisor } from '../edge/client/supervisor.ts';
 import { readBootId } from '../edge/kernel/clock.ts';
 import { requireCapabilities } from '../edge/kernel/require-capabilities.ts';
@@ -11,18 +9,18 @@ import { LeaseFiles } from '../edge/lease/lease-files.ts';
 import { countEvents } from '../edge/report/count-events.ts';
 import { clientOptions, readConfig } from '../edge/settings/config.ts';
 
-const METRICS = 'dhcp.prom';
-
 export interface Mode {
   /** Ends with the first address and leaves port 68 alone. */
   readonly oneShot: boolean;
+  /** Where to count events. */
+  readonly metricsFile?: string;
   readonly onCarrier: () => void;
   readonly onBound: (link: string) => void;
 }
 
 /** Opens the real ports and serves the links that the flags choose, until the signal is raised. */
 export async function supervise(
-  flags: Flags,
+  flags: LinkFlags,
   mode: Mode,
   log: Logger,
   signal: AbortSignal,
@@ -32,7 +30,7 @@ export async function supervise(
   const folders = { run: flags.runDir, state: flags.stateDir };
   const files = await LeaseFiles.open(folders, readBootId(), log);
   const rtnetlink = openRtnetlink();
-  const counted = mode.oneShot ? log : countEvents(log, path.join(flags.metricsDir, METRICS));
+  const counted = mode.metricsFile === undefined ? log : countEvents(log, mode.metricsFile);
   try {
     const supervisor = new Supervisor(
       {

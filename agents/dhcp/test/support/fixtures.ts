@@ -32,8 +32,9 @@ export const POLICY: PlanPolicy = {
   metric: 100,
   onExpire: 'keep',
   routes: true,
-  mtu: 'link',
-  linkLocal: false,
+  mtu: true,
+  mtuOnRoutes: false,
+  ipv4llMetadata: false,
 };
 
 export const WHO: Identity = {
@@ -52,10 +53,10 @@ export const KEEP: Policy = {
   arp: 'none',
   rapidCommit: true,
   broadcast: false,
-  offerWindow: 0,
-  startupJitter: 0,
+  offerWindowMs: 0,
+  startupJitterSeconds: 0,
   ipv6Mostly: false,
-  strict: false,
+  strictRfc: false,
 };
 export const DROP: Policy = { ...KEEP, onExpire: 'drop' };
 

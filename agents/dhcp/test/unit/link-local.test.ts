@@ -5,8 +5,8 @@ import { linkLocalAddress, planLinkLocal } from '../../src/core/kernel/link-loca
 import { OURS, type PlanPolicy, type Present } from '../../src/core/kernel/plan.ts';
 import { ADDRESS, LINK, MAC, POLICY } from '../support/fixtures.ts';
 
-const ON: PlanPolicy = { ...POLICY, metric: 110, linkLocal: true };
-const OFF: PlanPolicy = { ...ON, linkLocal: false };
+const ON: PlanPolicy = { ...POLICY, metric: 110, ipv4llMetadata: true };
+const OFF: PlanPolicy = { ...ON, ipv4llMetadata: false };
 
 const LOCAL: Address = {
   ifindex: 2,

@@ -131,7 +131,7 @@ const from = (yiaddr: string, server: string): Input =>
   reply('offer', [...GRANT.slice(1), entry(OPTIONS.serverId, server)], { yiaddr });
 
 describe('a window for offers', () => {
-  const patient: Policy = { ...KEEP, offerWindow: 200 };
+  const patient: Policy = { ...KEEP, offerWindowMs: 200 };
   it('prefers the server of the last lease', () => {
     const start = begin(undefined, { ...UNKNOWN_NETWORK, server: '10.0.0.3' });
     const [waiting, nothing] = play(
@@ -170,7 +170,7 @@ describe('a network that wants no IPv4', () => {
 });
 
 describe('a strict client', () => {
-  const strict: Policy = { ...DROP, strict: true };
+  const strict: Policy = { ...DROP, strictRfc: true };
 
   it('waits before it speaks, is patient, and leaves nothing out', () => {
     const state = up(strict);
@@ -185,7 +185,7 @@ describe('a strict client', () => {
 
 describe('a fleet that starts together', () => {
   it('spreads over the time that is given', () => {
-    const policy: Policy = { ...KEEP, startupJitter: 10_000 };
+    const policy: Policy = { ...KEEP, startupJitterSeconds: 10 };
     expect(wakeTime(up(policy, begin(ADDRESS)))).toBe(START + 5000);
   });
 });

@@ -122,7 +122,7 @@ describe('the plan for a lease', () => {
     const changes = planLease(
       heldOf(lease(entry(OPTIONS.mtu, 1400))),
       BARE,
-      { ...POLICY, mtu: 'routes' },
+      { ...POLICY, mtuOnRoutes: true },
       NOW,
     );
     expect(changes).toContainEqual({ tag: 'set-route', route: route({ mtu: 1400 }) });

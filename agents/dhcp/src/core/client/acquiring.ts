@@ -66,8 +66,8 @@ export const REQUESTING: Handlers<Requesting> = {
 
 /** Sends the first message on a link with a carrier, after the random wait that the policy wants. */
 export function startAcquiring(memory: Memory, event: Event, policy: Policy): Step {
-  const strict = policy.strict && memory.hint === undefined ? strictStartDelay(event.jitter) : 0;
-  const delay = Math.max(strict, policy.startupJitter * event.jitter);
+  const strict = policy.strictRfc && memory.hint === undefined ? strictStartDelay(event.jitter) : 0;
+  const delay = Math.max(strict, policy.startupJitterSeconds * SECOND * event.jitter);
   if (delay === 0 || memory.held !== undefined) return ask(memory, event, policy);
   return [{ tag: 'init', memory, wakeAt: event.now + delay }, []];
 }
@@ -114,9 +114,9 @@ function sendReboot(state: Rebooting, event: Event, policy: Policy): Step {
   ];
 }
 
-function rebootGap(attempt: number, { jitter }: Event, { strict }: Policy): Millis | undefined {
-  if (!strict) return REBOOT_GAPS[attempt];
-  return attempt < STRICT_REBOOTS ? retransmitGap(attempt, 0, jitter, strict) : undefined;
+function rebootGap(attempt: number, { jitter }: Event, { strictRfc }: Policy): Millis | undefined {
+  if (!strictRfc) return REBOOT_GAPS[attempt];
+  return attempt < STRICT_REBOOTS ? retransmitGap(attempt, 0, jitter, strictRfc) : undefined;
 }
 
 /** Keeps a valid lease whose network was recognised, else asks for any address. RFC 2131 §3.2, RFC 4436 §2.1. */
@@ -149,7 +149,7 @@ function sendDiscover(state: Selecting, event: Event, policy: Policy): Step {
   const { cycle, attempt } = state;
   const { hint, network, upSince } = state.memory;
   const secs = secondsSince(cycle.startedAt, event.now);
-  const degradeLevel = policy.strict
+  const degradeLevel = policy.strictRfc
     ? network.degradeLevel
     : levelAt(attempt, network.degradeLevel);
   const broadcast = policy.broadcast || attempt >= BROADCAST_FROM;
@@ -160,7 +160,7 @@ function sendDiscover(state: Selecting, event: Event, policy: Policy): Step {
     event.now >= network.rapidOffUntil;
   const exchange = { xid: cycle.xid, secs, degradeLevel, broadcast };
   const message = discover(policy.identity, exchange, hint, rapid);
-  const gap = retransmitGap(attempt, event.now - upSince, event.jitter, policy.strict);
+  const gap = retransmitGap(attempt, event.now - upSince, event.jitter, policy.strictRfc);
   const rapidAsked = state.rapidAsked || rapid;
   const sent = { ...state, attempt: attempt + 1, secs, wakeAt: event.now + gap, rapidAsked };
   const degraded = degradeLevel > network.degradeLevel && attempt < DEGRADE_LEVELS.length;
@@ -191,9 +191,9 @@ function onOffer(state: Selecting, reply: Reply, event: Event, policy: Policy): 
   if ('instead' in usable) return usable.instead;
   const { lease } = usable;
   const best = better(state, { lease, server });
-  const open = policy.offerWindow > 0 && lease.address !== state.memory.hint;
+  const open = policy.offerWindowMs > 0 && lease.address !== state.memory.hint;
   if (!open) return startRequesting(state, best, event, policy);
-  const wakeAt = state.offer === undefined ? event.now + policy.offerWindow : state.wakeAt;
+  const wakeAt = state.offer === undefined ? event.now + policy.offerWindowMs : state.wakeAt;
   return [{ ...state, offer: best, wakeAt }, []];
 }
 
@@ -235,7 +235,7 @@ function continueRequesting(state: Requesting, event: Event, policy: Policy): St
   const { degradeLevel } = memory.network;
   const exchange = { xid: cycle.xid, secs, degradeLevel, broadcast };
   const message = select(policy.identity, exchange, offer.lease.address, offer.server);
-  const gap = retransmitGap(attempt, event.now - memory.upSince, event.jitter, policy.strict);
+  const gap = retransmitGap(attempt, event.now - memory.upSince, event.jitter, policy.strictRfc);
   return [
     { ...state, attempt: attempt + 1, wakeAt: event.now + gap },
     [{ tag: 'send', message, target: undefined }],

@@ -1,4 +1,5 @@
 import { INFINITE, type Lease } from '../lease/lease.ts';
+import type { SettingsOf } from '../settings/settings.ts';
 import type { ArpPacket } from '../wire/arp.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import type { Reply } from './replies.ts';
@@ -235,23 +236,9 @@ export type Effect =
       readonly fields: Readonly<Record<string, unknown>>;
     };
 
-export interface Policy {
+/** The settings that the state machine heeds, and the client's identity. */
+export interface Policy extends SettingsOf<'client'> {
   readonly identity: Identity;
-  /** What becomes of an address whose lease ran out with no server in reach. */
-  readonly onExpire: 'keep' | 'drop';
-  /** Conflict detection: before an address is used, while it is used already, or not at all. */
-  readonly arp: 'full' | 'fast' | 'none';
-  readonly rapidCommit: boolean;
-  /** Always ask for broadcast replies. */
-  readonly broadcast: boolean;
-  /** How long to collect offers; 0 takes the first. */
-  readonly offerWindow: Millis;
-  /** Longest random wait before the first message on a link. */
-  readonly startupJitter: Millis;
-  /** Give IPv4 up where the network says that it needs none. RFC 8925. */
-  readonly ipv6Mostly: boolean;
-  /** All knowing deviations from the RFCs off. */
-  readonly strict: boolean;
 }
 
 export type Step = readonly [next: State, effects: readonly Effect[]];

@@ -25,7 +25,8 @@ export function linkLocalAddress(mac: string): string {
  */
 export function planLinkLocal({ link, addresses }: Present, policy: PlanPolicy): Change[] {
   const mine = addresses.filter((each) => each.ifindex === link.index && each.protocol === OURS);
-  const wanted = policy.linkLocal && !mine.some(isLeased) ? linkLocalAddress(link.mac) : undefined;
+  const wanted =
+    policy.ipv4llMetadata && !mine.some(isLeased) ? linkLocalAddress(link.mac) : undefined;
   const locals = mine.filter(({ scope }) => scope === SCOPE.link);
   const stale = locals.filter(({ address }) => address !== wanted);
   const deletions = stale.map((address) => ({ tag: 'delete-address', address }) as const);

@@ -11,6 +11,7 @@ import { expiryOf, type BoundLease } from '../client/model.ts';
 import type { Millis } from '../client/timing.ts';
 import type { Lease } from '../lease/lease.ts';
 import { isInPrefix } from '../lease/network.ts';
+import type { SettingsOf } from '../settings/settings.ts';
 import type { LeaseRoute } from '../wire/classless-routes.ts';
 
 /** How addresses and routes of this client are marked; nothing without the mark is ever changed. RTPROT_DHCP. */
@@ -28,14 +29,11 @@ export interface Present {
   readonly routes: readonly Route[];
 }
 
-export interface PlanPolicy {
+/** The settings that plans for the kernel heed, and what a client found out about its link. */
+export interface PlanPolicy extends SettingsOf<'plan'> {
   readonly metric: number;
-  readonly onExpire: 'keep' | 'drop';
-  readonly routes: boolean;
-  /** Where option 26 goes: to the link, or, for drivers that reset a link when its MTU is set, to our routes. */
-  readonly mtu: 'link' | 'routes' | 'off';
-  /** Without a lease, an address for metadata services that need none: 169.254.x.y. */
-  readonly linkLocal: boolean;
+  /** The MTU goes to our routes, because the link's driver resets the link when its MTU is set. */
+  readonly mtuOnRoutes: boolean;
   /** An address that the kernel got for itself at boot (`ip=dhcp`): ours from here on. */
   readonly takenOver?: string | undefined;
 }
@@ -102,7 +100,10 @@ function planLink(lease: Lease, { link, addresses }: Present, policy: PlanPolicy
     ({ ifindex, scope }) => ifindex === link.index && scope === SCOPE.universe,
   );
   const fits =
-    policy.mtu === 'link' && lease.mtu !== undefined && lease.mtu <= (link.maxMtu ?? Infinity);
+    policy.mtu &&
+    !policy.mtuOnRoutes &&
+    lease.mtu !== undefined &&
+    lease.mtu <= (link.maxMtu ?? Infinity);
   const mtu = fits && lease.mtu !== link.mtu ? { mtu: lease.mtu } : {};
   // Without promotion a new address in the old one's subnet would go with it.
   const change = { ...mtu, ...(first ? { promoteSecondaries: true } : {}) };
@@ -155,7 +156,7 @@ function wantedRoutes(lease: Lease, { link }: Present, policy: PlanPolicy): Rout
     metric: policy.metric,
     protocol: OURS,
     scope: via === null ? SCOPE.link : SCOPE.universe,
-    mtu: policy.mtu === 'routes' ? lease.mtu : undefined,
+    mtu: policy.mtu && policy.mtuOnRoutes ? lease.mtu : undefined,
   });
   const onLink = lease.routes.filter(({ via }) => via === null);
   const through = lease.routes.filter(({ via }) => via !== null);

@@ -184,8 +184,8 @@ export class Supervisor {
   ): Promise<void> {
     const { rtnetlink, log } = this.#ports;
     const foreign = foreignAddresses(link, await rtnetlink.addresses());
-    const takenOver = options.force ? undefined : kernelAddress(link, foreign);
-    if (foreign.length > 0 && !options.force && takenOver === undefined) {
+    const takenOver = options.settings.force ? undefined : kernelAddress(link, foreign);
+    if (foreign.length > 0 && !options.settings.force && takenOver === undefined) {
       log.warn({ ev: 'link.foreign', link: link.name, why: 'it has an address that is not ours' });
       this.#supervision.onBound(link.name);
       await stopped(signal);

@@ -34,13 +34,14 @@ export class Configurator {
   #carrierAt: Millis | undefined;
   #mtuSetAt: Millis | undefined;
 
-  constructor(link: Link, { plan, dns, types }: ClientOptions, ports: ClientPorts) {
+  constructor(link: Link, { plan, settings }: ClientOptions, ports: ClientPorts) {
     this.#link = link;
     this.#rtnetlink = ports.rtnetlink;
     this.#files = ports.files;
     this.#log = ports.log;
     this.#plan = plan;
-    this.#dns = dns;
+    this.#dns = settings.dns;
+    const { dns, options: types } = settings;
     const names = { link: link.name, mac: link.mac, dns, types };
     this.#publisher = new Publisher(names, ports.files, ports.log);
   }
@@ -49,7 +50,7 @@ export class Configurator {
     const now = bootTime();
     if (up) this.#carrierAt = now;
     else if (enabled && this.#mtuSetAt !== undefined && now - this.#mtuSetAt < RESET_WITHIN) {
-      this.#plan = { ...this.#plan, mtu: 'routes' };
+      this.#plan = { ...this.#plan, mtuOnRoutes: true };
       this.#log.warn({ ev: 'degrade', link: this.#link.name, step: 'mtu' });
     }
   }
@@ -62,7 +63,7 @@ export class Configurator {
   }
 
   remember({ mtuOnRoutes }: Remembered): void {
-    if (mtuOnRoutes && this.#plan.mtu === 'link') this.#plan = { ...this.#plan, mtu: 'routes' };
+    if (mtuOnRoutes) this.#plan = { ...this.#plan, mtuOnRoutes };
   }
 
   async bind(held: BoundLease, previous: BoundLease | undefined): Promise<void> {
@@ -82,14 +83,14 @@ export class Configurator {
     const { metric, mtu } = this.#plan;
     const { network, watch } = memory;
     const checked = watch === undefined || watch.settled;
-    const mtuOnRoutes = mtu === 'routes';
+    const mtuOnRoutes = mtu && this.#plan.mtuOnRoutes;
     await this.#publisher.publish({ held, network, checked, mtuOnRoutes, metric }, signal);
   }
 
   async unbind(): Promise<void> {
     const present = await this.#look();
     if (present !== undefined) await this.#carryOut(planRemoval(present));
-    const bare = this.#plan.linkLocal ? await this.#look() : undefined;
+    const bare = this.#plan.ipv4llMetadata ? await this.#look() : undefined;
     if (bare !== undefined) await this.linkLocal(bare);
     await this.#publisher.withdraw();
   }

@@ -35,7 +35,7 @@ async function acquireLease(flags: AcquireFlags, { log, signal }: AgentContext):
   });
 }
 
-/** A signal that is raised after the time, unless it is lifted before. 0 seconds never raise it. */
+/** Returns a signal that is raised after the seconds unless it is lifted before; 0 never raises it. */
 function deadline(seconds: number): { readonly signal: AbortSignal; readonly lift: () => void } {
   const controller = new AbortController();
   if (seconds <= 0) return { signal: controller.signal, lift: () => undefined };

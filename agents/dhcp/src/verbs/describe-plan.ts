@@ -6,7 +6,7 @@ import type { LinkFlags } from '../core/settings/flags.ts';
 import { isHardware } from '../edge/client/supervisor.ts';
 import { clientOptions, readConfig } from '../edge/settings/config.ts';
 
-/** What the configuration would do to each link that is there now. Needs no capability. */
+/** Returns what the configuration means for each present link. Needs no capability. */
 export async function describePlan(flags: LinkFlags): Promise<object> {
   const config = await readConfig(flags);
   const rtnetlink = openRtnetlink();

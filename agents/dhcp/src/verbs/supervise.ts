@@ -10,7 +10,7 @@ import { countEvents } from '../edge/report/count-events.ts';
 import { clientOptions, readConfig } from '../edge/settings/config.ts';
 
 export interface Mode {
-  /** Ends with the first address and leaves port 68 alone. */
+  /** End with the first address, and leave port 68 alone. */
   readonly oneShot: boolean;
   /** Where to count events. */
   readonly metricsFile?: string;
@@ -18,7 +18,7 @@ export interface Mode {
   readonly onBound: (link: string) => void;
 }
 
-/** Opens the real ports and serves the links that the flags choose, until the signal is raised. */
+/** Serves the links that the flags name, until the signal is raised. */
 export async function supervise(
   flags: LinkFlags,
   mode: Mode,

@@ -56,7 +56,7 @@ export const SELECTING: Handlers<Selecting> = {
   nak: (state, reply) => [state, [reportDropped(reply, 'a DISCOVER cannot be refused')]],
 };
 
-/** One server was asked for what it offered. */
+/** One server was asked for the address that it offered. */
 export const REQUESTING: Handlers<Requesting> = {
   timer: continueRequesting,
   ack: onAck,

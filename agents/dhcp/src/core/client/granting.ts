@@ -31,7 +31,7 @@ export const PROBING: Handlers<Probing> = {};
 /** A lease, or the step to take because it cannot be used. */
 type Usable = { readonly lease: Lease } | { readonly instead: Step };
 
-/** Reads the lease out of an OFFER or ACK, and checks it against what is known of the network. */
+/** Reads the lease of an OFFER or ACK, and checks that it is usable on this network. */
 export function readUsable(state: Exchanging, reply: Reply, event: Event, policy: Policy): Usable {
   const { memory } = state;
   const granted = readLease(reply.message, reply.source);
@@ -74,7 +74,7 @@ function accept(memory: Memory, held: BoundLease, event: Event, policy: Policy):
   return [bound(held, own, event), [...warned, { tag: 'bind', held, previous: memory.held }]];
 }
 
-/** Uses a probed address once all its probes went unanswered. */
+/** Takes a probed address into use once no host replied to its probes. */
 export function bindIfProbed(state: State, event: Event): Step {
   if (state.tag !== 'probing') return [state, []];
   const { candidate, memory } = state;

@@ -1,6 +1,6 @@
 const NAME = 'kios_dhcp_events_total';
 
-/** How often each event of the log happened, for each link. */
+/** Counts the log's events by link. */
 export class EventCounter {
   readonly #counts = new Map<string, number>();
 
@@ -9,7 +9,7 @@ export class EventCounter {
     this.#counts.set(series, (this.#counts.get(series) ?? 0) + 1);
   }
 
-  /** As Prometheus reads it. */
+  /** The counts in Prometheus' text format. */
   format(): string {
     const lines = [...this.#counts].map(([series, count]) => `${series} ${count}`).toSorted();
     const head = [`# HELP ${NAME} Events in the log of the DHCP client.`, `# TYPE ${NAME} counter`];
@@ -17,5 +17,5 @@ export class EventCounter {
   }
 }
 
-/** The kernel lets a link be called nearly anything. */
+/** Escapes a label's value: the kernel allows nearly any link name. */
 const escape = (link: string): string => link.replaceAll(/["\\]/g, '\\$&');

@@ -63,7 +63,7 @@ export const UNKNOWN_NETWORK: NetworkMemory = {
 export const isDeclined = ({ declined }: NetworkMemory, address: string, now: Millis): boolean =>
   declined.some((each) => each.address === address && now < each.until);
 
-/** Repair of what others removed from the kernel: when it is due, and when it was done last. */
+/** The times of the next and of the last repair of addresses and routes that others removed from the kernel. */
 export interface Repair {
   readonly dueAt: Millis | undefined;
   readonly doneAt: Millis;
@@ -223,7 +223,7 @@ export type Effect =
       readonly previous: BoundLease | undefined;
     }
   | { readonly tag: 'unbind'; readonly held: BoundLease }
-  /** Compare the kernel with the lease, and put back what is missing. */
+  /** Compare the kernel with the lease, and restore missing addresses and routes. */
   | { readonly tag: 'repair'; readonly held: BoundLease }
   /** Write the lease's files again: a fact beside the lease has changed. */
   | { readonly tag: 'remember'; readonly held: BoundLease }

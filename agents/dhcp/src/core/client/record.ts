@@ -12,31 +12,31 @@ const DAY = 24 * 3600 * 1000;
 const degradeLevel = v.picklist([0, 1, 2, 3]);
 const wallTime = v.number();
 
-/** The lease as other programs read it, and what only this one wants to know again. Wall times, in milliseconds. */
+/** The lease as other programs read it, with fields for the next instance of this one. Wall times in milliseconds. */
 export const StoredLease = v.object({
   ...LeaseRecord.entries,
-  /** Values of the options that the configuration asks for by code and type. */
+  /** Values of the options that `--option` asks for. */
   options: v.optional(v.record(v.string(), v.unknown()), {}),
-  /** The degrade level, under the name that files of earlier versions have. */
+  /** The degrade level, under its name in files of earlier versions. */
   ladder: v.optional(degradeLevel, 0),
-  /** Nobody else had the address. */
+  /** Conflict detection found no other host with the address. */
   checked: v.optional(v.boolean(), true),
   gatewayMac: v.optional(v.string()),
   serverMac: v.optional(v.string()),
   rapidOffUntil: v.optional(wallTime, 0),
   declined: v.optional(v.array(v.object({ address: v.string(), until: wallTime })), []),
-  /** The link lost its carrier when its MTU was set. */
+  /** The link lost its carrier when its MTU was set, so the MTU goes to the routes. */
   mtuOnRoutes: v.optional(v.boolean(), false),
 });
 export type StoredLease = v.InferOutput<typeof StoredLease>;
 
-/** Both clocks at one moment. Of the wall clock only differences count: without a battery it is worthless. */
+/** Both clocks at one moment. Only differences of the wall clock count: without a battery it is wrong at boot. */
 export interface Clocks {
   readonly now: Millis;
   readonly wall: number;
 }
 
-/** What a record says beside the lease. */
+/** The fields of a record that do not come from the lease. */
 export interface Circumstances {
   readonly link: string;
   readonly mac: string;
@@ -46,7 +46,7 @@ export interface Circumstances {
   readonly clocks: Clocks;
 }
 
-/** What a record tells the next instance. */
+/** The content of a record for the next instance. */
 export interface Remembered {
   readonly held: BoundLease;
   readonly network: NetworkMemory;
@@ -125,7 +125,7 @@ export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
   };
 }
 
-/** A clock that jumped back would keep a time far away for long: a day is the most that any of them means. */
+/** Limits times to a day from now, the most that any of them means: a clock that jumped back would prolong them. */
 function networkFrom(record: StoredLease, { now, wall }: Clocks): NetworkMemory {
   const fromWall = (time: number): Millis => now + Math.min(Math.max(time - wall, 0), DAY);
   return {

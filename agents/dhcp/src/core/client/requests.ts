@@ -2,7 +2,7 @@ import { type DhcpMessage, OP } from '../wire/message.ts';
 import { entry, type Option, OPTIONS, OptionSet, TYPE } from '../wire/options.ts';
 
 const UNSPECIFIED = '0.0.0.0';
-/** Classless routes stand before routers. RFC 3442. */
+/** Classless routes come before routers. RFC 3442. */
 const WANTED: readonly Option<unknown>[] = [
   OPTIONS.subnetMask,
   OPTIONS.classlessRoutes,
@@ -29,23 +29,23 @@ const MINIMUM: readonly Option<unknown>[] = [
 ];
 
 /**
- * How much is left out for a server that may object to it: 0 nothing, 1 most requested options (Azure, for one, offers
- * nothing to who asks for 26), 2 also options 12, 57 and 80, 3 also the client identifier.
+ * Parts left out of messages because a server may object to them: 0 nothing, 1 most requested options (Azure, for one,
+ * ignores clients that ask for option 26), 2 also options 12, 57 and 80, 3 also the client identifier.
  */
 export type DegradeLevel = 0 | 1 | 2 | 3;
 
-/** Who asks: what stays the same in all messages of a link. */
+/** The fields that are equal in all messages of a link. */
 export interface Identity {
   readonly mac: string;
   /** Option 61 as it goes on the wire; undefined sends none. */
   readonly clientId: Uint8Array | undefined;
   /** Name to send in option 12. */
   readonly hostname: string | undefined;
-  /** Ask for a name. Never beside sending one: dnsmasq would only echo it. */
+  /** Ask for a name. Never together with a sent name, which dnsmasq would only echo. */
   readonly wantsHostname: boolean;
-  /** The largest message the link takes, option 57. */
+  /** Size of the largest message that the link takes, option 57. */
   readonly maxMessageSize: number;
-  /** Options to ask for beside those the client uses itself. */
+  /** Codes to ask for beside those that the client uses itself. */
   readonly extraOptions: readonly number[];
 }
 
@@ -54,7 +54,7 @@ export interface Exchange {
   /** Seconds since the exchange began. */
   readonly secs: number;
   readonly degradeLevel: DegradeLevel;
-  /** Ask for broadcast answers: for who cannot hear unicast before it has an address. */
+  /** Ask for broadcast replies, for links that drop unicast before they have an address. */
   readonly broadcast: boolean;
 }
 
@@ -66,44 +66,44 @@ interface Fields {
   readonly rapidCommit?: boolean;
 }
 
-/** DHCPDISCOVER; `hint` is an address we would like to have again. RFC 2131 table 5, RFC 4039. */
+/** DHCPDISCOVER. `hint` is the address to ask for. RFC 2131 table 5, RFC 4039. */
 export function discover(
   who: Identity,
   exchange: Exchange,
   hint: string | undefined,
   rapidCommit: boolean,
 ): DhcpMessage {
-  return ask(who, exchange, { type: TYPE.discover, requested: hint, rapidCommit });
+  return buildQuery(who, exchange, { type: TYPE.discover, requested: hint, rapidCommit });
 }
 
-/** DHCPREQUEST in answer to an OFFER. */
+/** DHCPREQUEST for an offered address, in SELECTING. */
 export function select(
   who: Identity,
   exchange: Exchange,
   address: string,
   server: string,
 ): DhcpMessage {
-  return ask(who, exchange, { type: TYPE.request, requested: address, server });
+  return buildQuery(who, exchange, { type: TYPE.request, requested: address, server });
 }
 
-/** DHCPREQUEST for an address held before, in INIT-REBOOT. */
+/** DHCPREQUEST for an earlier address, in INIT-REBOOT. */
 export function reboot(who: Identity, exchange: Exchange, address: string): DhcpMessage {
-  return ask(who, exchange, { type: TYPE.request, requested: address });
+  return buildQuery(who, exchange, { type: TYPE.request, requested: address });
 }
 
 /** DHCPREQUEST that extends the lease, in RENEWING and REBINDING. */
 export function renew(who: Identity, exchange: Exchange, address: string): DhcpMessage {
-  return ask(who, exchange, { type: TYPE.request, ciaddr: address });
+  return buildQuery(who, exchange, { type: TYPE.request, ciaddr: address });
 }
 
-/** DHCPDECLINE: somebody else uses the address. */
+/** DHCPDECLINE: another host uses the address. */
 export function decline(
   who: Identity,
   exchange: Exchange,
   address: string,
   server: string,
 ): DhcpMessage {
-  return tell(who, exchange, { type: TYPE.decline, requested: address, server });
+  return buildNotice(who, exchange, { type: TYPE.decline, requested: address, server });
 }
 
 /** DHCPRELEASE: the address is no longer needed. */
@@ -113,7 +113,7 @@ export function release(
   address: string,
   server: string,
 ): DhcpMessage {
-  return tell(who, exchange, { type: TYPE.release, ciaddr: address, server });
+  return buildNotice(who, exchange, { type: TYPE.release, ciaddr: address, server });
 }
 
 type Options = ConstructorParameters<typeof OptionSet>[0];
@@ -123,7 +123,7 @@ function build(who: Identity, exchange: Exchange, fields: Fields, options: Optio
     op: OP.request,
     xid: exchange.xid,
     secs: exchange.secs,
-    // A client that holds its address hears unicast.
+    // A client with an address receives unicast.
     broadcast: exchange.broadcast && fields.ciaddr === undefined,
     ciaddr: fields.ciaddr ?? UNSPECIFIED,
     yiaddr: UNSPECIFIED,
@@ -134,8 +134,8 @@ function build(who: Identity, exchange: Exchange, fields: Fields, options: Optio
   };
 }
 
-/** Option 53 stands first, since servers with small parsers look for it there. */
-function ask(who: Identity, exchange: Exchange, fields: Fields): DhcpMessage {
+/** Builds a message that asks for options. Option 53 comes first, where servers with small parsers look for it. */
+function buildQuery(who: Identity, exchange: Exchange, fields: Fields): DhcpMessage {
   const { degradeLevel } = exchange;
   const extras = degradeLevel < 2;
   return build(who, exchange, fields, [
@@ -148,8 +148,8 @@ function ask(who: Identity, exchange: Exchange, fields: Fields): DhcpMessage {
   ]);
 }
 
-/** DECLINE and RELEASE ask for nothing. RFC 2131 table 5. */
-function tell(who: Identity, exchange: Exchange, fields: Fields): DhcpMessage {
+/** Builds a DECLINE or RELEASE, which ask for nothing. RFC 2131 table 5. */
+function buildNotice(who: Identity, exchange: Exchange, fields: Fields): DhcpMessage {
   return build(who, exchange, fields, [...common(who, exchange, fields), ...addressing(fields)]);
 }
 

@@ -2,7 +2,7 @@
 export type Millis = number;
 
 const SECOND = 1000;
-/** Switch ports and virtual peers that have just come up lose the first frames: while a link is young, ask again soon. */
+/** Age below which a link retransmits early: switch ports and virtual peers that just came up lose the first frames. */
 const YOUNG_LINK = 60 * SECOND;
 const FAST_START = [1 * SECOND, 2 * SECOND] as const;
 const FIRST_GAP = 4 * SECOND;
@@ -14,12 +14,12 @@ const DECLINE_DELAY = 10 * SECOND;
 const MAX_CONFLICTS = 10;
 const RATE_LIMIT = 60 * SECOND;
 
-/** `jitter` in [0, 1) as a deviation of up to one second either way. RFC 2131 §4.1. */
+/** Turns `jitter` in [0, 1) into up to one second either way. RFC 2131 §4.1. */
 const spread = (jitter: number): Millis => (jitter * 2 - 1) * SECOND;
 
 /**
- * How long to wait for an answer to the `attempt`-th DISCOVER or REQUEST, counted from 0, on a link that has been up for
- * `age`. RFC 2131 §4.1.
+ * Returns the time to wait for a reply to the `attempt`-th DISCOVER or REQUEST, counted from 0, on a link that has been
+ * up for `age`. RFC 2131 §4.1.
  */
 export function retransmitGap(
   attempt: number,
@@ -32,10 +32,10 @@ export function retransmitGap(
   return fast[attempt] ?? Math.min(FIRST_GAP * 2 ** doublings, LONGEST_GAP) + spread(jitter);
 }
 
-/** INIT-REBOOT asks at 0, 1 and 3 s and gives up after 5: the address is likely right, but boot must not hang on it. */
+/** INIT-REBOOT asks at 0, 1 and 3 s and gives up after 5 s: boot must not hang on an address that is likely right. */
 export const REBOOT_GAPS: readonly Millis[] = [1 * SECOND, 2 * SECOND, 2 * SECOND];
 
-/** When to ask again while renewing or rebinding: at half of the time left, no sooner than a minute. RFC 2131 §4.4.5. */
+/** The time of the next RENEW or REBIND: after half of the time left, at least a minute. RFC 2131 §4.4.5. */
 export function renewRetryAt(now: Millis, limit: Millis): Millis {
   return Math.min(limit, now + Math.max(MIN_RENEW_GAP, (limit - now) / 2));
 }

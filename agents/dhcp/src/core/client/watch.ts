@@ -2,7 +2,7 @@ import { announcement, type ArpPacket, probe } from '../wire/arp.ts';
 import type { Millis } from './timing.ts';
 
 const SECOND = 1000;
-/** RFC 5227 §1.1, and what replaces it where an address is used while it is being checked. */
+/** Times of RFC 5227 §1.1, and shorter ones for an address that is used while it is probed for. */
 const TIMES = {
   full: { first: SECOND, gap: SECOND, spread: SECOND, wait: 2 * SECOND },
   fast: { first: 0, gap: 350, spread: 0, wait: 300 },
@@ -18,17 +18,17 @@ export type Pace = keyof typeof TIMES;
 export interface Watch {
   readonly address: string;
   readonly pace: Pace;
-  /** Packets still to be sent. */
+  /** Probes still to be sent. */
   readonly probes: number;
   readonly announcements: number;
-  /** The probes went unanswered. */
+  /** No host replied to the probes. */
   readonly settled: boolean;
-  /** When something is to be sent or said next; undefined: it only listens. */
+  /** When the next packet is due; undefined while it only listens. */
   readonly dueAt: Millis | undefined;
   readonly defendedAt: Millis | undefined;
 }
 
-/** Begins to probe. `jitter` is in [0, 1). */
+/** A watch that begins to probe. `jitter` is in [0, 1). */
 export const startWatch = (address: string, pace: Pace, now: Millis, jitter: number): Watch => ({
   address,
   pace,
@@ -39,7 +39,7 @@ export const startWatch = (address: string, pace: Pace, now: Millis, jitter: num
   defendedAt: undefined,
 });
 
-/** Listens only: the address is known to be ours. */
+/** A watch that only listens: the address is known to be ours. */
 export const settledWatch = (address: string, pace: Pace): Watch => ({
   ...startWatch(address, pace, 0, 0),
   probes: 0,
@@ -48,7 +48,7 @@ export const settledWatch = (address: string, pace: Pace): Watch => ({
   dueAt: undefined,
 });
 
-/** Does what is due: the watch after it, and what to send. */
+/** Returns the packet that is due, and the watch after it. */
 export function advanceWatch(
   watch: Watch,
   mac: string,
@@ -67,7 +67,7 @@ export function advanceWatch(
   return [next, announcement(mac, watch.address)];
 }
 
-/** Whether the packet says that somebody else has the address, or, while it is free for both, wants it too. */
+/** Whether the packet shows that another host has the address, or probes for it too before it is in use here. */
 export function isConflict(
   { address }: Watch,
   packet: ArpPacket,
@@ -79,6 +79,6 @@ export function isConflict(
   return packet.sender === address || (wants && !inUse);
 }
 
-/** Whether it is time to insist again that the address is ours. RFC 5227 §2.4 (c). */
+/** Whether the last defence is long enough ago for another one. RFC 5227 §2.4 (c). */
 export const mayDefend = ({ defendedAt }: Watch, now: Millis): boolean =>
   defendedAt === undefined || now - defendedAt >= DEFEND_INTERVAL;

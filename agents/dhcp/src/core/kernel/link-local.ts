@@ -9,7 +9,7 @@ const NETWORKS = 253;
 const CLOUDS = 169;
 const FNV = { offset: 0x811c9dc5, prime: 0x01000193 } as const;
 
-/** Any address of the range, but the same for a link at each start. */
+/** Returns an address of the range, the same for a link at each start. */
 export function linkLocalAddress(mac: string): string {
   const hash = fromHex(mac).reduce(
     (sum, byte) => Math.imul(sum ^ byte, FNV.prime) >>> 0,
@@ -20,8 +20,8 @@ export function linkLocalAddress(mac: string): string {
 }
 
 /**
- * What gives a link without a lease an address for the cloud's metadata service, or takes away the one that an earlier instance
- * gave it. With the lease it goes anyway. Never a way to reach anything else.
+ * Returns the changes that give a link without a lease an address for the cloud's metadata service, or remove the one
+ * that an earlier instance gave it. A lease replaces it, and nothing else is reached through it.
  */
 export function planLinkLocal({ link, addresses }: Present, policy: PlanPolicy): Change[] {
   const mine = addresses.filter((each) => each.ifindex === link.index && each.protocol === OURS);

@@ -2,12 +2,12 @@ import { type Address, ARPHRD_ETHER, type Link } from '@kios/netlink';
 
 import { OURS } from './plan.ts';
 
-/** Which links to serve: those named, or all that are hardware. */
+/** The links to serve: those named, or all that are hardware. */
 export type Choice =
   | { readonly tag: 'auto'; readonly except: readonly string[] }
   | { readonly tag: 'named'; readonly names: readonly string[] };
 
-/** `isHardware` tells whether the link has a device behind it; bridges, tunnels and the ends of pods' cables have none. */
+/** Whether to serve the link. `isHardware` finds a device behind it; bridges, tunnels and pods' veth ends have none. */
 export function isCandidate(
   link: Link,
   choice: Choice,
@@ -21,7 +21,7 @@ export function isCandidate(
 const SCOPE_UNIVERSE = 0;
 const KERNEL_ASKS = /^(?:dhcp|on|any|both)$/;
 
-/** Addresses of more than local meaning that somebody else gave the link. */
+/** Returns the link's addresses of global scope that are not ours. */
 export function foreignAddresses(link: Link, addresses: readonly Address[]): Address[] {
   return addresses.filter(
     ({ ifindex, protocol, scope }) =>
@@ -29,7 +29,7 @@ export function foreignAddresses(link: Link, addresses: readonly Address[]): Add
   );
 }
 
-/** Whether the kernel was told on its command line to get an address for the link by DHCP: `ip=dhcp`, `ip=…:eth0:dhcp`. */
+/** Whether the kernel's command line lets the kernel itself configure the link by DHCP: `ip=dhcp`, `ip=…:eth0:dhcp`. */
 export function isKernelConfigured(commandLine: string, link: string): boolean {
   const words = commandLine.split(/\s+/).filter((word) => word.startsWith('ip='));
   return words.some((word) => {

@@ -14,31 +14,31 @@ import { isInPrefix } from '../lease/network.ts';
 import type { SettingsOf } from '../settings/settings.ts';
 import type { LeaseRoute } from '../wire/classless-routes.ts';
 
-/** How addresses and routes of this client are marked; nothing without the mark is ever changed. RTPROT_DHCP. */
+/** The mark of this client's addresses and routes, RTPROT_DHCP. Nothing without it is ever changed. */
 export const OURS = 16;
 const DEFAULT_ROUTE = '0.0.0.0/0';
 
-/** Whether the address is of a lease: those for metadata alone have the link's scope. */
+/** Whether the address belongs to a lease. Addresses for metadata alone have link scope. */
 export const isLeased = ({ protocol, scope }: Address): boolean =>
   protocol === OURS && scope === SCOPE.universe;
 
-/** The kernel as it is. */
+/** A link's present state in the kernel. */
 export interface Present {
   readonly link: Link;
   readonly addresses: readonly Address[];
   readonly routes: readonly Route[];
 }
 
-/** The settings that plans for the kernel heed, and what a client found out about its link. */
+/** The settings that plans for the kernel heed, and facts that a client learnt about its link. */
 export interface PlanPolicy extends SettingsOf<'plan'> {
   readonly metric: number;
   /** The MTU goes to our routes, because the link's driver resets the link when its MTU is set. */
   readonly mtuOnRoutes: boolean;
-  /** An address that the kernel got for itself at boot (`ip=dhcp`): ours from here on. */
+  /** An address that the kernel got itself at boot (`ip=dhcp`), and that is ours from now on. */
   readonly takenOver?: string | undefined;
 }
 
-/** Lifetimes count down between two looks at the kernel. */
+/** Seconds by which equal lifetimes may differ: they count down between two reads. */
 const SAME_LIFETIME = 2;
 
 export type Change =
@@ -50,8 +50,8 @@ export type Change =
   | { readonly tag: 'delete-address'; readonly address: Address };
 
 /**
- * The changes that bring the kernel from `present` to the lease, in order: the new comes before the old goes, since
- * deleting a link's last address flushes all of its routes.
+ * Returns the changes that bring the kernel from `present` to the lease, in order. Additions come before deletions,
+ * because deleting a link's last address flushes all its routes.
  */
 export function planLease(
   held: BoundLease,
@@ -73,7 +73,7 @@ export function planLease(
   ];
 }
 
-/** The changes that take everything of ours off the link. */
+/** Returns the changes that remove everything of ours from the link. */
 export function planRemoval(present: Present): Change[] {
   return [
     ...staleRoutes([], present),
@@ -85,7 +85,7 @@ export function planRemoval(present: Present): Change[] {
 export const isPresent = ({ lease }: BoundLease, present: Present): boolean =>
   ours(present).some(({ address }) => address === lease.address);
 
-/** Whether the lease still runs, and its address is there: then it needs no packet to go on. */
+/** Whether the lease is valid and its address is on the link: then it goes on without a packet. */
 export const isInUse = (held: BoundLease, present: Present, now: Millis): boolean =>
   now < (expiryOf(held) ?? Infinity) && isPresent(held, present);
 
@@ -105,7 +105,7 @@ function planLink(lease: Lease, { link, addresses }: Present, policy: PlanPolicy
     lease.mtu !== undefined &&
     lease.mtu <= (link.maxMtu ?? Infinity);
   const mtu = fits && lease.mtu !== link.mtu ? { mtu: lease.mtu } : {};
-  // Without promotion a new address in the old one's subnet would go with it.
+  // Without promotion a new address in the old one's subnet would be deleted with it.
   const change = { ...mtu, ...(first ? { promoteSecondaries: true } : {}) };
   if (Object.keys(change).length === 0) return [];
   return [{ tag: 'change-link', index: link.index, change }];
@@ -119,7 +119,7 @@ function wantedAddress(
 ): Address {
   const { lease } = held;
   const expiry = policy.onExpire === 'keep' ? undefined : expiryOf(held);
-  // The kernel refuses a lifetime of none; the end of the lease comes as an event of its own.
+  // The kernel refuses a lifetime of 0. The lease's end is an event of its own.
   const lifetime = expiry === undefined ? FOREVER : Math.max(1, Math.ceil((expiry - now) / 1000));
   return {
     ifindex: link.index,
@@ -146,7 +146,7 @@ function planAddress(wanted: Address, present: Present): Change[] {
 const isSameAddress = (a: Address, b: Address): boolean =>
   a.address === b.address && a.prefix === b.prefix;
 
-/** The lease's routes, and before those a way to each gateway that lies outside the subnet, as clouds have it. */
+/** Returns the lease's routes, preceded by one to each gateway outside the subnet: clouds have such gateways. */
 function wantedRoutes(lease: Lease, { link }: Present, policy: PlanPolicy): Route[] {
   const make = ({ dst, via }: LeaseRoute): Route => ({
     dst,
@@ -171,7 +171,7 @@ function wantedRoutes(lease: Lease, { link }: Present, policy: PlanPolicy): Rout
 
 function covers(dst: string, address: string): boolean {
   const [network = '', prefix = '32'] = dst.split('/');
-  // A default route on-link would cover every gateway, and its own gateway with it.
+  // An on-link default route would cover every gateway, its own included.
   return dst !== DEFAULT_ROUTE && isInPrefix(address, network, Number(prefix));
 }
 

@@ -12,20 +12,20 @@ const UNSPECIFIED = '0.0.0.0';
 const DEFAULT_ROUTE = '0.0.0.0/0';
 const MIN_MTU = 576;
 
-/** What a server granted, checked and repaired: everything in it may be used as it is. */
+/** A lease as a server granted it, checked and repaired: every field may be used as it is. */
 export interface Lease {
   readonly address: string;
   readonly prefix: number;
-  /** The server sent no mask: the prefix is that of the address's class. */
+  /** The server sent no mask, so the prefix is that of the address's class. */
   readonly maskGuessed: boolean;
   readonly broadcast: string;
-  /** Where to renew; undefined when the server did not say who it is. */
+  /** Server that extends the lease; undefined when it did not identify itself. */
   readonly server: string | undefined;
   readonly leaseSeconds: number;
   readonly t1Seconds: number;
   readonly t2Seconds: number;
   readonly gateways: readonly string[];
-  /** All routes, the default one too. */
+  /** All routes, including the default route. */
   readonly routes: readonly LeaseRoute[];
   readonly mtu: number | undefined;
   readonly dns: readonly string[];
@@ -33,20 +33,21 @@ export interface Lease {
   readonly ntp: readonly string[];
   readonly hostname: string | undefined;
   readonly domain: string | undefined;
-  /** Every option as the server sent it: code to hex. */
+  /** Every option as the server sent it, by code, in hex. */
   readonly raw: Readonly<Record<string, string>>;
 }
 
-/** A lease, or why the message grants none. */
+/** A lease, or the reason why the message grants none. */
 export type Granted = { readonly lease: Lease } | { readonly refused: string };
 
-/** Reads the lease out of an ACK (or the promise out of an OFFER). `source` is the sender's address. */
+/** Reads the lease that an ACK grants or an OFFER offers. `source` is the sender's address. */
 export function readLease(message: DhcpMessage, source: string): Granted {
   const { options, yiaddr } = message;
   const mask = options.get(OPTIONS.subnetMask);
   const prefix = mask === undefined ? classfulPrefix(yiaddr) : prefixOfMask(mask);
   if (prefix === undefined) return { refused: `mask ${mask} is not contiguous` };
-  if (!isHostAddress(yiaddr, prefix)) return { refused: `${yiaddr}/${prefix} is no host address` };
+  if (!isHostAddress(yiaddr, prefix))
+    return { refused: `${yiaddr}/${prefix} is not a host address` };
   const times = readTimes(options);
   if (times === undefined) return { refused: 'no lease time' };
   const routes = readRoutes(options, yiaddr);
@@ -71,7 +72,7 @@ export function readLease(message: DhcpMessage, source: string): Granted {
   };
 }
 
-/** Who answered: option 54, else siaddr, else the packet's source; a relay's zero is nobody. */
+/** Returns the server's address: option 54, siaddr or the packet's source. Undefined when all are absent or 0.0.0.0. */
 export function serverOf({ options, siaddr }: DhcpMessage, source: string): string | undefined {
   const candidates = [options.get(OPTIONS.serverId), siaddr, source];
   return candidates.find((each) => each !== undefined && each !== UNSPECIFIED);
@@ -79,7 +80,7 @@ export function serverOf({ options, siaddr }: DhcpMessage, source: string): stri
 
 type Times = Pick<Lease, 'leaseSeconds' | 't1Seconds' | 't2Seconds'>;
 
-/** T1 and T2 that do not fit the lease are replaced by RFC 2131 §4.4.5's defaults. */
+/** Reads the times. T1 and T2 that do not fit the lease are replaced by the defaults of RFC 2131 §4.4.5. */
 function readTimes(options: OptionSet): Times | undefined {
   const lease = options.get(OPTIONS.leaseTime) ?? 0;
   if (lease === 0) return undefined;
@@ -91,11 +92,11 @@ function readTimes(options: OptionSet): Times | undefined {
     sent > 0 && sent < lease ? sent : otherwise;
   const t1Seconds = within(options.get(OPTIONS.renewalTime), usual.t1Seconds);
   const t2Seconds = within(options.get(OPTIONS.rebindingTime), usual.t2Seconds);
-  // In the wrong order they would leave no time to renew.
+  // T2 before T1 would leave no time to renew.
   return { leaseSeconds: lease, ...(t1Seconds < t2Seconds ? { t1Seconds, t2Seconds } : usual) };
 }
 
-/** Classless routes replace the router option; Microsoft's code for them counts if the standard one is absent. RFC 3442. */
+/** Classless routes replace the router option. Microsoft's code counts when the standard one is absent. RFC 3442. */
 function readRoutes(options: OptionSet, address: string): LeaseRoute[] {
   const classless = options.get(OPTIONS.classlessRoutes) ?? options.get(OPTIONS.microsoftRoutes);
   const [router] = usable(options.get(OPTIONS.routers));
@@ -112,7 +113,7 @@ function usable(addresses: readonly string[] = []): string[] {
   return [...new Set(addresses)].filter((each) => isHostAddress(each, 32));
 }
 
-/** Option 15 may hold several names, as EC2 sends them; they follow the search list. */
+/** Reads names. Option 15 may hold several, as EC2 sends them: they follow the search list. */
 function readNames(options: OptionSet): Pick<Lease, 'search' | 'domain' | 'hostname'> {
   const domains = (options.get(OPTIONS.domainName) ?? '').split(' ').filter(isDomainName);
   const search = [...(options.get(OPTIONS.searchList) ?? []), ...domains];

@@ -1,6 +1,5 @@
 import { formatIpv4, parseIpv4 } from '@kios/bytes';
 
-/** Arithmetic on IPv4 addresses as text. */
 const toNumber = (address: string): number =>
   parseIpv4(address).reduce((number, byte) => number * 256 + byte, 0);
 
@@ -9,14 +8,14 @@ const fromNumber = (number: number): string =>
 
 const maskOf = (prefix: number): number => (prefix === 0 ? 0 : (~0 << (32 - prefix)) >>> 0);
 
-/** Prefix length of a netmask; undefined when its ones are not contiguous. */
+/** Returns the prefix length of a netmask; undefined when its ones are not contiguous. */
 export function prefixOfMask(mask: string): number | undefined {
   const number = toNumber(mask);
   const prefix = Math.clz32(~number >>> 0);
   return maskOf(prefix) === number ? prefix : undefined;
 }
 
-/** Prefix length of the address's class. For servers that send no mask. */
+/** Returns the prefix length of the address's class, for servers that send no mask. */
 export function classfulPrefix(address: string): number {
   const first = toNumber(address) >>> 24;
   if (first < 128) return 8;
@@ -32,7 +31,7 @@ export function broadcastOf(address: string, prefix: number): string {
   return fromNumber((toNumber(address) | ~maskOf(prefix)) >>> 0);
 }
 
-/** Whether a host may use the address: unicast, of no special block, and neither network nor broadcast of its prefix. */
+/** Whether a host may use the address: unicast, outside special blocks, and not its prefix's network or broadcast. */
 export function isHostAddress(address: string, prefix: number): boolean {
   const number = toNumber(address);
   const first = number >>> 24;

@@ -2,7 +2,7 @@ const MAX_SERVERS = 3;
 const MAX_DOMAINS = 6;
 const MAX_SEARCH_LENGTH = 256;
 
-/** What one link contributes to name resolution. */
+/** The name servers and search domains of one link. */
 export interface Resolver {
   readonly link: string;
   readonly dns: readonly string[];
@@ -10,8 +10,8 @@ export interface Resolver {
 }
 
 /**
- * The text of resolv.conf for the links in order of preference, within the limits of C libraries. Undefined when no
- * server is known: then the file that is there stays.
+ * Returns the text of resolv.conf for links in order of preference, within the limits of C libraries. Undefined without
+ * a name server: the present file then stays.
  */
 export function formatResolvConf(resolvers: readonly Resolver[]): string | undefined {
   const useful = resolvers.filter(({ dns }) => dns.length > 0);

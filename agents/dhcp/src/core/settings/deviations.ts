@@ -2,11 +2,11 @@ interface Deviation {
   readonly what: string;
   readonly rfc: string;
   readonly why: string;
-  /** What holds under `--strict-rfc`. */
+  /** The behaviour under `--strict-rfc`. */
   readonly strict: string;
 }
 
-/** Where the client knowingly leaves the RFCs. `--strict-rfc` turns all of it off. */
+/** The points where the client knowingly leaves the RFCs. `--strict-rfc` turns all of them off. */
 export const DEVIATIONS: readonly Deviation[] = [
   {
     what: 'no random wait before the first DISCOVER',
@@ -27,27 +27,27 @@ export const DEVIATIONS: readonly Deviation[] = [
     strict: 'two requests, 4 and 8 s',
   },
   {
-    what: 'an address is used while it is probed for, for a second, and given back on conflict',
+    what: 'an address is used while it is probed for during one second, and given back on conflict',
     rfc: 'RFC 5227 §2.1, RFC 2131 §4.4.1',
     why: 'probing first takes 4 to 7 s of every boot',
     strict: '--arp=full: probed for before it is used',
   },
   {
-    what: 'an expired lease is kept while no server grants another and no host answers for its address',
+    what: 'an expired lease is kept until a server grants another or another host has its address',
     rfc: 'RFC 2131 §4.4.5',
-    why: 'a node that drops its only address can never be told about it',
+    why: 'a node without its only address cannot be reached to be repaired',
     strict: '--on-expire=drop',
   },
   {
-    what: 'a server that stays silent is asked for less by and by, at last without the client identifier',
+    what: 'a silent server is asked for less with each step, at last without the client identifier',
     rfc: 'RFC 2131 §4.4.1',
-    why: 'some servers offer nothing to who asks for an option they do not like (Azure: 26)',
+    why: 'some servers ignore clients that ask for an option they do not support (Azure: 26)',
     strict: 'all messages are alike',
   },
   {
     what: 'the address that --ipv4ll-metadata gives a link is not probed for',
     rfc: 'RFC 3927 §2.2',
-    why: 'it is for the metadata service alone, which a cloud puts on a wire without neighbours',
+    why: 'it serves the metadata service alone, which a cloud puts on a wire without neighbours',
     strict: 'no such address',
   },
 ];

@@ -61,7 +61,7 @@ function flagOf(row: Row): Flag {
 export const flagsOf = (table: Table): Record<string, Flag> =>
   Object.fromEntries(Object.entries(table).map(([key, row]) => [flagName(key, row), flagOf(row)]));
 
-/** Makes a value for each row. TypeScript cannot tell that they are the table's. */
+/** Makes a value for each row. TypeScript cannot check that the values have the table's types. */
 const mapRows = <const T extends Table>(
   table: T,
   make: (row: Row, key: string) => unknown,
@@ -69,7 +69,7 @@ const mapRows = <const T extends Table>(
   // oxlint-disable-next-line no-unsafe-type-assertion
   Object.fromEntries(Object.entries(table).map(([key, row]) => [key, make(row, key)])) as Values<T>;
 
-/** Checks what a parser read, by names of flags, and returns the values by key. */
+/** Checks a parser's values, by flag, and returns them by key. */
 export const readFlags = <const T extends Table>(
   table: T,
   given: Readonly<Record<string, unknown>>,
@@ -79,7 +79,7 @@ export const readFlags = <const T extends Table>(
     return readFlag(flag, row, given[flag]);
   });
 
-/** The values that the table declares, out of more. */
+/** Returns only the values that the table declares. */
 export const pick = <const T extends Table>(
   table: T,
   values: Readonly<Record<string, unknown>> & Values<T>,

@@ -26,7 +26,7 @@ export interface ArpPacket {
   readonly target: string;
 }
 
-/** Asks who has an address without claiming it. RFC 5227 §1.1. */
+/** A request that asks who has an address without claiming it. RFC 5227 §1.1. */
 export const probe = (mac: string, address: string): ArpPacket => ({
   operation: 'request',
   senderMac: mac,
@@ -35,13 +35,16 @@ export const probe = (mac: string, address: string): ArpPacket => ({
   target: address,
 });
 
-/** Tells everybody that the address is ours. RFC 5227 §1.1. */
+/** A request that announces the address as ours. RFC 5227 §1.1. */
 export const announcement = (mac: string, address: string): ArpPacket => ({
   ...probe(mac, address),
   sender: address,
 });
 
-/** Asks for a neighbour's hardware address, or, when that is given, only whether it is still there. RFC 4436 §2.1.1. */
+/**
+ * A request for a neighbour's hardware address. With `neighbourMac` it only asks whether the neighbour is still there.
+ * RFC 4436 §2.1.1.
+ */
 export const question = (
   mac: string,
   address: string,
@@ -55,7 +58,7 @@ export const question = (
   target: neighbour,
 });
 
-/** The Ethernet frame around it: to everybody, unless its target is known. */
+/** Returns the packet in an Ethernet frame, which is broadcast unless the target's hardware address is known. */
 export function encodeArp(packet: ArpPacket): Uint8Array {
   const known = packet.targetMac !== NOBODY;
   return new ByteWriter(MIN_FRAME)

@@ -2,7 +2,7 @@ import { DecodeError, formatIpv4, parseIpv4 } from '@kios/bytes';
 
 import type { Codec } from './codec.ts';
 
-/** A route as servers hand them out: `via` null is on-link. */
+/** A route that a server hands out. It is on-link when `via` is null. */
 export interface LeaseRoute {
   readonly dst: string;
   readonly via: string | null;
@@ -35,7 +35,7 @@ export const classlessRoutes: Codec<readonly LeaseRoute[]> = {
   },
 };
 
-/** The kernel refuses a destination with bits set beyond its prefix. */
+/** Clears the bits beyond the prefix: the kernel refuses a destination that has any. */
 function masked(network: Uint8Array, prefix: number): Uint8Array {
   return network.map(
     (byte, index) => byte & (0xff00 >> Math.max(0, Math.min(8, prefix - index * 8))),

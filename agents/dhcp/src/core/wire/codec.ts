@@ -1,12 +1,12 @@
 import { ByteReader, ByteWriter, DecodeError, formatIpv4, parseIpv4 } from '@kios/bytes';
 
-/** Both directions of one wire type. `decode` may read to the end of its reader; what it leaves is an error. */
+/** Both directions of one wire type. Bytes that `decode` leaves unread are an error. */
 export interface Codec<T> {
   decode(reader: ByteReader): T;
   encode(writer: ByteWriter, value: T): void;
 }
 
-/** Decodes a whole value. */
+/** Decodes a value that fills all bytes. */
 export function decodeWith<T>(codec: Codec<T>, bytes: Uint8Array): T {
   const reader = new ByteReader(bytes);
   const value = codec.decode(reader);
@@ -41,7 +41,7 @@ export const address: Codec<string> = {
   encode: (writer, value) => writer.bytes(parseIpv4(value)),
 };
 
-/** One or more of a kind: an empty list has no wire form in RFC 2132. */
+/** A list of at least one item: RFC 2132 has no wire form for an empty list. */
 export function listOf<T>(item: Codec<T>): Codec<readonly T[]> {
   return {
     decode(reader) {
@@ -63,11 +63,11 @@ export const bytes: Codec<Uint8Array> = {
 /** An option whose presence is its meaning. */
 export const flag: Codec<true> = { decode: () => true, encode: () => undefined };
 
-/** Text; NULs at its end are dropped, since some servers count them in. Control characters are refused. */
+/** Text. Trailing NULs are dropped, because some servers include them; control characters are refused. */
 export const text: Codec<string> = {
   decode(reader) {
     const value = new TextDecoder().decode(reader.rest()).replace(/\0+$/, '');
-    // Whatever comes from the wire may end in logs and files.
+    // Text from the wire ends up in logs and files.
     if (/\p{Cc}/u.test(value)) throw new DecodeError('decode text: control character');
     return value;
   },

@@ -30,7 +30,7 @@ export const domainList: Codec<readonly string[]> = {
   },
 };
 
-/** The name that starts at `start`, and the offset after it (after the first pointer, if it has one). */
+/** Reads the name that starts at `start`. `next` is the offset after it, or after its first pointer. */
 function readName(bytes: Uint8Array, start: number): [name: string, next: number] {
   const labels: string[] = [];
   let offset = start;
@@ -60,7 +60,7 @@ function readLabel(bytes: Uint8Array, start: number, length: number): string {
   if (length > MAX_LABEL) throw new DecodeError(`decode domain list: label type ${length >> 6}`);
   byteAt(bytes, start + length - 1);
   const label = new TextDecoder().decode(bytes.subarray(start, start + length));
-  if (!LABEL.test(label)) throw new DecodeError('decode domain list: label is no host name');
+  if (!LABEL.test(label)) throw new DecodeError('decode domain list: label is not a host name');
   return label;
 }
 
@@ -72,7 +72,7 @@ function checkedName(labels: readonly string[]): string {
   return name;
 }
 
-/** Whether text is a host or domain name that may go into resolver files. RFC 1123 §2.1. */
+/** Whether the text is a host or domain name that may go into resolver files. RFC 1123 §2.1. */
 export function isDomainName(name: string): boolean {
   return (
     name.length <= MAX_NAME &&

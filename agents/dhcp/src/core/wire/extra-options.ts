@@ -3,7 +3,7 @@ import { DecodeError, fromHex, toHex } from '@kios/bytes';
 import type { Codec } from './codec.ts';
 import { address, bytes, decodeWith, duration, listOf, text, u16, u8 } from './codec.ts';
 
-/** What a person may say an option of his own is made of. */
+/** Codecs of the types that `--option` accepts. */
 const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   text,
   u8,
@@ -14,7 +14,7 @@ const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   hex: { decode: (reader) => toHex(bytes.decode(reader)), encode: () => undefined },
 };
 
-/** Values of the options that were asked for by code and type; one that is absent or malformed is left out. */
+/** Returns the values of the options that `--option` asks for, without those that are absent or malformed. */
 export function readExtraOptions(
   types: Readonly<Record<string, string>>,
   raw: Readonly<Record<string, string>>,

@@ -14,7 +14,7 @@ const LOAD = {
 const JUMP = { equal: 0x15, anySet: 0x45 } as const;
 const AND = 0x54;
 const RETURN = 0x06;
-/** Offsets at which the kernel answers about the packet in place of its bytes. */
+/** Offsets at which the kernel returns facts about the packet instead of its bytes. */
 const PACKET_TYPE = 0xfffff000 + 4;
 const VLAN_TAG = 0xfffff000 + 44;
 const VLAN_PRESENT = 0xfffff000 + 48;
@@ -22,8 +22,8 @@ const OUTGOING = 4;
 const ARP_REPLY = 2;
 
 /**
- * Passes unfragmented IPv4 UDP to the client port, untagged or with a mere priority tag (VID 0): a device must not
- * take what belongs to one of its VLANs.
+ * Passes unfragmented IPv4 UDP to the client port, untagged or with a priority tag (VID 0): a device must not take the
+ * frames of its VLANs.
  */
 export const CLIENT_FILTER: readonly Instruction[] = [
   [LOAD.half, 0, 0, 12],
@@ -45,8 +45,8 @@ export const CLIENT_FILTER: readonly Instruction[] = [
 ];
 
 /**
- * Passes ARP of others that concerns an address: who claims it, who probes for it, and what `neighbour` answers. A busy
- * network's other ARP wakes nobody.
+ * Passes ARP of other hosts about an address: claims, probes, and replies of `neighbour`. The rest of a busy network's
+ * ARP wakes nobody.
  */
 export function arpFilter(address: string, neighbour: string): readonly Instruction[] {
   const [mine, theirs] = [wordOf(address), wordOf(neighbour)];

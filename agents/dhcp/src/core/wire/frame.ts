@@ -8,7 +8,7 @@ import {
   toHex,
 } from '@kios/bytes';
 
-/** What PACKET_VNET_HDR puts before each frame, both ways. */
+/** Length of the header that PACKET_VNET_HDR puts before each frame, in both directions. */
 export const VNET_HEADER = 10;
 const NEEDS_CSUM = 1;
 const ETHERTYPE_IPV4 = 0x0800;
@@ -28,7 +28,7 @@ export interface Datagram {
   readonly payload: Uint8Array;
 }
 
-/** The frame as a packet socket with PACKET_VNET_HDR takes it: ten zero bytes, Ethernet, IPv4, UDP. */
+/** Returns the frame for a packet socket with PACKET_VNET_HDR: ten zero bytes, Ethernet, IPv4, UDP. */
 export function encodeFrame(datagram: Datagram): Uint8Array {
   const writer = new ByteWriter(
     VNET_HEADER + 14 + IP_HEADER + UDP_HEADER + datagram.payload.length,
@@ -53,7 +53,7 @@ function encodeUdp({ source, target, payload }: Datagram): Uint8Array {
   const length = UDP_HEADER + payload.length;
   const udp = new ByteWriter(length).u16(PORT.client).u16(PORT.server).u16(length).u16(0);
   udp.bytes(payload);
-  // 0 would say that there is no checksum. RFC 768.
+  // 0 means that there is no checksum. RFC 768.
   const sum = checksum(udp.finish(), pseudoHeader(parseIpv4(source), parseIpv4(target), length));
   return udp.setU16(6, sum || 0xffff).finish();
 }
@@ -64,7 +64,7 @@ export interface Received {
   readonly payload: Uint8Array;
 }
 
-/** Takes a frame, as read with PACKET_VNET_HDR, apart. */
+/** Reads a frame from a packet socket with PACKET_VNET_HDR. */
 export function decodeFrame(frame: Uint8Array): Received {
   const reader = new ByteReader(frame);
   const checksumPending = (reader.u8() & NEEDS_CSUM) !== 0;
@@ -92,7 +92,7 @@ function decodeIp(packet: Uint8Array): {
   if (checksum(packet.subarray(0, headerLength)) !== 0) {
     throw new DecodeError('decode IPv4 header: wrong checksum');
   }
-  // Short frames are padded by the Ethernet, so the length of the header rules.
+  // Ethernet pads short frames, so the header's length counts.
   return { source, target, body: packet.slice(headerLength, length) };
 }
 
@@ -103,7 +103,7 @@ function decodeUdp(datagram: Uint8Array, pseudo: number, checksumPending: boolea
   const length = reader.u16();
   const sum = reader.u16();
   if (length !== datagram.length) throw new DecodeError(`decode UDP: length ${length}`);
-  // A sender on the same machine leaves the sum to hardware that never comes; the kernel says so in the vnet header.
+  // A sender on the same machine leaves the checksum to hardware that the frame never reaches. The vnet header says so.
   if (sum !== 0 && !checksumPending && checksum(datagram, pseudo) !== 0) {
     throw new DecodeError('decode UDP: wrong checksum');
   }

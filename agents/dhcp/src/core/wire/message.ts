@@ -53,7 +53,7 @@ export function encodeMessage(message: DhcpMessage): Uint8Array {
   return writer.u8(END).padTo(MIN_MESSAGE).finish();
 }
 
-/** A value longer than an option can be goes into several. RFC 3396 §5. */
+/** Splits a value that is too long for one option into several. RFC 3396 §5. */
 function writeOption(writer: ByteWriter, code: number, value: Uint8Array): void {
   for (let start = 0; start === 0 || start < value.length; start += MAX_OPTION) {
     const part = value.subarray(start, start + MAX_OPTION);
@@ -84,7 +84,7 @@ export function decodeMessage(bytes: Uint8Array): DhcpMessage {
 
 const ipv4 = (reader: ByteReader): string => formatIpv4(reader.bytes(4));
 
-/** Options, then those that overflowed into `file` and `sname`, in that order. RFC 3396 §5, RFC 2131 §4.1. */
+/** Reads the options, then those in `file` and then those in `sname`. RFC 3396 §5, RFC 2131 §4.1. */
 function decodeOptions(reader: ByteReader, sname: Uint8Array, file: Uint8Array): OptionSet {
   const options = new Map<number, Uint8Array>();
   collectOptions(reader, options);

@@ -21,7 +21,7 @@ export interface Option<T> {
   readonly codec: Codec<T>;
 }
 
-/** The one place an option is declared: name, code, wire form, TypeScript type. */
+/** Every option with its name, code, wire form and TypeScript type: the only place where they are declared. */
 export const OPTIONS = {
   subnetMask: { code: 1, codec: address },
   routers: { code: 3, codec: listOf(address) },
@@ -43,7 +43,7 @@ export const OPTIONS = {
   rebindingTime: { code: 59, codec: duration },
   clientId: { code: 61, codec: bytes },
   rapidCommit: { code: 80, codec: flag },
-  /** How long to do without IPv4. RFC 8925. */
+  /** Seconds to do without IPv4. RFC 8925. */
   ipv6Only: { code: 108, codec: duration },
   searchList: { code: 119, codec: domainList },
   classlessRoutes: { code: 121, codec: classlessRoutes },
@@ -61,7 +61,7 @@ export const TYPE = {
   release: 7,
 } as const;
 
-/** The options of a message: kept as bytes, read as values. */
+/** The options of a message. They are kept as bytes and read as values. */
 export class OptionSet {
   readonly raw: ReadonlyMap<number, Uint8Array>;
 
@@ -69,7 +69,7 @@ export class OptionSet {
     this.raw = new Map(entries);
   }
 
-  /** The value; undefined when absent, or malformed, which RFC 2131 lets a client treat alike. */
+  /** The value. Undefined when it is absent or malformed: RFC 2131 lets a client treat both alike. */
   get<T>(option: Option<T>): T | undefined {
     const value = this.raw.get(option.code);
     if (value === undefined) return undefined;
@@ -90,7 +90,7 @@ export function entry<T>(option: Option<T>, value: T): readonly [code: number, v
 const PAD = 0;
 const END = 255;
 
-/** Adds the options of one field to `into`; a code that comes again continues the value. RFC 3396 §7. */
+/** Adds the options of one field to `into`. A repeated code continues its value. RFC 3396 §7. */
 export function collectOptions(reader: ByteReader, into: Map<number, Uint8Array>): void {
   while (reader.remaining > 0) {
     const code = reader.u8();

@@ -6,13 +6,13 @@ const RECORD_HEADER = 16;
 const SNAP_LENGTH = 0xffff;
 const LINKTYPE_ETHERNET = 1;
 
-/** A frame and when it passed, in milliseconds of the wall clock. */
+/** A frame and the time it passed, in milliseconds of the wall clock. */
 export interface Captured {
   readonly at: number;
   readonly frame: Uint8Array;
 }
 
-/** The classic capture file that every packet tool reads. */
+/** Returns a capture file in the classic format, which every packet tool reads. */
 export function encodePcap(frames: readonly Captured[]): Uint8Array {
   const writer = new ByteWriter(HEADER + frames.length * 400);
   writer.u32(MAGIC).u16(2).u16(4).zeros(8).u32(SNAP_LENGTH).u32(LINKTYPE_ETHERNET);
@@ -23,7 +23,7 @@ export function encodePcap(frames: readonly Captured[]): Uint8Array {
   return writer.finish();
 }
 
-/** The frames of a file that `encodePcap` wrote. */
+/** Reads the frames of a file that `encodePcap` wrote. */
 export function decodePcap(bytes: Uint8Array): Captured[] {
   const reader = new ByteReader(bytes);
   reader.skip(HEADER);

@@ -20,7 +20,7 @@ import { Drops, receiveAll } from '../sockets/receivers.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { Mailbox } from './mailbox.ts';
 
-/** The DHCP client of one link: tells the state machine what happens and carries out what it orders. */
+/** The DHCP client of one link: feeds the state machine and carries out its effects. */
 export class Client {
   readonly #link: Link;
   readonly #options: ClientOptions;
@@ -41,23 +41,23 @@ export class Client {
     this.#drops = new Drops(ports.log, link.name);
   }
 
-  /** Settled once an address is configured, or the network turned out to want none. */
+  /** Resolves once an address is configured, or once the network asks for none. */
   get bound(): Promise<void> {
     return this.#bound.promise;
   }
 
-  /** `enabled`: the link is up as far as its administrator is concerned. */
+  /** Reports the carrier. `enabled`: the link is administratively up. */
   carrier(up: boolean, enabled: boolean): void {
     this.#configurator.carrier(up, enabled);
     this.#mailbox.put({ tag: 'carrier', up });
   }
 
-  /** Somebody took something of ours from the kernel. */
+  /** Reports that others may have removed an address or route of ours. */
   disturbed(): void {
     this.#mailbox.put({ tag: 'disturbed' });
   }
 
-  /** Lives until the signal is raised. The address stays: only its expiry takes it away. */
+  /** Runs until the signal is raised. The address stays: only its expiry removes it. */
   async run(signal: AbortSignal): Promise<void> {
     let state = await this.#takeOver();
     await this.#bringUp();
@@ -87,14 +87,14 @@ export class Client {
     }
   }
 
-  /** Once: who takes the link down later means it. */
+  /** Brings the link up once: a later change to down is intended. */
   async #bringUp(): Promise<void> {
     if (this.#link.up) return;
     await this.#ports.rtnetlink.changeLink(this.#link.index, { up: true });
     this.#ports.log.info({ ev: 'link.up', link: this.#link.name });
   }
 
-  /** A lease of this boot whose address is in the kernel goes on as if nobody had died. */
+  /** Returns the first state. A lease of this boot whose address is in the kernel simply goes on. */
   async #takeOver(): Promise<State> {
     const { files, rtnetlink, log } = this.#ports;
     const { name, mac, index } = this.#link;
@@ -117,7 +117,7 @@ export class Client {
   async #start(present: Present | undefined, last: Remembered | undefined): Promise<State> {
     if (present !== undefined) await this.#configurator.linkLocal(present);
     if (last !== undefined) this.#configurator.remember(last);
-    // One that died between kernel and file left its address in the kernel only: that is the newer truth.
+    // An instance killed between kernel and file left its address in the kernel alone, which is then the newer one.
     const mine = present?.addresses.find(
       (each) => each.ifindex === this.#link.index && isLeased(each),
     );
@@ -138,7 +138,7 @@ export class Client {
       this.#mailbox.put({ tag: 'reply', reply });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      // On a busy network most messages are for others.
+      // On a busy network most messages are for other clients.
       this.#ports.log.debug({ ev: 'rx.drop', link: this.#link.name, why: error.message });
     }
   }
@@ -181,7 +181,7 @@ export class Client {
     this.#unlessPassing(() => this.#arp?.send(packet));
   }
 
-  /** What is sent again anyway may fail on a link that is down for now. */
+  /** Ignores failures on a link that is down for now: the message is sent again anyway. */
   #unlessPassing(send: () => void): void {
     try {
       send();
@@ -191,7 +191,7 @@ export class Client {
     }
   }
 
-  /** Listens for who else claims the address that is ours or about to be. */
+  /** Listens for other hosts that claim our address, or the one that is offered. */
   #attend({ memory: { watch, held } }: State, signal: AbortSignal): void {
     const neighbour = held?.lease.gateways[0];
     if (this.#arp?.serves(watch?.address, neighbour) ?? watch === undefined) return;
@@ -217,7 +217,7 @@ export class Client {
       );
     } catch (err) {
       if (!isErrno(err, 'EACCES', 'EADDRINUSE', 'EADDRNOTAVAIL')) throw err;
-      // Renewal then goes out as a frame of our own; answers draw an ICMP error from the kernel, but arrive.
+      // Renewals then go out as frames. The kernel rejects their replies with ICMP, but they arrive.
       if (!this.#degraded)
         this.#ports.log.warn({ ev: 'degrade', link: this.#link.name, step: 'udp', err });
       this.#degraded = true;

@@ -1,4 +1,4 @@
-/** What happens, in order, for the one loop that takes it. */
+/** A queue between several producers and the one loop that takes its items. */
 export class Mailbox<T> {
   readonly #items: T[] = [];
   #failure: Error | undefined;
@@ -9,13 +9,13 @@ export class Mailbox<T> {
     this.#wake?.();
   }
 
-  /** From here on `take` fails: who fills the box has come to grief. */
+  /** Makes every later `take` reject with `cause`: a producer has failed. */
   fail(cause: unknown): void {
     this.#failure = cause instanceof Error ? cause : new Error(String(cause));
     this.#wake?.();
   }
 
-  /** The next item; undefined when the signal was raised. */
+  /** Waits for the next item. Undefined when the signal is raised. */
   async take(signal: AbortSignal): Promise<T | undefined> {
     const idle = this.#items.length === 0 && this.#failure === undefined;
     if (idle && !signal.aborted) await this.#wait(signal);

@@ -23,13 +23,13 @@ const ALL = ['link', 'address', 'route'] as const;
 
 export interface Supervision {
   readonly choice: Choice;
-  /** Options for a link; `metric` orders links by when they were found. */
+  /** Returns the options of a link. `metric` orders links by discovery. */
   readonly optionsFor: (link: Link, metric: number) => ClientOptions;
-  /** Another instance's lease will do: nothing is gained by waiting for it to go. */
+  /** Another instance's lease is enough: there is no need to wait until that instance ends. */
   readonly oneShot: boolean;
-  /** Called when a link turns out to be connected. */
+  /** Called when a link has a carrier. */
   readonly onCarrier: () => void;
-  /** Called when a link has an address, ours or one that was there. */
+  /** Called when a link has an address, ours or an earlier one. */
   readonly onBound: (link: string) => void;
 }
 
@@ -42,7 +42,7 @@ interface Served {
   carrier: boolean;
 }
 
-/** Runs a client for each link that is there or comes: the driver of the network card may load at any time. */
+/** Runs a client for each present and each new link: a network driver may load at any time. */
 export class Supervisor {
   readonly #supervision: Supervision;
   readonly #ports: ClientPorts;
@@ -54,14 +54,14 @@ export class Supervisor {
     this.#ports = ports;
   }
 
-  /** Ends when the signal is raised, or fails with the first error that no waiting would cure. */
+  /** Runs until the signal is raised. Fails with the first error that does not pass by itself. */
   async run(signal: AbortSignal): Promise<void> {
     const { rtnetlink } = this.#ports;
     await Promise.race([this.#follow(rtnetlink, signal), this.#failed.promise]);
   }
 
   async #follow(rtnetlink: Rtnetlink, signal: AbortSignal): Promise<void> {
-    // A one-shot is gone before anybody could take something from it.
+    // A one-shot ends before others could remove anything of its lease.
     const kinds = this.#supervision.oneShot ? (['link', 'address'] as const) : ALL;
     const events = rtnetlink.events(signal, kinds);
     for (const link of await rtnetlink.links()) this.#onLink(link, signal);
@@ -89,7 +89,7 @@ export class Supervisor {
     for (const { client } of this.#served.values()) client?.disturbed();
   }
 
-  /** Ours, or, as the kernel flushes routes in silence, perhaps ours with it. The client looks whether it should be there. */
+  /** The kernel flushes routes silently, so ours may be gone with any address. The client checks the kernel. */
   #onTaken(event: Extract<NetworkEvent, { tag: 'address' | 'route' }>): void {
     const { ifindex } = event.tag === 'address' ? event.address : event.route;
     this.#served.get(ifindex)?.client?.disturbed();
@@ -98,7 +98,7 @@ export class Supervisor {
   #onLink(link: Link, signal: AbortSignal): void {
     const served = this.#served.get(link.index);
     const wanted = isCandidate(link, this.#supervision.choice, isHardware);
-    // Under another name or with another hardware address it is another link to servers, and to our files.
+    // With another name or hardware address it is another link to servers and to our files.
     const same = served?.name === link.name && served.mac === link.mac;
     if (served !== undefined && wanted && same) {
       this.#onCarrier(served, link);
@@ -126,7 +126,7 @@ export class Supervisor {
     });
   }
 
-  /** Links found first are preferred. */
+  /** The lowest free metric: links found first are preferred. */
   #freeMetric(): number {
     const taken = new Set([...this.#served.values()].map(({ metric }) => metric));
     let metric: number = METRIC.first;
@@ -143,7 +143,7 @@ export class Supervisor {
     served.client?.carrier(carrier, link.up);
   }
 
-  /** The instance that a one-shot waits for has what the one-shot came for. */
+  /** Ends a one-shot whose link gets an address from another instance. */
   #onAddress(address: Address): void {
     const served = this.#served.get(address.ifindex);
     const elsewhere = served !== undefined && served.client === undefined && isLeased(address);
@@ -160,7 +160,7 @@ export class Supervisor {
 
   async #serve(link: Link, served: Served, signal: AbortSignal): Promise<void> {
     const { log } = this.#ports;
-    // Two instances overlap when a pod is replaced: one client a link, the second waits for the first to go.
+    // Two instances overlap when a pod is replaced: the second one waits until the first one's client ends.
     using taken = tryLock(lockName(link)) ?? (await this.#waitForLock(link, signal));
     log.debug({ ev: 'lock', name: taken.name });
     const options = this.#supervision.optionsFor(link, served.metric);
@@ -214,10 +214,10 @@ export class Supervisor {
   }
 }
 
-/** Whether a device stands behind the link. */
+/** Whether the link has a device behind it. */
 export const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
 
-/** One client a link. */
+/** Returns the name of the lock that one client per link holds. */
 export const lockName = ({ name }: { readonly name: string }): string => `kios.dhcp.${name}`;
 
 function stopped(signal: AbortSignal): Promise<void> {
@@ -227,7 +227,7 @@ function stopped(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** The address that the kernel got by DHCP on its own at boot, for its root file system, say. */
+/** Returns the address that the kernel itself got by DHCP at boot, for example for a root file system on the network. */
 function kernelAddress(link: Link, foreign: readonly Address[]): string | undefined {
   const [only] = foreign;
   if (only === undefined || foreign.length > 1 || only.protocol !== 0) return undefined;

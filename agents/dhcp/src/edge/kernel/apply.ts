@@ -4,7 +4,7 @@ import { isErrno } from '@kios/syscall';
 
 import type { Change, Present } from '../../core/kernel/plan.ts';
 
-/** The link, all addresses and all routes as they are now. */
+/** Reads the link, all addresses and all routes. Undefined when the link is gone. */
 export async function readPresent(
   rtnetlink: Rtnetlink,
   index: number,
@@ -18,7 +18,7 @@ export async function readPresent(
   return link && { link, addresses, routes };
 }
 
-/** Carries a plan out, in order. A route that the kernel refuses is left out; the rest is installed. */
+/** Applies changes in order. A route that the kernel refuses is skipped. */
 export async function applyChanges(
   rtnetlink: Rtnetlink,
   changes: readonly Change[],
@@ -69,7 +69,7 @@ async function setRoute(
   }
 }
 
-/** Deleting one thing may have taken the next with it. */
+/** Ignores that the object is gone: an earlier deletion may have removed it too. */
 async function unlessGone(deletion: Promise<void>): Promise<void> {
   try {
     await deletion;

@@ -19,10 +19,10 @@ import { Publisher } from '../lease/publisher.ts';
 import { applyChanges, readPresent } from './apply.ts';
 import { bootTime } from './clock.ts';
 
-/** A driver that resets the link when its MTU is set does so at once. */
+/** Milliseconds within which some drivers reset a link after its MTU is set. */
 const RESET_WITHIN = 5000;
 
-/** Brings kernel and files of one link to what its lease says. */
+/** Brings the kernel and the files of one link in line with its lease. */
 export class Configurator {
   readonly #link: Link;
   readonly #rtnetlink: Rtnetlink;
@@ -55,7 +55,7 @@ export class Configurator {
     }
   }
 
-  /** Kernel and files are as they should be. */
+  /** Takes over a lease that is already in the kernel and in the files. */
   adopt(running: Remembered, present: Present): void {
     this.remember(running);
     this.#keepMetric(present);
@@ -71,7 +71,7 @@ export class Configurator {
     this.#report(held, previous);
   }
 
-  /** Puts back what somebody else took away. */
+  /** Restores what others removed from the kernel. */
   async repair(held: BoundLease): Promise<void> {
     const done = await this.#apply(held);
     if (done !== undefined && done.length > 0) {
@@ -95,7 +95,7 @@ export class Configurator {
     await this.#publisher.withdraw();
   }
 
-  /** As long as there is no lease. */
+  /** Adds or removes the address for a metadata service, on a link without a lease. */
   async linkLocal(present: Present): Promise<void> {
     const changes = planLinkLocal(present, this.#plan);
     await this.#carryOut(changes);
@@ -114,7 +114,7 @@ export class Configurator {
     return applyChanges(this.#rtnetlink, changes, this.#link, this.#log);
   }
 
-  /** What was changed; undefined when the link is gone. */
+  /** Applies the lease. Returns the tags of the changes made; undefined when the link is gone. */
   async #apply(held: BoundLease): Promise<string[] | undefined> {
     const present = await this.#look();
     if (present === undefined) return undefined;
@@ -126,7 +126,7 @@ export class Configurator {
     return changes.map(({ tag }) => tag).filter((tag) => tag !== 'skip-route');
   }
 
-  /** What another instance chose stays, or routes would come in pairs. */
+  /** Keeps the metric that another instance chose: another one would double the routes. */
   #keepMetric({ addresses, link }: Present): void {
     const mine = addresses.find((each) => each.ifindex === link.index && isLeased(each));
     if (mine?.metric !== undefined) this.#plan = { ...this.#plan, metric: mine.metric };

@@ -4,7 +4,7 @@ import { EXIT, KiosError } from '@kios/errors';
 
 import { type Capability, missingCapabilities } from '../../core/kernel/capabilities.ts';
 
-/** Fails, naming what is missing, before anything is touched. */
+/** Fails when capabilities are missing, and names them. Called before anything is changed. */
 export function requireCapabilities(...needed: readonly Capability[]): void {
   const missing = missingCapabilities(readFileSync('/proc/self/status', 'latin1'), needed);
   if (missing.length === 0) return;

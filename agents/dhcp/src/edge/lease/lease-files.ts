@@ -11,13 +11,13 @@ import { formatResolvConf, type Resolver } from '../../core/lease/resolver.ts';
 import { readClocks } from '../kernel/clock.ts';
 
 export interface Folders {
-  /** Read by other programs, gone with the boot. */
+  /** Read by other programs, cleared at boot. */
   readonly run: string;
-  /** Ours, kept over boots. */
+  /** Our own, kept across boots. */
   readonly state: string;
 }
 
-/** The files of all links: leases for others, leases for ourselves, resolv.conf. The agent is their only writer. */
+/** The files of all links: leases for other programs and for the next boot, and resolv.conf. Nobody else writes them. */
 export class LeaseFiles {
   readonly folders: Folders;
   readonly bootId: string;
@@ -37,19 +37,19 @@ export class LeaseFiles {
     return new LeaseFiles(folders, bootId, log);
   }
 
-  /** The lease of this boot, if the link has one. */
+  /** Reads the link's lease of this boot. */
   async readRunning(link: string, mac: string): Promise<Remembered | undefined> {
     const record = await this.#read(this.#running(link), mac);
     return record?.bootId === this.bootId ? fromRecord(record, readClocks()) : undefined;
   }
 
-  /** What the link had last, perhaps in another boot: then its times mean nothing. */
+  /** Reads the link's last lease. It may be of another boot, whose times mean nothing. */
   async readLast(link: string, mac: string): Promise<Remembered | undefined> {
     const record = await this.#read(this.#last(link), mac);
     return record && fromRecord(record, readClocks());
   }
 
-  /** Name resolution of a lease that is taken over as it is. */
+  /** Notes the name servers of a lease that is taken over, without writing. */
   adopt(link: string, metric: number, lease: Lease): void {
     this.#resolvers.set(link, { link, metric, dns: lease.dns, search: lease.search });
   }
@@ -65,13 +65,13 @@ export class LeaseFiles {
     await writeAtomic(this.#last(record.if), content, 0o600);
   }
 
-  /** Others must no longer count on the lease; we keep its address as a wish. */
+  /** Removes the lease for other programs. Its address stays known, to ask for it again. */
   async withdraw(link: string): Promise<void> {
     if (this.#resolvers.delete(link)) await this.#writeResolvConf();
     await rm(this.#running(link), { force: true });
   }
 
-  /** Nothing is wished for any more. */
+  /** Removes the lease and forgets its address. */
   async forget(link: string): Promise<void> {
     await this.withdraw(link);
     await rm(this.#last(link), { force: true });
@@ -93,9 +93,9 @@ export class LeaseFiles {
     if (written) this.#log.info({ ev: 'dns.set', servers: ordered.flatMap(({ dns }) => dns) });
   }
 
-  /** A record that is torn or of another card is put aside, for who wants to know, and counts as none. */
+  /** Reads a record. A damaged one, or one of another network card, is renamed to `.bad` and counts as missing. */
   async #read(file: string, mac: string): Promise<StoredLease | undefined> {
-    // On the way to the first packet each trip to the runtime's threads counts, on a busy machine most of all.
+    // Before the first packet each trip to the runtime's threads counts, above all on a busy machine.
     if (!existsSync(file)) return undefined;
     try {
       const record = await readStateIfThere(StoredLease, file);

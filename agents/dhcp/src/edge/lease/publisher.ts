@@ -20,13 +20,13 @@ export interface PublisherOptions {
   readonly link: string;
   readonly mac: string;
   readonly dns: boolean;
-  /** Options asked for by code and type. */
+  /** Types of the options that `--option` asks for, by code. */
   readonly types: Readonly<Record<string, string>>;
 }
 
 /**
- * Puts a lease into files. The node has its address: a disk that is full or read-only must not take that away, nor hold
- * anything up, so what fails is tried again later.
+ * Writes a lease to its files. A full or read-only disk must neither cost the node its address nor block the client, so
+ * failed writes are tried again later.
  */
 export class Publisher {
   readonly #options: PublisherOptions;

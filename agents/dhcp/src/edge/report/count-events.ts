@@ -7,14 +7,14 @@ import { EventCounter } from '../../core/client/metrics.ts';
 
 const WRITE_AFTER_MS = 5000;
 
-/** A logger that also counts, and keeps the counts in a file for whoever collects them; without a folder for it, nobody does. */
+/** Returns a logger that also counts events into a file for a collector. Without the file's folder it only logs. */
 export function countEvents(log: Logger, file: string): Logger {
   if (!existsSync(path.dirname(file))) return log;
   const counter = new EventCounter();
   let timer: NodeJS.Timeout | undefined;
   const write = (): void => {
     timer = undefined;
-    // A full disk is reported for the lease, which matters; the next event tries again.
+    // A full disk is reported when the lease is written. The next event tries again.
     writeAtomic(file, counter.format()).catch(() => undefined);
   };
   const counting =

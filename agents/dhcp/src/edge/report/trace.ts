@@ -8,7 +8,7 @@ import { type Captured, decodePcap, encodePcap } from '../../core/wire/pcap.ts';
 const FRAMES = 32;
 const FLUSH_MS = 250;
 
-/** The last DHCP frames of a link, in a file that any packet tool reads: no need for one on the node. */
+/** The last DHCP frames of a link, in a capture file: the node itself needs no packet tool. */
 export class Trace {
   readonly #file: string;
   #frames: Captured[] = [];
@@ -24,7 +24,7 @@ export class Trace {
     this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS).unref();
   }
 
-  /** Writes what is not written yet. It is for people who look into a fault: a disk that is full must not be another. */
+  /** Writes the frames that are not written yet. The file only helps to find faults, so a full disk is ignored. */
   flush(): void {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
@@ -36,12 +36,12 @@ export class Trace {
       writeFileSync(temp, bytes, { mode: 0o644 });
       renameSync(temp, this.#file);
     } catch {
-      // The lease files, which matter, report the same fault.
+      // Writing the lease files reports the same fault.
     }
   }
 }
 
-/** The frames of a file; none when there is no such file or it is torn. */
+/** Reads the frames of a file. A missing or damaged file has none. */
 export function readTrace(file: string): Captured[] {
   try {
     return decodePcap(readFileSync(file));

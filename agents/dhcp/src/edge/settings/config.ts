@@ -19,7 +19,7 @@ import { clientIdOf, readHostname } from './identity.ts';
 
 const MIN_MESSAGE_SIZE = 576;
 
-/** The command line and the file, checked. */
+/** The checked command line and file. */
 export interface Config {
   readonly choice: Choice;
   readonly settings: LinkSettings;

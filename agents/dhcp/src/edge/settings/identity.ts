@@ -12,7 +12,7 @@ const DUID_LINK_LAYER = 3;
 const PRODUCT_UUID = '/sys/class/dmi/id/product_uuid';
 const NET_ADDR_RANDOM = '1';
 
-/** The first line of the host's name file if it is a host name; undefined lets the server name us. */
+/** Reads the host's name from the file's first line. Undefined, when it is not a host name, lets the server name us. */
 export function readHostname(file: string): string | undefined {
   try {
     const name = readFileSync(file, 'utf8').split('\n', 1)[0]?.trim() ?? '';
@@ -22,7 +22,7 @@ export function readHostname(file: string): string | undefined {
   }
 }
 
-/** Whether the hardware address is only this boot's: what servers remember by it is lost with it. */
+/** Whether the hardware address is random and lasts only for this boot: servers will not recognise the machine. */
 export function isPassingMac(link: string): boolean {
   try {
     return (
@@ -34,8 +34,8 @@ export function isPassingMac(link: string): boolean {
 }
 
 /**
- * Option 61. By default type 1 and the hardware address: reservations work, and clones of a disk differ. `duid`: RFC
- * 4361, made of the hardware address too; `uuid`: the machine's own, as PXE firmware sends it. RFC 2132 §9.14.
+ * Returns option 61. The default is type 1 and the hardware address: reservations work, and clones of a disk differ.
+ * `duid`: RFC 4361, also made of the hardware address. `uuid`: the machine's, as PXE firmware sends it. RFC 2132 §9.14.
  */
 export function clientIdOf(choice: string, mac: string): Uint8Array | undefined {
   const hardware = fromHex(mac);
@@ -55,13 +55,13 @@ export function clientIdOf(choice: string, mac: string): Uint8Array | undefined 
   }
 }
 
-/** SMBIOS keeps the first three fields with their low bytes first, and so does the firmware send them. */
+/** Reads the machine's UUID. The first three fields are little-endian, as in SMBIOS and as firmware sends them. */
 function readMachineUuid(): Uint8Array {
   let text: string;
   try {
     text = readFileSync(PRODUCT_UUID, 'latin1').trim();
   } catch (cause) {
-    throw new ConfigError('use client id "uuid": this machine tells none', { cause });
+    throw new ConfigError('use client identifier uuid: this machine has none', { cause });
   }
   const bytes = fromHex(text.replaceAll('-', ''));
   const [a, b, c, rest] = [bytes.slice(0, 4), bytes.slice(4, 6), bytes.slice(6, 8), bytes.slice(8)];

@@ -3,7 +3,7 @@ import { type Channel, openPacket } from '@kios/syscall';
 import { type ArpPacket, decodeArp, encodeArp, ETHERTYPE_ARP } from '../../core/wire/arp.ts';
 import { arpFilter } from '../../core/wire/filter.ts';
 
-/** ARP on one link, of what concerns one address: the kernel passes on nothing else, so a busy network wakes nobody. */
+/** ARP about one address on one link. The kernel filters the rest, so that a busy network does not wake the agent. */
 export class ArpSocket implements Disposable {
   readonly #channel: Channel;
   readonly #address: string;

@@ -16,8 +16,8 @@ const ETHERTYPE_IPV4 = 0x0800;
 const EVERYBODY = '255.255.255.255';
 
 /**
- * Both ways a client talks: frames of its own while it has no address, and UDP once it has one. The UDP socket stays
- * bound as long as the address is held, or the kernel would answer each unicast ACK with "port unreachable".
+ * Both ways a client sends: frames while it has no address, UDP once it has one. The UDP socket stays bound while the
+ * address is held, or the kernel would reject each unicast ACK with "port unreachable".
  */
 export class DhcpSocket implements Disposable {
   readonly #mac: string;
@@ -28,7 +28,7 @@ export class DhcpSocket implements Disposable {
 
   readonly #seen: (frame: Uint8Array) => void;
 
-  /** `seen` is told of every frame, both ways; of datagrams as the frames they were in, as far as is known. */
+  /** `seen` gets every frame in both directions, and sent datagrams as the frames they travel in. */
   constructor(
     link: { readonly index: number; readonly name: string; readonly mac: string },
     seen: (frame: Uint8Array) => void = () => undefined,
@@ -44,7 +44,7 @@ export class DhcpSocket implements Disposable {
     });
   }
 
-  /** Sends to one server, or to everybody. `nextHop`: where the way to the server begins, for a frame of our own. */
+  /** Sends to one server, or broadcasts. `nextHop` is the hardware address on the way to the server, for a frame. */
   send(message: DhcpMessage, target: string | undefined, nextHop = BROADCAST_MAC): void {
     const payload = encodeMessage(message);
     const frame = encodeFrame({
@@ -59,7 +59,7 @@ export class DhcpSocket implements Disposable {
     else this.#datagrams.send(payload, inetAddress(parseIpv4(target), PORT.server));
   }
 
-  /** Opens UDP port 68 on the address, in place of the one before. The new socket is there before the old one goes. */
+  /** Opens UDP port 68 on the address. The earlier socket is closed once the new one is open. */
   listen(address: string): Channel | undefined {
     if (address === this.#address) return undefined;
     const before = this.#datagrams;
@@ -73,7 +73,7 @@ export class DhcpSocket implements Disposable {
     return this.#datagrams;
   }
 
-  /** The next message in a frame. A frame that makes no sense is a DecodeError; the socket lives on. */
+  /** Receives the next message in a frame. A malformed frame is a DecodeError and leaves the socket usable. */
   async receiveFrame(signal: AbortSignal): Promise<Incoming> {
     const frame = await this.#frames.receive(signal);
     this.#seen(frame.subarray(VNET_HEADER));
@@ -81,7 +81,7 @@ export class DhcpSocket implements Disposable {
     return { message: decodeMessage(payload), source, sourceMac };
   }
 
-  /** The next message on a channel that `listen` gave. The same comes in a frame too, mostly, and is traced there. */
+  /** Receives the next message on a channel of `listen`. Mostly it arrives in a frame too, and is traced there. */
   async receiveDatagram(channel: Channel, signal: AbortSignal): Promise<Incoming> {
     const message = decodeMessage(await channel.receive(signal));
     return { message, source: '0.0.0.0', sourceMac: undefined };
@@ -93,6 +93,6 @@ export class DhcpSocket implements Disposable {
   }
 }
 
-/** Errors of a link that is down for now: they pass. */
+/** Whether the error comes from a link that is down for now, and passes. */
 export const isPassing = (error: unknown): boolean =>
   isErrno(error, 'ENETDOWN', 'ENETUNREACH', 'EHOSTUNREACH', 'ENOBUFS', 'ECONNREFUSED');

@@ -5,14 +5,14 @@ import { isErrno } from '@kios/syscall';
 
 import { isPassing } from './dhcp-socket.ts';
 
-const TELL_EVERY_MS = 1000;
+const REPORT_EVERY_MS = 1000;
 
-/** Tells of dropped packets, once a second at most: anybody on the network may send any number of them. */
+/** Reports dropped packets, at most once a second: anybody on the network may send any number of them. */
 export class Drops {
   readonly #log: Logger;
   readonly #link: string;
   #count = 0;
-  #toldAt = -Infinity;
+  #reportedAt = -Infinity;
 
   constructor(log: Logger, link: string) {
     this.#log = log;
@@ -22,14 +22,14 @@ export class Drops {
   add(error: unknown): void {
     this.#count += 1;
     const now = performance.now();
-    if (now - this.#toldAt < TELL_EVERY_MS) return;
-    this.#toldAt = now;
+    if (now - this.#reportedAt < REPORT_EVERY_MS) return;
+    this.#reportedAt = now;
     this.#log.info({ ev: 'rx.drop', link: this.#link, why: describe(error), count: this.#count });
     this.#count = 0;
   }
 }
 
-/** Reads until the socket is closed or the signal raised. What makes no sense is dropped; the socket lives on. */
+/** Receives until the socket is closed or the signal is raised. Malformed packets are dropped. */
 export async function receiveAll(
   receive: () => Promise<void>,
   drops: Drops,
@@ -40,7 +40,7 @@ export async function receiveAll(
       await receive();
     } catch (error) {
       if (signal.aborted || isErrno(error, 'ECANCELED', 'EBADF')) return;
-      // The link went down: nothing was dropped, and there is nothing to read until it is up again.
+      // The link went down: nothing was dropped, and nothing arrives until it is up again.
       if (isPassing(error)) continue;
       if (!(error instanceof DecodeError)) throw error;
       drops.add(error);

@@ -41,7 +41,7 @@ const identity = async (hostname: string): Promise<unknown> =>
   (await optionsFor({ hostname })).policy.identity;
 
 describe('the configuration', () => {
-  it('of a link goes before the flags', async () => {
+  it('of a link takes precedence over the flags', async () => {
     const config = yaml(
       'interfaces: { eth0: { onExpire: drop, metric: 50, options: { 43: hex } } }',
     );
@@ -82,7 +82,7 @@ describe('the configuration', () => {
     await expect(optionsFor(flags)).rejects.toMatchObject({ exitCode: 64 });
   });
 
-  it('under --strict-rfc leaves nothing to choice', async () => {
+  it('under --strict-rfc takes every strict value', async () => {
     const options = await optionsFor({ 'strict-rfc': true });
     expect(options.policy).toMatchObject({ strictRfc: true, arp: 'full', onExpire: 'drop' });
     expect(options.plan.onExpire).toBe('drop');
@@ -111,8 +111,8 @@ describe('the configuration', () => {
   });
 });
 
-describe('an option that was asked for', () => {
-  it('is published as what it is said to be; what does not fit is left out', () => {
+describe('an extra option', () => {
+  it('is published in its type, and left out when it does not fit', () => {
     const types = { 43: 'hex', 66: 'text', 150: 'ips', 77: 'u16', 99: 'ip' };
     const raw = { 43: 'a83f', 66: '746674702e6c616e', 150: '0a0000010a000002', 77: '01' };
     expect(readExtraOptions(types, raw)).toEqual({

@@ -47,7 +47,7 @@ const granted = (policy: Policy): State =>
     policy,
   )[0];
 
-/** The same, when nobody else turned out to have the address. */
+/** The same client once conflict detection has found no other host. */
 const settled = (policy: Policy = FAST): State => letPass(granted(policy), START + 9000, policy)[0];
 
 describe('an address that is used while it is probed for', () => {
@@ -65,14 +65,14 @@ describe('an address that is used while it is probed for', () => {
     expect(tags(play(offered[0], [[START, reply('ack')]], FAST)[1])).toEqual(['bind']);
   });
 
-  it('is probed for three times in a second, then announced twice, and the gateway asked for its name', () => {
+  it('is probed for three times in a second and announced twice, and the gateway is asked who it is', () => {
     const [state, effects] = letPass(granted(FAST), START + 60_000, FAST);
     expect(arps(effects)).toEqual([PROBE, PROBE, ANNOUNCEMENT, QUESTION, ANNOUNCEMENT]);
     expect(tags(effects)).toContain('remember');
     expect(state.memory.watch).toMatchObject({ settled: true, dueAt: undefined });
   });
 
-  it('is given back and not taken again when somebody has it', () => {
+  it('is given back and not taken again when another host has it', () => {
     const [state, effects] = play(granted(FAST), [[START + 5, claim(ADDRESS)]], FAST);
     expect(tags(effects)).toEqual(['conflict', 'unbind', 'send', 'decline']);
     expect(sent(effects).options.get(OPTIONS.messageType)).toBe(TYPE.decline);
@@ -88,7 +88,7 @@ describe('an address that is used while it is probed for', () => {
     expect(play(refusing, [[START + 10_007, elsewhere]], FAST)[0].tag).toBe('requesting');
   });
 
-  it('is declined before it is granted when the answer comes sooner', () => {
+  it('is declined before it is granted when the conflict shows sooner', () => {
     const [state, effects] = play(
       begin(undefined),
       [
@@ -123,7 +123,7 @@ describe('an address that is used while it is probed for', () => {
     expect(wakeTime(state)).toBe(START + 60_000);
   });
 
-  it('is not in conflict with what we send ourselves, nor with another address', () => {
+  it('is not in conflict with our own packets or with another address', () => {
     const own = claim(ADDRESS, '02:00:00:00:00:01');
     expect(play(granted(FAST), [[START, own]], FAST)[1]).toEqual([]);
     expect(play(granted(FAST), [[START, claim('10.0.0.9')]], FAST)[1]).toEqual([]);
@@ -142,7 +142,7 @@ describe('an address that is used while it is probed for', () => {
     expect(arps(letPass(back[0], START + 60_000, FAST)[1])).toEqual([]);
   });
 
-  it('is probed for again when the cable was out meanwhile', () => {
+  it('is probed for again after a loss of carrier', () => {
     const [state] = play(
       granted(FAST),
       [
@@ -154,7 +154,7 @@ describe('an address that is used while it is probed for', () => {
     expect(arps(letPass(state, START + 900, FAST)[1])).toEqual([PROBE, PROBE]);
   });
 
-  it('is checked by who takes the lease over, if nobody did yet', () => {
+  it('is probed for by the instance that takes the lease over, unless that was done', () => {
     const { held } = granted(FAST).memory;
     if (held === undefined) throw new Error('not bound');
     const unchecked = adopt(held, UNKNOWN_NETWORK, false, FAST);
@@ -178,9 +178,9 @@ describe('an address that is probed for before it is used', () => {
   });
 
   it.each([
-    ['has it', claim(ADDRESS)],
+    ['host has it', claim(ADDRESS)],
     [
-      'wants it too',
+      'host probes for it too',
       {
         tag: 'arp',
         packet: {
@@ -198,14 +198,14 @@ describe('an address that is probed for before it is used', () => {
     expect(state).toMatchObject({ tag: 'init', memory: { held: undefined } });
   });
 
-  it('is asked for first when the cable comes back', () => {
+  it('is asked for first when the carrier is back', () => {
     const [state] = play(granted(FULL), [[START + 100, DOWN]], FULL);
     expect(state).toMatchObject({ tag: 'waiting', memory: { hint: ADDRESS, watch: undefined } });
   });
 });
 
 describe('an address in use', () => {
-  it('is defended, once in ten seconds, and not given up', () => {
+  it('is defended at most once in ten seconds, and not given up', () => {
     const [state, first] = play(settled(), [[START + 20_000, claim(ADDRESS)]], FAST);
     expect(tags(first)).toEqual(['conflict', 'arp']);
     expect(first).toContainEqual(
@@ -218,7 +218,7 @@ describe('an address in use', () => {
     expect(same.memory.held).toBeDefined();
   });
 
-  it('is probed for when its lease ends, and kept if nobody answers', () => {
+  it('is probed for when its lease ends, and kept if no host replies', () => {
     const [state, effects] = letPass(settled(), START + 3_700_000, FAST);
     const end = tags(effects).indexOf('lease.expired');
     expect(end).toBeGreaterThan(0);
@@ -233,7 +233,7 @@ describe('an address in use', () => {
     expect(state.memory.held?.lease.address).toBe(ADDRESS);
   });
 
-  it('is let go when its lease has ended and somebody else has it', () => {
+  it('is released when its lease has ended and another host has it', () => {
     const bound = settled();
     const end = bound.memory.held && expiryOf(bound.memory.held);
     const [expired] = letPass(bound, end ?? 0, FAST);
@@ -242,7 +242,7 @@ describe('an address in use', () => {
     expect(state).toMatchObject({ tag: 'selecting', memory: { held: undefined, hint: undefined } });
   });
 
-  it('is probed for anew when it was let go while a server offers it again', () => {
+  it('is probed for again when it is released while a server offers it', () => {
     const bound = settled();
     const end = (bound.memory.held && expiryOf(bound.memory.held)) ?? 0;
     const [expired] = letPass(bound, end, FAST);
@@ -260,8 +260,8 @@ describe('an address in use', () => {
 
 const known = (): State => play(settled(), [[START + 10_000, claim(SERVER, GATEWAY_MAC)]], FAST)[0];
 
-describe('an address that was kept when its client died', () => {
-  it('is probed for and asked for again by the next, and let go when somebody has it', () => {
+describe('an address that was kept when its instance was killed', () => {
+  it('is probed for and asked for by the next one, and released when another host has it', () => {
     const { held } = settled().memory;
     if (held === undefined) throw new Error('not bound');
     const kept = resumeKept(held, UNKNOWN_NETWORK, START, FAST);
@@ -276,7 +276,7 @@ describe('an address that was kept when its client died', () => {
 });
 
 describe('the gateway', () => {
-  it('is asked whether it is still there when the cable comes back', () => {
+  it('is asked whether it is still there when the carrier is back', () => {
     const [state, effects] = play(
       known(),
       [
@@ -294,7 +294,7 @@ describe('the gateway', () => {
     expect(wakeTime(bound)).toBe(START + 1_800_000);
   });
 
-  it('with another hardware address is of another network', () => {
+  it('with another hardware address belongs to another network', () => {
     const [state] = play(
       known(),
       [
@@ -326,7 +326,7 @@ describe('the gateway', () => {
 });
 
 describe('without conflict detection', () => {
-  it('no ARP is sent, and none heeded', () => {
+  it('ARP is neither sent nor heeded', () => {
     const none = letPass(granted(DROP), START + 60_000, DROP);
     expect(arps(none[1])).toEqual([]);
     expect(play(none[0], [[START, claim(ADDRESS)]], DROP)[1]).toEqual([]);

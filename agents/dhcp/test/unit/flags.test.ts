@@ -29,7 +29,7 @@ const SILENT: Logger = {
   close: () => Promise.resolve(),
 };
 
-/** The flags as the parser that helps and explains reads them. */
+/** The flags as yargs reads them. */
 async function parsed(line: readonly string[]): Promise<LinkFlags | undefined> {
   let flags: LinkFlags | undefined;
   const run = command({
@@ -63,7 +63,7 @@ describe('a plain command line', () => {
     });
   });
 
-  it('means what it means to the parser', async () => {
+  it('means the same to the parser', async () => {
     const words = [
       ...['eth0', '5', '', '=', 'a=b', '66=text'].map((text) => `--interface=${text}`),
       ...['5', '0x10', '1e2', '-1', ' 7', '.5', 'ten', ''].map((text) => `--metric=${text}`),

@@ -35,12 +35,12 @@ async function configure(rtnetlink: FakeRtnetlink): Promise<string[]> {
 }
 
 describe('the fake kernel', () => {
-  it('does as the contract says', async () => {
+  it('follows the contract', async () => {
     expect(await playStory(new FakeRtnetlink([LINK]))).toEqual(EXPECTED);
   });
 });
 
-describe('carrying out a plan', () => {
+describe('applying a plan', () => {
   it('a second time changes nothing', async () => {
     const rtnetlink = new FakeRtnetlink([LINK]);
     await configure(rtnetlink);
@@ -50,7 +50,7 @@ describe('carrying out a plan', () => {
     expect(rtnetlink.log).toHaveLength(done);
   });
 
-  it('leaves out a route that the kernel refuses, and says which', async () => {
+  it('skips a route that the kernel refuses, and reports it', async () => {
     const rtnetlink = new FakeRtnetlink([LINK]);
     rtnetlink.replaceRoute = (route) =>
       Promise.reject(new SyscallError('netlink', 'ENETUNREACH', `set route ${route.dst}`));
@@ -59,7 +59,7 @@ describe('carrying out a plan', () => {
     expect(await rtnetlink.addresses()).toHaveLength(1);
   });
 
-  it('fails when the kernel refuses us everything', async () => {
+  it('fails when the kernel refuses everything', async () => {
     const rtnetlink = new FakeRtnetlink([LINK]);
     rtnetlink.replaceAddress = () =>
       Promise.reject(new SyscallError('netlink', 'EPERM', 'set address'));

@@ -42,7 +42,7 @@ describe('an address for metadata', () => {
     expect(planLinkLocal(present, policy)).toEqual(expected);
   });
 
-  it('is in the range for it, but not where clouds have their services', () => {
+  it('is in the link-local range, outside the network of cloud services', () => {
     const macs = Array.from(
       { length: 5000 },
       (_, index) =>

@@ -34,7 +34,7 @@ const play = (
   policy: Policy = KEEP,
 ): Played => playWith(start, events, policy);
 
-/** Seconds between the messages that a silent network gets to see. */
+/** Seconds between the messages on a silent network. */
 function gapsFrom(start: State, since: number): number[] {
   const gaps: number[] = [];
   let [state, now] = [start, since];
@@ -128,7 +128,7 @@ describe('a client without a lease', () => {
   });
 
   it('asks again after 4, 8, 16, 32 and then every 64 s on a link that has been up for long', () => {
-    // An expired lease is where an old link begins anew.
+    // A link of some age starts over when its lease expires.
     const [dropped] = letPass(bound(DROP), EXPIRY, DROP);
     expect(gapsFrom(dropped, EXPIRY)).toEqual([4, 8, 16, 32, 64, 64]);
   });
@@ -145,7 +145,7 @@ describe('a client without a lease', () => {
 });
 
 describe('a client that had an address', () => {
-  it('asks for it again, at 0, 1 and 3 s, and discovers after 5', () => {
+  it('asks for it at 0, 1 and 3 s, and discovers after 5 s', () => {
     const [state, effects] = play(begin(ADDRESS), [[LATER, UP]]);
     expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
     expect(sent(effects).options.get(OPTIONS.serverId)).toBeUndefined();
@@ -154,7 +154,7 @@ describe('a client that had an address', () => {
     expect(after).toMatchObject({ tag: 'selecting', memory: { hint: ADDRESS } });
   });
 
-  it('discovers at once when refused, and slower with each refusal', () => {
+  it('discovers at once after a refusal, and later with each further one', () => {
     const nak = reply('nak', [entry(OPTIONS.serverId, '10.0.0.1')]);
     const first = play(begin(ADDRESS), [
       [LATER, UP],
@@ -176,14 +176,14 @@ describe('a client that had an address', () => {
 });
 
 describe('a bound client', () => {
-  it('asks its server in person at T1', () => {
+  it('asks its server by unicast at T1', () => {
     const [state, effects] = play(bound(), [[T1, TIMER]]);
     expect(state.tag).toBe('renewing');
     expect(effects).toMatchObject([{ tag: 'send', target: '10.0.0.1' }]);
     expect(sent(effects).ciaddr).toBe(ADDRESS);
   });
 
-  it('asks everybody at T2', () => {
+  it('asks by broadcast at T2', () => {
     const [state, effects] = play(bound(), [
       [T1, TIMER],
       [T2, TIMER],
@@ -192,20 +192,20 @@ describe('a bound client', () => {
     expect(effects).toMatchObject([{ tag: 'send', target: undefined }]);
   });
 
-  it('asks again at half of the time left, no sooner than a minute', () => {
+  it('asks again after half of the time left, at least a minute', () => {
     const [renewing] = play(bound(), [[T1, TIMER]]);
     expect(wakeTime(renewing)).toBe(T1 + (T2 - T1) / 2);
     const [late] = play(renewing, [[T2 - 70_000, TIMER]]);
     expect(wakeTime(late)).toBe(T2 - 10_000);
   });
 
-  it('turns to everybody within a second after T2, when others that lost the server do too', () => {
+  it('broadcasts within a second after T2, spread among nodes that lost the same server', () => {
     const [renewing] = play(bound(), [[T1, TIMER]]);
     const [late] = play(renewing, [[T2 - 30_000, TIMER]]);
     expect(wakeTime(late)).toBe(T2 + 500);
   });
 
-  it('asks everybody at T1 when the server never said who it is', () => {
+  it('asks by broadcast at T1 when the server did not identify itself', () => {
     const anonymous = GRANT.filter(([code]) => code !== OPTIONS.serverId.code);
     const [asking] = play(begin(ADDRESS), [[LATER, UP]]);
     const ack = reply('ack', anonymous);
@@ -218,7 +218,7 @@ describe('a bound client', () => {
     expect(play(state, [[T1, TIMER]])[0].tag).toBe('rebinding');
   });
 
-  it('a renewal extends the lease from when it was last asked for', () => {
+  it('a renewal extends the lease from the last request on', () => {
     const [state, effects] = play(bound(), [
       [T1, TIMER],
       [T1 + 500, reply('ack')],
@@ -227,7 +227,7 @@ describe('a bound client', () => {
     expect(state).toMatchObject({ tag: 'bound', memory: { held: { since: T1 } } });
   });
 
-  it('listens while renewing only to the refusal of its own server', () => {
+  it('heeds only the refusal of its own server while renewing', () => {
     const stranger = reply('nak', [entry(OPTIONS.serverId, '10.0.0.66')]);
     const [kept, ignored] = play(bound(), [
       [T1, TIMER],
@@ -244,7 +244,7 @@ describe('a bound client', () => {
     ).toBe('selecting');
   });
 
-  it('keeps a refused address until it has another, or drops it: as the policy says', () => {
+  it('keeps a refused address until it has another, or drops it, as the policy says', () => {
     const own = reply('nak', [entry(OPTIONS.serverId, '10.0.0.1')]);
     expect(
       tags(
@@ -265,7 +265,7 @@ describe('a bound client', () => {
     expect(tags(dropped[1])).toEqual(['nak', 'unbind', 'send']);
   });
 
-  it('keeps its address over a loss of carrier, then asks whether it still holds', () => {
+  it('keeps its address during a loss of carrier, then asks for it again', () => {
     const [away, nothing] = play(bound(), [[LATER + 1000, DOWN]]);
     expect(nothing).toEqual([]);
     const [back, effects] = play(away, [[LATER + 2000, UP]]);
@@ -288,7 +288,7 @@ describe('a bound client', () => {
     expect(tags(letPass(away, EXPIRY, DROP)[1])).toEqual(['lease.expired', 'unbind']);
   });
 
-  it('keeps it when the policy is to keep, says so every 5 minutes, and goes on asking', () => {
+  it('keeps it when the policy is to keep, warns every 5 minutes, and goes on asking', () => {
     const [state, effects] = letPass(bound(), EXPIRY + 11 * MINUTE, KEEP);
     expect(state).toMatchObject({
       tag: 'selecting',
@@ -298,11 +298,11 @@ describe('a bound client', () => {
     expect(tags(effects).filter((tag) => tag === 'lease.kept')).toHaveLength(3);
   });
 
-  it('sees a carrier change that comes with the end of the lease', () => {
+  it('heeds a carrier change at the moment the lease ends', () => {
     expect(play(bound(), [[EXPIRY, DOWN]])[0].tag).toBe('waiting');
   });
 
-  it('rebinds right away after a long suspension', () => {
+  it('rebinds at once after a long suspension', () => {
     const [state, effects] = play(bound(), [[T2 + 1000, TIMER]]);
     expect(state.tag).toBe('rebinding');
     expect(effects).toMatchObject([{ target: undefined }]);
@@ -320,7 +320,7 @@ describe('an adopted lease', () => {
   });
 });
 
-/** The lease in the kernel after an effect; fails if the effect is about another one than is there. */
+/** Returns the lease in the kernel after an effect. Fails when the effect is about another lease than is there. */
 function configured(kernel: BoundLease | undefined, effect: Effect): BoundLease | undefined {
   if (!('held' in effect)) return kernel;
   const there = effect.tag === 'bind' ? effect.previous : effect.held;
@@ -353,7 +353,7 @@ describe('any sequence of events', () => {
     (['full', 'fast', 'none'] as const).map((arp): Policy => ({ ...policy, arp })),
   );
 
-  it.each(POLICIES)('leaves kernel and state alike: $onExpire, $arp', (policy) => {
+  it.each(POLICIES)('keeps kernel and state equal: $onExpire, $arp', (policy) => {
     fc.assert(
       fc.property(anyEvents, fc.constantFrom(ADDRESS, undefined), (events, hint) => {
         let state = begin(hint);
@@ -362,11 +362,11 @@ describe('any sequence of events', () => {
         for (const [passed, input] of events) {
           now += passed;
           const [next, effects] = step(state, at(now, input), policy);
-          // One lease at most: what is replaced or removed is what was there.
+          // At most one lease: an effect replaces or removes the present one.
           for (const effect of effects) kernel = configured(kernel, effect);
           expect(next.memory.held).toEqual(kernel);
           expect(next.tag === 'waiting' || wakeTime(next) !== undefined).toBe(true);
-          // What runs out is dealt with before anything else.
+          // The end of a lease comes before anything else.
           expect(wakeTime(next) ?? Infinity).toBeLessThanOrEqual(endOf(kernel, policy));
           state = next;
         }
@@ -375,7 +375,7 @@ describe('any sequence of events', () => {
     );
   });
 
-  it.each(POLICIES)('never asks to be woken in the past for ever: $onExpire, $arp', (policy) => {
+  it.each(POLICIES)('does not keep asking to be woken in the past: $onExpire, $arp', (policy) => {
     fc.assert(
       fc.property(anyEvents, (events) => {
         let now = LATER;
@@ -383,7 +383,7 @@ describe('any sequence of events', () => {
         for (const [passed, input] of events) {
           now += passed;
           [state] = step(state, at(now, input), policy);
-          // What is overdue after an event must be dealt with by a few timers, or the loop would spin.
+          // A few timers must handle everything overdue, or the loop would spin.
           for (let spins = 0; (wakeTime(state) ?? Infinity) <= now; spins += 1) {
             expect(spins).toBeLessThan(3);
             [state] = step(state, at(now, TIMER), policy);

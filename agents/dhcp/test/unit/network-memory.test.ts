@@ -69,7 +69,7 @@ describe('rapid commit', () => {
       ],
     ],
     [
-      'an offer comes only once it was left out',
+      'an offer comes only after it was left out',
       [
         [START + 1000, TIMER],
         [START + 3000, TIMER],
@@ -84,7 +84,7 @@ describe('rapid commit', () => {
     expect(isRapid(firstOf(begin(undefined, network), START + DAY + 3002))).toBe(true);
   });
 
-  it('is not tried for a day when the server that offered is silent then', () => {
+  it('is not tried for a day when the offering server falls silent', () => {
     const [offered] = play(up(), [[START, reply('offer')]], KEEP);
     const [state] = letPass(offered, START + 31_000, KEEP);
     expect(state.tag).toBe('selecting');
@@ -96,15 +96,15 @@ describe('rapid commit', () => {
   });
 });
 
-describe('a server that is silent', () => {
-  it('is asked for less by and by, which is said, and every other time for all again', () => {
+describe('a silent server', () => {
+  it('is asked for less with each step, then every other time for everything again', () => {
     const [, effects] = letPass(up(), START + 200_000, KEEP);
     const ids = [true, ...messages(effects).map(hasId)];
     expect(ids.slice(0, 9)).toEqual([true, true, true, true, true, false, true, false, true]);
     expect(tags(effects).filter((tag) => tag === 'degrade')).toHaveLength(3);
   });
 
-  it('is asked for what it bears in all messages of the lease, and at the next boot', () => {
+  it('gets the degraded form in all messages of the lease, and at the next boot', () => {
     const [silent] = letPass(up(), START + 31_000, KEEP);
     const [requesting, request] = play(silent, [[START + 31_001, reply('offer')]], KEEP);
     expect(hasId(sent(request))).toBe(false);
@@ -116,7 +116,7 @@ describe('a server that is silent', () => {
     expect(hasId(firstOf(begin(ADDRESS, bound.memory.network), START))).toBe(false);
   });
 
-  it('is asked for all again when it knows the address no more', () => {
+  it('is asked for everything again when it no longer knows the address', () => {
     const [state, effects] = letPass(
       up(KEEP, begin(ADDRESS, { ...UNKNOWN_NETWORK, degradeLevel: 3 })),
       START + 5000,
@@ -149,7 +149,7 @@ describe('a window for offers', () => {
     expect(state).toMatchObject({ tag: 'requesting', offer: { server: '10.0.0.3' } });
   });
 
-  it('closes at once for the address we had', () => {
+  it('closes at once for the last address', () => {
     const [selecting] = letPass(up(patient, begin(ADDRESS)), START + 5000, patient);
     expect(play(selecting, [[START + 5001, from(ADDRESS, '10.0.0.2')]], patient)[0].tag).toBe(
       'requesting',
@@ -161,7 +161,7 @@ describe('a network that wants no IPv4', () => {
   const mostly: Policy = { ...KEEP, ipv6Mostly: true };
   const without = reply('offer', [...GRANT, entry(OPTIONS.ipv6Only, 60)]);
 
-  it('gets its wish, for five minutes at least, if we are asked to heed it', () => {
+  it('gets none for at least five minutes, if the policy heeds that', () => {
     const [state, effects] = play(up(mostly), [[START, without]], mostly);
     expect(tags(effects)).toEqual(['ipv6.only', 'stand-down']);
     expect(wakeTime(state)).toBe(START + 300_000);
@@ -172,7 +172,7 @@ describe('a network that wants no IPv4', () => {
 describe('a strict client', () => {
   const strict: Policy = { ...DROP, strictRfc: true };
 
-  it('waits before it speaks, is patient, and leaves nothing out', () => {
+  it('waits before its first message, retransmits late, and leaves nothing out', () => {
     const state = up(strict);
     expect(wakeTime(state)).toBe(START + 5500);
     const [later, effects] = letPass(state, START + 5500 + 300_000, strict);
@@ -184,7 +184,7 @@ describe('a strict client', () => {
 });
 
 describe('a fleet that starts together', () => {
-  it('spreads over the time that is given', () => {
+  it('spreads over the startup jitter', () => {
     const policy: Policy = { ...KEEP, startupJitterSeconds: 10 };
     expect(wakeTime(up(policy, begin(ADDRESS)))).toBe(START + 5000);
   });
@@ -198,9 +198,9 @@ const extending = (sourceMac: string | undefined, server: string): Input => {
 
 describe('the hardware address of the server', () => {
   it.each([
-    ['follows its answers', '02:00:00:00:00:54', SERVER, '02:00:00:00:00:54'],
-    ['outlives an answer that does not tell it', undefined, SERVER, SERVER_MAC],
-    ['is not taken for that of another one', undefined, '10.0.0.3', undefined],
+    ['follows its replies', '02:00:00:00:00:54', SERVER, '02:00:00:00:00:54'],
+    ['outlives a reply without one', undefined, SERVER, SERVER_MAC],
+    ['is not taken for that of another server', undefined, '10.0.0.3', undefined],
   ])('%s', (_name, sourceMac, server, expected) => {
     const [renewing] = letPass(bound(), START + 1_900_000, KEEP);
     const [state] = play(renewing, [[START + 1_900_001, extending(sourceMac, server)]], KEEP);
@@ -209,8 +209,8 @@ describe('the hardware address of the server', () => {
   });
 });
 
-describe('what others take from the kernel', () => {
-  it('is put back, once a second at most', () => {
+describe('an address that others remove from the kernel', () => {
+  it('is restored, at most once a second', () => {
     const [first, repaired] = play(bound(), [[START + 1, { tag: 'disturbed' }]], KEEP);
     expect(tags(repaired)).toEqual(['repair']);
     const [second, later] = play(first, [[START + 2, { tag: 'disturbed' }]], KEEP);
@@ -219,13 +219,13 @@ describe('what others take from the kernel', () => {
     expect(tags(play(second, [[START + 1001, TIMER]], KEEP)[1])).toEqual(['repair']);
   });
 
-  it('was not ours when we hold nothing', () => {
+  it('is not ours when we hold nothing', () => {
     expect(play(up(), [[START + 1, { tag: 'disturbed' }]], KEEP)[1]).toEqual([]);
   });
 });
 
-describe('a lease that nobody renews', () => {
-  it('is said to end when three quarters of the time from T2 on are gone', () => {
+describe('a lease that no server renews', () => {
+  it('is reported when three quarters of the time after T2 have passed', () => {
     const state = bound();
     const end = (state.memory.held && expiryOf(state.memory.held)) ?? 0;
     const warnAt = START + 3_150_000 + 0.75 * 450_000;

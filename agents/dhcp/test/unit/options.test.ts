@@ -23,7 +23,7 @@ const anyName = fc
 describe('duration', () => {
   codecLaws(duration, fc.integer({ min: 0, max: 0xffff_ffff }));
 
-  it('keeps infinity a large number', () => {
+  it('reads infinity as a large number', () => {
     expect(decodeWith(duration, fromHex('ffffffff'))).toBe(0xffff_ffff);
   });
 });
@@ -37,7 +37,7 @@ describe('address lists', () => {
 });
 
 describe('text', () => {
-  it('loses the NULs some servers count in', () => {
+  it('loses the trailing NULs that some servers include', () => {
     expect(decodeWith(text, fromHex('6e6f64650000'))).toBe('node');
   });
 
@@ -59,7 +59,7 @@ describe('classless routes', () => {
   it.each([
     ['00 0a000001', [{ dst: '0.0.0.0/0', via: '10.0.0.1' }]],
     ['18 0a1102 00000000', [{ dst: '10.17.2.0/24', via: null }]],
-    // Bits beyond the prefix are sent by some; the kernel would refuse them.
+    // Some servers send bits beyond the prefix, which the kernel would refuse.
     ['0c ac1f 0a000001', [{ dst: '172.16.0.0/12', via: '10.0.0.1' }]],
   ])('%s', (hex, routes) => {
     expect(decodeWith(classlessRoutes, fromHex(hex))).toEqual(routes);
@@ -74,7 +74,7 @@ describe('domain lists', () => {
   codecLaws(domainList, fc.array(anyName, { minLength: 1, maxLength: 8 }));
 
   it('follow compression pointers', () => {
-    // RFC 3397 §2: eng.apple.com. and marketing.apple.com. sharing their end.
+    // RFC 3397 §2: eng.apple.com. and marketing.apple.com. share their end.
     const hex = '03656e67 056170706c65 03636f6d 00 096d61726b6574696e67 c004';
     expect(decodeWith(domainList, fromHex(hex))).toEqual(['eng.apple.com', 'marketing.apple.com']);
   });

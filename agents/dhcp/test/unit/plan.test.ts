@@ -56,7 +56,7 @@ const route = (fields: Partial<Route> = {}): Route => ({
   ...fields,
 });
 
-/** One word a change, to read an order at a glance. */
+/** A short text per change, to compare their order. */
 function outline(changes: readonly Change[]): string[] {
   return changes.map((change) => {
     switch (change.tag) {
@@ -74,7 +74,7 @@ function outline(changes: readonly Change[]): string[] {
 }
 
 describe('the plan for a lease', () => {
-  it('on a bare link: address, then default route', () => {
+  it('on a bare link sets the address, then the default route', () => {
     const changes = planLease(heldOf(lease()), BARE, POLICY, NOW);
     expect(outline(changes)).toEqual([
       'change-link promoteSecondaries',
@@ -85,19 +85,19 @@ describe('the plan for a lease', () => {
     expect(changes).toContainEqual({ tag: 'set-route', route: route() });
   });
 
-  it('is empty when the kernel has it all', () => {
+  it('is empty when the kernel agrees with the lease', () => {
     const present = { link: LINK, addresses: [address()], routes: [route()] };
     expect(planLease(heldOf(lease()), present, POLICY, NOW)).toEqual([]);
   });
 
-  it('renews lifetimes, and nothing else, under the policy to drop', () => {
+  it('only renews lifetimes under the policy drop', () => {
     const old = address({ validSeconds: 1000, preferredSeconds: 1000 });
     const present = { link: LINK, addresses: [old], routes: [route()] };
     const changes = planLease(heldOf(lease()), present, { ...POLICY, onExpire: 'drop' }, NOW);
     expect(changes).toMatchObject([{ tag: 'set-address', address: { validSeconds: 3600 } }]);
   });
 
-  it('brings the new address before the old one goes', () => {
+  it('sets the new address before it deletes the old one', () => {
     const old = address({ address: '10.0.0.99' });
     const present = { link: LINK, addresses: [old], routes: [route({ prefsrc: '10.0.0.99' })] };
     expect(outline(planLease(heldOf(lease()), present, POLICY, NOW))).toEqual([
@@ -107,7 +107,7 @@ describe('the plan for a lease', () => {
     ]);
   });
 
-  it('counts lifetimes from the request, and sets none anew that differ by a tick', () => {
+  it('counts lifetimes from the request, and ignores differences of a tick', () => {
     const policy = { ...POLICY, onExpire: 'drop' } as const;
     const there = address({ validSeconds: 3000, preferredSeconds: 3000 });
     const present = { link: LINK, addresses: [there], routes: [route()] };
@@ -118,7 +118,7 @@ describe('the plan for a lease', () => {
     });
   });
 
-  it('puts the MTU on its routes where the link does not bear it', () => {
+  it('puts the MTU on its routes when the link resets for it', () => {
     const changes = planLease(
       heldOf(lease(entry(OPTIONS.mtu, 1400))),
       BARE,
@@ -129,7 +129,7 @@ describe('the plan for a lease', () => {
     expect(JSON.stringify(changes[0])).not.toContain('mtu');
   });
 
-  it('takes over what the kernel got for itself, and takes it away when another comes', () => {
+  it('takes over the address that the kernel got itself, and deletes it for another', () => {
     const policy = { ...POLICY, takenOver: ADDRESS };
     const present = { link: LINK, addresses: [address({ protocol: 0 })], routes: [] };
     expect(outline(planLease(heldOf(lease()), present, policy, NOW))).toContain(
@@ -142,7 +142,7 @@ describe('the plan for a lease', () => {
     );
   });
 
-  it('sets an MTU that the link can have, before the address', () => {
+  it('sets an MTU within the limit of the link before the address', () => {
     const [first] = planLease(heldOf(lease(entry(OPTIONS.mtu, 9000))), BARE, POLICY, NOW);
     expect(first).toMatchObject({ change: { mtu: 9000 } });
     const [other] = planLease(heldOf(lease(entry(OPTIONS.mtu, 9001))), BARE, POLICY, NOW);
@@ -150,7 +150,7 @@ describe('the plan for a lease', () => {
     expect(JSON.stringify(other)).not.toContain('mtu');
   });
 
-  it('makes a way to a gateway outside the subnet first, as clouds with /32 need', () => {
+  it('sets a route to a gateway outside the subnet first, as clouds with a /32 need', () => {
     const cloud = [
       entry(OPTIONS.subnetMask, '255.255.255.255'),
       entry(OPTIONS.routers, ['172.31.1.1']),
@@ -161,7 +161,7 @@ describe('the plan for a lease', () => {
     ]);
   });
 
-  it('trusts an on-link route of the server to reach a gateway', () => {
+  it('reaches a gateway through an on-link route of the server', () => {
     const routes = [
       { dst: '0.0.0.0/0', via: '169.254.0.1' },
       { dst: '169.254.0.0/24', via: null },
@@ -178,7 +178,7 @@ describe('the plan for a lease', () => {
     ]);
   });
 
-  it('leaves what others own alone, and takes stale routes of its own away', () => {
+  it('leaves routes of others alone, and deletes stale ones of its own', () => {
     const foreign = route({ protocol: 4, via: '10.0.0.254' });
     const stale = route({ dst: '10.9.0.0/16' });
     const elsewhere = route({ dst: '10.8.0.0/16', ifindex: 3 });
@@ -189,14 +189,14 @@ describe('the plan for a lease', () => {
     ]);
   });
 
-  it('has no routes when they are not wanted', () => {
+  it('has no routes when they are off', () => {
     const changes = planLease(heldOf(lease()), BARE, { ...POLICY, routes: false }, NOW);
     expect(outline(changes).some((line) => line.includes('route'))).toBe(false);
   });
 });
 
 describe('the plan for removal', () => {
-  it('takes away what is marked as ours, and nothing else', () => {
+  it('deletes only what has our mark', () => {
     const present = {
       link: LINK,
       addresses: [address(), address({ address: '10.0.0.6', protocol: 0 })],
@@ -254,7 +254,7 @@ describe('a lease found at start', () => {
     expect(later.network.rapidOffUntil).toBe(26_000);
   });
 
-  it('keeps no grudge for longer than a day, whatever the clock says', () => {
+  it('forgets failures after a day, whatever the clock says', () => {
     const network = { ...UNKNOWN_NETWORK, rapidOffUntil: 50_000 };
     const where = { link: 'eth0', mac: LINK.mac, bootId: 'b', checked: true, mtuOnRoutes: false };
     const clocks = { now: 20_000, wall: Date.parse('2026-01-01T00:00:00Z') };
@@ -270,25 +270,25 @@ describe('the choice of links', () => {
   const auto = { tag: 'auto', except: [] } as const;
 
   it.each([
-    ['a card', LINK, true],
-    ['the end of a cable to a pod', { ...LINK, name: 'veth1' }, false],
+    ['a network card', LINK, true],
+    ["a pod's veth end", { ...LINK, name: 'veth1' }, false],
     ['a card in a bond', { ...LINK, master: 9 }, false],
     ['a card that is not Ethernet', { ...LINK, type: 32 }, false],
   ])('auto judges %s', (_name, link, expected) => {
     expect(isCandidate(link, auto, hardware)).toBe(expected);
   });
 
-  it('by name asks for nothing else', () => {
+  it('by name does not look at the kind of link', () => {
     const named = { tag: 'named', names: ['veth1'] } as const;
     expect(isCandidate({ ...LINK, name: 'veth1' }, named, hardware)).toBe(true);
     expect(isCandidate(LINK, named, hardware)).toBe(false);
   });
 
-  it('auto leaves out what the configuration turns off', () => {
+  it('auto leaves out links that the configuration turns off', () => {
     expect(isCandidate(LINK, { tag: 'auto', except: ['eth0'] }, hardware)).toBe(false);
   });
 
-  it('keeps away from a link that somebody else gave an address', () => {
+  it('finds addresses on a link that are not ours', () => {
     expect(foreignAddresses(LINK, [address({ protocol: 0 })])).toHaveLength(1);
     expect(foreignAddresses(LINK, [address()])).toEqual([]);
     expect(foreignAddresses(LINK, [address({ protocol: 0, scope: 253 })])).toEqual([]);

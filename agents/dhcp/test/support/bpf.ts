@@ -15,7 +15,7 @@ const ANCILLARY: Readonly<Record<number, (machine: Machine) => number>> = {
   [0xfffff000 + 48]: ({ vlanTag }) => (vlanTag === undefined ? 0 : 1),
 };
 
-/** The instructions our filters use, by code. */
+/** The instructions that our filters use, by code. */
 const INSTRUCTIONS: Readonly<
   Record<number, (machine: Machine, k: number, jt: number, jf: number) => void>
 > = {
@@ -46,7 +46,7 @@ const INSTRUCTIONS: Readonly<
 };
 const RETURN = 0x06;
 
-/** Runs a classic BPF program as the kernel would; answers how much of the frame passes. */
+/** Runs a classic BPF program as the kernel does. Returns the number of bytes that pass. */
 export function runFilter(
   program: readonly Instruction[],
   frame: Uint8Array,

@@ -6,7 +6,7 @@ import { type Codec, decodeWith, encodeWith } from '../../src/core/wire/codec.ts
 
 /** The laws of every codec: values survive the round trip, and any bytes give a value or a DecodeError. */
 export function codecLaws<T>(codec: Codec<T>, values: fc.Arbitrary<T>): void {
-  it('gives back what was encoded', () => {
+  it('decodes what it encoded', () => {
     fc.assert(
       fc.property(values, (value) => {
         expect(decodeWith(codec, encodeWith(codec, value))).toEqual(value);
@@ -14,7 +14,7 @@ export function codecLaws<T>(codec: Codec<T>, values: fc.Arbitrary<T>): void {
     );
   });
 
-  it('answers any bytes with a value or a DecodeError', () => {
+  it('turns any bytes into a value or a DecodeError', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(withstands((input) => decodeWith(codec, input), bytes)).toBe(true);

@@ -7,7 +7,7 @@ import type { PlanPolicy } from '../../src/core/kernel/plan.ts';
 import { type DhcpMessage, OP } from '../../src/core/wire/message.ts';
 import { entry, OPTIONS, OptionSet, TYPE } from '../../src/core/wire/options.ts';
 
-/** The hardware address of somebody else, and of the gateway. */
+/** The hardware address of another host. */
 export const OTHER = '02:00:00:00:00:66';
 export const SERVER_MAC = '02:00:00:00:00:53';
 export const GATEWAY_MAC = '02:00:00:00:00:fe';
@@ -15,7 +15,7 @@ export const MAC = '02:00:00:00:00:01';
 export const SERVER = '10.0.0.1';
 export const ADDRESS = '10.0.0.5';
 
-/** An ordinary card with a cable. */
+/** An ordinary network card with a carrier. */
 export const LINK: Link = {
   index: 2,
   name: 'eth0',
@@ -116,7 +116,7 @@ export function sent(effects: readonly Effect[]): DhcpMessage {
   return send.message;
 }
 
-/** Another host claims an address, as its answer to a probe or a question does. */
+/** Another host's ARP reply, which claims an address. */
 export const claim = (address: string, mac = OTHER): Input => ({
   tag: 'arp',
   packet: {

@@ -4,7 +4,7 @@ import { at } from './fixtures.ts';
 
 export type Played = readonly [state: State, effects: readonly Effect[]];
 
-/** Runs events in order; answers the last state and the effects of the last event. */
+/** Runs events in order. Returns the last state and the effects of the last event. */
 export function play(
   start: State,
   events: readonly (readonly [now: number, input: Input])[],
@@ -15,7 +15,7 @@ export function play(
   return last;
 }
 
-/** Timers at the times the client itself asks for, until `limit`; all effects. */
+/** Fires timers at the times that the client asks for, until `limit`. Returns the last state and all effects. */
 export function letPass(start: State, limit: number, policy: Policy): Played {
   const effects: Effect[] = [];
   let state = start;

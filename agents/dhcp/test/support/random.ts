@@ -1,4 +1,4 @@
-/** Numbers that look random and come again with the same seed. */
+/** Pseudo-random numbers, equal for equal seeds. */
 export class Random {
   #state: number;
 

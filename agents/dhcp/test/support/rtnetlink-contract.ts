@@ -1,7 +1,7 @@
 import type { Address, Link, Route, Rtnetlink } from '@kios/netlink';
 import { FOREVER, SCOPE } from '@kios/netlink';
 
-/** What a kernel shows after the story below; the real one and the fake must agree. */
+/** The state of a kernel after the story below. The real one and the fake must agree. */
 export interface Outcome {
   readonly link: Pick<Link, 'name' | 'up' | 'mtu'> | undefined;
   readonly addresses: readonly string[];
@@ -21,7 +21,7 @@ export const EXPECTED: Outcome = {
 
 const OURS = 16;
 
-/** An address changes within its subnet, with routes that must survive it. */
+/** Changes an address within its subnet, with routes that must survive it. */
 export async function playStory(rtnetlink: Rtnetlink): Promise<Outcome> {
   const stop = new AbortController();
   const events = collect(rtnetlink.events(stop.signal, ['address']));
@@ -76,7 +76,7 @@ export async function playStory(rtnetlink: Rtnetlink): Promise<Outcome> {
   return { ...outcome, events: seen };
 }
 
-/** Address changes as they come; answers the first `count`. */
+/** Returns the first `count` address changes. */
 function collect(events: ReturnType<Rtnetlink['events']>): (count: number) => Promise<string[]> {
   const seen: string[] = [];
   return async (count) => {

@@ -227,7 +227,7 @@ function stopped(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Returns the address that the kernel itself got by DHCP at boot, for example for a root file system on the network. */
+/** Returns the address that the kernel itself got by DHCP at boot, for example for a root file system over NFS. */
 function kernelAddress(link: Link, foreign: readonly Address[]): string | undefined {
   const [only] = foreign;
   if (only === undefined || foreign.length > 1 || only.protocol !== 0) return undefined;

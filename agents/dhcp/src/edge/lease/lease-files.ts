@@ -17,7 +17,7 @@ export interface Folders {
   readonly state: string;
 }
 
-/** The files of all links: leases for other programs and for the next boot, and resolv.conf. Nobody else writes them. */
+/** The files of all links: leases for other programs and for the next boot, and resolv.conf. They have no other writer. */
 export class LeaseFiles {
   readonly folders: Folders;
   readonly bootId: string;

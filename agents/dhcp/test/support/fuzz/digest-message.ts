@@ -13,15 +13,15 @@ import { formatResolvConf } from '../../../src/core/lease/resolver.ts';
 import { decodeMessage } from '../../../src/core/wire/message.ts';
 import { LINK as ETHERNET, POLICY } from '../fixtures.ts';
 
-/** How far a message got. */
+/** The outcome of a message. */
 export type Depth = 'undecodable' | 'not for us' | 'refused' | 'lease';
 
 const SOURCE = '10.77.0.1';
 
-/** A link that takes the largest MTU a server may name. */
+/** A link that accepts the largest MTU a server can send. */
 const LINK: Link = { ...ETHERNET, maxMtu: 65_535 };
 
-/** Does with a message everything that the agent does with one, up to the kernel. Fails if anything but a DecodeError comes out. */
+/** Passes a message through everything before the kernel. Fails on any error but a DecodeError. */
 export function digestMessage(bytes: Uint8Array, who: Identity): Depth {
   let reply;
   try {
@@ -46,7 +46,7 @@ function check(holds: boolean, what: string): void {
   if (!holds) throw new Error(what);
 }
 
-/** What nobody may ever be handed, whatever a server sent. */
+/** Characters that must not reach files and logs, whatever a server sends. */
 function use(lease: Lease, mac: string): void {
   const { address, t1Seconds: t1, t2Seconds: t2, leaseSeconds: end } = lease;
   const [first = 0] = parseIpv4(address);

@@ -1,14 +1,13 @@
 import type { Random } from '../random.ts';
 
 /*
- * Ways in which a message may be wrong. Blind noise seldom gets past the cookie, so most of these know where options are and leave the
- * rest alone.
+ * Ways to break a message. Blind noise seldom gets past the cookie, so most of them change only options.
  */
 
 const OPTIONS_AT = 240;
 const SNAME_AT = 44;
 const SNAME_AND_FILE = 192;
-/** Codes the agent reads, and some that it does not. */
+/** Codes that the agent reads, and some that it does not. */
 const CODES = [
   0, 1, 3, 6, 12, 15, 26, 28, 33, 42, 43, 50, 51, 52, 53, 54, 56, 58, 59, 61, 80, 82, 108, 116, 119, 121, 160, 249, 255,
 ] as const; // prettier-ignore
@@ -23,7 +22,7 @@ const byte = (random: Random): number =>
 const bytes = (random: Random, length: number): Buffer =>
   Buffer.from(Array.from({ length }, () => byte(random)));
 
-/** An option that says how long it is, truthfully or not. */
+/** An option with a right or a wrong length. */
 function option(random: Random): Buffer {
   const value = bytes(random, random.below(random.next() < 0.1 ? 256 : 12));
   const length = random.next() < 0.9 ? value.length : random.below(256);
@@ -43,7 +42,7 @@ function starts(message: Buffer): number[] {
 const insert = (message: Buffer, at: number, piece: Buffer): Buffer =>
   Buffer.concat([message.subarray(0, at), piece, message.subarray(at)]);
 
-/** Somewhere among the options, at the border of one. */
+/** A random offset at which an option begins. */
 const border = (message: Buffer, random: Random): number => {
   const all = starts(message);
   return all.length === 0 ? Math.min(OPTIONS_AT, message.length) : random.pick(all);
@@ -63,7 +62,7 @@ const MUTATIONS: readonly Mutation[] = [
   (message, random) => insert(message, border(message, random), option(random)),
   (message, random) => insert(message, border(message, random), option(random)),
   (message, random) => message.subarray(0, random.below(message.length + 1)),
-  // The same option again: a value in parts.
+  // Repeats an option, as the second part of a value.
   (message, random) => {
     const at = border(message, random);
     return insert(message, border(message, random), message.subarray(at, at + 2 + byte(random)));
@@ -74,7 +73,7 @@ const MUTATIONS: readonly Mutation[] = [
     if (at + 1 < copy.length) copy[at + 1] = byte(random);
     return copy;
   },
-  // Options of one server, the rest of another.
+  // Joins the options of one server to the rest of another.
   (message, random, seeds) => {
     const other = random.pick(seeds);
     return Buffer.concat([
@@ -82,7 +81,7 @@ const MUTATIONS: readonly Mutation[] = [
       other.subarray(border(other, random)),
     ]);
   },
-  // Options in the other fields.
+  // Puts options into the other fields.
   (message, random) => {
     const copy = insert(message, border(message, random), Buffer.of(52, 1, random.below(5)));
     if (copy.length < OPTIONS_AT) return copy;
@@ -105,7 +104,7 @@ const RARE: readonly Mutation[] = [
 ];
 const RARELY = 1 / 2000;
 
-/** One of the seeds with one to four things wrong. */
+/** Breaks one of the seeds in one to four ways. */
 export function mutate(seeds: readonly Buffer[], random: Random): Buffer {
   let message = random.pick(seeds);
   if (random.next() < RARELY) return random.pick(RARE)(message, random, seeds);

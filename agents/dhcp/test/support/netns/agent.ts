@@ -12,7 +12,7 @@ import { vi } from 'vitest';
 
 const HERE = import.meta.dirname;
 const ACQUIRE = ['net_raw', 'net_admin'];
-/** What the image sets; nothing of this process's environment. */
+/** The environment that the image sets, without this process's own. */
 const ENV = {
   PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/',
@@ -29,7 +29,7 @@ export const eventually = (
 /** The bundle under test. */
 let agent = '';
 
-/** Bundles the agent as it ships, for this test file alone; answers how to clean up. */
+/** Bundles the agent as it ships, for this test file alone. Returns the cleanup. */
 export async function buildAgent(): Promise<() => Promise<void>> {
   const { bundleAgent } = await import('@kios/bundle');
   const folder = await mkdtemp(path.join(tmpdir(), 'kios-dhcp-agent-'));
@@ -37,17 +37,17 @@ export async function buildAgent(): Promise<() => Promise<void>> {
   return () => rm(folder, { recursive: true });
 }
 
-/** The runtimes the bundle must run under: this Node, and the image's Bun where KIOS_BUN names it. */
+/** The runtimes that the bundle must run under: this Node, and the image's Bun when KIOS_BUN names it. */
 export function runtimes(): { name: string; program: string }[] {
   const bun = process.env['KIOS_BUN'];
   const node = { name: 'node', program: process.execPath };
   return bun === undefined ? [node] : [node, { name: 'bun', program: bun }];
 }
 
-/** The runtime that ships, where it is known. */
+/** The runtime that ships, or this Node when it is not known. */
 export const shippedRuntime = (): string => runtimes().at(-1)?.program ?? process.execPath;
 
-/** The folders of one machine and the agent on it, with exactly the capabilities its manifest gives. */
+/** The folders of one machine and the agent on it, with exactly the capabilities of its manifest. */
 export class Machine {
   readonly netns: Netns;
   readonly folder: string;
@@ -71,15 +71,15 @@ export class Machine {
     return this.#start('run', RUN, flags);
   }
 
-  /** The agent with other capabilities than it should have. */
+  /** Starts the agent with other capabilities than its manifest has. */
   startWith(capabilities: readonly string[], verb: string, ...flags: string[]): RunningProcess {
     return this.#start(verb, capabilities, flags);
   }
 
-  /** The agent that chooses its links itself, on a machine where these are cards. */
+  /** Starts the agent with `auto`, on a machine whose network cards are these. */
   startAuto(verb: 'acquire' | 'run', cards: readonly string[]): RunningProcess {
     const devices = cards.map((card) => `/sys/class/net/${card}/device`);
-    // The ends of a cable have no device behind them. What is mounted here nobody else sees.
+    // veth ends have no device behind them. The mount is private to this process.
     const script = `mount -t tmpfs cards /sys/class/net && mkdir -p ${devices.join(' ')} && exec "$@"`;
     const command = this.#command(verb, verb === 'run' ? RUN : ACQUIRE, []);
     return this.netns.start('sh', ['-c', script, 'sh', ...command], ENV);
@@ -131,7 +131,7 @@ const Addresses = v.array(
   }),
 );
 
-/** IPv4 addresses of the link, as `ip` tells them. */
+/** IPv4 addresses of the link, as `ip` shows them. */
 export async function addressesOf(netns: Netns, link = 'eth0'): Promise<string[]> {
   const links = v.parse(Addresses, await netns.ip('address', 'show', 'dev', link));
   return links
@@ -152,7 +152,7 @@ const Routes = v.array(
   v.object({ dst: v.string(), gateway: v.optional(v.string()), protocol: v.optional(v.string()) }),
 );
 
-/** Routes of the link but the subnet's own: `default via 10.0.0.1`. */
+/** Routes of the link without the subnet's own: `default via 10.0.0.1`. */
 export async function routesOf(netns: Netns): Promise<string[]> {
   const routes = v.parse(Routes, await netns.ip('route', 'show', 'dev', 'eth0'));
   return routes
@@ -161,11 +161,11 @@ export async function routesOf(netns: Netns): Promise<string[]> {
     .toSorted();
 }
 
-/** What happens to addresses and routes of a namespace, as `ip monitor` tells it. */
+/** Starts `ip monitor` for the addresses and routes of a namespace. */
 export async function monitor(netns: Netns): Promise<RunningProcess> {
   const watching = netns.start('ip', ['monitor', 'address', 'route']);
   const mark = '203.0.113.1/32';
-  // A change of our own shows that it listens.
+  // A change of our own shows when it listens.
   for (;;) {
     await promisify(execFile)('ip', ['-n', netns.name, 'address', 'replace', mark, 'dev', 'lo']);
     try {
@@ -177,7 +177,7 @@ export async function monitor(netns: Netns): Promise<RunningProcess> {
   }
 }
 
-/** Everything that a boot forgets: the kernel's state and /run. */
+/** Clears the state that a reboot clears: the kernel's and /run. */
 export async function reboot({ client }: Wire | Lan, machine: Machine): Promise<void> {
   await client.exec('ip', 'address', 'flush', 'dev', 'eth0');
   await client.exec('ip', 'link', 'set', 'eth0', 'down');

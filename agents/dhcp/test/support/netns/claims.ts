@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import { addressesOf, eventually, monitor, routesOf } from './agent.ts';
 import { ADDRESS, type Scene, SECOND_ADDRESS } from './scene.ts';
 
-/** What the agent does with every server that can take part in it. */
+/** A behaviour of the agent with every server that supports the feature. */
 export interface Claim {
   readonly feature: Feature;
   readonly title: string;
@@ -15,10 +15,10 @@ export interface Claim {
 
 const BROADCAST = '255.255.255.255';
 const PROMPT = 30_000;
-/** A client that nobody answered asks again after 64 seconds at the latest. */
+/** A client without a reply asks again after 64 seconds at the latest. */
 const SLOW = 90_000;
 
-/** Names that have no ending in common, so that compression does not shorten them. */
+/** Names without a common ending, which compression would shorten. */
 const longNames = (count: number): string[] =>
   Array.from(
     { length: count },
@@ -71,7 +71,7 @@ async function checkNak(scene: Scene): Promise<void> {
   expect(await scene.machine.acquire().exited).toBe(0);
   await scene.stopServing();
   scene.forgetLeases();
-  // Another network, since ISC dhcpd says nothing to one of its own network that no pool of its holds.
+  // Another network: ISC dhcpd ignores addresses of its own network that are in none of its pools.
   await scene.moveServer('10.78.0.1');
   const pool = ['10.78.0.100', '10.78.0.120'] as const;
   await scene.serve({ address: '10.78.0.1', router: '10.78.0.1', pool });
@@ -171,7 +171,7 @@ async function checkDecline(scene: Scene): Promise<void> {
   expect(await scene.machine.acquire().exited).toBe(0);
   const [taken = ''] = await addressesOf(scene.client);
   await scene.forgetMachine();
-  // The server gives a client that it knows the same address again.
+  // A server gives a client that it knows the same address again.
   await scene.neighbour.exec('ip', 'address', 'add', taken, 'dev', 'eth0');
   const daemon = scene.machine.run();
   await daemon.expect('"ev":"conflict"', PROMPT);
@@ -207,7 +207,7 @@ async function checkOverload(scene: Scene): Promise<void> {
   const routes = networks.map((network) => [network, SECOND_ADDRESS] as const);
   const ntp = Array.from({ length: 8 }, (_, index) => `10.77.1.${index + 1}`);
   const search = longNames(3);
-  // A message may be as long as the link takes: the shorter, the sooner there is no room left.
+  // A message may be as long as the link's MTU: a small one leaves no room for all options.
   await scene.client.exec('ip', 'link', 'set', 'eth0', 'mtu', '576');
   await scene.serve({ routes: [['0.0.0.0/0', ADDRESS], ...routes], ntp, search });
   expect(await scene.machine.acquire().exited).toBe(0);
@@ -230,14 +230,14 @@ export const CLAIMS: readonly Claim[] = [
   { feature: 'init', title: 'INIT: discover, offer, request, ack', check: checkInit },
   { feature: 'init-reboot', title: 'INIT-REBOOT: one request, no discover', check: checkReboot },
   { feature: 'nak', title: 'NAK after a pool change: another address', check: checkNak },
-  { feature: 'renew', title: 'renew: in person, and nothing flaps', check: checkRenew },
-  { feature: 'rebind', title: 'rebind: the server is gone, another answers', check: checkRebind },
+  { feature: 'renew', title: 'renew: by unicast, and nothing flaps', check: checkRenew },
+  { feature: 'rebind', title: 'rebind: the server is gone, another replies', check: checkRebind },
   { feature: 'expiry', title: 'expiry, keep: the address stays', check: checkExpiryKept },
   { feature: 'expiry', title: 'expiry, drop: the address goes', check: checkExpiryDropped },
   { feature: 'decline', title: 'decline: a neighbour has the address', check: checkDecline },
   {
     feature: 'classless routes',
-    title: 'options 121 and 3: 121 rules',
+    title: 'options 121 and 3: 121 takes precedence',
     check: checkClasslessRoutes,
   },
   { feature: 'overload', title: 'overload: options in other fields', check: checkOverload },

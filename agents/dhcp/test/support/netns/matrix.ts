@@ -7,8 +7,8 @@ import { CLAIMS } from './claims.ts';
 import { Scene } from './scene.ts';
 
 /**
- * Adds the tests of one server; a file for each, so that they run at a time. Every claim is checked with what the server logs (or,
- * where it keeps quiet, with what passes on its wire) and with what the kernel says.
+ * Adds the tests of one server. Each server has a file, so that they run in parallel. Each claim is checked against the
+ * server's log (or, where it logs nothing, the frames on its wire) and against the kernel.
  */
 export function describeServer(server: DhcpServer): void {
   beforeEach(requireRoot);
@@ -17,7 +17,7 @@ export function describeServer(server: DhcpServer): void {
   const timeout = server.minLeaseSeconds * 1000 + 120_000;
 
   describe(`with ${server.name}`, { timeout }, () => {
-    // What a server cannot take part in, and why, is in its table and in docs/dhcp.md.
+    // Features that a server lacks are listed with the reasons in its table and in docs/dhcp.md.
     const claims = CLAIMS.filter(({ feature }) => server.cannot[feature] === undefined);
     it.concurrent.for(claims)('$title', async ({ check }) => {
       await using scene = await Scene.open(server);

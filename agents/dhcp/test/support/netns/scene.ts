@@ -7,7 +7,7 @@ import { type DhcpServer, type DhcpSettings, type Message, Tap } from '@kios/tes
 import { Machine, reboot, shippedRuntime } from './agent.ts';
 
 export const ADDRESS = '10.77.0.1';
-/** Where a server goes that leaves its address. */
+/** Address for a server that leaves its first one. */
 export const SECOND_ADDRESS = '10.77.0.2';
 const NEIGHBOUR = '10.77.0.9';
 
@@ -21,13 +21,13 @@ const SETTINGS: Omit<DhcpSettings, 'folder'> = {
   t2Seconds: 3150,
 };
 
-/** A server, a machine and a neighbour on one network, and an onlooker. */
+/** A server, a machine and a neighbour on one network, with a tap. */
 export class Scene implements AsyncDisposable {
   readonly machine: Machine;
   readonly tap: Tap;
   readonly #program: DhcpServer;
   readonly #lan: Lan;
-  /** A fresh one is a server without memory. */
+  /** Folder of the server's leases; a new one makes a server without memory. */
   #leases: string | undefined;
   #running: RunningProcess | undefined;
 
@@ -56,12 +56,12 @@ export class Scene implements AsyncDisposable {
     return this.#lan.neighbour;
   }
 
-  /** The shortest lease the server grants, and no shorter than eight seconds. */
+  /** The shortest lease that the server grants, at least eight seconds. */
   get shortLease(): number {
     return Math.max(8, this.#program.minLeaseSeconds);
   }
 
-  /** Starts the server; it knows the leases that those before it gave. */
+  /** Starts the server. It knows the leases of earlier ones. */
   async serve(settings: Partial<DhcpSettings> = {}): Promise<void> {
     this.#leases ??= await mkdtemp(path.join(this.#lan.server.folder, 'leases-'));
     const all = { ...SETTINGS, folder: this.#leases, ...settings };
@@ -73,19 +73,19 @@ export class Scene implements AsyncDisposable {
     await this.#running?.stop();
   }
 
-  /** The next server knows no leases. */
+  /** Makes the next server start without leases. */
   forgetLeases(): void {
     this.#leases = undefined;
   }
 
-  /** From here on servers have another address: what is sent to the old one reaches nobody. */
+  /** Gives servers another address: unicasts to the old one are lost. */
   async moveServer(address: string): Promise<void> {
     const { server } = this.#lan;
     await server.exec('ip', 'address', 'flush', 'dev', 'srv0');
     await server.exec('ip', 'address', 'add', `${address}/24`, 'dev', 'srv0');
   }
 
-  /** The server's own word for how often it received or sent a message; the wire's where it does not log that. */
+  /** Counts a kind of message in the server's log, or on the wire when the server does not log it. */
   count(kind: Message): number {
     const logged = this.#program.log[kind];
     if (logged === undefined) return this.tap.seen(kind).length;
@@ -96,7 +96,7 @@ export class Scene implements AsyncDisposable {
     await reboot(this.#lan, this.machine);
   }
 
-  /** The machine forgets, as one whose disk was wiped, what it ever had. */
+  /** Reboots a machine whose disk was wiped. */
   async forgetMachine(): Promise<void> {
     await this.reboot();
     await rm(this.machine.stateFile('eth0.json'), { force: true });

@@ -17,7 +17,7 @@ export interface Folders {
   readonly state: string;
 }
 
-/** The files of all links: leases for other programs and for the next boot, and resolv.conf. They have no other writer. */
+/** The files of all links: leases for other programs and the next boot, and resolv.conf. Only the agent writes them. */
 export class LeaseFiles {
   readonly folders: Folders;
   readonly bootId: string;

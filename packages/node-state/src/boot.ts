@@ -7,7 +7,7 @@ export const BootState = v.object({
   version: v.string(),
   buildTime: v.string(),
   kernel: v.string(),
-  /** Whether the clock was before the image's build time, so that init set it to that time. */
+  /** The clock was before the image's build time, and init set it to that time. */
   clockFloored: v.boolean(),
   data: v.picklist(['partition', 'ram']),
   phases: v.array(v.object({ name: v.string(), up: v.number() })),

@@ -48,7 +48,7 @@ function choiceOf(names: readonly string[], { interfaces }: ConfigFile): Choice 
   return { tag: 'auto', except: Object.keys(interfaces).filter((name) => !isOn(name)) };
 }
 
-/** The settings of one link: its entry in the file goes before the flags. */
+/** The settings of one link: its entry in the file takes precedence over the flags. */
 export function settingsFor({ settings, file }: Config, link: string): LinkSettings {
   const { enabled: _, ...own } = file.interfaces[link] ?? { enabled: true };
   return resolveStrict({ ...settings, ...own });

@@ -1,4 +1,4 @@
-// Command init is kiOS's pid 1, in the initramfs and in the root, and mount(8) and umount(8) under those names.
+// Command init is kiOS's process 1, in the initramfs and in the root. Called as mount or umount, it is that program.
 package main
 
 import (
@@ -19,11 +19,11 @@ func main() {
 		os.Exit(mountcmd.Umount(os.Args[1:], os.Stderr))
 	default:
 		if os.Getpid() != 1 {
-			fmt.Fprintln(os.Stderr, "init: this is process 1 of a kiOS node; it does nothing elsewhere")
+			fmt.Fprintln(os.Stderr, "init: cannot start: it runs only as process 1 of a kiOS node")
 			os.Exit(1)
 		}
 		var times stage1.Times
-		if name == "/init" { // as the kernel starts the initramfs's program, and only that
+		if name == "/init" { // the name under which the kernel starts the program of the initramfs, and nothing else
 			var err error
 			if times, err = stage1.Run(); err != nil {
 				stage2.Fatal(nil, err)

@@ -1,7 +1,7 @@
-import { commandLine } from './commands/parser.ts';
-import { fullFolders } from './host/space.ts';
-import { explain, formatExplanation } from './terminal/explain.ts';
-import { progressOn } from './terminal/progress.ts';
+import { commandLine } from './cli/parser.ts';
+import { fullFolders } from './workstation/space.ts';
+import { explain, formatExplanation } from './workstation/terminal/explain.ts';
+import { progressOn } from './workstation/terminal/progress.ts';
 
 const INTERRUPTED = 130;
 
@@ -12,11 +12,11 @@ const interrupted = new Promise<'interrupted'>((resolve) => {
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
-    // A second Ctrl-C must always work, even when tidying up hangs.
+    // A second Ctrl-C must always end the program, even when the clean-up hangs.
     if (stop.signal.aborted) process.exit(INTERRUPTED);
     stop.abort();
   });
-// The reader of a pipe (`kios logs | head`) may go away at any time.
+// The reader of a pipe (`kios logs | head`) may exit at any time.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
@@ -26,7 +26,8 @@ async function report(error: unknown): Promise<void> {
   const explanation = explain(error);
   process.stderr.write(`${formatExplanation(explanation).join('\n')}\n`);
   if (explanation.code === 'KIOS_DISK_FULL')
-    for (const folder of await fullFolders()) process.stderr.write(`kios: full: ${folder}\n`);
+    for (const folder of await fullFolders())
+      process.stderr.write(`kios: The disk of ${folder} is full.\n`);
   if (process.env['KIOS_DEBUG'] !== undefined && error instanceof Error)
     process.stderr.write(`${error.stack ?? ''}\n`);
   process.exitCode = explanation.exitCode;
@@ -40,7 +41,7 @@ try {
     print: (line) => void process.stdout.write(`${line}\n`),
   });
   const parsed = Promise.resolve(parser.parseAsync());
-  parsed.catch(() => {}); // Once interrupted, what the command still fails with is of no interest.
+  parsed.catch(() => {}); // After an interruption, later failures of the command do not matter.
   if ((await Promise.race([parsed, interrupted])) === 'interrupted') {
     process.stderr.write('kios: interrupted\n');
     process.exitCode = INTERRUPTED;
@@ -49,5 +50,5 @@ try {
   await report(error);
 }
 await undo.disposeAsync().catch(report);
-// Work that an interruption left behind must not keep the process.
+// Work left behind by an interruption must not keep the process alive.
 process.exit();

@@ -1,21 +1,22 @@
 /**
- * A bootstrap agent of one's own: joins the cluster that four files of the seed volume name: server, ca.crt, token, node. This file is
- * the whole of it; what it keeps to is docs/host-api.md. To build a node with it: `./kios build --bootstrap examples/bootstrap-custom`.
+ * A custom bootstrap agent. It joins the cluster that four files on the seed volume describe: server, ca.crt, token,
+ * node. This file is all of it; the contract with the node is docs/host-api.md. Build a node with it: `./kios build
+ * --bootstrap examples/bootstrap-custom`.
  */
 import { open, readFile, rename } from 'node:fs/promises';
 import { request } from 'node:https';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The pod has the host's /etc at /host/etc; a test has all of it in a folder. */
+/** Prefix of all paths, set by tests. In the pod the host's /etc is at /host/etc. */
 const ROOT = process.env['BOOTSTRAP_ROOT'] ?? '';
 const KUBERNETES = `${ROOT}/host/etc/kubernetes`;
 const CA = '/etc/kubernetes/pki/ca.crt';
-const AGAIN_MS = 5000;
+const RETRY_MS = 5000;
 
 type Join = Readonly<Record<'server' | 'ca' | 'token' | 'node', string>>;
 
-/** One JSON object a line; the console gets it too, for an operator who cannot reach the node yet. */
+/** Logs one JSON object per line, also to the console, for an operator who cannot reach the node yet. */
 function log(lvl: 'info' | 'error', ev: string, fields: object = {}): void {
   const line = JSON.stringify({ t: new Date(), lvl, agent: 'bootstrap', ev, ...fields });
   process.stdout.write(`${line}\n`);
@@ -34,14 +35,16 @@ async function readSeed(): Promise<Join> {
   return { server, ca, token: await seed('token'), node: await seed('node') };
 }
 
-/** The cluster is the one of our CA, and the token lives; nothing is written before that is known. */
+/** Fails unless the cluster has the given CA and accepts the token. Nothing is written before. */
 async function verify({ server, ca, token }: Join): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
   const headers = { authorization: `Bearer ${token}`, connection: 'close' };
   const call = request(new URL('/version', server), { ca, headers, agent: false, timeout: 5000 });
-  call.on('timeout', () => call.destroy(new Error('no answer'))).on('error', reject);
+  call
+    .on('timeout', () => call.destroy(new Error('the API server does not reply')))
+    .on('error', reject);
   call.on('response', (response) => resolve(response.resume().statusCode)).end();
-  if ((await promise) === 401) throw new Error('the cluster does not know the token');
+  if ((await promise) === 401) throw new Error('the cluster rejects the token');
 }
 
 const kubeconfig = ({ server, token }: Join): string => `apiVersion: v1
@@ -59,7 +62,7 @@ authentication: { webhook: { enabled: true }, x509: { clientCAFile: ${CA} } }
 authorization: { mode: Webhook }
 `;
 
-/** Whole or not at all, whenever the power goes. */
+/** Writes a file atomically, so that a power cut leaves the old or the new content. */
 async function write(file: string, content: string, mode: number): Promise<void> {
   await using handle = await open(`${file}.tmp`, 'w', mode);
   await handle.writeFile(content);
@@ -67,7 +70,9 @@ async function write(file: string, content: string, mode: number): Promise<void>
   await rename(`${file}.tmp`, file);
 }
 
-/** The kubeconfig turns cluster mode on, so it comes behind what it needs; what a standalone kubelet would refuse comes last. */
+/**
+ * The kubeconfig turns on cluster mode, so it follows the files it needs. A standalone kubelet rejects the last file.
+ */
 async function configure(join: Join): Promise<void> {
   await write(`${ROOT}/host/etc/hostname`, `${join.node}\n`, 0o644);
   await write(`${KUBERNETES}/pki/ca.crt`, join.ca, 0o644);
@@ -77,7 +82,7 @@ async function configure(join: Join): Promise<void> {
   log('info', 'restart.sent');
 }
 
-/** kubelet.json says how kubelet was started: in cluster mode it needs nobody any more. */
+/** Joins unless kubelet.json says that kubelet already runs in cluster mode; tries again after a failure. */
 async function joinOnce(): Promise<void> {
   const kubelet = await readIfThere(`${ROOT}/run/kios/kubelet.json`);
   if (kubelet?.includes('"cluster"') === true) return log('info', 'joined');
@@ -85,10 +90,10 @@ async function joinOnce(): Promise<void> {
     .then(async (join) => verify(join).then(() => configure(join)))
     .catch((error: unknown) => ({ why: String(error) }));
   if (failure !== undefined) log('error', 'join.failed', failure);
-  await sleep(AGAIN_MS);
+  await sleep(RETRY_MS);
   return joinOnce();
 }
 
 process.once('SIGTERM', () => process.exit(0));
-// A static pod that ends is started again, so this one stays.
+// Stays alive, because a static pod that ends is started again.
 void joinOnce().then(() => setInterval(() => {}, 2 ** 30));

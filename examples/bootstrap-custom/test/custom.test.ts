@@ -96,7 +96,7 @@ function seed(ca: string, token = 'abcdef.0123456789abcdef'): void {
     write(`run/kios/seed/cidata/${name}`, `${content}\n`);
 }
 
-/** Runs the agent until it says that event. */
+/** Runs the agent until it logs the event. Returns its output. */
 async function runUntil(ev: string): Promise<string> {
   const env = { ...process.env, BOOTSTRAP_ROOT: root };
   const agent = spawn(process.execPath, [AGENT, 'watch'], {
@@ -121,7 +121,7 @@ const filesOf = (): string[] =>
   );
 
 it(
-  'verifies the cluster, writes what kubelet needs and asks for one restart',
+  'verifies the cluster, writes the files of kubelet and asks for one restart',
   { timeout: 30_000 },
   async () => {
     seed(pem('cluster.crt'));
@@ -139,15 +139,15 @@ it(
 
 it.each([
   ['the CA of another cluster', () => seed(pem('other.crt'))],
-  ['a token the cluster does not know', () => seed(pem('cluster.crt'), 'fedcba.0123456789abcdef')],
+  ['a token that the cluster rejects', () => seed(pem('cluster.crt'), 'fedcba.0123456789abcdef')],
   ['no seed at all', () => {}],
-])('%s: says so, and writes nothing', async (_what, prepare) => {
+])('reports %s and writes nothing', async (_what, prepare) => {
   prepare();
   expect(await runUntil('join.failed')).toMatch(/"why":/);
   expect([sent, filesOf()]).toEqual([[], []]);
 });
 
-it('a node that is in cluster mode is left alone', async () => {
+it('leaves a node in cluster mode alone', async () => {
   seed(pem('cluster.crt'));
   write('run/kios/kubelet.json', '{"v":1,"mode":"cluster"}');
   await runUntil('joined');

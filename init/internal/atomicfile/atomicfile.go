@@ -1,4 +1,5 @@
-// Package atomicfile replaces files so that a reader, or a power cut, sees the old content or the new, never a part.
+// Package atomicfile replaces files atomically: after a power cut, as for any reader, a file has its old or its new
+// content.
 package atomicfile
 
 import (
@@ -7,13 +8,13 @@ import (
 	"path/filepath"
 )
 
-// Write puts data at path by a synced temporary file and a rename.
+// Write replaces the file at path by a synced temporary file and a rename.
 func Write(path string, data []byte, mode os.FileMode) error {
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name()) // fails after the rename, which is fine
+	defer os.Remove(file.Name()) // fails after the rename, as it should
 	_, err = file.Write(data)
 	if err == nil {
 		err = file.Chmod(mode)
@@ -33,7 +34,7 @@ func Write(path string, data []byte, mode os.FileMode) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// WriteJSON puts value at path as one line of JSON.
+// WriteJSON replaces the file at path by value as one line of JSON.
 func WriteJSON(path string, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
@@ -42,7 +43,7 @@ func WriteJSON(path string, value any) error {
 	return Write(path, append(data, '\n'), 0o644)
 }
 
-// SyncDir makes the names in a directory durable.
+// SyncDir makes the names in a folder durable.
 func SyncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package blockdev lists the machine's disks and their partitions, and waits for new ones.
+// Package blockdev lists the machine's disks and partitions, and reports changes of them.
 package blockdev
 
 import (
@@ -14,7 +14,7 @@ import (
 	"kios.dev/init/internal/gpt"
 )
 
-// Disk is a whole disk with the partitions that both its table and the kernel know.
+// Disk is a whole disk with the partitions that are both in its table and known to the kernel.
 type Disk struct {
 	Name  string
 	Parts []Part
@@ -28,10 +28,10 @@ type Part struct {
 
 const sysBlock = "/sys/class/block"
 
-// Device is a block device by kernel name; Disk names the one a partition is part of, and is "" for a disk.
+// Device is a block device by kernel name. Disk is the disk of a partition, or "" for a disk.
 type Device struct{ Name, Disk string }
 
-// Devices lists every block device that has a medium, disks and partitions, by name.
+// Devices returns the disks and partitions that have a medium, sorted by name.
 func Devices() []Device {
 	entries, _ := os.ReadDir(sysBlock) // sorted
 	var devices []Device
@@ -50,17 +50,18 @@ func Devices() []Device {
 	return devices
 }
 
-// skip leaves out what holds no boot medium; a floppy drive without a disk blocks its reader for seconds.
+// skip reports whether a device cannot be a boot medium. A floppy drive without a disk would block its reader for
+// seconds.
 func skip(name string) bool {
 	return slices.ContainsFunc([]string{"ram", "zram", "fd", "mtdblock"}, func(prefix string) bool {
 		return strings.HasPrefix(name, prefix)
 	})
 }
 
-// Path is a device's node; the kernel writes a slash in a name as an exclamation mark.
+// Path returns a device's node. The kernel writes a slash in a name as an exclamation mark.
 func Path(name string) string { return "/dev/" + strings.ReplaceAll(name, "!", "/") }
 
-// Disks reads the partition table of every disk; those without one have no Parts.
+// Disks reads the partition table of every disk. A disk without one has no Parts.
 func Disks() []Disk {
 	var disks []Disk
 	for _, device := range Devices() {
@@ -74,7 +75,7 @@ func Disks() []Disk {
 func parts(disk string) []Part {
 	nodes := partNodes(disk)
 	if len(nodes) == 0 {
-		return nil // the kernel found no table, so there is none worth a read of ours
+		return nil // the kernel found no table, so it need not be read
 	}
 	file, err := os.Open(Path(disk))
 	if err != nil {
@@ -91,8 +92,9 @@ func parts(disk string) []Part {
 	})
 }
 
-// join pairs the table's entries with the kernel's partitions. The kernel adds them one by one, and a device's node last: a disk
-// whose data partition is not complete yet counts as one that is not there yet, lest somebody decide that it has none.
+// join pairs the table's entries with the kernel's partitions. The kernel adds partitions one by one, and a device's
+// node last. A disk whose data partition is not complete yet is treated as not yet present, so that no caller concludes
+// that it has no data partition.
 func join(table []gpt.Partition, nodes map[int]string, exists func(device string) bool) []Part {
 	var parts []Part
 	for _, entry := range table {
@@ -126,13 +128,13 @@ func number(name, attribute string) int64 {
 
 // Uevents is the kernel's stream of device events.
 type Uevents struct {
-	// C has a value when something happened to any device since the last look. What it was does not matter: the reader looks
-	// again at everything, so lost or forged events do no harm.
+	// C has a value when any device has changed since the last receive. The reader examines all devices again, so lost
+	// or forged events do no harm.
 	C      <-chan struct{}
 	socket *os.File
 }
 
-// OpenUevents subscribes; open it before the first look at the devices, so that none slips through between.
+// OpenUevents subscribes to device events. Call it before the first Disks, so that no device is missed in between.
 func OpenUevents() (*Uevents, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_KOBJECT_UEVENT)
 	if err != nil {

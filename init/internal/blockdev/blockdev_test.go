@@ -18,9 +18,9 @@ func TestADiskCountsOnlyWithItsDataPartition(t *testing.T) {
 		want    []Part
 	}{
 		{"complete", map[int]string{1: "vda1", 3: "vda3"}, "", []Part{{esp, "/dev/vda1"}, {data, "/dev/vda3"}}},
-		{"data partition not added yet", map[int]string{1: "vda1"}, "", nil},
-		{"its node not made yet", map[int]string{1: "vda1", 3: "vda3"}, "/dev/vda3", nil},
-		{"another's node not made yet", map[int]string{1: "vda1", 3: "vda3"}, "/dev/vda1", []Part{{data, "/dev/vda3"}}},
+		{"the data partition is not added yet", map[int]string{1: "vda1"}, "", nil},
+		{"its node is not made yet", map[int]string{1: "vda1", 3: "vda3"}, "/dev/vda3", nil},
+		{"the node of another partition is not made yet", map[int]string{1: "vda1", 3: "vda3"}, "/dev/vda1", []Part{{data, "/dev/vda3"}}},
 	} {
 		got := join(table, c.nodes, func(device string) bool { return device != c.missing })
 		if !reflect.DeepEqual(got, c.want) {

@@ -1,4 +1,4 @@
-// Package clock reads the boot clock and keeps the wall clock from lying before the image was built.
+// Package clock reads the boot clock and keeps the wall clock from being earlier than the image's build time.
 package clock
 
 import (
@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Uptime is CLOCK_BOOTTIME: time since the kernel started, suspends included.
+// Uptime returns CLOCK_BOOTTIME, the time since the kernel started including suspends.
 func Uptime() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
@@ -17,13 +17,13 @@ func Uptime() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// Seconds is a duration in seconds with milliseconds, as it is written in logs and state files.
+// Seconds returns d in seconds, rounded to milliseconds, as logs and state files show it.
 func Seconds(d time.Duration) float64 {
 	return math.Round(d.Seconds()*1000) / 1000
 }
 
-// Floor sets the wall clock to min when it is before it, and tells whether it did. A board without a battery starts in 1970,
-// where no certificate is valid.
+// Floor sets the wall clock to min when it is earlier, and reports whether it did. A board without a battery starts in
+// 1970, when no certificate is valid.
 func Floor(min time.Time) (bool, error) {
 	if !time.Now().Before(min) {
 		return false, nil

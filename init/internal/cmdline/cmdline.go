@@ -1,18 +1,19 @@
-// Package cmdline parses the words of the kernel command line that are meant for init.
+// Package cmdline parses init's words of the kernel command line.
 package cmdline
 
 import "strings"
 
-// Options is docs/host-api.md section 6.
+// Options holds init's words of docs/host-api.md section 6.
 type Options struct {
 	DataPart   string // "" when not given
 	ConsoleAll bool
 	LogPort    string
-	// Sysctls are the kernel settings that the command line gives, as paths below /proc/sys. The kernel has applied them.
+	// Sysctls are the paths below /proc/sys of the settings on the command line, which the kernel has applied.
 	Sysctls []string
 }
 
-// Parse never fails: a word it does not know belongs to somebody else. The last of repeated words wins, as in the kernel.
+// Parse ignores unknown words, which belong to others, so it never fails. The last of repeated words wins, as in the
+// kernel.
 func Parse(line string) Options {
 	var o Options
 	for _, word := range split(line) {
@@ -33,7 +34,7 @@ func Parse(line string) Options {
 	return o
 }
 
-// split cuts at white space outside double quotes, which it drops: the kernel's own rule.
+// split cuts at white space outside double quotes and drops the quotes, as the kernel does.
 func split(line string) []string {
 	var words []string
 	var word strings.Builder

@@ -11,13 +11,13 @@ func TestParse(t *testing.T) {
 		want       Options
 	}{
 		{"empty", "", Options{}},
-		{"strangers are left alone", "quiet ro root=/dev/sda1 kios.provider=nocloud\n", Options{}},
+		{"words of others are ignored", "quiet ro root=/dev/sda1 kios.provider=nocloud\n", Options{}},
 		{"data partition by uuid", "datapart=PARTUUID=1234-AB quiet", Options{DataPart: "PARTUUID=1234-AB"}},
-		{"quoted value keeps its blank", `datapart="PARTLABEL=my data"`, Options{DataPart: "PARTLABEL=my data"}},
-		{"last word wins", "kios.console=all kios.console=events", Options{}},
+		{"a quoted value keeps its blank", `datapart="PARTLABEL=my data"`, Options{DataPart: "PARTLABEL=my data"}},
+		{"the last word wins", "kios.console=all kios.console=events", Options{}},
 		{"console and port", "kios.console=all kios.logport=/dev/ttyS1", Options{ConsoleAll: true, LogPort: "/dev/ttyS1"}},
 		{"settings", "sysctl.kernel.panic=0 sysctl.kernel/sysrq=1", Options{Sysctls: []string{"kernel/panic", "kernel/sysrq"}}},
-		{"a prefix is not the word", "xkios.console=all kios.consoles=all", Options{}},
+		{"similar words do not count", "xkios.console=all kios.consoles=all", Options{}},
 	} {
 		if got := Parse(c.line); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: Parse(%q) = %+v, want %+v", c.name, c.line, got, c.want)

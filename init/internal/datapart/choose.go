@@ -8,24 +8,24 @@ import (
 	"kios.dev/init/internal/gpt"
 )
 
-// Want is what the command line and the firmware say about the data partition.
+// Want holds what the kernel command line and the firmware say about the data partition.
 type Want struct {
 	Spec     string // `datapart=`, or ""
 	BootPart string // GUID of the partition the machine booted from, or ""
 }
 
-// Stage is how far the search has come.
+// Stage is the progress of the search.
 type Stage int
 
-// Drivers are still being loaded; all are and the disks they find at once are there; nothing more is waited for.
+// The stages of the search.
 const (
-	Loading Stage = iota
-	Settled
-	Final
+	Loading Stage = iota // drivers are still being loaded
+	Settled              // all are loaded, and the disks that they find at once are present
+	Final                // the deadline has passed
 )
 
-// Choose picks the data partition's device among the disks there are now. wait tells that another disk could still change the
-// answer: a named one, the one booted from, or, when nothing is known, any while drivers are loading.
+// Choose returns the data partition's device among the present disks. wait is true when another disk could still change
+// the result: the named one, the one booted from, or, when neither is known, any disk while drivers are loading.
 func Choose(disks []blockdev.Disk, want Want, stage Stage) (device string, wait bool) {
 	if want.Spec != "" {
 		device = bySpec(disks, want.Spec)
@@ -84,7 +84,7 @@ func diskWith(disks []blockdev.Disk, guid string) *blockdev.Disk {
 	return nil
 }
 
-// Find answers the partition with this GUID, or nil.
+// Find returns the partition with this GUID, or nil.
 func Find(disks []blockdev.Disk, guid string) *blockdev.Part {
 	for _, disk := range disks {
 		for i := range disk.Parts {

@@ -12,17 +12,17 @@ import (
 	"kios.dev/init/internal/mounts"
 )
 
-// patience is how long a disk that must be there may take to appear.
+// patience bounds the wait for a disk that was named or booted from.
 const patience = 10 * time.Second
 
-// Drivers loads what new devices and file systems need.
+// Drivers loads the modules of new devices and file systems.
 type Drivers interface {
 	LoadDevices() error
 	LoadFS(name string) error
 }
 
-// Search looks for the data partition while drivers are still being loaded; settled is closed when they are. It waits only for
-// what can still change the answer, and answers "" when there is no data partition.
+// Search returns the data partition's device, or "" when there is none. It runs while drivers are being loaded; settled
+// is closed when they are. It waits only while another disk could change the result.
 func Search(want Want, drivers Drivers, settled <-chan struct{}) string {
 	var news <-chan struct{}
 	if events, err := blockdev.OpenUevents(); err == nil {
@@ -39,7 +39,7 @@ func Search(want Want, drivers Drivers, settled <-chan struct{}) string {
 		select {
 		case <-news:
 			if stage == Settled {
-				drivers.LoadDevices() // a new bus may have brought a disk; a failure was told at the first pass
+				drivers.LoadDevices() // a new bus may have brought a disk; the first pass has reported failures
 			}
 		case <-settled:
 			stage, settled = Settled, nil
@@ -49,8 +49,8 @@ func Search(want Want, drivers Drivers, settled <-chan struct{}) string {
 	}
 }
 
-// Mount mounts the partition at target, where nothing can be executed: the rows of the mount table that bind parts of it decide
-// what can.
+// Mount mounts the partition at target, where nothing can be executed. The rows of the mount table that bind parts of
+// it decide where programs can be.
 func Mount(device, target string, drivers Drivers) error {
 	row := mounts.Mount{
 		Source: device, Target: target, FS: "ext4",
@@ -63,14 +63,14 @@ func Mount(device, target string, drivers Drivers) error {
 		}
 		unix.Unmount(target, unix.MNT_DETACH)
 	}
-	remedy := "the node runs from RAM; repair the ext4 file system of " + device + " on another machine, or flash the medium again"
+	remedy := "The node runs from RAM. Repair the ext4 file system of " + device + " on another machine, or flash the medium again."
 	if errors.Is(err, unix.ENODEV) {
-		remedy = "the kernel knows no ext4: name its module under `fs ext4` in the early table"
+		remedy = "The kernel does not know ext4: name its module under `fs ext4` in the early table."
 	}
 	return fault.New(fault.DataPart, "mount "+device, remedy, err)
 }
 
-// writable tells a file system that mounts, but takes no writes (damaged, or full), before anything relies on it.
+// writable fails for a file system that mounts but takes no writes because it is damaged or full.
 func writable(dir string) error {
 	file, err := os.CreateTemp(dir, ".probe-*")
 	if err != nil {

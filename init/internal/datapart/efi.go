@@ -7,10 +7,11 @@ import (
 	"unicode/utf16"
 )
 
-// loaderPart is the variable in which the EFI stub leaves the GUID of the partition it was read from (Boot Loader Interface).
+// loaderPart is the variable in which the EFI stub leaves the GUID of the partition from which it was loaded (Boot
+// Loader Interface).
 const loaderPart = "/sys/firmware/efi/efivars/LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
-// BootPart answers the GUID of the partition booted from, "" when the firmware does not tell.
+// BootPart returns the GUID of the partition booted from, or "" when it is unknown.
 func BootPart() string {
 	data, err := os.ReadFile(loaderPart)
 	if err != nil {
@@ -19,7 +20,7 @@ func BootPart() string {
 	return parseLoaderPart(data)
 }
 
-// parseLoaderPart takes four bytes of attributes and a UTF-16 string that ends in zero.
+// parseLoaderPart decodes four bytes of attributes and a UTF-16 string that ends in zero.
 func parseLoaderPart(data []byte) string {
 	if len(data) < 4+2*36 {
 		return ""

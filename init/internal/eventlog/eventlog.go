@@ -1,5 +1,5 @@
-// Package eventlog writes init's events and its children's output: to the console, to bounded files in /run/kios/log, and to
-// an extra serial port when the command line names one.
+// Package eventlog writes init's events and its children's output to the console, to bounded files in /run/kios/log and
+// to an extra serial port when the kernel command line names one.
 package eventlog
 
 import (
@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	fileLimit = 4 << 20
-	// lineLimit bounds what one line of a child may cost; the rest of a longer line follows as lines of its own.
+	fileLimit = 4 << 20 // bytes
+	// lineLimit bounds one line of a child, in bytes. The rest of a longer line follows as further lines.
 	lineLimit = 16 << 10
 )
 
-// Log is where everything init has to say goes. Its methods may be called from any goroutine.
+// Log takes all messages of init. Its methods may be called from any goroutine.
 type Log struct {
 	dir        string
 	console    *sink
@@ -39,7 +39,7 @@ func Open(dir string, console io.Writer) (*Log, error) {
 	return &Log{dir: dir, file: file, console: newSink(console)}, nil
 }
 
-// Configure applies the command line's wishes; it is called once, before any child starts.
+// Configure applies the kernel command line's options. It is called once, before any child starts.
 func (l *Log) Configure(consoleAll bool, port io.Writer) {
 	l.consoleAll = consoleAll
 	if port != nil {
@@ -47,13 +47,13 @@ func (l *Log) Configure(consoleAll bool, port io.Writer) {
 	}
 }
 
-// Info tells a change of state.
+// Info reports a change of state.
 func (l *Log) Info(event string, fields ...any) { l.event("info", event, fields) }
 
-// Warn tells something that the node works around.
+// Warn reports a fault that the node works around.
 func (l *Log) Warn(event string, fields ...any) { l.event("warn", event, fields) }
 
-// Error tells something that an operator has to mend.
+// Error reports a fault that an operator has to fix.
 func (l *Log) Error(event string, fields ...any) { l.event("error", event, fields) }
 
 func (l *Log) event(level, event string, fields []any) {
@@ -63,10 +63,10 @@ func (l *Log) event(level, event string, fields []any) {
 	l.toPort("init", line)
 }
 
-// Console puts one finished line of somebody else on the console.
+// Console puts one finished line of a client on the console.
 func (l *Log) Console(line []byte) { l.console.put(append(line[:len(line):len(line)], '\n')) }
 
-// Flush gives slow devices a moment to take what is queued.
+// Flush waits until slow devices have written their queues, at most for limit each.
 func (l *Log) Flush(limit time.Duration) {
 	l.console.flush(limit)
 	if l.port != nil {
@@ -80,13 +80,14 @@ func (l *Log) toPort(name string, line []byte) {
 	}
 }
 
-// Child makes the pipe that a child's standard output and error go to. It outlives the child: the next life writes to it too.
+// Child opens the pipe for a child's standard output and error. It outlives the process: the next start writes to it
+// too.
 func (l *Log) Child(name string) (*os.File, error) {
 	file, err := openRotating(filepath.Join(l.dir, name+".log"), fileLimit)
 	if err != nil {
 		return nil, err
 	}
-	// Not os.Pipe: its ends are non-blocking, and a child whose standard output says EAGAIN loses lines.
+	// Not os.Pipe: its ends are non-blocking, and a child whose standard output returns EAGAIN loses lines.
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func TestFormatSpellsOutAFault(t *testing.T) {
 	}
 }
 
-func TestFilesTurnAtTheirLimitAndKeepOneOlder(t *testing.T) {
+func TestFilesRotateAtTheirLimitAndKeepOneOlder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
 	r, err := openRotating(path, 20)
 	if err != nil {
@@ -50,7 +50,7 @@ func TestFilesTurnAtTheirLimitAndKeepOneOlder(t *testing.T) {
 	}
 }
 
-// stuck is a serial port with nobody behind it until it is let go.
+// stuck is a serial port that nobody reads until free is closed.
 type stuck struct {
 	free chan struct{}
 	got  bytes.Buffer
@@ -58,7 +58,7 @@ type stuck struct {
 
 func (s *stuck) Write(p []byte) (int, error) { <-s.free; return s.got.Write(p) }
 
-func TestAStuckDeviceHoldsUpNobodyAndTellsTheLoss(t *testing.T) {
+func TestAStuckDeviceBlocksNobodyAndReportsTheLoss(t *testing.T) {
 	device := &stuck{free: make(chan struct{})}
 	s := newSink(device)
 	for range sinkQueue + 100 {

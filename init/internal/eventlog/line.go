@@ -9,7 +9,7 @@ import (
 	"kios.dev/init/internal/fault"
 )
 
-// Format makes one line of docs/host-api.md section 7; fields alternate names and values.
+// Format returns one log line (docs/host-api.md section 7). fields alternates names and values.
 func Format(now time.Time, up float64, level, event string, fields ...any) []byte {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -30,7 +30,7 @@ func Format(now time.Time, up float64, level, event string, fields ...any) []byt
 	return b.Bytes()
 }
 
-// putError writes the cause under its own name and, for a fault, the code and the remedy beside it.
+// putError writes an error under its field's name, and the code and remedy of a fault beside it.
 func putError(b *bytes.Buffer, name string, err error) {
 	var f *fault.Error
 	if errors.As(err, &f) {

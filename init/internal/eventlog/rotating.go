@@ -33,12 +33,12 @@ func (r *rotating) open() error {
 	return nil
 }
 
-// Write never splits a line over two generations; a line longer than the limit gets a generation of its own.
+// Write never splits a line over two generations. A line longer than the limit gets a generation of its own.
 func (r *rotating) Write(line []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.size > 0 && r.size+int64(len(line)) > r.limit {
-		if err := r.turn(); err != nil {
+		if err := r.rotate(); err != nil {
 			return 0, err
 		}
 	}
@@ -47,7 +47,7 @@ func (r *rotating) Write(line []byte) (int, error) {
 	return n, err
 }
 
-func (r *rotating) turn() error {
+func (r *rotating) rotate() error {
 	r.file.Close()
 	if err := os.Rename(r.path, r.path+".1"); err != nil {
 		return err

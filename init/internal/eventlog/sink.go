@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// sink writes lines to a device that may be slow or stuck (a serial port with nobody behind it) without holding up anybody:
-// what does not fit its queue is counted and told once there is room again.
+// sink writes lines to a device that may be slow or stuck (a serial port that nobody reads) without blocking its
+// callers. It counts the lines that do not fit its queue and reports them once there is room again.
 type sink struct {
 	queue   chan entry
 	dropped atomic.Int64
 }
 
-// entry is a line to write, or a channel to close once everything before it is written.
+// entry is a line to write, or a channel to close once all earlier entries are written.
 type entry struct {
 	line    []byte
 	written chan struct{}
@@ -39,17 +39,17 @@ func (s *sink) put(line []byte) {
 func (s *sink) run(device io.Writer) {
 	for e := range s.queue {
 		if n := s.dropped.Swap(0); n > 0 {
-			fmt.Fprintf(device, "init: %d lines dropped, the device was too slow\n", n)
+			fmt.Fprintf(device, "init: %d lines dropped because the device was too slow\n", n)
 		}
 		if e.written != nil {
 			close(e.written)
 			continue
 		}
-		device.Write(e.line) // a device that fails has nowhere to complain to
+		device.Write(e.line) // there is nowhere to report a failed device
 	}
 }
 
-// flush waits until what is queued now is written, at most for limit.
+// flush waits until all present entries are written, at most for limit.
 func (s *sink) flush(limit time.Duration) {
 	end := time.After(limit)
 	written := make(chan struct{})

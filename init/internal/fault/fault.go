@@ -1,11 +1,12 @@
-// Package fault is init's error type: a stable code from docs/errors.md, what failed, why, and what the operator can do.
+// Package fault is init's error type: a stable code from docs/errors.md, the action that failed, its cause and a
+// remedy.
 package fault
 
-// Error is a failure an operator may have to act on.
+// Error is a failure that an operator may have to act on.
 type Error struct {
 	Code   string // KIOS_INIT_…
-	Doing  string // verb object: "mount /proc"
-	Remedy string
+	Doing  string // verb object, reads well after "cannot": "mount /proc"
+	Remedy string // full sentences
 	Err    error
 }
 
@@ -18,12 +19,12 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// New makes an Error.
+// New returns an Error.
 func New(code, doing, remedy string, err error) *Error {
 	return &Error{Code: code, Doing: doing, Remedy: remedy, Err: err}
 }
 
-// Codes, each a row of docs/errors.md.
+// The codes. Each has a row in docs/errors.md.
 const (
 	Mount     = "KIOS_INIT_MOUNT"
 	Root      = "KIOS_INIT_ROOT"

@@ -29,7 +29,7 @@ func TestEveryCodeIsDocumentedAndEveryDocumentedCodeExists(t *testing.T) {
 	}
 }
 
-func TestAnErrorNamesWhatWasDoneAndWhy(t *testing.T) {
+func TestAnErrorNamesTheActionAndItsCause(t *testing.T) {
 	err := New(Mount, "mount /a", "try b", os.ErrPermission)
 	if err.Error() != "mount /a: permission denied" || !errors.Is(err, os.ErrPermission) {
 		t.Error(err)

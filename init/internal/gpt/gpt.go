@@ -10,7 +10,7 @@ import (
 	"unicode/utf16"
 )
 
-// Partition is one used entry of the table.
+// Partition is a used entry of the table.
 type Partition struct {
 	Number     int // counted from 1, as the kernel numbers its devices
 	Type, GUID string
@@ -26,10 +26,11 @@ const (
 	maxEntry   = 4096
 )
 
-// ErrNone means that neither header is a valid one.
+// ErrNone means that neither of the two tables is valid.
 var ErrNone = errors.New("no valid GUID partition table")
 
-// Read takes the primary table, or the backup at the disk's end when the primary is damaged.
+// Read returns the primary table, or the backup at the disk's end when the primary is damaged. size and blockSize are
+// in bytes.
 func Read(disk io.ReaderAt, size, blockSize int64) ([]Partition, error) {
 	if blockSize < 512 || size < 3*blockSize {
 		return nil, ErrNone
@@ -110,7 +111,7 @@ func parseEntries(b []byte, entrySize int) []Partition {
 	return parts
 }
 
-// formatGUID undoes the mixed byte order of GUIDs on disk.
+// formatGUID reverses the mixed byte order of GUIDs on disk.
 func formatGUID(b []byte) string {
 	le := binary.LittleEndian
 	return fmt.Sprintf("%08x-%04x-%04x-%x-%x", le.Uint32(b), le.Uint16(b[4:]), le.Uint16(b[6:]), b[8:10], b[10:16])

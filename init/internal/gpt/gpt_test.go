@@ -12,7 +12,8 @@ import (
 
 const blocks = 200
 
-// esp and data as they lie on a disk: the first three fields little-endian (UEFI specification, appendix A).
+// The partition types as they are on a disk, with the first three fields little-endian (UEFI specification, appendix
+// A).
 var (
 	espType  = []byte{0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b}
 	dataType = []byte{0x93, 0xc6, 0xaa, 0x97, 0x20, 0xd9, 0x5a, 0x46, 0x94, 0xfe, 0xeb, 0x59, 0xfc, 0x86, 0xdf, 0xaa}
@@ -63,18 +64,18 @@ func resum(h []byte) {
 	binary.LittleEndian.PutUint32(h[16:], crc32.ChecksumIEEE(h[:headerSize]))
 }
 
-func TestReadTakesTheTableWhereverItIsWhole(t *testing.T) {
+func TestReadReturnsTheTableThatIsIntact(t *testing.T) {
 	for name, damage := range map[string]func([]byte){
-		"whole":                     func([]byte) {},
-		"primary header wiped":      func(b []byte) { clear(b[512:1024]) },
-		"primary entry flipped":     func(b []byte) { b[2*512+5] ^= 1 },
-		"primary header flipped":    func(b []byte) { b[512+40] ^= 1 },
-		"backup wiped":              func(b []byte) { clear(b[len(b)-512:]) },
-		"primary moved elsewhere":   func(b []byte) { b[512+24]++; resum(b[512:]) },
-		"primary entries far away":  func(b []byte) { binary.LittleEndian.PutUint64(b[512+72:], 1<<60); resum(b[512:]) },
-		"primary entries overlong":  func(b []byte) { binary.LittleEndian.PutUint32(b[512+80:], 1<<31); resum(b[512:]) },
-		"primary entries of no use": func(b []byte) { binary.LittleEndian.PutUint32(b[512+84:], 0); resum(b[512:]) },
-		"primary header too long":   func(b []byte) { binary.LittleEndian.PutUint32(b[512+12:], 1<<20) },
+		"intact":                   func([]byte) {},
+		"primary header wiped":     func(b []byte) { clear(b[512:1024]) },
+		"primary entry flipped":    func(b []byte) { b[2*512+5] ^= 1 },
+		"primary header flipped":   func(b []byte) { b[512+40] ^= 1 },
+		"backup wiped":             func(b []byte) { clear(b[len(b)-512:]) },
+		"primary moved elsewhere":  func(b []byte) { b[512+24]++; resum(b[512:]) },
+		"primary entries far away": func(b []byte) { binary.LittleEndian.PutUint64(b[512+72:], 1<<60); resum(b[512:]) },
+		"primary entries overlong": func(b []byte) { binary.LittleEndian.PutUint32(b[512+80:], 1<<31); resum(b[512:]) },
+		"primary entries unusable": func(b []byte) { binary.LittleEndian.PutUint32(b[512+84:], 0); resum(b[512:]) },
+		"primary header too long":  func(b []byte) { binary.LittleEndian.PutUint32(b[512+12:], 1<<20) },
 	} {
 		b := disk(512)
 		damage(b)
@@ -85,14 +86,14 @@ func TestReadTakesTheTableWhereverItIsWhole(t *testing.T) {
 	}
 }
 
-func TestReadKnowsDisksOfFourKiBBlocks(t *testing.T) {
+func TestReadSupportsDisksWithBlocksOf4KiB(t *testing.T) {
 	b := disk(4096)
 	if got, err := Read(bytes.NewReader(b), int64(len(b)), 4096); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v %v", got, err)
 	}
 }
 
-func TestReadRefuses(t *testing.T) {
+func TestReadRefusesADiskWithoutAValidTable(t *testing.T) {
 	both := disk(512)
 	both[2*512] ^= 1
 	both[len(both)-512+20] ^= 1
@@ -107,7 +108,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(disk(512))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 1024 {
-			resum(b[512:]) // reach behind the checksum
+			resum(b[512:]) // get past the checksum
 		}
 		Read(bytes.NewReader(b), int64(len(b)), 512)
 	})

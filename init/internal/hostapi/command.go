@@ -1,9 +1,9 @@
-// Package hostapi is the host side of docs/host-api.md section 1: control sockets and the console socket.
+// Package hostapi is the host's side of docs/host-api.md section 1: the control sockets and the console socket.
 package hostapi
 
 import "slices"
 
-// Command is one order of a client.
+// Command is one command of a client.
 type Command byte
 
 // The commands; their values are the bytes on the wire.
@@ -27,15 +27,15 @@ var names = map[Command]string{
 
 func (c Command) String() string { return names[c] }
 
-// Socket is a control socket with the rights it grants.
+// Socket is a control socket with the commands it grants.
 type Socket struct {
 	Name   string
-	Path   string // below the root of the run directory
+	Path   string // below /run
 	Grants []Command
-	Events bool
+	Events bool // whether its clients receive events
 }
 
-// Sockets are all of them.
+// Sockets lists every control socket.
 var Sockets = []Socket{
 	{"system", "system.sock", []Command{SoftShutdown, ContinueShutdown, RestartKubelet, RestartRuntime, PowerOff, Reboot}, true},
 	{"restart-kubelet", "kios/control/restart-kubelet.sock", []Command{RestartKubelet}, false},
@@ -43,7 +43,7 @@ var Sockets = []Socket{
 	{"shutdown", "kios/control/shutdown.sock", []Command{SoftShutdown, ContinueShutdown, PowerOff, Reboot}, false},
 }
 
-// Interpret reads what a client wrote: the commands the socket grants, and the bytes it refuses.
+// Interpret splits a client's bytes into the commands that the socket grants and the bytes that it refuses.
 func (s Socket) Interpret(bytes []byte) (commands []Command, refused []byte) {
 	for _, b := range bytes {
 		if slices.Contains(s.Grants, Command(b)) {

@@ -12,14 +12,15 @@ import (
 
 const (
 	consoleLine = 1024 // bytes
-	consoleRate = 20   // lines a second a connection
+	consoleRate = 20   // lines a second for each connection
 )
 
-// console prints the lines that pods send, as far as they are few, short and printable.
+// console prints the lines of a client. It cuts long lines, replaces unprintable characters and drops lines beyond the
+// rate.
 func (s *Server) console(conn net.Conn) {
 	lines := bufio.NewReaderSize(conn, consoleLine)
 	var r rate
-	tooLong := false // the rest of a line that was cut is dropped
+	tooLong := false // set while the rest of a cut line is dropped
 	for {
 		part, err := lines.ReadSlice('\n')
 		line := bytes.TrimRight(part, "\r\n")
@@ -38,7 +39,7 @@ func (s *Server) console(conn net.Conn) {
 	}
 }
 
-// Printable makes a line harmless for a terminal: what is not UTF-8 or not printable becomes U+FFFD.
+// Printable makes a line harmless for a terminal: invalid UTF-8 and unprintable characters become U+FFFD.
 func Printable(line []byte) []byte {
 	return []byte(strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -55,7 +56,7 @@ type rate struct {
 	lost   int
 }
 
-// allow tells whether a line may pass now, and how many were lost before it.
+// allow reports whether a line may pass now, and how many were lost before it.
 func (r *rate) allow(now time.Time) (ok bool, lost int) {
 	if now.Sub(r.window) >= time.Second {
 		r.window, r.used = now, 0

@@ -16,7 +16,7 @@ type Log interface {
 	Console(line []byte)
 }
 
-// maxClients bounds what idle clients can hold of each socket; the oldest makes room for the newest.
+// maxClients bounds the open connections of each socket. The oldest is closed for the newest.
 const maxClients = 64
 
 // Server owns the sockets.
@@ -26,7 +26,7 @@ type Server struct {
 	clients map[string]*clients
 }
 
-// Listen makes every socket below runDir, once; handle is called from many goroutines and must not block.
+// Listen opens every socket below runDir. handle is called from many goroutines and must not block.
 func Listen(runDir string, log Log, handle func(Command)) (*Server, error) {
 	s := &Server{log: log, handle: handle, clients: map[string]*clients{}}
 	for _, socket := range Sockets {
@@ -56,7 +56,7 @@ func accept(listener net.Listener, open *clients, serve func(net.Conn)) {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
-			time.Sleep(100 * time.Millisecond) // out of descriptors: the only error a live listener has
+			time.Sleep(100 * time.Millisecond) // out of descriptors, the only error of an open listener
 			continue
 		}
 		open.add(conn)
@@ -67,7 +67,7 @@ func accept(listener net.Listener, open *clients, serve func(net.Conn)) {
 	}
 }
 
-// control obeys a client until it half-closes or goes away.
+// control handles a client's commands until it half-closes or disconnects.
 func (s *Server) control(socket Socket, conn net.Conn) {
 	buffer := make([]byte, 64)
 	for {
@@ -86,7 +86,7 @@ func (s *Server) control(socket Socket, conn net.Conn) {
 	}
 }
 
-// Broadcast sends an event to every client of the system socket; one that does not read loses it.
+// Broadcast sends an event to every client of the system socket. A client that does not read loses it.
 func (s *Server) Broadcast(event byte) {
 	s.clients["system"].each(func(conn net.Conn) {
 		conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
@@ -104,7 +104,7 @@ func (c *clients) add(conn net.Conn) {
 	defer c.mu.Unlock()
 	c.open = append(c.open, conn)
 	if len(c.open) > maxClients {
-		c.open[0].Close() // its goroutine then removes nothing
+		c.open[0].Close() // its goroutine will find nothing to remove
 		c.open = c.open[1:]
 	}
 }

@@ -25,7 +25,7 @@ type fixture struct {
 }
 
 func serve(t *testing.T) *fixture {
-	dir, err := os.MkdirTemp("", "kios") // t.TempDir is too long for a socket's address
+	dir, err := os.MkdirTemp("", "kios") // t.TempDir is too long for the address of a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,14 +87,14 @@ func TestIdleClientsBlockNobodyAndHalfCloseEndsTheConnection(t *testing.T) {
 	}
 	client.SetReadDeadline(time.Now().Add(5 * time.Second))
 	if n, err := client.Read(make([]byte, 1)); n != 0 || err == nil || os.IsTimeout(err) {
-		t.Errorf("init must answer nothing and close: %d %v", n, err)
+		t.Errorf("init must close without a reply: %d %v", n, err)
 	}
 }
 
 func TestTheEventReachesOpenClientsOfTheSystemSocketOnly(t *testing.T) {
 	f := serve(t)
 	system, other := f.dial("system.sock"), f.dial("kios/control/shutdown.sock")
-	system.Write([]byte{3}) // answered by the log once the connection is known
+	system.Write([]byte{3}) // handled once the connection is known
 	next(t, f.commands)
 	f.server.Broadcast(EventShutdown)
 	buffer := make([]byte, 4)

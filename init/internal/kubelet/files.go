@@ -5,10 +5,10 @@ import (
 	"os"
 )
 
-// fileLimit bounds what is read of a file that a pod or a person wrote.
+// fileLimit is the number of bytes read at most from a file that a pod or a person wrote.
 const fileLimit = 64 << 10
 
-// ReadFiles reads everything that Make looks at.
+// ReadFiles reads the files for Make.
 func ReadFiles() Files {
 	return Files{
 		Hostname: read("/etc/hostname"), NodeLabels: read(Dir + "/node-labels"), NodeIP: read(Dir + "/node-ip"),

@@ -15,8 +15,8 @@ import (
 	"kios.dev/init/internal/atomicfile"
 )
 
-// EnsureServingPair makes dir/kubelet.{crt,key} when there is no pair that fits together, and tells whether it did. Kubelet would
-// make an RSA pair at every start of an empty node, which takes over a thousand times as long.
+// EnsureServingPair creates dir/kubelet.{crt,key} unless they exist and match, and reports whether it did. Kubelet
+// would create an RSA pair at every start of an empty node, which takes over a thousand times as long.
 func EnsureServingPair(dir, hostname string, now time.Time) (bool, error) {
 	crt, key := filepath.Join(dir, "kubelet.crt"), filepath.Join(dir, "kubelet.key")
 	if fits(crt, key) {
@@ -35,7 +35,7 @@ func EnsureServingPair(dir, hostname string, now time.Time) (bool, error) {
 	return true, atomicfile.Write(crt, certificate, 0o644)
 }
 
-// fits is false for a missing, a damaged and a mismatched pair: power may have gone between the two files.
+// fits returns false for a missing, damaged or mismatched pair, which a power cut between the two files can leave.
 func fits(crtPath, keyPath string) bool {
 	crt, err := parsePEM(crtPath, x509.ParseCertificate)
 	if err != nil {
@@ -74,7 +74,7 @@ func newPair(hostname string, now time.Time) (certificate, private []byte, err e
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: "kios-" + hostname},
 		DNSNames:     []string{hostname},
-		NotBefore:    now.Add(-24 * time.Hour), // the clock may still be set back a little
+		NotBefore:    now.Add(-24 * time.Hour), // the clock may still be set back
 		NotAfter:     now.AddDate(20, 0, 0),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},

@@ -17,10 +17,10 @@ func ensure(t *testing.T, dir string) bool {
 	return made
 }
 
-func TestServingPairIsMadeOnceAndServes(t *testing.T) {
+func TestTheServingPairIsMadeOnceAndCanServe(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pki")
 	if !ensure(t, dir) || ensure(t, dir) {
-		t.Error("made once, and only once")
+		t.Error("the pair was not made exactly once")
 	}
 	pair, err := tls.LoadX509KeyPair(dir+"/kubelet.crt", dir+"/kubelet.key")
 	if err != nil {
@@ -48,7 +48,7 @@ func TestADamagedPairIsMadeAgain(t *testing.T) {
 		ensure(t, dir)
 		damage(dir)
 		if !ensure(t, dir) {
-			t.Errorf("%s: was kept", name)
+			t.Errorf("%s: the pair was kept", name)
 		}
 		if _, err := tls.LoadX509KeyPair(dir+"/kubelet.crt", dir+"/kubelet.key"); err != nil {
 			t.Errorf("%s: %v", name, err)

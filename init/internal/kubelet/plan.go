@@ -1,4 +1,4 @@
-// Package kubelet decides how kubelet is started. Files choose between known variants; nothing on a disk adds a flag of its own.
+// Package kubelet decides how kubelet is started. Files choose between known variants and cannot add other flags.
 package kubelet
 
 import (
@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// Dir is where kubelet's files lie.
+	// Dir is the folder of kubelet's files.
 	Dir = "/etc/kubernetes"
 	// Binary is kubelet's path.
 	Binary = "/bin/kubelet"
@@ -19,7 +19,7 @@ const (
 	credentials = Dir + "/credential-providers.yaml"
 )
 
-// Files is what the files of docs/host-api.md section 4 hold. A nil pointer is a file that is not there.
+// Files holds the content of the files of docs/host-api.md section 4. A nil pointer is a missing file.
 type Files struct {
 	Hostname, NodeLabels, NodeIP       *string
 	Kubeconfig, Bootstrap, Credentials bool
@@ -33,13 +33,13 @@ type Plan struct {
 	Faults   []Fault
 }
 
-// Fault is a file that was left out.
+// Fault is a file that was ignored.
 type Fault struct {
 	File string
 	Err  error
 }
 
-// Make turns the files into a command line. It never fails: a bad file is left out and named.
+// Make turns the files into a command line. It never fails: it ignores a bad file and names it in Faults.
 func Make(files Files, defaultHostname string) Plan {
 	p := Plan{
 		Mode:     "standalone",
@@ -88,12 +88,13 @@ func (p *Plan) cluster(files Files) {
 func (p *Plan) add(arg string)               { p.Args = append(p.Args, arg) }
 func (p *Plan) fault(file string, err error) { p.Faults = append(p.Faults, Fault{file, err}) }
 
-// parseHostname takes the first line. RFC 1123, at most 64 bytes as the kernel, in lower case as Kubernetes wants node names.
+// parseHostname returns the first line in lower case, which Kubernetes needs for node names. It must be a name of RFC
+// 1123 with at most 64 bytes, the kernel's limit.
 func parseHostname(text string) (string, error) {
 	line, _, _ := strings.Cut(text, "\n")
 	name := strings.ToLower(strings.TrimSpace(line))
 	if len(name) > 64 {
-		return "", fmt.Errorf("host name of %d bytes, at most 64 are possible", len(name))
+		return "", fmt.Errorf("host name has %d bytes: at most 64 are allowed", len(name))
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if !wellFormed(label, 63, "-") {
@@ -103,8 +104,8 @@ func parseHostname(text string) (string, error) {
 	return name, nil
 }
 
-// wellFormed is the shape that host names and labels share: letters and digits, between them also some of `inner`. Regular
-// expressions would be compiled on the boot path.
+// wellFormed reports whether text has the form that host names and labels share: letters and digits, and characters of
+// `inner` between them. There is no regular expression because it would be compiled during the boot.
 func wellFormed(text string, limit int, inner string) bool {
 	alphanumeric := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' }
 	if text == "" || len(text) > limit || !alphanumeric(text[0]) || !alphanumeric(text[len(text)-1]) {
@@ -118,7 +119,7 @@ func wellFormed(text string, limit int, inner string) bool {
 	return true
 }
 
-// parseLabels reads `key: value` lines; empty lines and those that begin with # are skipped.
+// parseLabels reads `key: value` lines. It skips empty lines and those that begin with #.
 func parseLabels(text string) (string, error) {
 	var labels []string
 	for number, line := range strings.Split(text, "\n") {
@@ -151,7 +152,7 @@ func validLabelKey(key string) bool {
 	return wellFormed(prefix, 253, ".-") && prefix == strings.ToLower(prefix) && wellFormed(name, 63, "_.-")
 }
 
-// parseNodeIP takes one address, or one of each family.
+// parseNodeIP accepts one address, or one of each family.
 func parseNodeIP(text string) (string, error) {
 	var addresses []netip.Addr
 	for word := range strings.SplitSeq(strings.TrimSpace(text), ",") {
@@ -162,10 +163,10 @@ func parseNodeIP(text string) (string, error) {
 		addresses = append(addresses, address)
 	}
 	if len(addresses) > 2 || len(addresses) == 2 && addresses[0].Is4() == addresses[1].Is4() {
-		return "", fmt.Errorf("%q: one address, or one of each family", strings.TrimSpace(text))
+		return "", fmt.Errorf("%q is neither one address nor one of each family", strings.TrimSpace(text))
 	}
 	if slices.ContainsFunc(addresses, func(a netip.Addr) bool { return a.Zone() != "" || !a.IsValid() || a.IsUnspecified() }) {
-		return "", fmt.Errorf("%q is no node address", strings.TrimSpace(text))
+		return "", fmt.Errorf("%q is not a node address", strings.TrimSpace(text))
 	}
 	parts := make([]string, len(addresses))
 	for i, address := range addresses {

@@ -15,10 +15,10 @@ func TestMake(t *testing.T) {
 		name, mode, hostname string
 		files                Files
 		adds                 []string
-		faults               string // files left out
+		faults               string // ignored files
 	}{
 		{"an empty node", "standalone", "kios", Files{}, nil, ""},
-		{"host name, first line, lower case", "standalone", "node-1.example.org", Files{Hostname: text(" Node-1.Example.org \r\n# x\n")}, nil, ""},
+		{"the first line is the host name, in lower case", "standalone", "node-1.example.org", Files{Hostname: text(" Node-1.Example.org \r\n# x\n")}, nil, ""},
 		{"joining", "cluster", "kios", Files{Bootstrap: true}, []string{kube, boot}, ""},
 		{"joined", "cluster", "kios", Files{Kubeconfig: true}, []string{kube}, ""},
 		{"both", "cluster", "kios", Files{Kubeconfig: true, Bootstrap: true}, []string{kube, boot}, ""},
@@ -27,14 +27,14 @@ func TestMake(t *testing.T) {
 			"labels", "cluster", "kios", Files{Kubeconfig: true, NodeLabels: text("# ours\n\nzone: eu-1\n topology.kubernetes.io/rack : \"r_1\"\nempty:\n")},
 			[]string{kube, "--node-labels=zone=eu-1,topology.kubernetes.io/rack=r_1,empty="}, "",
 		},
-		{"no labels in the file", "cluster", "kios", Files{Kubeconfig: true, NodeLabels: text("# none\n")}, []string{kube}, ""},
+		{"a file without labels", "cluster", "kios", Files{Kubeconfig: true, NodeLabels: text("# none\n")}, []string{kube}, ""},
 		{"dual stack", "cluster", "kios", Files{Kubeconfig: true, NodeIP: text("10.0.0.1, fd00::0001\n")}, []string{kube, "--node-ip=10.0.0.1,fd00::1"}, ""},
 		{
 			"credentials", "standalone", "kios", Files{Credentials: true},
 			[]string{"--image-credential-provider-config=/etc/kubernetes/credential-providers.yaml", "--image-credential-provider-bin-dir=/var/lib/kios/credential-providers"}, "",
 		},
 		{
-			"bad files are left out and named", "cluster", "kios",
+			"bad files are ignored and named", "cluster", "kios",
 			Files{Kubeconfig: true, Hostname: text("-x"), NodeLabels: text("a=b"), NodeIP: text("10.0.0.256")},
 			[]string{kube}, "/etc/hostname /etc/kubernetes/node-labels /etc/kubernetes/node-ip",
 		},
@@ -48,12 +48,12 @@ func TestMake(t *testing.T) {
 			faults = append(faults, f.File)
 		}
 		if got := strings.Join(faults, " "); got != c.faults {
-			t.Errorf("%s: left out %q, want %q", c.name, got, c.faults)
+			t.Errorf("%s: ignored %q, want %q", c.name, got, c.faults)
 		}
 	}
 }
 
-func TestNoFileAddsAFlagOfItsOwn(t *testing.T) {
+func TestNoFileCanAddAnotherFlag(t *testing.T) {
 	for _, bad := range []string{"", "a b", "x --v=9", "a,b", "a..b", ".", strings.Repeat("a", 65), strings.Repeat("a", 64), "ü"} {
 		if name, err := parseHostname(bad); err == nil {
 			t.Errorf("host name %q became %q", bad, name)

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Loader loads module files of one directory, each once. Its methods may run side by side: a driver that probes slowly must not
-// hold up a file system.
+// Loader loads module files of one folder, each once. Its methods may run concurrently, because a driver that probes
+// slowly must not delay a file system.
 type Loader struct {
 	table  Table
 	dir    string
@@ -22,13 +22,13 @@ type Loader struct {
 	files map[string]*attempt
 }
 
-// attempt is the one try to load a file; err may be read once done is closed.
+// attempt is the only attempt to load a file. err may be read once done is closed.
 type attempt struct {
 	done chan struct{}
 	err  error
 }
 
-// Open reads the table; a missing one means that the kernel has everything built in.
+// Open reads the table. Without one the kernel has everything built in.
 func Open(tablePath, dir string) (*Loader, error) {
 	l := &Loader{dir: dir, insert: insert, files: map[string]*attempt{}}
 	text, err := os.ReadFile(tablePath)
@@ -44,7 +44,7 @@ func Open(tablePath, dir string) (*Loader, error) {
 	return l, nil
 }
 
-// Dir is where a kernel's own modules lie in the root.
+// Dir returns the folder of the running kernel's modules in the root.
 func Dir() string {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -53,13 +53,13 @@ func Dir() string {
 	return "/lib/modules/" + unix.ByteSliceToString(name.Release[:])
 }
 
-// LoadAlways loads what the root itself needs.
+// LoadAlways loads the modules that the root itself needs.
 func (l *Loader) LoadAlways() error { return l.load(l.table.Always) }
 
-// LoadFS loads the modules of a file system; one without a rule is built in or not to be had.
+// LoadFS loads the modules of a file system. A file system without a rule is built in or unavailable.
 func (l *Loader) LoadFS(name string) error { return l.load(l.table.FS[name]) }
 
-// LoadDevices loads drivers for the devices that are there, again and again until their buses bring no new ones.
+// LoadDevices loads drivers for the present devices, and repeats that until no new devices appear on their buses.
 func (l *Loader) LoadDevices() error {
 	if len(l.table.Alias) == 0 {
 		return nil
@@ -80,7 +80,7 @@ func (l *Loader) tried(file string) bool {
 	return l.files[file] != nil
 }
 
-// load inserts every file it can: one driver that fails must not keep the others out.
+// load inserts every file it can: a driver that fails must not keep the others from loading.
 func (l *Loader) load(files []string) error {
 	var failed []error
 	for _, file := range files {
@@ -91,7 +91,7 @@ func (l *Loader) load(files []string) error {
 	return errors.Join(failed...)
 }
 
-// once waits for an attempt that somebody else has begun, because the next file may need this one.
+// once loads a file or waits for an attempt that another goroutine has begun, because the next file may need this one.
 func (l *Loader) once(file string) error {
 	l.mu.Lock()
 	a, begun := l.files[file]
@@ -121,12 +121,12 @@ func insert(path string) error {
 	}
 	err = unix.FinitModule(fd, "", flags)
 	if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENODEV) {
-		return nil // there already, or for hardware that is not there (a processor's crypto instructions)
+		return nil // loaded already, or for hardware that is absent (a processor's crypto instructions)
 	}
 	return err
 }
 
-// modaliases reads every device that sits on a bus; walking all of /sys/devices would cost ten times as much.
+// modaliases returns the modalias of every device on a bus. Walking all of /sys/devices would take ten times as long.
 func modaliases() []string {
 	files, _ := filepath.Glob("/sys/bus/*/devices/*/modalias")
 	var found []string

@@ -21,7 +21,7 @@ func open(t *testing.T, table string) *Loader {
 	return l
 }
 
-func TestAFileIsLoadedOnceAndWhoNeedsItWaits(t *testing.T) {
+func TestAFileIsLoadedOnceAndOtherCallersWait(t *testing.T) {
 	l := open(t, "always a.ko b.ko\nfs x a.ko x.ko\n")
 	var mu sync.Mutex
 	var order []string
@@ -45,7 +45,7 @@ func TestAFileIsLoadedOnceAndWhoNeedsItWaits(t *testing.T) {
 	}
 }
 
-func TestAFailureKeepsNoOtherFileOutAndIsNotTriedAgain(t *testing.T) {
+func TestAFailedFileDoesNotStopOthersAndIsNotTriedAgain(t *testing.T) {
 	l := open(t, "always bad.ko good.ko")
 	calls := 0
 	l.insert = func(path string) error {
@@ -65,7 +65,7 @@ func TestAFailureKeepsNoOtherFileOutAndIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-func TestNoTableMeansAllIsBuiltIn(t *testing.T) {
+func TestWithoutATableEverythingIsBuiltIn(t *testing.T) {
 	l, err := Open("/nonexistent/table", "/m")
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,5 @@
-// Package modules loads the few kernel modules that the root, the data partition and seed volumes need before any pod runs.
-// All others are the module loader's.
+// Package modules loads the few kernel modules that the root, the data partition and seed volumes need before any pod
+// runs. The module loader loads all others.
 package modules
 
 import (
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Table says which module files serve what; it is written by the image builder. The zero Table means: all is built in.
+// Table holds the rules of early modules, which the image builder writes. With the zero Table everything is built in.
 type Table struct {
 	Always []string
 	Alias  []Rule
@@ -58,7 +58,7 @@ func (t *Table) add(words []string) error {
 	return nil
 }
 
-// Wanted lists the files for these devices that were not tried yet, in load order, each once.
+// Wanted returns the untried files for these devices, in load order, each once.
 func (t Table) Wanted(modaliases []string, tried func(file string) bool) []string {
 	names := make([]string, len(modaliases))
 	for i, name := range modaliases {
@@ -80,10 +80,11 @@ func (t Table) Wanted(modaliases []string, tried func(file string) bool) []strin
 	return files
 }
 
-// flat makes path.Match into fnmatch without flags, to which a slash is a character like any other.
+// flat hides slashes from path.Match, so that it matches like fnmatch(3) without flags, where a slash is an ordinary
+// character.
 func flat(text string) string { return strings.ReplaceAll(text, "/", "\x01") }
 
-// anyMatch looks at the literal beginning first: with hundreds of rules on the boot path, full matching of each would be felt.
+// anyMatch compares the literal prefix first: full matching of hundreds of rules would delay the boot.
 func anyMatch(pattern string, names []string) bool {
 	literal := pattern
 	if i := strings.IndexAny(pattern, `*?[\`); i >= 0 {

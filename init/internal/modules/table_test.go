@@ -48,7 +48,7 @@ func TestParseNamesTheBadLine(t *testing.T) {
 	}
 }
 
-func TestWantedFollowsBusesAsTheyMakeChildren(t *testing.T) {
+func TestWantedReturnsTheDriversOfDevicesThatAppearLater(t *testing.T) {
 	table, _ := Parse(sample)
 	loaded := map[string]bool{}
 	tried := func(file string) bool { return loaded[file] }

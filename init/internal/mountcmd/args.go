@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// request is a parsed command line of mount.
+// request is a parsed command line of mount(8).
 type request struct {
 	source, target, fsType string
 	opts                   Options
 }
 
-// flagsWithValue are the options of mount that take a word, in their short form.
+// flagsWithValue maps the options of mount that take a value to their short form.
 var flagsWithValue = map[string]string{"-t": "-t", "--types": "-t", "-o": "-o", "--options": "-o", "--source": "--source", "--target": "--target"}
 
-// words of mount that are shorthand for an option list.
+// shorthand maps words of mount to the option lists that they stand for.
 var shorthand = map[string]string{
 	"-r": "ro", "--read-only": "ro", "-w": "rw", "--rw": "rw",
 	"-B": "bind", "--bind": "bind", "-R": "rbind", "--rbind": "rbind",
-	// kubelet sends it where a path must not be resolved again; this mount never resolves any.
+	// kubelet passes it where a path must not be resolved again. This mount never resolves paths.
 	"--no-canonicalize": "", "-c": "", "-n": "", "--no-mtab": "", "-i": "", "--internal-only": "", "--": "",
 }
 
@@ -69,7 +69,7 @@ func (r *request) set(flag, value string) error {
 	return nil
 }
 
-// word takes one option without a value, or tells that it is a path.
+// word applies an option without a value, or reports that the word is a path.
 func (r *request) word(word string) (path bool, err error) {
 	if list, ok := shorthand[word]; ok {
 		return false, r.opts.ParseOptions(list)

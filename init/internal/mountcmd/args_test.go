@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestParseMountTakesWhatKubeletSends(t *testing.T) {
+func TestParseMountAcceptsKubeletsCommandLines(t *testing.T) {
 	for _, c := range []struct {
 		args string
 		want request
@@ -32,7 +32,7 @@ func TestParseMountTakesWhatKubeletSends(t *testing.T) {
 	}
 }
 
-func TestParseMountRefuses(t *testing.T) {
+func TestParseMountRefusesBadCommandLines(t *testing.T) {
 	for args, cause := range map[string]string{
 		"-t":                  "needs a value",
 		"-a":                  "not known",

@@ -16,7 +16,8 @@ const (
 	exitFail  = 32
 )
 
-// Mount is `mount [-t TYPE] [-o OPTIONS] [SOURCE] TARGET`, or a listing when called without arguments.
+// Mount runs `mount [-t TYPE] [-o OPTIONS] [SOURCE] TARGET`, or lists the mounts when args is empty. It returns the
+// exit code.
 func Mount(args []string, out, errOut io.Writer) int {
 	if len(args) == 0 {
 		return list(out, errOut)
@@ -27,13 +28,14 @@ func Mount(args []string, out, errOut io.Writer) int {
 		return exitUsage
 	}
 	if err := r.apply(); err != nil {
-		fmt.Fprintf(errOut, "mount: %s: %s: %v.\n", r.target, r.what(), err)
+		fmt.Fprintf(errOut, "mount: %s: cannot %s: %v.\n", r.target, r.action(), err)
 		return exitFail
 	}
 	return exitOK
 }
 
-func (r request) what() string {
+// action returns the request as verb and object.
+func (r request) action() string {
 	if r.fsType != "" {
 		return "mount " + r.source + " as " + r.fsType
 	}
@@ -46,7 +48,7 @@ func (r request) apply() error {
 			return err
 		}
 	} else if r.opts.Propagation == 0 {
-		return errors.New("there is no fstab: name a source")
+		return errors.New("name a source, because there is no fstab")
 	}
 	if r.opts.Propagation != 0 {
 		return unix.Mount("", r.target, "", r.opts.Propagation, "")
@@ -58,11 +60,11 @@ func (r request) attach() error {
 	flags := r.opts.Flags
 	if flags&unix.MS_BIND == 0 || flags&unix.MS_REMOUNT != 0 {
 		if r.fsType == "" && flags&unix.MS_REMOUNT == 0 {
-			return errors.New("the file system's type must be given with -t")
+			return errors.New("name the file system's type with -t")
 		}
 		return unix.Mount(r.source, r.target, r.fsType, flags, r.opts.Data)
 	}
-	// The kernel takes no flags together with a bind; mount(8) makes a second call of it, and so does this.
+	// The kernel ignores other flags in the call that binds, so they need a second call, as in mount(8).
 	if err := unix.Mount(r.source, r.target, "", flags&(unix.MS_BIND|unix.MS_REC), ""); err != nil {
 		return err
 	}
@@ -71,7 +73,7 @@ func (r request) attach() error {
 		return nil
 	}
 	if err := unix.Mount("", r.target, "", rest|unix.MS_BIND|unix.MS_REMOUNT, ""); err != nil {
-		unix.Unmount(r.target, unix.MNT_DETACH) // never leave a weaker mount than was asked for
+		unix.Unmount(r.target, unix.MNT_DETACH) // never leave a weaker mount than requested
 		return err
 	}
 	return nil
@@ -87,7 +89,7 @@ func list(out, errOut io.Writer) int {
 	return exitOK
 }
 
-// Umount is `umount [-f] [-l] TARGET…`.
+// Umount runs `umount [-f] [-l] TARGET…` and returns the exit code.
 func Umount(args []string, errOut io.Writer) int {
 	flags, targets, err := parseUmount(args)
 	if err != nil {
@@ -104,7 +106,7 @@ func Umount(args []string, errOut io.Writer) int {
 	return code
 }
 
-// reason keeps the two words that kubelet looks for in umount's output.
+// reason returns err in the words of umount(8), because kubelet searches its output for them.
 func reason(err error) string {
 	switch {
 	case errors.Is(err, unix.EINVAL):

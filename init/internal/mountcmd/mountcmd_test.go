@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inMountNamespace gives the test mounts of its own, on a thread that ends with it.
+// inMountNamespace moves the test into its own mount namespace, on a thread that ends with the test.
 func inMountNamespace(t *testing.T) {
 	if os.Getuid() != 0 {
 		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
@@ -47,7 +47,7 @@ func umount(t *testing.T, want int, args ...string) string {
 	return call(t, want, func(errOut *bytes.Buffer) int { return Umount(args, errOut) })
 }
 
-// optionsOf reads the mount table of the thread, which alone is in the namespace.
+// optionsOf reads the mount table of the thread, because only the thread is in the namespace.
 func optionsOf(t *testing.T, target string) string {
 	text, err := os.ReadFile("/proc/thread-self/mounts")
 	if err != nil {
@@ -89,7 +89,7 @@ func TestKubeletsMountsReachTheKernel(t *testing.T) {
 	umount(t, 0, "-f", a)
 }
 
-func TestFailuresHaveMountsCodesAndKubeletsWords(t *testing.T) {
+func TestFailuresHaveTheExitCodesOfMountAndTheWordsKubeletNeeds(t *testing.T) {
 	inMountNamespace(t)
 	dir := t.TempDir()
 	if text := umount(t, 32, dir); !strings.Contains(text, "not mounted") {

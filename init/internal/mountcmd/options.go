@@ -1,4 +1,4 @@
-// Package mountcmd is mount(8) and umount(8) as kubelet calls them.
+// Package mountcmd implements mount(8) and umount(8) as kubelet calls them.
 package mountcmd
 
 import (
@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options is what a comma-separated option list means to mount(2).
+// Options holds the arguments of mount(2) for a comma-separated option list.
 type Options struct {
 	Flags       uintptr
 	Propagation uintptr
@@ -19,7 +19,7 @@ type effect struct {
 	set, clear uintptr
 }
 
-// options that are flags; anything else goes to the file system as data.
+// table maps options to flags. Other options go to the file system as data.
 var table = map[string]effect{
 	"defaults": {}, "rw": {0, unix.MS_RDONLY}, "ro": {unix.MS_RDONLY, 0},
 	"suid": {0, unix.MS_NOSUID}, "nosuid": {unix.MS_NOSUID, 0},
@@ -34,7 +34,7 @@ var table = map[string]effect{
 	"silent": {unix.MS_SILENT, 0}, "loud": {0, unix.MS_SILENT},
 	"nosymfollow": {unix.MS_NOSYMFOLLOW, 0}, "symfollow": {0, unix.MS_NOSYMFOLLOW},
 	"remount": {unix.MS_REMOUNT, 0}, "bind": {unix.MS_BIND, 0}, "rbind": {unix.MS_BIND | unix.MS_REC, 0},
-	// For fstab and for mount(8) itself; the kernel never sees them.
+	// For fstab and mount(8) itself. The kernel does not get them.
 	"auto": {}, "noauto": {}, "user": {}, "nouser": {}, "nofail": {}, "_netdev": {},
 }
 
@@ -45,7 +45,7 @@ var propagations = map[string]uintptr{
 	"unbindable": unix.MS_UNBINDABLE, "runbindable": unix.MS_UNBINDABLE | unix.MS_REC,
 }
 
-// ParseOptions folds an option list into o; later words win over earlier ones.
+// ParseOptions merges an option list into o. Later words win over earlier ones.
 func (o *Options) ParseOptions(list string) error {
 	var data []string
 	if o.Data != "" {
@@ -68,7 +68,8 @@ func (o *Options) ParseOptions(list string) error {
 	return nil
 }
 
-// splitOptions cuts at commas outside double quotes (an SELinux context may hold some) and keeps the quotes, as the kernel wants.
+// splitOptions cuts at commas outside double quotes, because an SELinux context may contain commas. It keeps the
+// quotes, which the kernel needs.
 func splitOptions(list string) ([]string, error) {
 	var words []string
 	start, quoted := 0, false

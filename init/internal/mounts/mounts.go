@@ -1,4 +1,4 @@
-// Package mounts holds the host's mount table and carries it out.
+// Package mounts holds the host's mount table and mounts its rows.
 package mounts
 
 import (
@@ -10,22 +10,23 @@ import (
 	"kios.dev/init/internal/fault"
 )
 
-// Mount is one row. A bind mount (MS_BIND) takes its hardening flags in the same row, although the kernel wants two calls.
+// Mount is one row. A bind mount (MS_BIND) has its hardening flags in the same row, although the kernel needs two
+// calls.
 type Mount struct {
 	Source, Target, FS string
 	Flags              uintptr
 	Data               string
-	// Optional rows are left out where the kernel lacks the file system or the firmware interface.
+	// Optional rows are skipped where the kernel lacks the file system or the firmware interface.
 	Optional bool
 }
 
 const (
-	// Hard is what every mount gets unless it has a reason.
+	// Hard holds the flags of every mount that has no reason for weaker ones.
 	Hard  = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	noDev = unix.MS_NOSUID | unix.MS_NODEV
 )
 
-// API is every kernel interface and scratch file system, in order. Nothing here depends on a disk.
+// API lists every kernel interface and scratch file system, in order. No row depends on a disk.
 var API = []Mount{
 	{"proc", "/proc", "proc", Hard, "", false},
 	{"sysfs", "/sys", "sysfs", Hard, "", false},
@@ -42,24 +43,24 @@ var API = []Mount{
 	{"efivarfs", "/sys/firmware/efi/efivars", "efivarfs", Hard | unix.MS_RDONLY, "", true},
 }
 
-// Root makes /bin the only place of the host's root that anything can be executed from.
+// Root makes /bin the only folder of the host's root from which programs can be executed.
 var Root = []Mount{
-	{"", "/", "", unix.MS_REC | unix.MS_SHARED, "", false}, // kubelet and containerd pass mounts on to containers
+	{"", "/", "", unix.MS_REC | unix.MS_SHARED, "", false}, // kubelet and containerd propagate mounts to containers
 	{"/bin", "/bin", "", unix.MS_BIND | unix.MS_RDONLY | noDev, "", false},
 	{"", "/", "", unix.MS_REMOUNT | unix.MS_BIND | unix.MS_RDONLY | Hard, "", false},
 }
 
-// RAM stands in for the data partition at target.
+// RAM returns the row that replaces the data partition at target by RAM.
 func RAM(target string) Mount {
 	return Mount{"tmpfs", target, "tmpfs", Hard, "mode=0700,size=80%", false}
 }
 
-// State is the table for persistent state from the file system at base.
+// State returns the table for persistent state on the file system at base.
 func State(base string) []Mount {
 	meta, data := base+"/meta", base+"/data"
 	overlay := "lowerdir=/etc,upperdir=" + meta + "/etc,workdir=" + meta + "/etc.work"
 	return []Mount{
-		// Else every volume that kubelet mounts would show up a second time below base.
+		// Without this row every volume that kubelet mounts would appear a second time below base.
 		{"", base, "", unix.MS_PRIVATE, "", false},
 		{"overlay", "/etc", "overlay", Hard, overlay, false},
 		{meta + "/log", "/var/log", "", unix.MS_BIND | Hard, "", false},
@@ -71,7 +72,7 @@ func State(base string) []Mount {
 	}
 }
 
-// StateDirs are the folders that State needs under base, with their modes.
+// StateDirs returns the folders that State needs below base.
 func StateDirs(base string) []Dir {
 	return []Dir{
 		{base + "/meta", 0o755}, {base + "/meta/etc", 0o755}, {base + "/meta/etc.work", 0o700}, {base + "/meta/log", 0o755},
@@ -80,13 +81,13 @@ func StateDirs(base string) []Dir {
 	}
 }
 
-// Dir is a folder to make before a pod could look for it.
+// Dir is a folder to make before the first pod starts.
 type Dir struct {
 	Path string
 	Mode os.FileMode
 }
 
-// MakeDirs makes the folders; those that are there keep their mode.
+// MakeDirs makes the folders that do not exist. Existing ones keep their mode.
 func MakeDirs(dirs []Dir) error {
 	for _, dir := range dirs {
 		if err := os.MkdirAll(dir.Path, dir.Mode); err != nil {
@@ -96,17 +97,18 @@ func MakeDirs(dirs []Dir) error {
 	return nil
 }
 
-// Apply carries out a table. When the kernel does not know a file system, loadFS may bring its module; then it is tried once more.
+// Apply mounts the rows of a table in order. When the kernel does not know a file system, loadFS may load its module,
+// and the row is tried once more.
 func Apply(table []Mount, loadFS func(name string) error) error {
 	for _, m := range table {
 		if err := One(m, loadFS); err != nil && !m.Optional {
-			return fault.New(fault.Mount, "mount "+m.Target, "check that the kernel has "+m.FS+" and the root has the mount point", err)
+			return fault.New(fault.Mount, "mount "+m.Target, "Check that the kernel has "+m.FS+" and the root has the mount point.", err)
 		}
 	}
 	return nil
 }
 
-// One carries out one row, without an error code of its own.
+// One mounts one row like Apply, but its error has no code.
 func One(m Mount, loadFS func(name string) error) error {
 	if err := makeTarget(m); err != nil {
 		return err
@@ -121,7 +123,7 @@ func One(m Mount, loadFS func(name string) error) error {
 	return err
 }
 
-// makeTarget makes missing mount points where that is possible; in the read-only root they are there already.
+// makeTarget makes a missing mount point, except for efivarfs. In the read-only root the mount points exist already.
 func makeTarget(m Mount) error {
 	if _, err := os.Stat(m.Target); err == nil || m.Optional && m.FS == "efivarfs" {
 		return err

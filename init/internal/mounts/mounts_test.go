@@ -27,7 +27,7 @@ func TestOnlyNamedMountsCanHoldProgramsOrDevices(t *testing.T) {
 	}
 }
 
-func TestEverySourceOfStateIsMade(t *testing.T) {
+func TestEverySourceOfStateIsCreated(t *testing.T) {
 	made := map[string]bool{}
 	for _, dir := range StateDirs("/d") {
 		made[dir.Path] = true
@@ -63,7 +63,7 @@ func inMountNamespace(t *testing.T) string {
 	return dir
 }
 
-func TestAModuleIsAskedForOnceAndTheMountTriedAgain(t *testing.T) {
+func TestAModuleIsLoadedOnceAndTheMountTriedAgain(t *testing.T) {
 	dir := inMountNamespace(t)
 	asked := []string{}
 	load := func(name string) error { asked = append(asked, name); return nil }
@@ -76,7 +76,7 @@ func TestAModuleIsAskedForOnceAndTheMountTriedAgain(t *testing.T) {
 	}
 }
 
-func TestStateIsPrivateSoThatVolumesShowUpOnce(t *testing.T) {
+func TestStateIsPrivateSoThatVolumesAppearOnce(t *testing.T) {
 	root := inMountNamespace(t)
 	must := func(err error) {
 		t.Helper()

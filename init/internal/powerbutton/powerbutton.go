@@ -1,4 +1,4 @@
-// Package powerbutton hears the power button, which is also how a hypervisor or a cloud asks a machine to stop.
+// Package powerbutton reports presses of the power button, by which hypervisors and clouds also ask a machine to stop.
 package powerbutton
 
 import (
@@ -10,22 +10,22 @@ import (
 	"strings"
 )
 
-// Of linux/input-event-codes.h.
+// From linux/input-event-codes.h.
 const (
 	evKey    = 0x01
 	keyPower = 116
 	pressed  = 1
 )
 
-// eventSize is that of struct input_event on 64-bit machines (linux/input.h): two 64-bit times, type, code, value.
+// eventSize is the size of struct input_event on 64-bit machines (linux/input.h): two 64-bit times, type, code, value.
 const eventSize = 24
 
-// Presses sends one value for each time that one of the machine's power buttons is pressed. Buttons are part of the board: those that
-// are not there at the start never come.
+// Presses sends a value for each press of one of the machine's power buttons. Buttons are part of the board, so none
+// appears later.
 func Presses() <-chan struct{} {
 	presses := make(chan struct{})
 	for _, device := range find("/sys/class/input") {
-		// An error means that this button is not heard, and there is nobody who could do anything about it.
+		// A button that cannot be opened is ignored without a report: nobody could do anything about it.
 		if button, err := os.Open("/dev/input/" + device); err == nil {
 			go func() {
 				defer button.Close()
@@ -36,7 +36,7 @@ func Presses() <-chan struct{} {
 	return presses
 }
 
-// find answers the names of input devices that have a power key.
+// find returns the names of input devices that have a power key.
 func find(class string) []string {
 	files, _ := filepath.Glob(class + "/event*/device/capabilities/key")
 	var names []string
@@ -50,7 +50,7 @@ func find(class string) []string {
 	return names
 }
 
-// hasKey looks a key up in a bitmap as sysfs shows it: hexadecimal 64-bit words, the highest first.
+// hasKey reports whether a bitmap of sysfs contains a key: hexadecimal 64-bit words, the highest first.
 func hasKey(bitmap string, key int) bool {
 	words := strings.Fields(bitmap)
 	index := len(words) - 1 - key/64

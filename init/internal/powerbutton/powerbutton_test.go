@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-func TestFindsDevicesWithAPowerKey(t *testing.T) {
+func TestFindReturnsDevicesWithAPowerKey(t *testing.T) {
 	class := t.TempDir()
 	for name, bitmap := range map[string]string{
 		"event0": "10000000000000 0\n",    // an ACPI power button: bit 116
 		"event1": "4000 0 0\n",            // a sleep button: bit 142
-		"event2": "10000000000000\n",      // bit 52: the words count from the end
-		"event3": "ff 10000000000000 0\n", // a keyboard that has one among others
+		"event2": "10000000000000\n",      // bit 52: words count from the end
+		"event3": "ff 10000000000000 0\n", // a keyboard that has a power key too
 		"event4": "not a bitmap at all\n",
 		"event5": "",
 	} {
@@ -39,15 +39,15 @@ func event(kind, code uint16, value uint32) []byte {
 	return binary.NativeEndian.AppendUint32(bytes, value)
 }
 
-func TestCountsPressesOnly(t *testing.T) {
+func TestListenSendsOnlyPresses(t *testing.T) {
 	stream := bytes.Join([][]byte{
-		event(evKey, keyPower, pressed), event(0, 0, 0), // with the report's end
-		event(evKey, keyPower, 0),   // let go
+		event(evKey, keyPower, pressed), event(0, 0, 0), // with the end of the report
+		event(evKey, keyPower, 0),   // released
 		event(evKey, keyPower, 2),   // held
 		event(evKey, 142, pressed),  // another key
-		event(2, keyPower, pressed), // no key at all
+		event(2, keyPower, pressed), // not a key
 		event(evKey, keyPower, pressed),
-		make([]byte, 5), // gone in the middle of an event
+		make([]byte, 5), // the device disappears in the middle of an event
 	}, nil)
 	presses := make(chan struct{}, 8)
 	listen(bytes.NewReader(stream), presses)

@@ -1,4 +1,4 @@
-// Package seed mounts the volumes on which a machine may find its first configuration, read-only, under /run/kios/seed.
+// Package seed mounts the volumes that may hold a machine's first configuration read-only under /run/kios/seed.
 package seed
 
 import (
@@ -26,21 +26,21 @@ type Log interface {
 }
 
 const (
-	// azureTag is what the firmware of Azure's machines says of the chassis.
+	// azureTag is the chassis asset tag of Azure's machines.
 	azureTag = "7783-7084-3265-9085-8269-3286-77"
-	// azureFile tells the disc that Azure gives a machine from others; its label changes with Azure's releases.
+	// azureFile identifies the disc that Azure attaches to a machine. Its label changes with Azure's releases.
 	azureFile = "ovf-env.xml"
 )
 
-// Seed is a volume to be looked at, and where it goes.
+// Seed says how a volume is mounted.
 type Seed struct {
 	Folder string // below /run/kios/seed
 	FS     string
-	Needs  string // a file without which the volume is no seed
+	Needs  string // a file that the volume must have to be a seed
 }
 
-// Of answers what a volume may be as a seed; no Folder when it is none. NoCloud and ConfigDrive name the labels. Only Azure gives a
-// machine UDF, and elsewhere no driver is made to read a stranger's.
+// Of returns the seed that a volume may be, without a Folder when it is not one. NoCloud and ConfigDrive define the
+// labels. Only Azure uses UDF: on other machines the UDF driver does not parse foreign discs.
 func Of(v volume.Volume, chassis string) Seed {
 	label := strings.ToLower(v.Label)
 	switch {
@@ -57,12 +57,12 @@ func MountAll(bootPart string, loadFS func(string) error, log Log) {
 	mountLabelled(loadFS, log)
 	if part := datapart.Find(blockdev.Disks(), bootPart); part != nil {
 		if there, err := mountBoot(part.Device, loadFS); there {
-			tell(log, "boot", part.Device, err)
+			report(log, "boot", part.Device, err)
 		}
 	}
 }
 
-// mountLabelled takes the first of two volumes with one label.
+// mountLabelled mounts every seed volume, the first one of those with the same label.
 func mountLabelled(loadFS func(string) error, log Log) {
 	taken := map[string]string{} // folder → kernel name
 	chassis := chassisTag()
@@ -73,20 +73,21 @@ func mountLabelled(loadFS func(string) error, log Log) {
 			continue
 		}
 		if other, ok := taken[found.Folder]; ok {
-			// The boot code of a FAT volume on a whole disk may look like a partition table; that is no second volume.
+			// The boot code of a FAT volume on a whole disk may look like a partition table, which is not a second
+			// volume.
 			if device.Disk != other {
 				log.Warn("seed.ignored", "label", found.Folder, "device", path, "cause", "another volume has the same label")
 			}
 			continue
 		}
 		there, err := mountSeed(path, found, loadFS)
-		if there && tell(log, found.Folder, path, err) {
+		if there && report(log, found.Folder, path, err) {
 			taken[found.Folder] = device.Name
 		}
 	}
 }
 
-// mountSeed answers false, and leaves nothing mounted, when the volume is not the seed that it looked like.
+// mountSeed returns false, and leaves nothing mounted, when the volume lacks the file that a seed needs.
 func mountSeed(device string, found Seed, loadFS func(string) error) (there bool, err error) {
 	target := dir + "/" + found.Folder
 	err = mounts.One(mounts.Mount{Source: device, Target: target, FS: found.FS, Flags: readOnly}, loadFS)
@@ -102,17 +103,18 @@ func mountSeed(device string, found Seed, loadFS func(string) error) (there bool
 	return false, os.Remove(target)
 }
 
-func tell(log Log, label, device string, err error) bool {
+// report logs the outcome of a mount, and returns whether it succeeded.
+func report(log Log, label, device string, err error) bool {
 	if err != nil {
 		log.Warn("seed.failed", "label", label, "device", device, "cause",
-			fault.New(fault.Seed, "mount "+device, "the volume must be FAT, ISO 9660 or UDF and undamaged", err))
+			fault.New(fault.Seed, "mount "+device, "Use an undamaged volume with FAT, ISO 9660 or UDF.", err))
 		return false
 	}
 	log.Info("seed.mounted", "label", label, "device", device)
 	return true
 }
 
-// chassisTag is what the firmware says of the chassis, "" where it says nothing: no machine but Azure's needs one.
+// chassisTag returns the firmware's chassis asset tag, or "" when there is none: only Azure's machines need one.
 func chassisTag() string {
 	tag, _ := os.ReadFile("/sys/class/dmi/id/chassis_asset_tag")
 	return strings.TrimSpace(string(tag))
@@ -127,7 +129,7 @@ func identify(path string) volume.Volume {
 	return volume.Identify(file)
 }
 
-// mountBoot shows only the folder `kios`: the rest of the partition is the boot loader's, and no pod's business.
+// mountBoot mounts only the folder `kios`. The rest of the partition is the boot loader's and not for pods.
 func mountBoot(device string, loadFS func(string) error) (there bool, err error) {
 	const whole, shown = "/run/kios/.esp", dir + "/boot"
 	defer os.Remove(whole)

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// StopContainers asks every process below a cgroup to end and kills what is left after limit.
+// StopContainers sends SIGTERM to every process below a cgroup, and kills those that remain after limit.
 func StopContainers(cgroup string, limit time.Duration) error {
 	signalled := map[int]bool{}
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(25 * time.Millisecond) {
@@ -21,7 +21,7 @@ func StopContainers(cgroup string, limit time.Duration) error {
 			return nil
 		}
 		for _, pid := range pids {
-			if !signalled[pid] { // also one that was forked meanwhile
+			if !signalled[pid] { // also reaches processes that were forked meanwhile
 				signalled[pid] = true
 				unix.Kill(pid, unix.SIGTERM)
 			}
@@ -30,7 +30,7 @@ func StopContainers(cgroup string, limit time.Duration) error {
 	return os.WriteFile(filepath.Join(cgroup, "cgroup.kill"), []byte("1"), 0)
 }
 
-// processes lists what runs below a cgroup, shims left out: they end by themselves and report to containerd.
+// processes returns the processes below a cgroup except shims, which end by themselves and report to containerd.
 func processes(cgroup string) []int {
 	var pids []int
 	filepath.WalkDir(cgroup, func(path string, entry fs.DirEntry, err error) error {
@@ -53,11 +53,11 @@ func isShim(pid string) bool {
 	return strings.HasPrefix(string(name), "containerd-shim")
 }
 
-// KillRest ends every process but init itself.
+// KillRest kills every process except init itself.
 func KillRest() error {
 	if err := unix.Kill(-1, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
 		return err
 	}
-	time.Sleep(20 * time.Millisecond) // until they have let go of their files
+	time.Sleep(20 * time.Millisecond) // lets them close their files
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroup makes a group in a mount of its own, with a child group as a pod has.
+// cgroup makes a group with a child group, as a pod has one, in a mount of its own.
 func cgroup(t *testing.T) (group, pod string) {
 	if os.Getuid() != 0 {
 		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
@@ -31,7 +31,7 @@ func cgroup(t *testing.T) (group, pod string) {
 	if err := unix.Mount("cgroup2", root, "cgroup2", 0, ""); err != nil {
 		t.Skipf("no cgroup v2 here: %v", err)
 	}
-	// Never one that was there before: Linux 6.18 kills what starts in a group that was killed once.
+	// Never an existing group: Linux 6.18 kills every process that starts in a group that was killed once.
 	group, err := os.MkdirTemp(root, "kios-test-")
 	if err != nil {
 		t.Skipf("no control group can be made here: %v", err)
@@ -41,7 +41,7 @@ func cgroup(t *testing.T) (group, pod string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// Busy until the last of the killed is gone.
+		// The group is busy until the last killed process is gone.
 		for end := time.Now().Add(5 * time.Second); os.Remove(pod) != nil && time.Now().Before(end); {
 			time.Sleep(5 * time.Millisecond)
 		}
@@ -65,7 +65,7 @@ func run(t *testing.T, pod, script string) *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	out.Read(make([]byte, 8)) // the script says when it is set up
+	out.Read(make([]byte, 8)) // the script writes when its trap is set
 	return cmd
 }
 
@@ -75,7 +75,7 @@ func ended(cmd *exec.Cmd) <-chan string {
 	return done
 }
 
-func TestContainersAreAskedFirstAndKilledAtTheDeadline(t *testing.T) {
+func TestContainersAreAskedToEndAndKilledAtTheDeadline(t *testing.T) {
 	group, pod := cgroup(t)
 	polite := ended(run(t, pod, `trap 'exit 7' TERM; echo ok; while :; do sleep 0.02; done`))
 	stubborn := ended(run(t, pod, `trap '' TERM; echo ok; while :; do sleep 0.02; done`))
@@ -94,7 +94,7 @@ func TestContainersAreAskedFirstAndKilledAtTheDeadline(t *testing.T) {
 	}
 }
 
-func TestNoContainersNoWait(t *testing.T) {
+func TestStopContainersReturnsAtOnceWithoutContainers(t *testing.T) {
 	start := time.Now()
 	if err := StopContainers("/nonexistent", 10*time.Second); err != nil || time.Since(start) > time.Second {
 		t.Errorf("%v after %v", err, time.Since(start))

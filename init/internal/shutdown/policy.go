@@ -1,9 +1,9 @@
-// Package shutdown stops the machine in order.
+// Package shutdown stops the machine step by step.
 package shutdown
 
 import "kios.dev/init/internal/hostapi"
 
-// Action is how the machine ends.
+// Action says how the machine ends.
 type Action int
 
 // The two ways to end.
@@ -19,18 +19,18 @@ func (a Action) String() string {
 	return "power-off"
 }
 
-// Phase is where a shutdown stands.
+// Phase is the progress of a shutdown.
 type Phase int
 
-// A soft shutdown announces itself and waits before it stops; any other stops at once.
+// The phases. A soft shutdown is announced and waits before it stops; any other stops at once.
 const (
 	Running Phase = iota
 	Announced
 	Stopping
 )
 
-// Next is the policy: what a command does in a phase. Commands that are no business of a shutdown change nothing, and once the
-// ordered stop has begun nothing changes its end.
+// Next returns the phase and action that follow from a command. Commands that do not concern a shutdown change nothing,
+// and once the ordered stop has begun nothing changes its action.
 func Next(phase Phase, command hostapi.Command) (Phase, Action) {
 	if phase == Stopping {
 		return phase, PowerOff

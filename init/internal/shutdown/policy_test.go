@@ -19,14 +19,14 @@ func TestNext(t *testing.T) {
 		next   Phase
 		action Action
 	}{
-		{"soft announces", Running, hostapi.SoftShutdown, Announced, PowerOff},
+		{"a soft shutdown is announced", Running, hostapi.SoftShutdown, Announced, PowerOff},
 		{"continue without an announcement does nothing", Running, hostapi.ContinueShutdown, Running, PowerOff},
-		{"continue stops", Announced, hostapi.ContinueShutdown, Stopping, PowerOff},
-		{"soft again changes nothing", Announced, hostapi.SoftShutdown, Announced, PowerOff},
+		{"continue stops after an announcement", Announced, hostapi.ContinueShutdown, Stopping, PowerOff},
+		{"a second soft shutdown changes nothing", Announced, hostapi.SoftShutdown, Announced, PowerOff},
 		{"reboot overtakes an announcement", Announced, hostapi.Reboot, Stopping, Reboot},
 		{"power off", Running, hostapi.PowerOff, Stopping, PowerOff},
 		{"reboot", Running, hostapi.Reboot, Stopping, Reboot},
-		{"restarts are no shutdown", Running, hostapi.RestartKubelet, Running, PowerOff},
+		{"a restart does not concern a shutdown", Running, hostapi.RestartKubelet, Running, PowerOff},
 		{"nothing undoes a stop", Stopping, hostapi.Reboot, Stopping, PowerOff},
 	} {
 		if next, action := Next(c.phase, c.cmd); next != c.next || action != c.action {
@@ -35,7 +35,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-func TestHoldingDataIsTheReverseOfMountingWithoutTheKernelsOwn(t *testing.T) {
+func TestHoldingDataReversesTheMountsAndOmitsTheKernelsOwn(t *testing.T) {
 	const mountinfo = `21 1 7:0 / / ro,nosuid - erofs /root.erofs ro
 22 21 0:20 / /proc rw - proc proc rw
 23 21 0:21 / /run rw shared:2 - tmpfs tmpfs rw
@@ -62,7 +62,7 @@ func (l *lines) Info(event string, fields ...any) { l.add("info", event, fields)
 func (l *lines) Warn(event string, fields ...any) { l.add("warn", event, fields) }
 func (l *lines) Flush(time.Duration)              {}
 
-func TestAStuckStepIsLeftBehind(t *testing.T) {
+func TestAStuckStepIsAbandoned(t *testing.T) {
 	var log lines
 	Run([]Step{
 		{"stuck", 20 * time.Millisecond, func() error { select {} }},

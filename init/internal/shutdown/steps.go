@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Step is a part of the ordered stop. One that outlives its deadline is left behind: the machine must end.
+// Step is a part of the ordered stop. A step that exceeds its deadline is abandoned, because the machine must end.
 type Step struct {
 	Name     string
 	Deadline time.Duration
@@ -20,7 +20,7 @@ type Log interface {
 	Flush(limit time.Duration)
 }
 
-// Run takes the steps one after the other.
+// Run takes the steps one after another and logs each.
 func Run(steps []Step, log Log) {
 	for _, step := range steps {
 		start := time.Now()
@@ -42,7 +42,7 @@ func Run(steps []Step, log Log) {
 	}
 }
 
-// End is the last call.
+// End switches the machine off or reboots it. It does not return.
 func End(action Action, log Log) {
 	log.Info("shutdown.end", "action", action.String())
 	log.Flush(time.Second)
@@ -50,5 +50,5 @@ func End(action Action, log Log) {
 		unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 	}
 	unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
-	unix.Reboot(unix.LINUX_REBOOT_CMD_HALT) // a machine that cannot switch itself off
+	unix.Reboot(unix.LINUX_REBOOT_CMD_HALT) // for a machine that cannot switch itself off
 }

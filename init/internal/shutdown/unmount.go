@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Unmount takes everything down that holds data, the latest mount first. What cannot be taken down is made read-only, so that
-// the file system on the disk is clean either way.
+// Unmount unmounts every file system that holds data, the latest mount first. One that is busy is remounted read-only,
+// so that the file system on the disk is clean in both cases.
 func Unmount() error {
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -19,7 +19,7 @@ func Unmount() error {
 	var failed []error
 	for _, m := range HoldingData(string(text)) {
 		if err := unix.Unmount(m.Target, 0); err == nil || errors.Is(err, unix.EINVAL) {
-			continue // EINVAL: it went with another
+			continue // EINVAL: unmounted together with another
 		}
 		if err := unix.Mount("", m.Target, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err == nil || m.FS == "overlay" {
 			unix.Unmount(m.Target, unix.MNT_DETACH)
@@ -30,10 +30,10 @@ func Unmount() error {
 	return errors.Join(failed...)
 }
 
-// Mounted is a line of mountinfo, as far as it matters here.
+// Mounted holds the fields of a line of mountinfo that matter here.
 type Mounted struct{ Target, FS string }
 
-// HoldingData lists the mounts to take down, in order. See proc_pid_mountinfo(5).
+// HoldingData returns the mounts to unmount, in order. Format: proc_pid_mountinfo(5).
 func HoldingData(mountinfo string) []Mounted {
 	var found []Mounted
 	for line := range strings.Lines(mountinfo) {

@@ -1,4 +1,4 @@
-// Package stage1 is pid 1 inside the initramfs: it mounts the root that lies there as a file, moves it to / and enters it.
+// Package stage1 is process 1 inside the initramfs: it mounts the root, a file there, moves it to / and enters it.
 package stage1
 
 import (
@@ -21,12 +21,12 @@ const (
 	Program = "/bin/init"
 )
 
-// Times is when stage 1 began and when the root was in place, on the boot clock.
+// Times holds when stage 1 began and when the root was in place, on the boot clock.
 type Times struct{ Start, Root time.Duration }
 
-// Run leaves the process in the root; the caller goes on with stage 2. There is no exec between them: loading the same program a
-// second time, from a compressed file, would take a tenth of a second on a small board. Stage 1 needs neither /proc nor /sys nor
-// /dev, so it mounts none of them.
+// Run leaves the process in the root, where the caller continues with stage 2. There is no exec between them: loading
+// the same program a second time, from a compressed file, would take a tenth of a second on a small board. Stage 1 does
+// not need /proc, /sys or /dev, so it mounts none of them.
 func Run() (Times, error) {
 	times := Times{Start: clock.Uptime()}
 	loader, err := modules.Open("/early/table", "/early/modules")
@@ -34,19 +34,19 @@ func Run() (Times, error) {
 		err = loader.LoadAlways()
 	}
 	if err != nil {
-		// Not the end yet: the root mounts if what failed was not for it.
-		fmt.Fprintf(os.Stderr, "init: %s: %v\n", fault.Module, err)
+		// Not fatal yet: the root still mounts if it does not need the module that failed.
+		fmt.Fprintf(os.Stderr, "init: cannot %v [%s]\n", err, fault.Module)
 	}
 	if err := mountRoot(); err != nil {
 		return times, err
 	}
 	os.RemoveAll("/early") // the root has its own copy
-	// So that /proc/1/exe names the program where the root has it too.
+	// /proc/1/exe then names the path that the program has in the root too.
 	if err := os.Mkdir("/bin", 0o755); err == nil {
 		os.Rename("/init", Program)
 	}
 	if err := enterRoot(); err != nil {
-		return times, fault.New(fault.Root, "move the root to /", "report this with the kernel's version", err)
+		return times, fault.New(fault.Root, "move the root to /", "Report this with the kernel's version.", err)
 	}
 	times.Root = clock.Uptime()
 	return times, nil
@@ -54,23 +54,23 @@ func Run() (Times, error) {
 
 func mountRoot() error {
 	if err := os.Mkdir(newRoot, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-		return fault.New(fault.Root, "make "+newRoot, "the initramfs must be writable", err)
+		return fault.New(fault.Root, "make "+newRoot, "Boot with a writable initramfs.", err)
 	}
 	err := unix.Mount(image, newRoot, "erofs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, "")
 	if err == nil {
 		return nil
 	}
-	remedy := "the image is damaged: flash it again"
+	remedy := "The image is damaged: flash it again."
 	switch {
 	case errors.Is(err, unix.ENOTBLK): // tmpfs cannot back a mount, ramfs can
-		remedy = "boot with rootfstype=ramfs; if that is so, the kernel lacks CONFIG_EROFS_FS_BACKED_BY_FILE"
+		remedy = "Boot with rootfstype=ramfs. If that is set, the kernel lacks CONFIG_EROFS_FS_BACKED_BY_FILE."
 	case errors.Is(err, unix.ENODEV):
-		remedy = "the kernel knows no erofs: name its module under `always` in the early table"
+		remedy = "The kernel does not know erofs: name its module under `always` in the early table."
 	}
 	return fault.New(fault.Root, "mount "+image, remedy, err)
 }
 
-// enterRoot is switch_root: pivot_root does not work on the initramfs.
+// enterRoot does what switch_root(8) does: pivot_root does not work on the initramfs.
 func enterRoot() error {
 	if err := unix.Chdir(newRoot); err != nil {
 		return err

@@ -12,14 +12,14 @@ import (
 	"kios.dev/init/internal/fault"
 )
 
-// rebootAfter leaves time to read the one line that says why.
+// rebootAfter leaves time to read the line that says why.
 const rebootAfter = 10 * time.Second
 
-// Fatal tells why the node cannot run pods and reboots. log is nil before there is one.
+// Fatal reports why the node cannot run pods, and reboots. log is nil before it is open.
 func Fatal(log *eventlog.Log, err error) {
 	var f *fault.Error
 	if !errors.As(err, &f) {
-		f = fault.New(fault.Panic, "start the node", "report this with the console's output", err)
+		f = fault.New(fault.Panic, "start the node", "Report this with the console's output.", err)
 	}
 	fields := []any{"code", f.Code, "cause", f.Error(), "remedy", f.Remedy, "rebootSeconds", int(rebootAfter.Seconds())}
 	if log != nil {
@@ -31,10 +31,11 @@ func Fatal(log *eventlog.Log, err error) {
 	time.Sleep(rebootAfter)
 	unix.Sync()
 	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
-	os.Exit(1) // the kernel panics when pid 1 ends, and reboots on that
+	os.Exit(1) // the kernel panics when process 1 ends, and then reboots
 }
 
-// openConsole answers the console, or standard error (which the kernel opened on it) where /dev is not there yet.
+// openConsole returns the console, or standard error, which the kernel opened on the console, while /dev does not
+// exist.
 func openConsole() *os.File {
 	file, err := os.OpenFile("/dev/console", os.O_WRONLY|unix.O_NOCTTY, 0)
 	if err != nil {

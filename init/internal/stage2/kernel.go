@@ -1,14 +1,10 @@
 package stage2
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"math"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -16,33 +12,12 @@ import (
 
 	"kios.dev/init/internal/atomicfile"
 	"kios.dev/init/internal/clock"
-	"kios.dev/init/internal/hostapi"
-	"kios.dev/init/internal/mounts"
 	"kios.dev/init/internal/sysctl"
 )
 
-// softWait is how long pods have between the announcement of a shutdown and its beginning.
-const softWait = 10 * time.Second
-
-// runDirs exist before the first pod, so that every pod can mount its own.
-var runDirs = []mounts.Dir{
-	{Path: runDir + "/log", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
-	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
-	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
-}
-
-// memory is what the machine has, in bytes.
-func memory() uint64 {
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) != nil {
-		return 0 // never, by its manual page
-	}
-	return info.Totalram * uint64(info.Unit)
-}
-
-// prepareKernel sets what a node needs of the kernel. None of it failing keeps pods from running.
+// prepareKernel configures the kernel for a node. Pods run even if a part of it fails.
 func (h *host) prepareKernel() {
-	h.applySysctls(sysctl.Table)
+	h.applySysctls(sysctl.AtBoot())
 	h.applySysctls(sysctl.Reserve("/proc/sys", memory()))
 	floored, err := clock.Floor(h.release.BuildTime)
 	if err != nil {
@@ -54,7 +29,7 @@ func (h *host) prepareKernel() {
 		name    string
 		prepare func() error
 	}{
-		{"limits", setLimits}, {"root's read-ahead", calmReadAhead}, {"loopback", loopbackUp}, {"resolv.conf", firstResolvConf},
+		{"limits", setLimits}, {"root's read-ahead", limitReadAhead}, {"loopback", loopbackUp}, {"resolv.conf", firstResolvConf},
 		{"ctrl-alt-del", func() error { return unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) }},
 	} {
 		if err := part.prepare(); err != nil {
@@ -75,16 +50,8 @@ func (h *host) applySysctls(table []sysctl.Setting) {
 	}
 }
 
-// imageHostname reads the image's own /etc/hostname; it is called before the overlay covers it.
-func imageHostname() string {
-	if name := readLine("/etc/hostname"); name != "" && !strings.ContainsAny(name, " \n") {
-		return name
-	}
-	return "kios"
-}
-
-// setLimits gives children what systemd's units for them give. The soft limit on files stays low for programs that close every
-// descriptor they might have; containerd and kubelet raise their own.
+// setLimits gives children the limits that systemd's units for them give. The soft limit on files stays low for
+// programs that close every descriptor they might have. containerd and kubelet raise their own.
 func setLimits() error {
 	for resource, limit := range map[int]syscall.Rlimit{
 		unix.RLIMIT_NOFILE:  {Cur: 1024, Max: 1 << 20},
@@ -99,9 +66,10 @@ func setLimits() error {
 	return nil
 }
 
-// calmReadAhead lets a page fault on the root read 64 KiB around it, not 128: one cluster of a program, decompressed once. Programs touch
-// less than half of their pages, and the root is in memory already, so reading further ahead hides no latency.
-func calmReadAhead() error {
+// limitReadAhead makes a page fault on the root read 64 KiB around it instead of 128: one cluster of a program,
+// decompressed once. Programs touch less than half of their pages, and the root is in memory already, so reading
+// further ahead hides no latency.
+func limitReadAhead() error {
 	devices, err := filepath.Glob("/sys/class/bdi/erofs-*/read_ahead_kb")
 	for _, file := range devices {
 		err = errors.Join(err, os.WriteFile(file, []byte("64"), 0))
@@ -109,43 +77,7 @@ func calmReadAhead() error {
 	return err
 }
 
-// firstResolvConf makes sure that /etc/resolv.conf, a link to it, can be opened before there is a lease.
+// firstResolvConf creates the target of the link /etc/resolv.conf, so that it can be opened before there is a lease.
 func firstResolvConf() error {
 	return atomicfile.Write(runDir+"/net/resolv.conf", []byte("# no lease yet\n"), 0o644)
-}
-
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	return setUp(fd, "lo")
-}
-
-// ensureMachineID makes the id that kubelet reports as the node's machineID, once per state.
-func ensureMachineID(path string) error {
-	if len(readLine(path)) == 32 {
-		return nil
-	}
-	var id [16]byte
-	rand.Read(id[:]) // never fails
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	return atomicfile.Write(path, []byte(hex.EncodeToString(id[:])+"\n"), 0o444)
-}
-
-// shutdownSignals turns the kernel's requests into commands: Ctrl-Alt-Del arrives as SIGINT, a failing power supply as SIGPWR.
-func shutdownSignals() <-chan hostapi.Command {
-	signals, commands := make(chan os.Signal, 4), make(chan hostapi.Command, 4)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGPWR)
-	go func() {
-		for s := range signals {
-			if s == unix.SIGPWR {
-				commands <- hostapi.PowerOff
-			} else {
-				commands <- hostapi.Reboot
-			}
-		}
-	}()
-	return commands
 }

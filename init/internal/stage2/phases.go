@@ -16,7 +16,7 @@ type phase struct {
 	Up   float64 `json:"up"`
 }
 
-// bootState is boot.json.
+// bootState is the content of boot.json.
 type bootState struct {
 	V            int     `json:"v"`
 	BootID       string  `json:"bootId"`
@@ -28,7 +28,7 @@ type bootState struct {
 	Phases       []phase `json:"phases"`
 }
 
-// phases collects when each step of the boot was reached, and keeps boot.json.
+// phases records when each step of the boot was reached, and writes boot.json.
 type phases struct {
 	mu    sync.Mutex
 	path  string
@@ -49,7 +49,7 @@ func (p *phases) reached(name string) {
 	p.state.Phases = append(p.state.Phases, phase{name, clock.Seconds(clock.Uptime())})
 }
 
-// save writes boot.json with what is known so far.
+// save applies change, if there is one, and writes boot.json.
 func (p *phases) save(change func(*bootState)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,14 +10,15 @@ import (
 
 const (
 	podLogs = "/var/log/pods"
-	// firstPatience bounds how long a pod that does not start can hold back the others.
+	// firstPatience bounds how long a pod that does not start can delay the others.
 	firstPatience = 10 * time.Second
-	// firstPace is how often is looked whether the first pods run; only until they do.
+	// firstPace is the polling interval until the first pods run.
 	firstPace = 20 * time.Millisecond
 )
 
-// offerPods lets kubelet see the pods that ask to start first, and the others as soon as those have said something: sandboxes that are
-// made at the same time take as long as all of them together, and everything else waits for the network anyway.
+// offerPods lets kubelet see the pods that ask to start first, and the others as soon as each of those has logged a
+// line. Sandboxes made at the same time each take as long as all of them together, and everything else waits for the
+// network anyway.
 func (h *host) offerPods() {
 	folder := staticpods.Folder{From: "/etc/kubernetes/manifests", To: runDir + "/manifests"}
 	first, err := folder.OfferFirst()
@@ -25,16 +26,16 @@ func (h *host) offerPods() {
 	report(err)
 	go func() {
 		start := time.Now()
-		late := awaitAll(first, func(uid string) bool { return staticpods.Spoke(podLogs, uid) }, start.Add(firstPatience))
+		late := awaitAll(first, func(uid string) bool { return staticpods.HasLogged(podLogs, uid) }, start.Add(firstPatience))
 		if late {
-			h.log.Warn("pods.late", "seconds", int(firstPatience.Seconds()), "note", "a pod that was to start first does not run; the others start")
+			h.log.Warn("pods.late", "seconds", int(firstPatience.Seconds()), "note", "a pod that starts first does not run; the others start now")
 		}
 		h.log.Info("pods.offered", "first", len(first), "ms", time.Since(start).Milliseconds())
 		folder.Follow(report)
 	}()
 }
 
-// awaitAll answers whether the deadline came before all were done.
+// awaitAll polls until all are done, and reports whether the deadline came first.
 func awaitAll(names []string, done func(string) bool, deadline time.Time) (late bool) {
 	for _, name := range names {
 		for !done(name) {
@@ -47,13 +48,13 @@ func awaitAll(names []string, done func(string) bool, deadline time.Time) (late 
 	return false
 }
 
-// podsReporter answers what reports faults of the folder: each once, not at every look.
+// podsReporter returns a function that logs each fault of the folder once.
 func (h *host) podsReporter() func(error) {
 	last := ""
 	return func(err error) {
 		now := fmt.Sprint(err)
 		if err != nil && now != last {
-			h.log.Error("pods.manifests", "cause", fault.New(fault.Manifests, "offer the static pods", "correct or remove the file in /etc/kubernetes/manifests", err))
+			h.log.Error("pods.manifests", "cause", fault.New(fault.Manifests, "offer the static pods", "Correct or remove the file in /etc/kubernetes/manifests.", err))
 		}
 		last = now
 	}

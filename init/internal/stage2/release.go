@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// release is what the image builder says of the image.
+// release is the content of release.json, which the image builder writes.
 type release struct {
 	Version   string    `json:"version"`
 	BuildTime time.Time `json:"buildTime"`

@@ -1,4 +1,4 @@
-// Package stage2 is pid 1 in the root: it prepares the host, runs containerd and kubelet, and waits for orders.
+// Package stage2 is process 1 in the root: it prepares the host, runs containerd and kubelet, and carries out commands.
 package stage2
 
 import (
@@ -26,11 +26,18 @@ import (
 
 const (
 	runDir   = "/run/kios"
-	dataDir  = "/var/.data" // where the data partition is mounted, or RAM in its place
+	dataDir  = "/var/.data" // mount point of the data partition, or of RAM in its place
 	storeDir = "/lib/kios/store"
 )
 
-// host is everything that stage 2 holds on to.
+// runDirs are made before the first pod starts, so that every pod can mount its own.
+var runDirs = []mounts.Dir{
+	{Path: runDir + "/log", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
+	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
+	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
+}
+
+// host is the state of stage 2.
 type host struct {
 	log      *eventlog.Log
 	phases   *phases
@@ -50,12 +57,12 @@ type host struct {
 	commands        chan hostapi.Command
 }
 
-// Run never returns.
+// Run boots the node and serves commands. It never returns.
 func Run(times stage1.Times) {
 	h := &host{commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times)}
 	defer func() {
 		if cause := recover(); cause != nil {
-			Fatal(h.log, fault.New(fault.Panic, "run init", "report this with the console's output",
+			Fatal(h.log, fault.New(fault.Panic, "run init", "Report this with the console's output.",
 				fmt.Errorf("%v at %s", cause, panicSite(debug.Stack()))))
 		}
 	}()
@@ -65,7 +72,7 @@ func Run(times stage1.Times) {
 	h.serve()
 }
 
-// panicSite is the first frame of our own below the panic, without the stack that nobody reads on a console.
+// panicSite returns init's first stack frame below the panic. The whole stack would be too long for a console.
 func panicSite(stack []byte) string {
 	_, below, _ := strings.Cut(string(stack), "panic(")
 	for line := range strings.Lines(below) {
@@ -76,7 +83,7 @@ func panicSite(stack []byte) string {
 	return "an unknown place"
 }
 
-// boot is the way to running pods, in order. What containerd does not need comes after its start, while it starts.
+// boot takes the steps to running pods, in order. Steps that containerd does not need run while it starts.
 func (h *host) boot() error {
 	if err := h.mountAPI(); err != nil {
 		return err
@@ -100,19 +107,19 @@ func (h *host) boot() error {
 	select {
 	case <-seeds:
 	case <-time.After(seedPatience):
-		h.log.Warn("seed.late", "seconds", int(seedPatience.Seconds()), "note", "a volume may appear after the pods that read it")
+		h.log.Warn("seed.late", "seconds", int(seedPatience.Seconds()), "note", "a volume may appear later than the pods that read it")
 	}
 	return h.startKubelet()
 }
 
-// seedPatience bounds what a broken stick can cost.
+// seedPatience bounds the delay that a broken USB stick can cause.
 const seedPatience = 10 * time.Second
 
 func (h *host) mountSeeds(drivers <-chan struct{}) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		<-drivers // the seed may be on a disk that takes longer than the data partition
+		<-drivers // the seed may be on a disk that appears later than the data partition
 		seed.MountAll(h.bootPart, h.modules.LoadFS, h.log)
 	}()
 	return done
@@ -129,25 +136,34 @@ func (h *host) mountAPI() error {
 		return err
 	}
 	if err := mounts.MakeDirs(runDirs); err != nil {
-		return fault.New(fault.Mount, "make folders under /run", "check the machine's memory", err)
+		return fault.New(fault.Mount, "make folders under /run", "Check the machine's memory.", err)
 	}
 	log, err := eventlog.Open(runDir+"/log", openConsole())
 	if err != nil {
-		return fault.New(fault.Mount, "open the log", "check the machine's memory", err)
+		return fault.New(fault.Mount, "open the log", "Check the machine's memory.", err)
 	}
 	h.log = log
 	h.options = cmdline.Parse(readLine("/proc/cmdline"))
 	h.openLogPort()
 	h.release, err = readRelease("/etc/kios/release.json")
 	if err != nil {
-		log.Warn("release.unknown", "cause", fault.New(fault.Release, "read /etc/kios/release.json", "build the image again", err))
+		log.Warn("release.unknown", "cause", fault.New(fault.Release, "read /etc/kios/release.json", "Build the image again.", err))
 	}
 	log.Info("init.start", "version", h.release.Version, "kernel", readLine("/proc/sys/kernel/osrelease"))
 	log.Info("root.mounted", "phases", h.phases.list())
 	if tableErr != nil {
-		log.Error("modules.table", "cause", fault.New(fault.Module, "read the early module table", "build the image again", tableErr))
+		log.Error("modules.table", "cause", fault.New(fault.Module, "read the early module table", "Build the image again.", tableErr))
 	}
 	h.phases.reached("api")
+	return nil
+}
+
+func (h *host) openAPI() error {
+	api, err := hostapi.Listen("/run", h.log, func(c hostapi.Command) { h.commands <- c })
+	if err != nil {
+		return fault.New(fault.HostAPI, "listen on the control sockets", "Report this.", err)
+	}
+	h.api = api
 	return nil
 }
 
@@ -165,13 +181,13 @@ func (h *host) openLogPort() {
 	h.log.Configure(h.options.ConsoleAll, port)
 }
 
-// loadDrivers brings up the disks beside everything that does not need them.
+// loadDrivers loads the drivers of disks in the background. The channel is closed when it is done.
 func (h *host) loadDrivers() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if err := h.modules.LoadDevices(); err != nil {
-			h.log.Warn("modules.failed", "cause", fault.New(fault.Module, "load early drivers", "a disk may be missing", err))
+			h.log.Warn("modules.failed", "cause", fault.New(fault.Module, "load early drivers", "Build the image again; a disk may be missing until then.", err))
 		}
 	}()
 	return done
@@ -181,7 +197,7 @@ func (h *host) prepareKubelet() {
 	hostname := kubelet.Make(kubelet.ReadFiles(), h.defaultHostname).Hostname
 	made, err := kubelet.EnsureServingPair(kubelet.Dir+"/pki", hostname, time.Now())
 	if err != nil {
-		h.log.Error("kubelet.pki", "cause", fault.New(fault.KubeletIn, "make kubelet's serving certificate", "check the data partition", err))
+		h.log.Error("kubelet.pki", "cause", fault.New(fault.KubeletIn, "make kubelet's serving certificate", "Check the data partition.", err))
 	} else if made {
 		h.log.Info("kubelet.pki", "note", "made a serving certificate")
 	}
@@ -211,7 +227,7 @@ func (h *host) serve() {
 		case command = <-h.commands:
 		case command = <-signals:
 		case <-presses:
-			// Whoever presses again does not want to wait.
+			// A second press ends the wait.
 			command = hostapi.SoftShutdown
 			if phase == shutdown.Announced {
 				command = hostapi.ContinueShutdown

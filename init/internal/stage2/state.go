@@ -21,7 +21,7 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 	} else {
 		if device == "" && h.options.DataPart != "" {
 			h.log.Warn("data.missing", "cause", fault.New(fault.DataPart, "find datapart="+h.options.DataPart,
-				"check the kernel command line and the disk", os.ErrNotExist))
+				"Check the kernel command line and the disk.", os.ErrNotExist))
 		}
 		if err := mounts.Apply([]mounts.Mount{mounts.RAM(dataDir)}, nil); err != nil {
 			return err
@@ -29,13 +29,13 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 		if err := h.useState(); err != nil {
 			return err
 		}
-		h.log.Warn("data.ram", "note", "no data partition: everything is lost at power off")
+		h.log.Warn("data.ram", "note", "no data partition: all state is lost at power off")
 	}
 	h.phases.reached("data")
 	return h.phases.save(func(s *bootState) { s.Data = kind })
 }
 
-// mountPartition tells whether the data partition is in use now; when it is not, nothing of it is left mounted.
+// mountPartition reports whether the data partition is in use now. If not, none of it is left mounted.
 func (h *host) mountPartition(device string) bool {
 	err := datapart.Mount(device, dataDir, h.modules)
 	if err == nil {
@@ -50,7 +50,7 @@ func (h *host) mountPartition(device string) bool {
 
 func (h *host) useState() error {
 	if err := mounts.MakeDirs(mounts.StateDirs(dataDir)); err != nil {
-		return fault.New(fault.DataPart, "make folders for state", "check the data partition", err)
+		return fault.New(fault.DataPart, "make folders for state", "Check the data partition.", err)
 	}
 	table := mounts.State(dataDir)
 	for i, row := range table {
@@ -58,13 +58,13 @@ func (h *host) useState() error {
 			for _, done := range table[:i] {
 				unix.Unmount(done.Target, unix.MNT_DETACH)
 			}
-			return fault.New(fault.DataPart, "mount "+row.Target, "check the data partition and the kernel's overlay module", err)
+			return fault.New(fault.DataPart, "mount "+row.Target, "Check the data partition and the kernel's overlay module.", err)
 		}
 	}
 	return linkLogs()
 }
 
-// linkLogs lets kubelet's /logs endpoint, which serves /var/log, show the host's own.
+// linkLogs makes the host's logs visible in kubelet's /logs endpoint, which serves /var/log.
 func linkLogs() error {
 	const link = "/var/log/kios"
 	if target, err := os.Readlink(link); err == nil && target == runDir+"/log" {
@@ -82,15 +82,15 @@ func (h *host) prepareStore() error {
 	const containerd = "/var/lib/containerd"
 	r, err := store.Prepare(storeDir, containerd)
 	if err != nil {
-		// RAM has room for links: the node then runs its own pods, which beats a reboot that would end here again.
+		// RAM has room for the links, so the node can still run its own pods. A reboot would only fail here again.
 		h.log.Error("store.failed", "cause", fault.New(fault.Store, "prepare containerd's store",
-			"containerd runs from RAM; free space on the data partition, or flash the medium again", err))
+			"containerd runs from RAM. Free space on the data partition, or flash the medium again.", err))
 		if err = mounts.Apply([]mounts.Mount{mounts.RAM(containerd)}, nil); err == nil {
 			r, err = store.Prepare(storeDir, containerd)
 		}
 	}
 	if err != nil {
-		return fault.New(fault.Store, "prepare containerd's store in RAM", "the root image is damaged: flash it again", err)
+		return fault.New(fault.Store, "prepare containerd's store in RAM", "The root image is damaged: flash it again.", err)
 	}
 	h.log.Info("store.ready", "bytes", r.Bytes, "links", r.Links, "fresh", r.Fresh, "ms", r.Took.Milliseconds())
 	h.phases.reached("store")

@@ -1,5 +1,6 @@
-// Package staticpods keeps the folder that kubelet reads static pods from. It is a copy of /etc/kubernetes/manifests that lags behind
-// once: at boot it offers the pods that bring up the network first, so that the sandboxes of all the others do not compete with theirs.
+// Package staticpods writes the folder from which kubelet reads static pods: a copy of /etc/kubernetes/manifests. At
+// boot it offers the pods that bring up the network first, so that the sandboxes of the other pods do not compete with
+// theirs.
 package staticpods
 
 import (
@@ -16,19 +17,19 @@ import (
 	"kios.dev/init/internal/atomicfile"
 )
 
-// startAnnotation with the value "first" makes a pod one of those that are offered first. Only manifests in JSON are looked at, which
-// is what the image builder writes.
+// startAnnotation with the value "first" marks a pod that is offered first. It counts only in manifests in JSON, which
+// the image builder writes.
 const startAnnotation = "kios.dev/start"
 
-// maxSize is the largest manifest kubelet reads, bytes (pkg/kubelet/config, maxConfigLength).
+// maxSize is the size of the largest manifest that kubelet reads, in bytes (pkg/kubelet/config, maxConfigLength).
 const maxSize = 10 << 20
 
-// Folder is kubelet's folder and the one it follows.
+// Folder is kubelet's folder (To) and the one that it copies (From).
 type Folder struct {
 	From, To string
 }
 
-// OfferFirst makes To, with the pods that ask to start first, and answers their uids.
+// OfferFirst makes To with the pods that ask to start first, and returns their uids.
 func (f Folder) OfferFirst() ([]string, error) {
 	if err := os.MkdirAll(f.To, 0o700); err != nil {
 		return nil, err
@@ -49,7 +50,7 @@ func (f Folder) OfferFirst() ([]string, error) {
 	return uids, failed
 }
 
-// Sync makes To equal to From. A file that cannot be read keeps its copy: a pod is not ended by a fault of the disk.
+// Sync makes To equal to From. A file that cannot be read keeps its copy: a disk fault must not end a pod.
 func (f Folder) Sync() error {
 	wanted, failed := read(f.From)
 	if wanted == nil {
@@ -58,7 +59,7 @@ func (f Folder) Sync() error {
 	if err := os.MkdirAll(f.To, 0o700); err != nil {
 		return err
 	}
-	// In order, so that the same faults read the same each time.
+	// Sorted, so that equal faults give equal errors.
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		content := wanted[name]
 		target := filepath.Join(f.To, name)
@@ -77,8 +78,9 @@ func (f Folder) Sync() error {
 	return failed
 }
 
-// read answers the manifests of a folder by file name, nil for one that could not be read. As in kubelet, names with a leading dot
-// and what is no file do not count. A folder that is not there has none; for one that cannot be listed the map is nil.
+// read returns the manifests of a folder by file name, nil for one that could not be read. Like kubelet it ignores
+// names with a leading dot and everything that is not a file. A missing folder has no manifests. If the folder cannot
+// be listed, the map is nil.
 func read(folder string) (map[string][]byte, error) {
 	entries, failed := os.ReadDir(folder)
 	if failed != nil && !errors.Is(failed, fs.ErrNotExist) {
@@ -104,7 +106,7 @@ func read(folder string) (map[string][]byte, error) {
 			content, err = os.ReadFile(path)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // a link to nothing, or removed while it was looked at
+			continue // a dangling link, or removed since the folder was listed
 		}
 		manifests[name], failed = content, errors.Join(failed, err)
 	}
@@ -116,7 +118,7 @@ func same(path string, content []byte) bool {
 	return err == nil && bytes.Equal(now, content)
 }
 
-// startsFirst answers a manifest's uid and whether it asks to start first; without a uid nobody could tell when it runs.
+// startsFirst returns a manifest's uid and whether it asks to start first. Without a uid its logs could not be found.
 func startsFirst(manifest []byte) (uid string, first bool) {
 	var pod struct {
 		Metadata struct {
@@ -130,9 +132,10 @@ func startsFirst(manifest []byte) (uid string, first bool) {
 	return pod.Metadata.UID, pod.Metadata.UID != "" && pod.Metadata.Annotations[startAnnotation] == "first"
 }
 
-// Spoke tells whether a container of the pod has written a line: kubelet's log folders are named NAMESPACE_NAME_UID/CONTAINER/N.log.
-func Spoke(logs, uid string) bool {
-	files, _ := filepath.Glob(filepath.Join(logs, "*_"+uid, "*", "*.log")) // fails on a bad pattern only
+// HasLogged reports whether a container of the pod has written a line. Kubelet's log files are named
+// NAMESPACE_NAME_UID/CONTAINER/N.log.
+func HasLogged(logs, uid string) bool {
+	files, _ := filepath.Glob(filepath.Join(logs, "*_"+uid, "*", "*.log")) // fails only for a bad pattern
 	for _, file := range files {
 		if info, err := os.Stat(file); err == nil && info.Size() > 0 {
 			return true

@@ -43,7 +43,7 @@ func offered(t *testing.T, f Folder) map[string]string {
 	for _, entry := range entries {
 		content, err := os.ReadFile(filepath.Join(f.To, entry.Name()))
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // Follow took it away after it was listed
+			continue // removed by Follow after the folder was listed
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -69,7 +69,7 @@ func TestOnlyPodsThatAskForItAreOfferedFirst(t *testing.T) {
 	expectOffered(t, f, map[string]string{"dhcp.yaml": first})
 }
 
-func TestSyncOffersTheRestTakesOverChangesAndRemovals(t *testing.T) {
+func TestSyncOffersTheRestAndCopiesChangesAndRemovals(t *testing.T) {
 	f := folder(t, map[string]string{"dhcp.yaml": first, "cni.yaml": later})
 	if _, err := f.OfferFirst(); err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestSyncOffersTheRestTakesOverChangesAndRemovals(t *testing.T) {
 	}
 }
 
-func TestAFolderThatIsNotThereOffersNothing(t *testing.T) {
+func TestAMissingFolderOffersNothing(t *testing.T) {
 	f := Folder{From: filepath.Join(t.TempDir(), "none"), To: filepath.Join(t.TempDir(), "to")}
 	uids, err := f.OfferFirst()
 	if err != nil || len(uids) != 0 {
@@ -110,7 +110,7 @@ func TestAFolderThatCannotBeListedEndsNoPod(t *testing.T) {
 	write(t, filepath.Join(f.From, "file"), "")
 	broken := Folder{From: filepath.Join(f.From, "file"), To: f.To}
 	if err := broken.Sync(); err == nil {
-		t.Error("nobody hears of the folder that was not listed")
+		t.Error("no error for the folder that was not listed")
 	}
 	expectOffered(t, f, map[string]string{"dhcp.yaml": first})
 }
@@ -121,12 +121,12 @@ func TestAManifestThatIsTooLargeIsReportedAndDoesNotStopTheOthers(t *testing.T) 
 		t.Fatal(err)
 	}
 	if _, err := f.OfferFirst(); err == nil {
-		t.Error("nobody hears of the manifest that was not read")
+		t.Error("no error for the manifest that was not read")
 	}
 	expectOffered(t, f, map[string]string{"dhcp.yaml": first})
 }
 
-func TestAManifestThatGoesWhileItIsLookedAtIsNoFault(t *testing.T) {
+func TestAManifestThatIsRemovedWhileItIsReadIsNotAFault(t *testing.T) {
 	f := folder(t, nil)
 	path := filepath.Join(f.From, "dhcp.yaml")
 	done := make(chan struct{})
@@ -153,7 +153,7 @@ func TestAManifestThatGoesWhileItIsLookedAtIsNoFault(t *testing.T) {
 	<-gone
 }
 
-func TestFollowTakesChangesOverAlsoInAFolderThatWasReplaced(t *testing.T) {
+func TestFollowCopiesChangesAndTheRemovalOfTheFolder(t *testing.T) {
 	f := folder(t, map[string]string{"dhcp.yaml": first})
 	if _, err := f.OfferFirst(); err != nil {
 		t.Fatal(err)
@@ -184,18 +184,18 @@ func await(t *testing.T, f Folder, rounds <-chan error, want map[string]string) 
 	}
 }
 
-func TestAPodHasSpokenWhenOneOfItsContainersHas(t *testing.T) {
+func TestAPodHasLoggedWhenOneOfItsContainersHas(t *testing.T) {
 	logs := t.TempDir()
 	dir := filepath.Join(logs, "kube-system_dhcp-kios_u-1", "acquire")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "0.log"), "")
-	if Spoke(logs, "u-1") {
+	if HasLogged(logs, "u-1") {
 		t.Error("an empty log counts as a line")
 	}
 	write(t, filepath.Join(dir, "0.log"), "started\n")
-	if !Spoke(logs, "u-1") || Spoke(logs, "u-2") {
+	if !HasLogged(logs, "u-1") || HasLogged(logs, "u-2") {
 		t.Error("the line was not found, or found for another pod")
 	}
 }

@@ -7,15 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// resync is how often From is read without a notice, as kubelet does with its own folder (fileCheckFrequency).
+// resync is the interval at which From is read without a notice. Kubelet reads its own folder as often
+// (fileCheckFrequency).
 const resync = 20 * time.Second
 
 const changes = unix.IN_CLOSE_WRITE | unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_ONLYDIR
 
-// Follow syncs now, at each change of From and every 20 s. It never returns; report is told the outcome of each round.
+// Follow syncs now, at each change of From and every 20 s, and passes the outcome of each round to report. It never
+// returns.
 func (f Folder) Follow(report func(error)) {
 	for {
-		// Watched before it is read, so that no change falls between. A folder that is not there yet is watched in a later round.
+		// Watched before it is read, so that no change is missed. A missing folder is watched in a later round.
 		notices := f.watch()
 		report(f.Sync())
 		if notices == nil {
@@ -40,7 +42,7 @@ func (f Folder) followNotices(notices *os.File, report func(error)) {
 	}
 }
 
-// watch answers nil when the folder cannot be watched.
+// watch returns nil when the folder cannot be watched.
 func (f Folder) watch() *os.File {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -53,7 +55,7 @@ func (f Folder) watch() *os.File {
 	return os.NewFile(uintptr(fd), "inotify")
 }
 
-// lost looks for IN_IGNORED, the kernel's last word on a watch. Layout: inotify(7).
+// lost reports whether notices contain IN_IGNORED, with which the kernel ends a watch. Layout: inotify(7).
 func lost(notices []byte) bool {
 	const header = unix.SizeofInotifyEvent
 	for len(notices) >= header {

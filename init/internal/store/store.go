@@ -1,5 +1,5 @@
-// Package store gives containerd the images that ship with the node without importing or unpacking anything: its two small
-// databases are copied, everything else is a symbolic link into the read-only root (docs/host-api.md section 5).
+// Package store gives containerd the images that ship with the node without importing or unpacking them. It copies two
+// small databases; everything else is a symbolic link into the read-only root (docs/host-api.md section 5).
 package store
 
 import (
@@ -23,15 +23,16 @@ const (
 	idFile      = "kios-store-id"
 )
 
-// Result is what Prepare did.
+// Result says what Prepare did.
 type Result struct {
 	Bytes int64
 	Links int
-	Fresh bool // the folder was made afresh
+	Fresh bool // the folder was emptied and filled
 	Took  time.Duration
 }
 
-// Prepare makes `to` (containerd's folder) stand on the store `from`. It may be cut off at any point: the id is written last.
+// Prepare fills `to`, containerd's folder, from the store `from`. It may be interrupted at any point: the id is written
+// last.
 func Prepare(from, to string) (Result, error) {
 	start := time.Now()
 	id, err := readID(from)
@@ -69,12 +70,12 @@ func readID(from string) (string, error) {
 		return "", fmt.Errorf("read store.json: %w", err)
 	}
 	if index.V != 1 || index.ID == "" {
-		return "", fmt.Errorf("store.json has version %d and id %q; version 1 with an id is known", index.V, index.ID)
+		return "", fmt.Errorf("store.json has version %d and id %q: only version 1 with an id is supported", index.V, index.ID)
 	}
 	return index.ID, nil
 }
 
-// empty removes the id first, so that a half-emptied folder is never taken for a whole one.
+// empty removes the id first, so that a half-emptied folder is never taken for a complete one.
 func empty(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -128,7 +129,8 @@ func (r *Result) copy(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// link makes a link for every entry of a folder. The folder's mode must not depend on the umask of whoever built the image.
+// link makes a link for every entry of a folder. It sets the folder's mode itself, because the one in the image depends
+// on the umask of its build.
 func (r *Result) link(from, to string) error {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return err

@@ -80,7 +80,7 @@ func TestAnotherStoreReplacesEverything(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	if _, err := os.Stat(to + "/io.containerd.snapshotter.v1.overlayfs/snapshots/99"); !os.IsNotExist(err) {
-		t.Error("a snapshot of the old store is left")
+		t.Error("a snapshot of the old store remains")
 	}
 	if got, _ := os.Readlink(filepath.Join(to, blob)); got != newer+"/"+blob {
 		t.Errorf("the blob still points to %q", got)
@@ -93,7 +93,7 @@ func TestAnotherStoreReplacesEverything(t *testing.T) {
 func TestAHalfMadeStoreIsMadeAgain(t *testing.T) {
 	from, to := fixture(t, "sha256:1")
 	prepare(t, from, to)
-	os.Remove(filepath.Join(to, idFile)) // as if power went before the id was written
+	os.Remove(filepath.Join(to, idFile)) // as after a power cut before the id was written
 	put(t, to+"/io.containerd.metadata.v1.bolt/meta.db", "half")
 	if r := prepare(t, from, to); !r.Fresh {
 		t.Errorf("%+v", r)

@@ -12,11 +12,11 @@ import (
 	"kios.dev/init/internal/fault"
 )
 
-// Spec is one start of a child. It is asked for before each start, so that files are read afresh.
+// Spec describes one start of a child. It is built before each start, so that files are read again.
 type Spec struct {
 	Args []string // Args[0] is the path
 	Env  []string
-	// Started is told the pid right after the start, Ended after the end.
+	// Started is called right after the start, Ended after the end.
 	Started, Ended func(pid int)
 }
 
@@ -31,7 +31,7 @@ type Log interface {
 type Child struct {
 	Name     string
 	Spec     func() Spec
-	Cgroup   string // directory of its cgroup, "" for init's own
+	Cgroup   string // folder of its cgroup, "" for init's own
 	OOMScore int
 	Output   *os.File
 	Log      Log
@@ -43,7 +43,7 @@ type Child struct {
 	once    sync.Once
 }
 
-// grace is how long a child that is to be started afresh may take to end.
+// grace is the time that a child has to end before a requested restart kills it.
 const grace = 10 * time.Second
 
 // Run starts supervising in the background.
@@ -54,7 +54,7 @@ func (c *Child) Run() {
 	go c.loop()
 }
 
-// Restart asks for a restart. Requests that meet before it happens are one.
+// Restart requests a restart. Requests that arrive before it happens become one.
 func (c *Child) Restart() {
 	select {
 	case c.restart <- struct{}{}:
@@ -79,14 +79,14 @@ func (c *Child) loop() {
 		}
 		var wait time.Duration
 		wait, history = NextRestart(history, exit)
-		c.tell(exit, wait)
+		c.logExit(exit, wait)
 		if !c.pause(wait) {
 			return
 		}
 	}
 }
 
-// pause waits before a start; a requested restart cuts it short. It answers false when the child is to stop.
+// pause waits before a start. A requested restart ends the wait early. It returns false when the child is to stop.
 func (c *Child) pause(wait time.Duration) bool {
 	if wait == 0 {
 		return true
@@ -101,22 +101,22 @@ func (c *Child) pause(wait time.Duration) bool {
 	}
 }
 
-// live is one life: start, wait for its end or for an order, end it when ordered.
+// live starts the child and waits until it ends, by itself or by a request. It returns false when the child is to stop.
 func (c *Child) live(lastRequested *time.Time) (exit Exit, goOn bool) {
 	select {
-	case <-c.restart: // asked for before this start, and answered by it
+	case <-c.restart: // requested before this start, which fulfils it
 	default:
 	}
 	born, spec := time.Now(), c.Spec()
 	pid, ended, err := c.start(spec)
 	if err != nil {
 		c.Log.Error("child.failed", "child", c.Name, "cause",
-			fault.New(fault.Start, "start "+c.Name, "the root image is damaged: flash it again", err))
+			fault.New(fault.Start, "start "+c.Name, "The root image is damaged: flash it again.", err))
 		return Exit{Code: 127}, true
 	}
 	spec.Started(pid)
 	defer spec.Ended(pid)
-	var due <-chan time.Time // set while a requested restart waits for its turn
+	var due <-chan time.Time // set while a requested restart waits
 	for {
 		select {
 		case status := <-ended:
@@ -135,7 +135,7 @@ func (c *Child) live(lastRequested *time.Time) (exit Exit, goOn bool) {
 	}
 }
 
-// terminate asks, then forces.
+// terminate sends SIGTERM, and SIGKILL after limit.
 func terminate(pid int, ended <-chan syscall.WaitStatus, limit time.Duration) syscall.WaitStatus {
 	unix.Kill(pid, unix.SIGTERM)
 	select {
@@ -185,7 +185,7 @@ func exitOf(status syscall.WaitStatus, born time.Time, requested bool) Exit {
 	return exit
 }
 
-func (c *Child) tell(exit Exit, wait time.Duration) {
+func (c *Child) logExit(exit Exit, wait time.Duration) {
 	log := c.Log.Warn
 	if exit.Requested {
 		log = c.Log.Info

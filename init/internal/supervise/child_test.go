@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The test binary is also the child: it does what KIOS_TEST_CHILD says.
+// The test binary is also the child, whose behaviour KIOS_TEST_CHILD names.
 func TestMain(m *testing.M) {
 	switch os.Getenv("KIOS_TEST_CHILD") {
 	case "":
@@ -88,7 +88,7 @@ func TestAFailingChildBacksOff(t *testing.T) {
 	}
 }
 
-func TestAMissingProgramIsToldAndBacksOff(t *testing.T) {
+func TestAMissingProgramIsReportedAndBacksOff(t *testing.T) {
 	r := start(t, "/nonexistent", "")
 	if line := within(t, r.events.lines, 5*time.Second); !strings.Contains(line, "no such file") {
 		t.Error(line)
@@ -98,7 +98,7 @@ func TestAMissingProgramIsToldAndBacksOff(t *testing.T) {
 	}
 }
 
-func TestARequestedRestartIsAtOnceAndRequestsBeforeItFold(t *testing.T) {
+func TestARequestedRestartIsImmediateAndEarlierRequestsFold(t *testing.T) {
 	r := start(t, "", "sleep")
 	within(t, r.pids, 5*time.Second)
 	for range 20 {
@@ -110,7 +110,7 @@ func TestARequestedRestartIsAtOnceAndRequestsBeforeItFold(t *testing.T) {
 	}
 	select {
 	case <-r.pids:
-		// At most one more: a request that came when the second life had begun already.
+		// At most one more, for a request that arrived after the second start.
 		select {
 		case <-r.pids:
 			t.Error("twenty requests made three restarts")

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Notify is the socket on which containerd and kubelet say READY=1, as they would to systemd (sd_notify(3)).
+// Notify is the socket on which containerd and kubelet report READY=1, as they do to systemd (sd_notify(3)).
 type Notify struct {
 	mu       sync.Mutex
 	expected map[int32]func()
-	early    map[int32]bool // said so before anybody expected it
+	early    map[int32]bool // reported READY=1 before Expect
 }
 
-// OpenNotify makes the socket and listens.
+// OpenNotify creates the socket and listens.
 func OpenNotify(path string) (*Notify, error) {
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
@@ -37,7 +37,7 @@ func OpenNotify(path string) (*Notify, error) {
 	return n, nil
 }
 
-// Expect calls ready once, when the process with this pid says that it is. The kernel vouches for the pid.
+// Expect calls ready once, when the process with this pid reports READY=1. The kernel guarantees the sender's pid.
 func (n *Notify) Expect(pid int, ready func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -49,7 +49,7 @@ func (n *Notify) Expect(pid int, ready func()) {
 	n.expected[int32(pid)] = ready
 }
 
-// Forget drops what is known of a dead process: its pid may come again.
+// Forget discards the state of a dead process, because its pid may be used again.
 func (n *Notify) Forget(pid int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -81,7 +81,7 @@ func (n *Notify) mark(pid int32) {
 	}
 }
 
-// maxEarly bounds what processes that nobody expects can make init remember.
+// maxEarly bounds the memory that unexpected processes can use.
 const maxEarly = 64
 
 func saysReady(message string) bool {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestReadyIsTakenFromTheProcessItself(t *testing.T) {
+func TestReadyCountsOnlyFromTheProcessItself(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	n, err := OpenNotify(path)
 	if err != nil {

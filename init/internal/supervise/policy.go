@@ -1,29 +1,29 @@
-// Package supervise keeps the host's two programs alive.
+// Package supervise keeps the host's two programs running.
 package supervise
 
 import "time"
 
-// Exit is the end of one life of a child.
+// Exit describes the end of a child.
 type Exit struct {
 	Code      int    // -1 when a signal ended it
 	Signal    string // "" when none did
 	Lived     time.Duration
-	Requested bool // init ended it to start it afresh
+	Requested bool // init ended it for a restart
 }
 
-// History is what the policy remembers between lives: the wait before the last start.
+// History is the policy's state between starts: the wait before the last one.
 type History struct{ Wait time.Duration }
 
 const (
 	firstWait = time.Second
 	maxWait   = time.Minute
 	longLife  = 5 * time.Minute
-	// requestGap folds restart requests: one that comes sooner after the last waits, and meets others while it does.
+	// requestGap is the minimum time between requested restarts. Requests that arrive during the wait become one.
 	requestGap = time.Second
 )
 
-// NextRestart says how long to wait before the next start. A requested restart and the first one after a long life wait not at
-// all; a child that keeps dying waits 1 s, then doubles up to 60 s.
+// NextRestart returns the wait before the next start. There is none for a requested restart or after a long life. A
+// child that keeps ending waits 1 s, then twice as long each time, up to 60 s.
 func NextRestart(h History, e Exit) (time.Duration, History) {
 	if e.Requested || e.Lived >= longLife {
 		return 0, History{}
@@ -32,8 +32,8 @@ func NextRestart(h History, e Exit) (time.Duration, History) {
 	return wait, History{wait}
 }
 
-// RequestDelay says how long a requested restart has to wait. It is delayed, never dropped: the requester may have written a file
-// after the last start had read it.
+// RequestDelay returns the delay of a requested restart. A request is delayed, never dropped: the requester may have
+// written a file after the last start had read it.
 func RequestDelay(lastRequested, now time.Time) time.Duration {
 	if lastRequested.IsZero() {
 		return 0

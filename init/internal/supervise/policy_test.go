@@ -21,9 +21,9 @@ func TestNextRestartForgetsAfterALongLife(t *testing.T) {
 		exit Exit
 		want time.Duration
 	}{
-		{"long life is followed at once", Exit{Code: -1, Signal: "SIGKILL", Lived: longLife}, 0},
-		{"just short of long is not", Exit{Code: -1, Signal: "SIGKILL", Lived: longLife - 1}, time.Minute},
-		{"a request has no back-off", Exit{Requested: true}, 0},
+		{"no wait after a long life", Exit{Code: -1, Signal: "SIGKILL", Lived: longLife}, 0},
+		{"a wait after a life that is just too short", Exit{Code: -1, Signal: "SIGKILL", Lived: longLife - 1}, time.Minute},
+		{"no wait for a request", Exit{Requested: true}, 0},
 	} {
 		wait, h := NextRestart(History{time.Minute}, c.exit)
 		if wait != c.want {
@@ -35,7 +35,7 @@ func TestNextRestartForgetsAfterALongLife(t *testing.T) {
 	}
 }
 
-func TestRequestsAreSpacedNotDropped(t *testing.T) {
+func TestRequestsAreDelayedNotDropped(t *testing.T) {
 	now := time.Unix(1000, 0)
 	for _, c := range []struct {
 		last time.Time

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Reaper collects every dead process: init's own children and the orphans of all others. It is the only one that waits, so
+// Reaper reaps every dead process: init's own children and all orphans. Nothing else may wait for processes, so
 // children are started through it and never with os/exec.
 type Reaper struct {
 	mu       sync.Mutex
@@ -29,8 +29,9 @@ func NewReaper() *Reaper {
 	return r
 }
 
-// Start runs a program and answers its pid and where its end will be told. The lock keeps its end from being reaped before
-// anybody waits for it, and ForkExec's own wait after a failed exec from being robbed.
+// Start runs a program and returns its pid and the channel that receives its exit status. The lock keeps the reaper
+// from collecting that status before the channel exists, and from taking the status that ForkExec waits for after a
+// failed exec.
 func (r *Reaper) Start(path string, argv []string, attr *syscall.ProcAttr) (int, <-chan syscall.WaitStatus, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,87 +1,79 @@
-// Package sysctl is the host's table of kernel settings.
+// Package sysctl applies the host's kernel settings, which are the rows of settings.conf.
 package sysctl
 
 import (
+	_ "embed"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
-// Setting is one row: a path below /proc/sys, and its value.
+// Setting is one kernel setting: a path below /proc/sys, and its value.
 type Setting struct{ Name, Value string }
 
-// Table is applied in order. A name the kernel lacks is left out: kernels differ in what is built in.
-var Table = []Setting{
-	// The kernel starts no program of its own: modules are the module loader's, and there is no hotplug helper or core collector.
-	{"kernel/modprobe", ""},
-	{"kernel/core_pattern", "core"},
-	{"kernel/kexec_load_disabled", "1"},
+//go:embed settings.conf
+var text string
 
-	// What kubelet checks, and would set itself.
-	{"vm/overcommit_memory", "1"},
-	{"vm/panic_on_oom", "0"},
-	{"kernel/panic", "10"},
-	{"kernel/panic_on_oops", "1"},
-	{"kernel/keys/root_maxkeys", "1000000"},
-	{"kernel/keys/root_maxbytes", "25000000"},
+// settings returns the rows of settings.conf. A test rejects malformed rows, so none is left to report here.
+var settings = sync.OnceValue(func() []Setting {
+	rows, _ := parse(text)
+	return rows
+})
 
-	// Room for many pods.
-	{"fs/inotify/max_user_instances", "8192"},
-	{"fs/inotify/max_user_watches", "524288"},
-	{"kernel/pid_max", "4194304"},
-	{"vm/max_map_count", "262144"},
-	{"net/core/somaxconn", "4096"},
-	{"net/ipv4/neigh/default/gc_thresh1", "1024"},
-	{"net/ipv4/neigh/default/gc_thresh2", "4096"},
-	{"net/ipv4/neigh/default/gc_thresh3", "8192"},
+// afterStart names the settings that are applied once the first pods run. Blinding the constants of a container's
+// seccomp filter costs 0.14 s of a processor at 1 GIPS, and the filters of the pods that ship with the image are
+// trusted.
+var afterStart = []string{"net/core/bpf_jit_harden"}
 
-	// A node forwards for its pods. accept_ra=2: still take routers' word on IPv6 while forwarding.
-	{"net/ipv4/ip_forward", "1"},
-	{"net/ipv6/conf/all/forwarding", "1"},
-	{"net/ipv6/conf/default/accept_ra", "2"},
-	{"net/ipv4/conf/all/accept_redirects", "0"},
-	{"net/ipv4/conf/default/accept_redirects", "0"},
-	{"net/ipv6/conf/all/accept_redirects", "0"},
-	{"net/ipv6/conf/default/accept_redirects", "0"},
-	{"net/ipv4/conf/all/send_redirects", "0"},
-	{"net/ipv4/conf/default/send_redirects", "0"},
-	{"net/ipv4/conf/all/accept_source_route", "0"},
-	{"net/ipv4/conf/default/accept_source_route", "0"},
+// AtBoot returns the settings to apply before any pod runs.
+func AtBoot() []Setting { return Except(settings(), afterStart) }
 
-	// Kernel self protection, as far as Kubernetes works with it: user namespaces stay, pods may ask for them.
-	{"kernel/kptr_restrict", "2"},
-	{"kernel/dmesg_restrict", "1"},
-	{"kernel/perf_event_paranoid", "3"},
-	{"kernel/yama/ptrace_scope", "3"}, // nobody traces anybody, root included; debuggers want sysctl.kernel.yama.ptrace_scope=2 at boot
-	{"kernel/randomize_va_space", "2"},
-	{"kernel/unprivileged_bpf_disabled", "1"},
-	{"kernel/unprivileged_userns_clone", "0"}, // root makes those of pods
-	{"kernel/io_uring_disabled", "1"},         // only with CAP_SYS_ADMIN
-	{"kernel/sysrq", "0"},
-	{"vm/unprivileged_userfaultfd", "0"},
-	{"vm/mmap_min_addr", "65536"},
-	{"vm/mmap_rnd_bits", "32"},
-	{"fs/suid_dumpable", "0"},
-	{"fs/protected_symlinks", "1"},
-	{"fs/protected_hardlinks", "1"},
-	{"fs/protected_fifos", "2"},
-	{"fs/protected_regular", "2"},
-	{"dev/tty/ldisc_autoload", "0"},
-	{"dev/tty/legacy_tiocsti", "0"},
+// AfterStart returns the settings to apply once the first pods run.
+func AfterStart() []Setting {
+	return slices.DeleteFunc(slices.Clone(settings()), func(row Setting) bool { return !slices.Contains(afterStart, row.Name) })
 }
 
-// AfterStart is applied once the first pods run. Blinding the constants of a container's seccomp filter costs 0.14 s of a processor
-// at 1 GIPS; the filters of the pods that the image ships are not an attacker's.
-var AfterStart = []Setting{
-	{"net/core/bpf_jit_harden", "2"},
+// parse reads the form that the head of settings.conf describes. It skips malformed rows and names them in the error.
+func parse(text string) ([]Setting, error) {
+	var rows []Setting
+	var malformed []error
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		name = strings.TrimSpace(name)
+		if !ok || !wellFormed(name) {
+			malformed = append(malformed, fmt.Errorf("line %d: %q is not `name = value`", number, line))
+			continue
+		}
+		rows = append(rows, Setting{strings.ReplaceAll(name, ".", "/"), strings.TrimSpace(value)})
+	}
+	return rows, errors.Join(malformed...)
 }
 
-// Reserve answers a row that takes vm.min_free_kbytes back to the kernel's own measure, none where it is not above that. For the sake
-// of huge pages the kernel keeps 45 MB or more free on any machine (set_recommended_min_free_kbytes in mm/khugepaged.c), and by its own
-// count nearly thrice that is not available to pods: 6 % of a machine with 2 GiB.
+// wellFormed reports whether name consists of words of [a-z0-9_] that single dots separate.
+func wellFormed(name string) bool {
+	for word := range strings.SplitSeq(name, ".") {
+		if word == "" || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// Reserve returns a row that lowers vm.min_free_kbytes to the kernel's own default, or nothing when it is not above it.
+// Transparent huge pages raise it to 45 MB or more on any machine (set_recommended_min_free_kbytes in mm/khugepaged.c).
+// By the kernel's count nearly three times that is not available to pods: 6 % of a machine with 2 GiB.
+// memory is the machine's memory in bytes.
 func Reserve(root string, memory uint64) []Setting {
 	const name = "vm/min_free_kbytes"
 	text, err := os.ReadFile(root + "/" + name)
@@ -98,16 +90,16 @@ func Reserve(root string, memory uint64) []Setting {
 
 // Failure is a row that could not be applied.
 type Failure struct {
-	Name string
+	Name string // with dots
 	Err  error
 }
 
-// Except answers the rows whose names are not among the given.
-func Except(table []Setting, given []string) []Setting {
-	return slices.DeleteFunc(slices.Clone(table), func(row Setting) bool { return slices.Contains(given, row.Name) })
+// Except returns the rows of table whose names are not among names.
+func Except(table []Setting, names []string) []Setting {
+	return slices.DeleteFunc(slices.Clone(table), func(row Setting) bool { return slices.Contains(names, row.Name) })
 }
 
-// Apply writes every row and answers those that failed for another reason than that the kernel has no such setting.
+// Apply writes every row below root. It returns the rows that failed, except those that the kernel does not have.
 func Apply(root string, table []Setting) []Failure {
 	var failed []Failure
 	for _, row := range table {

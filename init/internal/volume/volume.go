@@ -1,4 +1,4 @@
-// Package volume tells what file system a block device holds, and its label, from the superblock.
+// Package volume identifies the file system on a block device, and its label, from the superblock.
 package volume
 
 import (
@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// Volume is a file system found on a device; the zero Volume is none that is known here.
+// Volume is the file system of a device. The zero Volume is an unknown one.
 type Volume struct {
 	FS    string // "vfat", "iso9660", "udf" or "ext4"
-	Label string // of UDF only what an ISO 9660 volume beside it says
-	UDF   bool   // whether it can be mounted as UDF; many such discs are ISO 9660 as well
+	Label string // for UDF only the label of an ISO 9660 volume beside it
+	UDF   bool   // it can be mounted as UDF; many such discs are ISO 9660 too
 }
 
 const (
 	isoDescriptor = 32768
 	isoSector     = 2048
-	isoSectors    = 64 // of volume descriptors at most
+	isoSectors    = 64 // volume descriptors to read at most
 	extSuper      = 1024
-	fatRootLimit  = 1 << 16 // a volume label stands among the first entries
+	fatRootLimit  = 1 << 16 // bytes; a volume label is among the first entries
 )
 
-// Identify reads the places where superblocks lie; a device too short for one does not hold it.
+// Identify reads the places of the known superblocks. A device that is too short for one does not hold it.
 func Identify(device io.ReaderAt) Volume {
 	boot := make([]byte, 512)
 	if _, err := device.ReadAt(boot, 0); err == nil {
@@ -38,7 +38,8 @@ func Identify(device io.ReaderAt) Volume {
 	return parseDisc(device)
 }
 
-// parseDisc reads the volume recognition sequence, one descriptor a sector (ECMA-119 section 8, ECMA-167 part 2 section 8.3).
+// parseDisc reads the volume recognition sequence, one descriptor in each sector (ECMA-119 section 8, ECMA-167 part 2
+// section 8.3).
 func parseDisc(device io.ReaderAt) (found Volume) {
 	descriptor := make([]byte, 72)
 	for sector := range int64(isoSectors) {
@@ -78,7 +79,7 @@ func parseFAT(boot []byte, device io.ReaderAt) (Volume, bool) {
 	if fat32 {
 		label = trim(boot[71:82])
 	}
-	// The label people see and change is an entry of the root directory; the boot sector's copy may be stale.
+	// The label that people see and change is an entry of the root directory. The boot sector's copy may be stale.
 	if entry, ok := rootLabel(device, start, length); ok {
 		label = entry
 	}
@@ -88,7 +89,7 @@ func parseFAT(boot []byte, device io.ReaderAt) (Volume, bool) {
 	return Volume{FS: "vfat", Label: label}, true
 }
 
-// fatRoot answers where the root directory lies; of FAT32 the first cluster is enough here.
+// fatRoot returns the place of the root directory in bytes. For FAT32 the first cluster is enough here.
 func fatRoot(boot []byte, fat32 bool) (start, length int64, ok bool) {
 	le := binary.LittleEndian
 	sector := int64(le.Uint16(boot[11:]))

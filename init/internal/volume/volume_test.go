@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// The images were made by mkfs.fat, mke2fs, genisoimage and mkudffs and cut behind what is read; fat12-renamed had its label changed where a PC changes it.
-func TestIdentifyReadsImagesOfOthers(t *testing.T) {
+// The images were made by mkfs.fat, mke2fs, genisoimage and mkudffs and cut after the last byte that is read. The label
+// of fat12-renamed was changed as a PC changes it.
+func TestIdentifyReadsImagesOfOtherTools(t *testing.T) {
 	for name, want := range map[string]Volume{
 		"fat12":           {FS: "vfat", Label: "CIDATA"},
 		"fat12-renamed":   {FS: "vfat", Label: "CONFIG-2"},
@@ -43,14 +44,14 @@ func image(t testing.TB, name string) []byte {
 	return data
 }
 
-func TestIdentifyLeavesStrangersAlone(t *testing.T) {
+func TestIdentifyReturnsNothingForOtherData(t *testing.T) {
 	mbr := make([]byte, 4096)
 	mbr[510], mbr[511] = 0x55, 0xaa
 	zeroCluster := image(t, "fat12")[:4096]
 	zeroCluster[13] = 0
 	for name, data := range map[string][]byte{
 		"nothing": nil, "zeroes": make([]byte, 64<<10), "a boot sector without FAT": mbr,
-		"short": []byte("EFI PART"), "FAT with clusters of nothing": zeroCluster,
+		"short": []byte("EFI PART"), "FAT with empty clusters": zeroCluster,
 	} {
 		if got := Identify(bytes.NewReader(data)); got != (Volume{}) {
 			t.Errorf("%s: %+v", name, got)

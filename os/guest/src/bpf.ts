@@ -5,20 +5,15 @@ import { call, memory } from './call.ts';
 const BPF = { mapCreate: 0, progLoad: 5, progAttach: 8, rawTracepointOpen: 17 } as const;
 const ATTRIBUTE_SIZE = 152;
 
-export type Instruction = readonly [
-  code: number,
-  registers: number,
-  offset: number,
-  immediate: number,
-];
+type Instruction = readonly [code: number, registers: number, offset: number, immediate: number];
 
 const R10_TO_R1 = 0xa1;
-/** r0 = n; exit */
-export const answer = (n: number): Instruction[] => [
+/** r0 = n; exit. */
+export const returns = (n: number): Instruction[] => [
   [0xb7, 0, 0, n],
   [0x95, 0, 0, 0],
 ];
-/** r1 = 8 bytes of the stack; r2 = the same; r3 = 8; call the helper. */
+/** r1 = 8 zeroed bytes of the stack; r2 = r1; r3 = 8; call the helper. */
 export const callHelper = (helper: number): Instruction[] => [
   [0xbf, R10_TO_R1, 0, 0],
   [0x07, 0x01, 0, -8],
@@ -42,14 +37,14 @@ function encode(program: readonly Instruction[]): Buffer {
 export interface Program {
   /** BPF_PROG_TYPE_*. */
   readonly type: number;
-  /** BPF_* attach type, for the program types that are checked against it. */
+  /** BPF_* attach type, which the kernel checks for some program types. */
   readonly attach?: number;
   /** Identifier of a kernel type, for programs that attach to a function. */
   readonly btf?: number;
   readonly code: readonly Instruction[];
 }
 
-/** Loads a program and answers its descriptor; the verifier has run then. */
+/** Loads a program through the verifier and returns its descriptor. */
 export function loadProgram({ type, attach = 0, btf = 0, code }: Program): number {
   const attributes = Buffer.alloc(ATTRIBUTE_SIZE);
   attributes.writeUInt32LE(type, 0);
@@ -85,7 +80,10 @@ export function attachToGroup(program: number, group: number, attach: number): v
   call('bpf', BPF.progAttach, attributes, attributes.length);
 }
 
-/** Attaches a program to a tracepoint by name, or to what it was loaded for; it is detached when the answered descriptor is closed. */
+/**
+ * Attaches a program to the tracepoint `name`, or without a name to the target it was loaded for. Closing the returned
+ * descriptor detaches it.
+ */
 export function attachProgram(program: number, name?: string): number {
   const attributes = allocate(ATTRIBUTE_SIZE);
   const view = new DataView(attributes.bytes.buffer);

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 
 const KIND_SHIFT = 24;
 const TYPE_SIZE = 12;
-/** Bytes that follow a type of a kind, for each of its members. */
+/** Bytes of each member that follows a type, by kind. */
 const MEMBER: Readonly<Record<number, number>> = { 4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12 };
-/** Bytes that follow a type of a kind, always. */
+/** Bytes of the fixed part that follows a type, by kind. */
 const TAIL: Readonly<Record<number, number>> = { 1: 4, 3: 12, 14: 4, 17: 4 };
 
 export const BTF_KIND = { typedef: 8, function: 12 } as const;
 
-/** The number of a named type in what the running kernel tells of its own types. */
+/** Returns the identifier of a named type in the running kernel's type information (BTF). */
 export function kernelType(kind: number, name: string): number {
   const bytes = readFileSync('/sys/kernel/btf/vmlinux');
   const start = bytes.readUInt32LE(4);

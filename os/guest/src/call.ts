@@ -1,6 +1,6 @@
 import { allocate, type Memory, syscall } from '@kios/syscall/raw';
 
-/** Numbers of x86-64. */
+/** System call numbers of x86-64. */
 const NUMBERS = {
   close: 3, mprotect: 10, ioctl: 16, socket: 41, sendto: 44, recvfrom: 45, bind: 49, setsockopt: 54, getsockopt: 55,
   clone: 56, wait4: 61, kill: 62, ptrace: 101, syslog: 103, mknod: 133, modify_ldt: 154, pivot_root: 155, mount: 165,
@@ -9,9 +9,9 @@ const NUMBERS = {
   kexec_file_load: 320, bpf: 321, userfaultfd: 323, io_uring_setup: 425, pidfd_open: 434, pidfd_getfd: 438,
 } as const; // prettier-ignore
 
-export type Argument = number | bigint | string | Uint8Array | Memory | null;
+type Argument = number | bigint | string | Uint8Array | Memory | null;
 
-/** A copy of the bytes that the kernel can be given the address of. */
+/** Copies bytes to memory with a fixed address, which the kernel can be given. */
 export function memory(bytes: Uint8Array): Memory {
   const copy = allocate(Math.max(bytes.length, 1));
   copy.bytes.set(bytes);
@@ -21,7 +21,9 @@ export function memory(bytes: Uint8Array): Memory {
 const isMemory = (value: Argument): value is Memory =>
   typeof value === 'object' && value !== null && 'address' in value;
 
-/** Makes a system call. Text is passed as a C string, bytes by reference: what the kernel writes there is seen afterwards. */
+/**
+ * Makes a system call. Text is passed as a C string, bytes by reference: they hold afterwards what the kernel wrote.
+ */
 export function call(name: keyof typeof NUMBERS, ...args: readonly Argument[]): number {
   const copies: [Uint8Array, Memory][] = [];
   const words = args.map((value) => {
@@ -38,8 +40,8 @@ export function call(name: keyof typeof NUMBERS, ...args: readonly Argument[]): 
   return result;
 }
 
-/** What the kernel said: the error's name, what the attempt itself answers, or `ok`. */
-export function answerTo(attempt: () => string | void): string {
+/** Runs an attempt and returns the error's name, the attempt's own result, or `ok`. */
+export function resultOf(attempt: () => string | void): string {
   try {
     return attempt() ?? 'ok';
   } catch (error) {

@@ -10,7 +10,7 @@ const read = (file: string): string | null => {
   }
 };
 
-/** SHA-256 of the configuration that the running kernel carries. */
+/** Returns the SHA-256 of the running kernel's own copy of its configuration. */
 function configuration(): string | null {
   try {
     return createHash('sha256')
@@ -21,7 +21,9 @@ function configuration(): string | null {
   }
 }
 
-/** What the running kernel says of itself, by name; null where it has no such thing. */
+/**
+ * Yields facts of the running kernel by name, and the values of `settings`; null stands for one that does not exist.
+ */
 export function* look(settings: readonly string[]): Generator<readonly [string, string | null]> {
   const security = '/host/sys/kernel/security';
   yield ['lockdown', read(`${security}/lockdown`)];

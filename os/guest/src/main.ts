@@ -1,6 +1,6 @@
 /**
- * Runs in a pod on the node, under the runtime of the agents' images, and tells what the kernel answered: a line of JSON for each
- * probe, feature or fact. It is no part of the image.
+ * Runs in a pod on the node under the runtime of the agents' images and prints a line of JSON for each probe, feature
+ * or fact. It is not part of the image.
  */
 import { release } from 'node:os';
 
@@ -10,9 +10,9 @@ import { attempt, probeAll } from './probes/all.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-function printAll(answers: Iterable<readonly [name: string, answer: string | null]>): void {
+function printAll(results: Iterable<readonly [name: string, result: string | null]>): void {
   print(JSON.stringify({ kernel: release() }));
-  for (const [name, answer] of answers) print(JSON.stringify({ name, answer }));
+  for (const [name, result] of results) print(JSON.stringify({ name, result }));
 }
 
 const [, , mode = '', ...names] = process.argv;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmdirSync } from 'node:fs';
 
 import { call } from './call.ts';
 
-/** Mounts a file system of this type in a folder of its own while `use` runs. */
+/** Mounts a file system of this type on a new folder while `use` runs. */
 export function mounted<T>(type: string, use: (folder: string) => T, options = ''): T {
   const folder = mkdtempSync('/tmp/kios-mount-');
   try {

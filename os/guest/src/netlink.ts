@@ -33,13 +33,15 @@ export interface Order {
 export const u8 = (value: number): Uint8Array => Uint8Array.of(value);
 export const u16 = (value: number): Uint8Array => new ByteWriter(2).u16le(value).finish();
 export const u32 = (value: number): Uint8Array => new ByteWriter(4).u32le(value).finish();
-/** Netfilter's numbers are in network order. */
+/** Netfilter's numbers are in network byte order. */
 export const be16 = (value: number): Uint8Array => new ByteWriter(2).u16(value).finish();
 export const be32 = (value: number): Uint8Array => new ByteWriter(4).u32(value).finish();
 export const be64 = (value: number): Uint8Array => new ByteWriter(8).u32(0).u32(value).finish();
 export const text = (value: string): Uint8Array => Buffer.from(`${value}\0`);
 
-/** Sends orders as one datagram and answers what comes back besides their confirmations; an error is thrown by its name. */
+/**
+ * Sends orders as one datagram and returns the replies other than acknowledgements. Throws a SyscallError on an error.
+ */
 export function talk(protocol: number, orders: readonly Order[]): Message[] {
   const socket = call('socket', AF_NETLINK, SOCK_RAW, protocol);
   try {
@@ -48,14 +50,14 @@ export function talk(protocol: number, orders: readonly Order[]): Message[] {
     );
     const bytes = Buffer.concat(datagram);
     call('sendto', socket, bytes, bytes.length, 0, null, 0);
-    return [...answers(socket)];
+    return [...replies(socket)];
   } finally {
     call('close', socket);
   }
 }
 
-/** The kernel answers within the send, so what there is to read is there. */
-function* answers(socket: number): Generator<Message> {
+/** Yields the replies. The kernel handles orders within the send, so all of them can be read at once. */
+function* replies(socket: number): Generator<Message> {
   const buffer = Buffer.alloc(65_536);
   for (;;) {
     let length: number;
@@ -82,11 +84,11 @@ const genericPayload = (command: number, attributes: readonly Attribute[]): Uint
 const attributesOf = ({ payload }: Message): Attributes =>
   decodeAttributes(payload.subarray(GENL_HEADER));
 
-/** The number that a family of generic netlink has on this boot. */
+/** Returns the number of a generic netlink family, which differs between boots. */
 export function familyOf(name: string): number {
   const payload = genericPayload(CTRL_GETFAMILY, [[2, text(name)]]);
-  const [answer] = talk(NETLINK.generic, [{ type: GENL_CTRL, flags: NLM_F.ack, payload }]);
-  const id = answer && attributesOf(answer).get(1);
+  const [reply] = talk(NETLINK.generic, [{ type: GENL_CTRL, flags: NLM_F.ack, payload }]);
+  const id = reply && attributesOf(reply).get(1);
   if (id === undefined) throw new SyscallError('netlink', 'ENOENT', `find family ${name}`);
   return new ByteReader(id).u16le();
 }

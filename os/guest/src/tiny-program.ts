@@ -8,19 +8,19 @@ const READ_EXECUTE = 5;
 
 /** Machine code that ends the process with status 0. */
 export const EXIT = [0x31, 0xff, 0xb8, 0xe7, 0, 0, 0, 0x0f, 0x05] as const;
-/** The same by the 32-bit system call gate. */
+/** Machine code that ends the process through the 32-bit system call gate. */
 export const EXIT_INT80 = [0x31, 0xdb, 0xb8, 1, 0, 0, 0, 0xcd, 0x80] as const;
-/** An instruction that there is not. */
+/** An undefined instruction (ud2). */
 export const CRASH = [0x0f, 0x0b] as const;
 
-/** Machine code that makes an empty file and ends. */
+/** Returns machine code that makes an empty file and exits. */
 export function create(file: string): number[] {
   const rest = [0xbe, 0x80, 1, 0, 0, 0xb8, 0x55, 0, 0, 0, 0x0f, 0x05, ...EXIT];
-  // lea rdi, [rip + what follows until the name]
+  // lea rdi, [rip + rest.length]: the name stands behind the code.
   return [0x48, 0x8d, 0x3d, rest.length, 0, 0, 0, ...rest, ...Buffer.from(`${file}\0`)];
 }
 
-/** An executable of one segment. */
+/** Returns an x86-64 executable of one segment. */
 export function elf64(code: readonly number[]): Buffer {
   const size = 64 + 56;
   const file = Buffer.alloc(size + code.length);
@@ -40,7 +40,7 @@ export function elf64(code: readonly number[]): Buffer {
   return file;
 }
 
-/** The same for a 32-bit processor. */
+/** Returns an i386 executable of one segment. */
 export function elf32(code: readonly number[]): Buffer {
   const size = 52 + 32;
   const file = Buffer.alloc(size + code.length);
@@ -60,7 +60,7 @@ export function elf32(code: readonly number[]): Buffer {
   return file;
 }
 
-/** Puts a program into a folder and runs it: the error's name, the signal that ended it, or `ok`. */
+/** Writes a program into a folder, runs it, and returns the error's name, the signal that ended it, or `ok`. */
 export function runFrom(folder: string, program: Uint8Array): string {
   const own = mkdtempSync(path.join(folder, 'kios-probe-'));
   try {

@@ -9,9 +9,9 @@ const PAGE = 4096;
 const READ_WRITE_EXECUTE = 7;
 
 /**
- * Makes a process in a user namespace of its own and waits for its end. unshare(2) refuses that to a program with threads, and the
- * runtime has some. A copy of the runtime without them would not get far, so the child gets a stack with nothing on it but the
- * address of a few bytes of ours: the C library's `syscall` returns there.
+ * Makes a process in a new user namespace and waits for its end. unshare(2) refuses that to a program with threads, and
+ * the runtime has some. The child has no copies of those threads, so it must not return into the runtime: its stack
+ * holds only the address of a few bytes of machine code, to which the C library's `syscall` returns.
  */
 export function makeUserNamespace(): void {
   const room = allocate(2 * PAGE);

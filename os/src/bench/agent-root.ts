@@ -1,15 +1,15 @@
 import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { hostArch } from '../host/arch.ts';
-import { repository } from '../host/paths.ts';
-import type { Progress } from '../host/progress.ts';
-import { run } from '../host/run.ts';
-import { buildWorkspaces } from '../host/turbo.ts';
-import { agentLayer, baseLayer, bunLayer, fetchParts } from '../image/runtime.ts';
-import { type Entry, sizeOf, Tree } from '../image/tree.ts';
+import { type Entry, sizeOf, Tree } from '../build/formats/tree.ts';
+import { agentLayer, baseLayer, bunLayer, fetchParts } from '../build/image/runtime.ts';
+import { workstationArch } from '../workstation/arch.ts';
+import { repository } from '../workstation/paths.ts';
+import type { Progress } from '../workstation/progress.ts';
+import { run } from '../workstation/run.ts';
+import { buildWorkspaces } from '../workstation/turbo.ts';
 
-async function lay(where: string, entry: Entry): Promise<void> {
+async function writeEntry(where: string, entry: Entry): Promise<void> {
   if (entry.type === 'directory') await mkdir(where, { recursive: true });
   else if (entry.type === 'symlink') await symlink(entry.target, where);
   else if ('bytes' in entry.content)
@@ -20,14 +20,14 @@ async function lay(where: string, entry: Entry): Promise<void> {
   }
 }
 
-/** Writes the file system of an agent's image into `folder`; answers its size, bytes. */
-export async function layAgentRoot(
+/** Writes the file system of an agent's image into `folder` and returns its size in bytes. */
+export async function writeAgentRoot(
   agent: string,
   folder: string,
   progress: Progress,
 ): Promise<number> {
   await progress.task(`build ${agent}`, () => buildWorkspaces([`@kios/${agent}`]));
-  const parts = await fetchParts(hostArch(), progress);
+  const parts = await fetchParts(workstationArch(), progress);
   const bundle = path.join(repository, 'agents', agent, 'dist/agent.cjs');
   const tree = new Tree();
   for (const layer of [
@@ -38,7 +38,7 @@ export async function layAgentRoot(
     tree.graft('/', layer);
   let size = 0;
   for (const [where, entry] of tree.sorted()) {
-    await lay(path.join(folder, where), entry);
+    await writeEntry(path.join(folder, where), entry);
     if (entry.type === 'file') size += await sizeOf(entry.content);
   }
   return size;

@@ -14,40 +14,40 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { issueAuthority } from '../controlplane/certificates.ts';
-import { fetchDebian, SUITE, suiteSources } from '../debian/archive.ts';
-import { openToolroot, type Toolroot } from '../debian/toolroot.ts';
-import { cached, cacheKey } from '../host/cache.ts';
-import { fileSha256 } from '../host/digest.ts';
-import { repository } from '../host/paths.ts';
-import type { Progress } from '../host/progress.ts';
-import { run } from '../host/run.ts';
-import { STORE } from '../store/store.ts';
+import { fetchDebian, SUITE, suiteSources } from '../build/sources/debian/archive.ts';
+import { openToolroot, type Toolroot } from '../build/sources/debian/toolroot.ts';
+import { STORE } from '../build/store/store.ts';
+import { issueAuthority } from '../lab/controlplane/certificates.ts';
+import { cached, cacheKey } from '../workstation/cache.ts';
+import { fileSha256 } from '../workstation/digest.ts';
+import { repository } from '../workstation/paths.ts';
+import type { Progress } from '../workstation/progress.ts';
+import { run } from '../workstation/run.ts';
 
-/**
- * What kiOS is compared with: a minimal Debian whose systemd starts the same containerd and kubelet, with the same configuration,
- * store and pod, taken from a built kiOS root.
+/*
+ * The base line that kiOS is compared with: a minimal Debian whose systemd starts the same containerd and kubelet, with
+ * the same configuration, store and pod, taken from a built kiOS root.
  */
 
-/** What minimal Debian lacks for a boot of its own. */
+/** Packages that minimal Debian lacks to boot. */
 const PACKAGES = ['systemd', 'systemd-sysv', 'linux-image-cloud-amd64'];
-/** The part of the base line that no program makes: units and a few files of /etc. */
+/** Units and files of /etc that are kept in the repository. */
 const FILES = path.join(repository, 'bench/baseline/root');
 const CONTAINERD = 'var/lib/containerd';
 const IMAGE_SIZE = '2G';
 
-/** Files of the base line; `root` is an ext4 file system. */
+/** Paths of the base line's files; `root` is an ext4 file system. */
 interface Baseline {
   readonly kernel: string;
   readonly initrd: string;
   readonly root: string;
 }
 
-/** Files belong to root inside: done as root, or as the root of a user namespace. */
+/** Prefix of a command that makes files of root: empty for root, else a user namespace. */
 const asRoot: readonly string[] =
   process.getuid?.() === 0 ? [] : ['unshare', '--map-root-user', '--map-auto', '--'];
 
-/** Debian as installed, in a tar archive; made afresh when the archive has other packages. */
+/** Installs Debian into a tar archive and returns its path; does so again only when Debian's packages change. */
 async function makeDebian(progress: Progress): Promise<string> {
   const debs = await fetchDebian({ arch: 'amd64', packages: PACKAGES, progress });
   const sources = await suiteSources();
@@ -64,8 +64,8 @@ async function makeDebian(progress: Progress): Promise<string> {
   return path.join(dir, 'root.tar');
 }
 
-/** Lays containerd's store down as init does; docs/host-api.md section 5. */
-async function layStore(overlay: string): Promise<void> {
+/** Writes containerd's store as init does; docs/host-api.md section 5. */
+async function writeStore(overlay: string): Promise<void> {
   const store = path.join(overlay, 'usr', STORE);
   const target = path.join(overlay, CONTAINERD);
   for (const file of await readdir(store, { recursive: true })) {
@@ -84,7 +84,9 @@ async function layStore(overlay: string): Promise<void> {
   await chmod(target, 0o700);
 }
 
-/** What is put into Debian's root: kiOS' programs, configuration, pod and store, and the units that start them. */
+/**
+ * Writes what is added to Debian's root: kiOS' programs, configuration, pod and store, and the units that start them.
+ */
 async function makeOverlay(kios: string, overlay: string): Promise<void> {
   const move = async (from: string, to: string): Promise<void> => {
     await mkdir(path.dirname(path.join(overlay, to)), { recursive: true });
@@ -95,7 +97,7 @@ async function makeOverlay(kios: string, overlay: string): Promise<void> {
   for (const name of ['containerd', 'kubernetes', 'cni']) await move(`etc/${name}`, `etc/${name}`);
   await move('opt/cni', 'opt/cni');
   await move(STORE, path.join('usr', STORE));
-  await layStore(overlay);
+  await writeStore(overlay);
   const { certificate, key } = await issueAuthority('kubelet');
   const pki = path.join(overlay, 'etc/kubernetes/pki');
   await writeFile(path.join(pki, 'kubelet.crt'), certificate);
@@ -103,7 +105,7 @@ async function makeOverlay(kios: string, overlay: string): Promise<void> {
   await cp(FILES, overlay, { recursive: true, verbatimSymlinks: true });
 }
 
-/** Debian, the overlay over it, and an ext4 file system of both. The device nodes come from the kernel. */
+/** Makes an ext4 file system of Debian with the overlay. It needs no device nodes, which the kernel provides. */
 const COMPOSE = `set -e
 debian=$1 overlay=$2 out=$3; shift 3
 trap 'rm -rf "$out/files"' EXIT
@@ -137,7 +139,7 @@ async function compose(
   }
 }
 
-/** Digests of all files of the base line that lie in the repository, this program's part included. */
+/** Returns digests of the base line's files in the repository, and the text of this file. */
 async function ownFiles(): Promise<unknown> {
   const entries = await readdir(FILES, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile());
@@ -146,7 +148,7 @@ async function ownFiles(): Promise<unknown> {
   return [await Promise.all(digests), await readFile(import.meta.filename, 'utf8')];
 }
 
-/** Builds the base line with the programs, configuration, store and pods of `kiosRoot`, a `root.erofs`. */
+/** Builds the base line from the programs, configuration, store and pods of `kiosRoot`, a `root.erofs`. */
 async function buildBaseline(kiosRoot: string, progress: Progress): Promise<Baseline> {
   const tools = await openToolroot(progress);
   const debian = await makeDebian(progress);
@@ -161,12 +163,12 @@ async function buildBaseline(kiosRoot: string, progress: Progress): Promise<Base
 }
 
 /**
- * `idle=poll`: an idle guest's clock would otherwise jump to its next timer while the host reads the disk. Like this a read costs
- * what the host needs for it, which is next to nothing: the file lies in its page cache.
+ * `idle=poll`: an idle guest's clock would otherwise jump to its next timer while the workstation reads the disk. A
+ * read then costs the time the workstation takes, which is almost none, because the file is in its page cache.
  */
 const COMMAND_LINE = 'root=/dev/vda rw console=ttyS0 quiet idle=poll';
 
-/** Arguments of QEMU that boot the base line of `kiosRoot`. What the guest writes is thrown away. */
+/** Returns arguments of QEMU that boot the base line of `kiosRoot`. Writes of the guest are discarded. */
 export async function baselineBoot(kiosRoot: string, progress: Progress): Promise<string[]> {
   const { kernel, initrd, root } = await buildBaseline(kiosRoot, progress);
   const drive = `if=virtio,format=raw,snapshot=on,cache=unsafe,file=${root}`;

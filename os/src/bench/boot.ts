@@ -4,26 +4,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
-import type { Cli } from '../commands/cli.ts';
-import { ensurePackages } from '../host/packages.ts';
-import { repository } from '../host/paths.ts';
-import { buildImage } from '../image/build.ts';
-import { DEFAULT_KERNEL, type KernelName, KERNELS } from '../image/kernel-name.ts';
-import type { ConsoleEvent } from '../qemu/console-line.ts';
-import type { SeenEvent } from '../qemu/console.ts';
-import { formatTable } from '../terminal/table.ts';
-import { MILESTONES } from '../try-out/phases.ts';
+import { buildImage } from '../build/image/build-image.ts';
+import { DEFAULT_KERNEL, type KernelName, KERNELS } from '../build/kernel/kernel-name.ts';
+import { MILESTONES } from '../lab/phases.ts';
+import type { ConsoleEvent } from '../lab/qemu/console-line.ts';
+import type { SeenEvent } from '../lab/qemu/console.ts';
+import type { CommandContext } from '../workstation/command-context.ts';
+import { ensurePackages } from '../workstation/packages.ts';
+import { repository } from '../workstation/paths.ts';
+import { formatTable } from '../workstation/terminal/table.ts';
 import { baselineBoot } from './baseline.ts';
 import { type BenchMachine, startBench } from './machine.ts';
 
 const MEMORY_MIB = 2048;
-/** A boot takes about a minute when the host has nothing else to do. */
+/** A boot takes about a minute on an idle workstation. */
 const DEADLINE_MS = 900_000;
-/** Memory has settled when so many readings in a row, so far apart by the host's clock, lie within a MiB; an idle guest's clock leaps ahead. */
+/**
+ * Memory has settled when this many readings in a row lie within 1 MiB. The interval is by the workstation's clock,
+ * because an idle guest's clock jumps ahead.
+ */
 const READINGS = 8;
 const READING_MS = 2000;
 
-/** One kernel's figures. Seconds are the guest's, since its kernel started. */
+/** Results of one kernel. Seconds count by the guest's clock from the start of its kernel. */
 interface KernelResult {
   readonly firstStaticPodSeconds: number;
   readonly singlePodSeconds: number;
@@ -33,10 +36,10 @@ interface KernelResult {
   readonly phases: Readonly<Record<string, number>>;
 }
 
-/** What `bench boot --json` prints: the figures of the kernel that nodes boot, and of each that was measured. */
-export interface BootResult extends KernelResult {
+/** Output of `bench boot --json`: the results of the kernel that nodes boot, and of each kernel measured. */
+interface BootResult extends KernelResult {
   readonly kernels: Readonly<Partial<Record<KernelName, KernelResult>>>;
-  /** The single pod on Debian with systemd; with `--baseline`. */
+  /** The single pod on Debian with systemd; only with `--baseline`. */
   readonly baselineSinglePodSeconds?: number;
 }
 
@@ -54,7 +57,7 @@ const startOf =
   (event: ConsoleEvent): boolean =>
     event.agent === agent && event.ev === 'start';
 
-/** Memory in use when the figure stands still. */
+/** Returns the memory in use once it has settled. */
 async function settledMemory(machine: BenchMachine): Promise<number | undefined> {
   const readings: number[] = [];
   for (const end = Date.now() + DEADLINE_MS; Date.now() < end; await sleep(READING_MS)) {
@@ -67,19 +70,22 @@ async function settledMemory(machine: BenchMachine): Promise<number | undefined>
   return undefined;
 }
 
-/** What is booted: how, which agent's first line is waited for, and after which event memory is read. */
+/** How to boot, the agent whose first line ends the measurement, and the event after which memory is read. */
 interface Subject {
   readonly boot: readonly string[];
   readonly agent: string;
   readonly settlesAfter?: (event: SeenEvent) => boolean;
 }
 
-async function measure({ undo }: Cli, { boot, agent, settlesAfter }: Subject): Promise<Measured> {
+async function measure(
+  { undo }: CommandContext,
+  { boot, agent, settlesAfter }: Subject,
+): Promise<Measured> {
   await using machine = await startBench({ boot, memoryMiB: MEMORY_MIB }, undo);
   const { console } = machine;
   const first = await console.expect(`the first line of ${agent}`, startOf(agent), DEADLINE_MS);
   if (settlesAfter !== undefined)
-    await console.expect('the last to start', settlesAfter, DEADLINE_MS);
+    await console.expect('the last program’s start', settlesAfter, DEADLINE_MS);
   const memoryUsedMiB = settlesAfter === undefined ? undefined : await settledMemory(machine);
   const phases: Record<string, number> = {};
   for (const { name, reachedBy } of Object.values(MILESTONES)) {
@@ -91,7 +97,7 @@ async function measure({ undo }: Cli, { boot, agent, settlesAfter }: Subject): P
 
 const Budgets = v.record(v.string(), v.object({ now: v.number(), goal: v.number() }));
 
-/** The result beside the budgets of bench/budgets.json. */
+/** Returns rows of the result beside the budgets of bench/budgets.json. */
 async function tableOf(result: BootResult): Promise<string[][]> {
   const file = path.join(repository, 'bench', 'budgets.json');
   const budgets = v.parse(v.pipe(v.string(), v.parseJson(), Budgets), await readFile(file, 'utf8'));
@@ -108,13 +114,13 @@ async function tableOf(result: BootResult): Promise<string[][]> {
 interface BenchOptions {
   readonly json: boolean;
   readonly baseline: boolean;
-  /** Only this one; default: each. */
+  /** The only kernel to measure; default: all. */
   readonly kernel?: KernelName | undefined;
 }
 
 const seconds = (value: number | undefined): string => value?.toFixed(3) ?? '-';
 
-/** What people read. */
+/** Prints the result as tables. */
 async function report(result: BootResult, print: (line: string) => void): Promise<void> {
   const kernels = Object.entries(result.kernels);
   const names = [...new Set(kernels.flatMap(([, { phases }]) => Object.keys(phases)))];
@@ -147,12 +153,12 @@ async function report(result: BootResult, print: (line: string) => void): Promis
 
 interface Bench {
   readonly result: KernelResult;
-  /** Root file system of the image with the single pod. */
+  /** Path of the root file system of the image with the single pod. */
   readonly singleRoot: string;
 }
 
-async function benchKernel(kernel: KernelName, cli: Cli): Promise<Bench> {
-  const { progress } = cli;
+async function benchKernel(kernel: KernelName, context: CommandContext): Promise<Bench> {
+  const { progress } = context;
   const out = path.join(repository, 'dist', `bench-${kernel}`);
   const shipped = await buildImage({ arch: 'amd64', kernel, progress, out });
   const single = await buildImage({
@@ -164,14 +170,14 @@ async function benchKernel(kernel: KernelName, cli: Cli): Promise<Bench> {
   });
   const title = `boot, kernel ${kernel}`;
   const all = await progress.task(`${title}, everything shipped`, () =>
-    measure(cli, {
+    measure(context, {
       boot: ['-kernel', shipped.efi],
       agent: 'dhcp',
       settlesAfter: MILESTONES.clock.reachedBy,
     }),
   );
   const one = await progress.task(`${title}, a single pod`, () =>
-    measure(cli, {
+    measure(context, {
       boot: ['-kernel', single.efi],
       agent: 'single',
       settlesAfter: startOf('single'),
@@ -189,18 +195,18 @@ async function benchKernel(kernel: KernelName, cli: Cli): Promise<Bench> {
 }
 
 /** `kios bench boot`. */
-export async function benchBoot(cli: Cli, options: BenchOptions): Promise<void> {
+export async function benchBoot(context: CommandContext, options: BenchOptions): Promise<void> {
   const { json, baseline, kernel } = options;
-  const { progress, print } = cli;
+  const { progress, print } = context;
   await ensurePackages(['build', 'machine', ...(baseline ? ['baseline' as const] : [])], progress);
   const main = kernel ?? DEFAULT_KERNEL;
-  const first = await benchKernel(main, cli);
+  const first = await benchKernel(main, context);
   const kernels: Partial<Record<KernelName, KernelResult>> = { [main]: first.result };
   for (const other of kernel === undefined ? KERNELS.filter((name) => name !== main) : [])
-    kernels[other] = (await benchKernel(other, cli)).result;
+    kernels[other] = (await benchKernel(other, context)).result;
   const debian = baseline
     ? await progress.task('boot, a single pod on Debian', async () =>
-        measure(cli, { boot: await baselineBoot(first.singleRoot, progress), agent: 'single' }),
+        measure(context, { boot: await baselineBoot(first.singleRoot, progress), agent: 'single' }),
       )
     : undefined;
   const result: BootResult = {

@@ -3,16 +3,16 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
-import { bundleBootstrap } from '../bootstrap/agent.ts';
-import type { Cli } from '../commands/cli.ts';
-import { hostArch } from '../host/arch.ts';
-import { run } from '../host/run.ts';
-import { fetchBun } from '../image/runtime.ts';
-import type { ConsoleEvent } from '../qemu/console-line.ts';
-import { formatTable } from '../terminal/table.ts';
-import { abandon, down } from '../try-out/down.ts';
-import { tryoutMachine } from '../try-out/node.ts';
-import { bringUp } from '../try-out/up.ts';
+import { fetchBun } from '../build/image/runtime.ts';
+import { bundleBootstrap } from '../lab/bootstrap-agent.ts';
+import { bringUp } from '../lab/bring-up.ts';
+import { abandon, down } from '../lab/down.ts';
+import { labMachine } from '../lab/node.ts';
+import type { ConsoleEvent } from '../lab/qemu/console-line.ts';
+import { workstationArch } from '../workstation/arch.ts';
+import type { CommandContext } from '../workstation/command-context.ts';
+import { run } from '../workstation/run.ts';
+import { formatTable } from '../workstation/terminal/table.ts';
 
 const Rounds = v.pipe(
   v.string(),
@@ -28,31 +28,33 @@ const Rounds = v.pipe(
   ),
 );
 
-/** What `bench bootstrap --json` prints; medians. */
-export interface BootstrapResult {
-  /** Reading what the firmware says, and knowing the cloud by it. */
+/** Output of `bench bootstrap --json`; medians. */
+interface BootstrapResult {
+  /** Time to detect the cloud from what the firmware reports. */
   readonly detectMs: number;
-  /** From the first request to a local metadata service to its last answer. */
+  /** From the first request to a local metadata service to its last reply. */
   readonly fetchMs: number;
   /** From the lease's file to the byte that restarts kubelet; API server verified, files written. */
   readonly leaseToByteMs: number;
   readonly rssMiB: number;
-  /** Memory that no other agent shares. */
+  /** Memory that is not shared with other agents. */
   readonly privateMiB: number;
-  /** Of an emulated node, in seconds of its own clock: from the byte until kubelet serves again. */
+  /** On an emulated node, by its own clock: from the byte until kubelet serves again. */
   readonly kubeletAwaySeconds?: number;
 }
 
 const BENCH_NODE = { memoryMiB: 2048, cpus: 2 } as const;
 const GOALS = { detectMs: 5, leaseToByteMs: 400, rssMiB: 64, kubeletAwaySeconds: 8 } as const;
 
-/** The middle one, to a tenth. */
+/** Returns the median, rounded to a tenth. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other);
   return Math.round((sorted[Math.floor(sorted.length / 2)] ?? Number.NaN) * 10) / 10;
 }
 
-/** Seconds between init's order to restart kubelet and kubelet's word that it is there again; undefined when it never was. */
+/**
+ * Returns the seconds between init's order to restart kubelet and the next `kubelet.ready`; undefined without both.
+ */
 export function kubeletAway(events: readonly ConsoleEvent[]): number | undefined {
   const order = events.find(({ agent, ev }) => agent === 'init' && ev === 'control');
   const back = events.find(
@@ -62,20 +64,20 @@ export function kubeletAway(events: readonly ConsoleEvent[]): number | undefined
   return order === undefined || back === undefined ? undefined : back.up - order.up;
 }
 
-/** Boots a node of its own into a cluster of its own, as `up --once` does. */
-async function measureSwitch(cli: Cli): Promise<number | undefined> {
-  const machine = tryoutMachine();
+/** Boots a node into a new cluster, as `up --once` does, and returns how long kubelet was away. */
+async function measureSwitch(context: CommandContext): Promise<number | undefined> {
+  const machine = labMachine();
   if ((await machine.running()) !== undefined)
-    throw new KiosError('KIOS_NODE_RUNNING', 'boot a node to measure: one is up here already', {
+    throw new KiosError('KIOS_NODE_RUNNING', 'boot a node to measure: one is already up', {
       exitCode: EXIT.unavailable,
-      remedy: 'stop it with ./kios down, or leave the boot out with --no-boot',
+      remedy: 'Run ./kios down, or leave out the boot with --no-boot.',
     });
-  await down(cli.progress, { purge: true });
-  cli.undo.defer(() => abandon(cli.progress));
-  const { node } = await bringUp(cli, machine, BENCH_NODE);
+  await down(context.progress, { purge: true });
+  context.undo.defer(() => abandon(context.progress));
+  const { node } = await bringUp(context, machine, BENCH_NODE);
   const away = kubeletAway(node.console.events);
-  await cli.undo.disposeAsync();
-  await down(cli.progress, { purge: true });
+  await context.undo.disposeAsync();
+  await down(context.progress, { purge: true });
   return away;
 }
 
@@ -88,26 +90,29 @@ function report(result: BootstrapResult, print: (line: string) => void): void {
   for (const line of formatTable(rows)) print(line);
 }
 
-export interface BenchBootstrapOptions {
+interface BenchBootstrapOptions {
   readonly json: boolean;
   readonly rounds: number;
   readonly boot: boolean;
 }
 
-/** `kios bench bootstrap`. Needs no root: the network it measures in belongs to a user namespace. */
-export async function benchBootstrap(cli: Cli, options: BenchBootstrapOptions): Promise<void> {
-  const bundle = await bundleBootstrap(cli.progress);
-  const bun = await fetchBun(hostArch(), cli.progress);
-  const inside = path.join(import.meta.dirname, 'bootstrap-inside.ts');
+/** `kios bench bootstrap`. It needs no root: its network belongs to a user namespace. */
+export async function benchBootstrap(
+  context: CommandContext,
+  options: BenchBootstrapOptions,
+): Promise<void> {
+  const bundle = await bundleBootstrap(context.progress);
+  const bun = await fetchBun(workstationArch(), context.progress);
+  const inside = path.join(import.meta.dirname, 'bootstrap-main.ts');
   const network = 'ip link set lo up && ip address add 169.254.169.254/32 dev lo && exec "$@"';
   const program = [process.execPath, inside, bundle, bun, String(options.rounds)];
-  const output = await cli.progress.task('bootstrap agent, from lease to byte', () =>
+  const output = await context.progress.task('bootstrap agent, from lease to byte', () =>
     run('unshare', ['--user', '--map-root-user', '--net', 'sh', '-c', network, 'sh', ...program]),
   );
   const rounds = v.parse(Rounds, output);
   const of = (name: keyof (typeof rounds)[number]): number =>
     median(rounds.map((round) => round[name]));
-  const away = options.boot ? await measureSwitch(cli) : undefined;
+  const away = options.boot ? await measureSwitch(context) : undefined;
   const result: BootstrapResult = {
     detectMs: of('detectMs'),
     fetchMs: of('fetchMs'),
@@ -116,6 +121,6 @@ export async function benchBootstrap(cli: Cli, options: BenchBootstrapOptions): 
     privateMiB: of('privateMiB'),
     ...(away === undefined ? {} : { kubeletAwaySeconds: away }),
   };
-  if (options.json) cli.print(JSON.stringify(result));
-  else report(result, cli.print);
+  if (options.json) context.print(JSON.stringify(result));
+  else report(result, context.print);
 }

@@ -1,21 +1,21 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { libraryClosure } from '../image/elf.ts';
+import { libraryClosure } from '../build/image/library-closure.ts';
 
-/** A DHCP client under measurement. It runs in the foreground, in a root of its own, and configures `eth0`. */
+/** A DHCP client to measure. It runs in the foreground in a root folder of its own and configures `eth0`. */
 export interface DhcpClient {
   readonly name: string;
   readonly root: string;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** It had a lease before, and has it in its files. */
+  /** Its files hold the lease of an earlier run. */
   readonly knowsLease?: boolean;
-  /** Size of all it needs: program, libraries, and what its scripts run. */
+  /** Size of its program, libraries, and the programs that its scripts run. */
   readonly imageBytes: number;
 }
 
-/** What the scripts of Debian's clients run. */
+/** Programs that the scripts of Debian's clients run. */
 const SCRIPTS = ['usr/bin/dash', 'usr/bin/busybox', 'usr/bin/ip'];
 
 interface Peer {
@@ -49,7 +49,7 @@ const PEERS: readonly Peer[] = [
   },
 ];
 
-/** Size of programs in `root` with the libraries they need from `libraries` in it. */
+/** Returns the size of programs in `root` with the libraries that they need from its folder `libraries`. */
 async function sizeWithLibraries(
   root: string,
   libraries: string,
@@ -62,7 +62,7 @@ async function sizeWithLibraries(
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
-/** The clients of Debian, in the root `peers`. */
+/** Returns Debian's clients, which are in the root folder `peers`. */
 export async function debianClients(peers: string, libraries: string): Promise<DhcpClient[]> {
   return Promise.all(
     PEERS.map(async ({ name, programs, command }) => ({
@@ -76,7 +76,7 @@ export async function debianClients(peers: string, libraries: string): Promise<D
 
 const OURS = ['run', '--interface=eth0', '--run-dir=/mnt/run', '--state-dir=/mnt/state'];
 
-/** Ours, three ways to an address. The plain name is what ships, with a server that can commit rapidly. */
+/** Returns our client in three ways to an address. The first, named plainly, is what ships: it uses rapid commit. */
 export function ourClients(
   image: Pick<DhcpClient, 'root' | 'env' | 'imageBytes'>,
   entrypoint: readonly string[],

@@ -8,39 +8,39 @@ import { EXIT, KiosError } from '@kios/errors';
 import { type Netns, type RunningProcess, startDnsmasq, startInRoot, Wire } from '@kios/testkit';
 import * as v from 'valibot';
 
-import type { Cli } from '../commands/cli.ts';
-import { fetchDhcpPeers } from '../debian/dhcp-peers.ts';
-import { triplet } from '../debian/toolroot.ts';
-import { hostArch } from '../host/arch.ts';
-import { ensurePackages } from '../host/packages.ts';
-import { run } from '../host/run.ts';
-import { AGENT_ENTRYPOINT } from '../image/runtime.ts';
-import { formatTable } from '../terminal/table.ts';
-import { layAgentRoot } from './agent-root.ts';
+import { AGENT_ENTRYPOINT } from '../build/image/runtime.ts';
+import { fetchDhcpPeers } from '../build/sources/debian/dhcp-peers.ts';
+import { triplet } from '../build/sources/debian/toolroot.ts';
+import { workstationArch } from '../workstation/arch.ts';
+import type { CommandContext } from '../workstation/command-context.ts';
+import { ensurePackages } from '../workstation/packages.ts';
+import { run } from '../workstation/run.ts';
+import { formatTable } from '../workstation/terminal/table.ts';
+import { writeAgentRoot } from './agent-root.ts';
 import { debianClients, type DhcpClient, ourClients } from './dhcp-clients.ts';
 
 const SERVER = '10.77.0.1';
-/** Room enough for clients that call themselves something new each time. */
+/** Large enough for clients that use a new identifier each time. */
 const RANGE = '10.77.0.10,10.77.0.250,255.255.255.0,2m';
 const DEADLINE_MS = 30_000;
-/** From its address on until a client is at rest: probes and announcements of RFC 5227 are over after about seven seconds. */
+/** From its address until a client is at rest: probes and announcements of RFC 5227 take about seven seconds. */
 const REST_MS = 9000;
 const KIB = 1024;
-/** The line of an address that came; one that goes has `Deleted` before the number. */
+/** The line of an added address; a deleted one has `Deleted` before the number. */
 const ADDED = /^\[[^\]]+\] ?\d+: .*inet 10\.77\.0\./;
 
-/** One client in what `bench dhcp --json` prints. */
+/** One client in the output of `bench dhcp --json`. */
 interface ClientResult {
   readonly client: string;
   /** From exec to the address on the link. */
   readonly medianMs: number;
   readonly fastestMs: number;
   readonly slowestMs: number;
-  /** Of all its processes, at rest. */
+  /** Memory of all its processes, at rest. */
   readonly residentKiB: number;
-  /** The part of it that is written to and so is nobody else's. */
+  /** The part of it that was written to and so is not shared. */
   readonly privateKiB: number;
-  /** Frames on the wire until it is at rest. */
+  /** Frames it sends until it is at rest. */
   readonly packetsSent: number;
   readonly imageKiB: number;
 }
@@ -50,7 +50,7 @@ interface Run {
   readonly process: RunningProcess;
 }
 
-/** A wire with a server on it, and the clients that take turns at the other end. */
+/** A wire with a server at one end; clients take turns at the other. */
 class Bench implements AsyncDisposable {
   readonly #wire: Wire;
   readonly #folder: string;
@@ -65,7 +65,7 @@ class Bench implements AsyncDisposable {
   static async open(): Promise<Bench> {
     const wire = await Wire.open(`${SERVER}/24`);
     const { client, server } = wire;
-    // Else the kernel's own IPv6 packets would be counted.
+    // The kernel's own IPv6 packets would be counted too.
     await client.exec('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
     await client.exec('ip', 'link', 'set', 'eth0', 'up');
     await startDnsmasq(server, { interface: 'srv0', range: RANGE, rapidCommit: true });
@@ -82,19 +82,19 @@ class Bench implements AsyncDisposable {
     await mkdir(shared, { recursive: true });
     const options = { shared, announce: true, ...(client.env && { env: client.env }) };
     const address = this.#changes.expectNext(ADDED, DEADLINE_MS);
-    // Else a start that fails would leave an error to nobody.
+    // Without this a failed start would raise an unhandled rejection.
     address.catch(() => {});
     const process = await startInRoot(netns, client.root, client.command, options);
     const entered = Number((await process.expect('entering')).split(' ')[1]) * 1000;
     return { ms: stampOf(await address) - entered, process };
   }
 
-  /** Ends it, and takes everything off the link. */
+  /** Ends the client and removes all addresses from the link. */
   async stop(process: RunningProcess): Promise<void> {
     await process.stop('SIGKILL');
     const { client } = this.#wire;
     const left = (await pidsOf(client, [this.#changes.pid])).map(String);
-    // Some are gone by now.
+    // Some have exited by now.
     await client.exec('sh', '-c', 'kill -9 "$@" 2>/dev/null || true', 'sh', ...left);
     await client.exec('ip', 'address', 'flush', 'dev', 'eth0');
   }
@@ -124,7 +124,7 @@ const Links = v.array(v.object({ stats64: v.object({ tx: v.object({ packets: v.n
 const sizeIn = (text: string, field: string): number =>
   Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
 
-/** Milliseconds of the time that `ip -ts` puts before a line, local and to the microsecond. */
+/** Returns the time before a line of `ip -ts`, in milliseconds; the line has local time in microseconds. */
 function stampOf(line: string): number {
   const [, second = '', fraction = '0'] = /^\[([^.\]]+)\.(\d+)\]/.exec(line) ?? [];
   return Date.parse(second) + Number(`0.${fraction}`) * 1000;
@@ -144,14 +144,14 @@ async function measure(
   bench: Bench,
   clients: readonly DhcpClient[],
   rounds: number,
-  cli: Cli,
+  context: CommandContext,
 ): Promise<ClientResult[]> {
   const times = new Map(clients.map(({ name }): [string, number[]] => [name, []]));
-  await cli.progress.task(`${rounds} rounds of ${clients.length} clients`, async (note) => {
-    // The first round warms the page cache up, and gives those who know a lease one to know.
+  await context.progress.task(`${rounds} rounds of ${clients.length} clients`, async (note) => {
+    // The first round warms the page cache and leaves a lease behind for the clients that start from one.
     for (let round = 0; round <= rounds; round += 1)
       for (const client of clients) {
-        cli.signal.throwIfAborted();
+        context.signal.throwIfAborted();
         const { ms, process } = await bench.start(client);
         note(`${round}: ${client.name} ${ms.toFixed(1)} ms`);
         if (round > 0) times.get(client.name)?.push(ms);
@@ -159,12 +159,12 @@ async function measure(
       }
   });
   const results: ClientResult[] = [];
-  await cli.progress.task('memory and packets', async (note) => {
+  await context.progress.task('memory and packets', async (note) => {
     for (const client of clients) {
       note(client.name);
       const before = await bench.packetsSent();
       const { process } = await bench.start(client);
-      await sleep(REST_MS, undefined, { signal: cli.signal });
+      await sleep(REST_MS, undefined, { signal: context.signal });
       const ms = times.get(client.name) ?? [];
       results.push({
         client: client.name,
@@ -200,29 +200,32 @@ function report(results: readonly ClientResult[], print: (line: string) => void)
   for (const line of formatTable([HEAD, ...rows])) print(line);
 }
 
-export interface DhcpBenchOptions {
+interface DhcpBenchOptions {
   readonly json: boolean;
   readonly rounds: number;
 }
 
 /** `kios bench dhcp`. */
-export async function benchDhcp(cli: Cli, { json, rounds }: DhcpBenchOptions): Promise<void> {
+export async function benchDhcp(
+  context: CommandContext,
+  { json, rounds }: DhcpBenchOptions,
+): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new KiosError('KIOS_BENCH_ROOT', 'make network namespaces', {
       exitCode: EXIT.permission,
       remedy: 'Run it as root.',
     });
-  await ensurePackages(['build', 'netns'], cli.progress);
-  const peers = await fetchDhcpPeers(cli.progress);
+  await ensurePackages(['build', 'netns'], context.progress);
+  const peers = await fetchDhcpPeers(context.progress);
   const root = await mkdtemp(path.join(tmpdir(), 'kios-bench-dhcp-'));
-  cli.undo.defer(() => rm(root, { recursive: true, force: true }));
-  const imageBytes = await layAgentRoot('dhcp', root, cli.progress);
+  context.undo.defer(() => rm(root, { recursive: true, force: true }));
+  const imageBytes = await writeAgentRoot('dhcp', root, context.progress);
   const clients = [
     ...ourClients({ root, env: { HOME: '/', ...RUNTIME_ENV }, imageBytes }, AGENT_ENTRYPOINT),
-    ...(await debianClients(peers, `usr/lib/${triplet(hostArch())}`)),
+    ...(await debianClients(peers, `usr/lib/${triplet(workstationArch())}`)),
   ];
-  const bench = cli.undo.use(await Bench.open());
-  const results = await measure(bench, clients, rounds, cli);
-  if (json) cli.print(JSON.stringify({ clients: results }));
-  else report(results, cli.print);
+  const bench = context.undo.use(await Bench.open());
+  const results = await measure(bench, clients, rounds, context);
+  if (json) context.print(JSON.stringify({ clients: results }));
+  else report(results, context.print);
 }

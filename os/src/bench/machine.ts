@@ -5,13 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
-import { identify, terminate } from '../host/process.ts';
-import { run } from '../host/run.ts';
-import { splitFlags } from '../qemu/arguments.ts';
-import { Console } from '../qemu/console.ts';
-import { findFirmware } from '../qemu/firmware.ts';
-import { PLATFORMS } from '../qemu/platform.ts';
-import { qmp } from '../qemu/qmp.ts';
+import { Console } from '../lab/qemu/console.ts';
+import { findFirmware } from '../lab/qemu/firmware.ts';
+import { splitFlags } from '../lab/qemu/flags.ts';
+import { PLATFORMS } from '../lab/qemu/platform.ts';
+import { qmp } from '../lab/qemu/qmp.ts';
+import { identify, terminate } from '../workstation/process.ts';
+import { run } from '../workstation/run.ts';
 
 const QMP_SOCKET = 'qmp.sock';
 const STATS_TIMEOUT_MS = 30_000;
@@ -21,15 +21,15 @@ const MemoryStats = v.object({
   stats: v.object({ 'stat-total-memory': v.number(), 'stat-available-memory': v.number() }),
 });
 
-/** What a guest of the bench boots: an EFI file, or whatever these arguments of QEMU say. */
-export interface BenchGuest {
+/** A guest to measure. `boot` are the arguments of QEMU that name what it boots. */
+interface BenchGuest {
   readonly boot: readonly string[];
   readonly memoryMiB: number;
 }
 
 /**
- * The machine that boot times are measured on: one processor that needs one nanosecond for every instruction. The guest's own
- * clock then tells a time that does not depend on the host, and idling costs nothing.
+ * The machine that boot times are measured on: one processor that takes one nanosecond for each instruction. Time by
+ * the guest's clock then does not depend on the workstation, and idling takes no real time.
  */
 const benchArguments = (guest: BenchGuest, firmware: string): string[] => [
   ...splitFlags([
@@ -57,10 +57,10 @@ const benchArguments = (guest: BenchGuest, firmware: string): string[] => [
   ...guest.boot,
 ];
 
-/** A bench guest that runs; disposing of it ends it and removes its folder. */
+/** A running guest; disposing of it ends it and removes its folder. */
 export interface BenchMachine extends AsyncDisposable {
   readonly console: Console;
-  /** Memory in use as the guest's kernel sees it: all less what is available without swapping. */
+  /** Memory in use as the guest's kernel sees it: total less available. */
   readonly memoryUsedMiB: () => Promise<number | undefined>;
 }
 
@@ -71,8 +71,8 @@ async function memoryUsed(dir: string): Promise<number | undefined> {
   const end = Date.now() + STATS_TIMEOUT_MS;
   while (Date.now() < end) {
     await sleep(500);
-    const answer = await qmp(dir, QMP_SOCKET, 'qom-get', { path, property: 'guest-stats' });
-    const parsed = v.safeParse(MemoryStats, answer);
+    const reply = await qmp(dir, QMP_SOCKET, 'qom-get', { path, property: 'guest-stats' });
+    const parsed = v.safeParse(MemoryStats, reply);
     if (!parsed.success || parsed.output['last-update'] === 0) continue;
     const { stats } = parsed.output;
     return Math.round((stats['stat-total-memory'] - stats['stat-available-memory']) / 2 ** 20);
@@ -80,7 +80,7 @@ async function memoryUsed(dir: string): Promise<number | undefined> {
   return undefined;
 }
 
-/** Powers a bench guest on; `undo` ends it when the command is stopped, even while it starts. */
+/** Starts a guest. `undo` ends it when the command is interrupted, even during the start. */
 export async function startBench(
   guest: BenchGuest,
   undo: AsyncDisposableStack,

@@ -3,28 +3,28 @@ import path from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Subject } from '../../src/acceptance/assertion.ts';
+import type { Subject } from '../../src/checks/acceptance/assertion.ts';
 import {
   NODE_ASSERTIONS,
   subjectOf,
   UNTRUSTED_ASSERTIONS,
   untrustedOf,
-} from '../../src/acceptance/run.ts';
-import type { Untrusted } from '../../src/acceptance/untrusted.ts';
-import type { Cli } from '../../src/commands/cli.ts';
-import { repository } from '../../src/host/paths.ts';
-import { silent } from '../../src/host/progress.ts';
-import { progressOn } from '../../src/terminal/progress.ts';
-import { down } from '../../src/try-out/down.ts';
-import { tryoutMachine } from '../../src/try-out/node.ts';
-import { bringUp, type UpNode } from '../../src/try-out/up.ts';
+} from '../../src/checks/acceptance/run.ts';
+import type { Untrusted } from '../../src/checks/acceptance/untrusted.ts';
+import { bringUp, type UpNode } from '../../src/lab/bring-up.ts';
+import { down } from '../../src/lab/down.ts';
+import { labMachine } from '../../src/lab/node.ts';
+import type { CommandContext } from '../../src/workstation/command-context.ts';
+import { repository } from '../../src/workstation/paths.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { progressOn } from '../../src/workstation/terminal/progress.ts';
 
 /** A cold build compiles kubelet and the control plane. */
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const ASSERTION_MS = 15 * 60_000;
 
 const stop = new AbortController();
-const cli: Cli = {
+const context: CommandContext = {
   progress: progressOn({ write: (text) => process.stdout.write(text) }),
   signal: stop.signal,
   undo: new AsyncDisposableStack(),
@@ -33,17 +33,21 @@ const cli: Cli = {
 
 const kept = path.join(repository, 'dist', 'failed-boot');
 
-/** Keeps console and logs as they were when something failed: the next boot overwrites them, and the machine's folder goes with it. */
+/**
+ * Copies console and logs at a failure: the next boot overwrites them, and the machine's folder is removed at the end.
+ */
 async function keepLogs(what: string): Promise<void> {
   const folder = path.join(kept, what.replaceAll(/\W+/g, '-').slice(0, 80));
-  const machine = tryoutMachine();
+  const machine = labMachine();
   await mkdir(folder, { recursive: true });
   for (const file of [machine.file('console'), machine.file('hostLogs')])
     await cp(file, path.join(folder, path.basename(file))).catch(() => {});
   process.stdout.write(`console and logs of the failed boot: ${folder}\n`);
 }
 
-/** All tests of this file share four boots: the first, the reboot, and two of a fresh disk that is told wrong things first. */
+/**
+ * All tests of this file share four boots: the first, the reboot, and two of a fresh disk that gets a wrong seed first.
+ */
 let up: UpNode;
 let subject: Subject;
 let untrusted: Untrusted;
@@ -52,13 +56,13 @@ beforeAll(async () => {
   await down(silent, { purge: true });
   await rm(kept, { recursive: true, force: true });
   try {
-    up = await bringUp(cli, tryoutMachine(), { memoryMiB: 2048, cpus: 2 });
+    up = await bringUp(context, labMachine(), { memoryMiB: 2048, cpus: 2 });
   } catch (cause) {
     await keepLogs('start');
     throw cause;
   }
   subject = subjectOf(up, silent);
-  untrusted = untrustedOf(up, cli);
+  untrusted = untrustedOf(up, context);
 }, BUILD_AND_BOOT_MS);
 
 afterEach(async ({ task }) => {
@@ -67,12 +71,12 @@ afterEach(async ({ task }) => {
 
 afterAll(async () => {
   untrusted?.node?.console[Symbol.dispose]();
-  await cli.undo.disposeAsync();
+  await context.undo.disposeAsync();
   await down(silent, { purge: true });
 }, 120_000);
 
 describe('a node on a fresh disk', () => {
-  it('is Ready, and passed every phase on the way', () => {
+  it('is Ready and passed every phase', () => {
     const missing = up.phases.filter(({ at }) => at === undefined).map(({ name }) => name);
     expect(missing).toEqual([]);
   });
@@ -82,7 +86,7 @@ describe('a node on a fresh disk', () => {
   });
 });
 
-describe('a node that is told wrong things', () => {
+describe('a node with a wrong seed', () => {
   it.each(UNTRUSTED_ASSERTIONS)('$name', { timeout: ASSERTION_MS }, async ({ check }) => {
     expect(await check(untrusted)).not.toBe('');
   });

@@ -3,21 +3,23 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { openToolroot } from '../../src/debian/toolroot.ts';
-import { compareFailures, readAccepted } from '../../src/hardening/accepted.ts';
-import { checkKernel } from '../../src/hardening/check-kernel.ts';
-import { freePort } from '../../src/host/free-port.ts';
-import { ensurePackages } from '../../src/host/packages.ts';
-import { repository } from '../../src/host/paths.ts';
-import { buildImage } from '../../src/image/build.ts';
-import { buildKernel, kernelDesign } from '../../src/kernel/build.ts';
-import { Console } from '../../src/qemu/console.ts';
-import { Machine } from '../../src/qemu/machine.ts';
-import { progressOn } from '../../src/terminal/progress.ts';
-import { machineDir } from '../../src/try-out/node.ts';
-import { MILESTONES } from '../../src/try-out/phases.ts';
+import { buildImage } from '../../src/build/image/build-image.ts';
+import { buildKernel, kernelDesign } from '../../src/build/kernel/build.ts';
+import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
+import { compareFailures, readAccepted } from '../../src/checks/hardening/accepted.ts';
+import { checkKernel } from '../../src/checks/hardening/check-kernel.ts';
+import { machineDir } from '../../src/lab/node.ts';
+import { MILESTONES } from '../../src/lab/phases.ts';
+import { Console } from '../../src/lab/qemu/console.ts';
+import { Machine } from '../../src/lab/qemu/machine.ts';
+import { freePort } from '../../src/workstation/free-port.ts';
+import { ensurePackages } from '../../src/workstation/packages.ts';
+import { repository } from '../../src/workstation/paths.ts';
+import { progressOn } from '../../src/workstation/terminal/progress.ts';
 
-/** The design that booted last. It is committed: building that kernel again and emulating it takes most of an hour. */
+/**
+ * Records the design that booted last. It is committed, because building and booting that kernel takes most of an hour.
+ */
 const RECORD = path.join(repository, 'os/kernel/arm64.booted');
 const BUILD_AND_BOOT_MS = 80 * 60_000;
 const STEP_MS = 300_000;

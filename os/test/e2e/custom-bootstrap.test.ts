@@ -4,28 +4,29 @@ import { gunzipSync } from 'node:zlib';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { startControlPlane } from '../../src/controlplane/controlplane.ts';
-import { distDir, repository } from '../../src/host/paths.ts';
-import { silent } from '../../src/host/progress.ts';
-import { readChoice } from '../../src/image/bootstrap-choice.ts';
-import { buildImage } from '../../src/image/build.ts';
-import { chooseAccelerator } from '../../src/qemu/accelerator.ts';
-import { progressOn } from '../../src/terminal/progress.ts';
-import { type BootedNode, powerOn, waitReady } from '../../src/try-out/boot.ts';
-import { down } from '../../src/try-out/down.ts';
-import { Kubectl } from '../../src/try-out/kubectl.ts';
-import { NODE_ADDRESS, tryoutMachine } from '../../src/try-out/node.ts';
+import { buildImage } from '../../src/build/image/build-image.ts';
+import { readChoice } from '../../src/build/manifests/bootstrap-choice.ts';
+import { imageName } from '../../src/build/shipped.ts';
+import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
+import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
+import { down } from '../../src/lab/down.ts';
+import { Kubectl } from '../../src/lab/kubectl.ts';
+import { NODE_ADDRESS, labMachine } from '../../src/lab/node.ts';
+import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
+import { distDir, repository } from '../../src/workstation/paths.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { progressOn } from '../../src/workstation/terminal/progress.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EXAMPLE = path.join(repository, 'examples/bootstrap-custom');
 const NODE = 'by-custom';
-/** A disc as Azure makes it, by `genisoimage -udf` from an ovf-env.xml without custom data. */
-const DISC = path.join(import.meta.dirname, 'azure-disc.iso.gz');
+/** A disc like Azure's, made by `genisoimage -udf` from an ovf-env.xml without custom data. */
+const DISC = path.join(import.meta.dirname, '../support/azure-disc.iso.gz');
 const AZURE = '7783-7084-3265-9085-8269-3286-77';
 
 const isCi = process.env['CI'] === 'true';
 if (!isCi)
-  process.stderr.write('skipped: a node that an agent of one’s own brings in; CI=true boots it\n');
+  process.stderr.write('skipped: a node with a custom bootstrap agent; CI=true boots it\n');
 
 describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootstrap-custom', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
@@ -42,7 +43,7 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
     });
     const plane = await startControlPlane({ progress });
     kubectl = await Kubectl.open(plane.adminKubeconfig);
-    const machine = tryoutMachine();
+    const machine = labMachine();
     await machine.create(image);
     const disc = path.join(machine.dir, 'azure.iso');
     await writeFile(disc, gunzipSync(await readFile(DISC)));
@@ -68,22 +69,22 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
   }, 120_000);
 
   it(
-    'is Ready after one restart of kubelet, which that agent asked for',
+    'is Ready after one restart of kubelet, which the agent ordered',
     { timeout: 90_000 },
     async () => {
       const { console } = node;
       const joined = await console.expect(
-        'the agent’s last word',
+        'the agent’s last event',
         ({ ev }) => ev === 'joined',
         60_000,
       );
       expect(joined.agent).toBe('bootstrap');
-      const told = console.events.filter(({ agent, ev }) => agent === 'init' && ev === 'control');
-      expect(told).toHaveLength(1);
+      const orders = console.events.filter(({ agent, ev }) => agent === 'init' && ev === 'control');
+      expect(orders).toHaveLength(1);
     },
   );
 
-  it('finds the disc that Azure gives a machine', () => {
+  it('finds Azure’s disc', () => {
     const seeds = node.console.events.filter(({ ev }) => ev === 'seed.mounted');
     expect(seeds.map(({ fields }) => String(fields['label'])).toSorted()).toEqual([
       'azure',
@@ -92,9 +93,9 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
     ]);
   });
 
-  it('runs that agent as its pod bootstrap', { timeout: 180_000 }, async () => {
+  it('runs the agent as its pod bootstrap', { timeout: 180_000 }, async () => {
     const args = ['-n', 'kube-system', `pod/bootstrap-${NODE}`];
-    // A node is Ready some time before its static pods are to be seen.
+    // A node is Ready before its static pods appear in the API server.
     await kubectl.call(['wait', '--for=create', '--timeout=60s', ...args]);
     await kubectl.call(['wait', '--for=condition=Ready', '--timeout=110s', ...args]);
     const image = await kubectl.call([
@@ -103,6 +104,6 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
       '-o',
       'jsonpath={.spec.containers[0].image}',
     ]);
-    expect(image).toBe('kios.dev/bootstrap-custom:0.1.0');
+    expect(image).toBe(imageName('bootstrap-custom'));
   });
 });

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 import { startBench } from '../../src/bench/machine.ts';
 
-/** Process numbers of all bench guests on this machine. */
+/** Returns the process IDs of all bench guests on this workstation. */
 async function guests(): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const lines = await Promise.all(
@@ -13,12 +13,12 @@ async function guests(): Promise<string[]> {
   return pids.filter((_, index) => lines[index]?.includes('\0kios-bench\0'));
 }
 
-it('a bench that is stopped while its machine starts leaves no machine', async () => {
+it('a bench interrupted while its guest starts leaves no guest', async () => {
   const before = await guests();
   const undo = new AsyncDisposableStack();
   const starting = startBench({ boot: [], memoryMiB: 64 }, undo);
   starting.catch(() => {});
-  // What the command line does when it is interrupted: it does not wait for the command.
+  // As the command line does when it is interrupted: it does not wait for the command.
   await expect.poll(guests).not.toEqual(before);
   await undo.disposeAsync();
   expect(await guests()).toEqual(before);

@@ -4,13 +4,13 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
-import { silent } from '../../src/host/progress.ts';
-import { run } from '../../src/host/run.ts';
-import { type Bucket, encodeBolt } from '../../src/store/bolt.ts';
-import { COMPONENTS, readGoMod } from '../../src/upstream/components.ts';
-import { ensureGo } from '../../src/upstream/go-toolchain.ts';
-import { readPlain, writtenPlain } from '../bolt-plain.ts';
-import { readBolt } from '../bolt-reader.ts';
+import { type Bucket, encodeBolt } from '../../src/build/formats/bolt.ts';
+import { COMPONENTS, readGoMod } from '../../src/build/sources/upstream/components.ts';
+import { ensureGo } from '../../src/build/sources/upstream/go-toolchain.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { run } from '../../src/workstation/run.ts';
+import { readPlain, writtenPlain } from '../support/bolt-plain.ts';
+import { readBolt } from '../support/bolt-reader.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 300_000 });
 
@@ -20,7 +20,7 @@ const bucket = (entries: readonly (readonly [string, Uint8Array | Bucket])[]): B
   entries: new Map(entries),
 });
 
-/** More than a node has: inline buckets and others, runs of pages, keys of any bytes, empty values. */
+/** More than a node has: inline buckets and others, several pages, keys of any bytes, empty values. */
 const many = (count: number): Bucket =>
   bucket(
     Array.from({ length: count }, (_, index) => [
@@ -46,7 +46,7 @@ beforeAll(async () => {
   await writeFile(path.join(dir, 'ours.db'), encodeBolt(root));
   const go = await ensureGo(silent);
   const containerd = COMPONENTS.find((component) => component.dir === 'containerd')!;
-  // The version that containerd is built with.
+  // containerd is built with this version.
   const version = (await readGoMod(containerd)).versions.get(MODULE);
   await run(go, ['install', `${MODULE}/cmd/bbolt@${version}`], {
     env: { GOBIN: dir, CGO_ENABLED: '0' },
@@ -55,18 +55,18 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-it('is found consistent by bbolt', async () => {
+it('passes the check of bbolt', async () => {
   expect(await bbolt('check', 'ours.db')).toBe('OK');
 });
 
-it('is read by bbolt key by key: its copy holds the same', async () => {
+it('is copied by bbolt key by key with the same content', async () => {
   await bbolt('compact', '-o', 'copy.db', 'ours.db');
   const copy = readBolt(await readFile(path.join(dir, 'copy.db')));
   expect(readPlain(copy.root)).toEqual(writtenPlain(root));
   expect(copy.sequences.get('/v1/k8s.io/blob')).toBe(500n);
 });
 
-it('tells bbolt of its buckets', async () => {
+it('has buckets that bbolt lists', async () => {
   expect((await bbolt('buckets', 'ours.db')).split('\n')).toEqual([
     'empty',
     'large',

@@ -10,18 +10,18 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 
-import { issueAuthority } from '../../src/controlplane/certificates.ts';
-import type { ControlPlane } from '../../src/controlplane/controlplane.ts';
-import { hostArch } from '../../src/host/arch.ts';
-import { silent } from '../../src/host/progress.ts';
-import { run } from '../../src/host/run.ts';
-import { buildUpstream } from '../../src/upstream/build.ts';
+import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
+import { issueAuthority } from '../../src/lab/controlplane/certificates.ts';
+import type { ControlPlane } from '../../src/lab/controlplane/controlplane.ts';
+import { workstationArch } from '../../src/workstation/arch.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { run } from '../../src/workstation/run.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-// Deeper than a socket's path may be long: whoever keeps a checkout far down must not notice.
+// Longer than the path of a socket may be: a checkout may lie in a deep folder.
 const state = vi.hoisted(() => ({ dir: '' }));
-vi.mock(import('../../src/host/paths.ts'), async (original) => {
+vi.mock(import('../../src/workstation/paths.ts'), async (original) => {
   const root = await mkdtemp(path.join(tmpdir(), 'kios-controlplane-'));
   state.dir = path.join(root, 'deep'.repeat(15), 'deeper'.repeat(10));
   return { ...(await original()), stateDir: state.dir };
@@ -32,7 +32,7 @@ const {
   purgeControlPlane,
   startControlPlane,
   stopControlPlane,
-} = await import('../../src/controlplane/controlplane.ts');
+} = await import('../../src/lab/controlplane/controlplane.ts');
 
 const CLUSTER_INFO = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
 const ClusterInfo = v.object({ data: v.record(v.string(), v.string()) });
@@ -55,16 +55,16 @@ const create = (object: unknown): Promise<string> =>
     input: JSON.stringify(object),
   });
 
-/** Asks the API server as a stranger does, with a token or nothing; the CA is all that is trusted. */
+/** Sends a request to the API server with a token or without credentials, trusting only the CA. */
 function ask(url: string, token?: string): Promise<{ status: number; text: string }> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return new Promise((resolve, reject) => {
     const options = { host: '127.0.0.1', port: plane.apiPort, path: url, ca: plane.caPem, headers };
-    request(options, (answer) => {
+    request(options, (reply) => {
       const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('end', () =>
-        resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+      reply.on('data', (chunk: Buffer) => chunks.push(chunk));
+      reply.on('end', () =>
+        resolve({ status: reply.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
       );
     })
       .on('error', reject)
@@ -80,7 +80,7 @@ async function clusterInfo(): Promise<Record<string, string>> {
 const pids = async (): Promise<string> => JSON.stringify([...(await controlPlaneProcesses())]);
 
 beforeAll(async () => {
-  const built = await buildUpstream(['kubectl'], hostArch(), silent);
+  const built = await buildUpstream(['kubectl'], workstationArch(), silent);
   kubectlProgram = built.get('kubectl')?.path ?? '';
   plane = await startControlPlane({ progress: silent });
 }, 1_800_000);
@@ -90,8 +90,8 @@ afterAll(async () => {
   await rm(path.resolve(state.dir, '../..'), { recursive: true, force: true });
 }, 60_000);
 
-describe('a control plane that was started', () => {
-  it('runs every process and answers kubectl with the version of go.mod', async () => {
+describe('a running control plane', () => {
+  it('runs every process, and its version is that of kubectl', async () => {
     expect(await controlPlaneStatus()).toBe('running');
     const versions = await kubectl('version');
     const [client, server] = [...versions.matchAll(/(?:Client|Server) Version: (\S+)/gu)];
@@ -99,14 +99,14 @@ describe('a control plane that was started', () => {
     expect(client?.[1]).toBe(server?.[1]);
   });
 
-  it('proves itself under the names by which host, guest and pods call it', async () => {
+  it('has a certificate for the address that the guest uses', async () => {
     const text = await readFile(path.join(state.dir, 'controlplane/pki/apiserver.crt'), 'utf8');
     const certificate = new X509Certificate(text);
     expect(certificate.checkIP('10.0.2.2')).toBe('10.0.2.2');
     expect(plane.endpointForGuest).toBe(`https://10.0.2.2:${plane.apiPort}`);
   });
 
-  it('tells strangers what they need to join, signed by the token, and nothing else', async () => {
+  it('gives anonymous clients what they need to join, signed by the token, and nothing else', async () => {
     const token = await plane.createBootstrapToken();
     const [id = ''] = token.split('.');
     await vi.waitFor(
@@ -122,7 +122,7 @@ describe('a control plane that was started', () => {
       expect((await ask(url)).status).toBe(401);
   });
 
-  it('lets a token ask for a certificate, and for nothing more', async () => {
+  it('lets a token request a certificate and nothing else', async () => {
     const token = await plane.createBootstrapToken();
     const csrs = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
     await vi.waitFor(async () => expect((await ask(csrs, token)).status).not.toBe(401), 10_000);
@@ -138,7 +138,7 @@ describe('a control plane that was started', () => {
     expect((await ask('/api/v1/nodes', 'abcdef.0123456789abcdef')).status).toBe(401);
   });
 
-  it('issues node certificates to who asks with a token', async () => {
+  it('issues a node certificate for a token', async () => {
     const { issued, groups } = await joinAs('integration');
     expect(groups).toContain('system:nodes');
     expect(issued.checkIssued(new X509Certificate(plane.caPem))).toBe(true);
@@ -151,10 +151,10 @@ describe('a control plane that was started', () => {
   });
 });
 
-/** Asks for a kubelet's client certificate with a fresh token, and waits until it is issued. */
+/** Requests a kubelet's client certificate with a new token and waits until it is issued. */
 async function joinAs(name: string) {
   const token = await plane.createBootstrapToken();
-  const { generateKubeletRequest } = await import('./kubelet-request.ts');
+  const { generateKubeletRequest } = await import('../support/kubelet-request.ts');
   const manifest = {
     apiVersion: 'certificates.k8s.io/v1',
     kind: 'CertificateSigningRequest',
@@ -192,13 +192,13 @@ async function joinAs(name: string) {
   return { issued, groups: issued.subject };
 }
 
-describe('the way to a kubelet', () => {
+describe('the connection to a kubelet', () => {
   const close: (() => unknown)[] = [];
   afterAll(() => {
     for (const one of close) one();
   });
 
-  it('leads kubectl logs to the forwarded port of the node, as a client that kubelet can check', async () => {
+  it('goes to the forwarded port of the node, with a client certificate that kubelet can verify', async () => {
     const kubelet = await listenAsKubelet(plane.caPem);
     close.push(() => kubelet.server.close());
     await createNodeWithPod('10.0.2.15');
@@ -211,7 +211,7 @@ describe('the way to a kubelet', () => {
   });
 });
 
-/** A stand-in for kubelet: a certificate of its own, clients of the cluster's authority only, one answer. */
+/** Starts a stand-in for kubelet: its own certificate, only clients with a certificate of the cluster, one reply. */
 async function listenAsKubelet(clusterCa: string) {
   const own = await issueAuthority('kubelet');
   const seen: string[] = [];
@@ -223,11 +223,11 @@ async function listenAsKubelet(clusterCa: string) {
       requestCert: true,
       rejectUnauthorized: true,
     },
-    (incoming, answer) => {
+    (incoming, reply) => {
       const { socket, url = '' } = incoming;
       const client = socket instanceof TLSSocket ? socket.getPeerCertificate().subject.CN : '';
       seen.push(`${String(client)} ${url.split('?')[0] ?? ''}`);
-      answer.end('line of the container');
+      reply.end('line of the container');
     },
   );
   await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done));
@@ -253,12 +253,12 @@ async function createNodeWithPod(ip: string): Promise<void> {
     spec: { nodeName: 'stand-in', containers: [{ name: 'main', image: 'none' }] },
   };
   await create(node);
-  // Until the controllers have made the service account of the namespace, no pod is taken.
+  // Pods are rejected until the controllers have made the service account of the namespace.
   await vi.waitFor(() => create(pod), { timeout: 30_000, interval: 500 });
 }
 
-describe('a control plane that something happened to', () => {
-  it('is broken when a process was killed, and whole again after a start', async () => {
+describe('a control plane after a fault or a stop', () => {
+  it('is broken after a process is killed, and running again after a start', async () => {
     const scheduler = (await controlPlaneProcesses()).get('kube-scheduler');
     process.kill(scheduler?.state === 'running' ? scheduler.pid : 0, 'SIGKILL');
     await vi.waitFor(async () => expect(await controlPlaneStatus()).toBe('broken'));
@@ -266,7 +266,7 @@ describe('a control plane that something happened to', () => {
     expect(await controlPlaneStatus()).toBe('running');
   });
 
-  it('keeps address, authority and objects over a stop', async () => {
+  it('keeps address, authority and objects after a stop', async () => {
     await kubectl('create', 'namespace', 'kept');
     const { apiPort, caCertHash } = plane;
     await stopControlPlane();
@@ -280,7 +280,7 @@ describe('a control plane that something happened to', () => {
     expect(await kubectl('get', 'namespace', 'kept', '-o', 'name')).toContain('namespace/kept');
   });
 
-  it('says so in one error when its port is taken', async () => {
+  it('reports a taken port in one error', async () => {
     await stopControlPlane();
     const thief = createServer();
     await new Promise<void>((done) => void thief.listen(plane.apiPort, '127.0.0.1', done));

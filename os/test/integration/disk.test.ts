@@ -4,12 +4,15 @@ import path from 'node:path';
 
 import { expect, onTestFinished, test } from 'vitest';
 
-import { openToolroot } from '../../src/debian/toolroot.ts';
-import { silent } from '../../src/host/progress.ts';
-import { makeDisk } from '../../src/image/disk.ts';
-import { findDataPartition } from '../../src/qemu/data-partition.ts';
+import { makeDisk } from '../../src/build/image/disk.ts';
+import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
+import { findDataPartition } from '../../src/lab/qemu/data-partition.ts';
+import { silent } from '../../src/workstation/progress.ts';
 
-/** Features of an ext4 superblock by field: offset and the bits that must be set. Linux, Documentation/filesystems/ext4/super.rst. */
+/**
+ * Features of an ext4 superblock by field: offset and the bits that must be set. Linux,
+ * Documentation/filesystems/ext4/super.rst.
+ */
 const WANTED = {
   'has_journal, ext_attr, resize_inode, dir_index': [0x5c, 0x4 | 0x8 | 0x10 | 0x20],
   'filetype, extents, 64bit, flex_bg': [0x60, 0x2 | 0x40 | 0x80 | 0x200],

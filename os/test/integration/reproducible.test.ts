@@ -5,10 +5,10 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { run } from '../../src/host/run.ts';
+import { run } from '../../src/workstation/run.ts';
 
 const Digests = v.record(v.string(), v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)));
-const PROGRAM = path.join(import.meta.dirname, '../reproducible-parts.ts');
+const PROGRAM = path.join(import.meta.dirname, '../support/reproducible-parts.ts');
 
 let dir = '';
 beforeAll(async () => {
@@ -24,7 +24,7 @@ async function build(umask: string, folder: string, env: Record<string, string>)
   return v.parse(Digests, JSON.parse(output));
 }
 
-it('gives the same bytes in another folder, time zone, language, umask and second', async () => {
+it('the build makes the same bytes in another folder, time zone, language, umask and second', async () => {
   const first = await build('022', 'one', { TZ: 'UTC', LC_ALL: 'C' });
   const second = await build('077', 'a longer name', {
     TZ: 'Asia/Kathmandu',

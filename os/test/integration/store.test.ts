@@ -5,20 +5,22 @@ import path from 'node:path';
 import { requireRoot, RunningProcess } from '@kios/testkit';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 
-import { hostArch } from '../../src/host/arch.ts';
-import { repository } from '../../src/host/paths.ts';
-import { silent } from '../../src/host/progress.ts';
-import { run } from '../../src/host/run.ts';
-import { makeImage, makeLayer, type OciImage, writeLayout } from '../../src/image/oci.ts';
-import { tar } from '../../src/image/tar.ts';
-import { type Origin, Tree } from '../../src/image/tree.ts';
-import { makeStore } from '../../src/store/store.ts';
-import { buildUpstream } from '../../src/upstream/build.ts';
-import { type ReadBucket, readBolt } from '../bolt-reader.ts';
+import { makeImage, type OciImage } from '../../src/build/formats/oci.ts';
+import { tar } from '../../src/build/formats/tar.ts';
+import { type Origin, Tree } from '../../src/build/formats/tree.ts';
+import { writeLayer, writeLayout } from '../../src/build/image/oci-layout.ts';
+import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
+import { makeStore } from '../../src/build/store/store.ts';
+import { workstationArch } from '../../src/workstation/arch.ts';
+import { repository } from '../../src/workstation/paths.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { run } from '../../src/workstation/run.ts';
+import { type ReadBucket, readBolt } from '../support/bolt-reader.ts';
 
 /**
- * What os/src/store writes is containerd's own layout. Here the containerd of the image imports the same images and both are
- * compared: by what containerd says and key by key in the databases, so that an upgrade that changes either is noticed.
+ * os/src/build/store writes the layout of containerd's own store. These tests import the same images into the image's
+ * containerd and compare both, by containerd's own reports and key by key in the databases, so that they notice an
+ * upgrade that changes it.
  */
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
@@ -34,7 +36,7 @@ let programs = { containerd: '', ctr: '' };
 
 /** Two images over a common layer. */
 async function makeImages(layout: string): Promise<OciImage[]> {
-  const layer = (tree: Tree) => makeLayer(layout, tree, TIME);
+  const layer = (tree: Tree) => writeLayer(layout, tree, TIME);
   const base = await layer(
     new Tree().text('/etc/shared', 'from the base\n', origin).symlink('/link', 'etc/shared'),
   );
@@ -46,7 +48,7 @@ async function makeImages(layout: string): Promise<OciImage[]> {
         entrypoint: ['/run'],
         env: ['PATH=/'],
       },
-      hostArch(),
+      workstationArch(),
       TIME,
     );
   const images = [
@@ -57,12 +59,12 @@ async function makeImages(layout: string): Promise<OciImage[]> {
       new Tree().text('/etc/shared', 'replaced\n', origin),
     ),
   ];
-  await writeLayout(layout, images, hostArch());
+  await writeLayout(layout, images, workstationArch());
   return images;
 }
 
-/** Makes containerd's folder stand on a store, as init does (docs/host-api.md section 5). */
-async function layDown(store: string, into: string): Promise<void> {
+/** Fills containerd's folder from a store, as init does (docs/host-api.md section 5). */
+async function linkStore(store: string, into: string): Promise<void> {
   for (const database of [META, `${SNAPSHOTTER}/metadata.db`]) {
     await mkdir(path.dirname(path.join(into, database)), { recursive: true });
     await cp(path.join(store, database), path.join(into, database));
@@ -99,7 +101,9 @@ async function configuration(dir: string): Promise<string> {
 `;
 }
 
-/** A containerd in a mount namespace of its own, on a tmpfs: an overlay's upper directory cannot lie on every host's /tmp. */
+/**
+ * A containerd in its own mount namespace, on a tmpfs: not every workstation's /tmp can hold an overlay's upper folder.
+ */
 class Containerd implements AsyncDisposable {
   readonly dir: string;
   readonly #holder: RunningProcess;
@@ -143,7 +147,7 @@ class Containerd implements AsyncDisposable {
   ctr = (...args: string[]): Promise<string> =>
     this.run(programs.ctr, '-a', path.join(this.dir, 'sock'), '-n', 'k8s.io', ...args);
 
-  /** A file of containerd's folder; only for a containerd that is stopped. */
+  /** Reads a file of containerd's folder, while containerd is stopped. */
   async database(name: string): Promise<Buffer> {
     const copy = path.join(this.dir, 'copy.db');
     await this.run('cp', path.join(this.dir, 'root', name), copy);
@@ -156,7 +160,7 @@ class Containerd implements AsyncDisposable {
   }
 }
 
-/** Lines of a table of ctr without its heading, sorted, with single spaces. */
+/** Returns the lines of a table of ctr without heading, sorted, with single spaces. */
 const table = (text: string): string[] =>
   text
     .trim()
@@ -165,7 +169,7 @@ const table = (text: string): string[] =>
     .map((line) => line.trim().replaceAll(/\s+/g, ' '))
     .toSorted();
 
-/** What containerd says of its store. */
+/** Returns containerd's own description of its store. */
 async function describeStore({ ctr }: Containerd) {
   const contents = table(await ctr('content', 'ls'));
   const usage = table(await ctr('snapshots', 'usage', '-b'));
@@ -177,21 +181,21 @@ async function describeStore({ ctr }: Containerd) {
     checks: table(await ctr('images', 'check')),
     contents: contents.map((line) => line.replace(/ (\S+B) .* (\S+=)/, ' $1 AGE $2')),
     snapshots: table(await ctr('snapshots', 'ls')),
-    // Containerd counts blocks, we count bytes.
+    // containerd counts blocks, kiOS counts bytes.
     inodes: usage.map((line) => line.replace(/ \d+ (\d+)$/, ' SIZE $1')),
   };
 }
 
-/** time.Time.MarshalBinary in UTC, whatever the time. */
+/** Describes the form of a time.Time.MarshalBinary without its value. */
 function timeShape(value: Buffer): string {
   expect(value).toHaveLength(15);
   return `time version ${value[0]} zone ${value.readInt16BE(13)}`;
 }
 
-/** Snapshots are numbered by operations of the one who made them; the first number in a backend's name means nothing. */
+/** Removes the first number of a backend's name, a count of the operations that preceded the snapshot. */
 const unnumbered = (text: string): string => text.replace(/^k8s\.io\/\d+\//, 'k8s.io/N/');
 
-/** Removes what may differ: times, numbers, block counts, and what an import leaves behind besides the images. */
+/** Removes what may differ: times, numbers, block counts, and the remains of an import. */
 function comparable(bucket: ReadBucket): Record<string, unknown> {
   const entries = [...bucket].flatMap(([key, value]): [string, unknown][] => {
     if (value instanceof Map) {
@@ -206,7 +210,7 @@ function comparable(bucket: ReadBucket): Record<string, unknown> {
   return Object.fromEntries(entries);
 }
 
-/** Removing an image in step with its caller is what makes containerd collect now. */
+/** Collects garbage: containerd does so now when an image is removed synchronously. */
 async function collectGarbage({ ctr }: Containerd): Promise<void> {
   await ctr('images', 'tag', 'kios.dev/one:1', 'kios.dev/other:1');
   await ctr('images', 'rm', '--sync', 'kios.dev/other:1');
@@ -218,7 +222,7 @@ let ours: Containerd;
 
 beforeAll(async () => {
   if (process.getuid?.() !== 0) return;
-  const built = await buildUpstream(['containerd', 'ctr'], hostArch(), silent);
+  const built = await buildUpstream(['containerd', 'ctr'], workstationArch(), silent);
   programs = { containerd: built.get('containerd')!.path, ctr: built.get('ctr')!.path };
   home = await mkdtemp(path.join(tmpdir(), 'kios-store-'));
   const layout = path.join(home, 'layout');
@@ -228,7 +232,7 @@ beforeAll(async () => {
   imported = await Containerd.open('imported', async () => {});
   const options = ['--local', '--discard-unpacked-layers'];
   await imported.ctr('images', 'import', ...options, path.join(home, 'images.tar'));
-  // The CRI plugin labels what it hears of and names it by id, at its leisure.
+  // The CRI plugin labels new images and names them by id some time later.
   await vi.waitFor(
     async () => {
       const listed = table(await imported.ctr('images', 'ls'));
@@ -238,7 +242,7 @@ beforeAll(async () => {
     { timeout: 20_000, interval: 200 },
   );
   await collectGarbage(imported);
-  ours = await Containerd.open('ours', (dir) => layDown(path.join(home, 'store'), dir));
+  ours = await Containerd.open('ours', (dir) => linkStore(path.join(home, 'store'), dir));
 });
 
 afterAll(async () => {
@@ -249,13 +253,13 @@ afterAll(async () => {
 
 beforeEach(requireRoot);
 
-it('holds what an import leaves, as containerd tells it', async () => {
-  const said = await describeStore(ours);
-  expect(said).toEqual(await describeStore(imported));
-  expect(said.images).toHaveLength(4);
-  expect(said.snapshots).toHaveLength(4);
-  expect(said.contents).toHaveLength(4);
-  for (const line of said.checks) expect(line).toMatch(/true$/);
+it('has the same content as an import, as containerd reports it', async () => {
+  const reported = await describeStore(ours);
+  expect(reported).toEqual(await describeStore(imported));
+  expect(reported.images).toHaveLength(4);
+  expect(reported.snapshots).toHaveLength(4);
+  expect(reported.contents).toHaveLength(4);
+  for (const line of reported.checks) expect(line).toMatch(/true$/);
 });
 
 it('pins every image', async () => {

@@ -1,13 +1,13 @@
 import { EXIT, KiosError } from '@kios/errors';
 
-/** Bytes that are not what they should be. */
+/** Malformed bytes or text. */
 export class DecodeError extends KiosError {
   constructor(message: string) {
     super('KIOS_DECODE', message, { exitCode: EXIT.data });
   }
 }
 
-/** Reads forwards through bytes; never past their end. Big-endian unless the name ends in `le`. */
+/** Reads bytes in sequence, never past their end. Numbers are big-endian unless the method's name ends in `le`. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -50,13 +50,13 @@ export class ByteReader {
     return this.#view.getInt32(this.#take(4), true);
   }
 
-  /** A copy of the next `length` bytes. */
+  /** Returns a copy of the next `length` bytes. */
   bytes(length: number): Uint8Array {
     const start = this.#take(length);
     return this.#bytes.slice(start, start + length);
   }
 
-  /** Everything that is left. */
+  /** Returns a copy of the remaining bytes. */
   rest(): Uint8Array {
     return this.bytes(this.remaining);
   }
@@ -66,13 +66,15 @@ export class ByteReader {
   }
 
   expectEnd(): void {
-    if (this.remaining > 0) throw new DecodeError(`decode: ${this.remaining} bytes left over`);
+    if (this.remaining > 0) throw new DecodeError(`decode bytes: ${this.remaining} are left over`);
   }
 
   #take(length: number): number {
     const start = this.#offset;
     if (length > this.remaining) {
-      throw new DecodeError(`decode: need ${length} bytes at ${start}, have ${this.remaining}`);
+      throw new DecodeError(
+        `decode bytes: need ${length} bytes at ${start}, have ${this.remaining}`,
+      );
     }
     this.#offset += length;
     return start;

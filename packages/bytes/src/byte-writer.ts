@@ -1,4 +1,4 @@
-/** Collects bytes; grows as needed. Big-endian unless the name ends in `le`. */
+/** Collects bytes and grows as needed. Numbers are big-endian unless the method's name ends in `le`. */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
@@ -54,12 +54,12 @@ export class ByteWriter {
     return this;
   }
 
-  /** Zeros up to a total length; nothing when it is reached already. */
+  /** Appends zeros up to a total of `length` bytes; none when there are as many already. */
   padTo(length: number): this {
     return this.zeros(Math.max(0, length - this.#length));
   }
 
-  /** Overwrites two bytes written before, for a length or checksum known only now. */
+  /** Overwrites two earlier bytes, for a length or checksum that is known only now. */
   setU16(offset: number, value: number): this {
     this.#view.setUint16(offset, value);
     return this;

@@ -2,13 +2,14 @@ import { DecodeError } from './byte-reader.ts';
 
 const DECIMAL = /^(?:0|[1-9]\d{0,2})$/;
 
-/** `192.0.2.1` from its four bytes. */
+/** Formats four bytes as `192.0.2.1`. */
 export function formatIpv4(bytes: Uint8Array): string {
-  if (bytes.length !== 4) throw new DecodeError(`decode IPv4 address: ${bytes.length} bytes`);
+  if (bytes.length !== 4)
+    throw new DecodeError(`format IPv4 address: it has ${bytes.length} bytes`);
   return bytes.join('.');
 }
 
-/** Four bytes from `192.0.2.1`; nothing but four plain decimal numbers will do. */
+/** Parses `192.0.2.1`: four plain decimal numbers and nothing else. */
 export function parseIpv4(text: string): Uint8Array<ArrayBuffer> {
   const parts = text.split('.');
   const valid =

@@ -9,10 +9,10 @@ import {
   fromHex,
   parseIpv4,
   toHex,
-} from '../src/bytes.ts';
+} from '../src/index.ts';
 
 describe('reader and writer', () => {
-  it('give back what was written, in both byte orders', () => {
+  it('return the values written, in both byte orders', () => {
     const bytes = new ByteWriter(1)
       .u8(1)
       .u16(0x0203)
@@ -27,11 +27,11 @@ describe('reader and writer', () => {
     reader.expectEnd();
   });
 
-  it('refuse to read past the end or to leave bytes over', () => {
+  it('fail on reading past the end and on bytes left over', () => {
     const reader = new ByteReader(new Uint8Array(3));
     expect(() => reader.u32()).toThrow(DecodeError);
     expect(reader.u16()).toBe(0);
-    expect(() => reader.expectEnd()).toThrow('1 bytes left over');
+    expect(() => reader.expectEnd()).toThrow('1 are left over');
   });
 
   it('read inside a larger buffer', () => {
@@ -56,7 +56,7 @@ describe('hex', () => {
     );
   });
 
-  it.each(['0', 'zz', '0 0 1'])('refuses %j', (text) => {
+  it.each(['0', 'zz', '0 0 1'])('rejects %j', (text) => {
     expect(() => fromHex(text)).toThrow(DecodeError);
   });
 });
@@ -70,7 +70,7 @@ describe('IPv4 addresses', () => {
     );
   });
 
-  it.each(['1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '1.2.3.x', ''])('refuse %j', (text) => {
+  it.each(['1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '1.2.3.x', ''])('reject %j', (text) => {
     expect(() => parseIpv4(text)).toThrow(DecodeError);
   });
 });

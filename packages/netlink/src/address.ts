@@ -23,15 +23,15 @@ export interface Address {
   readonly prefix: number;
   readonly broadcast?: string | undefined;
   readonly scope: number;
-  /** Who made it; 0 when not said. Kernels before 5.18 neither keep nor tell it. */
+  /** IFAPROT_*: who made it; 0 when unknown. Kernels before 5.18 do not keep it. */
   readonly protocol: number;
-  /** Metric of the subnet's route that comes with the address. */
+  /** Metric of the subnet's route, which the kernel adds with the address. */
   readonly metric?: number | undefined;
   readonly validSeconds: number;
   readonly preferredSeconds: number;
 }
 
-/** The address in a message, or undefined if it is not of IPv4. */
+/** Decodes the address in a message; undefined when it is not IPv4. */
 export function decodeAddress(payload: Uint8Array): Address | undefined {
   const reader = new ByteReader(payload);
   if (reader.u8() !== AF_INET) return undefined;

@@ -6,8 +6,8 @@ import { decodeMessages, encodeMessage, type Message, NLM_F, NLMSG } from './mes
 const ERRNO_SIZE = 4;
 
 /**
- * Requests and their answers over one netlink socket, one at a time. The kernel answers within `send`, so an answer
- * costs no wait; receiving is asynchronous all the same, since a dump comes in parts.
+ * Requests and replies over one netlink socket, one exchange at a time. The kernel replies within `send`, so a reply
+ * costs no wait. Receiving is still asynchronous, because a dump comes in parts.
  */
 export class Conversation {
   readonly #channel: Channel;
@@ -18,12 +18,12 @@ export class Conversation {
     this.#channel = channel;
   }
 
-  /** Sends an order and waits for the kernel's yes; a no is a SyscallError that says `attempt`. */
+  /** Sends a request and waits for its acknowledgement; an error is a SyscallError whose message says `attempt`. */
   async execute(type: number, flags: number, payload: Uint8Array, attempt: string): Promise<void> {
     await this.#exchange(type, flags | NLM_F.ack, payload, attempt);
   }
 
-  /** Asks for all objects of a kind. */
+  /** Requests all objects of a kind. */
   async dump(type: number, payload: Uint8Array, attempt: string): Promise<Message[]> {
     return this.#exchange(type, NLM_F.dump, payload, attempt);
   }
@@ -58,14 +58,14 @@ export class Conversation {
   }
 }
 
-/** Both kinds of last message start with a negative errno or zero. */
+/** Throws the error in the last message of an exchange: NLMSG_DONE and NLMSG_ERROR start with a negative errno or 0. */
 function checkEnd(message: Message, attempt: string): void {
   if (message.payload.length < ERRNO_SIZE) return;
   const errno = new ByteReader(message.payload).i32le();
   if (errno < 0) throw new SyscallError('netlink', -errno, attempt);
 }
 
-/** What a subscription yields: the messages of one datagram, or word that some were lost. */
+/** Yields the messages of each datagram of a subscription; `overrun` when some were lost. */
 export async function* notifications(
   channel: Channel,
   signal: AbortSignal,

@@ -23,7 +23,7 @@ export const ARPHRD_ETHER = 1;
 export interface Link {
   readonly index: number;
   readonly name: string;
-  /** ARPHRD_*: 1 is Ethernet. */
+  /** ARPHRD_*; 1 is Ethernet. */
   readonly type: number;
   /** Hardware address as `aa:bb:…`. */
   readonly mac: string;
@@ -31,7 +31,7 @@ export interface Link {
   readonly carrier: boolean;
   readonly mtu: number;
   readonly maxMtu: number | undefined;
-  /** Index of the bridge or bond it belongs to. */
+  /** Index of its bridge or bond. */
   readonly master: number | undefined;
   /** `veth`, `bridge`, …; undefined for hardware. */
   readonly kind: string | undefined;
@@ -64,11 +64,11 @@ function kindOf(linkInfo: Uint8Array | undefined): string | undefined {
   return kind && textValue(kind);
 }
 
-/** What may be changed on a link; absent is left alone. */
+/** Changes to a link; absent properties stay as they are. */
 export interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;
-  /** Deleting a primary address promotes a secondary one, in place of deleting all of its subnet. */
+  /** Whether deleting a primary address promotes a secondary one, instead of deleting all addresses of its subnet. */
   readonly promoteSecondaries?: boolean;
 }
 

@@ -3,7 +3,7 @@ import { ByteReader, ByteWriter, DecodeError, formatIpv4 } from '@kios/bytes';
 const HEADER = 16;
 const align = (length: number): number => (length + 3) & ~3;
 
-/** Message types below those of a family. */
+/** Message types common to all netlink families. */
 export const NLMSG = { error: 2, done: 3 } as const;
 
 export const NLM_F = {
@@ -15,7 +15,7 @@ export const NLM_F = {
   create: 0x400,
 } as const;
 
-/** One netlink message; `struct nlmsghdr` and what follows it. */
+/** A netlink message: the fields of `struct nlmsghdr` and the payload. */
 export interface Message {
   readonly type: number;
   readonly flags: number;
@@ -34,13 +34,13 @@ export function encodeMessage(message: Message): Uint8Array {
     .finish();
 }
 
-/** The messages of one datagram. */
+/** Decodes the messages of one datagram. */
 export function decodeMessages(datagram: Uint8Array): Message[] {
   const reader = new ByteReader(datagram);
   const messages: Message[] = [];
   while (reader.remaining > 0) {
     const length = reader.u32le();
-    if (length < HEADER) throw new DecodeError(`decode netlink message: length ${length}`);
+    if (length < HEADER) throw new DecodeError(`decode netlink message: its length is ${length}`);
     const type = reader.u16le();
     const flags = reader.u16le();
     const sequence = reader.u32le();
@@ -51,7 +51,7 @@ export function decodeMessages(datagram: Uint8Array): Message[] {
   return messages;
 }
 
-/** Attributes by type, the last of a kind; the nested and byte-order bits of the type are dropped. */
+/** Attributes by type without its nested and byte-order bits. Of equal types the last one counts. */
 export type Attributes = ReadonlyMap<number, Uint8Array>;
 
 export function decodeAttributes(bytes: Uint8Array): Attributes {
@@ -59,7 +59,7 @@ export function decodeAttributes(bytes: Uint8Array): Attributes {
   const attributes = new Map<number, Uint8Array>();
   while (reader.remaining > 0) {
     const length = reader.u16le();
-    if (length < 4) throw new DecodeError(`decode netlink attribute: length ${length}`);
+    if (length < 4) throw new DecodeError(`decode netlink attribute: its length is ${length}`);
     const type = reader.u16le() & 0x3fff;
     attributes.set(type, reader.bytes(length - 4));
     reader.skip(Math.min(align(length) - length, reader.remaining));
@@ -67,7 +67,7 @@ export function decodeAttributes(bytes: Uint8Array): Attributes {
   return attributes;
 }
 
-/** Writes one attribute, padded. */
+/** Writes one attribute with padding. */
 export function writeAttribute(writer: ByteWriter, type: number, value: Uint8Array): void {
   writer
     .u16le(value.length + 4)
@@ -76,7 +76,7 @@ export function writeAttribute(writer: ByteWriter, type: number, value: Uint8Arr
     .zeros(align(value.length) - value.length);
 }
 
-/** Attributes inside an attribute. */
+/** Returns the value of an attribute that holds attributes. */
 export function nest(
   ...attributes: readonly (readonly [type: number, value: Uint8Array])[]
 ): Uint8Array {
@@ -85,13 +85,13 @@ export function nest(
   return writer.finish();
 }
 
-/** A number attribute, if present. */
+/** Returns the value of a number attribute, if present. */
 export function u32Of(attributes: Attributes, type: number): number | undefined {
   const value = attributes.get(type);
   return value && u32Value(value);
 }
 
-/** An IPv4 address attribute, if present. */
+/** Returns the value of an IPv4 address attribute, if present. */
 export function ipv4Of(attributes: Attributes, type: number): string | undefined {
   const value = attributes.get(type);
   return value && formatIpv4(value);
@@ -99,6 +99,6 @@ export function ipv4Of(attributes: Attributes, type: number): string | undefined
 
 export const u32Bytes = (value: number): Uint8Array => new ByteWriter(4).u32le(value).finish();
 const u32Value = (bytes: Uint8Array): number => new ByteReader(bytes).u32le();
-/** A C string without its NUL. */
+/** Returns a C string without its NUL. */
 export const textValue = (bytes: Uint8Array): string =>
   new TextDecoder().decode(bytes).replace(/\0.*$/s, '');

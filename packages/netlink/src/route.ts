@@ -10,11 +10,11 @@ export const SCOPE = { universe: 0, link: 253, host: 254 } as const;
 export const TABLE_MAIN = 254;
 const TYPE_UNICAST = 1;
 
-/** An IPv4 route of the main table through one link. */
+/** An IPv4 route in the main table through one link. */
 export interface Route {
   /** Destination prefix, `0.0.0.0/0` for the default route. */
   readonly dst: string;
-  /** Gateway; undefined is on-link. */
+  /** Gateway; undefined for an on-link route. */
   readonly via?: string | undefined;
   readonly ifindex: number;
   readonly prefsrc?: string | undefined;
@@ -25,7 +25,7 @@ export interface Route {
   readonly mtu?: number | undefined;
 }
 
-/** The route in a message; undefined if it is not a plain IPv4 one of the main table. */
+/** Decodes the route in a message; undefined unless it is a unicast IPv4 route of the main table. */
 export function decodeRoute(payload: Uint8Array): Route | undefined {
   const reader = new ByteReader(payload);
   const family = reader.u8();
@@ -40,7 +40,7 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
   const table = u32Of(attributes, RTA.table) ?? shortTable;
   if (family !== AF_INET || type !== TYPE_UNICAST || table !== TABLE_MAIN) return undefined;
   const ifindex = u32Of(attributes, RTA.oif);
-  // A multipath route has no single link; nobody here makes one or could own one.
+  // A multipath route has no single link. kiOS makes none.
   if (ifindex === undefined) return undefined;
   return {
     dst: `${formatIpv4(attributes.get(RTA.dst) ?? new Uint8Array(4))}/${prefix}`,

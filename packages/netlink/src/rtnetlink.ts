@@ -19,37 +19,37 @@ const RTM = {
   deleteRoute: 25,
   getRoute: 26,
 } as const;
-/** Multicast groups, by what they tell of. */
+/** Multicast groups by the kind of object they report. */
 const GROUP = { link: 1, address: 5, route: 7 } as const;
 export type Kind = keyof typeof GROUP;
 const AF_UNSPEC = 0;
 const AF_INET = 2;
 
-/** A change in the kernel's network state. After `overrun` some were lost: dump afresh. */
+/** A change in the kernel's network state. `overrun` means that some were lost and a new dump is due. */
 export type NetworkEvent =
   | { readonly tag: 'link'; readonly gone: boolean; readonly link: Link }
   | { readonly tag: 'address'; readonly gone: boolean; readonly address: Address }
   | { readonly tag: 'route'; readonly gone: boolean; readonly route: Route }
   | { readonly tag: 'overrun' };
 
-/** The kernel's links, IPv4 addresses and IPv4 routes of the main table. */
+/** Access to the kernel's links, IPv4 addresses and IPv4 routes of the main table. */
 export interface Rtnetlink {
   links(): Promise<Link[]>;
   addresses(): Promise<Address[]>;
   routes(): Promise<Route[]>;
   changeLink(index: number, change: LinkChange): Promise<void>;
-  /** Adds the address, or gives it new lifetimes. */
+  /** Adds the address or updates its lifetimes. */
   replaceAddress(address: Address): Promise<void>;
   deleteAddress(address: Address): Promise<void>;
-  /** Adds the route, or replaces the one with the same destination and metric. */
+  /** Adds the route or replaces the one with the same destination and metric. */
   replaceRoute(route: Route): Promise<void>;
   deleteRoute(route: Route): Promise<void>;
-  /** Changes from the call on. The subscription exists when this returns, so a dump made afterwards misses nothing. */
+  /** Yields changes. The subscription exists when this returns, so a later dump misses nothing. */
   events(signal: AbortSignal, kinds: readonly Kind[]): AsyncIterable<NetworkEvent>;
   close(): void;
 }
 
-/** The real kernel of this network namespace. Changing anything needs CAP_NET_ADMIN. */
+/** Opens rtnetlink in this network namespace. Changes need CAP_NET_ADMIN. */
 export function openRtnetlink(): Rtnetlink {
   return new KernelRtnetlink();
 }
@@ -125,12 +125,12 @@ async function* follow(
   }
 }
 
-/** The event in a notification; undefined for kinds and families that are not followed. */
+/** Decodes a notification; undefined for kinds and families that are not followed. */
 export function decodeNotification({ type, payload }: Message): NetworkEvent | undefined {
   switch (type) {
     case RTM.newLink:
     case RTM.deleteLink:
-      // A bridge tells of its ports in the same messages: a port that leaves is not a link that goes.
+      // A bridge reports its ports in the same messages: a port that leaves is not a link that is gone.
       if (payload[0] !== AF_UNSPEC) return undefined;
       return { tag: 'link', gone: type === RTM.deleteLink, link: decodeLink(payload) };
     case RTM.newAddress:

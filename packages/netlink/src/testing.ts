@@ -1,6 +1,6 @@
-import type { Address, Kind, Link, LinkChange, NetworkEvent, Route, Rtnetlink } from './netlink.ts';
+import type { Address, Kind, Link, LinkChange, NetworkEvent, Route, Rtnetlink } from './index.ts';
 
-/** A kernel of arrays: keeps links, addresses and routes as the real one would, and tells its followers. */
+/** A kernel in memory: keeps links, addresses and routes as the real one does, and notifies its followers. */
 export class FakeRtnetlink implements Rtnetlink {
   readonly log: string[] = [];
   #links: Link[];
@@ -16,10 +16,10 @@ export class FakeRtnetlink implements Rtnetlink {
   addresses = (): Promise<Address[]> => Promise.resolve([...this.#addresses]);
   routes = (): Promise<Route[]> => Promise.resolve([...this.#routes]);
 
-  /** A link appears or changes, as if a driver had said so. */
+  /** Adds or changes a link, as a driver does. */
   putLink(link: Link): void {
     this.#links = [...this.#links.filter(({ index }) => index !== link.index), link];
-    this.#tell({ tag: 'link', gone: false, link });
+    this.#notify({ tag: 'link', gone: false, link });
   }
 
   changeLink(index: number, change: LinkChange): Promise<void> {
@@ -34,14 +34,14 @@ export class FakeRtnetlink implements Rtnetlink {
   replaceAddress(address: Address): Promise<void> {
     this.log.push(`address ${address.address}/${address.prefix}`);
     this.#addresses = [...this.#addresses.filter((each) => !sameAddress(each, address)), address];
-    this.#tell({ tag: 'address', gone: false, address });
+    this.#notify({ tag: 'address', gone: false, address });
     return Promise.resolve();
   }
 
   deleteAddress(address: Address): Promise<void> {
     this.log.push(`no address ${address.address}/${address.prefix}`);
     this.#addresses = this.#addresses.filter((each) => !sameAddress(each, address));
-    this.#tell({ tag: 'address', gone: true, address });
+    this.#notify({ tag: 'address', gone: true, address });
     // The kernel flushes a link's routes with its last address.
     if (!this.#addresses.some(({ ifindex }) => ifindex === address.ifindex)) {
       this.#routes = this.#routes.filter(({ ifindex }) => ifindex !== address.ifindex);
@@ -52,14 +52,14 @@ export class FakeRtnetlink implements Rtnetlink {
   replaceRoute(route: Route): Promise<void> {
     this.log.push(`route ${route.dst} via ${route.via ?? 'link'}`);
     this.#routes = [...this.#routes.filter((each) => !sameRoute(each, route)), route];
-    this.#tell({ tag: 'route', gone: false, route });
+    this.#notify({ tag: 'route', gone: false, route });
     return Promise.resolve();
   }
 
   deleteRoute(route: Route): Promise<void> {
     this.log.push(`no route ${route.dst}`);
     this.#routes = this.#routes.filter((each) => !sameRoute(each, route));
-    this.#tell({ tag: 'route', gone: true, route });
+    this.#notify({ tag: 'route', gone: true, route });
     return Promise.resolve();
   }
 
@@ -91,7 +91,7 @@ export class FakeRtnetlink implements Rtnetlink {
     this.#followers.clear();
   }
 
-  #tell(event: NetworkEvent): void {
+  #notify(event: NetworkEvent): void {
     for (const follower of this.#followers) follower(event);
   }
 }

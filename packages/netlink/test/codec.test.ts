@@ -49,7 +49,7 @@ describe('messages', () => {
     expect(decodeMessages(new Uint8Array(datagram))).toEqual([one, two]);
   });
 
-  it('answer any bytes with a value or a DecodeError', () => {
+  it('decode any bytes into a value or a DecodeError', () => {
     const decoders = [decodeMessages, decodeAttributes, decodeAddress, decodeRoute, decodeLink];
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
@@ -65,7 +65,7 @@ describe('addresses and routes', () => {
     expect(decodeAddress(encodeAddress(ADDRESS))).toEqual(ADDRESS);
   });
 
-  it('an address of IPv6 is none of ours', () => {
+  it('an IPv6 address is skipped', () => {
     const bytes = encodeAddress(ADDRESS);
     bytes[0] = 10;
     expect(decodeAddress(bytes)).toBeUndefined();
@@ -78,7 +78,7 @@ describe('addresses and routes', () => {
     expect(decodeRoute(encodeRoute(route))).toEqual(route);
   });
 
-  it('a route of another table is not told', () => {
+  it('a route of another table is skipped', () => {
     const bytes = encodeRoute(ROUTE);
     bytes[4] = 255;
     expect(decodeRoute(bytes)).toBeUndefined();
@@ -86,7 +86,7 @@ describe('addresses and routes', () => {
 });
 
 describe('links', () => {
-  it('decodes what the kernel says of a device', () => {
+  it('decode from a message of the kernel', () => {
     const writer = new ByteWriter().u8(0).u8(0).u16le(1).u32le(2).u32le(0x11043).u32le(0);
     writer.bytes(fromHex('09000300 65746830 00000000'));
     writer.bytes(fromHex('0a000100 525400123456 0000'));
@@ -105,7 +105,7 @@ describe('links', () => {
     });
   });
 
-  it('changes only what is named', () => {
+  it('change only the given properties', () => {
     expect(toHex(encodeLinkChange(2, { up: true }))).toBe('00000000020000000100000001000000');
     expect(toHex(encodeLinkChange(2, { mtu: 9001 }))).toBe(
       '000000000200000000000000000000000800040029230000',
@@ -117,7 +117,7 @@ describe('notifications', () => {
   const link = encodeLinkChange(2, { up: true });
   const message = { flags: 0, sequence: 0, payload: link };
 
-  it('tell of links that come and go', () => {
+  it('report links that come and go', () => {
     expect(decodeNotification({ ...message, type: 16 })).toMatchObject({
       tag: 'link',
       gone: false,
@@ -125,13 +125,13 @@ describe('notifications', () => {
     expect(decodeNotification({ ...message, type: 17 })).toMatchObject({ tag: 'link', gone: true });
   });
 
-  it('of a bridge about its ports are not about links', () => {
+  it('of a bridge about its ports are skipped', () => {
     const port = link.slice();
     port[0] = 7;
     expect(decodeNotification({ ...message, type: 17, payload: port })).toBeUndefined();
   });
 
-  it('tell of IPv4 addresses and routes', () => {
+  it('report IPv4 addresses and routes', () => {
     const address = { ...message, type: 21, payload: encodeAddress(ADDRESS) };
     expect(decodeNotification(address)).toEqual({ tag: 'address', gone: true, address: ADDRESS });
     const route = { ...message, type: 24, payload: encodeRoute(ROUTE) };
@@ -147,7 +147,7 @@ describe('uevents', () => {
     expect(event.variables.get('MODALIAS')).toBe('virtio:d1v=4');
   });
 
-  it("refuse udev's own format", () => {
+  it("are rejected in udev's own format", () => {
     expect(() => parseUevent(new TextEncoder().encode('libudev\0junk'))).toThrow(DecodeError);
   });
 });

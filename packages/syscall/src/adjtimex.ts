@@ -6,9 +6,9 @@ const TIME_ERROR = 5;
 const STA_UNSYNC = 0x40;
 const STA_NANO = 0x2000;
 
-/** What the kernel knows of its clock: `adjtimex(2)` with no modes, which needs no privilege. */
+/** The kernel's clock discipline as adjtimex(2) with no modes reports it. */
 export interface KernelClock {
-  /** Return value of the call; 5 (TIME_ERROR) means not synchronised. */
+  /** Return value of the call; 5 (TIME_ERROR) means unsynchronised. */
   readonly state: number;
   readonly status: number;
   readonly synchronised: boolean;
@@ -20,7 +20,7 @@ export interface KernelClock {
   readonly taiOffsetSeconds: number;
 }
 
-/** Reads the kernel's clock discipline; changes nothing. */
+/** Reads the kernel's clock discipline. Needs no privilege. */
 export function adjtimex(): KernelClock {
   const timex = Buffer.alloc(TIMEX_SIZE);
   const state = libc.adjtimex()(timex);

@@ -7,7 +7,7 @@ const TFD_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const TFD_TIMER_ABSTIME = 1;
 const NANOSECONDS = 1_000_000;
 
-/** Milliseconds since boot, time spent suspended included. */
+/** Returns the milliseconds since boot, including time in suspend. */
 export function bootClock(): number {
   const time = Buffer.alloc(16);
   if (libc.clockGettime()(CLOCK_BOOTTIME, time) < 0) {
@@ -16,11 +16,11 @@ export function bootClock(): number {
   return Number(time.readBigInt64LE(0)) * 1000 + Number(time.readBigInt64LE(8)) / NANOSECONDS;
 }
 
-/** A timer of CLOCK_BOOTTIME: what fell due while the machine was suspended fires when it resumes. */
+/** A timer of CLOCK_BOOTTIME. A time that passes while the machine is suspended fires on resume. */
 export interface BootTimer extends Disposable {
-  /** Fires once, at the given time of `bootClock`; undefined disarms it. Replaces what was set before. */
+  /** Arms the timer for one time of `bootClock` in place of any earlier one; undefined disarms it. */
   set(at: number | undefined): void;
-  /** Resolves when it has fired. */
+  /** Resolves when the timer has fired. */
   fired(signal?: AbortSignal): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export function openBootTimer(): BootTimer {
   const channel: Channel = new DescriptorChannel(fd, 'timer');
   return {
     set(at) {
-      // Zero would disarm it: what is overdue fires at once.
+      // At least 1, because 0 would disarm the timer; an overdue time fires at once.
       const due = at === undefined ? 0 : Math.max(1, Math.ceil(at));
       const spec = Buffer.alloc(32);
       spec.writeBigInt64LE(BigInt(Math.floor(due / 1000)), 16);

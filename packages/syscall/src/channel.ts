@@ -13,14 +13,14 @@ export interface Channel extends Disposable {
   readonly fd: number;
   /** Sends one message; `to` is a raw sockaddr. */
   send(message: Uint8Array, to?: Uint8Array): void;
-  /** The next message if one is queued. */
+  /** Returns the next message if one is queued. */
   read(): Uint8Array | undefined;
-  /** The next message; waits without a wake-up. One reader at a time; rejects when aborted or closed. */
+  /** Waits for the next message, without polling. One reader at a time. Rejects when aborted or closed. */
   receive(signal?: AbortSignal): Promise<Uint8Array>;
   close(): void;
 }
 
-/** A Channel over a non-blocking descriptor, which it owns from here on. `name` appears in error messages. */
+/** A Channel that owns a non-blocking descriptor. `name` appears in error messages. */
 export class DescriptorChannel implements Channel {
   readonly fd: number;
   readonly #name: string;

@@ -1,6 +1,6 @@
 /**
- * The C library, bound on first use: loading the FFI costs milliseconds, and a process that only prints its
- * version must not pay for it. Each function is looked up once, when first called.
+ * The C library, bound on first use: loading the FFI costs milliseconds, which a process that only prints its version
+ * must not pay. Each function is looked up on its first call.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,8 +23,8 @@ let koffi: Koffi | undefined;
 let library: ReturnType<Koffi['load']> | undefined;
 
 /**
- * koffi's native module, without its JavaScript: that would read the runtime's ELF header and try a list of paths.
- * In an image it lies beside the bundle.
+ * Loads koffi's native module without its JavaScript, which would read the runtime's ELF header and try many paths.
+ * In an image the module lies beside the bundle.
  */
 function ffi(): Koffi {
   if (koffi === undefined) {
@@ -48,10 +48,10 @@ function lazy(prototype: string, prepare?: (koffi: Koffi) => void): () => Bound 
   };
 }
 
-/** `errno` of the call before this one. */
+/** Returns `errno` of the last call. */
 export const errno = (): number => ffi().errno();
 
-/** Memory outside the runtime's heap, zeroed, that stays where it is and is never freed. */
+/** Zeroed memory outside the runtime's heap. It never moves and is never freed. */
 export interface Memory {
   readonly address: bigint;
   readonly bytes: Uint8Array;
@@ -82,15 +82,15 @@ export const libc = {
   clockGettime: lazy('int clock_gettime(int clock, void *time)'),
   timerfdCreate: lazy('int timerfd_create(int clock, int flags)'),
   timerfdSettime: lazy('int timerfd_settime(int fd, int flags, const void *value, void *old)'),
-  /** Addresses as numbers: what is named is not this program's to allocate. */
+  /** Takes the address as a number, because it is not memory that this program allocated. */
   madvise: lazy('int madvise(int64_t address, size_t length, int advice)'),
   adjtimex: lazy('int adjtimex(void *timex)'),
-  /** `syscall(2)` with the argument types of `finit_module` and of `init_module`: libc has no wrapper for the first. */
+  /** syscall(2) with the argument types of finit_module and of init_module; libc has no wrapper for the first. */
   finitModule: lazy('long syscall(long number, int fd, const char *parameters, int flags)'),
   initModule: lazy(
     'long syscall(long number, const void *image, unsigned long size, const char *parameters)',
   ),
-  /** `syscall(2)` for callers that know a call's number and put pointers in as addresses. */
+  /** syscall(2) for callers that know a call's number and pass pointers as addresses. */
   syscall: lazy(
     'long syscall(long number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f)',
   ),

@@ -5,18 +5,18 @@ import { isErrno } from './syscall-error.ts';
 
 const RETRY_MS = 200;
 
-/** A single-instance lock. The kernel releases it with the process, however that ends. */
+/** A single-instance lock. The kernel releases it when the process ends, in whatever way. */
 export interface Lock extends Disposable {
   readonly name: string;
 }
 
-/** Takes the lock, or returns undefined when another process of this network namespace holds it. */
+/** Takes the lock. Returns undefined when another process in this network namespace holds it. */
 export function tryLock(name: string): Lock | undefined {
   const socket = listenAbstract(name);
   return socket && { name, [Symbol.dispose]: () => socket.close() };
 }
 
-/** Takes the lock, waiting for its holder to go. */
+/** Takes the lock, waiting while another process holds it. */
 export async function lock(name: string, signal?: AbortSignal): Promise<Lock> {
   for (;;) {
     const taken = tryLock(name);
@@ -25,10 +25,10 @@ export async function lock(name: string, signal?: AbortSignal): Promise<Lock> {
   }
 }
 
-/** A connection to the holder stays silent until the holder's socket is gone: then it ends or is reset. */
+/** Waits until the lock is released: the connection to its holder stays silent until the holder's socket is closed. */
 async function released(name: string, signal?: AbortSignal): Promise<void> {
   using holder = connectAbstract(name);
-  // The holder has bound but does not listen yet, or it went between the two calls.
+  // The holder does not listen yet, or it has gone between the two calls.
   if (holder === undefined) {
     await delay(RETRY_MS, undefined, signal && { signal });
     return;

@@ -8,8 +8,8 @@ const ENTRY_SIZE = 8;
 const EFD_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 
 /**
- * Waits for file descriptors that the runtime's event loop cannot watch. All of them share one blocking poll(2) on one
- * pool thread; an eventfd interrupts it when the set changes. Nobody waiting means no thread, so the process may end.
+ * Waits for file descriptors that the runtime's event loop cannot watch. All share one blocking poll(2) on one pool
+ * thread, which an eventfd interrupts when the set changes. Without waiters there is no thread, so the process may end.
  */
 class Poller {
   readonly #waiting = new Map<number, () => void>();
@@ -34,7 +34,7 @@ class Poller {
   #open(): void {
     this.#wakeFd = libc.eventfd()(0, EFD_NONBLOCK_CLOEXEC);
     if (this.#wakeFd < 0) throw new SyscallError('eventfd', errno(), 'open wake-up descriptor');
-    // A runtime joins its pool threads when it exits: one that sits in poll(2) would hold it up for ever.
+    // The runtime joins its pool threads at exit, and one blocked in poll(2) would keep it from exiting.
     process.once('exit', () => this.#wake());
   }
 
@@ -50,7 +50,7 @@ class Poller {
     libc.poll().async(entries, fds.length, -1, () => {
       this.#polling = false;
       this.#drainWake();
-      // Any event counts, errors too: the reader's next read then reports what happened.
+      // Error events count too: the reader's next read reports the error.
       const ready = fds.slice(1).filter((_, at) => entries.readInt16LE((at + 1) * ENTRY_SIZE + 6));
       this.#notify(ready);
       if (this.#waiting.size > 0 && !this.#polling) this.#poll();
@@ -69,7 +69,7 @@ class Poller {
     try {
       readSync(this.#wakeFd, new Uint8Array(8));
     } catch {
-      // Nothing to drain: poll was ended by another descriptor.
+      // Nothing to drain, because another descriptor ended the poll.
     }
   }
 }

@@ -19,7 +19,7 @@ function check(result: number, call: string, attempt: string): number {
   return result;
 }
 
-/** Opens a socket, hands it to `prepare`, and closes it again if that throws. */
+/** Opens a socket and runs `prepare` on it; closes it when that throws. */
 function open(
   family: number,
   type: number,
@@ -62,11 +62,11 @@ export interface PacketOptions {
   /** Ethernet type to receive, host order. */
   readonly protocol: number;
   readonly filter?: readonly Instruction[];
-  /** Puts the 10-byte virtio_net_hdr before each frame, both ways: it tells whether a checksum was left to hardware. */
+  /** Adds the 10-byte virtio_net_hdr to each frame, both ways. It says whether the checksum is left to hardware. */
   readonly vnetHeader?: boolean;
 }
 
-/** A raw Ethernet socket on one device. Needs CAP_NET_RAW. */
+/** Opens a raw Ethernet socket on one device. Needs CAP_NET_RAW. */
 export function openPacket(options: PacketOptions): Channel {
   const name = `packet socket on interface ${options.ifindex}`;
   // Protocol 0 receives nothing, so no frame slips past the filter before it is attached.
@@ -94,7 +94,7 @@ function attachFilter(fd: number, filter: readonly Instruction[]): void {
   check(result, 'setsockopt', 'attach packet filter');
 }
 
-/** A netlink socket that has joined the multicast groups (numbers as in RTNLGRP_*; 1 for the kernel's uevents). */
+/** Opens a netlink socket in the given multicast groups (RTNLGRP_* for rtnetlink; 1 for the kernel's uevents). */
 export function openNetlink(protocol: number, groups: readonly number[]): Channel {
   const name = `netlink socket ${protocol}`;
   return open(AF.netlink, SOCK.raw, protocol, name, (fd) => {
@@ -115,7 +115,7 @@ export interface UdpOptions {
   readonly broadcast?: boolean;
 }
 
-/** A UDP socket, tied to a device if one is named. Ports below 1024 need CAP_NET_BIND_SERVICE. */
+/** Opens a UDP socket, bound to a device if one is given. Ports below 1024 need CAP_NET_BIND_SERVICE. */
 export function openUdp(options: UdpOptions): Channel {
   const name = `UDP port ${options.port}`;
   return open(AF.inet, SOCK.datagram, 0, name, (fd) => {
@@ -128,7 +128,7 @@ export function openUdp(options: UdpOptions): Channel {
   });
 }
 
-/** A sockaddr_in for `Channel.send`. */
+/** Returns a sockaddr_in for `Channel.send`. */
 export function inetAddress(address: Uint8Array, port: number): Uint8Array {
   const bytes = Buffer.alloc(16);
   bytes.writeUInt16LE(AF.inet, 0);
@@ -138,8 +138,8 @@ export function inetAddress(address: Uint8Array, port: number): Uint8Array {
 }
 
 /**
- * A Unix datagram socket connected to `path`. With `localPath` it is bound there first, so that the peer can answer;
- * that file is removed on close.
+ * Opens a Unix datagram socket connected to `path`. With `localPath` it is bound there first, so that the peer can
+ * reply; that file is removed on close.
  */
 export function openUnixDatagram(path: string, localPath?: string): Channel {
   const channel = open(AF.unix, SOCK.datagram, 0, path, (fd) => {
@@ -162,7 +162,7 @@ function removeOnClose(channel: DescriptorChannel, path: string): Channel {
     try {
       unlinkSync(path);
     } catch {
-      // Somebody removed it before us, which is what we want.
+      // It is gone already.
     }
   };
   return channel;
@@ -178,7 +178,7 @@ function unixAddress(path: string): Uint8Array {
   ]);
 }
 
-/** A stream socket bound to an abstract name and listening, or undefined when the name is taken. */
+/** Opens a stream socket that listens on an abstract name; undefined when the name is taken. */
 export function listenAbstract(name: string): Channel | undefined {
   try {
     return open(AF.unix, SOCK.stream, 0, name, (fd) => {
@@ -191,7 +191,7 @@ export function listenAbstract(name: string): Channel | undefined {
   }
 }
 
-/** A stream socket connected to an abstract name, or undefined when nobody listens there. */
+/** Opens a stream socket connected to an abstract name; undefined when nobody listens there. */
 export function connectAbstract(name: string): Channel | undefined {
   try {
     return open(AF.unix, SOCK.stream, 0, name, (fd) => {

@@ -2,14 +2,14 @@ import { constants } from 'node:os';
 
 import { EXIT, KiosError } from '@kios/errors';
 
-/** What Linux calls these; the runtime's own list has only what POSIX names. */
+/** Linux's own errno names; the runtime lists only those of POSIX. */
 const LINUX = { ENOKEY: 126, EKEYEXPIRED: 127, EKEYREVOKED: 128, EKEYREJECTED: 129 } as const;
 const NAMES = new Map(
   Object.entries({ ...LINUX, ...constants.errno }).map(([name, value]) => [value, name]),
 );
 const DENIED = new Set(['EPERM', 'EACCES']);
 
-/** A system call failed. `errno` is its name (`ENOENT`), `call` the system call, the message says what was attempted. */
+/** A failed system call. `call` is its name, `errno` the error's (`ENOENT`); the message says what was attempted. */
 export class SyscallError extends KiosError {
   readonly call: string;
   readonly errno: string;
@@ -24,12 +24,12 @@ export class SyscallError extends KiosError {
   }
 }
 
-/** Whether an error is a failed system call with one of these errno names. */
+/** Returns whether an error is a failed system call with one of these errno names. */
 export function isErrno(error: unknown, ...names: readonly string[]): error is SyscallError {
   return error instanceof SyscallError && names.includes(error.errno);
 }
 
-/** The errno name in an error of the runtime's own file functions. */
+/** Returns the errno name in an error of the runtime's file functions. */
 export function errnoName(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string'
     ? error.code

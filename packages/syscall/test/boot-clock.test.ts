@@ -2,20 +2,20 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { bootClock, openBootTimer } from '../src/syscall.ts';
+import { bootClock, openBootTimer } from '../src/index.ts';
 
 describe('the boot clock', () => {
-  it('is the one of /proc/uptime, and finer', () => {
+  it('agrees with /proc/uptime', () => {
     const uptime = Number(readFileSync('/proc/uptime', 'latin1').split(' ', 1)[0]) * 1000;
     const now = bootClock();
     expect(now).toBeGreaterThanOrEqual(uptime);
-    // The other counts in hundredths of a second, and this machine may be busy.
+    // /proc/uptime counts in hundredths of a second, and this machine may be busy.
     expect(now - uptime).toBeLessThan(1000);
   });
 });
 
 describe('a timer of the boot clock', () => {
-  it('fires when its time has come, not before', async () => {
+  it('fires at its time, not before', async () => {
     using timer = openBootTimer();
     const at = bootClock() + 30.4;
     timer.set(at);
@@ -23,7 +23,7 @@ describe('a timer of the boot clock', () => {
     expect(bootClock()).toBeGreaterThanOrEqual(at);
   });
 
-  it('fires at once for what is overdue, also at time zero', async () => {
+  it('fires at once when overdue, even for time zero', async () => {
     using timer = openBootTimer();
     const start = bootClock();
     timer.set(0);
@@ -33,7 +33,7 @@ describe('a timer of the boot clock', () => {
     expect(bootClock() - start).toBeLessThan(5000);
   });
 
-  it('forgets the time before when it gets another, or none', async () => {
+  it('drops its time when it is set again or disarmed', async () => {
     using timer = openBootTimer();
     timer.set(bootClock() + 10);
     const later = bootClock() + 60;

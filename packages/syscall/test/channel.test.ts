@@ -15,7 +15,7 @@ import {
   openUnixDatagram,
   SyscallError,
   tryLock,
-} from '../src/syscall.ts';
+} from '../src/index.ts';
 
 const LOOPBACK = new Uint8Array([127, 0, 0, 1]);
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -31,7 +31,7 @@ function caught(action: () => unknown): unknown {
 }
 
 describe('a channel', () => {
-  it('hands over whole messages, those waited for too', async () => {
+  it('returns whole messages, queued or awaited', async () => {
     using receiver = openUdp({ address: LOOPBACK, port: 40_068 });
     using sender = openUdp({ address: LOOPBACK, port: 40_067 });
     expect(receiver.read()).toBeUndefined();
@@ -51,7 +51,7 @@ describe('a channel', () => {
     expect((await both).map(text)).toEqual(['to first', 'to second']);
   });
 
-  it('ends a wait when it is closed or aborted', async () => {
+  it('ends a wait when closed or aborted', async () => {
     const channel = openUdp({ address: LOOPBACK, port: 40_072 });
     const abort = new AbortController();
     const aborted = channel.receive(abort.signal);
@@ -70,7 +70,7 @@ describe('a channel', () => {
     expect(isErrno(error, 'ENOENT')).toBe(true);
   });
 
-  it('refuses a module that is none', () => {
+  it('fails on a file that is not a module', () => {
     const fd = openSync('/dev/null', 'r');
     const error = caught(() => finitModule(fd, '', 0));
     closeSync(fd);
@@ -79,22 +79,22 @@ describe('a channel', () => {
 });
 
 describe('netlink', () => {
-  it('answers a link dump', async () => {
+  it('replies to a link dump', async () => {
     using channel = openNetlink(0, [1]);
     const request = Buffer.alloc(32);
     request.writeUInt32LE(32, 0);
     request.writeUInt16LE(18, 4);
     request.writeUInt16LE(0x301, 6);
     channel.send(request);
-    const answer = Buffer.from(await channel.receive());
-    expect(answer.readUInt16LE(4)).toBe(16);
+    const reply = Buffer.from(await channel.receive());
+    expect(reply.readUInt16LE(4)).toBe(16);
   });
 });
 
 describe('unix datagrams', () => {
-  it('come back to the bound path', async () => {
+  it('return to the bound path', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'syscall-'));
-    // Connected to itself: the shortest echo there is.
+    // Connected to itself, the socket is its own echo.
     using echo = openUnixDatagram(join(folder, 'a'), join(folder, 'a'));
     echo.send(bytes('hello'));
     expect(text(await echo.receive())).toBe('hello');
@@ -102,7 +102,7 @@ describe('unix datagrams', () => {
 });
 
 describe('a lock', () => {
-  it('is free again when its holder goes, and wakes who waits for it', async () => {
+  it('is free when its holder releases it, and wakes the next in line', async () => {
     const name = `kios.test.${process.pid}`;
     const holder = tryLock(name);
     expect(holder).toBeDefined();

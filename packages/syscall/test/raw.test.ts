@@ -8,11 +8,11 @@ const GETCWD = 79;
 const CLOSE = 3;
 
 describe.skipIf(process.arch !== 'x64')('a raw system call', () => {
-  it('answers what the kernel answers', () => {
+  it("returns the kernel's result", () => {
     expect(syscall('getpid', GETPID, [])).toBe(process.pid);
   });
 
-  it('lets the kernel write into memory of ours', () => {
+  it('lets the kernel write into allocated memory', () => {
     const memory = allocate(4096);
     const length = syscall('getcwd', GETCWD, [memory.address, memory.bytes.length]);
     expect(Buffer.from(memory.bytes.subarray(0, length - 1)).toString()).toBe(process.cwd());
@@ -22,7 +22,7 @@ describe.skipIf(process.arch !== 'x64')('a raw system call', () => {
     expect(() => syscall('close', CLOSE, [-1])).toThrow('close: EBADF');
   });
 
-  it('names an error that POSIX has not', () => {
+  it('names an error that POSIX does not have', () => {
     expect(new SyscallError('init_module', 129, 'load').errno).toBe('EKEYREJECTED');
   });
 });

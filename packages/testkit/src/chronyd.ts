@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Netns } from './netns.ts';
 import type { RunningProcess } from './running-process.ts';
 
-/** chronyd with the given configuration lines, touching neither the system clock nor any file but its own. */
+/** Starts chronyd with these configuration lines. It leaves the system clock alone and writes only its own files. */
 export async function startChronyd(
   netns: Netns,
   configuration: readonly string[],

@@ -6,19 +6,19 @@ import type { RunningProcess } from './running-process.ts';
 
 export interface DnsmasqOptions {
   readonly interface: string;
-  /** First and last address, mask and lease time as dnsmasq wants them: `10.0.0.10,10.0.0.20,255.255.255.0,2m`. */
+  /** First and last address, mask and lease time in dnsmasq's form: `10.0.0.10,10.0.0.20,255.255.255.0,2m`. */
   readonly range: string;
-  /** `--dhcp-option` values, e.g. `6,10.0.0.1`; `option-force:` prefix for options not asked for. */
+  /** Values of `--dhcp-option`, such as `6,10.0.0.1`; the prefix `option-force:` sends unrequested options. */
   readonly options?: readonly string[];
   readonly rapidCommit?: boolean;
-  /** Answers clients it does not know with a NAK, as the only server of a network may. */
+  /** Whether it replies to unknown clients with a NAK, as a network's only server may. */
   readonly authoritative?: boolean;
-  /** Where leases are kept; a fresh file when absent. */
+  /** File of the leases; a new one when absent. */
   readonly leaseFile?: string;
   readonly extra?: readonly string[];
 }
 
-/** dnsmasq as DHCP server only, ready to answer when this returns. Its log is the process's output. */
+/** Starts dnsmasq as DHCP server only, ready when this returns. Its log is the process's output. */
 export async function startDnsmasq(netns: Netns, options: DnsmasqOptions): Promise<RunningProcess> {
   const folder = await mkdtemp(path.join(netns.folder, 'dnsmasq-'));
   const server = netns.start('dnsmasq', [

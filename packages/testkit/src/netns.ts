@@ -9,10 +9,10 @@ import { RunningProcess } from './running-process.ts';
 
 const run = promisify(execFile);
 
-/** A network namespace of its own, gone with everything in it when disposed. */
+/** A network namespace that is removed, with everything in it, when disposed. */
 export class Netns implements AsyncDisposable {
   readonly name: string;
-  /** For what the programs in it write; goes with it. */
+  /** Folder for the files of its programs, removed with it. */
   readonly folder: string;
   readonly #processes: RunningProcess[] = [];
 
@@ -29,7 +29,7 @@ export class Netns implements AsyncDisposable {
     return netns;
   }
 
-  /** Runs a program to its end; answers what it printed. */
+  /** Runs a program to its end. Returns its standard output. */
   async exec(command: string, ...args: string[]): Promise<string> {
     const { stdout } = await run('ip', ['netns', 'exec', this.name, command, ...args]);
     return stdout;
@@ -43,7 +43,7 @@ export class Netns implements AsyncDisposable {
     return started;
   }
 
-  /** What `ip -j …` says, parsed. */
+  /** Returns the parsed output of `ip -j …`. */
   async ip(...args: string[]): Promise<unknown> {
     return JSON.parse((await this.exec('ip', '-j', ...args)) || '[]');
   }
@@ -55,7 +55,7 @@ export class Netns implements AsyncDisposable {
   }
 }
 
-/** Two namespaces and a cable between them: `eth0` in the client, `srv0` in the server. */
+/** Two namespaces with a cable between them: `eth0` in the client, `srv0` in the server. */
 export class Wire implements AsyncDisposable {
   readonly client: Netns;
   readonly server: Netns;
@@ -65,7 +65,7 @@ export class Wire implements AsyncDisposable {
     this.server = server;
   }
 
-  /** `serverAddress` with prefix length goes on the server's end; the client's end is left down. */
+  /** `serverAddress`, with prefix length, is set on the server's end; the client's end is left down. */
   static async open(serverAddress: string): Promise<Wire> {
     const wire = new Wire(await Netns.open('client'), await Netns.open('server'));
     const peer = ['peer', 'name', 'srv0', 'netns', wire.server.name];
@@ -81,7 +81,7 @@ export class Wire implements AsyncDisposable {
   }
 }
 
-/** A switch with three plugs: `eth0` in the client, `eth0` in a neighbour, and the server, where `srv0` is the switch itself. */
+/** A switch with three ports: `eth0` in the client, `eth0` in a neighbour and the bridge `srv0` in the server. */
 export class Lan implements AsyncDisposable {
   readonly client: Netns;
   readonly server: Netns;

@@ -3,8 +3,8 @@ interface Skippable {
 }
 
 /**
- * For `beforeEach`: skips the test, with the reason, where it may not make network namespaces. With
- * KIOS_REQUIRE_ROOT=1 that is a failure instead, so that a CI without root cannot look green.
+ * For `beforeEach`: skips a test, with the reason, when it may not make network namespaces. With KIOS_REQUIRE_ROOT=1 it
+ * fails instead, so that a CI without root cannot look green.
  */
 export function requireRoot(context: Skippable): void {
   if (process.getuid?.() === 0) return;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** Generous: on a busy machine a program may need seconds to begin. */
+/** Generous, because on a busy machine a program may take seconds to start. */
 const DEFAULT_DEADLINE_MS = 30_000;
 const KILL_AFTER_MS = 3000;
 
@@ -10,10 +10,10 @@ interface Waiter {
   readonly found: (line: string) => void;
 }
 
-/** A program under test: its output by line, and waits on that output with a deadline. */
+/** A program under test: its lines of output, and waits for lines with a deadline. */
 export class RunningProcess implements AsyncDisposable {
   readonly lines: string[] = [];
-  /** Exit code, or the name of the signal that ended it. */
+  /** Exit code, or the name of the signal that ended the program. */
   readonly exited: Promise<number | string>;
   readonly pid: number;
   readonly #child: ChildProcess;
@@ -34,7 +34,7 @@ export class RunningProcess implements AsyncDisposable {
     });
   }
 
-  /** The first line, seen already or still to come, that contains the text or matches the pattern. */
+  /** Waits for the first line, past or future, that contains the text or matches the pattern. */
   async expect(what: string | RegExp, deadlineMs = DEFAULT_DEADLINE_MS): Promise<string> {
     const matches = (line: string): boolean =>
       typeof what === 'string' ? line.includes(what) : what.test(line);
@@ -42,7 +42,7 @@ export class RunningProcess implements AsyncDisposable {
     return seen ?? this.expectNext(what, deadlineMs);
   }
 
-  /** The same, among lines still to come. */
+  /** Like `expect`, among future lines only. */
   async expectNext(what: string | RegExp, deadlineMs = DEFAULT_DEADLINE_MS): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const matches = (line: string): boolean =>
@@ -60,7 +60,7 @@ export class RunningProcess implements AsyncDisposable {
     }
   }
 
-  /** Ends it and answers how it ended; by force when it does not obey. */
+  /** Ends the program, with SIGKILL if it ignores `signal`. Returns how it ended. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | string> {
     this.#child.kill(signal);
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), KILL_AFTER_MS);

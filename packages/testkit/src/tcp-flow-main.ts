@@ -1,8 +1,11 @@
 import { connect, createServer } from 'node:net';
 
-/** `serve PORT` echoes; `dial ADDRESS PORT` sends a counter over one connection for ever and says what came back. Ends when it breaks. */
+/**
+ * `serve PORT` echoes. `dial ADDRESS PORT` sends a counter over one connection and prints the echoes, until the
+ * connection breaks.
+ */
 
-const EVERY_MS = 20;
+const INTERVAL_MS = 20;
 const say = (line: object): boolean => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 function serve(port: number): void {
@@ -16,7 +19,7 @@ function serve(port: number): void {
 function dial(address: string, port: number): void {
   const socket = connect(port, address);
   let sent = 0;
-  setInterval(() => socket.write(`${(sent += 1)}\n`), EVERY_MS);
+  setInterval(() => socket.write(`${(sent += 1)}\n`), INTERVAL_MS);
   socket.on('data', (data) => {
     const echoed = data.toString('latin1').trim().split('\n').at(-1);
     say({ echoed: Number(echoed) });

@@ -7,8 +7,8 @@ const MAIN = path.join(import.meta.dirname, 'tcp-flow-main.ts');
 const PORT = 7777;
 
 /**
- * One TCP connection between two namespaces with something on it all the time. The answered process ends when the connection breaks;
- * while it goes on each new line is an echo.
+ * Starts one TCP connection between two namespaces with steady traffic. Each line of the returned process is an echo;
+ * it ends when the connection breaks.
  */
 export async function startTcpFlow(
   from: Netns,

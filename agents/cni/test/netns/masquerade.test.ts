@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 const BUNDLE = path.join(import.meta.dirname, '../../dist/agent.cjs');
 const RULE = 'ip saddr 10.85.0.0/16 ip daddr != 10.85.0.0/16 masquerade';
 
-/** Says who called, once. */
+/** Sends each client its address. */
 const SERVER = `require('node:net').createServer((socket) => socket.end(socket.remoteAddress)).listen(7000, '192.0.2.1')`;
 const CLIENT = `require('node:net').connect(7000, '192.0.2.1').on('data', (data) => console.log(String(data)))`;
 
@@ -28,7 +28,7 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-/** With the one capability of the manifest. */
+/** Runs the agent with the given capability alone, as the manifest gives it one. */
 const install = (capability: string, where: Netns = netns): Promise<string> =>
   where.exec(
     'setpriv',
@@ -42,7 +42,7 @@ const install = (capability: string, where: Netns = netns): Promise<string> =>
     `--net=${root}/net`,
   );
 
-it('leaves one rule, also when run twice and over what somebody else put there', async () => {
+it('leaves one rule, even after two runs and over a foreign chain', async () => {
   await netns.exec('nft', 'add table ip kios-cni; add chain ip kios-cni other');
   expect(await install('+net_admin')).toContain('"ev":"masquerade"');
   const first = await netns.exec('nft', 'list', 'ruleset');
@@ -53,13 +53,13 @@ it('leaves one rule, also when run twice and over what somebody else put there',
   expect(await netns.exec('nft', 'list', 'ruleset')).toBe(first);
 });
 
-it('without the capability: a warning with a code, and the network is there all the same', async () => {
+it('installs the network without the capability, and warns with a code', async () => {
   const said = await install('-net_admin');
   expect(said).toContain('KIOS_CNI_MASQUERADE');
   expect(said).toContain('"ev":"network"');
 });
 
-it('a pod calls the world under the address of the node', async () => {
+it('a pod reaches the world under the address of the node', async () => {
   await using wire = await Wire.open('192.0.2.1/24');
   const node = wire.client;
   await node.exec('ip', 'address', 'add', '192.0.2.2/24', 'dev', 'eth0');

@@ -23,30 +23,30 @@ export function withDevice(file: string, use: (fd: number) => unknown): void {
   }
 }
 
-/** The kernel's device-mapper, whose node a container may lack. */
+/** Returns the targets of the device mapper through a device node of its own, because a container may lack one. */
 function deviceMapperTargets(): string[] {
   const line = /^\s*(\d+) device-mapper$/m.exec(readFileSync('/proc/misc', 'utf8'));
   if (line === null) throw Object.assign(new Error('no device-mapper'), { code: 'ENODEV' });
   const node = '/dev/kios-device-mapper';
   call('mknod', node, CHARACTER_DEVICE, MISC * 256 + Number(line[1]));
   try {
-    const answer = Buffer.alloc(16_384);
-    answer.writeUInt32LE(4, 0);
-    answer.writeUInt32LE(answer.length, 12);
-    answer.writeUInt32LE(DM_HEADER, 16);
-    withDevice(node, (fd) => call('ioctl', fd, DM_LIST_VERSIONS, answer));
-    return [...targetsOf(answer)];
+    const reply = Buffer.alloc(16_384);
+    reply.writeUInt32LE(4, 0);
+    reply.writeUInt32LE(reply.length, 12);
+    reply.writeUInt32LE(DM_HEADER, 16);
+    withDevice(node, (fd) => call('ioctl', fd, DM_LIST_VERSIONS, reply));
+    return [...targetsOf(reply)];
   } finally {
     rmSync(node);
   }
 }
 
-/** struct dm_target_versions: where the next one is, three numbers, the name. */
-function* targetsOf(answer: Buffer): Generator<string> {
+/** Yields the names of a list of struct dm_target_versions: offset of the next, three version numbers, name. */
+function* targetsOf(reply: Buffer): Generator<string> {
   for (let at = DM_HEADER, step = -1; step !== 0; at += step) {
-    step = answer.readUInt32LE(at);
-    const end = answer.indexOf(0, at + 16);
-    yield answer.toString('latin1', at + 16, end);
+    step = reply.readUInt32LE(at);
+    const end = reply.indexOf(0, at + 16);
+    yield reply.toString('latin1', at + 16, end);
   }
 }
 

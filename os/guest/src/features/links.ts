@@ -1,7 +1,7 @@
 import { ByteWriter } from '@kios/bytes';
 import { nest } from '@kios/netlink/message';
 
-import { answer, loadProgram } from '../bpf.ts';
+import { returns, loadProgram } from '../bpf.ts';
 import { call } from '../call.ts';
 import { type Attribute, be16, CREATE, give, NETLINK, text, u16, u32 } from '../netlink.ts';
 import { withDevice } from './devices.ts';
@@ -19,7 +19,7 @@ const PROGRAM = { schedCls: 3, xdp: 6 } as const;
 const XDP_PASS = 2;
 const TUNSETIFF = 0x400454ca;
 const IFF_TAP_NO_PI = 0x1002;
-/** A dummy link that others are made on. */
+/** Index of the dummy link that others are made on. */
 const LOWER = 1000;
 
 let next = LOWER;
@@ -27,7 +27,7 @@ let next = LOWER;
 const linkHeader = (index: number, flags = 0): Uint8Array =>
   new ByteWriter(16).u8(0).u8(0).u16le(0).u32le(index).u32le(flags).u32le(flags).finish();
 
-/** Makes a link of a kind, turned on, and answers its index. */
+/** Makes a link of this kind, up, and returns its index. */
 function makeLink(
   kind: string,
   data: readonly Attribute[] = [],
@@ -71,7 +71,7 @@ function control(
   });
 }
 
-/** 1 MB a second, a bucket of 10 kB. */
+/** struct tc_tbf_qopt: 1 MB/s, a bucket of 10 kB. */
 const TOKEN_BUCKET = nest([
   1,
   new ByteWriter(36).u8(0).u8(1).zeros(6).u32le(1_000_000).zeros(12).u32le(100_000).u32le(156_250).u32le(1500).finish(),
@@ -80,7 +80,10 @@ const TOKEN_BUCKET = nest([
 const shape = (kind: string, options?: Uint8Array): void =>
   control(RTM.newQdisc, makeLink('dummy'), { kind, parent: TC.root, ...(options && { options }) });
 
-/** An address on the lower link. Without any a network namespace has no routing table, and IPVS no way to a server. */
+/**
+ * Adds an address to the lower link: without one a network namespace has no routing table, and IPVS no route to a
+ * server.
+ */
 function address(): void {
   const own = Uint8Array.of(192, 0, 2, 10);
   const header = new ByteWriter(8).u8(2).u8(24).u8(0).u8(0).u32le(LOWER).finish();
@@ -110,13 +113,13 @@ export const LINKS: Features = {
   'bpf on traffic control': () => {
     const index = makeLink('dummy');
     control(RTM.newQdisc, index, { kind: 'clsact', parent: TC.clsact });
-    const program = loadProgram({ type: PROGRAM.schedCls, code: answer(0) });
+    const program = loadProgram({ type: PROGRAM.schedCls, code: returns(0) });
     const options = nest([6, u32(program)], [7, text('kios')], [8, u32(1)]);
     const info = ((1 << 16) | (ETH_P_ALL << 8)) >>> 0;
     control(RTM.newFilter, index, { kind: 'bpf', parent: TC.ingress, options }, info);
   },
   'bpf on the driver (XDP)': () => {
-    const program = loadProgram({ type: PROGRAM.xdp, code: answer(XDP_PASS) });
+    const program = loadProgram({ type: PROGRAM.xdp, code: returns(XDP_PASS) });
     const xdp = nest([1, u32(program)], [3, u32(XDP_FLAGS_SKB_MODE)]);
     const payload = Buffer.concat([linkHeader(makeLink('dummy')), nest([IFLA.xdp, xdp])]);
     give(NETLINK.route, { type: RTM.setLink, payload });

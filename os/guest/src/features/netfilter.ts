@@ -1,6 +1,6 @@
 import { NLM_F, nest } from '@kios/netlink/message';
 
-import { answerTo } from '../call.ts';
+import { resultOf } from '../call.ts';
 import { type Attribute, be16, be32, be64, CREATE, familyOf, give, giveGeneric, NETLINK, type Order, talk, text, u8, u16, u32 } from '../netlink.ts'; // prettier-ignore
 import { eachOf, type Features } from './feature.ts';
 
@@ -20,7 +20,7 @@ const nft = (message: number, ...attributes: readonly Attribute[]): Order => ({
   payload: Buffer.concat([header(AF_INET), nest(...attributes)]),
 });
 
-/** Sends orders that take effect all together or not at all. */
+/** Sends orders as one transaction. */
 function transact(...orders: readonly Order[]): void {
   const payload = header(0, SUBSYSTEM.nftables);
   talk(NETLINK.netfilter, [
@@ -30,7 +30,7 @@ function transact(...orders: readonly Order[]): void {
   ]);
 }
 
-/** Base chains by type, with the hook that each is on. */
+/** Base chains and the hook of each. */
 const HOOKS = { filter: 1, nat: 4, 'nat-in': 0, raw: 0 } as const;
 type Chain = keyof typeof HOOKS;
 
@@ -42,7 +42,7 @@ const chain = (name: Chain): Order => {
 
 const set = nft(NFT.newSet, TABLE, SET, [3, be32(0)], [4, be32(7)], [5, be32(4)], [10, be32(1)]);
 
-/** One step of a rule: its name, and what it is told. */
+/** One step of a rule. */
 type Expression = readonly [name: string, attributes: Uint8Array];
 
 const expression = ([name, attributes]: Expression): Attribute => [
@@ -61,7 +61,7 @@ const intoRegister = (name: string, ...attributes: readonly Attribute[]): Expres
 const ADDRESS = intoRegister('immediate', [2, nest([1, Uint8Array.of(192, 0, 2, 1)])]);
 const NOTHING = new Uint8Array();
 
-/** A rule in each way that kube-proxy's and the CNI plugins' rules are made of. */
+/** One rule for each kind of expression that kube-proxy and CNI plugins use. */
 const RULES: Readonly<Record<string, Order>> = {
   counter: rule('filter', ['counter', NOTHING]),
   'connection state': rule('filter', intoRegister('ct', [2, be32(0)])),
@@ -78,14 +78,14 @@ const RULES: Readonly<Record<string, Order>> = {
   'no tracking': rule('raw', ['notrack', NOTHING]),
 };
 
-/** Matches and targets of iptables that kube-proxy, Calico, Cilium and flannel use, with their revisions. */
+/** Revisions of the iptables matches and targets that kube-proxy, Calico, Cilium and flannel use. */
 const MATCHES = {
   addrtype: 1, comment: 0, conntrack: 3, icmp: 0, limit: 0, mark: 1, multiport: 1, physdev: 0, recent: 1, rpfilter: 0, set: 4,
   socket: 3, statistic: 0, tcp: 0, udp: 0,
 } as const; // prettier-ignore
 const TARGETS = { CT: 2, DNAT: 2, LOG: 0, MARK: 2, MASQUERADE: 0, NFLOG: 0, REDIRECT: 0, REJECT: 0, SNAT: 1, TCPMSS: 0, TPROXY: 1 } as const; // prettier-ignore
 
-/** Asks for one extension in a revision, which is how iptables-nft finds out what it may use. */
+/** Asks for a revision of an extension, as iptables-nft does to find out which it may use. */
 function askFor(kind: 'match' | 'target', name: string, revision: number): void {
   const type = be32(kind === 'match' ? 0 : 1);
   const attributes = nest([1, text(name)], [2, be32(revision)], [3, type]);
@@ -94,10 +94,10 @@ function askFor(kind: 'match' | 'target', name: string, revision: number): void 
 }
 
 const extensions = (kind: 'match' | 'target', list: Readonly<Record<string, number>>) =>
-  eachOf(Object.keys(list), (name) => answerTo(() => askFor(kind, name, list[name] ?? 0)));
+  eachOf(Object.keys(list), (name) => resultOf(() => askFor(kind, name, list[name] ?? 0)));
 
 const IPSET_CREATE = 2;
-/** Marked as being in network order, which this subsystem insists on. */
+/** Flagged as network byte order (0x4000), which this subsystem requires. */
 const PORTS = nest([0x4004, be16(1)], [0x4005, be16(1000)]);
 const SETS = ['hash:ip', 'hash:net', 'hash:ip,port', 'hash:ip,port,ip', 'hash:ip,port,net', 'hash:net,net', 'bitmap:port'] as const; // prettier-ignore
 
@@ -113,7 +113,7 @@ const TCP = 6;
 
 const padded = (...bytes: readonly number[]): Uint8Array => Buffer.concat([Uint8Array.from(bytes)], 16); // prettier-ignore
 
-/** A service with one server behind it, the way kube-proxy makes them. */
+/** Adds a service with one server behind it, as kube-proxy does. */
 function serve(scheduler: string, port: number): void {
   const family = familyOf('IPVS');
   const address: readonly Attribute[] = [[1, u16(AF_INET)], [2, u16(TCP)], [3, padded(192, 0, 2, 1)], [4, be16(port)]]; // prettier-ignore
@@ -130,11 +130,11 @@ export const NETFILTER: Features = {
   'nftables table, chains and set': () =>
     transact(nft(NFT.newTable, TABLE), ...(['filter', 'nat', 'nat-in', 'raw'] as const).map(chain), set), // prettier-ignore
   'nftables rules': () =>
-    eachOf(Object.keys(RULES), (name) => answerTo(() => transact(RULES[name] ?? set))),
+    eachOf(Object.keys(RULES), (name) => resultOf(() => transact(RULES[name] ?? set))),
   'iptables-nft matches': () => extensions('match', MATCHES),
   'iptables-nft targets': () => extensions('target', TARGETS),
-  'ip sets': () => eachOf(SETS, (type) => answerTo(() => createSet(type))),
+  'ip sets': () => eachOf(SETS, (type) => resultOf(() => createSet(type))),
   'IPVS service': () => serve('rr', 80),
   'IPVS schedulers': () =>
-    eachOf(SCHEDULERS, (name) => answerTo(() => serve(name, 8000 + SCHEDULERS.indexOf(name)))),
+    eachOf(SCHEDULERS, (name) => resultOf(() => serve(name, 8000 + SCHEDULERS.indexOf(name)))),
 };

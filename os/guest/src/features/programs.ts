@@ -1,8 +1,8 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync } from 'node:fs';
 
-import { answer, attachToGroup, createMap, loadProgram, attachProgram, type BpfMap, type Program } from '../bpf.ts'; // prettier-ignore
+import { returns, attachToGroup, createMap, loadProgram, attachProgram, type BpfMap, type Program } from '../bpf.ts'; // prettier-ignore
 import { BTF_KIND, kernelType } from '../btf.ts';
-import { answerTo, call, memory } from '../call.ts';
+import { resultOf, call, memory } from '../call.ts';
 import { mounted } from '../mount.ts';
 import { eachOf, type Features } from './feature.ts';
 
@@ -11,28 +11,28 @@ const PERF_EVENT_IOC_SET_BPF = 0x40042408;
 const PERF_TYPE_TRACEPOINT = 2;
 const ATTACH = { egress: 1, connect4: 10, getsockopt: 21, rawTracepoint: 23, lsm: 27, lookup: 36 } as const; // prettier-ignore
 
-/** The kinds that Cilium loads. */
+/** Program types that Cilium loads. */
 const CILIUM: Readonly<Record<string, Program>> = {
-  sched_cls: { type: 3, code: answer(0) },
-  xdp: { type: 6, code: answer(2) },
-  cgroup_skb: { type: 8, attach: ATTACH.egress, code: answer(1) },
-  cgroup_sock: { type: 9, code: answer(1) },
-  sock_ops: { type: 13, code: answer(1) },
-  sk_skb: { type: 14, code: answer(1) },
-  sk_msg: { type: 16, code: answer(1) },
-  cgroup_sock_addr: { type: 18, attach: ATTACH.connect4, code: answer(1) },
-  cgroup_sockopt: { type: 25, attach: ATTACH.getsockopt, code: answer(1) },
-  sk_lookup: { type: 30, attach: ATTACH.lookup, code: answer(1) },
+  sched_cls: { type: 3, code: returns(0) },
+  xdp: { type: 6, code: returns(2) },
+  cgroup_skb: { type: 8, attach: ATTACH.egress, code: returns(1) },
+  cgroup_sock: { type: 9, code: returns(1) },
+  sock_ops: { type: 13, code: returns(1) },
+  sk_skb: { type: 14, code: returns(1) },
+  sk_msg: { type: 16, code: returns(1) },
+  cgroup_sock_addr: { type: 18, attach: ATTACH.connect4, code: returns(1) },
+  cgroup_sockopt: { type: 25, attach: ATTACH.getsockopt, code: returns(1) },
+  sk_lookup: { type: 30, attach: ATTACH.lookup, code: returns(1) },
 };
 
-/** The kinds that Falco, Tetragon and other watchers load. */
+/** Program types that Falco, Tetragon and other watchers load. */
 const WATCHERS: Readonly<Record<string, Program>> = {
-  socket_filter: { type: 1, code: answer(0) },
-  kprobe: { type: 2, code: answer(0) },
-  tracepoint: { type: 5, code: answer(0) },
-  perf_event: { type: 7, code: answer(0) },
-  cgroup_device: { type: 15, code: answer(1) },
-  raw_tracepoint: { type: 17, code: answer(0) },
+  socket_filter: { type: 1, code: returns(0) },
+  kprobe: { type: 2, code: returns(0) },
+  tracepoint: { type: 5, code: returns(0) },
+  perf_event: { type: 7, code: returns(0) },
+  cgroup_device: { type: 15, code: returns(1) },
+  raw_tracepoint: { type: 17, code: returns(0) },
 };
 
 const MAPS: Readonly<Record<string, BpfMap>> = {
@@ -55,13 +55,13 @@ const MAPS: Readonly<Record<string, BpfMap>> = {
 
 const loadEach = (programs: Readonly<Record<string, Program>>): string | void =>
   eachOf(Object.keys(programs), (name) =>
-    answerTo(() => {
+    resultOf(() => {
       const program = programs[name];
       if (program !== undefined) call('close', loadProgram(program));
     }),
   );
 
-/** Attaches to a control group of its own, which takes the program with it when it goes. */
+/** Calls `use` with a new control group, whose removal also detaches its programs. */
 function onGroup(use: (group: number) => void): void {
   mkdirSync(GROUP);
   try {
@@ -73,7 +73,7 @@ function onGroup(use: (group: number) => void): void {
   }
 }
 
-/** Opens an event of the kernel's tracing and has the program run at each. */
+/** Opens a tracing event and attaches the program to it. */
 function runAtEvent(attributes: Uint8Array, program: number): void {
   const event = call('perf_event_open', attributes, -1, 0, -1, 0);
   call('ioctl', event, PERF_EVENT_IOC_SET_BPF, program);
@@ -95,7 +95,7 @@ export const PROGRAMS: Features = {
   'bpf programs of watchers’ kinds': () => loadEach(WATCHERS),
   'bpf maps': () =>
     eachOf(Object.keys(MAPS), (name) =>
-      answerTo(() => {
+      resultOf(() => {
         const map = MAPS[name];
         if (map !== undefined) call('close', createMap(map));
       }),
@@ -108,11 +108,11 @@ export const PROGRAMS: Features = {
       }
     }),
   'bpf at a raw tracepoint': () => {
-    const program = loadProgram({ type: 17, code: answer(0) });
+    const program = loadProgram({ type: 17, code: returns(0) });
     call('close', attachProgram(program, 'sys_enter'));
   },
   'bpf at a kernel probe': () => {
-    const program = loadProgram({ type: 2, code: answer(0) });
+    const program = loadProgram({ type: 2, code: returns(0) });
     const type = numberIn('/sys/bus/event_source/devices/kprobe/type');
     const attributes = eventAttributes(type, 0);
     const name = memory(Buffer.from('do_sys_openat2\0'));
@@ -120,7 +120,7 @@ export const PROGRAMS: Features = {
     runAtEvent(attributes, program);
   },
   'bpf at a tracepoint': () => {
-    const program = loadProgram({ type: 5, code: answer(0) });
+    const program = loadProgram({ type: 5, code: returns(0) });
     const id = mounted('tracefs', (folder) =>
       numberIn(`${folder}/events/sched/sched_process_exec/id`),
     );
@@ -128,13 +128,13 @@ export const PROGRAMS: Features = {
   },
   'bpf at a typed tracepoint (CO-RE)': () => {
     const btf = kernelType(BTF_KIND.typedef, 'btf_trace_sys_enter');
-    const code = answer(0);
+    const code = returns(0);
     const program = loadProgram({ type: 26, attach: ATTACH.rawTracepoint, btf, code });
     call('close', attachProgram(program));
   },
   'bpf at a security hook': () => {
     const btf = kernelType(BTF_KIND.function, 'bpf_lsm_file_open');
-    const program = loadProgram({ type: 29, attach: ATTACH.lsm, btf, code: answer(0) });
+    const program = loadProgram({ type: 29, attach: ATTACH.lsm, btf, code: returns(0) });
     call('close', attachProgram(program));
   },
 };

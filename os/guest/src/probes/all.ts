@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 
-import { answerTo } from '../call.ts';
+import { resultOf } from '../call.ts';
 import { makeUserNamespace } from '../user-namespace.ts';
-import { CONTRACT } from './contract.ts';
+import { ALLOWED } from './allowed.ts';
 import { FILES } from './files.ts';
 import { HELPERS } from './helpers.ts';
 import { KERNEL } from './kernel.ts';
@@ -17,11 +17,11 @@ const HERE: Probes = {
   ...PROCESSES,
   ...KERNEL,
   ...HELPERS,
-  ...CONTRACT,
+  ...ALLOWED,
   'user-namespace': makeUserNamespace,
 };
 
-/** The probes that a process other than this one makes, with its user. */
+/** Probes that need a process of their own, and the user of that process. */
 const ELSEWHERE = new Map<string, number>([
   ...Object.keys(APART).map((name) => [name, 0] as const),
   ...Object.keys(UNPRIVILEGED).map((name) => [name, NOBODY] as const),
@@ -39,15 +39,15 @@ function fromAnother(name: string, user: number): string {
   return stdout.trim() || signal || stderr.trim();
 }
 
-/** Makes one attempt in this process. */
+/** Makes one attempt in this process and returns its result. */
 export const attempt = (name: string): string => {
   const probe = ATTEMPTS[name] ?? HERE[name];
   if (probe === undefined) throw new Error(`no probe ${name}`);
-  return answerTo(probe);
+  return resultOf(probe);
 };
 
-/** Each probe's name and answer, one after the other. */
-export function* probeAll(): Generator<readonly [name: string, answer: string]> {
+/** Makes all attempts one after the other and yields the name and result of each. */
+export function* probeAll(): Generator<readonly [name: string, result: string]> {
   for (const name of Object.keys(HERE)) yield [name, attempt(name)];
   for (const [name, user] of ELSEWHERE) yield [name, fromAnother(name, user)];
 }

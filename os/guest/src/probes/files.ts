@@ -7,18 +7,18 @@ import { HOST, MS, type Probes, textOf } from './probe.ts';
 
 const writeToRoot = (): void => writeFileSync(`${HOST}/kios-probe`, '');
 
-/** Folders of the host that can be written to, and from which the host itself runs nothing. */
+/** Writable folders of the host, from which the host runs no programs. */
 const WRITABLE = ['/dev/shm', '/etc', '/run', '/tmp', '/var', '/var/lib/containerd', '/var/lib/kios', '/var/log'] as const; // prettier-ignore
 
-/** The answer that all folders give, or each folder's own. */
+/** Runs a program from each folder and returns their common result, or the result of each when they differ. */
 function runFromEach(folders: readonly string[]): string {
-  const answers = folders.map((folder) => runFrom(HOST + folder, elf64(EXIT)));
-  const [first = ''] = answers;
-  if (answers.every((answer) => answer === first)) return first;
-  return folders.map((folder, index) => `${folder} ${answers[index]}`).join(', ');
+  const results = folders.map((folder) => runFrom(HOST + folder, elf64(EXIT)));
+  const [first = ''] = results;
+  if (results.every((result) => result === first)) return first;
+  return folders.map((folder, index) => `${folder} ${results[index]}`).join(', ');
 }
 
-/** The first disk with partitions, and the partition that is mounted for the host's data. */
+/** Returns the partition that holds the host's data, and its disk. */
 function disk(): { readonly whole: string; readonly mounted: string } {
   const mounted =
     textOf('/proc/1/mountinfo').match(/ \/var\/lib\/kubelet .* - \S+ (\/dev\/\S+)/)?.[1] ?? '';

@@ -1,16 +1,16 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
-import { answerTo, call } from '../call.ts';
+import { resultOf, call } from '../call.ts';
 import { CRASH, create, elf64, runFrom } from '../tiny-program.ts';
 import { HOST, type Probes, SCRATCH } from './probe.ts';
 
-/** A program where the host may execute from, and the file it makes, as the host sees them. */
+/** A program in a folder that the host may execute from, and the file it makes; paths are the host's. */
 const PROGRAM = '/var/lib/kubelet/kios-probe';
 const MARK = '/run/kios-probe';
 
 /**
- * Whether the kernel runs our program as root on the host after we have named it in a setting: the usual way out of a container.
- * The trigger returns after the kernel has waited for the program.
+ * Names our program in a kernel setting and says whether the kernel then runs it as root on the host: the usual way out
+ * of a container. The trigger returns after the kernel has waited for the program.
  */
 function helperRuns(setting: string, value: string, trigger: () => unknown): string {
   writeFileSync(HOST + PROGRAM, elf64(create(MARK)), { mode: 0o755 });
@@ -20,7 +20,7 @@ function helperRuns(setting: string, value: string, trigger: () => unknown): str
     trigger();
     return existsSync(HOST + MARK) ? 'ran' : 'not run';
   } finally {
-    writeFileSync(setting, before); // A line end is enough to empty it.
+    writeFileSync(setting, before); // A lone line end empties the setting.
     for (const file of [PROGRAM, MARK]) rmSync(HOST + file, { force: true });
   }
 }
@@ -32,7 +32,7 @@ export const HELPERS: Probes = {
     ),
   'modprobe-path': () =>
     helperRuns('/proc/sys/kernel/modprobe', PROGRAM, () =>
-      answerTo(() => {
+      resultOf(() => {
         call('mount', 'none', SCRATCH, 'kiosfs', 0, null);
       }),
     ),

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 
-import { answer, callHelper, loadProgram } from '../bpf.ts';
+import { returns, callHelper, loadProgram } from '../bpf.ts';
 import { call } from '../call.ts';
 import { mounted } from '../mount.ts';
 import { HOST, type Probes, SCRATCH, textOf } from './probe.ts';
@@ -20,7 +20,7 @@ const PROGRAM_TYPE_TRACEPOINT = 5;
 const HELPER = { probeWriteUser: 36, overrideReturn: 58 } as const;
 const KEYRING = '.builtin_trusted_keys';
 
-/** Opens and reads a device of the kernel's memory driver, or another that a container can make a node of. */
+/** Opens and reads a character device through a device node of its own. */
 function readDevice(major: number, minor: number): void {
   const node = `/dev/kios-probe`;
   call('mknod', node, CHARACTER_DEVICE, major * 256 + minor);
@@ -33,8 +33,8 @@ function readDevice(major: number, minor: number): void {
   }
 }
 
-/** A file that is made of nothing but the first bytes of a module. */
-const NO_MODULE = Buffer.concat([
+/** An ELF header without contents, which carries no signature. */
+const UNSIGNED_MODULE = Buffer.concat([
   Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]),
   Buffer.alloc(121),
 ]);
@@ -45,7 +45,9 @@ const firstModule = (): string | undefined => {
   return found === undefined ? undefined : path.join(HOST, 'lib/modules', found);
 };
 
-/** A module of the image, made for another kernel: one that checks nothing else refuses that. */
+/**
+ * Loads a module of the image whose version magic is altered, which even a kernel that checks no signature refuses.
+ */
 function alteredModule(): string | void {
   const file = firstModule();
   if (file === undefined) return 'absent';
@@ -54,7 +56,7 @@ function alteredModule(): string | void {
   call('init_module', image, image.length, '');
 }
 
-/** Puts a value into a setting, and the former one back if that was taken. */
+/** Writes a value to a setting, and writes the former one back if that succeeds. */
 function change(setting: string, value: string): void {
   const file = `/proc/sys/${setting}`;
   const before = textOf(file);
@@ -69,13 +71,13 @@ function writePciConfig(): void {
   try {
     const same = Buffer.alloc(1);
     readSync(fd, same, 0, 1, 0x3c);
-    writeSync(fd, same, 0, 1, 0x3c); // The line that the firmware noted; the kernel does not read it again.
+    writeSync(fd, same, 0, 1, 0x3c); // Interrupt line: firmware sets it, and the kernel does not read it again.
   } finally {
     closeSync(fd);
   }
 }
 
-/** Adds a kernel probe the way tracing tools do, and takes it away. */
+/** Adds a kernel probe as tracing tools do, and removes it. */
 const addKprobe = (): void =>
   mounted('tracefs', (folder) => {
     for (const order of ['p:kios_probe do_sys_openat2', '-:kios_probe'])
@@ -88,16 +90,16 @@ function addTrustedKey(): string | void {
     .find((entry) => entry.includes(KEYRING));
   if (line === undefined) return 'absent';
   const keyring = Number.parseInt(line.slice(0, 8), 16) | 0;
-  call('add_key', 'asymmetric', 'kios', NO_MODULE, NO_MODULE.length, keyring);
+  call('add_key', 'asymmetric', 'kios', UNSIGNED_MODULE, UNSIGNED_MODULE.length, keyring);
 }
 
 export const KERNEL: Probes = {
   'module-from-memory': () => {
-    call('init_module', NO_MODULE, NO_MODULE.length, '');
+    call('init_module', UNSIGNED_MODULE, UNSIGNED_MODULE.length, '');
   },
   'module-from-file': () => {
     const file = `${SCRATCH}/kios-probe.ko`;
-    writeFileSync(file, NO_MODULE);
+    writeFileSync(file, UNSIGNED_MODULE);
     const fd = openSync(file, 'r');
     try {
       call('finit_module', fd, '', 0);
@@ -146,11 +148,11 @@ export const KERNEL: Probes = {
     call('close', call('userfaultfd', 0));
   },
   'bpf-write-user': () => {
-    const code = [...callHelper(HELPER.probeWriteUser), ...answer(0)];
+    const code = [...callHelper(HELPER.probeWriteUser), ...returns(0)];
     call('close', loadProgram({ type: PROGRAM_TYPE_TRACEPOINT, code }));
   },
   'bpf-override-return': () => {
-    const code = [...callHelper(HELPER.overrideReturn), ...answer(0)];
+    const code = [...callHelper(HELPER.overrideReturn), ...returns(0)];
     call('close', loadProgram({ type: 2, code }));
   },
   'bpf-unlock': () => change('kernel/unprivileged_bpf_disabled', '0'),

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** Where the pod has the host's root. */
+/** The host's root in the pod. */
 export const HOST = '/host';
-/** Where the pod puts its own files. */
+/** Folder for the pod's own files. */
 export const SCRATCH = '/tmp';
 
-/** Attempts by name; each undoes what it did, and what it does would harm nobody if it were allowed. */
+/** Attempts by name. Each undoes its effect, and is harmless even when the kernel allows it. */
 export type Probes = Readonly<Record<string, () => string | void>>;
 
 export const MS = { readOnly: 1, noExec: 8, remount: 32, bind: 4096 } as const;

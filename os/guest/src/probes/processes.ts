@@ -8,7 +8,7 @@ const INIT = 1;
 const PTRACE_SEIZE = 0x4206;
 const SIGKILL = 9;
 
-/** Address of init's program text. */
+/** Returns the address of init's program text. */
 const initText = (): number =>
   Number.parseInt(textOf(`/proc/${INIT}/maps`).split('-')[0] ?? '', 16);
 
@@ -19,11 +19,11 @@ function iovec(address: bigint, length: number): Uint8Array {
   return entry;
 }
 
-/** When init was started, in ticks: another process would have another. */
+/** Returns the start time, in ticks, of a /proc/<pid>/stat. A new process with the same number has another. */
 const startOf = (stat: string): string =>
   stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 
-/** Goes into the host's mount namespace for good: for a process of its own. */
+/** Enters the host's mount namespace and stays there: only for a process of its own. */
 function enterHost(): void {
   call('unshare', CLONE.fs);
   const fd = openSync(`/proc/${INIT}/ns/mnt`, 'r');
@@ -61,7 +61,7 @@ export const PROCESSES: Probes = {
   'call-32-bit': () => runFrom(SCRATCH, elf64(EXIT_INT80)),
 };
 
-/** Attempts that change the process that makes them: each gets one of its own. */
+/** Attempts that change their process: each runs in its own. */
 export const APART: Probes = {
   'host-namespace': () => {
     enterHost();

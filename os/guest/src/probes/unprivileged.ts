@@ -1,17 +1,17 @@
-import { answer, loadProgram } from '../bpf.ts';
+import { returns, loadProgram } from '../bpf.ts';
 import { call } from '../call.ts';
 import { makeUserNamespace } from '../user-namespace.ts';
-import { openPerf } from './contract.ts';
+import { openPerf } from './allowed.ts';
 import type { Probes } from './probe.ts';
 
 const SOCKET_FILTER = 1;
 const SYSLOG_READ_ALL = 3;
 
-/** Attempts of a process that is not root and has no capability. */
+/** Attempts of a process without root and capabilities. */
 export const UNPRIVILEGED: Probes = {
   'nobody-user-namespace': makeUserNamespace,
   'nobody-bpf': () => {
-    call('close', loadProgram({ type: SOCKET_FILTER, code: answer(0) }));
+    call('close', loadProgram({ type: SOCKET_FILTER, code: returns(0) }));
   },
   'nobody-performance': openPerf,
   'nobody-userfaultfd': () => {

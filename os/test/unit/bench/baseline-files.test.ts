@@ -3,9 +3,9 @@ import path from 'node:path';
 
 import { expect, it } from 'vitest';
 
-import { repository } from '../../../src/host/paths.ts';
+import { repository } from '../../../src/workstation/paths.ts';
 
-it('the base line offers its pod where the kubelet of kiOS looks', async () => {
+it('the base line has its pod in the folder that the kubelet of kiOS reads', async () => {
   const config = await readFile(
     path.join(repository, 'os/rootfs/etc/kubernetes/config.yaml'),
     'utf8',

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { kubeletAway, median } from '../../../src/bench/bootstrap.ts';
-import type { ConsoleEvent } from '../../../src/qemu/console-line.ts';
+import type { ConsoleEvent } from '../../../src/lab/qemu/console-line.ts';
 
 const event = (up: number, ev: string, agent = 'init'): ConsoleEvent => ({
   up,
@@ -11,7 +11,7 @@ const event = (up: number, ev: string, agent = 'init'): ConsoleEvent => ({
   fields: {},
 });
 
-it('kubelet is away from the order until the first word after it', () => {
+it('kubelet is away from the order to restart it until it is ready again', () => {
   const events = [
     event(3, 'kubelet.ready'),
     event(9, 'control', 'bootstrap'),
@@ -23,12 +23,12 @@ it('kubelet is away from the order until the first word after it', () => {
   expect(kubeletAway(events)).toBeCloseTo(2.5);
 });
 
-it('a kubelet that was never restarted, or never came back, gives no figure', () => {
+it('a kubelet that was not restarted or did not come back has no figure', () => {
   expect(kubeletAway([event(3, 'kubelet.ready')])).toBeUndefined();
   expect(kubeletAway([event(3, 'kubelet.ready'), event(10, 'control')])).toBeUndefined();
 });
 
-it('the median is one that was measured, to a tenth', () => {
+it('the median is a measured value, rounded to a tenth', () => {
   expect(median([300, 1.26, 2])).toBe(2);
   expect(median([7.04])).toBe(7);
 });

@@ -18,22 +18,22 @@ const machineOf = (program: Uint8Array): string => {
 };
 
 describe.skipIf(process.arch !== 'x64')('a program of a few bytes', () => {
-  it('runs and ends well', () => {
+  it('runs and exits with 0', () => {
     expect(runFrom(folder, elf64(EXIT))).toBe('ok');
   });
 
-  it('makes the file it is told to', () => {
+  it('makes the file it is given', () => {
     const file = path.join(folder, 'made');
     expect(runFrom(folder, elf64(create(file)))).toBe('ok');
     expect(existsSync(file)).toBe(true);
   });
 
-  it('is told by its signal when it crashes, and is not well when it is none', () => {
+  it('that crashes gives its signal, and a file that is no program does not give ok', () => {
     expect(runFrom(folder, elf64(CRASH))).toBe('SIGILL');
-    expect(runFrom(folder, Buffer.from('no program'))).not.toBe('ok'); // The C library may ask the shell.
+    expect(runFrom(folder, Buffer.from('no program'))).not.toBe('ok'); // The C library may try the shell.
   });
 
-  it('is what binutils call an executable of its processor', () => {
+  it('is an executable of its processor to binutils', () => {
     expect(machineOf(elf64(EXIT))).toBe('EXEC Advanced Micro Devices X86-64');
     expect(machineOf(elf32(EXIT))).toBe('EXEC Intel 80386');
   });

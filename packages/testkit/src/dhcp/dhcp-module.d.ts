@@ -1,4 +1,4 @@
-/** The part of the npm package `dhcp` that is used; it comes without types. */
+/** Types for the used part of the npm package `dhcp`, which has none. */
 declare module 'dhcp' {
   interface Request {
     readonly chaddr: string;

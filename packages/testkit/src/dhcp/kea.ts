@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { startInRoot } from '../room.ts';
+import { startInRoot } from '../chroot.ts';
 import { dhcpPeers, type DhcpServer, type DhcpSettings } from './server.ts';
 
 const option = (name: string, data: string | undefined): object[] =>
@@ -48,7 +48,7 @@ function configuration(settings: DhcpSettings): object {
   };
 }
 
-/** Its folders are /mnt: it refuses paths outside of them. */
+/** Moves Kea's folders to /mnt, because it rejects paths outside them. */
 const ENV = { KEA_DHCP_DATA_DIR: '/mnt', KEA_PIDFILE_DIR: '/mnt', KEA_LOCKFILE_DIR: '/mnt' };
 
 export const kea: DhcpServer = {

@@ -1,6 +1,6 @@
 import { createServer } from 'dhcp';
 
-/** The server of the npm package `dhcp`, with the configuration given as JSON; says what it receives and sends. */
+/** Runs the server of the npm package `dhcp` with a configuration as JSON; prints received and sent messages. */
 
 const KINDS = ['', 'discover', 'offer', 'request', 'decline', 'ack', 'nak', 'release', 'inform'];
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
@@ -12,7 +12,7 @@ server.on('message', ({ options, chaddr }) => {
 server.on('listening', () => say('listening'));
 server.on('error', (error) => say(`error ${String(error)}`));
 
-// It says nothing of what it sends.
+// The package does not log replies.
 const sendOffer = server.sendOffer.bind(server);
 server.sendOffer = (request) => {
   say('sending offer');

@@ -8,35 +8,35 @@ const Reply = v.strictObject({
   type: Type,
   yiaddr: v.optional(v.string()),
   siaddr: v.optional(v.string()),
-  /** Another client's. */
+  /** Hardware address of the client; copied from the message when absent. */
   chaddr: v.optional(v.string()),
   xidOffset: v.optional(v.number()),
-  /** Without option 53, as BOOTP has it. */
+  /** Whether option 53 is left out, as in BOOTP. */
   noType: v.optional(v.boolean()),
-  /** To everybody even when the client has an address. */
+  /** Whether it is broadcast even when the client has an address. */
   broadcast: v.optional(v.boolean()),
-  /** Code and value in hexadecimal; in the packet in this order. */
+  /** Codes and values in hexadecimal, in the packet's order. */
   options: v.array(v.tuple([v.number(), v.string()])),
 });
 export type Reply = Readonly<v.InferOutput<typeof Reply>>;
 
 const Rule = v.strictObject({
-  /** What the log calls it; its number when absent. */
+  /** Name in the log; the rule's number when absent. */
   name: v.optional(v.string()),
   on: Type,
   when: v.optional(
     v.strictObject({
-      /** Codes in the list of requested parameters. */
+      /** Code that the parameter request list contains, or (`asksNot`) does not contain. */
       asks: v.optional(v.number()),
       asksNot: v.optional(v.number()),
-      /** Options in the message. */
+      /** Option that the message contains, or (`hasNot`) does not contain. */
       has: v.optional(v.number()),
       hasNot: v.optional(v.number()),
-      /** Whether the client has its address already and wants to keep it. */
+      /** Whether the client already has its address and extends the lease. */
       extending: v.optional(v.boolean()),
     }),
   ),
-  /** How often it applies; always when absent. */
+  /** Number of messages that it applies to; unlimited when absent. */
   times: v.optional(v.number()),
   reply: v.array(Reply),
 });

@@ -10,7 +10,9 @@ import {
   writePacket,
 } from './wire.ts';
 
-/** A DHCP server that does what the rules given as JSON say; the first rule that fits answers. Prints which one did. */
+/**
+ * A DHCP server that follows rules, given as JSON. The first rule that matches a message replies; its name is printed.
+ */
 
 const UNSPECIFIED = '0.0.0.0';
 const BROADCAST = '255.255.255.255';
@@ -25,7 +27,7 @@ const asks = (packet: DhcpPacket, code: number): boolean =>
 
 type Condition = Rule['when'] & {};
 
-/** Whether the message is what the rule wants in one respect; a respect that it does not name is no obstacle. */
+/** One check for each property of a condition; an absent property matches any message. */
 const CONDITIONS: readonly ((packet: DhcpPacket, when: Condition) => boolean)[] = [
   (packet, { asks: code }) => code === undefined || asks(packet, code),
   (packet, { asksNot: code }) => code === undefined || !asks(packet, code),

@@ -1,11 +1,11 @@
 import type { Netns } from '../netns.ts';
 import type { RunningProcess } from '../running-process.ts';
 
-/** What a DHCP server shall hand out, whichever program it is. */
+/** The configuration of a DHCP server, independent of the program. */
 export interface DhcpSettings {
-  /** Its own address, on `srv0` with a prefix of 24. */
+  /** The server's address on `srv0`, with a prefix length of 24. */
   readonly address: string;
-  /** First and last address to hand out. */
+  /** First and last address of the pool. */
   readonly pool: readonly [first: string, last: string];
   readonly leaseSeconds: number;
   readonly t1Seconds: number;
@@ -17,16 +17,16 @@ export interface DhcpSettings {
   /** Option 121. */
   readonly routes?: readonly (readonly [destination: string, via: string])[];
   readonly mtu?: number;
-  /** An address for one client only. */
+  /** An address reserved for one client. */
   readonly reserved?: { readonly mac: string; readonly address: string };
-  /** Keeps its leases here, so that another one started later knows them. */
+  /** Folder of the leases, so that a later server knows them. */
   readonly folder: string;
 }
 
 export const MESSAGES = ['discover', 'offer', 'request', 'ack', 'nak', 'decline'] as const;
 export type Message = (typeof MESSAGES)[number];
 
-/** What a server can be asked to show. */
+/** A capability that a test needs from a server. */
 export type Feature =
   | 'init'
   | 'init-reboot'
@@ -41,19 +41,19 @@ export type Feature =
 
 export interface DhcpServer {
   readonly name: string;
-  /** How its log tells that it received or sent a message; absent for what it does not log. */
+  /** Log lines that say a message was received or sent; absent for messages that are not logged. */
   readonly log: Readonly<Partial<Record<Message, RegExp>>>;
-  /** What this program cannot do, and why. */
+  /** Features that this program lacks, with the reason. */
   readonly cannot: Readonly<Partial<Record<Feature, string>>>;
-  /** The shortest lease it grants. */
+  /** Seconds of the shortest lease that it grants. */
   readonly minLeaseSeconds: number;
-  /** Ready to answer on `srv0` when this returns. Its log is the process's output. */
+  /** Starts it, ready on `srv0` when this returns. Its log is the process's output. */
   start(netns: Netns, settings: DhcpSettings): Promise<RunningProcess>;
 }
 
-/** The folder with the servers of another system, as `kios test` names it. */
+/** Returns the root folder of the system that has the servers, as `./kios test` names it. */
 export function dhcpPeers(): string {
   const folder = process.env['KIOS_PEERS'];
-  if (folder === undefined) throw new Error('find DHCP servers: ./kios test netns fetches them');
+  if (folder === undefined) throw new Error('find DHCP servers: ./kios test netns downloads them');
   return folder;
 }

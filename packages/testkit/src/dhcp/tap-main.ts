@@ -5,8 +5,8 @@ import { openPacket } from '@kios/syscall';
 import { readFrame, typeName } from './wire.ts';
 
 /**
- * Prints every DHCP message and every ARP packet that passes the device named as argument, in both directions, one JSON object a line.
- * A program of its own, since a process is in one network namespace only.
+ * Prints each DHCP message and ARP packet that passes the device in the first argument, in both directions, as one JSON
+ * object per line. It is a program because a process is in one network namespace only.
  */
 
 const ETH_P_ALL = 3;

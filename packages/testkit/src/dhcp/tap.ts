@@ -27,7 +27,7 @@ const Seen = v.object({
 /** A DHCP message on the wire. */
 export type Seen = v.InferOutput<typeof Seen>;
 
-/** An onlooker on a device: what the client and the server say to each other, independent of either's word. */
+/** Captures the messages on a device, so that tests need not trust the logs of client or server. */
 export class Tap {
   readonly process: RunningProcess;
 
@@ -42,7 +42,7 @@ export class Tap {
     return tap;
   }
 
-  /** The messages of a kind so far. */
+  /** Returns the messages of a kind so far. */
   seen(kind: TypeName): Seen[] {
     return this.process.lines.flatMap((line) => {
       const seen = v.safeParse(Seen, JSON.parse(line));
@@ -51,15 +51,15 @@ export class Tap {
   }
 
   /**
-   * Waits until there are as many messages of the kind; what went over the wire before the last of them is seen then as well.
-   * A client's word that it has an answer does not say so: the onlooker is another process.
+   * Waits for `count` messages of the kind, and returns all so far. Earlier traffic has been captured by then. A log
+   * line of the client does not guarantee that, because the tap is another process.
    */
   async until(kind: TypeName, count: number): Promise<Seen[]> {
     while (this.seen(kind).length < count) await this.expectNext(kind);
     return this.seen(kind);
   }
 
-  /** Waits for a message of the kind, seen already or to come. */
+  /** Waits for a message of the kind, past or future. */
   async expect(kind: TypeName, deadlineMs?: number): Promise<Seen> {
     return v.parse(Seen, JSON.parse(await this.process.expect(`"dhcp":"${kind}"`, deadlineMs)));
   }

@@ -1,7 +1,7 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { startInRoot } from '../room.ts';
+import { startInRoot } from '../chroot.ts';
 import { dhcpPeers, type DhcpServer, type DhcpSettings } from './server.ts';
 
 const option = (name: string, values: readonly (string | number)[] = []): string[] =>
@@ -18,7 +18,7 @@ function configuration(settings: DhcpSettings): string {
     'pidfile /mnt/udhcpd.pid',
     'option subnet 255.255.255.0',
     `option lease ${leaseSeconds}`,
-    // It has no names for T1 and T2.
+    // udhcpd has no names for T1 and T2.
     `option 0x3a ${t1Seconds.toString(16).padStart(8, '0')}`,
     `option 0x3b ${t2Seconds.toString(16).padStart(8, '0')}`,
     ...option('router', settings.router === undefined ? [] : [settings.router]),
@@ -35,7 +35,7 @@ function configuration(settings: DhcpSettings): string {
 export const udhcpd: DhcpServer = {
   name: 'udhcpd',
   minLeaseSeconds: 10,
-  // Debian builds it without the lines for what it receives and refuses.
+  // Debian builds it without log lines for received messages and NAKs.
   log: { offer: /sending OFFER/, ack: /sending ACK/ },
   cannot: {
     overload: 'it never writes option 52: what does not fit is left out',
@@ -44,7 +44,7 @@ export const udhcpd: DhcpServer = {
   async start(netns, settings) {
     await writeFile(path.join(settings.folder, 'udhcpd.conf'), configuration(settings));
     await appendFile(path.join(settings.folder, 'udhcpd.leases'), '');
-    // Its own ARP check waits two seconds for each answer; a millisecond will do on this wire.
+    // Its ARP check waits two seconds for each reply; on this wire a millisecond is enough.
     const flags = ['-f', '-a', '1', '-I', settings.address];
     const command = ['/usr/sbin/udhcpd', ...flags, '/mnt/udhcpd.conf'];
     const server = await startInRoot(netns, dhcpPeers(), command, { shared: settings.folder });

@@ -1,6 +1,6 @@
 /**
- * DHCP messages as servers and onlookers see them. Written apart from the agent's own codec, so that a mistake in one is not hidden by
- * the same mistake in the other.
+ * DHCP messages as servers and the tap see them. This codec is independent of the agent's, so that a mistake in one is
+ * not hidden by the same mistake in the other.
  */
 
 const COOKIE = 0x63825363;
@@ -32,7 +32,7 @@ export interface DhcpPacket {
   readonly siaddr: string;
   readonly giaddr: string;
   readonly chaddr: string;
-  /** Code and value in hexadecimal, in the order of the packet. */
+  /** Codes and values in hexadecimal, in the packet's order. */
   readonly options: readonly (readonly [code: number, hex: string])[];
 }
 
@@ -67,7 +67,7 @@ function readOptions(bytes: Buffer): [number, string][] {
   return options;
 }
 
-/** Undefined for what is no DHCP message. */
+/** Decodes a DHCP message; undefined for anything else. */
 export function readPacket(bytes: Buffer): DhcpPacket | undefined {
   if (bytes.length < FIXED || bytes.readUInt32BE(236) !== COOKIE) return undefined;
   return {
@@ -109,7 +109,7 @@ const IPV4 = 0x0800;
 const UDP = 17;
 const PORTS: readonly number[] = [67, 68];
 
-/** The DHCP message in an Ethernet frame, if that is what it carries. */
+/** Decodes the DHCP message in an Ethernet frame; undefined when there is none. */
 export function readFrame(frame: Buffer): DhcpPacket | undefined {
   if (frame.length < 42 || frame.readUInt16BE(12) !== IPV4 || frame.readUInt8(23) !== UDP)
     return undefined;
@@ -121,7 +121,9 @@ export function readFrame(frame: Buffer): DhcpPacket | undefined {
 const PCAP_HEADER = 24;
 const RECORD_HEADER = 16;
 
-/** The DHCP messages of a capture of Ethernet frames, little-endian as QEMU writes it; one that is still growing is read to its end. */
+/**
+ * Decodes the DHCP messages in a little-endian Ethernet capture, as QEMU writes it. A partial last frame is skipped.
+ */
 export function readPcap(file: Buffer): DhcpPacket[] {
   const packets: DhcpPacket[] = [];
   for (let at = PCAP_HEADER; at + RECORD_HEADER <= file.length;) {

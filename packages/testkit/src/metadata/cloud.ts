@@ -17,7 +17,7 @@ export interface Answer {
   readonly body: string;
 }
 
-/** The machine a metadata service speaks of. */
+/** The machine that a metadata service describes. */
 export const CloudMachine = v.strictObject({
   instanceId: v.string(),
   hostname: v.string(),
@@ -27,15 +27,15 @@ export const CloudMachine = v.strictObject({
   address: v.string(),
   publicAddress: v.string(),
   mac: v.string(),
-  /** As its owner gave it; undefined when he gave none. */
+  /** User data of its owner, if any. */
   userData: v.optional(v.string()),
   tags: v.record(v.string(), v.string()),
-  /** How many requests the first access token lasts, where the cloud has tokens; for ever when absent. */
+  /** Number of requests that the first access token is valid for, in clouds with tokens; unlimited when absent. */
   tokenUses: v.optional(v.number()),
 });
 export type CloudMachine = Readonly<v.InferOutput<typeof CloudMachine>>;
 
-/** One cloud's metadata service; keeps its tokens between requests. */
+/** One cloud's metadata service. It keeps tokens between requests. */
 export type Cloud = (machine: CloudMachine) => (asked: Asked) => Answer;
 
 export const text = (body: string, status = 200): Answer => ({
@@ -58,7 +58,7 @@ export const notFound: Answer = {
 
 export const base64 = (plain: string): string => Buffer.from(plain).toString('base64');
 
-/** The text at a path of a fixed table. */
+/** Looks a path up in a table of texts. */
 export const lookup = (
   table: Readonly<Record<string, string | undefined>>,
   path: string,
@@ -67,7 +67,7 @@ export const lookup = (
   return found === undefined ? notFound : text(found);
 };
 
-/** Access tokens, of which the first ends after some uses, as those of a cloud end after some time. */
+/** Access tokens. The first expires after some uses, as a cloud's expire after some time. */
 export class Tokens {
   readonly #uses: number | undefined;
   readonly #left = new Map<string, number>();
@@ -83,7 +83,7 @@ export class Tokens {
     return token;
   }
 
-  /** Whether the token is good for this request. */
+  /** Uses the token for one request. Returns whether it was valid. */
   spend(token: string | undefined): boolean {
     const left = this.#left.get(token ?? '') ?? 0;
     if (left <= 0) return false;

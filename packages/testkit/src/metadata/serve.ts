@@ -15,10 +15,10 @@ import {
   oracle,
   scaleway,
   vultr,
-} from './clouds/hosters.ts';
-import { spoil, Vice, VICES } from './vice.ts';
+} from './clouds/small-clouds.ts';
+import { FAULT_KINDS, FaultMode, injectFault } from './fault-mode.ts';
 
-/** The clouds this can pretend to be. */
+/** The clouds that this service can imitate. */
 export const CLOUDS = {
   akamai,
   aws,
@@ -41,21 +41,23 @@ const cloudNames = Object.keys(CLOUDS).filter(
 export const ServeOptions = v.strictObject({
   cloud: v.picklist(cloudNames),
   machine: CloudMachine,
-  /** Addresses to listen on; a link-local one names its link after `%`. */
+  /** Addresses to listen on; a link-local address names its link after `%`. */
   hosts: v.array(v.string()),
-  /** 80 when absent, 0 for any. */
+  /** 80 when absent; 0 picks a free port. */
   port: v.optional(v.number()),
-  vice: v.optional(Vice),
+  fault: v.optional(FaultMode),
+  /** @deprecated The former name of `fault`. */
+  vice: v.optional(FaultMode),
 });
 export type ServeOptions = Readonly<v.InferInput<typeof ServeOptions>>;
 
-/** What was asked of the service, and how it behaved. */
+/** A request to the service and the reply it got. */
 export const Served = v.object({
   method: v.string(),
   path: v.string(),
   headers: v.record(v.string(), v.optional(v.string())),
   status: v.number(),
-  vice: v.optional(v.picklist(VICES)),
+  fault: v.optional(v.picklist(FAULT_KINDS)),
 });
 export type Served = Readonly<v.InferInput<typeof Served>>;
 
@@ -84,22 +86,23 @@ async function readAsked(request: IncomingMessage): Promise<Asked> {
 const send = (response: ServerResponse, { status, headers, body }: Answer): void =>
   void response.writeHead(status, headers).end(body);
 
-/** Serves one cloud's metadata on all of the addresses; tells of each request. Answers the port. */
+/** Serves one cloud's metadata on all addresses and reports each request. Returns the port. */
 export async function serve(
   options: ServeOptions,
   onServed: (served: Served) => void,
 ): Promise<number> {
   const answer = CLOUDS[options.cloud](options.machine);
-  const { vice } = options;
-  let spoilt = 0;
+  const fault = options.fault ?? options.vice;
+  let failed = 0;
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const asked = await readAsked(request);
     const right = answer(asked);
     const { method, path, headers } = asked;
-    const isSpoilt = vice !== undefined && path.includes(vice.path ?? '') && spoilt++ < vice.first;
-    const told = { method, path, headers, status: right.status };
-    onServed(isSpoilt ? { ...told, vice: vice.kind } : told);
-    if (isSpoilt) spoil(vice.kind, response, right);
+    const isFaulty =
+      fault !== undefined && path.includes(fault.path ?? '') && failed++ < fault.first;
+    const served = { method, path, headers, status: right.status };
+    onServed(isFaulty ? { ...served, fault: fault.kind } : served);
+    if (isFaulty) injectFault(fault.kind, response, right);
     else send(response, right);
   };
   let port = options.port ?? 80;

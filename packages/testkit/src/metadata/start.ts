@@ -6,7 +6,7 @@ import type { Netns } from '../netns.ts';
 import { RunningProcess } from '../running-process.ts';
 import { Served, type ServeOptions } from './serve.ts';
 
-/** Starting takes a moment; on a machine with all its processors taken, many. */
+/** Generous, because starting is slow on a busy machine. */
 const READY_MS = 60_000;
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 
@@ -16,7 +16,7 @@ const Line = v.pipe(
   v.object({ ready: v.optional(v.number()), served: v.optional(Served) }),
 );
 
-/** A metadata service that runs, and what it was asked so far. */
+/** A running metadata service and the requests it has served. */
 export class MetadataService implements AsyncDisposable {
   readonly process: RunningProcess;
 
@@ -24,7 +24,7 @@ export class MetadataService implements AsyncDisposable {
     this.process = process;
   }
 
-  /** Listening when this returns; in the namespace, or here when there is none. */
+  /** Starts a service, in the namespace if one is given. It listens when this returns. */
   static async start(options: ServeOptions, netns?: Netns): Promise<MetadataService> {
     const args = [MAIN, JSON.stringify(options)];
     const started =
@@ -37,14 +37,14 @@ export class MetadataService implements AsyncDisposable {
   }
 
   get port(): number {
-    return this.#said.map(({ ready }) => ready).find((port) => port !== undefined) ?? 0;
+    return this.#lines.map(({ ready }) => ready).find((port) => port !== undefined) ?? 0;
   }
 
   get served(): readonly Served[] {
-    return this.#said.map(({ served }) => served).filter((served) => served !== undefined);
+    return this.#lines.map(({ served }) => served).filter((served) => served !== undefined);
   }
 
-  get #said(): readonly v.InferOutput<typeof Line>[] {
+  get #lines(): readonly v.InferOutput<typeof Line>[] {
     return this.process.lines.map((line) => v.parse(Line, line));
   }
 

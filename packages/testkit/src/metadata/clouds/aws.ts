@@ -3,7 +3,7 @@ import { type Answer, type Asked, type Cloud, lookup, notFound, text, Tokens } f
 const TOKEN = '/latest/api/token';
 const TTL = 'x-aws-ec2-metadata-token-ttl-seconds';
 
-/** IMDSv2 only, as new accounts have it. Forwarded requests get no token. */
+/** IMDSv2 only, as in new accounts. Forwarded requests get no token. */
 export const aws: Cloud = (machine) => {
   const tokens = new Tokens(machine.tokenUses);
   const issue = ({ headers }: Asked): Answer => {
@@ -13,7 +13,7 @@ export const aws: Cloud = (machine) => {
     return { ...text(tokens.issue()), headers: { [TTL]: String(ttl) } };
   };
   const nic = `network/interfaces/macs/${machine.mac}`;
-  // A second name after a space is what a VPC with several domain names gives.
+  // A VPC with several domain names gives a second name after a space.
   const names = `${machine.hostname} ${machine.hostname}.corp.example`;
   const metaData: Readonly<Record<string, string>> = {
     'instance-id': machine.instanceId,

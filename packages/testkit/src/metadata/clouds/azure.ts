@@ -5,7 +5,7 @@ const GROUP = 'RackGroup';
 
 const bad = (error: string): Answer => ({ ...json({ error }), status: 400 });
 
-/** The instance metadata service of Azure; its wire server is a personality of its own. */
+/** Azure's instance metadata service, without its wire server. */
 export const azure: Cloud = (machine) => {
   const compute = {
     azEnvironment: 'AzurePublicCloud',
@@ -64,7 +64,7 @@ const goalState = (instance: string): string => `<?xml version="1.0" encoding="u
   </Container>
 </GoalState>`;
 
-/** The wire server: a machine that never reports Ready there is taken for failed. A report on a former goal is gone (410). */
+/** Azure's wire server: a machine that never reports Ready counts as failed. A report on a former goal gets 410. */
 export const wireserver: Cloud = (machine) => (asked) => {
   if (asked.path !== '/machine/' && asked.path !== '/machine') return notFound;
   if (asked.headers['x-ms-version'] !== VERSION) return text('Bad Request', 400);

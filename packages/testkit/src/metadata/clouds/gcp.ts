@@ -7,11 +7,11 @@ const PROJECT = '123456789012';
 const isTree = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 
-/** The recursive form has `projectId`, paths say `project-id`; keys of attributes are as their owner wrote them. */
+/** Converts `project-id`, as paths have it, to `projectId`, as the tree has it. Keys of attributes stay as written. */
 const camel = (part: string): string =>
   part.replaceAll(/-(.)/g, (_dashed, letter: string) => letter.toUpperCase());
 
-/** The value at a path of the tree, as the service walks it. */
+/** Returns the value at a path of the tree. */
 const walk = (tree: unknown, path: string): unknown =>
   path
     .split('/')
@@ -26,7 +26,7 @@ const listing = (tree: Readonly<Record<string, unknown>>): string =>
 const listed = (_key: string, part: unknown): unknown =>
   isTree(part) && '0' in part ? Object.values(part) : part;
 
-/** Lists come as lists when asked for recursively, and as numbered folders otherwise. */
+/** Replies with a whole subtree, in which lists are JSON arrays; paths see them as numbered folders. */
 const recursive = (value: unknown, id: string): Answer => {
   const { status, body } = json(JSON.parse(JSON.stringify(value, listed)));
   const headers = { ...FLAVOR, 'content-type': 'application/json' };
@@ -42,7 +42,7 @@ const treeOf = (machine: CloudMachine): unknown => ({
       ...machine.tags,
     },
     hostname: `${machine.hostname}.c.rack-one.internal`,
-    // Put in as text: it has more digits than a double keeps.
+    // Replaced in the text, because it has more digits than a double holds.
     id: 0,
     machineType: `projects/${PROJECT}/machineTypes/${machine.instanceType}`,
     name: machine.hostname,
@@ -60,7 +60,7 @@ const treeOf = (machine: CloudMachine): unknown => ({
   project: { attributes: {}, numericProjectId: Number(PROJECT), projectId: 'rack-one' },
 });
 
-/** A tree that is walked by path, or given whole. */
+/** Google's metadata: a tree, served by path or recursively. */
 export const gcp: Cloud = (machine) => {
   const tree = treeOf(machine);
   return ({ path, query, headers }) => {

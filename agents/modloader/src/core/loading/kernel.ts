@@ -1,0 +1,13 @@
+/** `loading`: its init function has not returned yet. */
+export type ModuleState = 'absent' | 'live' | 'loading' | 'builtin';
+
+/** The kernel as the loader needs it. */
+export interface Kernel {
+  state(name: string): ModuleState;
+  /** Loads one module file; `params` are its parameters as modprobe takes them. Throws `SyscallError`. */
+  load(file: string, params: string): void;
+  /** Aliases of the devices on all buses; quicker than `allAliases`. */
+  busAliases(): Iterable<string>;
+  /** Aliases of all devices. */
+  allAliases(): Iterable<string>;
+}

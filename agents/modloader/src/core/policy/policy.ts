@@ -1,0 +1,87 @@
+import * as v from 'valibot';
+
+import { fnmatch } from '../index/fnmatch.ts';
+import type { ModprobeConfig } from '../index/modprobe-config.ts';
+import { PROFILES } from './profiles.ts';
+
+const text = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
+/** Parameters, passed to the kernel unchanged. */
+const params = v.pipe(
+  text,
+  v.regex(/^[^\n\r\0]*$/, 'must be one line'),
+  v.check((value) => (value.match(/"/g) ?? []).length % 2 === 0, 'must have balanced quotes'),
+);
+
+/** `/etc/kios/modules.yaml`. */
+export const Policy = v.strictObject({
+  load: v.optional(
+    v.array(
+      v.strictObject({
+        name: text,
+        params: v.optional(params),
+        required: v.optional(v.boolean(), true),
+      }),
+    ),
+    [],
+  ),
+  /** Patterns of modules that are never loaded, not even as dependencies. */
+  deny: v.optional(v.array(text), []),
+  /** Patterns of the only modules that may be loaded, besides dependencies; all when absent. */
+  allow: v.optional(v.array(text)),
+  coldplug: v.optional(
+    v.strictObject({
+      enabled: v.optional(v.boolean(), true),
+      /** Buses whose devices get drivers; all when absent. */
+      buses: v.optional(v.array(text)),
+      /** Patterns of aliases that get no driver. */
+      skip: v.optional(v.array(text), []),
+    }),
+    {},
+  ),
+  profiles: v.optional(v.record(text, v.array(text)), {}),
+  params: v.optional(v.record(text, params), {}),
+});
+export type Policy = v.InferOutput<typeof Policy>;
+
+const underscores = (name: string): string => name.replaceAll('-', '_');
+const matching = (patterns: readonly string[], name: string): string | undefined =>
+  patterns.find((pattern) => fnmatch(underscores(pattern), name));
+
+/** Who wants a module: a device (`alias`), the operator (`name`) or another module (`dep`). */
+export type Wanted = 'alias' | 'name' | 'dep';
+
+/** Returns the rule that denies a module; undefined when it may be loaded. */
+export function denial(
+  policy: Policy,
+  config: ModprobeConfig,
+  name: string,
+  wanted: Wanted,
+): string | undefined {
+  const denied = matching(policy.deny, name);
+  if (denied !== undefined) return `deny: ${denied}`;
+  if (config.install.has(name)) return 'install';
+  if (wanted === 'alias' && config.blacklist.has(name)) return 'blacklist';
+  const allowed = wanted === 'dep' || policy.allow === undefined || matching(policy.allow, name);
+  return allowed === undefined ? 'allow' : undefined;
+}
+
+/** Returns whether drivers may be loaded for a device's alias. */
+export function serves(policy: Policy, alias: string): boolean {
+  const { buses, skip } = policy.coldplug;
+  const bus = alias.slice(0, Math.max(alias.indexOf(':'), 0));
+  if (buses !== undefined && !buses.includes(bus)) return false;
+  return !skip.some((pattern) => fnmatch(pattern, alias));
+}
+
+/** Returns a module's parameters: those of modprobe.d and the kernel's command line, then the policy's. */
+export function paramsOf(policy: Policy, config: ModprobeConfig, name: string): string {
+  const own = Object.entries(policy.params).find(([key]) => underscores(key) === name)?.[1];
+  const listed = policy.load.find((entry) => underscores(entry.name) === name)?.params;
+  const parts = [...(config.options.get(name) ?? []), own, listed];
+  return parts.filter((part) => part !== undefined).join(' ');
+}
+
+/** Returns the module names of a profile; the policy's replaces a built-in profile of the same name. */
+export function profile(policy: Policy, name: string): readonly string[] | undefined {
+  return policy.profiles[name] ?? PROFILES[name];
+}

@@ -1,0 +1,68 @@
+import { closeSync, constants, existsSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+
+import { EXIT, KiosError } from '@kios/errors';
+import { finitModule, MODULE_INIT } from '@kios/syscall';
+
+import type { KernelFacts } from '../../core/loading/failure.ts';
+import type { Kernel, ModuleState } from '../../core/loading/kernel.ts';
+import { busAliases, treeAliases } from './sysfs.ts';
+
+const CAP_SYS_MODULE = 16n;
+
+function text(file: string): string {
+  try {
+    return readFileSync(file, 'latin1').trim();
+  } catch {
+    return '';
+  }
+}
+
+function state(name: string): ModuleState {
+  const dir = `/sys/module/${name}`;
+  if (!existsSync(dir)) return 'absent';
+  const initstate = text(`${dir}/initstate`);
+  if (initstate === '') return 'builtin';
+  return initstate === 'live' ? 'live' : 'loading';
+}
+
+/** Resolves a file of the index. Fails when it lies outside the modules folder: an index must not name other files. */
+function resolveInside(dir: string, file: string): string {
+  const resolved = realpathSync(path.join(dir, file));
+  if (resolved.startsWith(`${realpathSync(dir)}/`)) return resolved;
+  throw new KiosError('KIOS_MODULE_PATH', `load ${file}: it lies outside ${dir}`, {
+    exitCode: EXIT.data,
+  });
+}
+
+function load(dir: string, file: string, params: string): void {
+  const compressed = /\.(gz|xz|zst)$/.test(file) ? MODULE_INIT.compressed : 0;
+  const fd = openSync(resolveInside(dir, file), constants.O_RDONLY);
+  try {
+    finitModule(fd, params, compressed);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Returns the running kernel, with module files from `dir`. */
+export function linuxKernel(dir: string): Kernel {
+  return {
+    state,
+    load: (file, params) => load(dir, file, params),
+    busAliases: () => busAliases(),
+    allAliases: () => treeAliases(),
+  };
+}
+
+/** Returns whether the kernel is built without support for modules. */
+export const isMonolithic = (): boolean => !existsSync('/proc/modules');
+
+export function kernelFacts(): KernelFacts {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(text('/proc/self/status'))?.[1] ?? '0';
+  return {
+    hasCapability: ((BigInt(`0x${effective}`) >> CAP_SYS_MODULE) & 1n) === 1n,
+    modulesDisabled: text('/proc/sys/kernel/modules_disabled') === '1',
+    lockdown: /\[(\w+)\]/.exec(text('/sys/kernel/security/lockdown'))?.[1] ?? '',
+  };
+}

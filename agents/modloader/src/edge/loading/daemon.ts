@@ -1,0 +1,89 @@
+import type { AgentContext, Logger } from '@kios/agent';
+import type { Uevent } from '@kios/netlink';
+
+import { isLate, isUrgent } from '../../core/loading/rank.ts';
+import { loadDrivers } from './coldplug.ts';
+import type { Loader } from './loader.ts';
+import { readLoadFiles } from './module-files.ts';
+import type { Session } from './session.ts';
+
+const ACTIONS: ReadonlySet<string> = new Set(['add', 'bind', 'change']);
+
+/** Serves devices with one loader, from the first walk to the last event. */
+export class Daemon {
+  readonly #loadDir: string;
+  readonly #session: Session;
+  readonly #loader: Loader;
+  readonly #log: Logger;
+  readonly #signal: AbortSignal;
+  /** Set once late devices are served too. */
+  #isLateToo = false;
+
+  constructor(loadDir: string, session: Session, loader: Loader, { log, signal }: AgentContext) {
+    this.#loadDir = loadDir;
+    this.#session = session;
+    this.#loader = loader;
+    this.#log = log;
+    this.#signal = signal;
+  }
+
+  /** Loads the network's drivers, other drivers, the operator's list and the profiles, in this order. */
+  async start(): Promise<void> {
+    const started = performance.now();
+    // Repeated for the network's devices alone, children of buses included: the whole boot waits for them.
+    await this.#coldplug(() => [...this.#session.kernel.busAliases()].filter(isUrgent));
+    this.#log.info({ ev: 'coldplug.network', ms: Math.round(performance.now() - started) });
+    await this.#coldplug(() => this.#session.kernel.busAliases());
+    await this.#loadListed();
+    await this.#coldplug(() => this.#session.kernel.allAliases());
+    const ms = Math.round(performance.now() - started);
+    this.#log.info({ ev: 'coldplug.done', devices: this.#loader.devices, ms });
+    await this.#loadProfile(this.#session.profileNames);
+  }
+
+  /** Loads the late devices' drivers and profiles. */
+  async later(): Promise<void> {
+    this.#isLateToo = true;
+    await this.#coldplug(() => this.#session.kernel.allAliases());
+    await this.#loadProfile(this.#session.laterNames);
+    this.#log.info({ ev: 'later.done', devices: this.#loader.devices });
+  }
+
+  /** Serves one event. Returns whether it may have loaded a module. */
+  async serve(event: Uevent | 'overrun'): Promise<boolean> {
+    if (event === 'overrun') {
+      this.#log.warn({ ev: 'uevent.overrun' });
+      await this.#coldplug(() => this.#session.kernel.allAliases());
+      return true;
+    }
+    const alias = event.variables.get('MODALIAS');
+    if (alias === undefined || !ACTIONS.has(event.action) || !this.#isDue(alias)) return false;
+    return (await this.#loader.serve([alias], 'uevent')) > 0;
+  }
+
+  #isDue(alias: string): boolean {
+    return this.#isLateToo || !isLate(alias);
+  }
+
+  async #coldplug(aliases: () => Iterable<string>): Promise<void> {
+    if (!this.#session.policy.coldplug.enabled) return;
+    const due = (): string[] => [...aliases()].filter((alias) => this.#isDue(alias));
+    await loadDrivers(this.#loader, due, this.#signal);
+  }
+
+  async #loadListed(): Promise<void> {
+    const names = await readLoadFiles(this.#loadDir);
+    const listed = names.map((name) => ({ name, required: true }));
+    for (const { name, required } of [...this.#session.policy.load, ...listed]) {
+      const outcomes = await this.#loader.load(name, 'config');
+      if (outcomes.length === 0 && required) this.#log.error({ ev: 'mod.unknown', name });
+    }
+  }
+
+  async #loadProfile(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (this.#signal.aborted) return;
+      await this.#loader.load(name, 'profile');
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { errorCode } from '@kios/agent';
+
+import {
+  addCmdline,
+  addModprobeFile,
+  emptyConfig,
+  type ModprobeConfig,
+} from '../../core/index/modprobe-config.ts';
+import type { IndexFile } from '../../core/index/module-index.ts';
+
+/** Reads one of depmod's files; a missing file reads as empty. */
+export function readIndexFile(dir: string, file: IndexFile): string {
+  try {
+    return readFileSync(path.join(dir, file), 'latin1');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+const listConf = async (dir: string): Promise<string[]> =>
+  (await readdir(dir).catch(() => [])).filter((name) => name.endsWith('.conf'));
+
+/** Lists the files of modprobe.d(5) folders, sorted by name. Of equal names the first folder's file counts. */
+async function configFiles(dirs: readonly string[]): Promise<string[]> {
+  const files = new Map<string, string>();
+  for (const dir of dirs) {
+    for (const name of await listConf(dir)) {
+      if (!files.has(name)) files.set(name, path.join(dir, name));
+    }
+  }
+  return [...files].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, file]) => file);
+}
+
+/** Reads the settings in modprobe.d files and on the kernel's command line. */
+export async function readModprobeConfig(
+  dirs: readonly string[],
+  cmdline = '/proc/cmdline',
+): Promise<ModprobeConfig> {
+  const config = emptyConfig();
+  for (const file of await configFiles(dirs)) addModprobeFile(config, await readFile(file, 'utf8'));
+  addCmdline(config, await readFile(cmdline, 'latin1').catch(() => ''));
+  return config;
+}
+
+/** Reads the module names in modules-load.d(5) files. */
+export async function readLoadFiles(dir: string): Promise<string[]> {
+  const files = await configFiles([dir]);
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+  const lines = texts.flatMap((text) => text.split('\n')).map((line) => line.trim());
+  return lines.filter((line) => line !== '' && !/^[#;]/.test(line));
+}

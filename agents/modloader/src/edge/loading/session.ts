@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { release } from 'node:os';
+import path from 'node:path';
+
+import { ConfigError, type Logger, readYamlConfig, sleep } from '@kios/agent';
+import { EXIT, KiosError } from '@kios/errors';
+import type { ModulesStatus } from '@kios/node-state';
+
+import type { ModprobeConfig } from '../../core/index/modprobe-config.ts';
+import { ModuleIndex } from '../../core/index/module-index.ts';
+import type { Kernel } from '../../core/loading/kernel.ts';
+import { Policy, profile } from '../../core/policy/policy.ts';
+import { kernelFacts, linuxKernel } from '../kernel/linux-kernel.ts';
+import { Report } from '../report/report.ts';
+import { Loader } from './loader.ts';
+import { readIndexFile, readModprobeConfig } from './module-files.ts';
+
+const MODULES_POLL_MS = 1000;
+
+/** Flags that select the available modules and those to load. */
+export interface SessionArgs {
+  readonly modulesDir: string;
+  readonly kernel: string;
+  readonly configDir: readonly string[];
+  readonly policy: string;
+  /** Profiles to load, comma-separated. */
+  readonly profile?: string;
+  /** Profiles to load once the boot is over, comma-separated. */
+  readonly later?: string;
+  readonly dryRun: boolean;
+  readonly check: boolean;
+}
+
+/** The configuration and index of one run. */
+export interface Session {
+  readonly isDryRun: boolean;
+  readonly release: string;
+  readonly dir: string;
+  readonly index: ModuleIndex;
+  readonly config: ModprobeConfig;
+  readonly policy: Policy;
+  readonly kernel: Kernel;
+  /** Module names in the profiles of `--profile`. */
+  readonly profileNames: readonly string[];
+  /** Module names in the profiles of `--later`. */
+  readonly laterNames: readonly string[];
+}
+
+const kernelRelease = (args: SessionArgs): string =>
+  args.kernel === 'auto' ? release() : args.kernel;
+
+const modulesDir = (args: SessionArgs): string => path.join(args.modulesDir, kernelRelease(args));
+
+const hasModules = (args: SessionArgs): boolean =>
+  existsSync(path.join(modulesDir(args), 'modules.dep'));
+
+/** The error for a kernel without modules: both must be of one build. The usual cause is a half-replaced image. */
+async function missingModules(args: SessionArgs): Promise<KiosError> {
+  const there = await readdir(args.modulesDir).catch(() => []);
+  return new KiosError(
+    'KIOS_MODULES_DIR',
+    `find modules of kernel ${kernelRelease(args)} in ${args.modulesDir}`,
+    {
+      exitCode: EXIT.config,
+      remedy: `Found: ${there.join(', ') || 'nothing'}. Ship the modules of the running kernel.`,
+    },
+  );
+}
+
+/** Waits for the kernel's modules, which may lie on a volume that is mounted late. */
+export async function waitForModules(
+  args: SessionArgs,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let isFirst = true; !hasModules(args); isFirst = false) {
+    if (isFirst) log.warn({ ev: 'modules.missing', err: await missingModules(args) });
+    await sleep(MODULES_POLL_MS, signal);
+  }
+}
+
+function profileNames(policy: Policy, names = ''): string[] {
+  const wanted = names.split(',').filter((name) => name !== '');
+  return wanted.flatMap((name) => {
+    const modules = profile(policy, name);
+    if (modules === undefined) throw new ConfigError(`use profile ${name}: it is not defined`);
+    return modules;
+  });
+}
+
+/** Reads configuration and index. In a dry run the kernel is only read, never changed. */
+export async function openSession(args: SessionArgs): Promise<Session> {
+  const policy = await readYamlConfig(Policy, args.policy);
+  const names = profileNames(policy, args.profile);
+  const laterNames = profileNames(policy, args.later);
+  const config = await readModprobeConfig(args.configDir);
+  if (!hasModules(args)) throw await missingModules(args);
+  const dir = modulesDir(args);
+  const kernel = linuxKernel(dir);
+  return {
+    isDryRun: args.dryRun,
+    release: kernelRelease(args),
+    dir,
+    index: new ModuleIndex((file) => readIndexFile(dir, file), config),
+    config,
+    policy,
+    kernel: args.dryRun ? { ...kernel, load: () => undefined } : kernel,
+    profileNames: names,
+    laterNames,
+  };
+}
+
+const SILENT: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  close: async () => {},
+};
+
+export interface Work {
+  readonly loader: Loader;
+  status(ready: boolean): ModulesStatus;
+}
+
+/** Creates the loader of a session. A dry run does not log single modules, because none is loaded. */
+export function startWork(session: Session, log: Logger, changed?: () => void): Work {
+  const report = new Report(session.isDryRun ? SILENT : log, changed);
+  const loader = new Loader({ ...session, report, facts: kernelFacts });
+  return {
+    loader,
+    status: (ready) => ({
+      v: 1,
+      kernel: session.release,
+      ready,
+      ...report.lists,
+      devices: loader.devices,
+    }),
+  };
+}

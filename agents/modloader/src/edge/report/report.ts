@@ -1,0 +1,71 @@
+import type { Logger } from '@kios/agent';
+import type { ModulesStatus } from '@kios/node-state';
+
+import type { Failure } from '../../core/loading/failure.ts';
+
+type Lists = Pick<ModulesStatus, 'loaded' | 'builtin' | 'failed' | 'denied' | 'unresolved'>;
+export type LoadedModule = ModulesStatus['loaded'][number];
+
+/** Reports outcomes of modules: one log line each, and the lists of the status file. */
+export class Report {
+  readonly #log: Logger;
+  readonly #changed: () => void;
+  readonly #lists: { [Key in keyof Lists]: Lists[Key] } = {
+    loaded: [],
+    builtin: [],
+    failed: [],
+    denied: [],
+    unresolved: [],
+  };
+
+  constructor(log: Logger, changed: () => void = () => undefined) {
+    this.#log = log;
+    this.#changed = changed;
+  }
+
+  get lists(): Lists {
+    return this.#lists;
+  }
+
+  loaded({ alias, ...rest }: LoadedModule): void {
+    // Cut: a processor's alias lists all its features.
+    const module = alias === undefined ? rest : { ...rest, alias: alias.slice(0, 80) };
+    this.#lists.loaded.push(module);
+    this.#log.info({ ev: 'mod.load', ...module });
+    this.#changed();
+  }
+
+  builtin(name: string): void {
+    this.#lists.builtin.push(name);
+    this.#log.debug({ ev: 'mod.builtin', name });
+    this.#changed();
+  }
+
+  exists(name: string): void {
+    this.#log.debug({ ev: 'mod.exists', name });
+  }
+
+  /** The driver found no device, as most drivers of processor features do. */
+  nodev(name: string): void {
+    this.#log.info({ ev: 'mod.nodev', name });
+  }
+
+  failed(name: string, errno: string, failure: Failure): void {
+    this.#lists.failed.push({ name, errno, why: failure.why });
+    this.#log.warn({ ev: 'mod.fail', name, errno, ...failure });
+    this.#changed();
+  }
+
+  denied(name: string, rule: string): void {
+    if (this.#lists.denied.some((entry) => entry.name === name)) return;
+    this.#lists.denied.push({ name, rule });
+    this.#log.info({ ev: 'mod.denied', name, rule });
+    this.#changed();
+  }
+
+  unresolved(alias: string): void {
+    this.#lists.unresolved.push(alias);
+    this.#log.debug({ ev: 'alias.none', alias });
+    this.#changed();
+  }
+}

@@ -1,0 +1,36 @@
+import type { Argv } from '@kios/agent';
+
+const CONFIG_DIRS = ['/etc/modprobe.d', '/run/modprobe.d', '/usr/lib/modprobe.d'];
+
+/** The flags of every verb that reads the module index. */
+// oxlint-disable-next-line typescript/explicit-module-boundary-types -- yargs infers it
+export const sessionFlags = (args: Argv) =>
+  args
+    .option('modules-dir', {
+      type: 'string',
+      default: '/lib/modules',
+      describe: 'Folder with one folder of modules per kernel release',
+    })
+    .option('kernel', {
+      type: 'string',
+      default: 'auto',
+      describe: 'Kernel release; auto is the running kernel',
+    })
+    .option('config-dir', {
+      type: 'string',
+      array: true,
+      default: CONFIG_DIRS,
+      describe: 'Folder of modprobe.d files; of equal file names the first folder wins',
+    })
+    .option('policy', {
+      type: 'string',
+      default: '/etc/kios/modules.yaml',
+      describe: 'File that lists modules to load and to deny, and their parameters',
+    });
+
+/** The profiles that `load` and `run` load. */
+export const PROFILE_FLAG = {
+  type: 'string',
+  default: '',
+  describe: 'Profiles of modules to load, comma-separated',
+} as const;

@@ -1,0 +1,67 @@
+import { type AgentContext, type Argv, command } from '@kios/agent';
+import { EXIT, KiosError } from '@kios/errors';
+
+import { checkName } from '../core/index/module-name.ts';
+import { requireCapability } from '../edge/kernel/capability.ts';
+import type { Outcome } from '../edge/loading/loader.ts';
+import { openSession, type SessionArgs, startWork } from '../edge/loading/session.ts';
+import { PROFILE_FLAG, sessionFlags } from './flags.ts';
+
+const BAD: ReadonlySet<Outcome> = new Set<Outcome>(['failed', 'denied']);
+
+/** Fails when nothing of what `name` means was loaded. */
+function requireSuccess(name: string, outcomes: readonly Outcome[]): void {
+  if (outcomes.length === 0) {
+    throw new KiosError('KIOS_MODULE_UNKNOWN', `load ${name}: this image has no such module`, {
+      exitCode: EXIT.data,
+    });
+  }
+  if (outcomes.every((outcome) => BAD.has(outcome))) {
+    throw new KiosError('KIOS_MODULE_LOAD', `load ${name}`, {
+      exitCode: EXIT.system,
+      remedy: 'See the mod.fail or mod.denied line above.',
+    });
+  }
+}
+
+interface LoadArgs extends SessionArgs {
+  readonly names: readonly string[];
+  readonly optional: boolean;
+}
+
+/** Tries all names, then all profiles; the first name that failed decides the exit code. */
+async function loadNames(args: LoadArgs, { log }: AgentContext): Promise<void> {
+  args.names.forEach(checkName);
+  const session = await openSession(args);
+  if (args.check) return;
+  if (!args.dryRun) requireCapability();
+  const work = startWork(session, log);
+  const results: { name: string; outcomes: readonly Outcome[] }[] = [];
+  for (const name of args.names) {
+    results.push({ name, outcomes: await work.loader.load(name, 'config') });
+  }
+  for (const name of session.profileNames) await work.loader.load(name, 'profile');
+  if (args.dryRun) log.info({ ev: 'plan', ...work.status(false) });
+  if (args.optional) return;
+  for (const { name, outcomes } of results) requireSuccess(name, outcomes);
+}
+
+export const load = command({
+  command: 'load [names..]',
+  describe: 'Load modules by name or alias',
+  builder: (args: Argv) =>
+    sessionFlags(args)
+      .positional('names', {
+        type: 'string',
+        array: true,
+        default: [],
+        describe: 'Names or aliases of modules',
+      })
+      .option('profile', PROFILE_FLAG)
+      .option('optional', {
+        type: 'boolean',
+        default: false,
+        describe: 'Succeed even when a module is unknown or cannot be loaded',
+      }),
+  run: loadNames,
+});

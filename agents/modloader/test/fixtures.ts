@@ -1,6 +1,0 @@
-import * as v from 'valibot';
-
-import { Policy } from '../src/core/policy.ts';
-
-/** A policy as the file would give it. */
-export const policy = (input: v.InferInput<typeof Policy> = {}): Policy => v.parse(Policy, input);

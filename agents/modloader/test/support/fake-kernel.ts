@@ -1,0 +1,83 @@
+import type { Logger } from '@kios/agent';
+import { SyscallError } from '@kios/syscall';
+
+import { emptyConfig } from '../../src/core/index/modprobe-config.ts';
+import { type IndexFile, ModuleIndex } from '../../src/core/index/module-index.ts';
+import { nameOfFile } from '../../src/core/index/module-name.ts';
+import type { Kernel, ModuleState } from '../../src/core/loading/kernel.ts';
+import type { Policy } from '../../src/core/policy/policy.ts';
+import { Loader } from '../../src/edge/loading/loader.ts';
+import { Report } from '../../src/edge/report/report.ts';
+import { policy } from './policy.ts';
+
+const INDEX: Readonly<Record<IndexFile, string>> = {
+  'modules.dep': `k/virtio.ko:
+k/virtio_pci.ko: k/virtio.ko
+k/failover.ko:
+k/virtio_net.ko: k/failover.ko k/virtio.ko
+k/e1000e.ko:
+k/nvme.ko:
+k/kvm.ko:
+k/kvm_intel.ko: k/kvm.ko
+`,
+  'modules.alias': `alias pci:v00001AF4d* virtio_pci
+alias virtio:d00000001v* virtio_net
+alias pci:v00008086d* e1000e
+alias pci:v*d*sv*sd*bc01sc08i02* nvme
+alias cpu:type:x86* kvm_intel
+`,
+  'modules.softdep': '',
+  'modules.symbols': '',
+  'modules.builtin': 'k/ext4.ko\n',
+  'modules.builtin.modinfo': '',
+};
+
+export const SILENT: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  close: async () => {},
+};
+export const NIC = 'virtio:d00000001v00001AF4';
+export const BRIDGE = 'pci:v00001AF4d00001041sv0sd0bc02sc00i00';
+
+/** A kernel that records its loads; `fail` lists the errors that the next loads of a module fail with. */
+class FakeKernel implements Kernel {
+  readonly calls: string[] = [];
+  readonly live = new Map<string, ModuleState>();
+  readonly fail = new Map<string, string[]>();
+  devices: () => string[] = () => [];
+
+  state(name: string): ModuleState {
+    return this.live.get(name) ?? 'absent';
+  }
+
+  load(file: string, params: string): void {
+    const name = nameOfFile(file);
+    this.calls.push(params === '' ? name : `${name} ${params}`);
+    const errno = this.fail.get(name)?.shift();
+    if (errno !== undefined) throw new SyscallError('finit_module', errno, 'load module');
+    this.live.set(name, 'live');
+  }
+
+  busAliases(): Iterable<string> {
+    return this.devices();
+  }
+
+  allAliases(): Iterable<string> {
+    return this.devices();
+  }
+}
+
+const facts = () => ({ hasCapability: true, modulesDisabled: false, lockdown: 'none' });
+
+export function setUp(input: Parameters<typeof policy>[0] = {}) {
+  const kernel = new FakeKernel();
+  const config = emptyConfig();
+  const report = new Report(SILENT);
+  const chosen: Policy = policy(input);
+  const index = new ModuleIndex((file) => INDEX[file], config);
+  const loader = new Loader({ index, config, policy: chosen, kernel, facts, report });
+  return { kernel, config, policy: chosen, index, loader, lists: report.lists };
+}

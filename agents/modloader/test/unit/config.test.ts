@@ -1,0 +1,138 @@
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+
+import { addCmdline, addModprobeFile, emptyConfig } from '../../src/core/index/modprobe-config.ts';
+import { checkName, normalise } from '../../src/core/index/module-name.ts';
+import { explain } from '../../src/core/loading/failure.ts';
+import { byUrgency, isLate, isUrgent } from '../../src/core/loading/rank.ts';
+import { denial, paramsOf, profile, serves, type Wanted } from '../../src/core/policy/policy.ts';
+import { modaliases } from '../../src/edge/kernel/sysfs.ts';
+import { policy } from '../support/policy.ts';
+
+describe('modprobe.d files', () => {
+  it('join continued lines, and skip comments and unknown lines', () => {
+    const config = emptyConfig();
+    addModprobeFile(
+      config,
+      '# blacklist a\noptions loop \\\n max_loop=8\nzork b\nconstructor c\nblacklist snd-hda\n',
+    );
+    expect(config.options.get('loop')).toEqual(['max_loop=8']);
+    expect([...config.blacklist]).toEqual(['snd_hda']);
+  });
+
+  it('never run a command: an install line denies the module', () => {
+    const config = emptyConfig();
+    addModprobeFile(
+      config,
+      'install dccp /bin/false\ninstall usb-storage /sbin/do-things; rm -rf /\n',
+    );
+    expect(denial(policy(), config, 'dccp', 'name')).toBe('install');
+    expect(denial(policy(), config, 'usb_storage', 'dep')).toBe('install');
+  });
+});
+
+describe('the kernel command line', () => {
+  it('sets parameters and blacklists; quoted blanks are kept', () => {
+    const config = emptyConfig();
+    addCmdline(
+      config,
+      'quiet root=/dev/a modprobe.blacklist=e1000e,nouveau nvme-core.x=1 foo.msg="a b" usbcore.nousb\n',
+    );
+    expect([...config.blacklist]).toEqual(['e1000e', 'nouveau']);
+    expect(config.options.get('nvme_core')).toEqual(['x=1']);
+    expect(config.options.get('foo')).toEqual(['msg="a b"']);
+    expect(config.options.get('usbcore')).toEqual(['nousb']);
+    expect(config.options.has('root')).toBe(false);
+  });
+});
+
+describe('the policy', () => {
+  const config = emptyConfig();
+  config.blacklist.add('e1000e');
+  config.options.set('loop', ['a=1']);
+
+  it.each([
+    [{ deny: ['usb*'], allow: ['usb*'] }, 'usb_storage', 'name', 'deny: usb*'],
+    [{ deny: ['nvme-core'] }, 'nvme_core', 'dep', 'deny: nvme-core'],
+    [{ allow: ['virtio_*'] }, 'nvme', 'alias', 'allow'],
+    [{ allow: ['virtio_*'] }, 'failover', 'dep', undefined],
+    [{ allow: ['virtio-*'] }, 'virtio_net', 'alias', undefined],
+    [{}, 'e1000e', 'alias', 'blacklist'],
+    [{}, 'e1000e', 'name', undefined],
+    [{}, 'e1000e', 'dep', undefined],
+  ] satisfies [Parameters<typeof policy>[0], string, Wanted, string | undefined][])(
+    '%j: %s wanted by %s is denied by %s',
+    (input, name, wanted, rule) => {
+      expect(denial(policy(input), config, name, wanted)).toBe(rule);
+    },
+  );
+
+  it('joins parameters of modprobe.d, of params and of the load list', () => {
+    const set = policy({ params: { loop: 'b=2' }, load: [{ name: 'loop', params: 'c=3' }] });
+    expect(paramsOf(set, config, 'loop')).toBe('a=1 b=2 c=3');
+    expect(paramsOf(set, config, 'other')).toBe('');
+  });
+
+  it('serves only the listed buses, and no skipped alias', () => {
+    const set = policy({ coldplug: { buses: ['pci', 'cpu'], skip: ['cpu:*'] } });
+    expect(serves(set, 'pci:v1')).toBe(true);
+    expect(serves(set, 'usb:v1')).toBe(false);
+    expect(serves(set, 'cpu:type:x86')).toBe(false);
+  });
+
+  it("replaces a built-in profile by the file's", () => {
+    expect(profile(policy(), 'kubernetes')).toContain('br_netfilter');
+    expect(profile(policy({ profiles: { kubernetes: ['veth'] } }), 'kubernetes')).toEqual(['veth']);
+    expect(profile(policy(), 'zork')).toBeUndefined();
+  });
+
+  it.each([{ params: { a: 'x="1' } }, { params: { a: 'x\ny' } }, { load: [{ name: '' }] }])(
+    'rejects %j',
+    (input) => expect(() => policy(input)).toThrow(v.ValiError),
+  );
+});
+
+describe('names', () => {
+  it.each([
+    ['snd-hda[a-z]-x', 'snd_hda[a-z]_x'],
+    ['a]', undefined],
+    ['[a', undefined],
+    ['plain', 'plain'],
+  ])('%j is normalised to %j', (alias, normal) => expect(normalise(alias)).toBe(normal));
+
+  it.each(['', 'a/b', '..', 'a b', 'a\0', 'ü', 'x'.repeat(56), '[a'])('%j is rejected', (name) => {
+    expect(() => checkName(name)).toThrow(expect.objectContaining({ code: 'KIOS_MODULE_NAME' }));
+  });
+});
+
+it('reads both aliases of an ACPI device', () => {
+  expect(modaliases('DRIVER=x\nMODALIAS=acpi:A:\nMODALIAS=of:NzT\n')).toEqual([
+    'acpi:A:',
+    'of:NzT',
+  ]);
+});
+
+it('sorts network devices first and processor features last', () => {
+  const nic = 'virtio:d00000001v00001AF4';
+  const card = 'pci:v00008086d000010D3sv00008086sd00000000bc02sc00i00';
+  const disk = 'virtio:d00000002v00001AF4';
+  expect(byUrgency(['cpu:type:x86', disk, card, nic])).toEqual([nic, card, disk, 'cpu:type:x86']);
+  expect([nic, card, disk, 'cpu:type:x86'].filter(isUrgent)).toEqual([nic, card]);
+  expect(['cpu:type:x86', disk, card, nic, 'acpi:PNP0501:'].filter(isLate)).toEqual([
+    'cpu:type:x86',
+  ]);
+});
+
+describe('a rejected load', () => {
+  const facts = { hasCapability: true, modulesDisabled: false, lockdown: 'none' };
+  it.each([
+    [{ ...facts, hasCapability: false }, /CAP_SYS_MODULE/],
+    [{ ...facts, modulesDisabled: true, hasCapability: false }, /switched off/],
+    [{ ...facts, lockdown: 'integrity' }, /lockdown/],
+    [facts, /seccomp/],
+  ])('by %j is explained', (each, why) => expect(explain('EPERM', each).why).toMatch(why));
+
+  it('for an unknown reason is explained by its errno', () => {
+    expect(explain('EXDEV', facts)).toEqual({ why: 'EXDEV' });
+  });
+});

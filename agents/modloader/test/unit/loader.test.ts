@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+
+import { loadDrivers } from '../../src/edge/loading/coldplug.ts';
+import { BRIDGE, NIC, setUp } from '../support/fake-kernel.ts';
+
+describe('the loader', () => {
+  it('loads a driver and its dependencies in order, each once', async () => {
+    const { kernel, loader, lists } = setUp();
+    expect(await loader.serve([NIC, NIC], 'alias')).toBe(3);
+    expect(kernel.calls).toEqual(['virtio', 'failover', 'virtio_net']);
+    expect(lists.loaded.map(({ name, by, alias }) => [name, by, alias])).toEqual([
+      ['virtio', 'dep', undefined],
+      ['failover', 'dep', undefined],
+      ['virtio_net', 'alias', NIC],
+    ]);
+  });
+
+  it('makes no system call when everything is loaded', async () => {
+    const { kernel, loader } = setUp();
+    for (const name of ['virtio', 'failover', 'virtio_net']) kernel.live.set(name, 'live');
+    expect(await loader.serve([NIC], 'alias')).toBe(0);
+    expect(kernel.calls).toEqual([]);
+  });
+
+  it('counts built-in modules and EEXIST as success', async () => {
+    const { kernel, loader, lists } = setUp();
+    kernel.fail.set('nvme', ['EEXIST']);
+    expect(await loader.load('ext4', 'config')).toEqual(['present']);
+    expect(await loader.load('nvme', 'config')).toEqual(['present']);
+    expect(lists).toMatchObject({ builtin: ['ext4'], failed: [], loaded: [] });
+  });
+
+  it('does not load a module whose dependency failed, and names it', async () => {
+    const { kernel, loader, lists } = setUp();
+    kernel.fail.set('failover', ['ENOEXEC']);
+    await loader.serve([NIC], 'alias');
+    expect(kernel.calls).toEqual(['virtio', 'failover']);
+    expect(lists.failed).toMatchObject([
+      { name: 'failover', errno: 'ENOEXEC' },
+      { name: 'virtio_net', errno: 'ENOENT', why: 'it needs failover' },
+    ]);
+    expect(lists.failed[0]?.why).toContain('vermagic');
+  });
+
+  it('tries a module once, even when a thousand devices want it', async () => {
+    const { kernel, loader } = setUp();
+    kernel.fail.set('e1000e', ['ENODEV']);
+    const cards = Array.from({ length: 1000 }, (_, at) => `pci:v00008086d${at}`);
+    await loader.serve(cards, 'uevent');
+    expect(kernel.calls).toEqual(['e1000e']);
+  });
+
+  it('retries a busy name', async () => {
+    const { kernel, loader } = setUp();
+    kernel.fail.set('nvme', ['EBUSY', 'EBUSY']);
+    expect(await loader.load('nvme', 'config')).toEqual(['loaded']);
+    expect(kernel.calls).toHaveLength(3);
+  });
+
+  it('denies a blacklisted module to devices, not to the operator', async () => {
+    const { config, kernel, loader, lists } = setUp();
+    config.blacklist.add('e1000e');
+    await loader.serve(['pci:v00008086d1'], 'alias');
+    expect(kernel.calls).toEqual([]);
+    expect(lists.denied).toEqual([{ name: 'e1000e', rule: 'blacklist' }]);
+    expect(await loader.load('e1000e', 'config')).toEqual(['loaded']);
+  });
+
+  it('fails a module whose dependency is denied', async () => {
+    const { kernel, loader, lists } = setUp({ deny: ['failover'] });
+    await loader.serve([NIC], 'alias');
+    expect(kernel.calls).toEqual(['virtio']);
+    expect(lists.denied).toEqual([{ name: 'failover', rule: 'deny: failover' }]);
+    expect(lists.failed).toMatchObject([{ name: 'virtio_net', why: 'it needs failover' }]);
+  });
+
+  it('passes the parameters to the kernel', async () => {
+    const { kernel, loader } = setUp({ params: { 'virtio-net': 'gso=0' } });
+    await loader.load('virtio-net', 'config');
+    expect(kernel.calls.at(-1)).toBe('virtio_net gso=0');
+  });
+
+  it('records devices without a driver', async () => {
+    const { loader, lists } = setUp();
+    await loader.serve(['usb:v1', 'usb:v1'], 'alias');
+    expect(lists.unresolved).toEqual(['usb:v1']);
+  });
+});
+
+describe('coldplug', () => {
+  it('finds the devices that a driver has just revealed', async () => {
+    const { kernel, loader } = setUp();
+    kernel.devices = () => (kernel.live.has('virtio_pci') ? [BRIDGE, NIC] : [BRIDGE]);
+    await loadDrivers(loader, () => kernel.allAliases(), new AbortController().signal);
+    expect(kernel.calls).toEqual(['virtio', 'virtio_pci', 'failover', 'virtio_net']);
+  });
+
+  it('ends when a pass finds new devices but loads nothing', async () => {
+    const { kernel, loader } = setUp();
+    let walks = 0;
+    kernel.devices = () => [`usb:v${walks++}`];
+    await loadDrivers(loader, () => kernel.allAliases(), new AbortController().signal);
+    expect(walks).toBe(1);
+  });
+
+  it('stops when it is aborted', async () => {
+    const { kernel, loader } = setUp();
+    kernel.devices = () => [NIC];
+    await loadDrivers(loader, () => kernel.allAliases(), AbortSignal.abort());
+    expect(kernel.calls).toEqual([]);
+  });
+});

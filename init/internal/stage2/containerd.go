@@ -1,0 +1,41 @@
+package stage2
+
+import (
+	"sync"
+
+	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/supervise"
+)
+
+// containerdArgs is how containerd is started; packages/host-api/vectors/programs.json holds the same words.
+var containerdArgs = []string{"/bin/containerd", "--config", "/etc/containerd/config.toml"}
+
+func (h *host) startContainerd() error {
+	if err := prepareCgroups(); err != nil {
+		return fault.New(fault.Cgroup, "prepare control groups", "Use a kernel with cgroup v2 and the cpu, memory and pids controllers.", err)
+	}
+	h.reaper = supervise.NewReaper()
+	notify, err := supervise.OpenNotify(notifyPath)
+	if err != nil {
+		return fault.New(fault.HostAPI, "listen on "+notifyPath, "Report this.", err)
+	}
+	h.notify = notify
+	h.runtimeReady = make(chan struct{})
+	var runtimeOnce sync.Once
+	h.containerd, err = h.child("containerd", -999, func() supervise.Spec {
+		h.log.Info("containerd.start")
+		return supervise.Spec{
+			Args: containerdArgs,
+			Env:  environment(),
+			Started: func(pid int) {
+				h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) })
+			},
+			Ended: h.notify.Forget,
+		}
+	})
+	if err != nil {
+		return err
+	}
+	h.containerd.Run()
+	return nil
+}

@@ -1,0 +1,69 @@
+package stage2
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/clock"
+	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/kubelet"
+	"kios.dev/init/internal/supervise"
+)
+
+// runtimePatience is how long kubelet's first start waits for containerd. Kubelet can wait by itself, but its sync loop
+// backs off for up to 5 s when the runtime does not answer its first request.
+const runtimePatience = 30 * time.Second
+
+func (h *host) startKubelet() error {
+	child, err := h.child("kubelet", -998, h.kubeletSpec)
+	if err != nil {
+		return err
+	}
+	h.kubelet = child
+	h.awaitRuntime()
+	h.offerPods()
+	h.kubelet.Run()
+	time.AfterFunc(startPhase, h.endStartPhase)
+	return nil
+}
+
+func (h *host) awaitRuntime() {
+	select {
+	case <-h.runtimeReady:
+	case <-time.After(runtimePatience):
+		h.log.Warn("containerd.late", "seconds", int(runtimePatience.Seconds()))
+	}
+}
+
+// kubeletState is the content of kubelet.json.
+type kubeletState struct {
+	V           int     `json:"v"`
+	PID         int     `json:"pid"`
+	Mode        string  `json:"mode"`
+	Hostname    string  `json:"hostname"`
+	StartedBoot float64 `json:"startedBoot"`
+	Starts      int     `json:"starts"`
+}
+
+// kubeletSpec reads kubelet's files and returns the start that follows from them.
+func (h *host) kubeletSpec() supervise.Spec {
+	plan := kubelet.Make(kubelet.ReadFiles(), h.defaultHostname)
+	for _, f := range plan.Faults {
+		h.log.Warn("kubelet.file", "file", f.File, "cause", fault.New(fault.KubeletIn, "read "+f.File, "Correct the file and restart kubelet.", f.Err))
+	}
+	if err := unix.Sethostname([]byte(plan.Hostname)); err != nil {
+		h.log.Warn("hostname.failed", "cause", err)
+	}
+	h.log.Info("kubelet.start", "mode", plan.Mode, "hostname", plan.Hostname)
+	h.kubeletStarts++
+	started := func(pid int) {
+		state := kubeletState{1, pid, plan.Mode, plan.Hostname, clock.Seconds(clock.Uptime()), h.kubeletStarts}
+		if err := atomicfile.WriteJSON(runDir+"/kubelet.json", state); err != nil {
+			h.log.Warn("kubelet.json", "cause", err)
+		}
+		h.expectReady("kubelet", pid, h.saveBoot)
+	}
+	return supervise.Spec{Args: plan.Args, Env: environment(), Started: started, Ended: h.notify.Forget}
+}

@@ -1,0 +1,41 @@
+import * as v from 'valibot';
+
+/** A program that reads files below `root`: empty on a node, a folder that stands for `/` in tests. */
+const Rooted = v.object({ root: v.optional(v.string(), '') });
+
+/** A program that reports to init's console `socket` under the name `agent`. */
+const Reporter = v.object({ ...Rooted.entries, agent: v.string(), socket: v.string() });
+
+export type Reporter = v.InferOutput<typeof Reporter>;
+
+/** Init's console socket; pods have it at the same path. */
+export const CONSOLE_SOCKET = '/run/kios/control/console.sock';
+
+/** Events that the watching programs report. */
+export const EVENTS = { watching: 'watching', seen: 'seen' } as const;
+
+/**
+ * Parameters of the programs in this folder that pods run as text (`bun -e`), by file name. `main.ts` is not one of
+ * them: its system calls need a native file beside it.
+ */
+export const SCRIPTS = {
+  greet: v.object({ url: v.string() }),
+  host: Rooted,
+  kill: v.object({ pid: v.number() }),
+  power: v.object({ socket: v.string(), order: v.number() }),
+  serve: v.object({ port: v.number(), greeting: v.string() }),
+  'watch-cable': v.object({ ...Reporter.entries, deadlineMs: v.number() }),
+  'watch-standalone': v.object({
+    ...Reporter.entries,
+    /** Source of the pattern of the codes with which bootstrap refuses a cluster. */
+    refused: v.string(),
+    watchSeconds: v.number(),
+    /** Limit of the wait for a code in bootstrap's log. */
+    longestSeconds: v.number(),
+  }),
+} as const;
+
+/** Returns the parameters of the running program: JSON in the argument after its text. */
+export const readParameters = <Schema extends v.GenericSchema>(
+  schema: Schema,
+): v.InferOutput<Schema> => v.parse(v.pipe(v.string(), v.parseJson(), schema), process.argv[1]);

@@ -1,0 +1,39 @@
+import path from 'node:path';
+
+import type { CommandContext } from '../workstation/command-context.ts';
+import { ensurePackages } from '../workstation/packages.ts';
+import type { Arch } from '../workstation/paths.ts';
+import { ensureSpace } from '../workstation/space.ts';
+import { formatTable } from '../workstation/terminal/table.ts';
+import { buildImage } from './image/build-image.ts';
+import type { KernelName } from './kernel/kernel-name.ts';
+import { readChoice } from './manifests/bootstrap-choice.ts';
+import { buildUpstream } from './sources/upstream/build.ts';
+import { cniPlugins, NODE_PROGRAMS } from './sources/upstream/components.ts';
+
+export interface BuildOptions {
+  readonly arch: Arch;
+  readonly kernel: KernelName;
+  readonly bootstrap: string | undefined;
+}
+
+/** `kios build`. */
+export async function build(context: CommandContext, options: BuildOptions): Promise<void> {
+  const { arch, kernel, bootstrap } = options;
+  const { progress, print } = context;
+  const choice = bootstrap === undefined ? {} : { bootstrap: readChoice(bootstrap) };
+  await ensureSpace();
+  await ensurePackages(['build'], progress);
+  const { efi, image, root, sbom } = await buildImage({ arch, kernel, progress, ...choice });
+  for (const file of [efi, image, root, sbom]) print(path.relative(process.cwd(), file));
+}
+
+/** `kios build --host-programs`. */
+export async function buildHostPrograms(context: CommandContext, arch: Arch): Promise<void> {
+  const { progress, print } = context;
+  await ensureSpace();
+  await ensurePackages(['build'], progress);
+  const built = await buildUpstream([...NODE_PROGRAMS, ...(await cniPlugins())], arch, progress);
+  const rows = [...built].map(([name, { version, path: file }]) => [name, version, file]);
+  for (const line of formatTable(rows)) print(line);
+}

@@ -1,0 +1,45 @@
+import { chunksOf, type Entry, sizeOf, type Tree } from './tree.ts';
+
+const TYPE = { directory: 0o040000, symlink: 0o120000, file: 0o100000 } as const;
+
+const hex = (value: number): string => value.toString(16).padStart(8, '0');
+
+const padding = (size: number): Buffer => Buffer.alloc((4 - (size % 4)) % 4);
+
+/**
+ * Encodes header and name of a record ("newc" of Documentation/driver-api/early-userspace/buffer-format.rst), padded to
+ * 4.
+ */
+function head(inode: number, name: string, mode: number, size: number): Buffer {
+  const ended = `${name}\0`;
+  const nameSize = Buffer.byteLength(ended);
+  const fields = [inode, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, nameSize, 0];
+  const bytes = Buffer.from(`070701${fields.map(hex).join('')}${ended}`);
+  return Buffer.concat([bytes, padding(bytes.length)]);
+}
+
+/** Returns the size of a record's content and the content in chunks. */
+async function contentOf(entry: Entry): Promise<[size: number, chunks: AsyncIterable<Uint8Array>]> {
+  if (entry.type === 'directory') return [0, chunksOf({ bytes: Buffer.alloc(0) }, 0)];
+  const content = entry.type === 'symlink' ? { bytes: Buffer.from(entry.target) } : entry.content;
+  const size = await sizeOf(content);
+  return [size, chunksOf(content, size)];
+}
+
+/**
+ * Writes a tree as an initramfs archive. Every time stamp is zero and every owner root, so equal trees give equal
+ * bytes.
+ */
+export async function cpio(tree: Tree): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let inode = 1;
+  for (const [where, entry] of tree.sorted()) {
+    const mode = TYPE[entry.type] | (entry.type === 'symlink' ? 0o777 : entry.mode);
+    const [size, chunks] = await contentOf(entry);
+    parts.push(head(inode++, where.slice(1), mode, size));
+    for await (const chunk of chunks) parts.push(chunk);
+    parts.push(padding(size));
+  }
+  parts.push(head(0, 'TRAILER!!!', 0, 0));
+  return Buffer.concat(parts);
+}

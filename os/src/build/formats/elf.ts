@@ -1,0 +1,61 @@
+const DYNAMIC_SEGMENT = 2;
+const LOAD_SEGMENT = 1;
+const TAG = { needed: 1n, stringTable: 5n } as const;
+
+interface Segment {
+  readonly type: number;
+  readonly offset: number;
+  readonly address: number;
+  readonly size: number;
+}
+
+function segments(elf: Buffer): Segment[] {
+  const start = Number(elf.readBigUInt64LE(32));
+  const size = elf.readUInt16LE(54);
+  return Array.from({ length: elf.readUInt16LE(56) }, (_, index) => {
+    const at = start + index * size;
+    return {
+      type: elf.readUInt32LE(at),
+      offset: Number(elf.readBigUInt64LE(at + 8)),
+      address: Number(elf.readBigUInt64LE(at + 16)),
+      size: Number(elf.readBigUInt64LE(at + 32)),
+    };
+  });
+}
+
+const isElf64 = (bytes: Buffer): boolean =>
+  bytes.length >= 64 && bytes.readUInt32BE(0) === 0x7f454c46 && bytes[4] === 2 && bytes[5] === 1;
+
+/** Returns the entries of the dynamic section. */
+const dynamicEntries = (elf: Buffer, { offset, size }: Segment): [tag: bigint, value: number][] =>
+  Array.from({ length: Math.floor(size / 16) }, (_, index) => {
+    const at = offset + index * 16;
+    return [elf.readBigUInt64LE(at), Number(elf.readBigUInt64LE(at + 8))];
+  });
+
+/** Returns the position in the file of the byte that is loaded at `address`. */
+function fileOffset(all: readonly Segment[], address: number): number {
+  const home = all.find(
+    (segment) =>
+      segment.type === LOAD_SEGMENT &&
+      address >= segment.address &&
+      address < segment.address + segment.size,
+  );
+  return address - (home?.address ?? 0) + (home?.offset ?? 0);
+}
+
+/**
+ * Returns the names in DT_NEEDED of a 64-bit little-endian ELF file (System V ABI, chapter 5); none for a static
+ * program.
+ */
+export function neededLibraries(elf: Buffer): string[] {
+  const all = isElf64(elf) ? segments(elf) : [];
+  const dynamic = all.find((segment) => segment.type === DYNAMIC_SEGMENT);
+  if (dynamic === undefined) return [];
+  const entries = dynamicEntries(elf, dynamic);
+  const table = entries.find(([tag]) => tag === TAG.stringTable)?.[1] ?? 0;
+  const strings = fileOffset(all, table);
+  return entries
+    .filter(([tag]) => tag === TAG.needed)
+    .map(([, name]) => elf.toString('latin1', strings + name, elf.indexOf(0, strings + name)));
+}

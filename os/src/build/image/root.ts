@@ -1,0 +1,120 @@
+import path from 'node:path';
+
+import { type Arch, repository } from '../../workstation/paths.ts';
+import { type Origin, Tree } from '../formats/tree.ts';
+import type { Kernel } from '../kernel/open-kernel.ts';
+import type { BuiltProgram } from '../sources/upstream/build.ts';
+import { STORE } from '../store/store.ts';
+import { KIOS } from '../versions.ts';
+import { addFolder, storedFile } from './stored-files.ts';
+
+export interface RootRequest {
+  readonly arch: Arch;
+  /** Seconds since the epoch. */
+  readonly time: number;
+  readonly kernel: Kernel;
+  readonly init: string;
+  /** containerd, its shim, runc and kubelet, by name. */
+  readonly programs: ReadonlyMap<string, BuiltProgram>;
+  readonly certificates: { readonly bytes: Uint8Array; readonly origin: Origin };
+  /** containerd's store, see `makeStore`. */
+  readonly store: Tree;
+  /** Static pods, file name → text. */
+  readonly manifests: ReadonlyMap<string, string>;
+}
+
+const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
+
+/** Mount points, and folders that pods expect: nobody can add one later, because the root is never writable. */
+const FOLDERS = [
+  '/dev',
+  '/proc',
+  '/sys',
+  '/run',
+  '/tmp',
+  '/var',
+  '/opt/cni',
+  '/etc/kios',
+  '/etc/kubernetes/kubelet.conf.d',
+  '/etc/kubernetes/pki',
+  '/etc/cni/net.d',
+  '/etc/containerd/certs.d',
+];
+
+function addPrograms(tree: Tree, request: RootRequest): void {
+  tree.file('/bin/init', 0o755, storedFile(request.init), kios);
+  for (const [name, { path: file, version, module, sha256 }] of request.programs)
+    tree.file(`/bin/${name}`, 0o755, storedFile(file), {
+      name: module,
+      version,
+      kind: 'go',
+      sha256,
+    });
+  // kubelet runs these two by name, and init does their work.
+  tree.symlink('/bin/mount', 'init').symlink('/bin/umount', 'init');
+}
+
+function addKernel(tree: Tree, { kernel }: RootRequest): Promise<void> {
+  tree.text('/lib/kios/early-table', kernel.early.table, kernel.origin);
+  return addFolder(tree, `/lib/modules/${kernel.version}`, kernel.modules, kernel.origin);
+}
+
+const osRelease = (time: number): string =>
+  `NAME=kiOS\nID=kios\nPRETTY_NAME="kiOS ${KIOS}"\nVERSION_ID=${KIOS}\nBUILD_ID=${time}\n`;
+
+function addConfiguration(
+  tree: Tree,
+  { arch, time, kernel, certificates, manifests }: RootRequest,
+): void {
+  const release = {
+    version: KIOS,
+    buildTime: new Date(time * 1000).toISOString(),
+    kernel: kernel.version,
+    arch,
+  };
+  tree.text('/etc/kios/release.json', `${JSON.stringify(release)}\n`, kios);
+  tree.text('/etc/os-release', osRelease(time), kios);
+  tree.text('/etc/hostname', 'kios\n', kios);
+  tree.text('/etc/hosts', '127.0.0.1 localhost\n::1 localhost\n', kios);
+  tree.text('/etc/passwd', 'root:x:0:0:root:/:/sbin/nologin\n', kios);
+  tree.text('/etc/group', 'root:x:0:\n', kios);
+  tree.symlink('/etc/resolv.conf', '/run/kios/net/resolv.conf');
+  tree.file(
+    '/etc/ssl/certs/ca-certificates.crt',
+    0o644,
+    { bytes: certificates.bytes },
+    certificates.origin,
+  );
+  for (const [name, text] of manifests) tree.text(`/etc/kubernetes/manifests/${name}`, text, kios);
+}
+
+/** Makes the node's root file system. */
+export async function makeRoot(request: RootRequest): Promise<Tree> {
+  const tree = new Tree();
+  for (const folder of FOLDERS) tree.directory(folder);
+  addPrograms(tree, request);
+  await addKernel(tree, request);
+  await addFolder(tree, '/', path.join(repository, 'os/rootfs'), kios);
+  addConfiguration(tree, request);
+  return tree.graft(STORE, request.store);
+}
+
+/** Makes the first archive of the initramfs: init's first stage and the modules it needs. */
+export function makeEarlyRoot(kernel: Kernel, init: string): Tree {
+  const tree = new Tree();
+  for (const folder of ['/dev', '/proc', '/sys', '/root']) tree.directory(folder);
+  tree.file('/init', 0o755, storedFile(init), kios);
+  tree.text('/early/table', kernel.early.table, kernel.origin);
+  for (const file of kernel.early.beforeRoot)
+    tree.file(
+      `/early/modules/${file}`,
+      0o644,
+      storedFile(path.join(kernel.modules, file)),
+      kernel.origin,
+    );
+  return tree;
+}
+
+/** Makes the second archive of the initramfs: the root as one file. */
+export const rootFile = (rootImage: string): Tree =>
+  new Tree().file('/root.erofs', 0o644, storedFile(rootImage), kios);

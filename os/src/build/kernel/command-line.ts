@@ -1,0 +1,64 @@
+import type { Arch } from '../../workstation/paths.ts';
+
+const CONSOLE = {
+  amd64: 'console=tty0 console=ttyS0,115200',
+  arm64: 'console=tty0 console=ttyAMA0',
+} as const;
+
+/** The words of the kernel command line, each with its reason and, for some, the only architecture that has it. */
+const WORDS: readonly (readonly [word: string, why: string, only?: Arch])[] = [
+  [
+    'rootfstype=ramfs',
+    'the root image is mounted from a file in the initramfs, and EROFS cannot use a file on tmpfs',
+  ],
+  ['quiet', 'kernel messages on a slow serial port cost boot time'],
+  ['loglevel=3', 'errors still appear'],
+  ['panic=10', 'a machine that cannot continue reboots'],
+  ['slab_nomerge', 'a heap overflow stays within one kind of object'],
+  ['randomize_kstack_offset=on', 'stack addresses cannot be guessed'],
+  ['vsyscall=none', 'no executable page at a fixed address', 'amd64'],
+  [
+    'cryptomgr.notests',
+    'self-tests of algorithms are for certified kernels and take as long as starting a pod',
+  ],
+  [
+    'initcall_blacklist=jent_mod_init',
+    'the jitter entropy source tests itself for half the time of starting a pod; there are better ones',
+  ],
+  [
+    'cgroup_no_v1=all,named',
+    'there is one cgroup hierarchy, and no release_agent for the kernel to run',
+  ],
+  [
+    'mitigations=auto,nosmt',
+    'SMT is off on processors that leak between threads of a core; a later mitigations=auto turns it on',
+    'amd64',
+  ],
+  ['mitigations=auto', 'the same; this architecture ignores nosmt', 'arm64'],
+  [
+    'ssbd=kernel',
+    'loads do not bypass stores in the kernel; programs may ask for the same',
+    'arm64',
+  ],
+  ['page_alloc.shuffle=1', 'the place of free memory cannot be guessed'],
+  ['hash_pointers=always', 'needed from 6.16 on; older kernels do it by default'],
+  [
+    'pti=on',
+    'page tables are isolated also on processors believed not to leak; a later pti=auto undoes it',
+    'amd64',
+  ],
+  [
+    'cfi=kcfi',
+    'the caller checks an indirect call, so a forged target cannot skip the check',
+    'amd64',
+  ],
+  ['hardened_usercopy=1', 'copies to and from user space stay within their object'],
+  ['proc_mem.force_override=never', 'a debugger’s file does not write through read-only pages'],
+  ['bdev_allow_write_mounted=0', 'nobody can write to a disk underneath its mounted file system'],
+];
+
+/** Returns the kernel command line of a node. */
+export function commandLine(arch: Arch): string {
+  const words = WORDS.filter(([, , only]) => only === undefined || only === arch);
+  return [CONSOLE[arch], ...words.map(([word]) => word)].join(' ');
+}

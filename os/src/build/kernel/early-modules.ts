@@ -1,0 +1,96 @@
+/**
+ * The modules that init itself loads because the root, the data partition or the seed volume needs them. The modloader
+ * loads everything else. Format of the table: docs/host-api.md section 8.
+ */
+
+/** Loaded first on any hardware: the root's file system, and overlay for /etc and every container. */
+const ALWAYS = ['erofs', 'overlay'];
+
+/** Loaded before a file system of this name is mounted. */
+const FILE_SYSTEMS = {
+  ext4: ['ext4'],
+  vfat: ['vfat', 'nls_cp437', 'nls_ascii', 'nls_iso8859_1', 'nls_utf8'],
+  iso9660: ['isofs'],
+  udf: ['udf'],
+  // Init reads there which partition the machine was booted from.
+  efivarfs: ['efivarfs'],
+};
+
+/** Drivers of disks and of their buses; loaded only for a device that needs them. */
+const STORAGE = [
+  'virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_scsi', 'sd_mod', 'sr_mod', 'nvme', 'ahci', 'ata_piix', 'hv_vmbus', 'hv_storvsc',
+  'xen_blkfront', 'vmw_pvscsi', 'mptspi', 'xhci_pci', 'ehci_pci', 'usb_storage', 'uas', 'sdhci_pci', 'sdhci_acpi', 'mmc_block',
+]; // prettier-ignore
+
+/** The modules of a kernel in depmod's files. Names are normalised (`-` is `_`). */
+export interface ModuleIndex {
+  /**
+   * Module name → its file and the files it needs, in the order of modules.dep (nearest first), relative to its folder.
+   */
+  readonly files: ReadonlyMap<string, readonly string[]>;
+  readonly builtin: ReadonlySet<string>;
+  /** Alias patterns in file order. */
+  readonly aliases: readonly { readonly pattern: string; readonly module: string }[];
+}
+
+const nameOf = (file: string): string =>
+  file
+    .slice(file.lastIndexOf('/') + 1)
+    .replace(/\.ko(\.\w+)?$/, '')
+    .replaceAll('-', '_');
+
+/** Parses modules.dep, modules.builtin and modules.alias. */
+export function parseModuleIndex(dep: string, builtin: string, alias: string): ModuleIndex {
+  const files = new Map<string, readonly string[]>();
+  for (const line of dep.split('\n')) {
+    const [file, needs] = line.split(':');
+    if (file === undefined || needs === undefined) continue;
+    files.set(nameOf(file), [file, ...needs.split(' ').filter((name) => name !== '')]);
+  }
+  const aliases = alias.split('\n').flatMap((line) => {
+    const match = /^alias (\S+) (\S+)$/.exec(line);
+    return match === null ? [] : [{ pattern: match[1]!, module: match[2]!.replaceAll('-', '_') }];
+  });
+  return { files, builtin: new Set(builtin.split('\n').filter(Boolean).map(nameOf)), aliases };
+}
+
+/**
+ * Returns the files to load for `modules`, dependencies first, each once. Modules that are built in or missing have
+ * none.
+ */
+function loadOrder(index: ModuleIndex, modules: readonly string[]): string[] {
+  const order = new Set<string>();
+  for (const name of modules)
+    for (const file of (index.files.get(name) ?? []).toReversed()) order.add(file);
+  return [...order];
+}
+
+/** erofs takes its checksum from any crypto driver that is loaded, and does not load without one. */
+const SOFT: Readonly<Record<string, readonly string[]>> = {
+  erofs: ['crc32c_intel', 'crc32c_generic', 'libcrc32c'],
+};
+
+export interface EarlyModules {
+  /** Text of the table. */
+  readonly table: string;
+  /** Files that are loaded before there is a root, relative to the modules' folder. */
+  readonly beforeRoot: readonly string[];
+}
+
+/** Plans init's table for one kernel. */
+export function planEarlyModules(index: ModuleIndex): EarlyModules {
+  const rules: [rule: string, files: readonly string[]][] = [];
+  const always = ALWAYS.flatMap((name) => [...(SOFT[name] ?? []), name]);
+  const beforeRoot = loadOrder(index, always);
+  rules.push(['always', beforeRoot]);
+  for (const [name, modules] of Object.entries(FILE_SYSTEMS))
+    rules.push([`fs ${name}`, loadOrder(index, modules)]);
+  const storage = new Set(STORAGE.filter((name) => index.files.has(name)));
+  for (const { pattern, module } of index.aliases)
+    if (storage.has(module)) rules.push([`alias ${pattern}`, loadOrder(index, [module])]);
+  const used = rules.filter(([, files]) => files.length > 0);
+  return {
+    table: used.map(([rule, files]) => `${[rule, ...files].join(' ')}\n`).join(''),
+    beforeRoot: beforeRoot.toSorted(),
+  };
+}

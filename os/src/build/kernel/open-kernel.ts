@@ -1,0 +1,104 @@
+import { mkdir, readdir, readFile, rename, cp, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { cached, cacheKey } from '../../workstation/cache.ts';
+import type { Arch } from '../../workstation/paths.ts';
+import type { Progress } from '../../workstation/progress.ts';
+import type { Origin } from '../formats/tree.ts';
+import { dependencyOf, extract, fetchDebian } from '../sources/debian/archive.ts';
+import type { Toolroot } from '../sources/debian/toolroot.ts';
+import { buildKernel } from './build.ts';
+import { type EarlyModules, parseModuleIndex, planEarlyModules } from './early-modules.ts';
+import type { KernelName } from './kernel-name.ts';
+import { EXCLUDED, shipsModule } from './module-set.ts';
+import { withoutSignature } from './module-signature.ts';
+
+export interface Kernel {
+  /** `uname -r`. */
+  readonly version: string;
+  /** The kernel as an EFI-bootable file. */
+  readonly image: string;
+  /** Folder with `kernel/…` and depmod's indexes; goes to /lib/modules/<version>. */
+  readonly modules: string;
+  readonly early: EarlyModules;
+  readonly origin: Origin;
+}
+
+const META = { amd64: 'linux-image-cloud-amd64', arm64: 'linux-image-cloud-arm64' } as const;
+
+/** Unpacks the modules: EROFS compresses them anyway, and the kernel's own xz decoder is slow. */
+async function unpackModules(
+  from: string,
+  into: string,
+  version: string,
+  tools: Toolroot,
+): Promise<void> {
+  const base = path.join(into, 'lib/modules');
+  await mkdir(base, { recursive: true });
+  await cp(path.join(from, 'usr/lib/modules', version), path.join(base, version), {
+    recursive: true,
+  });
+  const files = await readdir(path.join(base, version), { recursive: true });
+  const unwanted = files.filter((file) => file.endsWith('.ko.xz') && !shipsModule(file));
+  for (const file of unwanted) await rm(path.join(base, version, file));
+  const packed = files.filter((file) => file.endsWith('.ko.xz') && shipsModule(file));
+  await tools.run('usr/bin/xz', ['-d', ...packed], { cwd: path.join(base, version) });
+  for (const file of packed) {
+    const module = path.join(base, version, file.replace(/\.xz$/, ''));
+    await writeFile(module, withoutSignature(await readFile(module)));
+  }
+  await tools.run('usr/sbin/depmod', ['-b', into, version]);
+  await rename(path.join(base, version), path.join(into, 'modules'));
+  await rm(path.join(into, 'lib'), { recursive: true });
+}
+
+async function earlyModules(modules: string): Promise<EarlyModules> {
+  const read = async (file: string): Promise<string> => readFile(path.join(modules, file), 'utf8');
+  const [dep, builtin, alias] = await Promise.all(
+    ['modules.dep', 'modules.builtin', 'modules.alias'].map(read),
+  );
+  return planEarlyModules(parseModuleIndex(dep!, builtin!, alias!));
+}
+
+/** Fetches the release's cloud kernel of Debian. */
+async function debianKernel(arch: Arch, tools: Toolroot, progress: Progress): Promise<Kernel> {
+  const name = await dependencyOf(arch, META[arch], /linux-image-\d/, progress);
+  const debs = await fetchDebian({ arch, packages: [name], progress });
+  const deb = debs[0]!;
+  const version = name.replace('linux-image-', '');
+  const root = await extract(debs);
+  const dir = await progress.task(`kernel ${version}: modules`, () =>
+    cached('modules', cacheKey('plain, unsigned', deb.sha256, EXCLUDED), (into) =>
+      unpackModules(root, into, version, tools),
+    ),
+  );
+  const modules = path.join(dir, 'modules');
+  return {
+    version,
+    image: path.join(root, 'boot', `vmlinuz-${version}`),
+    modules,
+    early: await earlyModules(modules),
+    origin: { name: deb.name, version: deb.version, kind: 'deb', sha256: deb.sha256 },
+  };
+}
+
+/** Builds our own kernel from Debian's source. */
+async function kiosKernel(arch: Arch, tools: Toolroot, progress: Progress): Promise<Kernel> {
+  const { version, image, modules, source } = await buildKernel(arch, tools, progress);
+  const { name, version: sourceVersion, sha256 } = source;
+  return {
+    version,
+    image,
+    modules,
+    early: await earlyModules(modules),
+    origin: { name, version: sourceVersion, kind: 'deb', sha256 },
+  };
+}
+
+/** Builds or fetches the kernel of this name. */
+export const openKernel = (
+  name: KernelName,
+  arch: Arch,
+  tools: Toolroot,
+  progress: Progress,
+): Promise<Kernel> => (name === 'kios' ? kiosKernel : debianKernel)(arch, tools, progress);

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+
+import { encodeBolt } from '../formats/bolt.ts';
+import { ociDigest, type OciImage } from '../formats/oci.ts';
+import { Tree, type Origin } from '../formats/tree.ts';
+import {
+  type Blob,
+  type Image,
+  metadataDatabase,
+  type Snapshot,
+  SNAPSHOTTER,
+  snapshotterDatabase,
+} from './containerd.ts';
+
+/** Path of the store in the root (docs/host-api.md section 5). */
+export const STORE = '/lib/kios/store';
+
+const CONTENT = 'io.containerd.content.v1.content/blobs/sha256';
+const SNAPSHOTS = `io.containerd.snapshotter.v1.${SNAPSHOTTER}/snapshots`;
+
+interface Planned {
+  readonly snapshots: Snapshot[];
+  /** Files of snapshot `id`, at index `id - 1`. */
+  readonly trees: Tree[];
+  readonly blobs: Blob[];
+  readonly images: Image[];
+}
+
+/** Returns the ChainID of a layer (OCI image-spec config.md, "Layer ChainID"). */
+const chainIdOf = (parent: string | undefined, diffId: string): string =>
+  parent === undefined ? diffId : ociDigest(`${parent} ${diffId}`);
+
+function planSnapshots(image: OciImage, plan: Planned): Snapshot | undefined {
+  let parent: Snapshot | undefined;
+  for (const layer of image.layers) {
+    const chainId = chainIdOf(parent?.chainId, layer.descriptor.digest);
+    const known = plan.snapshots.find((snapshot) => snapshot.chainId === chainId);
+    const id = plan.snapshots.length + 1;
+    const { inodes, bytes } = layer;
+    const snapshot: Snapshot = known ?? {
+      id,
+      chainId,
+      inodes,
+      bytes,
+      ...(parent === undefined ? {} : { parent }),
+    };
+    if (known === undefined) {
+      plan.snapshots.push(snapshot);
+      plan.trees.push(layer.tree);
+    }
+    parent = snapshot;
+  }
+  return parent;
+}
+
+function planImage(image: OciImage, plan: Planned): void {
+  const top = planSnapshots(image, plan);
+  const { config, manifest } = image;
+  plan.blobs.push({
+    digest: manifest.digest,
+    size: manifest.size,
+    labels: { 'containerd.io/gc.ref.content.config': config.digest },
+  });
+  plan.blobs.push({
+    digest: config.digest,
+    size: config.size,
+    labels:
+      top === undefined ? {} : { [`containerd.io/gc.ref.snapshot.${SNAPSHOTTER}`]: top.chainId },
+  });
+  const target = { digest: manifest.digest, mediaType: manifest.mediaType, size: manifest.size };
+  // The CRI plugin also finds an image by its id, the digest of its configuration.
+  for (const name of [image.name, config.digest]) plan.images.push({ name, ...target });
+}
+
+/**
+ * Makes containerd's store as it is after an import of `images`, as files below `STORE`. Layer blobs are left out,
+ * because their content is unpacked already.
+ */
+export function makeStore(images: readonly OciImage[], time: number, origin: Origin): Tree {
+  const plan: Planned = { snapshots: [], trees: [], blobs: [], images: [] };
+  for (const image of images) planImage(image, plan);
+  const tree = new Tree();
+  const add = (name: string, bytes: Uint8Array): unknown =>
+    tree.file(`/${name}`, 0o444, { bytes }, origin);
+  for (const { config, manifest } of images)
+    for (const { digest, content } of [config, manifest])
+      add(`${CONTENT}/${digest.slice('sha256:'.length)}`, content);
+  for (const [index, snapshot] of plan.trees.entries())
+    tree.graft(`/${SNAPSHOTS}/${index + 1}/fs`, snapshot);
+  const databases = {
+    'io.containerd.metadata.v1.bolt/meta.db': encodeBolt(metadataDatabase({ ...plan, time })),
+    [`io.containerd.snapshotter.v1.${SNAPSHOTTER}/metadata.db`]: encodeBolt(
+      snapshotterDatabase({ ...plan, time }),
+    ),
+  };
+  const id = createHash('sha256');
+  for (const [name, bytes] of Object.entries(databases)) {
+    add(name, bytes);
+    id.update(bytes);
+  }
+  const blobs = plan.blobs.map((blob) => blob.digest).toSorted();
+  const description = {
+    v: 1,
+    id: `sha256:${id.digest('hex')}`,
+    blobs,
+    snapshots: plan.snapshots.map(({ id }) => id),
+  };
+  add('store.json', Buffer.from(JSON.stringify(description)));
+  return tree;
+}

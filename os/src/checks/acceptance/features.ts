@@ -1,0 +1,58 @@
+import { type Assertion, demand, type Subject } from './assertion.ts';
+import { type Results, askedOnce } from './guest.ts';
+
+/**
+ * Features of a kernel that pods, CNI plugins and watchers need, in the order in which `os/guest/src/features` tries
+ * them.
+ */
+const FEATURES = [
+  'dummy', 'address', 'vlan', 'vxlan', 'geneve', 'wireguard', 'bridge', 'veth', 'ipvlan', 'macvlan', 'ipip', 'tap',
+  'qdisc fq', 'qdisc tbf', 'bpf on traffic control', 'bpf on the driver (XDP)',
+  'nftables table, chains and set', 'nftables rules', 'iptables-nft matches', 'iptables-nft targets', 'ip sets',
+  'IPVS service', 'IPVS schedulers',
+  'bpf programs of Cilium’s kinds', 'bpf programs of watchers’ kinds', 'bpf maps', 'bpf at sockets of a control group',
+  'bpf at a raw tracepoint', 'bpf at a kernel probe', 'bpf at a tracepoint', 'bpf at a typed tracepoint (CO-RE)',
+  'bpf at a security hook',
+  'overlay', 'fuse', 'user namespace for root (hostUsers: false)', 'dm-crypt', 'loop device', 'file systems',
+  'control group controllers', 'pressure figures', 'seccomp notifications', 'BBR congestion control', 'bridge netfilter',
+  'connection tracking', 'IPsec', 'WireGuard settings', 'kernel types (BTF)',
+] as const; // prettier-ignore
+
+type Feature = (typeof FEATURES)[number];
+
+/** Features that a kernel is known to lack, in whole or in part. */
+const ABSENT: Readonly<Record<Results['kernel'], ReadonlySet<Feature>>> = {
+  kios: new Set(),
+  // In modules that are loaded only when a manifest names them.
+  debian: new Set([
+    'ipvlan', 'macvlan', 'qdisc tbf', 'nftables rules', 'iptables-nft matches', 'iptables-nft targets', 'ip sets',
+    'IPVS schedulers', 'dm-crypt', 'file systems', 'BBR congestion control', 'IPsec',
+  ]),
+}; // prettier-ignore
+
+const resultsOf = askedOnce('features');
+
+export const FEATURE_ASSERTIONS: readonly Assertion[] = [
+  ...FEATURES.map((name) => ({
+    name: `feature: ${name}`,
+    check: async (subject: Subject) => {
+      const { kernel, results } = await resultsOf(subject);
+      const result = results.get(name) ?? 'not tried';
+      const expected = !ABSENT[kernel].has(name);
+      demand(
+        (result === 'ok') === expected,
+        expected ? result : 'it is there, unlike in the table',
+      );
+      return result;
+    },
+  })),
+  {
+    name: 'every feature that was tried is in the table',
+    check: async (subject) => {
+      const { results } = await resultsOf(subject);
+      const strangers = [...results.keys()].filter((name) => !FEATURES.some((own) => own === name));
+      demand(strangers.length === 0, strangers.join(', '));
+      return `${results.size} results`;
+    },
+  },
+];

@@ -1,0 +1,169 @@
+import path from 'node:path';
+
+import { EXIT } from '@kios/errors';
+
+import { buildKernel } from '../../build/kernel/build.ts';
+import { openToolroot } from '../../build/sources/debian/toolroot.ts';
+import { ensureGo } from '../../build/sources/upstream/go-toolchain.ts';
+import { workstationArch } from '../../workstation/arch.ts';
+import type { CommandContext } from '../../workstation/command-context.ts';
+import { ensurePackages, type Need } from '../../workstation/packages.ts';
+import { repository, stateDir } from '../../workstation/paths.ts';
+import type { Progress } from '../../workstation/progress.ts';
+import { ensureSpace } from '../../workstation/space.ts';
+import { explain, formatExplanation } from '../../workstation/terminal/explain.ts';
+import { programsFor } from './programs.ts';
+import { add, type Counts, formatCounts, NONE, ONE_FAILED } from './results.ts';
+import { runCommand, runScript, type RunScriptOptions, type ScriptOutcome } from './run-script.ts';
+import { EXCLUSIVE, BACKGROUND, SCRIPTS, type SuiteName } from './suites.ts';
+import { findScripts, type TestScript } from './workspaces.ts';
+
+/** Checks beside the tests that must pass too; turbo skips unchanged ones. */
+const GATES: readonly TestScript[] = [
+  { title: 'boundaries', cwd: repository, command: 'turbo boundaries' },
+  {
+    title: 'build, types, lint',
+    cwd: repository,
+    command: 'turbo run build typecheck lint --output-logs=errors-only',
+  },
+];
+
+const NEEDS: Readonly<Record<SuiteName, readonly Need[]>> = {
+  unit: ['build', 'unit'],
+  netns: ['netns'],
+  e2e: ['build', 'machine'],
+};
+
+/** Makes skipped tests fail in CI, where a skip would hide that nothing was proved. */
+const strictness = (): Record<string, string> =>
+  process.env['CI'] === 'true' ? { KIOS_REQUIRE_ROOT: '1', KIOS_REQUIRE_CLUSTER: '1' } : {};
+
+/** Returns the environment of test scripts, after installing and building what is missing. */
+async function environmentFor(
+  suites: readonly SuiteName[],
+  progress: Progress,
+): Promise<Readonly<Record<string, string>>> {
+  await ensureSpace();
+  await ensurePackages([...new Set(suites.flatMap((suite) => NEEDS[suite]))], progress);
+  const go = await ensureGo(progress);
+  return {
+    ...strictness(),
+    NO_COLOR: '1',
+    ...(await programsFor(suites, progress)),
+    PATH: `${path.dirname(go)}:${process.env['PATH'] ?? ''}`,
+    // Tests boot their own nodes beside one that may already run.
+    KIOS_STATE_DIR: path.join(stateDir, 'test'),
+  };
+}
+
+type Stage = (options: RunScriptOptions) => Promise<ScriptOutcome>;
+
+async function runGate(gate: TestScript, options: RunScriptOptions): Promise<ScriptOutcome> {
+  const { ok, lines } = await runCommand(gate.command, gate.cwd, options);
+  return { counts: ok ? NONE : ONE_FAILED, output: lines.join('\n') };
+}
+
+/** Adds up the counts of a run's stages. A stage that cannot run counts as one failed test. */
+export class TestRun {
+  readonly #context: CommandContext;
+  counts: Counts = NONE;
+  readonly failures: string[] = [];
+
+  constructor(context: CommandContext) {
+    this.#context = context;
+  }
+
+  async stage(title: string, env: Readonly<Record<string, string>>, work: Stage): Promise<void> {
+    const { progress, signal } = this.#context;
+    try {
+      this.#report(title, await progress.task(title, (note) => work({ env, note, signal })));
+    } catch (error) {
+      this.fail(title, error);
+    }
+  }
+
+  fail(title: string, error: unknown): void {
+    const output = formatExplanation(explain(error)).join('\n');
+    this.#report(title, { counts: ONE_FAILED, output });
+  }
+
+  #report(title: string, { counts, output }: ScriptOutcome): void {
+    if (counts.failed > 0) {
+      for (const line of [`---- ${title}`, output.trimEnd(), '----']) this.#context.print(line);
+      this.failures.push(title);
+    }
+    this.counts = add(this.counts, counts);
+    if (counts !== NONE) this.#context.progress.info(`  ${title}: ${formatCounts(counts)}`);
+  }
+
+  /** Prints the counts and sets the exit code. A run without a passed test fails too. */
+  end(): void {
+    const { passed, failed } = this.counts;
+    if (failed > 0 || passed === 0) {
+      for (const title of this.failures) this.#context.progress.info(`failed: ${title}`);
+      process.exitCode = EXIT.data;
+    }
+    this.#context.print(formatCounts(this.counts));
+  }
+}
+
+/**
+ * Builds the image's kernel with the processor time that tests leave. A failure is reported where the kernel is
+ * awaited.
+ */
+function buildKernelBeside(progress: Progress): Promise<unknown> {
+  const build = async (): Promise<unknown> =>
+    buildKernel(workstationArch(), await openToolroot(progress), progress, 'idle');
+  const kernel = build();
+  kernel.catch(() => {});
+  return kernel;
+}
+
+async function runScripts(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  run: TestRun,
+): Promise<void> {
+  for (const script of await findScripts(name))
+    await run.stage(script.title, env, (options) => runScript(script, options));
+}
+
+async function runSuites(
+  suites: readonly SuiteName[],
+  env: Readonly<Record<string, string>>,
+  run: TestRun,
+  progress: Progress,
+): Promise<void> {
+  if (suites.includes('unit'))
+    for (const gate of GATES) await run.stage(gate.title, env, (options) => runGate(gate, options));
+  const machine = suites.includes('e2e');
+  const kernel = machine ? buildKernelBeside(progress) : undefined;
+  const background = machine ? runScripts(BACKGROUND, env, run) : undefined;
+  try {
+    for (const suite of suites) {
+      if (suite === 'e2e') await kernel;
+      for (const name of SCRIPTS[suite]) {
+        if (name === EXCLUSIVE) await background;
+        await runScripts(name, env, run);
+      }
+    }
+  } finally {
+    // Also when the kernel fails: its results come before the counts.
+    await background;
+  }
+}
+
+/** Runs the suites to their end even when some fail, and ends with one line of counts. */
+export async function runTests(
+  context: CommandContext,
+  suites: readonly SuiteName[],
+): Promise<void> {
+  const run = new TestRun(context);
+  try {
+    const env = await environmentFor(suites, context.progress);
+    await runSuites(suites, env, run, context.progress);
+  } catch (error) {
+    run.fail('set-up', error);
+  }
+  run.end();
+}

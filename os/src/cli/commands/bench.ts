@@ -1,0 +1,105 @@
+import type { CommandModule } from 'yargs';
+
+import { type KernelName, KERNELS } from '../../build/kernel/kernel-name.ts';
+import type { CommandContext } from '../../workstation/command-context.ts';
+
+interface BootArgs {
+  json: boolean;
+  baseline: boolean;
+  kernel: KernelName | undefined;
+}
+
+interface BootstrapArgs {
+  json: boolean;
+  rounds: number;
+  boot: boolean;
+}
+
+interface DhcpArgs {
+  json: boolean;
+  rounds: number;
+}
+
+const bootstrapBench = (context: CommandContext): CommandModule<unknown, BootstrapArgs> => ({
+  command: 'bootstrap',
+  describe: 'Measure how long the bootstrap agent takes from lease to cluster, and what it uses',
+  builder: (args) =>
+    args
+      .option('json', {
+        type: 'boolean',
+        default: false,
+        describe: 'Print the result as one JSON object',
+      })
+      .option('rounds', {
+        type: 'number',
+        default: 9,
+        describe: 'Number of times the agent starts',
+      })
+      .option('boot', {
+        type: 'boolean',
+        default: true,
+        describe: 'Also boot a node, to measure how long kubelet is down',
+      })
+      .example('$0 bench bootstrap --no-boot', 'Measure the agent alone, in about a minute'),
+  handler: async ({ json, rounds, boot }) => {
+    const { benchBootstrap } = await import('../../bench/bootstrap.ts');
+    await benchBootstrap(context, { json, rounds, boot });
+  },
+});
+
+export const benchCommand = (context: CommandContext): CommandModule => ({
+  command: 'bench',
+  describe: 'Measure boot time, memory and the agents',
+  builder: (args) =>
+    args
+      .command<BootArgs>({
+        command: 'boot',
+        describe:
+          'Boot the built image on an emulated processor of exactly 1 GIPS and print the phases',
+        builder: (boot) =>
+          boot
+            .option('json', {
+              type: 'boolean',
+              default: false,
+              describe: 'Print the result as one JSON object',
+            })
+            .option('baseline', {
+              type: 'boolean',
+              default: false,
+              describe: 'Also measure Debian with systemd, running the same programs and pod',
+            })
+            .option('kernel', {
+              choices: KERNELS,
+              describe: 'Kernel to measure; without it each of them',
+            })
+            .example('$0 bench boot --kernel kios', 'Measure our own kernel only'),
+        handler: async ({ json, baseline, kernel }) => {
+          const { benchBoot } = await import('../../bench/boot.ts');
+          await benchBoot(context, { json, baseline, kernel });
+        },
+      })
+      .command<DhcpArgs>({
+        command: 'dhcp',
+        describe: 'Compare the DHCP agent with dhcpcd, udhcpc and dhclient on one link; needs root',
+        builder: (dhcp) =>
+          dhcp
+            .option('json', {
+              type: 'boolean',
+              default: false,
+              describe: 'Print the result as one JSON object',
+            })
+            .option('rounds', {
+              type: 'number',
+              default: 15,
+              describe: 'Number of times each client starts',
+            })
+            .example('$0 bench dhcp --rounds 3', 'Compare them quickly'),
+        handler: async ({ json, rounds }) => {
+          const { benchDhcp } = await import('../../bench/dhcp.ts');
+          await benchDhcp(context, { json, rounds });
+        },
+      })
+      .command(bootstrapBench(context))
+      .demandCommand(1, 'bench needs one of its commands: boot, bootstrap, dhcp'),
+  handler: () => {},
+});

@@ -1,0 +1,49 @@
+import { EXIT, KiosError } from '@kios/errors';
+import type { CommandModule } from 'yargs';
+
+import type { KernelName } from '../../build/kernel/kernel-name.ts';
+import type { CommandContext } from '../../workstation/command-context.ts';
+import { kernelOption } from './kernel-option.ts';
+
+interface UpArgs {
+  once: boolean;
+  memory: number;
+  cpus: number;
+  kernel: KernelName;
+}
+
+export const upCommand = (context: CommandContext): CommandModule<unknown, UpArgs> => ({
+  command: 'up',
+  describe: 'Build kiOS, boot a node in QEMU and join it to a control plane on this workstation',
+  builder: (args) =>
+    args
+      .option('once', {
+        type: 'boolean',
+        default: false,
+        describe:
+          'Check the running node against the acceptance list, then remove everything, including what an earlier `up` left',
+      })
+      .option('memory', { type: 'number', default: 2048, describe: 'Memory of the node in MiB' })
+      .option('cpus', { type: 'number', default: 2, describe: 'Number of processors of the node' })
+      .option('kernel', kernelOption)
+      .check(({ memory, cpus }) => {
+        if (memory >= 512 && cpus >= 1) return true;
+        throw new KiosError(
+          'KIOS_CLI_USAGE',
+          `use --memory ${memory} --cpus ${cpus}: a node needs at least 512 MiB and 1 processor`,
+          { exitCode: EXIT.usage, remedy: 'See ./kios up --help.' },
+        );
+      })
+      .example('$0 up', 'Start a node and keep it running')
+      .example('$0 up --once', 'Prove that this checkout works and leave nothing running'),
+  handler: async ({ once, memory, cpus, kernel }) => {
+    const options = { memoryMiB: memory, cpus, kernel };
+    if (once) {
+      const { upOnce } = await import('../../checks/acceptance/up-once.ts');
+      await upOnce(context, options);
+    } else {
+      const { up } = await import('../../lab/up.ts');
+      await up(context, options);
+    }
+  },
+});

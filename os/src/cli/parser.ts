@@ -1,0 +1,53 @@
+import { EXIT, KiosError } from '@kios/errors';
+import yargs, { type Argv } from 'yargs';
+
+import { KIOS } from '../build/versions.ts';
+import type { CommandContext } from '../workstation/command-context.ts';
+import { benchCommand } from './commands/bench.ts';
+import { bootstrapCommand } from './commands/bootstrap.ts';
+import { buildCommand } from './commands/build.ts';
+import { downCommand } from './commands/down.ts';
+import { kubectlCommand } from './commands/kubectl.ts';
+import { logsCommand } from './commands/logs.ts';
+import { manifestsCommand } from './commands/manifests.ts';
+import { statusCommand } from './commands/status.ts';
+import { testCommand } from './commands/test.ts';
+import { upCommand } from './commands/up.ts';
+
+/** `message` comes from yargs, such as "Unknown argument: ones", or from a `demandCommand`. */
+function usageError(message: string): KiosError {
+  const fault = message.replaceAll(/\s+/g, ' ').trim();
+  const clause = fault.charAt(0).toLowerCase() + fault.slice(1);
+  return new KiosError('KIOS_CLI_USAGE', `read the command line: ${clause}`, {
+    exitCode: EXIT.usage,
+    remedy: 'See ./kios --help or ./kios COMMAND --help.',
+  });
+}
+
+/** Builds the parser. It neither ends the process nor prints a failure: `main.ts` does both. */
+export function commandLine(argv: readonly string[], context: CommandContext): Argv {
+  return yargs([...argv])
+    .scriptName('./kios')
+    .usage('kiOS, the Kubernetes Operating System: build it, run it, test it.\n\n$0 COMMAND')
+    .command(upCommand(context))
+    .command(downCommand(context))
+    .command(statusCommand(context))
+    .command(logsCommand(context))
+    .command(kubectlCommand())
+    .command(buildCommand(context))
+    .command(manifestsCommand(context))
+    .command(bootstrapCommand(context))
+    .command(testCommand(context))
+    .command(benchCommand(context))
+    .completion('completion', 'Print a completion script for bash or zsh')
+    .epilogue('$0 COMMAND --help describes a command, docs/errors.md every error code.')
+    .demandCommand(1, 'a command is missing')
+    .version(KIOS)
+    .strict()
+    .wrap(Math.min(100, process.stdout.columns ?? 100))
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .fail((message: string | undefined, error: Error | undefined) => {
+      throw error ?? usageError(message ?? 'it is not valid');
+    });
+}

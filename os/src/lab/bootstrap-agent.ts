@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { EXIT, KiosError } from '@kios/errors';
+import { execa } from 'execa';
+
+import { repository } from '../workstation/paths.ts';
+import type { Progress } from '../workstation/progress.ts';
+import { buildWorkspaces } from '../workstation/turbo.ts';
+
+/** Bundles the bootstrap agent as it ships and returns the file, which Node runs as well as the image's runtime. */
+export async function bundleBootstrap(progress: Progress): Promise<string> {
+  await progress.task('bootstrap agent', (note) =>
+    buildWorkspaces(['@kios/bootstrap'], { onLine: note }),
+  );
+  return path.join(repository, 'agents/bootstrap/dist/agent.cjs');
+}
+
+/** Returns flags that point the agent to empty folders: the workstation's files say nothing about a node. */
+const elsewhere = (folder: string): readonly string[] =>
+  Object.entries({
+    etc: 'etc',
+    run: 'run',
+    'seed-dir': 'run/seed',
+    'state-dir': 'state',
+    'kubelet-pki': 'pki',
+    sysfs: 'sys',
+    'proc-net': 'proc-net',
+    cmdline: 'cmdline',
+    socket: 'control.sock',
+  }).map(([flag, at]) => `--${flag}=${path.join(folder, at)}`);
+
+export type AgentCall =
+  | { readonly verb: 'render'; readonly args: readonly string[] }
+  | { readonly verb: 'check-userdata'; readonly args: readonly [file: string] };
+
+/** Runs the agent's own code on the workstation, with its output as the command's. Fails when the agent does. */
+export async function runBootstrap(progress: Progress, { verb, args }: AgentCall): Promise<void> {
+  const bundle = await bundleBootstrap(progress);
+  const folder = await mkdtemp(path.join(tmpdir(), 'kios-bootstrap-'));
+  try {
+    const { exitCode } = await execa(
+      process.execPath,
+      [bundle, verb, ...(verb === 'render' ? elsewhere(folder) : []), ...args],
+      {
+        stdio: ['ignore', 'inherit', 'inherit'],
+        reject: false,
+        // Nothing listens there: lines for a node's console are dropped.
+        env: { KIOS_CONSOLE: path.join(folder, 'console.sock') },
+      },
+    );
+    if (exitCode === 0) return;
+    const what = verb === 'render' ? 'render the documents' : 'use this user data';
+    throw new KiosError('KIOS_BOOTSTRAP_CHECK', `${what}: a node would refuse it`, {
+      exitCode: exitCode === EXIT.config ? EXIT.config : EXIT.data,
+      remedy: 'Correct the faults named above.',
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

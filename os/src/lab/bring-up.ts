@@ -1,0 +1,68 @@
+import { buildImage } from '../build/image/build-image.ts';
+import type { KernelName } from '../build/kernel/kernel-name.ts';
+import type { CommandContext } from '../workstation/command-context.ts';
+import { ensurePackages } from '../workstation/packages.ts';
+import { ensureSpace } from '../workstation/space.ts';
+import { type BootedNode, type BootOptions, followBoot, powerOn } from './boot.ts';
+import { type ControlPlane, startControlPlane } from './controlplane/controlplane.ts';
+import { abandon } from './down.ts';
+import { Kubectl } from './kubectl.ts';
+import { ensureDisk, instanceId, NODE_ADDRESS, NODE_NAME } from './node.ts';
+import type { Phase } from './phases.ts';
+import { chooseAccelerator } from './qemu/accelerator.ts';
+import type { Machine } from './qemu/machine.ts';
+import { type JoinInformation, seedFor } from './seed-document.ts';
+
+export interface UpOptions {
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly kernel?: KernelName;
+}
+
+/** A node that is Ready in the cluster of this checkout. */
+export interface UpNode {
+  readonly node: BootedNode;
+  readonly kubectl: Kubectl;
+  readonly nodeName: string;
+  readonly phases: readonly Phase[];
+  /** `image`, `boot` and `join` are what starts it again. */
+  readonly image: string;
+  readonly boot: Omit<BootOptions, 'seed'>;
+  readonly join: JoinInformation;
+  readonly controlPlane: ControlPlane;
+}
+
+/** Builds the image, starts control plane and node, and waits for Ready. Stops them again on failure. */
+export async function bringUp(
+  context: CommandContext,
+  machine: Machine,
+  options: UpOptions,
+): Promise<UpNode> {
+  const { progress, signal, undo } = context;
+  await ensureSpace();
+  await ensurePackages(['build', 'machine'], progress);
+  const { kernel, ...machineOptions } = options;
+  const { image } = await buildImage({
+    arch: 'amd64',
+    progress,
+    ...(kernel === undefined ? {} : { kernel }),
+  });
+  undo.defer(() => abandon(progress));
+  const controlPlane = await startControlPlane({ progress });
+  const kubectl = await Kubectl.open(controlPlane.adminKubeconfig);
+  const accelerator = await chooseAccelerator();
+  await ensureDisk(machine, image);
+  const join = {
+    instanceId: await instanceId(machine),
+    endpoint: controlPlane.endpointForGuest,
+    caCertHash: controlPlane.caCertHash,
+    token: await controlPlane.createBootstrapToken(),
+    nodeName: NODE_NAME,
+  };
+  const boot = { ...machineOptions, accelerator };
+  const node = await powerOn(machine, { ...boot, seed: seedFor(join) });
+  undo.use(node.console);
+  await controlPlane.setNodeForward(NODE_ADDRESS, node.running.kubeletPort);
+  const phases = await followBoot(node, { kubectl, nodeName: NODE_NAME }, { progress, signal });
+  return { node, kubectl, nodeName: NODE_NAME, phases, image, boot, join, controlPlane };
+}

@@ -1,0 +1,94 @@
+import type { Arch } from '../../workstation/paths.ts';
+import type { Accelerator } from './accelerator.ts';
+import { splitFlags } from './flags.ts';
+import { type Firmware, PLATFORMS } from './platform.ts';
+
+/** The settings with which a machine starts. Relative file names are in the machine's folder. */
+export interface MachineSpec {
+  readonly arch: Arch;
+  readonly accelerator: Accelerator;
+  readonly firmware: Pick<Firmware, 'code'>;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  /** Port of 127.0.0.1 on the workstation that reaches the guest's kubelet. */
+  readonly kubeletPort: number;
+  /** Words added to the kernel command line. */
+  readonly commandLine: readonly string[];
+  readonly seed: boolean;
+  /** Adds a network card before the working one, with a link but no peer. */
+  readonly quietCard?: boolean;
+  /** A disc in a drive and the asset tag of the chassis, which a cloud gives a machine besides its network. */
+  readonly cloud?: { readonly disc: string; readonly assetTag: string };
+}
+
+/** File names in a machine's folder. QEMU runs in that folder, because a Unix socket's path has at most 107 bytes. */
+export const MACHINE_FILES = {
+  disk: 'disk.img',
+  vars: 'vars.fd',
+  seed: 'seed.img',
+  console: 'console.log',
+  hostLogs: 'hostlogs.log',
+  pid: 'qemu.pid',
+  qmp: 'qmp.sock',
+} as const;
+
+const FILES = MACHINE_FILES;
+
+const drive = (file: string, index: number, options = ''): string[] => [
+  `-drive if=none,id=disk${index},format=raw,file=${file}${options}`,
+  `-device virtio-blk-pci,drive=disk${index},bootindex=${index}`,
+];
+
+const serial = (id: string, file: string): string[] => [
+  `-chardev file,id=${id},path=${file},append=on`,
+  `-serial chardev:${id}`,
+];
+
+/**
+ * Passes words to the kernel by an SMBIOS string, which systemd's EFI stub appends to the image's command line: so the
+ * tested image is the shipped one. A comma ends a QEMU option value unless doubled.
+ */
+const commandLine = (words: readonly string[]): string[] =>
+  words.length === 0
+    ? []
+    : [
+        `-smbios type=11,value=io.systemd.stub.kernel-cmdline-extra=${words.join(' ').replaceAll(',', ',,')}`,
+      ];
+
+/** Returns the arguments of QEMU for one machine. */
+export const qemuArguments = (spec: MachineSpec): string[] =>
+  splitFlags([
+    '-name kios',
+    ...PLATFORMS[spec.arch].flags,
+    `-accel ${spec.accelerator}`,
+    `-smp ${spec.cpus}`,
+    `-m ${spec.memoryMiB}`,
+    '-nodefaults',
+    '-no-user-config',
+    '-display none',
+    `-drive if=pflash,format=raw,readonly=on,file=${spec.firmware.code}`,
+    `-drive if=pflash,format=raw,file=${FILES.vars}`,
+    ...drive(FILES.disk, 0, ',cache=unsafe,discard=unmap'),
+    ...(spec.seed ? drive(FILES.seed, 1, ',readonly=on') : []),
+    ...(spec.quietCard === true
+      ? ['-netdev hubport,id=quiet,hubid=0', '-device virtio-net-pci,netdev=quiet,romfile=']
+      : []),
+    ...(spec.cloud === undefined
+      ? []
+      : [
+          `-drive if=none,id=disc,media=cdrom,readonly=on,format=raw,file=${spec.cloud.disc}`,
+          '-device ide-cd,drive=disc',
+          `-smbios type=3,asset=${spec.cloud.assetTag}`,
+        ]),
+    `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${spec.kubeletPort}-:10250`,
+    '-device virtio-net-pci,netdev=net0,romfile=',
+    '-object rng-random,id=rng0,filename=/dev/urandom',
+    '-device virtio-rng-pci,rng=rng0',
+    ...serial('console', FILES.console),
+    // QEMU's arm64 machine has one serial port.
+    ...(spec.arch === 'amd64' ? serial('hostlogs', FILES.hostLogs) : []),
+    ...commandLine(spec.commandLine),
+    `-qmp unix:${FILES.qmp},server=on,wait=off`,
+    '-daemonize',
+    `-pidfile ${FILES.pid}`,
+  ]);

@@ -1,0 +1,45 @@
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { EXIT, KiosError } from '@kios/errors';
+
+import { decodeGpt, GPT_BYTES, TYPE } from '../../build/formats/gpt.ts';
+import { run } from '../../workstation/run.ts';
+
+/** Where the first partition of kiOS's data type (docs/host-api.md section 3) starts, in bytes. */
+export async function findDataPartition(disk: string): Promise<number> {
+  await using file = await open(disk);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(GPT_BYTES), 0, GPT_BYTES, 0);
+  const partitions = decodeGpt(buffer.subarray(0, bytesRead)) ?? [];
+  const data = partitions.find(({ type }) => type === TYPE.data);
+  if (data !== undefined) return data.offset;
+  throw new KiosError('KIOS_DISK_IMAGE', `find kiOS's data partition in ${disk}`, {
+    exitCode: EXIT.data,
+  });
+}
+
+/** Runs commands of debugfs(8), which needs no mount, on the data partition of a disk image. */
+async function debugfs(disk: string, commands: readonly string[]): Promise<string> {
+  const device = `${disk}?offset=${await findDataPartition(disk)}`;
+  const input = `${commands.join('\n')}\n`;
+  return run('/usr/sbin/debugfs', ['-w', '-f', '-', device], { input });
+}
+
+const parents = (file: string): string[] => {
+  const parts = path.dirname(file).split('/').slice(1);
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
+};
+
+/** Writes a file to the data partition of a disk that no machine uses, and makes missing folders. */
+export async function writeToData(disk: string, file: string, content: string): Promise<void> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'kios-data-'));
+  try {
+    const source = path.join(dir, 'content');
+    await writeFile(source, content, { mode: 0o644 });
+    const folders = parents(file).map((folder) => `mkdir ${folder}`);
+    await debugfs(disk, [...folders, `write ${source} ${file}`]);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}

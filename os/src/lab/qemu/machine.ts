@@ -1,0 +1,106 @@
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { EXIT, KiosError, describe } from '@kios/errors';
+import * as v from 'valibot';
+
+import { readIfThere } from '../../workstation/files.ts';
+import type { Arch } from '../../workstation/paths.ts';
+import { identify, isAlive, terminate, type ProcessIdentity } from '../../workstation/process.ts';
+import { run } from '../../workstation/run.ts';
+import { MACHINE_FILES, qemuArguments, type MachineSpec } from './arguments.ts';
+import { findFirmware } from './firmware.ts';
+import { PLATFORMS } from './platform.ts';
+import { qmp } from './qmp.ts';
+import { writeSeed, type Seed } from './seed.ts';
+
+const STATE_FILE = 'machine.json';
+const QUIT_DEADLINE_MS = 5000;
+
+const State = v.object({
+  pid: v.number(),
+  startTicks: v.string(),
+  startedAt: v.number(),
+  kubeletPort: v.number(),
+});
+
+/** A running QEMU process. */
+export interface RunningMachine extends v.InferOutput<typeof State> {}
+
+export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed'> & {
+  readonly seed?: Seed;
+};
+
+/** One virtual machine, whose folder has its disk, firmware variables, logs and the identity of its QEMU process. */
+export class Machine {
+  readonly dir: string;
+  readonly #arch: Arch;
+
+  constructor(dir: string, arch: Arch = 'amd64') {
+    this.dir = dir;
+    this.#arch = arch;
+  }
+
+  file(name: keyof typeof MACHINE_FILES): string {
+    return path.join(this.dir, MACHINE_FILES[name]);
+  }
+
+  /** Gives the machine a new disk, a sparse copy of `image`, and removes everything of an earlier one. */
+  async create(image: string): Promise<void> {
+    await this.stop();
+    await rm(this.dir, { recursive: true, force: true });
+    await mkdir(this.dir, { recursive: true, mode: 0o700 });
+    await run('cp', ['--sparse=always', '--reflink=auto', image, this.file('disk')]);
+    const firmware = await findFirmware(this.#arch);
+    await copyFile(firmware.vars, this.file('vars'));
+  }
+
+  /** Powers the machine on. QEMU fails when it cannot open a device; otherwise it moves to the background. */
+  async start(options: StartOptions): Promise<RunningMachine> {
+    const { seed, ...spec } = options;
+    if (seed !== undefined) await writeSeed(this.file('seed'), seed);
+    const args = qemuArguments({
+      ...spec,
+      arch: this.#arch,
+      firmware: await findFirmware(this.#arch),
+      seed: seed !== undefined,
+    });
+    const startedAt = Date.now();
+    try {
+      await run(PLATFORMS[this.#arch].program, args, { cwd: this.dir });
+    } catch (cause) {
+      throw new KiosError('KIOS_QEMU', 'start the virtual machine', {
+        cause,
+        exitCode: EXIT.system,
+        ...(/hostfwd|Could not set up host forwarding/.test(describe(cause))
+          ? { remedy: 'Try again: another program took the port in the meantime.' }
+          : {}),
+      });
+    }
+    const pid = Number(await readFile(this.file('pid'), 'utf8'));
+    const identity = await identify(pid);
+    if (identity === undefined)
+      throw new KiosError('KIOS_QEMU', 'keep the virtual machine running: QEMU ended at once', {
+        exitCode: EXIT.system,
+      });
+    const state = { ...identity, startedAt, kubeletPort: spec.kubeletPort };
+    await writeFile(path.join(this.dir, STATE_FILE), JSON.stringify(state));
+    return state;
+  }
+
+  /** Returns the running machine; undefined when it is off. */
+  async running(): Promise<RunningMachine | undefined> {
+    const text = await readIfThere(path.join(this.dir, STATE_FILE));
+    if (text === undefined) return undefined;
+    const state = v.safeParse(v.pipe(v.string(), v.parseJson(), State), text);
+    return state.success && (await isAlive(state.output)) ? state.output : undefined;
+  }
+
+  /** Cuts the power. Does nothing when the machine is off. */
+  async stop(): Promise<void> {
+    const machine: ProcessIdentity | undefined = await this.running();
+    if (machine === undefined) return;
+    await qmp(this.dir, MACHINE_FILES.qmp, 'quit').catch(() => {});
+    await terminate(machine, QUIT_DEADLINE_MS);
+  }
+}

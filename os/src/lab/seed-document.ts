@@ -1,0 +1,26 @@
+import { stringify } from 'yaml';
+
+/** The cluster that a node joins, and the means to verify it. */
+export interface JoinInformation {
+  readonly instanceId: string;
+  readonly endpoint: string;
+  readonly caCertHash: string;
+  readonly token: string;
+  readonly nodeName: string;
+}
+
+/** Returns a NoCloud seed whose user data is a NodeBootstrap document. */
+export function seedFor(
+  join: JoinInformation,
+): Readonly<Record<'meta-data' | 'user-data', string>> {
+  return {
+    'meta-data': stringify({ 'instance-id': join.instanceId }),
+    'user-data': stringify({
+      apiVersion: 'kios.dev/v1',
+      kind: 'NodeBootstrap',
+      cluster: { name: 'kios', endpoint: join.endpoint, caCertHashes: [join.caCertHash] },
+      auth: { bootstrapToken: join.token },
+      node: { name: join.nodeName, labels: { 'kios.dev/lab': 'true' } },
+    }),
+  };
+}

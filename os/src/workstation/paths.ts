@@ -1,0 +1,21 @@
+import { homedir } from 'node:os';
+import path from 'node:path';
+
+/** The checkout this program runs from. */
+export const repository = path.resolve(import.meta.dirname, '../../..');
+
+/** Returns the folder of the finished artefacts of one architecture. */
+export const distDir = (arch: Arch): string => path.join(repository, 'dist', arch);
+
+/** Downloads and build results that all checkouts share, keyed by content, in the XDG cache folder. */
+export const cacheDir = path.join(
+  process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'),
+  'kios',
+);
+
+/** The lab of this checkout, its cluster and node; `kios down --purge` empties it. */
+export const stateDir = process.env['KIOS_STATE_DIR'] ?? path.join(repository, '.kios');
+
+/** Architectures by their name in Debian and Go. */
+export const ARCHES = ['amd64', 'arm64'] as const;
+export type Arch = (typeof ARCHES)[number];

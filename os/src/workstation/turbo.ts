@@ -1,0 +1,17 @@
+import path from 'node:path';
+
+import { repository } from './paths.ts';
+import { run, type RunOptions } from './run.ts';
+
+const TURBO = path.join(repository, 'node_modules/.bin/turbo');
+
+/** Builds workspaces, named by Turborepo filters; unchanged ones are skipped. */
+export const buildWorkspaces = (
+  filters: readonly string[],
+  options: RunOptions = {},
+): Promise<string> =>
+  run(
+    TURBO,
+    ['run', 'build', ...filters.map((name) => `--filter=${name}`), '--output-logs=errors-only'],
+    { cwd: repository, ...options },
+  );

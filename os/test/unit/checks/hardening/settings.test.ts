@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest';
+
+import {
+  formatSettings,
+  parseSettings,
+  readSettings,
+} from '../../../../src/checks/hardening/settings.ts';
+
+it('reads names, values and empty values, and skips comments', () => {
+  const text = '# a.b = 0\n\nkernel.modprobe =\n  vm.x=1 \nkernel.core_pattern = core #1\n';
+  expect(parseSettings(text)).toEqual([
+    { name: 'kernel/modprobe', value: '' },
+    { name: 'vm/x', value: '1' },
+    { name: 'kernel/core_pattern', value: 'core #1' },
+  ]);
+});
+
+it.each(['kernel.panic', '-kernel.panic = 1', 'net/ipv4/ip_forward = 1', 'net.*.x = 1', ' = 1'])(
+  'rejects the row %j',
+  (row) => {
+    expect(() => parseSettings(row)).toThrow('it is not "name = value"');
+  },
+);
+
+it('formats settings as sysctl prints them', () => {
+  const settings = [{ name: 'kernel/modprobe', value: '' }, { name: 'vm/x', value: '1' }]; // prettier-ignore
+  expect(formatSettings(settings)).toBe('kernel.modprobe = \nvm.x = 1');
+});
+
+it('finds the settings of init, those of the end of the start phase included', async () => {
+  const names = (await readSettings()).map(({ name }) => name);
+  expect(names).toContain('kernel/kptr_restrict');
+  expect(names).toContain('net/core/bpf_jit_harden');
+});

@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { EXIT } from '@kios/errors';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const main = path.resolve(import.meta.dirname, '../../../src/main.ts');
+let state: string;
+
+beforeAll(async () => {
+  state = await mkdtemp(path.join(tmpdir(), 'kios-cli-'));
+});
+
+afterAll(() => rm(state, { recursive: true }));
+
+const kios = (...args: readonly string[]) =>
+  execa(process.execPath, [main, ...args], {
+    reject: false,
+    stdin: 'ignore',
+    env: { KIOS_STATE_DIR: state, KIOS_DEBUG: undefined, KIOS_NO_INSTALL: '1' },
+  });
+
+describe('bad input ends with one line, a code and a remedy, without a stack trace:', () => {
+  it.each([
+    ['nothing', [], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['an unknown command', ['upp'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['an unknown flag', ['up', '--ones'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['an unknown choice', ['build', '--arch', 'riscv'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['an unknown suite', ['test', 'all'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['a command without its subcommand', ['bench'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['memory that is not a number', ['up', '--memory', 'lots'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['logs without a node', ['logs', 'init'], 'KIOS_NODE_ABSENT', EXIT.unavailable],
+    [
+      'kubectl without a cluster',
+      ['kubectl', 'get', 'nodes'],
+      'KIOS_NODE_ABSENT',
+      EXIT.unavailable,
+    ],
+  ])('%s', async (_, args, code, exitCode) => {
+    const { exitCode: ended, stderr, stdout } = await kios(...args);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(new RegExp(`^kios: cannot .* \\[${code}\\]\nkios: [A-Z].+\\.$`));
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(ended).toBe(exitCode);
+  });
+});
+
+it('describes each command', async () => {
+  const { stdout, exitCode } = await kios('--help');
+  expect(exitCode).toBe(0);
+  for (const name of [
+    'up',
+    'down',
+    'status',
+    'logs',
+    'kubectl',
+    'build',
+    'manifests',
+    'test',
+    'bench',
+  ])
+    expect(stdout).toMatch(new RegExp(`kios ${name} .*\\w`));
+});
+
+it('gives examples for a command', async () => {
+  expect((await kios('up', '--help')).stdout).toContain('./kios up --once');
+});
+
+it('prints its version', async () => {
+  expect((await kios('--version')).stdout).toMatch(/^\d+\.\d+\.\d+$/);
+});
+
+it('prints a completion script', async () => {
+  expect((await kios('completion')).stdout).toContain('kios');
+});
+
+it('reports that nothing runs, and `down` succeeds then', async () => {
+  const { stdout, exitCode } = await kios('status');
+  expect(stdout).toBe('node: off\ncontrol plane: stopped');
+  expect(exitCode).toBe(0);
+  expect((await kios('down', '--purge')).exitCode).toBe(0);
+});

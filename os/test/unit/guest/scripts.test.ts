@@ -1,0 +1,224 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+
+import * as v from 'valibot';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { SCRIPTS } from '../../../guest/src/scripts.ts';
+import { guestProgram, scriptCommand } from '../../../src/checks/acceptance/guest-program.ts';
+import { HostFacts } from '../../../src/checks/acceptance/host-facts.ts';
+import { freePort } from '../../../src/workstation/free-port.ts';
+
+const NAMES = ['greet', 'host', 'kill', 'power', 'serve', 'watch-cable', 'watch-standalone'] as const; // prettier-ignore
+const REFUSED = 'KIOS_BOOTSTRAP_(UNTRUSTED|TOKEN)';
+/** Nodes run these programs under Bun, which `KIOS_BUN` names when it is present. */
+const RUNTIMES = [process.execPath, process.env['KIOS_BUN'] ?? []].flat();
+
+let folder: string;
+const close: (() => unknown)[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'kios-guest-'));
+});
+afterEach(async () => {
+  for (const one of close.splice(0)) one();
+  await rm(folder, { recursive: true });
+});
+
+/** Writes files below the folder that stands for the root of a system. */
+async function write(files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    const file = path.join(folder, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, content);
+  }
+}
+
+/** Listens on a Unix socket. `take` returns all that the next client sends. */
+async function listen() {
+  const socket = path.join(folder, 'socket');
+  const received: Promise<string>[] = [];
+  const server = createServer((client: Socket) => received.push(text(client)));
+  await once(server.listen(socket), 'listening');
+  close.push(() => server.close());
+  const take = async (): Promise<string> => {
+    await expect.poll(() => received.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    return (await received.shift()) ?? '';
+  };
+  return { socket, take };
+}
+
+function start(runtime: string, command: readonly string[], env = {}) {
+  const child = spawn(runtime, command.slice(1), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  close.push(() => child.kill('SIGKILL'));
+  return child;
+}
+
+describe('the programs of os/guest', () => {
+  it.each(NAMES)('%s needs nothing beside its text', async (name) => {
+    const program = await guestProgram(name);
+    const needed = [...program.matchAll(/require\("([^"]+)"\)/g)].map(([, id = '']) => id);
+    expect(needed.filter((id) => !id.startsWith('node:'))).toEqual([]);
+    expect(program).not.toContain('koffi');
+  });
+
+  it.each(NAMES)('%s has nothing that kubelet would expand in a command', async (name) => {
+    expect(await guestProgram(name)).not.toMatch(/\$[$(]/);
+  });
+
+  it('are all in this test', () => {
+    expect(Object.keys(SCRIPTS)).toEqual([...NAMES]);
+  });
+
+  it('are bundled once in a run', () => {
+    expect(guestProgram('kill')).toBe(guestProgram('kill'));
+  });
+});
+
+const status = (name: string): string =>
+  `Name:\t${name}\nPPid:\t0\nCapPrm:\t3000\nCapEff:\t1000\nCapBnd:\t3000\n`;
+const stat = (name: string): string => `1 (${name}) S ${'0 '.repeat(18)}77 0\n`;
+
+describe.each(RUNTIMES)('under %s', (runtime) => {
+  it('watch-cable reports the links it watches, then the addresses and routes left without carrier', async () => {
+    const { socket, take } = await listen();
+    await write({
+      'proc/uptime': '12.34 5.6\n',
+      'proc/net/fib_trie':
+        'Local:\n        |-- 10.0.2.15\n           /32 host LOCAL\n     |-- 10.0.2.255\n           /32 link BROADCAST\n',
+      'proc/net/route':
+        'Iface\tDestination\tGateway\neth0\t00000000\t0202000A\neth0\t0002000A\t00000000\neth1\t00000000\t0\n',
+      'sys/class/net/eth0/carrier': '1\n',
+      'sys/class/net/eth1/carrier': '0\n',
+      'sys/class/net/lo/carrier': '1\n',
+    });
+    const parameters = { root: folder, agent: 'probe', socket, deadlineMs: 20_000 };
+    start(runtime, await scriptCommand('watch-cable', parameters));
+    const watching = '{"agent":"probe","ev":"watching","up":12.34,"links":["eth0"]}\n';
+    expect(await take()).toBe(watching);
+    await write({ 'sys/class/net/eth0/carrier': '0\n' });
+    const seen = { link: 'eth0', addresses: ['10.0.2.15'], routes: 1 };
+    expect(JSON.parse(await take())).toEqual({ agent: 'probe', ev: 'seen', up: 12.34, ...seen });
+  });
+
+  it('watch-standalone reports sockets open to the network, the code and the files', async () => {
+    const { socket, take } = await listen();
+    const head = '  sl  local_address rem_address   st\n';
+    await write({
+      'proc/uptime': '1.5 1\n',
+      'proc/net/tcp': `${head}   0: 0100007F:0050 00000000:0000 0A\n   1: 00000000:280A 00000000:0000 0A\n   2: 0F02000A:0016 0102000A:1234 01\n`,
+      'proc/net/tcp6': `${head}   0: 00000000000000000000000001000000:0050 0:0 0A\n`,
+      'proc/net/udp': `${head}   0: 00000000:0044 00000000:0000 07\n   1: 00000000:007B 00000000:0000 07\n`,
+      'proc/net/udp6': head,
+      'var/log/pods/kube-system_dhcp_1/dhcp/0.log': 'KIOS_BOOTSTRAP_TOKEN\n',
+      'var/log/pods/kube-system_bootstrap_2/bootstrap/0.log': 'x KIOS_BOOTSTRAP_UNTRUSTED y\n',
+      'etc/kubernetes/config.yaml': '',
+    });
+    const limits = { refused: REFUSED, watchSeconds: 2, longestSeconds: 3 };
+    const parameters = { root: folder, agent: 'probe', socket, ...limits };
+    start(runtime, await scriptCommand('watch-standalone', parameters));
+    expect(JSON.parse(await take())).toEqual({
+      agent: 'probe',
+      ev: 'seen',
+      up: 1.5,
+      open: ['tcp 00000000:280A', 'udp 00000000:007B'],
+      code: 'KIOS_BOOTSTRAP_UNTRUSTED',
+      files: ['config.yaml'],
+    });
+  });
+
+  it('watch-standalone gives up on a code that does not come', async () => {
+    const { socket, take } = await listen();
+    const nothing = Object.fromEntries(['tcp', 'tcp6', 'udp', 'udp6'].map((name) => [`proc/net/${name}`, ''])); // prettier-ignore
+    await write({ ...nothing, 'proc/uptime': '1 1\n', 'etc/kubernetes/a': '' });
+    await mkdir(path.join(folder, 'var/log/pods'), { recursive: true });
+    const limits = { refused: REFUSED, watchSeconds: 1, longestSeconds: 2 };
+    const parameters = { root: folder, agent: 'probe', socket, ...limits };
+    start(runtime, await scriptCommand('watch-standalone', parameters));
+    expect(JSON.parse(await take())).not.toHaveProperty('code');
+  });
+
+  it('host prints the processes, sockets and executable files of the host', async () => {
+    await write({
+      'proc/1/status': status('init'),
+      'proc/1/stat': stat('in) it'),
+      'proc/1/cgroup': '0::/init\n',
+      'proc/1/mountinfo': '1 0 0:1 / / rw - rootfs none rw\n2 1 0:2 / / ro,nodev - erofs /dev/x ro\n',
+      'proc/1/net/tcp': '  sl  local\n   0: 0100007F:0050 00000000:0000 0A\n',
+      'proc/2/status': status('kthreadd'),
+      'proc/2/stat': stat('kthreadd'),
+      'proc/self': '',
+      'proc/1/root/bin/init': '',
+      'proc/1/root/etc/plain': '',
+      'proc/1/root/lib/kios/store/program': '',
+    }); // prettier-ignore
+    await mkdir(path.join(folder, 'proc/1/ns'));
+    await symlink('mnt:[1]', path.join(folder, 'proc/1/ns/mnt'));
+    await symlink('/bin/init', path.join(folder, 'proc/1/exe'));
+    for (const file of ['bin/init', 'lib/kios/store/program'])
+      await chmod(path.join(folder, 'proc/1/root', file), 0o755);
+    const child = start(runtime, await scriptCommand('host', { root: folder }));
+    const facts = v.parse(HostFacts, JSON.parse(await text(child.stdout)));
+    expect(facts).toMatchObject({
+      listeners: [{ protocol: 'tcp', address: '127.0.0.1', port: 80 }],
+      rootOptions: 'ro,nodev',
+      rootType: 'erofs',
+      bin: ['init'],
+      executables: ['/bin/init'],
+    });
+    expect(facts.processes.toSorted((a, b) => a.pid - b.pid)).toEqual([
+      {
+        pid: 1,
+        ppid: 0,
+        name: 'init',
+        exe: '/bin/init',
+        kernel: false,
+        onHost: true,
+        cgroup: '0::/init',
+        startTicks: 77,
+        capabilities: { permitted: '3000', effective: '1000', bounding: '3000' },
+      },
+      expect.objectContaining({ pid: 2, exe: '', kernel: true, onHost: false }),
+    ]);
+  });
+
+  it('power sends its order as one byte', async () => {
+    const { socket, take } = await listen();
+    start(runtime, await scriptCommand('power', { socket, order: 6 }));
+    expect(await take()).toBe('\u0006');
+  });
+
+  it('kill ends the process it is given', async () => {
+    const victim = start('sleep', ['sleep', '60']);
+    const ended = once(victim, 'exit');
+    start(runtime, await scriptCommand('kill', { pid: victim.pid ?? 0 }));
+    expect(await ended).toEqual([null, 'SIGKILL']);
+  });
+
+  it('serve greets once it listens, and greet prints the name of its pod', async () => {
+    const port = await freePort();
+    const command = await scriptCommand('serve', { port, greeting: 'serving' });
+    const server = start(runtime, command, { HOSTNAME: 'pod-1' });
+    expect(String(await once(server.stdout, 'data'))).toBe('serving\n');
+    const url = `http://127.0.0.1:${port}`;
+    const client = start(runtime, await scriptCommand('greet', { url }));
+    expect(await text(client.stdout)).toBe('pod-1\n');
+  });
+
+  it('main prints the kernel and the facts it is asked for', async () => {
+    const file = path.join(folder, 'guest.cjs');
+    await writeFile(file, await guestProgram('main'));
+    const child = start(runtime, [runtime, file, 'facts', 'kernel/pid_max', 'kernel/kios']);
+    const lines = (await text(child.stdout)).trim().split('\n');
+    expect(lines[0]).toContain('"kernel"');
+    expect(lines.at(-2)).toMatch(/^\{"name":"kernel\/pid_max","result":"\d+"\}$/);
+    expect(lines.at(-1)).toBe('{"name":"kernel/kios","result":null}');
+  });
+});

@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+
+import { type MachineSpec, qemuArguments } from '../../../../src/lab/qemu/arguments.ts';
+
+const spec: MachineSpec = {
+  arch: 'amd64',
+  accelerator: 'tcg',
+  firmware: { code: '/usr/share/OVMF/OVMF_CODE_4M.fd' },
+  memoryMiB: 2048,
+  cpus: 2,
+  kubeletPort: 34567,
+  commandLine: ['kios.logport=/dev/ttyS1'],
+  seed: true,
+};
+
+const valueOf = (args: readonly string[], flag: string): string[] =>
+  args.filter((_, index) => args[index - 1] === flag);
+
+it('forwards only a loopback port to the guest’s kubelet', () => {
+  expect(valueOf(qemuArguments(spec), '-netdev')).toEqual([
+    'user,id=net0,hostfwd=tcp:127.0.0.1:34567-:10250',
+  ]);
+});
+
+it('puts a network card without a peer before the working one', () => {
+  const args = qemuArguments({ ...spec, quietCard: true });
+  const cards = valueOf(args, '-device').filter((device) => device.startsWith('virtio-net'));
+  expect(cards.map((card) => /netdev=(\w+)/.exec(card)?.[1])).toEqual(['quiet', 'net0']);
+  expect(valueOf(args, '-netdev')).toContain('hubport,id=quiet,hubid=0');
+});
+
+it('passes words for the kernel to the EFI stub with doubled commas', () => {
+  const args = qemuArguments({ ...spec, commandLine: ['a=1,2', 'b'] });
+  expect(valueOf(args, '-smbios')).toEqual([
+    'type=11,value=io.systemd.stub.kernel-cmdline-extra=a=1,,2 b',
+  ]);
+});
+
+it('attaches neither seed nor SMBIOS string unless asked to', () => {
+  const args = qemuArguments({ ...spec, seed: false, commandLine: [] });
+  expect(args.join(' ')).not.toMatch(/seed|smbios/);
+});
+
+it('gives a machine the board and serial ports of its architecture', () => {
+  const arm = qemuArguments({ ...spec, arch: 'arm64' });
+  expect(valueOf(arm, '-machine')).toEqual(['virt,gic-version=3']);
+  expect(valueOf(arm, '-serial')).toEqual(['chardev:console']);
+  expect(valueOf(qemuArguments(spec), '-machine')).toEqual(['q35']);
+});
+
+it('keeps every file name but the firmware’s relative to the machine’s folder', () => {
+  const absolute = qemuArguments(spec).filter((arg) => /(file|path|unix)[=:]\//.test(arg));
+  expect(absolute).toEqual([expect.stringContaining('readonly=on,file=/usr/share/OVMF')]);
+});

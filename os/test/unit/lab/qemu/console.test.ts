@@ -1,0 +1,84 @@
+import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { parseConsoleLine } from '../../../../src/lab/qemu/console-line.ts';
+import { Console } from '../../../../src/lab/qemu/console.ts';
+
+const line = (ev: string, more: object = {}): string =>
+  `${JSON.stringify({ t: '2026-01-01T00:00:00.000Z', up: 1.5, lvl: 'info', agent: 'init', ev, ...more })}\r\n`;
+
+const ready = (event: { ev: string }): boolean => event.ev === 'containerd.ready';
+
+describe('a console line', () => {
+  it.each([
+    ['plain', line('init.start')],
+    ['after the firmware’s output on the same line', `\u001B[2J\u001B[01;01H${line('init.start')}`],
+  ])('is an event: %s', (_, text) => {
+    expect(parseConsoleLine(text)).toMatchObject({ agent: 'init', ev: 'init.start', up: 1.5 });
+  });
+
+  it.each([
+    ['kernel', '[    0.000000] Linux version 6.12'],
+    ['cut off', '{"agent":"init","ev":'],
+    ['another object', '{"a":1}'],
+    ['empty', ''],
+  ])('is not an event: %s', (_, text) => {
+    expect(parseConsoleLine(text)).toBeUndefined();
+  });
+
+  it('without a time gets none', () => {
+    expect(parseConsoleLine('{"ev":"x"}')?.up).toBeNaN();
+  });
+});
+
+describe('the console', () => {
+  let dir: string;
+  let file: string;
+  let console: Console;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(path.join(tmpdir(), 'kios-console-'));
+    file = path.join(dir, 'console.log');
+    console = new Console(file);
+  });
+
+  afterEach(async () => {
+    console[Symbol.dispose]();
+    await rm(dir, { recursive: true });
+  });
+
+  it('returns an event that comes later, in two pieces and in a new file', async () => {
+    const found = console.expect('readiness', ready, 5000);
+    const text = line('containerd.ready', { ms: 7 });
+    await appendFile(file, text.slice(0, 20));
+    await appendFile(file, text.slice(20));
+    expect((await found).fields['ms']).toBe(7);
+  });
+
+  it('returns a past event', async () => {
+    await appendFile(file, line('containerd.ready') + line('kubelet.start'));
+    await console.expect('the later one', (event) => event.ev === 'kubelet.start', 5000);
+    expect(await console.expect('readiness', ready, 5000)).toMatchObject({
+      ev: 'containerd.ready',
+    });
+  });
+
+  it('names the expected event and the last line at the deadline', async () => {
+    await appendFile(file, 'Loading…\n');
+    await expect(console.expect('readiness', ready, 400)).rejects.toThrow(
+      /see readiness on the console within 0 s.*Loading/,
+    );
+  });
+
+  it.each([
+    ['kernel panic', 'Kernel panic - not syncing: VFS\n'],
+    ['init giving up', line('fatal', { code: 'KIOS_ROOT' })],
+  ])('stops waiting after a %s', async (_, text) => {
+    const found = console.expect('readiness', ready, 60_000);
+    await appendFile(file, text);
+    await expect(found).rejects.toMatchObject({ code: 'KIOS_NODE_FATAL' });
+  });
+});

@@ -1,0 +1,188 @@
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { execa } from 'execa';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { repository } from '../../../src/workstation/paths.ts';
+
+const SYSTEM = [
+  'cat', 'chmod', 'cmp', 'cp', 'dirname', 'env', 'flock', 'grep', 'mkdir', 'mktemp', 'readlink', 'rm', 'sed', 'sh', 'tail', 'touch',
+]; // prettier-ignore
+
+/** Programs of a simulated workstation; each one first records its call. */
+const NODE = 'case "$1" in --version) echo v18.20.4 ;; esac';
+const OLD_NODE = 'case "$1" in --version) echo v16.1.0 ;; *) exit 1 ;; esac';
+/** Runs npm, but is too old for some packages. */
+const DEBIAN_12_NODE = 'case "$2" in *20*) exit 1 ;; esac';
+const NPM = `case "$1" in install)
+  mkdir -p node_modules/.bin
+  printf '#!/bin/sh\\nshift\\necho "main: $*"\\n' >node_modules/.bin/node
+  chmod 755 node_modules/.bin/node
+  touch node_modules/.package-lock.json ;;
+esac`;
+const OFFLINE_NPM = 'echo "npm error network" >&2; exit 1';
+/** Knows package names only after an update, as on a newly installed system. */
+const APT = `case "$1" in
+update) touch "$MACHINE/updated" ;;
+install)
+  [ -e "$MACHINE/updated" ] || { echo "E: Unable to locate package" >&2; exit 100; }
+  touch "$MACHINE/libatomic"
+  for name in node npm; do cp "$MACHINE/archive/$name" "$MACHINE/bin/$name"; done ;;
+esac`;
+const LDCONFIG = `[ ! -e "$MACHINE/libatomic" ] || echo "	libatomic.so.1 (libc6,x86-64) => /lib/libatomic.so.1"`;
+
+let machine: string;
+let programs: Record<string, string>;
+
+const install = async (folder: string, name: string, body: string): Promise<void> => {
+  const file = path.join(machine, folder, name);
+  await writeFile(file, `#!/bin/sh\necho "${name} $*" >>"$MACHINE/calls"\n${body}\n`);
+  await chmod(file, 0o755);
+};
+
+async function kios(...args: readonly string[]) {
+  for (const [name, body] of Object.entries(programs)) await install('bin', name, body);
+  return execa(path.join(machine, 'checkout/kios'), args, {
+    reject: false,
+    stdin: 'ignore',
+    extendEnv: false,
+    env: { ...environment, MACHINE: machine, PATH: path.join(machine, 'bin') },
+  });
+}
+
+let environment: Record<string, string>;
+const calls = async (): Promise<string[]> =>
+  (await readFile(path.join(machine, 'calls'), 'utf8').catch(() => '')).trim().split('\n');
+const called = async (pattern: RegExp): Promise<string[]> =>
+  (await calls()).filter((line) => pattern.test(line));
+
+beforeEach(async () => {
+  machine = await mkdtemp(path.join(tmpdir(), 'kios-launcher-'));
+  for (const folder of ['bin', 'archive', 'checkout']) await mkdir(path.join(machine, folder));
+  for (const file of ['kios', 'package.json', 'package-lock.json'])
+    await copyFile(path.join(repository, file), path.join(machine, 'checkout', file));
+  for (const name of SYSTEM) {
+    const { stdout } = await execa('sh', ['-c', `command -v ${name}`]);
+    await symlink(stdout, path.join(machine, 'bin', name));
+  }
+  await install('archive', 'node', NODE);
+  await install('archive', 'npm', NPM);
+  environment = {};
+  programs = { id: 'echo 0', ldconfig: LDCONFIG, 'apt-get': APT };
+});
+afterEach(() => rm(machine, { recursive: true }));
+
+describe('on a minimal system the launcher', () => {
+  it('names and installs what npm and Node 26 need, then runs main', async () => {
+    const { stdout, stderr, exitCode } = await kios('up', '--once');
+    expect(stderr).toMatch(/^kios: installing nodejs npm libatomic1 with apt-get, to /);
+    expect(await called(/^apt-get/)).toEqual([
+      'apt-get install -y --no-install-recommends nodejs npm libatomic1',
+      'apt-get update',
+      'apt-get install -y --no-install-recommends nodejs npm libatomic1',
+    ]);
+    expect(stdout).toBe('main: up --once');
+    expect(exitCode).toBe(0);
+  });
+
+  it('installs nothing with KIOS_NO_INSTALL=1, but names what is missing', async () => {
+    environment = { KIOS_NO_INSTALL: '1' };
+    const { stderr, exitCode } = await kios('up');
+    expect(stderr).toBe(
+      'kios: cannot install the packages nodejs npm libatomic1 [KIOS_PACKAGES_MISSING]\nkios: Run: apt-get install nodejs npm libatomic1.',
+    );
+    expect(exitCode).toBe(69);
+    expect(await called(/^(apt-get|npm)/)).toEqual([]);
+  });
+
+  it('becomes root by sudo', async () => {
+    programs = { ...programs, id: 'echo 1000', sudo: 'exec "$@"' };
+    expect((await kios('up')).exitCode).toBe(0);
+    expect(await called(/^sudo/)).toHaveLength(3);
+  });
+
+  it('prints the command for root when there is no sudo', async () => {
+    programs = { ...programs, id: 'echo 1000' };
+    const { stderr, exitCode } = await kios('up');
+    expect(stderr).toContain('kios: Run as root: apt-get install nodejs npm libatomic1.');
+    expect(exitCode).toBe(69);
+    expect(await called(/^apt-get/)).toEqual([]);
+  });
+
+  it('fails when sudo refuses, and shows why', async () => {
+    const refusal = 'echo "user is not in the sudoers file" >&2; exit 1';
+    programs = { ...programs, id: 'echo 1000', sudo: refusal };
+    const { stderr, exitCode } = await kios('up');
+    expect(stderr).toContain('user is not in the sudoers file');
+    expect(stderr).toContain('[KIOS_PACKAGES_MISSING]\nkios: See above, or run: apt-get install');
+    expect(exitCode).toBe(69);
+  });
+});
+
+describe('where Node and npm are installed the launcher', () => {
+  beforeEach(async () => {
+    await writeFile(path.join(machine, 'libatomic'), '');
+    programs = { ...programs, node: NODE, npm: NPM };
+  });
+
+  it('runs npm once, and no program at all when nothing has changed', async () => {
+    await kios('up');
+    expect(await called(/^npm install/)).toHaveLength(1);
+    const before = await calls();
+    expect((await kios('status')).stdout).toBe('main: status');
+    expect(await calls()).toEqual(before);
+    expect(await called(/^apt-get/)).toEqual([]);
+  });
+
+  it('runs npm again when the lock file has changed', async () => {
+    await kios('up');
+    await writeFile(path.join(machine, 'checkout/package-lock.json'), '{}');
+    await kios('up');
+    expect(await called(/^npm install/)).toHaveLength(2);
+  });
+
+  it('reports a missing network instead of waiting for each package', async () => {
+    programs = { ...programs, npm: OFFLINE_NPM };
+    const { stderr, exitCode } = await kios('up');
+    expect(stderr).toMatch(
+      /^kios: cannot install the npm packages: .* \[KIOS_NETWORK\]\nkios: Check the network/m,
+    );
+    expect(stderr).not.toContain('npm error');
+    expect(exitCode).toBe(69);
+    expect(await called(/^npm install/)).toEqual([expect.stringContaining(' --offline ')]);
+  });
+
+  it('works without a network when npm’s cache has every package', async () => {
+    programs = { ...programs, npm: `[ "$1" = view ] && exit 1\n${NPM}` };
+    expect((await kios('up')).stdout).toBe('main: up');
+  });
+
+  it('runs npm on Node 26 when the system’s Node is too old for some packages, which npm would skip', async () => {
+    programs = { ...programs, node: DEBIAN_12_NODE };
+    expect((await kios('up')).stdout).toBe('main: up');
+    expect(await called(/^npm install/)).toEqual([
+      expect.stringMatching(/ node@26\.[\d.]+ npm@11\.[\d.]+ /),
+      expect.not.stringContaining('node@'),
+    ]);
+  });
+
+  it('refuses a Node that cannot run npm', async () => {
+    programs = { ...programs, node: OLD_NODE };
+    const { stderr, exitCode } = await kios('up');
+    expect(stderr).toContain(
+      'kios: cannot use Node v16.1.0: it is older than 18 [KIOS_NODE_VERSION]',
+    );
+    expect(exitCode).toBe(69);
+  });
+});

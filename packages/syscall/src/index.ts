@@ -1,0 +1,17 @@
+export { adjtimex, type KernelClock } from './adjtimex.ts';
+export { bootClock, type BootTimer, openBootTimer } from './boot-clock.ts';
+export type { Channel } from './channel.ts';
+export { lock, type Lock, tryLock } from './lock.ts';
+export { finitModule, initModule, MODULE_INIT } from './module.ts';
+export {
+  inetAddress,
+  type Instruction,
+  openNetlink,
+  openPacket,
+  openUdp,
+  openUnixDatagram,
+  type PacketOptions,
+  type UdpOptions,
+} from './socket.ts';
+export { isErrno, SyscallError } from './syscall-error.ts';
+export { releaseCodePages, shedText } from './code-pages.ts';

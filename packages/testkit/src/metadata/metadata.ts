@@ -1,4 +1,0 @@
-export type { CloudMachine } from './cloud.ts';
-export { serve, type Served, type ServeOptions } from './serve.ts';
-export { MetadataService } from './start.ts';
-export { type Vice, VICES } from './vice.ts';

@@ -3,11 +3,11 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { decodeFrame } from '../../src/core/frame.ts';
-import { decodeMessage } from '../../src/core/message.ts';
-import { Random } from '../random.ts';
-import { type Depth, digestMessage } from './digest-message.ts';
-import { mutate } from './mutate.ts';
+import { decodeFrame } from '../../src/core/wire/frame.ts';
+import { decodeMessage } from '../../src/core/wire/message.ts';
+import { type Depth, digestMessage } from '../support/fuzz/digest-message.ts';
+import { mutate } from '../support/fuzz/mutate.ts';
+import { Random } from '../support/random.ts';
 
 const VECTORS = path.join(import.meta.dirname, '../vectors');
 const PACKETS = Number(process.env['KIOS_FUZZ_PACKETS'] ?? 1_000_000);
@@ -19,13 +19,13 @@ const readHex = (file: string): Buffer =>
 const filesOf = (folder: string): string[] =>
   readdirSync(folder).filter((name) => name.endsWith('.hex'));
 
-/** What real servers sent: frames as read from the packet socket, each addressed to a machine of its own. */
+/** Frames of real servers, as read from the packet socket, each addressed to another machine. */
 const seeds = filesOf(VECTORS).map((name) =>
   Buffer.from(decodeFrame(readHex(path.join(VECTORS, name))).payload),
 );
 
 const MAC = '02:00:00:00:00:01';
-/** All for the same machine, so that parts of one may stand in another. */
+/** All of them for the same machine, so that they can be mixed. */
 const ours = seeds.map((seed) => {
   const copy = Buffer.from(seed);
   copy.write(MAC.replaceAll(':', ''), 28, 'hex');
@@ -57,7 +57,7 @@ describe('messages that once broke something', () => {
 });
 
 describe(`${PACKETS} messages, seed ${SEED}`, () => {
-  it('each give a lease, are refused, or are no message', { timeout: 300_000 }, () => {
+  it('each give a lease, are refused, or are not a message', { timeout: 300_000 }, () => {
     const random = new Random(SEED);
     const depths: Record<Depth, number> = { undecodable: 0, 'not for us': 0, refused: 0, lease: 0 };
     for (let packet = 0; packet < PACKETS; packet += 1) {
@@ -69,7 +69,7 @@ describe(`${PACKETS} messages, seed ${SEED}`, () => {
         throw new Error(`packet ${packet} of seed ${SEED}: ${message.toString('hex')}`, { cause });
       }
     }
-    // Noise that never gets anywhere would prove nothing.
+    // Noise that is never decoded would prove nothing.
     for (const count of Object.values(depths)) expect(count).toBeGreaterThan(PACKETS / 100);
   });
 });

@@ -11,7 +11,14 @@ import {
 } from '@kios/testkit/dhcp';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { addressesOf, buildAgent, Machine, reboot, routesOf, shippedRuntime } from './agent.ts';
+import {
+  addressesOf,
+  buildAgent,
+  Machine,
+  reboot,
+  routesOf,
+  shippedRuntime,
+} from '../support/netns/agent.ts';
 
 beforeEach(requireRoot);
 beforeAll(buildAgent, 60_000);
@@ -46,7 +53,7 @@ const granting = (options: readonly Option[], rest: Partial<Reply> = {}): Rule[]
   { on: 'request', reply: [reply('ack', options, rest)] },
 ];
 
-/** A machine, a scripted server, an onlooker. */
+/** A machine, a scripted server and a tap. */
 class Cloud implements AsyncDisposable {
   readonly wire: Wire;
   readonly machine: Machine;
@@ -95,7 +102,7 @@ describe('the networks of clouds', { timeout: 90_000 }, () => {
 
   it.concurrent('GCE: an address alone in its subnet, the way to the gateway in option 121', async () => {
     const gateway = addressToHex(SERVER);
-    // The gateway itself on the link, everything else through it.
+    // The gateway is on-link, everything else goes through it.
     const routes = ['20', gateway, '00000000', '00', gateway].join('');
     const options = [SERVER_ID, HOUR, HOST_MASK, ROUTER, [121, routes], [26, '05b4']] as const;
     await using cloud = await Cloud.open(granting(options));
@@ -105,14 +112,14 @@ describe('the networks of clouds', { timeout: 90_000 }, () => {
     await startTcpFlow(cloud.wire.client, cloud.wire.server, SERVER);
   });
 
-  it.concurrent('Hetzner: a gateway that is in no subnet and no route', async () => {
+  it.concurrent('Hetzner: a gateway outside the subnet and without a route', async () => {
     const options = [SERVER_ID, HOUR, HOST_MASK, [3, addressToHex('172.31.1.1')]] as const;
     await using cloud = await Cloud.open(granting(options));
     await cloud.acquire();
     expect(await routesOf(cloud.wire.client)).toEqual(['172.31.1.1', 'default via 172.31.1.1']);
   });
 
-  it.concurrent('Azure: no answer to who asks for the MTU', async () => {
+  it.concurrent('Azure: no reply to clients that ask for the MTU', async () => {
     const rules = granting(USUAL).map((rule) => ({ ...rule, when: { asksNot: 26 } }));
     await using cloud = await Cloud.open(rules);
     const agent = await cloud.acquire();
@@ -120,14 +127,14 @@ describe('the networks of clouds', { timeout: 90_000 }, () => {
     expect(await addressesOf(cloud.wire.client)).toEqual([`${ADDRESS}/24`]);
   });
 
-  it.concurrent('Azure: routes in Microsoft’s option, where the standard one is missing', async () => {
+  it.concurrent('Azure: routes in Microsoft’s option without the standard one', async () => {
     const route = `18${addressToHex('10.9.8.0').slice(0, 6)}${addressToHex(SERVER)}`;
     await using cloud = await Cloud.open(granting([...USUAL, [249, route]]));
     await cloud.acquire();
     expect(await routesOf(cloud.wire.client)).toEqual([`10.9.8.0/24 via ${SERVER}`]);
   });
 
-  it.concurrent('UniFi: renewals are answered to everybody', async () => {
+  it.concurrent('UniFi: replies to renewals are broadcast', async () => {
     const soon: readonly Option[] = [...USUAL, [58, u32ToHex(2)], [59, u32ToHex(60)]];
     await using cloud = await Cloud.open(granting(soon, { broadcast: true }));
     const daemon = cloud.machine.run();
@@ -136,7 +143,7 @@ describe('the networks of clouds', { timeout: 90_000 }, () => {
     expect(second).toMatchObject({ dst: '255.255.255.255', ciaddr: ADDRESS });
   });
 
-  it.concurrent('CloudSigma: a commit that is none; not tried again after a boot', async () => {
+  it.concurrent('CloudSigma: a false rapid commit is not asked for again after a boot', async () => {
     const rules: Rule[] = [
       { on: 'discover', when: { has: 80 }, reply: [reply('ack', USUAL)] },
       ...granting(USUAL),
@@ -155,7 +162,7 @@ describe('the networks of clouds', { timeout: 90_000 }, () => {
   });
 });
 
-describe('servers that do as they like', { timeout: 90_000 }, () => {
+describe('servers that break the rules', { timeout: 90_000 }, () => {
   it.concurrent('an offer that carries rapid commit is an offer', async () => {
     const [offer, ack] = [reply('offer', [...USUAL, RAPID_COMMIT]), reply('ack', USUAL)];
     const rules: Rule[] = [
@@ -168,13 +175,13 @@ describe('servers that do as they like', { timeout: 90_000 }, () => {
     expect(cloud.tap.seen('request')).toHaveLength(1);
   });
 
-  it.concurrent('no server identifier: the sender of the packet is the server', async () => {
+  it.concurrent('without a server identifier the sender of the packet is the server', async () => {
     await using cloud = await Cloud.open(granting([HOUR, MASK, ROUTER]));
     await cloud.acquire();
     expect((await cloud.machine.lease()).server).toBe(SERVER);
   });
 
-  it.concurrent('answers for others are left to them', async () => {
+  it.concurrent('replies to other clients are ignored', async () => {
     const wrong = [
       reply('offer', USUAL, { xidOffset: 1, yiaddr: '10.77.0.66' }),
       reply('offer', USUAL, { chaddr: '02:00:00:00:00:66', yiaddr: '10.77.0.66' }),
@@ -205,7 +212,7 @@ describe('servers that do as they like', { timeout: 90_000 }, () => {
     expect(await addressesOf(cloud.wire.client)).toEqual([`${ADDRESS}/24`]);
   });
 
-  it.concurrent('a gateway that is our own address is no gateway', async () => {
+  it.concurrent('a gateway that is our own address is ignored', async () => {
     const options = [SERVER_ID, HOUR, MASK, [3, addressToHex(ADDRESS)]] as const;
     await using cloud = await Cloud.open(granting(options));
     await cloud.acquire();
@@ -213,7 +220,7 @@ describe('servers that do as they like', { timeout: 90_000 }, () => {
     expect(await routesOf(cloud.wire.client)).toEqual([]);
   });
 
-  it.concurrent('times that make no sense are put right', async () => {
+  it.concurrent('impossible times are repaired', async () => {
     const times: readonly Option[] = [
       [58, u32ToHex(5000)],
       [59, u32ToHex(10)],
@@ -223,7 +230,7 @@ describe('servers that do as they like', { timeout: 90_000 }, () => {
     expect(await cloud.machine.lease()).toMatchObject({ lease: 3600, t1: 1800, t2: 3150 });
   });
 
-  it.concurrent('one refusal after the other: each is heard, and the fourth request is granted', async () => {
+  it.concurrent('each of three refusals is heeded, and the fourth request is granted', async () => {
     const nak = reply('nak', [SERVER_ID], { yiaddr: '0.0.0.0' });
     const rules: Rule[] = [{ on: 'request', times: 3, reply: [nak] }, ...granting(USUAL)];
     await using cloud = await Cloud.open(rules);

@@ -4,7 +4,7 @@ import { toHex } from '@kios/bytes';
 import { requireRoot, startDnsmasq, Wire } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { readTrace } from '../../src/edge/trace.ts';
+import { readTrace } from '../../src/edge/report/trace.ts';
 import {
   addressesOf,
   buildAgent,
@@ -14,13 +14,13 @@ import {
   reboot,
   routesOf,
   runtimes,
-} from './agent.ts';
+} from '../support/netns/agent.ts';
 
 const SERVER = '10.77.0.1';
 const POOL = '10.77.0.10,10.77.0.20,255.255.255.0,2m';
 const OTHER_POOL = '10.77.0.100,10.77.0.120,255.255.255.0,2m';
 const SRV0 = { interface: 'srv0', range: POOL };
-/** T1 after three seconds: leases of dnsmasq are two minutes at least. */
+/** T1 after three seconds, because leases of dnsmasq last at least two minutes. */
 const SOON = 'option:T1,3';
 
 beforeEach(requireRoot);
@@ -120,7 +120,7 @@ describe('after a reboot', () => {
     ]);
   });
 
-  it('starts clean from a torn file', async () => {
+  it('ignores a damaged file', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     await startDnsmasq(wire.server, SRV0);
     const machine = await Machine.open(wire.client);
@@ -135,7 +135,7 @@ describe('after a reboot', () => {
 });
 
 describe('the daemon', () => {
-  it('changes to another address when the pool has moved, and leaves the routes of others alone', async () => {
+  it('changes its address when the pool has moved, and leaves the routes of others alone', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     const before = await startDnsmasq(wire.server, { ...SRV0, options: [SOON] });
     const machine = await Machine.open(wire.client);
@@ -161,7 +161,7 @@ describe('the daemon', () => {
     expect((await machine.lease()).address).toMatch(/^10\.77\.0\.1\d\d\/24$/);
   });
 
-  it('keeps its address over a loss of carrier and asks for it again', async () => {
+  it('keeps its address during a loss of carrier and asks for it again', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     const server = await startDnsmasq(wire.server, SRV0);
     const machine = await Machine.open(wire.client);
@@ -179,7 +179,7 @@ describe('the daemon', () => {
     expect(server.lines.filter((line) => line.includes('DHCPDISCOVER'))).toHaveLength(discovers);
   });
 
-  it('takes over from one that was killed, and waits for one that lives', async () => {
+  it('takes over from a killed instance, and waits for a running one', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     await startDnsmasq(wire.server, SRV0);
     const machine = await Machine.open(wire.client);
@@ -187,13 +187,13 @@ describe('the daemon', () => {
     await first.expect('lease.bound');
     const second = machine.run();
     await second.expect('lock.wait');
-    // A one-shot has nothing to wait for: the link has its address.
+    // A one-shot does not wait: the link has its address.
     expect(await machine.acquire().exited).toBe(0);
     await first.stop('SIGKILL');
     await second.expect('lease.adopted');
   });
 
-  it('gets its address while a one-shot waits for it, and the one-shot ends', async () => {
+  it('gets an address while a one-shot waits for the lock, and the one-shot ends', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     const machine = await Machine.open(wire.client);
     const daemon = machine.run();
@@ -205,14 +205,14 @@ describe('the daemon', () => {
     expect(await addressesOf(wire.client)).toHaveLength(1);
   });
 
-  it('renews without the right to port 68, and says that it does', async () => {
+  it('renews without the right to port 68, and reports it', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     await startDnsmasq(wire.server, { ...SRV0, options: [SOON] });
     const machine = await Machine.open(wire.client);
     const daemon = machine.startWith(['net_raw', 'net_admin'], 'run');
     await daemon.expect('lease.renewed', 30_000);
     expect(daemon.lines.filter((line) => line.includes('degrade'))).toHaveLength(1);
-    // As a router on the way to the server would pass on, which a broadcast it would not.
+    // Unicast: a router on the way to the server passes it on, unlike a broadcast.
     const server = await macOf(wire.server, 'srv0');
     await vi.waitFor(() => {
       const frames = readTrace(machine.runFile('eth0.pcap')).map(({ frame }) => toHex(frame, ':'));
@@ -220,7 +220,7 @@ describe('the daemon', () => {
     }, 5000);
   });
 
-  it('waits for a link that comes later', async () => {
+  it('waits for a link that appears later', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     await startDnsmasq(wire.server, SRV0);
     const machine = await Machine.open(wire.client);
@@ -232,7 +232,7 @@ describe('the daemon', () => {
     expect(await addressesOf(wire.client)).toHaveLength(1);
   });
 
-  it('leaves a link alone that somebody else configured', async () => {
+  it('leaves a link with an address of somebody else alone', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     await startDnsmasq(wire.server, SRV0);
     const machine = await Machine.open(wire.client);
@@ -245,7 +245,7 @@ describe('the daemon', () => {
 });
 
 describe('a full or read-only disk', () => {
-  it('does not keep the node from its address, and the files follow when it is cured', async () => {
+  it('does not keep the node from its address, and the files follow once it is writable', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     await startDnsmasq(wire.server, { ...SRV0, options: [`6,${SERVER}`] });
     const machine = await Machine.open(wire.client);
@@ -260,7 +260,7 @@ describe('a full or read-only disk', () => {
 });
 
 describe('the one-shot', () => {
-  it('says what it would do, and does nothing, without any capability', async () => {
+  it('prints its plan and changes nothing without any capability', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     const machine = await Machine.open(wire.client);
     const agent = machine.startWith([], 'acquire', '--dry-run');
@@ -271,7 +271,7 @@ describe('the one-shot', () => {
     expect(await wire.client.ip('link', 'show', 'eth0')).toMatchObject([{ operstate: 'DOWN' }]);
   });
 
-  it('ends with 77 and names the capability that it lacks, before it touches the link', async () => {
+  it('ends with 77 and names the missing capability before it changes the link', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     const machine = await Machine.open(wire.client);
     const agent = machine.startWith(['net_raw'], 'acquire');
@@ -280,7 +280,7 @@ describe('the one-shot', () => {
     expect(await wire.client.ip('link', 'show', 'eth0')).toMatchObject([{ operstate: 'DOWN' }]);
   });
 
-  it('ends with 69 when no server answers in time', async () => {
+  it('ends with 69 when no server replies in time', async () => {
     await using wire = await Wire.open(`${SERVER}/24`);
     const machine = await Machine.open(wire.client);
     const agent = machine.acquire('--timeout=1');

@@ -8,9 +8,9 @@ import { dnsmasq } from '@kios/testkit/dhcp';
 import * as v from 'valibot';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { Random } from '../random.ts';
-import { addressesOf, buildAgent, eventually, routesOf } from './agent.ts';
-import { ADDRESS, Scene } from './scene.ts';
+import { addressesOf, buildAgent, eventually, routesOf } from '../support/netns/agent.ts';
+import { ADDRESS, Scene } from '../support/netns/scene.ts';
+import { Random } from '../support/random.ts';
 
 const SEED = Number(process.env['KIOS_KILL_SEED'] ?? randomInt(2 ** 31));
 const KILLS = Number(process.env['KIOS_KILLS'] ?? 200);
@@ -19,16 +19,16 @@ const FOREIGN = ['192.0.2.0/24', 'via', ADDRESS] as const;
 beforeEach(requireRoot);
 beforeAll(buildAgent, 60_000);
 
-/** What the agent is about to do when it is killed. */
+/** An activity of the agent during which it is killed. */
 interface Moment {
   readonly name: string;
   readonly verb: 'acquire' | 'run';
   readonly prepare: (scene: Scene, random: Random) => Promise<void>;
-  /** The event after which it is done. */
+  /** The event that ends it. */
   readonly done: string;
 }
 
-/** As if so many seconds had passed since the lease was granted. */
+/** Makes the lease older by that many seconds. */
 async function age({ machine }: Scene, seconds: number): Promise<void> {
   const file = machine.runFile('eth0.json');
   const lease = await machine.lease();
@@ -36,7 +36,7 @@ async function age({ machine }: Scene, seconds: number): Promise<void> {
   await writeFile(file, JSON.stringify({ ...lease, acquired: { ...lease.acquired, boot } }));
 }
 
-/** The lease is known to the kernel alone, or to the kernel and the file of earlier boots. */
+/** Leaves the lease to the kernel alone, or to the kernel and the file for the next boot. */
 async function forgetRun({ machine }: Scene, random: Random): Promise<void> {
   await rm(machine.runFile('eth0.json'), { force: true });
   if (random.next() < 0.5) await rm(machine.stateFile('eth0.json'), { force: true });
@@ -51,14 +51,14 @@ const FROM_NOTHING: Moment = {
   },
   done: 'lease.bound',
 };
-/** Those that must not disturb a connection. */
+/** The activities that must not disturb a connection. */
 const IN_USE: readonly Moment[] = [
   { name: 'acquire what is in use', verb: 'acquire', prepare: forgetRun, done: 'lease.' },
   { name: 'renew', verb: 'run', prepare: (scene) => age(scene, 2000), done: 'lease.renewed' },
   { name: 'rebind', verb: 'run', prepare: (scene) => age(scene, 3200), done: 'lease.renewed' },
 ];
 
-/** A file that is there is whole. */
+/** Fails when a file is damaged. */
 async function checkFiles({ machine }: Scene): Promise<void> {
   for (const file of [machine.runFile('eth0.json'), machine.stateFile('eth0.json')]) {
     const text = await readFile(file, 'utf8').catch(() => undefined);
@@ -66,7 +66,7 @@ async function checkFiles({ machine }: Scene): Promise<void> {
   }
 }
 
-/** Lets it finish undisturbed; answers how long it takes, milliseconds. */
+/** Runs the activity undisturbed. Returns its duration in milliseconds. */
 async function finish(scene: Scene, moment: Moment, random: Random): Promise<number> {
   await moment.prepare(scene, random);
   const start = performance.now();
@@ -77,18 +77,18 @@ async function finish(scene: Scene, moment: Moment, random: Random): Promise<num
   return took;
 }
 
-/** Kills it at any time between its start and a little after it is done. */
+/** Kills the agent at random times between its start and a little after the activity. */
 async function killOften(
   scene: Scene,
   moment: Moment,
   random: Random,
   check: () => Promise<void>,
 ): Promise<void> {
-  // What the kills before left undone is made good.
+  // Completes what the kills before left unfinished.
   await scene.machine.acquire().exited;
   let took = 0;
   for (let kill = 0; kill < KILLS / (IN_USE.length + 1); kill += 1) {
-    // Now and then it is left alone: its files are fresh again, and the time it takes is known under the load of the day.
+    // An undisturbed run now and then refreshes the files and measures the duration under the present load.
     if (kill % 10 === 0) took = await finish(scene, moment, random);
     await moment.prepare(scene, random);
     const agent = scene.machine[moment.verb]();
@@ -101,7 +101,7 @@ async function killOften(
 
 describe(`kill -9 at any moment, seed ${SEED}`, () => {
   it(
-    'leaves one address, whole files, the routes of others and a connection',
+    'leaves one address, undamaged files, the routes of others and a connection',
     { timeout: 900_000 },
     async () => {
       await using scene = await Scene.open(dnsmasq);
@@ -129,7 +129,7 @@ describe(`kill -9 at any moment, seed ${SEED}`, () => {
       expect(await routesOf(scene.client)).toEqual(routes);
       expect((await scene.machine.lease()).address).toBe(before[0]);
       const known = /^(eth0\.json|eth0\.pcap|resolv\.conf)$/;
-      // It may be at writing one: what the killed ones left goes first, what it writes itself a moment later.
+      // Files of killed instances go at its start; its own temporary file goes a moment later.
       await eventually(async () => {
         const files = await readdir(scene.machine.runFile(''));
         expect(files.filter((name) => !known.test(name))).toEqual([]);

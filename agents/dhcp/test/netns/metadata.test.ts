@@ -1,8 +1,8 @@
 import { requireRoot, startDnsmasq, Wire } from '@kios/testkit';
 import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
 
-import { linkLocalAddress } from '../../src/core/link-local.ts';
-import { addressesOf, buildAgent, Machine, macOf, shippedRuntime } from './agent.ts';
+import { linkLocalAddress } from '../../src/core/kernel/link-local.ts';
+import { addressesOf, buildAgent, Machine, macOf, shippedRuntime } from '../support/netns/agent.ts';
 
 beforeEach(requireRoot);
 beforeAll(buildAgent, 60_000);
@@ -13,7 +13,7 @@ const SERVICE = `require('node:http').createServer((_, response) => response.end
 const ASK = `fetch('http://${METADATA}/').then((answer) => answer.text()).then(console.log);`;
 const RANGE = '10.77.0.10,10.77.0.20,255.255.255.0,2m';
 
-it('a link without a lease reaches the metadata service when told to, and only until it has one', async () => {
+it('a link reaches the metadata service with the flag, and only until it has a lease', async () => {
   await using wire = await Wire.open(`${METADATA}/16`);
   const { client, server } = wire;
   await server.start(process.execPath, ['-e', SERVICE]).expect('listening');
@@ -33,7 +33,7 @@ it('a link without a lease reaches the metadata service when told to, and only u
   }, 5000);
 }, 120_000);
 
-it('the address for metadata goes when the next instance is not told to have one', async () => {
+it('the address for metadata goes when the next instance has no such flag', async () => {
   await using wire = await Wire.open('10.77.0.1/24');
   const machine = await Machine.open(wire.client, shippedRuntime());
   const first = machine.run('--ipv4ll-metadata');

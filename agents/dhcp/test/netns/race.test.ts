@@ -2,7 +2,7 @@ import { type Netns, requireRoot, startDnsmasq, Wire } from '@kios/testkit';
 import * as v from 'valibot';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { addressesOf, buildAgent, Machine, shippedRuntime } from './agent.ts';
+import { addressesOf, buildAgent, Machine, shippedRuntime } from '../support/netns/agent.ts';
 
 beforeEach(requireRoot);
 beforeAll(buildAgent, 60_000);
@@ -29,7 +29,7 @@ describe('two links', () => {
     ['eth0', 'eth1'],
     ['eth1', 'eth0'],
   ] as const)(
-    'of which %s has the quicker server: with auto that one wins, and the daemon serves %s too',
+    'with auto the link %s with the quicker server wins, and the daemon serves %s too',
     { timeout: 120_000 },
     async (quick, slow) => {
       await using eth0 = await Wire.open('10.77.0.1/24');
@@ -46,7 +46,7 @@ describe('two links', () => {
       const machine = await Machine.open(client, shippedRuntime());
       expect(await machine.startAuto('acquire', CARDS).exited).toBe(0);
       await winner.expect(ACK);
-      // Asked as soon as the other, but nobody waited for what it says.
+      // It was asked as early as the other one, but its reply was not waited for.
       await loser.expect('DHCPDISCOVER(srv0)');
       expect(loser.lines.join('\n')).not.toContain(ACK);
       expect([await addressesOf(client, quick), await addressesOf(client, slow)]).toEqual([
@@ -66,7 +66,7 @@ describe('two links', () => {
   );
 
   it(
-    'race: the first answer wins, and the daemon serves the other one too',
+    'the first reply wins, and the daemon serves the other one too',
     { timeout: 120_000 },
     async () => {
       await using slow = await Wire.open('10.77.0.1/24');
@@ -75,7 +75,7 @@ describe('two links', () => {
       await fast.client.exec('ip', 'link', 'set', 'eth0', 'netns', client.name, 'name', 'eth1');
       await startDnsmasq(fast.server, { interface: 'srv0', range: range(88) });
       const machine = await Machine.open(client, shippedRuntime());
-      // Nobody answers on eth0 until the one-shot is through.
+      // No server replies on eth0 until the one-shot has ended.
       expect(await machine.acquire('--interface=eth1').exited).toBe(0);
       expect(await addressesOf(client, 'eth0')).toEqual([]);
       expect(await addressesOf(client, 'eth1')).toHaveLength(1);

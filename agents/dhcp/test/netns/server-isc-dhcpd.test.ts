@@ -1,5 +1,5 @@
 import { iscDhcpd } from '@kios/testkit/dhcp';
 
-import { describeServer } from './matrix.ts';
+import { describeServer } from '../support/netns/matrix.ts';
 
 describeServer(iscDhcpd);

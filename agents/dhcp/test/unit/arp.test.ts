@@ -2,12 +2,12 @@ import { fromHex } from '@kios/bytes';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { announcement, decodeArp, encodeArp, probe, question } from '../../src/core/arp.ts';
-import { arpFilter } from '../../src/core/filter.ts';
-import { decodePcap, encodePcap } from '../../src/core/pcap.ts';
-import { runFilter } from './bpf.ts';
-import { withstands } from './codec-laws.ts';
-import { ADDRESS, GATEWAY_MAC, MAC, OTHER, SERVER } from './fixtures.ts';
+import { announcement, decodeArp, encodeArp, probe, question } from '../../src/core/wire/arp.ts';
+import { arpFilter } from '../../src/core/wire/filter.ts';
+import { decodePcap, encodePcap } from '../../src/core/wire/pcap.ts';
+import { runFilter } from '../support/bpf.ts';
+import { withstands } from '../support/codec-laws.ts';
+import { ADDRESS, GATEWAY_MAC, MAC, OTHER, SERVER } from '../support/fixtures.ts';
 
 describe('an ARP packet', () => {
   it('has the bytes of RFC 826', () => {
@@ -27,7 +27,7 @@ describe('an ARP packet', () => {
     expect(decodeArp(encodeArp(packet))).toEqual(packet);
   });
 
-  it('goes to everybody, unless it is for one whose address is known', () => {
+  it('is broadcast, unless its target is known', () => {
     const known = question(MAC, ADDRESS, SERVER, GATEWAY_MAC);
     expect(encodeArp(known).subarray(0, 6)).toEqual(fromHex(GATEWAY_MAC));
   });
@@ -36,7 +36,7 @@ describe('an ARP packet', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
         expect(withstands(decodeArp, bytes)).toBe(true);
-        // Past the header's checks too.
+        // A valid header lets the bytes past the first checks.
         const arp = encodeArp(probe(MAC, ADDRESS)).slice();
         arp.set(bytes.subarray(0, 20), 20);
         expect(withstands(decodeArp, arp)).toBe(true);
@@ -50,13 +50,13 @@ describe('the filter for ARP', () => {
   const reply = { ...probe(OTHER, ADDRESS), operation: 'reply', sender: SERVER } as const;
 
   it.each([
-    ['who claims our address', announcement(OTHER, ADDRESS), true],
-    ['who probes for it', probe(OTHER, ADDRESS), true],
-    ['who asks for it', question(OTHER, '10.0.0.9', ADDRESS), false],
-    ['who probes for another', probe(OTHER, '10.0.0.9'), false],
-    ['who claims another', announcement(OTHER, '10.0.0.9'), false],
-    ['what the gateway answers', reply, true],
-    ['what the gateway asks', question(OTHER, SERVER, '10.0.0.9'), false],
+    ['a claim of our address', announcement(OTHER, ADDRESS), true],
+    ['a probe for it', probe(OTHER, ADDRESS), true],
+    ['a question for it', question(OTHER, '10.0.0.9', ADDRESS), false],
+    ['a probe for another address', probe(OTHER, '10.0.0.9'), false],
+    ['a claim of another address', announcement(OTHER, '10.0.0.9'), false],
+    ["the gateway's reply", reply, true],
+    ["the gateway's question", question(OTHER, SERVER, '10.0.0.9'), false],
   ])('judges %s', (_name, packet, passes) => {
     const frame = encodeArp(packet);
     expect(runFilter(filter, frame, undefined) > 0).toBe(passes);
@@ -67,7 +67,7 @@ describe('the filter for ARP', () => {
 });
 
 describe('a capture file', () => {
-  it('begins as packet tools expect, and is read back', () => {
+  it('has the header that packet tools expect, and is read back', () => {
     const frames = [
       { at: 1_700_000_000_123, frame: encodeArp(probe(MAC, ADDRESS)) },
       { at: 1_700_000_001_000, frame: Uint8Array.of(1, 2, 3) },

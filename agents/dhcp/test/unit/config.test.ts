@@ -5,46 +5,31 @@ import path from 'node:path';
 import { toHex } from '@kios/bytes';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { clientOptions, readConfig } from '../../src/config.ts';
-import { readExtraOptions } from '../../src/core/extra-options.ts';
-import type { Flags } from '../../src/flags.ts';
-import { LINK } from './fixtures.ts';
+import { LINK_FLAGS } from '../../src/core/settings/flags.ts';
+import { readFlags } from '../../src/core/settings/table.ts';
+import { readExtraOptions } from '../../src/core/wire/extra-options.ts';
+import { type Config, clientOptions, readConfig } from '../../src/edge/settings/config.ts';
+import { LINK } from '../support/fixtures.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'kios-dhcp-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const FLAGS: Flags = {
-  interface: ['auto'],
+
+/** Flags by name, as a parser reads them. */
+type Given = Readonly<Record<string, unknown>>;
+
+const HOSTNAME_FILE = path.join(folder, 'hostname');
+const GIVEN: Given = {
   config: path.join(folder, 'absent.yaml'),
-  arp: 'fast',
-  broadcast: false,
-  clientId: 'mac',
-  dns: true,
-  force: false,
-  hostname: 'send',
-  hostnameFile: path.join(folder, 'hostname'),
-  ipv4llMetadata: false,
-  ipv6Mostly: false,
-  metric: undefined,
-  metricsDir: folder,
-  mtu: true,
-  offerWindow: 0,
-  onExpire: 'keep',
-  option: [],
-  rapidCommit: true,
-  routes: true,
-  startupJitter: 0,
-  strictRfc: false,
-  runDir: folder,
-  stateDir: folder,
+  'hostname-file': HOSTNAME_FILE,
+  'run-dir': folder,
+  'state-dir': folder,
 };
 
-async function optionsFor(flags: Partial<Flags>): ReturnType<typeof asOptions> {
-  return asOptions({ ...FLAGS, ...flags });
-}
+const configFor = async (given: Given): Promise<Config> =>
+  readConfig(readFlags(LINK_FLAGS, { ...GIVEN, ...given }));
 
-async function asOptions(flags: Flags): Promise<ReturnType<typeof clientOptions>> {
-  return clientOptions(await readConfig(flags), LINK, 100, true);
-}
+const optionsFor = async (given: Given): Promise<ReturnType<typeof clientOptions>> =>
+  clientOptions(await configFor(given), LINK, 100, true);
 
 function yaml(text: string): string {
   const file = path.join(folder, 'dhcp.yaml');
@@ -52,29 +37,24 @@ function yaml(text: string): string {
   return file;
 }
 
-const identity = async (hostname: Flags['hostname']): Promise<unknown> =>
+const identity = async (hostname: string): Promise<unknown> =>
   (await optionsFor({ hostname })).policy.identity;
 
 describe('the configuration', () => {
-  it('of a link goes before the flags', async () => {
+  it('of a link takes precedence over the flags', async () => {
     const config = yaml(
       'interfaces: { eth0: { onExpire: drop, metric: 50, options: { 43: hex } } }',
     );
     const options = await optionsFor({ config });
     expect(options.plan).toMatchObject({ onExpire: 'drop', metric: 50 });
     expect(options.policy.identity.extraOptions).toEqual([43]);
-    const other = clientOptions(
-      await readConfig({ ...FLAGS, config }),
-      { ...LINK, name: 'eth1' },
-      110,
-      true,
-    );
+    const other = clientOptions(await configFor({ config }), { ...LINK, name: 'eth1' }, 110, true);
     expect(other.plan).toMatchObject({ onExpire: 'keep', metric: 110 });
   });
 
   it('turns a link off', async () => {
     const config = yaml('interfaces: { eth1: { enabled: false } }');
-    expect((await readConfig({ ...FLAGS, config })).choice).toEqual({
+    expect((await configFor({ config })).choice).toEqual({
       tag: 'auto',
       except: ['eth1'],
     });
@@ -94,27 +74,27 @@ describe('the configuration', () => {
   it.each([
     ['--interface', { interface: ['a/b'] }],
     ['--interface', { interface: ['auto', 'eth0'] }],
-    ['--client-id', { clientId: 'serial' }],
+    ['--client-id', { 'client-id': 'serial' }],
     ['--option', { option: ['43'] }],
     ['--option', { option: ['43=blob'] }],
-    ['--offer-window', { offerWindow: -1 }],
+    ['--offer-window', { 'offer-window': -1 }],
   ])('refuses %s of %j with 64', async (_flag, flags) => {
     await expect(optionsFor(flags)).rejects.toMatchObject({ exitCode: 64 });
   });
 
-  it('under --strict-rfc leaves nothing to choice', async () => {
-    const options = await optionsFor({ strictRfc: true });
-    expect(options.policy).toMatchObject({ strict: true, arp: 'full', onExpire: 'drop' });
+  it('under --strict-rfc takes every strict value', async () => {
+    const options = await optionsFor({ 'strict-rfc': true });
+    expect(options.policy).toMatchObject({ strictRfc: true, arp: 'full', onExpire: 'drop' });
     expect(options.plan.onExpire).toBe('drop');
   });
 
   it('asks for option 108 only if it is heeded', async () => {
     expect((await optionsFor({})).policy.identity.extraOptions).toEqual([]);
-    expect((await optionsFor({ ipv6Mostly: true })).policy.identity.extraOptions).toEqual([108]);
+    expect((await optionsFor({ 'ipv6-mostly': true })).policy.identity.extraOptions).toEqual([108]);
   });
 
   it('sends the host name, asks for one, or neither', async () => {
-    writeFileSync(FLAGS.hostnameFile, 'node-7\n');
+    writeFileSync(HOSTNAME_FILE, 'node-7\n');
     expect(await identity('send')).toMatchObject({ hostname: 'node-7', wantsHostname: false });
     expect(await identity('request')).toMatchObject({ hostname: undefined, wantsHostname: true });
     expect(await identity('off')).toMatchObject({ hostname: undefined, wantsHostname: false });
@@ -126,13 +106,13 @@ describe('the configuration', () => {
     ['hex:00aabb', '00aabb'],
     ['none', undefined],
   ])('makes the client identifier of %s', async (clientId, expected) => {
-    const id = (await optionsFor({ clientId })).policy.identity.clientId;
+    const id = (await optionsFor({ 'client-id': clientId })).policy.identity.clientId;
     expect(id && toHex(id)).toBe(expected);
   });
 });
 
-describe('an option that was asked for', () => {
-  it('is published as what it is said to be; what does not fit is left out', () => {
+describe('an extra option', () => {
+  it('is published in its type, and left out when it does not fit', () => {
     const types = { 43: 'hex', 66: 'text', 150: 'ips', 77: 'u16', 99: 'ip' };
     const raw = { 43: 'a83f', 66: '746674702e6c616e', 150: '0a0000010a000002', 77: '01' };
     expect(readExtraOptions(types, raw)).toEqual({

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 
-import { adopt, begin, resumeKept, wakeTime } from '../../src/core/machine.ts';
-import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
+import { wakeTime } from '../../src/core/client/machine.ts';
 import {
   expiryOf,
-  type Happening,
-  NOTHING_LEARNT,
+  type Input,
+  UNKNOWN_NETWORK,
   type Policy,
   type State,
-} from '../../src/core/states.ts';
+} from '../../src/core/client/model.ts';
+import { adopt, begin, resumeKept } from '../../src/core/client/start.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import {
   ADDRESS,
   arps,
@@ -22,14 +23,14 @@ import {
   sent,
   SERVER,
   tags,
-} from './fixtures.ts';
-import { letPass, play } from './play.ts';
+} from '../support/fixtures.ts';
+import { letPass, play } from '../support/play.ts';
 
 const FAST: Policy = { ...KEEP, arp: 'fast' };
 const FULL: Policy = { ...KEEP, arp: 'full' };
 const START = 600_000;
-const UP: Happening = { tag: 'carrier', up: true };
-const DOWN: Happening = { tag: 'carrier', up: false };
+const UP: Input = { tag: 'carrier', up: true };
+const DOWN: Input = { tag: 'carrier', up: false };
 const PROBE = `0.0.0.0>${ADDRESS}`;
 const ANNOUNCEMENT = `${ADDRESS}>${ADDRESS}`;
 const QUESTION = `${ADDRESS}>${SERVER}`;
@@ -46,7 +47,7 @@ const granted = (policy: Policy): State =>
     policy,
   )[0];
 
-/** The same, when nobody else turned out to have the address. */
+/** The same client once conflict detection has found no other host. */
 const settled = (policy: Policy = FAST): State => letPass(granted(policy), START + 9000, policy)[0];
 
 describe('an address that is used while it is probed for', () => {
@@ -64,20 +65,20 @@ describe('an address that is used while it is probed for', () => {
     expect(tags(play(offered[0], [[START, reply('ack')]], FAST)[1])).toEqual(['bind']);
   });
 
-  it('is probed for three times in a second, then announced twice, and the gateway asked for its name', () => {
+  it('is probed for three times in a second and announced twice, and the gateway is asked who it is', () => {
     const [state, effects] = letPass(granted(FAST), START + 60_000, FAST);
     expect(arps(effects)).toEqual([PROBE, PROBE, ANNOUNCEMENT, QUESTION, ANNOUNCEMENT]);
     expect(tags(effects)).toContain('remember');
-    expect(state.watch).toMatchObject({ settled: true, dueAt: undefined });
+    expect(state.memory.watch).toMatchObject({ settled: true, dueAt: undefined });
   });
 
-  it('is given back and not taken again when somebody has it', () => {
+  it('is given back and not taken again when another host has it', () => {
     const [state, effects] = play(granted(FAST), [[START + 5, claim(ADDRESS)]], FAST);
     expect(tags(effects)).toEqual(['conflict', 'unbind', 'send', 'decline']);
     expect(sent(effects).options.get(OPTIONS.messageType)).toBe(TYPE.decline);
     expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
     expect(sent(effects).options.get(OPTIONS.serverId)).toBe(SERVER);
-    expect(state).toMatchObject({ tag: 'init', held: undefined, hint: undefined });
+    expect(state).toMatchObject({ tag: 'init', memory: { held: undefined, hint: undefined } });
     expect(wakeTime(state)).toBe(START + 5 + 10_000);
     const offers = letPass(state, START + 10_005, FAST)[0];
     const [refusing, dropped] = play(offers, [[START + 10_006, reply('offer')]], FAST);
@@ -87,7 +88,7 @@ describe('an address that is used while it is probed for', () => {
     expect(play(refusing, [[START + 10_007, elsewhere]], FAST)[0].tag).toBe('requesting');
   });
 
-  it('is declined before it is granted when the answer comes sooner', () => {
+  it('is declined before it is granted when the conflict shows sooner', () => {
     const [state, effects] = play(
       begin(undefined),
       [
@@ -108,9 +109,9 @@ describe('an address that is used while it is probed for', () => {
   });
 
   it('is asked for once a minute after ten conflicts', () => {
-    const learnt = { ...NOTHING_LEARNT, conflicts: 9 };
+    const network = { ...UNKNOWN_NETWORK, conflicts: 9 };
     const [state] = play(
-      begin(undefined, learnt),
+      begin(undefined, network),
       [
         [START, UP],
         [START, reply('offer')],
@@ -122,7 +123,7 @@ describe('an address that is used while it is probed for', () => {
     expect(wakeTime(state)).toBe(START + 60_000);
   });
 
-  it('is not in conflict with what we send ourselves, nor with another address', () => {
+  it('is not in conflict with our own packets or with another address', () => {
     const own = claim(ADDRESS, '02:00:00:00:00:01');
     expect(play(granted(FAST), [[START, own]], FAST)[1]).toEqual([]);
     expect(play(granted(FAST), [[START, claim('10.0.0.9')]], FAST)[1]).toEqual([]);
@@ -141,7 +142,7 @@ describe('an address that is used while it is probed for', () => {
     expect(arps(letPass(back[0], START + 60_000, FAST)[1])).toEqual([]);
   });
 
-  it('is probed for again when the cable was out meanwhile', () => {
+  it('is probed for again after a loss of carrier', () => {
     const [state] = play(
       granted(FAST),
       [
@@ -153,12 +154,12 @@ describe('an address that is used while it is probed for', () => {
     expect(arps(letPass(state, START + 900, FAST)[1])).toEqual([PROBE, PROBE]);
   });
 
-  it('is checked by who takes the lease over, if nobody did yet', () => {
-    const { held } = granted(FAST);
+  it('is probed for by the instance that takes the lease over, unless that was done', () => {
+    const { held } = granted(FAST).memory;
     if (held === undefined) throw new Error('not bound');
-    const unchecked = adopt(held, NOTHING_LEARNT, false, FAST);
+    const unchecked = adopt(held, UNKNOWN_NETWORK, false, FAST);
     expect(arps(letPass(unchecked, START + 2000, FAST)[1])).toContain(PROBE);
-    const checked = adopt(held, NOTHING_LEARNT, true, FAST);
+    const checked = adopt(held, UNKNOWN_NETWORK, true, FAST);
     expect(arps(letPass(checked, START + 2000, FAST)[1])).toEqual([]);
     expect(tags(play(checked, [[START, claim(ADDRESS)]], FAST)[1])).toEqual(['conflict', 'arp']);
   });
@@ -167,19 +168,19 @@ describe('an address that is used while it is probed for', () => {
 describe('an address that is probed for before it is used', () => {
   it('is used after three probes and two quiet seconds', () => {
     const state = granted(FULL);
-    expect(state).toMatchObject({ tag: 'probing', held: undefined });
+    expect(state).toMatchObject({ tag: 'probing', memory: { held: undefined } });
     const [still, before] = letPass(state, START + 5499, FULL);
     expect(arps(before)).toEqual([PROBE, PROBE, PROBE]);
     const [bound, after] = letPass(still, START + 5500, FULL);
     expect(tags(after)).toEqual(['arp', 'bind']);
     expect(arps(after)).toEqual([ANNOUNCEMENT]);
-    expect(bound).toMatchObject({ tag: 'bound', held: { since: START } });
+    expect(bound).toMatchObject({ tag: 'bound', memory: { held: { since: START } } });
   });
 
   it.each([
-    ['has it', claim(ADDRESS)],
+    ['host has it', claim(ADDRESS)],
     [
-      'wants it too',
+      'host probes for it too',
       {
         tag: 'arp',
         packet: {
@@ -194,17 +195,17 @@ describe('an address that is probed for before it is used', () => {
   ])('is declined when another %s, and never used', (_name, packet) => {
     const [state, effects] = play(granted(FULL), [[START + 100, packet]], FULL);
     expect(tags(effects)).toEqual(['conflict', 'send', 'decline']);
-    expect(state).toMatchObject({ tag: 'init', held: undefined });
+    expect(state).toMatchObject({ tag: 'init', memory: { held: undefined } });
   });
 
-  it('is asked for first when the cable comes back', () => {
+  it('is asked for first when the carrier is back', () => {
     const [state] = play(granted(FULL), [[START + 100, DOWN]], FULL);
-    expect(state).toMatchObject({ tag: 'waiting', hint: ADDRESS, watch: undefined });
+    expect(state).toMatchObject({ tag: 'waiting', memory: { hint: ADDRESS, watch: undefined } });
   });
 });
 
 describe('an address in use', () => {
-  it('is defended, once in ten seconds, and not given up', () => {
+  it('is defended at most once in ten seconds, and not given up', () => {
     const [state, first] = play(settled(), [[START + 20_000, claim(ADDRESS)]], FAST);
     expect(tags(first)).toEqual(['conflict', 'arp']);
     expect(first).toContainEqual(
@@ -214,10 +215,10 @@ describe('an address in use', () => {
     const [same, second] = play(state, [[START + 29_999, claim(ADDRESS)]], FAST);
     expect(second).toEqual([]);
     expect(arps(play(same, [[START + 30_000, claim(ADDRESS)]], FAST)[1])).toEqual([ANNOUNCEMENT]);
-    expect(same.held).toBeDefined();
+    expect(same.memory.held).toBeDefined();
   });
 
-  it('is probed for when its lease ends, and kept if nobody answers', () => {
+  it('is probed for when its lease ends, and kept if no host replies', () => {
     const [state, effects] = letPass(settled(), START + 3_700_000, FAST);
     const end = tags(effects).indexOf('lease.expired');
     expect(end).toBeGreaterThan(0);
@@ -229,38 +230,53 @@ describe('an address in use', () => {
       QUESTION,
       ANNOUNCEMENT,
     ]);
-    expect(state.held?.lease.address).toBe(ADDRESS);
+    expect(state.memory.held?.lease.address).toBe(ADDRESS);
   });
 
-  it('is let go when its lease has ended and somebody else has it', () => {
+  it('is released when its lease has ended and another host has it', () => {
     const bound = settled();
-    const end = bound.held && expiryOf(bound.held);
+    const end = bound.memory.held && expiryOf(bound.memory.held);
     const [expired] = letPass(bound, end ?? 0, FAST);
     const [state, effects] = play(expired, [[(end ?? 0) + 1, claim(ADDRESS)]], FAST);
     expect(tags(effects)).toEqual(['conflict', 'unbind']);
-    expect(state).toMatchObject({ tag: 'selecting', held: undefined, hint: undefined });
+    expect(state).toMatchObject({ tag: 'selecting', memory: { held: undefined, hint: undefined } });
+  });
+
+  it('is probed for again when it is released while a server offers it', () => {
+    const bound = settled();
+    const end = (bound.memory.held && expiryOf(bound.memory.held)) ?? 0;
+    const [expired] = letPass(bound, end, FAST);
+    const [offered] = play(expired, [[end + 1, reply('offer')]], FAST);
+    const [state, effects] = play(offered, [[end + 2, claim(ADDRESS)]], FAST);
+    expect(tags(effects)).toEqual(['conflict', 'unbind', 'arp']);
+    expect(arps(effects)).toEqual([PROBE]);
+    expect(tags(play(state, [[end + 3, claim(ADDRESS)]], FAST)[1])).toEqual([
+      'conflict',
+      'send',
+      'decline',
+    ]);
   });
 });
 
 const known = (): State => play(settled(), [[START + 10_000, claim(SERVER, GATEWAY_MAC)]], FAST)[0];
 
-describe('an address that was kept when its client died', () => {
-  it('is probed for and asked for again by the next, and let go when somebody has it', () => {
-    const { held } = settled();
+describe('an address that was kept when its instance was killed', () => {
+  it('is probed for and asked for by the next one, and released when another host has it', () => {
+    const { held } = settled().memory;
     if (held === undefined) throw new Error('not bound');
-    const kept = resumeKept(held, NOTHING_LEARNT, START, FAST);
+    const kept = resumeKept(held, UNKNOWN_NETWORK, START, FAST);
     const [state, effects] = play(kept, [[START, UP]], FAST);
     expect(tags(effects)).toEqual(['repair', 'send', 'arp']);
     expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
     const [gone, dropped] = play(state, [[START + 1, claim(ADDRESS)]], FAST);
     expect(tags(dropped)).toEqual(['conflict', 'unbind']);
-    expect(gone.held).toBeUndefined();
+    expect(gone.memory.held).toBeUndefined();
     expect(tags(letPass(state, START + 60_000, FAST)[1])).toContain('lease.kept');
   });
 });
 
 describe('the gateway', () => {
-  it('is asked whether it is still there when the cable comes back', () => {
+  it('is asked whether it is still there when the carrier is back', () => {
     const [state, effects] = play(
       known(),
       [
@@ -278,7 +294,7 @@ describe('the gateway', () => {
     expect(wakeTime(bound)).toBe(START + 1_800_000);
   });
 
-  it('with another hardware address is of another network', () => {
+  it('with another hardware address belongs to another network', () => {
     const [state] = play(
       known(),
       [
@@ -305,12 +321,12 @@ describe('the gateway', () => {
       ],
       FAST,
     );
-    expect(state.learnt.gatewayMac).toBeUndefined();
+    expect(state.memory.network.gatewayMac).toBeUndefined();
   });
 });
 
 describe('without conflict detection', () => {
-  it('no ARP is sent, and none heeded', () => {
+  it('ARP is neither sent nor heeded', () => {
     const none = letPass(granted(DROP), START + 60_000, DROP);
     expect(arps(none[1])).toEqual([]);
     expect(play(none[0], [[START, claim(ADDRESS)]], DROP)[1]).toEqual([]);

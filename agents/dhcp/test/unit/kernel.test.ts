@@ -4,12 +4,12 @@ import { FakeRtnetlink } from '@kios/netlink/testing';
 import { SyscallError } from '@kios/syscall';
 import { describe, expect, it } from 'vitest';
 
-import { readLease } from '../../src/core/lease.ts';
-import { TYPE } from '../../src/core/options.ts';
-import { planLease } from '../../src/core/plan.ts';
-import { applyChanges, readPresent } from '../../src/edge/kernel.ts';
-import { EXPECTED, playStory } from '../rtnetlink-contract.ts';
-import { GRANT, LINK as UP, message, POLICY, SERVER } from './fixtures.ts';
+import { planLease } from '../../src/core/kernel/plan.ts';
+import { readLease } from '../../src/core/lease/lease.ts';
+import { TYPE } from '../../src/core/wire/options.ts';
+import { applyChanges, readPresent } from '../../src/edge/kernel/apply.ts';
+import { GRANT, LINK as UP, message, POLICY, SERVER } from '../support/fixtures.ts';
+import { EXPECTED, playStory } from '../support/rtnetlink-contract.ts';
 
 const LINK: Link = { ...UP, up: false };
 
@@ -27,7 +27,7 @@ async function configure(rtnetlink: FakeRtnetlink): Promise<string[]> {
   const { lines, log } = listening();
   await applyChanges(
     rtnetlink,
-    planLease({ lease: granted.lease, since: 0, ladder: 0 }, present, POLICY, 0),
+    planLease({ lease: granted.lease, since: 0, degradeLevel: 0 }, present, POLICY, 0),
     LINK,
     log,
   );
@@ -35,12 +35,12 @@ async function configure(rtnetlink: FakeRtnetlink): Promise<string[]> {
 }
 
 describe('the fake kernel', () => {
-  it('does as the contract says', async () => {
+  it('follows the contract', async () => {
     expect(await playStory(new FakeRtnetlink([LINK]))).toEqual(EXPECTED);
   });
 });
 
-describe('carrying out a plan', () => {
+describe('applying a plan', () => {
   it('a second time changes nothing', async () => {
     const rtnetlink = new FakeRtnetlink([LINK]);
     await configure(rtnetlink);
@@ -50,7 +50,7 @@ describe('carrying out a plan', () => {
     expect(rtnetlink.log).toHaveLength(done);
   });
 
-  it('leaves out a route that the kernel refuses, and says which', async () => {
+  it('skips a route that the kernel refuses, and reports it', async () => {
     const rtnetlink = new FakeRtnetlink([LINK]);
     rtnetlink.replaceRoute = (route) =>
       Promise.reject(new SyscallError('netlink', 'ENETUNREACH', `set route ${route.dst}`));
@@ -59,7 +59,7 @@ describe('carrying out a plan', () => {
     expect(await rtnetlink.addresses()).toHaveLength(1);
   });
 
-  it('fails when the kernel refuses us everything', async () => {
+  it('fails when the kernel refuses everything', async () => {
     const rtnetlink = new FakeRtnetlink([LINK]);
     rtnetlink.replaceAddress = () =>
       Promise.reject(new SyscallError('netlink', 'EPERM', 'set address'));

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { INFINITE, type Lease, readLease } from '../../src/core/lease.ts';
-import type { DhcpMessage } from '../../src/core/message.ts';
-import { isHostAddress, prefixOfMask } from '../../src/core/network.ts';
-import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
-import { formatResolvConf } from '../../src/core/resolver.ts';
-import { ADDRESS, GRANT, message, SERVER } from './fixtures.ts';
+import { INFINITE, type Lease, readLease } from '../../src/core/lease/lease.ts';
+import { isHostAddress, prefixOfMask } from '../../src/core/lease/network.ts';
+import { formatResolvConf } from '../../src/core/lease/resolver.ts';
+import type { DhcpMessage } from '../../src/core/wire/message.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
+import { ADDRESS, GRANT, message, SERVER } from '../support/fixtures.ts';
 
 type Entry = (typeof GRANT)[number];
 
@@ -33,7 +33,7 @@ const without = (code: number): DhcpMessage =>
   );
 
 describe('a lease', () => {
-  it('of an ordinary server', () => {
+  it('of an ordinary server is read', () => {
     expect(granted()).toMatchObject({
       address: ADDRESS,
       prefix: 24,
@@ -52,11 +52,11 @@ describe('a lease', () => {
   it.each([
     ['a mask with holes', [entry(OPTIONS.subnetMask, '255.0.255.0')], {}, 'not contiguous'],
     ['a lease time of zero', [entry(OPTIONS.leaseTime, 0)], {}, 'no lease time'],
-    ['loopback', [], { yiaddr: '127.0.0.1' }, 'no host address'],
-    ['zero', [], { yiaddr: '0.0.0.0' }, 'no host address'],
-    ['multicast', [], { yiaddr: '239.1.1.1' }, 'no host address'],
-    ['the broadcast address', [], { yiaddr: '10.0.0.255' }, 'no host address'],
-    ['the network address', [], { yiaddr: '10.0.0.0' }, 'no host address'],
+    ['loopback', [], { yiaddr: '127.0.0.1' }, 'not a host address'],
+    ['zero', [], { yiaddr: '0.0.0.0' }, 'not a host address'],
+    ['multicast', [], { yiaddr: '239.1.1.1' }, 'not a host address'],
+    ['the broadcast address', [], { yiaddr: '10.0.0.255' }, 'not a host address'],
+    ['the network address', [], { yiaddr: '10.0.0.0' }, 'not a host address'],
   ])('is refused for %s', (_name, options, fields, why) => {
     expect(refusal(options, fields)).toContain(why);
   });
@@ -123,7 +123,7 @@ describe('a lease', () => {
     expect(lease.domain).toBe('b.example');
   });
 
-  it('takes no name server that is none', () => {
+  it('ignores name servers that are not host addresses', () => {
     const lease = granted([entry(OPTIONS.nameServers, ['0.0.0.0', '10.0.0.3', '10.0.0.3'])]);
     expect(lease.dns).toEqual(['10.0.0.3']);
   });
@@ -153,7 +153,7 @@ describe('resolv.conf', () => {
   const eth0 = { link: 'eth0', dns: ['10.0.0.1', '10.0.0.2'], search: ['a.example'] };
   const eth1 = { link: 'eth1', dns: ['10.0.0.2', '10.1.0.1', '10.1.0.2'], search: ['b.example'] };
 
-  it('merges links in order, each server once, three at most', () => {
+  it('merges links in order, with each server once and three at most', () => {
     expect(formatResolvConf([eth0, eth1])).toBe(
       '# kios-dhcp eth0 eth1\nnameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.1.0.1\nsearch a.example b.example\n',
     );

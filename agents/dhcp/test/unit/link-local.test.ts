@@ -1,12 +1,12 @@
 import { FOREVER, type Address } from '@kios/netlink';
 import { describe, expect, it } from 'vitest';
 
-import { linkLocalAddress, planLinkLocal } from '../../src/core/link-local.ts';
-import { OURS, type PlanPolicy, type Present } from '../../src/core/plan.ts';
-import { ADDRESS, LINK, MAC, POLICY } from './fixtures.ts';
+import { linkLocalAddress, planLinkLocal } from '../../src/core/kernel/link-local.ts';
+import { OURS, type PlanPolicy, type Present } from '../../src/core/kernel/plan.ts';
+import { ADDRESS, LINK, MAC, POLICY } from '../support/fixtures.ts';
 
-const ON: PlanPolicy = { ...POLICY, metric: 110, linkLocal: true };
-const OFF: PlanPolicy = { ...ON, linkLocal: false };
+const ON: PlanPolicy = { ...POLICY, metric: 110, ipv4llMetadata: true };
+const OFF: PlanPolicy = { ...ON, ipv4llMetadata: false };
 
 const LOCAL: Address = {
   ifindex: 2,
@@ -42,7 +42,7 @@ describe('an address for metadata', () => {
     expect(planLinkLocal(present, policy)).toEqual(expected);
   });
 
-  it('is in the range for it, but not where clouds have their services', () => {
+  it('is in the link-local range, outside the network of cloud services', () => {
     const macs = Array.from(
       { length: 5000 },
       (_, index) =>

@@ -1,10 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { adopt, begin, step, wakeTime } from '../../src/core/machine.ts';
-import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
-import type { Effect, Happening, Policy, State } from '../../src/core/states.ts';
-import { expiryOf, type Held, NOTHING_LEARNT } from '../../src/core/states.ts';
+import { step, wakeTime } from '../../src/core/client/machine.ts';
+import type { Effect, Input, Policy, State } from '../../src/core/client/model.ts';
+import { expiryOf, type BoundLease, UNKNOWN_NETWORK } from '../../src/core/client/model.ts';
+import { adopt, begin } from '../../src/core/client/start.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import {
   ADDRESS,
   at,
@@ -17,15 +18,15 @@ import {
   sent,
   SERVER,
   tags,
-} from './fixtures.ts';
-import { letPass, play as playWith, type Played } from './play.ts';
+} from '../support/fixtures.ts';
+import { letPass, play as playWith, type Played } from '../support/play.ts';
 
 const MINUTE = 60_000;
 /** When the carrier comes. */
 const LATER = 10 * MINUTE;
-const UP: Happening = { tag: 'carrier', up: true };
-const DOWN: Happening = { tag: 'carrier', up: false };
-const TIMER: Happening = { tag: 'timer' };
+const UP: Input = { tag: 'carrier', up: true };
+const DOWN: Input = { tag: 'carrier', up: false };
+const TIMER: Input = { tag: 'timer' };
 
 const play = (
   start: State,
@@ -33,7 +34,7 @@ const play = (
   policy: Policy = KEEP,
 ): Played => playWith(start, events, policy);
 
-/** Seconds between the messages that a silent network gets to see. */
+/** Seconds between the messages on a silent network. */
 function gapsFrom(start: State, since: number): number[] {
   const gaps: number[] = [];
   let [state, now] = [start, since];
@@ -91,7 +92,7 @@ describe('a client without a lease', () => {
       [LATER + 3000, reply('ack')],
     ]);
     expect(tags(effects)).toEqual(['bind']);
-    expect(state).toMatchObject({ tag: 'bound', held: { since: LATER + 1000 } });
+    expect(state).toMatchObject({ tag: 'bound', memory: { held: { since: LATER + 1000 } } });
     expect(wakeTime(state)).toBe(LATER + 1000 + 1800 * 1000);
   });
 
@@ -127,7 +128,7 @@ describe('a client without a lease', () => {
   });
 
   it('asks again after 4, 8, 16, 32 and then every 64 s on a link that has been up for long', () => {
-    // An expired lease is where an old link begins anew.
+    // A link of some age starts over when its lease expires.
     const [dropped] = letPass(bound(DROP), EXPIRY, DROP);
     expect(gapsFrom(dropped, EXPIRY)).toEqual([4, 8, 16, 32, 64, 64]);
   });
@@ -144,22 +145,22 @@ describe('a client without a lease', () => {
 });
 
 describe('a client that had an address', () => {
-  it('asks for it again, at 0, 1 and 3 s, and discovers after 5', () => {
+  it('asks for it at 0, 1 and 3 s, and discovers after 5 s', () => {
     const [state, effects] = play(begin(ADDRESS), [[LATER, UP]]);
     expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
     expect(sent(effects).options.get(OPTIONS.serverId)).toBeUndefined();
     const [after, later] = letPass(state, LATER + 5000, KEEP);
     expect(tags(later)).toEqual(['send', 'send', 'send']);
-    expect(after).toMatchObject({ tag: 'selecting', hint: ADDRESS });
+    expect(after).toMatchObject({ tag: 'selecting', memory: { hint: ADDRESS } });
   });
 
-  it('discovers at once when refused, and slower with each refusal', () => {
+  it('discovers at once after a refusal, and later with each further one', () => {
     const nak = reply('nak', [entry(OPTIONS.serverId, '10.0.0.1')]);
     const first = play(begin(ADDRESS), [
       [LATER, UP],
       [LATER, nak],
     ]);
-    expect(first[0]).toMatchObject({ tag: 'selecting', hint: ADDRESS });
+    expect(first[0]).toMatchObject({ tag: 'selecting', memory: { hint: ADDRESS } });
     const second = play(first[0], [
       [LATER, reply('offer')],
       [LATER, nak],
@@ -175,14 +176,14 @@ describe('a client that had an address', () => {
 });
 
 describe('a bound client', () => {
-  it('asks its server in person at T1', () => {
+  it('asks its server by unicast at T1', () => {
     const [state, effects] = play(bound(), [[T1, TIMER]]);
     expect(state.tag).toBe('renewing');
     expect(effects).toMatchObject([{ tag: 'send', target: '10.0.0.1' }]);
     expect(sent(effects).ciaddr).toBe(ADDRESS);
   });
 
-  it('asks everybody at T2', () => {
+  it('asks by broadcast at T2', () => {
     const [state, effects] = play(bound(), [
       [T1, TIMER],
       [T2, TIMER],
@@ -191,20 +192,20 @@ describe('a bound client', () => {
     expect(effects).toMatchObject([{ tag: 'send', target: undefined }]);
   });
 
-  it('asks again at half of the time left, no sooner than a minute', () => {
+  it('asks again after half of the time left, at least a minute', () => {
     const [renewing] = play(bound(), [[T1, TIMER]]);
     expect(wakeTime(renewing)).toBe(T1 + (T2 - T1) / 2);
     const [late] = play(renewing, [[T2 - 70_000, TIMER]]);
     expect(wakeTime(late)).toBe(T2 - 10_000);
   });
 
-  it('turns to everybody within a second after T2, when others that lost the server do too', () => {
+  it('broadcasts within a second after T2, spread among nodes that lost the same server', () => {
     const [renewing] = play(bound(), [[T1, TIMER]]);
     const [late] = play(renewing, [[T2 - 30_000, TIMER]]);
     expect(wakeTime(late)).toBe(T2 + 500);
   });
 
-  it('asks everybody at T1 when the server never said who it is', () => {
+  it('asks by broadcast at T1 when the server did not identify itself', () => {
     const anonymous = GRANT.filter(([code]) => code !== OPTIONS.serverId.code);
     const [asking] = play(begin(ADDRESS), [[LATER, UP]]);
     const ack = reply('ack', anonymous);
@@ -217,16 +218,16 @@ describe('a bound client', () => {
     expect(play(state, [[T1, TIMER]])[0].tag).toBe('rebinding');
   });
 
-  it('a renewal extends the lease from when it was last asked for', () => {
+  it('a renewal extends the lease from the last request on', () => {
     const [state, effects] = play(bound(), [
       [T1, TIMER],
       [T1 + 500, reply('ack')],
     ]);
     expect(tags(effects)).toEqual(['bind']);
-    expect(state).toMatchObject({ tag: 'bound', held: { since: T1 } });
+    expect(state).toMatchObject({ tag: 'bound', memory: { held: { since: T1 } } });
   });
 
-  it('listens while renewing only to the refusal of its own server', () => {
+  it('heeds only the refusal of its own server while renewing', () => {
     const stranger = reply('nak', [entry(OPTIONS.serverId, '10.0.0.66')]);
     const [kept, ignored] = play(bound(), [
       [T1, TIMER],
@@ -243,7 +244,7 @@ describe('a bound client', () => {
     ).toBe('selecting');
   });
 
-  it('keeps a refused address until it has another, or drops it: as the policy says', () => {
+  it('keeps a refused address until it has another, or drops it, as the policy says', () => {
     const own = reply('nak', [entry(OPTIONS.serverId, '10.0.0.1')]);
     expect(
       tags(
@@ -264,17 +265,20 @@ describe('a bound client', () => {
     expect(tags(dropped[1])).toEqual(['nak', 'unbind', 'send']);
   });
 
-  it('keeps its address over a loss of carrier, then asks whether it still holds', () => {
+  it('keeps its address during a loss of carrier, then asks for it again', () => {
     const [away, nothing] = play(bound(), [[LATER + 1000, DOWN]]);
     expect(nothing).toEqual([]);
     const [back, effects] = play(away, [[LATER + 2000, UP]]);
-    expect(back).toMatchObject({ tag: 'rebooting', held: { lease: { address: ADDRESS } } });
+    expect(back).toMatchObject({
+      tag: 'rebooting',
+      memory: { held: { lease: { address: ADDRESS } } },
+    });
     expect(tags(effects)).toEqual(['repair', 'send']);
   });
 
   it('loses its address when the lease ends and the policy is to drop', () => {
     const [state, effects] = letPass(bound(DROP), EXPIRY, DROP);
-    expect(state).toMatchObject({ tag: 'selecting', held: undefined, hint: ADDRESS });
+    expect(state).toMatchObject({ tag: 'selecting', memory: { held: undefined, hint: ADDRESS } });
     expect(tags(effects).slice(-3)).toEqual(['lease.expired', 'unbind', 'send']);
   });
 
@@ -284,18 +288,21 @@ describe('a bound client', () => {
     expect(tags(letPass(away, EXPIRY, DROP)[1])).toEqual(['lease.expired', 'unbind']);
   });
 
-  it('keeps it when the policy is to keep, says so every 5 minutes, and goes on asking', () => {
+  it('keeps it when the policy is to keep, warns every 5 minutes, and goes on asking', () => {
     const [state, effects] = letPass(bound(), EXPIRY + 11 * MINUTE, KEEP);
-    expect(state).toMatchObject({ tag: 'selecting', held: { lease: { address: ADDRESS } } });
+    expect(state).toMatchObject({
+      tag: 'selecting',
+      memory: { held: { lease: { address: ADDRESS } } },
+    });
     expect(tags(effects)).not.toContain('unbind');
     expect(tags(effects).filter((tag) => tag === 'lease.kept')).toHaveLength(3);
   });
 
-  it('sees a carrier change that comes with the end of the lease', () => {
+  it('heeds a carrier change at the moment the lease ends', () => {
     expect(play(bound(), [[EXPIRY, DOWN]])[0].tag).toBe('waiting');
   });
 
-  it('rebinds right away after a long suspension', () => {
+  it('rebinds at once after a long suspension', () => {
     const [state, effects] = play(bound(), [[T2 + 1000, TIMER]]);
     expect(state.tag).toBe('rebinding');
     expect(effects).toMatchObject([{ target: undefined }]);
@@ -305,16 +312,16 @@ describe('a bound client', () => {
 describe('an adopted lease', () => {
   it('needs no packet until T1', () => {
     const first = bound();
-    if (first.held === undefined) throw new Error('not bound');
-    const state = adopt(first.held, NOTHING_LEARNT, true, KEEP);
+    if (first.memory.held === undefined) throw new Error('not bound');
+    const state = adopt(first.memory.held, UNKNOWN_NETWORK, true, KEEP);
     expect(wakeTime(state)).toBe(T1);
     expect(play(state, [[LATER + 1000, UP]])).toEqual([state, []]);
     expect(play(state, [[T1, TIMER]])[0].tag).toBe('renewing');
   });
 });
 
-/** The lease in the kernel after an effect; fails if the effect is about another one than is there. */
-function configured(kernel: Held | undefined, effect: Effect): Held | undefined {
+/** Returns the lease in the kernel after an effect. Fails when the effect is about another lease than is there. */
+function configured(kernel: BoundLease | undefined, effect: Effect): BoundLease | undefined {
   if (!('held' in effect)) return kernel;
   const there = effect.tag === 'bind' ? effect.previous : effect.held;
   if (there !== kernel) throw new Error(`${effect.tag} of a lease that is not in the kernel`);
@@ -322,12 +329,12 @@ function configured(kernel: Held | undefined, effect: Effect): Held | undefined 
   return effect.tag === 'unbind' ? undefined : kernel;
 }
 
-const endOf = (kernel: Held | undefined, policy: Policy): number =>
+const endOf = (kernel: BoundLease | undefined, policy: Policy): number =>
   policy.onExpire === 'drop' && kernel !== undefined ? (expiryOf(kernel) ?? Infinity) : Infinity;
 
 describe('any sequence of events', () => {
-  const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
-    fc.constantFrom<Happening>(UP, DOWN, TIMER, { tag: 'disturbed' }),
+  const anyInput: fc.Arbitrary<Input> = fc.oneof(
+    fc.constantFrom<Input>(UP, DOWN, TIMER, { tag: 'disturbed' }),
     fc.constantFrom(claim(ADDRESS), claim('10.0.0.77'), claim(SERVER, GATEWAY_MAC)),
     fc.constantFrom(
       reply('offer'),
@@ -338,7 +345,7 @@ describe('any sequence of events', () => {
       reply('offer', [], {}),
     ),
   );
-  const anyEvents = fc.array(fc.tuple(fc.oneof(fc.nat(5000), fc.nat(4_000_000)), anyHappening), {
+  const anyEvents = fc.array(fc.tuple(fc.oneof(fc.nat(5000), fc.nat(4_000_000)), anyInput), {
     maxLength: 60,
   });
 
@@ -346,20 +353,20 @@ describe('any sequence of events', () => {
     (['full', 'fast', 'none'] as const).map((arp): Policy => ({ ...policy, arp })),
   );
 
-  it.each(POLICIES)('leaves kernel and state alike: $onExpire, $arp', (policy) => {
+  it.each(POLICIES)('keeps kernel and state equal: $onExpire, $arp', (policy) => {
     fc.assert(
       fc.property(anyEvents, fc.constantFrom(ADDRESS, undefined), (events, hint) => {
         let state = begin(hint);
-        let kernel: Held | undefined;
+        let kernel: BoundLease | undefined;
         let now = LATER;
-        for (const [passed, happening] of events) {
+        for (const [passed, input] of events) {
           now += passed;
-          const [next, effects] = step(state, at(now, happening), policy);
-          // One lease at most: what is replaced or removed is what was there.
+          const [next, effects] = step(state, at(now, input), policy);
+          // At most one lease: an effect replaces or removes the present one.
           for (const effect of effects) kernel = configured(kernel, effect);
-          expect(next.held).toEqual(kernel);
+          expect(next.memory.held).toEqual(kernel);
           expect(next.tag === 'waiting' || wakeTime(next) !== undefined).toBe(true);
-          // What runs out is dealt with before anything else.
+          // The end of a lease comes before anything else.
           expect(wakeTime(next) ?? Infinity).toBeLessThanOrEqual(endOf(kernel, policy));
           state = next;
         }
@@ -368,15 +375,15 @@ describe('any sequence of events', () => {
     );
   });
 
-  it.each(POLICIES)('never asks to be woken in the past for ever: $onExpire, $arp', (policy) => {
+  it.each(POLICIES)('does not keep asking to be woken in the past: $onExpire, $arp', (policy) => {
     fc.assert(
       fc.property(anyEvents, (events) => {
         let now = LATER;
         let state = begin(ADDRESS);
-        for (const [passed, happening] of events) {
+        for (const [passed, input] of events) {
           now += passed;
-          [state] = step(state, at(now, happening), policy);
-          // What is overdue after an event must be dealt with by a few timers, or the loop would spin.
+          [state] = step(state, at(now, input), policy);
+          // A few timers must handle everything overdue, or the loop would spin.
           for (let spins = 0; (wakeTime(state) ?? Infinity) <= now; spins += 1) {
             expect(spins).toBeLessThan(3);
             [state] = step(state, at(now, TIMER), policy);

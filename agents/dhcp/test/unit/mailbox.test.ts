@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { Mailbox } from '../../src/edge/mailbox.ts';
+import { Mailbox } from '../../src/edge/client/mailbox.ts';
 
 const NEVER = new AbortController().signal;
 
 describe('a mailbox', () => {
-  it('gives items in order, those that come while somebody waits too', async () => {
+  it('returns items in order, including those put while take waits', async () => {
     const mailbox = new Mailbox<number>();
     mailbox.put(1);
     mailbox.put(2);
@@ -15,14 +15,14 @@ describe('a mailbox', () => {
     expect(await waiting).toBe(3);
   });
 
-  it('ends a wait when told to stop', async () => {
+  it('ends a wait when the signal is raised', async () => {
     const stop = new AbortController();
     const waiting = new Mailbox<number>().take(stop.signal);
     stop.abort();
     expect(await waiting).toBeUndefined();
   });
 
-  it('fails who waits, and who comes later', async () => {
+  it('rejects the take that waits and every later one after a failure', async () => {
     const mailbox = new Mailbox<number>();
     const waiting = mailbox.take(NEVER);
     mailbox.fail(new Error('socket gone'));

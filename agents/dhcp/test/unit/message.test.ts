@@ -4,28 +4,28 @@ import { fromHex } from '@kios/bytes';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { CLIENT_FILTER } from '../../src/core/filter.ts';
-import { decodeFrame, encodeFrame } from '../../src/core/frame.ts';
-import { decodeMessage, type DhcpMessage, encodeMessage } from '../../src/core/message.ts';
-import { entry, OPTIONS, OptionSet, TYPE } from '../../src/core/options.ts';
-import { acceptReply, type Incoming } from '../../src/core/replies.ts';
+import { acceptReply, type Incoming } from '../../src/core/client/replies.ts';
 import {
   decline,
   discover,
-  type Ladder,
+  type DegradeLevel,
   reboot,
   release,
   renew,
   select,
-} from '../../src/core/requests.ts';
-import { runFilter } from './bpf.ts';
-import { withstands } from './codec-laws.ts';
-import { ADDRESS, GRANT, MAC, message, SERVER, WHO } from './fixtures.ts';
+} from '../../src/core/client/requests.ts';
+import { CLIENT_FILTER } from '../../src/core/wire/filter.ts';
+import { decodeFrame, encodeFrame } from '../../src/core/wire/frame.ts';
+import { decodeMessage, type DhcpMessage, encodeMessage } from '../../src/core/wire/message.ts';
+import { entry, OPTIONS, OptionSet, TYPE } from '../../src/core/wire/options.ts';
+import { runFilter } from '../support/bpf.ts';
+import { withstands } from '../support/codec-laws.ts';
+import { ADDRESS, GRANT, MAC, message, SERVER, WHO } from '../support/fixtures.ts';
 
 const VECTOR = new URL('../vectors/dnsmasq-offer.hex', import.meta.url);
 const OFFER_FRAME = fromHex(readFileSync(VECTOR, 'utf8'));
 const VNET_HEADER = 10;
-const EXCHANGE = { xid: 0x1234_5678, secs: 3, ladder: 0, broadcast: false } as const;
+const EXCHANGE = { xid: 0x1234_5678, secs: 3, degradeLevel: 0, broadcast: false } as const;
 
 /** An OFFER's frame with one byte changed. */
 function spoiled(offset: number, value: number): Uint8Array {
@@ -37,7 +37,7 @@ function spoiled(offset: number, value: number): Uint8Array {
 const decodeBoth = (bytes: Uint8Array): unknown => decodeMessage(decodeFrame(bytes).payload);
 
 describe('a frame', () => {
-  it('of dnsmasq, whose checksum nobody computed, is read', () => {
+  it('of dnsmasq is read although its checksum is not computed', () => {
     const { source, payload } = decodeFrame(OFFER_FRAME);
     const offer = decodeMessage(payload);
     expect(source).toBe('10.99.0.1');
@@ -68,7 +68,7 @@ describe('a frame', () => {
       target: '255.255.255.255',
       payload,
     });
-    // As if it came back: the ports change places, and their sum does not change.
+    // Swapped ports make a reply of it and leave the checksum as it is.
     frame[VNET_HEADER + 14 + 21] = 67;
     frame[VNET_HEADER + 14 + 23] = 68;
     expect(decodeFrame(frame).payload).toEqual(payload);
@@ -98,7 +98,7 @@ describe('the kernel filter', () => {
   };
 
   it.each([
-    ['an answer to a client', frame, undefined, true],
+    ['a reply to a client', frame, undefined, true],
     ['one with a priority tag', frame, 0xe000, true],
     ['one of a VLAN', frame, 0x0007, false],
     ['another protocol', changed(23, 6), undefined, false],
@@ -118,7 +118,7 @@ describe('a message', () => {
     expect(decoded).toEqual(original);
   });
 
-  it('joins the parts of a long option, those in file and sname too', () => {
+  it('joins the parts of a long option, including those in file and sname', () => {
     const names = Array.from({ length: 20 }, (_, index) => `name-${index}.example.org`);
     const long = message(TYPE.ack, [entry(OPTIONS.searchList, names)]);
     expect(decodeMessage(encodeMessage(long)).options.get(OPTIONS.searchList)).toEqual(names);
@@ -143,7 +143,7 @@ describe('a message', () => {
   });
 });
 
-describe('what the client sends', () => {
+describe('a message of the client', () => {
   it.each([
     ['DISCOVER', discover(WHO, EXCHANGE, ADDRESS, true), [53, 61, 57, 50, 80, 55]],
     ['REQUEST in SELECTING', select(WHO, EXCHANGE, ADDRESS, SERVER), [53, 61, 57, 50, 54, 55]],
@@ -177,24 +177,24 @@ describe('what the client sends', () => {
     expect(unnamed.get(OPTIONS.parameterList)).toContain(OPTIONS.hostName.code);
   });
 
-  it('neither sends nor asks for a host name when told so', () => {
+  it('neither sends nor asks for a host name when both are off', () => {
     const { options } = discover({ ...WHO, wantsHostname: false }, EXCHANGE, undefined, false);
     expect(options.get(OPTIONS.parameterList)).not.toContain(OPTIONS.hostName.code);
   });
 
-  it('asks for the options that a person wants beside its own', () => {
+  it('asks for extra options beside its own', () => {
     const { options } = discover({ ...WHO, extraOptions: [43, 6] }, EXCHANGE, undefined, false);
     const list = options.get(OPTIONS.parameterList) ?? [];
     expect(list.filter((code) => code === 43 || code === 6)).toEqual([6, 43]);
   });
 
-  it.each<readonly [Ladder, object]>([
+  it.each<readonly [DegradeLevel, object]>([
     [0, { wanted: 14, size: true, rapid: true, id: true }],
     [1, { wanted: 6, size: true, rapid: true, id: true }],
     [2, { wanted: 6, size: false, rapid: false, id: true }],
     [3, { wanted: 6, size: false, rapid: false, id: false }],
-  ])('leaves out what a silent server may object to: step %i', (ladder, expected) => {
-    const { options } = discover(WHO, { ...EXCHANGE, ladder }, undefined, true);
+  ])('leaves out what a silent server may object to: step %i', (degradeLevel, expected) => {
+    const { options } = discover(WHO, { ...EXCHANGE, degradeLevel }, undefined, true);
     expect({
       wanted: options.get(OPTIONS.parameterList)?.length,
       size: options.get(OPTIONS.maxMessageSize) !== undefined,
@@ -216,15 +216,19 @@ const incoming = (answer: DhcpMessage): Incoming => ({
 });
 
 describe('a reply', () => {
-  it('for us is accepted, whatever kind it is', () => {
+  it('to this client is accepted, whatever its kind', () => {
     expect(acceptReply(WHO, incoming(message(TYPE.nak, [])))).toMatchObject({ kind: 'nak' });
   });
 
   it.each([
     ['a request', message(TYPE.offer, GRANT, { op: 1 }), 'is a request'],
     ['of another card', message(TYPE.offer, GRANT, { chaddr: '02:00:00:00:00:02' }), 'hardware'],
-    ['of a kind clients send', message(TYPE.discover, GRANT), 'not of a kind'],
-    ['without a kind', message(TYPE.offer, [], { options: new OptionSet([]) }), 'not of a kind'],
+    ['of a type that clients send', message(TYPE.discover, GRANT), 'do not send this type'],
+    [
+      'without a type',
+      message(TYPE.offer, [], { options: new OptionSet([]) }),
+      'do not send this type',
+    ],
     [
       'with another client identifier',
       message(TYPE.ack, [entry(OPTIONS.clientId, Uint8Array.of(9))]),

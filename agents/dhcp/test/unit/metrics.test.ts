@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { LogFields, Logger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { countEvents } from '../../src/edge/count-events.ts';
+import { countEvents } from '../../src/edge/report/count-events.ts';
 
 function recording(): { readonly said: LogFields[]; readonly log: Logger } {
   const said: LogFields[] = [];
@@ -26,7 +26,7 @@ describe('counting events', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('keeps the counts of each link in a file that Prometheus reads', async () => {
+  it('writes the counts of each link to a file that Prometheus reads', async () => {
     const { said, log } = recording();
     const file = path.join(folder, 'dhcp.prom');
     const counting = countEvents(log, file);
@@ -49,7 +49,7 @@ describe('counting events', () => {
     }, 5000);
   });
 
-  it('does without the file where there is no folder for it', () => {
+  it('is off without a folder for the file', () => {
     const { log } = recording();
     expect(countEvents(log, path.join(folder, 'nowhere/dhcp.prom'))).toBe(log);
   });

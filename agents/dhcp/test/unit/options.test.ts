@@ -2,11 +2,18 @@ import { fromHex } from '@kios/bytes';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { classlessRoutes } from '../../src/core/classless-routes.ts';
-import { address, decodeWith, duration, encodeWith, listOf, text } from '../../src/core/codec.ts';
-import { domainList } from '../../src/core/domain-list.ts';
-import { OPTIONS, OptionSet } from '../../src/core/options.ts';
-import { anyAddress, codecLaws } from './codec-laws.ts';
+import { classlessRoutes } from '../../src/core/wire/classless-routes.ts';
+import {
+  address,
+  decodeWith,
+  duration,
+  encodeWith,
+  listOf,
+  text,
+} from '../../src/core/wire/codec.ts';
+import { domainList } from '../../src/core/wire/domain-list.ts';
+import { OPTIONS, OptionSet } from '../../src/core/wire/options.ts';
+import { anyAddress, codecLaws } from '../support/codec-laws.ts';
 
 const anyLabel = fc.stringMatching(/^[a-z0-9]{1,10}$/);
 const anyName = fc
@@ -16,7 +23,7 @@ const anyName = fc
 describe('duration', () => {
   codecLaws(duration, fc.integer({ min: 0, max: 0xffff_ffff }));
 
-  it('keeps infinity a large number', () => {
+  it('reads infinity as a large number', () => {
     expect(decodeWith(duration, fromHex('ffffffff'))).toBe(0xffff_ffff);
   });
 });
@@ -30,7 +37,7 @@ describe('address lists', () => {
 });
 
 describe('text', () => {
-  it('loses the NULs some servers count in', () => {
+  it('loses the trailing NULs that some servers include', () => {
     expect(decodeWith(text, fromHex('6e6f64650000'))).toBe('node');
   });
 
@@ -52,7 +59,7 @@ describe('classless routes', () => {
   it.each([
     ['00 0a000001', [{ dst: '0.0.0.0/0', via: '10.0.0.1' }]],
     ['18 0a1102 00000000', [{ dst: '10.17.2.0/24', via: null }]],
-    // Bits beyond the prefix are sent by some; the kernel would refuse them.
+    // Some servers send bits beyond the prefix, which the kernel would refuse.
     ['0c ac1f 0a000001', [{ dst: '172.16.0.0/12', via: '10.0.0.1' }]],
   ])('%s', (hex, routes) => {
     expect(decodeWith(classlessRoutes, fromHex(hex))).toEqual(routes);
@@ -67,7 +74,7 @@ describe('domain lists', () => {
   codecLaws(domainList, fc.array(anyName, { minLength: 1, maxLength: 8 }));
 
   it('follow compression pointers', () => {
-    // RFC 3397 §2: eng.apple.com. and marketing.apple.com. sharing their end.
+    // RFC 3397 §2: eng.apple.com. and marketing.apple.com. share their end.
     const hex = '03656e67 056170706c65 03636f6d 00 096d61726b6574696e67 c004';
     expect(decodeWith(domainList, fromHex(hex))).toEqual(['eng.apple.com', 'marketing.apple.com']);
   });

@@ -3,10 +3,10 @@ import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
-import { missingCapabilities } from '../../src/core/capabilities.ts';
-import { type Lease, readLease } from '../../src/core/lease.ts';
-import { foreignAddresses, isCandidate, isKernelConfigured } from '../../src/core/links.ts';
-import { entry, OPTIONS, TYPE } from '../../src/core/options.ts';
+import { type BoundLease, UNKNOWN_NETWORK } from '../../src/core/client/model.ts';
+import { fromRecord, StoredLease, toRecord } from '../../src/core/client/record.ts';
+import { missingCapabilities } from '../../src/core/kernel/capabilities.ts';
+import { foreignAddresses, isCandidate, isKernelConfigured } from '../../src/core/kernel/links.ts';
 import {
   type Change,
   isInUse,
@@ -14,16 +14,16 @@ import {
   planLease,
   planRemoval,
   type Present,
-} from '../../src/core/plan.ts';
-import { fromRecord, StoredLease, toRecord } from '../../src/core/record.ts';
-import { type Held, NOTHING_LEARNT } from '../../src/core/states.ts';
-import { ADDRESS, GRANT, LINK, message, POLICY, SERVER } from './fixtures.ts';
+} from '../../src/core/kernel/plan.ts';
+import { type Lease, readLease } from '../../src/core/lease/lease.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
+import { ADDRESS, GRANT, LINK, message, POLICY, SERVER } from '../support/fixtures.ts';
 
 const BARE: Present = { link: LINK, addresses: [], routes: [] };
 
 /** Times begin with the lease. */
 const NOW = 0;
-const heldOf = (lease: Lease): Held => ({ lease, since: NOW, ladder: 0 });
+const heldOf = (lease: Lease): BoundLease => ({ lease, since: NOW, degradeLevel: 0 });
 
 function lease(...options: (typeof GRANT)[number][]): Lease {
   const result = readLease(message(TYPE.ack, [...GRANT, ...options]), SERVER);
@@ -56,7 +56,7 @@ const route = (fields: Partial<Route> = {}): Route => ({
   ...fields,
 });
 
-/** One word a change, to read an order at a glance. */
+/** A short text per change, to compare their order. */
 function outline(changes: readonly Change[]): string[] {
   return changes.map((change) => {
     switch (change.tag) {
@@ -74,7 +74,7 @@ function outline(changes: readonly Change[]): string[] {
 }
 
 describe('the plan for a lease', () => {
-  it('on a bare link: address, then default route', () => {
+  it('on a bare link sets the address, then the default route', () => {
     const changes = planLease(heldOf(lease()), BARE, POLICY, NOW);
     expect(outline(changes)).toEqual([
       'change-link promoteSecondaries',
@@ -85,19 +85,19 @@ describe('the plan for a lease', () => {
     expect(changes).toContainEqual({ tag: 'set-route', route: route() });
   });
 
-  it('is empty when the kernel has it all', () => {
+  it('is empty when the kernel agrees with the lease', () => {
     const present = { link: LINK, addresses: [address()], routes: [route()] };
     expect(planLease(heldOf(lease()), present, POLICY, NOW)).toEqual([]);
   });
 
-  it('renews lifetimes, and nothing else, under the policy to drop', () => {
+  it('only renews lifetimes under the policy drop', () => {
     const old = address({ validSeconds: 1000, preferredSeconds: 1000 });
     const present = { link: LINK, addresses: [old], routes: [route()] };
     const changes = planLease(heldOf(lease()), present, { ...POLICY, onExpire: 'drop' }, NOW);
     expect(changes).toMatchObject([{ tag: 'set-address', address: { validSeconds: 3600 } }]);
   });
 
-  it('brings the new address before the old one goes', () => {
+  it('sets the new address before it deletes the old one', () => {
     const old = address({ address: '10.0.0.99' });
     const present = { link: LINK, addresses: [old], routes: [route({ prefsrc: '10.0.0.99' })] };
     expect(outline(planLease(heldOf(lease()), present, POLICY, NOW))).toEqual([
@@ -107,7 +107,7 @@ describe('the plan for a lease', () => {
     ]);
   });
 
-  it('counts lifetimes from the request, and sets none anew that differ by a tick', () => {
+  it('counts lifetimes from the request, and ignores differences of a tick', () => {
     const policy = { ...POLICY, onExpire: 'drop' } as const;
     const there = address({ validSeconds: 3000, preferredSeconds: 3000 });
     const present = { link: LINK, addresses: [there], routes: [route()] };
@@ -118,18 +118,18 @@ describe('the plan for a lease', () => {
     });
   });
 
-  it('puts the MTU on its routes where the link does not bear it', () => {
+  it('puts the MTU on its routes when the link resets for it', () => {
     const changes = planLease(
       heldOf(lease(entry(OPTIONS.mtu, 1400))),
       BARE,
-      { ...POLICY, mtu: 'routes' },
+      { ...POLICY, mtuOnRoutes: true },
       NOW,
     );
     expect(changes).toContainEqual({ tag: 'set-route', route: route({ mtu: 1400 }) });
     expect(JSON.stringify(changes[0])).not.toContain('mtu');
   });
 
-  it('takes over what the kernel got for itself, and takes it away when another comes', () => {
+  it('takes over the address that the kernel got itself, and deletes it for another', () => {
     const policy = { ...POLICY, takenOver: ADDRESS };
     const present = { link: LINK, addresses: [address({ protocol: 0 })], routes: [] };
     expect(outline(planLease(heldOf(lease()), present, policy, NOW))).toContain(
@@ -142,7 +142,7 @@ describe('the plan for a lease', () => {
     );
   });
 
-  it('sets an MTU that the link can have, before the address', () => {
+  it('sets an MTU within the limit of the link before the address', () => {
     const [first] = planLease(heldOf(lease(entry(OPTIONS.mtu, 9000))), BARE, POLICY, NOW);
     expect(first).toMatchObject({ change: { mtu: 9000 } });
     const [other] = planLease(heldOf(lease(entry(OPTIONS.mtu, 9001))), BARE, POLICY, NOW);
@@ -150,7 +150,7 @@ describe('the plan for a lease', () => {
     expect(JSON.stringify(other)).not.toContain('mtu');
   });
 
-  it('makes a way to a gateway outside the subnet first, as clouds with /32 need', () => {
+  it('sets a route to a gateway outside the subnet first, as clouds with a /32 need', () => {
     const cloud = [
       entry(OPTIONS.subnetMask, '255.255.255.255'),
       entry(OPTIONS.routers, ['172.31.1.1']),
@@ -161,7 +161,7 @@ describe('the plan for a lease', () => {
     ]);
   });
 
-  it('trusts an on-link route of the server to reach a gateway', () => {
+  it('reaches a gateway through an on-link route of the server', () => {
     const routes = [
       { dst: '0.0.0.0/0', via: '169.254.0.1' },
       { dst: '169.254.0.0/24', via: null },
@@ -178,7 +178,7 @@ describe('the plan for a lease', () => {
     ]);
   });
 
-  it('leaves what others own alone, and takes stale routes of its own away', () => {
+  it('leaves routes of others alone, and deletes stale ones of its own', () => {
     const foreign = route({ protocol: 4, via: '10.0.0.254' });
     const stale = route({ dst: '10.9.0.0/16' });
     const elsewhere = route({ dst: '10.8.0.0/16', ifindex: 3 });
@@ -189,14 +189,14 @@ describe('the plan for a lease', () => {
     ]);
   });
 
-  it('has no routes when they are not wanted', () => {
+  it('has no routes when they are off', () => {
     const changes = planLease(heldOf(lease()), BARE, { ...POLICY, routes: false }, NOW);
     expect(outline(changes).some((line) => line.includes('route'))).toBe(false);
   });
 });
 
 describe('the plan for removal', () => {
-  it('takes away what is marked as ours, and nothing else', () => {
+  it('deletes only what has our mark', () => {
     const present = {
       link: LINK,
       addresses: [address(), address({ address: '10.0.0.6', protocol: 0 })],
@@ -210,7 +210,7 @@ describe('the plan for removal', () => {
 });
 
 describe('a lease found at start', () => {
-  const held: Held = { lease: lease(), since: 10_000, ladder: 0 };
+  const held: BoundLease = { lease: lease(), since: 10_000, degradeLevel: 0 };
   const present = { ...BARE, addresses: [address()] };
 
   it.each([
@@ -229,11 +229,11 @@ describe('a lease found at start', () => {
       entry(OPTIONS.nameServers, [SERVER]),
       entry(OPTIONS.hostName, 'node-1'),
     );
-    const held: Held = { lease: full, since: 12_340, ladder: 1 };
-    const learnt = {
-      ...NOTHING_LEARNT,
+    const held: BoundLease = { lease: full, since: 12_340, degradeLevel: 1 };
+    const network = {
+      ...UNKNOWN_NETWORK,
       server: SERVER,
-      ladder: 1 as const,
+      degradeLevel: 1 as const,
       rapidOffUntil: 50_000,
       declined: [{ address: '10.0.0.9', until: 60_000 }],
       gatewayMac: '02:00:00:00:00:fe',
@@ -241,24 +241,26 @@ describe('a lease found at start', () => {
     };
     const clocks = { now: 20_000, wall: Date.parse('2026-01-01T00:00:00Z') };
     const where = { link: 'eth0', mac: LINK.mac, bootId: 'b', checked: false, mtuOnRoutes: true };
-    const record = toRecord(held, learnt, { ...where, clocks });
+    const record = toRecord(held, network, { ...where, clocks });
     expect(record.acquired).toEqual({ boot: 12.34, wall: '2025-12-31T23:59:52.340Z' });
     expect(v.is(LeaseRecord, record)).toBe(true);
+    // Files of earlier versions have the degrade level under this name.
+    expect(record).toMatchObject({ ladder: 1 });
     const read = v.parse(StoredLease, JSON.parse(JSON.stringify(record)));
-    const remembered = { held, learnt, checked: false, mtuOnRoutes: true };
+    const remembered = { held, network, checked: false, mtuOnRoutes: true };
     expect(fromRecord(read, clocks)).toEqual(remembered);
     // Another boot, five seconds later.
     const later = fromRecord(read, { now: 1000, wall: clocks.wall + 5000 });
-    expect(later.learnt.rapidOffUntil).toBe(26_000);
+    expect(later.network.rapidOffUntil).toBe(26_000);
   });
 
-  it('keeps no grudge for longer than a day, whatever the clock says', () => {
-    const learnt = { ...NOTHING_LEARNT, rapidOffUntil: 50_000 };
+  it('forgets failures after a day, whatever the clock says', () => {
+    const network = { ...UNKNOWN_NETWORK, rapidOffUntil: 50_000 };
     const where = { link: 'eth0', mac: LINK.mac, bootId: 'b', checked: true, mtuOnRoutes: false };
     const clocks = { now: 20_000, wall: Date.parse('2026-01-01T00:00:00Z') };
-    const record = v.parse(StoredLease, toRecord(heldOf(lease()), learnt, { ...where, clocks }));
+    const record = v.parse(StoredLease, toRecord(heldOf(lease()), network, { ...where, clocks }));
     const back = fromRecord(record, { now: 0, wall: 0 });
-    expect(back.learnt.rapidOffUntil).toBe(24 * 3600 * 1000);
+    expect(back.network.rapidOffUntil).toBe(24 * 3600 * 1000);
   });
 });
 
@@ -268,25 +270,25 @@ describe('the choice of links', () => {
   const auto = { tag: 'auto', except: [] } as const;
 
   it.each([
-    ['a card', LINK, true],
-    ['the end of a cable to a pod', { ...LINK, name: 'veth1' }, false],
+    ['a network card', LINK, true],
+    ["a pod's veth end", { ...LINK, name: 'veth1' }, false],
     ['a card in a bond', { ...LINK, master: 9 }, false],
     ['a card that is not Ethernet', { ...LINK, type: 32 }, false],
   ])('auto judges %s', (_name, link, expected) => {
     expect(isCandidate(link, auto, hardware)).toBe(expected);
   });
 
-  it('by name asks for nothing else', () => {
+  it('by name does not look at the kind of link', () => {
     const named = { tag: 'named', names: ['veth1'] } as const;
     expect(isCandidate({ ...LINK, name: 'veth1' }, named, hardware)).toBe(true);
     expect(isCandidate(LINK, named, hardware)).toBe(false);
   });
 
-  it('auto leaves out what the configuration turns off', () => {
+  it('auto leaves out links that the configuration turns off', () => {
     expect(isCandidate(LINK, { tag: 'auto', except: ['eth0'] }, hardware)).toBe(false);
   });
 
-  it('keeps away from a link that somebody else gave an address', () => {
+  it('finds addresses on a link that are not ours', () => {
     expect(foreignAddresses(LINK, [address({ protocol: 0 })])).toHaveLength(1);
     expect(foreignAddresses(LINK, [address()])).toEqual([]);
     expect(foreignAddresses(LINK, [address({ protocol: 0, scope: 253 })])).toEqual([]);

@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 const page = readFileSync(path.join(import.meta.dirname, '../../../../docs/dhcp.md'), 'utf8');
 
 it.each([dnsmasq, iscDhcpd, kea, udhcpd, npmDhcp])(
-  'docs/dhcp.md says what $name cannot show, and why',
+  'docs/dhcp.md lists the features that $name cannot show, and why',
   ({ name, cannot }) => {
     const reasons = Object.entries(cannot).map(([feature, reason]) => `${feature}: ${reason}`);
     expect(page).toContain(`\n| ${name} | ${reasons.join('; ') || 'nothing'} |\n`);

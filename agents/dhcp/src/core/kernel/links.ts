@@ -1,0 +1,40 @@
+import { type Address, ARPHRD_ETHER, type Link } from '@kios/netlink';
+
+import { OURS } from './plan.ts';
+
+/** The links to serve: those named, or all that are hardware. */
+export type Choice =
+  | { readonly tag: 'auto'; readonly except: readonly string[] }
+  | { readonly tag: 'named'; readonly names: readonly string[] };
+
+/** Whether to serve the link. `isHardware` finds a device behind it; bridges, tunnels and pods' veth ends have none. */
+export function isCandidate(
+  link: Link,
+  choice: Choice,
+  isHardware: (name: string) => boolean,
+): boolean {
+  if (choice.tag === 'named') return choice.names.includes(link.name);
+  if (choice.except.includes(link.name)) return false;
+  return link.type === ARPHRD_ETHER && link.master === undefined && isHardware(link.name);
+}
+
+const SCOPE_UNIVERSE = 0;
+const KERNEL_ASKS = /^(?:dhcp|on|any|both)$/;
+
+/** Returns the link's addresses of global scope that are not ours. */
+export function foreignAddresses(link: Link, addresses: readonly Address[]): Address[] {
+  return addresses.filter(
+    ({ ifindex, protocol, scope }) =>
+      ifindex === link.index && protocol !== OURS && scope === SCOPE_UNIVERSE,
+  );
+}
+
+/** Whether the kernel's command line lets the kernel itself configure the link by DHCP: `ip=dhcp`, `ip=…:eth0:dhcp`. */
+export function isKernelConfigured(commandLine: string, link: string): boolean {
+  const words = commandLine.split(/\s+/).filter((word) => word.startsWith('ip='));
+  return words.some((word) => {
+    const fields = word.slice('ip='.length).split(':');
+    const [method = '', device = ''] = fields.length === 1 ? fields : [fields[6], fields[5]];
+    return KERNEL_ASKS.test(method) && (device === '' || device === link);
+  });
+}

@@ -1,0 +1,126 @@
+import { toHex } from '@kios/bytes';
+
+import type { LeaseRoute } from '../wire/classless-routes.ts';
+import { isDomainName } from '../wire/domain-list.ts';
+import type { DhcpMessage } from '../wire/message.ts';
+import { OPTIONS, type OptionSet } from '../wire/options.ts';
+import { broadcastOf, classfulPrefix, isHostAddress, prefixOfMask } from './network.ts';
+
+/** A lease time that never ends. RFC 2131 §3.3. */
+export const INFINITE = 0xffff_ffff;
+const UNSPECIFIED = '0.0.0.0';
+const DEFAULT_ROUTE = '0.0.0.0/0';
+const MIN_MTU = 576;
+
+/** A lease as a server granted it, checked and repaired: every field may be used as it is. */
+export interface Lease {
+  readonly address: string;
+  readonly prefix: number;
+  /** The server sent no mask, so the prefix is that of the address's class. */
+  readonly maskGuessed: boolean;
+  readonly broadcast: string;
+  /** Server that extends the lease; undefined when it did not identify itself. */
+  readonly server: string | undefined;
+  readonly leaseSeconds: number;
+  readonly t1Seconds: number;
+  readonly t2Seconds: number;
+  readonly gateways: readonly string[];
+  /** All routes, including the default route. */
+  readonly routes: readonly LeaseRoute[];
+  readonly mtu: number | undefined;
+  readonly dns: readonly string[];
+  readonly search: readonly string[];
+  readonly ntp: readonly string[];
+  readonly hostname: string | undefined;
+  readonly domain: string | undefined;
+  /** Every option as the server sent it, by code, in hex. */
+  readonly raw: Readonly<Record<string, string>>;
+}
+
+/** A lease, or the reason why the message grants none. */
+export type Granted = { readonly lease: Lease } | { readonly refused: string };
+
+/** Reads the lease that an ACK grants or an OFFER offers. `source` is the sender's address. */
+export function readLease(message: DhcpMessage, source: string): Granted {
+  const { options, yiaddr } = message;
+  const mask = options.get(OPTIONS.subnetMask);
+  const prefix = mask === undefined ? classfulPrefix(yiaddr) : prefixOfMask(mask);
+  if (prefix === undefined) return { refused: `mask ${mask} is not contiguous` };
+  if (!isHostAddress(yiaddr, prefix))
+    return { refused: `${yiaddr}/${prefix} is not a host address` };
+  const times = readTimes(options);
+  if (times === undefined) return { refused: 'no lease time' };
+  const routes = readRoutes(options, yiaddr);
+  return {
+    lease: {
+      address: yiaddr,
+      prefix,
+      maskGuessed: mask === undefined,
+      broadcast: options.get(OPTIONS.broadcast) ?? broadcastOf(yiaddr, prefix),
+      server: serverOf(message, source),
+      ...times,
+      routes,
+      gateways: routes.flatMap(({ dst, via }) =>
+        dst === DEFAULT_ROUTE && via !== null ? [via] : [],
+      ),
+      mtu: readMtu(options),
+      dns: usable(options.get(OPTIONS.nameServers)),
+      ...readNames(options),
+      ntp: usable(options.get(OPTIONS.ntpServers)),
+      raw: Object.fromEntries([...options.raw].map(([code, value]) => [code, toHex(value)])),
+    },
+  };
+}
+
+/** Returns the server's address: option 54, siaddr or the packet's source. Undefined when all are absent or 0.0.0.0. */
+export function serverOf({ options, siaddr }: DhcpMessage, source: string): string | undefined {
+  const candidates = [options.get(OPTIONS.serverId), siaddr, source];
+  return candidates.find((each) => each !== undefined && each !== UNSPECIFIED);
+}
+
+type Times = Pick<Lease, 'leaseSeconds' | 't1Seconds' | 't2Seconds'>;
+
+/** Reads the times. T1 and T2 that do not fit the lease are replaced by the defaults of RFC 2131 §4.4.5. */
+function readTimes(options: OptionSet): Times | undefined {
+  const lease = options.get(OPTIONS.leaseTime) ?? 0;
+  if (lease === 0) return undefined;
+  if (lease === INFINITE) {
+    return { leaseSeconds: INFINITE, t1Seconds: INFINITE, t2Seconds: INFINITE };
+  }
+  const usual = { t1Seconds: Math.floor(lease * 0.5), t2Seconds: Math.floor(lease * 0.875) };
+  const within = (sent = 0, otherwise: number): number =>
+    sent > 0 && sent < lease ? sent : otherwise;
+  const t1Seconds = within(options.get(OPTIONS.renewalTime), usual.t1Seconds);
+  const t2Seconds = within(options.get(OPTIONS.rebindingTime), usual.t2Seconds);
+  // T2 before T1 would leave no time to renew.
+  return { leaseSeconds: lease, ...(t1Seconds < t2Seconds ? { t1Seconds, t2Seconds } : usual) };
+}
+
+/** Classless routes replace the router option. Microsoft's code counts when the standard one is absent. RFC 3442. */
+function readRoutes(options: OptionSet, address: string): LeaseRoute[] {
+  const classless = options.get(OPTIONS.classlessRoutes) ?? options.get(OPTIONS.microsoftRoutes);
+  const [router] = usable(options.get(OPTIONS.routers));
+  const fallback = router === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: router }];
+  return (classless ?? fallback).filter(({ via }) => via !== address);
+}
+
+function readMtu(options: OptionSet): number | undefined {
+  const mtu = options.get(OPTIONS.mtu);
+  return mtu !== undefined && mtu >= MIN_MTU ? mtu : undefined;
+}
+
+function usable(addresses: readonly string[] = []): string[] {
+  return [...new Set(addresses)].filter((each) => isHostAddress(each, 32));
+}
+
+/** Reads names. Option 15 may hold several, as EC2 sends them: they follow the search list. */
+function readNames(options: OptionSet): Pick<Lease, 'search' | 'domain' | 'hostname'> {
+  const domains = (options.get(OPTIONS.domainName) ?? '').split(' ').filter(isDomainName);
+  const search = [...(options.get(OPTIONS.searchList) ?? []), ...domains];
+  const hostname = options.get(OPTIONS.hostName);
+  return {
+    search: [...new Set(search)],
+    domain: domains[0],
+    hostname: hostname !== undefined && isDomainName(hostname) ? hostname : undefined,
+  };
+}

@@ -1,0 +1,42 @@
+import { formatIpv4, parseIpv4 } from '@kios/bytes';
+
+const toNumber = (address: string): number =>
+  parseIpv4(address).reduce((number, byte) => number * 256 + byte, 0);
+
+const fromNumber = (number: number): string =>
+  formatIpv4(Uint8Array.of(number >>> 24, number >>> 16, number >>> 8, number));
+
+const maskOf = (prefix: number): number => (prefix === 0 ? 0 : (~0 << (32 - prefix)) >>> 0);
+
+/** Returns the prefix length of a netmask; undefined when its ones are not contiguous. */
+export function prefixOfMask(mask: string): number | undefined {
+  const number = toNumber(mask);
+  const prefix = Math.clz32(~number >>> 0);
+  return maskOf(prefix) === number ? prefix : undefined;
+}
+
+/** Returns the prefix length of the address's class, for servers that send no mask. */
+export function classfulPrefix(address: string): number {
+  const first = toNumber(address) >>> 24;
+  if (first < 128) return 8;
+  return first < 192 ? 16 : 24;
+}
+
+export function isInPrefix(address: string, network: string, prefix: number): boolean {
+  const mask = maskOf(prefix);
+  return (toNumber(address) & mask) === (toNumber(network) & mask);
+}
+
+export function broadcastOf(address: string, prefix: number): string {
+  return fromNumber((toNumber(address) | ~maskOf(prefix)) >>> 0);
+}
+
+/** Whether a host may use the address: unicast, outside special blocks, and not its prefix's network or broadcast. */
+export function isHostAddress(address: string, prefix: number): boolean {
+  const number = toNumber(address);
+  const first = number >>> 24;
+  if (first === 0 || first === 127 || first >= 224) return false;
+  if (prefix >= 31) return true;
+  const host = (number & ~maskOf(prefix)) >>> 0;
+  return host !== 0 && host !== ~maskOf(prefix) >>> 0;
+}

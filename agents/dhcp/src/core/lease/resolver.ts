@@ -1,0 +1,38 @@
+const MAX_SERVERS = 3;
+const MAX_DOMAINS = 6;
+const MAX_SEARCH_LENGTH = 256;
+
+/** The name servers and search domains of one link. */
+export interface Resolver {
+  readonly link: string;
+  readonly dns: readonly string[];
+  readonly search: readonly string[];
+}
+
+/**
+ * Returns the text of resolv.conf for links in order of preference, within the limits of C libraries. Undefined without
+ * a name server: the present file then stays.
+ */
+export function formatResolvConf(resolvers: readonly Resolver[]): string | undefined {
+  const useful = resolvers.filter(({ dns }) => dns.length > 0);
+  if (useful.length === 0) return undefined;
+  const servers = unique(useful.flatMap(({ dns }) => dns)).slice(0, MAX_SERVERS);
+  const search = withinLimits(unique(useful.flatMap(({ search }) => search)));
+  const lines = [
+    `# kios-dhcp ${useful.map(({ link }) => link).join(' ')}`,
+    ...servers.map((server) => `nameserver ${server}`),
+    ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const unique = (values: readonly string[]): string[] => [...new Set(values)];
+
+function withinLimits(domains: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (const domain of domains.slice(0, MAX_DOMAINS)) {
+    if ([...kept, domain].join(' ').length > MAX_SEARCH_LENGTH) break;
+    kept.push(domain);
+  }
+  return kept;
+}

@@ -1,0 +1,75 @@
+import { ByteReader, ByteWriter, DecodeError, formatIpv4, parseIpv4 } from '@kios/bytes';
+
+/** Both directions of one wire type. Bytes that `decode` leaves unread are an error. */
+export interface Codec<T> {
+  decode(reader: ByteReader): T;
+  encode(writer: ByteWriter, value: T): void;
+}
+
+/** Decodes a value that fills all bytes. */
+export function decodeWith<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  const reader = new ByteReader(bytes);
+  const value = codec.decode(reader);
+  reader.expectEnd();
+  return value;
+}
+
+export function encodeWith<T>(codec: Codec<T>, value: T): Uint8Array {
+  const writer = new ByteWriter(64);
+  codec.encode(writer, value);
+  return writer.finish();
+}
+
+export const u8: Codec<number> = {
+  decode: (reader) => reader.u8(),
+  encode: (writer, value) => writer.u8(value),
+};
+
+export const u16: Codec<number> = {
+  decode: (reader) => reader.u16(),
+  encode: (writer, value) => writer.u16(value),
+};
+
+/** Lease, T1 and T2 times in seconds; 0xffffffff is infinity. RFC 2132 §9.2, §9.11, §9.12. */
+export const duration: Codec<number> = {
+  decode: (reader) => reader.u32(),
+  encode: (writer, value) => writer.u32(value),
+};
+
+export const address: Codec<string> = {
+  decode: (reader) => formatIpv4(reader.bytes(4)),
+  encode: (writer, value) => writer.bytes(parseIpv4(value)),
+};
+
+/** A list of at least one item: RFC 2132 has no wire form for an empty list. */
+export function listOf<T>(item: Codec<T>): Codec<readonly T[]> {
+  return {
+    decode(reader) {
+      const items = [item.decode(reader)];
+      while (reader.remaining > 0) items.push(item.decode(reader));
+      return items;
+    },
+    encode(writer, values) {
+      for (const value of values) item.encode(writer, value);
+    },
+  };
+}
+
+export const bytes: Codec<Uint8Array> = {
+  decode: (reader) => reader.rest(),
+  encode: (writer, value) => writer.bytes(value),
+};
+
+/** An option whose presence is its meaning. */
+export const flag: Codec<true> = { decode: () => true, encode: () => undefined };
+
+/** Text. Trailing NULs are dropped, because some servers include them; control characters are refused. */
+export const text: Codec<string> = {
+  decode(reader) {
+    const value = new TextDecoder().decode(reader.rest()).replace(/\0+$/, '');
+    // Text from the wire ends up in logs and files.
+    if (/\p{Cc}/u.test(value)) throw new DecodeError('decode text: control character');
+    return value;
+  },
+  encode: (writer, value) => writer.bytes(new TextEncoder().encode(value)),
+};

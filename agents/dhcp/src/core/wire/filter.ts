@@ -1,0 +1,78 @@
+import { parseIpv4 } from '@kios/bytes';
+
+import { PORT } from './frame.ts';
+
+type Instruction = readonly [code: number, jt: number, jf: number, k: number];
+
+const LOAD = {
+  byte: 0x30,
+  half: 0x28,
+  word: 0x20,
+  halfIndexed: 0x48,
+  ipHeaderLength: 0xb1,
+} as const;
+const JUMP = { equal: 0x15, anySet: 0x45 } as const;
+const AND = 0x54;
+const RETURN = 0x06;
+/** Offsets at which the kernel returns facts about the packet instead of its bytes. */
+const PACKET_TYPE = 0xfffff000 + 4;
+const VLAN_TAG = 0xfffff000 + 44;
+const VLAN_PRESENT = 0xfffff000 + 48;
+const OUTGOING = 4;
+const ARP_REPLY = 2;
+
+/**
+ * Passes unfragmented IPv4 UDP to the client port, untagged or with a priority tag (VID 0): a device must not take the
+ * frames of its VLANs.
+ */
+export const CLIENT_FILTER: readonly Instruction[] = [
+  [LOAD.half, 0, 0, 12],
+  [JUMP.equal, 0, 13, 0x0800],
+  [LOAD.byte, 0, 0, 23],
+  [JUMP.equal, 0, 11, 17],
+  [LOAD.half, 0, 0, 20],
+  [JUMP.anySet, 9, 0, 0x3fff],
+  [LOAD.ipHeaderLength, 0, 0, 14],
+  [LOAD.halfIndexed, 0, 0, 16],
+  [JUMP.equal, 0, 6, PORT.client],
+  [LOAD.word, 0, 0, VLAN_PRESENT],
+  [JUMP.equal, 3, 0, 0],
+  [LOAD.word, 0, 0, VLAN_TAG],
+  [AND, 0, 0, 0xfff],
+  [JUMP.equal, 0, 1, 0],
+  [RETURN, 0, 0, 0xffff],
+  [RETURN, 0, 0, 0],
+];
+
+/**
+ * Passes ARP of other hosts about an address: claims, probes, and replies of `neighbour`. The rest of a busy network's
+ * ARP wakes nobody.
+ */
+export function arpFilter(address: string, neighbour: string): readonly Instruction[] {
+  const [mine, theirs] = [wordOf(address), wordOf(neighbour)];
+  return [
+    [LOAD.word, 0, 0, PACKET_TYPE],
+    [JUMP.equal, 14, 0, OUTGOING],
+    [LOAD.word, 0, 0, VLAN_PRESENT],
+    [JUMP.equal, 3, 0, 0],
+    [LOAD.word, 0, 0, VLAN_TAG],
+    [AND, 0, 0, 0xfff],
+    [JUMP.equal, 0, 9, 0],
+    // Sender.
+    [LOAD.word, 0, 0, 28],
+    [JUMP.equal, 6, 0, mine],
+    [JUMP.equal, 3, 0, theirs],
+    [JUMP.equal, 0, 5, 0],
+    // Target of a probe.
+    [LOAD.word, 0, 0, 38],
+    [JUMP.equal, 2, 3, mine],
+    // Operation of the neighbour's packet.
+    [LOAD.half, 0, 0, 20],
+    [JUMP.equal, 0, 1, ARP_REPLY],
+    [RETURN, 0, 0, 0xffff],
+    [RETURN, 0, 0, 0],
+  ];
+}
+
+const wordOf = (address: string): number =>
+  parseIpv4(address).reduce((word, byte) => word * 256 + byte, 0);

@@ -1,0 +1,21 @@
+import type { Logger } from '@kios/agent';
+import type { Rtnetlink } from '@kios/netlink';
+
+import type { Policy } from '../../core/client/model.ts';
+import type { PlanPolicy } from '../../core/kernel/plan.ts';
+import type { LinkSettings } from '../../core/settings/settings.ts';
+import type { LeaseFiles } from '../lease/lease-files.ts';
+
+export interface ClientOptions {
+  readonly settings: LinkSettings;
+  readonly policy: Policy;
+  readonly plan: PlanPolicy;
+  /** Keep UDP port 68 open while a lease is held: a daemon does, a one-shot has no use for it. */
+  readonly listen: boolean;
+}
+
+export interface ClientPorts {
+  readonly rtnetlink: Rtnetlink;
+  readonly files: LeaseFiles;
+  readonly log: Logger;
+}

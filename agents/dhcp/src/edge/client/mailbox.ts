@@ -1,0 +1,35 @@
+/** A queue between several producers and the one loop that takes its items. */
+export class Mailbox<T> {
+  readonly #items: T[] = [];
+  #failure: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  put(item: T): void {
+    this.#items.push(item);
+    this.#wake?.();
+  }
+
+  /** Makes every later `take` reject with `cause`: a producer has failed. */
+  fail(cause: unknown): void {
+    this.#failure = cause instanceof Error ? cause : new Error(String(cause));
+    this.#wake?.();
+  }
+
+  /** Waits for the next item. Undefined when the signal is raised. */
+  async take(signal: AbortSignal): Promise<T | undefined> {
+    const idle = this.#items.length === 0 && this.#failure === undefined;
+    if (idle && !signal.aborted) await this.#wait(signal);
+    if (this.#failure !== undefined) throw this.#failure;
+    return signal.aborted ? undefined : this.#items.shift();
+  }
+
+  async #wait(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const stop = (): void => resolve();
+    signal.addEventListener('abort', stop);
+    await promise;
+    signal.removeEventListener('abort', stop);
+    this.#wake = undefined;
+  }
+}

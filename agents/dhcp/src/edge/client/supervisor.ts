@@ -1,0 +1,236 @@
+import { existsSync, readFileSync } from 'node:fs';
+
+import { sleep } from '@kios/agent';
+import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
+import { isErrno, lock, type Lock, tryLock } from '@kios/syscall';
+
+import {
+  type Choice,
+  foreignAddresses,
+  isCandidate,
+  isKernelConfigured,
+} from '../../core/kernel/links.ts';
+import { isInUse, isLeased } from '../../core/kernel/plan.ts';
+import { readPresent } from '../kernel/apply.ts';
+import { bootTime } from '../kernel/clock.ts';
+import { isPassingMac } from '../settings/identity.ts';
+import type { ClientOptions, ClientPorts } from './client-options.ts';
+import { Client } from './client.ts';
+
+const METRIC = { first: 100, step: 10 } as const;
+const RESTART_MS = 1000;
+const ALL = ['link', 'address', 'route'] as const;
+
+export interface Supervision {
+  readonly choice: Choice;
+  /** Returns the options of a link. `metric` orders links by discovery. */
+  readonly optionsFor: (link: Link, metric: number) => ClientOptions;
+  /** Another instance's lease is enough: there is no need to wait until that instance ends. */
+  readonly oneShot: boolean;
+  /** Called when a link has a carrier. */
+  readonly onCarrier: () => void;
+  /** Called when a link has an address, ours or an earlier one. */
+  readonly onBound: (link: string) => void;
+}
+
+interface Served {
+  readonly name: string;
+  readonly mac: string;
+  readonly metric: number;
+  readonly stop: AbortController;
+  client: Client | undefined;
+  carrier: boolean;
+}
+
+/** Runs a client for each present and each new link: a network driver may load at any time. */
+export class Supervisor {
+  readonly #supervision: Supervision;
+  readonly #ports: ClientPorts;
+  readonly #served = new Map<number, Served>();
+  readonly #failed = Promise.withResolvers<never>();
+
+  constructor(supervision: Supervision, ports: ClientPorts) {
+    this.#supervision = supervision;
+    this.#ports = ports;
+  }
+
+  /** Runs until the signal is raised. Fails with the first error that does not pass by itself. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { rtnetlink } = this.#ports;
+    await Promise.race([this.#follow(rtnetlink, signal), this.#failed.promise]);
+  }
+
+  async #follow(rtnetlink: Rtnetlink, signal: AbortSignal): Promise<void> {
+    // A one-shot ends before others could remove anything of its lease.
+    const kinds = this.#supervision.oneShot ? (['link', 'address'] as const) : ALL;
+    const events = rtnetlink.events(signal, kinds);
+    for (const link of await rtnetlink.links()) this.#onLink(link, signal);
+    if (this.#served.size === 0) this.#ports.log.info({ ev: 'link.wait', console: true });
+    for await (const event of events) await this.#onEvent(event, signal);
+  }
+
+  async #onEvent(event: NetworkEvent, signal: AbortSignal): Promise<void> {
+    switch (event.tag) {
+      case 'overrun':
+        return this.#lookAround(signal);
+      case 'link':
+        if (event.gone) this.#onGone(event.link);
+        else this.#onLink(event.link, signal);
+        return;
+      case 'address':
+      case 'route':
+        if (event.gone) this.#onTaken(event);
+        else if (event.tag === 'address') this.#onAddress(event.address);
+    }
+  }
+
+  async #lookAround(signal: AbortSignal): Promise<void> {
+    for (const link of await this.#ports.rtnetlink.links()) this.#onLink(link, signal);
+    for (const { client } of this.#served.values()) client?.disturbed();
+  }
+
+  /** The kernel flushes routes silently, so ours may be gone with any address. The client checks the kernel. */
+  #onTaken(event: Extract<NetworkEvent, { tag: 'address' | 'route' }>): void {
+    const { ifindex } = event.tag === 'address' ? event.address : event.route;
+    this.#served.get(ifindex)?.client?.disturbed();
+  }
+
+  #onLink(link: Link, signal: AbortSignal): void {
+    const served = this.#served.get(link.index);
+    const wanted = isCandidate(link, this.#supervision.choice, isHardware);
+    // With another name or hardware address it is another link to servers and to our files.
+    const same = served?.name === link.name && served.mac === link.mac;
+    if (served !== undefined && wanted && same) {
+      this.#onCarrier(served, link);
+      return;
+    }
+    this.#onGone(link);
+    if (wanted) this.#add(link, signal);
+  }
+
+  #add(link: Link, signal: AbortSignal): void {
+    const stop = new AbortController();
+    const served: Served = {
+      name: link.name,
+      mac: link.mac,
+      metric: this.#freeMetric(),
+      stop,
+      client: undefined,
+      carrier: false,
+    };
+    this.#served.set(link.index, served);
+    this.#onCarrier(served, link);
+    const until = AbortSignal.any([signal, stop.signal]);
+    this.#serve(link, served, until).catch((error: unknown) => {
+      if (!until.aborted) this.#failed.reject(error);
+    });
+  }
+
+  /** The lowest free metric: links found first are preferred. */
+  #freeMetric(): number {
+    const taken = new Set([...this.#served.values()].map(({ metric }) => metric));
+    let metric: number = METRIC.first;
+    while (taken.has(metric)) metric += METRIC.step;
+    return metric;
+  }
+
+  #onCarrier(served: Served, link: Link): void {
+    const carrier = link.up && link.carrier;
+    if (carrier === served.carrier) return;
+    served.carrier = carrier;
+    this.#ports.log.info({ ev: 'link.carrier', console: true, link: served.name, carrier });
+    if (carrier) this.#supervision.onCarrier();
+    served.client?.carrier(carrier, link.up);
+  }
+
+  /** Ends a one-shot whose link gets an address from another instance. */
+  #onAddress(address: Address): void {
+    const served = this.#served.get(address.ifindex);
+    const elsewhere = served !== undefined && served.client === undefined && isLeased(address);
+    if (elsewhere && this.#supervision.oneShot) this.#supervision.onBound(served.name);
+  }
+
+  #onGone(link: Link): void {
+    const served = this.#served.get(link.index);
+    if (served === undefined) return;
+    this.#ports.log.warn({ ev: 'link.gone', link: served.name });
+    this.#served.delete(link.index);
+    served.stop.abort();
+  }
+
+  async #serve(link: Link, served: Served, signal: AbortSignal): Promise<void> {
+    const { log } = this.#ports;
+    // Two instances overlap when a pod is replaced: the second one waits until the first one's client ends.
+    using taken = tryLock(lockName(link)) ?? (await this.#waitForLock(link, signal));
+    log.debug({ ev: 'lock', name: taken.name });
+    const options = this.#supervision.optionsFor(link, served.metric);
+    while (!signal.aborted) {
+      try {
+        await this.#runClient(link, served, options, signal);
+      } catch (err) {
+        if (signal.aborted) return;
+        if (isErrno(err, 'EPERM', 'EACCES')) throw err;
+        log.error({ ev: 'client.fail', link: link.name, err });
+        await sleep(RESTART_MS, signal);
+      }
+    }
+  }
+
+  async #runClient(
+    link: Link,
+    served: Served,
+    options: ClientOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { rtnetlink, log } = this.#ports;
+    const foreign = foreignAddresses(link, await rtnetlink.addresses());
+    const takenOver = options.settings.force ? undefined : kernelAddress(link, foreign);
+    if (foreign.length > 0 && !options.settings.force && takenOver === undefined) {
+      log.warn({ ev: 'link.foreign', link: link.name, why: 'it has an address that is not ours' });
+      this.#supervision.onBound(link.name);
+      await stopped(signal);
+      return;
+    }
+    if (isPassingMac(link.name)) log.warn({ ev: 'link.mac', link: link.name, mac: link.mac });
+    const plan = { ...options.plan, takenOver };
+    const client = new Client(link, { ...options, plan }, this.#ports);
+    served.client = client;
+    void client.bound.then(() => this.#supervision.onBound(link.name));
+    client.carrier(served.carrier, true);
+    await client.run(signal);
+  }
+
+  async #waitForLock(link: Link, signal: AbortSignal): Promise<Lock> {
+    const { log, files, rtnetlink } = this.#ports;
+    log.info({ ev: 'lock.wait', link: link.name });
+    if (this.#supervision.oneShot) {
+      const held = await files.readRunning(link.name, link.mac);
+      const present = await readPresent(rtnetlink, link.index);
+      const done =
+        held !== undefined && present !== undefined && isInUse(held.held, present, bootTime());
+      if (done) this.#supervision.onBound(link.name);
+    }
+    return lock(lockName(link), signal);
+  }
+}
+
+/** Whether the link has a device behind it. */
+export const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
+
+/** Returns the name of the lock that one client per link holds. */
+export const lockName = ({ name }: { readonly name: string }): string => `kios.dhcp.${name}`;
+
+function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** Returns the address that the kernel itself got by DHCP at boot, for example for a root file system over NFS. */
+function kernelAddress(link: Link, foreign: readonly Address[]): string | undefined {
+  const [only] = foreign;
+  if (only === undefined || foreign.length > 1 || only.protocol !== 0) return undefined;
+  const configured = isKernelConfigured(readFileSync('/proc/cmdline', 'latin1'), link.name);
+  return configured ? only.address : undefined;
+}

@@ -1,0 +1,79 @@
+import type { Logger } from '@kios/agent';
+import type { Link, Rtnetlink } from '@kios/netlink';
+import { isErrno } from '@kios/syscall';
+
+import type { Change, Present } from '../../core/kernel/plan.ts';
+
+/** Reads the link, all addresses and all routes. Undefined when the link is gone. */
+export async function readPresent(
+  rtnetlink: Rtnetlink,
+  index: number,
+): Promise<Present | undefined> {
+  const [links, addresses, routes] = [
+    await rtnetlink.links(),
+    await rtnetlink.addresses(),
+    await rtnetlink.routes(),
+  ];
+  const link = links.find((each) => each.index === index);
+  return link && { link, addresses, routes };
+}
+
+/** Applies changes in order. A route that the kernel refuses is skipped. */
+export async function applyChanges(
+  rtnetlink: Rtnetlink,
+  changes: readonly Change[],
+  link: Link,
+  log: Logger,
+): Promise<void> {
+  for (const change of changes) await applyChange(rtnetlink, change, link, log);
+}
+
+async function applyChange(
+  rtnetlink: Rtnetlink,
+  change: Change,
+  link: Link,
+  log: Logger,
+): Promise<void> {
+  switch (change.tag) {
+    case 'change-link':
+      await rtnetlink.changeLink(change.index, change.change);
+      if (change.change.mtu !== undefined) {
+        log.info({ ev: 'mtu.set', link: link.name, mtu: change.change.mtu });
+      }
+      return;
+    case 'set-address':
+      return rtnetlink.replaceAddress(change.address);
+    case 'set-route':
+      return setRoute(rtnetlink, change.route, link, log);
+    case 'skip-route':
+      log.warn({ ev: 'route.skip', link: link.name, dst: change.route.dst, why: change.why });
+      return;
+    case 'delete-route':
+      return unlessGone(rtnetlink.deleteRoute(change.route));
+    case 'delete-address':
+      return unlessGone(rtnetlink.deleteAddress(change.address));
+  }
+}
+
+async function setRoute(
+  rtnetlink: Rtnetlink,
+  route: Parameters<Rtnetlink['replaceRoute']>[0],
+  link: Link,
+  log: Logger,
+): Promise<void> {
+  try {
+    await rtnetlink.replaceRoute(route);
+  } catch (err) {
+    if (!isErrno(err, 'EEXIST', 'ENETUNREACH', 'EINVAL', 'EHOSTUNREACH')) throw err;
+    log.warn({ ev: 'route.skip', link: link.name, dst: route.dst, via: route.via, err });
+  }
+}
+
+/** Ignores that the object is gone: an earlier deletion may have removed it too. */
+async function unlessGone(deletion: Promise<void>): Promise<void> {
+  try {
+    await deletion;
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH', 'EADDRNOTAVAIL', 'ENOENT')) throw error;
+  }
+}

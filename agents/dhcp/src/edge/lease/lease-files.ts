@@ -1,0 +1,111 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { type Logger, removeStaleTemps, writeAtomic } from '@kios/agent';
+import { formatState, readStateIfThere, StateError } from '@kios/node-state';
+
+import { fromRecord, type Remembered, StoredLease } from '../../core/client/record.ts';
+import type { Lease } from '../../core/lease/lease.ts';
+import { formatResolvConf, type Resolver } from '../../core/lease/resolver.ts';
+import { readClocks } from '../kernel/clock.ts';
+
+export interface Folders {
+  /** Read by other programs, cleared at boot. */
+  readonly run: string;
+  /** Our own, kept across boots. */
+  readonly state: string;
+}
+
+/** The files of all links: leases for other programs and the next boot, and resolv.conf. Only the agent writes them. */
+export class LeaseFiles {
+  readonly folders: Folders;
+  readonly bootId: string;
+  readonly #log: Logger;
+  readonly #resolvers = new Map<string, Resolver & { metric: number }>();
+
+  private constructor(folders: Folders, bootId: string, log: Logger) {
+    this.folders = folders;
+    this.bootId = bootId;
+    this.#log = log;
+  }
+
+  static async open(folders: Folders, bootId: string, log: Logger): Promise<LeaseFiles> {
+    const both = [folders.run, folders.state];
+    for (const folder of both) mkdirSync(folder, { recursive: true, mode: 0o755 });
+    await Promise.all(both.map(removeStaleTemps));
+    return new LeaseFiles(folders, bootId, log);
+  }
+
+  /** Reads the link's lease of this boot. */
+  async readRunning(link: string, mac: string): Promise<Remembered | undefined> {
+    const record = await this.#read(this.#running(link), mac);
+    return record?.bootId === this.bootId ? fromRecord(record, readClocks()) : undefined;
+  }
+
+  /** Reads the link's last lease. It may be of another boot, whose times mean nothing. */
+  async readLast(link: string, mac: string): Promise<Remembered | undefined> {
+    const record = await this.#read(this.#last(link), mac);
+    return record && fromRecord(record, readClocks());
+  }
+
+  /** Notes the name servers of a lease that is taken over, without writing. */
+  adopt(link: string, metric: number, lease: Lease): void {
+    this.#resolvers.set(link, { link, metric, dns: lease.dns, search: lease.search });
+  }
+
+  async publishResolver(link: string, metric: number, lease: Lease): Promise<void> {
+    this.adopt(link, metric, lease);
+    await this.#writeResolvConf();
+  }
+
+  async publishLease(record: StoredLease): Promise<void> {
+    const content = formatState(StoredLease, record);
+    await writeAtomic(this.#running(record.if), content, 0o644);
+    await writeAtomic(this.#last(record.if), content, 0o600);
+  }
+
+  /** Removes the lease for other programs. Its address stays known, to ask for it again. */
+  async withdraw(link: string): Promise<void> {
+    if (this.#resolvers.delete(link)) await this.#writeResolvConf();
+    await rm(this.#running(link), { force: true });
+  }
+
+  /** Removes the lease and forgets its address. */
+  async forget(link: string): Promise<void> {
+    await this.withdraw(link);
+    await rm(this.#last(link), { force: true });
+  }
+
+  #running(link: string): string {
+    return path.join(this.folders.run, `${link}.json`);
+  }
+
+  #last(link: string): string {
+    return path.join(this.folders.state, `${link}.json`);
+  }
+
+  async #writeResolvConf(): Promise<void> {
+    const ordered = [...this.#resolvers.values()].toSorted((a, b) => a.metric - b.metric);
+    const content = formatResolvConf(ordered);
+    if (content === undefined) return;
+    const written = await writeAtomic(path.join(this.folders.run, 'resolv.conf'), content);
+    if (written) this.#log.info({ ev: 'dns.set', servers: ordered.flatMap(({ dns }) => dns) });
+  }
+
+  /** Reads a record. A damaged one, or one of another network card, is renamed to `.bad` and counts as missing. */
+  async #read(file: string, mac: string): Promise<StoredLease | undefined> {
+    // Before the first packet each trip to the runtime's threads counts, above all on a busy machine.
+    if (!existsSync(file)) return undefined;
+    try {
+      const record = await readStateIfThere(StoredLease, file);
+      if (record === undefined || record.mac === mac) return record;
+      throw new StateError(`read ${file}: it is for ${record.mac}`);
+    } catch (err) {
+      if (!(err instanceof StateError)) throw err;
+      this.#log.warn({ ev: 'store.bad', err });
+      await rename(file, `${file}.bad`);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+
+import { readYamlConfig } from '@kios/agent';
+import type { Link } from '@kios/netlink';
+
+import type { Identity } from '../../core/client/requests.ts';
+import type { Choice } from '../../core/kernel/links.ts';
+import type { LinkFlags } from '../../core/settings/flags.ts';
+import {
+  ConfigFile,
+  type LinkSettings,
+  resolveStrict,
+  SETTINGS,
+} from '../../core/settings/settings.ts';
+import { pick } from '../../core/settings/table.ts';
+import { OPTIONS } from '../../core/wire/options.ts';
+import type { ClientOptions } from '../client/client-options.ts';
+import { clientIdOf, readHostname } from './identity.ts';
+
+const MIN_MESSAGE_SIZE = 576;
+
+/** The checked command line and file. */
+export interface Config {
+  readonly choice: Choice;
+  readonly settings: LinkSettings;
+  readonly file: ConfigFile;
+  readonly hostnameFile: string;
+}
+
+export async function readConfig(flags: LinkFlags): Promise<Config> {
+  // Most nodes have no file. Without one no trip to the runtime's threads delays the first packet.
+  const file = existsSync(flags.config)
+    ? await readYamlConfig(ConfigFile, flags.config)
+    : { interfaces: {} };
+  const { hostnameFile } = flags;
+  return {
+    choice: choiceOf(flags.interface, file),
+    settings: pick(SETTINGS, flags),
+    file,
+    hostnameFile,
+  };
+}
+
+/** The links that the flags name, less those that the file turns off. */
+function choiceOf(names: readonly string[], { interfaces }: ConfigFile): Choice {
+  const isOn = (name: string): boolean => interfaces[name]?.enabled !== false;
+  if (!names.includes('auto')) return { tag: 'named', names: names.filter(isOn) };
+  return { tag: 'auto', except: Object.keys(interfaces).filter((name) => !isOn(name)) };
+}
+
+/** The settings of one link: its entry in the file takes precedence over the flags. */
+export function settingsFor({ settings, file }: Config, link: string): LinkSettings {
+  const { enabled: _, ...own } = file.interfaces[link] ?? { enabled: true };
+  return resolveStrict({ ...settings, ...own });
+}
+
+/** How the client of one link behaves. `metric` counts unless the settings have one. */
+export function clientOptions(
+  config: Config,
+  link: Link,
+  metric: number,
+  listen: boolean,
+): ClientOptions {
+  const settings = settingsFor(config, link.name);
+  return {
+    settings,
+    policy: { ...settings, identity: identityOf(settings, link, config.hostnameFile) },
+    plan: { ...settings, metric: settings.metric ?? metric, mtuOnRoutes: false },
+    listen,
+  };
+}
+
+function identityOf(settings: LinkSettings, link: Link, hostnameFile: string): Identity {
+  const { hostname, clientId, options, ipv6Mostly } = settings;
+  const name = hostname === 'send' ? readHostname(hostnameFile) : undefined;
+  const extra = Object.keys(options).map(Number);
+  return {
+    mac: link.mac,
+    clientId: clientIdOf(clientId, link.mac),
+    hostname: name,
+    wantsHostname: hostname !== 'off' && name === undefined,
+    maxMessageSize: Math.max(MIN_MESSAGE_SIZE, Math.min(link.mtu, 0xffff)),
+    extraOptions: ipv6Mostly ? [...extra, OPTIONS.ipv6Only.code] : extra,
+  };
+}

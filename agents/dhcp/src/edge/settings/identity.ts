@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+
+import { ConfigError } from '@kios/agent';
+import { fromHex } from '@kios/bytes';
+
+import { isDomainName } from '../../core/wire/domain-list.ts';
+
+const HARDWARE_ETHERNET = 1;
+const TYPE_UUID = 0;
+const TYPE_DUID = 255;
+const DUID_LINK_LAYER = 3;
+const PRODUCT_UUID = '/sys/class/dmi/id/product_uuid';
+const NET_ADDR_RANDOM = '1';
+
+/** Reads the host's name from the file's first line. Undefined, when it is not a host name, lets the server name us. */
+export function readHostname(file: string): string | undefined {
+  try {
+    const name = readFileSync(file, 'utf8').split('\n', 1)[0]?.trim() ?? '';
+    return isDomainName(name) ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the hardware address is random and lasts only for this boot: servers will not recognise the machine. */
+export function isPassingMac(link: string): boolean {
+  try {
+    return (
+      readFileSync(`/sys/class/net/${link}/addr_assign_type`, 'latin1').trim() === NET_ADDR_RANDOM
+    );
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Returns option 61. The default is type 1 and the hardware address: reservations work, and clones of a disk differ.
+ * `duid`: RFC 4361, also made of the hardware address. `uuid`: the machine's, as PXE firmware sends it. RFC 2132 §9.14.
+ */
+export function clientIdOf(choice: string, mac: string): Uint8Array | undefined {
+  const hardware = fromHex(mac);
+  switch (choice) {
+    case 'none':
+      return undefined;
+    case 'mac':
+      return Uint8Array.of(HARDWARE_ETHERNET, ...hardware);
+    case 'duid': {
+      const duid = [0, DUID_LINK_LAYER, 0, HARDWARE_ETHERNET, ...hardware];
+      return Uint8Array.of(TYPE_DUID, ...hardware.slice(-4), ...duid);
+    }
+    case 'uuid':
+      return Uint8Array.of(TYPE_UUID, ...readMachineUuid());
+    default:
+      return fromHex(choice.replace('hex:', ''));
+  }
+}
+
+/** Reads the machine's UUID. The first three fields are little-endian, as in SMBIOS and as firmware sends them. */
+function readMachineUuid(): Uint8Array {
+  let text: string;
+  try {
+    text = readFileSync(PRODUCT_UUID, 'latin1').trim();
+  } catch (cause) {
+    throw new ConfigError('use client identifier uuid: this machine has none', { cause });
+  }
+  const bytes = fromHex(text.replaceAll('-', ''));
+  const [a, b, c, rest] = [bytes.slice(0, 4), bytes.slice(4, 6), bytes.slice(6, 8), bytes.slice(8)];
+  return Uint8Array.of(...a.toReversed(), ...b.toReversed(), ...c.toReversed(), ...rest);
+}

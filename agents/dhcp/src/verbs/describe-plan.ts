@@ -1,0 +1,29 @@
+import { toHex } from '@kios/bytes';
+import { openRtnetlink } from '@kios/netlink';
+
+import { foreignAddresses, isCandidate } from '../core/kernel/links.ts';
+import type { LinkFlags } from '../core/settings/flags.ts';
+import { isHardware } from '../edge/client/supervisor.ts';
+import { clientOptions, readConfig } from '../edge/settings/config.ts';
+
+/** Returns what the configuration means for each present link. Needs no capability. */
+export async function describePlan(flags: LinkFlags): Promise<object> {
+  const config = await readConfig(flags);
+  const rtnetlink = openRtnetlink();
+  try {
+    const present = await rtnetlink.links();
+    const links = present.filter((each) => isCandidate(each, config.choice, isHardware));
+    const addresses = await rtnetlink.addresses();
+    const plans = links.map((link, order) => {
+      const { settings, policy, plan } = clientOptions(config, link, 100 + 10 * order, false);
+      const { identity } = policy;
+      const { metric } = plan;
+      const clientId = identity.clientId && toHex(identity.clientId);
+      const foreign = foreignAddresses(link, addresses).length > 0;
+      return { link: link.name, foreign, ...settings, metric, ...identity, clientId };
+    });
+    return { interface: flags.interface, links: plans };
+  } finally {
+    rtnetlink.close();
+  }
+}

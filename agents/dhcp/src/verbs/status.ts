@@ -1,0 +1,35 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+
+import { command } from '@kios/agent';
+import { readLeases } from '@kios/node-state';
+
+import { STATUS_FLAGS } from '../core/settings/flags.ts';
+import { flagsOf, readFlags } from '../core/settings/table.ts';
+import { encodePcap } from '../core/wire/pcap.ts';
+import { readTrace } from '../edge/report/trace.ts';
+
+/** Prints the leases, or the last DHCP frames. Needs only the right to read the folder. */
+export const status = command({
+  command: 'status',
+  describe: 'Print the leases as JSON',
+  builder: (args) => args.options(flagsOf(STATUS_FLAGS)),
+  run: async (args) => {
+    const { trace, runDir } = readFlags(STATUS_FLAGS, args);
+    process.stdout.write(trace ? formatTrace(runDir) : await formatStatus(runDir));
+  },
+});
+
+/** The leases as one JSON line. */
+async function formatStatus(folder: string): Promise<string> {
+  const { leases, errors } = await readLeases(folder);
+  const faults = errors.map(({ message }) => message);
+  return `${JSON.stringify({ leases, faults })}\n`;
+}
+
+/** The last DHCP frames of all links, in order of time, as one capture file. */
+function formatTrace(folder: string): Uint8Array {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.pcap'));
+  const frames = files.flatMap((name) => readTrace(path.join(folder, name)));
+  return encodePcap(frames.toSorted((a, b) => a.at - b.at));
+}

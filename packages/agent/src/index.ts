@@ -15,5 +15,4 @@ export type { RetrySchedule } from './retry.ts';
 export { sleep } from './sleep.ts';
 export { VERSION } from './version.ts';
 export { removeStaleTemps, tempName, writeAtomic } from './write-atomic.ts';
-export { errorCode } from '@kios/errors';
 export type { Argv } from 'yargs';

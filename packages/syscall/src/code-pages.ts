@@ -24,6 +24,3 @@ export function releaseCodePages(): number {
   }
   return bytes;
 }
-
-/** @deprecated The former name of `releaseCodePages`. */
-export const shedText = releaseCodePages;

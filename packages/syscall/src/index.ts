@@ -14,4 +14,4 @@ export {
   type UdpOptions,
 } from './socket.ts';
 export { isErrno, SyscallError } from './syscall-error.ts';
-export { releaseCodePages, shedText } from './code-pages.ts';
+export { releaseCodePages } from './code-pages.ts';

@@ -37,7 +37,7 @@ export async function stayIn(
     cloud: cloud.cloud,
     hosts: [address.startsWith('fe80:') ? `${address}%eth0` : address],
     machine: { ...cloud.machine, userData, ...machine },
-    ...(fault === undefined ? {} : { vice: fault }),
+    ...(fault === undefined ? {} : { fault }),
   });
   return { place, service, [Symbol.asyncDispose]: async () => place[Symbol.asyncDispose]() };
 }

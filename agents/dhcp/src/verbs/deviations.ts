@@ -11,6 +11,7 @@ export async function printDeviations(): Promise<void> {
 export const deviations = command({
   command: 'deviations',
   describe: 'Print as JSON where the client leaves the RFCs, and why',
+  isReadOnly: true,
   builder: (args) => args,
   run: printDeviations,
 });

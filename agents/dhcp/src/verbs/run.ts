@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { AT_REST_MS } from '@kios/agent';
-import { shedText } from '@kios/syscall';
+import { releaseCodePages } from '@kios/syscall';
 
 import { RUN_FLAGS } from '../core/settings/flags.ts';
 import { linkVerb } from './link-verb.ts';
@@ -16,7 +16,7 @@ export const run = linkVerb(
   'Serve all wanted links and keep their leases',
   RUN_FLAGS,
   async (flags, { log, signal }) => {
-    setTimeout(shedText, AT_REST_MS).unref();
+    setTimeout(releaseCodePages, AT_REST_MS).unref();
     const metricsFile = path.join(flags.metricsDir, METRICS);
     const mode = { oneShot: false, metricsFile, onCarrier: nothing, onBound: nothing };
     await supervise(flags, mode, log, signal);

@@ -13,6 +13,7 @@ import { readTrace } from '../edge/report/trace.ts';
 export const status = command({
   command: 'status',
   describe: 'Print the leases as JSON',
+  isReadOnly: true,
   builder: (args) => args.options(flagsOf(STATUS_FLAGS)),
   run: async (args) => {
     const { trace, runDir } = readFlags(STATUS_FLAGS, args);

@@ -28,11 +28,6 @@ export const FaultMode = v.strictObject({
 });
 export type FaultMode = Readonly<v.InferOutput<typeof FaultMode>>;
 
-/** @deprecated The former name of `FaultMode`. */
-export type Vice = FaultMode;
-/** @deprecated The former name of `FAULT_KINDS`. */
-export const VICES = FAULT_KINDS;
-
 const PORTAL = '<!DOCTYPE html><html><head><title>Welcome</title></head><body>Log in</body></html>';
 const BYTE_INTERVAL_MS = 1000;
 const CHUNK = Buffer.alloc(64 * 1024, 'x');

@@ -1,4 +1,4 @@
 export type { CloudMachine } from './cloud.ts';
 export { serve, type Served, type ServeOptions } from './serve.ts';
 export { MetadataService } from './start.ts';
-export { FAULT_KINDS, type FaultMode, type Vice, VICES } from './fault-mode.ts';
+export { FAULT_KINDS, type FaultMode } from './fault-mode.ts';

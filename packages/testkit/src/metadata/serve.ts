@@ -46,8 +46,6 @@ export const ServeOptions = v.strictObject({
   /** 80 when absent; 0 picks a free port. */
   port: v.optional(v.number()),
   fault: v.optional(FaultMode),
-  /** @deprecated The former name of `fault`. */
-  vice: v.optional(FaultMode),
 });
 export type ServeOptions = Readonly<v.InferInput<typeof ServeOptions>>;
 
@@ -92,7 +90,7 @@ export async function serve(
   onServed: (served: Served) => void,
 ): Promise<number> {
   const answer = CLOUDS[options.cloud](options.machine);
-  const fault = options.fault ?? options.vice;
+  const { fault } = options;
   let failed = 0;
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const asked = await readAsked(request);

@@ -1,8 +1,8 @@
 import { request, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 
-import { errorCode, lookupOnNode } from '@kios/agent';
-import { describe } from '@kios/errors';
+import { lookupOnNode } from '@kios/agent';
+import { errorCode, describe } from '@kios/errors';
 
 import { BootstrapError } from '../../core/faults/errors.ts';
 

@@ -1,7 +1,8 @@
 import { lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { errorCode, removeStaleTemps, tempName } from '@kios/agent';
+import { removeStaleTemps, tempName } from '@kios/agent';
+import { errorCode } from '@kios/errors';
 
 import { BootstrapError, fieldError } from '../../core/faults/errors.ts';
 import type { OutputFile } from '../../core/files/output-file.ts';

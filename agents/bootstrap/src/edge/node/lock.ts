@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:net';
 
-import { errorCode, type Logger, sleep } from '@kios/agent';
+import { type Logger, sleep } from '@kios/agent';
+import { errorCode } from '@kios/errors';
 
 /** An abstract socket: the kernel frees it however its owner ends. */
 const LOCK = '\0kios.bootstrap';

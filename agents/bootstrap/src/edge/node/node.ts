@@ -1,7 +1,8 @@
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-import { errorCode, readIfThere, writeAtomic } from '@kios/agent';
+import { readIfThere, writeAtomic } from '@kios/agent';
+import { errorCode } from '@kios/errors';
 import * as v from 'valibot';
 
 import type { ClusterAuth } from '../../core/cluster/auth.ts';

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-import { errorCode, type Logger, readIfThere } from '@kios/agent';
+import { type Logger, readIfThere } from '@kios/agent';
+import { errorCode } from '@kios/errors';
 
 import { parseDocument } from '../../core/document/document.ts';
 import type { Part } from '../../core/document/parsed-document.ts';

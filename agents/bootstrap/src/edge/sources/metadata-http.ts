@@ -2,8 +2,7 @@ import { randomInt } from 'node:crypto';
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 
-import { errorCode } from '@kios/agent';
-import { describe } from '@kios/errors';
+import { errorCode, describe } from '@kios/errors';
 
 import {
   type Exchange,

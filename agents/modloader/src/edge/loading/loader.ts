@@ -1,6 +1,6 @@
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 
-import { errorCode } from '@kios/agent';
+import { errorCode } from '@kios/errors';
 import { SyscallError } from '@kios/syscall';
 
 import type { ModuleFile } from '../../core/index/index-files.ts';

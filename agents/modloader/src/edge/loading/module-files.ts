@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { errorCode } from '@kios/agent';
+import { errorCode } from '@kios/errors';
 
 import {
   addCmdline,

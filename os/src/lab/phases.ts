@@ -33,8 +33,8 @@ export const MILESTONES = {
 } as const satisfies Record<string, Milestone>;
 
 /**
- * Estimates when the guest's kernel started, in milliseconds of the workstation's time. Each event gives an estimate, its
- * time minus its age. Events are seen late, so the earliest estimate is the best.
+ * Estimates when the guest's kernel started, in milliseconds of the workstation's time. Each event gives an estimate:
+ * its time minus its age. Events are seen late, so the earliest estimate is the best.
  */
 export function kernelStart(events: readonly SeenEvent[]): number | undefined {
   const starts = events

@@ -13,8 +13,8 @@ export const layout = {
   etcdData: under('etcd'),
   logs: under('log'),
   /**
-   * The records and sockets of the processes. It is also their working folder, so that they can use a socket's bare name:
-   * its path has at most 107 bytes, and a state folder may lie deeper.
+   * The records and sockets of the processes. It is also their working folder, so that they can use a socket's bare
+   * name: its path has at most 107 bytes, and a state folder may lie deeper.
    */
   run: under('run'),
   settings: under('settings.json'),

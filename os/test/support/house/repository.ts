@@ -4,7 +4,7 @@ import path from 'node:path';
 import { repository } from '../../../src/workstation/paths.ts';
 import { run } from '../../../src/workstation/run.ts';
 
-/** Paths of files relative to the repository's root, with their text on demand: the real tree, or a few lines of a test. */
+/** Paths of files below the repository's root, with their text on demand: the real tree, or a few lines of a test. */
 export interface Files {
   readonly names: readonly string[];
   readonly read: (name: string) => string;

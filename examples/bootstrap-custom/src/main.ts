@@ -70,9 +70,7 @@ async function write(file: string, content: string, mode: number): Promise<void>
   await rename(`${file}.tmp`, file);
 }
 
-/**
- * The kubeconfig turns on cluster mode, so it follows the files it needs. A standalone kubelet rejects the last file.
- */
+/** Writes kubelet's files: the kubeconfig turns on cluster mode, and a standalone kubelet would reject the last one. */
 async function configure(join: Join): Promise<void> {
   await write(`${ROOT}/host/etc/hostname`, `${join.node}\n`, 0o644);
   await write(`${KUBERNETES}/pki/ca.crt`, join.ca, 0o644);

@@ -86,9 +86,3 @@ func TestReserveIsLoweredOnSmallMachinesOnly(t *testing.T) {
 		t.Errorf("large machine: %+v", rows)
 	}
 }
-
-func BenchmarkParse(b *testing.B) {
-	for b.Loop() {
-		parse(text)
-	}
-}

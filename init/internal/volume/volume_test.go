@@ -51,7 +51,7 @@ func TestIdentifyReturnsNothingForOtherData(t *testing.T) {
 	zeroCluster[13] = 0
 	for name, data := range map[string][]byte{
 		"nothing": nil, "zeroes": make([]byte, 64<<10), "a boot sector without FAT": mbr,
-		"short": []byte("EFI PART"), "FAT with empty clusters": zeroCluster,
+		"short": []byte("EFI PART"), "FAT with clusters of no sectors": zeroCluster,
 	} {
 		if got := Identify(bytes.NewReader(data)); got != (Volume{}) {
 			t.Errorf("%s: %+v", name, got)

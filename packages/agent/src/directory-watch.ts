@@ -46,15 +46,14 @@ export class DirectoryWatch implements Disposable {
 
   #onEvent(): void {
     if (this.#settleMs === 0) {
-      this.notice();
+      this.#notice();
       return;
     }
     clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => this.notice(), this.#settleMs);
+    this.#settling = setTimeout(() => this.#notice(), this.#settleMs);
   }
 
-  /** Counts as a change, for producers other than the folders. */
-  notice(): void {
+  #notice(): void {
     this.#isDirty = true;
     this.#wake?.();
   }

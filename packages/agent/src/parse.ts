@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** Describes a fault and its place. Faults of objects get own words: valibot's quote the value, maybe a secret. */
+/** Describes a fault and its place. For objects it has its own words: valibot's quote the value, maybe a secret. */
 function why(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue) ?? '(top)';
   if (issue.type === 'strict_object' && issue.expected === 'never')

@@ -105,9 +105,9 @@ const OPTIONS = {
 } as const satisfies BuildOptions;
 
 /**
- * Bundles `<dir>/src/main.ts` into `out` (`<dir>/dist`) and returns the path of the result, `agent.cjs`. Beside it lies
- * a file for each package that is imported on demand. All files are CommonJS for Node and Bun. esbuild makes both,
- * because Bun's own bundler replaces some packages with its built-in ones.
+ * Bundles `<dir>/src/main.ts` into `out`, by default `<dir>/dist`, and returns the path of the result, `agent.cjs`.
+ * Beside it lies a file for each package that is imported on demand. All are CommonJS that runs under Node and Bun.
+ * esbuild serves Bun too, because Bun's own bundler replaces some packages with its built-in ones.
  */
 export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Promise<string> {
   await mkdir(out, { recursive: true });

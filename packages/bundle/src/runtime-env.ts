@@ -1,7 +1,7 @@
 /**
  * The environment of Bun for every agent, in the image and in tests that run an agent as shipped. Without the
- * just-in-time compilers it starts faster and keeps less memory; a garbage collector without own threads saves another
- * tenth. Freed memory goes back to the kernel at once.
+ * just-in-time compilers it starts faster and keeps less memory; a garbage collector without threads of its own saves
+ * another tenth. Freed memory goes back to the kernel at once.
  */
 export const RUNTIME_ENV = {
   BUN_JSC_useJIT: '0',

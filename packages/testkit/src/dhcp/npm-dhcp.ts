@@ -14,8 +14,8 @@ export const npmDhcp: DhcpServer = {
     decline: /received decline/,
   },
   cannot: {
-    nak: 'it never refuses: its answer to any request is an ACK, with the address of its own choice',
-    decline: 'it ignores DECLINE and hands out the same address for ever',
+    nak: 'it replies to every request with an ACK, with an address of its own choice',
+    decline: 'it ignores DECLINE and hands out the same address again',
     'classless routes': 'it writes option 121 as a list of addresses',
     overload: 'it writes options into the options field only',
     'long search list': 'it writes option 119 as text',

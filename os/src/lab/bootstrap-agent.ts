@@ -50,8 +50,11 @@ export async function runBootstrap(progress: Progress, { verb, args }: AgentCall
       },
     );
     if (exitCode === 0) return;
-    const what = verb === 'render' ? 'render the documents' : 'use this user data';
-    throw new KiosError('KIOS_BOOTSTRAP_CHECK', `${what}: a node would refuse it`, {
+    const refusal =
+      verb === 'render'
+        ? 'render the documents: a node would refuse them'
+        : 'use this user data: a node would refuse it';
+    throw new KiosError('KIOS_BOOTSTRAP_CHECK', refusal, {
       exitCode: exitCode === EXIT.config ? EXIT.config : EXIT.data,
       remedy: 'Correct the faults named above.',
     });

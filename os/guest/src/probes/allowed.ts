@@ -20,7 +20,7 @@ export function openPerf(): void {
   call('close', call('perf_event_open', attributes, -1, 0, -1, 0));
 }
 
-/** Attempts that a capability grants by definition: Pod Security keeps such pods out, not the node. */
+/** Attempts that a capability allows by definition. Pod Security, not the node, keeps capabilities from pods. */
 export const ALLOWED: Probes = {
   reboot: () => {
     call('reboot', ...LINUX_REBOOT, CAD_OFF, null);

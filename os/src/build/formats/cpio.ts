@@ -7,8 +7,8 @@ const hex = (value: number): string => value.toString(16).padStart(8, '0');
 const padding = (size: number): Buffer => Buffer.alloc((4 - (size % 4)) % 4);
 
 /**
- * Encodes header and name of a record ("newc" of Documentation/driver-api/early-userspace/buffer-format.rst), padded to
- * 4.
+ * Encodes the header and the name of a record, padded to 4 bytes ("newc" of
+ * Documentation/driver-api/early-userspace/buffer-format.rst).
  */
 function head(inode: number, name: string, mode: number, size: number): Buffer {
   const ended = `${name}\0`;

@@ -43,22 +43,19 @@ export interface DiskLayout {
 const dashed = (bytes: Buffer): string =>
   bytes.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
-/** Encodes a GUID as disks store it: the first three fields are little-endian. */
-export function guidBytes(guid: string): Buffer {
-  const raw = Buffer.from(guid.replaceAll('-', ''), 'hex');
-  raw.subarray(0, 4).reverse();
-  raw.subarray(4, 6).reverse();
-  raw.subarray(6, 8).reverse();
-  return raw;
+/** Swaps the byte order of a GUID's first three fields, which are little-endian on disks. */
+function swapped(guid: Buffer): Buffer {
+  guid.subarray(0, 4).reverse();
+  guid.subarray(4, 6).reverse();
+  guid.subarray(6, 8).reverse();
+  return guid;
 }
 
-function guidText(bytes: Buffer): string {
-  const raw = Buffer.from(bytes);
-  raw.subarray(0, 4).reverse();
-  raw.subarray(4, 6).reverse();
-  raw.subarray(6, 8).reverse();
-  return dashed(raw);
-}
+/** Encodes a GUID as disks store it. */
+export const guidBytes = (guid: string): Buffer =>
+  swapped(Buffer.from(guid.replaceAll('-', ''), 'hex'));
+
+const guidText = (bytes: Buffer): string => dashed(swapped(Buffer.from(bytes)));
 
 /** Returns a GUID that depends only on `name` (RFC 9562 version 8), so that equal inputs give equal disks. */
 export function namedGuid(name: string): string {

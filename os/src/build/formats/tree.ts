@@ -122,7 +122,7 @@ export async function fingerprints(tree: Tree): Promise<Map<string, string>> {
   return prints;
 }
 
-/** Returns the files whose fingerprint an earlier file has too → the path of that file. */
+/** Maps each file whose fingerprint an earlier file has too to the path of that file. */
 export function twins(tree: Tree, prints: ReadonlyMap<string, string>): Map<string, string> {
   const first = new Map<string, string>();
   const found = new Map<string, string>();

@@ -25,7 +25,8 @@ const STORAGE = [
 /** The modules of a kernel in depmod's files. Names are normalised (`-` is `_`). */
 export interface ModuleIndex {
   /**
-   * Module name → its file and the files it needs, in the order of modules.dep (nearest first), relative to its folder.
+   * Module name → its file and the files it needs, in the order of modules.dep (nearest first), relative to the folder
+   * of modules.dep.
    */
   readonly files: ReadonlyMap<string, readonly string[]>;
   readonly builtin: ReadonlySet<string>;

@@ -21,7 +21,7 @@ export function stampManifest(file: string, text: string): string {
   if (document.getIn(['metadata', 'uid']) !== undefined)
     throw new KiosError(
       'KIOS_MANIFEST',
-      `stamp ${file}: it sets metadata.uid, which the build does`,
+      `stamp ${file}: it sets metadata.uid, which only the build may set`,
       {
         exitCode: EXIT.data,
         remedy: 'Remove metadata.uid.',

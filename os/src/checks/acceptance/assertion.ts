@@ -21,7 +21,7 @@ export interface Assertion<S = Subject> {
   readonly check: (subject: S) => Promise<string>;
 }
 
-/** A claim does not hold. That is not a failure of this program, so it has no code. */
+/** The error of a claim that does not hold. It has no code, because it is not a failure of this program. */
 class Unmet extends Error {}
 
 /** Throws `Unmet` with the message `otherwise` when a claim does not hold. */

@@ -14,7 +14,7 @@ const Process = v.object({
   capabilities: v.object({ permitted: v.string(), effective: v.string(), bounding: v.string() }),
 });
 
-/** A process in /proc of the host, those of containers included. */
+/** A process in the host's /proc, where those of containers are too. */
 export type HostProcess = v.InferOutput<typeof Process>;
 
 const Listener = v.object({ protocol: v.string(), address: v.string(), port: v.number() });

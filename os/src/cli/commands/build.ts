@@ -25,7 +25,8 @@ export const buildCommand = (context: CommandContext): CommandModule<unknown, Bu
       .option('kernel', kernelOption)
       .option('bootstrap', {
         type: 'string',
-        describe: 'Bootstrap to ship instead of ours: a provider, an agent’s folder or an image',
+        describe:
+          'Bootstrap in place of ours: a provider, an agent’s folder, or an image that the node pulls',
       })
       .option('host-programs', {
         type: 'boolean',

@@ -43,7 +43,7 @@ function essence(message: string, pattern: RegExp): string {
   return cause === undefined ? first : `${first.split(': ')[0]}: ${cause.trim()}`;
 }
 
-/** Only a KiosError names the operation that failed. */
+/** Describes an error as operation and cause. Only a KiosError names its operation. */
 function operationAndCause(error: unknown): string {
   const message = describe(error);
   return error instanceof KiosError

@@ -38,6 +38,8 @@ function watchFor(state: State, event: Event, policy: Policy): Watch | undefined
   const address = addressToWatch(state, policy);
   if (policy.arp === 'none' || address === undefined) return undefined;
   if (watch?.address === address) return watch;
+  // Probing for an offer begins with its first REQUEST. A watch that ended since does not begin again before the ACK.
+  if (state.tag === 'requesting' && event.now > state.requestedAt) return watch;
   const inUse = address === held?.lease.address && !isHolding(state);
   return inUse
     ? settledWatch(address, policy.arp)

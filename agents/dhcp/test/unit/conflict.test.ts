@@ -242,7 +242,7 @@ describe('an address in use', () => {
     expect(state).toMatchObject({ tag: 'selecting', memory: { held: undefined, hint: undefined } });
   });
 
-  it('is probed for again only once it is granted when it is released while a server offers it', () => {
+  it('is probed for again only after the ACK, when it is released while a server offers it', () => {
     const bound = settled();
     const end = (bound.memory.held && expiryOf(bound.memory.held)) ?? 0;
     const [expired] = letPass(bound, end, FAST);

@@ -27,7 +27,7 @@ export interface UserDataCheck {
   readonly warnings: readonly Warning[];
 }
 
-/** Reads a file as if it were user data; rejects with what a node would report. */
+/** Reads a file as if it were user data; rejects with the error that a node would report. */
 export async function checkUserData(file: string): Promise<UserDataCheck> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause });

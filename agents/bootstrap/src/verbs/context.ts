@@ -10,7 +10,7 @@ export interface JoinContext {
   readonly settings: Settings;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Input hashes of documents that were logged already: a retry does not log them again. */
+  /** Keys of `isFirst`: hashes of the inputs that were logged, and `metadata` once its service was asked. */
   readonly reported?: Set<string>;
   /** When steps of the join were reached, in seconds of CLOCK_BOOTTIME. */
   readonly timeline?: Map<string, number>;
@@ -26,7 +26,7 @@ export function apiOf({ settings, signal, openApi }: JoinContext, endpoint: stri
   return openApi?.(endpoint) ?? openApiServer(endpoint, resolvConf, signal);
 }
 
-/** Returns true the first time that this process asks for `key`. */
+/** Returns whether this process asks for `key` the first time, so that a retry does not repeat what depends on it. */
 export function isFirst({ reported }: JoinContext, key: string): boolean {
   if (reported?.has(key) === true) return false;
   reported?.add(key);

@@ -20,7 +20,7 @@ interface KeptFacts {
   readonly nodeName: string;
 }
 
-/** What the node is asked to be, and what it is: all that a run knows before it changes anything. */
+/** Everything that a run knows before it changes anything: the document and the present state of the node. */
 export interface JoinInput extends PlanInput {
   readonly sources: Sources;
   readonly node: NodeFacts;

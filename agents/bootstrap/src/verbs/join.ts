@@ -70,7 +70,7 @@ async function outcomeOf(
   return (await readKubelet(settings))?.mode === 'cluster' ? 'joined' : 'pending';
 }
 
-/** Reports to the provider that the node is configured. */
+/** Reports to the provider that the node is configured: after joining, not at each boot. */
 async function reportToProvider(
   { settings, log, signal }: JoinContext,
   { platform }: Sources,
@@ -80,7 +80,7 @@ async function reportToProvider(
 }
 
 /**
- * Runs once: reads what the node is asked to be, and makes it so. Rejects with a BootstrapError when that fails for
+ * Runs once: reads the document and configures the node as it says. Rejects with a BootstrapError when that fails for
  * now.
  */
 export async function joinNode(context: JoinContext): Promise<Joined> {

@@ -242,19 +242,18 @@ describe('an address in use', () => {
     expect(state).toMatchObject({ tag: 'selecting', memory: { held: undefined, hint: undefined } });
   });
 
-  it('is probed for again when it is released while a server offers it', () => {
+  it('is probed for again only after the ACK, when it is released while a server offers it', () => {
     const bound = settled();
     const end = (bound.memory.held && expiryOf(bound.memory.held)) ?? 0;
     const [expired] = letPass(bound, end, FAST);
     const [offered] = play(expired, [[end + 1, reply('offer')]], FAST);
-    const [state, effects] = play(offered, [[end + 2, claim(ADDRESS)]], FAST);
-    expect(tags(effects)).toEqual(['conflict', 'unbind', 'arp']);
-    expect(arps(effects)).toEqual([PROBE]);
-    expect(tags(play(state, [[end + 3, claim(ADDRESS)]], FAST)[1])).toEqual([
-      'conflict',
-      'send',
-      'decline',
-    ]);
+    const [released, effects] = play(offered, [[end + 2, claim(ADDRESS)]], FAST);
+    expect(tags(effects)).toEqual(['conflict', 'unbind']);
+    expect(released).toMatchObject({ tag: 'requesting', memory: { held: undefined } });
+    expect(arps(letPass(released, end + 3000, FAST)[1])).toEqual([]);
+    const [, granting] = play(released, [[end + 3, reply('ack')]], FAST);
+    expect(tags(granting)).toEqual(['bind', 'arp']);
+    expect(arps(granting)).toEqual([PROBE]);
   });
 });
 

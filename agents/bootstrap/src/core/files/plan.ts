@@ -6,7 +6,7 @@ import type { OutputFile } from './output-file.ts';
 import { renderFiles } from './render.ts';
 import type { JoinState } from './state.ts';
 
-/** What a run knows before it asks the network. */
+/** The part of the input that decides whether the network is asked. */
 export interface PlanInput {
   readonly document: NodeBootstrap;
   readonly cluster: ClusterConfig | undefined;

@@ -3,7 +3,7 @@ import type { InferredOptionTypes, Options } from 'yargs';
 import { PROVIDER_NAMES } from '../providers/provider.ts';
 import { DEFAULTS, type Settings } from './settings.ts';
 
-/** The flags by which every verb but `reset` learns what the node is asked to be, and what it is. */
+/** The flags of `join`, `watch` and `render`: where documents and the state of the node are. */
 const READING = {
   provider: {
     choices: ['auto', ...PROVIDER_NAMES] as const,
@@ -61,7 +61,7 @@ const RESTARTING = {
   },
 } as const satisfies Record<string, Options>;
 
-/** The flags of the verbs that make the node what it is asked to be. */
+/** The flags of `join` and `watch`. */
 const JOINING = {
   ...READING,
   plugins: {
@@ -113,7 +113,7 @@ export const FLAGS = {
       type: 'number',
       default: DEFAULTS.rollbackSeconds,
       describe:
-        'Seconds for a restarted node to become Ready before it is rolled back; 0 never does',
+        'Seconds for a restarted node to become Ready before its rollback; 0 never rolls back',
     },
     'node-check': {
       type: 'number',

@@ -12,7 +12,7 @@ export interface Settings {
   readonly run: string;
   readonly seedDir: string;
   readonly stateDir: string;
-  /** kubelet's client certificate; the same path on the host and in the pod. */
+  /** The same path on the host and in the pod. */
   readonly kubeletPki: string;
   readonly sysfs: string;
   /** The host's /sys/firmware; a container's own is hidden. */

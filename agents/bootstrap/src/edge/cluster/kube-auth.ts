@@ -32,7 +32,7 @@ export async function readNodeCaller(
   return token === undefined ? undefined : { token };
 }
 
-/** Opens a client. It loads the library, which an agent on a joined node does without at its start. */
+/** Opens a client. The library is loaded only here, because an agent on a joined node does not need it at its start. */
 export async function openKube(api: ApiServer, access: Access): Promise<KubeClient> {
   const { KubeClient } = await import('./kube-client.ts');
   return new KubeClient(api, access);

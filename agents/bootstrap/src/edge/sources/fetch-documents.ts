@@ -35,7 +35,7 @@ function webProvider(address: string): Provider {
   };
 }
 
-/** What to fetch, and over which link. */
+/** The documents to fetch, and the link to fetch them over. */
 export interface FetchRequest {
   readonly platform: Platform;
   readonly needs: Needs;

@@ -70,7 +70,7 @@ function withoutSecrets(part: Part | undefined): v.InferOutput<typeof CachedPart
 const asPart = (cached: v.InferOutput<typeof CachedPart> | undefined): Part | undefined =>
   cached && { ...cached, warnings: [] };
 
-/** Reads what the same provider said of this machine before; undefined when there is nothing readable. */
+/** Reads the cache; undefined when it is unreadable, or of another machine, provider or `kios.config` address. */
 export async function readCache(
   settings: Settings,
   platform: Platform,

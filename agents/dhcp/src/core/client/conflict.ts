@@ -32,12 +32,14 @@ export function detectConflicts(state: State, event: Event, policy: Policy): Ste
   return advance(watching, watch, event, policy);
 }
 
-/** The watch of the address that matters in a state. An address already in use is not probed for. */
+/** Returns the watch that a state needs. An address already in use is not probed for. */
 function watchFor(state: State, event: Event, policy: Policy): Watch | undefined {
   const { held, watch } = state.memory;
   const address = addressToWatch(state, policy);
   if (policy.arp === 'none' || address === undefined) return undefined;
   if (watch?.address === address) return watch;
+  // Probing for an offer begins with its first REQUEST. A watch that ended since does not begin again before the ACK.
+  if (state.tag === 'requesting' && event.now > state.requestedAt) return watch;
   const inUse = address === held?.lease.address && !isHolding(state);
   return inUse
     ? settledWatch(address, policy.arp)
@@ -93,7 +95,7 @@ function onGateway(state: State, gatewayMac: string): Step {
   return [withMemory(state, { network: { ...network, gatewayMac } }), [{ tag: 'remember', held }]];
 }
 
-/** The lease has run out and another host has the address: it is theirs. */
+/** Gives up an address whose lease has run out, because another host has it. */
 function surrender(state: State, said: Effect): Step {
   const { held } = state.memory;
   if (held === undefined || isHolding(state)) return [state, []];
@@ -141,7 +143,7 @@ function declineMessage(state: State, address: string, event: Event, policy: Pol
   ];
 }
 
-/** The server that offered or granted the address that is being probed for. */
+/** Returns the server that offered or granted the address that is being probed for. */
 function promiserOf(state: State): string | undefined {
   if (state.tag === 'requesting') return state.offer.server;
   if (state.tag === 'probing') return state.candidate.lease.server;

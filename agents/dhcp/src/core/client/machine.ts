@@ -33,7 +33,7 @@ const HANDLERS: Readonly<Record<State['tag'], Handlers<State>>> = {
 /** An event passes all of them in this order. */
 const STAGES = [handle, detectConflicts, bindIfProbed, repairIfDue] as const;
 
-/** The next state, and the effects that lead to it. Pure: equal states and events give equal results. */
+/** Returns the next state and the effects to carry out. Pure: equal states and events give equal results. */
 export function step(state: State, event: Event, policy: Policy): Step {
   const expiry = pendingExpiry(state.memory);
   if (expiry === undefined || event.now < expiry) return pass(state, event, policy);

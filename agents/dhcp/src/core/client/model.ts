@@ -59,7 +59,7 @@ export const UNKNOWN_NETWORK: NetworkMemory = {
   gatewayMac: undefined,
 };
 
-/** Whether another host was seen with the address a short while ago. */
+/** Returns whether another host was seen with the address a short while ago. */
 export const isDeclined = ({ declined }: NetworkMemory, address: string, now: Millis): boolean =>
   declined.some((each) => each.address === address && now < each.until);
 
@@ -179,7 +179,7 @@ export interface Extending extends InExchange {
 /** The states with an exchange under way: replies count only here. */
 export type Exchanging = Rebooting | Selecting | Requesting | Extending;
 
-/** Whether the lease is valid and no other one is being asked for. */
+/** Returns whether the lease is valid and no other one is being asked for. */
 export const isHolding = (state: State): state is Bound | Extending =>
   state.tag === 'bound' || state.tag === 'renewing' || state.tag === 'rebinding';
 

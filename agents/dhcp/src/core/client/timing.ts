@@ -35,12 +35,12 @@ export function retransmitGap(
 /** INIT-REBOOT asks at 0, 1 and 3 s and gives up after 5 s: boot must not hang on an address that is likely right. */
 export const REBOOT_GAPS: readonly Millis[] = [1 * SECOND, 2 * SECOND, 2 * SECOND];
 
-/** The time of the next RENEW or REBIND: after half of the time left, at least a minute. RFC 2131 §4.4.5. */
+/** Returns the time of the next RENEW or REBIND: after half of the time left, at least a minute. RFC 2131 §4.4.5. */
 export function renewRetryAt(now: Millis, limit: Millis): Millis {
   return Math.min(limit, now + Math.max(MIN_RENEW_GAP, (limit - now) / 2));
 }
 
-/** The wait before DISCOVER after the `count`-th refusal in a row, counted from 1. */
+/** Returns the wait before DISCOVER after the `count`-th refusal in a row, counted from 1. */
 export function nakDelay(count: number): Millis {
   return Math.min(SECOND * 2 ** (count - 1), LONGEST_NAK_DELAY);
 }

@@ -67,7 +67,7 @@ export function advanceWatch(
   return [next, announcement(mac, watch.address)];
 }
 
-/** Whether the packet shows that another host has the address, or probes for it too before it is in use here. */
+/** Returns whether another host has the address, or also probes for it before it is in use here. */
 export function isConflict(
   { address }: Watch,
   packet: ArpPacket,
@@ -79,6 +79,6 @@ export function isConflict(
   return packet.sender === address || (wants && !inUse);
 }
 
-/** Whether the last defence is long enough ago for another one. RFC 5227 §2.4 (c). */
+/** Returns whether the last defence is long enough ago for another one. RFC 5227 §2.4 (c). */
 export const mayDefend = ({ defendedAt }: Watch, now: Millis): boolean =>
   defendedAt === undefined || now - defendedAt >= DEFEND_INTERVAL;

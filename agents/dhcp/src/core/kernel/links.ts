@@ -7,7 +7,7 @@ export type Choice =
   | { readonly tag: 'auto'; readonly except: readonly string[] }
   | { readonly tag: 'named'; readonly names: readonly string[] };
 
-/** Whether to serve the link. `isHardware` finds a device behind it; bridges, tunnels and pods' veth ends have none. */
+/** Returns whether to serve the link. `isHardware` finds its device; bridges, tunnels and pods' veth ends have none. */
 export function isCandidate(
   link: Link,
   choice: Choice,
@@ -29,7 +29,7 @@ export function foreignAddresses(link: Link, addresses: readonly Address[]): Add
   );
 }
 
-/** Whether the kernel's command line lets the kernel itself configure the link by DHCP: `ip=dhcp`, `ip=…:eth0:dhcp`. */
+/** Returns whether the command line makes the kernel configure the link by DHCP: `ip=dhcp`, `ip=…:eth0:dhcp`. */
 export function isKernelConfigured(commandLine: string, link: string): boolean {
   const words = commandLine.split(/\s+/).filter((word) => word.startsWith('ip='));
   return words.some((word) => {

@@ -18,7 +18,7 @@ import type { LeaseRoute } from '../wire/classless-routes.ts';
 export const OURS = 16;
 const DEFAULT_ROUTE = '0.0.0.0/0';
 
-/** Whether the address belongs to a lease. Addresses for metadata alone have link scope. */
+/** Returns whether the address belongs to a lease. Addresses for metadata alone have link scope. */
 export const isLeased = ({ protocol, scope }: Address): boolean =>
   protocol === OURS && scope === SCOPE.universe;
 
@@ -81,11 +81,11 @@ export function planRemoval(present: Present): Change[] {
   ];
 }
 
-/** Whether the lease's address is on the link with our mark. */
+/** Returns whether the lease's address is on the link with our mark. */
 export const isPresent = ({ lease }: BoundLease, present: Present): boolean =>
   ours(present).some(({ address }) => address === lease.address);
 
-/** Whether the lease is valid and its address is on the link: then it goes on without a packet. */
+/** Returns whether the lease is valid and its address is on the link: then it goes on without a packet. */
 export const isInUse = (held: BoundLease, present: Present, now: Millis): boolean =>
   now < (expiryOf(held) ?? Infinity) && isPresent(held, present);
 

@@ -31,7 +31,7 @@ export function broadcastOf(address: string, prefix: number): string {
   return fromNumber((toNumber(address) | ~maskOf(prefix)) >>> 0);
 }
 
-/** Whether a host may use the address: unicast, outside special blocks, and not its prefix's network or broadcast. */
+/** Returns whether a host may use the address: unicast, in no special block, not its prefix's network or broadcast. */
 export function isHostAddress(address: string, prefix: number): boolean {
   const number = toNumber(address);
   const first = number >>> 24;

@@ -123,7 +123,8 @@ export const SETTINGS = {
   strictRfc: {
     schema: v.boolean(),
     default: false,
-    describe: 'Turn off all deviations from the RFCs; implies --arp=full --on-expire=drop',
+    describe:
+      'Turn off all deviations from the RFCs; implies --arp=full --on-expire=drop --no-ipv4ll-metadata',
     of: ['client'],
   },
 } as const satisfies Table & Record<string, { readonly of: readonly Part[] }>;

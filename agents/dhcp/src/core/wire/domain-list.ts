@@ -72,7 +72,7 @@ function checkedName(labels: readonly string[]): string {
   return name;
 }
 
-/** Whether the text is a host or domain name that may go into resolver files. RFC 1123 §2.1. */
+/** Returns whether the text is a host or domain name that may go into resolver files. RFC 1123 §2.1. */
 export function isDomainName(name: string): boolean {
   return (
     name.length <= MAX_NAME &&

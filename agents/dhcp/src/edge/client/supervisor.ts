@@ -214,7 +214,7 @@ export class Supervisor {
   }
 }
 
-/** Whether the link has a device behind it. */
+/** Returns whether the link has a device behind it. */
 export const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
 
 /** Returns the name of the lock that one client per link holds. */

@@ -40,8 +40,8 @@ export class Configurator {
     this.#files = ports.files;
     this.#log = ports.log;
     this.#plan = plan;
-    this.#dns = settings.dns;
     const { dns, options: types } = settings;
+    this.#dns = dns;
     const names = { link: link.name, mac: link.mac, dns, types };
     this.#publisher = new Publisher(names, ports.files, ports.log);
   }

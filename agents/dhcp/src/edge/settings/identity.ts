@@ -22,7 +22,7 @@ export function readHostname(file: string): string | undefined {
   }
 }
 
-/** Whether the hardware address is random and lasts only for this boot: servers will not recognise the machine. */
+/** Returns whether the hardware address is random and so lasts only for this boot: servers will not recognise it. */
 export function isPassingMac(link: string): boolean {
   try {
     return (

@@ -93,6 +93,6 @@ export class DhcpSocket implements Disposable {
   }
 }
 
-/** Whether the error comes from a link that is down for now, and passes. */
+/** Returns whether the error comes from a link that is down for now, and passes. */
 export const isPassing = (error: unknown): boolean =>
   isErrno(error, 'ENETDOWN', 'ENETUNREACH', 'EHOSTUNREACH', 'ENOBUFS', 'ECONNREFUSED');

@@ -27,6 +27,18 @@ describe('the flags', () => {
     expect(toSettings(values)).toMatchObject(DEFAULTS);
   });
 
+  it('of `watch` are all accepted by `reset`, whose help shows those that act on it', () => {
+    expect(Object.keys(FLAGS.reset)).toEqual(expect.arrayContaining(Object.keys(FLAGS.watch)));
+    const shown = Object.entries(FLAGS.reset).filter(([, flag]) => !('hidden' in flag));
+    expect(shown.map(([name]) => name).toSorted()).toEqual([
+      'etc',
+      'kubelet-pki',
+      'restart',
+      'socket',
+      'state-dir',
+    ]);
+  });
+
   it('become the settings that name their unit', () => {
     expect(toSettings({ timeout: 3, rollback: 4, etc: '/host/etc' })).toMatchObject({
       ...DEFAULTS,

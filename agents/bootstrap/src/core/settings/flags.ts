@@ -97,31 +97,43 @@ const JOINING = {
   },
 } as const satisfies Record<string, Options>;
 
-/** The flags of each verb: those that act on it. */
+const JOIN = {
+  ...JOINING,
+  timeout: {
+    type: 'number',
+    default: DEFAULTS.timeoutSeconds,
+    describe: 'Seconds to go on trying; 0 tries without limit',
+  },
+} as const satisfies Record<string, Options>;
+
+const WATCH = {
+  ...JOINING,
+  rollback: {
+    type: 'number',
+    default: DEFAULTS.rollbackSeconds,
+    describe:
+      'Seconds for a restarted node to become Ready before its rollback; 0 never rolls back',
+  },
+  'node-check': {
+    type: 'number',
+    default: DEFAULTS.nodeCheckSeconds,
+    describe: "Seconds between two looks at the node's own Node object",
+  },
+} as const satisfies Record<string, Options>;
+
+/** Accepts flags without showing them in the help. */
+const hidden = (flags: Readonly<Record<string, Options>>): Record<string, Options> =>
+  Object.fromEntries(
+    Object.entries(flags).map(([name, flag]) => [name, { ...flag, hidden: true }]),
+  );
+
+/** The flags of each verb. The help shows those that act on it. */
 export const FLAGS = {
-  join: {
-    ...JOINING,
-    timeout: {
-      type: 'number',
-      default: DEFAULTS.timeoutSeconds,
-      describe: 'Seconds to go on trying; 0 tries without limit',
-    },
-  },
-  watch: {
-    ...JOINING,
-    rollback: {
-      type: 'number',
-      default: DEFAULTS.rollbackSeconds,
-      describe:
-        'Seconds for a restarted node to become Ready before its rollback; 0 never rolls back',
-    },
-    'node-check': {
-      type: 'number',
-      default: DEFAULTS.nodeCheckSeconds,
-      describe: "Seconds between two looks at the node's own Node object",
-    },
-  },
+  join: JOIN,
+  watch: WATCH,
   reset: {
+    // So that a manifest needs another verb only.
+    ...hidden({ ...JOIN, ...WATCH }),
     etc: READING.etc,
     'state-dir': READING['state-dir'],
     'kubelet-pki': READING['kubelet-pki'],

@@ -1,17 +1,13 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** Returns a TCP port of 127.0.0.1 on which nothing listens now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
-  return address.port;
-}
+/**
+ * Ports below those that the kernel gives to outgoing connections (32768 and up, ip(7)): such a connection could take a
+ * port between the call and its use.
+ */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
+const TRIES = 100;
 
 /** Checks that nothing listens on a TCP port of 127.0.0.1. */
 export function isPortFree(port: number): Promise<boolean> {
@@ -20,4 +16,13 @@ export function isPortFree(port: number): Promise<boolean> {
   server.once('error', () => resolve(false));
   server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   return promise;
+}
+
+/** Returns a TCP port of 127.0.0.1 on which nothing listens now, and that no outgoing connection takes. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const port = randomInt(FIRST_PORT, LAST_PORT);
+    if (await isPortFree(port)) return port;
+  }
+  throw new Error(`${TRIES} ports from ${FIRST_PORT} to ${LAST_PORT} are in use`);
 }

@@ -33,6 +33,8 @@ export interface AgentOptions {
   /** The command that runs the program, a namespace or a tracer, with its arguments. */
   readonly by?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Returns what may explain an event that does not come; shown with the failure. */
+  readonly explain?: () => string;
 }
 
 /** Returns the flags that make the folder the agent's machine. */
@@ -60,11 +62,14 @@ const isLine = (value: unknown): value is Line =>
 export class AgentProcess implements AsyncDisposable {
   readonly lines: Line[] = [];
   readonly #child: ChildProcess;
+  readonly #explain: () => string;
   readonly exit: Promise<number | null>;
   #wake: () => void = () => {};
   errors = '';
 
-  constructor({ program, node, verb, flags = [], by = [], env = {} }: AgentOptions) {
+  constructor(options: AgentOptions) {
+    const { program, node, verb, flags = [], by = [], env = {}, explain = () => '' } = options;
+    this.#explain = explain;
     const command = [...by, program, BUNDLE, verb, ...pathFlags(node), ...flags];
     this.#child = spawn(command[0] ?? program, command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -100,7 +105,9 @@ export class AgentProcess implements AsyncDisposable {
       if (line !== undefined) return line;
       const left = deadline - Date.now();
       if (left <= 0 || this.#child.exitCode !== null)
-        throw new Error(`no ${ev}; saw ${JSON.stringify(this.lines)} ${this.errors}`);
+        throw new Error(
+          `no ${ev}; saw ${JSON.stringify(this.lines)} ${this.errors} ${this.#explain()}`,
+        );
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         this.#wake = () => {

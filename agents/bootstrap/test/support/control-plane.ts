@@ -3,23 +3,13 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { closeSync, copyFileSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createTlsServer, request } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { freePort } from '@kios/testkit';
+
 import { makeCa, makeLeaf, openssl } from './make-certificates.ts';
 import { find } from './programs.ts';
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen(0, '127.0.0.1', resolve);
-  await promise;
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 function makeServerCertificate(dir: string, ca: string): void {
   const san = 'IP:127.0.0.1,DNS:localhost';

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 
+import { freePort } from '@kios/testkit';
+
 import { AgentProcess, SHIPPED } from './agent-process.ts';
-import { freePort } from './control-plane.ts';
 import { makeCa } from './make-certificates.ts';
 import { NodeFolder } from './node-folder.ts';
 import { find } from './programs.ts';
@@ -13,6 +14,8 @@ const BASE_CONFIG = path.resolve(
   '../../../../os/rootfs/etc/kubernetes/config.yaml',
 );
 const ETC = '/etc/kubernetes';
+/** Characters of kubelet's log that a failed expectation shows. */
+const LOG_TAIL = 2000;
 
 /**
  * Makes the folder kubelet's machine, by mounts that only kubelet sees: its /etc/kubernetes, /run/kios and /var/lib.
@@ -151,7 +154,15 @@ conf_dir = '${at('cni')}'
 
   agent(...flags: string[]): AgentProcess {
     const by = privately(BESIDE, this.node.root);
-    return new AgentProcess({ program: SHIPPED, node: this.node, verb: 'watch', flags, by });
+    const explain = (): string => `kubelet: ${this.log('kubelet').slice(-LOG_TAIL)}`;
+    return new AgentProcess({
+      program: SHIPPED,
+      node: this.node,
+      verb: 'watch',
+      flags,
+      by,
+      explain,
+    });
   }
 
   /** Starts a custom agent, which knows only the paths of its pod. */

@@ -2,6 +2,7 @@
 export const STATE = {
   boot: '/run/kios/boot.json',
   kubelet: '/run/kios/kubelet.json',
+  host: '/run/kios/host/host.json',
   netDir: '/run/kios/net',
   resolvConf: '/run/kios/net/resolv.conf',
   lease: (link: string): string => `/run/kios/net/${link}.json`,

@@ -1,0 +1,57 @@
+// Package plainfile reads small files of folders into which pods can write. Such a folder may hold a FIFO, a link to
+// /proc or a file without end, none of which may hold up process 1.
+package plainfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrTooLong means that a file holds more bytes than its reader takes.
+var ErrTooLong = errors.New("file is too long")
+
+// Read returns the content of the regular file name below dir, of at most limit bytes. Links are followed only within
+// dir and its file system (openat2(2)), so no other driver and no pod's file system serves the bytes.
+func Read(dir, name string, limit int64) ([]byte, error) {
+	file, err := open(dir, name)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: dir + "/" + name, Err: err}
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &os.PathError{Op: "read", Path: file.Name(), Err: fmt.Errorf("it is not a regular file (%v)", info.Mode().Type())}
+	}
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = &os.PathError{Op: "read", Path: file.Name(), Err: fmt.Errorf("%w: at most %d bytes are allowed", ErrTooLong, limit)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// open does not wait for a writer of a FIFO (O_NONBLOCK).
+func open(dir, name string) (*os.File, error) {
+	root, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(root)
+	fd, err := unix.Openat2(root, name, &unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), dir+"/"+name), nil
+}

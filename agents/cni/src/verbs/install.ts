@@ -1,8 +1,8 @@
 import { type Argv, command } from '@kios/agent';
 
-import { CONFLIST, NETWORK_BYTES } from '../core/network/conflist.ts';
-import { setUpMasquerade } from '../edge/masquerade/masquerade.ts';
-import { installNetwork, listPlugins } from '../edge/network/install.ts';
+import { CONFLIST, POD_NETWORK } from '../core/network/conflist.ts';
+import { installNetwork, installPlugins, listPlugins } from '../edge/network/install.ts';
+import { setPodRules } from '../edge/rules/set-rules.ts';
 
 export const install = command({
   command: 'install',
@@ -24,6 +24,11 @@ export const install = command({
         default: '/etc/cni/net.d',
         describe: 'Folder on the host for network configurations',
       },
+      boot: {
+        type: 'string',
+        default: '/run/cni/net.d',
+        describe: 'Folder on the host for the network of this boot, in RAM',
+      },
     }),
   async run(args, { log, signal }) {
     if (args.check || args.dryRun) {
@@ -32,7 +37,8 @@ export const install = command({
         log.info({ ev: 'plan', plugins, bin: args.bin, net: args.net, file: CONFLIST });
       return;
     }
+    await installPlugins(args, log);
+    await setPodRules(POD_NETWORK, log, signal);
     await installNetwork(args, log);
-    await setUpMasquerade(NETWORK_BYTES, log, signal);
   },
 });

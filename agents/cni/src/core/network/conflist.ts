@@ -1,9 +1,9 @@
 /** File name that sorts after those of cluster networks: the container runtime uses the first file in the folder. */
 export const CONFLIST = '99-kios-bridge.conflist';
 
-/** First two bytes of the pods' addresses. No other machine knows them, so outside the node's address replaces them. */
-export const NETWORK_BYTES = [10, 85] as const;
-const SUBNET = `${NETWORK_BYTES.join('.')}.0.0/16`;
+/** No other machine knows these addresses, so outside the node's address replaces them. */
+export const POD_NETWORK = { bridge: 'cni0', bytes: [10, 85] } as const;
+const SUBNET = `${POD_NETWORK.bytes.join('.')}.0.0/16`;
 
 /**
  * One bridge in the node. `ipMasq` is off because the plugin would start `iptables` or `nft`, and the host has neither;
@@ -16,7 +16,7 @@ const NETWORK = {
   plugins: [
     {
       type: 'bridge',
-      bridge: 'cni0',
+      bridge: POD_NETWORK.bridge,
       isGateway: true,
       hairpinMode: true,
       ipMasq: false,

@@ -4,7 +4,7 @@ import { KiosError } from '@kios/errors';
 import { decodeMessages, NLMSG } from '@kios/netlink/message';
 import { isErrno, openNetlink, SyscallError } from '@kios/syscall';
 
-import { LAST_SEQUENCE, masquerade, NETFILTER } from '../../core/masquerade/nftables.ts';
+import { NETFILTER, type PodNetwork, podRules } from '../../core/rules/pod-rules.ts';
 
 const TABLE = 'kios-cni';
 /** Time for modloader to load nf_tables, which comes after the drivers of devices. */
@@ -12,8 +12,9 @@ const DEADLINE_MS = 60_000;
 /** Errors that the kernel returns while a module is missing. */
 const NOT_YET = ['EPROTONOSUPPORT', 'ENOENT', 'EOPNOTSUPP', 'ENODEV'];
 
-/** Sends one batch and waits until its last request is acknowledged. Throws the first error as a SyscallError. */
-async function commit(batch: Uint8Array, signal: AbortSignal): Promise<void> {
+/** Sends the rules and waits until the last request is acknowledged. Throws the first error as a SyscallError. */
+async function commit(network: PodNetwork, signal: AbortSignal): Promise<void> {
+  const { batch, last } = podRules(TABLE, network);
   using channel = openNetlink(NETFILTER, []);
   channel.send(batch);
   for (;;) {
@@ -22,35 +23,35 @@ async function commit(batch: Uint8Array, signal: AbortSignal): Promise<void> {
       const errno = new ByteReader(payload).i32le();
       if (errno < 0)
         throw new SyscallError('netlink', -errno, `make request ${sequence} for table ${TABLE}`);
-      if (sequence === LAST_SEQUENCE) return;
+      if (sequence === last) return;
     }
   }
 }
 
 /**
- * Lets pods reach the world under the node's address. A kernel that cannot do it only causes a warning: the node works
- * without it, and its pods reach each other.
+ * Lets pods reach the world under the node's address, and closes the platform's services to them. A kernel that cannot
+ * do it only causes an error line: the node works without it, and its pods reach each other.
  */
-export async function setUpMasquerade(
-  network: readonly [a: number, b: number],
+export async function setPodRules(
+  network: PodNetwork,
   log: Logger,
   signal: AbortSignal,
   deadlineMs = DEADLINE_MS,
 ): Promise<void> {
-  const batch = masquerade(TABLE, network);
   const deadline = performance.now() + deadlineMs;
   for (let failures = 1; ; failures++) {
     try {
-      await commit(batch, signal);
-      return log.info({ ev: 'masquerade', table: TABLE });
+      await commit(network, signal);
+      return log.info({ ev: 'rules', table: TABLE });
     } catch (cause) {
       if (!(cause instanceof SyscallError)) throw cause;
       const hopeless = !NOT_YET.some((errno) => isErrno(cause, errno));
       if (hopeless || performance.now() >= deadline) {
-        const err = new KiosError('KIOS_CNI_MASQUERADE', 'masquerade pods', { cause });
-        return log.warn({ ev: 'masquerade.failed', err });
+        const err = new KiosError('KIOS_CNI_RULES', 'set the rules of the pod network', { cause });
+        return log.error({ ev: 'rules.failed', err });
       }
     }
-    await sleep(retryDelay({ firstMs: 250, maxMs: 5000 }, failures), signal);
+    // The node turns Ready only afterwards, so the pause stays short.
+    await sleep(retryDelay({ firstMs: 100, maxMs: 500 }, failures), signal);
   }
 }

@@ -1,0 +1,178 @@
+import { ByteWriter, parseIpv4 } from '@kios/bytes';
+import { encodeMessage, nest, NLM_F } from '@kios/netlink/message';
+
+import {
+  ACCEPT,
+  type Attribute,
+  differs,
+  DROP,
+  equals,
+  FIELD,
+  load,
+  loadMeta,
+  MASQUERADE,
+  META,
+  nested,
+  text,
+  u32,
+} from './expressions.ts';
+
+/** NETLINK_NETFILTER. */
+export const NETFILTER = 12;
+
+const SUBSYSTEM = 10;
+const BATCH = { begin: 0x10, end: 0x11 } as const;
+const REQUEST = { newTable: 0, deleteTable: 2, newChain: 3, newRule: 6 } as const;
+const NLM_F_APPEND = 0x800;
+const AF_INET = 2;
+
+/** Places in a packet's way (linux/netfilter.h), each with the priority of its purpose. */
+const FORWARD = { hook: 2, priority: 0 } as const;
+const POSTROUTING = { hook: 4, priority: 100 } as const;
+
+const PROTOCOLS = { tcp: 6, udp: 17 } as const;
+const DNS = 53;
+
+/**
+ * Addresses at which a machine's platform gives user data or acts for it: link-local (all clouds that kiOS knows),
+ * Azure's wire server, Oracle's and Alibaba's services.
+ */
+const PLATFORM = [
+  '169.254.0.0/16',
+  '168.63.129.16/32',
+  '192.0.0.192/32',
+  '100.100.100.200/32',
+] as const;
+
+interface Request {
+  readonly type: number;
+  readonly flags: number;
+  readonly payload: Uint8Array;
+}
+
+/** Returns a `struct nfgenmsg` followed by attributes. */
+function payload(
+  family: number,
+  resource: number,
+  ...attributes: readonly Attribute[]
+): Uint8Array {
+  const head = new ByteWriter(4).u8(family).u8(0).u16(resource).finish();
+  return new Uint8Array([...head, ...nest(...attributes)]);
+}
+
+const request = (kind: number, flags: number, ...attributes: readonly Attribute[]): Request => ({
+  type: (SUBSYSTEM << 8) | kind,
+  flags,
+  payload: payload(AF_INET, 0, ...attributes),
+});
+
+/** Returns the expressions that load a field and compare it with a network of whole bytes. */
+function within(
+  field: typeof FIELD.source | typeof FIELD.destination,
+  network: string,
+): Attribute[] {
+  const [address = '', prefix = ''] = network.split('/');
+  const bytes = parseIpv4(address).slice(0, Number(prefix) / 8);
+  return [load(field, bytes.length), equals(bytes)];
+}
+
+const linkName = (name: string): Uint8Array => {
+  const bytes = new Uint8Array(16);
+  bytes.set(new TextEncoder().encode(name));
+  return bytes;
+};
+
+const u16 = (value: number): Uint8Array => new ByteWriter(2).u16(value).finish();
+
+/** The network whose pods the rules are for. */
+export interface PodNetwork {
+  readonly bridge: string;
+  /** First two bytes of the pods' addresses, a /16. */
+  readonly bytes: readonly [a: number, b: number];
+}
+
+function rulesOf({ bridge, bytes }: PodNetwork): {
+  forward: Attribute[][];
+  postrouting: Attribute[][];
+} {
+  const pods = Uint8Array.from(bytes);
+  return {
+    forward: [
+      // By link and not by address, which a pod can forge.
+      [loadMeta(META.inputName), differs(linkName(bridge)), ACCEPT],
+      // Some platforms have their resolver at the same address. Other fragments of a packet have no port, and fall
+      // through to the rules that drop.
+      ...Object.values(PROTOCOLS).map((protocol) => [
+        loadMeta(META.protocol),
+        equals(Uint8Array.of(protocol)),
+        load(FIELD.destinationPort, 2),
+        equals(u16(DNS)),
+        ACCEPT,
+      ]),
+      ...PLATFORM.map((network) => [...within(FIELD.destination, network), DROP]),
+    ],
+    postrouting: [
+      [load(FIELD.source, 2), equals(pods), load(FIELD.destination, 2), differs(pods), MASQUERADE],
+    ],
+  };
+}
+
+/**
+ * Returns one nf_tables transaction that leaves exactly this table in the kernel, whatever was in it before, and the
+ * sequence number of the last request that the kernel acknowledges:
+ *
+ *     table ip <table> {
+ *       chain forward { type filter hook forward priority filter;
+ *         iifname != <bridge> accept; tcp dport 53 accept; udp dport 53 accept; ip daddr <platform> drop … }
+ *       chain postrouting { type nat hook postrouting priority srcnat;
+ *         ip saddr <a.b>.0.0/16 ip daddr != <a.b>.0.0/16 masquerade } }
+ *
+ * The bridge plugin's `ipMasq` does the second part through the program `nft`.
+ */
+export function podRules(table: string, network: PodNetwork): { batch: Uint8Array; last: number } {
+  const name = text(table);
+  const chain = (
+    chainName: string,
+    kind: string,
+    { hook, priority }: typeof FORWARD | typeof POSTROUTING,
+  ) =>
+    request(
+      REQUEST.newChain,
+      NLM_F.create,
+      [1, name],
+      [3, text(chainName)],
+      nested(4, [1, u32(hook)], [2, u32(priority)]),
+      [7, text(kind)],
+    );
+  const rule = (chainName: string) => (expressions: readonly Attribute[]) =>
+    request(
+      REQUEST.newRule,
+      NLM_F.create | NLM_F_APPEND,
+      [1, name],
+      [2, text(chainName)],
+      nested(4, ...expressions),
+    );
+  const { forward, postrouting } = rulesOf(network);
+  const requests: readonly Request[] = [
+    { type: BATCH.begin, flags: 0, payload: payload(0, SUBSYSTEM) },
+    request(REQUEST.newTable, NLM_F.create, [1, name]),
+    request(REQUEST.deleteTable, 0, [1, name]),
+    request(REQUEST.newTable, NLM_F.create, [1, name]),
+    chain('forward', 'filter', FORWARD),
+    ...forward.map(rule('forward')),
+    chain('postrouting', 'nat', POSTROUTING),
+    ...postrouting.map(rule('postrouting')),
+    { type: BATCH.end, flags: 0, payload: payload(0, SUBSYSTEM) },
+  ];
+  const messages = requests.map((item, index) =>
+    encodeMessage({
+      ...item,
+      flags: item.flags | NLM_F.request | (item.type === BATCH.end ? 0 : NLM_F.ack),
+      sequence: index + 1,
+    }),
+  );
+  return {
+    batch: new Uint8Array(messages.flatMap((message) => [...message])),
+    last: requests.length - 1,
+  };
+}

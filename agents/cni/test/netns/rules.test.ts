@@ -1,0 +1,125 @@
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { Netns, requireRoot, Wire } from '@kios/testkit';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+const BUNDLE = path.join(import.meta.dirname, '../../dist/agent.cjs');
+const RULE = 'ip saddr 10.85.0.0/16 ip daddr != 10.85.0.0/16 masquerade';
+
+const FORWARD = [
+  'type filter hook forward priority filter',
+  'iifname != "cni0" accept',
+  'tcp dport 53 accept',
+  'udp dport 53 accept',
+  'ip daddr 169.254.0.0/16 drop',
+  'ip daddr 168.63.129.16 drop',
+  'ip daddr 192.0.0.192 drop',
+  'ip daddr 100.100.100.200 drop',
+];
+
+/** The world outside the node: it sends each client its address, at the ports of HTTP and DNS. */
+const SERVER = `for (const port of [80, 53])
+  require('node:net').createServer((socket) => socket.end(socket.remoteAddress)).listen(port, '0.0.0.0')`;
+/** Prints the reply, or `silence` when none comes within a second. */
+const client = (address: string, port: number): string =>
+  `const socket = require('node:net').connect(${port}, '${address}');
+   socket.on('data', (data) => console.log(String(data))).on('error', (error) => console.log(error.code));
+   setTimeout(() => { console.log('silence'); process.exit() }, 1000).unref()`;
+
+let netns: Netns;
+let root = '';
+
+beforeEach(async (context) => {
+  requireRoot(context);
+  netns = await Netns.open('cni');
+  root = await mkdtemp(path.join(tmpdir(), 'kios-cni-'));
+  for (const dir of ['src', 'bin', 'net']) await mkdir(path.join(root, dir));
+  await writeFile(path.join(root, 'src/bridge'), 'plugin');
+});
+
+afterEach(async () => {
+  await netns[Symbol.asyncDispose]();
+  await rm(root, { recursive: true, force: true });
+});
+
+/** Runs the agent with the given capability alone, as the manifest gives it one. */
+const install = (capability: string, where: Netns = netns): Promise<string> =>
+  where.exec(
+    'setpriv',
+    `--bounding-set=-all,${capability}`,
+    '--no-new-privs',
+    process.execPath,
+    BUNDLE,
+    'install',
+    `--source=${root}/src`,
+    `--bin=${root}/bin`,
+    `--net=${root}/net`,
+    `--boot=${root}/run`,
+  );
+
+it('leaves its rules alone, even after two runs and over a foreign chain', async () => {
+  await netns.exec('nft', 'add table ip kios-cni; add chain ip kios-cni other');
+  expect(await install('+net_admin')).toContain('"ev":"rules"');
+  const first = await netns.exec('nft', 'list', 'ruleset');
+  expect(first).toContain(RULE);
+  for (const rule of FORWARD) expect(first).toContain(rule);
+  expect(first).toContain('type nat hook postrouting priority srcnat');
+  expect(first).not.toContain('other');
+  await install('+net_admin');
+  expect(await netns.exec('nft', 'list', 'ruleset')).toBe(first);
+});
+
+it('installs the network without the capability, and reports it with a code', async () => {
+  const said = await install('-net_admin');
+  expect(said).toContain('KIOS_CNI_RULES');
+  expect(said).toContain('"ev":"network"');
+});
+
+/** Makes `netns` a pod of the node, and the wire's other end the world with a cloud's metadata service. */
+async function connectPod({ client: node, server: world }: Wire): Promise<void> {
+  await node.exec('ip', 'address', 'add', '192.0.2.2/24', 'dev', 'eth0');
+  await node.exec('ip', 'link', 'set', 'eth0', 'up');
+  await node.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
+  await node.exec('ip', 'link', 'add', 'cni0', 'type', 'veth', 'peer', 'eth0', 'netns', netns.name);
+  await node.exec('ip', 'address', 'add', '10.85.0.1/16', 'dev', 'cni0');
+  await node.exec('ip', 'link', 'set', 'cni0', 'up');
+  await netns.exec('ip', 'address', 'add', '10.85.0.2/16', 'dev', 'eth0');
+  await netns.exec('ip', 'link', 'set', 'eth0', 'up');
+  await netns.exec('ip', 'route', 'add', 'default', 'via', '10.85.0.1');
+  await node.exec('ip', 'route', 'add', 'default', 'via', '192.0.2.1');
+  for (const address of CLOUD) await world.exec('ip', 'address', 'add', address, 'dev', 'srv0');
+  world.start(process.execPath, ['-e', SERVER]);
+}
+
+const CLOUD = ['169.254.169.254', '169.254.42.42', '168.63.129.16', '100.100.100.200'];
+
+const ask = (from: Netns, address: string, port: number): Promise<string> =>
+  from.exec(process.execPath, '-e', client(address, port));
+
+it('a pod reaches the world under the address of the node', async () => {
+  await using wire = await Wire.open('192.0.2.1/24');
+  await connectPod(wire);
+  await install('+net_admin', wire.client);
+  await expect.poll(() => ask(netns, '192.0.2.1', 80), { timeout: 10_000 }).toBe('192.0.2.2\n');
+}, 20_000);
+
+it("a pod reaches none of a platform's services but its resolver, under any address of its own", async () => {
+  await using wire = await Wire.open('192.0.2.1/24');
+  await connectPod(wire);
+  await install('+net_admin', wire.client);
+  await expect
+    .poll(() => ask(wire.client, '169.254.169.254', 80), { timeout: 10_000 })
+    .toBe('192.0.2.2\n');
+  const replies = await Promise.all(CLOUD.map((address) => ask(netns, address, 80)));
+  expect(replies).toEqual(CLOUD.map(() => 'silence\n'));
+  expect(await ask(netns, '169.254.169.254', 53)).toBe('192.0.2.2\n');
+  // A pod with NET_RAW sends from whatever address it likes.
+  await netns.exec('ip', 'address', 'add', '192.0.2.99/32', 'dev', 'eth0');
+  await netns.exec('ip', 'route', 'replace', 'default', 'via', '10.85.0.1', 'src', '192.0.2.99');
+  await wire.client.exec('ip', 'route', 'add', '192.0.2.99/32', 'dev', 'cni0');
+  await wire.client.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/eth0/proxy_arp');
+  expect(await ask(netns, '169.254.169.254', 53)).toBe('192.0.2.99\n');
+  expect(await ask(netns, '169.254.169.254', 80)).toBe('silence\n');
+}, 30_000);

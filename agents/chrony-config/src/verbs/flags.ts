@@ -24,7 +24,7 @@ export const FLOOR_FLAG = {
 export const RENDER_FLAGS = {
   config: {
     type: 'string',
-    default: '/etc/kios/time.yaml',
+    default: '/etc/kios/time/time.yaml',
     describe: "The operator's configuration; it may be missing",
   },
   'net-dir': {

@@ -2,7 +2,6 @@ import { type AgentContext, type Argv, command, type CommonArgs } from '@kios/ag
 
 import { formatChronyConf } from '../core/chronyd/chrony-conf.ts';
 import { planSources } from '../core/sources/plan-sources.ts';
-import type { TimeConfig } from '../core/sources/time-config.ts';
 import { prepare, writeConf, writeSources } from '../edge/chronyd/config-files.ts';
 import { type InputArgs, readConfig, readInputs } from '../edge/sources/inputs.ts';
 import { RENDER_FLAGS } from './flags.ts';
@@ -15,14 +14,13 @@ export interface RenderArgs extends InputArgs, CommonArgs {
   readonly leapSeconds?: string | undefined;
 }
 
-const confOf = (args: RenderArgs, { makestep }: TimeConfig): string =>
+const confOf = (args: RenderArgs): string =>
   formatChronyConf({
     dir: args.out,
     stateDir: args.stateDir,
     socket: args.socket,
     version: args.chronyVersion,
     leapSeconds: args.leapSeconds,
-    makestep,
   });
 
 /** Writes chrony.conf and the source files from what is known now, without waiting for anything. */
@@ -34,7 +32,7 @@ export async function renderFiles(args: RenderArgs, { log }: AgentContext): Prom
   }
   const { errors, ...inputs } = await readInputs(args, layout);
   const plan = planSources({ ...inputs, resolved: new Map() });
-  const conf = confOf(args, inputs.config);
+  const conf = confOf(args);
   if (args.dryRun) {
     log.info({ ev: 'plan', 'chrony.conf': conf, sources: Object.fromEntries(plan.files) });
     return;

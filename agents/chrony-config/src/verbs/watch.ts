@@ -6,6 +6,8 @@ import { pickAddresses } from '../core/sources/pick-addresses.ts';
 import { chronydAt, removeStaleSockets } from '../edge/chronyd/chronyd.ts';
 import { prepare } from '../edge/chronyd/config-files.ts';
 import { readFloor } from '../edge/clock/read-clock.ts';
+import { SavedTime } from '../edge/clock/saved-time.ts';
+import { Steer } from '../edge/clock/steer.ts';
 import { watchClock } from '../edge/clock/watch-clock.ts';
 import { Sources } from '../edge/sources/sources.ts';
 import { FLOOR_FLAG, RENDER_FLAGS, STATE_FLAG } from './flags.ts';
@@ -15,6 +17,7 @@ interface WatchArgs extends RenderArgs {
   readonly floor: string;
   readonly resolvConf: string;
   readonly state: string;
+  readonly saved: string;
 }
 
 /** Quiet time after a change: a lease arrives as several files, and one reload serves them all. */
@@ -56,10 +59,11 @@ async function watchAll(args: WatchArgs, context: AgentContext): Promise<void> {
     log,
     resolve: async (name) => pickAddresses(await resolveOnNode(name, args.resolvConf)),
   });
-  const floor = await readFloor(args.floor);
+  const saved = await SavedTime.open(args.saved, await readFloor(args.floor), log);
+  const steer = new Steer({ chronyd, saved, sources, log });
   await Promise.all([
     followSources(sources, changes, signal),
-    watchClock({ chronyd, floor, file: args.state }, context),
+    watchClock({ chronyd, saved, steer, file: args.state }, context),
   ]);
 }
 
@@ -77,6 +81,11 @@ export const watch = command({
         describe: "The node's resolv.conf, which names the servers that resolve host names",
       },
       state: STATE_FLAG,
+      saved: {
+        type: 'string',
+        default: '/var/lib/kios/time/saved-time',
+        describe: 'File that keeps the newest time of the synced clock across boots',
+      },
     }),
   run: watchAll,
 });

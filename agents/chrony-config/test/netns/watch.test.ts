@@ -10,6 +10,8 @@ const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
 // The image runs Bun; tests run Node unless this names another runtime.
 const RUNTIME = process.env['KIOS_AGENT_RUNTIME'] ?? process.execPath;
 const SERVER = '192.0.2.1';
+const NTP_SERVER = path.resolve(import.meta.dirname, '../support/ntp-server-main.ts');
+const DAY_MS = 24 * 3600_000;
 const RELOADED = '"ev":"reload","ok":true';
 
 const lease = (ntp: readonly string[], link = 'eth0'): string =>
@@ -69,6 +71,10 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
       `${dir}/none`,
       '--state',
       `${dir}/time/state.json`,
+      '--saved',
+      `${dir}/lib/saved-time`,
+      '--floor',
+      new Date(Date.now() - DAY_MS).toISOString(),
     );
   // -x: tests must not set the clock of the machine they run on.
   const chronyd = (): RunningProcess =>
@@ -130,7 +136,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     await writeLease(['0.0.0.0', '224.0.1.1', '192.0.2.9\nallow all', 'x', SERVER, SERVER]);
     await render();
     const file = `${dir}/chrony/sources.d/30-dhcp-eth0.sources`;
-    expect(await readFile(file, 'utf8')).toBe(`# lease of eth0\nserver ${SERVER} iburst\n`);
+    expect(await readFile(file, 'utf8')).toBe(`# lease of eth0\nserver ${SERVER} prefer iburst\n`);
   });
 
   it('writes nothing when nothing changed', async () => {
@@ -163,6 +169,53 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     expect(await again.exited).toBe(78);
     expect(await again.expect('KIOS_CONFIG')).toContain('servers.0.address');
     expect(await readdir(`${dir}/chrony/sources.d`)).toEqual(['30-dhcp-eth0.sources']);
+  });
+
+  /** Starts a server whose time is off by some seconds, at an address of its own. */
+  async function serveTime(address: string, seconds: number): Promise<void> {
+    await wire.server.exec('ip', 'address', 'replace', `${address}/24`, 'dev', 'srv0');
+    const server = wire.server.start(process.execPath, [NTP_SERVER, address, String(seconds)]);
+    await server.expect('ready');
+  }
+
+  it('has chronyd step to a time that is possible', async () => {
+    await serveTime(SERVER, 3600);
+    await writeLease([SERVER]);
+    await writeFile(`${dir}/time.yaml`, 'fallbackPools: []\n');
+    await render();
+    const daemon = chronyd();
+    const watcher = watch();
+    expect(await watcher.expect('"ev":"clock.set"', 30_000)).toMatch(/"by":3(?:599|600)\b/);
+    // With -x chronyd cannot; it says so when it is told to.
+    await daemon.expect('Could not step system clock');
+    expect(watcher.lines.join('\n')).not.toContain('source.refused');
+  });
+
+  it('takes a server out of use whose time is before the image was built', async () => {
+    await serveTime(SERVER, -2 * 24 * 3600);
+    await writeLease([SERVER]);
+    await writeFile(`${dir}/time.yaml`, 'fallbackPools: []\n');
+    await render();
+    const daemon = chronyd();
+    const watcher = watch();
+    expect(await watcher.expect('"ev":"source.refused"', 30_000)).toContain('KIOS_TIME_SOURCE');
+    // It forgets the correction that it has begun.
+    expect(await daemon.exited).toBe(0);
+    expect(daemon.lines.join('\n')).not.toContain('Could not step');
+    expect(await readdir(`${dir}/chrony/sources.d`)).toEqual([]);
+  });
+
+  it("does not follow a lease's server that the others contradict", async () => {
+    const others = ['192.0.2.7', '192.0.2.8'];
+    await serveTime(SERVER, 90 * 24 * 3600);
+    for (const address of others) await serveTime(address, 0);
+    await writeLease([SERVER]);
+    await writeFile(`${dir}/time.yaml`, `fallbackPools: [${others.join(', ')}]\n`);
+    await render();
+    const daemon = chronyd();
+    const watcher = watch();
+    await daemon.expect(/Selected source 192\.0\.2\.[78]/, 40_000);
+    expect(watcher.lines.join('\n')).not.toContain('"ev":"clock.set"');
   });
 
   it('lets chronyd start without any source', async () => {

@@ -3,23 +3,36 @@ import { EXIT, KiosError } from '@kios/errors';
 /** chronyd's command protocol, version 6 (candm.h). All numbers are big-endian. */
 const VERSION = 6;
 const PACKET = { request: 1, reply: 2 } as const;
-export const COMMAND = { tracking: 33, reloadSources: 70 } as const;
+export const COMMAND = {
+  countSources: 14,
+  sourceData: 15,
+  tracking: 33,
+  makeStep: 43,
+  shutdown: 62,
+  reloadSources: 70,
+} as const;
 export type Command = (typeof COMMAND)[keyof typeof COMMAND];
 
 const REPLY_HEADER = 28;
 /** The size of a reply, to which its request is padded so that the protocol does not amplify traffic. */
 const SIZE: Readonly<Record<Command, number>> = {
+  [COMMAND.countSources]: 32,
+  [COMMAND.sourceData]: 76,
   [COMMAND.tracking]: 104,
+  [COMMAND.makeStep]: REPLY_HEADER,
+  [COMMAND.shutdown]: REPLY_HEADER,
   [COMMAND.reloadSources]: REPLY_HEADER,
 };
 
-export function encodeRequest(command: Command, sequence: number): Uint8Array {
+/** `index` is the place of the source that the command is about; other commands have none. */
+export function encodeRequest(command: Command, sequence: number, index = 0): Uint8Array {
   const bytes = new Uint8Array(SIZE[command]);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, VERSION);
   view.setUint8(1, PACKET.request);
   view.setUint16(4, command);
   view.setUint32(8, sequence);
+  view.setUint32(20, index);
   return bytes;
 }
 
@@ -60,7 +73,16 @@ export function decodeFloat(bits: number): number {
 export interface Tracking {
   readonly source: string | undefined;
   readonly stratum: number;
-  /** Seconds that the clock is off and chronyd is still correcting. */
+  /** Seconds by which the source is ahead of the clock, which chronyd is still correcting. */
+  readonly offset: number;
+}
+
+/** The last measurement of one source, selected or not. */
+export interface Measurement {
+  readonly source: string | undefined;
+  /** False while none of its last eight requests has a reply. */
+  readonly isReachable: boolean;
+  /** Seconds by which the source is ahead of the clock. */
   readonly offset: number;
 }
 
@@ -84,5 +106,22 @@ export function decodeTracking({ data }: Reply): Tracking {
     source: decodeAddress(data, 4),
     stratum: data.getUint16(24),
     offset: decodeFloat(data.getInt32(40)),
+  };
+}
+
+export function decodeSourceCount({ data }: Reply): number {
+  if (data.byteLength < SIZE[COMMAND.countSources] - REPLY_HEADER)
+    throw malformed('the number of sources is cut short');
+  return data.getUint32(0);
+}
+
+export function decodeMeasurement({ data }: Reply): Measurement {
+  if (data.byteLength < SIZE[COMMAND.sourceData] - REPLY_HEADER)
+    throw malformed('the measurement of a source is cut short');
+  return {
+    source: decodeAddress(data, 0),
+    isReachable: data.getUint16(30) !== 0,
+    // chronyd gives the time by which the clock is ahead.
+    offset: -decodeFloat(data.getInt32(40)),
   };
 }

@@ -13,6 +13,8 @@ export interface Inputs {
   readonly platform: string | undefined;
   /** The addresses of host names resolved so far. */
   readonly resolved: ReadonlyMap<string, readonly string[]>;
+  /** Addresses that are out of use because their time was impossible. */
+  readonly refused?: ReadonlySet<string>;
 }
 
 /** A time server that cannot be used. */
@@ -27,6 +29,8 @@ export interface SourcePlan {
   readonly files: ReadonlyMap<string, string>;
   /** The host names that this plan needs resolved. */
   readonly names: readonly string[];
+  /** The addresses that only a lease names. */
+  readonly leased: ReadonlySet<string>;
   readonly bad: readonly Bad[];
 }
 
@@ -53,6 +57,7 @@ const PLATFORMS: Readonly<Record<string, readonly Entry[]>> = {
 };
 
 const MAX_PER_ORIGIN = 8;
+const LEASE_FILES = '30-dhcp-';
 
 function optionsOf({ nts, prefer, trust, minpoll, maxpoll }: Source): string {
   const words = [
@@ -77,8 +82,11 @@ function configured(config: TimeConfig): Entry[] {
   return [...servers, ...named(config.pools)];
 }
 
-/** Returns the servers of a lease. Unusable ones are dropped and added to `bad`. */
-function leased(lease: LeaseServers, bad: Bad[]): Origin {
+/**
+ * Returns the servers of a lease. Unusable ones are dropped and added to `bad`. Beside public servers they are
+ * preferred while they agree with those.
+ */
+function leased(lease: LeaseServers, options: string, bad: Bad[]): Origin {
   const origin = `dhcp ${lease.link}`;
   const good = lease.ntp.filter((value) => {
     const ip = canonicalIp(value);
@@ -86,28 +94,33 @@ function leased(lease: LeaseServers, bad: Bad[]): Origin {
     if (why !== undefined) bad.push({ origin, value: value.slice(0, 80), why });
     return why === undefined;
   });
-  const file = `30-dhcp-${lease.link}.sources`;
-  return { file, comment: `lease of ${lease.link}`, entries: named(good) };
+  const entries = good.map((host) => ({ host, options }));
+  return {
+    file: `${LEASE_FILES}${lease.link}.sources`,
+    comment: `lease of ${lease.link}`,
+    entries,
+  };
 }
 
 const isLinkName = (link: string): boolean => /^[A-Za-z0-9_.:-]{1,15}$/.test(link);
 
-function dhcpOrigins({ config, leases }: Inputs, bad: Bad[]): Origin[] {
+function dhcpOrigins({ config, leases }: Inputs, options: string, bad: Bad[]): Origin[] {
   if (config.useDhcp === 'ignore') return [];
-  return leases.filter(({ link }) => isLinkName(link)).map((lease) => leased(lease, bad));
+  return leases.filter(({ link }) => isLinkName(link)).map((lease) => leased(lease, options, bad));
 }
 
 function originsOf(inputs: Inputs, bad: Bad[]): Origin[] {
   const { config, platform = 'none' } = inputs;
   const own = configured(config);
-  const dhcp = dhcpOrigins(inputs, bad);
-  const hasDhcp = dhcp.some(({ entries }) => entries.length > 0);
   const inCloud = PLATFORMS[platform];
+  // Public servers are the last resort, and are never used in a cloud that has its own.
+  const hasOthers = own.length > 0 || inCloud !== undefined;
+  const dhcp = dhcpOrigins(inputs, hasOthers ? 'iburst' : 'prefer iburst', bad);
+  const hasDhcp = dhcp.some(({ entries }) => entries.length > 0);
   const isReplaced = config.useDhcp === 'replace' && hasDhcp;
   const cloud = config.usePlatform && !isReplaced ? (inCloud ?? []) : [];
-  // Public servers are the last resort, and are never used in a cloud that has its own.
-  const isAlone = own.length === 0 && !hasDhcp && inCloud === undefined;
-  const fallback = isAlone ? named(config.fallbackPools) : [];
+  // Whoever answers first on a network gives leases, so their servers are not believed alone.
+  const fallback = hasOthers || isReplaced ? [] : named(config.fallbackPools);
   return [
     { file: '10-config.sources', comment: 'time.yaml', entries: own },
     { file: '20-platform.sources', comment: `platform ${platform}`, entries: cloud },
@@ -129,7 +142,9 @@ function linesOf(entry: Entry, inputs: Inputs, taken: Set<string>): string[] {
   }
   const addresses = ip === undefined ? (inputs.resolved.get(entry.host) ?? []) : [ip];
   const comment = ip === undefined && addresses.length > 0 ? [`# ${entry.host}`] : [];
-  const fresh = addresses.filter((address) => !taken.has(address));
+  const fresh = addresses.filter(
+    (address) => !taken.has(address) && inputs.refused?.has(address) !== true,
+  );
   for (const address of fresh) taken.add(address);
   return fresh.length === 0
     ? []
@@ -145,13 +160,16 @@ export function planSources(inputs: Inputs): SourcePlan {
   const taken = new Set<string>();
   const files = new Map<string, string>();
   const names = new Set<string>();
+  const onlyLeased = new Set<string>();
   for (const { file, comment, entries } of originsOf(inputs, bad)) {
     const some = entries.slice(0, MAX_PER_ORIGIN);
     for (const { host } of some) if (canonicalIp(host) === undefined) names.add(host);
     const lines = some.flatMap((entry) => linesOf(entry, inputs, taken));
     if (lines.length > 0) files.set(file, `# ${comment}\n${lines.join('\n')}\n`);
+    if (file.startsWith(LEASE_FILES))
+      for (const address of serversIn(lines.join('\n'))) onlyLeased.add(address);
   }
-  return { files, names: [...names], bad };
+  return { files, names: [...names], leased: onlyLeased, bad };
 }
 
 /** Returns the servers in a lease's source file, which stay in use when the lease is lost and there is no other. */

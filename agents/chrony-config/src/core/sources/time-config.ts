@@ -29,7 +29,7 @@ const Source = v.pipe(
 );
 export type Source = v.InferOutput<typeof Source>;
 
-/** `/etc/kios/time.yaml`. */
+/** `/etc/kios/time/time.yaml`. */
 export const TimeConfig = v.strictObject({
   servers: v.optional(v.array(Source), []),
   pools: v.optional(v.array(host), []),
@@ -39,7 +39,10 @@ export const TimeConfig = v.strictObject({
   useDhcp: v.optional(v.picklist(['replace', 'add', 'ignore']), 'add'),
   usePlatform: v.optional(v.boolean(), true),
   fallbackPools: v.optional(v.array(host), ['pool.ntp.org']),
-  /** Step the clock instead of slewing it, from `threshold` seconds on and only in the first `limit` updates. */
+  /**
+   * Step the clock instead of slewing it, from `threshold` seconds on, at most `limit` times and only until it is
+   * synced. A limit of -1 allows steps at any time.
+   */
   makestep: v.optional(
     v.strictObject({
       threshold: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 0.1),

@@ -8,9 +8,12 @@ import { openUnixDatagram } from '@kios/syscall';
 import {
   type Command,
   COMMAND,
+  decodeMeasurement,
   decodeReply,
+  decodeSourceCount,
   decodeTracking,
   encodeRequest,
+  type Measurement,
   type Reply,
   type Tracking,
 } from '../../core/chronyd/candm.ts';
@@ -27,11 +30,16 @@ export function removeStaleSockets(socket: string): void {
 }
 
 /** Sends one command and returns the reply. Fails when chronyd is not running, does not reply, or refuses. */
-async function ask(socket: string, command: Command, signal: AbortSignal): Promise<Reply> {
+async function ask(
+  socket: string,
+  command: Command,
+  signal: AbortSignal,
+  index?: number,
+): Promise<Reply> {
   const own = path.join(path.dirname(socket), `kios-${randomBytes(6).toString('hex')}.sock`);
   using channel = openUnixDatagram(socket, own);
   const sequence = randomInt(2 ** 32);
-  channel.send(encodeRequest(command, sequence));
+  channel.send(encodeRequest(command, sequence, index));
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(REPLY_WITHIN_MS)]);
   for (;;) {
     const reply = decodeReply(await channel.receive(deadline));
@@ -52,6 +60,11 @@ export interface Chronyd {
   /** Makes chronyd read its source files again. */
   reloadSources(signal: AbortSignal): Promise<void>;
   tracking(signal: AbortSignal): Promise<Tracking>;
+  measurements(signal: AbortSignal): Promise<readonly Measurement[]>;
+  /** Makes chronyd correct the whole offset at once. */
+  step(signal: AbortSignal): Promise<void>;
+  /** Ends chronyd, which forgets the correction it is making. Its container then starts again. */
+  shutDown(signal: AbortSignal): Promise<void>;
 }
 
 export function chronydAt(socket: string): Chronyd {
@@ -60,5 +73,18 @@ export function chronydAt(socket: string): Chronyd {
       await ask(socket, COMMAND.reloadSources, signal);
     },
     tracking: async (signal) => decodeTracking(await ask(socket, COMMAND.tracking, signal)),
+    measurements: async (signal) => {
+      const count = decodeSourceCount(await ask(socket, COMMAND.countSources, signal));
+      const found: Measurement[] = [];
+      for (let index = 0; index < count; index++)
+        found.push(decodeMeasurement(await ask(socket, COMMAND.sourceData, signal, index)));
+      return found;
+    },
+    step: async (signal) => {
+      await ask(socket, COMMAND.makeStep, signal);
+    },
+    shutDown: async (signal) => {
+      await ask(socket, COMMAND.shutdown, signal);
+    },
   };
 }

@@ -1,4 +1,4 @@
-import { BootState, readStateIfThere, Release, STATE } from '@kios/node-state';
+import { BootState, HostState, readStateIfThere, Release, STATE } from '@kios/node-state';
 import { adjtimex } from '@kios/syscall';
 
 import type { Reading } from '../../core/clock/clock.ts';
@@ -21,8 +21,9 @@ export function readClock(): Reading {
  */
 export async function readFloor(floor: string): Promise<number> {
   if (floor !== 'auto') return Date.parse(floor);
+  const host = await readStateIfThere(HostState, STATE.host).catch(() => undefined);
   const boot = await readStateIfThere(BootState, STATE.boot).catch(() => undefined);
   const release = await readStateIfThere(Release, STATE.release).catch(() => undefined);
-  const built = Date.parse(boot?.buildTime ?? release?.buildTime ?? '');
+  const built = Date.parse(host?.buildTime ?? boot?.buildTime ?? release?.buildTime ?? '');
   return Number.isNaN(built) ? OLDEST_IMAGE : built;
 }

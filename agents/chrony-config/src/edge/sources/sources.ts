@@ -1,6 +1,8 @@
 import { backoff, type LogFields, type Logger } from '@kios/agent';
+import { KiosError } from '@kios/errors';
 
 import { type Bad, planSources, type SourcePlan } from '../../core/sources/plan-sources.ts';
+import type { TimeConfig } from '../../core/sources/time-config.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
 import { type Layout, writeSources } from '../chronyd/config-files.ts';
 import { type InputArgs, readInputs } from './inputs.ts';
@@ -13,6 +15,15 @@ export interface SourcesParts {
   readonly log: Logger;
 }
 
+/** A server with an impossible time is asked again after this long, since it may have been set right. */
+const REFUSED_FOR_MS = 3600_000;
+
+/** The present sources, as far as the steps of the clock depend on them. */
+export interface SourceFacts {
+  readonly makestep: TimeConfig['makestep'];
+  readonly leased: ReadonlySet<string>;
+}
+
 /** Keeps chronyd's source files in step with the inputs, and makes chronyd reload them when they change. */
 export class Sources {
   readonly #parts: SourcesParts;
@@ -20,6 +31,10 @@ export class Sources {
   readonly #reported = new Set<string>();
   readonly #reloadWait = backoff({ firstMs: 1000, maxMs: 30_000 });
   readonly #resolveWait = backoff({ firstMs: 5000, maxMs: 600_000 });
+  /** Refused addresses, with the end of their time in milliseconds of the steady clock. */
+  readonly #refused = new Map<string, number>();
+  #facts: SourceFacts | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
   // True at first, for the changes of a run that was killed before it made chronyd reload.
   #isReloadDue = true;
 
@@ -27,15 +42,45 @@ export class Sources {
     this.#parts = parts;
   }
 
-  /** Brings everything up to date. Returns the milliseconds until the next attempt if something failed. */
-  async update(signal: AbortSignal): Promise<number | undefined> {
+  /** The facts of the last plan, or undefined before the first. */
+  get facts(): SourceFacts | undefined {
+    return this.#facts;
+  }
+
+  /**
+   * Brings everything up to date. Returns the milliseconds until the next attempt: something failed, or a refused
+   * source gets another chance.
+   */
+  update(signal: AbortSignal): Promise<number | undefined> {
+    return this.#inTurn(() => this.#update(signal));
+  }
+
+  /** Takes a source out of chronyd's files. A chronyd that starts afterwards does not know it. */
+  refuse(source: string, why: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const err = new KiosError('KIOS_TIME_SOURCE', `take the time of ${source}: ${why}`);
+      this.#parts.log.error({ ev: 'source.refused', source, err });
+      this.#refused.set(source, performance.now() + REFUSED_FOR_MS);
+      const { files } = await this.#plan();
+      await writeSources(this.#parts.layout, files);
+    });
+  }
+
+  /** Runs one change of the files after another. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(change);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #update(signal: AbortSignal): Promise<number | undefined> {
     const plan = await this.#plan();
     const changed = await writeSources(this.#parts.layout, plan.files);
     if (changed.length > 0) {
       this.#parts.log.info({ ev: 'render', changed, files: [...plan.files.keys()] });
       this.#isReloadDue = true;
     }
-    const waits = [await this.#reload(signal), this.#waitForNames(plan)];
+    const waits = [await this.#reload(signal), this.#waitForNames(plan), this.#waitForRefused()];
     const due = waits.filter((wait) => wait !== undefined);
     return due.length === 0 ? undefined : Math.min(...due);
   }
@@ -43,12 +88,27 @@ export class Sources {
   async #plan(): Promise<SourcePlan> {
     const { errors, ...inputs } = await readInputs(this.#parts.args, this.#parts.layout);
     for (const error of errors) this.#reportOnce(error.message, { ev: 'input.bad', err: error });
-    const first = planSources({ ...inputs, resolved: this.#resolved });
+    const refused = this.#stillRefused();
+    const first = planSources({ ...inputs, refused, resolved: this.#resolved });
     await Promise.all(first.names.map((name) => this.#resolve(name)));
     const plan =
-      first.names.length === 0 ? first : planSources({ ...inputs, resolved: this.#resolved });
+      first.names.length === 0
+        ? first
+        : planSources({ ...inputs, refused, resolved: this.#resolved });
+    this.#facts = { makestep: inputs.config.makestep, leased: plan.leased };
     for (const bad of plan.bad) this.#reportBad(bad);
     return plan;
+  }
+
+  #stillRefused(): ReadonlySet<string> {
+    for (const [source, end] of this.#refused)
+      if (performance.now() >= end) this.#refused.delete(source);
+    return new Set(this.#refused.keys());
+  }
+
+  #waitForRefused(): number | undefined {
+    if (this.#refused.size === 0) return undefined;
+    return Math.max(0, Math.min(...this.#refused.values()) - performance.now());
   }
 
   /** Keeps the addresses once found: a pool rotates them, and that must not replace a working source. */

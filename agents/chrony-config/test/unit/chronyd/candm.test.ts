@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest';
 import {
   COMMAND,
   decodeFloat,
+  decodeMeasurement,
   decodeReply,
+  decodeSourceCount,
   decodeTracking,
   encodeRequest,
 } from '../../../src/core/chronyd/candm.ts';
@@ -31,6 +33,21 @@ describe('the command protocol of chronyd', () => {
   it('encodes a reload as 28 bytes', () => {
     expect(Buffer.from(encodeRequest(COMMAND.reloadSources, 0x01020304)).toString('hex')).toBe(
       `06010000004600000102030400${'00'.repeat(15)}`,
+    );
+  });
+
+  it('encodes the place of a source behind the header', () => {
+    const request = encodeRequest(COMMAND.sourceData, 1, 3);
+    expect(request).toHaveLength(76);
+    expect(Buffer.from(request).readInt32BE(20)).toBe(3);
+  });
+
+  it.each([
+    ['the number of sources', decodeSourceCount],
+    ['a measurement', decodeMeasurement],
+  ])('refuses %s that is cut short', (_, decode) => {
+    expect(() => decode(decodeReply(hex(HEADER)))).toThrow(
+      expect.objectContaining({ code: 'KIOS_CHRONYD_REPLY' }),
     );
   });
 

@@ -28,8 +28,31 @@ describe('planSources', () => {
     });
   });
 
-  it('uses no public servers when a lease, time.yaml or a cloud names others', () => {
-    expect(plan({}, { leases: [eth0] }).names).toEqual([]);
+  it('does not believe a lease alone: public servers are asked too, and the lease is preferred', () => {
+    const resolved = new Map([['pool.ntp.org', ['203.0.113.1']]]);
+    expect(files(plan({}, { leases: [eth0], resolved }))).toEqual({
+      '30-dhcp-eth0.sources':
+        '# lease of eth0\nserver 192.0.2.1 prefer iburst\nserver 192.0.2.2 prefer iburst\n',
+      '90-fallback.sources': '# fallback\n# pool.ntp.org\nserver 203.0.113.1 iburst\n',
+    });
+    expect(plan({ useDhcp: 'replace' }, { leases: [eth0] }).names).toEqual([]);
+    expect(plan({ fallbackPools: [] }, { leases: [eth0] }).names).toEqual([]);
+  });
+
+  it('names the addresses that only a lease names', () => {
+    const servers = [{ address: '192.0.2.1' }];
+    expect([...plan({ servers }, { leases: [eth0] }).leased]).toEqual(['192.0.2.2']);
+  });
+
+  it('leaves out a refused address, whoever names it', () => {
+    const servers = [{ address: '192.0.2.9' }];
+    const refused = new Set(['192.0.2.9', '192.0.2.1']);
+    expect(files(plan({ servers }, { leases: [eth0], refused }))).toEqual({
+      '30-dhcp-eth0.sources': '# lease of eth0\nserver 192.0.2.2 iburst\n',
+    });
+  });
+
+  it('uses no public servers when time.yaml or a cloud names others', () => {
     expect(plan({ servers: [{ address: '192.0.2.9' }] }).names).toEqual([]);
     expect(plan({ usePlatform: false }, { platform: 'aws' }).names).toEqual([]);
     expect(plan({ useDhcp: 'ignore' }, { leases: [eth0] }).names).toEqual(['pool.ntp.org']);
@@ -88,7 +111,7 @@ describe('planSources', () => {
     const result = plan({}, { leases: [{ link: 'eth0', ntp: [value, '192.0.2.1'] }] });
     expect(result.bad).toMatchObject([{ origin: 'dhcp eth0', value }]);
     expect(files(result)['30-dhcp-eth0.sources']).toBe(
-      '# lease of eth0\nserver 192.0.2.1 iburst\n',
+      '# lease of eth0\nserver 192.0.2.1 prefer iburst\n',
     );
   });
 

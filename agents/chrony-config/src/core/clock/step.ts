@@ -1,0 +1,64 @@
+import { isSane } from '@kios/node-state';
+
+import type { Measurement, Tracking } from '../chronyd/candm.ts';
+
+/** The largest step, in seconds, that one source may cause alone, and chronyd's bound on all later corrections. */
+export const LARGE_STEP_SECONDS = 1000;
+/** Sources that are at most this many seconds apart agree on a large step. */
+const AGREE_SECONDS = 10;
+/** Time for a second source to be measured, in milliseconds: four requests two seconds apart, and a retry. */
+const PATIENCE_MS = 15_000;
+
+export interface StepRules {
+  /** Smaller offsets, in seconds, are slewed. */
+  readonly threshold: number;
+  /** The time, in milliseconds, before which the clock is certainly wrong. */
+  readonly floor: number;
+  /** Returns whether a DHCP lease named this source: whoever answers first on a network gives leases. */
+  readonly isLeased: (source: string) => boolean;
+}
+
+/** An offset that chronyd is correcting. */
+export interface Pending {
+  readonly tracking: Tracking;
+  readonly measurements: readonly Measurement[];
+  /** The wall clock in milliseconds. */
+  readonly now: number;
+  /** Milliseconds since this offset was first seen. */
+  readonly waited: number;
+}
+
+export type Decision =
+  | { readonly do: 'nothing' | 'wait' | 'step' }
+  | { readonly do: 'refuse'; readonly source: string; readonly why: string };
+
+/** Decides whether chronyd may set the clock at once to the time of the source that it follows. */
+export function decideStep(pending: Pending, rules: StepRules): Decision {
+  const { source, offset } = pending.tracking;
+  if (source === undefined || Math.abs(offset) <= rules.threshold) return { do: 'nothing' };
+  const target = pending.now + offset * 1000;
+  if (!isSane(target, rules.floor))
+    return { do: 'refuse', source, why: `its time is ${formatTime(target)}` };
+  if (Math.abs(offset) <= LARGE_STEP_SECONDS || !rules.isLeased(source)) return { do: 'step' };
+  return weigh(source, pending, rules);
+}
+
+/** Weighs the time of a leased source against that of others. */
+function weigh(
+  source: string,
+  { tracking, measurements, waited }: Pending,
+  rules: StepRules,
+): Decision {
+  const others = measurements.filter(
+    (each) => each.source !== undefined && !rules.isLeased(each.source),
+  );
+  const measured = others.filter(({ isReachable }) => isReachable);
+  if (measured.some(({ offset }) => Math.abs(offset - tracking.offset) <= AGREE_SECONDS))
+    return { do: 'step' };
+  if (measured.length > 0)
+    return { do: 'refuse', source, why: 'other time servers have another time' };
+  return { do: others.length > 0 && waited < PATIENCE_MS ? 'wait' : 'step' };
+}
+
+const formatTime = (ms: number): string =>
+  Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`;

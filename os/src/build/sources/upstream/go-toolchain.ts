@@ -88,7 +88,7 @@ async function download(bootstrap: FoundGo, name: string): Promise<string> {
  * compares it with its checksum database, which a setting of the workstation may have switched off, so this compares
  * it with the hash in the repository before it is run.
  */
-async function fetchToolchain(
+export async function fetchToolchain(
   bootstrap: FoundGo,
   wanted: string,
   progress: Progress,

@@ -14,7 +14,7 @@ import { type Origin, Tree } from '../formats/tree.ts';
 import { extract, fetchDebian, type Deb } from '../sources/debian/archive.ts';
 import { loader, triplet } from '../sources/debian/toolroot.ts';
 import { npmPackage } from '../sources/npm.ts';
-import { BUN, KIOS, KOFFI } from '../versions.ts';
+import { BUN, KIOS, NPM_PACKAGES, type NpmPackage } from '../versions.ts';
 import { libraryClosure } from './library-closure.ts';
 import { storedFile } from './stored-files.ts';
 
@@ -31,17 +31,11 @@ const AGENT = '/agent/agent.cjs';
 /** Path of the FFI's native half; agents that use it have a link to it beside their program. */
 const FFI = '/lib/koffi.node';
 
-const bunPackage = {
-  amd64: '@oven/bun-linux-x64-baseline',
-  arm64: '@oven/bun-linux-aarch64',
-} as const;
-const koffiPackage = {
-  amd64: ['@koromix/koffi-linux-x64', 'linux_x64'],
-  arm64: ['@koromix/koffi-linux-arm64', 'linux_arm64'],
-} as const;
+/** Folder of the native file in koffi's packages. */
+const KOFFI_FOLDER = { amd64: 'linux_x64', arm64: 'linux_arm64' } as const;
 
 const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
-const npm = (name: string, version: string): Origin => ({ name, version, kind: 'npm' });
+const npm = ({ name, version }: NpmPackage): Origin => ({ name, version, kind: 'npm' });
 
 /** The parts that the images of one architecture are made from. */
 export interface Parts {
@@ -53,16 +47,16 @@ export interface Parts {
 
 /** Fetches the JavaScript runtime of the images. */
 export const fetchBun = async (arch: Arch, progress: Progress): Promise<string> =>
-  path.join(await npmPackage(bunPackage[arch], BUN, progress), 'bin/bun');
+  path.join(await npmPackage(NPM_PACKAGES.bun[arch], progress), 'bin/bun');
 
 export async function fetchParts(arch: Arch, progress: Progress): Promise<Parts> {
   const debs = await fetchDebian({ arch, packages: PACKAGES, progress });
-  const [koffi, folder] = koffiPackage[arch];
+  const koffi = await npmPackage(NPM_PACKAGES.koffi[arch], progress);
   return {
     arch,
     packages: await Promise.all(debs.map(async (deb) => ({ deb, root: await extract([deb]) }))),
     bun: await fetchBun(arch, progress),
-    koffi: path.join(await npmPackage(koffi, KOFFI, progress), folder, 'koffi.node'),
+    koffi: path.join(koffi, KOFFI_FOLDER[arch], 'koffi.node'),
   };
 }
 
@@ -118,8 +112,8 @@ export async function baseLayer(parts: Parts): Promise<Tree> {
  */
 export function bunLayer({ arch, bun, koffi }: Parts): Tree {
   return new Tree()
-    .file('/bin/bun', 0o755, storedFile(bun), npm(bunPackage[arch], BUN))
-    .file(FFI, 0o755, storedFile(koffi), npm(koffiPackage[arch][0], KOFFI));
+    .file('/bin/bun', 0o755, storedFile(bun), npm(NPM_PACKAGES.bun[arch]))
+    .file(FFI, 0o755, storedFile(koffi), npm(NPM_PACKAGES.koffi[arch]));
 }
 
 export async function chronyLayer(parts: Parts, base: Tree): Promise<Tree> {

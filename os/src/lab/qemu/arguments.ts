@@ -28,7 +28,7 @@ export const MACHINE_FILES = {
   seed: 'seed.img',
   console: 'console.log',
   hostLogs: 'hostlogs.log',
-  pid: 'qemu.pid',
+  log: 'qemu.log',
   qmp: 'qmp.sock',
 } as const;
 
@@ -89,6 +89,4 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     ...(spec.arch === 'amd64' ? serial('hostlogs', FILES.hostLogs) : []),
     ...commandLine(spec.commandLine),
     `-qmp unix:${FILES.qmp},server=on,wait=off`,
-    '-daemonize',
-    `-pidfile ${FILES.pid}`,
   ]);

@@ -1,15 +1,15 @@
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { EXIT, KiosError, describe } from '@kios/errors';
 import * as v from 'valibot';
 
 import { readIfThere } from '../../workstation/files.ts';
 import type { Arch } from '../../workstation/paths.ts';
-import { identify, isAlive, terminate, type ProcessIdentity } from '../../workstation/process.ts';
+import { isAlive, terminate, type ProcessIdentity } from '../../workstation/process.ts';
 import { run } from '../../workstation/run.ts';
 import { MACHINE_FILES, qemuArguments, type MachineSpec } from './arguments.ts';
 import { findFirmware } from './firmware.ts';
+import { launchQemu } from './launch.ts';
 import { PLATFORMS } from './platform.ts';
 import { qmp } from './qmp.ts';
 import { writeSeed, type Seed } from './seed.ts';
@@ -55,7 +55,7 @@ export class Machine {
     await copyFile(firmware.vars, this.file('vars'));
   }
 
-  /** Powers the machine on. QEMU fails when it cannot open a device; otherwise it moves to the background. */
+  /** Powers the machine on. QEMU fails when it cannot open a device; otherwise it goes on in the background. */
   async start(options: StartOptions): Promise<RunningMachine> {
     const { seed, ...spec } = options;
     if (seed !== undefined) await writeSeed(this.file('seed'), seed);
@@ -66,23 +66,7 @@ export class Machine {
       seed: seed !== undefined,
     });
     const startedAt = Date.now();
-    try {
-      await run(PLATFORMS[this.#arch].program, args, { cwd: this.dir });
-    } catch (cause) {
-      throw new KiosError('KIOS_QEMU', 'start the virtual machine', {
-        cause,
-        exitCode: EXIT.system,
-        ...(/hostfwd|Could not set up host forwarding/.test(describe(cause))
-          ? { remedy: 'Try again: another program took the port in the meantime.' }
-          : {}),
-      });
-    }
-    const pid = Number(await readFile(this.file('pid'), 'utf8'));
-    const identity = await identify(pid);
-    if (identity === undefined)
-      throw new KiosError('KIOS_QEMU', 'keep the virtual machine running: QEMU ended at once', {
-        exitCode: EXIT.system,
-      });
+    const identity = await launchQemu(this.dir, PLATFORMS[this.#arch].program, args);
     const state = { ...identity, startedAt, kubeletPort: spec.kubeletPort };
     await writeFile(path.join(this.dir, STATE_FILE), JSON.stringify(state));
     return state;

@@ -14,6 +14,10 @@ const (
 	// Binary is kubelet's path.
 	Binary = "/bin/kubelet"
 
+	// config is outside the writable /etc, so that a new image brings its own.
+	config  = "/lib/kios/kubelet.yaml"
+	dropIns = Dir + "/kubelet.conf.d"
+
 	kubeconfig  = Dir + "/kubelet.conf"
 	bootstrap   = Dir + "/bootstrap-kubelet.conf"
 	credentials = Dir + "/credential-providers.yaml"
@@ -44,7 +48,7 @@ func Make(files Files, defaultHostname string) Plan {
 	p := Plan{
 		Mode:     "standalone",
 		Hostname: defaultHostname,
-		Args:     []string{Binary, "--config=" + Dir + "/config.yaml", "--config-dir=" + Dir + "/kubelet.conf.d"},
+		Args:     []string{Binary, "--config=" + config, "--config-dir=" + dropIns},
 	}
 	if files.Hostname != nil {
 		if name, err := parseHostname(*files.Hostname); err != nil {

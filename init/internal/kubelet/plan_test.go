@@ -9,7 +9,7 @@ import (
 func text(s string) *string { return &s }
 
 func TestMake(t *testing.T) {
-	base := []string{"/bin/kubelet", "--config=/etc/kubernetes/config.yaml", "--config-dir=/etc/kubernetes/kubelet.conf.d"}
+	base := []string{"/bin/kubelet", "--config=/lib/kios/kubelet.yaml", "--config-dir=/etc/kubernetes/kubelet.conf.d"}
 	const kube, boot = "--kubeconfig=/etc/kubernetes/kubelet.conf", "--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf"
 	for _, c := range []struct {
 		name, mode, hostname string

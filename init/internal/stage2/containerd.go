@@ -8,7 +8,7 @@ import (
 )
 
 // containerdArgs is how containerd is started; packages/host-api/vectors/programs.json holds the same words.
-var containerdArgs = []string{"/bin/containerd", "--config", "/etc/containerd/config.toml"}
+var containerdArgs = []string{"/bin/containerd", "--config", "/lib/kios/containerd.toml"}
 
 func (h *host) startContainerd() error {
 	if err := prepareCgroups(); err != nil {

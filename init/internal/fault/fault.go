@@ -38,5 +38,6 @@ const (
 	Start     = "KIOS_INIT_START"
 	KubeletIn = "KIOS_INIT_KUBELET_FILE"
 	Manifests = "KIOS_INIT_MANIFESTS"
+	Etc       = "KIOS_INIT_ETC"
 	Panic     = "KIOS_INIT_PANIC"
 )

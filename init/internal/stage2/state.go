@@ -52,6 +52,9 @@ func (h *host) useState() error {
 	if err := mounts.MakeDirs(mounts.StateDirs(dataDir)); err != nil {
 		return fault.New(fault.DataPart, "make folders for state", "Check the data partition.", err)
 	}
+	if err := h.cleanEtc(); err != nil {
+		return err
+	}
 	table := mounts.State(dataDir)
 	for i, row := range table {
 		if err := mounts.Apply(table[i:i+1], h.modules.LoadFS); err != nil {

@@ -93,6 +93,7 @@ func (h *host) boot() error {
 	if err := h.mountState(drivers); err != nil {
 		return err
 	}
+	h.floorClockBySaved()
 	if err := h.prepareStore(); err != nil {
 		return err
 	}

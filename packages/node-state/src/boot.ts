@@ -7,7 +7,7 @@ export const BootState = v.object({
   version: v.string(),
   buildTime: v.string(),
   kernel: v.string(),
-  /** The clock was before the image's build time, and init set it to that time. */
+  /** The clock was before the image's build time or the saved time, and init set it to the later of them. */
   clockFloored: v.boolean(),
   data: v.picklist(['partition', 'ram']),
   phases: v.array(v.object({ name: v.string(), up: v.number() })),

@@ -5,7 +5,6 @@ package machine
 import (
 	"bytes"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,8 +43,8 @@ func macs(class string) []string {
 		if _, err := os.Stat(filepath.Join(dir, "device")); err != nil || read(dir, "type") != "1" || read(dir, "addr_assign_type") != "0" {
 			continue
 		}
-		if mac, err := net.ParseMAC(read(dir, "address")); err == nil && len(mac) == 6 {
-			found = append(found, mac.String())
+		if mac := read(dir, "address"); len(mac) == len("00:00:00:00:00:00") {
+			found = append(found, mac)
 		}
 	}
 	return found

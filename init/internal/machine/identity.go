@@ -27,38 +27,64 @@ func (f Facts) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// ID returns an id in the form of machine-id(5), or "" for a machine without facts. It is that of the hash, or else that
-// of the network card with the lowest address.
+// ID returns an id in the form of machine-id(5), or "" for a machine without facts. It follows from the hash, or else
+// from the network card with the lowest address.
 func (f Facts) ID() string {
 	from := f.Hash()
-	if macs := slices.DeleteFunc(slices.Clone(f.MACs), worthlessMAC); from == "" && len(macs) > 0 {
-		from = "mac=" + slices.Min(macs)
-	}
 	if from == "" {
-		return ""
+		mac := f.lowestMAC()
+		if mac == "" {
+			return ""
+		}
+		from = "mac=" + mac
 	}
 	sum := sha256.Sum256([]byte("machine-id\n" + from))
-	return FormatID([16]byte(sum[:16]))
+	return formatID([16]byte(sum[:16]))
 }
 
-// FormatID returns random bytes in the form of machine-id(5), which is a UUID of version 4 without hyphens.
-func FormatID(id [16]byte) string {
+// Identity is who a node is without a name that someone chose.
+type Identity struct {
+	ID   string // machine-id(5)
+	Name string // host name
+	// Source says where the name comes from, in the words of host.json.
+	Source string
+}
+
+// Identify returns the identity of a machine. The id that it stored at an earlier boot stays. The name of a machine
+// with facts does not depend on that id, so that a copied disk does not copy the name.
+func Identify(facts Facts, stored string, random [16]byte) Identity {
+	derived := facts.ID()
+	id := stored
+	if !validID(id) {
+		id = derived
+	}
+	if id == "" {
+		id = formatID(random)
+	}
+	if facts.Hash() != "" || id == derived {
+		return Identity{id, name(derived), "machine"}
+	}
+	return Identity{id, name(id), "random"}
+}
+
+// formatID returns random bytes in the form of machine-id(5), which is a UUID of version 4 without hyphens.
+func formatID(id [16]byte) string {
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 	return hex.EncodeToString(id[:])
 }
 
-// ValidID reports whether text is a machine-id(5).
-func ValidID(text string) bool {
+// validID reports whether text is a machine-id(5).
+func validID(text string) bool {
 	return len(text) == 32 && strings.Trim(text, "0123456789abcdef") == "" && strings.Trim(text, "0") != ""
 }
 
-// Name returns the host name that belongs to a machine id: `kios-` and eight characters of [a-z0-9]. Two of a thousand
+// name returns the host name that belongs to a machine id: `kios-` and eight characters of [a-z0-9]. Two of a thousand
 // machines share a name in one of five million such sets.
-func Name(id string) string {
+func name(id string) string {
 	const space = 36 * 36 * 36 * 36 * 36 * 36 * 36 * 36
 	sum := sha256.Sum256([]byte("hostname\n" + id))
 	text := strconv.FormatUint(binary.BigEndian.Uint64(sum[:])%space, 36)
-	return "kios-" + strings.Repeat("0", 8-len(text)) + text
+	return "kios-" + "00000000"[len(text):] + text
 }
 
 // placeholders are what firmware holds in place of a value, as letters and digits in lower case.
@@ -93,9 +119,20 @@ func alphanumeric(c rune) rune {
 	return -1
 }
 
-// worthlessMAC reports whether an address is no card's own: a group's, all zero, or the first ones that QEMU gives to
-// the cards of every machine.
+func (f Facts) lowestMAC() string {
+	lowest := ""
+	for _, mac := range f.MACs {
+		if !worthlessMAC(mac) && (lowest == "" || mac < lowest) {
+			lowest = mac
+		}
+	}
+	return lowest
+}
+
+// worthlessMAC reports whether an address is not of a card's maker: a group's, all zero, or locally administered, as
+// hypervisors give the same ones to the cards of many machines.
 func worthlessMAC(mac string) bool {
 	first, err := strconv.ParseUint(mac[:2], 16, 8)
-	return err != nil || first&1 != 0 || mac == "00:00:00:00:00:00" || strings.HasPrefix(mac, "52:54:00:12:34:")
+	const group, local = 1, 2
+	return err != nil || first&(group|local) != 0 || mac == "00:00:00:00:00:00"
 }

@@ -37,7 +37,7 @@ func TestMachinesThatDifferInOneFactDifferInAll(t *testing.T) {
 		{ProductUUID: uuid}, {ProductSerial: uuid}, {BoardSerial: uuid}, {TreeSerial: uuid},
 		{ProductUUID: uuid, BoardSerial: "BR80YFDYZ68ICQ4"}, {ProductUUID: uuid, BoardSerial: "BR80YFDYZ68ICQ5"},
 	} {
-		for _, value := range []string{facts.Hash(), facts.ID(), Name(facts.ID())} {
+		for _, value := range []string{facts.Hash(), facts.ID(), name(facts.ID())} {
 			if other, ok := seen[value]; ok || value == "" {
 				t.Errorf("%+v and %+v have the same %q", other, facts, value)
 			}
@@ -62,7 +62,7 @@ func TestANetworkCardCountsOnlyWithoutOtherFacts(t *testing.T) {
 	if both := (Facts{ProductUUID: uuid, MACs: card.MACs}); both.ID() != firmware.ID() || both.Hash() != firmware.Hash() {
 		t.Error("a card changes the id of a machine that has facts")
 	}
-	for _, shared := range []string{"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "52:54:00:12:34:56", "52:54:00:12:34:57"} {
+	for _, shared := range []string{"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "52:54:00:12:34:56", "02:fc:00:00:00:01"} {
 		if id := (Facts{MACs: []string{shared}}).ID(); id != "" {
 			t.Errorf("%s makes the id %s", shared, id)
 		}
@@ -71,21 +71,61 @@ func TestANetworkCardCountsOnlyWithoutOtherFacts(t *testing.T) {
 
 func TestIDsAndNamesHaveTheirForm(t *testing.T) {
 	id := Facts{ProductUUID: uuid}.ID()
-	if !ValidID(id) || id[12] != '4' || !strings.Contains("89ab", id[16:17]) {
+	if !validID(id) || id[12] != '4' || !strings.Contains("89ab", id[16:17]) {
 		t.Errorf("%q is not a machine id", id)
 	}
 	for _, invalid := range []string{"", "uninitialized", id[1:], id + "0", strings.ToUpper(id), strings.Repeat("0", 32), strings.Repeat("g", 32)} {
-		if ValidID(invalid) {
+		if validID(invalid) {
 			t.Errorf("%q is taken for a machine id", invalid)
 		}
 	}
 	names := map[string]bool{}
 	for range 1000 {
-		name := Name(id)
-		if len(name) != 13 || !strings.HasPrefix(name, "kios-") || strings.Trim(name[5:], "abcdefghijklmnopqrstuvwxyz0123456789") != "" || names[name] {
-			t.Fatalf("name %q", name)
+		text := name(id)
+		if len(text) != 13 || !strings.HasPrefix(text, "kios-") || strings.Trim(text[5:], "abcdefghijklmnopqrstuvwxyz0123456789") != "" || names[text] {
+			t.Fatalf("name %q", text)
 		}
-		names[name], id = true, FormatID([16]byte([]byte(name+"   ")))
+		names[text], id = true, formatID([16]byte([]byte(text+"   ")))
+	}
+}
+
+func TestNoTwoMachinesHaveOneName(t *testing.T) {
+	const stored = "0123456789abcdef0123456789abcdef"
+	firmware, other := Facts{ProductUUID: uuid}, Facts{BoardSerial: "BR80YFDYZ68ICQ4"}
+	card := Facts{MACs: []string{"3c:ec:ef:00:00:01"}}
+	one, two := [16]byte{1}, [16]byte{2}
+
+	first := Identify(firmware, "", one)
+	if first != Identify(firmware, "", two) || first.Source != "machine" || first.ID != firmware.ID() {
+		t.Errorf("in RAM the machine changes from boot to boot: %+v", first)
+	}
+	if again := Identify(firmware, first.ID, two); again != first {
+		t.Errorf("the second boot: %+v, the first: %+v", again, first)
+	}
+	if copied := Identify(other, first.ID, two); copied.Name == first.Name || copied.ID != first.ID {
+		t.Errorf("a copied disk: %+v, its origin: %+v", copied, first)
+	}
+	if kept := Identify(firmware, stored, one); kept.ID != stored || kept.Name != first.Name {
+		t.Errorf("an id that is there does not stay: %+v", kept)
+	}
+
+	random := Identify(Facts{}, "", one)
+	if random.Source != "random" || random.Name == Identify(Facts{}, "", two).Name {
+		t.Errorf("machines without facts: %+v", random)
+	}
+	if again := Identify(Facts{}, random.ID, two); again != random {
+		t.Errorf("the second boot: %+v, the first: %+v", again, random)
+	}
+	if late := Identify(card, random.ID, two); late != random {
+		t.Errorf("a driver that loads at a later boot renames the node: %+v", late)
+	}
+	if found := Identify(card, "", one); found.Source != "machine" || found != Identify(card, found.ID, two) {
+		t.Errorf("a machine with a card only: %+v", found)
+	}
+	for _, damaged := range []string{"uninitialized", stored[1:], "/etc/machine-id"} {
+		if again := Identify(firmware, damaged, one); again != first {
+			t.Errorf("stored %q: %+v", damaged, again)
+		}
 	}
 }
 
@@ -115,7 +155,7 @@ func TestFactsAreReadFromSysfs(t *testing.T) {
 			write("class/net/"+name+"/device/modalias", "")
 		}
 	}
-	link("eth0", "1", "0", "3C:ec:ef:00:00:02", true)
+	link("eth0", "1", "0", "3c:ec:ef:00:00:02", true)
 	link("eth1", "1", "1", "3c:ec:ef:00:00:01", true)          // made up at random
 	link("veth0", "1", "0", "3c:ec:ef:00:00:00", false)        // no card
 	link("ib0", "32", "0", "80:00:02:08:fe:80:00:00:00", true) // no Ethernet

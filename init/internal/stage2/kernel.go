@@ -30,7 +30,6 @@ func (h *host) prepareKernel() {
 			h.log.Warn("host.failed", "what", part.name, "cause", err)
 		}
 	}
-	h.defaultHostname = imageHostname()
 	h.phases.save(func(s *bootState) {
 		s.BootID, s.Version, s.Kernel = readLine("/proc/sys/kernel/random/boot_id"), h.release.Version, readLine("/proc/sys/kernel/osrelease")
 		s.BuildTime = h.release.BuildTime.Format(time.RFC3339)

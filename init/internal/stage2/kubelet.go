@@ -49,17 +49,20 @@ type kubeletState struct {
 
 // kubeletSpec reads kubelet's files and returns the start that follows from them.
 func (h *host) kubeletSpec() supervise.Spec {
-	plan := kubelet.Make(kubelet.ReadFiles(), h.defaultHostname)
+	plan := kubelet.Make(kubelet.ReadFiles("/etc"), h.ownName)
 	for _, f := range plan.Faults {
 		h.log.Warn("kubelet.file", "file", f.File, "cause", fault.New(fault.KubeletIn, "read "+f.File, "Correct the file and restart kubelet.", f.Err))
 	}
-	if err := unix.Sethostname([]byte(plan.Hostname)); err != nil {
+	name := plan.Name.Host
+	if err := unix.Sethostname([]byte(name)); err != nil {
 		h.log.Warn("hostname.failed", "cause", err)
 	}
-	h.log.Info("kubelet.start", "mode", plan.Mode, "hostname", plan.Hostname)
+	h.publish(plan.Name)
+	h.serveAs(name)
+	h.log.Info("kubelet.start", "mode", plan.Mode, "hostname", name)
 	h.kubeletStarts++
 	started := func(pid int) {
-		state := kubeletState{1, pid, plan.Mode, plan.Hostname, clock.Seconds(clock.Uptime()), h.kubeletStarts}
+		state := kubeletState{1, pid, plan.Mode, name, clock.Seconds(clock.Uptime()), h.kubeletStarts}
 		if err := atomicfile.WriteJSON(runDir+"/kubelet.json", state); err != nil {
 			h.log.Warn("kubelet.json", "cause", err)
 		}

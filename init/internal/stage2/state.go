@@ -30,7 +30,11 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 			return err
 		}
 		h.log.Warn("data.ram", "note", "no data partition: all state is lost at power off")
+		if h.dataReason = "failed"; device == "" {
+			h.dataReason = "none"
+		}
 	}
+	h.data = kind
 	h.phases.reached("data")
 	return h.phases.save(func(s *bootState) { s.Data = kind })
 }

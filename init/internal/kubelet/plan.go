@@ -32,6 +32,8 @@ type Files struct {
 	Kubeconfig, Bootstrap, Credentials bool
 	// Unusable files are there, but cannot be read as files. They count as missing.
 	Unusable []Fault
+	// OwnDropInsOnly leaves out the drop-ins that others wrote (SetAsideDropIns).
+	OwnDropInsOnly bool
 }
 
 // Name is a host name and where it comes from, in the words of host.json.
@@ -59,6 +61,9 @@ func Make(files Files, own Name) Plan {
 		Name:   own,
 		Args:   []string{Binary, "--config=" + config, "--config-dir=" + dropIns},
 		Faults: slices.Clone(files.Unusable),
+	}
+	if files.OwnDropInsOnly {
+		p.Args[2] = "--config-dir=" + ownDropIns
 	}
 	if files.Hostname != nil {
 		if name, err := parseHostname(*files.Hostname); err != nil {

@@ -23,6 +23,8 @@ export const KubeletState = v.object({
   /** Seconds of CLOCK_BOOTTIME. */
   startedBoot: v.number(),
   starts: v.number(),
+  /** Kubelet kept ending and now runs without the drop-ins that others wrote. */
+  dropInsIgnored: v.optional(v.boolean()),
 });
 export type KubeletState = v.InferOutput<typeof KubeletState>;
 

@@ -1,36 +1,52 @@
 package kubelet
 
 import (
-	"io"
+	"errors"
 	"os"
+	"strings"
+
+	"kios.dev/init/internal/plainfile"
 )
 
-// fileLimit is the number of bytes read at most from a file that a pod or a person wrote.
+// fileLimit is the number of bytes that a file for Make may have.
 const fileLimit = 64 << 10
 
-// ReadFiles reads the files for Make.
-func ReadFiles() Files {
-	return Files{
-		Hostname: read("/etc/hostname"), NodeLabels: read(Dir + "/node-labels"), NodeIP: read(Dir + "/node-ip"),
-		Kubeconfig: exists(kubeconfig), Bootstrap: exists(bootstrap), Credentials: exists(credentials),
+// ReadFiles reads the files for Make below etc, the folder /etc. Pods write there, so nothing in it is trusted to be a
+// file that ends.
+func ReadFiles(etc string) Files {
+	r := reader{etc: etc}
+	files := Files{
+		Hostname: r.text(hostname), NodeLabels: r.text(nodeLabels), NodeIP: r.text(nodeIP),
+		Kubeconfig: r.exists(kubeconfig), Bootstrap: r.exists(bootstrap), Credentials: r.exists(credentials),
 	}
+	files.Unusable = r.faults
+	return files
 }
 
-func read(path string) *string {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, fileLimit))
-	if err != nil {
+type reader struct {
+	etc    string
+	faults []Fault
+}
+
+func (r *reader) text(path string) *string {
+	data, err := plainfile.Read(r.etc, below(path), fileLimit)
+	if !r.usable(path, err) {
 		return nil
 	}
 	text := string(data)
 	return &text
 }
 
-func exists(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
+func (r *reader) exists(path string) bool {
+	return r.usable(path, plainfile.Check(r.etc, below(path)))
 }
+
+func (r *reader) usable(path string, err error) bool {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		r.faults = append(r.faults, Fault{path, err})
+	}
+	return err == nil
+}
+
+// below returns a path below /etc as a name in that folder.
+func below(path string) string { return strings.TrimPrefix(path, "/etc/") }

@@ -10,47 +10,57 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/plainfile"
 )
 
-// EnsureServingPair creates dir/kubelet.{crt,key} unless they exist and match, and reports whether it did. Kubelet
-// would create an RSA pair at every start of an empty node, which takes over a thousand times as long.
-func EnsureServingPair(dir, hostname string, now time.Time) (bool, error) {
-	crt, key := filepath.Join(dir, "kubelet.crt"), filepath.Join(dir, "kubelet.key")
-	if fits(crt, key) {
+const (
+	pkiDir      = Dir + "/pki"
+	certificate = pkiDir + "/kubelet.crt"
+	privateKey  = pkiDir + "/kubelet.key"
+
+	// A certificate begins a day before it is made, because the clock may still be set back.
+	leeway   = 24 * time.Hour
+	lifetime = 365*24*time.Hour + leeway
+)
+
+// EnsureServingPair makes kubelet's serving certificate and key below etc, the folder /etc, unless the ones there still
+// serve, and reports whether it did. Kubelet reads both again when they change. It would itself make an RSA pair at
+// every start of an empty node, which takes over a thousand times as long, and never renew it.
+func EnsureServingPair(etc, host string, now time.Time) (bool, error) {
+	crt, key, err := readPair(etc)
+	if err == nil && serves(crt, key, host, now) {
 		return false, nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(etc, below(pkiDir)), 0o700); err != nil {
 		return false, err
 	}
-	certificate, private, err := newPair(hostname, now)
+	certificatePEM, keyPEM, err := newPair(host, now.Add(-leeway), lifetime)
 	if err != nil {
 		return false, err
 	}
-	if err := atomicfile.Write(key, private, 0o600); err != nil {
+	if err := atomicfile.Write(filepath.Join(etc, below(privateKey)), keyPEM, 0o600); err != nil {
 		return false, err
 	}
-	return true, atomicfile.Write(crt, certificate, 0o644)
+	return true, atomicfile.Write(filepath.Join(etc, below(certificate)), certificatePEM, 0o644)
 }
 
-// fits returns false for a missing, damaged or mismatched pair, which a power cut between the two files can leave.
-func fits(crtPath, keyPath string) bool {
-	crt, err := parsePEM(crtPath, x509.ParseCertificate)
+// readPair fails for a missing or damaged pair.
+func readPair(etc string) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	crt, err := readPEM(etc, certificate, x509.ParseCertificate)
 	if err != nil {
-		return false
+		return nil, nil, err
 	}
-	key, err := parsePEM(keyPath, x509.ParseECPrivateKey)
-	if err != nil {
-		return false
-	}
-	return key.PublicKey.Equal(crt.PublicKey)
+	key, err := readPEM(etc, privateKey, x509.ParseECPrivateKey)
+	return crt, key, err
 }
 
-func parsePEM[T any](path string, parse func([]byte) (T, error)) (T, error) {
+func readPEM[T any](etc, path string, parse func([]byte) (T, error)) (T, error) {
 	var zero T
-	text, err := os.ReadFile(path)
+	text, err := plainfile.Read(etc, below(path), fileLimit)
 	if err != nil {
 		return zero, err
 	}
@@ -61,7 +71,15 @@ func parsePEM[T any](path string, parse func([]byte) (T, error)) (T, error) {
 	return parse(block.Bytes)
 }
 
-func newPair(hostname string, now time.Time) (certificate, private []byte, err error) {
+// serves returns false for a certificate of another key, which a power cut between the two files can leave, of another
+// host or another time, in the last third of its life, or with a longer life than init gives it.
+func serves(crt *x509.Certificate, key *ecdsa.PrivateKey, host string, now time.Time) bool {
+	life := crt.NotAfter.Sub(crt.NotBefore)
+	return key.PublicKey.Equal(crt.PublicKey) && slices.Equal(crt.DNSNames, []string{host}) && life <= lifetime &&
+		!now.Before(crt.NotBefore) && now.Before(crt.NotAfter.Add(-life/3))
+}
+
+func newPair(host string, from time.Time, life time.Duration) (certificatePEM, keyPEM []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
@@ -72,10 +90,10 @@ func newPair(hostname string, now time.Time) (certificate, private []byte, err e
 	}
 	template := x509.Certificate{
 		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: "kios-" + hostname},
-		DNSNames:     []string{hostname},
-		NotBefore:    now.Add(-24 * time.Hour), // the clock may still be set back
-		NotAfter:     now.AddDate(20, 0, 0),
+		Subject:      pkix.Name{CommonName: "kios-" + host},
+		DNSNames:     []string{host},
+		NotBefore:    from,
+		NotAfter:     from.Add(life),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -87,6 +105,6 @@ func newPair(hostname string, now time.Time) (certificate, private []byte, err e
 	if err != nil {
 		return nil, nil, err
 	}
-	certificate = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return certificate, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), nil
+	certificatePEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return certificatePEM, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), nil
 }

@@ -14,6 +14,13 @@ const (
 	// Binary is kubelet's path.
 	Binary = "/bin/kubelet"
 
+	// config is outside the writable /etc, so that a new image brings its own.
+	config  = "/lib/kios/kubelet.yaml"
+	dropIns = Dir + "/kubelet.conf.d"
+
+	hostname    = "/etc/hostname"
+	nodeLabels  = Dir + "/node-labels"
+	nodeIP      = Dir + "/node-ip"
 	kubeconfig  = Dir + "/kubelet.conf"
 	bootstrap   = Dir + "/bootstrap-kubelet.conf"
 	credentials = Dir + "/credential-providers.yaml"
@@ -23,14 +30,21 @@ const (
 type Files struct {
 	Hostname, NodeLabels, NodeIP       *string
 	Kubeconfig, Bootstrap, Credentials bool
+	// Unusable files are there, but cannot be read as files. They count as missing.
+	Unusable []Fault
+	// OwnDropInsOnly leaves out the drop-ins that others wrote (SetAsideDropIns).
+	OwnDropInsOnly bool
 }
+
+// Name is a host name and where it comes from, in the words of host.json.
+type Name struct{ Host, Source string }
 
 // Plan is one start of kubelet.
 type Plan struct {
-	Mode     string // "standalone" or "cluster"
-	Hostname string
-	Args     []string
-	Faults   []Fault
+	Mode   string // "standalone" or "cluster"
+	Name   Name
+	Args   []string
+	Faults []Fault
 }
 
 // Fault is a file that was ignored.
@@ -39,18 +53,23 @@ type Fault struct {
 	Err  error
 }
 
-// Make turns the files into a command line. It never fails: it ignores a bad file and names it in Faults.
-func Make(files Files, defaultHostname string) Plan {
+// Make turns the files into a command line. It never fails: it ignores a bad file and names it in Faults. The machine's
+// own name counts unless a file has one.
+func Make(files Files, own Name) Plan {
 	p := Plan{
-		Mode:     "standalone",
-		Hostname: defaultHostname,
-		Args:     []string{Binary, "--config=" + Dir + "/config.yaml", "--config-dir=" + Dir + "/kubelet.conf.d"},
+		Mode:   "standalone",
+		Name:   own,
+		Args:   []string{Binary, "--config=" + config, "--config-dir=" + dropIns},
+		Faults: slices.Clone(files.Unusable),
+	}
+	if files.OwnDropInsOnly {
+		p.Args[2] = "--config-dir=" + ownDropIns
 	}
 	if files.Hostname != nil {
 		if name, err := parseHostname(*files.Hostname); err != nil {
-			p.fault("/etc/hostname", err)
+			p.fault(hostname, err)
 		} else {
-			p.Hostname = name
+			p.Name = Name{name, "file"}
 		}
 	}
 	if files.Kubeconfig || files.Bootstrap {
@@ -71,14 +90,14 @@ func (p *Plan) cluster(files Files) {
 	}
 	if files.NodeLabels != nil {
 		if labels, err := parseLabels(*files.NodeLabels); err != nil {
-			p.fault(Dir+"/node-labels", err)
+			p.fault(nodeLabels, err)
 		} else if labels != "" {
 			p.add("--node-labels=" + labels)
 		}
 	}
 	if files.NodeIP != nil {
 		if ip, err := parseNodeIP(*files.NodeIP); err != nil {
-			p.fault(Dir+"/node-ip", err)
+			p.fault(nodeIP, err)
 		} else {
 			p.add("--node-ip=" + ip)
 		}
@@ -88,13 +107,17 @@ func (p *Plan) cluster(files Files) {
 func (p *Plan) add(arg string)               { p.Args = append(p.Args, arg) }
 func (p *Plan) fault(file string, err error) { p.Faults = append(p.Faults, Fault{file, err}) }
 
+// hostnameLimit is the limit of a label's value: the name becomes that of kubernetes.io/hostname, and kubelet runs but
+// never registers with a longer one.
+const hostnameLimit = 63
+
 // parseHostname returns the first line in lower case, which Kubernetes needs for node names. It must be a name of RFC
-// 1123 with at most 64 bytes, the kernel's limit.
+// 1123.
 func parseHostname(text string) (string, error) {
 	line, _, _ := strings.Cut(text, "\n")
 	name := strings.ToLower(strings.TrimSpace(line))
-	if len(name) > 64 {
-		return "", fmt.Errorf("host name has %d bytes: at most 64 are allowed", len(name))
+	if len(name) > hostnameLimit {
+		return "", fmt.Errorf("host name has %d bytes: at most %d are allowed", len(name), hostnameLimit)
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if !wellFormed(label, 63, "-") {

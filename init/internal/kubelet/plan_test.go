@@ -6,10 +6,12 @@ import (
 	"testing"
 )
 
+var own = Name{"kios-1a2b3c4d", "machine"}
+
 func text(s string) *string { return &s }
 
 func TestMake(t *testing.T) {
-	base := []string{"/bin/kubelet", "--config=/etc/kubernetes/config.yaml", "--config-dir=/etc/kubernetes/kubelet.conf.d"}
+	base := []string{"/bin/kubelet", "--config=/lib/kios/kubelet.yaml", "--config-dir=/etc/kubernetes/kubelet.conf.d"}
 	const kube, boot = "--kubeconfig=/etc/kubernetes/kubelet.conf", "--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf"
 	for _, c := range []struct {
 		name, mode, hostname string
@@ -17,31 +19,34 @@ func TestMake(t *testing.T) {
 		adds                 []string
 		faults               string // ignored files
 	}{
-		{"an empty node", "standalone", "kios", Files{}, nil, ""},
+		{"an empty node", "standalone", own.Host, Files{}, nil, ""},
 		{"the first line is the host name, in lower case", "standalone", "node-1.example.org", Files{Hostname: text(" Node-1.Example.org \r\n# x\n")}, nil, ""},
-		{"joining", "cluster", "kios", Files{Bootstrap: true}, []string{kube, boot}, ""},
-		{"joined", "cluster", "kios", Files{Kubeconfig: true}, []string{kube}, ""},
-		{"both", "cluster", "kios", Files{Kubeconfig: true, Bootstrap: true}, []string{kube, boot}, ""},
-		{"labels and address wait for the cluster", "standalone", "kios", Files{NodeLabels: text("a: b"), NodeIP: text("10.0.0.1")}, nil, ""},
+		{"joining", "cluster", own.Host, Files{Bootstrap: true}, []string{kube, boot}, ""},
+		{"joined", "cluster", own.Host, Files{Kubeconfig: true}, []string{kube}, ""},
+		{"both", "cluster", own.Host, Files{Kubeconfig: true, Bootstrap: true}, []string{kube, boot}, ""},
+		{"labels and address wait for the cluster", "standalone", own.Host, Files{NodeLabels: text("a: b"), NodeIP: text("10.0.0.1")}, nil, ""},
 		{
-			"labels", "cluster", "kios", Files{Kubeconfig: true, NodeLabels: text("# ours\n\nzone: eu-1\n topology.kubernetes.io/rack : \"r_1\"\nempty:\n")},
+			"labels", "cluster", own.Host, Files{Kubeconfig: true, NodeLabels: text("# ours\n\nzone: eu-1\n topology.kubernetes.io/rack : \"r_1\"\nempty:\n")},
 			[]string{kube, "--node-labels=zone=eu-1,topology.kubernetes.io/rack=r_1,empty="}, "",
 		},
-		{"a file without labels", "cluster", "kios", Files{Kubeconfig: true, NodeLabels: text("# none\n")}, []string{kube}, ""},
-		{"dual stack", "cluster", "kios", Files{Kubeconfig: true, NodeIP: text("10.0.0.1, fd00::0001\n")}, []string{kube, "--node-ip=10.0.0.1,fd00::1"}, ""},
+		{"a file without labels", "cluster", own.Host, Files{Kubeconfig: true, NodeLabels: text("# none\n")}, []string{kube}, ""},
+		{"dual stack", "cluster", own.Host, Files{Kubeconfig: true, NodeIP: text("10.0.0.1, fd00::0001\n")}, []string{kube, "--node-ip=10.0.0.1,fd00::1"}, ""},
 		{
-			"credentials", "standalone", "kios", Files{Credentials: true},
+			"credentials", "standalone", own.Host, Files{Credentials: true},
 			[]string{"--image-credential-provider-config=/etc/kubernetes/credential-providers.yaml", "--image-credential-provider-bin-dir=/var/lib/kios/credential-providers"}, "",
 		},
 		{
-			"bad files are ignored and named", "cluster", "kios",
+			"bad files are ignored and named", "cluster", own.Host,
 			Files{Kubeconfig: true, Hostname: text("-x"), NodeLabels: text("a=b"), NodeIP: text("10.0.0.256")},
 			[]string{kube}, "/etc/hostname /etc/kubernetes/node-labels /etc/kubernetes/node-ip",
 		},
 	} {
-		plan := Make(c.files, "kios")
-		if want := append(slices.Clone(base), c.adds...); plan.Mode != c.mode || plan.Hostname != c.hostname || !slices.Equal(plan.Args, want) {
-			t.Errorf("%s: %s %s %q", c.name, plan.Mode, plan.Hostname, plan.Args[3:])
+		plan := Make(c.files, own)
+		if want := append(slices.Clone(base), c.adds...); plan.Mode != c.mode || plan.Name.Host != c.hostname || !slices.Equal(plan.Args, want) {
+			t.Errorf("%s: %s %s %q", c.name, plan.Mode, plan.Name.Host, plan.Args[3:])
+		}
+		if fromFile := plan.Name.Source == "file"; fromFile != (plan.Name != own) {
+			t.Errorf("%s: the name comes from %q", c.name, plan.Name.Source)
 		}
 		var faults []string
 		for _, f := range plan.Faults {
@@ -54,7 +59,7 @@ func TestMake(t *testing.T) {
 }
 
 func TestNoFileCanAddAnotherFlag(t *testing.T) {
-	for _, bad := range []string{"", "a b", "x --v=9", "a,b", "a..b", ".", strings.Repeat("a", 65), strings.Repeat("a", 64), "ü"} {
+	for _, bad := range []string{"", "a b", "x --v=9", "a,b", "a..b", ".", strings.Repeat("a", 64), "ü"} {
 		if name, err := parseHostname(bad); err == nil {
 			t.Errorf("host name %q became %q", bad, name)
 		}
@@ -68,5 +73,18 @@ func TestNoFileCanAddAnotherFlag(t *testing.T) {
 		if ip, err := parseNodeIP(bad); err == nil {
 			t.Errorf("address %q became %q", bad, ip)
 		}
+	}
+}
+
+// The name becomes the value of the label kubernetes.io/hostname. With a longer one kubelet runs, but never registers.
+func TestANameThatIsNoLabelIsRefusedAndTheMachinesOwnCounts(t *testing.T) {
+	long := strings.Repeat("a", 31) + "." + strings.Repeat("b", 31)
+	if plan := Make(Files{Hostname: &long}, own); plan.Name.Host != long || plan.Faults != nil {
+		t.Errorf("63 characters: %+v", plan)
+	}
+	long += "c"
+	plan := Make(Files{Hostname: &long}, own)
+	if plan.Name != own || len(plan.Faults) != 1 || plan.Faults[0].File != "/etc/hostname" {
+		t.Errorf("64 characters: %+v", plan)
 	}
 }

@@ -17,18 +17,11 @@ var ErrTooLong = errors.New("file is too long")
 // Read returns the content of the regular file name below dir, of at most limit bytes. Links are followed only within
 // dir and its file system (openat2(2)), so no other driver and no pod's file system serves the bytes.
 func Read(dir, name string, limit int64) ([]byte, error) {
-	file, err := open(dir, name)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: dir + "/" + name, Err: err}
-	}
-	defer file.Close()
-	info, err := file.Stat()
+	file, err := openRegular(dir, name)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, &os.PathError{Op: "read", Path: file.Name(), Err: fmt.Errorf("it is not a regular file (%v)", info.Mode().Type())}
-	}
+	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err == nil && int64(len(data)) > limit {
 		err = &os.PathError{Op: "read", Path: file.Name(), Err: fmt.Errorf("%w: at most %d bytes are allowed", ErrTooLong, limit)}
@@ -37,6 +30,31 @@ func Read(dir, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	return data, nil
+}
+
+// Check returns nil if Read would read the file, whatever its length.
+func Check(dir, name string) error {
+	file, err := openRegular(dir, name)
+	if err == nil {
+		file.Close()
+	}
+	return err
+}
+
+func openRegular(dir, name string) (*os.File, error) {
+	file, err := open(dir, name)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: dir + "/" + name, Err: err}
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &os.PathError{Op: "read", Path: file.Name(), Err: fmt.Errorf("it is not a regular file (%v)", info.Mode().Type())}
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
 }
 
 // open does not wait for a writer of a FIFO (O_NONBLOCK).

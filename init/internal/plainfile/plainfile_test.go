@@ -54,6 +54,9 @@ func TestReadIsNeverHeldUp(t *testing.T) {
 			case c.err != nil && !errors.Is(err, c.err):
 				t.Errorf("%s: %v, want %v", c.name, err, c.err)
 			}
+			if fits := Check(dir, c.name) == nil; fits != (err == nil || errors.Is(err, ErrTooLong)) {
+				t.Errorf("%s: fits %v", c.name, fits)
+			}
 		}()
 		select {
 		case <-done:

@@ -8,7 +8,7 @@ import (
 )
 
 // containerdArgs is how containerd is started; packages/host-api/vectors/programs.json holds the same words.
-var containerdArgs = []string{"/bin/containerd", "--config", "/etc/containerd/config.toml"}
+var containerdArgs = []string{"/bin/containerd", "--config", "/lib/kios/containerd.toml"}
 
 func (h *host) startContainerd() error {
 	if err := prepareCgroups(); err != nil {
@@ -22,7 +22,7 @@ func (h *host) startContainerd() error {
 	h.notify = notify
 	h.runtimeReady = make(chan struct{})
 	var runtimeOnce sync.Once
-	h.containerd, err = h.child("containerd", -999, func() supervise.Spec {
+	h.containerd, err = h.child("containerd", -999, func(supervise.History) supervise.Spec {
 		h.log.Info("containerd.start")
 		return supervise.Spec{
 			Args: containerdArgs,

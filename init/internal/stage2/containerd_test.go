@@ -20,7 +20,7 @@ func TestProgramsStartAsTheVectorsSay(t *testing.T) {
 	}
 	started := map[string][]string{
 		"containerd": containerdArgs,
-		"kubelet":    kubelet.Make(kubelet.Files{}, "localhost").Args,
+		"kubelet":    kubelet.Make(kubelet.Files{}, kubelet.Name{Host: "localhost"}).Args,
 	}
 	for name, args := range started {
 		if !slices.Equal(args, vectors[name]) {

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/atomicfile"
-	"kios.dev/init/internal/clock"
 	"kios.dev/init/internal/sysctl"
 )
 
@@ -19,12 +18,7 @@ import (
 func (h *host) prepareKernel() {
 	h.applySysctls(sysctl.AtBoot())
 	h.applySysctls(sysctl.Reserve("/proc/sys", memory()))
-	floored, err := clock.Floor(h.release.BuildTime)
-	if err != nil {
-		h.log.Warn("clock.failed", "cause", err)
-	} else if floored {
-		h.log.Warn("clock.floored", "note", "the clock was before the image's build time and was set to it")
-	}
+	h.floorClock("build", h.release.BuildTime)
 	for _, part := range []struct {
 		name    string
 		prepare func() error
@@ -36,10 +30,9 @@ func (h *host) prepareKernel() {
 			h.log.Warn("host.failed", "what", part.name, "cause", err)
 		}
 	}
-	h.defaultHostname = imageHostname()
 	h.phases.save(func(s *bootState) {
 		s.BootID, s.Version, s.Kernel = readLine("/proc/sys/kernel/random/boot_id"), h.release.Version, readLine("/proc/sys/kernel/osrelease")
-		s.BuildTime, s.ClockFloored = h.release.BuildTime.Format(time.RFC3339), floored
+		s.BuildTime = h.release.BuildTime.Format(time.RFC3339)
 	})
 	h.phases.reached("kernel")
 }

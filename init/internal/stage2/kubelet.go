@@ -1,6 +1,7 @@
 package stage2
 
 import (
+	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,31 +40,55 @@ func (h *host) awaitRuntime() {
 
 // kubeletState is the content of kubelet.json.
 type kubeletState struct {
-	V           int     `json:"v"`
-	PID         int     `json:"pid"`
-	Mode        string  `json:"mode"`
-	Hostname    string  `json:"hostname"`
-	StartedBoot float64 `json:"startedBoot"`
-	Starts      int     `json:"starts"`
+	V              int     `json:"v"`
+	PID            int     `json:"pid"`
+	Mode           string  `json:"mode"`
+	Hostname       string  `json:"hostname"`
+	StartedBoot    float64 `json:"startedBoot"`
+	Starts         int     `json:"starts"`
+	DropInsIgnored bool    `json:"dropInsIgnored,omitempty"`
 }
 
 // kubeletSpec reads kubelet's files and returns the start that follows from them.
-func (h *host) kubeletSpec() supervise.Spec {
-	plan := kubelet.Make(kubelet.ReadFiles(), h.defaultHostname)
+func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
+	files := kubelet.ReadFiles("/etc")
+	files.OwnDropInsOnly = h.setAsideDropIns(history)
+	plan := kubelet.Make(files, h.ownName)
 	for _, f := range plan.Faults {
 		h.log.Warn("kubelet.file", "file", f.File, "cause", fault.New(fault.KubeletIn, "read "+f.File, "Correct the file and restart kubelet.", f.Err))
 	}
-	if err := unix.Sethostname([]byte(plan.Hostname)); err != nil {
+	name := plan.Name.Host
+	if err := unix.Sethostname([]byte(name)); err != nil {
 		h.log.Warn("hostname.failed", "cause", err)
 	}
-	h.log.Info("kubelet.start", "mode", plan.Mode, "hostname", plan.Hostname)
+	h.publish(plan.Name)
+	h.serveAs(name)
+	h.log.Info("kubelet.start", "mode", plan.Mode, "hostname", name)
 	h.kubeletStarts++
 	started := func(pid int) {
-		state := kubeletState{1, pid, plan.Mode, plan.Hostname, clock.Seconds(clock.Uptime()), h.kubeletStarts}
+		state := kubeletState{1, pid, plan.Mode, name, clock.Seconds(clock.Uptime()), h.kubeletStarts, files.OwnDropInsOnly}
 		if err := atomicfile.WriteJSON(runDir+"/kubelet.json", state); err != nil {
 			h.log.Warn("kubelet.json", "cause", err)
 		}
 		h.expectReady("kubelet", pid, h.saveBoot)
 	}
 	return supervise.Spec{Args: plan.Args, Env: environment(), Started: started, Ended: h.notify.Forget}
+}
+
+// setAsideDropIns reports whether kubelet is to start without the drop-ins of others, because it keeps ending with
+// them.
+func (h *host) setAsideDropIns(history supervise.History) bool {
+	if !kubelet.IsStuck(history.EarlyEnds, history.Served) {
+		return false
+	}
+	there, err := kubelet.SetAsideDropIns("/")
+	if err != nil {
+		h.log.Warn("kubelet.drop-ins", "cause", err)
+	}
+	if there {
+		h.log.Error("kubelet.drop-ins", "cause", fault.New(fault.KubeletConfig, "run kubelet with the drop-ins in "+kubelet.Dir+"/kubelet.conf.d",
+			"Correct kubelet.config in the bootstrap document; kubelet's log names the field. Until it is restarted it runs without the drop-ins.",
+			fmt.Errorf("it ended early %d times in a row", history.EarlyEnds)))
+	}
+	return there
 }

@@ -2,12 +2,15 @@ package stage2
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/kubelet"
+	"kios.dev/init/internal/machine"
+	"kios.dev/init/internal/plainfile"
 )
 
 // memory returns the machine's memory in bytes.
@@ -19,21 +22,44 @@ func memory() uint64 {
 	return info.Totalram * uint64(info.Unit)
 }
 
-// imageHostname returns the host name in the image's own /etc/hostname, which must not be covered by the overlay yet.
-func imageHostname() string {
-	if name := readLine("/etc/hostname"); name != "" && !strings.ContainsAny(name, " \n") {
-		return name
+// identify finds the name that the node has unless someone chose one, and keeps the machine's id, which kubelet reports
+// too, in /etc/machine-id.
+func (h *host) identify() {
+	var random [16]byte
+	rand.Read(random[:]) // never fails
+	text, _ := plainfile.Read("/etc", "machine-id", 64)
+	stored := strings.TrimSpace(string(text))
+	facts := machine.Read("/sys")
+	identity := machine.Identify(facts, stored, random)
+	h.machine, h.ownName = facts.Hash(), kubelet.Name{Host: identity.Name, Source: identity.Source}
+	if identity.ID == stored {
+		return
 	}
-	return "kios"
+	if err := atomicfile.Write("/etc/machine-id", []byte(identity.ID+"\n"), 0o444); err != nil {
+		h.log.Warn("machine-id.failed", "cause", err)
+	}
 }
 
-// ensureMachineID creates the id that kubelet reports as the node's machineID, unless path holds one.
-func ensureMachineID(path string) error {
-	if len(readLine(path)) == 32 {
-		return nil
+// hostState is the content of host.json.
+type hostState struct {
+	V              int    `json:"v"`
+	Hostname       string `json:"hostname"`
+	HostnameSource string `json:"hostnameSource"`
+	Machine        string `json:"machine,omitempty"`
+	Version        string `json:"version"`
+	BuildTime      string `json:"buildTime"`
+	Data           string `json:"data"`
+	DataReason     string `json:"dataReason,omitempty"`
+}
+
+// publish writes host.json for pods that do not see /etc.
+func (h *host) publish(name kubelet.Name) {
+	state := hostState{
+		V: 1, Hostname: name.Host, HostnameSource: name.Source, Machine: h.machine,
+		Version: h.release.Version, BuildTime: h.release.BuildTime.Format(time.RFC3339),
+		Data: h.data, DataReason: h.dataReason,
 	}
-	var id [16]byte
-	rand.Read(id[:]) // never fails
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	return atomicfile.Write(path, []byte(hex.EncodeToString(id[:])+"\n"), 0o444)
+	if err := atomicfile.WriteJSON(runDir+"/host/host.json", state); err != nil {
+		h.log.Warn("host.json", "cause", err)
+	}
 }

@@ -49,6 +49,13 @@ func (p *phases) reached(name string) {
 	p.state.Phases = append(p.state.Phases, phase{name, clock.Seconds(clock.Uptime())})
 }
 
+// change alters the state, which the next save writes.
+func (p *phases) change(change func(*bootState)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(&p.state)
+}
+
 // save applies change, if there is one, and writes boot.json.
 func (p *phases) save(change func(*bootState)) error {
 	p.mu.Lock()

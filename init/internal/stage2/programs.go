@@ -17,7 +17,7 @@ func environment() []string {
 }
 
 // child returns a supervised program with its own log and control group. A lower oomScore is killed later.
-func (h *host) child(name string, oomScore int, spec func() supervise.Spec) (*supervise.Child, error) {
+func (h *host) child(name string, oomScore int, spec func(supervise.History) supervise.Spec) (*supervise.Child, error) {
 	output, err := h.log.Child(name)
 	if err != nil {
 		return nil, fault.New(fault.Start, "open the log of "+name, "Check the machine's memory.", err)

@@ -32,7 +32,7 @@ const (
 
 // runDirs are made before the first pod starts, so that every pod can mount its own.
 var runDirs = []mounts.Dir{
-	{Path: runDir + "/log", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
+	{Path: runDir + "/log", Mode: 0o755}, {Path: runDir + "/host", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
 	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
 	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
 }
@@ -46,15 +46,19 @@ type host struct {
 	release  release
 	bootPart string
 
-	defaultHostname string
-	reaper          *supervise.Reaper
-	notify          *supervise.Notify
-	containerd      *supervise.Child
-	kubelet         *supervise.Child
-	kubeletStarts   int
-	runtimeReady    chan struct{} // closed when containerd first serves
-	api             *hostapi.Server
-	commands        chan hostapi.Command
+	data, dataReason string // as in host.json
+	machine          string // hash of its facts, or ""
+	ownName          kubelet.Name
+
+	reaper        *supervise.Reaper
+	notify        *supervise.Notify
+	containerd    *supervise.Child
+	kubelet       *supervise.Child
+	kubeletStarts int
+	serving       serving
+	runtimeReady  chan struct{} // closed when containerd first serves
+	api           *hostapi.Server
+	commands      chan hostapi.Command
 }
 
 // Run boots the node and serves commands. It never returns.
@@ -93,6 +97,7 @@ func (h *host) boot() error {
 	if err := h.mountState(drivers); err != nil {
 		return err
 	}
+	h.floorClockBySaved()
 	if err := h.prepareStore(); err != nil {
 		return err
 	}
@@ -194,16 +199,9 @@ func (h *host) loadDrivers() <-chan struct{} {
 }
 
 func (h *host) prepareKubelet() {
-	hostname := kubelet.Make(kubelet.ReadFiles(), h.defaultHostname).Hostname
-	made, err := kubelet.EnsureServingPair(kubelet.Dir+"/pki", hostname, time.Now())
-	if err != nil {
-		h.log.Error("kubelet.pki", "cause", fault.New(fault.KubeletIn, "make kubelet's serving certificate", "Check the data partition.", err))
-	} else if made {
-		h.log.Info("kubelet.pki", "note", "made a serving certificate")
-	}
-	if err := ensureMachineID("/etc/machine-id"); err != nil {
-		h.log.Warn("machine-id.failed", "cause", err)
-	}
+	h.identify()
+	h.serveAs(kubelet.Make(kubelet.ReadFiles("/etc"), h.ownName).Name.Host)
+	go h.renewServingPair()
 	h.saveBoot()
 }
 

@@ -30,7 +30,11 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 			return err
 		}
 		h.log.Warn("data.ram", "note", "no data partition: all state is lost at power off")
+		if h.dataReason = "failed"; device == "" {
+			h.dataReason = "none"
+		}
 	}
+	h.data = kind
 	h.phases.reached("data")
 	return h.phases.save(func(s *bootState) { s.Data = kind })
 }
@@ -51,6 +55,9 @@ func (h *host) mountPartition(device string) bool {
 func (h *host) useState() error {
 	if err := mounts.MakeDirs(mounts.StateDirs(dataDir)); err != nil {
 		return fault.New(fault.DataPart, "make folders for state", "Check the data partition.", err)
+	}
+	if err := h.cleanEtc(); err != nil {
+		return err
 	}
 	table := mounts.State(dataDir)
 	for i, row := range table {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/plainfile"
 )
 
 const (
@@ -21,6 +22,7 @@ const (
 	blobs       = "io.containerd.content.v1.content/blobs/sha256"
 	snapshotter = "io.containerd.snapshotter.v1.overlayfs"
 	idFile      = "kios-store-id"
+	idLimit     = 256
 )
 
 // Result says what Prepare did.
@@ -39,7 +41,7 @@ func Prepare(from, to string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if have, err := os.ReadFile(filepath.Join(to, idFile)); err == nil && string(have) == id+"\n" {
+	if have, err := plainfile.Read(to, idFile, idLimit); err == nil && string(have) == id+"\n" {
 		return Result{Took: time.Since(start)}, nil
 	}
 	r := Result{Fresh: true}

@@ -4,6 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -113,5 +116,28 @@ func TestAStoreOfAnotherKindIsRefused(t *testing.T) {
 		if _, err := os.Stat(to); !os.IsNotExist(err) {
 			t.Errorf("%q: %s was touched", text, to)
 		}
+	}
+}
+
+func TestAFIFOAsTheStoresIDStopsNoBoot(t *testing.T) {
+	from, to := fixture(t, "sha256:1")
+	if err := os.Mkdir(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(filepath.Join(to, idFile), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan Result, 1)
+	go func() { done <- prepare(t, from, to) }()
+	select {
+	case r := <-done:
+		if !r.Fresh {
+			t.Errorf("%+v", r)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("waits for the FIFO's writer")
+	}
+	if r := prepare(t, from, to); r.Fresh {
+		t.Errorf("the second boot: %+v", r)
 	}
 }

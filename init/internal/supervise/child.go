@@ -30,7 +30,7 @@ type Log interface {
 // Child is a program that is started again whenever it ends.
 type Child struct {
 	Name     string
-	Spec     func() Spec
+	Spec     func(History) Spec
 	Cgroup   string // folder of its cgroup, "" for init's own
 	OOMScore int
 	Output   *os.File
@@ -73,41 +73,45 @@ func (c *Child) loop() {
 	var history History
 	var lastRequested time.Time
 	for {
-		exit, goOn := c.live(&lastRequested)
+		exit, goOn := c.live(history, &lastRequested)
 		if !goOn {
 			return
 		}
 		var wait time.Duration
 		wait, history = NextRestart(history, exit)
 		c.logExit(exit, wait)
-		if !c.pause(wait) {
+		requested, goOn := c.pause(wait)
+		if !goOn {
 			return
+		}
+		if requested {
+			history = History{Served: true}
 		}
 	}
 }
 
-// pause waits before a start. A requested restart ends the wait early. It returns false when the child is to stop.
-func (c *Child) pause(wait time.Duration) bool {
+// pause waits before a start. A requested restart ends the wait early. goOn is false when the child is to stop.
+func (c *Child) pause(wait time.Duration) (requested, goOn bool) {
 	if wait == 0 {
-		return true
+		return false, true
 	}
 	select {
 	case <-time.After(wait):
-		return true
+		return false, true
 	case <-c.restart:
-		return true
+		return true, true
 	case <-c.stop:
-		return false
+		return false, false
 	}
 }
 
 // live starts the child and waits until it ends, by itself or by a request. It returns false when the child is to stop.
-func (c *Child) live(lastRequested *time.Time) (exit Exit, goOn bool) {
+func (c *Child) live(history History, lastRequested *time.Time) (exit Exit, goOn bool) {
 	select {
 	case <-c.restart: // requested before this start, which fulfils it
 	default:
 	}
-	born, spec := time.Now(), c.Spec()
+	born, spec := time.Now(), c.Spec(history)
 	pid, ended, err := c.start(spec)
 	if err != nil {
 		c.Log.Error("child.failed", "child", c.Name, "cause",

@@ -41,7 +41,7 @@ func start(t *testing.T, path, behaviour string) run {
 		path, _ = os.Executable()
 	}
 	r := run{pids: make(chan int, 100), events: events{make(chan string, 100)}}
-	r.Child = &Child{Name: "child", Output: os.Stderr, Log: r.events, Reaper: reaper(), Spec: func() Spec {
+	r.Child = &Child{Name: "child", Output: os.Stderr, Log: r.events, Reaper: reaper(), Spec: func(History) Spec {
 		return Spec{
 			Args: []string{path}, Env: []string{"KIOS_TEST_CHILD=" + behaviour},
 			Started: func(pid int) { r.pids <- pid }, Ended: func(int) {},
@@ -85,6 +85,28 @@ func TestAFailingChildBacksOff(t *testing.T) {
 	within(t, r.pids, 3*time.Second)
 	if line := within(t, r.events.lines, 5*time.Second); !strings.HasSuffix(line, "backoffMs 2000]") {
 		t.Error(line)
+	}
+}
+
+func TestARequestDuringTheWaitBeginsAnewCount(t *testing.T) {
+	histories := make(chan History, 100)
+	r := run{events: events{make(chan string, 100)}}
+	r.Child = &Child{Name: "child", Output: os.Stderr, Log: r.events, Reaper: reaper(), Spec: func(h History) Spec {
+		histories <- h
+		path, _ := os.Executable()
+		return Spec{Args: []string{path}, Env: []string{"KIOS_TEST_CHILD=fail"}, Started: func(int) {}, Ended: func(int) {}}
+	}}
+	r.Run()
+	t.Cleanup(func() { r.Stop(time.Second) })
+	for i := range 3 {
+		if h := within(t, histories, 5*time.Second); h.EarlyEnds != i || h.Served {
+			t.Errorf("start %d: %+v", i, h)
+		}
+		within(t, r.events.lines, 5*time.Second) // its end
+	}
+	r.Restart()
+	if h := within(t, histories, time.Second); h != (History{Served: true}) {
+		t.Errorf("after the request: %+v", h)
 	}
 }
 

@@ -11,8 +11,14 @@ type Exit struct {
 	Requested bool // init ended it for a restart
 }
 
-// History is the policy's state between starts: the wait before the last one.
-type History struct{ Wait time.Duration }
+// History is the policy's state between starts.
+type History struct {
+	Wait time.Duration // before the last start
+	// EarlyEnds counts the ends since the last request or long life.
+	EarlyEnds int
+	// Served is true once a child lived long, or someone asked for a restart, which takes a child that had worked.
+	Served bool
+}
 
 const (
 	firstWait = time.Second
@@ -26,10 +32,10 @@ const (
 // child that keeps ending waits 1 s, then twice as long each time, up to 60 s.
 func NextRestart(h History, e Exit) (time.Duration, History) {
 	if e.Requested || e.Lived >= longLife {
-		return 0, History{}
+		return 0, History{Served: true}
 	}
 	wait := min(max(2*h.Wait, firstWait), maxWait)
-	return wait, History{wait}
+	return wait, History{wait, h.EarlyEnds + 1, h.Served}
 }
 
 // RequestDelay returns the delay of a requested restart. A request is delayed, never dropped: the requester may have

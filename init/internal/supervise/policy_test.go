@@ -25,12 +25,34 @@ func TestNextRestartForgetsAfterALongLife(t *testing.T) {
 		{"a wait after a life that is just too short", Exit{Code: -1, Signal: "SIGKILL", Lived: longLife - 1}, time.Minute},
 		{"no wait for a request", Exit{Requested: true}, 0},
 	} {
-		wait, h := NextRestart(History{time.Minute}, c.exit)
+		wait, h := NextRestart(History{Wait: time.Minute}, c.exit)
 		if wait != c.want {
 			t.Errorf("%s: %v", c.name, wait)
 		}
 		if again, _ := NextRestart(h, Exit{Code: 1}); c.want == 0 && again != firstWait {
 			t.Errorf("%s: the one after waits %v", c.name, again)
+		}
+	}
+}
+
+func TestEarlyEndsAreCountedUntilTheChildServes(t *testing.T) {
+	early, long, asked := Exit{Code: 1, Lived: time.Second}, Exit{Code: 1, Lived: longLife}, Exit{Requested: true}
+	for _, c := range []struct {
+		name   string
+		exits  []Exit
+		ends   int
+		served bool
+	}{
+		{"never worked", []Exit{early, early, early}, 3, false},
+		{"worked long", []Exit{early, long, early}, 1, true},
+		{"was asked to restart", []Exit{asked, early, early}, 2, true},
+	} {
+		var h History
+		for _, exit := range c.exits {
+			_, h = NextRestart(h, exit)
+		}
+		if h.EarlyEnds != c.ends || h.Served != c.served {
+			t.Errorf("%s: %+v", c.name, h)
 		}
 	}
 }

@@ -95,6 +95,8 @@ async function makeOverlay(kios: string, overlay: string): Promise<void> {
   for (const name of ['containerd', 'containerd-shim-runc-v2', 'runc', 'kubelet'])
     await move(`bin/${name}`, `usr/bin/${name}`);
   for (const name of ['containerd', 'kubernetes', 'cni']) await move(`etc/${name}`, `etc/${name}`);
+  for (const name of ['containerd.toml', 'kubelet.yaml'])
+    await move(`lib/kios/${name}`, `usr/lib/kios/${name}`);
   await move('opt/cni', 'opt/cni');
   await move(STORE, path.join('usr', STORE));
   await writeStore(overlay);

@@ -85,10 +85,7 @@ async function unpack(tree: Tree, into: string): Promise<void> {
 
 /** The node's own configuration of containerd, moved to folders of the test. */
 async function configuration(dir: string): Promise<string> {
-  const text = await readFile(
-    path.join(repository, 'os/rootfs/etc/containerd/config.toml'),
-    'utf8',
-  );
+  const text = await readFile(path.join(repository, 'os/rootfs/lib/kios/containerd.toml'), 'utf8');
   const moved = text
     .replace('/var/lib/containerd', path.join(dir, 'root'))
     .replace('"/run/containerd"', `"${path.join(dir, 'state')}"`)

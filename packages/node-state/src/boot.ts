@@ -7,7 +7,7 @@ export const BootState = v.object({
   version: v.string(),
   buildTime: v.string(),
   kernel: v.string(),
-  /** The clock was before the image's build time, and init set it to that time. */
+  /** The clock was before the image's build time or the saved time, and init set it to the later of them. */
   clockFloored: v.boolean(),
   data: v.picklist(['partition', 'ram']),
   phases: v.array(v.object({ name: v.string(), up: v.number() })),
@@ -23,6 +23,8 @@ export const KubeletState = v.object({
   /** Seconds of CLOCK_BOOTTIME. */
   startedBoot: v.number(),
   starts: v.number(),
+  /** Kubelet kept ending and now runs without the drop-ins that others wrote. */
+  dropInsIgnored: v.optional(v.boolean()),
 });
 export type KubeletState = v.InferOutput<typeof KubeletState>;
 

@@ -11,7 +11,7 @@ import { find } from './programs.ts';
 
 const BASE_CONFIG = path.resolve(
   import.meta.dirname,
-  '../../../../os/rootfs/etc/kubernetes/config.yaml',
+  '../../../../os/rootfs/lib/kios/kubelet.yaml',
 );
 const ETC = '/etc/kubernetes';
 /** Characters of kubelet's log that a failed expectation shows. */
@@ -31,7 +31,7 @@ for dir in etc/kubernetes run/kios run/containerd var/lib/kubelet var/lib/kios; 
   mkdir -p /$dir $root/$dir
   mount --bind $root/$dir /$dir
 done
-hostname "$(cat $root/etc/hostname 2>/dev/null || echo kios)"
+hostname "$(cat $root/etc/hostname 2>/dev/null || echo kios-00000000)"
 exec "$@"
 `;
 
@@ -49,12 +49,13 @@ const privately = (script: string, root: string): readonly string[] => [
   'unshare', '--mount', '--uts', 'sh', '-c', script, 'sh', root,
 ]; // prettier-ignore
 
-/** Keeps kubelet from taking over the workstation's control groups. */
+/** Keeps kubelet from taking over the workstation's control groups, and from refusing its kernel settings. */
 const hostFragment = (port: number): string =>
   JSON.stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     failCgroupV1: false,
+    protectKernelDefaults: false,
     cgroupsPerQOS: false,
     enforceNodeAllocatable: [],
     localStorageCapacityIsolation: false,
@@ -84,7 +85,7 @@ export class Worker implements AsyncDisposable {
   static async start(): Promise<Worker> {
     const node = await NodeFolder.make();
     const worker = new Worker(node, await freePort());
-    node.write('etc/kubernetes/config.yaml', readFileSync(BASE_CONFIG, 'utf8'));
+    node.write('etc/kubernetes/base.yaml', readFileSync(BASE_CONFIG, 'utf8'));
     node.write('etc/kubernetes/kubelet.conf.d/99-here.conf', hostFragment(worker.kubeletPort));
     node.write('run/kios/net/resolv.conf', '');
     for (const dir of ['etc/kubernetes/pki', 'etc/kubernetes/manifests'])
@@ -127,10 +128,10 @@ conf_dir = '${at('cni')}'
     this.#containerd = this.#spawn('containerd', [find('containerd') ?? '', '--config', file]);
   }
 
-  /** The flags of docs/host-api.md, section 4. */
+  /** The flags of docs/host-api.md, section 4; the image's own configuration has a path of the test. */
   #flags(): readonly string[] {
     const has = (file: string): boolean => this.node.read(`etc/kubernetes/${file}`) !== undefined;
-    const flags = [`--config=${ETC}/config.yaml`, `--config-dir=${ETC}/kubelet.conf.d`];
+    const flags = [`--config=${ETC}/base.yaml`, `--config-dir=${ETC}/kubelet.conf.d`];
     if (!has('kubelet.conf') && !has('bootstrap-kubelet.conf')) return flags;
     flags.push(`--kubeconfig=${ETC}/kubelet.conf`);
     if (has('bootstrap-kubelet.conf'))

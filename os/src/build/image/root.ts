@@ -74,7 +74,6 @@ function addConfiguration(
   };
   tree.text('/etc/kios/release.json', `${JSON.stringify(release)}\n`, kios);
   tree.text('/etc/os-release', osRelease(time), kios);
-  tree.text('/etc/hostname', 'kios\n', kios);
   tree.text('/etc/hosts', '127.0.0.1 localhost\n::1 localhost\n', kios);
   tree.text('/etc/passwd', 'root:x:0:0:root:/:/sbin/nologin\n', kios);
   tree.text('/etc/group', 'root:x:0:\n', kios);

@@ -6,10 +6,7 @@ import { expect, it } from 'vitest';
 import { repository } from '../../../src/workstation/paths.ts';
 
 it('the base line has its pod in the folder that the kubelet of kiOS reads', async () => {
-  const config = await readFile(
-    path.join(repository, 'os/rootfs/etc/kubernetes/config.yaml'),
-    'utf8',
-  );
+  const config = await readFile(path.join(repository, 'os/rootfs/lib/kios/kubelet.yaml'), 'utf8');
   const [, folder] = /^staticPodPath: (.+)$/m.exec(config) ?? [];
   const dir = path.join(repository, 'bench/baseline/root/etc/tmpfiles.d');
   const files = await Promise.all(

@@ -18,7 +18,7 @@ it('the base line listens on the socket that the measured pod writes to', async 
 });
 
 it('the base line has the resolv.conf that kubelet’s configuration names', async () => {
-  const config: unknown = parse(await text('os/rootfs/etc/kubernetes/config.yaml'));
+  const config: unknown = parse(await text('os/rootfs/lib/kios/kubelet.yaml'));
   const made = await text('bench/baseline/root/etc/tmpfiles.d/kubelet.conf');
   const [, resolvConf] = /^f (\S+) /m.exec(made) ?? [];
   expect(config).toMatchObject({ resolvConf });

@@ -28,7 +28,7 @@ it('ships the native half of the FFI that agents are bundled with', async () => 
 });
 
 it('containerd’s configuration names the pause image of this version', async () => {
-  const file = path.join(repository, 'os/rootfs/etc/containerd/config.toml');
+  const file = path.join(repository, 'os/rootfs/lib/kios/containerd.toml');
   const sandbox = /^sandbox = "(.*)"$/m.exec(await readFile(file, 'utf8'))?.[1];
   expect(sandbox).toBe(imageName('pause'));
 });

@@ -119,7 +119,7 @@ describe.each(RUNTIMES)('under %s', (runtime) => {
       'proc/net/udp6': head,
       'var/log/pods/kube-system_dhcp_1/dhcp/0.log': 'KIOS_BOOTSTRAP_TOKEN\n',
       'var/log/pods/kube-system_bootstrap_2/bootstrap/0.log': 'x KIOS_BOOTSTRAP_UNTRUSTED y\n',
-      'etc/kubernetes/config.yaml': '',
+      'etc/kubernetes/node-ip': '',
     });
     const limits = { refused: REFUSED, watchSeconds: 2, longestSeconds: 3 };
     const parameters = { root: folder, agent: 'probe', socket, ...limits };
@@ -130,7 +130,7 @@ describe.each(RUNTIMES)('under %s', (runtime) => {
       up: 1.5,
       open: ['tcp 00000000:280A', 'udp 00000000:007B'],
       code: 'KIOS_BOOTSTRAP_UNTRUSTED',
-      files: ['config.yaml'],
+      files: ['node-ip'],
     });
   });
 

@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as v from 'valibot';
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
+
+import { parseSettings, readSettings } from '../../../../src/checks/hardening/settings.ts';
+import { repository } from '../../../../src/workstation/paths.ts';
+
+const read = (file: string): Promise<string> => readFile(path.join(repository, file), 'utf8');
+const Configuration = v.record(v.string(), v.unknown());
+const configuration = async (): Promise<v.InferOutput<typeof Configuration>> =>
+  v.parse(Configuration, parse(await read('os/rootfs/lib/kios/kubelet.yaml')));
+
+/** What kubelet checks with `protectKernelDefaults`: k8s.io/component-helpers/node/util/sysctl. */
+const CHECKED = new Map([
+  ['vm/overcommit_memory', '1'],
+  ['vm/panic_on_oom', '0'],
+  ['kernel/panic', '10'],
+  ['kernel/panic_on_oops', '1'],
+  ['kernel/keys/root_maxkeys', '1000000'],
+  ['kernel/keys/root_maxbytes', '25000000'],
+]);
+
+it('kubelet speaks TLS 1.3 only and ends forgotten streams', async () => {
+  expect(await configuration()).toMatchObject({
+    tlsMinVersion: 'VersionTLS13',
+    streamingConnectionIdleTimeout: '5m',
+  });
+});
+
+it('kubelet starts: init makes the kernel settings that it checks', async () => {
+  expect(await configuration()).toMatchObject({ protectKernelDefaults: true });
+  const made = new Map((await readSettings()).map(({ name, value }) => [name, value]));
+  for (const [name, value] of CHECKED) expect([name, made.get(name)]).toEqual([name, value]);
+});
+
+it('the base line makes them too', async () => {
+  const text = await read('bench/baseline/root/etc/sysctl.d/90-kubelet.conf');
+  expect(new Map(parseSettings(text).map(({ name, value }) => [name, value]))).toEqual(CHECKED);
+});

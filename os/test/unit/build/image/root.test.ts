@@ -1,0 +1,57 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { Tree } from '../../../../src/build/formats/tree.ts';
+import { makeRoot } from '../../../../src/build/image/root.ts';
+import { origin } from '../../../support/trees.ts';
+
+let modules: string;
+let root: Tree;
+
+beforeAll(async () => {
+  modules = await mkdtemp(path.join(tmpdir(), 'kios-root-'));
+  root = await makeRoot({
+    arch: 'amd64',
+    time: 1_800_000_000,
+    kernel: {
+      version: '6.12.0',
+      image: '/none',
+      modules,
+      early: { table: '', beforeRoot: [] },
+      origin,
+    },
+    init: '/none',
+    programs: new Map(),
+    certificates: { bytes: new Uint8Array(), origin },
+    store: new Tree(),
+    manifests: new Map([['dhcp.yaml', '']]),
+  });
+});
+afterAll(() => rm(modules, { recursive: true }));
+
+/**
+ * Init ignores copies of these on the data partition, except of static pods. A file that people are to change has to
+ * lie elsewhere, and one that a program of the host reads is safe only outside /etc.
+ */
+it('ships in /etc only what nobody changes there, and no host name', () => {
+  const files = root.sorted().filter(([, entry]) => entry.type !== 'directory');
+  expect(files.map(([where]) => where).filter((where) => where.startsWith('/etc/'))).toEqual([
+    '/etc/group',
+    '/etc/hosts',
+    '/etc/kios/release.json',
+    '/etc/kubernetes/kubelet.conf.d/00-image.conf',
+    '/etc/kubernetes/manifests/dhcp.yaml',
+    '/etc/os-release',
+    '/etc/passwd',
+    '/etc/resolv.conf',
+    '/etc/ssl/certs/ca-certificates.crt',
+  ]);
+});
+
+it('ships the configurations of containerd and kubelet outside /etc', () => {
+  expect(root.has('/lib/kios/containerd.toml')).toBe(true);
+  expect(root.has('/lib/kios/kubelet.yaml')).toBe(true);
+});

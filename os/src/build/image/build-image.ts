@@ -31,6 +31,7 @@ import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { clearLayout } from './oci-layout.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
+import { assertPrograms } from './programs.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
 import { readStub } from './stub.ts';
@@ -128,6 +129,7 @@ async function buildRoot(
     store,
     manifests: base.manifests,
   });
+  await assertPrograms(files);
   return { files, root: await makeErofs(files, time, tools, progress) };
 }
 

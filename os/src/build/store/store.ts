@@ -16,7 +16,8 @@ import {
 export const STORE = '/lib/kios/store';
 
 const CONTENT = 'io.containerd.content.v1.content/blobs/sha256';
-const SNAPSHOTS = `io.containerd.snapshotter.v1.${SNAPSHOTTER}/snapshots`;
+/** Folder of the unpacked layers in the store; layer `n` lies in `n/fs`. */
+export const LAYERS = `io.containerd.snapshotter.v1.${SNAPSHOTTER}/snapshots`;
 
 interface Planned {
   readonly snapshots: Snapshot[];
@@ -86,7 +87,7 @@ export function makeStore(images: readonly OciImage[], time: number, origin: Ori
     for (const { digest, content } of [config, manifest])
       add(`${CONTENT}/${digest.slice('sha256:'.length)}`, content);
   for (const [index, snapshot] of plan.trees.entries())
-    tree.graft(`/${SNAPSHOTS}/${index + 1}/fs`, snapshot);
+    tree.graft(`/${LAYERS}/${index + 1}/fs`, snapshot);
   const databases = {
     'io.containerd.metadata.v1.bolt/meta.db': encodeBolt(metadataDatabase({ ...plan, time })),
     [`io.containerd.snapshotter.v1.${SNAPSHOTTER}/metadata.db`]: encodeBolt(

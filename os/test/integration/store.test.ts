@@ -43,7 +43,7 @@ async function makeImages(layout: string): Promise<OciImage[]> {
   const image = async (name: string, ...trees: Tree[]): Promise<OciImage> =>
     makeImage(
       {
-        name: `kios.dev/${name}:1`,
+        name: `kios.invalid/${name}:1`,
         layers: [base, ...(await Promise.all(trees.map(layer)))],
         entrypoint: ['/run'],
         env: ['PATH=/'],
@@ -209,8 +209,8 @@ function comparable(bucket: ReadBucket): Record<string, unknown> {
 
 /** Collects garbage: containerd does so now when an image is removed synchronously. */
 async function collectGarbage({ ctr }: Containerd): Promise<void> {
-  await ctr('images', 'tag', 'kios.dev/one:1', 'kios.dev/other:1');
-  await ctr('images', 'rm', '--sync', 'kios.dev/other:1');
+  await ctr('images', 'tag', 'kios.invalid/one:1', 'kios.invalid/other:1');
+  await ctr('images', 'rm', '--sync', 'kios.invalid/other:1');
 }
 
 let images: OciImage[] = [];
@@ -268,7 +268,7 @@ it('shows a container the files of all its layers', async () => {
   const mount = path.join(home, 'mount');
   await mkdir(mount);
   for (const containerd of [imported, ours]) {
-    await containerd.ctr('images', 'mount', 'kios.dev/two:1', mount);
+    await containerd.ctr('images', 'mount', 'kios.invalid/two:1', mount);
     const list = `cd ${mount} && find . -mindepth 1 -printf '%P %M %l\\n' | sort | sed 's/ $//'`;
     const listed = await containerd.run('sh', '-c', list);
     expect(listed.trim().split('\n')).toEqual([
@@ -303,7 +303,7 @@ it.each([META, `${SNAPSHOTTER}/metadata.db`])('writes %s as an import does', asy
 
 it('loses only links when an image is removed', async () => {
   await ours.start();
-  const name = 'kios.dev/one:1';
+  const name = 'kios.invalid/one:1';
   const id = images.find((image) => image.name === name)!.config.digest;
   await ours.ctr('images', 'rm', '--sync', name, id);
   const left = await describeStore(ours);

@@ -1,3 +1,4 @@
+import { REGISTRY } from '../shipped.ts';
 import { isRecord, type Fault } from './schema.ts';
 
 /** The capabilities and images that static pods may use. */
@@ -8,7 +9,7 @@ export interface Policy {
   readonly images: readonly string[];
 }
 
-const SHIPPED = 'kios.dev/';
+const SHIPPED = `${REGISTRY}/`;
 /** Annotation that init reads: a pod with the value `first` starts before the others (docs/host-api.md section 4). */
 const START = 'kios.dev/start';
 const CONTAINER_LISTS = ['initContainers', 'containers'] as const;

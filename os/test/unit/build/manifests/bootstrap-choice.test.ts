@@ -61,7 +61,7 @@ it('changes only the image for another agent, and with it the pod’s uid', asyn
   const uid = /"uid":"([^"]*)"/;
   expect(uid.exec(text(theirs))?.[1]).not.toBe(uid.exec(text(ours))?.[1]);
   expect(text(theirs)).toContain(`"image":"${imageName('bootstrap-custom')}"`);
-  const back = text(theirs).replace('kios.dev/bootstrap-custom', 'kios.dev/bootstrap');
+  const back = text(theirs).replace('kios.invalid/bootstrap-custom', 'kios.invalid/bootstrap');
   expect(back.replace(uid, '')).toBe(text(ours).replace(uid, ''));
   expect(theirs.get('dhcp.yaml')).toBe(ours.get('dhcp.yaml'));
 });

@@ -110,7 +110,7 @@ describe('names file, path and cause of', () => {
     [
       'an image that does not ship',
       withContainer({ image: imageName('dhpc') }),
-      /containers\[0\]\.image: kios\.dev\/dhpc:[\d.]+ does not ship/,
+      /containers\[0\]\.image: kios\.invalid\/dhpc:[\d.]+ does not ship/,
     ],
     [
       'an image that can never be pulled',

@@ -42,8 +42,8 @@ async function makeImages(text: string): Promise<OciImage[]> {
       TIME,
     );
   return [
-    await image('kios.dev/one:1', new Tree().text('/one', text, origin)),
-    await image('kios.dev/two:1', new Tree().text('/two', '2', origin)),
+    await image('kios.invalid/one:1', new Tree().text('/one', text, origin)),
+    await image('kios.invalid/two:1', new Tree().text('/two', '2', origin)),
   ];
 }
 

@@ -72,7 +72,9 @@ export class Containerd implements AsyncDisposable {
     this.dir = dir;
     this.socket = path.join(dir, 'sock');
     this.#programs = programs;
+    // The shim and runc keep their files in a fixed place.
     const script =
+      'mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && ' +
       'mount -t tmpfs tmpfs "$1" && cp -a "$2/." "$1/" && echo mounted && exec sleep infinity';
     const dirs = [path.join(dir, 'root'), path.join(dir, 'initial')];
     this.#holder = new RunningProcess('unshare', ['--mount', 'sh', '-c', script, 'sh', ...dirs]);

@@ -17,9 +17,10 @@ const KERNEL = {
   'kernel/keys/root_maxbytes': 25_000_000,
 } as const;
 
-/** Shows kubelet its own files in place of those settings, so that it leaves the workstation's alone. */
+/** Shows kubelet its own files in place of the workstation's: those settings, and its folder of device plugins. */
 const INSIDE = `
 dir=$1; shift
+mount -t tmpfs none /var/lib || exit 1
 for file in ${Object.keys(KERNEL).join(' ')}; do
   mount --bind "$dir/kernel/$file" "/proc/sys/$file" || exit 1
 done

@@ -3,7 +3,13 @@ import { KIOS } from './versions.ts';
 /** Agents by folder name under agents/. */
 export const AGENTS = ['bootstrap', 'chrony-config', 'cni', 'dhcp', 'modloader'] as const;
 
-export const imageName = (name: string): string => `kios.dev/${name}:${KIOS}`;
+/**
+ * The registry in the names of the images that ship with the node. Nobody can own it and no authority certifies it (RFC
+ * 2606), so there is no registry that could serve another image under such a name.
+ */
+export const REGISTRY = 'kios.invalid';
+
+export const imageName = (name: string): string => `${REGISTRY}/${name}:${KIOS}`;
 
 /** Every image that ships with the node. */
 export const SHIPPED = [...AGENTS, 'chrony', 'pause'].map(imageName);

@@ -104,6 +104,8 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
       '-o',
       'jsonpath={.spec.containers[0].image}',
     ]);
-    expect(image).toBe(imageName('bootstrap-custom'));
+    const [name, digest] = image.split('@');
+    expect(name).toBe(imageName('bootstrap-custom'));
+    expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
   });
 });

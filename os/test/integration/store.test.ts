@@ -1,21 +1,20 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { requireRoot, RunningProcess } from '@kios/testkit';
+import { requireRoot } from '@kios/testkit';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 
-import { makeImage, type OciImage } from '../../src/build/formats/oci.ts';
-import { tar } from '../../src/build/formats/tar.ts';
+import { makeImage, type OciImage, referenceOf } from '../../src/build/formats/oci.ts';
 import { type Origin, Tree } from '../../src/build/formats/tree.ts';
 import { writeLayer, writeLayout } from '../../src/build/image/oci-layout.ts';
 import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
 import { makeStore } from '../../src/build/store/store.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
-import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { type ReadBucket, readBolt } from '../support/bolt-reader.ts';
+import { BLOBS, Containerd, linkStore, META, SNAPSHOTTER, unpack } from '../support/containerd.ts';
 
 /**
  * os/src/build/store writes the layout of containerd's own store. These tests import the same images into the image's
@@ -27,9 +26,6 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 const TIME = 1_790_000_000;
 const origin: Origin = { name: 'test', version: '1', kind: 'kios' };
-const META = 'io.containerd.metadata.v1.bolt/meta.db';
-const SNAPSHOTTER = 'io.containerd.snapshotter.v1.overlayfs';
-const BLOBS = 'io.containerd.content.v1.content/blobs/sha256';
 
 let home = '';
 let programs = { containerd: '', ctr: '' };
@@ -43,7 +39,7 @@ async function makeImages(layout: string): Promise<OciImage[]> {
   const image = async (name: string, ...trees: Tree[]): Promise<OciImage> =>
     makeImage(
       {
-        name: `kios.dev/${name}:1`,
+        name: `kios.invalid/${name}:1`,
         layers: [base, ...(await Promise.all(trees.map(layer)))],
         entrypoint: ['/run'],
         env: ['PATH=/'],
@@ -63,99 +59,13 @@ async function makeImages(layout: string): Promise<OciImage[]> {
   return images;
 }
 
-/** Fills containerd's folder from a store, as init does (docs/host-api.md section 5). */
-async function linkStore(store: string, into: string): Promise<void> {
-  for (const database of [META, `${SNAPSHOTTER}/metadata.db`]) {
-    await mkdir(path.dirname(path.join(into, database)), { recursive: true });
-    await cp(path.join(store, database), path.join(into, database));
-  }
-  for (const folder of [BLOBS, `${SNAPSHOTTER}/snapshots`]) {
-    await mkdir(path.join(into, folder), { recursive: true });
-    for (const name of await readdir(path.join(store, folder)))
-      await symlink(path.join(store, folder, name), path.join(into, folder, name));
-  }
-}
-
-async function unpack(tree: Tree, into: string): Promise<void> {
-  await mkdir(into, { recursive: true });
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of tar(tree, TIME)) chunks.push(chunk);
-  await run('tar', ['-x', '-C', into], { input: Buffer.concat(chunks) });
-}
-
-/** The node's own configuration of containerd, moved to folders of the test. */
-async function configuration(dir: string): Promise<string> {
-  const text = await readFile(path.join(repository, 'os/rootfs/lib/kios/containerd.toml'), 'utf8');
-  const moved = text
-    .replace('/var/lib/containerd', path.join(dir, 'root'))
-    .replace('"/run/containerd"', `"${path.join(dir, 'state')}"`)
-    .replace('/run/containerd/containerd.sock', path.join(dir, 'sock'))
-    .replace('/etc/cni/net.d', path.join(dir, 'cni'))
-    .replace('/etc/containerd/certs.d', path.join(dir, 'certs'));
-  return `${moved}
-[plugins."io.containerd.server.v1.ttrpc"]
-  address = "${path.join(dir, 'sock.ttrpc')}"
-`;
-}
-
-/**
- * A containerd in its own mount namespace, on a tmpfs: not every workstation's /tmp can hold an overlay's upper folder.
- */
-class Containerd implements AsyncDisposable {
-  readonly dir: string;
-  readonly #holder: RunningProcess;
-  #daemon: RunningProcess | undefined;
-
-  constructor(dir: string) {
-    this.dir = dir;
-    const script =
-      'mount -t tmpfs tmpfs "$1" && cp -a "$2/." "$1/" && echo mounted && exec sleep infinity';
-    const dirs = [path.join(dir, 'root'), path.join(dir, 'initial')];
-    this.#holder = new RunningProcess('unshare', ['--mount', 'sh', '-c', script, 'sh', ...dirs]);
-  }
-
-  static async open(name: string, fill: (dir: string) => Promise<void>): Promise<Containerd> {
-    const dir = path.join(home, name);
-    for (const folder of ['root', 'initial', 'state', 'cni'])
-      await mkdir(path.join(dir, folder), { recursive: true });
-    await fill(path.join(dir, 'initial'));
-    await writeFile(path.join(dir, 'config.toml'), await configuration(dir));
-    const opened = new Containerd(dir);
-    await opened.#holder.expect('mounted');
-    await opened.start();
-    return opened;
-  }
-
-  #inside = (...command: string[]): string[] => ['-t', `${this.#holder.pid}`, '-m', ...command];
-
-  async start(): Promise<void> {
-    const config = path.join(this.dir, 'config.toml');
-    this.#daemon = new RunningProcess('nsenter', this.#inside(programs.containerd, '-c', config));
-    await this.#daemon.expect('containerd successfully booted');
-  }
-
-  async stop(): Promise<void> {
-    await this.#daemon?.stop();
-    this.#daemon = undefined;
-  }
-
-  run = (...command: string[]): Promise<string> => run('nsenter', this.#inside(...command));
-
-  ctr = (...args: string[]): Promise<string> =>
-    this.run(programs.ctr, '-a', path.join(this.dir, 'sock'), '-n', 'k8s.io', ...args);
-
-  /** Reads a file of containerd's folder, while containerd is stopped. */
-  async database(name: string): Promise<Buffer> {
-    const copy = path.join(this.dir, 'copy.db');
-    await this.run('cp', path.join(this.dir, 'root', name), copy);
-    return readFile(copy);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-    await this.#holder.stop('SIGKILL');
-  }
-}
+/** Names of an image that hold its digest; an import gives it neither, but its id in their place. */
+const namesByDigest = (image: OciImage): string[] => [
+  referenceOf(image),
+  referenceOf(image).replace(':1@', '@'),
+];
+/** Two images, each with a name with a tag and two with its digest. */
+const NAMES = 6;
 
 /** Returns the lines of a table of ctr without heading, sorted, with single spaces. */
 const table = (text: string): string[] =>
@@ -207,10 +117,10 @@ function comparable(bucket: ReadBucket): Record<string, unknown> {
   return Object.fromEntries(entries);
 }
 
-/** Collects garbage: containerd does so now when an image is removed synchronously. */
+/** Collects garbage: containerd does so now when a lease is removed synchronously. */
 async function collectGarbage({ ctr }: Containerd): Promise<void> {
-  await ctr('images', 'tag', 'kios.dev/one:1', 'kios.dev/other:1');
-  await ctr('images', 'rm', '--sync', 'kios.dev/other:1');
+  await ctr('leases', 'create', '--id', 'garbage');
+  await ctr('leases', 'rm', '--sync', 'garbage');
 }
 
 let images: OciImage[] = [];
@@ -225,21 +135,29 @@ beforeAll(async () => {
   const layout = path.join(home, 'layout');
   images = await makeImages(layout);
   await run('tar', ['-cf', path.join(home, 'images.tar'), '-C', layout, '.']);
-  await unpack(makeStore(images, TIME, origin), path.join(home, 'store'));
-  imported = await Containerd.open('imported', async () => {});
+  await unpack(makeStore(images, TIME, origin), path.join(home, 'store'), TIME);
+  imported = await Containerd.open({ dir: path.join(home, 'imported'), programs });
   const options = ['--local', '--discard-unpacked-layers'];
   await imported.ctr('images', 'import', ...options, path.join(home, 'images.tar'));
+  for (const image of images)
+    for (const name of namesByDigest(image)) await imported.ctr('images', 'tag', image.name, name);
   // The CRI plugin labels new images and names them by id some time later.
   await vi.waitFor(
     async () => {
       const listed = table(await imported.ctr('images', 'ls'));
       const managed = listed.filter((line) => line.endsWith('io.cri-containerd.image=managed'));
-      if (managed.length < 4) throw new Error(`not managed yet: ${listed.join('\n')}`);
+      if (managed.length < NAMES + images.length)
+        throw new Error(`not managed yet: ${listed.join('\n')}`);
     },
     { timeout: 20_000, interval: 200 },
   );
+  for (const { config } of images) await imported.ctr('images', 'rm', config.digest);
   await collectGarbage(imported);
-  ours = await Containerd.open('ours', (dir) => linkStore(path.join(home, 'store'), dir));
+  ours = await Containerd.open({
+    dir: path.join(home, 'ours'),
+    programs,
+    fill: (root) => linkStore(path.join(home, 'store'), root),
+  });
 });
 
 afterAll(async () => {
@@ -253,7 +171,7 @@ beforeEach(requireRoot);
 it('has the same content as an import, as containerd reports it', async () => {
   const reported = await describeStore(ours);
   expect(reported).toEqual(await describeStore(imported));
-  expect(reported.images).toHaveLength(4);
+  expect(reported.images).toHaveLength(NAMES);
   expect(reported.snapshots).toHaveLength(4);
   expect(reported.contents).toHaveLength(4);
   for (const line of reported.checks) expect(line).toMatch(/true$/);
@@ -268,7 +186,7 @@ it('shows a container the files of all its layers', async () => {
   const mount = path.join(home, 'mount');
   await mkdir(mount);
   for (const containerd of [imported, ours]) {
-    await containerd.ctr('images', 'mount', 'kios.dev/two:1', mount);
+    await containerd.ctr('images', 'mount', 'kios.invalid/two:1', mount);
     const list = `cd ${mount} && find . -mindepth 1 -printf '%P %M %l\\n' | sort | sed 's/ $//'`;
     const listed = await containerd.run('sh', '-c', list);
     expect(listed.trim().split('\n')).toEqual([
@@ -303,9 +221,8 @@ it.each([META, `${SNAPSHOTTER}/metadata.db`])('writes %s as an import does', asy
 
 it('loses only links when an image is removed', async () => {
   await ours.start();
-  const name = 'kios.dev/one:1';
-  const id = images.find((image) => image.name === name)!.config.digest;
-  await ours.ctr('images', 'rm', '--sync', name, id);
+  const one = images[0]!;
+  await ours.ctr('images', 'rm', '--sync', one.name, ...namesByDigest(one));
   const left = await describeStore(ours);
   expect(left.snapshots).toHaveLength(3);
   expect(left.contents).toHaveLength(2);

@@ -53,7 +53,7 @@ async function makeFiles(): Promise<Tree> {
   const [base, ...own] = await Promise.all(['base', 'one', 'two'].map(layer));
   const images = own.map((last, index) =>
     makeImage(
-      { name: `kios.dev/${index}:1`, layers: [base!, last], entrypoint: ['/x'], env: [] },
+      { name: `kios.invalid/${index}:1`, layers: [base!, last], entrypoint: ['/x'], env: [] },
       arch,
       TIME,
     ),

@@ -44,6 +44,17 @@ function fileOffset(all: readonly Segment[], address: number): number {
   return address - (home?.address ?? 0) + (home?.offset ?? 0);
 }
 
+const RELOCATABLE = 1;
+
+/** Says whether a file begins like something that the kernel or a loader runs: an ELF file of any machine, or `#!`. */
+export function isProgram(head: Buffer): boolean {
+  if (head.toString('latin1', 0, 2) === '#!') return true;
+  if (head.length < 18 || head.readUInt32BE(0) !== 0x7f454c46) return false;
+  const type = head[5] === 2 ? head.readUInt16BE(16) : head.readUInt16LE(16);
+  // A kernel module is no program.
+  return type !== RELOCATABLE;
+}
+
 /**
  * Returns the names in DT_NEEDED of a 64-bit little-endian ELF file (System V ABI, chapter 5); none for a static
  * program.

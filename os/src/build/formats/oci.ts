@@ -41,6 +41,10 @@ export interface OciImage {
 /** Returns the SHA-256 digest as OCI writes it. */
 export const ociDigest = (bytes: Uint8Array | string): string => `sha256:${hash('sha256', bytes)}`;
 
+/** Returns the reference that names an image by its content: a pull can never make it mean another image. */
+export const referenceOf = ({ name, manifest }: Pick<OciImage, 'name' | 'manifest'>): string =>
+  `${name}@${manifest.digest}`;
+
 /** Returns the path of a blob in a layout. */
 export const blobPath = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
 

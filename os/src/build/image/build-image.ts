@@ -10,6 +10,7 @@ import { type Arch, distDir, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
 import { buildWorkspaces } from '../../workstation/turbo.ts';
+import { referenceOf } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
 import { makeUki } from '../formats/uki.ts';
 import { commandLine } from '../kernel/command-line.ts';
@@ -17,6 +18,7 @@ import { DEFAULT_KERNEL, type KernelName } from '../kernel/kernel-name.ts';
 import { type Kernel, openKernel } from '../kernel/open-kernel.ts';
 import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
 import { readCheckedManifests } from '../manifests/check-folder.ts';
+import type { ManifestFile } from '../manifests/read.ts';
 import { stampManifests } from '../manifests/stamp.ts';
 import { openToolroot, type Toolroot } from '../sources/debian/toolroot.ts';
 import { buildUpstream } from '../sources/upstream/build.ts';
@@ -31,6 +33,7 @@ import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { clearLayout } from './oci-layout.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
+import { assertPrograms } from './programs.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
 import { readStub } from './stub.ts';
@@ -88,15 +91,15 @@ interface Base {
   readonly kernel: Kernel;
   readonly init: string;
   readonly progress: Progress;
-  /** Text of the static pods on the node, by file name. */
-  readonly manifests: ReadonlyMap<string, string>;
+  /** The static pods as they are in the repository. */
+  readonly manifests: readonly ManifestFile[];
   readonly bootstrap: BootstrapChoice | undefined;
 }
 
 async function buildRoot(
   base: Base,
 ): Promise<{ root: string; files: Awaited<ReturnType<typeof makeRoot>> }> {
-  const { arch, dist, time, progress, kernel, init, tools } = base;
+  const { arch, dist, time, progress, kernel, init, tools, manifests, bootstrap } = base;
   const programs = await buildUpstream(NODE_PROGRAMS, arch, progress);
   const parts = await fetchParts(arch, progress);
   const layout = path.join(dist, 'images');
@@ -113,10 +116,11 @@ async function buildRoot(
           : (await fetchParts(workstationArch(), progress)).bun,
       pause: await buildPause(arch, progress),
       cni: await buildUpstream(await cniPlugins(), arch, progress),
-      ...(await otherBootstrap(base.bootstrap, progress)),
+      ...(await otherBootstrap(bootstrap, progress)),
     },
     progress,
   );
+  const references = new Map(images.map((image) => [image.name, referenceOf(image)]));
   const store = makeStore(images, time, { name: 'kios', version: KIOS, kind: 'kios' });
   const files = await makeRoot({
     arch,
@@ -126,8 +130,10 @@ async function buildRoot(
     programs,
     certificates: await certificates(parts),
     store,
-    manifests: base.manifests,
+    manifests: stampManifests(manifests, references, bootstrap),
+    references,
   });
+  await assertPrograms(files);
   return { files, root: await makeErofs(files, time, tools, progress) };
 }
 
@@ -175,10 +181,7 @@ async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImag
     sbom: at('sbom.spdx.json'),
   };
   // Checked first, so that a fault stops the build before anything is compiled.
-  const manifests = stampManifests(
-    await readCheckedManifests(progress, request.manifests),
-    bootstrap,
-  );
+  const manifests = await readCheckedManifests(progress, request.manifests);
   const time = await sourceTime();
   const tools = await openToolroot(progress);
   const kernel = await openKernel(request.kernel ?? DEFAULT_KERNEL, arch, tools, progress);

@@ -1,8 +1,12 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+
+import { KiosError } from '@kios/errors';
 
 import { type Arch, repository } from '../../workstation/paths.ts';
 import { type Origin, Tree } from '../formats/tree.ts';
 import type { Kernel } from '../kernel/open-kernel.ts';
+import { nodeReference, type References } from '../manifests/stamp.ts';
 import type { BuiltProgram } from '../sources/upstream/build.ts';
 import { STORE } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
@@ -21,6 +25,7 @@ export interface RootRequest {
   readonly store: Tree;
   /** Static pods, file name → text. */
   readonly manifests: ReadonlyMap<string, string>;
+  readonly references: References;
 }
 
 const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
@@ -87,13 +92,28 @@ function addConfiguration(
   for (const [name, text] of manifests) tree.text(`/etc/kubernetes/manifests/${name}`, text, kios);
 }
 
+const ROOTFS = path.join(repository, 'os/rootfs');
+/** Path of containerd's configuration, which names the image of every pod's sandbox. */
+const CONTAINERD = '/lib/kios/containerd.toml';
+
+/** Returns containerd's configuration with the sandbox's image by its digest. */
+export function stampSandbox(text: string, references: References): string {
+  const line = /^sandbox = "(?<image>[^"]+)"$/m;
+  const image = line.exec(text)?.groups?.['image'];
+  if (image === undefined)
+    throw new KiosError('KIOS_IMAGE_FILE', `find the image of the sandbox in ${CONTAINERD}`);
+  return text.replace(line, `sandbox = "${nodeReference(image, references, CONTAINERD)}"`);
+}
+
 /** Makes the node's root file system. */
 export async function makeRoot(request: RootRequest): Promise<Tree> {
   const tree = new Tree();
   for (const folder of FOLDERS) tree.directory(folder);
   addPrograms(tree, request);
   await addKernel(tree, request);
-  await addFolder(tree, '/', path.join(repository, 'os/rootfs'), kios);
+  await addFolder(tree, '/', ROOTFS, kios);
+  const containerd = await readFile(path.join(ROOTFS, CONTAINERD), 'utf8');
+  tree.text(CONTAINERD, stampSandbox(containerd, request.references), kios);
   addConfiguration(tree, request);
   return tree.graft(STORE, request.store);
 }

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
-import { parseDocument } from 'yaml';
 
 import { imageName } from '../shipped.ts';
+import { type Json, list, record } from './rules/view.ts';
 
 /** Parts of an agent's folder: its source, and programs that documents may name (docs/bootstrap.md). */
 export const SOURCE = 'src/main.ts';
@@ -42,21 +42,25 @@ export function readChoice(word: string): BootstrapChoice {
   );
 }
 
-/** Changes the manifest of the bootstrap pod as chosen. Its mounts stay, and so do its rights except for Scaleway. */
-export function chooseBootstrap(manifest: string, choice: BootstrapChoice): string {
-  const document = parseDocument(manifest);
-  const container = ['spec', 'containers', 0];
-  if (choice.kind === 'provider') {
-    document.addIn([...container, 'args'], `--provider=${choice.provider}`);
-    // Scaleway's metadata service returns user data only to source ports below 1024.
-    if (choice.provider === 'scaleway')
-      document.setIn(
-        [...container, 'securityContext', 'capabilities', 'add'],
-        ['NET_BIND_SERVICE'],
-      );
-  } else {
-    document.setIn([...container, 'image'], choice.image);
-    if (choice.kind === 'image') document.setIn([...container, 'imagePullPolicy'], 'IfNotPresent');
-  }
-  return document.toString();
+/**
+ * Returns the bootstrap pod as chosen: its first container changes. Its mounts stay, and so do its rights except for
+ * Scaleway.
+ */
+export function chooseBootstrap(pod: Json, choice: BootstrapChoice): Json {
+  const spec = record(pod['spec']);
+  const [first, ...others] = list(spec['containers']).map(record);
+  const container = choiceIn(first ?? {}, choice);
+  return { ...pod, spec: { ...spec, containers: [container, ...others] } };
+}
+
+function choiceIn(container: Json, choice: BootstrapChoice): Json {
+  if (choice.kind === 'agent') return { ...container, image: choice.image };
+  if (choice.kind === 'image')
+    return { ...container, image: choice.image, imagePullPolicy: 'IfNotPresent' };
+  const args = [...list(container['args']), `--provider=${choice.provider}`];
+  if (choice.provider !== 'scaleway') return { ...container, args };
+  const context = record(container['securityContext']);
+  // Scaleway's metadata service returns user data only to source ports below 1024.
+  const capabilities = { ...record(context['capabilities']), add: ['NET_BIND_SERVICE'] };
+  return { ...container, args, securityContext: { ...context, capabilities } };
 }

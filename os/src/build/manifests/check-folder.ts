@@ -5,20 +5,19 @@ import { EXIT, KiosError } from '@kios/errors';
 import { repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { checkManifests, type Rules } from './check.ts';
+import { readRules } from './read-rules.ts';
 import { type ManifestFile, manifestsDir, readManifests } from './read.ts';
-import { readRules } from './rules.ts';
 
-/** Fails when the manifests of a folder have faults, with one line for each. */
+/** Fails when the manifests of a folder have faults, with one line for each. Returns warnings. */
 export function assertManifests(
   folder: string,
   files: readonly ManifestFile[],
   rules: Rules,
-): void {
+): readonly string[] {
   const where = path.relative(repository, folder);
-  const lines = checkManifests(files, rules).map(
-    ({ file, path: at, cause }) => `${where}/${file}: ${at}: ${cause}`,
-  );
-  if (lines.length === 0) return;
+  const { faults, warnings } = checkManifests(files, rules);
+  const lines = faults.map(({ file, path: at, cause }) => `${where}/${file}: ${at}: ${cause}`);
+  if (lines.length === 0) return warnings;
   throw new KiosError(
     'KIOS_MANIFESTS',
     lines.length === 1
@@ -31,12 +30,13 @@ export function assertManifests(
   );
 }
 
-/** Reads the manifests of a folder; fails when they have faults. */
+/** Reads the manifests of a folder; fails when they have faults, and shows warnings. */
 export async function readCheckedManifests(
   progress: Progress,
   folder = manifestsDir,
 ): Promise<ManifestFile[]> {
   const files = await readManifests(folder);
-  assertManifests(folder, files, await readRules(progress));
+  for (const warning of assertManifests(folder, files, await readRules(progress)))
+    progress.info(`warning: ${warning}`);
   return files;
 }

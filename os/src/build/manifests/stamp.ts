@@ -1,24 +1,68 @@
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
-import { parseDocument } from 'yaml';
 
 import { namedGuid } from '../formats/gpt.ts';
+import { REGISTRY } from '../shipped.ts';
 import { type BootstrapChoice, chooseBootstrap } from './bootstrap-choice.ts';
+import { parseManifest } from './parse.ts';
 import { type ManifestFile, shippedName } from './read.ts';
+import { isRecord } from './schema.ts';
+
+/** The images of the node: the name that sources use → the reference by digest. */
+export type References = ReadonlyMap<string, string>;
+
+/** Returns what the node calls an image: a shipped one by its digest, another one as written. */
+export function nodeReference(image: string, references: References, where: string): string {
+  if (!image.startsWith(`${REGISTRY}/`)) return image;
+  const reference = references.get(image);
+  if (reference !== undefined) return reference;
+  throw new KiosError('KIOS_MANIFEST', `stamp ${where}: ${image} does not ship with the node`, {
+    exitCode: EXIT.data,
+    remedy: `The node’s images are ${[...references.keys()].join(', ')}.`,
+  });
+}
+
+/** Returns a copy of a pod whose images are named as the node calls them: those of containers and of volumes. */
+function withReferences(pod: unknown, rename: (image: string) => string): unknown {
+  if (Array.isArray(pod)) return pod.map((part) => withReferences(part, rename));
+  if (!isRecord(pod)) return pod;
+  return Object.fromEntries(
+    Object.entries(pod).map(([name, value]) => {
+      const isImage = name === 'image' || name === 'reference';
+      const renamed = isImage && typeof value === 'string' ? rename(value) : undefined;
+      return [name, renamed ?? withReferences(value, rename)];
+    }),
+  );
+}
+
+function readPod(file: string, text: string): Record<string, unknown> {
+  const parsed = parseManifest(text);
+  const fail = (why: string): never => {
+    throw new KiosError('KIOS_MANIFEST', `read ${file}: ${why}`, { exitCode: EXIT.data });
+  };
+  if (parsed.faults !== undefined)
+    return fail(parsed.faults.map(({ path: at, cause }) => `${at}: ${cause}`).join('; '));
+  return isRecord(parsed.value) ? parsed.value : fail('it is not an object');
+}
 
 /**
- * Adds a `metadata.uid` derived from the content to a static pod's manifest. Without it kubelet derives the uid from
- * the host name too, and restarts every static pod when bootstrap names the node.
+ * Makes the manifest of a static pod for the node: shipped images by digest, and a `metadata.uid` derived from the
+ * content. Without that uid kubelet derives one from the host name too, and restarts every static pod when bootstrap
+ * names the node.
  */
-export function stampManifest(file: string, text: string): string {
-  const document = parseDocument(text);
-  const fault = document.errors[0];
-  if (fault !== undefined)
-    throw new KiosError('KIOS_MANIFEST', `read ${file}: ${fault.message.split('\n')[0]}`, {
-      exitCode: EXIT.data,
-    });
-  if (document.getIn(['metadata', 'uid']) !== undefined)
+export function stampManifest(
+  file: string,
+  text: string,
+  references: References,
+  bootstrap?: BootstrapChoice,
+): string {
+  const read = readPod(file, text);
+  const chosen = bootstrap === undefined ? read : chooseBootstrap(read, bootstrap);
+  const spec = withReferences(chosen['spec'], (image) => nodeReference(image, references, file));
+  const pod = { ...chosen, spec };
+  const metadata = isRecord(chosen['metadata']) ? chosen['metadata'] : {};
+  if (metadata['uid'] !== undefined)
     throw new KiosError(
       'KIOS_MANIFEST',
       `stamp ${file}: it sets metadata.uid, which only the build may set`,
@@ -27,9 +71,8 @@ export function stampManifest(file: string, text: string): string {
         remedy: 'Remove metadata.uid.',
       },
     );
-  document.setIn(['metadata', 'uid'], namedGuid(`manifest:${text}`));
-  // The node has no use for the comments.
-  return JSON.stringify(document.toJS());
+  const uid = namedGuid(`manifest:${JSON.stringify(pod)}`);
+  return JSON.stringify({ ...pod, metadata: { ...metadata, uid } });
 }
 
 const BOOTSTRAP = 'bootstrap.yaml';
@@ -37,14 +80,14 @@ const BOOTSTRAP = 'bootstrap.yaml';
 /** Returns the manifests of the node, stamped, by file name, with the chosen bootstrap. */
 export function stampManifests(
   files: readonly ManifestFile[],
+  references: References,
   bootstrap?: BootstrapChoice,
 ): Map<string, string> {
   return new Map(
-    files.map((file) => {
-      const name = shippedName(file.name);
-      const isChosen = name === BOOTSTRAP && bootstrap !== undefined;
-      const text = isChosen ? chooseBootstrap(file.text, bootstrap) : file.text;
-      return [name, stampManifest(path.join('manifests', file.name), text)];
+    files.map(({ name, text }) => {
+      const shipped = shippedName(name);
+      const choice = shipped === BOOTSTRAP ? bootstrap : undefined;
+      return [shipped, stampManifest(path.join('manifests', name), text, references, choice)];
     }),
   );
 }

@@ -25,7 +25,7 @@ export interface Blob {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** A name that points at a manifest: one such as `kios.dev/dhcp:1.2.3`, or an image id for the CRI. */
+/** A name that points at a manifest: one such as `kios.invalid/dhcp:1.2.3`, or an image id for the CRI. */
 export interface Image {
   readonly name: string;
   readonly digest: string;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { encodeBolt } from '../formats/bolt.ts';
-import { ociDigest, type OciImage } from '../formats/oci.ts';
+import { ociDigest, type OciImage, referenceOf } from '../formats/oci.ts';
 import { Tree, type Origin } from '../formats/tree.ts';
 import {
   type Blob,
@@ -16,7 +16,8 @@ import {
 export const STORE = '/lib/kios/store';
 
 const CONTENT = 'io.containerd.content.v1.content/blobs/sha256';
-const SNAPSHOTS = `io.containerd.snapshotter.v1.${SNAPSHOTTER}/snapshots`;
+/** Folder of the unpacked layers in the store; layer `n` lies in `n/fs`. */
+export const LAYERS = `io.containerd.snapshotter.v1.${SNAPSHOTTER}/snapshots`;
 
 interface Planned {
   readonly snapshots: Snapshot[];
@@ -53,6 +54,24 @@ function planSnapshots(image: OciImage, plan: Planned): Snapshot | undefined {
   return parent;
 }
 
+/**
+ * Returns the names under which containerd's CRI plugin finds an image. A pull can move a name with a tag, and that one
+ * only. The plugin opens an image by the first of its names in the order of this list, so no pull changes what a static
+ * pod runs, not even between the plugin's two updates. The plugin knows the image's id, by which kubelet creates
+ * containers, from any of the names; each name that it reads lengthens containerd's start.
+ */
+function namesOf(image: OciImage): string[] {
+  const { name, manifest } = image;
+  return [
+    // As manifests say it. The plugin drops the tag of a reference that it looks up, so no pull reaches this name.
+    referenceOf(image),
+    // For people, and for pods that do not know the digest.
+    name,
+    // What the plugin looks up for the first.
+    `${name.replace(/:[^/:]*$/, '')}@${manifest.digest}`,
+  ];
+}
+
 function planImage(image: OciImage, plan: Planned): void {
   const top = planSnapshots(image, plan);
   const { config, manifest } = image;
@@ -68,8 +87,7 @@ function planImage(image: OciImage, plan: Planned): void {
       top === undefined ? {} : { [`containerd.io/gc.ref.snapshot.${SNAPSHOTTER}`]: top.chainId },
   });
   const target = { digest: manifest.digest, mediaType: manifest.mediaType, size: manifest.size };
-  // The CRI plugin also finds an image by its id, the digest of its configuration.
-  for (const name of [image.name, config.digest]) plan.images.push({ name, ...target });
+  for (const name of namesOf(image)) plan.images.push({ name, ...target });
 }
 
 /**
@@ -86,7 +104,7 @@ export function makeStore(images: readonly OciImage[], time: number, origin: Ori
     for (const { digest, content } of [config, manifest])
       add(`${CONTENT}/${digest.slice('sha256:'.length)}`, content);
   for (const [index, snapshot] of plan.trees.entries())
-    tree.graft(`/${SNAPSHOTS}/${index + 1}/fs`, snapshot);
+    tree.graft(`/${LAYERS}/${index + 1}/fs`, snapshot);
   const databases = {
     'io.containerd.metadata.v1.bolt/meta.db': encodeBolt(metadataDatabase({ ...plan, time })),
     [`io.containerd.snapshotter.v1.${SNAPSHOTTER}/metadata.db`]: encodeBolt(

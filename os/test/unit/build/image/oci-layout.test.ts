@@ -46,8 +46,8 @@ async function makeTwo(): Promise<OciImage[]> {
   const own = await writeLayer(layout, new Tree().text('/run', '#!', origin), TIME);
   const spec = { entrypoint: ['/run'], env: ['A=b'] };
   const images = [
-    makeImage({ ...spec, name: 'kios.dev/one:1', layers: [base, own] }, 'arm64', TIME),
-    makeImage({ ...spec, name: 'kios.dev/two:1', layers: [base] }, 'arm64', TIME),
+    makeImage({ ...spec, name: 'kios.invalid/one:1', layers: [base, own] }, 'arm64', TIME),
+    makeImage({ ...spec, name: 'kios.invalid/two:1', layers: [base] }, 'arm64', TIME),
   ];
   await writeLayout(layout, images, 'arm64');
   return images;
@@ -75,8 +75,8 @@ it('leads from the index to every layer, with correct sizes', async () => {
   await makeTwo();
   const { manifests } = await read(Index, 'index.json');
   expect(manifests.map(({ annotations }) => annotations['io.containerd.image.name'])).toEqual([
-    'kios.dev/one:1',
-    'kios.dev/two:1',
+    'kios.invalid/one:1',
+    'kios.invalid/two:1',
   ]);
   for (const { digest, platform } of manifests) {
     expect(platform.architecture).toBe('arm64');

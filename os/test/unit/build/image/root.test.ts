@@ -6,7 +6,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { Tree } from '../../../../src/build/formats/tree.ts';
 import { makeRoot } from '../../../../src/build/image/root.ts';
+import { imageName } from '../../../../src/build/shipped.ts';
 import { origin } from '../../../support/trees.ts';
+
+const PAUSE = `${imageName('pause')}@sha256:${'0'.repeat(64)}`;
 
 let modules: string;
 let root: Tree;
@@ -28,6 +31,7 @@ beforeAll(async () => {
     certificates: { bytes: new Uint8Array(), origin },
     store: new Tree(),
     manifests: new Map([['dhcp.yaml', '']]),
+    references: new Map([[imageName('pause'), PAUSE]]),
   });
 });
 afterAll(() => rm(modules, { recursive: true }));
@@ -51,7 +55,9 @@ it('ships in /etc only what nobody changes there, and no host name', () => {
   ]);
 });
 
-it('ships the configurations of containerd and kubelet outside /etc', () => {
-  expect(root.has('/lib/kios/containerd.toml')).toBe(true);
+it('ships the configurations of containerd and kubelet outside /etc, with the sandbox by digest', () => {
+  const containerd = new Map(root.sorted()).get('/lib/kios/containerd.toml');
+  const text = containerd?.type === 'file' && 'bytes' in containerd.content ? containerd.content.bytes : ''; // prettier-ignore
+  expect(Buffer.from(text).toString()).toContain(`\nsandbox = "${PAUSE}"\n`);
   expect(root.has('/lib/kios/kubelet.yaml')).toBe(true);
 });

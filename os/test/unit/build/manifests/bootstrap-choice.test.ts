@@ -10,8 +10,9 @@ import {
   readChoice,
 } from '../../../../src/build/manifests/bootstrap-choice.ts';
 import { readManifests } from '../../../../src/build/manifests/read.ts';
+import { record } from '../../../../src/build/manifests/rules/view.ts';
 import { stampManifests } from '../../../../src/build/manifests/stamp.ts';
-import { imageName } from '../../../../src/build/shipped.ts';
+import { imageName, SHIPPED } from '../../../../src/build/shipped.ts';
 import { repository } from '../../../../src/workstation/paths.ts';
 
 const example = path.join(repository, 'examples/bootstrap-custom');
@@ -39,9 +40,9 @@ it.each(['hertzner', 'boot:1', 'registry.example/boot', './nothing', ''])('rejec
 });
 
 it('adds a provider as an argument, and a capability for Scaleway', async () => {
-  const text = await readFile(shipped, 'utf8');
+  const pod = record(parse(await readFile(shipped, 'utf8')));
   const changed = (provider: string): unknown =>
-    parse(chooseBootstrap(text, { kind: 'provider', provider }));
+    chooseBootstrap(pod, { kind: 'provider', provider });
   expect(JSON.stringify(changed('aws'))).toContain('"--provider=aws"]');
   expect(changed('scaleway')).toMatchObject({
     spec: {
@@ -52,16 +53,29 @@ it('adds a provider as an argument, and a capability for Scaleway', async () => 
   });
 });
 
-const text = (all: ReadonlyMap<string, string>): string => all.get('bootstrap.yaml') ?? '';
+const referencesOf = (names: readonly string[]): Map<string, string> =>
+  new Map(names.map((name) => [name, `${name}@sha256:${'0'.repeat(64)}`]));
+const UID = /"uid":"([^"]*)"/;
+
+/** Returns the manifests of a node with the chosen bootstrap. */
+const stamped = async (word?: string, images: readonly string[] = SHIPPED) => {
+  const choice = word === undefined ? undefined : readChoice(word);
+  const all = stampManifests(await readManifests(), referencesOf(images), choice);
+  return { all, bootstrap: all.get('bootstrap.yaml') ?? '' };
+};
 
 it('changes only the image for another agent, and with it the pod’s uid', async () => {
-  const choice = readChoice(example);
-  const files = await readManifests();
-  const [ours, theirs] = [stampManifests(files), stampManifests(files, choice)];
-  const uid = /"uid":"([^"]*)"/;
-  expect(uid.exec(text(theirs))?.[1]).not.toBe(uid.exec(text(ours))?.[1]);
-  expect(text(theirs)).toContain(`"image":"${imageName('bootstrap-custom')}"`);
-  const back = text(theirs).replace('kios.dev/bootstrap-custom', 'kios.dev/bootstrap');
-  expect(back.replace(uid, '')).toBe(text(ours).replace(uid, ''));
-  expect(theirs.get('dhcp.yaml')).toBe(ours.get('dhcp.yaml'));
+  const custom = imageName('bootstrap-custom');
+  const [ours, theirs] = [await stamped(), await stamped(example, [...SHIPPED, custom])];
+  expect(UID.exec(theirs.bootstrap)?.[1]).not.toBe(UID.exec(ours.bootstrap)?.[1]);
+  expect(theirs.bootstrap).toContain(`"image":"${custom}@sha256:`);
+  const back = theirs.bootstrap.replace('kios.invalid/bootstrap-custom', 'kios.invalid/bootstrap');
+  expect(back.replace(UID, '')).toBe(ours.bootstrap.replace(UID, ''));
+  expect(theirs.all.get('dhcp.yaml')).toBe(ours.all.get('dhcp.yaml'));
+});
+
+it('names an image that the node pulls as it is written', async () => {
+  const { bootstrap } = await stamped('registry.example/team/boot:1');
+  expect(bootstrap).toContain('"image":"registry.example/team/boot:1"');
+  expect(bootstrap).toContain('"imagePullPolicy":"IfNotPresent"');
 });

@@ -28,7 +28,10 @@ it('reads every file by name, including one that is not a manifest, for the chec
 
 it('reads a .yml file, which ships as .yaml', async () => {
   await write('x.yml', 'y.yaml');
-  expect([...stampManifests(await readManifests(dir)).keys()]).toEqual(['x.yaml', 'y.yaml']);
+  expect([...stampManifests(await readManifests(dir), new Map()).keys()]).toEqual([
+    'x.yaml',
+    'y.yaml',
+  ]);
 });
 
 it('leaves out hidden files, such as editors make', async () => {

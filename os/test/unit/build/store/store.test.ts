@@ -11,7 +11,7 @@ import { Tree } from '../../../../src/build/formats/tree.ts';
 import { writeLayer } from '../../../../src/build/image/oci-layout.ts';
 import { goTime } from '../../../../src/build/store/containerd.ts';
 import { makeStore } from '../../../../src/build/store/store.ts';
-import { readBolt } from '../../../support/bolt-reader.ts';
+import { type ReadBucket, readBolt } from '../../../support/bolt-reader.ts';
 import { origin } from '../../../support/trees.ts';
 
 const TIME = 1_700_000_000;
@@ -42,8 +42,8 @@ async function makeImages(text: string): Promise<OciImage[]> {
       TIME,
     );
   return [
-    await image('kios.dev/one:1', new Tree().text('/one', text, origin)),
-    await image('kios.dev/two:1', new Tree().text('/two', '2', origin)),
+    await image('kios.invalid/one:1', new Tree().text('/one', text, origin)),
+    await image('kios.invalid/two:1', new Tree().text('/two', '2', origin)),
   ];
 }
 
@@ -85,6 +85,22 @@ it('names a snapshot by the ChainID of its layers', () => {
   const names = snapshots instanceof Map ? [...snapshots.keys()] : [];
   expect(names).toContain(`k8s.io/1/${first}`);
   expect(names).toContain(`k8s.io/2/sha256:${chain}`);
+});
+
+it('names an image with tag and digest, with tag, and with digest', () => {
+  const { root } = readBolt(
+    fileOf(makeStore(images, TIME, origin), '/io.containerd.metadata.v1.bolt/meta.db'),
+  );
+  const names = ['v1', 'k8s.io', 'images'].reduce<ReadBucket>((bucket, key) => {
+    const inner = bucket.get(key);
+    return inner instanceof Map ? inner : new Map();
+  }, root);
+  const wanted = images.flatMap(({ name, manifest: { digest } }) => [
+    `${name}@${digest}`,
+    name,
+    `${name.replace(':1', '')}@${digest}`,
+  ]);
+  expect([...names.keys()].toSorted()).toEqual(wanted.toSorted());
 });
 
 it('holds manifests and configurations under their digests, and no layers', () => {

@@ -2,7 +2,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
-import { parse } from 'yaml';
 
 import { cached, cacheKey } from '../../workstation/cache.ts';
 import { repository } from '../../workstation/paths.ts';
@@ -11,14 +10,15 @@ import { run } from '../../workstation/run.ts';
 import { SHIPPED } from '../shipped.ts';
 import { ensureGo } from '../sources/upstream/go-toolchain.ts';
 import type { Rules } from './check.ts';
-import type { Policy } from './policy.ts';
+import { parsePolicy } from './policy-file.ts';
+import type { Policy } from './rules/permissions.ts';
+import { POLICY_FILE } from './rules/view.ts';
 import { isRecord, type Schema, type Schemas } from './schema.ts';
 
 const SCHEMA_FILE = 'schemas.json';
 const API = 'api/openapi-spec/v3/api__v1_openapi.json';
 const kubernetesDir = path.join(repository, 'os', 'upstream', 'kubernetes');
 
-const PolicyFile = v.strictObject({ capabilities: v.record(v.string(), v.array(v.string())) });
 /** Not validated further: the file is Kubernetes' own. */
 const SchemaFile = v.pipe(
   v.string(),
@@ -44,11 +44,10 @@ async function readSchemas(progress: Progress): Promise<Schemas> {
   return v.parse(SchemaFile, await readFile(path.join(dir, SCHEMA_FILE), 'utf8'));
 }
 
-/** Reads os/manifest-policy.yaml. */
+/** Reads what os/manifest-policy.yaml allows. */
 export async function readPolicy(): Promise<Policy> {
-  const file = path.join(repository, 'os', 'manifest-policy.yaml');
-  const { capabilities } = v.parse(PolicyFile, parse(await readFile(file, 'utf8')));
-  return { capabilities, images: SHIPPED };
+  const text = await readFile(path.join(repository, POLICY_FILE), 'utf8');
+  return { pods: parsePolicy(text), images: SHIPPED };
 }
 
 /** Reads the rules that manifests are checked against. */

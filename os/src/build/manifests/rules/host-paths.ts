@@ -1,0 +1,89 @@
+import path from 'node:path';
+
+import type { Permissions } from './permissions.ts';
+import {
+  type Container,
+  excess,
+  type Faults,
+  type Json,
+  list,
+  type Pod,
+  record,
+  text,
+} from './view.ts';
+
+const TYPES = [
+  '', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket', 'CharDevice', 'BlockDevice',
+]; // prettier-ignore
+
+interface Mount {
+  readonly at: string;
+  readonly fields: Json;
+}
+
+const mountsOf = ({ at, fields }: Container): Mount[] =>
+  list(fields['volumeMounts']).map((mount, index) => ({
+    at: `${at}.volumeMounts[${index}]`,
+    fields: record(mount),
+  }));
+
+const isPlain = (where: string): boolean => path.posix.resolve('/', where) === where;
+
+function* formFaults(at: string, where: string, type: unknown): Faults {
+  if (!isPlain(where))
+    yield {
+      path: `${at}.hostPath.path`,
+      cause: `${where} must be an absolute path without . or .. and without a slash at its end`,
+    };
+  if (!TYPES.includes(text(type)))
+    yield {
+      path: `${at}.hostPath.type`,
+      cause: `${text(type)} must be one of ${TYPES.filter(Boolean).join(', ')}`,
+    };
+}
+
+/** Yields the mounts of a host path that go beyond what is allowed. */
+function* accessFaults(
+  pod: Pod,
+  { at, where, mounts, allowed }: { at: string; where: string; mounts: readonly Mount[]; allowed: Permissions }, // prettier-ignore
+): Faults {
+  const writers = mounts.filter(({ fields }) => fields['readOnly'] !== true);
+  const permission = Object.hasOwn(allowed.hostPaths, where) ? allowed.hostPaths[where] : undefined;
+  const verb = writers.length > 0 ? 'write' : 'read';
+  if (permission === undefined)
+    yield excess(pod, {
+      path: `${at}.hostPath.path`,
+      cause: `${where} must not be mounted`,
+      need: `hostPaths: {${where}: ${verb}}`,
+      power: `${verb}s the host’s ${where}`,
+    });
+  else if (permission === 'read')
+    for (const writer of writers)
+      yield excess(pod, {
+        path: `${writer.at}.readOnly`,
+        cause: `must be true for ${where}`,
+        need: `hostPaths: {${where}: write}`,
+        power: `writes the host’s ${where}`,
+      });
+}
+
+/** Yields the paths of the host that a pod mounts and may not mount, or may only read. */
+export function* hostPathFaults(pod: Pod, allowed: Permissions): Faults {
+  const mounts = pod.containers.flatMap(mountsOf);
+  for (const { at, name, fields } of pod.volumes) {
+    if (!('hostPath' in fields)) continue;
+    const { path: given, type } = record(fields['hostPath']);
+    const where = text(given);
+    const own = mounts.filter((mount) => mount.fields['name'] === name);
+    yield* formFaults(at, where, type);
+    if (isPlain(where)) yield* accessFaults(pod, { at, where, mounts: own, allowed });
+  }
+  for (const mount of mounts)
+    if (mount.fields['mountPropagation'] === 'Bidirectional')
+      yield excess(pod, {
+        path: `${mount.at}.mountPropagation`,
+        cause: 'must not be Bidirectional',
+        need: 'privileged: true, reason: …',
+        power: 'mounts file systems on the host',
+      });
+}

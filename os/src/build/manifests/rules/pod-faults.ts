@@ -1,0 +1,55 @@
+import type { Fault } from '../schema.ts';
+import { apiObjectFaults } from './api-objects.ts';
+import { containerFaults } from './containers.ts';
+import { hostPathFaults } from './host-paths.ts';
+import { imageFaults } from './images.ts';
+import { namespaceFaults } from './namespaces.ts';
+import { NO_PERMISSIONS, type Policy } from './permissions.ts';
+import { validityFaults } from './validity.ts';
+import { type Excess, type Faults, isExcess, type Json, type Pod, record, viewOf } from './view.ts';
+
+/** Annotation that init reads: a pod with the value `first` starts before the others (docs/host-api.md section 4). */
+const START = 'kios.dev/start';
+
+/** Yields what belongs to the build or to init and not to a manifest. */
+function* metadataFaults({ metadata }: Pod): Faults {
+  if ('uid' in metadata)
+    yield { path: 'metadata.uid', cause: 'must not be set: the build derives it from the content' };
+  const start = record(metadata['annotations'])[START];
+  if (start !== undefined && start !== 'first')
+    yield { path: `metadata.annotations["${START}"]`, cause: 'must be first or left out' };
+}
+
+/** What the rules find in a pod. */
+export interface Verdict {
+  readonly faults: readonly Fault[];
+  /** A sentence about a pod that may do everything: what it does with that. */
+  readonly warning: string | undefined;
+}
+
+function warn({ key }: Pod, excesses: readonly Excess[], reason: string): string | undefined {
+  const powers = [...new Set(excesses.map(({ power }) => power))].filter((power) => power !== '');
+  if (powers.length === 0) return undefined;
+  return `the pod ${key} is root on the node: ${powers.join('; ')} (allowed: ${reason})`;
+}
+
+/** Holds a pod against the rules that the Kubernetes schema does not have. */
+export function judge(manifest: Json, policy: Policy): Verdict {
+  const pod = viewOf(manifest);
+  const allowed = (Object.hasOwn(policy.pods, pod.key) ? policy.pods[pod.key] : undefined) ?? NO_PERMISSIONS; // prettier-ignore
+  const found = [
+    ...metadataFaults(pod),
+    ...validityFaults(pod),
+    ...apiObjectFaults(pod),
+    ...imageFaults(pod, policy),
+    ...namespaceFaults(pod, allowed),
+    ...hostPathFaults(pod, allowed),
+    ...containerFaults(pod, allowed),
+  ];
+  const { privileged: reason } = allowed;
+  if (reason === undefined) return { faults: found, warning: undefined };
+  return {
+    faults: found.filter((fault) => !isExcess(fault)),
+    warning: warn(pod, found.filter(isExcess), reason),
+  };
+}

@@ -1,0 +1,85 @@
+import { type Fault, isRecord } from '../schema.ts';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** Readers of data that the schema check judges: what has another type than expected counts as absent here. */
+export const record = (value: unknown): Json => (isRecord(value) ? value : {});
+export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+export const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/** A container with its place in the manifest, such as `spec.initContainers[0]`. */
+export interface Container {
+  readonly at: string;
+  readonly name: string;
+  readonly fields: Json;
+  readonly securityContext: Json;
+}
+
+/** A volume with its place in the manifest. */
+export interface Volume {
+  readonly at: string;
+  readonly name: string;
+  readonly fields: Json;
+}
+
+/** A pod as the rules look at it. Init containers are containers like the others. */
+export interface Pod {
+  /** `NAMESPACE/NAME`, as the policy calls it. */
+  readonly key: string;
+  readonly metadata: Json;
+  readonly spec: Json;
+  readonly securityContext: Json;
+  readonly containers: readonly Container[];
+  readonly volumes: readonly Volume[];
+}
+
+/**
+ * A fault that the policy can turn into a permission. It says what the pod could do with it, for the warning about a
+ * pod that may do everything; nothing where `privileged` says it already.
+ */
+export interface Excess extends Fault {
+  readonly power: string;
+}
+
+/** A rule yields what is wrong with a pod. */
+export type Faults = Generator<Fault | Excess>;
+
+export const isExcess = (fault: Fault | Excess): fault is Excess => 'power' in fault;
+
+/** Where the permissions are. */
+export const POLICY_FILE = 'os/manifest-policy.yaml';
+
+/** Returns the fault of a pod that has more than it may, with the line that would allow it. */
+export function excess(
+  { key }: Pod,
+  { path, cause, need, power }: Fault & { readonly need: string; readonly power: string },
+): Excess {
+  return { path, cause: `${cause}; ${POLICY_FILE} can allow ${key}: {${need}}`, power };
+}
+
+const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'] as const;
+
+/** Returns `NAMESPACE/NAME` of a pod's metadata. */
+export const podKey = (metadata: Json): string =>
+  `${text(metadata['namespace']) || 'default'}/${text(metadata['name'])}`;
+
+export function viewOf(manifest: Json): Pod {
+  const metadata = record(manifest['metadata']);
+  const spec = record(manifest['spec']);
+  const placed = (name: string): { at: string; name: string; fields: Json }[] =>
+    list(spec[name]).map((value, index) => {
+      const fields = record(value);
+      return { at: `spec.${name}[${index}]`, name: text(fields['name']), fields };
+    });
+  return {
+    key: podKey(metadata),
+    metadata,
+    spec,
+    securityContext: record(spec['securityContext']),
+    containers: CONTAINER_LISTS.flatMap(placed).map((container) => ({
+      ...container,
+      securityContext: record(container.fields['securityContext']),
+    })),
+    volumes: placed('volumes'),
+  };
+}

@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest';
+
+import {
+  NO_PERMISSIONS,
+  type Permissions,
+} from '../../../../src/build/manifests/rules/permissions.ts';
+import { judge } from '../../../../src/build/manifests/rules/pod-faults.ts';
+import { imageName } from '../../../../src/build/shipped.ts';
+
+const IMAGE = imageName('dhcp');
+
+const securityContext = {
+  runAsUser: 1000,
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  seccompProfile: { type: 'RuntimeDefault' },
+  capabilities: { drop: ['ALL'] },
+};
+
+const container = {
+  name: 'run',
+  image: IMAGE,
+  securityContext,
+  resources: { requests: { cpu: '20m', memory: '48Mi' }, limits: { memory: '128Mi' } },
+};
+
+interface Document {
+  readonly [field: string]: unknown;
+}
+
+/** A pod that keeps every rule without any permission. */
+const pod = (spec: object = {}, metadata: object = {}): Document => ({
+  metadata: { name: 'a', namespace: 'kube-system', ...metadata },
+  spec: { automountServiceAccountToken: false, containers: [container], ...spec },
+});
+
+const withContainer = (more: object): Document => pod({ containers: [{ ...container, ...more }] });
+const withContext = (more: object): Document =>
+  withContainer({ securityContext: { ...securityContext, ...more } });
+const withPort = (port: object): Document => withContainer({ ports: [port] });
+/** A pod with a volume, mounted by a container of the list. */
+const withVolume = (volume: object, mount: object = {}, list = 'containers'): Document => {
+  const volumeMounts = [{ name: 'v', mountPath: '/v', ...mount }];
+  const own = { [list]: [{ ...container, name: 'own', volumeMounts }] };
+  return pod({ ...own, volumes: [{ name: 'v', ...volume }] });
+};
+const withHostPath = (path: string, mount?: object, list?: string): Document =>
+  withVolume({ hostPath: { path, type: 'Directory' } }, mount, list);
+
+const verdictOf = (document: Document, allowed: Partial<Permissions> = {}) => {
+  const pods = { 'kube-system/a': { ...NO_PERMISSIONS, ...allowed } };
+  return judge(document, { pods, images: [IMAGE] });
+};
+const faultsOf = (document: Document, allowed?: Partial<Permissions>): string[] =>
+  verdictOf(document, allowed).faults.map(({ path, cause }) => `${path}: ${cause}`);
+
+it('finds no fault in a pod that keeps the rules', () => {
+  expect(verdictOf(pod())).toEqual({ faults: [], warning: undefined });
+});
+
+const ANY = { privileged: 'a test' };
+const readOnly = { readOnly: true };
+const sysctls = [{ name: 'net.core.somaxconn', value: '1' }];
+
+const PERMITTED: [string, Document, RegExp, Partial<Permissions>][] = [
+  ['the host’s network', pod({ hostNetwork: true }), /^spec\.hostNetwork: must/, { hostNetwork: true }],
+  ['the host’s processes', pod({ hostPID: true }), /^spec\.hostPID: must/, { hostPID: true }],
+  ['the host’s memory', pod({ hostIPC: true }), /^spec\.hostIPC: must/, { hostIPC: true }],
+  ['one process namespace', pod({ shareProcessNamespace: true }), /^spec\.shareProcessNamespace: /, { shareProcessNamespace: true }],
+  ['a kernel setting', pod({ securityContext: { sysctls } }), /sysctls\[0\]: net\.core\.somaxconn must/, { sysctls: ['net.core.somaxconn'] }],
+  ['a path to read', withHostPath('/etc', readOnly), /hostPath\.path: \/etc must .*\{hostPaths: \{\/etc: read\}\}$/, { hostPaths: { '/etc': 'read' } }],
+  ['a path to write', withHostPath('/etc'), /hostPath\.path: \/etc must .*\{hostPaths: \{\/etc: write\}\}$/, { hostPaths: { '/etc': 'write' } }],
+  ['a path for an init container', withHostPath('/etc', {}, 'initContainers'), /\{\/etc: write\}/, { hostPaths: { '/etc': 'write' } }],
+  ['a path that nothing mounts', pod({ volumes: [{ name: 'v', hostPath: { path: '/' } }] }), /hostPath\.path: \/ must/, { hostPaths: { '/': 'read' } }],
+  ['a port of the host', withPort({ containerPort: 80, hostPort: 8080 }), /ports\[0\]\.hostPort: 8080 must/, { hostPorts: [8080] }],
+  ['a capability', withContext({ capabilities: { drop: ['ALL'], add: ['NET_RAW'] } }), /capabilities\.add\[0\]: NET_RAW must/, { capabilities: ['NET_RAW'] }],
+  ['a capability in small letters', withContext({ capabilities: { drop: ['all'], add: ['net_raw'] } }), /add\[0\]: NET_RAW must/, { capabilities: ['NET_RAW'] }],
+  ['every capability', withContext({ capabilities: { drop: ['ALL'], add: ['ALL'] } }), /add\[0\]: ALL must .*\{privileged: true/, ANY],
+  ['uid 0', withContext({ runAsUser: 0 }), /securityContext\.runAsUser: must not be 0/, { root: true }],
+  ['an unknown uid', withContext({ runAsUser: undefined }), /runAsUser: must be set, or runAsNonRoot/, { root: true }],
+  ['a writable root', withContext({ readOnlyRootFilesystem: false }), /readOnlyRootFilesystem: must be true/, { writableRoot: true }],
+  ['no limit of memory', withContainer({ resources: {} }), /resources\.limits\.memory: is missing/, { unlimitedMemory: ['run'] }],
+  ['a limit of nothing', withContainer({ resources: { limits: { memory: 0 } } }), /limits\.memory: is missing/, { unlimitedMemory: ['run'] }],
+  ['a container with all rights', withContext({ privileged: true }), /securityContext\.privileged: must not/, ANY],
+  ['programs with set-uid', withContext({ allowPrivilegeEscalation: undefined }), /allowPrivilegeEscalation: must be false/, ANY],
+  ['default capabilities', withContext({ capabilities: {} }), /capabilities\.drop: must contain ALL/, ANY],
+  ['no system call filter', withContext({ seccompProfile: undefined }), /seccompProfile\.type: must be/, ANY],
+  ['an unconfined filter', withContext({ seccompProfile: { type: 'Unconfined' } }), /seccompProfile\.type: must be/, ANY],
+  ['all of /proc', withContext({ procMount: 'Unmasked' }), /procMount: must be Default/, ANY],
+  ['mounts on the host', withVolume({ emptyDir: {} }, { mountPropagation: 'Bidirectional' }), /volumeMounts\[0\]\.mountPropagation: must/, ANY],
+]; // prettier-ignore
+
+it.each(PERMITTED)(
+  'refuses %s, and accepts it with the permission',
+  (_, document, fault, permission) => {
+    const faults = faultsOf(document);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toMatch(fault);
+    expect(faults[0]).toMatch(/; os\/manifest-policy\.yaml can allow kube-system\/a: \{.+\}$/);
+    expect(faultsOf(document, permission)).toEqual([]);
+  },
+);
+
+it('lets a pod that may read a path not write it', () => {
+  const [fault, ...others] = faultsOf(withHostPath('/etc'), { hostPaths: { '/etc': 'read' } });
+  expect(others).toEqual([]);
+  expect(fault).toMatch(
+    /^spec\.containers\[0\]\.volumeMounts\[0\]\.readOnly: must be true for \/etc/,
+  );
+});
+
+it('does not give a folder with its parent, nor a pod what another one has', () => {
+  expect(faultsOf(withHostPath('/etc/kios'), { hostPaths: { '/etc': 'write' } })).toHaveLength(1);
+  const other = { 'default/a': { ...NO_PERMISSIONS, hostPID: true } };
+  expect(judge(pod({ hostPID: true }), { pods: other, images: [IMAGE] }).faults).toHaveLength(1);
+});
+
+it('counts each port of a pod in the host’s network as one of the host', () => {
+  const document = pod({
+    hostNetwork: true,
+    containers: [{ ...container, ports: [{ containerPort: 80 }] }],
+  });
+  expect(faultsOf(document, { hostNetwork: true })).toEqual([
+    expect.stringMatching(/ports\[0\]\.hostPort: 80 must not be a port of the host/),
+  ]);
+});
+
+it('accepts uid 0 in a user namespace of the pod’s own', () => {
+  const containers = [{ ...container, securityContext: { ...securityContext, runAsUser: 0 } }];
+  expect(faultsOf(pod({ containers, hostUsers: false }))).toEqual([]);
+});
+
+const valueFrom = { secretKeyRef: { name: 'a', key: 'b' } };
+const projected = { sources: [{ serviceAccountToken: { path: 'token' } }] };
+const port = { containerPort: 70_000 };
+const limits = { memory: '64Gb' };
+
+const REFUSED: [string, Document, RegExp][] = [
+  ['an image that does not ship', withContainer({ image: imageName('dhpc') }), /image: kios\.invalid\/dhpc:[\d.]+ does not ship/],
+  ['a shipped image by a digest of the user’s', withContainer({ image: `${IMAGE}@sha256:${'0'.repeat(64)}` }), /does not ship/],
+  ['an image that can never be pulled', withContainer({ image: 'example.org/a:1', imagePullPolicy: 'Never' }), /forbids pulling/],
+  ['an image without a version', withContainer({ image: 'example.org/a' }), /image: example\.org\/a has no fixed version/],
+  ['a name that is none of an image', withContainer({ image: 'NGINX:1.28' }), /image: "NGINX:1\.28" is no image/],
+  ['a container without an image', withContainer({ image: undefined }), /image: is missing/],
+  ['an unknown image of a volume', withVolume({ image: { reference: imageName('x') } }), /volumes\[0\]\.image\.reference: .* does not ship/],
+  ['a token of an account', pod({ automountServiceAccountToken: true }), /automountServiceAccountToken: must be false/],
+  ['an account', pod({ serviceAccountName: 'a' }), /serviceAccountName: refers to a ServiceAccount/],
+  ['a token in a volume', withVolume({ projected }), /projected\.sources\[0\]\.serviceAccountToken: refers to/],
+  ['a secret in a volume', withVolume({ secret: { secretName: 'a' } }), /volumes\[0\]\.secret: refers to a Secret/],
+  ['a secret of a volume', withVolume({ cephfs: { secretRef: { name: 'a' } } }), /cephfs\.secretRef: refers to a Secret/],
+  ['a claim', withVolume({ persistentVolumeClaim: { claimName: 'a' } }), /persistentVolumeClaim: refers to/],
+  ['a block device', withContainer({ volumeDevices: [{ name: 'a', devicePath: '/dev/a' }] }), /volumeDevices: refers to/],
+  ['a secret in the environment', withContainer({ env: [{ name: 'A', valueFrom }] }), /env\[0\]\.valueFrom\.secretKeyRef: refers to a Secret/],
+  ['settings from the cluster', withContainer({ envFrom: [{ configMapRef: { name: 'a' } }] }), /envFrom\[0\]\.configMapRef: refers to a ConfigMap/],
+  ['a secret for pulling', pod({ imagePullSecrets: [{ name: 'a' }] }), /imagePullSecrets: refers to a Secret/],
+  ['a resource claim', pod({ resourceClaims: [{ name: 'a' }] }), /resourceClaims: refers to/],
+  ['an ephemeral container', pod({ ephemeralContainers: [{ ...container, name: 'e' }] }), /ephemeralContainers: must be empty/],
+  ['SELinux', withContext({ seLinuxOptions: { type: 'spc_t' } }), /seLinuxOptions: must not be set/],
+  ['AppArmor', withContext({ appArmorProfile: { type: 'Unconfined' } }), /appArmorProfile: must not be set/],
+  ['AppArmor in an annotation', pod({}, { annotations: { 'container.apparmor.security.beta.kubernetes.io/run': 'unconfined' } }), /must not be set: the node has no AppArmor/],
+  ['a probe of another host', withContainer({ livenessProbe: { httpGet: { host: '192.0.2.1', port: 80 } } }), /livenessProbe\.httpGet\.host: must not/],
+  ['a hook to another host', withContainer({ lifecycle: { preStop: { tcpSocket: { host: '192.0.2.1', port: 80 } } } }), /lifecycle\.preStop\.tcpSocket\.host: must not/],
+  ['a path with ..', withHostPath('/a/../b'), /hostPath\.path: \/a\/\.\.\/b must be an absolute path/],
+  ['a path that ends in /', withHostPath('/etc/'), /hostPath\.path: \/etc\/ must be/],
+  ['an unknown kind of path', withVolume({ hostPath: { path: '/a', type: 'directory' } }), /hostPath\.type: directory must be one of/],
+  ['a uid of its own', pod({}, { uid: 'x' }), /metadata\.uid: must not be set/],
+  ['an unknown start', pod({}, { annotations: { 'kios.dev/start': 'early' } }), /annotations\["kios\.dev\/start"\]: must be first/],
+  ['no name', pod({}, { name: undefined }), /metadata\.name: is missing/],
+  ['a name that is none', pod({}, { name: 'My_Pod' }), /metadata\.name: is "My_Pod", must be/],
+  ['a namespace that is none', pod({}, { namespace: 'Kube System' }), /metadata\.namespace: is "Kube System", must be/],
+  ['an unknown restart policy', pod({ restartPolicy: 'Sometimes' }), /restartPolicy: is Sometimes, must be one of/],
+  ['an unknown DNS policy', pod({ dnsPolicy: 'Host' }), /dnsPolicy: is Host, must be one of/],
+  ['an unknown pull policy', withContainer({ imagePullPolicy: 'Allways' }), /imagePullPolicy: is Allways, must be/],
+  ['no container', pod({ containers: [] }), /spec\.containers: is empty/],
+  ['a name that is none of a container', withContainer({ name: 'My_Container' }), /containers\[0\]\.name: is "My_Container"/],
+  ['two containers of one name', pod({ initContainers: [container] }), /containers\[0\]\.name: spec\.initContainers\[0\] has the name run/],
+  ['two volumes of one name', pod({ volumes: [{ name: 'v', emptyDir: {} }, { name: 'v', emptyDir: {} }] }), /volumes\[1\]\.name: spec\.volumes\[0\] has/],
+  ['a volume that is not there', withVolume({ emptyDir: {} }, { name: 'w' }), /volumeMounts\[0\]\.name: is w, which is no volume/],
+  ['a relative path of a mount', withVolume({ emptyDir: {} }, { mountPath: 'a' }), /mountPath: is "a", must begin with/],
+  ['a port out of range', withPort(port), /containerPort: is 70000, must be from 1/],
+  ['an unknown protocol', withPort({ containerPort: 1, protocol: 'tcp' }), /protocol: is tcp, must be one of/],
+  ['an amount that is none', withContainer({ resources: { limits } }), /limits\.memory: is "64Gb", must be a quantity/],
+  ['a limit below the request', withContainer({ resources: { requests: { memory: '1Gi' }, limits: { memory: '1G' } } }), /limits\.memory: is less than the request/],
+]; // prettier-ignore
+
+it.each(REFUSED)('refuses %s, whatever the policy says', (_, document, fault) => {
+  for (const allowed of [{ hostPaths: { '/a': 'write' } } as const, ANY]) {
+    const faults = faultsOf(document, allowed);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toMatch(fault);
+  }
+});
+
+describe('a pod that may do everything', () => {
+  const proxy = pod({
+    hostNetwork: true,
+    containers: [
+      {
+        name: 'proxy',
+        image: 'docker.io/library/nginx:1.28.0-alpine',
+        securityContext: { privileged: true },
+        volumeMounts: [{ name: 'etc', mountPath: '/etc/nginx', readOnly: true }],
+      },
+    ],
+    volumes: [{ name: 'etc', hostPath: { path: '/etc/nginx' } }],
+  });
+
+  it('is refused with every fault until the policy gives a reason', () => {
+    expect(faultsOf(proxy).length).toBeGreaterThan(5);
+  });
+
+  it('gives a warning that names what it can do', () => {
+    expect(verdictOf(proxy, { privileged: 'balances the API servers' })).toEqual({
+      faults: [],
+      warning:
+        'the pod kube-system/a is root on the node: uses the host’s network; reads the host’s /etc/nginx; ' +
+        'container proxy has all capabilities and devices; container proxy can take all memory ' +
+        '(allowed: balances the API servers)',
+    });
+  });
+
+  it('gives no warning while it does nothing of that kind', () => {
+    expect(verdictOf(pod(), ANY).warning).toBeUndefined();
+  });
+});

@@ -86,7 +86,7 @@ func parts(disk string) []Part {
 	if err != nil {
 		return nil
 	}
-	return join(table, nodes, func(device string) bool {
+	return join(table.Parts, nodes, func(device string) bool {
 		_, err := os.Stat(device)
 		return err == nil
 	})

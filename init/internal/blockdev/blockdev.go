@@ -2,14 +2,11 @@
 package blockdev
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/gpt"
 )
@@ -17,6 +14,7 @@ import (
 // Disk is a whole disk with the partitions that are both in its table and known to the kernel.
 type Disk struct {
 	Name  string
+	GUID  string // of its partition table, or "" without one
 	Parts []Part
 }
 
@@ -61,35 +59,9 @@ func skip(name string) bool {
 // Path returns a device's node. The kernel writes a slash in a name as an exclamation mark.
 func Path(name string) string { return "/dev/" + strings.ReplaceAll(name, "!", "/") }
 
-// Disks reads the partition table of every disk. A disk without one has no Parts.
-func Disks() []Disk {
-	var disks []Disk
-	for _, device := range Devices() {
-		if device.Disk == "" {
-			disks = append(disks, Disk{device.Name, parts(device.Name)})
-		}
-	}
-	return disks
-}
-
-func parts(disk string) []Part {
-	nodes := partNodes(disk)
-	if len(nodes) == 0 {
-		return nil // the kernel found no table, so it need not be read
-	}
-	file, err := os.Open(Path(disk))
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	table, err := gpt.Read(file, number(disk, "size")*512, number(disk, "queue/logical_block_size"))
-	if err != nil {
-		return nil
-	}
-	return join(table, nodes, func(device string) bool {
-		_, err := os.Stat(device)
-		return err == nil
-	})
+// Geometry returns a disk's size and the size of its blocks, in bytes.
+func Geometry(disk string) (size, blockSize int64) {
+	return number(disk, "size") * 512, number(disk, "queue/logical_block_size")
 }
 
 // join pairs the table's entries with the kernel's partitions. The kernel adds partitions one by one, and a device's
@@ -125,41 +97,3 @@ func number(name, attribute string) int64 {
 	n, _ := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 	return n
 }
-
-// Uevents is the kernel's stream of device events.
-type Uevents struct {
-	// C has a value when any device has changed since the last receive. The reader examines all devices again, so lost
-	// or forged events do no harm.
-	C      <-chan struct{}
-	socket *os.File
-}
-
-// OpenUevents subscribes to device events. Call it before the first Disks, so that no device is missed in between.
-func OpenUevents() (*Uevents, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_KOBJECT_UEVENT)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1}); err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	happened := make(chan struct{}, 1)
-	u := &Uevents{happened, os.NewFile(uintptr(fd), "uevents")}
-	go func() {
-		buffer := make([]byte, 8192)
-		for {
-			if _, err := u.socket.Read(buffer); err != nil && !errors.Is(err, unix.ENOBUFS) {
-				return
-			}
-			select {
-			case happened <- struct{}{}:
-			default:
-			}
-		}
-	}()
-	return u, nil
-}
-
-// Close ends the subscription.
-func (u *Uevents) Close() { u.socket.Close() }

@@ -2,9 +2,11 @@
 package datapart
 
 import (
+	"errors"
 	"strings"
 
 	"kios.dev/init/internal/blockdev"
+	"kios.dev/init/internal/diskid"
 	"kios.dev/init/internal/gpt"
 )
 
@@ -14,6 +16,15 @@ type Want struct {
 	BootPart string // GUID of the partition the machine booted from, or ""
 }
 
+// ErrNamed means that a disk keeps the build's GUIDs because the kernel command line names one of them.
+var ErrNamed = errors.New("datapart= on the kernel command line names it by a GUID of the build")
+
+// NamesBuild reports whether the command line names the partition by a GUID of the build, which then has to stay.
+func (w Want) NamesBuild() bool {
+	guid, ok := strings.CutPrefix(w.Spec, "PARTUUID=")
+	return ok && diskid.Shared(strings.ToLower(guid))
+}
+
 // Stage is the progress of the search.
 type Stage int
 
@@ -21,77 +32,158 @@ type Stage int
 const (
 	Loading Stage = iota // drivers are still being loaded
 	Settled              // all are loaded, and the disks that they find at once are present
+	Quiet                // no bus is about to bring a disk, and every table has been read
 	Final                // the deadline has passed
 )
 
-// Choose returns the data partition's device among the present disks. wait is true when another disk could still change
-// the result: the named one, the one booted from, or, when neither is known, any disk while drivers are loading.
-func Choose(disks []blockdev.Disk, want Want, stage Stage) (device string, wait bool) {
-	if want.Spec != "" {
-		device = bySpec(disks, want.Spec)
-		return device, device == "" && stage != Final
-	}
-	boot := diskWith(disks, want.BootPart)
-	if boot != nil {
-		if device := ofType(*boot); device != "" {
-			return device, false
-		}
-	}
-	if want.BootPart != "" && boot == nil && stage != Final || stage == Loading {
-		return "", true
-	}
-	for _, disk := range disks {
-		if device := ofType(disk); device != "" {
-			return device, false
-		}
-	}
-	return "", false
+// Choice is the result of the search. Without a Device all state is in RAM.
+type Choice struct {
+	Device string // of the data partition, or ""
+	// Boot is the device of the partition booted from, or "" when the firmware names none or the disk is not present.
+	// From here on it stands for that partition, whose GUID may be replaced.
+	Boot string
+	// Medium is the disk that belongs to this machine: the one booted from or, when the firmware names none, that of the
+	// data partition. It has no Name when there is no such disk.
+	Medium blockdev.Disk
+	// Twins are the devices that cannot be told apart, so that none of them is the data partition.
+	Twins []string
 }
 
-func bySpec(disks []blockdev.Disk, spec string) string {
+// Choose returns the data partition among the present disks. wait is true when another disk could still change the
+// result: the one that is named or was booted from, or a twin of the one found.
+func Choose(disks []blockdev.Disk, want Want, stage Stage) (choice Choice, wait bool) {
+	boot := withGUID(disks, want.BootPart)
+	switch {
+	case want.Spec != "":
+		choice, wait = bySpec(disks, want.Spec, stage)
+		return choice.booted(boot, wait, stage)
+	case want.BootPart != "":
+		return onBootDisk(disks, boot, stage)
+	}
+	return onlyOne(disks, stage)
+}
+
+// booted adds the partition booted from to a choice that does not depend on it. Of several, none is this machine's, and
+// none may get another GUID: the rest would look like the only one.
+func (c Choice) booted(boot []found, wait bool, stage Stage) (Choice, bool) {
+	switch {
+	case c.Twins != nil || len(boot) == 0:
+	case len(boot) > 1:
+		c.Medium = blockdev.Disk{}
+	default:
+		c.Boot, c.Medium = boot[0].part.Device, *boot[0].disk
+		wait = wait || diskid.Fresh(c.Medium) && stage < Quiet
+	}
+	return c, wait
+}
+
+// onBootDisk takes no other disk's data partition. A GUID of the build is that of any fresh disk, so it stands for one
+// disk only when no other is about to appear. Any other GUID is the disk's own.
+func onBootDisk(disks []blockdev.Disk, boot []found, stage Stage) (Choice, bool) {
+	if len(boot) == 0 {
+		return Choice{}, stage < Final
+	}
+	if len(boot) > 1 {
+		return Choice{Twins: devices(boot)}, false
+	}
+	disk := boot[0].disk
+	var same []string
+	for _, other := range disks {
+		if other.GUID == disk.GUID {
+			same = append(same, blockdev.Path(other.Name))
+		}
+	}
+	if len(same) > 1 {
+		return Choice{Twins: same}, false
+	}
+	choice := Choice{Boot: boot[0].part.Device, Medium: *disk}
+	if parts := find([]blockdev.Disk{*disk}, isData); len(parts) > 0 {
+		choice.Device = parts[0].part.Device
+	}
+	return choice, diskid.Fresh(*disk) && stage < Quiet
+}
+
+// onlyOne serves machines whose firmware does not say what was booted. The type is the same on every disk, so there may
+// be only one disk with it.
+func onlyOne(disks []blockdev.Disk, stage Stage) (Choice, bool) {
+	choice, wait := unique(find(disks, isData), false, stage)
+	return choice, wait || choice.Device == "" && choice.Twins == nil && stage == Loading
+}
+
+func bySpec(disks []blockdev.Disk, spec string, stage Stage) (Choice, bool) {
 	key, value, tagged := strings.Cut(spec, "=")
-	for _, disk := range disks {
-		if !tagged && spec == blockdev.Path(disk.Name) {
-			return spec // a whole disk may be the data partition
-		}
-		for _, part := range disk.Parts {
-			switch {
-			case !tagged && part.Device == spec,
-				key == "PARTUUID" && tagged && strings.EqualFold(part.GUID, value),
-				key == "PARTLABEL" && tagged && part.Name == value:
-				return part.Device
+	var own bool // the word names one partition of one machine
+	var named []found
+	switch {
+	case !tagged:
+		own = true
+		for _, disk := range disks {
+			if spec == blockdev.Path(disk.Name) { // a whole disk may be the data partition
+				return Choice{Device: spec, Medium: disk}, false
 			}
 		}
+		named = find(disks, func(p *blockdev.Part) bool { return p.Device == spec })
+	case key == "PARTUUID":
+		own = !diskid.Shared(strings.ToLower(value))
+		named = withGUID(disks, value)
+	case key == "PARTLABEL":
+		named = find(disks, func(p *blockdev.Part) bool { return p.Name == value })
 	}
-	return ""
+	if len(named) == 0 {
+		return Choice{}, stage < Final
+	}
+	return unique(named, own, stage)
 }
 
-func ofType(disk blockdev.Disk) string {
-	for _, part := range disk.Parts {
-		if part.Type == gpt.KiOS {
-			return part.Device
+// unique returns the only one of parts that lie on different disks, the first of those on one disk. own means that no
+// other disk can have such a part, whichever appears.
+func unique(parts []found, own bool, stage Stage) (Choice, bool) {
+	if len(parts) == 0 {
+		return Choice{}, false
+	}
+	first := parts[0]
+	for _, other := range parts {
+		if other.disk.Name != first.disk.Name {
+			return Choice{Twins: devices(parts)}, false
 		}
 	}
-	return ""
+	wait := !own && (stage < Settled || stage < Quiet && diskid.Fresh(*first.disk))
+	return Choice{Device: first.part.Device, Medium: *first.disk}, wait
 }
 
-func diskWith(disks []blockdev.Disk, guid string) *blockdev.Disk {
+// found is a partition with its disk.
+type found struct {
+	disk *blockdev.Disk
+	part *blockdev.Part
+}
+
+func find(disks []blockdev.Disk, matches func(*blockdev.Part) bool) []found {
+	var all []found
 	for i := range disks {
-		if Find(disks[i:i+1], guid) != nil {
-			return &disks[i]
-		}
-	}
-	return nil
-}
-
-// Find returns the partition with this GUID, or nil.
-func Find(disks []blockdev.Disk, guid string) *blockdev.Part {
-	for _, disk := range disks {
-		for i := range disk.Parts {
-			if guid != "" && strings.EqualFold(disk.Parts[i].GUID, guid) {
-				return &disk.Parts[i]
+		disk := &disks[i]
+		for j := range disk.Parts {
+			if part := &disk.Parts[j]; matches(part) {
+				all = append(all, found{disk, part})
 			}
 		}
 	}
-	return nil
+	return all
+}
+
+// withGUID returns the partitions with a GUID, which is "" when it is unknown.
+func withGUID(disks []blockdev.Disk, guid string) []found {
+	return find(disks, func(p *blockdev.Part) bool { return guid != "" && strings.EqualFold(p.GUID, guid) })
+}
+
+// WithGUID returns the devices of the partitions with a GUID.
+func WithGUID(disks []blockdev.Disk, guid string) []string { return devices(withGUID(disks, guid)) }
+
+func isData(p *blockdev.Part) bool { return p.Type == gpt.KiOS }
+
+func devices(parts []found) []string {
+	var names []string
+	for _, one := range parts {
+		names = append(names, one.part.Device)
+	}
+	return names
 }

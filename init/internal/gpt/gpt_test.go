@@ -80,7 +80,7 @@ func TestReadReturnsTheTableThatIsIntact(t *testing.T) {
 		b := disk(512)
 		damage(b)
 		got, err := Read(bytes.NewReader(b), int64(len(b)), 512)
-		if err != nil || !reflect.DeepEqual(got, want) {
+		if err != nil || !reflect.DeepEqual(got.Parts, want) {
 			t.Errorf("%s: %+v %v", name, got, err)
 		}
 	}
@@ -88,7 +88,7 @@ func TestReadReturnsTheTableThatIsIntact(t *testing.T) {
 
 func TestReadSupportsDisksWithBlocksOf4KiB(t *testing.T) {
 	b := disk(4096)
-	if got, err := Read(bytes.NewReader(b), int64(len(b)), 4096); err != nil || !reflect.DeepEqual(got, want) {
+	if got, err := Read(bytes.NewReader(b), int64(len(b)), 4096); err != nil || !reflect.DeepEqual(got.Parts, want) {
 		t.Errorf("%+v %v", got, err)
 	}
 }

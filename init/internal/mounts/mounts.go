@@ -4,6 +4,7 @@ package mounts
 import (
 	"errors"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -70,6 +71,18 @@ func State(base string) []Mount {
 		{data + "/kios/credential-providers", "/var/lib/kios/credential-providers", "", unix.MS_BIND | noDev, "", false}, // kubelet runs them
 		{data + "/cni", "/opt/cni", "", unix.MS_BIND | noDev, "", false},                                                 // containerd runs the plugins
 	}
+}
+
+// WithoutMissing returns the rows with RAM in place of the folders that do not exist.
+func WithoutMissing(table []Mount) []Mount {
+	table = slices.Clone(table)
+	for i, m := range table {
+		if _, err := os.Stat(m.Source); m.Flags&unix.MS_BIND != 0 && errors.Is(err, os.ErrNotExist) {
+			// Its target may lie on the same full file system.
+			table[i] = Mount{"tmpfs", m.Target, "tmpfs", m.Flags &^ unix.MS_BIND, "mode=0755,size=10%", true}
+		}
+	}
+	return table
 }
 
 // StateDirs returns the folders that State needs below base.

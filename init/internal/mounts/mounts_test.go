@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -40,6 +41,29 @@ func TestEverySourceOfStateIsCreated(t *testing.T) {
 			if _, path, ok := strings.Cut(option, "="); ok && strings.HasPrefix(path, "/d/") && !made[path] {
 				t.Errorf("%s is not made", path)
 			}
+		}
+	}
+}
+
+func TestRAMStandsInForAFolderThatHasNoRoom(t *testing.T) {
+	base := t.TempDir()
+	if err := MakeDirs(StateDirs(base)); err != nil {
+		t.Fatal(err)
+	}
+	table := State(base)
+	if got := WithoutMissing(table); !reflect.DeepEqual(got, table) {
+		t.Errorf("nothing is missing: %v", got)
+	}
+	if err := os.Remove(base + "/data/cni"); err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range WithoutMissing(table) {
+		if row.Target == "/opt/cni" {
+			if row.FS != "tmpfs" || row.Flags != noDev || !row.Optional {
+				t.Errorf("%+v", row)
+			}
+		} else if !reflect.DeepEqual(row, table[i]) {
+			t.Errorf("%+v", row)
 		}
 	}
 }

@@ -2,8 +2,10 @@
 package seed
 
 import (
+	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,6 +19,8 @@ import (
 const (
 	dir      = "/run/kios/seed"
 	readOnly = unix.MS_RDONLY | mounts.Hard
+	// tablePatience bounds the wait for partition tables.
+	tablePatience = 5 * time.Second
 )
 
 // Log is the part of the event log that mounting needs.
@@ -52,24 +56,54 @@ func Of(v volume.Volume, chassis string) Seed {
 	return Seed{}
 }
 
+// From says which devices may hold a seed.
+type From struct {
+	BootPart string // GUID of the partition booted from, or "" when it is unknown
+	Boot     string // its device, or "" when its disk was not present yet
+	Disk     string // kernel name of the disk that belongs to the machine, or ""
+	OnlyDisk bool   // no other disk may hold one
+}
+
 // MountAll mounts every seed volume and the `kios` folder of the partition booted from.
-func MountAll(bootPart string, loadFS func(string) error, log Log) {
-	mountLabelled(loadFS, log)
-	if part := datapart.Find(blockdev.Disks(), bootPart); part != nil {
-		if there, err := mountBoot(part.Device, loadFS); there {
-			report(log, "boot", part.Device, err)
+func MountAll(from From, loadFS func(string) error, log Log) {
+	mountLabelled(from, loadFS, log)
+	disks := func() []blockdev.Disk { return blockdev.Disks(tablePatience) }
+	if device := from.bootDevice(disks, log); device != "" {
+		if there, err := mountBoot(device, loadFS); there {
+			report(log, "boot", device, err)
 		}
 	}
 }
 
+// bootDevice returns the partition booted from, if it is only one.
+func (f From) bootDevice(disks func() []blockdev.Disk, log Log) string {
+	if f.Boot != "" || f.BootPart == "" {
+		return f.Boot
+	}
+	switch devices := datapart.WithGUID(disks(), f.BootPart); len(devices) {
+	case 0:
+		return ""
+	case 1:
+		return devices[0]
+	default:
+		log.Warn("seed.ignored", "label", "boot", "devices", devices, "cause", fault.New(fault.DataTwice, "choose the partition booted from",
+			"Detach all of these devices but one.", fmt.Errorf("%s cannot be told apart", strings.Join(devices, " and "))))
+		return ""
+	}
+}
+
 // mountLabelled mounts every seed volume, the first one of those with the same label.
-func mountLabelled(loadFS func(string) error, log Log) {
+func mountLabelled(from From, loadFS func(string) error, log Log) {
 	taken := map[string]string{} // folder → kernel name
 	chassis := chassisTag()
 	for _, device := range blockdev.Devices() {
 		path := blockdev.Path(device.Name)
 		found := Of(identify(path), chassis)
 		if found.Folder == "" {
+			continue
+		}
+		if cause := from.refuse(device); cause != "" {
+			log.Warn("seed.ignored", "label", found.Folder, "device", path, "cause", cause)
 			continue
 		}
 		if other, ok := taken[found.Folder]; ok {
@@ -85,6 +119,14 @@ func mountLabelled(loadFS func(string) error, log Log) {
 			taken[found.Folder] = device.Name
 		}
 	}
+}
+
+// refuse returns why a device may not hold a seed, or "".
+func (f From) refuse(device blockdev.Device) string {
+	if !f.OnlyDisk || f.Disk != "" && (device.Name == f.Disk || device.Disk == f.Disk) {
+		return ""
+	}
+	return "the node has joined a cluster, and this is not the disk it booted from"
 }
 
 // mountSeed returns false, and leaves nothing mounted, when the volume lacks the file that a seed needs.

@@ -3,6 +3,8 @@ package seed
 import (
 	"testing"
 
+	"kios.dev/init/internal/blockdev"
+	"kios.dev/init/internal/gpt"
 	"kios.dev/init/internal/volume"
 )
 
@@ -24,6 +26,65 @@ func TestOfDistinguishesSeedsFromOtherVolumes(t *testing.T) {
 	} {
 		if got := Of(row.volume, row.chassis); got != row.want {
 			t.Errorf("%s: %+v, want %+v", row.name, got, row.want)
+		}
+	}
+}
+
+func TestAJoinedNodeTakesSeedsOnlyFromItsOwnDisk(t *testing.T) {
+	part, disk := blockdev.Device{Name: "vda3", Disk: "vda"}, blockdev.Device{Name: "vda"}
+	volume, stick := blockdev.Device{Name: "sda"}, blockdev.Device{Name: "sda1", Disk: "sda"}
+	for _, c := range []struct {
+		name   string
+		from   From
+		device blockdev.Device
+		taken  bool
+	}{
+		{"not joined: a volume", From{Disk: "vda"}, volume, true},
+		{"joined: a pod's volume", From{Disk: "vda", OnlyDisk: true}, volume, false},
+		{"joined: a partition of a stick", From{Disk: "vda", OnlyDisk: true}, stick, false},
+		{"joined: a partition of the disk booted from", From{Disk: "vda", OnlyDisk: true}, part, true},
+		{"joined: the disk booted from", From{Disk: "vda", OnlyDisk: true}, disk, true},
+		{"joined, and no disk is the machine's own", From{OnlyDisk: true}, volume, false},
+		{"joined, and no disk is the machine's own: a partition", From{OnlyDisk: true}, stick, false},
+	} {
+		if cause := c.from.refuse(c.device); (cause == "") != c.taken {
+			t.Errorf("%s: %q", c.name, cause)
+		}
+	}
+}
+
+// events keeps the names of warnings.
+type events struct{ warned []string }
+
+func (e *events) Info(string, ...any)              {}
+func (e *events) Warn(event string, fields ...any) { e.warned = append(e.warned, event) }
+
+func TestTheKiosFolderIsThatOfThePartitionBootedFrom(t *testing.T) {
+	with := func(devices ...string) func() []blockdev.Disk {
+		return func() (disks []blockdev.Disk) {
+			for _, device := range devices {
+				part := blockdev.Part{Partition: gpt.Partition{GUID: "0000-b1"}, Device: device}
+				disks = append(disks, blockdev.Disk{Name: device, Parts: []blockdev.Part{part}})
+			}
+			return disks
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		from   From
+		disks  func() []blockdev.Disk
+		device string
+		warned int
+	}{
+		{"remembered, although another carries its GUID now", From{BootPart: "0000-b1", Boot: "/dev/vda1"}, with("/dev/sda1"), "/dev/vda1", 0},
+		{"it appeared later than the data partition", From{BootPart: "0000-B1"}, with("/dev/sda1"), "/dev/sda1", 0},
+		{"two that cannot be told apart", From{BootPart: "0000-b1"}, with("/dev/sda1", "/dev/vda1"), "", 1},
+		{"it never appeared", From{BootPart: "0000-b2"}, with("/dev/sda1"), "", 0},
+		{"the firmware names none", From{}, with("/dev/sda1"), "", 0},
+	} {
+		var log events
+		if device := c.from.bootDevice(c.disks, &log); device != c.device || len(log.warned) != c.warned {
+			t.Errorf("%s: %q, warned %v", c.name, device, log.warned)
 		}
 	}
 }

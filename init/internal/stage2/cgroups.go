@@ -48,10 +48,11 @@ func delegate(group string) error {
 	return errors.Join(failed...)
 }
 
-// endStartPhase takes back what only the first pods need.
+// endStartPhase takes back what only the first pods need, and does what can wait.
 func (h *host) endStartPhase() {
 	if err := setWeight(normalWeight); err != nil {
 		h.log.Warn("cgroup.weight", "cause", err)
 	}
 	h.applySysctls(sysctl.AfterStart())
+	h.reserveRoom()
 }

@@ -70,6 +70,9 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 		if err := atomicfile.WriteJSON(runDir+"/kubelet.json", state); err != nil {
 			h.log.Warn("kubelet.json", "cause", err)
 		}
+		if plan.Mode == "cluster" {
+			h.recordMachine()
+		}
 		h.expectReady("kubelet", pid, h.saveBoot)
 	}
 	return supervise.Spec{Args: plan.Args, Env: environment(), Started: started, Ended: h.notify.Forget}

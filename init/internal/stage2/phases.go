@@ -25,6 +25,7 @@ type bootState struct {
 	Kernel       string  `json:"kernel"`
 	ClockFloored bool    `json:"clockFloored"`
 	Data         string  `json:"data"`
+	DataReason   string  `json:"dataReason,omitempty"`
 	Phases       []phase `json:"phases"`
 }
 

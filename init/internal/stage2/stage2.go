@@ -18,7 +18,6 @@ import (
 	"kios.dev/init/internal/modules"
 	"kios.dev/init/internal/mounts"
 	"kios.dev/init/internal/powerbutton"
-	"kios.dev/init/internal/seed"
 	"kios.dev/init/internal/shutdown"
 	"kios.dev/init/internal/stage1"
 	"kios.dev/init/internal/supervise"
@@ -39,16 +38,22 @@ var runDirs = []mounts.Dir{
 
 // host is the state of stage 2.
 type host struct {
-	log      *eventlog.Log
-	phases   *phases
-	options  cmdline.Options
-	modules  *modules.Loader
-	release  release
-	bootPart string
+	log     *eventlog.Log
+	phases  *phases
+	options cmdline.Options
+	modules *modules.Loader
+	release release
 
+	bootPart   string // GUID of the partition booted from, or ""
+	bootDevice string // its device, or ""
+	medium     string // kernel name of the disk that belongs to the machine, or ""
+
+	dataDevice       string // device of the data partition
 	data, dataReason string // as in host.json
 	machine          string // hash of its facts, or ""
 	ownName          kubelet.Name
+	joined           bool // at boot
+	moved            bool // the node joined on another machine
 
 	reaper        *supervise.Reaper
 	notify        *supervise.Notify
@@ -107,6 +112,7 @@ func (h *host) boot() error {
 	if err := h.openAPI(); err != nil {
 		return err
 	}
+	h.identify()
 	seeds := h.mountSeeds(drivers)
 	h.prepareKubelet()
 	select {
@@ -115,19 +121,6 @@ func (h *host) boot() error {
 		h.log.Warn("seed.late", "seconds", int(seedPatience.Seconds()), "note", "a volume may appear later than the pods that read it")
 	}
 	return h.startKubelet()
-}
-
-// seedPatience bounds the delay that a broken USB stick can cause.
-const seedPatience = 10 * time.Second
-
-func (h *host) mountSeeds(drivers <-chan struct{}) <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		<-drivers // the seed may be on a disk that appears later than the data partition
-		seed.MountAll(h.bootPart, h.modules.LoadFS, h.log)
-	}()
-	return done
 }
 
 func (h *host) mountAPI() error {
@@ -199,7 +192,6 @@ func (h *host) loadDrivers() <-chan struct{} {
 }
 
 func (h *host) prepareKubelet() {
-	h.identify()
 	h.serveAs(kubelet.Make(kubelet.ReadFiles("/etc"), h.ownName).Name.Host)
 	go h.renewServingPair()
 	h.saveBoot()

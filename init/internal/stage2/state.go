@@ -1,7 +1,9 @@
 package stage2
 
 import (
+	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -12,38 +14,62 @@ import (
 )
 
 func (h *host) mountState(drivers <-chan struct{}) error {
-	h.bootPart = datapart.BootPart()
-	device := datapart.Search(datapart.Want{Spec: h.options.DataPart, BootPart: h.bootPart}, h.modules, drivers)
-	kind := "ram"
-	if device != "" && h.mountPartition(device) {
-		kind = "partition"
-		h.log.Info("data.mounted", "device", device)
-	} else {
-		if device == "" && h.options.DataPart != "" {
-			h.log.Warn("data.missing", "cause", fault.New(fault.DataPart, "find datapart="+h.options.DataPart,
-				"Check the kernel command line and the disk.", os.ErrNotExist))
-		}
+	want := datapart.Want{Spec: h.options.DataPart, BootPart: datapart.BootPart()}
+	choice := datapart.Search(want, h.modules, drivers)
+	h.bootPart, h.bootDevice, h.medium = want.BootPart, choice.Boot, choice.Medium.Name
+	h.renewDisk(choice.Medium, want)
+	h.dataDevice, h.data, h.dataReason = choice.Device, "partition", ""
+	if choice.Device == "" || !h.mountPartition(choice.Device) {
+		h.data, h.dataReason = "ram", h.whyRAM(choice, want)
 		if err := mounts.Apply([]mounts.Mount{mounts.RAM(dataDir)}, nil); err != nil {
 			return err
 		}
 		if err := h.useState(); err != nil {
 			return err
 		}
-		h.log.Warn("data.ram", "note", "no data partition: all state is lost at power off")
-		if h.dataReason = "failed"; device == "" {
-			h.dataReason = "none"
+		note := "all state is lost at power off"
+		if choice.Boot != "" && h.dataReason == "none" {
+			note = "the disk booted from has no data partition: " + note
 		}
+		h.log.Warn("data.ram", "reason", h.dataReason, "note", note)
 	}
-	h.data = kind
+	h.joined = isJoined("/etc")
 	h.phases.reached("data")
-	return h.phases.save(func(s *bootState) { s.Data = kind })
+	return h.phases.save(func(s *bootState) { s.Data, s.DataReason = h.data, h.dataReason })
+}
+
+// whyRAM returns the reason for state in RAM, and reports a data partition that is expected and not used. A partition
+// that does not mount has been reported already.
+func (h *host) whyRAM(choice datapart.Choice, want datapart.Want) (reason string) {
+	var lacking *fault.Error
+	switch {
+	case choice.Twins != nil:
+		h.log.Error("data.failed", "devices", choice.Twins, "cause", fault.New(fault.DataTwice, "choose the data partition",
+			"The node runs from RAM and has touched none of these devices. Detach all but one, or name the partition with datapart=/dev/… on the kernel command line.",
+			fmt.Errorf("%s cannot be told apart", strings.Join(choice.Twins, " and "))))
+	case choice.Device != "":
+	case want.Spec != "":
+		lacking = fault.New(fault.DataPart, "find datapart="+want.Spec, "Check the kernel command line and the disk.", os.ErrNotExist)
+	case want.BootPart != "" && choice.Boot == "":
+		lacking = fault.New(fault.DataPart, "find the disk booted from",
+			"Its driver is missing, or it replies too slowly. With datapart= on the kernel command line another disk can hold the state.", os.ErrNotExist)
+	default:
+		return "none"
+	}
+	if lacking != nil {
+		h.log.Warn("data.missing", "cause", lacking)
+	}
+	return "failed"
 }
 
 // mountPartition reports whether the data partition is in use now. If not, none of it is left mounted.
 func (h *host) mountPartition(device string) bool {
 	err := datapart.Mount(device, dataDir, h.modules)
 	if err == nil {
+		h.makeRoom(device)
 		if err = h.useState(); err == nil {
+			h.log.Info("data.mounted", "device", device)
+			h.renewFileSystem(device)
 			return true
 		}
 		unix.Unmount(dataDir, unix.MNT_DETACH)
@@ -53,13 +79,17 @@ func (h *host) mountPartition(device string) bool {
 }
 
 func (h *host) useState() error {
-	if err := mounts.MakeDirs(mounts.StateDirs(dataDir)); err != nil {
+	table := mounts.State(dataDir)
+	if err := mounts.MakeDirs(mounts.StateDirs(dataDir)); datapart.IsFull(err) {
+		// A folder that this image adds has no room. The others, with the node's identity, are there.
+		table = mounts.WithoutMissing(table)
+		h.log.Warn("data.folder", "cause", err, "note", "it is in RAM until the next boot")
+	} else if err != nil {
 		return fault.New(fault.DataPart, "make folders for state", "Check the data partition.", err)
 	}
 	if err := h.cleanEtc(); err != nil {
 		return err
 	}
-	table := mounts.State(dataDir)
 	for i, row := range table {
 		if err := mounts.Apply(table[i:i+1], h.modules.LoadFS); err != nil {
 			for _, done := range table[:i] {
@@ -68,7 +98,10 @@ func (h *host) useState() error {
 			return fault.New(fault.DataPart, "mount "+row.Target, "Check the data partition and the kernel's overlay module.", err)
 		}
 	}
-	return linkLogs()
+	if err := linkLogs(); err != nil {
+		h.log.Warn("logs.link", "cause", err)
+	}
+	return nil
 }
 
 // linkLogs makes the host's logs visible in kubelet's /logs endpoint, which serves /var/log.
@@ -88,6 +121,12 @@ func (h *host) prepareStore() error {
 	}
 	const containerd = "/var/lib/containerd"
 	r, err := store.Prepare(storeDir, containerd)
+	if datapart.IsFull(err) {
+		// A new image fills an emptied folder again: what is full now is full of pods' files.
+		if free, _ := datapart.Full(dataDir); h.data == "partition" && h.giveUpBallast(h.dataDevice, free) {
+			r, err = store.Prepare(storeDir, containerd)
+		}
+	}
 	if err != nil {
 		// RAM has room for the links, so the node can still run its own pods. A reboot would only fail here again.
 		h.log.Error("store.failed", "cause", fault.New(fault.Store, "prepare containerd's store",

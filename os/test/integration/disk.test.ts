@@ -1,12 +1,12 @@
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { makeDisk } from '../../src/build/image/disk.ts';
+import { decodeGpt, GPT_BYTES, guidBytes, SECTOR } from '../../src/build/formats/gpt.ts';
+import { IDENTIFIERS, LAYOUT, makeDisk } from '../../src/build/image/disk.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
-import { findDataPartition } from '../../src/lab/qemu/data-partition.ts';
 import { silent } from '../../src/workstation/progress.ts';
 
 /**
@@ -15,28 +15,54 @@ import { silent } from '../../src/workstation/progress.ts';
  */
 const WANTED = {
   'has_journal, ext_attr, resize_inode, dir_index': [0x5c, 0x4 | 0x8 | 0x10 | 0x20],
-  'filetype, extents, 64bit, flex_bg': [0x60, 0x2 | 0x40 | 0x80 | 0x200],
+  'filetype, extents, 64bit, flex_bg, metadata_csum_seed': [
+    0x60,
+    0x2 | 0x40 | 0x80 | 0x200 | 0x2000,
+  ],
   'sparse_super, large_file, metadata_csum': [0x64, 0x1 | 0x2 | 0x400],
 } as const;
 
-test(
-  'the data partition has a journal and checks its metadata, so that a power cut damages nothing',
-  { timeout: 120_000 },
-  async () => {
-    const dir = await mkdtemp(path.join(tmpdir(), 'kios-disk-'));
-    onTestFinished(() => rm(dir, { recursive: true }));
-    const [efi, out] = [path.join(dir, 'kios.efi'), path.join(dir, 'kios.img')];
-    await writeFile(efi, 'MZ');
-    const tools = await openToolroot(silent);
-    await makeDisk({ out, efi, arch: 'amd64', time: 1_790_000_000, tools });
+let dir: string;
+let disk: FileHandle;
 
-    await using disk = await open(out);
-    const superblock = Buffer.alloc(1024);
-    await disk.read(superblock, 0, 1024, (await findDataPartition(out)) + 1024);
-    expect(superblock.readUInt16LE(0x38)).toBe(0xef53);
-    const lacking = Object.entries(WANTED).filter(
-      ([, [offset, bits]]) => (superblock.readUInt32LE(offset) & bits) !== bits,
-    );
-    expect(lacking).toEqual([]);
-  },
-);
+beforeAll(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'kios-disk-'));
+  const [efi, out] = [path.join(dir, 'kios.efi'), path.join(dir, 'kios.img')];
+  await writeFile(efi, 'MZ');
+  const tools = await openToolroot(silent);
+  await makeDisk({ out, efi, arch: 'amd64', time: 1_790_000_000, tools });
+  disk = await open(out);
+}, 120_000);
+
+afterAll(async () => {
+  await disk.close();
+  await rm(dir, { recursive: true });
+});
+
+async function read(at: number, bytes: number): Promise<Buffer> {
+  const { buffer } = await disk.read(Buffer.alloc(bytes), 0, bytes, at);
+  return buffer;
+}
+
+const [esp, data] = LAYOUT.partitions.map(({ offset }) => offset);
+
+test('the data partition has a journal and checks its metadata, so that a power cut damages nothing', async () => {
+  const superblock = await read(data! + 1024, 1024);
+  expect(superblock.readUInt16LE(0x38)).toBe(0xef53);
+  const lacking = Object.entries(WANTED).filter(
+    ([, [offset, bits]]) => (superblock.readUInt32LE(offset) & bits) !== bits,
+  );
+  expect(lacking).toEqual([]);
+});
+
+test('the disk carries the identifiers that init replaces at the first boot', async () => {
+  const table = await read(0, GPT_BYTES);
+  expect(decodeGpt(table)?.map(({ guid }) => guid)).toEqual([IDENTIFIERS.esp, IDENTIFIERS.data]);
+  expect(table.subarray(SECTOR + 56, SECTOR + 72)).toEqual(guidBytes(IDENTIFIERS.disk));
+  const serial = Number.parseInt(IDENTIFIERS.espSerial, 16);
+  // A FAT32 boot sector and its copy in sector 6.
+  for (const at of [esp!, esp! + 6 * SECTOR])
+    expect((await read(at + 67, 4)).readUInt32LE()).toBe(serial);
+  const uuid = Buffer.from(IDENTIFIERS.dataFileSystem.replaceAll('-', ''), 'hex');
+  expect(await read(data! + 1024 + 0x68, 16)).toEqual(uuid);
+});

@@ -10,6 +10,8 @@ export const BootState = v.object({
   /** The clock was before the image's build time or the saved time, and init set it to the later of them. */
   clockFloored: v.boolean(),
   data: v.picklist(['partition', 'ram']),
+  /** As in `HostState`. */
+  dataReason: v.optional(v.picklist(['none', 'failed'])),
   phases: v.array(v.object({ name: v.string(), up: v.number() })),
 });
 export type BootState = v.InferOutput<typeof BootState>;

@@ -13,11 +13,29 @@ import {
 } from '../formats/gpt.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
 
+/**
+ * The identifiers of every image, the same in each, so that equal inputs give equal images. Init replaces them at the
+ * first boot and knows them by `packages/host-api/vectors/disk.json`.
+ */
+export const IDENTIFIERS = {
+  disk: namedGuid('disk'),
+  esp: namedGuid('esp'),
+  data: namedGuid('data'),
+  espSerial: '6b696f73',
+  dataFileSystem: namedGuid('data-fs'),
+} as const;
+
 const MIB = 1024 * 1024;
 /** Room for the running EFI file, the next one, and files that an operator adds. */
 const ESP_BYTES = 512 * MIB;
 /** Enough to start with: the partition grows to the size of the disk. */
 const DATA_BYTES = 1024 * MIB;
+
+/** The partitions of every image. */
+export const LAYOUT = placePartitions(IDENTIFIERS.disk, [
+  { type: TYPE.esp, guid: IDENTIFIERS.esp, label: 'kios-esp', bytes: ESP_BYTES },
+  { type: TYPE.data, guid: IDENTIFIERS.data, label: 'kios-data', bytes: DATA_BYTES },
+]);
 
 /** The file that firmware starts from removable media (UEFI specification 2.10, section 3.5.1.1). */
 const BOOT_FILE = { amd64: 'BOOTX64.EFI', arm64: 'BOOTAA64.EFI' } as const;
@@ -36,9 +54,9 @@ async function makeEsp(
     '32',
     '-n',
     'KIOS',
+    '--invariant', // it sets a serial number, so it comes before -i
     '-i',
-    '6b696f73',
-    '--invariant',
+    IDENTIFIERS.espSerial,
     file,
   ]);
   // mcopy -m takes an entry's time stamp from its source.
@@ -53,9 +71,12 @@ async function makeEsp(
   await rm(staged);
 }
 
-/** The features of ext4 in Debian's mke2fs.conf. Without that file, `mke2fs -t ext4` makes no journal. */
+/**
+ * The features of ext4 in Debian's mke2fs.conf; without that file, `mke2fs -t ext4` makes no journal. With
+ * metadata_csum_seed the checksums do not depend on the UUID, so that init can change it.
+ */
 const DATA_FEATURES = [
-  'none', 'has_journal', 'extent', 'huge_file', 'flex_bg', 'metadata_csum', '64bit', 'dir_nlink', 'extra_isize',
+  'none', 'has_journal', 'extent', 'huge_file', 'flex_bg', 'metadata_csum', 'metadata_csum_seed', '64bit', 'dir_nlink', 'extra_isize',
   'sparse_super', 'large_file', 'filetype', 'resize_inode', 'dir_index', 'ext_attr',
 ]; // prettier-ignore
 
@@ -79,7 +100,7 @@ async function makeData(file: string, time: number, tools: Toolroot): Promise<vo
       '-L',
       'kios-data',
       '-U',
-      namedGuid('data-fs'),
+      IDENTIFIERS.dataFileSystem,
       '-m',
       '1',
       '-E',
@@ -138,18 +159,14 @@ export async function makeDisk({ out, efi, arch, time, tools }: DiskRequest): Pr
   try {
     await makeEsp(esp, efi, arch, time, tools);
     await makeData(data, time, tools);
-    const layout = placePartitions(namedGuid('disk'), [
-      { type: TYPE.esp, guid: namedGuid('esp'), label: 'kios-esp', bytes: ESP_BYTES },
-      { type: TYPE.data, guid: namedGuid('data'), label: 'kios-data', bytes: DATA_BYTES },
-    ]);
     await writeFile(scratch, '');
-    await truncate(scratch, layout.bytes);
-    await place(scratch, esp, layout.partitions[0]!);
-    await place(scratch, data, layout.partitions[1]!);
-    const { start, end } = encodeGpt(layout);
+    await truncate(scratch, LAYOUT.bytes);
+    await place(scratch, esp, LAYOUT.partitions[0]!);
+    await place(scratch, data, LAYOUT.partitions[1]!);
+    const { start, end } = encodeGpt(LAYOUT);
     await using disk = await open(scratch, 'r+');
     await disk.write(start, 0, start.length, 0);
-    await disk.write(end, 0, end.length, layout.bytes - end.length);
+    await disk.write(end, 0, end.length, LAYOUT.bytes - end.length);
     await disk.sync();
     await rename(scratch, out);
   } finally {

@@ -1,0 +1,93 @@
+package datapart
+
+import (
+	"time"
+
+	"kios.dev/init/internal/blockdev"
+)
+
+const (
+	// patience bounds the wait for a disk that was named or booted from.
+	patience = 10 * time.Second
+	// silence is how long a bus like USB has brought nothing when it is taken to be complete. A hub waits for less before
+	// it reports what is plugged into it.
+	silence = time.Second
+)
+
+// Drivers loads the modules of new devices and file systems.
+type Drivers interface {
+	LoadDevices() error
+	LoadFS(name string) error
+}
+
+// Search finds the data partition. It runs while drivers are being loaded; settled is closed when they are. It waits
+// only while another disk could change the result. A disk that replies slowly holds it up no longer than one that is
+// not there.
+func Search(want Want, drivers Drivers, settled <-chan struct{}) Choice {
+	scanner := blockdev.NewScanner()
+	s := search{
+		want: want, disks: scanner.Disks, read: scanner.C, settled: settled, final: time.After(patience),
+		loadDevices: drivers.LoadDevices, hotplug: blockdev.Hotplug, after: time.After,
+	}
+	if events, err := blockdev.OpenUevents(); err == nil {
+		defer events.Close()
+		s.news = events.C
+	}
+	return s.run()
+}
+
+// search holds what a search sees of the world.
+type search struct {
+	want        Want
+	disks       func() (disks []blockdev.Disk, reading bool)
+	read, news  <-chan struct{} // a table was read; a device changed
+	settled     <-chan struct{}
+	final       <-chan time.Time
+	loadDevices func() error
+	hotplug     func() (present, coming bool)
+	after       func(time.Duration) <-chan time.Time
+
+	stage  Stage
+	silent <-chan time.Time // ends a silence that counts
+}
+
+func (s *search) run() Choice {
+	quiet := false
+	for {
+		disks, reading := s.disks()
+		if s.stage == Settled && quiet && !reading {
+			s.stage = Quiet
+		}
+		choice, wait := Choose(disks, s.want, s.stage)
+		if !wait {
+			return choice
+		}
+		select {
+		case <-s.read:
+		case <-s.news:
+			if s.stage >= Settled {
+				s.loadDevices() // a new bus may have brought a disk; the first pass has reported failures
+				quiet = s.listen(false)
+			}
+		case <-s.settled:
+			s.stage, s.settled = Settled, nil
+			quiet = s.listen(false)
+		case <-s.silent:
+			quiet = s.listen(true)
+		case <-s.final:
+			s.stage = Final
+		}
+	}
+}
+
+// listen returns true when no disk is about to appear, and otherwise begins to wait for silence. silent says that one
+// has just ended.
+func (s *search) listen(silent bool) bool {
+	s.silent = nil
+	present, coming := s.hotplug()
+	if !present || silent && !coming {
+		return true
+	}
+	s.silent = s.after(silence)
+	return false
+}

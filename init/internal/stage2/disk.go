@@ -1,0 +1,73 @@
+package stage2
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/blockdev"
+	"kios.dev/init/internal/datapart"
+	"kios.dev/init/internal/diskid"
+	"kios.dev/init/internal/fault"
+)
+
+// renewDisk gives a freshly flashed disk identifiers of its own, while none of its partitions is mounted.
+func (h *host) renewDisk(disk blockdev.Disk, want datapart.Want) {
+	if disk.Name == "" {
+		return
+	}
+	changed, err := false, datapart.ErrNamed
+	if !want.NamesBuild() || !diskid.Fresh(disk) {
+		changed, err = diskid.Renew(disk)
+	}
+	device := blockdev.Path(disk.Name)
+	if changed {
+		h.log.Info("disk.renewed", "device", device)
+	}
+	if err != nil {
+		h.log.Warn("disk.kept", "device", device, "cause", fault.New(fault.Disk, "give "+device+" identifiers of its own",
+			"The node runs. Attach no second disk with a kiOS image until the cause is removed.", err))
+	}
+}
+
+// renewFileSystem gives a freshly flashed data partition a UUID of its own.
+func (h *host) renewFileSystem(device string) {
+	changed, err := diskid.RenewFileSystem(dataDir)
+	if changed {
+		h.log.Info("data.renewed", "device", device)
+	}
+	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
+		h.log.Warn("data.kept", "device", device, "cause", err)
+	}
+}
+
+// makeRoom gives up the ballast of a full partition, so that kubelet starts and can take space back from pods.
+func (h *host) makeRoom(device string) {
+	if free, full := datapart.Full(dataDir); full {
+		h.giveUpBallast(device, free)
+	}
+}
+
+// giveUpBallast reports a full partition, and returns whether it has got room.
+func (h *host) giveUpBallast(device string, free datapart.Room) bool {
+	cause := error(unix.ENOSPC)
+	given, err := datapart.GiveUp(dataDir)
+	if err != nil {
+		cause = fmt.Errorf("%w, and the ballast stays: %w", cause, err)
+	}
+	h.log.Warn("data.full", "device", device, "freeBytes", free.Bytes, "freeInodes", free.Inodes, "ballast", given,
+		"cause", fault.New(fault.DataFull, "find room on "+device,
+			"Kubelet removes unused images and evicts pods. Remove what pods do not need, or use a larger disk.", cause))
+	return given && err == nil
+}
+
+// reserveRoom makes the ballast for a later boot.
+func (h *host) reserveRoom() {
+	if h.data != "partition" {
+		return
+	}
+	if err := datapart.Reserve(dataDir); err != nil {
+		h.log.Warn("data.ballast", "cause", err)
+	}
+}

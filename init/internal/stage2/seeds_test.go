@@ -1,0 +1,76 @@
+package stage2
+
+import (
+	"os"
+	"testing"
+)
+
+func TestANodeHasMovedWhenItJoinedOnAnotherMachine(t *testing.T) {
+	dir := t.TempDir()
+	moved := func(machine string, want bool) {
+		t.Helper()
+		if got := hasMoved(dir, machine); got != want {
+			t.Errorf("on machine %q: moved %v", machine, got)
+		}
+	}
+	record := func(machine string) {
+		t.Helper()
+		if err := writeMachine(dir, machine); err != nil {
+			t.Fatal(err)
+		}
+	}
+	moved("aa", false) // an older version of init kept no record
+	record("aa")
+	moved("aa", false)
+	moved("bb", true)
+	moved("", true)
+	record("bb")
+	moved("bb", false)
+	moved("aa", true)
+	record("") // a machine without facts
+	moved("", false)
+	moved("aa", true)
+}
+
+func TestAMachineThatIsRecordedIsNotWrittenAgain(t *testing.T) {
+	dir := t.TempDir()
+	if err := writeMachine(dir, "aa"); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := os.Stat(dir + "/machine")
+	if err := writeMachine(dir, "aa"); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.Stat(dir + "/machine"); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the file was replaced: %v", err)
+	}
+}
+
+func TestARecordThatIsNoFileOpensNoSeeds(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink("/proc/version", dir+"/machine"); err != nil {
+		t.Fatal(err)
+	}
+	if hasMoved(dir, "aa") {
+		t.Error("a link to /proc counts as the record of another machine")
+	}
+}
+
+func TestANodeIsJoinedWithAKubeconfig(t *testing.T) {
+	etc := t.TempDir()
+	if err := os.MkdirAll(etc+"/kubernetes", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(etc+"/kubernetes/bootstrap-kubelet.conf", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if isJoined(etc) {
+		t.Error("a node that has only a token has joined")
+	}
+	if err := os.WriteFile(etc+"/kubernetes/kubelet.conf", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !isJoined(etc) {
+		t.Error("a node with a kubeconfig has not joined")
+	}
+}

@@ -1,0 +1,41 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/testdisk"
+)
+
+func TestOnAFullDiskAnEqualStoreIsKeptAndANewOneSaysThatThereIsNoRoom(t *testing.T) {
+	testdisk.Require(t)
+	disk := t.TempDir()
+	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Unmount(disk, 0) })
+	to := disk + "/containerd"
+	from, _ := fixture(t, "sha256:1")
+	prepare(t, from, to)
+	hog := disk + "/hog"
+	if err := os.WriteFile(hog, make([]byte, 64<<10), 0o600); !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+	if r := prepare(t, from, to); r.Fresh {
+		t.Errorf("%+v", r)
+	}
+	larger, _ := fixture(t, "sha256:2")
+	put(t, larger+"/io.containerd.metadata.v1.bolt/meta.db", string(make([]byte, 32<<10)))
+	if _, err := Prepare(larger, to); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("%v", err)
+	}
+	if err := os.Remove(hog); err != nil { // as init gives up its ballast
+		t.Fatal(err)
+	}
+	if r := prepare(t, larger, to); !r.Fresh {
+		t.Errorf("%+v", r)
+	}
+}

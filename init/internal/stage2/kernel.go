@@ -18,6 +18,7 @@ import (
 func (h *host) prepareKernel() {
 	h.applySysctls(sysctl.AtBoot())
 	h.applySysctls(sysctl.Reserve("/proc/sys", memory()))
+	h.applySysctls(sysctl.Neighbours(memory()))
 	h.floorClock("build", h.release.BuildTime)
 	for _, part := range []struct {
 		name    string
@@ -43,15 +44,19 @@ func (h *host) applySysctls(table []sysctl.Setting) {
 	}
 }
 
-// setLimits gives children the limits that systemd's units for them give. The soft limit on files stays low for
-// programs that close every descriptor they might have. containerd and kubelet raise their own.
+// limits holds what children inherit: the limits that systemd's units for them give, and none on what the kernel
+// counts for all processes of a user, pods included. The soft limit on files stays low for programs that close every
+// descriptor they might have. containerd and kubelet raise their own.
+var limits = map[int]syscall.Rlimit{
+	unix.RLIMIT_NOFILE:     {Cur: 1024, Max: 1 << 20},
+	unix.RLIMIT_NPROC:      {Cur: math.MaxUint64, Max: math.MaxUint64},
+	unix.RLIMIT_SIGPENDING: {Cur: math.MaxUint64, Max: math.MaxUint64}, // charged to the memory of the sender's group
+	unix.RLIMIT_MEMLOCK:    {Cur: math.MaxUint64, Max: math.MaxUint64},
+	unix.RLIMIT_CORE:       {Cur: 0, Max: math.MaxUint64},
+}
+
 func setLimits() error {
-	for resource, limit := range map[int]syscall.Rlimit{
-		unix.RLIMIT_NOFILE:  {Cur: 1024, Max: 1 << 20},
-		unix.RLIMIT_NPROC:   {Cur: math.MaxUint64, Max: math.MaxUint64},
-		unix.RLIMIT_MEMLOCK: {Cur: math.MaxUint64, Max: math.MaxUint64},
-		unix.RLIMIT_CORE:    {Cur: 0, Max: math.MaxUint64},
-	} {
+	for resource, limit := range limits {
 		if err := syscall.Setrlimit(resource, &limit); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/routers"
 	"kios.dev/init/internal/sysctl"
 )
 
@@ -24,7 +25,8 @@ func (h *host) prepareKernel() {
 		name    string
 		prepare func() error
 	}{
-		{"limits", setLimits}, {"root's read-ahead", limitReadAhead}, {"loopback", loopbackUp}, {"resolv.conf", firstResolvConf},
+		{"limits", setLimits}, {"root's read-ahead", limitReadAhead}, {"loopback", loopbackUp}, {"router announcements", h.followLinks},
+		{"resolv.conf", firstResolvConf},
 		{"ctrl-alt-del", func() error { return unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) }},
 	} {
 		if err := part.prepare(); err != nil {
@@ -42,6 +44,17 @@ func (h *host) applySysctls(table []sysctl.Setting) {
 	for _, failure := range sysctl.Apply("/proc/sys", sysctl.Except(table, h.options.Sysctls)) {
 		h.log.Warn("sysctl.failed", "name", failure.Name, "cause", failure.Err)
 	}
+}
+
+// followLinks lets hardware links believe router announcements, those that exist and those that appear.
+func (h *host) followLinks() error {
+	links, err := routers.Open(h.options.Sysctls, func(link string, err error) {
+		h.log.Warn("routers.failed", "link", link, "cause", err)
+	})
+	if err == nil {
+		go links.Follow()
+	}
+	return err
 }
 
 // limits holds what children inherit: the limits that systemd's units for them give, and none on what the kernel

@@ -7,7 +7,8 @@ import {
 } from '../../../../src/checks/hardening/settings.ts';
 
 it('reads names, values and empty values, and skips comments', () => {
-  const text = '# a.b = 0\n\nkernel.modprobe =\n  vm.x=1 \nkernel.core_pattern = core #1\nfs.file-max = 3\n';
+  const text =
+    '# a.b = 0\n\nkernel.modprobe =\n  vm.x=1 \nkernel.core_pattern = core #1\nfs.file-max = 3\n';
   expect(parseSettings(text)).toEqual([
     { name: 'kernel/modprobe', value: '' },
     { name: 'vm/x', value: '1' },
@@ -16,12 +17,16 @@ it('reads names, values and empty values, and skips comments', () => {
   ]);
 });
 
-it.each(['kernel.panic', '-kernel.panic = 1', 'vm.-x = 1', 'net/ipv4/ip_forward = 1', 'net.*.x = 1', ' = 1'])(
-  'rejects the row %j',
-  (row) => {
-    expect(() => parseSettings(row)).toThrow('it is not "name = value"');
-  },
-);
+it.each([
+  'kernel.panic',
+  '-kernel.panic = 1',
+  'vm.-x = 1',
+  'net/ipv4/ip_forward = 1',
+  'net.*.x = 1',
+  ' = 1',
+])('rejects the row %j', (row) => {
+  expect(() => parseSettings(row)).toThrow('it is not "name = value"');
+});
 
 it('formats settings as sysctl prints them', () => {
   const settings = [{ name: 'kernel/modprobe', value: '' }, { name: 'vm/x', value: '1' }]; // prettier-ignore

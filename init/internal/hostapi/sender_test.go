@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestAPodIsNamedByItsControlGroup(t *testing.T) {
@@ -52,8 +54,13 @@ func TestAPodsNameIsThatOfItsLogs(t *testing.T) {
 			t.Errorf("%s: %q, want %q", uid, got, want)
 		}
 	}
-	if got := podName(filepath.Join(logs, "none"), "u-1"); got != "" {
-		t.Error(got)
+	if err := unix.Mkfifo(filepath.Join(logs, "fifo"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, place := range []string{"none", "fifo"} {
+		if got := podName(filepath.Join(logs, place), "u-1"); got != "" {
+			t.Errorf("%s: %q", place, got)
+		}
 	}
 }
 

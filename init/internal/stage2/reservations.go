@@ -56,6 +56,13 @@ func measureMachine() (reserve.Machine, error) {
 	return reserve.Machine{Memory: memory(), Root: root, Storage: storage, CPUs: uint64(runtime.NumCPU()), Tasks: tasks}, err
 }
 
+// stateInRAM returns the bytes that a file system in place of the data partition may have. Without the size of the root
+// it is a little too large.
+func stateInRAM() uint64 {
+	root, _ := fileSystemSize("/")
+	return reserve.StateInRAM(memory(), root)
+}
+
 func fileSystemSize(path string) (uint64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(path, &fs); err != nil {

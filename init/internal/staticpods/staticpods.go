@@ -137,7 +137,7 @@ func HasLogged(logs, uid string) bool {
 		for _, container := range containers {
 			files, _ := list(filepath.Join(logs, pod, container))
 			for _, file := range files {
-				info, err := os.Stat(filepath.Join(logs, pod, container, file))
+				info, err := os.Lstat(filepath.Join(logs, pod, container, file))
 				if err == nil && info.Size() > 0 && strings.HasSuffix(file, ".log") {
 					return true
 				}

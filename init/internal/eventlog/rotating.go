@@ -48,8 +48,8 @@ func (r *rotating) Write(line []byte) (int, error) {
 	return n, err
 }
 
-// rotate begins a new generation, whatever a pod with the folder has put into it: it opens only a file that it makes, so
-// that no FIFO holds up every event of init.
+// rotate begins a new generation, whatever a pod with the folder has put into it. It opens only a file that it makes,
+// so that no FIFO holds up every event of init.
 func (r *rotating) rotate() error {
 	os.Rename(r.path, r.path+".1") // fails if a folder is in the way; then the older generation is lost
 	if err := os.Remove(r.path); err != nil && !errors.Is(err, os.ErrNotExist) {

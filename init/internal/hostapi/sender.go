@@ -17,15 +17,15 @@ const (
 	mostPods = 4096
 )
 
-// sender names the process at the other end of a connection, as the kernel knows it. It is looked up when the connection
-// is made, because the process may end before its bytes are read.
+// sender names the process at the other end of a connection, as the kernel knows it. It is looked up when the
+// connection is made, because the process may end before its bytes are read.
 type sender struct {
 	pid   int
 	group string // path of its control group, "" when the process has ended
 }
 
-// senderOf asks the kernel who connected. The descriptor of the process shows afterwards that the number was its own all
-// the time, and not one that another process has got since.
+// senderOf asks the kernel who connected. The descriptor of the process shows afterwards that the number was its own
+// all the time, and not one that another process has got since.
 func senderOf(conn net.Conn) (s sender) {
 	unixConn, ok := conn.(*net.UnixConn)
 	if !ok {

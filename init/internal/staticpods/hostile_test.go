@@ -114,10 +114,3 @@ func TestAFaultOfManyFilesIsShort(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
-
-func TestAManifestCannotMakeInitLookElsewhereForItsLogs(t *testing.T) {
-	f := folder(t, map[string]string{"x.yaml": `{"metadata":{"uid":"*/../../../*","annotations":{"kios.dev/start":"first"}}}`})
-	if uids, err := f.OfferFirst(); len(uids) != 0 || err != nil {
-		t.Errorf("uids %v, error %v", uids, err)
-	}
-}

@@ -14,7 +14,7 @@ import (
 	"kios.dev/init/internal/plainfile"
 )
 
-// A pod that may write the folder can fill it with anything. Its copy lies in memory, and kubelet runs 110 pods at most.
+// A pod that may write the folder can fill it with anything. Its copy lies in memory, and kubelet runs 110 pods.
 const (
 	maxSize      = 1 << 20 // bytes of one manifest; the API server takes no larger pod
 	maxTotal     = 8 << 20 // bytes of all copies

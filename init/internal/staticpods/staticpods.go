@@ -108,8 +108,7 @@ func sizeOf(path string) int64 {
 	return info.Size()
 }
 
-// startsFirst returns a manifest's uid and whether it asks to start first. Without a uid its logs could not be found, and
-// with one that is a pattern others would be.
+// startsFirst returns a manifest's uid and whether it asks to start first. Without a uid its logs could not be found.
 func startsFirst(manifest []byte) (uid string, first bool) {
 	var pod struct {
 		Metadata struct {
@@ -120,9 +119,7 @@ func startsFirst(manifest []byte) (uid string, first bool) {
 	if json.Unmarshal(manifest, &pod) != nil {
 		return "", false
 	}
-	uid = pod.Metadata.UID
-	isPlain := uid != "" && strings.Trim(uid, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
-	return uid, isPlain && pod.Metadata.Annotations[startAnnotation] == "first"
+	return pod.Metadata.UID, pod.Metadata.UID != "" && pod.Metadata.Annotations[startAnnotation] == "first"
 }
 
 // HasLogged reports whether a container of the pod has written a line. Kubelet's log files are named

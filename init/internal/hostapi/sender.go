@@ -3,7 +3,6 @@ package hostapi
 import (
 	"net"
 	"os"
-	"path"
 	"strconv"
 	"strings"
 
@@ -79,7 +78,7 @@ func (s sender) String() string {
 
 // podUID returns the uid in the path of a container's group, /kubepods[/CLASS]/podUID/CONTAINER, or "".
 func podUID(group string) string {
-	below, ok := strings.CutPrefix(path.Clean(group), "/kubepods/")
+	below, ok := strings.CutPrefix(group, "/kubepods/")
 	if !ok {
 		return ""
 	}

@@ -20,7 +20,6 @@ func TestAPodIsNamedByItsControlGroup(t *testing.T) {
 		"/kubepods/burstable/podx y: {/c":                               "", // no name of Kubernetes
 		"/kios/kubelet":                                                 "",
 		"/other/kubepods/pod" + uid:                                     "",
-		"/kubepods/../kios/pod" + uid:                                   "",
 		"":                                                              "",
 	} {
 		if got := podUID(group); got != want {

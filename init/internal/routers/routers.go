@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/sysctl"
 )
 
 const (
@@ -123,7 +125,7 @@ func (l *Links) set(name string, index int32) {
 	if _, err := os.Stat(filepath.Join(l.sys, name, "device")); err == nil {
 		value = believe
 	}
-	err := write(setting, value)
+	err := sysctl.Write(setting, value)
 	if errors.Is(err, fs.ErrNotExist) {
 		return // no IPv6 on this link, or not yet
 	}
@@ -138,13 +140,4 @@ func (l *Links) isGiven(name string) bool {
 	return slices.ContainsFunc([]string{name, "default"}, func(of string) bool {
 		return slices.Contains(l.given, folder+of+"/accept_ra")
 	})
-}
-
-func write(path, value string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(value + "\n")
-	return errors.Join(err, file.Close())
 }

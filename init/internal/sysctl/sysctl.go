@@ -115,14 +115,15 @@ func Except(table []Setting, names []string) []Setting {
 func Apply(root string, table []Setting) []Failure {
 	var failed []Failure
 	for _, row := range table {
-		if err := write(root+"/"+row.Name, row.Value); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := Write(root+"/"+row.Name, row.Value); err != nil && !errors.Is(err, os.ErrNotExist) {
 			failed = append(failed, Failure{strings.ReplaceAll(row.Name, "/", "."), err})
 		}
 	}
 	return failed
 }
 
-func write(path, value string) error {
+// Write gives a setting a value. It makes no file where the kernel has none.
+func Write(path, value string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"kios.dev/init/internal/fault"
 )
 
@@ -46,6 +48,39 @@ func TestFilesRotateAtTheirLimitAndKeepOneOlder(t *testing.T) {
 	for file, want := range map[string]string{path: "line 6...\n", path + ".1": "line 4...\nline 5...\n"} {
 		if text, _ := os.ReadFile(file); string(text) != want {
 			t.Errorf("%s: %q", filepath.Base(file), text)
+		}
+	}
+}
+
+func TestAFileThatAPodReplacedHoldsNobodyUp(t *testing.T) {
+	for name, place := range map[string]func(path string) error{
+		"a FIFO":                 func(path string) error { return unix.Mkfifo(path, 0o644) },
+		"a link to the console":  func(path string) error { return os.Symlink("/dev/full", path) },
+		"a folder for the older": func(path string) error { return os.MkdirAll(path+".1/full", 0o755) },
+		"nothing":                func(path string) error { return nil },
+	} {
+		path := filepath.Join(t.TempDir(), "x.log")
+		r, err := openRotating(path, 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(r, "line 0...\nline 1...\n")
+		os.Remove(path)
+		if err := place(path); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() {
+			_, err := r.Write([]byte("line 2...\n"))
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			if text, _ := os.ReadFile(path); err != nil || string(text) != "line 2...\n" {
+				t.Errorf("%s: %q %v", name, text, err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("%s holds the log up", name)
 		}
 	}
 }

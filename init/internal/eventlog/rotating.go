@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"errors"
 	"os"
 	"sync"
 )
@@ -47,10 +48,18 @@ func (r *rotating) Write(line []byte) (int, error) {
 	return n, err
 }
 
+// rotate begins a new generation, whatever a pod with the folder has put into it. It opens only a file that it makes,
+// so that no FIFO holds up every event of init.
 func (r *rotating) rotate() error {
-	r.file.Close()
-	if err := os.Rename(r.path, r.path+".1"); err != nil {
+	os.Rename(r.path, r.path+".1") // fails if a folder is in the way; then the older generation is lost
+	if err := os.Remove(r.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return r.open()
+	file, err := os.OpenFile(r.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	r.file.Close()
+	r.file, r.size = file, 0
+	return nil
 }

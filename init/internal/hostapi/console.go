@@ -12,24 +12,28 @@ import (
 
 const (
 	consoleLine = 1024 // bytes
-	consoleRate = 20   // lines a second for each connection
+	consoleRate = 20   // lines a second
 )
 
-// console prints the lines of a client. It cuts long lines, replaces unprintable characters and drops lines beyond the
-// rate.
+// console prints the lines of a client, each behind its sender: a line of init's own begins with a brace. It cuts long
+// lines, replaces unprintable characters and drops lines beyond the rate.
 func (s *Server) console(conn net.Conn) {
+	from := senderOf(conn)
+	prefix := "" // looked up only for a line that is printed
 	lines := bufio.NewReaderSize(conn, consoleLine)
-	var r rate
 	tooLong := false // set while the rest of a cut line is dropped
 	for {
 		part, err := lines.ReadSlice('\n')
 		line := bytes.TrimRight(part, "\r\n")
 		if len(line) > 0 && !tooLong {
-			if ok, lost := r.allow(time.Now()); ok {
+			if ok, lost := s.printed.allow(time.Now()); ok {
 				if lost > 0 {
 					s.log.Warn("console.dropped", "lines", lost)
 				}
-				s.log.Console(Printable(line))
+				if prefix == "" {
+					prefix = from.String() + ": "
+				}
+				s.log.Console(append([]byte(prefix), Printable(line)...))
 			}
 		}
 		tooLong = errors.Is(err, bufio.ErrBufferFull)
@@ -47,25 +51,4 @@ func Printable(line []byte) []byte {
 		}
 		return unicode.ReplacementChar
 	}, string(line)))
-}
-
-// rate counts lines in windows of one second.
-type rate struct {
-	window time.Time
-	used   int
-	lost   int
-}
-
-// allow reports whether a line may pass now, and how many were lost before it.
-func (r *rate) allow(now time.Time) (ok bool, lost int) {
-	if now.Sub(r.window) >= time.Second {
-		r.window, r.used = now, 0
-	}
-	if r.used >= consoleRate {
-		r.lost++
-		return false, 0
-	}
-	r.used++
-	lost, r.lost = r.lost, 0
-	return true, lost
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,18 +20,33 @@ type Log interface {
 // maxClients bounds the open connections of each socket. The oldest is closed for the newest.
 const maxClients = 64
 
+// A client that sends without end must not roll the log over: of each socket so many lines are logged in a minute.
+const (
+	loggedCommands = 20
+	loggedRefusals = 6
+)
+
 // Server owns the sockets.
 type Server struct {
 	log     Log
 	handle  func(Command)
 	clients map[string]*clients
+	printed limiter // lines on the console
 }
 
 // Listen opens every socket below runDir. handle is called from many goroutines and must not block.
 func Listen(runDir string, log Log, handle func(Command)) (*Server, error) {
-	s := &Server{log: log, handle: handle, clients: map[string]*clients{}}
+	s := &Server{
+		log: log, handle: handle, clients: map[string]*clients{},
+		printed: limiter{limit: consoleRate, window: time.Second},
+	}
 	for _, socket := range Sockets {
-		if err := s.listen(runDir, socket.Name, socket.Path, func(c net.Conn) { s.control(socket, c) }); err != nil {
+		c := &control{
+			Server: s, socket: socket,
+			commands: limiter{limit: loggedCommands, window: time.Minute},
+			refusals: limiter{limit: loggedRefusals, window: time.Minute},
+		}
+		if err := s.listen(runDir, socket.Name, socket.Path, c.serve); err != nil {
 			return nil, err
 		}
 	}
@@ -67,23 +83,43 @@ func accept(listener net.Listener, open *clients, serve func(net.Conn)) {
 	}
 }
 
-// control handles a client's commands until it half-closes or disconnects.
-func (s *Server) control(socket Socket, conn net.Conn) {
+// control is one control socket with what its clients may still log.
+type control struct {
+	*Server
+	socket             Socket
+	commands, refusals limiter
+}
+
+// serve handles a client's commands until it half-closes or disconnects.
+func (c *control) serve(conn net.Conn) {
+	from := senderOf(conn)
 	buffer := make([]byte, 64)
 	for {
 		n, err := conn.Read(buffer)
-		commands, refused := socket.Interpret(buffer[:n])
+		commands, refused := c.socket.Interpret(buffer[:n])
 		if len(refused) > 0 {
-			s.log.Warn("control.refused", "socket", socket.Name, "bytes", hex.EncodeToString(refused))
+			c.note(&c.refusals, c.log.Warn, "control.refused", from, "bytes", hex.EncodeToString(refused))
 		}
-		for _, command := range commands {
-			s.log.Info("control", "socket", socket.Name, "command", command.String())
-			s.handle(command)
+		for _, command := range slices.Compact(commands) { // one restart fulfils equal requests
+			c.note(&c.commands, c.log.Info, "control", from, "command", command.String())
+			c.handle(command)
 		}
 		if err != nil {
 			return
 		}
 	}
+}
+
+func (c *control) note(of *limiter, log func(string, ...any), event string, from sender, fields ...any) {
+	ok, lost := of.allow(time.Now())
+	if !ok {
+		return
+	}
+	fields = append([]any{"socket", c.socket.Name, "sender", from.String()}, fields...)
+	if lost > 0 {
+		fields = append(fields, "unlogged", lost)
+	}
+	log(event, fields...)
 }
 
 // Broadcast sends an event to every client of the system socket. A client that does not read loses it.

@@ -82,7 +82,7 @@ func TestIdleClientsBlockNobodyAndHalfCloseEndsTheConnection(t *testing.T) {
 	if got := next(t, f.commands); got != RestartKubelet {
 		t.Errorf("command %v", got)
 	}
-	if line := next(t, f.log.lines); line != "control.refused[socket restart-kubelet bytes 04]" {
+	if line, want := next(t, f.log.lines), fmt.Sprintf("control.refused[socket restart-kubelet sender process %d bytes 04]", os.Getpid()); line != want {
 		t.Error(line)
 	}
 	client.SetReadDeadline(time.Now().Add(5 * time.Second))
@@ -108,30 +108,81 @@ func TestTheEventReachesOpenClientsOfTheSystemSocketOnly(t *testing.T) {
 	}
 }
 
-func TestConsoleCutsCleansAndBoundsLines(t *testing.T) {
+func TestConsoleCutsCleansAndBoundsLinesAndNamesTheirSender(t *testing.T) {
 	f := serve(t)
 	client := f.dial("kios/control/console.sock")
 	fmt.Fprintf(client, "plain ünïcode\r\n\n\x1b[2Jclear \xff\n%s\nafter\n", strings.Repeat("x", 3000))
-	for i, want := range []string{"console plain ünïcode", "console \uFFFD[2Jclear \uFFFD", "console " + strings.Repeat("x", consoleLine), "console after"} {
+	for i, want := range []string{"plain ünïcode", "\uFFFD[2Jclear \uFFFD", strings.Repeat("x", consoleLine), "after"} {
+		want = fmt.Sprintf("console process %d: %s", os.Getpid(), want)
 		if got := next(t, f.log.lines); got != want {
 			t.Errorf("line %d: %q, want %q", i, got, want)
 		}
 	}
 }
 
-func TestRateLetsTwentyLinesASecondThroughAndCountsTheRest(t *testing.T) {
-	var r rate
-	now := time.Unix(100, 0)
-	passed := 0
-	for range 50 {
-		if ok, _ := r.allow(now); ok {
-			passed++
+func TestALineCannotPretendToBeInits(t *testing.T) {
+	f := serve(t)
+	client := f.dial("kios/control/console.sock")
+	for _, forged := range []string{`{"agent":"init","ev":"fatal"}`, "\r{\"agent\":\"init\"}", "pod kube-system/dhcp-node: {}"} {
+		fmt.Fprintln(client, forged)
+		if got := next(t, f.log.lines); !strings.HasPrefix(got, fmt.Sprintf("console process %d: ", os.Getpid())) {
+			t.Errorf("%q was printed as %q", forged, got)
 		}
 	}
-	if passed != consoleRate {
-		t.Errorf("%d lines passed", passed)
+}
+
+func TestAReconnectDoesNotRenewTheRateOfTheConsole(t *testing.T) {
+	f := serve(t)
+	for range 5 {
+		client := f.dial("kios/control/console.sock")
+		for range consoleRate {
+			fmt.Fprintln(client, "spam")
+		}
+		client.Close()
 	}
-	if ok, lost := r.allow(now.Add(time.Second)); !ok || lost != 30 {
-		t.Errorf("a second later: %v, %d lost", ok, lost)
+	lines := 0
+	for end := time.After(300 * time.Millisecond); ; {
+		select {
+		case <-f.log.lines:
+			lines++
+			continue
+		case <-end:
+		}
+		break
+	}
+	// Two windows, if the test crosses the end of one, and one report of the loss.
+	if lines > 2*consoleRate+1 || lines < consoleRate {
+		t.Errorf("%d of %d lines were printed", lines, 5*consoleRate)
+	}
+}
+
+func TestAFloodOfBytesLogsAFewLinesAndStillCommands(t *testing.T) {
+	f := serve(t)
+	const flood = 500
+	for range flood / 100 {
+		client := f.dial("kios/control/restart-kubelet.sock")
+		for range 100 {
+			client.Write([]byte{byte(RestartKubelet), 0x77})
+			next(t, f.commands) // so that the bytes arrive one pair at a time
+		}
+		client.Close()
+	}
+	time.Sleep(100 * time.Millisecond)
+	if got := len(f.log.lines); got > loggedCommands+loggedRefusals || got < 2 {
+		t.Errorf("%d lines for %d commands", got, flood)
+	}
+}
+
+func TestEqualCommandsThatArriveTogetherAreOne(t *testing.T) {
+	f := serve(t)
+	client := f.dial("system.sock")
+	client.Write([]byte{3, 3, 3, 4, 4, 3})
+	for _, want := range []Command{RestartKubelet, RestartRuntime, RestartKubelet} {
+		if got := next(t, f.commands); got != want {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	if len(f.commands) != 0 {
+		t.Error("a command was repeated")
 	}
 }

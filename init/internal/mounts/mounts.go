@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -51,9 +52,9 @@ var Root = []Mount{
 	{"", "/", "", unix.MS_REMOUNT | unix.MS_BIND | unix.MS_RDONLY | Hard, "", false},
 }
 
-// RAM returns the row that replaces the data partition at target by RAM.
-func RAM(target string) Mount {
-	return Mount{"tmpfs", target, "tmpfs", Hard, "mode=0700,size=80%", false}
+// RAM returns the row that replaces the data partition at target by RAM, of size bytes at most.
+func RAM(target string, size uint64) Mount {
+	return Mount{"tmpfs", target, "tmpfs", Hard, "mode=0700,size=" + strconv.FormatUint(size, 10), false}
 }
 
 // State returns the table for persistent state on the file system at base.

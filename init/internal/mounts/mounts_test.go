@@ -111,7 +111,12 @@ func TestStateIsPrivateSoThatVolumesAppearOnce(t *testing.T) {
 	must(unix.Mount("tmpfs", root, "tmpfs", 0, ""))
 	must(unix.Mount("", root, "", unix.MS_SHARED, ""))
 	base, seen := filepath.Join(root, "base"), filepath.Join(root, "seen")
-	must(Apply([]Mount{RAM(base)}, nil))
+	must(Apply([]Mount{RAM(base, 1<<20)}, nil))
+	var fs unix.Statfs_t
+	must(unix.Statfs(base, &fs))
+	if size := fs.Blocks * uint64(fs.Bsize); size != 1<<20 {
+		t.Errorf("state in RAM may take %d bytes", size)
+	}
 	must(MakeDirs(StateDirs(base)))
 	private := State(base)[0]
 	bind := Mount{Source: base + "/data/kubelet", Target: seen, Flags: unix.MS_BIND | noDev}

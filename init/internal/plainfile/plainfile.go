@@ -22,8 +22,12 @@ func Read(dir, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err == nil && int64(len(data)) > limit {
+	var data []byte
+	info, err := file.Stat()
+	if err == nil && info.Size() <= limit { // a larger file is not read at all, and one that grows up to the limit
+		data, err = io.ReadAll(io.LimitReader(file, limit+1))
+	}
+	if err == nil && max(info.Size(), int64(len(data))) > limit {
 		err = &os.PathError{Op: "read", Path: file.Name(), Err: fmt.Errorf("%w: at most %d bytes are allowed", ErrTooLong, limit)}
 	}
 	if err != nil {

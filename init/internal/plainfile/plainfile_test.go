@@ -21,6 +21,8 @@ func TestReadIsNeverHeldUp(t *testing.T) {
 	}
 	must(os.WriteFile(at("plain"), []byte("node-1\n"), 0o644))
 	must(os.WriteFile(at("long"), make([]byte, 100), 0o644))
+	must(os.WriteFile(at("sparse"), nil, 0o644))
+	must(os.Truncate(at("sparse"), 1<<40))
 	must(os.Mkdir(at("folder"), 0o755))
 	must(unix.Mkfifo(at("fifo"), 0o644))
 	must(os.Symlink("plain", at("link")))
@@ -36,6 +38,7 @@ func TestReadIsNeverHeldUp(t *testing.T) {
 		{"link", "node-1\n", nil},
 		{"absent", "", os.ErrNotExist},
 		{"long", "", ErrTooLong},
+		{"sparse", "", ErrTooLong},
 		{"folder", "", nil},
 		{"fifo", "", nil},
 		{"proc", "", unix.EXDEV},

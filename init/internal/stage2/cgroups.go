@@ -55,4 +55,5 @@ func (h *host) endStartPhase() {
 	}
 	h.applySysctls(sysctl.AfterStart())
 	h.reserveRoom()
+	go h.watchRoom()
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/routers"
 	"kios.dev/init/internal/sysctl"
 )
 
@@ -18,12 +19,14 @@ import (
 func (h *host) prepareKernel() {
 	h.applySysctls(sysctl.AtBoot())
 	h.applySysctls(sysctl.Reserve("/proc/sys", memory()))
+	h.applySysctls(sysctl.Neighbours(memory()))
 	h.floorClock("build", h.release.BuildTime)
 	for _, part := range []struct {
 		name    string
 		prepare func() error
 	}{
-		{"limits", setLimits}, {"root's read-ahead", limitReadAhead}, {"loopback", loopbackUp}, {"resolv.conf", firstResolvConf},
+		{"limits", setLimits}, {"root's read-ahead", limitReadAhead}, {"loopback", loopbackUp}, {"router announcements", h.followLinks},
+		{"resolv.conf", firstResolvConf},
 		{"ctrl-alt-del", func() error { return unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) }},
 	} {
 		if err := part.prepare(); err != nil {
@@ -43,15 +46,30 @@ func (h *host) applySysctls(table []sysctl.Setting) {
 	}
 }
 
-// setLimits gives children the limits that systemd's units for them give. The soft limit on files stays low for
-// programs that close every descriptor they might have. containerd and kubelet raise their own.
+// followLinks lets hardware links believe router announcements, those that exist and those that appear.
+func (h *host) followLinks() error {
+	links, err := routers.Open(h.options.Sysctls, func(link string, err error) {
+		h.log.Warn("routers.failed", "link", link, "cause", err)
+	})
+	if err == nil {
+		go links.Follow()
+	}
+	return err
+}
+
+// limits holds what children inherit: the limits that systemd's units for them give, and none on what the kernel
+// counts for all processes of a user, pods included. The soft limit on files stays low for programs that close every
+// descriptor they might have. containerd and kubelet raise their own.
+var limits = map[int]syscall.Rlimit{
+	unix.RLIMIT_NOFILE:     {Cur: 1024, Max: 1 << 20},
+	unix.RLIMIT_NPROC:      {Cur: math.MaxUint64, Max: math.MaxUint64},
+	unix.RLIMIT_SIGPENDING: {Cur: math.MaxUint64, Max: math.MaxUint64}, // charged to the memory of the sender's group
+	unix.RLIMIT_MEMLOCK:    {Cur: math.MaxUint64, Max: math.MaxUint64},
+	unix.RLIMIT_CORE:       {Cur: 0, Max: math.MaxUint64},
+}
+
 func setLimits() error {
-	for resource, limit := range map[int]syscall.Rlimit{
-		unix.RLIMIT_NOFILE:  {Cur: 1024, Max: 1 << 20},
-		unix.RLIMIT_NPROC:   {Cur: math.MaxUint64, Max: math.MaxUint64},
-		unix.RLIMIT_MEMLOCK: {Cur: math.MaxUint64, Max: math.MaxUint64},
-		unix.RLIMIT_CORE:    {Cur: 0, Max: math.MaxUint64},
-	} {
+	for resource, limit := range limits {
 		if err := syscall.Setrlimit(resource, &limit); err != nil {
 			return err
 		}

@@ -51,6 +51,7 @@ type kubeletState struct {
 
 // kubeletSpec reads kubelet's files and returns the start that follows from them.
 func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
+	h.writeReservations()
 	files := kubelet.ReadFiles("/etc")
 	files.OwnDropInsOnly = h.setAsideDropIns(history)
 	plan := kubelet.Make(files, h.ownName)

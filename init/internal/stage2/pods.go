@@ -48,14 +48,27 @@ func awaitAll(names []string, done func(string) bool, deadline time.Time) (late 
 	return false
 }
 
-// podsReporter returns a function that logs each fault of the folder once.
+// faultPace is the least time between two lines about the folder of static pods.
+const faultPace = 10 * time.Second
+
+// podsReporter returns a function that logs each fault of the folder once. A fault that comes too soon after another is
+// logged in a later round if it is still there: a program that makes and removes faults must not roll the log over.
 func (h *host) podsReporter() func(error) {
-	last := ""
+	return reportChanges(time.Now, func(err error) {
+		h.log.Error("pods.manifests", "cause", fault.New(fault.Manifests, "offer the static pods", "Correct or remove the file in /etc/kubernetes/manifests.", err))
+	})
+}
+
+func reportChanges(now func() time.Time, report func(error)) func(error) {
+	last, at := "", time.Time{}
 	return func(err error) {
-		now := fmt.Sprint(err)
-		if err != nil && now != last {
-			h.log.Error("pods.manifests", "cause", fault.New(fault.Manifests, "offer the static pods", "Correct or remove the file in /etc/kubernetes/manifests.", err))
+		text := fmt.Sprint(err)
+		switch {
+		case err == nil:
+			last = ""
+		case text != last && now().Sub(at) >= faultPace:
+			last, at = text, now()
+			report(err)
 		}
-		last = now
 	}
 }

@@ -21,7 +21,7 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 	h.dataDevice, h.data, h.dataReason = choice.Device, "partition", ""
 	if choice.Device == "" || !h.mountPartition(choice.Device) {
 		h.data, h.dataReason = "ram", h.whyRAM(choice, want)
-		if err := mounts.Apply([]mounts.Mount{mounts.RAM(dataDir)}, nil); err != nil {
+		if err := mounts.Apply([]mounts.Mount{mounts.RAM(dataDir, stateInRAM())}, nil); err != nil {
 			return err
 		}
 		if err := h.useState(); err != nil {
@@ -131,7 +131,7 @@ func (h *host) prepareStore() error {
 		// RAM has room for the links, so the node can still run its own pods. A reboot would only fail here again.
 		h.log.Error("store.failed", "cause", fault.New(fault.Store, "prepare containerd's store",
 			"containerd runs from RAM. Free space on the data partition, or flash the medium again.", err))
-		if err = mounts.Apply([]mounts.Mount{mounts.RAM(containerd)}, nil); err == nil {
+		if err = mounts.Apply([]mounts.Mount{mounts.RAM(containerd, stateInRAM())}, nil); err == nil {
 			r, err = store.Prepare(storeDir, containerd)
 		}
 	}

@@ -7,22 +7,19 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/plainfile"
 )
 
 // startAnnotation with the value "first" marks a pod that is offered first. It counts only in manifests in JSON, which
 // the image builder writes.
 const startAnnotation = "kios.dev/start"
-
-// maxSize is the size of the largest manifest that kubelet reads, in bytes (pkg/kubelet/config, maxConfigLength).
-const maxSize = 10 << 20
 
 // Folder is kubelet's folder (To) and the one that it copies (From).
 type Folder struct {
@@ -34,88 +31,81 @@ func (f Folder) OfferFirst() ([]string, error) {
 	if err := os.MkdirAll(f.To, 0o700); err != nil {
 		return nil, err
 	}
-	manifests, failed := read(f.From)
+	manifests, failed := openManifests(f.From)
 	var uids []string
-	for name, content := range manifests {
+	for _, name := range manifests.names {
+		content, err := manifests.read(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a dangling link, or removed since the folder was listed
+		}
 		uid, first := startsFirst(content)
-		if !first {
-			continue
+		if err == nil && first {
+			if err = atomicfile.Write(filepath.Join(f.To, name), content, 0o600); err == nil {
+				uids = append(uids, uid)
+			}
 		}
-		if err := atomicfile.Write(filepath.Join(f.To, name), content, 0o600); err != nil {
-			failed = errors.Join(failed, err)
-			continue
-		}
-		uids = append(uids, uid)
+		failed.add(err)
 	}
-	return uids, failed
+	return uids, failed.join()
 }
 
 // Sync makes To equal to From. A file that cannot be read keeps its copy: a disk fault must not end a pod.
 func (f Folder) Sync() error {
-	wanted, failed := read(f.From)
-	if wanted == nil {
-		return failed
+	manifests, failed := openManifests(f.From)
+	if !manifests.listed {
+		return failed.join()
 	}
 	if err := os.MkdirAll(f.To, 0o700); err != nil {
 		return err
 	}
-	// Sorted, so that equal faults give equal errors.
-	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		content := wanted[name]
-		target := filepath.Join(f.To, name)
-		if content == nil || same(target, content) {
-			continue
-		}
-		failed = errors.Join(failed, atomicfile.Write(target, content, 0o600))
-	}
-	offered, err := os.ReadDir(f.To)
-	failed = errors.Join(failed, err)
-	for _, entry := range offered {
-		if _, stays := wanted[entry.Name()]; !stays {
-			failed = errors.Join(failed, os.Remove(filepath.Join(f.To, entry.Name())))
-		}
-	}
-	return failed
-}
-
-// read returns the manifests of a folder by file name, nil for one that could not be read. Like kubelet it ignores
-// names with a leading dot and everything that is not a file. A missing folder has no manifests. If the folder cannot
-// be listed, the map is nil.
-func read(folder string) (map[string][]byte, error) {
-	entries, failed := os.ReadDir(folder)
-	if failed != nil && !errors.Is(failed, fs.ErrNotExist) {
-		return nil, failed
-	}
-	failed = nil
-	manifests := make(map[string][]byte, len(entries))
-	for _, entry := range entries {
-		name := entry.Name()
-		if strings.HasPrefix(name, ".") {
-			continue
-		}
-		path := filepath.Join(folder, name)
-		info, err := os.Stat(path) // follows links
-		if err == nil && !info.Mode().IsRegular() {
-			continue
-		}
-		if err == nil && info.Size() > maxSize {
-			err = &fs.PathError{Op: "read", Path: path, Err: errors.New("larger than 10 MiB")}
-		}
-		var content []byte
-		if err == nil {
-			content, err = os.ReadFile(path)
-		}
+	stays, total := map[string]bool{}, int64(0)
+	for _, name := range manifests.names {
+		copied := filepath.Join(f.To, name)
+		content, err := manifests.read(name)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // a dangling link, or removed since the folder was listed
+			continue
 		}
-		manifests[name], failed = content, errors.Join(failed, err)
+		size := int64(len(content))
+		if err != nil {
+			size = sizeOf(copied)
+		}
+		if total+size > maxTotal {
+			failed.add(fmt.Errorf("%s/%s is left out: the manifests together are too large, more than %d bytes", f.From, name, maxTotal))
+			continue
+		}
+		total += size
+		stays[name] = true
+		if err == nil && !f.offers(name, content) {
+			err = atomicfile.Write(copied, content, 0o600)
+		}
+		failed.add(err)
 	}
-	return manifests, failed
+	failed.add(f.remove(stays))
+	return failed.join()
 }
 
-func same(path string, content []byte) bool {
-	now, err := os.ReadFile(path)
+// remove ends the offer of every manifest that does not stay.
+func (f Folder) remove(stays map[string]bool) error {
+	offered, err := os.ReadDir(f.To)
+	for _, entry := range offered {
+		if !stays[entry.Name()] {
+			err = errors.Join(err, os.Remove(filepath.Join(f.To, entry.Name())))
+		}
+	}
+	return err
+}
+
+func (f Folder) offers(name string, content []byte) bool {
+	now, err := plainfile.Read(f.To, name, maxSize)
 	return err == nil && bytes.Equal(now, content)
+}
+
+func sizeOf(path string) int64 {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // startsFirst returns a manifest's uid and whether it asks to start first. Without a uid its logs could not be found.
@@ -135,10 +125,20 @@ func startsFirst(manifest []byte) (uid string, first bool) {
 // HasLogged reports whether a container of the pod has written a line. Kubelet's log files are named
 // NAMESPACE_NAME_UID/CONTAINER/N.log.
 func HasLogged(logs, uid string) bool {
-	files, _ := filepath.Glob(filepath.Join(logs, "*_"+uid, "*", "*.log")) // fails only for a bad pattern
-	for _, file := range files {
-		if info, err := os.Stat(file); err == nil && info.Size() > 0 {
-			return true
+	pods, _ := list(logs)
+	for _, pod := range pods {
+		if !strings.HasSuffix(pod, "_"+uid) {
+			continue
+		}
+		containers, _ := list(filepath.Join(logs, pod))
+		for _, container := range containers {
+			files, _ := list(filepath.Join(logs, pod, container))
+			for _, file := range files {
+				info, err := os.Lstat(filepath.Join(logs, pod, container, file))
+				if err == nil && info.Size() > 0 && strings.HasSuffix(file, ".log") {
+					return true
+				}
+			}
 		}
 	}
 	return false

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -112,16 +114,14 @@ func TestAFolderThatCannotBeListedEndsNoPod(t *testing.T) {
 	if err := broken.Sync(); err == nil {
 		t.Error("no error for the folder that was not listed")
 	}
-	expectOffered(t, f, map[string]string{"dhcp.yaml": first})
-}
-
-func TestAManifestThatIsTooLargeIsReportedAndDoesNotStopTheOthers(t *testing.T) {
-	f := folder(t, map[string]string{"dhcp.yaml": first, "huge.yaml": ""})
-	if err := os.Truncate(filepath.Join(f.From, "huge.yaml"), maxSize+1); err != nil {
+	if uids, err := broken.OfferFirst(); err == nil || len(uids) != 0 {
+		t.Errorf("uids %v, error %v", uids, err)
+	}
+	if err := unix.Mkfifo(filepath.Join(f.From, "fifo"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.OfferFirst(); err == nil {
-		t.Error("no error for the manifest that was not read")
+	if err := (Folder{From: filepath.Join(f.From, "fifo"), To: f.To}).Sync(); err == nil {
+		t.Error("no error for a FIFO in the folder's place")
 	}
 	expectOffered(t, f, map[string]string{"dhcp.yaml": first})
 }
@@ -143,8 +143,8 @@ func TestAManifestThatIsRemovedWhileItIsReadIsNotAFault(t *testing.T) {
 			}
 		}
 	}()
-	for range 5000 {
-		if _, err := read(f.From); err != nil {
+	for range 2000 {
+		if err := f.Sync(); err != nil {
 			t.Error(err)
 			break
 		}

@@ -11,6 +11,10 @@ import (
 // (fileCheckFrequency).
 const resync = 20 * time.Second
 
+// settle is the least time between two rounds, so that a program that changes the folder without end does not keep init
+// busy all the time.
+const settle = 100 * time.Millisecond
+
 const changes = unix.IN_CLOSE_WRITE | unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_ONLYDIR
 
 // Follow syncs now, at each change of From and every 20 s, and passes the outcome of each round to report. It never
@@ -39,6 +43,7 @@ func (f Folder) followNotices(notices *os.File, report func(error)) {
 			return
 		}
 		report(f.Sync())
+		time.Sleep(settle)
 	}
 }
 

@@ -60,10 +60,10 @@ func parse(text string) ([]Setting, error) {
 	return rows, errors.Join(malformed...)
 }
 
-// wellFormed reports whether name consists of words of [a-z0-9_] that single dots separate.
+// wellFormed reports whether name consists of words of [a-z0-9_-] that single dots separate and no `-` begins.
 func wellFormed(name string) bool {
 	for word := range strings.SplitSeq(name, ".") {
-		if word == "" || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+		if word == "" || word[0] == '-' || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
 			return false
 		}
 	}
@@ -88,6 +88,18 @@ func Reserve(root string, memory uint64) []Setting {
 	return []Setting{{name, strconv.FormatUint(own, 10)}}
 }
 
+// neighbourCost is the memory for each neighbour that a pod may make the kernel look for: a thirtieth of the machine's
+// for a whole table, whose entries take half a kilobyte.
+const neighbourCost = 16 << 10
+
+// Neighbours returns the rows for the largest number of neighbours. All network namespaces share the table, and a pod
+// fills it by sending to each address of its network, so there is room for the 65 534 of the shipped one, twice, on a
+// machine that has the memory. No control group is charged for an entry.
+func Neighbours(memory uint64) []Setting {
+	entries := strconv.FormatUint(min(max(memory/neighbourCost, 8192), 131_072), 10)
+	return []Setting{{"net/ipv4/neigh/default/gc_thresh3", entries}, {"net/ipv6/neigh/default/gc_thresh3", entries}}
+}
+
 // Failure is a row that could not be applied.
 type Failure struct {
 	Name string // with dots
@@ -103,14 +115,15 @@ func Except(table []Setting, names []string) []Setting {
 func Apply(root string, table []Setting) []Failure {
 	var failed []Failure
 	for _, row := range table {
-		if err := write(root+"/"+row.Name, row.Value); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := Write(root+"/"+row.Name, row.Value); err != nil && !errors.Is(err, os.ErrNotExist) {
 			failed = append(failed, Failure{strings.ReplaceAll(row.Name, "/", "."), err})
 		}
 	}
 	return failed
 }
 
-func write(path, value string) error {
+// Write gives a setting a value. It makes no file where the kernel has none.
+func Write(path, value string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err

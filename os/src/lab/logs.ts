@@ -7,7 +7,7 @@ import type { CommandContext } from '../workstation/command-context.ts';
 import { tailFile } from '../workstation/tail-file.ts';
 import { kubectlInteractive } from './kubectl.ts';
 import { NODE_NAME, labMachine } from './node.ts';
-import { parseConsoleLine } from './qemu/console-line.ts';
+import { isSent, parseConsoleLine } from './qemu/console-line.ts';
 
 export interface LogsOptions {
   /** A key of STREAMS or the name of a pod; undefined for the whole console. */
@@ -30,7 +30,7 @@ const prefixed =
 const STREAMS: Readonly<Record<string, Stream>> = {
   kernel: {
     source: 'console',
-    pick: (line) => (parseConsoleLine(line) === undefined ? line : undefined),
+    pick: (line) => (parseConsoleLine(line) === undefined && !isSent(line) ? line : undefined),
   },
   init: { source: 'hostLogs', pick: prefixed('init') },
   kubelet: { source: 'hostLogs', pick: prefixed('kubelet') },

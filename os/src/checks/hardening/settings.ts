@@ -18,7 +18,8 @@ export function parseSettings(text: string): Setting[] {
   return rows
     .filter((row) => row !== '' && !row.startsWith('#'))
     .map((row) => {
-      const [, name, value] = /^([a-z0-9_]+(?:\.[a-z0-9_]+)*)\s*=\s*(.*)$/.exec(row) ?? [];
+      const [, name, value] =
+        /^([a-z0-9_][a-z0-9_-]*(?:\.[a-z0-9_][a-z0-9_-]*)*)\s*=\s*(.*)$/.exec(row) ?? [];
       if (name === undefined || value === undefined)
         throw new Error(`read the kernel setting ${row}: it is not "name = value"`);
       return { name: name.replaceAll('.', '/'), value };

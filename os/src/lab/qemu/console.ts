@@ -1,7 +1,7 @@
 import { EXIT, KiosError } from '@kios/errors';
 
 import { tailFile } from '../../workstation/tail-file.ts';
-import { parseConsoleLine, type ConsoleEvent } from './console-line.ts';
+import { isSent, parseConsoleLine, type ConsoleEvent } from './console-line.ts';
 
 /** A console event, and the workstation's time in milliseconds at which it was seen. */
 export interface SeenEvent extends ConsoleEvent {
@@ -40,14 +40,14 @@ export class Console implements Disposable {
       if (line.trim() !== '') this.#last = [...this.#last, line].slice(-KEPT_LINES);
       const event = parseConsoleLine(line);
       if (event !== undefined) this.#see({ ...event, seenAt: Date.now() });
-      else if (PANIC.test(line)) this.#fail(line);
+      else if (PANIC.test(line) && !isSent(line)) this.#fail(line);
     }
   }
 
   #see(event: SeenEvent): void {
     this.events.push(event);
     for (const waiter of this.#waiters) if (waiter.match(event)) waiter.resolve(event);
-    if (event.ev === 'fatal') this.#fail(JSON.stringify(event.fields));
+    if (event.agent === 'init' && event.ev === 'fatal') this.#fail(JSON.stringify(event.fields));
   }
 
   #fail(line: string): void {

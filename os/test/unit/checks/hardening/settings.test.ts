@@ -7,20 +7,26 @@ import {
 } from '../../../../src/checks/hardening/settings.ts';
 
 it('reads names, values and empty values, and skips comments', () => {
-  const text = '# a.b = 0\n\nkernel.modprobe =\n  vm.x=1 \nkernel.core_pattern = core #1\n';
+  const text =
+    '# a.b = 0\n\nkernel.modprobe =\n  vm.x=1 \nkernel.core_pattern = core #1\nfs.file-max = 3\n';
   expect(parseSettings(text)).toEqual([
     { name: 'kernel/modprobe', value: '' },
     { name: 'vm/x', value: '1' },
     { name: 'kernel/core_pattern', value: 'core #1' },
+    { name: 'fs/file-max', value: '3' },
   ]);
 });
 
-it.each(['kernel.panic', '-kernel.panic = 1', 'net/ipv4/ip_forward = 1', 'net.*.x = 1', ' = 1'])(
-  'rejects the row %j',
-  (row) => {
-    expect(() => parseSettings(row)).toThrow('it is not "name = value"');
-  },
-);
+it.each([
+  'kernel.panic',
+  '-kernel.panic = 1',
+  'vm.-x = 1',
+  'net/ipv4/ip_forward = 1',
+  'net.*.x = 1',
+  ' = 1',
+])('rejects the row %j', (row) => {
+  expect(() => parseSettings(row)).toThrow('it is not "name = value"');
+});
 
 it('formats settings as sysctl prints them', () => {
   const settings = [{ name: 'kernel/modprobe', value: '' }, { name: 'vm/x', value: '1' }]; // prettier-ignore

@@ -29,6 +29,26 @@ describe('a console line', () => {
     expect(parseConsoleLine(text)).toBeUndefined();
   });
 
+  it('of a pod carries its sender', () => {
+    const said = JSON.stringify({ agent: 'dhcp', ev: 'start', up: 2 });
+    for (const sender of ['pod kube-system/dhcp-kios-node-1', 'pod 896ada00-dbc2', 'process 17'])
+      expect(parseConsoleLine(`\u001B[2J${sender}: ${said}\r\n`)).toMatchObject({
+        sender,
+        agent: 'dhcp',
+        up: 2,
+      });
+    expect(parseConsoleLine(line('init.start'))).not.toHaveProperty('sender');
+  });
+
+  it.each([
+    ['of a pod', `pod default/evil: ${line('fatal')}`],
+    ['of a process', `process 17: ${line('fatal')}`],
+    ['behind words', `pod default/evil: pod kube-system/x: said ${line('fatal')}`],
+    ['in the output of a program', `kubelet: E1126 ${line('fatal')}`],
+  ])('cannot pretend to be init’s: %s', (_, text) => {
+    expect(parseConsoleLine(text)).toBeUndefined();
+  });
+
   it('without a time gets none', () => {
     expect(parseConsoleLine('{"ev":"x"}')?.up).toBeNaN();
   });
@@ -71,6 +91,14 @@ describe('the console', () => {
     await expect(console.expect('readiness', ready, 400)).rejects.toThrow(
       /see readiness on the console within 0 s.*Loading/,
     );
+  });
+
+  it('goes on waiting when a pod says that init gave up', async () => {
+    await appendFile(file, `pod default/evil: ${line('fatal')}pod default/evil: Kernel panic\r\n`);
+    await appendFile(file, line('containerd.ready'));
+    expect(await console.expect('readiness', ready, 5000)).toMatchObject({
+      ev: 'containerd.ready',
+    });
   });
 
   it.each([

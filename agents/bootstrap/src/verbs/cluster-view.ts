@@ -15,6 +15,7 @@ import { parseCertificates } from '../core/cluster/pem.ts';
 import { BootstrapError } from '../core/faults/errors.ts';
 import type { KubeClient } from '../edge/cluster/kube-client.ts';
 import { StatusError } from '../edge/cluster/status-error.ts';
+import { checkCertificate } from '../edge/node/certificates.ts';
 import { readKubelet } from '../edge/node/host.ts';
 import type { JoinContext } from './context.ts';
 
@@ -22,7 +23,7 @@ import type { JoinContext } from './context.ts';
 export type NodeView = Readiness | 'absent' | 'unknown';
 
 /** Returns whether the API server was not reached, or refused; any other error is a bug of this agent. */
-const isNoAnswer = (error: unknown): boolean =>
+export const isNoAnswer = (error: unknown): boolean =>
   error instanceof BootstrapError || error instanceof StatusError;
 
 /** Returns the state of the node; kubelet's heartbeats before `since` (milliseconds since 1970) do not count. */
@@ -59,7 +60,9 @@ export async function viewCa(kube: KubeClient): Promise<readonly string[] | unde
   try {
     const { kubeconfig } = await kube.clusterInfo();
     const encoded = kubeconfig === undefined ? undefined : clusterInfoCa(kubeconfig);
-    return encoded === undefined ? undefined : parseCertificates(encoded);
+    const ca = encoded === undefined ? undefined : parseCertificates(encoded);
+    for (const certificate of ca ?? []) checkCertificate(certificate);
+    return ca;
   } catch {
     // Whatever the fault is, the known CA stays in use.
     return undefined;

@@ -9,8 +9,9 @@ import { bootSeconds, readBootId, readKubelet } from '../edge/node/host.ts';
 import { forgetFormerIdentity } from '../edge/node/identity-files.ts';
 import { readJoinState } from '../edge/node/node.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
-import { type NodeView, reportJoin, viewCa, viewNode, viewRequests } from './cluster-view.ts';
+import { type NodeView, reportJoin, viewNode, viewRequests } from './cluster-view.ts';
 import { apiOf, type JoinContext } from './context.ts';
+import { CaFollower } from './follow-ca.ts';
 import type { Joined } from './join.ts';
 import { type Member, memberOf } from './member.ts';
 import { finishRollBack, rollBack } from './rollback.ts';
@@ -43,9 +44,11 @@ export class Membership {
   #isNetworkNoted = false;
   /** The Node object was seen since kubelet's start, so its absence means that it was deleted. */
   #wasSeen = false;
+  readonly #ca: CaFollower;
 
   constructor(context: JoinContext) {
     this.#context = context;
+    this.#ca = new CaFollower(context);
   }
 
   /** Looks at the node and returns the milliseconds until the next look. */
@@ -166,6 +169,7 @@ export class Membership {
     // This agent's part is done. A rollback would end the very pods that provide the network.
     else if (view === 'no network') this.#noteNetwork();
     else if (isGone) await this.#comeBack();
+    else if (view === 'unknown' && (await this.#followCa(member, false))) return;
     else await this.#rollBackIfLate(member, backup);
   }
 
@@ -175,7 +179,7 @@ export class Membership {
       await this.#succeed();
       await reportJoin(this.#context, kube, name, await bootSeconds());
     }
-    await this.#followCa(member);
+    await this.#followCa(member, true);
     if (document?.kubelet?.config?.['serverTLSBootstrap'] !== true) return;
     const seconds = (await this.#trialSeconds()) ?? 0;
     if (seconds < PENDING_S) return;
@@ -210,16 +214,20 @@ export class Membership {
     await restartKubelet(settings, log, signal, current, why);
   }
 
-  /** Follows a change of a CA that was found by its pin; one given in the document changes with the document. */
-  async #followCa(member: Member): Promise<void> {
-    if (member.pins === undefined) return;
-    // kubeadm permits only anonymous requests to read it.
-    const ca = await viewCa(await this.#kube(member, {}));
-    if (ca === undefined || ca.join('') === member.ca.join('')) return;
+  /**
+   * Follows a change of a CA that was found by its pin; one given in the document changes with the document. Returns
+   * whether it changed.
+   */
+  async #followCa({ endpoint, ca: present, pins }: Member, isReached: boolean): Promise<boolean> {
+    if (pins === undefined) return false;
+    const api = apiOf(this.#context, endpoint);
+    const ca = await this.#ca.next({ api, ca: present, pins }, isReached);
+    if (ca === undefined) return false;
     const { settings, log } = this.#context;
     const file = { path: 'kubernetes/pki/ca.crt', content: ca.join(''), mode: 0o644 };
     await placeFiles(settings.etc, [file]);
     log.info({ ev: 'ca.changed', certificates: ca.length, console: true });
     await this.#restart('the CA of the cluster changed');
+    return true;
   }
 }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { requireRoot } from '@kios/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { ControlPlane } from '../support/control-plane.ts';
+import { ControlPlane, pin } from '../support/control-plane.ts';
 import { clusterDocument, TOKEN } from '../support/node-folder.ts';
 import { CONTROL_PLANE, missing, NODE } from '../support/programs.ts';
 import { Worker } from '../support/worker.ts';
@@ -64,6 +64,42 @@ describe.skipIf(why !== undefined)('the identity of a real node', { timeout: 400
 
   afterEach(async () => {
     await plane[Symbol.asyncDispose]();
+  });
+
+  it('keeps its CA whatever cluster-info says, and follows a rotation over both CAs', async () => {
+    await using worker = await Worker.start();
+    const first = plane.ca;
+    seed(worker, 'pinned', clusterDocument(plane.endpoint, { pins: [pin(first)] }));
+    await using agent = worker.agent('--node-check=3');
+    await agent.expect('node.ready', 120);
+    const ca = (): string | undefined => worker.node.read(CA);
+
+    for (const hostile of [first + plane.otherCa, plane.otherCa]) {
+      await plane.publishClusterInfo(hostile);
+      await delay(10_000);
+      expect(ca()).toBe(first);
+    }
+    expect(agent.lines).toContainEqual(
+      expect.objectContaining({ ev: 'ca.unproven', code: 'KIOS_BOOTSTRAP_CA', lvl: 'warn' }),
+    );
+    expect(worker.starts).toEqual(['standalone', 'cluster']);
+
+    plane.announceCa();
+    await plane.publishClusterInfo();
+    await until(
+      'the announcement is remembered',
+      () => (worker.node.read('var/lib/kios/bootstrap/announced-ca.crt') ?? '') === plane.newCa,
+    );
+    expect(ca()).toBe(first);
+    await plane.rotateCa();
+    await agent.expect('ca.changed', 60);
+    expect(ca()).toBe(plane.ca);
+    await isInTouch(plane, 'pinned');
+    await plane.publishClusterInfo(plane.newCa);
+    await until('the old CA is gone', () => ca() === plane.newCa);
+    await isInTouch(plane, 'pinned');
+    expect(agent.count('identity.dropped')).toBe(0);
+    expect(worker.starts).toEqual(['standalone', 'cluster', 'cluster', 'cluster']);
   });
 
   it('stays in its cluster until another one has answered, and then takes nothing of it along', async () => {

@@ -16,6 +16,9 @@ import { StatusError } from './status-error.ts';
 /** With the CA known, an API server that is down must not delay the node: kubelet waits for it better than we do. */
 const BEST_EFFORT_MS = 3000;
 
+/** Each costs a connection at each look, and a bundle of more is no CA's rotation. */
+export const MOST_UNPROVEN = 8;
+
 interface Options {
   /** The node is to leave a cluster for this one, which therefore must have answered. */
   readonly isMove?: boolean;
@@ -56,6 +59,45 @@ async function getClusterInfo(
   }
 }
 
+/** Returns whether these certificates verify the API server's own, whatever it answers. */
+export async function isVerifiedBy(api: ApiServer, ca: readonly string[]): Promise<boolean> {
+  const kube = await openKube(api, { ca });
+  try {
+    await kube.version();
+  } catch (error) {
+    if (hasCode(error, 'KIOS_BOOTSTRAP_UNTRUSTED')) return false;
+    if (!(error instanceof StatusError)) throw error;
+  }
+  return true;
+}
+
+/** Returns those of the certificates that verify the API server each by itself. */
+export async function provenBy(
+  api: ApiServer,
+  certificates: readonly string[],
+): Promise<readonly string[]> {
+  const proven: string[] = [];
+  for (const certificate of certificates)
+    if (await isVerifiedBy(api, [certificate])) proven.push(certificate);
+  return proven;
+}
+
+/**
+ * Returns the pinned certificates and those that verify the API server by themselves. The others stay out, because
+ * whoever may write the ConfigMap may add some, and the cluster signs whatever is in it.
+ */
+async function vouchedFor(
+  published: readonly string[],
+  { pins, skipVerification }: Trust,
+  api: ApiServer,
+): Promise<readonly string[]> {
+  if (skipVerification) return published;
+  const isPinned = (certificate: string): boolean => pins.includes(publicKeyPin(certificate));
+  const others = published.filter((certificate) => !isPinned(certificate));
+  const proven = await provenBy(api, others.slice(0, MOST_UNPROVEN));
+  return published.filter((certificate) => isPinned(certificate) || proven.includes(certificate));
+}
+
 /**
  * Discovers the CA as kubeadm does: any server may name it, if it signs with the token's secret; the CA must be pinned;
  * and the same bytes must come again over TLS verified with that CA.
@@ -76,8 +118,9 @@ async function discover(
     );
   const fault = await jwsFault(signature, kubeconfig, token);
   if (fault !== undefined) throw untrusted(`its cluster-info: ${fault}`);
-  const ca = readCa(clusterInfoCa(kubeconfig), 'cluster-info');
-  checkPins(ca, cluster.trust);
+  const published = readCa(clusterInfoCa(kubeconfig), 'cluster-info');
+  checkPins(published, cluster.trust);
+  const ca = await vouchedFor(published, cluster.trust, api);
   const again = await getClusterInfo(api, ca);
   if (again['kubeconfig'] !== kubeconfig)
     throw untrusted('its cluster-info differs when read over verified TLS');

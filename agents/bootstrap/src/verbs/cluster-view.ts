@@ -4,6 +4,7 @@ import path from 'node:path';
 import { BootState, readStateIfThere } from '@kios/node-state';
 
 import {
+  type NodeObject,
   openRequests,
   type Readiness,
   readinessOf,
@@ -26,17 +27,24 @@ export type NodeView = Readiness | 'absent' | 'unknown';
 export const isNoAnswer = (error: unknown): boolean =>
   error instanceof BootstrapError || error instanceof StatusError;
 
+/** A look at this node's object, which is there unless the view is `absent` or `unknown`. */
+export interface NodeLook {
+  readonly view: NodeView;
+  readonly object?: NodeObject;
+}
+
 /** Returns the state of the node; kubelet's heartbeats before `since` (milliseconds since 1970) do not count. */
 export async function viewNode(
   kube: KubeClient,
   nodeName: string,
   since: number,
-): Promise<NodeView> {
+): Promise<NodeLook> {
   try {
-    return readinessOf(await kube.node(nodeName), since);
+    const object = await kube.node(nodeName);
+    return { view: readinessOf(object, since), object };
   } catch (error) {
-    if (error instanceof StatusError && error.status === 404) return 'absent';
-    if (isNoAnswer(error)) return 'unknown';
+    if (error instanceof StatusError && error.status === 404) return { view: 'absent' };
+    if (isNoAnswer(error)) return { view: 'unknown' };
     throw error;
   }
 }

@@ -9,12 +9,13 @@ import { bootSeconds, readBootId, readKubelet } from '../edge/node/host.ts';
 import { forgetFormerIdentity } from '../edge/node/identity-files.ts';
 import { readJoinState } from '../edge/node/node.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
-import { type NodeView, reportJoin, viewNode, viewRequests } from './cluster-view.ts';
+import { type NodeLook, reportJoin, viewNode, viewRequests } from './cluster-view.ts';
 import { apiOf, type JoinContext } from './context.ts';
 import { CaFollower } from './follow-ca.ts';
 import type { Joined } from './join.ts';
 import { type Member, memberOf } from './member.ts';
 import { finishRollBack, rollBack } from './rollback.ts';
+import { StateCondition } from './state-condition.ts';
 
 /** Pause between two looks while a configuration is on trial. */
 const TRIAL_MS = 2000;
@@ -45,10 +46,12 @@ export class Membership {
   /** The Node object was seen since kubelet's start, so its absence means that it was deleted. */
   #wasSeen = false;
   readonly #ca: CaFollower;
+  readonly #condition: StateCondition;
 
   constructor(context: JoinContext) {
     this.#context = context;
     this.#ca = new CaFollower(context);
+    this.#condition = new StateCondition(context);
   }
 
   /** Looks at the node and returns the milliseconds until the next look. */
@@ -152,19 +155,20 @@ export class Membership {
       return settings.nodeCheckSeconds * 1000;
     }
     const kube = await this.#kube(member, caller);
-    const view = await viewNode(kube, member.name, await kubeletSince(settings));
-    await this.#act(member, kube, view, backup);
-    return isTrial && view !== 'ready' ? TRIAL_MS : settings.nodeCheckSeconds * 1000;
+    const look = await viewNode(kube, member.name, await kubeletSince(settings));
+    await this.#act(member, kube, look, backup);
+    return isTrial && look.view !== 'ready' ? TRIAL_MS : settings.nodeCheckSeconds * 1000;
   }
 
   async #act(
     member: Member,
     kube: KubeClient,
-    view: NodeView,
+    { view, object }: NodeLook,
     backup: Backup | undefined,
   ): Promise<void> {
+    if (object !== undefined) await this.#condition.keep(kube, member.name, object);
     const isGone = view === 'absent' && (backup === undefined || this.#wasSeen);
-    if (view !== 'absent' && view !== 'unknown') this.#wasSeen = true;
+    if (object !== undefined) this.#wasSeen = true;
     if (view === 'ready') await this.#isWell(member, kube, backup !== undefined);
     // This agent's part is done. A rollback would end the very pods that provide the network.
     else if (view === 'no network') this.#noteNetwork();

@@ -2,8 +2,10 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { requireRoot } from '@kios/testkit';
+import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { NodeObject } from '../../src/core/cluster/api-objects.ts';
 import { ControlPlane, pin } from '../support/control-plane.ts';
 import { clusterDocument, TOKEN } from '../support/node-folder.ts';
 import { CONTROL_PLANE, missing, NODE } from '../support/programs.ts';
@@ -31,6 +33,16 @@ const seed = ({ node }: Worker, name: string, document: string): void => {
   node.seed(document, `instance-id: ${name}\nlocal-hostname: ${name}\n`);
   node.lease();
 };
+
+/** Returns the conditions of a Node as the API server has them, by type. */
+async function conditionsOf(
+  plane: ControlPlane,
+  name: string,
+): Promise<ReadonlyMap<string, { readonly status: string; readonly reason?: unknown }>> {
+  const { status, body } = await plane.ask('GET', `/api/v1/nodes/${name}`);
+  const node = status === 200 ? v.parse(NodeObject, JSON.parse(body)) : undefined;
+  return new Map((node?.status?.conditions ?? []).map((item) => [item.type, item]));
+}
 
 /** Returns when kubelet last renewed its lease. */
 async function lastSeen(plane: ControlPlane, name: string): Promise<string> {
@@ -133,5 +145,40 @@ describe.skipIf(why !== undefined)('the identity of a real node', { timeout: 400
     expect(left).toHaveLength(2);
     expect(left).toContain('kubelet-client-current.pem');
     expect(worker.node.read('etc/kubernetes/kubelet.conf.old')).toBeUndefined();
+  });
+
+  it('says on its Node where its state is, beside the conditions of kubelet', async () => {
+    await using worker = await Worker.start();
+    worker.node.data = { data: 'ram', dataReason: 'none' };
+    worker.node.seed(clusterDocument(plane.endpoint, { ca: plane.ca }), 'instance-id: i-1\n');
+    worker.node.lease();
+    const name = worker.node.derivedName;
+    await using agent = worker.agent('--node-check=3');
+    await agent.expect('node.ready', 120);
+    const conditions = async () => conditionsOf(plane, name);
+    const state = async () => (await conditions()).get('StateInMemory');
+    await until('the condition', async () => (await state()) !== undefined);
+    expect(await state()).toMatchObject({ status: 'True', reason: 'NoDataPartition' });
+    // Nobody named the node, so its name is init's, and not written.
+    expect(worker.node.read('etc/hostname')).toBeUndefined();
+
+    const before = (await conditions()).get('Ready');
+    await worker.restartKubelet();
+    await until('kubelet has written its own', async () => {
+      const now = (await conditions()).get('Ready');
+      return JSON.stringify(now) !== JSON.stringify(before);
+    });
+    expect(await state()).toMatchObject({ status: 'True' });
+    expect((await conditions()).get('Ready')).toMatchObject({ status: 'True' });
+    await delay(10_000);
+    expect(agent.count('condition.set')).toBe(1);
+
+    worker.node.data = { data: 'partition' };
+    worker.node.startKubelet('cluster');
+    await until('the other value', async () => (await state())?.status === 'False');
+    expect(await state()).toMatchObject({ reason: 'OnDataPartition' });
+
+    await plane.call('DELETE', `/api/v1/nodes/${name}`);
+    await until('the condition of the node made anew', async () => (await state()) !== undefined);
   });
 });

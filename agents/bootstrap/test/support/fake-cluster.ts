@@ -31,4 +31,10 @@ export class FakeCluster {
       return Promise.resolve(found?.[1] ?? { status: 200, body: '{}' });
     },
   };
+
+  /** The bodies sent to a path by PATCH. */
+  patches(path: string): readonly string[] {
+    const sent = this.asked.filter((wanted) => wanted.path === path);
+    return sent.map(({ patch }) => patch).filter((patch) => patch !== undefined);
+  }
 }

@@ -10,7 +10,7 @@ const Condition = v.object({
   message: text,
   lastHeartbeatTime: text,
 });
-type Condition = v.InferOutput<typeof Condition>;
+export type Condition = v.InferOutput<typeof Condition>;
 
 /** The part of a Node that is read here. */
 export const NodeObject = v.object({

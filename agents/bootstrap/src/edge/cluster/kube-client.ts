@@ -104,7 +104,7 @@ export class KubeClient {
    * Sends a request by itself. Where few fields of the answer or none are read, the library's call would only cost
    * memory, for the models of all others.
    */
-  async #ask(wanted: Pick<ApiRequest, 'path'>): Promise<string> {
+  async #ask(wanted: Pick<ApiRequest, 'path' | 'patch'>): Promise<string> {
     const { status, body } = await this.#api.get({ ...this.#access, ...wanted });
     if (status !== 200) throw new StatusError(status);
     return body;
@@ -134,6 +134,12 @@ export class KubeClient {
     const list = await asOurs(this.#certificates.listCertificateSigningRequest({ fieldSelector }));
     // An empty list may be null on the wire, although its type excludes that.
     return list.items ?? [];
+  }
+
+  /** Merges conditions into those of the node, each by its type. */
+  async addConditions(name: string, conditions: readonly object[]): Promise<void> {
+    const path = `${pathOf(name)}/status`;
+    await this.#ask({ path, patch: JSON.stringify({ status: { conditions } }) });
   }
 
   async post(event: CoreV1Event): Promise<void> {

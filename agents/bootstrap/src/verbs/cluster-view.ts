@@ -4,6 +4,7 @@ import path from 'node:path';
 import { BootState, readStateIfThere } from '@kios/node-state';
 
 import {
+  type NodeObject,
   openRequests,
   type Readiness,
   readinessOf,
@@ -15,6 +16,7 @@ import { parseCertificates } from '../core/cluster/pem.ts';
 import { BootstrapError } from '../core/faults/errors.ts';
 import type { KubeClient } from '../edge/cluster/kube-client.ts';
 import { StatusError } from '../edge/cluster/status-error.ts';
+import { checkCertificate } from '../edge/node/certificates.ts';
 import { readKubelet } from '../edge/node/host.ts';
 import type { JoinContext } from './context.ts';
 
@@ -22,20 +24,27 @@ import type { JoinContext } from './context.ts';
 export type NodeView = Readiness | 'absent' | 'unknown';
 
 /** Returns whether the API server was not reached, or refused; any other error is a bug of this agent. */
-const isNoAnswer = (error: unknown): boolean =>
+export const isNoAnswer = (error: unknown): boolean =>
   error instanceof BootstrapError || error instanceof StatusError;
+
+/** A look at this node's object, which is there unless the view is `absent` or `unknown`. */
+export interface NodeLook {
+  readonly view: NodeView;
+  readonly object?: NodeObject;
+}
 
 /** Returns the state of the node; kubelet's heartbeats before `since` (milliseconds since 1970) do not count. */
 export async function viewNode(
   kube: KubeClient,
   nodeName: string,
   since: number,
-): Promise<NodeView> {
+): Promise<NodeLook> {
   try {
-    return readinessOf(await kube.node(nodeName), since);
+    const object = await kube.node(nodeName);
+    return { view: readinessOf(object, since), object };
   } catch (error) {
-    if (error instanceof StatusError && error.status === 404) return 'absent';
-    if (isNoAnswer(error)) return 'unknown';
+    if (error instanceof StatusError && error.status === 404) return { view: 'absent' };
+    if (isNoAnswer(error)) return { view: 'unknown' };
     throw error;
   }
 }
@@ -59,7 +68,9 @@ export async function viewCa(kube: KubeClient): Promise<readonly string[] | unde
   try {
     const { kubeconfig } = await kube.clusterInfo();
     const encoded = kubeconfig === undefined ? undefined : clusterInfoCa(kubeconfig);
-    return encoded === undefined ? undefined : parseCertificates(encoded);
+    const ca = encoded === undefined ? undefined : parseCertificates(encoded);
+    for (const certificate of ca ?? []) checkCertificate(certificate);
+    return ca;
   } catch {
     // Whatever the fault is, the known CA stays in use.
     return undefined;

@@ -5,10 +5,11 @@ import { BOOTSTRAP_KUBECONFIG, KUBECONFIG, NODE_IP } from '../core/files/render.
 import { decideRestart, type RestartDecision } from '../core/files/restart.ts';
 import { hashOutput, type JoinState, ofBoot } from '../core/files/state.ts';
 import type { Settings } from '../core/settings/settings.ts';
-import { saveBackup } from '../edge/files/backup.ts';
+import { readBackup, saveBackup } from '../edge/files/backup.ts';
 import { changedFiles, placeFiles, removeStaged } from '../edge/files/transaction.ts';
 import { bootSeconds, readKubelet } from '../edge/node/host.ts';
-import { setIdentityAside, writeJoinState } from '../edge/node/node.ts';
+import { forgetFormerIdentity, setIdentityAside } from '../edge/node/identity-files.ts';
+import { writeJoinState } from '../edge/node/node.ts';
 import { installPlugins, pluginsOf } from '../edge/node/plugins.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
 import type { JoinContext } from './context.ts';
@@ -53,14 +54,18 @@ async function newState(
   phase: JoinState['phase'],
   dropIdentity: boolean,
 ): Promise<JoinState> {
-  const { state, bootId } = input;
+  const { state, bootId, cluster, node } = input;
   const hashed = files.filter(({ path }) => path !== BOOTSTRAP_KUBECONFIG);
   const up = await bootSeconds();
   const before = ofBoot(state, bootId);
   const userFiles = files.filter(({ isUserFile, content }) => isUserFile && content !== undefined);
   return {
     v: 1,
-    instanceId: input.instanceId,
+    // A document without a cluster leaves the identity alone, so the id that it belongs to stays too.
+    instanceId:
+      state !== undefined && cluster === undefined && node.kubeletConf !== undefined
+        ? state.instanceId
+        : input.instanceId,
     inputHash: input.inputHash,
     outputHash: await hashOutput(hashed),
     phase,
@@ -78,8 +83,19 @@ const isKubeconfig = ({ path }: OutputFile): boolean =>
   path === BOOTSTRAP_KUBECONFIG || path === KUBECONFIG;
 
 /** Returns whether the document is on trial until the node is Ready; a new address or a repaired file is not. */
-const isTrial = ({ state, inputHash }: JoinInput): boolean =>
-  state?.inputHash !== inputHash || state.phase === 'rolled-back';
+const isTrial = ({ state, inputHash }: JoinInput, { dropIdentity }: JoinFacts): boolean =>
+  dropIdentity || state?.inputHash !== inputHash || state.phase === 'rolled-back';
+
+/** Saves what the trial replaces; within one trial, the identity from before it stays the one to return to. */
+async function saveForTrial(
+  settings: Settings,
+  place: readonly OutputFile[],
+  dropIdentity: boolean,
+): Promise<void> {
+  if (dropIdentity && (await readBackup(settings))?.droppedIdentity !== true)
+    await forgetFormerIdentity(settings);
+  await saveBackup(settings, place, dropIdentity);
+}
 
 /**
  * Puts the files in place. The state is `writing` from before the first until after the last, so that a cut is noticed.
@@ -87,16 +103,17 @@ const isTrial = ({ state, inputHash }: JoinInput): boolean =>
 async function writeFiles(
   { settings, log, onPlaced }: JoinContext,
   input: JoinInput,
-  { dropIdentity }: JoinFacts,
+  facts: JoinFacts,
   change: Change,
 ): Promise<JoinState> {
+  const { dropIdentity } = facts;
   const { files, changed, restart } = change;
   if (dropIdentity) log.warn({ ev: 'identity.dropped', name: input.node.identity });
   // The old certificate is set aside when the bootstrap kubeconfig is due, even if that file is up to date.
   const place = dropIdentity
     ? files.filter((file) => changed.includes(file) || isKubeconfig(file))
     : changed;
-  if (restart.send && isTrial(input)) await saveBackup(settings, place, dropIdentity);
+  if (restart.send && isTrial(input, facts)) await saveForTrial(settings, place, dropIdentity);
   await writeJoinState(settings, await newState(input, change, 'writing', dropIdentity));
   await removeStaged(settings.etc, files);
   await placeFiles(settings.etc, place, async (file) => {

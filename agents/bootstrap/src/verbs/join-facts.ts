@@ -1,17 +1,18 @@
 import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
-import { BootstrapError } from '../core/faults/errors.ts';
+import { BootstrapError, fieldError, hasCode } from '../core/faults/errors.ts';
 import type { OutputFile } from '../core/files/output-file.ts';
-import { isForeignIdentity, planFiles } from '../core/files/plan.ts';
+import { isCopy, isForeignIdentity, planFiles } from '../core/files/plan.ts';
 import { isAddressHeld } from '../core/files/restart.ts';
 import { checkLabels } from '../core/node/labels.ts';
-import { chooseNodeName, type ChosenName } from '../core/node/node-name.ts';
 import type { Settings } from '../core/settings/settings.ts';
+import type { ApiServer } from '../edge/cluster/api-server.ts';
 import { verifyCluster } from '../edge/cluster/verify-cluster.ts';
-import { bootSeconds, hardwareId, waitForClock } from '../edge/node/host.ts';
+import { bootSeconds, waitForClock } from '../edge/node/host.ts';
 import type { NodeFacts } from '../edge/node/node.ts';
-import { isSettling, readUplink, type Uplink, waitForUplink } from '../edge/node/uplink.ts';
+import { isSettling, readUplink, waitForUplink } from '../edge/node/uplink.ts';
 import { apiOf, isFirst, type JoinContext } from './context.ts';
 import type { JoinInput } from './join-input.ts';
+import { hostnameOf, nameNode, reportName } from './name-node.ts';
 
 /** The addresses of the machine, and whether more of them may still appear. */
 interface Addresses {
@@ -27,7 +28,8 @@ interface VerifiedCa {
 
 /** Everything the files depend on besides the input. */
 export interface JoinFacts extends Addresses, VerifiedCa {
-  readonly nodeName: string;
+  /** The name to write to /etc/hostname; undefined leaves it to init. */
+  readonly hostname: string | undefined;
   /** CA and name are those of an earlier run: neither the network nor the cluster was asked. */
   readonly isRecalled: boolean;
 }
@@ -66,6 +68,10 @@ const isForeign = (input: JoinInput, ca: readonly string[]): boolean =>
   input.node.kubeletConf !== undefined &&
   (isForeignIdentity(input, input.node.ca, ca) || isReplaced(input));
 
+/** Returns whether an earlier run was cut off while it replaced the identity, after the cluster had proved itself. */
+const isUnderWay = ({ state, inputHash }: JoinInput): boolean =>
+  state?.dropIdentity === true && state.inputHash === inputHash;
+
 /**
  * Returns the cluster without the token, for a node that has its certificate: a token that may have expired is not
  * sent.
@@ -75,9 +81,6 @@ function asMember(cluster: ClusterConfig, node: NodeFacts): ClusterConfig {
   const bundle = trust.bundle.length > 0 ? trust.bundle : node.ca;
   return { ...cluster, auth: { kind: 'held' }, trust: { ...trust, bundle } };
 }
-
-const isUntrusted = (error: unknown): boolean =>
-  error instanceof BootstrapError && error.code === 'KIOS_BOOTSTRAP_UNTRUSTED';
 
 /** Verifies the cluster and returns its CA. A member first tries the CA it has, and then keeps its certificate. */
 async function verifyCa(
@@ -94,32 +97,47 @@ async function verifyCa(
       return { ca: await verifyCluster(member, api, context.log), dropIdentity: false };
     } catch (error) {
       // The cluster's CA may have been replaced since: then the token has to vouch for the new one.
-      if (!isUntrusted(error) || cluster.trust.bundle.length > 0) throw error;
+      if (!hasCode(error, 'KIOS_BOOTSTRAP_UNTRUSTED') || cluster.trust.bundle.length > 0)
+        throw error;
     }
   }
-  const ca = await verifyCluster(cluster, api, context.log);
+  const ca = await verifyOther(context, input, cluster);
   return { ca, dropIdentity: isForeign(input, ca) };
 }
 
-/** The parts of JoinInput that decide on the node's name. */
-type Named = Pick<JoinInput, 'document' | 'cluster' | 'sources'> & {
-  readonly node: Pick<NodeFacts, 'identity'>;
-};
+/** Verifies a cluster that the node is not known to be in. A node with an identity needs its answer. */
+async function verifyOther(
+  context: JoinContext,
+  input: JoinInput,
+  cluster: ClusterConfig,
+): Promise<readonly string[]> {
+  const { bundle } = cluster.trust;
+  const api = apiOf(context, cluster.endpoint);
+  if (bundle.length > 0 && isForeign(input, bundle) && !isUnderWay(input))
+    return verifyMove(context, cluster, api);
+  // Nothing tells whether it is the same cluster before its CA is known, or after the node's own is lost.
+  const isUnsure = bundle.length === 0 || input.node.ca.length === 0;
+  const isMove = isUnsure && input.node.kubeletConf !== undefined && !isUnderWay(input);
+  return verifyCluster(cluster, api, context.log, { isMove });
+}
 
-/** Chooses the node's name; the hardware names a node that nobody named. */
-export async function nameNode(
-  settings: Settings,
-  { document, cluster, node, sources }: Named,
-  uplink: Uplink | undefined,
-): Promise<ChosenName> {
-  return chooseNodeName({
-    joined: node.identity,
-    certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
-    document: document.node?.name,
-    provider: sources.facts.hostname,
-    dhcp: uplink?.lease?.hostname,
-    hardware: await hardwareId(settings, uplink?.mac),
-  });
+/** Verifies a cluster for which the node would leave its own. */
+async function verifyMove(
+  { log }: JoinContext,
+  cluster: ClusterConfig,
+  api: ApiServer,
+): Promise<readonly string[]> {
+  if (cluster.auth.kind === 'held')
+    throw fieldError(
+      'read the bootstrap document: auth: is required, because the credentials of the node are of another cluster',
+    );
+  try {
+    return await verifyCluster(cluster, api, log, { isMove: true });
+  } catch (cause) {
+    if (!hasCode(cause, 'KIOS_BOOTSTRAP_UNREACHABLE')) throw cause;
+    const message = `leave the present cluster for ${cluster.endpoint}`;
+    throw new BootstrapError('KIOS_BOOTSTRAP_MOVE', message, { cause });
+  }
 }
 
 /** Logs once which texts make up the document, and which parts of them are left out. */
@@ -144,19 +162,21 @@ export async function discoverFacts(context: JoinContext, input: JoinInput): Pro
   reportDocument(context, input);
   const uplink = await waitForUplink(settings, log, signal);
   timeline?.set('lease', uplink.up);
-  let verified: VerifiedCa = { ca: [], dropIdentity: isForeign(input, []) };
+  // Without a cluster to go to, a node that has joined stays what it is.
+  let verified: VerifiedCa = { ca: [], dropIdentity: false };
   if (cluster !== undefined) {
     await waitForClock(settings, log, signal);
     verified = await verifyCa(context, input, cluster);
     timeline?.set('verified', await bootSeconds());
   }
-  const identity = verified.dropIdentity ? undefined : node.identity;
-  const { name, by } = await nameNode(settings, { ...input, node: { identity } }, uplink);
-  log.info({ ev: 'node.name', name, by });
+  const isNew = verified.dropIdentity || node.kubeletConf === undefined;
+  const isCopied = isCopy(input) || isUnderWay(input);
+  const chosen = nameNode({ ...input, isNew, isCopy: isCopied }, uplink);
+  reportName(log, chosen);
   const { addresses } = uplink;
   return {
     ...verified,
-    nodeName: name,
+    hostname: hostnameOf(chosen, node),
     addresses,
     isSettling: await isSettling(),
     isRecalled: false,
@@ -177,7 +197,7 @@ export function filesOf(
     document,
     cluster,
     ca: facts.ca,
-    nodeName: facts.nodeName,
+    hostname: facts.hostname,
     addresses: facts.addresses,
     isSettling: facts.isSettling,
     nodeIpBefore: node.nodeIp,

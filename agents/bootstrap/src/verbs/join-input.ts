@@ -13,11 +13,13 @@ import { readCache, writeCache } from '../edge/sources/metadata-cache.ts';
 import { type Platform, readPlatform } from '../edge/sources/platform.ts';
 import { type Fetch, readSources, type Sources } from '../edge/sources/sources.ts';
 import { isFirst, type JoinContext } from './context.ts';
+import { isNameLost, presentHostname } from './name-node.ts';
 
 /** The facts that an earlier run left on the disk. */
 interface KeptFacts {
   readonly ca: readonly string[];
-  readonly nodeName: string;
+  /** The name to write to /etc/hostname; undefined leaves it to init. */
+  readonly hostname: string | undefined;
 }
 
 /** Everything that a run knows before it changes anything: the document and the present state of the node. */
@@ -47,9 +49,10 @@ function keptFacts(input: PlanInput, node: NodeFacts): KeptFacts | undefined {
   const { cluster } = input;
   const bundle = cluster?.trust.bundle ?? [];
   const ca = bundle.length > 0 ? bundle : node.ca;
-  const nodeName = node.identity ?? node.hostname;
-  if (!isConfigured(input) || nodeName === undefined) return undefined;
-  return cluster !== undefined && ca.length === 0 ? undefined : { ca, nodeName };
+  if (!isConfigured(input) || isNameLost(node)) return undefined;
+  return cluster !== undefined && ca.length === 0
+    ? undefined
+    : { ca, hostname: presentHostname(node) };
 }
 
 async function toInput(

@@ -17,6 +17,7 @@ import { commit } from './commit.ts';
 import type { JoinContext } from './context.ts';
 import { discoverFacts, filesOf, type JoinFacts, recallFacts } from './join-facts.ts';
 import { type JoinInput, readInput } from './join-input.ts';
+import { returnIdentity } from './rollback.ts';
 
 /** `standalone`: no document names a cluster. `pending`: kubelet waits for its certificate. `joined`: it has one. */
 export type Outcome = 'standalone' | 'pending' | 'joined';
@@ -63,7 +64,7 @@ async function outcomeOf(
   facts: JoinFacts,
   isRestarted: boolean,
 ): Promise<Outcome> {
-  if (cluster === undefined) return 'standalone';
+  if (cluster === undefined) return withoutDocument(node);
   if (facts.dropIdentity) return 'pending';
   if (node.identity !== undefined) return 'joined';
   if (isRestarted || !isUser(cluster)) return 'pending';
@@ -91,11 +92,18 @@ export async function joinNode(context: JoinContext): Promise<Joined> {
   await writePlatform(settings, sources);
   if (input === undefined || (await mustWait(input)))
     return { outcome: withoutDocument(node), node, isBackingOff: input !== undefined };
+  if (await returnIdentity(context, input)) return joinNode(context);
   const facts = (await recallFacts(settings, input)) ?? (await discoverFacts(context, input));
   const isRestarted = await commit(context, input, facts, filesOf(input, facts));
   if (!facts.isRecalled) await reportToProvider(context, sources);
   const outcome = await outcomeOf(settings, input, facts, isRestarted);
   return { outcome, node, input, facts, isBackingOff: false };
+}
+
+/** Returns what the node is while its document cannot be used: a member stays one. */
+export async function withoutInput({ settings }: JoinContext): Promise<Joined> {
+  const node = await readNode(settings);
+  return { outcome: withoutDocument(node), node, isBackingOff: false };
 }
 
 /** Logs an outcome that differs from the one before. */

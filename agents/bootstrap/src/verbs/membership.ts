@@ -1,5 +1,4 @@
 import { type Signer, SIGNERS } from '../core/cluster/api-objects.ts';
-import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
 import { ofBoot } from '../core/files/state.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import { openKube, readNodeCaller } from '../edge/cluster/kube-auth.ts';
@@ -7,14 +6,16 @@ import type { Caller, KubeClient } from '../edge/cluster/kube-client.ts';
 import { type Backup, discardBackup, readBackup } from '../edge/files/backup.ts';
 import { placeFiles } from '../edge/files/transaction.ts';
 import { bootSeconds, readBootId, readKubelet } from '../edge/node/host.ts';
+import { forgetFormerIdentity } from '../edge/node/identity-files.ts';
 import { readJoinState } from '../edge/node/node.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
-import { type NodeView, reportJoin, viewCa, viewNode, viewRequests } from './cluster-view.ts';
+import { type NodeLook, reportJoin, viewNode, viewRequests } from './cluster-view.ts';
 import { apiOf, type JoinContext } from './context.ts';
-import type { JoinFacts } from './join-facts.ts';
-import type { JoinInput } from './join-input.ts';
+import { CaFollower } from './follow-ca.ts';
 import type { Joined } from './join.ts';
+import { type Member, memberOf } from './member.ts';
 import { finishRollBack, rollBack } from './rollback.ts';
+import { StateCondition } from './state-condition.ts';
 
 /** Pause between two looks while a configuration is on trial. */
 const TRIAL_MS = 2000;
@@ -25,12 +26,6 @@ const STANDALONE_MS = 60_000;
 const PENDING_S = 60;
 /** kubelet creates its Node object within seconds of its start. */
 const REGISTERED_AFTER_S = 30;
-
-interface Member {
-  readonly input: JoinInput;
-  readonly facts: JoinFacts;
-  readonly cluster: ClusterConfig;
-}
 
 /** Returns kubelet's start in milliseconds since 1970, one second early: the cluster's times are in whole seconds. */
 async function kubeletSince(settings: Settings): Promise<number> {
@@ -50,32 +45,39 @@ export class Membership {
   #isNetworkNoted = false;
   /** The Node object was seen since kubelet's start, so its absence means that it was deleted. */
   #wasSeen = false;
+  readonly #ca: CaFollower;
+  readonly #condition: StateCondition;
 
   constructor(context: JoinContext) {
     this.#context = context;
+    this.#ca = new CaFollower(context);
+    this.#condition = new StateCondition(context);
   }
 
   /** Looks at the node and returns the milliseconds until the next look. */
-  async look({ outcome, input, facts }: Joined): Promise<number> {
-    const { settings } = this.#context;
-    const backup = await readBackup(settings);
-    if (input === undefined) return this.#afterRollBack(backup);
-    const { cluster } = input;
-    if (cluster === undefined || facts === undefined) {
-      // A standalone node has no sign of health, so its document is not on trial.
-      if (backup !== undefined) await discardBackup(settings);
-      return STANDALONE_MS;
-    }
-    const member = { input, facts, cluster };
+  async look(joined: Joined): Promise<number> {
+    const { outcome, input } = joined;
+    const before = await readBackup(this.#context.settings);
+    if (input === undefined) await this.#afterRollBack(before);
+    // A standalone node has no sign of health, so its document is not on trial.
+    else if (input.cluster === undefined) await discardBackup(this.#context.settings);
+    const backup = await readBackup(this.#context.settings);
+    const member = await memberOf(this.#context.settings, joined);
+    if (member === undefined || outcome === 'standalone') return STANDALONE_MS;
     if (outcome === 'pending') return this.#lookAtPending(member, backup);
     return this.#lookAtJoined(member, backup);
   }
 
-  async #afterRollBack(backup: Backup | undefined): Promise<number> {
+  async #afterRollBack(backup: Backup | undefined): Promise<void> {
     const state = await readJoinState(this.#context.settings);
     if (backup !== undefined && state?.phase === 'rolled-back')
       await finishRollBack(this.#context, state);
-    return STANDALONE_MS;
+  }
+
+  async #succeed(): Promise<void> {
+    const { settings } = this.#context;
+    await forgetFormerIdentity(settings);
+    await discardBackup(settings);
   }
 
   /** Returns the seconds since the kubelet on trial started, or its restart was requested. */
@@ -90,19 +92,19 @@ export class Membership {
     return since === 0 ? undefined : (await bootSeconds()) - since;
   }
 
-  async #rollBackIfLate({ input }: Member, backup: Backup | undefined): Promise<boolean> {
+  async #rollBackIfLate({ document }: Member, backup: Backup | undefined): Promise<boolean> {
     const { settings } = this.#context;
     const seconds = backup === undefined ? undefined : await this.#trialSeconds();
     const isLate =
       settings.rollbackSeconds > 0 && seconds !== undefined && seconds > settings.rollbackSeconds;
     const state = isLate ? await readJoinState(settings) : undefined;
-    if (state === undefined || backup === undefined) return false;
-    await rollBack(this.#context, state, input.document, backup);
+    if (state === undefined || backup === undefined || document === undefined) return false;
+    await rollBack(this.#context, state, document, backup);
     return true;
   }
 
-  async #kube({ cluster, facts }: Member, caller: Caller): Promise<KubeClient> {
-    return openKube(apiOf(this.#context, cluster.endpoint), { ca: facts.ca, ...caller });
+  async #kube({ endpoint, ca }: Member, caller: Caller): Promise<KubeClient> {
+    return openKube(apiOf(this.#context, endpoint), { ca, ...caller });
   }
 
   /** Logs each undecided certificate request once. */
@@ -132,10 +134,9 @@ export class Membership {
   }
 
   async #openRequests(member: Member): Promise<readonly string[]> {
-    const { auth } = member.cluster;
-    if (auth.kind !== 'token') return [];
-    const kube = await this.#kube(member, { token: `${auth.token.id}.${auth.token.secret}` });
-    return viewRequests(kube, SIGNERS.client, member.facts.nodeName);
+    const { token, name } = member;
+    if (token === undefined) return [];
+    return viewRequests(await this.#kube(member, { token }), SIGNERS.client, name);
   }
 
   async #lookAtJoined(member: Member, backup: Backup | undefined): Promise<number> {
@@ -146,46 +147,47 @@ export class Membership {
     this.#nextLook ??= isTrial ? up : up + settings.nodeCheckSeconds;
     if (!isTrial && up < this.#nextLook) return (this.#nextLook - up) * 1000;
     this.#nextLook = up + settings.nodeCheckSeconds;
-    const caller = await readNodeCaller(settings, member.input.node.kubeletConf);
+    const caller = await readNodeCaller(settings, member.kubeletConf);
     if (caller === undefined) {
       // Only kubelet's exec plugin can authenticate as this node, so kubelet running with it has to suffice.
       log.debug({ ev: 'ready.unknown' });
-      if (isTrial) await discardBackup(settings);
+      if (isTrial) await this.#succeed();
       return settings.nodeCheckSeconds * 1000;
     }
     const kube = await this.#kube(member, caller);
-    const view = await viewNode(kube, member.facts.nodeName, await kubeletSince(settings));
-    await this.#act(member, kube, view, backup);
-    return isTrial && view !== 'ready' ? TRIAL_MS : settings.nodeCheckSeconds * 1000;
+    const look = await viewNode(kube, member.name, await kubeletSince(settings));
+    await this.#act(member, kube, look, backup);
+    return isTrial && look.view !== 'ready' ? TRIAL_MS : settings.nodeCheckSeconds * 1000;
   }
 
   async #act(
     member: Member,
     kube: KubeClient,
-    view: NodeView,
+    { view, object }: NodeLook,
     backup: Backup | undefined,
   ): Promise<void> {
+    if (object !== undefined) await this.#condition.keep(kube, member.name, object);
     const isGone = view === 'absent' && (backup === undefined || this.#wasSeen);
-    if (view !== 'absent' && view !== 'unknown') this.#wasSeen = true;
+    if (object !== undefined) this.#wasSeen = true;
     if (view === 'ready') await this.#isWell(member, kube, backup !== undefined);
     // This agent's part is done. A rollback would end the very pods that provide the network.
     else if (view === 'no network') this.#noteNetwork();
     else if (isGone) await this.#comeBack();
+    else if (view === 'unknown' && (await this.#followCa(member, false))) return;
     else await this.#rollBackIfLate(member, backup);
   }
 
   async #isWell(member: Member, kube: KubeClient, isTrial: boolean): Promise<void> {
-    const { settings } = this.#context;
-    const { nodeName } = member.facts;
+    const { name, document } = member;
     if (isTrial) {
-      await discardBackup(settings);
-      await reportJoin(this.#context, kube, nodeName, await bootSeconds());
+      await this.#succeed();
+      await reportJoin(this.#context, kube, name, await bootSeconds());
     }
-    await this.#followCa(member);
-    if (member.input.document.kubelet?.config?.['serverTLSBootstrap'] !== true) return;
+    await this.#followCa(member, true);
+    if (document?.kubelet?.config?.['serverTLSBootstrap'] !== true) return;
     const seconds = (await this.#trialSeconds()) ?? 0;
     if (seconds < PENDING_S) return;
-    const open = await viewRequests(kube, SIGNERS.serving, nodeName);
+    const open = await viewRequests(kube, SIGNERS.serving, name);
     this.#reportRequests(open, seconds, SIGNERS.serving);
   }
 
@@ -216,17 +218,20 @@ export class Membership {
     await restartKubelet(settings, log, signal, current, why);
   }
 
-  /** Follows a change of a CA that was found by its pin; one given in the document changes with the document. */
-  async #followCa(member: Member): Promise<void> {
-    const { cluster, facts } = member;
-    if (cluster.trust.bundle.length > 0) return;
-    // kubeadm permits only anonymous requests to read it.
-    const ca = await viewCa(await this.#kube(member, {}));
-    if (ca === undefined || ca.join('') === facts.ca.join('')) return;
+  /**
+   * Follows a change of a CA that was found by its pin; one given in the document changes with the document. Returns
+   * whether it changed.
+   */
+  async #followCa({ endpoint, ca: present, pins }: Member, isReached: boolean): Promise<boolean> {
+    if (pins === undefined) return false;
+    const api = apiOf(this.#context, endpoint);
+    const ca = await this.#ca.next({ api, ca: present, pins }, isReached);
+    if (ca === undefined) return false;
     const { settings, log } = this.#context;
     const file = { path: 'kubernetes/pki/ca.crt', content: ca.join(''), mode: 0o644 };
     await placeFiles(settings.etc, [file]);
     log.info({ ev: 'ca.changed', certificates: ca.length, console: true });
     await this.#restart('the CA of the cluster changed');
+    return true;
   }
 }

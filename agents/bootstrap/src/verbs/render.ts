@@ -10,7 +10,8 @@ import { readCache } from '../edge/sources/metadata-cache.ts';
 import { readPlatform } from '../edge/sources/platform.ts';
 import { readSources } from '../edge/sources/sources.ts';
 import type { JoinContext } from './context.ts';
-import { filesOf, nameNode } from './join-facts.ts';
+import { filesOf } from './join-facts.ts';
+import { hostnameOf, nameNode } from './name-node.ts';
 
 const UNKNOWN_CA = '# the CA of the cluster, once verified against caCertHashes\n';
 
@@ -61,10 +62,11 @@ export async function renderPlan(context: JoinContext): Promise<Rendering> {
   const cluster = withoutSecret(readClusterConfig(document, inspectPair, heldAuth(node)));
   const uplink = await readUplink(settings);
   const known = { document, cluster, node, sources };
-  const nodeName = await nameNode(settings, known, uplink);
+  const isNew = node.kubeletConf === undefined;
+  const nodeName = nameNode({ ...known, isNew, isCopy: false }, uplink);
   const files = filesOf(known, {
     ca: knownCa(cluster),
-    nodeName: nodeName.name,
+    hostname: hostnameOf(nodeName, node),
     addresses: uplink?.addresses ?? [],
     isSettling: await isSettling(),
     dropIdentity: false,

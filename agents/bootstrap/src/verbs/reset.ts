@@ -7,7 +7,8 @@ import type { OutputFile } from '../core/files/output-file.ts';
 import { BOOTSTRAP_KUBECONFIG, KUBECONFIG } from '../core/files/render.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import { changedFiles, placeFiles } from '../edge/files/transaction.ts';
-import { readJoinState, setIdentityAside } from '../edge/node/node.ts';
+import { forgetFormerIdentity, setIdentityAside } from '../edge/node/identity-files.ts';
+import { readJoinState } from '../edge/node/node.ts';
 import type { JoinContext } from './context.ts';
 
 /** In the opposite order of joining: the file that a standalone kubelet refuses goes before the kubeconfig. */
@@ -32,12 +33,13 @@ export async function planReset(settings: Settings): Promise<readonly OutputFile
   return changedFiles(settings.etc, files);
 }
 
-/** Makes the node standalone again and removes all of its cluster, except for its certificate, kept as `.old`. */
+/** Makes the node standalone again and removes all of its cluster, its certificates last. */
 export async function reset({ settings, log, signal }: JoinContext): Promise<void> {
   const removed = await planReset(settings);
   await setIdentityAside(settings);
   await placeFiles(settings.etc, removed);
-  for (const name of ['state.json', 'fetched.json', 'previous.json'])
+  await forgetFormerIdentity(settings);
+  for (const name of ['state.json', 'fetched.json', 'previous.json', 'announced-ca.crt'])
     await rm(path.join(settings.stateDir, name), { force: true });
   for (const { path: file } of removed)
     log.info({ ev: 'file.written', path: path.join('/etc', file), removed: true });

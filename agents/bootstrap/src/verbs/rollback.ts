@@ -1,11 +1,13 @@
 import type { NodeBootstrap } from '../core/document/schema.ts';
 import { hashDocument, type JoinState } from '../core/files/state.ts';
-import { asOutput, type Backup, discardBackup } from '../edge/files/backup.ts';
+import { asOutput, type Backup, discardBackup, readBackup } from '../edge/files/backup.ts';
 import { placeFiles } from '../edge/files/transaction.ts';
 import { bootSeconds } from '../edge/node/host.ts';
-import { bringIdentityBack, writeJoinState } from '../edge/node/node.ts';
+import { bringIdentityBack } from '../edge/node/identity-files.ts';
+import { writeJoinState } from '../edge/node/node.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
 import type { JoinContext } from './context.ts';
+import type { JoinInput } from './join-input.ts';
 
 /**
  * Restores the configuration before the one on trial, in the opposite order, and restarts kubelet once. After a cut in
@@ -35,6 +37,20 @@ export async function rollBack(
   };
   await writeJoinState(settings, rolledBack);
   await finishRollBack(context, rolledBack);
+}
+
+/**
+ * Gives a node its identity back that a document on trial had set aside, when the document now names no cluster to go
+ * to. Returns whether it did.
+ */
+export async function returnIdentity(
+  context: JoinContext,
+  { cluster, document, state }: Pick<JoinInput, 'cluster' | 'document' | 'state'>,
+): Promise<boolean> {
+  const backup = cluster === undefined ? await readBackup(context.settings) : undefined;
+  if (backup?.droppedIdentity !== true || state === undefined) return false;
+  await rollBack(context, state, document, backup);
+  return true;
 }
 
 /** Does the last step, also for a rollback that was cut off before kubelet's restart. */

@@ -5,8 +5,17 @@ import { KiosError } from '@kios/errors';
 
 import { FaultLog } from '../edge/faults/fault-log.ts';
 import type { JoinContext } from './context.ts';
-import { joinNode, type Outcome, reportOutcome } from './join.ts';
+import { joinNode, type Outcome, reportOutcome, withoutInput } from './join.ts';
 import { Membership } from './membership.ts';
+
+/** Looks at a member whose document is at fault. The document's fault is the one to report. */
+async function lookMeanwhile(context: JoinContext, membership: Membership): Promise<void> {
+  try {
+    await membership.look(await withoutInput(context));
+  } catch (error) {
+    if (!(error instanceof KiosError)) throw error;
+  }
+}
 
 /**
  * Joins, and then keeps the node as its document says: follows the lease's address, and removes the token from the disk
@@ -39,6 +48,7 @@ export async function watch(start: JoinContext): Promise<void> {
     } catch (error) {
       if (signal.aborted || !(error instanceof KiosError)) throw error;
       waitMs = faults.report(error);
+      await lookMeanwhile(context, membership);
     }
     await changes.wait(waitMs, signal);
   }

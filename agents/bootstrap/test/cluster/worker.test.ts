@@ -265,6 +265,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await using agent = worker.agent();
     await agent.expect('joined', 120);
     await until('node rotated', async () => hasNode('rotated'));
+    plane.announceCa();
     await plane.rotateCa();
     seed(worker, 'rotated', clusterDocument(plane.endpoint, { ca: plane.ca }));
     await until(

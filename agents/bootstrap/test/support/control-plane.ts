@@ -126,12 +126,21 @@ export class ControlPlane implements AsyncDisposable {
     await this.#stop('kube-apiserver');
   }
 
-  /** Restarts the API server with a certificate of a new CA; clients of both CAs are accepted. */
-  async rotateCa(): Promise<void> {
+  /** Makes a new CA; the API server, which keeps its certificate, accepts clients of both. */
+  announceCa(): void {
     makeCa(this.#dir, 'ca2');
-    makeServerCertificate(this.#dir, 'ca2');
-    this.ca += readFileSync(path.join(this.#dir, 'ca2.crt'), 'utf8');
+    this.ca += this.newCa;
     writeFileSync(path.join(this.#dir, 'clients.crt'), this.ca);
+  }
+
+  /** The CA that `announceCa` has made. */
+  get newCa(): string {
+    return readFileSync(path.join(this.#dir, 'ca2.crt'), 'utf8');
+  }
+
+  /** Restarts the API server with a certificate of the new CA. */
+  async rotateCa(): Promise<void> {
+    makeServerCertificate(this.#dir, 'ca2');
     await this.stopServer();
     await this.startServer();
   }

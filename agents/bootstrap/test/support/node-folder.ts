@@ -23,6 +23,12 @@ export class NodeFolder implements AsyncDisposable {
   onSent: () => void = () => {};
   #server: Server | undefined;
   bootId = 'boot-1';
+  /** The name that init derives from the machine, used while nobody has chosen one. */
+  derivedName = 'kios-00000000';
+  /** Where init found a place for the state. */
+  data: { readonly data: 'partition' | 'ram'; readonly dataReason?: 'none' | 'failed' } = {
+    data: 'partition',
+  };
 
   private constructor(root: string) {
     this.root = root;
@@ -104,17 +110,34 @@ export class NodeFolder implements AsyncDisposable {
     this.startKubelet(options.mode ?? 'standalone');
   }
 
+  /** Does as init at each start of kubelet: names the machine, and writes what it knows of it. */
   startKubelet(mode: string): void {
-    const kubelet = { v: 1, pid: 2, mode, hostname: 'kios', startedBoot: readUp(), starts: 1 };
+    const file = this.read('etc/hostname')?.trim();
+    const hostname = file ?? this.derivedName;
+    const host = {
+      v: 1,
+      hostname,
+      hostnameSource: file === undefined ? 'machine' : 'file',
+      version: '0.1.0',
+      buildTime: '2026-01-01T00:00:00Z',
+      ...this.data,
+    };
+    this.write('run/kios/host/host.json', JSON.stringify(host));
+    const kubelet = { v: 1, pid: 2, mode, hostname, startedBoot: readUp(), starts: 1 };
     this.write('run/kios/kubelet.json', JSON.stringify(kubelet));
   }
 
-  /** Does as kubelet in cluster mode: writes its kubeconfig and its certificate. */
-  kubeletJoins(certificate: string): void {
+  /** Does as kubelet in cluster mode: writes its kubeconfig and its nth certificate. */
+  kubeletJoins(certificate: string, nth = 1): void {
     const user = { 'client-certificate': '/var/lib/kubelet/pki/kubelet-client-current.pem' };
-    this.write('etc/kubernetes/kubelet.conf', JSON.stringify({ users: [{ user }] }));
-    this.write('var/lib/kubelet/pki/kubelet-client-1.pem', certificate);
-    symlinkSync('kubelet-client-1.pem', `${this.settings.kubeletPki}/kubelet-client-current.pem`);
+    const cluster = { server: 'https://127.0.0.1:6443' };
+    const kubeconfig = { clusters: [{ cluster }], users: [{ user }] };
+    this.write('etc/kubernetes/kubelet.conf', JSON.stringify(kubeconfig));
+    this.write(`var/lib/kubelet/pki/kubelet-client-${nth}.pem`, certificate);
+    symlinkSync(
+      `kubelet-client-${nth}.pem`,
+      `${this.settings.kubeletPki}/kubelet-client-current.pem`,
+    );
     this.startKubelet('cluster');
   }
 

@@ -26,7 +26,7 @@ function confs(wanted: ClusterAuth): Record<string, unknown> {
   const files = renderFiles({
     document,
     cluster: { name: 'c', endpoint: 'https://h:6443', trust, auth: wanted, ca: [PEM] },
-    nodeName: 'n1',
+    hostname: 'n1',
     nodeIp: undefined,
     hasIdentity: false,
     platformId: undefined,
@@ -184,7 +184,7 @@ const renderFile = (file: string): unknown => {
   return renderFiles({
     document,
     cluster: undefined,
-    nodeName: 'n',
+    hostname: 'n',
     nodeIp: undefined,
     hasIdentity: false,
     platformId: undefined,
@@ -232,7 +232,7 @@ it('credential providers become the configuration that kubelet reads', () => {
   const files = renderFiles({
     document,
     cluster: undefined,
-    nodeName: 'n',
+    hostname: 'n',
     nodeIp: undefined,
     hasIdentity: false,
     platformId: 'aws:///z/i',
@@ -261,7 +261,7 @@ it("a serving certificate of the cluster precedes the image's own", () => {
   const files = renderFiles({
     document,
     cluster: { name: 'c', endpoint: 'https://h:6443', trust, auth: { kind: 'held' }, ca: [PEM] },
-    nodeName: 'n',
+    hostname: 'n',
     nodeIp: undefined,
     hasIdentity: true,
     platformId: undefined,

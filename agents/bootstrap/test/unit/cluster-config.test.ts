@@ -7,7 +7,6 @@ import { jwsFault } from '../../src/core/cluster/jws.ts';
 import { parseCertificates } from '../../src/core/cluster/pem.ts';
 import type { NodeBootstrap } from '../../src/core/document/schema.ts';
 import { checkLabels } from '../../src/core/node/labels.ts';
-import { chooseNodeName, normaliseNodeName } from '../../src/core/node/node-name.ts';
 import { inspectPair } from '../../src/edge/node/certificates.ts';
 
 describe('an endpoint', () => {
@@ -151,44 +150,5 @@ describe('labels', () => {
   ])('%s=%s is dropped', (key, value) => {
     const { labels, dropped } = checkLabels({ [key]: value });
     expect([labels, dropped.map((item) => item.key)]).toEqual([[], [key]]);
-  });
-});
-
-describe('the node name', () => {
-  it.each([
-    ['Node_1', 'node-1'],
-    ['host.example.com.', 'host.example.com'],
-    ['name\0', 'name'],
-    ['10.0.0.1', undefined],
-    ['', undefined],
-    ['x'.repeat(64), undefined],
-    ['-x', undefined],
-    [`${'abcd.'.repeat(60)}x`, undefined],
-  ])('%j is %j', (given, name) => {
-    expect(normaliseNodeName(given)).toBe(name);
-  });
-
-  const all = { joined: 'j', document: 'd', provider: 'p', dhcp: 'h', hardware: 'abc' };
-
-  it.each([
-    [all, { name: 'j', by: 'joined' }],
-    [
-      { ...all, joined: undefined },
-      { name: 'd', by: 'document' },
-    ],
-    [
-      { ...all, joined: undefined, document: 'auto' },
-      { name: 'p', by: 'provider' },
-    ],
-    [
-      { dhcp: 'h', provider: '1.2.3.4', hardware: 'abc' },
-      { name: 'h', by: 'dhcp' },
-    ],
-    [
-      { dhcp: 'localhost', hardware: 'abc' },
-      { name: 'kios-abc', by: 'hardware' },
-    ],
-  ])('of %j is %j', (sources, chosen) => {
-    expect(chooseNodeName(sources)).toEqual(chosen);
   });
 });

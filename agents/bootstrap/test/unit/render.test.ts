@@ -31,7 +31,7 @@ const cluster = {
 const input: RenderInput = {
   document,
   cluster,
-  nodeName: 'n1',
+  hostname: 'n1',
   nodeIp: '10.0.0.1',
   hasIdentity: false,
   platformId: undefined,
@@ -114,7 +114,7 @@ describe('the files of a joining node', () => {
       document,
       cluster: undefined,
       ca: [],
-      nodeName: 'n1',
+      hostname: 'n1',
       addresses: [],
       isSettling: false,
       nodeIpBefore: '10.0.0.9',

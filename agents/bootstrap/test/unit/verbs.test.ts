@@ -47,12 +47,13 @@ describe('reset', () => {
     const file = '"files":[{"path":"/etc/cni/net.d/1.conf","content":"x"}],"node"';
     node.seed(DOCUMENT.replace('"node"', file));
     await joinNode(context());
-    node.write('etc/kubernetes/kubelet.conf', 'users: []');
+    node.kubeletJoins(CA);
     expect(filesIn(node.settings.etc).length).toBeGreaterThan(8);
     node.sent.length = 0;
     await reset(context());
-    expect(filesIn(node.settings.etc)).toEqual([...before, 'kubernetes/kubelet.conf.old']);
+    expect(filesIn(node.settings.etc)).toEqual(before);
     expect(filesIn(node.settings.stateDir)).toEqual([]);
+    expect(readdirSync(node.settings.kubeletPki)).toEqual([]);
     expect(node.sent).toEqual(['03']);
   });
 

@@ -118,10 +118,11 @@ describe('discovery refuses', () => {
   });
 });
 
-it('one pinned certificate of several suffices', async () => {
+it('one pinned certificate of several suffices; another is taken if the API server uses it', async () => {
   const both = configMap(clusterInfo(OTHER + CA));
-  const api = server([200, both], [200, both], [403, '{}']);
+  const api = server([200, both], [200, '{}'], [200, both], [403, '{}']);
   expect(await verifyCluster(PINNED, api, log)).toEqual([OTHER, CA]);
+  expect(calls[1]?.ca).toEqual([OTHER]);
 });
 
 it('skipping verification accepts the CA signed with the token and logs that as an error', async () => {

@@ -1,15 +1,24 @@
-/** The part of the API's objects that is read here. */
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly message?: string;
-  readonly lastHeartbeatTime?: Date;
-}
+import * as v from 'valibot';
 
-interface Node {
-  readonly status?: { readonly conditions?: readonly Condition[] };
-}
+/** The API server writes null for a time that was never set. */
+const text = v.nullish(v.string());
 
+const Condition = v.object({
+  type: v.string(),
+  status: v.string(),
+  reason: text,
+  message: text,
+  lastHeartbeatTime: text,
+});
+export type Condition = v.InferOutput<typeof Condition>;
+
+/** The part of a Node that is read here. */
+export const NodeObject = v.object({
+  status: v.optional(v.object({ conditions: v.nullish(v.array(Condition)) })),
+});
+export type NodeObject = v.InferOutput<typeof NodeObject>;
+
+/** The part of a certificate request that is read here. */
 interface Request {
   readonly metadata?: { readonly name?: string };
   readonly spec: { readonly request: string; readonly signerName: string };
@@ -20,13 +29,13 @@ interface Request {
 export type Readiness = 'ready' | 'no network' | 'not ready';
 
 const isBefore = ({ lastHeartbeatTime }: Condition, since: number): boolean =>
-  lastHeartbeatTime !== undefined && lastHeartbeatTime.getTime() < since;
+  Date.parse(lastHeartbeatTime ?? '') < since;
 
 /**
  * Returns the readiness of a Node. The API server keeps a silent node ready for most of a minute, so only kubelet's
  * heartbeats after `since` (milliseconds of the node's clock) count.
  */
-export function readinessOf({ status }: Node, since: number): Readiness {
+export function readinessOf({ status }: NodeObject, since: number): Readiness {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   if (ready === undefined || isBefore(ready, since)) return 'not ready';
   if (ready.status === 'True') return 'ready';

@@ -1,5 +1,6 @@
 import type { AuthSpec } from '../document/schema.ts';
-import { fieldError } from '../faults/errors.ts';
+import { type BootstrapError, fieldError } from '../faults/errors.ts';
+import { nodeNameFault } from '../node/node-name.ts';
 import { type BootstrapToken, splitToken } from './jws.ts';
 import { type KubeconfigUser, parseKubeconfig } from './kubeconfig.ts';
 import { parseCertificates, PemError } from './pem.ts';
@@ -44,14 +45,22 @@ function certificateUser(certificate: string, key: string, inspect: InspectPair)
   };
 }
 
+const faultOf = (auth: ClusterAuth): string | undefined =>
+  auth.kind === 'user' && auth.nodeName !== undefined ? nodeNameFault(auth.nodeName) : undefined;
+
 function pairOf(path: string, cert: string, key: string, inspect: InspectPair): ClusterAuth {
+  const refuse = (why: string): BootstrapError =>
+    fieldError(`read the bootstrap document: ${path}: ${why}`);
+  let auth: ClusterAuth;
   try {
-    return certificateUser(parseCertificates(cert).join(''), key, inspect);
+    auth = certificateUser(parseCertificates(cert).join(''), key, inspect);
   } catch (error) {
     // The cause of another error would quote its input, which may be the key.
-    const why = error instanceof PemError ? error.message : 'certificate and key do not match';
-    throw fieldError(`read the bootstrap document: ${path}: ${why}`);
+    throw refuse(error instanceof PemError ? error.message : 'certificate and key do not match');
   }
+  const fault = faultOf(auth);
+  if (fault !== undefined) throw refuse(`the node's name in the certificate ${fault}`);
+  return auth;
 }
 
 const TOKEN = /^[a-z0-9]{6}\.[a-z0-9]{16}$/;

@@ -133,6 +133,12 @@ const onlyUser = (text: string): v.InferOutput<typeof User> | undefined => {
   return users.length === 1 ? users[0]?.user : undefined;
 };
 
+/** Returns the address of the only cluster of a kubeconfig. */
+export function serverOf(kubeconfig: string): string | undefined {
+  const clusters = tryParse(kubeconfig)?.clusters ?? [];
+  return clusters.length === 1 ? clusters[0]?.cluster.server : undefined;
+}
+
 /** Returns the token of a kubeconfig on disk. */
 export function tokenOf(kubeconfig: string): string | undefined {
   return onlyUser(kubeconfig)?.token;

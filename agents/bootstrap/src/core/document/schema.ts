@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-import { normaliseNodeName } from '../node/node-name.ts';
+import { nodeNameFault } from '../node/node-name.ts';
 
 // Every check has its own message: valibot's quote the value, which may be a secret.
 export const text = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'));
@@ -85,14 +85,21 @@ const Auth = v.pipe(
 );
 export type AuthSpec = v.InferOutput<typeof Auth>;
 
-const isNodeName = (name: string): boolean =>
-  name === 'auto' || normaliseNodeName(name) !== undefined;
+const nameFault = (name: string): string | undefined =>
+  name === 'auto' ? undefined : nodeNameFault(name, 'must be auto or a DNS name');
+export const NodeName = v.pipe(
+  text,
+  v.check(
+    (name) => nameFault(name) === undefined,
+    ({ input }) => nameFault(input) ?? '',
+  ),
+);
 const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f.]*:[0-9a-f:.]+)$/i;
 const isNodeIp = (ip: string): boolean =>
   ip === 'auto' || (ip.split(',').length <= 2 && ip.split(',').every((part) => ADDRESS.test(part)));
 
 const Node = v.strictObject({
-  name: v.optional(v.pipe(text, v.check(isNodeName, 'must be auto or a DNS name'))),
+  name: v.optional(NodeName),
   ip: v.optional(v.pipe(text, v.check(isNodeIp, 'must be auto, or one or two addresses'))),
   /** Checked one by one later: a bad label is dropped and the node joins without it. */
   labels: v.optional(map),

@@ -68,6 +68,13 @@ export const FAULTS = {
     retrySeconds: 5,
     remedy: 'Check cluster.endpoint and that the network reaches it.',
   },
+  KIOS_BOOTSTRAP_MOVE: {
+    event: 'cluster.unproven',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 5,
+    remedy:
+      'Make the API server of the new cluster reachable, or take the new document back; until then the node stays.',
+  },
   KIOS_BOOTSTRAP_WRITE: {
     event: 'write.failed',
     exitCode: EXIT.system,
@@ -95,6 +102,9 @@ export class BootstrapError extends KiosError {
     this.fault = fault;
   }
 }
+
+export const hasCode = (error: unknown, code: FaultCode): boolean =>
+  error instanceof BootstrapError && error.code === code;
 
 /** Returns the error for a field that is missing, unknown or wrong; the message has its path. */
 export const fieldError = (message: string): BootstrapError =>

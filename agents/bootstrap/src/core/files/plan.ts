@@ -30,15 +30,18 @@ export function isConfigured(input: PlanInput): boolean {
   return cluster === undefined || input.hasCredentials;
 }
 
+/** Returns whether the node is to be another one than before: a copied disk, or `--re-evaluate`. */
+export const isCopy = ({ reEvaluate, state, instanceId }: PlanInput): boolean =>
+  reEvaluate || (state !== undefined && state.instanceId !== instanceId);
+
 /** Returns whether the node's certificate is obsolete: a copied disk, another cluster, or `--re-evaluate`. */
 export function isForeignIdentity(
   input: PlanInput,
   caBefore: readonly string[],
   caNow: readonly string[],
 ): boolean {
-  const { state } = input;
-  if (input.reEvaluate || state?.dropIdentity === true) return true;
-  if (state !== undefined && state.instanceId !== input.instanceId) return true;
+  // A cut in between has recorded the new id already.
+  if (isCopy(input) || input.state?.dropIdentity === true) return true;
   return !sameCluster(caBefore, caNow);
 }
 
@@ -46,7 +49,7 @@ export interface FileInput {
   readonly document: NodeBootstrap;
   readonly cluster: ClusterConfig | undefined;
   readonly ca: readonly string[];
-  readonly nodeName: string;
+  readonly hostname: string | undefined;
   /** The machine's addresses now, at most one of each family. */
   readonly addresses: readonly string[];
   /** The boot is too young for the network to be complete. */
@@ -67,7 +70,7 @@ export function planFiles(input: FileInput): readonly OutputFile[] {
   const files = renderFiles({
     document,
     cluster: cluster === undefined ? undefined : { ...cluster, ca: input.ca },
-    nodeName: input.nodeName,
+    hostname: input.hostname,
     nodeIp: chooseNodeIp({ ...input, wanted: document.node?.ip, before: input.nodeIpBefore }),
     hasIdentity: input.hasIdentity,
     platformId: input.platformId,

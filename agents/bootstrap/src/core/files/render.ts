@@ -13,7 +13,8 @@ import { readUserFiles } from './user-files.ts';
 export interface RenderInput {
   readonly document: NodeBootstrap;
   readonly cluster: (ClusterConfig & { readonly ca: readonly string[] }) | undefined;
-  readonly nodeName: string;
+  /** Undefined leaves the name to init. */
+  readonly hostname: string | undefined;
   readonly nodeIp: string | undefined;
   /** The node has a valid certificate, so its disk needs no token. */
   readonly hasIdentity: boolean;
@@ -97,7 +98,7 @@ export function renderFiles(input: RenderInput): readonly OutputFile[] {
     ...readUserFiles(document.files ?? []),
     open('kubernetes/node-labels', lines(labels.map(([key, value]) => `${key}: ${value}`))),
     open(NODE_IP, lines(nodeIp)),
-    open('hostname', `${input.nodeName}\n`),
+    open('hostname', lines(input.hostname === undefined ? [] : [input.hostname])),
     open('kubernetes/kubelet.conf.d/10-kios.conf', yaml(fragments.node)),
     open('kubernetes/kubelet.conf.d/50-user.conf', yaml(fragments.user)),
     ...kubeconfigs(input),

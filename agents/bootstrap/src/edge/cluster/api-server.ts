@@ -22,8 +22,10 @@ export interface ApiRequest {
   readonly ca: readonly string[] | undefined;
   readonly token?: string;
   readonly client?: ClientPair;
-  /** JSON to POST; without it the request is a GET. */
+  /** JSON to POST; without it and `patch` the request is a GET. */
   readonly body?: string;
+  /** JSON to merge into an object by its schema (strategic merge patch). */
+  readonly patch?: string;
   readonly timeoutMs?: number;
 }
 
@@ -58,7 +60,26 @@ function explain(endpoint: string, cause: unknown): BootstrapError {
   return new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `verify ${endpoint}: ${why}`);
 }
 
-function headers(url: URL, { token, body }: ApiRequest): Record<string, string> {
+/** The part of a request that depends on what it sends. */
+interface Sending {
+  readonly method: string;
+  readonly body?: string;
+  readonly type?: string;
+}
+
+function sendingOf({ body, patch }: ApiRequest): Sending {
+  if (patch !== undefined)
+    return { method: 'PATCH', body: patch, type: 'application/strategic-merge-patch+json' };
+  return body === undefined
+    ? { method: 'GET' }
+    : { method: 'POST', body, type: 'application/json' };
+}
+
+function headers(
+  url: URL,
+  { token }: ApiRequest,
+  { body, type = '' }: Sending,
+): Record<string, string> {
   return {
     accept: 'application/json',
     connection: 'close',
@@ -66,7 +87,7 @@ function headers(url: URL, { token, body }: ApiRequest): Record<string, string> 
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     ...(body === undefined
       ? {}
-      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+      : { 'content-type': type, 'content-length': String(Buffer.byteLength(body)) }),
   };
 }
 
@@ -90,13 +111,14 @@ async function fetchOnce(
   signal: AbortSignal,
 ): Promise<ApiAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
+  const sending = sendingOf(wanted);
   const call = request({
     host: address,
     port: url.port,
     path: wanted.path,
     agent: false,
-    method: wanted.body === undefined ? 'GET' : 'POST',
-    headers: headers(url, wanted),
+    method: sending.method,
+    headers: headers(url, wanted, sending),
     ...tlsOptions(url, wanted),
     signal,
   });
@@ -115,7 +137,7 @@ async function fetchOnce(
       resolve({ status, body: Buffer.concat(chunks).toString('utf8') });
     });
   });
-  call.end(wanted.body);
+  call.end(sending.body);
   return promise;
 }
 

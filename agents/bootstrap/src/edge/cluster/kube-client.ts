@@ -1,3 +1,4 @@
+import { describe } from '@kios/errors';
 import {
   ApiException,
   CertificatesV1Api,
@@ -8,12 +9,11 @@ import {
   ResponseContext,
   ServerConfiguration,
   type V1CertificateSigningRequest,
-  type V1Node,
-  VersionApi,
   wrapHttpLibrary,
 } from '@kubernetes/client-node';
 import * as v from 'valibot';
 
+import { NodeObject } from '../../core/cluster/api-objects.ts';
 import { BootstrapError } from '../../core/faults/errors.ts';
 import type { ApiRequest, ApiServer, ClientPair } from './api-server.ts';
 import { StatusError } from './status-error.ts';
@@ -72,28 +72,50 @@ async function asOurs<T extends object>(call: Promise<T>): Promise<T> {
   return answer;
 }
 
+const pathOf = (node: string): string => `/api/v1/nodes/${encodeURIComponent(node)}`;
+
+function parseNode(body: string): NodeObject {
+  try {
+    return v.parse(NodeObject, JSON.parse(body));
+  } catch (error) {
+    throw unreadable(describe(error));
+  }
+}
+
 /** This agent's calls: the typed APIs of the Kubernetes library on our own transport. Load it with `openKube`. */
 export class KubeClient {
+  readonly #api: ApiServer;
+  readonly #access: Access;
   readonly #core: CoreV1Api;
   readonly #certificates: CertificatesV1Api;
-  readonly #version: VersionApi;
 
   constructor(api: ApiServer, access: Access) {
+    this.#api = api;
+    this.#access = access;
     const configuration = createConfiguration({
       baseServer: SERVER,
       httpApi: wrapHttpLibrary({ send: async (request) => send(api, access, request) }),
     });
     this.#core = new CoreV1Api(configuration);
     this.#certificates = new CertificatesV1Api(configuration);
-    this.#version = new VersionApi(configuration);
+  }
+
+  /**
+   * Sends a request by itself. Where few fields of the answer or none are read, the library's call would only cost
+   * memory, for the models of all others.
+   */
+  async #ask(wanted: Pick<ApiRequest, 'path' | 'patch'>): Promise<string> {
+    const { status, body } = await this.#api.get({ ...this.#access, ...wanted });
+    if (status !== 200) throw new StatusError(status);
+    return body;
   }
 
   async version(): Promise<void> {
-    await asOurs(this.#version.getCode());
+    await this.#ask({ path: '/version' });
   }
 
-  async node(name: string): Promise<V1Node> {
-    return asOurs(this.#core.readNode({ name }));
+  async node(name: string): Promise<NodeObject> {
+    return parseNode(await this.#ask({ path: pathOf(name) }));
   }
 
   /** Reads the entries of `kube-public/cluster-info`, and checks them, because they may come from any server. */
@@ -112,6 +134,12 @@ export class KubeClient {
     const list = await asOurs(this.#certificates.listCertificateSigningRequest({ fieldSelector }));
     // An empty list may be null on the wire, although its type excludes that.
     return list.items ?? [];
+  }
+
+  /** Merges conditions into those of the node, each by its type. */
+  async addConditions(name: string, conditions: readonly object[]): Promise<void> {
+    const path = `${pathOf(name)}/status`;
+    await this.#ask({ path, patch: JSON.stringify({ status: { conditions } }) });
   }
 
   async post(event: CoreV1Event): Promise<void> {

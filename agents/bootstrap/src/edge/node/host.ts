@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { DirectoryWatch, type Logger, readIfThere } from '@kios/agent';
+import { DirectoryWatch, type Logger } from '@kios/agent';
 import {
   BootState,
+  HostState,
   isSane,
   KubeletState,
   type Lease,
@@ -30,13 +30,9 @@ export async function readKubelet(settings: Settings): Promise<KubeletState | un
   return readStateIfThere(KubeletState, path.join(settings.run, 'kubelet.json'));
 }
 
-/** Returns twelve hexadecimal digits that stay with the machine: from its firmware's UUID, or else its network card. */
-export async function hardwareId(settings: Settings, mac: string | undefined): Promise<string> {
-  const file = path.join(settings.sysfs, 'class/dmi/id/product_uuid');
-  const uuid = ((await readIfThere(file).catch(() => undefined)) ?? '').trim().toLowerCase();
-  // Boards without an identity of their own have all zeros or all ones.
-  const unique = /^[0f-]*$/.test(uuid) ? (mac ?? 'unknown') : uuid;
-  return createHash('sha256').update(unique).digest('hex').slice(0, 12);
+/** Reads what init knows of the machine: its name, and where its state lies. */
+export async function readHost(settings: Settings): Promise<HostState | undefined> {
+  return readStateIfThere(HostState, path.join(settings.run, 'host/host.json'));
 }
 
 /** Reads the lease in use; undefined while there is none. */

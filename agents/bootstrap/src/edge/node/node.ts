@@ -1,8 +1,7 @@
-import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { readIfThere, writeAtomic } from '@kios/agent';
-import { errorCode } from '@kios/errors';
+import type { HostState } from '@kios/node-state';
 import * as v from 'valibot';
 
 import type { ClusterAuth } from '../../core/cluster/auth.ts';
@@ -14,14 +13,16 @@ import { BOOTSTRAP_KUBECONFIG } from '../../core/files/render.ts';
 import { JoinState } from '../../core/files/state.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 import { readClientCertificate } from './certificates.ts';
+import { readHost } from './host.ts';
 
 /** The files that an earlier run, or kubelet, left on this node. */
 export interface NodeFacts {
   readonly state: JoinState | undefined;
   /** The node's name in its client certificate, if that has not expired. */
   readonly identity: string | undefined;
-  /** The host name that this agent wrote; undefined without a state. */
+  /** The name in /etc/hostname, which someone chose; without it init derives one from the machine. */
   readonly hostname: string | undefined;
+  readonly host: HostState | undefined;
   readonly nodeIp: string | undefined;
   readonly ca: readonly string[];
   readonly bootstrapKubeconfig: string | undefined;
@@ -82,26 +83,13 @@ export async function readNode(settings: Settings): Promise<NodeFacts> {
   return {
     state,
     identity: identityName(client, Date.now()),
-    hostname: state === undefined ? undefined : (await etc('hostname'))?.trim(),
+    hostname: (await etc('hostname'))?.trim(),
+    host: await readHost(settings),
     nodeIp: (await etc('kubernetes/node-ip'))?.trim(),
     ca: readCertificates(await etc('kubernetes/pki/ca.crt')),
     bootstrapKubeconfig: await etc(BOOTSTRAP_KUBECONFIG),
     kubeletConf,
   };
-}
-
-async function moveAside(file: string): Promise<void> {
-  try {
-    await rename(file, `${file}.old`);
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
-  }
-}
-
-/** Makes kubelet request a new certificate at its next start; the old one is kept as `.old`. */
-export async function setIdentityAside(settings: Settings): Promise<void> {
-  await moveAside(path.join(settings.kubeletPki, CURRENT_PEM));
-  await moveAside(path.join(settings.etc, 'kubernetes/kubelet.conf'));
 }
 
 /**
@@ -116,18 +104,4 @@ export function heldAuth(node: NodeFacts): ClusterAuth | undefined {
   return node.kubeletConf !== undefined && speaksForItself(node.kubeletConf)
     ? { kind: 'held' }
     : undefined;
-}
-
-/** Undoes `setIdentityAside`. */
-export async function bringIdentityBack(settings: Settings): Promise<void> {
-  await moveBack(path.join(settings.kubeletPki, CURRENT_PEM));
-  await rm(path.join(settings.etc, 'kubernetes/kubelet.conf.old'), { force: true });
-}
-
-async function moveBack(file: string): Promise<void> {
-  try {
-    await rename(`${file}.old`, file);
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
-  }
 }

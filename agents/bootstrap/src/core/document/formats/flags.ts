@@ -1,3 +1,5 @@
+import { fieldError } from '../../faults/errors.ts';
+import { nodeNameFault } from '../../node/node-name.ts';
 import type { Warning } from '../parsed-document.ts';
 import type { NodeBootstrap, TaintSpec } from '../schema.ts';
 
@@ -57,6 +59,10 @@ export function nodeFromFlags(
   let node: NodeSpec = {};
   const warnings: Warning[] = [];
   for (const { name, value } of flags) {
+    const fault = name === 'hostname-override' ? nodeNameFault(value) : undefined;
+    // Left out like another bad flag, the node would join under a name that nobody expects.
+    if (fault !== undefined)
+      throw fieldError(`read the bootstrap document: ${path}.${name}: ${fault}`);
     const part = FLAGS[name]?.(value);
     if (part === undefined)
       warnings.push({ path: `${path}.${name}`, why: 'it has no field here, or a wrong value' });

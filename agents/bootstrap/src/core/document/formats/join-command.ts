@@ -1,3 +1,5 @@
+import { fieldError } from '../../faults/errors.ts';
+import { nodeNameFault } from '../../node/node-name.ts';
 import type { ParsedDocument, Warning } from '../parsed-document.ts';
 import { convertJoinConfiguration } from './kubeadm.ts';
 
@@ -53,6 +55,8 @@ export function parseJoinCommand(source: string, text: string): ParsedDocument {
   const last = (name: string): string | undefined => flags.findLast(([flag]) => flag === name)?.[1];
   const token = last('token');
   const name = last('node-name');
+  const fault = name === undefined ? undefined : nodeNameFault(name);
+  if (fault !== undefined) throw fieldError(`read ${source}: --node-name: ${fault}`);
   const hashes = flags.filter(([flag]) => flag === 'discovery-token-ca-cert-hash');
   const discovery = last('discovery-token') ?? token;
   const reading = convertJoinConfiguration(source, {

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 
 import { fieldError } from '../../faults/errors.ts';
 import type { ParsedDocument } from '../parsed-document.ts';
-import { CaCertHash, Taint, text, Token } from '../schema.ts';
+import { CaCertHash, NodeName, Taint, text, Token } from '../schema.ts';
 import { nodeFromFlags } from './flags.ts';
 
 const Argument = v.strictObject({ name: text, value: v.string('must be text') });
@@ -27,7 +27,7 @@ const JoinConfiguration = v.object({
   ),
   nodeRegistration: v.optional(
     v.object({
-      name: v.optional(text),
+      name: v.optional(NodeName),
       taints: v.nullish(v.array(Taint, 'must be a list')),
       // A list since v1beta4, a map before that.
       kubeletExtraArgs: v.optional(

@@ -1,0 +1,40 @@
+import { BootstrapError } from '../../src/core/faults/errors.ts';
+import type { ApiAnswer, ApiRequest, ApiServer } from '../../src/edge/cluster/api-server.ts';
+import { CA_A } from './fixtures.ts';
+
+export const NODE = '/api/v1/nodes/node-1';
+export const INFO = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
+
+/** Returns the answer with a Node that has these conditions. */
+export const nodeWith = (...conditions: readonly object[]): ApiAnswer => ({
+  status: 200,
+  body: JSON.stringify({ status: { conditions } }),
+});
+export const READY = nodeWith({ type: 'Ready', status: 'True' });
+
+/** An API server whose certificate is signed by one CA. */
+export class FakeCluster {
+  readonly asked: ApiRequest[] = [];
+  /** The CA that verifies it. */
+  ca = CA_A;
+  isDown = false;
+  /** Its answers by prefix of the path; 200 and `{}` for any other. */
+  answers: Record<string, ApiAnswer> = {};
+
+  readonly api: ApiServer = {
+    get: async (wanted) => {
+      this.asked.push(wanted);
+      if (this.isDown) throw new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', 'reach it');
+      if (wanted.ca !== undefined && !wanted.ca.includes(this.ca))
+        throw new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', 'verify it');
+      const found = Object.entries(this.answers).find(([start]) => wanted.path.startsWith(start));
+      return Promise.resolve(found?.[1] ?? { status: 200, body: '{}' });
+    },
+  };
+
+  /** The bodies sent to a path by PATCH. */
+  patches(path: string): readonly string[] {
+    const sent = this.asked.filter((wanted) => wanted.path === path);
+    return sent.map(({ patch }) => patch).filter((patch) => patch !== undefined);
+  }
+}

@@ -37,7 +37,7 @@ export async function reset({ settings, log, signal }: JoinContext): Promise<voi
   const removed = await planReset(settings);
   await setIdentityAside(settings);
   await placeFiles(settings.etc, removed);
-  for (const name of ['state.json', 'fetched.json', 'previous.json'])
+  for (const name of ['state.json', 'fetched.json', 'seed.json', 'previous.json'])
     await rm(path.join(settings.stateDir, name), { force: true });
   for (const { path: file } of removed)
     log.info({ ev: 'file.written', path: path.join('/etc', file), removed: true });

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { BootstrapError } from '../../src/core/faults/errors.ts';
 import { parseOvfEnvironment } from '../../src/core/providers/ovf-env.ts';
-import { NO_FACTS, type Remote } from '../../src/edge/sources/metadata-cache.ts';
+import { NO_FACTS } from '../../src/edge/sources/machine-facts.ts';
+import type { Remote } from '../../src/edge/sources/metadata-cache.ts';
 import { readPlatform } from '../../src/edge/sources/platform.ts';
 import { readSources, type Sources } from '../../src/edge/sources/sources.ts';
 import { NodeFolder } from '../support/node-folder.ts';

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 
 import type { NodeBootstrap } from '../document/schema.ts';
+import { Origin } from '../providers/seed-trust.ts';
 import type { OutputFile } from './output-file.ts';
 
 /** `/var/lib/kios/bootstrap/state.json`: the progress of this agent, kept over boots. */
@@ -30,6 +31,8 @@ export const JoinState = v.object({
   userFiles: v.optional(v.array(v.string()), []),
   /** Hash of the whole document that was rolled back: it is not tried again soon. */
   tried: v.optional(v.string()),
+  /** The source by which the node joined: of the volumes, only this one counts. */
+  origin: v.optional(Origin),
 });
 export type JoinState = v.InferOutput<typeof JoinState>;
 

@@ -7,7 +7,8 @@ import { Keys, type Provider } from '../../core/providers/provider.ts';
 import type { Uplink } from '../node/uplink.ts';
 import { readUserData } from './documents.ts';
 import { fetchMetadata } from './fetch-metadata.ts';
-import { machineFactsOf, NO_FACTS, type Remote } from './metadata-cache.ts';
+import { machineFactsOf, NO_FACTS } from './machine-facts.ts';
+import type { Remote } from './metadata-cache.ts';
 import type { Platform } from './platform.ts';
 import type { Needs } from './sources.ts';
 

@@ -17,8 +17,8 @@ import { type Fetch, readSources, type Sources } from '../edge/sources/sources.t
 import type { Past } from '../edge/sources/volumes.ts';
 import { isFirst, type JoinContext } from './context.ts';
 
-const REMEDY =
-  'To use the volume, name its kind once: kios.provider=nocloud (for config-2: openstack) on the kernel command line, or --provider. Or put the document into the folder kios/ of the boot medium.';
+const SEED_REMEDY =
+  'To use it, name its kind once (kios.provider=, ds=, --provider), or put the document into kios/ of the boot medium.';
 
 /** The facts that an earlier run left on the disk. */
 interface KeptFacts {
@@ -128,7 +128,7 @@ function reportIgnored(context: JoinContext, { ignored }: Platform): void {
         label,
         device,
         why,
-        remedy: REMEDY,
+        remedy: SEED_REMEDY,
       });
 }
 

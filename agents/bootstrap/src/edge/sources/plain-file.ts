@@ -32,8 +32,8 @@ async function readExactly(handle: FileHandle, size: number): Promise<Uint8Array
 }
 
 /**
- * Reads a regular file of at most `limit` bytes; undefined when it does not exist. A volume comes from anywhere, so with
- * `volume` a link that leads out of its file system is refused.
+ * Reads a regular file of at most `limit` bytes; undefined when it does not exist. A volume comes from anywhere: of a
+ * file on it, `volume` is the folder, and a link that leads out of its file system is refused.
  */
 export async function readPlainFile(
   file: string,

@@ -9,7 +9,7 @@ import { inspectPair } from '../edge/node/certificates.ts';
 import { bootSeconds, readBootId } from '../edge/node/host.ts';
 import { heldAuth, type NodeFacts } from '../edge/node/node.ts';
 import { waitForUplink } from '../edge/node/uplink.ts';
-import { fetchAll } from '../edge/sources/fetch-documents.ts';
+import { checkAddresses, fetchAll } from '../edge/sources/fetch-documents.ts';
 import { readCache, writeCache } from '../edge/sources/metadata-cache.ts';
 import { type Platform, readPlatform } from '../edge/sources/platform.ts';
 import { writeSeedCache } from '../edge/sources/seed-cache.ts';
@@ -102,6 +102,7 @@ const fetchFromNetwork =
   (context: JoinContext, platform: Platform): Fetch =>
   async (needs) => {
     const { settings, log, signal, timeline } = context;
+    checkAddresses(platform, needs);
     const uplink = await waitForUplink(settings, log, signal);
     // User data may be late once, just after the machine was made.
     const isPatient = isFirst(context, 'metadata');

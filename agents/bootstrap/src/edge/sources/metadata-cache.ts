@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 
 import { readIfThere, writeAtomic } from '@kios/agent';
@@ -21,7 +22,8 @@ export interface Remote {
 const Cache = v.object({
   v: v.literal(1),
   provider: v.picklist(PROVIDER_NAMES),
-  configUrl: v.optional(v.string()),
+  /** Hash of the addresses on the kernel's command line, which may have secrets in them. */
+  addresses: v.string(),
   /** On a copied disk the cache does not count: it is about another machine. */
   machine: v.string(),
   facts: MachineFacts,
@@ -31,7 +33,12 @@ const Cache = v.object({
 
 const fileOf = (settings: Settings): string => path.join(settings.stateDir, 'fetched.json');
 
-/** Reads the cache; undefined when it is unreadable, or of another machine, provider or `kios.config` address. */
+const addressesOf = ({ configUrl, seed }: Platform): string =>
+  createHash('sha256')
+    .update(JSON.stringify([configUrl, seed]))
+    .digest('hex');
+
+/** Reads the cache; undefined when it is unreadable, or of another machine, provider or address. */
 export async function readCache(
   settings: Settings,
   platform: Platform,
@@ -43,7 +50,7 @@ export async function readCache(
     const isOurs =
       cached.machine === platform.machine &&
       cached.provider === platform.provider &&
-      cached.configUrl === platform.configUrl;
+      cached.addresses === addressesOf(platform);
     return isOurs
       ? { facts: cached.facts, userData: asPart(cached.userData), config: asPart(cached.config) }
       : undefined;
@@ -60,7 +67,7 @@ export async function writeCache(
   const cached: v.InferInput<typeof Cache> = {
     v: 1,
     provider: platform.provider,
-    configUrl: platform.configUrl,
+    addresses: addressesOf(platform),
     machine: platform.machine,
     facts: remote.facts,
     userData: withoutSecrets(remote.userData),

@@ -6,7 +6,7 @@ import { mergeDocuments } from '../../core/document/merge.ts';
 import type { Part } from '../../core/document/parsed-document.ts';
 import type { NodeBootstrap } from '../../core/document/schema.ts';
 import { BootstrapError } from '../../core/faults/errors.ts';
-import { networkProvider } from '../../core/providers/network-providers.ts';
+import { hasService } from '../../core/providers/network-providers.ts';
 import type { ProviderName } from '../../core/providers/provider.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 import { readDocument, withToken } from './documents.ts';
@@ -77,7 +77,7 @@ const seedOf = ({ seed, fallback }: Seeds, remote: Remote | undefined): Seed | u
 /** Returns whether to ask the metadata service: not when a volume or the local documents are complete. */
 function needsProvider(platform: Platform, local: Local): boolean {
   if (local.seed !== undefined) return false;
-  if (networkProvider(platform.provider, platform.seed) === undefined) return false;
+  if (!hasService(platform.provider, platform.seed)) return false;
   return platform.isExplicit || !isComplete(merge(partsOf(local, undefined)));
 }
 

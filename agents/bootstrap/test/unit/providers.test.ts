@@ -86,17 +86,17 @@ describe('the kernel command line', () => {
   });
 });
 
-describe('the address of a NoCloud seed', () => {
-  const open = (url: string): Provider | undefined =>
-    networkProvider('nocloud', parseNoCloudSeed(`ds=nocloud;s=${url}`));
+const openSeed = (url: string): Provider | undefined =>
+  networkProvider('nocloud', parseNoCloudSeed(`ds=nocloud;s=${url}`));
 
+describe('the address of a NoCloud seed', () => {
   it.each([
     'https://h/seed/',
     'http://169.254.169.254/seed/',
     'http://[fe80::a9fe:a9fe]/',
     `http://h/#sha256=${'aB'.repeat(32)}`,
   ])('%s is used', (url) => {
-    expect(open(url)?.bases).toHaveLength(1);
+    expect(openSeed(url)?.bases).toHaveLength(1);
   });
 
   it.each([
@@ -108,7 +108,7 @@ describe('the address of a NoCloud seed', () => {
     `http://h/#sha256=${'a'.repeat(65)}`,
     `https://h/#sha512=${'a'.repeat(64)}`,
   ])('%s is refused', (url) => {
-    expect(() => open(url)).toThrow('use the address of ds=nocloud: plain http needs #sha256=');
+    expect(() => openSeed(url)).toThrow(/^use the address of ds=nocloud: .*sha256=/);
   });
 });
 

@@ -47,8 +47,8 @@ export function parseWebAddress(
   const { url, headers } = parsed;
   const hash = HASH.exec(url.hash)?.[1]?.toLowerCase();
   const isSafe = url.protocol === 'https:' || isNear(url.hostname);
-  if (hash === undefined && (url.hash !== '' || !isSafe))
-    throw bad('plain http needs #sha256= with 64 hexadecimal digits at its end');
+  if (hash === undefined && url.hash !== '') throw bad('after # must be sha256= and its 64 digits');
+  if (hash === undefined && !isSafe) throw bad('over plain http it needs #sha256= at its end');
   return { origin: url.origin, path: url.pathname, query: url.search, headers, hash };
 }
 

@@ -28,6 +28,7 @@ interface KeptFacts {
 
 /** Everything that a run knows before it changes anything: the document and the present state of the node. */
 export interface JoinInput extends PlanInput {
+  readonly platform: Platform;
   readonly sources: Sources;
   readonly node: NodeFacts;
   readonly bootId: string;
@@ -94,7 +95,7 @@ async function toInput(
   };
   const bootId = await readBootId(settings);
   const origin = originOf(settings, platform, node, sources);
-  return { ...asked, sources, node, bootId, origin, kept: keptFacts(asked, node) };
+  return { ...asked, platform, sources, node, bootId, origin, kept: keptFacts(asked, node) };
 }
 
 /** Returns a Fetch that asks the network and caches the answer for the next boot. */
@@ -144,10 +145,8 @@ export async function readInput(context: JoinContext, node: NodeFacts): Promise<
   log.debug({ ev: 'platform', provider: platform.provider, ms: performance.now() - start });
   const readWith = async (fetch: Fetch): Promise<SourcesRead> => {
     const sources = await readSources(settings, platform, fetch, log);
-    const { document, seed } = sources;
+    const { document } = sources;
     const input = document && (await toInput(settings, platform, node, sources, document));
-    if (input?.cluster !== undefined && seed !== undefined && platform.kept === undefined)
-      await writeSeedCache(settings, platform.machine, seed);
     return { sources, input };
   };
   const cache = settings.reEvaluate ? undefined : await readCache(settings, platform);
@@ -156,4 +155,17 @@ export async function readInput(context: JoinContext, node: NodeFacts): Promise<
     if (cached.input?.kept !== undefined || !cached.sources.needsNetwork) return cached;
   }
   return readWith(fetchFromNetwork(context, platform));
+}
+
+/**
+ * Keeps a copy of a volume whose cluster is verified. It is written before kubelet can join, because init does not mount
+ * the volume of another disk afterwards.
+ */
+export async function keepSeed(
+  settings: Settings,
+  { cluster, platform, sources }: JoinInput,
+): Promise<void> {
+  const { seed } = sources;
+  if (cluster !== undefined && seed !== undefined && platform.kept === undefined)
+    await writeSeedCache(settings, platform.machine, seed);
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { BootstrapError } from '../../src/core/faults/errors.ts';
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
 import { joinNode, type Joined } from '../../src/verbs/join.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
@@ -123,6 +124,20 @@ describe.each([
     const { input } = await run();
     expect(input).toBeUndefined();
   });
+});
+
+it('the copy is that of the last document whose cluster was verified', async () => {
+  node = await NodeFolder.make();
+  node.lease();
+  cidata();
+  await run();
+  node.kubeletJoins(fixture('client.crt'));
+  await run();
+  node.seed(clusterDocument('https://127.0.0.1:7443', { pins: [`sha256:${'1'.repeat(64)}`] }));
+  await expect(run()).rejects.toBeInstanceOf(BootstrapError);
+  bootsWithoutSeed();
+  expect((await run()).input?.cluster?.endpoint).toBe('https://127.0.0.1:6443');
+  await node[Symbol.asyncDispose]();
 });
 
 it('a power cut between the certificate and its record loses nothing', async () => {

@@ -158,8 +158,8 @@ export async function readInput(context: JoinContext, node: NodeFacts): Promise<
 }
 
 /**
- * Keeps a copy of a volume whose cluster is verified. It is written before kubelet can join, because init does not mount
- * the volume of another disk afterwards.
+ * Keeps a copy of a volume whose cluster is verified. It is written before kubelet can join, because init does not
+ * mount the volume of another disk afterwards.
  */
 export async function keepSeed(
   settings: Settings,

@@ -47,11 +47,6 @@ const configDrive = (): void => {
   node.write('run/kios/seed/config-2/openstack/latest/meta_data.json', JSON.stringify(meta));
   node.write('run/kios/seed/config-2/openstack/latest/user_data', DOCUMENT);
 };
-const openStack = (): void => {
-  node.write('sys/class/dmi/id/product_name', 'OpenStack Nova\n');
-  configDrive();
-};
-
 /** Boots, and init mounts no seed of another disk because the node has joined. */
 const bootsWithoutSeed = (): void => {
   node.boot({ bootId: 'boot-2', mode: 'cluster' });
@@ -62,7 +57,6 @@ const bootsWithoutSeed = (): void => {
 describe.each([
   ['a volume labelled cidata', cidata],
   ['a volume labelled config-2', configDrive],
-  ["OpenStack's volume", openStack],
 ])('a node that joined by %s', (_what, attach) => {
   beforeEach(async () => {
     node = await NodeFolder.make();
@@ -112,6 +106,15 @@ describe.each([
     expect(node.read('etc/kubernetes/node-labels')).toContain('a1');
   });
 
+  it('joins anew by the boot medium when its certificate has expired', async () => {
+    bootsWithoutSeed();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2040-01-01') });
+    expect((await run()).input).toBeUndefined();
+    node.write('run/kios/seed/boot/bootstrap.yaml', DOCUMENT);
+    expect((await run()).outcome).toBe('pending');
+    expect(node.read('etc/kubernetes/bootstrap-kubelet.conf')).toContain(TOKEN);
+  });
+
   it('has no secret of it on the disk', () => {
     for (const file of readdirSync(node.settings.stateDir))
       expect(node.read(`var/lib/kios/bootstrap/${file}`)).not.toContain(TOKEN.slice(7));
@@ -124,6 +127,22 @@ describe.each([
     const { input } = await run();
     expect(input).toBeUndefined();
   });
+});
+
+it('on OpenStack the copy makes its metadata service unnecessary, as the volume does', async () => {
+  node = await NodeFolder.make();
+  node.write('sys/class/dmi/id/product_name', 'OpenStack Nova\n');
+  node.lease();
+  configDrive();
+  await run();
+  node.kubeletJoins(fixture('client.crt'));
+  await run();
+  bootsWithoutSeed();
+  // Without a lease the agent would wait for ever before it asks.
+  node.remove('run/kios/net/eth0.json');
+  const { outcome, facts } = await run();
+  expect([outcome, facts?.isRecalled]).toEqual(['joined', true]);
+  await node[Symbol.asyncDispose]();
 });
 
 it('the copy is that of the last document whose cluster was verified', async () => {

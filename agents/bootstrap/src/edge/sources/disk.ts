@@ -7,6 +7,9 @@ import { readIfThere } from '@kios/agent';
 const deviceNumbers = (dev: number): string =>
   `${(dev >>> 8) & 0xfff}:${(dev & 0xff) | ((dev >>> 12) & 0xfff00)}`;
 
+/** The parts of a path in /sys that have a number in the order of their appearance. */
+const NUMBERED = /\/(?:virtio|host|target)\d[^/]*|\/block$|(?<=\/)\d+:(?=\d+:\d+:\d+)/g;
+
 /** A number in the firmware of the disk, or of the USB device that it is in. */
 async function readSerial(disk: string, devices: string): Promise<string | undefined> {
   // The root hub's serial number is that of the controller, which is the same for all its sticks.
@@ -33,6 +36,6 @@ export async function diskOf(sysfs: string, folder: string): Promise<string | un
   const disk = isPartition ? path.dirname(device) : device;
   const devices = path.join(sysfs, 'devices');
   const place = path.relative(devices, path.dirname(disk));
-  const lasting = place.replaceAll(/\/(?:virtio|host|target)\d[^/]*|\/block$/g, '');
+  const lasting = place.replaceAll(NUMBERED, '');
   return (await readSerial(disk, devices)) ?? `at ${lasting}`;
 }

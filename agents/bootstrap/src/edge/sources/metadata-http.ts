@@ -133,7 +133,7 @@ function parseBase(text: string): Base {
   };
 }
 
-/** Opens the service at `base`. Every failure is a MetadataError. `onConnect` learns of a connection, whatever follows. */
+/** Opens the service at `base`, and reports a connection whatever comes over it. Every failure is a MetadataError. */
 export function openExchange(
   base: string,
   signal: AbortSignal,

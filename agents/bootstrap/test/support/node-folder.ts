@@ -174,18 +174,9 @@ export class NodeFolder implements AsyncDisposable {
     symlinkSync(`../../${disk}/vdb1`, path.join(this.settings.sysfs, 'dev/block', name));
   }
 
-  /** Moves the disk to the machine with this hash, as init writes it. */
-  machine(hash: string): void {
-    const host = {
-      v: 1,
-      hostname: 'kios',
-      hostnameSource: 'machine',
-      machine: hash,
-      version: '0.1.0',
-      buildTime: '2026-01-01T00:00:00Z',
-      data: 'partition',
-    };
-    this.write('run/kios/host/host.json', JSON.stringify(host));
+  /** Moves the disk to the machine whose firmware has this UUID. */
+  machine(uuid: string): void {
+    this.write('sys/class/dmi/id/product_uuid', `${uuid}\n`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

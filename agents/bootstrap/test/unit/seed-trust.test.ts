@@ -88,7 +88,7 @@ const refused = (): readonly string[] =>
 beforeEach(async () => {
   node = await NodeFolder.make();
   node.seedDisk('disk-a');
-  node.machine('a'.repeat(64));
+  node.machine('machine-a');
   node.lease();
   onConsole = [];
   calls = 0;
@@ -252,12 +252,32 @@ describe('a node that joined by a volume', () => {
   });
 
   it('accepts another disk when the machine is another', async () => {
-    node.machine('b'.repeat(64));
+    node.machine('machine-b');
     node.seedDisk('disk-b');
     node.seed(OTHER, 'instance-id: i-2\nlocal-hostname: node-2\n');
     boots();
     expect((await run()).outcome).toBe('pending');
     expect(node.read('etc/hostname')).toBe('node-2\n');
+  });
+
+  it("goes by init's hash of the machine rather than by all that its firmware says", async () => {
+    const host = {
+      v: 1,
+      hostname: 'node-1',
+      hostnameSource: 'file',
+      machine: 'a'.repeat(64),
+      version: '0.1.0',
+      buildTime: '2026-01-01T00:00:00Z',
+      data: 'partition',
+    };
+    node.write('run/kios/host/host.json', JSON.stringify(host));
+    const { machine } = await readPlatform(node.settings);
+    // As after an update of the firmware.
+    node.write('sys/class/dmi/id/product_name', 'Another Name\n');
+    expect([machine, (await readPlatform(node.settings)).machine]).toEqual([
+      host.machine,
+      host.machine,
+    ]);
   });
 
   it('accepts another disk once when the source is named, and no third', async () => {

@@ -6,12 +6,11 @@ import { parseDocument } from '../core/document/document.ts';
 import { type Origin, originsOf } from '../core/document/merge.ts';
 import type { Warning } from '../core/document/parsed-document.ts';
 import { decodeUserData } from '../core/document/user-data.ts';
+import { MAX_TEXT } from '../core/document/yaml.ts';
 import { BootstrapError } from '../core/faults/errors.ts';
 import { readUserFiles } from '../core/files/user-files.ts';
 import { checkLabels } from '../core/node/labels.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
-
-const MAX_UNPACKED = 4 * 1024 * 1024;
 
 /** A node's reading of a text in its user data. */
 export interface UserDataCheck {
@@ -33,7 +32,7 @@ export async function checkUserData(file: string): Promise<UserDataCheck> {
     throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause });
   });
   const data = decodeUserData(file, bytes, (packed) =>
-    gunzipSync(packed, { maxOutputLength: MAX_UNPACKED }),
+    gunzipSync(packed, { maxOutputLength: MAX_TEXT }),
   );
   const base = { encoding: data.format, foreign: data.foreign };
   if (data.foreign) return { ...base, kind: undefined, complete: false, values: [], warnings: [] };

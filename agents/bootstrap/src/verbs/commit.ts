@@ -76,6 +76,7 @@ async function newState(
     readdressed: isReaddressed ? up : before.readdressed,
     dropIdentity,
     userFiles: userFiles.map(({ path }) => path),
+    origin: input.origin,
   };
 }
 
@@ -125,8 +126,8 @@ async function writeFiles(
   return state;
 }
 
-const isSettled = ({ state, inputHash }: JoinInput): boolean =>
-  state?.phase !== 'writing' && state?.inputHash === inputHash;
+const isSettled = ({ state, inputHash, origin }: JoinInput): boolean =>
+  state?.phase !== 'writing' && state?.inputHash === inputHash && state.origin === origin;
 
 /** Installs the programs and files, restarts kubelet when it must read them, and returns whether it did. */
 export async function commit(

@@ -3,17 +3,23 @@ import type { NodeBootstrap } from '../core/document/schema.ts';
 import { isConfigured, type PlanInput } from '../core/files/plan.ts';
 import { formatBootstrapKubeconfig, formatUserKubeconfig } from '../core/files/render.ts';
 import { hashInput } from '../core/files/state.ts';
+import { isNewChoice, type Origin } from '../core/providers/seed-trust.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
 import { bootSeconds, readBootId } from '../edge/node/host.ts';
 import { heldAuth, type NodeFacts } from '../edge/node/node.ts';
 import { waitForUplink } from '../edge/node/uplink.ts';
-import { fetchAll } from '../edge/sources/fetch-documents.ts';
+import { checkAddresses, fetchAll } from '../edge/sources/fetch-documents.ts';
 import { readCache, writeCache } from '../edge/sources/metadata-cache.ts';
 import { type Platform, readPlatform } from '../edge/sources/platform.ts';
+import { writeSeedCache } from '../edge/sources/seed-cache.ts';
 import { type Fetch, readSources, type Sources } from '../edge/sources/sources.ts';
+import type { Past } from '../edge/sources/volumes.ts';
 import { isFirst, type JoinContext } from './context.ts';
 import { isNameLost, presentHostname } from './name-node.ts';
+
+const SEED_REMEDY =
+  'To use it, name its kind once (kios.provider=, ds=, --provider), or put the document into kios/ of the boot medium.';
 
 /** The facts that an earlier run left on the disk. */
 interface KeptFacts {
@@ -24,9 +30,12 @@ interface KeptFacts {
 
 /** Everything that a run knows before it changes anything: the document and the present state of the node. */
 export interface JoinInput extends PlanInput {
+  readonly platform: Platform;
   readonly sources: Sources;
   readonly node: NodeFacts;
   readonly bootId: string;
+  /** The source that the node trusts from now on; undefined until it has joined. */
+  readonly origin: Origin | undefined;
   /** Undefined when the node was not configured for exactly this input: its facts must be discovered. */
   readonly kept: KeptFacts | undefined;
 }
@@ -55,8 +64,23 @@ function keptFacts(input: PlanInput, node: NodeFacts): KeptFacts | undefined {
     : { ca, hostname: presentHostname(node) };
 }
 
+/** Returns the source to trust: that of the join, until the operator or another machine chooses anew. */
+function originOf(
+  { reEvaluate }: Settings,
+  { machine, provider, isExplicit }: Platform,
+  { state, kubeletConf }: NodeFacts,
+  { seed }: Sources,
+): Origin | undefined {
+  const known = state?.origin;
+  const named = isExplicit ? provider : undefined;
+  if (known !== undefined && !isNewChoice(known, { machine, named, reEvaluate })) return known;
+  if (kubeletConf === undefined) return undefined;
+  return { machine, provider, isNamed: isExplicit, volume: seed?.volume };
+}
+
 async function toInput(
   settings: Settings,
+  platform: Platform,
   node: NodeFacts,
   sources: Sources,
   document: NodeBootstrap,
@@ -73,7 +97,8 @@ async function toInput(
     reEvaluate: settings.reEvaluate,
   };
   const bootId = await readBootId(settings);
-  return { ...asked, sources, node, bootId, kept: keptFacts(asked, node) };
+  const origin = originOf(settings, platform, node, sources);
+  return { ...asked, platform, sources, node, bootId, origin, kept: keptFacts(asked, node) };
 }
 
 /** Returns a Fetch that asks the network and caches the answer for the next boot. */
@@ -81,6 +106,7 @@ const fetchFromNetwork =
   (context: JoinContext, platform: Platform): Fetch =>
   async (needs) => {
     const { settings, log, signal, timeline } = context;
+    checkAddresses(platform, needs);
     const uplink = await waitForUplink(settings, log, signal);
     // User data may be late once, just after the machine was made.
     const isPatient = isFirst(context, 'metadata');
@@ -90,18 +116,40 @@ const fetchFromNetwork =
     return remote;
   };
 
+/** Returns the part of the node's past that decides which volumes count. */
+export const pastOf = (node: NodeFacts): Past => ({
+  origin: node.state?.origin,
+  isMember: node.kubeletConf !== undefined && heldAuth(node) !== undefined,
+});
+
+/** Reports the volumes that do not count, once. */
+function reportIgnored(context: JoinContext, { ignored }: Platform): void {
+  for (const { label, device, why } of ignored)
+    // Azure gives its machines that disc at every boot.
+    if (label !== 'azure' && isFirst(context, `seed ${label}`))
+      context.log.warn({
+        ev: 'seed.ignored',
+        code: 'KIOS_BOOTSTRAP_SEED',
+        label,
+        device,
+        why,
+        remedy: SEED_REMEDY,
+      });
+}
+
 /**
  * Reads the documents, and from them the input. The cache of an earlier boot suffices while the node needs nothing new.
  */
 export async function readInput(context: JoinContext, node: NodeFacts): Promise<SourcesRead> {
   const { settings, log } = context;
   const start = performance.now();
-  const platform = await readPlatform(settings);
+  const platform = await readPlatform(settings, pastOf(node));
+  reportIgnored(context, platform);
   log.debug({ ev: 'platform', provider: platform.provider, ms: performance.now() - start });
   const readWith = async (fetch: Fetch): Promise<SourcesRead> => {
     const sources = await readSources(settings, platform, fetch, log);
     const { document } = sources;
-    const input = document && (await toInput(settings, node, sources, document));
+    const input = document && (await toInput(settings, platform, node, sources, document));
     return { sources, input };
   };
   const cache = settings.reEvaluate ? undefined : await readCache(settings, platform);
@@ -110,4 +158,17 @@ export async function readInput(context: JoinContext, node: NodeFacts): Promise<
     if (cached.input?.kept !== undefined || !cached.sources.needsNetwork) return cached;
   }
   return readWith(fetchFromNetwork(context, platform));
+}
+
+/**
+ * Keeps a copy of a volume whose cluster is verified. It is written before kubelet can join, because init does not
+ * mount the volume of another disk afterwards.
+ */
+export async function keepSeed(
+  settings: Settings,
+  { cluster, platform, sources }: JoinInput,
+): Promise<void> {
+  const { seed } = sources;
+  if (cluster !== undefined && seed !== undefined && platform.kept === undefined)
+    await writeSeedCache(settings, platform.machine, seed);
 }

@@ -16,7 +16,7 @@ import type { Sources } from '../edge/sources/sources.ts';
 import { commit } from './commit.ts';
 import type { JoinContext } from './context.ts';
 import { discoverFacts, filesOf, type JoinFacts, recallFacts } from './join-facts.ts';
-import { type JoinInput, readInput } from './join-input.ts';
+import { type JoinInput, keepSeed, readInput } from './join-input.ts';
 import { returnIdentity } from './rollback.ts';
 
 /** `standalone`: no document names a cluster. `pending`: kubelet waits for its certificate. `joined`: it has one. */
@@ -94,6 +94,7 @@ export async function joinNode(context: JoinContext): Promise<Joined> {
     return { outcome: withoutDocument(node), node, isBackingOff: input !== undefined };
   if (await returnIdentity(context, input)) return joinNode(context);
   const facts = (await recallFacts(settings, input)) ?? (await discoverFacts(context, input));
+  await keepSeed(settings, input);
   const isRestarted = await commit(context, input, facts, filesOf(input, facts));
   if (!facts.isRecalled) await reportToProvider(context, sources);
   const outcome = await outcomeOf(settings, input, facts, isRestarted);

@@ -11,6 +11,7 @@ import { readPlatform } from '../edge/sources/platform.ts';
 import { readSources } from '../edge/sources/sources.ts';
 import type { JoinContext } from './context.ts';
 import { filesOf } from './join-facts.ts';
+import { pastOf } from './join-input.ts';
 import { hostnameOf, nameNode } from './name-node.ts';
 
 const UNKNOWN_CA = '# the CA of the cluster, once verified against caCertHashes\n';
@@ -46,7 +47,8 @@ const knownCa = (cluster: ClusterConfig | undefined): readonly string[] => {
 /** Returns what `join` would write. It asks no network and changes nothing; secrets are replaced by `…`. */
 export async function renderPlan(context: JoinContext): Promise<Rendering> {
   const { settings, log } = context;
-  const platform = await readPlatform(settings);
+  const node = await readNode(settings);
+  const platform = await readPlatform(settings, pastOf(node));
   const kept = async (): ReturnType<typeof readCache> => readCache(settings, platform);
   const sources = await readSources(settings, platform, kept, log);
   const { document, parts } = sources;
@@ -58,7 +60,6 @@ export async function renderPlan(context: JoinContext): Promise<Rendering> {
     warnings: parts.flatMap(({ warnings }) => warnings),
   };
   if (document === undefined) return { ...common, nodeName: undefined, files: [] };
-  const node = await readNode(settings);
   const cluster = withoutSecret(readClusterConfig(document, inspectPair, heldAuth(node)));
   const uplink = await readUplink(settings);
   const known = { document, cluster, node, sources };

@@ -39,7 +39,13 @@ export async function reset({ settings, log, signal }: JoinContext): Promise<voi
   await setIdentityAside(settings);
   await placeFiles(settings.etc, removed);
   await forgetFormerIdentity(settings);
-  for (const name of ['state.json', 'fetched.json', 'previous.json', 'announced-ca.crt'])
+  for (const name of [
+    'state.json',
+    'fetched.json',
+    'seed.json',
+    'previous.json',
+    'announced-ca.crt',
+  ])
     await rm(path.join(settings.stateDir, name), { force: true });
   for (const { path: file } of removed)
     log.info({ ev: 'file.written', path: path.join('/etc', file), removed: true });

@@ -115,9 +115,11 @@ describe.concurrent('metadata services', () => {
     expect(stay.service.served.length).toBe(before);
   });
 
-  it('a complete seed volume makes the metadata service unnecessary', async () => {
+  it('a complete seed volume of the cloud makes its metadata service unnecessary', async () => {
     await using stay = await stayIn(cloudOf('openstack'), { userData: GOOD });
-    stay.place.node.seed(GOOD);
+    const drive = 'run/kios/seed/config-2/openstack/latest';
+    stay.place.node.write(`${drive}/meta_data.json`, '{"uuid":"u-1"}');
+    stay.place.node.write(`${drive}/user_data`, GOOD);
     await using agent = stay.place.agent('join');
     expect([await agent.exit, agent.errors]).toEqual([0, '']);
     expect(stay.service.served).toEqual([]);

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -174,6 +182,24 @@ export class NodeFolder implements AsyncDisposable {
   seed(userData: string, metaData = 'instance-id: i-1\nlocal-hostname: node-1\n'): void {
     this.write('run/kios/seed/cidata/meta-data', metaData);
     this.write('run/kios/seed/cidata/user-data', userData);
+  }
+
+  /** Puts the seed volumes on a disk with this serial number; '' is a disk without one, known by its place alone. */
+  seedDisk(serial: string, place = '0000:00:05.0'): void {
+    const { dev } = statSync(this.settings.seedDir);
+    const name = `${(dev >> 8) & 0xfff}:${(dev & 0xff) | ((dev >> 12) & 0xfff00)}`;
+    const disk = `devices/pci0000:00/${place}/virtio2/block/vdb`;
+    this.remove('sys/devices');
+    this.write(`sys/${disk}/vdb1/partition`, '1\n');
+    this.write(`sys/${disk}/serial`, serial);
+    this.remove(`sys/dev/block/${name}`);
+    mkdirSync(path.join(this.settings.sysfs, 'dev/block'), { recursive: true });
+    symlinkSync(`../../${disk}/vdb1`, path.join(this.settings.sysfs, 'dev/block', name));
+  }
+
+  /** Moves the disk to the machine whose firmware has this UUID. */
+  machine(uuid: string): void {
+    this.write('sys/class/dmi/id/product_uuid', `${uuid}\n`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

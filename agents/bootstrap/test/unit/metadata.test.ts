@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, symlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,6 +15,8 @@ const fixture = (name: string): string =>
   readFileSync(path.join(import.meta.dirname, '../support/fixtures', name), 'utf8');
 const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: fixture('ca-a.crt') });
 const META_DATA = 'instance-id: i-1\nlocal-hostname: node-1\n';
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -39,6 +42,13 @@ function baseUrl(): string {
   return typeof address === 'object' && address !== null ? `http://127.0.0.1:${address.port}` : '';
 }
 
+/** Serves a seed, and names it on the kernel's command line with the hash of both files. */
+function serveSeed(metaData: string, userData: string): void {
+  files = { '/seed/meta-data': metaData, '/seed/user-data': userData };
+  const hash = sha256(metaData + userData);
+  node.write('cmdline', `quiet ds=nocloud;s=${baseUrl()}/seed/#sha256=${hash}`);
+}
+
 const serve: Handler = (request, response) => {
   const url = request.url ?? '';
   asked.push(url);
@@ -57,8 +67,7 @@ beforeEach(async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.listen(0, '127.0.0.1', resolve);
   await promise;
-  node.write('cmdline', `quiet ds=nocloud;s=${baseUrl()}/seed/`);
-  files = { '/seed/meta-data': META_DATA, '/seed/user-data': DOCUMENT };
+  serveSeed(META_DATA, DOCUMENT);
 });
 
 afterEach(async () => {
@@ -98,10 +107,8 @@ describe('a document from the network', () => {
   });
 
   it('that names a program is cached whole, because its node has no certificate', async () => {
-    files['/seed/user-data'] = DOCUMENT.replace(
-      `{"bootstrapToken":"${TOKEN}"}`,
-      '{"exec":{"command":"login"}}',
-    );
+    const auth = `{"bootstrapToken":"${TOKEN}"}`;
+    serveSeed(META_DATA, DOCUMENT.replace(auth, '{"exec":{"command":"login"}}'));
     node.write('plugins/login', 'program');
     await run();
     node.startKubelet('cluster');
@@ -117,7 +124,7 @@ describe('a document from the network', () => {
     await run();
     asked = [];
     node.write('sys/class/dmi/id/product_uuid', 'another');
-    files['/seed/meta-data'] = META_DATA.replace('i-1', 'i-2');
+    serveSeed(META_DATA.replace('i-1', 'i-2'), DOCUMENT);
     expect(await run()).toBe('pending');
     expect(asked).toHaveLength(2);
     expect(node.read('etc/kubernetes/kubelet.conf.old')).toBeDefined();
@@ -147,13 +154,13 @@ describe('a document from the network', () => {
     ['#cloud-config\n', 'standalone'],
     ['', 'standalone'],
   ])('user data %j counts as absent', async (text, outcome) => {
-    files['/seed/user-data'] = text;
+    serveSeed(META_DATA, text);
     expect(await run()).toBe(outcome);
     expect(node.sent).toEqual([]);
   });
 
   it('with a fault is refused with its place, and nothing is written', async () => {
-    files['/seed/user-data'] = DOCUMENT.replace('endpoint', 'endpiont');
+    serveSeed(META_DATA, DOCUMENT.replace('endpoint', 'endpiont'));
     await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_FIELD' });
     expect(node.read('etc/hostname')).toBeUndefined();
   });
@@ -161,7 +168,10 @@ describe('a document from the network', () => {
 
 describe('kios.config=', () => {
   it('names a document by the machine it is for', async () => {
-    node.write('cmdline', `kios.config=${baseUrl()}/\${mac}.yaml?u=\${uuid}`);
+    node.write(
+      'cmdline',
+      `kios.config=${baseUrl()}/\${mac}.yaml?u=\${uuid}#sha256=${sha256(DOCUMENT)}`,
+    );
     node.write('sys/class/dmi/id/product_uuid', 'ABC\n');
     files = { '/52%3A54%3A00%3A12%3A34%3A56.yaml?u=abc': DOCUMENT };
     expect(await run()).toBe('pending');
@@ -174,8 +184,9 @@ describe('kios.config=', () => {
   });
 
   it('that holds no document is a fault', async () => {
-    node.write('cmdline', `kios.config=${baseUrl()}/x`);
-    files = { '/x': '#!/bin/sh\n' };
+    const script = '#!/bin/sh\n';
+    node.write('cmdline', `kios.config=${baseUrl()}/x#sha256=${sha256(script)}`);
+    files = { '/x': script };
     await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_DOCUMENT' });
   });
 });

@@ -3,8 +3,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { BootstrapError } from '../../src/core/faults/errors.ts';
 import { parseOvfEnvironment } from '../../src/core/providers/ovf-env.ts';
-import { NO_FACTS, type Remote } from '../../src/edge/sources/metadata-cache.ts';
-import { readPlatform } from '../../src/edge/sources/platform.ts';
+import type { Volume } from '../../src/core/providers/seed-trust.ts';
+import { NO_FACTS } from '../../src/edge/sources/machine-facts.ts';
+import type { Remote } from '../../src/edge/sources/metadata-cache.ts';
+import { type Platform, readPlatform } from '../../src/edge/sources/platform.ts';
+import { writeSeedCache } from '../../src/edge/sources/seed-cache.ts';
 import { readSources, type Sources } from '../../src/edge/sources/sources.ts';
 import { NodeFolder } from '../support/node-folder.ts';
 
@@ -112,5 +115,33 @@ describe('Azure’s volume', () => {
     node.write('sys/class/dmi/id/chassis_asset_tag', '\n');
     node.write('sys/class/dmi/id/sys_vendor', 'Hetzner\n');
     await expect(read(away)).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_METADATA' });
+  });
+
+  /** The node has joined, with this volume or none. */
+  const joinedBy = async (disc: Volume | undefined): Promise<Platform> => {
+    const { machine, provider } = await readPlatform(node.settings);
+    const origin = { machine, provider, isNamed: false, volume: disc };
+    return readPlatform(node.settings, { origin, isMember: true });
+  };
+
+  it('of another disk does not count once the node has joined without it', async () => {
+    volume('by-a-disk-that-a-pod-brought');
+    const platform = await joinedBy(undefined);
+    await expect(readSources(node.settings, platform, away, log)).rejects.toMatchObject({
+      code: 'KIOS_BOOTSTRAP_METADATA',
+    });
+  });
+
+  it('counts for a node that joined by it, and its copy when it is not mounted', async () => {
+    volume('by-custom-data');
+    const disc: Volume = { label: 'azure' };
+    const sources = await readSources(node.settings, await joinedBy(disc), away, log);
+    const { seed } = sources;
+    expect(sources.document?.node?.name).toBe('by-custom-data');
+    const { machine } = await readPlatform(node.settings);
+    if (seed !== undefined) await writeSeedCache(node.settings, machine, seed);
+    node.remove('run/kios/seed/azure');
+    const later = await readSources(node.settings, await joinedBy(disc), away, log);
+    expect(later.document?.node?.name).toBe('by-custom-data');
   });
 });

@@ -86,6 +86,32 @@ describe('the kernel command line', () => {
   });
 });
 
+const openSeed = (url: string): Provider | undefined =>
+  networkProvider('nocloud', parseNoCloudSeed(`ds=nocloud;s=${url}`));
+
+describe('the address of a NoCloud seed', () => {
+  it.each([
+    'https://h/seed/',
+    'http://169.254.169.254/seed/',
+    'http://[fe80::a9fe:a9fe]/',
+    `http://h/#sha256=${'aB'.repeat(32)}`,
+  ])('%s is used', (url) => {
+    expect(openSeed(url)?.bases).toHaveLength(1);
+  });
+
+  it.each([
+    'http://h/seed/',
+    'http://127.0.0.1/',
+    'http://169.254.evil.example/',
+    'http://169.254.1.1.example/',
+    'http://[2001:db8::1]/',
+    `http://h/#sha256=${'a'.repeat(65)}`,
+    `https://h/#sha512=${'a'.repeat(64)}`,
+  ])('%s is refused', (url) => {
+    expect(() => openSeed(url)).toThrow(/^use the address of ds=nocloud: .*sha256=/);
+  });
+});
+
 type Answers = Readonly<Record<string, string | Partial<MetadataAnswer>>>;
 
 const answerOf = (given: string | Partial<MetadataAnswer> | undefined): MetadataAnswer => ({
@@ -108,7 +134,7 @@ class Service {
 }
 
 function providerOf(name: ProviderName): Provider {
-  const provider = networkProvider(name, parseNoCloudSeed('ds=nocloud;s=http://h/seed'));
+  const provider = networkProvider(name, parseNoCloudSeed('ds=nocloud;s=https://h/seed'));
   if (provider === undefined) throw new Error(`${name} has no service`);
   return provider;
 }

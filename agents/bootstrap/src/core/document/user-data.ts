@@ -1,7 +1,8 @@
 import { BootstrapError } from '../faults/errors.ts';
 import { decodeText } from './yaml.ts';
 
-const MAX_RAW = 256 * 1024;
+/** Bytes of user data as it comes: more than any cloud allows. */
+export const MAX_RAW = 256 * 1024;
 
 export interface UserData {
   readonly format: 'plain' | 'gzip' | 'base64' | 'base64+gzip';

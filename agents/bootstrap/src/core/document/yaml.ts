@@ -4,7 +4,8 @@ import { BootstrapError } from '../faults/errors.ts';
 
 /** A document written by a person has a few hundred. */
 const MAX_NODES = 10_000;
-const MAX_TEXT = 4 * 1024 * 1024;
+/** Bytes of a document, unpacked. */
+export const MAX_TEXT = 4 * 1024 * 1024;
 
 const bad = (source: string, why: string): BootstrapError =>
   new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: ${why}`);

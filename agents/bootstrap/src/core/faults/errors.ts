@@ -25,6 +25,12 @@ export const FAULTS = {
     retrySeconds: 30,
     remedy: 'Correct that field of the bootstrap document; it is read again automatically.',
   },
+  KIOS_BOOTSTRAP_URL: {
+    event: 'bad.address',
+    exitCode: EXIT.config,
+    retrySeconds: 60,
+    remedy: 'Use https, or append #sha256= and the SHA-256 of the document to the address.',
+  },
   KIOS_BOOTSTRAP_METADATA: {
     event: 'imds.failed',
     exitCode: EXIT.unavailable,

@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 
 import type { NodeBootstrap } from '../document/schema.ts';
+import { sha256 } from '../document/sha256.ts';
+import { Origin } from '../providers/seed-trust.ts';
 import type { OutputFile } from './output-file.ts';
 
 /** `/var/lib/kios/bootstrap/state.json`: the progress of this agent, kept over boots. */
@@ -30,6 +32,8 @@ export const JoinState = v.object({
   userFiles: v.optional(v.array(v.string()), []),
   /** Hash of the whole document that was rolled back: it is not tried again soon. */
   tried: v.optional(v.string()),
+  /** The source by which the node joined: of the volumes, only this one counts. */
+  origin: v.optional(Origin),
 });
 export type JoinState = v.InferOutput<typeof JoinState>;
 
@@ -42,11 +46,8 @@ export const ofBoot = (
     ? { restarts: state.restarts, readdressed: state.readdressed }
     : { restarts: [], readdressed: undefined };
 
-async function sha256(value: unknown): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(value));
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
+const hashJson = async (value: unknown): Promise<string> =>
+  sha256(new TextEncoder().encode(JSON.stringify(value)));
 
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
@@ -57,13 +58,13 @@ function sorted(value: unknown): unknown {
 
 /** Hashes a document with its secrets, to compare whole documents. */
 export async function hashDocument(document: NodeBootstrap): Promise<string> {
-  return sha256(sorted(document));
+  return hashJson(sorted(document));
 }
 
 /** Hashes the request. `auth` is left out: a new token must not make a node with a certificate join again. */
 export async function hashInput(document: NodeBootstrap, instanceId: string): Promise<string> {
   const { auth: _secret, ...rest } = document;
-  return sha256([sorted(rest), instanceId]);
+  return hashJson([sorted(rest), instanceId]);
 }
 
 /** Hashes the paths and contents of files, whatever their order. */
@@ -71,5 +72,5 @@ export async function hashOutput(
   files: readonly Pick<OutputFile, 'path' | 'content'>[],
 ): Promise<string> {
   const ordered = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-  return sha256(ordered.map(({ path, content }) => [path, content ?? null]));
+  return hashJson(ordered.map(({ path, content }) => [path, content ?? null]));
 }

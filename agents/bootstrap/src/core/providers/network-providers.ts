@@ -24,11 +24,15 @@ const PROVIDERS: readonly Provider[] = [
   AKAMAI,
 ];
 
-/** Returns the metadata service of a provider; undefined when the provider is read without a network. */
+/** Returns whether a provider has a metadata service; the others are read without a network. */
+export const hasService = (name: ProviderName, seed: NoCloudSeed | undefined): boolean =>
+  name === 'nocloud' ? seed?.url !== undefined : PROVIDERS.some((known) => known.name === name);
+
+/** Returns the metadata service of a provider, if it has one. Throws when the seed's address may not be used. */
 export function networkProvider(
   name: ProviderName,
   seed: NoCloudSeed | undefined,
 ): Provider | undefined {
   if (name === 'nocloud') return seed?.url === undefined ? undefined : noCloudProvider(seed);
-  return PROVIDERS.find((provider) => provider.name === name);
+  return PROVIDERS.find((known) => known.name === name);
 }

@@ -1,5 +1,6 @@
 import { parseMetaData } from '../document/document.ts';
 import { Keys, type Metadata, type Provider } from './provider.ts';
+import { checkHash, parseWebAddress } from './web-address.ts';
 
 /** The values of `ds=nocloud;s=…;h=…;i=…`, from the kernel's command line or the firmware's serial number. */
 export interface NoCloudSeed {
@@ -33,20 +34,26 @@ export function parseNoCloudSeed(text: string): NoCloudSeed | undefined {
   };
 }
 
+/** The metadata services of clouds have such addresses too: no router passes them on. */
+const isLinkLocal = (host: string): boolean => /^(?:169\.254\.\d+\.\d+$|\[fe80:)/.test(host);
+
 /** Returns the provider for NoCloud over HTTP: files below the seed's address. */
 export function noCloudProvider(seed: NoCloudSeed): Provider {
-  const url = new URL(seed.url ?? 'http://invalid.');
-  const folder = url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`;
+  const address = parseWebAddress('ds=nocloud', seed.url ?? '', isLinkLocal);
+  const { origin, path, headers } = address;
+  const folder = path.endsWith('/') ? path : `${path}/`;
   return {
     name: 'nocloud',
-    bases: [url.origin],
+    bases: [origin],
     async read(exchange): Promise<Metadata> {
-      const keys = new Keys(exchange);
+      const keys = new Keys(exchange, headers);
       const [metaData, userData] = await Promise.all([
-        keys.text(`${folder}meta-data`),
+        keys.bytes(`${folder}meta-data`),
         keys.bytes(`${folder}user-data`, { optional: true }),
       ]);
-      const { instanceId, hostname } = parseMetaData(`${url.origin}${folder}meta-data`, metaData);
+      await checkHash(address, metaData, userData);
+      const text = new TextDecoder().decode(metaData);
+      const { instanceId, hostname } = parseMetaData(`${origin}${folder}meta-data`, text);
       return {
         instanceId: seed.instanceId ?? instanceId,
         hostname: seed.hostname ?? hostname,

@@ -47,7 +47,7 @@ export interface MetadataAnswer {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly body: Uint8Array;
+  readonly body: Uint8Array<ArrayBuffer>;
 }
 
 /**
@@ -59,7 +59,7 @@ export type Exchange = (request: MetadataRequest) => Promise<MetadataAnswer>;
 export interface Provider {
   readonly name: ProviderName;
   /**
-   * The service's addresses, all asked at once: a node may have one family only. `{link}` stands for the link in use.
+   * The service's addresses, IPv4 first: a node may have one family only. `{link}` stands for the link in use.
    */
   readonly bases: readonly string[];
   /** The remedy when the service answers 403. */
@@ -101,7 +101,7 @@ function bodyOf(
   path: string,
   { status, body }: MetadataAnswer,
   { optional = false, mayBeEmpty = optional }: AskOptions,
-): Uint8Array | undefined {
+): MetadataAnswer['body'] | undefined {
   if (status === 404 && optional) return undefined;
   if (status === 403) throw new MetadataError(`${path}: the service refuses (403)`, true);
   if (status !== 200) throw new MetadataError(`${path}: the service answers ${status}`);
@@ -110,6 +110,9 @@ function bodyOf(
   if (mayBeEmpty) return undefined;
   throw new MetadataError(`${path}: the answer is empty`);
 }
+
+/** Returns a path without its query, in which a web server's address may have a secret. */
+export const withoutQuery = (path: string): string => path.split('?', 1)[0] ?? '';
 
 /** Reads keys of a metadata service, with the same rules about answers for all providers. */
 export class Keys {
@@ -121,14 +124,17 @@ export class Keys {
     this.#headers = headers;
   }
 
-  async bytes(path: string, options: AskOptions = {}): Promise<Uint8Array | undefined> {
+  async bytes(
+    path: string,
+    options: AskOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const answer = await this.#exchange({
       path,
       method: options.method ?? 'GET',
       headers: { ...this.#headers, ...options.headers },
       lowPort: options.lowPort ?? false,
     });
-    return bodyOf(path, answer, options);
+    return bodyOf(withoutQuery(path), answer, options);
   }
 
   /** Returns the trimmed text of a key; undefined when it is absent. */

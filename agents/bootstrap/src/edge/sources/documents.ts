@@ -1,36 +1,25 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-import { type Logger, readIfThere } from '@kios/agent';
-import { errorCode } from '@kios/errors';
+import type { Logger } from '@kios/agent';
 
 import { parseDocument } from '../../core/document/document.ts';
 import type { Part } from '../../core/document/parsed-document.ts';
 import type { NodeBootstrap } from '../../core/document/schema.ts';
-import { decodeUserData } from '../../core/document/user-data.ts';
-import { decodeText } from '../../core/document/yaml.ts';
-import { BootstrapError, fieldError } from '../../core/faults/errors.ts';
+import { decodeUserData, MAX_RAW } from '../../core/document/user-data.ts';
+import { decodeText, MAX_TEXT } from '../../core/document/yaml.ts';
+import { type BootstrapError, fieldError } from '../../core/faults/errors.ts';
 import type { Settings } from '../../core/settings/settings.ts';
+import { readPlainFile } from './plain-file.ts';
 
-const MAX_UNPACKED = 4 * 1024 * 1024;
-const gunzip = (bytes: Uint8Array): Uint8Array =>
-  gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED });
+/** Every file of a seed is bounded like user data, which is the largest of them. */
+export const MAX_SEED_FILE = MAX_RAW;
+const MAX_TOKEN_FILE = 4096;
+const gunzip = (bytes: Uint8Array): Uint8Array => gunzipSync(bytes, { maxOutputLength: MAX_TEXT });
 
-/** Reads a file; undefined when it does not exist. */
-export async function readBytes(file: string): Promise<Uint8Array | undefined> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    const code = errorCode(cause);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause });
-  }
-}
-
-/** Reads a document from a file; undefined when that does not exist or is empty. */
-export async function readDocument(file: string): Promise<Part | undefined> {
-  const bytes = await readBytes(file);
+/** Reads a document from a file, of a volume if one is given; undefined when it does not exist or is empty. */
+export async function readDocument(file: string, volume?: string): Promise<Part | undefined> {
+  const bytes = await readPlainFile(file, MAX_TEXT, volume);
   const content = bytes === undefined ? '' : decodeText(file, bytes);
   return content.trim() === '' ? undefined : { source: file, ...parseDocument(file, content) };
 }
@@ -51,8 +40,14 @@ export function readUserData(
 
 const TOKEN = /^[a-z0-9]{6}\.[a-z0-9]{16}$/;
 
-/** Returns the path in the pod for one of the host; undefined outside the folders that this agent reads anyway. */
-function seenAt(settings: Settings, file: string): string | undefined {
+/** A file as the pod sees it, and the seed volume that it is on. */
+interface Seen {
+  readonly file: string;
+  readonly volume: string | undefined;
+}
+
+/** Returns the place in the pod of a path of the host; undefined outside the folders that this agent reads anyway. */
+function seenAt(settings: Settings, file: string): Seen | undefined {
   const places: readonly (readonly [string, string])[] = [
     ['/etc/', settings.etc],
     ['/run/kios/seed/', settings.seedDir],
@@ -60,7 +55,11 @@ function seenAt(settings: Settings, file: string): string | undefined {
   ];
   const place = places.find(([prefix]) => file.startsWith(prefix));
   if (place === undefined || file.split('/').includes('..')) return undefined;
-  return path.join(place[1], file.slice(place[0].length));
+  const [prefix, dir] = place;
+  const inside = file.slice(prefix.length);
+  const volume =
+    dir === settings.seedDir ? path.join(dir, inside.split('/', 1)[0] ?? '') : undefined;
+  return { file: path.join(dir, inside), volume };
 }
 
 /** Replaces `auth.bootstrapTokenFile` by the token in that file. */
@@ -75,8 +74,9 @@ export async function withToken(
   const seen = seenAt(settings, file);
   if (seen === undefined)
     throw bad('must be below /etc, /run/kios/seed or /var/lib/kios/bootstrap');
-  const token = (await readIfThere(seen))?.trim();
-  if (token === undefined) throw bad('does not exist');
+  const bytes = await readPlainFile(seen.file, MAX_TOKEN_FILE, seen.volume);
+  if (bytes === undefined) throw bad('does not exist');
+  const token = new TextDecoder().decode(bytes).trim();
   if (!TOKEN.test(token)) throw bad('holds no bootstrap token');
   return { ...document, auth: { bootstrapToken: token } };
 }

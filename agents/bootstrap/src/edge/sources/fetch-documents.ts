@@ -3,11 +3,12 @@ import type { Logger } from '@kios/agent';
 import type { Part } from '../../core/document/parsed-document.ts';
 import { BootstrapError } from '../../core/faults/errors.ts';
 import { networkProvider } from '../../core/providers/network-providers.ts';
-import { Keys, type Provider } from '../../core/providers/provider.ts';
+import { parseWebAddress, type WebAddress, webProvider } from '../../core/providers/web-address.ts';
 import type { Uplink } from '../node/uplink.ts';
 import { readUserData } from './documents.ts';
 import { fetchMetadata } from './fetch-metadata.ts';
-import { machineFactsOf, NO_FACTS, type Remote } from './metadata-cache.ts';
+import { machineFactsOf, NO_FACTS } from './machine-facts.ts';
+import type { Remote } from './metadata-cache.ts';
 import type { Platform } from './platform.ts';
 import type { Needs } from './sources.ts';
 
@@ -23,16 +24,15 @@ export function expandUrl(url: string, { dmi }: Platform, mac: string): string {
   );
 }
 
-/** Returns a provider for a single file on a web server, read by the rules of the metadata services. */
-function webProvider(address: string): Provider {
-  const url = new URL(address);
-  return {
-    name: 'file',
-    bases: [url.origin],
-    async read(exchange) {
-      return { userData: await new Keys(exchange).bytes(`${url.pathname}${url.search}`) };
-    },
-  };
+/** Parses the address of `kios.config=` for this machine, whose MAC address may not be known yet. */
+function configAddress(url: string, platform: Platform, mac: string): WebAddress {
+  return parseWebAddress('kios.config=', expandUrl(url, platform, mac));
+}
+
+/** Refuses an address that may not be used, before the network is waited for. */
+export function checkAddresses(platform: Platform, needs: Needs): void {
+  if (needs.provider) networkProvider(platform.provider, platform.seed);
+  if (platform.configUrl !== undefined) configAddress(platform.configUrl, platform, '');
 }
 
 /** The documents to fetch, and the link to fetch them over. */
@@ -63,15 +63,16 @@ async function fetchFromProvider(
 }
 
 async function fetchFromWeb(
-  url: string,
+  address: WebAddress,
   { link }: Uplink,
   log: Logger,
   signal: AbortSignal,
 ): Promise<Part> {
-  const { userData } = await fetchMetadata(webProvider(url), link, log, signal);
-  const part = readUserData(url, userData, log);
+  const { userData } = await fetchMetadata(webProvider(address), link, log, signal);
+  const source = `${address.origin}${address.path}`;
+  const part = readUserData(source, userData, log);
   if (part !== undefined) return part;
-  throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${url}: it holds no document`);
+  throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: it holds no document`);
 }
 
 /** Fetches from the metadata service and the web server, as far as they are needed. */
@@ -82,11 +83,12 @@ export async function fetchAll(
 ): Promise<Remote> {
   const { platform, needs, uplink } = request;
   const { configUrl } = platform;
-  const url = configUrl === undefined ? undefined : expandUrl(configUrl, platform, uplink.mac);
   const none: Fetched = { facts: NO_FACTS, userData: undefined };
   const [fetched, config] = await Promise.all([
     needs.provider ? fetchFromProvider(request, log, signal) : none,
-    url === undefined ? undefined : fetchFromWeb(url, uplink, log, signal),
+    configUrl === undefined
+      ? undefined
+      : fetchFromWeb(configAddress(configUrl, platform, uplink.mac), uplink, log, signal),
   ]);
   return { ...fetched, config };
 }

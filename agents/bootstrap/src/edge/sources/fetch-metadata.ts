@@ -9,28 +9,34 @@ export const METADATA_RETRY = { firstMs: 250, factor: 1.6, maxMs: 10_000, jitter
 /** About 45 s; then the operator sees the fault, and the agent tries again. */
 const TRIES = 10;
 
-/** Asks all addresses of the service at once; the first good answer ends the others. */
-async function readFromAny(
+/**
+ * Asks the addresses of the service in their order, the next one only when there is no connection to the one before:
+ * whoever announces a route to the IPv6 address on this link could otherwise reply in place of the service.
+ */
+async function readInTurn(
   provider: Provider,
   link: string,
   signal: AbortSignal,
 ): Promise<Metadata> {
-  const done = new AbortController();
-  const either = AbortSignal.any([signal, done.signal]);
-  const attempts = provider.bases.map(async (base) =>
-    provider.read(openExchange(base.replace('{link}', link), either)),
-  );
-  try {
-    return await Promise.any(attempts);
-  } catch (error) {
-    signal.throwIfAborted();
-    const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
-    const faults = errors.filter((item) => item instanceof MetadataError);
-    const first = faults.find(({ isFinal }) => isFinal) ?? faults[0];
-    throw first ?? errors[0];
-  } finally {
-    done.abort();
+  let first: unknown;
+  for (const base of provider.bases) {
+    const done = new AbortController();
+    const either = AbortSignal.any([signal, done.signal]);
+    let isConnected = false;
+    const onConnect = (): void => {
+      isConnected = true;
+    };
+    try {
+      return await provider.read(openExchange(base.replace('{link}', link), either, onConnect));
+    } catch (error) {
+      if (isConnected || !(error instanceof MetadataError)) throw error;
+      first ??= error;
+    } finally {
+      // Ends the requests that are still under way when another one failed.
+      done.abort();
+    }
   }
+  throw first;
 }
 
 const refused = ({ name, forbidden }: Provider, error: MetadataError): BootstrapError =>
@@ -50,7 +56,7 @@ export async function fetchMetadata(
   const ms = (): number => Math.round(performance.now() - start);
   for (let n = 1; ; n++) {
     try {
-      const metadata = await readFromAny(provider, link, signal);
+      const metadata = await readInTurn(provider, link, signal);
       const isLate = metadata.userData === undefined && ms() < (provider.lateSeconds ?? 0) * 1000;
       if (!isLate) {
         log.info({ ev: 'imds.ok', provider: provider.name, n, ms: ms() });

@@ -9,6 +9,7 @@ import {
   type MetadataAnswer,
   MetadataError,
   type MetadataRequest,
+  withoutQuery,
 } from '../../core/providers/provider.ts';
 
 const CONNECT_MS = 1000;
@@ -23,7 +24,7 @@ function headersOf(response: IncomingMessage): MetadataAnswer['headers'] {
   );
 }
 
-async function readBody(response: IncomingMessage): Promise<Uint8Array> {
+async function readBody(response: IncomingMessage): Promise<MetadataAnswer['body']> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response) {
@@ -38,7 +39,7 @@ async function readBody(response: IncomingMessage): Promise<Uint8Array> {
 
 /** Sends one request on its own connection, without proxy or redirect; answer and time are bounded. */
 async function send(
-  base: Base,
+  base: Service,
   wanted: MetadataRequest,
   localPort: number | undefined,
   signal: AbortSignal,
@@ -64,7 +65,12 @@ async function send(
     () => call.destroy(new MetadataError(`no connection in ${CONNECT_MS / 1000} s`)),
     CONNECT_MS,
   );
-  call.on('socket', (socket) => socket.once('connect', () => clearTimeout(late)));
+  call.on('socket', (socket) =>
+    socket.once('connect', () => {
+      clearTimeout(late);
+      base.onConnect();
+    }),
+  );
   call.on('error', reject).on('response', resolve);
   call.end(wanted.body);
   try {
@@ -79,7 +85,7 @@ async function send(
 
 /** Sends from a port below 1024, chosen at random until one is free. */
 async function sendFromLowPort(
-  base: Base,
+  base: Service,
   wanted: MetadataRequest,
   signal: AbortSignal,
 ): Promise<MetadataAnswer> {
@@ -108,6 +114,11 @@ interface Base {
   readonly name: string;
 }
 
+/** A service as it is called. */
+interface Service extends Base {
+  readonly onConnect: () => void;
+}
+
 function parseBase(text: string): Base {
   // URL does not parse a link name after the address (RFC 6874).
   const link = /%25([^\]]+)\]/.exec(text)?.[1];
@@ -122,9 +133,13 @@ function parseBase(text: string): Base {
   };
 }
 
-/** Opens the service at `base`. Every failure is a MetadataError. */
-export function openExchange(base: string, signal: AbortSignal): Exchange {
-  const at = parseBase(base);
+/** Opens the service at `base`, and reports a connection whatever comes over it. Every failure is a MetadataError. */
+export function openExchange(
+  base: string,
+  signal: AbortSignal,
+  onConnect: () => void = () => {},
+): Exchange {
+  const at = { ...parseBase(base), onConnect };
   return async (wanted) => {
     const late = AbortSignal.timeout(TOTAL_MS);
     const either = AbortSignal.any([signal, late]);
@@ -136,7 +151,7 @@ export function openExchange(base: string, signal: AbortSignal): Exchange {
       signal.throwIfAborted();
       if (error instanceof MetadataError) throw error;
       const why = late.aborted ? `no answer in ${TOTAL_MS / 1000} s` : describe(error);
-      throw new MetadataError(`${wanted.path}: ${why}`);
+      throw new MetadataError(`${withoutQuery(wanted.path)}: ${why}`);
     }
   };
 }

@@ -1,14 +1,22 @@
 import { createHash } from 'node:crypto';
-import { access } from 'node:fs/promises';
 import path from 'node:path';
 
 import { readIfThere } from '@kios/agent';
+import { HostState, readStateIfThere } from '@kios/node-state';
 
 import { parseCommandLine } from '../../core/providers/command-line.ts';
 import { detectProvider, type DmiFacts } from '../../core/providers/detect.ts';
 import { type NoCloudSeed, parseNoCloudSeed } from '../../core/providers/nocloud.ts';
 import type { ProviderName } from '../../core/providers/provider.ts';
+import {
+  foreignVolumes,
+  type IgnoredVolume,
+  isSeedOf,
+  type Volume,
+} from '../../core/providers/seed-trust.ts';
 import type { Settings } from '../../core/settings/settings.ts';
+import type { KeptSeed } from './seed-cache.ts';
+import { exists, type Past, readVolumes } from './volumes.ts';
 
 /** The machine's identity, as far as it is known without a network. */
 export interface Platform {
@@ -22,6 +30,11 @@ export interface Platform {
   readonly dmi: DmiFacts;
   /** Stays with the machine and changes when its disk is copied to another one. */
   readonly machine: string;
+  /** The seed volumes that count. */
+  readonly volumes: readonly Volume[];
+  /** The content of the only one of them, kept since the node joined by it, because it is not mounted. */
+  readonly kept: KeptSeed | undefined;
+  readonly ignored: readonly IgnoredVolume[];
 }
 
 export const FW_CFG = 'qemu_fw_cfg/by_name/opt/kios/config/raw';
@@ -41,39 +54,44 @@ async function readDmi({ sysfs }: Settings): Promise<DmiFacts> {
   };
 }
 
-const exists = async (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  );
-
-async function findSeeds({ seedDir }: Settings): Promise<readonly string[]> {
-  const at = async (...files: readonly string[]): Promise<boolean> =>
-    (await Promise.all(files.map(async (file) => exists(path.join(seedDir, file))))).includes(true);
-  const labels = [];
-  if (await at('cidata/meta-data', 'cidata/user-data')) labels.push('cidata');
-  if (await at('config-2/openstack/latest/meta_data.json')) labels.push('config-2');
-  return labels;
+/** The hash by init is of what stays the same under new firmware; not every machine has it. */
+async function readMachine({ run }: Settings, dmi: DmiFacts): Promise<string> {
+  const host = await readStateIfThere(HostState, path.join(run, 'host/host.json'));
+  const hash = createHash('sha256').update(JSON.stringify(dmi));
+  return host?.machine ?? hash.digest('hex').slice(0, 32);
 }
 
-/** Reads the platform. Precedence: flag, then kernel command line, then detection. */
-export async function readPlatform(settings: Settings): Promise<Platform> {
+/**
+ * Reads the platform. Precedence: flag, then kernel command line, then detection. Nothing is read from a volume that
+ * does not count.
+ */
+export async function readPlatform(
+  settings: Settings,
+  past: Past = { origin: undefined, isMember: false },
+): Promise<Platform> {
   const dmi = await readDmi(settings);
   const line = parseCommandLine((await readIfThere(settings.cmdline)) ?? '');
   const named = settings.provider === 'auto' ? line.provider : settings.provider;
+  const machine = await readMachine(settings, dmi);
+  const choice = { machine, named, reEvaluate: settings.reEvaluate };
+  const { trusted, distrusted, kept } = await readVolumes(settings, choice, past);
   const found = detectProvider({
     dmi,
-    seeds: await findSeeds(settings),
+    seeds: trusted.map(({ label }) => label),
     hasFwCfg: await exists(path.join(settings.firmware, FW_CFG)),
   });
-  const hash = createHash('sha256').update(JSON.stringify(dmi));
+  const { provider, by } = named === undefined ? found : { provider: named, by: 'setting' };
+  const foreign = named === undefined ? foreignVolumes(trusted, found) : [];
   return {
-    provider: named ?? found.provider,
-    by: named === undefined ? found.by : 'setting',
+    provider,
+    by,
     isExplicit: named !== undefined,
     seed: line.seed ?? parseNoCloudSeed(dmi.productSerial),
     configUrl: line.configUrl,
     dmi,
-    machine: hash.digest('hex').slice(0, 32),
+    machine,
+    volumes: trusted.filter(({ label }) => isSeedOf(label, provider)),
+    kept,
+    ignored: [...distrusted, ...foreign],
   };
 }

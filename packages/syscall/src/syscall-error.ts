@@ -7,13 +7,14 @@ let names: ReadonlyMap<number, string> | undefined;
 
 /** Returns an errno's name. The table is made on the first failure: an agent's start has none, and loads less. */
 function nameOf(errno: number): string {
-  names ??= new Map(
-    Object.entries({
-      ...LINUX,
-      ...process.getBuiltinModule('node:os').constants.errno,
-    }).map(([name, value]) => [value, name]),
-  );
+  names ??= readNames();
   return names.get(errno) ?? `errno ${errno}`;
+}
+
+function readNames(): ReadonlyMap<number, string> {
+  // One number has two names, and Linux's manual pages use the other one.
+  const { EWOULDBLOCK: _, ...posix } = process.getBuiltinModule('node:os').constants.errno;
+  return new Map(Object.entries({ ...LINUX, ...posix }).map(([name, value]) => [value, name]));
 }
 
 /** A failed system call. `call` is its name, `errno` the error's (`ENOENT`); the message says what was attempted. */

@@ -85,6 +85,14 @@ export class Machine {
     return this.netns.start('sh', ['-c', script, 'sh', ...command], ENV);
   }
 
+  /** Starts the agent where the folder that outlives a boot cannot be written to. */
+  startOnReadOnlyState(verb: 'acquire' | 'run'): RunningProcess {
+    const state = this.stateFile('');
+    const script = `mkdir -p ${state} && mount -t tmpfs -o ro state ${state} && exec "$@"`;
+    const command = this.#command(verb, verb === 'run' ? RUN : ACQUIRE, ['--interface=eth0']);
+    return this.netns.start('sh', ['-c', script, 'sh', ...command], ENV);
+  }
+
   async lease(): Promise<Lease> {
     return v.parse(Lease, JSON.parse(await readFile(this.runFile('eth0.json'), 'utf8')));
   }

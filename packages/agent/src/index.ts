@@ -1,6 +1,7 @@
 export { readYamlConfig, ConfigError } from './config.ts';
 export { DirectoryWatch } from './directory-watch.ts';
 export type { DirectoryWatchOptions } from './directory-watch.ts';
+export { logWait } from './log-wait.ts';
 export { createLogger } from './logger.ts';
 export type { LogFields, Logger } from './logger.ts';
 export { AT_REST_MS, runAgent } from './run-agent.ts';

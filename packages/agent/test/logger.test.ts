@@ -1,11 +1,13 @@
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { KiosError } from '@kios/errors';
 import * as v from 'valibot';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { fitLine, openConsole } from '../src/console-socket.ts';
 import { createLogger } from '../src/logger.ts';
@@ -33,7 +35,10 @@ describe('createLogger', { timeout: 30_000 }, () => {
     dir = await mkdtemp(path.join(tmpdir(), 'kios-log-'));
     lines = [];
   });
-  afterEach(() => rm(dir, { recursive: true }));
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    return rm(dir, { recursive: true });
+  });
 
   it('writes one object per line with time, boot time, level, agent, event and fields', () => {
     const log = createLogger('dhcp', { stdout });
@@ -44,6 +49,28 @@ describe('createLogger', { timeout: 30_000 }, () => {
     expect(line['t']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(line['up']).toBeGreaterThan(0);
     expect(lines[0]).toMatch(/\n$/);
+  });
+
+  it.each([
+    [undefined, ['info', 'warn']],
+    ['debug', ['debug', 'info', 'warn']],
+    ['error', []],
+    ['loud', ['info', 'warn']],
+  ])('with KIOS_LOG_LEVEL=%s writes %j', (level, written) => {
+    vi.stubEnv('KIOS_LOG_LEVEL', level);
+    const log = createLogger('x', { stdout });
+    for (const name of ['debug', 'info', 'warn'] as const) log[name]({ ev: name });
+    expect(lines.map((line) => parse(line)['lvl'])).toEqual(written);
+  });
+
+  it('writes the event of a line whose fields have no form in JSON', () => {
+    const ring: { self?: unknown } = {};
+    ring.self = ring;
+    const log = createLogger('x', { stdout });
+    log.info({ ev: 'ring', ring });
+    log.info({ ev: 'big', number: 1n });
+    expect(lines.map((line) => parse(line)['ev'])).toEqual(['ring', 'big']);
+    expect(lines.join('')).toMatch(/^(?:.*"err":\{"message":"[^"]+.*\n){2}/);
   });
 
   it('shows code, remedy and causes of an expected error, without a stack', () => {
@@ -120,6 +147,45 @@ describe('createLogger', { timeout: 30_000 }, () => {
     expect(performance.now() - started).toBeLessThan(5000);
     expect(lines).toHaveLength(20_000);
     server.close();
+  });
+});
+
+describe('standard output', { timeout: 30_000 }, () => {
+  const script = `
+    import { createLogger } from '${path.join(import.meta.dirname, '../src/logger.ts')}';
+    // Using it makes the pipe non-blocking.
+    process.stdout.write('');
+    const log = createLogger('x');
+    for (let at = 0; at < 300; at++) log.info({ ev: 'flood', at, text: 'x'.repeat(10_000) });
+    process.exit(7);
+  `;
+  const args = ['--input-type=module', '-e', script];
+  const env = { ...process.env, KIOS_CONSOLE: '/nonexistent' };
+
+  it('that is full for a while loses no line', async () => {
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    await delay(500);
+    let text = '';
+    for await (const chunk of child.stdout) text += String(chunk);
+    const numbers = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => parse(line)['at']);
+    expect(numbers).toEqual(Array.from({ length: 300 }, (_, at) => at));
+  });
+
+  it('without a reader does not stop the agent', async () => {
+    const code = await new Promise((resolve) => {
+      execFile(
+        'sh',
+        ['-c', '{ "$@"; echo $? >&3; } 3>&2 | true', 'sh', process.execPath, ...args],
+        {
+          env,
+        },
+        (_error, _stdout, stderr) => resolve(stderr.trim()),
+      );
+    });
+    expect(code).toBe('7');
   });
 });
 

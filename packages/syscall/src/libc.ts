@@ -66,7 +66,6 @@ export const libc = {
   socket: lazy('int socket(int domain, int type, int protocol)'),
   bind: lazy('int bind(int fd, const void *address, unsigned int length)'),
   connect: lazy('int connect(int fd, const void *address, unsigned int length)'),
-  listen: lazy('int listen(int fd, int backlog)'),
   setsockopt: lazy(
     'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
   ),
@@ -77,6 +76,8 @@ export const libc = {
   sendto: lazy(
     'long sendto(int fd, const void *data, size_t size, int flags, const void *to, unsigned int length)',
   ),
+  /** fcntl(2) for the commands whose argument is a pointer. */
+  fcntl: lazy('int fcntl(int fd, int command, void *argument)'),
   poll: lazy('int poll(void *entries, unsigned long count, int timeout)'),
   eventfd: lazy('int eventfd(unsigned int initial, int flags)'),
   clockGettime: lazy('int clock_gettime(int clock, void *time)'),

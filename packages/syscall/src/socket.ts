@@ -5,7 +5,7 @@ import { errno, libc } from './libc.ts';
 import { SyscallError } from './syscall-error.ts';
 
 const AF = { unix: 1, inet: 2, netlink: 16, packet: 17 } as const;
-const SOCK = { stream: 1, datagram: 2, raw: 3 } as const;
+const SOCK = { datagram: 2, raw: 3 } as const;
 const SOCK_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO = { reuseAddress: 2, broadcast: 6, receiveBuffer: 8, bindToDevice: 25, attachFilter: 26 };
@@ -171,37 +171,5 @@ function removeOnClose(channel: DescriptorChannel, path: string): Channel {
 function unixAddress(path: string): Uint8Array {
   const name = Buffer.from(path);
   if (name.length > 107) throw new SyscallError('bind', 'ENAMETOOLONG', `use socket path ${path}`);
-  return Buffer.concat([
-    Buffer.from([AF.unix, 0]),
-    name,
-    path.startsWith('\0') ? Buffer.alloc(0) : Buffer.alloc(1),
-  ]);
-}
-
-/** Opens a stream socket that listens on an abstract name; undefined when the name is taken. */
-export function listenAbstract(name: string): Channel | undefined {
-  try {
-    return open(AF.unix, SOCK.stream, 0, name, (fd) => {
-      bind(fd, unixAddress(`\0${name}`), name);
-      check(libc.listen()(fd, 64), 'listen', `listen on ${name}`);
-    });
-  } catch (error) {
-    if (error instanceof SyscallError && error.errno === 'EADDRINUSE') return undefined;
-    throw error;
-  }
-}
-
-/** Opens a stream socket connected to an abstract name; undefined when nobody listens there. */
-export function connectAbstract(name: string): Channel | undefined {
-  try {
-    return open(AF.unix, SOCK.stream, 0, name, (fd) => {
-      const address = unixAddress(`\0${name}`);
-      check(libc.connect()(fd, address, address.length), 'connect', `connect to ${name}`);
-    });
-  } catch (error) {
-    if (error instanceof SyscallError && ['ECONNREFUSED', 'EAGAIN'].includes(error.errno)) {
-      return undefined;
-    }
-    throw error;
-  }
+  return Buffer.concat([Buffer.from([AF.unix, 0]), name, Buffer.alloc(1)]);
 }

@@ -1,13 +1,21 @@
-import { constants } from 'node:os';
-
 import { EXIT, KiosError } from '@kios/errors';
 
 /** Linux's own errno names; the runtime lists only those of POSIX. */
 const LINUX = { ENOKEY: 126, EKEYEXPIRED: 127, EKEYREVOKED: 128, EKEYREJECTED: 129 } as const;
-const NAMES = new Map(
-  Object.entries({ ...LINUX, ...constants.errno }).map(([name, value]) => [value, name]),
-);
 const DENIED = new Set(['EPERM', 'EACCES']);
+let names: ReadonlyMap<number, string> | undefined;
+
+/** Returns an errno's name. The table is made on the first failure: an agent's start has none, and loads less. */
+function nameOf(errno: number): string {
+  names ??= readNames();
+  return names.get(errno) ?? `errno ${errno}`;
+}
+
+function readNames(): ReadonlyMap<number, string> {
+  // One number has two names, and Linux's manual pages use the other one.
+  const { EWOULDBLOCK: _, ...posix } = process.getBuiltinModule('node:os').constants.errno;
+  return new Map(Object.entries({ ...LINUX, ...posix }).map(([name, value]) => [value, name]));
+}
 
 /** A failed system call. `call` is its name, `errno` the error's (`ENOENT`); the message says what was attempted. */
 export class SyscallError extends KiosError {
@@ -15,7 +23,7 @@ export class SyscallError extends KiosError {
   readonly errno: string;
 
   constructor(call: string, errno: number | string, attempt: string) {
-    const name = typeof errno === 'string' ? errno : (NAMES.get(errno) ?? `errno ${errno}`);
+    const name = typeof errno === 'string' ? errno : nameOf(errno);
     super('KIOS_SYSCALL', `${attempt}: ${call}: ${name}`, {
       exitCode: DENIED.has(name) ? EXIT.permission : EXIT.system,
     });

@@ -9,12 +9,10 @@ import {
   finitModule,
   inetAddress,
   isErrno,
-  lock,
   openNetlink,
   openUdp,
   openUnixDatagram,
   SyscallError,
-  tryLock,
 } from '../src/index.ts';
 
 const LOOPBACK = new Uint8Array([127, 0, 0, 1]);
@@ -98,26 +96,6 @@ describe('unix datagrams', () => {
     using echo = openUnixDatagram(join(folder, 'a'), join(folder, 'a'));
     echo.send(bytes('hello'));
     expect(text(await echo.receive())).toBe('hello');
-  });
-});
-
-describe('a lock', () => {
-  it('is free when its holder releases it, and wakes the next in line', async () => {
-    const name = `kios.test.${process.pid}`;
-    const holder = tryLock(name);
-    expect(holder).toBeDefined();
-    expect(tryLock(name)).toBeUndefined();
-    const waiting = lock(name);
-    holder?.[Symbol.dispose]();
-    using next = await waiting;
-    expect(next.name).toBe(name);
-  });
-
-  it('stops waiting when aborted', async () => {
-    const name = `kios.test.abort.${process.pid}`;
-    using holder = tryLock(name);
-    expect(holder?.name).toBe(name);
-    await expect(lock(name, AbortSignal.timeout(50))).rejects.toThrow('timeout');
   });
 });
 

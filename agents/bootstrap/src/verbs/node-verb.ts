@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 
-import { type AgentCommand, type Argv, command } from '@kios/agent';
+import { type AgentCommand, type Argv, command, logWait } from '@kios/agent';
+import { lock } from '@kios/syscall';
 
 import { type FlagValues, toSettings } from '../core/settings/flags.ts';
-import { holdLock } from '../edge/node/lock.ts';
 import type { JoinContext } from './context.ts';
 
 /** A verb that changes the node. */
@@ -33,12 +34,9 @@ export const nodeVerb = ({ name, describe, builder, plan, work }: NodeVerb): Age
         if (args.dryRun) print(planned);
         return;
       }
-      const lock = await holdLock(log, signal);
-      try {
-        log.info({ ev: 'start', verb: name });
-        await work(context);
-      } finally {
-        lock[Symbol.dispose]();
-      }
+      const file = path.join(context.settings.stateDir, 'lock');
+      using _ = await lock(file, { signal, waiting: logWait(log) });
+      log.info({ ev: 'start', verb: name });
+      await work(context);
     },
   });

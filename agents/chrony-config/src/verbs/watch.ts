@@ -1,4 +1,13 @@
-import { type AgentContext, type Argv, command, DirectoryWatch, resolveOnNode } from '@kios/agent';
+import path from 'node:path';
+
+import {
+  type AgentContext,
+  type Argv,
+  command,
+  DirectoryWatch,
+  logWait,
+  resolveOnNode,
+} from '@kios/agent';
 import { STATE } from '@kios/node-state';
 import { lock } from '@kios/syscall';
 
@@ -41,8 +50,9 @@ async function watchAll(args: WatchArgs, context: AgentContext): Promise<void> {
     return;
   }
   log.info({ ev: 'start', console: true });
-  using held = await lock('kios.chrony-config.watch', signal);
-  log.debug({ ev: 'lock', name: held.name });
+  const file = path.join(path.dirname(args.state), 'lock');
+  using held = await lock(file, { signal, waiting: logWait(log) });
+  log.debug({ ev: 'lock', file: held.file });
   const layout = { dir: args.out, socket: args.socket };
   await prepare(layout);
   removeStaleSockets(layout.socket);

@@ -8,7 +8,7 @@ import { release as releaseMessage } from '../core/client/requests.ts';
 import { isCandidate } from '../core/kernel/links.ts';
 import { planRemoval } from '../core/kernel/plan.ts';
 import { LINK_FLAGS, type LinkFlags } from '../core/settings/flags.ts';
-import { isHardware, lockName } from '../edge/client/supervisor.ts';
+import { isHardware, lockFile } from '../edge/client/supervisor.ts';
 import { applyChanges, readPresent } from '../edge/kernel/apply.ts';
 import { readBootId } from '../edge/kernel/clock.ts';
 import { requireCapabilities } from '../edge/kernel/require-capabilities.ts';
@@ -52,7 +52,7 @@ async function releaseLinks(flags: LinkFlags, { log }: AgentContext): Promise<vo
 
 async function releaseLink(link: Link, config: Config, ports: Ports): Promise<void> {
   const { rtnetlink, files, log } = ports;
-  using lock = tryLock(lockName(link));
+  using lock = tryLock(lockFile(files.folders, link));
   if (lock === undefined) {
     throw new KiosError(
       'KIOS_DHCP_BUSY',

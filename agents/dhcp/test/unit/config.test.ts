@@ -17,10 +17,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** Flags by name, as a parser reads them. */
 type Given = Readonly<Record<string, unknown>>;
 
-const HOSTNAME_FILE = path.join(folder, 'hostname');
+const HOST_FILE = path.join(folder, 'host.json');
 const GIVEN: Given = {
   config: path.join(folder, 'absent.yaml'),
-  'hostname-file': HOSTNAME_FILE,
+  'host-file': HOST_FILE,
   'run-dir': folder,
   'state-dir': folder,
 };
@@ -35,6 +35,19 @@ function yaml(text: string): string {
   const file = path.join(folder, 'dhcp.yaml');
   writeFileSync(file, text);
   return file;
+}
+
+/** Writes init's file about a host whose name somebody chose, with changes. */
+function writeHost(change: object): void {
+  const host = {
+    v: 1,
+    hostname: 'node-7',
+    hostnameSource: 'file',
+    version: '0.1.0',
+    buildTime: '2026-01-01T00:00:00Z',
+    data: 'partition',
+  };
+  writeFileSync(HOST_FILE, JSON.stringify({ ...host, ...change }));
 }
 
 const identity = async (hostname: string): Promise<unknown> =>
@@ -94,10 +107,29 @@ describe('the configuration', () => {
   });
 
   it('sends the host name, asks for one, or neither', async () => {
-    writeFileSync(HOSTNAME_FILE, 'node-7\n');
+    writeHost({});
     expect(await identity('send')).toMatchObject({ hostname: 'node-7', wantsHostname: false });
     expect(await identity('request')).toMatchObject({ hostname: undefined, wantsHostname: true });
     expect(await identity('off')).toMatchObject({ hostname: undefined, wantsHostname: false });
+  });
+
+  it.each([
+    ['derived from the machine', { hostnameSource: 'machine' }],
+    ['made up at random', { hostnameSource: 'random' }],
+    ['of an unknown origin', { hostnameSource: 'dns' }],
+    ['with a line break', { hostname: 'node-7\nx' }],
+    ['in a file of another version', { v: 2 }],
+  ])('does not send a name %s, and asks for one', async (_, change) => {
+    writeHost(change);
+    expect(await identity('send')).toMatchObject({ hostname: undefined, wantsHostname: true });
+  });
+
+  it('without the file asks for a name, and sends the one that is chosen later', async () => {
+    rmSync(HOST_FILE);
+    const { policy, readName } = await optionsFor({});
+    expect(policy.identity).toMatchObject({ hostname: undefined, wantsHostname: true });
+    writeHost({});
+    expect(readName()).toEqual({ hostname: 'node-7', wantsHostname: false });
   });
 
   it.each([

@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { command, type Logger, runProgram } from '@kios/agent';
 import * as fc from 'fast-check';
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -13,7 +14,7 @@ import {
   STATUS_FLAGS,
 } from '../../src/core/settings/flags.ts';
 import { SETTINGS } from '../../src/core/settings/settings.ts';
-import { flagsOf, readFlags } from '../../src/core/settings/table.ts';
+import { flagsOf, readFlags, type Row } from '../../src/core/settings/table.ts';
 import { readPlainLine } from '../../src/edge/settings/plain-line.ts';
 
 const plain = (line: readonly string[]): LinkFlags | undefined => readPlainLine(LINK_FLAGS, line);
@@ -111,6 +112,9 @@ describe('a plain command line', () => {
     ['--timeout=3'],
     ['--metric=5', '--metric=6'],
     ['--mtu', '--no-mtu'],
+    ['--constructor=x'],
+    ['--interface='],
+    ['-i', 'eth0'],
   ])('that is not one, or wrong, is left to it: %s', (...line) => {
     expect(plain(line)).toBeUndefined();
   });
@@ -119,6 +123,10 @@ describe('a plain command line', () => {
 const TABLES = Object.entries({ acquire: ACQUIRE_FLAGS, run: RUN_FLAGS, status: STATUS_FLAGS });
 
 describe.each(TABLES)('the flags of %s', (_verb, table) => {
+  it.each(Object.entries<Row>(table))('%s has a default that its schema takes', (_key, row) => {
+    expect(row.default === undefined || v.is(row.schema, row.default)).toBe(true);
+  });
+
   it.each(Object.entries(flagsOf(table)))('--%s is in kebab case and described', (name, flag) => {
     expect(name).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
     expect(flag.describe).toMatch(/^[A-Z].*[^.]$/);

@@ -24,7 +24,7 @@ export const sessionFlags = (args: Argv) =>
     })
     .option('policy', {
       type: 'string',
-      default: '/etc/kios/modules.yaml',
+      default: '/etc/kios/modules/modules.yaml',
       describe: 'File that lists modules to load and to deny, and their parameters',
     });
 

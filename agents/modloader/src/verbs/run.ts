@@ -1,4 +1,6 @@
-import { type AgentContext, type Argv, command } from '@kios/agent';
+import path from 'node:path';
+
+import { type AgentContext, type Argv, command, logWait } from '@kios/agent';
 import { openUevents } from '@kios/netlink';
 import { lock } from '@kios/syscall';
 
@@ -37,8 +39,9 @@ async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
   log.info({ ev: 'start', console: true });
   requireCapability();
   if (isMonolithic()) log.warn({ ev: 'kernel.monolithic' });
-  using held = await lock('kios.modloader.run', signal);
-  log.debug({ ev: 'lock', name: held.name });
+  const file = path.join(args.statusDir, 'lock');
+  using held = await lock(file, { signal, waiting: logWait(log) });
+  log.debug({ ev: 'lock', file: held.file });
   // Subscribed before the first walk, so that no device is missed between the two.
   const uevents = openUevents();
   await waitForModules(args, log, signal);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -55,9 +55,10 @@ it('lets one build at a time into a folder, and reports the wait once', async ()
 });
 
 it('lets builds of different folders run at once', async () => {
+  await mkdir(path.join(dist, 'other'));
   using one = await lockOutput(dist, progress);
   using other = await lockOutput(path.join(dist, 'other'), progress);
-  expect(one.name).not.toBe(other.name);
+  expect(one.file).not.toBe(other.file);
   expect(said).toEqual([]);
 });
 
@@ -71,15 +72,17 @@ it('continues when the other build is killed', async () => {
 
 it('names the folder relative to the repository', async () => {
   const folder = `dist/locked-${process.pid}`;
+  await mkdir(path.join(repository, folder), { recursive: true });
   using held = await lockOutput(path.join(repository, folder), silent);
   const waiting = lockOutput(path.join(repository, folder), progress);
   expect(said).toEqual([`waiting for another build of ${folder}`]);
   held[Symbol.dispose]();
   (await waiting)[Symbol.dispose]();
+  await rm(path.join(repository, folder), { recursive: true });
 });
 
 it('one `up` at a time uses a state folder', () => {
-  const folder = `/kios-test-${process.pid}`;
+  const folder = path.join(dist, 'state');
   const first = lockState(folder);
   expect(() => lockState(`${folder}/`)).toThrow(/another \.\/kios up is using it$/);
   using other = lockState(`${folder}-other`);

@@ -49,13 +49,13 @@ export const LINK_FLAGS = {
   },
   config: {
     schema: v.string(),
-    default: '/host/etc/kios/dhcp.yaml',
+    default: '/etc/kios/dhcp/dhcp.yaml',
     describe: 'File that says how single links differ from the flags',
   },
-  hostnameFile: {
+  hostFile: {
     schema: v.string(),
-    default: '/host/etc/hostname',
-    describe: "File with the host's name",
+    default: STATE.host,
+    describe: "Init's file with the host's name and where it comes from",
   },
   ...SETTINGS,
 } as const satisfies Table;

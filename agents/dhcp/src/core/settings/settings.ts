@@ -58,7 +58,7 @@ export const SETTINGS = {
   hostname: {
     schema: v.picklist(['send', 'request', 'off']),
     default: 'send',
-    describe: "Send the host's name, ask for a name, or neither",
+    describe: "Send the host's name if somebody chose it, else ask for one; only ask; or neither",
     of: [],
   },
   ipv4llMetadata: {

@@ -5,10 +5,13 @@ import type { Policy } from '../../core/client/model.ts';
 import type { PlanPolicy } from '../../core/kernel/plan.ts';
 import type { LinkSettings } from '../../core/settings/settings.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
+import type { NameIdentity } from '../settings/identity.ts';
 
 export interface ClientOptions {
   readonly settings: LinkSettings;
   readonly policy: Policy;
+  /** Reads the host's name anew: it may be chosen while the client runs. */
+  readonly readName: () => NameIdentity;
   readonly plan: PlanPolicy;
   /** Keep UDP port 68 open while a lease is held: a daemon does, a one-shot has no use for it. */
   readonly listen: boolean;

@@ -3,7 +3,7 @@ import type { Link } from '@kios/netlink';
 import { isErrno, openBootTimer } from '@kios/syscall';
 
 import { step, wakeTime } from '../../core/client/machine.ts';
-import type { Effect, Event, Input, BoundLease, State } from '../../core/client/model.ts';
+import type { BoundLease, Effect, Event, Input, Policy, State } from '../../core/client/model.ts';
 import type { Remembered } from '../../core/client/record.ts';
 import { acceptReply, type Incoming } from '../../core/client/replies.ts';
 import { adopt, begin, resumeKept } from '../../core/client/start.ts';
@@ -29,6 +29,7 @@ export class Client {
   readonly #bound = Promise.withResolvers<void>();
   readonly #configurator: Configurator;
   readonly #drops: Drops;
+  #policy: Policy;
   #socket: DhcpSocket | undefined;
   #arp: ArpSocket | undefined;
   #degraded = false;
@@ -36,6 +37,7 @@ export class Client {
   constructor(link: Link, options: ClientOptions, ports: ClientPorts) {
     this.#link = link;
     this.#options = options;
+    this.#policy = options.policy;
     this.#ports = ports;
     this.#configurator = new Configurator(link, options, ports);
     this.#drops = new Drops(ports.log, link.name);
@@ -76,7 +78,8 @@ export class Client {
         timer.set(wakeTime(state));
         const input = await this.#mailbox.take(signal);
         if (input === undefined) break;
-        const [next, effects] = step(state, withEntropy(input), this.#options.policy);
+        if (input.tag === 'timer') this.#rename();
+        const [next, effects] = step(state, withEntropy(input), this.#policy);
         state = next;
         for (const effect of effects) await this.#perform(effect, state, signal);
         this.#attend(state, signal);
@@ -85,6 +88,12 @@ export class Client {
       this.#arp?.[Symbol.dispose]();
       trace.flush();
     }
+  }
+
+  /** Takes the host's present name before a message that may be due. */
+  #rename(): void {
+    const { identity } = this.#policy;
+    this.#policy = { ...this.#policy, identity: { ...identity, ...this.#options.readName() } };
   }
 
   /** Brings the link up once: a later change to down is intended. */

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 
-import { sleep } from '@kios/agent';
+import { logWait, sleep } from '@kios/agent';
 import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
-import { isErrno, lock, type Lock, tryLock } from '@kios/syscall';
+import { isErrno, lock, type Lock, SyscallError, tryLock } from '@kios/syscall';
 
 import {
   type Choice,
@@ -13,6 +14,7 @@ import {
 import { isInUse, isLeased } from '../../core/kernel/plan.ts';
 import { readPresent } from '../kernel/apply.ts';
 import { bootTime } from '../kernel/clock.ts';
+import type { Folders } from '../lease/lease-files.ts';
 import { isPassingMac } from '../settings/identity.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { Client } from './client.ts';
@@ -160,9 +162,8 @@ export class Supervisor {
 
   async #serve(link: Link, served: Served, signal: AbortSignal): Promise<void> {
     const { log } = this.#ports;
-    // Two instances overlap when a pod is replaced: the second one waits until the first one's client ends.
-    using taken = tryLock(lockName(link)) ?? (await this.#waitForLock(link, signal));
-    log.debug({ ev: 'lock', name: taken.name });
+    using taken = await this.#lock(link, signal);
+    log.debug({ ev: 'lock', file: taken?.file });
     const options = this.#supervision.optionsFor(link, served.metric);
     while (!signal.aborted) {
       try {
@@ -200,9 +201,24 @@ export class Supervisor {
     await client.run(signal);
   }
 
-  async #waitForLock(link: Link, signal: AbortSignal): Promise<Lock> {
+  /**
+   * Takes the link's lock. Two instances overlap when a pod is replaced: the second one waits until the first one's
+   * client ends. A disk that is read-only or full must not cost the node its address: then it goes on without a lock.
+   */
+  async #lock(link: Link, signal: AbortSignal): Promise<Lock | undefined> {
+    const { log, files } = this.#ports;
+    const file = lockFile(files.folders, link);
+    try {
+      return tryLock(file) ?? (await this.#waitForLock(file, link, signal));
+    } catch (err) {
+      if (!(err instanceof SyscallError)) throw err;
+      log.warn({ ev: 'lock.fail', link: link.name, err });
+      return undefined;
+    }
+  }
+
+  async #waitForLock(file: string, link: Link, signal: AbortSignal): Promise<Lock> {
     const { log, files, rtnetlink } = this.#ports;
-    log.info({ ev: 'lock.wait', link: link.name });
     if (this.#supervision.oneShot) {
       const held = await files.readRunning(link.name, link.mac);
       const present = await readPresent(rtnetlink, link.index);
@@ -210,15 +226,16 @@ export class Supervisor {
         held !== undefined && present !== undefined && isInUse(held.held, present, bootTime());
       if (done) this.#supervision.onBound(link.name);
     }
-    return lock(lockName(link), signal);
+    return lock(file, { signal, waiting: logWait(log, { link: link.name }) });
   }
 }
 
 /** Returns whether the link has a device behind it. */
 export const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
 
-/** Returns the name of the lock that one client per link holds. */
-export const lockName = ({ name }: { readonly name: string }): string => `kios.dhcp.${name}`;
+/** Returns the file that one client per link locks. No other pod mounts its folder. */
+export const lockFile = ({ state }: Folders, { name }: Pick<Link, 'name'>): string =>
+  path.join(state, `${name}.lock`);
 
 function stopped(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -15,7 +15,7 @@ import {
 import { pick } from '../../core/settings/table.ts';
 import { OPTIONS } from '../../core/wire/options.ts';
 import type { ClientOptions } from '../client/client-options.ts';
-import { clientIdOf, readHostname } from './identity.ts';
+import { clientIdOf, nameIdentity, type NameIdentity } from './identity.ts';
 
 const MIN_MESSAGE_SIZE = 576;
 
@@ -24,7 +24,7 @@ export interface Config {
   readonly choice: Choice;
   readonly settings: LinkSettings;
   readonly file: ConfigFile;
-  readonly hostnameFile: string;
+  readonly hostFile: string;
 }
 
 export async function readConfig(flags: LinkFlags): Promise<Config> {
@@ -32,12 +32,12 @@ export async function readConfig(flags: LinkFlags): Promise<Config> {
   const file = existsSync(flags.config)
     ? await readYamlConfig(ConfigFile, flags.config)
     : { interfaces: {} };
-  const { hostnameFile } = flags;
+  const { hostFile } = flags;
   return {
     choice: choiceOf(flags.interface, file),
     settings: pick(SETTINGS, flags),
     file,
-    hostnameFile,
+    hostFile,
   };
 }
 
@@ -62,23 +62,22 @@ export function clientOptions(
   listen: boolean,
 ): ClientOptions {
   const settings = settingsFor(config, link.name);
+  const readName = (): NameIdentity => nameIdentity(settings.hostname, config.hostFile);
   return {
     settings,
-    policy: { ...settings, identity: identityOf(settings, link, config.hostnameFile) },
+    policy: { ...settings, identity: { ...identityOf(settings, link), ...readName() } },
+    readName,
     plan: { ...settings, metric: settings.metric ?? metric, mtuOnRoutes: false },
     listen,
   };
 }
 
-function identityOf(settings: LinkSettings, link: Link, hostnameFile: string): Identity {
-  const { hostname, clientId, options, ipv6Mostly } = settings;
-  const name = hostname === 'send' ? readHostname(hostnameFile) : undefined;
+function identityOf(settings: LinkSettings, link: Link): Omit<Identity, keyof NameIdentity> {
+  const { clientId, options, ipv6Mostly } = settings;
   const extra = Object.keys(options).map(Number);
   return {
     mac: link.mac,
     clientId: clientIdOf(clientId, link.mac),
-    hostname: name,
-    wantsHostname: hostname !== 'off' && name === undefined,
     maxMessageSize: Math.max(MIN_MESSAGE_SIZE, Math.min(link.mtu, 0xffff)),
     extraOptions: ipv6Mostly ? [...extra, OPTIONS.ipv6Only.code] : extra,
   };

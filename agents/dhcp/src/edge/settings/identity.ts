@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs';
 
 import { ConfigError } from '@kios/agent';
 import { fromHex } from '@kios/bytes';
+import { HostState } from '@kios/node-state';
+import * as v from 'valibot';
 
+import type { Identity } from '../../core/client/requests.ts';
+import type { LinkSettings } from '../../core/settings/settings.ts';
 import { isDomainName } from '../../core/wire/domain-list.ts';
 
 const HARDWARE_ETHERNET = 1;
@@ -12,11 +16,25 @@ const DUID_LINK_LAYER = 3;
 const PRODUCT_UUID = '/sys/class/dmi/id/product_uuid';
 const NET_ADDR_RANDOM = '1';
 
-/** Reads the host's name from the file's first line. Undefined, when it is not a host name, lets the server name us. */
-export function readHostname(file: string): string | undefined {
+/** The part of a client's identity that may change while it runs. */
+export type NameIdentity = Pick<Identity, 'hostname' | 'wantsHostname'>;
+
+/**
+ * Reads the name to send. One that nobody chose, because init derived it from the machine, is not sent: a server that
+ * knows a name for this machine is asked for it instead.
+ */
+export function nameIdentity(setting: LinkSettings['hostname'], hostFile: string): NameIdentity {
+  const hostname = setting === 'send' ? readChosenName(hostFile) : undefined;
+  return { hostname, wantsHostname: setting !== 'off' && hostname === undefined };
+}
+
+function readChosenName(hostFile: string): string | undefined {
   try {
-    const name = readFileSync(file, 'utf8').split('\n', 1)[0]?.trim() ?? '';
-    return isDomainName(name) ? name : undefined;
+    const { hostname, hostnameSource } = v.parse(
+      HostState,
+      JSON.parse(readFileSync(hostFile, 'utf8')),
+    );
+    return hostnameSource === 'file' && isDomainName(hostname) ? hostname : undefined;
   } catch {
     return undefined;
   }

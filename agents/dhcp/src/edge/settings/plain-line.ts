@@ -1,5 +1,3 @@
-import { parseArgs } from 'node:util';
-
 import {
   type Flag,
   flagsOf,
@@ -8,51 +6,57 @@ import {
   type Values,
 } from '../../core/settings/table.ts';
 
+const WORD = /^--(?<no>no-)?(?<name>[a-z0-9-]+)(?:=(?<text>.+))?$/s;
+
 /**
- * Reads a command line without yargs, which takes longer to load than everything else before the first packet. Returns
- * undefined for a line that is wrong or needs more than values of flags: yargs explains faults and prints help.
+ * Reads a command line without yargs or `node:util`, which take longer to load than everything else before the first
+ * packet. Returns undefined for a line that is wrong or needs more than values of flags: yargs explains faults and
+ * prints help.
  */
 export function readPlainLine<const T extends Table>(
   table: T,
   line: readonly string[],
 ): Values<T> | undefined {
-  const flags = flagsOf(table);
   try {
-    const { values } = parseArgs({ args: [...line], options: optionsOf(flags) });
-    return readFlags(table, valuesOf(flags, values));
+    return readFlags(table, readWords(flagsOf(table), line));
   } catch {
     return undefined;
   }
 }
 
-type Options = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>;
+class NotPlain extends Error {}
 
-/** Every flag may be repeated here, so that `valuesOf` can find flags that must not be. */
-function optionsOf(flags: Readonly<Record<string, Flag>>): Options {
-  const options: Options = {};
-  for (const [name, { type }] of Object.entries(flags)) {
-    options[name] = { type: type === 'boolean' ? 'boolean' : 'string', multiple: true };
-    if (type === 'boolean') options[`no-${name}`] = options[name];
-  }
-  return options;
-}
-
-function valuesOf(
+function readWords(
   flags: Readonly<Record<string, Flag>>,
-  given: Readonly<Record<string, unknown>>,
+  line: readonly string[],
 ): Record<string, unknown> {
-  const values: Record<string, unknown> = {};
-  for (const [name, flag] of Object.entries(flags)) {
-    const on = listOf(given[name]);
-    const off = listOf(given[`no-${name}`]).map(() => false);
-    const all = [...on, ...off];
-    if (all.length === 0) continue;
-    if (all.includes('') || (!flag.array && all.length > 1)) throw new Error(`unclear --${name}`);
-    const [value] = all;
-    if (flag.array) values[name] = all;
-    else values[name] = flag.type === 'number' ? Number(value) : value;
+  const given: Record<string, unknown> = {};
+  const lists: Record<string, unknown[]> = {};
+  const words = line.values();
+  for (const word of words) {
+    const { no, name = '', text } = WORD.exec(word)?.groups ?? {};
+    const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
+    if (flag === undefined || name in given) throw new NotPlain(word);
+    const value = readValue(flag, no === undefined, text, () => words.next().value);
+    if (flag.array) (lists[name] ??= []).push(value);
+    else given[name] = value;
   }
-  return values;
+  return { ...given, ...lists };
 }
 
-const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+/** `next` takes the line's next word, which is the value where a flag and its value stand apart. */
+function readValue(
+  { type }: Flag,
+  isOn: boolean,
+  text: string | undefined,
+  next: () => string | undefined,
+): unknown {
+  if (type === 'boolean') {
+    if (text !== undefined) throw new NotPlain(text);
+    return isOn;
+  }
+  const value = text ?? next();
+  const isMissing = value === undefined || value === '' || (text === undefined && value[0] === '-');
+  if (!isOn || isMissing) throw new NotPlain(value);
+  return type === 'number' ? Number(value) : value;
+}

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
+import { writeAtomic } from '@kios/agent';
 import { RUNTIME_ENV } from '@kios/bundle/runtime-env';
-import { Lease } from '@kios/node-state';
+import { formatState, HostState, Lease } from '@kios/node-state';
 import type { Lan, Netns, RunningProcess, Wire } from '@kios/testkit';
 import * as v from 'valibot';
 import { vi } from 'vitest';
@@ -85,8 +86,28 @@ export class Machine {
     return this.netns.start('sh', ['-c', script, 'sh', ...command], ENV);
   }
 
+  /** Starts the agent where the folder that outlives a boot cannot be written to. */
+  startOnReadOnlyState(verb: 'acquire' | 'run'): RunningProcess {
+    const state = this.stateFile('');
+    const script = `mkdir -p ${state} && mount -t tmpfs -o ro state ${state} && exec "$@"`;
+    const command = this.#command(verb, verb === 'run' ? RUN : ACQUIRE, ['--interface=eth0']);
+    return this.netns.start('sh', ['-c', script, 'sh', ...command], ENV);
+  }
+
   async lease(): Promise<Lease> {
     return v.parse(Lease, JSON.parse(await readFile(this.runFile('eth0.json'), 'utf8')));
+  }
+
+  /** Init's file about this machine. */
+  get hostFile(): string {
+    return path.join(this.folder, 'host.json');
+  }
+
+  /** Names the machine, as init does. */
+  async name(hostname: string, hostnameSource: HostState['hostnameSource']): Promise<void> {
+    const release = { version: '0.1.0', buildTime: '2026-01-01T00:00:00Z' };
+    const host = { v: 1, hostname, hostnameSource, ...release, data: 'partition' } as const;
+    await writeAtomic(this.hostFile, formatState(HostState, host));
   }
 
   runFile(name: string): string {
@@ -118,6 +139,7 @@ export class Machine {
       verb,
       `--run-dir=${path.join(this.folder, 'run')}`,
       `--state-dir=${path.join(this.folder, 'state')}`,
+      `--host-file=${this.hostFile}`,
       ...flags,
     ];
   }

@@ -12,7 +12,7 @@ const params = v.pipe(
   v.check((value) => (value.match(/"/g) ?? []).length % 2 === 0, 'must have balanced quotes'),
 );
 
-/** `/etc/kios/modules.yaml`. */
+/** `/etc/kios/modules/modules.yaml`. */
 export const Policy = v.strictObject({
   load: v.optional(
     v.array(

@@ -19,12 +19,13 @@ export async function rollBack(
   state: JoinState,
   document: NodeBootstrap,
   backup: Backup,
+  why: string,
 ): Promise<void> {
   const { settings, log } = context;
   log.error({
     ev: 'rollback',
     code: 'KIOS_BOOTSTRAP_NOT_READY',
-    seconds: settings.rollbackSeconds,
+    why,
     files: backup.files.map(({ path }) => path),
   });
   await placeFiles(settings.etc, backup.files.map(asOutput).toReversed());
@@ -49,7 +50,7 @@ export async function returnIdentity(
 ): Promise<boolean> {
   const backup = cluster === undefined ? await readBackup(context.settings) : undefined;
   if (backup?.droppedIdentity !== true || state === undefined) return false;
-  await rollBack(context, state, document, backup);
+  await rollBack(context, state, document, backup, 'the document names no cluster any more');
   return true;
 }
 

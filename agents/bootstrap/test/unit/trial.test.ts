@@ -105,6 +105,16 @@ async function tryDropIn(change: Partial<Settings> = {}): Promise<void> {
   await waitForEvent('restart.sent');
 }
 
+/** Waits for the end of a rollback, and expects that another run of the agent changes nothing. */
+async function expectRest(): Promise<void> {
+  await waitFor(() => expect(node.read(BACKUP)).toBeUndefined());
+  await endWatch();
+  lines = [];
+  start();
+  await waitForEvent('joined');
+  expect(node.sent).toHaveLength(3);
+}
+
 /** Joins with a document whose node is authenticated by a program. */
 async function tryProgram(): Promise<void> {
   node.write('plugins/login', '#!');
@@ -200,7 +210,7 @@ describe('a document with which kubelet keeps ending', () => {
     start({ rollbackSeconds: 0.5 });
     crashLoop();
     await waitForEvent('rollback');
-    await waitFor(() => expect(node.sent).toHaveLength(3));
+    await expectRest();
     expect(node.read(DROP_IN)).toContain('1Mi');
   });
 });
@@ -215,6 +225,20 @@ describe('a document without whose drop-ins kubelet runs', () => {
     expect(node.read(DROP_IN)).toContain('1Mi');
     expect(saw('node.ready')).toEqual([]);
     expect(saw('rollback')[0]).toContain('drop-ins');
+  });
+
+  it('is rolled back at once after a reboot too', async () => {
+    await tryDropIn();
+    await endWatch();
+    readiness = 'True';
+    node.boot({ bootId: 'boot-2', mode: 'cluster' });
+    reach('kubelet.start');
+    startKubelet({ dropInsIgnored: true });
+    start();
+    await waitForEvent('rollback');
+    expect(saw('node.ready')).toEqual([]);
+    await expectRest();
+    expect(node.read(DROP_IN)).toContain('1Mi');
   });
 
   it('is rolled back at once while the certificate is awaited', async () => {

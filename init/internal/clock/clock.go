@@ -22,12 +22,17 @@ func Seconds(d time.Duration) float64 {
 	return math.Round(d.Seconds()*1000) / 1000
 }
 
-// Floor sets the wall clock to min when it is earlier, and reports whether it did. A board without a battery starts in
-// 1970, when no certificate is valid.
-func Floor(min time.Time) (bool, error) {
+// Floor has the wall clock set to min when it is earlier, and reports whether it did. A board without a battery starts
+// in 1970, when no certificate is valid.
+func Floor(min time.Time, set func(time.Time) error) (bool, error) {
 	if !time.Now().Before(min) {
 		return false, nil
 	}
-	ts := unix.NsecToTimespec(min.UnixNano())
-	return true, unix.ClockSettime(unix.CLOCK_REALTIME, &ts)
+	return true, set(min)
+}
+
+// Set sets the wall clock.
+func Set(to time.Time) error {
+	ts := unix.NsecToTimespec(to.UnixNano())
+	return unix.ClockSettime(unix.CLOCK_REALTIME, &ts)
 }

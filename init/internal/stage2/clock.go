@@ -14,7 +14,7 @@ const savedTime = "/var/lib/kios/time"
 
 // floorClock sets the clock to a bound that it is before. The bound is "build" or "saved".
 func (h *host) floorClock(bound string, min time.Time) {
-	floored, err := clock.Floor(min)
+	floored, err := clock.Floor(min, h.setClock)
 	if err != nil {
 		h.log.Warn("clock.failed", "cause", err)
 	} else if floored {
@@ -23,9 +23,9 @@ func (h *host) floorClock(bound string, min time.Time) {
 	}
 }
 
-// floorClockBySaved takes the saved time as a bound, which needs the state to be mounted.
-func (h *host) floorClockBySaved() {
-	text, err := plainfile.Read(savedTime, "saved-time", 64)
+// floorClockBySaved takes the time saved in a folder as a bound, which needs the state to be mounted.
+func (h *host) floorClockBySaved(dir string) {
+	text, err := plainfile.Read(dir, "saved-time", 64)
 	if errors.Is(err, os.ErrNotExist) {
 		return
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"kios.dev/init/internal/clock"
 	"kios.dev/init/internal/cmdline"
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/fault"
@@ -55,6 +56,7 @@ type host struct {
 	joined           bool // at boot
 	moved            bool // the node joined on another machine
 
+	setClock      func(time.Time) error
 	reaper        *supervise.Reaper
 	notify        *supervise.Notify
 	containerd    *supervise.Child
@@ -68,7 +70,7 @@ type host struct {
 
 // Run boots the node and serves commands. It never returns.
 func Run(times stage1.Times) {
-	h := &host{commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times)}
+	h := &host{setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times)}
 	defer func() {
 		if cause := recover(); cause != nil {
 			Fatal(h.log, fault.New(fault.Panic, "run init", "Report this with the console's output.",
@@ -102,7 +104,7 @@ func (h *host) boot() error {
 	if err := h.mountState(drivers); err != nil {
 		return err
 	}
-	h.floorClockBySaved()
+	h.floorClockBySaved(savedTime)
 	if err := h.prepareStore(); err != nil {
 		return err
 	}

@@ -22,6 +22,8 @@ interface Change {
   readonly changed: readonly OutputFile[];
   /** Nothing but the node's address is new to kubelet. */
   readonly isReaddressed: boolean;
+  /** The document is on trial until the node is Ready. */
+  readonly startsTrial: boolean;
   readonly restart: RestartDecision;
 }
 
@@ -45,12 +47,13 @@ async function compare(
   });
   const [first, ...others] = forKubelet;
   const isReaddressed = first?.path === NODE_IP && others.length === 0;
-  return { files, changed, restart, isReaddressed };
+  const startsTrial = isTrial(input, dropIdentity);
+  return { files, changed, restart, startsTrial, isReaddressed };
 }
 
 async function newState(
   input: JoinInput,
-  { files, isReaddressed }: Change,
+  { files, isReaddressed, startsTrial }: Change,
   phase: JoinState['phase'],
   dropIdentity: boolean,
 ): Promise<JoinState> {
@@ -73,6 +76,7 @@ async function newState(
     up,
     when: new Date().toISOString(),
     restarts: before.restarts,
+    onTrialSince: startsTrial ? undefined : before.onTrialSince,
     readdressed: isReaddressed ? up : before.readdressed,
     dropIdentity,
     userFiles: userFiles.map(({ path }) => path),
@@ -84,7 +88,7 @@ const isKubeconfig = ({ path }: OutputFile): boolean =>
   path === BOOTSTRAP_KUBECONFIG || path === KUBECONFIG;
 
 /** Returns whether the document is on trial until the node is Ready; a new address or a repaired file is not. */
-const isTrial = ({ state, inputHash }: JoinInput, { dropIdentity }: JoinFacts): boolean =>
+const isTrial = ({ state, inputHash }: JoinInput, dropIdentity: boolean): boolean =>
   dropIdentity || state?.inputHash !== inputHash || state.phase === 'rolled-back';
 
 /** Saves what the trial replaces; within one trial, the identity from before it stays the one to return to. */
@@ -104,17 +108,16 @@ async function saveForTrial(
 async function writeFiles(
   { settings, log, onPlaced }: JoinContext,
   input: JoinInput,
-  facts: JoinFacts,
+  { dropIdentity }: JoinFacts,
   change: Change,
 ): Promise<JoinState> {
-  const { dropIdentity } = facts;
-  const { files, changed, restart } = change;
+  const { files, changed, restart, startsTrial } = change;
   if (dropIdentity) log.warn({ ev: 'identity.dropped', name: input.node.identity });
   // The old certificate is set aside when the bootstrap kubeconfig is due, even if that file is up to date.
   const place = dropIdentity
     ? files.filter((file) => changed.includes(file) || isKubeconfig(file))
     : changed;
-  if (restart.send && isTrial(input, facts)) await saveForTrial(settings, place, dropIdentity);
+  if (restart.send && startsTrial) await saveForTrial(settings, place, dropIdentity);
   await writeJoinState(settings, await newState(input, change, 'writing', dropIdentity));
   await removeStaged(settings.etc, files);
   await placeFiles(settings.etc, place, async (file) => {

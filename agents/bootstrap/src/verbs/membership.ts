@@ -1,5 +1,6 @@
 import { type Signer, SIGNERS } from '../core/cluster/api-objects.ts';
 import { ofBoot } from '../core/files/state.ts';
+import { trialFault } from '../core/files/trial.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import { openKube, readNodeCaller } from '../edge/cluster/kube-auth.ts';
 import type { Caller, KubeClient } from '../edge/cluster/kube-client.ts';
@@ -9,13 +10,20 @@ import { bootSeconds, readBootId, readKubelet } from '../edge/node/host.ts';
 import { forgetFormerIdentity } from '../edge/node/identity-files.ts';
 import { readJoinState } from '../edge/node/node.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
-import { type NodeLook, reportJoin, viewNode, viewRequests } from './cluster-view.ts';
+import {
+  type NodeLook,
+  type NodeView,
+  reportJoin,
+  viewNode,
+  viewRequests,
+} from './cluster-view.ts';
 import { apiOf, type JoinContext } from './context.ts';
 import { CaFollower } from './follow-ca.ts';
 import type { Joined } from './join.ts';
 import { type Member, memberOf } from './member.ts';
 import { finishRollBack, rollBack } from './rollback.ts';
 import { StateCondition } from './state-condition.ts';
+import { readTrial } from './trial.ts';
 
 /** Pause between two looks while a configuration is on trial. */
 const TRIAL_MS = 2000;
@@ -57,13 +65,16 @@ export class Membership {
   /** Looks at the node and returns the milliseconds until the next look. */
   async look(joined: Joined): Promise<number> {
     const { outcome, input } = joined;
-    const before = await readBackup(this.#context.settings);
+    const { settings } = this.#context;
+    const before = await readBackup(settings);
     if (input === undefined) await this.#afterRollBack(before);
     // A standalone node has no sign of health, so its document is not on trial.
-    else if (input.cluster === undefined) await discardBackup(this.#context.settings);
-    const backup = await readBackup(this.#context.settings);
-    const member = await memberOf(this.#context.settings, joined);
+    else if (input.cluster === undefined) await discardBackup(settings);
+    const backup = await readBackup(settings);
+    const member = await memberOf(settings, joined);
     if (member === undefined || outcome === 'standalone') return STANDALONE_MS;
+    if (backup !== undefined && (await readTrial(settings)).isRefused)
+      return this.#lookAtRefused(member, backup);
     if (outcome === 'pending') return this.#lookAtPending(member, backup);
     return this.#lookAtJoined(member, backup);
   }
@@ -80,27 +91,35 @@ export class Membership {
     await discardBackup(settings);
   }
 
-  /** Returns the seconds since the kubelet on trial started, or its restart was requested. */
+  /** Returns the seconds since kubelet was to run with the configuration. */
   async #trialSeconds(): Promise<number | undefined> {
-    const { settings } = this.#context;
-    const state = await readJoinState(settings);
-    const kubelet = await readKubelet(settings);
-    const isRequested =
-      state?.phase === 'restarted' && state.bootId === (await readBootId(settings));
-    const requested = isRequested ? (state.restarts.at(-1) ?? 0) : 0;
-    const since = Math.max(requested, kubelet?.startedBoot ?? 0);
-    return since === 0 ? undefined : (await bootSeconds()) - since;
+    return (await readTrial(this.#context.settings)).seconds;
   }
 
-  async #rollBackIfLate({ document }: Member, backup: Backup | undefined): Promise<boolean> {
+  async #rollBackIfFailed({ document }: Member, backup: Backup | undefined): Promise<boolean> {
     const { settings } = this.#context;
-    const seconds = backup === undefined ? undefined : await this.#trialSeconds();
-    const isLate =
-      settings.rollbackSeconds > 0 && seconds !== undefined && seconds > settings.rollbackSeconds;
-    const state = isLate ? await readJoinState(settings) : undefined;
-    if (state === undefined || backup === undefined || document === undefined) return false;
-    await rollBack(this.#context, state, document, backup);
+    if (backup === undefined || document === undefined) return false;
+    const why = trialFault(await readTrial(settings), settings.rollbackSeconds);
+    const state = await readJoinState(settings);
+    if (why === undefined || state === undefined) return false;
+    await rollBack(this.#context, state, document, backup, why);
     return true;
+  }
+
+  /** Never accepts the configuration, even where it may not be rolled back. */
+  async #lookAtRefused(member: Member, backup: Backup): Promise<number> {
+    const isRolledBack = await this.#rollBackIfFailed(member, backup);
+    return isRolledBack ? 0 : this.#context.settings.nodeCheckSeconds * 1000;
+  }
+
+  /** Only kubelet's program can authenticate as this node, so kubelet has to suffice that serves with it. */
+  async #lookAtUnknown(member: Member, backup: Backup | undefined): Promise<number> {
+    const { settings, log } = this.#context;
+    log.debug({ ev: 'ready.unknown' });
+    if (backup === undefined) return settings.nodeCheckSeconds * 1000;
+    if ((await readTrial(settings)).hasServed) await this.#succeed();
+    else if (await this.#rollBackIfFailed(member, backup)) return 0;
+    return TRIAL_MS;
   }
 
   async #kube({ endpoint, ca }: Member, caller: Caller): Promise<KubeClient> {
@@ -129,7 +148,7 @@ export class Membership {
     const open = await this.#openRequests(member);
     this.#reportRequests(open, seconds, SIGNERS.client);
     // An undecided request is no reason to roll back: the node has done all it can, and the approval may still come.
-    const isRolledBack = open.length === 0 && (await this.#rollBackIfLate(member, backup));
+    const isRolledBack = open.length === 0 && (await this.#rollBackIfFailed(member, backup));
     return isRolledBack ? 0 : PENDING_MS;
   }
 
@@ -140,7 +159,7 @@ export class Membership {
   }
 
   async #lookAtJoined(member: Member, backup: Backup | undefined): Promise<number> {
-    const { settings, log } = this.#context;
+    const { settings } = this.#context;
     const isTrial = backup !== undefined;
     const up = await bootSeconds();
     // A node that had joined when this agent started is not looked at for a while.
@@ -148,12 +167,7 @@ export class Membership {
     if (!isTrial && up < this.#nextLook) return (this.#nextLook - up) * 1000;
     this.#nextLook = up + settings.nodeCheckSeconds;
     const caller = await readNodeCaller(settings, member.kubeletConf);
-    if (caller === undefined) {
-      // Only kubelet's exec plugin can authenticate as this node, so kubelet running with it has to suffice.
-      log.debug({ ev: 'ready.unknown' });
-      if (isTrial) await this.#succeed();
-      return settings.nodeCheckSeconds * 1000;
-    }
+    if (caller === undefined) return this.#lookAtUnknown(member, backup);
     const kube = await this.#kube(member, caller);
     const look = await viewNode(kube, member.name, await kubeletSince(settings));
     await this.#act(member, kube, look, backup);
@@ -167,19 +181,25 @@ export class Membership {
     backup: Backup | undefined,
   ): Promise<void> {
     if (object !== undefined) await this.#condition.keep(kube, member.name, object);
-    const isGone = view === 'absent' && (backup === undefined || this.#wasSeen);
     if (object !== undefined) this.#wasSeen = true;
     if (view === 'ready') await this.#isWell(member, kube, backup !== undefined);
     // This agent's part is done. A rollback would end the very pods that provide the network.
     else if (view === 'no network') this.#noteNetwork();
-    else if (isGone) await this.#comeBack();
-    else if (view === 'unknown' && (await this.#followCa(member, false))) return;
-    else await this.#rollBackIfLate(member, backup);
+    else await this.#isUnwell(member, view, backup);
+  }
+
+  async #isUnwell(member: Member, view: NodeView, backup: Backup | undefined): Promise<void> {
+    if (view === 'unknown' && (await this.#followCa(member, false))) return;
+    if (await this.#rollBackIfFailed(member, backup)) return;
+    const isGone = view === 'absent' && (backup === undefined || this.#wasSeen);
+    if (isGone) await this.#comeBack();
   }
 
   async #isWell(member: Member, kube: KubeClient, isTrial: boolean): Promise<void> {
     const { name, document } = member;
     if (isTrial) {
+      // kubelet may have started without its drop-ins since this look began.
+      if ((await readTrial(this.#context.settings)).isRefused) return;
       await this.#succeed();
       await reportJoin(this.#context, kube, name, await bootSeconds());
     }

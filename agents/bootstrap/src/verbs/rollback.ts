@@ -1,8 +1,8 @@
 import type { NodeBootstrap } from '../core/document/schema.ts';
-import { hashDocument, type JoinState } from '../core/files/state.ts';
+import { hashDocument, type JoinState, ofBoot } from '../core/files/state.ts';
 import { asOutput, type Backup, discardBackup, readBackup } from '../edge/files/backup.ts';
 import { placeFiles } from '../edge/files/transaction.ts';
-import { bootSeconds } from '../edge/node/host.ts';
+import { bootSeconds, readBootId } from '../edge/node/host.ts';
 import { bringIdentityBack } from '../edge/node/identity-files.ts';
 import { writeJoinState } from '../edge/node/node.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
@@ -19,18 +19,23 @@ export async function rollBack(
   state: JoinState,
   document: NodeBootstrap,
   backup: Backup,
+  why: string,
 ): Promise<void> {
   const { settings, log } = context;
   log.error({
     ev: 'rollback',
     code: 'KIOS_BOOTSTRAP_NOT_READY',
-    seconds: settings.rollbackSeconds,
+    why,
     files: backup.files.map(({ path }) => path),
   });
   await placeFiles(settings.etc, backup.files.map(asOutput).toReversed());
   if (backup.droppedIdentity) await bringIdentityBack(settings);
+  const bootId = await readBootId(settings);
   const rolledBack: JoinState = {
     ...state,
+    // The state may be of an earlier boot, and the document rests in this one.
+    bootId,
+    ...ofBoot(state, bootId),
     phase: 'rolled-back',
     tried: await hashDocument(document),
     up: await bootSeconds(),
@@ -49,7 +54,7 @@ export async function returnIdentity(
 ): Promise<boolean> {
   const backup = cluster === undefined ? await readBackup(context.settings) : undefined;
   if (backup?.droppedIdentity !== true || state === undefined) return false;
-  await rollBack(context, state, document, backup);
+  await rollBack(context, state, document, backup, 'the document names no cluster any more');
   return true;
 }
 

@@ -1,3 +1,4 @@
+import { watch as watchFolder } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -29,10 +30,22 @@ const lease = (ntp: readonly string[], link = 'eth0'): string =>
     ntp,
   });
 
+/** Reports each change of a file below a folder. */
+function watchFiles(folder: string, onChange: (file: string, event: string) => void): Disposable {
+  const folders = ['', 'net', 'time', 'lib', 'chrony', 'chrony/sources.d', 'chrony/sock'];
+  const watchers = folders.map((name) =>
+    watchFolder(path.join(folder, name), (event, file) =>
+      onChange(path.join(name, file ?? ''), event),
+    ),
+  );
+  return { [Symbol.dispose]: () => watchers.forEach((watcher) => watcher.close()) };
+}
+
 describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
   let bundle: string;
   let dir: string;
   let wire: Wire;
+  let version: string;
 
   beforeAll(async () => {
     bundle = await bundleAgent(AGENT_DIR);
@@ -42,6 +55,9 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     dir = await mkdtemp(path.join(tmpdir(), 'kios-time-'));
     for (const name of ['net', 'platform', 'chrony', 'time', 'lib']) await mkdir(`${dir}/${name}`);
     wire = await Wire.open(`${SERVER}/24`);
+    const [, found = ''] =
+      /version (\S+)/.exec(await wire.client.exec('chronyd', '--version')) ?? [];
+    version = found;
     await wire.client.exec('ip', 'address', 'add', '192.0.2.2/24', 'dev', 'eth0');
     await wire.client.exec('ip', 'link', 'set', 'eth0', 'up');
   });
@@ -57,7 +73,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
       KIOS_CONSOLE: `${dir}/none`,
     });
   const folders = (): string[] =>
-    `--config ${dir}/time.yaml --net-dir ${dir}/net --platform-dir ${dir}/platform --out ${dir}/chrony --socket ${socket()} --state-dir ${dir}/lib --chrony-version 4.3`.split(
+    `--config ${dir}/time.yaml --net-dir ${dir}/net --platform-dir ${dir}/platform --out ${dir}/chrony --socket ${socket()} --state-dir ${dir}/lib --chrony-version ${version}`.split(
       ' ',
     );
   const render = async (): Promise<void> => {
@@ -172,10 +188,11 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
   });
 
   /** Starts a server whose time is off by some seconds, at an address of its own. */
-  async function serveTime(address: string, seconds: number): Promise<void> {
+  async function serveTime(address: string, seconds: number): Promise<RunningProcess> {
     await wire.server.exec('ip', 'address', 'replace', `${address}/24`, 'dev', 'srv0');
     const server = wire.server.start(process.execPath, [NTP_SERVER, address, String(seconds)]);
     await server.expect('ready');
+    return server;
   }
 
   it('has chronyd step to a time that is possible', async () => {
@@ -218,7 +235,36 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     expect(watcher.lines.join('\n')).not.toContain('"ev":"clock.set"');
   });
 
-  it('lets chronyd start without any source', async () => {
+  it("follows a lease's server with which the others agree, however far its time is", async () => {
+    const others = ['192.0.2.7', '192.0.2.8'];
+    for (const address of [SERVER, ...others]) await serveTime(address, 90 * 24 * 3600);
+    await writeLease([SERVER]);
+    await writeFile(`${dir}/time.yaml`, `fallbackPools: [${others.join(', ')}]\n`);
+    await render();
+    const daemon = chronyd();
+    const watcher = watch();
+    expect(await watcher.expect('"ev":"clock.set"', 30_000)).toMatch(/"by":77(?:75999|76000)\b/);
+    await daemon.expect('Could not step system clock');
+    expect(watcher.lines.join('\n')).not.toContain('source.refused');
+  });
+
+  it('goes on when a server that it has followed takes another time', async () => {
+    const before = await serveTime(SERVER, 0);
+    const server = `{ address: ${SERVER}, minpoll: 0, maxpoll: 0 }`;
+    await writeFile(`${dir}/time.yaml`, `servers: [${server}]\nfallbackPools: []\n`);
+    await render();
+    const daemon = chronyd();
+    const watcher = watch();
+    await daemon.expect(`Selected source ${SERVER}`, 30_000);
+    await before.stop();
+    await serveTime(SERVER, 5000);
+    const line = await daemon.expect('exceeds the allowed maximum', 30_000);
+    expect(line).toMatch(/Adjustment of (?:4999|5000)\..*1000\.000 seconds \(ignored\)/);
+    expect(await sources()).toEqual([SERVER]);
+    expect(watcher.lines.join('\n')).not.toMatch(/clock\.set|source\.refused/);
+  });
+
+  it('lets chronyd start without any source, and is silent then', async () => {
     await writeFile(`${dir}/time.yaml`, 'fallbackPools: []\n');
     await render();
     const daemon = chronyd();
@@ -226,5 +272,24 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     const watcher = watch();
     await watcher.expect(RELOADED);
     expect(await sources()).toEqual([]);
+    let [said, heard] = [0, 0];
+    const written: string[] = [];
+    const { promise: polledSixTimes, resolve } = Promise.withResolvers<void>();
+    let polls = 0;
+    using files = watchFiles(dir, (file, event) => {
+      if (!file.startsWith('chrony/sock/kios-')) {
+        if (polls >= 1) written.push(`${event} ${file}`);
+        return;
+      }
+      // Each poll makes a socket and removes it, after it has published the state.
+      polls += 0.5;
+      if (polls === 1) [said, heard] = [watcher.lines.length, daemon.lines.length];
+      if (polls === 7) resolve();
+    });
+    expect(files).toBeDefined();
+    await polledSixTimes;
+    expect(written).toEqual([]);
+    expect(watcher.lines.slice(said)).toEqual([]);
+    expect(daemon.lines.slice(heard)).toEqual([]);
   });
 });

@@ -15,6 +15,8 @@ export interface MachineSpec {
   /** Words added to the kernel command line. */
   readonly commandLine: readonly string[];
   readonly seed: boolean;
+  /** The machine's own UUID (SMBIOS), of which it makes the name of a node that has no other. */
+  readonly uuid: string;
   /** Adds a network card before the working one, with a link but no peer. */
   readonly quietCard?: boolean;
   /** A disc in a drive and the asset tag of the chassis, which a cloud gives a machine besides its network. */
@@ -63,6 +65,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     `-accel ${spec.accelerator}`,
     `-smp ${spec.cpus}`,
     `-m ${spec.memoryMiB}`,
+    `-uuid ${spec.uuid}`,
     '-nodefaults',
     '-no-user-config',
     '-display none',

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
@@ -10,6 +10,7 @@ import { run } from '../../workstation/run.ts';
 import { MACHINE_FILES, qemuArguments, type MachineSpec } from './arguments.ts';
 import { findFirmware } from './firmware.ts';
 import { launchQemu } from './launch.ts';
+import { clearMachine, machineUuid } from './machine-uuid.ts';
 import { PLATFORMS } from './platform.ts';
 import { qmp } from './qmp.ts';
 import { writeSeed, type Seed } from './seed.ts';
@@ -27,7 +28,7 @@ const State = v.object({
 /** A running QEMU process. */
 export interface RunningMachine extends v.InferOutput<typeof State> {}
 
-export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed'> & {
+export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed' | 'uuid'> & {
   readonly seed?: Seed;
 };
 
@@ -48,8 +49,7 @@ export class Machine {
   /** Gives the machine a new disk, a sparse copy of `image`, and removes everything of an earlier one. */
   async create(image: string): Promise<void> {
     await this.stop();
-    await rm(this.dir, { recursive: true, force: true });
-    await mkdir(this.dir, { recursive: true, mode: 0o700 });
+    await clearMachine(this.dir);
     await run('cp', ['--sparse=always', '--reflink=auto', image, this.file('disk')]);
     const firmware = await findFirmware(this.#arch);
     await copyFile(firmware.vars, this.file('vars'));
@@ -64,6 +64,7 @@ export class Machine {
       arch: this.#arch,
       firmware: await findFirmware(this.#arch),
       seed: seed !== undefined,
+      uuid: await machineUuid(this.dir),
     });
     const startedAt = Date.now();
     const identity = await launchQemu(this.dir, PLATFORMS[this.#arch].program, args);

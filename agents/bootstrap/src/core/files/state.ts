@@ -24,6 +24,8 @@ export const JoinState = v.object({
   when: v.string(),
   /** Seconds of CLOCK_BOOTTIME of the restarts requested in this boot, newest last. */
   restarts: v.array(v.number()),
+  /** Seconds of CLOCK_BOOTTIME at which kubelet was first asked in this boot to run with the document. */
+  onTrialSince: v.optional(v.number()),
   /** Seconds of CLOCK_BOOTTIME at which kubelet was given another address in this boot. */
   readdressed: v.optional(v.number()),
   /** The obsolete certificate is being set aside. */
@@ -41,10 +43,14 @@ export type JoinState = v.InferOutput<typeof JoinState>;
 export const ofBoot = (
   state: JoinState | undefined,
   bootId: string,
-): Pick<JoinState, 'restarts' | 'readdressed'> =>
+): Pick<JoinState, 'restarts' | 'onTrialSince' | 'readdressed'> =>
   state?.bootId === bootId
-    ? { restarts: state.restarts, readdressed: state.readdressed }
-    : { restarts: [], readdressed: undefined };
+    ? {
+        restarts: state.restarts,
+        onTrialSince: state.onTrialSince,
+        readdressed: state.readdressed,
+      }
+    : { restarts: [], onTrialSince: undefined, readdressed: undefined };
 
 const hashJson = async (value: unknown): Promise<string> =>
   sha256(new TextEncoder().encode(JSON.stringify(value)));

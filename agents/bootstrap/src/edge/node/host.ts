@@ -21,8 +21,13 @@ export async function bootSeconds(): Promise<number> {
   return Number((await readFile('/proc/uptime', 'latin1')).split(' ', 1)[0]);
 }
 
+/** Reads this boot as init saw it. */
+export async function readBoot(settings: Settings): Promise<BootState | undefined> {
+  return readStateIfThere(BootState, path.join(settings.run, 'boot.json'));
+}
+
 export async function readBootId(settings: Settings): Promise<string> {
-  const boot = await readStateIfThere(BootState, path.join(settings.run, 'boot.json'));
+  const boot = await readBoot(settings);
   return boot?.bootId ?? (await readFile('/proc/sys/kernel/random/boot_id', 'latin1')).trim();
 }
 
@@ -41,7 +46,7 @@ export async function readPrimaryLease(settings: Settings): Promise<Lease | unde
 }
 
 async function clockFault(settings: Settings): Promise<string | undefined> {
-  const boot = await readStateIfThere(BootState, path.join(settings.run, 'boot.json'));
+  const boot = await readBoot(settings);
   if (boot === undefined) return undefined;
   if (!isSane(Date.now(), Date.parse(boot.buildTime))) return 'it is before the build of the image';
   if (!boot.clockFloored) return undefined;

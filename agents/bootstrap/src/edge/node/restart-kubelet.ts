@@ -26,9 +26,11 @@ export async function restartKubelet(
       `restart kubelet: it was restarted ${state.restarts.length} times recently, wait ${pause} s`,
     );
   await waitForStaticPods(settings, log, signal);
+  const asked = await bootSeconds();
   await sendCommand(settings.socket, 'restart-kubelet', { signal });
-  const restarts = [...state.restarts, await bootSeconds()].slice(-5);
+  const restarts = [...state.restarts, asked].slice(-5);
   const phase = state.phase === 'rolled-back' ? state.phase : 'restarted';
-  await writeJoinState(settings, { ...state, phase, restarts });
+  const onTrialSince = state.onTrialSince ?? asked;
+  await writeJoinState(settings, { ...state, phase, restarts, onTrialSince });
   log.info({ ev: 'restart.sent', why, console: true });
 }

@@ -80,11 +80,17 @@ export interface Tracking {
 /** The last measurement of one source, selected or not. */
 export interface Measurement {
   readonly source: string | undefined;
-  /** False while none of its last eight requests has a reply. */
+  /** False without a sample of its time, and while none of its last eight requests has a reply. */
   readonly isReachable: boolean;
-  /** Seconds by which the source is ahead of the clock. */
+  /**
+   * Seconds by which the source is ahead of the time to which chronyd is correcting the clock. chronyd counts the whole
+   * correction as done once it has begun.
+   */
   readonly offset: number;
 }
+
+/** The age of a sample that does not exist. */
+const NO_SAMPLE = 0xffffffff;
 
 const FAMILY = { v4: 1, v6: 2 } as const;
 
@@ -120,8 +126,8 @@ export function decodeMeasurement({ data }: Reply): Measurement {
     throw malformed('the measurement of a source is cut short');
   return {
     source: decodeAddress(data, 0),
-    isReachable: data.getUint16(30) !== 0,
-    // chronyd gives the time by which the clock is ahead.
+    isReachable: data.getUint16(30) !== 0 && data.getUint32(32) !== NO_SAMPLE,
+    // chronyd gives the time by which its own is ahead.
     offset: -decodeFloat(data.getInt32(40)),
   };
 }

@@ -4,7 +4,7 @@ import type { Measurement, Tracking } from '../chronyd/candm.ts';
 
 /** The largest step, in seconds, that one source may cause alone, and chronyd's bound on all later corrections. */
 export const LARGE_STEP_SECONDS = 1000;
-/** Sources that are at most this many seconds apart agree on a large step. */
+/** A source that is at most this many seconds away from the time after a large step agrees with it. */
 const AGREE_SECONDS = 10;
 /** Time for a second source to be measured, in milliseconds: four requests two seconds apart, and a retry. */
 const PATIENCE_MS = 15_000;
@@ -43,18 +43,13 @@ export function decideStep(pending: Pending, rules: StepRules): Decision {
   return weigh(source, pending, rules);
 }
 
-/** Weighs the time of a leased source against that of others. */
-function weigh(
-  source: string,
-  { tracking, measurements, waited }: Pending,
-  rules: StepRules,
-): Decision {
+/** Weighs the time of a leased source, to which chronyd is correcting the clock, against that of others. */
+function weigh(source: string, { measurements, waited }: Pending, rules: StepRules): Decision {
   const others = measurements.filter(
     (each) => each.source !== undefined && !rules.isLeased(each.source),
   );
   const measured = others.filter(({ isReachable }) => isReachable);
-  if (measured.some(({ offset }) => Math.abs(offset - tracking.offset) <= AGREE_SECONDS))
-    return { do: 'step' };
+  if (measured.some(({ offset }) => Math.abs(offset) <= AGREE_SECONDS)) return { do: 'step' };
   if (measured.length > 0)
     return { do: 'refuse', source, why: 'other time servers have another time' };
   return { do: others.length > 0 && waited < PATIENCE_MS ? 'wait' : 'step' };

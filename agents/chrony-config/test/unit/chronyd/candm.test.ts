@@ -20,6 +20,35 @@ const BODY =
   'c0000201 c0000201000000000000000000000000 0001 0000 0009 0000 00000000 691e0000 00000000 ' +
   'e4800000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000';
 
+/**
+ * Replies of chronyd 4.6.1 that has begun to correct the clock by the 90 days by which 192.0.2.1 is ahead. 192.0.2.7
+ * has the same time, 192.0.2.8 that of the clock; 192.0.2.9 and 2001:db8::9 are silent.
+ */
+const REAL = {
+  tracking:
+    '06020000002100050000000000000000010203040000000000000000c0000201c0000201000000000000000000000000' +
+    '0001000000030000000000006b7f6efa23af71e230ed4e00e7340020e6cbffe0000000001155dcbd2af42400f0f9e3d3' +
+    '04eda45a04eaecf8',
+  count: '06020000000e0002000000000000000001020304000000000000000000000005',
+  selected:
+    '06020000000f00030000000000000000010203040000000000000000c000020100000000000000000000000000010000' +
+    '00060002000000000000000f00000002deaf8e8ae6d6f8c8f2a28710',
+  agreeing:
+    '06020000000f00030000000000000000010203040000000000000000c000020700000000000000000000000000010000' +
+    '00060002000500000000000f00000002ecda93e8ecf413e4f2a31d12',
+  contradicting:
+    '06020000000f00030000000000000000010203040000000000000000c000020800000000000000000000000000010000' +
+    '00060002000200000000000f0000000130ed4e0030ed4e00f2a4c261',
+  silent:
+    '06020000000f00030000000000000000010203040000000000000000c000020900000000000000000000000000010000' +
+    '000600000001000000000000ffffffff000000000000000000000000',
+  silent6:
+    '06020000000f0003000000000000000001020304000000000000000020010db800000000000000000000000900020000' +
+    '000600000001000000000000ffffffff000000000000000000000000',
+  noSuchSource: '06020000000f00010004000000000000010203040000000000000000',
+} as const;
+const DAY = 24 * 3600;
+
 /** Returns whether the bytes decode to a value or fail with a KiosError. */
 function outcome(bytes: Uint8Array): boolean {
   try {
@@ -55,6 +84,42 @@ describe('the command protocol of chronyd', () => {
     const reply = decodeReply(hex(HEADER + BODY));
     expect(reply).toMatchObject({ command: 33, sequence: 0x01020304, status: 0 });
     expect(decodeTracking(reply)).toMatchObject({ source: '192.0.2.1', stratum: 9 });
+  });
+
+  it('decodes the correction that chronyd has begun: how far the source is ahead', () => {
+    const tracking = decodeTracking(decodeReply(hex(REAL.tracking)));
+    expect(tracking).toEqual({ source: '192.0.2.1', stratum: 3, offset: 90 * DAY });
+  });
+
+  it.each([
+    ['selected', '192.0.2.1', true, 0],
+    ['agreeing', '192.0.2.7', true, 0],
+    ['contradicting', '192.0.2.8', true, -90 * DAY],
+    ['silent', '192.0.2.9', false, 0],
+    ['silent6', '2001:db8::9', false, 0],
+  ] as const)('decodes the measurement of a source that is %s', (name, source, reached, offset) => {
+    const measurement = decodeMeasurement(decodeReply(hex(REAL[name])));
+    expect(measurement).toMatchObject({ source, isReachable: reached });
+    expect(measurement.offset).toBeCloseTo(offset, 2);
+  });
+
+  it('takes a source that replies with times that chronyd cannot use as not reached', () => {
+    const text = REAL.silent.replace('0000ffffffff', '000fffffffff');
+    expect(decodeMeasurement(decodeReply(hex(text))).isReachable).toBe(false);
+  });
+
+  it('decodes the number of sources, and that there is no such source', () => {
+    expect(decodeSourceCount(decodeReply(hex(REAL.count)))).toBe(5);
+    expect(decodeReply(hex(REAL.noSuchSource)).status).toBe(4);
+  });
+
+  it('pads a request to the length of its reply, as chronyd demands', () => {
+    for (const [command, reply] of [
+      [COMMAND.tracking, REAL.tracking],
+      [COMMAND.countSources, REAL.count],
+      [COMMAND.sourceData, REAL.selected],
+    ] as const)
+      expect(encodeRequest(command, 1)).toHaveLength(hex(reply).length);
   });
 
   it.each([

@@ -16,6 +16,7 @@ const pending = (offset: number, more: Partial<Pending> = {}): Pending => ({
   waited: 0,
   ...more,
 });
+/** A source that is some seconds ahead of the time after the step. */
 const measured = (source: string, offset: number, isReachable = true) => ({
   source,
   offset,
@@ -54,22 +55,24 @@ describe('decideStep', () => {
     const offset = 90 * DAY;
 
     it('needs another source with that time', () => {
-      expect(decide(offset, { measurements: [measured(PUBLIC, offset + 1)] })).toBe('step');
+      expect(decide(offset, { measurements: [measured(PUBLIC, 1)] })).toBe('step');
+      expect(decide(offset, { measurements: [measured(PUBLIC, -10)] })).toBe('step');
     });
 
     it('is refused when the others have another time', () => {
-      expect(decide(offset, { measurements: [measured(PUBLIC, 0)] })).toBe('refuse');
+      expect(decide(offset, { measurements: [measured(PUBLIC, -offset)] })).toBe('refuse');
+      expect(decide(offset, { measurements: [measured(PUBLIC, 11)] })).toBe('refuse');
     });
 
     it('waits for the others, but not for ever', () => {
-      const measurements = [measured(LEASED, offset), measured(PUBLIC, 0, false)];
+      const measurements = [measured(LEASED, 0), measured(PUBLIC, 0, false)];
       expect(decide(offset, { measurements })).toBe('wait');
       expect(decide(offset, { measurements, waited: 14_000 })).toBe('wait');
       expect(decide(offset, { measurements, waited: 15_000 })).toBe('step');
     });
 
     it('does not wait where there are no others', () => {
-      expect(decide(offset, { measurements: [measured(LEASED, offset)] })).toBe('step');
+      expect(decide(offset, { measurements: [measured(LEASED, 0)] })).toBe('step');
     });
   });
 });

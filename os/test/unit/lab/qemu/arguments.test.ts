@@ -11,6 +11,7 @@ const spec: MachineSpec = {
   kubeletPort: 34567,
   commandLine: ['kios.logport=/dev/ttyS1'],
   seed: true,
+  uuid: '00000000-0000-8000-8000-000000000001',
 };
 
 const valueOf = (args: readonly string[], flag: string): string[] =>
@@ -20,6 +21,10 @@ it('forwards only a loopback port to the guest’s kubelet', () => {
   expect(valueOf(qemuArguments(spec), '-netdev')).toEqual([
     'user,id=net0,hostfwd=tcp:127.0.0.1:34567-:10250',
   ]);
+});
+
+it('has a UUID of its own, like a real machine', () => {
+  expect(valueOf(qemuArguments(spec), '-uuid')).toEqual([spec.uuid]);
 });
 
 it('puts a network card without a peer before the working one', () => {

@@ -10,7 +10,7 @@ export const HostState = v.object({
    * the machine and derives it again at each boot. `random`: the machine has no such fact.
    */
   hostnameSource: v.picklist(['file', 'machine', 'random']),
-  /** SHA-256 of the machine's own facts (SMBIOS UUID, serial number), in hexadecimal. Absent on a machine without any. */
+  /** SHA-256 of the machine's own facts (SMBIOS UUID, serial number), in hexadecimal. Absent where it has none. */
   machine: v.optional(v.string()),
   /** The image's version and build time (RFC 3339). */
   version: v.string(),

@@ -11,6 +11,7 @@ export {
   openUdp,
   openUnixDatagram,
   type PacketOptions,
+  replaceFilter,
   type UdpOptions,
 } from './socket.ts';
 export { isErrno, SyscallError } from './syscall-error.ts';

@@ -81,6 +81,10 @@ export function openPacket(options: PacketOptions): Channel {
   });
 }
 
+/** Replaces the filter of an open socket, in one step: no packet passes that neither filter lets through. */
+export const replaceFilter = ({ fd }: Channel, filter: readonly Instruction[]): void =>
+  attachFilter(fd, filter);
+
 function attachFilter(fd: number, filter: readonly Instruction[]): void {
   const program = Buffer.alloc(filter.length * 8);
   for (const [index, [code, jt, jf, k]] of filter.entries()) {

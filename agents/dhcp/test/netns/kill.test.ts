@@ -133,7 +133,7 @@ describe(`kill -9 at any moment, seed ${SEED}`, () => {
       await eventually(async () => {
         const files = await readdir(scene.machine.runFile(''));
         expect(files.filter((name) => !known.test(name))).toEqual([]);
-        expect(await readdir(scene.machine.stateFile(''))).toEqual(['eth0.json']);
+        expect(await readdir(scene.machine.stateFile(''))).toEqual(['eth0.json', 'eth0.lock']);
       });
     },
   );

@@ -28,6 +28,9 @@ const INSTRUCTIONS: Readonly<
   0x30: (machine, k) => {
     machine.a = machine.view.getUint8(k);
   },
+  0x40: (machine, k) => {
+    machine.a = machine.view.getUint32(machine.x + k);
+  },
   0x48: (machine, k) => {
     machine.a = machine.view.getUint16(machine.x + k);
   },

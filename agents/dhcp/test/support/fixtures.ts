@@ -55,6 +55,7 @@ export const KEEP: Policy = {
   broadcast: false,
   offerWindowMs: 0,
   startupJitterSeconds: 0,
+  minLeaseSeconds: 60,
   ipv6Mostly: false,
   strictRfc: false,
 };

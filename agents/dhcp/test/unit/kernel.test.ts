@@ -21,7 +21,7 @@ function listening(): { lines: string[]; log: ReturnType<typeof createLogger> } 
 }
 
 async function configure(rtnetlink: FakeRtnetlink): Promise<string[]> {
-  const granted = readLease(message(TYPE.ack, GRANT), SERVER);
+  const granted = readLease(message(TYPE.ack, GRANT), SERVER, 60);
   const present = await readPresent(rtnetlink, LINK.index);
   if ('refused' in granted || present === undefined) throw new Error('nothing to plan');
   const { lines, log } = listening();

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { INFINITE, type Lease, readLease } from '../../src/core/lease/lease.ts';
 import { isHostAddress, prefixOfMask } from '../../src/core/lease/network.ts';
 import { formatResolvConf } from '../../src/core/lease/resolver.ts';
+import type { LeaseRoute } from '../../src/core/wire/classless-routes.ts';
 import type { DhcpMessage } from '../../src/core/wire/message.ts';
 import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import { ADDRESS, GRANT, message, SERVER } from '../support/fixtures.ts';
@@ -16,13 +17,13 @@ function ack(options: readonly Entry[] = [], fields: Partial<DhcpMessage> = {}):
 }
 
 function granted(options: readonly Entry[] = [], fields: Partial<DhcpMessage> = {}): Lease {
-  const result = readLease(ack(options, fields), SERVER);
+  const result = readLease(ack(options, fields), SERVER, 60);
   if ('refused' in result) throw new Error(result.refused);
   return result.lease;
 }
 
 function refusal(options: readonly Entry[], fields: Partial<DhcpMessage> = {}): string {
-  const result = readLease(ack(options, fields), SERVER);
+  const result = readLease(ack(options, fields), SERVER, 60);
   return 'refused' in result ? result.refused : 'granted';
 }
 
@@ -78,7 +79,7 @@ describe('a lease', () => {
   });
 
   it('takes the mask of the class when none is sent', () => {
-    const result = readLease(without(OPTIONS.subnetMask.code), SERVER);
+    const result = readLease(without(OPTIONS.subnetMask.code), SERVER, 60);
     expect(result).toMatchObject({ lease: { prefix: 8 } });
   });
 
@@ -88,7 +89,7 @@ describe('a lease', () => {
     [{}, '0.0.0.0', undefined],
   ])('finds a server that does not say who it is: %j from %s', (fields, source, server) => {
     const anonymous = { ...without(OPTIONS.serverId.code), ...fields };
-    expect(readLease(anonymous, source)).toMatchObject({ lease: { server } });
+    expect(readLease(anonymous, source, 60)).toMatchObject({ lease: { server } });
   });
 
   it('prefers classless routes to routers', () => {
@@ -168,5 +169,96 @@ describe('resolv.conf', () => {
     const text = formatResolvConf([{ ...eth0, search: long }]) ?? '';
     const search = text.split('\n').find((line) => line.startsWith('search '));
     expect(search?.split(' ')).toHaveLength(4);
+  });
+});
+
+const many = (count: number): string[] =>
+  Array.from({ length: count }, (_, at) => `10.0.${at >> 8}.${1 + (at & 127)}`);
+const routesTo = (count: number): LeaseRoute[] =>
+  Array.from({ length: count }, (_, at) => ({
+    dst: `10.${at >> 8}.${at & 255}.0/24`,
+    via: SERVER,
+  }));
+
+describe('the limits of a lease', () => {
+  const toAll: LeaseRoute = { dst: '0.0.0.0/0', via: SERVER };
+
+  it.each([
+    ['an ordinary one', [], [3600, 1800, 3150], []],
+    ['one second', [entry(OPTIONS.leaseTime, 1)], [60, 30, 52], [['lease', 1, 60]]],
+    ['59 seconds', [entry(OPTIONS.leaseTime, 59)], [60, 30, 52], [['lease', 59, 60]]],
+    ['60 seconds', [entry(OPTIONS.leaseTime, 60)], [60, 30, 52], []],
+    ['T1 of a second', [entry(OPTIONS.renewalTime, 1)], [3600, 30, 3150], [['renewal', 1, 30]]],
+    [
+      'T1 and T2 of seconds',
+      [entry(OPTIONS.renewalTime, 1), entry(OPTIONS.rebindingTime, 2)],
+      [3600, 1800, 3150],
+      [['renewal', 1, 30]],
+    ],
+    [
+      'T1 and T2 of zero',
+      [entry(OPTIONS.renewalTime, 0), entry(OPTIONS.rebindingTime, 0)],
+      [3600, 1800, 3150],
+      [],
+    ],
+    [
+      'one without an end',
+      [entry(OPTIONS.leaseTime, INFINITE)],
+      [INFINITE, INFINITE, INFINITE],
+      [],
+    ],
+  ] as const)('%s', (_, options, times, limits) => {
+    const { leaseSeconds, t1Seconds, t2Seconds, limits: found } = granted(options);
+    expect([leaseSeconds, t1Seconds, t2Seconds]).toEqual(times);
+    expect(found.map(({ what, sent, used }) => [what, sent, used])).toEqual(limits);
+  });
+
+  it('a strict client takes every time as it is', () => {
+    const short = ack([entry(OPTIONS.leaseTime, 2), entry(OPTIONS.renewalTime, 1)]);
+    expect(readLease(short, SERVER, 0)).toMatchObject({
+      lease: { leaseSeconds: 2, t1Seconds: 1, limits: [] },
+    });
+  });
+
+  it('64 routes and the default route are kept, wherever it stands', () => {
+    const { routes, gateways, limits } = granted([
+      entry(OPTIONS.classlessRoutes, [...routesTo(1100), toAll]),
+    ]);
+    expect(routes).toEqual([...routesTo(64), toAll]);
+    expect(gateways).toEqual([SERVER]);
+    expect(limits).toEqual([{ what: 'routes', sent: 1100, used: 64 }]);
+  });
+
+  it('one route to each destination is kept, the first', () => {
+    const again = routesTo(200).map(({ dst }) => ({
+      dst: '10.0.0.0/24',
+      via: `10.9.${dst.length}.1`,
+    }));
+    const { routes, limits } = granted([
+      entry(OPTIONS.classlessRoutes, [
+        toAll,
+        ...routesTo(2),
+        ...again,
+        { ...toAll, via: '10.0.0.9' },
+      ]),
+    ]);
+    expect(routes).toEqual([toAll, ...routesTo(2)]);
+    expect(limits).toEqual([]);
+  });
+
+  it.each([
+    ['dns', OPTIONS.nameServers, 8],
+    ['ntp', OPTIONS.ntpServers, 8],
+  ] as const)('of the servers for %s the first are kept', (what, option, used) => {
+    const lease = granted([entry(option, many(100))]);
+    expect(lease[what]).toEqual(many(used));
+    expect(lease.limits).toEqual([{ what, sent: 100, used }]);
+  });
+
+  it('of a search list the first 32 names are kept', () => {
+    const names = Array.from({ length: 50 }, (_, at) => `n${at}.example.org`);
+    const { search, limits } = granted([entry(OPTIONS.searchList, names)]);
+    expect(search).toEqual(names.slice(0, 32));
+    expect(limits).toEqual([{ what: 'search', sent: 50, used: 32 }]);
   });
 });

@@ -20,7 +20,12 @@ const LOCAL: Address = {
 };
 const LEASED: Address = { ...LOCAL, address: ADDRESS, prefix: 24, scope: 0 };
 
-const withAddresses = (...addresses: Address[]): Present => ({ link: LINK, addresses, routes: [] });
+const withAddresses = (...addresses: Address[]): Present => ({
+  link: LINK,
+  ipv6: true,
+  addresses,
+  routes: [],
+});
 
 const deletion = { tag: 'delete-address', address: LOCAL };
 

@@ -15,6 +15,17 @@ describe('a mailbox', () => {
     expect(await waiting).toBe(3);
   });
 
+  it('refuses items of strangers while too many wait, and none of its own', async () => {
+    const mailbox = new Mailbox<number>();
+    const taken = Array.from({ length: 1000 }, (_, at) => mailbox.offer(at));
+    expect(taken.filter(Boolean)).toHaveLength(256);
+    mailbox.put(1000);
+    expect(mailbox.offer(1001)).toBe(false);
+    await mailbox.take(NEVER);
+    await mailbox.take(NEVER);
+    expect(mailbox.offer(1002)).toBe(true);
+  });
+
   it('ends a wait when the signal is raised', async () => {
     const stop = new AbortController();
     const waiting = new Mailbox<number>().take(stop.signal);

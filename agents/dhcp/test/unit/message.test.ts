@@ -14,7 +14,7 @@ import {
   renew,
   select,
 } from '../../src/core/client/requests.ts';
-import { CLIENT_FILTER } from '../../src/core/wire/filter.ts';
+import { clientFilter } from '../../src/core/wire/filter.ts';
 import { decodeFrame, encodeFrame } from '../../src/core/wire/frame.ts';
 import { decodeMessage, type DhcpMessage, encodeMessage } from '../../src/core/wire/message.ts';
 import { entry, OPTIONS, OptionSet, TYPE } from '../../src/core/wire/options.ts';
@@ -91,11 +91,14 @@ describe('a frame', () => {
 
 describe('the kernel filter', () => {
   const frame = OFFER_FRAME.slice(VNET_HEADER);
+  const { chaddr, xid } = decodeMessage(decodeFrame(OFFER_FRAME).payload);
+  const filter = clientFilter(chaddr, xid);
   const changed = (offset: number, value: number): Uint8Array => {
     const copy = frame.slice();
     copy[offset] = value;
     return copy;
   };
+  const flipped = (offset: number): Uint8Array => changed(offset, (frame[offset] ?? 0) ^ 1);
 
   it.each([
     ['a reply to a client', frame, undefined, true],
@@ -106,8 +109,17 @@ describe('the kernel filter', () => {
     ['a packet that must not be fragmented', changed(20, 0x40), undefined, true],
     ['another port', changed(37, 67), undefined, false],
     ['IPv6', changed(12, 0x86), undefined, false],
+    ['a reply to another message', flipped(49), undefined, false],
+    ['a reply to a client whose hardware address begins otherwise', flipped(70), undefined, false],
+    ['a reply to a client whose hardware address ends otherwise', flipped(75), undefined, false],
   ])('judges %s', (_name, bytes, vlanTag, passes) => {
-    expect(runFilter(CLIENT_FILTER, bytes, vlanTag) > 0).toBe(passes);
+    expect(runFilter(filter, bytes, vlanTag) > 0).toBe(passes);
+  });
+
+  it('finds the fields behind a longer IP header', () => {
+    const longer = new Uint8Array([...frame.subarray(0, 34), 1, 1, 1, 1, ...frame.subarray(34)]);
+    longer[14] = 0x46;
+    expect(runFilter(filter, longer, undefined) > 0).toBe(true);
   });
 });
 

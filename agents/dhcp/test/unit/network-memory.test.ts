@@ -235,3 +235,38 @@ describe('a lease that no server renews', () => {
     expect(tags(said).filter((tag) => tag === 'lease.expiring')).toHaveLength(1);
   });
 });
+
+const short = (seconds: number): Input =>
+  reply('ack', [...GRANT, entry(OPTIONS.leaseTime, seconds)]);
+const limitsIn = (effects: readonly Effect[]): unknown[] =>
+  effects.flatMap((effect) =>
+    effect.tag === 'report' && effect.ev === 'lease.limit' ? [effect.fields] : [],
+  );
+
+describe('a limit that a lease ran into', () => {
+  it('is reported with the lease, and again only when it changes', () => {
+    const start = play(up(), [[START, reply('offer')]], KEEP)[0];
+    const [first, effects] = play(start, [[START, short(1)]], KEEP);
+    expect(limitsIn(effects)).toEqual([{ what: 'lease', sent: 1, used: 60 }]);
+    const renewing = START + 30_000;
+    const [second, same] = play(
+      first,
+      [
+        [renewing, TIMER],
+        [renewing, short(1)],
+      ],
+      KEEP,
+    );
+    expect(tags(same)).toEqual(['bind']);
+    const again = renewing + 30_000;
+    const [, other] = play(
+      second,
+      [
+        [again, TIMER],
+        [again, short(2)],
+      ],
+      KEEP,
+    );
+    expect(limitsIn(other)).toEqual([{ what: 'lease', sent: 2, used: 60 }]);
+  });
+});

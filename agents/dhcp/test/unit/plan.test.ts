@@ -19,14 +19,14 @@ import { type Lease, readLease } from '../../src/core/lease/lease.ts';
 import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import { ADDRESS, GRANT, LINK, message, POLICY, SERVER } from '../support/fixtures.ts';
 
-const BARE: Present = { link: LINK, addresses: [], routes: [] };
+const BARE: Present = { link: LINK, ipv6: true, addresses: [], routes: [] };
 
 /** Times begin with the lease. */
 const NOW = 0;
 const heldOf = (lease: Lease): BoundLease => ({ lease, since: NOW, degradeLevel: 0 });
 
 function lease(...options: (typeof GRANT)[number][]): Lease {
-  const result = readLease(message(TYPE.ack, [...GRANT, ...options]), SERVER);
+  const result = readLease(message(TYPE.ack, [...GRANT, ...options]), SERVER, 60);
   if ('refused' in result) throw new Error(result.refused);
   return result.lease;
 }
@@ -86,20 +86,20 @@ describe('the plan for a lease', () => {
   });
 
   it('is empty when the kernel agrees with the lease', () => {
-    const present = { link: LINK, addresses: [address()], routes: [route()] };
+    const present = { ...BARE, addresses: [address()], routes: [route()] };
     expect(planLease(heldOf(lease()), present, POLICY, NOW)).toEqual([]);
   });
 
   it('only renews lifetimes under the policy drop', () => {
     const old = address({ validSeconds: 1000, preferredSeconds: 1000 });
-    const present = { link: LINK, addresses: [old], routes: [route()] };
+    const present = { ...BARE, addresses: [old], routes: [route()] };
     const changes = planLease(heldOf(lease()), present, { ...POLICY, onExpire: 'drop' }, NOW);
     expect(changes).toMatchObject([{ tag: 'set-address', address: { validSeconds: 3600 } }]);
   });
 
   it('sets the new address before it deletes the old one', () => {
     const old = address({ address: '10.0.0.99' });
-    const present = { link: LINK, addresses: [old], routes: [route({ prefsrc: '10.0.0.99' })] };
+    const present = { ...BARE, addresses: [old], routes: [route({ prefsrc: '10.0.0.99' })] };
     expect(outline(planLease(heldOf(lease()), present, POLICY, NOW))).toEqual([
       `set-address ${ADDRESS}`,
       `set-route 0.0.0.0/0 ${SERVER}`,
@@ -110,7 +110,7 @@ describe('the plan for a lease', () => {
   it('counts lifetimes from the request, and ignores differences of a tick', () => {
     const policy = { ...POLICY, onExpire: 'drop' } as const;
     const there = address({ validSeconds: 3000, preferredSeconds: 3000 });
-    const present = { link: LINK, addresses: [there], routes: [route()] };
+    const present = { ...BARE, addresses: [there], routes: [route()] };
     expect(planLease(heldOf(lease()), present, policy, 600_000)).toEqual([]);
     expect(planLease(heldOf(lease()), BARE, policy, 600_000)).toContainEqual({
       tag: 'set-address',
@@ -131,7 +131,7 @@ describe('the plan for a lease', () => {
 
   it('takes over the address that the kernel got itself, and deletes it for another', () => {
     const policy = { ...POLICY, takenOver: ADDRESS };
-    const present = { link: LINK, addresses: [address({ protocol: 0 })], routes: [] };
+    const present = { ...BARE, addresses: [address({ protocol: 0 })], routes: [] };
     expect(outline(planLease(heldOf(lease()), present, policy, NOW))).toContain(
       `set-address ${ADDRESS}`,
     );
@@ -140,6 +140,22 @@ describe('the plan for a lease', () => {
     expect(outline(planLease(heldOf(lease()), old, other, NOW))).toContain(
       'delete-address 10.0.0.8',
     );
+  });
+
+  it.each([
+    ['below 1280 goes to the routes while IPv6 is on', 1279, true, undefined, 1279],
+    ['of 1280 goes to the link', 1280, true, 1280, undefined],
+    ['below 1280 goes to the link while IPv6 is off', 1279, false, 1279, undefined],
+  ])('an MTU %s', (_name, mtu, ipv6, ofLink, ofRoutes) => {
+    const held = heldOf(lease(entry(OPTIONS.mtu, mtu)));
+    const changes = planLease(held, { ...BARE, ipv6 }, POLICY, NOW);
+    const [first] = changes;
+    expect(first).toEqual({
+      tag: 'change-link',
+      index: LINK.index,
+      change: { ...(ofLink === undefined ? {} : { mtu: ofLink }), promoteSecondaries: true },
+    });
+    expect(changes).toContainEqual({ tag: 'set-route', route: route({ mtu: ofRoutes }) });
   });
 
   it('sets an MTU within the limit of the link before the address', () => {
@@ -182,7 +198,7 @@ describe('the plan for a lease', () => {
     const foreign = route({ protocol: 4, via: '10.0.0.254' });
     const stale = route({ dst: '10.9.0.0/16' });
     const elsewhere = route({ dst: '10.8.0.0/16', ifindex: 3 });
-    const present = { link: LINK, addresses: [address()], routes: [foreign, stale, elsewhere] };
+    const present = { ...BARE, addresses: [address()], routes: [foreign, stale, elsewhere] };
     expect(outline(planLease(heldOf(lease()), present, POLICY, NOW))).toEqual([
       `skip-route 0.0.0.0/0 ${SERVER}`,
       `delete-route 10.9.0.0/16 ${SERVER}`,
@@ -198,7 +214,7 @@ describe('the plan for a lease', () => {
 describe('the plan for removal', () => {
   it('deletes only what has our mark', () => {
     const present = {
-      link: LINK,
+      ...BARE,
       addresses: [address(), address({ address: '10.0.0.6', protocol: 0 })],
       routes: [route(), route({ dst: '10.7.0.0/16', protocol: 4 })],
     };

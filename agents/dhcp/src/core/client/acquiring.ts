@@ -33,6 +33,8 @@ const MAX_REQUESTS = 5;
 const STRICT_REBOOTS = 2;
 const BROADCAST_FROM = 2;
 const RAPID_COMMITS = 2;
+/** The most of a server's explanation that is logged. */
+const MAX_TEXT = 200;
 /** By the number of messages without a reply. */
 const DEGRADE_LEVELS: readonly DegradeLevel[] = [0, 0, 0, 1, 2, 3];
 
@@ -208,7 +210,7 @@ function better({ offer, memory }: Selecting, other: Offer): Offer {
 /** While selecting, an ACK counts only as the reply to a rapid commit. RFC 4039 §3.1. */
 function onRapidAck(state: Selecting, reply: Reply, event: Event, policy: Policy): Step {
   const committed = reply.message.options.get(OPTIONS.rapidCommit) === true;
-  const unusable = 'refused' in readLease(reply.message, reply.source);
+  const unusable = 'refused' in readLease(reply.message, reply.source, policy.minLeaseSeconds);
   if (committed || unusable) return onAck(state, reply, event, policy);
   return [state.rapidAsked ? { ...state, memory: withoutRapid(state.memory, event) } : state, []];
 }
@@ -259,7 +261,7 @@ export function onNak(
   event: Event,
   policy: Policy,
 ): Step {
-  const message = reply.message.options.get(OPTIONS.message);
+  const message = reply.message.options.get(OPTIONS.message)?.slice(0, MAX_TEXT);
   const said = report('warn', 'nak', { from: reply.source, state: tag, message });
   // The server says the address is not ours. Under `keep` it is given up only for another one: removing a link's last
   // address flushes every route of the link, also those of others.

@@ -59,8 +59,10 @@ function advance(state: State, watch: Watch, event: Event, policy: Policy): Step
   const sent: Effect = { tag: 'arp', packet };
   if (watch.settled || !next.settled) return [withMemory(state, { watch: next }), [sent]];
   const free = withMemory(state, { watch: next, network: { ...network, conflicts: 0 } });
-  const inUse = held?.lease.address === watch.address;
-  return [free, inUse ? [sent, { tag: 'remember', held }, ...askGateway(held, policy)] : [sent]];
+  if (held?.lease.address !== watch.address) return [free, [sent]];
+  const questions = askGateway(held, policy);
+  const asking = withMemory(free, { gatewayAsked: questions.length > 0 });
+  return [asking, [sent, { tag: 'remember', held }, ...questions]];
 }
 
 /** Asks for the gateway's hardware address, to recognise the network by it later. */
@@ -87,12 +89,14 @@ export function onArp(state: State, packet: ArpPacket, event: Event, policy: Pol
 }
 
 function onGateway(state: State, gatewayMac: string): Step {
-  const { held, network } = state.memory;
+  const { held, network, gatewayAsked } = state.memory;
   if (state.tag === 'rebooting' && network.gatewayMac !== undefined) {
     return [{ ...state, sameNetwork: network.gatewayMac === gatewayMac }, []];
   }
-  if (held === undefined || network.gatewayMac === gatewayMac) return [state, []];
-  return [withMemory(state, { network: { ...network, gatewayMac } }), [{ tag: 'remember', held }]];
+  // Anybody may send any number of replies in the gateway's name, and each would be written to the disk.
+  if (held === undefined || !gatewayAsked) return [state, []];
+  const known = withMemory(state, { gatewayAsked: false, network: { ...network, gatewayMac } });
+  return [known, network.gatewayMac === gatewayMac ? [] : [{ tag: 'remember', held }]];
 }
 
 /** Gives up an address whose lease has run out, because another host has it. */

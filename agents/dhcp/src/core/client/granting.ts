@@ -1,8 +1,10 @@
 import { type Lease, readLease } from '../lease/lease.ts';
+import type { Limit } from '../lease/limits.ts';
 import { OPTIONS } from '../wire/options.ts';
 import {
   type Bound,
   type BoundLease,
+  type Effect,
   type Event,
   type Exchanging,
   type Handlers,
@@ -34,7 +36,7 @@ type Usable = { readonly lease: Lease } | { readonly instead: Step };
 /** Reads the lease of an OFFER or ACK, and checks that it is usable on this network. */
 export function readUsable(state: Exchanging, reply: Reply, event: Event, policy: Policy): Usable {
   const { memory } = state;
-  const granted = readLease(reply.message, reply.source);
+  const granted = readLease(reply.message, reply.source, policy.minLeaseSeconds);
   if ('refused' in granted) return { instead: [state, [reportDropped(reply, granted.refused)]] };
   const { address } = granted.lease;
   if (isDeclined(memory.network, address, event.now)) {
@@ -62,9 +64,9 @@ const knownMac = (network: NetworkMemory, { server }: Lease): string | undefined
   server === network.server ? network.serverMac : undefined;
 
 function accept(memory: Memory, held: BoundLease, event: Event, policy: Policy): Step {
-  const { address, prefix, maskGuessed } = held.lease;
+  const { address } = held.lease;
   const inUse = memory.held?.lease.address === address;
-  const warned = maskGuessed && !inUse ? [report('warn', 'mask.guessed', { prefix })] : [];
+  const warned = warnOf(held.lease, inUse ? memory.held?.lease : undefined);
   if (policy.arp === 'full' && !inUse) {
     return [{ tag: 'probing', memory, candidate: held }, warned];
   }
@@ -72,6 +74,17 @@ function accept(memory: Memory, held: BoundLease, event: Event, policy: Policy):
   const watched = memory.watch?.address === address;
   const own = inUse && !watched ? { ...memory, watch: settledWatch(address, 'fast') } : memory;
   return [bound(held, own, event), [...warned, { tag: 'bind', held, previous: memory.held }]];
+}
+
+/** Warns of what is not as the server sent it, once for each lease and each change. */
+function warnOf({ prefix, maskGuessed, limits }: Lease, before: Lease | undefined): Effect[] {
+  const guessed = maskGuessed && before === undefined;
+  const isNew = ({ what, sent }: Limit): boolean =>
+    before?.limits.some((each) => each.what === what && each.sent === sent) !== true;
+  return [
+    ...(guessed ? [report('warn', 'mask.guessed', { prefix })] : []),
+    ...limits.filter(isNew).map((limit) => report('warn', 'lease.limit', { ...limit })),
+  ];
 }
 
 /** Takes a probed address into use once no host replied to its probes. */

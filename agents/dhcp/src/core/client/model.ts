@@ -83,6 +83,8 @@ export interface Memory {
   readonly network: NetworkMemory;
   /** Conflict detection for the address that is held or offered. */
   readonly watch: Watch | undefined;
+  /** The gateway was asked for its hardware address and has not replied. What it says unasked is not written down. */
+  readonly gatewayAsked: boolean;
   readonly repair: Repair;
 }
 
@@ -265,5 +267,8 @@ export function report(
   return { tag: 'report', level, ev, fields };
 }
 
+/** The event of a dropped reply, which the edge must not log as often as anybody sends one. */
+export const RX_DROP = 'rx.drop';
+
 export const reportDropped = ({ kind, source }: Reply, why: string): Effect =>
-  report('warn', 'rx.drop', { why, kind, from: source });
+  report('warn', RX_DROP, { why, kind, from: source });

@@ -116,6 +116,7 @@ export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
     hostname: record.hostname,
     domain: record.domain,
     raw: record.raw,
+    limits: [],
   };
   return {
     held: { lease, since: record.acquired.boot * 1000, degradeLevel: record.ladder },

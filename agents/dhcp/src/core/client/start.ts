@@ -11,6 +11,7 @@ const memoryOf = (hint: string | undefined, network: NetworkMemory): Memory => (
   warnKeptAt: undefined,
   network,
   watch: undefined,
+  gatewayAsked: false,
   repair: { dueAt: undefined, doneAt: 0 },
 });
 

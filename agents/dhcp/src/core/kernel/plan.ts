@@ -22,9 +22,14 @@ const DEFAULT_ROUTE = '0.0.0.0/0';
 export const isLeased = ({ protocol, scope }: Address): boolean =>
   protocol === OURS && scope === SCOPE.universe;
 
+/** A link with a smaller MTU loses IPv6. RFC 8200 §5. */
+const MIN_IPV6_MTU = 1280;
+
 /** A link's present state in the kernel. */
 export interface Present {
   readonly link: Link;
+  /** IPv6 is enabled on the link. */
+  readonly ipv6: boolean;
   readonly addresses: readonly Address[];
   readonly routes: readonly Route[];
 }
@@ -95,13 +100,21 @@ const ours = ({ link, addresses }: Present, takenOver?: string): Address[] =>
       ifindex === link.index && (protocol === OURS || address === takenOver),
   );
 
-function planLink(lease: Lease, { link, addresses }: Present, policy: PlanPolicy): Change[] {
+/** Returns whether the lease's MTU goes to our routes, because the link must not, or cannot, have one so small. */
+export const isMtuForRoutes = (
+  { mtu }: Lease,
+  { ipv6 }: Present,
+  { mtuOnRoutes }: PlanPolicy,
+): boolean => mtuOnRoutes || (ipv6 && mtu !== undefined && mtu < MIN_IPV6_MTU);
+
+function planLink(lease: Lease, present: Present, policy: PlanPolicy): Change[] {
+  const { link, addresses } = present;
   const first = !addresses.some(
     ({ ifindex, scope }) => ifindex === link.index && scope === SCOPE.universe,
   );
   const fits =
     policy.mtu &&
-    !policy.mtuOnRoutes &&
+    !isMtuForRoutes(lease, present, policy) &&
     lease.mtu !== undefined &&
     lease.mtu <= (link.maxMtu ?? Infinity);
   const mtu = fits && lease.mtu !== link.mtu ? { mtu: lease.mtu } : {};
@@ -147,16 +160,17 @@ const isSameAddress = (a: Address, b: Address): boolean =>
   a.address === b.address && a.prefix === b.prefix;
 
 /** Returns the lease's routes, preceded by one to each gateway outside the subnet: clouds have such gateways. */
-function wantedRoutes(lease: Lease, { link }: Present, policy: PlanPolicy): Route[] {
+function wantedRoutes(lease: Lease, present: Present, policy: PlanPolicy): Route[] {
+  const mtu = policy.mtu && isMtuForRoutes(lease, present, policy) ? lease.mtu : undefined;
   const make = ({ dst, via }: LeaseRoute): Route => ({
     dst,
     via: via ?? undefined,
-    ifindex: link.index,
+    ifindex: present.link.index,
     prefsrc: lease.address,
     metric: policy.metric,
     protocol: OURS,
     scope: via === null ? SCOPE.link : SCOPE.universe,
-    mtu: policy.mtu && policy.mtuOnRoutes ? lease.mtu : undefined,
+    mtu,
   });
   const onLink = lease.routes.filter(({ via }) => via === null);
   const through = lease.routes.filter(({ via }) => via !== null);

@@ -4,6 +4,7 @@ import type { LeaseRoute } from '../wire/classless-routes.ts';
 import { isDomainName } from '../wire/domain-list.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTIONS, type OptionSet } from '../wire/options.ts';
+import { type Limit, Limits } from './limits.ts';
 import { broadcastOf, classfulPrefix, isHostAddress, prefixOfMask } from './network.ts';
 
 /** A lease time that never ends. RFC 2131 §3.3. */
@@ -35,22 +36,27 @@ export interface Lease {
   readonly domain: string | undefined;
   /** Every option as the server sent it, by code, in hex. */
   readonly raw: Readonly<Record<string, string>>;
+  readonly limits: readonly Limit[];
 }
 
 /** A lease, or the reason why the message grants none. */
 export type Granted = { readonly lease: Lease } | { readonly refused: string };
 
-/** Reads the lease that an ACK grants or an OFFER offers. `source` is the sender's address. */
-export function readLease(message: DhcpMessage, source: string): Granted {
+/**
+ * Reads the lease that an ACK grants or an OFFER offers. `source` is the sender's address; a lease of less than
+ * `minLeaseSeconds` counts as one of that length.
+ */
+export function readLease(message: DhcpMessage, source: string, minLeaseSeconds: number): Granted {
   const { options, yiaddr } = message;
   const mask = options.get(OPTIONS.subnetMask);
   const prefix = mask === undefined ? classfulPrefix(yiaddr) : prefixOfMask(mask);
   if (prefix === undefined) return { refused: `mask ${mask} is not contiguous` };
   if (!isHostAddress(yiaddr, prefix))
     return { refused: `${yiaddr}/${prefix} is not a host address` };
-  const times = readTimes(options);
+  const limits = new Limits();
+  const times = readTimes(options, minLeaseSeconds, limits);
   if (times === undefined) return { refused: 'no lease time' };
-  const routes = readRoutes(options, yiaddr);
+  const routes = readRoutes(options, yiaddr, limits);
   return {
     lease: {
       address: yiaddr,
@@ -64,10 +70,11 @@ export function readLease(message: DhcpMessage, source: string): Granted {
         dst === DEFAULT_ROUTE && via !== null ? [via] : [],
       ),
       mtu: readMtu(options),
-      dns: usable(options.get(OPTIONS.nameServers)),
-      ...readNames(options),
-      ntp: usable(options.get(OPTIONS.ntpServers)),
+      dns: limits.first('dns', usable(options.get(OPTIONS.nameServers))),
+      ...readNames(options, limits),
+      ntp: limits.first('ntp', usable(options.get(OPTIONS.ntpServers))),
       raw: Object.fromEntries([...options.raw].map(([code, value]) => [code, toHex(value)])),
+      limits: limits.found,
     },
   };
 }
@@ -80,28 +87,43 @@ export function serverOf({ options, siaddr }: DhcpMessage, source: string): stri
 
 type Times = Pick<Lease, 'leaseSeconds' | 't1Seconds' | 't2Seconds'>;
 
-/** Reads the times. T1 and T2 that do not fit the lease are replaced by the defaults of RFC 2131 §4.4.5. */
-function readTimes(options: OptionSet): Times | undefined {
-  const lease = options.get(OPTIONS.leaseTime) ?? 0;
-  if (lease === 0) return undefined;
-  if (lease === INFINITE) {
+/**
+ * Reads the times. T1 and T2 that do not fit the lease are replaced by the defaults of RFC 2131 §4.4.5. Renewals are at
+ * least half the shortest lease apart, whatever the server says.
+ */
+function readTimes(options: OptionSet, minSeconds: number, limits: Limits): Times | undefined {
+  const sent = options.get(OPTIONS.leaseTime) ?? 0;
+  if (sent === 0) return undefined;
+  if (sent === INFINITE) {
     return { leaseSeconds: INFINITE, t1Seconds: INFINITE, t2Seconds: INFINITE };
   }
+  const lease = limits.atLeast('lease', minSeconds, sent);
   const usual = { t1Seconds: Math.floor(lease * 0.5), t2Seconds: Math.floor(lease * 0.875) };
   const within = (sent = 0, otherwise: number): number =>
     sent > 0 && sent < lease ? sent : otherwise;
-  const t1Seconds = within(options.get(OPTIONS.renewalTime), usual.t1Seconds);
+  const t1 = within(options.get(OPTIONS.renewalTime), usual.t1Seconds);
+  const t1Seconds = limits.atLeast('renewal', Math.floor(minSeconds / 2), t1);
   const t2Seconds = within(options.get(OPTIONS.rebindingTime), usual.t2Seconds);
   // T2 before T1 would leave no time to renew.
   return { leaseSeconds: lease, ...(t1Seconds < t2Seconds ? { t1Seconds, t2Seconds } : usual) };
 }
 
 /** Classless routes replace the router option. Microsoft's code counts when the standard one is absent. RFC 3442. */
-function readRoutes(options: OptionSet, address: string): LeaseRoute[] {
+function readRoutes(options: OptionSet, address: string, limits: Limits): readonly LeaseRoute[] {
   const classless = options.get(OPTIONS.classlessRoutes) ?? options.get(OPTIONS.microsoftRoutes);
   const [router] = usable(options.get(OPTIONS.routers));
   const fallback = router === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: router }];
-  return (classless ?? fallback).filter(({ via }) => via !== address);
+  // The kernel has room for one route to each destination.
+  const routes = new Map<string, LeaseRoute>();
+  for (const route of classless ?? fallback) {
+    if (route.via !== address && !routes.has(route.dst)) routes.set(route.dst, route);
+  }
+  const all = [...routes.values()];
+  const others = limits.first(
+    'routes',
+    all.filter(({ dst }) => dst !== DEFAULT_ROUTE),
+  );
+  return all.filter((route) => route.dst === DEFAULT_ROUTE || others.includes(route));
 }
 
 function readMtu(options: OptionSet): number | undefined {
@@ -114,12 +136,15 @@ function usable(addresses: readonly string[] = []): string[] {
 }
 
 /** Reads names. Option 15 may hold several, as EC2 sends them: they follow the search list. */
-function readNames(options: OptionSet): Pick<Lease, 'search' | 'domain' | 'hostname'> {
+function readNames(
+  options: OptionSet,
+  limits: Limits,
+): Pick<Lease, 'search' | 'domain' | 'hostname'> {
   const domains = (options.get(OPTIONS.domainName) ?? '').split(' ').filter(isDomainName);
   const search = [...(options.get(OPTIONS.searchList) ?? []), ...domains];
   const hostname = options.get(OPTIONS.hostName);
   return {
-    search: [...new Set(search)],
+    search: limits.first('search', [...new Set(search)]),
     domain: domains[0],
     hostname: hostname !== undefined && isDomainName(hostname) ? hostname : undefined,
   };

@@ -39,6 +39,12 @@ export const DEVIATIONS: readonly Deviation[] = [
     strict: '--on-expire=drop',
   },
   {
+    what: 'a lease of less than 60 s is used for 60 s, and no lease is renewed within its first 30 s',
+    rfc: 'RFC 2131 §4.4.5',
+    why: 'a server with a wrong unit, or a hostile one, could have the node ask and write every second',
+    strict: '--min-lease=0: every time is taken as it is',
+  },
+  {
     what: 'a silent server is asked for less with each step, at last without the client identifier',
     rfc: 'RFC 2131 §4.4.1',
     why: 'some servers ignore clients that ask for an option they do not support (Azure: 26)',

@@ -79,6 +79,13 @@ export const SETTINGS = {
     describe: "Metric of a link's routes; without it 100, 110, … in the order of discovery",
     of: [],
   },
+  minLeaseSeconds: {
+    flag: 'min-lease',
+    schema: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(3600)),
+    default: 60,
+    describe: 'Seconds of the shortest lease: a shorter one is used as long as that',
+    of: ['client'],
+  },
   mtu: {
     schema: v.boolean(),
     default: true,
@@ -124,7 +131,7 @@ export const SETTINGS = {
     schema: v.boolean(),
     default: false,
     describe:
-      'Turn off all deviations from the RFCs; implies --arp=full --on-expire=drop --no-ipv4ll-metadata',
+      'Turn off all deviations from the RFCs; implies --arp=full --on-expire=drop --min-lease=0 --no-ipv4ll-metadata',
     of: ['client'],
   },
 } as const satisfies Table & Record<string, { readonly of: readonly Part[] }>;
@@ -179,5 +186,11 @@ function parseOptions(texts: readonly string[]): Record<string, unknown> {
 /** Under `strictRfc` the settings that have a strict value take it. */
 export function resolveStrict(settings: LinkSettings): LinkSettings {
   if (!settings.strictRfc) return settings;
-  return { ...settings, arp: 'full', onExpire: 'drop', ipv4llMetadata: false };
+  return {
+    ...settings,
+    arp: 'full',
+    onExpire: 'drop',
+    minLeaseSeconds: 0,
+    ipv4llMetadata: false,
+  };
 }

@@ -1,4 +1,4 @@
-import { parseIpv4 } from '@kios/bytes';
+import { fromHex, parseIpv4 } from '@kios/bytes';
 
 import { PORT } from './frame.ts';
 
@@ -9,6 +9,7 @@ const LOAD = {
   half: 0x28,
   word: 0x20,
   halfIndexed: 0x48,
+  wordIndexed: 0x40,
   ipHeaderLength: 0xb1,
 } as const;
 const JUMP = { equal: 0x15, anySet: 0x45 } as const;
@@ -20,29 +21,42 @@ const VLAN_TAG = 0xfffff000 + 44;
 const VLAN_PRESENT = 0xfffff000 + 48;
 const OUTGOING = 4;
 const ARP_REPLY = 2;
+/** Offsets behind an IPv4 header of no length: Ethernet, UDP, and the fields before. */
+const XID = 14 + 8 + 4;
+const CHADDR = 14 + 8 + 28;
 
 /**
- * Passes unfragmented IPv4 UDP to the client port, untagged or with a priority tag (VID 0): a device must not take the
- * frames of its VLANs.
+ * Passes unfragmented IPv4 UDP to the client port with our hardware address in `chaddr` and this `xid`, untagged or
+ * with a priority tag (VID 0): a device must not take the frames of its VLANs. Replies to the other clients of a large
+ * network wake nobody, and a flood of replies to no question of ours does not crowd out the one reply.
  */
-export const CLIENT_FILTER: readonly Instruction[] = [
-  [LOAD.half, 0, 0, 12],
-  [JUMP.equal, 0, 13, 0x0800],
-  [LOAD.byte, 0, 0, 23],
-  [JUMP.equal, 0, 11, 17],
-  [LOAD.half, 0, 0, 20],
-  [JUMP.anySet, 9, 0, 0x3fff],
-  [LOAD.ipHeaderLength, 0, 0, 14],
-  [LOAD.halfIndexed, 0, 0, 16],
-  [JUMP.equal, 0, 6, PORT.client],
-  [LOAD.word, 0, 0, VLAN_PRESENT],
-  [JUMP.equal, 3, 0, 0],
-  [LOAD.word, 0, 0, VLAN_TAG],
-  [AND, 0, 0, 0xfff],
-  [JUMP.equal, 0, 1, 0],
-  [RETURN, 0, 0, 0xffff],
-  [RETURN, 0, 0, 0],
-];
+export function clientFilter(mac: string, xid: number): readonly Instruction[] {
+  const chaddr = new DataView(fromHex(mac).buffer);
+  return [
+    [LOAD.half, 0, 0, 12],
+    [JUMP.equal, 0, 19, 0x0800],
+    [LOAD.byte, 0, 0, 23],
+    [JUMP.equal, 0, 17, 17],
+    [LOAD.half, 0, 0, 20],
+    [JUMP.anySet, 15, 0, 0x3fff],
+    [LOAD.ipHeaderLength, 0, 0, 14],
+    [LOAD.halfIndexed, 0, 0, 16],
+    [JUMP.equal, 0, 12, PORT.client],
+    [LOAD.wordIndexed, 0, 0, XID],
+    [JUMP.equal, 0, 10, xid],
+    [LOAD.wordIndexed, 0, 0, CHADDR],
+    [JUMP.equal, 0, 8, chaddr.getUint32(0)],
+    [LOAD.halfIndexed, 0, 0, CHADDR + 4],
+    [JUMP.equal, 0, 6, chaddr.getUint16(4)],
+    [LOAD.word, 0, 0, VLAN_PRESENT],
+    [JUMP.equal, 3, 0, 0],
+    [LOAD.word, 0, 0, VLAN_TAG],
+    [AND, 0, 0, 0xfff],
+    [JUMP.equal, 0, 1, 0],
+    [RETURN, 0, 0, 0xffff],
+    [RETURN, 0, 0, 0],
+  ];
+}
 
 /**
  * Passes ARP of other hosts about an address: claims, probes, and replies of `neighbour`. The rest of a busy network's

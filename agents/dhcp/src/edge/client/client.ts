@@ -3,7 +3,15 @@ import type { Link } from '@kios/netlink';
 import { isErrno, openBootTimer } from '@kios/syscall';
 
 import { step, wakeTime } from '../../core/client/machine.ts';
-import type { BoundLease, Effect, Event, Input, Policy, State } from '../../core/client/model.ts';
+import {
+  type BoundLease,
+  type Effect,
+  type Event,
+  type Input,
+  type Policy,
+  RX_DROP,
+  type State,
+} from '../../core/client/model.ts';
 import type { Remembered } from '../../core/client/record.ts';
 import { acceptReply, type Incoming } from '../../core/client/replies.ts';
 import { adopt, begin, resumeKept } from '../../core/client/start.ts';
@@ -28,7 +36,8 @@ export class Client {
   readonly #mailbox = new Mailbox<Input>();
   readonly #bound = Promise.withResolvers<void>();
   readonly #configurator: Configurator;
-  readonly #drops: Drops;
+  /** Malformed messages, and replies that grant nothing usable. */
+  readonly #drops: Readonly<Record<'malformed' | 'unusable', Drops>>;
   #policy: Policy;
   #socket: DhcpSocket | undefined;
   #arp: ArpSocket | undefined;
@@ -40,7 +49,10 @@ export class Client {
     this.#policy = options.policy;
     this.#ports = ports;
     this.#configurator = new Configurator(link, options, ports);
-    this.#drops = new Drops(ports.log, link.name);
+    this.#drops = {
+      malformed: new Drops(ports.log, link.name, 'info'),
+      unusable: new Drops(ports.log, link.name, 'warn'),
+    };
   }
 
   /** Resolves once an address is configured, or once the network asks for none. */
@@ -135,7 +147,9 @@ export class Client {
   }
 
   #follow(receive: () => Promise<void>, signal: AbortSignal): void {
-    receiveAll(receive, this.#drops, signal).catch((error: unknown) => this.#mailbox.fail(error));
+    receiveAll(receive, this.#drops.malformed, signal).catch((error: unknown) =>
+      this.#mailbox.fail(error),
+    );
   }
 
   #onMessage(incoming: Incoming): void {
@@ -144,12 +158,16 @@ export class Client {
       const reply = acceptReply(identity, incoming);
       const { kind, source } = reply;
       this.#ports.log.debug({ ev: 'rx', link: this.#link.name, type: kind, from: source });
-      this.#mailbox.put({ tag: 'reply', reply });
+      this.#offer({ tag: 'reply', reply });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       // On a busy network most messages are for other clients.
       this.#ports.log.debug({ ev: 'rx.drop', link: this.#link.name, why: error.message });
     }
+  }
+
+  #offer(input: Input): void {
+    if (!this.#mailbox.offer(input)) this.#drops.malformed.add({ why: 'too many at once' });
   }
 
   async #perform(effect: Effect, state: State, signal: AbortSignal): Promise<void> {
@@ -173,8 +191,13 @@ export class Client {
       case 'stand-down':
         return this.#bound.resolve();
       case 'report':
-        this.#ports.log[effect.level]({ ev: effect.ev, link: this.#link.name, ...effect.fields });
+        return this.#report(effect);
     }
+  }
+
+  #report({ level, ev, fields }: Extract<Effect, { tag: 'report' }>): void {
+    if (ev === RX_DROP) this.#drops.unusable.add(fields);
+    else this.#ports.log[level]({ ev, link: this.#link.name, ...fields });
   }
 
   #send({ message, target }: Extract<Effect, { tag: 'send' }>, { memory }: State): void {
@@ -210,7 +233,7 @@ export class Client {
     const socket = new ArpSocket(this.#link.index, watch.address, neighbour);
     this.#arp = socket;
     this.#follow(async () => {
-      this.#mailbox.put({ tag: 'arp', packet: await socket.receive(signal) });
+      this.#offer({ tag: 'arp', packet: await socket.receive(signal) });
     }, signal);
   }
 

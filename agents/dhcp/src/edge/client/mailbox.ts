@@ -1,3 +1,6 @@
+/** The most items that wait before those of the network are refused. */
+const FULL = 256;
+
 /** A queue between several producers and the one loop that takes its items. */
 export class Mailbox<T> {
   readonly #items: T[] = [];
@@ -7,6 +10,13 @@ export class Mailbox<T> {
   put(item: T): void {
     this.#items.push(item);
     this.#wake?.();
+  }
+
+  /** Puts an item that strangers sent. Returns false when too many wait, as while the loop waits for a slow disk. */
+  offer(item: T): boolean {
+    if (this.#items.length >= FULL) return false;
+    this.put(item);
+    return true;
   }
 
   /** Makes every later `take` reject with `cause`: a producer has failed. */

@@ -1,8 +1,26 @@
+import { readFileSync } from 'node:fs';
+
 import type { Logger } from '@kios/agent';
 import type { Link, Rtnetlink } from '@kios/netlink';
 import { isErrno } from '@kios/syscall';
 
 import type { Change, Present } from '../../core/kernel/plan.ts';
+
+/**
+ * Returns whether IPv6 is enabled on the link. One whose MTU is too small for IPv6 has no settings of its own, so the
+ * default counts.
+ */
+function hasIpv6(link: string): boolean {
+  for (const name of [link, 'default']) {
+    try {
+      const file = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
+      return readFileSync(file, 'latin1').trim() !== '1';
+    } catch {
+      // Also without any IPv6 in the kernel.
+    }
+  }
+  return false;
+}
 
 /** Reads the link, all addresses and all routes. Undefined when the link is gone. */
 export async function readPresent(
@@ -15,7 +33,7 @@ export async function readPresent(
     await rtnetlink.routes(),
   ];
   const link = links.find((each) => each.index === index);
-  return link && { link, addresses, routes };
+  return link && { link, ipv6: hasIpv6(link.name), addresses, routes };
 }
 
 /** Applies changes in order. A route that the kernel refuses is skipped. */

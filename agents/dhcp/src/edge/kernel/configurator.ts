@@ -8,6 +8,7 @@ import { planLinkLocal } from '../../core/kernel/link-local.ts';
 import {
   type Change,
   isLeased,
+  isMtuForRoutes,
   planLease,
   type PlanPolicy,
   planRemoval,
@@ -33,6 +34,8 @@ export class Configurator {
   readonly #dns: boolean;
   #carrierAt: Millis | undefined;
   #mtuSetAt: Millis | undefined;
+  /** The MTU that went to the routes last, for IPv6's sake. */
+  #smallMtu: number | undefined;
 
   constructor(link: Link, { plan, settings }: ClientOptions, ports: ClientPorts) {
     this.#link = link;
@@ -119,11 +122,23 @@ export class Configurator {
     const present = await this.#look();
     if (present === undefined) return undefined;
     this.#keepMetric(present);
+    this.#warnOfMtu(held, present);
     const changes = planLease(held, present, this.#plan, bootTime());
     await this.#carryOut(changes);
     const mtu = changes.some((each) => each.tag === 'change-link' && each.change.mtu !== undefined);
     if (mtu) this.#mtuSetAt = bootTime();
     return changes.map(({ tag }) => tag).filter((tag) => tag !== 'skip-route');
+  }
+
+  /** Warns once of each MTU that the link does not get because it would lose IPv6. */
+  #warnOfMtu({ lease }: BoundLease, present: Present): void {
+    const { mtu, mtuOnRoutes } = this.#plan;
+    const isSmall = mtu && !mtuOnRoutes && isMtuForRoutes(lease, present, this.#plan);
+    const small = isSmall ? lease.mtu : undefined;
+    if (small !== undefined && small !== this.#smallMtu) {
+      this.#log.warn({ ev: 'degrade', link: this.#link.name, step: 'mtu', mtu: small });
+    }
+    this.#smallMtu = small;
   }
 
   /** Keeps the metric that another instance chose: another one would double the routes. */

@@ -1,8 +1,15 @@
 import { parseIpv4 } from '@kios/bytes';
-import { type Channel, inetAddress, isErrno, openPacket, openUdp } from '@kios/syscall';
+import {
+  type Channel,
+  inetAddress,
+  isErrno,
+  openPacket,
+  openUdp,
+  replaceFilter,
+} from '@kios/syscall';
 
 import type { Incoming } from '../../core/client/replies.ts';
-import { CLIENT_FILTER } from '../../core/wire/filter.ts';
+import { clientFilter } from '../../core/wire/filter.ts';
 import {
   BROADCAST_MAC,
   decodeFrame,
@@ -23,6 +30,8 @@ export class DhcpSocket implements Disposable {
   readonly #mac: string;
   readonly #device: string;
   readonly #frames: Channel;
+  /** Of the last message: only its replies are received as frames. */
+  #xid = 0;
   #datagrams: Channel | undefined;
   #address: string | undefined;
 
@@ -39,13 +48,14 @@ export class DhcpSocket implements Disposable {
     this.#frames = openPacket({
       ifindex: link.index,
       protocol: ETHERTYPE_IPV4,
-      filter: CLIENT_FILTER,
+      filter: clientFilter(link.mac, this.#xid),
       vnetHeader: true,
     });
   }
 
   /** Sends to one server, or broadcasts. `nextHop` is the hardware address on the way to the server, for a frame. */
   send(message: DhcpMessage, target: string | undefined, nextHop = BROADCAST_MAC): void {
+    this.#expect(message.xid);
     const payload = encodeMessage(message);
     const frame = encodeFrame({
       sourceMac: this.#mac,
@@ -57,6 +67,12 @@ export class DhcpSocket implements Disposable {
     this.#seen(frame.subarray(VNET_HEADER));
     if (target === undefined || this.#datagrams === undefined) this.#frames.send(frame);
     else this.#datagrams.send(payload, inetAddress(parseIpv4(target), PORT.server));
+  }
+
+  #expect(xid: number): void {
+    if (xid === this.#xid) return;
+    replaceFilter(this.#frames, clientFilter(this.#mac, xid));
+    this.#xid = xid;
   }
 
   /** Opens UDP port 68 on the address. The earlier socket is closed once the new one is open. */

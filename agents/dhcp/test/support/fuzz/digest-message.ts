@@ -36,7 +36,7 @@ export function digestMessage(bytes: Uint8Array, who: Identity): Depth {
     if (error instanceof DecodeError) return 'undecodable';
     throw error;
   }
-  const granted = readLease(reply.message, reply.source);
+  const granted = readLease(reply.message, reply.source, 60);
   if ('refused' in granted) return 'refused';
   use(granted.lease, who.mac);
   return 'lease';
@@ -78,7 +78,7 @@ function useFiles(lease: Lease, mac: string): void {
 }
 
 function useKernel(lease: Lease, mac: string): void {
-  const present: Present = { link: { ...LINK, mac }, addresses: [], routes: [] };
+  const present: Present = { link: { ...LINK, mac }, ipv6: true, addresses: [], routes: [] };
   for (const change of planLease({ lease, since: 0, degradeLevel: 0 }, present, POLICY, 0)) {
     if (change.tag !== 'set-route') continue;
     const [network = '', prefix = ''] = change.route.dst.split('/');

@@ -53,15 +53,23 @@ export class Machine {
   readonly netns: Netns;
   readonly folder: string;
   readonly #program: string;
+  readonly #shortLeases: boolean;
 
-  private constructor(netns: Netns, folder: string, program: string) {
+  private constructor(netns: Netns, folder: string, program: string, shortLeases: boolean) {
     this.netns = netns;
     this.folder = folder;
     this.#program = program;
+    this.#shortLeases = shortLeases;
   }
 
-  static async open(netns: Netns, program: string = process.execPath): Promise<Machine> {
-    return new Machine(netns, await mkdtemp(path.join(netns.folder, 'machine-')), program);
+  /** With `shortLeases`, as most tests want them, every lease is taken as it is. Nodes do not do that. */
+  static async open(
+    netns: Netns,
+    program: string = process.execPath,
+    shortLeases = true,
+  ): Promise<Machine> {
+    const folder = await mkdtemp(path.join(netns.folder, 'machine-'));
+    return new Machine(netns, folder, program, shortLeases);
   }
 
   acquire(...flags: string[]): RunningProcess {
@@ -140,6 +148,7 @@ export class Machine {
       `--run-dir=${path.join(this.folder, 'run')}`,
       `--state-dir=${path.join(this.folder, 'state')}`,
       `--host-file=${this.hostFile}`,
+      ...(this.#shortLeases ? ['--min-lease=0'] : []),
       ...flags,
     ];
   }

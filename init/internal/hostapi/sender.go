@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/plainfile"
 )
 
 const (
@@ -92,12 +94,7 @@ func podUID(group string) string {
 
 // podName returns the namespace and name of a pod from the folder of its logs, or "".
 func podName(logs, uid string) string {
-	dir, err := os.OpenFile(logs, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0) // a FIFO in its place holds up nobody
-	if err != nil {
-		return ""
-	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(mostPods)
+	names, _ := plainfile.Names(logs, mostPods)
 	for _, entry := range names {
 		words := strings.Split(entry, "_")
 		if len(words) == 3 && words[2] == uid && isName(words[0]) && isName(words[1]) {

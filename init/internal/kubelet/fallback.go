@@ -1,12 +1,11 @@
 package kubelet
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/atomicfile"
 	"kios.dev/init/internal/plainfile"
@@ -17,6 +16,9 @@ const (
 	ownDropIns = "/run/kios/kubelet.conf.d"
 	// machineDropIn is the one that init writes, imageDropIn the image's, which says nothing.
 	machineDropIn, imageDropIn = "05-machine.conf", "00-image.conf"
+
+	// mostNames bounds what is listed of the folder. Beyond it there may be drop-ins of others.
+	mostNames = 4096
 
 	// endsAtBoot is about half a minute. No pod of this boot could correct the drop-ins meanwhile.
 	endsAtBoot = 5
@@ -39,8 +41,8 @@ func IsStuck(earlyEnds int, served bool) bool {
 // there are no such drop-ins.
 func SetAsideDropIns(root string) (bool, error) {
 	from, to := filepath.Join(root, dropIns), filepath.Join(root, ownDropIns)
-	names, err := namesIn(from)
-	if err != nil || !slices.ContainsFunc(names, isForeign) {
+	names, err := plainfile.Names(from, mostNames)
+	if err != nil || len(names) < mostNames && !slices.ContainsFunc(names, isForeign) {
 		return false, err
 	}
 	if err := os.MkdirAll(to, 0o755); err != nil {
@@ -48,19 +50,12 @@ func SetAsideDropIns(root string) (bool, error) {
 	}
 	text, err := plainfile.Read(from, machineDropIn, fileLimit)
 	if err != nil {
-		return true, os.RemoveAll(filepath.Join(to, machineDropIn))
+		if err = os.Remove(filepath.Join(to, machineDropIn)); errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		return true, err
 	}
 	return true, atomicfile.Write(filepath.Join(to, machineDropIn), text, 0o644)
-}
-
-// namesIn does not wait for a writer if there is a FIFO in the folder's place.
-func namesIn(folder string) ([]string, error) {
-	dir, err := os.OpenFile(folder, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	return dir.Readdirnames(-1)
 }
 
 func isForeign(name string) bool {

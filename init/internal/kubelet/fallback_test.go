@@ -1,10 +1,14 @@
 package kubelet
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A document gave kubelet a field with which it does not start. After a reboot no agent runs that could take it back.
@@ -77,5 +81,29 @@ func TestOnlyInitsOwnDropInIsLeft(t *testing.T) {
 	}
 	if _, err := os.Stat(to + "/05-machine.conf"); !os.IsNotExist(err) {
 		t.Errorf("a former drop-in is left: %v", err)
+	}
+}
+
+// A pod with /etc may put names without number into the folder, and init cannot list them all.
+func TestAFolderOfTooManyNamesIsSetAsideUnread(t *testing.T) {
+	root := t.TempDir()
+	from, to := filepath.Join(root, dropIns), filepath.Join(root, ownDropIns)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.MkdirAll(from, 0o755))
+	for i := range mostNames {
+		must(os.WriteFile(filepath.Join(from, strconv.Itoa(i)), nil, 0o644))
+	}
+	if differs, err := SetAsideDropIns(root); !differs || err != nil {
+		t.Errorf("%v %v", differs, err)
+	}
+	// Nor is a folder emptied that stands in the place of init's own file.
+	must(os.MkdirAll(filepath.Join(to, machineDropIn, "full"), 0o755))
+	if differs, err := SetAsideDropIns(root); !differs || !errors.Is(err, unix.ENOTEMPTY) {
+		t.Errorf("%v %v", differs, err)
 	}
 }

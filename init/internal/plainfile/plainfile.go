@@ -1,5 +1,5 @@
-// Package plainfile reads small files of folders into which pods can write. Such a folder may hold a FIFO, a link to
-// /proc or a file without end, none of which may hold up process 1.
+// Package plainfile reads small files of folders into which pods can write, and lists such folders. They may hold a FIFO,
+// a link to /proc, a file without end or names without number, none of which may hold up process 1.
 package plainfile
 
 import (
@@ -43,6 +43,21 @@ func Check(dir, name string) error {
 		file.Close()
 	}
 	return err
+}
+
+// Names returns at most so many names in a folder, in no order. It does not wait when something else is in the folder's
+// place.
+func Names(folder string, most int) ([]string, error) {
+	dir, err := os.OpenFile(folder, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(most)
+	if errors.Is(err, io.EOF) {
+		err = nil // an empty folder
+	}
+	return names, err
 }
 
 func openRegular(dir, name string) (*os.File, error) {

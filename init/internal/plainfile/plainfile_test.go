@@ -68,3 +68,21 @@ func TestReadIsNeverHeldUp(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesAreBoundedAndNeverHeldUp(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 5 {
+		if names, err := Names(dir, 3); len(names) != min(i, 3) || err != nil {
+			t.Errorf("%d entries: %q %v", i, names, err)
+		}
+		if err := unix.Mkfifo(filepath.Join(dir, string(rune('a'+i))), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names, err := Names(dir+"/a", 3); names != nil || !errors.Is(err, unix.ENOTDIR) {
+		t.Errorf("a FIFO: %q %v", names, err)
+	}
+	if _, err := Names(dir+"/absent", 3); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("nothing: %v", err)
+	}
+}

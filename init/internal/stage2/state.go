@@ -98,20 +98,8 @@ func (h *host) useState() error {
 			return fault.New(fault.DataPart, "mount "+row.Target, "Check the data partition and the kernel's overlay module.", err)
 		}
 	}
-	if err := linkLogs(); err != nil {
-		h.log.Warn("logs.link", "cause", err)
-	}
+	h.linkLogs()
 	return nil
-}
-
-// linkLogs makes the host's logs visible in kubelet's /logs endpoint, which serves /var/log.
-func linkLogs() error {
-	const link = "/var/log/kios"
-	if target, err := os.Readlink(link); err == nil && target == runDir+"/log" {
-		return nil
-	}
-	os.RemoveAll(link)
-	return os.Symlink(runDir+"/log", link)
 }
 
 func (h *host) prepareStore() error {

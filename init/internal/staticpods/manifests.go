@@ -3,13 +3,9 @@ package staticpods
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/plainfile"
 )
@@ -32,7 +28,7 @@ type manifests struct {
 // openManifests lists a folder. Like kubelet it ignores names with a leading dot. A missing folder has no manifests.
 func openManifests(folder string) (manifests, *faults) {
 	failed := &faults{}
-	names, err := list(folder)
+	names, err := plainfile.Names(folder, maxNames)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		failed.add(err)
 		return manifests{folder: folder}, failed
@@ -44,20 +40,6 @@ func openManifests(folder string) (manifests, *faults) {
 		names = names[:maxManifests]
 	}
 	return manifests{folder, true, names}, failed
-}
-
-// list does not wait when something else than a folder is in its place.
-func list(folder string) ([]string, error) {
-	dir, err := os.OpenFile(folder, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(maxNames)
-	if errors.Is(err, io.EOF) {
-		err = nil // an empty folder
-	}
-	return names, err
 }
 
 func (m manifests) read(name string) ([]byte, error) { return plainfile.Read(m.folder, name, maxSize) }

@@ -125,14 +125,14 @@ func startsFirst(manifest []byte) (uid string, first bool) {
 // HasLogged reports whether a container of the pod has written a line. Kubelet's log files are named
 // NAMESPACE_NAME_UID/CONTAINER/N.log.
 func HasLogged(logs, uid string) bool {
-	pods, _ := list(logs)
+	pods, _ := plainfile.Names(logs, maxNames)
 	for _, pod := range pods {
 		if !strings.HasSuffix(pod, "_"+uid) {
 			continue
 		}
-		containers, _ := list(filepath.Join(logs, pod))
+		containers, _ := plainfile.Names(filepath.Join(logs, pod), maxNames)
 		for _, container := range containers {
-			files, _ := list(filepath.Join(logs, pod, container))
+			files, _ := plainfile.Names(filepath.Join(logs, pod, container), maxNames)
 			for _, file := range files {
 				info, err := os.Lstat(filepath.Join(logs, pod, container, file))
 				if err == nil && info.Size() > 0 && strings.HasSuffix(file, ".log") {

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -16,8 +17,24 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "fail":
 		os.Exit(3)
+	case "report":
+		report()
+	case "report-and-sleep":
+		report()
+		time.Sleep(time.Hour)
 	case "sleep":
 		time.Sleep(time.Hour)
+	}
+}
+
+// report does what sd_notify(3) does.
+func report() {
+	conn, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET"))
+	if err == nil {
+		_, err = conn.Write([]byte("READY=1"))
+	}
+	if err != nil {
+		os.Exit(4)
 	}
 }
 

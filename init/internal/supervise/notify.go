@@ -11,13 +11,15 @@ import (
 
 // Notify is the socket on which containerd and kubelet report READY=1, as they do to systemd (sd_notify(3)).
 type Notify struct {
+	isChild  func(pid int) bool
 	mu       sync.Mutex
-	expected map[int32]func()
-	early    map[int32]bool // reported READY=1 before Expect
+	expected map[int]func()
+	early    map[int]bool // children that reported READY=1 before Expect
 }
 
-// OpenNotify creates the socket and listens.
-func OpenNotify(path string) (*Notify, error) {
+// OpenNotify creates the socket and listens. Any process of root may write to it, and only those that isChild knows are
+// heard.
+func OpenNotify(path string, isChild func(pid int) bool) (*Notify, error) {
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		return nil, err
@@ -32,7 +34,7 @@ func OpenNotify(path string) (*Notify, error) {
 		conn.Close()
 		return nil, err
 	}
-	n := &Notify{expected: map[int32]func(){}, early: map[int32]bool{}}
+	n := &Notify{isChild: isChild, expected: map[int]func(){}, early: map[int]bool{}}
 	go n.listen(conn)
 	return n, nil
 }
@@ -41,20 +43,20 @@ func OpenNotify(path string) (*Notify, error) {
 func (n *Notify) Expect(pid int, ready func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.early[int32(pid)] {
-		delete(n.early, int32(pid))
+	if n.early[pid] {
+		delete(n.early, pid)
 		go ready()
 		return
 	}
-	n.expected[int32(pid)] = ready
+	n.expected[pid] = ready
 }
 
 // Forget discards the state of a dead process, because its pid may be used again.
 func (n *Notify) Forget(pid int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.expected, int32(pid))
-	delete(n.early, int32(pid))
+	delete(n.expected, pid)
+	delete(n.early, pid)
 }
 
 func (n *Notify) listen(conn *net.UnixConn) {
@@ -64,25 +66,22 @@ func (n *Notify) listen(conn *net.UnixConn) {
 		if err != nil {
 			return
 		}
-		if pid := sender(control[:oob]); pid > 0 && saysReady(string(message[:length])) {
+		if pid := sender(control[:oob]); pid > 0 && saysReady(string(message[:length])) && n.isChild(pid) {
 			n.mark(pid)
 		}
 	}
 }
 
-func (n *Notify) mark(pid int32) {
+func (n *Notify) mark(pid int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if ready, ok := n.expected[pid]; ok {
 		delete(n.expected, pid)
 		go ready()
-	} else if len(n.early) < maxEarly {
+	} else {
 		n.early[pid] = true
 	}
 }
-
-// maxEarly bounds the memory that unexpected processes can use.
-const maxEarly = 64
 
 func saysReady(message string) bool {
 	for line := range strings.SplitSeq(message, "\n") {
@@ -93,14 +92,14 @@ func saysReady(message string) bool {
 	return false
 }
 
-func sender(control []byte) int32 {
+func sender(control []byte) int {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err != nil {
 		return 0
 	}
 	for i := range messages {
 		if credentials, err := unix.ParseUnixCredentials(&messages[i]); err == nil && credentials.Uid == 0 {
-			return credentials.Pid
+			return int(credentials.Pid)
 		}
 	}
 	return 0

@@ -3,14 +3,16 @@ package supervise
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
 
 func TestReadyCountsOnlyFromTheProcessItself(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
-	n, err := OpenNotify(path)
+	n, err := OpenNotify(path, func(int) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,9 +43,53 @@ func TestReadyCountsOnlyFromTheProcessItself(t *testing.T) {
 	deadline := time.Now().Add(5 * time.Second)
 	for early := false; !early && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		n.mu.Lock()
-		early = n.early[int32(os.Getpid())]
+		early = n.early[os.Getpid()]
 		n.mu.Unlock()
 	}
 	n.Expect(os.Getpid(), func() { own <- true })
+	within(t, own, 5*time.Second)
+}
+
+// A pod that reaches the socket may report from any number of processes. A child may be ready before init expects it.
+func TestTheReportOfAChildIsKeptHoweverManyOthersReport(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	n, err := OpenNotify(path, reaper().Has)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(behaviour string, argv ...string) (int, <-chan syscall.WaitStatus) {
+		t.Helper()
+		program, err := exec.LookPath(argv[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := append(os.Environ(), "KIOS_TEST_CHILD="+behaviour, "NOTIFY_SOCKET="+path)
+		pid, ended, err := reaper().Start(program, argv, &syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pid, ended
+	}
+	_, ended := run("report", "sh", "-c", `i=0; while [ $i -lt 70 ]; do "$0" || exit; i=$((i+1)); done; true`, os.Args[0])
+	if status := within(t, ended, time.Minute); status != 0 {
+		t.Fatalf("the others could not report: %v", status)
+	}
+	child, ended := run("report-and-sleep", os.Args[0])
+	defer func() { syscall.Kill(child, syscall.SIGKILL); <-ended }()
+	kept := func() (own bool, all int) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return n.early[child], len(n.early)
+	}
+	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if own, _ := kept(); own {
+			break
+		}
+	}
+	if own, all := kept(); !own || all != 1 {
+		t.Errorf("%d reports are kept, the child's: %v", all, own)
+	}
+	own := make(chan bool, 1)
+	n.Expect(child, func() { own <- true })
 	within(t, own, 5*time.Second)
 }

@@ -44,6 +44,14 @@ func (r *Reaper) Start(path string, argv []string, attr *syscall.ProcAttr) (int,
 	return pid, ended, nil
 }
 
+// Has reports whether a process was started by Start and has not been reaped. The lock makes it wait while one starts.
+func (r *Reaper) Has(pid int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.children[pid]
+	return ok
+}
+
 func (r *Reaper) reap() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -110,11 +110,18 @@ func TestMemoryEndsWhatAPodTakesBeforeACounterOfTheHostDoes(t *testing.T) {
 // Quotas that protect memory for which no control group is charged stay as they are.
 func TestQuotasOfUnchargedMemoryAreNotRaised(t *testing.T) {
 	for _, row := range AtBoot() {
-		for _, name := range []string{"kernel/pty/", "net/netfilter/nf_conntrack", "fs/aio-max-nr", "fs/mqueue/", "kernel/threads-max"} {
+		for _, name := range []string{"kernel/pty/", "net/netfilter/nf_conntrack_max", "net/netfilter/nf_conntrack_buckets", "fs/aio-max-nr", "fs/mqueue/", "kernel/threads-max"} {
 			if strings.HasPrefix(row.Name, name) {
 				t.Errorf("%s = %s", row.Name, row.Value)
 			}
 		}
+	}
+}
+
+// Pods may begin as many connections as end within this time in a quarter of the kernel's table.
+func TestAConnectionThatHasEndedLeavesTheTableSoon(t *testing.T) {
+	if !slices.Contains(AtBoot(), Setting{"net/netfilter/nf_conntrack_tcp_timeout_time_wait", "10"}) {
+		t.Error("pods can begin few connections")
 	}
 }
 

@@ -19,6 +19,12 @@ const FORWARD = [
   'ip daddr 100.100.100.200 drop',
 ];
 
+const PREROUTING = [
+  'type filter hook prerouting priority filter',
+  'iifname "cni0" ct status ! confirmed limit rate over 137/second burst 137 packets drop',
+  'iifname "cni0" ct status ! confirmed add @connections { symhash mod 256 ct count over 128 } drop',
+];
+
 /** The world outside the node: it sends each client its address, at the ports of HTTP and DNS. */
 const SERVER = `for (const port of [80, 53])
   require('node:net').createServer((socket) => socket.end(socket.remoteAddress)).listen(port, '0.0.0.0')`;
@@ -44,9 +50,17 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-/** Runs the agent with the given capability alone, as the manifest gives it one. */
-const install = (capability: string, where: Netns = netns): Promise<string> =>
+/**
+ * Runs the agent with the given capability alone, as the manifest gives it one, on a kernel whose table of connections
+ * seems to have so many places.
+ */
+const install = (capability: string, where: Netns = netns, places = 65_536): Promise<string> =>
   where.exec(
+    'sh',
+    '-c',
+    'echo "$0" > "$1" && mount --bind "$1" /proc/sys/net/netfilter/nf_conntrack_max && shift && exec "$@"',
+    String(places),
+    `${root}/places`,
     'setpriv',
     `--bounding-set=-all,${capability}`,
     '--no-new-privs',
@@ -64,7 +78,7 @@ it('leaves its rules alone, even after two runs and over a foreign chain', async
   expect(await install('+net_admin')).toContain('"ev":"rules"');
   const first = await netns.exec('nft', 'list', 'ruleset');
   expect(first).toContain(RULE);
-  for (const rule of FORWARD) expect(first).toContain(rule);
+  for (const rule of [...PREROUTING, ...FORWARD]) expect(first).toContain(rule);
   expect(first).toContain('type nat hook postrouting priority srcnat');
   expect(first).not.toContain('other');
   await install('+net_admin');
@@ -122,4 +136,76 @@ it("a pod reaches none of a platform's services but its resolver, under any addr
   await wire.client.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/eth0/proxy_arp');
   expect(await ask(netns, '169.254.169.254', 53)).toBe('192.0.2.99\n');
   expect(await ask(netns, '169.254.169.254', 80)).toBe('silence\n');
+}, 30_000);
+
+const TABLE = '/proc/sys/net/netfilter/nf_conntrack';
+const tracked = async (node: Netns): Promise<number> =>
+  Number(await node.exec('cat', `${TABLE}_count`));
+/** Sets how long the node keeps connections that have ended. */
+const keepEnded = (node: Netns, seconds: number): Promise<string> =>
+  node.exec(
+    'sh',
+    '-c',
+    `for t in time_wait close; do echo ${seconds} > ${TABLE}_tcp_timeout_$t; done`,
+  );
+
+/** Begins a connection with a datagram every millisecond, to so many ports, from all the addresses by turns. */
+const flood = (addresses: readonly string[], ports: number): string => `
+  const { setTimeout: sleep } = require('node:timers/promises');
+  const bind = (address) => new Promise((bound) => {
+    const socket = require('node:dgram').createSocket('udp4');
+    socket.bind(0, address, () => bound(socket));
+  });
+  Promise.all(${JSON.stringify(addresses)}.map(bind)).then(async (sockets) => {
+    for (let i = 0; i < ${ports}; i++) {
+      await new Promise((sent) => sockets[i % sockets.length].send('', 1000 + i, '192.0.2.1', sent));
+      await sleep(1);
+    }
+    process.exit();
+  })`;
+
+it('pods hold half of the places for connections open, under any addresses, and the node has the rest', async () => {
+  await using wire = await Wire.open('192.0.2.1/24');
+  const { client: node } = wire;
+  await connectPod(wire);
+  await keepEnded(node, 1);
+  await install('+net_admin', node, 1024);
+  const forged = Array.from({ length: 8 }, (_, index) => `10.85.7.${index}`);
+  for (const address of forged)
+    await netns.exec('ip', 'address', 'add', `${address}/32`, 'dev', 'eth0');
+  const before = await tracked(node);
+  await netns.exec(process.execPath, '-e', flood(['10.85.0.2', ...forged], 3000));
+  expect(await tracked(node)).toBe(before + 512);
+  await node.exec(process.execPath, '-e', flood(['192.0.2.2'], 500));
+  expect(await tracked(node)).toBe(before + 512 + 500);
+}, 30_000);
+
+/** Makes one connection after another for so many seconds. */
+const churn = (seconds: number): string => `
+  const end = Date.now() + ${seconds * 1000};
+  const next = () => {
+    if (Date.now() > end) process.exit();
+    require('node:net').connect({ port: 80, host: '192.0.2.1', timeout: 100 })
+      .on('data', () => {}).on('timeout', function () { this.destroy(); }).on('error', () => {}).on('close', next);
+  };
+  for (let i = 0; i < 8; i++) next();`;
+
+it('connections that pods have ended take no more than a quarter of the places', async () => {
+  await using wire = await Wire.open('192.0.2.1/24');
+  const { client: node, server: world } = wire;
+  await connectPod(wire);
+  await keepEnded(node, 10);
+  await install('+net_admin', node, 1024);
+  await expect.poll(() => ask(netns, '192.0.2.1', 80), { timeout: 10_000 }).toBe('192.0.2.2\n');
+  await netns.exec(process.execPath, '-e', churn(3));
+  const ended = await tracked(node);
+  expect(ended).toBeGreaterThan(50);
+  expect(ended).toBeLessThan(256);
+  // A stream to which nobody replies is one connection, however many packets it has.
+  await world.exec(
+    'nft',
+    'add table ip w; add chain ip w i { type filter hook input priority 0; }; add rule ip w i udp dport 999 counter drop',
+  );
+  await netns.exec(process.execPath, '-e', flood(['10.85.0.2'], 400).replace('1000 + i', '999'));
+  expect(await world.exec('nft', 'list', 'table', 'ip', 'w')).toContain('packets 400');
 }, 30_000);

@@ -3,10 +3,11 @@ import { expect, it } from 'vitest';
 
 import { podRules } from '../../src/core/rules/pod-rules.ts';
 
-const { batch, last } = podRules('t', { bridge: 'cni0', bytes: [10, 85] });
+const NETWORK = { bridge: 'cni0', bytes: [10, 85] } as const;
+const { batch, last } = podRules('t', NETWORK, { places: 65_536, closingSeconds: 10 });
 /** Message types: the batch with the table that is made, deleted and made again; what a table holds. */
 const TABLE = [0x10, 0xa00, 0xa02, 0xa00];
-const [CHAIN, RULE, END] = [0xa03, 0xa06, 0x11];
+const [CHAIN, RULE, SET, END] = [0xa03, 0xa06, 0xa09, 0x11];
 
 const text = Buffer.from(batch).toString('hex');
 
@@ -14,6 +15,10 @@ it('is one batch of numbered requests, of which the last but one ends the exchan
   const messages = decodeMessages(batch);
   expect(messages.map(({ type }) => type)).toEqual([
     ...TABLE,
+    SET,
+    CHAIN,
+    RULE,
+    RULE,
     CHAIN,
     ...Array<number>(7).fill(RULE),
     CHAIN,
@@ -30,4 +35,21 @@ it('names the first two bytes of the network twice', () => {
 
 it.each(['a83f8110', 'c00000c0', '646464c8'])('closes the platform address %s', (address) => {
   expect(text).toContain(`08000100${address}`);
+});
+
+it.each([
+  ['a machine of 2 GiB', 65_536, 10, 256, 1639],
+  ['a machine of 512 MiB', 4096, 10, 16, 103],
+  ["the kernel's own times", 65_536, 120, 256, 137],
+  ['a table without size', 1, 120, 1, 1],
+])('for %s pods get half the places, and as many new ones as end up in a quarter', (...row) => {
+  const [, places, closingSeconds, parts, perSecond] = row;
+  const { batch } = podRules('t', NETWORK, { places, closingSeconds });
+  const hex = Buffer.from(batch).toString('hex');
+  const attribute = (type: number, value: number): string =>
+    `08000${type}00${value.toString(16).padStart(8, '0')}`;
+  expect(hex).toContain(attribute(4, parts));
+  expect(hex).toContain(attribute(1, 2 * parts));
+  expect(hex).toContain(attribute(3, perSecond));
+  expect(hex).toContain(`${attribute(1, 128)}${attribute(2, 1)}`);
 });

@@ -7,6 +7,7 @@ export type Attribute = readonly [type: number, value: Uint8Array];
 const NESTED = 0x8000;
 
 export const u32 = (value: number): Uint8Array => new ByteWriter(4).u32(value).finish();
+const u64 = (value: number): Uint8Array => new ByteWriter(8).u32(0).u32(value).finish();
 export const text = (value: string): Uint8Array => new TextEncoder().encode(`${value}\0`);
 export const nested = (type: number, ...inner: readonly Attribute[]): Attribute => [
   type | NESTED,
@@ -38,6 +39,46 @@ export const META = { inputName: 6, protocol: 16 } as const;
 /** An expression that loads a fact about the packet into register 1. */
 export const loadMeta = (key: (typeof META)[keyof typeof META]): Attribute =>
   expression('meta', [1, u32(1)], [2, u32(key)]);
+
+/** Expressions that let the rule go on when the packet's connection is not in the kernel's table yet (IPS_CONFIRMED). */
+export const beginsConnection = (): Attribute[] => {
+  const [confirmed, zero] = [Uint8Array.of(8, 0, 0, 0), new Uint8Array(4)]; // in the processor's byte order
+  const register: Attribute[] = [
+    [1, u32(1)],
+    [2, u32(1)],
+    [3, u32(4)],
+  ];
+  return [
+    expression('ct', [1, u32(1)], [2, u32(2)]),
+    expression('bitwise', ...register, nested(4, [1, confirmed]), nested(5, [1, zero])),
+    equals(zero),
+  ];
+};
+
+/** An expression that lets the rule go on for packets beyond so many a second. */
+export const isFasterThan = (perSecond: number): Attribute =>
+  expression(
+    'limit',
+    [1, u64(perSecond)],
+    [2, u64(1)],
+    [3, u32(perSecond)],
+    [4, u32(0)],
+    [5, u32(1)],
+  );
+
+/** An expression that loads a connection's part, one of so many, into register 1. The kernel chooses it by a secret. */
+export const loadPart = (parts: number): Attribute =>
+  expression('hash', [2, u32(1)], [4, u32(parts)], [7, u32(1)]);
+
+/** An expression that lets the rule go on when the set's element of register 1 counts more connections than this. */
+export const countsOver = (set: string, connections: number): Attribute =>
+  expression(
+    'dynset',
+    [1, text(set)],
+    [3, u32(0)],
+    [4, u32(1)],
+    nested(7, [1, text('connlimit')], nested(2, [1, u32(connections)], [2, u32(1)])),
+  );
 
 const compare = (operation: number, bytes: Uint8Array): Attribute =>
   expression('cmp', [1, u32(1)], [2, u32(operation)], nested(3, [1, bytes]));

@@ -4,12 +4,16 @@ import { encodeMessage, nest, NLM_F } from '@kios/netlink/message';
 import {
   ACCEPT,
   type Attribute,
+  beginsConnection,
+  countsOver,
   differs,
   DROP,
   equals,
   FIELD,
+  isFasterThan,
   load,
   loadMeta,
+  loadPart,
   MASQUERADE,
   META,
   nested,
@@ -22,11 +26,15 @@ export const NETFILTER = 12;
 
 const SUBSYSTEM = 10;
 const BATCH = { begin: 0x10, end: 0x11 } as const;
-const REQUEST = { newTable: 0, deleteTable: 2, newChain: 3, newRule: 6 } as const;
+const REQUEST = { newTable: 0, deleteTable: 2, newChain: 3, newRule: 6, newSet: 9 } as const;
 const NLM_F_APPEND = 0x800;
+const NFT_SET_EVAL = 0x20;
+/** How the program `nft` shows a set's keys: as marks, which are numbers in the processor's byte order. */
+const TYPE_MARK = 19;
 const AF_INET = 2;
 
 /** Places in a packet's way (linux/netfilter.h), each with the priority of its purpose. */
+const PREROUTING = { hook: 0, priority: 0 } as const;
 const FORWARD = { hook: 2, priority: 0 } as const;
 const POSTROUTING = { hook: 4, priority: 100 } as const;
 
@@ -43,6 +51,30 @@ const PLATFORM = [
   '192.0.0.192/32',
   '100.100.100.200/32',
 ] as const;
+
+/** The kernel's table of connections, which the host shares with its pods. */
+export interface ConnectionTable {
+  readonly places: number;
+  /** How long a connection keeps its place after its end. */
+  readonly closingSeconds: number;
+}
+
+/** What pods may take of the table: places for connections that are open, and for those that have ended. */
+const SHARE = { open: 1 / 2, ended: 1 / 4 } as const;
+/** Connections in a part. For a new one the kernel goes through all of its part. */
+const PART = 128;
+const CONNECTIONS = 'connections';
+
+interface Limits {
+  readonly parts: number;
+  readonly perSecond: number;
+}
+
+/** The kernel does not count connections that have ended, so what bounds them is how fast new ones begin. */
+const limitsOf = ({ places, closingSeconds }: ConnectionTable): Limits => ({
+  parts: Math.ceil((places * SHARE.open) / PART),
+  perSecond: Math.ceil((places * SHARE.ended) / closingSeconds),
+});
 
 interface Request {
   readonly type: number;
@@ -91,12 +123,22 @@ export interface PodNetwork {
   readonly bytes: readonly [a: number, b: number];
 }
 
-function rulesOf({ bridge, bytes }: PodNetwork): {
+function rulesOf(
+  { bridge, bytes }: PodNetwork,
+  { parts, perSecond }: Limits,
+): {
+  prerouting: Attribute[][];
   forward: Attribute[][];
   postrouting: Attribute[][];
 } {
   const pods = Uint8Array.from(bytes);
+  const begins = [loadMeta(META.inputName), equals(linkName(bridge)), ...beginsConnection()];
   return {
+    // All pods together: with addresses that it forges, one can pass for any number.
+    prerouting: [
+      [...begins, isFasterThan(perSecond), DROP],
+      [...begins, loadPart(parts), countsOver(CONNECTIONS, PART), DROP],
+    ],
     forward: [
       // By link and not by address, which a pod can forge.
       [loadMeta(META.inputName), differs(linkName(bridge)), ACCEPT],
@@ -122,19 +164,28 @@ function rulesOf({ bridge, bytes }: PodNetwork): {
  * sequence number of the last request that the kernel acknowledges:
  *
  *     table ip <table> {
+ *       set connections { type mark; size <2 × parts>; flags dynamic; }
+ *       chain prerouting { type filter hook prerouting priority filter;
+ *         iifname <bridge> ct status ! confirmed limit rate over <n>/second burst <n> packets drop
+ *         iifname <bridge> ct status ! confirmed add @connections { symhash mod <parts> ct count over 128 } drop }
  *       chain forward { type filter hook forward priority filter;
  *         iifname != <bridge> accept; tcp dport 53 accept; udp dport 53 accept; ip daddr <platform> drop … }
  *       chain postrouting { type nat hook postrouting priority srcnat;
  *         ip saddr <a.b>.0.0/16 ip daddr != <a.b>.0.0/16 masquerade } }
  *
- * The bridge plugin's `ipMasq` does the second part through the program `nft`.
+ * The bridge plugin's `ipMasq` does the last chain through the program `nft`.
  */
-export function podRules(table: string, network: PodNetwork): { batch: Uint8Array; last: number } {
+export function podRules(
+  table: string,
+  network: PodNetwork,
+  connections: ConnectionTable,
+): { batch: Uint8Array; last: number } {
   const name = text(table);
+  const limits = limitsOf(connections);
   const chain = (
     chainName: string,
     kind: string,
-    { hook, priority }: typeof FORWARD | typeof POSTROUTING,
+    { hook, priority }: typeof PREROUTING | typeof FORWARD | typeof POSTROUTING,
   ) =>
     request(
       REQUEST.newChain,
@@ -152,12 +203,26 @@ export function podRules(table: string, network: PodNetwork): { batch: Uint8Arra
       [2, text(chainName)],
       nested(4, ...expressions),
     );
-  const { forward, postrouting } = rulesOf(network);
+  const { prerouting, forward, postrouting } = rulesOf(network, limits);
   const requests: readonly Request[] = [
     { type: BATCH.begin, flags: 0, payload: payload(0, SUBSYSTEM) },
     request(REQUEST.newTable, NLM_F.create, [1, name]),
     request(REQUEST.deleteTable, 0, [1, name]),
     request(REQUEST.newTable, NLM_F.create, [1, name]),
+    // The kernel removes elements that count nothing a little later, and passes what finds no room.
+    request(
+      REQUEST.newSet,
+      NLM_F.create,
+      [1, name],
+      [2, text(CONNECTIONS)],
+      [3, u32(NFT_SET_EVAL)],
+      [4, u32(TYPE_MARK)],
+      [5, u32(4)],
+      nested(9, [1, u32(2 * limits.parts)]),
+      [10, u32(1)],
+    ),
+    chain('prerouting', 'filter', PREROUTING),
+    ...prerouting.map(rule('prerouting')),
     chain('forward', 'filter', FORWARD),
     ...forward.map(rule('forward')),
     chain('postrouting', 'nat', POSTROUTING),

@@ -1,10 +1,17 @@
+import { readFile } from 'node:fs/promises';
+
 import { type Logger, retryDelay, sleep } from '@kios/agent';
 import { ByteReader } from '@kios/bytes';
 import { KiosError } from '@kios/errors';
 import { decodeMessages, NLMSG } from '@kios/netlink/message';
 import { isErrno, openNetlink, SyscallError } from '@kios/syscall';
 
-import { NETFILTER, type PodNetwork, podRules } from '../../core/rules/pod-rules.ts';
+import {
+  type ConnectionTable,
+  NETFILTER,
+  type PodNetwork,
+  podRules,
+} from '../../core/rules/pod-rules.ts';
 
 const TABLE = 'kios-cni';
 /** Time for modloader to load nf_tables, which comes after the drivers of devices. */
@@ -12,9 +19,29 @@ const DEADLINE_MS = 60_000;
 /** Errors that the kernel returns while a module is missing. */
 const NOT_YET = ['EPROTONOSUPPORT', 'ENOENT', 'EOPNOTSUPP', 'ENODEV'];
 
+/** The kernel's largest table, and its longest time for a connection that has ended. */
+const DEFAULTS = { max: 262_144, tcp_timeout_time_wait: 120, tcp_timeout_close: 10 } as const;
+
+/** Reads a setting of connection tracking. A kernel without the setting, which is 0 for no limit, has its default. */
+async function readSetting(name: keyof typeof DEFAULTS): Promise<number> {
+  const text = await readFile(`/proc/sys/net/netfilter/nf_conntrack_${name}`, 'utf8').catch(
+    () => '',
+  );
+  return Number(text) || DEFAULTS[name];
+}
+
+async function readTable(): Promise<ConnectionTable> {
+  const [places, timeWait, close] = await Promise.all([
+    readSetting('max'),
+    readSetting('tcp_timeout_time_wait'),
+    readSetting('tcp_timeout_close'),
+  ]);
+  return { places, closingSeconds: Math.max(timeWait, close) };
+}
+
 /** Sends the rules and waits until the last request is acknowledged. Throws the first error as a SyscallError. */
 async function commit(network: PodNetwork, signal: AbortSignal): Promise<void> {
-  const { batch, last } = podRules(TABLE, network);
+  const { batch, last } = podRules(TABLE, network, await readTable());
   using channel = openNetlink(NETFILTER, []);
   channel.send(batch);
   for (;;) {
@@ -29,8 +56,9 @@ async function commit(network: PodNetwork, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Lets pods reach the world under the node's address, and closes the platform's services to them. A kernel that cannot
- * do it only causes an error line: the node works without it, and its pods reach each other.
+ * Lets pods reach the world under the node's address, closes the platform's services to them and leaves the node a part
+ * of the kernel's table of connections. A kernel that cannot do it only causes an error line: the node works without it,
+ * and its pods reach each other.
  */
 export async function setPodRules(
   network: PodNetwork,

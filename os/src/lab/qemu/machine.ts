@@ -1,13 +1,14 @@
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
 
+import { namedGuid } from '../../build/formats/gpt.ts';
 import { readIfThere } from '../../workstation/files.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import { isAlive, terminate, type ProcessIdentity } from '../../workstation/process.ts';
 import { run } from '../../workstation/run.ts';
-import { MACHINE_FILES, qemuArguments, type MachineSpec } from './arguments.ts';
+import { MACHINE_FILES, qemuArguments, type MachineSpec, USB } from './arguments.ts';
 import { findFirmware } from './firmware.ts';
 import { launchQemu } from './launch.ts';
 import { PLATFORMS } from './platform.ts';
@@ -27,7 +28,7 @@ const State = v.object({
 /** A running QEMU process. */
 export interface RunningMachine extends v.InferOutput<typeof State> {}
 
-export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed'> & {
+export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed' | 'uuid'> & {
   readonly seed?: Seed;
 };
 
@@ -50,7 +51,7 @@ export class Machine {
     await this.stop();
     await rm(this.dir, { recursive: true, force: true });
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
-    await run('cp', ['--sparse=always', '--reflink=auto', image, this.file('disk')]);
+    await this.copyDisk(image, MACHINE_FILES.disk);
     const firmware = await findFirmware(this.#arch);
     await copyFile(firmware.vars, this.file('vars'));
   }
@@ -64,12 +65,39 @@ export class Machine {
       arch: this.#arch,
       firmware: await findFirmware(this.#arch),
       seed: seed !== undefined,
+      // Of the folder: a machine that gets another disk is still the same machine.
+      uuid: namedGuid(`machine:${this.dir}`),
     });
     const startedAt = Date.now();
     const identity = await launchQemu(this.dir, PLATFORMS[this.#arch].program, args);
     const state = { ...identity, startedAt, kubeletPort: spec.kubeletPort };
     await writeFile(path.join(this.dir, STATE_FILE), JSON.stringify(state));
     return state;
+  }
+
+  /** Makes a file for a further disk or a stick: a sparse copy of `image`. */
+  async copyDisk(image: string, name: string): Promise<void> {
+    await run('cp', ['--sparse=always', '--reflink=auto', image, path.join(this.dir, name)]);
+  }
+
+  /** Makes an empty file for a further disk. */
+  async emptyDisk({ file, bytes }: { file: string; bytes: number }): Promise<void> {
+    const disk = path.join(this.dir, file);
+    await writeFile(disk, '');
+    await truncate(disk, bytes);
+  }
+
+  /** Plugs a USB stick with the content of a file into the running machine, which was started with `usb`. */
+  async plugStick(file: string): Promise<void> {
+    const id = `stick-${path.parse(file).name}`;
+    await qmp(this.dir, MACHINE_FILES.qmp, 'blockdev-add', {
+      driver: 'raw',
+      'node-name': id,
+      'read-only': true,
+      file: { driver: 'file', filename: file },
+    });
+    const device = { driver: 'usb-storage', id: `${id}-device`, drive: id, bus: `${USB}.0` };
+    await qmp(this.dir, MACHINE_FILES.qmp, 'device_add', device);
   }
 
   /** Returns the running machine; undefined when it is off. */

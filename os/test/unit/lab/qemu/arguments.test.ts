@@ -11,6 +11,7 @@ const spec: MachineSpec = {
   kubeletPort: 34567,
   commandLine: ['kios.logport=/dev/ttyS1'],
   seed: true,
+  uuid: '00000000-0000-8000-8000-000000000001',
 };
 
 const valueOf = (args: readonly string[], flag: string): string[] =>
@@ -27,6 +28,19 @@ it('puts a network card without a peer before the working one', () => {
   const cards = valueOf(args, '-device').filter((device) => device.startsWith('virtio-net'));
   expect(cards.map((card) => /netdev=(\w+)/.exec(card)?.[1])).toEqual(['quiet', 'net0']);
   expect(valueOf(args, '-netdev')).toContain('hubport,id=quiet,hubid=0');
+});
+
+it('puts further disks, which firmware does not boot, between the first and the seed', () => {
+  const args = qemuArguments({ ...spec, disks: ['one.img', 'two.img'] });
+  const files = valueOf(args, '-drive').map((drive) => /file=([^,]+)/.exec(drive)?.[1]);
+  expect(files.slice(2)).toEqual(['disk.img', 'one.img', 'two.img', 'seed.img']);
+  const devices = valueOf(args, '-device').filter((device) => device.startsWith('virtio-blk'));
+  expect(devices.map((device) => device.includes('bootindex'))).toEqual([true, false, false, true]);
+});
+
+it('has a USB controller only when sticks will be plugged in', () => {
+  expect(valueOf(qemuArguments(spec), '-device').join(' ')).not.toContain('usb');
+  expect(valueOf(qemuArguments({ ...spec, usb: true }), '-device')).toContain('qemu-xhci,id=usb');
 });
 
 it('passes words for the kernel to the EFI stub with doubled commas', () => {

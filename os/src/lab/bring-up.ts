@@ -13,7 +13,7 @@ import { chooseAccelerator } from './qemu/accelerator.ts';
 import type { Machine } from './qemu/machine.ts';
 import { type JoinInformation, seedFor } from './seed-document.ts';
 
-export interface UpOptions extends Pick<BootOptions, 'usb'> {
+export interface UpOptions extends Pick<BootOptions, 'scsi'> {
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly kernel?: KernelName;

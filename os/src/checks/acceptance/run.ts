@@ -29,7 +29,7 @@ import { UNTRUSTED_CASES } from './untrusted.ts';
 import { WORKLOAD_ASSERTIONS } from './workload.ts';
 
 /** Hardware by which the node is attacked. */
-export const ATTACKED = { usb: true, emptyDisk: VOLUME } as const;
+export const ATTACKED = { scsi: true, emptyDisk: VOLUME } as const;
 
 /**
  * Assertions about the node that `up` started. Reboot and power button come last, because they end what the others
@@ -90,7 +90,7 @@ export function untrustedOf(
     machine: up.node.machine,
     buildImage: () => buildEdited(progress),
     image: up.image,
-    boot: { ...up.boot, usb: false, quietCard: true },
+    boot: { ...up.boot, scsi: false, quietCard: true },
     join: up.join,
     kubectl: up.kubectl,
     signal,

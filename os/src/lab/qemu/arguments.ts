@@ -19,8 +19,8 @@ export interface MachineSpec {
   readonly uuid: string;
   /** Files of further disks. Their kernel names come after the first disk's and before the seed's. */
   readonly disks?: readonly string[];
-  /** Adds a USB controller, for sticks that are plugged in while the machine runs. */
-  readonly usb?: boolean;
+  /** Adds a SCSI controller, for disks that are plugged in while the machine runs. Their kernel names come first. */
+  readonly scsi?: boolean;
   /** Adds a network card before the working one, with a link but no peer. */
   readonly quietCard?: boolean;
   /** A disc in a drive and the asset tag of the chassis, which a cloud gives a machine besides its network. */
@@ -40,8 +40,8 @@ export const MACHINE_FILES = {
 
 const FILES = MACHINE_FILES;
 
-/** Name of the USB controller. */
-export const USB = 'usb';
+/** Name of the SCSI controller. */
+export const SCSI = 'scsi';
 
 /** Disks lose what was not written out when QEMU is killed, which no test does to a machine that it starts again. */
 const WRITABLE = ',cache=unsafe,discard=unmap';
@@ -90,7 +90,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     ...drive(FILES.disk, 0, WRITABLE),
     ...(spec.disks ?? []).flatMap(furtherDisk),
     ...(spec.seed ? drive(FILES.seed, 1, ',readonly=on') : []),
-    ...(spec.usb === true ? [`-device qemu-xhci,id=${USB}`] : []),
+    ...(spec.scsi === true ? [`-device virtio-scsi-pci,id=${SCSI}`] : []),
     ...(spec.quietCard === true
       ? ['-netdev hubport,id=quiet,hubid=0', '-device virtio-net-pci,netdev=quiet,romfile=']
       : []),

@@ -8,7 +8,7 @@ import { readIfThere } from '../../workstation/files.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import { isAlive, terminate, type ProcessIdentity } from '../../workstation/process.ts';
 import { run } from '../../workstation/run.ts';
-import { MACHINE_FILES, qemuArguments, type MachineSpec, USB } from './arguments.ts';
+import { MACHINE_FILES, qemuArguments, type MachineSpec, SCSI } from './arguments.ts';
 import { findFirmware } from './firmware.ts';
 import { launchQemu } from './launch.ts';
 import { PLATFORMS } from './platform.ts';
@@ -75,7 +75,7 @@ export class Machine {
     return state;
   }
 
-  /** Makes a file for a further disk or a stick: a sparse copy of `image`. */
+  /** Makes a file for a further disk: a sparse copy of `image`. */
   async copyDisk(image: string, name: string): Promise<void> {
     await run('cp', ['--sparse=always', '--reflink=auto', image, path.join(this.dir, name)]);
   }
@@ -87,16 +87,16 @@ export class Machine {
     await truncate(disk, bytes);
   }
 
-  /** Plugs a USB stick with the content of a file into the running machine, which was started with `usb`. */
-  async plugStick(file: string): Promise<void> {
-    const id = `stick-${path.parse(file).name}`;
+  /** Plugs a disk with the content of a file into the running machine, which was started with `scsi`. */
+  async plugDisk(file: string): Promise<void> {
+    const drive = `plugged-${path.parse(file).name}`;
     await qmp(this.dir, MACHINE_FILES.qmp, 'blockdev-add', {
       driver: 'raw',
-      'node-name': id,
+      'node-name': drive,
       'read-only': true,
       file: { driver: 'file', filename: file },
     });
-    const device = { driver: 'usb-storage', id: `${id}-device`, drive: id, bus: `${USB}.0` };
+    const device = { driver: 'scsi-hd', id: `${drive}-device`, drive, bus: `${SCSI}.0` };
     await qmp(this.dir, MACHINE_FILES.qmp, 'device_add', device);
   }
 

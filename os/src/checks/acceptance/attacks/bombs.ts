@@ -107,10 +107,11 @@ async function endure(subject: Subject, bombs: readonly Bomb[]): Promise<string>
     await restartKubelet(subject, control);
     const after = await untouched(subject);
     demand(after.join() === before.join(), `containers before: ${before.join(', ')}; after: ${after.join(', ')}`); // prettier-ignore
+    for (const { name } of pods) await deleteGuest(kubectl, name, 'wait');
     return outcomes.join(', ');
   } finally {
     await kubectl.call(['delete', 'pod', control, '--wait=false', '--ignore-not-found']);
-    for (const { name } of pods) await deleteGuest(kubectl, name, 'wait');
+    for (const { name } of pods) await deleteGuest(kubectl, name);
   }
 }
 

@@ -38,9 +38,10 @@ it('puts further disks, which firmware does not boot, between the first and the 
   expect(devices.map((device) => device.includes('bootindex'))).toEqual([true, false, false, true]);
 });
 
-it('has a USB controller only when sticks will be plugged in', () => {
-  expect(valueOf(qemuArguments(spec), '-device').join(' ')).not.toContain('usb');
-  expect(valueOf(qemuArguments({ ...spec, usb: true }), '-device')).toContain('qemu-xhci,id=usb');
+it('has a SCSI controller only when disks will be plugged in', () => {
+  expect(valueOf(qemuArguments(spec), '-device').join(' ')).not.toContain('scsi');
+  const devices = valueOf(qemuArguments({ ...spec, scsi: true }), '-device');
+  expect(devices).toContain('virtio-scsi-pci,id=scsi');
 });
 
 it('passes words for the kernel to the EFI stub with doubled commas', () => {

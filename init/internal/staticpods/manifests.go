@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"kios.dev/init/internal/plainfile"
 )
 
 // A pod that may write the folder can fill it with anything. Its copy lies in memory, and kubelet runs 110 pods.
@@ -24,7 +22,6 @@ const (
 
 // manifests is what a folder may offer: names in order, at most maxManifests.
 type manifests struct {
-	folder string
 	listed bool
 	names  []string
 }
@@ -35,7 +32,7 @@ func openManifests(folder string) (manifests, *faults) {
 	names, err := list(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		failed.add(err)
-		return manifests{folder: folder}, failed
+		return manifests{}, failed
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") })
 	slices.Sort(names)
@@ -43,7 +40,7 @@ func openManifests(folder string) (manifests, *faults) {
 		failed.add(fmt.Errorf("%s holds too many manifests: only the first %d by name are offered", folder, maxManifests))
 		names = names[:maxManifests]
 	}
-	return manifests{folder, true, names}, failed
+	return manifests{true, names}, failed
 }
 
 // list does not wait when something else than a folder is in its place.
@@ -59,8 +56,6 @@ func list(folder string) ([]string, error) {
 	}
 	return names, err
 }
-
-func (m manifests) read(name string) ([]byte, error) { return plainfile.Read(m.folder, name, maxSize) }
 
 // faults collects errors. Only the first are spelled out, so that a folder full of them fits into a line of the log.
 type faults struct {

@@ -20,7 +20,10 @@ const (
 // line. Sandboxes made at the same time each take as long as all of them together, and everything else waits for the
 // network anyway.
 func (h *host) offerPods() {
-	folder := staticpods.Folder{From: "/etc/kubernetes/manifests", To: runDir + "/manifests"}
+	folder := staticpods.Folder{
+		From: "/etc/kubernetes/manifests", To: runDir + "/manifests",
+		Boot: readLine("/proc/sys/kernel/random/boot_id"),
+	}
 	first, err := folder.OfferFirst()
 	report := h.podsReporter()
 	report(err)

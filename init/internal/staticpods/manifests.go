@@ -20,7 +20,6 @@ const (
 
 // manifests is what a folder may offer: names in order, at most maxManifests.
 type manifests struct {
-	folder string
 	listed bool
 	names  []string
 }
@@ -31,7 +30,7 @@ func openManifests(folder string) (manifests, *faults) {
 	names, err := plainfile.Names(folder, maxNames)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		failed.add(err)
-		return manifests{folder: folder}, failed
+		return manifests{}, failed
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") })
 	slices.Sort(names)
@@ -39,10 +38,8 @@ func openManifests(folder string) (manifests, *faults) {
 		failed.add(fmt.Errorf("%s holds too many manifests: only the first %d by name are offered", folder, maxManifests))
 		names = names[:maxManifests]
 	}
-	return manifests{folder, true, names}, failed
+	return manifests{true, names}, failed
 }
-
-func (m manifests) read(name string) ([]byte, error) { return plainfile.Read(m.folder, name, maxSize) }
 
 // faults collects errors. Only the first are spelled out, so that a folder full of them fits into a line of the log.
 type faults struct {

@@ -21,9 +21,10 @@ import (
 // the image builder writes.
 const startAnnotation = "kios.dev/start"
 
-// Folder is kubelet's folder (To) and the one that it copies (From).
+// Folder is kubelet's folder (To) and the one that it copies (From), in this boot.
 type Folder struct {
 	From, To string
+	Boot     string // the boot's id
 }
 
 // OfferFirst makes To with the pods that ask to start first, and returns their uids.
@@ -34,7 +35,7 @@ func (f Folder) OfferFirst() ([]string, error) {
 	manifests, failed := openManifests(f.From)
 	var uids []string
 	for _, name := range manifests.names {
-		content, err := manifests.read(name)
+		content, err := f.read(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a dangling link, or removed since the folder was listed
 		}
@@ -61,7 +62,7 @@ func (f Folder) Sync() error {
 	stays, total := map[string]bool{}, int64(0)
 	for _, name := range manifests.names {
 		copied := filepath.Join(f.To, name)
-		content, err := manifests.read(name)
+		content, err := f.read(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -82,6 +83,11 @@ func (f Folder) Sync() error {
 	}
 	failed.add(f.remove(stays))
 	return failed.join()
+}
+
+func (f Folder) read(name string) ([]byte, error) {
+	content, err := plainfile.Read(f.From, name, maxSize)
+	return inBoot(content, f.Boot), err
 }
 
 // remove ends the offer of every manifest that does not stay.

@@ -1,18 +1,46 @@
 /**
  * Runs in a pod on the node under the runtime of the agents' images and prints a line of JSON for each probe, feature
- * or fact. It is not part of the image.
+ * or fact, or takes all that it can of something and says how much that was. It is not part of the image.
  */
 import { release } from 'node:os';
 
+import { BOMBS } from './bombs/all.ts';
 import { look } from './facts.ts';
 import { tryAll } from './features/all.ts';
+import { askMetadata, routeMetadata, serveMetadata } from './metadata.ts';
 import { attempt, probeAll } from './probes/all.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 function printAll(results: Iterable<readonly [name: string, result: string | null]>): void {
   print(JSON.stringify({ kernel: release() }));
-  for (const [name, result] of results) print(JSON.stringify({ name, result }));
+  for (const [name, result] of results) printResult(name, result);
+}
+
+const printResult = (name: string, result: string | null): void =>
+  print(JSON.stringify({ name, result }));
+
+async function ask(addresses: readonly string[]): Promise<void> {
+  for await (const [address, reply] of askMetadata(addresses)) printResult(address, reply);
+}
+
+async function serve(addresses: readonly string[]): Promise<void> {
+  printResult('metadata', await serveMetadata(addresses));
+}
+
+/** The pod of the host's network keeps its routes until it ends. */
+async function route(addresses: readonly string[]): Promise<void> {
+  await routeMetadata(addresses);
+  await ask(addresses);
+  setInterval(() => {}, 60_000);
+}
+
+/** Prints how much a bomb took, and keeps it until the pod is deleted. */
+function explode(name: string): void {
+  const bomb = BOMBS[name];
+  if (bomb === undefined) throw new Error(`no bomb ${name}`);
+  printResult(name, bomb());
+  setInterval(() => {}, 60_000);
 }
 
 const [, , mode = '', ...names] = process.argv;
@@ -20,4 +48,8 @@ if (mode === 'attempt') print(attempt(names[0] ?? ''));
 else if (mode === 'facts') printAll(look(names));
 else if (mode === 'probes') printAll(probeAll());
 else if (mode === 'features') printAll(tryAll());
+else if (mode === 'bomb') explode(names[0] ?? '');
+else if (mode === 'metadata-serve') void serve(names);
+else if (mode === 'metadata-route') void route(names);
+else if (mode === 'metadata-ask') void ask(names);
 else throw new Error(`unknown mode ${mode}`);

@@ -20,10 +20,14 @@ export const EVENTS = { watching: 'watching', seen: 'seen' } as const;
  */
 export const SCRIPTS = {
   greet: v.object({ url: v.string() }),
-  host: Rooted,
+  /** `runtime` is containerd's socket. */
+  host: v.object({ ...Rooted.entries, runtime: v.string() }),
   kill: v.object({ pid: v.number() }),
-  power: v.object({ socket: v.string(), order: v.number() }),
+  order: v.object({ socket: v.string(), order: v.number() }),
+  /** `fill` names a file that takes all free space of its file system first. */
+  power: v.object({ socket: v.string(), order: v.number(), fill: v.optional(v.string()) }),
   serve: v.object({ port: v.number(), greeting: v.string() }),
+  stay: v.object({ seconds: v.number() }),
   'watch-cable': v.object({ ...Reporter.entries, deadlineMs: v.number() }),
   'watch-standalone': v.object({
     ...Reporter.entries,
@@ -33,6 +37,8 @@ export const SCRIPTS = {
     /** Limit of the wait for a code in bootstrap's log. */
     longestSeconds: v.number(),
   }),
+  /** `gzip` holds the bytes, compressed, in base64. */
+  'write-device': v.object({ device: v.string(), gzip: v.string() }),
 } as const;
 
 /** Returns the parameters of the running program: JSON in the argument after its text. */

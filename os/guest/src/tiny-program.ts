@@ -13,6 +13,43 @@ export const EXIT_INT80 = [0x31, 0xdb, 0xb8, 1, 0, 0, 0, 0xcd, 0x80] as const;
 /** An undefined instruction (ud2). */
 export const CRASH = [0x0f, 0x0b] as const;
 
+/** Machine code of a program whose processes all call fork(2) until that fails, and then stay. */
+export const FORK_ALWAYS = [
+  0xb8, 57, 0, 0, 0, 0x0f, 0x05, // fork
+  0x85, 0xc0, 0x79, 0xf5, // again if it succeeded, in parent and child
+  0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7, // pause for ever
+] as const; // prettier-ignore
+
+/** Returns the characters from the first to before the last. */
+const characters = (first: string, last: string): string[] =>
+  Array.from({ length: last.charCodeAt(0) - first.charCodeAt(0) }, (_, index) =>
+    String.fromCharCode(first.charCodeAt(0) + index),
+  );
+
+/** Names of the files that `WATCH_ALWAYS` watches in its working directory. */
+export const WATCHED: readonly string[] = characters('0', '@').flatMap((one) =>
+  characters('@', '\u0080').map((two) => one + two),
+);
+
+/**
+ * Machine code that makes inotify instances until that fails, and then stays. The first 512 watch every file, as long as
+ * there are watches: the kernel takes long to add one to a file that has many.
+ */
+export const WATCH_ALWAYS = [
+  0x68, 0, 0, 0x10, 0, 0x68, 0, 0, 0x10, 0, // push the limit of open files twice: now, and at most
+  0xbf, 7, 0, 0, 0, 0x48, 0x89, 0xe6, 0xb8, 160, 0, 0, 0, 0x0f, 0x05, // setrlimit
+  0x6a, 0, 0xbd, 0, 2, 0, 0, // room for a name, and the number of instances that watch
+  0xb8, 0x26, 1, 0, 0, 0x31, 0xff, 0x0f, 0x05, 0x85, 0xc0, 0x78, 0x3c, 0x89, 0xc3, // inotify_init1, or to the end
+  0xff, 0xcd, 0x78, 0xed, // next instance if this one does not watch
+  0x66, 0xc7, 0x04, 0x24, 0x30, 0x40, // the first name
+  0x89, 0xdf, 0x48, 0x89, 0xe6, 0xba, 0xff, 0x0f, 0, 0, 0xb8, 0xfe, 0, 0, 0, 0x0f, 0x05, // inotify_add_watch
+  0x85, 0xc0, 0x78, 0xd2, // next instance if it failed
+  0xfe, 0x44, 0x24, 1, 0x80, 0x7c, 0x24, 1, 0x80, 0x75, 0xe0, // next second letter
+  0xc6, 0x44, 0x24, 1, 0x40, 0xfe, 0x04, 0x24, 0x80, 0x3c, 0x24, 0x40, 0x75, 0xd2, // next first letter
+  0xeb, 0xb7, // next instance
+  0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7, // pause for ever
+] as const; // prettier-ignore
+
 /** Returns machine code that makes an empty file and exits. */
 export function create(file: string): number[] {
   const rest = [0xbe, 0x80, 1, 0, 0, 0xb8, 0x55, 0, 0, 0, 0x0f, 0x05, ...EXIT];

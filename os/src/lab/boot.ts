@@ -18,7 +18,7 @@ const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 600_000;
 const READY_POLL_MS = 500;
 
-export interface BootOptions extends Pick<MachineSpec, 'quietCard' | 'cloud'> {
+export interface BootOptions extends Pick<MachineSpec, 'quietCard' | 'cloud' | 'disks' | 'scsi'> {
   readonly accelerator: Accelerator;
   readonly memoryMiB: number;
   readonly cpus: number;

@@ -13,10 +13,12 @@ import { chooseAccelerator } from './qemu/accelerator.ts';
 import type { Machine } from './qemu/machine.ts';
 import { type JoinInformation, seedFor } from './seed-document.ts';
 
-export interface UpOptions {
+export interface UpOptions extends Pick<BootOptions, 'scsi'> {
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly kernel?: KernelName;
+  /** A further disk, empty. */
+  readonly emptyDisk?: { readonly file: string; readonly bytes: number };
 }
 
 /** A node that is Ready in the cluster of this checkout. */
@@ -41,7 +43,7 @@ export async function bringUp(
   const { progress, signal, undo } = context;
   await ensureSpace();
   await ensurePackages(['build', 'machine'], progress);
-  const { kernel, ...machineOptions } = options;
+  const { kernel, emptyDisk, ...machineOptions } = options;
   const { image } = await buildImage({
     arch: 'amd64',
     progress,
@@ -52,6 +54,7 @@ export async function bringUp(
   const kubectl = await Kubectl.open(controlPlane.adminKubeconfig);
   const accelerator = await chooseAccelerator();
   await ensureDisk(machine, image);
+  if (emptyDisk !== undefined) await machine.emptyDisk(emptyDisk);
   const join = {
     instanceId: await instanceId(machine),
     endpoint: controlPlane.endpointForGuest,
@@ -60,7 +63,11 @@ export async function bringUp(
     nodeName: NODE_NAME,
   };
   const boot = { ...machineOptions, accelerator };
-  const node = await powerOn(machine, { ...boot, seed: seedFor(join) });
+  const node = await powerOn(machine, {
+    ...boot,
+    ...(emptyDisk === undefined ? {} : { disks: [emptyDisk.file] }),
+    seed: seedFor(join),
+  });
   undo.use(node.console);
   await controlPlane.setNodeForward(NODE_ADDRESS, node.running.kubeletPort);
   const phases = await followBoot(node, { kubectl, nodeName: NODE_NAME }, { progress, signal });

@@ -9,10 +9,11 @@ export interface JoinInformation {
   readonly nodeName: string;
 }
 
+/** A join of a node that may be left to name itself. */
+type AnyJoin = Omit<JoinInformation, 'nodeName'> & Partial<Pick<JoinInformation, 'nodeName'>>;
+
 /** Returns a NoCloud seed whose user data is a NodeBootstrap document. */
-export function seedFor(
-  join: JoinInformation,
-): Readonly<Record<'meta-data' | 'user-data', string>> {
+export function seedFor(join: AnyJoin): Readonly<Record<'meta-data' | 'user-data', string>> {
   return {
     'meta-data': stringify({ 'instance-id': join.instanceId }),
     'user-data': stringify({
@@ -20,7 +21,10 @@ export function seedFor(
       kind: 'NodeBootstrap',
       cluster: { name: 'kios', endpoint: join.endpoint, caCertHashes: [join.caCertHash] },
       auth: { bootstrapToken: join.token },
-      node: { name: join.nodeName, labels: { 'kios.dev/lab': 'true' } },
+      node: {
+        ...(join.nodeName === undefined ? {} : { name: join.nodeName }),
+        labels: { 'kios.dev/lab': 'true' },
+      },
     }),
   };
 }

@@ -5,12 +5,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Subject } from '../../src/checks/acceptance/assertion.ts';
 import {
+  ATTACKED,
   NODE_ASSERTIONS,
   subjectOf,
   UNTRUSTED_ASSERTIONS,
   untrustedOf,
 } from '../../src/checks/acceptance/run.ts';
-import type { Untrusted } from '../../src/checks/acceptance/untrusted.ts';
+import type { Untrusted } from '../../src/checks/acceptance/untrusted-node.ts';
 import { bringUp, type UpNode } from '../../src/lab/bring-up.ts';
 import { down } from '../../src/lab/down.ts';
 import { labMachine } from '../../src/lab/node.ts';
@@ -46,7 +47,8 @@ async function keepLogs(what: string): Promise<void> {
 }
 
 /**
- * All tests of this file share four boots: the first, the reboot, and two of a fresh disk that gets a wrong seed first.
+ * All tests of this file share five boots: the first, the reboot, one of a fresh disk beside its twin, and two of a
+ * fresh disk that gets a wrong seed first.
  */
 let up: UpNode;
 let subject: Subject;
@@ -56,7 +58,7 @@ beforeAll(async () => {
   await down(silent, { purge: true });
   await rm(kept, { recursive: true, force: true });
   try {
-    up = await bringUp(context, labMachine(), { memoryMiB: 2048, cpus: 2 });
+    up = await bringUp(context, labMachine(), { memoryMiB: 2048, cpus: 2, ...ATTACKED });
   } catch (cause) {
     await keepLogs('start');
     throw cause;

@@ -7,7 +7,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeGpt, GPT_BYTES, guidBytes, SECTOR } from '../../src/build/formats/gpt.ts';
 import { IDENTIFIERS, LAYOUT, makeDisk } from '../../src/build/image/disk.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
+import { writeToData } from '../../src/lab/qemu/data-partition.ts';
 import { silent } from '../../src/workstation/progress.ts';
+import { run } from '../../src/workstation/run.ts';
 
 /**
  * Features of an ext4 superblock by field: offset and the bits that must be set. Linux,
@@ -65,4 +67,18 @@ test('the disk carries the identifiers that init replaces at the first boot', as
     expect((await read(at + 67, 4)).readUInt32LE()).toBe(serial);
   const uuid = Buffer.from(IDENTIFIERS.dataFileSystem.replaceAll('-', ''), 'hex');
   expect(await read(data! + 1024 + 0x68, 16)).toEqual(uuid);
+});
+
+test('a test can put there what a pod could: files, FIFOs and links to anywhere', async () => {
+  const image = path.join(dir, 'kios.img');
+  await writeToData(image, {
+    '/meta/etc/kios/plain': { content: 'text' },
+    '/meta/etc/waits': { fifo: true },
+    '/meta/etc/kios/leads': { link: '/proc/kmsg' },
+  });
+  const debugfs = (command: string): Promise<string> =>
+    run('/usr/sbin/debugfs', ['-R', command, `${image}?offset=${data}`]);
+  expect(await debugfs('cat /meta/etc/kios/plain')).toBe('text');
+  expect(await debugfs('stat /meta/etc/waits')).toContain('Type: FIFO');
+  expect(await debugfs('stat /meta/etc/kios/leads')).toContain('/proc/kmsg');
 });

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { RUNTIME_ENV } from '@kios/bundle/runtime-env';
+import { runtimes, shippedRuntime } from '@kios/testkit';
 
 import type { NodeFolder } from './node-folder.ts';
 
@@ -14,16 +14,12 @@ export interface Line {
 }
 
 const BUNDLE = path.join(import.meta.dirname, '../../dist/agent.cjs');
-const bun = process.env['KIOS_BUN'];
 
 /** The runtimes a bundle must run under; Bun is the one that ships. */
-export const RUNTIMES: readonly (readonly [name: string, program: string])[] = [
-  ['node', process.execPath],
-  ...(bun !== undefined && existsSync(bun) ? [['bun', bun] as const] : []),
-];
+export const RUNTIMES = runtimes().map(({ name, program }) => [name, program] as const);
 
 /** The shipped runtime if known, otherwise this one. */
-export const SHIPPED = bun !== undefined && existsSync(bun) ? bun : process.execPath;
+export const SHIPPED = shippedRuntime();
 
 export interface AgentOptions {
   readonly program: string;

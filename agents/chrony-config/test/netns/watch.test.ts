@@ -4,12 +4,17 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { bundleAgent } from '@kios/bundle';
-import { requireRoot, type RunningProcess, startChronyd, Wire } from '@kios/testkit';
+import {
+  requireRoot,
+  type RunningProcess,
+  shippedRuntime,
+  startChronyd,
+  Wire,
+} from '@kios/testkit';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
-// The image runs Bun; tests run Node unless this names another runtime.
-const RUNTIME = process.env['KIOS_AGENT_RUNTIME'] ?? process.execPath;
+const RUNTIME = shippedRuntime();
 const SERVER = '192.0.2.1';
 const NTP_SERVER = path.resolve(import.meta.dirname, '../support/ntp-server-main.ts');
 const DAY_MS = 24 * 3600_000;

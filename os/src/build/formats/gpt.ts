@@ -154,6 +154,10 @@ function readTable(disk: Buffer): { table: Buffer; entryBytes: number } | undefi
   return header.readUInt32LE(88) === crc32(table) ? { table, entryBytes } : undefined;
 }
 
+/** Returns the disk's own GUID from its first bytes; undefined when these do not hold a complete, valid table. */
+export const diskGuid = (disk: Buffer): string | undefined =>
+  readTable(disk) === undefined ? undefined : guidText(disk.subarray(SECTOR + 56, SECTOR + 72));
+
 const UNUSED = '00000000-0000-0000-0000-000000000000';
 
 /**

@@ -1,8 +1,8 @@
+import type { HostFacts } from '../../../guest/src/host-facts.ts';
 import type { Kubectl } from '../../lab/kubectl.ts';
 import type { Console } from '../../lab/qemu/console.ts';
 import type { Machine } from '../../lab/qemu/machine.ts';
 import type { Progress } from '../../workstation/progress.ts';
-import type { HostFacts } from './host-facts.ts';
 
 /** A node that is Ready, as checks see it: through its API server and its console. */
 export interface Subject {
@@ -10,6 +10,8 @@ export interface Subject {
   readonly nodeName: string;
   readonly console: Console;
   readonly machine: Machine;
+  /** The disk image that the machine's disk is a copy of. */
+  readonly image: string;
   readonly progress: Progress;
   /** Returns what a pod sees of the host; the first result is kept unless `afresh` is given. */
   readonly lookAtHost: (afresh?: 'afresh') => Promise<HostFacts>;

@@ -13,7 +13,7 @@ import { demand, type Assertion } from './assertion.ts';
 import { startOnHost } from './debug-pod.ts';
 import { scriptCommand } from './guest-program.ts';
 import { nextEvent } from './next-event.ts';
-import type { Untrusted } from './untrusted.ts';
+import type { Untrusted } from './untrusted-node.ts';
 
 /** The network of the node in `arguments.ts`. */
 const NETWORK = 'net0';

@@ -2,14 +2,15 @@ import { randomUUID } from 'node:crypto';
 
 import * as v from 'valibot';
 
+import { HostFacts } from '../../../guest/src/host-facts.ts';
 import type { Kubectl } from '../../lab/kubectl.ts';
 import { RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
-import { HostFacts } from './host-facts.ts';
 
 interface DebugPod {
   readonly nodeName: string;
   readonly command: readonly string[];
   readonly capabilities?: readonly string[];
+  readonly privileged?: boolean;
   /** Sockets of the host to mount at the same path. */
   readonly sockets?: readonly string[];
 }
@@ -20,7 +21,7 @@ const TAIL_CHARACTERS = 500;
 
 /** Returns a Pod object that runs a command once, in the host's process and network namespaces. */
 function debugPod(name: string, { nodeName, command, ...rest }: DebugPod): unknown {
-  const { capabilities = [], sockets = [] } = rest;
+  const { capabilities = [], sockets = [], privileged = false } = rest;
   const mounts = sockets.map((socket, index) => ({ name: `socket-${index}`, path: socket }));
   return {
     apiVersion: 'v1',
@@ -41,7 +42,7 @@ function debugPod(name: string, { nodeName, command, ...rest }: DebugPod): unkno
           imagePullPolicy: 'Never',
           command,
           env: [{ name: 'HOME', value: '/tmp' }],
-          securityContext: { runAsUser: 0, capabilities: { add: [...capabilities] } },
+          securityContext: { runAsUser: 0, privileged, capabilities: { add: [...capabilities] } },
           volumeMounts: mounts.map((mount) => ({ name: mount.name, mountPath: mount.path })),
         },
       ],
@@ -75,11 +76,14 @@ export async function runOnHost(kubectl: Kubectl, pod: DebugPod): Promise<string
   }
 }
 
+const RUNTIME_SOCKET = '/run/containerd/containerd.sock';
+
 /** Returns what a pod sees of the host now. */
 export async function lookAtHost(kubectl: Kubectl, nodeName: string): Promise<HostFacts> {
   const output = await runOnHost(kubectl, {
     nodeName,
-    command: await scriptCommand('host', {}),
+    command: await scriptCommand('host', { runtime: RUNTIME_SOCKET }),
+    sockets: [RUNTIME_SOCKET],
     // Reading another process's /proc/<pid>/{exe,root,mountinfo} counts as tracing.
     capabilities: ['SYS_PTRACE', 'DAC_READ_SEARCH'],
   });

@@ -4,10 +4,8 @@ import * as v from 'valibot';
 
 import type { Kubectl } from '../../lab/kubectl.ts';
 import type { Subject } from './assertion.ts';
-import { guestProgram, MAIN_FILE, RUNTIME, RUNTIME_IMAGE } from './guest-program.ts';
+import { createGuest, deleteGuest } from './guest-pod.ts';
 
-/** Key of the program in its ConfigMap. */
-const KEY = 'guest.cjs';
 const EXIT_CODE = '.status.containerStatuses[0].state.terminated.exitCode';
 /** Some probes start the runtime again, which takes a second each under emulation. */
 const TIMEOUT = '--timeout=300s';
@@ -38,8 +36,8 @@ export function parseResults(output: string): Results {
 
 type Mode = 'facts' | 'features' | 'probes';
 
-/** Namespaces of the host that a pod gets by mode. Each pod is privileged and has the host's files. */
-const PRIVILEGED = {
+/** Namespaces of the host that a pod gets by mode. */
+const NAMESPACES = {
   facts: { hostPID: true, hostNetwork: true },
   probes: { hostPID: true, hostNetwork: true, hostIPC: true },
   features: {},
@@ -51,59 +49,22 @@ interface GuestRequest {
   readonly names?: readonly string[];
 }
 
-function guestPod(name: string, { nodeName, mode, names = [] }: GuestRequest): unknown {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace: 'default' },
-    spec: {
-      nodeName,
-      ...PRIVILEGED[mode],
-      restartPolicy: 'Never',
-      automountServiceAccountToken: false,
-      terminationGracePeriodSeconds: 1,
-      tolerations: [{ operator: 'Exists' }],
-      containers: [
-        {
-          name: 'guest',
-          image: RUNTIME_IMAGE,
-          imagePullPolicy: 'Never',
-          command: [RUNTIME, MAIN_FILE, mode, ...names],
-          env: [{ name: 'HOME', value: '/tmp' }],
-          securityContext: { runAsUser: 0, privileged: true },
-          volumeMounts: [
-            { name: 'program', mountPath: MAIN_FILE, subPath: KEY },
-            { name: 'host', mountPath: '/host' },
-          ],
-        },
-      ],
-      volumes: [
-        { name: 'program', configMap: { name } },
-        { name: 'host', hostPath: { path: '/', type: 'Directory' } },
-      ],
-    },
-  };
-}
-
 /** Runs all probes, tries all features, or reads facts, in one pod on the node. */
 export async function askGuest(kubectl: Kubectl, request: GuestRequest): Promise<Results> {
   const name = `${request.mode}-${randomUUID().slice(0, 8)}`;
-  const map = {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name, namespace: 'default' },
-    data: { [KEY]: await guestProgram('main') },
-  };
-  const pod = guestPod(name, request);
-  const items = { apiVersion: 'v1', kind: 'List', items: [map, pod] };
-  await kubectl.call(['create', '-f', '-'], { input: JSON.stringify(items) });
+  await createGuest(kubectl, {
+    name,
+    nodeName: request.nodeName,
+    args: [request.mode, ...(request.names ?? [])],
+    privileged: NAMESPACES[request.mode],
+  });
   try {
     await kubectl.call(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`, TIMEOUT], {
       timeoutMs: 310_000,
     });
     return parseResults(await kubectl.call(['logs', name]));
   } finally {
-    await kubectl.call(['delete', 'pod,configmap', name, '--wait=false', '--ignore-not-found']);
+    await deleteGuest(kubectl, name);
   }
 }
 

@@ -1,9 +1,13 @@
+import type { HostFacts, HostProcess } from '../../../guest/src/host-facts.ts';
 import { demand, type Assertion } from './assertion.ts';
-import type { HostFacts, HostProcess, Listener } from './host-facts.ts';
+import { reasonFor } from './executables.ts';
+import { formatListener, LISTENERS, matches, purposeOf } from './listeners.ts';
 
 const BIN = ['containerd', 'containerd-shim-runc-v2', 'init', 'kubelet', 'mount', 'runc', 'umount'];
 const HOST_PROGRAMS = ['/bin/containerd', '/bin/init', '/bin/kubelet'];
 const LOOKS = 4;
+/** docs/host-api.md section 8. */
+const INITRAMFS_FILE = '/root.erofs';
 const SHIM = '/bin/containerd-shim-runc-v2';
 
 /** Returns the processes of the host itself: not those of the kernel, of containers, or pods' shims. */
@@ -15,14 +19,6 @@ const isBare = (processes: readonly HostProcess[]): boolean =>
     .map(({ exe }) => exe)
     .toSorted()
     .join(' ') === HOST_PROGRAMS.join(' ');
-
-const isLoopback = ({ address }: Listener): boolean =>
-  address.startsWith('127.') || address === '0000:0000:0000:0000:0000:0000:0000:0001';
-
-export const openListeners = ({ listeners }: HostFacts): string[] =>
-  listeners
-    .filter((listener) => !isLoopback(listener))
-    .map(({ protocol, address, port }) => `${protocol} ${address}:${port}`);
 
 export const HOST_ASSERTIONS: readonly Assertion[] = [
   {
@@ -46,20 +42,34 @@ export const HOST_ASSERTIONS: readonly Assertion[] = [
     },
   },
   {
-    name: 'nothing else in the host’s root is executable',
+    name: 'every file with an execute bit, wherever it lies, is one of those the node needs, and none is a script',
     check: async ({ lookAtHost }) => {
       const { executables } = await lookAtHost();
-      const others = executables.filter((file) => !file.startsWith('/bin/'));
-      demand(others.length === 0, `there are ${others.slice(0, 10).join(', ')}`);
-      return `${executables.length} executable files, all in /bin`;
+      const strangers = executables.filter((file) => reasonFor(file) === undefined);
+      demand(strangers.length === 0, `there are ${strangers.slice(0, 10).map(({ path, kind }) => `${path} (${kind})`).join(', ')}`); // prettier-ignore
+      return `${executables.length} files`;
     },
   },
   {
-    name: 'the root is read-only',
+    name: 'the root is a read-only EROFS in RAM: a file of the initramfs, on no block device',
     check: async ({ lookAtHost }) => {
-      const { rootOptions, rootType } = await lookAtHost();
-      demand(rootOptions.split(',').includes('ro'), `${rootType} mounted ${rootOptions}`);
-      return `${rootType} ${rootOptions}`;
+      const { root } = await lookAtHost();
+      const seen = `${root.type} from ${root.source} on ${root.device}, ${root.options}`;
+      demand(root.type === 'erofs' && root.options.split(',').includes('ro'), seen);
+      demand(root.source === INITRAMFS_FILE && root.device.startsWith('0:'), seen);
+      return seen;
+    },
+  },
+  {
+    name: 'after joining, each socket that listens on the host is one of those the node needs',
+    check: async ({ lookAtHost }) => {
+      const { listeners } = await lookAtHost();
+      const seen = listeners.map(formatListener);
+      const strangers = listeners.filter((listener) => purposeOf(listener) === undefined);
+      demand(strangers.length === 0, `there are ${strangers.map(formatListener).join(', ')}`);
+      const missing = LISTENERS.filter((known) => known.always && !listeners.some(matches(known)));
+      demand(missing.length === 0, `nobody listens for ${missing.map(({ why }) => why).join(', ')}; there are ${seen.join(', ')}`); // prettier-ignore
+      return seen.join(', ');
     },
   },
 ];

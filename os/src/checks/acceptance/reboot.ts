@@ -10,7 +10,7 @@ import { scriptCommand } from './guest-program.ts';
 import { nextEvent } from './next-event.ts';
 
 const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
-const REBOOT = 0x06;
+const ORDER_REBOOT = 0x06;
 const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 300_000;
 
@@ -45,48 +45,51 @@ async function waitBack(subject: Subject, oldBoot: string): Promise<string> {
   demand(false, `it was not Ready again within ${READY_DEADLINE_MS / 1000} s`);
 }
 
-export const REBOOT_ASSERTIONS: readonly Assertion[] = [
-  {
-    name: 'reboot of the same disk: joins again without a token and without waiting for bootstrap',
-    check: async (subject) => {
-      const { kubectl, nodeName, console } = subject;
-      const before = await readNode(subject);
-      const tokens = '--field-selector=type=bootstrap.kubernetes.io/token';
-      await kubectl.call(['-n', 'kube-system', 'delete', 'secret', tokens]);
-      const booted = nextEvent(console, 'init', 'init.start');
-      const command = await scriptCommand('power', { socket: SHUTDOWN_SOCKET, order: REBOOT });
-      await startOnHost(kubectl, { nodeName, command, sockets: [SHUTDOWN_SOCKET] });
-      const boot = await booted(BOOT_DEADLINE_MS);
-      const uid = await waitBack(subject, before.status.nodeInfo.bootID);
-      demand(uid === before.metadata.uid, 'it registered another Node object');
-      const after = console.events.slice(console.events.indexOf(boot));
-      const starts = after.filter(({ agent, ev }) => agent === 'init' && ev === 'kubelet.start');
-      const modes = starts.map(({ fields }) => String(fields['mode']));
-      demand(modes.join() === 'cluster', `kubelet was started in mode ${modes.join(', ')}`);
-      return `kubelet in cluster mode at ${starts[0]?.up.toFixed(1)} s, same Node object`;
-    },
+/** The pod that orders the reboot first takes all free space, so that the disk is full at the next boot. */
+const FULL = '/tmp/full';
+
+export const REBOOT: Assertion = {
+  name: 'reboot of the same disk, which is full: joins again without a token and without waiting for bootstrap',
+  check: async (subject) => {
+    const { kubectl, nodeName, console } = subject;
+    const before = await readNode(subject);
+    const tokens = '--field-selector=type=bootstrap.kubernetes.io/token';
+    await kubectl.call(['-n', 'kube-system', 'delete', 'secret', tokens]);
+    const booted = nextEvent(console, 'init', 'init.start');
+    const command = await scriptCommand('power', {
+      socket: SHUTDOWN_SOCKET,
+      order: ORDER_REBOOT,
+      fill: FULL,
+    });
+    await startOnHost(kubectl, { nodeName, command, sockets: [SHUTDOWN_SOCKET] });
+    const boot = await booted(BOOT_DEADLINE_MS);
+    const uid = await waitBack(subject, before.status.nodeInfo.bootID);
+    demand(uid === before.metadata.uid, 'it registered another Node object');
+    const after = console.events.slice(console.events.indexOf(boot));
+    const starts = after.filter(({ agent, ev }) => agent === 'init' && ev === 'kubelet.start');
+    const modes = starts.map(({ fields }) => String(fields['mode']));
+    demand(modes.join() === 'cluster', `kubelet was started in mode ${modes.join(', ')}`);
+    return `kubelet in cluster mode at ${starts[0]?.up.toFixed(1)} s, same Node object`;
   },
-  {
-    name: 'the power button: an orderly shutdown, then the machine is off',
-    check: async ({ console, machine }) => {
-      const isPressed = nextEvent(console, 'init', 'power-button.pressed');
-      const hasEnded = nextEvent(console, 'init', 'shutdown.end');
-      await qmp(machine.dir, MACHINE_FILES.qmp, 'system_powerdown');
-      const pressed = await isPressed(BUTTON_DEADLINE_MS);
-      const end = await hasEnded(STOP_DEADLINE_MS);
-      demand(
-        end.fields['action'] === 'power-off',
-        `the shutdown ended in ${String(end.fields['action'])}`,
-      );
-      const late = Date.now() + OFF_DEADLINE_MS;
-      while ((await machine.running()) !== undefined) {
-        demand(
-          Date.now() < late,
-          `it was still on ${OFF_DEADLINE_MS / 1000} s after its last line`,
-        );
-        await sleep(100);
-      }
-      return `${(end.up - pressed.up).toFixed(1)} s`;
-    },
+};
+
+export const POWER_BUTTON: Assertion = {
+  name: 'the power button: an orderly shutdown, then the machine is off',
+  check: async ({ console, machine }) => {
+    const isPressed = nextEvent(console, 'init', 'power-button.pressed');
+    const hasEnded = nextEvent(console, 'init', 'shutdown.end');
+    await qmp(machine.dir, MACHINE_FILES.qmp, 'system_powerdown');
+    const pressed = await isPressed(BUTTON_DEADLINE_MS);
+    const end = await hasEnded(STOP_DEADLINE_MS);
+    demand(
+      end.fields['action'] === 'power-off',
+      `the shutdown ended in ${String(end.fields['action'])}`,
+    );
+    const late = Date.now() + OFF_DEADLINE_MS;
+    while ((await machine.running()) !== undefined) {
+      demand(Date.now() < late, `it was still on ${OFF_DEADLINE_MS / 1000} s after its last line`);
+      await sleep(100);
+    }
+    return `${(end.up - pressed.up).toFixed(1)} s`;
   },
-];
+};

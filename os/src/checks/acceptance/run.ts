@@ -1,26 +1,35 @@
 import { EXIT, KiosError, describe } from '@kios/errors';
 
+import type { HostFacts } from '../../../guest/src/host-facts.ts';
 import type { UpNode } from '../../lab/bring-up.ts';
 import { NODE_ADDRESS } from '../../lab/node.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import type { Assertion, Outcome, Subject } from './assertion.ts';
+import { BOMB_ASSERTIONS } from './attacks/bombs.ts';
+import { MEDIA_OFFERS, MEDIA_REFUSALS, VOLUME } from './attacks/media.ts';
+import { METADATA_ASSERTIONS } from './attacks/metadata.ts';
+import { SAME_MACHINE, TWIN_CASES } from './attacks/twin.ts';
 import { CABLE_ASSERTIONS, RACE_ASSERTION } from './cable.ts';
 import { lookAtHost } from './debug-pod.ts';
 import { buildEdited } from './edited-image.ts';
 import { FEATURE_ASSERTIONS } from './features.ts';
 import { HARDENED_ASSERTIONS } from './hardened.ts';
-import type { HostFacts } from './host-facts.ts';
 import { HOST_ASSERTIONS } from './host.ts';
 import { KUBELET_ASSERTIONS } from './kubelet-restart.ts';
+import { LIMIT_ASSERTIONS } from './limits.ts';
 import { MODULE_ASSERTIONS } from './modules.ts';
 import { PROBE_ASSERTIONS } from './probes.ts';
-import { REBOOT_ASSERTIONS } from './reboot.ts';
+import { POWER_BUTTON, REBOOT } from './reboot.ts';
 import { STATIC_POD_ASSERTIONS } from './static-pods.ts';
 import { STORE_ASSERTIONS } from './store.ts';
-import { UNTRUSTED_CASES, type Untrusted } from './untrusted.ts';
+import type { Untrusted } from './untrusted-node.ts';
+import { UNTRUSTED_CASES } from './untrusted.ts';
 import { WORKLOAD_ASSERTIONS } from './workload.ts';
+
+/** Hardware by which the node is attacked. */
+export const ATTACKED = { scsi: true, emptyDisk: VOLUME } as const;
 
 /**
  * Assertions about the node that `up` started. Reboot and power button come last, because they end what the others
@@ -28,21 +37,29 @@ import { WORKLOAD_ASSERTIONS } from './workload.ts';
  */
 export const NODE_ASSERTIONS: readonly Assertion[] = [
   ...STORE_ASSERTIONS,
-  ...HOST_ASSERTIONS,
   ...STATIC_POD_ASSERTIONS,
+  ...LIMIT_ASSERTIONS,
+  ...HOST_ASSERTIONS,
   ...WORKLOAD_ASSERTIONS,
+  ...METADATA_ASSERTIONS,
   ...HARDENED_ASSERTIONS,
   ...FEATURE_ASSERTIONS,
   ...MODULE_ASSERTIONS,
   ...PROBE_ASSERTIONS,
   ...KUBELET_ASSERTIONS,
+  ...BOMB_ASSERTIONS,
   ...CABLE_ASSERTIONS,
-  ...REBOOT_ASSERTIONS,
+  ...MEDIA_OFFERS,
+  REBOOT,
+  ...MEDIA_REFUSALS,
+  POWER_BUTTON,
 ];
 
-/** Assertions about the same machine on a fresh disk. */
+/** Assertions about the same machine on fresh disks. */
 export const UNTRUSTED_ASSERTIONS: readonly Assertion<Untrusted>[] = [
+  ...TWIN_CASES,
   ...UNTRUSTED_CASES,
+  SAME_MACHINE,
   RACE_ASSERTION,
 ];
 
@@ -54,6 +71,7 @@ export function subjectOf(up: UpNode, progress: Progress): Subject {
     nodeName: up.nodeName,
     console: up.node.console,
     machine: up.node.machine,
+    image: up.image,
     progress,
     lookAtHost: (afresh) => {
       if (afresh !== undefined) facts = undefined;
@@ -71,7 +89,8 @@ export function untrustedOf(
   return {
     machine: up.node.machine,
     buildImage: () => buildEdited(progress),
-    boot: { ...up.boot, quietCard: true },
+    image: up.image,
+    boot: { ...up.boot, scsi: false, quietCard: true },
     join: up.join,
     kubectl: up.kubectl,
     signal,

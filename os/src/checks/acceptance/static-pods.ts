@@ -1,19 +1,21 @@
+import { readFile } from 'node:fs/promises';
+
 import * as v from 'valibot';
 
+import type { ContainerFacts } from '../../../guest/src/container-facts.ts';
+import type { HostFacts } from '../../../guest/src/host-facts.ts';
 import type { Kubectl } from '../../lab/kubectl.ts';
-import { demand, type Assertion } from './assertion.ts';
-import { capabilityNames } from './capabilities.ts';
-import type { HostFacts, HostProcess } from './host-facts.ts';
+import { demand, type Assertion, type Subject } from './assertion.ts';
+import { type ShippedPod, shippedPods } from './shipped-pods.ts';
+import { startedBeforeJoin } from './started.ts';
 
-const Container = v.object({
-  name: v.string(),
-  securityContext: v.optional(
-    v.object({ capabilities: v.optional(v.object({ add: v.optional(v.array(v.string()), []) })) }),
-  ),
-});
+/** Kubelet shows its static pods to the API server one by one after the node is Ready. */
+const SHOWN = '--timeout=60s';
+const READY = '--timeout=110s';
 
 const ContainerStatus = v.object({
   name: v.string(),
+  ready: v.boolean(),
   restartCount: v.number(),
   containerID: v.optional(v.string(), ''),
   state: v.object({ running: v.optional(v.object({ startedAt: v.string() })) }),
@@ -23,11 +25,13 @@ const ContainerStatus = v.object({
   ),
 });
 
+type ContainerStatus = v.InferOutput<typeof ContainerStatus>;
+
 /**
  * Says whether kubelet recorded the previous attempt of a container as one that never started, as when a restart of
  * kubelet interrupts its creation. Without a record the attempt counts as a restart.
  */
-function neverRan({ lastState: { terminated } }: v.InferOutput<typeof ContainerStatus>): boolean {
+function neverRan({ lastState: { terminated } }: ContainerStatus): boolean {
   if (terminated === undefined) return false;
   return !(Date.parse(terminated.startedAt ?? '') > 0);
 }
@@ -35,11 +39,12 @@ function neverRan({ lastState: { terminated } }: v.InferOutput<typeof ContainerS
 const Pod = v.object({
   metadata: v.object({
     name: v.string(),
-    namespace: v.string(),
     annotations: v.optional(v.record(v.string(), v.string()), {}),
   }),
-  spec: v.object({ containers: v.array(Container) }),
-  status: v.object({ containerStatuses: v.optional(v.array(ContainerStatus), []) }),
+  status: v.object({
+    phase: v.string(),
+    containerStatuses: v.optional(v.array(ContainerStatus), []),
+  }),
 });
 
 const Pods = v.object({ items: v.array(Pod) });
@@ -48,9 +53,10 @@ const Pods = v.object({ items: v.array(Pod) });
 interface StaticContainer {
   readonly title: string;
   readonly id: string;
+  /** UID that the pod has on the node; its mirror in the API server has another one. */
+  readonly podUid: string;
   /** Restarts of a container that had run; an attempt that never started is not one. */
   readonly restarts: number;
-  readonly capabilities: readonly string[];
 }
 
 /** Returns the running containers of the pods that kubelet read from files. */
@@ -59,62 +65,100 @@ export async function staticContainers(kubectl: Kubectl): Promise<StaticContaine
   const fromFiles = items.filter(
     ({ metadata }) => metadata.annotations['kubernetes.io/config.source'] === 'file',
   );
-  return fromFiles.flatMap(({ metadata, spec, status }) =>
+  return fromFiles.flatMap(({ metadata, status }) =>
     status.containerStatuses
       .filter(({ state }) => state.running !== undefined)
-      .map((container) => {
-        const declared = spec.containers.find(({ name }) => name === container.name);
-        return {
-          title: `${metadata.name}/${container.name}`,
-          id: container.containerID.replace(/^.*:\/\//, ''),
-          restarts: neverRan(container) ? 0 : container.restartCount,
-          capabilities: declared?.securityContext?.capabilities?.add.toSorted() ?? [],
-        };
-      }),
+      .map((container) => ({
+        title: `${metadata.name}/${container.name}`,
+        id: container.containerID.replace(/^.*:\/\//, ''),
+        podUid: metadata.annotations['kubernetes.io/config.hash'] ?? '',
+        restarts: neverRan(container) ? 0 : container.restartCount,
+      })),
   );
 }
 
-const processesOf = ({ processes }: HostFacts, id: string): HostProcess[] =>
-  processes.filter(({ cgroup }) => id !== '' && cgroup.includes(id));
+/** Waits until a pod that stays is Ready, and returns what is wrong with its containers. */
+async function faultsOf({ kubectl, nodeName }: Subject, pod: ShippedPod): Promise<string[]> {
+  const name = `${pod.name}-${nodeName}`;
+  const args = ['-n', pod.namespace, `pod/${name}`];
+  await kubectl.call(['wait', '--for=create', SHOWN, ...args]);
+  await kubectl.call(['wait', '--for=condition=Ready', READY, ...args]);
+  const { status } = v.parse(Pod, await kubectl.get('-n', pod.namespace, 'pod', name));
+  const staying = pod.containers.filter(({ ends }) => !ends);
+  const down = staying.filter((container) => {
+    const found = status.containerStatuses.find((one) => one.name === container.name);
+    return found?.state.running === undefined || !found.ready;
+  });
+  if (status.phase !== 'Running') return [`${name} is ${status.phase}`];
+  return down.map((container) => `${name}/${container.name} does not run`);
+}
 
-const differs = (process: HostProcess, wanted: readonly string[]): string | undefined => {
-  const { permitted, effective, bounding } = process.capabilities;
-  const found = { permitted, effective, bounding };
-  for (const [set, mask] of Object.entries(found)) {
-    const names = capabilityNames(mask).join(' ');
-    if (names !== wanted.join(' ')) return `${process.name}: ${set} set is [${names}]`;
-  }
-  return undefined;
-};
+/** Returns the attempts of a shipped container: kubelet appends the host name to the name of a static pod. */
+export const attemptsOf = (
+  { containers }: HostFacts,
+  pod: ShippedPod,
+  container: string,
+): ContainerFacts[] =>
+  containers.filter(
+    (found) =>
+      found.namespace === pod.namespace &&
+      found.pod.startsWith(`${pod.name}-`) &&
+      found.name === container,
+  );
+
+/** Returns the containers of shipped pods that should have ended well and have not. */
+const unfinished = (facts: HostFacts, pods: readonly ShippedPod[]): string[] =>
+  pods.flatMap((pod) =>
+    pod.containers
+      .filter(({ ends }) => ends)
+      .filter(({ name }) =>
+        attemptsOf(facts, pod, name).every(
+          ({ state, exitCode }) => state !== 'exited' || exitCode !== 0,
+        ),
+      )
+      .map(({ name }) => `${pod.name}/${name} has not ended with 0`),
+  );
 
 export const STATIC_POD_ASSERTIONS: readonly Assertion[] = [
   {
-    name: 'static pods have exactly the capabilities of their manifests',
-    check: async ({ kubectl, lookAtHost }) => {
-      const containers = await staticContainers(kubectl);
-      demand(containers.length > 0, 'no static pod runs');
-      const facts = await lookAtHost();
-      for (const { title, id, capabilities } of containers) {
-        const processes = processesOf(facts, id);
-        demand(processes.length > 0, `no process of ${title} was found`);
-        for (const process of processes) {
-          const wrong = differs(process, capabilities);
-          demand(wrong === undefined, `${title}, manifest [${capabilities.join(' ')}]: ${wrong}`);
-        }
-      }
-      return containers
-        .map(({ title, capabilities }) => `${title} [${capabilities.join(' ')}]`)
-        .join(', ');
+    name: 'every static pod of the image runs with all its containers, or has ended well by design',
+    check: async (subject) => {
+      const pods = await shippedPods();
+      const staying = pods.filter(({ ends }) => !ends);
+      const faults: string[] = [];
+      for (const pod of staying) faults.push(...(await faultsOf(subject, pod)));
+      faults.push(...unfinished(await subject.lookAtHost('afresh'), pods));
+      demand(pods.length > 0 && faults.length === 0, faults.join('; '));
+      return `${staying.length} run, ${pods.length - staying.length} ended`;
     },
   },
   {
-    name: 'no container of a static pod restarted when bootstrap set the host name',
-    check: async ({ kubectl }) => {
-      const containers = await staticContainers(kubectl);
-      const restarted = containers.filter(({ restarts }) => restarts > 0);
+    name: 'when bootstrap set the host name, every static pod kept its UID, its sandbox and its containers',
+    check: async ({ kubectl, machine, lookAtHost }) => {
+      const before = startedBeforeJoin(await readFile(machine.file('hostLogs'), 'utf8'));
+      demand(
+        before.some(({ pod }) => pod.startsWith('bootstrap-')),
+        'the host’s log does not show that bootstrap ran before the node joined',
+      );
+      const { containers } = await lookAtHost();
+      const shown = await staticContainers(kubectl);
+      for (const old of before) {
+        const title = `${old.pod}/${old.name}`;
+        const now = containers.find(({ id }) => id === old.id);
+        demand(now !== undefined, `container ${old.id} of ${title} is gone`);
+        demand(now.podUid === old.podUid && now.sandbox === old.sandbox, `${title} moved to another pod`); // prettier-ignore
+        const others = containers.filter(
+          ({ podUid, sandbox }) => podUid === old.podUid && sandbox !== old.sandbox,
+        );
+        demand(others.length === 0, `${title}: its pod has another sandbox`);
+        if (now.state === 'exited') continue;
+        const known = shown.find(({ id }) => id === old.id);
+        demand(known?.podUid === old.podUid, `the API server does not show ${title} with its UID`);
+      }
+      const restarted = shown.filter(({ restarts }) => restarts > 0);
       const list = restarted.map(({ title, restarts }) => `${title} ${restarts} times`);
       demand(restarted.length === 0, `restarted: ${list.join(', ')}`);
-      return `${containers.length} containers, no restart`;
+      return `${before.length} containers of ${new Set(before.map(({ podUid }) => podUid)).size} pods from before`;
     },
   },
 ];

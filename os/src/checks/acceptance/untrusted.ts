@@ -1,18 +1,17 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
-import { type BootedNode, type BootOptions, powerOn, waitReady } from '../../lab/boot.ts';
+import { type BootedNode, waitReady } from '../../lab/boot.ts';
 import type { Kubectl } from '../../lab/kubectl.ts';
 import type { SeenEvent } from '../../lab/qemu/console.ts';
 import { writeToData } from '../../lab/qemu/data-partition.ts';
-import type { Machine } from '../../lab/qemu/machine.ts';
-import { type JoinInformation, seedFor } from '../../lab/seed-document.ts';
 import { type Assertion, demand } from './assertion.ts';
+import { HOSTILE_STATE, HOSTILE_STATE_CASES } from './attacks/hostile-state.ts';
 import { EDIT } from './edited-image.ts';
 import { runsKernel } from './kernel.ts';
 import { PROBE, probeManifest, REFUSED } from './standalone-probe.ts';
+import { createToken, newToken, turnOn, type Untrusted } from './untrusted-node.ts';
 
 const EVENT_DEADLINE_MS = 300_000;
 const MIRROR_DEADLINE_MS = 120_000;
@@ -22,19 +21,6 @@ const PROBE_FILE = `/meta/etc/kubernetes/manifests/${PROBE}.yaml`;
 const FROM_BOOTSTRAP =
   /kubeconfig|kubelet\.conf$|kubelet\.conf\.d\/[1-9]|pki\/ca\.crt|node-labels|node-ip|credential-providers/;
 
-/** A node on a fresh disk that gets a wrong seed first. */
-export interface Untrusted {
-  readonly machine: Machine;
-  /** Builds the disk image that it boots and returns its path. */
-  readonly buildImage: () => Promise<string>;
-  readonly boot: Omit<BootOptions, 'seed'>;
-  readonly join: JoinInformation;
-  readonly kubectl: Kubectl;
-  readonly signal: AbortSignal;
-  readonly setNodeForward: (hostPort: number) => Promise<void>;
-  node?: BootedNode;
-}
-
 const refusal = (event: SeenEvent): boolean =>
   event.agent === 'bootstrap' && codeOf(event) !== undefined;
 
@@ -42,14 +28,6 @@ const isProbe = (event: SeenEvent): boolean => event.agent === PROBE;
 
 const codeOf = (event: SeenEvent): string | undefined =>
   REFUSED.exec(JSON.stringify(event.fields))?.[0];
-
-async function turnOn(subject: Untrusted, join: JoinInformation): Promise<BootedNode> {
-  await subject.machine.stop();
-  subject.node?.console[Symbol.dispose]();
-  subject.node = await powerOn(subject.machine, { ...subject.boot, seed: seedFor(join) });
-  await subject.setNodeForward(subject.node.running.kubeletPort);
-  return subject.node;
-}
 
 /** Waits for bootstrap's refusal on the console and returns its code. */
 async function refusalOf({ console }: BootedNode): Promise<string> {
@@ -72,23 +50,6 @@ async function reportOf({ node }: Untrusted): Promise<v.InferOutput<typeof Repor
   return v.parse(Report, event.fields);
 }
 
-const secretOf = (token: string): unknown => {
-  const [id = '', secret = ''] = token.split('.');
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: `bootstrap-token-${id}`, namespace: 'kube-system' },
-    type: 'bootstrap.kubernetes.io/token',
-    stringData: {
-      'token-id': id,
-      'token-secret': secret,
-      'usage-bootstrap-authentication': 'true',
-      'usage-bootstrap-signing': 'true',
-      'auth-extra-groups': 'system:bootstrappers:kubeadm:default-node-token',
-    },
-  };
-};
-
 const Pods = v.object({
   items: v.array(
     v.object({
@@ -99,12 +60,6 @@ const Pods = v.object({
     }),
   ),
 });
-
-const createToken = (kubectl: Kubectl, token: string): Promise<string> =>
-  kubectl.call(['create', '-f', '-'], { input: JSON.stringify(secretOf(token)) });
-
-const newToken = (): string =>
-  `${randomBytes(3).toString('hex')}.${randomBytes(8).toString('hex')}`;
 
 /**
  * Returns the edited annotation of a static pod from the API server, and waits for it: kubelet mirrors its pods one by
@@ -130,13 +85,17 @@ export const UNTRUSTED_CASES: readonly Assertion<Untrusted>[] = [
     name: 'wrong CA hash: a line with a code on the console',
     check: async (subject) => {
       await subject.machine.create(await subject.buildImage());
-      await writeToData(subject.machine.file('disk'), PROBE_FILE, await probeManifest());
+      await writeToData(subject.machine.file('disk'), {
+        [PROBE_FILE]: { content: await probeManifest() },
+        ...HOSTILE_STATE,
+      });
       const token = newToken();
       await createToken(subject.kubectl, token);
       const caCertHash = `sha256:${'0'.repeat(64)}`;
       return refusalOf(await turnOn(subject, { ...subject.join, token, caCertHash }));
     },
   },
+  ...HOSTILE_STATE_CASES,
   {
     name: 'before joining, nothing listens on an address other than loopback',
     check: async (subject) => {

@@ -8,7 +8,7 @@ import type { CommandContext } from '../../workstation/command-context.ts';
 import { lockState } from '../../workstation/folder-lock.ts';
 import { stateDir } from '../../workstation/paths.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
-import { runAcceptance } from './run.ts';
+import { ATTACKED, runAcceptance } from './run.ts';
 
 /** `kios up --once`: starts a node, checks the acceptance list and leaves nothing running. */
 export async function upOnce(context: CommandContext, options: UpOptions): Promise<void> {
@@ -20,7 +20,7 @@ export async function upOnce(context: CommandContext, options: UpOptions): Promi
       remedy: 'Run ./kios down, or name another folder in KIOS_STATE_DIR.',
     });
   await down(context.progress, { purge: true });
-  const started = await bringUp(context, machine, options);
+  const started = await bringUp(context, machine, { ...options, ...ATTACKED });
   for (const line of formatTable(phaseRows(started.phases))) context.print(line);
   await runAcceptance(context, started);
   await context.undo.disposeAsync();

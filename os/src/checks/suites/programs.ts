@@ -12,16 +12,18 @@ const NODE = ['containerd', 'kubelet'];
 
 /**
  * Returns environment variables that name programs for the tests of other workspaces, which may not import from here.
- * `KIOS_BUN` is the shipped runtime, `KIOS_PEERS` a root folder with DHCP servers. `KIOS_CONTROL_PLANE_BIN` and
- * `KIOS_NODE_BIN` are the folders, separated by colons, of a control plane's and a node's programs.
+ * `KIOS_BUN` is the shipped runtime, which quick unit tests on a workstation do without. `KIOS_PEERS` is a root folder
+ * with DHCP servers. `KIOS_CONTROL_PLANE_BIN` and `KIOS_NODE_BIN` are the folders, separated by colons, of a control
+ * plane's and a node's programs.
  */
 export async function programsFor(
   suites: readonly SuiteName[],
   progress: Progress,
 ): Promise<Readonly<Record<string, string>>> {
-  const bun = suites.some((suite) => suite !== 'unit')
-    ? { KIOS_BUN: await fetchBun(workstationArch(), progress) }
-    : {};
+  const bun =
+    process.env['CI'] === 'true' || suites.some((suite) => suite !== 'unit')
+      ? { KIOS_BUN: await fetchBun(workstationArch(), progress) }
+      : {};
   const netns = suites.includes('netns') ? { KIOS_PEERS: await fetchDhcpPeers(progress) } : {};
   if (!suites.includes('e2e')) return { ...bun, ...netns };
   const folders = async (programs: readonly string[]): Promise<string> => {

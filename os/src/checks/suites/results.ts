@@ -22,24 +22,42 @@ const VitestReport = v.object({
   numPendingTests: v.number(),
   numTodoTests: v.number(),
   testResults: v.array(
-    v.object({ status: v.string(), assertionResults: v.array(v.object({ status: v.string() })) }),
+    v.object({
+      status: v.string(),
+      assertionResults: v.array(
+        v.object({ status: v.string(), fullName: v.optional(v.string(), '') }),
+      ),
+    }),
   ),
 });
+
+/** Counts of a run, and the full names of the tests that were skipped. */
+export interface Results {
+  readonly counts: Counts;
+  readonly skipped: readonly string[];
+}
+
+const RAN = new Set(['passed', 'failed']);
 
 /**
  * Counts the tests in vitest's JSON report. A file that fails without a failed test (it does not load) counts as one.
  */
-export function countVitest(report: string): Counts {
+export function countVitest(report: string): Results {
   const parsed = v.parse(v.pipe(v.string(), v.parseJson(), VitestReport), report);
   const broken = parsed.testResults.filter(
     ({ status, assertionResults }) =>
       status === 'failed' && assertionResults.every((test) => test.status !== 'failed'),
   );
-  return {
+  const skipped = parsed.testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status }) => !RAN.has(status))
+    .map(({ fullName }) => fullName);
+  const counts = {
     passed: parsed.numPassedTests,
     failed: parsed.numFailedTests + broken.length,
     skipped: parsed.numPendingTests + parsed.numTodoTests,
   };
+  return { counts, skipped };
 }
 
 const GoEvent = v.object({
@@ -58,8 +76,9 @@ const GO_OUTCOMES: Readonly<Record<string, Counts>> = {
  * Counts the tests in the lines of `go test -json`. A package that fails without a failed test (it does not compile)
  * counts as one.
  */
-export function countGo(lines: readonly string[]): Counts {
+export function countGo(lines: readonly string[]): Results {
   let counts = NONE;
+  const skipped: string[] = [];
   const testsFailedIn = new Set<string>();
   const brokenPackages = new Set<string>();
   for (const line of lines) {
@@ -73,10 +92,11 @@ export function countGo(lines: readonly string[]): Counts {
       continue;
     }
     if (Action === 'fail') testsFailedIn.add(Package);
+    if (Action === 'skip') skipped.push(`${Package} ${Test}`);
     counts = add(counts, outcome);
   }
   const broken = [...brokenPackages].filter((name) => !testsFailedIn.has(name));
-  return add(counts, { ...NONE, failed: broken.length });
+  return { counts: add(counts, { ...NONE, failed: broken.length }), skipped };
 }
 
 /** Formats the last line of a run, which people and CI read. */

@@ -11,6 +11,7 @@ import type { TestScript } from './workspaces.ts';
 
 export interface ScriptOutcome {
   readonly counts: Counts;
+  readonly skipped: readonly string[];
   /** Output of the runner for people. */
   readonly output: string;
 }
@@ -60,8 +61,9 @@ async function runVitest(script: TestScript, options: RunScriptOptions): Promise
     const reporters = `--reporter=default --reporter=json --outputFile.json='${report}'`;
     const run = await runCommand(`${script.command} ${reporters}`, script.cwd, options);
     const text = await readFile(report, 'utf8').catch(() => undefined);
-    const counts = text === undefined ? ONE_FAILED : countVitest(text);
-    return { counts: settle(counts, run.ok), output: run.lines.join('\n') };
+    const { counts, skipped } =
+      text === undefined ? { counts: ONE_FAILED, skipped: [] } : countVitest(text);
+    return { counts: settle(counts, run.ok), skipped, output: run.lines.join('\n') };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -86,7 +88,8 @@ async function runGo(script: TestScript, options: RunScriptOptions): Promise<Scr
   };
   const run = await runCommand(command, script.cwd, { ...options, note });
   const output = run.lines.map(outputOfGo).join('');
-  return { counts: settle(countGo(run.lines), run.ok), output };
+  const { counts, skipped } = countGo(run.lines);
+  return { counts: settle(counts, run.ok), skipped, output };
 }
 
 /** Runs a test script and counts its tests. A script of another runner counts as one test. */
@@ -98,5 +101,5 @@ export async function runScript(
   if (/\bgo test\b/.test(script.command)) return runGo(script, options);
   const run = await runCommand(script.command, script.cwd, options);
   const counts = run.ok ? { ...NONE, passed: 1 } : ONE_FAILED;
-  return { counts, output: run.lines.join('\n') };
+  return { counts, skipped: [], output: run.lines.join('\n') };
 }

@@ -12,6 +12,7 @@ import { repository, stateDir } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { ensureSpace } from '../../workstation/space.ts';
 import { explain, formatExplanation } from '../../workstation/terminal/explain.ts';
+import { unacceptedSkips } from './accepted-skips.ts';
 import { programsFor } from './programs.ts';
 import { add, type Counts, formatCounts, NONE, ONE_FAILED } from './results.ts';
 import { runCommand, runScript, type RunScriptOptions, type ScriptOutcome } from './run-script.ts';
@@ -34,9 +35,28 @@ const NEEDS: Readonly<Record<SuiteName, readonly Need[]>> = {
   e2e: ['build', 'machine'],
 };
 
-/** Makes skipped tests fail in CI, where a skip would hide that nothing was proved. */
+const inCi = (): boolean => process.env['CI'] === 'true';
+
+/** Makes tests that cannot run fail in CI, and say why. */
 const strictness = (): Record<string, string> =>
-  process.env['CI'] === 'true' ? { KIOS_REQUIRE_ROOT: '1', KIOS_REQUIRE_CLUSTER: '1' } : {};
+  inCi() ? { KIOS_REQUIRE_ROOT: '1', KIOS_REQUIRE_CLUSTER: '1' } : {};
+
+/** Counts skipped tests as failed in CI, where a skip would hide that nothing was proved. */
+function judgeSkips({ counts, skipped, output }: ScriptOutcome): ScriptOutcome {
+  const refused = inCi() ? unacceptedSkips(skipped) : [];
+  if (refused.length === 0) return { counts, skipped, output };
+  return {
+    counts: {
+      passed: counts.passed,
+      failed: counts.failed + refused.length,
+      skipped: counts.skipped - refused.length,
+    },
+    skipped,
+    output: [output, ...refused.map((name) => `skipped, which CI does not accept: ${name}`)].join(
+      '\n',
+    ),
+  };
+}
 
 /** Returns the environment of test scripts, after installing and building what is missing. */
 async function environmentFor(
@@ -60,7 +80,7 @@ type Stage = (options: RunScriptOptions) => Promise<ScriptOutcome>;
 
 async function runGate(gate: TestScript, options: RunScriptOptions): Promise<ScriptOutcome> {
   const { ok, lines } = await runCommand(gate.command, gate.cwd, options);
-  return { counts: ok ? NONE : ONE_FAILED, output: lines.join('\n') };
+  return { counts: ok ? NONE : ONE_FAILED, skipped: [], output: lines.join('\n') };
 }
 
 /** Adds up the counts of a run's stages. A stage that cannot run counts as one failed test. */
@@ -76,7 +96,8 @@ export class TestRun {
   async stage(title: string, env: Readonly<Record<string, string>>, work: Stage): Promise<void> {
     const { progress, signal } = this.#context;
     try {
-      this.#report(title, await progress.task(title, (note) => work({ env, note, signal })));
+      const outcome = await progress.task(title, (note) => work({ env, note, signal }));
+      this.#report(title, judgeSkips(outcome));
     } catch (error) {
       this.fail(title, error);
     }
@@ -84,7 +105,7 @@ export class TestRun {
 
   fail(title: string, error: unknown): void {
     const output = formatExplanation(explain(error)).join('\n');
-    this.#report(title, { counts: ONE_FAILED, output });
+    this.#report(title, { counts: ONE_FAILED, skipped: [], output });
   }
 
   #report(title: string, { counts, output }: ScriptOutcome): void {

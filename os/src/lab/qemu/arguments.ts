@@ -17,6 +17,10 @@ export interface MachineSpec {
   readonly seed: boolean;
   /** The machine's own UUID (SMBIOS), of which it makes the name of a node that has no other. */
   readonly uuid: string;
+  /** Files of further disks. Their kernel names come after the first disk's and before the seed's. */
+  readonly disks?: readonly string[];
+  /** Adds a SCSI controller, for disks that are plugged in while the machine runs. Their kernel names come first. */
+  readonly scsi?: boolean;
   /** Adds a network card before the working one, with a link but no peer. */
   readonly quietCard?: boolean;
   /** A disc in a drive and the asset tag of the chassis, which a cloud gives a machine besides its network. */
@@ -36,9 +40,21 @@ export const MACHINE_FILES = {
 
 const FILES = MACHINE_FILES;
 
+/** Name of the SCSI controller. */
+export const SCSI = 'scsi';
+
+/** Disks lose what was not written out when QEMU is killed, which no test does to a machine that it starts again. */
+const WRITABLE = ',cache=unsafe,discard=unmap';
+
 const drive = (file: string, index: number, options = ''): string[] => [
   `-drive if=none,id=disk${index},format=raw,file=${file}${options}`,
   `-device virtio-blk-pci,drive=disk${index},bootindex=${index}`,
+];
+
+/** Firmware does not boot from a disk without a boot index. */
+const furtherDisk = (file: string, index: number): string[] => [
+  `-drive if=none,id=further${index},format=raw,file=${file}${WRITABLE}`,
+  `-device virtio-blk-pci,drive=further${index}`,
 ];
 
 const serial = (id: string, file: string): string[] => [
@@ -71,8 +87,10 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     '-display none',
     `-drive if=pflash,format=raw,readonly=on,file=${spec.firmware.code}`,
     `-drive if=pflash,format=raw,file=${FILES.vars}`,
-    ...drive(FILES.disk, 0, ',cache=unsafe,discard=unmap'),
+    ...drive(FILES.disk, 0, WRITABLE),
+    ...(spec.disks ?? []).flatMap(furtherDisk),
     ...(spec.seed ? drive(FILES.seed, 1, ',readonly=on') : []),
+    ...(spec.scsi === true ? [`-device virtio-scsi-pci,id=${SCSI}`] : []),
     ...(spec.quietCard === true
       ? ['-netdev hubport,id=quiet,hubid=0', '-device virtio-net-pci,netdev=quiet,romfile=']
       : []),

@@ -31,14 +31,28 @@ const parents = (file: string): string[] => {
   return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
 };
 
-/** Writes a file to the data partition of a disk that no machine uses, and makes missing folders. */
-export async function writeToData(disk: string, file: string, content: string): Promise<void> {
+/** A file with this content, a link to this target, or a FIFO. */
+type DataEntry = { readonly content: string } | { readonly link: string } | { readonly fifo: true };
+
+/** Adds entries, by path, to the data partition of a disk that no machine uses, and makes missing folders. */
+export async function writeToData(
+  disk: string,
+  entries: Readonly<Record<string, DataEntry>>,
+): Promise<void> {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-data-'));
+  const commands = [...new Set(Object.keys(entries).flatMap(parents))].map((at) => `mkdir ${at}`);
   try {
-    const source = path.join(dir, 'content');
-    await writeFile(source, content, { mode: 0o644 });
-    const folders = parents(file).map((folder) => `mkdir ${folder}`);
-    await debugfs(disk, [...folders, `write ${source} ${file}`]);
+    for (const [index, [file, entry]] of Object.entries(entries).entries()) {
+      const source = path.join(dir, String(index));
+      if ('link' in entry) commands.push(`symlink ${file} ${entry.link}`);
+      else if ('fifo' in entry)
+        commands.push(`cd ${path.dirname(file)}`, `mknod ${path.basename(file)} p`, 'cd /');
+      else {
+        await writeFile(source, entry.content, { mode: 0o644 });
+        commands.push(`write ${source} ${file}`);
+      }
+    }
+    await debugfs(disk, commands);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

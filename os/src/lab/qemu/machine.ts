@@ -1,4 +1,4 @@
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
@@ -7,7 +7,7 @@ import { readIfThere } from '../../workstation/files.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import { isAlive, terminate, type ProcessIdentity } from '../../workstation/process.ts';
 import { run } from '../../workstation/run.ts';
-import { MACHINE_FILES, qemuArguments, type MachineSpec } from './arguments.ts';
+import { MACHINE_FILES, qemuArguments, type MachineSpec, SCSI } from './arguments.ts';
 import { findFirmware } from './firmware.ts';
 import { launchQemu } from './launch.ts';
 import { clearMachine, machineUuid } from './machine-uuid.ts';
@@ -50,7 +50,7 @@ export class Machine {
   async create(image: string): Promise<void> {
     await this.stop();
     await clearMachine(this.dir);
-    await run('cp', ['--sparse=always', '--reflink=auto', image, this.file('disk')]);
+    await this.copyDisk(image, MACHINE_FILES.disk);
     const firmware = await findFirmware(this.#arch);
     await copyFile(firmware.vars, this.file('vars'));
   }
@@ -71,6 +71,31 @@ export class Machine {
     const state = { ...identity, startedAt, kubeletPort: spec.kubeletPort };
     await writeFile(path.join(this.dir, STATE_FILE), JSON.stringify(state));
     return state;
+  }
+
+  /** Makes a file for a further disk: a sparse copy of `image`. */
+  async copyDisk(image: string, name: string): Promise<void> {
+    await run('cp', ['--sparse=always', '--reflink=auto', image, path.join(this.dir, name)]);
+  }
+
+  /** Makes an empty file for a further disk. */
+  async emptyDisk({ file, bytes }: { file: string; bytes: number }): Promise<void> {
+    const disk = path.join(this.dir, file);
+    await writeFile(disk, '');
+    await truncate(disk, bytes);
+  }
+
+  /** Plugs a disk with the content of a file into the running machine, which was started with `scsi`. */
+  async plugDisk(file: string): Promise<void> {
+    const drive = `plugged-${path.parse(file).name}`;
+    await qmp(this.dir, MACHINE_FILES.qmp, 'blockdev-add', {
+      driver: 'raw',
+      'node-name': drive,
+      'read-only': true,
+      file: { driver: 'file', filename: file },
+    });
+    const device = { driver: 'scsi-hd', id: `${drive}-device`, drive, bus: `${SCSI}.0` };
+    await qmp(this.dir, MACHINE_FILES.qmp, 'device_add', device);
   }
 
   /** Returns the running machine; undefined when it is off. */

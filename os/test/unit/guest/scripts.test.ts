@@ -1,23 +1,26 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer as createHttp2, type ServerHttp2Stream } from 'node:http2';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 
+import { runtimes } from '@kios/testkit';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { HostFacts } from '../../../guest/src/host-facts.ts';
+import { encodeField } from '../../../guest/src/protobuf.ts';
 import { SCRIPTS } from '../../../guest/src/scripts.ts';
 import { guestProgram, scriptCommand } from '../../../src/checks/acceptance/guest-program.ts';
-import { HostFacts } from '../../../src/checks/acceptance/host-facts.ts';
 import { freePort } from '../../../src/workstation/free-port.ts';
 
-const NAMES = ['greet', 'host', 'kill', 'power', 'serve', 'watch-cable', 'watch-standalone'] as const; // prettier-ignore
+const NAMES = ['greet', 'host', 'kill', 'order', 'power', 'serve', 'stay', 'watch-cable', 'watch-standalone', 'write-device'] as const; // prettier-ignore
 const REFUSED = 'KIOS_BOOTSTRAP_(UNTRUSTED|TOKEN)';
-/** Nodes run these programs under Bun, which `KIOS_BUN` names when it is present. */
-const RUNTIMES = [process.execPath, process.env['KIOS_BUN'] ?? []].flat();
+const RUNTIMES = runtimes().map(({ program }) => program);
 
 let folder: string;
 const close: (() => unknown)[] = [];
@@ -82,8 +85,67 @@ describe('the programs of os/guest', () => {
   });
 });
 
+/** A process as the kernel shows it: one that runs under limits. */
 const status = (name: string): string =>
-  `Name:\t${name}\nPPid:\t0\nCapPrm:\t3000\nCapEff:\t1000\nCapBnd:\t3000\n`;
+  `Name:\t${name}\nPPid:\t0\nCapInh:\t0\nCapPrm:\t3000\nCapEff:\t1000\nCapBnd:\t3000\nCapAmb:\t0\nNoNewPrivs:\t1\nSeccomp:\t2\n`;
+
+const CONTAINER = 'c'.repeat(64);
+const LIMITED = {
+  process: {
+    user: { uid: 0, gid: 0 },
+    noNewPrivileges: true,
+    capabilities: { bounding: ['CAP_NET_RAW'] },
+  },
+  root: { path: 'rootfs', readonly: true },
+  // More than one frame of HTTP/2, as a real filter is.
+  linux: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: 'x'.repeat(100_000) } },
+};
+
+const entry = (field: number, key: string, value: string): Uint8Array =>
+  encodeField(field, Buffer.concat([encodeField(1, key), encodeField(2, value)]));
+
+/** Replies of a container runtime that knows one container, which has ended with 3, by method. */
+const REPLIES: Readonly<Record<string, Uint8Array>> = {
+  ListContainers: encodeField(1, encodeField(1, CONTAINER)),
+  ContainerStatus: Buffer.concat([
+    encodeField(
+      1,
+      Buffer.concat([
+        encodeField(1, CONTAINER),
+        encodeField(3, 2),
+        encodeField(7, 3),
+        entry(12, 'io.kubernetes.pod.namespace', 'kube-system'),
+        entry(12, 'io.kubernetes.pod.name', 'dhcp-kios'),
+        entry(12, 'io.kubernetes.pod.uid', 'uid-1'),
+        entry(12, 'io.kubernetes.container.name', 'acquire'),
+      ]),
+    ),
+    entry(2, 'info', JSON.stringify({ sandboxID: 'sandbox-1', runtimeSpec: LIMITED })),
+  ]),
+};
+
+/** Serves CRI on a Unix socket, and returns the requests that it got by method. */
+async function serveRuntime(socket: string): Promise<Map<string, Buffer>> {
+  const requests = new Map<string, Buffer>();
+  const server = createHttp2();
+  server.on('stream', (stream: ServerHttp2Stream, headers) => {
+    const answer = async (): Promise<void> => {
+      const request = await buffer(stream);
+      const method = String(headers[':path']).replace('/runtime.v1.RuntimeService/', '');
+      requests.set(method, request.subarray(5));
+      const reply = REPLIES[method] ?? new Uint8Array();
+      const prefix = Buffer.alloc(5);
+      prefix.writeUInt32BE(reply.length, 1);
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+      stream.end(Buffer.concat([prefix, reply]));
+    };
+    void answer();
+  });
+  await once(server.listen(socket), 'listening');
+  close.push(() => server.close());
+  return requests;
+}
+
 const stat = (name: string): string => `1 (${name}) S ${'0 '.repeat(18)}77 0\n`;
 
 describe.each(RUNTIMES)('under %s', (runtime) => {
@@ -145,34 +207,69 @@ describe.each(RUNTIMES)('under %s', (runtime) => {
     expect(JSON.parse(await take())).not.toHaveProperty('code');
   });
 
-  it('host prints the processes, sockets and executable files of the host', async () => {
+  it('host prints the processes, containers, sockets and executable files of the host', async () => {
+    const runtimeSocket = path.join(folder, 'runtime');
+    const requests = await serveRuntime(runtimeSocket);
     await write({
       'proc/1/status': status('init'),
       'proc/1/stat': stat('in) it'),
       'proc/1/cgroup': '0::/init\n',
-      'proc/1/mountinfo': '1 0 0:1 / / rw - rootfs none rw\n2 1 0:2 / / ro,nodev - erofs /dev/x ro\n',
-      'proc/1/net/tcp': '  sl  local\n   0: 0100007F:0050 00000000:0000 0A\n',
+      'proc/1/mountinfo': '1 0 0:1 / / rw - rootfs none rw\n2 1 0:2 / / ro,nodev - erofs /root.erofs ro\n',
+      'proc/1/net/tcp': '  sl  local\n   0: 0100007F:0050 00000000:0000 0A 0:0 0:0 0 0 0 77 1\n',
       'proc/2/status': status('kthreadd'),
       'proc/2/stat': stat('kthreadd'),
       'proc/self': '',
-      'proc/1/root/bin/init': '',
+      'proc/1/root/bin/init': '\u007fELF',
       'proc/1/root/etc/plain': '',
-      'proc/1/root/lib/kios/store/program': '',
+      'proc/1/root/lib/kios/store/program': '#!/bin/sh\n',
+      'proc/1/root/var/lib/kubelet/other': '',
+      'proc/1/root/proc/1/exe': '',
     }); // prettier-ignore
     await mkdir(path.join(folder, 'proc/1/ns'));
+    await mkdir(path.join(folder, 'proc/1/fd'));
     await symlink('mnt:[1]', path.join(folder, 'proc/1/ns/mnt'));
     await symlink('/bin/init', path.join(folder, 'proc/1/exe'));
-    for (const file of ['bin/init', 'lib/kios/store/program'])
+    await symlink('socket:[77]', path.join(folder, 'proc/1/fd/3'));
+    for (const file of [
+      'bin/init',
+      'lib/kios/store/program',
+      'var/lib/kubelet/other',
+      'proc/1/exe',
+    ])
       await chmod(path.join(folder, 'proc/1/root', file), 0o755);
-    const child = start(runtime, await scriptCommand('host', { root: folder }));
+    const parameters = { root: folder, runtime: runtimeSocket };
+    const child = start(runtime, await scriptCommand('host', parameters));
     const facts = v.parse(HostFacts, JSON.parse(await text(child.stdout)));
     expect(facts).toMatchObject({
-      listeners: [{ protocol: 'tcp', address: '127.0.0.1', port: 80 }],
-      rootOptions: 'ro,nodev',
-      rootType: 'erofs',
+      containers: [
+        {
+          namespace: 'kube-system',
+          pod: 'dhcp-kios',
+          podUid: 'uid-1',
+          sandbox: 'sandbox-1',
+          name: 'acquire',
+          id: CONTAINER,
+          state: 'exited',
+          exitCode: 3,
+          spec: {
+            process: {
+              noNewPrivileges: true,
+              capabilities: { bounding: ['CAP_NET_RAW'], ambient: [] },
+            },
+            linux: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } },
+          },
+        },
+      ],
+      listeners: [{ protocol: 'tcp', address: '127.0.0.1', port: 80, program: '/bin/init' }],
+      root: { type: 'erofs', options: 'ro,nodev', source: '/root.erofs', device: '0:2' },
       bin: ['init'],
-      executables: ['/bin/init'],
+      executables: [
+        { path: '/bin/init', kind: 'program' },
+        { path: '/lib/kios/store/program', kind: 'script' },
+        { path: '/var/lib/kubelet/other', kind: 'other' },
+      ],
     });
+    expect(requests.get('ContainerStatus')?.toString('latin1')).toContain(CONTAINER);
     expect(facts.processes.toSorted((a, b) => a.pid - b.pid)).toEqual([
       {
         pid: 1,
@@ -183,15 +280,37 @@ describe.each(RUNTIMES)('under %s', (runtime) => {
         onHost: true,
         cgroup: '0::/init',
         startTicks: 77,
-        capabilities: { permitted: '3000', effective: '1000', bounding: '3000' },
+        capabilities: {
+          permitted: '3000',
+          effective: '1000',
+          bounding: '3000',
+          inheritable: '0',
+          ambient: '0',
+        },
+        noNewPrivileges: true,
+        seccomp: 2,
       },
       expect.objectContaining({ pid: 2, exe: '', kernel: true, onHost: false }),
     ]);
   });
 
-  it('power sends its order as one byte', async () => {
+  it('write-device writes what it was given over the start of a device', async () => {
+    await write({ device: 'a'.repeat(10) });
+    const device = path.join(folder, 'device');
+    const gzip = gzipSync('bytes').toString('base64');
+    const child = start(runtime, await scriptCommand('write-device', { device, gzip }));
+    expect(await text(child.stdout)).toBe(`5 bytes to ${device}\n`);
+    expect(await readFile(device, 'utf8')).toBe('bytesaaaaa');
+  });
+
+  it('stay ends when its time is over', async () => {
+    const child = start(runtime, await scriptCommand('stay', { seconds: 0.1 }));
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
+  it.each(['power', 'order'] as const)('%s sends its order as one byte', async (name) => {
     const { socket, take } = await listen();
-    start(runtime, await scriptCommand('power', { socket, order: 6 }));
+    start(runtime, await scriptCommand(name, { socket, order: 6 }));
     expect(await take()).toBe('\u0006');
   });
 

@@ -5,7 +5,20 @@ import path from 'node:path';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { CRASH, create, elf32, elf64, EXIT, runFrom } from '../../../guest/src/tiny-program.ts';
+import {
+  CRASH,
+  create,
+  elf32,
+  elf64,
+  EXIT,
+  FORK_ALWAYS,
+  runFrom,
+  WATCH_ALWAYS,
+  WATCHED,
+} from '../../../guest/src/tiny-program.ts';
+
+/** System calls of x86-64 by number. */
+const NUMBERS = { fork: 57, pause: 34, setrlimit: 160, inotify_init1: 294, inotify_add_watch: 254 };
 
 const folder = mkdtempSync(path.join(tmpdir(), 'kios-tiny-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -36,5 +49,29 @@ describe.skipIf(process.arch !== 'x64')('a program of a few bytes', () => {
   it('is an executable of its processor to binutils', () => {
     expect(machineOf(elf64(EXIT))).toBe('EXEC Advanced Micro Devices X86-64');
     expect(machineOf(elf32(EXIT))).toBe('EXEC Intel 80386');
+  });
+
+  it.each([
+    ['forks', FORK_ALWAYS, ['fork', 'pause']],
+    ['watches', WATCH_ALWAYS, ['setrlimit', 'inotify_init1', 'inotify_add_watch', 'pause']],
+  ] as const)(
+    'that %s makes only these system calls, and jumps only to its own instructions',
+    (_, code, calls) => {
+      const file = path.join(folder, 'code');
+      writeFileSync(file, Uint8Array.from(code));
+      const listing = execFileSync('objdump', ['-D', '-bbinary', '-mi386:x86-64', file], { encoding: 'utf8' }); // prettier-ignore
+      const lines = [...listing.matchAll(/^ +([0-9a-f]+):\t[^\t]+\t(\w+) *(.*)$/gm)];
+      const starts = new Set(lines.map(([, at]) => at));
+      const targets = lines.filter(([, , name = '']) => name.startsWith('j')).map(([, , , to = '']) => to.replace('0x', '')); // prettier-ignore
+      expect(targets.filter((to) => !starts.has(to))).toEqual([]);
+      const numbers = lines.flatMap(([, , name, operands = '']) =>
+        name === 'mov' && operands.endsWith(',%eax') ? [Number(operands.slice(1, -5))] : [],
+      );
+      expect(numbers).toEqual(calls.map((call) => NUMBERS[call]));
+    },
+  );
+
+  it('watches 1024 files with different names', () => {
+    expect(new Set(WATCHED.filter((name) => /^[0-?][@-\u007f]$/.test(name))).size).toBe(1024);
   });
 });

@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-import { expect, it } from 'vitest';
+import { assert, expect, it } from 'vitest';
 
 import { identify, isAlive, terminate } from '../../../src/workstation/process.ts';
 
 it('distinguishes a process from a later one with the same number', async () => {
   const self = await identify(process.pid);
-  expect(self).toBeDefined();
-  if (self === undefined) return;
+  assert(self !== undefined);
   expect(await isAlive(self)).toBe(true);
   expect(await isAlive({ ...self, startTicks: '1' })).toBe(false);
 });

@@ -38,15 +38,7 @@ export async function buildAgent(): Promise<() => Promise<void>> {
   return () => rm(folder, { recursive: true });
 }
 
-/** The runtimes that the bundle must run under: this Node, and the image's Bun when KIOS_BUN names it. */
-export function runtimes(): { name: string; program: string }[] {
-  const bun = process.env['KIOS_BUN'];
-  const node = { name: 'node', program: process.execPath };
-  return bun === undefined ? [node] : [node, { name: 'bun', program: bun }];
-}
-
-/** The runtime that ships, or this Node when it is not known. */
-export const shippedRuntime = (): string => runtimes().at(-1)?.program ?? process.execPath;
+export { runtimes, shippedRuntime } from '@kios/testkit';
 
 /** The folders of one machine and the agent on it, with exactly the capabilities of its manifest. */
 export class Machine {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
+import type { HostFacts, HostProcess } from '../../../../guest/src/host-facts.ts';
 import { demand } from '../../../../src/checks/acceptance/assertion.ts';
 import { capabilityNames } from '../../../../src/checks/acceptance/capabilities.ts';
-import type { HostFacts, HostProcess } from '../../../../src/checks/acceptance/host-facts.ts';
-import { hostProcesses, openListeners } from '../../../../src/checks/acceptance/host.ts';
+import { reasonFor } from '../../../../src/checks/acceptance/executables.ts';
+import { hostProcesses } from '../../../../src/checks/acceptance/host.ts';
+import { purposeOf } from '../../../../src/checks/acceptance/listeners.ts';
 import { checkAll } from '../../../../src/checks/acceptance/run.ts';
 import { silent } from '../../../../src/workstation/progress.ts';
 
@@ -16,15 +18,17 @@ const process = (exe: string, more: Partial<HostProcess> = {}): HostProcess => (
   onHost: true,
   cgroup: '',
   startTicks: 0,
-  capabilities: { permitted: '0', effective: '0', bounding: '0' },
+  capabilities: { permitted: '0', effective: '0', bounding: '0', inheritable: '0', ambient: '0' },
+  noNewPrivileges: true,
+  seccomp: 2,
   ...more,
 });
 
 const facts = (more: Partial<HostFacts>): HostFacts => ({
   processes: [],
   listeners: [],
-  rootOptions: 'ro',
-  rootType: 'erofs',
+  containers: [],
+  root: { type: 'erofs', options: 'ro', source: '/root.erofs', device: '0:17' },
   bin: [],
   executables: [],
   ...more,
@@ -54,13 +58,39 @@ it('processes of containers, shims and the kernel are not the host’s', () => {
   expect(found.map(({ exe }) => exe)).toEqual(['/bin/init', '/bin/sh']);
 });
 
-it('a socket is open to the network unless it is bound to loopback', () => {
-  const listeners = [
-    { protocol: 'tcp', address: '127.0.0.1', port: 1 },
-    { protocol: 'tcp6', address: '0000:0000:0000:0000:0000:0000:0000:0001', port: 2 },
-    { protocol: 'tcp', address: '0.0.0.0', port: 10250 },
-  ];
-  expect(openListeners(facts({ listeners }))).toEqual(['tcp 0.0.0.0:10250']);
+const ANY6 = '0000:0000:0000:0000:0000:0000:0000:0000';
+
+it.each([
+  ['tcp6', ANY6, 10250, '/bin/kubelet', true],
+  ['tcp', '0.0.0.0', 10250, '/bin/bun', false],
+  ['tcp', '0.0.0.0', 10255, '/bin/kubelet', false],
+  ['tcp', '127.0.0.1', 40001, '/bin/containerd', true],
+  ['tcp', '10.0.2.15', 40001, '/bin/containerd', false],
+  ['udp', '10.0.2.15', 68, '/bin/bun', true],
+  ['udp', '0.0.0.0', 123, '/usr/sbin/chronyd', false],
+  ['udp6', ANY6, 68, '', false],
+])('%s %s:%i of %s may listen: %j', (protocol, address, port, program, expected) => {
+  expect(purposeOf({ protocol, address, port, program }) !== undefined).toBe(expected);
+});
+
+const LAYER = '/lib/kios/store/io.containerd.snapshotter.v1.overlayfs/snapshots/3/fs';
+
+it.each([
+  ['/bin/runc', 'program', true],
+  ['/bin/sh', 'program', false],
+  ['/bin/runc', 'script', false],
+  [`${LAYER}/bin/bun`, 'program', true],
+  [`${LAYER}/bin/dash`, 'program', false],
+  [`${LAYER}/usr/lib/x86_64-linux-gnu/libstdc++.so.6`, 'program', true],
+  [`${LAYER}/cni/bin/bridge`, 'program', true],
+  ['/opt/cni/bin/bridge', 'program', true],
+  ['/opt/cni/bin/busybox', 'program', false],
+  ['/var/lib/kubelet/plugins/x', 'program', false],
+  ['/var/lib/kios/credential-providers/x', 'program', false],
+  ['/run/kios/seed/cidata/user-data', 'other', true],
+  ['/run/kios/seed/cidata/user-data', 'script', false],
+] as const)('%s, a %s, may be executable: %j', (file, kind, expected) => {
+  expect(reasonFor({ path: file, kind }) !== undefined).toBe(expected);
 });
 
 describe('checking', () => {

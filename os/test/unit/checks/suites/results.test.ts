@@ -22,7 +22,18 @@ const vitest = (counts: object, testResults: readonly object[] = []): string =>
 describe('a report of vitest', () => {
   it('is counted', () => {
     const report = vitest({ numPassedTests: 5, numFailedTests: 1, numPendingTests: 2 });
-    expect(countVitest(report)).toEqual({ passed: 5, failed: 1, skipped: 2 });
+    expect(countVitest(report).counts).toEqual({ passed: 5, failed: 1, skipped: 2 });
+  });
+
+  it('names the tests that did not run', () => {
+    const tests = ['passed', 'failed', 'skipped', 'pending', 'todo'];
+    const assertionResults = tests.map((status) => ({ status, fullName: `one ${status}` }));
+    const files = [{ status: 'failed', assertionResults }];
+    expect(countVitest(vitest({}, files)).skipped).toEqual([
+      'one skipped',
+      'one pending',
+      'one todo',
+    ]);
   });
 
   it('counts a file that does not load as a failure', () => {
@@ -30,7 +41,7 @@ describe('a report of vitest', () => {
       { status: 'failed', assertionResults: [] },
       { status: 'failed', assertionResults: [{ status: 'failed' }] },
     ];
-    expect(countVitest(vitest({ numFailedTests: 1 }, files)).failed).toBe(2);
+    expect(countVitest(vitest({ numFailedTests: 1 }, files)).counts.failed).toBe(2);
   });
 });
 
@@ -41,15 +52,14 @@ describe('the events of go test', () => {
   it('are counted by test', () => {
     const lines = ['run', 'pass'].map((action) => event(action, 'TestA'));
     expect(countGo([...lines, event('skip', 'TestB'), event('pass'), 'noise'])).toEqual({
-      passed: 1,
-      failed: 0,
-      skipped: 1,
+      counts: { passed: 1, failed: 0, skipped: 1 },
+      skipped: ['p TestB'],
     });
   });
 
   it('count a failed test once and a package that does not compile once', () => {
-    expect(countGo([event('fail', 'TestA'), event('fail')]).failed).toBe(1);
-    expect(countGo([event('fail')]).failed).toBe(1);
+    expect(countGo([event('fail', 'TestA'), event('fail')]).counts.failed).toBe(1);
+    expect(countGo([event('fail')]).counts.failed).toBe(1);
   });
 });
 

@@ -4,12 +4,15 @@ import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 import { execa } from 'execa';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { NONE } from '../../../../src/checks/suites/results.ts';
 import { TestRun } from '../../../../src/checks/suites/run-tests.ts';
 import { repository } from '../../../../src/workstation/paths.ts';
 import { silent } from '../../../../src/workstation/progress.ts';
+
+const oneSkipped = () =>
+  Promise.resolve({ counts: { passed: 3, failed: 0, skipped: 1 }, skipped: ['a b'], output: '' });
 
 describe('a run of tests', () => {
   let printed: string[];
@@ -22,13 +25,31 @@ describe('a run of tests', () => {
   });
   afterEach(() => {
     process.exitCode = undefined;
+    vi.unstubAllEnvs();
+  });
+
+  it('counts a skipped test as failed in CI, and names it', async () => {
+    vi.stubEnv('CI', 'true');
+    await run.stage('first', {}, oneSkipped);
+    run.end();
+    expect(printed.join('\n')).toContain('skipped, which CI does not accept: a b');
+    expect(printed.at(-1)).toBe('3 passed, 1 failed');
+    expect(process.exitCode).toBe(EXIT.data);
+  });
+
+  it('only counts a skipped test elsewhere', async () => {
+    vi.stubEnv('CI', '');
+    await run.stage('first', {}, oneSkipped);
+    run.end();
+    expect(printed).toEqual(['3 passed, 0 failed, 1 skipped']);
+    expect(process.exitCode).toBeUndefined();
   });
 
   it('continues after a stage that cannot run, counts it as failed, and ends with the counts', async () => {
     const disk = new KiosError('KIOS_COMMAND', 'run vitest: ENOSPC');
     await run.stage('first', {}, () => Promise.reject(disk));
     await run.stage('second', {}, () =>
-      Promise.resolve({ counts: { ...NONE, passed: 3 }, output: '' }),
+      Promise.resolve({ counts: { ...NONE, passed: 3 }, skipped: [], output: '' }),
     );
     run.end();
     expect(printed.join('\n')).toContain('kios: cannot run vitest: ENOSPC [KIOS_DISK_FULL]');

@@ -34,6 +34,20 @@ it('puts a network card without a peer before the working one', () => {
   expect(valueOf(args, '-netdev')).toContain('hubport,id=quiet,hubid=0');
 });
 
+it('puts further disks, which firmware does not boot, between the first and the seed', () => {
+  const args = qemuArguments({ ...spec, disks: ['one.img', 'two.img'] });
+  const files = valueOf(args, '-drive').map((drive) => /file=([^,]+)/.exec(drive)?.[1]);
+  expect(files.slice(2)).toEqual(['disk.img', 'one.img', 'two.img', 'seed.img']);
+  const devices = valueOf(args, '-device').filter((device) => device.startsWith('virtio-blk'));
+  expect(devices.map((device) => device.includes('bootindex'))).toEqual([true, false, false, true]);
+});
+
+it('has a SCSI controller only when disks will be plugged in', () => {
+  expect(valueOf(qemuArguments(spec), '-device').join(' ')).not.toContain('scsi');
+  const devices = valueOf(qemuArguments({ ...spec, scsi: true }), '-device');
+  expect(devices).toContain('virtio-scsi-pci,id=scsi');
+});
+
 it('passes words for the kernel to the EFI stub with doubled commas', () => {
   const args = qemuArguments({ ...spec, commandLine: ['a=1,2', 'b'] });
   expect(valueOf(args, '-smbios')).toEqual([

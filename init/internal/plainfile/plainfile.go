@@ -1,5 +1,5 @@
-// Package plainfile reads small files of folders into which pods can write, and lists such folders. They may hold a FIFO,
-// a link to /proc, a file without end or names without number, none of which may hold up process 1.
+// Package plainfile reads small files of folders into which pods can write, and lists such folders. They may hold a
+// FIFO, a link to /proc, a file without end or names without number, none of which may hold up process 1.
 package plainfile
 
 import (

@@ -8,8 +8,8 @@ import (
 )
 
 // inBoot gives a pod that runs once (restartPolicy OnFailure or Never) another uid in each boot. Containerd remembers
-// over a boot that its containers have ended, so kubelet would never run the same pod again, although what it did to the
-// kernel is gone. It concerns only manifests in JSON with a uid, which the image builder writes.
+// over a boot that its containers have ended, so kubelet would never run the same pod again, although what it did to
+// the kernel is gone. It concerns only manifests in JSON with a uid, which the image builder writes.
 func inBoot(manifest []byte, boot string) []byte {
 	var pod struct {
 		Metadata struct {

@@ -32,8 +32,8 @@ export const WATCHED: readonly string[] = characters('0', '@').flatMap((one) =>
 );
 
 /**
- * Machine code that makes inotify instances until that fails, and then stays. The first 512 watch every file, as long as
- * there are watches: the kernel takes long to add one to a file that has many.
+ * Machine code that makes inotify instances until that fails, and then stays. The first 512 watch every file, as long
+ * as there are watches: the kernel takes long to add one to a file that has many.
  */
 export const WATCH_ALWAYS = [
   0x68, 0, 0, 0x10, 0, 0x68, 0, 0, 0x10, 0, // push the limit of open files twice: now, and at most

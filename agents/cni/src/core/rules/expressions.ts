@@ -40,7 +40,7 @@ export const META = { inputName: 6, protocol: 16 } as const;
 export const loadMeta = (key: (typeof META)[keyof typeof META]): Attribute =>
   expression('meta', [1, u32(1)], [2, u32(key)]);
 
-/** Expressions that let the rule go on when the packet's connection is not in the kernel's table yet (IPS_CONFIRMED). */
+/** Expressions that let the rule go on for a connection that is not in the kernel's table yet (IPS_CONFIRMED). */
 export const beginsConnection = (): Attribute[] => {
   const [confirmed, zero] = [Uint8Array.of(8, 0, 0, 0), new Uint8Array(4)]; // in the processor's byte order
   const register: Attribute[] = [

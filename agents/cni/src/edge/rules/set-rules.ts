@@ -57,8 +57,8 @@ async function commit(network: PodNetwork, signal: AbortSignal): Promise<void> {
 
 /**
  * Lets pods reach the world under the node's address, closes the platform's services to them and leaves the node a part
- * of the kernel's table of connections. A kernel that cannot do it only causes an error line: the node works without it,
- * and its pods reach each other.
+ * of the kernel's table of connections. A kernel that cannot do it only causes an error line: the node works without
+ * it, and its pods reach each other.
  */
 export async function setPodRules(
   network: PodNetwork,

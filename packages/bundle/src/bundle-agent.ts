@@ -5,7 +5,6 @@ import path from 'node:path';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 import { kubernetesClient } from './kubernetes-client.ts';
-import { loggerParts } from './logger-parts.ts';
 import { readVersion } from './version.ts';
 
 /** The inputs that load koffi's native half: the package itself, and our binding, which loads it directly. */
@@ -121,7 +120,7 @@ export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Pr
       define,
       entryPoints: [entry],
       outfile: path.join(out, file),
-      plugins: [nativeKoffi, kubernetesClient, loggerParts, ownFiles(onDemand)],
+      plugins: [nativeKoffi, kubernetesClient, ownFiles(onDemand)],
     });
     inputs.push(...Object.keys(metafile.inputs));
     await Promise.all(outputFiles.map(({ path: output, contents }) => replace(output, contents)));

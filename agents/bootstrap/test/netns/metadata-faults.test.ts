@@ -11,13 +11,18 @@ import { clusterDocument, type NodeFolder } from '../support/node-folder.ts';
 import { Place } from '../support/place.ts';
 import { GOOD, stayIn } from '../support/stay.ts';
 
-/** Returns path, inode and time of all files the agent may write; a rewritten file has another inode. */
+/**
+ * Returns path, inode and time of all files the agent may write; a rewritten file has another inode. The lock names its
+ * holder, which is another at each start.
+ */
 const filesOf = (node: NodeFolder): readonly string[] =>
   ['etc', 'var'].flatMap((dir) =>
-    readdirSync(path.join(node.root, dir), { recursive: true, encoding: 'utf8' }).map((file) => {
-      const { ino, mtimeMs } = statSync(path.join(node.root, dir, file));
-      return `${dir}/${file} ${ino} ${mtimeMs}`;
-    }),
+    readdirSync(path.join(node.root, dir), { recursive: true, encoding: 'utf8' })
+      .filter((file) => path.basename(file) !== 'lock')
+      .map((file) => {
+        const { ino, mtimeMs } = statSync(path.join(node.root, dir, file));
+        return `${dir}/${file} ${ino} ${mtimeMs}`;
+      }),
   );
 
 beforeEach(requireRoot);

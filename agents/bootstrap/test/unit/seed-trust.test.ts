@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { BootstrapError } from '../../src/core/faults/errors.ts';
 import type { Settings } from '../../src/core/settings/settings.ts';
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
 import { NO_FACTS } from '../../src/edge/sources/machine-facts.ts';
@@ -32,9 +33,13 @@ let node: NodeFolder;
 let onConsole: string[] = [];
 let calls = 0;
 
+/** The API server of the other cluster is away. */
+let isAway = false;
+
 const api: ApiServer = {
   get: async () => {
     calls++;
+    if (isAway) throw new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', 'reach it');
     return Promise.resolve({ status: 200, body: '{}' });
   },
 };
@@ -92,6 +97,7 @@ beforeEach(async () => {
   node.lease();
   onConsole = [];
   calls = 0;
+  isAway = false;
 });
 
 afterEach(async () => {
@@ -293,6 +299,25 @@ describe('a node that joined by a volume', () => {
     await run();
     expect(node.read(PLACED)).toBeUndefined();
     expect(refused()).toHaveLength(1);
+  });
+
+  it('trusts a newly named disk only once its cluster has answered', async () => {
+    const kept = (): readonly (string | undefined)[] =>
+      ['state.json', 'seed.json'].map((file) => node.read(`var/lib/kios/bootstrap/${file}`));
+    const before = kept();
+    isAway = true;
+    node.write('cmdline', 'kios.provider=nocloud');
+    node.seedDisk('disk-b');
+    node.seed(OTHER);
+    await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_MOVE' });
+    expect(kept()).toEqual(before);
+    calls = 0;
+    isUntouched();
+    node.write('cmdline', '');
+    node.remove('run/kios/seed/cidata');
+    boots();
+    expect((await run()).outcome).toBe('joined');
+    isUntouched();
   });
 
   it('accepts another disk with --re-evaluate', async () => {

@@ -29,7 +29,7 @@ export type ClusterAuth =
       /** A program of the agent's image to install for kubelet. */
       readonly program?: string;
     }
-  | { readonly kind: 'held' };
+  | { readonly kind: 'held'; readonly rotates?: boolean };
 
 const NODE_PREFIX = 'system:node:';
 
@@ -65,7 +65,11 @@ function pairOf(path: string, cert: string, key: string, inspect: InspectPair): 
 
 const TOKEN = /^[a-z0-9]{6}\.[a-z0-9]{16}$/;
 
-function kubeconfigUser(user: KubeconfigUser, inspect: InspectPair): ClusterAuth {
+function kubeconfigUser(
+  user: KubeconfigUser,
+  inspect: InspectPair,
+  held: ClusterAuth | undefined,
+): ClusterAuth {
   const { token, exec } = user;
   const cert = user['client-certificate-data'];
   const key = user['client-key-data'];
@@ -75,6 +79,7 @@ function kubeconfigUser(user: KubeconfigUser, inspect: InspectPair): ClusterAuth
     return { kind: 'token', token: splitToken(token) };
   if (typeof token === 'string')
     return { kind: 'user', user: { token }, isBootstrap: false, rotates: false };
+  if (exec === undefined && held !== undefined) return held;
   if (exec === undefined)
     throw fieldError(
       'read the bootstrap document: auth.kubeconfig: its user has no token, exec, or certificate and key as data',
@@ -122,8 +127,11 @@ function awsUser({
   });
 }
 
-/** Converts the document's `auth` to an entry of a kubeconfig. A token file has been replaced by its content before. */
-export function readAuth(auth: AuthSpec, inspect: InspectPair): ClusterAuth {
+/**
+ * Converts the document's `auth` to an entry of a kubeconfig. A token file has been replaced by its content before.
+ * `held` replaces the credentials that a kept kubeconfig lacks.
+ */
+export function readAuth(auth: AuthSpec, inspect: InspectPair, held?: ClusterAuth): ClusterAuth {
   if (auth.bootstrapToken !== undefined)
     return { kind: 'token', token: splitToken(auth.bootstrapToken) };
   if (auth.clientCertificate !== undefined) {
@@ -133,6 +141,6 @@ export function readAuth(auth: AuthSpec, inspect: InspectPair): ClusterAuth {
   if (auth.exec !== undefined) return execUser(auth.exec);
   if (auth.awsIamAuthenticator !== undefined) return awsUser(auth.awsIamAuthenticator);
   if (auth.kubeconfig !== undefined)
-    return kubeconfigUser(parseKubeconfig(auth.kubeconfig).user, inspect);
+    return kubeconfigUser(parseKubeconfig(auth.kubeconfig).user, inspect, held);
   throw fieldError('read the bootstrap document: auth: it has nothing that can be used');
 }

@@ -91,7 +91,7 @@ export function readClusterConfig(
     return undefined;
   }
   if (cluster.endpoint === undefined) throw fieldError('cluster.endpoint', 'is required');
-  const clusterAuth = auth === undefined ? held : readAuth(auth, inspect);
+  const clusterAuth = auth === undefined ? held : readAuth(auth, inspect, held);
   if (clusterAuth === undefined) throw fieldError('auth', 'is required because cluster is there');
   const trust = readTrust(cluster);
   if (trust.bundle.length === 0 && clusterAuth.kind === 'user')

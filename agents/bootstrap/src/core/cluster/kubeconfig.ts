@@ -122,6 +122,13 @@ export function parseKubeconfig(text: string): ParsedKubeconfig {
   };
 }
 
+/** Returns the part of a document's kubeconfig that is no secret: the cluster, and the program of its user. */
+export function withoutCredentials(text: string): string {
+  const { server, ca, user } = parseKubeconfig(text);
+  const cluster = { server, 'certificate-authority-data': ca };
+  return JSON.stringify({ clusters: [{ cluster }], users: [{ user: { exec: user.exec } }] });
+}
+
 /** Returns the CA in the kubeconfig of `kube-public/cluster-info` as base64 of PEM; undefined when it has none. */
 export function clusterInfoCa(kubeconfig: string): string | undefined {
   const clusters = tryParse(kubeconfig)?.clusters ?? [];

@@ -51,7 +51,7 @@ function clusterFragment(auth: ClusterAuth, user: Json): Json {
     ...head,
     ...CLUSTER_DEFAULTS,
     // With rotation kubelet uses only certificates of its kubeconfig, and would call the API server unauthenticated.
-    ...(auth.kind === 'user' && !auth.rotates ? { rotateCertificates: false } : {}),
+    ...(auth.kind !== 'token' && auth.rotates === false ? { rotateCertificates: false } : {}),
     // The image's own certificate would be preferred to the cluster's for callers that send no server name.
     ...(user['serverTLSBootstrap'] === true ? { tlsCertFile: '', tlsPrivateKeyFile: '' } : {}),
     ...mergeMaps(CLUSTER_DEFAULTS, user),

@@ -102,6 +102,6 @@ export function heldAuth(node: NodeFacts): ClusterAuth | undefined {
     node.bootstrapKubeconfig === undefined ? undefined : tokenOf(node.bootstrapKubeconfig);
   if (token !== undefined) return { kind: 'token', token: splitToken(token) };
   return node.kubeletConf !== undefined && speaksForItself(node.kubeletConf)
-    ? { kind: 'held' }
+    ? { kind: 'held', rotates: false }
     : undefined;
 }

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 
+import { withoutCredentials } from '../../core/cluster/kubeconfig.ts';
 import type { Part } from '../../core/document/parsed-document.ts';
-import { NodeBootstrap } from '../../core/document/schema.ts';
+import { type AuthSpec, NodeBootstrap } from '../../core/document/schema.ts';
 
 /** A document as it is kept for later boots. */
 export const CachedPart = v.object({
@@ -10,15 +11,19 @@ export const CachedPart = v.object({
   document: NodeBootstrap,
 });
 
-/** Removes secrets, which are used only once. An `auth` that names a program holds none. */
+/** Returns the part of the credentials that is no secret. One that names a program holds none. */
+function publicAuth(auth: AuthSpec | undefined): AuthSpec | undefined {
+  if (auth?.kubeconfig !== undefined) return { kubeconfig: withoutCredentials(auth.kubeconfig) };
+  return auth?.awsIamAuthenticator === undefined && auth?.exec === undefined ? undefined : auth;
+}
+
+/** Removes secrets, which are used only once. */
 export function withoutSecrets(
   part: Part | undefined,
 ): v.InferOutput<typeof CachedPart> | undefined {
   if (part === undefined) return undefined;
   const { source, kind, document } = part;
-  const { auth, ...rest } = document;
-  const isOpen = auth?.awsIamAuthenticator !== undefined || auth?.exec !== undefined;
-  return { source, kind, document: isOpen ? document : rest };
+  return { source, kind, document: { ...document, auth: publicAuth(document.auth) } };
 }
 
 export const asPart = (cached: v.InferOutput<typeof CachedPart> | undefined): Part | undefined =>

@@ -37,6 +37,10 @@ it.each(['a83f8110', 'c00000c0', '646464c8'])('closes the platform address %s', 
   expect(text).toContain(`08000100${address}`);
 });
 
+/** An attribute with a number, in hexadecimal. */
+const attribute = (type: number, value: number): string =>
+  `08000${type}00${value.toString(16).padStart(8, '0')}`;
+
 it.each([
   ['a machine of 2 GiB', 65_536, 10, 256, 1639],
   ['a machine of 512 MiB', 4096, 10, 16, 103],
@@ -46,8 +50,6 @@ it.each([
   const [, places, closingSeconds, parts, perSecond] = row;
   const { batch } = podRules('t', NETWORK, { places, closingSeconds });
   const hex = Buffer.from(batch).toString('hex');
-  const attribute = (type: number, value: number): string =>
-    `08000${type}00${value.toString(16).padStart(8, '0')}`;
   expect(hex).toContain(attribute(4, parts));
   expect(hex).toContain(attribute(1, 2 * parts));
   expect(hex).toContain(attribute(3, perSecond));

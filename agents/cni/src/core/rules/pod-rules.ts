@@ -159,6 +159,34 @@ function rulesOf(
   };
 }
 
+const chainIn =
+  (table: Uint8Array) =>
+  (
+    name: string,
+    kind: string,
+    { hook, priority }: typeof PREROUTING | typeof FORWARD | typeof POSTROUTING,
+  ): Request =>
+    request(
+      REQUEST.newChain,
+      NLM_F.create,
+      [1, table],
+      [3, text(name)],
+      nested(4, [1, u32(hook)], [2, u32(priority)]),
+      [7, text(kind)],
+    );
+
+const ruleIn =
+  (table: Uint8Array) =>
+  (chain: string) =>
+  (expressions: readonly Attribute[]): Request =>
+    request(
+      REQUEST.newRule,
+      NLM_F.create | NLM_F_APPEND,
+      [1, table],
+      [2, text(chain)],
+      nested(4, ...expressions),
+    );
+
 /**
  * Returns one nf_tables transaction that leaves exactly this table in the kernel, whatever was in it before, and the
  * sequence number of the last request that the kernel acknowledges:
@@ -182,27 +210,8 @@ export function podRules(
 ): { batch: Uint8Array; last: number } {
   const name = text(table);
   const limits = limitsOf(connections);
-  const chain = (
-    chainName: string,
-    kind: string,
-    { hook, priority }: typeof PREROUTING | typeof FORWARD | typeof POSTROUTING,
-  ) =>
-    request(
-      REQUEST.newChain,
-      NLM_F.create,
-      [1, name],
-      [3, text(chainName)],
-      nested(4, [1, u32(hook)], [2, u32(priority)]),
-      [7, text(kind)],
-    );
-  const rule = (chainName: string) => (expressions: readonly Attribute[]) =>
-    request(
-      REQUEST.newRule,
-      NLM_F.create | NLM_F_APPEND,
-      [1, name],
-      [2, text(chainName)],
-      nested(4, ...expressions),
-    );
+  const chain = chainIn(name);
+  const rule = ruleIn(name);
   const { prerouting, forward, postrouting } = rulesOf(network, limits);
   const requests: readonly Request[] = [
     { type: BATCH.begin, flags: 0, payload: payload(0, SUBSYSTEM) },

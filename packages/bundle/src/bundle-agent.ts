@@ -5,6 +5,7 @@ import path from 'node:path';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 import { kubernetesClient } from './kubernetes-client.ts';
+import { loggerParts } from './logger-parts.ts';
 import { readVersion } from './version.ts';
 
 /** The inputs that load koffi's native half: the package itself, and our binding, which loads it directly. */
@@ -120,7 +121,7 @@ export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Pr
       define,
       entryPoints: [entry],
       outfile: path.join(out, file),
-      plugins: [nativeKoffi, kubernetesClient, ownFiles(onDemand)],
+      plugins: [nativeKoffi, kubernetesClient, loggerParts, ownFiles(onDemand)],
     });
     inputs.push(...Object.keys(metafile.inputs));
     await Promise.all(outputFiles.map(({ path: output, contents }) => replace(output, contents)));

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -14,12 +15,22 @@ const run = promisify(execFile);
 const start = async (bundle: string, ...args: string[]): Promise<string> =>
   (await run(process.execPath, [bundle, ...args])).stdout;
 
-describe('a package that an agent imports on demand', () => {
-  let agent: string;
+let agent: string;
 
+beforeEach(async () => {
+  agent = await mkdtemp(path.join(tmpdir(), 'kios-bundle-'));
+  await file('package.json', '{"type":"module"}');
+});
+afterEach(() => rm(agent, { recursive: true }));
+
+async function file(name: string, text: string): Promise<void> {
+  const where = path.join(agent, name);
+  await mkdir(path.dirname(where), { recursive: true });
+  await writeFile(where, text);
+}
+
+describe('a package that an agent imports on demand', () => {
   beforeEach(async () => {
-    agent = await mkdtemp(path.join(tmpdir(), 'kios-bundle-'));
-    await file('package.json', '{"type":"module"}');
     await file('node_modules/@far/away/package.json', '{"type":"module","exports":"./away.js"}');
     await file(
       'node_modules/@far/away/away.js',
@@ -38,14 +49,6 @@ describe('a package that an agent imports on demand', () => {
       void main();`,
     );
   });
-  afterEach(() => rm(agent, { recursive: true }));
-
-  async function file(name: string, text: string): Promise<void> {
-    const where = path.join(agent, name);
-    await mkdir(path.dirname(where), { recursive: true });
-    await writeFile(where, text);
-  }
-
   it('is a file beside the agent and is loaded only when it is needed', async () => {
     const bundle = await bundleAgent(agent);
     expect(await readdir(path.dirname(bundle))).toEqual(['-far-away.cjs', 'agent.cjs', 'near.cjs']);
@@ -70,4 +73,16 @@ describe('a package that an agent imports on demand', () => {
     await rm(path.join(agent, 'node_modules/near'), { recursive: true });
     await expect(bundleAgent(agent)).rejects.toThrow('near');
   });
+});
+
+it('the logger works without its worker threads, which are not in the bundle', async () => {
+  const pino = JSON.stringify(createRequire(import.meta.url).resolve('pino'));
+  await file(
+    'src/main.ts',
+    `import { pino } from ${pino};
+    pino({ base: {}, timestamp: false }, pino.destination({ fd: 1, sync: true })).info({ ev: 'x' });`,
+  );
+  const bundle = await bundleAgent(agent);
+  expect(await start(bundle)).toBe('{"level":30,"ev":"x"}\n');
+  expect(await readFile(bundle, 'utf8')).not.toMatch(/WRITE_INDEX|redactWildcardPath/);
 });

@@ -25,8 +25,8 @@ const (
 
 func setWeight(weight string) error { return os.WriteFile(cgroupOwn+"/cpu.weight", []byte(weight), 0) }
 
-// prepareCgroups makes a group for every program of the host, beside kubelet's /kubepods. Shims have their own group,
-// so that their memory does not count as containerd's.
+// prepareCgroups makes a group for every program of the host, beside kubelet's /kubepods. The group for shims is for a
+// configuration of containerd that names it, so that their memory does not count as containerd's.
 func prepareCgroups() error {
 	for _, name := range []string{"init", "containerd", "kubelet", "shims"} {
 		if err := os.MkdirAll(filepath.Join(cgroupOwn, name), 0o755); err != nil {

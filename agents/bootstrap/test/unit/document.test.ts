@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { gunzipSync, gzipSync } from 'node:zlib';
 
 import { assert, property, uint8Array } from 'fast-check';
@@ -22,6 +25,25 @@ function messageOf(work: () => unknown): string {
     throw error;
   }
   return 'accepted';
+}
+
+const mime = (parts: number, body: (part: number) => string): string => {
+  const part = (_: unknown, n: number): string =>
+    `--b\nContent-Type: text/yaml\n\n${HEAD}${body(n)}`;
+  return `Content-Type: multipart/mixed; boundary=b\n\n${Array.from({ length: parts }, part).join('')}--b--`;
+};
+
+/** Parses a document in a process that ends when it needs much more memory than the container has. */
+async function parseInSmallHeap(yaml: string): Promise<string> {
+  const module = path.join(import.meta.dirname, '../../src/core/document/document.ts');
+  const script = `
+    import { readFileSync } from 'node:fs';
+    import { parseDocument } from ${JSON.stringify(module)};
+    try { parseDocument('seed', readFileSync(0, 'utf8')); } catch (error) { console.log(error.message); }`;
+  const args = ['--max-old-space-size=64', '--input-type=module', '-e', script];
+  const child = promisify(execFile)(process.execPath, args);
+  child.child.stdin?.end(yaml);
+  return (await child).stdout;
 }
 
 describe('a document', () => {
@@ -58,10 +80,23 @@ describe('a document', () => {
     ['a: 1\n---\nb: 2', 'multiple docs'],
     ['__proto__: {x: 1}', 'key __proto__ is not allowed'],
     ['? [a]\n: 1', 'non string key'],
-    [`a: [${'1,'.repeat(10_001)}]`, 'more than 10000 nodes'],
   ])('YAML %j is refused: %s', (yaml, why) => {
     expect(messageOf(() => parseYaml('seed', yaml))).toContain(why);
   });
+
+  it.each([
+    ['a list', `a: [${'1,'.repeat(500_000)}]`],
+    ['keys', Array.from({ length: 100_000 }, (_, n) => `k${n}: 1`).join('\n')],
+    ['nesting', `a: ${'['.repeat(1_000_000)}`],
+    ['errors', ']'.repeat(1_000_000)],
+    ['parts', mime(98, (part) => `a: [${`${part},`.repeat(3000)}]\n`)],
+  ])(
+    'a megabyte of %s is refused in a small heap',
+    async (_name, yaml) => {
+      expect(await parseInSmallHeap(yaml)).toContain('more than 50000 words and signs');
+    },
+    30_000,
+  );
 
   it('a bomb of aliases is refused', () => {
     const levels = Array.from(

@@ -28,7 +28,7 @@ export const IDENTIFIERS = {
 const MIB = 1024 * 1024;
 /** Room for the running EFI file, the next one, and files that an operator adds. */
 const ESP_BYTES = 512 * MIB;
-/** Enough to start with: the partition grows to the size of the disk. */
+/** Enough to start with. Nothing enlarges it on a larger disk: `datapart=` can name a larger partition instead. */
 const DATA_BYTES = 1024 * MIB;
 
 /** The partitions of every image. */

@@ -10,7 +10,7 @@ import { isMime, parseMime } from './formats/mime.ts';
 import { mergeDocuments } from './merge.ts';
 import type { ParsedDocument } from './parsed-document.ts';
 import { NodeBootstrap, text } from './schema.ts';
-import { parseYaml } from './yaml.ts';
+import { checkSize, parseYaml } from './yaml.ts';
 
 /** NoCloud's meta-data; other programs read its other keys. */
 const MetaData = v.object({ 'instance-id': v.optional(text), 'local-hostname': v.optional(text) });
@@ -49,6 +49,10 @@ export function parseDocument(source: string, yaml: string): ParsedDocument {
   if (isJoinCommand(yaml)) return parseJoinCommand(source, yaml);
   if (!isMime(yaml)) return convert(source, parseYaml(source, yaml));
   const { parts, warnings } = parseMime(source, yaml);
+  checkSize(
+    source,
+    parts.map(({ text }) => text),
+  );
   const readings = parts.map((part) => convert(part.source, parseYaml(part.source, part.text)));
   const document = mergeDocuments(readings.map((reading) => reading.document));
   if (document === undefined)

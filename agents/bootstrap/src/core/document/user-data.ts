@@ -1,5 +1,5 @@
 import { BootstrapError } from '../faults/errors.ts';
-import { decodeText } from './yaml.ts';
+import { decodeText, MAX_TEXT } from './yaml.ts';
 
 /** Bytes of user data as it comes: more than any cloud allows. */
 export const MAX_RAW = 256 * 1024;
@@ -45,7 +45,7 @@ export function decodeUserData(source: string, bytes: Uint8Array, gunzip: Gunzip
   try {
     if (zipped) plain = gunzip(inner);
   } catch {
-    throw bad('its gzip data is broken, or more than 4 MiB unpacked');
+    throw bad(`its gzip data is broken, or more than ${MAX_TEXT} bytes unpacked`);
   }
   const text = decodeText(source, plain);
   return {

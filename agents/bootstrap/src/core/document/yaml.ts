@@ -1,11 +1,11 @@
-import { isCollection, isMap, isScalar, parseDocument, visit } from 'yaml';
+import { isMap, isScalar, Lexer, parseDocument, visit } from 'yaml';
 
 import { BootstrapError } from '../faults/errors.ts';
 
-/** A document written by a person has a few hundred. */
-const MAX_NODES = 10_000;
 /** Bytes of a document, unpacked. */
-export const MAX_TEXT = 4 * 1024 * 1024;
+export const MAX_TEXT = 1024 * 1024;
+/** Words, signs, blanks and line ends. A document written by a person has a few thousand. */
+const MAX_TOKENS = 50_000;
 
 const bad = (source: string, why: string): BootstrapError =>
   new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: ${why}`);
@@ -28,21 +28,34 @@ export function decodeText(source: string, bytes: Uint8Array): string {
 /** As keys, these would reach the prototype in a later merge. */
 const POISON = new Set(['__proto__', 'constructor', 'prototype']);
 
-function checkShape(source: string, doc: ReturnType<typeof parseDocument>): void {
-  let nodes = 0;
+function checkKeys(source: string, doc: ReturnType<typeof parseDocument>): void {
   visit(doc, {
-    Node: (_key, node) => {
-      if (++nodes > MAX_NODES) throw bad(source, `it has more than ${MAX_NODES} nodes`);
-      if (isCollection(node) && isMap(node))
-        for (const pair of node.items)
-          if (isScalar(pair.key) && POISON.has(String(pair.key.value)))
-            throw bad(source, `the key ${String(pair.key.value)} is not allowed`);
+    Collection: (_key, node) => {
+      if (!isMap(node)) return;
+      for (const pair of node.items)
+        if (isScalar(pair.key) && POISON.has(String(pair.key.value)))
+          throw bad(source, `the key ${String(pair.key.value)} is not allowed`);
     },
   });
 }
 
+/**
+ * Checks the size of texts that are parsed together. A parsed token takes up to a kilobyte, so they are counted before:
+ * a document must not bring the agent to the limit of its memory.
+ */
+export function checkSize(source: string, texts: readonly string[]): void {
+  let tokens = 0;
+  for (const text of texts) {
+    const rest = new Lexer().lex(text);
+    while (rest.next().done !== true)
+      if (++tokens > MAX_TOKENS)
+        throw bad(source, `it has more than ${MAX_TOKENS} words and signs`);
+  }
+}
+
 /** Parses one strict YAML document. A fault has line and column but never the text, which holds secrets. */
 export function parseYaml(source: string, text: string): unknown {
+  checkSize(source, [text]);
   const doc = parseDocument(text, { prettyErrors: false, uniqueKeys: true, stringKeys: true });
   const fault = doc.errors[0] ?? doc.warnings[0];
   if (fault !== undefined) {
@@ -50,7 +63,7 @@ export function parseYaml(source: string, text: string): unknown {
     const where = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
     throw bad(source, `${where}: ${fault.code.toLowerCase().replaceAll('_', ' ')}`);
   }
-  checkShape(source, doc);
+  checkKeys(source, doc);
   try {
     return doc.toJS({ maxAliasCount: 100 });
   } catch {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
 const read = (file: string): string | null => {
@@ -9,15 +9,6 @@ const read = (file: string): string | null => {
     return null;
   }
 };
-
-/** Returns the sorted names in a folder. */
-function names(folder: string): string | null {
-  try {
-    return readdirSync(folder).toSorted().join(' ');
-  } catch {
-    return null;
-  }
-}
 
 /** Returns the SHA-256 of the running kernel's own copy of its configuration. */
 function configuration(): string | null {
@@ -39,7 +30,6 @@ export function* look(settings: readonly string[]): Generator<readonly [string, 
   yield ['security modules', read(`${security}/lsm`)];
   yield ['configuration', configuration()];
   yield ['mounts', read('/proc/1/mountinfo')];
-  yield ['static pods', names('/host/etc/kubernetes/manifests')];
   yield ['taint', read('/proc/sys/kernel/tainted')];
   for (const name of settings) yield [name, read(`/proc/sys/${name}`)];
 }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeGpt, GPT_BYTES, guidBytes, SECTOR } from '../../src/build/formats/gpt.ts';
 import { IDENTIFIERS, LAYOUT, makeDisk } from '../../src/build/image/disk.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
-import { writeToData } from '../../src/lab/qemu/data-partition.ts';
+import { listData, writeToData } from '../../src/lab/qemu/data-partition.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 
@@ -78,6 +78,8 @@ test('a test can put there what a pod could: files, FIFOs and links to anywhere'
   });
   const debugfs = (command: string): Promise<string> =>
     run('/usr/sbin/debugfs', ['-R', command, `${image}?offset=${data}`]);
+  expect(await listData(image, '/meta/etc/kios')).toEqual(['plain', 'leads']);
+  expect(await listData(image, '/meta/none')).toEqual([]);
   expect(await debugfs('cat /meta/etc/kios/plain')).toBe('text');
   expect(await debugfs('stat /meta/etc/waits')).toContain('Type: FIFO');
   expect(await debugfs('stat /meta/etc/kios/leads')).toContain('/proc/kmsg');

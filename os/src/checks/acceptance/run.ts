@@ -8,7 +8,7 @@ import type { Progress } from '../../workstation/progress.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import type { Assertion, Outcome, Subject } from './assertion.ts';
 import { BOMB_ASSERTIONS } from './attacks/bombs.ts';
-import { MEDIA_OFFERS, MEDIA_REFUSALS, VOLUME } from './attacks/media.ts';
+import { MEDIA_OFFERS, MEDIA_REFUSALS, MEDIA_TRACES, VOLUME } from './attacks/media.ts';
 import { METADATA_ASSERTIONS } from './attacks/metadata.ts';
 import { SAME_MACHINE, TWIN_CASES } from './attacks/twin.ts';
 import { CABLE_ASSERTIONS, RACE_ASSERTION } from './cable.ts';
@@ -53,6 +53,7 @@ export const NODE_ASSERTIONS: readonly Assertion[] = [
   REBOOT,
   ...MEDIA_REFUSALS,
   POWER_BUTTON,
+  MEDIA_TRACES,
 ];
 
 /** Assertions about the same machine on fresh disks. */

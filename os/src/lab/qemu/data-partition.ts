@@ -26,6 +26,16 @@ async function debugfs(disk: string, commands: readonly string[]): Promise<strin
   return run('/usr/sbin/debugfs', ['-w', '-f', '-', device], { input });
 }
 
+/** Returns the names in a folder of the data partition of a disk that no machine uses; none if it does not exist. */
+export async function listData(disk: string, folder: string): Promise<string[]> {
+  const listing = await debugfs(disk, [`ls -p ${folder}`]);
+  // /INODE/MODE/UID/GID/NAME/SIZE/
+  const names = [...listing.matchAll(/^\/\d+\/\d+\/\d+\/\d+\/([^/]+)\//gm)].map(
+    ([, name = '']) => name,
+  );
+  return names.filter((name) => name !== '.' && name !== '..');
+}
+
 const parents = (file: string): string[] => {
   const parts = path.dirname(file).split('/').slice(1);
   return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);

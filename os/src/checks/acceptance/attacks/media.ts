@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 
+import { listData } from '../../../lab/qemu/data-partition.ts';
 import {
   differences,
   type DiskIdentity,
@@ -11,8 +13,6 @@ import { writeSeed } from '../../../lab/qemu/seed.ts';
 import { type Assertion, demand, type Subject } from '../assertion.ts';
 import { runOnHost } from '../debug-pod.ts';
 import { scriptCommand } from '../guest-program.ts';
-import { askGuest } from '../guest.ts';
-import { shippedPods } from '../shipped-pods.ts';
 import { hostileSeed } from './documents.ts';
 
 /** A disk that a pod may write, as the volumes of a cluster are. Its kernel name comes before the seed's. */
@@ -32,6 +32,19 @@ const firstIdentity = new WeakMap<Subject, DiskIdentity>();
 /** Returns the console's events since the latest boot of the machine. */
 const sinceBoot = ({ console: { events } }: Subject) =>
   events.slice(events.findLastIndex(({ agent, ev }) => agent === 'init' && ev === 'init.start'));
+
+/** Waits until bootstrap has read its sources in this boot and found the node joined; only its log says so. */
+async function bootstrapDecided(subject: Subject): Promise<void> {
+  const { kubectl, nodeName } = subject;
+  const booted = sinceBoot(subject)[0]?.fields['t'];
+  const args = ['-n', 'kube-system', `bootstrap-${nodeName}`, `--since-time=${String(booted)}`];
+  for (const end = Date.now() + SETTLED_WITHIN_MS; Date.now() < end;) {
+    const log = await kubectl.call(['logs', ...args]).catch(() => '');
+    if (log.includes('"ev":"joined"')) return;
+    await sleep(1000);
+  }
+  demand(false, `bootstrap did not find the node joined within ${SETTLED_WITHIN_MS / 1000} s`);
+}
 
 /** These come before the reboot. */
 export const MEDIA_OFFERS: readonly Assertion[] = [
@@ -91,24 +104,9 @@ export const MEDIA_REFUSALS: readonly Assertion[] = [
     },
   },
   {
-    name: 'after the reboot nothing of the two hostile seeds took effect, and the console says that they were ignored',
+    name: 'after the reboot the two hostile seeds are ignored, and the console says so',
     check: async (subject) => {
-      await subject.console.expect(
-        'bootstrap’s decision after the reboot',
-        (event) =>
-          sinceBoot(subject).includes(event) &&
-          event.agent === 'bootstrap' &&
-          event.ev === 'node.ready',
-        SETTLED_WITHIN_MS,
-      );
-      const { results } = await askGuest(subject.kubectl, {
-        nodeName: subject.nodeName,
-        mode: 'facts',
-      });
-      const shipped = (await shippedPods()).map(({ name }) => `${name}.yaml`);
-      const manifests = (results.get('static pods') ?? '').split(' ');
-      const strangers = manifests.filter((file) => !shipped.includes(file));
-      demand(strangers.length === 0, `static pods of others: ${strangers.join(', ')}`);
+      await bootstrapDecided(subject);
       const seeds = sinceBoot(subject).filter(({ ev }) => ev.startsWith('seed.'));
       const of = (ev: string): string[] =>
         seeds.filter((event) => event.ev === ev).map(({ fields }) => String(fields['device']));
@@ -124,3 +122,17 @@ export const MEDIA_REFUSALS: readonly Assertion[] = [
     },
   },
 ];
+
+/** This comes when the machine is off: a full node starts no pod that could look. */
+export const MEDIA_TRACES: Assertion = {
+  name: 'nothing of the hostile seeds is on the disk of the node',
+  check: async ({ machine }) => {
+    const disk = machine.file('disk');
+    const manifests = await listData(disk, '/meta/etc/kubernetes/manifests');
+    const hostile = Object.values(PODS).filter((pod) => manifests.includes(`${pod}.yaml`));
+    demand(hostile.length === 0, `among the manifests: ${hostile.join(', ')}`);
+    const kept = await listData(disk, '/meta/etc/kubernetes');
+    demand(kept.includes('kubelet.conf'), `of the node's identity there is ${kept.join(', ')}`);
+    return `manifests: ${manifests.join(', ') || 'none but the image’s'}`;
+  },
+};

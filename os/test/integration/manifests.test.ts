@@ -30,5 +30,5 @@ it('a build stops at a fault of a manifest and makes nothing', { timeout: 300_00
   const request = { arch: 'amd64', progress: silent, manifests: path.dirname(file), out } as const;
   const fault = /^use .*bad\.yml: kind: is apps\/v1 Deployment/;
   await expect(buildImage(request)).rejects.toThrow(fault);
-  expect(await readdir(out)).toEqual([]);
+  expect(await readdir(out)).toEqual(['.lock']);
 });

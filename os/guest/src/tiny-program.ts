@@ -32,11 +32,12 @@ export const WATCHED: readonly string[] = characters('0', '@').flatMap((one) =>
 );
 
 /**
- * Machine code that makes inotify instances until that fails, and then stays. The first 512 watch every file, as long
- * as there are watches: the kernel takes long to add one to a file that has many.
+ * Machine code that makes inotify instances until that fails, at the latest with 65536, and then stays. The first 512
+ * watch every file, as long as there are watches: the kernel takes long to add one to a file that has many. Both
+ * numbers are above the limits of a user in a kernel whose settings nobody changed.
  */
 export const WATCH_ALWAYS = [
-  0x68, 0, 0, 0x10, 0, 0x68, 0, 0, 0x10, 0, // push the limit of open files twice: now, and at most
+  0x68, 0, 0, 1, 0, 0x68, 0, 0, 1, 0, // push 65536, the limit of open files, twice: now, and at most
   0xbf, 7, 0, 0, 0, 0x48, 0x89, 0xe6, 0xb8, 160, 0, 0, 0, 0x0f, 0x05, // setrlimit
   0x6a, 0, 0xbd, 0, 2, 0, 0, // room for a name, and the number of instances that watch
   0xb8, 0x26, 1, 0, 0, 0x31, 0xff, 0x0f, 0x05, 0x85, 0xc0, 0x78, 0x3c, 0x89, 0xc3, // inotify_init1, or to the end

@@ -26,7 +26,7 @@ export interface Untrusted {
 export async function turnOn(
   subject: Untrusted,
   join: Parameters<typeof seedFor>[0],
-  hardware: Pick<BootOptions, 'disks'> = {},
+  hardware: Pick<BootOptions, 'disks' | 'quietCard'> = {},
 ): Promise<BootedNode> {
   await subject.machine.stop();
   subject.node?.console[Symbol.dispose]();

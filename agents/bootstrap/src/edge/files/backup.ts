@@ -1,13 +1,13 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { readIfThere, writeAtomic } from '@kios/agent';
-import { errorCode } from '@kios/errors';
 import * as v from 'valibot';
 
 import type { OutputFile } from '../../core/files/output-file.ts';
 import { KUBECONFIG } from '../../core/files/render.ts';
 import type { Settings } from '../../core/settings/settings.ts';
+import { readOwnFile } from './own-file.ts';
 
 const SavedFile = v.object({
   path: v.string(),
@@ -28,15 +28,11 @@ export type Backup = v.InferOutput<typeof Backup>;
 const fileOf = (settings: Settings): string => path.join(settings.stateDir, 'previous.json');
 
 async function save(etc: string, file: string): Promise<v.InferOutput<typeof SavedFile>> {
-  try {
-    const full = path.join(etc, file);
-    const { mode } = await stat(full);
-    return { path: file, mode: mode & 0o7777, content: (await readFile(full)).toString('base64') };
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return { path: file, mode: 0o644 };
-    throw error;
-  }
+  const full = path.join(etc, file);
+  const content = await readOwnFile(full);
+  if (content === undefined || content === 'foreign') return { path: file, mode: 0o644 };
+  const { mode } = await stat(full);
+  return { path: file, mode: mode & 0o7777, content: content.toString('base64') };
 }
 
 /** Reads the backup; undefined when there is none that can be read. */

@@ -1,11 +1,11 @@
-import { lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { removeStaleTemps, tempName } from '@kios/agent';
-import { errorCode } from '@kios/errors';
 
 import { BootstrapError, fieldError } from '../../core/faults/errors.ts';
 import type { OutputFile } from '../../core/files/output-file.ts';
+import { readOwnFile } from './own-file.ts';
 
 /**
  * Called when all files are staged (no path) and after each is in place; an error it throws ends the transaction there.
@@ -22,15 +22,10 @@ const bytesOf = ({ content = '', encoding }: OutputFile): Buffer =>
   Buffer.from(content, encoding ?? 'utf8');
 
 async function isCurrent(target: string, file: OutputFile): Promise<boolean> {
-  try {
-    const now = await readFile(target);
-    if (file.content === undefined || !now.equals(bytesOf(file))) return false;
-    return ((await stat(target)).mode & 0o7777) === file.mode;
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return file.content === undefined;
-    throw error;
-  }
+  const now = await readOwnFile(target);
+  if (now === undefined) return file.content === undefined;
+  if (now === 'foreign' || file.content === undefined || !now.equals(bytesOf(file))) return false;
+  return ((await stat(target)).mode & 0o7777) === file.mode;
 }
 
 async function syncDir(dir: string): Promise<void> {

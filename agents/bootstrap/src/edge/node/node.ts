@@ -12,6 +12,7 @@ import { parseCertificates } from '../../core/cluster/pem.ts';
 import { BOOTSTRAP_KUBECONFIG } from '../../core/files/render.ts';
 import { JoinState } from '../../core/files/state.ts';
 import type { Settings } from '../../core/settings/settings.ts';
+import { readOwnText } from '../files/own-file.ts';
 import { readClientCertificate } from './certificates.ts';
 import { readHost } from './host.ts';
 
@@ -83,7 +84,7 @@ export async function readNode(settings: Settings): Promise<NodeFacts> {
   return {
     state,
     identity: identityName(client, Date.now()),
-    hostname: (await etc('hostname'))?.trim(),
+    hostname: (await readOwnText(path.join(settings.etc, 'hostname')))?.trim(),
     host: await readHost(settings),
     nodeIp: (await etc('kubernetes/node-ip'))?.trim(),
     ca: readCertificates(await etc('kubernetes/pki/ca.crt')),

@@ -30,7 +30,11 @@ export const TWIN_CASES: readonly Assertion<Untrusted>[] = [
       const token = newToken();
       await createToken(kubectl, token);
       const { nodeName: _, ...unnamed } = join;
-      const { console } = await turnOn(subject, { ...unnamed, token }, { disks: [TWIN] });
+      const { console } = await turnOn(
+        subject,
+        { ...unnamed, token },
+        { disks: [TWIN], quietCard: false },
+      );
       await console.expect('a node in RAM', ofInit('data.ram'), EVENT_DEADLINE_MS);
       const failed = console.events.find(ofInit('data.failed'));
       const said = JSON.stringify(failed?.fields);

@@ -1,4 +1,6 @@
-import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { connectUnixStream, type UnixStream } from '@kios/syscall';
 
 /** Init cuts longer lines: docs/host-api.md §1. */
 const MAX_LINE_BYTES = 1024;
@@ -6,8 +8,11 @@ const MAX_LINE_BYTES = 1024;
 const MAX_QUEUED_BYTES = 16 * 1024;
 /** The time that `close` waits for the console. */
 const GIVE_UP_AFTER_MS = 300;
-/** Delay of the first lines: a program does its work before it loads `node:net` for a console that people read. */
+/** How often `close` looks whether the console has read everything. */
+const LOOK_EVERY_MS = 5;
+/** Delay of the first lines, and of those that found a full queue: a program's work comes before what people read. */
 const FIRST_LINES_MS = 200;
+const NOTHING = new Uint8Array();
 
 export interface ConsoleSocket {
   /** Queues one line. Never throws or blocks. */
@@ -34,48 +39,67 @@ export function fitLine(line: string): string {
   return `${JSON.stringify({ lvl, t, up, agent, ev, err: { code, message: why }, cut: true })}\n`;
 }
 
-/** Opens the operator's console through init. It is best effort: an agent works the same without it. */
-export function openConsole(path: string): ConsoleSocket {
-  let socket: Socket | undefined;
-  let opening: Promise<void> | undefined;
-  let waiting = '';
-  let soon: NodeJS.Timeout | undefined;
-  const open = async (): Promise<void> => {
-    const { connect } = await import('node:net');
-    const opened = connect(path);
-    opened.unref();
-    const forget = (): void => {
-      if (socket === opened) socket = undefined;
-    };
-    socket = opened.on('error', forget).on('close', forget);
-    opening = undefined;
-  };
-  const handOver = async (): Promise<void> => {
-    clearTimeout(soon);
-    soon = undefined;
-    if (socket === undefined) await (opening ??= open());
-    if (waiting !== '') socket?.write(waiting);
-    waiting = '';
-  };
-  return {
-    send: (line) => {
-      if (waiting.length + (socket?.writableLength ?? 0) >= MAX_QUEUED_BYTES) return;
-      waiting += fitLine(line);
-      if (socket !== undefined) void handOver();
-      else soon ??= setTimeout(() => void handOver(), FIRST_LINES_MS).unref();
-    },
-    close: async () => {
-      if (waiting !== '' || opening !== undefined) await handOver();
-      const closing = socket;
-      if (closing === undefined) return;
-      socket = undefined;
-      await new Promise<void>((resolve) => {
-        const giveUp = setTimeout(resolve, GIVE_UP_AFTER_MS);
-        closing.ref();
-        closing.once('close', () => resolve()).end();
-        closing.once('close', () => clearTimeout(giveUp));
-      });
-      closing.destroy();
-    },
-  };
+class Console implements ConsoleSocket {
+  readonly #path: string;
+  #stream: UnixStream | undefined;
+  #waiting: Uint8Array = NOTHING;
+  #soon: NodeJS.Timeout | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  send(line: string): void {
+    if (this.#waiting.length >= MAX_QUEUED_BYTES) return;
+    this.#waiting = Buffer.concat([this.#waiting, Buffer.from(fitLine(line))]);
+    if (this.#stream === undefined) this.#later();
+    else this.#handOver();
+  }
+
+  async close(): Promise<void> {
+    const deadline = performance.now() + GIVE_UP_AFTER_MS;
+    while (!this.#isRead() && performance.now() < deadline) await delay(LOOK_EVERY_MS);
+    this.#forget();
+  }
+
+  #later(): void {
+    this.#soon ??= setTimeout(() => this.#handOver(), FIRST_LINES_MS).unref();
+  }
+
+  /** Writes as much as init takes now. Lines are lost while there is no init to take them. */
+  #handOver(): void {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    if (this.#waiting.length === 0) return;
+    try {
+      this.#stream ??= connectUnixStream(this.#path);
+      this.#waiting = this.#waiting.subarray(this.#stream.write(this.#waiting));
+    } catch {
+      this.#forget();
+    }
+    if (this.#waiting.length > 0) this.#later();
+  }
+
+  /** Returns whether init has read every line and closed, or never will. It must find the process that sent them. */
+  #isRead(): boolean {
+    this.#handOver();
+    if (this.#stream === undefined) return true;
+    if (this.#waiting.length > 0) return false;
+    try {
+      this.#stream.end();
+      return this.#stream.isOver();
+    } catch {
+      return true;
+    }
+  }
+
+  #forget(): void {
+    clearTimeout(this.#soon);
+    this.#stream?.[Symbol.dispose]();
+    this.#stream = undefined;
+    this.#waiting = NOTHING;
+  }
 }
+
+/** Opens the operator's console through init. It is best effort: an agent works the same without it. */
+export const openConsole = (path: string): ConsoleSocket => new Console(path);

@@ -4,8 +4,10 @@ import { pino } from 'pino';
 
 import { type ConsoleSocket, openConsole } from './console-socket.ts';
 import { errorFields } from './error-fields.ts';
+import { standardOutput } from './standard-output.ts';
 
 const DEFAULT_CONSOLE = '/run/kios/control/console.sock';
+const LEVELS = ['debug', 'info', 'warn', 'error'];
 const WARN = 40;
 const METADATA: unique symbol = Symbol.for('pino.metadata');
 
@@ -63,18 +65,16 @@ function withoutConsole(fields: Record<string, unknown>): Record<string, unknown
   return 'console' in fields ? { ...fields, console: undefined } : fields;
 }
 
-/** Creates a logger that writes one JSON object per line: docs/host-api.md §7. */
-const LEVELS = ['debug', 'info', 'warn', 'error'];
-
 /** Returns the lowest level that is written. pino fails on one that it does not know. */
 function lowestLevel(): string {
   const wanted = process.env['KIOS_LOG_LEVEL'] ?? '';
   return LEVELS.includes(wanted) ? wanted : 'info';
 }
 
+/** Creates a logger that writes one JSON object per line: docs/host-api.md §7. */
 export function createLogger(agent: string, sink: Partial<Sink> = {}): Logger {
   const socket = sink.console ?? openConsole(process.env['KIOS_CONSOLE'] ?? DEFAULT_CONSOLE);
-  const stdout = sink.stdout ?? pino.destination({ fd: 1, sync: true });
+  const stdout = sink.stdout ?? standardOutput;
   const logger = pino(
     {
       level: lowestLevel(),

@@ -1,4 +1,5 @@
-import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
@@ -68,9 +69,17 @@ export async function writeAtomic(
   return true;
 }
 
+/** Lists a folder without a trip to the runtime's threads, for which an agent's start would wait. */
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+
 /** Removes the temporary files of killed writers. Only for the folder's one writer, at its start. */
 export async function removeStaleTemps(dir: string): Promise<void> {
-  const names = await readdir(dir).catch(() => []);
-  const stale = names.filter((name) => /^\..+\.[0-9a-f]{12}\.tmp$/.test(name));
+  const stale = namesIn(dir).filter((name) => /^\..+\.[0-9a-f]{12}\.tmp$/.test(name));
   await Promise.all(stale.map((name) => rm(path.join(dir, name), { force: true })));
 }

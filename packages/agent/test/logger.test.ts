@@ -127,6 +127,25 @@ describe('createLogger', { timeout: 30_000 }, () => {
     server.close();
   });
 
+  it('connects again after init has closed the connection', async () => {
+    const file = path.join(dir, 'console.sock');
+    const texts: string[] = [];
+    const server = createServer((socket) => {
+      socket.on('data', (chunk) => {
+        texts.push(String(chunk));
+        socket.destroy();
+      });
+    });
+    await new Promise<void>((done) => server.listen(file, done));
+    const log = createLogger('x', { stdout, console: openConsole(file) });
+    await vi.waitFor(() => {
+      log.warn({ ev: 'again' });
+      expect(texts.length).toBeGreaterThan(1);
+    }, 5000);
+    await log.close();
+    server.close();
+  });
+
   it('works the same without a console', async () => {
     const log = createLogger('x', { stdout, console: openConsole(path.join(dir, 'none.sock')) });
     log.error({ ev: 'bad' });

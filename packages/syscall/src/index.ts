@@ -4,6 +4,7 @@ export type { Channel } from './channel.ts';
 export { type Holder, lock, type Lock, type LockOptions, tryLock } from './lock.ts';
 export { finitModule, initModule, MODULE_INIT } from './module.ts';
 export {
+  connectUnixStream,
   inetAddress,
   type Instruction,
   openNetlink,
@@ -13,6 +14,7 @@ export {
   type PacketOptions,
   replaceFilter,
   type UdpOptions,
+  type UnixStream,
 } from './socket.ts';
 export { isErrno, SyscallError } from './syscall-error.ts';
 export { releaseCodePages } from './code-pages.ts';

@@ -66,6 +66,7 @@ export const libc = {
   socket: lazy('int socket(int domain, int type, int protocol)'),
   bind: lazy('int bind(int fd, const void *address, unsigned int length)'),
   connect: lazy('int connect(int fd, const void *address, unsigned int length)'),
+  shutdown: lazy('int shutdown(int fd, int how)'),
   setsockopt: lazy(
     'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
   ),

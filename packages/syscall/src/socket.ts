@@ -1,11 +1,11 @@
-import { unlinkSync } from 'node:fs';
+import { readSync, unlinkSync, writeSync } from 'node:fs';
 
 import { type Channel, DescriptorChannel } from './channel.ts';
 import { errno, libc } from './libc.ts';
-import { SyscallError } from './syscall-error.ts';
+import { errnoName, SyscallError } from './syscall-error.ts';
 
 const AF = { unix: 1, inet: 2, netlink: 16, packet: 17 } as const;
-const SOCK = { datagram: 2, raw: 3 } as const;
+const SOCK = { stream: 1, datagram: 2, raw: 3 } as const;
 const SOCK_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO = { reuseAddress: 2, broadcast: 6, receiveBuffer: 8, bindToDevice: 25, attachFilter: 26 };
@@ -157,6 +157,46 @@ export function openUnixDatagram(path: string, localPath?: string): Channel {
     }
   });
   return localPath === undefined ? channel : removeOnClose(channel, localPath);
+}
+
+const SHUT_WR = 1;
+const nothing = new Uint8Array(1);
+
+/** A connected stream socket that never blocks. The runtime ignores SIGPIPE. */
+export interface UnixStream extends Disposable {
+  /** Writes as much as fits the peer's queue, and returns the number of bytes. */
+  write(bytes: Uint8Array): number;
+  /** Says that nothing more is written. */
+  end(): void;
+  /** Returns whether the peer has closed. */
+  isOver(): boolean;
+}
+
+/** Connects to a stream socket. `node:net` does the same, but takes longer to load than an agent to start. */
+export function connectUnixStream(path: string): UnixStream {
+  const channel = open(AF.unix, SOCK.stream, 0, path, (fd) => {
+    const peer = unixAddress(path);
+    check(libc.connect()(fd, peer, peer.length), 'connect', `connect to ${path}`);
+  });
+  const attempt = (call: 'read' | 'write', work: () => number): number => {
+    try {
+      return work();
+    } catch (error) {
+      const code = errnoName(error);
+      if (code === 'EAGAIN') return -1;
+      throw new SyscallError(call, code, `${call} ${path}`);
+    }
+  };
+  return {
+    write: (bytes) =>
+      Math.max(
+        0,
+        attempt('write', () => writeSync(channel.fd, bytes)),
+      ),
+    end: () => void check(libc.shutdown()(channel.fd, SHUT_WR), 'shutdown', `end ${path}`),
+    isOver: () => attempt('read', () => readSync(channel.fd, nothing)) === 0,
+    [Symbol.dispose]: () => channel.close(),
+  };
 }
 
 function removeOnClose(channel: DescriptorChannel, path: string): Channel {

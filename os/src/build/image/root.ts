@@ -41,6 +41,7 @@ const FOLDERS = [
   '/opt/cni',
   '/etc/kios/dhcp',
   '/etc/kios/modules',
+  '/etc/kios/time',
   '/etc/kubernetes/kubelet.conf.d',
   '/etc/kubernetes/pki',
   '/etc/cni/net.d',

@@ -49,15 +49,14 @@ const contains = (folder: string, file: string): boolean =>
 
 describe('the pods that ship', () => {
   it.each([
-    // chrony-config reads time.yaml and release.json beside it.
-    ['the bootstrap document', '/etc/kios/bootstrap.yaml', 'chrony'],
+    ['the bootstrap document', '/etc/kios/bootstrap.yaml'],
     ['the bootstrap token', '/etc/kubernetes/bootstrap-kubelet.conf'],
     ["kubelet's certificate", '/var/lib/kubelet/pki/kubelet-client-current.pem'],
     ['the control socket of all commands', '/run/system.sock'],
-  ])('show %s to none but bootstrap', async (_, secret, other = '') => {
+  ])('show %s to none but bootstrap', async (_, secret) => {
     const shown = (await hostMounts()).filter((mount) => contains(mount.path, secret));
     const pods = new Set(shown.map(({ pod }) => pod));
-    expect([...pods].filter((pod) => pod !== 'bootstrap' && pod !== other)).toEqual([]);
+    expect([...pods].filter((pod) => pod !== 'bootstrap')).toEqual([]);
   });
 
   it.each([

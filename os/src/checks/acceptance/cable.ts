@@ -28,8 +28,10 @@ const isAck = (packet: DhcpPacket): boolean => typeName(packet) === 'ack';
 
 /** Pulls the node's cable, calls `pulled`, plugs it in again, and returns the DHCP packets that follow. */
 async function replug(machine: Machine, pulled: () => Promise<void>): Promise<DhcpPacket[]> {
-  const file = path.join(machine.dir, 'cable.pcap');
-  const dump = { id: 'cable', netdev: NETWORK, file };
+  const name = 'cable.pcap';
+  const file = path.join(machine.dir, name);
+  // By its name alone: QEMU runs in the machine's folder, and may not enter those above it.
+  const dump = { id: 'cable', netdev: NETWORK, file: name };
   await setLink(machine, false);
   try {
     await pulled();

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -41,9 +42,8 @@ func Run() (Times, error) {
 		return times, err
 	}
 	os.RemoveAll("/early") // the root has its own copy
-	// /proc/1/exe then names the path that the program has in the root too.
-	if err := os.Mkdir("/bin", 0o755); err == nil {
-		os.Rename("/init", Program)
+	if err := placeProgram(); err != nil {
+		return times, fault.New(fault.Root, "place init in the root", "Report this with the kernel's version.", err)
 	}
 	if err := enterRoot(); err != nil {
 		return times, fault.New(fault.Root, "move the root to /", "Report this with the kernel's version.", err)
@@ -68,6 +68,23 @@ func mountRoot() error {
 		remedy = "The kernel does not know erofs: name its module under `always` in the early table."
 	}
 	return fault.New(fault.Root, "mount "+image, remedy, err)
+}
+
+// placeProgram gives the root the program that is running, which kubelet calls as mount and umount before it starts a
+// pod: a second copy would be in the image and would be decompressed for that. The root has an empty file in its place.
+// The path is the same on both sides, so that /proc/1/exe names it.
+func placeProgram() error {
+	if err := os.Mkdir(path.Dir(Program), 0o755); err != nil {
+		return err
+	}
+	if err := os.Rename("/init", Program); err != nil {
+		return err
+	}
+	const flags = unix.MS_BIND | unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV
+	if err := unix.Mount(Program, newRoot+Program, "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	return unix.Mount("", newRoot+Program, "", unix.MS_REMOUNT|flags, "")
 }
 
 // enterRoot does what switch_root(8) does: pivot_root does not work on the initramfs.

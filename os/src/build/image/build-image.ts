@@ -99,7 +99,7 @@ interface Base {
 async function buildRoot(
   base: Base,
 ): Promise<{ root: string; files: Awaited<ReturnType<typeof makeRoot>> }> {
-  const { arch, dist, time, progress, kernel, init, tools, manifests, bootstrap } = base;
+  const { arch, dist, time, progress, kernel, tools, manifests, bootstrap } = base;
   const programs = await buildUpstream(NODE_PROGRAMS, arch, progress);
   const parts = await fetchParts(arch, progress);
   const layout = path.join(dist, 'images');
@@ -126,7 +126,6 @@ async function buildRoot(
     arch,
     time,
     kernel,
-    init,
     programs,
     certificates: await certificates(parts),
     store,

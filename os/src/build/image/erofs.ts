@@ -27,11 +27,10 @@ const OPTIONS = [
  * Cluster size in bytes and algorithm (its position in `-z`) by path, for mkfs.erofs. A page fault decompresses a whole
  * cluster, so programs on the boot path, which are read here and there, get small clusters, most of them in LZ4: 19 MB
  * larger, but a fifth of the instructions. Modules, which few machines read, are LZMA. Everything else is as small as
- * possible, and so is /bin/init: process 1 comes from the initramfs, so that this copy only runs as mount and umount.
- * Init reads ahead by the same 64 KiB.
+ * possible. Init reads ahead by the same 64 KiB.
  */
 const HINTS =
-  '262144 2 ^bin/init$\n65536 1 ^bin/(containerd|containerd-shim-runc-v2|kubelet)$\n65536 0 ^bin/\n65536 1 /bin/bun$\n262144 2 ^lib/modules/\n';
+  '65536 1 ^bin/(containerd|containerd-shim-runc-v2|kubelet)$\n65536 0 ^bin/\n65536 1 /bin/bun$\n262144 2 ^lib/modules/\n';
 
 /** Makes a compressed EROFS image of a tree, or returns the cached one of an equal tree. */
 export async function makeErofs(

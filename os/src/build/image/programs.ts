@@ -9,7 +9,7 @@ import { LAYERS, STORE } from '../store/store.ts';
  * Everything on the node that can be executed. A shell, a package manager or any other program beyond these would stop
  * the build, wherever it lies and whatever its mode: a mode can be changed by who copies the file.
  */
-const IN_ROOT = new Set(['init', ...NODE_PROGRAMS].map((name) => `/bin/${name}`));
+const IN_ROOT = new Set(NODE_PROGRAMS.map((name) => `/bin/${name}`));
 const IN_IMAGES = [
   // The runtime of the agents and the native half of its FFI.
   /^\/bin\/bun$/,

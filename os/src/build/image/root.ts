@@ -17,7 +17,6 @@ export interface RootRequest {
   /** Seconds since the epoch. */
   readonly time: number;
   readonly kernel: Kernel;
-  readonly init: string;
   /** containerd, its shim, runc and kubelet, by name. */
   readonly programs: ReadonlyMap<string, BuiltProgram>;
   readonly certificates: { readonly bytes: Uint8Array; readonly origin: Origin };
@@ -49,7 +48,8 @@ const FOLDERS = [
 ];
 
 function addPrograms(tree: Tree, request: RootRequest): void {
-  tree.file('/bin/init', 0o755, storedFile(request.init), kios);
+  // Stage 1 of init mounts its own file here.
+  tree.text('/bin/init', '', kios);
   for (const [name, { path: file, version, module, sha256 }] of request.programs)
     tree.file(`/bin/${name}`, 0o755, storedFile(file), {
       name: module,

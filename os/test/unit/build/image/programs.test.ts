@@ -18,7 +18,7 @@ const text = Buffer.from('text\n');
 
 const rootWith = (where: string, bytes: Buffer, mode = 0o644): Tree =>
   new Tree()
-    .file('/bin/init', 0o755, { bytes: elf }, origin)
+    .file('/bin/kubelet', 0o755, { bytes: elf }, origin)
     .file(layer('/bin/bun'), 0o755, { bytes: elf }, origin)
     .file(where, mode, { bytes }, origin)
     .symlink('/bin/mount', 'init');

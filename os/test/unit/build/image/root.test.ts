@@ -26,7 +26,6 @@ beforeAll(async () => {
       early: { table: '', beforeRoot: [] },
       origin,
     },
-    init: '/none',
     programs: new Map(),
     certificates: { bytes: new Uint8Array(), origin },
     store: new Tree(),

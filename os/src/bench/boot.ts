@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { buildImage } from '../build/image/build-image.ts';
 import { DEFAULT_KERNEL, type KernelName, KERNELS } from '../build/kernel/kernel-name.ts';
 import { MILESTONES } from '../lab/phases.ts';
+import { openEmulator } from '../lab/qemu/emulator.ts';
 import type { ConsoleEvent } from '../lab/qemu/console-line.ts';
 import type { SeenEvent } from '../lab/qemu/console.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
@@ -199,6 +200,7 @@ export async function benchBoot(context: CommandContext, options: BenchOptions):
   const { json, baseline, kernel } = options;
   const { progress, print } = context;
   await ensurePackages(['build', 'machine', ...(baseline ? ['baseline' as const] : [])], progress);
+  await openEmulator('amd64', progress);
   const main = kernel ?? DEFAULT_KERNEL;
   const first = await benchKernel(main, context);
   const kernels: Partial<Record<KernelName, KernelResult>> = { [main]: first.result };

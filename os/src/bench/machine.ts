@@ -7,7 +7,7 @@ import * as v from 'valibot';
 
 import { MACHINE_FILES } from '../lab/qemu/arguments.ts';
 import { Console } from '../lab/qemu/console.ts';
-import { findFirmware } from '../lab/qemu/firmware.ts';
+import { openEmulator } from '../lab/qemu/emulator.ts';
 import { splitFlags } from '../lab/qemu/flags.ts';
 import { launchQemu } from '../lab/qemu/launch.ts';
 import { PLATFORMS } from '../lab/qemu/platform.ts';
@@ -84,10 +84,10 @@ export async function startBench(
   undo: AsyncDisposableStack,
 ): Promise<BenchMachine> {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-bench-'));
-  const firmware = await findFirmware('amd64');
+  const { command, firmware } = await openEmulator('amd64');
   await copyFile(firmware.vars, path.join(dir, 'vars.fd'));
   const args = benchArguments(guest, firmware.code);
-  const started = launchQemu(dir, PLATFORMS.amd64.program, args);
+  const started = launchQemu(dir, [...command, ...args]);
   const stop = async (): Promise<void> => {
     const identity = await started.catch(() => undefined);
     if (identity !== undefined) await terminate(identity);

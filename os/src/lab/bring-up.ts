@@ -10,6 +10,7 @@ import { Kubectl } from './kubectl.ts';
 import { ensureDisk, instanceId, NODE_ADDRESS, NODE_NAME } from './node.ts';
 import type { Phase } from './phases.ts';
 import { chooseAccelerator } from './qemu/accelerator.ts';
+import { openEmulator } from './qemu/emulator.ts';
 import type { Machine } from './qemu/machine.ts';
 import { type JoinInformation, seedFor } from './seed-document.ts';
 
@@ -43,6 +44,7 @@ export async function bringUp(
   const { progress, signal, undo } = context;
   await ensureSpace();
   await ensurePackages(['build', 'machine'], progress);
+  await openEmulator('amd64', progress);
   const { kernel, emptyDisk, ...machineOptions } = options;
   const { image } = await buildImage({
     arch: 'amd64',

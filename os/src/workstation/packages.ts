@@ -7,7 +7,7 @@ import type { Progress } from './progress.ts';
 import { run } from './run.ts';
 
 /** An activity of a command, which decides the Debian packages that it needs. */
-export type Need = 'build' | 'machine' | 'unit' | 'netns' | 'baseline' | 'arm64';
+export type Need = 'build' | 'machine' | 'unit' | 'netns' | 'baseline';
 
 interface WorkstationPackage {
   readonly name: string;
@@ -44,10 +44,6 @@ export const PACKAGES: readonly WorkstationPackage[] = [
   },
   { name: 'openssl', needs: ['machine', 'unit', 'netns'], why: 'makes certificates for tests' },
   { name: 'python3', needs: ['machine'], why: 'runs the checker of the kernel’s hardening' },
-  { name: 'qemu-system-x86', needs: ['machine', 'baseline'], why: 'runs the node' },
-  { name: 'ovmf', needs: ['machine', 'baseline'], why: 'UEFI firmware for QEMU' },
-  { name: 'qemu-system-arm', needs: ['arm64'], why: 'runs an arm64 node' },
-  { name: 'qemu-efi-aarch64', needs: ['arm64'], why: 'UEFI firmware for an arm64 node' },
   { name: 'binutils', needs: ['unit'], why: 'reads the programs and EFI files that tests make' },
   { name: 'kmod', needs: ['unit'], why: 'tests compare the module loader with it' },
   { name: 'iproute2', needs: ['netns'], why: 'makes network namespaces' },

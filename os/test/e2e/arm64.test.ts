@@ -13,7 +13,6 @@ import { MILESTONES } from '../../src/lab/phases.ts';
 import { Console } from '../../src/lab/qemu/console.ts';
 import { Machine } from '../../src/lab/qemu/machine.ts';
 import { freePort } from '../../src/workstation/free-port.ts';
-import { ensurePackages } from '../../src/workstation/packages.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 
@@ -29,7 +28,6 @@ const progress = progressOn({ write: (text) => process.stdout.write(text) });
 const booted = async (): Promise<string> => (await readFile(RECORD, 'utf8').catch(() => '')).trim();
 
 async function boot(): Promise<void> {
-  await ensurePackages(['arm64'], progress);
   const kernel = await buildKernel('arm64', await openToolroot(progress), progress);
   const checks = await checkKernel('arm64', kernel, progress);
   expect(compareFailures(checks, await readAccepted('arm64'))).toEqual({ unknown: [], gone: [] });

@@ -3,16 +3,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
 import { MACHINE_FILES } from '../../src/lab/qemu/arguments.ts';
+import { openEmulator } from '../../src/lab/qemu/emulator.ts';
 import { splitFlags } from '../../src/lab/qemu/flags.ts';
 import { launchQemu } from '../../src/lab/qemu/launch.ts';
-import { PLATFORMS } from '../../src/lab/qemu/platform.ts';
 import { qmp } from '../../src/lab/qemu/qmp.ts';
 import { terminate } from '../../src/workstation/process.ts';
 
-const QEMU = PLATFORMS.amd64.program;
 const ARGS = splitFlags([
   '-machine q35',
   '-accel tcg',
@@ -24,6 +23,11 @@ const ARGS = splitFlags([
   `-qmp unix:${MACHINE_FILES.qmp},server=on,wait=off`,
 ]);
 
+let qemu: readonly string[] = [];
+beforeAll(async () => {
+  qemu = [...(await openEmulator('amd64')).command, ...ARGS];
+}, 300_000);
+
 let dir = '';
 beforeEach(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'kios-qemu-'));
@@ -31,7 +35,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true }));
 
 it('QEMU runs in its sandbox, and not as root', async () => {
-  const identity = await launchQemu(dir, QEMU, ARGS);
+  const identity = await launchQemu(dir, qemu);
   try {
     const status = await readFile(`/proc/${identity.pid}/status`, 'utf8');
     expect(status).toMatch(/^Seccomp:\t2$/m);
@@ -44,7 +48,7 @@ it('QEMU runs in its sandbox, and not as root', async () => {
 });
 
 it('a QEMU that its guest has taken over starts no program', async () => {
-  const identity = await launchQemu(dir, QEMU, ARGS);
+  const identity = await launchQemu(dir, qemu);
   try {
     const mark = path.join(dir, 'mark');
     await qmp(dir, MACHINE_FILES.qmp, 'migrate', { uri: `exec:touch ${mark}` }).catch(() => {});
@@ -56,7 +60,7 @@ it('a QEMU that its guest has taken over starts no program', async () => {
 });
 
 it('a QEMU that does not start says why', async () => {
-  await expect(launchQemu(dir, QEMU, [...ARGS, '-device', 'no-such-device'])).rejects.toThrow(
+  await expect(launchQemu(dir, [...qemu, '-device', 'no-such-device'])).rejects.toThrow(
     /^start the virtual machine: .*no-such-device/,
   );
 });

@@ -6,9 +6,9 @@ import { EXIT, KiosError } from '@kios/errors';
 import { execa } from 'execa';
 
 import { tailFile } from '../../workstation/tail-file.ts';
-import { findFirmware } from './firmware.ts';
+import { type Emulator, openEmulator } from './emulator.ts';
 import { splitFlags } from './flags.ts';
-import { type Firmware, PLATFORMS } from './platform.ts';
+import { PLATFORMS } from './platform.ts';
 
 export const ACCELERATORS = ['kvm', 'tcg'] as const;
 export type Accelerator = (typeof ACCELERATORS)[number];
@@ -27,26 +27,30 @@ const kvmAvailable = async (): Promise<boolean> =>
  * Runs the firmware under KVM without a disk until it looks for one. A usable /dev/kvm proves nothing: some nested
  * hypervisors run real-mode code and then fail in the firmware.
  */
-async function firmwareRunsUnderKvm(firmware: Firmware): Promise<boolean> {
+async function firmwareRunsUnderKvm({ command, firmware }: Emulator): Promise<boolean> {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-kvm-'));
   const vars = path.join(dir, 'vars.fd');
   const serial = path.join(dir, 'serial.log');
   const stop = new AbortController();
   try {
     await copyFile(firmware.vars, vars);
+    const [program = '', ...first] = command;
     const guest = execa(
-      PLATFORMS.amd64.program,
-      splitFlags([
-        '-accel kvm',
-        ...PLATFORMS.amd64.flags,
-        '-m 256',
-        '-nodefaults',
-        '-no-user-config',
-        '-display none',
-        `-drive if=pflash,format=raw,readonly=on,file=${firmware.code}`,
-        `-drive if=pflash,format=raw,file=${vars}`,
-        `-serial file:${serial}`,
-      ]),
+      program,
+      [
+        ...first,
+        ...splitFlags([
+          '-accel kvm',
+          ...PLATFORMS.amd64.flags,
+          '-m 256',
+          '-nodefaults',
+          '-no-user-config',
+          '-display none',
+          `-drive if=pflash,format=raw,readonly=on,file=${firmware.code}`,
+          `-drive if=pflash,format=raw,file=${vars}`,
+          `-serial file:${serial}`,
+        ]),
+      ],
       { reject: false, stdin: 'ignore', cancelSignal: stop.signal, timeout: PROBE_TIMEOUT_MS },
     );
     const alive = async (): Promise<boolean> => {
@@ -71,5 +75,5 @@ export async function chooseAccelerator(wanted = process.env['KIOS_ACCEL']): Pro
     });
   }
   if (process.arch !== 'x64' || !(await kvmAvailable())) return 'tcg';
-  return (await firmwareRunsUnderKvm(await findFirmware('amd64'))) ? 'kvm' : 'tcg';
+  return (await firmwareRunsUnderKvm(await openEmulator('amd64'))) ? 'kvm' : 'tcg';
 }

@@ -23,7 +23,7 @@ const LOOK_MS = 50;
 export const confinement = (isRoot: boolean): string[] => [
   '-sandbox',
   `on,obsolete=deny,${isRoot ? '' : 'elevateprivileges=deny,'}spawn=deny,resourcecontrol=deny`,
-  ...(isRoot ? ['-runas', `${NOBODY}:${NOBODY}`] : []),
+  ...(isRoot ? ['-run-with', `user=${NOBODY}:${NOBODY}`] : []),
 ];
 
 const failed = (detail: string, cause?: unknown): KiosError =>
@@ -41,8 +41,7 @@ const failed = (detail: string, cause?: unknown): KiosError =>
  */
 export async function launchQemu(
   dir: string,
-  program: string,
-  args: readonly string[],
+  [program = '', ...args]: readonly string[],
 ): Promise<ProcessIdentity> {
   const isRoot = process.getuid?.() === 0;
   // After it has given up root, QEMU still makes files in this folder when a test asks it to.

@@ -8,10 +8,9 @@ import type { Arch } from '../../workstation/paths.ts';
 import { isAlive, terminate, type ProcessIdentity } from '../../workstation/process.ts';
 import { run } from '../../workstation/run.ts';
 import { MACHINE_FILES, qemuArguments, type MachineSpec, SCSI } from './arguments.ts';
-import { findFirmware } from './firmware.ts';
+import { openEmulator } from './emulator.ts';
 import { launchQemu } from './launch.ts';
 import { clearMachine, machineUuid } from './machine-uuid.ts';
-import { PLATFORMS } from './platform.ts';
 import { qmp } from './qmp.ts';
 import { writeSeed, type Seed } from './seed.ts';
 
@@ -51,7 +50,7 @@ export class Machine {
     await this.stop();
     await clearMachine(this.dir);
     await this.copyDisk(image, MACHINE_FILES.disk);
-    const firmware = await findFirmware(this.#arch);
+    const { firmware } = await openEmulator(this.#arch);
     await copyFile(firmware.vars, this.file('vars'));
   }
 
@@ -59,15 +58,16 @@ export class Machine {
   async start(options: StartOptions): Promise<RunningMachine> {
     const { seed, ...spec } = options;
     if (seed !== undefined) await writeSeed(this.file('seed'), seed);
+    const { command, firmware } = await openEmulator(this.#arch);
     const args = qemuArguments({
       ...spec,
       arch: this.#arch,
-      firmware: await findFirmware(this.#arch),
+      firmware,
       seed: seed !== undefined,
       uuid: await machineUuid(this.dir),
     });
     const startedAt = Date.now();
-    const identity = await launchQemu(this.dir, PLATFORMS[this.#arch].program, args);
+    const identity = await launchQemu(this.dir, [...command, ...args]);
     const state = { ...identity, startedAt, kubeletPort: spec.kubeletPort };
     await writeFile(path.join(this.dir, STATE_FILE), JSON.stringify(state));
     return state;

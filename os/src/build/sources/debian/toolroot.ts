@@ -21,6 +21,18 @@ export const triplet = (arch: Arch): string => TRIPLET[arch];
 export const loader = (arch: Arch): string =>
   (arch === 'amd64' ? '/lib64/' : '/lib/') + LOADER[arch];
 
+/**
+ * Returns the command line that runs a program of an unpacked root for the workstation's architecture with the root's
+ * own loader and libraries, without a chroot.
+ */
+export function commandIn(root: string, program: string): string[] {
+  const arch = workstationArch();
+  const libraries = path.join(root, 'usr/lib', TRIPLET[arch]);
+  const ld = path.join(libraries, LOADER[arch]);
+  const argv0 = path.basename(program);
+  return [ld, '--library-path', libraries, '--argv0', argv0, path.join(root, program)];
+}
+
 export type Tool =
   | 'usr/bin/fsck.erofs'
   | 'usr/bin/mkfs.erofs'
@@ -44,20 +56,14 @@ export interface Toolroot {
 export async function openToolroot(progress: Progress): Promise<Toolroot> {
   const arch = workstationArch();
   const root = await extract(await fetchDebian({ arch, packages: PACKAGES, progress }));
-  const libraries = path.join(root, 'usr/lib', TRIPLET[arch]);
-  const ld = path.join(libraries, LOADER[arch]);
-  const command = (tool: Tool): string[] => {
-    const argv0 = path.basename(tool);
-    return ['--library-path', libraries, '--argv0', argv0, path.join(root, tool)];
-  };
   return {
     id: path.basename(root),
-    command: (tool) => [ld, ...command(tool)],
-    run: async (tool, args, options = {}) =>
+    command: (tool) => commandIn(root, tool),
+    run: async (tool, args, options = {}) => {
+      const [ld = '', ...command] = commandIn(root, tool);
       // Without MTOOLSRC, mtools reads the user's own settings.
-      run(ld, [...command(tool), ...args], {
-        ...options,
-        env: { LC_ALL: 'C', MTOOLSRC: '/dev/null', ...options.env },
-      }),
+      const env = { LC_ALL: 'C', MTOOLSRC: '/dev/null', ...options.env };
+      return run(ld, [...command, ...args], { ...options, env });
+    },
   };
 }

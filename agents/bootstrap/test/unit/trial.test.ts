@@ -1,9 +1,11 @@
 import { readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 
+import { BootState } from '@kios/node-state';
+import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { trialOf } from '../../src/core/files/trial.ts';
+import { type Trial, trialOf } from '../../src/core/files/trial.ts';
 import type { Settings } from '../../src/core/settings/settings.ts';
 import { NODE, nodeWith, READY } from '../support/fake-cluster.ts';
 import { CA_A, CLIENT } from '../support/fixtures.ts';
@@ -14,6 +16,15 @@ const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: CA_A });
 const STATE = 'var/lib/kios/bootstrap/state.json';
 const BACKUP = 'var/lib/kios/bootstrap/previous.json';
 const DROP_IN = 'etc/kubernetes/kubelet.conf.d/50-user.conf';
+
+/** What init keeps of the phases that a machine reached; shared with init. */
+const { phases } = BootState.entries;
+const Vector = v.object({ case: v.string(), reached: phases, kept: phases });
+const vectorFile = path.join(
+  import.meta.dirname,
+  '../../../../packages/host-api/vectors/phases.json',
+);
+const vectors = v.parse(v.array(Vector), JSON.parse(readFileSync(vectorFile, 'utf8')));
 
 let node: NodeFolder;
 let agent: LocalAgent;
@@ -121,6 +132,16 @@ it.each([
   const boot = { v: 1, bootId: 'a', ...image, clockFloored: false, data: 'ram', phases } as const;
   const kubelet = { ...KUBELET, startedBoot: 90 };
   expect(trialOf({ state, boot, kubelet, bootId: 'a', up: 100 }).seconds).toBe(seconds);
+});
+
+it.each(vectors)('a trial is the same with the phases that init keeps: $case', (vector) => {
+  const image = { version: '0.1.0', buildTime: '2026-01-01T00:00:00Z', kernel: '6.12' };
+  const trialWith = (phases: BootState['phases']): Trial => {
+    const boot = { v: 1, bootId: 'a', ...image, clockFloored: false, data: 'ram', phases } as const;
+    return trialOf({ state: undefined, boot, kubelet: undefined, bootId: 'a', up: 1000 });
+  };
+  expect(trialWith(vector.kept)).toEqual(trialWith(vector.reached));
+  expect(trialWith(vector.kept)).toMatchObject({ seconds: 997.8, hasServed: true });
 });
 
 describe('a document with which kubelet keeps ending', () => {

@@ -61,7 +61,7 @@ func Full(base string) (free Room, full bool) {
 }
 
 // GiveUp frees the ballast of the data partition at base. It returns false when there is none. Init waits for it, so it
-// removes no more files than a ballast has, and nothing below a folder among them: those are no ballast.
+// removes a bounded number of files, and nothing below a folder among them: that is no ballast.
 func GiveUp(base string) (bool, error) {
 	dir := filepath.Join(base, ballast)
 	info, err := os.Lstat(dir)

@@ -5,7 +5,7 @@ import { BootState } from '@kios/node-state';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { type Trial, trialOf } from '../../src/core/files/trial.ts';
+import { type Trial, trialFault, trialOf } from '../../src/core/files/trial.ts';
 import type { Settings } from '../../src/core/settings/settings.ts';
 import { NODE, nodeWith, READY } from '../support/fake-cluster.ts';
 import { CA_A, CLIENT } from '../support/fixtures.ts';
@@ -142,6 +142,16 @@ it.each(vectors)('a trial is the same with the phases that init keeps: $case', (
   };
   expect(trialWith(vector.kept)).toEqual(trialWith(vector.reached));
   expect(trialWith(vector.kept)).toMatchObject({ seconds: 997.8, hasServed: true });
+});
+
+it.each([
+  // The agent waits until then, and the kernel tells the time in hundredths of a second.
+  ['is over when its time is', 600, 600, true],
+  ['is not over before', 599.99, 600, false],
+  ['is never over without a limit', 1e9, 0, false],
+])('a trial %s', (_what, seconds, limit, isOver) => {
+  const trial = { seconds, isRefused: false, hasServed: false };
+  expect(trialFault(trial, limit) !== undefined).toBe(isOver);
 });
 
 describe('a document with which kubelet keeps ending', () => {

@@ -7,14 +7,19 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/plainfile"
 )
 
 const (
 	// ballast is a folder on the data partition that holds room for a boot: pods may have taken all the rest, and only a
 	// running kubelet can take it back from them.
 	ballast       = "meta/ballast"
+	blocks        = "blocks"
 	ballastBytes  = 32 << 20
 	ballastInodes = 512
+	// mostNames bounds how many files of the ballast are removed at once: no build has made more.
+	mostNames = 4 * ballastInodes
 )
 
 // IsFull reports whether an error says that a file system has no room, which is no damage.
@@ -55,34 +60,51 @@ func Full(base string) (free Room, full bool) {
 	return s.free, s.free.times(4).less(s.reserve())
 }
 
-// GiveUp frees the ballast of the data partition at base. It returns false when there is none.
+// GiveUp frees the ballast of the data partition at base. It returns false when there is none. Init waits for it, so it
+// removes a bounded number of files, and nothing below a folder among them: that is no ballast.
 func GiveUp(base string) (bool, error) {
 	dir := filepath.Join(base, ballast)
-	if _, err := os.Lstat(dir); err != nil {
+	info, err := os.Lstat(dir)
+	if err != nil {
 		return false, nil
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return true, err
+	if info.IsDir() { // what a link names is no ballast either
+		err = removeFiles(dir)
+	}
+	if gone := os.Remove(dir); err == nil {
+		err = gone
 	}
 	// ext4 hands out freed blocks only after the removal is committed.
-	file, err := os.Open(base)
-	if err != nil {
-		return true, err
+	file, failed := os.Open(base)
+	if failed != nil {
+		return true, errors.Join(err, failed)
 	}
 	defer file.Close()
-	return true, unix.Syncfs(int(file.Fd()))
+	return true, errors.Join(err, unix.Syncfs(int(file.Fd())))
+}
+
+// removeFiles removes the files of a ballast, first the one that holds the blocks, and returns the first error.
+func removeFiles(dir string) error {
+	names, err := plainfile.Names(dir, mostNames)
+	for _, name := range append([]string{blocks}, names...) {
+		if failed := os.Remove(filepath.Join(dir, name)); err == nil && !errors.Is(failed, os.ErrNotExist) {
+			err = failed
+		}
+	}
+	return err
 }
 
 // Reserve makes the ballast of the data partition at base, or completes it, unless that would take a quarter of what is
 // free: kubelet would evict pods.
 func Reserve(base string) error {
-	dir, blocks := filepath.Join(base, ballast), filepath.Join(base, ballast, "blocks")
+	dir := filepath.Join(base, ballast)
+	holder := filepath.Join(dir, blocks)
 	s, err := spaceOf(base)
 	if err != nil {
 		return err
 	}
 	want := s.reserve()
-	if info, err := os.Stat(blocks); err == nil && info.Size() >= want.Bytes || s.free.less(want.times(4)) {
+	if info, err := os.Stat(holder); err == nil && info.Size() >= want.Bytes || s.free.less(want.times(4)) {
 		return nil
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
@@ -94,7 +116,7 @@ func Reserve(base string) error {
 			return err
 		}
 	}
-	file, err := os.OpenFile(blocks, os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(holder, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

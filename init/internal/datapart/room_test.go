@@ -124,6 +124,75 @@ func TestAFullPartitionIsKeptAndItsBallastLetsTheNodeBoot(t *testing.T) {
 	}
 }
 
+// ballastOf makes a data partition in a folder whose ballast has these files.
+func ballastOf(t *testing.T, files ...string) (base, dir string) {
+	t.Helper()
+	base = t.TempDir()
+	dir = filepath.Join(base, ballast)
+	for _, file := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := touch(filepath.Join(dir, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return base, dir
+}
+
+func TestAFolderOfAnyLengthIsGivenUpInBoundedSteps(t *testing.T) {
+	files := []string{blocks}
+	for i := range mostNames + 10 {
+		files = append(files, fmt.Sprint("hog", i))
+	}
+	base, dir := ballastOf(t, files...)
+	if given, err := GiveUp(base); !given || err == nil {
+		t.Fatalf("given %v, %v", given, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) < 10 || len(left) > 11 || left[0].Name() == blocks {
+		t.Fatalf("%d files are left, %v", len(left), err)
+	}
+	if given, err := GiveUp(base); !given || err != nil {
+		t.Fatalf("the next boot: %v, %v", given, err)
+	}
+	if given, err := GiveUp(base); given || err != nil {
+		t.Fatalf("given up twice: %v, %v", given, err)
+	}
+}
+
+func TestFoldersInTheBallastAreNotWalked(t *testing.T) {
+	base, dir := ballastOf(t, blocks, "0", "a/b/c")
+	if given, err := GiveUp(base); !given || !errors.Is(err, unix.ENOTEMPTY) {
+		t.Fatalf("given %v, %v", given, err)
+	}
+	if _, err := os.Stat(dir + "/a/b/c"); err != nil {
+		t.Error(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("left %v", left)
+	}
+}
+
+func TestALinkInThePlaceOfTheBallastIsRemovedAlone(t *testing.T) {
+	base, dir := ballastOf(t, "0")
+	other := filepath.Join(base, "meta/etc")
+	if err := os.Rename(dir, other); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("etc", dir); err != nil {
+		t.Fatal(err)
+	}
+	if given, err := GiveUp(base); !given || err != nil {
+		t.Fatalf("given %v, %v", given, err)
+	}
+	if _, err := os.Stat(other + "/0"); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(dir); err == nil {
+		t.Error("the link stays")
+	}
+}
+
 // boots writes about what a boot writes: an overlay on /etc, the store of a new image, state of kubelet and containerd.
 func boots(dir string) error {
 	etc := filepath.Join(dir, "seen")

@@ -11,6 +11,9 @@ import (
 	"kios.dev/init/internal/stage1"
 )
 
+// latestPhases is how many phases with one name are kept besides the first.
+const latestPhases = 8
+
 type phase struct {
 	Name string  `json:"name"`
 	Up   float64 `json:"up"`
@@ -47,7 +50,26 @@ func newPhases(path string, times stage1.Times) *phases {
 func (p *phases) reached(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.state.Phases = append(p.state.Phases, phase{name, clock.Seconds(clock.Uptime())})
+	p.state.Phases = keep(p.state.Phases, phase{name, clock.Seconds(clock.Uptime())})
+}
+
+// keep adds a phase. Of those with its name the first stays, which belongs to the boot, and the latest: a program that
+// keeps ending starts for as long as the machine runs.
+func keep(list []phase, reached phase) []phase {
+	list = append(list, reached)
+	times, second := 0, 0
+	for i, each := range list {
+		if each.Name != reached.Name {
+			continue
+		}
+		if times++; times == 2 {
+			second = i
+		}
+	}
+	if times > 1+latestPhases {
+		list = slices.Delete(list, second, second+1)
+	}
+	return list
 }
 
 // change alters the state, which the next save writes.

@@ -44,6 +44,7 @@ export async function powerOn(machine: Machine, options: BootOptions): Promise<B
 }
 
 async function stillRunning(node: BootedNode): Promise<void> {
+  if (node.console.failure !== undefined) throw node.console.failure;
   if ((await node.machine.running()) !== undefined) return;
   throw new KiosError('KIOS_NODE_FATAL', 'boot the node: QEMU ended', {
     exitCode: EXIT.unavailable,

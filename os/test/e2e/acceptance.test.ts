@@ -36,6 +36,7 @@ const kept = path.join(repository, 'dist', 'failed-boot');
 
 /**
  * Copies console and logs at a failure: the next boot overwrites them, and the machine's folder is removed at the end.
+ * Shows a panic of the kernel, of which a check that waits for the API server knows nothing.
  */
 async function keepLogs(what: string): Promise<void> {
   const folder = path.join(kept, what.replaceAll(/\W+/g, '-').slice(0, 80));
@@ -43,6 +44,8 @@ async function keepLogs(what: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const file of [machine.file('console'), machine.file('hostLogs')])
     await cp(file, path.join(folder, path.basename(file))).catch(() => {});
+  const failure = (untrusted?.node ?? up?.node)?.console.failure;
+  if (failure !== undefined) process.stdout.write(`${failure.message}\n`);
   process.stdout.write(`console and logs of the failed boot: ${folder}\n`);
 }
 

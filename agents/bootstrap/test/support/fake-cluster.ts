@@ -12,11 +12,11 @@ export const nodeWith = (...conditions: readonly object[]): ApiAnswer => ({
 });
 export const READY = nodeWith({ type: 'Ready', status: 'True' });
 
-/** An API server whose certificate is signed by one CA. */
+/** An API server that says yes to everything, and whose certificate is signed by one CA. */
 export class FakeCluster {
   readonly asked: ApiRequest[] = [];
-  /** The CA that verifies it. */
-  ca = CA_A;
+  /** The CA that verifies it; undefined when any does. */
+  ca: string | undefined = CA_A;
   isDown = false;
   /** Its answers by prefix of the path; 200 and `{}` for any other. */
   answers: Record<string, ApiAnswer> = {};
@@ -25,7 +25,7 @@ export class FakeCluster {
     get: async (wanted) => {
       this.asked.push(wanted);
       if (this.isDown) throw new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', 'reach it');
-      if (wanted.ca !== undefined && !wanted.ca.includes(this.ca))
+      if (this.ca !== undefined && wanted.ca?.includes(this.ca) === false)
         throw new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', 'verify it');
       const found = Object.entries(this.answers).find(([start]) => wanted.path.startsWith(start));
       return Promise.resolve(found?.[1] ?? { status: 200, body: '{}' });

@@ -1,73 +1,21 @@
-import { createLogger } from '@kios/agent';
-import { vi } from 'vitest';
-
 import type { Settings } from '../../src/core/settings/settings.ts';
-import { joinNode, type Outcome } from '../../src/verbs/join.ts';
-import { watch } from '../../src/verbs/watch.ts';
-import { FakeCluster, READY, NODE } from './fake-cluster.ts';
+import { NODE, READY } from './fake-cluster.ts';
 import { CLIENT } from './fixtures.ts';
+import { LocalAgent } from './local-agent.ts';
 import { NodeFolder } from './node-folder.ts';
 
-interface Line {
-  readonly ev: string;
-  readonly [field: string]: unknown;
-}
-
-const isLine = (value: unknown): value is Line =>
-  typeof value === 'object' && value !== null && 'ev' in value;
-
-/** An agent in this process, on a machine in a folder and with a cluster that the test controls. */
-export class WatchedNode implements AsyncDisposable {
-  readonly node: NodeFolder;
-  readonly cluster = new FakeCluster();
-  lines: Line[] = [];
-  #stop = new AbortController();
-  #watching: Promise<unknown> = Promise.resolve();
-
-  private constructor(node: NodeFolder) {
-    this.node = node;
-  }
-
+/** An agent whose machine has a lease, and which forgets at each start what it did before. */
+export class WatchedNode extends LocalAgent {
   static async make(): Promise<WatchedNode> {
     const watched = new WatchedNode(await NodeFolder.make());
     watched.node.lease();
     return watched;
   }
 
-  readonly #log = createLogger('bootstrap', {
-    console: { send: () => {}, close: () => Promise.resolve() },
-    stdout: {
-      write: (text: string) => {
-        const line: unknown = JSON.parse(text);
-        if (isLine(line)) this.lines.push(line);
-      },
-    },
-  });
-
-  #context(change: Partial<Settings>) {
-    const settings = { ...this.node.settings, nodeCheckSeconds: 0.05, ...change };
-    const openApi = () => this.cluster.api;
-    return { settings, log: this.#log, signal: this.#stop.signal, openApi };
-  }
-
-  /** Runs once. */
-  async run(change: Partial<Settings> = {}): Promise<Outcome> {
-    return (await joinNode(this.#context(change))).outcome;
-  }
-
-  /** Starts the agent, or starts it again. */
-  async start(change: Partial<Settings> = {}): Promise<void> {
+  override async start(change: Partial<Settings> = {}): Promise<void> {
     await this.stop();
-    this.lines = [];
-    this.cluster.asked.length = 0;
-    this.node.sent.length = 0;
-    this.#watching = watch(this.#context(change)).catch((error: unknown) => error);
-  }
-
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#watching;
-    this.#stop = new AbortController();
+    this.forget();
+    await super.start(change);
   }
 
   /** Makes it a member whose document is this one. */
@@ -78,23 +26,7 @@ export class WatchedNode implements AsyncDisposable {
     await this.sees('restart.sent');
     this.node.kubeletJoins(CLIENT);
     await this.sees('node.ready');
-    this.lines = [];
-    this.cluster.asked.length = 0;
-    this.node.sent.length = 0;
-  }
-
-  saw(ev: string): readonly Line[] {
-    return this.lines.filter((line) => line.ev === ev);
-  }
-
-  async sees(ev: string, times = 1): Promise<void> {
-    await this.until(() => {
-      if (this.saw(ev).length < times) throw new Error(`no ${ev}: ${JSON.stringify(this.lines)}`);
-    });
-  }
-
-  async until(check: () => void): Promise<void> {
-    await vi.waitFor(check, { timeout: 20_000 });
+    this.forget();
   }
 
   /** Waits until the agent has looked at its Node again, so that what it does by itself is done. */
@@ -107,10 +39,5 @@ export class WatchedNode implements AsyncDisposable {
 
   #looks(): number {
     return this.cluster.asked.filter(({ path }) => path === NODE).length;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-    await this.node[Symbol.asyncDispose]();
   }
 }

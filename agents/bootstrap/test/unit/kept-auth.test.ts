@@ -4,10 +4,9 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { createLogger } from '@kios/agent';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { joinNode, type Joined } from '../../src/verbs/join.ts';
+import { LocalAgent } from '../support/local-agent.ts';
 import { makeCa, makeLeaf } from '../support/make-certificates.ts';
 import { NodeFolder, TOKEN } from '../support/node-folder.ts';
 
@@ -16,28 +15,11 @@ const META_DATA = 'instance-id: i-1\nlocal-hostname: node-1\n';
 
 let pki: string;
 let node: NodeFolder;
-let lines: string[] = [];
-let calls = 0;
+let agent: LocalAgent;
 /** Requests for the document, once it is served. */
 let served = 0;
 
 const pem = (file: string): string => readFileSync(path.join(pki, file), 'utf8');
-const api = {
-  get: async () => {
-    calls++;
-    return Promise.resolve({ status: 200, body: '{}' });
-  },
-};
-const log = createLogger('bootstrap', {
-  console: { send: () => {}, close: () => Promise.resolve() },
-  stdout: { write: (line: string) => lines.push(line) },
-});
-
-async function run(): Promise<Joined> {
-  const { signal } = new AbortController();
-  return joinNode({ settings: node.settings, log, signal, openApi: () => api });
-}
-
 beforeAll(() => {
   pki = mkdtempSync(path.join(tmpdir(), 'kios-pki-'));
   makeCa(pki, 'ca');
@@ -52,12 +34,14 @@ afterAll(() => rmSync(pki, { recursive: true }));
 
 beforeEach(async () => {
   node = await NodeFolder.make();
+  agent = new LocalAgent(node);
+  agent.cluster.ca = pem('ca.crt');
   node.lease();
   for (const program of ['login', 'aws-iam-authenticator']) node.write(`plugins/${program}`, 'x');
 });
 
 afterEach(async () => {
-  await node[Symbol.asyncDispose]();
+  await agent[Symbol.asyncDispose]();
 });
 
 const kubeconfig = (user: object): string =>
@@ -116,22 +100,23 @@ const filesOf = (): readonly string[] =>
 
 /** Joins, restarts kubelet as init does, and lets it get its certificate when it requests one. */
 async function joins(): Promise<void> {
-  await run();
+  await agent.run();
   if (node.read('etc/kubernetes/kubelet.conf') === undefined) node.kubeletJoins(pem('node.crt'));
   else node.startKubelet('cluster');
-  await run();
-  expect((await run()).outcome).toBe('joined');
+  await agent.run();
+  expect((await agent.run()).outcome).toBe('joined');
 }
 
 async function expectSame(): Promise<void> {
   const before = filesOf();
-  [lines, calls, served] = [[], 0, 0];
-  node.sent.length = 0;
+  agent.forget();
+  served = 0;
   node.boot({ bootId: 'boot-2', mode: 'cluster' });
   node.remove('run/kios/net/eth0.json');
-  const { outcome, input } = await run();
+  const { outcome, input } = await agent.run();
   expect([outcome, input?.cluster?.endpoint]).toEqual(['joined', ENDPOINT]);
-  expect([filesOf(), lines, calls, served, node.sent]).toEqual([before, [], 0, 0, []]);
+  const { lines, cluster } = agent;
+  expect([filesOf(), lines, cluster.asked, served, node.sent]).toEqual([before, [], [], 0, []]);
 }
 
 const secrets = (): readonly string[] => [

@@ -116,7 +116,7 @@ describe('a document for another cluster leaves the identity of a member alone',
 it('a move that was cut off is completed without another proof', async () => {
   watched.cluster.ca = CA_B;
   watched.node.seed(OTHER);
-  expect(await watched.run()).toBe('pending');
+  expect((await watched.run()).outcome).toBe('pending');
   const file = 'var/lib/kios/bootstrap/state.json';
   const state = watched.node.read(file) ?? '';
   const cut = state.replace(/"phase":"\w+"/, '"phase":"writing"');
@@ -125,7 +125,7 @@ it('a move that was cut off is completed without another proof', async () => {
   const pem = path.join(watched.node.settings.kubeletPki, 'kubelet-client-1.pem');
   renameSync(`${pem}.old`, pem);
   isDown();
-  expect(await watched.run()).toBe('pending');
+  expect((await watched.run()).outcome).toBe('pending');
   expect(watched.node.read('etc/kubernetes/kubelet.conf')).toBeUndefined();
   expect(pki()).toEqual(['kubelet-client-1.pem.old', 'kubelet-client-current.pem.old']);
 });
@@ -141,7 +141,7 @@ describe('a document without a cluster', () => {
   ])('that %s renames nothing and drops nothing', async (_what, document, metaData) => {
     const kept = identity();
     watched.node.seed(document, metaData);
-    expect(await watched.run()).toBe('joined');
+    expect((await watched.run()).outcome).toBe('joined');
     expect(identity()).toEqual(kept);
     expect(watched.saw('identity.dropped')).toEqual([]);
     expect(watched.node.read('etc/kubernetes/node-labels')).not.toBe(before.labels);
@@ -151,7 +151,7 @@ describe('a document without a cluster', () => {
     watched.node.seed(HEAD, 'instance-id: i-2\n');
     await watched.run();
     watched.node.seed(DOCUMENT, 'instance-id: i-2\n');
-    expect(await watched.run()).toBe('pending');
+    expect((await watched.run()).outcome).toBe('pending');
     expect(watched.saw('identity.dropped')).toHaveLength(1);
   });
 

@@ -36,11 +36,11 @@ describe('a fresh node', () => {
   ])('%s keeps the name that init derived, which is not written', async (_who, lease) => {
     watched.node.seed(DOCUMENT, UNNAMED);
     watched.node.lease(undefined, lease);
-    expect(await watched.run()).toBe('pending');
+    expect((await watched.run()).outcome).toBe('pending');
     expect(hostname()).toBeUndefined();
     expect(watched.saw('node.name')[0]).toMatchObject({ name: 'kios-00000000', by: 'init' });
     const before = watched.lines.length;
-    expect(await watched.run()).toBe('pending');
+    expect((await watched.run()).outcome).toBe('pending');
     expect(watched.lines.length).toBe(before);
   });
 
@@ -100,7 +100,7 @@ describe('a node that has joined', () => {
     await joinUnnamed();
     watched.node.lease(undefined, { hostname: 'node-2' });
     watched.node.seed(DOCUMENT.replace('a1', 'b2'), `${UNNAMED}local-hostname: node-3\n`);
-    expect(await watched.run()).toBe('joined');
+    expect((await watched.run()).outcome).toBe('joined');
     expect(watched.node.read('etc/kubernetes/node-labels')).toContain('b2');
     expect(watched.saw('node.name').at(-1)).toMatchObject({ name: 'node-1', by: 'joined' });
   });
@@ -116,7 +116,7 @@ describe('a node that has joined', () => {
     expect(hostname()).toBeUndefined();
     watched.node.derivedName = 'kios-another1';
     watched.node.boot({ bootId: 'boot-2', mode: 'cluster' });
-    expect(await watched.run()).toBe('joined');
+    expect((await watched.run()).outcome).toBe('joined');
     expect(hostname()).toBe('node-1\n');
   });
 
@@ -125,7 +125,7 @@ describe('a node that has joined', () => {
     await watched.stop();
     expect(hostname()).toBe('node-1\n');
     watched.node.seed(DOCUMENT, 'instance-id: i-2\n');
-    expect(await watched.run()).toBe('pending');
+    expect((await watched.run()).outcome).toBe('pending');
     expect(hostname()).toBeUndefined();
   });
 });

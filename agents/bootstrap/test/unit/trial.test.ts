@@ -1,61 +1,34 @@
 import { readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 
-import { createLogger } from '@kios/agent';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BootState } from '@kios/node-state';
+import * as v from 'valibot';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { trialOf } from '../../src/core/files/trial.ts';
+import { type Trial, trialFault, trialOf } from '../../src/core/files/trial.ts';
 import type { Settings } from '../../src/core/settings/settings.ts';
-import type { ApiAnswer, ApiServer } from '../../src/edge/cluster/api-server.ts';
-import { watch } from '../../src/verbs/watch.ts';
+import { NODE, nodeWith, READY } from '../support/fake-cluster.ts';
+import { CA_A, CLIENT } from '../support/fixtures.ts';
+import { LocalAgent } from '../support/local-agent.ts';
 import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
 
-const fixture = (name: string): string =>
-  readFileSync(path.join(import.meta.dirname, '../support/fixtures', name), 'utf8');
-const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: fixture('ca-a.crt') });
+const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: CA_A });
 const STATE = 'var/lib/kios/bootstrap/state.json';
 const BACKUP = 'var/lib/kios/bootstrap/previous.json';
 const DROP_IN = 'etc/kubernetes/kubelet.conf.d/50-user.conf';
 
+/** What init keeps of the phases that a machine reached; shared with init. */
+const { phases } = BootState.entries;
+const Vector = v.object({ case: v.string(), reached: phases, kept: phases });
+const vectorFile = path.join(
+  import.meta.dirname,
+  '../../../../packages/host-api/vectors/phases.json',
+);
+const vectors = v.parse(v.array(Vector), JSON.parse(readFileSync(vectorFile, 'utf8')));
+
 let node: NodeFolder;
-let lines: string[] = [];
-let stop: AbortController;
-let watching: Promise<unknown>;
-/** Requests to the API server since the document on trial. */
-let looks = 0;
+let agent: LocalAgent;
 let crashes: NodeJS.Timeout | undefined;
-let readiness: 'True' | 'False' | 'absent';
-
-const api: ApiServer = {
-  get: async () => {
-    looks += 1;
-    const status = { conditions: [{ type: 'Ready', status: readiness }] };
-    const found: ApiAnswer = { status: 200, body: JSON.stringify({ status }) };
-    return Promise.resolve(readiness === 'absent' ? { status: 404, body: '{}' } : found);
-  },
-};
-const log = createLogger('bootstrap', {
-  console: { send: () => {}, close: () => Promise.resolve() },
-  stdout: { write: (line: string) => lines.push(line) },
-});
-const saw = (ev: string): readonly string[] =>
-  lines.filter((line) => line.includes(`"ev":"${ev}"`));
-const waitFor = async (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000 });
-const waitForEvent = async (ev: string): Promise<void> =>
-  waitFor(() => expect(lines.join('')).toContain(`"ev":"${ev}"`));
-
-function start(change: Partial<Settings> = {}): void {
-  const settings = { ...node.settings, nodeCheckSeconds: 0.05, ...change };
-  watching = watch({ settings, log, signal: stop.signal, openApi: () => api }).catch(
-    (error: unknown) => error,
-  );
-}
-
-async function endWatch(): Promise<void> {
-  stop.abort();
-  await watching;
-  stop = new AbortController();
-}
 
 /** Does as init: replaces a file in one step. */
 function replace(file: string, content: string): void {
@@ -92,26 +65,26 @@ const seedDropIn = (value: string): void => {
 /** Joins with one configuration of kubelet, and has the next one requested. */
 async function tryDropIn(change: Partial<Settings> = {}): Promise<void> {
   seedDropIn('1Mi');
-  start();
-  await waitForEvent('restart.sent');
-  node.kubeletJoins(fixture('client.crt'));
-  await waitForEvent('node.ready');
-  await endWatch();
-  lines = [];
-  readiness = 'False';
-  looks = 0;
+  await agent.start();
+  await agent.sees('restart.sent');
+  node.kubeletJoins(CLIENT);
+  await agent.sees('node.ready');
+  await agent.stop();
+  agent.lines = [];
+  agent.cluster.answers[NODE] = nodeWith({ type: 'Ready', status: 'False' });
+  agent.cluster.asked.length = 0;
   seedDropIn('bad');
-  start(change);
-  await waitForEvent('restart.sent');
+  await agent.start(change);
+  await agent.sees('restart.sent');
 }
 
 /** Waits for the end of a rollback, and expects that another run of the agent changes nothing. */
 async function expectRest(): Promise<void> {
-  await waitFor(() => expect(node.read(BACKUP)).toBeUndefined());
-  await endWatch();
-  lines = [];
-  start();
-  await waitForEvent('joined');
+  await agent.until(() => expect(node.read(BACKUP)).toBeUndefined());
+  await agent.stop();
+  agent.lines = [];
+  await agent.start();
+  await agent.sees('joined');
   expect(node.sent).toHaveLength(3);
 }
 
@@ -119,23 +92,20 @@ async function expectRest(): Promise<void> {
 async function tryProgram(): Promise<void> {
   node.write('plugins/login', '#!');
   node.seed(DOCUMENT.replace(/"auth":\{[^}]*\}/, '"auth":{"exec":{"command":"login","args":[]}}'));
-  start({ rollbackSeconds: 0.5 });
-  await waitForEvent('restart.sent');
+  await agent.start({ rollbackSeconds: 0.5 });
+  await agent.sees('restart.sent');
 }
 
 beforeEach(async () => {
   node = await NodeFolder.make();
   node.lease();
-  stop = new AbortController();
-  watching = Promise.resolve();
-  lines = [];
-  readiness = 'True';
+  agent = new LocalAgent(node);
+  agent.cluster.answers[NODE] = READY;
 });
 
 afterEach(async () => {
   clearInterval(crashes);
-  await endWatch();
-  await node[Symbol.asyncDispose]();
+  await agent[Symbol.asyncDispose]();
 });
 
 it.each([
@@ -164,32 +134,52 @@ it.each([
   expect(trialOf({ state, boot, kubelet, bootId: 'a', up: 100 }).seconds).toBe(seconds);
 });
 
+it.each(vectors)('a trial is the same with the phases that init keeps: $case', (vector) => {
+  const image = { version: '0.1.0', buildTime: '2026-01-01T00:00:00Z', kernel: '6.12' };
+  const trialWith = (phases: BootState['phases']): Trial => {
+    const boot = { v: 1, bootId: 'a', ...image, clockFloored: false, data: 'ram', phases } as const;
+    return trialOf({ state: undefined, boot, kubelet: undefined, bootId: 'a', up: 1000 });
+  };
+  expect(trialWith(vector.kept)).toEqual(trialWith(vector.reached));
+  expect(trialWith(vector.kept)).toMatchObject({ seconds: 997.8, hasServed: true });
+});
+
+it.each([
+  // The agent waits until then, and the kernel tells the time in hundredths of a second.
+  ['is over when its time is', 600, 600, true],
+  ['is not over before', 599.99, 600, false],
+  ['is never over without a limit', 1e9, 0, false],
+])('a trial %s', (_what, seconds, limit, isOver) => {
+  const trial = { seconds, isRefused: false, hasServed: false };
+  expect(trialFault(trial, limit) !== undefined).toBe(isOver);
+});
+
 describe('a document with which kubelet keeps ending', () => {
   it('is rolled back in time, however late the last start was', async () => {
     await tryDropIn({ rollbackSeconds: 0.5 });
     crashLoop();
-    await waitForEvent('rollback');
-    await waitFor(() => expect(node.sent).toHaveLength(3));
+    await agent.sees('rollback');
+    await agent.until(() => expect(node.sent).toHaveLength(3));
     expect(node.read(DROP_IN)).toContain('1Mi');
   });
 
   it('is rolled back in time while the certificate is awaited', async () => {
     node.seed(DOCUMENT);
-    start({ rollbackSeconds: 0.5 });
-    await waitForEvent('restart.sent');
+    await agent.start({ rollbackSeconds: 0.5 });
+    await agent.sees('restart.sent');
     crashLoop();
-    await waitForEvent('rollback');
-    await waitFor(() => expect(node.sent).toHaveLength(2));
+    await agent.sees('rollback');
+    await agent.until(() => expect(node.sent).toHaveLength(2));
     expect(node.read('etc/kubernetes/bootstrap-kubelet.conf')).toBeUndefined();
   });
 
   it('is rolled back in time when its Node object was deleted meanwhile', async () => {
     await tryDropIn({ rollbackSeconds: 0.5, nodeCheckSeconds: 60 });
     crashLoop();
-    await waitFor(() => expect(looks).toBeGreaterThan(0));
-    readiness = 'absent';
-    await waitForEvent('rollback');
-    expect(saw('restart.sent').join('')).not.toContain('deleted');
+    await agent.until(() => expect(agent.cluster.asked.length).toBeGreaterThan(0));
+    agent.cluster.answers[NODE] = { status: 404, body: '{}' };
+    await agent.sees('rollback');
+    expect(JSON.stringify(agent.saw('restart.sent'))).not.toContain('deleted');
   });
 
   it('has no more time when kubelet is restarted for another reason', async () => {
@@ -197,19 +187,19 @@ describe('a document with which kubelet keeps ending', () => {
     const begin = /"onTrialSince":[\d.]+/.exec(node.read(STATE) ?? '')?.[0];
     expect(begin).toBeDefined();
     node.lease('10.0.2.99/24');
-    await waitFor(() => expect(node.sent).toHaveLength(3));
-    await waitFor(() => expect(node.read(STATE)).toMatch(/"restarts":\[[\d.]+,[\d.]+,/));
+    await agent.until(() => expect(node.sent).toHaveLength(3));
+    await agent.until(() => expect(node.read(STATE)).toMatch(/"restarts":\[[\d.]+,[\d.]+,/));
     expect(node.read(STATE)).toContain(begin);
   });
 
   it("has its time again after a reboot, from that boot's first start of kubelet", async () => {
     await tryDropIn();
-    await endWatch();
+    await agent.stop();
     node.boot({ bootId: 'boot-2', mode: 'cluster' });
     reach('kubelet.start');
-    start({ rollbackSeconds: 0.5 });
+    await agent.start({ rollbackSeconds: 0.5 });
     crashLoop();
-    await waitForEvent('rollback');
+    await agent.sees('rollback');
     await expectRest();
     expect(node.read(DROP_IN)).toContain('1Mi');
   });
@@ -219,66 +209,66 @@ describe('a document without whose drop-ins kubelet runs', () => {
   it('is rolled back at once, and not accepted because that kubelet is Ready', async () => {
     await tryDropIn();
     startKubelet({ dropInsIgnored: true });
-    readiness = 'True';
-    await waitForEvent('rollback');
-    await waitFor(() => expect(node.sent).toHaveLength(3));
+    agent.cluster.answers[NODE] = READY;
+    await agent.sees('rollback');
+    await agent.until(() => expect(node.sent).toHaveLength(3));
     expect(node.read(DROP_IN)).toContain('1Mi');
-    expect(saw('node.ready')).toEqual([]);
-    expect(saw('rollback')[0]).toContain('drop-ins');
+    expect(agent.saw('node.ready')).toEqual([]);
+    expect(JSON.stringify(agent.saw('rollback'))).toContain('drop-ins');
   });
 
   it('is rolled back at once after a reboot too', async () => {
     await tryDropIn();
-    await endWatch();
-    readiness = 'True';
+    await agent.stop();
+    agent.cluster.answers[NODE] = READY;
     node.boot({ bootId: 'boot-2', mode: 'cluster' });
     reach('kubelet.start');
     startKubelet({ dropInsIgnored: true });
-    start();
-    await waitForEvent('rollback');
-    expect(saw('node.ready')).toEqual([]);
+    await agent.start();
+    await agent.sees('rollback');
+    expect(agent.saw('node.ready')).toEqual([]);
     await expectRest();
     expect(node.read(DROP_IN)).toContain('1Mi');
   });
 
   it('is rolled back at once while the certificate is awaited', async () => {
     node.seed(DOCUMENT);
-    start();
-    await waitForEvent('restart.sent');
+    await agent.start();
+    await agent.sees('restart.sent');
     startKubelet({ dropInsIgnored: true });
-    await waitForEvent('rollback');
-    await waitFor(() => expect(node.sent).toHaveLength(2));
+    await agent.sees('rollback');
+    await agent.until(() => expect(node.sent).toHaveLength(2));
     expect(node.read('etc/kubernetes/bootstrap-kubelet.conf')).toBeUndefined();
   });
 
   it('is neither rolled back nor accepted on a node that never rolls back', async () => {
     await tryDropIn({ rollbackSeconds: 0 });
     startKubelet({ dropInsIgnored: true });
-    readiness = 'True';
-    await endWatch();
-    start({ rollbackSeconds: 0 });
-    await waitForEvent('joined');
+    agent.cluster.answers[NODE] = READY;
+    await agent.stop();
+    await agent.start({ rollbackSeconds: 0 });
+    await agent.sees('joined');
     // The new lease is written after a look at the node.
     node.lease('10.0.2.99/24');
-    await waitFor(() => expect(node.sent).toHaveLength(3));
-    expect(saw('rollback')).toEqual([]);
-    expect(saw('node.ready')).toEqual([]);
+    await agent.until(() => expect(node.sent).toHaveLength(3));
+    expect(agent.saw('rollback')).toEqual([]);
+    expect(agent.saw('node.ready')).toEqual([]);
     expect(node.read(BACKUP)).toBeDefined();
   });
 
   it('does not spoil the trial of its correction, which that kubelet has not read', async () => {
     await tryDropIn({ rollbackSeconds: 0 });
-    await endWatch();
+    await agent.stop();
     startKubelet({ dropInsIgnored: true, startedBoot: 1 });
-    lines = [];
+    agent.lines = [];
     seedDropIn('2Mi');
-    start();
-    await waitForEvent('restart.sent');
-    await waitForEvent('joined');
+    await agent.start();
+    await agent.sees('restart.sent');
+    await agent.sees('joined');
     startKubelet();
-    readiness = 'True';
-    await waitForEvent('node.ready');
-    expect(saw('rollback')).toEqual([]);
+    agent.cluster.answers[NODE] = READY;
+    await agent.sees('node.ready');
+    expect(agent.saw('rollback')).toEqual([]);
     expect(node.read(DROP_IN)).toContain('2Mi');
   });
 });
@@ -288,15 +278,15 @@ describe('a document whose node is authenticated by a program', () => {
     await tryProgram();
     reach('kubelet.start', 'kubelet.ready');
     startKubelet();
-    await waitFor(() => expect(node.read(BACKUP)).toBeUndefined());
-    expect(saw('rollback')).toEqual([]);
+    await agent.until(() => expect(node.read(BACKUP)).toBeUndefined());
+    expect(agent.saw('rollback')).toEqual([]);
   });
 
   it('is rolled back when kubelet keeps ending with it', async () => {
     await tryProgram();
     crashLoop();
-    await waitForEvent('rollback');
-    await waitFor(() => expect(node.sent).toHaveLength(2));
+    await agent.sees('rollback');
+    await agent.until(() => expect(node.sent).toHaveLength(2));
     expect(node.read('etc/kubernetes/kubelet.conf')).toBeUndefined();
   });
 });

@@ -123,7 +123,8 @@ export async function checkAll<S>(
 /** Checks the acceptance list, prints it as a table, and fails when an assertion does not hold. */
 export async function runAcceptance(context: CommandContext, up: UpNode): Promise<void> {
   const onNode = await checkAll(NODE_ASSERTIONS, subjectOf(up, context.progress), context);
-  const untrusted = await checkAll(UNTRUSTED_ASSERTIONS, untrustedOf(up, context), context);
+  const fresh = untrustedOf(up, context);
+  const untrusted = await checkAll(UNTRUSTED_ASSERTIONS, fresh, context);
   const outcomes = [...onNode, ...untrusted];
   context.print('');
   const rows = outcomes.map(({ name, held, detail }) => [
@@ -137,6 +138,11 @@ export async function runAcceptance(context: CommandContext, up: UpNode): Promis
   throw new KiosError(
     'KIOS_ACCEPTANCE',
     `accept the node: ${failed.length} of ${outcomes.length} assertions do not hold`,
-    { exitCode: EXIT.data, remedy: `The console is in ${up.node.console.file}.` },
+    {
+      // A check that waits for the API server does not know that the kernel panicked.
+      cause: (fresh.node ?? up.node).console.failure,
+      exitCode: EXIT.data,
+      remedy: `The console is in ${up.node.console.file}.`,
+    },
   );
 }

@@ -2,6 +2,7 @@ import { EXIT, KiosError } from '@kios/errors';
 
 import { tailFile } from '../../workstation/tail-file.ts';
 import { isSent, parseConsoleLine, type ConsoleEvent } from './console-line.ts';
+import { LINES_BEFORE_PANIC, panicCause } from './panic-cause.ts';
 
 /** A console event, and the workstation's time in milliseconds at which it was seen. */
 export interface SeenEvent extends ConsoleEvent {
@@ -14,8 +15,7 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-const KEPT_LINES = 20;
-const PANIC = /Kernel panic|end Kernel panic/;
+const PANIC = /Kernel panic/;
 
 /** Follows a machine's console, keeps its events, and lets callers wait for one with a deadline. */
 export class Console implements Disposable {
@@ -23,8 +23,10 @@ export class Console implements Disposable {
   readonly events: SeenEvent[] = [];
   readonly #stop = new AbortController();
   readonly #waiters = new Set<Waiter>();
-  #last: string[] = [];
-  #failure: Error | undefined;
+  #last = 'nothing';
+  /** The last lines that neither init nor a program of the node wrote. */
+  #kernel: string[] = [];
+  #failure: KiosError | undefined;
 
   constructor(file: string) {
     this.file = file;
@@ -37,11 +39,18 @@ export class Console implements Disposable {
 
   async #follow(): Promise<void> {
     for await (const line of tailFile(this.file, this.#stop.signal)) {
-      if (line.trim() !== '') this.#last = [...this.#last, line].slice(-KEPT_LINES);
+      const said = line.trim();
+      if (said === '') continue;
+      this.#last = said;
       const event = parseConsoleLine(line);
       if (event !== undefined) this.#see({ ...event, seenAt: Date.now() });
-      else if (PANIC.test(line) && !isSent(line)) this.#fail(line);
+      else if (!isSent(line)) this.#hear(line);
     }
+  }
+
+  #hear(line: string): void {
+    if (PANIC.test(line)) this.#fail([line.trim(), ...panicCause(this.#kernel)].join('\n'));
+    else this.#kernel = [...this.#kernel, line].slice(-LINES_BEFORE_PANIC);
   }
 
   #see(event: SeenEvent): void {
@@ -50,12 +59,17 @@ export class Console implements Disposable {
     if (event.agent === 'init' && event.ev === 'fatal') this.#fail(JSON.stringify(event.fields));
   }
 
-  #fail(line: string): void {
-    this.#failure = new KiosError('KIOS_NODE_FATAL', `boot the node: ${line.trim()}`, {
+  #fail(why: string): void {
+    this.#failure ??= new KiosError('KIOS_NODE_FATAL', `boot the node: ${why}`, {
       exitCode: EXIT.unavailable,
       remedy: `Read the whole console in ${this.file}.`,
     });
     for (const waiter of this.#waiters) waiter.reject(this.#failure);
+  }
+
+  /** The panic or init's `fatal` that ended the boot, for callers that wait for something else than the console. */
+  get failure(): KiosError | undefined {
+    return this.#failure;
   }
 
   /** Returns the first matching event, past or future. Fails at the deadline, on a panic and on init's `fatal`. */
@@ -81,10 +95,9 @@ export class Console implements Disposable {
 
   #late(what: string, deadlineMs: number): KiosError {
     const seconds = Math.round(deadlineMs / 1000);
-    const said = this.#last.at(-1)?.trim() ?? 'nothing';
     return new KiosError(
       'KIOS_NODE_TIMEOUT',
-      `see ${what} on the console within ${seconds} s; its last line: ${said}`,
+      `see ${what} on the console within ${seconds} s; its last line: ${this.#last}`,
       { exitCode: EXIT.unavailable, remedy: `Read the whole console in ${this.file}.` },
     );
   }

@@ -49,6 +49,6 @@ export function trialOf(facts: TrialFacts): Trial {
 export function trialFault(trial: Trial, limitSeconds: number): string | undefined {
   if (limitSeconds === 0) return undefined;
   if (trial.isRefused) return 'kubelet does not run with its drop-ins';
-  const isLate = trial.seconds !== undefined && trial.seconds > limitSeconds;
+  const isLate = trial.seconds !== undefined && trial.seconds >= limitSeconds;
   return isLate ? `the node did not become Ready within ${limitSeconds} s` : undefined;
 }

@@ -21,15 +21,17 @@ export interface StepRules {
 /** An offset that chronyd is correcting. */
 export interface Pending {
   readonly tracking: Tracking;
-  readonly measurements: readonly Measurement[];
+  /** Those of all sources; undefined until a decision has asked for them. */
+  readonly measurements: readonly Measurement[] | undefined;
   /** The wall clock in milliseconds. */
   readonly now: number;
   /** Milliseconds since this offset was first seen. */
   readonly waited: number;
 }
 
+/** `measure`: the decision needs the measurements of all sources. */
 export type Decision =
-  | { readonly do: 'nothing' | 'wait' | 'step' }
+  | { readonly do: 'nothing' | 'measure' | 'wait' | 'step' }
   | { readonly do: 'refuse'; readonly source: string; readonly why: string };
 
 /** Decides whether chronyd may set the clock at once to the time of the source that it follows. */
@@ -45,6 +47,7 @@ export function decideStep(pending: Pending, rules: StepRules): Decision {
 
 /** Weighs the time of a leased source, to which chronyd is correcting the clock, against that of others. */
 function weigh(source: string, { measurements, waited }: Pending, rules: StepRules): Decision {
+  if (measurements === undefined) return { do: 'measure' };
   const others = measurements.filter(
     (each) => each.source !== undefined && !rules.isLeased(each.source),
   );

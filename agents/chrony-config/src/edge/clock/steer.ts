@@ -3,14 +3,14 @@ import { KiosError } from '@kios/errors';
 
 import type { Tracking } from '../../core/chronyd/candm.ts';
 import type { Reading } from '../../core/clock/clock.ts';
-import { type Decision, decideStep, type Pending, type StepRules } from '../../core/clock/step.ts';
+import { type Decision, decideStep, type StepRules } from '../../core/clock/step.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
 import type { SourceFacts } from '../sources/sources.ts';
 import type { SavedTime } from './saved-time.ts';
 
 export interface SteerParts {
   readonly chronyd: Chronyd;
-  readonly saved: SavedTime;
+  readonly saved: Pick<SavedTime, 'floor'>;
   readonly sources: {
     readonly facts: SourceFacts | undefined;
     refuse(source: string, why: string): Promise<void>;
@@ -61,17 +61,17 @@ export class Steer {
     if (facts === undefined || this.#mayNotStep(facts.makestep)) return false;
     const tracking = await this.#parts.chronyd.tracking(signal);
     if (tracking.source === undefined) return false;
-    const isSmall = Math.abs(tracking.offset) <= facts.makestep.threshold;
-    this.#pendingSince = isSmall ? undefined : (this.#pendingSince ?? steady);
-    if (this.#pendingSince === undefined) return true;
-    const pending: Pending = {
-      tracking,
-      measurements: await this.#parts.chronyd.measurements(signal),
-      now: Date.now(),
-      waited: steady - this.#pendingSince,
-    };
-    await this.#act(decideStep(pending, this.#rules(facts)), tracking, signal);
-    return false;
+    const rules = this.#rules(facts);
+    const waited = steady - (this.#pendingSince ?? steady);
+    const pending = { tracking, measurements: undefined, waited, now: Date.now() };
+    let decision = decideStep(pending, rules);
+    this.#pendingSince = decision.do === 'nothing' ? undefined : (this.#pendingSince ?? steady);
+    if (decision.do === 'measure') {
+      const measurements = await this.#parts.chronyd.measurements(signal);
+      decision = decideStep({ ...pending, measurements }, rules);
+    }
+    await this.#act(decision, tracking, signal);
+    return decision.do === 'nothing';
   }
 
   #mayNotStep({ limit }: SourceFacts['makestep']): boolean {

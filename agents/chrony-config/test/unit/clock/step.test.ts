@@ -54,6 +54,14 @@ describe('decideStep', () => {
   describe('a large step from a source that only a lease named', () => {
     const offset = 90 * DAY;
 
+    it('needs the measurements of all sources, which no other decision needs', () => {
+      expect(decide(offset, { measurements: undefined })).toBe('measure');
+      for (const other of [0.1, 900, -40 * 365 * DAY])
+        expect(decide(other, { measurements: undefined })).toBe(decide(other));
+      const tracking = { source: PUBLIC, stratum: 2, offset };
+      expect(decide(0, { tracking, measurements: undefined })).toBe('step');
+    });
+
     it('needs another source with that time', () => {
       expect(decide(offset, { measurements: [measured(PUBLIC, 1)] })).toBe('step');
       expect(decide(offset, { measurements: [measured(PUBLIC, -10)] })).toBe('step');

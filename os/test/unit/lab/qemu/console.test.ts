@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -108,5 +108,31 @@ describe('the console', () => {
     const found = console.expect('readiness', ready, 60_000);
     await appendFile(file, text);
     await expect(found).rejects.toMatchObject({ code: 'KIOS_NODE_FATAL' });
+  });
+
+  it.each([
+    ['amd64', 'RIP: 0010:__schedule+0x342/0x8f0', ' worker_thread+0x1a2/0x3b0'],
+    ['arm64', 'pc : 0x0', ' run_timer_softirq+0x38/0x70'],
+  ])('names the cause of a panic on %s, between lines of pods', async (arch, where, call) => {
+    const found = console.expect('readiness', ready, 60_000);
+    const oops = await readFile(
+      path.join(import.meta.dirname, 'vectors', `oops-${arch}.txt`),
+      'utf8',
+    );
+    await appendFile(
+      file,
+      line('containerd.start') + 'pod default/evil: [    1.000000] BUG: a lie\r\n',
+    );
+    for (const said of oops.split('\n'))
+      await appendFile(file, `${said}\r\npod default/loud: something\r\n${line('loud')}`);
+    const error: unknown = await found.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'KIOS_NODE_FATAL' });
+    const [first, ...cause] = (error instanceof Error ? error.message : '').split('\n');
+    expect(first).toMatch(
+      /boot the node: .*Kernel panic - not syncing: .*Fatal exception in interrupt/,
+    );
+    expect(cause).toEqual(expect.arrayContaining([where, call]));
+    expect(cause.join()).not.toMatch(/a lie|loud/);
+    expect(console.failure).toBe(error);
   });
 });

@@ -1,0 +1,89 @@
+import { createLogger } from '@kios/agent';
+import { vi } from 'vitest';
+
+import type { Settings } from '../../src/core/settings/settings.ts';
+import { joinNode, type Joined } from '../../src/verbs/join.ts';
+import { watch } from '../../src/verbs/watch.ts';
+import { FakeCluster } from './fake-cluster.ts';
+import { NodeFolder } from './node-folder.ts';
+
+interface Line {
+  readonly ev: string;
+  readonly [field: string]: unknown;
+}
+
+const isLine = (value: unknown): value is Line =>
+  typeof value === 'object' && value !== null && 'ev' in value;
+
+/** The agent in this process, on a machine in a folder. Its cluster says yes until the test has it say otherwise. */
+export class LocalAgent implements AsyncDisposable {
+  readonly node: NodeFolder;
+  readonly cluster = new FakeCluster();
+  /** What the agent has logged. */
+  lines: Line[] = [];
+  #stop = new AbortController();
+  #watching: Promise<unknown> = Promise.resolve();
+
+  constructor(node: NodeFolder) {
+    this.node = node;
+  }
+
+  readonly #log = createLogger('bootstrap', {
+    console: { send: () => {}, close: () => Promise.resolve() },
+    stdout: {
+      write: (text: string) => {
+        const line: unknown = JSON.parse(text);
+        if (isLine(line)) this.lines.push(line);
+      },
+    },
+  });
+
+  #context(change: Partial<Settings>) {
+    const settings = { ...this.node.settings, nodeCheckSeconds: 0.05, ...change };
+    const openApi = () => this.cluster.api;
+    return { settings, log: this.#log, signal: this.#stop.signal, openApi };
+  }
+
+  /** Runs once. */
+  async run(change: Partial<Settings> = {}): Promise<Joined> {
+    return joinNode(this.#context(change));
+  }
+
+  /** Starts the agent, or starts it again. */
+  async start(change: Partial<Settings> = {}): Promise<void> {
+    await this.stop();
+    this.#watching = watch(this.#context(change)).catch((error: unknown) => error);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#watching;
+    this.#stop = new AbortController();
+  }
+
+  /** Forgets what the agent has logged, asked and sent. */
+  forget(): void {
+    this.lines = [];
+    this.cluster.asked.length = 0;
+    this.node.sent.length = 0;
+  }
+
+  saw(ev: string): readonly Line[] {
+    return this.lines.filter((line) => line.ev === ev);
+  }
+
+  async sees(ev: string, times = 1): Promise<void> {
+    await this.until(() => {
+      if (this.saw(ev).length < times) throw new Error(`no ${ev}: ${JSON.stringify(this.lines)}`);
+    });
+  }
+
+  async until(check: () => void): Promise<void> {
+    await vi.waitFor(check, { timeout: 20_000 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await this.node[Symbol.asyncDispose]();
+  }
+}

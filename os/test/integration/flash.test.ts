@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
@@ -176,6 +176,14 @@ describe('flash', () => {
     }
   });
 
+  it('takes a link to the disk, such as those in /dev/disk/by-id', async () => {
+    await using disk = await usedDisk();
+    const link = path.join(dir, 'usb-SanDisk_Ultra_4C530001');
+    await symlink(disk.path, link);
+    expect((await kios(file, link, '--yes', `--size=${DISK}`)).exitCode).toBe(0);
+    expect((await kios('--verify', file, link)).stdout).toContain(`${disk.path} holds the image`);
+  });
+
   it('refuses a disk of another size than the script means, and one that is no disk', async () => {
     await using disk = await usedDisk();
     expect((await kios(file, ...named(disk, DISK + 1))).stderr).toContain('[KIOS_FLASH_CHANGED]');
@@ -183,6 +191,7 @@ describe('flash', () => {
       'is unknown, not x',
     );
     expect((await kios(file, file, '--yes', '--size=1')).stderr).toContain('it is no block device');
+    expect((await kios('--verify', file, file)).stderr).toContain('it is no block device');
     expect(await hasTable(disk)).toBe(true);
   });
 
@@ -359,7 +368,7 @@ describe('on a terminal', () => {
   it('Ctrl-C while it reads back leaves a disk that is not finished', async () => {
     const { name, bytes } = await largeImage();
     await using disk = await LoopDevice.make(bytes);
-    await using terminal = new Terminal(`flash ${name} ${named(disk, bytes).join(' ')}`);
+    await using terminal = new Terminal(`flash ${name} ${named(disk, bytes).join(' ')}`, 'dumb');
     await terminal.shows('read back from');
     terminal.interrupt();
     expect(await terminal.ended()).toBe(130);

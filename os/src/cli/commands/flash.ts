@@ -100,8 +100,12 @@ export const flashCommand = (context: CommandContext): CommandModule<unknown, Fl
       .example('$0 flash kios.img sdb --yes --serial 4C530001', 'Write without a question')
       .example('curl URL | $0 flash - sdb', 'Write what a server sends'),
   handler: async (args) => {
-    const { flash, listCandidates } = await import('../../media/flash/flash.ts');
-    if (args.list) await listCandidates(context, args);
-    else await flash(context, { ...args, ...sorted(args) });
+    if (args.list) {
+      const { listCandidates } = await import('../../media/flash/choose-disk.ts');
+      await listCandidates(context, args);
+    } else {
+      const { flash } = await import('../../media/flash/flash.ts');
+      await flash(context, { ...args, ...sorted(args) });
+    }
   },
 });

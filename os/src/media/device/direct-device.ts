@@ -27,7 +27,7 @@ const WORDS: Readonly<Record<DeviceFault, string>> = {
   busy: 'something uses it',
   changed: 'it is another one now',
   denied: 'this user may not',
-  full: 'it is full there',
+  full: 'it ends there, whatever size it says to have',
   gone: 'it is gone',
   io: 'the device reports a fault',
   protected: 'it is write-protected',

@@ -2,12 +2,13 @@ import { realpath } from 'node:fs/promises';
 
 import { EXIT, KiosError } from '@kios/errors';
 
+import type { Mode } from '../device/block-device.ts';
 import type { Disk } from './disk.ts';
 import { findDisk } from './lsblk.ts';
 import { refusalOf, type Wanted } from './refusal.ts';
 
 const refused = (name: string, reason: string, remedy: string): KiosError =>
-  new KiosError('KIOS_FLASH_REFUSED', `write to ${name}: ${reason}`, {
+  new KiosError('KIOS_FLASH_REFUSED', `use ${name}: ${reason}`, {
     exitCode: EXIT.unavailable,
     remedy,
   });
@@ -26,9 +27,9 @@ export async function resolveDisk(name: string): Promise<Disk> {
   return disk;
 }
 
-/** Throws the reason why a disk is not written to, if there is one. */
-export function checkDisk(disk: Disk, wanted: Wanted): void {
-  const refusal = refusalOf(disk, wanted);
+/** Throws the reason why a disk is not written to, or read, if there is one. */
+export function checkDisk(disk: Disk, wanted: Wanted, mode: Mode = 'write'): void {
+  const refusal = refusalOf(disk, wanted, mode);
   if (refusal !== undefined) throw refused(disk.path, refusal.reason, refusal.remedy);
 }
 

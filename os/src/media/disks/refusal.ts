@@ -1,3 +1,4 @@
+import type { Mode } from '../device/block-device.ts';
 import { formatBytes } from '../units.ts';
 import type { Disk } from './disk.ts';
 
@@ -58,34 +59,43 @@ const byUse: Rule = ({ volumes }) => {
   return user && refuse(`${user.path} (${user.type}) uses it`, `Stop ${user.path} first.`);
 };
 
-const byState: Rule = ({ bytes, readOnly, sectorBytes }) => {
-  if (bytes === 0) return refuse('there is no medium in it', 'Insert a card or disk.');
-  if (readOnly) return refuse('it is write-protected', 'Move the lock on the card or its adapter.');
-  if (sectorBytes !== SECTOR_BYTES)
-    return refuse(
-      `its sectors have ${sectorBytes} bytes, and the image is made for ${SECTOR_BYTES}`,
-    );
-  return undefined;
+const byMedium: Rule = ({ bytes }) =>
+  bytes === 0 ? refuse('there is no medium in it', 'Insert a card or disk.') : undefined;
+
+const byLock: Rule = ({ readOnly }) =>
+  readOnly
+    ? refuse('it is write-protected', 'Move the lock on the card or its adapter.')
+    : undefined;
+
+const bySector: Rule = ({ sectorBytes }) =>
+  sectorBytes === SECTOR_BYTES
+    ? undefined
+    : refuse(`its sectors have ${sectorBytes} bytes, and the image is made for ${SECTOR_BYTES}`);
+
+const byRoom: Rule = (disk, { bytes }) =>
+  bytes !== undefined && disk.bytes < bytes
+    ? refuse(
+        `it is too small: it holds ${formatBytes(disk.bytes)}, the image needs ${formatBytes(bytes)}`,
+      )
+    : undefined;
+
+const bySize: Rule = (disk, { allowLarge }) =>
+  disk.bytes > LARGE_BYTES && !allowLarge
+    ? refuse(
+        `with ${formatBytes(disk.bytes)} it may hold somebody’s data`,
+        'Add --large if it is the right disk.',
+      )
+    : undefined;
+
+/** Reading harms nothing, so only what cannot hold an image is refused then. */
+const RULES: Readonly<Record<Mode, readonly Rule[]>> = {
+  read: [byKind, byMedium, bySector, byRoom],
+  write: [byKind, bySystem, byMount, byUse, byMedium, byLock, bySector, byRoom, bySize],
 };
 
-const bySize: Rule = (disk, { bytes, allowLarge }) => {
-  if (bytes !== undefined && disk.bytes < bytes)
-    return refuse(
-      `it is too small: it holds ${formatBytes(disk.bytes)}, the image needs ${formatBytes(bytes)}`,
-    );
-  if (disk.bytes > LARGE_BYTES && !allowLarge)
-    return refuse(
-      `with ${formatBytes(disk.bytes)} it may hold somebody’s data`,
-      'Add --large if it is the right disk.',
-    );
-  return undefined;
-};
-
-const RULES: readonly Rule[] = [byKind, bySystem, byMount, byUse, byState, bySize];
-
-/** Returns why a disk is not written to; undefined for one that may be. */
-export function refusalOf(disk: Disk, wanted: Wanted): Refusal | undefined {
-  for (const rule of RULES) {
+/** Returns why a disk is not written to, or read; undefined for one that may be. */
+export function refusalOf(disk: Disk, wanted: Wanted, mode: Mode = 'write'): Refusal | undefined {
+  for (const rule of RULES[mode]) {
     const refusal = rule(disk, wanted);
     if (refusal !== undefined) return refusal;
   }

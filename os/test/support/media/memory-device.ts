@@ -81,7 +81,7 @@ export class MemoryDevice implements BlockDevice {
       throw deviceError(
         'full',
         `${verb} ${data.length} bytes at byte ${at} of /dev/fake`,
-        'it is full there',
+        'it ends there',
       );
     // Media write in any unit; one sector at a time would make the tests slow, and the head is what matters.
     const unit = at === 0 ? SECTOR : data.length;
@@ -96,11 +96,7 @@ export class MemoryDevice implements BlockDevice {
 
   #view(at: number, length: number): Buffer {
     if (at + length > this.bytes)
-      throw deviceError(
-        'full',
-        `read ${length} bytes at byte ${at} of /dev/fake`,
-        'it is full there',
-      );
+      throw deviceError('full', `read ${length} bytes at byte ${at} of /dev/fake`, 'it ends there');
     return this.#cache.length === 0
       ? this.medium.subarray(at, at + length)
       : this.afterPowerCut(() => true).subarray(at, at + length);

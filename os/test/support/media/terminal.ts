@@ -14,15 +14,15 @@ export class Terminal implements AsyncDisposable {
   readonly #ended: Promise<unknown>;
   #seen = '';
 
-  /** Words are those of a shell. */
-  constructor(words: string) {
+  /** Words are those of a shell. On a `dumb` terminal each stage is shown at once, as a line. */
+  constructor(words: string, term = 'xterm') {
     const command = `exec ${process.execPath} ${MAIN} ${words}`;
     this.#child = spawn(
       'script',
       ['--quiet', '--return', '--flush', '--command', command, '/dev/null'],
       {
         stdio: ['pipe', 'pipe', 'inherit'],
-        env: { ...process.env, TERM: 'xterm', KIOS_DEBUG: undefined },
+        env: { ...process.env, TERM: term, KIOS_DEBUG: undefined },
       },
     );
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {

@@ -5,13 +5,17 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { ensurePackages } from '../../../../src/workstation/packages.ts';
+import { silent } from '../../../../src/workstation/progress.ts';
+
 const main = path.resolve(import.meta.dirname, '../../../../src/main.ts');
 let dir: string;
 
 beforeAll(async () => {
+  await ensurePackages(['media'], silent);
   dir = await mkdtemp(path.join(tmpdir(), 'kios-flash-cli-'));
   await writeFile(path.join(dir, 'text.img'), 'no image');
-});
+}, 120_000);
 
 afterAll(() => rm(dir, { recursive: true }));
 

@@ -125,6 +125,8 @@ const wanted = { bytes: 1_600_000_000, allowLarge: false };
 const reason = (name: string, want = wanted): string | undefined =>
   refusalOf(named(name), want)?.reason;
 
+const toRead = (name: string): string | undefined => refusalOf(named(name), wanted, 'read')?.reason;
+
 describe('a disk that nothing speaks against', () => {
   it.each(['sda', 'mmcblk0'])('%s may be written to', (name) => {
     expect(reason(name)).toBeUndefined();
@@ -173,10 +175,16 @@ describe('a disk is refused with the reason:', () => {
     expect(reason('sdj', { bytes: 1_000_000_000, allowLarge: false })).toBeUndefined();
   });
 
+  it('for reading only what cannot hold the image, whoever uses it', () => {
+    expect(['nvme0n1', 'sdb', 'sdd', 'sde', 'sdg'].map(toRead)).toEqual(Array(5).fill(undefined));
+    expect(toRead('sdj')).toContain('too small');
+    expect(toRead('sr0')).toContain('no disk');
+  });
+
   it('a mounted one with the command that unmounts it', () => {
     expect(refusalOf(named('sdb'), wanted)?.remedy).toBe('Unmount it first: umount /dev/sdb1.');
     expect(() => checkDisk(named('sdb'), wanted)).toThrow(
-      'write to /dev/sdb: /dev/sdb1 is mounted at /media/me/PHOTOS',
+      'use /dev/sdb: /dev/sdb1 is mounted at /media/me/PHOTOS',
     );
   });
 });
@@ -249,6 +257,6 @@ it.each([
 ])('%s is no disk: %s', async (name, why) => {
   await expect(resolveDisk(name)).rejects.toMatchObject({
     code: 'KIOS_FLASH_REFUSED',
-    message: `write to ${name}: ${why}`,
+    message: `use ${name}: ${why}`,
   });
 });

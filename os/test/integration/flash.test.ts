@@ -6,7 +6,7 @@ import { zstdCompressSync } from 'node:zlib';
 
 import { requireRoot } from '@kios/testkit';
 import { execa, type ResultPromise } from 'execa';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { encodeGpt, placePartitions } from '../../src/build/formats/gpt.ts';
 import { openDevice } from '../../src/media/device/client.ts';
@@ -18,6 +18,8 @@ import { blockDeviceContract, CONTRACT_BYTES } from '../support/media/block-devi
 import { LoopDevice } from '../support/media/loop-device.ts';
 import { noise, smallImage } from '../support/media/small-image.ts';
 import { Terminal } from '../support/media/terminal.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const MAIN = path.resolve(import.meta.dirname, '../../src/main.ts');
 const image = smallImage(12, 5);

@@ -7,6 +7,7 @@ import { benchCommand } from './commands/bench.ts';
 import { bootstrapCommand } from './commands/bootstrap.ts';
 import { buildCommand } from './commands/build.ts';
 import { downCommand } from './commands/down.ts';
+import { flashCommand } from './commands/flash.ts';
 import { kubectlCommand } from './commands/kubectl.ts';
 import { logsCommand } from './commands/logs.ts';
 import { manifestsCommand } from './commands/manifests.ts';
@@ -35,6 +36,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(logsCommand(context))
     .command(kubectlCommand())
     .command(buildCommand(context))
+    .command(flashCommand(context))
     .command(manifestsCommand(context))
     .command(bootstrapCommand(context))
     .command(testCommand(context))

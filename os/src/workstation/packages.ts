@@ -7,7 +7,7 @@ import type { Progress } from './progress.ts';
 import { run } from './run.ts';
 
 /** An activity of a command, which decides the Debian packages that it needs. */
-export type Need = 'build' | 'machine' | 'unit' | 'netns' | 'baseline';
+export type Need = 'build' | 'machine' | 'media' | 'media-tests' | 'unit' | 'netns' | 'baseline';
 
 interface WorkstationPackage {
   readonly name: string;
@@ -39,9 +39,13 @@ export const PACKAGES: readonly WorkstationPackage[] = [
   { name: 'mtools', needs: ['machine'], why: 'writes the node’s seed volume without root' },
   {
     name: 'e2fsprogs',
-    needs: ['machine'],
+    needs: ['machine', 'media-tests'],
     why: 'reads and writes the node’s data partition without root',
   },
+  { name: 'util-linux', needs: ['media'], why: 'lists the disks of this workstation' },
+  { name: 'xz-utils', needs: ['media'], why: 'decompresses disk images' },
+  { name: 'fdisk', needs: ['media-tests'], why: 'judges the partition tables of flashed disks' },
+  { name: 'mount', needs: ['media-tests'], why: 'makes disks out of files' },
   { name: 'openssl', needs: ['machine', 'unit', 'netns'], why: 'makes certificates for tests' },
   { name: 'python3', needs: ['machine'], why: 'runs the checker of the kernel’s hardening' },
   { name: 'binutils', needs: ['unit'], why: 'reads the programs and EFI files that tests make' },

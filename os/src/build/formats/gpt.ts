@@ -8,7 +8,8 @@ export const SECTOR = 512;
 const ENTRIES = 128;
 const ENTRY = 128;
 const TABLE_SECTORS = (ENTRIES * ENTRY) / SECTOR;
-const HEADER_BYTES = 92;
+/** Bytes of a header that its checksum covers. */
+export const HEADER_BYTES = 92;
 const ALIGNMENT = 1024 * 1024;
 /** Bytes at the start of a disk that hold the table that `encodeGpt` writes. */
 export const GPT_BYTES = (2 + TABLE_SECTORS) * SECTOR;
@@ -141,7 +142,7 @@ export function encodeGpt(layout: DiskLayout): { start: Buffer; end: Buffer } {
  * Finds the entries by the header at sector 1. Returns undefined when one of them is cut short or its checksum is
  * wrong.
  */
-function readTable(disk: Buffer): { table: Buffer; entryBytes: number } | undefined {
+export function readTable(disk: Buffer): { table: Buffer; entryBytes: number } | undefined {
   const header = Buffer.from(disk.subarray(SECTOR, SECTOR + HEADER_BYTES));
   if (header.length < HEADER_BYTES || header.toString('latin1', 0, 8) !== 'EFI PART') return;
   const sum = header.readUInt32LE(16);

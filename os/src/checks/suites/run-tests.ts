@@ -30,9 +30,9 @@ const GATES: readonly TestScript[] = [
 ];
 
 const NEEDS: Readonly<Record<SuiteName, readonly Need[]>> = {
-  unit: ['build', 'unit'],
+  unit: ['build', 'unit', 'media'],
   netns: ['netns'],
-  e2e: ['build', 'machine'],
+  e2e: ['build', 'machine', 'media', 'media-tests'],
 };
 
 const inCi = (): boolean => process.env['CI'] === 'true';

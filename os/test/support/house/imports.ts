@@ -25,9 +25,10 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   workstation: [],
   build: ['workstation'],
   lab: ['workstation', 'build'],
+  media: ['workstation', 'build'],
   checks: ['workstation', 'build', 'lab'],
   bench: ['workstation', 'build', 'lab'],
-  cli: ['workstation', 'build', 'lab', 'checks', 'bench'],
+  cli: ['workstation', 'build', 'lab', 'media', 'checks', 'bench'],
 };
 
 const floorOf = (name: string): string | undefined => /^os\/src\/([^/]+)\//.exec(name)?.[1];

@@ -9,6 +9,7 @@ const COMMANDS = [
   'status',
   'logs',
   'build',
+  'flash',
   'manifests',
   'manifests check',
   'bootstrap',

@@ -57,6 +57,7 @@ it('describes each command', async () => {
     'logs',
     'kubectl',
     'build',
+    'flash',
     'manifests',
     'test',
     'bench',

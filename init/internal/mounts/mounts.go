@@ -47,8 +47,8 @@ var API = []Mount{
 
 // Root makes /bin the only folder of the host's root from which programs can be executed.
 var Root = []Mount{
-	{"", "/", "", unix.MS_REC | unix.MS_SHARED, "", false}, // kubelet and containerd propagate mounts to containers
-	{"/bin", "/bin", "", unix.MS_BIND | unix.MS_RDONLY | noDev, "", false},
+	{"", "/", "", unix.MS_REC | unix.MS_SHARED, "", false},                               // kubelet and containerd propagate mounts to containers
+	{"/bin", "/bin", "", unix.MS_BIND | unix.MS_REC | unix.MS_RDONLY | noDev, "", false}, // with stage 1's mount of init
 	{"", "/", "", unix.MS_REMOUNT | unix.MS_BIND | unix.MS_RDONLY | Hard, "", false},
 }
 

@@ -64,7 +64,8 @@ async function start(
     throw failed('', cause);
   }
   child.unref();
-  const pid = child.pid ?? 0;
+  const { pid } = child;
+  if (pid === undefined) throw failed('');
   // A program that has ended already has no identity, but may have left others.
   return (await identify(pid)) ?? { pid, startTicks: '' };
 }

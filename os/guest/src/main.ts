@@ -9,6 +9,7 @@ import { look } from './facts.ts';
 import { tryAll } from './features/all.ts';
 import { askMetadata, routeMetadata, serveMetadata } from './metadata.ts';
 import { attempt, probeAll } from './probes/all.ts';
+import { reach } from './reach.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -20,8 +21,8 @@ function printAll(results: Iterable<readonly [name: string, result: string | nul
 const printResult = (name: string, result: string | null): void =>
   print(JSON.stringify({ name, result }));
 
-async function ask(addresses: readonly string[]): Promise<void> {
-  for await (const [address, reply] of askMetadata(addresses)) printResult(address, reply);
+async function ask(replies: ReturnType<typeof reach>): Promise<void> {
+  for await (const [address, reply] of replies) printResult(address, reply);
 }
 
 async function serve(addresses: readonly string[]): Promise<void> {
@@ -31,7 +32,7 @@ async function serve(addresses: readonly string[]): Promise<void> {
 /** The pod of the host's network keeps its routes until it ends. */
 async function route(addresses: readonly string[]): Promise<void> {
   await routeMetadata(addresses);
-  await ask(addresses);
+  await ask(askMetadata(addresses));
   setInterval(() => {}, 60_000);
 }
 
@@ -51,5 +52,6 @@ else if (mode === 'features') printAll(tryAll());
 else if (mode === 'bomb') explode(names[0] ?? '');
 else if (mode === 'metadata-serve') void serve(names);
 else if (mode === 'metadata-route') void route(names);
-else if (mode === 'metadata-ask') void ask(names);
+else if (mode === 'metadata-ask') void ask(askMetadata(names));
+else if (mode === 'reach') void ask(reach(names));
 else throw new Error(`unknown mode ${mode}`);

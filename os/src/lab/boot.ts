@@ -23,6 +23,8 @@ export interface BootOptions extends Pick<MachineSpec, 'quietCard' | 'cloud' | '
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly seed: Seed;
+  /** Ports of the workstation's 127.0.0.1 that the guest may reach. */
+  readonly workstationPorts: readonly number[];
 }
 
 /** A machine that was powered on, and its console. */

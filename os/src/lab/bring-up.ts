@@ -12,12 +12,15 @@ import type { Phase } from './phases.ts';
 import { chooseAccelerator } from './qemu/accelerator.ts';
 import { openEmulator } from './qemu/emulator.ts';
 import type { Machine } from './qemu/machine.ts';
+import { exposureWarning } from './qemu/own-network.ts';
 import { type JoinInformation, seedFor } from './seed-document.ts';
 
 export interface UpOptions extends Pick<BootOptions, 'scsi'> {
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly kernel?: KernelName;
+  /** Ports of the workstation's 127.0.0.1 that the guest may reach besides the API server's. */
+  readonly offer?: readonly number[];
   /** A further disk, empty. */
   readonly emptyDisk?: { readonly file: string; readonly bytes: number };
 }
@@ -45,7 +48,7 @@ export async function bringUp(
   await ensureSpace();
   await ensurePackages(['build', 'machine'], progress);
   await openEmulator('amd64', progress);
-  const { kernel, emptyDisk, ...machineOptions } = options;
+  const { kernel, emptyDisk, offer = [], ...machineOptions } = options;
   const { image } = await buildImage({
     arch: 'amd64',
     progress,
@@ -64,13 +67,16 @@ export async function bringUp(
     token: await controlPlane.createBootstrapToken(),
     nodeName: NODE_NAME,
   };
-  const boot = { ...machineOptions, accelerator };
+  const workstationPorts = [controlPlane.apiPort, ...offer];
+  const boot = { ...machineOptions, accelerator, workstationPorts };
   const node = await powerOn(machine, {
     ...boot,
     ...(emptyDisk === undefined ? {} : { disks: [emptyDisk.file] }),
     seed: seedFor(join),
   });
   undo.use(node.console);
+  const { exposed } = node.running;
+  if (exposed !== undefined) progress.info(exposureWarning(exposed));
   await controlPlane.setNodeForward(NODE_ADDRESS, node.running.kubeletPort);
   const phases = await followBoot(node, { kubectl, nodeName: NODE_NAME }, { progress, signal });
   return { node, kubectl, nodeName: NODE_NAME, phases, image, boot, join, controlPlane };

@@ -3,6 +3,7 @@ import { controlPlaneKubeconfig } from './cluster.ts';
 import { controlPlaneStatus } from './controlplane/controlplane.ts';
 import { Kubectl } from './kubectl.ts';
 import { labMachine } from './node.ts';
+import { exposureWarning } from './qemu/own-network.ts';
 
 /** Returns the state of the node, the control plane and the pods as lines. */
 export async function statusLines(): Promise<string[]> {
@@ -13,6 +14,7 @@ export async function statusLines(): Promise<string[]> {
     running === undefined
       ? 'node: off'
       : `node: on for ${formatDuration(Date.now() - running.startedAt)}, QEMU process ${running.pid}, console ${machine.file('console')}`,
+    ...(running?.exposed === undefined ? [] : [exposureWarning(running.exposed)]),
     `control plane: ${plane}`,
   ];
   if (plane !== 'running') return lines;

@@ -48,6 +48,8 @@ export const PACKAGES: readonly WorkstationPackage[] = [
   { name: 'mount', needs: ['media-tests'], why: 'makes disks out of files' },
   { name: 'openssl', needs: ['machine', 'unit', 'netns'], why: 'makes certificates for tests' },
   { name: 'python3', needs: ['machine'], why: 'runs the checker of the kernel’s hardening' },
+  { name: 'passt', needs: ['machine'], why: 'gives QEMU a network of its own' },
+  { name: 'bubblewrap', needs: ['machine'], why: 'ends QEMU together with that network' },
   { name: 'binutils', needs: ['unit'], why: 'reads the programs and EFI files that tests make' },
   { name: 'kmod', needs: ['unit'], why: 'tests compare the module loader with it' },
   { name: 'iproute2', needs: ['netns'], why: 'makes network namespaces' },

@@ -18,6 +18,13 @@ export async function identify(pid: number): Promise<ProcessIdentity | undefined
   return fields[0] === 'Z' || startTicks === undefined ? undefined : { pid, startTicks };
 }
 
+/** Returns the number of the last process of a chain in which each has started the next. */
+export async function lastInChain(pid: number): Promise<number> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  const child = Number(children.split(' ')[0]);
+  return child > 0 ? lastInChain(child) : pid;
+}
+
 export async function isAlive(known: ProcessIdentity): Promise<boolean> {
   return (await identify(known.pid))?.startTicks === known.startTicks;
 }
@@ -41,5 +48,14 @@ export async function terminate(target: ProcessIdentity, deadlineMs = 5000): Pro
       return; // It ended between the check and the signal.
     }
     if (await gone(target, deadlineMs)) return;
+  }
+}
+
+/** Kills what is left of the process group that a detached child led. */
+export function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // Nothing is left.
   }
 }

@@ -42,6 +42,7 @@ async function boot(): Promise<void> {
       memoryMiB: 2048,
       cpus: 2,
       kubeletPort,
+      workstationPorts: [],
       commandLine: [],
     });
     const started = await console.expect('the kernel', MILESTONES.kernel.reachedBy, STEP_MS);

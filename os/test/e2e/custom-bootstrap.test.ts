@@ -52,6 +52,7 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
       memoryMiB: 2048,
       cpus: 2,
       cloud: { disc, assetTag: AZURE },
+      workstationPorts: [plane.apiPort],
       seed: {
         server: plane.endpointForGuest,
         'ca.crt': plane.caPem,

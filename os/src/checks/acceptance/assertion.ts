@@ -12,6 +12,8 @@ export interface Subject {
   readonly machine: Machine;
   /** The disk image that the machine's disk is a copy of. */
   readonly image: string;
+  /** The API server as the guest reaches it. */
+  readonly endpoint: string;
   readonly progress: Progress;
   /** Returns what a pod sees of the host; the first result is kept unless `afresh` is given. */
   readonly lookAtHost: (afresh?: 'afresh') => Promise<HostFacts>;

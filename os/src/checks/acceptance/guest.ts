@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
 import type { Kubectl } from '../../lab/kubectl.ts';
-import type { Subject } from './assertion.ts';
+import { demand, type Subject } from './assertion.ts';
 import { createGuest, deleteGuest } from './guest-pod.ts';
 
 const EXIT_CODE = '.status.containerStatuses[0].state.terminated.exitCode';
 /** Some probes start the runtime again, which takes a second each under emulation. */
 const TIMEOUT = '--timeout=300s';
+const PRINT_MS = 120_000;
+const POLL_MS = 500;
 
 const Line = v.union([
   v.object({ kernel: v.string() }),
@@ -32,6 +35,22 @@ export function parseResults(output: string): Results {
     'name' in line ? [[line.name, line.result] as const] : [],
   );
   return { kernel: /deb\d+/.test(release) ? 'debian' : 'kios', results: new Map(results) };
+}
+
+/** Waits until a pod has printed the results of these names, and returns them. */
+export async function resultsOf(
+  kubectl: Kubectl,
+  pod: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string | null>> {
+  let last = '';
+  for (const end = Date.now() + PRINT_MS; Date.now() < end;) {
+    last = await kubectl.call(['logs', pod]).catch(() => '');
+    const results = last.includes('{') ? parseResults(last).results : new Map<string, string>();
+    if (names.every((name) => results.has(name))) return results;
+    await sleep(POLL_MS);
+  }
+  demand(false, `pod ${pod} did not print its results: ${last.slice(-500)}`);
 }
 
 type Mode = 'facts' | 'features' | 'probes';

@@ -8,6 +8,7 @@ import type { Progress } from '../../workstation/progress.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import type { Assertion, Outcome, Subject } from './assertion.ts';
 import { BOMB_ASSERTIONS } from './attacks/bombs.ts';
+import { LOOPBACK_ASSERTIONS } from './attacks/loopback.ts';
 import { MEDIA_OFFERS, MEDIA_REFUSALS, MEDIA_TRACES, VOLUME } from './attacks/media.ts';
 import { METADATA_ASSERTIONS } from './attacks/metadata.ts';
 import { SAME_MACHINE, TWIN_CASES } from './attacks/twin.ts';
@@ -42,6 +43,7 @@ export const NODE_ASSERTIONS: readonly Assertion[] = [
   ...HOST_ASSERTIONS,
   ...WORKLOAD_ASSERTIONS,
   ...METADATA_ASSERTIONS,
+  ...LOOPBACK_ASSERTIONS,
   ...HARDENED_ASSERTIONS,
   ...FEATURE_ASSERTIONS,
   ...MODULE_ASSERTIONS,
@@ -73,6 +75,7 @@ export function subjectOf(up: UpNode, progress: Progress): Subject {
     console: up.node.console,
     machine: up.node.machine,
     image: up.image,
+    endpoint: up.join.endpoint,
     progress,
     lookAtHost: (afresh) => {
       if (afresh !== undefined) facts = undefined;

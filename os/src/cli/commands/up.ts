@@ -10,6 +10,7 @@ interface UpArgs {
   memory: number;
   cpus: number;
   kernel: KernelName;
+  offer: number[];
 }
 
 export const upCommand = (context: CommandContext): CommandModule<unknown, UpArgs> => ({
@@ -26,6 +27,22 @@ export const upCommand = (context: CommandContext): CommandModule<unknown, UpArg
       .option('memory', { type: 'number', default: 2048, describe: 'Memory of the node in MiB' })
       .option('cpus', { type: 'number', default: 2, describe: 'Number of processors of the node' })
       .option('kernel', kernelOption)
+      .option('offer', {
+        type: 'number',
+        array: true,
+        nargs: 1,
+        default: [],
+        describe:
+          'Port of this workstation’s 127.0.0.1 that the guest may reach as 10.0.2.2:PORT; may be given several times',
+      })
+      .check(({ offer }) => {
+        const wrong = offer.find((port) => !Number.isInteger(port) || port < 1 || port > 65_535);
+        if (wrong === undefined) return true;
+        throw new KiosError('KIOS_CLI_USAGE', `use --offer ${wrong}: not a port`, {
+          exitCode: EXIT.usage,
+          remedy: 'Give a number from 1 to 65535.',
+        });
+      })
       .check(({ memory, cpus }) => {
         if (memory >= 512 && cpus >= 1) return true;
         throw new KiosError(
@@ -35,9 +52,10 @@ export const upCommand = (context: CommandContext): CommandModule<unknown, UpArg
         );
       })
       .example('$0 up', 'Start a node and keep it running')
+      .example('$0 up --offer 5000', 'Let the node pull from a registry on this workstation')
       .example('$0 up --once', 'Prove that this checkout works and leave nothing running'),
-  handler: async ({ once, memory, cpus, kernel }) => {
-    const options = { memoryMiB: memory, cpus, kernel };
+  handler: async ({ once, memory, cpus, kernel, offer }) => {
+    const options = { memoryMiB: memory, cpus, kernel, offer };
     if (once) {
       const { upOnce } = await import('../../checks/acceptance/up-once.ts');
       await upOnce(context, options);

@@ -35,6 +35,7 @@ export const MACHINE_FILES = {
   console: 'console.log',
   hostLogs: 'hostlogs.log',
   log: 'qemu.log',
+  networkLog: 'network.log',
   qmp: 'qmp.sock',
 } as const;
 

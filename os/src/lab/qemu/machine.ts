@@ -5,21 +5,26 @@ import * as v from 'valibot';
 
 import { readIfThere } from '../../workstation/files.ts';
 import type { Arch } from '../../workstation/paths.ts';
-import { isAlive, terminate, type ProcessIdentity } from '../../workstation/process.ts';
+import { isAlive, terminate } from '../../workstation/process.ts';
 import { run } from '../../workstation/run.ts';
 import { MACHINE_FILES, qemuArguments, type MachineSpec, SCSI } from './arguments.ts';
 import { openEmulator } from './emulator.ts';
 import { launchQemu } from './launch.ts';
 import { clearMachine, machineUuid } from './machine-uuid.ts';
+import { ownNetwork } from './own-network.ts';
 import { qmp } from './qmp.ts';
 import { writeSeed, type Seed } from './seed.ts';
 
 const STATE_FILE = 'machine.json';
 const QUIT_DEADLINE_MS = 5000;
 
+const Process = { pid: v.number(), startTicks: v.string() };
 const State = v.object({
-  pid: v.number(),
-  startTicks: v.string(),
+  ...Process,
+  /** The process that started QEMU in a network of its own, and ends with it. */
+  first: v.optional(v.object(Process)),
+  /** Why the guest reaches the workstation's whole loopback; absent when it does not. */
+  exposed: v.optional(v.string()),
   startedAt: v.number(),
   kubeletPort: v.number(),
 });
@@ -29,6 +34,8 @@ export interface RunningMachine extends v.InferOutput<typeof State> {}
 
 export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed' | 'uuid'> & {
   readonly seed?: Seed;
+  /** Ports of the workstation's 127.0.0.1 that the guest may reach. */
+  readonly workstationPorts: readonly number[];
 };
 
 /** One virtual machine, whose folder has its disk, firmware variables, logs and the identity of its QEMU process. */
@@ -56,7 +63,7 @@ export class Machine {
 
   /** Powers the machine on. QEMU fails when it cannot open a device; otherwise it goes on in the background. */
   async start(options: StartOptions): Promise<RunningMachine> {
-    const { seed, ...spec } = options;
+    const { seed, workstationPorts, ...spec } = options;
     if (seed !== undefined) await writeSeed(this.file('seed'), seed);
     const { command, firmware } = await openEmulator(this.#arch);
     const args = qemuArguments({
@@ -67,8 +74,17 @@ export class Machine {
       uuid: await machineUuid(this.dir),
     });
     const startedAt = Date.now();
-    const identity = await launchQemu(this.dir, [...command, ...args]);
-    const state = { ...identity, startedAt, kubeletPort: spec.kubeletPort };
+    const { wrapper, exposed } = await ownNetwork(this.dir, {
+      toMachine: [spec.kubeletPort],
+      toWorkstation: workstationPorts,
+    });
+    const launched = await launchQemu(this.dir, [...command, ...args], wrapper);
+    const state = {
+      ...launched,
+      startedAt,
+      kubeletPort: spec.kubeletPort,
+      ...(exposed === undefined ? {} : { exposed }),
+    };
     await writeFile(path.join(this.dir, STATE_FILE), JSON.stringify(state));
     return state;
   }
@@ -108,9 +124,10 @@ export class Machine {
 
   /** Cuts the power. Does nothing when the machine is off. */
   async stop(): Promise<void> {
-    const machine: ProcessIdentity | undefined = await this.running();
+    const machine = await this.running();
     if (machine === undefined) return;
     await qmp(this.dir, MACHINE_FILES.qmp, 'quit').catch(() => {});
     await terminate(machine, QUIT_DEADLINE_MS);
+    if (machine.first !== undefined) await terminate(machine.first, QUIT_DEADLINE_MS);
   }
 }

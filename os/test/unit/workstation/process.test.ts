@@ -3,7 +3,7 @@ import { once } from 'node:events';
 
 import { assert, expect, it } from 'vitest';
 
-import { identify, isAlive, terminate } from '../../../src/workstation/process.ts';
+import { identify, isAlive, lastInChain, terminate } from '../../../src/workstation/process.ts';
 
 it('distinguishes a process from a later one with the same number', async () => {
   const self = await identify(process.pid);
@@ -14,6 +14,15 @@ it('distinguishes a process from a later one with the same number', async () => 
 
 it('finds no process with a free number', async () => {
   expect(await identify(2 ** 22 + 1)).toBeUndefined();
+});
+
+it('finds the process that a chain of others started', async () => {
+  const script = 'sh -c "echo \\$\\$; read end; true"; true';
+  const chain = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const last = await once(chain.stdout, 'data');
+  expect(await lastInChain(chain.pid ?? 0)).toBe(Number(String(last)));
+  chain.stdin.end();
+  await once(chain, 'close');
 });
 
 it.each([

@@ -1,35 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Kubectl } from '../../../lab/kubectl.ts';
 import { type Assertion, demand } from '../assertion.ts';
 import { createGuest, deleteGuest } from '../guest-pod.ts';
-import { parseResults } from '../guest.ts';
+import { resultsOf } from '../guest.ts';
 
 /** Addresses of metadata services: of most clouds, and Azure's second one. */
 const IPV4 = ['169.254.169.254', '168.63.129.16'] as const;
 /** AWS's. The shipped network gives pods no IPv6, so nobody has to serve it here. */
 const IPV6 = 'fd00:ec2::254';
 const ALL = [...IPV4, IPV6];
-
-const DEADLINE_MS = 120_000;
-const POLL_MS = 500;
-
-/** Waits until a pod has printed the results of these names, and returns them. */
-async function resultsOf(
-  kubectl: Kubectl,
-  pod: string,
-  names: readonly string[],
-): Promise<ReadonlyMap<string, string | null>> {
-  let last = '';
-  for (const end = Date.now() + DEADLINE_MS; Date.now() < end;) {
-    last = await kubectl.call(['logs', pod]).catch(() => '');
-    const results = last.includes('{') ? parseResults(last).results : new Map<string, string>();
-    if (names.every((name) => results.has(name))) return results;
-    await sleep(POLL_MS);
-  }
-  demand(false, `pod ${pod} did not print its results: ${last.slice(-500)}`);
-}
 
 export const METADATA_ASSERTIONS: readonly Assertion[] = [
   {

@@ -45,8 +45,9 @@ const choiceOf = (choice: BootstrapChoice): string => {
   return choice.kind === 'image' ? choice.image : path.basename(choice.folder);
 };
 
+const git = (...args: string[]): Promise<string> => run('git', args, { cwd: repository });
+
 async function readSource(): Promise<Pick<BuildRecord, 'commit' | 'changed'>> {
-  const git = (...args: string[]): Promise<string> => run('git', args, { cwd: repository });
   try {
     const commit = (await git('rev-parse', 'HEAD')).trim();
     return { commit, changed: (await git('status', '--porcelain')).trim() !== '' };

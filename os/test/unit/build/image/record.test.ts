@@ -62,8 +62,9 @@ it('is absent before, during and after a build that failed, and when it is torn'
   expect(await readRecord(dist)).toBeUndefined();
 });
 
+const origin = (name: string): Origin => ({ name, version: '1', kind: 'deb' });
+
 it('lists the files and packages of each image by itself', async () => {
-  const origin = (name: string): Origin => ({ name, version: '1', kind: 'deb' });
   const layer = (name: string) =>
     writeLayer(path.join(dist, 'images'), new Tree().text(`/${name}`, name, origin(name)), 0);
   const [base, one, two] = [await layer('base'), await layer('one'), await layer('two')];

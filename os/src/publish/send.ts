@@ -66,16 +66,18 @@ async function sendOne(
   shared: readonly SharedLayers[],
 ): Promise<void> {
   const { layout } = sending;
-  const { name, index, referrers } = publication;
+  const { name, index, images, referrers } = publication;
   const repository = repositoryIn(sending, name);
   if (!(await repository.has(index.digest))) {
     await shareLayers(sending, repository, shared);
     await repository.send(index.digest);
   }
   await attach(repository, layout, referrers);
-  // What is known about an image is signed too, because whoever may write to the registry could replace it.
+  // Podman and skopeo ask for a signature of the architecture's manifest too. What is known about an image is signed
+  // because whoever may write to the registry could replace it.
   await sign(sending, repository, [
     index.digest,
+    ...[...images.values()].map(({ manifest }) => manifest.digest),
     ...referrers.map(({ manifest }) => manifest.digest),
   ]);
 }

@@ -179,8 +179,6 @@ describe('a registry that asks for a password', () => {
 
   afterEach(() => {
     vi.unstubAllEnvs();
-    expect(shown.join('')).not.toContain(PASSWORD);
-    expect(shown.join('')).not.toContain(Buffer.from(`${USER}:${PASSWORD}`).toString('base64'));
   });
 
   afterAll(async () => {
@@ -201,7 +199,7 @@ describe('a registry that asks for a password', () => {
     );
     expect(failure).toMatchObject({
       code: 'KIOS_PUBLISH_DENIED',
-      remedy: expect.stringContaining(`docker login ${registry.host}`),
+      remedy: expect.stringContaining(`docker login ${registry.host}`) as unknown,
     });
     expect(String(failure)).not.toContain('horse');
   });
@@ -244,8 +242,15 @@ process.stdout.write(JSON.stringify({ Username: ${JSON.stringify(USER)}, Secret 
     const { images } = await runPublish({ home, registry, progress });
     const system = await new RegistryReader(registry).complete('kios/os', 'v1');
     expect(system.digest).toBe(images.at(-1)?.digest);
-    const arguments_ = await readFile(seen, 'utf8');
-    expect(arguments_).toContain('--from-oci-layout');
-    expect(arguments_).not.toContain(PASSWORD);
+    const programs = await readFile(seen, 'utf8');
+    expect(programs).toContain('--from-oci-layout');
+    expect(programs).not.toContain(PASSWORD);
+  });
+
+  it('has been spoken to without a password on the screen', () => {
+    const text = shown.join('');
+    expect(text).toContain(`${registry.host}/kios/os`);
+    expect(text).not.toMatch(/horse/);
+    expect(text).not.toContain(Buffer.from(`${USER}:${PASSWORD}`).toString('base64'));
   });
 });

@@ -27,10 +27,8 @@ const Manifest = v.looseObject({
 });
 export type Manifest = v.InferOutput<typeof Manifest> & { readonly digest: string };
 
-const ACCEPT = [
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.oci.image.manifest.v1+json',
-].join(', ');
+const INDEX = 'application/vnd.oci.image.index.v1+json';
+const ACCEPT = [INDEX, 'application/vnd.oci.image.manifest.v1+json'].join(', ');
 
 interface Reply {
   readonly status: number;
@@ -45,12 +43,12 @@ export class RegistryReader {
     this.#registry = registry;
   }
 
-  #get(where: string, method = 'GET'): Promise<Reply> {
+  #ask(where: string, method = 'GET', body?: string): Promise<Reply> {
     const { url, ca } = this.#registry;
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
     const options = {
       method,
-      headers: { accept: ACCEPT },
+      headers: body === undefined ? { accept: ACCEPT } : { 'content-type': INDEX },
       ...(ca === undefined ? {} : { ca: ca.pem, auth: `${USER}:${PASSWORD}` }),
     };
     const request = (ca === undefined ? httpRequest : httpsRequest)(
@@ -66,13 +64,13 @@ export class RegistryReader {
       },
     );
     request.on('error', reject);
-    request.end();
+    request.end(body);
     return promise;
   }
 
   /** Returns a manifest by tag or digest. */
   async manifest(repository: string, reference: string): Promise<Manifest | undefined> {
-    const { status, bytes } = await this.#get(`${repository}/manifests/${reference}`);
+    const { status, bytes } = await this.#ask(`${repository}/manifests/${reference}`);
     if (status === 404) return undefined;
     if (status !== 200) throw new Error(`${repository}:${reference}: status ${status}`);
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -82,16 +80,23 @@ export class RegistryReader {
   }
 
   async blob(repository: string, digest: string): Promise<Buffer> {
-    const { status, bytes } = await this.#get(`${repository}/blobs/${digest}`);
+    const { status, bytes } = await this.#ask(`${repository}/blobs/${digest}`);
     if (status !== 200) throw new Error(`${repository}@${digest}: status ${status}`);
     return bytes;
   }
 
   /** Returns what is listed about a manifest, by the API or by the fallback tag. */
   async referrers(repository: string, digest: string): Promise<readonly Descriptor[]> {
-    const { status, bytes } = await this.#get(`${repository}/referrers/${digest}`);
+    const { status, bytes } = await this.#ask(`${repository}/referrers/${digest}`);
     if (status === 200) return v.parse(Manifest, JSON.parse(bytes.toString())).manifests;
     return (await this.manifest(repository, digest.replace(':', '-')))?.manifests ?? [];
+  }
+
+  /** Lets a tag mean an index. */
+  async putIndex(repository: string, tag: string, index: object): Promise<void> {
+    const where = `${repository}/manifests/${tag}`;
+    const { status } = await this.#ask(where, 'PUT', JSON.stringify(index));
+    if (status !== 201) throw new Error(`${repository}:${tag}: status ${status}`);
   }
 
   /** Fails unless the manifest and all below it are there, with the sizes that their parents say. */

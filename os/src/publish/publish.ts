@@ -6,6 +6,7 @@ import { workstationArch } from '../workstation/arch.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { makePrivateDir } from '../workstation/files.ts';
 import { lockOutput } from '../workstation/folder-lock.ts';
+import { ensurePackages } from '../workstation/packages.ts';
 import { type Arch, distDir, repository as checkout } from '../workstation/paths.ts';
 import { OS } from './content/annotations.ts';
 import { type Built, type BuiltImage, type DistOf, readBuilds } from './content/built.ts';
@@ -96,6 +97,7 @@ async function connect(
   { ca }: PublishOptions,
   { layout, traffic, target }: Connection,
 ): Promise<(name: string) => Repository> {
+  await ensurePackages(['build'], progress);
   const built = await buildUpstream(['oras'], workstationArch(), progress);
   const oras = new Oras({
     file: built.get('oras')!.path,
@@ -149,5 +151,6 @@ export async function publish(
   const onNote = (note: ((detail: string) => void) | undefined): void => traffic.show(note);
   await sendAll({ publications, repositories, layout, key, progress, onNote }, tag);
   const pinned = pin === undefined ? [] : await writePinned(pin, pinsOf(images));
+  if (pin !== undefined) progress.info(`${pinned.length} manifests in ${pin}`);
   return { images, pinned, sentBytes: traffic.sentBytes, sentBlobs: traffic.sentBlobs };
 }

@@ -28,6 +28,7 @@ export const publishCommand = (context: CommandContext): CommandModule<unknown, 
       .option('arch', {
         choices: ARCHES,
         array: true,
+        nargs: 1,
         describe: 'Architectures of the images; without it all that are built',
       })
       .option('pin', {
@@ -55,8 +56,6 @@ export const publishCommand = (context: CommandContext): CommandModule<unknown, 
       .epilogue('docs/publish.md tells what is sent and how to verify it.'),
   handler: async ({ registry, arch = [], 'sign-key': signKey, json, tag, pin, ca }) => {
     const { publish } = await import('../../publish/publish.ts');
-    const { ensurePackages } = await import('../../workstation/packages.ts');
-    await ensurePackages(['build'], context.progress);
     const result = await publish(context, { to: registry, tag, arches: arch, pin, signKey, ca });
     if (json) context.print(JSON.stringify(result));
     else for (const { reference } of result.images) context.print(reference);

@@ -17,7 +17,7 @@ const PACKAGES = [
   'libsqlite3-0',
 ];
 
-/** Pulls an image with skopeo, which checks its signatures as podman and CRI-O do, into a folder. Returns what it says. */
+/** Pulls an image into a folder with skopeo, which checks its signatures as podman does. Returns what it says. */
 export type VerifiedPull = (reference: string, publicKey: string | Buffer) => Promise<string>;
 
 /** Fetches skopeo of Debian. Its settings and what it pulls lie in `dir`. */

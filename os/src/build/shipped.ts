@@ -11,5 +11,9 @@ export const REGISTRY = 'kios.invalid';
 
 export const imageName = (name: string): string => `${REGISTRY}/${name}:${KIOS}`;
 
+/** Returns the NAME of an image that the build calls `kios.invalid/NAME:VERSION`. */
+export const shortName = (image: string): string =>
+  image.replace(`${REGISTRY}/`, '').replace(/:[^:/]*$/, '');
+
 /** Every image that ships with the node. */
 export const SHIPPED = [...AGENTS, 'chrony', 'pause'].map(imageName);

@@ -11,6 +11,7 @@ import { flashCommand } from './commands/flash.ts';
 import { kubectlCommand } from './commands/kubectl.ts';
 import { logsCommand } from './commands/logs.ts';
 import { manifestsCommand } from './commands/manifests.ts';
+import { publishCommand } from './commands/publish.ts';
 import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
 import { upCommand } from './commands/up.ts';
@@ -37,6 +38,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(kubectlCommand())
     .command(buildCommand(context))
     .command(flashCommand(context))
+    .command(publishCommand(context))
     .command(manifestsCommand(context))
     .command(bootstrapCommand(context))
     .command(testCommand(context))

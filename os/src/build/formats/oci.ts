@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 
 import { sizeOf, type Tree } from './tree.ts';
 
-const MEDIA = {
+/** Media types of OCI (image-spec v1.1, media-types.md). */
+export const MEDIA = {
   index: 'application/vnd.oci.image.index.v1+json',
   manifest: 'application/vnd.oci.image.manifest.v1+json',
   config: 'application/vnd.oci.image.config.v1+json',
@@ -13,6 +14,11 @@ export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
+}
+
+/** A descriptor with the bytes that it describes. */
+export interface Blob extends Descriptor {
+  readonly content: Buffer;
 }
 
 /** A layer with the tree it is made from; its tar stream is a blob of the layout. */
@@ -34,8 +40,8 @@ export interface ImageSpec {
 export interface OciImage {
   readonly name: string;
   readonly layers: readonly Layer[];
-  readonly config: Descriptor & { readonly content: Buffer };
-  readonly manifest: Descriptor & { readonly content: Buffer };
+  readonly config: Blob;
+  readonly manifest: Blob;
 }
 
 /** Returns the SHA-256 digest as OCI writes it. */
@@ -48,12 +54,20 @@ export const referenceOf = ({ name, manifest }: Pick<OciImage, 'name' | 'manifes
 /** Returns the path of a blob in a layout. */
 export const blobPath = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
 
-const json = (mediaType: string, value: unknown): Descriptor & { content: Buffer } => {
-  const content = Buffer.from(JSON.stringify(value));
-  return { mediaType, digest: ociDigest(content), size: content.length, content };
-};
+/** Describes bytes. */
+export const blobOf = (mediaType: string, content: Buffer): Blob => ({
+  mediaType,
+  digest: ociDigest(content),
+  size: content.length,
+  content,
+});
 
-const descriptorOf = ({ mediaType, digest, size }: Descriptor): Descriptor => ({
+/** Encodes a value as JSON and describes it. */
+export const jsonBlob = (mediaType: string, value: unknown): Blob =>
+  blobOf(mediaType, Buffer.from(JSON.stringify(value)));
+
+/** Returns a descriptor without anything else that its holder has. */
+export const descriptorOf = ({ mediaType, digest, size }: Descriptor): Descriptor => ({
   mediaType,
   digest,
   size,
@@ -77,7 +91,7 @@ export async function describeLayer(tree: Tree, digest: string, size: number): P
  * compressed, so their digest is their diff id.
  */
 export function makeImage(spec: ImageSpec, arch: string, time: number): OciImage {
-  const config = json(MEDIA.config, {
+  const config = jsonBlob(MEDIA.config, {
     created: new Date(time * 1000).toISOString(),
     architecture: arch,
     os: 'linux',
@@ -88,7 +102,7 @@ export function makeImage(spec: ImageSpec, arch: string, time: number): OciImage
       created_by: 'kios build',
     })),
   });
-  const manifest = json(MEDIA.manifest, {
+  const manifest = jsonBlob(MEDIA.manifest, {
     schemaVersion: 2,
     mediaType: MEDIA.manifest,
     config: descriptorOf(config),

@@ -34,6 +34,7 @@ import { makeInitramfs } from './initramfs.ts';
 import { clearLayout } from './oci-layout.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
 import { assertPrograms } from './programs.ts';
+import { removeRecord, writeRecord, writeSboms } from './record.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
 import { readStub } from './stub.ts';
@@ -103,6 +104,7 @@ async function buildRoot(
   const programs = await buildUpstream(NODE_PROGRAMS, arch, progress);
   const parts = await fetchParts(arch, progress);
   const layout = path.join(dist, 'images');
+  await removeRecord(dist);
   await clearLayout(layout);
   const images = await makeImages(
     {
@@ -120,6 +122,7 @@ async function buildRoot(
     },
     progress,
   );
+  await writeSboms(dist, images, time);
   const references = new Map(images.map((image) => [image.name, referenceOf(image)]));
   const store = makeStore(images, time, { name: 'kios', version: KIOS, kind: 'kios' });
   const files = await makeRoot({
@@ -170,7 +173,7 @@ async function unchanged(stamp: string, key: string, artefacts: BuiltImage): Pro
   return made === key && Object.values(artefacts).every((file: string) => existsSync(file));
 }
 
-async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImage> {
+async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltImage> {
   const { arch, progress, bootstrap } = request;
   const at = (name: string): string => path.join(dist, name);
   const out = {
@@ -212,6 +215,13 @@ async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImag
   );
   await replace(at('.built'), key);
   return out;
+}
+
+async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImage> {
+  const built = await makeArtefacts(dist, request);
+  const { arch, kernel = DEFAULT_KERNEL, bootstrap } = request;
+  await writeRecord(dist, { arch, kernel, bootstrap, time: await sourceTime() });
+  return built;
 }
 
 /**

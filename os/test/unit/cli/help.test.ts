@@ -10,6 +10,7 @@ const COMMANDS = [
   'logs',
   'build',
   'flash',
+  'publish',
   'manifests',
   'manifests check',
   'bootstrap',

@@ -32,6 +32,20 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ['a command without its subcommand', ['bench'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a port that is none', ['up', '--offer', '70000'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['memory that is not a number', ['up', '--memory', 'lots'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['a registry with a scheme', ['publish', 'https://a.b'], 'KIOS_PUBLISH_TARGET', EXIT.usage],
+    ['a tag that is none', ['publish', 'a.b', '--tag', '.a'], 'KIOS_PUBLISH_TARGET', EXIT.usage],
+    [
+      'an architecture before the registry that is not one',
+      ['publish', '--arch', 'arm64', 'kios'],
+      'KIOS_PUBLISH_TARGET',
+      EXIT.usage,
+    ],
+    [
+      'a signing key that is not there',
+      ['publish', 'a.b', '--sign-key', 'none.pem'],
+      'KIOS_PUBLISH_KEY',
+      EXIT.config,
+    ],
     ['logs without a node', ['logs', 'init'], 'KIOS_NODE_ABSENT', EXIT.unavailable],
     [
       'kubectl without a cluster',
@@ -59,6 +73,7 @@ it('describes each command', async () => {
     'kubectl',
     'build',
     'flash',
+    'publish',
     'manifests',
     'test',
     'bench',

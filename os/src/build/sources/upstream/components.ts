@@ -64,6 +64,18 @@ export const COMPONENTS: readonly Component[] = [
     stamps: () => ({}),
     cgo: true,
   },
+  {
+    dir: 'oras',
+    module: 'oras.land/oras',
+    tags: [],
+    stamps: () => ({}),
+  },
+  {
+    dir: 'distribution',
+    module: 'github.com/distribution/distribution/v3',
+    tags: [],
+    stamps: () => ({}),
+  },
 ];
 
 /** One upstream program, ready to be built. */
@@ -122,6 +134,9 @@ export const WORKSTATION_PROGRAMS = [
   'kubectl',
   'ctr',
 ] as const;
+
+/** The program that sends images to registries, and the registry that tests send them to. */
+export const PUBLISHING_PROGRAMS = ['oras', 'registry'] as const;
 
 /** Returns the names of the CNI plugins in the order of their go.mod. */
 export async function cniPlugins(): Promise<string[]> {

@@ -8,10 +8,11 @@ import {
 import {
   cniPlugins,
   COMPONENTS,
-  WORKSTATION_PROGRAMS,
   NODE_PROGRAMS,
   programsOf,
+  PUBLISHING_PROGRAMS,
   readPrograms,
+  WORKSTATION_PROGRAMS,
 } from '../../../../../src/build/sources/upstream/components.ts';
 import { silent } from '../../../../../src/workstation/progress.ts';
 
@@ -23,9 +24,12 @@ const named = (name: string) => {
 };
 
 describe('the table of upstream programs', () => {
-  it.each([...NODE_PROGRAMS, ...WORKSTATION_PROGRAMS])('has %s with a released version', (name) => {
-    expect(named(name).version).toMatch(/^v\d+\.\d+\.\d+$/u);
-  });
+  it.each([...NODE_PROGRAMS, ...WORKSTATION_PROGRAMS, ...PUBLISHING_PROGRAMS])(
+    'has %s with a released version',
+    (name) => {
+      expect(named(name).version).toMatch(/^v\d+\.\d+\.\d+$/u);
+    },
+  );
 
   it('has the CNI plugins that the node needs', async () => {
     expect(await cniPlugins()).toEqual(expect.arrayContaining(['bridge', 'host-local', 'portmap']));

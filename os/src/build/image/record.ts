@@ -1,0 +1,107 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as v from 'valibot';
+
+import { ARCHES, type Arch, repository } from '../../workstation/paths.ts';
+import { run } from '../../workstation/run.ts';
+import type { OciImage } from '../formats/oci.ts';
+import { makeSbom } from '../formats/sbom.ts';
+import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
+import { shortName } from '../shipped.ts';
+import { KIOS } from '../versions.ts';
+
+const Schema = v.strictObject({
+  v: v.literal(1),
+  version: v.string(),
+  arch: v.picklist(ARCHES),
+  /** Seconds since the epoch, as in every file of the image. */
+  time: v.number(),
+  kernel: v.string(),
+  /** The provider, the agent's folder or the image of `--bootstrap`. */
+  bootstrap: v.optional(v.string()),
+  /** The commit of the sources, if they are in Git. */
+  commit: v.optional(v.string()),
+  /** Whether the sources differed from the commit. */
+  changed: v.boolean(),
+});
+
+/**
+ * What the files of an output folder were made from. It exists only while all of them belong together: a build removes
+ * it first and writes it last.
+ */
+export type BuildRecord = v.InferOutput<typeof Schema>;
+
+const RECORD = 'build.json';
+
+/** Folder of the bills of materials of single images, in the output folder. */
+const SBOMS = 'sboms';
+
+export const sbomOf = (dist: string, name: string): string =>
+  path.join(dist, SBOMS, `${name}.spdx.json`);
+
+const choiceOf = (choice: BootstrapChoice): string => {
+  if (choice.kind === 'provider') return choice.provider;
+  return choice.kind === 'image' ? choice.image : path.basename(choice.folder);
+};
+
+const git = (...args: string[]): Promise<string> => run('git', args, { cwd: repository });
+
+async function readSource(): Promise<Pick<BuildRecord, 'commit' | 'changed'>> {
+  try {
+    const commit = (await git('rev-parse', 'HEAD')).trim();
+    return { commit, changed: (await git('status', '--porcelain')).trim() !== '' };
+  } catch {
+    return { changed: false };
+  }
+}
+
+export interface RecordRequest {
+  readonly arch: Arch;
+  readonly time: number;
+  readonly kernel: string;
+  readonly bootstrap: BootstrapChoice | undefined;
+}
+
+/** Removes the record of an output folder whose files are about to change. */
+export const removeRecord = (dist: string): Promise<void> =>
+  rm(path.join(dist, RECORD), { force: true });
+
+export async function writeRecord(dist: string, request: RecordRequest): Promise<void> {
+  const { arch, time, kernel, bootstrap } = request;
+  const record: BuildRecord = {
+    v: 1,
+    version: KIOS,
+    arch,
+    time,
+    kernel,
+    ...(bootstrap === undefined ? {} : { bootstrap: choiceOf(bootstrap) }),
+    ...(await readSource()),
+  };
+  const file = path.join(dist, RECORD);
+  await writeFile(`${file}.tmp`, `${JSON.stringify(record, undefined, 1)}\n`);
+  await rename(`${file}.tmp`, file);
+}
+
+/** Returns the record of an output folder; undefined when there is no finished build of this version of kiOS. */
+export async function readRecord(dist: string): Promise<BuildRecord | undefined> {
+  const text = await readFile(path.join(dist, RECORD), 'utf8').catch(() => '');
+  const read = v.safeParse(v.pipe(v.string(), v.parseJson(), Schema), text);
+  return read.success ? read.output : undefined;
+}
+
+/** Writes the bill of materials of each image, which no longer knows its files once the build has ended. */
+export async function writeSboms(
+  dist: string,
+  images: readonly OciImage[],
+  time: number,
+): Promise<void> {
+  const folder = path.join(dist, SBOMS);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  for (const { name, layers } of images) {
+    const short = shortName(name);
+    const trees = layers.map(({ tree }) => tree);
+    await writeFile(sbomOf(dist, short), await makeSbom(`kios-${short}-${KIOS}`, trees, time));
+  }
+}

@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import {
+  type Annotations,
+  type Artifact,
+  makeArtifact,
+  makeIndex,
+  type PlatformManifest,
+} from '../../build/formats/oci-artifact.ts';
+import {
+  type Blob,
+  blobOf,
+  type Descriptor,
+  descriptorOf,
+  jsonBlob,
+} from '../../build/formats/oci.ts';
+import { sbomOf } from '../../build/image/record.ts';
+import type { Arch } from '../../workstation/paths.ts';
+import { annotationsOf, OS, releaseAnnotations } from './annotations.ts';
+import type { Built, BuiltImage } from './built.ts';
+import { makeProvenance, PROVENANCE } from './provenance.ts';
+
+/** A manifest about another one. */
+export interface Referrer extends Artifact {
+  readonly subject: Descriptor;
+}
+
+/** Everything of one repository: an image for each architecture, the index over them, and what is known about both. */
+export interface Publication {
+  readonly name: string;
+  readonly images: ReadonlyMap<Arch, BuiltImage>;
+  readonly index: Blob;
+  readonly referrers: readonly Referrer[];
+}
+
+const SPDX = 'application/spdx+json';
+const IN_TOTO = 'application/vnd.in-toto+json';
+
+function makeReferrer(
+  artifactType: string,
+  subject: Descriptor,
+  content: Buffer,
+  annotations: Annotations = {},
+): Referrer {
+  const blob = blobOf(artifactType, content);
+  const layers = [descriptorOf(blob)];
+  return { subject, ...makeArtifact({ artifactType, layers, subject, annotations }, [blob]) };
+}
+
+/** Returns the file with the bill of materials of an image. */
+const sbomFile = ({ dist }: Built, name: string): string =>
+  name === OS ? path.join(dist, 'sbom.spdx.json') : sbomOf(dist, name);
+
+interface Part {
+  readonly built: Built;
+  readonly image: BuiltImage;
+  readonly sbom: Buffer;
+}
+
+async function publicationOf(
+  name: string,
+  images: ReadonlyMap<Built, BuiltImage>,
+  annotations: Annotations,
+): Promise<Publication> {
+  const parts: Part[] = [];
+  for (const [built, image] of images)
+    parts.push({ built, image, sbom: await readFile(sbomFile(built, name)) });
+  const manifests: PlatformManifest[] = parts.map(({ built, image }) => ({
+    ...image.manifest,
+    arch: built.arch,
+  }));
+  const index = makeIndex(manifests, annotations);
+  const provenance = makeProvenance(
+    [index, ...manifests].map(({ digest }) => ({ name, digest })),
+    parts.map(({ built }) => built.record),
+    parts.map(({ sbom }) => sbom.toString()),
+  );
+  return {
+    name,
+    images: new Map(parts.map(({ built, image }) => [built.arch, image])),
+    index,
+    referrers: [
+      ...parts.map(({ image, sbom }) => makeReferrer(SPDX, image.manifest, sbom)),
+      makeReferrer(IN_TOTO, index, jsonBlob(IN_TOTO, provenance).content, {
+        'in-toto.io/predicate-type': PROVENANCE,
+      }),
+    ],
+  };
+}
+
+/**
+ * Makes the content of every repository, the operating system's last: its annotations name the others by digest, so
+ * that its tag stands for the whole set.
+ */
+export async function makePublications(
+  builds: readonly Built[],
+  systems: ReadonlyMap<Built, BuiltImage>,
+): Promise<Publication[]> {
+  const [first] = builds;
+  if (first === undefined) return [];
+  const { record } = first;
+  const publications: Publication[] = [];
+  for (const { name } of first.images) {
+    const images = new Map(
+      builds.flatMap((built) => {
+        const image = built.images.find((other) => other.name === name);
+        return image === undefined ? [] : [[built, image] as const];
+      }),
+    );
+    publications.push(await publicationOf(name, images, annotationsOf(name, record)));
+  }
+  const release = releaseAnnotations(publications);
+  const annotations = { ...annotationsOf(OS, record), ...release };
+  return [...publications, await publicationOf(OS, systems, annotations)];
+}

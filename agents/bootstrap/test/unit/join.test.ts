@@ -322,7 +322,7 @@ it('a rendering shows every file but not the secret', async () => {
   node.seed(clusterDocument('https://h', { pins: [`sha256:${'1'.repeat(64)}`] }));
   const signal = new AbortController().signal;
   const plan = await renderPlan({ settings: node.settings, log, signal });
-  expect(plan.files).toHaveLength(9);
+  expect(plan.files).toHaveLength(10);
   expect(JSON.stringify(plan)).not.toContain(TOKEN.slice(7));
   expect(node.read('etc/hostname')).toBeUndefined();
 });

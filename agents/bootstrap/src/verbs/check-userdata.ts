@@ -8,7 +8,7 @@ import type { Warning } from '../core/document/parsed-document.ts';
 import { decodeUserData } from '../core/document/user-data.ts';
 import { MAX_TEXT } from '../core/document/yaml.ts';
 import { BootstrapError } from '../core/faults/errors.ts';
-import { readUserFiles } from '../core/files/user-files.ts';
+import { documentFiles } from '../core/files/user-files.ts';
 import { checkLabels } from '../core/node/labels.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
 
@@ -38,7 +38,7 @@ export async function checkUserData(file: string): Promise<UserDataCheck> {
   if (data.foreign) return { ...base, kind: undefined, complete: false, values: [], warnings: [] };
   const reading = parseDocument(file, data.text);
   const { document } = reading;
-  readUserFiles(document.files ?? []);
+  documentFiles(document);
   const complete = document.cluster !== undefined && document.auth !== undefined;
   if (complete && document.auth?.bootstrapTokenFile === undefined)
     readClusterConfig(document, inspectPair);

@@ -2,6 +2,7 @@ import { type ClusterConfig, readClusterConfig } from '../core/cluster/cluster-c
 import { type Origin, originsOf } from '../core/document/merge.ts';
 import type { Warning } from '../core/document/parsed-document.ts';
 import type { OutputFile } from '../core/files/output-file.ts';
+import { withoutPasswords } from '../core/files/registry-files.ts';
 import { type ChosenName } from '../core/node/node-name.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
 import { heldAuth, readNode } from '../edge/node/node.ts';
@@ -62,7 +63,7 @@ export async function renderPlan(context: JoinContext): Promise<Rendering> {
   if (document === undefined) return { ...common, nodeName: undefined, files: [] };
   const cluster = withoutSecret(readClusterConfig(document, inspectPair, heldAuth(node)));
   const uplink = await readUplink(settings);
-  const known = { document, cluster, node, sources };
+  const known = { document: withoutPasswords(document), cluster, node, sources };
   const isNew = node.kubeletConf === undefined;
   const nodeName = nameNode({ ...known, isNew, isCopy: false }, uplink);
   const files = filesOf(known, {

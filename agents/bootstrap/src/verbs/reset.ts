@@ -4,6 +4,7 @@ import path from 'node:path';
 import { sendCommand } from '@kios/host-api';
 
 import type { OutputFile } from '../core/files/output-file.ts';
+import { REGISTRY_CREDENTIALS } from '../core/files/registry-files.ts';
 import { BOOTSTRAP_KUBECONFIG, KUBECONFIG } from '../core/files/render.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import { changedFiles, placeFiles } from '../edge/files/transaction.ts';
@@ -22,6 +23,7 @@ const OURS = [
   'kubernetes/node-ip',
   'kubernetes/node-labels',
   'kubernetes/credential-providers.yaml',
+  REGISTRY_CREDENTIALS,
   'kubernetes/pki/ca.crt',
 ];
 

@@ -319,11 +319,14 @@ it('a standalone document sets name and kubelet fields, and no cluster', async (
 });
 
 it('a rendering shows every file but not the secret', async () => {
-  node.seed(clusterDocument('https://h', { pins: [`sha256:${'1'.repeat(64)}`] }));
+  const cluster = clusterDocument('https://h', { pins: [`sha256:${'1'.repeat(64)}`] });
+  const registries = '"registries":{"a.b":{"username":"node","password":"hunter2"}}';
+  node.seed(cluster.replace(/\}\s*$/, `,${registries}}`));
   const signal = new AbortController().signal;
   const plan = await renderPlan({ settings: node.settings, log, signal });
-  expect(plan.files).toHaveLength(9);
-  expect(JSON.stringify(plan)).not.toContain(TOKEN.slice(7));
+  expect(plan.files).toHaveLength(10);
+  expect(JSON.stringify(plan)).toContain('registries.a.b.username');
+  expect(JSON.stringify(plan)).not.toMatch(new RegExp(`${TOKEN.slice(7)}|hunter2`));
   expect(node.read('etc/hostname')).toBeUndefined();
 });
 

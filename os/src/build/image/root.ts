@@ -85,6 +85,8 @@ function addConfiguration(
   tree.text('/etc/passwd', 'root:x:0:0:root:/:/sbin/nologin\n', kios);
   tree.text('/etc/group', 'root:x:0:\n', kios);
   tree.symlink('/etc/resolv.conf', '/run/kios/net/resolv.conf');
+  // One of the places where kubelet looks for credentials of registries. The bootstrap agent writes its target.
+  tree.symlink('/.docker/config.json', '/etc/kubernetes/registry-credentials.json');
   tree.file(
     '/etc/ssl/certs/ca-certificates.crt',
     0o644,

@@ -6,6 +6,7 @@ import { makeSbom } from '../../../src/build/formats/sbom.ts';
 import { type Origin, Tree } from '../../../src/build/formats/tree.ts';
 import { writeLayer, writeLayout } from '../../../src/build/image/oci-layout.ts';
 import { writeRecord, writeSboms } from '../../../src/build/image/record.ts';
+import { storedFile } from '../../../src/build/image/stored-files.ts';
 import { imageName } from '../../../src/build/shipped.ts';
 import type { Arch } from '../../../src/workstation/paths.ts';
 
@@ -22,6 +23,8 @@ export interface FakeBuild {
   readonly arches?: readonly Arch[];
   /** Bytes of the layer that all agents share. */
   readonly sharedBytes?: number;
+  /** A static program that every image runs; without it no image can run. */
+  readonly program?: string;
 }
 
 export const fakeDist = (home: string, arch: Arch): string => path.join(home, arch);
@@ -33,7 +36,7 @@ export async function fakeBuild(request: FakeBuild): Promise<void> {
 }
 
 async function fakeArch(
-  { home, content, sharedBytes = 100_000 }: FakeBuild,
+  { home, content, sharedBytes = 100_000, program }: FakeBuild,
   arch: Arch,
   agents: readonly string[],
 ): Promise<void> {
@@ -49,11 +52,9 @@ async function fakeArch(
   const runtime = await writeLayer(layout, shared, TIME);
   const images: OciImage[] = [];
   for (const name of agents) {
-    const own = await writeLayer(
-      layout,
-      new Tree().text('/agent', `${name} ${content}`, kios),
-      TIME,
-    );
+    const tree = new Tree().text('/owner', `${name} ${content}`, kios);
+    if (program !== undefined) tree.file('/agent', 0o755, storedFile(program), kios);
+    const own = await writeLayer(layout, tree, TIME);
     const layers = name === 'pause' ? [own] : [runtime, own];
     images.push(
       makeImage({ name: imageName(name), layers, entrypoint: ['/agent'], env: [] }, arch, TIME),

@@ -9,7 +9,8 @@ import { convertJoinConfiguration } from './formats/kubeadm.ts';
 import { isMime, parseMime } from './formats/mime.ts';
 import { mergeDocuments } from './merge.ts';
 import type { ParsedDocument } from './parsed-document.ts';
-import { NodeBootstrap, text } from './schema.ts';
+import { text } from './schema-parts.ts';
+import { NodeBootstrap } from './schema.ts';
 import { checkSize, parseYaml } from './yaml.ts';
 
 /** NoCloud's meta-data; other programs read its other keys. */

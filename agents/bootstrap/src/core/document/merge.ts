@@ -49,7 +49,9 @@ export interface Origin {
 }
 
 const isSecret = (path: string): boolean =>
-  /^files$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|exec\.command)/.test(path);
+  /^files$|^registries\..*\.password$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|exec\.command)/.test(
+    path,
+  );
 
 /** Returns every value of the merged document with the text it came from; secrets are replaced by `…`. */
 export function originsOf(parts: readonly Part[]): readonly Origin[] {

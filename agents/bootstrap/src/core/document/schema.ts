@@ -1,15 +1,8 @@
 import * as v from 'valibot';
 
 import { nodeNameFault } from '../node/node-name.ts';
-
-// Every check has its own message: valibot's quote the value, which may be a secret.
-export const text = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'));
-export const texts = v.array(text, 'must be a list of texts');
-
-const isMap = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-// Not v.record, which accepts a list.
-export const map = v.custom<Readonly<Record<string, unknown>>>(isMap, 'must be a map');
+import { Registries } from './registries.ts';
+import { map, text, texts } from './schema-parts.ts';
 
 export const Taint = v.strictObject({
   key: text,
@@ -159,6 +152,7 @@ export const NodeBootstrap = v.strictObject({
   node: v.optional(Node),
   kubelet: v.optional(v.strictObject({ config: v.optional(map) })),
   credentialProviders: v.optional(v.array(CredentialProvider, 'must be a list')),
+  registries: v.optional(Registries),
   files: v.optional(v.array(File, 'must be a list')),
 });
 export type NodeBootstrap = v.InferOutput<typeof NodeBootstrap>;

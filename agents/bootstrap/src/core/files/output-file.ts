@@ -6,6 +6,6 @@ export interface OutputFile {
   readonly mode: number;
   /** The encoding of `content`; text when absent. */
   readonly encoding?: 'base64';
-  /** The file comes from the document's `files`, so kubelet is not restarted for it. */
+  /** The file comes from the document's `files` or `registries`, and kubelet is not restarted for it. */
   readonly isUserFile?: boolean;
 }

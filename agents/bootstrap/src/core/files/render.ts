@@ -7,7 +7,7 @@ import type { CredentialProviderSpec, NodeBootstrap } from '../document/schema.t
 import { checkLabels } from '../node/labels.ts';
 import { kubeletFragments } from './kubelet-config.ts';
 import type { OutputFile } from './output-file.ts';
-import { readUserFiles } from './user-files.ts';
+import { documentFiles } from './user-files.ts';
 
 /** Everything the files depend on. */
 export interface RenderInput {
@@ -95,7 +95,7 @@ export function renderFiles(input: RenderInput): readonly OutputFile[] {
       content: formatProviders(document.credentialProviders),
       mode: 0o600,
     },
-    ...readUserFiles(document.files ?? []),
+    ...documentFiles(document),
     open('kubernetes/node-labels', lines(labels.map(([key, value]) => `${key}: ${value}`))),
     open(NODE_IP, lines(nodeIp)),
     open('hostname', lines(input.hostname === undefined ? [] : [input.hostname])),

@@ -1,6 +1,7 @@
-import type { FileSpec } from '../document/schema.ts';
+import type { FileSpec, NodeBootstrap } from '../document/schema.ts';
 import { fieldError } from '../faults/errors.ts';
 import type { OutputFile } from './output-file.ts';
+import { registryFiles } from './registry-files.ts';
 
 /** Folders a document may write to: those read by the programs it configures, none from which programs are run. */
 const ALLOWED = [
@@ -24,7 +25,7 @@ function pathFault(path: string): string | undefined {
 }
 
 /** Checks and returns the document's own files. */
-export function readUserFiles(files: readonly FileSpec[]): readonly OutputFile[] {
+function readUserFiles(files: readonly FileSpec[]): readonly OutputFile[] {
   return files.map(({ path, mode, content, contentBase64 }, index) => {
     const why = pathFault(path);
     if (why !== undefined)
@@ -37,4 +38,16 @@ export function readUserFiles(files: readonly FileSpec[]): readonly OutputFile[]
       isUserFile: true,
     };
   });
+}
+
+/** Checks and returns the files that the document names itself and those that its registries need. */
+export function documentFiles(document: NodeBootstrap): readonly OutputFile[] {
+  const registries = registryFiles(document);
+  const own = readUserFiles(document.files ?? []);
+  const taken = new Set(registries.map(({ path }) => path));
+  const twice = own.findIndex(({ path }) => taken.has(path));
+  if (twice === -1) return [...registries, ...own];
+  throw fieldError(
+    `read the bootstrap document: files.${twice}.path: is written because of registries`,
+  );
 }

@@ -17,7 +17,7 @@ function publicAuth(auth: AuthSpec | undefined): AuthSpec | undefined {
   return auth?.awsIamAuthenticator === undefined && auth?.exec === undefined ? undefined : auth;
 }
 
-/** Removes secrets, which are used only once. */
+/** Removes what authenticates to the cluster, which is used once. Passwords of registries are needed at each boot. */
 export function withoutSecrets(
   part: Part | undefined,
 ): v.InferOutput<typeof CachedPart> | undefined {

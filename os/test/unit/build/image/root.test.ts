@@ -60,3 +60,10 @@ it('ships the configurations of containerd and kubelet outside /etc, with the sa
   expect(Buffer.from(text).toString()).toContain(`\nsandbox = "${PAUSE}"\n`);
   expect(root.has('/lib/kios/kubelet.yaml')).toBe(true);
 });
+
+it('lets kubelet find the credentials of registries that the bootstrap agent writes', () => {
+  expect(new Map(root.sorted()).get('/.docker/config.json')).toEqual({
+    type: 'symlink',
+    target: '/etc/kubernetes/registry-credentials.json',
+  });
+});

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 
 import { fieldError } from '../../faults/errors.ts';
 import type { ParsedDocument, Warning } from '../parsed-document.ts';
-import { map, text } from '../schema.ts';
+import { map, text } from '../schema-parts.ts';
 import { nodeFromFlags } from './flags.ts';
 import { withHttpsPort } from './https-port.ts';
 

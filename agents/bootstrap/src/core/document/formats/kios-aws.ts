@@ -3,7 +3,8 @@ import * as v from 'valibot';
 
 import { fieldError } from '../../faults/errors.ts';
 import type { ParsedDocument } from '../parsed-document.ts';
-import { map, Taint, text } from '../schema.ts';
+import { map, text } from '../schema-parts.ts';
+import { Taint } from '../schema.ts';
 import { parseYaml } from '../yaml.ts';
 import { withHttpsPort } from './https-port.ts';
 

@@ -3,7 +3,8 @@ import * as v from 'valibot';
 
 import { fieldError } from '../../faults/errors.ts';
 import type { ParsedDocument } from '../parsed-document.ts';
-import { CaCertHash, NodeName, Taint, text, Token } from '../schema.ts';
+import { text } from '../schema-parts.ts';
+import { CaCertHash, NodeName, Taint, Token } from '../schema.ts';
 import { nodeFromFlags } from './flags.ts';
 
 const Argument = v.strictObject({ name: text, value: v.string('must be text') });

@@ -8,6 +8,7 @@ import { bootstrapCommand } from './commands/bootstrap.ts';
 import { buildCommand } from './commands/build.ts';
 import { downCommand } from './commands/down.ts';
 import { flashCommand } from './commands/flash.ts';
+import { inspectCommand } from './commands/inspect.ts';
 import { kubectlCommand } from './commands/kubectl.ts';
 import { logsCommand } from './commands/logs.ts';
 import { manifestsCommand } from './commands/manifests.ts';
@@ -37,6 +38,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(kubectlCommand())
     .command(buildCommand(context))
     .command(flashCommand(context))
+    .command(inspectCommand(context))
     .command(manifestsCommand(context))
     .command(bootstrapCommand(context))
     .command(testCommand(context))

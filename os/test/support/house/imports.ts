@@ -24,11 +24,12 @@ export function importGraph({ names, read }: Files): ImportGraph {
 const FLOORS: Readonly<Record<string, readonly string[]>> = {
   workstation: [],
   build: ['workstation'],
+  artefact: ['workstation', 'build'],
   lab: ['workstation', 'build'],
   media: ['workstation', 'build'],
   checks: ['workstation', 'build', 'lab'],
   bench: ['workstation', 'build', 'lab'],
-  cli: ['workstation', 'build', 'lab', 'media', 'checks', 'bench'],
+  cli: ['workstation', 'build', 'artefact', 'lab', 'media', 'checks', 'bench'],
 };
 
 const floorOf = (name: string): string | undefined => /^os\/src\/([^/]+)\//.exec(name)?.[1];

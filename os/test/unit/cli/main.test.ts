@@ -31,6 +31,7 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ['an unknown suite', ['test', 'all'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a command without its subcommand', ['bench'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['memory that is not a number', ['up', '--memory', 'lots'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['a file that is no image', ['inspect', '/etc/hostname'], 'KIOS_ARTEFACT', EXIT.data],
     ['logs without a node', ['logs', 'init'], 'KIOS_NODE_ABSENT', EXIT.unavailable],
     [
       'kubectl without a cluster',
@@ -58,6 +59,7 @@ it('describes each command', async () => {
     'kubectl',
     'build',
     'flash',
+    'inspect',
     'manifests',
     'test',
     'bench',

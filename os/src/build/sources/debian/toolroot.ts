@@ -34,6 +34,7 @@ export function commandIn(root: string, program: string): string[] {
 }
 
 export type Tool =
+  | 'usr/bin/dump.erofs'
   | 'usr/bin/fsck.erofs'
   | 'usr/bin/mkfs.erofs'
   | 'usr/bin/mcopy'

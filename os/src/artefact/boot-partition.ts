@@ -25,12 +25,18 @@ export async function copyBootPartition(
   await readPart('boot partition', () => tools.run('usr/bin/mcopy', args, { env: { TZ: 'UTC' } }));
 }
 
-/** Returns the paths of the files below a folder, relative to it, in byte order. */
-export async function filesBelow(folder: string): Promise<string[]> {
-  const names = await readdir(folder, { recursive: true });
+const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
+/** Returns the paths of files and folders below a folder, relative to it, in byte order. */
+export async function treeOf(folder: string): Promise<{ files: string[]; folders: string[] }> {
   const files: string[] = [];
-  for (const name of names) if ((await lstat(path.join(folder, name))).isFile()) files.push(name);
-  return files.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  const folders: string[] = [];
+  for (const name of (await readdir(folder, { recursive: true })).toSorted(byBytes)) {
+    const status = await lstat(path.join(folder, name));
+    if (status.isDirectory()) folders.push(name);
+    else if (status.isFile()) files.push(name);
+  }
+  return { files, folders };
 }
 
 /** Finds the file that firmware starts among the files of a boot partition, and its architecture. FAT ignores case. */

@@ -9,6 +9,9 @@ import { CommandError } from '../workstation/run.ts';
 /** A finished artefact of a build, told apart by its bytes and not by its name. */
 export type ArtefactKind = 'disk' | 'efi' | 'root';
 
+/** Bytes at the start of a disk that hold any common partition table, also the 248 entries of an ISO image. */
+export const TABLE_BYTES = 64 * 1024;
+
 const EROFS_AT = 1024;
 const EROFS = 0xe0f5e1e2;
 /** First bytes of compressed files, with the program that unpacks them. */

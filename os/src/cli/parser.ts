@@ -8,6 +8,7 @@ import { bootstrapCommand } from './commands/bootstrap.ts';
 import { buildCommand } from './commands/build.ts';
 import { downCommand } from './commands/down.ts';
 import { flashCommand } from './commands/flash.ts';
+import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { kubectlCommand } from './commands/kubectl.ts';
 import { logsCommand } from './commands/logs.ts';
@@ -39,6 +40,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(buildCommand(context))
     .command(flashCommand(context))
     .command(inspectCommand(context))
+    .command(exportCommand(context))
     .command(manifestsCommand(context))
     .command(bootstrapCommand(context))
     .command(testCommand(context))

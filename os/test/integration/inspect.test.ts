@@ -121,7 +121,7 @@ describe('inspect of a disk image', () => {
 
   it('shows a person the same', async () => {
     const { stdout } = await kios(made.efi);
-    expect(stdout).toContain('kiOS 1.2.3 for amd64, kernel 6.12.0, built today');
+    expect(stdout).toContain('kiOS 1.2.3 for amd64, kernel 6.12.0, built 2026-09-21T00:00:00.000Z');
     expect(stdout).toContain(
       'container run: user of the image, NET_RAW, read-only root, at most 32Mi',
     );

@@ -1,6 +1,17 @@
-import { writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 
+import { makeFat } from '../../src/artefact/export/fat.ts';
+import { encodeGpt, namedGuid, placePartitions, TYPE } from '../../src/build/formats/gpt.ts';
 import { makeImage, referenceOf } from '../../src/build/formats/oci.ts';
 import { type Origin, Tree } from '../../src/build/formats/tree.ts';
 import { makeUki } from '../../src/build/formats/uki.ts';
@@ -52,6 +63,32 @@ export interface Variant {
   readonly extra?: string;
 }
 
+/** Makes a disk like that of a build, of 66 MiB and without a file system on its data partition. */
+export async function makeSmallDisk(folder: string, efi: string): Promise<string> {
+  const boot = path.join(folder, 'boot');
+  await mkdir(path.join(boot, 'EFI/BOOT'), { recursive: true });
+  await mkdir(path.join(boot, 'kios'));
+  await copyFile(efi, path.join(boot, 'EFI/BOOT/BOOTX64.EFI'));
+  await writeFile(path.join(boot, 'kios/A longer name.txt'), 'for people');
+  for (const { name, parentPath } of await readdir(boot, { recursive: true, withFileTypes: true }))
+    await utimes(path.join(parentPath, name), TIME, TIME);
+  const esp = path.join(folder, 'esp.img');
+  await makeFat(esp, boot, { serial: '12345678', time: TIME }, await openToolroot(silent));
+  const layout = placePartitions(namedGuid('small'), [
+    { type: TYPE.esp, guid: namedGuid('esp'), label: 'esp', bytes: (await stat(esp)).size },
+    { type: TYPE.data, guid: namedGuid('data'), label: 'data', bytes: 16 * 1024 * 1024 },
+  ]);
+  const disk = path.join(folder, 'small.img');
+  const { start, end } = encodeGpt(layout);
+  await using file = await open(disk, 'w');
+  await file.truncate(layout.bytes);
+  await file.write(start, 0, start.length, 0);
+  await file.write(await readFile(esp), 0, undefined, layout.partitions[0]!.offset);
+  await file.write(Buffer.alloc(70_000, 'data'), 0, undefined, layout.partitions[1]!.offset);
+  await file.write(end, 0, end.length, layout.bytes - end.length);
+  return disk;
+}
+
 export interface SmallArtefacts {
   readonly efi: string;
   readonly image: string;
@@ -85,7 +122,12 @@ export async function makeSmallArtefacts(
     ),
   );
   const references = new Map(images.map((image) => [image.name, referenceOf(image)]));
-  const release = { version: '1.2.3', buildTime: 'today', kernel: '6.12.0', arch: 'amd64' };
+  const release = {
+    version: '1.2.3',
+    buildTime: '2026-09-21T00:00:00.000Z',
+    kernel: '6.12.0',
+    arch: 'amd64',
+  };
   const tree = new Tree()
     .text('/etc/kios/release.json', JSON.stringify(release), origin)
     .text(

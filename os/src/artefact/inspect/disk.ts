@@ -1,17 +1,11 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import {
-  decodeGpt,
-  diskGuid,
-  GPT_BYTES,
-  type PlacedPartition,
-  TYPE,
-} from '../../build/formats/gpt.ts';
+import { decodeGpt, diskGuid, type PlacedPartition, TYPE } from '../../build/formats/gpt.ts';
 import type { Toolroot } from '../../build/sources/debian/toolroot.ts';
 import { fileSha256 } from '../../workstation/digest.ts';
-import { copyBootPartition, filesBelow, findBootFile } from '../boot-partition.ts';
-import { readAt } from '../kind.ts';
+import { copyBootPartition, findBootFile, treeOf } from '../boot-partition.ts';
+import { readAt, TABLE_BYTES } from '../kind.ts';
 import { readFileSystem } from './file-system.ts';
 import type { InspectedDisk, InspectedPartition, NamedPart } from './model.ts';
 
@@ -39,13 +33,13 @@ export async function inspectDisk(
   into: string,
   tools: Toolroot,
 ): Promise<{ readonly disk: InspectedDisk; readonly efi: string }> {
-  const start = await readAt(file, 0, GPT_BYTES);
+  const start = await readAt(file, 0, TABLE_BYTES);
   const partitions = decodeGpt(start);
   if (partitions === undefined) throw new Error('its partition table is damaged');
   const esp = partitions.find(({ type }) => type === TYPE.esp);
   if (esp === undefined) throw new Error('it has no EFI system partition');
   await copyBootPartition(name, esp, into, tools);
-  const names = await filesBelow(into);
+  const { files: names } = await treeOf(into);
   const boot = findBootFile(names);
   if (boot === undefined)
     throw new Error('its EFI system partition has no file that firmware starts');

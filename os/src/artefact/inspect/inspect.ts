@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,8 +8,8 @@ import { openToolroot, type Toolroot } from '../../build/sources/debian/toolroot
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
 import { distDir } from '../../workstation/paths.ts';
-import { artefactError, kindOf, openArtefact, readAt } from '../kind.ts';
-import { Meter } from '../meter.ts';
+import { fileDigest } from '../file-digest.ts';
+import { artefactError, kindOf, openArtefact } from '../kind.ts';
 import { compare, compareLines } from './diff.ts';
 import { inspectDisk } from './disk.ts';
 import { inspectEfi } from './efi.ts';
@@ -20,7 +19,6 @@ import { inspectRoot } from './root.ts';
 import { sharesOf } from './shares.ts';
 
 const SECTOR = 512;
-const CHUNK = 4 * 1024 * 1024;
 
 /** Returns the size of a disk in bytes. Its file status has none. */
 async function deviceBytes(file: FileHandle): Promise<number> {
@@ -30,28 +28,13 @@ async function deviceBytes(file: FileHandle): Promise<number> {
   return Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8')) * SECTOR;
 }
 
-async function digestOf(
-  file: FileHandle,
-  bytes: number,
-  note: (detail: string) => void,
-): Promise<string> {
-  const hash = createHash('sha256');
-  const meter = new Meter(note, bytes);
-  for (let at = 0; at < bytes; at += CHUNK) {
-    const chunk = await readAt(file, at, Math.min(CHUNK, bytes - at));
-    hash.update(chunk);
-    meter.add(chunk.length);
-  }
-  return hash.digest('hex');
-}
-
 async function sizesOf(
   file: FileHandle,
   note: (detail: string) => void,
 ): Promise<Pick<Inspection, 'bytes' | 'allocated' | 'sha256'>> {
   const status = await file.stat();
   if (status.isBlockDevice()) return { bytes: await deviceBytes(file) };
-  const sha256 = await digestOf(file, status.size, note);
+  const sha256 = await fileDigest(file, status.size, note);
   return { bytes: status.size, allocated: status.blocks * SECTOR, sha256 };
 }
 

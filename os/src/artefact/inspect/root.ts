@@ -1,23 +1,15 @@
-import { lstat, readdir, readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import path from 'node:path';
-
-import * as v from 'valibot';
 
 import type { Toolroot } from '../../build/sources/debian/toolroot.ts';
 import { fileSha256, sha256 } from '../../workstation/digest.ts';
-import { ARCHES } from '../../workstation/paths.ts';
+import { treeOf } from '../boot-partition.ts';
 import { readPart } from '../kind.ts';
 import { goVersion } from './go-version.ts';
 import type { InspectedProgram, InspectedRoot, RootFile } from './model.ts';
 import { describePod } from './pods.ts';
+import { parseRelease, RELEASE_FILE } from './release.ts';
 import { type ReadFile, readImages } from './store.ts';
-
-const Release = v.object({
-  version: v.string(),
-  buildTime: v.string(),
-  kernel: v.string(),
-  arch: v.picklist(ARCHES),
-});
 
 const STORED = /On-disk size: (\d+)[^]*?NID: (\d+)/;
 
@@ -42,14 +34,6 @@ async function storedSizes(
   return sizes;
 }
 
-/** Returns the paths of the regular files, as they are on the node, in byte order. */
-async function namesOf(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  for (const name of await readdir(folder, { recursive: true }))
-    if ((await lstat(path.join(folder, name))).isFile()) names.push(`/${name}`);
-  return names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-}
-
 async function programsOf(names: readonly string[], read: ReadFile): Promise<InspectedProgram[]> {
   const programs: InspectedProgram[] = [];
   for (const file of names.filter((name) => name.startsWith('/bin/'))) {
@@ -69,7 +53,7 @@ export async function inspectRoot(
   await readPart('root file system', () =>
     tools.run('usr/bin/fsck.erofs', [`--extract=${into}`, '--no-preserve', image]),
   );
-  const names = await namesOf(into);
+  const names = (await treeOf(into)).files.map((name) => `/${name}`);
   const known = new Set(names);
   // Only regular files are opened: a link of the image must not lead to a file of the workstation.
   const read: ReadFile = async (file) =>
@@ -80,13 +64,13 @@ export async function inspectRoot(
     const bytes = await readFile(path.join(into, name));
     files.push({ name, bytes: bytes.length, stored: stored.get(name) ?? 0, sha256: sha256(bytes) });
   }
-  const release = await read('/etc/kios/release.json');
-  if (release === undefined) throw new Error('the root has no /etc/kios/release.json');
+  const release = await read(RELEASE_FILE);
+  if (release === undefined) throw new Error(`the root has no ${RELEASE_FILE}`);
   const manifests = names.filter((name) => name.startsWith('/etc/kubernetes/manifests/'));
   return {
     bytes: (await lstat(image)).size,
     sha256: await fileSha256(image),
-    release: v.parse(v.pipe(v.string(), v.parseJson(), Release), release.toString('utf8')),
+    release: parseRelease(release.toString('utf8')),
     files,
     programs: await programsOf(names, read),
     images: await readImages(read),

@@ -18,11 +18,15 @@ const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 600_000;
 const READY_POLL_MS = 500;
 
-export interface BootOptions extends Pick<MachineSpec, 'quietCard' | 'cloud' | 'disks' | 'scsi'> {
+export interface BootOptions extends Pick<
+  MachineSpec,
+  'quietCard' | 'cloud' | 'disks' | 'scsi' | 'startFrom'
+> {
   readonly accelerator: Accelerator;
   readonly memoryMiB: number;
   readonly cpus: number;
-  readonly seed: Seed;
+  readonly seed?: Seed;
+  readonly netns?: string;
 }
 
 /** A machine that was powered on, and its console. */

@@ -29,6 +29,8 @@ export interface RunningMachine extends v.InferOutput<typeof State> {}
 
 export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed' | 'uuid'> & {
   readonly seed?: Seed;
+  /** The network namespace to run in. */
+  readonly netns?: string;
 };
 
 /** One virtual machine, whose folder has its disk, firmware variables, logs and the identity of its QEMU process. */
@@ -45,18 +47,21 @@ export class Machine {
     return path.join(this.dir, MACHINE_FILES[name]);
   }
 
-  /** Gives the machine a new disk, a sparse copy of `image`, and removes everything of an earlier one. */
-  async create(image: string): Promise<void> {
+  /**
+   * Gives the machine a new disk, a sparse copy of `image`, and removes everything of an earlier one. Without an image
+   * it has no disk.
+   */
+  async create(image?: string): Promise<void> {
     await this.stop();
     await clearMachine(this.dir);
-    await this.copyDisk(image, MACHINE_FILES.disk);
+    if (image !== undefined) await this.copyDisk(image, MACHINE_FILES.disk);
     const { firmware } = await openEmulator(this.#arch);
     await copyFile(firmware.vars, this.file('vars'));
   }
 
   /** Powers the machine on. QEMU fails when it cannot open a device; otherwise it goes on in the background. */
   async start(options: StartOptions): Promise<RunningMachine> {
-    const { seed, ...spec } = options;
+    const { seed, netns, ...spec } = options;
     if (seed !== undefined) await writeSeed(this.file('seed'), seed);
     const { command, firmware } = await openEmulator(this.#arch);
     const args = qemuArguments({
@@ -67,7 +72,8 @@ export class Machine {
       uuid: await machineUuid(this.dir),
     });
     const startedAt = Date.now();
-    const identity = await launchQemu(this.dir, [...command, ...args]);
+    const inside = netns === undefined ? [] : ['ip', 'netns', 'exec', netns];
+    const identity = await launchQemu(this.dir, [...inside, ...command, ...args]);
     const state = { ...identity, startedAt, kubeletPort: spec.kubeletPort };
     await writeFile(path.join(this.dir, STATE_FILE), JSON.stringify(state));
     return state;

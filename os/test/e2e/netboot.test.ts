@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { Netns, startDnsmasq } from '@kios/testkit';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { type BootedNode, type BootOptions, powerOn, waitReady } from '../../src/lab/boot.ts';
@@ -29,21 +29,12 @@ const MEMORY = { memoryMiB: 2560, cpus: 2 } as const;
 const NODE = 'diskless';
 const SERVER = '10.77.0.1';
 
+const isCi = process.env['CI'] === 'true';
+if (!isCi) process.stderr.write('skipped: boots from the network; CI=true runs them\n');
+
 const progress = progressOn({ write: (text) => process.stdout.write(text) });
 let efi: string;
 let node: BootedNode | undefined;
-
-beforeAll(async () => {
-  await ensurePackages(['build', 'machine', 'netns'], progress);
-  await down(silent, { purge: true });
-  ({ efi } = await buildImage({ arch: 'amd64', progress }));
-}, BUILD_MS);
-
-afterEach(async () => {
-  node?.console[Symbol.dispose]();
-  node = undefined;
-  await down(silent, { purge: true });
-}, 120_000);
 
 /** Gives the machine no disk, and a folder with the EFI file. */
 async function diskless(): Promise<string> {
@@ -67,44 +58,58 @@ async function lease(options: Omit<BootOptions, 'accelerator' | 'memoryMiB' | 'c
   return node;
 }
 
-it('kios.efi alone starts over TFTP and is Ready from memory', { timeout: TEST_MS }, async () => {
-  await diskless();
-  const plane = await startControlPlane({ progress });
-  const kubectl = await Kubectl.open(plane.adminKubeconfig);
-  const seed = seedFor({
-    instanceId: 'kios-diskless',
-    endpoint: plane.endpointForGuest,
-    caCertHash: plane.caCertHash,
-    token: await plane.createBootstrapToken(),
-    nodeName: NODE,
-  });
-  const started = await lease({ startFrom: { tftp: 'served' }, seed });
-  await plane.setNodeForward(NODE_ADDRESS, started.running.kubeletPort);
-  await waitReady(started, kubectl, NODE, AbortSignal.timeout(TEST_MS));
-  const inMemory = started.console.events.find(({ ev }) => ev === 'data.ram');
-  expect(inMemory?.fields['reason']).toBe('none');
-});
+describe.skipIf(!isCi)('a machine without any disk', () => {
+  beforeAll(async () => {
+    await ensurePackages(['build', 'machine', 'netns'], progress);
+    await down(silent, { purge: true });
+    ({ efi } = await buildImage({ arch: 'amd64', progress }));
+  }, BUILD_MS);
 
-it('kios.efi alone starts by UEFI HTTP boot and gets a lease', { timeout: TEST_MS }, async () => {
-  const folder = await diskless();
-  await using netns = await Netns.open('httpboot');
-  await netns.exec('ip', 'tuntap', 'add', 'tap0', 'mode', 'tap');
-  await netns.exec('ip', 'address', 'add', `${SERVER}/24`, 'dev', 'tap0');
-  await netns.exec('ip', 'link', 'set', 'tap0', 'up');
-  const serve = ['-u', '-m', 'http.server', '8080', '--bind', SERVER, '--directory', folder];
-  const web = netns.start('python3', serve);
-  await web.expect('Serving HTTP');
-  const dhcp = await startDnsmasq(netns, {
-    interface: 'tap0',
-    range: '10.77.0.10,10.77.0.20,255.255.255.0,10m',
-    extra: [
-      // Firmware takes an offer as one of HTTP boot only when it says so in return.
-      '--dhcp-vendorclass=set:http,HTTPClient',
-      '--dhcp-option-force=tag:http,60,HTTPClient',
-      `--dhcp-boot=tag:http,http://${SERVER}:8080/${NETBOOT_FILE}`,
-    ],
+  afterEach(async () => {
+    node?.console[Symbol.dispose]();
+    node = undefined;
+    await down(silent, { purge: true });
+  }, 120_000);
+
+  it('kios.efi alone starts over TFTP and is Ready from memory', { timeout: TEST_MS }, async () => {
+    await diskless();
+    const plane = await startControlPlane({ progress });
+    const kubectl = await Kubectl.open(plane.adminKubeconfig);
+    const seed = seedFor({
+      instanceId: 'kios-diskless',
+      endpoint: plane.endpointForGuest,
+      caCertHash: plane.caCertHash,
+      token: await plane.createBootstrapToken(),
+      nodeName: NODE,
+    });
+    const started = await lease({ startFrom: { tftp: 'served' }, seed });
+    await plane.setNodeForward(NODE_ADDRESS, started.running.kubeletPort);
+    await waitReady(started, kubectl, NODE, AbortSignal.timeout(TEST_MS));
+    const inMemory = started.console.events.find(({ ev }) => ev === 'data.ram');
+    expect(inMemory?.fields['reason']).toBe('none');
   });
-  await lease({ startFrom: { tap: 'tap0' }, netns: netns.name });
-  expect(web.lines.filter((line) => line.includes(`GET /${NETBOOT_FILE}`))).not.toEqual([]);
-  expect(dhcp.lines.some((line) => line.includes('vendor class: HTTPClient'))).toBe(true);
+
+  it('kios.efi alone starts by UEFI HTTP boot and gets a lease', { timeout: TEST_MS }, async () => {
+    const folder = await diskless();
+    await using netns = await Netns.open('httpboot');
+    await netns.exec('ip', 'tuntap', 'add', 'tap0', 'mode', 'tap');
+    await netns.exec('ip', 'address', 'add', `${SERVER}/24`, 'dev', 'tap0');
+    await netns.exec('ip', 'link', 'set', 'tap0', 'up');
+    const serve = ['-u', '-m', 'http.server', '8080', '--bind', SERVER, '--directory', folder];
+    const web = netns.start('python3', serve);
+    await web.expect('Serving HTTP');
+    const dhcp = await startDnsmasq(netns, {
+      interface: 'tap0',
+      range: '10.77.0.10,10.77.0.20,255.255.255.0,10m',
+      extra: [
+        // Firmware takes an offer as one of HTTP boot only when it says so in return.
+        '--dhcp-vendorclass=set:http,HTTPClient',
+        '--dhcp-option-force=tag:http,60,HTTPClient',
+        `--dhcp-boot=tag:http,http://${SERVER}:8080/${NETBOOT_FILE}`,
+      ],
+    });
+    await lease({ startFrom: { tap: 'tap0' }, netns: netns.name });
+    expect(web.lines.filter((line) => line.includes(`GET /${NETBOOT_FILE}`))).not.toEqual([]);
+    expect(dhcp.lines.some((line) => line.includes('vendor class: HTTPClient'))).toBe(true);
+  });
 });

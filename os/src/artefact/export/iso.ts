@@ -6,7 +6,7 @@ import { makeFat } from './fat.ts';
 import { imageGuid } from './guid.ts';
 import type { Job } from './source.ts';
 
-const README = `This medium starts a kiOS node from memory. Nothing is installed and no disk is changed.
+const README = `This medium starts a kiOS node in memory and installs nothing.
 Its files are on the EFI system partition, which shows when it is written to a USB stick.
 `;
 

@@ -155,6 +155,8 @@ it('an archive for GCE is GNU’s and holds disk.raw of whole GiB with a table a
   expect(Number((await read(SECTOR, SECTOR)).readBigUInt64LE(32))).toBe(size / SECTOR - 1);
   expect(Number(last.readBigUInt64LE(24))).toBe(size / SECTOR - 1);
   const whole = await readFile(image);
+  const stale = await read(whole.length - SECTOR, SECTOR);
+  expect(stale.equals(Buffer.alloc(SECTOR))).toBe(true);
   for (const { offset, bytes } of before!)
     expect((await read(offset, bytes)).equals(whole.subarray(offset, offset + bytes))).toBe(true);
 });

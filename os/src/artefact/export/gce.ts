@@ -4,7 +4,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 
-import { decodeGpt, diskGuid, encodeGpt } from '../../build/formats/gpt.ts';
+import { fitGpt } from '../../build/formats/gpt-fit.ts';
 import { run } from '../../workstation/run.ts';
 import { readAt, TABLE_BYTES } from '../kind.ts';
 import { Meter } from '../meter.ts';
@@ -18,12 +18,12 @@ const DISK = 'disk.raw';
 async function enlarge(file: string, bytes: number): Promise<void> {
   await truncate(file, bytes);
   await using disk = await open(file, 'r+');
-  const start = await readAt(disk, 0, TABLE_BYTES);
-  const [guid, partitions] = [diskGuid(start), decodeGpt(start)];
-  if (guid === undefined || partitions === undefined) throw new Error('no partition table');
-  const table = encodeGpt({ guid, partitions, bytes });
-  await disk.write(table.start, 0, table.start.length, 0);
-  await disk.write(table.end, 0, table.end.length, bytes - table.end.length);
+  const fitted = fitGpt(await readAt(disk, 0, TABLE_BYTES), bytes);
+  if (fitted === undefined) throw new Error('its partition table is damaged');
+  const { start, backup, stale } = fitted;
+  await disk.write(start, 0, start.length, 0);
+  await disk.write(Buffer.alloc(stale.length), 0, stale.length, stale.offset);
+  await disk.write(backup.bytes, 0, backup.bytes.length, backup.offset);
 }
 
 /** GNU’s old sparse format, which the importer demands, with nothing of the workstation in it. */

@@ -177,6 +177,17 @@ it('an ISO starts by El Torito and by GPT, from one file system with the imageâ€
   expect(await fileSha256(path.join(files, 'EFI/BOOT/BOOTX64.EFI'))).toBe(await fileSha256(efi));
 });
 
+it('inspect reads an ISO as it reads the image', async () => {
+  const args = [main, 'inspect', at('.iso'), '--json'];
+  const { stdout } = await execa(process.execPath, args, { env: { TMPDIR: dir } });
+  const seen: unknown = JSON.parse(stdout);
+  expect(seen).toMatchObject({
+    kind: 'disk',
+    efi: { bytes: (await stat(efi)).size },
+    root: { release: { version: '1.2.3' } },
+  });
+});
+
 it('a folder for network boot holds the EFI file of the image', async () => {
   const folder = at('-netboot');
   expect((await readdir(folder)).toSorted()).toEqual(['SHA256SUMS', 'boot.ipxe', 'kios.efi']);

@@ -32,6 +32,7 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ['a command without its subcommand', ['bench'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['memory that is not a number', ['up', '--memory', 'lots'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a file that is no image', ['inspect', '/etc/hostname'], 'KIOS_ARTEFACT', EXIT.data],
+    ['a format that is unknown', ['export', '--format', 'vdi'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['logs without a node', ['logs', 'init'], 'KIOS_NODE_ABSENT', EXIT.unavailable],
     [
       'kubectl without a cluster',
@@ -60,6 +61,7 @@ it('describes each command', async () => {
     'build',
     'flash',
     'inspect',
+    'export',
     'manifests',
     'test',
     'bench',

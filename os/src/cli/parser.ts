@@ -7,7 +7,9 @@ import { benchCommand } from './commands/bench.ts';
 import { bootstrapCommand } from './commands/bootstrap.ts';
 import { buildCommand } from './commands/build.ts';
 import { downCommand } from './commands/down.ts';
+import { exportCommand } from './commands/export.ts';
 import { flashCommand } from './commands/flash.ts';
+import { inspectCommand } from './commands/inspect.ts';
 import { kubectlCommand } from './commands/kubectl.ts';
 import { logsCommand } from './commands/logs.ts';
 import { manifestsCommand } from './commands/manifests.ts';
@@ -39,6 +41,8 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(buildCommand(context))
     .command(flashCommand(context))
     .command(publishCommand(context))
+    .command(inspectCommand(context))
+    .command(exportCommand(context))
     .command(manifestsCommand(context))
     .command(bootstrapCommand(context))
     .command(testCommand(context))

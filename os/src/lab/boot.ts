@@ -18,13 +18,17 @@ const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 600_000;
 const READY_POLL_MS = 500;
 
-export interface BootOptions extends Pick<MachineSpec, 'quietCard' | 'cloud' | 'disks' | 'scsi'> {
+export interface BootOptions extends Pick<
+  MachineSpec,
+  'quietCard' | 'cloud' | 'disks' | 'scsi' | 'startFrom'
+> {
   readonly accelerator: Accelerator;
   readonly memoryMiB: number;
   readonly cpus: number;
-  readonly seed: Seed;
   /** Ports of the workstation's 127.0.0.1 that the guest may reach. */
   readonly workstationPorts: readonly number[];
+  readonly seed?: Seed;
+  readonly netns?: string;
 }
 
 /** A machine that was powered on, and its console. */

@@ -7,7 +7,15 @@ import type { Progress } from './progress.ts';
 import { run } from './run.ts';
 
 /** An activity of a command, which decides the Debian packages that it needs. */
-export type Need = 'build' | 'machine' | 'media' | 'media-tests' | 'unit' | 'netns' | 'baseline';
+export type Need =
+  | 'build'
+  | 'artefact'
+  | 'machine'
+  | 'media'
+  | 'media-tests'
+  | 'unit'
+  | 'netns'
+  | 'baseline';
 
 interface WorkstationPackage {
   readonly name: string;
@@ -19,15 +27,15 @@ interface WorkstationPackage {
 
 /** Every package of the workstation that kiOS uses; the names are those of Debian 12, Debian 13 and Ubuntu. */
 export const PACKAGES: readonly WorkstationPackage[] = [
-  { name: 'ca-certificates', needs: ['build'], why: 'verifies the download servers' },
+  { name: 'ca-certificates', needs: ['build', 'artefact'], why: 'verifies the download servers' },
   {
     name: 'debian-archive-keyring',
-    needs: ['build'],
+    needs: ['build', 'artefact'],
     why: 'verifies Debian’s packages',
   },
   {
     name: 'debootstrap',
-    needs: ['build'],
+    needs: ['build', 'artefact'],
     why: 'has the address of Debian’s archive',
     foreign: true,
   },

@@ -4,13 +4,13 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
+import { readBolt } from '../../src/build/formats/bolt-reader.ts';
 import { type Bucket, encodeBolt } from '../../src/build/formats/bolt.ts';
 import { COMPONENTS, readGoMod } from '../../src/build/sources/upstream/components.ts';
 import { ensureGo } from '../../src/build/sources/upstream/go-toolchain.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { readPlain, writtenPlain } from '../support/bolt-plain.ts';
-import { readBolt } from '../support/bolt-reader.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 300_000 });
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { requireRoot } from '@kios/testkit';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 
+import { type ReadBucket, readBolt } from '../../src/build/formats/bolt-reader.ts';
 import { makeImage, type OciImage, referenceOf } from '../../src/build/formats/oci.ts';
 import { type Origin, Tree } from '../../src/build/formats/tree.ts';
 import { writeLayer, writeLayout } from '../../src/build/image/oci-layout.ts';
@@ -13,7 +14,6 @@ import { makeStore } from '../../src/build/store/store.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
-import { type ReadBucket, readBolt } from '../support/bolt-reader.ts';
 import { BLOBS, Containerd, linkStore, META, SNAPSHOTTER, unpack } from '../support/containerd.ts';
 
 /**

@@ -1,5 +1,5 @@
+import type { ReadBucket } from '../../src/build/formats/bolt-reader.ts';
 import type { Bucket } from '../../src/build/formats/bolt.ts';
-import type { ReadBucket } from './bolt-reader.ts';
 
 /** A bucket as plain data, with values in hexadecimal, to compare written and read databases. */
 export type Plain = { [key: string]: Plain | string };

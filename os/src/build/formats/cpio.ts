@@ -43,3 +43,32 @@ export async function cpio(tree: Tree): Promise<Buffer> {
   parts.push(head(0, 'TRAILER!!!', 0, 0));
   return Buffer.concat(parts);
 }
+
+/** One record of an archive; a folder and the last record have no content. */
+export interface CpioRecord {
+  readonly name: string;
+  readonly mode: number;
+  readonly content: Buffer;
+}
+
+const HEAD = 110;
+const padded = (length: number): number => length + ((4 - (length % 4)) % 4);
+
+/** Reads the records of an archive at the start of `bytes`. Throws when it is damaged or has no last record. */
+export function readCpio(bytes: Buffer): CpioRecord[] {
+  const records: CpioRecord[] = [];
+  for (let at = 0; ;) {
+    const head = bytes.toString('latin1', at, at + HEAD);
+    if (!/^070701[0-9A-Fa-f]{104}$/.test(head))
+      throw new Error(`no record of an initramfs at byte ${at}`);
+    const field = (index: number): number =>
+      Number.parseInt(head.slice(6 + index * 8, 14 + index * 8), 16);
+    const [mode, size, nameSize] = [field(1), field(6), field(11)];
+    const start = at + padded(HEAD + nameSize);
+    if (start + size > bytes.length) throw new Error(`the record at byte ${at} is cut short`);
+    const name = bytes.toString('utf8', at + HEAD, at + HEAD + nameSize - 1);
+    if (name === 'TRAILER!!!') return records;
+    records.push({ name, mode, content: bytes.subarray(start, start + size) });
+    at = start + padded(size);
+  }
+}

@@ -1,4 +1,4 @@
-import { KiosError } from '@kios/errors';
+import { EXIT, KiosError } from '@kios/errors';
 
 /**
  * Unified kernel image: systemd's EFI stub with kernel, initrd and command line as additional PE sections (UAPI group
@@ -25,12 +25,16 @@ interface Pe {
   readonly headersEnd: number;
 }
 
+const unreadable = (why: string): KiosError =>
+  new KiosError('KIOS_UKI', `read the EFI file: ${why}`, { exitCode: EXIT.data });
+
 function parsePe(stub: Buffer): Pe {
   const signature = stub.length > 64 ? stub.readUInt32LE(60) : 0;
   if (signature === 0 || stub.toString('latin1', signature, signature + 4) !== 'PE\0\0')
-    throw new KiosError('KIOS_UKI', 'read the EFI stub: it is not a PE file');
+    throw unreadable('it is not a PE file');
   const coff = signature + 4;
   const optional = coff + 20;
+  if (optional + 64 > stub.length) throw unreadable('it is cut short');
   return {
     coff,
     optional,
@@ -67,6 +71,20 @@ function sectionHeader(
   header.writeUInt32LE(offset, 20);
   header.writeUInt32LE(INITIALIZED_DATA_READ, 36);
   return header;
+}
+
+/** Returns the sections of a PE file. Each content is the part of the file that is loaded, without padding. */
+export function readSections(file: Buffer): UkiSection[] {
+  const pe = parsePe(file);
+  if (pe.table + pe.sections * SECTION_HEADER > file.length) throw unreadable('it is cut short');
+  return Array.from({ length: pe.sections }, (_, index) => {
+    const header = file.subarray(pe.table + index * SECTION_HEADER).subarray(0, SECTION_HEADER);
+    const offset = header.readUInt32LE(20);
+    const size = Math.min(header.readUInt32LE(8), header.readUInt32LE(16));
+    if (offset + size > file.length) throw unreadable('it is cut short');
+    const name = header.toString('latin1', 0, 8).replace(/\0.*$/s, '');
+    return { name, content: file.subarray(offset, offset + size) };
+  });
 }
 
 /** Appends sections to an EFI stub. */

@@ -15,7 +15,10 @@ import {
 /** Path of the store in the root (docs/host-api.md section 5). */
 export const STORE = '/lib/kios/store';
 
-const CONTENT = 'io.containerd.content.v1.content/blobs/sha256';
+/** Folder of manifests and configurations in the store, each named by its SHA-256. */
+export const BLOBS = 'io.containerd.content.v1.content/blobs/sha256';
+/** containerd's own database in the store. */
+export const METADATA = 'io.containerd.metadata.v1.bolt/meta.db';
 /** Folder of the unpacked layers in the store; layer `n` lies in `n/fs`. */
 export const LAYERS = `io.containerd.snapshotter.v1.${SNAPSHOTTER}/snapshots`;
 
@@ -28,7 +31,7 @@ interface Planned {
 }
 
 /** Returns the ChainID of a layer (OCI image-spec config.md, "Layer ChainID"). */
-const chainIdOf = (parent: string | undefined, diffId: string): string =>
+export const chainIdOf = (parent: string | undefined, diffId: string): string =>
   parent === undefined ? diffId : ociDigest(`${parent} ${diffId}`);
 
 function planSnapshots(image: OciImage, plan: Planned): Snapshot | undefined {
@@ -102,11 +105,11 @@ export function makeStore(images: readonly OciImage[], time: number, origin: Ori
     tree.file(`/${name}`, 0o444, { bytes }, origin);
   for (const { config, manifest } of images)
     for (const { digest, content } of [config, manifest])
-      add(`${CONTENT}/${digest.slice('sha256:'.length)}`, content);
+      add(`${BLOBS}/${digest.slice('sha256:'.length)}`, content);
   for (const [index, snapshot] of plan.trees.entries())
     tree.graft(`/${LAYERS}/${index + 1}/fs`, snapshot);
   const databases = {
-    'io.containerd.metadata.v1.bolt/meta.db': encodeBolt(metadataDatabase({ ...plan, time })),
+    [METADATA]: encodeBolt(metadataDatabase({ ...plan, time })),
     [`io.containerd.snapshotter.v1.${SNAPSHOTTER}/metadata.db`]: encodeBolt(
       snapshotterDatabase({ ...plan, time }),
     ),

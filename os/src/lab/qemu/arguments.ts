@@ -3,6 +3,18 @@ import type { Accelerator } from './accelerator.ts';
 import { splitFlags } from './flags.ts';
 import { type Firmware, PLATFORMS } from './platform.ts';
 
+/**
+ * What a machine starts from in place of its disk, which it then does not have: `cd`, the disk's file in a CD drive;
+ * `tftp`, a boot server in QEMU that serves this folder; `tap`, whatever answers on this network device, by HTTP.
+ */
+export type StartMedium =
+  | { readonly cd: true }
+  | { readonly tftp: string }
+  | { readonly tap: string };
+
+/** The boot file in a folder that is served by TFTP. */
+export const NETBOOT_FILE = 'kios.efi';
+
 /** The settings with which a machine starts. Relative file names are in the machine's folder. */
 export interface MachineSpec {
   readonly arch: Arch;
@@ -23,6 +35,7 @@ export interface MachineSpec {
   readonly scsi?: boolean;
   /** Adds a network card before the working one, with a link but no peer. */
   readonly quietCard?: boolean;
+  readonly startFrom?: StartMedium;
   /** A disc in a drive and the asset tag of the chassis, which a cloud gives a machine besides its network. */
   readonly cloud?: { readonly disc: string; readonly assetTag: string };
 }
@@ -51,6 +64,36 @@ const drive = (file: string, index: number, options = ''): string[] => [
   `-drive if=none,id=disk${index},format=raw,file=${file}${options}`,
   `-device virtio-blk-pci,drive=disk${index},bootindex=${index}`,
 ];
+
+/** Firmware starts the first of these. */
+const startDrive = (medium: StartMedium | undefined): string[] => {
+  if (medium === undefined) return drive(FILES.disk, 0, WRITABLE);
+  return 'cd' in medium
+    ? [
+        `-drive if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${FILES.disk}`,
+        '-device ide-cd,drive=cd,bootindex=0',
+      ]
+    : [];
+};
+
+/** Firmware tries PXE first where it is on, and waits a minute for a server that has none. */
+const NO_PXE = ['IPv4PXESupport', 'IPv6PXESupport'].map(
+  (name) => `-fw_cfg name=opt/org.tianocore/${name},string=n`,
+);
+
+function network({ startFrom, kubeletPort }: MachineSpec): string[] {
+  const card = '-device virtio-net-pci,netdev=net0,romfile=';
+  if (startFrom !== undefined && 'tap' in startFrom)
+    return [
+      `-netdev tap,id=net0,ifname=${startFrom.tap},script=no,downscript=no`,
+      `${card},bootindex=0`,
+      ...NO_PXE,
+    ];
+  const user = `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${kubeletPort}-:10250`;
+  return startFrom !== undefined && 'tftp' in startFrom
+    ? [`${user},tftp=${startFrom.tftp},bootfile=${NETBOOT_FILE}`, `${card},bootindex=0`]
+    : [user, card];
+}
 
 /** Firmware does not boot from a disk without a boot index. */
 const furtherDisk = (file: string, index: number): string[] => [
@@ -88,7 +131,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     '-display none',
     `-drive if=pflash,format=raw,readonly=on,file=${spec.firmware.code}`,
     `-drive if=pflash,format=raw,file=${FILES.vars}`,
-    ...drive(FILES.disk, 0, WRITABLE),
+    ...startDrive(spec.startFrom),
     ...(spec.disks ?? []).flatMap(furtherDisk),
     ...(spec.seed ? drive(FILES.seed, 1, ',readonly=on') : []),
     ...(spec.scsi === true ? [`-device virtio-scsi-pci,id=${SCSI}`] : []),
@@ -102,8 +145,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
           '-device ide-cd,drive=disc',
           `-smbios type=3,asset=${spec.cloud.assetTag}`,
         ]),
-    `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${spec.kubeletPort}-:10250`,
-    '-device virtio-net-pci,netdev=net0,romfile=',
+    ...network(spec),
     '-object rng-random,id=rng0,filename=/dev/urandom',
     '-device virtio-rng-pci,rng=rng0',
     ...serial('console', FILES.console),

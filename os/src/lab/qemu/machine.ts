@@ -36,6 +36,8 @@ export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed' | 'uui
   readonly seed?: Seed;
   /** Ports of the workstation's 127.0.0.1 that the guest may reach. */
   readonly workstationPorts: readonly number[];
+  /** The network namespace to run in, instead of one of its own. */
+  readonly netns?: string;
 };
 
 /** One virtual machine, whose folder has its disk, firmware variables, logs and the identity of its QEMU process. */
@@ -52,18 +54,21 @@ export class Machine {
     return path.join(this.dir, MACHINE_FILES[name]);
   }
 
-  /** Gives the machine a new disk, a sparse copy of `image`, and removes everything of an earlier one. */
-  async create(image: string): Promise<void> {
+  /**
+   * Gives the machine a new disk, a sparse copy of `image`, and removes everything of an earlier one. Without an image
+   * it has no disk.
+   */
+  async create(image?: string): Promise<void> {
     await this.stop();
     await clearMachine(this.dir);
-    await this.copyDisk(image, MACHINE_FILES.disk);
+    if (image !== undefined) await this.copyDisk(image, MACHINE_FILES.disk);
     const { firmware } = await openEmulator(this.#arch);
     await copyFile(firmware.vars, this.file('vars'));
   }
 
   /** Powers the machine on. QEMU fails when it cannot open a device; otherwise it goes on in the background. */
   async start(options: StartOptions): Promise<RunningMachine> {
-    const { seed, workstationPorts, ...spec } = options;
+    const { seed, workstationPorts, netns, ...spec } = options;
     if (seed !== undefined) await writeSeed(this.file('seed'), seed);
     const { command, firmware } = await openEmulator(this.#arch);
     const args = qemuArguments({
@@ -74,10 +79,11 @@ export class Machine {
       uuid: await machineUuid(this.dir),
     });
     const startedAt = Date.now();
-    const { wrapper, exposed } = await ownNetwork(this.dir, {
-      toMachine: [spec.kubeletPort],
-      toWorkstation: workstationPorts,
-    });
+    const ports = { toMachine: [spec.kubeletPort], toWorkstation: workstationPorts };
+    const { wrapper, exposed } =
+      netns === undefined
+        ? await ownNetwork(this.dir, ports)
+        : { wrapper: ['ip', 'netns', 'exec', netns] };
     const launched = await launchQemu(this.dir, [...command, ...args], wrapper);
     const state = {
       ...launched,

@@ -25,11 +25,12 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   workstation: [],
   build: ['workstation'],
   publish: ['workstation', 'build'],
+  artefact: ['workstation', 'build'],
   lab: ['workstation', 'build'],
   media: ['workstation', 'build'],
   checks: ['workstation', 'build', 'lab'],
   bench: ['workstation', 'build', 'lab'],
-  cli: ['workstation', 'build', 'publish', 'lab', 'media', 'checks', 'bench'],
+  cli: ['workstation', 'build', 'publish', 'artefact', 'lab', 'media', 'checks', 'bench'],
 };
 
 const floorOf = (name: string): string | undefined => /^os\/src\/([^/]+)\//.exec(name)?.[1];

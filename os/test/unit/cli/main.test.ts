@@ -46,6 +46,8 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
       'KIOS_PUBLISH_KEY',
       EXIT.config,
     ],
+    ['a file that is no image', ['inspect', '/etc/hostname'], 'KIOS_ARTEFACT', EXIT.data],
+    ['a format that is unknown', ['export', '--format', 'vdi'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['logs without a node', ['logs', 'init'], 'KIOS_NODE_ABSENT', EXIT.unavailable],
     [
       'kubectl without a cluster',
@@ -74,6 +76,8 @@ it('describes each command', async () => {
     'build',
     'flash',
     'publish',
+    'inspect',
+    'export',
     'manifests',
     'test',
     'bench',

@@ -34,6 +34,7 @@ export function commandIn(root: string, program: string): string[] {
 }
 
 export type Tool =
+  | 'usr/bin/dump.erofs'
   | 'usr/bin/fsck.erofs'
   | 'usr/bin/mkfs.erofs'
   | 'usr/bin/mcopy'
@@ -45,17 +46,21 @@ export type Tool =
   | 'usr/sbin/mkfs.fat';
 
 /** Programs of the release, run with its own loader and libraries, without a chroot. */
-export interface Toolroot {
+export interface Toolroot<Name extends string = Tool> {
   /** Differs when the version of a tool differs. */
   readonly id: string;
-  run(tool: Tool, args: readonly string[], options?: RunOptions): Promise<string>;
+  run(tool: Name, args: readonly string[], options?: RunOptions): Promise<string>;
   /** Returns the command line that runs the tool, for callers that wrap it. */
-  command(tool: Tool): readonly string[];
+  command(tool: Name): readonly string[];
 }
 
-export async function openToolroot(progress: Progress): Promise<Toolroot> {
+/** Unpacks packages and returns their programs; `packages` names every library that these need. */
+export async function openTools<Name extends string>(
+  packages: readonly string[],
+  progress: Progress,
+): Promise<Toolroot<Name>> {
   const arch = workstationArch();
-  const root = await extract(await fetchDebian({ arch, packages: PACKAGES, progress }));
+  const root = await extract(await fetchDebian({ arch, packages, progress }));
   return {
     id: path.basename(root),
     command: (tool) => commandIn(root, tool),
@@ -67,3 +72,6 @@ export async function openToolroot(progress: Progress): Promise<Toolroot> {
     },
   };
 }
+
+export const openToolroot = (progress: Progress): Promise<Toolroot> =>
+  openTools<Tool>(PACKAGES, progress);

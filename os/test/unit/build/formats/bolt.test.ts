@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
+import { readBolt } from '../../../../src/build/formats/bolt-reader.ts';
 import { type Bucket, encodeBolt } from '../../../../src/build/formats/bolt.ts';
 import { readPlain, writtenPlain } from '../../../support/bolt-plain.ts';
-import { readBolt } from '../../../support/bolt-reader.ts';
 
 const bucket = (entries: Record<string, Uint8Array | Bucket>, sequence = 0): Bucket => ({
   sequence,

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { cpio } from '../../../../src/build/formats/cpio.ts';
+import { cpio, readCpio } from '../../../../src/build/formats/cpio.ts';
 import { type StoredFile, Tree } from '../../../../src/build/formats/tree.ts';
 import { anyFiles, origin, treeOf } from '../../../support/trees.ts';
 
@@ -118,4 +118,27 @@ it('joins the chunks of a file', async () => {
 it('rejects content whose size differs from its header', async () => {
   const tree = new Tree().file('/odd', 0o644, inChunks(6), origin);
   await expect(cpio(tree)).rejects.toMatchObject({ code: 'KIOS_TREE' });
+});
+
+it('reads back what it wrote, also with bytes behind the last record', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyFiles, async (files) => {
+      const archive = await cpio(treeOf(files));
+      const records = readCpio(Buffer.concat([archive, Buffer.from('rest')]));
+      const found = new Map(records.map(({ name, content }) => [`/${name}`, content]));
+      for (const [where, { bytes }] of Object.entries(files))
+        expect(found.get(where)).toEqual(Buffer.from(bytes));
+    }),
+  );
+});
+
+it('tells an archive that is cut short at any byte', async () => {
+  const archive = await cpio(example());
+  // The padding behind the last name carries nothing.
+  const cuts = fc.integer({ min: 0, max: archive.length - 5 });
+  fc.assert(
+    fc.property(cuts, (bytes) => {
+      expect(() => readCpio(archive.subarray(0, bytes))).toThrow(/initramfs|cut short/);
+    }),
+  );
 });

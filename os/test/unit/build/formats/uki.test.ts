@@ -5,7 +5,7 @@ import path from 'node:path';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { makeUki, type UkiSection } from '../../../../src/build/formats/uki.ts';
+import { makeUki, readSections, type UkiSection } from '../../../../src/build/formats/uki.ts';
 import { run } from '../../../../src/workstation/run.ts';
 import { anyStub, makeStub } from '../../../support/stub.ts';
 
@@ -93,6 +93,29 @@ it('aligns sections after the stub’s, without overlap, in the file and in memo
   );
 });
 
+it('reads back the sections that it appended', () => {
+  const contents = fc.array(fc.uint8Array({ minLength: 1, maxLength: 3000 }), { maxLength: 5 });
+  fc.assert(
+    fc.property(anyStub, contents, ({ stub }, list) => {
+      const added = list.map((bytes, index) => ({
+        name: `.s${index}`,
+        content: Buffer.from(bytes),
+      }));
+      expect(readSections(makeUki(stub, added)).slice(1)).toEqual(added);
+    }),
+  );
+});
+
+it('tells a file that is cut short at any byte', () => {
+  const uki = makeUki(makeStub(), sections);
+  const last = sectionsOf(uki).at(-1)!;
+  fc.assert(
+    fc.property(fc.nat({ max: last.offset + last.size - 1 }), (bytes) => {
+      expect(() => readSections(uki.subarray(0, bytes))).toThrow('read the EFI file');
+    }),
+  );
+});
+
 it('changes only the headers of the stub', () => {
   const stub = makeStub();
   const copy = Buffer.from(stub);
@@ -110,7 +133,7 @@ it.each([
   ['text', Buffer.from('#!/bin/sh\n'.repeat(20))],
   ['a DOS program', Buffer.concat([Buffer.from('MZ'), Buffer.alloc(200)])],
 ])('rejects a stub that is not a PE file: %s', (_, stub) => {
-  expect(() => makeUki(stub, sections)).toThrow('read the EFI stub: it is not a PE file');
+  expect(() => makeUki(stub, sections)).toThrow('read the EFI file: it is not a PE file');
 });
 
 it('rejects more sections than fit into the stub’s header', () => {

@@ -6,12 +6,12 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+import { type ReadBucket, readBolt } from '../../../../src/build/formats/bolt-reader.ts';
 import { makeImage, type OciImage } from '../../../../src/build/formats/oci.ts';
 import { Tree } from '../../../../src/build/formats/tree.ts';
 import { writeLayer } from '../../../../src/build/image/oci-layout.ts';
 import { goTime } from '../../../../src/build/store/containerd.ts';
 import { makeStore } from '../../../../src/build/store/store.ts';
-import { type ReadBucket, readBolt } from '../../../support/bolt-reader.ts';
 import { origin } from '../../../support/trees.ts';
 
 const TIME = 1_700_000_000;

@@ -1,6 +1,10 @@
 import { expect, it } from 'vitest';
 
-import { type MachineSpec, qemuArguments } from '../../../../src/lab/qemu/arguments.ts';
+import {
+  type MachineSpec,
+  qemuArguments,
+  type StartMedium,
+} from '../../../../src/lab/qemu/arguments.ts';
 
 const spec: MachineSpec = {
   arch: 'amd64',
@@ -70,4 +74,30 @@ it('gives a machine the board and serial ports of its architecture', () => {
 it('keeps every file name but the firmware’s relative to the machine’s folder', () => {
   const absolute = qemuArguments(spec).filter((arg) => /(file|path|unix)[=:]\//.test(arg));
   expect(absolute).toEqual([expect.stringContaining('readonly=on,file=/usr/share/OVMF')]);
+});
+
+const started = (startFrom: StartMedium) => {
+  const args = qemuArguments({ ...spec, seed: false, startFrom });
+  const drives = valueOf(args, '-drive').filter((drive) => !drive.includes('pflash'));
+  const first = valueOf(args, '-device').filter((device) => device.includes('bootindex=0'));
+  return { drives, first, net: valueOf(args, '-netdev') };
+};
+
+it('starts from a CD, or from the network without any disk', () => {
+  expect(started({ cd: true })).toMatchObject({
+    drives: ['if=none,id=cd,media=cdrom,readonly=on,format=raw,file=disk.img'],
+    first: ['ide-cd,drive=cd,bootindex=0'],
+  });
+  const card = 'virtio-net-pci,netdev=net0,romfile=,bootindex=0';
+  const user = 'user,id=net0,hostfwd=tcp:127.0.0.1:34567-:10250';
+  expect(started({ tftp: 'served' })).toEqual({
+    drives: [],
+    first: [card],
+    net: [`${user},tftp=served,bootfile=kios.efi`],
+  });
+  expect(started({ tap: 'tap0' })).toEqual({
+    drives: [],
+    first: [card],
+    net: ['tap,id=net0,ifname=tap0,script=no,downscript=no'],
+  });
 });

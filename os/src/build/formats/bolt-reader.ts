@@ -1,6 +1,6 @@
 /**
- * Reader of bbolt files, written after bbolt's page.go and node.go and not after our writer, so that it reveals our
- * faults.
+ * Reader of bbolt files, written after bbolt's page.go and node.go and not after our writer, so that tests of the
+ * writer can use it.
  */
 
 /** A bucket as a map of latin1 keys; values are bytes or further buckets. */

@@ -1,0 +1,74 @@
+import type { InspectedDisk, InspectedEfi, InspectedRoot, RootFile, Share } from './model.ts';
+import { layerOf } from './store.ts';
+
+/** Returns the last part of an image's name, without its tag. */
+const shortName = (image: string): string => (image.split('/').at(-1) ?? image).split(':')[0] ?? '';
+
+/** Names each layer by the images that have it. */
+function layerNames({ images }: InspectedRoot): Map<number, string> {
+  const users = new Map<number, string[]>();
+  for (const { name, layers } of images)
+    for (const { snapshot } of layers)
+      if (snapshot !== undefined)
+        users.set(snapshot, [...(users.get(snapshot) ?? []), shortName(name)]);
+  return new Map(
+    [...users].map(([snapshot, names]) => {
+      const of = names.length === images.length ? 'all images' : names.toSorted().join(', ');
+      return [snapshot, `layer of ${of}`] as const;
+    }),
+  );
+}
+
+function ownerOf(file: string, layers: ReadonlyMap<number, string>): string {
+  const layer = layerOf(file);
+  if (layer !== undefined) return layers.get(layer) ?? 'layers that no image has';
+  if (file.startsWith('/bin/')) return file;
+  if (file.startsWith('/lib/modules/')) return 'kernel modules';
+  return 'configuration and other files';
+}
+
+function sharesOfRoot(root: InspectedRoot): Share[] {
+  const layers = layerNames(root);
+  const owners = new Map<string, RootFile[]>();
+  for (const file of root.files) {
+    const owner = ownerOf(file.name, layers);
+    owners.set(owner, [...(owners.get(owner) ?? []), file]);
+  }
+  const shares = [...owners].map(([what, files]): Share => {
+    const sum = (size: (file: RootFile) => number): number =>
+      files.reduce((total, file) => total + size(file), 0);
+    return { what, bytes: sum((file) => file.stored), unpacked: sum((file) => file.bytes) };
+  });
+  const rest = root.bytes - shares.reduce((total, { bytes }) => total + bytes, 0);
+  return [...shares, { what: 'inodes, folders and small files of the root', bytes: rest }];
+}
+
+function sharesOfEfi(efi: InspectedEfi, root: InspectedRoot): Share[] {
+  const sizeOf = (section: string): number =>
+    efi.sections.find(({ name }) => name === section)?.bytes ?? 0;
+  const [kernel, initrd] = [sizeOf('.linux'), sizeOf('.initrd')];
+  return [
+    { what: 'kernel', bytes: kernel },
+    {
+      what: 'first stage: init and early modules',
+      bytes: initrd - root.bytes,
+      unpacked: efi.early.reduce((total, { bytes }) => total + bytes, 0),
+    },
+    { what: 'EFI stub and command line', bytes: efi.bytes - kernel - initrd },
+  ];
+}
+
+/** Returns what fills an artefact, the largest share first. */
+export function sharesOf(
+  root: InspectedRoot,
+  efi: InspectedEfi | undefined,
+  disk: InspectedDisk | undefined,
+): Share[] {
+  const others = (disk?.files ?? []).filter(({ sha256 }) => sha256 !== efi?.sha256);
+  const shares = [
+    ...sharesOfRoot(root),
+    ...(efi === undefined ? [] : sharesOfEfi(efi, root)),
+    ...others.map(({ name, bytes }) => ({ what: `${name} on the boot partition`, bytes })),
+  ];
+  return shares.toSorted((a, b) => b.bytes - a.bytes);
+}

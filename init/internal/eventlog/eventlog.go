@@ -81,8 +81,8 @@ func (l *Log) toPort(name string, line []byte) {
 }
 
 // Child opens the pipe for a child's standard output and error. It outlives the process: the next start writes to it
-// too.
-func (l *Log) Child(name string) (*os.File, error) {
+// too. seen, if it is not nil, gets each line as well.
+func (l *Log) Child(name string, seen func(line []byte)) (*os.File, error) {
 	file, err := openRotating(filepath.Join(l.dir, name+".log"), fileLimit)
 	if err != nil {
 		return nil, err
@@ -92,11 +92,11 @@ func (l *Log) Child(name string) (*os.File, error) {
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 		return nil, err
 	}
-	go l.copyLines(name, file, os.NewFile(uintptr(ends[0]), name))
+	go l.copyLines(name, file, os.NewFile(uintptr(ends[0]), name), seen)
 	return os.NewFile(uintptr(ends[1]), name), nil
 }
 
-func (l *Log) copyLines(name string, file io.Writer, from io.Reader) {
+func (l *Log) copyLines(name string, file io.Writer, from io.Reader, seen func(line []byte)) {
 	lines := bufio.NewReaderSize(from, lineLimit)
 	for {
 		part, err := lines.ReadSlice('\n')
@@ -107,6 +107,9 @@ func (l *Log) copyLines(name string, file io.Writer, from io.Reader) {
 			}
 			file.Write(line)
 			l.toPort(name, line)
+			if seen != nil {
+				seen(line)
+			}
 			if l.consoleAll {
 				l.console.put(append([]byte(name+": "), line...))
 			}

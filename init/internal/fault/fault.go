@@ -38,10 +38,12 @@ const (
 	Release       = "KIOS_INIT_RELEASE"
 	HostAPI       = "KIOS_INIT_HOST_API"
 	Seed          = "KIOS_INIT_SEED"
+	SeedUnknown   = "KIOS_INIT_SEED_UNKNOWN"
 	Start         = "KIOS_INIT_START"
 	KubeletIn     = "KIOS_INIT_KUBELET_FILE"
 	KubeletConfig = "KIOS_INIT_KUBELET_CONFIG"
 	Etc           = "KIOS_INIT_ETC"
 	Manifests     = "KIOS_INIT_MANIFESTS"
+	Manifest      = "KIOS_INIT_MANIFEST"
 	Panic         = "KIOS_INIT_PANIC"
 )

@@ -6,6 +6,7 @@ import type { CommandContext } from '../workstation/command-context.ts';
 import { benchCommand } from './commands/bench.ts';
 import { bootstrapCommand } from './commands/bootstrap.ts';
 import { buildCommand } from './commands/build.ts';
+import { configureCommand } from './commands/configure.ts';
 import { downCommand } from './commands/down.ts';
 import { flashCommand } from './commands/flash.ts';
 import { kubectlCommand } from './commands/kubectl.ts';
@@ -37,6 +38,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(kubectlCommand())
     .command(buildCommand(context))
     .command(flashCommand(context))
+    .command(configureCommand(context))
     .command(manifestsCommand(context))
     .command(bootstrapCommand(context))
     .command(testCommand(context))

@@ -30,6 +30,7 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ['an unknown choice', ['build', '--arch', 'riscv'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['an unknown suite', ['test', 'all'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a command without its subcommand', ['bench'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['configure without a change', ['configure', 'kios.img'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['memory that is not a number', ['up', '--memory', 'lots'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['logs without a node', ['logs', 'init'], 'KIOS_NODE_ABSENT', EXIT.unavailable],
     [

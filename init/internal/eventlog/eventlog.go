@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,8 +26,8 @@ const (
 type Log struct {
 	dir        string
 	console    *sink
-	port       *sink
-	consoleAll bool
+	port       atomic.Pointer[sink]
+	consoleAll atomic.Bool
 	file       io.Writer
 }
 
@@ -39,11 +40,11 @@ func Open(dir string, console io.Writer) (*Log, error) {
 	return &Log{dir: dir, file: file, console: newSink(console)}, nil
 }
 
-// Configure applies the kernel command line's options. It is called once, before any child starts.
+// Configure applies the options of the kernel command line, and once more those of a person's file if there is one.
 func (l *Log) Configure(consoleAll bool, port io.Writer) {
-	l.consoleAll = consoleAll
+	l.consoleAll.Store(consoleAll)
 	if port != nil {
-		l.port = newSink(port)
+		l.port.Store(newSink(port))
 	}
 }
 
@@ -69,14 +70,14 @@ func (l *Log) Console(line []byte) { l.console.put(append(line[:len(line):len(li
 // Flush waits until slow devices have written their queues, at most for limit each.
 func (l *Log) Flush(limit time.Duration) {
 	l.console.flush(limit)
-	if l.port != nil {
-		l.port.flush(limit)
+	if port := l.port.Load(); port != nil {
+		port.flush(limit)
 	}
 }
 
 func (l *Log) toPort(name string, line []byte) {
-	if l.port != nil {
-		l.port.put(append([]byte(name+": "), line...))
+	if port := l.port.Load(); port != nil {
+		port.put(append([]byte(name+": "), line...))
 	}
 }
 
@@ -110,7 +111,7 @@ func (l *Log) copyLines(name string, file io.Writer, from io.Reader, seen func(l
 			if seen != nil {
 				seen(line)
 			}
-			if l.consoleAll {
+			if l.consoleAll.Load() {
 				l.console.put(append([]byte(name+": "), line...))
 			}
 		}

@@ -34,6 +34,7 @@ const (
 	DataTwice     = "KIOS_INIT_DATA_TWICE"
 	DataFull      = "KIOS_INIT_DATA_FULL"
 	Disk          = "KIOS_INIT_DISK"
+	Argument      = "KIOS_INIT_ARGUMENT"
 	Store         = "KIOS_INIT_STORE"
 	Release       = "KIOS_INIT_RELEASE"
 	HostAPI       = "KIOS_INIT_HOST_API"

@@ -22,6 +22,8 @@ import (
 const (
 	// BootDir shows the folder `kios` of the partition booted from.
 	BootDir = dir + "/boot"
+	// whole is the mount point of the partition while init reads it.
+	whole = "/run/kios/.esp"
 	// maxNoCloud is the size of NoCloud's files, in bytes; the bootstrap agent takes no more.
 	maxNoCloud = 256 << 10
 	// maxNames is how many entries of a folder are looked at.
@@ -38,22 +40,42 @@ var noCloudFiles = []string{"meta-data", "user-data", networkConfig}
 // known are the names in the folder `kios`, in lower case because FAT does not tell them apart, each with the endings
 // of the names that may be in it if it is a folder. packages/host-api/vectors/boot-folder.json holds the same.
 var known = map[string][]string{
-	"readme.txt": nil, "bootstrap.yaml": nil, "bootstrap.yaml.example": nil, "dhcp.yaml": nil, "token": nil,
+	"readme.txt": nil, "bootstrap.yaml": nil, "bootstrap.yaml.example": nil, "cmdline.txt": nil, "dhcp.yaml": nil, "token": nil,
 	"manifests": staticpods.Endings,
 }
 
 // showBoot shows the folder `kios`, and copies NoCloud's files if no volume has them. The rest of the partition is the
 // boot loader's and not for pods.
 func showBoot(device string, copyNoCloud bool, loadFS func(string) error, log Log) {
-	const whole = "/run/kios/.esp"
-	defer os.Remove(whole)
-	err := mounts.One(mounts.Mount{Source: device, Target: whole, FS: "vfat", Flags: readOnly}, loadFS)
+	unmount, err := mountWhole(device, loadFS)
 	if err != nil {
 		report(log, "boot", device, err)
 		return
 	}
-	defer unix.Unmount(whole, unix.MNT_DETACH)
+	defer unmount()
 	showMounted(whole, device, copyNoCloud, log)
+}
+
+// ReadBoot reads one file of the folder `kios`, before anything else of the partition counts. Nothing stays mounted.
+func ReadBoot(device, name string, limit int64, loadFS func(string) error) ([]byte, error) {
+	unmount, err := mountWhole(device, loadFS)
+	if err != nil {
+		return nil, err
+	}
+	defer unmount()
+	return plainfile.Read(whole+"/kios", name, limit)
+}
+
+func mountWhole(device string, loadFS func(string) error) (unmount func(), err error) {
+	err = mounts.One(mounts.Mount{Source: device, Target: whole, FS: "vfat", Flags: readOnly}, loadFS)
+	if err != nil {
+		os.Remove(whole)
+		return nil, err
+	}
+	return func() {
+		unix.Unmount(whole, unix.MNT_DETACH)
+		os.Remove(whole)
+	}, nil
 }
 
 func showMounted(whole, device string, copyNoCloud bool, log Log) {

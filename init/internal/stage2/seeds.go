@@ -35,6 +35,7 @@ func (h *host) mountSeeds(drivers <-chan struct{}) <-chan struct{} {
 		<-drivers // the seed may be on a disk that appears later than the data partition
 		seed.MountAll(from, h.modules.LoadFS, h.log)
 		h.takeNetworkFile(seed.BootDir, runDir+"/host")
+		h.reportLateArguments(seed.BootDir)
 	}()
 	return done
 }

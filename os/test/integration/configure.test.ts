@@ -162,6 +162,26 @@ describe('./kios configure', LONG, () => {
     expect(await list()).not.toContain('::/kios/bootstrap.yaml.new');
   });
 
+  it('gives words to init, and to the kernel those that only it can use', async () => {
+    const words = ['datapart=PARTLABEL=my data', 'mitigations=off'];
+    await kios({ kernelArguments: words });
+    expect(await read('kios/cmdline.txt')).toBe('"datapart=PARTLABEL=my data"\nmitigations=off');
+    const addon = path.join(dir, 'addon');
+    const at = `${image}@@${LAYOUT.partitions[0]!.offset}`;
+    await tools.run('usr/bin/mcopy', ['-n', '-i', at, '::loader/addons/kios.addon.efi', addon]);
+    const dumped = path.join(dir, 'section');
+    await run('objcopy', ['-O', 'binary', '--only-section=.cmdline', addon, dumped]);
+    expect((await readFile(dumped, 'latin1')).replace(/\0+$/, '')).toBe('mitigations=off');
+    expect(await kios({ show: true })).toMatch(/kios\.addon\.efi +\d+ +words for the kernel/);
+
+    await kios({ kernelArguments: ['sysctl.kernel.panic=0'] });
+    expect(await read('kios/cmdline.txt')).toBe('sysctl.kernel.panic=0');
+    const names = await tools.run('usr/bin/mdir', ['-b', '-/', '-i', at, '::']);
+    expect(names).not.toContain('addon.efi');
+    await kios({ kernelArguments: [''] });
+    expect(await list()).not.toContain('::/kios/cmdline.txt');
+  });
+
   it('names a node that joins no cluster', async () => {
     await kios({ hostname: 'attic' });
     expect(await kios({ show: true })).toContain('joins no cluster by itself, named attic');
@@ -180,6 +200,12 @@ describe('./kios configure', LONG, () => {
 });
 
 const changedAt = async (): Promise<bigint> => (await stat(image, { bigint: true })).mtimeNs;
+
+it('an unknown word is refused with its code', LONG, async () => {
+  expect(await failure({ kernelArguments: ['rdinit=/bin/sh'] })).toMatch(
+    /^KIOS_MEDIUM_ARGUMENT: use the kernel argument rdinit=/,
+  );
+});
 
 describe('bad input leaves the image as it was:', LONG, () => {
   it.each([
@@ -200,7 +226,8 @@ describe('bad input leaves the image as it was:', LONG, () => {
     expect(failed).toMatch(new RegExp(`^${code}: .*${message}`, 's'));
     expect(failed).not.toContain(TOKEN);
     expect(await changedAt()).toBe(before);
-    expect(await readdir(scratch)).toEqual([]);
+    const left = await readdir(scratch);
+    expect(left.filter((name) => name.startsWith('kios-'))).toEqual([]);
   }); // prettier-ignore
 
   it.each([

@@ -9,6 +9,7 @@ interface ConfigureArgs {
   hostname: string | undefined;
   network: string | undefined;
   manifests: string | undefined;
+  'kernel-argument': string[] | undefined;
   show: boolean;
   json: boolean;
 }
@@ -22,6 +23,12 @@ const OPTIONS = {
   hostname: text('Name of the node, which goes into the bootstrap document'),
   network: text('File with settings of network cards (docs/dhcp.md)'),
   manifests: text('Folder whose static pods become those of the medium; others there are removed'),
+  'kernel-argument': {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    describe: 'Word for the kernel command line, once for each; empty: none (docs/medium.md)',
+  },
   show: flag('Print what is there, after the changes if any are given'),
   json: flag('Print what is there as JSON'),
 } as const;
@@ -48,12 +55,17 @@ export const configureCommand = (
         "$0 configure /dev/sdX --kubeadm-join 'kubeadm join 192.0.2.10:6443 --token …'",
         'Have a flashed stick join by a line that kubeadm printed',
       )
+      .example(
+        '$0 configure kios.img --kernel-argument mitigations=off',
+        'Trade protection for speed; replaces the words that are there',
+      )
       .example('$0 configure /dev/sdX --show', 'Look what a medium would make of a node'),
   handler: async (args) => {
     const { configure } = await import('../../media/configure/configure.ts');
     const { target, bootstrap, hostname, network, manifests, show, json } = args;
     const kubeadmJoin = args['kubeadm-join'];
-    const wanted = { bootstrap, kubeadmJoin, hostname, network, manifests };
+    const kernelArguments = args['kernel-argument'];
+    const wanted = { bootstrap, kubeadmJoin, hostname, network, manifests, kernelArguments };
     await configure(context, { target, wanted, show, json });
   },
 });

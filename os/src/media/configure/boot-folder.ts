@@ -3,7 +3,14 @@
  * `packages/host-api/vectors/boot-folder.json` holds the same for init.
  */
 export const BOOT_FOLDER = {
-  files: ['README.txt', 'bootstrap.yaml', 'bootstrap.yaml.example', 'dhcp.yaml', 'token'],
+  files: [
+    'README.txt',
+    'bootstrap.yaml',
+    'bootstrap.yaml.example',
+    'cmdline.txt',
+    'dhcp.yaml',
+    'token',
+  ],
   folders: { manifests: ['.yaml', '.yml', '.json'] },
   noCloud: ['meta-data', 'user-data', 'network-config'],
 } as const;
@@ -12,6 +19,10 @@ export const BOOT_FOLDER = {
 export const FOLDER = 'kios';
 export const MANIFESTS = `${FOLDER}/manifests`;
 export const DOCUMENT = `${FOLDER}/bootstrap.yaml`;
+export const ARGUMENTS = `${FOLDER}/cmdline.txt`;
+/** Where systemd's stub looks for addons, whatever the name of the file that it is in. */
+export const ADDONS = 'loader/addons';
+export const ADDON = `${ADDONS}/kios.addon.efi`;
 export const NETWORK = `${FOLDER}/dhcp.yaml`;
 
 /** Returns whether a node reads a file, by its path on the partition. FAT does not tell cases apart. */

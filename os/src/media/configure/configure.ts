@@ -5,11 +5,11 @@ import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
-import { DOCUMENT, FOLDER, MANIFESTS } from './boot-folder.ts';
+import { DOCUMENT } from './boot-folder.ts';
 import { Partition } from './partition.ts';
 import { type Change, planChanges } from './plan.ts';
 import { type Shown, showMedium } from './show.ts';
-import { type ConfigureRequest, readWanted } from './wanted.ts';
+import { type ConfigureRequest, type Medium, readWanted } from './wanted.ts';
 
 export interface ConfigureOptions {
   /** An image or a device. */
@@ -19,15 +19,23 @@ export interface ConfigureOptions {
   readonly json: boolean;
 }
 
+/** Returns the folders of a path, the outermost first. */
+const foldersOf = (name: string): string[] => {
+  const parts = name.split('/').slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+};
+
 async function apply(
   partition: Partition,
   changes: readonly Change[],
   present: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const folders = await partition.mtools('usr/bin/mdir', '-b', '-/', '::').catch(() => '');
-  for (const folder of [FOLDER, MANIFESTS])
-    if (!folders.includes(`::/${folder}/`)) await partition.makeFolder(folder);
+  const needed = new Set(
+    changes.flatMap(({ name, content }) => (content === undefined ? [] : foldersOf(name))),
+  );
+  const folders = await partition.folders();
+  for (const folder of needed) if (!folders.includes(folder)) await partition.makeFolder(folder);
   const leftover = `${DOCUMENT}.new`;
   if (present.includes(leftover)) await partition.remove(leftover);
   for (const { name, content } of changes) {
@@ -69,9 +77,11 @@ async function configurePartition(
   { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
 ): Promise<Shown[]> {
   const present = await partition.list();
-  const document = async (): Promise<Buffer | undefined> =>
-    present.includes(DOCUMENT) ? partition.read(DOCUMENT) : undefined;
-  const wanted = await readWanted(options.wanted, document, progress);
+  const medium: Medium = {
+    arch: present.some((name) => /BOOTAA64\.EFI$/i.test(name)) ? 'arm64' : 'amd64',
+    document: async () => (present.includes(DOCUMENT) ? partition.read(DOCUMENT) : undefined),
+  };
+  const wanted = await readWanted(options.wanted, medium, progress);
   const changes = planChanges(wanted, present);
   if (changes.length > 0) {
     const title = `write ${changes.length} files to ${partition.file}`;

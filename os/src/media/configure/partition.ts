@@ -138,16 +138,21 @@ export class Partition implements AsyncDisposable {
     return this.#run([...env, ...this.#tools.command(tool), '-i', at, ...args]);
   }
 
-  /** Returns the paths of the files at the top and in the folder for people, and of its empty folders. */
+  /** Returns the paths of all files and folders; those of folders end in a slash. */
+  async #entries(): Promise<string[]> {
+    const listing = await this.mtools('usr/bin/mdir', '-a', '-b', '-/', '::');
+    const names = listing.split('\n').map((line) => line.trim().replace(/^::\//, ''));
+    return names.filter((name) => name !== '');
+  }
+
+  /** Returns the paths of all files. */
   async list(): Promise<string[]> {
-    const top = await this.mtools('usr/bin/mdir', '-a', '-b', '::');
-    const inside = top.includes('::/kios/')
-      ? await this.mtools('usr/bin/mdir', '-a', '-b', '-/', '::kios')
-      : '';
-    return `${top}\n${inside}`
-      .split('\n')
-      .map((line) => line.trim().replace(/^::\//, ''))
-      .filter((name) => name !== '' && !name.endsWith('/'));
+    return (await this.#entries()).filter((name) => !name.endsWith('/'));
+  }
+
+  async folders(): Promise<string[]> {
+    const found = (await this.#entries()).filter((name) => name.endsWith('/'));
+    return found.map((name) => name.slice(0, -1));
   }
 
   /** Returns the content of a file. */

@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { DOCUMENT, MANIFESTS, NETWORK } from './boot-folder.ts';
+import { ADDON, ARGUMENTS, DOCUMENT, MANIFESTS, NETWORK } from './boot-folder.ts';
 
 /** One file to write, or to remove where it has no content. */
 export interface Change {
@@ -16,7 +16,24 @@ export interface Wanted {
   readonly manifests: ReadonlyMap<string, Buffer> | undefined;
   /** Settings of network cards. */
   readonly network: Buffer | undefined;
+  readonly arguments: WantedArguments | undefined;
 }
+
+/** Words for the kernel command line; without any there is neither file. */
+export interface WantedArguments {
+  /** All of them, for init. */
+  readonly text: Buffer | undefined;
+  /** An addon with those that only the kernel can use. */
+  readonly addon: Buffer | undefined;
+}
+
+/** Writes a file, or removes it if it is there and has no content. */
+const settle = (
+  name: string,
+  content: Buffer | undefined,
+  present: readonly string[],
+): readonly Change[] =>
+  content === undefined && !present.includes(name) ? [] : [{ name, content }];
 
 /**
  * Plans the changes to a medium that has the files `present`. The document comes last: it is what makes the rest count,
@@ -34,6 +51,11 @@ export function planChanges(wanted: Wanted, present: readonly string[]): Change[
       changes.push({ name: `${MANIFESTS}/${name}`, content });
   }
   if (wanted.network !== undefined) changes.push({ name: NETWORK, content: wanted.network });
+  if (wanted.arguments !== undefined)
+    changes.push(
+      ...settle(ADDON, wanted.arguments.addon, present),
+      ...settle(ARGUMENTS, wanted.arguments.text, present),
+    );
   if (wanted.document !== undefined) changes.push({ name: DOCUMENT, content: wanted.document });
   return changes;
 }

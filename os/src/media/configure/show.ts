@@ -4,7 +4,17 @@ import { parseManifest } from '../../build/manifests/parse.ts';
 import { record } from '../../build/manifests/rules/view.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { checkDocument, checkNetwork } from './agent-check.ts';
-import { BOOT_FOLDER, DOCUMENT, FOLDER, isKnown, MANIFESTS, NETWORK } from './boot-folder.ts';
+import { carriedOutBy, wordsOf } from './arguments.ts';
+import {
+  ADDON,
+  ARGUMENTS,
+  BOOT_FOLDER,
+  DOCUMENT,
+  FOLDER,
+  isKnown,
+  MANIFESTS,
+  NETWORK,
+} from './boot-folder.ts';
 import type { Partition } from './partition.ts';
 
 /** One file on the medium and what it means to a node. */
@@ -48,7 +58,21 @@ const describeNetwork: Describer = async (content, progress) => {
   return 'settings of network cards';
 };
 
+const describeArguments: Describer = async (content) => {
+  const unknown = wordsOf(content.toString('utf8')).filter(
+    (word) => carriedOutBy(word) === 'nobody',
+  );
+  return Promise.resolve(
+    unknown.length === 0
+      ? 'words for the kernel command line'
+      : `BROKEN: unknown words: ${unknown.map((word) => word.split('=', 1)[0]).join(', ')}`,
+  );
+};
+
 function describerOf(name: string): Describer {
+  if (name === ARGUMENTS) return describeArguments;
+  if (name === ADDON)
+    return () => Promise.resolve('words for the kernel’s start; Secure Boot refuses it');
   if (name === DOCUMENT) return describeDocument;
   if (name === NETWORK) return describeNetwork;
   if (name.startsWith(`${MANIFESTS}/`)) return describeManifest;
@@ -56,7 +80,9 @@ function describerOf(name: string): Describer {
 }
 
 const isOfPeople = (name: string): boolean =>
-  name.startsWith(`${FOLDER}/`) || BOOT_FOLDER.noCloud.some((known) => known === name);
+  name === ADDON ||
+  name.startsWith(`${FOLDER}/`) ||
+  BOOT_FOLDER.noCloud.some((known) => known === name);
 
 /** Describes every file that people put on a medium. A secret is in no description. */
 export async function showMedium(
@@ -66,7 +92,7 @@ export async function showMedium(
 ): Promise<Shown[]> {
   const shown: Shown[] = [];
   for (const name of names.filter(isOfPeople).toSorted()) {
-    if (!isKnown(name)) {
+    if (name !== ADDON && !isKnown(name)) {
       shown.push({ name, bytes: undefined, says: 'UNKNOWN: no node reads it' });
       continue;
     }

@@ -3,12 +3,15 @@ import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 
+import { makeAddon } from '../../build/image/stub.ts';
 import { readCheckedManifests } from '../../build/manifests/check-folder.ts';
 import { shippedName } from '../../build/manifests/read.ts';
+import type { Arch } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { checkDocument, checkNetwork } from './agent-check.ts';
+import { argumentsText, carriedOutBy, kernelWords } from './arguments.ts';
 import { nameOnly, withName } from './document.ts';
-import type { Wanted } from './plan.ts';
+import type { Wanted, WantedArguments } from './plan.ts';
 
 /** What the command line asks for. */
 export interface ConfigureRequest {
@@ -17,6 +20,15 @@ export interface ConfigureRequest {
   readonly hostname?: string | undefined;
   readonly network?: string | undefined;
   readonly manifests?: string | undefined;
+  /** All words for the kernel command line; an empty one stands for none. */
+  readonly kernelArguments?: readonly string[] | undefined;
+}
+
+/** What of the medium decides. */
+export interface Medium {
+  readonly arch: Arch;
+  /** Reads the bootstrap document that is there. */
+  readonly document: () => Promise<Buffer | undefined>;
 }
 
 /** Bytes of one manifest, and their number, that init offers (docs/host-api.md section 4). */
@@ -102,15 +114,36 @@ async function readNetwork(file: string, progress: Progress): Promise<Buffer> {
   return content;
 }
 
+async function readArguments(
+  words: readonly string[],
+  arch: Arch,
+  progress: Progress,
+): Promise<WantedArguments> {
+  const given = words.filter((word) => word !== '');
+  const unknown = given.find((word) => carriedOutBy(word) === 'nobody');
+  if (unknown !== undefined)
+    throw new KiosError(
+      'KIOS_MEDIUM_ARGUMENT',
+      `use the kernel argument ${unknown}: a person can give no such word, or not this value`,
+      { exitCode: EXIT.data, remedy: 'Use a word of docs/medium.md, with one of its values.' },
+    );
+  const forKernel = kernelWords(given);
+  return {
+    text: given.length === 0 ? undefined : Buffer.from(argumentsText(given)),
+    addon: forKernel === '' ? undefined : await makeAddon(arch, forKernel, progress),
+  };
+}
+
 /** Reads and checks all that the command line names, before anything is written. */
 export async function readWanted(
   request: ConfigureRequest,
-  present: () => Promise<Buffer | undefined>,
+  medium: Medium,
   progress: Progress,
 ): Promise<Wanted> {
-  const { manifests, network } = request;
+  const { manifests, network, kernelArguments: words } = request;
   return {
-    document: await readDocument(request, present, progress),
+    arguments: words === undefined ? undefined : await readArguments(words, medium.arch, progress),
+    document: await readDocument(request, medium.document, progress),
     manifests: manifests === undefined ? undefined : await readManifestFolder(manifests, progress),
     network: network === undefined ? undefined : await readNetwork(network, progress),
   };

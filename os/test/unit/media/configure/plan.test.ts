@@ -1,23 +1,49 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
+import {
+  argumentsText,
+  carriedOutBy,
+  kernelWords,
+  wordsOf,
+} from '../../../../src/media/configure/arguments.ts';
 import { BOOT_FOLDER, isKnown } from '../../../../src/media/configure/boot-folder.ts';
 import { withName } from '../../../../src/media/configure/document.ts';
 import { planChanges, type Wanted } from '../../../../src/media/configure/plan.ts';
 import { repository } from '../../../../src/workstation/paths.ts';
 
-const NOTHING: Wanted = { document: undefined, manifests: undefined, network: undefined };
+const NOTHING: Wanted = {
+  document: undefined,
+  manifests: undefined,
+  network: undefined,
+  arguments: undefined,
+};
 const [a, b] = [Buffer.from('a'), Buffer.from('b')];
 
 describe('the plan for a medium', () => {
   it('writes what makes the rest count last', () => {
-    const wanted: Wanted = { document: a, network: a, manifests: new Map([['x.yaml', b]]) };
+    const wanted: Wanted = {
+      document: a,
+      network: a,
+      manifests: new Map([['x.yaml', b]]),
+      arguments: { text: a, addon: b },
+    };
     expect(planChanges(wanted, ['kios/bootstrap.yaml']).map(({ name }) => name)).toEqual([
       'kios/manifests/x.yaml',
       'kios/dhcp.yaml',
+      'loader/addons/kios.addon.efi',
+      'kios/cmdline.txt',
       'kios/bootstrap.yaml',
+    ]);
+  });
+
+  it('removes words that are no longer wanted', () => {
+    const wanted = { ...NOTHING, arguments: { text: undefined, addon: undefined } };
+    expect(planChanges(wanted, ['loader/addons/kios.addon.efi'])).toEqual([
+      { name: 'loader/addons/kios.addon.efi', content: undefined },
     ]);
   });
 
@@ -92,5 +118,33 @@ describe('the folder for people', () => {
     ['user-data', true],
   ])('%s: %s', (name, known) => {
     expect(isKnown(name)).toBe(known);
+  });
+});
+
+describe('a word for the kernel command line', () => {
+  const Vectors = v.array(v.strictObject({ word: v.string(), by: v.string() }));
+
+  it('is sorted as init sorts it', async () => {
+    const file = path.join(repository, 'packages/host-api/vectors/arguments.json');
+    const rows = v.parse(Vectors, JSON.parse(await readFile(file, 'utf8')));
+    expect(rows.map(({ word }) => ({ word, by: carriedOutBy(word) }))).toEqual(rows);
+  });
+
+  it('survives the way through the file', () => {
+    const words = [
+      'datapart=PARTLABEL=my data',
+      'sysctl.kernel.panic=0',
+      'kios.config=https://a/#b',
+    ];
+    expect(wordsOf(`# a comment\n${argumentsText(words)}`)).toEqual(words);
+  });
+
+  it('with a quote or a line end is nobody’s', () => {
+    expect(carriedOutBy('datapart=/dev/a"b')).toBe('nobody');
+    expect(carriedOutBy('datapart=/dev/a\nquiet')).toBe('nobody');
+  });
+
+  it('goes to the kernel only if nobody else can use it', () => {
+    expect(kernelWords(['datapart=/dev/vdb', 'mitigations=off'])).toBe('mitigations=off');
   });
 });

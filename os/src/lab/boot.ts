@@ -22,7 +22,8 @@ export interface BootOptions extends Pick<MachineSpec, 'quietCard' | 'cloud' | '
   readonly accelerator: Accelerator;
   readonly memoryMiB: number;
   readonly cpus: number;
-  readonly seed: Seed;
+  /** Undefined of a machine that is configured by its own medium. */
+  readonly seed?: Seed;
 }
 
 /** A machine that was powered on, and its console. */

@@ -119,7 +119,7 @@ export async function configure(context: CommandContext, options: ConfigureOptio
       remedy: 'Give what to put there, or --show; ./kios configure --help lists both.',
     });
   const progress: Progress = context.progress;
-  await ensurePackages(['build'], progress);
+  await ensurePackages(['build', 'media'], progress);
   const tools = await openToolroot(progress);
   await using partition = await Partition.open(options.target, tools);
   printShown(await configurePartition(partition, options, context), options.json, context.print);

@@ -8,7 +8,7 @@ type Options struct {
 	DataPart   string // "" when not given
 	ConsoleAll bool
 	LogPort    string
-	// Sysctls are the paths below /proc/sys of the settings on the command line, which the kernel has applied.
+	// Sysctls are the paths below /proc/sys of the settings on the command line: they are applied, and not init's own.
 	Sysctls []string
 }
 
@@ -26,7 +26,7 @@ func Parse(line string) Options {
 		case "kios.logport":
 			o.LogPort = value
 		default:
-			if name, ok := strings.CutPrefix(key, "sysctl."); ok {
+			if name, ok := strings.CutPrefix(key, setting); ok {
 				o.Sysctls = append(o.Sysctls, strings.ReplaceAll(name, ".", "/"))
 			}
 		}

@@ -65,7 +65,7 @@ func flash(t *testing.T, features string) (file string) {
 		}
 		return decoded
 	}
-	const espAt, dataAt, dataBytes = 1 << 20, 513 << 20, 1 << 30
+	const espAt, dataAt, dataBytes = 1 << 20, 1025 << 20, 1 << 30
 	head := make([]byte, 34*512)
 	copy(head[446:], []byte{0, 0, 2, 0, 0xee, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff})
 	head[510], head[511] = 0x55, 0xaa
@@ -155,7 +155,7 @@ func TestAFlashedDiskGetsIdentifiersOfItsOwn(t *testing.T) {
 	}
 	testdisk.Run(t, "e2fsck", "-f", "-n", renewed.Parts[1].Device)
 	listed := testdisk.Run(t, "partx", "--raw", "--noheadings", "--output", "NR,START,SECTORS,UUID,NAME", file)
-	want := fmt.Sprintf("1 2048 1048576 %s kios-esp\n2 1050624 2097152 %s kios-data", renewed.Parts[0].GUID, renewed.Parts[1].GUID)
+	want := fmt.Sprintf("1 2048 2097152 %s kios-esp\n2 2099200 2097152 %s kios-data", renewed.Parts[0].GUID, renewed.Parts[1].GUID)
 	if listed != want {
 		t.Errorf("other programs read\n%s\nwant\n%s", listed, want)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,8 +26,8 @@ const (
 type Log struct {
 	dir        string
 	console    *sink
-	port       *sink
-	consoleAll bool
+	port       atomic.Pointer[sink]
+	consoleAll atomic.Bool
 	file       io.Writer
 }
 
@@ -39,11 +40,11 @@ func Open(dir string, console io.Writer) (*Log, error) {
 	return &Log{dir: dir, file: file, console: newSink(console)}, nil
 }
 
-// Configure applies the kernel command line's options. It is called once, before any child starts.
+// Configure applies the options of the kernel command line, and once more those of a person's file if there is one.
 func (l *Log) Configure(consoleAll bool, port io.Writer) {
-	l.consoleAll = consoleAll
+	l.consoleAll.Store(consoleAll)
 	if port != nil {
-		l.port = newSink(port)
+		l.port.Store(newSink(port))
 	}
 }
 
@@ -69,20 +70,20 @@ func (l *Log) Console(line []byte) { l.console.put(append(line[:len(line):len(li
 // Flush waits until slow devices have written their queues, at most for limit each.
 func (l *Log) Flush(limit time.Duration) {
 	l.console.flush(limit)
-	if l.port != nil {
-		l.port.flush(limit)
+	if port := l.port.Load(); port != nil {
+		port.flush(limit)
 	}
 }
 
 func (l *Log) toPort(name string, line []byte) {
-	if l.port != nil {
-		l.port.put(append([]byte(name+": "), line...))
+	if port := l.port.Load(); port != nil {
+		port.put(append([]byte(name+": "), line...))
 	}
 }
 
 // Child opens the pipe for a child's standard output and error. It outlives the process: the next start writes to it
-// too.
-func (l *Log) Child(name string) (*os.File, error) {
+// too. seen, if it is not nil, gets each line as well.
+func (l *Log) Child(name string, seen func(line []byte)) (*os.File, error) {
 	file, err := openRotating(filepath.Join(l.dir, name+".log"), fileLimit)
 	if err != nil {
 		return nil, err
@@ -92,11 +93,11 @@ func (l *Log) Child(name string) (*os.File, error) {
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 		return nil, err
 	}
-	go l.copyLines(name, file, os.NewFile(uintptr(ends[0]), name))
+	go l.copyLines(name, file, os.NewFile(uintptr(ends[0]), name), seen)
 	return os.NewFile(uintptr(ends[1]), name), nil
 }
 
-func (l *Log) copyLines(name string, file io.Writer, from io.Reader) {
+func (l *Log) copyLines(name string, file io.Writer, from io.Reader, seen func(line []byte)) {
 	lines := bufio.NewReaderSize(from, lineLimit)
 	for {
 		part, err := lines.ReadSlice('\n')
@@ -107,7 +108,10 @@ func (l *Log) copyLines(name string, file io.Writer, from io.Reader) {
 			}
 			file.Write(line)
 			l.toPort(name, line)
-			if l.consoleAll {
+			if seen != nil {
+				seen(line)
+			}
+			if l.consoleAll.Load() {
 				l.console.put(append([]byte(name+": "), line...))
 			}
 		}

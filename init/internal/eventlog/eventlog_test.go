@@ -114,7 +114,7 @@ func TestAChildsLinesReachItsFileAndThePort(t *testing.T) {
 		t.Fatal(err)
 	}
 	log.Configure(false, port)
-	pipe, err := log.Child("kubelet")
+	pipe, err := log.Child("kubelet", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

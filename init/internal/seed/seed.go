@@ -17,7 +17,9 @@ import (
 )
 
 const (
-	dir      = "/run/kios/seed"
+	dir = "/run/kios/seed"
+	// noCloud is the folder of NoCloud's files, and the label of its volumes in lower case.
+	noCloud  = "cidata"
 	readOnly = unix.MS_RDONLY | mounts.Hard
 	// tablePatience bounds the wait for partition tables.
 	tablePatience = 5 * time.Second
@@ -48,7 +50,7 @@ type Seed struct {
 func Of(v volume.Volume, chassis string) Seed {
 	label := strings.ToLower(v.Label)
 	switch {
-	case (label == "cidata" || label == "config-2") && (v.FS == "vfat" || v.FS == "iso9660"):
+	case (label == noCloud || label == "config-2") && (v.FS == "vfat" || v.FS == "iso9660"):
 		return Seed{Folder: label, FS: v.FS}
 	case v.UDF && chassis == azureTag:
 		return Seed{Folder: "azure", FS: "udf", Needs: azureFile}
@@ -64,14 +66,12 @@ type From struct {
 	OnlyDisk bool   // no other disk may hold one
 }
 
-// MountAll mounts every seed volume and the `kios` folder of the partition booted from.
+// MountAll mounts every seed volume and shows what people have put on the partition booted from.
 func MountAll(from From, loadFS func(string) error, log Log) {
-	mountLabelled(from, loadFS, log)
+	taken := mountLabelled(from, loadFS, log)
 	disks := func() []blockdev.Disk { return blockdev.Disks(tablePatience) }
 	if device := from.bootDevice(disks, log); device != "" {
-		if there, err := mountBoot(device, loadFS); there {
-			report(log, "boot", device, err)
-		}
+		showBoot(device, taken[noCloud] == "", loadFS, log)
 	}
 }
 
@@ -92,9 +92,10 @@ func (f From) bootDevice(disks func() []blockdev.Disk, log Log) string {
 	}
 }
 
-// mountLabelled mounts every seed volume, the first one of those with the same label.
-func mountLabelled(from From, loadFS func(string) error, log Log) {
-	taken := map[string]string{} // folder → kernel name
+// mountLabelled mounts every seed volume, the first one of those with the same label. It returns the kernel names of
+// their devices by folder.
+func mountLabelled(from From, loadFS func(string) error, log Log) (taken map[string]string) {
+	taken = map[string]string{}
 	chassis := chassisTag()
 	for _, device := range blockdev.Devices() {
 		path := blockdev.Path(device.Name)
@@ -119,6 +120,7 @@ func mountLabelled(from From, loadFS func(string) error, log Log) {
 			taken[found.Folder] = device.Name
 		}
 	}
+	return taken
 }
 
 // refuse returns why a device may not hold a seed, or "".
@@ -169,18 +171,4 @@ func identify(path string) volume.Volume {
 	}
 	defer file.Close()
 	return volume.Identify(file)
-}
-
-// mountBoot mounts only the folder `kios`. The rest of the partition is the boot loader's and not for pods.
-func mountBoot(device string, loadFS func(string) error) (there bool, err error) {
-	const whole, shown = "/run/kios/.esp", dir + "/boot"
-	defer os.Remove(whole)
-	if err := mounts.One(mounts.Mount{Source: device, Target: whole, FS: "vfat", Flags: readOnly}, loadFS); err != nil {
-		return true, err
-	}
-	defer unix.Unmount(whole, unix.MNT_DETACH)
-	if info, err := os.Stat(whole + "/kios"); err != nil || !info.IsDir() {
-		return false, nil
-	}
-	return true, mounts.One(mounts.Mount{Source: whole + "/kios", Target: shown, Flags: unix.MS_BIND | readOnly}, nil)
 }

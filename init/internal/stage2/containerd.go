@@ -22,7 +22,7 @@ func (h *host) startContainerd() error {
 	h.notify = notify
 	h.runtimeReady = make(chan struct{})
 	var runtimeOnce sync.Once
-	h.containerd, err = h.child("containerd", -999, func(supervise.History) supervise.Spec {
+	h.containerd, err = h.child("containerd", -999, nil, func(supervise.History) supervise.Spec {
 		h.log.Info("containerd.start")
 		return supervise.Spec{
 			Args: containerdArgs,

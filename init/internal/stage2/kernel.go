@@ -25,7 +25,7 @@ func (h *host) prepareKernel() {
 		name    string
 		prepare func() error
 	}{
-		{"limits", setLimits}, {"root's read-ahead", limitReadAhead}, {"loopback", loopbackUp}, {"router announcements", h.followLinks},
+		{"limits", setLimits}, {"root's read-ahead", limitReadAhead}, {"loopback", loopbackUp},
 		{"resolv.conf", firstResolvConf},
 		{"ctrl-alt-del", func() error { return unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) }},
 	} {
@@ -46,15 +46,17 @@ func (h *host) applySysctls(table []sysctl.Setting) {
 	}
 }
 
-// followLinks lets hardware links believe router announcements, those that exist and those that appear.
-func (h *host) followLinks() error {
+// followRouters lets hardware links believe router announcements, those that exist and those that appear. It comes
+// before any link is up, and after a person's settings are known.
+func (h *host) followRouters() {
 	links, err := routers.Open(h.options.Sysctls, func(link string, err error) {
 		h.log.Warn("routers.failed", "link", link, "cause", err)
 	})
-	if err == nil {
-		go links.Follow()
+	if err != nil {
+		h.log.Warn("host.failed", "what", "router announcements", "cause", err)
+		return
 	}
-	return err
+	go links.Follow()
 }
 
 // limits holds what children inherit: the limits that systemd's units for them give, and none on what the kernel

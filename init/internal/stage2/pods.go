@@ -1,10 +1,13 @@
 package stage2
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/kubelet"
+	"kios.dev/init/internal/seed"
 	"kios.dev/init/internal/staticpods"
 )
 
@@ -21,7 +24,7 @@ const (
 // network anyway.
 func (h *host) offerPods() {
 	folder := staticpods.Folder{
-		From: "/etc/kubernetes/manifests", To: runDir + "/manifests",
+		From: "/etc/kubernetes/manifests", Over: seed.BootDir + "/manifests", To: runDir + "/manifests",
 		Boot: readLine("/proc/sys/kernel/random/boot_id"),
 	}
 	first, err := folder.OfferFirst()
@@ -58,7 +61,7 @@ const faultPace = 10 * time.Second
 // logged in a later round if it is still there: a program that makes and removes faults must not roll the log over.
 func (h *host) podsReporter() func(error) {
 	return reportChanges(time.Now, func(err error) {
-		h.log.Error("pods.manifests", "cause", fault.New(fault.Manifests, "offer the static pods", "Correct or remove the file in /etc/kubernetes/manifests.", err))
+		h.log.Error("pods.manifests", "cause", fault.New(fault.Manifests, "offer the static pods", "Correct or remove the file in /etc/kubernetes/manifests, or in kios/manifests on the medium.", err))
 	})
 }
 
@@ -73,5 +76,44 @@ func reportChanges(now func() time.Time, report func(error)) func(error) {
 			last, at = text, now()
 			report(err)
 		}
+	}
+}
+
+const (
+	// refusalsAMinute bounds the lines about refused pods: a program may write one faulty manifest after the other.
+	refusalsAMinute = 8
+	// refusalsKept is how many refusals are remembered, so that one that stays is reported once.
+	refusalsKept = 256
+)
+
+// podRefused reports a pod that kubelet refuses; the others run.
+func (h *host) podRefused(what, cause string) {
+	h.log.Error("pods.refused", "manifest", what, "cause", fault.New(fault.Manifest, "run "+what,
+		"Correct the file in kios/manifests on the medium, or in /etc/kubernetes/manifests.", errors.New(cause)))
+}
+
+// followRefusals returns a function that takes the lines of kubelet's log and reports each refused pod once. One that
+// comes after too many others is reported when kubelet repeats it.
+func followRefusals(now func() time.Time, report func(what, cause string)) func(line []byte) {
+	var refusals kubelet.Refusals
+	known := map[string]string{}
+	minute, reported := time.Time{}, 0
+	return func(line []byte) {
+		what, cause := refusals.Line(line)
+		if what == "" || known[what] == cause {
+			return
+		}
+		if now().Sub(minute) >= time.Minute {
+			minute, reported = now(), 0
+		}
+		if reported >= refusalsAMinute {
+			return
+		}
+		if len(known) >= refusalsKept {
+			clear(known)
+		}
+		known[what] = cause
+		reported++
+		report(what, cause)
 	}
 }

@@ -2,6 +2,7 @@ package stage2
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -32,5 +33,35 @@ func TestAFaultIsReportedOnceAndNoneCanFloodTheLog(t *testing.T) {
 	report(two)
 	if said[len(said)-1] != "two" {
 		t.Errorf("a fault that stays was not said: %v", said)
+	}
+}
+
+func TestARefusedPodIsReportedOnceAndManyDoNotFloodTheLog(t *testing.T) {
+	now := time.Unix(1000, 0)
+	var said []string
+	follow := followRefusals(func() time.Time { return now }, func(what, cause string) { said = append(said, what+": "+cause) })
+	refuse := func(name, cause string) {
+		follow(fmt.Appendf(nil, `E1126 1 file.go:186] "Could not process manifest file" err=%q path=%q`+"\n", cause, "/run/kios/manifests/"+name))
+	}
+	follow([]byte("I1126 1 kubelet.go:1] \"Starting kubelet\"\n"))
+	refuse("a.yaml", "one")
+	refuse("a.yaml", "one")
+	refuse("a.yaml", "two")
+	if len(said) != 2 || said[1] != "a.yaml: two" {
+		t.Fatalf("%v", said)
+	}
+	for range 3 { // kubelet repeats what it refuses
+		for i := range 20 {
+			refuse(fmt.Sprintf("b%02d.yaml", i), "broken")
+		}
+		now = now.Add(20 * time.Second)
+	}
+	if len(said) != refusalsAMinute {
+		t.Errorf("in a minute: %v", said)
+	}
+	now = now.Add(time.Minute)
+	refuse("b19.yaml", "broken")
+	if said[len(said)-1] != "b19.yaml: broken" {
+		t.Errorf("what was held back is not said later: %v", said)
 	}
 }

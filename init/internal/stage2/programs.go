@@ -16,9 +16,10 @@ func environment() []string {
 	return []string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp", "NOTIFY_SOCKET=" + notifyPath}
 }
 
-// child returns a supervised program with its own log and control group. A lower oomScore is killed later.
-func (h *host) child(name string, oomScore int, spec func(supervise.History) supervise.Spec) (*supervise.Child, error) {
-	output, err := h.log.Child(name)
+// child returns a supervised program with its own log and control group. A lower oomScore is killed later. seen, if it
+// is not nil, gets each line of its log.
+func (h *host) child(name string, oomScore int, seen func(line []byte), spec func(supervise.History) supervise.Spec) (*supervise.Child, error) {
+	output, err := h.log.Child(name, seen)
 	if err != nil {
 		return nil, fault.New(fault.Start, "open the log of "+name, "Check the machine's memory.", err)
 	}

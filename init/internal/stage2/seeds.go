@@ -1,11 +1,13 @@
 package stage2
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"time"
 
 	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/plainfile"
 	"kios.dev/init/internal/seed"
 )
@@ -16,6 +18,9 @@ const (
 	// movePatience is how long the seeds of another machine have to lead to a new document. Until then a reboot mounts
 	// them again.
 	movePatience = 5 * time.Minute
+
+	networkFile    = "dhcp.yaml"
+	maxNetworkFile = 64 << 10
 
 	metaDir = dataDir + "/meta"
 	// machineFile in metaDir holds the hash of the facts of the machine on which the node joined its cluster.
@@ -29,8 +34,26 @@ func (h *host) mountSeeds(drivers <-chan struct{}) <-chan struct{} {
 		defer close(done)
 		<-drivers // the seed may be on a disk that appears later than the data partition
 		seed.MountAll(from, h.modules.LoadFS, h.log)
+		h.takeNetworkFile(seed.BootDir, runDir+"/host")
+		h.reportLateArguments(seed.BootDir)
 	}()
 	return done
+}
+
+// takeNetworkFile copies the medium's settings of network cards to where the DHCP client looks: its pod sees nothing
+// else of the medium, which holds secrets.
+func (h *host) takeNetworkFile(from, to string) {
+	content, err := plainfile.Read(from, networkFile, maxNetworkFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		err = atomicfile.Write(to+"/"+networkFile, content, 0o644)
+	}
+	if err != nil {
+		h.log.Warn("seed.failed", "label", "boot", "cause", fault.New(fault.Seed, "take kios/"+networkFile+" of the medium",
+			"Write the file again; it has at most 64 KiB.", err))
+	}
 }
 
 // seedsFrom returns which volumes may hold a seed. A joined node takes none from a disk that it did not boot from,

@@ -1,8 +1,13 @@
 package stage2
 
 import (
+	"bytes"
 	"os"
+	"strings"
 	"testing"
+	"time"
+
+	"kios.dev/init/internal/eventlog"
 )
 
 func TestANodeHasMovedWhenItJoinedOnAnotherMachine(t *testing.T) {
@@ -72,5 +77,34 @@ func TestANodeIsJoinedWithAKubeconfig(t *testing.T) {
 	}
 	if !isJoined(etc) {
 		t.Error("a node with a kubeconfig has not joined")
+	}
+}
+
+func TestTheMediumsNetworkFileIsCopiedOrReported(t *testing.T) {
+	for _, c := range []struct{ name, content, says string }{
+		{"there is none", "", ""},
+		{"it is copied", "interfaces: {}\n", ""},
+		{"it is too long", strings.Repeat("#", maxNetworkFile+1), "KIOS_INIT_SEED"},
+	} {
+		from, to := t.TempDir(), t.TempDir()
+		if c.content != "" {
+			os.WriteFile(from+"/dhcp.yaml", []byte(c.content), 0o644)
+		}
+		var console bytes.Buffer
+		log, err := eventlog.Open(t.TempDir(), &console)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &host{log: log}
+		h.takeNetworkFile(from, to)
+		log.Flush(time.Second)
+		said := console.String()
+		if (said == "") != (c.says == "") || !strings.Contains(said, c.says) {
+			t.Errorf("%s: it says %q", c.name, said)
+		}
+		copied, _ := os.ReadFile(to + "/dhcp.yaml")
+		if want := c.content; c.says == "" && string(copied) != want || c.says != "" && len(copied) > 0 {
+			t.Errorf("%s: copied %d bytes", c.name, len(copied))
+		}
 	}
 }

@@ -45,9 +45,10 @@ type host struct {
 	modules *modules.Loader
 	release release
 
-	bootPart   string // GUID of the partition booted from, or ""
-	bootDevice string // its device, or ""
-	medium     string // kernel name of the disk that belongs to the machine, or ""
+	bootPart      string // GUID of the partition booted from, or ""
+	bootDevice    string // its device, or ""
+	argumentsRead bool   // kios/cmdline.txt was there in time
+	medium        string // kernel name of the disk that belongs to the machine, or ""
 
 	dataDevice       string // device of the data partition
 	data, dataReason string // as in host.json
@@ -167,6 +168,7 @@ func (h *host) openAPI() error {
 	return nil
 }
 
+// openLogPort may be called again before a child runs, when more options are known.
 func (h *host) openLogPort() {
 	if h.options.LogPort == "" {
 		h.log.Configure(h.options.ConsoleAll, nil)

@@ -16,6 +16,11 @@ import (
 func (h *host) mountState(drivers <-chan struct{}) error {
 	want := datapart.Want{Spec: h.options.DataPart, BootPart: datapart.BootPart()}
 	choice := datapart.Search(want, h.modules, drivers)
+	if h.takeArguments(choice.Boot) && h.options.DataPart != want.Spec {
+		want.Spec = h.options.DataPart
+		choice = datapart.Search(want, h.modules, drivers)
+	}
+	h.followRouters()
 	h.bootPart, h.bootDevice, h.medium = want.BootPart, choice.Boot, choice.Medium.Name
 	h.renewDisk(choice.Medium, want)
 	h.dataDevice, h.data, h.dataReason = choice.Device, "partition", ""
@@ -49,7 +54,7 @@ func (h *host) whyRAM(choice datapart.Choice, want datapart.Want) (reason string
 			fmt.Errorf("%s cannot be told apart", strings.Join(choice.Twins, " and "))))
 	case choice.Device != "":
 	case want.Spec != "":
-		lacking = fault.New(fault.DataPart, "find datapart="+want.Spec, "Check the kernel command line and the disk.", os.ErrNotExist)
+		lacking = fault.New(fault.DataPart, "find datapart="+want.Spec, "Check the kernel command line, kios/cmdline.txt on the medium, and the disk.", os.ErrNotExist)
 	case want.BootPart != "" && choice.Boot == "":
 		lacking = fault.New(fault.DataPart, "find the disk booted from",
 			"Its driver is missing, or it replies too slowly. With datapart= on the kernel command line another disk can hold the state.", os.ErrNotExist)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,10 +19,46 @@ const (
 	maxNames     = 4096 // entries that are listed to find the first by name
 )
 
-// manifests is what a folder may offer: names in order, at most maxManifests.
+// Endings are those of the manifests that people put on the medium, in lower case.
+var Endings = []string{".yaml", ".yml", ".json"}
+
+// manifests is what there is to offer: names in order, at most maxManifests, each with its folder.
 type manifests struct {
 	listed bool
 	names  []string
+	in     map[string]string
+}
+
+// open lists the manifests of both folders.
+func (f Folder) open() (manifests, *faults) {
+	own, failed := openManifests(f.From)
+	if f.Over == "" {
+		return own, failed
+	}
+	over, alsoFailed := openManifests(f.Over)
+	for _, err := range alsoFailed.errs {
+		failed.add(err)
+	}
+	for _, name := range over.names {
+		if !slices.Contains(Endings, strings.ToLower(filepath.Ext(name))) {
+			continue
+		}
+		if own.in[name] == "" {
+			own.names = append(own.names, name)
+		}
+		own.in[name] = f.Over
+	}
+	own.listed = own.listed && over.listed
+	slices.Sort(own.names)
+	own.limit(f.From+" and "+f.Over, failed)
+	return own, failed
+}
+
+func (m *manifests) limit(where string, failed *faults) {
+	if len(m.names) > maxManifests {
+		failed.add(fmt.Errorf("%s holds too many manifests: only the first %d by name are offered", where, maxManifests))
+		m.names = m.names[:maxManifests]
+	}
 }
 
 // openManifests lists a folder. Like kubelet it ignores names with a leading dot. A missing folder has no manifests.
@@ -30,15 +67,16 @@ func openManifests(folder string) (manifests, *faults) {
 	names, err := plainfile.Names(folder, maxNames)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		failed.add(err)
-		return manifests{}, failed
+		return manifests{in: map[string]string{}}, failed
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") })
 	slices.Sort(names)
-	if len(names) > maxManifests {
-		failed.add(fmt.Errorf("%s holds too many manifests: only the first %d by name are offered", folder, maxManifests))
-		names = names[:maxManifests]
+	found := manifests{true, names, map[string]string{}}
+	found.limit(folder, failed)
+	for _, name := range found.names {
+		found.in[name] = folder
 	}
-	return manifests{true, names}, failed
+	return found, failed
 }
 
 // faults collects errors. Only the first are spelled out, so that a folder full of them fits into a line of the log.

@@ -1,6 +1,6 @@
-// Package staticpods writes the folder from which kubelet reads static pods: a copy of /etc/kubernetes/manifests. At
-// boot it offers the pods that bring up the network first, so that the sandboxes of the other pods do not compete with
-// theirs.
+// Package staticpods writes the folder from which kubelet reads static pods: a copy of /etc/kubernetes/manifests and of
+// the medium's manifests. At boot it offers the pods that bring up the network first, so that the sandboxes of the
+// other pods do not compete with theirs.
 package staticpods
 
 import (
@@ -24,6 +24,7 @@ const startAnnotation = "kios.dev/start"
 // Folder is kubelet's folder (To) and the one that it copies (From), in this boot.
 type Folder struct {
 	From, To string
+	Over     string // a folder whose manifests replace those of From with the same name, or ""
 	Boot     string // the boot's id
 }
 
@@ -32,10 +33,10 @@ func (f Folder) OfferFirst() ([]string, error) {
 	if err := os.MkdirAll(f.To, 0o700); err != nil {
 		return nil, err
 	}
-	manifests, failed := openManifests(f.From)
+	manifests, failed := f.open()
 	var uids []string
 	for _, name := range manifests.names {
-		content, err := f.read(name)
+		content, err := f.read(manifests.in[name], name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a dangling link, or removed since the folder was listed
 		}
@@ -52,7 +53,7 @@ func (f Folder) OfferFirst() ([]string, error) {
 
 // Sync makes To equal to From. A file that cannot be read keeps its copy: a disk fault must not end a pod.
 func (f Folder) Sync() error {
-	manifests, failed := openManifests(f.From)
+	manifests, failed := f.open()
 	if !manifests.listed {
 		return failed.join()
 	}
@@ -62,7 +63,7 @@ func (f Folder) Sync() error {
 	stays, total := map[string]bool{}, int64(0)
 	for _, name := range manifests.names {
 		copied := filepath.Join(f.To, name)
-		content, err := f.read(name)
+		content, err := f.read(manifests.in[name], name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -71,7 +72,7 @@ func (f Folder) Sync() error {
 			size = sizeOf(copied)
 		}
 		if total+size > maxTotal {
-			failed.add(fmt.Errorf("%s/%s is left out: the manifests together are too large, more than %d bytes", f.From, name, maxTotal))
+			failed.add(fmt.Errorf("%s/%s is left out: the manifests together are too large, more than %d bytes", manifests.in[name], name, maxTotal))
 			continue
 		}
 		total += size
@@ -85,8 +86,8 @@ func (f Folder) Sync() error {
 	return failed.join()
 }
 
-func (f Folder) read(name string) ([]byte, error) {
-	content, err := plainfile.Read(f.From, name, maxSize)
+func (f Folder) read(folder, name string) ([]byte, error) {
+	content, err := plainfile.Read(folder, name, maxSize)
 	return inBoot(content, f.Boot), err
 }
 

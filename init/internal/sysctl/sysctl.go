@@ -51,7 +51,7 @@ func parse(text string) ([]Setting, error) {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		name = strings.TrimSpace(name)
-		if !ok || !wellFormed(name) {
+		if !ok || !WellFormed(name) {
 			malformed = append(malformed, fmt.Errorf("line %d: %q is not `name = value`", number, line))
 			continue
 		}
@@ -60,8 +60,8 @@ func parse(text string) ([]Setting, error) {
 	return rows, errors.Join(malformed...)
 }
 
-// wellFormed reports whether name consists of words of [a-z0-9_-] that single dots separate and no `-` begins.
-func wellFormed(name string) bool {
+// WellFormed reports whether name consists of words of [a-z0-9_-] that single dots separate and no `-` begins.
+func WellFormed(name string) bool {
 	for word := range strings.SplitSeq(name, ".") {
 		if word == "" || word[0] == '-' || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
 			return false

@@ -4,11 +4,11 @@ import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
 import { fetchBun } from '../build/image/runtime.ts';
-import { bundleBootstrap } from '../lab/bootstrap-agent.ts';
 import { bringUp } from '../lab/bring-up.ts';
 import { abandon, down } from '../lab/down.ts';
 import { labMachine } from '../lab/node.ts';
 import type { ConsoleEvent } from '../lab/qemu/console-line.ts';
+import { bundleAgent } from '../workstation/agent-bundle.ts';
 import { workstationArch } from '../workstation/arch.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { run } from '../workstation/run.ts';
@@ -101,7 +101,7 @@ export async function benchBootstrap(
   context: CommandContext,
   options: BenchBootstrapOptions,
 ): Promise<void> {
-  const bundle = await bundleBootstrap(context.progress);
+  const bundle = await bundleAgent('bootstrap', context.progress);
   const bun = await fetchBun(workstationArch(), context.progress);
   const inside = path.join(import.meta.dirname, 'bootstrap-main.ts');
   const network = 'ip link set lo up && ip address add 169.254.169.254/32 dev lo && exec "$@"';

@@ -6,6 +6,7 @@ import type { CommandContext } from '../workstation/command-context.ts';
 import { benchCommand } from './commands/bench.ts';
 import { bootstrapCommand } from './commands/bootstrap.ts';
 import { buildCommand } from './commands/build.ts';
+import { configureCommand } from './commands/configure.ts';
 import { downCommand } from './commands/down.ts';
 import { exportCommand } from './commands/export.ts';
 import { flashCommand } from './commands/flash.ts';
@@ -40,6 +41,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(kubectlCommand())
     .command(buildCommand(context))
     .command(flashCommand(context))
+    .command(configureCommand(context))
     .command(publishCommand(context))
     .command(inspectCommand(context))
     .command(exportCommand(context))

@@ -27,6 +27,7 @@ export interface BootOptions extends Pick<
   readonly cpus: number;
   /** Ports of the workstation's 127.0.0.1 that the guest may reach. */
   readonly workstationPorts: readonly number[];
+  /** Undefined of a machine that is configured by its own medium. */
   readonly seed?: Seed;
   readonly netns?: string;
 }

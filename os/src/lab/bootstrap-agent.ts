@@ -5,17 +5,8 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 import { execa } from 'execa';
 
-import { repository } from '../workstation/paths.ts';
+import { bundleAgent } from '../workstation/agent-bundle.ts';
 import type { Progress } from '../workstation/progress.ts';
-import { buildWorkspaces } from '../workstation/turbo.ts';
-
-/** Bundles the bootstrap agent as it ships and returns the file, which Node runs as well as the image's runtime. */
-export async function bundleBootstrap(progress: Progress): Promise<string> {
-  await progress.task('bootstrap agent', (note) =>
-    buildWorkspaces(['@kios/bootstrap'], { onLine: note }),
-  );
-  return path.join(repository, 'agents/bootstrap/dist/agent.cjs');
-}
 
 /** Returns flags that point the agent to empty folders: the workstation's files say nothing about a node. */
 const elsewhere = (folder: string): readonly string[] =>
@@ -36,7 +27,7 @@ export type AgentCall =
 
 /** Runs the agent's own code on the workstation, with its output as the command's. Fails when the agent does. */
 export async function runBootstrap(progress: Progress, { verb, args }: AgentCall): Promise<void> {
-  const bundle = await bundleBootstrap(progress);
+  const bundle = await bundleAgent('bootstrap', progress);
   const folder = await mkdtemp(path.join(tmpdir(), 'kios-bootstrap-'));
   try {
     const { exitCode } = await execa(

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { decodeGpt, GPT_BYTES, guidBytes, SECTOR } from '../../src/build/formats/gpt.ts';
 import { IDENTIFIERS, LAYOUT, makeDisk } from '../../src/build/image/disk.ts';
-import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
+import { openToolroot, type Toolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { listData, writeToData } from '../../src/lab/qemu/data-partition.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
@@ -24,14 +24,17 @@ const WANTED = {
   'sparse_super, large_file, metadata_csum': [0x64, 0x1 | 0x2 | 0x400],
 } as const;
 
+const MIB = 1024 * 1024;
+
 let dir: string;
+let tools: Toolroot;
 let disk: FileHandle;
 
 beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'kios-disk-'));
   const [efi, out] = [path.join(dir, 'kios.efi'), path.join(dir, 'kios.img')];
   await writeFile(efi, 'MZ');
-  const tools = await openToolroot(silent);
+  tools = await openToolroot(silent);
   await makeDisk({ out, efi, arch: 'amd64', time: 1_790_000_000, tools });
   disk = await open(out);
 }, 120_000);
@@ -84,3 +87,62 @@ test('a test can put there what a pod could: files, FIFOs and links to anywhere'
   expect(await debugfs('stat /meta/etc/waits')).toContain('Type: FIFO');
   expect(await debugfs('stat /meta/etc/kios/leads')).toContain('/proc/kmsg');
 });
+
+/** Prints the ranges of a file that are no holes, as `OFFSET END` lines: what a program that skips holes writes. */
+const ALLOCATED = `
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+size, at = os.fstat(fd).st_size, 0
+while at < size:
+    try: start = os.lseek(fd, at, os.SEEK_DATA)
+    except OSError: break
+    at = os.lseek(fd, start, os.SEEK_HOLE)
+    print(start, at)
+`;
+
+test('on a used medium, where holes leave what was there, both file systems are whole', async () => {
+  const [image, medium] = [path.join(dir, 'kios.img'), path.join(dir, 'medium')];
+  const listing = (await run('python3', ['-c', ALLOCATED, image])).trim().split('\n');
+  const ranges = listing.map((line) => line.split(' ').map(Number));
+  const written = ranges.reduce((sum, [start = 0, end = 0]) => sum + end - start, 0);
+  expect(written).toBeLessThan(128 * MIB);
+
+  await using used = await open(medium, 'w+');
+  const stale = Buffer.alloc(4 * MIB, 0xa5);
+  for (let at = 0; at < LAYOUT.bytes; at += stale.length)
+    await used.write(stale, 0, Math.min(stale.length, LAYOUT.bytes - at), at);
+  for (const [start = 0, end = 0] of ranges)
+    await used.write(await read(start, end - start), 0, end - start, start);
+
+  await run('/usr/sbin/e2fsck', ['-f', '-n', `${medium}?offset=${data}`]);
+  const partition = path.join(dir, 'esp');
+  const { bytes } = LAYOUT.partitions[0]!;
+  const from = ['if=' + medium, `skip=${esp! / MIB}`, `count=${bytes / MIB}`, `bs=${MIB}`];
+  await run('dd', [...from, `of=${partition}`, 'status=none']);
+  await tools.run('usr/sbin/fsck.fat', ['-n', partition]);
+  await rm(partition);
+  await rm(medium);
+}, 120_000);
+
+test('people find a folder of theirs on the EFI system partition, with a document that a node takes', async () => {
+  const at = `${path.join(dir, 'kios.img')}@@${esp}`;
+  const names = (await tools.run('usr/bin/mdir', ['-b', '-i', at, '::kios'])).trim().split('\n');
+  expect(names).toEqual([
+    '::/kios/manifests/',
+    '::/kios/README.txt',
+    '::/kios/bootstrap.yaml.example',
+  ]);
+});
+
+test('there is room for three EFI files of the largest size that firmware takes', async () => {
+  const efi = path.join(dir, 'large.efi');
+  await writeFile(efi, '');
+  await truncate(efi, 321 * MIB);
+  const request = { out: path.join(dir, 'large.img'), efi, arch: 'amd64', time: 0, tools } as const;
+  await expect(makeDisk(request)).rejects.toMatchObject({ code: 'KIOS_IMAGE_SIZE' });
+  await truncate(efi, 300 * MIB);
+  await makeDisk(request);
+  const at = `${request.out}@@${esp}`;
+  for (const name of ['next', 'before'])
+    await tools.run('usr/bin/mcopy', ['-i', at, efi, `::EFI/BOOT/${name}.efi`]);
+}, 120_000);

@@ -15,7 +15,7 @@ import { imageName } from '../../src/build/shipped.ts';
 import { type BuiltProgram, buildUpstream } from '../../src/build/sources/upstream/build.ts';
 import { buildPause } from '../../src/build/sources/upstream/pause.ts';
 import { makeStore } from '../../src/build/store/store.ts';
-import { bundleBootstrap } from '../../src/lab/bootstrap-agent.ts';
+import { bundleAgent } from '../../src/workstation/agent-bundle.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { Containerd, linkStore, unpack } from '../support/containerd.ts';
@@ -82,7 +82,7 @@ beforeAll(async () => {
   if (process.getuid?.() !== 0) return;
   programs = await buildUpstream(PROGRAMS, workstationArch(), silent);
   const pause = (await buildPause(workstationArch(), silent)).path;
-  agent = await bundleBootstrap(silent);
+  agent = await bundleAgent('bootstrap', silent);
   home = await mkdtemp(path.join(tmpdir(), 'kios-private-'));
   etc = path.join(home, 'etc');
   registry = await startDistribution(path.join(home, 'registry'));

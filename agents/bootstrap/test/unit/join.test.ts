@@ -338,3 +338,12 @@ it('the kernel command line can exclude the seed', async () => {
   expect(calls).toEqual([]);
   expect(await run({ provider: 'nocloud' })).toBe('pending');
 });
+
+it('a word of a person’s file counts unless the kernel command line has it', async () => {
+  node.seed(document(CA_A));
+  node.lease();
+  node.write('run/kios/host/arguments', 'kios.provider=none\n');
+  expect(await run()).toBe('standalone');
+  node.write('cmdline', 'quiet kios.provider=nocloud\n');
+  expect(await run()).toBe('pending');
+});

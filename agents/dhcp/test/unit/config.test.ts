@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -17,7 +17,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** Flags by name, as a parser reads them. */
 type Given = Readonly<Record<string, unknown>>;
 
-const HOST_FILE = path.join(folder, 'host.json');
+// Apart from the file of settings, which would count as init's copy beside it.
+const HOST_FILE = path.join(folder, 'no-medium', 'host.json');
+mkdirSync(path.dirname(HOST_FILE));
 const GIVEN: Given = {
   config: path.join(folder, 'absent.yaml'),
   'host-file': HOST_FILE,
@@ -63,6 +65,16 @@ describe('the configuration', () => {
     expect(options.policy.identity.extraOptions).toEqual([43]);
     const other = clientOptions(await configFor({ config }), { ...LINK, name: 'eth1' }, 110, true);
     expect(other.plan).toMatchObject({ onExpire: 'keep', metric: 110 });
+  });
+
+  it('of the medium, which init copies, takes its place', async () => {
+    const config = yaml('interfaces: { eth0: { metric: 50 } }');
+    const medium = path.join(folder, 'host', 'dhcp.yaml');
+    mkdirSync(path.dirname(medium), { recursive: true });
+    writeFileSync(medium, 'interfaces: { eth0: { metric: 60 } }');
+    const hostFile = path.join(folder, 'host', 'host.json');
+    const { plan } = await optionsFor({ config, 'host-file': hostFile });
+    expect(plan.metric).toBe(60);
   });
 
   it('turns a link off', async () => {

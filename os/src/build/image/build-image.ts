@@ -29,6 +29,7 @@ import { makeStore } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
 import { makeDisk } from './disk.ts';
 import { makeErofs } from './erofs.ts';
+import { espFilesDigest } from './esp.ts';
 import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { clearLayout } from './oci-layout.ts';
@@ -201,6 +202,7 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
     commandLine(arch),
     time,
     await fileSha256(init),
+    await espFilesDigest(),
   );
   if (await unchanged(at('.built'), key, out)) return out;
   await progress.task('kios.efi', async () =>

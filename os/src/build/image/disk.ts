@@ -1,9 +1,11 @@
-import { copyFile, open, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { open, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { KiosError } from '@kios/errors';
 
 import type { Arch } from '../../workstation/paths.ts';
+import type { ByteRange } from '../formats/byte-range.ts';
+import { usedInExt4 } from '../formats/ext4.ts';
 import {
   encodeGpt,
   placePartitions,
@@ -12,6 +14,7 @@ import {
   TYPE,
 } from '../formats/gpt.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
+import { makeEsp, usedInEsp } from './esp.ts';
 
 /**
  * The identifiers of every image, the same in each, so that equal inputs give equal images. Init replaces them at the
@@ -26,8 +29,11 @@ export const IDENTIFIERS = {
 } as const;
 
 const MIB = 1024 * 1024;
-/** Room for the running EFI file, the next one, and files that an operator adds. */
-const ESP_BYTES = 512 * MIB;
+const ESP_BYTES = 1024 * MIB;
+/** The running EFI file, the next one and the one before. */
+const EFI_FILES = 3;
+/** Room for the files that people add. */
+const PEOPLE_BYTES = 64 * MIB;
 /** Enough to start with. Nothing enlarges it on a larger disk: `datapart=` can name a larger partition instead. */
 const DATA_BYTES = 1024 * MIB;
 
@@ -36,40 +42,6 @@ export const LAYOUT = placePartitions(IDENTIFIERS.disk, [
   { type: TYPE.esp, guid: IDENTIFIERS.esp, label: 'kios-esp', bytes: ESP_BYTES },
   { type: TYPE.data, guid: IDENTIFIERS.data, label: 'kios-data', bytes: DATA_BYTES },
 ]);
-
-/** The file that firmware starts from removable media (UEFI specification 2.10, section 3.5.1.1). */
-const BOOT_FILE = { amd64: 'BOOTX64.EFI', arm64: 'BOOTAA64.EFI' } as const;
-
-async function makeEsp(
-  file: string,
-  efi: string,
-  arch: Arch,
-  time: number,
-  tools: Toolroot,
-): Promise<void> {
-  await writeFile(file, '');
-  await truncate(file, ESP_BYTES);
-  await tools.run('usr/sbin/mkfs.fat', [
-    '-F',
-    '32',
-    '-n',
-    'KIOS',
-    '--invariant', // it sets a serial number, so it comes before -i
-    '-i',
-    IDENTIFIERS.espSerial,
-    file,
-  ]);
-  // mcopy -m takes an entry's time stamp from its source.
-  const staged = `${file}.efi`;
-  await copyFile(efi, staged);
-  await utimes(staged, time, time);
-  const env = { SOURCE_DATE_EPOCH: String(time), TZ: 'UTC' };
-  await tools.run('usr/bin/mmd', ['-i', file, '::EFI', '::EFI/BOOT', '::kios'], { env });
-  await tools.run('usr/bin/mcopy', ['-m', '-i', file, staged, `::EFI/BOOT/${BOOT_FILE[arch]}`], {
-    env,
-  });
-  await rm(staged);
-}
 
 /**
  * The features of ext4 in Debian's mke2fs.conf; without that file, `mke2fs -t ext4` makes no journal. With
@@ -83,7 +55,8 @@ const DATA_FEATURES = [
 async function makeData(file: string, time: number, tools: Toolroot): Promise<void> {
   await writeFile(file, '');
   await truncate(file, DATA_BYTES);
-  const options = `lazy_itable_init=1,lazy_journal_init=1,hash_seed=${namedGuid('hash')},root_owner=0:0`;
+  // Nothing is left to be zeroed later: on a used medium there are old inodes and an old journal.
+  const options = `lazy_itable_init=0,lazy_journal_init=0,hash_seed=${namedGuid('hash')},root_owner=0:0`;
   await tools.run(
     'usr/sbin/mke2fs',
     [
@@ -117,22 +90,47 @@ async function makeData(file: string, time: number, tools: Toolroot): Promise<vo
   );
 }
 
-/** Copies a file to a partition's offset on the disk, leaving holes where it is zero. */
+/** Returns the bytes of the data partition's file system that are in use: its metadata, while it is new. */
+const usedInData = async (file: string, tools: Toolroot): Promise<ByteRange[]> =>
+  usedInExt4(await tools.run('usr/sbin/dumpe2fs', [file]));
+
+/**
+ * Copies the used parts of a file system to its partition. They are written even where they are zero, because a program
+ * that skips the holes of the image would leave there what the medium held before. The rest stays a hole.
+ */
 async function place(
   disk: string,
   source: string,
-  { offset, bytes }: PlacedPartition,
+  { offset }: PlacedPartition,
+  used: readonly ByteRange[],
 ): Promise<void> {
   await using from = await open(source);
   await using to = await open(disk, 'r+');
   const chunk = Buffer.alloc(MIB);
-  for (let at = 0; at < bytes;) {
-    const { bytesRead } = await from.read(chunk, 0, chunk.length, at);
-    if (bytesRead === 0) break;
-    const piece = chunk.subarray(0, bytesRead);
-    if (piece.some((byte) => byte !== 0)) await to.write(piece, 0, bytesRead, offset + at);
-    at += bytesRead;
+  for (const { offset: start, bytes } of used) {
+    const end = start + bytes;
+    for (let at = start; at < end;) {
+      const { bytesRead } = await from.read(chunk, 0, Math.min(chunk.length, end - at), at);
+      if (bytesRead === 0) break;
+      await to.write(chunk, 0, bytesRead, offset + at);
+      at += bytesRead;
+    }
   }
+}
+
+/** Writes the partition table, and zeros between it and the partitions, where other tables may have been. */
+async function writeTable(file: string): Promise<void> {
+  const { start, end } = encodeGpt(LAYOUT);
+  const [first] = LAYOUT.partitions;
+  const last = LAYOUT.partitions.at(-1)!;
+  const head = Buffer.alloc(first!.offset);
+  const tail = Buffer.alloc(LAYOUT.bytes - last.offset - last.bytes);
+  start.copy(head);
+  end.copy(tail, tail.length - end.length);
+  await using disk = await open(file, 'r+');
+  await disk.write(head, 0, head.length, 0);
+  await disk.write(tail, 0, tail.length, LAYOUT.bytes - tail.length);
+  await disk.sync();
 }
 
 export interface DiskRequest {
@@ -150,24 +148,21 @@ export interface DiskRequest {
  */
 export async function makeDisk({ out, efi, arch, time, tools }: DiskRequest): Promise<void> {
   const { size } = await stat(efi);
-  if (size > ESP_BYTES / 2)
+  if (size * EFI_FILES > ESP_BYTES - PEOPLE_BYTES)
     throw new KiosError(
       'KIOS_IMAGE_SIZE',
-      `put ${path.basename(efi)} (${Math.ceil(size / MIB)} MiB) on the EFI system partition`,
+      `put ${EFI_FILES} of ${path.basename(efi)} (${Math.ceil(size / MIB)} MiB) on the EFI system partition`,
     );
   const [esp, data, scratch] = [`${out}.esp`, `${out}.data`, `${out}.tmp`];
   try {
-    await makeEsp(esp, efi, arch, time, tools);
+    const { espSerial: serial } = IDENTIFIERS;
+    await makeEsp({ file: esp, bytes: ESP_BYTES, serial, efi, arch, time, tools });
     await makeData(data, time, tools);
     await writeFile(scratch, '');
     await truncate(scratch, LAYOUT.bytes);
-    await place(scratch, esp, LAYOUT.partitions[0]!);
-    await place(scratch, data, LAYOUT.partitions[1]!);
-    const { start, end } = encodeGpt(LAYOUT);
-    await using disk = await open(scratch, 'r+');
-    await disk.write(start, 0, start.length, 0);
-    await disk.write(end, 0, end.length, LAYOUT.bytes - end.length);
-    await disk.sync();
+    await place(scratch, esp, LAYOUT.partitions[0]!, await usedInEsp(esp));
+    await place(scratch, data, LAYOUT.partitions[1]!, await usedInData(data, tools));
+    await writeTable(scratch);
     await rename(scratch, out);
   } finally {
     await rm(esp, { force: true });

@@ -10,6 +10,7 @@ const COMMANDS = [
   'logs',
   'build',
   'flash',
+  'configure',
   'publish',
   'manifests',
   'manifests check',

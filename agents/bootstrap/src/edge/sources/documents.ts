@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import type { Logger } from '@kios/agent';
 
 import { parseDocument } from '../../core/document/document.ts';
-import type { Part } from '../../core/document/parsed-document.ts';
+import type { ParsedDocument, Part } from '../../core/document/parsed-document.ts';
 import type { NodeBootstrap } from '../../core/document/schema.ts';
 import { decodeUserData, MAX_RAW } from '../../core/document/user-data.ts';
 import { decodeText, MAX_TEXT } from '../../core/document/yaml.ts';
@@ -24,15 +24,21 @@ export async function readDocument(file: string, volume?: string): Promise<Part 
   return content.trim() === '' ? undefined : { source: file, ...parseDocument(file, content) };
 }
 
+/** Finds something for a node in a text for another program. */
+export type Salvage = (source: string, text: string) => ParsedDocument | undefined;
+
 /** Reads user data in any encoding; undefined when there is none, or it is for another program. */
 export function readUserData(
   source: string,
   bytes: Uint8Array | undefined,
   log: Logger,
+  salvage: Salvage = () => undefined,
 ): Part | undefined {
   if (bytes === undefined) return undefined;
   const data = decodeUserData(source, bytes, gunzip);
   log.debug({ ev: 'userdata', source, bytes: bytes.length, format: data.format });
+  const found = data.foreign ? salvage(source, data.text) : undefined;
+  if (found !== undefined) return { source, ...found };
   if (data.foreign) log.warn({ ev: 'userdata.foreign', source });
   if (data.foreign || data.text.trim() === '') return undefined;
   return { source, ...parseDocument(source, data.text) };

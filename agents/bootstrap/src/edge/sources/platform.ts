@@ -61,6 +61,12 @@ async function readMachine({ run }: Settings, dmi: DmiFacts): Promise<string> {
   return host?.machine ?? hash.digest('hex').slice(0, 32);
 }
 
+/** Reads the words of a person's file, which init passes on, and the kernel's command line, which precedes them. */
+async function readArguments({ run, cmdline }: Settings): Promise<string> {
+  const files = [path.join(run, 'host/arguments'), cmdline];
+  return (await Promise.all(files.map(readIfThere))).map((text) => (text ?? '').trim()).join(' ');
+}
+
 /**
  * Reads the platform. Precedence: flag, then kernel command line, then detection. Nothing is read from a volume that
  * does not count.
@@ -70,7 +76,7 @@ export async function readPlatform(
   past: Past = { origin: undefined, isMember: false },
 ): Promise<Platform> {
   const dmi = await readDmi(settings);
-  const line = parseCommandLine((await readIfThere(settings.cmdline)) ?? '');
+  const line = parseCommandLine(await readArguments(settings));
   const named = settings.provider === 'auto' ? line.provider : settings.provider;
   const machine = await readMachine(settings, dmi);
   const choice = { machine, named, reEvaluate: settings.reEvaluate };

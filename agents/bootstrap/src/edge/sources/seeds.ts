@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Logger } from '@kios/agent';
 
 import { type MetaData, parseMetaData } from '../../core/document/document.ts';
+import { nameFromCloudConfig } from '../../core/document/formats/cloud-config.ts';
 import type { Part } from '../../core/document/parsed-document.ts';
 import { decodeText } from '../../core/document/yaml.ts';
 import { BootstrapError } from '../../core/faults/errors.ts';
@@ -10,7 +11,7 @@ import { parseOpenStack } from '../../core/providers/openstack.ts';
 import { parseOvfEnvironment } from '../../core/providers/ovf-env.ts';
 import type { SeedLabel } from '../../core/providers/seed-trust.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { MAX_SEED_FILE, readUserData } from './documents.ts';
+import { MAX_SEED_FILE, readUserData, type Salvage } from './documents.ts';
 import { type MachineFacts, machineFactsOf, NO_FACTS } from './machine-facts.ts';
 import { readPlainFile } from './plain-file.ts';
 import { FW_CFG, type Platform } from './platform.ts';
@@ -41,8 +42,9 @@ async function readText(place: Place, file: string): Promise<string | undefined>
   return bytes === undefined ? undefined : decodeText(path.join(place.dir, file), bytes);
 }
 
-async function readPart(place: Place, file: string): Promise<Part | undefined> {
-  return readUserData(path.join(place.dir, file), await readBytes(place, file), place.log);
+async function readPart(place: Place, file: string, salvage?: Salvage): Promise<Part | undefined> {
+  const source = path.join(place.dir, file);
+  return readUserData(source, await readBytes(place, file), place.log, salvage);
 }
 
 async function readCidata(place: Place): Promise<Content | undefined> {
@@ -55,7 +57,7 @@ async function readCidata(place: Place): Promise<Content | undefined> {
     instanceId: seed?.instanceId ?? meta.instanceId,
     hostname: seed?.hostname ?? meta.hostname,
   };
-  return { facts, userData: await readPart(place, 'user-data') };
+  return { facts, userData: await readPart(place, 'user-data', nameFromCloudConfig) };
 }
 
 /**

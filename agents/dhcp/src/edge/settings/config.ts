@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 
 import { readYamlConfig } from '@kios/agent';
 import type { Link } from '@kios/netlink';
@@ -27,11 +28,16 @@ export interface Config {
   readonly hostFile: string;
 }
 
+/** Init's copy of the file on the medium, which a person can correct, precedes that of the node's configuration. */
+const filesOf = ({ config, hostFile }: LinkFlags): readonly string[] => [
+  path.join(path.dirname(hostFile), 'dhcp.yaml'),
+  config,
+];
+
 export async function readConfig(flags: LinkFlags): Promise<Config> {
   // Most nodes have no file. Without one no trip to the runtime's threads delays the first packet.
-  const file = existsSync(flags.config)
-    ? await readYamlConfig(ConfigFile, flags.config)
-    : { interfaces: {} };
+  const found = filesOf(flags).find((file) => existsSync(file));
+  const file = found === undefined ? { interfaces: {} } : await readYamlConfig(ConfigFile, found);
   const { hostFile } = flags;
   return {
     choice: choiceOf(flags.interface, file),

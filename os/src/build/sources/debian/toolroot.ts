@@ -38,10 +38,16 @@ export type Tool =
   | 'usr/bin/fsck.erofs'
   | 'usr/bin/mkfs.erofs'
   | 'usr/bin/mcopy'
+  | 'usr/bin/mdel'
+  | 'usr/bin/mdir'
   | 'usr/bin/mmd'
+  | 'usr/bin/mren'
+  | 'usr/bin/mtype'
   | 'usr/bin/xz'
   | 'usr/bin/zstd'
   | 'usr/sbin/depmod'
+  | 'usr/sbin/dumpe2fs'
+  | 'usr/sbin/fsck.fat'
   | 'usr/sbin/mke2fs'
   | 'usr/sbin/mkfs.fat';
 

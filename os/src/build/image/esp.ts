@@ -1,0 +1,91 @@
+import {
+  copyFile,
+  mkdtemp,
+  open,
+  readdir,
+  rm,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import path from 'node:path';
+
+import { KiosError } from '@kios/errors';
+
+import { sha256, fileSha256 } from '../../workstation/digest.ts';
+import { type Arch, repository } from '../../workstation/paths.ts';
+import type { ByteRange } from '../formats/byte-range.ts';
+import { decodeFat32, FAT32_BOOT_BYTES, usedInFat32 } from '../formats/fat32.ts';
+import type { Toolroot } from '../sources/debian/toolroot.ts';
+
+/** Files of the EFI system partition that are copied unchanged; the folder `kios` is for people. */
+const FILES = path.join(repository, 'os/esp');
+/** Folders of the partition, the outer ones first. */
+const FOLDERS = ['EFI', 'EFI/BOOT', 'kios', 'kios/manifests'] as const;
+
+/** The file that firmware starts from removable media (UEFI specification 2.10, section 3.5.1.1). */
+const BOOT_FILE = { amd64: 'BOOTX64.EFI', arm64: 'BOOTAA64.EFI' } as const;
+
+async function shippedFiles(): Promise<string[]> {
+  const entries = await readdir(FILES, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files
+    .map(({ parentPath, name }) => path.relative(FILES, path.join(parentPath, name)))
+    .toSorted();
+}
+
+/** Returns the digest of the files that are copied unchanged. */
+export async function espFilesDigest(): Promise<string> {
+  const files = await shippedFiles();
+  const digests = await Promise.all(files.map((name) => fileSha256(path.join(FILES, name))));
+  return sha256(files.map((name, index) => `${name} ${digests[index]}`).join('\n'));
+}
+
+export interface EspRequest {
+  /** The file that becomes the partition's content. */
+  readonly file: string;
+  readonly bytes: number;
+  /** Number of the file system, eight hexadecimal digits. */
+  readonly serial: string;
+  readonly efi: string;
+  readonly arch: Arch;
+  /** Seconds since the epoch. */
+  readonly time: number;
+  readonly tools: Toolroot;
+}
+
+/** Makes a FAT32 file system with the EFI file and the folder for people. */
+export async function makeEsp(request: EspRequest): Promise<void> {
+  const { file, bytes, serial, efi, arch, time, tools } = request;
+  await writeFile(file, '');
+  await truncate(file, bytes);
+  // --invariant sets a serial number, so it comes before -i.
+  const format = ['-F', '32', '-n', 'KIOS', '--invariant', '-i', serial, file];
+  await tools.run('usr/sbin/mkfs.fat', format);
+  const env = { SOURCE_DATE_EPOCH: String(time), TZ: 'UTC' };
+  await tools.run('usr/bin/mmd', ['-i', file, ...FOLDERS.map((name) => `::${name}`)], { env });
+  const shipped = (await shippedFiles()).map((name) => [path.join(FILES, name), name] as const);
+  const dir = await mkdtemp(`${file}.`);
+  try {
+    for (const [source, name] of [[efi, `EFI/BOOT/${BOOT_FILE[arch]}`] as const, ...shipped]) {
+      // mcopy -m takes an entry's time stamp from its source.
+      const staged = path.join(dir, 'staged');
+      await copyFile(source, staged);
+      await utimes(staged, time, time);
+      await tools.run('usr/bin/mcopy', ['-m', '-i', file, staged, `::${name}`], { env });
+      await rm(staged);
+    }
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** Returns the bytes of a FAT32 file system that belong to something. */
+export async function usedInEsp(file: string): Promise<ByteRange[]> {
+  await using esp = await open(file);
+  const boot = await esp.read(Buffer.alloc(FAT32_BOOT_BYTES), 0, FAT32_BOOT_BYTES, 0);
+  const fat = decodeFat32(boot.buffer);
+  if (fat === undefined) throw new KiosError('KIOS_DISK_IMAGE', `read the FAT32 of ${file}`);
+  const { offset, bytes } = fat.table;
+  return usedInFat32(fat, (await esp.read(Buffer.alloc(bytes), 0, bytes, offset)).buffer);
+}

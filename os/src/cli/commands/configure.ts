@@ -1,0 +1,71 @@
+import type { CommandModule } from 'yargs';
+
+import type { CommandContext } from '../../workstation/command-context.ts';
+
+interface ConfigureArgs {
+  target: string;
+  bootstrap: string | undefined;
+  'kubeadm-join': string | undefined;
+  hostname: string | undefined;
+  network: string | undefined;
+  manifests: string | undefined;
+  'kernel-argument': string[] | undefined;
+  show: boolean;
+  json: boolean;
+}
+
+const text = (describe: string) => ({ type: 'string', requiresArg: true, describe }) as const;
+const flag = (describe: string) => ({ type: 'boolean', default: false, describe }) as const;
+
+const OPTIONS = {
+  bootstrap: text('File with the bootstrap document, which names the cluster'),
+  'kubeadm-join': text('The line of kubeadm token create --print-join-command, in its place'),
+  hostname: text('Name of the node, which goes into the bootstrap document'),
+  network: text('File with settings of network cards (docs/dhcp.md)'),
+  manifests: text('Folder whose static pods become those of the medium; others there are removed'),
+  'kernel-argument': {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    describe: 'Word for the kernel command line, once for each; empty: none (docs/medium.md)',
+  },
+  show: flag('Print what is there, after the changes if any are given'),
+  json: flag('Print what is there as JSON'),
+} as const;
+
+export const configureCommand = (
+  context: CommandContext,
+): CommandModule<unknown, ConfigureArgs> => ({
+  command: 'configure <target>',
+  describe: 'Put a cluster, a name or static pods on a disk image or a flashed medium',
+  builder: (args) =>
+    args
+      .positional('target', {
+        type: 'string',
+        demandOption: true,
+        describe: 'Disk image, or device that it was flashed to',
+      })
+      .options(OPTIONS)
+      .conflicts('bootstrap', 'kubeadm-join')
+      .example(
+        '$0 configure dist/amd64/kios.img --bootstrap node.yaml --hostname node-1',
+        'Make an image that joins a cluster under a name',
+      )
+      .example(
+        "$0 configure /dev/sdX --kubeadm-join 'kubeadm join 192.0.2.10:6443 --token …'",
+        'Have a flashed stick join by a line that kubeadm printed',
+      )
+      .example(
+        '$0 configure kios.img --kernel-argument mitigations=off',
+        'Trade protection for speed; replaces the words that are there',
+      )
+      .example('$0 configure /dev/sdX --show', 'Look what a medium would make of a node'),
+  handler: async (args) => {
+    const { configure } = await import('../../media/configure/configure.ts');
+    const { target, bootstrap, hostname, network, manifests, show, json } = args;
+    const kubeadmJoin = args['kubeadm-join'];
+    const kernelArguments = args['kernel-argument'];
+    const wanted = { bootstrap, kubeadmJoin, hostname, network, manifests, kernelArguments };
+    await configure(context, { target, wanted, show, json });
+  },
+});

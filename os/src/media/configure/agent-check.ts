@@ -1,0 +1,113 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { EXIT, KiosError } from '@kios/errors';
+import { execa } from 'execa';
+import * as v from 'valibot';
+
+import { bundleAgent } from '../../workstation/agent-bundle.ts';
+import type { Progress } from '../../workstation/progress.ts';
+
+/** The line with which an agent ends when it fails. */
+const Failure = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ err: v.object({ code: v.string(), message: v.string() }) }),
+);
+
+const Warning = v.object({ path: v.string(), why: v.string() });
+
+/** A bootstrap document as the agent reads it, with `…` for secrets. */
+const DocumentCheck = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({
+    encoding: v.string(),
+    foreign: v.boolean(),
+    kind: v.optional(v.string()),
+    complete: v.boolean(),
+    values: v.array(v.object({ path: v.string(), value: v.unknown() })),
+    warnings: v.array(Warning),
+  }),
+);
+export type DocumentCheck = v.InferOutput<typeof DocumentCheck>;
+
+interface Check {
+  readonly agent: 'bootstrap' | 'dhcp';
+  /** The verb and its flags for a file. */
+  readonly line: (file: string, folder: string) => readonly string[];
+  readonly code: string;
+  /** The name that messages have for the text. */
+  readonly name: string;
+  readonly content: Uint8Array;
+}
+
+/** Has an agent read a text with the very code that a node runs. Returns its output. */
+async function ask(progress: Progress, check: Check): Promise<string> {
+  const { agent, line, code, name, content } = check;
+  const bundle = await bundleAgent(agent, progress);
+  const folder = await mkdtemp(path.join(tmpdir(), `kios-${agent}-`));
+  try {
+    const file = path.join(folder, 'text');
+    await writeFile(file, content, { mode: 0o600 });
+    const { exitCode, stdout, stderr } = await execa(
+      process.execPath,
+      [bundle, ...line(file, folder)],
+      // Nothing listens there: lines for a node's console are dropped.
+      { reject: false, env: { KIOS_CONSOLE: path.join(folder, 'console.sock') } },
+    );
+    if (exitCode === 0) return stdout;
+    const said = v.safeParse(Failure, stdout.trim().split('\n').at(-1) ?? '');
+    const why = said.success ? said.output.err.message : `${stdout}\n${stderr}`.trim();
+    throw new KiosError(code, `use ${name}: ${why.replaceAll(file, name)}`, {
+      exitCode: EXIT.data,
+      remedy: 'Correct it: a node would refuse it.',
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const documentLine: Check['line'] = (file) => ['check-userdata', file];
+const networkLine: Check['line'] = (file, folder) => [
+  'run',
+  '--check',
+  `--config=${file}`,
+  // Init's copy of the medium's own settings would lie beside it.
+  `--host-file=${path.join(folder, 'none', 'host.json')}`,
+];
+
+/** Checks a bootstrap document as the node would read it from the medium. */
+export async function checkDocument(
+  progress: Progress,
+  name: string,
+  content: Uint8Array,
+): Promise<DocumentCheck> {
+  const code = 'KIOS_BOOTSTRAP_CHECK';
+  const output = await ask(progress, {
+    agent: 'bootstrap',
+    line: documentLine,
+    code,
+    name,
+    content,
+  });
+  const check = v.parse(DocumentCheck, output);
+  const { encoding, foreign } = check;
+  if (!foreign && encoding === 'plain') return check;
+  const why = foreign ? 'it is for another program' : `it is ${encoding}, not plain text`;
+  throw new KiosError(code, `use ${name}: ${why}`, {
+    exitCode: EXIT.data,
+    remedy: 'Give a bootstrap document as plain text; docs/bootstrap.md has its forms.',
+  });
+}
+
+/** Checks settings of network cards as the DHCP client would read them. */
+export async function checkNetwork(
+  progress: Progress,
+  name: string,
+  content: Uint8Array,
+): Promise<void> {
+  const code = 'KIOS_MEDIUM_NETWORK';
+  await ask(progress, { agent: 'dhcp', line: networkLine, code, name, content });
+}

@@ -1,0 +1,31 @@
+/** Who carries a word out, as init sorts them; `packages/host-api/vectors/arguments.json` binds both. */
+export type CarriedOutBy = 'init' | 'agents' | 'kernel' | 'nobody';
+
+const FORMS: readonly (readonly [CarriedOutBy, RegExp])[] = [
+  ['init', /^datapart=(?:PARTUUID=|PARTLABEL=|\/dev\/).+$/],
+  ['init', /^kios\.console=(?:all|events)$/],
+  ['init', /^kios\.logport=\/dev\/(?:tty|hvc)[A-Za-z0-9]*$/],
+  ['init', /^sysctl(?:\.[a-z0-9_][a-z0-9_-]*)+=.+$/],
+  ['agents', /^kios\.(?:provider|config)=\S+$/],
+  ['agents', /^ds=nocloud(?:-net)?(?:;\S*)?$/],
+  ['kernel', /^mitigations=(?:off|auto|auto,nosmt)$/],
+];
+
+export const carriedOutBy = (word: string): CarriedOutBy =>
+  /["\n\r]/.test(word) ? 'nobody' : (FORMS.find(([, form]) => form.test(word))?.[0] ?? 'nobody');
+
+/** Returns the text of the file for init, one word a line. */
+export const argumentsText = (words: readonly string[]): string =>
+  words.map((word) => `${/[\s#]/.test(word) ? `"${word}"` : word}\n`).join('');
+
+/** Returns the words of such a text. */
+export const wordsOf = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter((line) => !line.trim().startsWith('#'))
+    .flatMap((line) => line.match(/(?:[^\s"]|"[^"]*")+/g) ?? [])
+    .map((word) => word.replaceAll('"', ''));
+
+/** Returns what only the kernel can use, as it stands on its command line. */
+export const kernelWords = (words: readonly string[]): string =>
+  words.filter((word) => carriedOutBy(word) === 'kernel').join(' ');

@@ -1,0 +1,36 @@
+/**
+ * The names that count in the folder `kios` of the EFI system partition, and NoCloud's at its top.
+ * `packages/host-api/vectors/boot-folder.json` holds the same for init.
+ */
+export const BOOT_FOLDER = {
+  files: [
+    'README.txt',
+    'bootstrap.yaml',
+    'bootstrap.yaml.example',
+    'cmdline.txt',
+    'dhcp.yaml',
+    'token',
+  ],
+  folders: { manifests: ['.yaml', '.yml', '.json'] },
+  noCloud: ['meta-data', 'user-data', 'network-config'],
+} as const;
+
+/** Folder of the partition that is for people. */
+export const FOLDER = 'kios';
+export const MANIFESTS = `${FOLDER}/manifests`;
+export const DOCUMENT = `${FOLDER}/bootstrap.yaml`;
+export const ARGUMENTS = `${FOLDER}/cmdline.txt`;
+/** Where systemd's stub looks for addons, whatever the name of the file that it is in. */
+export const ADDONS = 'loader/addons';
+export const ADDON = `${ADDONS}/kios.addon.efi`;
+export const NETWORK = `${FOLDER}/dhcp.yaml`;
+
+/** Returns whether a node reads a file, by its path on the partition. FAT does not tell cases apart. */
+export function isKnown(file: string): boolean {
+  const [top = '', name, inside, deeper] = file.toLowerCase().split('/');
+  if (top !== FOLDER || name === undefined) return name === undefined;
+  if (deeper !== undefined) return false;
+  if (name.startsWith('.') || inside?.startsWith('.') === true) return true;
+  if (inside === undefined) return BOOT_FOLDER.files.some((known) => known.toLowerCase() === name);
+  return name === 'manifests' && BOOT_FOLDER.folders.manifests.some((end) => inside.endsWith(end));
+}

@@ -1,0 +1,126 @@
+import { EXIT, KiosError } from '@kios/errors';
+
+import { openToolroot } from '../../build/sources/debian/toolroot.ts';
+import type { CommandContext } from '../../workstation/command-context.ts';
+import { ensurePackages } from '../../workstation/packages.ts';
+import type { Progress } from '../../workstation/progress.ts';
+import { formatTable } from '../../workstation/terminal/table.ts';
+import { DOCUMENT } from './boot-folder.ts';
+import { Partition } from './partition.ts';
+import { type Change, planChanges } from './plan.ts';
+import { type Shown, showMedium } from './show.ts';
+import { type ConfigureRequest, type Medium, readWanted } from './wanted.ts';
+
+export interface ConfigureOptions {
+  /** An image or a device. */
+  readonly target: string;
+  readonly wanted: ConfigureRequest;
+  readonly show: boolean;
+  readonly json: boolean;
+}
+
+/** Returns the folders of a path, the outermost first. */
+const foldersOf = (name: string): string[] => {
+  const parts = name.split('/').slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+};
+
+async function apply(
+  partition: Partition,
+  changes: readonly Change[],
+  present: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const needed = new Set(
+    changes.flatMap(({ name, content }) => (content === undefined ? [] : foldersOf(name))),
+  );
+  const folders = await partition.folders();
+  for (const folder of needed) if (!folders.includes(folder)) await partition.makeFolder(folder);
+  const leftover = `${DOCUMENT}.new`;
+  if (present.includes(leftover)) await partition.remove(leftover);
+  for (const { name, content } of changes) {
+    signal.throwIfAborted();
+    if (content === undefined) await partition.remove(name);
+    else if (name === DOCUMENT) await partition.replace(name, content, present.includes(name));
+    else await partition.write(name, content);
+  }
+}
+
+/** Reads back what was written. */
+async function verify(partition: Partition, changes: readonly Change[]): Promise<void> {
+  const back = await partition.readBack();
+  const names = await partition.list();
+  for (const { name, content } of changes) {
+    const isRight =
+      content === undefined
+        ? !names.includes(name)
+        : await back.read(name).then(
+            (found) => found.equals(content),
+            () => false,
+          );
+    if (isRight) continue;
+    throw new KiosError(
+      'KIOS_MEDIUM_CHECK',
+      `find ${name} on ${partition.file} as it was written`,
+      {
+        exitCode: EXIT.data,
+        remedy: 'The medium may be worn out or a forgery: try another one.',
+      },
+    );
+  }
+}
+
+/** Changes a medium as asked, and returns its files afterwards. */
+async function configurePartition(
+  partition: Partition,
+  options: ConfigureOptions,
+  { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
+): Promise<Shown[]> {
+  const present = await partition.list();
+  const medium: Medium = {
+    arch: present.some((name) => /BOOTAA64\.EFI$/i.test(name)) ? 'arm64' : 'amd64',
+    document: async () => (present.includes(DOCUMENT) ? partition.read(DOCUMENT) : undefined),
+  };
+  const wanted = await readWanted(options.wanted, medium, progress);
+  const changes = planChanges(wanted, present);
+  if (changes.length > 0) {
+    const title = `write ${changes.length} files to ${partition.file}`;
+    await progress.task(title, () => apply(partition, changes, present, signal));
+    await progress.task('read back', () => verify(partition, changes));
+  }
+  return options.show || options.json
+    ? showMedium(partition, await partition.list(), progress)
+    : changes.map(({ name, content }) => ({
+        name,
+        bytes: content?.length,
+        says: content === undefined ? 'removed' : 'written',
+      }));
+}
+
+function printShown(shown: readonly Shown[], json: boolean, print: (line: string) => void): void {
+  if (json) {
+    print(JSON.stringify({ files: shown }));
+    return;
+  }
+  for (const line of formatTable(
+    shown.map(({ name, bytes, says }) => [name, bytes === undefined ? '' : String(bytes), says]),
+  ))
+    print(line);
+}
+
+const asksNothing = ({ wanted, show, json }: ConfigureOptions): boolean =>
+  !show && !json && Object.values(wanted).every((value) => value === undefined);
+
+/** `kios configure`. */
+export async function configure(context: CommandContext, options: ConfigureOptions): Promise<void> {
+  if (asksNothing(options))
+    throw new KiosError('KIOS_CLI_USAGE', `change ${options.target}: nothing to do is given`, {
+      exitCode: EXIT.usage,
+      remedy: 'Give what to put there, or --show; ./kios configure --help lists both.',
+    });
+  const progress: Progress = context.progress;
+  await ensurePackages(['build', 'media'], progress);
+  const tools = await openToolroot(progress);
+  await using partition = await Partition.open(options.target, tools);
+  printShown(await configurePartition(partition, options, context), options.json, context.print);
+}

@@ -1,0 +1,61 @@
+import path from 'node:path';
+
+import { ADDON, ARGUMENTS, DOCUMENT, MANIFESTS, NETWORK } from './boot-folder.ts';
+
+/** One file to write, or to remove where it has no content. */
+export interface Change {
+  readonly name: string;
+  readonly content: Buffer | undefined;
+}
+
+/** What a person wants on the medium; what is undefined stays as it is. */
+export interface Wanted {
+  /** The bootstrap document. */
+  readonly document: Buffer | undefined;
+  /** All static pods, by their names on the node. */
+  readonly manifests: ReadonlyMap<string, Buffer> | undefined;
+  /** Settings of network cards. */
+  readonly network: Buffer | undefined;
+  readonly arguments: WantedArguments | undefined;
+}
+
+/** Words for the kernel command line; without any there is neither file. */
+export interface WantedArguments {
+  /** All of them, for init. */
+  readonly text: Buffer | undefined;
+  /** An addon with those that only the kernel can use. */
+  readonly addon: Buffer | undefined;
+}
+
+/** Writes a file, or removes it if it is there and has no content. */
+const settle = (
+  name: string,
+  content: Buffer | undefined,
+  present: readonly string[],
+): readonly Change[] =>
+  content === undefined && !present.includes(name) ? [] : [{ name, content }];
+
+/**
+ * Plans the changes to a medium that has the files `present`. The document comes last: it is what makes the rest count,
+ * so a node that starts from a medium left half done joins no cluster.
+ */
+export function planChanges(wanted: Wanted, present: readonly string[]): Change[] {
+  const changes: Change[] = [];
+  if (wanted.manifests !== undefined) {
+    const { manifests } = wanted;
+    const stale = present.filter(
+      (name) => path.posix.dirname(name) === MANIFESTS && !manifests.has(path.posix.basename(name)),
+    );
+    changes.push(...stale.map((name) => ({ name, content: undefined })));
+    for (const [name, content] of manifests)
+      changes.push({ name: `${MANIFESTS}/${name}`, content });
+  }
+  if (wanted.network !== undefined) changes.push({ name: NETWORK, content: wanted.network });
+  if (wanted.arguments !== undefined)
+    changes.push(
+      ...settle(ADDON, wanted.arguments.addon, present),
+      ...settle(ARGUMENTS, wanted.arguments.text, present),
+    );
+  if (wanted.document !== undefined) changes.push({ name: DOCUMENT, content: wanted.document });
+  return changes;
+}

@@ -1,0 +1,106 @@
+import { describe } from '@kios/errors';
+
+import { parseManifest } from '../../build/manifests/parse.ts';
+import { record } from '../../build/manifests/rules/view.ts';
+import type { Progress } from '../../workstation/progress.ts';
+import { checkDocument, checkNetwork } from './agent-check.ts';
+import { carriedOutBy, wordsOf } from './arguments.ts';
+import {
+  ADDON,
+  ARGUMENTS,
+  BOOT_FOLDER,
+  DOCUMENT,
+  FOLDER,
+  isKnown,
+  MANIFESTS,
+  NETWORK,
+} from './boot-folder.ts';
+import type { Partition } from './partition.ts';
+
+/** One file on the medium and what it means to a node. */
+export interface Shown {
+  readonly name: string;
+  /** Undefined of a file that no node reads. */
+  readonly bytes: number | undefined;
+  readonly says: string;
+}
+
+type Describer = (content: Buffer, progress: Progress) => Promise<string>;
+
+const describeDocument: Describer = async (content, progress) => {
+  const { kind, complete, values } = await checkDocument(progress, DOCUMENT, content);
+  const value = (at: string): string | undefined => {
+    const found = values.find(({ path }) => path === at)?.value;
+    return typeof found === 'string' ? found : undefined;
+  };
+  const facts = [
+    kind ?? 'empty',
+    complete ? `joins ${value('cluster.endpoint') ?? 'a cluster'}` : 'joins no cluster by itself',
+    ...(value('node.name') === undefined ? [] : [`named ${value('node.name')}`]),
+  ];
+  return facts.join(', ');
+};
+
+const describeManifest: Describer = async (content) => {
+  const parsed = parseManifest(content.toString('utf8'));
+  if (parsed.faults !== undefined) {
+    const [fault] = parsed.faults;
+    return Promise.resolve(`BROKEN: ${fault?.path}: ${fault?.cause}`);
+  }
+  const { kind, metadata } = record(parsed.value);
+  if (kind !== 'Pod') return Promise.resolve('BROKEN: is no Pod');
+  const { namespace = 'default', name } = record(metadata);
+  return Promise.resolve(`pod ${[namespace, name].join('/')}`);
+};
+
+const describeNetwork: Describer = async (content, progress) => {
+  await checkNetwork(progress, NETWORK, content);
+  return 'settings of network cards';
+};
+
+const describeArguments: Describer = async (content) => {
+  const unknown = wordsOf(content.toString('utf8')).filter(
+    (word) => carriedOutBy(word) === 'nobody',
+  );
+  return Promise.resolve(
+    unknown.length === 0
+      ? 'words for the kernel command line'
+      : `BROKEN: unknown words: ${unknown.map((word) => word.split('=', 1)[0]).join(', ')}`,
+  );
+};
+
+function describerOf(name: string): Describer {
+  if (name === ARGUMENTS) return describeArguments;
+  if (name === ADDON)
+    return () => Promise.resolve('words for the kernel’s start; Secure Boot refuses it');
+  if (name === DOCUMENT) return describeDocument;
+  if (name === NETWORK) return describeNetwork;
+  if (name.startsWith(`${MANIFESTS}/`)) return describeManifest;
+  return () => Promise.resolve(name.startsWith(`${FOLDER}/`) ? 'for people' : 'NoCloud');
+}
+
+const isOfPeople = (name: string): boolean =>
+  name === ADDON ||
+  name.startsWith(`${FOLDER}/`) ||
+  BOOT_FOLDER.noCloud.some((known) => known === name);
+
+/** Describes every file that people put on a medium. A secret is in no description. */
+export async function showMedium(
+  partition: Partition,
+  names: readonly string[],
+  progress: Progress,
+): Promise<Shown[]> {
+  const shown: Shown[] = [];
+  for (const name of names.filter(isOfPeople).toSorted()) {
+    if (name !== ADDON && !isKnown(name)) {
+      shown.push({ name, bytes: undefined, says: 'UNKNOWN: no node reads it' });
+      continue;
+    }
+    const content = await partition.read(name);
+    const says = await describerOf(name)(content, progress).catch(
+      (error: unknown) => `BROKEN: ${describe(error)}`,
+    );
+    shown.push({ name, bytes: content.length, says });
+  }
+  return shown;
+}

@@ -1,0 +1,150 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { EXIT, KiosError } from '@kios/errors';
+
+import { makeAddon } from '../../build/image/stub.ts';
+import { readCheckedManifests } from '../../build/manifests/check-folder.ts';
+import { shippedName } from '../../build/manifests/read.ts';
+import type { Arch } from '../../workstation/paths.ts';
+import type { Progress } from '../../workstation/progress.ts';
+import { checkDocument, checkNetwork } from './agent-check.ts';
+import { argumentsText, carriedOutBy, kernelWords } from './arguments.ts';
+import { nameOnly, withName } from './document.ts';
+import type { Wanted, WantedArguments } from './plan.ts';
+
+/** What the command line asks for. */
+export interface ConfigureRequest {
+  readonly bootstrap?: string | undefined;
+  readonly kubeadmJoin?: string | undefined;
+  readonly hostname?: string | undefined;
+  readonly network?: string | undefined;
+  readonly manifests?: string | undefined;
+  /** All words for the kernel command line; an empty one stands for none. */
+  readonly kernelArguments?: readonly string[] | undefined;
+}
+
+/** What of the medium decides. */
+export interface Medium {
+  readonly arch: Arch;
+  /** Reads the bootstrap document that is there. */
+  readonly document: () => Promise<Buffer | undefined>;
+}
+
+/** Bytes of one manifest, and their number, that init offers (docs/host-api.md section 4). */
+const MAX_MANIFEST = 1 << 20;
+const MAX_MANIFESTS = 256;
+/** Bytes of the settings of network cards that init takes. */
+const MAX_NETWORK = 64 << 10;
+
+const refuse = (doing: string, remedy: string, cause?: unknown): KiosError =>
+  new KiosError('KIOS_MEDIUM_FILE', doing, {
+    exitCode: EXIT.data,
+    remedy,
+    ...(cause === undefined ? {} : { cause }),
+  });
+
+const readGiven = (file: string): Promise<Buffer> =>
+  readFile(file).catch((cause: unknown) => {
+    throw refuse(`read ${file}`, 'Name a file that you may read.', cause);
+  });
+
+/** The document, and the name that messages have for it. */
+interface Given {
+  readonly name: string;
+  readonly text: string;
+}
+
+async function givenDocument(
+  { bootstrap, kubeadmJoin, hostname }: ConfigureRequest,
+  present: () => Promise<Buffer | undefined>,
+): Promise<Given | undefined> {
+  if (bootstrap !== undefined)
+    return { name: bootstrap, text: (await readGiven(bootstrap)).toString('utf8') };
+  if (kubeadmJoin !== undefined) return { name: '--kubeadm-join', text: `${kubeadmJoin.trim()}\n` };
+  if (hostname === undefined) return undefined;
+  const text = (await present())?.toString('utf8') ?? nameOnly(hostname);
+  return { name: 'the bootstrap.yaml of the medium', text };
+}
+
+async function readDocument(
+  request: ConfigureRequest,
+  present: () => Promise<Buffer | undefined>,
+  progress: Progress,
+): Promise<Buffer | undefined> {
+  const given = await givenDocument(request, present);
+  if (given === undefined) return undefined;
+  const { name, text } = given;
+  const { hostname } = request;
+  const checked = await checkDocument(progress, name, Buffer.from(text));
+  for (const { path: at, why } of checked.warnings)
+    progress.info(`warning: ${name}: ${at}: ${why}`);
+  if (hostname === undefined) return Buffer.from(text);
+  const named = withName(text, hostname);
+  if (named === undefined)
+    throw refuse(
+      `put the name ${hostname} into ${name}: a document of its form has no place for it`,
+      'Write the name into the document itself.',
+    );
+  const document = Buffer.from(named);
+  await checkDocument(progress, `${name} with --hostname`, document);
+  return document;
+}
+
+async function readManifestFolder(
+  folder: string,
+  progress: Progress,
+): Promise<ReadonlyMap<string, Buffer>> {
+  const files = await readCheckedManifests(progress, path.resolve(folder));
+  const found = new Map(files.map(({ name, text }) => [shippedName(name), Buffer.from(text)]));
+  const large = [...found].find(([, content]) => content.length > MAX_MANIFEST);
+  if (large !== undefined || found.size > MAX_MANIFESTS)
+    throw refuse(
+      `take ${folder}: ${large === undefined ? `it has more than ${MAX_MANIFESTS} manifests` : `${large[0]} has more than ${MAX_MANIFEST} bytes`}`,
+      'A node offers no more of them to kubelet.',
+    );
+  return found;
+}
+
+async function readNetwork(file: string, progress: Progress): Promise<Buffer> {
+  const content = await readGiven(file);
+  if (content.length > MAX_NETWORK)
+    throw refuse(`take ${file}: it has more than ${MAX_NETWORK} bytes`, 'Make it shorter.');
+  await checkNetwork(progress, file, content);
+  return content;
+}
+
+async function readArguments(
+  words: readonly string[],
+  arch: Arch,
+  progress: Progress,
+): Promise<WantedArguments> {
+  const given = words.filter((word) => word !== '');
+  const unknown = given.find((word) => carriedOutBy(word) === 'nobody');
+  if (unknown !== undefined)
+    throw new KiosError(
+      'KIOS_MEDIUM_ARGUMENT',
+      `use the kernel argument ${unknown}: a person can give no such word, or not this value`,
+      { exitCode: EXIT.data, remedy: 'Use a word of docs/medium.md, with one of its values.' },
+    );
+  const forKernel = kernelWords(given);
+  return {
+    text: given.length === 0 ? undefined : Buffer.from(argumentsText(given)),
+    addon: forKernel === '' ? undefined : await makeAddon(arch, forKernel, progress),
+  };
+}
+
+/** Reads and checks all that the command line names, before anything is written. */
+export async function readWanted(
+  request: ConfigureRequest,
+  medium: Medium,
+  progress: Progress,
+): Promise<Wanted> {
+  const { manifests, network, kernelArguments: words } = request;
+  return {
+    arguments: words === undefined ? undefined : await readArguments(words, medium.arch, progress),
+    document: await readDocument(request, medium.document, progress),
+    manifests: manifests === undefined ? undefined : await readManifestFolder(manifests, progress),
+    network: network === undefined ? undefined : await readNetwork(network, progress),
+  };
+}

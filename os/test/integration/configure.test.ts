@@ -1,0 +1,326 @@
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { KiosError } from '@kios/errors';
+import { requireRoot } from '@kios/testkit';
+import * as v from 'valibot';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { LAYOUT, makeDisk } from '../../src/build/image/disk.ts';
+import { openToolroot, type Toolroot } from '../../src/build/sources/debian/toolroot.ts';
+import { checkDocument } from '../../src/media/configure/agent-check.ts';
+import { configure, type ConfigureOptions } from '../../src/media/configure/configure.ts';
+import { Partition } from '../../src/media/configure/partition.ts';
+import type { ConfigureRequest } from '../../src/media/configure/wanted.ts';
+import { repository } from '../../src/workstation/paths.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { run } from '../../src/workstation/run.ts';
+
+const TOKEN = 'abcdef.0123456789abcdef';
+const DOCUMENT = `# kept
+apiVersion: kios.dev/v1
+kind: NodeBootstrap
+cluster: {endpoint: "https://192.0.2.10:6443", caCertHashes: ["sha256:${'0'.repeat(64)}"]}
+auth: {bootstrapToken: ${TOKEN}}
+`;
+const JOIN = `kubeadm join 192.0.2.10:6443 --token ${TOKEN} --discovery-token-ca-cert-hash sha256:${'0'.repeat(64)}`;
+const pod = (name: string): string => `apiVersion: v1
+kind: Pod
+metadata: {name: ${name}}
+spec:
+  automountServiceAccountToken: false
+  containers:
+    - name: main
+      image: registry.example/${name}:1.0
+      resources: {limits: {memory: 16Mi}}
+      securityContext:
+        runAsUser: 1000
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        capabilities: {drop: [ALL]}
+        seccompProfile: {type: RuntimeDefault}
+`;
+
+let dir: string;
+/** Where the command has its temporary files. */
+let scratch: string;
+let tools: Toolroot;
+let image: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'kios-configure-test-'));
+  tools = await openToolroot(silent);
+  scratch = path.join(dir, 'scratch');
+  await mkdir(scratch);
+  vi.stubEnv('TMPDIR', scratch);
+  const efi = path.join(dir, 'kios.efi');
+  await writeFile(efi, Buffer.alloc(3_000_000, 'MZ'));
+  await makeDisk({ out: path.join(dir, 'kios.img'), efi, arch: 'amd64', time: 0, tools });
+}, 120_000);
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await rm(dir, { recursive: true, force: true });
+});
+
+beforeEach(async () => {
+  image = path.join(dir, 'own.img');
+  await run('cp', ['--sparse=always', path.join(dir, 'kios.img'), image]);
+});
+
+/** Writes an input and returns its path. */
+async function input(name: string, text: string): Promise<string> {
+  const file = path.join(dir, 'input', name);
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, text);
+  return file;
+}
+
+/** Runs the command and returns what it prints. */
+async function kios({
+  target = image,
+  show = false,
+  json = false,
+  ...wanted
+}: Partial<ConfigureOptions> & ConfigureRequest): Promise<string> {
+  const printed: string[] = [];
+  const { signal } = new AbortController();
+  await using undo = new AsyncDisposableStack();
+  await configure(
+    { progress: silent, signal, undo, print: (line) => void printed.push(line) },
+    { target, wanted, show, json },
+  );
+  return printed.join('\n');
+}
+
+/** Runs the command and returns its failure as its code and message. */
+async function failure(options: Parameters<typeof kios>[0]): Promise<string> {
+  const error = await kios(options).then(
+    () => new Error('it did not fail'),
+    (cause: unknown) => cause,
+  );
+  return error instanceof KiosError ? `${error.code}: ${error.message}` : String(error);
+}
+
+/** Reads the medium by programs of this test alone. */
+const read = (name: string): Promise<string> =>
+  tools.run('usr/bin/mtype', ['-i', `${image}@@${LAYOUT.partitions[0]!.offset}`, `::${name}`]);
+const list = async (): Promise<string[]> => {
+  const at = `${image}@@${LAYOUT.partitions[0]!.offset}`;
+  const found = await tools.run('usr/bin/mdir', ['-b', '-/', '-i', at, '::kios']);
+  return found.split('\n').filter((name) => name !== '' && !name.endsWith('/'));
+};
+
+const Listing = v.object({ files: v.array(v.object({ name: v.string() })) });
+
+const LONG = { timeout: 120_000 };
+
+describe('./kios configure', LONG, () => {
+  it('puts document, name, pods and network settings on an image, and shows them without secrets', async () => {
+    const folder = path.dirname(await input('pods/one.yml', pod('one')));
+    await input('pods/two.yaml', pod('two'));
+    const network = await input('dhcp.yaml', 'interfaces: {eth0: {metric: 50}}\n');
+    const bootstrap = await input('node.yaml', DOCUMENT);
+    const printed = await kios({ bootstrap, hostname: 'kitchen', network, manifests: folder });
+    const document = await read('kios/bootstrap.yaml');
+    expect(printed.split('\n').map((line) => line.split(/\s+/))).toEqual([
+      ['kios/manifests/one.yaml', String(pod('one').length), 'written'],
+      ['kios/manifests/two.yaml', String(pod('two').length), 'written'],
+      ['kios/dhcp.yaml', '33', 'written'],
+      ['kios/bootstrap.yaml', String(`${document}\n`.length), 'written'],
+    ]);
+    expect(document).toContain('# kept');
+    expect(document).toContain('name: kitchen');
+    expect(await read('kios/manifests/one.yaml')).toBe(pod('one').trimEnd());
+
+    const shown = await kios({ show: true });
+    expect(shown).toMatch(
+      /bootstrap\.yaml +\d+ +NodeBootstrap, joins https:\/\/192\.0\.2\.10:6443, named kitchen/,
+    );
+    expect(shown).toContain('pod default/two');
+    expect(shown).not.toContain(TOKEN);
+    const { files } = v.parse(Listing, JSON.parse(await kios({ json: true })));
+    expect(files.map(({ name }) => name)).toContain('kios/dhcp.yaml');
+  });
+
+  it('makes the pods of a folder those of the medium, and leaves the rest', async () => {
+    const one = path.dirname(await input('one/one.yaml', pod('one')));
+    const two = path.dirname(await input('two/two.yaml', pod('two')));
+    await kios({ kubeadmJoin: JOIN, manifests: one });
+    await kios({ manifests: two });
+    expect(await list()).toEqual(
+      expect.arrayContaining(['::/kios/manifests/two.yaml', '::/kios/bootstrap.yaml']),
+    );
+    expect(await list()).not.toContain('::/kios/manifests/one.yaml');
+    expect(await read('kios/bootstrap.yaml')).toBe(JOIN);
+  });
+
+  it('changes the name of a document that is there, and nothing else of it', async () => {
+    await kios({ kubeadmJoin: JOIN });
+    await kios({ hostname: 'cellar' });
+    expect(await read('kios/bootstrap.yaml')).toBe(`${JOIN} --node-name cellar`);
+    expect(await list()).not.toContain('::/kios/bootstrap.yaml.new');
+  });
+
+  it('gives words to init, and to the kernel those that only it can use', async () => {
+    const words = ['datapart=PARTLABEL=my data', 'mitigations=off'];
+    await kios({ kernelArguments: words });
+    expect(await read('kios/cmdline.txt')).toBe('"datapart=PARTLABEL=my data"\nmitigations=off');
+    const addon = path.join(dir, 'addon');
+    const at = `${image}@@${LAYOUT.partitions[0]!.offset}`;
+    await tools.run('usr/bin/mcopy', ['-n', '-i', at, '::loader/addons/kios.addon.efi', addon]);
+    const dumped = path.join(dir, 'section');
+    await run('objcopy', ['-O', 'binary', '--only-section=.cmdline', addon, dumped]);
+    expect((await readFile(dumped, 'latin1')).replace(/\0+$/, '')).toBe('mitigations=off');
+    expect(await kios({ show: true })).toMatch(/kios\.addon\.efi +\d+ +words for the kernel/);
+
+    await kios({ kernelArguments: ['sysctl.kernel.panic=0'] });
+    expect(await read('kios/cmdline.txt')).toBe('sysctl.kernel.panic=0');
+    const names = await tools.run('usr/bin/mdir', ['-b', '-/', '-i', at, '::']);
+    expect(names).not.toContain('addon.efi');
+    await kios({ kernelArguments: [''] });
+    expect(await list()).not.toContain('::/kios/cmdline.txt');
+  });
+
+  it('names a node that joins no cluster', async () => {
+    await kios({ hostname: 'attic' });
+    expect(await kios({ show: true })).toContain('joins no cluster by itself, named attic');
+  });
+
+  it('names what a person put there and no node reads, and what is broken', async () => {
+    const at = `${image}@@${LAYOUT.partitions[0]!.offset}`;
+    const wrong = await input('wrong', 'kind: [\n');
+    for (const name of ['kios/bootstrap.yaml.txt', 'kios/manifests/a.yaml', 'kios/bootstrap.yaml'])
+      await tools.run('usr/bin/mcopy', ['-i', at, wrong, `::${name}`]);
+    const shown = await kios({ show: true });
+    expect(shown).toMatch(/bootstrap\.yaml\.txt +UNKNOWN/);
+    expect(shown).toMatch(/manifests\/a\.yaml +\d+ +BROKEN: line 2/);
+    expect(shown).toMatch(/bootstrap\.yaml +\d+ +BROKEN: .*line 2/);
+  });
+});
+
+const changedAt = async (): Promise<bigint> => (await stat(image, { bigint: true })).mtimeNs;
+
+it('an unknown word is refused with its code', LONG, async () => {
+  expect(await failure({ kernelArguments: ['rdinit=/bin/sh'] })).toMatch(
+    /^KIOS_MEDIUM_ARGUMENT: use the kernel argument rdinit=/,
+  );
+});
+
+describe('bad input leaves the image as it was:', LONG, () => {
+  it.each([
+    ['a document with a typing error', { bootstrap: DOCUMENT.replace('endpoint', 'endpiont') }, 'KIOS_BOOTSTRAP_CHECK', 'cluster.endpiont: not a known field'],
+    ['a document for another program', { bootstrap: '#cloud-config\n' }, 'KIOS_BOOTSTRAP_CHECK', 'another program'],
+    ['a packed document', { bootstrap: Buffer.from(DOCUMENT).toString('base64') }, 'KIOS_BOOTSTRAP_CHECK', 'base64'],
+    ['a name that no node can have', { hostname: '-x-' }, 'KIOS_BOOTSTRAP_CHECK', 'node.name'],
+    ['network settings with an unknown key', { network: 'interfaces: {eth0: {metrc: 5}}' }, 'KIOS_MEDIUM_NETWORK', 'metrc: not a known field'],
+    ['a pod with a typing error', { manifests: pod('x').replace('image:', 'imgae:') }, 'KIOS_MANIFESTS', 'imgae'],
+  ] as const)('%s', async (_name, texts: Partial<Record<'bootstrap' | 'hostname' | 'network' | 'manifests', string>>, code, message) => {
+    const options: Record<string, string> = {};
+    for (const [flag, text] of Object.entries(texts)) {
+      const file = flag === 'hostname' ? text : await input(`bad-${flag}/a.yaml`, text);
+      options[flag] = flag === 'manifests' ? path.dirname(file) : file;
+    }
+    const before = await changedAt();
+    const failed = await failure(options);
+    expect(failed).toMatch(new RegExp(`^${code}: .*${message}`, 's'));
+    expect(failed).not.toContain(TOKEN);
+    expect(await changedAt()).toBe(before);
+    const left = await readdir(scratch);
+    expect(left.filter((name) => name.startsWith('kios-'))).toEqual([]);
+  }); // prettier-ignore
+
+  it.each([
+    ['that is no image', async (file: string) => writeFile(file, 'text'), 'partition table'],
+    [
+      'without kiOS',
+      async (file: string) => {
+        await run('cp', ['--sparse=always', image, file]);
+        await using disk = await open(file, 'r+');
+        await disk.write(Buffer.alloc(1024), 0, 1024, 512);
+      },
+      'partition table',
+    ],
+  ])('a file %s', async (_name, make, why) => {
+    const file = path.join(dir, 'other.img');
+    await make(file);
+    expect(await failure({ target: file, hostname: 'x' })).toMatch(
+      new RegExp(`^KIOS_MEDIUM_FOREIGN: .*${why}`),
+    );
+    await rm(file);
+  });
+
+  it('no change', async () => {
+    await expect(kios({})).rejects.toMatchObject({ code: 'KIOS_CLI_USAGE' });
+  });
+});
+
+describe('a medium that is read back', LONG, () => {
+  it('has no fault of its file system, with long names, files of a whole cluster and many files', async () => {
+    await using partition = await Partition.open(image, tools);
+    const names = Array.from(
+      { length: 60 },
+      (_, at) => `kios/manifests/a rather long name, number ${at}.yaml`,
+    );
+    for (const [at, name] of names.entries())
+      await partition.write(name, Buffer.alloc(at % 2 === 0 ? 4096 : 0, at));
+    const back = await partition.readBack();
+    expect(await back.read(names[2]!)).toEqual(Buffer.alloc(4096, 2));
+    expect(await back.read(names[3]!)).toEqual(Buffer.alloc(0));
+  });
+
+  it('is refused when its tables disagree', async () => {
+    await kios({ hostname: 'x' });
+    await using partition = await Partition.open(image, tools);
+    const { offset } = LAYOUT.partitions[0]!;
+    await using disk = await open(image, 'r+');
+    // The first table says that a cluster of the EFI file is free.
+    await disk.write(Buffer.alloc(4), 0, 4, offset + 32 * 512 + 40 * 4);
+    await expect(partition.readBack()).rejects.toMatchObject({ code: 'KIOS_MEDIUM_CHECK' });
+  });
+});
+
+it('the example on every medium is a document that a node takes', LONG, async () => {
+  const example = await readFile(path.join(repository, 'os/esp/kios/bootstrap.yaml.example'));
+  const { kind, complete, warnings } = await checkDocument(silent, 'the example', example);
+  expect({ kind, complete, warnings }).toEqual({
+    kind: 'NodeBootstrap',
+    complete: true,
+    warnings: [],
+  });
+});
+
+/** Attaches the image as a disk until the end of the test. */
+async function attach(undo: AsyncDisposableStack): Promise<string> {
+  const device = (await run('losetup', ['--find', '--show', image])).trim();
+  undo.defer(async () => void (await run('losetup', ['--detach', device])));
+  return device;
+}
+
+describe('a device', LONG, () => {
+  beforeEach(requireRoot);
+
+  it('is configured like an image, and read back past the cache', async () => {
+    await using undo = new AsyncDisposableStack();
+    const device = await attach(undo);
+    await kios({ target: device, kubeadmJoin: JOIN, hostname: 'shed' });
+    expect(await kios({ target: device, show: true })).toContain('named shed');
+    expect(await read('kios/bootstrap.yaml')).toBe(`${JOIN} --node-name shed`);
+  });
+
+  it('that is in use is refused', async () => {
+    await using undo = new AsyncDisposableStack();
+    const device = await attach(undo);
+    const at = path.join(dir, 'mounted');
+    await mkdir(at, { recursive: true });
+    const { offset, bytes } = LAYOUT.partitions[1]!;
+    const part = ['--find', '--show', `--offset=${offset}`, `--sizelimit=${bytes}`, device];
+    const partition = (await run('losetup', part)).trim();
+    undo.defer(async () => void (await run('losetup', ['--detach', partition])));
+    await run('mount', [partition, at]);
+    undo.defer(async () => void (await run('umount', [at])));
+    expect(await failure({ target: partition, hostname: 'x' })).toBe(
+      `KIOS_MEDIUM_MOUNTED: write to ${partition}: ${partition} is mounted`,
+    );
+  });
+});

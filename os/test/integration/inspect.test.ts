@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -171,7 +171,9 @@ const text = async (name: string, content: string | Buffer): Promise<string> => 
 
 const cut = async (from: string, name: string, bytes: number): Promise<string> => {
   const file = path.join(dir, name);
-  await writeFile(file, (await readFile(from)).subarray(0, 2_000_000));
+  await using whole = await open(from);
+  const { buffer, bytesRead } = await whole.read(Buffer.alloc(2_000_000), 0, 2_000_000, 0);
+  await writeFile(file, buffer.subarray(0, bytesRead));
   await truncate(file, bytes);
   return file;
 };

@@ -3,7 +3,6 @@ import { EXIT, KiosError } from '@kios/errors';
 import { openToolroot } from '../../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
-import type { Progress } from '../../workstation/progress.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import { DOCUMENT } from './boot-folder.ts';
 import { Partition } from './partition.ts';
@@ -118,7 +117,7 @@ export async function configure(context: CommandContext, options: ConfigureOptio
       exitCode: EXIT.usage,
       remedy: 'Give what to put there, or --show; ./kios configure --help lists both.',
     });
-  const progress: Progress = context.progress;
+  const { progress } = context;
   await ensurePackages(['build', 'media'], progress);
   const tools = await openToolroot(progress);
   await using partition = await Partition.open(options.target, tools);

@@ -84,7 +84,8 @@ async function configurePartition(
   const wanted = await readWanted(options.wanted, medium, progress);
   const changes = planChanges(wanted, present);
   if (changes.length > 0) {
-    const title = `write ${changes.length} files to ${partition.file}`;
+    const files = changes.length === 1 ? '1 file' : `${changes.length} files`;
+    const title = `write ${files} to ${partition.file}`;
     await progress.task(title, () => apply(partition, changes, present, signal));
     await progress.task('read back', () => verify(partition, changes));
   }

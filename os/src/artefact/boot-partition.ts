@@ -3,14 +3,7 @@ import path from 'node:path';
 
 import type { PlacedPartition } from '../build/formats/gpt.ts';
 import type { Toolroot } from '../build/sources/debian/toolroot.ts';
-import { ARCHES, type Arch } from '../workstation/paths.ts';
 import { readPart } from './kind.ts';
-
-/** The file that firmware starts from removable media (UEFI specification 2.10, section 3.5.1.1). */
-export const BOOT_FILES = {
-  amd64: 'EFI/BOOT/BOOTX64.EFI',
-  arm64: 'EFI/BOOT/BOOTAA64.EFI',
-} as const satisfies Readonly<Record<Arch, string>>;
 
 /** Copies every file of a FAT partition into the empty folder `into`, with the time stamps it has there, in UTC. */
 export async function copyBootPartition(
@@ -37,15 +30,4 @@ export async function treeOf(folder: string): Promise<{ files: string[]; folders
     else if (status.isFile()) files.push(name);
   }
   return { files, folders };
-}
-
-/** Finds the file that firmware starts among the files of a boot partition, and its architecture. FAT ignores case. */
-export function findBootFile(
-  files: readonly string[],
-): { readonly arch: Arch; readonly file: string } | undefined {
-  for (const arch of ARCHES) {
-    const file = files.find((name) => name.toUpperCase() === BOOT_FILES[arch]);
-    if (file !== undefined) return { arch, file };
-  }
-  return undefined;
 }

@@ -402,5 +402,6 @@ it('--verify names the first place where a disk differs', async () => {
   await disk.poke(at + 5, Buffer.of(7));
   const { exitCode, stderr } = await kios('--verify', file, disk.path);
   expect(stderr).toContain(`from byte ${at} on, in partition kios-data [KIOS_FLASH_VERIFY]`);
+  expect(stderr).toContain('If it was configured');
   expect(exitCode).toBe(65);
 });

@@ -2,8 +2,9 @@ import { type FileHandle, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { decodeGpt, TYPE } from '../../build/formats/gpt.ts';
+import { findBootFile } from '../../build/image/boot-file.ts';
 import type { Toolroot } from '../../build/sources/debian/toolroot.ts';
-import { copyBootPartition, findBootFile, treeOf } from '../boot-partition.ts';
+import { copyBootPartition, treeOf } from '../boot-partition.ts';
 import { fileDigest } from '../file-digest.ts';
 import { inspectEfi } from '../inspect/efi.ts';
 import type { Release } from '../inspect/model.ts';

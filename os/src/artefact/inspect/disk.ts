@@ -2,9 +2,10 @@ import { type FileHandle, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { decodeGpt, diskGuid, type PlacedPartition, TYPE } from '../../build/formats/gpt.ts';
+import { findBootFile } from '../../build/image/boot-file.ts';
 import type { Toolroot } from '../../build/sources/debian/toolroot.ts';
 import { fileSha256 } from '../../workstation/digest.ts';
-import { copyBootPartition, findBootFile, treeOf } from '../boot-partition.ts';
+import { copyBootPartition, treeOf } from '../boot-partition.ts';
 import { readAt, TABLE_BYTES } from '../kind.ts';
 import { readFileSystem } from './file-system.ts';
 import type { InspectedDisk, InspectedPartition, NamedPart } from './model.ts';

@@ -17,14 +17,12 @@ import { type Arch, repository } from '../../workstation/paths.ts';
 import type { ByteRange } from '../formats/byte-range.ts';
 import { decodeFat32, FAT32_BOOT_BYTES, usedInFat32 } from '../formats/fat32.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
+import { BOOT_FILES } from './boot-file.ts';
 
 /** Files of the EFI system partition that are copied unchanged; the folder `kios` is for people. */
 const FILES = path.join(repository, 'os/esp');
 /** Folders of the partition, the outer ones first. */
 const FOLDERS = ['EFI', 'EFI/BOOT', 'kios', 'kios/manifests'] as const;
-
-/** The file that firmware starts from removable media (UEFI specification 2.10, section 3.5.1.1). */
-const BOOT_FILE = { amd64: 'BOOTX64.EFI', arm64: 'BOOTAA64.EFI' } as const;
 
 async function shippedFiles(): Promise<string[]> {
   const entries = await readdir(FILES, { recursive: true, withFileTypes: true });
@@ -67,7 +65,7 @@ export async function makeEsp(request: EspRequest): Promise<void> {
   const shipped = (await shippedFiles()).map((name) => [path.join(FILES, name), name] as const);
   const dir = await mkdtemp(`${file}.`);
   try {
-    for (const [source, name] of [[efi, `EFI/BOOT/${BOOT_FILE[arch]}`] as const, ...shipped]) {
+    for (const [source, name] of [[efi, BOOT_FILES[arch]] as const, ...shipped]) {
       // mcopy -m takes an entry's time stamp from its source.
       const staged = path.join(dir, 'staged');
       await copyFile(source, staged);

@@ -1,5 +1,6 @@
 import { EXIT, KiosError } from '@kios/errors';
 
+import { findBootFile } from '../../build/image/boot-file.ts';
 import { openToolroot } from '../../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
@@ -77,13 +78,14 @@ async function configurePartition(
 ): Promise<Shown[]> {
   const present = await partition.list();
   const medium: Medium = {
-    arch: present.some((name) => /BOOTAA64\.EFI$/i.test(name)) ? 'arm64' : 'amd64',
+    arch: findBootFile(present)?.arch ?? 'amd64',
     document: async () => (present.includes(DOCUMENT) ? partition.read(DOCUMENT) : undefined),
   };
   const wanted = await readWanted(options.wanted, medium, progress);
   const changes = planChanges(wanted, present);
   if (changes.length > 0) {
-    const title = `write ${changes.length} files to ${partition.file}`;
+    const files = changes.length === 1 ? '1 file' : `${changes.length} files`;
+    const title = `write ${files} to ${partition.file}`;
     await progress.task(title, () => apply(partition, changes, present, signal));
     await progress.task('read back', () => verify(partition, changes));
   }

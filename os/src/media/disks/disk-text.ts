@@ -1,5 +1,5 @@
+import { formatDiskSize } from '../../workstation/terminal/size.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
-import { formatBytes } from '../units.ts';
 import type { Disk } from './disk.ts';
 import { type Refusal, refusalOf, type Wanted } from './refusal.ts';
 
@@ -25,7 +25,7 @@ export function formatCandidates(candidates: readonly Candidate[]): string[] {
   if (candidates.length === 0) return ['No disk is plugged in.'];
   const rows = candidates.map(({ disk, refusal }) => [
     disk.name,
-    formatBytes(disk.bytes),
+    formatDiskSize(disk.bytes),
     disk.bus ?? '-',
     disk.model ?? '-',
     disk.serial ?? '-',
@@ -39,7 +39,7 @@ export function formatCandidates(candidates: readonly Candidate[]): string[] {
 export const formatDisk = ({ path, bytes, bus, model, serial }: Disk): string =>
   [
     path,
-    formatBytes(bytes),
+    formatDiskSize(bytes),
     bus,
     model,
     serial === undefined ? 'no serial number' : `serial ${serial}`,

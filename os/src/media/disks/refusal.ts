@@ -1,5 +1,5 @@
+import { formatDiskSize } from '../../workstation/terminal/size.ts';
 import type { Mode } from '../device/block-device.ts';
-import { formatBytes } from '../units.ts';
 import type { Disk } from './disk.ts';
 
 /** The reason why a disk is not written to, as a clause about "it", and the way to change that. */
@@ -75,14 +75,14 @@ const bySector: Rule = ({ sectorBytes }) =>
 const byRoom: Rule = (disk, { bytes }) =>
   bytes !== undefined && disk.bytes < bytes
     ? refuse(
-        `it is too small: it holds ${formatBytes(disk.bytes)}, the image needs ${formatBytes(bytes)}`,
+        `it is too small: it holds ${formatDiskSize(disk.bytes)}, the image needs ${formatDiskSize(bytes)}`,
       )
     : undefined;
 
 const bySize: Rule = (disk, { allowLarge }) =>
   disk.bytes > LARGE_BYTES && !allowLarge
     ? refuse(
-        `with ${formatBytes(disk.bytes)} it may hold somebody’s data`,
+        `with ${formatDiskSize(disk.bytes)} it may hold somebody’s data`,
         'Add --large if it is the right disk.',
       )
     : undefined;

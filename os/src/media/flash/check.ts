@@ -15,11 +15,12 @@ export function placeName(at: number, partitions: readonly PlacedPartition[]): s
 const BAD_MEDIUM =
   'Try another card reader or port, then another medium: nearly always one of them is bad.';
 
-/** Compares a part of the medium with the image. Each place is told by its first byte. */
+/** Compares a part of the medium with the image. A fault names the first byte of its page. */
 export async function checkPart(
   device: BlockDevice,
   part: Fingerprint,
   partitions: readonly PlacedPartition[],
+  remedy = BAD_MEDIUM,
 ): Promise<void> {
   if ((await device.digest(part.at, part.bytes)) === part.digest) return;
   const wrong = firstDifference(part, await device.read(part.at, part.bytes));
@@ -29,6 +30,6 @@ export async function checkPart(
       : `it differs from the image from byte ${wrong} on, in ${placeName(wrong, partitions)}`;
   throw new KiosError('KIOS_FLASH_VERIFY', `verify ${device.disk.path}: ${fault}`, {
     exitCode: EXIT.data,
-    remedy: BAD_MEDIUM,
+    remedy,
   });
 }

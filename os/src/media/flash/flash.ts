@@ -4,10 +4,10 @@ import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
 import { distDir } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
+import { formatDiskSize } from '../../workstation/terminal/size.ts';
 import { openDevice } from '../device/client.ts';
 import { checkDisk, checkExpected, resolveDisk } from '../disks/choose.ts';
 import type { Disk } from '../disks/disk.ts';
-import { formatBytes } from '../units.ts';
 import { chooseForWriting, type FlashRequest, usageError } from './choose-disk.ts';
 import { openImage } from './open-image.ts';
 import { formatRate } from './rate.ts';
@@ -59,7 +59,8 @@ interface Outcome {
 function report(context: CommandContext, json: boolean, { disk, image, bytes, ms, did }: Outcome) {
   const { path, serial, model } = disk;
   const words = did === 'written' ? 'holds, written and verified,' : 'holds';
-  if (!json) return context.print(`${path} ${words} the image ${image} (${formatBytes(bytes)}).`);
+  if (!json)
+    return context.print(`${path} ${words} the image ${image} (${formatDiskSize(bytes)}).`);
   const device = { path, bytes: disk.bytes, serial: serial ?? null, model: model ?? null };
   const seconds = Math.round(ms) / 1000;
   return context.print(JSON.stringify({ image, bytes, device, [did]: true, seconds }));

@@ -9,6 +9,10 @@ import { checkPart } from './check.ts';
 import { fingerprint, isZero } from './fingerprint.ts';
 import type { OpenImage } from './write.ts';
 
+/** Only a check right after the flash finds a bad medium for sure. */
+const CHANGED_OR_BAD =
+  'If it was configured or used in a PC since, that is why; else try another card reader or port, then another medium.';
+
 export interface VerifyOptions {
   readonly signal: AbortSignal;
   /** Is told the bytes that were compared. */
@@ -56,7 +60,7 @@ export async function verifyImage(
   const all = [...overlays, ...(backup === undefined ? [] : [backup]), { offset: 0, bytes: head }];
   checkState(device, image, await device.read(0, HEAD));
   const compare = (at: number, data: Buffer): Promise<void> =>
-    checkPart(device, fingerprint(at, data), image.head.partitions);
+    checkPart(device, fingerprint(at, data), image.head.partitions, CHANGED_OR_BAD);
   let at = 0;
   const next = async (block: Buffer): Promise<void> => {
     signal.throwIfAborted();

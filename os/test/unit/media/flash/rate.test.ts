@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 
 import { formatRate } from '../../../../src/media/flash/rate.ts';
-import { formatBytes } from '../../../../src/media/units.ts';
 
 it('tells how much is done, how fast it goes and how long it will take', () => {
   expect(formatRate(400_000_000, 1_600_000_000, 20_000)).toBe(
@@ -12,14 +11,4 @@ it('tells how much is done, how fast it goes and how long it will take', () => {
 it('does not guess what it cannot know', () => {
   expect(formatRate(0, 1_600_000_000, 0)).toBe('0 %, 0 B of 1.6 GB, 0 B/s');
   expect(formatRate(50_000_000, undefined, 1000)).toBe('50.0 MB, 50.0 MB/s');
-});
-
-it.each([
-  [0, '0 B'],
-  [999, '999 B'],
-  [1000, '1.0 kB'],
-  [31_914_983_424, '31.9 GB'],
-  [2_000_398_934_016, '2.0 TB'],
-])('formats %i bytes', (bytes, text) => {
-  expect(formatBytes(bytes)).toBe(text);
 });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { formatSize } from '../../../../src/workstation/terminal/size.ts';
+import { formatDiskSize, formatSize } from '../../../../src/workstation/terminal/size.ts';
 
 it.each([
   [0, '0 B'],
@@ -13,3 +13,12 @@ it.each([
   [2 * 1024 ** 4, '2.0 TiB'],
   [3000 * 1024 ** 4, '3000.0 TiB'],
 ])('formats %d bytes as %s', (bytes, text) => expect(formatSize(bytes)).toBe(text));
+
+it.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1000, '1.0 kB'],
+  [999_960_000, '1.0 GB'],
+  [31_914_983_424, '31.9 GB'],
+  [2_000_398_934_016, '2.0 TB'],
+])('formats a disk of %d bytes as %s', (bytes, text) => expect(formatDiskSize(bytes)).toBe(text));

@@ -1,0 +1,18 @@
+import { ARCHES, type Arch } from '../../workstation/paths.ts';
+
+/** The file that firmware starts from removable media (UEFI specification 2.10, section 3.5.1.1). */
+export const BOOT_FILES = {
+  amd64: 'EFI/BOOT/BOOTX64.EFI',
+  arm64: 'EFI/BOOT/BOOTAA64.EFI',
+} as const satisfies Readonly<Record<Arch, string>>;
+
+/** Finds the file that firmware starts among the files of a boot partition, and its architecture. FAT ignores case. */
+export function findBootFile(
+  files: readonly string[],
+): { readonly arch: Arch; readonly file: string } | undefined {
+  for (const arch of ARCHES) {
+    const file = files.find((name) => name.toUpperCase() === BOOT_FILES[arch]);
+    if (file !== undefined) return { arch, file };
+  }
+  return undefined;
+}

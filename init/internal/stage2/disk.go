@@ -57,6 +57,15 @@ func (h *host) renewFileSystem(device string) {
 	}
 }
 
+// measure finds out whether the pod that grows the file system has anything to do.
+func (h *host) measure(device string) {
+	outgrown, err := datapart.Outgrown(device)
+	if err != nil {
+		h.log.Warn("data.size", "device", device, "cause", err)
+	}
+	h.outgrown = outgrown
+}
+
 // makeRoom gives up the ballast of a full partition, so that kubelet starts and can take space back from pods.
 func (h *host) makeRoom(device string) {
 	if free, full := datapart.Full(dataDir); full {

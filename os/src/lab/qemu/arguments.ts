@@ -67,8 +67,9 @@ const drive = (file: string, index: number, options = ''): string[] => [
   `-device virtio-blk-pci,drive=disk${index},bootindex=${index}`,
 ];
 
+/** QEMU counts the entries of the log when the guest flushes, which `cache=unsafe` would keep from it. */
 const loggedDrive = (log: string): string[] => [
-  `-drive if=none,id=disk0,driver=blklogwrites,file.driver=raw,file.file.driver=file,file.file.filename=${FILES.disk},log.driver=raw,log.file.driver=file,log.file.filename=${log}${WRITABLE}`,
+  `-drive if=none,id=disk0,driver=blklogwrites,file.driver=raw,file.file.driver=file,file.file.filename=${FILES.disk},log.driver=raw,log.file.driver=file,log.file.filename=${log},cache=writeback,discard=unmap`,
   '-device virtio-blk-pci,drive=disk0,bootindex=0',
 ];
 

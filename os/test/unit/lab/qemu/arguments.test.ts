@@ -50,6 +50,7 @@ it('records the writes to its disk only when asked to', () => {
   expect(qemuArguments(spec).join(' ')).not.toContain('blklogwrites');
   const [, , disk = ''] = valueOf(qemuArguments({ ...spec, writeLog: 'writes.log' }), '-drive');
   expect(disk).toContain('driver=blklogwrites');
+  expect(disk).toContain('cache=writeback');
   expect(disk).toContain('file.file.filename=disk.img');
   expect(disk).toContain('log.file.filename=writes.log');
 });

@@ -1,5 +1,6 @@
 // Package diskid gives a freshly flashed disk identifiers of its own. Every image carries the same ones, so that equal
-// sources give equal images; on two disks of one machine they would no longer say which is which.
+// sources give equal images; on two disks of one machine they would no longer say which is which. With the same writes
+// the data partition gets the rest of a disk that is larger than the image.
 package diskid
 
 import (
@@ -32,24 +33,40 @@ func Fresh(d blockdev.Disk) bool {
 	return Shared(d.GUID) || slices.ContainsFunc(d.Parts, func(p blockdev.Part) bool { return Shared(p.GUID) })
 }
 
+// Result is what Renew did to a disk.
+type Result struct {
+	Renewed bool // it got identifiers of its own
+	Growth  gpt.Growth
+}
+
 // Renew replaces the GUIDs of the build in a disk's partition table, and before them the serial number of its EFI
-// system partition. It finishes what an earlier boot began. changed is false for a disk that needed nothing. No
-// partition of the disk may be mounted. The kernel and the firmware's variable keep the old GUIDs until the next boot.
-func Renew(d blockdev.Disk) (changed bool, err error) {
-	if Fresh(d) {
+// system partition, unless keep is set. It extends the table and the data partition to the disk's end. It finishes what
+// an earlier boot began. No partition of the disk may be mounted. The kernel takes the partition's new size at once; it
+// and the firmware's variable keep the old GUIDs until the next boot.
+func Renew(d blockdev.Disk, keep bool) (result Result, err error) {
+	if Fresh(d) && !keep {
 		if err := renewSerials(d); err != nil {
-			return false, err
+			return Result{}, err
 		}
 	}
-	return renew(blockdev.Path(d.Name), func(device io.ReaderAt) ([]blockwrite.Write, error) {
+	_, err = renew(blockdev.Path(d.Name), func(device io.ReaderAt) ([]blockwrite.Write, error) {
 		size, blockSize := blockdev.Geometry(d.Name)
-		return gpt.Renew(device, size, blockSize, func(guid string) (gpt.GUID, bool) {
-			if !Shared(guid) {
+		plan, err := gpt.Renew(device, size, blockSize, func(guid string) (gpt.GUID, bool) {
+			if keep || !Shared(guid) {
 				return gpt.GUID{}, false
 			}
 			return gpt.NewGUID(), true
 		})
+		result = Result{plan.Renewed, plan.Growth}
+		return plan.Writes, err
 	})
+	if err != nil {
+		return Result{}, err
+	}
+	if result.Growth.Partition != 0 {
+		err = blockdev.Resize(d.Name, result.Growth.Partition, result.Growth.Start, result.Growth.Bytes)
+	}
+	return result, err
 }
 
 func renewSerials(d blockdev.Disk) error {

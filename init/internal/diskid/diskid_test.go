@@ -120,16 +120,20 @@ func TestAFlashedDiskGetsIdentifiersOfItsOwn(t *testing.T) {
 	if !Fresh(flashed) || flashed.GUID != disk || flashed.Parts[0].GUID != esp || flashed.Parts[1].GUID != data {
 		t.Fatalf("the disk is not as the build makes it: %+v", flashed)
 	}
-	changed, err := Renew(flashed)
-	if !changed || err != nil {
-		t.Fatalf("%v %v", changed, err)
+	result, err := Renew(flashed, false)
+	want := gpt.Growth{Partition: 2, Start: 1025 << 20, Was: 1 << 30, Bytes: 1027 << 20}
+	if !result.Renewed || result.Growth != want || err != nil {
+		t.Fatalf("%+v %v", result, err)
+	}
+	if sectors := testdisk.Run(t, "cat", "/sys/class/block/"+filepath.Base(flashed.Parts[1].Device)+"/size"); sectors != "2103296" {
+		t.Errorf("the kernel's partition has %s sectors", sectors)
 	}
 	renewed := present(t, device)
 	if Fresh(renewed) || renewed.GUID == renewed.Parts[0].GUID || renewed.Parts[0].GUID == renewed.Parts[1].GUID {
 		t.Errorf("%+v", renewed)
 	}
-	if changed, err := Renew(renewed); changed || err != nil {
-		t.Errorf("a second boot: %v %v", changed, err)
+	if again, err := Renew(renewed, false); again != (Result{}) || err != nil {
+		t.Errorf("a second boot: %v %v", again, err)
 	}
 	for _, offset := range []string{"1048576", "1051648"} { // the boot sector and its copy
 		serial := testdisk.Run(t, "blkid", "-p", "-O", offset, "-o", "value", "-s", "UUID", file)
@@ -142,7 +146,7 @@ func TestAFlashedDiskGetsIdentifiersOfItsOwn(t *testing.T) {
 	if err := unix.Mount(renewed.Parts[1].Device, target, "ext4", 0, ""); err != nil {
 		t.Fatal(err)
 	}
-	changed, err = RenewFileSystem(target)
+	changed, err := RenewFileSystem(target)
 	again, err2 := RenewFileSystem(target)
 	if err := unix.Unmount(target, 0); err != nil {
 		t.Fatal(err)
@@ -155,9 +159,51 @@ func TestAFlashedDiskGetsIdentifiersOfItsOwn(t *testing.T) {
 	}
 	testdisk.Run(t, "e2fsck", "-f", "-n", renewed.Parts[1].Device)
 	listed := testdisk.Run(t, "partx", "--raw", "--noheadings", "--output", "NR,START,SECTORS,UUID,NAME", file)
-	want := fmt.Sprintf("1 2048 2097152 %s kios-esp\n2 2099200 2097152 %s kios-data", renewed.Parts[0].GUID, renewed.Parts[1].GUID)
-	if listed != want {
-		t.Errorf("other programs read\n%s\nwant\n%s", listed, want)
+	lines := fmt.Sprintf("1 2048 2097152 %s kios-esp\n2 2099200 2103296 %s kios-data", renewed.Parts[0].GUID, renewed.Parts[1].GUID)
+	if listed != lines {
+		t.Errorf("other programs read\n%s\nwant\n%s", listed, lines)
+	}
+}
+
+func TestADiskThatWasEnlargedLaterGrowsAndKeepsItsIdentifiers(t *testing.T) {
+	testdisk.Require(t)
+	file := flash(t, "metadata_csum_seed")
+	device := testdisk.AttachDisk(t, file)
+	if _, err := Renew(present(t, device), false); err != nil {
+		t.Fatal(err)
+	}
+	own := present(t, device)
+	size, _ := blockdev.Geometry(filepath.Base(device))
+	if err := os.Truncate(file, size+100<<20+4096*3+512); err != nil { // an odd end
+		t.Fatal(err)
+	}
+	testdisk.Run(t, "losetup", "--set-capacity", device)
+	result, err := Renew(own, false)
+	if err != nil || result.Renewed || result.Growth.Was != 1027<<20 || result.Growth.Bytes != 1127<<20 {
+		t.Errorf("%+v %v", result, err)
+	}
+	grown := present(t, device)
+	if grown.GUID != own.GUID || grown.Parts[0].GUID != own.Parts[0].GUID || grown.Parts[1].GUID != own.Parts[1].GUID {
+		t.Errorf("%+v is not %+v", grown, own)
+	}
+	if again, err := Renew(grown, false); again != (Result{}) || err != nil {
+		t.Errorf("a second boot: %+v %v", again, err)
+	}
+	target := t.TempDir()
+	if err := unix.Mount(grown.Parts[1].Device, target, "ext4", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Unmount(target, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestADiskWhoseIdentifiersAreKeptGrows(t *testing.T) {
+	testdisk.Require(t)
+	device := testdisk.AttachDisk(t, flash(t, "metadata_csum_seed"))
+	result, err := Renew(present(t, device), true)
+	if kept := present(t, device); err != nil || result.Renewed || result.Growth.Partition != 2 || kept.GUID != disk || kept.Parts[1].GUID != data {
+		t.Errorf("%+v %v %+v", result, err, kept)
 	}
 }
 
@@ -170,8 +216,8 @@ func TestADiskInUseIsNotWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Unmount(target, 0)
-	if changed, err := Renew(flashed); changed || !errors.Is(err, unix.EBUSY) {
-		t.Errorf("%v %v", changed, err)
+	if result, err := Renew(flashed, false); result != (Result{}) || !errors.Is(err, unix.EBUSY) {
+		t.Errorf("%v %v", result, err)
 	}
 }
 

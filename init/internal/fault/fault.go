@@ -34,6 +34,7 @@ const (
 	DataTwice     = "KIOS_INIT_DATA_TWICE"
 	DataFull      = "KIOS_INIT_DATA_FULL"
 	Disk          = "KIOS_INIT_DISK"
+	DiskUnused    = "KIOS_INIT_DISK_UNUSED"
 	Argument      = "KIOS_INIT_ARGUMENT"
 	Store         = "KIOS_INIT_STORE"
 	Release       = "KIOS_INIT_RELEASE"

@@ -1,4 +1,5 @@
-// Package gpt reads GUID partition tables (UEFI specification, chapter 5) and plans how to give one GUIDs of its own.
+// Package gpt reads GUID partition tables (UEFI specification, chapter 5) and plans how to give one GUIDs of its own
+// and how to fit it to a larger disk.
 package gpt
 
 import (

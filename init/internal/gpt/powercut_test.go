@@ -64,7 +64,7 @@ func firmwareRepairs(b []byte, blockSize int64) {
 }
 
 func TestAPowerCutLeavesTheOldOrTheNewTableAndTheNextBootFinishes(t *testing.T) {
-	for blockSize, sizes := range map[int64][]int64{512: {0, 20, 300}, 4096: {20}} {
+	for blockSize, sizes := range map[int64][]int64{512: {0, 20, 300, 3000}, 4096: {20, 300}} {
 		for _, grown := range sizes {
 			start := image(blockSize, grown)
 			old, _ := linuxReads(start, blockSize)
@@ -73,9 +73,9 @@ func TestAPowerCutLeavesTheOldOrTheNewTableAndTheNextBootFinishes(t *testing.T) 
 			if err != nil {
 				t.Fatal(err)
 			}
-			done := cut(start, plan, len(plan), nothing)
+			done := cut(start, plan.Writes, len(plan.Writes), nothing)
 			renewed, _ := linuxReads(done, blockSize)
-			cuts(start, plan, blockSize, func(name string, b []byte) {
+			cuts(start, plan.Writes, blockSize, func(name string, b []byte) {
 				name = fmt.Sprintf("blocks of %d, %d more, %s", blockSize, grown, name)
 				table, err := linuxReads(b, blockSize)
 				if err != nil {
@@ -108,13 +108,13 @@ func TestAPowerCutDuringTheSecondBootIsNoWorse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for first := range plan {
-		b := cut(start, plan, first, nothing)
+	for first := range plan.Writes {
+		b := cut(start, plan.Writes, first, nothing)
 		again, err := Renew(bytes.NewReader(b), int64(len(b)), 512, boots.own)
 		if err != nil {
 			t.Fatal(err)
 		}
-		cuts(b, again, 512, func(name string, b []byte) {
+		cuts(b, again.Writes, 512, func(name string, b []byte) {
 			if _, err := linuxReads(b, 512); err != nil {
 				t.Fatalf("cut at %d, then %s: %v", first+1, name, err)
 			}

@@ -1,7 +1,6 @@
 package gpt
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -16,31 +15,40 @@ const (
 	homeLBA    = 2 // where the primary table's entries belong
 )
 
-// Renew plans the writes that replace the GUIDs of the disk and of its partitions for which own returns another one.
-// Linux reads only the primary table, so that one is valid after each write, torn or not: its entries are written to
-// the unused blocks behind it, and one sector, the header, makes them count; then they move home the same way. The
-// backup follows last. A plan that a power cut ended is taken up by the next one; a finished disk needs no writes.
+// Plan is what Renew wants done to a disk.
+type Plan struct {
+	Writes  []blockwrite.Write
+	Renewed bool // GUIDs are replaced, or what an earlier plan began is finished
+	Growth  Growth
+}
+
+// Renew plans the writes that replace the GUIDs of the disk and of its partitions for which own returns another one,
+// and that extend a table with a data partition to the end of the disk, and that partition with it. Linux reads only
+// the primary table, so that one is valid after each write, torn or not: its entries are written to the unused blocks
+// behind it, and one sector, the header, makes them count; then they move home the same way. The backup follows last. A
+// plan that a power cut ended is taken up by the next one; a finished disk needs no writes.
 //
-// Renew fails when a GUID is to be replaced in a table that is not of the form that the build gives it.
-func Renew(disk io.ReaderAt, size, blockSize int64, own func(guid string) (GUID, bool)) ([]blockwrite.Write, error) {
+// Renew fails when there is something to change in a table that is not of the form that the build gives it.
+func Renew(disk io.ReaderAt, size, blockSize int64, own func(guid string) (GUID, bool)) (Plan, error) {
 	table, err := readAt(disk, size, blockSize, primaryLBA)
 	if err != nil {
-		return nil, fmt.Errorf("primary table: %w", err)
+		return Plan{}, fmt.Errorf("primary table: %w", err)
 	}
 	renewed, changed := table.renewed(own)
 	w := writer{table, blockSize, nil}
+	last := uint64(size/blockSize) - 1
+	grown, growth, extended := renewed.extended(last, last-w.blocks()-1, blockSize)
 	if err := w.check(size / blockSize); err != nil {
-		if changed {
-			return nil, err
+		if changed || extended {
+			return Plan{}, err
 		}
-		return nil, nil // someone else's table, with GUIDs of its own
+		return Plan{}, nil // someone else's table, with GUIDs of its own
 	}
 	if table.header.entriesLBA != homeLBA {
 		w.primary(homeLBA)
 	}
-	if changed {
-		w.table = renewed
-		last := uint64(size/blockSize) - 1
+	if changed || extended {
+		w.table = grown
 		w.table.header.other, w.table.header.lastUsable = last, last-w.blocks()-1 // the image may be smaller than its disk
 		w.primary(w.spareLBA())
 		w.primary(homeLBA)
@@ -48,7 +56,7 @@ func Renew(disk io.ReaderAt, size, blockSize int64, own func(guid string) (GUID,
 	if !w.table.backedUp(disk, size, blockSize) {
 		w.backup()
 	}
-	return w.plan, nil
+	return Plan{w.plan, changed || len(w.plan) > 0 && !extended, growth}, nil
 }
 
 // renewed returns the table with own's GUIDs, and whether any differs.
@@ -105,7 +113,7 @@ func (w *writer) check(diskBlocks int64) error {
 		return errors.New("partition table leaves no room for its backup")
 	}
 	for _, e := range w.table.used() {
-		first, last := binary.LittleEndian.Uint64(e.bytes[32:]), binary.LittleEndian.Uint64(e.bytes[40:])
+		first, last := e.extent()
 		if first < w.spareLBA()+w.blocks() {
 			return fmt.Errorf("partition %d begins at block %d, so the table has no spare room", e.number, first)
 		}

@@ -76,10 +76,10 @@ func renewAll(t *testing.T, b []byte, blockSize int64, own func(string) (GUID, b
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, write := range plan {
+	for _, write := range plan.Writes {
 		copy(b[write.Offset:], write.Data)
 	}
-	return plan
+	return plan.Writes
 }
 
 // linuxReads returns the primary table, the only one that Linux reads, or fails.
@@ -96,7 +96,14 @@ func carries(t Table) (found []GUID) {
 	return found
 }
 
-// finished fails unless both tables are complete, at home, equal in all but GUIDs to the image and free of shared ones.
+// dataEnd returns the last block of the data partition on a disk of this size that was made larger by enough.
+func dataEnd(size, blockSize int64) uint64 {
+	end := (size - 16384 - blockSize) / (1 << 20) * (1 << 20)
+	return uint64(max(end, blockSize)/blockSize) - 1
+}
+
+// finished fails unless both tables are complete, at home, equal to the image in all but GUIDs and the data partition's
+// end, and free of shared GUIDs.
 func finished(t *testing.T, name string, b []byte, blockSize int64) {
 	t.Helper()
 	primary, err := linuxReads(b, blockSize)
@@ -124,8 +131,12 @@ func finished(t *testing.T, name string, b []byte, blockSize int64) {
 		have, want := slices.Clone(primary.entries[slot*128:slot*128+128]), slices.Clone(before.entries[slot*128:slot*128+128])
 		clear(have[16:32])
 		clear(want[16:32])
+		if slot == 1 {
+			le := binary.LittleEndian
+			le.PutUint64(want[40:], max(le.Uint64(want[40:]), dataEnd(int64(len(b)), blockSize)))
+		}
 		if !bytes.Equal(have, want) {
-			t.Fatalf("%s: entry %d changed in more than its GUID", name, slot+1)
+			t.Fatalf("%s: entry %d changed in more than its GUID and size", name, slot+1)
 		}
 	}
 	if first, end := 100*blockSize, 300*blockSize; !bytes.Equal(b[first:end], was[first:end]) {
@@ -135,7 +146,7 @@ func finished(t *testing.T, name string, b []byte, blockSize int64) {
 
 func TestRenewReplacesEveryGUIDInBothTables(t *testing.T) {
 	for _, blockSize := range []int64{512, 4096} {
-		for _, grown := range []int64{0, 1, 20, 300} {
+		for _, grown := range []int64{0, 1, 20, 300, 4001} {
 			b := image(blockSize, grown)
 			renewAll(t, b, blockSize, new(fresh).own)
 			name := fmt.Sprintf("blocks of %d, %d more", blockSize, grown)
@@ -192,15 +203,15 @@ func TestRenewLeavesATableOfAnotherFormAlone(t *testing.T) {
 			le.PutUint32(b[512+16:], crc32.ChecksumIEEE(b[512:512+96]))
 		}
 		plan, err := Renew(bytes.NewReader(b), int64(len(b)), 512, new(fresh).own)
-		if plan != nil || err == nil || !strings.Contains(err.Error(), row.says) {
-			t.Errorf("%s: %d writes, %v", name, len(plan), err)
+		if plan.Writes != nil || err == nil || !strings.Contains(err.Error(), row.says) {
+			t.Errorf("%s: %d writes, %v", name, len(plan.Writes), err)
 		}
 		if name == "damaged" {
 			continue
 		}
 		none := func(string) (GUID, bool) { return GUID{}, false }
-		if plan, err := Renew(bytes.NewReader(b), int64(len(b)), 512, none); plan != nil || err != nil {
-			t.Errorf("%s, with GUIDs of its own: %d writes, %v", name, len(plan), err)
+		if plan, err := Renew(bytes.NewReader(b), int64(len(b)), 512, none); plan.Writes != nil || err != nil {
+			t.Errorf("%s, with GUIDs of its own: %d writes, %v", name, len(plan.Writes), err)
 		}
 	}
 }
@@ -227,7 +238,7 @@ func FuzzRenew(f *testing.F) {
 			resum(b[512:]) // get past the checksum
 		}
 		plan, err := Renew(bytes.NewReader(b), int64(len(b)), 512, func(string) (GUID, bool) { return GUID{1}, true })
-		for _, write := range plan {
+		for _, write := range plan.Writes {
 			if err != nil || write.Offset < 512 || write.Offset+int64(len(write.Data)) > int64(len(b)) {
 				t.Errorf("write %d bytes at %d of %d, %v", len(write.Data), write.Offset, len(b), err)
 			}

@@ -12,22 +12,37 @@ import (
 	"kios.dev/init/internal/fault"
 )
 
-// renewDisk gives a freshly flashed disk identifiers of its own, while none of its partitions is mounted.
+// renewDisk gives a freshly flashed disk identifiers of its own, and the data partition the rest of its disk, while no
+// partition is mounted.
 func (h *host) renewDisk(disk blockdev.Disk, want datapart.Want) {
 	if disk.Name == "" {
 		return
 	}
-	changed, err := false, datapart.ErrNamed
-	if !want.NamesBuild() || !diskid.Fresh(disk) {
-		changed, err = diskid.Renew(disk)
-	}
 	device := blockdev.Path(disk.Name)
-	if changed {
+	fresh := diskid.Fresh(disk)
+	keep := fresh && want.NamesBuild()
+	result, err := diskid.Renew(disk, keep)
+	if result.Renewed {
 		h.log.Info("disk.renewed", "device", device)
 	}
+	growth := result.Growth
+	if growth.Partition != 0 {
+		h.log.Info("disk.grown", "device", device, "partition", growth.Partition, "bytesBefore", growth.Was, "bytes", growth.Bytes)
+	}
+	if growth.Behind != 0 && growth.Unused > 0 {
+		h.log.Warn("disk.unused", "device", device, "bytes", growth.Unused, "cause", fault.New(fault.DiskUnused, "extend the data partition of "+device,
+			"The node runs, and the rest of the disk stays unused. Make a partition there, or move the one that lies behind the data partition.",
+			fmt.Errorf("partition %d lies behind it", growth.Behind)))
+	}
+	doing, remedy := "extend the partition table of "+device, "The node runs with the old size. Remove the cause and reboot."
+	if fresh {
+		doing, remedy = "give "+device+" identifiers of its own", "The node runs. Attach no second disk with a kiOS image until the cause is removed."
+	}
+	if keep && err == nil {
+		err = datapart.ErrNamed
+	}
 	if err != nil {
-		h.log.Warn("disk.kept", "device", device, "cause", fault.New(fault.Disk, "give "+device+" identifiers of its own",
-			"The node runs. Attach no second disk with a kiOS image until the cause is removed.", err))
+		h.log.Warn("disk.kept", "device", device, "cause", fault.New(fault.Disk, doing, remedy, err))
 	}
 }
 
@@ -40,6 +55,15 @@ func (h *host) renewFileSystem(device string) {
 	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
 		h.log.Warn("data.kept", "device", device, "cause", err)
 	}
+}
+
+// measure finds out whether the pod that grows the file system has anything to do.
+func (h *host) measure(device string) {
+	outgrown, err := datapart.Outgrown(device)
+	if err != nil {
+		h.log.Warn("data.size", "device", device, "cause", err)
+	}
+	h.outgrown = outgrown
 }
 
 // makeRoom gives up the ballast of a full partition, so that kubelet starts and can take space back from pods.

@@ -25,7 +25,7 @@ const (
 func (h *host) offerPods() {
 	folder := staticpods.Folder{
 		From: "/etc/kubernetes/manifests", Over: seed.BootDir + "/manifests", To: runDir + "/manifests",
-		Boot: readLine("/proc/sys/kernel/random/boot_id"),
+		Boot: readLine("/proc/sys/kernel/random/boot_id"), Grown: h.outgrown,
 	}
 	first, err := folder.OfferFirst()
 	report := h.podsReporter()

@@ -52,6 +52,7 @@ type host struct {
 
 	dataDevice       string // device of the data partition
 	data, dataReason string // as in host.json
+	outgrown         bool   // the data partition is larger than its file system
 	machine          string // hash of its facts, or ""
 	ownName          kubelet.Name
 	joined           bool // at boot

@@ -75,6 +75,7 @@ func (h *host) mountPartition(device string) bool {
 		if err = h.useState(); err == nil {
 			h.log.Info("data.mounted", "device", device)
 			h.renewFileSystem(device)
+			h.measure(device)
 			return true
 		}
 		unix.Unmount(dataDir, unix.MNT_DETACH)

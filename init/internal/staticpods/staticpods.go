@@ -17,8 +17,9 @@ import (
 	"kios.dev/init/internal/plainfile"
 )
 
-// startAnnotation with the value "first" marks a pod that is offered first. It counts only in manifests in JSON, which
-// the image builder writes.
+// startAnnotation with the value "first" marks a pod that is offered first, and with "grown" one that is offered only
+// in boots in which the data partition is larger than its file system. It counts only in manifests in JSON, which the
+// image builder writes.
 const startAnnotation = "kios.dev/start"
 
 // Folder is kubelet's folder (To) and the one that it copies (From), in this boot.
@@ -26,6 +27,7 @@ type Folder struct {
 	From, To string
 	Over     string // a folder whose manifests replace those of From with the same name, or ""
 	Boot     string // the boot's id
+	Grown    bool   // the data partition is larger than its file system
 }
 
 // OfferFirst makes To with the pods that ask to start first, and returns their uids.
@@ -40,8 +42,8 @@ func (f Folder) OfferFirst() ([]string, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a dangling link, or removed since the folder was listed
 		}
-		uid, first := startsFirst(content)
-		if err == nil && first {
+		uid, start := starts(content)
+		if err == nil && uid != "" && start == "first" {
 			if err = atomicfile.Write(filepath.Join(f.To, name), content, 0o600); err == nil {
 				uids = append(uids, uid)
 			}
@@ -65,6 +67,9 @@ func (f Folder) Sync() error {
 		copied := filepath.Join(f.To, name)
 		content, err := f.read(manifests.in[name], name)
 		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if _, start := starts(content); start == "grown" && !f.Grown {
 			continue
 		}
 		size := int64(len(content))
@@ -115,8 +120,8 @@ func sizeOf(path string) int64 {
 	return info.Size()
 }
 
-// startsFirst returns a manifest's uid and whether it asks to start first. Without a uid its logs could not be found.
-func startsFirst(manifest []byte) (uid string, first bool) {
+// starts returns a manifest's uid, without which its logs could not be found, and when it asks to be offered.
+func starts(manifest []byte) (uid, when string) {
 	var pod struct {
 		Metadata struct {
 			UID         string            `json:"uid"`
@@ -124,9 +129,9 @@ func startsFirst(manifest []byte) (uid string, first bool) {
 		} `json:"metadata"`
 	}
 	if json.Unmarshal(manifest, &pod) != nil {
-		return "", false
+		return "", ""
 	}
-	return pod.Metadata.UID, pod.Metadata.UID != "" && pod.Metadata.Annotations[startAnnotation] == "first"
+	return pod.Metadata.UID, pod.Metadata.Annotations[startAnnotation]
 }
 
 // HasLogged reports whether a container of the pod has written a line. Kubelet's log files are named

@@ -199,3 +199,21 @@ func TestAPodHasLoggedWhenOneOfItsContainersHas(t *testing.T) {
 		t.Error("the line was not found, or found for another pod")
 	}
 }
+
+func TestAPodForGrowthIsOfferedOnlyWhereThereIsSomethingToGrow(t *testing.T) {
+	const grow = `{"metadata":{"name":"resize","uid":"u-3","annotations":{"kios.dev/start":"grown"}}}`
+	f := folder(t, map[string]string{"cni.yaml": later, "resize.yaml": grow})
+	if uids, err := f.OfferFirst(); len(uids) != 0 || err != nil {
+		t.Fatalf("%v %v", uids, err)
+	}
+	expectOffered(t, f, map[string]string{})
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	expectOffered(t, f, map[string]string{"cni.yaml": later})
+	f.Grown = true
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	expectOffered(t, f, map[string]string{"cni.yaml": later, "resize.yaml": grow})
+}

@@ -1,7 +1,7 @@
 import { KIOS } from './versions.ts';
 
 /** Agents by folder name under agents/. */
-export const AGENTS = ['bootstrap', 'chrony-config', 'cni', 'dhcp', 'modloader'] as const;
+export const AGENTS = ['bootstrap', 'chrony-config', 'cni', 'dhcp', 'modloader', 'resize'] as const;
 
 /**
  * The registry in the names of the images that ship with the node. Nobody can own it and no authority certifies it (RFC

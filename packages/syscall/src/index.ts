@@ -3,6 +3,7 @@ export { bootClock, type BootTimer, openBootTimer } from './boot-clock.ts';
 export type { Channel } from './channel.ts';
 export { type Holder, lock, type Lock, type LockOptions, tryLock } from './lock.ts';
 export { finitModule, initModule, MODULE_INIT } from './module.ts';
+export { resizeExt4 } from './resize.ts';
 export {
   connectUnixStream,
   inetAddress,

@@ -79,6 +79,8 @@ export const libc = {
   ),
   /** fcntl(2) for the commands whose argument is a pointer. */
   fcntl: lazy('int fcntl(int fd, int command, void *argument)'),
+  /** ioctl(2) for the requests whose argument is a pointer. */
+  ioctl: lazy('int ioctl(int fd, unsigned long request, void *argument)'),
   poll: lazy('int poll(void *entries, unsigned long count, int timeout)'),
   eventfd: lazy('int eventfd(unsigned int initial, int flags)'),
   clockGettime: lazy('int clock_gettime(int clock, void *time)'),

@@ -34,7 +34,7 @@ const ESP_BYTES = 1024 * MIB;
 const EFI_FILES = 3;
 /** Room for the files that people add. */
 const PEOPLE_BYTES = 64 * MIB;
-/** Enough to start with. Nothing enlarges it on a larger disk: `datapart=` can name a larger partition instead. */
+/** Enough to start with. Init gives the partition the rest of the disk, and the agent `resize` its file system. */
 const DATA_BYTES = 1024 * MIB;
 
 /** The partitions of every image. */

@@ -11,7 +11,11 @@ const Container = v.object({
 });
 
 const Manifest = v.object({
-  metadata: v.object({ name: v.string(), namespace: v.string() }),
+  metadata: v.object({
+    name: v.string(),
+    namespace: v.string(),
+    annotations: v.optional(v.record(v.string(), v.string()), {}),
+  }),
   spec: v.object({
     restartPolicy: v.optional(v.string(), 'Always'),
     initContainers: v.optional(v.array(Container), []),
@@ -44,16 +48,18 @@ const shippedContainer = (
   capabilities: securityContext.capabilities.add.toSorted(),
 });
 
-function shippedPod(text: string): ShippedPod {
+/** Returns undefined for a pod that no ordinary boot has: one that grows a disk, which has a test of its own. */
+function shippedPod(text: string): ShippedPod | undefined {
   const { metadata, spec } = v.parse(Manifest, parse(text));
+  if (metadata.annotations['kios.dev/start'] === 'grown') return undefined;
   const ends = spec.restartPolicy !== 'Always';
   const containers = [
     ...spec.initContainers.map((container) => shippedContainer(container, true)),
     ...spec.containers.map((container) => shippedContainer(container, ends)),
   ];
-  return { ...metadata, ends, containers };
+  return { name: metadata.name, namespace: metadata.namespace, ends, containers };
 }
 
-/** Returns the static pods that the image ships, from the files that the build puts into it. */
+/** Returns the static pods that the image ships and every boot has, from the files that the build puts into it. */
 export const shippedPods = async (): Promise<ShippedPod[]> =>
-  (await readManifests()).map(({ text }) => shippedPod(text));
+  (await readManifests()).map(({ text }) => shippedPod(text)).filter((pod) => pod !== undefined);

@@ -29,6 +29,8 @@ export interface MachineSpec {
   readonly seed: boolean;
   /** The machine's own UUID (SMBIOS), of which it makes the name of a node that has no other. */
   readonly uuid: string;
+  /** An empty file, in which QEMU records each write to the first disk in its order (blklogwrites). */
+  readonly writeLog?: string;
   /** Files of further disks. Their kernel names come after the first disk's and before the seed's. */
   readonly disks?: readonly string[];
   /** Adds a SCSI controller, for disks that are plugged in while the machine runs. Their kernel names come first. */
@@ -65,9 +67,16 @@ const drive = (file: string, index: number, options = ''): string[] => [
   `-device virtio-blk-pci,drive=disk${index},bootindex=${index}`,
 ];
 
+/** QEMU counts the entries of the log when the guest flushes, which `cache=unsafe` would keep from it. */
+const loggedDrive = (log: string): string[] => [
+  `-drive if=none,id=disk0,driver=blklogwrites,file.driver=raw,file.file.driver=file,file.file.filename=${FILES.disk},log.driver=raw,log.file.driver=file,log.file.filename=${log},cache=writeback,discard=unmap`,
+  '-device virtio-blk-pci,drive=disk0,bootindex=0',
+];
+
 /** Firmware starts the first of these. */
-const startDrive = (medium: StartMedium | undefined): string[] => {
-  if (medium === undefined) return drive(FILES.disk, 0, WRITABLE);
+const startDrive = ({ startFrom: medium, writeLog }: MachineSpec): string[] => {
+  if (medium === undefined)
+    return writeLog === undefined ? drive(FILES.disk, 0, WRITABLE) : loggedDrive(writeLog);
   return 'cd' in medium
     ? [
         `-drive if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${FILES.disk}`,
@@ -131,7 +140,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     '-display none',
     `-drive if=pflash,format=raw,readonly=on,file=${spec.firmware.code}`,
     `-drive if=pflash,format=raw,file=${FILES.vars}`,
-    ...startDrive(spec.startFrom),
+    ...startDrive(spec),
     ...(spec.disks ?? []).flatMap(furtherDisk),
     ...(spec.seed ? drive(FILES.seed, 1, ',readonly=on') : []),
     ...(spec.scsi === true ? [`-device virtio-scsi-pci,id=${SCSI}`] : []),

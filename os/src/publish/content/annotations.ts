@@ -12,6 +12,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   cni: 'Pod network until the cluster brings its own',
   dhcp: 'The node’s IPv4 address, acquired and renewed',
   modloader: 'Loads the drivers of the machine',
+  resize: 'Grows the file system of the data partition',
   pause: 'Kubernetes’ pause program, which holds the namespaces of a pod',
   [OS]: 'kios.efi: kernel, init, containerd, kubelet and the images of this release',
 };

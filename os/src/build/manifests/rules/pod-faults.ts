@@ -8,16 +8,20 @@ import { NO_PERMISSIONS, type Policy } from './permissions.ts';
 import { validityFaults } from './validity.ts';
 import { type Excess, type Faults, isExcess, type Json, type Pod, record, viewOf } from './view.ts';
 
-/** Annotation that init reads: a pod with the value `first` starts before the others (docs/host-api.md section 4). */
+/** Annotation that init reads: when it offers a pod to kubelet (docs/host-api.md section 4). */
 const START = 'kios.dev/start';
+const STARTS: readonly unknown[] = ['first', 'grown'];
 
 /** Yields what belongs to the build or to init and not to a manifest. */
 function* metadataFaults({ metadata }: Pod): Faults {
   if ('uid' in metadata)
     yield { path: 'metadata.uid', cause: 'must not be set: the build derives it from the content' };
   const start = record(metadata['annotations'])[START];
-  if (start !== undefined && start !== 'first')
-    yield { path: `metadata.annotations["${START}"]`, cause: 'must be first or left out' };
+  if (start !== undefined && !STARTS.includes(start))
+    yield {
+      path: `metadata.annotations["${START}"]`,
+      cause: 'must be first or grown, or left out',
+    };
 }
 
 /** What the rules find in a pod. */

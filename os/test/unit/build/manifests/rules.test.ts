@@ -164,7 +164,7 @@ const REFUSED: [string, Document, RegExp][] = [
   ['a path that ends in /', withHostPath('/etc/'), /hostPath\.path: \/etc\/ must be/],
   ['an unknown kind of path', withVolume({ hostPath: { path: '/a', type: 'directory' } }), /hostPath\.type: directory must be one of/],
   ['a uid of its own', pod({}, { uid: 'x' }), /metadata\.uid: must not be set/],
-  ['an unknown start', pod({}, { annotations: { 'kios.dev/start': 'early' } }), /annotations\["kios\.dev\/start"\]: must be first/],
+  ['an unknown start', pod({}, { annotations: { 'kios.dev/start': 'early' } }), /annotations\["kios\.dev\/start"\]: must be first or grown/],
   ['no name', pod({}, { name: undefined }), /metadata\.name: is missing/],
   ['a name that is none', pod({}, { name: 'My_Pod' }), /metadata\.name: is "My_Pod", must be/],
   ['a namespace that is none', pod({}, { namespace: 'Kube System' }), /metadata\.namespace: is "Kube System", must be/],

@@ -46,6 +46,15 @@ it('puts further disks, which firmware does not boot, between the first and the 
   expect(devices.map((device) => device.includes('bootindex'))).toEqual([true, false, false, true]);
 });
 
+it('records the writes to its disk only when asked to', () => {
+  expect(qemuArguments(spec).join(' ')).not.toContain('blklogwrites');
+  const [, , disk = ''] = valueOf(qemuArguments({ ...spec, writeLog: 'writes.log' }), '-drive');
+  expect(disk).toContain('driver=blklogwrites');
+  expect(disk).toContain('cache=writeback');
+  expect(disk).toContain('file.file.filename=disk.img');
+  expect(disk).toContain('log.file.filename=writes.log');
+});
+
 it('has a SCSI controller only when disks will be plugged in', () => {
   expect(valueOf(qemuArguments(spec), '-device').join(' ')).not.toContain('scsi');
   const devices = valueOf(qemuArguments({ ...spec, scsi: true }), '-device');

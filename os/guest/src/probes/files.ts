@@ -38,7 +38,8 @@ export const FILES: Probes = {
     call('mount', null, HOST, null, MS.remount | MS.bind, null);
     writeToRoot();
   },
-  'program-overwrite': () => openOnly(`${HOST}/bin/init`, 'r+'),
+  'program-overwrite': () => openOnly(`${HOST}/bin/kubelet`, 'r+'),
+  'init-overwrite': () => openOnly(`${HOST}/bin/init`, 'r+'),
   'exec-host-folders': () => runFromEach(WRITABLE),
   'exec-volume': () => runFrom(`${HOST}/var/lib/kubelet`, elf64(EXIT)),
   'exec-after-remount': () => {

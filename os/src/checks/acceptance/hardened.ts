@@ -15,7 +15,7 @@ const ABSENT: Readonly<Record<Results['kernel'], readonly string[]>> = {
 };
 
 /** Mounts that programs may be run from; docs/host-api.md section 3. */
-const EXECUTABLE = new Set(['/bin', '/opt/cni', '/var/lib/kios/credential-providers', '/var/lib/kubelet']); // prettier-ignore
+const EXECUTABLE = new Set(['/bin', '/bin/init', '/opt/cni', '/var/lib/kios/credential-providers', '/var/lib/kubelet']); // prettier-ignore
 const WITH_DEVICES = new Set(['/dev', '/dev/pts']);
 /** Mounts of containers and volumes, which have their own rules. */
 const OF_PODS = /^\/(run\/containerd|(?:var\/)?run\/netns|var\/lib\/kubelet)\//;
@@ -115,7 +115,7 @@ export const HARDENED_ASSERTIONS: readonly Assertion[] = [
     },
   },
   {
-    name: 'every mount of the host is nosuid, nodev but for two, and noexec but for four',
+    name: 'every mount of the host is nosuid, nodev but for two, and noexec but for five',
     check: async (subject) => {
       const { results } = await lookOnce(subject);
       const mounts = parseMounts(results.get('mounts') ?? '').filter(({ target }) => !OF_PODS.test(target)); // prettier-ignore

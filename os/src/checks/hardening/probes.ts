@@ -29,7 +29,8 @@ export const PROBES: readonly Probe[] = [
   denied('root-write', 'create a file in the host’s root', 'EROFS'),
   denied('root-remount', 'remount the root’s file system for writing, then write', 'EROFS'),
   denied('root-bind-remount', 'clear the mount’s own read-only flag, then write', 'EROFS'),
-  denied('program-overwrite', 'open /bin/init for writing', 'EROFS'),
+  denied('program-overwrite', 'open /bin/kubelet for writing', 'EROFS'),
+  denied('init-overwrite', 'open /bin/init, which process 1 runs, for writing', 'ETXTBSY'),
   denied('exec-host-folders', 'run a program of its own from /etc, /run, /tmp, /dev/shm, /var and below', 'EACCES'), // prettier-ignore
   allowed('exec-volume', 'run a program from /var/lib/kubelet', 'volumes may hold programs'),
   allowed(

@@ -6,21 +6,20 @@ import { requireRoot } from '@kios/testkit';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 
-import { makeImage, type OciImage, referenceOf } from '../../src/build/formats/oci.ts';
-import { Tree } from '../../src/build/formats/tree.ts';
-import { writeLayer, writeLayout } from '../../src/build/image/oci-layout.ts';
-import { stampSandbox } from '../../src/build/image/root.ts';
-import { storedFile } from '../../src/build/image/stored-files.ts';
-import { imageName } from '../../src/build/shipped.ts';
-import { type BuiltProgram, buildUpstream } from '../../src/build/sources/upstream/build.ts';
+import { writeLayout } from '../../src/build/image/oci-layout.ts';
 import { buildPause } from '../../src/build/sources/upstream/pause.ts';
-import { makeStore } from '../../src/build/store/store.ts';
 import { bundleAgent } from '../../src/workstation/agent-bundle.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
-import { Containerd, linkStore, unpack } from '../support/containerd.ts';
+import type { Containerd } from '../support/containerd.ts';
 import { Cri } from '../support/cri.ts';
 import { Kubelet } from '../support/kubelet.ts';
+import {
+  buildPrograms,
+  imageOf,
+  openNodeContainerd,
+  type Programs,
+} from '../support/node-containerd.ts';
 import { fakeBuild } from '../support/publish/fake-builds.ts';
 import {
   PASSWORD,
@@ -29,7 +28,6 @@ import {
   USER,
 } from '../support/publish/registries.ts';
 import { login, runPublish } from '../support/publish/run-publish.ts';
-import { origin } from '../support/trees.ts';
 
 /**
  * The node's containerd and kubelet pull what `kios publish` sent to a private registry: its certificate and password
@@ -38,49 +36,21 @@ import { origin } from '../support/trees.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 600_000 });
 
-const TIME = 1_790_000_000;
 /** The registry's name on the node; containerd does not verify one that is named by a loopback address. */
 const NAME = 'registry.test';
-const PROGRAMS = ['containerd', 'ctr', 'runc', 'containerd-shim-runc-v2', 'kubelet'];
 
 let home = '';
 let etc = '';
 let agent = '';
-let programs: ReadonlyMap<string, BuiltProgram> = new Map();
+let program: Programs;
 let registry: TestRegistry;
 let containerd: Containerd;
 let kubelet: Kubelet;
 let cri: Cri;
 
-const program = (name: string): string => programs.get(name)!.path;
-
-async function makeSandbox(layout: string, pause: string): Promise<OciImage> {
-  const tree = new Tree().file('/run', 0o755, storedFile(pause), origin);
-  const layers = [await writeLayer(layout, tree, TIME)];
-  const spec = { name: imageName('pause'), layers, entrypoint: ['/run'], env: [] };
-  const image = makeImage(spec, workstationArch(), TIME);
-  await writeLayout(layout, [image], workstationArch());
-  return image;
-}
-
-async function openContainerd(sandbox: OciImage): Promise<Containerd> {
-  await unpack(makeStore([sandbox], TIME, origin), path.join(home, 'store'), TIME);
-  const references = new Map([[sandbox.name, referenceOf(sandbox)]]);
-  return Containerd.open({
-    dir: path.join(home, 'containerd'),
-    programs: { containerd: program('containerd'), ctr: program('ctr') },
-    fill: (root) => linkStore(path.join(home, 'store'), root),
-    configure: (text) =>
-      stampSandbox(text, references)
-        .replace('/bin/runc', program('runc'))
-        .replace('enable_selinux = false', 'restrict_oom_score_adj = true')
-        .replace(/config_path = ".*"/, `config_path = "${etc}/containerd/certs.d"`),
-  });
-}
-
 beforeAll(async () => {
   if (process.getuid?.() !== 0) return;
-  programs = await buildUpstream(PROGRAMS, workstationArch(), silent);
+  program = await buildPrograms();
   const pause = (await buildPause(workstationArch(), silent)).path;
   agent = await bundleAgent('bootstrap', silent);
   home = await mkdtemp(path.join(tmpdir(), 'kios-private-'));
@@ -88,10 +58,13 @@ beforeAll(async () => {
   registry = await startDistribution(path.join(home, 'registry'));
   await login(path.join(home, 'docker'), registry.host);
   vi.stubEnv('DOCKER_CONFIG', path.join(home, 'docker'));
-  // containerd finds its shim by PATH.
-  vi.stubEnv('PATH', `${path.dirname(program('containerd-shim-runc-v2'))}:${process.env['PATH']}`);
   await fakeBuild({ home, content: 'newer', program: pause, arches: [workstationArch()] });
-  containerd = await openContainerd(await makeSandbox(path.join(home, 'layout'), pause));
+  const layout = path.join(home, 'layout');
+  const sandbox = await imageOf(layout, 'pause', pause);
+  await writeLayout(layout, [sandbox], workstationArch());
+  containerd = await openNodeContainerd(home, program, [sandbox], (text) =>
+    text.replace(/config_path = ".*"/, `config_path = "${etc}/containerd/certs.d"`),
+  );
   const dir = path.join(home, 'kubelet');
   await mkdir(path.join(dir, 'root'), { recursive: true });
   // kubelet reads this place as it reads /.docker, which the image links to the same file.

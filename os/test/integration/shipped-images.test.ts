@@ -5,22 +5,24 @@ import path from 'node:path';
 import { requireRoot } from '@kios/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { makeImage, type OciImage, referenceOf } from '../../src/build/formats/oci.ts';
-import { Tree } from '../../src/build/formats/tree.ts';
-import { writeLayer, writeLayout } from '../../src/build/image/oci-layout.ts';
-import { stampSandbox } from '../../src/build/image/root.ts';
-import { storedFile } from '../../src/build/image/stored-files.ts';
+import type { OciImage } from '../../src/build/formats/oci.ts';
+import { writeLayout } from '../../src/build/image/oci-layout.ts';
 import { stampManifest } from '../../src/build/manifests/stamp.ts';
 import { imageName, REGISTRY } from '../../src/build/shipped.ts';
-import { type BuiltProgram, buildUpstream } from '../../src/build/sources/upstream/build.ts';
 import { buildPause } from '../../src/build/sources/upstream/pause.ts';
-import { makeStore } from '../../src/build/store/store.ts';
 import { KIOS } from '../../src/build/versions.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
-import { Containerd, linkStore, unpack } from '../support/containerd.ts';
+import type { Containerd } from '../support/containerd.ts';
 import { Cri } from '../support/cri.ts';
 import { Kubelet } from '../support/kubelet.ts';
+import {
+  buildPrograms,
+  imageOf,
+  openNodeContainerd,
+  type Programs,
+  referencesOf,
+} from '../support/node-containerd.ts';
 import { Registry } from '../support/registry.ts';
 import { origin } from '../support/trees.ts';
 
@@ -32,14 +34,12 @@ import { origin } from '../support/trees.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000 });
 
-const TIME = 1_790_000_000;
 const STRANGER = 'registry.test';
-const PROGRAMS = ['containerd', 'ctr', 'runc', 'containerd-shim-runc-v2', 'kubelet'];
 /** A file of each image that says whose it is. */
 const OWNER = '/owner';
 
 let home = '';
-let programs: ReadonlyMap<string, BuiltProgram> = new Map();
+let program: Programs;
 let containerd: Containerd;
 let registry: Registry;
 let cri: Cri;
@@ -49,17 +49,11 @@ let references: ReadonlyMap<string, string> = new Map();
 /** The shipped image as the manifests of the node name it. */
 let reference = '';
 
-const program = (name: string): string => programs.get(name)!.path;
-
 /** Images of a small program; the evil one has the name of the shipped one. */
 async function makeImages(layout: string): Promise<{ pause: OciImage }> {
-  const pause = storedFile((await buildPause(workstationArch(), silent)).path);
-  const image = async (name: string, owner: string): Promise<OciImage> => {
-    const tree = new Tree().file('/run', 0o755, pause, origin).text(OWNER, owner, origin);
-    const layers = [await writeLayer(layout, tree, TIME)];
-    const spec = { name: imageName(name), layers, entrypoint: ['/run'], env: [] };
-    return makeImage(spec, workstationArch(), TIME);
-  };
+  const pause = (await buildPause(workstationArch(), silent)).path;
+  const image = (name: string, owner: string): Promise<OciImage> =>
+    imageOf(layout, name, pause, (tree) => tree.text(OWNER, owner, origin));
   shipped = await image('dhcp', 'shipped');
   evil = await image('dhcp', 'evil');
   const sandbox = await image('pause', 'sandbox');
@@ -78,26 +72,14 @@ async function mapRegistries(certs: string, address: string): Promise<void> {
 
 beforeAll(async () => {
   if (process.getuid?.() !== 0) return;
-  programs = await buildUpstream(PROGRAMS, workstationArch(), silent);
+  program = await buildPrograms();
   home = await mkdtemp(path.join(tmpdir(), 'kios-shipped-'));
   const { pause } = await makeImages(path.join(home, 'layout'));
-  references = new Map([shipped, pause].map((image) => [image.name, referenceOf(image)]));
+  references = referencesOf([shipped, pause]);
   reference = references.get(shipped.name)!;
   registry = new Registry(path.join(home, 'layout'));
   registry.tags.set(`dhcp:${KIOS}`, evil.manifest.digest);
-  await unpack(makeStore([shipped, pause], TIME, origin), path.join(home, 'store'), TIME);
-  // containerd finds its shim by PATH.
-  vi.stubEnv('PATH', `${path.dirname(program('containerd-shim-runc-v2'))}:${process.env['PATH']}`);
-  containerd = await Containerd.open({
-    dir: path.join(home, 'containerd'),
-    programs: { containerd: program('containerd'), ctr: program('ctr') },
-    fill: (root) => linkStore(path.join(home, 'store'), root),
-    configure: (text) =>
-      stampSandbox(text, references)
-        .replace('/bin/runc', program('runc'))
-        // Not every workstation lets root lower a score.
-        .replace('enable_selinux = false', 'restrict_oom_score_adj = true'),
-  });
+  containerd = await openNodeContainerd(home, program, [shipped, pause]);
   await mapRegistries(path.join(containerd.dir, 'certs'), await registry.listen());
   cri = new Cri(containerd.socket);
 });

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import { RunningProcess, requireRoot } from '@kios/testkit';
+import { canHave, SYS_RESOURCE } from '@kios/testkit/capability';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const BUNDLE = path.join(import.meta.dirname, '../../dist/agent.cjs');
@@ -20,16 +21,11 @@ const HOLDER = `console.log('ready'); setInterval(() => {}, 1e9)`;
 /** The features of the image's file system that matter to growth. */
 const FEATURES =
   'has_journal,extent,flex_bg,metadata_csum,metadata_csum_seed,64bit,sparse_super,resize_inode';
-const SYS_RESOURCE = 1n << 24n;
 
 const run = async (program: string, ...args: readonly string[]): Promise<string> =>
   (await promisify(execFile)(program, args)).stdout.trim();
 
-/** A container may lack a capability that root has elsewhere. */
-const mayResize =
-  (BigInt(`0x${/CapBnd:\s*(\S+)/.exec(await readFile('/proc/self/status', 'utf8'))?.[1] ?? '0'}`) &
-    SYS_RESOURCE) !==
-  0n;
+const mayResize = canHave(SYS_RESOURCE);
 if (!mayResize) process.stderr.write('skipped: growth needs CAP_SYS_RESOURCE on this machine\n');
 
 let root: string;

@@ -14,31 +14,27 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
-import * as v from 'valibot';
 
 import type { ByteRange } from '../../build/formats/byte-range.ts';
 import { decodeFat32, FAT32_BOOT_BYTES, usedInFat32 } from '../../build/formats/fat32.ts';
 import { decodeGpt, TYPE } from '../../build/formats/gpt.ts';
 import type { Tool, Toolroot } from '../../build/sources/debian/toolroot.ts';
 import { run } from '../../workstation/run.ts';
+import { findDisk } from '../disks/lsblk.ts';
+import { MIB } from '../units.ts';
 
-const MIB = 1024 * 1024;
-
-const Mounted = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({
-    blockdevices: v.array(
-      v.object({ path: v.string(), mountpoints: v.array(v.nullable(v.string())) }),
-    ),
-  }),
-);
+const foreign = (file: string, why: string): KiosError =>
+  new KiosError('KIOS_MEDIUM_FOREIGN', `find kiOS on ${file}: ${why}`, {
+    exitCode: EXIT.data,
+    remedy:
+      'Name a disk image that ./kios build made, unpacked, or a device that it was flashed to.',
+  });
 
 /** Fails when a part of a device is in use: what is written beside a mounted file system damages it. */
 async function refuseMounted(device: string): Promise<void> {
-  const args = ['--json', '--list', '-o', 'PATH,MOUNTPOINTS', device];
-  const { blockdevices } = v.parse(Mounted, await run('lsblk', args));
-  const used = blockdevices.find(({ mountpoints }) => mountpoints.some((at) => at !== null));
+  const disk = await findDisk(device);
+  if (disk === undefined) throw foreign(device, 'lsblk does not show it');
+  const used = disk.volumes.find(({ mountpoints }) => mountpoints.length > 0);
   if (used === undefined) return;
   throw new KiosError('KIOS_MEDIUM_MOUNTED', `write to ${device}: ${used.path} is mounted`, {
     exitCode: EXIT.unavailable,
@@ -51,13 +47,6 @@ const mayUse = (file: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-const foreign = (file: string, why: string): KiosError =>
-  new KiosError('KIOS_MEDIUM_FOREIGN', `find kiOS on ${file}: ${why}`, {
-    exitCode: EXIT.data,
-    remedy:
-      'Name a disk image that ./kios build made, unpacked, or a device that it was flashed to.',
-  });
 
 /** The EFI system partition of an image or a device, whose files mtools(1) reads and writes without a mount. */
 export class Partition implements AsyncDisposable {

@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"slices"
 	"strings"
 
 	"kios.dev/init/internal/sysctl"
@@ -95,14 +96,7 @@ func Names(words []string) []string {
 }
 
 // Has reports whether a kernel command line has a word.
-func Has(line, word string) bool {
-	for _, other := range split(line) {
-		if other == word {
-			return true
-		}
-	}
-	return false
-}
+func Has(line, word string) bool { return slices.Contains(split(line), word) }
 
 // Settings returns the kernel settings among the words.
 func (a Arguments) Settings() []sysctl.Setting {

@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { describe, KiosError } from '@kios/errors';
 
+import { SECTOR } from '../../build/formats/gpt.ts';
 import { openToolroot, type Toolroot } from '../../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
@@ -17,8 +18,6 @@ import type { Inspection } from './model.ts';
 import { report } from './report.ts';
 import { inspectRoot } from './root.ts';
 import { sharesOf } from './shares.ts';
-
-const SECTOR = 512;
 
 /** Returns the size of a disk in bytes. Its file status has none. */
 async function deviceBytes(file: FileHandle): Promise<number> {

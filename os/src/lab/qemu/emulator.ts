@@ -33,8 +33,8 @@ export interface Emulator {
 export async function openEmulator(arch: Arch, progress: Progress = silent): Promise<Emulator> {
   const { program, packages, firmware } = PLATFORMS[arch];
   const wanted = { arch: workstationArch(), packages: [...packages, ...LIBRARIES], progress };
-  const share = path.join(await extract(await fetchDebian(wanted)), 'usr/share');
-  const root = path.dirname(path.dirname(share));
+  const root = await extract(await fetchDebian(wanted));
+  const share = path.join(root, 'usr/share');
   // Otherwise it finds those of a QEMU that is installed on the workstation, and refuses them.
   const modules = path.join(root, 'usr/lib', triplet(workstationArch()), 'qemu');
   const withModules = ['env', `QEMU_MODULE_DIR=${modules}`];

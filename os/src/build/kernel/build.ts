@@ -16,6 +16,14 @@ import { signModules } from './modules.ts';
 import { type KernelSource, kernelSource, SOURCE_PACKAGE } from './source.ts';
 import { openToolchain, type Toolchain } from './toolchain.ts';
 
+/** Files for boards whose own loader starts the kernel. */
+export interface BoardFiles {
+  /** The kernel as the loader jumps to it (Documentation/arch/arm64/booting.rst). */
+  readonly image: string;
+  /** Folder of the device trees, `<board>.dtb`. */
+  readonly deviceTrees: string;
+}
+
 /** A kernel built from Debian's source with the fragments of `os/kernel`. */
 export interface BuiltKernel {
   /** `uname -r`. */
@@ -26,6 +34,8 @@ export interface BuiltKernel {
   readonly modules: string;
   /** The finished configuration. */
   readonly config: string;
+  /** What boards without UEFI start, on arm64. */
+  readonly board: BoardFiles | undefined;
   readonly source: Deb;
 }
 
@@ -35,8 +45,12 @@ const ARCHITECTURES = {
   amd64: { name: 'x86_64', target: 'bzImage', image: 'arch/x86/boot/bzImage' },
   arm64: { name: 'arm64', target: 'vmlinuz.efi', image: 'arch/arm64/boot/vmlinuz.efi' },
 } as const;
+/** The device trees of boards without UEFI. */
+const DEVICE_TREES = ['bcm2711-rpi-4-b', 'bcm2711-rpi-400', 'bcm2711-rpi-cm4-io'];
+const BOARD_IMAGE = 'Image';
+const BOARD_TREES = 'dtb';
 /** Increased with every change to the recipe below that changes its result. */
-const RECIPE = 5;
+const RECIPE = 6;
 /** The file that CONFIG_SYSTEM_TRUSTED_KEYS names. */
 const CERTIFICATES = 'module-certificates.pem';
 
@@ -151,6 +165,22 @@ async function build(recipe: Recipe, into: string, note: (line: string) => void)
   await make(recipe, [target], note);
   await copyFile(path.join(objects, image), path.join(into, 'vmlinuz'));
   await copyFile(path.join(objects, '.config'), path.join(into, 'config'));
+  if (arch === 'arm64') await boardFiles(recipe, into, note);
+}
+
+/** Keeps the kernel before its wrapping for UEFI, and the device trees that belong to it. */
+async function boardFiles(
+  recipe: Recipe,
+  into: string,
+  note: (line: string) => void,
+): Promise<void> {
+  const boot = path.join(recipe.objects, 'arch/arm64/boot');
+  const trees = DEVICE_TREES.map((name) => `broadcom/${name}.dtb`);
+  await make(recipe, trees, note);
+  await copyFile(path.join(boot, 'Image'), path.join(into, BOARD_IMAGE));
+  await mkdir(path.join(into, BOARD_TREES));
+  for (const tree of trees)
+    await copyFile(path.join(boot, 'dts', tree), path.join(into, BOARD_TREES, path.basename(tree)));
 }
 
 /**
@@ -182,6 +212,10 @@ export async function buildKernel(
     image: path.join(dir, 'vmlinuz'),
     modules: path.join(modules, 'lib/modules', version),
     config: path.join(dir, 'config'),
+    board:
+      arch === 'arm64'
+        ? { image: path.join(dir, BOARD_IMAGE), deviceTrees: path.join(dir, BOARD_TREES) }
+        : undefined,
     source: source.deb,
   };
 }

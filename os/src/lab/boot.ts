@@ -39,13 +39,16 @@ export interface BootedNode {
   readonly console: Console;
 }
 
-/** Powers the machine on. The host programs log to the second serial port, so that the console keeps to events. */
+/**
+ * Powers the machine on. The host programs log to the second serial port where QEMU's machine has one, so that the
+ * console keeps to events.
+ */
 export async function powerOn(machine: Machine, options: BootOptions): Promise<BootedNode> {
   await freshLogs(machine);
   const running = await machine.start({
     ...options,
     kubeletPort: await freePort(),
-    commandLine: ['kios.logport=/dev/ttyS1'],
+    commandLine: machine.arch === 'amd64' ? ['kios.logport=/dev/ttyS1'] : [],
   });
   return { machine, running, console: new Console(machine.file('console')) };
 }

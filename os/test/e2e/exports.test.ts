@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
 import { exportImage } from '../../src/artefact/export/export.ts';
 import type { FormatName } from '../../src/artefact/export/formats.ts';
@@ -18,19 +18,17 @@ import { distDir } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { describeRecorded } from '../support/recorded.ts';
 
 const BUILD_MS = 60 * 60_000;
 const TEST_MS = 15 * 60_000;
 const STEP_MS = 5 * 60_000;
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: boots of exported images; CI=true runs them\n');
-
 /**
  * What firmware starts otherwise than the disk image. The other formats hold the bytes of that image, which
  * integration/export.test.ts compares.
  */
-describe.skipIf(!isCi)('an exported image starts its first static pod', () => {
+await describeRecorded('exports', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   const undo = new AsyncDisposableStack();
   const stop = new AbortController();

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { Netns, startDnsmasq } from '@kios/testkit';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { type BootedNode, type BootOptions, powerOn, waitReady } from '../../src/lab/boot.ts';
@@ -18,6 +18,7 @@ import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { describeRecorded } from '../support/recorded.ts';
 
 const BUILD_MS = 60 * 60_000;
 const TEST_MS = 30 * 60_000;
@@ -28,9 +29,6 @@ const STEP_MS = 5 * 60_000;
 const MEMORY = { memoryMiB: 2560, cpus: 2 } as const;
 const NODE = 'diskless';
 const SERVER = '10.77.0.1';
-
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: boots from the network; CI=true runs them\n');
 
 const progress = progressOn({ write: (text) => process.stdout.write(text) });
 let efi: string;
@@ -58,7 +56,7 @@ async function lease(options: Omit<BootOptions, 'accelerator' | 'memoryMiB' | 'c
   return node;
 }
 
-describe.skipIf(!isCi)('a machine without any disk', () => {
+await describeRecorded('netboot', () => {
   beforeAll(async () => {
     await ensurePackages(['build', 'machine', 'netns'], progress);
     await down(silent, { purge: true });

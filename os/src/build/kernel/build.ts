@@ -13,7 +13,7 @@ import type { Toolroot } from '../sources/debian/toolroot.ts';
 import { checkOptions, formatOptions, type Options, parseOptions } from './fragments.ts'; // prettier-ignore
 import { signModule, toPem } from './module-signature.ts';
 import { signModules } from './modules.ts';
-import { type KernelSource, kernelSource, SOURCE_PACKAGE } from './source.ts';
+import { type KernelSource, kernelSource } from './source.ts';
 import { openToolchain, type Toolchain } from './toolchain.ts';
 
 /** Files for boards whose own loader starts the kernel. */
@@ -62,14 +62,6 @@ async function readFragments(arch: Arch): Promise<Options> {
   const mine = files.filter((file) => !others.some((other) => file.endsWith(`${other.name}.config`))); // prettier-ignore
   const texts = mine.map(async (file) => [file, await readFile(path.join(FRAGMENTS, file), 'utf8')] as const); // prettier-ignore
   return parseOptions(new Map(await Promise.all(texts)));
-}
-
-/**
- * Returns a hash of the kernel's configuration as this repository defines it. It changes with a fragment or the recipe,
- * not with a Debian update.
- */
-export async function kernelDesign(arch: Arch): Promise<string> {
-  return cacheKey(RECIPE, arch, SOURCE_PACKAGE, formatOptions(await readFragments(arch)));
 }
 
 interface Recipe {

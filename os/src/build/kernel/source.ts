@@ -7,7 +7,7 @@ import { run } from '../../workstation/run.ts';
 import { type Deb, extract, fetchDebian } from '../sources/debian/archive.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
 
-export const SOURCE_PACKAGE = 'linux-source-6.12';
+const SOURCE_PACKAGE = 'linux-source-6.12';
 
 export interface KernelSource {
   /** The unpacked source; builds write elsewhere. */

@@ -42,8 +42,8 @@ const strictness = (): Record<string, string> =>
   inCi() ? { KIOS_REQUIRE_ROOT: '1', KIOS_REQUIRE_CLUSTER: '1' } : {};
 
 /** Counts skipped tests as failed in CI, where a skip would hide that nothing was proved. */
-function judgeSkips({ counts, skipped, output }: ScriptOutcome): ScriptOutcome {
-  const refused = inCi() ? unacceptedSkips(skipped) : [];
+async function judgeSkips({ counts, skipped, output }: ScriptOutcome): Promise<ScriptOutcome> {
+  const refused = inCi() ? await unacceptedSkips(skipped) : [];
   if (refused.length === 0) return { counts, skipped, output };
   return {
     counts: {
@@ -97,7 +97,7 @@ export class TestRun {
     const { progress, signal } = this.#context;
     try {
       const outcome = await progress.task(title, (note) => work({ env, note, signal }));
-      this.#report(title, judgeSkips(outcome));
+      this.#report(title, await judgeSkips(outcome));
     } catch (error) {
       this.fail(title, error);
     }

@@ -43,11 +43,11 @@ export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed' | 'uui
 /** One virtual machine, whose folder has its disk, firmware variables, logs and the identity of its QEMU process. */
 export class Machine {
   readonly dir: string;
-  readonly #arch: Arch;
+  readonly arch: Arch;
 
   constructor(dir: string, arch: Arch = 'amd64') {
     this.dir = dir;
-    this.#arch = arch;
+    this.arch = arch;
   }
 
   file(name: keyof typeof MACHINE_FILES): string {
@@ -62,7 +62,7 @@ export class Machine {
     await this.stop();
     await clearMachine(this.dir);
     if (image !== undefined) await this.copyDisk(image, MACHINE_FILES.disk);
-    const { firmware } = await openEmulator(this.#arch);
+    const { firmware } = await openEmulator(this.arch);
     await copyFile(firmware.vars, this.file('vars'));
   }
 
@@ -70,10 +70,10 @@ export class Machine {
   async start(options: StartOptions): Promise<RunningMachine> {
     const { seed, workstationPorts, netns, ...spec } = options;
     if (seed !== undefined) await writeSeed(this.file('seed'), seed);
-    const { command, firmware } = await openEmulator(this.#arch);
+    const { command, firmware } = await openEmulator(this.arch);
     const args = qemuArguments({
       ...spec,
-      arch: this.#arch,
+      arch: this.arch,
       firmware,
       seed: seed !== undefined,
       uuid: await machineUuid(this.dir),

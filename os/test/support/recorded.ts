@@ -1,0 +1,30 @@
+import { afterAll, describe } from 'vitest';
+
+import {
+  changedInputs,
+  recordedState,
+  type RecordedSuite,
+  recordState,
+  stateOfInputs,
+} from '../../src/checks/suites/records.ts';
+
+const isCi = process.env['CI'] === 'true';
+
+/**
+ * Declares a slow suite that CI runs only when one of its inputs differs from those of the recorded run. When all its
+ * tests pass, it records the inputs.
+ */
+export async function describeRecorded(suite: RecordedSuite, tests: () => void): Promise<void> {
+  const state = await stateOfInputs(suite);
+  const changed = changedInputs(recordedState(suite), state);
+  const reason = isCi ? 'nothing changed since the recorded run' : 'slow; CI=true runs it';
+  const runs = isCi && changed.length > 0;
+  process.stderr.write(runs ? `${suite}: changed: ${changed.join(', ')}\n` : `skipped: ${suite}: ${reason}\n`); // prettier-ignore
+  describe.skipIf(!runs)(`${suite}:`, () => {
+    tests();
+    afterAll(async (_, ran) => {
+      const passed = ran.tasks.every((task) => task.result?.state === 'pass');
+      if (passed && ran.tasks.length > 0) await recordState(suite, state);
+    });
+  });
+}

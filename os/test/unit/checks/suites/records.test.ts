@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import {
+  changedInputs,
+  INPUTS,
+  RECORDED_SUITES,
+  stateOfInputs,
+} from '../../../../src/checks/suites/records.ts';
+import { repository } from '../../../../src/workstation/paths.ts';
+
+const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb924';
+
+describe('changedInputs', () => {
+  it('names what differs', () => {
+    expect(changedInputs('agents 1\ninit 2\n', 'agents 1\ninit 3\nos/kernel 4\n')).toEqual(['init', 'os/kernel']); // prettier-ignore
+  });
+  it('names everything when nothing is recorded', () => {
+    expect(changedInputs('', 'agents 1\ninit 2\n')).toEqual(['agents', 'init']);
+  });
+  it('names nothing when all is equal', () => {
+    expect(changedInputs('agents 1\n', 'agents 1\n')).toEqual([]);
+  });
+});
+
+describe.each(RECORDED_SUITES)('the slow suite %s', (suite) => {
+  it('has a file that declares it under its name', async () => {
+    const file = path.join(repository, `os/test/e2e/${suite}.test.ts`);
+    expect(await readFile(file, 'utf8')).toContain(`describeRecorded('${suite}'`);
+  });
+  it('has inputs that exist', async () => {
+    const gone = INPUTS[suite].filter((input) => !existsSync(path.join(repository, input)));
+    expect(gone).toEqual([]);
+    const state = await stateOfInputs(suite);
+    expect(state.split('\n').filter((line) => line.endsWith(` ${EMPTY}`))).toEqual([]);
+  });
+});

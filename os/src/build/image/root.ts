@@ -25,6 +25,8 @@ export interface RootRequest {
   /** Static pods, file name → text. */
   readonly manifests: ReadonlyMap<string, string>;
   readonly references: References;
+  /** Of the modules.erofs that was made with this root. */
+  readonly modulesSha256: string;
 }
 
 const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
@@ -32,6 +34,7 @@ const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
 /** Mount points, and folders that pods expect: nobody can add one later, because the root is never writable. */
 const FOLDERS = [
   '/dev',
+  '/lib/firmware',
   '/proc',
   '/sys',
   '/run',
@@ -61,7 +64,9 @@ function addPrograms(tree: Tree, request: RootRequest): void {
   tree.symlink('/bin/mount', 'init').symlink('/bin/umount', 'init');
 }
 
-function addKernel(tree: Tree, { kernel }: RootRequest): Promise<void> {
+function addKernel(tree: Tree, { kernel, modulesSha256 }: RootRequest): Promise<void> {
+  // The only one that init mounts over the folder below.
+  tree.text('/lib/kios/modules.sha256', `${modulesSha256}\n`, kios);
   tree.text('/lib/kios/early-table', kernel.early.table, kernel.origin);
   return addFolder(tree, `/lib/modules/${kernel.version}`, kernel.modules, kernel.origin);
 }

@@ -23,6 +23,7 @@ beforeAll(async () => {
       version: '6.12.0',
       image: '/none',
       modules,
+      allModules: modules,
       early: { table: '', beforeRoot: [] },
       origin,
     },
@@ -31,6 +32,7 @@ beforeAll(async () => {
     store: new Tree(),
     manifests: new Map([['dhcp.yaml', '']]),
     references: new Map([[imageName('pause'), PAUSE]]),
+    modulesSha256: '1'.repeat(64),
   });
 });
 afterAll(() => rm(modules, { recursive: true }));

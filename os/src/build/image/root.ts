@@ -132,7 +132,9 @@ export function makeEarlyRoot(kernel: Kernel, init: string): Tree {
   const tree = new Tree();
   for (const folder of ['/dev', '/proc', '/sys', '/root']) tree.directory(folder);
   tree.file('/init', 0o755, storedFile(init), kios);
-  tree.text('/early/table', kernel.early.table, kernel.origin);
+  // The other rules are the root's: the first stage would parse a thousand aliases for nothing.
+  const always = kernel.early.table.split('\n').filter((rule) => rule.startsWith('always '));
+  if (always.length > 0) tree.text('/early/table', `${always.join('\n')}\n`, kernel.origin);
   for (const file of kernel.early.beforeRoot)
     tree.file(
       `/early/modules/${file}`,

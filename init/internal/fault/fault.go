@@ -29,6 +29,7 @@ const (
 	Mount         = "KIOS_INIT_MOUNT"
 	Root          = "KIOS_INIT_ROOT"
 	Module        = "KIOS_INIT_MODULE"
+	ModulesImage  = "KIOS_INIT_MODULES_IMAGE"
 	Cgroup        = "KIOS_INIT_CGROUP"
 	DataPart      = "KIOS_INIT_DATA"
 	DataTwice     = "KIOS_INIT_DATA_TWICE"

@@ -8,6 +8,7 @@ import { formatTable } from '../workstation/terminal/table.ts';
 import { buildImage } from './image/build-image.ts';
 import type { KernelName } from './kernel/kernel-name.ts';
 import { readChoice } from './manifests/bootstrap-choice.ts';
+import type { FirmwareName } from './sources/debian/firmware-names.ts';
 import { buildUpstream } from './sources/upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from './sources/upstream/components.ts';
 
@@ -15,17 +16,18 @@ export interface BuildOptions {
   readonly arch: Arch;
   readonly kernel: KernelName;
   readonly bootstrap: string | undefined;
+  readonly firmware: readonly FirmwareName[];
 }
 
 /** `kios build`. */
 export async function build(context: CommandContext, options: BuildOptions): Promise<void> {
-  const { arch, kernel, bootstrap } = options;
+  const { arch, kernel, bootstrap, firmware } = options;
   const { progress, print } = context;
   const choice = bootstrap === undefined ? {} : { bootstrap: readChoice(bootstrap) };
   await ensureSpace();
   await ensurePackages(['build'], progress);
-  const { efi, image, root, sbom } = await buildImage({ arch, kernel, progress, ...choice });
-  for (const file of [efi, image, root, sbom]) print(path.relative(process.cwd(), file));
+  const built = await buildImage({ arch, kernel, progress, firmware, ...choice });
+  for (const file of Object.values<string>({ ...built })) print(path.relative(process.cwd(), file));
 }
 
 /** `kios build --host-programs`. */

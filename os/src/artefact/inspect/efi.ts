@@ -1,6 +1,6 @@
 import { zstdDecompressSync } from 'node:zlib';
 
-import { readCpio } from '../../build/formats/cpio.ts';
+import { type CpioRecord, readArchive, readCpio } from '../../build/formats/cpio.ts';
 import { readSections } from '../../build/formats/uki.ts';
 import { sha256 } from '../../workstation/digest.ts';
 import type { InspectedEfi, NamedPart, Part } from './model.ts';
@@ -16,6 +16,16 @@ function findArchive(initrd: Buffer): number {
   throw new Error('its initramfs has no archive with the root');
 }
 
+/** Parts the initramfs from the uncompressed archive with microcode that may be before it. */
+function splitMicrocode(all: Buffer): {
+  readonly microcode: readonly CpioRecord[];
+  readonly initrd: Buffer;
+} {
+  if (!FIRST_HEAD.test(all.toString('latin1', 0, 110))) return { microcode: [], initrd: all };
+  const { records, end } = readArchive(all);
+  return { microcode: records, initrd: all.subarray(end) };
+}
+
 const ROOT = 'root.erofs';
 
 /** Reads an EFI file. Returns its description and the root file system that it carries. */
@@ -27,11 +37,11 @@ export function inspectEfi(file: Buffer): { readonly efi: InspectedEfi; readonly
     return Buffer.from(found.content.buffer, found.content.byteOffset, found.content.length);
   };
   const textOf = (name: string): string => contentOf(name).toString('utf8').replace(/\0+$/, '');
-  const initrd = contentOf('.initrd');
+  const { microcode, initrd } = splitMicrocode(contentOf('.initrd'));
   const at = findArchive(initrd);
   const root = readCpio(initrd.subarray(at)).find(({ name }) => name === ROOT);
   if (root === undefined) throw new Error(`its initramfs has no ${ROOT}`);
-  const early = readCpio(zstdDecompressSync(initrd.subarray(0, at)))
+  const early = [...microcode, ...readCpio(zstdDecompressSync(initrd.subarray(0, at)))]
     .filter(({ mode }) => (mode & 0o170000) === 0o100000)
     .map(({ name, content }): NamedPart => ({ name, ...part(content) }));
   return {

@@ -55,7 +55,13 @@ const HEAD = 110;
 const padded = (length: number): number => length + ((4 - (length % 4)) % 4);
 
 /** Reads the records of an archive at the start of `bytes`. Throws when it is damaged or has no last record. */
-export function readCpio(bytes: Buffer): CpioRecord[] {
+export const readCpio = (bytes: Buffer): CpioRecord[] => readArchive(bytes).records;
+
+/** Reads an archive like `readCpio`, and says where it ends. */
+export function readArchive(bytes: Buffer): {
+  readonly records: CpioRecord[];
+  readonly end: number;
+} {
   const records: CpioRecord[] = [];
   for (let at = 0; ;) {
     const head = bytes.toString('latin1', at, at + HEAD);
@@ -67,7 +73,7 @@ export function readCpio(bytes: Buffer): CpioRecord[] {
     const start = at + padded(HEAD + nameSize);
     if (start + size > bytes.length) throw new Error(`the record at byte ${at} is cut short`);
     const name = bytes.toString('utf8', at + HEAD, at + HEAD + nameSize - 1);
-    if (name === 'TRAILER!!!') return records;
+    if (name === 'TRAILER!!!') return { records, end: start };
     records.push({ name, mode, content: bytes.subarray(start, start + size) });
     at = start + padded(size);
   }

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { workstationArch } from '../../workstation/arch.ts';
@@ -8,10 +7,10 @@ import { fileSha256, sha256 } from '../../workstation/digest.ts';
 import { lockOutput } from '../../workstation/folder-lock.ts';
 import { type Arch, distDir, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
-import { run } from '../../workstation/run.ts';
 import { buildWorkspaces } from '../../workstation/turbo.ts';
 import { referenceOf } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
+import { fingerprints, type Tree } from '../formats/tree.ts';
 import { makeUki } from '../formats/uki.ts';
 import { commandLine } from '../kernel/command-line.ts';
 import { DEFAULT_KERNEL, type KernelName } from '../kernel/kernel-name.ts';
@@ -20,6 +19,7 @@ import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
 import { readCheckedManifests } from '../manifests/check-folder.ts';
 import type { ManifestFile } from '../manifests/read.ts';
 import { stampManifests } from '../manifests/stamp.ts';
+import type { FirmwareName } from '../sources/debian/firmware-names.ts';
 import { openToolroot, type Toolroot } from '../sources/debian/toolroot.ts';
 import { buildUpstream } from '../sources/upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../sources/upstream/components.ts';
@@ -27,17 +27,21 @@ import { ensureGo } from '../sources/upstream/go-toolchain.ts';
 import { buildPause } from '../sources/upstream/pause.ts';
 import { makeStore } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
+import { artefactsIn, type BuiltImage, unchanged } from './artefacts.ts';
 import { makeDisk } from './disk.ts';
 import { makeErofs } from './erofs.ts';
 import { espFilesDigest } from './esp.ts';
+import type { Microcode } from './firmware.ts';
 import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
+import { MODULES_SECTION, type ModulesImage, withFirmware } from './modules-image.ts';
 import { clearLayout } from './oci-layout.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
 import { assertPrograms } from './programs.ts';
 import { removeRecord, writeRecord, writeSboms } from './record.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
+import { ownCode, sourceTime } from './source-state.ts';
 import { readStub } from './stub.ts';
 
 export interface BuildRequest {
@@ -49,29 +53,10 @@ export interface BuildRequest {
   readonly manifests?: string;
   /** The bootstrap that replaces the shipped one. */
   readonly bootstrap?: BootstrapChoice;
+  /** Firmware that is not free. Default: none. */
+  readonly firmware?: readonly FirmwareName[];
   /** Folder of the artefacts. Default: `dist/<arch>/`. */
   readonly out?: string;
-}
-
-/** Paths of the finished artefacts. */
-export interface BuiltImage {
-  readonly efi: string;
-  readonly image: string;
-  readonly root: string;
-  readonly sbom: string;
-}
-
-const DAY = 86_400;
-
-/**
- * Returns the time of the build, seconds since the epoch: the day (UTC) of the newest commit, so that equal sources
- * give equal bytes and the commits of a day share the slow steps. A node's clock never starts below it.
- */
-async function sourceTime(): Promise<number> {
-  const given = process.env['SOURCE_DATE_EPOCH'];
-  if (given !== undefined) return Number(given);
-  const commit = Number(await run('git', ['log', '-1', '--format=%ct'], { cwd: repository }));
-  return commit - (commit % DAY);
 }
 
 /** Builds the repository's own programs: init and the agents' bundles. */
@@ -96,12 +81,14 @@ interface Base {
   /** The static pods as they are in the repository. */
   readonly manifests: readonly ManifestFile[];
   readonly bootstrap: BootstrapChoice | undefined;
+  readonly modules: ModulesImage;
+  readonly microcode: Microcode | undefined;
 }
 
 async function buildRoot(
   base: Base,
 ): Promise<{ root: string; files: Awaited<ReturnType<typeof makeRoot>> }> {
-  const { arch, dist, time, progress, kernel, tools, manifests, bootstrap } = base;
+  const { arch, dist, time, progress, kernel, tools, manifests, bootstrap, modules } = base;
   const programs = await buildUpstream(NODE_PROGRAMS, arch, progress);
   const parts = await fetchParts(arch, progress);
   const layout = path.join(dist, 'images');
@@ -135,7 +122,9 @@ async function buildRoot(
     store,
     manifests: stampManifests(manifests, references, bootstrap),
     references,
+    modulesSha256: modules.sha256,
   });
+  if (base.microcode !== undefined) files.graft('/', base.microcode.licences);
   await assertPrograms(files);
   return { files, root: await makeErofs(files, time, tools, progress) };
 }
@@ -146,43 +135,33 @@ async function replace(file: string, content: Uint8Array | string): Promise<void
 }
 
 async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer> {
-  const { arch, kernel, init } = base;
+  const { arch, kernel, init, modules, microcode } = base;
+  const early = makeEarlyRoot(kernel, init);
+  const initrd = await makeInitramfs(early, rootFile(root), microcode?.early);
   // No `.osrel` section: the stub would turn it into a second initrd and copy ours to append it, which does not fit
   // into 512 MiB.
   return makeUki(stub, [
     { name: '.cmdline', content: Buffer.from(commandLine(arch)) },
     { name: '.uname', content: Buffer.from(kernel.version) },
-    { name: '.initrd', content: await makeInitramfs(makeEarlyRoot(kernel, init), rootFile(root)) },
+    { name: '.initrd', content: initrd },
     { name: '.linux', content: await readFile(kernel.image) },
+    { name: MODULES_SECTION, content: Buffer.from(modules.sha256) },
   ]);
 }
 
-/**
- * Returns the digest of the code under `os/src/build`, which may make other bytes from equal inputs when it changes.
- */
-async function ownCode(): Promise<string> {
-  const folder = path.resolve(import.meta.dirname, '..');
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  const paths = files.map((file) => path.join(file.parentPath, file.name)).toSorted();
-  return sha256((await Promise.all(paths.map(fileSha256))).join());
-}
-
-/** Says whether all artefacts exist and were made for `key`. */
-async function unchanged(stamp: string, key: string, artefacts: BuiltImage): Promise<boolean> {
-  const made = await readFile(stamp, 'utf8').catch(() => '');
-  return made === key && Object.values(artefacts).every((file: string) => existsSync(file));
+/** Writes the bills of materials of the EFI file and of modules.erofs. */
+async function writeBoms(base: Base, files: Tree, out: BuiltImage): Promise<void> {
+  const { kernel, modules, microcode, time } = base;
+  const trees = microcode === undefined ? [files] : [files, microcode.early];
+  await replace(out.sbom, await makeSbom(`kios-${KIOS}`, trees, time));
+  const ofModules = await makeSbom(`kios-modules-${kernel.version}`, [modules.tree], time);
+  await replace(out.modulesSbom, ofModules);
 }
 
 async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltImage> {
   const { arch, progress, bootstrap } = request;
-  const at = (name: string): string => path.join(dist, name);
-  const out = {
-    efi: at('kios.efi'),
-    image: at('kios.img'),
-    root: at('root.erofs'),
-    sbom: at('sbom.spdx.json'),
-  };
+  const out = artefactsIn(dist);
+  const stamp = path.join(dist, '.built');
   // Checked first, so that a fault stops the build before anything is compiled.
   const manifests = await readCheckedManifests(progress, request.manifests);
   const time = await sourceTime();
@@ -190,7 +169,26 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
   const kernel = await openKernel(request.kernel ?? DEFAULT_KERNEL, arch, tools, progress);
   await buildOwn(progress);
   const init = path.join(repository, 'init/dist', arch, 'init');
-  const base: Base = { arch, dist, time, tools, kernel, init, progress, manifests, bootstrap };
+  const { modules, microcode } = await withFirmware({
+    arch,
+    kernel,
+    names: request.firmware ?? [],
+    tools,
+    progress,
+  });
+  const base: Base = {
+    arch,
+    dist,
+    time,
+    tools,
+    kernel,
+    init,
+    progress,
+    manifests,
+    bootstrap,
+    modules,
+    microcode,
+  };
   const { root, files } = await buildRoot(base);
   const stub = await readStub(arch, progress);
   const key = cacheKey(
@@ -203,8 +201,9 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
     time,
     await fileSha256(init),
     await espFilesDigest(),
+    microcode === undefined ? [] : [...(await fingerprints(microcode.early)).values()],
   );
-  if (await unchanged(at('.built'), key, out)) return out;
+  if (await unchanged(stamp, key, out)) return out;
   await progress.task('kios.efi', async () =>
     replace(out.efi, await assemble(base, stub.bytes, root)),
   );
@@ -212,17 +211,16 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
     makeDisk({ out: out.image, efi: out.efi, arch, time, tools }),
   );
   await copyFile(root, out.root);
-  await progress.task('sbom.spdx.json', async () =>
-    replace(out.sbom, await makeSbom(`kios-${KIOS}`, [files], time)),
-  );
-  await replace(at('.built'), key);
+  await copyFile(modules.file, out.modules);
+  await progress.task('bills of materials', () => writeBoms(base, files, out));
+  await replace(stamp, key);
   return out;
 }
 
 async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImage> {
   const built = await makeArtefacts(dist, request);
-  const { arch, kernel = DEFAULT_KERNEL, bootstrap } = request;
-  await writeRecord(dist, { arch, kernel, bootstrap, time: await sourceTime() });
+  const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware } = request;
+  await writeRecord(dist, { arch, kernel, bootstrap, firmware, time: await sourceTime() });
   return built;
 }
 

@@ -8,12 +8,14 @@ const LEVEL = 19;
 /**
  * Makes an initramfs of two archives, each starting at a multiple of 4
  * (Documentation/driver-api/early-userspace/buffer-format.rst): the files of the first stage, compressed, and the root
- * image, which is compressed already.
+ * image, which is compressed already. Before them comes microcode, uncompressed, because the kernel reads it before it
+ * can decompress anything (Documentation/arch/x86/microcode.rst).
  */
-export async function makeInitramfs(early: Tree, root: Tree): Promise<Buffer> {
+export async function makeInitramfs(early: Tree, root: Tree, microcode?: Tree): Promise<Buffer> {
   const compressed = zstdCompressSync(await cpio(early), {
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
   });
   const gap = Buffer.alloc((4 - (compressed.length % 4)) % 4);
-  return Buffer.concat([compressed, gap, await cpio(root)]);
+  const first = microcode === undefined ? Buffer.alloc(0) : await cpio(microcode);
+  return Buffer.concat([first, compressed, gap, await cpio(root)]);
 }

@@ -77,8 +77,12 @@ async function configurePartition(
   { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
 ): Promise<Shown[]> {
   const present = await partition.list();
+  const boot = findBootFile(present);
+  const efi = async (): Promise<Buffer | undefined> =>
+    boot === undefined ? undefined : partition.read(boot.file);
   const medium: Medium = {
-    arch: findBootFile(present)?.arch ?? 'amd64',
+    arch: boot?.arch ?? 'amd64',
+    efi,
     document: async () => (present.includes(DOCUMENT) ? partition.read(DOCUMENT) : undefined),
   };
   const wanted = await readWanted(options.wanted, medium, progress);
@@ -90,7 +94,7 @@ async function configurePartition(
     await progress.task('read back', () => verify(partition, changes));
   }
   return options.show || options.json
-    ? showMedium(partition, await partition.list(), progress)
+    ? showMedium(partition, await partition.list(), efi, progress)
     : changes.map(({ name, content }) => ({
         name,
         bytes: content?.length,

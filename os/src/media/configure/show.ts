@@ -13,8 +13,10 @@ import {
   FOLDER,
   isKnown,
   MANIFESTS,
+  MODULES,
   NETWORK,
 } from './boot-folder.ts';
+import { foreignModules } from './modules.ts';
 import type { Partition } from './partition.ts';
 
 /** One file on the medium and what it means to a node. */
@@ -69,6 +71,13 @@ const describeArguments: Describer = async (content) => {
   );
 };
 
+const describeModules =
+  (efi: () => Promise<Buffer | undefined>): Describer =>
+  async (content) => {
+    const fault = foreignModules(content, await efi());
+    return fault === undefined ? 'all modules of its kernel' : `BROKEN: ${fault}`;
+  };
+
 function describerOf(name: string): Describer {
   if (name === ARGUMENTS) return describeArguments;
   if (name === ADDON)
@@ -88,6 +97,7 @@ const isOfPeople = (name: string): boolean =>
 export async function showMedium(
   partition: Partition,
   names: readonly string[],
+  efi: () => Promise<Buffer | undefined>,
   progress: Progress,
 ): Promise<Shown[]> {
   const shown: Shown[] = [];
@@ -97,7 +107,8 @@ export async function showMedium(
       continue;
     }
     const content = await partition.read(name);
-    const says = await describerOf(name)(content, progress).catch(
+    const describer = name === MODULES ? describeModules(efi) : describerOf(name);
+    const says = await describer(content, progress).catch(
       (error: unknown) => `BROKEN: ${describe(error)}`,
     );
     shown.push({ name, bytes: content.length, says });

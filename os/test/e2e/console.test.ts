@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { commandLine } from '../../src/build/kernel/command-line.ts';
@@ -20,6 +20,7 @@ import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { describeRecorded } from '../support/recorded.ts';
 import { type Font, parseFont, screenText } from '../support/screen-text.ts';
 import { serveHttp } from '../support/serve-http.ts';
 
@@ -27,9 +28,6 @@ const BUILD_MS = 60 * 60_000;
 const TEST_MS = 25 * 60_000;
 const STEP_MS = 12 * 60_000;
 const LOOK = { timeout: STEP_MS, interval: 1000 } as const;
-
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: boots with and without consoles; CI=true runs them\n');
 
 const EFI = 'kios.efi';
 
@@ -57,7 +55,7 @@ function portTable(address: number): Buffer {
 
 const SECOND_PORT = 0x2f8;
 
-describe.skipIf(!isCi)('the consoles of a node', () => {
+await describeRecorded('console', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   let built: { readonly image: string; readonly efi: string };
   let font: Font;
@@ -123,18 +121,22 @@ describe.skipIf(!isCi)('the consoles of a node', () => {
     return rows;
   }
 
-  it('a screen alone shows the events, a fault, and where the node is', { timeout: TEST_MS }, async () => {
-    const machine = await boot({ screen: true, withoutPorts: true, words: ['kios.logport=/dev/ttyS9'] }); // prettier-ignore
-    const [status = '', ...rows] = await look(
-      machine,
-      /"ev":"init\.start","version":"\d/,
-      /"lvl":"warn","agent":"init","ev":"logport\.failed"/,
-      /kube-system\/dhcp-kios-\w+: \{.*"ev":"lease\.bound"/,
-      /^ kiOS \d+\.\d+\.\d+  \|  kios-\w{8}  \|  10\.0\.2\.15(?:, [\da-f:]+)?  \|  standalone /,
-    );
-    process.stdout.write(`${[status, ...rows].map((row) => row.trimEnd()).join('\n')}\n`);
-    expect(rows.join('')).not.toContain('kiOS 0.');
-  });
+  it(
+    'a screen alone shows the events, a fault, and where the node is',
+    { timeout: TEST_MS },
+    async () => {
+      const machine = await boot({ screen: true, withoutPorts: true, words: ['kios.logport=/dev/ttyS9'] }); // prettier-ignore
+      const [status = '', ...rows] = await look(
+        machine,
+        /"ev":"init\.start","version":"\d/,
+        /"lvl":"warn","agent":"init","ev":"logport\.failed"/,
+        /kube-system\/dhcp-kios-\w+: \{.*"ev":"lease\.bound"/,
+        /^ kiOS \d+\.\d+\.\d+  \|  kios-\w{8}  \|  10\.0\.2\.15(?:, [\da-f:]+)?  \|  standalone /,
+      );
+      process.stdout.write(`${[status, ...rows].map((row) => row.trimEnd()).join('\n')}\n`);
+      expect(rows.join('')).not.toContain('kiOS 0.');
+    },
+  );
 
   it('the port that firmware names shows the events too', { timeout: TEST_MS }, async () => {
     const machine = await bootWith(commandLine('amd64').split(' '), { acpiTable: 'spcr.aml' });
@@ -155,11 +157,15 @@ describe.skipIf(!isCi)('the consoles of a node', () => {
       expect(await readFile(machine.file(file), 'utf8')).toContain('"code":"KIOS_INIT_ROOT"');
   });
 
-  it('a panic of the kernel is on the screen and on the first port', { timeout: TEST_MS }, async () => {
-    const machine = await bootWith([...commandLine('amd64').split(' '), 'rdinit=/none'], { screen: true }); // prettier-ignore
-    await look(machine, /Kernel panic - not syncing/);
-    expect(await readFile(machine.file('console'), 'utf8')).toContain('Kernel panic');
-  });
+  it(
+    'a panic of the kernel is on the screen and on the first port',
+    { timeout: TEST_MS },
+    async () => {
+      const machine = await bootWith([...commandLine('amd64').split(' '), 'rdinit=/none'], { screen: true }); // prettier-ignore
+      await look(machine, /Kernel panic - not syncing/);
+      expect(await readFile(machine.file('console'), 'utf8')).toContain('Kernel panic');
+    },
+  );
 
   it('without any console the node runs its pods', { timeout: TEST_MS }, async () => {
     const asked: string[] = [];

@@ -91,9 +91,7 @@ const startDrive = ({ startFrom: medium, writeLog }: MachineSpec): string[] => {
       `-drive if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${FILES.disk}`,
       '-device ide-cd,drive=cd,bootindex=0',
     ];
-  return 'efi' in medium
-    ? [`-kernel ${medium.efi}`, `-append ${medium.kernelCommandLine}`]
-    : [];
+  return 'efi' in medium ? [`-kernel ${medium.efi}`, `-append ${medium.kernelCommandLine}`] : [];
 };
 
 /** Firmware tries PXE first where it is on, and waits a minute for a server that has none. */

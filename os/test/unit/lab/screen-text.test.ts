@@ -6,7 +6,9 @@ const bits = (byte: number): string => byte.toString(2).padStart(8, '0');
 const glyph = (code: number): number[] => Array.from({ length: 16 }, (_, y) => (code === 0x20 ? 0 : (code * 37 + y * 11) & 0x7f)); // prettier-ignore
 
 /** A font in the form of the kernel's. */
-const SOURCE = Array.from({ length: 256 }, (_, code) =>
+const SOURCE = Array.from(
+  { length: 256 },
+  (_, code) =>
   [`\t/* ${code} */`, ...glyph(code).map((byte) => `\t0x${byte.toString(16).padStart(2, '0')}, /* ${bits(byte)} */`)].join('\n'), // prettier-ignore
 ).join('\n\n');
 

@@ -1,5 +1,5 @@
-// Package eventlog writes init's events and its children's output to the consoles, to bounded files in /run/kios/log and
-// to an extra serial port when the kernel command line names one.
+// Package eventlog writes init's events and its children's output to the consoles, to bounded files in /run/kios/log
+// and to an extra serial port when the kernel command line names one.
 package eventlog
 
 import (

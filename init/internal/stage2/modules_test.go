@@ -24,7 +24,7 @@ func TestAForeignModulesImageIsNamedAndTheBootGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	var console bytes.Buffer
-	log, err := eventlog.Open(t.TempDir(), &console)
+	log, err := eventlog.Open(t.TempDir(), eventlog.NewConsoles(&console))
 	if err != nil {
 		t.Fatal(err)
 	}

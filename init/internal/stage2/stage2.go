@@ -140,7 +140,7 @@ func (h *host) mountAPI() error {
 	if err := mounts.MakeDirs(runDirs); err != nil {
 		return fault.New(fault.Mount, "make folders under /run", "Check the machine's memory.", err)
 	}
-	log, err := eventlog.Open(runDir+"/log", openConsole())
+	log, err := eventlog.Open(runDir+"/log", openConsoles())
 	if err != nil {
 		return fault.New(fault.Mount, "open the log", "Check the machine's memory.", err)
 	}

@@ -1,9 +1,15 @@
 import { constants, zstdCompressSync } from 'node:zlib';
 
-import { cpio } from '../formats/cpio.ts';
+import { type CharacterDevice, cpio } from '../formats/cpio.ts';
 import type { Tree } from '../formats/tree.ts';
 
 const LEVEL = 19;
+
+/**
+ * Go's runtime opens this for a program without standard input, output or error, as init is where the kernel has no
+ * console, and ends the program if it cannot. The kernel's own archive has /dev/console.
+ */
+const NULL: CharacterDevice = { name: '/dev/null', major: 1, minor: 3 };
 
 /**
  * Makes an initramfs of two archives, each starting at a multiple of 4
@@ -12,7 +18,7 @@ const LEVEL = 19;
  * can decompress anything (Documentation/arch/x86/microcode.rst).
  */
 export async function makeInitramfs(early: Tree, root: Tree, microcode?: Tree): Promise<Buffer> {
-  const compressed = zstdCompressSync(await cpio(early), {
+  const compressed = zstdCompressSync(await cpio(early, [NULL]), {
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
   });
   const gap = Buffer.alloc((4 - (compressed.length % 4)) % 4);

@@ -15,8 +15,8 @@ const outputLimit = 1 << 20
 // ErrLate means that a program was killed because its time was over.
 var ErrLate = errors.New("it took too long")
 
-// RunOnce runs a program until it ends, and kills it after limit. It returns the program's standard output, and an error
-// unless the program ended with status 0.
+// RunOnce runs a program until it ends, and kills it after limit. It returns the program's standard output, and an
+// error unless the program ended with status 0.
 func (r *Reaper) RunOnce(path string, argv, env []string, limit time.Duration) ([]byte, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {

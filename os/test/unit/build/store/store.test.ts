@@ -92,11 +92,11 @@ it.each([
 it('gives a layer the same number beside other images', async () => {
   const more = await makeImages('another system');
   const [before, after] = [images, more].map(
-    (all) => new Set(describeStore(makeStore(all, TIME, origin)).snapshots),
+    (all) => describeStore(makeStore(all, TIME, origin)).snapshots,
   );
-  expect(before!.intersection(after!)).toEqual(
-    new Set([...chainsOf(images[0]!).slice(0, 1), chainsOf(images[1]!)[1]].map(snapshotId)),
-  );
+  const [base, , two] = before!;
+  expect(after).toEqual([base, expect.any(Number), two]);
+  expect(after![1]).not.toBe(before![1]);
 });
 
 it('names a snapshot by the ChainID of its layers', () => {

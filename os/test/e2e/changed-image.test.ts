@@ -1,7 +1,4 @@
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -30,6 +27,7 @@ import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { Registry } from '../support/registry.ts';
+import { type HttpServer, serveHttp } from '../support/serve-http.ts';
 
 const BUILD_MS = 70 * 60_000;
 const BOOT_MS = 10 * 60_000;
@@ -77,15 +75,13 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   const machine = labMachine();
   const told = new Set<string>();
-  const listener = createServer((request, response) => {
-    told.add((request.url ?? '').slice(1));
-    response.end();
-  });
   let home: string;
   let older: BuiltImage;
   let newer: BuiltImage;
   let registry: Registry | undefined;
+  let listener: HttpServer | undefined;
   let registryPort: number;
+  let listenerPort: number;
   let node: BootedNode | undefined;
 
   /** An image of the day before: all files of all its layers have another time, so each has another digest. */
@@ -104,7 +100,10 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
   async function publishOlder(): Promise<void> {
     const layout = path.join(path.dirname(older.efi), 'images');
     registry = new Registry(layout);
-    const index = v.parse(Index, JSON.parse(await readFile(path.join(layout, 'index.json'), 'utf8')));
+    const index = v.parse(
+      Index,
+      JSON.parse(await readFile(path.join(layout, 'index.json'), 'utf8')),
+    );
     const dhcp = index.manifests.find(({ annotations }) =>
       Object.values(annotations).some((value) => value.startsWith(imageName('dhcp'))),
     );
@@ -112,7 +111,7 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
     registryPort = Number(new URL(await registry.listen()).port);
   }
 
-  async function prepareDisk(listenerPort: number): Promise<void> {
+  async function prepareDisk(): Promise<void> {
     const name = `${WORKSTATION_SEEN_BY_GUEST}:${registryPort}`;
     await machine.create(older.image);
     const hosts = `server = "http://${name}"\n[host."http://${name}"]\ncapabilities = ["pull", "resolve"]\n`;
@@ -136,7 +135,7 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
       accelerator: await chooseAccelerator(),
       memoryMiB: 2048,
       cpus: 2,
-      workstationPorts: [registryPort, (listener.address() as AddressInfo).port],
+      workstationPorts: [registryPort, listenerPort],
     });
     return node;
   }
@@ -172,31 +171,37 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
     older = await buildOlder();
     newer = await buildImage({ arch: 'amd64', progress });
     await publishOlder();
-    listener.listen(0, '127.0.0.1');
-    await once(listener, 'listening');
-    await prepareDisk((listener.address() as AddressInfo).port);
+    listener = await serveHttp((request, response) => {
+      told.add((request.url ?? '').slice(1));
+      response.end();
+    });
+    listenerPort = Number(new URL(listener.url).port);
+    await prepareDisk();
   }, BUILD_MS);
 
   afterAll(async () => {
     node?.console[Symbol.dispose]();
     await down(silent, { purge: true });
-    listener.closeAllConnections();
-    listener.close();
+    await listener?.[Symbol.asyncDispose]();
     await registry?.[Symbol.asyncDispose]();
     if (home !== undefined) await rm(home, { recursive: true, force: true });
   }, 120_000);
 
-  it('pulls an image, and keeps what it shares with the system', { timeout: 2 * BOOT_MS }, async () => {
-    const first = await boot();
-    expect((await event(first, 'store.ready')).fields).toMatchObject({ fresh: true });
-    await pulledPodRuns();
-    expect(registry?.asked).toBeGreaterThan(0);
-    const kept = (await stop()).find(({ ev }) => ev === 'store.kept');
-    expect(Number(kept?.fields['bytes'])).toBeGreaterThan(10_000_000);
-    progress.info(`kept ${JSON.stringify(kept?.fields)}`);
-    await registry?.[Symbol.asyncDispose]();
-    registry = undefined;
-  });
+  it(
+    'pulls an image, and keeps what it shares with the system',
+    { timeout: 2 * BOOT_MS },
+    async () => {
+      const first = await boot();
+      expect((await event(first, 'store.ready')).fields).toMatchObject({ fresh: true });
+      await pulledPodRuns();
+      expect(registry?.asked).toBeGreaterThan(0);
+      const kept = (await stop()).find(({ ev }) => ev === 'store.kept');
+      expect(Number(kept?.fields['bytes'])).toBeGreaterThan(10_000_000);
+      progress.info(`kept ${JSON.stringify(kept?.fields)}`);
+      await registry?.[Symbol.asyncDispose]();
+      registry = undefined;
+    },
+  );
 
   it.each([
     ['newer', () => newer],

@@ -16,7 +16,12 @@ import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import type { Containerd } from '../support/containerd.ts';
 import { Cri } from '../support/cri.ts';
-import { buildPrograms, openNodeContainerd, type Programs, TIME } from '../support/node-containerd.ts';
+import {
+  buildPrograms,
+  openNodeContainerd,
+  type Programs,
+  TIME,
+} from '../support/node-containerd.ts';
 import { buildStoreCommand, RebootingNode } from '../support/node-reboot.ts';
 import { Registry } from '../support/registry.ts';
 import { origin } from '../support/trees.ts';
@@ -115,7 +120,7 @@ afterAll(async () => {
 async function boot(image: OciImage, orderly: boolean): Promise<readonly string[]> {
   cri[Symbol.dispose]();
   await node.stop(orderly);
-  const { lost = [] } = await node.start([image, sandbox]);
+  const { lost } = await node.start([image, sandbox]);
   cri = new Cri(containerd.socket);
   return lost;
 }

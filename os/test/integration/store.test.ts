@@ -131,10 +131,25 @@ function families(root: ReadBucket): string[] {
     const [parent, end] = uvarint(bytes);
     expect(bytes.readUInt8(end)).toBe(0);
     const [above] = uvarint(bytes, end + 1);
-    expect(names.get(above)).toBe(unnumbered(String(child)));
+    expect(names.get(above)).toBe(
+      unnumbered(child instanceof Buffer ? child.toString('latin1') : ''),
+    );
     return `${names.get(above)} over ${names.get(parent)}`;
   });
   return [...names.values(), ...links].toSorted();
+}
+
+/** Labels of a shipped image, which an imported one lacks. */
+const OWN_LABELS = ['io.cri-containerd.pinned', 'kios.dev/shipped'];
+/** `families` compares them, or they are what an import leaves. */
+const NOT_COMPARED = ['annotations', 'parents'];
+
+/** Returns a value without what may differ, or nothing. */
+function comparableValue(key: string, value: Buffer, bucket: ReadBucket): string | undefined {
+  if (OWN_LABELS.includes(key) || (key === 'id' && bucket.has('kind'))) return undefined;
+  if (key === 'createdat' || key === 'updatedat') return timeShape(value);
+  if (key === 'size' && bucket.has('inodes')) return 'counted in blocks';
+  return unnumbered(value.toString('latin1'));
 }
 
 /** Removes what may differ: times, numbers, block counts, and the remains of an import. */
@@ -142,13 +157,11 @@ function comparable(bucket: ReadBucket): Record<string, unknown> {
   const entries = [...bucket].flatMap(([key, value]): [string, unknown][] => {
     if (value instanceof Map) {
       const leftOver = ['ingests', 'leases'].includes(key) && value.size === 0;
-      return leftOver || ['annotations', 'parents'].includes(key) ? [] : [[unnumbered(key), comparable(value)]];
+      const isCompared = !leftOver && !NOT_COMPARED.includes(key);
+      return isCompared ? [[unnumbered(key), comparable(value)]] : [];
     }
-    if (key === 'io.cri-containerd.pinned' || key === 'kios.dev/shipped') return [];
-    if (key === 'createdat' || key === 'updatedat') return [[key, timeShape(value)]];
-    if (key === 'id' && bucket.has('kind')) return [];
-    if (key === 'size' && bucket.has('inodes')) return [[key, 'counted in blocks']];
-    return [[key, unnumbered(value.toString('latin1'))]];
+    const shown = comparableValue(key, value, bucket);
+    return shown === undefined ? [] : [[key, shown]];
   });
   return Object.fromEntries(entries);
 }

@@ -1,6 +1,8 @@
 import { mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 
+import * as v from 'valibot';
+
 import type { OciImage } from '../../src/build/formats/oci.ts';
 import { ensureGo } from '../../src/build/sources/upstream/go-toolchain.ts';
 import { makeStore } from '../../src/build/store/store.ts';
@@ -13,11 +15,12 @@ import { TIME } from './node-containerd.ts';
 import { origin } from './trees.ts';
 
 /** What init's command for containerd's databases reports. */
-export interface StoreReport {
-  readonly lost?: readonly string[];
-  readonly paths?: number;
-  readonly bytes?: number;
-}
+type Report = v.InferOutput<typeof Report>;
+const Report = v.strictObject({
+  lost: v.optional(v.array(v.string()), []),
+  paths: v.optional(v.number()),
+  bytes: v.optional(v.number()),
+});
 
 /** Builds init; returns its path under the name by which it edits containerd's databases. */
 export async function buildStoreCommand(dir: string): Promise<string> {
@@ -48,7 +51,7 @@ async function killPods(socket: string): Promise<void> {
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     if (command.includes('containerd-shim') && command.includes(socket)) doomed.add(pid);
   }
-  for (let before = -1; before < doomed.size; ) {
+  for (let before = -1; before < doomed.size;) {
     before = doomed.size;
     for (const [pid, parent] of parentOf) if (doomed.has(parent)) doomed.add(pid);
   }
@@ -67,7 +70,7 @@ export class RebootingNode {
     this.#command = command;
   }
 
-  async #store(verb: string): Promise<StoreReport> {
+  async #store(verb: string): Promise<Report> {
     const root = path.join(this.#containerd.dir, 'root');
     const said = await this.#containerd.run(
       this.#command,
@@ -75,18 +78,18 @@ export class RebootingNode {
       path.join(this.#home, 'store'),
       root,
     );
-    return JSON.parse(said) as StoreReport;
+    return v.parse(v.pipe(v.string(), v.parseJson(), Report), said);
   }
 
   /** Ends containerd and its pods. An orderly stop has init keep pulled images whole. */
-  async stop(orderly: boolean): Promise<StoreReport> {
+  async stop(orderly: boolean): Promise<void> {
     await this.#containerd.stop(orderly ? 'SIGTERM' : 'SIGKILL');
     await killPods(this.#containerd.socket);
-    return orderly ? this.#store('keep') : {};
+    if (orderly) await this.#store('keep');
   }
 
   /** Starts containerd with the store of this image of the system, as after a boot. */
-  async start(images: readonly OciImage[]): Promise<StoreReport> {
+  async start(images: readonly OciImage[]): Promise<Report> {
     const store = path.join(this.#home, 'store');
     await rm(store, { recursive: true });
     await unpack(makeStore(images, TIME, origin), store, TIME);

@@ -179,6 +179,12 @@ func sorted[V any](all map[string]V, parent func(V) string) []string {
 	return order
 }
 
+// Labels of a blob that say what containerd keeps as long as the blob.
+const (
+	contentLabel  = "containerd.io/gc.ref.content"
+	snapshotLabel = "containerd.io/gc.ref.snapshot.overlayfs"
+)
+
 // references calls the functions with what a blob's labels refer to, as containerd's garbage collection reads them.
 func references(blob *bolt.Bucket, content, snapshots func(key string)) {
 	labels := blob.Bucket([]byte("labels"))
@@ -186,13 +192,18 @@ func references(blob *bolt.Bucket, content, snapshots func(key string)) {
 		return
 	}
 	labels.ForEach(func(key, value []byte) error {
-		name, _ := strings.CutPrefix(string(key), "containerd.io/gc.ref.")
-		switch kind, _, _ := strings.Cut(strings.ReplaceAll(name, "/", "."), "."); {
-		case kind == "content":
+		switch {
+		case isLabel(string(key), contentLabel):
 			content(string(value))
-		case name == "snapshot.overlayfs" || strings.HasPrefix(name, "snapshot.overlayfs/"):
+		case isLabel(string(key), snapshotLabel):
 			snapshots(string(value))
 		}
 		return nil
 	})
+}
+
+// isLabel reports whether a key is the label, or the label with a name of its own behind a dot or slash.
+func isLabel(key, label string) bool {
+	rest, ok := strings.CutPrefix(key, label)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '/')
 }

@@ -117,8 +117,12 @@ func TestANodeWithoutPulledImagesHasNothingToKeep(t *testing.T) {
 	from, to := node(t)
 	pull(t, to, foreign)
 	before := state(t, to)
+	put(t, filepath.Join(to, copies, "7/fs/half"), "of a stop that exceeded its deadline")
 	if k, err := Keep(from, to); err != nil || k != (Kept{}) {
 		t.Errorf("%+v %v", k, err)
+	}
+	if exists(filepath.Join(to, copies)) {
+		t.Error("half a copy remains")
 	}
 	if after := state(t, to); !maps.Equal(before, after) {
 		t.Error("it changed something")

@@ -27,6 +27,10 @@ type Kept struct {
 // be interrupted at any point. containerd must have ended.
 func Keep(from, to string) (Kept, error) {
 	f := folders{from, to}
+	aside := filepath.Join(to, copies)
+	if err := os.RemoveAll(aside); err != nil { // of a stop that exceeded its deadline
+		return Kept{}, err
+	}
 	paths, err := f.sharedPaths()
 	if err != nil || len(paths) == 0 {
 		return Kept{}, err
@@ -42,11 +46,7 @@ func Keep(from, to string) (Kept, error) {
 	if err := hasRoom(to, k.Bytes); err != nil {
 		return Kept{}, err
 	}
-	aside := filepath.Join(to, copies)
 	defer os.RemoveAll(aside)
-	if err := os.RemoveAll(aside); err != nil {
-		return Kept{}, err
-	}
 	if err := os.Mkdir(aside, 0o700); err != nil {
 		return Kept{}, err
 	}

@@ -121,7 +121,7 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
     const manifests = path.join(home, 'manifests');
     await mkdir(manifests);
     const pod = podOf(`${name}/copy:1`, `${WORKSTATION_SEEN_BY_GUEST}:${listenerPort}`);
-    await writeFile(path.join(manifests, 'pulled.json'), pod);
+    await writeFile(path.join(manifests, 'pulled.yaml'), pod);
     await using undo = new AsyncDisposableStack();
     await configure(
       { progress, signal: new AbortController().signal, undo, print: () => {} },

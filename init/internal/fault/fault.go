@@ -38,6 +38,8 @@ const (
 	DiskUnused    = "KIOS_INIT_DISK_UNUSED"
 	Argument      = "KIOS_INIT_ARGUMENT"
 	Store         = "KIOS_INIT_STORE"
+	StoreEmptied  = "KIOS_INIT_STORE_EMPTIED"
+	StoreLost     = "KIOS_INIT_STORE_LOST"
 	Release       = "KIOS_INIT_RELEASE"
 	HostAPI       = "KIOS_INIT_HOST_API"
 	Seed          = "KIOS_INIT_SEED"

@@ -5,8 +5,9 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
+import type { BuiltImage } from '../../src/build/image/artefacts.ts';
 import { BOOT_FILES } from '../../src/build/image/boot-file.ts';
-import { buildImage, type BuiltImage } from '../../src/build/image/build-image.ts';
+import { buildImage } from '../../src/build/image/build-image.ts';
 import { imageName } from '../../src/build/shipped.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { type BootedNode, powerOn } from '../../src/lab/boot.ts';

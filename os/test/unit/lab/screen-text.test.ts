@@ -16,14 +16,11 @@ const SOURCE = Array.from(
 function draw(rows: readonly string[], inverse: (row: number) => boolean = () => false): Buffer {
   const width = rows[0]!.length * 8;
   const lines = rows.flatMap((text, row) =>
-    Array.from({ length: 16 }, (_, y) =>
-      [...text].flatMap((character) =>
-        [...bits(glyph(character.codePointAt(0)!)[y]!)].flatMap((bit) => {
-          const lit = (bit === '1') !== inverse(row);
-          return Array<number>(3).fill(lit ? 0xaa : 0);
-        }),
-      ),
-    ),
+    Array.from({ length: 16 }, (_, y) => {
+      const line = Array.from(text, (character) => bits(glyph(character.codePointAt(0)!)[y]!));
+      const lit = (bit: string): boolean => (bit === '1') !== inverse(row);
+      return Array.from(line.join(''), (bit) => Array<number>(3).fill(lit(bit) ? 0xaa : 0)).flat();
+    }),
   );
   const head = Buffer.from(`P6\n${width} ${rows.length * 16}\n255\n`);
   return Buffer.concat([head, ...lines.map((line) => Buffer.from(line))]);

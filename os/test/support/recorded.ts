@@ -22,7 +22,8 @@ export async function describeRecorded(suite: RecordedSuite, tests: () => void):
   process.stderr.write(runs ? `${suite}: changed: ${changed.join(', ')}\n` : `skipped: ${suite}: ${reason}\n`); // prettier-ignore
   describe.skipIf(!runs)(`${suite}:`, () => {
     tests();
-    afterAll(async (_, ran) => {
+    // oxlint-disable-next-line no-empty-pattern -- Vitest takes no other form of a parameter that is not used
+    afterAll(async ({}, ran) => {
       const passed = ran.tasks.every((task) => task.result?.state === 'pass');
       if (passed && ran.tasks.length > 0) await recordState(suite, state);
     });

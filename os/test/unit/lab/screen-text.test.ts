@@ -18,8 +18,10 @@ function draw(rows: readonly string[], inverse: (row: number) => boolean = () =>
   const lines = rows.flatMap((text, row) =>
     Array.from({ length: 16 }, (_, y) => {
       const line = Array.from(text, (character) => bits(glyph(character.codePointAt(0)!)[y]!));
-      const lit = (bit: string): boolean => (bit === '1') !== inverse(row);
-      return Array.from(line.join(''), (bit) => Array<number>(3).fill(lit(bit) ? 0xaa : 0)).flat();
+      const lit = inverse(row) ? '0' : '1';
+      return Array.from(line.join(''), (bit) =>
+        Array<number>(3).fill(bit === lit ? 0xaa : 0),
+      ).flat();
     }),
   );
   const head = Buffer.from(`P6\n${width} ${rows.length * 16}\n255\n`);

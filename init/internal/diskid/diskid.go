@@ -36,6 +36,7 @@ func Fresh(d blockdev.Disk) bool {
 // Result is what Renew did to a disk.
 type Result struct {
 	Renewed bool // it got identifiers of its own
+	Mended  bool // the parts of its table say the same again
 	Growth  gpt.Growth
 }
 
@@ -57,7 +58,7 @@ func Renew(d blockdev.Disk, keep bool) (result Result, err error) {
 			}
 			return gpt.NewGUID(), true
 		})
-		result = Result{plan.Renewed, plan.Growth}
+		result = Result{plan.Renewed, plan.Mended, plan.Growth}
 		return plan.Writes, err
 	})
 	if err != nil {

@@ -50,5 +50,6 @@ const (
 	Etc           = "KIOS_INIT_ETC"
 	Manifests     = "KIOS_INIT_MANIFESTS"
 	Manifest      = "KIOS_INIT_MANIFEST"
+	Pull          = "KIOS_INIT_PULL"
 	Panic         = "KIOS_INIT_PANIC"
 )

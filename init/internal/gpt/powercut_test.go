@@ -101,6 +101,23 @@ func TestAPowerCutLeavesTheOldOrTheNewTableAndTheNextBootFinishes(t *testing.T) 
 	}
 }
 
+func TestABootThatOnlyFinishesTheBackupRenewsNothing(t *testing.T) {
+	start := image(512, 20)
+	boots := new(fresh)
+	plan, err := Renew(bytes.NewReader(start), int64(len(start)), 512, boots.own)
+	if err != nil || !plan.Renewed || plan.Mended {
+		t.Fatalf("first boot: %+v %v", plan, err)
+	}
+	for cutAt := range plan.Writes {
+		b := cut(start, plan.Writes, cutAt, nothing)
+		table, _ := linuxReads(b, 512)
+		next, err := Renew(bytes.NewReader(b), int64(len(b)), 512, boots.own)
+		if isOld := carries(table) != nil; err != nil || next.Renewed != isOld || next.Mended == isOld {
+			t.Errorf("cut before write %d: %+v %v", cutAt+1, next, err)
+		}
+	}
+}
+
 func TestAPowerCutDuringTheSecondBootIsNoWorse(t *testing.T) {
 	start := image(512, 20)
 	boots := new(fresh)

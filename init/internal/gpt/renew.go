@@ -18,15 +18,17 @@ const (
 // Plan is what Renew wants done to a disk.
 type Plan struct {
 	Writes  []blockwrite.Write
-	Renewed bool // GUIDs are replaced, or what an earlier plan began is finished
+	Renewed bool // GUIDs are replaced
+	Mended  bool // only what is written twice is made equal again: a power cut came between, or one was damaged
 	Growth  Growth
 }
 
 // Renew plans the writes that replace the GUIDs of the disk and of its partitions for which own returns another one,
 // and that extend a table with a data partition to the end of the disk, and that partition with it. Linux reads only
 // the primary table, so that one is valid after each write, torn or not: its entries are written to the unused blocks
-// behind it, and one sector, the header, makes them count; then they move home the same way. The backup follows last. A
-// plan that a power cut ended is taken up by the next one; a finished disk needs no writes.
+// behind it, and one sector, the header, makes them count; then they move home the same way. The backup follows last,
+// and the protective MBR comes first: it may cover more than the table, but not less. A plan that a power cut ended is
+// taken up by the next one; a finished disk needs no writes.
 //
 // Renew fails when there is something to change in a table that is not of the form that the build gives it.
 func Renew(disk io.ReaderAt, size, blockSize int64, own func(guid string) (GUID, bool)) (Plan, error) {
@@ -56,7 +58,14 @@ func Renew(disk io.ReaderAt, size, blockSize int64, own func(guid string) (GUID,
 	if !w.table.backedUp(disk, size, blockSize) {
 		w.backup()
 	}
-	return Plan{w.plan, changed || len(w.plan) > 0 && !extended, growth}, nil
+	if w.table.header.other == last {
+		mbr, err := fitMBR(disk, blockSize, last)
+		if err != nil {
+			return Plan{}, fmt.Errorf("protective MBR: %w", err)
+		}
+		w.plan = append(mbr, w.plan...)
+	}
+	return Plan{w.plan, changed, len(w.plan) > 0 && !changed && !extended, growth}, nil
 }
 
 // renewed returns the table with own's GUIDs, and whether any differs.

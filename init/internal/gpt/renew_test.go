@@ -67,6 +67,11 @@ func image(blockSize, grown int64) []byte {
 	}
 	header(1, last, 2)
 	header(last, 1, last-blocks)
+	record := b[mbrRecords:]
+	clear(record[:4*mbrRecordSize])
+	copy(record, []byte{0, 0, 2, 0, protective, 0xff, 0xff, 0xff, primaryLBA})
+	le.PutUint32(record[12:], uint32(last))
+	le.PutUint16(b[510:], 0xaa55)
 	return b
 }
 
@@ -122,6 +127,7 @@ func finished(t *testing.T, name string, b []byte, blockSize int64) {
 		backup.header.firstUsable != primary.header.firstUsable || backup.header.lastUsable != primary.header.lastUsable {
 		t.Fatalf("%s: backup differs: %+v", name, backup.header)
 	}
+	finishedMBR(t, name, b, blockSize)
 	if left := carries(primary); left != nil {
 		t.Fatalf("%s: GUIDs %v are left", name, left)
 	}

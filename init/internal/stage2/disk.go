@@ -25,6 +25,9 @@ func (h *host) renewDisk(disk blockdev.Disk, want datapart.Want) {
 	if result.Renewed {
 		h.log.Info("disk.renewed", "device", device)
 	}
+	if result.Mended {
+		h.log.Info("disk.mended", "device", device)
+	}
 	growth := result.Growth
 	if growth.Partition != 0 {
 		h.log.Info("disk.grown", "device", device, "partition", growth.Partition, "bytesBefore", growth.Was, "bytes", growth.Bytes)

@@ -18,7 +18,7 @@ import (
 const runtimePatience = 30 * time.Second
 
 func (h *host) startKubelet() error {
-	child, err := h.child("kubelet", -998, followRefusals(time.Now, h.podRefused), h.kubeletSpec)
+	child, err := h.child("kubelet", -998, h.followPods(), h.kubeletSpec)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package stage2
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"kios.dev/init/internal/fault"
@@ -12,7 +14,9 @@ import (
 )
 
 const (
-	podLogs = "/var/log/pods"
+	manifestDir = "/etc/kubernetes/manifests"
+	podLogs     = "/var/log/pods"
+	blobs       = "/var/lib/containerd/io.containerd.content.v1.content/blobs"
 	// firstPatience bounds how long a pod that does not start can delay the others.
 	firstPatience = 10 * time.Second
 	// firstPace is the polling interval until the first pods run.
@@ -23,16 +27,18 @@ const (
 // line. Sandboxes made at the same time each take as long as all of them together, and everything else waits for the
 // network anyway.
 func (h *host) offerPods() {
-	folder := staticpods.Folder{
-		From: "/etc/kubernetes/manifests", Over: seed.BootDir + "/manifests", To: runDir + "/manifests",
-		Boot: readLine("/proc/sys/kernel/random/boot_id"), Grown: h.outgrown,
-	}
+	h.pods.From, h.pods.Over, h.pods.To = manifestDir, seed.BootDir+"/manifests", runDir+"/manifests"
+	h.pods.Boot, h.pods.Grown = readLine("/proc/sys/kernel/random/boot_id"), h.outgrown
+	folder := h.pods
 	first, err := folder.OfferFirst()
 	report := h.podsReporter()
 	report(err)
+	if waiting := folder.Fallback.Waiting(); len(waiting) > 0 {
+		h.log.Info("pods.unpulled", "manifests", waiting, "note", "their images are not in the store: the pods of the node's image run first")
+	}
 	go func() {
 		start := time.Now()
-		late := awaitAll(first, func(uid string) bool { return staticpods.HasLogged(podLogs, uid) }, start.Add(firstPatience))
+		late := awaitAll(first, hasLogged, start.Add(firstPatience))
 		if late {
 			h.log.Warn("pods.late", "seconds", int(firstPatience.Seconds()), "note", "a pod that starts first does not run; the others start now")
 		}
@@ -40,6 +46,13 @@ func (h *host) offerPods() {
 		folder.Follow(report)
 	}()
 }
+
+func isStored(digest string) bool {
+	_, err := os.Stat(blobs + "/" + strings.Replace(digest, ":", "/", 1))
+	return err == nil
+}
+
+func hasLogged(uid string) bool { return staticpods.HasLogged(podLogs, uid) }
 
 // awaitAll polls until all are done, and reports whether the deadline came first.
 func awaitAll(names []string, done func(string) bool, deadline time.Time) (late bool) {
@@ -90,6 +103,44 @@ const (
 func (h *host) podRefused(what, cause string) {
 	h.log.Error("pods.refused", "manifest", what, "cause", fault.New(fault.Manifest, "run "+what,
 		"Correct the file in kios/manifests on the medium, or in /etc/kubernetes/manifests.", errors.New(cause)))
+}
+
+// readOwnPods remembers the image's static pods, before the writable layer of /etc can hide them.
+func (h *host) readOwnPods() {
+	if h.pods.Fallback != nil {
+		return
+	}
+	fallback, err := staticpods.NewFallback(manifestDir, staticpods.Node{Now: time.Now, Runs: hasLogged, Stored: isStored})
+	if err != nil {
+		h.log.Warn("pods.own", "cause", err, "note", "what cannot be read does not run in the place of a pod whose image cannot be pulled")
+	}
+	h.pods.Fallback = fallback
+}
+
+// followPods returns the function that takes the lines of kubelet's log about static pods.
+func (h *host) followPods() func(line []byte) {
+	refusals := followRefusals(time.Now, h.podRefused)
+	return func(line []byte) {
+		refusals(line)
+		if pod, cause := kubelet.Unpullable(line); pod != "" {
+			h.fallBack(pod, cause)
+		}
+	}
+}
+
+// fallBack lets the image's own pod run while the one in its place cannot be pulled. It is reported until the pauses
+// between the tries no longer grow.
+func (h *host) fallBack(pod, cause string) {
+	node, err := os.Hostname()
+	file, pause := h.pods.Fallback.Unpullable(pod, node)
+	if err != nil || file == "" {
+		return
+	}
+	go h.pods.Sync() // reports nothing: Follow repeats it
+	if pause < staticpods.LongestPause {
+		h.log.Warn("pods.fallback", "manifest", file, "seconds", int(pause.Seconds()), "cause", fault.New(fault.Pull, "pull an image of "+file,
+			"Until the next try the pod of the node's image runs in its place. Check the reference, the registry, and its certificate and password in the bootstrap document.", errors.New(cause)))
+	}
 }
 
 // followRefusals returns a function that takes the lines of kubelet's log and reports each refused pod once. One that

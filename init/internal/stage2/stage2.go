@@ -21,6 +21,7 @@ import (
 	"kios.dev/init/internal/powerbutton"
 	"kios.dev/init/internal/shutdown"
 	"kios.dev/init/internal/stage1"
+	"kios.dev/init/internal/staticpods"
 	"kios.dev/init/internal/supervise"
 )
 
@@ -55,6 +56,7 @@ type host struct {
 	outgrown         bool   // the data partition is larger than its file system
 	machine          string // hash of its facts, or ""
 	ownName          kubelet.Name
+	pods             staticpods.Folder
 	joined           bool // at boot
 	moved            bool // the node joined on another machine
 

@@ -92,6 +92,7 @@ func (h *host) useState() error {
 	} else if err != nil {
 		return fault.New(fault.DataPart, "make folders for state", "Check the data partition.", err)
 	}
+	h.readOwnPods()
 	if err := h.cleanEtc(); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type Folder struct {
 	Over     string // a folder whose manifests replace those of From with the same name, or ""
 	Boot     string // the boot's id
 	Grown    bool   // the data partition is larger than its file system
+	Fallback *Fallback
 }
 
 // OfferFirst makes To with the pods that ask to start first, and returns their uids.
@@ -35,6 +36,7 @@ func (f Folder) OfferFirst() ([]string, error) {
 	if err := os.MkdirAll(f.To, 0o700); err != nil {
 		return nil, err
 	}
+	defer f.Fallback.boot()()
 	manifests, failed := f.open()
 	var uids []string
 	for _, name := range manifests.names {
@@ -55,6 +57,7 @@ func (f Folder) OfferFirst() ([]string, error) {
 
 // Sync makes To equal to From. A file that cannot be read keeps its copy: a disk fault must not end a pod.
 func (f Folder) Sync() error {
+	defer f.Fallback.round()()
 	manifests, failed := f.open()
 	if !manifests.listed {
 		return failed.join()
@@ -93,7 +96,10 @@ func (f Folder) Sync() error {
 
 func (f Folder) read(folder, name string) ([]byte, error) {
 	content, err := plainfile.Read(folder, name, maxSize)
-	return inBoot(content, f.Boot), err
+	if err != nil {
+		return nil, err
+	}
+	return inBoot(f.Fallback.choose(name, content), f.Boot), nil
 }
 
 // remove ends the offer of every manifest that does not stay.

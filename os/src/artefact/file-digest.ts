@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 
+import { Meter } from '../workstation/terminal/rate.ts';
 import { readAt } from './kind.ts';
-import { Meter } from './meter.ts';
 
 const CHUNK = 4 * 1024 * 1024;
 

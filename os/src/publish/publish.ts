@@ -8,6 +8,7 @@ import { makePrivateDir } from '../workstation/files.ts';
 import { lockOutput } from '../workstation/folder-lock.ts';
 import { ensurePackages } from '../workstation/packages.ts';
 import { type Arch, distDir, repository as checkout } from '../workstation/paths.ts';
+import type { Progress } from '../workstation/progress.ts';
 import { OS } from './content/annotations.ts';
 import { type Built, type BuiltImage, type DistOf, readBuilds } from './content/built.ts';
 import { makeSystemImage } from './content/os-image.ts';
@@ -16,7 +17,7 @@ import { checkPinFolder, type Pins, writePinned } from './pin.ts';
 import { keepArches } from './replaced.ts';
 import { sendAll } from './send.ts';
 import { SigningKey } from './signing/key.ts';
-import { parseTag, parseTarget, repositoryOf, type Target } from './target.ts';
+import { isLoopback, parseTag, parseTarget, repositoryOf, type Target } from './target.ts';
 import { Layout } from './transport/layout.ts';
 import { Oras } from './transport/oras.ts';
 import { Repository } from './transport/repository.ts';
@@ -126,6 +127,15 @@ const imagesOf = (
 const pinsOf = (images: readonly PublishedImage[]): Pins =>
   new Map(images.map(({ name, reference }) => [imageName(name), reference]));
 
+/** Checks the folder for pinned manifests, and warns when no node can pull what they will name. */
+function checkPin(folder: string, target: Target, progress: Progress): void {
+  checkPinFolder(folder);
+  if (!isLoopback(target)) return;
+  progress.info(
+    `warning: no node can pull from ${target.registry}, a name that every machine has for itself: put another name of the registry into the manifests in ${folder}`,
+  );
+}
+
 /** Publishes finished builds: all images of the node, and the operating system as one more. */
 export async function publish(
   context: CommandContext,
@@ -135,7 +145,7 @@ export async function publish(
   const target = parseTarget(options.to);
   const tag = parseTag(options.tag);
   const { pin, signKey, scratch = path.join(checkout, 'dist/publish') } = options;
-  if (pin !== undefined) checkPinFolder(pin);
+  if (pin !== undefined) checkPin(pin, target, progress);
   const key = signKey === undefined ? undefined : await SigningKey.read(signKey);
   await readBuilds(options.arches, options.distOf ?? distDir);
   await makePrivateDir(scratch);

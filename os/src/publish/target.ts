@@ -36,6 +36,11 @@ export function parseTarget(word: string): Target {
   );
 }
 
+const LOOPBACK = /^(?:(?:.+\.)?localhost|127(?:\.\d+){1,3}|\[(?:0*:)*0*1\])(?::\d+)?$/;
+
+/** Says whether the registry's name means each machine itself. */
+export const isLoopback = ({ registry }: Target): boolean => LOOPBACK.test(registry);
+
 /** Checks a tag that a person chose. */
 export function parseTag(tag: string): string {
   // Tags of this form say which manifests belong to another one.

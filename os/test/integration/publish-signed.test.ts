@@ -6,13 +6,14 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 import type { PublishResult } from '../../src/publish/publish.ts';
+import { openCosign, type Verification } from '../support/publish/cosign.ts';
 import { fakeBuild } from '../support/publish/fake-builds.ts';
 import { startDistribution, type TestRegistry } from '../support/publish/registries.ts';
 import { RegistryReader } from '../support/publish/registry-reader.ts';
 import { login, runPublish } from '../support/publish/run-publish.ts';
 import { openSkopeo, type VerifiedPull } from '../support/publish/skopeo.ts';
 
-/** Signatures of `kios publish`, as a program of another project judges them. */
+/** Signatures of `kios publish`, as programs of other projects judge them. */
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 600_000 });
 
@@ -27,7 +28,10 @@ const strangersPublicKey = strangers.publicKey.export(spki);
 let home = '';
 let registry: TestRegistry;
 let pull: VerifiedPull;
+let verify: Verification;
 let signKey = '';
+let ourKeyFile = '';
+let strangersKeyFile = '';
 let published: PublishResult;
 
 beforeAll(async () => {
@@ -37,6 +41,11 @@ beforeAll(async () => {
   vi.stubEnv('DOCKER_CONFIG', path.join(home, 'docker'));
   await login(path.join(home, 'skopeo'), registry.host);
   pull = await openSkopeo(path.join(home, 'skopeo'), registry);
+  verify = await openCosign(home, registry);
+  ourKeyFile = path.join(home, 'kios.pub');
+  strangersKeyFile = path.join(home, 'strangers.pub');
+  await writeFile(ourKeyFile, ourPublicKey);
+  await writeFile(strangersKeyFile, strangersPublicKey);
   signKey = path.join(home, 'kios.key');
   await writeFile(signKey, ours.privateKey.export({ type: 'pkcs8', format: 'pem' }));
   await fakeBuild({ home, content: 'signed' });
@@ -54,13 +63,26 @@ it('skopeo pulls every image whose policy names our key, for all architectures',
     expect(await pull(reference, ourPublicKey)).toContain('Storing');
 });
 
-it('skopeo refuses a stranger’s key, and an image that nobody signed', async () => {
+it('skopeo refuses a stranger’s key, and both an image that nobody signed', async () => {
   const [{ reference } = { reference: '' }] = published.images;
   await expect(pull(reference, strangersPublicKey)).rejects.toThrow(/ignature/);
   await fakeBuild({ home, content: 'unsigned' });
   const { images } = await runPublish({ home, registry, tag: 'unsigned' });
-  await expect(pull(images[0]?.reference ?? '', ourPublicKey)).rejects.toThrow(/ignature/);
+  const unsigned = images[0]?.reference ?? '';
+  await expect(pull(unsigned, ourPublicKey)).rejects.toThrow(/ignature/);
+  await expect(verify(unsigned, ourKeyFile)).rejects.toThrow(/no signatures/);
   await fakeBuild({ home, content: 'signed' });
+});
+
+it('cosign verifies every image, each architecture of it, and no other key', async () => {
+  const reader = new RegistryReader(registry);
+  for (const { name, reference, digest } of published.images) {
+    expect(await verify(reference, ourKeyFile)).toBe('1 signatures');
+    const { manifests } = await reader.complete(`kios/${name}`, digest);
+    for (const manifest of manifests)
+      await verify(`${registry.host}/kios/${name}@${manifest.digest}`, ourKeyFile);
+    await expect(verify(reference, strangersKeyFile)).rejects.toThrow(/invalid signature/);
+  }
 });
 
 it('the bill of materials and the provenance are signed under their own digests', async () => {

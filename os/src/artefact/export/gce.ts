@@ -6,8 +6,8 @@ import { createGzip } from 'node:zlib';
 
 import { fitGpt } from '../../build/formats/gpt-fit.ts';
 import { run } from '../../workstation/run.ts';
+import { Meter } from '../../workstation/terminal/rate.ts';
 import { readAt, TABLE_BYTES } from '../kind.ts';
-import { Meter } from '../meter.ts';
 import type { Job } from './source.ts';
 
 const GIB = 1024 ** 3;

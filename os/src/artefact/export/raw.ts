@@ -3,8 +3,8 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
 
+import { Meter } from '../../workstation/terminal/rate.ts';
 import { chunksOf } from '../file-digest.ts';
-import { Meter } from '../meter.ts';
 import type { Job } from './source.ts';
 
 /** Beyond this level only time grows: most of the image is compressed already. */

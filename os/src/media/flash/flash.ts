@@ -4,13 +4,13 @@ import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
 import { distDir } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
+import { formatRate } from '../../workstation/terminal/rate.ts';
 import { formatDiskSize } from '../../workstation/terminal/size.ts';
 import { openDevice } from '../device/client.ts';
 import { checkDisk, checkExpected, resolveDisk } from '../disks/choose.ts';
 import type { Disk } from '../disks/disk.ts';
 import { chooseForWriting, type FlashRequest, usageError } from './choose-disk.ts';
 import { openImage } from './open-image.ts';
-import { formatRate } from './rate.ts';
 import { verifyImage } from './verify.ts';
 import { type Stage, type WriteOptions, writeImage } from './write.ts';
 

@@ -27,15 +27,21 @@ export interface TestRegistry extends AsyncDisposable {
   readonly lines: readonly string[];
 }
 
-/** Starts distribution, the reference registry: TLS, passwords, and no API for referrers. */
-export async function startDistribution(dir: string): Promise<TestRegistry> {
+/**
+ * Starts distribution, the reference registry: TLS, passwords, and no API for referrers. Its certificate holds for
+ * further addresses at which others see the loopback.
+ */
+export async function startDistribution(
+  dir: string,
+  seenAt: readonly string[] = [],
+): Promise<TestRegistry> {
   const built = await buildUpstream(['registry'], workstationArch(), silent);
   const authority = await issueAuthority('test authority');
   const leaf = await issueLeaf(authority, {
     commonName: 'registry',
     usage: 'server',
     dnsNames: ['localhost'],
-    ips: ['127.0.0.1'],
+    ips: ['127.0.0.1', ...seenAt],
   });
   await mkdir(dir, { recursive: true });
   const at = (name: string): string => path.join(dir, name);

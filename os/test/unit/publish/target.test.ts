@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { parseTag, parseTarget, repositoryOf } from '../../../src/publish/target.ts';
+import { isLoopback, parseTag, parseTarget, repositoryOf } from '../../../src/publish/target.ts';
 
 it.each([
   ['registry.example', 'registry.example/dhcp'],
@@ -25,6 +25,22 @@ it.each([
 ])('refuses %j', (word) => {
   expect(() => parseTarget(word)).toThrow(expect.objectContaining({ code: 'KIOS_PUBLISH_TARGET' }));
 });
+
+it.each([
+  'localhost',
+  'localhost:5000/kios',
+  'hub.localhost:1',
+  '127.0.0.1:5000',
+  '127.1',
+  '[::1]',
+])('%s is a name that every machine has for itself', (word) =>
+  expect(isLoopback(parseTarget(word))).toBe(true),
+);
+
+it.each(['registry.example', 'localhost.example:1', '127.example', '10.0.0.1:1', '[2001:db8::1]'])(
+  '%s is a name of one machine',
+  (word) => expect(isLoopback(parseTarget(word))).toBe(false),
+);
 
 const withPassword = () => parseTarget('https://me:hunter2@registry.example/kios');
 

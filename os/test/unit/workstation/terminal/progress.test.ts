@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { formatDuration } from '../../../../src/workstation/terminal/duration.ts';
 import { progressOn, type Screen } from '../../../../src/workstation/terminal/progress.ts';
+import { formatRate } from '../../../../src/workstation/terminal/rate.ts';
 import { formatTable } from '../../../../src/workstation/terminal/table.ts';
 
 // The tests may run on a terminal that cannot move its cursor.
@@ -51,6 +52,21 @@ describe('progress on a terminal', () => {
     const drawn = out.text.split('\r\u001B[2K').filter((part) => !part.includes('\n'));
     expect(drawn.length).toBeGreaterThan(1);
     for (const part of drawn) expect(part.length).toBeLessThan(20);
+  });
+
+  it('has room in 80 columns for the longest line of flash', async () => {
+    vi.useFakeTimers();
+    try {
+      const out = screen({ isTTY: true, columns: 80 });
+      const detail = formatRate(16e9, 31.9e9, 25 * 60_000);
+      await progressOn(out).task('read back from /dev/mmcblk0', async (note) => {
+        note(detail);
+        await vi.advanceTimersByTimeAsync(25 * 60_000);
+      });
+      expect(out.text).toContain(`  25 min 00 s  ${detail}`);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('leaves one line behind for a finished task', async () => {

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
@@ -20,7 +19,6 @@ import { MACHINE_FILES } from '../../src/lab/qemu/arguments.ts';
 import type { SeenEvent } from '../../src/lab/qemu/console.ts';
 import { writeToData } from '../../src/lab/qemu/data-partition.ts';
 import { qmp } from '../../src/lab/qemu/qmp.ts';
-import { configure } from '../../src/media/configure/configure.ts';
 import { Partition } from '../../src/media/configure/partition.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { distDir } from '../../src/workstation/paths.ts';
@@ -76,7 +74,6 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   const machine = labMachine();
   const told = new Set<string>();
-  let home: string;
   let older: BuiltImage;
   let newer: BuiltImage;
   let registry: Registry | undefined;
@@ -119,15 +116,9 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
     await writeToData(machine.file('disk'), {
       [`/meta/etc/containerd/certs.d/${name}/hosts.toml`]: { content: hosts },
     });
-    const manifests = path.join(home, 'manifests');
-    await mkdir(manifests);
     const pod = podOf(`${name}/copy:1`, `${WORKSTATION_SEEN_BY_GUEST}:${listenerPort}`);
-    await writeFile(path.join(manifests, 'pulled.yaml'), pod);
-    await using undo = new AsyncDisposableStack();
-    await configure(
-      { progress, signal: new AbortController().signal, undo, print: () => {} },
-      { target: machine.file('disk'), wanted: { manifests }, show: false, json: false },
-    );
+    await using partition = await Partition.open(machine.file('disk'), await openToolroot(silent));
+    await partition.write('kios/manifests/pulled.json', Buffer.from(pod));
   }
 
   async function boot(): Promise<BootedNode> {
@@ -166,7 +157,6 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
     vi.waitFor(() => expect(told.size).toBe(1), { timeout: BOOT_MS, interval: 200 });
 
   beforeAll(async () => {
-    home = await mkdtemp(path.join(tmpdir(), 'kios-changed-'));
     await down(silent, { purge: true });
     await ensurePackages(['build', 'machine'], progress);
     older = await buildOlder();
@@ -185,7 +175,6 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
     await down(silent, { purge: true });
     await listener?.[Symbol.asyncDispose]();
     await registry?.[Symbol.asyncDispose]();
-    if (home !== undefined) await rm(home, { recursive: true, force: true });
   }, 120_000);
 
   it(

@@ -5,7 +5,6 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
-import { AGENT_ENTRYPOINT } from '../../src/build/image/runtime.ts';
 import { imageName } from '../../src/build/shipped.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { runOnHost } from '../../src/checks/acceptance/debug-pod.ts';
@@ -47,6 +46,29 @@ spec:
         readOnlyRootFilesystem: true
         capabilities: {drop: [ALL]}
         seccompProfile: {type: RuntimeDefault}
+`;
+
+/** A pod that loads the driver, as the module loader does for a device. */
+const LOADER = `apiVersion: v1
+kind: Pod
+metadata: {name: rare-driver, namespace: kube-system}
+spec:
+  automountServiceAccountToken: false
+  restartPolicy: OnFailure
+  containers:
+    - name: load
+      image: ${imageName('modloader')}
+      imagePullPolicy: Never
+      args: [load, ${RARE}]
+      resources: {limits: {memory: 128Mi}}
+      securityContext:
+        runAsUser: 0
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        capabilities: {drop: [ALL], add: [SYS_MODULE]}
+        seccompProfile: {type: RuntimeDefault}
+      volumeMounts: [{name: modules, mountPath: /lib/modules, readOnly: true}]
+  volumes: [{name: modules, hostPath: {path: /lib/modules, type: Directory}}]
 `;
 
 /** What a person drops on the medium by hand, by its path there. */
@@ -104,6 +126,7 @@ describe.skipIf(!isCi)('a node that only its medium configures', () => {
     const manifests = path.join(dir, 'manifests');
     await mkdir(manifests);
     await writeFile(path.join(manifests, 'pod.yaml'), MANIFEST);
+    await writeFile(path.join(manifests, 'rare-driver.yaml'), LOADER);
     const kernelArguments = ['sysctl.vm.swappiness=42', 'mitigations=off'];
     await configure(
       { progress, signal, undo, print: () => {} },
@@ -196,8 +219,9 @@ describe.skipIf(!isCi)('a node that only its medium configures', () => {
     async () => {
       const mounted = await expectEvent('modules.mounted', 'modules.erofs');
       expect(mounted.fields).toMatchObject({ bytes: (await stat(modules)).size });
-      const pod = ['-n', 'kube-system', `modloader-${NODE}`];
-      await kubectl.call(['exec', ...pod, '--', ...AGENT_ENTRYPOINT, 'load', RARE]);
+      const loader = ['-n', 'kube-system', `pod/rare-driver-${NODE}`];
+      const done = '--for=jsonpath={.status.phase}=Succeeded';
+      await kubectl.call(['wait', done, '--timeout=110s', ...loader]);
       const script = `process.stdout.write(require('node:fs').readFileSync('/proc/modules', 'utf8'))`;
       const said = await runOnHost(kubectl, {
         nodeName: NODE,

@@ -66,7 +66,7 @@ func (l *Loader) LoadDevices() error {
 	}
 	var failed []error
 	for {
-		files := l.table.Wanted(modaliases(), l.tried)
+		files := l.table.Wanted(modaliases("/sys"), l.tried)
 		if len(files) == 0 {
 			return errors.Join(failed...)
 		}
@@ -127,12 +127,22 @@ func insert(path string) error {
 }
 
 // modaliases returns the modalias of every device on a bus. Walking all of /sys/devices would take ten times as long.
-func modaliases() []string {
-	files, _ := filepath.Glob("/sys/bus/*/devices/*/modalias")
+// Memory cards have theirs in the file uevent only, which holds more on other buses.
+func modaliases(sys string) []string {
 	var found []string
+	files, _ := filepath.Glob(sys + "/bus/*/devices/*/modalias")
 	for _, file := range files {
 		if text, err := os.ReadFile(file); err == nil {
 			found = append(found, strings.TrimSpace(string(text)))
+		}
+	}
+	files, _ = filepath.Glob(sys + "/bus/mmc/devices/*/uevent")
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		for line := range strings.Lines(string(text)) {
+			if alias, ok := strings.CutPrefix(line, "MODALIAS="); ok {
+				found = append(found, strings.TrimSpace(alias))
+			}
 		}
 	}
 	return found

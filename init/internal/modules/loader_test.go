@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,5 +74,36 @@ func TestWithoutATableEverythingIsBuiltIn(t *testing.T) {
 	l.insert = func(string) error { return errors.New("nothing to load") }
 	if err := errors.Join(l.LoadAlways(), l.LoadDevices(), l.LoadFS("ext4")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestDevicesAreKnownByTheFilesThatTheirBusHas(t *testing.T) {
+	sys := t.TempDir()
+	for file, text := range map[string]string{
+		"bus/pci/devices/0000:00:01.0/modalias":         "pci:v00001000d0000005D\n",
+		"bus/scsi/devices/0:0:0:0/modalias":             "scsi:t-0x00\n",
+		"bus/vmbus/devices/4487b255/modalias":           "vmbus:d96361ba\n",
+		"bus/xen/devices/vbd-51712/modalias":            "xen:vbd\n",
+		"bus/platform/devices/fe340000.mmc/modalias":    "of:NmmcT(null)Cbrcm,bcm2711-emmc2\n",
+		"bus/platform/devices/fe340000.mmc/uevent":      "MODALIAS=read twice\n",
+		"bus/mmc/devices/mmc0:aaaa/uevent":              "MMC_TYPE=SD\nMMC_NAME=SC16G\nMODALIAS=mmc:block\n",
+		"bus/usb/devices/1-1:1.0/modalias":              "usb:v0781p5581d0100dc00dsc00dp00ic08isc06ip50in00\n",
+		"devices/pci0000:00/0000:00:02.0/only/modalias": "on no bus\n",
+	} {
+		if err := os.MkdirAll(filepath.Join(sys, filepath.Dir(file)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(sys, file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := modaliases(sys)
+	slices.Sort(found)
+	want := []string{
+		"mmc:block", "of:NmmcT(null)Cbrcm,bcm2711-emmc2", "pci:v00001000d0000005D", "scsi:t-0x00",
+		"usb:v0781p5581d0100dc00dsc00dp00ic08isc06ip50in00", "vmbus:d96361ba", "xen:vbd",
+	}
+	if !slices.Equal(found, want) {
+		t.Errorf("%q", found)
 	}
 }

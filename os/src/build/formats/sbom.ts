@@ -1,8 +1,12 @@
+import { sha256 } from '../../workstation/digest.ts';
 import { namedGuid } from './gpt.ts';
 import { digestOf, type Origin, type Tree } from './tree.ts';
 
 const idOf = (origin: Origin): string =>
   `SPDXRef-Package-${`${origin.kind}-${origin.name}-${origin.version}`.replaceAll(/[^A-Za-z0-9.-]+/g, '-')}`;
+
+/** Identifies a text of licences: the packages of one source share theirs. */
+const licenceId = (text: string): string => `LicenseRef-${sha256(text).slice(0, 16)}`;
 
 const PURL = {
   deb: 'pkg:deb/debian/',
@@ -19,6 +23,13 @@ function packageOf(origin: Origin): object {
     versionInfo: origin.version,
     downloadLocation: 'NOASSERTION',
     filesAnalyzed: false,
+    ...(origin.licence === undefined
+      ? {}
+      : {
+          licenseConcluded: 'NOASSERTION',
+          licenseDeclared: licenceId(origin.licence),
+          copyrightText: 'NOASSERTION',
+        }),
     ...(origin.sha256 === undefined
       ? {}
       : { checksums: [{ algorithm: 'SHA256', checksumValue: origin.sha256 }] }),
@@ -35,12 +46,20 @@ export async function makeSbom(
   time: number,
 ): Promise<string> {
   const packages = new Map<string, object>();
+  const licences = new Map<string, object>();
   const files: object[] = [];
   const relationships: object[] = [];
   for (const [where, entry] of trees.flatMap((tree) => tree.sorted())) {
     if (entry.type !== 'file') continue;
     const SPDXID: string = `SPDXRef-File-${files.length + 1}`;
     packages.set(idOf(entry.origin), packageOf(entry.origin));
+    const { licence, name: from, version } = entry.origin;
+    if (licence !== undefined && !licences.has(licenceId(licence)))
+      licences.set(licenceId(licence), {
+        licenseId: licenceId(licence),
+        name: `Licences of ${from} ${version} (Debian)`,
+        extractedText: licence,
+      });
     files.push({
       SPDXID,
       fileName: `.${where}`,
@@ -63,6 +82,7 @@ export async function makeSbom(
       created: new Date(time * 1000).toISOString().replace(/\.\d+Z$/, 'Z'),
       creators: ['Tool: kios build'],
     },
+    ...(licences.size === 0 ? {} : { hasExtractedLicensingInfos: [...licences.values()] }),
     packages: sorted,
     files,
     relationships,

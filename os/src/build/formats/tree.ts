@@ -11,6 +11,8 @@ export interface Origin {
   readonly kind: 'deb' | 'go' | 'npm' | 'kios';
   /** SHA-256 of the package file or of the compiled program, hexadecimal. */
   readonly sha256?: string;
+  /** The text of its licences, of what is not free. */
+  readonly licence?: string;
 }
 
 /** A file outside the tree, read only when its content is needed. */

@@ -1,17 +1,16 @@
-import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { workstationArch } from '../../workstation/arch.ts';
 import { cacheKey } from '../../workstation/cache.ts';
 import { fileSha256, sha256 } from '../../workstation/digest.ts';
 import { lockOutput } from '../../workstation/folder-lock.ts';
-import { type Arch, distDir, repository } from '../../workstation/paths.ts';
+import { type Arch, type Board, distDir, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
-import { run } from '../../workstation/run.ts';
 import { buildWorkspaces } from '../../workstation/turbo.ts';
 import { referenceOf } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
+import type { Tree } from '../formats/tree.ts';
 import { makeUki } from '../formats/uki.ts';
 import { commandLine } from '../kernel/command-line.ts';
 import { DEFAULT_KERNEL, type KernelName } from '../kernel/kernel-name.ts';
@@ -36,6 +35,7 @@ import { clearLayout } from './oci-layout.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
 import { assertPrograms } from './programs.ts';
 import { removeRecord, writeRecord, writeSboms } from './record.ts';
+import { ownCode, replace, sourceTime, STAMP, unchanged } from './reuse.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
 import { readStub } from './stub.ts';
@@ -51,6 +51,8 @@ export interface BuildRequest {
   readonly bootstrap?: BootstrapChoice;
   /** Folder of the artefacts. Default: `dist/<arch>/`. */
   readonly out?: string;
+  /** The board whose kernel it is. */
+  readonly board?: Board;
 }
 
 /** Paths of the finished artefacts. */
@@ -59,19 +61,6 @@ export interface BuiltImage {
   readonly image: string;
   readonly root: string;
   readonly sbom: string;
-}
-
-const DAY = 86_400;
-
-/**
- * Returns the time of the build, seconds since the epoch: the day (UTC) of the newest commit, so that equal sources
- * give equal bytes and the commits of a day share the slow steps. A node's clock never starts below it.
- */
-async function sourceTime(): Promise<number> {
-  const given = process.env['SOURCE_DATE_EPOCH'];
-  if (given !== undefined) return Number(given);
-  const commit = Number(await run('git', ['log', '-1', '--format=%ct'], { cwd: repository }));
-  return commit - (commit % DAY);
 }
 
 /** Builds the repository's own programs: init and the agents' bundles. */
@@ -85,7 +74,7 @@ async function buildOwn(progress: Progress): Promise<void> {
   );
 }
 
-interface Base {
+export interface Base {
   readonly arch: Arch;
   readonly dist: string;
   readonly time: number;
@@ -98,9 +87,7 @@ interface Base {
   readonly bootstrap: BootstrapChoice | undefined;
 }
 
-async function buildRoot(
-  base: Base,
-): Promise<{ root: string; files: Awaited<ReturnType<typeof makeRoot>> }> {
+async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   const { arch, dist, time, progress, kernel, tools, manifests, bootstrap } = base;
   const programs = await buildUpstream(NODE_PROGRAMS, arch, progress);
   const parts = await fetchParts(arch, progress);
@@ -140,11 +127,6 @@ async function buildRoot(
   return { files, root: await makeErofs(files, time, tools, progress) };
 }
 
-async function replace(file: string, content: Uint8Array | string): Promise<void> {
-  await writeFile(`${file}.tmp`, content);
-  await rename(`${file}.tmp`, file);
-}
-
 async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer> {
   const { arch, kernel, init } = base;
   // No `.osrel` section: the stub would turn it into a second initrd and copy ours to append it, which does not fit
@@ -157,25 +139,42 @@ async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer>
   ]);
 }
 
-/**
- * Returns the digest of the code under `os/src/build`, which may make other bytes from equal inputs when it changes.
- */
-async function ownCode(): Promise<string> {
-  const folder = path.resolve(import.meta.dirname, '..');
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  const paths = files.map((file) => path.join(file.parentPath, file.name)).toSorted();
-  return sha256((await Promise.all(paths.map(fileSha256))).join());
+/** What an image is put together from, for any firmware. */
+export interface Parts {
+  readonly base: Base;
+  readonly root: string;
+  readonly files: Tree;
+  /** Of which any change makes another image. */
+  readonly inputs: readonly unknown[];
 }
 
-/** Says whether all artefacts exist and were made for `key`. */
-async function unchanged(stamp: string, key: string, artefacts: BuiltImage): Promise<boolean> {
-  const made = await readFile(stamp, 'utf8').catch(() => '');
-  return made === key && Object.values(artefacts).every((file: string) => existsSync(file));
+/** Builds the root and everything else that all images of an architecture share. */
+export async function buildParts(dist: string, request: BuildRequest): Promise<Parts> {
+  const { arch, progress, bootstrap, board } = request;
+  // Checked first, so that a fault stops the build before anything is compiled.
+  const manifests = await readCheckedManifests(progress, request.manifests);
+  const time = await sourceTime();
+  const tools = await openToolroot(progress);
+  const name = request.kernel ?? DEFAULT_KERNEL;
+  const kernel = await openKernel(name, arch, tools, progress, board);
+  await buildOwn(progress);
+  const init = path.join(repository, 'init/dist', arch, 'init');
+  const base: Base = { arch, dist, time, tools, kernel, init, progress, manifests, bootstrap };
+  const { root, files } = await buildRoot(base);
+  const inputs = [
+    root,
+    await ownCode(),
+    kernel.origin,
+    await fileSha256(kernel.image),
+    time,
+    await fileSha256(init),
+    await espFilesDigest(),
+  ];
+  return { base, root, files, inputs };
 }
 
 async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltImage> {
-  const { arch, progress, bootstrap } = request;
+  const { arch, progress } = request;
   const at = (name: string): string => path.join(dist, name);
   const out = {
     efi: at('kios.efi'),
@@ -183,28 +182,11 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
     root: at('root.erofs'),
     sbom: at('sbom.spdx.json'),
   };
-  // Checked first, so that a fault stops the build before anything is compiled.
-  const manifests = await readCheckedManifests(progress, request.manifests);
-  const time = await sourceTime();
-  const tools = await openToolroot(progress);
-  const kernel = await openKernel(request.kernel ?? DEFAULT_KERNEL, arch, tools, progress);
-  await buildOwn(progress);
-  const init = path.join(repository, 'init/dist', arch, 'init');
-  const base: Base = { arch, dist, time, tools, kernel, init, progress, manifests, bootstrap };
-  const { root, files } = await buildRoot(base);
+  const { base, root, files, inputs } = await buildParts(dist, request);
+  const { time, tools } = base;
   const stub = await readStub(arch, progress);
-  const key = cacheKey(
-    root,
-    sha256(stub.bytes),
-    await ownCode(),
-    kernel.origin,
-    await fileSha256(kernel.image),
-    commandLine(arch),
-    time,
-    await fileSha256(init),
-    await espFilesDigest(),
-  );
-  if (await unchanged(at('.built'), key, out)) return out;
+  const key = cacheKey(...inputs, sha256(stub.bytes), commandLine(arch));
+  if (await unchanged(at(STAMP), key, Object.values<string>(out))) return out;
   await progress.task('kios.efi', async () =>
     replace(out.efi, await assemble(base, stub.bytes, root)),
   );
@@ -215,28 +197,35 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
   await progress.task('sbom.spdx.json', async () =>
     replace(out.sbom, await makeSbom(`kios-${KIOS}`, [files], time)),
   );
-  await replace(at('.built'), key);
+  await replace(at(STAMP), key);
   return out;
 }
 
-async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImage> {
-  const built = await makeArtefacts(dist, request);
-  const { arch, kernel = DEFAULT_KERNEL, bootstrap } = request;
-  await writeRecord(dist, { arch, kernel, bootstrap, time: await sourceTime() });
-  return built;
+/**
+ * Runs a build in its output folder, where only one works at a time, and records what it was made from.
+ */
+export async function buildIn<T>(
+  dist: string,
+  request: BuildRequest,
+  build: () => Promise<T>,
+): Promise<T> {
+  await mkdir(dist, { recursive: true });
+  const held = await lockOutput(dist, request.progress);
+  try {
+    const built = await build();
+    const { arch, kernel = DEFAULT_KERNEL, bootstrap } = request;
+    await writeRecord(dist, { arch, kernel, bootstrap, time: await sourceTime() });
+    return built;
+  } finally {
+    held[Symbol.dispose]();
+  }
 }
 
 /**
  * Builds the machine image from upstream sources and packages. Every slow step is in the content-keyed cache, so a
- * second run without changes takes seconds. Only one build at a time works in an output folder.
+ * second run without changes takes seconds.
  */
 export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   const dist = request.out ?? distDir(request.arch);
-  await mkdir(dist, { recursive: true });
-  const held = await lockOutput(dist, request.progress);
-  try {
-    return await buildInto(dist, request);
-  } finally {
-    held[Symbol.dispose]();
-  }
+  return buildIn(dist, request, () => makeArtefacts(dist, request));
 }

@@ -63,7 +63,7 @@ export async function checkHardening(hardening: Hardening, progress: Progress): 
     await fetchDebian({
       arch: workstationArch(),
       packages: [PACKAGE],
-      suite: 'backports',
+      archive: 'backports',
       progress,
     }),
   );

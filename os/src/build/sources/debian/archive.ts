@@ -51,24 +51,33 @@ const configuration = (home: string, arch: Arch): string =>
     '',
   ].join('\n');
 
-const source = (uri: string, suite: string): string =>
-  `deb [signed-by=${KEYRING}] ${uri} ${suite} main`;
+type Component = 'main' | 'non-free-firmware';
+
+const source = (uri: string, suite: string, component: Component = 'main'): string =>
+  `deb [signed-by=${KEYRING}] ${uri} ${suite} ${component}`;
 
 /** Returns the suite and its updates as lines of apt's sources.list. */
-export async function suiteSources(): Promise<string[]> {
+export async function suiteSources(component: Component = 'main'): Promise<string[]> {
   const { main, security } = await findMirror();
   return [
-    source(main, SUITE),
-    source(main, `${SUITE}-updates`),
-    source(security, `${SUITE}-security`),
+    source(main, SUITE, component),
+    source(main, `${SUITE}-updates`, component),
+    source(security, `${SUITE}-security`, component),
   ];
 }
 
-/** Returns the sources of backports. They have their own set-up, so that other packages never come from there. */
 async function backportsSources(): Promise<string[]> {
   const { main } = await findMirror();
   return [source(main, SUITE), source(main, `${SUITE}-backports`)];
 }
+
+/** Archives with a set-up of their own, so that other packages never come from there. */
+const OTHER_ARCHIVES = {
+  backports: backportsSources,
+  'non-free-firmware': () => suiteSources('non-free-firmware'),
+} as const;
+
+type OtherArchive = keyof typeof OTHER_ARCHIVES;
 
 /** Writes a private set-up of apt, which neither reads nor changes the workstation's sources, lists and packages. */
 async function prepare(home: string, arch: Arch, sources: readonly string[]): Promise<string> {
@@ -140,11 +149,12 @@ export interface FetchRequest {
   readonly arch: Arch;
   readonly packages: readonly string[];
   readonly progress: Progress;
-  readonly suite?: 'backports';
+  /** Default: the suite itself, of which only free packages. */
+  readonly archive?: OtherArchive;
 }
 
-const homeOf = (arch: Arch, suite = SUITE): string =>
-  path.join(cacheDir, 'apt', `${suite}-${arch}`);
+const homeOf = (arch: Arch, archive: string = SUITE): string =>
+  path.join(cacheDir, 'apt', `${archive}-${arch}`);
 
 /** Returns the packages of a recent fetch, if their files are still in the cache. */
 async function remembered(memo: string): Promise<Deb[] | undefined> {
@@ -156,12 +166,12 @@ async function remembered(memo: string): Promise<Deb[] | undefined> {
 
 /** Fetches packages by name in the suite's present version, which is looked up at most once a day. */
 export async function fetchDebian(request: FetchRequest): Promise<Deb[]> {
-  const { arch, packages, progress, suite } = request;
-  const home = homeOf(arch, suite);
+  const { arch, packages, progress, archive } = request;
+  const home = homeOf(arch, archive);
   const memo = path.join(home, `resolved-${cacheKey(packages)}.json`);
   const known = await remembered(memo);
   if (known !== undefined) return known;
-  const sources = suite === undefined ? await suiteSources() : await backportsSources();
+  const sources = await (archive === undefined ? suiteSources() : OTHER_ARCHIVES[archive]());
   const conf = await prepare(home, arch, sources);
   await update(conf, home, progress);
   const candidates = await resolve(conf, packages);

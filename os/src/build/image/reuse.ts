@@ -1,0 +1,50 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { fileSha256, sha256 } from '../../workstation/digest.ts';
+import { repository } from '../../workstation/paths.ts';
+import { run } from '../../workstation/run.ts';
+
+/** In an output folder, the key of the inputs that its artefacts were made from. */
+export const STAMP = '.built';
+
+const DAY = 86_400;
+
+/**
+ * Returns the time of the build, seconds since the epoch: the day (UTC) of the newest commit, so that equal sources
+ * give equal bytes and the commits of a day share the slow steps. A node's clock never starts below it.
+ */
+export async function sourceTime(): Promise<number> {
+  const given = process.env['SOURCE_DATE_EPOCH'];
+  if (given !== undefined) return Number(given);
+  const commit = Number(await run('git', ['log', '-1', '--format=%ct'], { cwd: repository }));
+  return commit - (commit % DAY);
+}
+
+/** Replaces a file in one step. */
+export async function replace(file: string, content: Uint8Array | string): Promise<void> {
+  await writeFile(`${file}.tmp`, content);
+  await rename(`${file}.tmp`, file);
+}
+
+/**
+ * Returns the digest of the code under `os/src/build`, which may make other bytes from equal inputs when it changes.
+ */
+export async function ownCode(): Promise<string> {
+  const folder = path.resolve(import.meta.dirname, '..');
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const paths = files.map((file) => path.join(file.parentPath, file.name)).toSorted();
+  return sha256((await Promise.all(paths.map(fileSha256))).join());
+}
+
+/** Says whether all artefacts exist and were made for `key`. */
+export async function unchanged(
+  stamp: string,
+  key: string,
+  artefacts: readonly string[],
+): Promise<boolean> {
+  const made = await readFile(stamp, 'utf8').catch(() => '');
+  return made === key && artefacts.every((file) => existsSync(file));
+}

@@ -215,3 +215,23 @@ describe('a file that is no artefact ends with one line, a code and its reason:'
     expect((await readdir(dir)).filter((name) => name.startsWith('kios-inspect-'))).toEqual([]);
   });
 });
+
+describe('inspect of an image for a board', () => {
+  it('tells what its loader starts, and what fills it', async () => {
+    const { disk, efi, board, root, shares } = await inspected(made.boardImage);
+    expect(efi).toBeUndefined();
+    expect(board).toMatchObject({ name: 'rpi4', commandLine: 'quiet console=ttyS0' });
+    expect(board?.early.map(({ name }) => name)).toEqual(['init']);
+    expect(root.sha256).toBe(await fileSha256(made.root));
+    const files = disk?.files ?? [];
+    expect(files.map(({ name }) => name)).toContain('start4.elf');
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    expect(shares.reduce((sum, share) => sum + share.bytes, 0)).toBe(bytes);
+  });
+
+  it('shows a word that a person added to its command line as the difference', async () => {
+    const { stdout } = await kios(made.boardImage, '--diff', other.boardImage);
+    expect(stdout).toContain('+ command line debug');
+    expect(stdout).toContain('- command line console=ttyS0');
+  });
+});

@@ -15,6 +15,7 @@ import { encodeGpt, namedGuid, placePartitions, TYPE } from '../../src/build/for
 import { makeImage, referenceOf } from '../../src/build/formats/oci.ts';
 import { type Origin, Tree } from '../../src/build/formats/tree.ts';
 import { makeUki } from '../../src/build/formats/uki.ts';
+import { PI_FILES } from '../../src/build/image/boot-file.ts';
 import { makeDisk } from '../../src/build/image/disk.ts';
 import { makeErofs } from '../../src/build/image/erofs.ts';
 import { makeInitramfs } from '../../src/build/image/initramfs.ts';
@@ -92,9 +93,34 @@ export async function makeSmallDisk(folder: string, efi: string): Promise<string
 export interface SmallArtefacts {
   readonly efi: string;
   readonly image: string;
+  /** A disk image of a board, with the same root. */
+  readonly boardImage: string;
   readonly root: string;
   /** The digest by which the root knows its image `kios.invalid/one:1`. */
   readonly digest: string;
+}
+
+/** Writes what a board starts from, with an initramfs that is whole. */
+async function smallBoard(
+  folder: string,
+  commandLine: string,
+  initramfs: Buffer,
+): Promise<Map<string, string>> {
+  const { loader, config, commandLine: line, kernel, initramfs: initrd } = PI_FILES;
+  const contents = new Map<string, Buffer>([
+    [loader, Buffer.alloc(3000, 'loader ')],
+    [config, Buffer.from('arm_64bit=1\n')],
+    [line, Buffer.from(`${commandLine}\n`)],
+    [kernel, Buffer.alloc(9000, 'kernel ')],
+    [initrd, initramfs],
+  ]);
+  await mkdir(path.join(folder, 'board'));
+  const files = new Map<string, string>();
+  for (const [name, content] of contents) {
+    files.set(name, path.join(folder, 'board', name));
+    await writeFile(path.join(folder, 'board', name), content);
+  }
+  return files;
 }
 
 /** Makes a root of one pod and one image of two layers, and the EFI file and disk with it, by the build's own code. */
@@ -152,5 +178,14 @@ export async function makeSmallArtefacts(
   await writeFile(efi, makeUki(makeStub(), sections));
   const image = path.join(folder, 'kios.img');
   await makeDisk({ out: image, efi, arch: 'amd64', time: TIME, tools });
-  return { efi, image, root, digest: images[0]!.manifest.digest };
+  const boardImage = path.join(folder, 'board.img');
+  const board = await smallBoard(folder, commandLine, sections[2]!.content);
+  await makeDisk({ out: boardImage, boot: board, time: TIME, tools });
+  return {
+    boardImage,
+    efi,
+    image,
+    root,
+    digest: images[0]!.manifest.digest,
+  };
 }

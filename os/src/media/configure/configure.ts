@@ -1,9 +1,10 @@
 import { EXIT, KiosError } from '@kios/errors';
 
-import { findBootFile } from '../../build/image/boot-file.ts';
+import { findBoard, findBootFile, PI_FILES } from '../../build/image/boot-file.ts';
 import { openToolroot } from '../../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
+import { BOARD_ARCH } from '../../workstation/paths.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import { DOCUMENT } from './boot-folder.ts';
 import { Partition } from './partition.ts';
@@ -36,12 +37,13 @@ async function apply(
   );
   const folders = await partition.folders();
   for (const folder of needed) if (!folders.includes(folder)) await partition.makeFolder(folder);
-  const leftover = `${DOCUMENT}.new`;
-  if (present.includes(leftover)) await partition.remove(leftover);
+  for (const leftover of [`${DOCUMENT}.new`, `${PI_FILES.commandLine}.new`])
+    if (present.includes(leftover)) await partition.remove(leftover);
   for (const { name, content } of changes) {
     signal.throwIfAborted();
     if (content === undefined) await partition.remove(name);
-    else if (name === DOCUMENT) await partition.replace(name, content, present.includes(name));
+    else if (name === DOCUMENT || name === PI_FILES.commandLine)
+      await partition.replace(name, content, present.includes(name));
     else await partition.write(name, content);
   }
 }
@@ -77,8 +79,10 @@ async function configurePartition(
   { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
 ): Promise<Shown[]> {
   const present = await partition.list();
+  const board = findBoard(present);
   const medium: Medium = {
-    arch: findBootFile(present)?.arch ?? 'amd64',
+    arch: board === undefined ? (findBootFile(present)?.arch ?? 'amd64') : BOARD_ARCH[board],
+    ...(board === undefined ? {} : { commandLine: () => partition.read(PI_FILES.commandLine) }),
     document: async () => (present.includes(DOCUMENT) ? partition.read(DOCUMENT) : undefined),
   };
   const wanted = await readWanted(options.wanted, medium, progress);

@@ -17,6 +17,10 @@ const BOARD = { accelerator: 'tcg', memoryMiB: 2048, cpus: 4, workstationPorts: 
 
 const progress = progressOn({ write: (text) => process.stdout.write(text) });
 
+/** Waits for one of init's events; fails when the node is past it. */
+const seen = async ({ console }: BootedNode, ev: string) =>
+  (await console.expect(ev, (event) => event.agent === 'init' && event.ev === ev, STEP_MS)).fields;
+
 await describeRecorded('rpi4', () => {
   const machine = new Machine(machineDir('rpi4'), 'arm64', 'rpi4');
   let node: BootedNode | undefined;
@@ -27,11 +31,6 @@ await describeRecorded('rpi4', () => {
     node = await powerOn(machine, BOARD);
     return node;
   }
-
-  /** Waits for one of init's events; fails when the node is past it. */
-  const seen = async ({ console }: BootedNode, ev: string) =>
-    (await console.expect(ev, (event) => event.agent === 'init' && event.ev === ev, STEP_MS))
-      .fields;
 
   beforeAll(async () => {
     await ensurePackages(['build', 'machine'], progress);

@@ -1,4 +1,5 @@
-import { sha256 } from '../../workstation/digest.ts';
+import { hash } from 'node:crypto';
+
 import { namedGuid } from './gpt.ts';
 import { digestOf, type Origin, type Tree } from './tree.ts';
 
@@ -6,7 +7,7 @@ const idOf = (origin: Origin): string =>
   `SPDXRef-Package-${`${origin.kind}-${origin.name}-${origin.version}`.replaceAll(/[^A-Za-z0-9.-]+/g, '-')}`;
 
 /** Identifies a text of licences: the packages of one source share theirs. */
-const licenceId = (text: string): string => `LicenseRef-${sha256(text).slice(0, 16)}`;
+const licenceId = (text: string): string => `LicenseRef-${hash('sha256', text).slice(0, 16)}`;
 
 const PURL = {
   deb: 'pkg:deb/debian/',

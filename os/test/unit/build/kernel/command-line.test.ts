@@ -5,9 +5,10 @@ import { boardCommandLine, commandLine } from '../../../../src/build/kernel/comm
 /** COMMAND_LINE_SIZE of arm64, with the zero at its end. */
 const ARM64_LIMIT = 2048;
 
+const others = (line: string): string[] =>
+  line.split(' ').filter((word) => !word.startsWith('console='));
+
 it('differs on a board by its consoles only', () => {
-  const others = (line: string): string[] =>
-    line.split(' ').filter((word) => !word.startsWith('console='));
   expect(others(boardCommandLine('rpi4'))).toEqual(others(commandLine('arm64')));
   expect(boardCommandLine('rpi4')).toContain('console=tty0 console=ttyS1,115200 ');
 });

@@ -129,3 +129,13 @@ func TestASlowSearchSaysOnceWhatItWaitsFor(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyACardWritesItsJournalSeldom(t *testing.T) {
+	for bus, want := range map[blockdev.Bus]string{
+		blockdev.Card: "errors=remount-ro,commit=30", blockdev.USB: "errors=remount-ro", "": "errors=remount-ro",
+	} {
+		if got := options(bus); got != want {
+			t.Errorf("%q: %q, want %q", bus, got, want)
+		}
+	}
+}

@@ -133,14 +133,14 @@ describe('./kios configure', LONG, () => {
     const built = 'console=ttyS1,115200 mitigations=auto';
     await becomeBoard(built);
     await kios({ kernelArguments: ['mitigations=off', 'kios.console=all'] });
-    expect(await read('cmdline.txt')).toBe(`${built} kios.added mitigations=off\n`);
-    expect(await read('kios/cmdline.txt')).toBe('mitigations=off\nkios.console=all\n');
+    expect(await read('cmdline.txt')).toBe(`${built} kios.added mitigations=off`);
+    expect(await read('kios/cmdline.txt')).toBe('mitigations=off\nkios.console=all');
     expect(await kios({ show: true })).toMatch(
       /cmdline\.txt +\d+ +the kernel command line of the board, with mitigations=off/,
     );
-    await expect(read('loader/addons/kios.addon.efi')).rejects.toThrow('No such file');
+    await expect(read('loader/addons/kios.addon.efi')).rejects.toThrow('kios.addon.efi');
     await kios({ kernelArguments: [''] });
-    expect(await read('cmdline.txt')).toBe(`${built}\n`);
+    expect(await read('cmdline.txt')).toBe(built);
     expect(await list()).not.toContain('::/kios/cmdline.txt');
   });
 

@@ -37,13 +37,13 @@ async function apply(
   );
   const folders = await partition.folders();
   for (const folder of needed) if (!folders.includes(folder)) await partition.makeFolder(folder);
-  for (const leftover of [`${DOCUMENT}.new`, `${PI_FILES.commandLine}.new`])
-    if (present.includes(leftover)) await partition.remove(leftover);
+  const leftover = `${DOCUMENT}.new`;
+  if (present.includes(leftover)) await partition.remove(leftover);
   for (const { name, content } of changes) {
     signal.throwIfAborted();
     if (content === undefined) await partition.remove(name);
-    else if (name === DOCUMENT || name === PI_FILES.commandLine)
-      await partition.replace(name, content, present.includes(name));
+    // A board's command line is not renamed into place: mtools writes such a name in capitals.
+    else if (name === DOCUMENT) await partition.replace(name, content, present.includes(name));
     else await partition.write(name, content);
   }
 }

@@ -28,7 +28,12 @@ import { openToolroot, type Toolroot } from '../../src/build/sources/debian/tool
 import { fileSha256, sha256 } from '../../src/workstation/digest.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
-import { makeSmallArtefacts, makeSmallDisk } from '../support/artefact.ts';
+import {
+  makeBoardDisk,
+  makeSmallArtefacts,
+  makeSmallDisk,
+  type SmallArtefacts,
+} from '../support/artefact.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000 });
 
@@ -40,7 +45,7 @@ const LIST = ['--url', 'https://example.com/images/', '--device', 'pi4-64bit'];
 
 let dir: string;
 let image: string;
-let boardImage: string;
+let made: SmallArtefacts;
 let efi: string;
 let out: string;
 let exported: readonly ExportedFile[];
@@ -72,7 +77,8 @@ async function exportInto(
 
 beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'kios-test-export-'));
-  ({ efi, boardImage } = await makeSmallArtefacts(await mkdtemp(path.join(dir, 'made-'))));
+  made = await makeSmallArtefacts(await mkdtemp(path.join(dir, 'made-')));
+  ({ efi } = made);
   image = await makeSmallDisk(await mkdtemp(path.join(dir, 'disk-')), efi);
   [tools, qemu] = [await openToolroot(silent), await openExportTools(silent)];
   out = path.join(dir, 'out');
@@ -349,6 +355,11 @@ it('an interruption leaves neither a result nor a part of one', async () => {
 });
 
 describe('an image for a board', () => {
+  let boardImage: string;
+  beforeAll(async () => {
+    boardImage = await makeBoardDisk(await mkdtemp(path.join(dir, 'board-')), made);
+  });
+
   it('is listed for Raspberry Pi Imager under the board’s tag', async () => {
     const folder = await mkdtemp(path.join(dir, 'board-'));
     const args = ['--format', 'os-list', '--url', 'https://example.com', '--out', folder];

@@ -93,8 +93,9 @@ export async function makeSmallDisk(folder: string, efi: string): Promise<string
 export interface SmallArtefacts {
   readonly efi: string;
   readonly image: string;
-  /** A disk image of a board, with the same root. */
-  readonly boardImage: string;
+  /** The kernel command line and the initramfs, for `makeBoardDisk`. */
+  readonly commandLine: string;
+  readonly initramfs: Buffer;
   readonly root: string;
   /** The digest by which the root knows its image `kios.invalid/one:1`. */
   readonly digest: string;
@@ -121,6 +122,17 @@ async function smallBoard(
     await writeFile(path.join(folder, 'board', name), content);
   }
   return files;
+}
+
+/** Makes the disk image of a board from what an EFI file was made of. */
+export async function makeBoardDisk(
+  folder: string,
+  { commandLine, initramfs }: Pick<SmallArtefacts, 'commandLine' | 'initramfs'>,
+): Promise<string> {
+  const out = path.join(folder, 'board.img');
+  const boot = await smallBoard(folder, commandLine, initramfs);
+  await makeDisk({ out, boot, time: TIME, tools: await openToolroot(silent) });
+  return out;
 }
 
 /** Makes a root of one pod and one image of two layers, and the EFI file and disk with it, by the build's own code. */
@@ -178,14 +190,12 @@ export async function makeSmallArtefacts(
   await writeFile(efi, makeUki(makeStub(), sections));
   const image = path.join(folder, 'kios.img');
   await makeDisk({ out: image, efi, arch: 'amd64', time: TIME, tools });
-  const boardImage = path.join(folder, 'board.img');
-  const board = await smallBoard(folder, commandLine, sections[2]!.content);
-  await makeDisk({ out: boardImage, boot: board, time: TIME, tools });
   return {
-    boardImage,
     efi,
     image,
     root,
+    commandLine,
+    initramfs: sections[2]!.content,
     digest: images[0]!.manifest.digest,
   };
 }

@@ -10,7 +10,7 @@ const (
 	// patience bounds the wait for a disk that was named or booted from.
 	patience = 10 * time.Second
 	// boardPatience bounds it on a board that says from which kind of medium it started: that one is there.
-	boardPatience = 30 * time.Second
+	boardPatience = 60 * time.Second
 	// noticeable is how long a search may take before the log says what it waits for.
 	noticeable = 3 * time.Second
 	// silence is how long a bus like USB has brought nothing when it is taken to be complete. A hub waits for less before

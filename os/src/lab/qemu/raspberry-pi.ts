@@ -93,7 +93,8 @@ export const piArguments = (
     '-display none',
     `-drive if=sd,format=raw,file=${MACHINE_FILES.disk},cache=unsafe`,
     `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${spec.kubeletPort}-:10250`,
-    '-device usb-net,netdev=net0',
+    // Without a port QEMU puts a hub before it, which the guest polls all the time.
+    '-device usb-net,netdev=net0,port=1',
     ...serial('console', MACHINE_FILES.console),
     `-kernel ${kernel}`,
     `-initrd ${initramfs}`,

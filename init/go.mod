@@ -3,3 +3,5 @@ module kios.dev/init
 go 1.26.8
 
 require golang.org/x/sys v0.49.0
+
+require go.etcd.io/bbolt v1.5.0

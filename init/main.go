@@ -1,4 +1,5 @@
-// Command init is kiOS's process 1, in the initramfs and in the root. Called as mount or umount, it is that program.
+// Command init is kiOS's process 1, in the initramfs and in the root. Called as mount, umount
+// or kios-store, it is that program.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"kios.dev/init/internal/mountcmd"
 	"kios.dev/init/internal/stage1"
 	"kios.dev/init/internal/stage2"
+	"kios.dev/init/internal/store"
 )
 
 func main() {
@@ -17,6 +19,8 @@ func main() {
 		os.Exit(mountcmd.Mount(os.Args[1:], os.Stdout, os.Stderr))
 	case "umount":
 		os.Exit(mountcmd.Umount(os.Args[1:], os.Stderr))
+	case store.CommandName:
+		os.Exit(store.Command(os.Args[1:], os.Stdout))
 	default:
 		if os.Getpid() != 1 {
 			fmt.Fprintln(os.Stderr, "init: cannot start: it runs only as process 1 of a kiOS node")

@@ -1,5 +1,5 @@
-// Package eventlog writes init's events and its children's output to the console, to bounded files in /run/kios/log and
-// to an extra serial port when the kernel command line names one.
+// Package eventlog writes init's events and its children's output to the consoles, to bounded files in /run/kios/log
+// and to an extra serial port when the kernel command line names one.
 package eventlog
 
 import (
@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -25,19 +26,19 @@ const (
 // Log takes all messages of init. Its methods may be called from any goroutine.
 type Log struct {
 	dir        string
-	console    *sink
+	consoles   Consoles
 	port       atomic.Pointer[sink]
 	consoleAll atomic.Bool
 	file       io.Writer
 }
 
-// Open starts logging to dir/init.log and to the console device.
-func Open(dir string, console io.Writer) (*Log, error) {
+// Open starts logging to dir/init.log and to the consoles.
+func Open(dir string, consoles Consoles) (*Log, error) {
 	file, err := openRotating(filepath.Join(dir, "init.log"), fileLimit)
 	if err != nil {
 		return nil, err
 	}
-	return &Log{dir: dir, file: file, console: newSink(console)}, nil
+	return &Log{dir: dir, file: file, consoles: consoles}, nil
 }
 
 // Configure applies the options of the kernel command line, and once more those of a person's file if there is one.
@@ -60,19 +61,20 @@ func (l *Log) Error(event string, fields ...any) { l.event("error", event, field
 func (l *Log) event(level, event string, fields []any) {
 	line := Format(time.Now(), clock.Seconds(clock.Uptime()), level, event, fields...)
 	l.file.Write(line)
-	l.console.put(line)
+	l.consoles.Put(line)
 	l.toPort("init", line)
 }
 
-// Console puts one finished line of a client on the console.
-func (l *Log) Console(line []byte) { l.console.put(append(line[:len(line):len(line)], '\n')) }
+// Console puts one finished line of a client on the consoles.
+func (l *Log) Console(line []byte) { l.consoles.Put(append(line[:len(line):len(line)], '\n')) }
 
-// Flush waits until slow devices have written their queues, at most for limit each.
+// Flush waits until slow devices have written their queues, at most for limit.
 func (l *Log) Flush(limit time.Duration) {
-	l.console.flush(limit)
+	all := l.consoles
 	if port := l.port.Load(); port != nil {
-		port.flush(limit)
+		all = append(slices.Clip(all), port)
 	}
+	all.Flush(limit)
 }
 
 func (l *Log) toPort(name string, line []byte) {
@@ -112,7 +114,7 @@ func (l *Log) copyLines(name string, file io.Writer, from io.Reader, seen func(l
 				seen(line)
 			}
 			if l.consoleAll.Load() {
-				l.console.put(append([]byte(name+": "), line...))
+				l.consoles.Put(append([]byte(name+": "), line...))
 			}
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {

@@ -106,10 +106,45 @@ func TestAStuckDeviceBlocksNobodyAndReportsTheLoss(t *testing.T) {
 	}
 }
 
+func TestAStuckConsoleHoldsUpNoOther(t *testing.T) {
+	device, others := &stuck{free: make(chan struct{})}, [2]bytes.Buffer{}
+	defer close(device.free)
+	all := NewConsoles(&others[0], device, &others[1])
+	for range sinkQueue + 100 {
+		all.Put([]byte("x\n"))
+		all[0].flush(5 * time.Second) // this test is faster than a buffer
+		all[2].flush(5 * time.Second)
+	}
+	begin := time.Now()
+	all.Flush(100 * time.Millisecond)
+	if waited := time.Since(begin); waited > 2*time.Second {
+		t.Errorf("waited %v", waited)
+	}
+	for i := range others {
+		if n := strings.Count(others[i].String(), "x\n"); n != sinkQueue+100 {
+			t.Errorf("console %d shows %d lines", i, n)
+		}
+	}
+}
+
+func TestWithoutAnyConsoleTheLogIsKept(t *testing.T) {
+	dir := t.TempDir()
+	log, err := Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Warn("data.missing")
+	log.Console([]byte("x"))
+	log.Flush(time.Second)
+	if text, _ := os.ReadFile(dir + "/init.log"); !strings.Contains(string(text), "data.missing") {
+		t.Errorf("%q", text)
+	}
+}
+
 func TestAChildsLinesReachItsFileAndThePort(t *testing.T) {
 	dir := t.TempDir()
 	console, port := &bytes.Buffer{}, &bytes.Buffer{}
-	log, err := Open(dir, console)
+	log, err := Open(dir, NewConsoles(console))
 	if err != nil {
 		t.Fatal(err)
 	}

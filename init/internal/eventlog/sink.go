@@ -3,6 +3,7 @@ package eventlog
 import (
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -62,4 +63,32 @@ func (s *sink) flush(limit time.Duration) {
 	case <-written:
 	case <-end:
 	}
+}
+
+// Consoles are devices that show the same lines. One that is stuck or fails does not hold up the others.
+type Consoles []*sink
+
+// NewConsoles starts writing to devices.
+func NewConsoles(devices ...io.Writer) Consoles {
+	all := make(Consoles, len(devices))
+	for i, device := range devices {
+		all[i] = newSink(device)
+	}
+	return all
+}
+
+// Put queues a line for each.
+func (c Consoles) Put(line []byte) {
+	for _, s := range c {
+		s.put(line)
+	}
+}
+
+// Flush waits until all queues are written, at most for limit.
+func (c Consoles) Flush(limit time.Duration) {
+	var all sync.WaitGroup
+	for _, s := range c {
+		all.Go(func() { s.flush(limit) })
+	}
+	all.Wait()
 }

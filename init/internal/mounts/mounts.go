@@ -45,6 +45,16 @@ var API = []Mount{
 	{"efivarfs", "/sys/firmware/efi/efivars", "efivarfs", Hard | unix.MS_RDONLY, "", true},
 }
 
+// ForConsoles mounts what finding a console takes, for a fault before the API table. Where it is mounted already, the
+// kernel refuses to mount it again.
+func ForConsoles() {
+	for _, m := range API {
+		if m.Target == "/sys" || m.Target == "/dev" {
+			unix.Mount(m.Source, m.Target, m.FS, m.Flags, m.Data)
+		}
+	}
+}
+
 // Root makes /bin the only folder of the host's root from which programs can be executed.
 var Root = []Mount{
 	{"", "/", "", unix.MS_REC | unix.MS_SHARED, "", false},                               // kubelet and containerd propagate mounts to containers

@@ -1,4 +1,4 @@
-// Package plainfile reads small files of folders into which pods can write, and lists such folders. They may hold a
+// Package plainfile reads files of folders into which pods can write, and lists such folders. They may hold a
 // FIFO, a link to /proc, a file without end or names without number, none of which may hold up process 1.
 package plainfile
 
@@ -17,7 +17,7 @@ var ErrTooLong = errors.New("file is too long")
 // Read returns the content of the regular file name below dir, of at most limit bytes. Links are followed only within
 // dir and its file system (openat2(2)), so no other driver and no pod's file system serves the bytes.
 func Read(dir, name string, limit int64) ([]byte, error) {
-	file, err := openRegular(dir, name)
+	file, err := Open(dir, name)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func Read(dir, name string, limit int64) ([]byte, error) {
 
 // Check returns nil if Read would read the file, whatever its length.
 func Check(dir, name string) error {
-	file, err := openRegular(dir, name)
+	file, err := Open(dir, name)
 	if err == nil {
 		file.Close()
 	}
@@ -60,7 +60,8 @@ func Names(folder string, most int) ([]string, error) {
 	return names, err
 }
 
-func openRegular(dir, name string) (*os.File, error) {
+// Open opens the regular file name below dir for reading, under the conditions of Read.
+func Open(dir, name string) (*os.File, error) {
 	file, err := open(dir, name)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: dir + "/" + name, Err: err}

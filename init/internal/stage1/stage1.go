@@ -41,7 +41,8 @@ func Run() (Times, error) {
 	if err := mountRoot(); err != nil {
 		return times, err
 	}
-	os.RemoveAll("/early") // the root has its own copy
+	os.RemoveAll("/early")  // the root has its own copy
+	os.RemoveAll("/kernel") // microcode, which the kernel has taken before it unpacked the archive
 	if err := placeProgram(); err != nil {
 		return times, fault.New(fault.Root, "place init in the root", "Report this with the kernel's version.", err)
 	}

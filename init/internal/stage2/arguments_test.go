@@ -28,7 +28,7 @@ func TestAPersonsWordsCountOrAreNamed(t *testing.T) {
 		{"with Secure Boot an empty file", "# nothing\n", true, "", "", "refused"},
 	} {
 		var console bytes.Buffer
-		log, err := eventlog.Open(t.TempDir(), &console)
+		log, err := eventlog.Open(t.TempDir(), eventlog.NewConsoles(&console))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func TestWordsOfAMediumThatIsLateAreNamedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		var console bytes.Buffer
-		log, err := eventlog.Open(t.TempDir(), &console)
+		log, err := eventlog.Open(t.TempDir(), eventlog.NewConsoles(&console))
 		if err != nil {
 			t.Fatal(err)
 		}

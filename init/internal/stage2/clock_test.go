@@ -2,7 +2,6 @@ package stage2
 
 import (
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +24,7 @@ type clockHost struct {
 func newClockHost(t *testing.T, refusal error) *clockHost {
 	t.Helper()
 	c := &clockHost{logs: t.TempDir()}
-	log, err := eventlog.Open(c.logs, io.Discard)
+	log, err := eventlog.Open(c.logs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

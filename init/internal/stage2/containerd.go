@@ -14,7 +14,6 @@ func (h *host) startContainerd() error {
 	if err := prepareCgroups(); err != nil {
 		return fault.New(fault.Cgroup, "prepare control groups", "Use a kernel with cgroup v2 and the cpu, memory and pids controllers.", err)
 	}
-	h.reaper = supervise.NewReaper()
 	notify, err := supervise.OpenNotify(notifyPath, h.reaper.Has)
 	if err != nil {
 		return fault.New(fault.HostAPI, "listen on "+notifyPath, "Report this.", err)

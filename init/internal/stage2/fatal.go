@@ -10,6 +10,7 @@ import (
 	"kios.dev/init/internal/clock"
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/mounts"
 )
 
 // rebootAfter leaves time to read the line that says why.
@@ -26,20 +27,13 @@ func Fatal(log *eventlog.Log, err error) {
 		log.Error("fatal", fields...)
 		log.Flush(time.Second)
 	} else {
-		openConsole().Write(eventlog.Format(time.Now(), clock.Seconds(clock.Uptime()), "error", "fatal", fields...))
+		mounts.ForConsoles()
+		early := openConsoles()
+		early.Put(eventlog.Format(time.Now(), clock.Seconds(clock.Uptime()), "error", "fatal", fields...))
+		early.Flush(time.Second)
 	}
 	time.Sleep(rebootAfter)
 	unix.Sync()
 	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 	os.Exit(1) // the kernel panics when process 1 ends, and then reboots
-}
-
-// openConsole returns the console, or standard error, which the kernel opened on the console, while /dev does not
-// exist.
-func openConsole() *os.File {
-	file, err := os.OpenFile("/dev/console", os.O_WRONLY|unix.O_NOCTTY, 0)
-	if err != nil {
-		return os.Stderr
-	}
-	return file
 }

@@ -34,6 +34,7 @@ func (h *host) mountSeeds(drivers <-chan struct{}) <-chan struct{} {
 		defer close(done)
 		<-drivers // the seed may be on a disk that appears later than the data partition
 		seed.MountAll(from, h.modules.LoadFS, h.log)
+		h.mountModules()
 		h.takeNetworkFile(seed.BootDir, runDir+"/host")
 		h.reportLateArguments(seed.BootDir)
 	}()

@@ -91,7 +91,7 @@ func TestTheMediumsNetworkFileIsCopiedOrReported(t *testing.T) {
 			os.WriteFile(from+"/dhcp.yaml", []byte(c.content), 0o644)
 		}
 		var console bytes.Buffer
-		log, err := eventlog.Open(t.TempDir(), &console)
+		log, err := eventlog.Open(t.TempDir(), eventlog.NewConsoles(&console))
 		if err != nil {
 			t.Fatal(err)
 		}

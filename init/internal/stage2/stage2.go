@@ -72,7 +72,7 @@ type host struct {
 
 // Run boots the node and serves commands. It never returns.
 func Run(times stage1.Times) {
-	h := &host{setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times)}
+	h := &host{setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper()}
 	defer func() {
 		if cause := recover(); cause != nil {
 			Fatal(h.log, fault.New(fault.Panic, "run init", "Report this with the console's output.",
@@ -140,7 +140,7 @@ func (h *host) mountAPI() error {
 	if err := mounts.MakeDirs(runDirs); err != nil {
 		return fault.New(fault.Mount, "make folders under /run", "Check the machine's memory.", err)
 	}
-	log, err := eventlog.Open(runDir+"/log", openConsole())
+	log, err := eventlog.Open(runDir+"/log", openConsoles())
 	if err != nil {
 		return fault.New(fault.Mount, "open the log", "Check the machine's memory.", err)
 	}

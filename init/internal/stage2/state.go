@@ -11,7 +11,6 @@ import (
 	"kios.dev/init/internal/datapart"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/mounts"
-	"kios.dev/init/internal/store"
 )
 
 func (h *host) mountState(drivers <-chan struct{}) error {
@@ -109,34 +108,5 @@ func (h *host) useState() error {
 		}
 	}
 	h.linkLogs()
-	return nil
-}
-
-func (h *host) prepareStore() error {
-	if _, err := os.Stat(storeDir + "/store.json"); os.IsNotExist(err) {
-		h.log.Warn("store.none", "note", "the image ships no store; containerd starts empty")
-		return nil
-	}
-	const containerd = "/var/lib/containerd"
-	r, err := store.Prepare(storeDir, containerd)
-	if datapart.IsFull(err) {
-		// A new image fills an emptied folder again: what is full now is full of pods' files.
-		if free, _ := datapart.Full(dataDir); h.data == "partition" && h.giveUpBallast(h.dataDevice, free) {
-			r, err = store.Prepare(storeDir, containerd)
-		}
-	}
-	if err != nil {
-		// RAM has room for the links, so the node can still run its own pods. A reboot would only fail here again.
-		h.log.Error("store.failed", "cause", fault.New(fault.Store, "prepare containerd's store",
-			"containerd runs from RAM. Free space on the data partition, or flash the medium again.", err))
-		if err = mounts.Apply([]mounts.Mount{mounts.RAM(containerd, stateInRAM())}, nil); err == nil {
-			r, err = store.Prepare(storeDir, containerd)
-		}
-	}
-	if err != nil {
-		return fault.New(fault.Store, "prepare containerd's store in RAM", "The root image is damaged: flash it again.", err)
-	}
-	h.log.Info("store.ready", "bytes", r.Bytes, "links", r.Links, "fresh", r.Fresh, "ms", r.Took.Milliseconds())
-	h.phases.reached("store")
 	return nil
 }

@@ -38,6 +38,7 @@ func (h *host) stop(action shutdown.Action) {
 		{Name: "kubelet", Deadline: 12 * second, Do: func() error { h.kubelet.Stop(10 * second); return nil }},
 		{Name: "containers", Deadline: 12 * second, Do: func() error { return shutdown.StopContainers(cgroupRoot+"/kubepods", 10*second) }},
 		{Name: "containerd", Deadline: 7 * second, Do: func() error { h.containerd.Stop(5 * second); return nil }},
+		{Name: "store", Deadline: storeKeepLimit + second, Do: h.keepPulledImages},
 		{Name: "rest", Deadline: 2 * second, Do: shutdown.KillRest},
 		{Name: "sync", Deadline: 10 * second, Do: func() error { unix.Sync(); return nil }},
 		{Name: "unmount", Deadline: 10 * second, Do: shutdown.Unmount},

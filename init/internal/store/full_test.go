@@ -29,7 +29,7 @@ func TestOnAFullDiskAnEqualStoreIsKeptAndANewOneSaysThatThereIsNoRoom(t *testing
 	}
 	larger, _ := fixture(t, "sha256:2")
 	put(t, larger+"/io.containerd.metadata.v1.bolt/meta.db", string(make([]byte, 32<<10)))
-	if _, err := Prepare(larger, to); !errors.Is(err, unix.ENOSPC) {
+	if _, err := Prepare(larger, to, nil); !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("%v", err)
 	}
 	if err := os.Remove(hog); err != nil { // as init gives up its ballast
@@ -38,4 +38,27 @@ func TestOnAFullDiskAnEqualStoreIsKeptAndANewOneSaysThatThereIsNoRoom(t *testing
 	if r := prepare(t, larger, to); !r.Fresh {
 		t.Errorf("%+v", r)
 	}
+}
+
+// small is a node whose data partition is that small.
+func small(t *testing.T, size string) (from, to string) {
+	disk := t.TempDir()
+	must(t, unix.Mount("tmpfs", disk, "tmpfs", 0, size))
+	t.Cleanup(func() { unix.Unmount(disk, 0) })
+	from, to = t.TempDir()+"/store", disk+"/containerd"
+	ship(t, from, older...)
+	boot(t, from, to)
+	return from, to
+}
+
+// fill takes all room of a disk.
+func fill(t *testing.T, path string) {
+	if err := os.WriteFile(path, make([]byte, 8<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+func fifo(t *testing.T, path string) {
+	must(t, os.Remove(path))
+	must(t, unix.Mkfifo(path, 0o600))
 }

@@ -1,5 +1,5 @@
-// Package store gives containerd the images that ship with the node without importing or unpacking them. It copies two
-// small databases; everything else is a symbolic link into the read-only root (docs/host-api.md section 5).
+// Package store gives containerd the images that ship with the node without importing or unpacking them. It copies or
+// edits two small databases; everything else is a symbolic link into the read-only root (docs/host-api.md section 5).
 package store
 
 import (
@@ -27,31 +27,36 @@ const (
 
 // Result says what Prepare did.
 type Result struct {
-	Bytes int64
-	Links int
-	Fresh bool // the folder was emptied and filled
-	Took  time.Duration
+	Bytes   int64
+	Links   int
+	Fresh   bool // the folder was emptied and filled
+	Adapted bool // it was filled by another image and now has this one's store, with all that was pulled
+	Took    time.Duration
 }
 
-// Prepare fills `to`, containerd's folder, from the store `from`. It may be interrupted at any point: the id is written
-// last.
-func Prepare(from, to string) (Result, error) {
+// Prepare gives `to`, containerd's folder, the images of the store `from`. A folder that another image filled is handed
+// to adapt, or emptied and filled if adapt is nil. It may be interrupted at any point: the id is written last.
+func Prepare(from, to string, adapt func() error) (Result, error) {
 	start := time.Now()
 	id, err := readID(from)
 	if err != nil {
 		return Result{}, err
 	}
-	if have, err := plainfile.Read(to, idFile, idLimit); err == nil && string(have) == id+"\n" {
+	have, err := plainfile.Read(to, idFile, idLimit)
+	if err == nil && string(have) == id+"\n" {
 		return Result{Took: time.Since(start)}, nil
 	}
-	r := Result{Fresh: true}
-	if err := empty(to); err != nil {
-		return r, err
+	var r Result
+	if r.Adapted = err == nil && adapt != nil; r.Adapted {
+		// Else a boot of the image before would take what is half changed for its own.
+		if err = atomicfile.Write(filepath.Join(to, idFile), []byte("changing\n"), 0o644); err == nil {
+			err = adapt()
+		}
+	} else {
+		r.Fresh = true
+		err = r.refill(from, to)
 	}
-	if err := r.fill(from, to); err != nil {
-		return r, err
-	}
-	if err := syncFS(to); err != nil {
+	if err != nil {
 		return r, err
 	}
 	err = atomicfile.Write(filepath.Join(to, idFile), []byte(id+"\n"), 0o644)
@@ -99,13 +104,24 @@ func empty(dir string) error {
 	return err
 }
 
+// refill empties the folder and fills it.
+func (r *Result) refill(from, to string) error {
+	if err := empty(to); err != nil {
+		return err
+	}
+	if err := r.fill(from, to); err != nil {
+		return err
+	}
+	return syncFS(to)
+}
+
 func (r *Result) fill(from, to string) error {
-	for _, file := range []string{meta + "/meta.db", snapshotter + "/metadata.db"} {
+	for _, file := range []string{metaFile, layersFile} {
 		if err := r.copy(filepath.Join(from, file), filepath.Join(to, file)); err != nil {
 			return err
 		}
 	}
-	for _, folder := range []string{blobs, snapshotter + "/snapshots"} {
+	for _, folder := range []string{blobs, layersFolder} {
 		if err := r.link(filepath.Join(from, folder), filepath.Join(to, folder)); err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func fixture(t *testing.T, id string) (from, to string) {
 
 func prepare(t *testing.T, from, to string) Result {
 	t.Helper()
-	r, err := Prepare(from, to)
+	r, err := Prepare(from, to, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestAStoreOfAnotherKindIsRefused(t *testing.T) {
 	for _, text := range []string{"", "{", `{"v":2,"id":"x"}`, `{"v":1}`} {
 		from, to := fixture(t, "sha256:1")
 		put(t, from+"/store.json", text)
-		if r, err := Prepare(from, to); err == nil {
+		if r, err := Prepare(from, to, nil); err == nil {
 			t.Errorf("%q: %+v", text, r)
 		}
 		if _, err := os.Stat(to); !os.IsNotExist(err) {

@@ -9,6 +9,7 @@ import { buildBoardImage } from './image/board-image.ts';
 import { buildImage } from './image/build-image.ts';
 import type { KernelName } from './kernel/kernel-name.ts';
 import { readChoice } from './manifests/bootstrap-choice.ts';
+import type { FirmwareName } from './sources/debian/firmware-names.ts';
 import { buildUpstream } from './sources/upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from './sources/upstream/components.ts';
 
@@ -18,16 +19,17 @@ export interface BuildOptions {
   readonly bootstrap: string | undefined;
   /** A board in place of an architecture. */
   readonly board: Board | undefined;
+  readonly firmware: readonly FirmwareName[];
 }
 
 /** `kios build`. */
 export async function build(context: CommandContext, options: BuildOptions): Promise<void> {
-  const { arch, kernel, bootstrap, board } = options;
+  const { arch, kernel, bootstrap, board, firmware } = options;
   const { progress, print } = context;
   const choice = bootstrap === undefined ? {} : { bootstrap: readChoice(bootstrap) };
   await ensureSpace();
   await ensurePackages(['build'], progress);
-  const request = { kernel, progress, ...choice };
+  const request = { kernel, progress, firmware, ...choice };
   const built =
     board === undefined
       ? await buildImage({ ...request, arch })

@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
+import { AGENT_ENTRYPOINT } from '../../src/build/image/runtime.ts';
 import { imageName } from '../../src/build/shipped.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { runOnHost } from '../../src/checks/acceptance/debug-pod.ts';
@@ -26,6 +27,8 @@ const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EVENT_MS = 120_000;
 const NODE = 'by-medium';
 const POD = 'from-the-medium';
+/** A driver that is in modules.erofs only. */
+const RARE = 'enic';
 
 /** A pod that needs no registry. */
 const MANIFEST = `apiVersion: v1
@@ -64,16 +67,18 @@ describe.skipIf(!isCi)('a node that only its medium configures', () => {
   let kubectl: Kubectl;
   let node: BootedNode;
   let dir: string;
+  let modules: string;
 
   beforeAll(async () => {
     dir = await mkdtemp(path.join(tmpdir(), 'kios-medium-'));
     await down(silent, { purge: true });
     await ensurePackages(['build', 'machine'], progress);
-    const { image } = await buildImage({ arch: 'amd64', progress });
+    const built = await buildImage({ arch: 'amd64', progress });
+    modules = built.modules;
     const plane = await startControlPlane({ progress });
     kubectl = await Kubectl.open(plane.adminKubeconfig);
     const machine = labMachine();
-    await machine.create(image);
+    await machine.create(built.image);
     const document = path.join(dir, 'node.yaml');
     const { 'user-data': text } = seedFor({
       instanceId: 'unused',
@@ -102,7 +107,12 @@ describe.skipIf(!isCi)('a node that only its medium configures', () => {
     const kernelArguments = ['sysctl.vm.swappiness=42', 'mitigations=off'];
     await configure(
       { progress, signal, undo, print: () => {} },
-      { target, wanted: { bootstrap, manifests, kernelArguments }, show: false, json: false },
+      {
+        target,
+        wanted: { bootstrap, manifests, modules, kernelArguments },
+        show: false,
+        json: false,
+      },
     );
     await using partition = await Partition.open(target, await openToolroot(silent));
     for (const [name, content] of Object.entries(BY_HAND))
@@ -177,4 +187,23 @@ describe.skipIf(!isCi)('a node that only its medium configures', () => {
     const taken = await expectEvent('arguments.taken', 'sysctl.vm.swappiness');
     expect(taken.fields).toMatchObject({ names: ['sysctl.vm.swappiness'] });
   });
+
+  it(
+    'has all modules of its kernel, and loads one that the root lacks',
+    {
+      timeout: 180_000,
+    },
+    async () => {
+      const mounted = await expectEvent('modules.mounted', 'modules.erofs');
+      expect(mounted.fields).toMatchObject({ bytes: (await stat(modules)).size });
+      const pod = ['-n', 'kube-system', `modloader-${NODE}`];
+      await kubectl.call(['exec', ...pod, '--', ...AGENT_ENTRYPOINT, 'load', RARE]);
+      const script = `process.stdout.write(require('node:fs').readFileSync('/proc/modules', 'utf8'))`;
+      const said = await runOnHost(kubectl, {
+        nodeName: NODE,
+        command: ['/bin/bun', '-e', script],
+      });
+      expect(said).toMatch(new RegExp(`^${RARE} \\d+ .* Live `, 'm'));
+    },
+  );
 });

@@ -7,6 +7,7 @@ import { requireRoot } from '@kios/testkit';
 import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { makeUki } from '../../src/build/formats/uki.ts';
 import { PI_FILES } from '../../src/build/image/boot-file.ts';
 import { LAYOUT, makeDisk } from '../../src/build/image/disk.ts';
 import { openToolroot, type Toolroot } from '../../src/build/sources/debian/toolroot.ts';
@@ -14,9 +15,11 @@ import { checkDocument } from '../../src/media/configure/agent-check.ts';
 import { configure, type ConfigureOptions } from '../../src/media/configure/configure.ts';
 import { Partition } from '../../src/media/configure/partition.ts';
 import type { ConfigureRequest } from '../../src/media/configure/wanted.ts';
+import { sha256 } from '../../src/workstation/digest.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
+import { makeStub } from '../support/stub.ts';
 
 const TOKEN = 'abcdef.0123456789abcdef';
 const DOCUMENT = `# kept
@@ -224,6 +227,50 @@ describe('./kios configure', LONG, () => {
     expect(shown).toMatch(/bootstrap\.yaml\.txt +UNKNOWN/);
     expect(shown).toMatch(/manifests\/a\.yaml +\d+ +BROKEN: line 2/);
     expect(shown).toMatch(/bootstrap\.yaml +\d+ +BROKEN: .*line 2/);
+  });
+});
+
+/** Makes an image whose EFI file was built with these modules, or with none. */
+async function imageWith(modules: string | undefined): Promise<string> {
+  const efi = path.join(dir, 'with.efi');
+  const sections =
+    modules === undefined ? [] : [{ name: '.modules', content: Buffer.from(sha256(modules)) }];
+  await writeFile(
+    efi,
+    makeUki(makeStub(), [...sections, { name: '.linux', content: Buffer.alloc(3_000_000) }]),
+  );
+  const target = path.join(dir, 'with.img');
+  await makeDisk({ out: target, efi, arch: 'amd64', time: 0, tools });
+  return target;
+}
+
+describe('modules.erofs', LONG, () => {
+  it('of the same build is written and named, also once the EFI file is another one', async () => {
+    const target = await imageWith('all modules');
+    const modules = await input('modules.erofs', 'all modules');
+    expect(await kios({ target, modules })).toMatch(/^kios\/modules\.erofs +11 +written$/);
+    expect(await kios({ target, show: true })).toMatch(
+      /kios\/modules\.erofs +11 +all modules of its kernel/,
+    );
+    await using partition = await Partition.open(target, tools);
+    expect(String(await partition.read('kios/modules.erofs'))).toBe('all modules');
+    await partition.write('kios/modules.erofs', Buffer.from('half of al'));
+    expect(await kios({ target, show: true })).toMatch(
+      /modules\.erofs +10 +BROKEN: its EFI file is of another build/,
+    );
+  });
+
+  it.each([
+    ['of another build', 'other modules', 'its EFI file is of another build'],
+    ['for an older EFI file', undefined, 'its EFI file is older than modules.erofs'],
+  ])('%s is refused', async (_name, built, why) => {
+    const target = await imageWith(built);
+    const modules = await input('modules.erofs', 'all modules');
+    expect(await failure({ target, modules })).toBe(
+      `KIOS_MEDIUM_FILE: use ${modules} on this medium: ${why}`,
+    );
+    await using partition = await Partition.open(target, tools);
+    expect(await partition.list()).not.toContain('kios/modules.erofs');
   });
 });
 

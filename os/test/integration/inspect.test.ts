@@ -8,6 +8,8 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import type { Inspection } from '../../src/artefact/inspect/model.ts';
+import { snapshotId } from '../../src/build/store/containerd.ts';
+import { chainIdOf } from '../../src/build/store/store.ts';
 import { fileSha256, sha256 } from '../../src/workstation/digest.ts';
 import { makeBoardDisk, makeSmallArtefacts, type SmallArtefacts } from '../support/artefact.ts';
 import { makeStub } from '../support/stub.ts';
@@ -79,13 +81,12 @@ describe('inspect of a disk image', () => {
     expect(efi).toMatchObject({ commandLine: 'quiet console=ttyS0', kernel: '6.12.0' });
     expect(efi?.early).toEqual([{ name: 'init', bytes: 11, sha256: sha256('first stage') }]);
     expect(root.release.version).toBe('1.2.3');
+    const [base, top] = (root.images[0]?.layers ?? []).map(({ digest }) => digest);
+    const shared = { digest: base, snapshot: snapshotId(base!) };
+    const own = { digest: top, snapshot: snapshotId(chainIdOf(base, top!)) };
     expect(root.images).toMatchObject([
-      {
-        name: 'kios.invalid/one:1',
-        digest: made.digest,
-        layers: [{ snapshot: 1 }, { snapshot: 2 }],
-      },
-      { name: 'kios.invalid/two:1', layers: [{ snapshot: 1 }] },
+      { name: 'kios.invalid/one:1', digest: made.digest, layers: [shared, own] },
+      { name: 'kios.invalid/two:1', layers: [shared] },
     ]);
     const image = `kios.invalid/one:1@${made.digest}`;
     expect(root.pods).toMatchObject([

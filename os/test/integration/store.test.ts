@@ -10,7 +10,8 @@ import { makeImage, type OciImage, referenceOf } from '../../src/build/formats/o
 import { type Origin, Tree } from '../../src/build/formats/tree.ts';
 import { writeLayer, writeLayout } from '../../src/build/image/oci-layout.ts';
 import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
-import { makeStore } from '../../src/build/store/store.ts';
+import { snapshotId } from '../../src/build/store/containerd.ts';
+import { chainIdOf, makeStore } from '../../src/build/store/store.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
@@ -81,9 +82,9 @@ async function describeStore({ ctr }: Containerd) {
   const contents = table(await ctr('content', 'ls'));
   const usage = table(await ctr('snapshots', 'usage', '-b'));
   return {
-    // Every image of ours is pinned, so that kubelet's garbage collection leaves it alone.
+    // Every image of ours is pinned, so that kubelet's garbage collection leaves it alone, and says whose it is.
     images: table(await ctr('images', 'ls')).map((line) =>
-      line.replace(',io.cri-containerd.pinned=pinned', ''),
+      line.replace(/,io\.cri-containerd\.pinned=pinned|,kios\.dev\/shipped=sha256:\w+/g, ''),
     ),
     checks: table(await ctr('images', 'check')),
     contents: contents.map((line) => line.replace(/ (\S+B) .* (\S+=)/, ' $1 AGE $2')),
@@ -102,17 +103,65 @@ function timeShape(value: Buffer): string {
 /** Removes the first number of a backend's name, a count of the operations that preceded the snapshot. */
 const unnumbered = (text: string): string => text.replace(/^k8s\.io\/\d+\//, 'k8s.io/N/');
 
+/** Decodes Go's encoding/binary.Uvarint; returns the number and where it ends. */
+function uvarint(bytes: Buffer, from = 0): [number, number] {
+  let [value, at] = [0, from];
+  for (let scale = 1; ; scale *= 0x80) {
+    const byte = bytes.readUInt8(at);
+    at += 1;
+    value += (byte & 0x7f) * scale;
+    if (byte < 0x80) return [value, at];
+  }
+}
+
+/** Describes the layers of the snapshotter without their numbers: which one lies over which. */
+function families(root: ReadBucket): string[] {
+  const inner = (name: string): ReadBucket => {
+    const v1 = root.get('v1');
+    const found = v1 instanceof Map ? v1.get(name) : undefined;
+    return found instanceof Map ? found : new Map();
+  };
+  const names = new Map<number, string>();
+  for (const [name, record] of inner('snapshots')) {
+    const id = record instanceof Map ? record.get('id') : undefined;
+    if (id instanceof Buffer) names.set(uvarint(id)[0], unnumbered(name));
+  }
+  const links = [...inner('parents')].map(([key, child]) => {
+    const bytes = Buffer.from(key, 'latin1');
+    const [parent, end] = uvarint(bytes);
+    expect(bytes.readUInt8(end)).toBe(0);
+    const [above] = uvarint(bytes, end + 1);
+    expect(names.get(above)).toBe(
+      unnumbered(child instanceof Buffer ? child.toString('latin1') : ''),
+    );
+    return `${names.get(above)} over ${names.get(parent)}`;
+  });
+  return [...names.values(), ...links].toSorted();
+}
+
+/** Labels of a shipped image, which an imported one lacks. */
+const OWN_LABELS = ['io.cri-containerd.pinned', 'kios.dev/shipped'];
+/** `families` compares them, or they are what an import leaves. */
+const NOT_COMPARED = ['annotations', 'parents'];
+
+/** Returns a value without what may differ, or nothing. */
+function comparableValue(key: string, value: Buffer, bucket: ReadBucket): string | undefined {
+  if (OWN_LABELS.includes(key) || (key === 'id' && bucket.has('kind'))) return undefined;
+  if (key === 'createdat' || key === 'updatedat') return timeShape(value);
+  if (key === 'size' && bucket.has('inodes')) return 'counted in blocks';
+  return unnumbered(value.toString('latin1'));
+}
+
 /** Removes what may differ: times, numbers, block counts, and the remains of an import. */
 function comparable(bucket: ReadBucket): Record<string, unknown> {
   const entries = [...bucket].flatMap(([key, value]): [string, unknown][] => {
     if (value instanceof Map) {
       const leftOver = ['ingests', 'leases'].includes(key) && value.size === 0;
-      return leftOver || key === 'annotations' ? [] : [[unnumbered(key), comparable(value)]];
+      const isCompared = !leftOver && !NOT_COMPARED.includes(key);
+      return isCompared ? [[unnumbered(key), comparable(value)]] : [];
     }
-    if (key === 'io.cri-containerd.pinned') return [];
-    if (key === 'createdat' || key === 'updatedat') return [[key, timeShape(value)]];
-    if (key === 'size' && bucket.has('inodes')) return [[key, 'counted in blocks']];
-    return [[key, unnumbered(value.toString('latin1'))]];
+    const shown = comparableValue(key, value, bucket);
+    return shown === undefined ? [] : [[key, shown]];
   });
   return Object.fromEntries(entries);
 }
@@ -217,6 +266,7 @@ it.each([META, `${SNAPSHOTTER}/metadata.db`])('writes %s as an import does', asy
   await imported.stop();
   const [mine, theirs] = [await ours.database(name), await imported.database(name)].map(readBolt);
   expect(comparable(mine!.root)).toEqual(comparable(theirs!.root));
+  expect(families(mine!.root)).toEqual(families(theirs!.root));
 });
 
 it('loses only links when an image is removed', async () => {
@@ -227,7 +277,11 @@ it('loses only links when an image is removed', async () => {
   expect(left.snapshots).toHaveLength(3);
   expect(left.contents).toHaveLength(2);
   const snapshots = path.join(home, 'store', SNAPSHOTTER, 'snapshots');
-  expect(await readdir(snapshots)).toEqual(['1', '2', '3', '4']);
-  expect(await readdir(path.join(snapshots, '2/fs'))).toEqual(['run']);
+  const [base, top] = one.layers.map((layer) => layer.descriptor.digest);
+  const kept = await readdir(snapshots);
+  expect(kept).toHaveLength(4);
+  expect(kept).toContain(`${snapshotId(base!)}`);
+  const removed = snapshotId(chainIdOf(base, top!));
+  expect(await readdir(path.join(snapshots, `${removed}/fs`))).toEqual(['run']);
   expect(await readdir(path.join(home, 'store', BLOBS))).toHaveLength(4);
 });

@@ -103,8 +103,8 @@ export class Containerd implements AsyncDisposable {
     await this.#daemon.expect('containerd successfully booted');
   }
 
-  async stop(): Promise<void> {
-    await this.#daemon?.stop();
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.#daemon?.stop(signal);
     this.#daemon = undefined;
   }
 

@@ -109,6 +109,8 @@ export interface CriContainer {
 
 const FRAME_HEADER = 5;
 const END_WITHIN_MS = 20_000;
+/** NamespaceMode NODE. */
+const NODE_NAMESPACE = 2;
 /** CONTAINER_RUNNING. */
 const RUNNING = 1;
 
@@ -169,6 +171,21 @@ export class Cri implements Disposable {
       const pod = new Map(labels).get('io.kubernetes.pod.name') ?? '';
       return { id: fields.text(1), pod };
     });
+  }
+
+  /** Starts a pod of one container in the host's network; returns the container's id. */
+  async start(name: string, image: string): Promise<string> {
+    const config = {
+      1: { 1: name, 2: `uid-${name}`, 3: 'kube-system' },
+      7: [{ 1: 'io.kubernetes.pod.name', 2: name }],
+      8: { 2: { 1: { 1: NODE_NAMESPACE } } },
+    };
+    const sandbox = (await this.call('RuntimeService/RunPodSandbox', { 1: config })).text(1);
+    const container = { 1: { 1: 'run' }, 2: { 1: image } };
+    const request = { 1: sandbox, 2: container, 3: config };
+    const id = (await this.call('RuntimeService/CreateContainer', request)).text(1);
+    await this.call('RuntimeService/StartContainer', { 1: id });
+    return id;
   }
 
   /** Ends every pod. A container that is just being made ends a moment later. */

@@ -16,7 +16,8 @@ import { silent } from '../../src/workstation/progress.ts';
 import { Containerd, linkStore, unpack } from './containerd.ts';
 import { origin } from './trees.ts';
 
-const TIME = 1_790_000_000;
+/** The time of all files of the test's images. */
+export const TIME = 1_790_000_000;
 const PROGRAMS = ['containerd', 'ctr', 'runc', 'containerd-shim-runc-v2', 'kubelet'];
 
 /** Returns the path of a program of the node by its name. */

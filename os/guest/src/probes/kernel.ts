@@ -33,6 +33,15 @@ function readDevice(major: number, minor: number): void {
   }
 }
 
+/** The Enter key, which the power button, an input device too, does not have. */
+const ENTER = 1n << 28n;
+
+/** Looks at the keys of each input device: a bit map in words of 64 bits, the lowest keys last. */
+function findKeyboard(): string {
+  const maps = textOf('/proc/bus/input/devices').matchAll(/^B: KEY=(?:.* )?([0-9a-f]+)$/gm);
+  return [...maps].some(([, keys]) => (BigInt(`0x${keys}`) & ENTER) !== 0n) ? 'found' : 'none';
+}
+
 /** An ELF header without contents, which carries no signature. */
 const UNSIGNED_MODULE = Buffer.concat([
   Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]),
@@ -120,6 +129,9 @@ export const KERNEL: Probes = {
   'memory-device': () => readDevice(1, 1),
   'port-device': () => readDevice(1, 4),
   'msr-device': () => readDevice(202, 0),
+  keyboard: findKeyboard,
+  'keyboard-made': () => readDevice(10, 223),
+  'frame-buffer': () => readDevice(29, 0),
   kcore: () => {
     const fd = openSync('/proc/kcore', 'r');
     readSync(fd, Buffer.alloc(64));

@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs';
+
 import { returns, loadProgram } from '../bpf.ts';
 import { call } from '../call.ts';
 import { makeUserNamespace } from '../user-namespace.ts';
@@ -20,6 +22,7 @@ export const UNPRIVILEGED: Probes = {
   'nobody-kernel-log': () => {
     call('syslog', SYSLOG_READ_ALL, new Uint8Array(4096), 4096);
   },
+  'nobody-screen': () => closeSync(openSync('/dev/vcs1', 'r')),
   'nobody-io-uring': () => {
     call('close', call('io_uring_setup', 1, new Uint8Array(120)));
   },

@@ -1,6 +1,6 @@
 import { zstdDecompressSync } from 'node:zlib';
 
-import { readCpio } from '../../build/formats/cpio.ts';
+import { type CpioRecord, readArchive, readCpio } from '../../build/formats/cpio.ts';
 import { readSections } from '../../build/formats/uki.ts';
 import { sha256 } from '../../workstation/digest.ts';
 import type { InspectedEfi, NamedPart, Part } from './model.ts';
@@ -16,17 +16,28 @@ function findArchive(initrd: Buffer): number {
   throw new Error('its initramfs has no archive with the root');
 }
 
+/** Parts the initramfs from the uncompressed archive with microcode that may be before it. */
+function splitMicrocode(all: Buffer): {
+  readonly microcode: readonly CpioRecord[];
+  readonly initrd: Buffer;
+} {
+  if (!FIRST_HEAD.test(all.toString('latin1', 0, 110))) return { microcode: [], initrd: all };
+  const { records, end } = readArchive(all);
+  return { microcode: records, initrd: all.subarray(end) };
+}
+
 const ROOT = 'root.erofs';
 
 /** Reads an initramfs: the files of the first stage, and the root. */
-export function inspectInitrd(initrd: Buffer): {
+export function inspectInitrd(all: Buffer): {
   readonly early: readonly NamedPart[];
   readonly root: Buffer;
 } {
+  const { microcode, initrd } = splitMicrocode(all);
   const at = findArchive(initrd);
   const root = readCpio(initrd.subarray(at)).find(({ name }) => name === ROOT);
   if (root === undefined) throw new Error(`its initramfs has no ${ROOT}`);
-  const early = readCpio(zstdDecompressSync(initrd.subarray(0, at)))
+  const early = [...microcode, ...readCpio(zstdDecompressSync(initrd.subarray(0, at)))]
     .filter(({ mode }) => (mode & 0o170000) === 0o100000)
     .map(({ name, content }): NamedPart => ({ name, ...part(content) }));
   return { early, root: root.content };

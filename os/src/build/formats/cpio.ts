@@ -1,6 +1,14 @@
 import { chunksOf, type Entry, sizeOf, type Tree } from './tree.ts';
 
 const TYPE = { directory: 0o040000, symlink: 0o120000, file: 0o100000 } as const;
+const CHARACTER_DEVICE = 0o020000;
+
+/** A device for every user. It is data like the rest, so that no build needs root to make one. */
+export interface CharacterDevice {
+  readonly name: string;
+  readonly major: number;
+  readonly minor: number;
+}
 
 const hex = (value: number): string => value.toString(16).padStart(8, '0');
 
@@ -10,10 +18,16 @@ const padding = (size: number): Buffer => Buffer.alloc((4 - (size % 4)) % 4);
  * Encodes the header and the name of a record, padded to 4 bytes ("newc" of
  * Documentation/driver-api/early-userspace/buffer-format.rst).
  */
-function head(inode: number, name: string, mode: number, size: number): Buffer {
+function head(
+  inode: number,
+  name: string,
+  mode: number,
+  size: number,
+  [major, minor]: readonly [major: number, minor: number] = [0, 0],
+): Buffer {
   const ended = `${name}\0`;
   const nameSize = Buffer.byteLength(ended);
-  const fields = [inode, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, nameSize, 0];
+  const fields = [inode, mode, 0, 0, 1, 0, size, 0, 0, major, minor, nameSize, 0];
   const bytes = Buffer.from(`070701${fields.map(hex).join('')}${ended}`);
   return Buffer.concat([bytes, padding(bytes.length)]);
 }
@@ -27,10 +41,10 @@ async function contentOf(entry: Entry): Promise<[size: number, chunks: AsyncIter
 }
 
 /**
- * Writes a tree as an initramfs archive. Every time stamp is zero and every owner root, so equal trees give equal
- * bytes.
+ * Writes a tree as an initramfs archive, and devices into its folders. Every time stamp is zero and every owner root,
+ * so equal trees give equal bytes.
  */
-export async function cpio(tree: Tree): Promise<Buffer> {
+export async function cpio(tree: Tree, devices: readonly CharacterDevice[] = []): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let inode = 1;
   for (const [where, entry] of tree.sorted()) {
@@ -40,6 +54,8 @@ export async function cpio(tree: Tree): Promise<Buffer> {
     for await (const chunk of chunks) parts.push(chunk);
     parts.push(padding(size));
   }
+  for (const { name, major, minor } of devices)
+    parts.push(head(inode++, name.slice(1), CHARACTER_DEVICE | 0o666, 0, [major, minor]));
   parts.push(head(0, 'TRAILER!!!', 0, 0));
   return Buffer.concat(parts);
 }
@@ -55,7 +71,13 @@ const HEAD = 110;
 const padded = (length: number): number => length + ((4 - (length % 4)) % 4);
 
 /** Reads the records of an archive at the start of `bytes`. Throws when it is damaged or has no last record. */
-export function readCpio(bytes: Buffer): CpioRecord[] {
+export const readCpio = (bytes: Buffer): CpioRecord[] => readArchive(bytes).records;
+
+/** Reads an archive like `readCpio`, and says where it ends. */
+export function readArchive(bytes: Buffer): {
+  readonly records: CpioRecord[];
+  readonly end: number;
+} {
   const records: CpioRecord[] = [];
   for (let at = 0; ;) {
     const head = bytes.toString('latin1', at, at + HEAD);
@@ -67,7 +89,7 @@ export function readCpio(bytes: Buffer): CpioRecord[] {
     const start = at + padded(HEAD + nameSize);
     if (start + size > bytes.length) throw new Error(`the record at byte ${at} is cut short`);
     const name = bytes.toString('utf8', at + HEAD, at + HEAD + nameSize - 1);
-    if (name === 'TRAILER!!!') return records;
+    if (name === 'TRAILER!!!') return { records, end: start };
     records.push({ name, mode, content: bytes.subarray(start, start + size) });
     at = start + padded(size);
   }

@@ -6,22 +6,18 @@ import { type Board, BOARD_ARCH, distDir } from '../../workstation/paths.ts';
 import { makeSbom } from '../formats/sbom.ts';
 import { fingerprints, type Tree } from '../formats/tree.ts';
 import { KIOS } from '../versions.ts';
+import { artefactsIn, type BuiltImage, replace, STAMP, unchanged } from './artefacts.ts';
 import { PI_FILES } from './boot-file.ts';
-import { buildIn, buildParts, type BuildRequest } from './build-image.ts';
+import { buildIn, buildParts, type BuildRequest, sbomOfModules } from './build-image.ts';
 import { makeDisk } from './disk.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { piBootFiles } from './raspberry-pi.ts';
-import { replace, STAMP, unchanged } from './reuse.ts';
 import { makeEarlyRoot, rootFile } from './root.ts';
 
 export type BoardRequest = Omit<BuildRequest, 'arch' | 'board'> & { readonly board: Board };
 
 /** Paths of the finished artefacts. */
-export interface BuiltBoardImage {
-  readonly image: string;
-  readonly root: string;
-  readonly sbom: string;
-}
+export type BuiltBoardImage = Omit<BuiltImage, 'efi'>;
 
 /** Writes the files of a tree into a folder. Returns their paths by name. */
 async function stage(tree: Tree, folder: string): Promise<Map<string, string>> {
@@ -40,12 +36,12 @@ async function stage(tree: Tree, folder: string): Promise<Map<string, string>> {
 async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltBoardImage> {
   const { progress } = request;
   const at = (name: string): string => path.join(dist, name);
-  const out = { image: at('kios.img'), root: at('root.erofs'), sbom: at('sbom.spdx.json') };
+  const { efi: _, ...out } = artefactsIn(dist);
   const { base, root, files, inputs } = await buildParts(dist, request);
-  const { kernel, init, time, tools } = base;
+  const { kernel, init, time, tools, modules } = base;
   const boot = await progress.task('boot files', () => piBootFiles(kernel, progress));
   const key = cacheKey(...inputs, [...(await fingerprints(boot))]);
-  if (await unchanged(at(STAMP), key, Object.values<string>(out))) return out;
+  if (await unchanged(at(STAMP), key, Object.values<string>({ ...out }))) return out;
   const folder = at('boot.tmp');
   try {
     await progress.task('kios.img', async () => {
@@ -59,9 +55,11 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
     await rm(folder, { recursive: true, force: true });
   }
   await copyFile(root, out.root);
-  await progress.task('sbom.spdx.json', async () =>
-    replace(out.sbom, await makeSbom(`kios-${request.board}-${KIOS}`, [files, boot], time)),
-  );
+  await copyFile(modules.file, out.modules);
+  await progress.task('bills of materials', async () => {
+    await replace(out.sbom, await makeSbom(`kios-${request.board}-${KIOS}`, [files, boot], time));
+    await replace(out.modulesSbom, await sbomOfModules(base));
+  });
   await replace(at(STAMP), key);
   return out;
 }

@@ -10,7 +10,7 @@ import type { Progress } from '../../workstation/progress.ts';
 import { buildWorkspaces } from '../../workstation/turbo.ts';
 import { referenceOf } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
-import type { Tree } from '../formats/tree.ts';
+import { fingerprints, type Tree } from '../formats/tree.ts';
 import { makeUki } from '../formats/uki.ts';
 import { commandLine } from '../kernel/command-line.ts';
 import { DEFAULT_KERNEL, type KernelName } from '../kernel/kernel-name.ts';
@@ -19,6 +19,7 @@ import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
 import { readCheckedManifests } from '../manifests/check-folder.ts';
 import type { ManifestFile } from '../manifests/read.ts';
 import { stampManifests } from '../manifests/stamp.ts';
+import type { FirmwareName } from '../sources/debian/firmware-names.ts';
 import { openToolroot, type Toolroot } from '../sources/debian/toolroot.ts';
 import { buildUpstream } from '../sources/upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../sources/upstream/components.ts';
@@ -26,18 +27,21 @@ import { ensureGo } from '../sources/upstream/go-toolchain.ts';
 import { buildPause } from '../sources/upstream/pause.ts';
 import { makeStore } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
+import { artefactsIn, type BuiltImage, replace, STAMP, unchanged } from './artefacts.ts';
 import { makeDisk } from './disk.ts';
 import { makeErofs } from './erofs.ts';
 import { espFilesDigest } from './esp.ts';
+import type { Microcode } from './firmware.ts';
 import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
+import { MODULES_SECTION, type ModulesImage, withFirmware } from './modules-image.ts';
 import { clearLayout } from './oci-layout.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
 import { assertPrograms } from './programs.ts';
 import { removeRecord, writeRecord, writeSboms } from './record.ts';
-import { ownCode, replace, sourceTime, STAMP, unchanged } from './reuse.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
+import { ownCode, sourceTime } from './source-state.ts';
 import { readStub } from './stub.ts';
 
 export interface BuildRequest {
@@ -49,18 +53,12 @@ export interface BuildRequest {
   readonly manifests?: string;
   /** The bootstrap that replaces the shipped one. */
   readonly bootstrap?: BootstrapChoice;
+  /** Firmware that is not free. Default: none. */
+  readonly firmware?: readonly FirmwareName[];
   /** Folder of the artefacts. Default: `dist/<arch>/`. */
   readonly out?: string;
   /** The board whose kernel it is. */
   readonly board?: Board;
-}
-
-/** Paths of the finished artefacts. */
-export interface BuiltImage {
-  readonly efi: string;
-  readonly image: string;
-  readonly root: string;
-  readonly sbom: string;
 }
 
 /** Builds the repository's own programs: init and the agents' bundles. */
@@ -85,10 +83,12 @@ export interface Base {
   /** The static pods as they are in the repository. */
   readonly manifests: readonly ManifestFile[];
   readonly bootstrap: BootstrapChoice | undefined;
+  readonly modules: ModulesImage;
+  readonly microcode: Microcode | undefined;
 }
 
 async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
-  const { arch, dist, time, progress, kernel, tools, manifests, bootstrap } = base;
+  const { arch, dist, time, progress, kernel, tools, manifests, bootstrap, modules } = base;
   const programs = await buildUpstream(NODE_PROGRAMS, arch, progress);
   const parts = await fetchParts(arch, progress);
   const layout = path.join(dist, 'images');
@@ -122,22 +122,38 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
     store,
     manifests: stampManifests(manifests, references, bootstrap),
     references,
+    modulesSha256: modules.sha256,
   });
+  if (base.microcode !== undefined) files.graft('/', base.microcode.licences);
   await assertPrograms(files);
   return { files, root: await makeErofs(files, time, tools, progress) };
 }
 
 async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer> {
-  const { arch, kernel, init } = base;
+  const { arch, kernel, init, modules, microcode } = base;
+  const early = makeEarlyRoot(kernel, init);
+  const initrd = await makeInitramfs(early, rootFile(root), microcode?.early);
   // No `.osrel` section: the stub would turn it into a second initrd and copy ours to append it, which does not fit
   // into 512 MiB.
   return makeUki(stub, [
     { name: '.cmdline', content: Buffer.from(commandLine(arch)) },
     { name: '.uname', content: Buffer.from(kernel.version) },
-    { name: '.initrd', content: await makeInitramfs(makeEarlyRoot(kernel, init), rootFile(root)) },
+    { name: '.initrd', content: initrd },
     { name: '.linux', content: await readFile(kernel.image) },
+    { name: MODULES_SECTION, content: Buffer.from(modules.sha256) },
   ]);
 }
+
+/** Writes the bills of materials of the EFI file and of modules.erofs. */
+async function writeBoms(base: Base, files: Tree, out: BuiltImage): Promise<void> {
+  const { microcode, time } = base;
+  const trees = microcode === undefined ? [files] : [files, microcode.early];
+  await replace(out.sbom, await makeSbom(`kios-${KIOS}`, trees, time));
+  await replace(out.modulesSbom, await sbomOfModules(base));
+}
+
+export const sbomOfModules = ({ kernel, modules, time }: Base): Promise<string> =>
+  makeSbom(`kios-modules-${kernel.version}`, [modules.tree], time);
 
 /** What an image is put together from, for any firmware. */
 export interface Parts {
@@ -159,7 +175,10 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
   const kernel = await openKernel(name, arch, tools, progress, board);
   await buildOwn(progress);
   const init = path.join(repository, 'init/dist', arch, 'init');
-  const base: Base = { arch, dist, time, tools, kernel, init, progress, manifests, bootstrap };
+  const names = request.firmware ?? [];
+  const extra = await withFirmware({ arch, kernel, names, tools, progress });
+  const common = { arch, dist, time, tools, kernel, init, progress, manifests, bootstrap };
+  const base: Base = { ...common, ...extra };
   const { root, files } = await buildRoot(base);
   const inputs = [
     root,
@@ -175,18 +194,18 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
 
 async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltImage> {
   const { arch, progress } = request;
-  const at = (name: string): string => path.join(dist, name);
-  const out = {
-    efi: at('kios.efi'),
-    image: at('kios.img'),
-    root: at('root.erofs'),
-    sbom: at('sbom.spdx.json'),
-  };
+  const out = artefactsIn(dist);
+  const stamp = path.join(dist, STAMP);
   const { base, root, files, inputs } = await buildParts(dist, request);
-  const { time, tools } = base;
+  const { time, tools, modules, microcode } = base;
   const stub = await readStub(arch, progress);
-  const key = cacheKey(...inputs, sha256(stub.bytes), commandLine(arch));
-  if (await unchanged(at(STAMP), key, Object.values<string>(out))) return out;
+  const key = cacheKey(
+    ...inputs,
+    sha256(stub.bytes),
+    commandLine(arch),
+    microcode === undefined ? [] : [...(await fingerprints(microcode.early)).values()],
+  );
+  if (await unchanged(stamp, key, Object.values<string>({ ...out }))) return out;
   await progress.task('kios.efi', async () =>
     replace(out.efi, await assemble(base, stub.bytes, root)),
   );
@@ -194,10 +213,9 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
     makeDisk({ out: out.image, efi: out.efi, arch, time, tools }),
   );
   await copyFile(root, out.root);
-  await progress.task('sbom.spdx.json', async () =>
-    replace(out.sbom, await makeSbom(`kios-${KIOS}`, [files], time)),
-  );
-  await replace(at(STAMP), key);
+  await copyFile(modules.file, out.modules);
+  await progress.task('bills of materials', () => writeBoms(base, files, out));
+  await replace(stamp, key);
   return out;
 }
 
@@ -213,8 +231,8 @@ export async function buildIn<T>(
   const held = await lockOutput(dist, request.progress);
   try {
     const built = await build();
-    const { arch, kernel = DEFAULT_KERNEL, bootstrap } = request;
-    await writeRecord(dist, { arch, kernel, bootstrap, time: await sourceTime() });
+    const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware } = request;
+    await writeRecord(dist, { arch, kernel, bootstrap, firmware, time: await sourceTime() });
     return built;
   } finally {
     held[Symbol.dispose]();

@@ -32,30 +32,37 @@ const OPTIONS = [
 const HINTS =
   '65536 1 ^bin/(containerd|containerd-shim-runc-v2|kubelet)$\n65536 0 ^bin/\n65536 1 /bin/bun$\n262144 2 ^lib/modules/\n';
 
+const TITLES = {
+  'root.erofs': 'root file system (EROFS)',
+  'modules.erofs': 'all kernel modules (EROFS)',
+} as const;
+
 /** Makes a compressed EROFS image of a tree, or returns the cached one of an equal tree. */
 export async function makeErofs(
   tree: Tree,
   time: number,
   tools: Toolroot,
   progress: Progress,
+  name: 'root.erofs' | 'modules.erofs' = 'root.erofs',
 ): Promise<string> {
   const prints = await fingerprints(tree);
-  const key = cacheKey(tools.id, OPTIONS, HINTS, time, [...prints]);
+  const key = cacheKey(tools.id, OPTIONS, HINTS, time, [...prints], name);
   const dir = await cached('erofs', key, (into) =>
-    progress.task('root file system (EROFS)', async () => {
-      const archive = path.join(into, 'root.tar');
+    progress.task(TITLES[name], async () => {
+      const archive = path.join(into, 'files.tar');
       // Layers of several images hold the same files; hard links keep one copy on disk and in the page cache.
       const entries = tar(tree, time, twins(tree, prints));
       await pipeline(Readable.from(entries), createWriteStream(archive));
       const hints = path.join(into, 'hints');
       await writeFile(hints, HINTS);
-      const fixed = ['--tar=f', `-T${time}`, `-U${namedGuid('root')}`, `--compress-hints=${hints}`];
-      const args = [...OPTIONS, ...fixed, path.join(into, 'root.erofs'), archive];
+      const id = namedGuid(path.parse(name).name);
+      const fixed = ['--tar=f', `-T${time}`, `-U${id}`, `--compress-hints=${hints}`];
+      const args = [...OPTIONS, ...fixed, path.join(into, name), archive];
       // A SOURCE_DATE_EPOCH of the caller would take precedence over -T.
       await tools.run('usr/bin/mkfs.erofs', args, { env: { SOURCE_DATE_EPOCH: `${time}` } });
       await rm(archive);
       await rm(hints);
     }),
   );
-  return path.join(dir, 'root.erofs');
+  return path.join(dir, name);
 }

@@ -20,6 +20,8 @@ const Schema = v.strictObject({
   kernel: v.string(),
   /** The provider, the agent's folder or the image of `--bootstrap`. */
   bootstrap: v.optional(v.string()),
+  /** The names of `--firmware`. */
+  firmware: v.optional(v.array(v.string())),
   /** The commit of the sources, if they are in Git. */
   commit: v.optional(v.string()),
   /** Whether the sources differed from the commit. */
@@ -61,6 +63,7 @@ export interface RecordRequest {
   readonly time: number;
   readonly kernel: string;
   readonly bootstrap: BootstrapChoice | undefined;
+  readonly firmware?: readonly string[] | undefined;
 }
 
 /** Removes the record of an output folder whose files are about to change. */
@@ -68,7 +71,7 @@ export const removeRecord = (dist: string): Promise<void> =>
   rm(path.join(dist, RECORD), { force: true });
 
 export async function writeRecord(dist: string, request: RecordRequest): Promise<void> {
-  const { arch, time, kernel, bootstrap } = request;
+  const { arch, time, kernel, bootstrap, firmware = [] } = request;
   const record: BuildRecord = {
     v: 1,
     version: KIOS,
@@ -76,6 +79,7 @@ export async function writeRecord(dist: string, request: RecordRequest): Promise
     time,
     kernel,
     ...(bootstrap === undefined ? {} : { bootstrap: choiceOf(bootstrap) }),
+    ...(firmware.length === 0 ? {} : { firmware: [...firmware] }),
     ...(await readSource()),
   };
   const file = path.join(dist, RECORD);

@@ -25,6 +25,8 @@ export interface RootRequest {
   /** Static pods, file name → text. */
   readonly manifests: ReadonlyMap<string, string>;
   readonly references: References;
+  /** Of the modules.erofs that was made with this root. */
+  readonly modulesSha256: string;
 }
 
 const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
@@ -32,6 +34,7 @@ const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
 /** Mount points, and folders that pods expect: nobody can add one later, because the root is never writable. */
 const FOLDERS = [
   '/dev',
+  '/lib/firmware',
   '/proc',
   '/sys',
   '/run',
@@ -61,7 +64,9 @@ function addPrograms(tree: Tree, request: RootRequest): void {
   tree.symlink('/bin/mount', 'init').symlink('/bin/umount', 'init');
 }
 
-function addKernel(tree: Tree, { kernel }: RootRequest): Promise<void> {
+function addKernel(tree: Tree, { kernel, modulesSha256 }: RootRequest): Promise<void> {
+  // The only one that init mounts over the folder below.
+  tree.text('/lib/kios/modules.sha256', `${modulesSha256}\n`, kios);
   tree.text('/lib/kios/early-table', kernel.early.table, kernel.origin);
   return addFolder(tree, `/lib/modules/${kernel.version}`, kernel.modules, kernel.origin);
 }
@@ -127,7 +132,9 @@ export function makeEarlyRoot(kernel: Kernel, init: string): Tree {
   const tree = new Tree();
   for (const folder of ['/dev', '/proc', '/sys', '/root']) tree.directory(folder);
   tree.file('/init', 0o755, storedFile(init), kios);
-  tree.text('/early/table', kernel.early.table, kernel.origin);
+  // The other rules are the root's: the first stage would parse a thousand aliases for nothing.
+  const always = kernel.early.table.split('\n').filter((rule) => rule.startsWith('always '));
+  if (always.length > 0) tree.text('/early/table', `${always.join('\n')}\n`, kernel.origin);
   for (const file of kernel.early.beforeRoot)
     tree.file(
       `/early/modules/${file}`,

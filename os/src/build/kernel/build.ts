@@ -55,7 +55,7 @@ const RECIPE = 6;
 const CERTIFICATES = 'module-certificates.pem';
 
 /** Reads the fragments for an architecture, without those named after another one. */
-async function readFragments(arch: Arch): Promise<Options> {
+export async function readFragments(arch: Arch): Promise<Options> {
   const { name } = ARCHITECTURES[arch];
   const others = Object.values(ARCHITECTURES).filter((other) => other.name !== name);
   const files = (await readdir(FRAGMENTS)).filter((file) => file.endsWith('.config')).toSorted();

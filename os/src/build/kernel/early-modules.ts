@@ -19,7 +19,7 @@ const FILE_SYSTEMS = {
 /** Drivers of disks and of their buses; loaded only for a device that needs them. Each is part of the root. */
 export const STORAGE = [
   'virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_scsi', 'hv_vmbus', 'hv_storvsc', 'xen_blkfront', 'vmw_pvscsi', 'mptspi',
-  'sd_mod', 'sr_mod', 'nvme', 'vmd', 'ahci', 'ahci_platform', 'ata_piix', 'ufshcd_pci', 'ufshcd_pltfrm',
+  'sd_mod', 'sr_mod', 'nvme', 'vmd', 'ahci', 'ahci_platform', 'ata_piix',
   'megaraid_sas', 'mpt3sas', 'smartpqi', 'hpsa', 'aacraid',
   'xhci_pci', 'xhci_plat_hcd', 'ehci_pci', 'dwc2', 'usb_storage', 'uas',
   'sdhci_pci', 'sdhci_acpi', 'sdhci_iproc', 'bcm2835', 'rtsx_pci', 'rtsx_pci_sdmmc', 'mmc_block',

@@ -1,3 +1,11 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as v from 'valibot';
+import { parse } from 'yaml';
+
+import { repository } from '../../workstation/paths.ts';
+
 /**
  * Folders of the kernel's module tree that stay out of the image: hardware that no node has, file systems and protocols
  * that no container platform uses. A module that is not shipped cannot be loaded by a crafted packet or mount.
@@ -20,3 +28,35 @@ export const shipsModule = (file: string): boolean =>
   !EXCLUDED.some(
     (folder) => file.startsWith(`kernel/${folder}/`) || file.startsWith(`kernel/${folder}.ko`),
   );
+
+const OPTIONAL = path.join(repository, 'os/kernel/optional-modules.yaml');
+
+const text = v.pipe(v.string(), v.minLength(1));
+const List = v.array(v.strictObject({ path: text, reason: text }));
+
+/** Says of a file of the tree whether it is in modules.erofs only, not in the root. */
+export type IsOptional = (file: string) => boolean;
+
+/** Parses the list of optional modules: folders of the kernel's sources, or modules there without their ending. */
+export function parseOptional(yaml: string): IsOptional {
+  const paths = v.parse(List, parse(yaml)).map((entry) => `kernel/${entry.path}`);
+  return (file) => {
+    const name = file.replace(/\.ko(\.\w+)?$/, '');
+    return paths.some((listed) => name === listed || name.startsWith(`${listed}/`));
+  };
+}
+
+export const readOptional = async (): Promise<IsOptional> =>
+  parseOptional(await readFile(OPTIONAL, 'utf8'));
+
+/**
+ * Returns the modules outside modules.erofs that need one of its modules, by the text of modules.dep: the root would
+ * lack a file that they cannot do without.
+ */
+export const brokenBy = (isOptional: IsOptional, dep: string): string[] =>
+  dep.split('\n').flatMap((line) => {
+    const [file = '', needs = ''] = line.split(':');
+    if (file === '' || isOptional(file)) return [];
+    const lost = needs.split(' ').filter((need) => need !== '' && isOptional(need));
+    return lost.map((need) => `${file} needs ${need}`);
+  });

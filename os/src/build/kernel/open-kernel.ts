@@ -9,8 +9,9 @@ import { dependencyOf, extract, fetchDebian } from '../sources/debian/archive.ts
 import type { Toolroot } from '../sources/debian/toolroot.ts';
 import { type BoardFiles, buildKernel } from './build.ts';
 import { type EarlyModules, parseModuleIndex, planEarlyModules } from './early-modules.ts';
+import { type AllModules, essentialModules } from './essential-modules.ts';
 import type { KernelName } from './kernel-name.ts';
-import { EXCLUDED, shipsModule } from './module-set.ts';
+import { EXCLUDED, readOptional, shipsModule } from './module-set.ts';
 import { withoutSignature } from './module-signature.ts';
 
 export interface Kernel {
@@ -18,8 +19,10 @@ export interface Kernel {
   readonly version: string;
   /** The kernel as an EFI-bootable file. */
   readonly image: string;
-  /** Folder with `kernel/…` and depmod's indexes; goes to /lib/modules/<version>. */
+  /** Folder with `kernel/…` and depmod's indexes; goes to /lib/modules/<version> of the root. */
   readonly modules: string;
+  /** The same with the optional modules, for modules.erofs. */
+  readonly allModules: string;
   readonly early: EarlyModules;
   readonly origin: Origin;
   /** What boards without UEFI start, if it is a kernel for them. */
@@ -62,6 +65,12 @@ async function earlyModules(modules: string): Promise<EarlyModules> {
   return planEarlyModules(parseModuleIndex(dep!, builtin!, alias!));
 }
 
+/** Divides the modules of a kernel into those of the root and those of modules.erofs. */
+async function divided(all: AllModules): Promise<Pick<Kernel, 'modules' | 'allModules' | 'early'>> {
+  const modules = await essentialModules(all, await readOptional());
+  return { modules, allModules: all.folder, early: await earlyModules(modules) };
+}
+
 /** Debian's kernel for clouds has no drivers of boards. */
 const BOARD_META = 'linux-image-arm64';
 
@@ -83,12 +92,11 @@ async function debianKernel(
       unpackModules(root, into, version, tools),
     ),
   );
-  const modules = path.join(dir, 'modules');
+  const all = { folder: path.join(dir, 'modules'), version, tools, progress };
   return {
     version,
     image: path.join(root, 'boot', `vmlinuz-${version}`),
-    modules,
-    early: await earlyModules(modules),
+    ...(await divided(all)),
     origin: { name: deb.name, version: deb.version, kind: 'deb', sha256: deb.sha256 },
     board:
       board === undefined
@@ -107,8 +115,7 @@ async function kiosKernel(arch: Arch, tools: Toolroot, progress: Progress): Prom
   return {
     version,
     image,
-    modules,
-    early: await earlyModules(modules),
+    ...(await divided({ folder: modules, version, tools, progress })),
     origin: { name, version: sourceVersion, kind: 'deb', sha256 },
     board,
   };

@@ -10,6 +10,18 @@ import { type Bucket } from '../formats/bolt.ts';
 export const NAMESPACE = 'k8s.io';
 export const SNAPSHOTTER = 'overlayfs';
 
+/**
+ * The lowest number of a shipped layer. containerd numbers the layers that it unpacks from 1, so on a node neither ever
+ * gets a number of the other.
+ */
+const FIRST_ID = 2 ** 52;
+/** Hexadecimal digits of a ChainID that are added to it. The sum stays a whole number in JavaScript. */
+const ID_DIGITS = 13;
+
+/** Returns a layer's number: the same in every image of the system that ships it, so that its records can stay. */
+export const snapshotId = (chainId: string): number =>
+  FIRST_ID + Number.parseInt(chainId.replace('sha256:', '').slice(0, ID_DIGITS), 16);
+
 /** An unpacked layer with its ChainID (OCI image-spec, config.md). Its files are in `snapshots/<id>/fs`. */
 export interface Snapshot {
   readonly id: number;
@@ -35,11 +47,7 @@ export interface Image {
 
 const text = (value: string): Uint8Array => Buffer.from(value, 'utf8');
 /** Keys are bytes in latin1. The names here are ASCII, which is the same in UTF-8. */
-const bucket = (
-  entries: Iterable<readonly [string, Uint8Array | Bucket]>,
-  sequence = 0,
-): Bucket => ({
-  sequence,
+const bucket = (entries: Iterable<readonly [string, Uint8Array | Bucket]>): Bucket => ({
   entries: new Map(entries),
 });
 
@@ -83,10 +91,13 @@ const labelled = (labels: Readonly<Record<string, string>>): [string, Bucket][] 
 /** The CRI plugin manages the image; `pinned` keeps kubelet's garbage collection away from it. */
 const CRI_LABELS = { 'io.cri-containerd.image': 'managed', 'io.cri-containerd.pinned': 'pinned' };
 
+/** Its value is the digest that the system's image gave the name. A pull that moves the name leaves it as it is. */
+const SHIPPED_LABEL = 'kios.dev/shipped';
+
 const imageBucket = (image: Image, time: number): Bucket =>
   bucket([
     ...stamps(time),
-    ...labelled(CRI_LABELS),
+    ...labelled({ ...CRI_LABELS, [SHIPPED_LABEL]: image.digest }),
     [
       'target',
       bucket([
@@ -146,7 +157,6 @@ export function metadataDatabase({ images, blobs, snapshots, time }: StoreConten
               snapshot.chainId,
               snapshotBucket(snapshot, snapshots, time),
             ]),
-            snapshots.length,
           ),
         ],
       ]),
@@ -194,7 +204,7 @@ export function snapshotterDatabase({ snapshots, time }: StoreContent): Bucket {
     [
       'v1',
       bucket([
-        ['snapshots', bucket(entries, snapshots.length)],
+        ['snapshots', bucket(entries)],
         ['parents', bucket(parents)],
       ]),
     ],

@@ -8,6 +8,7 @@ import {
   type Image,
   metadataDatabase,
   type Snapshot,
+  snapshotId,
   SNAPSHOTTER,
   snapshotterDatabase,
 } from './containerd.ts';
@@ -24,8 +25,8 @@ export const LAYERS = `io.containerd.snapshotter.v1.${SNAPSHOTTER}/snapshots`;
 
 interface Planned {
   readonly snapshots: Snapshot[];
-  /** Files of snapshot `id`, at index `id - 1`. */
-  readonly trees: Tree[];
+  /** Files of each snapshot, by its number. */
+  readonly trees: Map<number, Tree>;
   readonly blobs: Blob[];
   readonly images: Image[];
 }
@@ -39,7 +40,7 @@ function planSnapshots(image: OciImage, plan: Planned): Snapshot | undefined {
   for (const layer of image.layers) {
     const chainId = chainIdOf(parent?.chainId, layer.descriptor.digest);
     const known = plan.snapshots.find((snapshot) => snapshot.chainId === chainId);
-    const id = plan.snapshots.length + 1;
+    const id = snapshotId(chainId);
     const { inodes, bytes } = layer;
     const snapshot: Snapshot = known ?? {
       id,
@@ -49,8 +50,9 @@ function planSnapshots(image: OciImage, plan: Planned): Snapshot | undefined {
       ...(parent === undefined ? {} : { parent }),
     };
     if (known === undefined) {
+      if (plan.trees.has(id)) throw new Error(`${image.name}: another layer has the number ${id}`);
       plan.snapshots.push(snapshot);
-      plan.trees.push(layer.tree);
+      plan.trees.set(id, layer.tree);
     }
     parent = snapshot;
   }
@@ -98,7 +100,7 @@ function planImage(image: OciImage, plan: Planned): void {
  * because their content is unpacked already.
  */
 export function makeStore(images: readonly OciImage[], time: number, origin: Origin): Tree {
-  const plan: Planned = { snapshots: [], trees: [], blobs: [], images: [] };
+  const plan: Planned = { snapshots: [], trees: new Map(), blobs: [], images: [] };
   for (const image of images) planImage(image, plan);
   const tree = new Tree();
   const add = (name: string, bytes: Uint8Array): unknown =>
@@ -106,8 +108,7 @@ export function makeStore(images: readonly OciImage[], time: number, origin: Ori
   for (const { config, manifest } of images)
     for (const { digest, content } of [config, manifest])
       add(`${BLOBS}/${digest.slice('sha256:'.length)}`, content);
-  for (const [index, snapshot] of plan.trees.entries())
-    tree.graft(`/${LAYERS}/${index + 1}/fs`, snapshot);
+  for (const [id, layer] of plan.trees) tree.graft(`/${LAYERS}/${id}/fs`, layer);
   const databases = {
     [METADATA]: encodeBolt(metadataDatabase({ ...plan, time })),
     [`io.containerd.snapshotter.v1.${SNAPSHOTTER}/metadata.db`]: encodeBolt(

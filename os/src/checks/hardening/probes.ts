@@ -62,6 +62,9 @@ export const PROBES: readonly Probe[] = [
   denied('memory-device', 'read /dev/mem', 'ENXIO', 'ok'),
   denied('port-device', 'read /dev/port', 'ENXIO'),
   denied('msr-device', 'read a processor’s registers from /dev/cpu/0/msr', 'ENXIO'),
+  denied('keyboard', 'find a keyboard that has a driver', 'none', 'found'),
+  denied('keyboard-made', 'make a keyboard (uinput)', 'ENODEV'),
+  denied('frame-buffer', 'read the pixels of the screen', 'ENXIO', 'ENODEV'),
   denied('kcore', 'read the kernel’s memory from /proc/kcore', 'ENOENT', 'ok'),
   denied('iopl', 'ask for all I/O ports', 'ENOSYS', 'ok'),
   denied('ioperm', 'ask for one I/O port', 'ENOSYS', 'ok'),
@@ -99,5 +102,6 @@ export const PROBES: readonly Probe[] = [
   denied('nobody-performance', 'count events on a whole processor', 'EACCES'),
   denied('nobody-userfaultfd', 'stall the kernel in page faults (userfaultfd)', 'ENOSYS', 'EPERM'),
   denied('nobody-kernel-log', 'read the kernel’s log', 'EPERM'),
+  denied('nobody-screen', 'read the text on the screen', 'EACCES'),
   denied('nobody-io-uring', 'make an io_uring', 'EPERM'),
 ];

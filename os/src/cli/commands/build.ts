@@ -2,6 +2,11 @@ import { EXIT, KiosError } from '@kios/errors';
 import type { CommandModule } from 'yargs';
 
 import type { KernelName } from '../../build/kernel/kernel-name.ts';
+import {
+  FIRMWARE,
+  FIRMWARE_NAMES,
+  isFirmwareName,
+} from '../../build/sources/debian/firmware-names.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ARCHES, type Arch, type Board, BOARD_ARCH, BOARDS } from '../../workstation/paths.ts';
 import { kernelOption } from './kernel-option.ts';
@@ -11,8 +16,11 @@ interface BuildArgs {
   board: Board | undefined;
   kernel: KernelName;
   bootstrap: string | undefined;
+  firmware: string[];
   'host-programs': boolean | undefined;
 }
+
+const uses = Object.entries(FIRMWARE).map(([name, { use }]) => `${name}: ${use}`);
 
 /** Returns the architecture to build for; fails when a board has another one than was asked for. */
 function archOf(given: Arch | undefined, board: Board | undefined): Arch {
@@ -45,6 +53,15 @@ export const buildCommand = (context: CommandContext): CommandModule<unknown, Bu
         describe:
           'Bootstrap in place of ours: a provider, an agent’s folder, or an image that the node pulls',
       })
+      .option('firmware', {
+        choices: FIRMWARE_NAMES,
+        array: true,
+        requiresArg: true,
+        default: [],
+        // yargs compares with `choices` afterwards.
+        coerce: (given: string[]) => given.flatMap((names) => names.split(',')),
+        describe: `Firmware that is not free: ${uses.join('; ')} (docs/firmware.md)`,
+      })
       .option('host-programs', {
         type: 'boolean',
         describe: 'Build only containerd, runc, kubelet and the CNI plugins, and print their paths',
@@ -52,12 +69,16 @@ export const buildCommand = (context: CommandContext): CommandModule<unknown, Bu
       .conflicts('host-programs', ['bootstrap', 'board'])
       .example('$0 build', 'Build kios.efi and kios.img for a PC')
       .example('$0 build --bootstrap hetzner', 'Build a node that asks only this cloud')
+      .example('$0 build --firmware realtek,bnx2x', 'Add files for these cards to modules.erofs')
       .example('$0 build --board rpi4', 'Build dist/rpi4/kios.img for a Raspberry Pi 4')
       .example('$0 build --arch arm64 --host-programs', 'Compile the host programs for arm64'),
-  handler: async ({ arch: given, board, kernel, bootstrap, 'host-programs': hostPrograms }) => {
+  handler: async ({ arch: given, board, kernel, bootstrap, firmware, ...rest }) => {
     const arch = archOf(given, board);
     const { build, buildHostPrograms } = await import('../../build/build.ts');
-    if (hostPrograms === true) await buildHostPrograms(context, arch);
-    else await build(context, { arch, kernel, bootstrap, board });
+    if (rest['host-programs'] === true) await buildHostPrograms(context, arch);
+    else {
+      const names = firmware.filter(isFirmwareName);
+      await build(context, { arch, kernel, bootstrap, board, firmware: names });
+    }
   },
 });

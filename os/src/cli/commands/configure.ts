@@ -9,6 +9,7 @@ interface ConfigureArgs {
   hostname: string | undefined;
   network: string | undefined;
   manifests: string | undefined;
+  modules: string | undefined;
   'kernel-argument': string[] | undefined;
   show: boolean;
   json: boolean;
@@ -23,6 +24,7 @@ const OPTIONS = {
   hostname: text('Name of the node, which goes into the bootstrap document'),
   network: text('File with settings of network cards (docs/dhcp.md)'),
   manifests: text('Folder whose static pods become those of the medium; others there are removed'),
+  modules: text('The build’s modules.erofs, for hardware that needs it (docs/modules.md)'),
   'kernel-argument': {
     type: 'string',
     array: true,
@@ -59,13 +61,25 @@ export const configureCommand = (
         '$0 configure kios.img --kernel-argument mitigations=off',
         'Trade protection for speed; replaces the words that are there',
       )
+      .example(
+        '$0 configure /dev/sdX --modules dist/amd64/modules.erofs',
+        'Add drivers of rare hardware, and firmware if the build has some',
+      )
       .example('$0 configure /dev/sdX --show', 'Look what a medium would make of a node'),
   handler: async (args) => {
     const { configure } = await import('../../media/configure/configure.ts');
-    const { target, bootstrap, hostname, network, manifests, show, json } = args;
+    const { target, bootstrap, hostname, network, manifests, modules, show, json } = args;
     const kubeadmJoin = args['kubeadm-join'];
     const kernelArguments = args['kernel-argument'];
-    const wanted = { bootstrap, kubeadmJoin, hostname, network, manifests, kernelArguments };
+    const wanted = {
+      bootstrap,
+      kubeadmJoin,
+      hostname,
+      network,
+      manifests,
+      modules,
+      kernelArguments,
+    };
     await configure(context, { target, wanted, show, json });
   },
 });

@@ -5,12 +5,14 @@ import { type Firmware, PLATFORMS } from './platform.ts';
 
 /**
  * What a machine starts from in place of its disk, which it then does not have: `cd`, the disk's file in a CD drive;
- * `tftp`, a boot server in QEMU that serves this folder; `tap`, whatever answers on this network device, by HTTP.
+ * `tftp`, a boot server in QEMU that serves this folder; `tap`, whatever answers on this network device, by HTTP;
+ * `efi`, this file, with a command line that takes the place of the file's own.
  */
 export type StartMedium =
   | { readonly cd: true }
   | { readonly tftp: string }
-  | { readonly tap: string };
+  | { readonly tap: string }
+  | { readonly efi: string; readonly kernelCommandLine: string };
 
 /** The boot file in a folder that is served by TFTP. */
 export const NETBOOT_FILE = 'kios.efi';
@@ -38,6 +40,12 @@ export interface MachineSpec {
   /** Adds a network card before the working one, with a link but no peer. */
   readonly quietCard?: boolean;
   readonly startFrom?: StartMedium;
+  /** Adds a screen. */
+  readonly screen?: boolean;
+  /** Leaves out the serial ports. */
+  readonly withoutPorts?: boolean;
+  /** File of an ACPI table that the guest finds besides the machine's own. */
+  readonly acpiTable?: string;
   /** A disc in a drive and the asset tag of the chassis, which a cloud gives a machine besides its network. */
   readonly cloud?: { readonly disc: string; readonly assetTag: string };
 }
@@ -52,6 +60,7 @@ export const MACHINE_FILES = {
   log: 'qemu.log',
   networkLog: 'network.log',
   qmp: 'qmp.sock',
+  screen: 'screen.ppm',
 } as const;
 
 const FILES = MACHINE_FILES;
@@ -77,12 +86,12 @@ const loggedDrive = (log: string): string[] => [
 const startDrive = ({ startFrom: medium, writeLog }: MachineSpec): string[] => {
   if (medium === undefined)
     return writeLog === undefined ? drive(FILES.disk, 0, WRITABLE) : loggedDrive(writeLog);
-  return 'cd' in medium
-    ? [
-        `-drive if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${FILES.disk}`,
-        '-device ide-cd,drive=cd,bootindex=0',
-      ]
-    : [];
+  if ('cd' in medium)
+    return [
+      `-drive if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${FILES.disk}`,
+      '-device ide-cd,drive=cd,bootindex=0',
+    ];
+  return 'efi' in medium ? [`-kernel ${medium.efi}`, `-append ${medium.kernelCommandLine}`] : [];
 };
 
 /** Firmware tries PXE first where it is on, and waits a minute for a server that has none. */
@@ -114,6 +123,18 @@ export const serial = (id: string, file: string): string[] => [
   `-chardev file,id=${id},path=${file},append=on`,
   `-serial chardev:${id}`,
 ];
+
+/** QEMU's arm64 machine has one serial port. */
+const serialPorts = ({ arch, withoutPorts }: MachineSpec): string[] =>
+  withoutPorts === true
+    ? []
+    : [
+        ...serial('console', FILES.console),
+        ...(arch === 'amd64' ? serial('hostlogs', FILES.hostLogs) : []),
+      ];
+
+/** Firmware has the drivers of these screens itself. */
+const SCREENS = { amd64: '-device VGA,romfile=', arm64: '-device ramfb' } as const;
 
 /**
  * Passes words to the kernel by an SMBIOS string, which systemd's EFI stub appends to the image's command line: so the
@@ -157,9 +178,9 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     ...network(spec),
     '-object rng-random,id=rng0,filename=/dev/urandom',
     '-device virtio-rng-pci,rng=rng0',
-    ...serial('console', FILES.console),
-    // QEMU's arm64 machine has one serial port.
-    ...(spec.arch === 'amd64' ? serial('hostlogs', FILES.hostLogs) : []),
+    ...serialPorts(spec),
+    ...(spec.screen === true ? [SCREENS[spec.arch]] : []),
+    ...(spec.acpiTable === undefined ? [] : [`-acpitable file=${spec.acpiTable}`]),
     ...commandLine(spec.commandLine),
     `-qmp unix:${FILES.qmp},server=on,wait=off`,
   ]);

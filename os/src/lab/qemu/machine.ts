@@ -1,4 +1,4 @@
-import { copyFile, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
@@ -125,6 +125,13 @@ export class Machine {
     });
     const device = { driver: 'scsi-hd', id: `${drive}-device`, drive, bus: `${SCSI}.0` };
     await qmp(this.dir, MACHINE_FILES.qmp, 'device_add', device);
+  }
+
+  /** Takes a picture of the screen (PPM) of the running machine, which was started with one. */
+  async photograph(): Promise<Buffer> {
+    const filename = MACHINE_FILES.screen;
+    await qmp(this.dir, MACHINE_FILES.qmp, 'screendump', { filename });
+    return readFile(this.file('screen'));
   }
 
   /** Returns the running machine; undefined when it is off. */

@@ -9,6 +9,7 @@ export const BOOT_FOLDER = {
     'bootstrap.yaml.example',
     'cmdline.txt',
     'dhcp.yaml',
+    'modules.erofs',
     'token',
   ],
   folders: { manifests: ['.yaml', '.yml', '.json'] },
@@ -23,6 +24,7 @@ export const ARGUMENTS = `${FOLDER}/cmdline.txt`;
 /** Where systemd's stub looks for addons, whatever the name of the file that it is in. */
 export const ADDONS = 'loader/addons';
 export const ADDON = `${ADDONS}/kios.addon.efi`;
+export const MODULES = `${FOLDER}/modules.erofs`;
 export const NETWORK = `${FOLDER}/dhcp.yaml`;
 
 /** Returns whether a node reads a file, by its path on the partition. FAT does not tell cases apart. */

@@ -79,9 +79,13 @@ async function configurePartition(
   { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
 ): Promise<Shown[]> {
   const present = await partition.list();
+  const boot = findBootFile(present);
   const board = findBoard(present);
+  const efi = async (): Promise<Buffer | undefined> =>
+    boot === undefined ? undefined : partition.read(boot.file);
   const medium: Medium = {
-    arch: board === undefined ? (findBootFile(present)?.arch ?? 'amd64') : BOARD_ARCH[board],
+    arch: board === undefined ? (boot?.arch ?? 'amd64') : BOARD_ARCH[board],
+    efi,
     ...(board === undefined ? {} : { commandLine: () => partition.read(PI_FILES.commandLine) }),
     document: async () => (present.includes(DOCUMENT) ? partition.read(DOCUMENT) : undefined),
   };
@@ -94,7 +98,7 @@ async function configurePartition(
     await progress.task('read back', () => verify(partition, changes));
   }
   return options.show || options.json
-    ? showMedium(partition, await partition.list(), progress)
+    ? showMedium(partition, await partition.list(), efi, progress)
     : changes.map(({ name, content }) => ({
         name,
         bytes: content?.length,

@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { PI_FILES } from '../../build/image/boot-file.ts';
-import { ADDON, ARGUMENTS, DOCUMENT, MANIFESTS, NETWORK } from './boot-folder.ts';
+import { ADDON, ARGUMENTS, DOCUMENT, MANIFESTS, MODULES, NETWORK } from './boot-folder.ts';
 
 /** One file to write, or to remove where it has no content. */
 export interface Change {
@@ -18,6 +18,8 @@ export interface Wanted {
   /** Settings of network cards. */
   readonly network: Buffer | undefined;
   readonly arguments: WantedArguments | undefined;
+  /** All modules of the kernel, as a file system. */
+  readonly modules: Buffer | undefined;
 }
 
 /** Words for the kernel command line; without any there is neither file. */
@@ -56,6 +58,7 @@ export function planChanges(wanted: Wanted, present: readonly string[]): Change[
     for (const [name, content] of manifests)
       changes.push({ name: `${MANIFESTS}/${name}`, content });
   }
+  if (wanted.modules !== undefined) changes.push({ name: MODULES, content: wanted.modules });
   if (wanted.network !== undefined) changes.push({ name: NETWORK, content: wanted.network });
   if (wanted.arguments !== undefined)
     changes.push(

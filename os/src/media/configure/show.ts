@@ -14,8 +14,10 @@ import {
   FOLDER,
   isKnown,
   MANIFESTS,
+  MODULES,
   NETWORK,
 } from './boot-folder.ts';
+import { foreignModules } from './modules.ts';
 import type { Partition } from './partition.ts';
 
 /** One file on the medium and what it means to a node. */
@@ -76,6 +78,13 @@ const describeBoardLine: Describer = async (content) => {
   return Promise.resolve(added.length === 0 ? what : `${what}, with ${added.join(' ')}`);
 };
 
+const describeModules =
+  (efi: () => Promise<Buffer | undefined>): Describer =>
+  async (content) => {
+    const fault = foreignModules(content, await efi());
+    return fault === undefined ? 'all modules of its kernel' : `BROKEN: ${fault}`;
+  };
+
 function describerOf(name: string): Describer {
   if (name === PI_FILES.commandLine) return describeBoardLine;
   if (name === ARGUMENTS) return describeArguments;
@@ -99,6 +108,7 @@ const isOfPeople = (name: string): boolean =>
 export async function showMedium(
   partition: Partition,
   names: readonly string[],
+  efi: () => Promise<Buffer | undefined>,
   progress: Progress,
 ): Promise<Shown[]> {
   const shown: Shown[] = [];
@@ -108,7 +118,8 @@ export async function showMedium(
       continue;
     }
     const content = await partition.read(name);
-    const says = await describerOf(name)(content, progress).catch(
+    const describer = name === MODULES ? describeModules(efi) : describerOf(name);
+    const says = await describer(content, progress).catch(
       (error: unknown) => `BROKEN: ${describe(error)}`,
     );
     shown.push({ name, bytes: content.length, says });

@@ -11,6 +11,7 @@ import type { Progress } from '../../workstation/progress.ts';
 import { checkDocument, checkNetwork } from './agent-check.ts';
 import { argumentsText, carriedOutBy, kernelWords, withKernelWords } from './arguments.ts';
 import { nameOnly, withName } from './document.ts';
+import { foreignModules } from './modules.ts';
 import type { Wanted, WantedArguments } from './plan.ts';
 
 /** What the command line asks for. */
@@ -22,6 +23,8 @@ export interface ConfigureRequest {
   readonly manifests?: string | undefined;
   /** All words for the kernel command line; an empty one stands for none. */
   readonly kernelArguments?: readonly string[] | undefined;
+  /** modules.erofs of the build that the medium was flashed with. */
+  readonly modules?: string | undefined;
 }
 
 /** What of the medium decides. */
@@ -31,6 +34,8 @@ export interface Medium {
   readonly document: () => Promise<Buffer | undefined>;
   /** Reads the kernel command line of a board without UEFI. */
   readonly commandLine?: () => Promise<Buffer>;
+  /** Reads the file that firmware starts, if there is one. */
+  readonly efi: () => Promise<Buffer | undefined>;
 }
 
 /** Bytes of one manifest, and their number, that init offers (docs/host-api.md section 4). */
@@ -141,14 +146,27 @@ async function readArguments(
   };
 }
 
+/** Reads modules.erofs, if it was built together with the medium's EFI file: a node refuses any other. */
+async function readModules(file: string, efi: Medium['efi']): Promise<Buffer> {
+  const content = await readGiven(file);
+  const fault = foreignModules(content, await efi());
+  if (fault !== undefined)
+    throw refuse(
+      `use ${file} on this medium: ${fault}`,
+      'Take the modules.erofs that ./kios build wrote beside the image that was flashed.',
+    );
+  return content;
+}
+
 /** Reads and checks all that the command line names, before anything is written. */
 export async function readWanted(
   request: ConfigureRequest,
   medium: Medium,
   progress: Progress,
 ): Promise<Wanted> {
-  const { manifests, network, kernelArguments: words } = request;
+  const { manifests, network, modules, kernelArguments: words } = request;
   return {
+    modules: modules === undefined ? undefined : await readModules(modules, medium.efi),
     arguments: words === undefined ? undefined : await readArguments(words, medium, progress),
     document: await readDocument(request, medium.document, progress),
     manifests: manifests === undefined ? undefined : await readManifestFolder(manifests, progress),

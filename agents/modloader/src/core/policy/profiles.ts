@@ -33,7 +33,7 @@ export const PROFILES: Readonly<Record<string, readonly string[]>> = {
     'xt_nat',
     'xt_tcpudp',
   ],
-  /** Modules that cluster networks use: overlays, eBPF data paths, IPVS, older iptables. */
+  /** Modules that cluster networks use: overlays, eBPF data paths, switches, IPVS, older iptables, BGP. */
   networks: [
     'vxlan',
     'dummy',
@@ -65,7 +65,33 @@ export const PROFILES: Readonly<Record<string, readonly string[]>> = {
     'ip6table_filter',
     'ip6table_nat',
     'ip6table_mangle',
+    'iptable_raw',
+    'ip6table_raw',
+    // Antrea, kube-ovn, OVN-Kubernetes
+    'openvswitch',
+    'vrf',
+    // Cilium's encryption
+    'ipcomp',
+    'ipcomp6',
+    // network cards of pods that are virtual machines
+    'vhost_net',
   ],
-  /** Modules behind devices and file systems of volume plugins. */
-  storage: ['fuse', 'loop', 'dm_mod', 'nfs'],
+  /** Modules behind devices and file systems of volume plugins, whose pods mount without modprobe. */
+  storage: [
+    'fuse',
+    'loop',
+    'dm_mod',
+    'dm_thin_pool',
+    'dm_snapshot',
+    'iscsi_tcp',
+    'nvme_tcp',
+    'xfs',
+    'nfs',
+    'nfsv3',
+    'nfsv4',
+    // SMB shares, and what encrypts and signs them
+    'cifs',
+    'cmac',
+    'ccm',
+  ],
 };

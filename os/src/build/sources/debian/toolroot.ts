@@ -49,7 +49,8 @@ export type Tool =
   | 'usr/sbin/dumpe2fs'
   | 'usr/sbin/fsck.fat'
   | 'usr/sbin/mke2fs'
-  | 'usr/sbin/mkfs.fat';
+  | 'usr/sbin/mkfs.fat'
+  | 'usr/sbin/modinfo';
 
 /** Programs of the release, run with its own loader and libraries, without a chroot. */
 export interface Toolroot<Name extends string = Tool> {

@@ -12,6 +12,7 @@ interface Read {
   readonly gid: number;
   readonly links: number;
   readonly time: number;
+  readonly device: readonly [major: number, minor: number];
   readonly content: Buffer;
 }
 
@@ -43,6 +44,7 @@ function read(archive: Buffer): Map<string, Read> {
       gid: field(3),
       links: field(4),
       time: field(5),
+      device: [field(9), field(10)],
       content: archive.subarray(start, start + field(6)),
     });
     at = start + padded(field(6));
@@ -71,6 +73,15 @@ it('holds each entry with its kind, mode and content', async () => {
     ['odd', '100644', 'abcde'],
     ['tmp', '41777', ''],
   ]);
+});
+
+it('makes a device from its numbers, as a file of no user in particular', async () => {
+  const devices = [{ name: '/dev/null', major: 1, minor: 3 }];
+  const found = read(await cpio(example(), devices));
+  const { mode, device, content } = found.get('dev/null')!;
+  expect([mode.toString(8), device, content.length]).toEqual(['20666', [1, 3], 0]);
+  expect([...found.keys()].indexOf('dev')).toBeLessThan([...found.keys()].indexOf('dev/null'));
+  expect(found.get('init')!.device).toEqual([0, 0]);
 });
 
 it('gives every entry to root, with time zero and an inode of its own', async () => {

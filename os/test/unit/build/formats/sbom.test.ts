@@ -23,6 +23,15 @@ const Document = v.object({
     created: v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)),
     creators: v.array(v.string()),
   }),
+  hasExtractedLicensingInfos: v.optional(
+    v.array(
+      v.object({
+        licenseId: v.pipe(v.string(), v.regex(/^LicenseRef-[A-Za-z0-9.-]+$/)),
+        name: v.string(),
+        extractedText: v.string(),
+      }),
+    ),
+  ),
   packages: v.array(
     v.object({
       SPDXID: Id,
@@ -30,6 +39,7 @@ const Document = v.object({
       versionInfo: v.string(),
       downloadLocation: v.string(),
       checksums: v.optional(v.array(Checksum)),
+      licenseDeclared: v.optional(v.string()),
       externalRefs: v.array(v.object({ referenceLocator: v.pipe(v.string(), v.regex(/^pkg:/)) })),
     }),
   ),
@@ -113,4 +123,21 @@ it('is the same for equal trees and has another namespace for another tree', asy
   expect(await makeSbom('kios-1', [tree()], TIME)).toBe(await makeSbom('kios-1', [tree()], TIME));
   const more = tree().text('/more', '', { name: 'kios', version: '1', kind: 'kios' });
   expect((await sbom(more)).documentNamespace).not.toBe((await sbom()).documentNamespace);
+});
+
+const firmware = (name: string, licence: string) =>
+  ({ name, version: '1', kind: 'deb', licence }) as const;
+
+it('has the text of licences that are not free, once, and says whose they are', async () => {
+  const more = tree()
+    .text('/fw/a', 'a', firmware('firmware-a', 'One licence.'))
+    .text('/fw/b', 'b', firmware('firmware-b', 'One licence.'))
+    .text('/fw/c', 'c', firmware('firmware-c', 'Another one.'));
+  const { packages, hasExtractedLicensingInfos: infos = [] } = await sbom(more);
+  expect(infos.map(({ extractedText }) => extractedText)).toEqual(['One licence.', 'Another one.']);
+  const declared = new Map(packages.map((each) => [each.name, each.licenseDeclared]));
+  expect(declared.get('firmware-a')).toBe(infos[0]!.licenseId);
+  expect(declared.get('firmware-b')).toBe(infos[0]!.licenseId);
+  expect(declared.get('firmware-c')).toBe(infos[1]!.licenseId);
+  expect(declared.get('libc6')).toBeUndefined();
 });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { Tree } from '../../../../src/build/formats/tree.ts';
-import { makeRoot } from '../../../../src/build/image/root.ts';
+import { makeEarlyRoot, makeRoot } from '../../../../src/build/image/root.ts';
 import { imageName } from '../../../../src/build/shipped.ts';
 import { origin } from '../../../support/trees.ts';
 
@@ -23,6 +23,7 @@ beforeAll(async () => {
       version: '6.12.0',
       image: '/none',
       modules,
+      allModules: modules,
       early: { table: '', beforeRoot: [] },
       origin,
     },
@@ -31,6 +32,7 @@ beforeAll(async () => {
     store: new Tree(),
     manifests: new Map([['dhcp.yaml', '']]),
     references: new Map([[imageName('pause'), PAUSE]]),
+    modulesSha256: '1'.repeat(64),
   });
 });
 afterAll(() => rm(modules, { recursive: true }));
@@ -66,4 +68,23 @@ it('lets kubelet find the credentials of registries that the bootstrap agent wri
     type: 'symlink',
     target: '/etc/kubernetes/registry-credentials.json',
   });
+});
+
+it('names the modules image that was made with it, and has a place for firmware', () => {
+  const entries = new Map(root.sorted());
+  const digest = entries.get('/lib/kios/modules.sha256');
+  const text = digest?.type === 'file' && 'bytes' in digest.content ? digest.content.bytes : '';
+  expect(Buffer.from(text).toString()).toBe(`${'1'.repeat(64)}\n`);
+  expect(entries.get('/lib/firmware')?.type).toBe('directory');
+});
+
+it.each([
+  ['alias pci:v* a.ko\nfs ext4 b.ko\n', undefined],
+  ['always c.ko\nalias pci:v* a.ko\n', 'always c.ko\n'],
+])('has in the first stage only the rules that it carries out: %j', (table, expected) => {
+  const kernel = { version: '6.12.0', image: '', modules, allModules: modules, origin };
+  const tree = makeEarlyRoot({ ...kernel, early: { table, beforeRoot: [] } }, modules);
+  const entry = new Map(tree.sorted()).get('/early/table');
+  const text = entry?.type === 'file' && 'bytes' in entry.content ? entry.content.bytes : undefined;
+  expect(text === undefined ? undefined : Buffer.from(text).toString()).toBe(expected);
 });

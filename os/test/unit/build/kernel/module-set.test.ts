@@ -1,6 +1,13 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { EXCLUDED, shipsModule } from '../../../../src/build/kernel/module-set.ts';
+import { STORAGE } from '../../../../src/build/kernel/early-modules.ts';
+import {
+  brokenBy,
+  EXCLUDED,
+  parseOptional,
+  readOptional,
+  shipsModule,
+} from '../../../../src/build/kernel/module-set.ts';
 
 it.each([
   'kernel/fs/ext4/ext4.ko.xz',
@@ -46,4 +53,45 @@ it.each([
   'drivers/virtio',
 ])('keeps a module that init loads: %s', (folder) => {
   expect(shipsModule(`kernel/${folder}/module.ko`)).toBe(true);
+});
+
+describe('an optional module', () => {
+  const isOptional = parseOptional(
+    '[{path: drivers/scsi/lpfc, reason: a}, {path: drivers/net/big, reason: b}]',
+  );
+
+  it.each([
+    ['kernel/drivers/scsi/lpfc/lpfc.ko', true],
+    ['kernel/drivers/scsi/lpfc.ko.xz', true],
+    ['kernel/drivers/net/big.ko', true],
+    ['kernel/drivers/net/bigger.ko', false],
+    ['kernel/drivers/net/bigger/a.ko', false],
+  ])('%s: %s', (file, optional) => {
+    expect(isOptional(file)).toBe(optional);
+  });
+
+  it('has its reason, or the list is refused', () => {
+    expect(() => parseOptional('[{path: drivers/net/big}]')).toThrow('reason');
+    expect(() => parseOptional('[{path: drivers/net/big, reason: ""}]')).toThrow('length');
+  });
+
+  it('is not needed by another one', () => {
+    const dep = `kernel/drivers/net/big.ko: kernel/lib/a.ko
+kernel/net/user.ko: kernel/lib/a.ko kernel/drivers/net/big.ko
+kernel/lib/a.ko:
+`;
+    expect(brokenBy(isOptional, dep)).toEqual([
+      'kernel/net/user.ko needs kernel/drivers/net/big.ko',
+    ]);
+  });
+
+  it('is no driver behind which the data partition may be', async () => {
+    const shipped = await readOptional();
+    const folders = ['ata', 'block', 'message/fusion', 'mmc/core', 'mmc/host', 'nvme/host', 'pci/controller', 'scsi',
+      'scsi/aacraid', 'scsi/megaraid', 'scsi/mpt3sas', 'scsi/smartpqi', 'usb/host', 'usb/dwc2', 'usb/storage', 'misc/cardreader', 'virtio', 'hv']; // prettier-ignore
+    const places = folders.flatMap((folder) =>
+      STORAGE.map((name) => `kernel/drivers/${folder}/${name}.ko`),
+    );
+    expect(places.filter(shipped)).toEqual([]);
+  });
 });

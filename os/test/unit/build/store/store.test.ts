@@ -10,7 +10,7 @@ import { type ReadBucket, readBolt } from '../../../../src/build/formats/bolt-re
 import { makeImage, type OciImage } from '../../../../src/build/formats/oci.ts';
 import { Tree } from '../../../../src/build/formats/tree.ts';
 import { writeLayer } from '../../../../src/build/image/oci-layout.ts';
-import { goTime } from '../../../../src/build/store/containerd.ts';
+import { goTime, snapshotId } from '../../../../src/build/store/containerd.ts';
 import { makeStore } from '../../../../src/build/store/store.ts';
 import { origin } from '../../../support/trees.ts';
 
@@ -62,29 +62,54 @@ function fileOf(store: Tree, where: string): Buffer {
 const describeStore = (store: Tree) =>
   v.parse(Description, JSON.parse(fileOf(store, '/store.json').toString()));
 
+/** ChainIDs of an image's two layers, computed as the OCI image-spec says. */
+function chainsOf(image: OciImage): [string, string] {
+  const [first, second] = image.layers.map((layer) => layer.descriptor.digest);
+  const chain = createHash('sha256').update(`${first} ${second}`).digest('hex');
+  return [first!, `sha256:${chain}`];
+}
+
 it('unpacks each layer once, even when several images share it', () => {
   const store = makeStore(images, TIME, origin);
-  expect(describeStore(store).snapshots).toEqual([1, 2, 3]);
+  const [base, one, two] = [...chainsOf(images[0]!), chainsOf(images[1]!)[1]].map(snapshotId);
+  expect(describeStore(store).snapshots).toEqual([base, one, two]);
   for (const [id, file] of [
-    [1, 'etc/base'],
-    [2, 'one'],
-    [3, 'two'],
+    [base, 'etc/base'],
+    [one, 'one'],
+    [two, 'two'],
   ])
     expect(store.has(`${SNAPSHOTS}/${id}/fs/${file}`)).toBe(true);
+});
+
+it.each([
+  [`sha256:${'0'.repeat(64)}`, 2 ** 52],
+  [`sha256:${'0'.repeat(12)}1${'f'.repeat(51)}`, 2 ** 52 + 1],
+  [`sha256:${'f'.repeat(64)}`, Number.MAX_SAFE_INTEGER],
+])('numbers the layer %s beyond all that containerd will count to', (chain, id) => {
+  expect(snapshotId(chain)).toBe(id);
+});
+
+it('gives a layer the same number beside other images', async () => {
+  const more = await makeImages('another system');
+  const [before, after] = [images, more].map(
+    (all) => describeStore(makeStore(all, TIME, origin)).snapshots,
+  );
+  const [base, , two] = before!;
+  expect(after).toEqual([base, expect.any(Number), two]);
+  expect(after![1]).not.toBe(before![1]);
 });
 
 it('names a snapshot by the ChainID of its layers', () => {
   const { root } = readBolt(
     fileOf(makeStore(images, TIME, origin), '/io.containerd.snapshotter.v1.overlayfs/metadata.db'),
   );
-  const [first, second] = images[0]!.layers.map((layer) => layer.descriptor.digest);
-  const chain = createHash('sha256').update(`${first} ${second}`).digest('hex');
+  const [first, second] = chainsOf(images[0]!);
   expect(JSON.stringify([...root.keys()])).toBe('["v1"]');
   const v1 = root.get('v1');
   const snapshots = v1 instanceof Map ? v1.get('snapshots') : undefined;
   const names = snapshots instanceof Map ? [...snapshots.keys()] : [];
-  expect(names).toContain(`k8s.io/1/${first}`);
-  expect(names).toContain(`k8s.io/2/sha256:${chain}`);
+  for (const chain of [first, second])
+    expect(names).toContain(`k8s.io/${snapshotId(chain)}/${chain}`);
 });
 
 it('names an image with tag and digest, with tag, and with digest', () => {

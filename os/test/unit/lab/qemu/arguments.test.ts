@@ -110,3 +110,19 @@ it('starts from a CD, or from the network without any disk', () => {
     net: ['tap,id=net0,ifname=tap0,script=no,downscript=no'],
   });
 });
+
+it('starts a file with another command line than its own', () => {
+  const kernelCommandLine = 'console=hvc7 quiet';
+  const args = qemuArguments({ ...spec, startFrom: { efi: 'kios.efi', kernelCommandLine } });
+  expect(valueOf(args, '-kernel')).toEqual(['kios.efi']);
+  expect(valueOf(args, '-append')).toEqual([kernelCommandLine]);
+});
+
+it('has a screen, no serial port and a table of ACPI only when asked to', () => {
+  const before = qemuArguments(spec);
+  expect(before.join(' ')).not.toMatch(/VGA|acpitable/);
+  const after = qemuArguments({ ...spec, screen: true, withoutPorts: true, acpiTable: 'spcr' });
+  expect(valueOf(after, '-device')).toContain('VGA,romfile=');
+  expect(valueOf(after, '-serial')).toEqual([]);
+  expect(valueOf(after, '-acpitable')).toEqual(['file=spcr']);
+});

@@ -20,6 +20,7 @@ const NOTHING: Wanted = {
   manifests: undefined,
   network: undefined,
   arguments: undefined,
+  modules: undefined,
 };
 const [a, b] = [Buffer.from('a'), Buffer.from('b')];
 
@@ -30,9 +31,11 @@ describe('the plan for a medium', () => {
       network: a,
       manifests: new Map([['x.yaml', b]]),
       arguments: { text: a, addon: b },
+      modules: b,
     };
     expect(planChanges(wanted, ['kios/bootstrap.yaml']).map(({ name }) => name)).toEqual([
       'kios/manifests/x.yaml',
+      'kios/modules.erofs',
       'kios/dhcp.yaml',
       'loader/addons/kios.addon.efi',
       'kios/cmdline.txt',

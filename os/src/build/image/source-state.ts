@@ -1,13 +1,9 @@
-import { existsSync } from 'node:fs';
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { fileSha256, sha256 } from '../../workstation/digest.ts';
 import { repository } from '../../workstation/paths.ts';
 import { run } from '../../workstation/run.ts';
-
-/** In an output folder, the key of the inputs that its artefacts were made from. */
-export const STAMP = '.built';
 
 const DAY = 86_400;
 
@@ -22,12 +18,6 @@ export async function sourceTime(): Promise<number> {
   return commit - (commit % DAY);
 }
 
-/** Replaces a file in one step. */
-export async function replace(file: string, content: Uint8Array | string): Promise<void> {
-  await writeFile(`${file}.tmp`, content);
-  await rename(`${file}.tmp`, file);
-}
-
 /**
  * Returns the digest of the code under `os/src/build`, which may make other bytes from equal inputs when it changes.
  */
@@ -37,14 +27,4 @@ export async function ownCode(): Promise<string> {
   const files = entries.filter((entry) => entry.isFile());
   const paths = files.map((file) => path.join(file.parentPath, file.name)).toSorted();
   return sha256((await Promise.all(paths.map(fileSha256))).join());
-}
-
-/** Says whether all artefacts exist and were made for `key`. */
-export async function unchanged(
-  stamp: string,
-  key: string,
-  artefacts: readonly string[],
-): Promise<boolean> {
-  const made = await readFile(stamp, 'utf8').catch(() => '');
-  return made === key && artefacts.every((file) => existsSync(file));
 }

@@ -1,0 +1,112 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as v from 'valibot';
+import { parse } from 'yaml';
+
+import type { Options as KernelOptions } from '../../src/build/kernel/fragments.ts';
+import { type Arch, repository } from '../../src/workstation/paths.ts';
+
+const Option = v.pipe(v.string(), v.regex(/^[A-Z0-9_]+$/));
+
+/** Options, separated by white space. */
+const Options = v.pipe(
+  v.string(),
+  v.transform((text) => text.split(/\s+/).filter((word) => word !== '')),
+  v.array(Option),
+);
+
+const Requirements = v.strictObject({
+  addOns: v.array(
+    v.strictObject({
+      name: v.string(),
+      needs: v.optional(Options, ''),
+      amd64: v.optional(Options, ''),
+      other: v.optional(v.string()),
+    }),
+  ),
+  missing: v.record(Option, v.string()),
+  modules: v.record(
+    Option,
+    v.strictObject({
+      module: v.string(),
+      by: v.picklist(['profile', 'device', 'add-on', 'operator']),
+    }),
+  ),
+});
+
+/** The content of `os/kernel/add-ons.yaml`. */
+export type Requirements = v.InferOutput<typeof Requirements>;
+
+export async function readRequirements(): Promise<Requirements> {
+  const file = path.join(repository, 'os/kernel/add-ons.yaml');
+  return v.parse(Requirements, parse(await readFile(file, 'utf8')));
+}
+
+const optionsOf = ({ needs, amd64 }: Requirements['addOns'][number], arch: Arch): string[] =>
+  arch === 'amd64' ? [...needs, ...amd64] : needs;
+
+/** Returns what is wrong with the requirements or with a kernel of this configuration. */
+export function faultsOf(
+  { addOns, missing, modules }: Requirements,
+  arch: Arch,
+  kernel: KernelOptions,
+  profiles: ReadonlySet<string>,
+): string[] {
+  const wanted = new Set(addOns.flatMap((addOn) => optionsOf(addOn, arch)));
+  const isOn = (option: string): boolean => (kernel.get(option) ?? 'n') !== 'n';
+  return [...wanted].flatMap((option): string[] => {
+    if (!isOn(option)) return option in missing ? [] : [`${option} is off, without a reason`];
+    if (option in missing) return [`${option} is on, and listed as missing`];
+    if (kernel.get(option) !== 'm') return [];
+    const loaded = modules[option];
+    if (loaded === undefined) return [`nobody loads the module of ${option}`];
+    const isListed = profiles.has(loaded.module);
+    return isListed === (loaded.by === 'profile')
+      ? []
+      : [`${loaded.module} is ${isListed ? '' : 'not '}in a profile`];
+  });
+}
+
+/** Returns the entries that no add-on needs, or that are no module on any architecture. */
+export function stale(
+  { addOns, missing, modules }: Requirements,
+  kernels: readonly KernelOptions[],
+): string[] {
+  const wanted = new Set(addOns.flatMap(({ needs, amd64 }) => [...needs, ...amd64]));
+  const isModule = (option: string): boolean =>
+    kernels.some((kernel) => kernel.get(option) === 'm');
+  return [
+    ...Object.keys(missing).filter((option) => !wanted.has(option)),
+    ...Object.keys(modules).filter((option) => !wanted.has(option) || !isModule(option)),
+  ];
+}
+
+const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+/** Formats the add-ons, for docs/add-ons.md. */
+export function addOnTable({ addOns, missing, modules }: Requirements): string {
+  const rows = addOns.map(({ name, needs, amd64, other }) => {
+    const options = [...needs, ...amd64];
+    const lacking = options.filter((option) => option in missing);
+    const byHand = options.flatMap((option) => {
+      const { module, by } = modules[option] ?? {};
+      return by === 'operator' && module !== undefined ? [`\`${module}\``] : [];
+    });
+    const has = lacking.length === 0 ? 'yes' : `all but \`${lacking.join('`, `')}\``;
+    return row(name, options.length === 0 ? '–' : has, byHand.join(', '), other ?? '');
+  });
+  return [
+    row('add-on', 'kernel', 'modules to name in modules.yaml', 'else'),
+    row('---', '---', '---', '---'),
+    ...rows,
+  ].join('\n');
+}
+
+/** Formats the missing options, for the same page. */
+export const missingTable = ({ missing }: Requirements): string =>
+  [
+    row('option', 'why it is off'),
+    row('---', '---'),
+    ...Object.entries(missing).map(([option, reason]) => row(`\`${option}\``, reason)),
+  ].join('\n');

@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { readFragments } from '../../../../src/build/kernel/build.ts';
+import { ARCHES, repository } from '../../../../src/workstation/paths.ts';
+import {
+  addOnTable,
+  faultsOf,
+  missingTable,
+  readRequirements,
+  type Requirements,
+  stale,
+} from '../../../support/add-ons.ts';
+
+const requirements = await readRequirements();
+
+const read = (file: string): Promise<string> => readFile(path.join(repository, file), 'utf8');
+
+/** Returns the modules of the profiles that the shipped manifest of the module loader names. */
+async function loadedByProfile(): Promise<Set<string>> {
+  const source = await read('agents/modloader/src/core/policy/profiles.ts');
+  const profiles = new Map(
+    [...source.matchAll(/^ {2}(\w+): \[([^\]]*)\]/gm)].map(([, name, list]) => [
+      name,
+      [...(list ?? '').replaceAll(/\/\/.*/g, '').matchAll(/'(\w+)'/g)].map((match) => match[1]!),
+    ]),
+  );
+  const manifest = await read('manifests/modloader.yaml');
+  const named = [...manifest.matchAll(/--(?:profile|later)=([\w,]+)/g)].flatMap(([, names]) =>
+    names!.split(','),
+  );
+  return new Set(named.flatMap((name) => profiles.get(name) ?? []));
+}
+
+describe.each(ARCHES)('the kernel of %s', (arch) => {
+  it('has what ordinary add-ons need, or a reason, and somebody loads it', async () => {
+    const profiles = await loadedByProfile();
+    expect(profiles.size).toBeGreaterThan(60);
+    expect(faultsOf(requirements, arch, await readFragments(arch), profiles)).toEqual([]);
+  });
+});
+
+it('the list names nothing that no add-on needs and no module that is built in', async () => {
+  expect(stale(requirements, await Promise.all(ARCHES.map(readFragments)))).toEqual([]);
+});
+
+describe('a kernel or list with a fault', () => {
+  const example: Requirements = {
+    addOns: [{ name: 'a', needs: ['ON', 'MOD', 'OFF'], amd64: ['PC'], other: undefined }],
+    missing: { OFF: 'reason' },
+    modules: { MOD: { module: 'mod', by: 'profile' } },
+  };
+  const kernel = { ON: 'y', MOD: 'm', OFF: 'n', PC: 'y' };
+  const faults = (options: Record<string, string>, of = example, profiles = ['mod']): string[] =>
+    faultsOf(of, 'amd64', new Map(Object.entries(options)), new Set(profiles));
+
+  it.each([
+    ['none', faults(kernel), []],
+    ['an option that is off', faults({ ...kernel, ON: 'n' }), ['ON is off, without a reason']],
+    ['one that no fragment names', faults({ ON: 'y', MOD: 'm' }), ['PC is off, without a reason']],
+    ['one that is no longer missing', faults({ ...kernel, OFF: 'm' }), ['OFF is on, and listed as missing']],
+    ['a module that nobody loads', faults({ ...kernel, ON: 'm' }), ['nobody loads the module of ON']],
+    ['a module that left its profile', faults(kernel, example, []), ['mod is not in a profile']],
+  ])('%s', (_name, found, expected) => {
+    expect(found).toEqual(expected);
+  }); // prettier-ignore
+
+  it('an entry that nobody needs', () => {
+    const more = { ...example, missing: { ...example.missing, GONE: 'reason' } };
+    expect(stale(more, [new Map(Object.entries(kernel))])).toEqual(['GONE']);
+    expect(stale(example, [new Map(Object.entries({ ...kernel, MOD: 'y' }))])).toEqual(['MOD']);
+  });
+});
+
+describe('docs/add-ons.md', async () => {
+  const page = await readFile(path.join(repository, 'docs/add-ons.md'), 'utf8');
+  it('has the table of add-ons', () => expect(page).toContain(addOnTable(requirements)));
+  it('has the table of missing options', () => expect(page).toContain(missingTable(requirements)));
+});

@@ -14,6 +14,7 @@ import (
 // Disk is a whole disk with the partitions that are both in its table and known to the kernel.
 type Disk struct {
 	Name  string
+	Bus   Bus
 	GUID  string // of its partition table, or "" without one
 	Parts []Part
 }

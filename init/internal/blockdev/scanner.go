@@ -43,7 +43,7 @@ func (s *Scanner) Disks() (disks []Disk, reading bool) {
 		if device.Disk != "" {
 			continue
 		}
-		disk := Disk{Name: device.Name}
+		disk := Disk{Name: device.Name, Bus: BusOf(Path(device.Name))}
 		if nodes := partNodes(disk.Name); len(nodes) > 0 { // otherwise the kernel found no table, so it need not be read
 			table, ok := s.table(medium{disk.Name, number(disk.Name, "diskseq"), number(disk.Name, "size")})
 			if !ok {

@@ -3,6 +3,7 @@ package datapart
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"kios.dev/init/internal/blockdev"
@@ -14,7 +15,11 @@ import (
 type Want struct {
 	Spec     string // `datapart=`, or ""
 	BootPart string // GUID of the partition the machine booted from, or ""
+	Board    Board  // what a board says that has no such GUID
 }
+
+// bootLabel is the name of the build's boot partition in the partition table.
+const bootLabel = "kios-esp"
 
 // ErrNamed means that a disk keeps the build's GUIDs because the kernel command line names one of them.
 var ErrNamed = errors.New("datapart= on the kernel command line names it by a GUID of the build")
@@ -52,34 +57,56 @@ type Choice struct {
 // Choose returns the data partition among the present disks. wait is true when another disk could still change the
 // result: the one that is named or was booted from, or a twin of the one found.
 func Choose(disks []blockdev.Disk, want Want, stage Stage) (choice Choice, wait bool) {
-	boot := withGUID(disks, want.BootPart)
+	boot := bootParts(disks, want)
 	switch {
 	case want.Spec != "":
 		choice, wait = bySpec(disks, want.Spec, stage)
-		return choice.booted(boot, wait, stage)
-	case want.BootPart != "":
-		return onBootDisk(disks, boot, stage)
+		return choice.booted(boot, want, wait, stage)
+	case want.KnowsBoot():
+		return onBootDisk(disks, boot, want, stage)
 	}
-	return onlyOne(disks, stage)
+	return onlyOne(disks, want.Board, stage)
+}
+
+// KnowsBoot reports whether the firmware says what was booted.
+func (w Want) KnowsBoot() bool { return w.BootPart != "" || w.Board.Bus != "" }
+
+// bootParts returns the partitions that may be the one booted from.
+func bootParts(disks []blockdev.Disk, want Want) []found {
+	if want.BootPart != "" || want.Board.Bus == "" {
+		return withGUID(disks, want.BootPart)
+	}
+	return find(onBus(disks, want.Board.Bus), isBoot)
+}
+
+// mayDouble reports whether a disk may yet appear that looks as if it was booted from, too. A GUID of the build is that
+// of any fresh disk; any other is one disk's own. A board has one slot for a card, but several ports for disks.
+func (w Want) mayDouble(disk blockdev.Disk, stage Stage) bool {
+	switch {
+	case w.BootPart != "":
+		return diskid.Fresh(disk) && stage < Quiet
+	case w.Board.Bus == blockdev.Card:
+		return false
+	}
+	return stage < Quiet
 }
 
 // booted adds the partition booted from to a choice that does not depend on it. Of several, none is this machine's, and
 // none may get another GUID: the rest would look like the only one.
-func (c Choice) booted(boot []found, wait bool, stage Stage) (Choice, bool) {
+func (c Choice) booted(boot []found, want Want, wait bool, stage Stage) (Choice, bool) {
 	switch {
 	case c.Twins != nil || len(boot) == 0:
 	case len(boot) > 1:
 		c.Medium = blockdev.Disk{}
 	default:
 		c.Boot, c.Medium = boot[0].part.Device, *boot[0].disk
-		wait = wait || diskid.Fresh(c.Medium) && stage < Quiet
+		wait = wait || want.mayDouble(c.Medium, stage)
 	}
 	return c, wait
 }
 
-// onBootDisk takes no other disk's data partition. A GUID of the build is that of any fresh disk, so it stands for one
-// disk only when no other is about to appear. Any other GUID is the disk's own.
-func onBootDisk(disks []blockdev.Disk, boot []found, stage Stage) (Choice, bool) {
+// onBootDisk takes no other disk's data partition.
+func onBootDisk(disks []blockdev.Disk, boot []found, want Want, stage Stage) (Choice, bool) {
 	if len(boot) == 0 {
 		return Choice{}, stage < Final
 	}
@@ -89,7 +116,7 @@ func onBootDisk(disks []blockdev.Disk, boot []found, stage Stage) (Choice, bool)
 	disk := boot[0].disk
 	var same []string
 	for _, other := range disks {
-		if other.GUID == disk.GUID {
+		if want.BootPart != "" && other.GUID == disk.GUID {
 			same = append(same, blockdev.Path(other.Name))
 		}
 	}
@@ -100,14 +127,23 @@ func onBootDisk(disks []blockdev.Disk, boot []found, stage Stage) (Choice, bool)
 	if parts := find([]blockdev.Disk{*disk}, isData); len(parts) > 0 {
 		choice.Device = parts[0].part.Device
 	}
-	return choice, diskid.Fresh(*disk) && stage < Quiet
+	return choice, want.mayDouble(*disk, stage)
 }
 
 // onlyOne serves machines whose firmware does not say what was booted. The type is the same on every disk, so there may
-// be only one disk with it.
-func onlyOne(disks []blockdev.Disk, stage Stage) (Choice, bool) {
+// be only one disk with it. A board with a slot starts from its card first, so another disk counts only when it is
+// certain that the slot is empty; what was booted is then the disk with the data partition.
+func onlyOne(disks []blockdev.Disk, board Board, stage Stage) (Choice, bool) {
 	choice, wait := unique(find(disks, isData), false, stage)
-	return choice, wait || choice.Device == "" && choice.Twins == nil && stage == Loading
+	wait = wait || choice.Device == "" && choice.Twins == nil && stage == Loading
+	if !board.Slot || choice.Twins != nil {
+		return choice, wait
+	}
+	if boot := find([]blockdev.Disk{choice.Medium}, isBoot); len(boot) == 1 {
+		choice.Boot = boot[0].part.Device
+	}
+	empty := len(onBus(disks, blockdev.Card)) == 0
+	return choice, wait || stage < Quiet || empty && stage < Final
 }
 
 func bySpec(disks []blockdev.Disk, spec string, stage Stage) (Choice, bool) {
@@ -179,6 +215,12 @@ func withGUID(disks []blockdev.Disk, guid string) []found {
 func WithGUID(disks []blockdev.Disk, guid string) []string { return devices(withGUID(disks, guid)) }
 
 func isData(p *blockdev.Part) bool { return p.Type == gpt.KiOS }
+
+func isBoot(p *blockdev.Part) bool { return p.Type == gpt.ESP && p.Name == bootLabel }
+
+func onBus(disks []blockdev.Disk, bus blockdev.Bus) []blockdev.Disk {
+	return slices.DeleteFunc(slices.Clone(disks), func(d blockdev.Disk) bool { return d.Bus != bus })
+}
 
 func devices(parts []found) []string {
 	var names []string

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"kios.dev/init/internal/blockdev"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/mounts"
 )
@@ -16,7 +17,7 @@ import (
 func Mount(device, target string, drivers Drivers) error {
 	row := mounts.Mount{
 		Source: device, Target: target, FS: "ext4",
-		Flags: mounts.Hard | unix.MS_NOATIME, Data: "errors=remount-ro",
+		Flags: mounts.Hard | unix.MS_NOATIME, Data: options(blockdev.BusOf(device)),
 	}
 	err := mounts.One(row, drivers.LoadFS)
 	if err == nil {
@@ -30,6 +31,15 @@ func Mount(device, target string, drivers Drivers) error {
 		remedy = "The kernel does not know ext4: name its module under `fs ext4` in the early table."
 	}
 	return fault.New(fault.DataPart, "mount "+device, remedy, err)
+}
+
+// options returns ext4's options for a medium. A memory card wears with each write, and ext4 writes its journal every
+// five seconds while anything changes; what a program asks to be safe (fsync) is written at once on any medium.
+func options(bus blockdev.Bus) string {
+	if bus == blockdev.Card {
+		return "errors=remount-ro,commit=30"
+	}
+	return "errors=remount-ro"
 }
 
 // writable fails for a file system that mounts but takes no writes. The probe has one name, so that power cuts cannot

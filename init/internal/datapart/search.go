@@ -9,6 +9,10 @@ import (
 const (
 	// patience bounds the wait for a disk that was named or booted from.
 	patience = 10 * time.Second
+	// boardPatience bounds it on a board that says from which kind of medium it started: that one is there.
+	boardPatience = 60 * time.Second
+	// noticeable is how long a search may take before the log says what it waits for.
+	noticeable = 3 * time.Second
 	// silence is how long a bus like USB has brought nothing when it is taken to be complete. A hub waits for less before
 	// it reports what is plugged into it.
 	silence = time.Second
@@ -22,12 +26,16 @@ type Drivers interface {
 
 // Search finds the data partition. It runs while drivers are being loaded; settled is closed when they are. It waits
 // only while another disk could change the result. A disk that replies slowly holds it up no longer than one that is
-// not there.
-func Search(want Want, drivers Drivers, settled <-chan struct{}) Choice {
-	scanner := blockdev.NewScanner()
+// not there. waits is told when it takes long: what is lacking, and the longest time that it is waited for.
+func Search(want Want, drivers Drivers, settled <-chan struct{}, waits func(lacking string, longest time.Duration)) Choice {
+	scanner, longest := blockdev.NewScanner(), patience
+	if want.Board.Bus != "" {
+		longest = boardPatience
+	}
 	s := search{
-		want: want, disks: scanner.Disks, read: scanner.C, settled: settled, final: time.After(patience),
+		want: want, disks: scanner.Disks, read: scanner.C, settled: settled, final: time.After(longest), slow: time.After(noticeable),
 		loadDevices: drivers.LoadDevices, hotplug: blockdev.Hotplug, after: time.After,
+		waits: func() { waits(want.lacking(), longest) },
 	}
 	if events, err := blockdev.OpenUevents(); err == nil {
 		defer events.Close()
@@ -42,7 +50,8 @@ type search struct {
 	disks       func() (disks []blockdev.Disk, reading bool)
 	read, news  <-chan struct{} // a table was read; a device changed
 	settled     <-chan struct{}
-	final       <-chan time.Time
+	final, slow <-chan time.Time
+	waits       func()
 	loadDevices func() error
 	hotplug     func() (present, coming bool)
 	after       func(time.Duration) <-chan time.Time
@@ -74,6 +83,8 @@ func (s *search) run() Choice {
 			quiet = s.listen(false)
 		case <-s.silent:
 			quiet = s.listen(true)
+		case <-s.slow:
+			s.waits()
 		case <-s.final:
 			s.stage = Final
 		}

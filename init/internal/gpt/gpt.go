@@ -27,8 +27,11 @@ type Partition struct {
 	Name       string
 }
 
-// KiOS is the partition type of the data partition.
-const KiOS = "97aac693-d920-465a-94fe-eb59fc86dfaa"
+// Types of partitions.
+const (
+	KiOS = "97aac693-d920-465a-94fe-eb59fc86dfaa" // the data partition
+	ESP  = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b" // an EFI system partition
+)
 
 // ErrNone means that neither of the two tables is valid.
 var ErrNone = errors.New("no valid GUID partition table")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -13,11 +14,14 @@ import (
 )
 
 func (h *host) mountState(drivers <-chan struct{}) error {
-	want := datapart.Want{Spec: h.options.DataPart, BootPart: datapart.BootPart()}
-	choice := datapart.Search(want, h.modules, drivers)
+	want := datapart.Want{Spec: h.options.DataPart, BootPart: datapart.BootPart(), Board: datapart.ReadBoard(datapart.Tree)}
+	waits := func(lacking string, longest time.Duration) {
+		h.log.Info("data.waiting", "for", lacking, "seconds", int(longest.Seconds()))
+	}
+	choice := datapart.Search(want, h.modules, drivers, waits)
 	if h.takeArguments(choice.Boot) && h.options.DataPart != want.Spec {
 		want.Spec = h.options.DataPart
-		choice = datapart.Search(want, h.modules, drivers)
+		choice = datapart.Search(want, h.modules, drivers, waits)
 	}
 	h.followRouters()
 	h.bootPart, h.bootDevice, h.medium = want.BootPart, choice.Boot, choice.Medium.Name
@@ -54,7 +58,7 @@ func (h *host) whyRAM(choice datapart.Choice, want datapart.Want) (reason string
 	case choice.Device != "":
 	case want.Spec != "":
 		lacking = fault.New(fault.DataPart, "find datapart="+want.Spec, "Check the kernel command line, kios/cmdline.txt on the medium, and the disk.", os.ErrNotExist)
-	case want.BootPart != "" && choice.Boot == "":
+	case want.KnowsBoot() && choice.Boot == "":
 		lacking = fault.New(fault.DataPart, "find the disk booted from",
 			"Its driver is missing, or it replies too slowly. With datapart= on the kernel command line another disk can hold the state.", os.ErrNotExist)
 	default:

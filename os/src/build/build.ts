@@ -2,9 +2,10 @@ import path from 'node:path';
 
 import type { CommandContext } from '../workstation/command-context.ts';
 import { ensurePackages } from '../workstation/packages.ts';
-import type { Arch } from '../workstation/paths.ts';
+import type { Arch, Board } from '../workstation/paths.ts';
 import { ensureSpace } from '../workstation/space.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
+import { buildBoardImage } from './image/board-image.ts';
 import { buildImage } from './image/build-image.ts';
 import type { KernelName } from './kernel/kernel-name.ts';
 import { readChoice } from './manifests/bootstrap-choice.ts';
@@ -16,17 +17,23 @@ export interface BuildOptions {
   readonly arch: Arch;
   readonly kernel: KernelName;
   readonly bootstrap: string | undefined;
+  /** A board in place of an architecture. */
+  readonly board: Board | undefined;
   readonly firmware: readonly FirmwareName[];
 }
 
 /** `kios build`. */
 export async function build(context: CommandContext, options: BuildOptions): Promise<void> {
-  const { arch, kernel, bootstrap, firmware } = options;
+  const { arch, kernel, bootstrap, board, firmware } = options;
   const { progress, print } = context;
   const choice = bootstrap === undefined ? {} : { bootstrap: readChoice(bootstrap) };
   await ensureSpace();
   await ensurePackages(['build'], progress);
-  const built = await buildImage({ arch, kernel, progress, firmware, ...choice });
+  const request = { kernel, progress, firmware, ...choice };
+  const built =
+    board === undefined
+      ? await buildImage({ ...request, arch })
+      : await buildBoardImage({ ...request, board });
   for (const file of Object.values<string>({ ...built })) print(path.relative(process.cwd(), file));
 }
 

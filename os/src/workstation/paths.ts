@@ -4,8 +4,8 @@ import path from 'node:path';
 /** The checkout this program runs from. */
 export const repository = path.resolve(import.meta.dirname, '../../..');
 
-/** Returns the folder of the finished artefacts of one architecture. */
-export const distDir = (arch: Arch): string => path.join(repository, 'dist', arch);
+/** Returns the folder of the finished artefacts of one architecture or board. */
+export const distDir = (target: Arch | Board): string => path.join(repository, 'dist', target);
 
 /** Downloads and build results that all checkouts share, keyed by content, in the XDG cache folder. */
 export const cacheDir = path.join(
@@ -19,3 +19,8 @@ export const stateDir = process.env['KIOS_STATE_DIR'] ?? path.join(repository, '
 /** Architectures by their name in Debian and Go. */
 export const ARCHES = ['amd64', 'arm64'] as const;
 export type Arch = (typeof ARCHES)[number];
+
+/** Boards without UEFI, each with an image of its own. */
+export const BOARDS = ['rpi4'] as const;
+export type Board = (typeof BOARDS)[number];
+export const BOARD_ARCH = { rpi4: 'arm64' } as const satisfies Readonly<Record<Board, Arch>>;

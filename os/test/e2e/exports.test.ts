@@ -57,7 +57,7 @@ await describeRecorded('exports', () => {
 
   async function exported(format: FormatName): Promise<string> {
     const options = {
-      arch: 'amd64',
+      target: 'amd64',
       image,
       formats: [format],
       out,

@@ -8,6 +8,7 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { makeUki } from '../../src/build/formats/uki.ts';
+import { PI_FILES } from '../../src/build/image/boot-file.ts';
 import { LAYOUT, makeDisk } from '../../src/build/image/disk.ts';
 import { openToolroot, type Toolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { checkDocument } from '../../src/media/configure/agent-check.ts';
@@ -71,6 +72,18 @@ beforeEach(async () => {
   await run('cp', ['--sparse=always', path.join(dir, 'kios.img'), image]);
 });
 
+/** Makes the image one of a board, by what lies on its first partition. */
+async function becomeBoard(line: string): Promise<void> {
+  const at = `${image}@@${LAYOUT.partitions[0]!.offset}`;
+  const { loader, kernel, initramfs, commandLine } = PI_FILES;
+  const boot = new Map<string, string>([loader, kernel, initramfs].map((name) => [name, name]));
+  for (const [name, text] of boot.set(commandLine, `${line}\n`)) {
+    const file = await input(`board/${name}`, text);
+    await tools.run('usr/bin/mcopy', ['-o', '-i', at, file, `::${name}`]);
+  }
+  await tools.run('usr/bin/mdel', ['-i', at, '::EFI/BOOT/BOOTX64.EFI']);
+}
+
 /** Writes an input and returns its path. */
 async function input(name: string, text: string): Promise<string> {
   const file = path.join(dir, 'input', name);
@@ -119,6 +132,21 @@ const Listing = v.object({ files: v.array(v.object({ name: v.string() })) });
 const LONG = { timeout: 120_000 };
 
 describe('./kios configure', LONG, () => {
+  it('gives a board’s kernel its words by the loader’s own file, and init all of them', async () => {
+    const built = 'console=ttyS1,115200 mitigations=auto';
+    await becomeBoard(built);
+    await kios({ kernelArguments: ['mitigations=off', 'kios.console=all'] });
+    expect(await read('cmdline.txt')).toBe(`${built} kios.added mitigations=off`);
+    expect(await read('kios/cmdline.txt')).toBe('mitigations=off\nkios.console=all');
+    expect(await kios({ show: true })).toMatch(
+      /cmdline\.txt +\d+ +the kernel command line of the board, with mitigations=off/,
+    );
+    await expect(read('loader/addons/kios.addon.efi')).rejects.toThrow('kios.addon.efi');
+    await kios({ kernelArguments: [''] });
+    expect(await read('cmdline.txt')).toBe(built);
+    expect(await list()).not.toContain('::/kios/cmdline.txt');
+  });
+
   it('puts document, name, pods and network settings on an image, and shows them without secrets', async () => {
     const folder = path.dirname(await input('pods/one.yml', pod('one')));
     await input('pods/two.yaml', pod('two'));

@@ -28,7 +28,12 @@ import { openToolroot, type Toolroot } from '../../src/build/sources/debian/tool
 import { fileSha256, sha256 } from '../../src/workstation/digest.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
-import { makeSmallArtefacts, makeSmallDisk } from '../support/artefact.ts';
+import {
+  makeBoardDisk,
+  makeSmallArtefacts,
+  makeSmallDisk,
+  type SmallArtefacts,
+} from '../support/artefact.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000 });
 
@@ -40,6 +45,7 @@ const LIST = ['--url', 'https://example.com/images/', '--device', 'pi4-64bit'];
 
 let dir: string;
 let image: string;
+let made: SmallArtefacts;
 let efi: string;
 let out: string;
 let exported: readonly ExportedFile[];
@@ -71,7 +77,8 @@ async function exportInto(
 
 beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'kios-test-export-'));
-  ({ efi } = await makeSmallArtefacts(await mkdtemp(path.join(dir, 'made-'))));
+  made = await makeSmallArtefacts(await mkdtemp(path.join(dir, 'made-')));
+  ({ efi } = made);
   image = await makeSmallDisk(await mkdtemp(path.join(dir, 'disk-')), efi);
   [tools, qemu] = [await openToolroot(silent), await openExportTools(silent)];
   out = path.join(dir, 'out');
@@ -345,4 +352,35 @@ it('an interruption leaves neither a result nor a part of one', async () => {
   const { exitCode } = await child;
   expect(shown).toContain('kios: interrupted');
   expect([exitCode, await readdir(folder), await leftovers()]).toEqual([130, [], []]);
+});
+
+describe('an image for a board', () => {
+  let boardImage: string;
+  beforeAll(async () => {
+    boardImage = await makeBoardDisk(await mkdtemp(path.join(dir, 'board-')), made);
+  });
+
+  it('is listed for Raspberry Pi Imager under the board’s tag', async () => {
+    const folder = await mkdtemp(path.join(dir, 'board-'));
+    const args = ['--format', 'os-list', '--url', 'https://example.com', '--out', folder];
+    expect((await kios([boardImage, ...args])).exitCode).toBe(0);
+    const [entry] = v.parse(
+      v.pipe(v.string(), v.parseJson(), v.object({ os_list: v.array(v.looseObject({})) })),
+      await readFile(path.join(folder, 'os_list.json'), 'utf8'),
+    ).os_list;
+    expect(entry).toMatchObject({
+      name: 'kiOS 1.2.3 (Raspberry Pi 4)',
+      url: 'https://example.com/kios-1.2.3-rpi4.img.zst',
+      devices: ['pi4-64bit'],
+      extract_sha256: await fileSha256(boardImage),
+    });
+  });
+
+  it.each(['iso', 'qcow2'])('is not exported as %s, which starts no board', async (format) => {
+    const folder = await mkdtemp(path.join(dir, 'board-'));
+    const { stderr, exitCode } = await kios([boardImage, '--format', format, '--out', folder]);
+    expect(exitCode).toBe(EXIT.usage);
+    expect(stderr).toContain(`kios: cannot export an image for rpi4 as ${format} [KIOS_CLI_USAGE]`);
+    expect(await readdir(folder)).toEqual([]);
+  });
 });

@@ -11,7 +11,7 @@ import type { Inspection } from '../../src/artefact/inspect/model.ts';
 import { snapshotId } from '../../src/build/store/containerd.ts';
 import { chainIdOf } from '../../src/build/store/store.ts';
 import { fileSha256, sha256 } from '../../src/workstation/digest.ts';
-import { makeSmallArtefacts, type SmallArtefacts } from '../support/artefact.ts';
+import { makeBoardDisk, makeSmallArtefacts, type SmallArtefacts } from '../support/artefact.ts';
 import { makeStub } from '../support/stub.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 180_000 });
@@ -215,4 +215,17 @@ describe('a file that is no artefact ends with one line, a code and its reason:'
   it('and leaves nothing behind', async () => {
     expect((await readdir(dir)).filter((name) => name.startsWith('kios-inspect-'))).toEqual([]);
   });
+});
+
+it('inspect of an image for a board tells what its loader starts, and what fills it', async () => {
+  const image = await makeBoardDisk(await mkdtemp(path.join(dir, 'board-')), made);
+  const { disk, efi, board, root, shares } = await inspected(image);
+  expect(efi).toBeUndefined();
+  expect(board).toMatchObject({ name: 'rpi4', commandLine: 'quiet console=ttyS0' });
+  expect(board?.early.map(({ name }) => name)).toEqual(['init']);
+  expect(root.sha256).toBe(await fileSha256(made.root));
+  const files = disk?.files ?? [];
+  expect(files.map(({ name }) => name)).toContain('start4.elf');
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  expect(shares.reduce((sum, share) => sum + share.bytes, 0)).toBe(bytes);
 });

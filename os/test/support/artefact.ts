@@ -15,6 +15,7 @@ import { encodeGpt, namedGuid, placePartitions, TYPE } from '../../src/build/for
 import { makeImage, referenceOf } from '../../src/build/formats/oci.ts';
 import { type Origin, Tree } from '../../src/build/formats/tree.ts';
 import { makeUki } from '../../src/build/formats/uki.ts';
+import { PI_FILES } from '../../src/build/image/boot-file.ts';
 import { makeDisk } from '../../src/build/image/disk.ts';
 import { makeErofs } from '../../src/build/image/erofs.ts';
 import { makeInitramfs } from '../../src/build/image/initramfs.ts';
@@ -92,9 +93,46 @@ export async function makeSmallDisk(folder: string, efi: string): Promise<string
 export interface SmallArtefacts {
   readonly efi: string;
   readonly image: string;
+  /** The kernel command line and the initramfs, for `makeBoardDisk`. */
+  readonly commandLine: string;
+  readonly initramfs: Buffer;
   readonly root: string;
   /** The digest by which the root knows its image `kios.invalid/one:1`. */
   readonly digest: string;
+}
+
+/** Writes what a board starts from, with an initramfs that is whole. */
+async function smallBoard(
+  folder: string,
+  commandLine: string,
+  initramfs: Buffer,
+): Promise<Map<string, string>> {
+  const { loader, config, commandLine: line, kernel, initramfs: initrd } = PI_FILES;
+  const contents = new Map<string, Buffer>([
+    [loader, Buffer.alloc(3000, 'loader ')],
+    [config, Buffer.from('arm_64bit=1\n')],
+    [line, Buffer.from(`${commandLine}\n`)],
+    [kernel, Buffer.alloc(9000, 'kernel ')],
+    [initrd, initramfs],
+  ]);
+  await mkdir(path.join(folder, 'board'));
+  const files = new Map<string, string>();
+  for (const [name, content] of contents) {
+    files.set(name, path.join(folder, 'board', name));
+    await writeFile(path.join(folder, 'board', name), content);
+  }
+  return files;
+}
+
+/** Makes the disk image of a board from what an EFI file was made of. */
+export async function makeBoardDisk(
+  folder: string,
+  { commandLine, initramfs }: Pick<SmallArtefacts, 'commandLine' | 'initramfs'>,
+): Promise<string> {
+  const out = path.join(folder, 'board.img');
+  const boot = await smallBoard(folder, commandLine, initramfs);
+  await makeDisk({ out, boot, time: TIME, tools: await openToolroot(silent) });
+  return out;
 }
 
 /** Makes a root of one pod and one image of two layers, and the EFI file and disk with it, by the build's own code. */
@@ -152,5 +190,12 @@ export async function makeSmallArtefacts(
   await writeFile(efi, makeUki(makeStub(), sections));
   const image = path.join(folder, 'kios.img');
   await makeDisk({ out: image, efi, arch: 'amd64', time: TIME, tools });
-  return { efi, image, root, digest: images[0]!.manifest.digest };
+  return {
+    efi,
+    image,
+    root,
+    commandLine,
+    initramfs: sections[2]!.content,
+    digest: images[0]!.manifest.digest,
+  };
 }

@@ -7,11 +7,11 @@ import { describe, EXIT, KiosError } from '@kios/errors';
 import { openToolroot } from '../../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
-import { type Arch, distDir } from '../../workstation/paths.ts';
+import { type Arch, type Board, distDir } from '../../workstation/paths.ts';
 import { formatSize } from '../../workstation/terminal/size.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import { artefactError, kindOf, openArtefact } from '../kind.ts';
-import type { FormatName } from './formats.ts';
+import { BOARD_FORMATS, type FormatName } from './formats.ts';
 import { exportGce } from './gce.ts';
 import { exportIso } from './iso.ts';
 import { exportOsList, type ListOptions } from './os-list.ts';
@@ -23,11 +23,12 @@ import { openExportTools } from './tools.ts';
 import { exportVirtualDisk } from './virtual-disk.ts';
 
 export interface ExportOptions {
-  readonly arch: Arch;
+  /** Whose last build is meant. */
+  readonly target: Arch | Board;
   /** Default: the disk image of the last build. */
   readonly image: string | undefined;
   readonly formats: readonly FormatName[];
-  /** Folder of the results. Default: `dist/<arch>/export`. */
+  /** Folder of the results. Default: `export` beside that build. */
   readonly out: string | undefined;
   readonly list: Partial<ListOptions>;
   readonly json: boolean;
@@ -64,6 +65,16 @@ function listOptions({ formats, list }: ExportOptions): ListOptions {
   return { url: list.url ?? '', devices: list.devices ?? [] };
 }
 
+/** Fails for a format that is of no use to a board. */
+function refuseForBoard(board: Board | undefined, formats: readonly FormatName[]): void {
+  const unfit = formats.find((format) => !BOARD_FORMATS.includes(format));
+  if (board === undefined || unfit === undefined) return;
+  throw new KiosError('KIOS_CLI_USAGE', `export an image for ${board} as ${unfit}`, {
+    exitCode: EXIT.usage,
+    remedy: `An image for a board is exported as ${BOARD_FORMATS.join(' or ')}.`,
+  });
+}
+
 interface Folders {
   readonly out: string;
   readonly scratch: string;
@@ -82,7 +93,9 @@ async function exportAll(
   const source = await progress.task(`read ${image}`, (note) =>
     openSource(image, file, { scratch, tools, note }),
   );
-  const name = `kios-${source.release.version}-${source.release.arch}`;
+  const { board } = source.kind;
+  refuseForBoard(board, options.formats);
+  const name = `kios-${source.release.version}-${board ?? source.release.arch}`;
   const exported: ExportedFile[] = [];
   for (const format of new Set(options.formats)) {
     const staging = await stagingFolder(out, context);
@@ -109,9 +122,9 @@ export async function exportImage(
 ): Promise<ExportedFile[]> {
   const { progress, undo } = context;
   listOptions(options);
-  const built = path.join(distDir(options.arch), 'kios.img');
-  const image = options.image ?? path.relative(process.cwd(), built);
-  const out = options.out ?? path.join(distDir(options.arch), 'export');
+  const dist = distDir(options.target);
+  const image = options.image ?? path.relative(process.cwd(), path.join(dist, 'kios.img'));
+  const out = options.out ?? path.join(dist, 'export');
   await using file = await openArtefact(image);
   const kind = await kindOf(image, file);
   if (kind !== 'disk')

@@ -13,6 +13,9 @@ export const FORMATS = {
 
 export type FormatName = keyof typeof FORMATS;
 
+/** The formats that fit a board: it starts from media only, and an image for it starts nothing else. */
+export const BOARD_FORMATS: readonly FormatName[] = ['raw.zst', 'os-list'];
+
 const isFormat = (name: string): name is FormatName => name in FORMATS;
 
 export const FORMAT_NAMES: readonly FormatName[] = Object.keys(FORMATS).filter(isFormat);

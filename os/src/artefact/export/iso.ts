@@ -4,7 +4,7 @@ import path from 'node:path';
 import { TYPE } from '../../build/formats/gpt.ts';
 import { makeFat } from './fat.ts';
 import { imageGuid } from './guid.ts';
-import type { Job } from './source.ts';
+import { efiFile, type Job } from './source.ts';
 
 const README = `This medium starts a kiOS node in memory and installs nothing.
 Its files are on the EFI system partition, which shows when it is written to a USB stick.
@@ -21,7 +21,7 @@ const stamp = (time: number): string =>
 export async function exportIso(job: Job): Promise<string> {
   const { source, out, scratch, name, tools, exportTools, signal } = job;
   const result = `${name}.iso`;
-  const boot = path.join(source.boot, source.bootFile);
+  const boot = efiFile(source);
   const time = Math.floor((await stat(boot)).mtimeMs / 1000);
   const fat = path.join(scratch, 'esp.img');
   const serial = imageGuid('iso-fat', source.sha256).text.slice(0, 8);

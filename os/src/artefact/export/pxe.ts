@@ -2,7 +2,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { fileSha256, sha256 } from '../../workstation/digest.ts';
-import type { Job } from './source.ts';
+import { efiFile, type Job } from './source.ts';
 
 const EFI = 'kios.efi';
 
@@ -19,7 +19,7 @@ export async function exportPxe({ source, out, name }: Job): Promise<string> {
   const result = `${name}-netboot`;
   const folder = path.join(out, result);
   await mkdir(folder);
-  await copyFile(path.join(source.boot, source.bootFile), path.join(folder, EFI));
+  await copyFile(efiFile(source), path.join(folder, EFI));
   await writeFile(path.join(folder, 'boot.ipxe'), IPXE);
   const sums = [
     `${await fileSha256(path.join(folder, EFI))}  ${EFI}\n`,

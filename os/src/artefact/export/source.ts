@@ -1,12 +1,11 @@
-import { type FileHandle, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { decodeGpt, TYPE } from '../../build/formats/gpt.ts';
-import { findBootFile } from '../../build/image/boot-file.ts';
 import type { Toolroot } from '../../build/sources/debian/toolroot.ts';
 import { copyBootPartition, treeOf } from '../boot-partition.ts';
 import { fileDigest } from '../file-digest.ts';
-import { inspectEfi } from '../inspect/efi.ts';
+import { type BootKind, findBoot, inspectBoot } from '../inspect/boot.ts';
 import type { Release } from '../inspect/model.ts';
 import { parseRelease, RELEASE_FILE } from '../inspect/release.ts';
 import { artefactError, readAt, readPart, TABLE_BYTES } from '../kind.ts';
@@ -22,8 +21,15 @@ export interface Source {
   readonly release: Release;
   /** A folder with the files of the boot partition. */
   readonly boot: string;
-  /** The EFI file, relative to that folder. */
-  readonly bootFile: string;
+  /** What firmware starts there. */
+  readonly kind: BootKind;
+}
+
+/** Returns the path of the EFI file in the copy of the boot partition. */
+export function efiFile({ image, boot, kind }: Source): string {
+  if (kind.efi === undefined)
+    throw artefactError(image, `it is for the board ${kind.board}, which starts no EFI file`);
+  return path.join(boot, kind.efi);
 }
 
 /** What an exporter works with. */
@@ -42,8 +48,13 @@ export interface Job {
   readonly signal: AbortSignal;
 }
 
-async function readRelease(efi: string, scratch: string, tools: Toolroot): Promise<Release> {
-  const { root } = inspectEfi(await readFile(efi));
+async function readRelease(
+  boot: string,
+  kind: BootKind,
+  scratch: string,
+  tools: Toolroot,
+): Promise<Release> {
+  const { root } = await inspectBoot(boot, kind);
   const erofs = path.join(scratch, 'root.erofs');
   await writeFile(erofs, root);
   const text = await readPart('root file system', () =>
@@ -72,10 +83,8 @@ export async function openSource(
   const boot = path.join(scratch, 'boot');
   await mkdir(boot);
   await copyBootPartition(image, esp, boot, tools);
-  const found = findBootFile((await treeOf(boot)).files);
-  if (found === undefined)
-    throw new Error('its EFI system partition has no file that firmware starts');
-  const release = await readRelease(path.join(boot, found.file), scratch, tools);
+  const kind = findBoot((await treeOf(boot)).files);
+  const release = await readRelease(boot, kind, scratch, tools);
   const sha256 = await fileDigest(file, status.size, note);
-  return { image, file, bytes: status.size, sha256, release, boot, bootFile: found.file };
+  return { image, file, bytes: status.size, sha256, release, boot, kind };
 }

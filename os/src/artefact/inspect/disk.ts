@@ -2,11 +2,11 @@ import { type FileHandle, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { decodeGpt, diskGuid, type PlacedPartition, TYPE } from '../../build/formats/gpt.ts';
-import { findBootFile } from '../../build/image/boot-file.ts';
 import type { Toolroot } from '../../build/sources/debian/toolroot.ts';
 import { fileSha256 } from '../../workstation/digest.ts';
 import { copyBootPartition, treeOf } from '../boot-partition.ts';
 import { readAt, TABLE_BYTES } from '../kind.ts';
+import { type BootKind, findBoot } from './boot.ts';
 import { readFileSystem } from './file-system.ts';
 import type { InspectedDisk, InspectedPartition, NamedPart } from './model.ts';
 
@@ -27,13 +27,13 @@ async function describe(
   };
 }
 
-/** Reads a disk and copies its boot partition into `into`. Returns the path of the EFI file there. */
+/** Reads a disk and copies its boot partition into `into`. Returns what firmware starts from there. */
 export async function inspectDisk(
   name: string,
   file: FileHandle,
   into: string,
   tools: Toolroot,
-): Promise<{ readonly disk: InspectedDisk; readonly efi: string }> {
+): Promise<{ readonly disk: InspectedDisk; readonly boot: BootKind }> {
   const start = await readAt(file, 0, TABLE_BYTES);
   const partitions = decodeGpt(start);
   if (partitions === undefined) throw new Error('its partition table is damaged');
@@ -41,16 +41,14 @@ export async function inspectDisk(
   if (esp === undefined) throw new Error('it has no EFI system partition');
   await copyBootPartition(name, esp, into, tools);
   const { files: names } = await treeOf(into);
-  const boot = findBootFile(names);
-  if (boot === undefined)
-    throw new Error('its EFI system partition has no file that firmware starts');
+  const boot = findBoot(names);
   const files: NamedPart[] = [];
   for (const file of names) {
     const at = path.join(into, file);
     files.push({ name: file, ...(await partOf(at)) });
   }
   return {
-    efi: path.join(into, boot.file),
+    boot,
     disk: {
       guid: diskGuid(start) ?? '',
       partitions: await Promise.all(partitions.map((partition) => describe(file, partition))),

@@ -28,6 +28,21 @@ function splitMicrocode(all: Buffer): {
 
 const ROOT = 'root.erofs';
 
+/** Reads an initramfs: the files of the first stage, and the root. */
+export function inspectInitrd(all: Buffer): {
+  readonly early: readonly NamedPart[];
+  readonly root: Buffer;
+} {
+  const { microcode, initrd } = splitMicrocode(all);
+  const at = findArchive(initrd);
+  const root = readCpio(initrd.subarray(at)).find(({ name }) => name === ROOT);
+  if (root === undefined) throw new Error(`its initramfs has no ${ROOT}`);
+  const early = [...microcode, ...readCpio(zstdDecompressSync(initrd.subarray(0, at)))]
+    .filter(({ mode }) => (mode & 0o170000) === 0o100000)
+    .map(({ name, content }): NamedPart => ({ name, ...part(content) }));
+  return { early, root: root.content };
+}
+
 /** Reads an EFI file. Returns its description and the root file system that it carries. */
 export function inspectEfi(file: Buffer): { readonly efi: InspectedEfi; readonly root: Buffer } {
   const sections = readSections(file);
@@ -37,15 +52,9 @@ export function inspectEfi(file: Buffer): { readonly efi: InspectedEfi; readonly
     return Buffer.from(found.content.buffer, found.content.byteOffset, found.content.length);
   };
   const textOf = (name: string): string => contentOf(name).toString('utf8').replace(/\0+$/, '');
-  const { microcode, initrd } = splitMicrocode(contentOf('.initrd'));
-  const at = findArchive(initrd);
-  const root = readCpio(initrd.subarray(at)).find(({ name }) => name === ROOT);
-  if (root === undefined) throw new Error(`its initramfs has no ${ROOT}`);
-  const early = [...microcode, ...readCpio(zstdDecompressSync(initrd.subarray(0, at)))]
-    .filter(({ mode }) => (mode & 0o170000) === 0o100000)
-    .map(({ name, content }): NamedPart => ({ name, ...part(content) }));
+  const { early, root } = inspectInitrd(contentOf('.initrd'));
   return {
-    root: root.content,
+    root,
     efi: {
       ...part(file),
       sections: sections.map(({ name, content }) => ({ name, ...part(content) })),

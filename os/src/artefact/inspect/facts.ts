@@ -31,8 +31,13 @@ const diskFacts = ({ partitions, files }: InspectedDisk): Fact[] => [
   ...files.map((file) => partFact(`boot partition ${file.name}`, file)),
 ];
 
-const efiFacts = ({ sections, commandLine, early }: InspectedEfi): Fact[] => [
-  ...sections.map((section) => partFact(`section ${section.name}`, section)),
+const efiFacts = ({ sections }: InspectedEfi): Fact[] =>
+  sections.map((section) => partFact(`section ${section.name}`, section));
+
+const startFacts = ({
+  commandLine,
+  early,
+}: Pick<InspectedEfi, 'commandLine' | 'early'>): Fact[] => [
   ...commandLine.split(' ').map((word) => fact(`command line ${word}`, 'present', '')),
   ...early.map((file) => partFact(`first stage ${file.name}`, file)),
 ];
@@ -71,9 +76,10 @@ const rootFacts = ({ release, programs, images, pods }: InspectedRoot): Fact[] =
 ];
 
 /** Returns every comparable statement about an artefact, in the order in which people read them. */
-export const factsOf = ({ root, efi, disk }: Inspection): Fact[] => [
+export const factsOf = ({ root, efi, board, disk }: Inspection): Fact[] => [
   ...rootFacts(root),
-  ...(efi === undefined ? [] : efiFacts(efi)),
+  ...(efi === undefined ? [] : [...efiFacts(efi), ...startFacts(efi)]),
+  ...(board === undefined ? [] : startFacts(board)),
   ...(disk === undefined ? [] : diskFacts(disk)),
   ...root.files.map((file) => partFact(`file ${file.name}`, file)),
 ];

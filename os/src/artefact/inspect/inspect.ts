@@ -11,6 +11,7 @@ import { ensurePackages } from '../../workstation/packages.ts';
 import { distDir } from '../../workstation/paths.ts';
 import { fileDigest } from '../file-digest.ts';
 import { artefactError, kindOf, openArtefact } from '../kind.ts';
+import { type InspectedBoot, inspectBoot } from './boot.ts';
 import { compare, compareLines } from './diff.ts';
 import { inspectDisk } from './disk.ts';
 import { inspectEfi } from './efi.ts';
@@ -58,13 +59,14 @@ async function inspectParts(
   const unpacked = await folder('root');
   if (kind === 'root') {
     const root = await inspectRoot(name, unpacked, tools);
-    return { kind, root, shares: sharesOf(root, undefined, undefined) };
+    return { kind, root, shares: sharesOf(root, {}, undefined) };
   }
   note('boot partition');
-  const found =
-    kind === 'disk' ? await inspectDisk(name, file, await folder('esp'), tools) : undefined;
-  note('EFI file');
-  const { efi, root: image } = inspectEfi(await readFile(found?.efi ?? name));
+  const esp = await folder('esp');
+  const found = kind === 'disk' ? await inspectDisk(name, file, esp, tools) : undefined;
+  note('what firmware starts');
+  const { root: image, ...boot }: InspectedBoot =
+    found === undefined ? inspectEfi(await readFile(name)) : await inspectBoot(esp, found.boot);
   const erofs = path.join(scratch, 'root.erofs');
   await writeFile(erofs, image);
   note('root file system');
@@ -73,9 +75,9 @@ async function inspectParts(
   return {
     kind,
     ...(disk === undefined ? {} : { disk }),
-    efi,
+    ...boot,
     root,
-    shares: sharesOf(root, efi, disk),
+    shares: sharesOf(root, boot, disk),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Arch } from '../../workstation/paths.ts';
+import type { Arch, Board } from '../../workstation/paths.ts';
 import type { ArtefactKind } from '../kind.ts';
 import type { FileSystem } from './file-system.ts';
 import type { GoVersion } from './go-version.ts';
@@ -34,6 +34,14 @@ export interface InspectedEfi extends Part {
   readonly commandLine: string;
   /** Version of the kernel. */
   readonly kernel: string;
+  /** Files of the initramfs that are there before the root is mounted. */
+  readonly early: readonly NamedPart[];
+}
+
+/** What a board without UEFI starts; its files are those of the boot partition. */
+export interface InspectedBoard {
+  readonly name: Board;
+  readonly commandLine: string;
   /** Files of the initramfs that are there before the root is mounted. */
   readonly early: readonly NamedPart[];
 }
@@ -121,6 +129,7 @@ export interface Inspection {
   readonly sha256?: string;
   readonly disk?: InspectedDisk;
   readonly efi?: InspectedEfi;
+  readonly board?: InspectedBoard;
   readonly root: InspectedRoot;
   readonly shares: readonly Share[];
 }

@@ -21,14 +21,14 @@ const table = (title: string, rows: readonly (readonly string[])[]): string[] =>
 
 const KINDS = { disk: 'disk image', efi: 'EFI file', root: 'root file system' } as const;
 
-function head({ file, kind, bytes, allocated, sha256, root }: Inspection): string[] {
+function head({ file, kind, bytes, allocated, sha256, root, board }: Inspection): string[] {
   const { version, arch, kernel, buildTime } = root.release;
   const holes =
     allocated === undefined || allocated >= bytes ? '' : ` (${formatSize(allocated)} on disk)`;
   return [
     `${file}: ${KINDS[kind]}, ${formatSize(bytes)}${holes}`,
     ...(sha256 === undefined ? [] : [`sha256 ${sha256}`]),
-    `kiOS ${version} for ${arch}, kernel ${kernel}, built ${buildTime}`,
+    `kiOS ${version} for ${board?.name ?? arch}, kernel ${kernel}, built ${buildTime}`,
   ];
 }
 
@@ -51,11 +51,15 @@ const disk = ({ partitions, files }: InspectedDisk): string[] => [
   ),
 ];
 
-const efi = ({ sections, commandLine, early }: InspectedEfi): string[] => [
+const efi = ({ sections, ...rest }: InspectedEfi): string[] => [
   ...table(
     'Sections of the EFI file',
     sections.map(({ name, bytes, sha256 }) => [name, size(bytes), short(sha256)]),
   ),
+  ...start(rest),
+];
+
+const start = ({ commandLine, early }: Pick<InspectedEfi, 'commandLine' | 'early'>): string[] => [
   ...table(
     'First stage',
     early.map(({ name, bytes, sha256 }) => [name, size(bytes), short(sha256)]),
@@ -135,6 +139,7 @@ export const report = (inspection: Inspection): string[] => [
   ...head(inspection),
   ...(inspection.disk === undefined ? [] : disk(inspection.disk)),
   ...(inspection.efi === undefined ? [] : efi(inspection.efi)),
+  ...(inspection.board === undefined ? [] : start(inspection.board)),
   ...root(inspection.root),
   ...shares(inspection.shares),
 ];

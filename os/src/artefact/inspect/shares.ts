@@ -1,4 +1,13 @@
-import type { InspectedDisk, InspectedEfi, InspectedRoot, RootFile, Share } from './model.ts';
+import { PI_FILES } from '../../build/image/boot-file.ts';
+import type {
+  InspectedBoard,
+  InspectedDisk,
+  InspectedEfi,
+  InspectedRoot,
+  Inspection,
+  RootFile,
+  Share,
+} from './model.ts';
 import { layerOf } from './store.ts';
 
 /** Returns the last part of an image's name, without its tag. */
@@ -43,31 +52,47 @@ function sharesOfRoot(root: InspectedRoot): Share[] {
   return [...shares, { what: 'inodes, folders and small files of the root', bytes: rest }];
 }
 
+const firstStage = (bytes: number, { early }: Pick<InspectedEfi, 'early'>): Share => ({
+  what: 'first stage: init and early modules',
+  bytes,
+  unpacked: early.reduce((total, part) => total + part.bytes, 0),
+});
+
 function sharesOfEfi(efi: InspectedEfi, root: InspectedRoot): Share[] {
   const sizeOf = (section: string): number =>
     efi.sections.find(({ name }) => name === section)?.bytes ?? 0;
   const [kernel, initrd] = [sizeOf('.linux'), sizeOf('.initrd')];
   return [
     { what: 'kernel', bytes: kernel },
-    {
-      what: 'first stage: init and early modules',
-      bytes: initrd - root.bytes,
-      unpacked: efi.early.reduce((total, { bytes }) => total + bytes, 0),
-    },
+    firstStage(initrd - root.bytes, efi),
     { what: 'EFI stub and command line', bytes: efi.bytes - kernel - initrd },
   ];
+}
+
+/** Splits the initramfs of a board, which is a file of its boot partition. */
+function sharesOfBoard(
+  board: InspectedBoard,
+  root: InspectedRoot,
+  disk: InspectedDisk | undefined,
+): Share[] {
+  const initrd = disk?.files.find(({ name }) => name === PI_FILES.initramfs)?.bytes ?? root.bytes;
+  return [firstStage(initrd - root.bytes, board)];
 }
 
 /** Returns what fills an artefact, the largest share first. */
 export function sharesOf(
   root: InspectedRoot,
-  efi: InspectedEfi | undefined,
+  { efi, board }: Pick<Inspection, 'efi' | 'board'>,
   disk: InspectedDisk | undefined,
 ): Share[] {
-  const others = (disk?.files ?? []).filter(({ sha256 }) => sha256 !== efi?.sha256);
+  const others = (disk?.files ?? []).filter(
+    ({ name, sha256 }) =>
+      sha256 !== efi?.sha256 && (board === undefined || name !== PI_FILES.initramfs),
+  );
   const shares = [
     ...sharesOfRoot(root),
     ...(efi === undefined ? [] : sharesOfEfi(efi, root)),
+    ...(board === undefined ? [] : sharesOfBoard(board, root, disk)),
     ...others.map(({ name, bytes }) => ({ what: `${name} on the boot partition`, bytes })),
   ];
   return shares.toSorted((a, b) => b.bytes - a.bytes);

@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { MODULES_IMAGE } from './modules-image.ts';
+
+/** In an output folder, the key of the inputs that its artefacts were made from. */
+export const STAMP = '.built';
 
 /** Paths of the finished artefacts. */
 export interface BuiltImage {
@@ -31,8 +34,14 @@ export function artefactsIn(dist: string): BuiltImage {
 export async function unchanged(
   stamp: string,
   key: string,
-  artefacts: BuiltImage,
+  artefacts: readonly string[],
 ): Promise<boolean> {
   const made = await readFile(stamp, 'utf8').catch(() => '');
-  return made === key && Object.values(artefacts).every((file: string) => existsSync(file));
+  return made === key && artefacts.every((file) => existsSync(file));
+}
+
+/** Replaces a file in one step. */
+export async function replace(file: string, content: Uint8Array | string): Promise<void> {
+  await writeFile(`${file}.tmp`, content);
+  await rename(`${file}.tmp`, file);
 }

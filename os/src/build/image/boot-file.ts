@@ -1,4 +1,4 @@
-import { ARCHES, type Arch } from '../../workstation/paths.ts';
+import { ARCHES, type Arch, type Board } from '../../workstation/paths.ts';
 
 /** The file that firmware starts from removable media (UEFI specification 2.10, section 3.5.1.1). */
 export const BOOT_FILES = {
@@ -16,3 +16,19 @@ export function findBootFile(
   }
   return undefined;
 }
+
+/** The files at the top of the partition from which a Raspberry Pi starts, by what they are. */
+export const PI_FILES = {
+  loader: 'start4.elf',
+  config: 'config.txt',
+  commandLine: 'cmdline.txt',
+  kernel: 'kernel8.img',
+  initramfs: 'initramfs8',
+  licence: 'LICENCE.raspi-firmware',
+} as const;
+
+/** Finds the board that starts from the files of a boot partition. */
+export const findBoard = (files: readonly string[]): Board | undefined =>
+  [PI_FILES.loader, PI_FILES.kernel, PI_FILES.initramfs].every((file) => files.includes(file))
+    ? 'rpi4'
+    : undefined;

@@ -1,11 +1,11 @@
-import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { workstationArch } from '../../workstation/arch.ts';
 import { cacheKey } from '../../workstation/cache.ts';
 import { fileSha256, sha256 } from '../../workstation/digest.ts';
 import { lockOutput } from '../../workstation/folder-lock.ts';
-import { type Arch, distDir, repository } from '../../workstation/paths.ts';
+import { type Arch, type Board, distDir, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { buildWorkspaces } from '../../workstation/turbo.ts';
 import { referenceOf } from '../formats/oci.ts';
@@ -27,7 +27,7 @@ import { ensureGo } from '../sources/upstream/go-toolchain.ts';
 import { buildPause } from '../sources/upstream/pause.ts';
 import { makeStore } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
-import { artefactsIn, type BuiltImage, unchanged } from './artefacts.ts';
+import { artefactsIn, type BuiltImage, replace, STAMP, unchanged } from './artefacts.ts';
 import { makeDisk } from './disk.ts';
 import { makeErofs } from './erofs.ts';
 import { espFilesDigest } from './esp.ts';
@@ -57,6 +57,8 @@ export interface BuildRequest {
   readonly firmware?: readonly FirmwareName[];
   /** Folder of the artefacts. Default: `dist/<arch>/`. */
   readonly out?: string;
+  /** The board whose kernel it is. */
+  readonly board?: Board;
 }
 
 /** Builds the repository's own programs: init and the agents' bundles. */
@@ -70,7 +72,7 @@ async function buildOwn(progress: Progress): Promise<void> {
   );
 }
 
-interface Base {
+export interface Base {
   readonly arch: Arch;
   readonly dist: string;
   readonly time: number;
@@ -85,9 +87,7 @@ interface Base {
   readonly microcode: Microcode | undefined;
 }
 
-async function buildRoot(
-  base: Base,
-): Promise<{ root: string; files: Awaited<ReturnType<typeof makeRoot>> }> {
+async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   const { arch, dist, time, progress, kernel, tools, manifests, bootstrap, modules } = base;
   const programs = await buildUpstream(NODE_PROGRAMS, arch, progress);
   const parts = await fetchParts(arch, progress);
@@ -129,11 +129,6 @@ async function buildRoot(
   return { files, root: await makeErofs(files, time, tools, progress) };
 }
 
-async function replace(file: string, content: Uint8Array | string): Promise<void> {
-  await writeFile(`${file}.tmp`, content);
-  await rename(`${file}.tmp`, file);
-}
-
 async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer> {
   const { arch, kernel, init, modules, microcode } = base;
   const early = makeEarlyRoot(kernel, init);
@@ -151,59 +146,66 @@ async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer>
 
 /** Writes the bills of materials of the EFI file and of modules.erofs. */
 async function writeBoms(base: Base, files: Tree, out: BuiltImage): Promise<void> {
-  const { kernel, modules, microcode, time } = base;
+  const { microcode, time } = base;
   const trees = microcode === undefined ? [files] : [files, microcode.early];
   await replace(out.sbom, await makeSbom(`kios-${KIOS}`, trees, time));
-  const ofModules = await makeSbom(`kios-modules-${kernel.version}`, [modules.tree], time);
-  await replace(out.modulesSbom, ofModules);
+  await replace(out.modulesSbom, await sbomOfModules(base));
 }
 
-async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltImage> {
-  const { arch, progress, bootstrap } = request;
-  const out = artefactsIn(dist);
-  const stamp = path.join(dist, '.built');
+export const sbomOfModules = ({ kernel, modules, time }: Base): Promise<string> =>
+  makeSbom(`kios-modules-${kernel.version}`, [modules.tree], time);
+
+/** What an image is put together from, for any firmware. */
+export interface Parts {
+  readonly base: Base;
+  readonly root: string;
+  readonly files: Tree;
+  /** Of which any change makes another image. */
+  readonly inputs: readonly unknown[];
+}
+
+/** Builds the root and everything else that all images of an architecture share. */
+export async function buildParts(dist: string, request: BuildRequest): Promise<Parts> {
+  const { arch, progress, bootstrap, board } = request;
   // Checked first, so that a fault stops the build before anything is compiled.
   const manifests = await readCheckedManifests(progress, request.manifests);
   const time = await sourceTime();
   const tools = await openToolroot(progress);
-  const kernel = await openKernel(request.kernel ?? DEFAULT_KERNEL, arch, tools, progress);
+  const name = request.kernel ?? DEFAULT_KERNEL;
+  const kernel = await openKernel(name, arch, tools, progress, board);
   await buildOwn(progress);
   const init = path.join(repository, 'init/dist', arch, 'init');
-  const { modules, microcode } = await withFirmware({
-    arch,
-    kernel,
-    names: request.firmware ?? [],
-    tools,
-    progress,
-  });
-  const base: Base = {
-    arch,
-    dist,
-    time,
-    tools,
-    kernel,
-    init,
-    progress,
-    manifests,
-    bootstrap,
-    modules,
-    microcode,
-  };
+  const names = request.firmware ?? [];
+  const extra = await withFirmware({ arch, kernel, names, tools, progress });
+  const common = { arch, dist, time, tools, kernel, init, progress, manifests, bootstrap };
+  const base: Base = { ...common, ...extra };
   const { root, files } = await buildRoot(base);
-  const stub = await readStub(arch, progress);
-  const key = cacheKey(
+  const inputs = [
     root,
-    sha256(stub.bytes),
     await ownCode(),
     kernel.origin,
     await fileSha256(kernel.image),
-    commandLine(arch),
     time,
     await fileSha256(init),
     await espFilesDigest(),
+  ];
+  return { base, root, files, inputs };
+}
+
+async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltImage> {
+  const { arch, progress } = request;
+  const out = artefactsIn(dist);
+  const stamp = path.join(dist, STAMP);
+  const { base, root, files, inputs } = await buildParts(dist, request);
+  const { time, tools, modules, microcode } = base;
+  const stub = await readStub(arch, progress);
+  const key = cacheKey(
+    ...inputs,
+    sha256(stub.bytes),
+    commandLine(arch),
     microcode === undefined ? [] : [...(await fingerprints(microcode.early)).values()],
   );
-  if (await unchanged(stamp, key, out)) return out;
+  if (await unchanged(stamp, key, Object.values<string>({ ...out }))) return out;
   await progress.task('kios.efi', async () =>
     replace(out.efi, await assemble(base, stub.bytes, root)),
   );
@@ -217,24 +219,31 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
   return out;
 }
 
-async function buildInto(dist: string, request: BuildRequest): Promise<BuiltImage> {
-  const built = await makeArtefacts(dist, request);
-  const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware } = request;
-  await writeRecord(dist, { arch, kernel, bootstrap, firmware, time: await sourceTime() });
-  return built;
+/**
+ * Runs a build in its output folder, where only one works at a time, and records what it was made from.
+ */
+export async function buildIn<T>(
+  dist: string,
+  request: BuildRequest,
+  build: () => Promise<T>,
+): Promise<T> {
+  await mkdir(dist, { recursive: true });
+  const held = await lockOutput(dist, request.progress);
+  try {
+    const built = await build();
+    const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware } = request;
+    await writeRecord(dist, { arch, kernel, bootstrap, firmware, time: await sourceTime() });
+    return built;
+  } finally {
+    held[Symbol.dispose]();
+  }
 }
 
 /**
  * Builds the machine image from upstream sources and packages. Every slow step is in the content-keyed cache, so a
- * second run without changes takes seconds. Only one build at a time works in an output folder.
+ * second run without changes takes seconds.
  */
 export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   const dist = request.out ?? distDir(request.arch);
-  await mkdir(dist, { recursive: true });
-  const held = await lockOutput(dist, request.progress);
-  try {
-    return await buildInto(dist, request);
-  } finally {
-    held[Symbol.dispose]();
-  }
+  return buildIn(dist, request, () => makeArtefacts(dist, request));
 }

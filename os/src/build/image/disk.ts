@@ -14,7 +14,8 @@ import {
   TYPE,
 } from '../formats/gpt.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
-import { makeEsp, usedInEsp } from './esp.ts';
+import { BOOT_FILES } from './boot-file.ts';
+import { type BootContent, makeEsp, usedInEsp } from './esp.ts';
 
 /**
  * The identifiers of every image, the same in each, so that equal inputs give equal images. Init replaces them at the
@@ -30,8 +31,8 @@ export const IDENTIFIERS = {
 
 const MIB = 1024 * 1024;
 const ESP_BYTES = 1024 * MIB;
-/** The running EFI file, the next one and the one before. */
-const EFI_FILES = 3;
+/** What firmware starts now, the next one and the one before. */
+const GENERATIONS = 3;
 /** Room for the files that people add. */
 const PEOPLE_BYTES = 64 * MIB;
 /** Enough to start with. Init gives the partition the rest of the disk, and the agent `resize` its file system. */
@@ -133,30 +134,42 @@ async function writeTable(file: string): Promise<void> {
   await disk.sync();
 }
 
-export interface DiskRequest {
+export type DiskRequest = {
   readonly out: string;
-  readonly efi: string;
-  readonly arch: Arch;
   /** Seconds since the epoch. */
   readonly time: number;
   readonly tools: Toolroot;
+} & (
+  | { readonly efi: string; readonly arch: Arch }
+  /** Of a board without UEFI. */
+  | { readonly boot: BootContent }
+);
+
+async function assertRoom(boot: BootContent): Promise<void> {
+  let size = 0;
+  for (const file of boot.values()) size += (await stat(file)).size;
+  if (size * GENERATIONS <= ESP_BYTES - PEOPLE_BYTES) return;
+  const [first = ''] = boot.values();
+  const what = boot.size === 1 ? path.basename(first) : `${boot.size} boot files`;
+  throw new KiosError(
+    'KIOS_IMAGE_SIZE',
+    `put ${GENERATIONS} of ${what} (${Math.ceil(size / MIB)} MiB) on the EFI system partition`,
+  );
 }
 
 /**
- * Makes the disk image that is flashed, with the EFI system partition, which holds the EFI file, and the data
+ * Makes the disk image that is flashed, with the EFI system partition, which holds what firmware starts, and the data
  * partition. It is sparse; making it needs neither root rights nor loop devices.
  */
-export async function makeDisk({ out, efi, arch, time, tools }: DiskRequest): Promise<void> {
-  const { size } = await stat(efi);
-  if (size * EFI_FILES > ESP_BYTES - PEOPLE_BYTES)
-    throw new KiosError(
-      'KIOS_IMAGE_SIZE',
-      `put ${EFI_FILES} of ${path.basename(efi)} (${Math.ceil(size / MIB)} MiB) on the EFI system partition`,
-    );
+export async function makeDisk(request: DiskRequest): Promise<void> {
+  const { out, time, tools } = request;
+  const boot =
+    'boot' in request ? request.boot : new Map([[BOOT_FILES[request.arch], request.efi]]);
+  await assertRoom(boot);
   const [esp, data, scratch] = [`${out}.esp`, `${out}.data`, `${out}.tmp`];
   try {
     const { espSerial: serial } = IDENTIFIERS;
-    await makeEsp({ file: esp, bytes: ESP_BYTES, serial, efi, arch, time, tools });
+    await makeEsp({ file: esp, bytes: ESP_BYTES, serial, boot, time, tools });
     await makeData(data, time, tools);
     await writeFile(scratch, '');
     await truncate(scratch, LAYOUT.bytes);

@@ -13,16 +13,15 @@ import path from 'node:path';
 import { KiosError } from '@kios/errors';
 
 import { sha256, fileSha256 } from '../../workstation/digest.ts';
-import { type Arch, repository } from '../../workstation/paths.ts';
+import { repository } from '../../workstation/paths.ts';
 import type { ByteRange } from '../formats/byte-range.ts';
 import { decodeFat32, FAT32_BOOT_BYTES, usedInFat32 } from '../formats/fat32.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
-import { BOOT_FILES } from './boot-file.ts';
 
 /** Files of the EFI system partition that are copied unchanged; the folder `kios` is for people. */
 const FILES = path.join(repository, 'os/esp');
-/** Folders of the partition, the outer ones first. */
-const FOLDERS = ['EFI', 'EFI/BOOT', 'kios', 'kios/manifests'] as const;
+/** Folders for people, the outer ones first. */
+const FOLDERS = ['kios', 'kios/manifests'] as const;
 
 async function shippedFiles(): Promise<string[]> {
   const entries = await readdir(FILES, { recursive: true, withFileTypes: true });
@@ -45,27 +44,43 @@ export interface EspRequest {
   readonly bytes: number;
   /** Number of the file system, eight hexadecimal digits. */
   readonly serial: string;
-  readonly efi: string;
-  readonly arch: Arch;
+  /** What firmware starts: name on the partition → file of the workstation. */
+  readonly boot: BootContent;
   /** Seconds since the epoch. */
   readonly time: number;
   readonly tools: Toolroot;
 }
 
-/** Makes a FAT32 file system with the EFI file and the folder for people. */
+export type BootContent = ReadonlyMap<string, string>;
+
+/** Returns the folders of names, the outer ones first. */
+const foldersOf = (names: Iterable<string>): string[] => {
+  const folders = new Set<string>();
+  for (const name of names) {
+    const parts = name.split('/').slice(0, -1);
+    parts.forEach((_, index) => folders.add(parts.slice(0, index + 1).join('/')));
+  }
+  return [...folders];
+};
+
+/** Makes a FAT32 file system with what firmware starts and the folder for people. */
 export async function makeEsp(request: EspRequest): Promise<void> {
-  const { file, bytes, serial, efi, arch, time, tools } = request;
+  const { file, bytes, serial, boot, time, tools } = request;
   await writeFile(file, '');
   await truncate(file, bytes);
   // --invariant sets a serial number, so it comes before -i.
   const format = ['-F', '32', '-n', 'KIOS', '--invariant', '-i', serial, file];
   await tools.run('usr/sbin/mkfs.fat', format);
   const env = { SOURCE_DATE_EPOCH: String(time), TZ: 'UTC' };
-  await tools.run('usr/bin/mmd', ['-i', file, ...FOLDERS.map((name) => `::${name}`)], { env });
+  const folders = [...foldersOf(boot.keys()), ...FOLDERS];
+  await tools.run('usr/bin/mmd', ['-i', file, ...folders.map((name) => `::${name}`)], { env });
   const shipped = (await shippedFiles()).map((name) => [path.join(FILES, name), name] as const);
   const dir = await mkdtemp(`${file}.`);
   try {
-    for (const [source, name] of [[efi, BOOT_FILES[arch]] as const, ...shipped]) {
+    for (const [source, name] of [
+      ...[...boot].map(([to, from]) => [from, to] as const),
+      ...shipped,
+    ]) {
       // mcopy -m takes an entry's time stamp from its source.
       const staged = path.join(dir, 'staged');
       await copyFile(source, staged);

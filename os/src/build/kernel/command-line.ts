@@ -1,4 +1,4 @@
-import type { Arch } from '../../workstation/paths.ts';
+import { type Arch, type Board, BOARD_ARCH } from '../../workstation/paths.ts';
 
 const CONSOLE = {
   amd64: 'console=tty0 console=ttyS0,115200',
@@ -57,8 +57,15 @@ const WORDS: readonly (readonly [word: string, why: string, only?: Arch])[] = [
   ['bdev_allow_write_mounted=0', 'nobody can write to a disk underneath its mounted file system'],
 ];
 
+const wordsOf = (arch: Arch): string[] =>
+  WORDS.filter(([, , only]) => only === undefined || only === arch).map(([word]) => word);
+
 /** Returns the kernel command line of a node. */
-export function commandLine(arch: Arch): string {
-  const words = WORDS.filter(([, , only]) => only === undefined || only === arch);
-  return [CONSOLE[arch], ...words.map(([word]) => word)].join(' ');
-}
+export const commandLine = (arch: Arch): string => [CONSOLE[arch], ...wordsOf(arch)].join(' ');
+
+/** Consoles of boards: on a Raspberry Pi 4 the pins 8 and 10 of its header belong to the small UART. */
+const BOARD_CONSOLE = { rpi4: 'console=tty0 console=ttyS1,115200' } as const;
+
+/** Returns the kernel command line of a board. */
+export const boardCommandLine = (board: Board): string =>
+  [BOARD_CONSOLE[board], ...wordsOf(BOARD_ARCH[board])].join(' ');

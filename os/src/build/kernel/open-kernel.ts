@@ -2,12 +2,12 @@ import { mkdir, readdir, readFile, rename, cp, rm, writeFile } from 'node:fs/pro
 import path from 'node:path';
 
 import { cached, cacheKey } from '../../workstation/cache.ts';
-import type { Arch } from '../../workstation/paths.ts';
+import type { Arch, Board } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import type { Origin } from '../formats/tree.ts';
 import { dependencyOf, extract, fetchDebian } from '../sources/debian/archive.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
-import { buildKernel } from './build.ts';
+import { type BoardFiles, buildKernel } from './build.ts';
 import { type EarlyModules, parseModuleIndex, planEarlyModules } from './early-modules.ts';
 import { type AllModules, essentialModules } from './essential-modules.ts';
 import type { KernelName } from './kernel-name.ts';
@@ -25,6 +25,8 @@ export interface Kernel {
   readonly allModules: string;
   readonly early: EarlyModules;
   readonly origin: Origin;
+  /** What boards without UEFI start, if it is a kernel for them. */
+  readonly board?: BoardFiles | undefined;
 }
 
 const META = { amd64: 'linux-image-cloud-amd64', arm64: 'linux-image-cloud-arm64' } as const;
@@ -69,9 +71,18 @@ async function divided(all: AllModules): Promise<Pick<Kernel, 'modules' | 'allMo
   return { modules, allModules: all.folder, early: await earlyModules(modules) };
 }
 
-/** Fetches the release's cloud kernel of Debian. */
-async function debianKernel(arch: Arch, tools: Toolroot, progress: Progress): Promise<Kernel> {
-  const name = await dependencyOf(arch, META[arch], /linux-image-\d/, progress);
+/** Debian's kernel for clouds has no drivers of boards. */
+const BOARD_META = 'linux-image-arm64';
+
+/** Fetches the release's cloud kernel of Debian, or that for boards. */
+async function debianKernel(
+  arch: Arch,
+  tools: Toolroot,
+  progress: Progress,
+  board?: Board,
+): Promise<Kernel> {
+  const meta = board === undefined ? META[arch] : BOARD_META;
+  const name = await dependencyOf(arch, meta, /linux-image-\d/, progress);
   const debs = await fetchDebian({ arch, packages: [name], progress });
   const deb = debs[0]!;
   const version = name.replace('linux-image-', '');
@@ -87,25 +98,35 @@ async function debianKernel(arch: Arch, tools: Toolroot, progress: Progress): Pr
     image: path.join(root, 'boot', `vmlinuz-${version}`),
     ...(await divided(all)),
     origin: { name: deb.name, version: deb.version, kind: 'deb', sha256: deb.sha256 },
+    board:
+      board === undefined
+        ? undefined
+        : {
+            image: path.join(root, 'boot', `vmlinuz-${version}`),
+            deviceTrees: path.join(root, 'usr/lib', name, 'broadcom'),
+          },
   };
 }
 
 /** Builds our own kernel from Debian's source. */
 async function kiosKernel(arch: Arch, tools: Toolroot, progress: Progress): Promise<Kernel> {
-  const { version, image, modules, source } = await buildKernel(arch, tools, progress);
+  const { version, image, modules, source, board } = await buildKernel(arch, tools, progress);
   const { name, version: sourceVersion, sha256 } = source;
   return {
     version,
     image,
     ...(await divided({ folder: modules, version, tools, progress })),
     origin: { name, version: sourceVersion, kind: 'deb', sha256 },
+    board,
   };
 }
 
-/** Builds or fetches the kernel of this name. */
+/** Builds or fetches the kernel of this name, for a board if one is given. */
 export const openKernel = (
   name: KernelName,
   arch: Arch,
   tools: Toolroot,
   progress: Progress,
-): Promise<Kernel> => (name === 'kios' ? kiosKernel : debianKernel)(arch, tools, progress);
+  board?: Board,
+): Promise<Kernel> =>
+  name === 'kios' ? kiosKernel(arch, tools, progress) : debianKernel(arch, tools, progress, board);

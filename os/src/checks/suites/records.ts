@@ -25,12 +25,13 @@ const IMAGE = [
 const LAB = ['os/src/lab', 'os/src/workstation'];
 
 /** The slow suites, each named after its file in os/test/e2e. */
-export const RECORDED_SUITES = ['arm64', 'netboot', 'exports', 'console'] as const;
+export const RECORDED_SUITES = ['arm64', 'rpi4', 'netboot', 'exports', 'console'] as const;
 export type RecordedSuite = (typeof RECORDED_SUITES)[number];
 
 /** Paths of the inputs of each suite besides its file. */
 export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
   arm64: [...IMAGE, ...LAB],
+  rpi4: [...IMAGE, 'os/boards', ...LAB],
   netboot: [...IMAGE, ...LAB],
   exports: [...IMAGE, ...LAB, 'os/src/artefact/export'],
   console: [...IMAGE, ...LAB, 'os/test/support/screen-text.ts'],

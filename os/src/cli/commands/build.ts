@@ -1,3 +1,4 @@
+import { EXIT, KiosError } from '@kios/errors';
 import type { CommandModule } from 'yargs';
 
 import type { KernelName } from '../../build/kernel/kernel-name.ts';
@@ -7,11 +8,12 @@ import {
   isFirmwareName,
 } from '../../build/sources/debian/firmware-names.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
-import { ARCHES, type Arch } from '../../workstation/paths.ts';
+import { ARCHES, type Arch, type Board, BOARD_ARCH, BOARDS } from '../../workstation/paths.ts';
 import { kernelOption } from './kernel-option.ts';
 
 interface BuildArgs {
-  arch: Arch;
+  arch: Arch | undefined;
+  board: Board | undefined;
   kernel: KernelName;
   bootstrap: string | undefined;
   firmware: string[];
@@ -20,6 +22,17 @@ interface BuildArgs {
 
 const uses = Object.entries(FIRMWARE).map(([name, { use }]) => `${name}: ${use}`);
 
+/** Returns the architecture to build for; fails when a board has another one than was asked for. */
+function archOf(given: Arch | undefined, board: Board | undefined): Arch {
+  if (board === undefined) return given ?? 'amd64';
+  const arch = BOARD_ARCH[board];
+  if (given === undefined || given === arch) return arch;
+  throw new KiosError('KIOS_CLI_USAGE', `build for ${board} as ${given}: the board is ${arch}`, {
+    exitCode: EXIT.usage,
+    remedy: 'Leave out --arch.',
+  });
+}
+
 export const buildCommand = (context: CommandContext): CommandModule<unknown, BuildArgs> => ({
   command: 'build',
   describe: 'Build the node’s EFI file and disk image into dist/',
@@ -27,8 +40,12 @@ export const buildCommand = (context: CommandContext): CommandModule<unknown, Bu
     args
       .option('arch', {
         choices: ARCHES,
-        default: 'amd64' as const,
+        defaultDescription: 'amd64',
         describe: 'Architecture of the node',
+      })
+      .option('board', {
+        choices: BOARDS,
+        describe: 'Board without UEFI, in place of an architecture: rpi4 is a Raspberry Pi 4',
       })
       .option('kernel', kernelOption)
       .option('bootstrap', {
@@ -49,20 +66,19 @@ export const buildCommand = (context: CommandContext): CommandModule<unknown, Bu
         type: 'boolean',
         describe: 'Build only containerd, runc, kubelet and the CNI plugins, and print their paths',
       })
-      .conflicts('host-programs', 'bootstrap')
+      .conflicts('host-programs', ['bootstrap', 'board'])
       .example('$0 build', 'Build kios.efi and kios.img for a PC')
       .example('$0 build --bootstrap hetzner', 'Build a node that asks only this cloud')
       .example('$0 build --firmware realtek,bnx2x', 'Add files for these cards to modules.erofs')
+      .example('$0 build --board rpi4', 'Build dist/rpi4/kios.img for a Raspberry Pi 4')
       .example('$0 build --arch arm64 --host-programs', 'Compile the host programs for arm64'),
-  handler: async ({ arch, kernel, bootstrap, firmware, 'host-programs': hostPrograms }) => {
+  handler: async ({ arch: given, board, kernel, bootstrap, firmware, ...rest }) => {
+    const arch = archOf(given, board);
     const { build, buildHostPrograms } = await import('../../build/build.ts');
-    if (hostPrograms === true) await buildHostPrograms(context, arch);
-    else
-      await build(context, {
-        arch,
-        kernel,
-        bootstrap,
-        firmware: firmware.filter(isFirmwareName),
-      });
+    if (rest['host-programs'] === true) await buildHostPrograms(context, arch);
+    else {
+      const names = firmware.filter(isFirmwareName);
+      await build(context, { arch, kernel, bootstrap, board, firmware: names });
+    }
   },
 });

@@ -2,11 +2,12 @@ import type { CommandModule } from 'yargs';
 
 import { FORMAT_NAMES, FORMATS, type FormatName } from '../../artefact/export/formats.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
-import { ARCHES, type Arch } from '../../workstation/paths.ts';
+import { ARCHES, type Arch, type Board, BOARDS } from '../../workstation/paths.ts';
 
 interface ExportArgs {
   image: string | undefined;
   arch: Arch;
+  board: Board | undefined;
   format: FormatName[];
   out: string | undefined;
   url: string | undefined;
@@ -30,6 +31,10 @@ export const exportCommand = (context: CommandContext): CommandModule<unknown, E
         default: 'amd64' as const,
         describe: 'Architecture of the build to take, if no image is named',
       })
+      .option('board', {
+        choices: BOARDS,
+        describe: 'Board whose build to take, in place of an architecture',
+      })
       .option('format', {
         choices: FORMAT_NAMES,
         array: true,
@@ -40,7 +45,7 @@ export const exportCommand = (context: CommandContext): CommandModule<unknown, E
       .option('out', {
         type: 'string',
         requiresArg: true,
-        describe: 'Folder for the results; by default dist/ARCH/export',
+        describe: 'Folder for the results; by default export beside the build',
       })
       .option('url', {
         type: 'string',
@@ -62,10 +67,13 @@ export const exportCommand = (context: CommandContext): CommandModule<unknown, E
       .example('$0 export --format qcow2', 'For OpenStack or Proxmox')
       .example('$0 export --format vhd gce --out release', 'For Azure and Google, into release/')
       .example('$0 export configured.img --format iso', 'A configured image for a virtual CD drive')
-      .example('$0 export --format os-list --url https://example.com/kios', 'For Imager'),
-  handler: async ({ image, arch, format, out, url, device, json }) => {
+      .example(
+        '$0 export --board rpi4 --format os-list --url https://example.com/kios',
+        'For Raspberry Pi Imager',
+      ),
+  handler: async ({ image, arch, board, format, out, url, device, json }) => {
     const { exportCommand: run } = await import('../../artefact/export/export.ts');
     const list = { devices: device, ...(url === undefined ? {} : { url }) };
-    await run(context, { image, arch, formats: format, out, list, json });
+    await run(context, { image, target: board ?? arch, formats: format, out, list, json });
   },
 });

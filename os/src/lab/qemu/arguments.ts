@@ -119,7 +119,7 @@ const furtherDisk = (file: string, index: number): string[] => [
   `-device virtio-blk-pci,drive=further${index}`,
 ];
 
-const serial = (id: string, file: string): string[] => [
+export const serial = (id: string, file: string): string[] => [
   `-chardev file,id=${id},path=${file},append=on`,
   `-serial chardev:${id}`,
 ];

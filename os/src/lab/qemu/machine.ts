@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 
 import { readIfThere } from '../../workstation/files.ts';
-import type { Arch } from '../../workstation/paths.ts';
+import type { Arch, Board } from '../../workstation/paths.ts';
 import { isAlive, terminate } from '../../workstation/process.ts';
 import { run } from '../../workstation/run.ts';
 import { MACHINE_FILES, qemuArguments, type MachineSpec, SCSI } from './arguments.ts';
@@ -13,6 +13,7 @@ import { launchQemu } from './launch.ts';
 import { clearMachine, machineUuid } from './machine-uuid.ts';
 import { ownNetwork } from './own-network.ts';
 import { qmp } from './qmp.ts';
+import { growCard, loadPi, piArguments } from './raspberry-pi.ts';
 import { writeSeed, type Seed } from './seed.ts';
 
 const STATE_FILE = 'machine.json';
@@ -44,10 +45,12 @@ export type StartOptions = Omit<MachineSpec, 'arch' | 'firmware' | 'seed' | 'uui
 export class Machine {
   readonly dir: string;
   readonly arch: Arch;
+  readonly #board: Board | undefined;
 
-  constructor(dir: string, arch: Arch = 'amd64') {
+  constructor(dir: string, arch: Arch = 'amd64', board?: Board) {
     this.dir = dir;
     this.arch = arch;
+    this.#board = board;
   }
 
   file(name: keyof typeof MACHINE_FILES): string {
@@ -62,6 +65,7 @@ export class Machine {
     await this.stop();
     await clearMachine(this.dir);
     if (image !== undefined) await this.copyDisk(image, MACHINE_FILES.disk);
+    if (this.#board !== undefined) return growCard(this.file('disk'));
     const { firmware } = await openEmulator(this.arch);
     await copyFile(firmware.vars, this.file('vars'));
   }
@@ -71,13 +75,16 @@ export class Machine {
     const { seed, workstationPorts, netns, ...spec } = options;
     if (seed !== undefined) await writeSeed(this.file('seed'), seed);
     const { command, firmware } = await openEmulator(this.arch);
-    const args = qemuArguments({
-      ...spec,
-      arch: this.arch,
-      firmware,
-      seed: seed !== undefined,
-      uuid: await machineUuid(this.dir),
-    });
+    const args =
+      this.#board === undefined
+        ? qemuArguments({
+            ...spec,
+            arch: this.arch,
+            firmware,
+            seed: seed !== undefined,
+            uuid: await machineUuid(this.dir),
+          })
+        : piArguments(await loadPi(this.dir), spec);
     const startedAt = Date.now();
     const ports = { toMachine: [spec.kubeletPort], toWorkstation: workstationPorts };
     const { wrapper, exposed } =

@@ -29,3 +29,26 @@ export const wordsOf = (text: string): string[] =>
 /** Returns what only the kernel can use, as it stands on its command line. */
 export const kernelWords = (words: readonly string[]): string =>
   words.filter((word) => carriedOutBy(word) === 'kernel').join(' ');
+
+/** Stands in a board's kernel command line before the words of a person. The kernel takes it for a module's. */
+const ADDED = 'kios.added';
+
+const isForKernel = (word: string): boolean => carriedOutBy(word) === 'kernel';
+
+/** Returns the words of a person in a board's kernel command line. */
+export function addedWords(line: string): string[] {
+  const words = line.trim().split(/\s+/);
+  return words.includes(ADDED) ? words.slice(words.indexOf(ADDED) + 1).filter(isForKernel) : [];
+}
+
+/**
+ * Returns a board's kernel command line with these words of a person in place of earlier ones. They come last, where
+ * they outweigh the build's. Words that other programs have added stay: Raspberry Pi Imager adds its own.
+ */
+export function withKernelWords(line: string, words: string): string {
+  const all = line.trim().split(/\s+/);
+  const at = all.includes(ADDED) ? all.indexOf(ADDED) : all.length;
+  const others = all.slice(at + 1).filter((word) => !isForKernel(word));
+  const added = words === '' ? [] : [ADDED, words];
+  return `${[...all.slice(0, at), ...others, ...added].join(' ')}\n`;
+}

@@ -1,9 +1,10 @@
 import { EXIT, KiosError } from '@kios/errors';
 
-import { findBootFile } from '../../build/image/boot-file.ts';
+import { findBoard, findBootFile, PI_FILES } from '../../build/image/boot-file.ts';
 import { openToolroot } from '../../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
+import { BOARD_ARCH } from '../../workstation/paths.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import { DOCUMENT } from './boot-folder.ts';
 import { Partition } from './partition.ts';
@@ -41,6 +42,7 @@ async function apply(
   for (const { name, content } of changes) {
     signal.throwIfAborted();
     if (content === undefined) await partition.remove(name);
+    // A board's command line is not renamed into place: mtools writes such a name in capitals.
     else if (name === DOCUMENT) await partition.replace(name, content, present.includes(name));
     else await partition.write(name, content);
   }
@@ -78,11 +80,13 @@ async function configurePartition(
 ): Promise<Shown[]> {
   const present = await partition.list();
   const boot = findBootFile(present);
+  const board = findBoard(present);
   const efi = async (): Promise<Buffer | undefined> =>
     boot === undefined ? undefined : partition.read(boot.file);
   const medium: Medium = {
-    arch: boot?.arch ?? 'amd64',
+    arch: board === undefined ? (boot?.arch ?? 'amd64') : BOARD_ARCH[board],
     efi,
+    ...(board === undefined ? {} : { commandLine: () => partition.read(PI_FILES.commandLine) }),
     document: async () => (present.includes(DOCUMENT) ? partition.read(DOCUMENT) : undefined),
   };
   const wanted = await readWanted(options.wanted, medium, progress);

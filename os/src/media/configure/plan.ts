@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import { PI_FILES } from '../../build/image/boot-file.ts';
 import { ADDON, ARGUMENTS, DOCUMENT, MANIFESTS, MODULES, NETWORK } from './boot-folder.ts';
 
 /** One file to write, or to remove where it has no content. */
@@ -27,6 +28,8 @@ export interface WantedArguments {
   readonly text: Buffer | undefined;
   /** An addon with those that only the kernel can use. */
   readonly addon: Buffer | undefined;
+  /** The whole kernel command line of a board, in place of an addon. */
+  readonly commandLine?: Buffer | undefined;
 }
 
 /** Writes a file, or removes it if it is there and has no content. */
@@ -36,6 +39,9 @@ const settle = (
   present: readonly string[],
 ): readonly Change[] =>
   content === undefined && !present.includes(name) ? [] : [{ name, content }];
+
+const boardLine = ({ commandLine: content }: WantedArguments): readonly Change[] =>
+  content === undefined ? [] : [{ name: PI_FILES.commandLine, content }];
 
 /**
  * Plans the changes to a medium that has the files `present`. The document comes last: it is what makes the rest count,
@@ -57,6 +63,7 @@ export function planChanges(wanted: Wanted, present: readonly string[]): Change[
   if (wanted.arguments !== undefined)
     changes.push(
       ...settle(ADDON, wanted.arguments.addon, present),
+      ...boardLine(wanted.arguments),
       ...settle(ARGUMENTS, wanted.arguments.text, present),
     );
   if (wanted.document !== undefined) changes.push({ name: DOCUMENT, content: wanted.document });

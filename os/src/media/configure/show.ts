@@ -1,10 +1,11 @@
 import { describe } from '@kios/errors';
 
+import { PI_FILES } from '../../build/image/boot-file.ts';
 import { parseManifest } from '../../build/manifests/parse.ts';
 import { record } from '../../build/manifests/rules/view.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { checkDocument, checkNetwork } from './agent-check.ts';
-import { carriedOutBy, wordsOf } from './arguments.ts';
+import { addedWords, carriedOutBy, wordsOf } from './arguments.ts';
 import {
   ADDON,
   ARGUMENTS,
@@ -71,6 +72,12 @@ const describeArguments: Describer = async (content) => {
   );
 };
 
+const describeBoardLine: Describer = async (content) => {
+  const added = addedWords(content.toString('utf8'));
+  const what = 'the kernel command line of the board';
+  return Promise.resolve(added.length === 0 ? what : `${what}, with ${added.join(' ')}`);
+};
+
 const describeModules =
   (efi: () => Promise<Buffer | undefined>): Describer =>
   async (content) => {
@@ -79,6 +86,7 @@ const describeModules =
   };
 
 function describerOf(name: string): Describer {
+  if (name === PI_FILES.commandLine) return describeBoardLine;
   if (name === ARGUMENTS) return describeArguments;
   if (name === ADDON)
     return () => Promise.resolve('words for the kernel’s start; Secure Boot refuses it');
@@ -88,8 +96,11 @@ function describerOf(name: string): Describer {
   return () => Promise.resolve(name.startsWith(`${FOLDER}/`) ? 'for people' : 'NoCloud');
 }
 
+/** Says whether a file of the loader holds words of people. */
+const isOfLoader = (name: string): boolean => name === ADDON || name === PI_FILES.commandLine;
+
 const isOfPeople = (name: string): boolean =>
-  name === ADDON ||
+  isOfLoader(name) ||
   name.startsWith(`${FOLDER}/`) ||
   BOOT_FOLDER.noCloud.some((known) => known === name);
 
@@ -102,7 +113,7 @@ export async function showMedium(
 ): Promise<Shown[]> {
   const shown: Shown[] = [];
   for (const name of names.filter(isOfPeople).toSorted()) {
-    if (name !== ADDON && !isKnown(name)) {
+    if (!isOfLoader(name) && !isKnown(name)) {
       shown.push({ name, bytes: undefined, says: 'UNKNOWN: no node reads it' });
       continue;
     }

@@ -9,7 +9,7 @@ import { shippedName } from '../../build/manifests/read.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { checkDocument, checkNetwork } from './agent-check.ts';
-import { argumentsText, carriedOutBy, kernelWords } from './arguments.ts';
+import { argumentsText, carriedOutBy, kernelWords, withKernelWords } from './arguments.ts';
 import { nameOnly, withName } from './document.ts';
 import { foreignModules } from './modules.ts';
 import type { Wanted, WantedArguments } from './plan.ts';
@@ -32,6 +32,8 @@ export interface Medium {
   readonly arch: Arch;
   /** Reads the bootstrap document that is there. */
   readonly document: () => Promise<Buffer | undefined>;
+  /** Reads the kernel command line of a board without UEFI. */
+  readonly commandLine?: () => Promise<Buffer>;
   /** Reads the file that firmware starts, if there is one. */
   readonly efi: () => Promise<Buffer | undefined>;
 }
@@ -121,7 +123,7 @@ async function readNetwork(file: string, progress: Progress): Promise<Buffer> {
 
 async function readArguments(
   words: readonly string[],
-  arch: Arch,
+  { arch, commandLine }: Pick<Medium, 'arch' | 'commandLine'>,
   progress: Progress,
 ): Promise<WantedArguments> {
   const given = words.filter((word) => word !== '');
@@ -133,8 +135,13 @@ async function readArguments(
       { exitCode: EXIT.data, remedy: 'Use a word of docs/medium.md, with one of its values.' },
     );
   const forKernel = kernelWords(given);
+  const text = given.length === 0 ? undefined : Buffer.from(argumentsText(given));
+  if (commandLine !== undefined) {
+    const line = withKernelWords((await commandLine()).toString('utf8'), forKernel);
+    return { text, addon: undefined, commandLine: Buffer.from(line) };
+  }
   return {
-    text: given.length === 0 ? undefined : Buffer.from(argumentsText(given)),
+    text,
     addon: forKernel === '' ? undefined : await makeAddon(arch, forKernel, progress),
   };
 }
@@ -160,7 +167,7 @@ export async function readWanted(
   const { manifests, network, modules, kernelArguments: words } = request;
   return {
     modules: modules === undefined ? undefined : await readModules(modules, medium.efi),
-    arguments: words === undefined ? undefined : await readArguments(words, medium.arch, progress),
+    arguments: words === undefined ? undefined : await readArguments(words, medium, progress),
     document: await readDocument(request, medium.document, progress),
     manifests: manifests === undefined ? undefined : await readManifestFolder(manifests, progress),
     network: network === undefined ? undefined : await readNetwork(network, progress),

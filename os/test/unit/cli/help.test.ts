@@ -24,7 +24,7 @@ const COMMANDS = [
   'bench dhcp',
 ];
 /** These take no arguments, or only have commands of their own. */
-const WITHOUT_EXAMPLE = ['status', 'manifests check', 'bootstrap', 'bench'];
+const WITHOUT_EXAMPLE = ['manifests check', 'bootstrap', 'bench'];
 
 async function help(command: string): Promise<string> {
   const parser = commandLine([], {

@@ -46,6 +46,7 @@ it('ships in /etc only what nobody changes there, and no host name', () => {
   expect(files.map(([where]) => where).filter((where) => where.startsWith('/etc/'))).toEqual([
     '/etc/group',
     '/etc/hosts',
+    '/etc/kios/modules/modprobe.d/zz-image.conf',
     '/etc/kios/release.json',
     '/etc/kubernetes/kubelet.conf.d/00-image.conf',
     '/etc/kubernetes/manifests/dhcp.yaml',

@@ -1,0 +1,106 @@
+import { copyFile, open, readFile, stat, truncate } from 'node:fs/promises';
+import path from 'node:path';
+
+import { decodeGpt, TYPE } from '../../build/formats/gpt.ts';
+import { PI_FILES } from '../../build/image/boot-file.ts';
+import { openToolroot, openTools } from '../../build/sources/debian/toolroot.ts';
+import { silent } from '../../workstation/progress.ts';
+import { MACHINE_FILES, type MachineSpec, serial } from './arguments.ts';
+import { splitFlags } from './flags.ts';
+
+/** What the board's loader hands to the kernel, as files in the machine's folder. */
+export interface PiBoot {
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly tree: string;
+  readonly commandLine: string;
+}
+
+const TREE = 'bcm2711-rpi-4-b.dtb';
+const TABLE_BYTES = 64 * 1024;
+
+/**
+ * Words that only QEMU's board needs. It has no interrupt controller for HDMI and no I2C there, and waits for ever when
+ * their drivers start. Its small UART receives no interrupt when it may send, so the console is the other one.
+ */
+const WORDS = [
+  'clk_ignore_unused',
+  'initcall_blacklist=brcmstb_l2_driver_init,brcmstb_i2c_driver_init',
+  'console=ttyAMA0,115200',
+];
+
+/** QEMU's firmware says this board's serial number to nobody. */
+const SERIAL_NUMBER = '100000006b696f73';
+
+/** Makes a card as large as QEMU demands: a power of two. */
+export async function growCard(disk: string): Promise<void> {
+  const { size } = await stat(disk);
+  await truncate(disk, 2 ** Math.ceil(Math.log2(size)));
+}
+
+/**
+ * Writes into the device tree what the board's firmware writes there, and takes out what QEMU lacks. Its card is in the
+ * controller that a board has for the wireless chip, and nothing switches that chip on.
+ */
+async function fitTree(file: string): Promise<void> {
+  const packages = ['device-tree-compiler', 'libc6', 'libfdt1', 'libyaml-0-2'];
+  const tools = await openTools<'usr/bin/fdtput'>(packages, silent);
+  const put = (...args: string[]): Promise<string> => tools.run('usr/bin/fdtput', args);
+  const chosen = '/chosen/bootloader';
+  await put('-c', file, chosen);
+  await put('-t', 'x', file, chosen, 'boot-mode', '1');
+  await put('-t', 'x', file, chosen, 'partition', '1');
+  await put('-t', 's', file, '/', 'serial-number', SERIAL_NUMBER);
+  await put('-d', file, '/soc/mmc@7e300000', 'mmc-pwrseq', 'non-removable');
+}
+
+async function bootOffset(disk: string): Promise<number> {
+  await using file = await open(disk);
+  const { buffer } = await file.read(Buffer.alloc(TABLE_BYTES), 0, TABLE_BYTES, 0);
+  const esp = decodeGpt(buffer)?.find(({ type }) => type === TYPE.esp);
+  if (esp === undefined) throw new Error(`${disk} has no boot partition`);
+  return esp.offset;
+}
+
+/** Does the work of the board's loader, of which QEMU has none: reads the files of the card's first partition. */
+export async function loadPi(dir: string): Promise<PiBoot> {
+  const disk = path.join(dir, MACHINE_FILES.disk);
+  const from = `${disk}@@${await bootOffset(disk)}`;
+  const tools = await openToolroot(silent);
+  const { kernel, initramfs, commandLine } = PI_FILES;
+  const names = [kernel, initramfs, commandLine, TREE].map((name) => `::${name}`);
+  await tools.run('usr/bin/mcopy', ['-n', '-o', '-i', from, ...names, dir]);
+  const tree = 'board.dtb';
+  await copyFile(path.join(dir, TREE), path.join(dir, tree));
+  await fitTree(path.join(dir, tree));
+  const line = (await readFile(path.join(dir, commandLine), 'utf8')).trim();
+  return { kernel, initramfs, tree, commandLine: line };
+}
+
+/** Returns the arguments of QEMU for a Raspberry Pi 4 with 2 GiB, which has a USB network card in place of its own. */
+export const piArguments = (
+  { kernel, initramfs, tree, commandLine }: PiBoot,
+  spec: Pick<MachineSpec, 'accelerator' | 'commandLine' | 'kubeletPort'>,
+): string[] => [
+  ...splitFlags([
+    '-name kios',
+    '-machine raspi4b',
+    `-accel ${spec.accelerator}`,
+    '-smp 4',
+    '-m 2G',
+    '-nodefaults',
+    '-no-user-config',
+    '-display none',
+    `-drive if=sd,format=raw,file=${MACHINE_FILES.disk},cache=unsafe`,
+    `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${spec.kubeletPort}-:10250`,
+    // Without a port QEMU puts a hub before it, which the guest polls all the time.
+    '-device usb-net,netdev=net0,port=1',
+    ...serial('console', MACHINE_FILES.console),
+    `-kernel ${kernel}`,
+    `-initrd ${initramfs}`,
+    `-dtb ${tree}`,
+    `-qmp unix:${MACHINE_FILES.qmp},server=on,wait=off`,
+  ]),
+  '-append',
+  [commandLine, ...WORDS, ...spec.commandLine].join(' '),
+];

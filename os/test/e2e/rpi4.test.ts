@@ -49,8 +49,11 @@ await describeRecorded('rpi4', () => {
     expect(await seen(started, 'disk.renewed')).toMatchObject({ device: '/dev/mmcblk0' });
     expect(await seen(started, 'disk.grown')).toMatchObject({ device: '/dev/mmcblk0' });
     expect(await seen(started, 'data.mounted')).toMatchObject({ device: '/dev/mmcblk0p2' });
-    for (const { name, reachedBy } of [MILESTONES.runtime, MILESTONES.firstPod, MILESTONES.lease])
+    for (const { name, reachedBy } of [MILESTONES.runtime, MILESTONES.firstPod])
       await started.console.expect(name, reachedBy, STEP_MS);
+    await machine.plugNetworkCard();
+    const { name, reachedBy } = MILESTONES.lease;
+    expect((await started.console.expect(name, reachedBy, STEP_MS)).fields['link']).toBe('usb0');
   });
 
   it('starts again as the node that it was', { timeout: BOOT_MS }, async () => {

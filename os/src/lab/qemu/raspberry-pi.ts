@@ -77,7 +77,10 @@ export async function loadPi(dir: string): Promise<PiBoot> {
   return { kernel, initramfs, tree, commandLine: line };
 }
 
-/** Returns the arguments of QEMU for a Raspberry Pi 4 with 2 GiB, which has a USB network card in place of its own. */
+/** A network card in place of the board's own, which QEMU lacks. */
+export const USB_CARD = { driver: 'usb-net', netdev: 'net0', id: 'card' } as const;
+
+/** Returns the arguments of QEMU for a Raspberry Pi 4 with 2 GiB. Its network card is plugged in later. */
 export const piArguments = (
   { kernel, initramfs, tree, commandLine }: PiBoot,
   spec: Pick<MachineSpec, 'accelerator' | 'commandLine' | 'kubeletPort'>,
@@ -93,8 +96,6 @@ export const piArguments = (
     '-display none',
     `-drive if=sd,format=raw,file=${MACHINE_FILES.disk},cache=unsafe`,
     `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${spec.kubeletPort}-:10250`,
-    // Without a port QEMU puts a hub before it, which the guest polls all the time.
-    '-device usb-net,netdev=net0,port=1',
     ...serial('console', MACHINE_FILES.console),
     `-kernel ${kernel}`,
     `-initrd ${initramfs}`,

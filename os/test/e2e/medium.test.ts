@@ -48,7 +48,7 @@ spec:
         seccompProfile: {type: RuntimeDefault}
 `;
 
-/** A pod that loads the driver, as the module loader does for a device. */
+/** A pod that loads the driver, as the module loader does for a device. `configure` takes no pod with such rights. */
 const LOADER = `apiVersion: v1
 kind: Pod
 metadata: {name: rare-driver, namespace: kube-system}
@@ -73,6 +73,7 @@ spec:
 
 /** What a person drops on the medium by hand, by its path there. */
 const BY_HAND = {
+  'kios/manifests/rare-driver.yaml': LOADER,
   'kios/manifests/broken.yaml': 'apiVersion: v1\nkind: Pod\nmetadata: {name: broken\n',
   'kios/manifests/secret.yaml':
     'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {p: hunter2}\n',
@@ -126,7 +127,6 @@ describe.skipIf(!isCi)('a node that only its medium configures', () => {
     const manifests = path.join(dir, 'manifests');
     await mkdir(manifests);
     await writeFile(path.join(manifests, 'pod.yaml'), MANIFEST);
-    await writeFile(path.join(manifests, 'rare-driver.yaml'), LOADER);
     const kernelArguments = ['sysctl.vm.swappiness=42', 'mitigations=off'];
     await configure(
       { progress, signal, undo, print: () => {} },

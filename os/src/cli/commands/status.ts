@@ -4,7 +4,7 @@ import type { CommandContext } from '../../workstation/command-context.ts';
 
 interface StatusArgs {
   log: string | undefined;
-  json: boolean;
+  json: boolean | undefined;
 }
 
 export const statusCommand = (context: CommandContext): CommandModule<unknown, StatusArgs> => ({
@@ -19,7 +19,7 @@ export const statusCommand = (context: CommandContext): CommandModule<unknown, S
       })
       .option('json', {
         type: 'boolean',
-        default: false,
+        // Without a default, which would count as given.
         implies: 'log',
         describe: 'Print that boot as JSON',
       })
@@ -28,7 +28,7 @@ export const statusCommand = (context: CommandContext): CommandModule<unknown, S
   handler: async ({ log, json }) => {
     if (log !== undefined) {
       const { showLoggedBoot } = await import('../../lab/log-phases.ts');
-      await showLoggedBoot(context, log, json);
+      await showLoggedBoot(context, log, json === true);
       return;
     }
     const { statusLines } = await import('../../lab/status.ts');

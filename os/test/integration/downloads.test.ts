@@ -149,17 +149,21 @@ esac`,
     const { ensureGo } = await import('../../src/build/sources/upstream/go-toolchain.ts');
     const go = await ensureGo(silent);
     const cwd = `${dir}/module`;
-    for (const file of ['go.mod', 'go.sum']) {
-      await mkdir(cwd, { recursive: true });
-      await cp(path.join(repository, 'init', file), path.join(cwd, file));
-    }
+    await mkdir(cwd, { recursive: true });
+    await cp(path.join(repository, 'init/go.sum'), `${cwd}/go.sum`);
+    const required = /golang\.org\/x\/sys (\S+)/.exec(
+      await readFile(path.join(repository, 'init/go.mod'), 'utf8'),
+    );
+    const version = required?.[1] ?? '';
+    // A module of one dependency: the proxy below serves that one alone, whatever else init needs.
+    await writeFile(`${cwd}/go.mod`, `module probe\n\nrequire golang.org/x/sys ${version}\n`);
     await execa(go, ['mod', 'download'], { cwd }); // into the workstation's cache, which serves as proxy
     const { stdout } = await execa(go, ['env', 'GOMODCACHE'], { cwd });
     const proxy = `${dir}/proxy`;
     await cp(`${stdout}/cache/download/golang.org/x/sys`, `${proxy}/golang.org/x/sys`, {
       recursive: true,
     });
-    const zip = `${proxy}/golang.org/x/sys/@v/${/x\/sys (\S+)/.exec(await readFile(`${cwd}/go.mod`, 'utf8'))?.[1] ?? ''}.zip`;
+    const zip = `${proxy}/golang.org/x/sys/@v/${version}.zip`;
     if (kind === 'altered') await writeFile(zip, alter(await readFile(zip)));
     const fetched = await execa(go, ['mod', 'download'], {
       cwd,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { copyFile, open, readFile, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -21,7 +22,7 @@ const TABLE_BYTES = 64 * 1024;
 
 /**
  * Words that only QEMU's board needs. It has no interrupt controller for HDMI and no I2C there, and waits for ever when
- * their drivers start. Its small UART receives no interrupt when it may send, so the console is the other one.
+ * their drivers start. The console is the large UART, because `fitTree` takes the small one out.
  */
 const WORDS = [
   'clk_ignore_unused',
@@ -38,9 +39,13 @@ export async function growCard(disk: string): Promise<void> {
   await truncate(disk, 2 ** Math.ceil(Math.log2(size)));
 }
 
+/** The firmware fills these from its random numbers: how many bytes each has. Without them QEMU's board has no source. */
+const SEEDS = { 'rng-seed': 64, 'kaslr-seed': 8 };
+
 /**
  * Writes into the device tree what the board's firmware writes there, and takes out what QEMU lacks. Its card is in the
- * controller that a board has for the wireless chip, and nothing switches that chip on.
+ * controller that a board has for the wireless chip, and nothing switches that chip on. Its small UART interrupts all
+ * the time as soon as a driver lets it say that it can send, and leaves the processors no time for anything else.
  */
 async function fitTree(file: string): Promise<void> {
   const packages = ['device-tree-compiler', 'libc6', 'libfdt1', 'libyaml-0-2'];
@@ -50,8 +55,13 @@ async function fitTree(file: string): Promise<void> {
   await put('-c', file, chosen);
   await put('-t', 'x', file, chosen, 'boot-mode', '1');
   await put('-t', 'x', file, chosen, 'partition', '1');
+  for (const [name, bytes] of Object.entries(SEEDS)) {
+    const seed = [...randomBytes(bytes)].map((byte) => byte.toString(16));
+    await put('-t', 'bx', file, '/chosen', name, ...seed);
+  }
   await put('-t', 's', file, '/', 'serial-number', SERIAL_NUMBER);
   await put('-d', file, '/soc/mmc@7e300000', 'mmc-pwrseq', 'non-removable');
+  await put('-t', 's', file, '/soc/serial@7e215040', 'status', 'disabled');
 }
 
 async function bootOffset(disk: string): Promise<number> {

@@ -39,7 +39,7 @@ export async function growCard(disk: string): Promise<void> {
   await truncate(disk, 2 ** Math.ceil(Math.log2(size)));
 }
 
-/** The firmware fills these from its random numbers: how many bytes each has. Without them QEMU's board has no source. */
+/** Bytes that the firmware fills with random numbers, of which QEMU's board has no other source. */
 const SEEDS = { 'rng-seed': 64, 'kaslr-seed': 8 };
 
 /**

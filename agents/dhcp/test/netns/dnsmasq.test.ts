@@ -158,7 +158,10 @@ describe('the daemon', () => {
       '192.0.2.0/24 via 10.77.0.1',
       'default via 10.77.0.1',
     ]);
-    expect((await machine.lease()).address).toMatch(/^10\.77\.0\.1\d\d\/24$/);
+    // The kernel has the address first, and the file follows.
+    await expect
+      .poll(async () => (await machine.lease()).address)
+      .toMatch(/^10\.77\.0\.1\d\d\/24$/);
   });
 
   it('keeps its address during a loss of carrier and asks for it again', async () => {

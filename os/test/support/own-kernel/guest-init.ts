@@ -34,7 +34,7 @@ function carryOut(job: Job): number {
     stdio: 'inherit',
     env: { ...job.env, HOME: '/root', PATH },
   });
-  if (error !== undefined) console.error(error);
+  if (error !== undefined) process.stdout.write(`${String(error)}\n`);
   return status ?? -1;
 }
 
@@ -51,6 +51,6 @@ try {
   status = carryOut(job);
   await sendResult(job);
 } catch (error) {
-  console.error(error);
+  process.stdout.write(`${String(error)}\n`);
 }
-console.log(`${EXIT_LINE}${status}`);
+process.stdout.write(`${EXIT_LINE}${status}\n`);

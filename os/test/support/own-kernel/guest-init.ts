@@ -4,7 +4,9 @@ import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
-import { EXIT_LINE, type Job, RESULT_DEVICE } from './job.ts';
+import * as v from 'valibot';
+
+import { EXIT_LINE, Job, RESULT_DEVICE } from './job.ts';
 
 const ROOT = '/tmp/root';
 /** The kernel gives its first process none. */
@@ -46,7 +48,10 @@ async function sendResult(job: Job): Promise<void> {
 
 let status = -1;
 try {
-  const job = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Job;
+  const job = v.parse(
+    v.pipe(v.string(), v.parseJson(), Job),
+    readFileSync(process.argv[2] ?? '', 'utf8'),
+  );
   mountAll();
   status = carryOut(job);
   await sendResult(job);

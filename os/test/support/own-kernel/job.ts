@@ -1,11 +1,14 @@
+import * as v from 'valibot';
+
 /** What a guest does. Paths are absolute, and the same on the workstation. */
-export interface Job {
-  readonly command: readonly [program: string, ...args: string[]];
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string>>;
+export const Job = v.object({
+  command: v.tupleWithRest([v.string()], v.string()),
+  cwd: v.string(),
+  env: v.record(v.string(), v.string()),
   /** File that the command writes and the guest hands out. */
-  readonly result: string;
-}
+  result: v.string(),
+});
+export type Job = v.InferOutput<typeof Job>;
 
 /** The guest's serial port for the result. */
 export const RESULT_DEVICE = '/dev/ttyS1';

@@ -112,7 +112,7 @@ export async function runInGuest(
       ],
       { all: true, reject: false, stdin: 'ignore', timeout: deadlineMs },
     );
-    const output = String(all).replaceAll('\r', '');
+    const output = all.replaceAll('\r', '');
     const exitCode = Number(new RegExp(`${EXIT_LINE}(\\d+)$`, 'm').exec(output)?.[1] ?? -1);
     const result = await readFile(resultFile, 'utf8').catch(() => '');
     return { exitCode, output, result: result.trim() };

@@ -136,7 +136,7 @@ describe.skipIf(!isCi)('a fresh disk whose DHCP agent is in a private registry',
       { target: machine.file('disk'), wanted, show: false, json: false },
     );
     await boot([plane.apiPort, port]);
-    await waitReady(node, kubectl, NODE, AbortSignal.timeout(BOOT_MS));
+    await waitReady(node, kubectl, NODE, AbortSignal.timeout(BUILD_AND_BOOT_MS));
   }, BUILD_AND_BOOT_MS);
 
   afterAll(async () => {
@@ -175,7 +175,7 @@ describe.skipIf(!isCi)('a fresh disk whose DHCP agent is in a private registry',
 
   it(
     'starts again without the registry, with what it pulled',
-    { timeout: BOOT_MS + 2 * EVENT_MS },
+    { timeout: 2 * BOOT_MS + 2 * EVENT_MS },
     async () => {
       firstBoot = await readBoot();
       await qmp(machine.dir, MACHINE_FILES.qmp, 'system_powerdown');
@@ -192,7 +192,7 @@ describe.skipIf(!isCi)('a fresh disk whose DHCP agent is in a private registry',
         timeout: BOOT_MS,
         interval: 500,
       });
-      await waitReady(node, kubectl, NODE, AbortSignal.timeout(BOOT_MS));
+      await waitReady(node, kubectl, NODE, AbortSignal.timeout(BUILD_AND_BOOT_MS));
       const seen = node.console.events;
       const waited = ['pods.unpulled', 'pods.fallback'];
       expect(seen.filter(({ ev }) => waited.includes(ev))).toEqual([]);

@@ -1,6 +1,14 @@
-import { ByteReader, ByteWriter, toHex } from '@kios/bytes';
+import { ByteReader, ByteWriter, fromHex, toHex } from '@kios/bytes';
 
-import { decodeAttributes, nest, textValue, u32Bytes, u32Of, writeAttribute } from './message.ts';
+import {
+  decodeAttributes,
+  nest,
+  textBytes,
+  textValue,
+  u32Bytes,
+  u32Of,
+  writeAttribute,
+} from './message.ts';
 
 const IFLA = {
   address: 1,
@@ -68,6 +76,11 @@ function kindOf(linkInfo: Uint8Array | undefined): string | undefined {
 export interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;
+  /** Index of the bridge or bond that the link goes into; 0 takes it out. A bond takes only a link that is down. */
+  readonly master?: number;
+  /** Hardware address as `aa:bb:…`. */
+  readonly mac?: string;
+  readonly name?: string;
   /** Whether deleting a primary address promotes a secondary one, instead of deleting all addresses of its subnet. */
   readonly promoteSecondaries?: boolean;
 }
@@ -78,6 +91,9 @@ export function encodeLinkChange(index: number, change: LinkChange): Uint8Array 
   writer.u8(0).u8(0).u16le(0).u32le(index).u32le(flags);
   writer.u32le(change.up === undefined ? 0 : IFF_UP);
   if (change.mtu !== undefined) writeAttribute(writer, IFLA.mtu, u32Bytes(change.mtu));
+  if (change.master !== undefined) writeAttribute(writer, IFLA.master, u32Bytes(change.master));
+  if (change.mac !== undefined) writeAttribute(writer, IFLA.address, fromHex(change.mac));
+  if (change.name !== undefined) writeAttribute(writer, IFLA.name, textBytes(change.name));
   if (change.promoteSecondaries !== undefined) {
     const value = u32Bytes(change.promoteSecondaries ? 1 : 0);
     const inet = nest([IFLA_INET_CONF, nest([DEVCONF_PROMOTE_SECONDARIES, value])]);

@@ -99,6 +99,8 @@ export function ipv4Of(attributes: Attributes, type: number): string | undefined
 
 export const u32Bytes = (value: number): Uint8Array => new ByteWriter(4).u32le(value).finish();
 const u32Value = (bytes: Uint8Array): number => new ByteReader(bytes).u32le();
+/** Returns a C string, with its NUL. */
+export const textBytes = (text: string): Uint8Array => new TextEncoder().encode(`${text}\0`);
 /** Returns a C string without its NUL. */
 export const textValue = (bytes: Uint8Array): string =>
   new TextDecoder().decode(bytes).replace(/\0.*$/s, '');

@@ -2,12 +2,12 @@ import { ByteWriter, DecodeError, fromHex, toHex } from '@kios/bytes';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { type Address, decodeAddress, encodeAddress, FOREVER } from '../src/address.ts';
-import { decodeLink, encodeLinkChange } from '../src/link.ts';
-import { decodeAttributes, decodeMessages, encodeMessage } from '../src/message.ts';
-import { decodeRoute, encodeRoute, type Route, SCOPE } from '../src/route.ts';
-import { decodeNotification } from '../src/rtnetlink.ts';
-import { parseUevent } from '../src/uevent.ts';
+import { type Address, decodeAddress, encodeAddress, FOREVER } from '../../src/address.ts';
+import { decodeLink, encodeLinkChange } from '../../src/link.ts';
+import { decodeAttributes, decodeMessages, encodeMessage } from '../../src/message.ts';
+import { decodeRoute, encodeRoute, type Route, SCOPE } from '../../src/route.ts';
+import { decodeNotification } from '../../src/rtnetlink.ts';
+import { parseUevent } from '../../src/uevent.ts';
 
 const ADDRESS: Address = {
   ifindex: 2,

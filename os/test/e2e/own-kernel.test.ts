@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+
+import { ensurePackages } from '../../src/workstation/packages.ts';
+import { repository } from '../../src/workstation/paths.ts';
+import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { runInGuest } from '../support/own-kernel/run-in-guest.ts';
+
+const BUILD_MS = 80 * 60_000;
+const RUN_MS = 10 * 60_000;
+const SCRIPT = 'test:kernel';
+
+/** What vitest's JSON reporter writes, as far as it is read here. */
+const Report = v.object({
+  success: v.boolean(),
+  numPassedTests: v.number(),
+  testResults: v.array(
+    v.object({
+      message: v.string(),
+      assertionResults: v.array(
+        v.object({
+          fullName: v.string(),
+          status: v.string(),
+          failureMessages: v.array(v.string()),
+        }),
+      ),
+    }),
+  ),
+});
+
+const Manifest = v.object({ scripts: v.optional(v.record(v.string(), v.string()), {}) });
+
+const progress = progressOn({ write: (text) => process.stdout.write(text) });
+
+/** Returns what failed: files that did not load, and tests. */
+const failuresIn = ({ testResults }: v.InferOutput<typeof Report>): string[] =>
+  testResults.flatMap(({ message, assertionResults }) => [
+    ...(message === '' ? [] : [message]),
+    ...assertionResults
+      .filter(({ status }) => status !== 'passed')
+      .map(({ fullName, status, failureMessages }) =>
+        [`${fullName}: ${status}`, ...failureMessages].join('\n'),
+      ),
+  ]);
+
+// Some workstations' kernels have no bonds and no VLANs. On the node's own kernel nothing is skipped.
+describe("on the node's own kernel", () => {
+  it.each(['packages/netlink'])('%s', { timeout: BUILD_MS + RUN_MS }, async (workspace) => {
+    await ensurePackages(['build', 'machine'], progress);
+    const cwd = path.join(repository, workspace);
+    const { scripts } = v.parse(
+      Manifest,
+      JSON.parse(await readFile(path.join(cwd, 'package.json'), 'utf8')),
+    );
+    const [program = '', ...args] = scripts[SCRIPT]?.split(' ') ?? [];
+    const result = '/tmp/report.json';
+    const guest = await runInGuest(
+      {
+        command: [
+          process.execPath,
+          path.join(repository, 'node_modules/.bin', program),
+          ...args,
+          '--no-cache',
+          '--reporter=json',
+          `--outputFile=${result}`,
+        ],
+        cwd,
+        env: { CI: 'true' },
+        result,
+      },
+      RUN_MS,
+      progress,
+    );
+    const report = v.safeParse(v.pipe(v.string(), v.parseJson(), Report), guest.result);
+    if (!report.success) throw new Error(`the guest ended without a report:\n${guest.output}`);
+    expect(failuresIn(report.output)).toEqual([]);
+    expect(guest.exitCode).toBe(0);
+    expect(report.output.numPassedTests).toBeGreaterThan(0);
+  });
+});

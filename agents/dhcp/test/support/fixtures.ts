@@ -56,6 +56,7 @@ export const KEEP: Policy = {
   offerWindowMs: 0,
   startupJitterSeconds: 0,
   minLeaseSeconds: 60,
+  fallbackLeaseSeconds: 0,
   ipv6Mostly: false,
   strictRfc: false,
 };

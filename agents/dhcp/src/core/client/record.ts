@@ -2,9 +2,9 @@ import { fromHex } from '@kios/bytes';
 import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 
-import type { Lease } from '../lease/lease.ts';
+import { gatewaysOf, type Lease, readMask } from '../lease/lease.ts';
 import { broadcastOf } from '../lease/network.ts';
-import { OPTIONS, OptionSet } from '../wire/options.ts';
+import { OptionSet } from '../wire/options.ts';
 import { type BoundLease, type NetworkMemory, UNKNOWN_NETWORK } from './model.ts';
 import type { Millis } from './timing.ts';
 
@@ -101,13 +101,14 @@ export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
   const lease: Lease = {
     address,
     prefix: Number(prefix),
-    maskGuessed: record.raw[String(OPTIONS.subnetMask.code)] === undefined,
-    broadcast: readBroadcast(record.raw) ?? broadcastOf(address, Number(prefix)),
+    maskGuessed: readMask(optionsOf(record.raw)) === undefined,
+    broadcast: broadcastOf(address, Number(prefix)),
     server: record.server,
     leaseSeconds: record.lease,
     t1Seconds: record.t1,
     t2Seconds: record.t2,
-    gateways: record.gateways,
+    // The file names only gateways that the kernel took.
+    gateways: gatewaysOf(record.routes),
     routes: record.routes,
     mtu: record.mtu,
     dns: record.dns,
@@ -140,7 +141,5 @@ function networkFrom(record: StoredLease, { now, wall }: Clocks): NetworkMemory 
   };
 }
 
-function readBroadcast(raw: Readonly<Record<string, string>>): string | undefined {
-  const options = Object.entries(raw).map(([code, hex]) => [Number(code), fromHex(hex)] as const);
-  return new OptionSet(options).get(OPTIONS.broadcast);
-}
+const optionsOf = (raw: Readonly<Record<string, string>>): OptionSet =>
+  new OptionSet(Object.entries(raw).map(([code, hex]) => [Number(code), fromHex(hex)] as const));

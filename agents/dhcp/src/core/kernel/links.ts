@@ -1,6 +1,6 @@
 import { type Address, ARPHRD_ETHER, type Link } from '@kios/netlink';
 
-import { OURS } from './plan.ts';
+import { OURS } from './present.ts';
 
 /** The links to serve: those named, or all that are hardware. */
 export type Choice =

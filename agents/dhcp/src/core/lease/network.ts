@@ -27,6 +27,9 @@ export function isInPrefix(address: string, network: string, prefix: number): bo
   return (toNumber(address) & mask) === (toNumber(network) & mask);
 }
 
+export const networkOf = (address: string, prefix: number): string =>
+  fromNumber((toNumber(address) & maskOf(prefix)) >>> 0);
+
 export function broadcastOf(address: string, prefix: number): string {
   return fromNumber((toNumber(address) | ~maskOf(prefix)) >>> 0);
 }

@@ -11,7 +11,8 @@ import {
   isCandidate,
   isKernelConfigured,
 } from '../../core/kernel/links.ts';
-import { isInUse, isLeased } from '../../core/kernel/plan.ts';
+import { isInUse } from '../../core/kernel/plan.ts';
+import { isLeased } from '../../core/kernel/present.ts';
 import { readPresent } from '../kernel/apply.ts';
 import { bootTime } from '../kernel/clock.ts';
 import type { Folders } from '../lease/lease-files.ts';

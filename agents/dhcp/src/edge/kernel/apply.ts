@@ -4,7 +4,7 @@ import type { Logger } from '@kios/agent';
 import type { Link, Rtnetlink } from '@kios/netlink';
 import { isErrno } from '@kios/syscall';
 
-import type { Change, Present } from '../../core/kernel/plan.ts';
+import type { Change, Present } from '../../core/kernel/present.ts';
 
 /**
  * Returns whether IPv6 is enabled on the link. One whose MTU is too small for IPv6 has no settings of its own, so the

@@ -5,15 +5,14 @@ import type { BoundLease, State } from '../../core/client/model.ts';
 import type { Remembered } from '../../core/client/record.ts';
 import type { Millis } from '../../core/client/timing.ts';
 import { planLinkLocal } from '../../core/kernel/link-local.ts';
+import { planLease, planRemoval } from '../../core/kernel/plan.ts';
 import {
   type Change,
   isLeased,
   isMtuForRoutes,
-  planLease,
   type PlanPolicy,
-  planRemoval,
   type Present,
-} from '../../core/kernel/plan.ts';
+} from '../../core/kernel/present.ts';
 import type { ClientOptions, ClientPorts } from '../client/client-options.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
 import { Publisher } from '../lease/publisher.ts';

@@ -1,0 +1,161 @@
+import { checkNetwork } from './check/check-network.ts';
+import type { Conversion } from './convert/conversion.ts';
+import { convertOpenStack, withoutNulls } from './convert/openstack.ts';
+import { convertV1 } from './convert/v1.ts';
+import { readTree } from './document/read-tree.ts';
+import { isMap, type Tree, type TreeMap } from './document/tree.ts';
+import { type Fault, type Finding, formatPath, type Path, type Report } from './fault.ts';
+import { linksOf } from './model/links.ts';
+import type { NetworkConfig } from './model/model.ts';
+import { check } from './schema/check.ts';
+import { network as netplan, type Section, SECTIONS } from './schema/netplan.ts';
+import { networkData } from './schema/openstack.ts';
+import { networkV1 } from './schema/v1.ts';
+
+export type Format = 'netplan' | 'cloud-init v1' | 'OpenStack';
+
+export type Reading =
+  | { readonly ok: true; readonly format: Format; readonly config: NetworkConfig }
+  | { readonly ok: false; readonly faults: readonly [Fault, ...Fault[]] };
+
+/** Depth of the lists of links in the converted formats, behind `config` and `links`. */
+const ENTRY = 2;
+const SECTION_NAMES = Object.keys(SECTIONS) as Section[];
+
+/** An empty section or link, `eth0:`, is one without settings. */
+function fillEmpty(network: TreeMap): void {
+  for (const section of SECTION_NAMES) {
+    if (network[section] === null) network[section] = {};
+    const links = network[section];
+    if (!isMap(links)) continue;
+    for (const [id, link] of Object.entries(links)) if (link === null) links[id] = {};
+  }
+}
+
+function idsOf(network: TreeMap, report: Report): Map<string, Section> {
+  const ids = new Map<string, Section>();
+  for (const section of SECTION_NAMES) {
+    const links = network[section];
+    for (const id of isMap(links) ? Object.keys(links) : []) {
+      const other = ids.get(id);
+      if (other !== undefined)
+        report(['network', section, id], `has the id of a link in ${other}`, 'Choose another id.');
+      ids.set(id, section);
+    }
+  }
+  return ids;
+}
+
+/** Reads a netplan tree: `network` is the map below the key of that name. */
+function readNetplan(network: Tree, report: Report): NetworkConfig {
+  if (isMap(network)) {
+    fillEmpty(network);
+    network['version'] ??= '2';
+  }
+  const { output, damaged, original } = check(netplan, network, ['network'], report);
+  if (output === undefined || !isMap(network)) return { links: [] };
+  const links = linksOf(output);
+  checkNetwork({
+    links,
+    ids: idsOf(network, report),
+    damaged: new Set(damaged.flatMap(([, id, key]) => [String(id), `${id}.${key}`])),
+    raw: output,
+    report: ([top = 'network', ...path], what, remedy) =>
+      report([top, ...original(path)], what, remedy),
+  });
+  return { links };
+}
+
+const through =
+  (conversion: Conversion, report: Report): Report =>
+  (path, what, remedy) =>
+    report(conversion.origin(path), what, remedy);
+
+/** Reads what a conversion made, naming the places of the file that it was made from. */
+function readConverted(conversion: Conversion, report: Report): NetworkConfig {
+  const { tree } = conversion;
+  return readNetplan(isMap(tree) ? (tree['network'] ?? {}) : {}, through(conversion, report));
+}
+
+function readV1(network: TreeMap, base: Path, report: Report): NetworkConfig {
+  const { config } = network;
+  if (config === 'disabled') {
+    report(
+      [...base, 'config'],
+      'is disabled',
+      'Remove the file: without one, every card uses DHCP.',
+    );
+    return { links: [] };
+  }
+  // One entry after the other, so that a faulty one does not hide the faults of others.
+  const entries = Array.isArray(config) ? config : [];
+  const start = [...base, 'config'];
+  const checked = entries.map((entry, index) => {
+    const one = { version: '1', config: [entry] };
+    const move: Report = (path, what, remedy) =>
+      report([...start, index, ...path.slice(2)], what, remedy);
+    return check(networkV1, one, [], move, ENTRY);
+  });
+  const { config: _, ...rest } = network;
+  const others = { ...rest, config: Array.isArray(config) ? [] : (config ?? null) };
+  check(networkV1, others, base, report);
+  const moved: Report = (path, what, remedy) => {
+    const [index = 0, ...inner] = path.slice(start.length);
+    const original = checked[Number(index)]?.original(['config', 0, ...inner]) ?? [];
+    report([...start, index, ...original.slice(2)], what, remedy);
+  };
+  const items = checked.map(({ output }) => output?.config[0] ?? { type: 'faulty' });
+  return readConverted(convertV1(items, base, moved), moved);
+}
+
+function readOpenStack(tree: TreeMap, report: Report): NetworkConfig {
+  const { output, original } = check(networkData, withoutNulls(tree), [], report, ENTRY);
+  const moved: Report = (path, what, remedy) => report(original(path), what, remedy);
+  return output === undefined
+    ? { links: [] }
+    : readConverted(convertOpenStack(output, moved), moved);
+}
+
+/** Recognises a format by what only it has. */
+function readFormat(tree: TreeMap, report: Report): { format: Format; config: NetworkConfig } {
+  if (Array.isArray(tree['links']) && tree['network'] === undefined)
+    return { format: 'OpenStack', config: readOpenStack(tree, report) };
+  const hasKey = tree['network'] !== undefined;
+  const network = hasKey ? tree['network'] : tree;
+  const base = hasKey ? ['network'] : [];
+  if (hasKey)
+    for (const key of Object.keys(tree))
+      if (key !== 'network')
+        report([key], 'is not a known key', 'Did you mean it to stand below network?');
+  if (isMap(network) && (network['version'] === '1' || network['config'] !== undefined))
+    return { format: 'cloud-init v1', config: readV1(network, base, report) };
+  const strip: Report = (path, what, remedy) => report(hasKey ? path : path.slice(1), what, remedy);
+  return { format: 'netplan', config: readNetplan(network ?? null, strip) };
+}
+
+/** Orders faults as the lines of the file, each once. */
+function inOrder(faults: readonly Fault[]): Fault[] {
+  const unique = new Map(faults.map((fault) => [`${fault.path}\n${fault.what}`, fault]));
+  return [...unique.values()].toSorted((one, other) => one.line - other.line);
+}
+
+/**
+ * Reads a network file in any of its formats. The result is a configuration or all faults of the file, and never an
+ * exception: the text may be anything.
+ */
+export function readNetworkConfig(text: string): Reading {
+  const { tree, faults, lineOf } = readTree(text);
+  const found: Finding[] = [];
+  const report: Report = (path, what, remedy) => found.push({ path, what, remedy });
+  const read = isMap(tree) ? readFormat(tree, report) : undefined;
+  if (read === undefined && faults.length === 0)
+    report([], 'is not a map', 'Begin with network: and version: 2.');
+  const placed = found.map(({ path, ...rest }) => ({
+    line: lineOf(path),
+    path: formatPath(path),
+    ...rest,
+  }));
+  const [first, ...others] = inOrder([...faults, ...placed]);
+  if (first !== undefined) return { ok: false, faults: [first, ...others] };
+  return { ok: true, format: read?.format ?? 'netplan', config: read?.config ?? { links: [] } };
+}

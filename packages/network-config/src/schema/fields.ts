@@ -1,0 +1,52 @@
+import type * as v from 'valibot';
+
+import { entriesOf, itemOf, refusalOf } from './inspect.ts';
+import { network, type Section, SECTIONS } from './netplan.ts';
+
+/** A key of the file, for the documentation. */
+export interface Field {
+  /** With the sections that have it: `*` for all. */
+  readonly sections: readonly string[];
+  readonly key: string;
+  /** Why the key is refused; `undefined` if it is supported. */
+  readonly refused: string | undefined;
+}
+
+/** Keys of a map and of the maps and lists in it: `routes[].to`. */
+function keysOf(
+  schema: v.GenericSchema,
+  prefix: string,
+): (readonly [string, string | undefined])[] {
+  const entries = entriesOf(schema);
+  if (entries === undefined) {
+    // Entries of a list; a map with free keys has no names to list.
+    const item = itemOf(schema);
+    return item === undefined || entriesOf(item) === undefined ? [] : keysOf(item, `${prefix}[]`);
+  }
+  return Object.entries(entries).flatMap(([key, entry]) => {
+    const name = prefix === '' ? key : `${prefix}.${key}`;
+    const inner = keysOf(entry, name);
+    return inner.length > 0 ? inner : [[name, refusalOf(entry)] as const];
+  });
+}
+
+/** Lists every key that the schema knows, supported or refused. */
+export function netplanFields(): Field[] {
+  const sections = Object.keys(SECTIONS) as Section[];
+  const found = new Map<string, { sections: string[]; refused: string | undefined }>();
+  for (const section of sections)
+    for (const [key, refused] of keysOf(SECTIONS[section], '')) {
+      const known = found.get(key) ?? { sections: [], refused };
+      known.sections.push(section);
+      found.set(key, known);
+    }
+  const links = [...found].map(([key, { sections: having, refused }]) => ({
+    key,
+    refused,
+    sections: having.length === sections.length ? ['*'] : having,
+  }));
+  const top = Object.entries(entriesOf(network) ?? {}).flatMap(([key, entry]) =>
+    Object.hasOwn(SECTIONS, key) ? [] : [{ key, refused: refusalOf(entry), sections: ['network'] }],
+  );
+  return [...top, ...links];
+}

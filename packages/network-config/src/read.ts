@@ -8,9 +8,9 @@ import { type Fault, type Finding, formatPath, type Path, type Report } from './
 import { linksOf } from './model/links.ts';
 import type { NetworkConfig } from './model/model.ts';
 import { check } from './schema/check.ts';
-import { network as netplan, type Section, SECTIONS } from './schema/netplan.ts';
+import { network as netplan, type Section, SECTION_NAMES } from './schema/netplan.ts';
 import { networkData } from './schema/openstack.ts';
-import { networkV1 } from './schema/v1.ts';
+import { isV1Item, networkV1 } from './schema/v1.ts';
 
 export type Format = 'netplan' | 'cloud-init v1' | 'OpenStack';
 
@@ -20,7 +20,6 @@ export type Reading =
 
 /** Depth of the lists of links in the converted formats, behind `config` and `links`. */
 const ENTRY = 2;
-const SECTION_NAMES = Object.keys(SECTIONS) as Section[];
 
 /** An empty section or link, `eth0:`, is one without settings. */
 function fillEmpty(network: TreeMap): void {
@@ -104,7 +103,10 @@ function readV1(network: TreeMap, base: Path, report: Report): NetworkConfig {
     const original = checked[Number(index)]?.original(['config', 0, ...inner]) ?? [];
     report([...start, index, ...original.slice(2)], what, remedy);
   };
-  const items = checked.map(({ output }) => output?.config[0] ?? { type: 'faulty' });
+  const items = checked.map(({ output }) => {
+    const item = output?.config[0];
+    return isV1Item(item) ? item : undefined;
+  });
   return readConverted(convertV1(items, base, moved), moved);
 }
 
@@ -116,21 +118,27 @@ function readOpenStack(tree: TreeMap, report: Report): NetworkConfig {
     : readConverted(convertOpenStack(output, moved), moved);
 }
 
+const isV1 = (network: Tree | undefined): network is TreeMap =>
+  isMap(network) && (network['version'] === '1' || network['config'] !== undefined);
+
 /** Recognises a format by what only it has. */
 function readFormat(tree: TreeMap, report: Report): { format: Format; config: NetworkConfig } {
-  if (Array.isArray(tree['links']) && tree['network'] === undefined)
+  const { network, ...others } = tree;
+  if (network === undefined) return readTop(tree, report);
+  for (const key of Object.keys(others))
+    report([key], 'is not a known key', 'Did you mean it to stand below network?');
+  if (isV1(network))
+    return { format: 'cloud-init v1', config: readV1(network, ['network'], report) };
+  return { format: 'netplan', config: readNetplan(network, report) };
+}
+
+/** Reads a file whose map is what others have below `network`, as in NoCloud's `network-config`. */
+function readTop(tree: TreeMap, report: Report): { format: Format; config: NetworkConfig } {
+  if (Array.isArray(tree['links']))
     return { format: 'OpenStack', config: readOpenStack(tree, report) };
-  const hasKey = tree['network'] !== undefined;
-  const network = hasKey ? tree['network'] : tree;
-  const base = hasKey ? ['network'] : [];
-  if (hasKey)
-    for (const key of Object.keys(tree))
-      if (key !== 'network')
-        report([key], 'is not a known key', 'Did you mean it to stand below network?');
-  if (isMap(network) && (network['version'] === '1' || network['config'] !== undefined))
-    return { format: 'cloud-init v1', config: readV1(network, base, report) };
-  const strip: Report = (path, what, remedy) => report(hasKey ? path : path.slice(1), what, remedy);
-  return { format: 'netplan', config: readNetplan(network ?? null, strip) };
+  if (isV1(tree)) return { format: 'cloud-init v1', config: readV1(tree, [], report) };
+  const strip: Report = (path, what, remedy) => report(path.slice(1), what, remedy);
+  return { format: 'netplan', config: readNetplan(tree, strip) };
 }
 
 /** Orders faults as the lines of the file, each once. */

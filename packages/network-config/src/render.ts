@@ -33,23 +33,23 @@ const time = (value: number | undefined): string | undefined =>
 const options = (pairs: readonly (readonly [number, string])[]): Entries =>
   Object.fromEntries(pairs.map(([code, value]) => [String(code), value]));
 
-const dhcpOf = (dhcp: DhcpSettings | undefined): Entries =>
+const dhcpOf = (dhcp: DhcpSettings): Entries =>
   given({
-    'route-metric': dhcp?.metric,
-    'use-dns': dhcp?.useDns,
-    'use-domains': dhcp?.useDomains,
-    'use-mtu': dhcp?.useMtu,
-    'use-ntp': dhcp?.useNtp,
-    'use-routes': dhcp?.useRoutes,
-    'send-hostname': dhcp?.sendHostname,
-    hostname: dhcp?.hostname,
-    fqdn: dhcp?.fqdn,
-    'client-id': dhcp?.clientId,
-    'vendor-class': dhcp?.vendorClass,
-    'user-class': dhcp?.userClass,
-    'rapid-commit': dhcp?.rapidCommit,
-    'request-options': options((dhcp?.requestOptions ?? []).map(({ code, type }) => [code, type])),
-    'send-options': options((dhcp?.sendOptions ?? []).map(({ code, value }) => [code, value])),
+    'route-metric': dhcp.metric,
+    'use-dns': dhcp.useDns,
+    'use-domains': dhcp.useDomains,
+    'use-mtu': dhcp.useMtu,
+    'use-ntp': dhcp.useNtp,
+    'use-routes': dhcp.useRoutes,
+    'send-hostname': dhcp.sendHostname,
+    hostname: dhcp.hostname,
+    fqdn: dhcp.fqdn,
+    'client-id': dhcp.clientId,
+    'vendor-class': dhcp.vendorClass,
+    'user-class': dhcp.userClass,
+    'rapid-commit': dhcp.rapidCommit,
+    'request-options': options(dhcp.requestOptions.map(({ code, type }) => [code, type])),
+    'send-options': options(dhcp.sendOptions.map(({ code, value }) => [code, value])),
   });
 
 const addressOf = ({ address, label, deprecated }: Address): Value => {
@@ -96,9 +96,9 @@ function settingsOf(link: Link): Entries {
       mtu: link.mtu,
       optional: whenTrue(link.optional),
       dhcp4: whenTrue(link.dhcp4 !== undefined),
-      'dhcp4-overrides': dhcpOf(link.dhcp4),
+      'dhcp4-overrides': link.dhcp4 && dhcpOf(link.dhcp4),
       dhcp6: whenTrue(link.dhcp6 !== undefined),
-      'dhcp6-overrides': dhcpOf(link.dhcp6),
+      'dhcp6-overrides': link.dhcp6 && dhcpOf(link.dhcp6),
       'accept-ra': link.acceptRa,
       'ra-overrides': given({
         'use-dns': link.ra.useDns,

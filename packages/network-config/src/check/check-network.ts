@@ -1,3 +1,4 @@
+import { type NetplanCommon, SECTION_NAMES } from '../schema/netplan.ts';
 import { checkAddresses } from './addresses.ts';
 import type { Context } from './context.ts';
 import { checkMembers } from './members.ts';
@@ -8,8 +9,8 @@ import { checkStructure } from './structure.ts';
 
 /** Keys that mean one thing and contradict each other. */
 function checkPairs({ raw, report }: Context): void {
-  for (const section of ['ethernets', 'vlans', 'bonds', 'bridges'] as const)
-    for (const [id, link] of Object.entries(raw[section] ?? {})) {
+  for (const section of SECTION_NAMES)
+    for (const [id, link] of Object.entries<NetplanCommon>(raw[section] ?? {})) {
       const path = ['network', section, id];
       if (
         link['dhcp-identifier'] !== undefined &&

@@ -32,40 +32,43 @@ function modeFaults({ parameters }: BondLink): (readonly [string, string, string
   });
 }
 
-function monitorFaults({ parameters }: BondLink): (readonly [string, string, string])[] {
-  const {
-    arpInterval = 0,
-    miiMonitorInterval = 0,
-    arpIpTargets,
-    upDelay = 0,
-    downDelay = 0,
-  } = parameters;
-  const faults: (readonly [string, string, string])[] = [];
-  if (arpInterval > 0 && miiMonitorInterval > 0)
-    faults.push(['arp-interval', 'stands beside mii-monitor-interval', 'Keep one of the two.']);
-  if (arpInterval > 0 && arpIpTargets.length === 0)
-    faults.push([
-      'arp-interval',
-      'has no arp-ip-targets beside it',
-      'Name the addresses to ask for.',
-    ]);
-  if (arpInterval === 0 && arpIpTargets.length > 0)
-    faults.push(['arp-ip-targets', 'has no arp-interval beside it', 'Add arp-interval.']);
-  const validates = !NEUTRAL.has(parameters.arpValidate);
-  if (arpInterval === 0 && validates)
-    faults.push(['arp-validate', 'has no arp-interval beside it', 'Add arp-interval.']);
-  for (const [key, delay] of [
-    ['up-delay', upDelay],
-    ['down-delay', downDelay],
-  ] as const)
-    if (delay > 0 && miiMonitorInterval === 0)
-      faults.push([key, 'needs mii-monitor-interval', 'Add mii-monitor-interval, such as 100ms.']);
-  return faults;
+type Found = readonly [key: string, what: string, remedy: string];
+
+function arpFaults({ parameters }: BondLink): Found[] {
+  const { arpInterval = 0, arpIpTargets, arpValidate } = parameters;
+  const hasTargets = arpIpTargets.length > 0;
+  if (arpInterval > 0)
+    return hasTargets
+      ? []
+      : [['arp-interval', 'has no arp-ip-targets beside it', 'Name the addresses to ask for.']];
+  const idle = [
+    ...(hasTargets ? ['arp-ip-targets'] : []),
+    ...(NEUTRAL.has(arpValidate) ? [] : ['arp-validate']),
+  ];
+  return idle.map((key) => [key, 'has no arp-interval beside it', 'Add arp-interval.']);
+}
+
+function monitorFaults({ parameters }: BondLink): Found[] {
+  const { arpInterval = 0, miiMonitorInterval = 0, upDelay = 0, downDelay = 0 } = parameters;
+  if (miiMonitorInterval > 0)
+    return arpInterval > 0
+      ? [['arp-interval', 'stands beside mii-monitor-interval', 'Keep one of the two.']]
+      : [];
+  const delays = [...(upDelay > 0 ? ['up-delay'] : []), ...(downDelay > 0 ? ['down-delay'] : [])];
+  return delays.map((key) => [
+    key,
+    'needs mii-monitor-interval',
+    'Add mii-monitor-interval, such as 100ms.',
+  ]);
 }
 
 function checkBond(context: Context, bond: BondLink): void {
   const { primary } = bond.parameters;
-  for (const [key, what, remedy] of [...modeFaults(bond), ...monitorFaults(bond)])
+  for (const [key, what, remedy] of [
+    ...modeFaults(bond),
+    ...monitorFaults(bond),
+    ...arpFaults(bond),
+  ])
     context.report(pathTo(bond, 'parameters', key), what, remedy);
   if (
     primary !== undefined &&

@@ -47,31 +47,32 @@ function gatewayFaults(context: Context, link: Link, route: Route): Found[] {
   return [['via', what, 'Correct the prefix length, or write the route with on-link: true.']];
 }
 
-function formFaults(route: Route): Found[] {
-  const { type, via, to, scope } = route;
+function familyFaults({ to, via, from }: Route): Found[] {
+  const what = 'is of another family than the destination';
+  const remedy = 'Write both as IPv4 or both as IPv6.';
+  return Object.entries({ via, from }).flatMap(([key, address]) =>
+    address === undefined || familyOf(address) === familyOf(to)
+      ? []
+      : [[key, `${what}: ${address}`, remedy] as const],
+  );
+}
+
+function gatewayFormFaults({ type, scope }: Route): Found[] {
   const faults: Found[] = [];
-  if (type !== 'unicast' && via !== undefined)
+  if (type !== 'unicast')
     faults.push(['via', `has no meaning for the type ${type}`, 'Remove via or type.']);
-  if (type === 'unicast' && via === undefined && scope !== 'link' && !route.onLink)
-    faults.push([
-      'to',
-      'has no gateway',
-      'Add via, or scope: link for what is on the link itself.',
-    ]);
-  if (route.onLink && via === undefined) faults.push(['on-link', 'has no gateway', 'Add via.']);
-  if (scope !== undefined && scope !== 'global' && via !== undefined)
+  if (scope !== undefined && scope !== 'global')
     faults.push(['scope', 'contradicts via', 'Remove scope or via.']);
-  for (const [key, address] of [
-    ['via', via],
-    ['from', route.from],
-  ] as const)
-    if (address !== undefined && familyOf(address) !== familyOf(to))
-      faults.push([
-        key,
-        `is of another family than the destination: ${address}`,
-        'Write both as IPv4 or both as IPv6.',
-      ]);
   return faults;
+}
+
+function formFaults(route: Route): Found[] {
+  const { type, via, scope, onLink } = route;
+  if (via !== undefined) return gatewayFormFaults(route);
+  if (onLink) return [['on-link', 'has no gateway', 'Add via.']];
+  const needsGateway = type === 'unicast' && scope !== 'link';
+  const remedy = 'Add via, or scope: link for what is on the link itself.';
+  return needsGateway ? [['to', 'has no gateway', remedy]] : [];
 }
 
 const sameRoute = (route: Route): string =>
@@ -79,7 +80,11 @@ const sameRoute = (route: Route): string =>
 
 function checkRoute(context: Context, link: Link, route: Route, path: Path): void {
   const isKey = path.length === 4;
-  const found = [...formFaults(route), ...gatewayFaults(context, link, route)];
+  const found = [
+    ...formFaults(route),
+    ...familyFaults(route),
+    ...gatewayFaults(context, link, route),
+  ];
   for (const [key, what, remedy] of found)
     context.report(isKey && path[3] !== 'routes' ? path : [...path, key], what, remedy);
 }

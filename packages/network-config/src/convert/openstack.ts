@@ -1,7 +1,6 @@
 import { isMap, type Tree } from '../document/tree.ts';
 import type { Path, Report } from '../fault.ts';
 import type { NetworkData, OpenStackLink, OpenStackNetwork } from '../schema/openstack.ts';
-import { parseIp } from '../values/ip.ts';
 import { nameFault } from '../values/names.ts';
 import { Conversion, destination, type LinkConversion, withMask } from './conversion.ts';
 
@@ -140,21 +139,28 @@ function addNetwork(
   // With DHCP the server gives the address, and the one in the file is for information.
   if (!switches.some((key) => key.startsWith('dhcp') || key === 'accept-ra'))
     addAddress(link, network, origin);
-  const services = (network.services ?? []).filter((service) => service.type === 'dns');
-  for (const [index, { address = '' }] of services.entries())
-    link.add(['nameservers', 'addresses'], address, [...origin, 'services', index]);
-  for (const [index, address] of (network.dns_nameservers ?? []).entries())
-    link.add(['nameservers', 'addresses'], address, [...origin, 'dns_nameservers', index]);
+  addNameservers(link, network, origin);
 }
 
-/** Converts OpenStack's network_data.json. */
-export function convertOpenStack(data: NetworkData, report: Report): Conversion {
-  const conversion = new Conversion();
-  const names = namesOf(data.links);
-  const links = new Map<string, LinkConversion>();
-  for (const [index, link] of data.links.entries()) {
+function addNameservers(link: LinkConversion, network: OpenStackNetwork, origin: Path): void {
+  const keys = ['nameservers', 'addresses'];
+  const services = (network.services ?? []).filter((service) => service.type === 'dns');
+  for (const [index, { address = '' }] of services.entries())
+    link.add(keys, address, [...origin, 'services', index]);
+  for (const [index, address] of (network.dns_nameservers ?? []).entries())
+    link.add(keys, address, [...origin, 'dns_nameservers', index]);
+}
+
+function addLinks(
+  conversion: Conversion,
+  { links }: NetworkData,
+  report: Report,
+): ReadonlyMap<string, LinkConversion> {
+  const names = namesOf(links);
+  const made = new Map<string, LinkConversion>();
+  for (const [index, link] of links.entries()) {
     const origin = ['links', index];
-    if (links.has(link.id))
+    if (made.has(link.id))
       report(
         [...origin, 'id'],
         `is the id of another link too: ${link.id}`,
@@ -163,9 +169,28 @@ export function convertOpenStack(data: NetworkData, report: Report): Conversion 
     else {
       const target = addLink(conversion, link, names, origin, report);
       target.set(['mtu'], link.mtu, [...origin, 'mtu']);
-      links.set(link.id, target);
+      made.set(link.id, target);
     }
   }
+  return made;
+}
+
+/** Servers for no network go to every link that has addresses. */
+function addServices(
+  links: ReadonlyMap<string, LinkConversion>,
+  services: NetworkData['services'] = [],
+): void {
+  for (const [index, { type, address = '' }] of services.entries()) {
+    if (type !== 'dns') continue;
+    for (const link of links.values())
+      if (link.hasAddresses) link.add(['nameservers', 'addresses'], address, ['services', index]);
+  }
+}
+
+/** Converts OpenStack's network_data.json. */
+export function convertOpenStack(data: NetworkData, report: Report): Conversion {
+  const conversion = new Conversion();
+  const links = addLinks(conversion, data, report);
   for (const [index, network] of (data.networks ?? []).entries()) {
     const link = links.get(network.link);
     const origin = ['networks', index];
@@ -177,10 +202,6 @@ export function convertOpenStack(data: NetworkData, report: Report): Conversion 
       );
     else addNetwork(link, network, origin, report);
   }
-  for (const [index, { type, address = '' }] of (data.services ?? []).entries()) {
-    if (type !== 'dns' || parseIp(address) === undefined) continue;
-    for (const link of links.values())
-      if (link.hasAddresses) link.add(['nameservers', 'addresses'], address, ['services', index]);
-  }
+  addServices(links, data.services);
   return conversion;
 }

@@ -38,27 +38,34 @@ const SWITCHES: Readonly<Record<V1Subnet['type'], readonly string[]>> = {
   manual: [],
 };
 
+/** Gateway and routes of a subnet. */
+function addRoutes(link: LinkConversion, subnet: V1Subnet, origin: Path): void {
+  const { gateway, metric, routes = [] } = subnet;
+  const weight = metric === undefined ? {} : { metric };
+  if (gateway !== undefined) addRoute(link, { gateway, ...weight }, [...origin, 'gateway']);
+  for (const [index, route] of routes.entries())
+    addRoute(link, route, [...origin, 'routes', index]);
+}
+
+function addNames(link: LinkConversion, subnet: V1Subnet, origin: Path): void {
+  for (const server of listOf(subnet.dns_nameservers))
+    link.add(['nameservers', 'addresses'], server, [...origin, 'dns_nameservers']);
+  for (const name of listOf(subnet.dns_search))
+    link.add(['nameservers', 'search'], name, [...origin, 'dns_search']);
+}
+
 function addSubnet(link: LinkConversion, subnet: V1Subnet, origin: Path, report: Report): void {
-  const { type, address, netmask, gateway, metric } = subnet;
+  const { type, address, netmask, metric } = subnet;
   for (const key of SWITCHES[type]) link.set([key], 'true', [...origin, 'type']);
-  if (SWITCHES[type].includes('dhcp4') && metric !== undefined)
+  if (SWITCHES[type].includes('dhcp4'))
     link.set(['dhcp4-overrides', 'route-metric'], metric, [...origin, 'metric']);
   if (subnet.control === 'manual') link.set(['optional'], 'true', [...origin, 'control']);
   if (address !== undefined)
     link.add(['addresses'], withMask(address, netmask), [...origin, 'address']);
   else if (type.startsWith('static'))
     report([...origin, 'address'], 'is missing', 'Add it, or write type: dhcp4.');
-  if (gateway !== undefined)
-    addRoute(link, { gateway, ...(metric === undefined ? {} : { metric }) }, [
-      ...origin,
-      'gateway',
-    ]);
-  for (const server of listOf(subnet.dns_nameservers))
-    link.add(['nameservers', 'addresses'], server, [...origin, 'dns_nameservers']);
-  for (const name of listOf(subnet.dns_search))
-    link.add(['nameservers', 'search'], name, [...origin, 'dns_search']);
-  for (const [index, route] of (subnet.routes ?? []).entries())
-    addRoute(link, route, [...origin, 'routes', index]);
+  addRoutes(link, subnet, origin);
+  addNames(link, subnet, origin);
 }
 
 const SECTIONS: Readonly<Record<V1Device['type'], Section>> = {
@@ -79,16 +86,19 @@ function addKind(link: LinkConversion, device: V1Device, origin: Path, report: R
     link.set(['id'], device.vlan_id, [...origin, 'vlan_id']);
     link.set(['link'], device.vlan_link, [...origin, 'vlan_link']);
   }
-  if (device.type === 'bond') {
-    for (const [index, member] of (device.bond_interfaces ?? []).entries())
-      link.add(['interfaces'], member, [...origin, 'bond_interfaces', index]);
-    bondParameters(link, device.params ?? {}, [...origin, 'params'], report);
-  }
-  if (device.type === 'bridge') {
-    for (const [index, port] of (device.bridge_interfaces ?? []).entries())
-      link.add(['interfaces'], port, [...origin, 'bridge_interfaces', index]);
-    bridgeParameters(link, device.params ?? {}, [...origin, 'params'], report);
-  }
+  addMembers(link, device, origin, report);
+}
+
+function addMembers(link: LinkConversion, device: V1Device, origin: Path, report: Report): void {
+  if (device.type !== 'bond' && device.type !== 'bridge') return;
+  const [key, members = []] =
+    device.type === 'bond'
+      ? ['bond_interfaces', device.bond_interfaces]
+      : ['bridge_interfaces', device.bridge_interfaces];
+  for (const [index, member] of members.entries())
+    link.add(['interfaces'], member, [...origin, key, index]);
+  const convert = device.type === 'bond' ? bondParameters : bridgeParameters;
+  convert(link, device.params ?? {}, [...origin, 'params'], report);
 }
 
 function addDevice(
@@ -157,15 +167,14 @@ function placeNameservers(
 
 /** Converts cloud-init's version 1; `base` is the path of its map. */
 export function convertV1(
-  items: readonly (V1Item | { type: string })[],
+  items: readonly (V1Item | undefined)[],
   base: Path,
   report: Report,
 ): Conversion {
   const conversion = new Conversion();
   const links = new Map<string, LinkConversion>();
-  const known = items as readonly V1Item[];
-  for (const [index, item] of known.entries()) {
-    if (!('name' in item)) continue;
+  for (const [index, item] of items.entries()) {
+    if (item === undefined || !('name' in item)) continue;
     const origin = [...base, 'config', index];
     if (links.has(item.name))
       report(
@@ -175,10 +184,10 @@ export function convertV1(
       );
     else links.set(item.name, addDevice(conversion, item, origin, report));
   }
-  for (const [index, item] of known.entries()) {
+  for (const [index, item] of items.entries()) {
     const origin = [...base, 'config', index];
-    if (item.type === 'route') placeRoute(links, item, origin, report);
-    if (item.type === 'nameserver') placeNameservers(links, item, origin, report);
+    if (item?.type === 'route') placeRoute(links, item, origin, report);
+    if (item?.type === 'nameserver') placeNameservers(links, item, origin, report);
   }
   return conversion;
 }

@@ -103,10 +103,10 @@ class TreeReader {
 
 /** The text as it stands in the file: `1e3` and `0x10` as names are no numbers. */
 function scalarText(scalar: Scalar): string | null {
-  const isPlain = scalar.type === undefined || scalar.type === Scalar.PLAIN;
-  if (!isPlain) return String(scalar.value);
-  if (scalar.value === null) return null;
-  return scalar.source ?? String(scalar.value);
+  const { type, value, source } = scalar;
+  const isPlain = type === undefined || type === Scalar.PLAIN;
+  if (!isPlain && typeof value === 'string') return value;
+  return value === null ? null : (source ?? '');
 }
 
 const failed = (line: number, what: string, remedy: string): TreeReading => ({

@@ -9,6 +9,18 @@ import { bondParametersOf, bridgeParametersOf } from './masters.ts';
 import type { EthernetLink, Link, LinkSettings, VlanLink } from './model.ts';
 import { addressesOf, routesOf, rulesOf } from './routes.ts';
 
+/** Without the key a link has an IPv6 address of its own, as every link that the kernel brings up. */
+const linkLocalOf = ({ 'link-local': families = ['ipv6'] }: NetplanCommon) => ({
+  ipv4: families.includes('ipv4'),
+  ipv6: families.includes('ipv6'),
+});
+
+const raOf = ({ 'ra-overrides': overrides = {} }: NetplanCommon) => ({
+  useDns: overrides['use-dns'],
+  useDomains: overrides['use-domains'],
+  table: overrides.table,
+});
+
 const settingsOf = (id: string, link: NetplanCommon): LinkSettings => ({
   id,
   dhcp4: dhcp4Of(link),
@@ -20,16 +32,9 @@ const settingsOf = (id: string, link: NetplanCommon): LinkSettings => ({
   search: link.nameservers?.search ?? [],
   mtu: link.mtu,
   macaddress: link.macaddress,
-  linkLocal: {
-    ipv4: link['link-local']?.includes('ipv4') ?? false,
-    ipv6: link['link-local']?.includes('ipv6') ?? true,
-  },
+  linkLocal: linkLocalOf(link),
   acceptRa: link['accept-ra'],
-  ra: {
-    useDns: link['ra-overrides']?.['use-dns'],
-    useDomains: link['ra-overrides']?.['use-domains'],
-    table: link['ra-overrides']?.table,
-  },
+  ra: raOf(link),
   ipv6: {
     mtu: link['ipv6-mtu'],
     privacy: link['ipv6-privacy'],

@@ -6,6 +6,17 @@ import { nearest } from '../values/names.ts';
 import { entriesOf, itemOf, refusalOf } from './inspect.ts';
 import { PrunedTree } from './prune.ts';
 
+/** Names of keys that a person may write. */
+const supported = (entries: Readonly<Record<string, v.GenericSchema>>): string[] =>
+  Object.entries(entries).flatMap(([key, entry]) => (refusalOf(entry) === undefined ? [key] : []));
+
+function reportUnknown(key: string, known: readonly string[], path: Path, report: Report): void {
+  const close = nearest(key, known);
+  const remedy =
+    close === undefined ? `Known keys: ${known.join(', ')}.` : `Did you mean ${close}?`;
+  report([...path, key], 'is not a known key', remedy);
+}
+
 /** Reports keys that a schema does not have, and removes them. */
 function removeUnknown(schema: v.GenericSchema, tree: Tree, path: Path, report: Report): void {
   const item = itemOf(schema, tree);
@@ -14,18 +25,13 @@ function removeUnknown(schema: v.GenericSchema, tree: Tree, path: Path, report: 
       removeUnknown(item, value, [...path, index], report);
   if (!isMap(tree)) return;
   const entries = entriesOf(schema, tree);
-  const known = Object.entries(entries ?? {}).flatMap(([key, entry]) =>
-    refusalOf(entry) === undefined ? [key] : [],
-  );
   for (const [key, value] of Object.entries(tree)) {
+    const isOwn = entries === undefined || Object.hasOwn(entries, key);
     const inner = entries === undefined ? item : entries[key];
-    if (inner !== undefined) removeUnknown(inner, value, [...path, key], report);
-    if (inner !== undefined || entries === undefined) continue;
-    const close = nearest(key, known);
-    const remedy =
-      close === undefined ? `Known keys: ${known.join(', ')}.` : `Did you mean ${close}?`;
-    report([...path, key], 'is not a known key', remedy);
-    delete tree[key];
+    if (!isOwn) {
+      reportUnknown(key, supported(entries), path, report);
+      delete tree[key];
+    } else if (inner !== undefined) removeUnknown(inner, value, [...path, key], report);
   }
 }
 
@@ -86,17 +92,17 @@ export function check<const Schema extends v.GenericSchema>(
   for (let round = 0; round < ROUNDS; round += 1) {
     const result = v.safeParse(schema, rest.tree);
     if (result.success) return { output: result.output, damaged, original };
-    const paths = result.issues.map((issue) => pathOf(issue));
-    for (const [index, issue] of result.issues.entries()) {
-      const [what = '', remedy = ''] = messageOf(issue).split('\n');
-      const path = original(paths[index] ?? []);
+    for (const issue of result.issues) {
+      const [what, ...lines] = messageOf(issue).split('\n');
+      const path = original(pathOf(issue));
       // What was taken out for a fault is not missing too.
-      if (!isMissing(issue) || !faulty.has(pathKey(path))) note(path, what, remedy);
+      if (!isMissing(issue) || !faulty.has(pathKey(path))) note(path, what ?? '', lines.join(' '));
     }
-    if (paths.some((path) => path.length === 0)) break;
-    rest.remove(
-      result.issues.map((issue) => (isMissing(issue) ? pathOf(issue).slice(0, -1) : pathOf(issue))),
+    const faults = result.issues.map((issue) =>
+      pathOf(issue).slice(0, isMissing(issue) ? -1 : undefined),
     );
+    if (faults.some((path) => path.length === 0)) break;
+    rest.remove(faults);
   }
   return { output: undefined, damaged, original };
 }

@@ -1,7 +1,7 @@
 import type * as v from 'valibot';
 
 import { entriesOf, itemOf, refusalOf } from './inspect.ts';
-import { network, type Section, SECTIONS } from './netplan.ts';
+import { network, SECTION_NAMES, SECTIONS } from './netplan.ts';
 
 /** A key of the file, for the documentation. */
 export interface Field {
@@ -32,9 +32,8 @@ function keysOf(
 
 /** Lists every key that the schema knows, supported or refused. */
 export function netplanFields(): Field[] {
-  const sections = Object.keys(SECTIONS) as Section[];
   const found = new Map<string, { sections: string[]; refused: string | undefined }>();
-  for (const section of sections)
+  for (const section of SECTION_NAMES)
     for (const [key, refused] of keysOf(SECTIONS[section], '')) {
       const known = found.get(key) ?? { sections: [], refused };
       known.sections.push(section);
@@ -43,7 +42,7 @@ export function netplanFields(): Field[] {
   const links = [...found].map(([key, { sections: having, refused }]) => ({
     key,
     refused,
-    sections: having.length === sections.length ? ['*'] : having,
+    sections: having.length === SECTION_NAMES.length ? ['*'] : having,
   }));
   const top = Object.entries(entriesOf(network) ?? {}).flatMap(([key, entry]) =>
     Object.hasOwn(SECTIONS, key) ? [] : [{ key, refused: refusalOf(entry), sections: ['network'] }],

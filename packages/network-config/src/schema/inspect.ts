@@ -14,14 +14,12 @@ function isEntries(value: unknown): value is Entries {
   return typeof value === 'object' && value !== null && Object.values(value).every(isSchema);
 }
 
+const isLazy = (schema: Schema): schema is v.LazySchema<Schema> => schema.type === 'lazy';
+
 /** Removes what only wraps another schema; `input` chooses between the forms of a value. */
 export function bare(schema: Schema, input?: unknown): Schema {
   if ('wrapped' in schema && isSchema(schema.wrapped)) return bare(schema.wrapped, input);
-  if (schema.type === 'lazy' && 'getter' in schema && typeof schema.getter === 'function') {
-    const chosen: unknown = schema.getter(input);
-    return isSchema(chosen) ? bare(chosen, input) : schema;
-  }
-  return schema;
+  return isLazy(schema) ? bare(schema.getter(input), input) : schema;
 }
 
 export function entriesOf(schema: Schema, input?: unknown): Entries | undefined {

@@ -189,6 +189,12 @@ export const network = v.object({
 /** Sections of links, and the schema of one link in each. */
 export const SECTIONS = { ethernets: ethernet, vlans: vlan, bonds: bond, bridges: bridge } as const;
 export type Section = keyof typeof SECTIONS;
+export const SECTION_NAMES = [
+  'ethernets',
+  'vlans',
+  'bonds',
+  'bridges',
+] as const satisfies readonly Section[];
 
 export type NetplanNetwork = v.InferOutput<typeof network>;
 export type NetplanEthernet = v.InferOutput<typeof ethernet>;

@@ -133,7 +133,7 @@ export const ownAddress = v.pipe(
   v.string(),
   v.check(
     (written) => parseCidr(written) !== undefined,
-    (issue) => whyNoAddress(String(issue.input)),
+    (issue) => whyNoAddress(issue.input),
   ),
   v.transform((written) => {
     const cidr = parseCidr(written);

@@ -113,6 +113,11 @@ export const networkV1 = v.object({
   config: v.array(v.lazy(schemaFor)),
 });
 
+type V1Entry = v.InferOutput<typeof networkV1>['config'][number];
+
+/** Narrows an entry to those that a node has a use for; others have a fault. */
+export const isV1Item = (entry: V1Entry | undefined): entry is V1Item => isKnown(entry?.type);
+
 export type V1Item = v.InferOutput<(typeof ITEMS)[keyof typeof ITEMS]>;
 export type V1Device = Extract<V1Item, { name: string }>;
 export type V1Subnet = v.InferOutput<typeof subnet>;

@@ -32,14 +32,16 @@ function keysOf(
 
 /** Lists every key that the schema knows, supported or refused. */
 export function netplanFields(): Field[] {
-  const found = new Map<string, { sections: string[]; refused: string | undefined }>();
+  const found = new Map<string, { key: string; sections: string[]; refused: string | undefined }>();
   for (const section of SECTION_NAMES)
     for (const [key, refused] of keysOf(SECTIONS[section], '')) {
-      const known = found.get(key) ?? { sections: [], refused };
+      // `link` is refused for cards and needed for VLANs.
+      const name = `${key} ${refused ?? ''}`;
+      const known = found.get(name) ?? { key, sections: [], refused };
       known.sections.push(section);
-      found.set(key, known);
+      found.set(name, known);
     }
-  const links = [...found].map(([key, { sections: having, refused }]) => ({
+  const links = [...found.values()].map(({ key, sections: having, refused }) => ({
     key,
     refused,
     sections: having.length === SECTION_NAMES.length ? ['*'] : having,

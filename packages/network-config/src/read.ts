@@ -8,7 +8,7 @@ import { type Fault, type Finding, formatPath, type Path, type Report } from './
 import { linksOf } from './model/links.ts';
 import type { NetworkConfig } from './model/model.ts';
 import { check } from './schema/check.ts';
-import { network as netplan, type Section, SECTION_NAMES } from './schema/netplan.ts';
+import { network as netplan, type Section, SECTION_NAMES, SECTIONS } from './schema/netplan.ts';
 import { networkData } from './schema/openstack.ts';
 import { isV1Item, networkV1 } from './schema/v1.ts';
 
@@ -31,6 +31,24 @@ function fillEmpty(network: TreeMap): void {
   }
 }
 
+const KEYS = new Set(Object.values(SECTIONS).flatMap((schema) => Object.keys(schema.entries)));
+
+/** Reports keys of links that are one level too far to the left, where names of links are expected. */
+function removeMisplaced(network: TreeMap, report: Report): void {
+  for (const section of SECTION_NAMES) {
+    const links = network[section];
+    for (const id of isMap(links) ? Object.keys(links) : []) {
+      if (!KEYS.has(id) || !isMap(links)) continue;
+      report(
+        ['network', section, id],
+        'stands where the name of a link is expected',
+        'Indent it below the link.',
+      );
+      delete links[id];
+    }
+  }
+}
+
 function idsOf(network: TreeMap, report: Report): Map<string, Section> {
   const ids = new Map<string, Section>();
   for (const section of SECTION_NAMES) {
@@ -48,6 +66,7 @@ function idsOf(network: TreeMap, report: Report): Map<string, Section> {
 /** Reads a netplan tree: `network` is the map below the key of that name. */
 function readNetplan(network: Tree, report: Report): NetworkConfig {
   if (isMap(network)) {
+    removeMisplaced(network, report);
     fillEmpty(network);
     network['version'] ??= '2';
   }

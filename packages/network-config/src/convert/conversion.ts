@@ -1,7 +1,7 @@
 import { isMap, type Tree, type TreeMap } from '../document/tree.ts';
 import { type Path, pathKey } from '../fault.ts';
 import type { Section } from '../schema/netplan.ts';
-import { parseIp, prefixOfMask } from '../values/ip.ts';
+import { contains, parseCidr, parseIp, prefixOfMask } from '../values/ip.ts';
 
 /** A netplan tree in the making, which remembers the places in the file that its values come from. */
 export class Conversion {
@@ -87,6 +87,15 @@ export function withMask(address: string, mask: string | undefined): string {
   if (mask === undefined || address.includes('/')) return address;
   const prefix = /^\d+$/.test(mask) ? mask : (prefixOfMask(mask) ?? mask);
   return `${address}/${prefix}`;
+}
+
+/** A key for a gateway in no network of its link. These formats have no word for it, and their readers add it. */
+export function onLink(gateway: string | undefined, addresses: readonly string[]): TreeMap {
+  const via = parseIp(gateway ?? '');
+  const networks = addresses.map((address) => parseCidr(address));
+  if (via === undefined || !networks.some((one) => one?.family === via.family)) return {};
+  const isInside = networks.some((one) => one !== undefined && contains(one, via));
+  return isInside || gateway?.startsWith('fe80:') === true ? {} : { 'on-link': 'true' };
 }
 
 /** The destination of a route: `default` if it is every address. */

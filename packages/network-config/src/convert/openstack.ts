@@ -1,8 +1,8 @@
 import { isMap, type Tree } from '../document/tree.ts';
 import type { Path, Report } from '../fault.ts';
 import type { NetworkData, OpenStackLink, OpenStackNetwork } from '../schema/openstack.ts';
-import { nameFault } from '../values/names.ts';
-import { Conversion, destination, type LinkConversion, withMask } from './conversion.ts';
+import { isReserved, nameFault } from '../values/names.ts';
+import { Conversion, destination, type LinkConversion, onLink, withMask } from './conversion.ts';
 
 /** Removes nulls, which OpenStack writes for what it does not know. */
 export function withoutNulls(tree: Tree): Tree {
@@ -111,12 +111,17 @@ function addAddress(link: LinkConversion, network: OpenStackNetwork, origin: Pat
       ['routes'],
       {
         to: destination(route.network, route.netmask),
-        ...(route.gateway === undefined ? { scope: 'link' } : { via: route.gateway }),
+        ...(route.gateway === undefined
+          ? { scope: 'link' }
+          : { via: route.gateway, ...onLink(route.gateway, link.addresses) }),
       },
       at,
     );
   if (gateway !== undefined && !hasDefault)
-    link.add(['routes'], { to: 'default', via: gateway }, [...origin, 'gateway']);
+    link.add(['routes'], { to: 'default', via: gateway, ...onLink(gateway, link.addresses) }, [
+      ...origin,
+      'gateway',
+    ]);
 }
 
 function addNetwork(
@@ -166,6 +171,8 @@ function addLinks(
         `is the id of another link too: ${link.id}`,
         'Remove one of the two.',
       );
+    else if (isReserved(link.id))
+      report([...origin, 'id'], `is no name of a link: ${link.id}`, 'Use another name.');
     else {
       const target = addLink(conversion, link, names, origin, report);
       target.set(['mtu'], link.mtu, [...origin, 'mtu']);

@@ -1,5 +1,5 @@
 import type { Path, Report } from '../fault.ts';
-import { nearest } from '../values/names.ts';
+import { isReserved, nearest } from '../values/names.ts';
 import type { LinkConversion } from './conversion.ts';
 
 type Parameters = Readonly<Record<string, string | readonly string[]>>;
@@ -88,7 +88,7 @@ function portNumbers(
 ): void {
   for (const line of typeof value === 'string' ? [value] : value) {
     const [port = '', number, ...rest] = line.trim().split(/\s+/);
-    if (number === undefined || rest.length > 0)
+    if (number === undefined || rest.length > 0 || isReserved(port))
       report(origin, `is not a port and a number: ${line}`, 'Write it as [eth0 50].');
     else link.set(['parameters', target, port], number, origin);
   }

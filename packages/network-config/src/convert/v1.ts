@@ -2,7 +2,8 @@ import type { Path, Report } from '../fault.ts';
 import type { Section } from '../schema/netplan.ts';
 import type { V1Device, V1Item, V1Route, V1Subnet } from '../schema/v1.ts';
 import { contains, parseCidr, parseIp } from '../values/ip.ts';
-import { Conversion, destination, type LinkConversion, withMask } from './conversion.ts';
+import { isReserved } from '../values/names.ts';
+import { Conversion, destination, type LinkConversion, onLink, withMask } from './conversion.ts';
 import { bondParameters, bridgeParameters } from './v1-parameters.ts';
 
 const listOf = (value: string | readonly string[] | undefined): readonly string[] => {
@@ -17,7 +18,9 @@ function addRoute(link: LinkConversion, route: V1Route, origin: Path): void {
     ['routes'],
     {
       to: destination(to ?? network, netmask),
-      ...(gateway === undefined ? { scope: 'link' } : { via: gateway }),
+      ...(gateway === undefined
+        ? { scope: 'link' }
+        : { via: gateway, ...onLink(gateway, link.addresses) }),
       ...(metric === undefined ? {} : { metric }),
     },
     network === undefined && to === undefined ? origin : [...origin, key],
@@ -165,6 +168,25 @@ function placeNameservers(
   }
 }
 
+function addDevices(
+  conversion: Conversion,
+  items: readonly (V1Item | undefined)[],
+  base: Path,
+  report: Report,
+): ReadonlyMap<string, LinkConversion> {
+  const links = new Map<string, LinkConversion>();
+  for (const [index, item] of items.entries()) {
+    if (item === undefined || !('name' in item)) continue;
+    const { name } = item;
+    const origin = [...base, 'config', index];
+    const at = [...origin, 'name'];
+    if (links.has(name)) report(at, `is the name of another entry too: ${name}`, 'Join the two.');
+    else if (isReserved(name)) report(at, `is no name of a link: ${name}`, 'Use another name.');
+    else links.set(name, addDevice(conversion, item, origin, report));
+  }
+  return links;
+}
+
 /** Converts cloud-init's version 1; `base` is the path of its map. */
 export function convertV1(
   items: readonly (V1Item | undefined)[],
@@ -172,18 +194,7 @@ export function convertV1(
   report: Report,
 ): Conversion {
   const conversion = new Conversion();
-  const links = new Map<string, LinkConversion>();
-  for (const [index, item] of items.entries()) {
-    if (item === undefined || !('name' in item)) continue;
-    const origin = [...base, 'config', index];
-    if (links.has(item.name))
-      report(
-        [...origin, 'name'],
-        `is the name of another entry too: ${item.name}`,
-        'Join the two.',
-      );
-    else links.set(item.name, addDevice(conversion, item, origin, report));
-  }
+  const links = addDevices(conversion, items, base, report);
   for (const [index, item] of items.entries()) {
     const origin = [...base, 'config', index];
     if (item?.type === 'route') placeRoute(links, item, origin, report);

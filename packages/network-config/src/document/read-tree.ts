@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -12,6 +13,7 @@ import {
 } from 'yaml';
 
 import { type Fault, formatPath, type Path, pathKey } from '../fault.ts';
+import { isReserved } from '../values/names.ts';
 import type { Tree, TreeMap } from './tree.ts';
 
 export interface TreeReading {
@@ -25,8 +27,6 @@ export interface TreeReading {
 const LARGEST = 256 * 1024;
 const MOST_NODES = 20_000;
 const DEEPEST = 24;
-/** Names that JavaScript gives a meaning of its own to. */
-const RESERVED = new Set(['__proto__', 'prototype', 'constructor']);
 
 class TreeReader {
   readonly faults: Fault[] = [];
@@ -57,7 +57,7 @@ class TreeReader {
     if (path.length > DEEPEST || this.#nodes > MOST_NODES)
       this.tooLarge ??= this.#lineAt(node) ?? 1;
     if (this.tooLarge !== undefined) return null;
-    if (isAlias(node)) return this.read(node.resolve(this.#document), path);
+    if (isAlias(node)) return this.#readAlias(node, path);
     if (isMap(node)) return this.#readMap(node, path);
     if (isSeq(node))
       return node.items.map((item, index) => {
@@ -67,6 +67,19 @@ class TreeReader {
         return this.read(item, at);
       });
     return isScalar(node) ? scalarText(node) : null;
+  }
+
+  #readAlias(alias: Alias, path: Path): Tree {
+    const target = alias.resolve(this.#document);
+    if (target !== undefined) return this.read(target, path);
+    const remedy = 'Write the value out, or correct the name.';
+    this.#fault(
+      path,
+      this.#lineAt(alias),
+      `names an anchor that is not there: *${alias.source}`,
+      remedy,
+    );
+    return null;
   }
 
   #readMap(map: YAMLMap, path: Path): TreeMap {
@@ -94,8 +107,7 @@ class TreeReader {
         'has a merge key <<',
         'Write the keys out: netplan has no merge keys.',
       );
-    else if (RESERVED.has(text))
-      this.#fault(path, line, `has the key ${text}`, 'Use another name.');
+    else if (isReserved(text)) this.#fault(path, line, `has the key ${text}`, 'Use another name.');
     else return text;
     return undefined;
   }
@@ -124,9 +136,10 @@ function parseText(text: string, counter: LineCounter): Document[] | undefined {
       stringKeys: false,
     });
     return Array.isArray(documents) ? documents : [];
-  } catch {
+  } catch (error) {
     // Thousands of open brackets exhaust the parser's stack.
-    return undefined;
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
 }
 
@@ -137,7 +150,7 @@ export function readTree(text: string): TreeReading {
   if (text.length > LARGEST) return failed(1, 'is larger than 256 KiB', 'Make it smaller.');
   const counter = new LineCounter();
   const documents = parseText(text, counter);
-  if (documents === undefined) return failed(1, 'is not YAML', 'Correct the syntax.');
+  if (documents === undefined) return failed(1, 'is nested too deeply', 'Make it smaller.');
   const [document, second] = documents;
   if (document === undefined || document.contents === null)
     return failed(1, 'is empty', 'Begin with network: and version: 2.');

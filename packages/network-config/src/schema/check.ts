@@ -37,7 +37,7 @@ function removeUnknown(schema: v.GenericSchema, tree: Tree, path: Path, report: 
 
 const FORMS: Readonly<Record<string, string>> = {
   string: 'is not a single value\nWrite one value, neither a list nor a map.',
-  picklist: 'is not a known value\nSee docs/network.md.',
+  literal: 'is not the version that the rest of the file has\nWrite 1.',
   array: 'is not a list\nWrite it in brackets, or as lines that begin with a hyphen.',
   object: 'is not a map\nWrite it as indented key: value lines.',
   record: 'is not a map\nWrite it as indented key: value lines.',
@@ -50,8 +50,8 @@ function messageOf(issue: v.BaseIssue<unknown>): string {
   if (issue.kind === 'schema' && issue.input === undefined) return 'is missing\nAdd it.';
   if (issue.kind === 'schema' && issue.input === null)
     return 'has no value\nGive it one, or remove it.';
-  if (issue.message.includes('\n')) return issue.message;
-  return FORMS[issue.type] ?? `${issue.message}\nSee docs/network.md.`;
+  // The library's own messages quote the value, which may be a secret.
+  return FORMS[issue.type] ?? issue.message;
 }
 
 const isMissing = (issue: v.BaseIssue<unknown>): boolean =>

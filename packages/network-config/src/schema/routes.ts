@@ -28,5 +28,8 @@ export const rule = v.object({
   priority: v.optional(u32),
   mark: v.optional(hexInt(2 ** 32 - 1)),
   'type-of-service': v.optional(hexInt(255)),
+  iif: refused('rules match by addresses and marks', 'Write from or to.'),
+  type: refused('a rule only chooses a table', 'Put a blackhole route into the table.'),
+  preference: refused('it has the name priority here', 'Write priority.'),
   'suppress-prefix-length': refused('no rule of the node needs it', 'Remove it.'),
 });

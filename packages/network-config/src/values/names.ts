@@ -1,6 +1,11 @@
 /** Longest name of a link: IFNAMSIZ without the final zero byte. */
 export const LONGEST_NAME = 15;
 
+/** Names that JavaScript gives a meaning of its own to, so that they are no keys of a map. */
+const RESERVED = new Set(['__proto__', 'prototype', 'constructor']);
+
+export const isReserved = (name: string): boolean => RESERVED.has(name);
+
 /** Says why the kernel, or the programs around it, would not take a name for a link. */
 export function nameFault(name: string): string | undefined {
   if (name === '') return 'is an empty name';

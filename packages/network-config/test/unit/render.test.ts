@@ -26,7 +26,7 @@ it('a rendered configuration reads as itself and is rendered the same', () => {
       expect(configOf(rendered)).toEqual(config);
       expect(renderNetworkConfig(configOf(rendered))).toBe(rendered);
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
 });
 

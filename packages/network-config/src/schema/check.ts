@@ -35,11 +35,13 @@ function removeUnknown(schema: v.GenericSchema, tree: Tree, path: Path, report: 
   }
 }
 
+const OTHER_FORM = 'has another form\nSee docs/network.md.';
 const FORMS: Readonly<Record<string, string>> = {
   string: 'is not a single value\nWrite one value, neither a list nor a map.',
   literal: 'is not the version that the rest of the file has\nWrite 1.',
   array: 'is not a list\nWrite it in brackets, or as lines that begin with a hyphen.',
   object: 'is not a map\nWrite it as indented key: value lines.',
+  loose_object: 'is not a map\nWrite it as indented key: value lines.',
   record: 'is not a map\nWrite it as indented key: value lines.',
 };
 
@@ -51,7 +53,8 @@ function messageOf(issue: v.BaseIssue<unknown>): string {
   if (issue.kind === 'schema' && issue.input === null)
     return 'has no value\nGive it one, or remove it.';
   // The library's own messages quote the value, which may be a secret.
-  return FORMS[issue.type] ?? issue.message;
+  const isOwn = issue.kind !== 'schema' || issue.type === 'picklist';
+  return isOwn ? issue.message : (FORMS[issue.type] ?? OTHER_FORM);
 }
 
 const isMissing = (issue: v.BaseIssue<unknown>): boolean =>

@@ -14,10 +14,9 @@ import type { CommandContext } from '../../workstation/command-context.ts';
 
 const STDIN = '-';
 
-async function readGiven(file: string): Promise<{ name: string; reading: Reading }> {
+async function readText(file: string): Promise<string> {
   try {
-    const content = file === STDIN ? await text(process.stdin) : await readFile(file, 'utf8');
-    return { name: file === STDIN ? '(stdin)' : file, reading: readNetworkConfig(content) };
+    return file === STDIN ? await text(process.stdin) : await readFile(file, 'utf8');
   } catch (cause) {
     throw new KiosError('KIOS_NETWORK_FILE', `read ${file}`, {
       cause,
@@ -25,6 +24,11 @@ async function readGiven(file: string): Promise<{ name: string; reading: Reading
       remedy: 'Name a file, or - for standard input.',
     });
   }
+}
+
+async function readGiven(file: string): Promise<{ name: string; reading: Reading }> {
+  const reading = readNetworkConfig(await readText(file));
+  return { name: file === STDIN ? '(stdin)' : file, reading };
 }
 
 /** Formats a fault as compilers do, so that editors find the line. */

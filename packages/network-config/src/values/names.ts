@@ -1,8 +1,8 @@
 /** Longest name of a link: IFNAMSIZ without the final zero byte. */
 export const LONGEST_NAME = 15;
 
-/** Names that JavaScript gives a meaning of its own to, so that they are no keys of a map. */
-const RESERVED = new Set(['__proto__', 'prototype', 'constructor']);
+/** Names that JavaScript or YAML gives a meaning of its own to, so that they are no keys of a map. */
+const RESERVED = new Set(['__proto__', 'prototype', 'constructor', '<<']);
 
 export const isReserved = (name: string): boolean => RESERVED.has(name);
 

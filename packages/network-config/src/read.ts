@@ -33,17 +33,29 @@ function fillEmpty(network: TreeMap): void {
 
 const KEYS = new Set(Object.values(SECTIONS).flatMap((schema) => Object.keys(schema.entries)));
 
+/** Takes `renderer` out of a section, where netplan allows it for all links in it. */
+function takeRenderer(links: TreeMap, path: Path, report: Report): void {
+  const { renderer } = links;
+  if (renderer === undefined || isMap(renderer)) return;
+  delete links['renderer'];
+  if (renderer !== 'networkd')
+    report(
+      [...path, 'renderer'],
+      'is refused: the node has its own agent',
+      'Write networkd, or remove it.',
+    );
+}
+
 /** Reports keys of links that are one level too far to the left, where names of links are expected. */
 function removeMisplaced(network: TreeMap, report: Report): void {
   for (const section of SECTION_NAMES) {
     const links = network[section];
-    for (const id of isMap(links) ? Object.keys(links) : []) {
-      if (!KEYS.has(id) || !isMap(links)) continue;
-      report(
-        ['network', section, id],
-        'stands where the name of a link is expected',
-        'Indent it below the link.',
-      );
+    if (!isMap(links)) continue;
+    const path = ['network', section];
+    takeRenderer(links, path, report);
+    for (const id of Object.keys(links).filter((key) => KEYS.has(key))) {
+      const what = 'stands where the name of a link is expected';
+      report([...path, id], what, 'Indent it below the link.');
       delete links[id];
     }
   }

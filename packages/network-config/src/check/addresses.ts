@@ -76,6 +76,14 @@ function checkLoopback({ report }: Context, link: Link): void {
     if (value !== undefined) report(pathTo(link, key), 'is set on the loopback', 'Remove it.');
 }
 
+/** DHCPv6 and announcements use the link-local address (RFC 8415, section 13.1; RFC 4861, section 6.3). */
+function checkLinkLocal({ report, damaged }: Context, link: Link): void {
+  if (link.linkLocal.ipv6 || damaged.has(`${link.id}.link-local`)) return;
+  const needs = { dhcp6: link.dhcp6 !== undefined, 'accept-ra': link.acceptRa === true };
+  for (const [key, isOn] of Object.entries(needs))
+    if (isOn) report(pathTo(link, key), 'needs the link-local address', 'Add ipv6 to link-local.');
+}
+
 /** Position of an address in the list as it was written. */
 function place(context: Context, link: Link, at: number): Path {
   const entry = rawOf(context, link).addresses?.[at];
@@ -89,6 +97,7 @@ export function checkAddresses(context: Context): void {
     checkMtu(context, link);
     checkVlanMtu(context, link);
     checkLoopback(context, link);
+    checkLinkLocal(context, link);
     for (const [at, { address }] of link.addresses.entries()) {
       const cidr = net(address);
       const path = place(context, link, at);

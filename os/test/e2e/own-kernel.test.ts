@@ -48,7 +48,7 @@ const failuresIn = ({ testResults }: v.InferOutput<typeof Report>): string[] =>
 
 // Some workstations' kernels have no bonds and no VLANs. On the node's own kernel nothing is skipped.
 describe("on the node's own kernel", () => {
-  it.each(['packages/netlink'])('%s', { timeout: BUILD_MS + RUN_MS }, async (workspace) => {
+  it.each(['packages/netlink', 'agents/dhcp'])('%s', { timeout: BUILD_MS + RUN_MS }, async (workspace) => {
     await ensurePackages(['build', 'machine'], progress);
     const cwd = path.join(repository, workspace);
     const { scripts } = v.parse(

@@ -1,12 +1,6 @@
-import { step6, wakeTime6 } from '../../src/core/v6/client/machine.ts';
 import { duidOfMac, iaidOfMac } from '../../src/core/v6/client/identity.ts';
-import type {
-  Effect6,
-  Event6,
-  Input6,
-  Policy6,
-  State6,
-} from '../../src/core/v6/client/model.ts';
+import { step6, wakeTime6 } from '../../src/core/v6/client/machine.ts';
+import type { Effect6, Event6, Input6, Policy6, State6 } from '../../src/core/v6/client/model.ts';
 import { acceptReply6 } from '../../src/core/v6/client/replies.ts';
 import type { IaNa } from '../../src/core/v6/wire/identity-association.ts';
 import { type Message6, TYPE6 } from '../../src/core/v6/wire/message.ts';

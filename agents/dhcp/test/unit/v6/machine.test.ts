@@ -46,20 +46,20 @@ const [REQUESTING] = play6(SOLICITING, [
 const [BOUND] = play6(REQUESTING, [[2000, answer('reply')]]);
 const T1 = 902_000;
 const [RENEWING] = play6(BOUND, [[T1, TIMER]]);
-  const preferring = (preference: number, server = OTHER_DUID): Input6 =>
-    answer('advertise', { server, options: [entry6(OPTIONS6.preference, preference)] });
+const preferring = (preference: number, server = OTHER_DUID): Input6 =>
+  answer('advertise', { server, options: [entry6(OPTIONS6.preference, preference)] });
 
-    const maxRtAfter = (seconds: number): number | undefined => {
-      const options = [entry6(OPTIONS6.solMaxRt, seconds)];
-      const input = answer('advertise', { ia: refusing(STATUS.noAddrsAvail), options });
-      return play6(SOLICITING, [[600, input]])[0].memory.solMaxRt;
-    };
+const maxRtAfter = (seconds: number): number | undefined => {
+  const options = [entry6(OPTIONS6.solMaxRt, seconds)];
+  const input = answer('advertise', { ia: refusing(STATUS.noAddrsAvail), options });
+  return play6(SOLICITING, [[600, input]])[0].memory.solMaxRt;
+};
 
-  const gaps = (sent: readonly (readonly [number, number])[]): number[] =>
-    sent.slice(1).map(([now], at) => now - (sent[at]?.[0] ?? 0));
+const gaps = (sent: readonly (readonly [number, number])[]): number[] =>
+  sent.slice(1).map(([now], at) => now - (sent[at]?.[0] ?? 0));
 
-    const replyWith = (status: number): Input6 =>
-      answer('reply', { ia: undefined, options: withStatus(status) });
+const replyWith = (status: number): Input6 =>
+  answer('reply', { ia: undefined, options: withStatus(status) });
 
 const leaseOf = (state: State6) => state.memory.lease?.addresses.map(({ address }) => address);
 
@@ -115,7 +115,6 @@ describe('a client', () => {
 });
 
 describe('offers', () => {
-
   it('are collected for more than a second', () => {
     const early = play6(SOLICITING, [[600, answer('advertise')]]);
     expect(early[0].tag).toBe('soliciting');
@@ -194,7 +193,6 @@ describe('rapid commit', () => {
 });
 
 describe('retransmission, when no server replies,', () => {
-
   it('of Solicit doubles up to an hour', () => {
     const [, sent] = silence6(SOLICITING, 8 * 3_600_000);
     const waits = gaps([[500, 1], ...sent]);

@@ -2,8 +2,6 @@ import { ByteReader, fromHex, toHex } from '@kios/bytes';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { domainList } from '../../../src/core/wire/domain-list.ts';
-import { listOf } from '../../../src/core/wire/codec.ts';
 import {
   address6,
   fqdn,
@@ -16,6 +14,8 @@ import { iaNa } from '../../../src/core/v6/wire/identity-association.ts';
 import { decodeMessage6, encodeMessage6 } from '../../../src/core/v6/wire/message.ts';
 import { OptionList } from '../../../src/core/v6/wire/option-list.ts';
 import { OPTIONS6 } from '../../../src/core/v6/wire/options.ts';
+import { listOf } from '../../../src/core/wire/codec.ts';
+import { domainList } from '../../../src/core/wire/domain-list.ts';
 import { codecLaws, withstands } from '../../support/codec-laws.ts';
 
 const anyAddress6 = fc
@@ -37,25 +37,25 @@ function readerOf(bytes: Uint8Array) {
 }
 
 describe('an address', () => {
-codecLaws(address6, anyAddress6);
+  codecLaws(address6, anyAddress6);
 });
 describe('a list of addresses', () => {
-codecLaws(listOf(address6), fc.array(anyAddress6, { minLength: 1, maxLength: 5 }));
+  codecLaws(listOf(address6), fc.array(anyAddress6, { minLength: 1, maxLength: 5 }));
 });
 describe('a search list', () => {
-codecLaws(domainList, fc.array(anyName));
+  codecLaws(domainList, fc.array(anyName));
 });
 describe('a status', () => {
-codecLaws(status, anyStatus);
+  codecLaws(status, anyStatus);
 });
 describe('a user class', () => {
-codecLaws(opaqueList, anyData);
+  codecLaws(opaqueList, anyData);
 });
 describe('a vendor class', () => {
-codecLaws(vendorClass, fc.record({ enterprise: u32, data: anyData }, { noNullPrototype: true }));
+  codecLaws(vendorClass, fc.record({ enterprise: u32, data: anyData }, { noNullPrototype: true }));
 });
 describe('an FQDN', () => {
-codecLaws(
+  codecLaws(
     fqdn,
     fc.record({
       flags: fc.integer({ min: 0, max: 255 }),
@@ -64,7 +64,7 @@ codecLaws(
   );
 });
 describe('time servers', () => {
-codecLaws(
+  codecLaws(
     timeServers,
     fc.array(
       fc.oneof(
@@ -76,7 +76,7 @@ codecLaws(
   );
 });
 describe('an IA', () => {
-codecLaws(
+  codecLaws(
     iaNa,
     fc.record(
       {

@@ -1,4 +1,3 @@
-import { wakeTime6 } from '../../../src/core/v6/client/machine.ts';
 import { type Effect6, isExchanging, type State6 } from '../../../src/core/v6/client/model.ts';
 import { planLease6 } from '../../../src/core/v6/kernel/plan.ts';
 import type { Lease6 } from '../../../src/core/v6/lease/lease.ts';
@@ -15,11 +14,13 @@ export function check(holds: boolean, what: string): void {
 export function checkStep(state: State6, effects: readonly Effect6[], now: number): void {
   const { lease } = state.memory;
   if (lease !== undefined) checkLease(lease, now);
-  if (isExchanging(state)) check(state.wakeAt > now, `${state.tag} is due at once`);
-  check((wakeTime6(state) ?? Infinity) >= Math.min(now, state.wakeAt), 'a timer in the past');
   check(state.memory.declined.length <= 16, 'many declined addresses');
   const sent = effects.filter(({ tag }) => tag === 'send');
   check(sent.length <= 1, `${sent.length} messages at once`);
+  if (sent.length > 0) {
+    check(isExchanging(state) && state.memory.carrier, 'a message without an exchange');
+    check(state.wakeAt > now, `${state.tag} is due at once`);
+  }
   for (const effect of effects) checkEffect(effect, now);
 }
 

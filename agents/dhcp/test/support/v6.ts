@@ -77,6 +77,8 @@ export function silence6(
   for (let wake = wakeTime6(state); wake !== undefined && wake <= limit; wake = wakeTime6(state)) {
     const [next, effects] = step6(state, at6(wake, { tag: 'timer' }, random), POLICY6);
     for (const each of effects) if (each.tag === 'send') sent.push([wake, each.message.type]);
+    // A timer that changes nothing would come for ever.
+    if (next === state) throw new Error(`stuck in ${state.tag} at ${wake}`);
     state = next;
   }
   return [state, sent];

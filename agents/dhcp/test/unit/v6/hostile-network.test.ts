@@ -142,6 +142,8 @@ interface Done {
   readonly tag: Effect6['tag'];
 }
 
+const MOST_EFFECTS = 100_000;
+
 /** The most messages and writes of a client in any one minute of an hour in a hostile network. */
 function besiege(attacker: Attacker): { messages: number; writes: number } {
   const done: Done[] = [];
@@ -151,6 +153,7 @@ function besiege(attacker: Attacker): { messages: number; writes: number } {
     const input = queue.shift() ?? { tag: 'timer' };
     const [next, effects] = step6(state, { ...input, now, transactionId: 1, random: 0.5 }, POLICY);
     state = next;
+    if (done.length > MOST_EFFECTS) throw new Error(`busy in ${state.tag} at ${now}`);
     done.push(...effects.map(({ tag }) => ({ minute: Math.floor(now / 60_000), tag })));
     queue.push(...effects.flatMap((effect) => attacker(effect) ?? []));
     now = Math.max(now + 1, queue.length > 0 ? 0 : (wakeTime6(state) ?? Infinity));

@@ -50,6 +50,6 @@ export const REFRESH = { usual: 86_400, least: 600 } as const;
 
 const LONGEST_PAUSE = 30 * 60 * SECOND;
 
-/** Returns the pause after the `count`-th failure in a row, counted from 1: a server that refuses must not be flooded. */
+/** Returns the pause after the `count`-th failure in a row, counted from 1, so that no refusing server is flooded. */
 export const failurePause = (count: number): Millis =>
   Math.min(SECOND * 2 ** Math.min(count - 1, 20), LONGEST_PAUSE);

@@ -5,6 +5,8 @@ import type { OtherConfig } from '../../../src/core/v6/lease/other-config.ts';
 import { decodeMessage6, encodeMessage6 } from '../../../src/core/v6/wire/message.ts';
 
 const LEAST_RENEWAL = 30_000;
+/** Unspecified, loopback, fe80::/10 and ff00::/8 in their canonical text. */
+const UNUSABLE = /^(?:::1?$|fe[89ab][\da-f]:|ff[\da-f]{2}:)/;
 
 export function check(holds: boolean, what: string): void {
   if (!holds) throw new Error(what);
@@ -46,7 +48,7 @@ function checkLease(lease: Lease6, now: number): void {
   for (const { address, preferredUntil, validUntil } of addresses) {
     check(validUntil > now, `${address} is used after its end`);
     check(preferredUntil <= validUntil, `${address} is preferred for too long`);
-    check(!/^(?:::|f[ef])/.test(address), `address ${address}`);
+    check(!UNUSABLE.test(address), `address ${address}`);
   }
   for (const { tag, address } of planLease6(lease, 2, [], now)) {
     check(tag === 'set-address' && address.prefix === 128, `${tag} ${address.prefix}`);

@@ -4,6 +4,9 @@ import { parseIpv4 } from './ipv4.ts';
 const GROUPS = 8;
 const GROUP = /^[0-9a-f]{1,4}$/i;
 
+const textOf = (part: readonly number[]): string =>
+  part.map((group) => group.toString(16)).join(':');
+
 /** Formats sixteen bytes in the one canonical form, as `2001:db8::1`. RFC 5952 §4. */
 export function formatIpv6(bytes: Uint8Array): string {
   if (bytes.length !== 2 * GROUPS)
@@ -11,10 +14,8 @@ export function formatIpv6(bytes: Uint8Array): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const groups = Array.from({ length: GROUPS }, (_, at) => view.getUint16(2 * at));
   const { start, length } = longestZeros(groups);
-  const text = (part: readonly number[]): string =>
-    part.map((group) => group.toString(16)).join(':');
-  if (length < 2) return text(groups);
-  return `${text(groups.slice(0, start))}::${text(groups.slice(start + length))}`;
+  if (length < 2) return textOf(groups);
+  return `${textOf(groups.slice(0, start))}::${textOf(groups.slice(start + length))}`;
 }
 
 /** Returns the first of the longest runs of zero groups. */
@@ -35,9 +36,7 @@ export function parseIpv6(text: string): Uint8Array<ArrayBuffer> {
   };
   const halves = text.split('::');
   if (halves.length > 2) return fail();
-  const [head = [], tail] = halves.map((half, at) =>
-    bytesOf(half, at === halves.length - 1, fail),
-  );
+  const [head = [], tail] = halves.map((half, at) => bytesOf(half, at === halves.length - 1, fail));
   const missing = 2 * GROUPS - head.length - (tail?.length ?? 0);
   // `::` stands for at least one group.
   if (tail === undefined ? missing !== 0 : missing < 2) return fail();

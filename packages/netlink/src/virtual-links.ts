@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter } from '@kios/bytes';
+import { ByteReader, ByteWriter, toHex } from '@kios/bytes';
 import { openNetlink } from '@kios/syscall';
 
 import { Conversation } from './conversation.ts';
@@ -12,12 +12,16 @@ const NETLINK_ROUTE = 0;
 const RTM = { newLink: 16, deleteLink: 17, getLink: 18 } as const;
 /** Bytes of `struct ifinfomsg`. */
 const HEADER = 16;
-const IFLA = { link: 5, linkInfo: 18 } as const;
+const IFLA = { link: 5, linkInfo: 18, group: 27, permanentAddress: 54 } as const;
 
 /** A link with what it is set to. */
 export interface LinkState extends Link {
   /** Index of the link that it is on, or of a veth's peer. */
   readonly parent: number | undefined;
+  /** Hardware address that the device was made with, where it has one: a bond's ports take the bond's. */
+  readonly permanentMac: string | undefined;
+  /** 0 unless its maker chose another one. */
+  readonly group: number;
   /** By their names in `LINK_SETTINGS`; empty for other kinds. */
   readonly settings: Readonly<Record<string, number>>;
 }
@@ -28,7 +32,14 @@ export function decodeLinkState(payload: Uint8Array): LinkState {
   reader.skip(HEADER);
   const attributes = decodeAttributes(reader.rest());
   const { settings } = decodeLinkInfo(attributes.get(IFLA.linkInfo));
-  return { ...link, parent: u32Of(attributes, IFLA.link), settings };
+  const permanent = attributes.get(IFLA.permanentAddress);
+  return {
+    ...link,
+    parent: u32Of(attributes, IFLA.link),
+    permanentMac: permanent && toHex(permanent, ':'),
+    group: u32Of(attributes, IFLA.group) ?? 0,
+    settings,
+  };
 }
 
 /** The links of this network namespace that can be made and deleted: bonds, bridges and VLANs. */

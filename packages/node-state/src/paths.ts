@@ -9,6 +9,7 @@ export const STATE = {
   chronyDir: '/run/kios/chrony',
   time: '/run/kios/time/state.json',
   platformDir: '/run/kios/platform',
+  cluster: '/run/kios/platform/cluster.json',
   platform: '/run/kios/platform/platform.json',
   modules: '/run/kios/modules/status.json',
   modulesReady: '/run/kios/modules/ready',

@@ -29,6 +29,10 @@ const fits = (pattern: string, text: string | undefined): boolean =>
 /** Returns the hardware address that stays the same while the link is in a bond. */
 export const macOf = ({ permanentMac, mac }: LinkState): string => permanentMac ?? mac;
 
+/** The loopback has no device, and is meant only by its name. */
+const isCard = (card: Present, name: string | undefined): boolean =>
+  card.isHardware || (name === 'lo' && card.name === name);
+
 /**
  * Returns whether a card is meant: everything that is given has to match. A card that has got its `set-name` goes on
  * matching, though its name does not.
@@ -38,7 +42,7 @@ export function matches(
   setName: string | undefined,
   card: Present,
 ): boolean {
-  if (!card.isHardware) return false;
+  if (!isCard(card, name)) return false;
   if (macaddress !== undefined && macaddress.toLowerCase() !== macOf(card)) return false;
   if (path !== undefined && !fits(path, card.path)) return false;
   if (drivers.length > 0 && !drivers.some((driver) => fits(driver, card.driver))) return false;

@@ -41,7 +41,27 @@ export interface LinkPlan {
 /** What the links that are made have in common. */
 type Made = Pick<VirtualLink, 'name' | 'group' | 'mac' | 'mtu'>;
 
-const isMade = ({ group }: Present): boolean => group === GROUP;
+export const isMade = ({ group }: Present): boolean => group === GROUP;
+
+/**
+ * Finds the links of a file in the kernel, by their ids. A card that several parts of the file match belongs to the
+ * first.
+ */
+export function findLinks(
+  config: NetworkConfig,
+  present: readonly Present[],
+): ReadonlyMap<string, readonly Present[]> {
+  const taken = new Set<Present>();
+  const find = (link: Link): readonly Present[] => {
+    if (link.kind !== 'ethernet') return present.filter(({ name }) => name === link.id);
+    const cards = present.filter(
+      (card) => !taken.has(card) && matches(link.match, link.setName, card),
+    );
+    for (const card of cards) taken.add(card);
+    return cards;
+  };
+  return new Map(config.links.map((link) => [link.id, find(link)]));
+}
 
 /** The links of a file as they are found in the kernel. */
 class Planner {
@@ -55,21 +75,7 @@ class Planner {
   constructor(config: NetworkConfig, present: readonly Present[]) {
     this.#config = config;
     this.#present = present;
-    this.#found = this.#findAll();
-  }
-
-  /** A card that several parts of the file match belongs to the first. */
-  #findAll(): ReadonlyMap<string, readonly Present[]> {
-    const taken = new Set<Present>();
-    const find = (link: Link): readonly Present[] => {
-      if (link.kind !== 'ethernet') return this.#present.filter(({ name }) => name === link.id);
-      const cards = this.#present.filter(
-        (card) => !taken.has(card) && matches(link.match, link.setName, card),
-      );
-      for (const card of cards) taken.add(card);
-      return cards;
-    };
-    return new Map(this.#config.links.map((link) => [link.id, find(link)]));
+    this.#found = findLinks(config, present);
   }
 
   plan(): LinkPlan {

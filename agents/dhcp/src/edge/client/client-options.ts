@@ -15,6 +15,9 @@ export interface ClientOptions {
   readonly plan: PlanPolicy;
   /** Keep UDP port 68 open while a lease is held: a daemon does, a one-shot has no use for it. */
   readonly listen: boolean;
+  /** Whether the lease's search domains, and its time servers, are for anybody. */
+  readonly useDomains: boolean;
+  readonly useNtp: boolean;
 }
 
 export interface ClientPorts {

@@ -5,13 +5,10 @@ import { logWait, sleep } from '@kios/agent';
 import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
 import { isErrno, lock, type Lock, SyscallError, tryLock } from '@kios/syscall';
 
-import {
-  type Choice,
-  foreignAddresses,
-  isCandidate,
-  isKernelConfigured,
-} from '../../core/kernel/links.ts';
+import { foreignAddresses, isKernelConfigured } from '../../core/kernel/links.ts';
 import { isInUse, isLeased } from '../../core/kernel/plan.ts';
+import type { Override } from '../../core/network/client-settings.ts';
+import type { LinkSettings } from '../../core/settings/settings.ts';
 import { readPresent } from '../kernel/apply.ts';
 import { bootTime } from '../kernel/clock.ts';
 import type { Folders } from '../lease/lease-files.ts';
@@ -23,10 +20,18 @@ const METRIC = { first: 100, step: 10 } as const;
 const RESTART_MS = 1000;
 const ALL = ['link', 'address', 'route'] as const;
 
+/** How a link is served. A client starts anew when it changes. */
+export interface Role {
+  readonly override?: (settings: LinkSettings) => Override;
+  /** The boot does not wait for the link. */
+  readonly isOptional: boolean;
+}
+
 export interface Supervision {
-  readonly choice: Choice;
+  /** Returns how a link is served; undefined: not at all. An unchanged role is the same object. */
+  readonly roleOf: (link: Link) => Role | undefined;
   /** Returns the options of a link. `metric` orders links by discovery. */
-  readonly optionsFor: (link: Link, metric: number) => ClientOptions;
+  readonly optionsFor: (link: Link, metric: number, role: Role) => ClientOptions;
   /** Another instance's lease is enough: there is no need to wait until that instance ends. */
   readonly oneShot: boolean;
   /** Called when a link has a carrier. */
@@ -39,6 +44,7 @@ interface Served {
   readonly name: string;
   readonly mac: string;
   readonly metric: number;
+  readonly role: Role;
   readonly stop: AbortController;
   client: Client | undefined;
   carrier: boolean;
@@ -62,11 +68,16 @@ export class Supervisor {
     await Promise.race([this.#follow(rtnetlink, signal), this.#failed.promise]);
   }
 
+  /** Looks at all links again, because roles have changed. */
+  async refresh(signal: AbortSignal): Promise<void> {
+    for (const link of await this.#ports.rtnetlink.links()) this.#onLink(link, signal);
+  }
+
   async #follow(rtnetlink: Rtnetlink, signal: AbortSignal): Promise<void> {
     // A one-shot ends before others could remove anything of its lease.
     const kinds = this.#supervision.oneShot ? (['link', 'address'] as const) : ALL;
     const events = rtnetlink.events(signal, kinds);
-    for (const link of await rtnetlink.links()) this.#onLink(link, signal);
+    await this.refresh(signal);
     if (this.#served.size === 0) this.#ports.log.info({ ev: 'link.wait', console: true });
     for await (const event of events) await this.#onEvent(event, signal);
   }
@@ -87,7 +98,7 @@ export class Supervisor {
   }
 
   async #lookAround(signal: AbortSignal): Promise<void> {
-    for (const link of await this.#ports.rtnetlink.links()) this.#onLink(link, signal);
+    await this.refresh(signal);
     for (const { client } of this.#served.values()) client?.disturbed();
   }
 
@@ -99,23 +110,24 @@ export class Supervisor {
 
   #onLink(link: Link, signal: AbortSignal): void {
     const served = this.#served.get(link.index);
-    const wanted = isCandidate(link, this.#supervision.choice, isHardware);
+    const role = this.#supervision.roleOf(link);
     // With another name or hardware address it is another link to servers and to our files.
-    const same = served?.name === link.name && served.mac === link.mac;
-    if (served !== undefined && wanted && same) {
+    const same = served?.name === link.name && served.mac === link.mac && served.role === role;
+    if (served !== undefined && same) {
       this.#onCarrier(served, link);
       return;
     }
     this.#onGone(link);
-    if (wanted) this.#add(link, signal);
+    if (role !== undefined) this.#add(link, role, signal);
   }
 
-  #add(link: Link, signal: AbortSignal): void {
+  #add(link: Link, role: Role, signal: AbortSignal): void {
     const stop = new AbortController();
     const served: Served = {
       name: link.name,
       mac: link.mac,
       metric: this.#freeMetric(),
+      role,
       stop,
       client: undefined,
       carrier: false,
@@ -149,7 +161,11 @@ export class Supervisor {
   #onAddress(address: Address): void {
     const served = this.#served.get(address.ifindex);
     const elsewhere = served !== undefined && served.client === undefined && isLeased(address);
-    if (elsewhere && this.#supervision.oneShot) this.#supervision.onBound(served.name);
+    if (elsewhere && this.#supervision.oneShot) this.#onBound(served);
+  }
+
+  #onBound({ name, role }: Served): void {
+    if (!role.isOptional) this.#supervision.onBound(name);
   }
 
   #onGone(link: Link): void {
@@ -162,9 +178,9 @@ export class Supervisor {
 
   async #serve(link: Link, served: Served, signal: AbortSignal): Promise<void> {
     const { log } = this.#ports;
-    using taken = await this.#lock(link, signal);
+    using taken = await this.#lock(link, served, signal);
     log.debug({ ev: 'lock', file: taken?.file });
-    const options = this.#supervision.optionsFor(link, served.metric);
+    const options = this.#supervision.optionsFor(link, served.metric, served.role);
     while (!signal.aborted) {
       try {
         await this.#runClient(link, served, options, signal);
@@ -188,7 +204,7 @@ export class Supervisor {
     const takenOver = options.settings.force ? undefined : kernelAddress(link, foreign);
     if (foreign.length > 0 && !options.settings.force && takenOver === undefined) {
       log.warn({ ev: 'link.foreign', link: link.name, why: 'it has an address that is not ours' });
-      this.#supervision.onBound(link.name);
+      this.#onBound(served);
       await stopped(signal);
       return;
     }
@@ -196,7 +212,7 @@ export class Supervisor {
     const plan = { ...options.plan, takenOver };
     const client = new Client(link, { ...options, plan }, this.#ports);
     served.client = client;
-    void client.bound.then(() => this.#supervision.onBound(link.name));
+    void client.bound.then(() => this.#onBound(served));
     client.carrier(served.carrier, true);
     await client.run(signal);
   }
@@ -205,11 +221,11 @@ export class Supervisor {
    * Takes the link's lock. Two instances overlap when a pod is replaced: the second one waits until the first one's
    * client ends. A disk that is read-only or full must not cost the node its address: then it goes on without a lock.
    */
-  async #lock(link: Link, signal: AbortSignal): Promise<Lock | undefined> {
+  async #lock(link: Link, served: Served, signal: AbortSignal): Promise<Lock | undefined> {
     const { log, files } = this.#ports;
     const file = lockFile(files.folders, link);
     try {
-      return tryLock(file) ?? (await this.#waitForLock(file, link, signal));
+      return tryLock(file) ?? (await this.#waitForLock(file, link, served, signal));
     } catch (err) {
       if (!(err instanceof SyscallError)) throw err;
       log.warn({ ev: 'lock.fail', link: link.name, err });
@@ -217,14 +233,14 @@ export class Supervisor {
     }
   }
 
-  async #waitForLock(file: string, link: Link, signal: AbortSignal): Promise<Lock> {
+  async #waitForLock(file: string, link: Link, served: Served, signal: AbortSignal): Promise<Lock> {
     const { log, files, rtnetlink } = this.#ports;
     if (this.#supervision.oneShot) {
       const held = await files.readRunning(link.name, link.mac);
       const present = await readPresent(rtnetlink, link.index);
       const done =
         held !== undefined && present !== undefined && isInUse(held.held, present, bootTime());
-      if (done) this.#supervision.onBound(link.name);
+      if (done) this.#onBound(served);
     }
     return lock(file, { signal, waiting: logWait(log, { link: link.name }) });
   }

@@ -32,21 +32,25 @@ export class Configurator {
   readonly #publisher: Publisher;
   #plan: PlanPolicy;
   readonly #dns: boolean;
+  /** The operator chose the metric. */
+  readonly #isMetricSet: boolean;
   #carrierAt: Millis | undefined;
   #mtuSetAt: Millis | undefined;
   /** The MTU that went to the routes last, for IPv6's sake. */
   #smallMtu: number | undefined;
 
-  constructor(link: Link, { plan, settings }: ClientOptions, ports: ClientPorts) {
+  constructor(link: Link, options: ClientOptions, ports: ClientPorts) {
     this.#link = link;
     this.#rtnetlink = ports.rtnetlink;
     this.#files = ports.files;
     this.#log = ports.log;
-    this.#plan = plan;
+    this.#plan = options.plan;
+    const { useDomains, useNtp, settings } = options;
     const { dns, options: types } = settings;
     this.#dns = dns;
-    const names = { link: link.name, mac: link.mac, dns, types };
-    this.#publisher = new Publisher(names, ports.files, ports.log);
+    this.#isMetricSet = settings.metric !== undefined;
+    const how = { link: link.name, mac: link.mac, dns, useDomains, useNtp, types };
+    this.#publisher = new Publisher(how, ports.files, ports.log);
   }
 
   carrier(up: boolean, enabled: boolean): void {
@@ -58,11 +62,14 @@ export class Configurator {
     }
   }
 
-  /** Takes over a lease that is already in the kernel and in the files. */
-  adopt(running: Remembered, present: Present): void {
+  /** Takes over a lease that is already in the kernel and in the files. Its settings may have changed. */
+  async adopt(running: Remembered, present: Present): Promise<void> {
     this.remember(running);
     this.#keepMetric(present);
-    if (this.#dns) this.#files.adopt(this.#link.name, this.#plan.metric, running.held.lease);
+    const { lease } = running.held;
+    if (this.#dns) this.#files.adopt(this.#link.name, this.#plan.metric, lease);
+    else await this.#files.dropResolver(this.#link.name);
+    await this.#carryOut(planLease(running.held, present, this.#plan, bootTime()));
   }
 
   remember({ mtuOnRoutes }: Remembered): void {
@@ -143,6 +150,7 @@ export class Configurator {
 
   /** Keeps the metric that another instance chose: another one would double the routes. */
   #keepMetric({ addresses, link }: Present): void {
+    if (this.#isMetricSet) return;
     const mine = addresses.find((each) => each.ifindex === link.index && isLeased(each));
     if (mine?.metric !== undefined) this.#plan = { ...this.#plan, metric: mine.metric };
   }

@@ -59,6 +59,11 @@ export class LeaseFiles {
     await this.#writeResolvConf();
   }
 
+  /** Removes the link's name servers from resolv.conf. */
+  async dropResolver(link: string): Promise<void> {
+    if (this.#resolvers.delete(link)) await this.#writeResolvConf();
+  }
+
   async publishLease(record: StoredLease): Promise<void> {
     const content = formatState(StoredLease, record);
     await writeAtomic(this.#running(record.if), content, 0o644);
@@ -67,7 +72,7 @@ export class LeaseFiles {
 
   /** Removes the lease for other programs. Its address stays known, to ask for it again. */
   async withdraw(link: string): Promise<void> {
-    if (this.#resolvers.delete(link)) await this.#writeResolvConf();
+    await this.dropResolver(link);
     await rm(this.#running(link), { force: true });
   }
 

@@ -24,7 +24,7 @@ export interface AppliedLinks extends Pick<LinkPlan, 'waiting' | 'obstacles'> {
   readonly settled: boolean;
 }
 
-async function readPresent({ links, deviceOf = readDevice }: LinkPorts): Promise<Present[]> {
+export async function readLinks({ links, deviceOf = readDevice }: LinkPorts): Promise<Present[]> {
   const states = await links.list();
   return states.map((link) => {
     const device = deviceOf(link.name);
@@ -68,7 +68,7 @@ const describe = (step: Step): Record<string, unknown> => {
  */
 export async function applyLinks(config: NetworkConfig, ports: LinkPorts): Promise<AppliedLinks> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const { steps, waiting, obstacles } = planLinks(config, await readPresent(ports));
+    const { steps, waiting, obstacles } = planLinks(config, await readLinks(ports));
     if (steps.length === 0) return { settled: true, waiting, obstacles };
     let failed = false;
     for (const step of steps) {
@@ -82,6 +82,6 @@ export async function applyLinks(config: NetworkConfig, ports: LinkPorts): Promi
     }
     if (failed) return { settled: false, waiting, obstacles };
   }
-  const { waiting, obstacles } = planLinks(config, await readPresent(ports));
+  const { waiting, obstacles } = planLinks(config, await readLinks(ports));
   return { settled: false, waiting, obstacles };
 }

@@ -9,7 +9,7 @@ export interface FileRole {
   readonly isOptional: boolean;
 }
 
-/** Returns the role of each link that gets its IPv4 address by DHCP, by its index. */
+/** Returns the role of each link that gets its IPv4 address by DHCP, by its index. Others may take one as a port. */
 export function rolesOf(
   config: NetworkConfig,
   found: ReadonlyMap<string, readonly Present[]>,
@@ -17,7 +17,9 @@ export function rolesOf(
   const roles = config.links.flatMap(({ id, dhcp4, optional }) =>
     dhcp4 === undefined
       ? []
-      : (found.get(id) ?? []).map(({ index }) => [index, { dhcp4, isOptional: optional }] as const),
+      : (found.get(id) ?? [])
+          .filter(({ master }) => master === undefined)
+          .map(({ index }) => [index, { dhcp4, isOptional: optional }] as const),
   );
   return new Map(roles);
 }

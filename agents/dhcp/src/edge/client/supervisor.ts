@@ -7,6 +7,7 @@ import { isErrno, lock, type Lock, SyscallError, tryLock } from '@kios/syscall';
 
 import { foreignAddresses, isKernelConfigured } from '../../core/kernel/links.ts';
 import { isInUse, isLeased } from '../../core/kernel/plan.ts';
+import { isTaker, successorOf } from '../../core/kernel/successor.ts';
 import type { Override } from '../../core/network/client-settings.ts';
 import type { LinkSettings } from '../../core/settings/settings.ts';
 import { readPresent } from '../kernel/apply.ts';
@@ -15,6 +16,7 @@ import type { Folders } from '../lease/lease-files.ts';
 import { isPassingMac } from '../settings/identity.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { Client } from './client.ts';
+import { leaveLink, moveLease } from './leave-link.ts';
 
 const METRIC = { first: 100, step: 10 } as const;
 const RESTART_MS = 1000;
@@ -46,6 +48,8 @@ interface Served {
   readonly metric: number;
   readonly role: Role;
   readonly stop: AbortController;
+  /** Resolves when its client has ended and the link's lock is free. */
+  done: Promise<void>;
   client: Client | undefined;
   carrier: boolean;
 }
@@ -55,6 +59,10 @@ export class Supervisor {
   readonly #supervision: Supervision;
   readonly #ports: ClientPorts;
   readonly #served = new Map<number, Served>();
+  /** Bridges and bonds that others made and put a served link into, by index. */
+  readonly #followed = new Map<number, Role>();
+  /** What still happens to the lease of a link that was served, by hardware address. */
+  readonly #leaving = new Map<string, Promise<void>>();
   readonly #failed = Promise.withResolvers<never>();
 
   constructor(supervision: Supervision, ports: ClientPorts) {
@@ -87,7 +95,7 @@ export class Supervisor {
       case 'overrun':
         return this.#lookAround(signal);
       case 'link':
-        if (event.gone) this.#onGone(event.link);
+        if (event.gone) this.#onDeleted(event.link);
         else this.#onLink(event.link, signal);
         return;
       case 'address':
@@ -110,18 +118,31 @@ export class Supervisor {
 
   #onLink(link: Link, signal: AbortSignal): void {
     const served = this.#served.get(link.index);
-    const role = this.#supervision.roleOf(link);
+    const role = this.#roleOf(link);
     // With another name or hardware address it is another link to servers and to our files.
-    const same = served?.name === link.name && served.mac === link.mac && served.role === role;
-    if (served !== undefined && same) {
+    const same = served?.name === link.name && served.mac === link.mac;
+    if (served !== undefined && same && served.role === role) {
       this.#onCarrier(served, link);
       return;
     }
-    this.#onGone(link);
-    if (role !== undefined) this.#add(link, role, signal);
+    if (served !== undefined) this.#end(served, link.index);
+    if (served !== undefined && role === undefined) this.#leave(link, served, signal);
+    if (role === undefined) return;
+    this.#reclaim(link);
+    this.#add(link, role, served, signal);
   }
 
-  #add(link: Link, role: Role, signal: AbortSignal): void {
+  /** One that was followed before this instance started has a lease in its files. */
+  #roleOf(link: Link): Role | undefined {
+    const role = this.#supervision.roleOf(link) ?? this.#followed.get(link.index);
+    if (role !== undefined || !isTaker(link) || link.master !== undefined) return role;
+    if (!this.#ports.files.hasRunning(link.name)) return undefined;
+    const followed: Role = { isOptional: false };
+    this.#followed.set(link.index, followed);
+    return followed;
+  }
+
+  #add(link: Link, role: Role, before: Served | undefined, signal: AbortSignal): void {
     const stop = new AbortController();
     const served: Served = {
       name: link.name,
@@ -129,13 +150,19 @@ export class Supervisor {
       metric: this.#freeMetric(),
       role,
       stop,
+      done: Promise.resolve(),
       client: undefined,
       carrier: false,
     };
     this.#served.set(link.index, served);
     this.#onCarrier(served, link);
     const until = AbortSignal.any([signal, stop.signal]);
-    this.#serve(link, served, until).catch((error: unknown) => {
+    const serve = async (): Promise<void> => {
+      await before?.done;
+      await this.#leaving.get(link.mac);
+      if (!until.aborted) await this.#serve(link, served, until);
+    };
+    served.done = serve().catch((error: unknown) => {
       if (!until.aborted) this.#failed.reject(error);
     });
   }
@@ -168,12 +195,66 @@ export class Supervisor {
     if (!role.isOptional) this.#supervision.onBound(name);
   }
 
-  #onGone(link: Link): void {
+  #onDeleted(link: Link): void {
+    this.#followed.delete(link.index);
     const served = this.#served.get(link.index);
     if (served === undefined) return;
+    this.#end(served, link.index);
+    const withdraw = async (): Promise<void> => {
+      await served.done;
+      const { rtnetlink, files } = this.#ports;
+      // A bridge's port, which asks for the address again.
+      const port = (await rtnetlink.links()).find(({ mac }) => mac === served.mac);
+      if (port === undefined) await files.withdraw(served.name);
+      else await files.move(served.name, port.name, served.mac);
+    };
+    this.#settle(served, withdraw());
+  }
+
+  /** Takes the lease back from a followed link whose port is free again. */
+  #reclaim(link: Link): void {
+    for (const index of this.#followed.keys()) {
+      const served = this.#served.get(index);
+      if (index === link.index || served?.mac !== link.mac) continue;
+      this.#followed.delete(index);
+      this.#end(served, index);
+      const move = async (): Promise<void> => {
+        await served.done;
+        await moveLease({ index, name: served.name }, link, this.#ports);
+      };
+      this.#settle(served, move());
+    }
+  }
+
+  #end(served: Served, index: number): void {
     this.#ports.log.warn({ ev: 'link.gone', link: served.name });
-    this.#served.delete(link.index);
+    this.#served.delete(index);
     served.stop.abort();
+  }
+
+  /** Takes the lease off a link that is no longer served: to the link above it, or altogether. */
+  #leave(link: Link, served: Served, signal: AbortSignal): void {
+    const leave = async (): Promise<void> => {
+      await served.done;
+      const successor = successorOf(link, await this.#ports.rtnetlink.links());
+      if (successor === undefined) return leaveLink(link, this.#ports);
+      await moveLease(link, successor, this.#ports);
+      if (this.#supervision.roleOf(successor) !== undefined) return;
+      this.#followed.set(successor.index, served.role);
+      if (!signal.aborted) this.#onLink(successor, signal);
+    };
+    this.#followed.delete(link.index);
+    this.#settle(served, leave());
+  }
+
+  /** Whatever serves this hardware address next waits for the work. */
+  #settle({ mac, name }: Served, work: Promise<void>): void {
+    const settled = work
+      .catch((err: unknown) => this.#ports.log.error({ ev: 'lease.fail', link: name, err }))
+      .finally(() => {
+        if (this.#leaving.get(mac) === settled) this.#leaving.delete(mac);
+      });
+    this.#leaving.set(mac, settled);
   }
 
   async #serve(link: Link, served: Served, signal: AbortSignal): Promise<void> {

@@ -40,7 +40,7 @@ export async function readPresent(
 export async function applyChanges(
   rtnetlink: Rtnetlink,
   changes: readonly Change[],
-  link: Link,
+  link: Pick<Link, 'name'>,
   log: Logger,
 ): Promise<void> {
   for (const change of changes) await applyChange(rtnetlink, change, link, log);
@@ -49,7 +49,7 @@ export async function applyChanges(
 async function applyChange(
   rtnetlink: Rtnetlink,
   change: Change,
-  link: Link,
+  link: Pick<Link, 'name'>,
   log: Logger,
 ): Promise<void> {
   switch (change.tag) {
@@ -76,7 +76,7 @@ async function applyChange(
 async function setRoute(
   rtnetlink: Rtnetlink,
   route: Parameters<Rtnetlink['replaceRoute']>[0],
-  link: Link,
+  link: Pick<Link, 'name'>,
   log: Logger,
 ): Promise<void> {
   try {

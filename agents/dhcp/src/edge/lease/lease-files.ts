@@ -70,6 +70,21 @@ export class LeaseFiles {
     await writeAtomic(this.#last(record.if), content, 0o600);
   }
 
+  /** Gives a link's lease, of this boot and for the next, to another link with the same hardware address. */
+  async move(from: string, to: string, mac: string): Promise<void> {
+    const running = await this.#read(this.#running(from), mac);
+    const last = running ?? (await this.#read(this.#last(from), mac));
+    if (running !== undefined) await this.publishLease({ ...running, if: to });
+    else if (last !== undefined)
+      await writeAtomic(this.#last(to), formatState(StoredLease, { ...last, if: to }), 0o600);
+    await this.forget(from);
+  }
+
+  /** Returns whether the link has a lease for others to read. */
+  hasRunning(link: string): boolean {
+    return existsSync(this.#running(link));
+  }
+
   /** Removes the lease for other programs. Its address stays known, to ask for it again. */
   async withdraw(link: string): Promise<void> {
     await this.dropResolver(link);

@@ -1,9 +1,10 @@
-import { ByteReader, ByteWriter, toHex } from '@kios/bytes';
+import { ByteReader, ByteWriter, formatIpv6, toHex } from '@kios/bytes';
 import { openNetlink } from '@kios/syscall';
 
 import { Conversation } from './conversation.ts';
-import { decodeLink, type Link } from './link.ts';
-import { decodeAttributes, NLM_F, u32Of } from './message.ts';
+import { AF } from './family.ts';
+import { decodeLink, type Generation, GENERATIONS, INET6, type Link } from './link.ts';
+import { type Attributes, decodeAttributes, NLM_F, u32Of } from './message.ts';
 import { decodeLinkInfo, encodeVirtualLink, type VirtualLink } from './virtual-link.ts';
 
 export { LINK_SETTINGS, type LinkKind, type SettingsOf, type VirtualLink } from './virtual-link.ts';
@@ -12,7 +13,7 @@ const NETLINK_ROUTE = 0;
 const RTM = { newLink: 16, deleteLink: 17, getLink: 18 } as const;
 /** Bytes of `struct ifinfomsg`. */
 const HEADER = 16;
-const IFLA = { link: 5, linkInfo: 18, group: 27, permanentAddress: 54 } as const;
+const IFLA = { link: 5, linkInfo: 18, afSpec: 26, group: 27, permanentAddress: 54 } as const;
 
 /** A link with what it is set to. */
 export interface LinkState extends Link {
@@ -24,6 +25,10 @@ export interface LinkState extends Link {
   readonly group: number;
   /** By their names in `LINK_SETTINGS`; empty for other kinds. */
   readonly settings: Readonly<Record<string, number>>;
+  /** Undefined where the kernel has no IPv6, also because the link's MTU is too small for it. */
+  readonly ipv6?:
+    | { readonly generation: Generation | undefined; readonly token: string }
+    | undefined;
 }
 
 export function decodeLinkState(payload: Uint8Array): LinkState {
@@ -39,6 +44,19 @@ export function decodeLinkState(payload: Uint8Array): LinkState {
     permanentMac: permanent && toHex(permanent, ':'),
     group: u32Of(attributes, IFLA.group) ?? 0,
     settings,
+    ipv6: decodeInet6(attributes.get(IFLA.afSpec)),
+  };
+}
+
+function decodeInet6(afSpec: Uint8Array | undefined): LinkState['ipv6'] {
+  const families: Attributes = afSpec === undefined ? new Map() : decodeAttributes(afSpec);
+  const inet6 = families.get(AF.ipv6);
+  if (inet6 === undefined || inet6.length === 0) return undefined;
+  const attributes = decodeAttributes(inet6);
+  const token = attributes.get(INET6.token);
+  return {
+    generation: GENERATIONS[attributes.get(INET6.generation)?.[0] ?? -1],
+    token: token === undefined ? '::' : formatIpv6(token),
   };
 }
 

@@ -1,22 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 
-import { logWait, sleep } from '@kios/agent';
+import { sleep } from '@kios/agent';
 import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
-import { isErrno, lock, type Lock, SyscallError, tryLock } from '@kios/syscall';
+import { isErrno } from '@kios/syscall';
 
 import { foreignAddresses, isKernelConfigured } from '../../core/kernel/links.ts';
-import { isInUse, isLeased } from '../../core/kernel/plan.ts';
-import { isTaker, successorOf } from '../../core/kernel/successor.ts';
+import { isLeased } from '../../core/kernel/plan.ts';
+import { isTaker } from '../../core/kernel/successor.ts';
 import type { Override } from '../../core/network/client-settings.ts';
 import type { LinkSettings } from '../../core/settings/settings.ts';
-import { readPresent } from '../kernel/apply.ts';
-import { bootTime } from '../kernel/clock.ts';
-import type { Folders } from '../lease/lease-files.ts';
 import { isPassingMac } from '../settings/identity.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { Client } from './client.ts';
-import { leaveLink, moveLease } from './leave-link.ts';
+import { LeaseMoves } from './lease-moves.ts';
+import { lockLink } from './link-lock.ts';
 
 const METRIC = { first: 100, step: 10 } as const;
 const RESTART_MS = 1000;
@@ -61,13 +58,13 @@ export class Supervisor {
   readonly #served = new Map<number, Served>();
   /** Bridges and bonds that others made and put a served link into, by index. */
   readonly #followed = new Map<number, Role>();
-  /** What still happens to the lease of a link that was served, by hardware address. */
-  readonly #leaving = new Map<string, Promise<void>>();
+  readonly #moves: LeaseMoves;
   readonly #failed = Promise.withResolvers<never>();
 
   constructor(supervision: Supervision, ports: ClientPorts) {
     this.#supervision = supervision;
     this.#ports = ports;
+    this.#moves = new LeaseMoves(ports);
   }
 
   /** Runs until the signal is raised. Fails with the first error that does not pass by itself. */
@@ -102,6 +99,8 @@ export class Supervisor {
       case 'route':
         if (event.gone) this.#onTaken(event);
         else if (event.tag === 'address') this.#onAddress(event.address);
+        return;
+      case 'rule':
     }
   }
 
@@ -159,7 +158,7 @@ export class Supervisor {
     const until = AbortSignal.any([signal, stop.signal]);
     const serve = async (): Promise<void> => {
       await before?.done;
-      await this.#leaving.get(link.mac);
+      await this.#moves.settled(link.mac);
       if (!until.aborted) await this.#serve(link, served, until);
     };
     served.done = serve().catch((error: unknown) => {
@@ -195,20 +194,12 @@ export class Supervisor {
     if (!role.isOptional) this.#supervision.onBound(name);
   }
 
-  #onDeleted(link: Link): void {
-    this.#followed.delete(link.index);
-    const served = this.#served.get(link.index);
+  #onDeleted({ index }: Link): void {
+    this.#followed.delete(index);
+    const served = this.#served.get(index);
     if (served === undefined) return;
-    this.#end(served, link.index);
-    const withdraw = async (): Promise<void> => {
-      await served.done;
-      const { rtnetlink, files } = this.#ports;
-      // A bridge's port, which asks for the address again.
-      const port = (await rtnetlink.links()).find(({ mac }) => mac === served.mac);
-      if (port === undefined) await files.withdraw(served.name);
-      else await files.move(served.name, port.name, served.mac);
-    };
-    this.#settle(served, withdraw());
+    this.#end(served, index);
+    this.#moves.withdraw(served);
   }
 
   /** Takes the lease back from a followed link whose port is free again. */
@@ -218,11 +209,7 @@ export class Supervisor {
       if (index === link.index || served?.mac !== link.mac) continue;
       this.#followed.delete(index);
       this.#end(served, index);
-      const move = async (): Promise<void> => {
-        await served.done;
-        await moveLease({ index, name: served.name }, link, this.#ports);
-      };
-      this.#settle(served, move());
+      this.#moves.move(index, served, link);
     }
   }
 
@@ -232,34 +219,21 @@ export class Supervisor {
     served.stop.abort();
   }
 
-  /** Takes the lease off a link that is no longer served: to the link above it, or altogether. */
+  /** Takes the lease off a link that is no longer served, and follows it. */
   #leave(link: Link, served: Served, signal: AbortSignal): void {
-    const leave = async (): Promise<void> => {
-      await served.done;
-      const successor = successorOf(link, await this.#ports.rtnetlink.links());
-      if (successor === undefined) return leaveLink(link, this.#ports);
-      await moveLease(link, successor, this.#ports);
+    this.#followed.delete(link.index);
+    this.#moves.leave(link, served, (successor) => {
       if (this.#supervision.roleOf(successor) !== undefined) return;
       this.#followed.set(successor.index, served.role);
       if (!signal.aborted) this.#onLink(successor, signal);
-    };
-    this.#followed.delete(link.index);
-    this.#settle(served, leave());
-  }
-
-  /** Whatever serves this hardware address next waits for the work. */
-  #settle({ mac, name }: Served, work: Promise<void>): void {
-    const settled = work
-      .catch((err: unknown) => this.#ports.log.error({ ev: 'lease.fail', link: name, err }))
-      .finally(() => {
-        if (this.#leaving.get(mac) === settled) this.#leaving.delete(mac);
-      });
-    this.#leaving.set(mac, settled);
+    });
   }
 
   async #serve(link: Link, served: Served, signal: AbortSignal): Promise<void> {
     const { log } = this.#ports;
-    using taken = await this.#lock(link, served, signal);
+    // A one-shot needs no lock if another instance's lease is in use.
+    const onHeld = this.#supervision.oneShot ? () => this.#onBound(served) : undefined;
+    using taken = await lockLink(link, this.#ports, onHeld, signal);
     log.debug({ ev: 'lock', file: taken?.file });
     const options = this.#supervision.optionsFor(link, served.metric, served.role);
     while (!signal.aborted) {
@@ -297,42 +271,10 @@ export class Supervisor {
     client.carrier(served.carrier, true);
     await client.run(signal);
   }
-
-  /**
-   * Takes the link's lock. Two instances overlap when a pod is replaced: the second one waits until the first one's
-   * client ends. A disk that is read-only or full must not cost the node its address: then it goes on without a lock.
-   */
-  async #lock(link: Link, served: Served, signal: AbortSignal): Promise<Lock | undefined> {
-    const { log, files } = this.#ports;
-    const file = lockFile(files.folders, link);
-    try {
-      return tryLock(file) ?? (await this.#waitForLock(file, link, served, signal));
-    } catch (err) {
-      if (!(err instanceof SyscallError)) throw err;
-      log.warn({ ev: 'lock.fail', link: link.name, err });
-      return undefined;
-    }
-  }
-
-  async #waitForLock(file: string, link: Link, served: Served, signal: AbortSignal): Promise<Lock> {
-    const { log, files, rtnetlink } = this.#ports;
-    if (this.#supervision.oneShot) {
-      const held = await files.readRunning(link.name, link.mac);
-      const present = await readPresent(rtnetlink, link.index);
-      const done =
-        held !== undefined && present !== undefined && isInUse(held.held, present, bootTime());
-      if (done) this.#onBound(served);
-    }
-    return lock(file, { signal, waiting: logWait(log, { link: link.name }) });
-  }
 }
 
 /** Returns whether the link has a device behind it. */
 export const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
-
-/** Returns the file that one client per link locks. No other pod mounts its folder. */
-export const lockFile = ({ state }: Folders, { name }: Pick<Link, 'name'>): string =>
-  path.join(state, `${name}.lock`);
 
 function stopped(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -15,6 +15,7 @@ import { Alarm } from './alarm.ts';
 import { type AppliedLinks, applyLinks, readLinks } from './apply-links.ts';
 import { JudgementFile } from './judgement-file.ts';
 import { parseNetwork, readNetworkText } from './network-file.ts';
+import { type NetworkStatus, writeNetworkStatus } from './network-status.ts';
 import { type ClusterFolders, reachCluster } from './reach-cluster.ts';
 
 /** A change in the kernel or a folder mostly comes with others. */
@@ -50,6 +51,14 @@ export interface Assignment {
   readonly bound: string | undefined;
 }
 
+const NOTHING_SAID: NetworkStatus = {
+  v: 1,
+  outcome: 'good',
+  faults: [],
+  waiting: [],
+  obstacles: [],
+};
+
 const digestOf = (text: FileText): string =>
   createHash('sha256')
     .update(text ?? '')
@@ -71,7 +80,7 @@ export class HostNetwork {
   #failures = 0;
   /** When the cluster is tried for the first time: what is no longer in force takes a moment to go. */
   #probeFrom: Millis = 0;
-  #said = '';
+  #status: NetworkStatus = NOTHING_SAID;
 
   constructor(options: HostNetworkOptions, ports: HostNetworkPorts) {
     this.#options = options;
@@ -123,8 +132,11 @@ export class HostNetwork {
   /** Reads the file and judges it. One with faults changes nothing; at the start the last good one counts. */
   async #readFile(): Promise<void> {
     const found = await readNetworkText(this.#options.files);
-    const config = found && (await parseNetwork(found.text, found.file, this.#ports.log));
-    if (found !== undefined && config === undefined) {
+    const reading = found && (await parseNetwork(found.text, found.file, this.#ports.log));
+    const faults = reading?.ok === false ? reading.faults : [];
+    this.#say({ file: found?.file, faults });
+    if (faults.length > 0) {
+      this.#say({ outcome: 'fault' });
       if (this.#config === undefined) await this.#adopt(this.#judgement?.good, 'fault');
       return;
     }
@@ -157,13 +169,15 @@ export class HostNetwork {
 
   async #adopt(text: FileText, outcome: string): Promise<void> {
     const { log } = this.#ports;
-    const config = text === undefined ? undefined : await parseNetwork(text, 'network.json', log);
+    const reading = text === undefined ? undefined : await parseNetwork(text, 'network.json', log);
+    const config = reading?.ok === true ? reading.config : undefined;
     this.#inForce = text;
     this.#config = config ?? { links: [] };
     this.#failures = 0;
     this.#probeFrom = bootTime() + PROBE_MS;
     const links = config?.links.map(({ id }) => id);
     log.info({ ev: 'network.file', console: true, outcome, links: links ?? 'auto' });
+    this.#say({ outcome, links });
   }
 
   /** Tries to reach the cluster with the file on trial, and judges it again. */
@@ -179,6 +193,7 @@ export class HostNetwork {
     this.#judgement = accept(this.#present);
     await this.#store.write(this.#judgement);
     this.#ports.log.info({ ev: 'network.good', console: true, reached: reached === true });
+    this.#say({ outcome: 'good' });
   }
 
   /** Brings the kernel in line. Returns the milliseconds until there is something to do without news. */
@@ -198,6 +213,7 @@ export class HostNetwork {
     } catch (err) {
       log.error({ ev: 'network.fail', err });
     }
+    await writeNetworkStatus(this.#options.folders.run, this.#status, log);
     this.#failures = isSettled ? 0 : this.#failures + 1;
     const retry = isSettled ? IDLE_MS : retryDelay(RETRY, this.#failures);
     return this.#judgement?.trial === undefined ? retry : Math.min(retry, PROBE_MS);
@@ -225,11 +241,16 @@ export class HostNetwork {
 
   /** Logs what cannot be done, once. */
   #report({ waiting, obstacles }: AppliedLinks): void {
-    const said = JSON.stringify([waiting, obstacles]);
-    if (said === this.#said) return;
-    this.#said = said;
+    const before = JSON.stringify([this.#status.waiting, this.#status.obstacles]);
+    this.#say({ waiting, obstacles });
+    if (JSON.stringify([waiting, obstacles]) === before) return;
     const { log } = this.#ports;
     if (waiting.length > 0) log.info({ ev: 'network.wait', console: true, links: waiting });
     for (const { id, why } of obstacles) log.warn({ ev: 'network.obstacle', link: id, why });
+  }
+
+  /** Changes the status, which is published with the next steps. */
+  #say(news: Partial<NetworkStatus>): void {
+    this.#status = { ...this.#status, ...news };
   }
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 import { type Logger, readIfThere } from '@kios/agent';
-import type { NetworkConfig } from '@kios/network-config';
+import type { Reading } from '@kios/network-config';
 
 import type { LinkFlags } from '../../core/settings/flags.ts';
 
@@ -33,18 +33,14 @@ export async function readNetworkText(
   return undefined;
 }
 
-/** Reads a text; undefined, with a line for each fault, when it is no network file. */
-export async function parseNetwork(
-  text: string,
-  file: string,
-  log: Logger,
-): Promise<NetworkConfig | undefined> {
+/** Reads a text. Each fault of one that is no network file gets a line. */
+export async function parseNetwork(text: string, file: string, log: Logger): Promise<Reading> {
   const { readNetworkConfig } = await import('@kios/network-config');
   const reading = readNetworkConfig(text);
-  if (reading.ok) return reading.config;
+  if (reading.ok) return reading;
   for (const { line, path: place, what, remedy } of reading.faults.slice(0, MAX_FAULTS)) {
     const code = 'KIOS_DHCP_NETWORK_FILE';
     log.error({ ev: 'network.fault', code, file, line, path: place, why: what, remedy });
   }
-  return undefined;
+  return reading;
 }

@@ -18,7 +18,8 @@ export async function leaveLink(link: Link, { rtnetlink, files, log }: Ports): P
 }
 
 /**
- * Moves a lease to another link with the same hardware address. The address is always on one of them, so connections go on.
+ * Moves a lease to another link with the same hardware address. The address is always on one of them, so connections go
+ * on.
  */
 export async function moveLease(
   from: Pick<Link, 'index' | 'name'>,

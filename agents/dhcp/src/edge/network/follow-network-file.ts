@@ -1,27 +1,15 @@
 import path from 'node:path';
 
-import { DirectoryWatch, type Logger } from '@kios/agent';
-import type { Link, Rtnetlink } from '@kios/netlink';
+import { DirectoryWatch } from '@kios/agent';
+import type { Link } from '@kios/netlink';
 
 import type { LinkFlags } from '../../core/settings/flags.ts';
 import type { Role } from '../client/supervisor.ts';
 import { readBootId } from '../kernel/clock.ts';
 import { hasNetworkFile, networkFiles } from './network-file.ts';
+import type { NetworkPorts, Progress } from './progress.ts';
 
 type RoleOf = (link: Link) => Role | undefined;
-
-/** What a verb does while links come up. */
-export interface Progress {
-  /** End with the first address. */
-  readonly oneShot: boolean;
-  readonly onCarrier: () => void;
-  readonly onBound: (link: string) => void;
-}
-
-export interface NetworkPorts {
-  readonly rtnetlink: Rtnetlink;
-  readonly log: Logger;
-}
 
 /** The part of a host without a network file that one with it has too: nothing else of it is loaded there. */
 export interface FollowedFile {

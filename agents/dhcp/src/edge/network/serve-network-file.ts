@@ -1,8 +1,8 @@
 import { overrideOf } from '../../core/network/client-settings.ts';
 import type { FileRole } from '../../core/network/roles.ts';
 import type { Role } from '../client/supervisor.ts';
-import type { NetworkPorts, Progress } from './follow-network-file.ts';
 import { type Assignment, HostNetwork, type HostNetworkOptions } from './host-network.ts';
+import type { NetworkPorts, Progress } from './progress.ts';
 
 type RoleOf = (link: { readonly index: number }) => Role | undefined;
 

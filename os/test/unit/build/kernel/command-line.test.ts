@@ -25,9 +25,12 @@ it.each([
   ['CONFIG_BONDING', 'bonding.max_bonds=0'],
   ['CONFIG_DUMMY', 'dummy.numdummies=0'],
   ['CONFIG_IFB', 'ifb.numifbs=0'],
-])('keeps the driver of %s, which is in the kernel, from making links by itself', async (option, word) => {
-  const config = await readFile(path.join(repository, 'os/kernel/base.config'), 'utf8');
-  expect(config.split('\n')).toContain(`${option}=y`);
-  for (const line of [commandLine('amd64'), commandLine('arm64'), boardCommandLine('rpi4')])
-    expect(line.split(' ')).toContain(word);
-});
+])(
+  'keeps the driver of %s, which is in the kernel, from making links by itself',
+  async (option, word) => {
+    const config = await readFile(path.join(repository, 'os/kernel/base.config'), 'utf8');
+    expect(config.split('\n')).toContain(`${option}=y`);
+    for (const line of [commandLine('amd64'), commandLine('arm64'), boardCommandLine('rpi4')])
+      expect(line.split(' ')).toContain(word);
+  },
+);

@@ -1,9 +1,17 @@
+import { EXIT, KiosError } from '@kios/errors';
 import type { Argv, CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
 
-/** yargs makes an empty text of a lone hyphen. */
-const given = (file: string): string => (file === '' ? '-' : file);
+/** yargs makes an empty text of a lone hyphen. An empty name, as of an unset variable, must not wait for input. */
+function given(file: string): string {
+  if (file !== '') return file;
+  if (process.argv.includes('-')) return '-';
+  throw new KiosError('KIOS_CLI_USAGE', 'read the network file: its name is empty', {
+    exitCode: EXIT.usage,
+    remedy: 'Name a file, or - for standard input.',
+  });
+}
 
 interface FileArgs {
   file: string;

@@ -50,6 +50,31 @@ const DESCRIBED: Readonly<Record<Format, string>> = {
   OpenStack: 'OpenStack network_data.json',
 };
 
+/** What a text is, in a few words, and its faults as lines. */
+export interface NetworkText {
+  readonly says: string;
+  readonly faults: readonly string[];
+}
+
+/** Describes a network file of which a medium has a copy. */
+export function describeNetworkText(name: string, text: string): NetworkText {
+  const reading = readNetworkConfig(text);
+  if (!reading.ok)
+    return { says: '', faults: reading.faults.map((fault) => formatFault(name, fault)) };
+  return { says: describeReading(reading), faults: [] };
+}
+
+/** Rejects a text that no node would use, after printing its faults. */
+export function refuseFaults(name: string, text: string, say: (line: string) => void): void {
+  const reading = readNetworkConfig(text);
+  if (reading.ok) return;
+  for (const fault of reading.faults) say(formatFault(name, fault));
+  throw refusal(name, reading.faults);
+}
+
+const describeReading = ({ format, config }: Extract<Reading, { ok: true }>): string =>
+  `${DESCRIBED[format]}, ${config.links.length === 1 ? '1 link' : `${config.links.length} links`}`;
+
 /** Checks a network file as a node would read it, and prints all its faults. */
 export async function checkNetworkFile(
   { print }: CommandContext,
@@ -62,8 +87,7 @@ export async function checkNetworkFile(
   if (json) print(JSON.stringify({ file: name, ok: reading.ok, format, faults }));
   else for (const fault of faults) print(formatFault(name, fault));
   if (!reading.ok) throw refusal(name, faults);
-  const { links } = reading.config;
-  if (!json) print(`${name}: ${DESCRIBED[reading.format]}, ${links.length} links, no fault`);
+  if (!json) print(`${name}: ${describeReading(reading)}, no fault`);
 }
 
 /** Prints a network file in the one form that all of its formats come down to. */

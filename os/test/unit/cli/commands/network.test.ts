@@ -30,7 +30,7 @@ afterAll(() => rm(folder, { recursive: true }));
 describe('network check', () => {
   it('takes a file without faults', async () => {
     const { stdout, stderr, exitCode } = await kios(['check', 'good.yaml']);
-    expect(stdout).toBe('good.yaml: netplan, 1 links, no fault');
+    expect(stdout).toBe('good.yaml: netplan, 1 link, no fault');
     expect(stderr).toBe('');
     expect(exitCode).toBe(EXIT.ok);
   });
@@ -62,6 +62,15 @@ describe('network check', () => {
     });
   });
 });
+
+it.each(['check', 'render'])(
+  'network %s of an empty name does not wait for input',
+  async (verb) => {
+    const { stderr, exitCode } = await kios([verb, ''], GOOD);
+    expect(stderr).toMatch(/^kios: cannot read the network file: its name is empty/);
+    expect(exitCode).toBe(EXIT.usage);
+  },
+);
 
 describe('network render', () => {
   it('prints netplan, which it prints again unchanged', async () => {

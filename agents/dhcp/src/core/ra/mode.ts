@@ -35,3 +35,29 @@ export function modeAt(advices: Advices, now: Millis): Mode {
   if (current.some(({ managed }) => managed)) return 'stateful';
   return current.some(({ other }) => other) ? 'stateless' : 'off';
 }
+
+/**
+ * When a link uses DHCPv6: never; as its routers say; also where no router says anything; or whatever routers say, for
+ * links that believe none.
+ */
+export type Dhcp6Choice = 'off' | 'routers' | 'on' | 'always';
+
+/** The flags of the last announcement, as the kernel keeps them. */
+interface KernelFlags {
+  readonly received: boolean;
+  readonly managed: boolean;
+  readonly other: boolean;
+}
+
+/** Returns the mode of a link; `isQuiet` says that its routers have had the time to reply. RFC 4862 §5.5.2. */
+export function chooseMode(
+  choice: Dhcp6Choice,
+  flags: KernelFlags | undefined,
+  isQuiet: boolean,
+): Mode {
+  if (choice === 'off') return 'off';
+  if (choice === 'always') return 'stateful';
+  if (flags?.received !== true) return choice === 'on' && isQuiet ? 'stateful' : 'off';
+  if (flags.managed) return 'stateful';
+  return flags.other ? 'stateless' : 'off';
+}

@@ -16,11 +16,18 @@ import { readPresent } from '../kernel/apply.ts';
 import { bootTime } from '../kernel/clock.ts';
 import type { Folders } from '../lease/lease-files.ts';
 import { isPassingMac } from '../settings/identity.ts';
+import type { Client6 } from '../v6/client6.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { Client } from './client.ts';
 
 const METRIC = { first: 100, step: 10 } as const;
 const RESTART_MS = 1000;
+/** Without IPv6 a node can be used: what fails there is not tried again all the time. */
+const RESTART6_MS = 10_000;
+/** Code of IPv6 waits so long for the first address of IPv4: a boot must not be slower for it. */
+const IPV6_AFTER_MS = 500;
+/** A one-shot waits so long for IPv4 where a router has announced IPv6. */
+const IPV4_GRACE_MS = 10_000;
 const ALL = ['link', 'address', 'route'] as const;
 
 export interface Supervision {
@@ -41,6 +48,7 @@ interface Served {
   readonly metric: number;
   readonly stop: AbortController;
   client: Client | undefined;
+  client6: Client6 | undefined;
   carrier: boolean;
 }
 
@@ -118,6 +126,7 @@ export class Supervisor {
       metric: this.#freeMetric(),
       stop,
       client: undefined,
+      client6: undefined,
       carrier: false,
     };
     this.#served.set(link.index, served);
@@ -143,6 +152,7 @@ export class Supervisor {
     this.#ports.log.info({ ev: 'link.carrier', console: true, link: served.name, carrier });
     if (carrier) this.#supervision.onCarrier();
     served.client?.carrier(carrier, link.up);
+    served.client6?.carrier(carrier);
   }
 
   /** Ends a one-shot whose link gets an address from another instance. */
@@ -165,6 +175,7 @@ export class Supervisor {
     using taken = await this.#lock(link, signal);
     log.debug({ ev: 'lock', file: taken?.file });
     const options = this.#supervision.optionsFor(link, served.metric);
+    void this.#serve6(link, served, options, signal);
     while (!signal.aborted) {
       try {
         await this.#runClient(link, served, options, signal);
@@ -175,6 +186,43 @@ export class Supervisor {
         await sleep(RESTART_MS, signal);
       }
     }
+  }
+
+  /**
+   * Serves IPv6 beside IPv4, whose failures are none of the other's. In a one-shot there is no DHCPv6, whose port is
+   * the daemon's: where a router has announced itself and IPv4 stays away, the daemon is what is missing.
+   */
+  async #serve6(
+    link: Link,
+    served: Served,
+    { settings, plan, hostFile }: ClientOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { oneShot, onBound } = this.#supervision;
+    const { dns, rapidCommit } = settings;
+    const dhcp6 = oneShot ? 'off' : settings.dhcp6;
+    const options = { dhcp6, dns, rapidCommit, metric: plan.metric, hostFile };
+    while (!signal.aborted) {
+      try {
+        await sleep(IPV6_AFTER_MS, signal);
+        const { Client6 } = await import('../v6/client6.ts');
+        const client = new Client6(link, options, this.#ports);
+        served.client6 = client;
+        client.carrier(served.carrier);
+        if (oneShot) void this.#onAnnounced(client, () => onBound(link.name), signal);
+        await client.run(signal);
+      } catch (err) {
+        if (signal.aborted) return;
+        this.#ports.log.error({ ev: 'client6.fail', link: link.name, err });
+        await sleep(RESTART6_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #onAnnounced(client: Client6, done: () => void, signal: AbortSignal): Promise<void> {
+    await client.announced;
+    await sleep(IPV4_GRACE_MS, signal).catch(() => undefined);
+    if (!signal.aborted) done();
   }
 
   async #runClient(

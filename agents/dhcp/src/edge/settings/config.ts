@@ -74,6 +74,7 @@ export function clientOptions(
     policy: { ...settings, identity: { ...identityOf(settings, link), ...readName() } },
     readName,
     plan: { ...settings, metric: settings.metric ?? metric, mtuOnRoutes: false },
+    hostFile: config.hostFile,
     listen,
   };
 }

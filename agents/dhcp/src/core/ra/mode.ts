@@ -42,8 +42,9 @@ export function modeAt(advices: Advices, now: Millis): Mode {
  */
 export type Dhcp6Choice = 'off' | 'routers' | 'on' | 'always';
 
-/** The flags of the last announcement, as the kernel keeps them. */
+/** The flags of the last announcement, as the kernel keeps them even while the link is down. */
 interface KernelFlags {
+  /** One was received since the link came up. */
   readonly received: boolean;
   readonly managed: boolean;
   readonly other: boolean;
@@ -57,7 +58,7 @@ export function chooseMode(
 ): Mode {
   if (choice === 'off') return 'off';
   if (choice === 'always') return 'stateful';
-  if (flags?.received !== true) return choice === 'on' && isQuiet ? 'stateful' : 'off';
-  if (flags.managed) return 'stateful';
-  return flags.other ? 'stateless' : 'off';
+  if (flags?.managed === true) return 'stateful';
+  if (flags?.other === true) return 'stateless';
+  return choice === 'on' && isQuiet && flags?.received !== true ? 'stateful' : 'off';
 }

@@ -42,8 +42,14 @@ export class RouterListener {
     return Math.min(this.#resolvers.wakeAt, this.#soliciting.nextAt, this.#quietAt);
   }
 
+  /** A router has announced itself since the link came up. */
   get isAnnounced(): boolean {
     return this.#flags?.received === true;
+  }
+
+  /** Whether the kernel's flags are to be read: it reports only changes of M and O, and not each announcement. */
+  get isUnsure(): boolean {
+    return this.#linkLocal !== undefined && !this.isAnnounced;
   }
 
   get mode(): Mode {
@@ -55,8 +61,7 @@ export class RouterListener {
     const { received, managed, other } = flags ?? {};
     const before = this.#flags;
     this.#flags = flags;
-    if (received !== true) return;
-    if (before?.received && before.managed === managed && before.other === other) return;
+    if (before?.managed === managed && before?.other === other) return;
     this.#log.info({ ev: 'router.flags', link: this.#link.name, managed, other });
   }
 

@@ -88,6 +88,7 @@ export class Client6 {
       const item = await this.#mailbox.take(signal);
       if (item === undefined) break;
       await this.#handle(item, routers, listener, dhcp);
+      if (listener.isUnsure) await this.#readFlags(routers, listener);
     }
   }
 
@@ -125,12 +126,17 @@ export class Client6 {
   /** Reads what notifications told before they were followed, or while they were lost. */
   async #look(routers: Routers, listener: RouterListener, dhcp: Dhcp6): Promise<void> {
     const { index } = this.#link;
-    listener.setFlags((await routers.flags()).find(({ ifindex }) => ifindex === index));
+    await this.#readFlags(routers, listener);
     const addresses = await this.#ports.rtnetlink.addresses('ipv6');
     const own = addresses.filter(({ ifindex }) => ifindex === index);
     if (own.some(isUsableGlobal)) this.#bound.resolve();
     this.#linkLocal = own.find(isUsableLinkLocal)?.address;
     await this.#onReady(listener, dhcp);
+  }
+
+  async #readFlags(routers: Routers, listener: RouterListener): Promise<void> {
+    const all = await routers.flags();
+    listener.setFlags(all.find(({ ifindex }) => ifindex === this.#link.index));
   }
 
   async #onAddress(

@@ -10,7 +10,6 @@ const Addresses = v.array(
         local: v.string(),
         prefixlen: v.number(),
         scope: v.string(),
-        protocol: v.optional(v.string()),
         tentative: v.optional(v.boolean(), false),
         valid_life_time: v.number(),
       }),
@@ -21,8 +20,6 @@ const Addresses = v.array(
 export interface Address6 {
   /** With its prefix length. */
   readonly address: string;
-  /** Who made it, as `ip` names it. */
-  readonly protocol: string;
   readonly tentative: boolean;
   readonly validSeconds: number;
 }
@@ -35,16 +32,21 @@ export async function globalsOf(netns: Netns, link = 'eth0'): Promise<Address6[]
     .filter(({ scope }) => scope === 'global')
     .map((each) => ({
       address: `${each.local}/${each.prefixlen}`,
-      protocol: each.protocol ?? '',
       tentative: each.tentative,
       validSeconds: each.valid_life_time,
     }));
 }
 
-/** Addresses that a DHCPv6 server gave. */
+/** Addresses that a DHCPv6 server gave: those of routers have the length of their prefix. */
 export async function leasedOf(netns: Netns): Promise<string[]> {
   const all = await globalsOf(netns);
-  return all.filter(({ protocol }) => protocol === 'dhcp').map(({ address }) => address);
+  return all.map(({ address }) => address).filter((address) => address.endsWith('/128'));
+}
+
+/** Returns whether addresses of the link wait for the kernel to make sure that no other host has them. */
+export async function isTentative(netns: Netns, link: string): Promise<boolean> {
+  const links = v.parse(Addresses, await netns.ip('-6', 'address', 'show', 'dev', link));
+  return links.some(({ addr_info }) => addr_info.some(({ tentative }) => tentative));
 }
 
 /** Makes the client's link one that believes routers, as init does with network cards. */

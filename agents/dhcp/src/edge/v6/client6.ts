@@ -103,13 +103,12 @@ export class Client6 {
         this.#carrier = item.up;
         return this.#onReady(listener, dhcp);
       case 'address':
-        if (item.address.ifindex !== this.#link.index) return;
         return this.#onAddress(item.address, item.gone, listener, dhcp);
       case 'flags':
-        if (item.flags.ifindex === this.#link.index) listener.setFlags(item.flags);
+        listener.setFlags(item.flags);
         return;
       case 'options':
-        return item.said.ifindex === this.#link.index ? listener.hear(item.said) : undefined;
+        return listener.hear(item.said);
       case 'overrun':
         listener.askAgain();
         await this.#look(routers, listener, dhcp);
@@ -163,9 +162,24 @@ export class Client6 {
     await dhcp.setLinkLocal(address);
   }
 
+  /** The links of pods come and go, and are none of this client's. */
+  #concerns(event: NetworkEvent | RouterEvent): boolean {
+    const { index } = this.#link;
+    switch (event.tag) {
+      case 'address':
+        return event.address.ifindex === index;
+      case 'flags':
+        return event.flags.ifindex === index;
+      case 'options':
+        return event.said.ifindex === index;
+      default:
+        return event.tag === 'overrun';
+    }
+  }
+
   #follow(events: AsyncIterable<NetworkEvent | RouterEvent>): void {
     this.#attempt(async () => {
-      for await (const event of events) this.#mailbox.put(event);
+      for await (const event of events) if (this.#concerns(event)) this.#mailbox.put(event);
     });
   }
 

@@ -19,26 +19,12 @@ const RTM = {
   newRoute: 24,
   deleteRoute: 25,
   getRoute: 26,
-  newRule: 32,
-  deleteRule: 33,
 } as const;
 /** Each is one above that of the addition. */
-const DELETIONS: readonly number[] = [
-  RTM.deleteLink,
-  RTM.deleteAddress,
-  RTM.deleteRoute,
-  RTM.deleteRule,
-];
+const DELETIONS: readonly number[] = [RTM.deleteLink, RTM.deleteAddress, RTM.deleteRoute];
 /** Multicast groups by the kind of object they report. `address` and `route` are those of IPv4. */
-const GROUPS = {
-  link: [1],
-  address: [5],
-  route: [7],
-  rule: [8, 19],
-  address6: [9],
-  route6: [11],
-} as const;
-export type Kind = keyof typeof GROUPS;
+const GROUP = { link: 1, address: 5, route: 7, address6: 9, route6: 11 } as const;
+export type Kind = keyof typeof GROUP;
 const AF_UNSPEC = 0;
 
 /** A change in the kernel's network state. `overrun` means that some were lost and a new dump is due. */
@@ -47,8 +33,6 @@ export type NetworkEvent =
   | { readonly tag: 'address'; readonly gone: boolean; readonly address: Address }
   /** Of any table and type. */
   | { readonly tag: 'route'; readonly gone: boolean; readonly route: Route }
-  /** `@kios/netlink/rules` lists them. */
-  | { readonly tag: 'rule'; readonly gone: boolean }
   | { readonly tag: 'overrun' };
 
 /** Access to the kernel's links, addresses and routes. Lists are those of IPv4 unless another family is named. */
@@ -150,7 +134,7 @@ class KernelRtnetlink implements Rtnetlink {
   }
 
   events(signal: AbortSignal, kinds: readonly Kind[]): AsyncIterable<NetworkEvent> {
-    const groups = kinds.flatMap((kind) => GROUPS[kind]);
+    const groups = kinds.map((kind) => GROUP[kind]);
     return follow(openNetlink(NETLINK_ROUTE, groups), signal);
   }
 
@@ -186,8 +170,6 @@ export function decodeNotification({ type, payload }: Message): NetworkEvent | u
       const route = decodeRoute(payload);
       return route && { tag: 'route', gone, route };
     }
-    case RTM.newRule:
-      return { tag: 'rule', gone };
     default:
       return undefined;
   }

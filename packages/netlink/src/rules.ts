@@ -1,6 +1,6 @@
 import { openNetlink } from '@kios/syscall';
 
-import { Conversation } from './conversation.ts';
+import { Conversation, notifications } from './conversation.ts';
 import { AF, type Family } from './family.ts';
 import { NLM_F } from './message.ts';
 import { decodeRule, encodeRule, type Rule } from './rule.ts';
@@ -9,6 +9,8 @@ export type { Rule } from './rule.ts';
 
 const NETLINK_ROUTE = 0;
 const RTM = { newRule: 32, deleteRule: 33, getRule: 34 } as const;
+/** Multicast groups of both families. */
+const GROUPS = [8, 19];
 /** Bytes of `struct fib_rule_hdr` behind the family. */
 const HEADER_REST = 11;
 
@@ -19,6 +21,8 @@ export interface Rules extends Disposable {
   /** Fails with EEXIST if there is an equal one of the same maker. */
   add(rule: Rule): Promise<void>;
   delete(rule: Rule): Promise<void>;
+  /** Yields when rules have changed. The subscription exists when this returns, so a later list misses nothing. */
+  changes(signal: AbortSignal): AsyncIterable<void>;
 }
 
 /** Opens rtnetlink for policy rules. Changes need CAP_NET_ADMIN. */
@@ -47,8 +51,17 @@ export function openRules(): Rules {
         encodeRule(rule),
         `delete rule ${describeRule(rule)}`,
       ),
+    changes: (signal) => follow(openNetlink(NETLINK_ROUTE, GROUPS), signal),
     [Symbol.dispose]: () => conversation.close(),
   };
+}
+
+async function* follow(
+  channel: ReturnType<typeof openNetlink>,
+  signal: AbortSignal,
+): AsyncGenerator<void> {
+  using open = channel;
+  for await (const _ of notifications(open, signal)) yield;
 }
 
 /** Returns the rule in the words of ip-rule(8). */

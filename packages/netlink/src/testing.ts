@@ -25,6 +25,7 @@ export class FakeRtnetlink implements Rtnetlink {
   #routes: Route[] = [];
   #rules: Rule[] = [];
   readonly #followers = new Set<(event: NetworkEvent) => void>();
+  readonly #ruleFollowers = new Set<() => void>();
 
   constructor(links: readonly Link[] = []) {
     this.#links = [...links];
@@ -127,7 +128,7 @@ export class FakeRtnetlink implements Rtnetlink {
       const least = Math.min(32_766, ...this.#rules.map(({ priority = 0 }) => priority));
       this.log.push(`rule ${text}`);
       this.#rules = [...this.#rules, { ...rule, priority: rule.priority ?? least - 1 }];
-      this.#notify({ tag: 'rule', gone: false });
+      this.#ruleChanged();
       return Promise.resolve();
     },
     delete: (rule) => {
@@ -137,43 +138,64 @@ export class FakeRtnetlink implements Rtnetlink {
         return Promise.reject(new SyscallError('netlink', 'ENOENT', `delete rule ${text}`));
       this.log.push(`no rule ${text}`);
       this.#rules = this.#rules.filter((_, each) => each !== at);
-      this.#notify({ tag: 'rule', gone: true });
+      this.#ruleChanged();
       return Promise.resolve();
+    },
+    changes: (signal) => {
+      const { queue, push } = queueUntil<void>(signal);
+      this.#ruleFollowers.add(push);
+      return queue;
     },
     [Symbol.dispose]: () => undefined,
   };
 
   events(signal: AbortSignal, kinds: readonly Kind[]): AsyncIterable<NetworkEvent> {
-    const queue: NetworkEvent[] = [];
-    let wake = Promise.withResolvers<void>();
+    const { queue, push } = queueUntil<NetworkEvent>(signal);
     const follower = (event: NetworkEvent): void => {
-      if (event.tag !== 'overrun' && !kinds.includes(kindOf(event))) return;
-      queue.push(event);
-      wake.resolve();
+      if (event.tag === 'overrun' || kinds.includes(kindOf(event))) push(event);
     };
     this.#followers.add(follower);
-    signal.addEventListener('abort', () => wake.resolve(), { once: true });
-    const followers = this.#followers;
-    return (async function* follow(): AsyncGenerator<NetworkEvent> {
-      while (!signal.aborted) {
-        const event = queue.shift();
-        if (event !== undefined) yield event;
-        else {
-          await wake.promise;
-          if (!signal.aborted) wake = Promise.withResolvers<void>();
-        }
-      }
-      followers.delete(follower);
-    })();
+    signal.addEventListener('abort', () => this.#followers.delete(follower), { once: true });
+    return queue;
   }
 
   close(): void {
     this.#followers.clear();
+    this.#ruleFollowers.clear();
+  }
+
+  #ruleChanged(): void {
+    for (const follower of this.#ruleFollowers) follower();
   }
 
   #notify(event: NetworkEvent): void {
     for (const follower of this.#followers) follower(event);
   }
+}
+
+/** Returns a queue that ends with the signal, and what fills it. */
+function queueUntil<Item>(signal: AbortSignal): {
+  queue: AsyncIterable<Item>;
+  push: (item: Item) => void;
+} {
+  const items: { readonly item: Item }[] = [];
+  let wake = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => wake.resolve(), { once: true });
+  async function* take(): AsyncGenerator<Item> {
+    while (!signal.aborted) {
+      const next = items.shift();
+      if (next !== undefined) yield next.item;
+      else {
+        await wake.promise;
+        if (!signal.aborted) wake = Promise.withResolvers<void>();
+      }
+    }
+  }
+  const push = (item: Item): void => {
+    items.push({ item });
+    wake.resolve();
+  };
+  return { queue: take(), push };
 }
 
 function kindOf(event: Exclude<NetworkEvent, { tag: 'overrun' }>): Kind {
@@ -183,8 +205,7 @@ function kindOf(event: Exclude<NetworkEvent, { tag: 'overrun' }>): Kind {
     case 'route':
       return familyOf(event.route.dst) === 'ipv4' ? 'route' : 'route6';
     case 'link':
-    case 'rule':
-      return event.tag;
+      return 'link';
   }
 }
 

@@ -6,6 +6,7 @@ export const STATE = {
   netDir: '/run/kios/net',
   resolvConf: '/run/kios/net/resolv.conf',
   lease: (link: string): string => `/run/kios/net/${link}.json`,
+  lease6: (link: string): string => `/run/kios/net/v6/${link}.json`,
   chronyDir: '/run/kios/chrony',
   time: '/run/kios/time/state.json',
   platformDir: '/run/kios/platform',

@@ -20,7 +20,7 @@ export interface Mode {
   readonly onBound: (link: string) => void;
 }
 
-const SERVED: Role = { isOptional: false };
+const SERVED: Role = { ipv4: true, ipv6: true, isOptional: false };
 
 const chosen =
   ({ choice }: Config) =>
@@ -65,8 +65,8 @@ async function serve(
     {
       ...mode,
       roleOf: network.roleOf,
-      optionsFor: (link, metric, { override }) =>
-        clientOptions(config, link, metric, !mode.oneShot, override),
+      optionsFor: (link, metric, role) =>
+        clientOptions(config, link, role.metric ?? metric, !mode.oneShot, role.override),
     },
     ports,
   );

@@ -145,7 +145,7 @@ function useAnnouncement(said: RouterAdvertisement): void {
     'a route too long',
   );
   const resolvers = learnResolvers(NO_RESOLVERS, 'fe80::1', said, 0);
-  const { dns, search } = resolversAt(resolvers, 0);
+  const { dns, search } = resolversAt(resolvers, 'eth0', 0);
   checkConfig({ dns: dns.slice(0, 8), search, ntp: [] });
   check(dns.length <= 16 && search.length <= 16, 'long lists');
   modeAt(learnFlags([], 'fe80::1', said, 0), 0);

@@ -220,14 +220,13 @@ describe('notifications', () => {
     expect(decodeNotification({ ...message, type: 17, payload: port })).toBeUndefined();
   });
 
-  it('report addresses, routes and rules', () => {
+  it('report addresses and routes of both families', () => {
     const address = { ...message, type: 21, payload: encodeAddress(ADDRESS) };
     expect(decodeNotification(address)).toEqual({ tag: 'address', gone: true, address: ADDRESS });
     const route = { ...message, type: 24, payload: encodeRoute(ROUTE) };
     expect(decodeNotification(route)).toEqual({ tag: 'route', gone: false, route: ROUTE });
     const six = { ...message, type: 20, payload: encodeAddress(ADDRESS_6) };
     expect(decodeNotification(six)).toEqual({ tag: 'address', gone: false, address: ADDRESS_6 });
-    expect(decodeNotification({ ...message, type: 33 })).toEqual({ tag: 'rule', gone: true });
   });
 });
 

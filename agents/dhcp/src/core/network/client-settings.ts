@@ -6,6 +6,7 @@ import type { Identity } from '../client/requests.ts';
 import { type LinkSettings, SETTINGS } from '../settings/settings.ts';
 import { encodeWith } from '../wire/codec.ts';
 import { OPTIONS } from '../wire/options.ts';
+import type { FileRole } from './roles.ts';
 
 const OWN = { vendorClass: 60, userClass: 77, fqdn: 81 } as const;
 /** The server updates the A record, and the name is in the wire form of DNS. RFC 4702 §2.1. */
@@ -64,19 +65,27 @@ function optionTypes(
   return { ...before, ...v.parse(SETTINGS.options.schema, types) };
 }
 
-/** Puts what the network file says of a link's DHCPv4 over the flags and `dhcp.yaml`. */
-export const overrideOf = (dhcp: DhcpSettings, settings: LinkSettings): Override => ({
-  settings: {
-    ...settings,
-    metric: dhcp.metric ?? settings.metric,
-    dns: dhcp.useDns ?? settings.dns,
-    mtu: dhcp.useMtu ?? settings.mtu,
-    routes: dhcp.useRoutes ?? settings.routes,
-    clientId: dhcp.clientId ?? settings.clientId,
-    hostname: hostnameMode(dhcp, settings.hostname),
-    options: optionTypes(dhcp, settings.options),
-  },
-  sent: optionsSent(dhcp),
-  useDomains: dhcp.useDomains ?? true,
-  useNtp: dhcp.useNtp ?? true,
-});
+function withDhcp4(dhcp: DhcpSettings, settings: LinkSettings): Override {
+  return {
+    settings: {
+      ...settings,
+      metric: dhcp.metric ?? settings.metric,
+      dns: dhcp.useDns ?? settings.dns,
+      mtu: dhcp.useMtu ?? settings.mtu,
+      routes: dhcp.useRoutes ?? settings.routes,
+      clientId: dhcp.clientId ?? settings.clientId,
+      hostname: hostnameMode(dhcp, settings.hostname),
+      options: optionTypes(dhcp, settings.options),
+    },
+    sent: optionsSent(dhcp),
+    useDomains: dhcp.useDomains ?? true,
+    useNtp: dhcp.useNtp ?? true,
+  };
+}
+
+/** Puts what the network file says of a link over the flags and `dhcp.yaml`. */
+export function overrideOf({ dhcp4, dhcp6 }: FileRole, given: LinkSettings): Override {
+  const settings: LinkSettings = { ...given, dhcp6: dhcp6 === undefined ? 'off' : 'on' };
+  if (dhcp4 !== undefined) return withDhcp4(dhcp4, settings);
+  return { settings, sent: [], useDomains: true, useNtp: true };
+}

@@ -35,3 +35,30 @@ export function modeAt(advices: Advices, now: Millis): Mode {
   if (current.some(({ managed }) => managed)) return 'stateful';
   return current.some(({ other }) => other) ? 'stateless' : 'off';
 }
+
+/**
+ * When a link uses DHCPv6: never; as its routers say; also where no router says anything; or whatever routers say, for
+ * links that believe none.
+ */
+export type Dhcp6Choice = 'off' | 'routers' | 'on' | 'always';
+
+/** The flags of the last announcement, as the kernel keeps them even while the link is down. */
+interface KernelFlags {
+  /** One was received since the link came up. */
+  readonly received: boolean;
+  readonly managed: boolean;
+  readonly other: boolean;
+}
+
+/** Returns the mode of a link; `isQuiet` says that its routers have had the time to reply. RFC 4862 §5.5.2. */
+export function chooseMode(
+  choice: Dhcp6Choice,
+  flags: KernelFlags | undefined,
+  isQuiet: boolean,
+): Mode {
+  if (choice === 'off') return 'off';
+  if (choice === 'always') return 'stateful';
+  if (flags?.managed === true) return 'stateful';
+  if (flags?.other === true) return 'stateless';
+  return choice === 'on' && isQuiet && flags?.received !== true ? 'stateful' : 'off';
+}

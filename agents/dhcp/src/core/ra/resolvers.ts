@@ -1,5 +1,5 @@
 import type { Millis } from '../client/timing.ts';
-import { isServerAddress } from '../v6/lease/other-config.ts';
+import { isLinkLocal, isServerAddress } from '../v6/lease/other-config.ts';
 import type { RouterOptions, Timed } from './options.ts';
 
 const SECOND = 1000;
@@ -31,7 +31,7 @@ export function learnResolvers(
 ): Resolvers {
   const usable = dnsServers.map((each) => ({
     ...each,
-    values: each.values.filter((address) => isServerAddress(address)),
+    values: each.values.filter((address) => isServerAddress(address) || isLinkLocal(address)),
   }));
   return {
     servers: merge(known.servers, router, usable, now),
@@ -59,12 +59,13 @@ function merge(
   return [...kept, ...said.values()].filter(({ until }) => until > now).slice(0, MOST);
 }
 
-/** Returns what resolv.conf shall have of them now. */
+/** Returns what resolv.conf shall have of them now. Link-local servers get the link's name as their zone. RFC 4007 §11. */
 export const resolversAt = (
   { servers, domains }: Resolvers,
+  link: string,
   now: Millis,
 ): { readonly dns: readonly string[]; readonly search: readonly string[] } => ({
-  dns: valid(servers, now),
+  dns: valid(servers, now).map((each) => (isLinkLocal(each) ? `${each}%${link}` : each)),
   search: valid(domains, now),
 });
 

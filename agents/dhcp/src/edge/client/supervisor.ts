@@ -10,6 +10,7 @@ import { isTaker } from '../../core/kernel/successor.ts';
 import type { Override } from '../../core/network/client-settings.ts';
 import type { LinkSettings } from '../../core/settings/settings.ts';
 import { isPassingMac } from '../settings/identity.ts';
+import type { Client6 } from '../v6/client6.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { Client } from './client.ts';
 import { LeaseMoves } from './lease-moves.ts';
@@ -17,10 +18,22 @@ import { lockLink } from './link-lock.ts';
 
 const METRIC = { first: 100, step: 10 } as const;
 const RESTART_MS = 1000;
+/** Without IPv6 a node can be used: what fails there is not tried again all the time. */
+const RESTART6_MS = 10_000;
+/** Code of IPv6 waits so long for the first address of IPv4: a boot must not be slower for it. */
+const IPV6_AFTER_MS = 500;
+/** A one-shot waits so long for IPv4 where a router has announced IPv6. */
+const IPV4_GRACE_MS = 10_000;
 const ALL = ['link', 'address', 'route'] as const;
 
 /** How a link is served. A client starts anew when it changes. */
 export interface Role {
+  /** Whether its addresses of IPv4 come by DHCP. */
+  readonly ipv4: boolean;
+  /** Whether routers and DHCPv6 are listened to. */
+  readonly ipv6: boolean;
+  /** Orders links; without it their discovery does. */
+  readonly metric?: number;
   readonly override?: (settings: LinkSettings) => Override;
   /** The boot does not wait for the link. */
   readonly isOptional: boolean;
@@ -48,6 +61,7 @@ interface Served {
   /** Resolves when its client has ended and the link's lock is free. */
   done: Promise<void>;
   client: Client | undefined;
+  client6: Client6 | undefined;
   carrier: boolean;
 }
 
@@ -100,7 +114,6 @@ export class Supervisor {
         if (event.gone) this.#onTaken(event);
         else if (event.tag === 'address') this.#onAddress(event.address);
         return;
-      case 'rule':
     }
   }
 
@@ -136,7 +149,7 @@ export class Supervisor {
     const role = this.#supervision.roleOf(link) ?? this.#followed.get(link.index);
     if (role !== undefined || !isTaker(link) || link.master !== undefined) return role;
     if (!this.#ports.files.hasRunning(link.name)) return undefined;
-    const followed: Role = { isOptional: false };
+    const followed: Role = { ipv4: true, ipv6: true, isOptional: false };
     this.#followed.set(link.index, followed);
     return followed;
   }
@@ -151,6 +164,7 @@ export class Supervisor {
       stop,
       done: Promise.resolve(),
       client: undefined,
+      client6: undefined,
       carrier: false,
     };
     this.#served.set(link.index, served);
@@ -181,6 +195,7 @@ export class Supervisor {
     this.#ports.log.info({ ev: 'link.carrier', console: true, link: served.name, carrier });
     if (carrier) this.#supervision.onCarrier();
     served.client?.carrier(carrier, link.up);
+    served.client6?.carrier(carrier);
   }
 
   /** Ends a one-shot whose link gets an address from another instance. */
@@ -236,6 +251,8 @@ export class Supervisor {
     using taken = await lockLink(link, this.#ports, onHeld, signal);
     log.debug({ ev: 'lock', file: taken?.file });
     const options = this.#supervision.optionsFor(link, served.metric, served.role);
+    if (served.role.ipv6) void this.#serve6(link, served, options, signal);
+    if (!served.role.ipv4) return await stopped(signal);
     while (!signal.aborted) {
       try {
         await this.#runClient(link, served, options, signal);
@@ -246,6 +263,43 @@ export class Supervisor {
         await sleep(RESTART_MS, signal);
       }
     }
+  }
+
+  /**
+   * Serves IPv6 beside IPv4, whose failures are none of the other's. In a one-shot there is no DHCPv6, whose port is
+   * the daemon's: where a router has announced itself and IPv4 stays away, the daemon is what is missing.
+   */
+  async #serve6(
+    link: Link,
+    served: Served,
+    { settings, plan, hostFile }: ClientOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { oneShot } = this.#supervision;
+    const { dns, rapidCommit } = settings;
+    const dhcp6 = oneShot ? 'off' : settings.dhcp6;
+    const options = { dhcp6, dns, rapidCommit, metric: plan.metric, hostFile };
+    while (!signal.aborted) {
+      try {
+        await sleep(IPV6_AFTER_MS, signal);
+        const { Client6 } = await import('../v6/client6.ts');
+        const client = new Client6(link, options, this.#ports);
+        served.client6 = client;
+        client.carrier(served.carrier);
+        if (oneShot) void this.#onAnnounced(client, () => this.#onBound(served), signal);
+        await client.run(signal);
+      } catch (err) {
+        if (signal.aborted) return;
+        this.#ports.log.error({ ev: 'client6.fail', link: link.name, err });
+        await sleep(RESTART6_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #onAnnounced(client: Client6, done: () => void, signal: AbortSignal): Promise<void> {
+    await client.announced;
+    await sleep(IPV4_GRACE_MS, signal).catch(() => undefined);
+    if (!signal.aborted) done();
   }
 
   async #runClient(

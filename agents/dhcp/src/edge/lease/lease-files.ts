@@ -17,12 +17,17 @@ export interface Folders {
   readonly state: string;
 }
 
+/** Where a link's name servers come from, in the order in which they are preferred. RFC 8106 §5.3.1. */
+const SOURCES = ['dhcp', 'dhcp6', 'routers'] as const;
+type Source = (typeof SOURCES)[number];
+type Preferred = Resolver & { readonly metric: number };
+
 /** The files of all links: leases for other programs and the next boot, and resolv.conf. Only the agent writes them. */
 export class LeaseFiles {
   readonly folders: Folders;
   readonly bootId: string;
   readonly #log: Logger;
-  readonly #resolvers = new Map<string, Resolver & { metric: number }>();
+  readonly #resolvers = new Map<string, Preferred & { readonly rank: number }>();
 
   private constructor(folders: Folders, bootId: string, log: Logger) {
     this.folders = folders;
@@ -51,7 +56,7 @@ export class LeaseFiles {
 
   /** Notes the name servers of a lease that is taken over, without writing. */
   adopt(link: string, metric: number, lease: Lease): void {
-    this.#resolvers.set(link, { link, metric, dns: lease.dns, search: lease.search });
+    this.#note('dhcp', { link, metric, dns: lease.dns, search: lease.search });
   }
 
   async publishResolver(link: string, metric: number, lease: Lease): Promise<void> {
@@ -59,9 +64,15 @@ export class LeaseFiles {
     await this.#writeResolvConf();
   }
 
-  /** Removes the link's name servers from resolv.conf. */
+  /** Takes the place of what the same source had for the link; empty lists take it away. */
+  async publishOf(source: Source, resolver: Preferred): Promise<void> {
+    this.#note(source, resolver);
+    await this.#writeResolvConf();
+  }
+
+  /** Removes the name servers of the link's lease from resolv.conf. */
   async dropResolver(link: string): Promise<void> {
-    if (this.#resolvers.delete(link)) await this.#writeResolvConf();
+    if (this.#resolvers.delete(keyOf('dhcp', link))) await this.#writeResolvConf();
   }
 
   async publishLease(record: StoredLease): Promise<void> {
@@ -105,8 +116,15 @@ export class LeaseFiles {
     return path.join(this.folders.state, `${link}.json`);
   }
 
+  #note(source: Source, resolver: Preferred): void {
+    const rank = SOURCES.indexOf(source);
+    this.#resolvers.set(keyOf(source, resolver.link), { ...resolver, rank });
+  }
+
   async #writeResolvConf(): Promise<void> {
-    const ordered = [...this.#resolvers.values()].toSorted((a, b) => a.metric - b.metric);
+    const ordered = [...this.#resolvers.values()].toSorted(
+      (a, b) => a.metric - b.metric || a.rank - b.rank,
+    );
     const content = formatResolvConf(ordered);
     if (content === undefined) return;
     const written = await writeAtomic(path.join(this.folders.run, 'resolv.conf'), content);
@@ -129,3 +147,5 @@ export class LeaseFiles {
     }
   }
 }
+
+const keyOf = (source: Source, link: string): string => `${source} ${link}`;

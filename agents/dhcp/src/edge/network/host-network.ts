@@ -7,8 +7,8 @@ import { openVirtualLinks, type VirtualLinks } from '@kios/netlink/virtual-links
 import type { NetworkConfig } from '@kios/network-config';
 
 import type { Millis } from '../../core/client/timing.ts';
-import { findLinks, isMade } from '../../core/network/plan-links.ts';
-import { type FileRole, isWaitedFor, rolesOf } from '../../core/network/roles.ts';
+import { findLinks } from '../../core/network/plan-links.ts';
+import { type FileRole, isWaitedFor, placeLinks, rolesOf } from '../../core/network/roles.ts';
 import { accept, type FileText, judge, type Judgement } from '../../core/network/trial.ts';
 import { bootTime } from '../kernel/clock.ts';
 import { Alarm } from './alarm.ts';
@@ -225,18 +225,17 @@ export class HostNetwork {
   ): Promise<Assignment> {
     if (this.#inForce === undefined)
       return { roles: undefined, carrier: undefined, bound: undefined };
-    const present = await readLinks(ports);
-    const found = findLinks(config, present);
-    const isOurs = (id: string): boolean =>
-      found.get(id)?.some((each) => each.isHardware || isMade(each)) === true;
-    const waited = config.links.filter(isWaitedFor);
-    const carrier = waited.find(({ id }) => found.get(id)?.some((each) => each.carrier));
-    const fixed = waited.find(
-      ({ id, addresses }) =>
-        addresses.length > 0 && isOurs(id) && found.get(id)?.some((each) => each.carrier),
-    );
-    const bound = waited.length === 0 ? (config.links[0]?.id ?? '') : fixed?.id;
-    return { roles: rolesOf(config, found), carrier: carrier?.id, bound };
+    const placed = placeLinks(config, findLinks(config, await readLinks(ports)));
+    const waited = placed.filter(({ settings }) => isWaitedFor(settings));
+    const linked = waited.filter(({ link }) => link.carrier);
+    const fixed = linked.find(({ settings }) => settings.addresses.length > 0);
+    const isWaiting = config.links.some(isWaitedFor);
+    return {
+      roles: rolesOf(placed),
+      carrier: linked[0]?.link.name,
+      // Nothing is waited for where the file has no address for anything.
+      bound: isWaiting ? fixed?.link.name : '',
+    };
   }
 
   /** Logs what cannot be done, once. */

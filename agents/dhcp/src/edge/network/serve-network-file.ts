@@ -14,8 +14,13 @@ class Roles {
     const said = JSON.stringify(file);
     const known = this.#known.get(index);
     if (known?.said === said) return known.role;
-    const { dhcp4, isOptional } = file;
-    const role: Role = { override: (settings) => overrideOf(dhcp4, settings), isOptional };
+    const role: Role = {
+      ipv4: file.dhcp4 !== undefined,
+      ipv6: file.dhcp6 !== undefined || file.ra !== undefined,
+      metric: file.metric,
+      override: (settings) => overrideOf(file, settings),
+      isOptional: file.isOptional,
+    };
     this.#known.set(index, { said, role });
     return role;
   }

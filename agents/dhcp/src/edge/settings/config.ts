@@ -84,6 +84,7 @@ export function clientOptions(
     policy: { ...settings, identity: { ...identityOf(settings, link), ...readName(), sent } },
     readName,
     plan: { ...settings, metric: settings.metric ?? metric, mtuOnRoutes: false },
+    hostFile: config.hostFile,
     listen,
     useDomains,
     useNtp,

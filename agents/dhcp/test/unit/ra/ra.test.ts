@@ -104,36 +104,43 @@ describe('name servers of routers', () => {
 
   it('count for their lifetime', () => {
     expect(resolversEnd(known)).toBe(60_000);
-    expect(resolversAt(known, 59_999).dns).toEqual(['2001:db8::1', '2001:db8::2']);
-    expect(resolversAt(known, 60_000).dns).toEqual([]);
+    expect(resolversAt(known, 'eth0', 59_999).dns).toEqual(['2001:db8::1', '2001:db8::2']);
+    expect(resolversAt(known, 'eth0', 60_000).dns).toEqual([]);
   });
 
   it('are withdrawn by their router alone', () => {
     const withdrawn = servers(0, '2001:db8::1');
-    expect(resolversAt(learnResolvers(known, ROUTER, withdrawn, 10), 10).dns).toEqual([
+    expect(resolversAt(learnResolvers(known, ROUTER, withdrawn, 10), 'eth0', 10).dns).toEqual([
       '2001:db8::2',
     ]);
-    expect(resolversAt(learnResolvers(known, 'fe80::2', withdrawn, 10), 10).dns).toHaveLength(2);
+    expect(
+      resolversAt(learnResolvers(known, 'fe80::2', withdrawn, 10), 'eth0', 10).dns,
+    ).toHaveLength(2);
   });
 
   it('keep their order when they are announced again', () => {
     const again = servers(120, '2001:db8::2', '2001:db8::1');
     const next = learnResolvers(known, ROUTER, again, 10_000);
-    expect(resolversAt(next, 100_000).dns).toEqual(['2001:db8::1', '2001:db8::2']);
+    expect(resolversAt(next, 'eth0', 100_000).dns).toEqual(['2001:db8::1', '2001:db8::2']);
   });
 
   it('without an end never run out', () => {
     const forever = learnResolvers(NO_RESOLVERS, ROUTER, servers(0xffff_ffff, '2001:db8::1'), 0);
     expect(resolversEnd(forever)).toBeUndefined();
-    expect(resolversAt(forever, 1e15).dns).toEqual(['2001:db8::1']);
+    expect(resolversAt(forever, 'eth0', 1e15).dns).toEqual(['2001:db8::1']);
   });
 
   it('are sixteen at most, and those that no resolver could use are left out', () => {
     const many = Array.from({ length: 100 }, (_, at) => `2001:db8::${at + 1}`);
     const next = learnResolvers(NO_RESOLVERS, ROUTER, servers(60, ...many, 'fe80::9'), 0);
-    expect(resolversAt(next, 0).dns).toHaveLength(16);
-    const bad = servers(60, 'fe80::9', 'ff02::1', '::', '::1');
-    expect(resolversAt(learnResolvers(NO_RESOLVERS, ROUTER, bad, 0), 0).dns).toEqual([]);
+    expect(resolversAt(next, 'eth0', 0).dns).toHaveLength(16);
+    const bad = servers(60, 'ff02::1', '::', '::1');
+    expect(resolversAt(learnResolvers(NO_RESOLVERS, ROUTER, bad, 0), 'eth0', 0).dns).toEqual([]);
+  });
+
+  it('have their link beside them where they are link-local', () => {
+    const known = learnResolvers(NO_RESOLVERS, ROUTER, servers(60, 'fe80::9'), 0);
+    expect(resolversAt(known, 'eth0', 0).dns).toEqual(['fe80::9%eth0']);
   });
 });
 

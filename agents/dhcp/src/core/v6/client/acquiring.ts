@@ -118,13 +118,19 @@ export function bind(memory: Memory6, lease: Lease6): Step6 {
   return [settle({ ...memory, failures: 0 }, lease), effects];
 }
 
+/** Goes on with a lease of an earlier boot or carrier. The kernel may have lost its addresses meanwhile. */
+export const useAgain = (memory: Memory6, lease: Lease6): Step6 => [
+  settle(memory, lease),
+  [{ tag: 'bind', lease, previous: lease }],
+];
+
 /** CONFIRM: any server may say that the addresses fit the link, or that they do not. RFC 8415 §18.2.10.3. */
 export function onConfirmed(state: Exchanging6, message: Message6, event: Event6): Step6 {
   const { memory } = state;
   const { lease } = memory;
   if (message.type !== TYPE6.reply || lease === undefined) return [state, []];
   const status = message.options.get(OPTIONS6.statusCode)?.code ?? STATUS.success;
-  if (status === STATUS.success) return [settle(memory, lease), []];
+  if (status === STATUS.success) return useAgain(memory, lease);
   if (status !== STATUS.notOnLink) return [state, []];
   const said = report6('warn', 'lease6.refused', { status });
   const without = { ...memory, lease: undefined };

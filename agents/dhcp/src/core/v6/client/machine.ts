@@ -1,7 +1,7 @@
 import type { Millis } from '../../client/timing.ts';
 import { type Message6, TYPE6 } from '../wire/message.ts';
 import { OPTIONS6 } from '../wire/options.ts';
-import { onConfirmed, onGrant, onSolicited } from './acquiring.ts';
+import { onConfirmed, onGrant, onSolicited, useAgain } from './acquiring.ts';
 import { beginExchange, isExhausted, transmit } from './exchange.ts';
 import {
   afterDecline,
@@ -23,7 +23,7 @@ import {
   type State6,
   type Step6,
 } from './model.ts';
-import { rest, settle, start, startOver } from './start.ts';
+import { rest, start, startOver } from './start.ts';
 import { isMaxRt } from './timing.ts';
 
 const SECOND = 1000;
@@ -98,7 +98,7 @@ function giveUp(state: Exchanging6, event: Event6, policy: Policy6): Step6 {
       return startExtending(memory, event, policy);
     case 'confirming':
       // Without a reply the lease is used for as long as it was granted. RFC 8415 §18.2.3.
-      return [memory.lease ? settle(memory, memory.lease) : start(memory, event), []];
+      return memory.lease ? useAgain(memory, memory.lease) : [start(memory, event), []];
     case 'declining':
       return [afterDecline(state, event), []];
     case 'releasing':

@@ -4,17 +4,21 @@ import type { Event6, Memory6, Resting, State6 } from './model.ts';
 import { failurePause, MAX_DELAY } from './timing.ts';
 
 /** A client on a link without a carrier. A lease of an earlier run is confirmed once there is one. */
-export const begin6 = (lease: Lease6 | undefined): State6 =>
-  rest({
-    carrier: false,
-    mode: 'off',
-    lease,
-    solMaxRt: undefined,
-    infMaxRt: undefined,
-    failures: 0,
-    conflicts: 0,
-    declined: [],
-  });
+export const begin6 = (lease: Lease6 | undefined): State6 => rest(memoryOf(lease, false));
+
+/** A client that takes over a lease already in the kernel of a link with a carrier: it sends nothing until T1. */
+export const adopt6 = (lease: Lease6): State6 => settle(memoryOf(lease, true), lease);
+
+const memoryOf = (lease: Lease6 | undefined, carrier: boolean): Memory6 => ({
+  carrier,
+  mode: 'off',
+  lease,
+  solMaxRt: undefined,
+  infMaxRt: undefined,
+  failures: 0,
+  conflicts: 0,
+  declined: [],
+});
 
 export const rest = (memory: Memory6): Resting => ({
   tag: 'resting',

@@ -32,9 +32,14 @@ export function readConfig({ options }: Message6): OtherConfig {
 const first = (most: number, values: readonly string[]): readonly string[] =>
   [...new Set(values)].slice(0, most);
 
+/** Returns whether the address means something only together with its link. */
+export function isLinkLocal(address: string): boolean {
+  const [high = 0, second = 0] = parseIpv6(address);
+  return high === 0xfe && (second & 0xc0) === 0x80;
+}
+
 /** Returns whether a server may have the address. A link-local one would need its link beside it. */
 export function isServerAddress(address: string): boolean {
-  const [high = 0, second = 0] = parseIpv6(address);
-  const linkLocal = high === 0xfe && (second & 0xc0) === 0x80;
-  return address !== '::' && address !== '::1' && high !== 0xff && !linkLocal;
+  const [high = 0] = parseIpv6(address);
+  return address !== '::' && address !== '::1' && high !== 0xff && !isLinkLocal(address);
 }

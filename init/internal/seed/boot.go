@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,13 +39,13 @@ var noCloudFiles = []string{"meta-data", "user-data", networkConfig}
 // known are the names in the folder `kios`, in lower case because FAT does not tell them apart, each with the endings
 // of the names that may be in it if it is a folder. packages/host-api/vectors/boot-folder.json holds the same.
 var known = map[string][]string{
-	"readme.txt": nil, "bootstrap.yaml": nil, "bootstrap.yaml.example": nil, "cmdline.txt": nil, "dhcp.yaml": nil, "modules.erofs": nil, "token": nil,
+	"readme.txt": nil, "bootstrap.yaml": nil, "bootstrap.yaml.example": nil, "cmdline.txt": nil, "dhcp.yaml": nil, "modules.erofs": nil, "network.yaml": nil, "token": nil,
 	"manifests": staticpods.Endings,
 }
 
 // showBoot shows the folder `kios`, and copies NoCloud's files if no volume has them. The rest of the partition is the
-// boot loader's and not for pods.
-func showBoot(device string, copyNoCloud bool, loadFS func(string) error, log Log) {
+// boot loader's and not for pods. While the partition is mounted, look may read of its top.
+func showBoot(device string, copyNoCloud bool, loadFS func(string) error, log Log, look func(top string)) {
 	unmount, err := mountWhole(device, loadFS)
 	if err != nil {
 		report(log, "boot", device, err)
@@ -54,6 +53,7 @@ func showBoot(device string, copyNoCloud bool, loadFS func(string) error, log Lo
 	}
 	defer unmount()
 	showMounted(whole, device, copyNoCloud, log)
+	look(whole)
 }
 
 // ReadBoot reads one file of the folder `kios`, before anything else of the partition counts. Nothing stays mounted.
@@ -91,20 +91,6 @@ func showMounted(whole, device string, copyNoCloud bool, log Log) {
 	if there, err := takeNoCloud(whole, filepath.Join(dir, noCloud)); there {
 		report(log, noCloud, device, err)
 	}
-	if content, err := plainfile.Read(whole, networkConfig, maxNoCloud); err == nil && saysSomething(content) {
-		log.Warn("seed.unknown", "label", noCloud, "names", []string{networkConfig}, "cause", fault.New(fault.SeedUnknown, "use "+networkConfig,
-			"Give settings of network cards in kios/dhcp.yaml.", errors.New("no part of the node reads it")))
-	}
-}
-
-// saysSomething reports whether a text is more than comments and blank lines.
-func saysSomething(text []byte) bool {
-	for line := range bytes.Lines(text) {
-		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
-			return true
-		}
-	}
-	return false
 }
 
 // takeNoCloud copies NoCloud's files from the top of a partition. It reports whether there are any that make a seed.

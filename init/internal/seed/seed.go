@@ -2,6 +2,7 @@
 package seed
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -19,8 +20,10 @@ import (
 const (
 	dir = "/run/kios/seed"
 	// noCloud is the folder of NoCloud's files, and the label of its volumes in lower case.
-	noCloud  = "cidata"
-	readOnly = unix.MS_RDONLY | mounts.Hard
+	noCloud = "cidata"
+	// configDrive is both of OpenStack's config drive.
+	configDrive = "config-2"
+	readOnly    = unix.MS_RDONLY | mounts.Hard
 	// tablePatience bounds the wait for partition tables.
 	tablePatience = 5 * time.Second
 )
@@ -50,7 +53,7 @@ type Seed struct {
 func Of(v volume.Volume, chassis string) Seed {
 	label := strings.ToLower(v.Label)
 	switch {
-	case (label == noCloud || label == "config-2") && (v.FS == "vfat" || v.FS == "iso9660"):
+	case (label == noCloud || label == configDrive) && (v.FS == "vfat" || v.FS == "iso9660"):
 		return Seed{Folder: label, FS: v.FS}
 	case v.UDF && chassis == azureTag:
 		return Seed{Folder: "azure", FS: "udf", Needs: azureFile}
@@ -66,13 +69,30 @@ type From struct {
 	OnlyDisk bool   // no other disk may hold one
 }
 
-// MountAll mounts every seed volume and shows what people have put on the partition booted from.
-func MountAll(from From, loadFS func(string) error, log Log) {
+// MountAll mounts every seed volume and shows what people have put on the partition booted from. It returns the network
+// file of all of these that counts.
+func MountAll(from From, loadFS func(string) error, log Log) (network Network) {
 	taken := mountLabelled(from, loadFS, log)
-	disks := func() []blockdev.Disk { return blockdev.Disks(tablePatience) }
-	if device := from.bootDevice(disks, log); device != "" {
-		showBoot(device, taken[noCloud] == "", loadFS, log)
+	volume := func(label string) string {
+		if taken[label] == "" {
+			return ""
+		}
+		return dir + "/" + label
 	}
+	cidata := volume(noCloud)
+	disks := func() []blockdev.Disk { return blockdev.Disks(tablePatience) }
+	looked := false
+	look := func(top string) {
+		looked = true
+		network = findNetwork(networkPlaces(BootDir, cmp.Or(cidata, top), volume(configDrive)), log)
+	}
+	if device := from.bootDevice(disks, log); device != "" {
+		showBoot(device, cidata == "", loadFS, log, look)
+	}
+	if !looked {
+		look("")
+	}
+	return network
 }
 
 // bootDevice returns the partition booted from, if it is only one.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"kios.dev/init/internal/consoles"
@@ -31,7 +32,7 @@ func status() string {
 	if text, err := os.ReadFile(runDir + "/kubelet.json"); err == nil {
 		json.Unmarshal(text, &kubelet)
 	}
-	return formatStatus(r.Version, name, addresses("/sys"), kubelet.Mode)
+	return formatStatus(r.Version, name, addresses("/sys/class/net", "/proc/net"), kubelet.Mode)
 }
 
 func formatStatus(version, name string, addresses []string, mode string) string {
@@ -48,12 +49,13 @@ func formatStatus(version, name string, addresses []string, mode string) string 
 	return strings.Join(append(parts, strings.Join(addresses, ", "), mode), "  |  ")
 }
 
-// addresses returns those of network cards that other machines reach, version 4 first.
-func addresses(sys string) []string {
+// addresses returns those that other machines reach, version 4 first, of the links by which the host is on a network.
+func addresses(sys, proc string) []string {
 	var v4, v6 []string
 	links, _ := net.Interfaces()
 	for _, link := range links {
-		if _, err := os.Stat(filepath.Join(sys, "class/net", link.Name, "device")); err != nil {
+		// A default route over lo is IPv6's refusal of all that it cannot reach.
+		if link.Flags&net.FlagLoopback != 0 || !isHosts(sys, proc, link.Name) {
 			continue
 		}
 		own, _ := link.Addrs()
@@ -69,4 +71,36 @@ func addresses(sys string) []string {
 		}
 	}
 	return slices.Concat(v4, v6)
+}
+
+// madeByDHCP is the group of the bonds, VLANs and bridges that the DHCP agent makes from a network file.
+const madeByDHCP = 0x6b696f
+
+// isHosts distinguishes network cards, links made of them from the network file, and whatever has a default route, such
+// as the bridge of a pod network that took a card, from the links of pods.
+func isHosts(sys, proc, link string) bool {
+	if _, err := os.Stat(filepath.Join(sys, link, "device")); err == nil {
+		return true
+	}
+	if group, err := strconv.Atoi(readLine(filepath.Join(sys, link, "netdev_group"))); err == nil && group == madeByDHCP {
+		return true
+	}
+	return hasDefaultRoute(proc, link)
+}
+
+// hasDefaultRoute reads the kernel's main tables (proc_pid_net(5)).
+func hasDefaultRoute(proc, link string) bool {
+	v4, _ := os.ReadFile(filepath.Join(proc, "route"))
+	for line := range strings.Lines(string(v4)) {
+		if field := strings.Fields(line); len(field) > 7 && field[0] == link && field[1] == "00000000" && field[7] == "00000000" {
+			return true
+		}
+	}
+	v6, _ := os.ReadFile(filepath.Join(proc, "ipv6_route"))
+	for line := range strings.Lines(string(v6)) {
+		if field := strings.Fields(line); len(field) > 9 && field[9] == link && field[1] == "00" && strings.Trim(field[0], "0") == "" {
+			return true
+		}
+	}
+	return false
 }

@@ -19,8 +19,7 @@ const (
 	// them again.
 	movePatience = 5 * time.Minute
 
-	networkFile    = "dhcp.yaml"
-	maxNetworkFile = 64 << 10
+	dhcpFile = "dhcp.yaml"
 
 	metaDir = dataDir + "/meta"
 	// machineFile in metaDir holds the hash of the facts of the machine on which the node joined its cluster.
@@ -33,26 +32,27 @@ func (h *host) mountSeeds(drivers <-chan struct{}) <-chan struct{} {
 	go func() {
 		defer close(done)
 		<-drivers // the seed may be on a disk that appears later than the data partition
-		seed.MountAll(from, h.modules.LoadFS, h.log)
+		network := seed.MountAll(from, h.modules.LoadFS, h.log)
+		h.takeNetworkFile(network, from.OnlyDisk, metaDir, runDir+"/host")
+		h.takeDHCPFile(seed.BootDir, runDir+"/host")
 		h.mountModules()
-		h.takeNetworkFile(seed.BootDir, runDir+"/host")
 		h.reportLateArguments(seed.BootDir)
 	}()
 	return done
 }
 
-// takeNetworkFile copies the medium's settings of network cards to where the DHCP client looks: its pod sees nothing
+// takeDHCPFile copies the medium's settings of network cards to where the DHCP client looks: its pod sees nothing
 // else of the medium, which holds secrets.
-func (h *host) takeNetworkFile(from, to string) {
-	content, err := plainfile.Read(from, networkFile, maxNetworkFile)
+func (h *host) takeDHCPFile(from, to string) {
+	content, err := plainfile.Read(from, dhcpFile, seed.MaxNetwork)
 	if errors.Is(err, os.ErrNotExist) {
 		return
 	}
 	if err == nil {
-		err = atomicfile.Write(to+"/"+networkFile, content, 0o644)
+		err = atomicfile.Write(to+"/"+dhcpFile, content, 0o644)
 	}
 	if err != nil {
-		h.log.Warn("seed.failed", "label", "boot", "cause", fault.New(fault.Seed, "take kios/"+networkFile+" of the medium",
+		h.log.Warn("seed.failed", "label", "boot", "cause", fault.New(fault.Seed, "take kios/"+dhcpFile+" of the medium",
 			"Write the file again; it has at most 64 KiB.", err))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kios.dev/init/internal/eventlog"
+	"kios.dev/init/internal/seed"
 )
 
 func TestANodeHasMovedWhenItJoinedOnAnotherMachine(t *testing.T) {
@@ -80,11 +81,11 @@ func TestANodeIsJoinedWithAKubeconfig(t *testing.T) {
 	}
 }
 
-func TestTheMediumsNetworkFileIsCopiedOrReported(t *testing.T) {
+func TestTheMediumsSettingsOfCardsAreCopiedOrReported(t *testing.T) {
 	for _, c := range []struct{ name, content, says string }{
 		{"there is none", "", ""},
 		{"it is copied", "interfaces: {}\n", ""},
-		{"it is too long", strings.Repeat("#", maxNetworkFile+1), "KIOS_INIT_SEED"},
+		{"it is too long", strings.Repeat("#", seed.MaxNetwork+1), "KIOS_INIT_SEED"},
 	} {
 		from, to := t.TempDir(), t.TempDir()
 		if c.content != "" {
@@ -96,7 +97,7 @@ func TestTheMediumsNetworkFileIsCopiedOrReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		h := &host{log: log}
-		h.takeNetworkFile(from, to)
+		h.takeDHCPFile(from, to)
 		log.Flush(time.Second)
 		said := console.String()
 		if (said == "") != (c.says == "") || !strings.Contains(said, c.says) {

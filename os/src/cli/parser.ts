@@ -14,6 +14,7 @@ import { inspectCommand } from './commands/inspect.ts';
 import { kubectlCommand } from './commands/kubectl.ts';
 import { logsCommand } from './commands/logs.ts';
 import { manifestsCommand } from './commands/manifests.ts';
+import { networkCommand } from './commands/network.ts';
 import { publishCommand } from './commands/publish.ts';
 import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
@@ -47,6 +48,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(exportCommand(context))
     .command(manifestsCommand(context))
     .command(bootstrapCommand(context))
+    .command(networkCommand(context))
     .command(testCommand(context))
     .command(benchCommand(context))
     .completion('completion', 'Print a completion script for bash or zsh')

@@ -48,36 +48,40 @@ const failuresIn = ({ testResults }: v.InferOutput<typeof Report>): string[] =>
 
 // Some workstations' kernels have no bonds and no VLANs. On the node's own kernel nothing is skipped.
 describe("on the node's own kernel", () => {
-  it.each(['packages/netlink'])('%s', { timeout: BUILD_MS + RUN_MS }, async (workspace) => {
-    await ensurePackages(['build', 'machine'], progress);
-    const cwd = path.join(repository, workspace);
-    const { scripts } = v.parse(
-      Manifest,
-      JSON.parse(await readFile(path.join(cwd, 'package.json'), 'utf8')),
-    );
-    const [program = '', ...args] = scripts[SCRIPT]?.split(' ') ?? [];
-    const result = '/tmp/report.json';
-    const guest = await runInGuest(
-      {
-        command: [
-          process.execPath,
-          path.join(repository, 'node_modules/.bin', program),
-          ...args,
-          '--no-cache',
-          '--reporter=json',
-          `--outputFile=${result}`,
-        ],
-        cwd,
-        env: { CI: 'true' },
-        result,
-      },
-      RUN_MS,
-      progress,
-    );
-    const report = v.safeParse(v.pipe(v.string(), v.parseJson(), Report), guest.result);
-    if (!report.success) throw new Error(`the guest ended without a report:\n${guest.output}`);
-    expect(failuresIn(report.output)).toEqual([]);
-    expect(guest.exitCode).toBe(0);
-    expect(report.output.numPassedTests).toBeGreaterThan(0);
-  });
+  it.each(['packages/netlink', 'agents/dhcp'])(
+    '%s',
+    { timeout: BUILD_MS + RUN_MS },
+    async (workspace) => {
+      await ensurePackages(['build', 'machine'], progress);
+      const cwd = path.join(repository, workspace);
+      const { scripts } = v.parse(
+        Manifest,
+        JSON.parse(await readFile(path.join(cwd, 'package.json'), 'utf8')),
+      );
+      const [program = '', ...args] = scripts[SCRIPT]?.split(' ') ?? [];
+      const result = '/tmp/report.json';
+      const guest = await runInGuest(
+        {
+          command: [
+            process.execPath,
+            path.join(repository, 'node_modules/.bin', program),
+            ...args,
+            '--no-cache',
+            '--reporter=json',
+            `--outputFile=${result}`,
+          ],
+          cwd,
+          env: { CI: 'true' },
+          result,
+        },
+        RUN_MS,
+        progress,
+      );
+      const report = v.safeParse(v.pipe(v.string(), v.parseJson(), Report), guest.result);
+      if (!report.success) throw new Error(`the guest ended without a report:\n${guest.output}`);
+      expect(failuresIn(report.output)).toEqual([]);
+      expect(guest.exitCode).toBe(0);
+      expect(report.output.numPassedTests).toBeGreaterThan(0);
+    },
+  );
 });

@@ -174,6 +174,24 @@ describe('./kios configure', LONG, () => {
     expect(files.map(({ name }) => name)).toContain('kios/dhcp.yaml');
   });
 
+  it('takes a network file for the node’s network, and says which of two counts', async () => {
+    const text = 'network: {version: 2, ethernets: {eth0: {dhcp4: true}}, vlans: {v5: {id: 5, link: eth0}}}\n';
+    const network = await input('network.yaml', text);
+    expect(await kios({ network })).toMatch(/^kios\/network\.yaml +\d+ +written$/);
+    expect(await read('kios/network.yaml')).toBe(text.trim());
+    expect(await list()).not.toContain('::/kios/dhcp.yaml');
+    const at = `${image}@@${LAYOUT.partitions[0]!.offset}`;
+    const other = await input('network-config', 'network: {version: 2, wifis: {wlan0: {}}}\n');
+    await tools.run('usr/bin/mcopy', ['-i', at, other, '::network-config']);
+    const both = await kios({ show: true });
+    expect(both).toMatch(/kios\/network\.yaml +\d+ +the network, netplan, 2 links/);
+    expect(both).toMatch(/network-config +\d+ +NOT USED: kios\/network\.yaml comes first/);
+    await tools.run('usr/bin/mdel', ['-i', at, '::kios/network.yaml']);
+    expect(await kios({ show: true })).toMatch(/network-config +\d+ +BROKEN: network-config:1: network\.wifis/);
+    await tools.run('usr/bin/mcopy', ['-o', '-i', at, await input('none', '# none\n'), '::network-config']);
+    expect(await kios({ show: true })).toMatch(/network-config +\d+ +NoCloud, without content/);
+  }); // prettier-ignore
+
   it('makes the pods of a folder those of the medium, and leaves the rest', async () => {
     const one = path.dirname(await input('one/one.yaml', pod('one')));
     const two = path.dirname(await input('two/two.yaml', pod('two')));
@@ -289,6 +307,8 @@ describe('bad input leaves the image as it was:', LONG, () => {
     ['a packed document', { bootstrap: Buffer.from(DOCUMENT).toString('base64') }, 'KIOS_BOOTSTRAP_CHECK', 'base64'],
     ['a name that no node can have', { hostname: '-x-' }, 'KIOS_BOOTSTRAP_CHECK', 'node.name'],
     ['network settings with an unknown key', { network: 'interfaces: {eth0: {metrc: 5}}' }, 'KIOS_MEDIUM_NETWORK', 'metrc: not a known field'],
+    ['a network file with an unknown key', { network: 'network: {version: 2, ethernets: {eth0: {dhpc4: true}}}' }, 'KIOS_NETWORK_FILE', 'it has a fault'],
+    ['a network file that is no YAML', { network: 'network: [' }, 'KIOS_NETWORK_FILE', 'it has'],
     ['a pod with a typing error', { manifests: pod('x').replace('image:', 'imgae:') }, 'KIOS_MANIFESTS', 'imgae'],
   ] as const)('%s', async (_name, texts: Partial<Record<'bootstrap' | 'hostname' | 'network' | 'manifests', string>>, code, message) => {
     const options: Record<string, string> = {};

@@ -26,8 +26,8 @@ const nativeKoffi: Plugin = {
   },
 };
 
-/** Returns the name of the file that a package becomes. */
-const fileOf = (name: string): string => `${name.replaceAll(/\W+/g, '-')}.cjs`;
+/** Returns the name of the file that a package becomes. Bun takes one that begins with a dash for an option. */
+const fileOf = (name: string): string => `${name.replaceAll(/\W+/g, '-').replace(/^-/, '')}.cjs`;
 
 const OWN_FILE = 'own-file';
 

@@ -51,7 +51,7 @@ describe('a package that an agent imports on demand', () => {
   });
   it('is a file beside the agent and is loaded only when it is needed', async () => {
     const bundle = await bundleAgent(agent);
-    expect(await readdir(path.dirname(bundle))).toEqual(['-far-away.cjs', 'agent.cjs', 'near.cjs']);
+    expect(await readdir(path.dirname(bundle))).toEqual(['agent.cjs', 'far-away.cjs', 'near.cjs']);
     expect(await start(bundle)).toBe('here\n');
     expect(await start(bundle, 'far')).toBe('loaded here named\n');
   });

@@ -1,11 +1,19 @@
-import { ByteReader, ByteWriter, parseIpv4 } from '@kios/bytes';
+import { ByteReader, ByteWriter } from '@kios/bytes';
 
-import { decodeAttributes, ipv4Of, u32Bytes, u32Of, writeAttribute } from './message.ts';
+import { AF, decodeFamily, familyOf, ipOf, parseIp } from './family.ts';
+import {
+  decodeAttributes,
+  textBytes,
+  textValue,
+  u32Bytes,
+  u32Of,
+  writeAttribute,
+} from './message.ts';
 
-const AF_INET = 2;
 const IFA = {
   address: 1,
   local: 2,
+  label: 3,
   broadcast: 4,
   cacheInfo: 6,
   flags: 8,
@@ -13,16 +21,38 @@ const IFA = {
   protocol: 11,
 } as const;
 
+/** Flags of an address: IFA_F_*. */
+export const ADDRESS_FLAG = {
+  /** Of IPv4: another address of the link has the same prefix and was there before. */
+  secondary: 0x01,
+  /** Used without a question whether another host has it. */
+  noDad: 0x02,
+  /** Another host has it. */
+  dadFailed: 0x08,
+  deprecated: 0x20,
+  /** Not used until no other host has replied. */
+  tentative: 0x40,
+  permanent: 0x80,
+  /** The kernel makes temporary addresses of its prefix. */
+  manageTemporary: 0x100,
+  /** The kernel makes no route to its prefix. */
+  noPrefixRoute: 0x200,
+} as const;
+
 /** A lifetime that never ends. */
 export const FOREVER = 0xffff_ffff;
 
-/** An IPv4 address of a link. */
+/** An address of a link; its text tells the family. */
 export interface Address {
   readonly ifindex: number;
   readonly address: string;
   readonly prefix: number;
   readonly broadcast?: string | undefined;
+  /** A name of IPv4, that of the link unless it got another one. */
+  readonly label?: string | undefined;
   readonly scope: number;
+  /** A sum of `ADDRESS_FLAG`. */
+  readonly flags?: number | undefined;
   /** IFAPROT_*: who made it; 0 when unknown. Kernels before 5.18 do not keep it. */
   readonly protocol: number;
   /** Metric of the subnet's route, which the kernel adds with the address. */
@@ -31,23 +61,27 @@ export interface Address {
   readonly preferredSeconds: number;
 }
 
-/** Decodes the address in a message; undefined when it is not IPv4. */
+/** Decodes the address in a message; undefined when it is not of IP. */
 export function decodeAddress(payload: Uint8Array): Address | undefined {
   const reader = new ByteReader(payload);
-  if (reader.u8() !== AF_INET) return undefined;
+  const family = decodeFamily(reader.u8());
+  if (family === undefined) return undefined;
   const prefix = reader.u8();
-  reader.skip(1);
+  const shortFlags = reader.u8();
   const scope = reader.u8();
   const ifindex = reader.u32le();
   const attributes = decodeAttributes(reader.rest());
-  const address = ipv4Of(attributes, IFA.local) ?? ipv4Of(attributes, IFA.address);
+  const address = ipOf(attributes, IFA.local, family) ?? ipOf(attributes, IFA.address, family);
   if (address === undefined) return undefined;
+  const label = attributes.get(IFA.label);
   return {
     ifindex,
     address,
     prefix,
-    broadcast: ipv4Of(attributes, IFA.broadcast),
+    broadcast: ipOf(attributes, IFA.broadcast, family),
+    label: label && textValue(label),
     scope,
+    flags: u32Of(attributes, IFA.flags) ?? shortFlags,
     protocol: attributes.get(IFA.protocol)?.[0] ?? 0,
     metric: u32Of(attributes, IFA.metric),
     ...decodeLifetimes(attributes.get(IFA.cacheInfo)),
@@ -63,14 +97,16 @@ function decodeLifetimes(
 }
 
 export function encodeAddress(address: Address): Uint8Array {
-  const writer = new ByteWriter(96);
-  writer.u8(AF_INET).u8(address.prefix).u8(0).u8(address.scope).u32le(address.ifindex);
-  writeAttribute(writer, IFA.local, parseIpv4(address.address));
-  writeAttribute(writer, IFA.address, parseIpv4(address.address));
-  if (address.broadcast !== undefined) {
-    writeAttribute(writer, IFA.broadcast, parseIpv4(address.broadcast));
-  }
-  if (address.metric !== undefined) writeAttribute(writer, IFA.metric, u32Bytes(address.metric));
+  const { prefix, scope, ifindex, broadcast, label, flags, metric } = address;
+  const ip = parseIp(address.address);
+  const writer = new ByteWriter(128);
+  writer.u8(AF[familyOf(address.address)]).u8(prefix).u8(0).u8(scope).u32le(ifindex);
+  writeAttribute(writer, IFA.local, ip);
+  writeAttribute(writer, IFA.address, ip);
+  if (broadcast !== undefined) writeAttribute(writer, IFA.broadcast, parseIp(broadcast));
+  if (label !== undefined) writeAttribute(writer, IFA.label, textBytes(label));
+  if (flags !== undefined) writeAttribute(writer, IFA.flags, u32Bytes(flags));
+  if (metric !== undefined) writeAttribute(writer, IFA.metric, u32Bytes(metric));
   writeAttribute(writer, IFA.protocol, Uint8Array.of(address.protocol));
   const lifetimes = new ByteWriter(16).u32le(address.preferredSeconds).u32le(address.validSeconds);
   writeAttribute(writer, IFA.cacheInfo, lifetimes.zeros(8).finish());

@@ -1,5 +1,6 @@
-import { ByteReader, ByteWriter, fromHex, toHex } from '@kios/bytes';
+import { ByteReader, ByteWriter, fromHex, parseIpv6, toHex } from '@kios/bytes';
 
+import { AF } from './family.ts';
 import {
   decodeAttributes,
   nest,
@@ -23,7 +24,8 @@ const IFLA = {
 const IFLA_INFO_KIND = 1;
 const IFLA_INET_CONF = 1;
 const DEVCONF_PROMOTE_SECONDARIES = 20;
-const AF_INET = 2;
+/** Attributes of IFLA_AF_SPEC for IPv6. */
+export const INET6 = { token: 7, generation: 8 } as const;
 export const IFF_UP = 1;
 export const ARPHRD_ETHER = 1;
 
@@ -72,6 +74,10 @@ function kindOf(linkInfo: Uint8Array | undefined): string | undefined {
   return kind && textValue(kind);
 }
 
+/** How the kernel makes a link's own IPv6 addresses: IN6_ADDR_GEN_MODE_*, by their numbers. */
+export const GENERATIONS = ['eui64', 'none', 'stable-privacy', 'random'] as const;
+export type Generation = (typeof GENERATIONS)[number];
+
 /** Changes to a link; absent properties stay as they are. */
 export interface LinkChange {
   readonly up?: boolean;
@@ -83,6 +89,10 @@ export interface LinkChange {
   readonly name?: string;
   /** Whether deleting a primary address promotes a secondary one, instead of deleting all addresses of its subnet. */
   readonly promoteSecondaries?: boolean;
+  /** The kernel refuses `stable-privacy` while it has no secret for it. */
+  readonly generation?: Generation;
+  /** The host's part of addresses that are made of announcements; `::` for none. Refused where none are taken. */
+  readonly token?: string;
 }
 
 export function encodeLinkChange(index: number, change: LinkChange): Uint8Array {
@@ -94,10 +104,24 @@ export function encodeLinkChange(index: number, change: LinkChange): Uint8Array 
   if (change.master !== undefined) writeAttribute(writer, IFLA.master, u32Bytes(change.master));
   if (change.mac !== undefined) writeAttribute(writer, IFLA.address, fromHex(change.mac));
   if (change.name !== undefined) writeAttribute(writer, IFLA.name, textBytes(change.name));
-  if (change.promoteSecondaries !== undefined) {
-    const value = u32Bytes(change.promoteSecondaries ? 1 : 0);
-    const inet = nest([IFLA_INET_CONF, nest([DEVCONF_PROMOTE_SECONDARIES, value])]);
-    writeAttribute(writer, IFLA.afSpec, nest([AF_INET, inet]));
-  }
+  const families = familySettings(change);
+  if (families.length > 0) writeAttribute(writer, IFLA.afSpec, nest(...families));
   return writer.finish();
+}
+
+type Nested = readonly [type: number, value: Uint8Array];
+
+function familySettings({ promoteSecondaries, generation, token }: LinkChange): Nested[] {
+  const families: Nested[] = [];
+  if (promoteSecondaries !== undefined) {
+    const value = u32Bytes(promoteSecondaries ? 1 : 0);
+    const conf = nest([DEVCONF_PROMOTE_SECONDARIES, value]);
+    families.push([AF.ipv4, nest([IFLA_INET_CONF, conf])]);
+  }
+  const inet6: Nested[] = [];
+  if (token !== undefined) inet6.push([INET6.token, parseIpv6(token)]);
+  if (generation !== undefined)
+    inet6.push([INET6.generation, Uint8Array.of(GENERATIONS.indexOf(generation))]);
+  if (inet6.length > 0) families.push([AF.ipv6, nest(...inet6)]);
+  return families;
 }

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, DecodeError, formatIpv4 } from '@kios/bytes';
+import { ByteReader, ByteWriter, DecodeError } from '@kios/bytes';
 
 const HEADER = 16;
 const align = (length: number): number => (length + 3) & ~3;
@@ -13,6 +13,7 @@ export const NLM_F = {
   replace: 0x100,
   exclusive: 0x200,
   create: 0x400,
+  append: 0x800,
 } as const;
 
 /** A netlink message: the fields of `struct nlmsghdr` and the payload. */
@@ -89,12 +90,6 @@ export function nest(
 export function u32Of(attributes: Attributes, type: number): number | undefined {
   const value = attributes.get(type);
   return value && u32Value(value);
-}
-
-/** Returns the value of an IPv4 address attribute, if present. */
-export function ipv4Of(attributes: Attributes, type: number): string | undefined {
-  const value = attributes.get(type);
-  return value && formatIpv4(value);
 }
 
 export const u32Bytes = (value: number): Uint8Array => new ByteWriter(4).u32le(value).finish();

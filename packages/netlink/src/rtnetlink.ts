@@ -2,9 +2,10 @@ import { openNetlink } from '@kios/syscall';
 
 import { type Address, decodeAddress, encodeAddress } from './address.ts';
 import { Conversation, notifications } from './conversation.ts';
+import { AF, type Family, familyOf } from './family.ts';
 import { decodeLink, encodeLinkChange, type Link, type LinkChange } from './link.ts';
 import { type Message, NLM_F } from './message.ts';
-import { decodeRoute, encodeRoute, type Route } from './route.ts';
+import { decodeRoute, encodeRoute, isMain, type Route } from './route.ts';
 
 const NETLINK_ROUTE = 0;
 const RTM = {
@@ -19,30 +20,44 @@ const RTM = {
   deleteRoute: 25,
   getRoute: 26,
 } as const;
-/** Multicast groups by the kind of object they report. */
-const GROUP = { link: 1, address: 5, route: 7 } as const;
+/** Each is one above that of the addition. */
+const DELETIONS: readonly number[] = [RTM.deleteLink, RTM.deleteAddress, RTM.deleteRoute];
+/** Multicast groups by the kind of object they report. `address` and `route` are those of IPv4. */
+const GROUP = { link: 1, address: 5, route: 7, address6: 9, route6: 11 } as const;
 export type Kind = keyof typeof GROUP;
 const AF_UNSPEC = 0;
-const AF_INET = 2;
 
 /** A change in the kernel's network state. `overrun` means that some were lost and a new dump is due. */
 export type NetworkEvent =
   | { readonly tag: 'link'; readonly gone: boolean; readonly link: Link }
   | { readonly tag: 'address'; readonly gone: boolean; readonly address: Address }
+  /** Of any table and type. */
   | { readonly tag: 'route'; readonly gone: boolean; readonly route: Route }
   | { readonly tag: 'overrun' };
 
-/** Access to the kernel's links, IPv4 addresses and IPv4 routes of the main table. */
+/** Access to the kernel's links, addresses and routes. Lists are those of IPv4 unless another family is named. */
 export interface Rtnetlink {
   links(): Promise<Link[]>;
-  addresses(): Promise<Address[]>;
-  routes(): Promise<Route[]>;
+  addresses(family?: Family): Promise<Address[]>;
+  /** Lists the unicast routes of the main table. */
+  routes(family?: Family): Promise<Route[]>;
+  /** Lists the routes of all tables and types, the kernel's own among them. */
+  allRoutes(family: Family): Promise<Route[]>;
   changeLink(index: number, change: LinkChange): Promise<void>;
-  /** Adds the address or updates its lifetimes. */
+  /** Adds the address or updates its lifetimes, flags, metric and maker. Label and prefix length stay as they are. */
   replaceAddress(address: Address): Promise<void>;
   deleteAddress(address: Address): Promise<void>;
-  /** Adds the route or replaces the one with the same destination and metric. */
+  /**
+   * Adds the route. Fails with EEXIST if its table has one with the same destination and metric, unless it may be
+   * `beside` that one: then the caller has to know that the kernel does not make one route of the two.
+   */
+  addRoute(route: Route, beside?: boolean): Promise<void>;
+  /**
+   * Adds the route or replaces the one with the same table, destination and metric, whoever made it. Of several the
+   * kernel replaces the first.
+   */
   replaceRoute(route: Route): Promise<void>;
+  /** Deletes the route that is equal in everything that is given. Of IPv4, a metric of 0 is any. */
   deleteRoute(route: Route): Promise<void>;
   /** Yields changes. The subscription exists when this returns, so a later dump misses nothing. */
   events(signal: AbortSignal, kinds: readonly Kind[]): AsyncIterable<NetworkEvent>;
@@ -62,18 +77,20 @@ class KernelRtnetlink implements Rtnetlink {
     return messages.map(({ payload }) => decodeLink(payload));
   }
 
-  async addresses(): Promise<Address[]> {
-    const header = Uint8Array.of(AF_INET, 0, 0, 0, 0, 0, 0, 0);
+  async addresses(family: Family = 'ipv4'): Promise<Address[]> {
+    const header = Uint8Array.of(AF[family], 0, 0, 0, 0, 0, 0, 0);
     const messages = await this.#conversation.dump(RTM.getAddress, header, 'list addresses');
-    return messages
-      .map(({ payload }) => decodeAddress(payload))
-      .filter((each) => each !== undefined);
+    return ofFamily(family, messages, decodeAddress, ({ address }) => address);
   }
 
-  async routes(): Promise<Route[]> {
-    const header = Uint8Array.of(AF_INET, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  async routes(family: Family = 'ipv4'): Promise<Route[]> {
+    return (await this.allRoutes(family)).filter(isMain);
+  }
+
+  async allRoutes(family: Family): Promise<Route[]> {
+    const header = Uint8Array.of(AF[family], 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     const messages = await this.#conversation.dump(RTM.getRoute, header, 'list routes');
-    return messages.map(({ payload }) => decodeRoute(payload)).filter((each) => each !== undefined);
+    return ofFamily(family, messages, decodeRoute, ({ dst }) => dst);
   }
 
   changeLink(index: number, change: LinkChange): Promise<void> {
@@ -93,10 +110,22 @@ class KernelRtnetlink implements Rtnetlink {
     return this.#conversation.execute(RTM.deleteAddress, 0, encodeAddress(address), attempt);
   }
 
+  addRoute(route: Route, beside = false): Promise<void> {
+    return this.#setRoute(route, beside ? NLM_F.append : NLM_F.exclusive, 'add');
+  }
+
   replaceRoute(route: Route): Promise<void> {
-    const flags = NLM_F.create | NLM_F.replace;
-    const attempt = `set route ${describeRoute(route)}`;
-    return this.#conversation.execute(RTM.newRoute, flags, encodeRoute(route), attempt);
+    return this.#setRoute(route, NLM_F.replace, 'set');
+  }
+
+  #setRoute(route: Route, flag: number, verb: string): Promise<void> {
+    const attempt = `${verb} route ${describeRoute(route)}`;
+    return this.#conversation.execute(
+      RTM.newRoute,
+      NLM_F.create | flag,
+      encodeRoute(route),
+      attempt,
+    );
   }
 
   deleteRoute(route: Route): Promise<void> {
@@ -127,27 +156,39 @@ async function* follow(
 
 /** Decodes a notification; undefined for kinds and families that are not followed. */
 export function decodeNotification({ type, payload }: Message): NetworkEvent | undefined {
-  switch (type) {
+  const gone = DELETIONS.includes(type);
+  switch (gone ? type - 1 : type) {
     case RTM.newLink:
-    case RTM.deleteLink:
       // A bridge reports its ports in the same messages: a port that leaves is not a link that is gone.
       if (payload[0] !== AF_UNSPEC) return undefined;
-      return { tag: 'link', gone: type === RTM.deleteLink, link: decodeLink(payload) };
-    case RTM.newAddress:
-    case RTM.deleteAddress: {
+      return { tag: 'link', gone, link: decodeLink(payload) };
+    case RTM.newAddress: {
       const address = decodeAddress(payload);
-      return address && { tag: 'address', gone: type === RTM.deleteAddress, address };
+      return address && { tag: 'address', gone, address };
     }
-    case RTM.newRoute:
-    case RTM.deleteRoute: {
+    case RTM.newRoute: {
       const route = decodeRoute(payload);
-      return route && { tag: 'route', gone: type === RTM.deleteRoute, route };
+      return route && { tag: 'route', gone, route };
     }
     default:
       return undefined;
   }
 }
 
-function describeRoute({ dst, via, ifindex }: Route): string {
-  return `${dst}${via === undefined ? '' : ` via ${via}`} on link ${ifindex}`;
+/** A kernel without a family lists those that it has. */
+function ofFamily<Item>(
+  family: Family,
+  messages: readonly Message[],
+  decode: (payload: Uint8Array) => Item | undefined,
+  textOf: (item: Item) => string,
+): Item[] {
+  return messages
+    .map(({ payload }) => decode(payload))
+    .filter((item) => item !== undefined)
+    .filter((item) => familyOf(textOf(item)) === family);
+}
+
+function describeRoute({ type, dst, via, ifindex, table }: Route): string {
+  const words = [type, dst, via && `via ${via}`, ifindex && `on link ${ifindex}`];
+  return [...words, table && `in table ${table}`].filter(Boolean).join(' ');
 }

@@ -11,7 +11,7 @@ import {
 } from './message.ts';
 
 /** Attributes of linux/if_link.h. */
-const IFLA = { address: 1, name: 3, mtu: 4, link: 5, linkInfo: 18 } as const;
+const IFLA = { address: 1, name: 3, mtu: 4, link: 5, linkInfo: 18, group: 27 } as const;
 const INFO = { kind: 1, data: 2 } as const;
 const BOND_ARP_TARGETS = 8;
 
@@ -58,8 +58,9 @@ export const LINK_SETTINGS = {
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Setting>>>>;
 
 export type LinkKind = keyof typeof LINK_SETTINGS;
+/** What is undefined stays as the kernel has it. */
 export type SettingsOf<Kind extends LinkKind> = {
-  readonly [name in keyof (typeof LINK_SETTINGS)[Kind]]?: number;
+  readonly [name in keyof (typeof LINK_SETTINGS)[Kind]]?: number | undefined;
 };
 
 /** A link that exists in the kernel alone. */
@@ -73,6 +74,8 @@ export type VirtualLink = {
     /** Hardware address as `aa:bb:…`; the kernel makes one of a link without it. */
     readonly mac?: string;
     readonly mtu?: number;
+    /** A number of the maker's choice, which the link has from its first moment. */
+    readonly group?: number;
     /** IPv4 addresses that a bond asks for by ARP. */
     readonly arpTargets?: readonly string[];
   };
@@ -88,6 +91,7 @@ export function encodeVirtualLink(link: VirtualLink): Uint8Array {
   if (link.mac !== undefined) writeAttribute(writer, IFLA.address, fromHex(link.mac));
   if (link.mtu !== undefined) writeAttribute(writer, IFLA.mtu, u32Bytes(link.mtu));
   if (link.parent !== undefined) writeAttribute(writer, IFLA.link, u32Bytes(link.parent));
+  if (link.group !== undefined) writeAttribute(writer, IFLA.group, u32Bytes(link.group));
   const kind = [INFO.kind, textBytes(link.kind)] as const;
   writeAttribute(writer, IFLA.linkInfo, nest(kind, [INFO.data, encodeSettings(link)]));
   return writer.finish();

@@ -1,6 +1,8 @@
 export { STATE } from './paths.ts';
 export { Lease, Route } from './lease.ts';
+export { Lease6 } from './lease6.ts';
 export { BootState, KubeletState, Release } from './boot.ts';
+export { ClusterState } from './cluster.ts';
 export { HostState } from './host.ts';
 export { ModulesStatus } from './modules.ts';
 export { PlatformState } from './platform.ts';

@@ -17,5 +17,6 @@ export {
   type UdpOptions,
   type UnixStream,
 } from './socket.ts';
+export { inet6Address, type LinkLocal, openIcmp6, openUdp6, type Udp6Options } from './socket6.ts';
 export { isErrno, SyscallError } from './syscall-error.ts';
 export { releaseCodePages } from './code-pages.ts';

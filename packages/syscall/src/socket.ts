@@ -4,8 +4,8 @@ import { type Channel, DescriptorChannel } from './channel.ts';
 import { errno, libc } from './libc.ts';
 import { errnoName, SyscallError } from './syscall-error.ts';
 
-const AF = { unix: 1, inet: 2, netlink: 16, packet: 17 } as const;
-const SOCK = { stream: 1, datagram: 2, raw: 3 } as const;
+export const AF = { unix: 1, inet: 2, inet6: 10, netlink: 16, packet: 17 } as const;
+export const SOCK = { stream: 1, datagram: 2, raw: 3 } as const;
 const SOCK_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO = { reuseAddress: 2, broadcast: 6, receiveBuffer: 8, bindToDevice: 25, attachFilter: 26 };
@@ -20,7 +20,7 @@ function check(result: number, call: string, attempt: string): number {
 }
 
 /** Opens a socket and runs `prepare` on it; closes it when that throws. */
-function open(
+export function open(
   family: number,
   type: number,
   protocol: number,
@@ -38,13 +38,18 @@ function open(
   return channel;
 }
 
-function setOption(fd: number, level: number, option: number, value: number | Uint8Array): void {
+export function setOption(
+  fd: number,
+  level: number,
+  option: number,
+  value: number | Uint8Array,
+): void {
   const bytes = typeof value === 'number' ? int32(value) : value;
   const result = libc.setsockopt()(fd, level, option, bytes, bytes.length);
   check(result, 'setsockopt', `set socket option ${level}/${option}`);
 }
 
-function bind(fd: number, address: Uint8Array, name: string): void {
+export function bind(fd: number, address: Uint8Array, name: string): void {
   check(libc.bind()(fd, address, address.length), 'bind', `bind ${name}`);
 }
 
@@ -123,14 +128,17 @@ export interface UdpOptions {
 export function openUdp(options: UdpOptions): Channel {
   const name = `UDP port ${options.port}`;
   return open(AF.inet, SOCK.datagram, 0, name, (fd) => {
-    setOption(fd, SOL_SOCKET, SO.reuseAddress, 1);
+    reuseAddress(fd);
     if (options.broadcast === true) setOption(fd, SOL_SOCKET, SO.broadcast, 1);
-    if (options.device !== undefined) {
-      setOption(fd, SOL_SOCKET, SO.bindToDevice, Buffer.from(`${options.device}\0`));
-    }
+    if (options.device !== undefined) bindToDevice(fd, options.device);
     bind(fd, inetAddress(options.address ?? new Uint8Array(4), options.port), name);
   });
 }
+
+export const reuseAddress = (fd: number): void => setOption(fd, SOL_SOCKET, SO.reuseAddress, 1);
+
+export const bindToDevice = (fd: number, device: string): void =>
+  setOption(fd, SOL_SOCKET, SO.bindToDevice, Buffer.from(`${device}\0`));
 
 /** Returns a sockaddr_in for `Channel.send`. */
 export function inetAddress(address: Uint8Array, port: number): Uint8Array {

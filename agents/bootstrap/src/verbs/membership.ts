@@ -5,6 +5,7 @@ import type { Settings } from '../core/settings/settings.ts';
 import { openKube, readNodeCaller } from '../edge/cluster/kube-auth.ts';
 import type { Caller, KubeClient } from '../edge/cluster/kube-client.ts';
 import { type Backup, discardBackup, readBackup } from '../edge/files/backup.ts';
+import { publishCluster } from '../edge/files/publish-cluster.ts';
 import { placeFiles } from '../edge/files/transaction.ts';
 import { bootSeconds, readBootId, readKubelet } from '../edge/node/host.ts';
 import { forgetFormerIdentity } from '../edge/node/identity-files.ts';
@@ -72,6 +73,7 @@ export class Membership {
     else if (input.cluster === undefined) await discardBackup(settings);
     const backup = await readBackup(settings);
     const member = await memberOf(settings, joined);
+    await publishCluster(settings, outcome === 'joined' ? member?.endpoint : undefined);
     if (member === undefined || outcome === 'standalone') return STANDALONE_MS;
     if (backup !== undefined && (await readTrial(settings)).isRefused)
       return this.#lookAtRefused(member, backup);

@@ -7,6 +7,7 @@ import type { OutputFile } from '../core/files/output-file.ts';
 import { REGISTRY_CREDENTIALS } from '../core/files/registry-files.ts';
 import { BOOTSTRAP_KUBECONFIG, KUBECONFIG } from '../core/files/render.ts';
 import type { Settings } from '../core/settings/settings.ts';
+import { publishCluster } from '../edge/files/publish-cluster.ts';
 import { changedFiles, placeFiles } from '../edge/files/transaction.ts';
 import { forgetFormerIdentity, setIdentityAside } from '../edge/node/identity-files.ts';
 import { readJoinState } from '../edge/node/node.ts';
@@ -38,6 +39,7 @@ export async function planReset(settings: Settings): Promise<readonly OutputFile
 /** Makes the node standalone again and removes all of its cluster, its certificates last. */
 export async function reset({ settings, log, signal }: JoinContext): Promise<void> {
   const removed = await planReset(settings);
+  await publishCluster(settings, undefined);
   await setIdentityAside(settings);
   await placeFiles(settings.etc, removed);
   await forgetFormerIdentity(settings);

@@ -7,12 +7,13 @@ import { readLeases } from '@kios/node-state';
 import { STATUS_FLAGS } from '../core/settings/flags.ts';
 import { flagsOf, readFlags } from '../core/settings/table.ts';
 import { encodePcap } from '../core/wire/pcap.ts';
+import { readNetworkStatus } from '../edge/network/network-status.ts';
 import { readTrace } from '../edge/report/trace.ts';
 
 /** Prints the leases, or the last DHCP frames. Needs only the right to read the folder. */
 export const status = command({
   command: 'status',
-  describe: 'Print the leases as JSON',
+  describe: 'Print the leases, and how the host stands to its network file, as JSON',
   isReadOnly: true,
   builder: (args) => args.options(flagsOf(STATUS_FLAGS)),
   run: async (args) => {
@@ -21,11 +22,13 @@ export const status = command({
   },
 });
 
-/** The leases as one JSON line. */
+/** The leases and the state of the network file, if there is one, as one JSON line. */
 async function formatStatus(folder: string): Promise<string> {
   const { leases, errors } = await readLeases(folder);
   const faults = errors.map(({ message }) => message);
-  return `${JSON.stringify({ leases, faults })}\n`;
+  const text = await readNetworkStatus(folder);
+  const network: unknown = text === undefined ? undefined : JSON.parse(text);
+  return `${JSON.stringify({ leases, faults, network })}\n`;
 }
 
 /** The last DHCP frames of all links, in order of time, as one capture file. */

@@ -1,13 +1,15 @@
 import type { Logger } from '@kios/agent';
-import { openRtnetlink } from '@kios/netlink';
+import { type Link, openRtnetlink, type Rtnetlink } from '@kios/netlink';
 
+import { isCandidate } from '../core/kernel/links.ts';
 import type { LinkFlags } from '../core/settings/flags.ts';
-import { Supervisor } from '../edge/client/supervisor.ts';
+import { isHardware, type Role, Supervisor } from '../edge/client/supervisor.ts';
 import { readBootId } from '../edge/kernel/clock.ts';
 import { requireCapabilities } from '../edge/kernel/require-capabilities.ts';
 import { LeaseFiles } from '../edge/lease/lease-files.ts';
+import { followNetworkFile } from '../edge/network/follow-network-file.ts';
 import { countEvents } from '../edge/report/count-events.ts';
-import { clientOptions, readConfig } from '../edge/settings/config.ts';
+import { clientOptions, type Config, readConfig } from '../edge/settings/config.ts';
 
 export interface Mode {
   /** End with the first address, and leave port 68 alone. */
@@ -18,7 +20,14 @@ export interface Mode {
   readonly onBound: (link: string) => void;
 }
 
-/** Serves the links that the flags name, until the signal is raised. */
+const SERVED: Role = { ipv4: true, ipv6: true, isOptional: false };
+
+const chosen =
+  ({ choice }: Config) =>
+  (link: Link): Role | undefined =>
+    isCandidate(link, choice, isHardware) ? SERVED : undefined;
+
+/** Serves the links that the network file or else the flags name, until the signal is raised. */
 export async function supervise(
   flags: LinkFlags,
   mode: Mode,
@@ -32,16 +41,37 @@ export async function supervise(
   const rtnetlink = openRtnetlink();
   const counted = mode.metricsFile === undefined ? log : countEvents(log, mode.metricsFile);
   try {
-    const supervisor = new Supervisor(
-      {
-        ...mode,
-        choice: config.choice,
-        optionsFor: (link, metric) => clientOptions(config, link, metric, !mode.oneShot),
-      },
-      { rtnetlink, files, log: counted },
-    );
-    await supervisor.run(signal);
+    await serve(config, flags, mode, { rtnetlink, files, log: counted }, signal);
   } finally {
     rtnetlink.close();
   }
+}
+
+interface Ports {
+  readonly rtnetlink: Rtnetlink;
+  readonly files: LeaseFiles;
+  readonly log: Logger;
+}
+
+async function serve(
+  config: Config,
+  flags: LinkFlags,
+  mode: Mode,
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<void> {
+  const network = followNetworkFile(flags, mode, ports, chosen(config));
+  const supervisor = new Supervisor(
+    {
+      ...mode,
+      roleOf: network.roleOf,
+      optionsFor: (link, metric, role) =>
+        clientOptions(config, link, role.metric ?? metric, !mode.oneShot, role.override),
+    },
+    ports,
+  );
+  await Promise.race([
+    supervisor.run(signal),
+    network.run(() => supervisor.refresh(signal), signal),
+  ]);
 }

@@ -38,6 +38,7 @@ const WHO = {
   wantsHostname: true,
   maxMessageSize: 1500,
   extraOptions: [],
+  sent: [],
 };
 
 describe('the messages of real servers', () => {

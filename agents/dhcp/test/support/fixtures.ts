@@ -44,6 +44,7 @@ export const WHO: Identity = {
   wantsHostname: true,
   maxMessageSize: 1500,
   extraOptions: [],
+  sent: [],
 };
 
 /** Without conflict detection, so that a test sees DHCP alone. */

@@ -55,6 +55,12 @@ const WORDS: readonly (readonly [word: string, why: string, only?: Arch])[] = [
   ['hardened_usercopy=1', 'copies to and from user space stay within their object'],
   ['proc_mem.force_override=never', 'a debugger’s file does not write through read-only pages'],
   ['bdev_allow_write_mounted=0', 'nobody can write to a disk underneath its mounted file system'],
+  [
+    'bonding.max_bonds=0',
+    'the name bond0 is free for a network file: no driver makes a link unasked',
+  ],
+  ['dummy.numdummies=0', 'no dummy0'],
+  ['ifb.numifbs=0', 'no ifb0 and ifb1'],
 ];
 
 const wordsOf = (arch: Arch): string[] =>

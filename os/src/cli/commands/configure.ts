@@ -22,7 +22,7 @@ const OPTIONS = {
   bootstrap: text('File with the bootstrap document, which names the cluster'),
   'kubeadm-join': text('The line of kubeadm token create --print-join-command, in its place'),
   hostname: text('Name of the node, which goes into the bootstrap document'),
-  network: text('File with settings of network cards (docs/dhcp.md)'),
+  network: text('Network file (docs/network.md), or settings of single cards (docs/dhcp.md)'),
   manifests: text('Folder whose static pods become those of the medium; others there are removed'),
   modules: text('The build’s modules.erofs, for hardware that needs it (docs/modules.md)'),
   'kernel-argument': {
@@ -56,6 +56,10 @@ export const configureCommand = (
       .example(
         "$0 configure /dev/sdX --kubeadm-join 'kubeadm join 192.0.2.10:6443 --token …'",
         'Have a flashed stick join by a line that kubeadm printed',
+      )
+      .example(
+        '$0 configure /dev/sdX --network network.yaml',
+        'Give a machine fixed addresses, VLANs, a bond or a bridge',
       )
       .example(
         '$0 configure kios.img --kernel-argument mitigations=off',

@@ -39,6 +39,8 @@ export interface MachineSpec {
   readonly scsi?: boolean;
   /** Adds a network card before the working one, with a link but no peer. */
   readonly quietCard?: boolean;
+  /** Gives the machine two network cards on one segment; their cables are `CABLES`. */
+  readonly twoCards?: boolean;
   readonly startFrom?: StartMedium;
   /** Adds a screen. */
   readonly screen?: boolean;
@@ -99,7 +101,19 @@ const NO_PXE = ['IPv4PXESupport', 'IPv6PXESupport'].map(
   (name) => `-fw_cfg name=opt/org.tianocore/${name},string=n`,
 );
 
-function network({ startFrom, kubeletPort }: MachineSpec): string[] {
+/** The cables of two cards, to be pulled by QMP's `set_link`. */
+export const CABLES = ['cable0', 'cable1'] as const;
+
+const cards = (user: string): string[] => [
+  user,
+  '-netdev hubport,id=uplink,hubid=1,netdev=net0',
+  ...CABLES.flatMap((cable) => [
+    `-netdev hubport,id=${cable},hubid=1`,
+    `-device virtio-net-pci,netdev=${cable},romfile=`,
+  ]),
+];
+
+function network({ startFrom, kubeletPort, twoCards }: MachineSpec): string[] {
   const card = '-device virtio-net-pci,netdev=net0,romfile=';
   if (startFrom !== undefined && 'tap' in startFrom)
     return [
@@ -108,6 +122,7 @@ function network({ startFrom, kubeletPort }: MachineSpec): string[] {
       ...NO_PXE,
     ];
   const user = `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${kubeletPort}-:10250`;
+  if (twoCards === true) return cards(user);
   return startFrom !== undefined && 'tftp' in startFrom
     ? [`${user},tftp=${startFrom.tftp},bootfile=${NETBOOT_FILE}`, `${card},bootindex=0`]
     : [user, card];

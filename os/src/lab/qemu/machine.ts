@@ -7,7 +7,7 @@ import { readIfThere } from '../../workstation/files.ts';
 import type { Arch, Board } from '../../workstation/paths.ts';
 import { isAlive, terminate } from '../../workstation/process.ts';
 import { run } from '../../workstation/run.ts';
-import { MACHINE_FILES, qemuArguments, type MachineSpec, SCSI } from './arguments.ts';
+import { type CABLES, MACHINE_FILES, qemuArguments, type MachineSpec, SCSI } from './arguments.ts';
 import { openEmulator } from './emulator.ts';
 import { launchQemu } from './launch.ts';
 import { clearMachine, machineUuid } from './machine-uuid.ts';
@@ -140,6 +140,11 @@ export class Machine {
    */
   async plugNetworkCard(): Promise<void> {
     await qmp(this.dir, MACHINE_FILES.qmp, 'device_add', USB_CARD);
+  }
+
+  /** Pulls a cable of the running machine, which was started with two cards, or plugs it in again. */
+  async setCable(name: (typeof CABLES)[number], up: boolean): Promise<void> {
+    await qmp(this.dir, MACHINE_FILES.qmp, 'set_link', { name, up });
   }
 
   /** Returns the running machine; undefined when it is off. */

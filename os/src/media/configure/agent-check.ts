@@ -70,7 +70,7 @@ async function ask(progress: Progress, check: Check): Promise<string> {
 }
 
 const documentLine: Check['line'] = (file) => ['check-userdata', file];
-const networkLine: Check['line'] = (file, folder) => [
+const dhcpLine: Check['line'] = (file, folder) => [
   'run',
   '--check',
   `--config=${file}`,
@@ -103,11 +103,11 @@ export async function checkDocument(
 }
 
 /** Checks settings of network cards as the DHCP client would read them. */
-export async function checkNetwork(
+export async function checkDHCP(
   progress: Progress,
   name: string,
   content: Uint8Array,
 ): Promise<void> {
   const code = 'KIOS_MEDIUM_NETWORK';
-  await ask(progress, { agent: 'dhcp', line: networkLine, code, name, content });
+  await ask(progress, { agent: 'dhcp', line: dhcpLine, code, name, content });
 }

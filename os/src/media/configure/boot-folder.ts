@@ -10,6 +10,7 @@ export const BOOT_FOLDER = {
     'cmdline.txt',
     'dhcp.yaml',
     'modules.erofs',
+    'network.yaml',
     'token',
   ],
   folders: { manifests: ['.yaml', '.yml', '.json'] },
@@ -25,7 +26,12 @@ export const ARGUMENTS = `${FOLDER}/cmdline.txt`;
 export const ADDONS = 'loader/addons';
 export const ADDON = `${ADDONS}/kios.addon.efi`;
 export const MODULES = `${FOLDER}/modules.erofs`;
-export const NETWORK = `${FOLDER}/dhcp.yaml`;
+/** The network file. */
+export const NETWORK = `${FOLDER}/network.yaml`;
+/** NoCloud's, at the top of the partition; it counts where there is no other. */
+export const NO_CLOUD_NETWORK = 'network-config';
+/** Settings of the DHCP client for single network cards. */
+export const DHCP = `${FOLDER}/dhcp.yaml`;
 
 /** Returns whether a node reads a file, by its path on the partition. FAT does not tell cases apart. */
 export function isKnown(file: string): boolean {

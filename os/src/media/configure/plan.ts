@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { PI_FILES } from '../../build/image/boot-file.ts';
-import { ADDON, ARGUMENTS, DOCUMENT, MANIFESTS, MODULES, NETWORK } from './boot-folder.ts';
+import { ADDON, ARGUMENTS, DHCP, DOCUMENT, MANIFESTS, MODULES, NETWORK } from './boot-folder.ts';
 
 /** One file to write, or to remove where it has no content. */
 export interface Change {
@@ -15,8 +15,10 @@ export interface Wanted {
   readonly document: Buffer | undefined;
   /** All static pods, by their names on the node. */
   readonly manifests: ReadonlyMap<string, Buffer> | undefined;
-  /** Settings of network cards. */
-  readonly network: Buffer | undefined;
+  /** The network file. */
+  readonly network?: Buffer | undefined;
+  /** Settings of the DHCP client for single network cards. */
+  readonly dhcp?: Buffer | undefined;
   readonly arguments: WantedArguments | undefined;
   /** All modules of the kernel, as a file system. */
   readonly modules: Buffer | undefined;
@@ -60,6 +62,7 @@ export function planChanges(wanted: Wanted, present: readonly string[]): Change[
   }
   if (wanted.modules !== undefined) changes.push({ name: MODULES, content: wanted.modules });
   if (wanted.network !== undefined) changes.push({ name: NETWORK, content: wanted.network });
+  if (wanted.dhcp !== undefined) changes.push({ name: DHCP, content: wanted.dhcp });
   if (wanted.arguments !== undefined)
     changes.push(
       ...settle(ADDON, wanted.arguments.addon, present),

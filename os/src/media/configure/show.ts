@@ -4,18 +4,21 @@ import { PI_FILES } from '../../build/image/boot-file.ts';
 import { parseManifest } from '../../build/manifests/parse.ts';
 import { record } from '../../build/manifests/rules/view.ts';
 import type { Progress } from '../../workstation/progress.ts';
-import { checkDocument, checkNetwork } from './agent-check.ts';
+import { describeNetworkText } from '../network/network-file.ts';
+import { checkDHCP, checkDocument } from './agent-check.ts';
 import { addedWords, carriedOutBy, wordsOf } from './arguments.ts';
 import {
   ADDON,
   ARGUMENTS,
   BOOT_FOLDER,
+  DHCP,
   DOCUMENT,
   FOLDER,
   isKnown,
   MANIFESTS,
   MODULES,
   NETWORK,
+  NO_CLOUD_NETWORK,
 } from './boot-folder.ts';
 import { foreignModules } from './modules.ts';
 import type { Partition } from './partition.ts';
@@ -56,10 +59,30 @@ const describeManifest: Describer = async (content) => {
   return Promise.resolve(`pod ${[namespace, name].join('/')}`);
 };
 
-const describeNetwork: Describer = async (content, progress) => {
-  await checkNetwork(progress, NETWORK, content);
+const describeDHCP: Describer = async (content, progress) => {
+  await checkDHCP(progress, DHCP, content);
   return 'settings of network cards';
 };
+
+const describeNetwork = async (name: string, content: Buffer): Promise<string> => {
+  const { says, faults } = describeNetworkText(name, content.toString('utf8'));
+  const [first, ...others] = faults;
+  if (first === undefined) return Promise.resolve(`the network, ${says}`);
+  const more = others.length === 0 ? '' : `, and ${others.length} more faults`;
+  return Promise.resolve(`BROKEN: ${first}${more}`);
+};
+
+/** A file of nothing but comments is what Raspberry Pi Imager writes where it has nothing to say. */
+const isComment = (content: Buffer): boolean =>
+  /^(?:\s*(?:#.*)?\n)*\s*(?:#.*)?$/.test(content.toString('utf8'));
+
+const describeNoCloudNetwork =
+  (isFirst: boolean): Describer =>
+  async (content) => {
+    if (isComment(content)) return Promise.resolve('NoCloud, without content');
+    if (!isFirst) return Promise.resolve(`NOT USED: ${NETWORK} comes first`);
+    return describeNetwork(NO_CLOUD_NETWORK, content);
+  };
 
 const describeArguments: Describer = async (content) => {
   const unknown = wordsOf(content.toString('utf8')).filter(
@@ -85,13 +108,15 @@ const describeModules =
     return fault === undefined ? 'all modules of its kernel' : `BROKEN: ${fault}`;
   };
 
-function describerOf(name: string): Describer {
+function describerOf(name: string, names: readonly string[]): Describer {
   if (name === PI_FILES.commandLine) return describeBoardLine;
   if (name === ARGUMENTS) return describeArguments;
   if (name === ADDON)
     return () => Promise.resolve('words for the kernel’s start; Secure Boot refuses it');
   if (name === DOCUMENT) return describeDocument;
-  if (name === NETWORK) return describeNetwork;
+  if (name === NETWORK) return (content) => describeNetwork(name, content);
+  if (name === NO_CLOUD_NETWORK) return describeNoCloudNetwork(!names.includes(NETWORK));
+  if (name === DHCP) return describeDHCP;
   if (name.startsWith(`${MANIFESTS}/`)) return describeManifest;
   return () => Promise.resolve(name.startsWith(`${FOLDER}/`) ? 'for people' : 'NoCloud');
 }
@@ -118,7 +143,7 @@ export async function showMedium(
       continue;
     }
     const content = await partition.read(name);
-    const describer = name === MODULES ? describeModules(efi) : describerOf(name);
+    const describer = name === MODULES ? describeModules(efi) : describerOf(name, names);
     const says = await describer(content, progress).catch(
       (error: unknown) => `BROKEN: ${describe(error)}`,
     );

@@ -2,13 +2,15 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
+import { isMap, parseDocument } from 'yaml';
 
 import { makeAddon } from '../../build/image/stub.ts';
 import { readCheckedManifests } from '../../build/manifests/check-folder.ts';
 import { shippedName } from '../../build/manifests/read.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
-import { checkDocument, checkNetwork } from './agent-check.ts';
+import { refuseFaults } from '../network/network-file.ts';
+import { checkDHCP, checkDocument } from './agent-check.ts';
 import { argumentsText, carriedOutBy, kernelWords, withKernelWords } from './arguments.ts';
 import { nameOnly, withName } from './document.ts';
 import { foreignModules } from './modules.ts';
@@ -41,7 +43,7 @@ export interface Medium {
 /** Bytes of one manifest, and their number, that init offers (docs/host-api.md section 4). */
 const MAX_MANIFEST = 1 << 20;
 const MAX_MANIFESTS = 256;
-/** Bytes of the settings of network cards that init takes. */
+/** Bytes of either file for the network that init takes. */
 const MAX_NETWORK = 64 << 10;
 
 const refuse = (doing: string, remedy: string, cause?: unknown): KiosError =>
@@ -113,12 +115,26 @@ async function readManifestFolder(
   return found;
 }
 
-async function readNetwork(file: string, progress: Progress): Promise<Buffer> {
+/** Distinguishes the two files for the network by the only key that settings of the DHCP client have. */
+const isDHCP = (text: string): boolean => {
+  const { contents } = parseDocument(text, { logLevel: 'silent' });
+  return isMap(contents) && contents.has('interfaces');
+};
+
+async function readNetwork(
+  file: string,
+  progress: Progress,
+): Promise<Pick<Wanted, 'network' | 'dhcp'>> {
   const content = await readGiven(file);
   if (content.length > MAX_NETWORK)
     throw refuse(`take ${file}: it has more than ${MAX_NETWORK} bytes`, 'Make it shorter.');
-  await checkNetwork(progress, file, content);
-  return content;
+  const text = content.toString('utf8');
+  if (isDHCP(text)) {
+    await checkDHCP(progress, file, content);
+    return { dhcp: content };
+  }
+  refuseFaults(file, text, (line) => progress.info(line));
+  return { network: content };
 }
 
 async function readArguments(
@@ -170,6 +186,6 @@ export async function readWanted(
     arguments: words === undefined ? undefined : await readArguments(words, medium, progress),
     document: await readDocument(request, medium.document, progress),
     manifests: manifests === undefined ? undefined : await readManifestFolder(manifests, progress),
-    network: network === undefined ? undefined : await readNetwork(network, progress),
+    ...(network === undefined ? {} : await readNetwork(network, progress)),
   };
 }

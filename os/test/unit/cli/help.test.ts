@@ -17,6 +17,9 @@ const COMMANDS = [
   'bootstrap',
   'bootstrap render',
   'bootstrap check-userdata',
+  'network',
+  'network check',
+  'network render',
   'test',
   'bench',
   'bench boot',
@@ -24,7 +27,7 @@ const COMMANDS = [
   'bench dhcp',
 ];
 /** These take no arguments, or only have commands of their own. */
-const WITHOUT_EXAMPLE = ['manifests check', 'bootstrap', 'bench'];
+const WITHOUT_EXAMPLE = ['manifests check', 'bootstrap', 'network', 'bench'];
 
 async function help(command: string): Promise<string> {
   const parser = commandLine([], {

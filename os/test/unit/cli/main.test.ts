@@ -30,6 +30,12 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ['an unknown choice', ['build', '--arch', 'riscv'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['an unknown suite', ['test', 'all'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a command without its subcommand', ['bench'], 'KIOS_CLI_USAGE', EXIT.usage],
+    [
+      'a network file that is not there',
+      ['network', 'check', 'none.yaml'],
+      'KIOS_NETWORK_FILE',
+      EXIT.data,
+    ],
     ['a port that is none', ['up', '--offer', '70000'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['configure without a change', ['configure', 'kios.img'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['memory that is not a number', ['up', '--memory', 'lots'], 'KIOS_CLI_USAGE', EXIT.usage],
@@ -80,6 +86,7 @@ it('describes each command', async () => {
     'inspect',
     'export',
     'manifests',
+    'network',
     'test',
     'bench',
   ])

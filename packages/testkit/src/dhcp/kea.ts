@@ -49,7 +49,11 @@ function configuration(settings: DhcpSettings): object {
 }
 
 /** Moves Kea's folders to /mnt, because it rejects paths outside them. */
-const ENV = { KEA_DHCP_DATA_DIR: '/mnt', KEA_PIDFILE_DIR: '/mnt', KEA_LOCKFILE_DIR: '/mnt' };
+export const KEA_ENV = {
+  KEA_DHCP_DATA_DIR: '/mnt',
+  KEA_PIDFILE_DIR: '/mnt',
+  KEA_LOCKFILE_DIR: '/mnt',
+};
 
 export const kea: DhcpServer = {
   name: 'Kea',
@@ -69,7 +73,7 @@ export const kea: DhcpServer = {
     const file = path.join(settings.folder, 'kea-dhcp4.conf');
     await writeFile(file, JSON.stringify(configuration(settings)));
     const command = ['/usr/sbin/kea-dhcp4', '-c', '/mnt/kea-dhcp4.conf'];
-    const options = { shared: settings.folder, env: ENV };
+    const options = { shared: settings.folder, env: KEA_ENV };
     const server = await startInRoot(netns, dhcpPeers(), command, options);
     await server.expect('DHCP4_STARTED');
     return server;

@@ -30,7 +30,8 @@ const MINIMUM: readonly Option<unknown>[] = [
 
 /**
  * Parts left out of messages because a server may object to them: 0 nothing, 1 most requested options (Azure, for one,
- * ignores clients that ask for option 26), 2 also options 12, 57 and 80, 3 also the client identifier.
+ * ignores clients that ask for option 26), 2 also options 12, 57 and 80 and the operator's own, 3 also the client
+ * identifier.
  */
 export type DegradeLevel = 0 | 1 | 2 | 3;
 
@@ -47,6 +48,8 @@ export interface Identity {
   readonly maxMessageSize: number;
   /** Codes to ask for beside those that the client uses itself. */
   readonly extraOptions: readonly number[];
+  /** Options of the operator's own, such as a vendor class. */
+  readonly sent: Entries;
 }
 
 export interface Exchange {
@@ -144,6 +147,7 @@ function buildQuery(who: Identity, exchange: Exchange, fields: Fields): DhcpMess
     ...addressing(fields),
     ...when((extras && fields.rapidCommit) || undefined, () => entry(OPTIONS.rapidCommit, true)),
     ...when(extras ? who.hostname : undefined, (name) => entry(OPTIONS.hostName, name)),
+    ...(extras ? who.sent : []),
     entry(OPTIONS.parameterList, parameterList(who, degradeLevel)),
   ]);
 }

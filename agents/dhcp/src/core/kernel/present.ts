@@ -22,13 +22,18 @@ export interface Present {
   readonly routes: readonly Route[];
 }
 
+/** The MTU that a link had before a lease changed it, and the one that the lease gave it. */
+export interface LinkMtu {
+  readonly before: number;
+  readonly set: number;
+}
+
 /** The settings that plans for the kernel heed, and facts that a client learnt about its link. */
 export interface PlanPolicy extends SettingsOf<'plan'> {
   readonly metric: number;
   /** The MTU goes to our routes, because the link's driver resets the link when its MTU is set. */
   readonly mtuOnRoutes: boolean;
-  /** The MTU that the link had before a lease changed it, and the one that the lease gave it. */
-  readonly linkMtu?: { readonly before: number; readonly set: number } | undefined;
+  readonly linkMtu?: LinkMtu | undefined;
   /** An address that the kernel got itself at boot (`ip=dhcp`), and that is ours from now on. */
   readonly takenOver?: string | undefined;
 }

@@ -11,15 +11,18 @@ export interface Resolver {
 
 /**
  * Returns the text of resolv.conf for links in order of preference, within the limits of C libraries. Undefined without
- * a name server: the present file then stays.
+ * a name server: the present file then stays. Servers with a link-local address (`fe80::1%eth0`) count only where there
+ * is no other: pods get a copy of the file, and in them the link's name is that of another link.
  */
 export function formatResolvConf(resolvers: readonly Resolver[]): string | undefined {
   const useful = resolvers.filter(({ dns }) => dns.length > 0);
   if (useful.length === 0) return undefined;
-  const servers = unique(useful.flatMap(({ dns }) => dns)).slice(0, MAX_SERVERS);
+  const all = unique(useful.flatMap(({ dns }) => dns));
+  const reachable = all.filter((server) => !server.includes('%'));
+  const servers = (reachable.length > 0 ? reachable : all).slice(0, MAX_SERVERS);
   const search = withinLimits(unique(useful.flatMap(({ search }) => search)));
   const lines = [
-    `# kios-dhcp ${useful.map(({ link }) => link).join(' ')}`,
+    `# kios-dhcp ${unique(useful.map(({ link }) => link)).join(' ')}`,
     ...servers.map((server) => `nameserver ${server}`),
     ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
   ];

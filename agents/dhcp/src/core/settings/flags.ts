@@ -52,6 +52,21 @@ export const LINK_FLAGS = {
     default: '/etc/kios/dhcp/dhcp.yaml',
     describe: 'File that says how single links differ from the flags',
   },
+  network: {
+    schema: v.string(),
+    default: '/etc/kios/dhcp/network.yaml',
+    describe: "File that says what the host's network is; without one every card uses DHCP",
+  },
+  networkTrial: {
+    schema: v.pipe(v.number(), v.integer(), v.minValue(1)),
+    default: 120,
+    describe: 'Seconds in which the API server has to be reached with a changed network file',
+  },
+  platformDir: {
+    schema: v.string(),
+    default: STATE.platformDir,
+    describe: "Folder in which bootstrap says where the cluster's API server is",
+  },
   hostFile: {
     schema: v.string(),
     default: STATE.host,

@@ -48,6 +48,13 @@ export const SETTINGS = {
     describe: 'Client identifier, option 61: mac, duid, uuid, none or hex:…',
     of: [],
   },
+  dhcp6: {
+    schema: v.picklist(['off', 'routers', 'on', 'always']),
+    default: 'routers',
+    describe:
+      'Use DHCPv6: never, as routers say, also where no router speaks, or whatever they say',
+    of: [],
+  },
   dns: { schema: v.boolean(), default: true, describe: 'Write resolv.conf', of: [] },
   fallbackLeaseSeconds: {
     flag: 'fallback-lease',

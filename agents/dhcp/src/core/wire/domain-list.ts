@@ -9,7 +9,7 @@ const MAX_NAME = 253;
 const MAX_LABELS = 127;
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/i;
 
-/** Domain names in DNS wire form, with compression within the option. At least one. RFC 3397. */
+/** Domain names in DNS wire form, with compression within the option. RFC 3397. */
 export const domainList: Codec<readonly string[]> = {
   /** Leaves out names that may not go into resolver files. What follows a name without an end is lost with it. */
   decode(reader) {
@@ -25,7 +25,9 @@ export const domainList: Codec<readonly string[]> = {
     } catch (error) {
       if (!(error instanceof DecodeError) || names.length === 0) throw error;
     }
-    if (names.length === 0) throw new DecodeError('decode domain list: no usable name');
+    if (names.length === 0 && bytes.length > 0) {
+      throw new DecodeError('decode domain list: no usable name');
+    }
     return names;
   },
   encode(writer, names) {

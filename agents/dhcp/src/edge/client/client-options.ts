@@ -13,8 +13,13 @@ export interface ClientOptions {
   /** Reads the host's name anew: it may be chosen while the client runs. */
   readonly readName: () => NameIdentity;
   readonly plan: PlanPolicy;
+  /** File with the host's name and identity. */
+  readonly hostFile: string;
   /** Keep UDP port 68 open while a lease is held: a daemon does, a one-shot has no use for it. */
   readonly listen: boolean;
+  /** Whether the lease's search domains, and its time servers, are for anybody. */
+  readonly useDomains: boolean;
+  readonly useNtp: boolean;
 }
 
 export interface ClientPorts {

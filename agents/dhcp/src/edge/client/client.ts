@@ -130,7 +130,7 @@ export class Client {
     const now = bootTime();
     const runs = isInUse(held, present, now);
     if (!runs && policy.onExpire === 'drop') return this.#start(present, running);
-    this.#configurator.adopt(running, present);
+    await this.#configurator.adopt(running, present);
     log.info({ ev: 'lease.adopted', link: name, address: held.lease.address, expired: !runs });
     this.#bound.resolve();
     return runs ? adopt(held, network, checked, policy) : resumeKept(held, network, now, policy);

@@ -1,33 +1,49 @@
 import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 
-import { logWait, sleep } from '@kios/agent';
+import { sleep } from '@kios/agent';
 import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
-import { isErrno, lock, type Lock, SyscallError, tryLock } from '@kios/syscall';
+import { isErrno } from '@kios/syscall';
 
-import {
-  type Choice,
-  foreignAddresses,
-  isCandidate,
-  isKernelConfigured,
-} from '../../core/kernel/links.ts';
-import { isInUse } from '../../core/kernel/plan.ts';
+import { foreignAddresses, isKernelConfigured } from '../../core/kernel/links.ts';
 import { isLeased } from '../../core/kernel/present.ts';
-import { readPresent } from '../kernel/apply.ts';
-import { bootTime } from '../kernel/clock.ts';
-import type { Folders } from '../lease/lease-files.ts';
+import { isTaker } from '../../core/kernel/successor.ts';
+import type { Override } from '../../core/network/client-settings.ts';
+import type { LinkSettings } from '../../core/settings/settings.ts';
 import { isPassingMac } from '../settings/identity.ts';
+import type { Client6 } from '../v6/client6.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { Client } from './client.ts';
+import { LeaseMoves } from './lease-moves.ts';
+import { lockLink } from './link-lock.ts';
 
 const METRIC = { first: 100, step: 10 } as const;
 const RESTART_MS = 1000;
+/** Without IPv6 a node can be used: what fails there is not tried again all the time. */
+const RESTART6_MS = 10_000;
+/** Code of IPv6 waits so long for the first address of IPv4: a boot must not be slower for it. */
+const IPV6_AFTER_MS = 500;
+/** A one-shot waits so long for IPv4 where a router has announced IPv6. */
+const IPV4_GRACE_MS = 10_000;
 const ALL = ['link', 'address', 'route'] as const;
 
+/** How a link is served. A client starts anew when it changes. */
+export interface Role {
+  /** Whether its addresses of IPv4 come by DHCP. */
+  readonly ipv4: boolean;
+  /** Whether routers and DHCPv6 are listened to. */
+  readonly ipv6: boolean;
+  /** Orders links; without it their discovery does. */
+  readonly metric?: number;
+  readonly override?: (settings: LinkSettings) => Override;
+  /** The boot does not wait for the link. */
+  readonly isOptional: boolean;
+}
+
 export interface Supervision {
-  readonly choice: Choice;
+  /** Returns how a link is served; undefined: not at all. An unchanged role is the same object. */
+  readonly roleOf: (link: Link) => Role | undefined;
   /** Returns the options of a link. `metric` orders links by discovery. */
-  readonly optionsFor: (link: Link, metric: number) => ClientOptions;
+  readonly optionsFor: (link: Link, metric: number, role: Role) => ClientOptions;
   /** Another instance's lease is enough: there is no need to wait until that instance ends. */
   readonly oneShot: boolean;
   /** Called when a link has a carrier. */
@@ -40,8 +56,12 @@ interface Served {
   readonly name: string;
   readonly mac: string;
   readonly metric: number;
+  readonly role: Role;
   readonly stop: AbortController;
+  /** Resolves when its client has ended and the link's lock is free. */
+  done: Promise<void>;
   client: Client | undefined;
+  client6: Client6 | undefined;
   carrier: boolean;
 }
 
@@ -50,11 +70,15 @@ export class Supervisor {
   readonly #supervision: Supervision;
   readonly #ports: ClientPorts;
   readonly #served = new Map<number, Served>();
+  /** Bridges and bonds that others made and put a served link into, by index. */
+  readonly #followed = new Map<number, Role>();
+  readonly #moves: LeaseMoves;
   readonly #failed = Promise.withResolvers<never>();
 
   constructor(supervision: Supervision, ports: ClientPorts) {
     this.#supervision = supervision;
     this.#ports = ports;
+    this.#moves = new LeaseMoves(ports);
   }
 
   /** Runs until the signal is raised. Fails with the first error that does not pass by itself. */
@@ -63,11 +87,16 @@ export class Supervisor {
     await Promise.race([this.#follow(rtnetlink, signal), this.#failed.promise]);
   }
 
+  /** Looks at all links again, because roles have changed. */
+  async refresh(signal: AbortSignal): Promise<void> {
+    for (const link of await this.#ports.rtnetlink.links()) this.#onLink(link, signal);
+  }
+
   async #follow(rtnetlink: Rtnetlink, signal: AbortSignal): Promise<void> {
     // A one-shot ends before others could remove anything of its lease.
     const kinds = this.#supervision.oneShot ? (['link', 'address'] as const) : ALL;
     const events = rtnetlink.events(signal, kinds);
-    for (const link of await rtnetlink.links()) this.#onLink(link, signal);
+    await this.refresh(signal);
     if (this.#served.size === 0) this.#ports.log.info({ ev: 'link.wait', console: true });
     for await (const event of events) await this.#onEvent(event, signal);
   }
@@ -77,18 +106,19 @@ export class Supervisor {
       case 'overrun':
         return this.#lookAround(signal);
       case 'link':
-        if (event.gone) this.#onGone(event.link);
+        if (event.gone) this.#onDeleted(event.link);
         else this.#onLink(event.link, signal);
         return;
       case 'address':
       case 'route':
         if (event.gone) this.#onTaken(event);
         else if (event.tag === 'address') this.#onAddress(event.address);
+        return;
     }
   }
 
   async #lookAround(signal: AbortSignal): Promise<void> {
-    for (const link of await this.#ports.rtnetlink.links()) this.#onLink(link, signal);
+    await this.refresh(signal);
     for (const { client } of this.#served.values()) client?.disturbed();
   }
 
@@ -100,31 +130,52 @@ export class Supervisor {
 
   #onLink(link: Link, signal: AbortSignal): void {
     const served = this.#served.get(link.index);
-    const wanted = isCandidate(link, this.#supervision.choice, isHardware);
+    const role = this.#roleOf(link);
     // With another name or hardware address it is another link to servers and to our files.
     const same = served?.name === link.name && served.mac === link.mac;
-    if (served !== undefined && wanted && same) {
+    if (served !== undefined && same && served.role === role) {
       this.#onCarrier(served, link);
       return;
     }
-    this.#onGone(link);
-    if (wanted) this.#add(link, signal);
+    if (served !== undefined) this.#end(served, link.index);
+    if (served !== undefined && role === undefined) this.#leave(link, served, signal);
+    if (role === undefined) return;
+    this.#reclaim(link);
+    this.#add(link, role, served, signal);
   }
 
-  #add(link: Link, signal: AbortSignal): void {
+  /** One that was followed before this instance started has a lease in its files. */
+  #roleOf(link: Link): Role | undefined {
+    const role = this.#supervision.roleOf(link) ?? this.#followed.get(link.index);
+    if (role !== undefined || !isTaker(link) || link.master !== undefined) return role;
+    if (!this.#ports.files.hasRunning(link.name)) return undefined;
+    const followed: Role = { ipv4: true, ipv6: true, isOptional: false };
+    this.#followed.set(link.index, followed);
+    return followed;
+  }
+
+  #add(link: Link, role: Role, before: Served | undefined, signal: AbortSignal): void {
     const stop = new AbortController();
     const served: Served = {
       name: link.name,
       mac: link.mac,
       metric: this.#freeMetric(),
+      role,
       stop,
+      done: Promise.resolve(),
       client: undefined,
+      client6: undefined,
       carrier: false,
     };
     this.#served.set(link.index, served);
     this.#onCarrier(served, link);
     const until = AbortSignal.any([signal, stop.signal]);
-    this.#serve(link, served, until).catch((error: unknown) => {
+    const serve = async (): Promise<void> => {
+      await before?.done;
+      await this.#moves.settled(link.mac);
+      if (!until.aborted) await this.#serve(link, served, until);
+    };
+    served.done = serve().catch((error: unknown) => {
       if (!until.aborted) this.#failed.reject(error);
     });
   }
@@ -144,28 +195,64 @@ export class Supervisor {
     this.#ports.log.info({ ev: 'link.carrier', console: true, link: served.name, carrier });
     if (carrier) this.#supervision.onCarrier();
     served.client?.carrier(carrier, link.up);
+    served.client6?.carrier(carrier);
   }
 
   /** Ends a one-shot whose link gets an address from another instance. */
   #onAddress(address: Address): void {
     const served = this.#served.get(address.ifindex);
     const elsewhere = served !== undefined && served.client === undefined && isLeased(address);
-    if (elsewhere && this.#supervision.oneShot) this.#supervision.onBound(served.name);
+    if (elsewhere && this.#supervision.oneShot) this.#onBound(served);
   }
 
-  #onGone(link: Link): void {
-    const served = this.#served.get(link.index);
+  #onBound({ name, role }: Served): void {
+    if (!role.isOptional) this.#supervision.onBound(name);
+  }
+
+  #onDeleted({ index }: Link): void {
+    this.#followed.delete(index);
+    const served = this.#served.get(index);
     if (served === undefined) return;
+    this.#end(served, index);
+    this.#moves.withdraw(served);
+  }
+
+  /** Takes the lease back from a followed link whose port is free again. */
+  #reclaim(link: Link): void {
+    for (const index of this.#followed.keys()) {
+      const served = this.#served.get(index);
+      if (index === link.index || served?.mac !== link.mac) continue;
+      this.#followed.delete(index);
+      this.#end(served, index);
+      this.#moves.move(index, served, link);
+    }
+  }
+
+  #end(served: Served, index: number): void {
     this.#ports.log.warn({ ev: 'link.gone', link: served.name });
-    this.#served.delete(link.index);
+    this.#served.delete(index);
     served.stop.abort();
+  }
+
+  /** Takes the lease off a link that is no longer served, and follows it. */
+  #leave(link: Link, served: Served, signal: AbortSignal): void {
+    this.#followed.delete(link.index);
+    this.#moves.leave(link, served, (successor) => {
+      if (this.#supervision.roleOf(successor) !== undefined) return;
+      this.#followed.set(successor.index, served.role);
+      if (!signal.aborted) this.#onLink(successor, signal);
+    });
   }
 
   async #serve(link: Link, served: Served, signal: AbortSignal): Promise<void> {
     const { log } = this.#ports;
-    using taken = await this.#lock(link, signal);
+    // A one-shot needs no lock if another instance's lease is in use.
+    const onHeld = this.#supervision.oneShot ? () => this.#onBound(served) : undefined;
+    using taken = await lockLink(link, this.#ports, onHeld, signal);
     log.debug({ ev: 'lock', file: taken?.file });
-    const options = this.#supervision.optionsFor(link, served.metric);
+    const options = this.#supervision.optionsFor(link, served.metric, served.role);
+    if (served.role.ipv6) void this.#serve6(link, served, options, signal);
+    if (!served.role.ipv4) return await stopped(signal);
     while (!signal.aborted) {
       try {
         await this.#runClient(link, served, options, signal);
@@ -176,6 +263,43 @@ export class Supervisor {
         await sleep(RESTART_MS, signal);
       }
     }
+  }
+
+  /**
+   * Serves IPv6 beside IPv4, whose failures are none of the other's. In a one-shot there is no DHCPv6, whose port is
+   * the daemon's: where a router has announced itself and IPv4 stays away, the daemon is what is missing.
+   */
+  async #serve6(
+    link: Link,
+    served: Served,
+    { settings, plan, hostFile }: ClientOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { oneShot } = this.#supervision;
+    const { dns, rapidCommit } = settings;
+    const dhcp6 = oneShot ? 'off' : settings.dhcp6;
+    const options = { dhcp6, dns, rapidCommit, metric: plan.metric, hostFile };
+    while (!signal.aborted) {
+      try {
+        await sleep(IPV6_AFTER_MS, signal);
+        const { Client6 } = await import('../v6/client6.ts');
+        const client = new Client6(link, options, this.#ports);
+        served.client6 = client;
+        client.carrier(served.carrier);
+        if (oneShot) void this.#onAnnounced(client, () => this.#onBound(served), signal);
+        await client.run(signal);
+      } catch (err) {
+        if (signal.aborted) return;
+        this.#ports.log.error({ ev: 'client6.fail', link: link.name, err });
+        await sleep(RESTART6_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #onAnnounced(client: Client6, done: () => void, signal: AbortSignal): Promise<void> {
+    await client.announced;
+    await sleep(IPV4_GRACE_MS, signal).catch(() => undefined);
+    if (!signal.aborted) done();
   }
 
   async #runClient(
@@ -189,7 +313,7 @@ export class Supervisor {
     const takenOver = options.settings.force ? undefined : kernelAddress(link, foreign);
     if (foreign.length > 0 && !options.settings.force && takenOver === undefined) {
       log.warn({ ev: 'link.foreign', link: link.name, why: 'it has an address that is not ours' });
-      this.#supervision.onBound(link.name);
+      this.#onBound(served);
       await stopped(signal);
       return;
     }
@@ -197,46 +321,14 @@ export class Supervisor {
     const plan = { ...options.plan, takenOver };
     const client = new Client(link, { ...options, plan }, this.#ports);
     served.client = client;
-    void client.bound.then(() => this.#supervision.onBound(link.name));
+    void client.bound.then(() => this.#onBound(served));
     client.carrier(served.carrier, true);
     await client.run(signal);
-  }
-
-  /**
-   * Takes the link's lock. Two instances overlap when a pod is replaced: the second one waits until the first one's
-   * client ends. A disk that is read-only or full must not cost the node its address: then it goes on without a lock.
-   */
-  async #lock(link: Link, signal: AbortSignal): Promise<Lock | undefined> {
-    const { log, files } = this.#ports;
-    const file = lockFile(files.folders, link);
-    try {
-      return tryLock(file) ?? (await this.#waitForLock(file, link, signal));
-    } catch (err) {
-      if (!(err instanceof SyscallError)) throw err;
-      log.warn({ ev: 'lock.fail', link: link.name, err });
-      return undefined;
-    }
-  }
-
-  async #waitForLock(file: string, link: Link, signal: AbortSignal): Promise<Lock> {
-    const { log, files, rtnetlink } = this.#ports;
-    if (this.#supervision.oneShot) {
-      const held = await files.readRunning(link.name, link.mac);
-      const present = await readPresent(rtnetlink, link.index);
-      const done =
-        held !== undefined && present !== undefined && isInUse(held.held, present, bootTime());
-      if (done) this.#supervision.onBound(link.name);
-    }
-    return lock(file, { signal, waiting: logWait(log, { link: link.name }) });
   }
 }
 
 /** Returns whether the link has a device behind it. */
 export const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
-
-/** Returns the file that one client per link locks. No other pod mounts its folder. */
-export const lockFile = ({ state }: Folders, { name }: Pick<Link, 'name'>): string =>
-  path.join(state, `${name}.lock`);
 
 function stopped(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
 import type { Logger } from '@kios/agent';
-import type { Link, Rtnetlink } from '@kios/netlink';
+import type { Link, Route, Rtnetlink } from '@kios/netlink';
 
 import type { BoundLease, State } from '../../core/client/model.ts';
 import type { Remembered } from '../../core/client/record.ts';
@@ -19,6 +19,7 @@ import { Publisher } from '../lease/publisher.ts';
 import { applyChanges, readPresent } from './apply.ts';
 import { bootTime } from './clock.ts';
 
+const DEFAULT_ROUTE = '0.0.0.0/0';
 /** Milliseconds within which some drivers reset a link after its MTU is set. */
 const RESET_WITHIN = 5000;
 
@@ -31,21 +32,27 @@ export class Configurator {
   readonly #publisher: Publisher;
   #plan: PlanPolicy;
   readonly #dns: boolean;
+  /** The operator chose the metric. */
+  readonly #isMetricSet: boolean;
+  /** Gateways without their default route, which the kernel or another owner of it refused. */
+  #unused: readonly string[] = [];
   #carrierAt: Millis | undefined;
   #mtuSetAt: Millis | undefined;
   /** The MTU that went to the routes last, for IPv6's sake. */
   #smallMtu: number | undefined;
 
-  constructor(link: Link, { plan, settings }: ClientOptions, ports: ClientPorts) {
+  constructor(link: Link, options: ClientOptions, ports: ClientPorts) {
     this.#link = link;
     this.#rtnetlink = ports.rtnetlink;
     this.#files = ports.files;
     this.#log = ports.log;
-    this.#plan = plan;
+    this.#plan = options.plan;
+    const { useDomains, useNtp, settings } = options;
     const { dns, options: types } = settings;
     this.#dns = dns;
-    const names = { link: link.name, mac: link.mac, dns, types };
-    this.#publisher = new Publisher(names, ports.files, ports.log);
+    this.#isMetricSet = settings.metric !== undefined;
+    const how = { link: link.name, mac: link.mac, dns, useDomains, useNtp, types };
+    this.#publisher = new Publisher(how, ports.files, ports.log);
   }
 
   carrier(up: boolean, enabled: boolean): void {
@@ -57,20 +64,24 @@ export class Configurator {
     }
   }
 
-  /** Takes over a lease that is already in the kernel and in the files. */
-  adopt(running: Remembered, present: Present): void {
+  /** Takes over a lease that is already in the kernel and in the files. Its settings may have changed. */
+  async adopt(running: Remembered, present: Present): Promise<void> {
     this.remember(running);
     this.#keepMetric(present);
-    if (this.#dns) this.#files.adopt(this.#link.name, this.#plan.metric, running.held.lease);
+    const { lease } = running.held;
+    if (this.#dns) this.#files.adopt(this.#link.name, this.#plan.metric, lease);
+    else await this.#files.dropResolver(this.#link.name);
+    await this.#carryOutLease(planLease(running.held, present, this.#plan, bootTime()));
   }
 
-  remember({ mtuOnRoutes }: Remembered): void {
+  remember({ mtuOnRoutes, linkMtu }: Remembered): void {
     if (mtuOnRoutes) this.#plan = { ...this.#plan, mtuOnRoutes };
+    this.#plan = { ...this.#plan, linkMtu };
   }
 
   async bind(held: BoundLease, previous: BoundLease | undefined): Promise<void> {
     if (!(await this.#apply(held))) return;
-    this.#report(held, previous);
+    this.#report(this.#used(held), previous);
   }
 
   /** Restores what others removed from the kernel. */
@@ -86,7 +97,9 @@ export class Configurator {
     const { network, watch } = memory;
     const checked = watch === undefined || watch.settled;
     const mtuOnRoutes = mtu && this.#plan.mtuOnRoutes;
-    await this.#publisher.publish({ held, network, checked, mtuOnRoutes, metric }, signal);
+    const { linkMtu } = this.#plan;
+    const facts = { held: this.#used(held), network, checked, mtuOnRoutes, linkMtu, metric };
+    await this.#publisher.publish(facts, signal);
   }
 
   async unbind(): Promise<void> {
@@ -112,8 +125,21 @@ export class Configurator {
     return readPresent(this.#rtnetlink, this.#link.index);
   }
 
-  #carryOut(changes: readonly Change[]): Promise<void> {
+  #carryOut(changes: readonly Change[]): Promise<Route[]> {
     return applyChanges(this.#rtnetlink, changes, this.#link, this.#log);
+  }
+
+  async #carryOutLease(changes: readonly Change[]): Promise<void> {
+    const missing = await this.#carryOut(changes);
+    this.#unused = missing
+      .filter(({ dst }) => dst === DEFAULT_ROUTE)
+      .flatMap(({ via }) => via ?? []);
+  }
+
+  /** The lease as it is used: who reads of a gateway may rely on it. */
+  #used(held: BoundLease): BoundLease {
+    const gateways = held.lease.gateways.filter((each) => !this.#unused.includes(each));
+    return { ...held, lease: { ...held.lease, gateways } };
   }
 
   /** Applies the lease. Returns the tags of the changes made; undefined when the link is gone. */
@@ -123,10 +149,19 @@ export class Configurator {
     this.#keepMetric(present);
     this.#warnOfMtu(held, present);
     const changes = planLease(held, present, this.#plan, bootTime());
-    await this.#carryOut(changes);
-    const mtu = changes.some((each) => each.tag === 'change-link' && each.change.mtu !== undefined);
-    if (mtu) this.#mtuSetAt = bootTime();
+    await this.#carryOutLease(changes);
+    for (const each of changes) {
+      if (each.tag === 'change-link') this.#onMtu(each.change.mtu, present);
+    }
     return changes.map(({ tag }) => tag).filter((tag) => tag !== 'skip-route');
+  }
+
+  /** Keeps the MTU that the link had, for a lease without one. */
+  #onMtu(set: number | undefined, { link }: Present): void {
+    if (set === undefined) return;
+    this.#mtuSetAt = bootTime();
+    const before = this.#plan.linkMtu?.before ?? link.mtu;
+    this.#plan = { ...this.#plan, linkMtu: set === before ? undefined : { before, set } };
   }
 
   /** Warns once of each MTU that the link does not get because it would lose IPv6. */
@@ -142,6 +177,7 @@ export class Configurator {
 
   /** Keeps the metric that another instance chose: another one would double the routes. */
   #keepMetric({ addresses, link }: Present): void {
+    if (this.#isMetricSet) return;
     const mine = addresses.find((each) => each.ifindex === link.index && isLeased(each));
     if (mine?.metric !== undefined) this.#plan = { ...this.#plan, metric: mine.metric };
   }

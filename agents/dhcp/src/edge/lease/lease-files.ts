@@ -17,12 +17,17 @@ export interface Folders {
   readonly state: string;
 }
 
+/** Where a link's name servers come from, in the order in which they are preferred. RFC 8106 §5.3.1. */
+const SOURCES = ['dhcp', 'dhcp6', 'routers'] as const;
+type Source = (typeof SOURCES)[number];
+type Preferred = Resolver & { readonly metric: number };
+
 /** The files of all links: leases for other programs and the next boot, and resolv.conf. Only the agent writes them. */
 export class LeaseFiles {
   readonly folders: Folders;
   readonly bootId: string;
   readonly #log: Logger;
-  readonly #resolvers = new Map<string, Resolver & { metric: number }>();
+  readonly #resolvers = new Map<string, Preferred & { readonly rank: number }>();
 
   private constructor(folders: Folders, bootId: string, log: Logger) {
     this.folders = folders;
@@ -51,12 +56,23 @@ export class LeaseFiles {
 
   /** Notes the name servers of a lease that is taken over, without writing. */
   adopt(link: string, metric: number, lease: Lease): void {
-    this.#resolvers.set(link, { link, metric, dns: lease.dns, search: lease.search });
+    this.#note('dhcp', { link, metric, dns: lease.dns, search: lease.search });
   }
 
   async publishResolver(link: string, metric: number, lease: Lease): Promise<void> {
     this.adopt(link, metric, lease);
     await this.#writeResolvConf();
+  }
+
+  /** Takes the place of what the same source had for the link; empty lists take it away. */
+  async publishOf(source: Source, resolver: Preferred): Promise<void> {
+    this.#note(source, resolver);
+    await this.#writeResolvConf();
+  }
+
+  /** Removes the name servers of the link's lease from resolv.conf. */
+  async dropResolver(link: string): Promise<void> {
+    if (this.#resolvers.delete(keyOf('dhcp', link))) await this.#writeResolvConf();
   }
 
   async publishLease(record: StoredLease): Promise<void> {
@@ -65,9 +81,24 @@ export class LeaseFiles {
     await writeAtomic(this.#last(record.if), content, 0o600);
   }
 
+  /** Gives a link's lease, of this boot and for the next, to another link with the same hardware address. */
+  async move(from: string, to: string, mac: string): Promise<void> {
+    const running = await this.#read(this.#running(from), mac);
+    const last = running ?? (await this.#read(this.#last(from), mac));
+    if (running !== undefined) await this.publishLease({ ...running, if: to });
+    else if (last !== undefined)
+      await writeAtomic(this.#last(to), formatState(StoredLease, { ...last, if: to }), 0o600);
+    await this.forget(from);
+  }
+
+  /** Returns whether the link has a lease for others to read. */
+  hasRunning(link: string): boolean {
+    return existsSync(this.#running(link));
+  }
+
   /** Removes the lease for other programs. Its address stays known, to ask for it again. */
   async withdraw(link: string): Promise<void> {
-    if (this.#resolvers.delete(link)) await this.#writeResolvConf();
+    await this.dropResolver(link);
     await rm(this.#running(link), { force: true });
   }
 
@@ -85,8 +116,15 @@ export class LeaseFiles {
     return path.join(this.folders.state, `${link}.json`);
   }
 
+  #note(source: Source, resolver: Preferred): void {
+    const rank = SOURCES.indexOf(source);
+    this.#resolvers.set(keyOf(source, resolver.link), { ...resolver, rank });
+  }
+
   async #writeResolvConf(): Promise<void> {
-    const ordered = [...this.#resolvers.values()].toSorted((a, b) => a.metric - b.metric);
+    const ordered = [...this.#resolvers.values()].toSorted(
+      (a, b) => a.metric - b.metric || a.rank - b.rank,
+    );
     const content = formatResolvConf(ordered);
     if (content === undefined) return;
     const written = await writeAtomic(path.join(this.folders.run, 'resolv.conf'), content);
@@ -109,3 +147,5 @@ export class LeaseFiles {
     }
   }
 }
+
+const keyOf = (source: Source, link: string): string => `${source} ${link}`;

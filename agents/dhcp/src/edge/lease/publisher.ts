@@ -2,6 +2,8 @@ import type { Logger } from '@kios/agent';
 
 import type { BoundLease, NetworkMemory } from '../../core/client/model.ts';
 import { toRecord } from '../../core/client/record.ts';
+import type { LinkMtu } from '../../core/kernel/present.ts';
+import type { Lease } from '../../core/lease/lease.ts';
 import { readExtraOptions } from '../../core/wire/extra-options.ts';
 import { readClocks } from '../kernel/clock.ts';
 import type { LeaseFiles } from './lease-files.ts';
@@ -13,6 +15,7 @@ export interface Publication {
   readonly network: NetworkMemory;
   readonly checked: boolean;
   readonly mtuOnRoutes: boolean;
+  readonly linkMtu: LinkMtu | undefined;
   readonly metric: number;
 }
 
@@ -20,6 +23,8 @@ export interface PublisherOptions {
   readonly link: string;
   readonly mac: string;
   readonly dns: boolean;
+  readonly useDomains: boolean;
+  readonly useNtp: boolean;
   /** Types of the options that `--option` asks for, by code. */
   readonly types: Readonly<Record<string, string>>;
 }
@@ -44,7 +49,7 @@ export class Publisher {
     this.#current = publication;
     const { link, dns } = this.#options;
     const { metric, held } = publication;
-    const resolver = !dns || this.#files.publishResolver(link, metric, held.lease);
+    const resolver = !dns || this.#files.publishResolver(link, metric, this.#used(held.lease));
     const done = [
       await this.#tried('dns.fail', resolver),
       await this.#tried('publish.fail', this.#files.publishLease(this.#recordOf(publication))),
@@ -72,11 +77,18 @@ export class Publisher {
   }
 
   #recordOf(publication: Publication): ReturnType<typeof toRecord> {
-    const { held, network, checked, mtuOnRoutes } = publication;
+    const { held, network, checked, mtuOnRoutes, linkMtu } = publication;
     const { link, mac, types } = this.#options;
     const { bootId } = this.#files;
-    const where = { link, mac, bootId, checked, mtuOnRoutes, clocks: readClocks() };
+    const where = { link, mac, bootId, checked, mtuOnRoutes, linkMtu, clocks: readClocks() };
     const options = readExtraOptions(types, held.lease.raw);
-    return { ...toRecord(held, network, where), options };
+    const used = { ...held, lease: this.#used(held.lease) };
+    return { ...toRecord(used, network, where), options };
+  }
+
+  /** Leaves out what nobody is to use. */
+  #used(lease: Lease): Lease {
+    const { useDomains, useNtp } = this.#options;
+    return { ...lease, ...(useDomains ? {} : { search: [] }), ...(useNtp ? {} : { ntp: [] }) };
   }
 }

@@ -6,6 +6,7 @@ import type { Link } from '@kios/netlink';
 
 import type { Identity } from '../../core/client/requests.ts';
 import type { Choice } from '../../core/kernel/links.ts';
+import type { Override } from '../../core/network/client-settings.ts';
 import type { LinkFlags } from '../../core/settings/flags.ts';
 import {
   ConfigFile,
@@ -60,25 +61,40 @@ export function settingsFor({ settings, file }: Config, link: string): LinkSetti
   return resolveStrict({ ...settings, ...own });
 }
 
+/** Without a network file, or a word about the link in it. */
+const asSet = (settings: LinkSettings): Override => ({
+  settings,
+  sent: [],
+  useDomains: true,
+  useNtp: true,
+});
+
 /** How the client of one link behaves. `metric` counts unless the settings have one. */
 export function clientOptions(
   config: Config,
   link: Link,
   metric: number,
   listen: boolean,
+  override: (settings: LinkSettings) => Override = asSet,
 ): ClientOptions {
-  const settings = settingsFor(config, link.name);
+  const { settings, sent, useDomains, useNtp } = override(settingsFor(config, link.name));
   const readName = (): NameIdentity => nameIdentity(settings.hostname, config.hostFile);
   return {
     settings,
-    policy: { ...settings, identity: { ...identityOf(settings, link), ...readName() } },
+    policy: { ...settings, identity: { ...identityOf(settings, link), ...readName(), sent } },
     readName,
     plan: { ...settings, metric: settings.metric ?? metric, mtuOnRoutes: false },
+    hostFile: config.hostFile,
     listen,
+    useDomains,
+    useNtp,
   };
 }
 
-function identityOf(settings: LinkSettings, link: Link): Omit<Identity, keyof NameIdentity> {
+function identityOf(
+  settings: LinkSettings,
+  link: Link,
+): Omit<Identity, keyof NameIdentity | 'sent'> {
   const { clientId, options, ipv6Mostly } = settings;
   const extra = Object.keys(options).map(Number);
   return {

@@ -78,11 +78,11 @@ export class Machine {
   }
 
   /** Starts the agent with `auto`, on a machine whose network cards are these. */
-  startAuto(verb: 'acquire' | 'run', cards: readonly string[]): RunningProcess {
+  startAuto(verb: 'acquire' | 'run', cards: readonly string[], ...flags: string[]): RunningProcess {
     const devices = cards.map((card) => `/sys/class/net/${card}/device`);
     // veth ends have no device behind them. The mount is private to this process.
     const script = `mount -t tmpfs cards /sys/class/net && mkdir -p ${devices.join(' ')} && exec "$@"`;
-    const command = this.#command(verb, verb === 'run' ? RUN : ACQUIRE, []);
+    const command = this.#command(verb, verb === 'run' ? RUN : ACQUIRE, flags);
     return this.netns.start('sh', ['-c', script, 'sh', ...command], ENV);
   }
 
@@ -94,8 +94,8 @@ export class Machine {
     return this.netns.start('sh', ['-c', script, 'sh', ...command], ENV);
   }
 
-  async lease(): Promise<Lease> {
-    return v.parse(Lease, JSON.parse(await readFile(this.runFile('eth0.json'), 'utf8')));
+  async lease(link = 'eth0'): Promise<Lease> {
+    return v.parse(Lease, JSON.parse(await readFile(this.runFile(`${link}.json`), 'utf8')));
   }
 
   /** Init's file about this machine. */

@@ -12,7 +12,7 @@ import { extract, fetchDebian } from './archive.ts';
  * image's release, so that results do not depend on the workstation's.
  */
 const PACKAGES = [
-  'isc-dhcp-server', 'kea-dhcp4-server', 'udhcpd',
+  'isc-dhcp-server', 'kea-dhcp4-server', 'kea-dhcp6-server', 'radvd', 'udhcpd',
   'dhcpcd-base', 'isc-dhcp-client', 'udhcpc',
   'base-files', 'busybox', 'dash', 'debianutils', 'iproute2', 'kea-common', 'libbpf1', 'libbsd0', 'libc6', 'libcap2',
   'libcom-err2', 'libcrypt1', 'libdb5.3t64', 'libelf1t64', 'libgcc-s1', 'libgssapi-krb5-2', 'libk5crypto3', 'libkeyutils1', 'libkrb5-3',

@@ -23,6 +23,6 @@ it.each(['os/esp/kios/README.txt', 'docs/medium.md'])(
     const text = await read(page);
     const names = [...files, ...Object.keys(folders), ...noCloud];
     const missing = names.filter((name) => name !== 'README.txt' && !text.includes(name));
-    expect(missing).toEqual(page.endsWith('.txt') ? ['network-config'] : []);
+    expect(missing).toEqual([]);
   },
 );

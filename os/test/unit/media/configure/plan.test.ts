@@ -18,7 +18,6 @@ import { repository } from '../../../../src/workstation/paths.ts';
 const NOTHING: Wanted = {
   document: undefined,
   manifests: undefined,
-  network: undefined,
   arguments: undefined,
   modules: undefined,
 };
@@ -29,6 +28,7 @@ describe('the plan for a medium', () => {
     const wanted: Wanted = {
       document: a,
       network: a,
+      dhcp: b,
       manifests: new Map([['x.yaml', b]]),
       arguments: { text: a, addon: b },
       modules: b,
@@ -36,6 +36,7 @@ describe('the plan for a medium', () => {
     expect(planChanges(wanted, ['kios/bootstrap.yaml']).map(({ name }) => name)).toEqual([
       'kios/manifests/x.yaml',
       'kios/modules.erofs',
+      'kios/network.yaml',
       'kios/dhcp.yaml',
       'loader/addons/kios.addon.efi',
       'kios/cmdline.txt',

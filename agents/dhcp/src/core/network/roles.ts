@@ -1,0 +1,57 @@
+import type { DhcpSettings, Link, NetworkConfig, RaSettings } from '@kios/network-config';
+
+import type { Present } from './match.ts';
+
+const METRIC = { first: 100, step: 10 } as const;
+
+/** How a link of a network file is served. */
+export interface FileRole {
+  readonly dhcp4: DhcpSettings | undefined;
+  readonly dhcp6: DhcpSettings | undefined;
+  /** Undefined where the file forbids announcements of routers. */
+  readonly ra: RaSettings | undefined;
+  /** Links that come first in the file are preferred. */
+  readonly metric: number;
+  /** The boot does not wait for the link. */
+  readonly isOptional: boolean;
+}
+
+/** A link of the file, one of the kernel that it means, and the metric of its routes. No two have the same. */
+export interface Placed {
+  readonly settings: Link;
+  readonly link: Present;
+  readonly metric: number;
+}
+
+/** Returns the links of the file that are there. */
+export function placeLinks(
+  config: NetworkConfig,
+  found: ReadonlyMap<string, readonly Present[]>,
+): readonly Placed[] {
+  const all = config.links.flatMap((settings) =>
+    (found.get(settings.id) ?? []).map((link) => ({ settings, link })),
+  );
+  return all.map((each, order) => ({ ...each, metric: METRIC.first + METRIC.step * order }));
+}
+
+function roleOf({ settings, metric }: Placed): FileRole | undefined {
+  const { dhcp4, dhcp6, acceptRa, ra, linkLocal, optional } = settings;
+  const listens = acceptRa !== false && linkLocal.ipv6;
+  if (dhcp4 === undefined && dhcp6 === undefined && !listens) return undefined;
+  return { dhcp4, dhcp6, ra: listens ? ra : undefined, metric, isOptional: optional };
+}
+
+/** Returns the role of each link that gets something from its network, by its index. Ports are others' business. */
+export function rolesOf(placed: readonly Placed[]): ReadonlyMap<number, FileRole> {
+  const roles = placed.flatMap((each) => {
+    const role = each.link.master === undefined ? roleOf(each) : undefined;
+    return role === undefined ? [] : [[each.link.index, role] as const];
+  });
+  return new Map(roles);
+}
+
+const hasAddresses = ({ dhcp4, dhcp6, addresses }: Link): boolean =>
+  dhcp4 !== undefined || dhcp6 !== undefined || addresses.length > 0;
+
+/** Returns whether the boot waits for a link of the file. */
+export const isWaitedFor = (link: Link): boolean => !link.optional && hasAddresses(link);

@@ -1,0 +1,255 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+
+import { DirectoryWatch, type Logger, retryDelay } from '@kios/agent';
+import type { Rtnetlink } from '@kios/netlink';
+import { openVirtualLinks, type VirtualLinks } from '@kios/netlink/virtual-links';
+import type { NetworkConfig } from '@kios/network-config';
+
+import type { Millis } from '../../core/client/timing.ts';
+import { findLinks } from '../../core/network/plan-links.ts';
+import { type FileRole, isWaitedFor, placeLinks, rolesOf } from '../../core/network/roles.ts';
+import { accept, type FileText, judge, type Judgement } from '../../core/network/trial.ts';
+import { bootTime } from '../kernel/clock.ts';
+import { Alarm } from './alarm.ts';
+import { type AppliedLinks, applyLinks, readLinks } from './apply-links.ts';
+import { JudgementFile } from './judgement-file.ts';
+import { parseNetwork, readNetworkText } from './network-file.ts';
+import { type NetworkStatus, writeNetworkStatus } from './network-status.ts';
+import { type ClusterFolders, reachCluster } from './reach-cluster.ts';
+
+/** A change in the kernel or a folder mostly comes with others. */
+const SETTLE_MS = 50;
+/** Pause between two tries to reach the cluster with a file on trial. */
+const PROBE_MS = 3000;
+const RETRY = { firstMs: 1000, maxMs: 60_000 } as const;
+const IDLE_MS = 24 * 3600 * 1000;
+
+export interface HostNetworkOptions {
+  /** Where the file may be; the first that exists counts. */
+  readonly files: readonly string[];
+  readonly stateDir: string;
+  readonly folders: ClusterFolders;
+  readonly bootId: string;
+  /** How long the cluster may stay out of reach with a changed file. */
+  readonly trialMs: Millis;
+  /** The agent has run without a file so far, so that one is a change. */
+  readonly isChange: boolean;
+}
+
+export interface HostNetworkPorts {
+  readonly rtnetlink: Rtnetlink;
+  readonly log: Logger;
+}
+
+/** What comes out of a file for DHCP. */
+export interface Assignment {
+  /** By index; undefined: there is no file, and every card is served. */
+  readonly roles: ReadonlyMap<number, FileRole> | undefined;
+  /** A link with a carrier, and one with a fixed address, that the boot waits for. */
+  readonly carrier: string | undefined;
+  readonly bound: string | undefined;
+}
+
+const NOTHING_SAID: NetworkStatus = {
+  v: 1,
+  outcome: 'good',
+  faults: [],
+  waiting: [],
+  obstacles: [],
+};
+
+const digestOf = (text: FileText): string =>
+  createHash('sha256')
+    .update(text ?? '')
+    .digest('hex');
+
+type News = 'kernel' | 'file';
+
+/** Keeps the host's network as the network file says, and returns to the last good file when the cluster is lost. */
+export class HostNetwork {
+  readonly #options: HostNetworkOptions;
+  readonly #ports: HostNetworkPorts;
+  readonly #store: JudgementFile;
+  readonly #alarm = new Alarm<News>();
+  #judgement: Judgement | undefined;
+  /** The file that is there, if it can be read, and the one that is carried out. */
+  #present: FileText;
+  #inForce: FileText;
+  #config: NetworkConfig | undefined;
+  #failures = 0;
+  /** When the cluster is tried for the first time: what is no longer in force takes a moment to go. */
+  #probeFrom: Millis = 0;
+  #status: NetworkStatus = NOTHING_SAID;
+
+  constructor(options: HostNetworkOptions, ports: HostNetworkPorts) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#store = new JudgementFile(options.stateDir, ports.log);
+  }
+
+  /** Runs until the signal is raised. `assign` is called whenever the links may be served differently. */
+  async run(assign: (assignment: Assignment) => Promise<void>, signal: AbortSignal): Promise<void> {
+    using links = openVirtualLinks();
+    this.#followFiles(signal);
+    this.#followKernel(signal);
+    this.#judgement = (await this.#store.read()) ?? this.#without();
+    await this.#readFile();
+    while (!signal.aborted) {
+      const pause = await this.#carryOut(links, assign);
+      const news = await this.#alarm.wait(pause, SETTLE_MS, signal);
+      if (news.has('kernel')) this.#failures = 0;
+      if (news.has('file')) await this.#readFile();
+      if (this.#judgement?.trial !== undefined) await this.#probe(signal);
+    }
+  }
+
+  #without(): Judgement | undefined {
+    return this.#options.isChange ? { good: undefined } : undefined;
+  }
+
+  #followFiles(signal: AbortSignal): void {
+    const folders = [...new Set(this.#options.files.map((file) => path.dirname(file)))];
+    const follow = async (): Promise<void> => {
+      using watch = new DirectoryWatch(folders);
+      for (;;) {
+        await watch.wait(undefined, signal);
+        this.#alarm.raise('file');
+      }
+    };
+    // It ends with the signal.
+    follow().catch(() => undefined);
+  }
+
+  #followKernel(signal: AbortSignal): void {
+    const events = this.#ports.rtnetlink.events(signal, ['link', 'address', 'route']);
+    const follow = async (): Promise<void> => {
+      for await (const _ of events) this.#alarm.raise('kernel');
+    };
+    follow().catch(() => this.#alarm.raise('kernel'));
+  }
+
+  /** Reads the file and judges it. One with faults changes nothing; at the start the last good one counts. */
+  async #readFile(): Promise<void> {
+    const found = await readNetworkText(this.#options.files);
+    const reading = found && (await parseNetwork(found.text, found.file, this.#ports.log));
+    const faults = reading?.ok === false ? reading.faults : [];
+    this.#say({ file: found?.file, faults });
+    if (faults.length > 0) {
+      this.#say({ outcome: 'fault' });
+      if (this.#config === undefined) await this.#adopt(this.#judgement?.good, 'fault');
+      return;
+    }
+    this.#present = found?.text;
+    await this.#judge();
+  }
+
+  async #judge(): Promise<void> {
+    const { bootId, trialMs } = this.#options;
+    const text = this.#present;
+    const found = { text, digest: digestOf(text), bootId, now: bootTime(), limit: trialMs };
+    const { inForce, judgement, outcome } = judge(this.#judgement, found);
+    const isNew = this.#judgement?.trial?.digest !== judgement.trial?.digest;
+    this.#judgement = judgement;
+    await this.#store.write(judgement);
+    if (outcome === 'taken-back') this.#sayTakenBack();
+    if (inForce !== this.#inForce || isNew || this.#config === undefined)
+      await this.#adopt(inForce, outcome);
+  }
+
+  #sayTakenBack(): void {
+    this.#ports.log.error({
+      ev: 'network.taken-back',
+      code: 'KIOS_DHCP_NETWORK_LOST',
+      seconds: this.#options.trialMs / 1000,
+      why: 'the API server was not reached with it',
+      remedy: 'Correct the network file: it is tried again once it has changed.',
+    });
+  }
+
+  async #adopt(text: FileText, outcome: string): Promise<void> {
+    const { log } = this.#ports;
+    const reading = text === undefined ? undefined : await parseNetwork(text, 'network.json', log);
+    const config = reading?.ok === true ? reading.config : undefined;
+    this.#inForce = text;
+    this.#config = config ?? { links: [] };
+    this.#failures = 0;
+    this.#probeFrom = bootTime() + PROBE_MS;
+    const links = config?.links.map(({ id }) => id);
+    log.info({ ev: 'network.file', console: true, outcome, links: links ?? 'auto' });
+    this.#say({ outcome, links });
+  }
+
+  /** Tries to reach the cluster with the file on trial, and judges it again. */
+  async #probe(signal: AbortSignal): Promise<void> {
+    if (bootTime() < this.#probeFrom) return;
+    const { folders } = this.#options;
+    const deadline = this.#judgement?.trial?.deadline ?? 0;
+    const reached = await reachCluster(folders, signal);
+    if (signal.aborted) return;
+    // At the end of its time, a node that is in no cluster has nothing to judge the file by.
+    const isGood = reached ?? bootTime() >= deadline;
+    if (!isGood) return this.#judge();
+    this.#judgement = accept(this.#present);
+    await this.#store.write(this.#judgement);
+    this.#ports.log.info({ ev: 'network.good', console: true, reached: reached === true });
+    this.#say({ outcome: 'good' });
+  }
+
+  /** Brings the kernel in line. Returns the milliseconds until there is something to do without news. */
+  async #carryOut(
+    links: VirtualLinks,
+    assign: (assignment: Assignment) => Promise<void>,
+  ): Promise<number> {
+    const { rtnetlink, log } = this.#ports;
+    const config = this.#config ?? { links: [] };
+    const ports = { rtnetlink, links, log };
+    let isSettled = false;
+    try {
+      const applied = await applyLinks(config, ports);
+      isSettled = applied.settled;
+      this.#report(applied);
+      await assign(await this.#assignment(config, ports));
+    } catch (err) {
+      log.error({ ev: 'network.fail', err });
+    }
+    await writeNetworkStatus(this.#options.folders.run, this.#status, log);
+    this.#failures = isSettled ? 0 : this.#failures + 1;
+    const retry = isSettled ? IDLE_MS : retryDelay(RETRY, this.#failures);
+    return this.#judgement?.trial === undefined ? retry : Math.min(retry, PROBE_MS);
+  }
+
+  async #assignment(
+    config: NetworkConfig,
+    ports: Parameters<typeof readLinks>[0],
+  ): Promise<Assignment> {
+    if (this.#inForce === undefined)
+      return { roles: undefined, carrier: undefined, bound: undefined };
+    const placed = placeLinks(config, findLinks(config, await readLinks(ports)));
+    const waited = placed.filter(({ settings }) => isWaitedFor(settings));
+    const linked = waited.filter(({ link }) => link.carrier);
+    const fixed = linked.find(({ settings }) => settings.addresses.length > 0);
+    const isWaiting = config.links.some(isWaitedFor);
+    return {
+      roles: rolesOf(placed),
+      carrier: linked[0]?.link.name,
+      // Nothing is waited for where the file has no address for anything.
+      bound: isWaiting ? fixed?.link.name : '',
+    };
+  }
+
+  /** Logs what cannot be done, once. */
+  #report({ waiting, obstacles }: AppliedLinks): void {
+    const before = JSON.stringify([this.#status.waiting, this.#status.obstacles]);
+    this.#say({ waiting, obstacles });
+    if (JSON.stringify([waiting, obstacles]) === before) return;
+    const { log } = this.#ports;
+    if (waiting.length > 0) log.info({ ev: 'network.wait', console: true, links: waiting });
+    for (const { id, why } of obstacles) log.warn({ ev: 'network.obstacle', link: id, why });
+  }
+
+  /** Changes the status, which is published with the next steps. */
+  #say(news: Partial<NetworkStatus>): void {
+    this.#status = { ...this.#status, ...news };
+  }
+}

@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+
+import { type Logger, readIfThere } from '@kios/agent';
+import type { Reading } from '@kios/network-config';
+
+import type { LinkFlags } from '../../core/settings/flags.ts';
+
+/** The largest number of faults that are worth a line each. */
+const MAX_FAULTS = 20;
+
+/** Init's copy of the file on the medium, which a person can correct, precedes that of the node's configuration. */
+export const networkFiles = ({
+  network,
+  hostFile,
+}: Pick<LinkFlags, 'network' | 'hostFile'>): readonly string[] => [
+  path.join(path.dirname(hostFile), 'network.yaml'),
+  network,
+];
+
+/** Returns whether there is a file, without a trip to the runtime's threads. */
+export const hasNetworkFile = (files: readonly string[]): boolean =>
+  files.some((file) => existsSync(file));
+
+/** Reads the first file that exists; no text when there is none. */
+export async function readNetworkText(
+  files: readonly string[],
+): Promise<{ readonly file: string; readonly text: string } | undefined> {
+  for (const file of files) {
+    const text = await readIfThere(file);
+    if (text !== undefined) return { file, text };
+  }
+  return undefined;
+}
+
+/** Reads a text. Each fault of one that is no network file gets a line. */
+export async function parseNetwork(text: string, file: string, log: Logger): Promise<Reading> {
+  const { readNetworkConfig } = await import('@kios/network-config');
+  const reading = readNetworkConfig(text);
+  if (reading.ok) return reading;
+  for (const { line, path: place, what, remedy } of reading.faults.slice(0, MAX_FAULTS)) {
+    const code = 'KIOS_DHCP_NETWORK_FILE';
+    log.error({ ev: 'network.fault', code, file, line, path: place, why: what, remedy });
+  }
+  return reading;
+}

@@ -1,0 +1,15 @@
+import type { Logger } from '@kios/agent';
+import type { Rtnetlink } from '@kios/netlink';
+
+/** What a verb does while links come up. */
+export interface Progress {
+  /** End with the first address. */
+  readonly oneShot: boolean;
+  readonly onCarrier: () => void;
+  readonly onBound: (link: string) => void;
+}
+
+export interface NetworkPorts {
+  readonly rtnetlink: Rtnetlink;
+  readonly log: Logger;
+}

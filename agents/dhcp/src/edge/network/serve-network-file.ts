@@ -1,0 +1,48 @@
+import { overrideOf } from '../../core/network/client-settings.ts';
+import type { FileRole } from '../../core/network/roles.ts';
+import type { Role } from '../client/supervisor.ts';
+import { type Assignment, HostNetwork, type HostNetworkOptions } from './host-network.ts';
+import type { NetworkPorts, Progress } from './progress.ts';
+
+type RoleOf = (link: { readonly index: number }) => Role | undefined;
+
+/** Makes a link's role of what the file says. The role of a link for which that has not changed is the same object. */
+class Roles {
+  readonly #known = new Map<number, { readonly said: string; readonly role: Role }>();
+
+  of(index: number, file: FileRole): Role {
+    const said = JSON.stringify(file);
+    const known = this.#known.get(index);
+    if (known?.said === said) return known.role;
+    const role: Role = {
+      ipv4: file.dhcp4 !== undefined,
+      ipv6: file.dhcp6 !== undefined || file.ra !== undefined,
+      metric: file.metric,
+      override: (settings) => overrideOf(file, settings),
+      isOptional: file.isOptional,
+    };
+    this.#known.set(index, { said, role });
+    return role;
+  }
+}
+
+/** Carries the network file out until the signal is raised. Without a file `assign` gets undefined. */
+export async function serveNetworkFile(
+  options: HostNetworkOptions,
+  progress: Progress,
+  ports: NetworkPorts,
+  assign: (roleOf: RoleOf | undefined) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const known = new Roles();
+  const onAssignment = async ({ roles, carrier, bound }: Assignment): Promise<void> => {
+    const roleOf: RoleOf = ({ index }) => {
+      const file = roles?.get(index);
+      return file && known.of(index, file);
+    };
+    await assign(roles && roleOf);
+    if (carrier !== undefined) progress.onCarrier();
+    if (bound !== undefined) progress.onBound(bound);
+  };
+  await new HostNetwork(options, ports).run(onAssignment, signal);
+}

@@ -1,0 +1,110 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { type Logger, writeAtomic } from '@kios/agent';
+import {
+  formatState,
+  Lease6 as Lease6Record,
+  readStateIfThere,
+  StateError,
+} from '@kios/node-state';
+
+import type { Lease6 } from '../../core/v6/lease/lease.ts';
+import type { OtherConfig } from '../../core/v6/lease/other-config.ts';
+import { fromRecord6, toRecord6 } from '../../core/v6/lease/record.ts';
+import { readClocks } from '../kernel/clock.ts';
+import type { LeaseFiles } from '../lease/lease-files.ts';
+
+const RETRY_MS = 5000;
+/** Folder of the files of DHCPv6. Without a server of DHCPv6 there is none. */
+export const FOLDER = 'v6';
+
+/**
+ * The DHCPv6 files of one link: for other programs, and for the next boot. A full or read-only disk must neither cost
+ * the node its address nor block the client, so failed writes are tried again later.
+ */
+export class LeaseFiles6 {
+  readonly #link: { readonly name: string; readonly mac: string };
+  readonly #files: LeaseFiles;
+  readonly #log: Logger;
+  #current: Lease6Record | undefined;
+
+  constructor(
+    link: { readonly name: string; readonly mac: string },
+    files: LeaseFiles,
+    log: Logger,
+  ) {
+    this.#link = link;
+    this.#files = files;
+    this.#log = log;
+  }
+
+  /** Reads the lease of this boot, or else what is still valid of the last one. */
+  async read(): Promise<Lease6 | undefined> {
+    const record = (await this.#readFile(this.#running)) ?? (await this.#readFile(this.#last));
+    return record && fromRecord6(record, this.#files.bootId, readClocks());
+  }
+
+  async publish(
+    lease: Lease6 | undefined,
+    config: OtherConfig,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name: link, mac } = this.#link;
+    const where = { link, mac, bootId: this.#files.bootId, clocks: readClocks() };
+    await this.#write(toRecord6(lease, config, where), signal);
+  }
+
+  /** Removes what other programs and the next boot would read. */
+  async withdraw(): Promise<void> {
+    this.#current = undefined;
+    try {
+      await rm(this.#running, { force: true });
+      await rm(this.#last, { force: true });
+    } catch (err) {
+      this.#log.error({ ev: 'publish.fail', link: this.#link.name, err });
+    }
+  }
+
+  get #running(): string {
+    return path.join(this.#files.folders.run, FOLDER, `${this.#link.name}.json`);
+  }
+
+  get #last(): string {
+    return path.join(this.#files.folders.state, FOLDER, `${this.#link.name}.json`);
+  }
+
+  async #write(record: Lease6Record, signal: AbortSignal): Promise<void> {
+    this.#current = record;
+    const content = formatState(Lease6Record, record);
+    try {
+      for (const file of [this.#running, this.#last]) {
+        mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
+      }
+      await writeAtomic(this.#running, content, 0o644);
+      await writeAtomic(this.#last, content, 0o600);
+    } catch (err) {
+      this.#log.error({ ev: 'publish.fail', link: this.#link.name, err });
+      const again = setTimeout(() => {
+        if (this.#current === record && !signal.aborted) void this.#write(record, signal);
+      }, RETRY_MS);
+      again.unref();
+    }
+  }
+
+  /** A damaged record, or one of another network card, is renamed to `.bad` and counts as missing. */
+  async #readFile(file: string): Promise<Lease6Record | undefined> {
+    if (!existsSync(file)) return undefined;
+    try {
+      const record = await readStateIfThere(Lease6Record, file);
+      if (record === undefined || record.mac === this.#link.mac) return record;
+      throw new StateError(`read ${file}: it is for ${record.mac}`);
+    } catch (err) {
+      if (!(err instanceof StateError)) throw err;
+      this.#log.warn({ ev: 'store.bad', err });
+      await rename(file, `${file}.bad`);
+      return undefined;
+    }
+  }
+}

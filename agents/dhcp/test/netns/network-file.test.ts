@@ -1,0 +1,152 @@
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { writeAtomic } from '@kios/agent';
+import { requireRoot, type RunningProcess } from '@kios/testkit';
+import { dnsmasq } from '@kios/testkit/dhcp';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+import { addressesOf, buildAgent, eventually } from '../support/netns/agent.ts';
+import { ADDRESS, Scene } from '../support/netns/scene.ts';
+
+beforeEach(requireRoot);
+beforeAll(buildAgent, 60_000);
+
+const DHCP = 'network: {version: 2, ethernets: {eth0: {dhcp4: true}}}';
+const METRIC =
+  'network: {version: 2, ethernets: {eth0: {dhcp4: true, dhcp4-overrides: {route-metric: 7}}}}';
+const BRIDGE = `
+network:
+  version: 2
+  ethernets: {eth0: {}}
+  bridges: {br0: {interfaces: [eth0], dhcp4: true}}
+`;
+const SILENT = 'network: {version: 2, ethernets: {eth0: {}}}';
+const PORT = 6443;
+
+/** A machine with a network file. */
+class Host {
+  readonly scene: Scene;
+
+  constructor(scene: Scene) {
+    this.scene = scene;
+  }
+
+  get file(): string {
+    return this.#path('etc/network.yaml');
+  }
+
+  async write(text: string): Promise<void> {
+    await mkdir(path.dirname(this.file), { recursive: true });
+    await writeAtomic(this.file, text);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.file);
+  }
+
+  /** Makes the node a member of a cluster whose API server listens on the server's address. */
+  async join(): Promise<void> {
+    const program = `require('node:net').createServer((s) => s.destroy()).listen(${PORT}, '${ADDRESS}', () => console.log('listening'));`;
+    await this.scene.server.start(process.execPath, ['-e', program]).expect('listening');
+    await mkdir(this.#path('platform'), { recursive: true });
+    const state = { v: 1, server: `https://${ADDRESS}:${PORT}` };
+    await writeAtomic(this.#path('platform/cluster.json'), JSON.stringify(state));
+  }
+
+  start(verb: 'acquire' | 'run', seconds = 6): RunningProcess {
+    return this.scene.machine.startAuto(
+      verb,
+      ['eth0'],
+      `--network=${this.file}`,
+      `--platform-dir=${this.#path('platform')}`,
+      `--network-trial=${seconds}`,
+    );
+  }
+
+  /** Folders that the agent expects to be there. */
+  async prepare(): Promise<void> {
+    await mkdir(path.dirname(this.file), { recursive: true });
+  }
+
+  readonly #path = (name: string): string => path.join(this.scene.machine.folder, name);
+}
+
+async function open(): Promise<{ scene: Scene; host: Host }> {
+  const scene = await Scene.open(dnsmasq);
+  await scene.serve();
+  const host = new Host(scene);
+  await host.prepare();
+  return { scene, host };
+}
+
+/** The lease's file follows the kernel. */
+async function boundAddress({ machine }: Scene): Promise<string> {
+  let address = '';
+  await eventually(async () => {
+    ({ address } = await machine.lease());
+  });
+  return address;
+}
+
+describe('a network file', () => {
+  it('says how a card is served, and is followed while the agent runs', async () => {
+    const { scene, host } = await open();
+    await using _ = scene;
+    await host.write(DHCP);
+    expect(await host.start('acquire').exited).toBe(0);
+    const { address } = await scene.machine.lease();
+    const daemon = host.start('run');
+    await daemon.expect('lease.adopted');
+    await host.write(METRIC);
+    await eventually(async () => {
+      const routes = await scene.client.exec('ip', 'route', 'show', 'default');
+      expect(routes).toContain('metric 7');
+    });
+    expect(await addressesOf(scene.client)).toEqual([address]);
+  }, 60_000);
+
+  it('comes to a node that had none, and goes again', async () => {
+    const { scene, host } = await open();
+    await using _ = scene;
+    await host.join();
+    const daemon = host.start('run');
+    await daemon.expect('lease.bound', 15_000);
+    const address = await boundAddress(scene);
+    await host.write(BRIDGE);
+    await daemon.expect('network.good', 20_000);
+    await eventually(async () => expect(await addressesOf(scene.client, 'br0')).toEqual([address]));
+    expect(await addressesOf(scene.client)).toEqual([]);
+    await host.remove();
+    await eventually(async () => expect(await addressesOf(scene.client)).toEqual([address]));
+  }, 90_000);
+
+  it('is taken back when the API server is not reached with it, and not tried again', async () => {
+    const { scene, host } = await open();
+    await using _ = scene;
+    await host.join();
+    await host.write(DHCP);
+    const daemon = host.start('run');
+    await daemon.expect('lease.bound', 15_000);
+    const before = await addressesOf(scene.client);
+    await host.write(SILENT);
+    await daemon.expect('"outcome":"trial"', 10_000);
+    await daemon.expect('KIOS_DHCP_NETWORK_LOST', 20_000);
+    await eventually(async () => expect(await addressesOf(scene.client)).toEqual(before));
+    await daemon.stop('SIGKILL');
+    const again = host.start('run');
+    await again.expect('"outcome":"refused"', 10_000);
+    await again.expect('lease.adopted', 10_000);
+  }, 90_000);
+
+  it('with faults changes nothing, and each fault has its line', async () => {
+    const { scene, host } = await open();
+    await using _ = scene;
+    await host.write(DHCP);
+    const daemon = host.start('run');
+    await daemon.expect('lease.bound', 15_000);
+    await host.write('network:\n  version: 2\n  ethernets: {eth0: {dhpc4: true}}\n');
+    await daemon.expect('Did you mean dhcp4?', 10_000);
+    expect(await addressesOf(scene.client)).toEqual([await boundAddress(scene)]);
+  }, 60_000);
+});

@@ -1,0 +1,5 @@
+import { dnsmasq6 } from '@kios/testkit/dhcp';
+
+import { describeServer6 } from '../support/netns/matrix6.ts';
+
+describeServer6(dnsmasq6);

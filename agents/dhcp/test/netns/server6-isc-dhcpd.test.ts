@@ -1,0 +1,5 @@
+import { iscDhcpd6 } from '@kios/testkit/dhcp';
+
+import { describeServer6 } from '../support/netns/matrix6.ts';
+
+describeServer6(iscDhcpd6);

@@ -1,0 +1,129 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { Lan, type Netns, type RunningProcess } from '@kios/testkit';
+import {
+  type Announcement,
+  type Dhcp6Server,
+  type Dhcp6Settings,
+  type Message6Name,
+  Radvd,
+} from '@kios/testkit/dhcp';
+import { expect } from 'vitest';
+
+import { eventually, Machine, reboot, shippedRuntime } from './agent.ts';
+import { acceptRouters, isTentative } from './network6.ts';
+
+export const NETWORK = '2001:db8:77';
+export const ROUTER = `${NETWORK}::1`;
+const NEIGHBOUR = `${NETWORK}::9`;
+
+const SETTINGS: Omit<Dhcp6Settings, 'folder'> = {
+  network: NETWORK,
+  stateful: true,
+  rapidCommit: false,
+  validSeconds: 3600,
+  t1Seconds: 1800,
+  t2Seconds: 2880,
+  dns: [`${NETWORK}::53`],
+  search: ['example.org'],
+};
+
+/** A network of IPv6 alone: a machine, a neighbour, and a server that announces itself, or has a router beside it. */
+export class Scene6 implements AsyncDisposable {
+  readonly machine: Machine;
+  readonly #program: Dhcp6Server;
+  readonly #lan: Lan;
+  readonly #leases: string;
+  #running: RunningProcess | undefined;
+  #router: Radvd | undefined;
+
+  private constructor(program: Dhcp6Server, lan: Lan, machine: Machine, leases: string) {
+    this.#program = program;
+    this.#lan = lan;
+    this.machine = machine;
+    this.#leases = leases;
+  }
+
+  static async open(program: Dhcp6Server): Promise<Scene6> {
+    const lan = await Lan.open(`${ROUTER}/64`, `${NEIGHBOUR}/64`);
+    await acceptRouters(lan.client);
+    // Servers cannot open their sockets before.
+    await eventually(async () => {
+      expect(await isTentative(lan.server, 'srv0')).toBe(false);
+    });
+    const machine = await Machine.open(lan.client, shippedRuntime());
+    const leases = await mkdtemp(path.join(lan.server.folder, 'leases-'));
+    return new Scene6(program, lan, machine, leases);
+  }
+
+  get client(): Netns {
+    return this.#lan.client;
+  }
+
+  get server(): Netns {
+    return this.#lan.server;
+  }
+
+  get neighbour(): Netns {
+    return this.#lan.neighbour;
+  }
+
+  /** The shortest lease that both server and client take. */
+  get shortLease(): number {
+    return Math.max(64, this.#program.minValidSeconds);
+  }
+
+  /** Starts the server. It knows the leases of earlier ones. */
+  async serve(settings: Partial<Dhcp6Settings> = {}): Promise<void> {
+    const all = { ...SETTINGS, folder: this.#leases, ...settings };
+    this.#running = await this.#program.start(this.#lan.server, all);
+    if (!this.#program.announces) {
+      await this.announce(all.stateful ? { managed: true } : { other: true });
+    }
+  }
+
+  async announce(announcement: Announcement): Promise<void> {
+    if (this.#router === undefined) this.#router = await Radvd.start(this.server, announcement);
+    else await this.#router.announce(announcement);
+  }
+
+  async stopServing(): Promise<void> {
+    await this.#running?.stop();
+  }
+
+  /** Counts a kind of message in the log of the server that runs now. */
+  count(kind: Message6Name): number {
+    const logged = this.#program.log[kind];
+    return (this.#running?.lines ?? []).filter((line) => logged.test(line)).length;
+  }
+
+  /** Waits for a message, past or future, in the log of the server that runs now. */
+  async expect(kind: Message6Name, deadlineMs?: number): Promise<void> {
+    await this.#running?.expect(this.#program.log[kind], deadlineMs);
+  }
+
+  async expectNext(kind: Message6Name, deadlineMs?: number): Promise<void> {
+    await this.#running?.expectNext(this.#program.log[kind], deadlineMs);
+  }
+
+  /** Pulls the cable, and plugs it in again. */
+  async flap(): Promise<void> {
+    await this.server.exec('ip', 'link', 'set', 'port1', 'down');
+    await this.server.exec('ip', 'link', 'set', 'port1', 'up');
+  }
+
+  async reboot(): Promise<void> {
+    await reboot(this.#lan, this.machine);
+  }
+
+  /** Reboots a machine whose disk was wiped. */
+  async forgetMachine(): Promise<void> {
+    await this.reboot();
+    await rm(this.machine.stateFile('v6'), { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lan[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,142 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+
+import { buildImage } from '../../src/build/image/build-image.ts';
+import { runOnHost } from '../../src/checks/acceptance/debug-pod.ts';
+import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
+import { type ControlPlane, startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
+import { down } from '../../src/lab/down.ts';
+import { Kubectl } from '../../src/lab/kubectl.ts';
+import { labMachine, NODE_ADDRESS } from '../../src/lab/node.ts';
+import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
+import { CABLES } from '../../src/lab/qemu/arguments.ts';
+import { seedFor } from '../../src/lab/seed-document.ts';
+import { configure } from '../../src/media/configure/configure.ts';
+import { ensurePackages } from '../../src/workstation/packages.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { progressOn } from '../../src/workstation/terminal/progress.ts';
+
+const BUILD_AND_BOOT_MS = 70 * 60_000;
+const NODE = 'by-network-file';
+
+/** Two cards in a bond with a fixed address, and a VLAN on it. */
+const NETWORK = `network:
+  version: 2
+  ethernets:
+    cards: {match: {driver: virtio_net}}
+  bonds:
+    bond0:
+      interfaces: [cards]
+      parameters: {mode: active-backup, mii-monitor-interval: 100}
+      addresses: [${NODE_ADDRESS}/24]
+      routes: [{to: default, via: 10.0.2.2}]
+      nameservers: {addresses: [10.0.2.3], search: [lab.example]}
+  vlans:
+    bond0.7: {id: 7, link: bond0, addresses: [192.0.2.9/24, "2001:db8:7::9/64"]}
+`;
+
+const isCi = process.env['CI'] === 'true';
+if (!isCi) process.stderr.write('skipped: a node with a network file; CI=true boots it\n');
+
+describe.skipIf(!isCi)('a node whose medium has a network file', () => {
+  const progress = progressOn({ write: (text) => process.stdout.write(text) });
+  let plane: ControlPlane;
+  let kubectl: Kubectl;
+  let node: BootedNode;
+  let dir: string;
+
+  beforeAll(async () => {
+    dir = await mkdtemp(path.join(tmpdir(), 'kios-network-'));
+    await down(silent, { purge: true });
+    await ensurePackages(['build', 'machine'], progress);
+    const { image } = await buildImage({ arch: 'amd64', progress });
+    plane = await startControlPlane({ progress });
+    kubectl = await Kubectl.open(plane.adminKubeconfig);
+    const machine = labMachine();
+    await machine.create(image);
+    await configureDisk(machine.file('disk'));
+    node = await powerOn(machine, {
+      accelerator: await chooseAccelerator(),
+      memoryMiB: 2048,
+      cpus: 2,
+      twoCards: true,
+      workstationPorts: [plane.apiPort],
+    });
+    await plane.setNodeForward(NODE_ADDRESS, node.running.kubeletPort);
+    await waitReady(node, kubectl, NODE, AbortSignal.timeout(BUILD_AND_BOOT_MS));
+  }, BUILD_AND_BOOT_MS);
+
+  async function configureDisk(target: string): Promise<void> {
+    const bootstrap = path.join(dir, 'node.yaml');
+    const network = path.join(dir, 'network.yaml');
+    const { 'user-data': text } = seedFor({
+      instanceId: 'unused',
+      endpoint: plane.endpointForGuest,
+      caCertHash: plane.caCertHash,
+      token: await plane.createBootstrapToken(),
+    });
+    await writeFile(bootstrap, text);
+    await writeFile(network, NETWORK);
+    const { signal } = new AbortController();
+    await using undo = new AsyncDisposableStack();
+    await configure(
+      { progress, signal, undo, print: () => {} },
+      { target, wanted: { bootstrap, network, hostname: NODE }, show: false, json: false },
+    );
+  }
+
+  afterAll(async () => {
+    node?.console[Symbol.dispose]();
+    await down(silent, { purge: true });
+    await rm(dir, { recursive: true, force: true });
+  }, 120_000);
+
+  const readOnHost = async (...files: readonly string[]): Promise<string> =>
+    runOnHost(kubectl, {
+      nodeName: NODE,
+      command: [
+        '/bin/bun',
+        '-e',
+        `for (const file of ${JSON.stringify(files)}) process.stdout.write(require('node:fs').readFileSync(file, 'utf8'))`,
+      ],
+    });
+
+  const health = (): Promise<string> =>
+    kubectl.call(['get', '--raw', `/api/v1/nodes/${NODE}/proxy/healthz`, '--request-timeout=5s']);
+  const reached = (): Promise<string> => vi.waitFor(health, { timeout: 60_000, interval: 1000 });
+
+  it('joins with the fixed address of its bond', { timeout: 60_000 }, async () => {
+    const path = '{.status.addresses[?(@.type=="InternalIP")].address}';
+    const address = await kubectl.call(['get', 'node', NODE, '-o', `jsonpath=${path}`]);
+    expect(address).toBe(NODE_ADDRESS);
+  });
+
+  it(
+    'has both cards in the bond, and the VLAN with its addresses',
+    { timeout: 180_000 },
+    async () => {
+      const said = await readOnHost(
+        '/proc/net/bonding/bond0',
+        '/proc/net/vlan/config',
+        '/proc/net/fib_trie',
+        '/proc/net/if_inet6',
+      );
+      expect(said.match(/^Slave Interface:/gm)).toHaveLength(2);
+      expect(said).toMatch(/^bond0\.7\s+\| 7\s+\| bond0/m);
+      expect(said).toContain('192.0.2.9');
+      expect(said).toContain('20010db8000700000000000000000009');
+    },
+  );
+
+  it('is reached while either cable is pulled', { timeout: 240_000 }, async () => {
+    for (const cable of CABLES) {
+      await node.machine.setCable(cable, false);
+      expect(await reached()).toBe('ok');
+      await node.machine.setCable(cable, true);
+      expect(await reached()).toBe('ok');
+    }
+  });
+});

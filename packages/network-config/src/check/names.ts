@@ -1,0 +1,87 @@
+import type { EthernetLink, Link } from '../model/model.ts';
+import { nameFault } from '../values/names.ts';
+import { type Context, pathTo } from './context.ts';
+
+const isPattern = (text: string): boolean => /[*?[\]]/.test(text);
+
+/** The name that a link will have, if it is one that the file knows. */
+function finalName(link: Link): string | undefined {
+  if (link.kind !== 'ethernet') return link.id;
+  if (link.setName !== undefined) return link.setName;
+  const { name } = link.match;
+  return name !== undefined && !isPattern(name) ? name : undefined;
+}
+
+function checkEthernetName(context: Context, link: EthernetLink): void {
+  const { report, raw } = context;
+  const hasMatch = raw.ethernets?.[link.id]?.match !== undefined;
+  const isById = !hasMatch && !context.damaged.has(link.id);
+  if (link.setName !== undefined) {
+    const fault = nameFault(link.setName);
+    if (fault !== undefined)
+      report(pathTo(link, 'set-name'), fault, 'Choose a name of up to 15 letters and digits.');
+    if (isById)
+      report(
+        pathTo(link, 'set-name'),
+        'has no match beside it',
+        'Say by match which card gets the name.',
+      );
+  }
+  const fault = isById ? nameFault(link.id) : undefined;
+  if (fault === undefined) return;
+  const remedy = isPattern(link.id)
+    ? `Write match: {name: "${link.id}"} below a name of your own.`
+    : 'Without match it is the name of a card: give a card by its name, or add match.';
+  report(pathTo(link), fault, remedy);
+}
+
+const sameCard = (one: EthernetLink, other: EthernetLink): string | undefined => {
+  const { macaddress, name } = one.match;
+  if (macaddress !== undefined && macaddress === other.match.macaddress) {
+    // Pods and clouds have cards with one MAC that differ in their driver.
+    const differs = [one, other].some(
+      ({ match }) =>
+        match.drivers.length > 0 || match.name !== undefined || match.path !== undefined,
+    );
+    return differs ? undefined : macaddress;
+  }
+  const isName = name !== undefined && !isPattern(name) && name === other.match.name;
+  const isOnlyName = [one, other].every(
+    ({ match }) => match.macaddress === undefined && match.path === undefined,
+  );
+  return isName && isOnlyName ? name : undefined;
+};
+
+function checkCards({ links, report }: Context): void {
+  const cards = links.filter((link) => link.kind === 'ethernet');
+  for (const [index, card] of cards.entries())
+    for (const other of cards.slice(0, index)) {
+      const same = sameCard(card, other);
+      if (same !== undefined)
+        report(
+          pathTo(card),
+          `matches the same card as ${other.id}: ${same}`,
+          'Join the two, or match another card.',
+        );
+    }
+}
+
+/** Checks names of links: legal ones, and each only once. */
+export function checkNames(context: Context): void {
+  const taken = new Map<string, string>();
+  for (const link of context.links) {
+    if (link.kind === 'ethernet') checkEthernetName(context, link);
+    else {
+      const fault = nameFault(link.id);
+      if (fault !== undefined)
+        context.report(pathTo(link), fault, 'Choose a name of up to 15 letters and digits.');
+    }
+    const name = finalName(link);
+    const other = name === undefined ? undefined : taken.get(name);
+    const areCards = link.kind === 'ethernet' && link.setName === undefined;
+    if (other !== undefined && other !== link.id && !areCards)
+      context.report(pathTo(link), `has the name of ${other}: ${name}`, 'Choose another name.');
+    if (name !== undefined) taken.set(name, link.id);
+  }
+  checkCards(context);
+}

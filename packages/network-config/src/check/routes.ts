@@ -1,0 +1,145 @@
+import type { Path } from '../fault.ts';
+import type { Link, Route } from '../model/model.ts';
+import { type Cidr, contains, type Family, type Ip, parseCidr, parseIp } from '../values/ip.ts';
+import { type Context, pathTo, rawOf } from './context.ts';
+
+const LINK_LOCAL: Cidr = { family: 6, value: 0xfe80n << 112n, prefix: 10 };
+const ANY: Ip = { family: 4, value: 0n };
+
+const cidrOf = (text: string): Cidr => parseCidr(text) ?? { ...ANY, prefix: 32 };
+const familyOf = (text: string): Family => (text.includes(':') ? 6 : 4);
+
+/** The key in the file that a route comes from. */
+function place(context: Context, link: Link, index: number): Path {
+  const raw = rawOf(context, link);
+  const written = raw.routes?.length ?? 0;
+  if (index < written) return pathTo(link, 'routes', index);
+  const isFirst = index === written && raw.gateway4 !== undefined;
+  return pathTo(link, isFirst ? 'gateway4' : 'gateway6');
+}
+
+/** A link may have prefixes that no file knows. */
+const learns = (link: Link, family: Family): boolean =>
+  family === 4
+    ? link.dhcp4 !== undefined || link.linkLocal.ipv4
+    : link.dhcp6 !== undefined || link.acceptRa === true;
+
+function isReachable(link: Link, via: Ip): boolean {
+  if (contains(LINK_LOCAL, via) || learns(link, via.family)) return true;
+  const direct = link.routes.filter((route) => route.via === undefined && route.type === 'unicast');
+  const prefixes = [...link.addresses.map(({ address }) => address), ...direct.map(({ to }) => to)];
+  return prefixes.some((prefix) => contains(cidrOf(prefix), via));
+}
+
+type Found = readonly [key: string, what: string, remedy: string];
+
+function gatewayFaults(context: Context, link: Link, route: Route): Found[] {
+  const via = parseIp(route.via ?? '');
+  if (via === undefined || route.onLink) return [];
+  const isOwn = link.addresses.some(({ address }) => {
+    const own = cidrOf(address);
+    return own.family === via.family && own.value === via.value;
+  });
+  if (isOwn)
+    return [['via', `is the link's own address: ${route.via}`, 'Write the address of the router.']];
+  if (isReachable(link, via) || context.damaged.has(link.id)) return [];
+  const what = `is outside of every prefix of the link: ${route.via}`;
+  return [['via', what, 'Correct the prefix length, or write the route with on-link: true.']];
+}
+
+function familyFaults({ to, via, from }: Route): Found[] {
+  const what = 'is of another family than the destination';
+  const remedy = 'Write both as IPv4 or both as IPv6.';
+  return Object.entries({ via, from }).flatMap(([key, address]) =>
+    address === undefined || familyOf(address) === familyOf(to)
+      ? []
+      : [[key, `${what}: ${address}`, remedy] as const],
+  );
+}
+
+function gatewayFormFaults({ type, scope }: Route): Found[] {
+  const faults: Found[] = [];
+  if (type !== 'unicast')
+    faults.push(['via', `has no meaning for the type ${type}`, 'Remove via or type.']);
+  if (scope !== undefined && scope !== 'global')
+    faults.push(['scope', 'contradicts via', 'Remove scope or via.']);
+  return faults;
+}
+
+function formFaults(route: Route): Found[] {
+  const { type, via, scope, onLink } = route;
+  if (via !== undefined) return gatewayFormFaults(route);
+  if (onLink) return [['on-link', 'has no gateway', 'Add via.']];
+  const needsGateway = type === 'unicast' && scope !== 'link';
+  const remedy = 'Add via, or scope: link for what is on the link itself.';
+  return needsGateway ? [['to', 'has no gateway', remedy]] : [];
+}
+
+const sameRoute = (route: Route): string =>
+  [route.to, route.table ?? 254, route.metric ?? 'none'].join(' ');
+
+function checkRoute(context: Context, link: Link, route: Route, path: Path): void {
+  const isKey = path.length === 4;
+  const found = [
+    ...formFaults(route),
+    ...familyFaults(route),
+    ...gatewayFaults(context, link, route),
+  ];
+  for (const [key, what, remedy] of found)
+    context.report(isKey && path[3] !== 'routes' ? path : [...path, key], what, remedy);
+}
+
+function checkRules(context: Context, link: Link): void {
+  for (const [index, { from, to }] of link.rules.entries()) {
+    const path = pathTo(link, 'routing-policy', index);
+    if (from === undefined && to === undefined)
+      context.report(path, 'has neither from nor to', 'Add one of them.');
+    else if (from !== undefined && to !== undefined && familyOf(from) !== familyOf(to))
+      context.report(
+        [...path, 'to'],
+        'is of another family than from',
+        'Write both as IPv4 or both as IPv6.',
+      );
+  }
+}
+
+/** A default route without a gateway does not tell its family. */
+function checkDefault(context: Context, link: Link, index: number): boolean {
+  const written = rawOf(context, link).routes?.[index];
+  const isOpen =
+    written?.to === 'default' && written.via === undefined && written.from === undefined;
+  if (isOpen)
+    context.report(
+      pathTo(link, 'routes', index, 'to'),
+      'does not tell its family',
+      'Add via, or write 0.0.0.0/0 or ::/0.',
+    );
+  return isOpen;
+}
+
+/** Checks routes and rules. */
+export function checkRoutes(context: Context): void {
+  /** Two links may have routes of one metric only where the link's own metric tells them apart. */
+  const taken = new Map<string, string>();
+  for (const link of context.links) {
+    checkRules(context, link);
+    const own = new Set<string>();
+    for (const [index, route] of link.routes.entries()) {
+      if (checkDefault(context, link, index)) continue;
+      const path = place(context, link, index);
+      checkRoute(context, link, route, path);
+      const same = sameRoute(route);
+      const other = route.metric === undefined ? undefined : taken.get(same);
+      const remedy = 'Give them different metrics or tables, or remove one.';
+      if (own.has(same)) context.report(path, `is there twice: ${route.to}`, remedy);
+      else if (other !== undefined)
+        context.report(
+          path,
+          `has the destination and metric of a route of ${other}: ${route.to}`,
+          remedy,
+        );
+      own.add(same);
+      taken.set(same, link.id);
+    }
+  }
+}

@@ -1,0 +1,5 @@
+export type { Fault } from './fault.ts';
+export type * from './model/model.ts';
+export { type Format, type Reading, readNetworkConfig } from './read.ts';
+export { renderNetworkConfig } from './render.ts';
+export { type Field, netplanFields } from './schema/fields.ts';

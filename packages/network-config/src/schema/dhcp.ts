@@ -1,0 +1,93 @@
+import * as v from 'valibot';
+
+import { bool, hostName, int, isFalse, oneOf, refused, text, u32 } from './scalars.ts';
+
+/** Codes that the client sets itself, or has another key for (RFC 2132 and others). */
+const OWN_V4 = new Set([12, 50, 51, 52, 53, 54, 55, 57, 60, 61, 77, 80, 81, 82, 145, 255]);
+/** RFC 8415, section 21, and RFC 4704. */
+const OWN_V6 = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 18, 19, 20, 25, 26, 39]);
+const HEX = /^hex:(?:[0-9a-f]{2})+$/i;
+
+/** Text, or bytes as `hex:0a0b`. */
+const bytes = v.pipe(
+  text,
+  v.check(
+    (value) => !value.startsWith('hex:') || HEX.test(value),
+    'is not a row of bytes\nWrite it as hex:0a0b, or as text.',
+  ),
+  v.maxLength(255, 'is longer than an option\nWrite at most 255 bytes.'),
+);
+
+/** A map with an option's code as its key. */
+function byCode<const Value extends v.GenericSchema>(
+  most: number,
+  own: ReadonlySet<number>,
+  value: Value,
+) {
+  const code = v.pipe(
+    v.string(),
+    v.check(
+      (key) => /^[1-9]\d{0,4}$/.test(key) && Number(key) <= most && !own.has(Number(key)),
+      `is not the code of an option that can be chosen\nWrite a number from 1 to ${most} that the client does not set itself.`,
+    ),
+  );
+  return v.record(code, value);
+}
+
+const overrides = (most: number, own: ReadonlySet<number>) => ({
+  'route-metric': v.optional(u32),
+  'use-dns': v.optional(bool),
+  'use-domains': v.optional(
+    v.lazy((input) =>
+      input === 'route'
+        ? v.pipe(
+            v.string(),
+            v.check(() => false, 'is a domain for routing\nWrite true or false.'),
+            v.transform(() => false),
+          )
+        : bool,
+    ),
+  ),
+  'use-mtu': v.optional(bool),
+  'use-ntp': v.optional(bool),
+  'use-routes': v.optional(bool),
+  'send-hostname': v.optional(bool),
+  hostname: v.optional(hostName),
+  'use-hostname': refused(
+    'the network never names a node',
+    'Remove it; docs/bootstrap.md tells how a node gets its name.',
+    isFalse,
+  ),
+  'vendor-class': v.optional(bytes),
+  'user-class': v.optional(bytes),
+  fqdn: v.optional(hostName),
+  'request-options': v.optional(
+    byCode(most, own, oneOf(['hex', 'text', 'u8', 'u16', 'u32', 'ip', 'ips'] as const)),
+  ),
+  'send-options': v.optional(byCode(most, own, bytes)),
+});
+
+/** The keys behind `send-hostname` that netplan does not have. */
+export const dhcp4Overrides = v.object({
+  ...overrides(254, OWN_V4),
+  'client-id': v.optional(
+    v.pipe(
+      text,
+      v.check(
+        (value) => ['mac', 'duid', 'uuid', 'none'].includes(value) || HEX.test(value),
+        'is not a known value\nWrite mac, duid, uuid, none or hex:0a0b.',
+      ),
+    ),
+  ),
+});
+
+export const dhcp6Overrides = v.object({
+  ...overrides(65_535, OWN_V6),
+  'rapid-commit': v.optional(bool),
+});
+
+export const raOverrides = v.object({
+  'use-dns': v.optional(bool),
+  'use-domains': v.optional(bool),
+  table: v.optional(int(1, 2 ** 32 - 1)),
+});

@@ -138,7 +138,7 @@ export class Supervisor {
       return;
     }
     if (served !== undefined) this.#end(served, link.index);
-    if (served !== undefined && role === undefined) this.#leave(link, served, signal);
+    if (served?.role.ipv4 === true && role?.ipv4 !== true) this.#leave(link, served, signal);
     if (role === undefined) return;
     this.#reclaim(link);
     this.#add(link, role, served, signal);

@@ -3,7 +3,7 @@ import type { Link } from '@kios/netlink';
 import type { Effect, Event, Input, Policy } from '../../src/core/client/model.ts';
 import type { Reply } from '../../src/core/client/replies.ts';
 import type { Identity } from '../../src/core/client/requests.ts';
-import type { PlanPolicy } from '../../src/core/kernel/plan.ts';
+import type { PlanPolicy } from '../../src/core/kernel/present.ts';
 import { type DhcpMessage, OP } from '../../src/core/wire/message.ts';
 import { entry, OPTIONS, OptionSet, TYPE } from '../../src/core/wire/options.ts';
 
@@ -57,6 +57,7 @@ export const KEEP: Policy = {
   offerWindowMs: 0,
   startupJitterSeconds: 0,
   minLeaseSeconds: 60,
+  fallbackLeaseSeconds: 0,
   ipv6Mostly: false,
   strictRfc: false,
 };

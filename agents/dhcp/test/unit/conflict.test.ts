@@ -47,6 +47,21 @@ const granted = (policy: Policy): State =>
     policy,
   )[0];
 
+const TIMER: Input = { tag: 'timer' };
+/** How long a claim is doubted. */
+const DOUBT = 300;
+
+/** A client to which another host claims its address, and claims no other. */
+const contested = (state: State, now: number, policy: Policy, packet = claim(ADDRESS)) =>
+  play(
+    state,
+    [
+      [now, packet],
+      [now + DOUBT, TIMER],
+    ],
+    policy,
+  );
+
 /** The same client once conflict detection has found no other host. */
 const settled = (policy: Policy = FAST): State => letPass(granted(policy), START + 9000, policy)[0];
 
@@ -73,19 +88,19 @@ describe('an address that is used while it is probed for', () => {
   });
 
   it('is given back and not taken again when another host has it', () => {
-    const [state, effects] = play(granted(FAST), [[START + 5, claim(ADDRESS)]], FAST);
+    const [state, effects] = contested(granted(FAST), START, FAST);
     expect(tags(effects)).toEqual(['conflict', 'unbind', 'send', 'decline']);
     expect(sent(effects).options.get(OPTIONS.messageType)).toBe(TYPE.decline);
     expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
     expect(sent(effects).options.get(OPTIONS.serverId)).toBe(SERVER);
     expect(state).toMatchObject({ tag: 'init', memory: { held: undefined, hint: undefined } });
-    expect(wakeTime(state)).toBe(START + 5 + 10_000);
-    const offers = letPass(state, START + 10_005, FAST)[0];
-    const [refusing, dropped] = play(offers, [[START + 10_006, reply('offer')]], FAST);
+    expect(wakeTime(state)).toBe(START + DOUBT + 10_000);
+    const offers = letPass(state, START + 10_300, FAST)[0];
+    const [refusing, dropped] = play(offers, [[START + 10_301, reply('offer')]], FAST);
     expect(refusing.tag).toBe('selecting');
     expect(tags(dropped)).toEqual(['rx.drop']);
     const elsewhere = reply('offer', GRANT, { yiaddr: '10.0.0.7' });
-    expect(play(refusing, [[START + 10_007, elsewhere]], FAST)[0].tag).toBe('requesting');
+    expect(play(refusing, [[START + 10_302, elsewhere]], FAST)[0].tag).toBe('requesting');
   });
 
   it('is declined before it is granted when the conflict shows sooner', () => {
@@ -95,6 +110,7 @@ describe('an address that is used while it is probed for', () => {
         [START, UP],
         [START, reply('offer')],
         [START, claim(ADDRESS)],
+        [START + DOUBT, TIMER],
       ],
       FAST,
     );
@@ -103,7 +119,7 @@ describe('an address that is used while it is probed for', () => {
   });
 
   it('may be offered again ten minutes later', () => {
-    const [conflicted] = play(granted(FAST), [[START + 5, claim(ADDRESS)]], FAST);
+    const [conflicted] = contested(granted(FAST), START, FAST);
     const [later] = letPass(conflicted, START + 700_000, FAST);
     expect(play(later, [[START + 700_001, reply('offer')]], FAST)[0].tag).toBe('requesting');
   });
@@ -117,10 +133,11 @@ describe('an address that is used while it is probed for', () => {
         [START, reply('offer')],
         [START, reply('ack')],
         [START, claim(ADDRESS)],
+        [START + DOUBT, TIMER],
       ],
       FAST,
     );
-    expect(wakeTime(state)).toBe(START + 60_000);
+    expect(wakeTime(state)).toBe(START + DOUBT + 60_000);
   });
 
   it('is not in conflict with our own packets or with another address', () => {
@@ -193,7 +210,7 @@ describe('an address that is probed for before it is used', () => {
       } as const,
     ],
   ])('is declined when another %s, and never used', (_name, packet) => {
-    const [state, effects] = play(granted(FULL), [[START + 100, packet]], FULL);
+    const [state, effects] = contested(granted(FULL), START + 100, FULL, packet);
     expect(tags(effects)).toEqual(['conflict', 'send', 'decline']);
     expect(state).toMatchObject({ tag: 'init', memory: { held: undefined } });
   });
@@ -237,7 +254,7 @@ describe('an address in use', () => {
     const bound = settled();
     const end = bound.memory.held && expiryOf(bound.memory.held);
     const [expired] = letPass(bound, end ?? 0, FAST);
-    const [state, effects] = play(expired, [[(end ?? 0) + 1, claim(ADDRESS)]], FAST);
+    const [state, effects] = contested(expired, (end ?? 0) + 1, FAST);
     expect(tags(effects)).toEqual(['conflict', 'unbind']);
     expect(state).toMatchObject({ tag: 'selecting', memory: { held: undefined, hint: undefined } });
   });
@@ -247,11 +264,11 @@ describe('an address in use', () => {
     const end = (bound.memory.held && expiryOf(bound.memory.held)) ?? 0;
     const [expired] = letPass(bound, end, FAST);
     const [offered] = play(expired, [[end + 1, reply('offer')]], FAST);
-    const [released, effects] = play(offered, [[end + 2, claim(ADDRESS)]], FAST);
+    const [released, effects] = contested(offered, end + 2, FAST);
     expect(tags(effects)).toEqual(['conflict', 'unbind']);
     expect(released).toMatchObject({ tag: 'requesting', memory: { held: undefined } });
     expect(arps(letPass(released, end + 3000, FAST)[1])).toEqual([]);
-    const [, granting] = play(released, [[end + 3, reply('ack')]], FAST);
+    const [, granting] = play(released, [[end + 303, reply('ack')]], FAST);
     expect(tags(granting)).toEqual(['bind', 'arp']);
     expect(arps(granting)).toEqual([PROBE]);
   });
@@ -267,7 +284,7 @@ describe('an address that was kept when its instance was killed', () => {
     const [state, effects] = play(kept, [[START, UP]], FAST);
     expect(tags(effects)).toEqual(['repair', 'send', 'arp']);
     expect(sent(effects).options.get(OPTIONS.requestedAddress)).toBe(ADDRESS);
-    const [gone, dropped] = play(state, [[START + 1, claim(ADDRESS)]], FAST);
+    const [gone, dropped] = contested(state, START + 1, FAST);
     expect(tags(dropped)).toEqual(['conflict', 'unbind']);
     expect(gone.memory.held).toBeUndefined();
     expect(tags(letPass(state, START + 60_000, FAST)[1])).toContain('lease.kept');

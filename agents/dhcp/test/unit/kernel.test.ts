@@ -52,7 +52,7 @@ describe('applying a plan', () => {
 
   it('skips a route that the kernel refuses, and reports it', async () => {
     const rtnetlink = new FakeRtnetlink([LINK]);
-    rtnetlink.replaceRoute = (route) =>
+    rtnetlink.addRoute = (route) =>
       Promise.reject(new SyscallError('netlink', 'ENETUNREACH', `set route ${route.dst}`));
     const lines = await configure(rtnetlink);
     expect(lines.join('')).toContain('"ev":"route.skip"');

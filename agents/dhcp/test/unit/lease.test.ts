@@ -84,9 +84,10 @@ describe('a lease', () => {
   });
 
   it.each([
-    [{ siaddr: '10.0.0.9' }, SERVER, '10.0.0.9'],
+    [{ siaddr: '10.0.0.9' }, SERVER, SERVER],
     [{}, '10.0.0.8', '10.0.0.8'],
     [{}, '0.0.0.0', undefined],
+    [{ giaddr: '10.0.0.7' }, '10.0.0.7', undefined],
   ])('finds a server that does not say who it is: %j from %s', (fields, source, server) => {
     const anonymous = { ...without(OPTIONS.serverId.code), ...fields };
     expect(readLease(anonymous, source, 60)).toMatchObject({ lease: { server } });

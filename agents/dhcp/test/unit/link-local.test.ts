@@ -2,7 +2,7 @@ import { FOREVER, type Address } from '@kios/netlink';
 import { describe, expect, it } from 'vitest';
 
 import { linkLocalAddress, planLinkLocal } from '../../src/core/kernel/link-local.ts';
-import { OURS, type PlanPolicy, type Present } from '../../src/core/kernel/plan.ts';
+import { OURS, type PlanPolicy, type Present } from '../../src/core/kernel/present.ts';
 import { ADDRESS, LINK, MAC, POLICY } from '../support/fixtures.ts';
 
 const ON: PlanPolicy = { ...POLICY, metric: 110, ipv4llMetadata: true };

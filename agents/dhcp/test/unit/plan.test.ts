@@ -7,14 +7,8 @@ import { type BoundLease, UNKNOWN_NETWORK } from '../../src/core/client/model.ts
 import { fromRecord, StoredLease, toRecord } from '../../src/core/client/record.ts';
 import { missingCapabilities } from '../../src/core/kernel/capabilities.ts';
 import { foreignAddresses, isCandidate, isKernelConfigured } from '../../src/core/kernel/links.ts';
-import {
-  type Change,
-  isInUse,
-  OURS,
-  planLease,
-  planRemoval,
-  type Present,
-} from '../../src/core/kernel/plan.ts';
+import { isInUse, planLease, planRemoval } from '../../src/core/kernel/plan.ts';
+import { type Change, OURS, type Present } from '../../src/core/kernel/present.ts';
 import { type Lease, readLease } from '../../src/core/lease/lease.ts';
 import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import { ADDRESS, GRANT, LINK, message, POLICY, SERVER } from '../support/fixtures.ts';

@@ -1,11 +1,13 @@
-import { readLease, serverOf } from '../lease/lease.ts';
+import { readLease } from '../lease/lease.ts';
 import { question } from '../wire/arp.ts';
 import { OPTIONS } from '../wire/options.ts';
 import { onAck, readUsable } from './granting.ts';
+import { isClimbing, levelAt } from './ladder.ts';
 import {
   type BoundLease,
   type Effect,
   type Event,
+  type Extending,
   type Handlers,
   type Init,
   type Memory,
@@ -22,8 +24,10 @@ import {
   type Step,
   t1Of,
 } from './model.ts';
+import { better } from './offers.ts';
+import { isAsked, isStranger, noteRefusal, REFUSAL_WAIT } from './refusals.ts';
 import type { Reply } from './replies.ts';
-import { type DegradeLevel, discover, reboot, select } from './requests.ts';
+import { discover, reboot, select } from './requests.ts';
 import { type Millis, nakDelay, REBOOT_GAPS, retransmitGap, strictStartDelay } from './timing.ts';
 
 const SECOND = 1000;
@@ -33,11 +37,6 @@ const MAX_REQUESTS = 5;
 const STRICT_REBOOTS = 2;
 const BROADCAST_FROM = 2;
 const RAPID_COMMITS = 2;
-/** The most of a server's explanation that is logged. */
-const MAX_TEXT = 200;
-/** By the number of messages without a reply. */
-const DEGRADE_LEVELS: readonly DegradeLevel[] = [0, 0, 0, 1, 2, 3];
-
 /** A wait before the next exchange. */
 export const INIT: Handlers<Init> = {
   timer: ({ memory }, event, policy) => ask(memory, event, policy),
@@ -45,26 +44,36 @@ export const INIT: Handlers<Init> = {
 
 /** The last address is asked for again. */
 export const REBOOTING: Handlers<Rebooting> = {
-  timer: sendReboot,
+  timer: continueRebooting,
   ack: onAck,
-  nak: (state, reply, event, policy) => onNak(state, state.memory, reply, event, policy),
+  nak: (state, reply, event, policy) => onRefusal(state, reply, event, policy),
 };
 
 /** Any address is asked for, and offers are collected. */
 export const SELECTING: Handlers<Selecting> = {
   timer: continueSelecting,
-  offer: onOffer,
-  ack: onRapidAck,
-  nak: (state, reply) => [state, [reportDropped(reply, 'a DISCOVER cannot be refused')]],
+  offer: (state, reply, event, policy) => onOffer(heard(state), reply, event, policy),
+  ack: (state, reply, event, policy) => onRapidAck(heard(state), reply, event, policy),
+  nak: (state, reply) => [heard(state), [reportDropped(reply, 'a DISCOVER cannot be refused')]],
 };
 
 /** One server was asked for the address that it offered. */
 export const REQUESTING: Handlers<Requesting> = {
   timer: continueRequesting,
-  ack: onAck,
+  ack: (state, reply, event, policy) =>
+    isAsked(state.offer, reply) ? onAck(state, reply, event, policy) : fromStranger(state, reply),
   nak: (state, reply, event, policy) =>
-    onNak(state, withoutRefusedRapid(state, event), reply, event, policy),
+    isAsked(state.offer, reply)
+      ? onNak(state, withoutRefusedRapid(state, event), reply, event, policy)
+      : fromStranger(state, reply),
 };
+
+const fromStranger = (state: State, reply: Reply): Step => [
+  state,
+  [reportDropped(reply, 'not from the server that was asked')],
+];
+
+const heard = (state: Selecting): Selecting => ({ ...state, answered: true });
 
 /** Sends the first message on a link with a carrier, after the random wait that the policy wants. */
 export function startAcquiring(memory: Memory, event: Event, policy: Policy): Step {
@@ -85,7 +94,8 @@ const secondsSince = (start: Millis, now: Millis): number => Math.floor((now - s
 
 function startRebooting(memory: Memory, address: string, event: Event, policy: Policy): Step {
   const base = { memory, cycle: cycleOf(event), attempt: 0, wakeAt: event.now };
-  const rebooting = { tag: 'rebooting', ...base, address, sameNetwork: false } as const;
+  const fresh = { sameNetwork: false, refusal: undefined };
+  const rebooting = { tag: 'rebooting', ...base, address, ...fresh } as const;
   const [next, effects] = sendReboot(rebooting, event, policy);
   return [next, [...effects, ...askGateway(memory, policy)]];
 }
@@ -96,6 +106,10 @@ function askGateway({ held, network }: Memory, { arp, identity }: Policy): Effec
   if (arp === 'none' || gateway === undefined || network.gatewayMac === undefined) return [];
   const packet = question(identity.mac, held?.lease.address ?? '', gateway, network.gatewayMac);
   return [{ tag: 'arp', packet }];
+}
+
+function continueRebooting(state: Rebooting, event: Event, policy: Policy): Step {
+  return refuseIfDue(state, event, policy) ?? sendReboot(state, event, policy);
 }
 
 function sendReboot(state: Rebooting, event: Event, policy: Policy): Step {
@@ -137,7 +151,8 @@ function confirm(memory: Memory, held: BoundLease): Step {
 /** Asks for any address. */
 export function startSelecting(memory: Memory, event: Event, policy: Policy): Step {
   const base = { memory, cycle: cycleOf(event), attempt: 0, wakeAt: event.now, secs: 0 };
-  const selecting = { tag: 'selecting', ...base, rapidAsked: false, offer: undefined } as const;
+  const fresh = { rapidAsked: false, answered: false, offer: undefined };
+  const selecting = { tag: 'selecting', ...base, ...fresh } as const;
   return sendDiscover(selecting, event, policy);
 }
 
@@ -151,9 +166,11 @@ function sendDiscover(state: Selecting, event: Event, policy: Policy): Step {
   const { cycle, attempt } = state;
   const { hint, network, upSince } = state.memory;
   const secs = secondsSince(cycle.startedAt, event.now);
-  const degradeLevel = policy.strictRfc
-    ? network.degradeLevel
-    : levelAt(attempt, network.degradeLevel);
+  // A server that replies does not object to the form of the message.
+  const degradeLevel =
+    policy.strictRfc || state.answered
+      ? network.degradeLevel
+      : levelAt(attempt, network.degradeLevel);
   const broadcast = policy.broadcast || attempt >= BROADCAST_FROM;
   const rapid =
     policy.rapidCommit &&
@@ -165,18 +182,11 @@ function sendDiscover(state: Selecting, event: Event, policy: Policy): Step {
   const gap = retransmitGap(attempt, event.now - upSince, event.jitter, policy.strictRfc);
   const rapidAsked = state.rapidAsked || rapid;
   const sent = { ...state, attempt: attempt + 1, secs, wakeAt: event.now + gap, rapidAsked };
-  const degraded = degradeLevel > network.degradeLevel && attempt < DEGRADE_LEVELS.length;
+  const degraded = degradeLevel > network.degradeLevel && isClimbing(attempt);
   const said = degraded ? [report('warn', 'degrade', { step: degradeLevel })] : [];
   const known = withMemory(sent, { network: { ...network, degradeLevel } });
   const [next, kept] = warnKept(known, event);
   return [next, [...said, { tag: 'send', message, target: undefined }, ...kept]];
-}
-
-/** After the last level every other message is complete again: perhaps only the wire was dead. */
-function levelAt(attempt: number, known: DegradeLevel): DegradeLevel {
-  const level = DEGRADE_LEVELS[attempt] ?? (attempt % 2 === 0 ? 0 : 3);
-  if (attempt >= DEGRADE_LEVELS.length) return level;
-  return level > known ? level : known;
 }
 
 function warnKept(state: Selecting, { now }: Event): Step {
@@ -187,30 +197,22 @@ function warnKept(state: Selecting, { now }: Event): Step {
 }
 
 function onOffer(state: Selecting, reply: Reply, event: Event, policy: Policy): Step {
-  const server = serverOf(reply.message, reply.source);
-  if (server === undefined) return [state, [reportDropped(reply, 'server does not say who it is')]];
   const usable = readUsable(state, reply, event, policy);
   if ('instead' in usable) return usable.instead;
   const { lease } = usable;
-  const best = better(state, { lease, server });
+  const best = better(state, { lease, server: lease.server, reply });
   const open = policy.offerWindowMs > 0 && lease.address !== state.memory.hint;
   if (!open) return startRequesting(state, best, event, policy);
   const wakeAt = state.offer === undefined ? event.now + policy.offerWindowMs : state.wakeAt;
   return [{ ...state, offer: best, wakeAt }, []];
 }
 
-/** Prefers the last address, then the last server, then the first offer. */
-function better({ offer, memory }: Selecting, other: Offer): Offer {
-  if (offer === undefined) return other;
-  const rank = ({ lease, server }: Offer): number =>
-    (lease.address === memory.hint ? 2 : 0) + (server === memory.network.server ? 1 : 0);
-  return rank(other) > rank(offer) ? other : offer;
-}
-
 /** While selecting, an ACK counts only as the reply to a rapid commit. RFC 4039 §3.1. */
 function onRapidAck(state: Selecting, reply: Reply, event: Event, policy: Policy): Step {
   const committed = reply.message.options.get(OPTIONS.rapidCommit) === true;
-  const unusable = 'refused' in readLease(reply.message, reply.source, policy.minLeaseSeconds);
+  const { minLeaseSeconds, fallbackLeaseSeconds } = policy;
+  const unusable =
+    'refused' in readLease(reply.message, reply.source, minLeaseSeconds, fallbackLeaseSeconds);
   if (committed || unusable) return onAck(state, reply, event, policy);
   return [state.rapidAsked ? { ...state, memory: withoutRapid(state.memory, event) } : state, []];
 }
@@ -253,31 +255,48 @@ function withoutRapid(memory: Memory, { now }: Event): Memory {
   return { ...memory, network };
 }
 
-/** Starts over after a refusal: the first time at once, later after a growing wait. */
-export function onNak(
-  { tag }: State,
-  memory: Memory,
+/**
+ * Takes the refusal of a server that holds the lease, or may hold it, and remembers that of another one: on a network
+ * with two servers each refuses what only the other one knows. RFC 2131 §4.3.2.
+ */
+export function onRefusal(
+  state: Rebooting | Extending,
   reply: Reply,
   event: Event,
   policy: Policy,
 ): Step {
-  const message = reply.message.options.get(OPTIONS.message)?.slice(0, MAX_TEXT);
-  const said = report('warn', 'nak', { from: reply.source, state: tag, message });
-  // The server says the address is not ours. Under `keep` it is given up only for another one: removing a link's last
-  // address flushes every route of the link, also those of others.
-  const dropped = policy.onExpire === 'drop' ? memory.held : undefined;
-  const gone: Effect[] = dropped === undefined ? [] : [{ tag: 'unbind', held: dropped }];
-  const next: Memory = {
-    ...memory,
-    held: dropped === undefined ? memory.held : undefined,
-    // Asking for the old address again is harmless: the refusing server may simply not know it.
-    hint: memory.nakCount === 0 ? memory.hint : undefined,
-    nakCount: memory.nakCount + 1,
-  };
-  if (next.nakCount === 1) {
+  const { memory, refusal } = state;
+  if (!isStranger(memory, reply)) return onNak(state, memory, reply, event, policy);
+  if (refusal !== undefined) return [state, []];
+  return [{ ...state, refusal: reply, wakeAt: event.now + REFUSAL_WAIT }, []];
+}
+
+/** Takes the remembered refusal once the lease's server had its time to grant the lease. */
+export function refuseIfDue(
+  state: Rebooting | Extending,
+  event: Event,
+  policy: Policy,
+): Step | undefined {
+  const { memory, refusal } = state;
+  return refusal && onNak(state, memory, refusal, event, policy, false);
+}
+
+/**
+ * Starts over after a refusal: the first time at once, later after a growing wait. A stranger does not make it grow.
+ */
+export function onNak(
+  state: State,
+  memory: Memory,
+  reply: Reply,
+  event: Event,
+  policy: Policy,
+  counts = true,
+): Step {
+  const [next, said] = noteRefusal(state, memory, reply, policy, counts);
+  if (!counts || next.nakCount === 1) {
     const [selecting, effects] = startSelecting(next, event, policy);
-    return [selecting, [said, ...gone, ...effects]];
+    return [selecting, [...said, ...effects]];
   }
   const wakeAt = event.now + nakDelay(memory.nakCount);
-  return [{ tag: 'init', memory: next, wakeAt }, [said, ...gone]];
+  return [{ tag: 'init', memory: next, wakeAt }, said];
 }

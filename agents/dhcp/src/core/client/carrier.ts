@@ -22,6 +22,10 @@ export function onCarrierLost(state: State): Step {
   const { memory } = state;
   const hint = state.tag === 'probing' ? state.candidate.lease.address : memory.hint;
   const { watch } = memory;
-  const kept: Memory = { ...memory, hint, watch: watch && { ...watch, dueAt: undefined } };
+  const kept: Memory = {
+    ...memory,
+    hint,
+    watch: watch && { ...watch, dueAt: undefined, doubt: undefined },
+  };
   return [{ tag: 'waiting', memory: kept }, []];
 }

@@ -36,11 +36,16 @@ type Usable = { readonly lease: Lease } | { readonly instead: Step };
 /** Reads the lease of an OFFER or ACK, and checks that it is usable on this network. */
 export function readUsable(state: Exchanging, reply: Reply, event: Event, policy: Policy): Usable {
   const { memory } = state;
-  const granted = readLease(reply.message, reply.source, policy.minLeaseSeconds);
+  const { minLeaseSeconds, fallbackLeaseSeconds } = policy;
+  const granted = readLease(reply.message, reply.source, minLeaseSeconds, fallbackLeaseSeconds);
   if ('refused' in granted) return { instead: [state, [reportDropped(reply, granted.refused)]] };
   const { address } = granted.lease;
   if (isDeclined(memory.network, address, event.now)) {
     return { instead: [state, [reportDropped(reply, `${address} is in use by another host`)]] };
+  }
+  const elsewhere = policy.surroundings?.leased.get(address);
+  if (elsewhere !== undefined) {
+    return { instead: [state, [reportDropped(reply, `${address} is on ${elsewhere} already`)]] };
   }
   const wait = ipv6OnlyWait(reply, memory, policy);
   return wait === undefined ? granted : { instead: standDown(memory, wait, event) };
@@ -51,12 +56,18 @@ export function onAck(state: Exchanging, reply: Reply, event: Event, policy: Pol
   const { memory } = state;
   const usable = readUsable(state, reply, event, policy);
   if ('instead' in usable) return usable.instead;
-  const { lease } = usable;
+  const lease = withServer(usable.lease, state);
   const since = 'requestedAt' in state ? state.requestedAt : state.cycle.startedAt;
   const { degradeLevel } = isHolding(state) ? state.memory.held : memory.network;
   const serverMac = reply.sourceMac ?? knownMac(memory.network, lease);
   const known = { ...memory, network: { ...memory.network, serverMac } };
   return accept(known, { lease, since, degradeLevel }, event, policy);
+}
+
+/** A datagram does not say who sent it. Who extends a lease without saying who it is is the lease's server. */
+function withServer(lease: Lease, state: Exchanging): Lease {
+  if (lease.server !== undefined || !isHolding(state)) return lease;
+  return { ...lease, server: state.memory.held.lease.server };
 }
 
 /** A datagram does not say which hardware address sent it. An earlier frame of the same server did. */

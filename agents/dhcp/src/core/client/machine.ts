@@ -1,6 +1,6 @@
 import { INIT, REBOOTING, REQUESTING, SELECTING } from './acquiring.ts';
 import { onCarrierLost, WAITING } from './carrier.ts';
-import { detectConflicts, onArp } from './conflict.ts';
+import { detectConflicts } from './conflict.ts';
 import { bindIfProbed, PROBING } from './granting.ts';
 import {
   type Effect,
@@ -12,6 +12,7 @@ import {
   type State,
   type Step,
 } from './model.ts';
+import { onArp } from './neighbours.ts';
 import { BOUND, expire, EXTENDING } from './renewing.ts';
 import { onDisturbed, repairIfDue } from './repair.ts';
 import type { Reply } from './replies.ts';
@@ -49,7 +50,9 @@ export function step(state: State, event: Event, policy: Policy): Step {
  */
 export function wakeTime(state: State): Millis | undefined {
   const { memory } = state;
-  const times = [ownTime(state), pendingExpiry(memory), memory.watch?.dueAt, memory.repair.dueAt];
+  const { watch, repair } = memory;
+  const watching = [watch?.dueAt, watch?.doubt?.until];
+  const times = [ownTime(state), pendingExpiry(memory), ...watching, repair.dueAt];
   const due = times.filter((time) => time !== undefined);
   return due.length === 0 ? undefined : Math.min(...due);
 }

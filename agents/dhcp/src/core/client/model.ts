@@ -96,7 +96,9 @@ export interface Holding extends Memory {
 /** A lease that a server offers. */
 export interface Offer {
   readonly lease: Lease;
-  readonly server: string;
+  /** Undefined when the server does not say who it is. */
+  readonly server: string | undefined;
+  readonly reply: Reply;
 }
 
 /**
@@ -124,6 +126,9 @@ export interface Init {
   readonly wakeAt: Millis;
 }
 
+/** The refusal of a server that does not hold the lease, which counts unless the server that does grants it at once. */
+export type Refusal = Reply | undefined;
+
 interface InExchange {
   readonly memory: Memory;
   readonly cycle: Cycle;
@@ -137,6 +142,7 @@ export interface Rebooting extends InExchange {
   readonly address: string;
   /** The gateway replied with the hardware address it had before: this is the same network. RFC 4436. */
   readonly sameNetwork: boolean;
+  readonly refusal: Refusal;
 }
 
 export interface Selecting extends InExchange {
@@ -144,6 +150,8 @@ export interface Selecting extends InExchange {
   readonly secs: number;
   /** A DISCOVER of this exchange asked for rapid commit. */
   readonly rapidAsked: boolean;
+  /** A server replied in this exchange, even if nothing usable. */
+  readonly answered: boolean;
   /** The best offer so far, while the window for offers is open. */
   readonly offer: Offer | undefined;
 }
@@ -176,6 +184,7 @@ export interface Extending extends InExchange {
   readonly requestedAt: Millis;
   /** The operator was warned that the lease is about to end. */
   readonly warned: boolean;
+  readonly refusal: Refusal;
 }
 
 /** The states with an exchange under way: replies count only here. */
@@ -238,9 +247,19 @@ export type Effect =
       readonly fields: Readonly<Record<string, unknown>>;
     };
 
-/** The settings that the state machine heeds, and the client's identity. */
+/** Facts about all links of the machine. They change while a client runs. */
+export interface Surroundings {
+  /** Hardware addresses of the links: ARP from one of them is not another host's. */
+  readonly macs: ReadonlySet<string>;
+  /** Links that hold a lease, by its address. */
+  readonly leased: ReadonlyMap<string, string>;
+}
+
+/** The settings that the state machine heeds, the client's identity and what is around its link. */
 export interface Policy extends SettingsOf<'client'> {
   readonly identity: Identity;
+  /** Undefined when the machine has no other link. */
+  readonly surroundings?: Surroundings;
 }
 
 export type Step = readonly [next: State, effects: readonly Effect[]];

@@ -2,9 +2,10 @@ import { fromHex } from '@kios/bytes';
 import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 
-import type { Lease } from '../lease/lease.ts';
+import type { LinkMtu } from '../kernel/present.ts';
+import { gatewaysOf, type Lease, readMask } from '../lease/lease.ts';
 import { broadcastOf } from '../lease/network.ts';
-import { OPTIONS, OptionSet } from '../wire/options.ts';
+import { OptionSet } from '../wire/options.ts';
 import { type BoundLease, type NetworkMemory, UNKNOWN_NETWORK } from './model.ts';
 import type { Millis } from './timing.ts';
 
@@ -27,6 +28,8 @@ export const StoredLease = v.object({
   declined: v.optional(v.array(v.object({ address: v.string(), until: wallTime })), []),
   /** The link lost its carrier when its MTU was set, so the MTU goes to the routes. */
   mtuOnRoutes: v.optional(v.boolean(), false),
+  /** The MTU of the link before a lease changed it, and the one that the lease gave it. */
+  linkMtu: v.optional(v.object({ before: v.number(), set: v.number() })),
 });
 export type StoredLease = v.InferOutput<typeof StoredLease>;
 
@@ -43,6 +46,7 @@ export interface Circumstances {
   readonly bootId: string;
   readonly checked: boolean;
   readonly mtuOnRoutes: boolean;
+  readonly linkMtu?: LinkMtu | undefined;
   readonly clocks: Clocks;
 }
 
@@ -52,6 +56,7 @@ export interface Remembered {
   readonly network: NetworkMemory;
   readonly checked: boolean;
   readonly mtuOnRoutes: boolean;
+  readonly linkMtu?: LinkMtu | undefined;
 }
 
 export function toRecord(
@@ -93,6 +98,7 @@ export function toRecord(
       .filter(({ until }) => until > now)
       .map(({ address, until }) => ({ address, until: toWall(until) })),
     mtuOnRoutes: where.mtuOnRoutes,
+    ...(where.linkMtu === undefined ? {} : { linkMtu: where.linkMtu }),
   };
 }
 
@@ -101,13 +107,14 @@ export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
   const lease: Lease = {
     address,
     prefix: Number(prefix),
-    maskGuessed: record.raw[String(OPTIONS.subnetMask.code)] === undefined,
-    broadcast: readBroadcast(record.raw) ?? broadcastOf(address, Number(prefix)),
+    maskGuessed: readMask(optionsOf(record.raw)) === undefined,
+    broadcast: broadcastOf(address, Number(prefix)),
     server: record.server,
     leaseSeconds: record.lease,
     t1Seconds: record.t1,
     t2Seconds: record.t2,
-    gateways: record.gateways,
+    // The file names only gateways that the kernel took.
+    gateways: gatewaysOf(record.routes),
     routes: record.routes,
     mtu: record.mtu,
     dns: record.dns,
@@ -123,6 +130,7 @@ export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
     network: networkFrom(record, clocks),
     checked: record.checked,
     mtuOnRoutes: record.mtuOnRoutes,
+    linkMtu: record.linkMtu,
   };
 }
 
@@ -140,7 +148,5 @@ function networkFrom(record: StoredLease, { now, wall }: Clocks): NetworkMemory 
   };
 }
 
-function readBroadcast(raw: Readonly<Record<string, string>>): string | undefined {
-  const options = Object.entries(raw).map(([code, hex]) => [Number(code), fromHex(hex)] as const);
-  return new OptionSet(options).get(OPTIONS.broadcast);
-}
+const optionsOf = (raw: Readonly<Record<string, string>>): OptionSet =>
+  new OptionSet(Object.entries(raw).map(([code, hex]) => [Number(code), fromHex(hex)] as const));

@@ -1,5 +1,5 @@
 import { serverOf } from '../lease/lease.ts';
-import { onNak, startSelecting } from './acquiring.ts';
+import { onRefusal, refuseIfDue, startSelecting } from './acquiring.ts';
 import { onAck } from './granting.ts';
 import {
   type Bound,
@@ -32,9 +32,10 @@ export const BOUND: Handlers<Bound> = { timer: startExtending };
 
 /** RENEWING asks the lease's server to extend the lease, REBINDING asks any server. */
 export const EXTENDING: Handlers<Extending> = {
-  timer: sendExtension,
+  timer: (state, event, policy) =>
+    refuseIfDue(state, event, policy) ?? sendExtension(state, event, policy),
   ack: onAck,
-  nak: onRefusal,
+  nak: onExtensionRefused,
 };
 
 function startExtending({ memory }: Bound, event: Event, policy: Policy): Step {
@@ -42,7 +43,7 @@ function startExtending({ memory }: Bound, event: Event, policy: Policy): Step {
   // Without a known server all are asked.
   const tag = memory.held.lease.server === undefined ? 'rebinding' : 'renewing';
   const base = { memory, cycle, attempt: 0, wakeAt: event.now, requestedAt: event.now };
-  return sendExtension({ tag, ...base, warned: false }, event, policy);
+  return sendExtension({ tag, ...base, warned: false, refusal: undefined }, event, policy);
 }
 
 function sendExtension(state: Extending, event: Event, policy: Policy): Step {
@@ -80,13 +81,13 @@ function warnTime(held: BoundLease): Millis {
 }
 
 /** While renewing, only the lease's server may refuse. */
-function onRefusal(state: Extending, reply: Reply, event: Event, policy: Policy): Step {
+function onExtensionRefused(state: Extending, reply: Reply, event: Event, policy: Policy): Step {
   const { memory, tag } = state;
   const server = serverOf(reply.message, reply.source);
   if (tag === 'renewing' && server !== memory.held.lease.server) {
     return [state, [reportDropped(reply, 'not from the server of the lease')]];
   }
-  return onNak(state, memory, reply, event, policy);
+  return onRefusal(state, reply, event, policy);
 }
 
 /**

@@ -79,12 +79,12 @@ export function discover(
   return buildQuery(who, exchange, { type: TYPE.discover, requested: hint, rapidCommit });
 }
 
-/** DHCPREQUEST for an offered address, in SELECTING. */
+/** DHCPREQUEST for an offered address, in SELECTING. A server that does not say who it is goes unnamed. */
 export function select(
   who: Identity,
   exchange: Exchange,
   address: string,
-  server: string,
+  server: string | undefined,
 ): DhcpMessage {
   return buildQuery(who, exchange, { type: TYPE.request, requested: address, server });
 }

@@ -26,6 +26,10 @@ export interface Watch {
   /** When the next packet is due; undefined while it only listens. */
   readonly dueAt: Millis | undefined;
   readonly defendedAt: Millis | undefined;
+  /** A host that claims the address, until it is known whether it claims every address. */
+  readonly doubt: { readonly mac: string; readonly until: Millis } | undefined;
+  /** Hosts that claim every address: routers that reply in others' place. RFC 1027. */
+  readonly proxies: readonly string[];
 }
 
 /** A watch that begins to probe. `jitter` is in [0, 1). */
@@ -37,6 +41,8 @@ export const startWatch = (address: string, pace: Pace, now: Millis, jitter: num
   settled: false,
   dueAt: now + TIMES[pace].first * jitter,
   defendedAt: undefined,
+  doubt: undefined,
+  proxies: [],
 });
 
 /** A watch that only listens: the address is known to be ours. */
@@ -67,17 +73,36 @@ export function advanceWatch(
   return [next, announcement(mac, watch.address)];
 }
 
-/** Returns whether another host has the address, or also probes for it before it is in use here. */
+/**
+ * Returns whether another host has the address, or also probes for it while we `probe` for one that is granted. Before
+ * that a probe may well be the server's own, and afterwards the kernel replies to it.
+ */
 export function isConflict(
   { address }: Watch,
   packet: ArpPacket,
   mac: string,
-  inUse: boolean,
+  probes: boolean,
 ): boolean {
   if (packet.senderMac === mac) return false;
   const wants = packet.sender === '0.0.0.0' && packet.target === address;
-  return packet.sender === address || (wants && !inUse);
+  return packet.sender === address || (wants && probes);
 }
+
+/** The wait for a host that claims our address to claim one that nobody has. */
+const CONTROL_WAIT = 300;
+
+/** Doubts a claim until it is known whether its host claims every address. Nothing else is sent meanwhile. */
+export function startDoubt(watch: Watch, mac: string, now: Millis): Watch {
+  const until = now + CONTROL_WAIT;
+  return { ...watch, doubt: { mac, until }, dueAt: watch.dueAt && Math.max(watch.dueAt, until) };
+}
+
+/** Ends the doubt: the host claims every address. */
+export const dismissDoubt = (watch: Watch, mac: string): Watch => ({
+  ...watch,
+  doubt: undefined,
+  proxies: [...watch.proxies, mac],
+});
 
 /** Returns whether the last defence is long enough ago for another one. RFC 5227 §2.4 (c). */
 export const mayDefend = ({ defendedAt }: Watch, now: Millis): boolean =>

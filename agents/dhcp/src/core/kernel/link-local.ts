@@ -1,7 +1,7 @@
 import { fromHex } from '@kios/bytes';
 import { FOREVER, SCOPE } from '@kios/netlink';
 
-import { type Change, isLeased, OURS, type PlanPolicy, type Present } from './plan.ts';
+import { type Change, isLeased, OURS, type PlanPolicy, type Present } from './present.ts';
 
 const PREFIX = 16;
 /** 169.254.1.0 to 169.254.254.255, without 169.254.169.x, where clouds have their services. RFC 3927 §2.1. */

@@ -1,7 +1,7 @@
 import { type Address, ARPHRD_ETHER, type Link } from '@kios/netlink';
 
 import { STATIC } from '../network/static/model.ts';
-import { OURS } from './plan.ts';
+import { OURS } from './present.ts';
 
 /** The links to serve: those named, or all that are hardware. */
 export type Choice =

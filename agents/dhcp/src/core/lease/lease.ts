@@ -1,11 +1,11 @@
 import { toHex } from '@kios/bytes';
 
 import type { LeaseRoute } from '../wire/classless-routes.ts';
-import { isDomainName } from '../wire/domain-list.ts';
+import { isDomainName, relative } from '../wire/domain-list.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTIONS, type OptionSet } from '../wire/options.ts';
 import { type Limit, Limits } from './limits.ts';
-import { broadcastOf, classfulPrefix, isHostAddress, prefixOfMask } from './network.ts';
+import { broadcastOf, classfulPrefix, isHostAddress, isInPrefix, prefixOfMask } from './network.ts';
 
 /** A lease time that never ends. RFC 2131 §3.3. */
 export const INFINITE = 0xffff_ffff;
@@ -43,32 +43,37 @@ export interface Lease {
 export type Granted = { readonly lease: Lease } | { readonly refused: string };
 
 /**
- * Reads the lease that an ACK grants or an OFFER offers. `source` is the sender's address; a lease of less than
- * `minLeaseSeconds` counts as one of that length.
+ * Reads the lease that an ACK grants or an OFFER offers. `source` is the sender's address. A lease of less than
+ * `minLeaseSeconds` counts as one of that length, and one without a length as one of `fallbackLeaseSeconds`; 0 refuses
+ * that.
  */
-export function readLease(message: DhcpMessage, source: string, minLeaseSeconds: number): Granted {
+export function readLease(
+  message: DhcpMessage,
+  source: string,
+  minLeaseSeconds: number,
+  fallbackLeaseSeconds = 0,
+): Granted {
   const { options, yiaddr } = message;
-  const mask = options.get(OPTIONS.subnetMask);
+  const mask = readMask(options);
   const prefix = mask === undefined ? classfulPrefix(yiaddr) : prefixOfMask(mask);
   if (prefix === undefined) return { refused: `mask ${mask} is not contiguous` };
   if (!isHostAddress(yiaddr, prefix))
     return { refused: `${yiaddr}/${prefix} is not a host address` };
   const limits = new Limits();
-  const times = readTimes(options, minLeaseSeconds, limits);
+  const times = readTimes(options, minLeaseSeconds, fallbackLeaseSeconds, limits);
   if (times === undefined) return { refused: 'no lease time' };
-  const routes = readRoutes(options, yiaddr, limits);
+  const routes = readRoutes(options, yiaddr, prefix, limits);
   return {
     lease: {
       address: yiaddr,
       prefix,
       maskGuessed: mask === undefined,
-      broadcast: options.get(OPTIONS.broadcast) ?? broadcastOf(yiaddr, prefix),
+      // Whatever option 28 says: with any other address the kernel would take unicasts for broadcasts.
+      broadcast: broadcastOf(yiaddr, prefix),
       server: serverOf(message, source),
       ...times,
       routes,
-      gateways: routes.flatMap(({ dst, via }) =>
-        dst === DEFAULT_ROUTE && via !== null ? [via] : [],
-      ),
+      gateways: gatewaysOf(routes),
       mtu: readMtu(options),
       dns: limits.first('dns', usable(options.get(OPTIONS.nameServers))),
       ...readNames(options, limits),
@@ -79,11 +84,28 @@ export function readLease(message: DhcpMessage, source: string, minLeaseSeconds:
   };
 }
 
-/** Returns the server's address: option 54, siaddr or the packet's source. Undefined when all are absent or 0.0.0.0. */
-export function serverOf({ options, siaddr }: DhcpMessage, source: string): string | undefined {
-  const candidates = [options.get(OPTIONS.serverId), siaddr, source];
-  return candidates.find((each) => each !== undefined && each !== UNSPECIFIED);
+/**
+ * Returns the server's address: option 54, or the packet's source unless that is a relay's. Field `siaddr` is the
+ * server of the next stage of a network boot, not this one. Undefined when the server does not say who it is.
+ */
+export function serverOf(message: DhcpMessage, source: string): string | undefined {
+  const { giaddr } = message;
+  return serverIdOf(message) ?? usable(giaddr === UNSPECIFIED ? [source] : [])[0];
 }
+
+/** Returns option 54 if it can be a server's address. */
+export const serverIdOf = ({ options }: DhcpMessage): string | undefined =>
+  usable([options.get(OPTIONS.serverId) ?? UNSPECIFIED])[0];
+
+/** Returns the mask. One without ones, as servers without configuration send it, counts as none. */
+export function readMask(options: OptionSet): string | undefined {
+  const mask = options.get(OPTIONS.subnetMask);
+  return mask === UNSPECIFIED ? undefined : mask;
+}
+
+/** Returns the gateways of the default route. */
+export const gatewaysOf = (routes: readonly LeaseRoute[]): string[] =>
+  routes.flatMap(({ dst, via }) => (dst === DEFAULT_ROUTE && via !== null ? [via] : []));
 
 type Times = Pick<Lease, 'leaseSeconds' | 't1Seconds' | 't2Seconds'>;
 
@@ -91,8 +113,13 @@ type Times = Pick<Lease, 'leaseSeconds' | 't1Seconds' | 't2Seconds'>;
  * Reads the times. T1 and T2 that do not fit the lease are replaced by the defaults of RFC 2131 §4.4.5. Renewals are at
  * least half the shortest lease apart, whatever the server says.
  */
-function readTimes(options: OptionSet, minSeconds: number, limits: Limits): Times | undefined {
-  const sent = options.get(OPTIONS.leaseTime) ?? 0;
+function readTimes(
+  options: OptionSet,
+  minSeconds: number,
+  fallbackSeconds: number,
+  limits: Limits,
+): Times | undefined {
+  const sent = options.get(OPTIONS.leaseTime) || fallbackSeconds;
   if (sent === 0) return undefined;
   if (sent === INFINITE) {
     return { leaseSeconds: INFINITE, t1Seconds: INFINITE, t2Seconds: INFINITE };
@@ -109,9 +136,16 @@ function readTimes(options: OptionSet, minSeconds: number, limits: Limits): Time
 }
 
 /** Classless routes replace the router option. Microsoft's code counts when the standard one is absent. RFC 3442. */
-function readRoutes(options: OptionSet, address: string, limits: Limits): readonly LeaseRoute[] {
+function readRoutes(
+  options: OptionSet,
+  address: string,
+  prefix: number,
+  limits: Limits,
+): readonly LeaseRoute[] {
   const classless = options.get(OPTIONS.classlessRoutes) ?? options.get(OPTIONS.microsoftRoutes);
-  const [router] = usable(options.get(OPTIONS.routers));
+  const canRoute = (router: string): boolean =>
+    router !== address && (!isInPrefix(router, address, prefix) || isHostAddress(router, prefix));
+  const router = usable(options.get(OPTIONS.routers)).find(canRoute);
   const fallback = router === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: router }];
   // The kernel has room for one route to each destination.
   const routes = new Map<string, LeaseRoute>();
@@ -140,9 +174,13 @@ function readNames(
   options: OptionSet,
   limits: Limits,
 ): Pick<Lease, 'search' | 'domain' | 'hostname'> {
-  const domains = (options.get(OPTIONS.domainName) ?? '').split(' ').filter(isDomainName);
+  const domains = (options.get(OPTIONS.domainName) ?? '')
+    .split(' ')
+    .map(relative)
+    .filter(isDomainName);
   const search = [...(options.get(OPTIONS.searchList) ?? []), ...domains];
-  const hostname = options.get(OPTIONS.hostName);
+  const sent = options.get(OPTIONS.hostName);
+  const hostname = sent === undefined ? undefined : relative(sent);
   return {
     search: limits.first('search', [...new Set(search)]),
     domain: domains[0],

@@ -27,6 +27,9 @@ export function isInPrefix(address: string, network: string, prefix: number): bo
   return (toNumber(address) & mask) === (toNumber(network) & mask);
 }
 
+export const networkOf = (address: string, prefix: number): string =>
+  fromNumber((toNumber(address) & maskOf(prefix)) >>> 0);
+
 export function broadcastOf(address: string, prefix: number): string {
   return fromNumber((toNumber(address) | ~maskOf(prefix)) >>> 0);
 }
@@ -39,4 +42,22 @@ export function isHostAddress(address: string, prefix: number): boolean {
   if (prefix >= 31) return true;
   const host = (number & ~maskOf(prefix)) >>> 0;
   return host !== 0 && host !== ~maskOf(prefix) >>> 0;
+}
+
+/** An address of a network that exists only in documentation. RFC 5737. */
+const NOBODYS = '192.0.2.1';
+
+/**
+ * Returns an address of the subnet that most likely no host has, or else one of nobody's network: a host that replies
+ * for it replies for every address. The same addresses give the same result.
+ */
+export function unusedAddress(address: string, prefix: number, used: readonly string[]): string {
+  const hosts = 2 ** (32 - prefix) - 2;
+  const taken = new Set([address, ...used]);
+  if (hosts <= taken.size) return NOBODYS;
+  const network = (toNumber(address) & maskOf(prefix)) >>> 0;
+  // Far from the address itself: pools hand out neighbouring ones.
+  let at = (toNumber(address) - network + Math.floor(hosts / 2)) % hosts;
+  while (taken.has(fromNumber(network + 1 + at))) at = (at + 1) % hosts;
+  return fromNumber(network + 1 + at);
 }

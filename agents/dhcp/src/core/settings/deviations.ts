@@ -45,6 +45,18 @@ export const DEVIATIONS: readonly Deviation[] = [
     strict: '--min-lease=0: every time is taken as it is',
   },
   {
+    what: 'claims of our address by the DHCP server, the gateway and routers that reply for every address are no conflict',
+    rfc: 'RFC 5227 §2.1.1',
+    why: 'clouds and private VLANs reply to every ARP request with one hardware address',
+    strict: 'every claim by another machine is a conflict',
+  },
+  {
+    what: 'with --fallback-lease a lease without a time is taken for that long',
+    rfc: 'RFC 2131 §4.3.1, table 3',
+    why: 'some small servers never send the time, and refuse nobody who renews',
+    strict: '--fallback-lease=0: such a lease is refused',
+  },
+  {
     what: 'a silent server is asked for less with each step, at last without the client identifier',
     rfc: 'RFC 2131 §4.4.1',
     why: 'some servers ignore clients that ask for an option they do not support (Azure: 26)',

@@ -56,6 +56,13 @@ export const SETTINGS = {
     of: [],
   },
   dns: { schema: v.boolean(), default: true, describe: 'Write resolv.conf', of: [] },
+  fallbackLeaseSeconds: {
+    flag: 'fallback-lease',
+    schema: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_fffe)),
+    default: 0,
+    describe: 'Seconds of a lease whose server says no time; 0 refuses it',
+    of: ['client'],
+  },
   force: {
     schema: v.boolean(),
     default: false,
@@ -138,7 +145,7 @@ export const SETTINGS = {
     schema: v.boolean(),
     default: false,
     describe:
-      'Turn off all deviations from the RFCs; implies --arp=full --on-expire=drop --min-lease=0 --no-ipv4ll-metadata',
+      'Turn off all deviations from the RFCs; implies --arp=full --on-expire=drop --min-lease=0 --fallback-lease=0 --no-ipv4ll-metadata',
     of: ['client'],
   },
 } as const satisfies Table & Record<string, { readonly of: readonly Part[] }>;
@@ -198,6 +205,7 @@ export function resolveStrict(settings: LinkSettings): LinkSettings {
     arp: 'full',
     onExpire: 'drop',
     minLeaseSeconds: 0,
+    fallbackLeaseSeconds: 0,
     ipv4llMetadata: false,
   };
 }

@@ -10,11 +10,11 @@ export interface LeaseRoute {
 
 const UNSPECIFIED = '0.0.0.0';
 
-/** Classless static routes: prefix length, the significant bytes of the prefix, router. RFC 3442. */
+/** Classless static routes: prefix length, the significant bytes of the prefix, router. At least one. RFC 3442. */
 export const classlessRoutes: Codec<readonly LeaseRoute[]> = {
   decode(reader) {
     const routes: LeaseRoute[] = [];
-    while (reader.remaining > 0) {
+    do {
       const prefix = reader.u8();
       if (prefix > 32) throw new DecodeError(`decode classless route: prefix length ${prefix}`);
       const network = new Uint8Array(4);
@@ -22,7 +22,7 @@ export const classlessRoutes: Codec<readonly LeaseRoute[]> = {
       const via = formatIpv4(reader.bytes(4));
       const dst = `${formatIpv4(masked(network, prefix))}/${prefix}`;
       routes.push({ dst, via: via === UNSPECIFIED ? null : via });
-    }
+    } while (reader.remaining > 0);
     return routes;
   },
   encode(writer, routes) {

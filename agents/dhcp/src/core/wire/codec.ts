@@ -1,14 +1,16 @@
 import { ByteReader, ByteWriter, DecodeError, formatIpv4, parseIpv4 } from '@kios/bytes';
 
-/** Both directions of one wire type. Bytes that `decode` leaves unread are an error. */
+/** Both directions of one wire type. Bytes that `decode` leaves unread are an error, unless the type has a size. */
 export interface Codec<T> {
+  /** Bytes of a type that always has as many. A longer value is read by its first bytes: some servers repeat it. */
+  readonly size?: number;
   decode(reader: ByteReader): T;
   encode(writer: ByteWriter, value: T): void;
 }
 
-/** Decodes a value that fills all bytes. */
+/** Decodes a value that fills all bytes, or the first ones when its type has a size. */
 export function decodeWith<T>(codec: Codec<T>, bytes: Uint8Array): T {
-  const reader = new ByteReader(bytes);
+  const reader = new ByteReader(bytes.subarray(0, codec.size));
   const value = codec.decode(reader);
   reader.expectEnd();
   return value;
@@ -21,22 +23,26 @@ export function encodeWith<T>(codec: Codec<T>, value: T): Uint8Array {
 }
 
 export const u8: Codec<number> = {
+  size: 1,
   decode: (reader) => reader.u8(),
   encode: (writer, value) => writer.u8(value),
 };
 
 export const u16: Codec<number> = {
+  size: 2,
   decode: (reader) => reader.u16(),
   encode: (writer, value) => writer.u16(value),
 };
 
 /** Lease, T1 and T2 times in seconds; 0xffffffff is infinity. RFC 2132 §9.2, §9.11, §9.12. */
 export const duration: Codec<number> = {
+  size: 4,
   decode: (reader) => reader.u32(),
   encode: (writer, value) => writer.u32(value),
 };
 
 export const address: Codec<string> = {
+  size: 4,
   decode: (reader) => formatIpv4(reader.bytes(4)),
   encode: (writer, value) => writer.bytes(parseIpv4(value)),
 };
@@ -62,6 +68,16 @@ export const bytes: Codec<Uint8Array> = {
 
 /** An option whose presence is its meaning. */
 export const flag: Codec<true> = { decode: () => true, encode: () => undefined };
+
+/** Words with spaces between them. What else separates them on the wire, even control characters, counts as a space. */
+export const words: Codec<string> = {
+  decode: (reader) =>
+    new TextDecoder()
+      .decode(reader.rest())
+      .replaceAll(/[\p{Cc}\s,]+/gu, ' ')
+      .trim(),
+  encode: (writer, value) => writer.bytes(new TextEncoder().encode(value)),
+};
 
 /** Text. Trailing NULs are dropped, because some servers include them; control characters are refused. */
 export const text: Codec<string> = {

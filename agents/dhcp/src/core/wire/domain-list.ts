@@ -6,17 +6,27 @@ const POINTER = 0xc0;
 const MAX_HOPS = 32;
 const MAX_LABEL = 63;
 const MAX_NAME = 253;
+const MAX_LABELS = 127;
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/i;
 
 /** Domain names in DNS wire form, with compression within the option. RFC 3397. */
 export const domainList: Codec<readonly string[]> = {
+  /** Leaves out names that may not go into resolver files. What follows a name without an end is lost with it. */
   decode(reader) {
     const bytes = reader.rest();
     const names: string[] = [];
-    for (let offset = 0; offset < bytes.length;) {
-      const [name, next] = readName(bytes, offset);
-      names.push(name);
-      offset = next;
+    try {
+      for (let offset = 0; offset < bytes.length;) {
+        const [labels, next] = readLabels(bytes, offset);
+        const name = relative(labels.join('.'));
+        if (isDomainName(name)) names.push(name);
+        offset = next;
+      }
+    } catch (error) {
+      if (!(error instanceof DecodeError) || names.length === 0) throw error;
+    }
+    if (names.length === 0 && bytes.length > 0) {
+      throw new DecodeError('decode domain list: no usable name');
     }
     return names;
   },
@@ -31,19 +41,20 @@ export const domainList: Codec<readonly string[]> = {
 };
 
 /** Reads the name that starts at `start`. `next` is the offset after it, or after its first pointer. */
-function readName(bytes: Uint8Array, start: number): [name: string, next: number] {
+function readLabels(bytes: Uint8Array, start: number): [labels: string[], next: number] {
   const labels: string[] = [];
   let offset = start;
   let next: number | undefined;
   for (let hops = 0; hops <= MAX_HOPS;) {
     const length = byteAt(bytes, offset);
-    if (length === 0) return [checkedName(labels), next ?? offset + 1];
+    if (length === 0) return [labels, next ?? offset + 1];
     if (length >= POINTER) {
       next ??= offset + 2;
       offset = ((length & 0x3f) << 8) | byteAt(bytes, offset + 1);
       hops += 1;
     } else {
       labels.push(readLabel(bytes, offset + 1, length));
+      if (labels.length > MAX_LABELS) throw new DecodeError('decode domain list: name too long');
       offset += 1 + length;
     }
   }
@@ -59,18 +70,11 @@ function byteAt(bytes: Uint8Array, offset: number): number {
 function readLabel(bytes: Uint8Array, start: number, length: number): string {
   if (length > MAX_LABEL) throw new DecodeError(`decode domain list: label type ${length >> 6}`);
   byteAt(bytes, start + length - 1);
-  const label = new TextDecoder().decode(bytes.subarray(start, start + length));
-  if (!LABEL.test(label)) throw new DecodeError('decode domain list: label is not a host name');
-  return label;
+  return new TextDecoder().decode(bytes.subarray(start, start + length));
 }
 
-function checkedName(labels: readonly string[]): string {
-  const name = labels.join('.');
-  if (name.length === 0 || name.length > MAX_NAME) {
-    throw new DecodeError(`decode domain list: name of ${name.length} characters`);
-  }
-  return name;
-}
+/** Returns the name without the dot at its end, which some servers send to mark it as absolute. */
+export const relative = (name: string): string => name.replace(/(?<=[^.])\.$/, '');
 
 /** Returns whether the text is a host or domain name that may go into resolver files. RFC 1123 §2.1. */
 export function isDomainName(name: string): boolean {

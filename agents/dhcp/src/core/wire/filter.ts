@@ -59,23 +59,27 @@ export function clientFilter(mac: string, xid: number): readonly Instruction[] {
 }
 
 /**
- * Passes ARP of other hosts about an address: claims, probes, and replies of `neighbour`. The rest of a busy network's
+ * Passes ARP of other hosts about an address: claims, probes, and replies of `neighbours`. The rest of a busy network's
  * ARP wakes nobody.
  */
-export function arpFilter(address: string, neighbour: string): readonly Instruction[] {
-  const [mine, theirs] = [wordOf(address), wordOf(neighbour)];
+export function arpFilter(
+  address: string,
+  ...neighbours: readonly string[]
+): readonly Instruction[] {
+  const mine = wordOf(address);
+  const count = neighbours.length;
   return [
     [LOAD.word, 0, 0, PACKET_TYPE],
-    [JUMP.equal, 14, 0, OUTGOING],
+    [JUMP.equal, 13 + count, 0, OUTGOING],
     [LOAD.word, 0, 0, VLAN_PRESENT],
     [JUMP.equal, 3, 0, 0],
     [LOAD.word, 0, 0, VLAN_TAG],
     [AND, 0, 0, 0xfff],
-    [JUMP.equal, 0, 9, 0],
+    [JUMP.equal, 0, 8 + count, 0],
     // Sender.
     [LOAD.word, 0, 0, 28],
-    [JUMP.equal, 6, 0, mine],
-    [JUMP.equal, 3, 0, theirs],
+    [JUMP.equal, 5 + count, 0, mine],
+    ...neighbours.map((each, at): Instruction => [JUMP.equal, 2 + count - at, 0, wordOf(each)]),
     [JUMP.equal, 0, 5, 0],
     // Target of a probe.
     [LOAD.word, 0, 0, 38],

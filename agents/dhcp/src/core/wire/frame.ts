@@ -54,7 +54,7 @@ function encodeUdp({ source, target, payload }: Datagram): Uint8Array {
   const udp = new ByteWriter(length).u16(PORT.client).u16(PORT.server).u16(length).u16(0);
   udp.bytes(payload);
   // 0 means that there is no checksum. RFC 768.
-  const sum = checksum(udp.finish(), pseudoHeader(parseIpv4(source), parseIpv4(target), length));
+  const sum = checksum(udp.finish(), pseudoHeader(parseIpv4(source), parseIpv4(target)) + length);
   return udp.setU16(6, sum || 0xffff).finish();
 }
 
@@ -72,7 +72,8 @@ export function decodeFrame(frame: Uint8Array): Received {
   const sourceMac = toHex(reader.bytes(6), ':');
   if (reader.u16() !== ETHERTYPE_IPV4) throw new DecodeError('decode frame: not IPv4');
   const { source, target, body } = decodeIp(reader.rest());
-  const payload = decodeUdp(body, pseudoHeader(source, target, body.length), checksumPending);
+  const pseudo = pseudoHeader(source, target);
+  const payload = decodeUdp(body, pseudo, checksumPending);
   return { sourceMac, source: formatIpv4(source), payload };
 }
 
@@ -96,22 +97,27 @@ function decodeIp(packet: Uint8Array): {
   return { source, target, body: packet.slice(headerLength, length) };
 }
 
-function decodeUdp(datagram: Uint8Array, pseudo: number, checksumPending: boolean): Uint8Array {
-  const reader = new ByteReader(datagram);
+function decodeUdp(body: Uint8Array, pseudo: number, checksumPending: boolean): Uint8Array {
+  const reader = new ByteReader(body);
   reader.skip(2);
   if (reader.u16() !== PORT.client) throw new DecodeError('decode UDP: not for the client port');
   const length = reader.u16();
   const sum = reader.u16();
-  if (length !== datagram.length) throw new DecodeError(`decode UDP: length ${length}`);
+  if (length < UDP_HEADER || length > body.length) {
+    throw new DecodeError(`decode UDP: length ${length}`);
+  }
+  // Some servers pad the packet behind the datagram.
+  const datagram = body.subarray(0, length);
   // A sender on the same machine leaves the checksum to hardware that the frame never reaches. The vnet header says so.
-  if (sum !== 0 && !checksumPending && checksum(datagram, pseudo) !== 0) {
+  if (sum !== 0 && !checksumPending && checksum(datagram, pseudo + length) !== 0) {
     throw new DecodeError('decode UDP: wrong checksum');
   }
-  return reader.rest();
+  return datagram.subarray(UDP_HEADER);
 }
 
-function pseudoHeader(source: Uint8Array, target: Uint8Array, length: number): number {
-  return sumWords(source) + sumWords(target) + PROTOCOL_UDP + length;
+/** Returns the sum of the pseudo header without the datagram's length. */
+function pseudoHeader(source: Uint8Array, target: Uint8Array): number {
+  return sumWords(source) + sumWords(target) + PROTOCOL_UDP;
 }
 
 /** The Internet checksum, RFC 1071. */

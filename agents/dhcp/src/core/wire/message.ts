@@ -8,7 +8,7 @@ import {
   toHex,
 } from '@kios/bytes';
 
-import { collectOptions, OPTIONS, OptionSet } from './options.ts';
+import { collectOptions, type Copies, mergeCopies, OPTIONS, type OptionSet } from './options.ts';
 
 export const OP = { request: 1, reply: 2 } as const;
 const ETHERNET = 1;
@@ -86,10 +86,10 @@ const ipv4 = (reader: ByteReader): string => formatIpv4(reader.bytes(4));
 
 /** Reads the options, then those in `file` and then those in `sname`. RFC 3396 §5, RFC 2131 §4.1. */
 function decodeOptions(reader: ByteReader, sname: Uint8Array, file: Uint8Array): OptionSet {
-  const options = new Map<number, Uint8Array>();
-  collectOptions(reader, options);
-  const overload = new OptionSet(options).get(OPTIONS.overload) ?? 0;
-  if ((overload & IN_FILE) !== 0) collectOptions(new ByteReader(file), options);
-  if ((overload & IN_SNAME) !== 0) collectOptions(new ByteReader(sname), options);
-  return new OptionSet(options);
+  const copies: Copies = new Map();
+  collectOptions(reader, copies);
+  const overload = mergeCopies(copies).get(OPTIONS.overload) ?? 0;
+  if ((overload & IN_FILE) !== 0) collectOptions(new ByteReader(file), copies);
+  if ((overload & IN_SNAME) !== 0) collectOptions(new ByteReader(sname), copies);
+  return mergeCopies(copies);
 }

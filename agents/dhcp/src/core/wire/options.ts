@@ -13,6 +13,7 @@ import {
   text,
   u16,
   u8,
+  words,
 } from './codec.ts';
 import { domainList } from './domain-list.ts';
 
@@ -27,7 +28,7 @@ export const OPTIONS = {
   routers: { code: 3, codec: listOf(address) },
   nameServers: { code: 6, codec: listOf(address) },
   hostName: { code: 12, codec: text },
-  domainName: { code: 15, codec: text },
+  domainName: { code: 15, codec: words },
   mtu: { code: 26, codec: u16 },
   broadcast: { code: 28, codec: address },
   ntpServers: { code: 42, codec: listOf(address) },
@@ -90,21 +91,58 @@ export function entry<T>(option: Option<T>, value: T): readonly [code: number, v
 const PAD = 0;
 const END = 255;
 
-/** Adds the options of one field to `into`. A repeated code continues its value. RFC 3396 §7. */
-export function collectOptions(reader: ByteReader, into: Map<number, Uint8Array>): void {
+/** The copies of each option of a message, by code and in order. */
+export type Copies = Map<number, Uint8Array[]>;
+
+/** Adds the options of one field to `into`. */
+export function collectOptions(reader: ByteReader, into: Copies): void {
   while (reader.remaining > 0) {
     const code = reader.u8();
     if (code === PAD) continue;
     if (code === END) return;
-    const part = reader.bytes(reader.u8());
-    const before = into.get(code);
-    into.set(code, before === undefined ? part : joined(before, part));
+    const copy = reader.bytes(reader.u8());
+    const copies = into.get(code);
+    if (copies === undefined) into.set(code, [copy]);
+    else copies.push(copy);
   }
 }
 
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(first.length + second.length);
-  whole.set(first);
-  whole.set(second, first.length);
+/** Returns the options that the copies make. */
+export const mergeCopies = (copies: Copies): OptionSet =>
+  new OptionSet([...copies].map(([code, parts]) => [code, mergeParts(code, parts)] as const));
+
+const SIZES: ReadonlyMap<number, number | undefined> = new Map(
+  Object.values(OPTIONS).map(({ code, codec }) => [code, codec.size]),
+);
+
+/**
+ * Makes one value of an option's copies. They continue each other, RFC 3396 §7, but servers and relays also repeat an
+ * option: of a type that has a size one copy counts, and of any other what only repeats what came before does not.
+ */
+function mergeParts(code: number, parts: readonly Uint8Array[]): Uint8Array {
+  const size = SIZES.get(code);
+  if (size === undefined) return joined(withoutRepetition(parts));
+  return parts.find(({ length }) => length >= size) ?? parts[0] ?? new Uint8Array();
+}
+
+/** Returns the shortest beginning of the list that, said again and again, makes the whole list. */
+function withoutRepetition(parts: readonly Uint8Array[]): readonly Uint8Array[] {
+  const isPeriod = (period: number): boolean =>
+    parts.length % period === 0 &&
+    parts.every((part, at) => isEqual(part, parts[at % period] ?? part));
+  const periods = Array.from(parts, (_, at) => at + 1);
+  return parts.slice(0, periods.find(isPeriod));
+}
+
+const isEqual = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, at) => byte === b[at]);
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
   return whole;
 }

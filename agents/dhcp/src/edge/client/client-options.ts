@@ -2,7 +2,7 @@ import type { Logger } from '@kios/agent';
 import type { Rtnetlink } from '@kios/netlink';
 
 import type { Policy } from '../../core/client/model.ts';
-import type { PlanPolicy } from '../../core/kernel/plan.ts';
+import type { PlanPolicy } from '../../core/kernel/present.ts';
 import type { LinkSettings } from '../../core/settings/settings.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
 import type { NameIdentity } from '../settings/identity.ts';

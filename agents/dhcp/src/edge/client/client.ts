@@ -15,7 +15,8 @@ import {
 import type { Remembered } from '../../core/client/record.ts';
 import { acceptReply, type Incoming } from '../../core/client/replies.ts';
 import { adopt, begin, resumeKept } from '../../core/client/start.ts';
-import { isInUse, isLeased, isPresent, type Present } from '../../core/kernel/plan.ts';
+import { isInUse, isPresent } from '../../core/kernel/plan.ts';
+import { isLeased, type Present } from '../../core/kernel/present.ts';
 import type { ArpPacket } from '../../core/wire/arp.ts';
 import { OPTIONS } from '../../core/wire/options.ts';
 import { readPresent } from '../kernel/apply.ts';

@@ -5,7 +5,7 @@ import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
 import { isErrno } from '@kios/syscall';
 
 import { foreignAddresses, isKernelConfigured } from '../../core/kernel/links.ts';
-import { isLeased } from '../../core/kernel/plan.ts';
+import { isLeased } from '../../core/kernel/present.ts';
 import { isTaker } from '../../core/kernel/successor.ts';
 import type { Override } from '../../core/network/client-settings.ts';
 import type { LinkSettings } from '../../core/settings/settings.ts';

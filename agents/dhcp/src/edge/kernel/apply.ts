@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 
 import type { Logger } from '@kios/agent';
-import type { Link, Rtnetlink } from '@kios/netlink';
+import type { Link, Route, Rtnetlink } from '@kios/netlink';
 import { isErrno } from '@kios/syscall';
 
-import type { Change, Present } from '../../core/kernel/plan.ts';
+import type { Change, Present } from '../../core/kernel/present.ts';
 
 /**
  * Returns whether IPv6 is enabled on the link. One whose MTU is too small for IPv6 has no settings of its own, so the
@@ -36,22 +36,28 @@ export async function readPresent(
   return link && { link, ipv6: hasIpv6(link.name), addresses, routes };
 }
 
-/** Applies changes in order. A route that the kernel refuses is skipped. */
+/** Applies changes in order. A route that the kernel refuses is skipped. Returns the routes that are not there. */
 export async function applyChanges(
   rtnetlink: Rtnetlink,
   changes: readonly Change[],
   link: Pick<Link, 'name'>,
   log: Logger,
-): Promise<void> {
-  for (const change of changes) await applyChange(rtnetlink, change, link, log);
+): Promise<Route[]> {
+  const missing: Route[] = [];
+  for (const change of changes) {
+    const done = await applyChange(rtnetlink, change, link, log);
+    if (done === false && 'route' in change) missing.push(change.route);
+  }
+  return missing;
 }
 
+/** Returns false for a route that is not there afterwards. */
 async function applyChange(
   rtnetlink: Rtnetlink,
   change: Change,
   link: Pick<Link, 'name'>,
   log: Logger,
-): Promise<void> {
+): Promise<boolean | void> {
   switch (change.tag) {
     case 'change-link':
       await rtnetlink.changeLink(change.index, change.change);
@@ -62,10 +68,10 @@ async function applyChange(
     case 'set-address':
       return rtnetlink.replaceAddress(change.address);
     case 'set-route':
-      return setRoute(rtnetlink, change.route, link, log);
+      return setRoute(rtnetlink, change, link, log);
     case 'skip-route':
       log.warn({ ev: 'route.skip', link: link.name, dst: change.route.dst, why: change.why });
-      return;
+      return false;
     case 'delete-route':
       return unlessGone(rtnetlink.deleteRoute(change.route));
     case 'delete-address':
@@ -75,15 +81,17 @@ async function applyChange(
 
 async function setRoute(
   rtnetlink: Rtnetlink,
-  route: Parameters<Rtnetlink['replaceRoute']>[0],
+  { route, replaces }: Extract<Change, { tag: 'set-route' }>,
   link: Pick<Link, 'name'>,
   log: Logger,
-): Promise<void> {
+): Promise<boolean> {
   try {
-    await rtnetlink.replaceRoute(route);
+    await (replaces === true ? rtnetlink.replaceRoute(route) : rtnetlink.addRoute(route));
+    return true;
   } catch (err) {
     if (!isErrno(err, 'EEXIST', 'ENETUNREACH', 'EINVAL', 'EHOSTUNREACH')) throw err;
     log.warn({ ev: 'route.skip', link: link.name, dst: route.dst, via: route.via, err });
+    return false;
   }
 }
 

@@ -1,25 +1,25 @@
 import type { Logger } from '@kios/agent';
-import type { Link, Rtnetlink } from '@kios/netlink';
+import type { Link, Route, Rtnetlink } from '@kios/netlink';
 
 import type { BoundLease, State } from '../../core/client/model.ts';
 import type { Remembered } from '../../core/client/record.ts';
 import type { Millis } from '../../core/client/timing.ts';
 import { planLinkLocal } from '../../core/kernel/link-local.ts';
+import { planLease, planRemoval } from '../../core/kernel/plan.ts';
 import {
   type Change,
   isLeased,
   isMtuForRoutes,
-  planLease,
   type PlanPolicy,
-  planRemoval,
   type Present,
-} from '../../core/kernel/plan.ts';
+} from '../../core/kernel/present.ts';
 import type { ClientOptions, ClientPorts } from '../client/client-options.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
 import { Publisher } from '../lease/publisher.ts';
 import { applyChanges, readPresent } from './apply.ts';
 import { bootTime } from './clock.ts';
 
+const DEFAULT_ROUTE = '0.0.0.0/0';
 /** Milliseconds within which some drivers reset a link after its MTU is set. */
 const RESET_WITHIN = 5000;
 
@@ -34,6 +34,8 @@ export class Configurator {
   readonly #dns: boolean;
   /** The operator chose the metric. */
   readonly #isMetricSet: boolean;
+  /** Gateways without their default route, which the kernel or another owner of it refused. */
+  #unused: readonly string[] = [];
   #carrierAt: Millis | undefined;
   #mtuSetAt: Millis | undefined;
   /** The MTU that went to the routes last, for IPv6's sake. */
@@ -69,16 +71,17 @@ export class Configurator {
     const { lease } = running.held;
     if (this.#dns) this.#files.adopt(this.#link.name, this.#plan.metric, lease);
     else await this.#files.dropResolver(this.#link.name);
-    await this.#carryOut(planLease(running.held, present, this.#plan, bootTime()));
+    await this.#carryOutLease(planLease(running.held, present, this.#plan, bootTime()));
   }
 
-  remember({ mtuOnRoutes }: Remembered): void {
+  remember({ mtuOnRoutes, linkMtu }: Remembered): void {
     if (mtuOnRoutes) this.#plan = { ...this.#plan, mtuOnRoutes };
+    this.#plan = { ...this.#plan, linkMtu };
   }
 
   async bind(held: BoundLease, previous: BoundLease | undefined): Promise<void> {
     if (!(await this.#apply(held))) return;
-    this.#report(held, previous);
+    this.#report(this.#used(held), previous);
   }
 
   /** Restores what others removed from the kernel. */
@@ -94,7 +97,9 @@ export class Configurator {
     const { network, watch } = memory;
     const checked = watch === undefined || watch.settled;
     const mtuOnRoutes = mtu && this.#plan.mtuOnRoutes;
-    await this.#publisher.publish({ held, network, checked, mtuOnRoutes, metric }, signal);
+    const { linkMtu } = this.#plan;
+    const facts = { held: this.#used(held), network, checked, mtuOnRoutes, linkMtu, metric };
+    await this.#publisher.publish(facts, signal);
   }
 
   async unbind(): Promise<void> {
@@ -120,8 +125,21 @@ export class Configurator {
     return readPresent(this.#rtnetlink, this.#link.index);
   }
 
-  #carryOut(changes: readonly Change[]): Promise<void> {
+  #carryOut(changes: readonly Change[]): Promise<Route[]> {
     return applyChanges(this.#rtnetlink, changes, this.#link, this.#log);
+  }
+
+  async #carryOutLease(changes: readonly Change[]): Promise<void> {
+    const missing = await this.#carryOut(changes);
+    this.#unused = missing
+      .filter(({ dst }) => dst === DEFAULT_ROUTE)
+      .flatMap(({ via }) => via ?? []);
+  }
+
+  /** The lease as it is used: who reads of a gateway may rely on it. */
+  #used(held: BoundLease): BoundLease {
+    const gateways = held.lease.gateways.filter((each) => !this.#unused.includes(each));
+    return { ...held, lease: { ...held.lease, gateways } };
   }
 
   /** Applies the lease. Returns the tags of the changes made; undefined when the link is gone. */
@@ -131,10 +149,19 @@ export class Configurator {
     this.#keepMetric(present);
     this.#warnOfMtu(held, present);
     const changes = planLease(held, present, this.#plan, bootTime());
-    await this.#carryOut(changes);
-    const mtu = changes.some((each) => each.tag === 'change-link' && each.change.mtu !== undefined);
-    if (mtu) this.#mtuSetAt = bootTime();
+    await this.#carryOutLease(changes);
+    for (const each of changes) {
+      if (each.tag === 'change-link') this.#onMtu(each.change.mtu, present);
+    }
     return changes.map(({ tag }) => tag).filter((tag) => tag !== 'skip-route');
+  }
+
+  /** Keeps the MTU that the link had, for a lease without one. */
+  #onMtu(set: number | undefined, { link }: Present): void {
+    if (set === undefined) return;
+    this.#mtuSetAt = bootTime();
+    const before = this.#plan.linkMtu?.before ?? link.mtu;
+    this.#plan = { ...this.#plan, linkMtu: set === before ? undefined : { before, set } };
   }
 
   /** Warns once of each MTU that the link does not get because it would lose IPv6. */

@@ -2,6 +2,7 @@ import type { Logger } from '@kios/agent';
 
 import type { BoundLease, NetworkMemory } from '../../core/client/model.ts';
 import { toRecord } from '../../core/client/record.ts';
+import type { LinkMtu } from '../../core/kernel/present.ts';
 import type { Lease } from '../../core/lease/lease.ts';
 import { readExtraOptions } from '../../core/wire/extra-options.ts';
 import { readClocks } from '../kernel/clock.ts';
@@ -14,6 +15,7 @@ export interface Publication {
   readonly network: NetworkMemory;
   readonly checked: boolean;
   readonly mtuOnRoutes: boolean;
+  readonly linkMtu: LinkMtu | undefined;
   readonly metric: number;
 }
 
@@ -75,10 +77,10 @@ export class Publisher {
   }
 
   #recordOf(publication: Publication): ReturnType<typeof toRecord> {
-    const { held, network, checked, mtuOnRoutes } = publication;
+    const { held, network, checked, mtuOnRoutes, linkMtu } = publication;
     const { link, mac, types } = this.#options;
     const { bootId } = this.#files;
-    const where = { link, mac, bootId, checked, mtuOnRoutes, clocks: readClocks() };
+    const where = { link, mac, bootId, checked, mtuOnRoutes, linkMtu, clocks: readClocks() };
     const options = readExtraOptions(types, held.lease.raw);
     const used = { ...held, lease: this.#used(held.lease) };
     return { ...toRecord(used, network, where), options };

@@ -3,7 +3,7 @@ import { type Address, ARPHRD_ETHER, type Link } from '@kios/netlink';
 import { isErrno } from '@kios/syscall';
 
 import type { Millis } from '../../core/client/timing.ts';
-import { OURS } from '../../core/kernel/plan.ts';
+import { OURS } from '../../core/kernel/present.ts';
 import { iaidOfMac } from '../../core/v6/client/identity.ts';
 import { step6, wakeTime6 } from '../../core/v6/client/machine.ts';
 import type { Effect6, Event6, Input6, Policy6, State6 } from '../../core/v6/client/model.ts';

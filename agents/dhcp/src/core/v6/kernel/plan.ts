@@ -1,7 +1,7 @@
 import { FOREVER } from '@kios/netlink';
 
 import type { Millis } from '../../client/timing.ts';
-import { OURS } from '../../kernel/plan.ts';
+import { OURS } from '../../kernel/present.ts';
 import type { Lease6 } from '../lease/lease.ts';
 
 const HOST_PREFIX = 128;

@@ -56,6 +56,18 @@ const ownFiles = (found: Map<string, string>): Plugin => ({
   },
 });
 
+/** Lets the file of one package load that of another, instead of having a copy of it. */
+const sharedFiles = (found: ReadonlyMap<string, string>, self: string): Plugin => ({
+  name: 'shared-files',
+  setup(builder) {
+    builder.onResolve({ filter: /^[^./]/ }, ({ path: name, kind }) => {
+      const file = fileOf(name);
+      const isShared = kind === 'import-statement' && file !== self && found.has(file);
+      return isShared ? { path: `./${file}`, external: true } : undefined;
+    });
+  },
+});
+
 /**
  * Lets a bundle find its own folder. Bun's bytecode step would otherwise set `__dirname` to the folder of the build:
  * the native file would not be found, and no two builds would be equal.
@@ -115,21 +127,21 @@ export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Pr
   const define = { ...OPTIONS.define, KIOS_VERSION: JSON.stringify(await readVersion()) };
   const onDemand = new Map<string, string>();
   const inputs: string[] = [];
-  const bundle = async (file: string, entry: string): Promise<void> => {
+  const bundle = async (file: string, entry: string, plugins: Plugin[]): Promise<void> => {
     const { metafile, outputFiles } = await build({
       ...OPTIONS,
       define,
       entryPoints: [entry],
       outfile: path.join(out, file),
-      plugins: [nativeKoffi, kubernetesClient, loggerParts, ownFiles(onDemand)],
+      plugins: [nativeKoffi, kubernetesClient, loggerParts, ...plugins, ownFiles(onDemand)],
     });
     inputs.push(...Object.keys(metafile.inputs));
     await Promise.all(outputFiles.map(({ path: output, contents }) => replace(output, contents)));
   };
   const main = 'agent.cjs';
-  await bundle(main, path.join(dir, 'src/main.ts'));
+  await bundle(main, path.join(dir, 'src/main.ts'), []);
   // The map may grow during the loop, which then visits the new entries too.
-  for (const [file, entry] of onDemand) await bundle(file, entry);
+  for (const [file, entry] of onDemand) await bundle(file, entry, [sharedFiles(onDemand, file)]);
   await removeStale(out, [main, ...onDemand.keys()]);
   if (inputs.some((input) => FFI.test(input)))
     await replace(path.join(out, 'koffi.node'), await readFile(nativeHalf()));

@@ -56,6 +56,12 @@ describe('a package that an agent imports on demand', () => {
     expect(await start(bundle, 'far')).toBe('loaded here named\n');
   });
 
+  it('has no copy of another such package', async () => {
+    const bundle = await bundleAgent(agent);
+    const away = await readFile(path.join(path.dirname(bundle), 'far-away.cjs'), 'utf8');
+    expect(away).toContain('require("./near.cjs")');
+  });
+
   it('leaves no file behind when the agent no longer imports it', async () => {
     await bundleAgent(agent);
     await file('src/main.ts', `console.log('alone')`);

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { writeAtomic } from '@kios/agent';
@@ -20,6 +20,15 @@ network:
   version: 2
   ethernets: {eth0: {}}
   bridges: {br0: {interfaces: [eth0], dhcp4: true}}
+`;
+const FIXED = `
+network:
+  version: 2
+  ethernets:
+    eth0:
+      addresses: [10.77.0.44/24, "2001:db8:77::44/64"]
+      routes: [{to: default, via: ${ADDRESS}}, {to: default, via: "2001:db8:77::1"}]
+      nameservers: {addresses: [${ADDRESS}], search: [lan.example]}
 `;
 const SILENT = 'network: {version: 2, ethernets: {eth0: {}}}';
 const PORT = 6443;
@@ -138,6 +147,33 @@ describe('a network file', () => {
     await again.expect('"outcome":"refused"', 10_000);
     await again.expect('lease.adopted', 10_000);
   }, 90_000);
+
+  it('gives fixed addresses, which other programs see as they see a lease', async () => {
+    const { scene, host } = await open();
+    await using _ = scene;
+    const { client, machine } = scene;
+    await host.write(FIXED);
+    expect(await host.start('acquire').exited).toBe(0);
+    expect(await addressesOf(client)).toEqual(['10.77.0.44/24']);
+    expect(await client.exec('ip', '-6', 'route', 'show', 'default')).toContain('2001:db8:77::1');
+    expect(await machine.lease()).toMatchObject({
+      state: 'static',
+      address: '10.77.0.44/24',
+      gateways: [ADDRESS],
+    });
+    const resolver = await readFile(machine.runFile('resolv.conf'), 'utf8');
+    expect(resolver).toMatch(/^nameserver 10\.77\.0\.1\nsearch lan\.example$/m);
+    const daemon = host.start('run');
+    await client.exec('ip', 'address', 'flush', 'dev', 'eth0');
+    await daemon.expect('static.set');
+    await eventually(async () => expect(await addressesOf(client)).toEqual(['10.77.0.44/24']));
+    await host.write(DHCP);
+    await daemon.expect('lease.bound', 15_000);
+    await eventually(async () =>
+      expect(await addressesOf(client)).toEqual([(await machine.lease()).address]),
+    );
+    expect(await client.exec('ip', '-6', 'route', 'show', 'default')).toBe('');
+  }, 60_000);
 
   it('with faults changes nothing, and each fault has its line', async () => {
     const { scene, host } = await open();

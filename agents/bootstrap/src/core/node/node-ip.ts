@@ -1,6 +1,9 @@
 import type { Lease } from '@kios/node-state';
 
-const isBound = (lease: Lease): boolean => ['bound', 'renewing', 'rebinding'].includes(lease.state);
+/** `static` is an address of the network file. */
+const VALID: readonly string[] = ['bound', 'renewing', 'rebinding', 'static'];
+
+const isBound = ({ state }: Lease): boolean => VALID.includes(state);
 
 const hasDefaultRoute = (lease: Lease): boolean =>
   lease.gateways.length > 0 || lease.routes.some((route) => route.dst === '0.0.0.0/0');

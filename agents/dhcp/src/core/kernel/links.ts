@@ -1,5 +1,6 @@
 import { type Address, ARPHRD_ETHER, type Link } from '@kios/netlink';
 
+import { STATIC } from '../network/static/model.ts';
 import { isLeased, OURS } from './present.ts';
 
 /** The links to serve: those named, or all that are hardware. */
@@ -25,7 +26,10 @@ const KERNEL_ASKS = /^(?:dhcp|on|any|both)$/;
 export function foreignAddresses(link: Link, addresses: readonly Address[]): Address[] {
   return addresses.filter(
     ({ ifindex, protocol, scope }) =>
-      ifindex === link.index && protocol !== OURS && scope === SCOPE_UNIVERSE,
+      ifindex === link.index &&
+      protocol !== OURS &&
+      protocol !== STATIC &&
+      scope === SCOPE_UNIVERSE,
   );
 }
 

@@ -62,6 +62,11 @@ export const LINK_FLAGS = {
     default: 120,
     describe: 'Seconds in which the API server has to be reached with a changed network file',
   },
+  sysctls: {
+    schema: v.string(),
+    default: '/proc/sys/net/ipv6/conf',
+    describe: "Folder of the kernel's settings of IPv6, which a network file may change",
+  },
   platformDir: {
     schema: v.string(),
     default: STATE.platformDir,

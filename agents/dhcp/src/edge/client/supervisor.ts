@@ -138,14 +138,12 @@ export class Supervisor {
     this.#ownLinks.see(link);
     const served = this.#served.get(link.index);
     const role = this.#roleOf(link);
-    // With another name or hardware address it is another link to servers and to our files.
-    const same = served?.name === link.name && served.mac === link.mac;
-    if (served !== undefined && same && served.role === role) {
+    if (served !== undefined && isUnchanged(served, link, role)) {
       this.#onCarrier(served, link);
       return;
     }
     if (served !== undefined) this.#end(served, link.index);
-    if (served !== undefined && role === undefined) this.#leave(link, served, signal);
+    if (served !== undefined && losesLease(served, role)) this.#leave(link, served, signal);
     if (role === undefined) return;
     this.#reclaim(link);
     this.#add(link, role, served, signal);
@@ -334,3 +332,10 @@ export class Supervisor {
     await client.run(signal);
   }
 }
+
+/** With another name or hardware address it is another link to servers and to our files. */
+const isUnchanged = (served: Served, { name, mac }: Link, role: Role | undefined): boolean =>
+  served.name === name && served.mac === mac && served.role === role;
+
+const losesLease = (served: Served, role: Role | undefined): boolean =>
+  served.role.ipv4 && role?.ipv4 !== true;

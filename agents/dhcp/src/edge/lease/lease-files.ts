@@ -18,8 +18,10 @@ export interface Folders {
 }
 
 /** Where a link's name servers come from, in the order in which they are preferred. RFC 8106 §5.3.1. */
-const SOURCES = ['dhcp', 'dhcp6', 'routers'] as const;
+const SOURCES = ['file', 'dhcp', 'dhcp6', 'routers'] as const;
 type Source = (typeof SOURCES)[number];
+/** State of an address that no server gave. */
+const FIXED = 'static';
 type Preferred = Resolver & { readonly metric: number };
 
 /** The files of all links: leases for other programs and the next boot, and resolv.conf. Only the agent writes them. */
@@ -45,7 +47,8 @@ export class LeaseFiles {
   /** Reads the link's lease of this boot. */
   async readRunning(link: string, mac: string): Promise<Remembered | undefined> {
     const record = await this.#read(this.#running(link), mac);
-    return record?.bootId === this.bootId ? fromRecord(record, readClocks()) : undefined;
+    const isLease = record?.bootId === this.bootId && record.state !== FIXED;
+    return isLease ? fromRecord(record, readClocks()) : undefined;
   }
 
   /** Reads the link's last lease. It may be of another boot, whose times mean nothing. */
@@ -79,6 +82,12 @@ export class LeaseFiles {
     const content = formatState(StoredLease, record);
     await writeAtomic(this.#running(record.if), content, 0o644);
     await writeAtomic(this.#last(record.if), content, 0o600);
+  }
+
+  /** Tells other programs of a fixed address, which no later client asks for. */
+  async publishFixed(record: Omit<StoredLease, 'state'>): Promise<void> {
+    const content = formatState(StoredLease, { ...record, state: FIXED });
+    await writeAtomic(this.#running(record.if), content, 0o644);
   }
 
   /** Gives a link's lease, of this boot and for the next, to another link with the same hardware address. */

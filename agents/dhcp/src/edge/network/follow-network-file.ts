@@ -37,7 +37,7 @@ export function followNetworkFile(
     async run(refresh, signal) {
       if (!isThere) await fileIn(files, progress.oneShot, signal);
       if (signal.aborted) return;
-      const { serveNetworkFile } = await import('./serve-network-file.ts');
+      const { serveNetworkFile, stableSecret } = await import('./serve-network-file.ts');
       const folders = { platform: flags.platformDir, run: flags.runDir };
       const options = {
         files,
@@ -45,6 +45,8 @@ export function followNetworkFile(
         folders,
         bootId: readBootId(),
         trialMs: flags.networkTrial * 1000,
+        sysctls: flags.sysctls,
+        secret: await stableSecret(flags.hostFile),
         isChange: !isThere,
       };
       await serveNetworkFile(

@@ -3,16 +3,27 @@ import path from 'node:path';
 
 import { DirectoryWatch, type Logger, retryDelay } from '@kios/agent';
 import type { Rtnetlink } from '@kios/netlink';
+import { openRules } from '@kios/netlink/rules';
 import { openVirtualLinks, type VirtualLinks } from '@kios/netlink/virtual-links';
 import type { NetworkConfig } from '@kios/network-config';
 
 import type { Millis } from '../../core/client/timing.ts';
 import { findLinks } from '../../core/network/plan-links.ts';
-import { type FileRole, isWaitedFor, placeLinks, rolesOf } from '../../core/network/roles.ts';
+import {
+  type FileRole,
+  isWaitedFor,
+  type Placed,
+  placeLinks,
+  rolesOf,
+} from '../../core/network/roles.ts';
+import type { Configured } from '../../core/network/static/model.ts';
 import { accept, type FileText, judge, type Judgement } from '../../core/network/trial.ts';
 import { bootTime } from '../kernel/clock.ts';
+import type { LeaseFiles } from '../lease/lease-files.ts';
 import { Alarm } from './alarm.ts';
 import { type AppliedLinks, applyLinks, readLinks } from './apply-links.ts';
+import { type AppliedStatic, StaticNetwork } from './apply-static.ts';
+import { FixedPublisher } from './fixed-publisher.ts';
 import { JudgementFile } from './judgement-file.ts';
 import { parseNetwork, readNetworkText } from './network-file.ts';
 import { type NetworkStatus, writeNetworkStatus } from './network-status.ts';
@@ -33,12 +44,17 @@ export interface HostNetworkOptions {
   readonly bootId: string;
   /** How long the cluster may stay out of reach with a changed file. */
   readonly trialMs: Millis;
+  /** The kernel's settings of IPv6, a folder for each link. */
+  readonly sysctls: string;
+  /** What stable addresses of IPv6 are made with, in the form of one; undefined without facts of the machine. */
+  readonly secret: string | undefined;
   /** The agent has run without a file so far, so that one is a change. */
   readonly isChange: boolean;
 }
 
 export interface HostNetworkPorts {
   readonly rtnetlink: Rtnetlink;
+  readonly files: LeaseFiles;
   readonly log: Logger;
 }
 
@@ -66,11 +82,23 @@ const digestOf = (text: FileText): string =>
 
 type News = 'kernel' | 'file';
 
+interface Kernel {
+  readonly links: VirtualLinks;
+  readonly fixed: StaticNetwork;
+}
+
+const configuredOf = ({ settings, link, metric }: Placed): Configured => ({
+  settings,
+  ifindex: link.index,
+  metric,
+});
+
 /** Keeps the host's network as the network file says, and returns to the last good file when the cluster is lost. */
 export class HostNetwork {
   readonly #options: HostNetworkOptions;
   readonly #ports: HostNetworkPorts;
   readonly #store: JudgementFile;
+  readonly #publisher: FixedPublisher;
   readonly #alarm = new Alarm<News>();
   #judgement: Judgement | undefined;
   /** The file that is there, if it can be read, and the one that is carried out. */
@@ -86,17 +114,25 @@ export class HostNetwork {
     this.#options = options;
     this.#ports = ports;
     this.#store = new JudgementFile(options.stateDir, ports.log);
+    this.#publisher = new FixedPublisher(ports.files, ports.log);
   }
 
   /** Runs until the signal is raised. `assign` is called whenever the links may be served differently. */
   async run(assign: (assignment: Assignment) => Promise<void>, signal: AbortSignal): Promise<void> {
     using links = openVirtualLinks();
+    using rules = openRules();
+    const { rtnetlink, log } = this.#ports;
+    const { sysctls: conf, secret } = this.#options;
+    const kernel = {
+      links,
+      fixed: new StaticNetwork({ rtnetlink, rules, links, log, conf, secret }),
+    };
     this.#followFiles(signal);
     this.#followKernel(signal);
     this.#judgement = (await this.#store.read()) ?? this.#without();
     await this.#readFile();
     while (!signal.aborted) {
-      const pause = await this.#carryOut(links, assign);
+      const pause = await this.#carryOut(kernel, assign);
       const news = await this.#alarm.wait(pause, SETTLE_MS, signal);
       if (news.has('kernel')) this.#failures = 0;
       if (news.has('file')) await this.#readFile();
@@ -122,7 +158,13 @@ export class HostNetwork {
   }
 
   #followKernel(signal: AbortSignal): void {
-    const events = this.#ports.rtnetlink.events(signal, ['link', 'address', 'route']);
+    const events = this.#ports.rtnetlink.events(signal, [
+      'link',
+      'address',
+      'route',
+      'address6',
+      'route6',
+    ]);
     const follow = async (): Promise<void> => {
       for await (const _ of events) this.#alarm.raise('kernel');
     };
@@ -198,7 +240,7 @@ export class HostNetwork {
 
   /** Brings the kernel in line. Returns the milliseconds until there is something to do without news. */
   async #carryOut(
-    links: VirtualLinks,
+    { links, fixed }: Kernel,
     assign: (assignment: Assignment) => Promise<void>,
   ): Promise<number> {
     const { rtnetlink, log } = this.#ports;
@@ -206,10 +248,13 @@ export class HostNetwork {
     const ports = { rtnetlink, links, log };
     let isSettled = false;
     try {
-      const applied = await applyLinks(config, ports);
-      isSettled = applied.settled;
-      this.#report(applied);
-      await assign(await this.#assignment(config, ports));
+      const made = await applyLinks(config, ports);
+      const placed = placeLinks(config, findLinks(config, await readLinks(ports)));
+      const addressed = await fixed.apply(placed.map(configuredOf));
+      isSettled = made.settled && addressed.settled;
+      this.#report(made, addressed);
+      await this.#publisher.publish(placed);
+      await assign(this.#assignment(config, placed));
     } catch (err) {
       log.error({ ev: 'network.fail', err });
     }
@@ -219,13 +264,9 @@ export class HostNetwork {
     return this.#judgement?.trial === undefined ? retry : Math.min(retry, PROBE_MS);
   }
 
-  async #assignment(
-    config: NetworkConfig,
-    ports: Parameters<typeof readLinks>[0],
-  ): Promise<Assignment> {
+  #assignment(config: NetworkConfig, placed: readonly Placed[]): Assignment {
     if (this.#inForce === undefined)
       return { roles: undefined, carrier: undefined, bound: undefined };
-    const placed = placeLinks(config, findLinks(config, await readLinks(ports)));
     const waited = placed.filter(({ settings }) => isWaitedFor(settings));
     const linked = waited.filter(({ link }) => link.carrier);
     const fixed = linked.find(({ settings }) => settings.addresses.length > 0);
@@ -239,13 +280,21 @@ export class HostNetwork {
   }
 
   /** Logs what cannot be done, once. */
-  #report({ waiting, obstacles }: AppliedLinks): void {
+  #report(made: AppliedLinks, addressed: AppliedStatic): void {
     const before = JSON.stringify([this.#status.waiting, this.#status.obstacles]);
+    const waiting = [
+      ...made.waiting.map((link) => ({ link, what: 'card', why: 'it is not there' })),
+      ...addressed.waiting,
+    ];
+    const obstacles = [
+      ...made.obstacles.map(({ id, why }) => ({ link: id, what: 'link', why })),
+      ...addressed.obstacles,
+    ];
     this.#say({ waiting, obstacles });
     if (JSON.stringify([waiting, obstacles]) === before) return;
     const { log } = this.#ports;
-    if (waiting.length > 0) log.info({ ev: 'network.wait', console: true, links: waiting });
-    for (const { id, why } of obstacles) log.warn({ ev: 'network.obstacle', link: id, why });
+    for (const lack of waiting) log.info({ ev: 'network.wait', console: true, ...lack });
+    for (const lack of obstacles) log.warn({ ev: 'network.obstacle', ...lack });
   }
 
   /** Changes the status, which is published with the next steps. */

@@ -3,6 +3,8 @@ import path from 'node:path';
 import { type Logger, readIfThere, writeAtomic } from '@kios/agent';
 import type { Fault } from '@kios/network-config';
 
+import type { Lack } from '../../core/network/static/model.ts';
+
 /** How the host stands to its network file, for `status` and for people. */
 export interface NetworkStatus {
   readonly v: 1;
@@ -14,10 +16,10 @@ export interface NetworkStatus {
   readonly links?: readonly string[] | undefined;
   /** Faults of the file that is there. */
   readonly faults: readonly Fault[];
-  /** Ids of links whose card is not there. */
-  readonly waiting: readonly string[];
+  /** What comes by itself: a card, a carrier, an address that is still probed. */
+  readonly waiting: readonly Lack[];
   /** What cannot be as the file says. */
-  readonly obstacles: readonly { readonly id: string; readonly why: string }[];
+  readonly obstacles: readonly Lack[];
 }
 
 /** It is no lease, and those are the files of that folder whose names end in `.json`. */

@@ -1,6 +1,8 @@
 import type { Logger } from '@kios/agent';
 import type { Rtnetlink } from '@kios/netlink';
 
+import type { LeaseFiles } from '../lease/lease-files.ts';
+
 /** What a verb does while links come up. */
 export interface Progress {
   /** End with the first address. */
@@ -11,5 +13,6 @@ export interface Progress {
 
 export interface NetworkPorts {
   readonly rtnetlink: Rtnetlink;
+  readonly files: LeaseFiles;
   readonly log: Logger;
 }

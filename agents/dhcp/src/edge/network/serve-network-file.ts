@@ -1,3 +1,8 @@
+import { createHash } from 'node:crypto';
+
+import { formatIpv6 } from '@kios/bytes';
+import { HostState, readStateIfThere } from '@kios/node-state';
+
 import { overrideOf } from '../../core/network/client-settings.ts';
 import type { FileRole } from '../../core/network/roles.ts';
 import type { Role } from '../client/supervisor.ts';
@@ -24,6 +29,14 @@ class Roles {
     this.#known.set(index, { said, role });
     return role;
   }
+}
+
+/** Makes the secret of stable addresses of what the machine is, so that they are the same after a new installation. */
+export async function stableSecret(hostFile: string): Promise<string | undefined> {
+  const host = await readStateIfThere(HostState, hostFile).catch(() => undefined);
+  if (host?.machine === undefined) return undefined;
+  const digest = createHash('sha256').update(`kios stable-privacy ${host.machine}`).digest();
+  return formatIpv6(digest.subarray(0, 16));
 }
 
 /** Carries the network file out until the signal is raised. Without a file `assign` gets undefined. */

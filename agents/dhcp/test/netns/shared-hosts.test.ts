@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 import { Lan, type Netns, requireRoot, type RunningProcess } from '@kios/testkit';
@@ -154,6 +155,22 @@ describe('a link to which others add addresses', { timeout: 90_000 }, () => {
     await client.exec('ip', 'address', 'delete', VIP, 'dev', 'eth0');
     await daemon.expect('lease.bound', 30_000);
     expect(await addressesOf(client)).toEqual([OURS]);
+  });
+});
+
+describe('a card that is renamed', { timeout: 90_000 }, () => {
+  it.concurrent('keeps its lease, which is known by the new name only', async () => {
+    await using segment = await Segment.open(OFTEN);
+    const { client, machine } = segment;
+    const daemon = machine.run('--interface=lan0');
+    await daemon.expect('lease.bound', 30_000);
+    await eventually(async () => expect(await machine.lease()).toMatchObject({ if: 'eth0' }));
+    await client.exec('ip', 'link', 'set', 'eth0', 'name', 'lan0');
+    await daemon.expect(/lease\.adopted.*lan0/, 30_000);
+    await daemon.expect(/lease\.renewed.*lan0/, 30_000);
+    expect(await addressesOf(client, 'lan0')).toEqual([OURS]);
+    expect(existsSync(machine.runFile('lan0.json'))).toBe(true);
+    expect(existsSync(machine.runFile('eth0.json'))).toBe(false);
   });
 });
 

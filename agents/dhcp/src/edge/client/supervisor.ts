@@ -145,6 +145,9 @@ export class Supervisor {
     if (served !== undefined) this.#end(served, link.index);
     if (served !== undefined && losesLease(served, role)) this.#leave(link, served, signal);
     if (role === undefined) return;
+    if (served !== undefined && keepsLease(served, link, role)) {
+      this.#moves.rename(served, link.name);
+    }
     this.#reclaim(link);
     this.#add(link, role, served, signal);
   }
@@ -336,6 +339,10 @@ export class Supervisor {
 /** With another name or hardware address it is another link to servers and to our files. */
 const isUnchanged = (served: Served, { name, mac }: Link, role: Role | undefined): boolean =>
   served.name === name && served.mac === mac && served.role === role;
+
+/** Servers know a lease by the hardware address; only our files go by the name. */
+const keepsLease = (served: Served, { name, mac }: Link, role: Role): boolean =>
+  served.name !== name && served.mac === mac && role.ipv4;
 
 const losesLease = (served: Served, role: Role | undefined): boolean =>
   served.role.ipv4 && role?.ipv4 !== true;

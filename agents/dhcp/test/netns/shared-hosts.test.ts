@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { Lan, type Netns, requireRoot, type RunningProcess } from '@kios/testkit';
+import { Lan, type Netns, requireRoot, type RunningProcess, startDnsmasq } from '@kios/testkit';
 import { addressToHex, type Rule, startScripted, Tap, u32ToHex } from '@kios/testkit/dhcp';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -70,17 +71,16 @@ class Segment implements AsyncDisposable {
     return this.lan.client;
   }
 
-  /** Plugs a second card into the network. */
-  async plug(card: string): Promise<void> {
-    const { client, server } = this.lan;
-    const peer = ['peer', 'name', 'port3', 'netns', server.name];
-    await client.exec('ip', 'link', 'add', card, 'type', 'veth', ...peer);
-    await server.exec('ip', 'link', 'set', 'port3', 'master', 'srv0', 'up');
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     return this.lan[Symbol.asyncDispose]();
   }
+}
+
+/** Plugs a second card into the network. */
+async function plug({ client, server }: Lan, card: string): Promise<void> {
+  const peer = ['peer', 'name', 'port3', 'netns', server.name];
+  await client.exec('ip', 'link', 'add', card, 'type', 'veth', ...peer);
+  await server.exec('ip', 'link', 'set', 'port3', 'master', 'srv0', 'up');
 }
 
 const has = ({ lines }: RunningProcess, event: string): boolean =>
@@ -90,7 +90,7 @@ describe('two cards on one network', { timeout: 90_000 }, () => {
   it.concurrent('the second one replies for the first one’s address, which is no conflict', async () => {
     await using segment = await Segment.open(OFTEN);
     const { lan, client, machine, tap } = segment;
-    await segment.plug('eth1');
+    await plug(segment.lan, 'eth1');
     await client.exec('ip', 'link', 'set', 'eth1', 'up');
     const second = await Tap.open(lan.server, 'port3');
     const daemon = machine.run();
@@ -102,10 +102,29 @@ describe('two cards on one network', { timeout: 90_000 }, () => {
     expect(await addressesOf(client)).toEqual([OURS]);
   });
 
+  it.concurrent('both get an address and keep it', async () => {
+    await using lan = await Lan.open(`${SERVER}/24`, '10.77.0.9/24');
+    const machine = await Machine.open(lan.client, shippedRuntime());
+    await plug(lan, 'eth1');
+    const range = '10.77.0.10,10.77.0.20,255.255.255.0,2m';
+    const server = await startDnsmasq(lan.server, { interface: 'srv0', range });
+    const daemon = machine.run('--interface=eth1');
+    await daemon.expect(/lease\.bound.*"eth0"/, 30_000);
+    await daemon.expect(/lease\.bound.*"eth1"/, 30_000);
+    await eventually(async () => {
+      const files = ['eth0', 'eth1'].map((link) => readFile(machine.runFile(`${link}.json`), 'utf8'));
+      for (const file of await Promise.all(files)) expect(file).toContain('"checked":true');
+    });
+    expect(has(daemon, 'conflict')).toBe(false);
+    expect(server.lines.join('\n')).not.toContain('DHCPDECLINE');
+    expect(await addressesOf(lan.client)).toHaveLength(1);
+    expect(await addressesOf(lan.client, 'eth1')).toHaveLength(1);
+  });
+
   it.concurrent('an address is not configured twice', async () => {
     await using segment = await Segment.open(SELDOM);
     const { client, machine } = segment;
-    await segment.plug('eth1');
+    await plug(segment.lan, 'eth1');
     const daemon = machine.run('--interface=eth1');
     await daemon.expect('lease.bound', 30_000);
     await daemon.expect(/rx\.drop.*is on eth\d already/, 30_000);

@@ -263,7 +263,7 @@ export class Client {
         signal,
       );
     } catch (err) {
-      if (!isErrno(err, 'EACCES', 'EADDRINUSE', 'EADDRNOTAVAIL')) throw err;
+      if (!isErrno(err, 'EACCES', 'EPERM', 'EADDRINUSE', 'EADDRNOTAVAIL')) throw err;
       // Renewals then go out as frames. The kernel rejects their replies with ICMP, but they arrive.
       if (!this.#degraded)
         this.#ports.log.warn({ ev: 'degrade', link: this.#link.name, step: 'udp', err });

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** Port names of representors, by which a switch in a card shows the functions of other hosts and of virtual machines. */
+/** Port names of representors, by which a card's own switch shows the functions of hosts and virtual machines. */
 const REPRESENTOR = /^(?:c\d+)?pf\d+(?:vf|sf)\d+$/;
 
 /**

@@ -54,8 +54,8 @@ export class LeaseFiles {
   }
 
   /**
-   * Reads the link's last lease. It may be of another boot, whose times mean nothing, and under another name: which card
-   * is eth0 depends on which driver is ready first.
+   * Reads the link's last lease. It may be of another boot, whose times mean nothing, and under another name: which
+   * card is eth0 depends on which driver is ready first.
    */
   async readLast(link: string, mac: string): Promise<Remembered | undefined> {
     const record = (await this.#read(this.#last(link), mac)) ?? (await this.#find(mac));
@@ -145,7 +145,7 @@ export class LeaseFiles {
     if (written) this.#log.info({ ev: 'dns.set', servers: ordered.flatMap(({ dns }) => dns) });
   }
 
-  /** Finds the last lease of a hardware address among those of other names, also where another card has the name now. */
+  /** Finds the last lease of a hardware address under other names, also where another card has the name now. */
   async #find(mac: string): Promise<StoredLease | undefined> {
     const found = readdirSync(this.folders.state).flatMap((name) => RECORD.exec(name)?.[1] ?? []);
     // The client of the other card may be renaming the file just now.

@@ -112,7 +112,9 @@ describe('two cards on one network', { timeout: 90_000 }, () => {
     await daemon.expect(/lease\.bound.*"eth0"/, 30_000);
     await daemon.expect(/lease\.bound.*"eth1"/, 30_000);
     await eventually(async () => {
-      const files = ['eth0', 'eth1'].map((link) => readFile(machine.runFile(`${link}.json`), 'utf8'));
+      const files = ['eth0', 'eth1'].map((link) =>
+        readFile(machine.runFile(`${link}.json`), 'utf8'),
+      );
       for (const file of await Promise.all(files)) expect(file).toContain('"checked":true');
     });
     expect(has(daemon, 'conflict')).toBe(false);

@@ -37,6 +37,15 @@ const isJoinable = (route: Route): boolean =>
   isV6(route.dst) &&
   route.protocol !== ROUTER_ANNOUNCEMENT &&
   (route.via !== undefined || (route.ifindex === 0 && !isReject(route)));
+const capped = (value: number | undefined, most: number): number | undefined =>
+  value === undefined || value === 0 ? undefined : Math.min(value, most);
+/** Returns the route with its metrics as the kernel keeps them. */
+const asKept = (route: Route): Route => ({
+  ...route,
+  mtu: capped(route.mtu, 65_520),
+  advmss: capped(route.advmss, 65_495),
+  initcwnd: capped(route.initcwnd, Infinity),
+});
 const nextHopOf = ({ ifindex, via }: Route): string => `${ifindex} ${via}`;
 const wordsOf = ({ priority, protocol, ...rule }: Rule): string =>
   JSON.stringify([rule.family, rule.from, rule.to, rule.table, rule.mark, rule.typeOfService]) +
@@ -233,7 +242,7 @@ export class ModelIp {
     if (isDouble) throw new Error(`EEXIST ${route.dst}`);
     if (isJoinable(route) && holders.some(isJoinable))
       this.violations.push(`joined route ${route.dst}`);
-    this.routes.push(route);
+    this.routes.push(asKept(route));
   }
 
   #replaceRoute(route: Route): void {
@@ -243,7 +252,7 @@ export class ModelIp {
     const hit = isV6(route.dst) ? (like ?? holders[0]) : holders[0];
     if (hit !== undefined && hit.protocol !== STATIC)
       this.violations.push(`replaced route ${route.dst} of ${hit.protocol}`);
-    this.routes = [...this.routes.filter((each) => each !== hit), route];
+    this.routes = [...this.routes.filter((each) => each !== hit), asKept(route)];
   }
 
   #deleteRoute(route: Route): void {

@@ -157,6 +157,32 @@ describe('a plan for addresses, routes and rules', () => {
     ]);
   });
 
+  it('another label takes the address away for a moment, and sets again what went with it', () => {
+    const file = `{ addresses: [{ 10.0.0.5/24: { label: "eth0:2" } }], routes: [
+      { to: default, via: 10.0.0.1 }, { to: 10.7.0.0/16, via: 10.0.0.1, from: 10.0.0.5 }] }`;
+    const labelled = address('10.0.0.5/24', { label: 'eth0:1' });
+    const routes = [
+      route('0.0.0.0/0', { via: '10.0.0.1' }),
+      route('10.7.0.0/16', { via: '10.0.0.1', prefsrc: '10.0.0.5' }),
+    ];
+    const start = [
+      'link eth0 promoteSecondaries',
+      'delete-address 10.0.0.5/24',
+      'set-address 10.0.0.5/24',
+    ];
+    expect(stepsOf(file, present({ addresses: [labelled], routes }))).toEqual([
+      ...start,
+      'replace-route 0.0.0.0/0',
+      'replace-route 10.7.0.0/16',
+    ]);
+    // With another address left, only the route from this one goes with it.
+    const leased = address('10.0.0.9/24', { protocol: 16 });
+    expect(stepsOf(file, present({ addresses: [labelled, leased], routes }))).toEqual([
+      ...start,
+      'replace-route 10.7.0.0/16',
+    ]);
+  });
+
   it('an address that another host has is reported', () => {
     const flags = ADDRESS_FLAG.dadFailed | ADDRESS_FLAG.tentative;
     const state = present({ addresses: [address('2001:db8::5/64', { flags })] });

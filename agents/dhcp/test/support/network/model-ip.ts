@@ -9,10 +9,10 @@ import {
   parseIp,
 } from '@kios/network-config/ip';
 
+import { STATIC } from '../../../src/core/kernel/marks.ts';
 import {
   type Present,
   type PresentLink,
-  STATIC,
   type StaticStep,
   sysctlKey,
 } from '../../../src/core/network/static/model.ts';

@@ -2,7 +2,8 @@ import type { LinkSettings } from '@kios/network-config';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { STATIC, type Part, type Configured } from '../../../src/core/network/static/model.ts';
+import { STATIC } from '../../../src/core/kernel/marks.ts';
+import type { Configured, Part } from '../../../src/core/network/static/model.ts';
 import { planStatic } from '../../../src/core/network/static/plan.ts';
 import { type Deed, deeds, settings } from '../../support/network/arbitrary-static.ts';
 import { ModelIp } from '../../support/network/model-ip.ts';

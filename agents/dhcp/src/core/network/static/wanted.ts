@@ -3,7 +3,8 @@ import type { Rule } from '@kios/netlink/rules';
 import type * as file from '@kios/network-config';
 import { broadcastOf, type Cidr, formatIp, parseCidr } from '@kios/network-config/ip';
 
-import { STATIC, type StaticLink } from './model.ts';
+import { STATIC } from '../../kernel/marks.ts';
+import type { StaticLink } from './model.ts';
 
 /** What the kernel takes 0 for in IPv6. */
 const METRIC_6 = 1024;

@@ -59,24 +59,27 @@ export class ModelIp {
   /** What the steps did to things of others. */
   readonly violations: string[] = [];
   links: PresentLink[];
-  readonly #sysctls: Map<string, string> | undefined;
+  readonly #sysctls: Map<string, string>;
+  readonly #canWrite: boolean;
   readonly #promoting = new Set<number>();
   #priority = 32_766;
 
   /** `eth0` is up, `eth1` perhaps. */
-  constructor(isUp: boolean, hasSysctls: boolean) {
+  constructor(isUp: boolean, canWrite: boolean) {
     const ipv6 = { generation: 'eui64', token: '::' } as const;
     this.links = [
       { index: 2, name: 'eth0', up: true, ipv6 },
       { index: 3, name: 'eth1', up: isUp, ipv6 },
     ];
     const values = this.links.map(({ name }) => [sysctlKey(name, 'addr_gen_mode'), '0'] as const);
-    this.#sysctls = hasSysctls ? new Map(values) : undefined;
+    this.#sysctls = new Map(values);
+    this.#canWrite = canWrite;
   }
 
   get present(): Present {
     const { links, addresses, routes, rules } = this;
-    return { links, addresses, routes, rules, sysctls: this.#sysctls };
+    const sysctls = this.#sysctls;
+    return { links, addresses, routes, rules, sysctls, canWrite: this.#canWrite };
   }
 
   readonly #isUp = (ifindex: number): boolean =>
@@ -84,7 +87,7 @@ export class ModelIp {
 
   #changeSetting(step: Extract<StaticStep, { tag: 'change-link' | 'set-sysctl' }>): void {
     if (step.tag === 'change-link') this.#changeLink(step.link.index, step.change);
-    else this.#sysctls?.set(sysctlKey(step.link, step.setting), step.value);
+    else this.#sysctls.set(sysctlKey(step.link, step.setting), step.value);
   }
 
   #changeLink(index: number, { generation, token, promoteSecondaries }: LinkChange): void {

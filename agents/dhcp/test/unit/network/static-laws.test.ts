@@ -50,8 +50,8 @@ describe('a plan for addresses, routes and rules', () => {
         deeds,
         fc.boolean(),
         fc.boolean(),
-        ([a, b, c, d], before, between, isUp, hasSysctls) => {
-          const kernel = new ModelIp(isUp, hasSysctls);
+        ([a, b, c, d], before, between, isUp, canWrite) => {
+          const kernel = new ModelIp(isUp, canWrite);
           for (const deed of before) perform(kernel, deed);
           kernel.violations.length = 0;
           apply(kernel, linksOf(a, b));

@@ -23,7 +23,8 @@ const present = (more: Partial<Present> = {}): Present => ({
   addresses: [],
   routes: [],
   rules: [],
-  sysctls: undefined,
+  sysctls: new Map(),
+  canWrite: true,
   ...more,
 });
 
@@ -274,10 +275,15 @@ describe('a plan for addresses, routes and rules', () => {
   });
 
   it('settings that cannot be written are reported', () => {
-    expect(stepsOf('{ link-local: [] }')).toEqual(['link eth0 generation']);
-    expect(lacksOf('{ accept-ra: false, ipv6-address-generation: stable-privacy }')).toEqual([
+    const sysctls = new Map([['eth0/use_tempaddr', '2']]);
+    const state = present({ sysctls, canWrite: false });
+    // What a message can do is done by one.
+    expect(stepsOf('{ link-local: [] }', state)).toEqual(['link eth0 generation']);
+    const file =
+      '{ accept-ra: false, ipv6-privacy: true, ipv6-address-generation: stable-privacy }';
+    expect(lacksOf(file, state)).toEqual([
       'setting accept_ra: it cannot be written',
-      'stable-privacy: the node has no secret',
+      'stable-privacy: the node has no secret for it',
     ]);
   });
 });

@@ -26,10 +26,12 @@ export interface Present {
   /** Of every table and type. */
   readonly routes: readonly Route[];
   readonly rules: readonly Rule[];
-  /** Values of IPv6 by link and setting; undefined where they cannot be read. */
-  readonly sysctls: Sysctls | undefined;
+  /** Values of IPv6's settings, and whether they can be written. */
+  readonly sysctls: Sysctls;
+  readonly canWrite: boolean;
 }
 
+/** Values by link and setting. */
 export type Sysctls = ReadonlyMap<string, string>;
 export const sysctlKey = (link: string, setting: string): string => `${link}/${setting}`;
 

@@ -152,9 +152,11 @@ describe('a network file', () => {
     expect(await show('route', 'show', 'default')).toContain(`via ${ADDRESS}`);
     const daemon = host.start('run');
     await daemon.expect('network.file', 15_000);
-    // The rule comes back when somebody takes it away.
-    await show('-6', 'rule', 'flush', 'proto', '107');
-    await eventually(async () => expect(await show('-6', 'rule')).toContain('lookup 77'));
+    // The first times perhaps because of other events just after the start, the last surely because of the rule's own.
+    for (let times = 0; times < 6; times += 1) {
+      await show('-6', 'rule', 'flush', 'proto', '107');
+      await eventually(async () => expect(await show('-6', 'rule')).toContain('lookup 77'));
+    }
     expect(await show('-6', 'route', 'show', 'table', '77')).toContain('via 2001:db8:77::1');
     await host.write(BOTH);
     await daemon.expect('lease.bound', 15_000);

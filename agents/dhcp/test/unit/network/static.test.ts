@@ -204,6 +204,15 @@ describe('a plan for addresses, routes and rules', () => {
     expect(stepsOf(file, free)).toEqual(['add-route ::/0']);
   });
 
+  it('a default route of the file comes before that of the lease', () => {
+    const file = `{ dhcp4: true, addresses: [10.1.0.5/24], routes: [{ to: default, via: 10.1.0.1 }] }`;
+    const leased = route('0.0.0.0/0', { via: '10.0.0.1', protocol: 16 });
+    const state = present({ addresses: [address('10.1.0.5/24')], routes: [leased] });
+    const { steps, obstacles } = planStatic(configured(file), state);
+    expect(obstacles).toEqual([]);
+    expect(steps).toMatchObject([{ tag: 'add-route', route: { dst: '0.0.0.0/0', metric: 99 } }]);
+  });
+
   it('a gateway in the network of a lease waits for the lease', () => {
     const file = '{ dhcp4: true, routes: [{ to: 10.7.0.0/16, via: 10.0.0.9 }] }';
     expect(lacksOf(file)).toEqual(['wait: route 10.7.0.0/16: nothing leads to 10.0.0.9 yet']);

@@ -74,11 +74,11 @@ export class Scene6 implements AsyncDisposable {
     return Math.max(64, this.#program.minValidSeconds);
   }
 
-  /** Starts the server. It knows the leases of earlier ones. */
-  async serve(settings: Partial<Dhcp6Settings> = {}): Promise<void> {
+  /** Starts the server, and a router that tells of it. It knows the leases of earlier ones. */
+  async serve(settings: Partial<Dhcp6Settings> = {}, announced = true): Promise<void> {
     const all = { ...SETTINGS, folder: this.#leases, ...settings };
     this.#running = await this.#program.start(this.#lan.server, all);
-    if (!this.#program.announces) {
+    if (announced && !this.#program.announces) {
       await this.announce(all.stateful ? { managed: true } : { other: true });
     }
   }
@@ -86,6 +86,12 @@ export class Scene6 implements AsyncDisposable {
   async announce(announcement: Announcement): Promise<void> {
     if (this.#router === undefined) this.#router = await Radvd.start(this.server, announcement);
     else await this.#router.announce(announcement);
+  }
+
+  /** Ends the router without a last word. */
+  async killRouter(): Promise<void> {
+    await this.#router?.stop('SIGKILL');
+    this.#router = undefined;
   }
 
   async stopServing(): Promise<void> {

@@ -13,7 +13,8 @@ const OTHER_DNS = `${NETWORK}::54`;
 beforeEach(requireRoot);
 beforeAll(buildAgent, 60_000);
 
-const resolverOf = ({ machine }: Scene6): Promise<string> => readText(machine.runFile('resolv.conf'));
+const resolverOf = ({ machine }: Scene6): Promise<string> =>
+  readText(machine.runFile('resolv.conf'));
 
 describe('what routers announce', { timeout: 180_000 }, () => {
   it.concurrent('is in resolv.conf, with addresses that are the kernel’s', async ({ expect }) => {

@@ -58,7 +58,7 @@ export class RouterListener {
   }
 
   setFlags(flags: RouterFlags | undefined): void {
-    const { received, managed, other } = flags ?? {};
+    const { managed, other } = flags ?? {};
     const before = this.#flags;
     this.#flags = flags;
     if (before?.managed === managed && before?.other === other) return;

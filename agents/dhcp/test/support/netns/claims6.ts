@@ -43,11 +43,13 @@ async function checkStateful(scene: Scene6): Promise<void> {
   const resolver = await readText(scene.machine.runFile('resolv.conf'));
   expect(resolver).toContain(`nameserver ${NETWORK}::53\n`);
   expect(resolver).toContain('search example.org\n');
-  const record = await recordOf(scene);
-  expect(record).toMatchObject({ state: 'bound', dns: [`${NETWORK}::53`] });
-  expect(record.addresses.map(({ address }) => `${address}/128`)).toEqual(
-    await leasedOf(scene.client),
-  );
+  await eventually(async () => {
+    const record = await recordOf(scene);
+    expect(record).toMatchObject({ state: 'bound', dns: [`${NETWORK}::53`] });
+    expect(record.addresses.map(({ address }) => `${address}/128`)).toEqual(
+      await leasedOf(scene.client),
+    );
+  });
 }
 
 async function checkRapid(scene: Scene6): Promise<void> {
@@ -69,7 +71,9 @@ async function checkStateless(scene: Scene6): Promise<void> {
   });
   expect(scene.count('solicit')).toBe(0);
   expect(await leasedOf(scene.client)).toEqual([]);
-  expect(await recordOf(scene)).toMatchObject({ state: 'informed', addresses: [] });
+  await eventually(async () => {
+    expect(await recordOf(scene)).toMatchObject({ state: 'informed', addresses: [] });
+  });
 }
 
 async function checkRenew(scene: Scene6): Promise<void> {

@@ -199,7 +199,7 @@ export class Dhcp6 implements Disposable {
     if (this.#socket !== undefined || this.#linkLocal === undefined) return this.#socket;
     this.#socket = new Socket6(this.#link, this.#linkLocal);
     const duid = toHex(this.#duid.bytes);
-    this.#ports.log.info({ ev: 'dhcp6.start', link: this.#link.name, duid });
+    this.#ports.log.info({ ev: 'dhcp6.start', console: true, link: this.#link.name, duid });
     this.#receive(this.#socket);
     return this.#socket;
   }

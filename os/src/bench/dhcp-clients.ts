@@ -101,8 +101,8 @@ export async function debianClients(
 const OURS = ['run', '--interface=eth0', '--run-dir=/mnt/run', '--state-dir=/mnt/state'];
 
 /**
- * Returns our client in three ways to an address of IPv4, or in two to one of IPv6. The first of each, named plainly, is
- * what ships: it uses rapid commit.
+ * Returns our client in three ways to an address of IPv4, or in two to one of IPv6. The first of each, with the plain
+ * name, is what ships: it uses rapid commit.
  */
 export function ourClients(
   image: Pick<DhcpClient, 'root' | 'env' | 'imageBytes'>,

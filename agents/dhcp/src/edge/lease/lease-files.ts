@@ -17,6 +17,9 @@ export interface Folders {
   readonly state: string;
 }
 
+/** Folder of the files of DHCPv6. Without a server of DHCPv6 there is none. */
+export const FOLDER6 = 'v6';
+
 /** Where a link's name servers come from, in the order in which they are preferred. RFC 8106 §5.3.1. */
 const SOURCES = ['file', 'dhcp', 'dhcp6', 'routers'] as const;
 type Source = (typeof SOURCES)[number];
@@ -40,7 +43,8 @@ export class LeaseFiles {
   static async open(folders: Folders, bootId: string, log: Logger): Promise<LeaseFiles> {
     const both = [folders.run, folders.state];
     for (const folder of both) mkdirSync(folder, { recursive: true, mode: 0o755 });
-    await Promise.all(both.map(removeStaleTemps));
+    const all = [...both, ...both.map((folder) => path.join(folder, FOLDER6))];
+    await Promise.all(all.map(removeStaleTemps));
     return new LeaseFiles(folders, bootId, log);
   }
 

@@ -14,11 +14,9 @@ import type { Lease6 } from '../../core/v6/lease/lease.ts';
 import type { OtherConfig } from '../../core/v6/lease/other-config.ts';
 import { fromRecord6, toRecord6 } from '../../core/v6/lease/record.ts';
 import { readClocks } from '../kernel/clock.ts';
-import type { LeaseFiles } from '../lease/lease-files.ts';
+import { FOLDER6, type LeaseFiles } from '../lease/lease-files.ts';
 
 const RETRY_MS = 5000;
-/** Folder of the files of DHCPv6. Without a server of DHCPv6 there is none. */
-export const FOLDER = 'v6';
 
 /**
  * The DHCPv6 files of one link: for other programs, and for the next boot. A full or read-only disk must neither cost
@@ -68,11 +66,11 @@ export class LeaseFiles6 {
   }
 
   get #running(): string {
-    return path.join(this.#files.folders.run, FOLDER, `${this.#link.name}.json`);
+    return path.join(this.#files.folders.run, FOLDER6, `${this.#link.name}.json`);
   }
 
   get #last(): string {
-    return path.join(this.#files.folders.state, FOLDER, `${this.#link.name}.json`);
+    return path.join(this.#files.folders.state, FOLDER6, `${this.#link.name}.json`);
   }
 
   async #write(record: Lease6Record, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
-import { requireRoot } from '@kios/testkit';
+import { requireRoot, startDnsmasq } from '@kios/testkit';
 import { kea6 } from '@kios/testkit/dhcp';
 import { beforeAll, beforeEach, describe, it } from 'vitest';
 
-import { buildAgent, eventually } from '../support/netns/agent.ts';
+import { addressesOf, buildAgent, eventually } from '../support/netns/agent.ts';
 import { globalsOf, leasedOf, readText } from '../support/netns/network6.ts';
 import { NETWORK, Scene6 } from '../support/netns/scene6.ts';
 
@@ -91,6 +91,31 @@ describe('what routers announce', { timeout: 180_000 }, () => {
     const daemon = scene.machine.run('--dhcp6=on');
     await daemon.expect('lease6.bound', 40_000);
     expect(await leasedOf(scene.client)).toHaveLength(1);
+  });
+
+  it.concurrent('comes beside what a server of IPv4 gives', async ({ expect }) => {
+    await using scene = await Scene6.open(kea6);
+    await scene.server.exec('ip', 'address', 'add', '10.77.0.1/24', 'dev', 'srv0');
+    await startDnsmasq(scene.server, {
+      interface: 'srv0',
+      range: '10.77.0.10,10.77.0.20,255.255.255.0,2m',
+      options: ['6,10.77.0.53', '119,v4.example'],
+    });
+    await scene.serve({}, false);
+    await scene.announce({ prefix: PREFIX, managed: true, dns: [OTHER_DNS] });
+    const daemon = scene.machine.run();
+    await daemon.expect('lease.bound');
+    await daemon.expect('lease6.bound');
+    await eventually(async () => {
+      expect(await resolverOf(scene)).toBe(
+        `# kios-dhcp eth0\nnameserver 10.77.0.53\nnameserver ${DNS}\nnameserver ${OTHER_DNS}\n` +
+          'search v4.example example.org\n',
+      );
+    });
+    expect(await addressesOf(scene.client)).toHaveLength(1);
+    await eventually(async () => {
+      expect(await globalsOf(scene.client)).toHaveLength(2);
+    });
   });
 
   it.concurrent('is all that a one-shot has in a network without IPv4', async ({ expect }) => {

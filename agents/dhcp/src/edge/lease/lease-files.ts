@@ -77,9 +77,9 @@ export class LeaseFiles {
     await this.#writeResolvConf();
   }
 
-  /** Removes the name servers of the link's lease from resolv.conf. */
-  async dropResolver(link: string): Promise<void> {
-    if (this.#resolvers.delete(keyOf('dhcp', link))) await this.#writeResolvConf();
+  /** Removes what the source had for the link from resolv.conf. */
+  async dropResolver(link: string, source: Source = 'dhcp'): Promise<void> {
+    if (this.#resolvers.delete(keyOf(source, link))) await this.#writeResolvConf();
   }
 
   async publishLease(record: StoredLease): Promise<void> {
@@ -104,9 +104,13 @@ export class LeaseFiles {
     await this.forget(from);
   }
 
-  /** Returns whether the link has a lease for others to read. */
+  /** Returns whether the link has a lease for others to read, of either family. */
   hasRunning(link: string): boolean {
-    return existsSync(this.#running(link));
+    return existsSync(this.#running(link)) || this.hasRunning6(link);
+  }
+
+  hasRunning6(link: string): boolean {
+    return existsSync(path.join(this.folders.run, FOLDER6, `${link}.json`));
   }
 
   /** Removes the lease for other programs. Its address stays known, to ask for it again. */

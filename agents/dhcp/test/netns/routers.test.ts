@@ -40,8 +40,10 @@ describe('what routers announce', { timeout: 180_000 }, () => {
     await eventually(async () => {
       expect(await globalsOf(scene.client)).toHaveLength(1);
     }, 30_000);
+    const before = scene.solicitations;
     const daemon = scene.machine.run();
     await daemon.expect('router.dns', 20_000);
+    expect(scene.solicitations).toBeGreaterThan(before);
     expect(await resolverOf(scene)).toContain(`nameserver ${DNS}\n`);
   });
 

@@ -196,9 +196,9 @@ export class Dhcp6 implements Disposable {
   }
 
   async #publish(lease: Lease6 | undefined, config: OtherConfig): Promise<void> {
-    await this.#publishResolver(config);
     const ntp = this.#options.useNtp ? config.ntp : [];
     await this.#files.publish(lease, { ...config, ntp }, this.#signal);
+    await this.#publishResolver(config);
   }
 
   async #publishResolver({ dns, search: all }: OtherConfig): Promise<void> {

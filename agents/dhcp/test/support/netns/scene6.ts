@@ -87,6 +87,12 @@ export class Scene6 implements AsyncDisposable {
     else await this.#router.announce(announcement);
   }
 
+  /** Counts the solicitations that the router has seen. */
+  get solicitations(): number {
+    return (this.#router?.process.lines ?? []).filter((line) => line.includes('received RS'))
+      .length;
+  }
+
   /** Ends the router without a last word. */
   async killRouter(): Promise<void> {
     await this.#router?.stop('SIGKILL');

@@ -118,7 +118,7 @@ func (l *Links) index(name string) (int32, bool) {
 
 func (l *Links) set(name string, index int32) {
 	setting := filepath.Join(l.conf, name, "accept_ra")
-	if l.isGiven(name) {
+	if l.isGiven(name, "accept_ra") {
 		return
 	}
 	value := refuse
@@ -130,14 +130,26 @@ func (l *Links) set(name string, index int32) {
 		return // no IPv6 on this link, or not yet
 	}
 	l.done[index] = true
-	if err != nil {
+	if err := errors.Join(err, l.refuseRedirects(name)); err != nil {
 		l.failures(name, err)
 	}
 }
 
-func (l *Links) isGiven(name string) bool {
+// refuseRedirects gives a link that is older than the setting of the default what later ones get from it.
+func (l *Links) refuseRedirects(name string) error {
+	if l.isGiven(name, "accept_redirects") {
+		return nil
+	}
+	err := sysctl.Write(filepath.Join(l.conf, name, "accept_redirects"), refuse)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (l *Links) isGiven(name, setting string) bool {
 	const folder = "net/ipv6/conf/"
 	return slices.ContainsFunc([]string{name, "default"}, func(of string) bool {
-		return slices.Contains(l.given, folder+of+"/accept_ra")
+		return slices.Contains(l.given, folder+of+"/"+setting)
 	})
 }

@@ -48,16 +48,23 @@ func (m *machine) addSetting(name string) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		m.Fatal(err)
 	}
-	if err := os.WriteFile(dir+"/accept_ra", []byte("1\n"), 0o644); err != nil {
-		m.Fatal(err)
+	for _, setting := range []string{"accept_ra", "accept_redirects"} {
+		if err := os.WriteFile(filepath.Join(dir, setting), []byte("1\n"), 0o644); err != nil {
+			m.Fatal(err)
+		}
 	}
 }
 
 func (m *machine) expect(name, want string) {
 	m.Helper()
-	text, err := os.ReadFile(filepath.Join(m.conf, name, "accept_ra"))
+	m.expectSetting(name, "accept_ra", want)
+}
+
+func (m *machine) expectSetting(name, setting, want string) {
+	m.Helper()
+	text, err := os.ReadFile(filepath.Join(m.conf, name, setting))
 	if got := strings.TrimSpace(string(text)); got != want {
-		m.Errorf("%s: accept_ra is %q (%v), want %q", name, got, err, want)
+		m.Errorf("%s: %s is %q (%v), want %q", name, setting, got, err, want)
 	}
 }
 
@@ -71,6 +78,21 @@ func TestOnlyHardwareLinksBelieve(t *testing.T) {
 	m.setAll()
 	for name, want := range map[string]string{"lo": "0", "eth0": "2", "cni0": "0", "veth1": "0"} {
 		m.expect(name, want)
+	}
+	if len(m.failed) != 0 {
+		t.Error(m.failed)
+	}
+}
+
+func TestNoLinkThatIsOlderThanTheDefaultAcceptsRedirects(t *testing.T) {
+	m := newMachine(t, "net/ipv6/conf/eth1/accept_redirects")
+	for index, name := range []string{"lo", "eth0", "eth1", "cni0"} {
+		m.addLink(name, index+1, name != "cni0")
+		m.addSetting(name)
+	}
+	m.setAll()
+	for name, want := range map[string]string{"lo": "0", "eth0": "0", "eth1": "1", "cni0": "0"} {
+		m.expectSetting(name, "accept_redirects", want)
 	}
 	if len(m.failed) != 0 {
 		t.Error(m.failed)

@@ -1,9 +1,9 @@
 import { toHex } from '@kios/bytes';
 import { openRtnetlink } from '@kios/netlink';
 
-import { foreignAddresses, isCandidate } from '../core/kernel/links.ts';
+import { isCandidate, isOthers } from '../core/kernel/links.ts';
 import type { LinkFlags } from '../core/settings/flags.ts';
-import { isHardware } from '../edge/client/supervisor.ts';
+import { isHardware } from '../edge/kernel/hardware.ts';
 import { clientOptions, readConfig } from '../edge/settings/config.ts';
 
 /** Returns what the configuration means for each present link. Needs no capability. */
@@ -19,7 +19,7 @@ export async function describePlan(flags: LinkFlags): Promise<object> {
       const { identity } = policy;
       const { metric } = plan;
       const clientId = identity.clientId && toHex(identity.clientId);
-      const foreign = foreignAddresses(link, addresses).length > 0;
+      const foreign = isOthers(link, addresses, false);
       return { link: link.name, foreign, ...settings, metric, ...identity, clientId };
     });
     return { interface: flags.interface, links: plans };

@@ -3,8 +3,9 @@ import { type Link, openRtnetlink, type Rtnetlink } from '@kios/netlink';
 
 import { isCandidate } from '../core/kernel/links.ts';
 import type { LinkFlags } from '../core/settings/flags.ts';
-import { isHardware, type Role, Supervisor } from '../edge/client/supervisor.ts';
+import { type Role, Supervisor } from '../edge/client/supervisor.ts';
 import { readBootId } from '../edge/kernel/clock.ts';
+import { isHardware } from '../edge/kernel/hardware.ts';
 import { requireCapabilities } from '../edge/kernel/require-capabilities.ts';
 import { LeaseFiles } from '../edge/lease/lease-files.ts';
 import { followNetworkFile } from '../edge/network/follow-network-file.ts';

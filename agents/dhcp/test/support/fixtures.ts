@@ -60,6 +60,8 @@ export const KEEP: Policy = {
   fallbackLeaseSeconds: 0,
   ipv6Mostly: false,
   strictRfc: false,
+  allowServers: [],
+  denyServers: [],
 };
 export const DROP: Policy = { ...KEEP, onExpire: 'drop' };
 

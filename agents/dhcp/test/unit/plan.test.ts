@@ -6,7 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { type BoundLease, UNKNOWN_NETWORK } from '../../src/core/client/model.ts';
 import { fromRecord, StoredLease, toRecord } from '../../src/core/client/record.ts';
 import { missingCapabilities } from '../../src/core/kernel/capabilities.ts';
-import { foreignAddresses, isCandidate, isKernelConfigured } from '../../src/core/kernel/links.ts';
+import {
+  foreignAddresses,
+  isCandidate,
+  isKernelConfigured,
+  isOthers,
+} from '../../src/core/kernel/links.ts';
 import { isInUse, planLease, planRemoval } from '../../src/core/kernel/plan.ts';
 import { type Change, OURS, type Present } from '../../src/core/kernel/present.ts';
 import { type Lease, readLease } from '../../src/core/lease/lease.ts';
@@ -302,6 +307,21 @@ describe('the choice of links', () => {
     expect(foreignAddresses(LINK, [address({ protocol: 0 })])).toHaveLength(1);
     expect(foreignAddresses(LINK, [address()])).toEqual([]);
     expect(foreignAddresses(LINK, [address({ protocol: 0, scope: 253 })])).toEqual([]);
+  });
+
+  it.each([
+    ['without an address', [], false, false],
+    ["with a person's address", [address({ protocol: 0 })], false, true],
+    ['with ours and a virtual one', [address(), address({ protocol: 0 })], false, false],
+    ['with a virtual one, and a lease of this boot', [address({ protocol: 0 })], true, false],
+    [
+      "with a person's address, and ours on another link",
+      [address({ protocol: 0 }), address({ ifindex: 3 })],
+      false,
+      true,
+    ],
+  ] as const)("a link %s is others': %s, %s, %s", (_name, addresses, isKnown, expected) => {
+    expect(isOthers(LINK, addresses, isKnown)).toBe(expected);
   });
 
   it.each([

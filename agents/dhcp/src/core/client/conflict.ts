@@ -9,7 +9,7 @@ import {
   type State,
   type Step,
 } from './model.ts';
-import { advanceWatch, settledWatch, startWatch, type Watch } from './watch.ts';
+import { advanceWatch, dismissDoubt, settledWatch, startWatch, type Watch } from './watch.ts';
 import { yieldAddress } from './yielding.ts';
 
 /** Begins or ends the watch that the state needs, then sends the probe or announcement that is due. */
@@ -17,6 +17,10 @@ export function detectConflicts(state: State, event: Event, policy: Policy): Ste
   const watch = watchFor(state, event, policy);
   const watching = watch === state.memory.watch ? state : withMemory(state, { watch });
   if (watch?.doubt !== undefined && event.now >= watch.doubt.until) {
+    // The claim may have been there before its link was known as one of this host.
+    if (policy.surroundings?.macs.has(watch.doubt.mac) === true) {
+      return [withMemory(watching, { watch: dismissDoubt(watch, watch.doubt.mac) }), []];
+    }
     return yieldAddress(watching, watch.address, watch.doubt.mac, event, policy);
   }
   if (watch?.dueAt === undefined || event.now < watch.dueAt) return [watching, []];

@@ -9,10 +9,12 @@ import {
   type Handlers,
   type Memory,
   type Policy,
+  reportDropped,
   type State,
   type Step,
 } from './model.ts';
 import { onArp } from './neighbours.ts';
+import { isPermitted } from './permitted.ts';
 import { BOUND, expire, EXTENDING } from './renewing.ts';
 import { onDisturbed, repairIfDue } from './repair.ts';
 import type { Reply } from './replies.ts';
@@ -99,5 +101,8 @@ function react(kind: 'carrier' | 'timer', state: State, event: Event, policy: Po
 /** Replies count only in the exchange under way. */
 function onReply(state: State, reply: Reply, event: Event, policy: Policy): Step {
   if (!('cycle' in state) || reply.message.xid !== state.cycle.xid) return [state, []];
+  if (!isPermitted(state, reply, policy)) {
+    return [state, [reportDropped(reply, 'its server is not allowed')]];
+  }
   return HANDLERS[state.tag][reply.kind]?.(state, reply, event, policy) ?? [state, []];
 }

@@ -1,7 +1,7 @@
 import { type Address, ARPHRD_ETHER, type Link } from '@kios/netlink';
 
 import { STATIC } from './marks.ts';
-import { OURS } from './present.ts';
+import { isLeased, OURS } from './present.ts';
 
 /** The links to serve: those named, or all that are hardware. */
 export type Choice =
@@ -31,6 +31,15 @@ export function foreignAddresses(link: Link, addresses: readonly Address[]): Add
       protocol !== STATIC &&
       scope === SCOPE_UNIVERSE,
   );
+}
+
+/**
+ * Returns whether others have configured the link. One on which a lease of ours is in use, or `isKnown` from the files
+ * of this boot, stays ours whatever others add to it.
+ */
+export function isOthers(link: Link, addresses: readonly Address[], isKnown: boolean): boolean {
+  const isOurs = addresses.some((each) => each.ifindex === link.index && isLeased(each));
+  return !isKnown && !isOurs && foreignAddresses(link, addresses).length > 0;
 }
 
 /** Returns whether the command line makes the kernel configure the link by DHCP: `ip=dhcp`, `ip=…:eth0:dhcp`. */

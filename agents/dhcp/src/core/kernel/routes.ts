@@ -26,8 +26,6 @@ export function planRoutes(lease: Lease, present: Present, policy: PlanPolicy): 
   const decisions = wanted.map((route) => decide(route, present));
   const kept = new Set(decisions.flatMap(({ keeps }) => keeps ?? []));
   const changes = decisions.flatMap(({ change }) => change ?? []);
-  const isThrough = (change: Change): boolean =>
-    change.tag === 'set-route' && change.route.via !== undefined;
   return [
     ...skipped,
     ...changes.filter((change) => !isThrough(change)),
@@ -35,6 +33,9 @@ export function planRoutes(lease: Lease, present: Present, policy: PlanPolicy): 
     ...changes.filter(isThrough),
   ];
 }
+
+const isThrough = (change: Change): boolean =>
+  change.tag === 'set-route' && change.route.via !== undefined;
 
 /** Returns the deletions of our routes, but not of those that stay. */
 export function removeRoutes(

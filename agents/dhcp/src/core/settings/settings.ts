@@ -13,6 +13,11 @@ const ClientId = v.pipe(
   ),
 );
 
+const Servers = v.pipe(
+  v.array(v.pipe(v.string(), v.ipv4('it must be the IPv4 address of a server'))),
+  v.readonly(),
+);
+
 /** Code to type. */
 const OptionTypes = v.record(
   v.pipe(
@@ -30,6 +35,13 @@ type Part = 'client' | 'plan';
  * in kebab case, its flag, and `of` puts it into the policies of the parts that heed it.
  */
 export const SETTINGS = {
+  allowServers: {
+    flag: 'allow-server',
+    schema: Servers,
+    default: [],
+    describe: 'Server whose replies count, option 54 or else the sender; without any, all do',
+    of: ['client'],
+  },
   arp: {
     schema: v.picklist(['full', 'fast', 'none']),
     default: 'fast',
@@ -54,6 +66,13 @@ export const SETTINGS = {
     describe:
       'Use DHCPv6: never, as routers say, also where no router speaks, or whatever they say',
     of: [],
+  },
+  denyServers: {
+    flag: 'deny-server',
+    schema: Servers,
+    default: [],
+    describe: 'Server whose replies do not count, by option 54 or the sender',
+    of: ['client'],
   },
   dns: { schema: v.boolean(), default: true, describe: 'Write resolv.conf', of: [] },
   fallbackLeaseSeconds: {

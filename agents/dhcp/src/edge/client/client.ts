@@ -1,6 +1,6 @@
 import { DecodeError } from '@kios/bytes';
 import type { Link } from '@kios/netlink';
-import { isErrno, openBootTimer } from '@kios/syscall';
+import { isErrno, openBootTimer, SyscallError } from '@kios/syscall';
 
 import { step, wakeTime } from '../../core/client/machine.ts';
 import {
@@ -12,6 +12,7 @@ import {
   RX_DROP,
   type State,
 } from '../../core/client/model.ts';
+import { heededNeighbours } from '../../core/client/neighbours.ts';
 import type { Remembered } from '../../core/client/record.ts';
 import { acceptReply, type Incoming } from '../../core/client/replies.ts';
 import { adopt, begin, resumeKept } from '../../core/client/start.ts';
@@ -24,16 +25,18 @@ import { bootTime } from '../kernel/clock.ts';
 import { Configurator } from '../kernel/configurator.ts';
 import { Trace } from '../report/trace.ts';
 import { ArpSocket } from '../sockets/arp-socket.ts';
-import { DhcpSocket, isPassing } from '../sockets/dhcp-socket.ts';
+import { DhcpSocket } from '../sockets/dhcp-socket.ts';
 import { Drops, receiveAll } from '../sockets/receivers.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { Mailbox } from './mailbox.ts';
+import type { OwnLinks } from './own-links.ts';
 
 /** The DHCP client of one link: feeds the state machine and carries out its effects. */
 export class Client {
   readonly #link: Link;
   readonly #options: ClientOptions;
   readonly #ports: ClientPorts;
+  readonly #ownLinks: OwnLinks;
   readonly #mailbox = new Mailbox<Input>();
   readonly #bound = Promise.withResolvers<void>();
   readonly #configurator: Configurator;
@@ -44,11 +47,12 @@ export class Client {
   #arp: ArpSocket | undefined;
   #degraded = false;
 
-  constructor(link: Link, options: ClientOptions, ports: ClientPorts) {
+  constructor(link: Link, options: ClientOptions, ports: ClientPorts, ownLinks: OwnLinks) {
     this.#link = link;
     this.#options = options;
     this.#policy = options.policy;
     this.#ports = ports;
+    this.#ownLinks = ownLinks;
     this.#configurator = new Configurator(link, options, ports);
     this.#drops = {
       malformed: new Drops(ports.log, link.name, 'info'),
@@ -92,13 +96,16 @@ export class Client {
         const input = await this.#mailbox.take(signal);
         if (input === undefined) break;
         if (input.tag === 'timer') this.#rename();
-        const [next, effects] = step(state, withEntropy(input), this.#policy);
+        const surroundings = this.#ownLinks.around(this.#link.name);
+        const policy = { ...this.#policy, surroundings };
+        const [next, effects] = step(state, withEntropy(input), policy);
         state = next;
         for (const effect of effects) await this.#perform(effect, state, signal);
         this.#attend(state, signal);
       }
     } finally {
       this.#arp?.[Symbol.dispose]();
+      this.#ownLinks.release(this.#link.name);
       trace.flush();
     }
   }
@@ -130,6 +137,7 @@ export class Client {
     const now = bootTime();
     const runs = isInUse(held, present, now);
     if (!runs && policy.onExpire === 'drop') return this.#start(present, running);
+    this.#ownLinks.claim(held.lease.address, name);
     await this.#configurator.adopt(running, present);
     log.info({ ev: 'lease.adopted', link: name, address: held.lease.address, expired: !runs });
     this.#bound.resolve();
@@ -179,12 +187,14 @@ export class Client {
       case 'arp':
         return this.#sendArp(effect.packet, state, signal);
       case 'bind':
+        this.#ownLinks.claim(effect.held.lease.address, this.#link.name);
         await configurator.bind(effect.held, effect.previous);
         this.#listen(effect.held, signal);
         await configurator.publish(effect.held, state, signal);
         return this.#bound.resolve();
       case 'unbind':
-        return configurator.unbind();
+        await configurator.unbind();
+        return this.#ownLinks.release(this.#link.name);
       case 'repair':
         return configurator.repair(effect.held);
       case 'remember':
@@ -204,34 +214,38 @@ export class Client {
   #send({ message, target }: Extract<Effect, { tag: 'send' }>, { memory }: State): void {
     const { log } = this.#ports;
     const link = this.#link.name;
-    this.#unlessPassing(() => this.#socket?.send(message, target, memory.network.serverMac));
+    this.#tried(() => this.#socket?.send(message, target, memory.network.serverMac));
     const type = message.options.get(OPTIONS.messageType);
     log.debug({ ev: 'tx', link, type, xid: message.xid.toString(16), target });
   }
 
   #sendArp(packet: ArpPacket, state: State, signal: AbortSignal): void {
     this.#attend(state, signal);
-    this.#unlessPassing(() => this.#arp?.send(packet));
+    this.#tried(() => this.#arp?.send(packet));
   }
 
-  /** Ignores failures on a link that is down for now: the message is sent again anyway. */
-  #unlessPassing(send: () => void): void {
+  /**
+   * Reports a failure, whose cause may pass: the message is sent again anyway. Besides a link that is down for now,
+   * packet filters, programs of BPF and routes refuse packets, with whatever error they choose.
+   */
+  #tried(send: () => void): void {
     try {
       send();
     } catch (err) {
-      if (!isPassing(err)) throw err;
+      if (!(err instanceof SyscallError)) throw err;
       this.#ports.log.warn({ ev: 'tx.fail', link: this.#link.name, err });
     }
   }
 
   /** Listens for other hosts that claim our address, or the one that is offered. */
-  #attend({ memory: { watch, held } }: State, signal: AbortSignal): void {
-    const neighbour = held?.lease.gateways[0];
-    if (this.#arp?.serves(watch?.address, neighbour) ?? watch === undefined) return;
+  #attend(state: State, signal: AbortSignal): void {
+    const { watch } = state.memory;
+    const neighbours = heededNeighbours(state);
+    if (this.#arp?.serves(watch?.address, neighbours) ?? watch === undefined) return;
     this.#arp?.[Symbol.dispose]();
     this.#arp = undefined;
     if (watch === undefined) return;
-    const socket = new ArpSocket(this.#link.index, watch.address, neighbour);
+    const socket = new ArpSocket(this.#link.index, watch.address, neighbours);
     this.#arp = socket;
     this.#follow(async () => {
       this.#offer({ tag: 'arp', packet: await socket.receive(signal) });
@@ -249,7 +263,7 @@ export class Client {
         signal,
       );
     } catch (err) {
-      if (!isErrno(err, 'EACCES', 'EADDRINUSE', 'EADDRNOTAVAIL')) throw err;
+      if (!isErrno(err, 'EACCES', 'EPERM', 'EADDRINUSE', 'EADDRNOTAVAIL')) throw err;
       // Renewals then go out as frames. The kernel rejects their replies with ICMP, but they arrive.
       if (!this.#degraded)
         this.#ports.log.warn({ ev: 'degrade', link: this.#link.name, step: 'udp', err });

@@ -44,6 +44,11 @@ export class LeaseMoves {
     this.#run(former, () => moveLease({ index, name: former.name }, to, this.#ports));
   }
 
+  /** The link has another name: its lease is known by that one from now on. */
+  rename(former: Former, name: string): void {
+    this.#run(former, () => this.#ports.files.move(former.name, name, former.mac));
+  }
+
   /** The link is gone. If it was a bridge, its port asks for the address again. */
   withdraw(former: Former): void {
     const { rtnetlink, files } = this.#ports;

@@ -1,10 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-
 import { sleep } from '@kios/agent';
 import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
-import { isErrno } from '@kios/syscall';
 
-import { foreignAddresses, isKernelConfigured } from '../../core/kernel/links.ts';
 import { isLeased } from '../../core/kernel/present.ts';
 import { isTaker } from '../../core/kernel/successor.ts';
 import type { Override } from '../../core/network/client-settings.ts';
@@ -13,8 +9,10 @@ import { isPassingMac } from '../settings/identity.ts';
 import type { Client6 } from '../v6/client6.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { Client } from './client.ts';
+import { kernelAddress, stopped, type Watched, whileOthers } from './foreign-link.ts';
 import { LeaseMoves } from './lease-moves.ts';
 import { lockLink } from './link-lock.ts';
+import { OwnLinks } from './own-links.ts';
 import { serve6 } from './serve6.ts';
 
 const METRIC = { first: 100, step: 10 } as const;
@@ -47,7 +45,7 @@ export interface Supervision {
   readonly onBound: (link: string) => void;
 }
 
-interface Served {
+interface Served extends Watched {
   readonly name: string;
   readonly mac: string;
   readonly metric: number;
@@ -68,6 +66,7 @@ export class Supervisor {
   /** Bridges and bonds that others made and put a served link into, by index. */
   readonly #followed = new Map<number, Role>();
   readonly #moves: LeaseMoves;
+  readonly #ownLinks = new OwnLinks();
   readonly #failed = Promise.withResolvers<never>();
 
   constructor(supervision: Supervision, ports: ClientPorts) {
@@ -84,7 +83,9 @@ export class Supervisor {
 
   /** Looks at all links again, because roles have changed. */
   async refresh(signal: AbortSignal): Promise<void> {
-    for (const link of await this.#ports.rtnetlink.links()) this.#onLink(link, signal);
+    const links = await this.#ports.rtnetlink.links();
+    this.#ownLinks.seeAll(links);
+    for (const link of links) this.#onLink(link, signal);
   }
 
   async #follow(rtnetlink: Rtnetlink, signal: AbortSignal): Promise<void> {
@@ -114,16 +115,22 @@ export class Supervisor {
 
   async #lookAround(signal: AbortSignal): Promise<void> {
     await this.refresh(signal);
-    for (const { client } of this.#served.values()) client?.disturbed();
+    for (const { client, onAddresses } of this.#served.values()) {
+      client?.disturbed();
+      onAddresses?.();
+    }
   }
 
   /** The kernel flushes routes silently, so ours may be gone with any address. The client checks the kernel. */
   #onTaken(event: Extract<NetworkEvent, { tag: 'address' | 'route' }>): void {
     const { ifindex } = event.tag === 'address' ? event.address : event.route;
-    this.#served.get(ifindex)?.client?.disturbed();
+    const served = this.#served.get(ifindex);
+    served?.client?.disturbed();
+    if (event.tag === 'address') served?.onAddresses?.();
   }
 
   #onLink(link: Link, signal: AbortSignal): void {
+    this.#ownLinks.see(link);
     const served = this.#served.get(link.index);
     const role = this.#roleOf(link);
     if (served !== undefined && isUnchanged(served, link, role)) {
@@ -133,6 +140,9 @@ export class Supervisor {
     if (served !== undefined) this.#end(served, link.index);
     if (served !== undefined && losesLease(served, role)) this.#leave(link, served, signal);
     if (role === undefined) return;
+    if (served !== undefined && keepsLease(served, link, role)) {
+      this.#moves.rename(served, link.name);
+    }
     this.#reclaim(link);
     this.#add(link, role, served, signal);
   }
@@ -159,6 +169,7 @@ export class Supervisor {
       client: undefined,
       client6: undefined,
       carrier: false,
+      onAddresses: undefined,
     };
     this.#served.set(link.index, served);
     this.#onCarrier(served, link);
@@ -196,13 +207,16 @@ export class Supervisor {
     const served = this.#served.get(address.ifindex);
     const elsewhere = served !== undefined && served.client === undefined && isLeased(address);
     if (elsewhere && this.#supervision.oneShot) this.#onBound(served);
+    served?.onAddresses?.();
   }
 
   #onBound({ name, role }: Served): void {
     if (!role.isOptional) this.#supervision.onBound(name);
   }
 
-  #onDeleted({ index }: Link): void {
+  #onDeleted(link: Link): void {
+    const { index } = link;
+    this.#ownLinks.forget(link);
     this.#followed.delete(index);
     const served = this.#served.get(index);
     if (served === undefined) return;
@@ -272,7 +286,6 @@ export class Supervisor {
         await this.#runClient(link, served, options, signal);
       } catch (err) {
         if (signal.aborted) return;
-        if (isErrno(err, 'EPERM', 'EACCES')) throw err;
         log.error({ ev: 'client.fail', link: link.name, err });
         await sleep(RESTART_MS, signal);
       }
@@ -286,17 +299,15 @@ export class Supervisor {
     signal: AbortSignal,
   ): Promise<void> {
     const { rtnetlink, log } = this.#ports;
-    const foreign = foreignAddresses(link, await rtnetlink.addresses());
-    const takenOver = options.settings.force ? undefined : kernelAddress(link, foreign);
-    if (foreign.length > 0 && !options.settings.force && takenOver === undefined) {
-      log.warn({ ev: 'link.foreign', link: link.name, why: 'it has an address that is not ours' });
-      this.#onBound(served);
-      await stopped(signal);
-      return;
+    const { force } = options.settings;
+    const takenOver = force ? undefined : kernelAddress(link, await rtnetlink.addresses());
+    if (!force && takenOver === undefined) {
+      await whileOthers(link, served, this.#ports, () => this.#onBound(served), signal);
     }
+    if (signal.aborted) return;
     if (isPassingMac(link.name)) log.warn({ ev: 'link.mac', link: link.name, mac: link.mac });
     const plan = { ...options.plan, takenOver };
-    const client = new Client(link, { ...options, plan }, this.#ports);
+    const client = new Client(link, { ...options, plan }, this.#ports, this.#ownLinks);
     served.client = client;
     void client.bound.then(() => this.#onBound(served));
     client.carrier(served.carrier, true);
@@ -308,23 +319,9 @@ export class Supervisor {
 const isUnchanged = (served: Served, { name, mac }: Link, role: Role | undefined): boolean =>
   served.name === name && served.mac === mac && served.role === role;
 
+/** Servers know a lease by the hardware address; only our files go by the name. */
+const keepsLease = (served: Served, { name, mac }: Link, role: Role): boolean =>
+  served.name !== name && served.mac === mac && role.ipv4;
+
 const losesLease = (served: Served, role: Role | undefined): boolean =>
   served.role.ipv4 && role?.ipv4 !== true;
-
-/** Returns whether the link has a device behind it. */
-export const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
-
-function stopped(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
-/** Returns the address that the kernel itself got by DHCP at boot, for example for a root file system over NFS. */
-function kernelAddress(link: Link, foreign: readonly Address[]): string | undefined {
-  const [only] = foreign;
-  if (only === undefined || foreign.length > 1 || only.protocol !== 0) return undefined;
-  const configured = isKernelConfigured(readFileSync('/proc/cmdline', 'latin1'), link.name);
-  return configured ? only.address : undefined;
-}

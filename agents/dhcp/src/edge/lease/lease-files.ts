@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -23,6 +23,8 @@ export const FOLDER6 = 'v6';
 /** Where a link's name servers come from, in the order in which they are preferred. RFC 8106 §5.3.1. */
 const SOURCES = ['file', 'dhcp', 'dhcp6', 'routers'] as const;
 type Source = (typeof SOURCES)[number];
+/** The files of last leases, also those that were renamed. */
+const RECORD = /^(.+\.json)(?:\.bad)?$/;
 /** State of an address that no server gave. */
 const FIXED = 'static';
 type Preferred = Resolver & { readonly metric: number };
@@ -55,9 +57,12 @@ export class LeaseFiles {
     return isLease ? fromRecord(record, readClocks()) : undefined;
   }
 
-  /** Reads the link's last lease. It may be of another boot, whose times mean nothing. */
+  /**
+   * Reads the link's last lease. It may be of another boot, whose times mean nothing, and under another name: which
+   * card is eth0 depends on which driver is ready first.
+   */
   async readLast(link: string, mac: string): Promise<Remembered | undefined> {
-    const record = await this.#read(this.#last(link), mac);
+    const record = (await this.#read(this.#last(link), mac)) ?? (await this.#find(mac));
     return record && fromRecord(record, readClocks());
   }
 
@@ -146,6 +151,19 @@ export class LeaseFiles {
     if (content === undefined) return;
     const written = await writeAtomic(path.join(this.folders.run, 'resolv.conf'), content);
     if (written) this.#log.info({ ev: 'dns.set', servers: ordered.flatMap(({ dns }) => dns) });
+  }
+
+  /** Finds the last lease of a hardware address under other names, also where another card has the name now. */
+  async #find(mac: string): Promise<StoredLease | undefined> {
+    const found = readdirSync(this.folders.state).flatMap((name) => RECORD.exec(name)?.[1] ?? []);
+    // The client of the other card may be renaming the file just now.
+    const names = [...new Set(found)].flatMap((name) => [name, `${name}.bad`]);
+    for (const name of names) {
+      const file = path.join(this.folders.state, name);
+      const record = await readStateIfThere(StoredLease, file).catch(() => undefined);
+      if (record?.mac === mac) return record;
+    }
+    return undefined;
   }
 
   /** Reads a record. A damaged one, or one of another network card, is renamed to `.bad` and counts as missing. */

@@ -1,0 +1,47 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { isHardware } from '../../src/edge/kernel/hardware.ts';
+
+let sys: string;
+beforeEach(async () => {
+  sys = await mkdtemp(path.join(tmpdir(), 'kios-sys-'));
+});
+afterEach(() => rm(sys, { recursive: true }));
+
+const folder = (...parts: string[]): Promise<unknown> =>
+  mkdir(path.join(sys, 'class/net/eth0', ...parts), { recursive: true });
+const portName = (name: string): Promise<void> =>
+  writeFile(path.join(sys, 'class/net/eth0/phys_port_name'), `${name}\n`);
+
+describe('auto serves', () => {
+  it('a card', async () => {
+    await folder('device');
+    expect(isHardware('eth0', sys)).toBe(true);
+  });
+
+  it('no bridge', async () => {
+    await folder();
+    expect(isHardware('eth0', sys)).toBe(false);
+  });
+
+  it('no virtual function whose card is here', async () => {
+    await folder('device', 'physfn');
+    expect(isHardware('eth0', sys)).toBe(false);
+  });
+
+  it.each([
+    ['p0', true],
+    ['pf0', true],
+    ['pf0vf3', false],
+    ['c1pf0vf3', false],
+    ['pf1sf88', false],
+  ])('a card whose port is named %s: %s', async (name, served) => {
+    await folder('device');
+    await portName(name);
+    expect(isHardware('eth0', sys)).toBe(served);
+  });
+});

@@ -1,0 +1,73 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { createLogger } from '@kios/agent';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { UNKNOWN_NETWORK } from '../../src/core/client/model.ts';
+import { toRecord } from '../../src/core/client/record.ts';
+import { type Lease, readLease } from '../../src/core/lease/lease.ts';
+import { TYPE } from '../../src/core/wire/options.ts';
+import { readClocks } from '../../src/edge/kernel/clock.ts';
+import { LeaseFiles } from '../../src/edge/lease/lease-files.ts';
+import { GRANT, message, SERVER } from '../support/fixtures.ts';
+
+const FIRST = { link: 'eth0', mac: '02:00:00:00:00:10', address: '10.0.0.10' } as const;
+const SECOND = { link: 'eth1', mac: '02:00:00:00:00:11', address: '10.0.0.11' } as const;
+const LOG = createLogger('dhcp', { stdout: { write: () => true } });
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'kios-lease-files-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const open = (bootId: string): Promise<LeaseFiles> => {
+  const folders = { run: path.join(folder, 'run'), state: path.join(folder, 'state') };
+  return LeaseFiles.open(folders, bootId, LOG);
+};
+
+function leaseOf(address: string): Lease {
+  const granted = readLease(message(TYPE.ack, GRANT, { yiaddr: address }), SERVER, 60);
+  if ('refused' in granted) throw new Error(granted.refused);
+  return granted.lease;
+}
+
+async function publish(files: LeaseFiles, { link, mac, address }: typeof FIRST | typeof SECOND) {
+  const held = { lease: leaseOf(address), since: 0, degradeLevel: 0 } as const;
+  const where = { link, mac, bootId: files.bootId, checked: true, mtuOnRoutes: false };
+  await files.publishLease(toRecord(held, UNKNOWN_NETWORK, { ...where, clocks: readClocks() }));
+}
+
+const last = async (files: LeaseFiles, link: string, mac: string): Promise<string | undefined> =>
+  (await files.readLast(link, mac))?.held.lease.address;
+
+describe('the last lease of a card', () => {
+  it('is known by its name', async () => {
+    await publish(await open('1'), FIRST);
+    expect(await last(await open('2'), FIRST.link, FIRST.mac)).toBe(FIRST.address);
+  });
+
+  it('is found when cards have changed places', async () => {
+    const before = await open('1');
+    await publish(before, FIRST);
+    await publish(before, SECOND);
+    const after = await open('2');
+    const found = [
+      last(after, SECOND.link, FIRST.mac),
+      last(after, FIRST.link, SECOND.mac),
+    ] as const;
+    expect(await Promise.all(found)).toEqual([FIRST.address, SECOND.address]);
+    expect(await readdir(path.join(folder, 'state'))).toEqual(['eth0.json.bad', 'eth1.json.bad']);
+  });
+
+  it('is found beside damaged files and those of other programs', async () => {
+    const files = await open('1');
+    await publish(files, FIRST);
+    await writeFile(path.join(folder, 'state', 'a.json'), '{');
+    await writeFile(path.join(folder, 'state', 'b.json'), '{"v":1}');
+    expect(await last(files, 'eth9', FIRST.mac)).toBe(FIRST.address);
+    expect(await last(files, 'eth9', SECOND.mac)).toBeUndefined();
+  });
+});

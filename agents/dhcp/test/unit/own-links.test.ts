@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+
+import { OwnLinks } from '../../src/edge/client/own-links.ts';
+import { LINK } from '../support/fixtures.ts';
+
+const SECOND = { ...LINK, index: 3, name: 'eth1', mac: '02:00:00:00:00:11' };
+const NEW_MAC = '02:00:00:00:00:12';
+const ADDRESS = '10.0.0.5';
+
+describe('the links of this host', () => {
+  it('are known by their present hardware addresses', () => {
+    const links = new OwnLinks();
+    links.seeAll([LINK, SECOND]);
+    links.see({ ...SECOND, mac: NEW_MAC });
+    expect([...links.around('eth0').macs]).toEqual([LINK.mac, NEW_MAC]);
+    links.forget(SECOND);
+    expect([...links.around('eth0').macs]).toEqual([LINK.mac]);
+  });
+
+  it('lose those that are not listed any more', () => {
+    const links = new OwnLinks();
+    links.seeAll([LINK, SECOND]);
+    links.seeAll([SECOND]);
+    expect([...links.around('eth0').macs]).toEqual([SECOND.mac]);
+  });
+
+  it('hold addresses that no other link gets', () => {
+    const links = new OwnLinks();
+    links.claim(ADDRESS, 'eth0');
+    expect(links.around('eth1').leased.get(ADDRESS)).toBe('eth0');
+    expect(links.around('eth0').leased.size).toBe(0);
+  });
+
+  it('hold one address each, until they give it up', () => {
+    const links = new OwnLinks();
+    links.claim(ADDRESS, 'eth0');
+    links.claim('10.0.0.6', 'eth0');
+    expect([...links.around('eth1').leased.keys()]).toEqual(['10.0.0.6']);
+    links.release('eth0');
+    expect(links.around('eth1').leased.size).toBe(0);
+  });
+});

@@ -1,7 +1,10 @@
 // Package cmdline parses init's words of the kernel command line.
 package cmdline
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Options holds init's words of docs/host-api.md section 6.
 type Options struct {
@@ -32,6 +35,14 @@ func Parse(line string) Options {
 		}
 	}
 	return o
+}
+
+// NamesProvider reports whether a line has a word by which the bootstrap agent knows the provider of user data without
+// looking at the machine.
+func NamesProvider(line string) bool {
+	return slices.ContainsFunc(split(line), func(word string) bool {
+		return strings.HasPrefix(word, "kios.provider=") || strings.HasPrefix(word, "ds=")
+	})
 }
 
 // split cuts at white space outside double quotes and drops the quotes, as the kernel does.

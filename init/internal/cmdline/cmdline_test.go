@@ -24,3 +24,14 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+func TestALineMayNameTheProvider(t *testing.T) {
+	for line, want := range map[string]bool{
+		"": false, "quiet console=ttyS0": false, "x.ds=nocloud kios.providers=aws": false,
+		"quiet kios.provider=nocloud": true, "ds=nocloud;s=https://a/": true, `"ds=nocloud;s=https://a b"`: true,
+	} {
+		if got := NamesProvider(line); got != want {
+			t.Errorf("%q: %v", line, got)
+		}
+	}
+}

@@ -2,7 +2,6 @@
 package seed
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -67,27 +66,32 @@ type From struct {
 	Boot     string // its device, or "" when its disk was not present yet
 	Disk     string // kernel name of the disk that belongs to the machine, or ""
 	OnlyDisk bool   // no other disk may hold one
+	Named    bool   // a person says where the machine's user data comes from, so that the firmware does not
 }
 
 // MountAll mounts every seed volume and shows what people have put on the partition booted from. It returns the network
 // file of all of these that counts.
 func MountAll(from From, loadFS func(string) error, log Log) (network Network) {
 	taken := mountLabelled(from, loadFS, log)
+	counts := func(label string) bool { return from.Named || givesNetwork(label, dmiField) }
 	volume := func(label string) string {
-		if taken[label] == "" {
+		if taken[label] == "" || !counts(label) {
 			return ""
 		}
 		return dir + "/" + label
 	}
-	cidata := volume(noCloud)
 	disks := func() []blockdev.Disk { return blockdev.Disks(tablePatience) }
 	looked := false
 	look := func(top string) {
 		looked = true
-		network = findNetwork(networkPlaces(BootDir, cmp.Or(cidata, top), volume(configDrive)), log)
+		cidata := volume(noCloud)
+		if taken[noCloud] == "" && counts(noCloud) {
+			cidata = top
+		}
+		network = findNetwork(networkPlaces(BootDir, cidata, volume(configDrive)), log)
 	}
 	if device := from.bootDevice(disks, log); device != "" {
-		showBoot(device, cidata == "", loadFS, log, look)
+		showBoot(device, taken[noCloud] == "", loadFS, log, look)
 	}
 	if !looked {
 		look("")
@@ -116,7 +120,7 @@ func (f From) bootDevice(disks func() []blockdev.Disk, log Log) string {
 // their devices by folder.
 func mountLabelled(from From, loadFS func(string) error, log Log) (taken map[string]string) {
 	taken = map[string]string{}
-	chassis := chassisTag()
+	chassis := dmiField("chassis_asset_tag") // only Azure's machines need one
 	for _, device := range blockdev.Devices() {
 		path := blockdev.Path(device.Name)
 		found := Of(identify(path), chassis)
@@ -176,12 +180,6 @@ func report(log Log, label, device string, err error) bool {
 	}
 	log.Info("seed.mounted", "label", label, "device", device)
 	return true
-}
-
-// chassisTag returns the firmware's chassis asset tag, or "" when there is none: only Azure's machines need one.
-func chassisTag() string {
-	tag, _ := os.ReadFile("/sys/class/dmi/id/chassis_asset_tag")
-	return strings.TrimSpace(string(tag))
 }
 
 func identify(path string) volume.Volume {

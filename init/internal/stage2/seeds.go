@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/cmdline"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/plainfile"
 	"kios.dev/init/internal/seed"
@@ -63,7 +64,14 @@ func (h *host) seedsFrom() seed.From {
 	if h.moved = h.joined && hasMoved(metaDir, h.machine); h.moved {
 		h.log.Warn("machine.changed", "note", "the node joined its cluster on another machine; seeds are mounted as at a first boot")
 	}
-	return seed.From{BootPart: h.bootPart, Boot: h.bootDevice, Disk: h.medium, OnlyDisk: h.joined && !h.moved}
+	return seed.From{BootPart: h.bootPart, Boot: h.bootDevice, Disk: h.medium, OnlyDisk: h.joined && !h.moved, Named: namesProvider()}
+}
+
+// namesProvider returns whether the kernel command line, or a person's words on the medium, say where user data comes
+// from.
+func namesProvider() bool {
+	words, _ := os.ReadFile(agentArguments)
+	return cmdline.NamesProvider(readLine("/proc/cmdline")) || cmdline.NamesProvider(string(words))
 }
 
 // recordMachine keeps the machine's hash when kubelet starts in cluster mode.

@@ -18,34 +18,54 @@ export interface DhcpClient {
 /** Programs that the scripts of Debian's clients run. */
 const SCRIPTS = ['usr/bin/dash', 'usr/bin/busybox', 'usr/bin/ip'];
 
+/** The version of IP that a client gets an address of. */
+type Version = 4 | 6;
+
 interface Peer {
   readonly name: string;
+  readonly version: Version;
   readonly programs: readonly string[];
   readonly command: readonly string[];
 }
 
-const DHCPCD = ['/usr/sbin/dhcpcd', '-B', '-4'];
+const DHCPCD = ['/usr/sbin/dhcpcd', '-B'];
 
 const PEERS: readonly Peer[] = [
   {
     name: 'udhcpc',
+    version: 4,
     programs: ['usr/bin/busybox', 'usr/bin/dash'],
     command: ['/usr/sbin/udhcpc', '-f', '-i', 'eth0', '-s', '/etc/udhcpc/default.script'],
   },
   {
     name: 'dhclient',
+    version: 4,
     programs: ['usr/sbin/dhclient', ...SCRIPTS],
     command: ['/usr/sbin/dhclient', '-4', '-d', '-lf', '/tmp/leases', '-pf', '/tmp/pid', 'eth0'],
   },
   {
     name: 'dhcpcd without ARP',
+    version: 4,
     programs: ['usr/sbin/dhcpcd', 'usr/bin/dash', 'usr/bin/busybox'],
-    command: [...DHCPCD, '--noarp', 'eth0'],
+    command: [...DHCPCD, '-4', '--noarp', 'eth0'],
   },
   {
     name: 'dhcpcd',
+    version: 4,
     programs: ['usr/sbin/dhcpcd', 'usr/bin/dash', 'usr/bin/busybox'],
-    command: [...DHCPCD, 'eth0'],
+    command: [...DHCPCD, '-4', 'eth0'],
+  },
+  {
+    name: 'dhclient -6',
+    version: 6,
+    programs: ['usr/sbin/dhclient', ...SCRIPTS],
+    command: ['/usr/sbin/dhclient', '-6', '-d', '-lf', '/tmp/leases', '-pf', '/tmp/pid', 'eth0'],
+  },
+  {
+    name: 'dhcpcd -6',
+    version: 6,
+    programs: ['usr/sbin/dhcpcd', 'usr/bin/dash', 'usr/bin/busybox'],
+    command: [...DHCPCD, '-6', 'eth0'],
   },
 ];
 
@@ -63,9 +83,13 @@ async function sizeWithLibraries(
 }
 
 /** Returns Debian's clients, which are in the root folder `peers`. */
-export async function debianClients(peers: string, libraries: string): Promise<DhcpClient[]> {
+export async function debianClients(
+  peers: string,
+  libraries: string,
+  version: Version,
+): Promise<DhcpClient[]> {
   return Promise.all(
-    PEERS.map(async ({ name, programs, command }) => ({
+    PEERS.filter((peer) => peer.version === version).map(async ({ name, programs, command }) => ({
       name,
       root: peers,
       command,
@@ -76,12 +100,23 @@ export async function debianClients(peers: string, libraries: string): Promise<D
 
 const OURS = ['run', '--interface=eth0', '--run-dir=/mnt/run', '--state-dir=/mnt/state'];
 
-/** Returns our client in three ways to an address. The first, named plainly, is what ships: it uses rapid commit. */
+/**
+ * Returns our client in three ways to an address of IPv4, or in two to one of IPv6. The first of each, with the plain
+ * name, is what ships: it uses rapid commit.
+ */
 export function ourClients(
   image: Pick<DhcpClient, 'root' | 'env' | 'imageBytes'>,
   entrypoint: readonly string[],
+  version: Version,
 ): DhcpClient[] {
   const command = [...entrypoint, ...OURS];
+  if (version === 6) {
+    const full = [...command, '--no-rapid-commit'];
+    return [
+      { ...image, name: 'kios, DHCPv6', command },
+      { ...image, name: 'kios, DHCPv6 full exchange', command: full },
+    ];
+  }
   return [
     { ...image, name: 'kios', command },
     { ...image, name: 'kios, full exchange', command: [...command, '--no-rapid-commit'] },

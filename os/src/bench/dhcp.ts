@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { RUNTIME_ENV } from '@kios/bundle/runtime-env';
 import { EXIT, KiosError } from '@kios/errors';
-import { type Netns, type RunningProcess, startDnsmasq, startInRoot, Wire } from '@kios/testkit';
+import { type Netns, type RunningProcess, startInRoot, type Wire } from '@kios/testkit';
 import * as v from 'valibot';
 
 import { AGENT_ENTRYPOINT } from '../build/image/runtime.ts';
@@ -18,16 +18,12 @@ import { run } from '../workstation/run.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
 import { writeAgentRoot } from './agent-root.ts';
 import { debianClients, type DhcpClient, ourClients } from './dhcp-clients.ts';
+import { type DhcpNetwork, IPV4, IPV6 } from './dhcp-networks.ts';
 
-const SERVER = '10.77.0.1';
-/** Large enough for clients that use a new identifier each time. */
-const RANGE = '10.77.0.10,10.77.0.250,255.255.255.0,2m';
 const DEADLINE_MS = 30_000;
 /** From its address until a client is at rest: probes and announcements of RFC 5227 take about seven seconds. */
 const REST_MS = 9000;
 const KIB = 1024;
-/** The line of an added address; a deleted one has `Deleted` before the number. */
-const ADDED = /^\[[^\]]+\] ?\d+: .*inet 10\.77\.0\./;
 
 /** One client in the output of `bench dhcp --json`. */
 interface ClientResult {
@@ -52,25 +48,24 @@ interface Run {
 
 /** A wire with a server at one end; clients take turns at the other. */
 class Bench implements AsyncDisposable {
+  readonly #network: DhcpNetwork;
   readonly #wire: Wire;
   readonly #folder: string;
   readonly #changes: RunningProcess;
 
-  private constructor(wire: Wire, folder: string, changes: RunningProcess) {
+  private constructor(network: DhcpNetwork, wire: Wire, folder: string, changes: RunningProcess) {
+    this.#network = network;
     this.#wire = wire;
     this.#folder = folder;
     this.#changes = changes;
   }
 
-  static async open(): Promise<Bench> {
-    const wire = await Wire.open(`${SERVER}/24`);
-    const { client, server } = wire;
-    // The kernel's own IPv6 packets would be counted too.
-    await client.exec('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
-    await client.exec('ip', 'link', 'set', 'eth0', 'up');
-    await startDnsmasq(server, { interface: 'srv0', range: RANGE, rapidCommit: true });
+  static async open(network: DhcpNetwork): Promise<Bench> {
+    const wire = await network.open();
+    const { client } = wire;
     const changes = client.start('ip', ['-ts', 'monitor', 'address', 'dev', 'eth0']);
-    return new Bench(wire, await mkdtemp(path.join(client.folder, 'bench-')), changes);
+    const folder = await mkdtemp(path.join(client.folder, 'bench-'));
+    return new Bench(network, wire, folder, changes);
   }
 
   /** Starts the client on a bare link and waits for the address. */
@@ -81,7 +76,7 @@ class Bench implements AsyncDisposable {
     await rm(path.join(shared, kept), { recursive: true, force: true });
     await mkdir(shared, { recursive: true });
     const options = { shared, announce: true, ...(client.env && { env: client.env }) };
-    const address = this.#changes.expectNext(ADDED, DEADLINE_MS);
+    const address = this.#changes.expectNext(this.#network.added, DEADLINE_MS);
     // Without this a failed start would raise an unhandled rejection.
     address.catch(() => {});
     const process = await startInRoot(netns, client.root, client.command, options);
@@ -96,7 +91,7 @@ class Bench implements AsyncDisposable {
     const left = (await pidsOf(client, [this.#changes.pid])).map(String);
     // Some have exited by now.
     await client.exec('sh', '-c', 'kill -9 "$@" 2>/dev/null || true', 'sh', ...left);
-    await client.exec('ip', 'address', 'flush', 'dev', 'eth0');
+    await this.#network.clean(client);
   }
 
   async packetsSent(): Promise<number> {
@@ -220,12 +215,20 @@ export async function benchDhcp(
   const root = await mkdtemp(path.join(tmpdir(), 'kios-bench-dhcp-'));
   context.undo.defer(() => rm(root, { recursive: true, force: true }));
   const imageBytes = await writeAgentRoot('dhcp', root, context.progress);
-  const clients = [
-    ...ourClients({ root, env: { HOME: '/', ...RUNTIME_ENV }, imageBytes }, AGENT_ENTRYPOINT),
-    ...(await debianClients(peers, `usr/lib/${triplet(workstationArch())}`)),
-  ];
-  const bench = context.undo.use(await Bench.open());
-  const results = await measure(bench, clients, rounds, context);
+  const ours = { root, env: { HOME: '/', ...RUNTIME_ENV }, imageBytes };
+  const libraries = `usr/lib/${triplet(workstationArch())}`;
+  const results: ClientResult[] = [];
+  for (const [network, version] of [
+    [IPV4, 4],
+    [IPV6, 6],
+  ] as const) {
+    const clients = [
+      ...ourClients(ours, AGENT_ENTRYPOINT, version),
+      ...(await debianClients(peers, libraries, version)),
+    ];
+    await using bench = await Bench.open(network);
+    results.push(...(await measure(bench, clients, rounds, context)));
+  }
   if (json) context.print(JSON.stringify({ clients: results }));
   else report(results, context.print);
 }

@@ -4,17 +4,25 @@ import { type Channel, isErrno, SyscallError } from '@kios/syscall';
 import { decodeMessages, encodeMessage, type Message, NLM_F, NLMSG } from './message.ts';
 
 const ERRNO_SIZE = 4;
+/** A list that changes while it is read is read again, this often in all. */
+const MOST_DUMPS = 4;
+
+interface Reply {
+  readonly messages: Message[];
+  /** The kernel's list changed while it was read: something may be missing, or there twice. */
+  readonly isInterrupted: boolean;
+}
 
 /**
  * Requests and replies over one netlink socket, one exchange at a time. The kernel replies within `send`, so a reply
  * costs no wait. Receiving is still asynchronous, because a dump comes in parts.
  */
 export class Conversation {
-  readonly #channel: Channel;
+  readonly #channel: Pick<Channel, 'send' | 'receive' | 'close'>;
   #sequence = 0;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(channel: Channel) {
+  constructor(channel: Pick<Channel, 'send' | 'receive' | 'close'>) {
     this.#channel = channel;
   }
 
@@ -25,15 +33,18 @@ export class Conversation {
 
   /** Requests all objects of a kind. */
   async dump(type: number, payload: Uint8Array, attempt: string): Promise<Message[]> {
-    return this.#exchange(type, NLM_F.dump, payload, attempt);
+    for (let dumps = 1; ; dumps += 1) {
+      const { messages, isInterrupted } = await this.#exchange(type, NLM_F.dump, payload, attempt);
+      if (!isInterrupted || dumps === MOST_DUMPS) return messages;
+    }
   }
 
   close(): void {
     this.#channel.close();
   }
 
-  #exchange(type: number, flags: number, payload: Uint8Array, attempt: string): Promise<Message[]> {
-    const run = async (): Promise<Message[]> => {
+  #exchange(type: number, flags: number, payload: Uint8Array, attempt: string): Promise<Reply> {
+    const run = async (): Promise<Reply> => {
       const sequence = ++this.#sequence;
       this.#channel.send(encodeMessage({ type, flags: flags | NLM_F.request, sequence, payload }));
       return this.#collect(sequence, attempt);
@@ -43,14 +54,16 @@ export class Conversation {
     return result;
   }
 
-  async #collect(sequence: number, attempt: string): Promise<Message[]> {
+  async #collect(sequence: number, attempt: string): Promise<Reply> {
     const collected: Message[] = [];
+    let isInterrupted = false;
     for (;;) {
       const messages = decodeMessages(await this.#channel.receive());
       for (const message of messages.filter((each) => each.sequence === sequence)) {
+        isInterrupted ||= (message.flags & NLM_F.interrupted) !== 0;
         if (message.type === NLMSG.done || message.type === NLMSG.error) {
           checkEnd(message, attempt);
-          return collected;
+          return { messages: collected, isInterrupted };
         }
         collected.push(message);
       }

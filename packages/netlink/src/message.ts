@@ -9,6 +9,7 @@ export const NLMSG = { error: 2, done: 3 } as const;
 export const NLM_F = {
   request: 0x1,
   ack: 0x4,
+  interrupted: 0x10,
   dump: 0x300,
   replace: 0x100,
   exclusive: 0x200,

@@ -83,13 +83,7 @@ const ruleOf = (rule: Rule): Entries =>
     'type-of-service': rule.typeOfService,
   });
 
-const families = ({ ipv4, ipv6 }: Link['linkLocal']): string[] => [
-  ...(ipv4 ? ['ipv4'] : []),
-  ...(ipv6 ? ['ipv6'] : []),
-];
-
 function settingsOf(link: Link): Entries {
-  const isUsual = !link.linkLocal.ipv4 && link.linkLocal.ipv6;
   return {
     ...given({
       macaddress: link.macaddress,
@@ -111,7 +105,7 @@ function settingsOf(link: Link): Entries {
       'ipv6-address-token': link.ipv6.token,
     }),
     // An empty list says that no link-local address is wanted.
-    ...(isUsual ? {} : { 'link-local': families(link.linkLocal) }),
+    ...(link.linkLocal.ipv6 ? {} : { 'link-local': [] }),
     ...given({
       addresses: link.addresses.map(addressOf),
       routes: link.routes.map(routeOf),
@@ -162,7 +156,6 @@ const ports = (values: readonly PortNumber[]): Entries =>
 
 const bridgeOf = (bridge: BridgeParameters): Entries =>
   given({
-    stp: bridge.stp,
     priority: bridge.priority,
     'ageing-time': time(bridge.ageingTime),
     'forward-delay': time(bridge.forwardDelay),

@@ -7,4 +7,11 @@ export { HostState } from './host.ts';
 export { ModulesStatus } from './modules.ts';
 export { PlatformState } from './platform.ts';
 export { isSane, TimeState } from './time.ts';
-export { formatState, readState, readStateIfThere, readLeases, StateError } from './read-state.ts';
+export {
+  formatState,
+  readState,
+  readStateIfThere,
+  readLeases,
+  readLeases6,
+  StateError,
+} from './read-state.ts';

@@ -6,6 +6,7 @@ import { errorCode, EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
 import { Lease } from './lease.ts';
+import { Lease6 } from './lease6.ts';
 
 /** A state file is missing, incomplete or of another version. */
 export class StateError extends KiosError {
@@ -55,30 +56,38 @@ export async function readState<const Schema extends v.GenericSchema>(
   return state;
 }
 
-async function readLease(file: string): Promise<Lease | StateError> {
-  try {
-    return await readState(Lease, file);
-  } catch (error) {
-    if (error instanceof StateError) return error;
-    throw error;
-  }
+/** The good files of a folder, and what is wrong with the others. */
+interface Found<State> {
+  readonly leases: readonly State[];
+  readonly errors: readonly StateError[];
 }
 
-/** Reads every lease in a folder, in the order of the links. A bad file is reported in `errors` and hides no other. */
-export async function readLeases(
+async function readAll<State>(
   dir: string,
-): Promise<{ readonly leases: readonly Lease[]; readonly errors: readonly StateError[] }> {
+  read: (file: string) => Promise<State>,
+): Promise<Found<State>> {
   const names = await readdir(dir).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw new StateError(`list ${dir}`, { cause: error });
   });
   const files = names.filter((name) => name.endsWith('.json') && !name.startsWith('.')).toSorted();
-  const read = await Promise.all(files.map((name) => readLease(path.join(dir, name))));
-  return {
-    leases: read.filter((item): item is Lease => !(item instanceof StateError)),
-    errors: read.filter((item) => item instanceof StateError),
-  };
+  const leases: State[] = [];
+  const errors: StateError[] = [];
+  for (const result of await Promise.allSettled(files.map((name) => read(path.join(dir, name))))) {
+    if (result.status === 'fulfilled') leases.push(result.value);
+    else if (result.reason instanceof StateError) errors.push(result.reason);
+    else throw result.reason;
+  }
+  return { leases, errors };
 }
+
+/** Reads every lease in a folder, in the order of the links. A bad file is reported in `errors` and hides no other. */
+export const readLeases = (dir: string): Promise<Found<Lease>> =>
+  readAll(dir, (file) => readState(Lease, file));
+
+/** Reads what DHCPv6 servers gave, as `readLeases` does for IPv4, from the same folder. */
+export const readLeases6 = (dir: string): Promise<Found<Lease6>> =>
+  readAll(path.join(dir, 'v6'), (file) => readState(Lease6, file));
 
 /** Formats the content of a state file. */
 export function formatState<const Schema extends v.GenericSchema>(

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -8,6 +8,7 @@ import {
   formatState,
   isSane,
   readLeases,
+  readLeases6,
   readState,
   readStateIfThere,
   TimeState,
@@ -61,6 +62,28 @@ describe('state files', () => {
     expect(leases.map((each) => each.if)).toEqual(['eth0', 'eth1']);
     expect(leases[0]).toMatchObject({ ntp: ['10.0.2.2'], dns: [], routes: [] });
     expect(errors).toHaveLength(1);
+  });
+
+  it('reads leases of IPv6 beside them, which are none of IPv4', async () => {
+    await mkdir(path.join(dir, 'v6'));
+    await writeFile(path.join(dir, 'eth0.json'), JSON.stringify(lease('eth0')));
+    const { mac, bootId } = { mac: '52:54:00:12:34:56', bootId: 'b' };
+    const written = { boot: 4.2, wall: '2026-11-22T00:00:00.000Z' };
+    const lease6 = {
+      v: 1,
+      if: 'eth1',
+      mac,
+      bootId,
+      state: 'informed',
+      written,
+      ntp: ['2001:db8::7'],
+    };
+    await writeFile(path.join(dir, 'v6/eth1.json'), JSON.stringify(lease6));
+    expect((await readLeases(dir)).leases.map((each) => each.if)).toEqual(['eth0']);
+    const { leases, errors } = await readLeases6(dir);
+    expect(leases).toMatchObject([{ if: 'eth1', ntp: ['2001:db8::7'], addresses: [], t1: null }]);
+    expect(errors).toEqual([]);
+    expect(await readLeases6(path.join(dir, 'none'))).toEqual({ leases: [], errors: [] });
   });
 
   it('returns no lease for a missing folder', async () => {

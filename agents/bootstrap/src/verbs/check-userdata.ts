@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { readClusterConfig } from '../core/cluster/cluster-config.ts';
 import { parseDocument } from '../core/document/document.ts';
 import { type Origin, originsOf } from '../core/document/merge.ts';
+import { checkNetwork } from '../core/document/network.ts';
 import type { Warning } from '../core/document/parsed-document.ts';
 import { decodeUserData } from '../core/document/user-data.ts';
 import { MAX_TEXT } from '../core/document/yaml.ts';
@@ -38,6 +39,7 @@ export async function checkUserData(file: string): Promise<UserDataCheck> {
   if (data.foreign) return { ...base, kind: undefined, complete: false, values: [], warnings: [] };
   const reading = parseDocument(file, data.text);
   const { document } = reading;
+  await checkNetwork(file, document);
   documentFiles(document);
   const complete = document.cluster !== undefined && document.auth !== undefined;
   if (complete && document.auth?.bootstrapTokenFile === undefined)

@@ -17,6 +17,7 @@ import { commit } from './commit.ts';
 import type { JoinContext } from './context.ts';
 import { discoverFacts, filesOf, type JoinFacts, recallFacts } from './join-facts.ts';
 import { type JoinInput, keepSeed, readInput } from './join-input.ts';
+import { writeNetwork } from './network.ts';
 import { returnIdentity } from './rollback.ts';
 
 /** `standalone`: no document names a cluster. `pending`: kubelet waits for its certificate. `joined`: it has one. */
@@ -93,6 +94,7 @@ export async function joinNode(context: JoinContext): Promise<Joined> {
   if (input === undefined || (await mustWait(input)))
     return { outcome: withoutDocument(node), node, isBackingOff: input !== undefined };
   if (await returnIdentity(context, input)) return joinNode(context);
+  await writeNetwork(context, input.document);
   const facts = (await recallFacts(settings, input)) ?? (await discoverFacts(context, input));
   await keepSeed(settings, input);
   const isRestarted = await commit(context, input, facts, filesOf(input, facts));

@@ -14,6 +14,7 @@ import type { JoinContext } from './context.ts';
 import { filesOf } from './join-facts.ts';
 import { pastOf } from './join-input.ts';
 import { hostnameOf, nameNode } from './name-node.ts';
+import { planNetwork } from './network.ts';
 
 const UNKNOWN_CA = '# the CA of the cluster, once verified against caCertHashes\n';
 
@@ -66,12 +67,13 @@ export async function renderPlan(context: JoinContext): Promise<Rendering> {
   const known = { document: withoutPasswords(document), cluster, node, sources };
   const isNew = node.kubeletConf === undefined;
   const nodeName = nameNode({ ...known, isNew, isCopy: false }, uplink);
-  const files = filesOf(known, {
+  const others = filesOf(known, {
     ca: knownCa(cluster),
     hostname: hostnameOf(nodeName, node),
     addresses: uplink?.addresses ?? [],
     isSettling: await isSettling(),
     dropIdentity: false,
   });
-  return { ...common, nodeName, files };
+  const network = await planNetwork(settings, document);
+  return { ...common, nodeName, files: [...network, ...others] };
 }

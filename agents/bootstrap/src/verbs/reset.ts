@@ -12,6 +12,7 @@ import { changedFiles, placeFiles } from '../edge/files/transaction.ts';
 import { forgetFormerIdentity, setIdentityAside } from '../edge/node/identity-files.ts';
 import { readJoinState } from '../edge/node/node.ts';
 import type { JoinContext } from './context.ts';
+import { planNetwork } from './network.ts';
 
 /** In the opposite order of joining: the file that a standalone kubelet refuses goes before the kubeconfig. */
 const OURS = [
@@ -33,7 +34,7 @@ export async function planReset(settings: Settings): Promise<readonly OutputFile
   const state = await readJoinState(settings);
   const paths = [...OURS, ...(state?.userFiles ?? [])];
   const files = paths.map((file): OutputFile => ({ path: file, content: undefined, mode: 0o644 }));
-  return changedFiles(settings.etc, files);
+  return changedFiles(settings.etc, [...files, ...(await planNetwork(settings, {}))]);
 }
 
 /** Makes the node standalone again and removes all of its cluster, its certificates last. */

@@ -8,8 +8,11 @@ const SITE = 'fd00000000000000505400fffe123456';
 const LINK = 'fe80000000000000505400fffe123456';
 const NONE = '0'.repeat(32);
 
-const address = (hex: string, options: { scope?: string; flags?: string; link?: string } = {}) =>
-  `${hex} 02 40 ${options.scope ?? '00'} ${options.flags ?? '00'}     ${options.link ?? 'eth0'}\n`;
+const address = (
+  hex: string,
+  options: { scope?: string; flags?: string; link?: string; length?: string } = {},
+) =>
+  `${hex} 02 ${options.length ?? '40'} ${options.scope ?? '00'} ${options.flags ?? '00'}     ${options.link ?? 'eth0'}\n`;
 const route = (link: string, metric = '00000400', flags = '00000003', to = `${NONE} 00`) =>
   `${to} ${NONE} 00 ${LINK} ${metric} 00000001 00000000 ${flags}     ${link}\n`;
 const ETH0 = route('eth0');
@@ -41,6 +44,31 @@ describe('the address a router gave', () => {
       link: 'eth1',
       address: '2001:db8::5054:ff:fe12:3456',
     });
+  });
+});
+
+describe('several addresses of a link', () => {
+  const SERVER = '20010db8000000000000000000001000';
+  const LOWER = '20010db8000000000000000000000001';
+  const server = address(SERVER, { length: '80' });
+
+  it('are used as that of the DHCPv6 server, which may be reserved for the machine', () => {
+    const all = address(PUBLIC) + address(LOWER) + server;
+    expect(routedAddress(all, ETH0)?.address).toBe('2001:db8::1000');
+  });
+
+  it('do not take the place of the one in use', () => {
+    const all = address(PUBLIC) + address(LOWER) + server;
+    const kept = ['192.0.2.1', '2001:db8::5054:ff:fe12:3456'];
+    expect(routedAddress(all, ETH0, kept)?.address).toBe('2001:db8::5054:ff:fe12:3456');
+  });
+
+  it('take its place when it is gone, deprecated or of the site alone', () => {
+    const kept = ['2001:db8::5054:ff:fe12:3456', 'fd00::5054:ff:fe12:3456'];
+    const deprecated = address(PUBLIC, { flags: '20' });
+    expect(routedAddress(server, ETH0, kept)?.address).toBe('2001:db8::1000');
+    expect(routedAddress(deprecated + server, ETH0, kept)?.address).toBe('2001:db8::1000');
+    expect(routedAddress(address(SITE) + server, ETH0, kept)?.address).toBe('2001:db8::1000');
   });
 });
 

@@ -35,7 +35,7 @@ export const release = linkVerb(
   releaseLinks,
 );
 
-async function releaseLinks(flags: LinkFlags, { log }: AgentContext): Promise<void> {
+async function releaseLinks(flags: LinkFlags, { log, signal }: AgentContext): Promise<void> {
   const config = await readConfig(flags);
   requireCapabilities('NET_RAW', 'NET_ADMIN', 'NET_BIND_SERVICE');
   const folders = { run: flags.runDir, state: flags.stateDir };
@@ -44,14 +44,19 @@ async function releaseLinks(flags: LinkFlags, { log }: AgentContext): Promise<vo
   try {
     const links = await rtnetlink.links();
     for (const link of links.filter((each) => isCandidate(each, config.choice, isHardware))) {
-      await releaseLink(link, config, { rtnetlink, files, log });
+      await releaseLink(link, config, { rtnetlink, files, log }, signal);
     }
   } finally {
     rtnetlink.close();
   }
 }
 
-async function releaseLink(link: Link, config: Config, ports: Ports): Promise<void> {
+async function releaseLink(
+  link: Link,
+  config: Config,
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<void> {
   const { rtnetlink, files, log } = ports;
   using lock = tryLock(lockFile(files.folders, link));
   if (lock === undefined) {
@@ -69,6 +74,8 @@ async function releaseLink(link: Link, config: Config, ports: Ports): Promise<vo
   const present = await readPresent(rtnetlink, link.index);
   if (present !== undefined) await applyChanges(rtnetlink, planRemoval(present), link, log);
   await files.forget(link.name);
+  const { release6 } = await import('../edge/v6/release6.ts');
+  await release6(link, clientOptions(config, link, 0, false), ports, signal);
 }
 
 function sendRelease(

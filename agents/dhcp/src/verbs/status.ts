@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { command } from '@kios/agent';
-import { readLeases } from '@kios/node-state';
+import { readLeases, readLeases6 } from '@kios/node-state';
 
 import { STATUS_FLAGS } from '../core/settings/flags.ts';
 import { flagsOf, readFlags } from '../core/settings/table.ts';
@@ -25,10 +25,11 @@ export const status = command({
 /** The leases and the state of the network file, if there is one, as one JSON line. */
 async function formatStatus(folder: string): Promise<string> {
   const { leases, errors } = await readLeases(folder);
-  const faults = errors.map(({ message }) => message);
+  const ipv6 = await readLeases6(folder);
+  const faults = [...errors, ...ipv6.errors].map(({ message }) => message);
   const text = await readNetworkStatus(folder);
   const network: unknown = text === undefined ? undefined : JSON.parse(text);
-  return `${JSON.stringify({ leases, faults, network })}\n`;
+  return `${JSON.stringify({ leases, leases6: ipv6.leases, faults, network })}\n`;
 }
 
 /** The last DHCP frames of all links, in order of time, as one capture file. */

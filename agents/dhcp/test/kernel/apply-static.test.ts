@@ -4,7 +4,7 @@ import { describeRule, openRules, type Rules } from '@kios/netlink/rules';
 import { type LinkState, openVirtualLinks, type VirtualLinks } from '@kios/netlink/virtual-links';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { STATIC } from '../../src/core/network/static/model.ts';
+import { STATIC } from '../../src/core/kernel/marks.ts';
 import { type AppliedStatic, StaticNetwork } from '../../src/edge/network/apply-static.ts';
 import { CONF, readSysctl } from '../../src/edge/network/sysctls.ts';
 import { readLinks } from '../support/network/read-file.ts';

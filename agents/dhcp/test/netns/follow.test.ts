@@ -1,9 +1,11 @@
 import { requireRoot, startTcpFlow } from '@kios/testkit';
-import { dnsmasq } from '@kios/testkit/dhcp';
+import { dnsmasq, kea6 } from '@kios/testkit/dhcp';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { addressesOf, buildAgent, eventually, macOf } from '../support/netns/agent.ts';
+import { globalsOf } from '../support/netns/network6.ts';
 import { ADDRESS, Scene } from '../support/netns/scene.ts';
+import { Scene6 } from '../support/netns/scene6.ts';
 
 beforeEach(requireRoot);
 beforeAll(buildAgent, 60_000);
@@ -43,6 +45,29 @@ describe('a lease whose link others put into a bridge', () => {
     await on(scene, 'eth0', [address]);
     await on(scene, 'br-ex', []);
     await flow.expectNext('echoed');
+  }, 90_000);
+
+  it('follows it with IPv6 alone, without a message', async () => {
+    await using scene = await Scene6.open(kea6);
+    await scene.serve();
+    const { client, machine } = scene;
+    const leases = async (link: string): Promise<string[]> =>
+      (await globalsOf(client, link)).map(({ address }) => address);
+    const daemon = machine.startAuto('run', ['eth0']);
+    await daemon.expect('lease6.bound');
+    const before = await leases('eth0');
+    const solicits = scene.count('solicit');
+    const mac = await macOf(client);
+    const bridge = ['address', mac, 'type', 'bridge', 'forward_delay', '0'];
+    await client.exec('ip', 'link', 'add', 'br-ex', ...bridge);
+    await client.exec('ip', 'link', 'set', 'br-ex', 'up');
+    await client.exec('ip', 'link', 'set', 'eth0', 'master', 'br-ex');
+    await daemon.expect('lease6.adopted', 20_000);
+    expect([await leases('eth0'), await leases('br-ex')]).toEqual([[], before]);
+    await client.exec('ip', 'link', 'set', 'eth0', 'nomaster');
+    await daemon.expectNext('lease6.adopted', 20_000);
+    expect([await leases('eth0'), await leases('br-ex')]).toEqual([before, []]);
+    expect(scene.count('solicit')).toBe(solicits);
   }, 90_000);
 
   it('leaves a port of a bridge with another hardware address', async () => {

@@ -30,6 +30,18 @@ network:
       routes: [{to: default, via: ${ADDRESS}}, {to: default, via: "2001:db8:77::1"}]
       nameservers: {addresses: [${ADDRESS}], search: [lan.example]}
 `;
+const RULED = `
+network:
+  version: 2
+  ethernets:
+    eth0:
+      addresses: [10.77.0.50/24, "2001:db8:77::50/64"]
+      routes:
+        - {to: default, via: ${ADDRESS}}
+        - {to: default, via: "2001:db8:77::1", table: 77}
+      routing-policy: [{from: "2001:db8:77::50", table: 77}]
+`;
+const BOTH = RULED.replace('eth0:', 'eth0:\n      dhcp4: true');
 const SILENT = 'network: {version: 2, ethernets: {eth0: {}}}';
 const PORT = 6443;
 
@@ -128,6 +140,32 @@ describe('a network file', () => {
     expect(await addressesOf(scene.client)).toEqual([]);
     await host.remove();
     await eventually(async () => expect(await addressesOf(scene.client)).toEqual([address]));
+  }, 90_000);
+
+  it('gives a card rules and another table, alone or beside a lease', async () => {
+    const { scene, host } = await open();
+    await using _ = scene;
+    const show = (...words: string[]): Promise<string> => scene.client.exec('ip', ...words);
+    await host.write(RULED);
+    expect(await host.start('acquire').exited).toBe(0);
+    expect(await addressesOf(scene.client)).toEqual(['10.77.0.50/24']);
+    expect(await show('route', 'show', 'default')).toContain(`via ${ADDRESS}`);
+    const daemon = host.start('run');
+    await daemon.expect('network.file', 15_000);
+    // The first times perhaps because of other events just after the start, the last surely because of the rule's own.
+    for (let times = 0; times < 6; times += 1) {
+      await show('-6', 'rule', 'flush', 'proto', '107');
+      await eventually(async () => expect(await show('-6', 'rule')).toContain('lookup 77'));
+    }
+    expect(await show('-6', 'route', 'show', 'table', '77')).toContain('via 2001:db8:77::1');
+    await host.write(BOTH);
+    await daemon.expect('lease.bound', 15_000);
+    const leased = await boundAddress(scene);
+    expect(await addressesOf(scene.client)).toEqual(['10.77.0.50/24', leased]);
+    await host.write(DHCP);
+    await eventually(async () => expect(await addressesOf(scene.client)).toEqual([leased]));
+    expect(await show('-6', 'rule')).not.toContain('lookup 77');
+    expect(await show('-6', 'address', 'show', 'dev', 'eth0')).not.toContain('2001:db8:77::50');
   }, 90_000);
 
   it('is taken back when the API server is not reached with it, and not tried again', async () => {

@@ -165,6 +165,23 @@ describe('resolv.conf', () => {
     expect(formatResolvConf([{ link: 'eth0', dns: [], search: ['a.example'] }])).toBeUndefined();
   });
 
+  it('names a link once, whatever its servers come from', () => {
+    const routers = { link: 'eth0', dns: ['2001:db8::53'], search: ['b.example'] };
+    const text = formatResolvConf([{ link: 'eth0', dns: ['10.0.0.1'], search: [] }, routers]);
+    expect(text).toBe(
+      '# kios-dhcp eth0\nnameserver 10.0.0.1\nnameserver 2001:db8::53\nsearch b.example\n',
+    );
+  });
+
+  it('has servers that need their link only where there is no other', () => {
+    const local = { link: 'eth0', dns: ['fe80::1%eth0'], search: [] };
+    expect(formatResolvConf([local])).toBe('# kios-dhcp eth0\nnameserver fe80::1%eth0\n');
+    const other = { link: 'eth1', dns: ['2001:db8::53'], search: [] };
+    expect(formatResolvConf([local, other])).toBe(
+      '# kios-dhcp eth0 eth1\nnameserver 2001:db8::53\n',
+    );
+  });
+
   it('keeps the search list within the limits of C libraries', () => {
     const long = Array.from({ length: 9 }, (_, index) => `${String(index).repeat(60)}.example`);
     const text = formatResolvConf([{ ...eth0, search: long }]) ?? '';

@@ -8,6 +8,7 @@ import {
   readNetworkConfig,
   type Reading,
   renderNetworkConfig,
+  severalCards,
 } from '@kios/network-config';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
@@ -84,10 +85,13 @@ export async function checkNetworkFile(
   const { name, reading } = await readGiven(file);
   const faults = reading.ok ? [] : reading.faults;
   const format = reading.ok ? reading.format : undefined;
-  if (json) print(JSON.stringify({ file: name, ok: reading.ok, format, faults }));
+  const notes = reading.ok ? severalCards(reading.config) : [];
+  if (json) print(JSON.stringify({ file: name, ok: reading.ok, format, faults, notes }));
   else for (const fault of faults) print(formatFault(name, fault));
   if (!reading.ok) throw refusal(name, faults);
-  if (!json) print(`${name}: ${describeReading(reading)}, no fault`);
+  if (json) return;
+  for (const { path, what } of notes) print(`${name}: note: ${path}: ${what}`);
+  print(`${name}: ${describeReading(reading)}, no fault`);
 }
 
 /** Prints a network file in the one form that all of its formats come down to. */

@@ -98,9 +98,15 @@ export function checkAddresses(context: Context): void {
     checkVlanMtu(context, link);
     checkLoopback(context, link);
     checkLinkLocal(context, link);
-    for (const [at, { address }] of link.addresses.entries()) {
+    for (const [at, { address, label }] of link.addresses.entries()) {
       const cidr = net(address);
       const path = place(context, link, at);
+      if (label !== undefined && cidr.family === 6)
+        context.report(
+          [...path, 'label'],
+          'is on an IPv6 address',
+          'Remove it: only IPv4 has labels.',
+        );
       const why = unusable(cidr, link);
       if (why !== undefined)
         context.report(path, `${why}: ${address}`, 'Write an address of a host.');

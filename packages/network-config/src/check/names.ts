@@ -1,8 +1,6 @@
 import type { EthernetLink, Link } from '../model/model.ts';
-import { nameFault } from '../values/names.ts';
+import { isPattern, nameFault } from '../values/names.ts';
 import { type Context, pathTo } from './context.ts';
-
-const isPattern = (text: string): boolean => /[*?[\]]/.test(text);
 
 /** The name that a link will have, if it is one that the file knows. */
 function finalName(link: Link): string | undefined {

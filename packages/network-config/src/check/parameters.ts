@@ -84,22 +84,21 @@ function checkBond(context: Context, bond: BondLink): void {
 
 const SECOND = 1000;
 
-/** Ranges of IEEE 802.1D, which the kernel holds a bridge to while the protocol is on. */
+/** Ranges of IEEE 802.1D, which the kernel holds a bridge to even without the protocol. */
 const RANGES = [
-  ['forwardDelay', 'forward-delay', 2, 30],
   ['helloTime', 'hello-time', 1, 10],
   ['maxAge', 'max-age', 6, 40],
 ] as const;
 
 function checkBridge(context: Context, bridge: BridgeLink): void {
   const { parameters, interfaces } = bridge;
-  for (const [field, key, least, most] of parameters.stp ? RANGES : []) {
+  for (const [field, key, least, most] of RANGES) {
     const value = parameters[field];
     if (value !== undefined && (value < least * SECOND || value > most * SECOND))
       context.report(
         pathTo(bridge, 'parameters', key),
         'is out of range',
-        `Write ${least} to ${most} seconds, or stp: false.`,
+        `Write ${least} to ${most} seconds, or remove it.`,
       );
   }
   for (const [ports, key] of [

@@ -20,9 +20,7 @@ function place(context: Context, link: Link, index: number): Path {
 
 /** A link may have prefixes that no file knows. */
 const learns = (link: Link, family: Family): boolean =>
-  family === 4
-    ? link.dhcp4 !== undefined || link.linkLocal.ipv4
-    : link.dhcp6 !== undefined || link.acceptRa === true;
+  family === 4 ? link.dhcp4 !== undefined : link.dhcp6 !== undefined || link.acceptRa === true;
 
 function isReachable(link: Link, via: Ip): boolean {
   if (contains(LINK_LOCAL, via) || learns(link, via.family)) return true;

@@ -11,7 +11,6 @@ import { addressesOf, routesOf, rulesOf } from './routes.ts';
 
 /** Without the key a link has an IPv6 address of its own, as every link that the kernel brings up. */
 const linkLocalOf = ({ 'link-local': families = ['ipv6'] }: NetplanCommon) => ({
-  ipv4: families.includes('ipv4'),
   ipv6: families.includes('ipv6'),
 });
 

@@ -38,7 +38,6 @@ const ports = (map: Readonly<Record<string, number>> | undefined): PortNumber[] 
 
 export function bridgeParametersOf({ parameters = {} }: NetplanBridge): BridgeParameters {
   return {
-    stp: parameters.stp ?? false,
     priority: parameters.priority,
     ageingTime: parameters['ageing-time'] ?? parameters['aging-time'],
     forwardDelay: parameters['forward-delay'],

@@ -57,7 +57,8 @@ export interface LinkSettings {
   readonly search: readonly string[];
   readonly mtu: number | undefined;
   readonly macaddress: string | undefined;
-  readonly linkLocal: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** IPv4 has no such address here. */
+  readonly linkLocal: { readonly ipv6: boolean };
   readonly acceptRa: boolean | undefined;
   readonly ra: RaSettings;
   readonly ipv6: Ipv6Settings;
@@ -158,10 +159,8 @@ export interface BondParameters {
   readonly learnPacketInterval: number | undefined;
 }
 
-/** Times are in milliseconds. */
+/** Times are in milliseconds. There is no spanning tree: a node is no switch, and its ports forward at once. */
 export interface BridgeParameters {
-  /** Off unless the file says otherwise: a node is no switch, and a port of it forwards at once. */
-  readonly stp: boolean;
   readonly priority: number | undefined;
   readonly ageingTime: number | undefined;
   readonly forwardDelay: number | undefined;

@@ -72,7 +72,15 @@ export const bondParameters = v.object({
 });
 
 export const bridgeParameters = v.object({
-  stp: v.optional(bool),
+  stp: v.optional(
+    v.pipe(
+      bool,
+      v.check(
+        (on) => !on,
+        'is refused: a node has no program for the protocol, without which a port never forwards\nWrite false, and join no two ports to one network.',
+      ),
+    ),
+  ),
   priority: v.optional(int(0, 65_535)),
   'ageing-time': v.optional(duration(1000)),
   'aging-time': v.optional(duration(1000)),

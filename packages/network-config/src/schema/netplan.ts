@@ -57,6 +57,14 @@ const renderer = v.optional(
   ),
 );
 
+const linkLocal = v.pipe(
+  v.string(),
+  v.check(
+    (family) => family !== 'ipv4',
+    'is refused: an address of 169.254/16 leads to no other network\nRemove ipv4; for the metadata service of a cloud, docs/dhcp.md has ipv4llMetadata.',
+  ),
+);
+
 /** Keys of every link. */
 const common = {
   dhcp4: v.optional(bool),
@@ -79,7 +87,7 @@ const common = {
   'ipv6-privacy': v.optional(bool),
   'ipv6-address-generation': v.optional(oneOf(['eui64', 'stable-privacy'] as const)),
   'ipv6-address-token': v.optional(ipv6),
-  'link-local': v.optional(v.array(oneOf(['ipv4', 'ipv6'] as const))),
+  'link-local': v.optional(v.array(v.pipe(linkLocal, oneOf(['ipv6'] as const)))),
   macaddress: v.optional(ownMac),
   optional: v.optional(bool),
   critical: v.optional(bool),

@@ -49,3 +49,6 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   const limit = Math.max(2, Math.floor(word.length / 2));
   return best !== undefined && best.far <= limit ? best.name : undefined;
 }
+
+/** Returns whether a text stands for several (fnmatch(3)). */
+export const isPattern = (text: string): boolean => /[*?[\]]/.test(text);

@@ -66,11 +66,15 @@ const addresses = (id: number): fc.Arbitrary<unknown[]> =>
     fc.tuple(
       ...hosts.map((host) =>
         fc
-          .tuple(bool, record({ label: word, lifetime: fc.constantFrom('forever', 0) }))
-          .map(([isV6, extra]) => {
+          .tuple(
+            bool,
+            fc.record({ label: maybe(word), lifetime: maybe(fc.constantFrom('forever', 0)) }),
+          )
+          .map(([isV6, { label, ...rest }]) => {
             const address = isV6
               ? `2001:db8:${id}::${host.toString(16)}/64`
               : `10.${id}.0.${host}/24`;
+            const extra = given(isV6 ? rest : { label, ...rest });
             return Object.keys(extra).length === 0 ? address : { [address]: extra };
           }),
       ),
@@ -131,7 +135,7 @@ const settings = (id: number): fc.Arbitrary<object> =>
     'ipv6-mtu': int(1280, 1500),
     'ipv6-privacy': bool,
     'ipv6-address-generation': fc.constantFrom('eui64', 'stable-privacy'),
-    'link-local': fc.constantFrom(['ipv6'], ['ipv4', 'ipv6']),
+    'link-local': fc.constant(['ipv6']),
     optional: bool,
   });
 
@@ -183,7 +187,7 @@ export const document: fc.Arbitrary<object> = fc
     maybe(
       fc.tuple(
         record({
-          stp: bool,
+          stp: fc.constant(false),
           priority: int(0, 65_535),
           'forward-delay': int(2, 30),
           'path-cost': fc.constant({ p1: 9 }),

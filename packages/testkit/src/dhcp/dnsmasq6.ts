@@ -22,6 +22,7 @@ export const dnsmasq6: Dhcp6Server = {
     renew: /DHCPRENEW\(/,
     rebind: /DHCPREBIND\(/,
     decline: /DHCPDECLINE\(/,
+    release: /DHCPRELEASE\(/,
     information: /DHCPINFORMATION-REQUEST\(/,
     reply: /DHCPREPLY\(/,
   },

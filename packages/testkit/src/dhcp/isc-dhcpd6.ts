@@ -38,6 +38,7 @@ export const iscDhcpd6: Dhcp6Server = {
     renew: /^Renew message from/,
     rebind: /^Rebind message from/,
     decline: /^Decline message from/,
+    release: /^Release message from/,
     information: /^Information-request message from/,
     reply: /^Sending Reply/,
   },

@@ -54,6 +54,7 @@ export const kea6: Dhcp6Server = {
     renew: received('RENEW'),
     rebind: received('REBIND'),
     decline: received('DECLINE'),
+    release: received('RELEASE'),
     information: received('INFORMATION_REQUEST'),
     reply: /DHCP6_PACKET_SEND .*REPLY/,
   },

@@ -16,17 +16,19 @@ export interface Announcement {
   readonly search?: readonly string[];
   /** Of name servers and search domains. */
   readonly lifetimeSeconds?: number;
+  /** Hosts that ask are all that it announces itself to for a while. */
+  readonly seldom?: boolean;
 }
 
 const onOff = (value = false): string => (value ? 'on' : 'off');
 
 function configuration(announcement: Announcement): string {
   const { managed, other, prefix, dns = [], search = [], lifetimeSeconds = 600 } = announcement;
+  const { seldom = false } = announcement;
   return [
     'interface srv0 {',
     'AdvSendAdvert on;',
-    'MinRtrAdvInterval 3;',
-    'MaxRtrAdvInterval 4;',
+    ...(seldom ? [] : ['MinRtrAdvInterval 3;', 'MaxRtrAdvInterval 4;']),
     `AdvManagedFlag ${onOff(managed)};`,
     `AdvOtherConfigFlag ${onOff(other)};`,
     ...(prefix === undefined ? [] : [`prefix ${prefix} { };`]),
@@ -70,7 +72,7 @@ export class Radvd {
     process.kill(this.process.pid, 'SIGHUP');
   }
 
-  async stop(): Promise<void> {
-    await this.process.stop();
+  async stop(signal?: NodeJS.Signals): Promise<void> {
+    await this.process.stop(signal);
   }
 }

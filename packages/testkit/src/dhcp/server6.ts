@@ -24,6 +24,7 @@ export const MESSAGES6 = [
   'renew',
   'rebind',
   'decline',
+  'release',
   'information',
   'reply',
 ] as const;

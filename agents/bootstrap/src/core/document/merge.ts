@@ -16,10 +16,16 @@ export function mergeMaps(base: Json, later: Json): Json {
   return merged;
 }
 
-/** Merges all but `auth`, which is one secret and never mixed from two documents. */
+/** Merges all but `auth`, one secret, and `network`, one file: neither is ever mixed from two documents. */
 const mergeTwo = (base: NodeBootstrap, later: NodeBootstrap): NodeBootstrap => {
   const auth = later.auth ?? base.auth;
-  return { ...base, ...mergeMaps(base, later), ...(auth === undefined ? {} : { auth }) };
+  const network = later.network ?? base.network;
+  return {
+    ...base,
+    ...mergeMaps(base, later),
+    ...(auth === undefined ? {} : { auth }),
+    ...(network === undefined ? {} : { network }),
+  };
 };
 
 /** Merges documents in order; the last one wins. Undefined for an empty list. */

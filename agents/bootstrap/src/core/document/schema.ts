@@ -153,6 +153,8 @@ export const NodeBootstrap = v.strictObject({
   kubelet: v.optional(v.strictObject({ config: v.optional(map) })),
   credentialProviders: v.optional(v.array(CredentialProvider, 'must be a list')),
   registries: v.optional(Registries),
+  /** Read by the rules of a network file, when one is found. */
+  network: v.optional(map),
   files: v.optional(v.array(File, 'must be a list')),
 });
 export type NodeBootstrap = v.InferOutput<typeof NodeBootstrap>;

@@ -1,5 +1,6 @@
 import type { FileSpec, NodeBootstrap } from '../document/schema.ts';
 import { fieldError } from '../faults/errors.ts';
+import { NETWORK_FILE } from './network-file.ts';
 import type { OutputFile } from './output-file.ts';
 import { registryFiles } from './registry-files.ts';
 
@@ -44,10 +45,12 @@ function readUserFiles(files: readonly FileSpec[]): readonly OutputFile[] {
 export function documentFiles(document: NodeBootstrap): readonly OutputFile[] {
   const registries = registryFiles(document);
   const own = readUserFiles(document.files ?? []);
-  const taken = new Set(registries.map(({ path }) => path));
+  const taken = new Map(registries.map(({ path }) => [path, 'registries']));
+  if (document.network !== undefined) taken.set(NETWORK_FILE, 'network');
   const twice = own.findIndex(({ path }) => taken.has(path));
   if (twice === -1) return [...registries, ...own];
+  const why = taken.get(own[twice]?.path ?? '');
   throw fieldError(
-    `read the bootstrap document: files.${twice}.path: is written because of registries`,
+    `read the bootstrap document: files.${twice}.path: is written because of ${why}`,
   );
 }

@@ -16,6 +16,10 @@ const canonical = (hex: string): string =>
 /** Unique local addresses, RFC 4193: reachable within the site only. */
 const isLocal = (hex: string): boolean => /^f[cd]/.test(hex);
 
+/** Compares the first numbers that differ. */
+const order = (a: readonly number[], b: readonly number[]): number =>
+  a.map((each, at) => each - (b[at] ?? 0)).find((difference) => difference !== 0) ?? 0;
+
 const rows = (table: string): readonly (readonly string[])[] =>
   table.split('\n').map((line) => line.trim().split(/\s+/));
 
@@ -29,22 +33,36 @@ function routedLinks(table: string): readonly string[] {
     .map(({ link }) => link);
 }
 
+/** A DHCPv6 server gives one address, a router the prefix of many. */
+const HOST_LENGTH = '80';
+
 /**
- * Returns the address that a router gave the link of the default route. Temporary addresses do not count; public ones
- * precede those of the site. The arguments are the texts of /proc/net/if_inet6 and /proc/net/ipv6_route.
+ * Returns the address of the link of the default route, whoever gave it. Temporary addresses do not count; public ones
+ * precede those of the site. Then one of `kept` is preferred, so that an address that comes later does not take the
+ * place of the node's, and then that of a server, which may be reserved for the machine. The first two arguments are
+ * the texts of /proc/net/if_inet6 and /proc/net/ipv6_route.
  */
-export function routedAddress(addresses: string, routes: string): LinkAddress | undefined {
+export function routedAddress(
+  addresses: string,
+  routes: string,
+  kept: readonly string[] = [],
+): LinkAddress | undefined {
   const usable = rows(addresses).filter(
     ([, , , scope, flags = '']) =>
       scope === GLOBAL_SCOPE && (Number.parseInt(flags, 16) & UNUSABLE) === 0,
   );
   for (const link of routedLinks(routes)) {
-    const own = usable.filter((row) => row[5] === link).map(([hex = '']) => hex);
+    const own = usable
+      .filter((row) => row[5] === link)
+      .map(([hex = '', , length]) => ({
+        address: canonical(hex),
+        rank: [isLocal(hex), !kept.includes(canonical(hex)), length !== HOST_LENGTH].map(Number),
+      }));
     // The kernel lists them in no fixed order.
-    const sorted = own.toSorted(
-      (a, b) => Number(isLocal(a)) - Number(isLocal(b)) || (a < b ? -1 : 1),
+    const [first] = own.toSorted(
+      (a, b) => order(a.rank, b.rank) || (a.address < b.address ? -1 : 1),
     );
-    if (sorted[0] !== undefined) return { link, address: canonical(sorted[0]) };
+    if (first !== undefined) return { link, address: first.address };
   }
   return undefined;
 }

@@ -23,10 +23,11 @@ export interface Uplink {
   readonly up: number;
 }
 
-async function readRouted({ procNet }: Settings): Promise<LinkAddress | undefined> {
+async function readRouted({ procNet, etc }: Settings): Promise<LinkAddress | undefined> {
   const table = async (name: string): Promise<string> =>
     (await readIfThere(path.join(procNet, name))) ?? '';
-  return routedAddress(await table('if_inet6'), await table('ipv6_route'));
+  const kept = (await readIfThere(path.join(etc, 'kubernetes/node-ip'))) ?? '';
+  return routedAddress(await table('if_inet6'), await table('ipv6_route'), kept.trim().split(','));
 }
 
 const macOf = async ({ sysfs }: Settings, link: string): Promise<string> =>

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Logger } from '@kios/agent';
 
 import { mergeDocuments } from '../../core/document/merge.ts';
+import { checkNetwork } from '../../core/document/network.ts';
 import type { Part } from '../../core/document/parsed-document.ts';
 import type { NodeBootstrap } from '../../core/document/schema.ts';
 import { BootstrapError } from '../../core/faults/errors.ts';
@@ -126,6 +127,7 @@ export async function readSources(
   const needsNetwork = needs.provider || needs.config;
   const remote = needsNetwork ? await fetchOr(local.fallback, fetch(needs), log) : undefined;
   const parts = partsOf(local, remote);
+  for (const { source, document } of parts) await checkNetwork(source, document);
   const merged = merge(parts);
   return {
     platform: platform.provider,

@@ -1,5 +1,11 @@
 import { readYamlConfig } from '@kios/agent';
-import { PlatformState, readLeases, readStateIfThere, StateError } from '@kios/node-state';
+import {
+  PlatformState,
+  readLeases,
+  readLeases6,
+  readStateIfThere,
+  StateError,
+} from '@kios/node-state';
 
 import type { Inputs, LeaseServers } from '../../core/sources/plan-sources.ts';
 import { TimeConfig } from '../../core/sources/time-config.ts';
@@ -42,15 +48,27 @@ function withLastKnown(
   return [...leases, ...kept].toSorted((a, b) => (a.link < b.link ? -1 : 1));
 }
 
+/** Reads the servers of each link; those of IPv4 come first. */
+async function readServers(
+  dir: string,
+): Promise<{ readonly leases: readonly LeaseServers[]; readonly errors: readonly StateError[] }> {
+  const [ipv4, ipv6] = [await readLeases(dir), await readLeases6(dir)];
+  const servers = new Map<string, readonly string[]>();
+  for (const { if: link, ntp } of [...ipv4.leases, ...ipv6.leases]) {
+    servers.set(link, [...(servers.get(link) ?? []), ...ntp]);
+  }
+  const leases = [...servers].map(([link, ntp]) => ({ link, ntp }));
+  return { leases, errors: [...ipv4.errors, ...ipv6.errors] };
+}
+
 /** Reads everything that determines the sources. A file that cannot be read counts as missing and is in `errors`. */
 export async function readInputs(args: InputArgs, layout: Layout): Promise<ReadInputs> {
-  const { leases, errors } = await readLeases(args.netDir);
+  const { leases, errors } = await readServers(args.netDir);
   const platform = await readPlatform(args.platformDir);
-  const given = leases.map((lease) => ({ link: lease.if, ntp: lease.ntp }));
   const before = await readLeasedServers(layout);
   return {
     config: await readConfig(args),
-    leases: withLastKnown(given, errors.length === 0, before),
+    leases: withLastKnown(leases, errors.length === 0, before),
     platform: platform instanceof StateError ? undefined : platform,
     errors: platform instanceof StateError ? [...errors, platform] : errors,
   };

@@ -1,6 +1,6 @@
 import { type Address, ARPHRD_ETHER, type Link } from '@kios/netlink';
 
-import { STATIC } from '../network/static/model.ts';
+import { STATIC } from './marks.ts';
 import { isLeased, OURS } from './present.ts';
 
 /** The links to serve: those named, or all that are hardware. */
@@ -22,7 +22,7 @@ export function isCandidate(
 const SCOPE_UNIVERSE = 0;
 const KERNEL_ASKS = /^(?:dhcp|on|any|both)$/;
 
-/** Returns the link's addresses of global scope that are not ours. */
+/** Returns the link's addresses of global scope that are neither leased nor the network file's. */
 export function foreignAddresses(link: Link, addresses: readonly Address[]): Address[] {
   return addresses.filter(
     ({ ifindex, protocol, scope }) =>

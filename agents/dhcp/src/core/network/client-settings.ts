@@ -6,6 +6,7 @@ import type { Identity } from '../client/requests.ts';
 import { type LinkSettings, SETTINGS } from '../settings/settings.ts';
 import { encodeWith } from '../wire/codec.ts';
 import { OPTIONS } from '../wire/options.ts';
+import { override6Of, type Settings6 } from './client6-settings.ts';
 import type { FileRole } from './roles.ts';
 
 const OWN = { vendorClass: 60, userClass: 77, fqdn: 81 } as const;
@@ -19,6 +20,7 @@ export interface Override {
   readonly sent: Identity['sent'];
   readonly useDomains: boolean;
   readonly useNtp: boolean;
+  readonly ipv6: Settings6;
 }
 
 const bytesOf = (value: string): Uint8Array =>
@@ -65,7 +67,7 @@ function optionTypes(
   return { ...before, ...v.parse(SETTINGS.options.schema, types) };
 }
 
-function withDhcp4(dhcp: DhcpSettings, settings: LinkSettings): Override {
+function withDhcp4(dhcp: DhcpSettings, settings: LinkSettings): Omit<Override, 'ipv6'> {
   return {
     settings: {
       ...settings,
@@ -84,8 +86,9 @@ function withDhcp4(dhcp: DhcpSettings, settings: LinkSettings): Override {
 }
 
 /** Puts what the network file says of a link over the flags and `dhcp.yaml`. */
-export function overrideOf({ dhcp4, dhcp6 }: FileRole, given: LinkSettings): Override {
-  const settings: LinkSettings = { ...given, dhcp6: dhcp6 === undefined ? 'off' : 'on' };
-  if (dhcp4 !== undefined) return withDhcp4(dhcp4, settings);
-  return { settings, sent: [], useDomains: true, useNtp: true };
+export function overrideOf(file: FileRole, settings: LinkSettings): Override {
+  const { dhcp4 } = file;
+  const ipv6 = override6Of(file, settings);
+  if (dhcp4 !== undefined) return { ...withDhcp4(dhcp4, settings), ipv6 };
+  return { settings, sent: [], useDomains: true, useNtp: true, ipv6 };
 }

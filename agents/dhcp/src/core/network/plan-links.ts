@@ -146,11 +146,6 @@ class Planner {
 
   #planVirtual(link: Exclude<Link, EthernetLink>): void {
     const present = this.#first(link.id);
-    if (link.kind === 'bridge' && link.parameters.stp) {
-      // Linux asks /sbin/bridge-stp who does STP. On a node the kernel starts no program and takes that for a yes.
-      this.obstacles.push({ id: link.id, why: 'a node has nothing that does STP' });
-      return;
-    }
     const wanted = this.#virtualOf(link);
     if (wanted === undefined) {
       this.waiting.push(link.id);

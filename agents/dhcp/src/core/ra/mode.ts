@@ -42,6 +42,11 @@ export function modeAt(advices: Advices, now: Millis): Mode {
  */
 export type Dhcp6Choice = 'off' | 'routers' | 'on' | 'always';
 
+const FIXED: ReadonlyMap<Dhcp6Choice, Mode> = new Map([
+  ['off', 'off'],
+  ['always', 'stateful'],
+]);
+
 /** The flags of the last announcement, as the kernel keeps them even while the link is down. */
 interface KernelFlags {
   /** One was received since the link came up. */
@@ -56,9 +61,10 @@ export function chooseMode(
   flags: KernelFlags | undefined,
   isQuiet: boolean,
 ): Mode {
-  if (choice === 'off') return 'off';
-  if (choice === 'always') return 'stateful';
+  const fixed = FIXED.get(choice);
+  if (fixed !== undefined) return fixed;
   if (flags?.managed === true) return 'stateful';
   if (flags?.other === true) return 'stateless';
-  return choice === 'on' && isQuiet && flags?.received !== true ? 'stateful' : 'off';
+  const isAlone = isQuiet && flags?.received !== true;
+  return choice === 'on' && isAlone ? 'stateful' : 'off';
 }

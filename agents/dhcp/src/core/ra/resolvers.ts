@@ -59,7 +59,7 @@ function merge(
   return [...kept, ...said.values()].filter(({ until }) => until > now).slice(0, MOST);
 }
 
-/** Returns what resolv.conf shall have of them now. Link-local servers get the link's name as their zone. RFC 4007 §11. */
+/** Returns what resolv.conf shall have of them now. A link-local server gets the link as its zone. RFC 4007 §11. */
 export const resolversAt = (
   { servers, domains }: Resolvers,
   link: string,

@@ -3,6 +3,7 @@ import type { Rtnetlink } from '@kios/netlink';
 
 import type { Policy } from '../../core/client/model.ts';
 import type { PlanPolicy } from '../../core/kernel/present.ts';
+import type { Settings6 } from '../../core/network/client6-settings.ts';
 import type { LinkSettings } from '../../core/settings/settings.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
 import type { NameIdentity } from '../settings/identity.ts';
@@ -13,6 +14,7 @@ export interface ClientOptions {
   /** Reads the host's name anew: it may be chosen while the client runs. */
   readonly readName: () => NameIdentity;
   readonly plan: PlanPolicy;
+  readonly ipv6: Settings6;
   /** File with the host's name and identity. */
   readonly hostFile: string;
   /** Keep UDP port 68 open while a lease is held: a daemon does, a one-shot has no use for it. */

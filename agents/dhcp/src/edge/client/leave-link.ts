@@ -14,7 +14,18 @@ export async function leaveLink(link: Link, { rtnetlink, files, log }: Ports): P
     await applyChanges(rtnetlink, changes, link, log);
     if (changes.length > 0) log.info({ ev: 'lease.left', console: true, link: link.name });
   }
+  if (files.hasRunning6(link.name)) {
+    const { leaveLink6 } = await import('../v6/move6.ts');
+    await leaveLink6(link, { rtnetlink, files, log });
+  }
+  await dropResolvers6(link.name, files);
   await files.withdraw(link.name);
+}
+
+/** Name servers of IPv6 come again from the routers of the link that is served next. */
+async function dropResolvers6(link: string, files: Ports['files']): Promise<void> {
+  await files.dropResolver(link, 'dhcp6');
+  await files.dropResolver(link, 'routers');
 }
 
 /**
@@ -37,7 +48,12 @@ export async function moveLease(
     if (change.tag === 'delete-route')
       await rtnetlink.replaceRoute({ ...change.route, ifindex: to.index });
   }
+  if (files.hasRunning6(from.name)) {
+    const { moveLease6 } = await import('../v6/move6.ts');
+    await moveLease6(from, to, ports);
+  }
   await files.move(from.name, to.name, to.mac);
   if (present !== undefined) await applyChanges(rtnetlink, removal, from, log);
+  await dropResolvers6(from.name, files);
   log.info({ ev: 'lease.moved', console: true, link: to.name, from: from.name });
 }

@@ -13,15 +13,10 @@ import { kernelAddress, stopped, type Watched, whileOthers } from './foreign-lin
 import { LeaseMoves } from './lease-moves.ts';
 import { lockLink } from './link-lock.ts';
 import { OwnLinks } from './own-links.ts';
+import { serve6 } from './serve6.ts';
 
 const METRIC = { first: 100, step: 10 } as const;
 const RESTART_MS = 1000;
-/** Without IPv6 a node can be used: what fails there is not tried again all the time. */
-const RESTART6_MS = 10_000;
-/** Code of IPv6 waits so long for the first address of IPv4: a boot must not be slower for it. */
-const IPV6_AFTER_MS = 500;
-/** A one-shot waits so long for IPv4 where a router has announced IPv6. */
-const IPV4_GRACE_MS = 10_000;
 const ALL = ['link', 'address', 'route'] as const;
 
 /** How a link is served. A client starts anew when it changes. */
@@ -263,8 +258,29 @@ export class Supervisor {
     using taken = await lockLink(link, this.#ports, onHeld, signal);
     log.debug({ ev: 'lock', file: taken?.file });
     const options = this.#supervision.optionsFor(link, served.metric, served.role);
-    if (served.role.ipv6) void this.#serve6(link, served, options, signal);
-    if (!served.role.ipv4) return await stopped(signal);
+    const serving6 = served.role.ipv6 ? this.#serve6(link, served, options, signal) : undefined;
+    if (served.role.ipv4) await this.#serve4(link, served, options, signal);
+    else await stopped(signal);
+    // The lock is for both.
+    await serving6;
+  }
+
+  #serve6(link: Link, served: Served, options: ClientOptions, signal: AbortSignal): Promise<void> {
+    const onClient = (client: Client6): void => {
+      served.client6 = client;
+      client.carrier(served.carrier);
+    };
+    const done = this.#supervision.oneShot ? { onDone: () => this.#onBound(served) } : {};
+    return serve6(link, options, { onClient, ...done }, this.#ports, signal);
+  }
+
+  async #serve4(
+    link: Link,
+    served: Served,
+    options: ClientOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { log } = this.#ports;
     while (!signal.aborted) {
       try {
         await this.#runClient(link, served, options, signal);
@@ -274,43 +290,6 @@ export class Supervisor {
         await sleep(RESTART_MS, signal);
       }
     }
-  }
-
-  /**
-   * Serves IPv6 beside IPv4, whose failures are none of the other's. In a one-shot there is no DHCPv6, whose port is
-   * the daemon's: where a router has announced itself and IPv4 stays away, the daemon is what is missing.
-   */
-  async #serve6(
-    link: Link,
-    served: Served,
-    { settings, plan, hostFile }: ClientOptions,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { oneShot } = this.#supervision;
-    const { dns, rapidCommit } = settings;
-    const dhcp6 = oneShot ? 'off' : settings.dhcp6;
-    const options = { dhcp6, dns, rapidCommit, metric: plan.metric, hostFile };
-    while (!signal.aborted) {
-      try {
-        await sleep(IPV6_AFTER_MS, signal);
-        const { Client6 } = await import('../v6/client6.ts');
-        const client = new Client6(link, options, this.#ports);
-        served.client6 = client;
-        client.carrier(served.carrier);
-        if (oneShot) void this.#onAnnounced(client, () => this.#onBound(served), signal);
-        await client.run(signal);
-      } catch (err) {
-        if (signal.aborted) return;
-        this.#ports.log.error({ ev: 'client6.fail', link: link.name, err });
-        await sleep(RESTART6_MS, signal).catch(() => undefined);
-      }
-    }
-  }
-
-  async #onAnnounced(client: Client6, done: () => void, signal: AbortSignal): Promise<void> {
-    await client.announced;
-    await sleep(IPV4_GRACE_MS, signal).catch(() => undefined);
-    if (!signal.aborted) done();
   }
 
   async #runClient(

@@ -17,6 +17,9 @@ export interface Folders {
   readonly state: string;
 }
 
+/** Folder of the files of DHCPv6. Without a server of DHCPv6 there is none. */
+export const FOLDER6 = 'v6';
+
 /** Where a link's name servers come from, in the order in which they are preferred. RFC 8106 §5.3.1. */
 const SOURCES = ['file', 'dhcp', 'dhcp6', 'routers'] as const;
 type Source = (typeof SOURCES)[number];
@@ -42,7 +45,8 @@ export class LeaseFiles {
   static async open(folders: Folders, bootId: string, log: Logger): Promise<LeaseFiles> {
     const both = [folders.run, folders.state];
     for (const folder of both) mkdirSync(folder, { recursive: true, mode: 0o755 });
-    await Promise.all(both.map(removeStaleTemps));
+    const all = [...both, ...both.map((folder) => path.join(folder, FOLDER6))];
+    await Promise.all(all.map(removeStaleTemps));
     return new LeaseFiles(folders, bootId, log);
   }
 
@@ -78,9 +82,9 @@ export class LeaseFiles {
     await this.#writeResolvConf();
   }
 
-  /** Removes the name servers of the link's lease from resolv.conf. */
-  async dropResolver(link: string): Promise<void> {
-    if (this.#resolvers.delete(keyOf('dhcp', link))) await this.#writeResolvConf();
+  /** Removes what the source had for the link from resolv.conf. */
+  async dropResolver(link: string, source: Source = 'dhcp'): Promise<void> {
+    if (this.#resolvers.delete(keyOf(source, link))) await this.#writeResolvConf();
   }
 
   async publishLease(record: StoredLease): Promise<void> {
@@ -105,9 +109,13 @@ export class LeaseFiles {
     await this.forget(from);
   }
 
-  /** Returns whether the link has a lease for others to read. */
+  /** Returns whether the link has a lease for others to read, of either family. */
   hasRunning(link: string): boolean {
-    return existsSync(this.#running(link));
+    return existsSync(this.#running(link)) || this.hasRunning6(link);
+  }
+
+  hasRunning6(link: string): boolean {
+    return existsSync(path.join(this.folders.run, FOLDER6, `${link}.json`));
   }
 
   /** Removes the lease for other programs. Its address stays known, to ask for it again. */

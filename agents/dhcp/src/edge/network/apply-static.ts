@@ -42,10 +42,9 @@ export class StaticNetwork {
   /** Values of sysctls before the first change. */
   readonly #before = new Map<string, string>();
   /** Values when the plan was made. A step may change another one than its own. */
-  #sysctls: Sysctls | undefined;
+  #sysctls: Sysctls = new Map();
   /** Failures that were logged: the kernel refuses the same step at every event. */
   #failed = new Set<string>();
-  #warned = false;
 
   constructor(ports: StaticPorts) {
     this.#ports = ports;
@@ -80,20 +79,15 @@ export class StaticNetwork {
   }
 
   async #look(configured: readonly Configured[]): Promise<Present> {
-    const { rtnetlink, rules, log } = this.#ports;
+    const { rtnetlink, rules } = this.#ports;
     const links = await this.#ports.links.list();
     const named = links.filter(({ index }) => configured.some(({ ifindex }) => ifindex === index));
-    const sysctls = readSysctls(named, this.#conf);
-    if (sysctls === undefined && !this.#warned) {
-      this.#warned = true;
-      log.warn({ ev: 'static.sysctl', folder: this.#conf, why: 'it is not there' });
-    }
     return {
       links,
       addresses: await both((family) => rtnetlink.addresses(family)),
       routes: await both((family) => rtnetlink.allRoutes(family)),
       rules: await both((family) => listRules(rules, family)),
-      sysctls,
+      ...readSysctls(named, this.#conf),
     };
   }
 
@@ -139,7 +133,7 @@ export class StaticNetwork {
 
   #setSysctl({ link, setting, value }: Extract<StaticStep, { tag: 'set-sysctl' }>): void {
     const key = sysctlKey(link, setting);
-    const before = this.#before.get(key) ?? this.#sysctls?.get(key);
+    const before = this.#before.get(key) ?? this.#sysctls.get(key);
     writeSysctl(this.#conf, link, setting, value);
     if (before !== undefined) this.#before.set(key, before);
   }

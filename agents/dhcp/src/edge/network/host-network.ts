@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { DirectoryWatch, type Logger, retryDelay } from '@kios/agent';
 import type { Rtnetlink } from '@kios/netlink';
-import { openRules } from '@kios/netlink/rules';
+import { openRules, type Rules } from '@kios/netlink/rules';
 import { openVirtualLinks, type VirtualLinks } from '@kios/netlink/virtual-links';
 import type { NetworkConfig } from '@kios/network-config';
 
@@ -128,7 +128,7 @@ export class HostNetwork {
       fixed: new StaticNetwork({ rtnetlink, rules, links, log, conf, secret }),
     };
     this.#followFiles(signal);
-    this.#followKernel(signal);
+    this.#followKernel(rules, signal);
     this.#judgement = (await this.#store.read()) ?? this.#without();
     await this.#readFile();
     while (!signal.aborted) {
@@ -157,18 +157,14 @@ export class HostNetwork {
     follow().catch(() => undefined);
   }
 
-  #followKernel(signal: AbortSignal): void {
-    const events = this.#ports.rtnetlink.events(signal, [
-      'link',
-      'address',
-      'route',
-      'address6',
-      'route6',
-    ]);
-    const follow = async (): Promise<void> => {
+  #followKernel(rules: Rules, signal: AbortSignal): void {
+    const { rtnetlink } = this.#ports;
+    const follow = async (events: AsyncIterable<unknown>): Promise<void> => {
       for await (const _ of events) this.#alarm.raise('kernel');
     };
-    follow().catch(() => this.#alarm.raise('kernel'));
+    const kinds = ['link', 'address', 'route', 'address6', 'route6'] as const;
+    for (const events of [rtnetlink.events(signal, kinds), rules.changes(signal)])
+      follow(events).catch(() => this.#alarm.raise('kernel'));
   }
 
   /** Reads the file and judges it. One with faults changes nothing; at the start the last good one counts. */

@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { type Logger, readIfThere } from '@kios/agent';
 import type { Reading } from '@kios/network-config';
+import * as v from 'valibot';
 
 import type { LinkFlags } from '../../core/settings/flags.ts';
 
@@ -22,13 +23,32 @@ export const networkFiles = ({
 export const hasNetworkFile = (files: readonly string[]): boolean =>
   files.some((file) => existsSync(file));
 
-/** Reads the first file that exists; no text when there is none. */
+/** The files of which init has made its copy, as people know them. */
+const ORIGINS = {
+  boot: 'kios/network.yaml',
+  nocloud: 'network-config of NoCloud',
+  'config-2': 'network_data.json of the config drive',
+} as const;
+
+const Origin = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ v: v.literal(1), source: v.picklist(['boot', 'nocloud', 'config-2']) }),
+);
+
+/** Returns the name that people have for a file. Init says beside its copy what it is one of. */
+async function nameOf(file: string): Promise<string> {
+  const origin = v.safeParse(Origin, await readIfThere(file.replace(/yaml$/, 'json')));
+  return origin.success ? ORIGINS[origin.output.source] : file;
+}
+
+/** Reads the first file that exists, and names it; no text when there is none. */
 export async function readNetworkText(
   files: readonly string[],
 ): Promise<{ readonly file: string; readonly text: string } | undefined> {
   for (const file of files) {
     const text = await readIfThere(file);
-    if (text !== undefined) return { file, text };
+    if (text !== undefined) return { file: await nameOf(file), text };
   }
   return undefined;
 }

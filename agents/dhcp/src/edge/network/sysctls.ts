@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { type PresentLink, sysctlKey, type Sysctls } from '../../core/network/static/model.ts';
@@ -7,15 +7,31 @@ import { SETTINGS } from '../../core/network/static/settings.ts';
 /** Where the kernel has its settings of IPv6, a folder for each link. */
 export const CONF = '/proc/sys/net/ipv6/conf';
 
-/** Reads the settings of links; undefined where there are none, because nothing is mounted there. */
-export function readSysctls(links: readonly PresentLink[], folder: string): Sysctls | undefined {
-  if (!existsSync(folder)) return undefined;
-  const values = links.flatMap((link) =>
-    SETTINGS.map(
-      (name) => [sysctlKey(link.name, name), readSysctl(folder, link.name, name)] as const,
-    ),
-  );
-  return new Map(values.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+/** Reads the settings of links, and whether they can be written: a container's own /proc/sys can only be read. */
+export function readSysctls(
+  links: readonly PresentLink[],
+  folder: string,
+): { readonly sysctls: Sysctls; readonly canWrite: boolean } {
+  const sysctls = new Map<string, string>();
+  let canWrite = false;
+  for (const { name } of links) {
+    for (const setting of SETTINGS) {
+      const value = readSysctl(folder, name, setting);
+      if (value === undefined) continue;
+      sysctls.set(sysctlKey(name, setting), value);
+      canWrite ||= isWritable(path.join(folder, name, setting));
+    }
+  }
+  return { sysctls, canWrite };
+}
+
+function isWritable(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Reads one setting; undefined where the kernel does not have it. */

@@ -12,19 +12,25 @@ import {
   resolversEnd,
 } from '../../core/ra/resolvers.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
+import type { Options6 } from '../v6/options6.ts';
 
 /** Keeps the name servers that the routers of one link announce in resolv.conf, for as long as each of them said. */
 export class AnnouncedResolvers {
   readonly #link: string;
-  readonly #metric: number;
+  readonly #options: Pick<Options6, 'metric' | 'fromRouters'>;
   readonly #files: LeaseFiles;
   readonly #log: Logger;
   #known: Resolvers = NO_RESOLVERS;
   #written = JSON.stringify({ dns: [], search: [] });
 
-  constructor(link: string, metric: number, files: LeaseFiles, log: Logger) {
+  constructor(
+    link: string,
+    options: Pick<Options6, 'metric' | 'fromRouters'>,
+    files: LeaseFiles,
+    log: Logger,
+  ) {
     this.#link = link;
-    this.#metric = metric;
+    this.#options = options;
     this.#files = files;
     this.#log = log;
   }
@@ -52,10 +58,12 @@ export class AnnouncedResolvers {
       servers: servers.filter(({ until }) => until > now),
       domains: domains.filter(({ until }) => until > now),
     };
-    const resolver = resolversAt(this.#known, this.#link, now);
+    const { metric, fromRouters } = this.#options;
+    const { dns, search } = resolversAt(this.#known, this.#link, now);
+    const resolver = { dns, search: fromRouters.domains ? search : [] };
     const text = JSON.stringify(resolver);
     if (text === this.#written) return;
-    const [link, metric] = [this.#link, this.#metric];
+    const link = this.#link;
     try {
       await this.#files.publishOf('routers', { link, metric, ...resolver });
       this.#written = text;

@@ -35,7 +35,7 @@ export class RouterListener {
     this.#link = link;
     this.#options = options;
     this.#log = log;
-    this.#resolvers = new AnnouncedResolvers(link.name, options.metric, files, log);
+    this.#resolvers = new AnnouncedResolvers(link.name, options, files, log);
   }
 
   get wakeAt(): Millis {
@@ -58,7 +58,7 @@ export class RouterListener {
   }
 
   setFlags(flags: RouterFlags | undefined): void {
-    const { received, managed, other } = flags ?? {};
+    const { managed, other } = flags ?? {};
     const before = this.#flags;
     this.#flags = flags;
     if (before?.managed === managed && before?.other === other) return;
@@ -82,12 +82,12 @@ export class RouterListener {
 
   /** Asks routers for the options that were missed. */
   askAgain(): void {
-    if (this.#options.dns) this.#soliciting = startSoliciting(bootTime());
+    if (this.#options.fromRouters.dns) this.#soliciting = startSoliciting(bootTime());
   }
 
   async hear(said: RouterOptionBytes): Promise<void> {
     this.#soliciting = DONE;
-    if (this.#options.dns) await this.#resolvers.learn(said, bootTime());
+    if (this.#options.fromRouters.dns) await this.#resolvers.learn(said, bootTime());
   }
 
   async onTimer(): Promise<void> {

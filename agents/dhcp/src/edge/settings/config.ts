@@ -7,6 +7,7 @@ import type { Link } from '@kios/netlink';
 import type { Identity } from '../../core/client/requests.ts';
 import type { Choice } from '../../core/kernel/links.ts';
 import type { Override } from '../../core/network/client-settings.ts';
+import { settings6Of } from '../../core/network/client6-settings.ts';
 import type { LinkFlags } from '../../core/settings/flags.ts';
 import {
   ConfigFile,
@@ -67,6 +68,7 @@ const asSet = (settings: LinkSettings): Override => ({
   sent: [],
   useDomains: true,
   useNtp: true,
+  ipv6: settings6Of(settings),
 });
 
 /** How the client of one link behaves. `metric` counts unless the settings have one. */
@@ -77,13 +79,14 @@ export function clientOptions(
   listen: boolean,
   override: (settings: LinkSettings) => Override = asSet,
 ): ClientOptions {
-  const { settings, sent, useDomains, useNtp } = override(settingsFor(config, link.name));
+  const { settings, sent, useDomains, useNtp, ipv6 } = override(settingsFor(config, link.name));
   const readName = (): NameIdentity => nameIdentity(settings.hostname, config.hostFile);
   return {
     settings,
     policy: { ...settings, identity: { ...identityOf(settings, link), ...readName(), sent } },
     readName,
     plan: { ...settings, metric: settings.metric ?? metric, mtuOnRoutes: false },
+    ipv6,
     hostFile: config.hostFile,
     listen,
     useDomains,

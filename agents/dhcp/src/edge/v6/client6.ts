@@ -14,10 +14,12 @@ import { isUsableGlobal, isUsableLinkLocal } from './link-local.ts';
 import type { Options6 } from './options6.ts';
 import type { Socket6 } from './socket6.ts';
 
+/** The kernel's notifications that are heeded. */
+type Heard = Extract<NetworkEvent, { tag: 'address' }> | RouterEvent;
+
 /** What the producers report. */
 type Item =
-  | NetworkEvent
-  | RouterEvent
+  | Heard
   | { readonly tag: 'carrier'; readonly up: boolean }
   | { readonly tag: 'message'; readonly message: Message6 }
   | { readonly tag: 'timer' };
@@ -118,7 +120,6 @@ export class Client6 {
       case 'timer':
         await listener.onTimer();
         return dhcp.feed({ tag: 'timer' });
-      default:
     }
   }
 
@@ -163,18 +164,12 @@ export class Client6 {
   }
 
   /** The links of pods come and go, and are none of this client's. */
-  #concerns(event: NetworkEvent | RouterEvent): boolean {
+  #concerns(event: NetworkEvent | RouterEvent): event is Heard {
     const { index } = this.#link;
-    switch (event.tag) {
-      case 'address':
-        return event.address.ifindex === index;
-      case 'flags':
-        return event.flags.ifindex === index;
-      case 'options':
-        return event.said.ifindex === index;
-      default:
-        return event.tag === 'overrun';
-    }
+    if (event.tag === 'address') return event.address.ifindex === index;
+    if (event.tag === 'flags') return event.flags.ifindex === index;
+    if (event.tag === 'options') return event.said.ifindex === index;
+    return event.tag === 'overrun';
   }
 
   #follow(events: AsyncIterable<NetworkEvent | RouterEvent>): void {

@@ -4,6 +4,7 @@ import { isErrno } from '@kios/syscall';
 
 import type { Millis } from '../../core/client/timing.ts';
 import { OURS } from '../../core/kernel/present.ts';
+import { fqdnOf } from '../../core/network/client6-settings.ts';
 import { iaidOfMac } from '../../core/v6/client/identity.ts';
 import { step6, wakeTime6 } from '../../core/v6/client/machine.ts';
 import type { Effect6, Event6, Input6, Policy6, State6 } from '../../core/v6/client/model.ts';
@@ -30,11 +31,12 @@ export class Dhcp6 implements Disposable {
   readonly #configurator: Configurator6;
   readonly #files: LeaseFiles6;
   readonly #duid: NodeDuid;
-  readonly #policy: Policy6;
+  #policy: Policy6;
   readonly #signal: AbortSignal;
   #state: State6;
   #socket: Socket6 | undefined;
   #linkLocal: string | undefined;
+  #degraded = false;
 
   /** Takes over the lease of an earlier instance. `receive` gets each socket that is opened. */
   static async open(
@@ -72,7 +74,7 @@ export class Dhcp6 implements Disposable {
     this.#duid = duid;
     this.#configurator = new Configurator6(link, ports.rtnetlink);
     this.#files = new LeaseFiles6(link, ports.files, ports.log);
-    const identity = { duid: duid.bytes, iaid: iaidOfMac(link.mac) };
+    const identity = { duid: duid.bytes, iaid: iaidOfMac(link.mac), ...options.identity };
     this.#policy = { identity, rapidCommit: options.rapidCommit };
     this.#state = begin6(undefined);
   }
@@ -100,9 +102,12 @@ export class Dhcp6 implements Disposable {
   }
 
   async feed(input: Input6): Promise<void> {
+    if (input.tag === 'timer') this.#rename();
+    const isLeft = input.tag === 'mode' && input.mode === 'off' && this.#isInformed();
     const [state, effects] = step6(this.#state, withEntropy(input), this.#policy);
     this.#state = state;
     for (const effect of effects) await this.#perform(effect);
+    if (isLeft) await this.#withdraw();
   }
 
   /** The kernel reports an address of ours. It goes when another host has it, or when others remove it. */
@@ -110,6 +115,15 @@ export class Dhcp6 implements Disposable {
     if (!this.holds(address)) return;
     if (isDuplicate(address)) await this.feed({ tag: 'duplicate', address: address.address });
     else if (gone) await this.repair();
+  }
+
+  /** Gives the lease back. */
+  async release(): Promise<void> {
+    const { lease } = this.#state.memory;
+    if (lease === undefined) return;
+    await this.feed({ tag: 'release' });
+    const addresses = lease.addresses.map(({ address }) => address);
+    this.#ports.log.info({ ev: 'release6', console: true, link: this.#link.name, addresses });
   }
 
   /** Restores what others removed from the kernel. */
@@ -149,8 +163,7 @@ export class Dhcp6 implements Disposable {
         return this.#publish(effect.lease, effect.lease.config);
       case 'unbind':
         await this.#configurator.apply(undefined);
-        await this.#files.withdraw();
-        return this.#publishResolver(NO_CONFIG);
+        return this.#withdraw();
       case 'configure':
         return this.#publish(undefined, effect.config);
       case 'report': {
@@ -160,16 +173,40 @@ export class Dhcp6 implements Disposable {
     }
   }
 
-  async #publish(lease: Lease6 | undefined, config: OtherConfig): Promise<void> {
-    await this.#publishResolver(config);
-    await this.#files.publish(lease, config, this.#signal);
+  /** Takes the host's present name before a message that may be due. */
+  #rename(): void {
+    const { sendHostname, readName, identity } = this.#options;
+    const name = sendHostname && identity.fqdn === undefined ? readName() : undefined;
+    if (name === undefined) return;
+    this.#policy = {
+      ...this.#policy,
+      identity: { ...this.#policy.identity, fqdn: fqdnOf(name) },
+    };
   }
 
-  async #publishResolver({ dns, search }: OtherConfig): Promise<void> {
-    const { metric } = this.#options;
-    if (!this.#options.dns) return;
+  /** Configuration without a lease counts only while routers tell of its server. */
+  #isInformed(): boolean {
+    const { lease, mode } = this.#state.memory;
+    return lease === undefined && mode !== 'off';
+  }
+
+  async #withdraw(): Promise<void> {
+    await this.#files.withdraw();
+    await this.#publishResolver(NO_CONFIG);
+  }
+
+  async #publish(lease: Lease6 | undefined, config: OtherConfig): Promise<void> {
+    const ntp = this.#options.useNtp ? config.ntp : [];
+    await this.#files.publish(lease, { ...config, ntp }, this.#signal);
+    await this.#publishResolver(config);
+  }
+
+  async #publishResolver({ dns, search: all }: OtherConfig): Promise<void> {
+    const { metric, fromServer } = this.#options;
+    if (!fromServer.dns) return;
     const { files, log } = this.#ports;
     const link = this.#link.name;
+    const search = fromServer.domains ? all : [];
     try {
       await files.publishOf('dhcp6', { link, metric, dns, search });
     } catch (err) {
@@ -181,7 +218,9 @@ export class Dhcp6 implements Disposable {
     const { log } = this.#ports;
     const link = this.#link.name;
     try {
-      this.#openSocket()?.send(message);
+      const socket = this.#openSocket();
+      if (socket === undefined) return;
+      socket.send(message);
       const { type, transactionId } = message;
       log.debug({ ev: 'tx6', link, type, xid: transactionId.toString(16) });
     } catch (err) {
@@ -197,9 +236,18 @@ export class Dhcp6 implements Disposable {
   /** Opens the port with the first message: most networks have no DHCPv6. */
   #openSocket(): Socket6 | undefined {
     if (this.#socket !== undefined || this.#linkLocal === undefined) return this.#socket;
-    this.#socket = new Socket6(this.#link, this.#linkLocal);
+    const { log } = this.#ports;
+    try {
+      this.#socket = new Socket6(this.#link, this.#linkLocal);
+    } catch (err) {
+      if (!isErrno(err, 'EACCES', 'EADDRINUSE')) throw err;
+      // Name servers of routers need no port.
+      if (!this.#degraded) log.warn({ ev: 'degrade', link: this.#link.name, step: 'udp6', err });
+      this.#degraded = true;
+      return undefined;
+    }
     const duid = toHex(this.#duid.bytes);
-    this.#ports.log.info({ ev: 'dhcp6.start', link: this.#link.name, duid });
+    log.info({ ev: 'dhcp6.start', console: true, link: this.#link.name, duid });
     this.#receive(this.#socket);
     return this.#socket;
   }

@@ -8,7 +8,7 @@ import { HostState } from '@kios/node-state';
 import * as v from 'valibot';
 
 import { duidOfMac } from '../../core/v6/client/identity.ts';
-import { FOLDER } from './lease-files6.ts';
+import { FOLDER6 } from '../lease/lease-files.ts';
 
 const Stored = v.object({
   v: v.literal(1),
@@ -45,7 +45,7 @@ export class NodeDuid {
     links: readonly Pick<Link, 'mac'>[],
     log: Logger,
   ): NodeDuid {
-    const file = path.join(stateFolder, FOLDER, 'duid.json');
+    const file = path.join(stateFolder, FOLDER6, 'duid.json');
     const machine = readJson(HostState, hostFile)?.machine;
     const stored = readJson(Stored, file);
     if (stored !== undefined && stored.machine === machine) {

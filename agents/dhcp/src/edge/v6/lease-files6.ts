@@ -14,11 +14,11 @@ import type { Lease6 } from '../../core/v6/lease/lease.ts';
 import type { OtherConfig } from '../../core/v6/lease/other-config.ts';
 import { fromRecord6, toRecord6 } from '../../core/v6/lease/record.ts';
 import { readClocks } from '../kernel/clock.ts';
-import type { LeaseFiles } from '../lease/lease-files.ts';
+import { FOLDER6, type LeaseFiles } from '../lease/lease-files.ts';
 
 const RETRY_MS = 5000;
-/** Folder of the files of DHCPv6. Without a server of DHCPv6 there is none. */
-export const FOLDER = 'v6';
+
+const fileIn = (folder: string, link: string): string => path.join(folder, FOLDER6, `${link}.json`);
 
 /**
  * The DHCPv6 files of one link: for other programs, and for the next boot. A full or read-only disk must neither cost
@@ -56,6 +56,21 @@ export class LeaseFiles6 {
     await this.#write(toRecord6(lease, config, where), signal);
   }
 
+  /** Gives the lease to another link with the same hardware address. */
+  async move(to: string): Promise<void> {
+    const { folders } = this.#files;
+    for (const [folder, mode] of [
+      [folders.run, 0o644],
+      [folders.state, 0o600],
+    ] as const) {
+      const record = await this.#readFile(fileIn(folder, this.#link.name));
+      if (record === undefined) continue;
+      const content = formatState(Lease6Record, { ...record, if: to });
+      await writeAtomic(fileIn(folder, to), content, mode);
+    }
+    await this.withdraw();
+  }
+
   /** Removes what other programs and the next boot would read. */
   async withdraw(): Promise<void> {
     this.#current = undefined;
@@ -68,11 +83,11 @@ export class LeaseFiles6 {
   }
 
   get #running(): string {
-    return path.join(this.#files.folders.run, FOLDER, `${this.#link.name}.json`);
+    return fileIn(this.#files.folders.run, this.#link.name);
   }
 
   get #last(): string {
-    return path.join(this.#files.folders.state, FOLDER, `${this.#link.name}.json`);
+    return fileIn(this.#files.folders.state, this.#link.name);
   }
 
   async #write(record: Lease6Record, signal: AbortSignal): Promise<void> {

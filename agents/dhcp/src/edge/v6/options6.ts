@@ -1,13 +1,11 @@
-import type { Dhcp6Choice } from '../../core/ra/mode.ts';
+import type { Settings6 } from '../../core/network/client6-settings.ts';
 
-/** How one link is served with IPv6. */
-export interface Options6 {
-  readonly dhcp6: Dhcp6Choice;
-  /** Whether name servers of DHCPv6 and of routers go into resolv.conf. */
-  readonly dns: boolean;
+/** How the client of one link works. */
+export interface Options6 extends Settings6 {
   /** Orders the name servers of links. */
   readonly metric: number;
-  readonly rapidCommit: boolean;
-  /** File with the host's name and identity. */
+  /** Reads the name of the host that somebody chose. */
+  readonly readName: () => string | undefined;
+  /** File with the machine's identity. */
   readonly hostFile: string;
 }

@@ -14,9 +14,9 @@ export function describeServer6(server: Dhcp6Server): void {
   const timeout = server.minValidSeconds * 1000 + 240_000;
 
   describe(`DHCPv6 with ${server.name}`, { timeout }, () => {
-    it.concurrent.for(CLAIMS6)('$title', async ({ check }, context) => {
+    it.concurrent.for(CLAIMS6)('$title', async ({ check }, { expect }) => {
       await using scene = await Scene6.open(server);
-      await context.expect(check(scene)).resolves.toBeUndefined();
+      await expect(check(scene)).resolves.toBeUndefined();
     });
   });
 }

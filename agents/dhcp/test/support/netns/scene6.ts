@@ -9,7 +9,6 @@ import {
   type Message6Name,
   Radvd,
 } from '@kios/testkit/dhcp';
-import { expect } from 'vitest';
 
 import { eventually, Machine, reboot, shippedRuntime } from './agent.ts';
 import { acceptRouters, isTentative } from './network6.ts';
@@ -50,7 +49,7 @@ export class Scene6 implements AsyncDisposable {
     await acceptRouters(lan.client);
     // Servers cannot open their sockets before.
     await eventually(async () => {
-      expect(await isTentative(lan.server, 'srv0')).toBe(false);
+      if (await isTentative(lan.server, 'srv0')) throw new Error('srv0 has no address yet');
     });
     const machine = await Machine.open(lan.client, shippedRuntime());
     const leases = await mkdtemp(path.join(lan.server.folder, 'leases-'));
@@ -74,11 +73,11 @@ export class Scene6 implements AsyncDisposable {
     return Math.max(64, this.#program.minValidSeconds);
   }
 
-  /** Starts the server. It knows the leases of earlier ones. */
-  async serve(settings: Partial<Dhcp6Settings> = {}): Promise<void> {
+  /** Starts the server, and a router that tells of it. It knows the leases of earlier ones. */
+  async serve(settings: Partial<Dhcp6Settings> = {}, announced = true): Promise<void> {
     const all = { ...SETTINGS, folder: this.#leases, ...settings };
     this.#running = await this.#program.start(this.#lan.server, all);
-    if (!this.#program.announces) {
+    if (announced && !this.#program.announces) {
       await this.announce(all.stateful ? { managed: true } : { other: true });
     }
   }
@@ -86,6 +85,18 @@ export class Scene6 implements AsyncDisposable {
   async announce(announcement: Announcement): Promise<void> {
     if (this.#router === undefined) this.#router = await Radvd.start(this.server, announcement);
     else await this.#router.announce(announcement);
+  }
+
+  /** Counts the solicitations that the router has seen. */
+  get solicitations(): number {
+    return (this.#router?.process.lines ?? []).filter((line) => line.includes('received RS'))
+      .length;
+  }
+
+  /** Ends the router without a last word. */
+  async killRouter(): Promise<void> {
+    await this.#router?.stop('SIGKILL');
+    this.#router = undefined;
   }
 
   async stopServing(): Promise<void> {

@@ -9,10 +9,10 @@ import {
   parseIp,
 } from '@kios/network-config/ip';
 
+import { STATIC } from '../../../src/core/kernel/marks.ts';
 import {
   type Present,
   type PresentLink,
-  STATIC,
   type StaticStep,
   sysctlKey,
 } from '../../../src/core/network/static/model.ts';
@@ -37,6 +37,15 @@ const isJoinable = (route: Route): boolean =>
   isV6(route.dst) &&
   route.protocol !== ROUTER_ANNOUNCEMENT &&
   (route.via !== undefined || (route.ifindex === 0 && !isReject(route)));
+const capped = (value: number | undefined, most: number): number | undefined =>
+  value === undefined || value === 0 ? undefined : Math.min(value, most);
+/** Returns the route with its metrics as the kernel keeps them. */
+const asKept = (route: Route): Route => ({
+  ...route,
+  mtu: capped(route.mtu, 65_520),
+  advmss: capped(route.advmss, 65_495),
+  initcwnd: capped(route.initcwnd, Infinity),
+});
 const nextHopOf = ({ ifindex, via }: Route): string => `${ifindex} ${via}`;
 const wordsOf = ({ priority, protocol, ...rule }: Rule): string =>
   JSON.stringify([rule.family, rule.from, rule.to, rule.table, rule.mark, rule.typeOfService]) +
@@ -50,24 +59,27 @@ export class ModelIp {
   /** What the steps did to things of others. */
   readonly violations: string[] = [];
   links: PresentLink[];
-  readonly #sysctls: Map<string, string> | undefined;
+  readonly #sysctls: Map<string, string>;
+  readonly #canWrite: boolean;
   readonly #promoting = new Set<number>();
   #priority = 32_766;
 
   /** `eth0` is up, `eth1` perhaps. */
-  constructor(isUp: boolean, hasSysctls: boolean) {
+  constructor(isUp: boolean, canWrite: boolean) {
     const ipv6 = { generation: 'eui64', token: '::' } as const;
     this.links = [
       { index: 2, name: 'eth0', up: true, ipv6 },
       { index: 3, name: 'eth1', up: isUp, ipv6 },
     ];
     const values = this.links.map(({ name }) => [sysctlKey(name, 'addr_gen_mode'), '0'] as const);
-    this.#sysctls = hasSysctls ? new Map(values) : undefined;
+    this.#sysctls = new Map(values);
+    this.#canWrite = canWrite;
   }
 
   get present(): Present {
     const { links, addresses, routes, rules } = this;
-    return { links, addresses, routes, rules, sysctls: this.#sysctls };
+    const sysctls = this.#sysctls;
+    return { links, addresses, routes, rules, sysctls, canWrite: this.#canWrite };
   }
 
   readonly #isUp = (ifindex: number): boolean =>
@@ -75,7 +87,7 @@ export class ModelIp {
 
   #changeSetting(step: Extract<StaticStep, { tag: 'change-link' | 'set-sysctl' }>): void {
     if (step.tag === 'change-link') this.#changeLink(step.link.index, step.change);
-    else this.#sysctls?.set(sysctlKey(step.link, step.setting), step.value);
+    else this.#sysctls.set(sysctlKey(step.link, step.setting), step.value);
   }
 
   #changeLink(index: number, { generation, token, promoteSecondaries }: LinkChange): void {
@@ -233,7 +245,7 @@ export class ModelIp {
     if (isDouble) throw new Error(`EEXIST ${route.dst}`);
     if (isJoinable(route) && holders.some(isJoinable))
       this.violations.push(`joined route ${route.dst}`);
-    this.routes.push(route);
+    this.routes.push(asKept(route));
   }
 
   #replaceRoute(route: Route): void {
@@ -243,7 +255,7 @@ export class ModelIp {
     const hit = isV6(route.dst) ? (like ?? holders[0]) : holders[0];
     if (hit !== undefined && hit.protocol !== STATIC)
       this.violations.push(`replaced route ${route.dst} of ${hit.protocol}`);
-    this.routes = [...this.routes.filter((each) => each !== hit), route];
+    this.routes = [...this.routes.filter((each) => each !== hit), asKept(route)];
   }
 
   #deleteRoute(route: Route): void {

@@ -74,13 +74,6 @@ describe('the plan for links', () => {
     });
   });
 
-  it('makes no bridge with STP, which nothing does on a node', () => {
-    const kernel = new ModelKernel([card(9, 'eth0')]);
-    const text = BRIDGE.replace('dhcp4: true', 'parameters: { stp: true }');
-    expect(settle(kernel, read(text)).obstacles).toMatchObject([{ id: 'br0' }]);
-    expect(named(kernel, 'br0')).toBeUndefined();
-  });
-
   it('makes a bond anew when its mode changes', () => {
     const kernel = new ModelKernel([card(2, 'eth0'), card(3, 'eth1')]);
     settle(kernel, read(BOND));

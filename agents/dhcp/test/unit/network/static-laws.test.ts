@@ -2,7 +2,8 @@ import type { LinkSettings } from '@kios/network-config';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { STATIC, type Part, type Configured } from '../../../src/core/network/static/model.ts';
+import { STATIC } from '../../../src/core/kernel/marks.ts';
+import type { Configured, Part } from '../../../src/core/network/static/model.ts';
 import { planStatic } from '../../../src/core/network/static/plan.ts';
 import { type Deed, deeds, settings } from '../../support/network/arbitrary-static.ts';
 import { ModelIp } from '../../support/network/model-ip.ts';
@@ -49,8 +50,8 @@ describe('a plan for addresses, routes and rules', () => {
         deeds,
         fc.boolean(),
         fc.boolean(),
-        ([a, b, c, d], before, between, isUp, hasSysctls) => {
-          const kernel = new ModelIp(isUp, hasSysctls);
+        ([a, b, c, d], before, between, isUp, canWrite) => {
+          const kernel = new ModelIp(isUp, canWrite);
           for (const deed of before) perform(kernel, deed);
           kernel.violations.length = 0;
           apply(kernel, linksOf(a, b));

@@ -23,7 +23,8 @@ const present = (more: Partial<Present> = {}): Present => ({
   addresses: [],
   routes: [],
   rules: [],
-  sysctls: undefined,
+  sysctls: new Map(),
+  canWrite: true,
   ...more,
 });
 
@@ -157,6 +158,32 @@ describe('a plan for addresses, routes and rules', () => {
     ]);
   });
 
+  it('another label takes the address away for a moment, and sets again what went with it', () => {
+    const file = `{ addresses: [{ 10.0.0.5/24: { label: "eth0:2" } }], routes: [
+      { to: default, via: 10.0.0.1 }, { to: 10.7.0.0/16, via: 10.0.0.1, from: 10.0.0.5 }] }`;
+    const labelled = address('10.0.0.5/24', { label: 'eth0:1' });
+    const routes = [
+      route('0.0.0.0/0', { via: '10.0.0.1' }),
+      route('10.7.0.0/16', { via: '10.0.0.1', prefsrc: '10.0.0.5' }),
+    ];
+    const start = [
+      'link eth0 promoteSecondaries',
+      'delete-address 10.0.0.5/24',
+      'set-address 10.0.0.5/24',
+    ];
+    expect(stepsOf(file, present({ addresses: [labelled], routes }))).toEqual([
+      ...start,
+      'replace-route 0.0.0.0/0',
+      'replace-route 10.7.0.0/16',
+    ]);
+    // With another address left, only the route from this one goes with it.
+    const leased = address('10.0.0.9/24', { protocol: 16 });
+    expect(stepsOf(file, present({ addresses: [labelled, leased], routes }))).toEqual([
+      ...start,
+      'replace-route 10.7.0.0/16',
+    ]);
+  });
+
   it('an address that another host has is reported', () => {
     const flags = ADDRESS_FLAG.dadFailed | ADDRESS_FLAG.tentative;
     const state = present({ addresses: [address('2001:db8::5/64', { flags })] });
@@ -175,6 +202,15 @@ describe('a plan for addresses, routes and rules', () => {
     expect(lacksOf(file, state)).toEqual(waiting);
     const free = present({ addresses: [address('2001:db8::5/64', { flags: 0 })] });
     expect(stepsOf(file, free)).toEqual(['add-route ::/0']);
+  });
+
+  it('a default route of the file comes before that of the lease', () => {
+    const file = `{ dhcp4: true, addresses: [10.1.0.5/24], routes: [{ to: default, via: 10.1.0.1 }] }`;
+    const leased = route('0.0.0.0/0', { via: '10.0.0.1', protocol: 16 });
+    const state = present({ addresses: [address('10.1.0.5/24')], routes: [leased] });
+    const { steps, obstacles } = planStatic(configured(file), state);
+    expect(obstacles).toEqual([]);
+    expect(steps).toMatchObject([{ tag: 'add-route', route: { dst: '0.0.0.0/0', metric: 99 } }]);
   });
 
   it('a gateway in the network of a lease waits for the lease', () => {
@@ -248,10 +284,15 @@ describe('a plan for addresses, routes and rules', () => {
   });
 
   it('settings that cannot be written are reported', () => {
-    expect(stepsOf('{ link-local: [] }')).toEqual(['link eth0 generation']);
-    expect(lacksOf('{ accept-ra: false, ipv6-address-generation: stable-privacy }')).toEqual([
+    const sysctls = new Map([['eth0/use_tempaddr', '2']]);
+    const state = present({ sysctls, canWrite: false });
+    // What a message can do is done by one.
+    expect(stepsOf('{ link-local: [] }', state)).toEqual(['link eth0 generation']);
+    const file =
+      '{ accept-ra: false, ipv6-privacy: true, ipv6-address-generation: stable-privacy }';
+    expect(lacksOf(file, state)).toEqual([
       'setting accept_ra: it cannot be written',
-      'stable-privacy: the node has no secret',
+      'stable-privacy: the node has no secret for it',
     ]);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { duidOfMac, duidOfUuid, iaidOfMac } from '../../../src/core/v6/client/identity.ts';
 import { step6, wakeTime6 } from '../../../src/core/v6/client/machine.ts';
 import type { Input6, State6 } from '../../../src/core/v6/client/model.ts';
-import { begin6 } from '../../../src/core/v6/client/start.ts';
+import { adopt6, begin6 } from '../../../src/core/v6/client/start.ts';
 import { STATUS } from '../../../src/core/v6/wire/codec.ts';
 import { TYPE6 } from '../../../src/core/v6/wire/message.ts';
 import { entry6 } from '../../../src/core/v6/wire/option-list.ts';
@@ -312,7 +312,9 @@ describe('a lease', () => {
       [6500, TIMER],
     ]);
     expect(sent6(effects).type).toBe(TYPE6.confirm);
-    expect(play6(confirming, [[6600, replyWith(STATUS.success)]])[0].tag).toBe('bound');
+    const [again, restored] = play6(confirming, [[6600, replyWith(STATUS.success)]]);
+    // A link that was down has lost its addresses in the kernel.
+    expect([again.tag, tags6(restored)]).toEqual(['bound', ['bind']]);
     const [lost, gone] = play6(confirming, [[6600, replyWith(STATUS.notOnLink)]]);
     expect(tags6(gone)).toEqual(['unbind', 'lease6.refused']);
     expect(leaseOf(lost)).toBeUndefined();
@@ -327,6 +329,19 @@ describe('a lease', () => {
     expect(sent.every(([, type]) => type === TYPE6.confirm)).toBe(true);
     expect(sent).toHaveLength(3);
     expect(state.tag).toBe('bound');
+  });
+
+  it('goes on without a message when another instance takes it over', () => {
+    const { lease } = BOUND.memory;
+    if (lease === undefined) throw new Error('no lease');
+    const adopted = adopt6(lease);
+    expect([adopted.tag, wakeTime6(adopted)]).toEqual(['bound', T1]);
+    const [state, effects] = play6(adopted, [
+      [3000, UP],
+      [3000, { tag: 'mode', mode: 'stateful' }],
+    ]);
+    expect([state.tag, effects]).toEqual(['bound', []]);
+    expect(sent6(play6(state, [[T1, TIMER]])[1]).type).toBe(TYPE6.renew);
   });
 
   it('outlives routers that no longer ask for it', () => {

@@ -35,6 +35,15 @@ describe('network check', () => {
     expect(exitCode).toBe(EXIT.ok);
   });
 
+  it('names links that only one of several cards can be', async () => {
+    const { stdout, exitCode } = await kios(['check', '-'], GOOD.replace('eth0: {dhcp4: yes}', 'lan: {match: {driver: igb}, addresses: [192.0.2.1/24]}')); // prettier-ignore
+    expect(stdout.split('\n')).toEqual([
+      '(stdin): note: network.ethernets.lan: may match several cards, of which only one can have its addresses',
+      '(stdin): netplan, 1 link, no fault',
+    ]);
+    expect(exitCode).toBe(EXIT.ok);
+  });
+
   it('prints every fault with its line and ends with 65', async () => {
     const { stdout, stderr, exitCode } = await kios(['check', 'bad.yaml']);
     expect(stdout.split('\n')).toEqual([
@@ -59,6 +68,7 @@ describe('network check', () => {
       ok: true,
       format: 'netplan',
       faults: [],
+      notes: [],
     });
   });
 });

@@ -1,6 +1,8 @@
 import { type Address, ADDRESS_FLAG, familyOf } from '@kios/netlink';
 
-import { type Lack, LEASED, type Part, type Present, STATIC, type StaticLink } from './model.ts';
+import { STATIC } from '../../kernel/marks.ts';
+import { OURS } from '../../kernel/present.ts';
+import type { Lack, Part, Present, StaticLink } from './model.ts';
 import { wantedAddresses } from './wanted.ts';
 
 type AddressStep = Extract<Part['steps'][number], { readonly address: Address }>;
@@ -62,7 +64,7 @@ class AddressPlanner {
     else if (there === undefined) this.steps.push(set(wanted));
     else {
       const asksServer = isV6(wanted) ? settings.dhcp6 : settings.dhcp4;
-      if (asksServer !== undefined && there.protocol === LEASED)
+      if (asksServer !== undefined && there.protocol === OURS)
         this.obstacles.push(lack('it is leased to this link'));
       else this.#adapt(there, wanted, lack);
     }

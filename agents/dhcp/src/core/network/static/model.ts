@@ -3,14 +3,6 @@ import type { Rule } from '@kios/netlink/rules';
 import type { LinkState } from '@kios/netlink/virtual-links';
 import type { LinkSettings } from '@kios/network-config';
 
-/**
- * The mark of what a network file says: IFA_PROTO of addresses, RTPROT of routes, FRA_PROTOCOL of rules. Nothing
- * without it is ever deleted. The mark of leases is another one, so that neither part takes the other's things away.
- */
-export const STATIC = 107;
-/** The mark of leases. */
-export const LEASED = 16;
-
 /** What the file says of a link of the kernel. */
 export interface Configured {
   readonly settings: LinkSettings;
@@ -34,10 +26,12 @@ export interface Present {
   /** Of every table and type. */
   readonly routes: readonly Route[];
   readonly rules: readonly Rule[];
-  /** Values of IPv6 by link and setting; undefined where they cannot be read. */
-  readonly sysctls: Sysctls | undefined;
+  /** Values of IPv6's settings, and whether they can be written. */
+  readonly sysctls: Sysctls;
+  readonly canWrite: boolean;
 }
 
+/** Values by link and setting. */
 export type Sysctls = ReadonlyMap<string, string>;
 export const sysctlKey = (link: string, setting: string): string => `${link}/${setting}`;
 

@@ -21,7 +21,7 @@ export function planStatic(
     const link = present.links.find(({ index }) => index === each.ifindex);
     return link === undefined ? [] : [{ ...each, link }];
   });
-  const settings = links.map((link) => planSettings(link, present.sysctls, options));
+  const settings = links.map((link) => planSettings(link, present, options));
   const addresses = planAddresses(links, present);
   const routes = planRoutes(links, present, addresses);
   const rules = planRules(links, present);

@@ -1,8 +1,9 @@
 import { familyOf, type Route, TABLE } from '@kios/netlink';
 
+import { STATIC } from '../../kernel/marks.ts';
 import type { AddressPart } from './addresses.ts';
 import { Ground } from './ground.ts';
-import { type Lack, type Part, type Present, STATIC, type StaticLink } from './model.ts';
+import type { Lack, Part, Present, StaticLink } from './model.ts';
 import { wantedRoutes } from './wanted.ts';
 
 type RouteStep = Extract<Part['steps'][number], { readonly route: Route }>;

@@ -1,6 +1,7 @@
 import type { Rule } from '@kios/netlink/rules';
 
-import { type Present, STATIC, type StaticLink, type StaticStep } from './model.ts';
+import { STATIC } from '../../kernel/marks.ts';
+import type { Present, StaticLink, StaticStep } from './model.ts';
 import { wantedRules } from './wanted.ts';
 
 const keyOf = ({ family, from, to, table, mark, typeOfService }: Rule): string =>

@@ -1,7 +1,14 @@
-import type { Generation, LinkChange } from '@kios/netlink';
+import type { LinkChange } from '@kios/netlink';
 import type { LinkSettings } from '@kios/network-config';
 
-import { type Lack, type StaticLink, type StaticStep, sysctlKey, type Sysctls } from './model.ts';
+import {
+  type Lack,
+  type Present,
+  type StaticLink,
+  type StaticStep,
+  sysctlKey,
+  type Sysctls,
+} from './model.ts';
 
 /** Settings of IPv6 that are written, below /proc/sys/net/ipv6/conf/LINK, in the order in which they work. */
 export const SETTINGS = [
@@ -35,10 +42,12 @@ const wantsIpv6 = ({ addresses, dhcp6, acceptRa, ipv6 }: LinkSettings): boolean 
 
 /** Returns how the link is to make its own addresses; undefined where that stays as it is. */
 function generationOf(
-  { linkLocal, ipv6 }: LinkSettings,
-  present: Generation | undefined,
+  { settings: { linkLocal, ipv6 }, link }: StaticLink,
+  hasSecret: boolean,
 ): Wanted | undefined {
+  const present = link.ipv6?.generation;
   if (!linkLocal.ipv6) return 'none';
+  if (ipv6.generation === 'stable-privacy' && !hasSecret) return undefined;
   return ipv6.generation ?? (present === 'none' ? 'eui64' : undefined);
 }
 
@@ -50,11 +59,11 @@ const flag = (value: boolean | undefined, on: string): string | undefined => {
 type Sysctl = readonly [setting: Setting, value: string | undefined];
 
 function fileSysctls(
-  { settings, link }: StaticLink,
+  { settings }: StaticLink,
+  generation: Wanted | undefined,
   secret: string | undefined,
 ): readonly Sysctl[] {
   const { acceptRa, ipv6 } = settings;
-  const generation = generationOf(settings, link.ipv6?.generation);
   return [
     ['disable_ipv6', wantsIpv6(settings) ? '0' : undefined],
     // A node forwards packets for pods, and takes announcements all the same.
@@ -68,9 +77,6 @@ function fileSysctls(
   ];
 }
 
-/** Settings that the kernel has without a file for them: those that a message sets too, or that are a default. */
-const WITHOUT_FILE: readonly Setting[] = ['disable_ipv6', 'addr_gen_mode'];
-
 interface SettingPart {
   readonly steps: readonly StaticStep[];
   readonly obstacles: readonly Lack[];
@@ -82,60 +88,66 @@ interface SettingPart {
  */
 export function planSettings(
   each: StaticLink,
-  sysctls: Sysctls | undefined,
+  { sysctls, canWrite }: Pick<Present, 'sysctls' | 'canWrite'>,
   { before, secret }: SettingOptions,
 ): SettingPart {
   const { link } = each;
   if (link.ipv6 === undefined) return { steps: [], obstacles: [] };
-  const said = fileSysctls(each, secret);
-  const steps: StaticStep[] = said.flatMap(([setting, value]) => {
+  const hasSecret = canWrite && secret !== undefined;
+  const generation = generationOf(each, hasSecret);
+  const open = fileSysctls(each, generation, secret).flatMap(([setting, said]) => {
     const key = sysctlKey(link.name, setting);
-    const there = sysctls?.get(key);
-    const next = value ?? before.get(key);
-    if (there === undefined || next === undefined || isSet(setting, there, next)) return [];
-    const step = { tag: 'set-sysctl', link: link.name, setting, value: next } as const;
-    return setting === 'stable_secret' ? [step, ...sameMode(link.name, sysctls)] : [step];
+    const there = sysctls.get(key);
+    const value = said ?? before.get(key);
+    if (value === undefined || isSet(setting, there, value)) return [];
+    return [{ setting, value, isWritable: canWrite && there !== undefined }];
   });
-  const hasGeneration = sysctls?.has(sysctlKey(link.name, 'addr_gen_mode')) === true;
-  const change = linkChange(each, hasGeneration);
+  const steps: StaticStep[] = open
+    .filter(({ isWritable }) => isWritable)
+    .flatMap(({ setting, value }) => [
+      { tag: 'set-sysctl', link: link.name, setting, value },
+      ...(setting === 'stable_secret' ? sameMode(link.name, sysctls) : []),
+    ]);
+  const change = linkChange(each, canWrite ? undefined : generation);
   if (change !== undefined) steps.push({ tag: 'change-link', link, change });
-  return { steps, obstacles: [...unwritten(said, link.name, sysctls), ...noSecret(each, secret)] };
+  const unwritten = open.filter(
+    ({ setting, isWritable }) => !isWritable && !WITHOUT_FILE.includes(setting),
+  );
+  const obstacles = unwritten.map(({ setting }) => ({
+    link: link.name,
+    what: `setting ${setting}`,
+    why: 'it cannot be written',
+  }));
+  return { steps, obstacles: [...obstacles, ...noSecret(each, hasSecret)] };
 }
 
+const noSecret = ({ settings, link }: StaticLink, hasSecret: boolean): Lack[] =>
+  settings.ipv6.generation === 'stable-privacy' && !hasSecret
+    ? [{ link: link.name, what: 'stable-privacy', why: 'the node has no secret for it' }]
+    : [];
+
+/** Settings that the kernel may have without a file for them: one is a default, a message sets the other too. */
+const WITHOUT_FILE: readonly Setting[] = ['disable_ipv6', 'addr_gen_mode'];
+
 /** With a secret the kernel takes its mode, but it makes an address only when the mode changes after that. */
-function sameMode(link: string, sysctls: Sysctls | undefined): StaticStep[] {
+function sameMode(link: string, sysctls: Sysctls): StaticStep[] {
   const setting = 'addr_gen_mode';
-  const value = sysctls?.get(sysctlKey(link, setting));
+  const value = sysctls.get(sysctlKey(link, setting));
   return value === undefined ? [] : [{ tag: 'set-sysctl', link, setting, value }];
 }
 
-const unwritten = (said: readonly Sysctl[], link: string, sysctls: Sysctls | undefined): Lack[] =>
-  said
-    .filter(
-      ([setting, value]) =>
-        value !== undefined &&
-        !WITHOUT_FILE.includes(setting) &&
-        sysctls?.has(sysctlKey(link, setting)) !== true,
-    )
-    .map(([setting]) => ({ link, what: `setting ${setting}`, why: 'it cannot be written' }));
-
-const noSecret = ({ settings, link }: StaticLink, secret: string | undefined): Lack[] =>
-  settings.ipv6.generation === 'stable-privacy' && secret === undefined
-    ? [{ link: link.name, what: 'stable-privacy', why: 'the node has no secret' }]
-    : [];
-
 /** The kernel writes a secret in another form than it is given in. The first one stays. */
-const isSet = (setting: Setting, there: string, value: string): boolean =>
-  setting === 'stable_secret' ? there !== '' : there === value;
+const isSet = (setting: Setting, there: string | undefined, value: string): boolean =>
+  setting === 'stable_secret' ? there !== undefined && there !== '' : there === value;
 
-function linkChange({ settings, link }: StaticLink, hasSysctls: boolean): LinkChange | undefined {
-  if (link.ipv6 === undefined) return undefined;
-  const generation = generationOf(settings, link.ipv6.generation);
-  const isMade = hasSysctls || generation === undefined || generation === link.ipv6.generation;
+function linkChange(
+  { settings, link: { ipv6 } }: StaticLink,
+  generation: Wanted | undefined,
+): LinkChange | undefined {
   const token = settings.ipv6.token ?? NO_TOKEN;
-  if (isMade && token === link.ipv6.token) return undefined;
-  return {
-    ...(isMade ? {} : { generation }),
-    ...(token === link.ipv6.token ? {} : { token }),
+  const change: LinkChange = {
+    ...(generation === undefined || generation === ipv6?.generation ? {} : { generation }),
+    ...(token === ipv6?.token ? {} : { token }),
   };
+  return Object.keys(change).length === 0 ? undefined : change;
 }

@@ -3,7 +3,8 @@ import type { Rule } from '@kios/netlink/rules';
 import type * as file from '@kios/network-config';
 import { broadcastOf, type Cidr, formatIp, parseCidr } from '@kios/network-config/ip';
 
-import { STATIC, type StaticLink } from './model.ts';
+import { STATIC } from '../../kernel/marks.ts';
+import type { StaticLink } from './model.ts';
 
 /** What the kernel takes 0 for in IPv6. */
 const METRIC_6 = 1024;
@@ -53,21 +54,25 @@ function scopeOf({ scope, type, via }: file.Route): number {
 
 const WITH_LINK: readonly file.RouteType[] = ['unicast', 'local'];
 
-/** Of IPv6 the kernel has one scope, and no metric of 0. */
-const familyFields = (route: file.Route, metric: number): Pick<Route, 'scope' | 'metric'> =>
-  familyOf(route.to) === 'ipv6'
-    ? { scope: SCOPE.universe, metric: metric === 0 ? METRIC_6 : metric }
-    : { scope: scopeOf(route), metric };
+/** A route of the file comes before that of the link's lease to the same destination. */
+const ownMetric = ({ settings, metric }: StaticLink): number =>
+  settings.dhcp4 === undefined ? metric : metric - 1;
 
-function wantedRoute(route: file.Route, { link, metric }: StaticLink): Route {
+/** Of IPv6 the kernel has one scope, no metric of 0, and no leased routes. */
+const familyFields = (route: file.Route, link: StaticLink): Pick<Route, 'scope' | 'metric'> =>
+  familyOf(route.to) === 'ipv6'
+    ? { scope: SCOPE.universe, metric: (route.metric ?? link.metric) || METRIC_6 }
+    : { scope: scopeOf(route), metric: route.metric ?? ownMetric(link) };
+
+function wantedRoute(route: file.Route, each: StaticLink): Route {
   const table = route.table ?? (route.type === 'local' ? TABLE.local : TABLE.main);
   return {
     dst: route.to,
     via: route.via,
-    ifindex: WITH_LINK.includes(route.type) ? link.index : 0,
+    ifindex: WITH_LINK.includes(route.type) ? each.link.index : 0,
     prefsrc: route.from,
     protocol: STATIC,
-    ...familyFields(route, route.metric ?? metric),
+    ...familyFields(route, each),
     table: table === TABLE.main ? undefined : table,
     type: route.type === 'unicast' ? undefined : route.type,
     onLink: route.onLink || undefined,

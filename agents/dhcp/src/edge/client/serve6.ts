@@ -1,0 +1,59 @@
+import { sleep } from '@kios/agent';
+import type { Link } from '@kios/netlink';
+
+import type { Client6 } from '../v6/client6.ts';
+import type { ClientOptions, ClientPorts } from './client-options.ts';
+
+/** Without IPv6 a node can be used: what fails there is not tried again all the time. */
+const RESTART_MS = 10_000;
+/** Code of IPv6 waits so long for the first address of IPv4: a boot must not be slower for it. */
+const AFTER_MS = 500;
+/** A one-shot waits so long for IPv4 where a router has announced IPv6. */
+const IPV4_GRACE_MS = 10_000;
+
+export interface Serving6 {
+  /** Called with each client before it runs. */
+  readonly onClient: (client: Client6) => void;
+  /** Called when a one-shot has nothing to wait for any more; absent for a daemon. */
+  readonly onDone?: () => void;
+}
+
+/**
+ * Serves IPv6 beside IPv4, whose failures are none of the other's. In a one-shot there is no DHCPv6, whose port is the
+ * daemon's: where a router has announced itself and IPv4 stays away, the daemon is what is missing.
+ */
+export async function serve6(
+  link: Link,
+  { ipv6, plan, readName, hostFile }: ClientOptions,
+  { onClient, onDone }: Serving6,
+  ports: ClientPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = {
+    ...ipv6,
+    ...(onDone === undefined ? {} : { dhcp6: 'off' as const }),
+    metric: plan.metric,
+    readName: () => readName().hostname,
+    hostFile,
+  };
+  while (!signal.aborted) {
+    try {
+      await sleep(AFTER_MS, signal);
+      const { Client6 } = await import('../v6/client6.ts');
+      const client = new Client6(link, options, ports);
+      onClient(client);
+      if (onDone !== undefined) void onAnnounced(client, onDone, signal);
+      await client.run(signal);
+    } catch (err) {
+      if (signal.aborted) return;
+      ports.log.error({ ev: 'client6.fail', link: link.name, err });
+      await sleep(RESTART_MS, signal).catch(() => undefined);
+    }
+  }
+}
+
+async function onAnnounced(client: Client6, done: () => void, signal: AbortSignal): Promise<void> {
+  await client.announced;
+  await sleep(IPV4_GRACE_MS, signal).catch(() => undefined);
+  if (!signal.aborted) done();
+}

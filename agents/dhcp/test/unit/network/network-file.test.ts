@@ -1,0 +1,49 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+import { networkFiles, readNetworkText } from '../../../src/edge/network/network-file.ts';
+
+let folder: string;
+let files: readonly string[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'kios-network-file-'));
+  const [hostFile, network] = ['host/host.json', 'etc/network.yaml'].map((name) =>
+    path.join(folder, name),
+  );
+  files = networkFiles({ hostFile: hostFile ?? '', network: network ?? '' });
+  for (const name of ['host', 'etc']) await mkdir(path.join(folder, name));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const write = (name: string, text: string): Promise<void> =>
+  writeFile(path.join(folder, name), text);
+
+it.each([
+  ['boot', 'kios/network.yaml'],
+  ['nocloud', 'network-config of NoCloud'],
+  ['config-2', 'network_data.json of the config drive'],
+])(
+  'the file that init took from %s has precedence and the name that people know',
+  async (source, name) => {
+    await write('etc/network.yaml', 'e');
+    expect(await readNetworkText(files)).toEqual({ file: files[1], text: 'e' });
+    await write('host/network.json', `{"v":1,"source":"${source}"}\n`);
+    await write('host/network.yaml', 'h');
+    expect(await readNetworkText(files)).toEqual({ file: name, text: 'h' });
+  },
+);
+
+it.each(['', '{', '{"v":1,"source":"moon"}', '{"v":2,"source":"boot"}'])(
+  'without a usable word of init, %j, the file has its path',
+  async (text) => {
+    await write('host/network.yaml', 'h');
+    await write('host/network.json', text);
+    expect(await readNetworkText(files)).toEqual({ file: files[0], text: 'h' });
+  },
+);
+
+it('no file is none', async () => expect(await readNetworkText(files)).toBeUndefined());

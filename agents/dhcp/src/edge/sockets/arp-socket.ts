@@ -4,8 +4,8 @@ import { type ArpPacket, decodeArp, encodeArp, ETHERTYPE_ARP } from '../../core/
 import { arpFilter } from '../../core/wire/filter.ts';
 
 /**
- * ARP about one address on one link, and replies of some neighbours. The kernel filters the rest, so that a busy network
- * does not wake the agent.
+ * ARP about one address on one link, and replies of some neighbours. The kernel filters the rest, so that a busy
+ * network does not wake the agent.
  */
 export class ArpSocket implements Disposable {
   readonly #channel: Channel;

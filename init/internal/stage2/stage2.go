@@ -38,8 +38,8 @@ var runDirs = []mounts.Dir{
 	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
 }
 
-// ipv6Settings are the kernel's by link. A kernel started with ipv6.disable=1 has none, and the folder is then empty: the
-// DHCP pod mounts it all the same.
+// ipv6Settings are the kernel's by link. A kernel started with ipv6.disable=1 has none, and the folder is then empty:
+// the DHCP pod mounts it all the same.
 var ipv6Settings = []mounts.Mount{
 	{Source: "/proc/sys/net/ipv6/conf", Target: runDir + "/ipv6", Flags: unix.MS_BIND | mounts.Hard, Optional: true},
 }

@@ -38,6 +38,12 @@ var runDirs = []mounts.Dir{
 	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
 }
 
+// ipv6Settings are the kernel's by link. A kernel started with ipv6.disable=1 has none, and the folder is then empty:
+// the DHCP pod mounts it all the same.
+var ipv6Settings = []mounts.Mount{
+	{Source: "/proc/sys/net/ipv6/conf", Target: runDir + "/ipv6", Flags: unix.MS_BIND | mounts.Hard, Optional: true},
+}
+
 // host is the state of stage 2.
 type host struct {
 	log     *eventlog.Log
@@ -141,6 +147,9 @@ func (h *host) mountAPI() error {
 	}
 	if err := mounts.MakeDirs(runDirs); err != nil {
 		return fault.New(fault.Mount, "make folders under /run", "Check the machine's memory.", err)
+	}
+	if err := mounts.Apply(ipv6Settings, nil); err != nil {
+		return err
 	}
 	log, err := eventlog.Open(runDir+"/log", openConsoles())
 	if err != nil {

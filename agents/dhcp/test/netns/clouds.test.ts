@@ -221,6 +221,39 @@ describe('servers that break the rules', { timeout: 90_000 }, () => {
     expect(await routesOf(cloud.wire.client)).toEqual([]);
   });
 
+  it.concurrent('an MTU that is not sent any more gives the link its own one back', async () => {
+    const soon: readonly Option[] = [...USUAL, [58, u32ToHex(2)], [59, u32ToHex(60)]];
+    const [first, second] = [granting([...soon, [26, '0578']]), granting(soon)];
+    await using cloud = await Cloud.open(first);
+    const { client } = cloud.wire;
+    await cloud.acquire();
+    expect(await client.ip('link', 'show', 'eth0')).toMatchObject([{ mtu: 1400 }]);
+    await cloud.serve(second);
+    // Another instance than the one that changed it.
+    const daemon = cloud.machine.run();
+    await daemon.expect('lease.adopted', DEADLINE);
+    await daemon.expect(/mtu\.set.*1500/, DEADLINE);
+    expect(await client.ip('link', 'show', 'eth0')).toMatchObject([{ mtu: 1500 }]);
+    expect(await addressesOf(client)).toEqual([`${ADDRESS}/24`]);
+  });
+
+  it.concurrent('a subnet in option 121 stays the kernel’s when it is not sent any more', async () => {
+    const soon: readonly Option[] = [...USUAL, [58, u32ToHex(2)], [59, u32ToHex(60)]];
+    const subnet = `18${addressToHex('10.77.0.0').slice(0, 6)}00000000`;
+    const routes = `${subnet}00${addressToHex(SERVER)}`;
+    await using cloud = await Cloud.open(granting([...soon, [121, routes]]));
+    const { client } = cloud.wire;
+    const connected = async (): Promise<string> =>
+      client.exec('ip', 'route', 'show', '10.77.0.0/24', 'proto', 'kernel');
+    await cloud.acquire();
+    expect(await connected()).toContain('scope link');
+    await cloud.serve(granting(soon));
+    const daemon = cloud.machine.run();
+    await daemon.expect('lease.renewed', DEADLINE);
+    expect(await connected()).toContain('scope link');
+    expect(await routesOf(client)).toEqual([`default via ${SERVER}`]);
+  });
+
   it.concurrent('impossible times are repaired', async () => {
     const times: readonly Option[] = [
       [58, u32ToHex(5000)],

@@ -1,10 +1,11 @@
-import { sleep } from '@kios/agent';
+import { backoff, sleep } from '@kios/agent';
 import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
 
 import { isLeased } from '../../core/kernel/present.ts';
 import { isTaker } from '../../core/kernel/successor.ts';
 import type { Override } from '../../core/network/client-settings.ts';
 import type { LinkSettings } from '../../core/settings/settings.ts';
+import { bootTime } from '../kernel/clock.ts';
 import { isPassingMac } from '../settings/identity.ts';
 import type { Client6 } from '../v6/client6.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
@@ -16,7 +17,8 @@ import { OwnLinks } from './own-links.ts';
 import { serve6 } from './serve6.ts';
 
 const METRIC = { first: 100, step: 10 } as const;
-const RESTART_MS = 1000;
+/** A client that failed starts again: what it misses, such as a right, may come back. */
+const RESTART = { firstMs: 1000, maxMs: 60_000 } as const;
 const ALL = ['link', 'address', 'route'] as const;
 
 /** How a link is served. A client starts anew when it changes. */
@@ -281,13 +283,16 @@ export class Supervisor {
     signal: AbortSignal,
   ): Promise<void> {
     const { log } = this.#ports;
+    const pause = backoff(RESTART);
     while (!signal.aborted) {
+      const startedAt = bootTime();
       try {
         await this.#runClient(link, served, options, signal);
       } catch (err) {
         if (signal.aborted) return;
         log.error({ ev: 'client.fail', link: link.name, err });
-        await sleep(RESTART_MS, signal);
+        if (bootTime() - startedAt > RESTART.maxMs) pause.reset();
+        await sleep(pause.next(), signal);
       }
     }
   }

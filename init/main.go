@@ -1,5 +1,5 @@
-// Command init is kiOS's process 1, in the initramfs and in the root. Called as mount, umount
-// or kios-store, it is that program.
+// Command init is kiOS's process 1, in the initramfs and in the root. Called as mount, umount,
+// kios-store or kios-lan, it is that program.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"kios.dev/init/internal/lanplugin"
 	"kios.dev/init/internal/mountcmd"
 	"kios.dev/init/internal/stage1"
 	"kios.dev/init/internal/stage2"
@@ -21,6 +22,8 @@ func main() {
 		os.Exit(mountcmd.Umount(os.Args[1:], os.Stderr))
 	case store.CommandName:
 		os.Exit(store.Command(os.Args[1:], os.Stdout))
+	case lanplugin.CommandName:
+		os.Exit(lanplugin.New(os.Getenv).Command(os.Stdin, os.Stdout))
 	default:
 		if os.Getpid() != 1 {
 			fmt.Fprintln(os.Stderr, "init: cannot start: it runs only as process 1 of a kiOS node")

@@ -7,6 +7,7 @@ import { isMap, type Tree, type TreeMap } from './document/tree.ts';
 import { type Fault, type Finding, formatPath, type Path, type Report } from './fault.ts';
 import { linksOf } from './model/links.ts';
 import type { NetworkConfig } from './model/model.ts';
+import { readPods } from './pods.ts';
 import { check } from './schema/check.ts';
 import { network as netplan, type Section, SECTION_NAMES, SECTIONS } from './schema/netplan.ts';
 import { networkData } from './schema/openstack.ts';
@@ -154,13 +155,16 @@ const isV1 = (network: Tree | undefined): network is TreeMap =>
 
 /** Recognises a format by what only it has. */
 function readFormat(tree: TreeMap, report: Report): { format: Format; config: NetworkConfig } {
-  const { network, ...others } = tree;
+  const { network, pods, ...others } = tree;
   if (network === undefined) return readTop(tree, report);
   for (const key of Object.keys(others))
     report([key], 'is not a known key', 'Did you mean it to stand below network?');
   if (isV1(network))
-    return { format: 'cloud-init v1', config: readV1(network, ['network'], report) };
-  return { format: 'netplan', config: readNetplan(network, report) };
+    return {
+      format: 'cloud-init v1',
+      config: readPods(pods, readV1(network, ['network'], report), report),
+    };
+  return { format: 'netplan', config: readPods(pods, readNetplan(network, report), report) };
 }
 
 /** Reads a file whose map is what others have below `network`, as in NoCloud's `network-config`. */

@@ -195,7 +195,7 @@ function section(links: readonly Link[], kind: Link['kind']): Entries | undefine
 }
 
 /** Writes a configuration as netplan reads it, in one order whatever the order of the file was. */
-export function renderNetworkConfig({ links }: NetworkConfig): string {
+export function renderNetworkConfig({ links, pods }: NetworkConfig): string {
   const sections = {
     ethernets: section(links, 'ethernet'),
     bonds: section(links, 'bond'),
@@ -204,5 +204,9 @@ export function renderNetworkConfig({ links }: NetworkConfig): string {
   };
   const network = { version: 2, ...given(sections) };
   // Addresses with colons and words such as `yes` are quoted for readers of YAML 1.1 too.
-  return stringify({ network }, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false });
+  return stringify(given({ network, pods: pods && { ...pods } }), {
+    version: '1.1',
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  });
 }

@@ -11,6 +11,7 @@ const SOL_SOCKET = 1;
 const SO = { reuseAddress: 2, broadcast: 6, receiveBuffer: 8, bindToDevice: 25, attachFilter: 26 };
 const SOL_PACKET = 263;
 const PACKET_VNET_HDR = 15;
+const PACKET_IGNORE_OUTGOING = 23;
 const SOL_NETLINK = 270;
 const NETLINK = { addMembership: 1, capAck: 10, extAck: 11 } as const;
 
@@ -69,6 +70,8 @@ export interface PacketOptions {
   readonly filter?: readonly Instruction[];
   /** Adds the 10-byte virtio_net_hdr to each frame, both ways. It says whether the checksum is left to hardware. */
   readonly vnetHeader?: boolean;
+  /** Spares the kernel a copy of each packet that leaves by the device. */
+  readonly ignoreOutgoing?: boolean;
 }
 
 /** Opens a raw Ethernet socket on one device. Needs CAP_NET_RAW. */
@@ -78,6 +81,7 @@ export function openPacket(options: PacketOptions): Channel {
   return open(AF.packet, SOCK.raw, 0, name, (fd) => {
     if (options.filter !== undefined) attachFilter(fd, options.filter);
     if (options.vnetHeader === true) setOption(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+    if (options.ignoreOutgoing === true) setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
     const address = Buffer.alloc(20);
     address.writeUInt16LE(AF.packet, 0);
     address.writeUInt16BE(options.protocol, 2);

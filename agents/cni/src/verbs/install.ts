@@ -1,7 +1,13 @@
 import { type Argv, command } from '@kios/agent';
 
 import { CONFLIST, POD_NETWORK } from '../core/network/conflist.ts';
-import { installNetwork, installPlugins, listPlugins } from '../edge/network/install.ts';
+import {
+  installLanPlugin,
+  installNetwork,
+  installPlugins,
+  listPlugins,
+} from '../edge/network/install.ts';
+import { readPods } from '../edge/network/read-pods.ts';
 import { setPodRules } from '../edge/rules/set-rules.ts';
 
 export const install = command({
@@ -29,6 +35,12 @@ export const install = command({
         default: '/run/cni/net.d',
         describe: 'Folder on the host for the network of this boot, in RAM',
       },
+      network: {
+        type: 'string',
+        array: true,
+        default: ['/run/kios/host/network.yaml', '/etc/kios/dhcp/network.yaml'],
+        describe: 'Network files; the first that exists says whether pods are on the segment',
+      },
     }),
   async run(args, { log, signal }) {
     if (args.check || args.dryRun) {
@@ -38,7 +50,8 @@ export const install = command({
       return;
     }
     await installPlugins(args, log);
+    await installLanPlugin(args);
     await setPodRules(POD_NETWORK, log, signal);
-    await installNetwork(args, log);
+    await installNetwork(args, await readPods(args.network, log), log);
   },
 });

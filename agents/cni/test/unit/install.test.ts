@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -12,10 +13,18 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { createLogger } from '@kios/agent';
+import type { PodsConfig } from '@kios/network-config';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import { CONFLIST } from '../../src/core/network/conflist.ts';
-import { type Folders, installNetwork, installPlugins } from '../../src/edge/network/install.ts';
+import { LAN_CONFLIST } from '../../src/core/network/lan.ts';
+import {
+  type Folders,
+  installLanPlugin,
+  installNetwork,
+  installPlugins,
+} from '../../src/edge/network/install.ts';
+import { readPods } from '../../src/edge/network/read-pods.ts';
 import { install } from '../../src/verbs/install.ts';
 
 let root = '';
@@ -42,9 +51,10 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-async function installAll(): Promise<void> {
+async function installAll(pods?: PodsConfig): Promise<void> {
   await installPlugins(folders, log);
-  await installNetwork(folders, log);
+  await installLanPlugin(folders);
+  await installNetwork(folders, pods, log);
 }
 
 const inode = (file: string): number => statSync(file).ino;
@@ -66,6 +76,36 @@ it('a second run changes nothing, and a new image replaces only files that diffe
   await installAll();
   expect(readFileSync(`${folders.bin}/host-local`, 'utf8')).toBe('host-local 2');
   expect(inode(`${folders.bin}/bridge`)).toBe(before[0]);
+});
+
+it('puts pods on the segment while the network file says so, before the network of the node', async () => {
+  const file = `${root}/network.yaml`;
+  writeFileSync(
+    file,
+    'network: {version: 2, ethernets: {eth0: {}}, bridges: {br0: {interfaces: [eth0]}}}\npods: {lan: br0}\n',
+  );
+  const pods = await readPods([`${root}/none.yaml`, file], log);
+  await installAll(pods);
+  expect(readdirSync(folders.net).toSorted()).toEqual([LAN_CONFLIST, CONFLIST]);
+  const network: unknown = JSON.parse(readFileSync(path.join(folders.net, LAN_CONFLIST), 'utf8'));
+  const lan = { type: 'kios-lan', bridge: 'br0', serviceCIDRs: ['10.96.0.0/12'] };
+  expect(network).toMatchObject({ name: 'kios-lan', plugins: [lan, { type: 'portmap' }] });
+  await installAll(await readPods([`${root}/none.yaml`], log));
+  expect(readdirSync(folders.net)).toEqual([CONFLIST]);
+});
+
+it('takes a network file with faults for one without pods', async () => {
+  const file = `${root}/network.yaml`;
+  writeFileSync(file, 'network: {version: 2}\npods: {lan: br0, lann: br0}\n');
+  expect(await readPods([file], log)).toBeUndefined();
+  expect(printed.join('')).toContain('network.fault');
+});
+
+it('init is the plugin for pods on the segment', async () => {
+  await installAll();
+  expect(readlinkSync(`${folders.bin}/kios-lan`)).toBe('/bin/init');
+  await installAll();
+  expect(readdirSync(folders.bin).toSorted()).toEqual(['bridge', 'host-local', 'kios-lan']);
 });
 
 it("keeps a cluster's own network and plugins, and sorts after them", async () => {
@@ -98,7 +138,7 @@ it('fails for an image without plugins, and installs no network', async () => {
 });
 
 it('a dry run prints the plan and changes nothing', async () => {
-  const args = { ...folders, check: false, dryRun: true, _: [], $0: 'cni' };
+  const args = { ...folders, network: [], check: false, dryRun: true, _: [], $0: 'cni' };
   await install.run(args, { log, signal: new AbortController().signal });
   expect(printed.join('')).toContain('"plugins":["bridge","host-local"]');
   expect([...readdirSync(folders.bin), ...readdirSync(folders.net)]).toEqual([]);

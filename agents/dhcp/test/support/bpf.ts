@@ -34,6 +34,9 @@ const INSTRUCTIONS: Readonly<
   0x48: (machine, k) => {
     machine.a = machine.view.getUint16(machine.x + k);
   },
+  0x50: (machine, k) => {
+    machine.a = machine.view.getUint8(machine.x + k);
+  },
   0xb1: (machine, k) => {
     machine.x = (machine.view.getUint8(k) & 0xf) * 4;
   },

@@ -7,6 +7,15 @@ import type { BondMode } from '../schema/masters.ts';
 /** Links in an order in which they can be made: each stands behind those that it is made of. */
 export interface NetworkConfig {
   readonly links: readonly Link[];
+  readonly pods?: PodsConfig;
+}
+
+/** Pods with addresses of the host's own segment. */
+export interface PodsConfig {
+  /** The bridge that they are connected to. */
+  readonly lan: string;
+  /** Networks of the cluster's Services, which only the host knows the way to. */
+  readonly services: readonly string[];
 }
 
 export type Link = EthernetLink | VlanLink | BondLink | BridgeLink;

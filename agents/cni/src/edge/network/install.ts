@@ -1,10 +1,12 @@
-import { mkdir, readdir, readFile, rename, symlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 
 import { type Logger, removeStaleTemps, tempName, writeAtomic } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
+import type { PodsConfig } from '@kios/network-config';
 
 import { CONFLIST, formatConflist } from '../../core/network/conflist.ts';
+import { formatLan, LAN_CONFLIST } from '../../core/network/lan.ts';
 
 export interface Folders {
   /** Plugins in the image. */
@@ -41,17 +43,47 @@ export async function installPlugins(folders: Folders, log: Logger): Promise<voi
   log.info({ ev: 'plugins', copied, same: names.length - copied });
 }
 
+/** The part of init that is a plugin: the host has no other program for it. */
+const LAN_PLUGIN = { name: 'kios-lan', program: '/bin/init' } as const;
+
+/** Makes init the plugin for pods on the host's segment. It is there always, for attachments beside any network. */
+export async function installLanPlugin({ bin }: Folders): Promise<void> {
+  const file = path.join(bin, LAN_PLUGIN.name);
+  const present = await readlink(file).catch(() => undefined);
+  if (present !== LAN_PLUGIN.program) await replaceByLink(file, LAN_PLUGIN.program);
+}
+
 /**
  * Gives the runtime the network, with which the node turns Ready and pods start. The runtime's folder outlasts a boot,
- * but holds only a link into RAM: after a boot no pod starts in this network before its rules are set again.
+ * but holds only links into RAM: after a boot no pod starts in this network before its rules are set again.
  */
-export async function installNetwork({ boot, net }: Folders, log: Logger): Promise<void> {
-  await removeStaleTemps(net);
-  await mkdir(boot, { recursive: true });
-  const file = path.join(boot, CONFLIST);
-  const changed = await writeAtomic(file, formatConflist());
-  const link = tempName(path.join(net, CONFLIST));
-  await symlink(file, link);
-  await rename(link, path.join(net, CONFLIST)); // also wakes the runtime, which watches this folder
-  log.info({ ev: 'network', file: CONFLIST, changed });
+export async function installNetwork(
+  folders: Folders,
+  pods: PodsConfig | undefined,
+  log: Logger,
+): Promise<void> {
+  await removeStaleTemps(folders.net);
+  await mkdir(folders.boot, { recursive: true });
+  // The runtime reads the folder after each change, and none of it while one link leads nowhere.
+  if (pods === undefined) await rm(path.join(folders.net, LAN_CONFLIST), { force: true });
+  else await placeNetwork(folders, LAN_CONFLIST, formatLan(pods), log);
+  await placeNetwork(folders, CONFLIST, formatConflist(), log);
+}
+
+async function placeNetwork(
+  { boot, net }: Folders,
+  name: string,
+  content: string,
+  log: Logger,
+): Promise<void> {
+  const file = path.join(boot, name);
+  const changed = await writeAtomic(file, content);
+  await replaceByLink(path.join(net, name), file); // also wakes the runtime, which watches this folder
+  log.info({ ev: 'network', file: name, changed });
+}
+
+async function replaceByLink(file: string, target: string): Promise<void> {
+  const link = tempName(file);
+  await symlink(target, link);
+  await rename(link, file);
 }

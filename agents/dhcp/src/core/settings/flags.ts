@@ -72,6 +72,11 @@ export const LINK_FLAGS = {
     default: STATE.platformDir,
     describe: "Folder in which bootstrap says where the cluster's API server is",
   },
+  lanDir: {
+    schema: v.string(),
+    default: '/run/kios/lan',
+    describe: 'Folder of the socket by which pods get addresses of the segment',
+  },
   hostFile: {
     schema: v.string(),
     default: STATE.host,

@@ -42,6 +42,7 @@ export function followNetworkFile(
       const options = {
         files,
         stateDir: flags.stateDir,
+        lanDir: flags.lanDir,
         folders,
         bootId: readBootId(),
         trialMs: flags.networkTrial * 1000,

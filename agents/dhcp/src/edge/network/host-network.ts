@@ -9,6 +9,7 @@ import type { NetworkConfig } from '@kios/network-config';
 
 import type { Millis } from '../../core/client/timing.ts';
 import { findLinks } from '../../core/network/plan-links.ts';
+import { podsOf, type ServedPods } from '../../core/network/pods.ts';
 import {
   type FileRole,
   isWaitedFor,
@@ -65,6 +66,7 @@ export interface Assignment {
   /** A link with a carrier, and one with a fixed address, that the boot waits for. */
   readonly carrier: string | undefined;
   readonly bound: string | undefined;
+  readonly pods: ServedPods | undefined;
 }
 
 const NOTHING_SAID: NetworkStatus = {
@@ -262,7 +264,7 @@ export class HostNetwork {
 
   #assignment(config: NetworkConfig, placed: readonly Placed[]): Assignment {
     if (this.#inForce === undefined)
-      return { roles: undefined, carrier: undefined, bound: undefined };
+      return { roles: undefined, carrier: undefined, bound: undefined, pods: undefined };
     const waited = placed.filter(({ settings }) => isWaitedFor(settings));
     const linked = waited.filter(({ link }) => link.carrier);
     const fixed = linked.find(({ settings }) => settings.addresses.length > 0);
@@ -272,6 +274,7 @@ export class HostNetwork {
       carrier: linked[0]?.link.name,
       // Nothing is waited for where the file has no address for anything.
       bound: isWaiting ? fixed?.link.name : '',
+      pods: podsOf(config, placed),
     };
   }
 

@@ -6,6 +6,7 @@ import { HostState, readStateIfThere } from '@kios/node-state';
 import { overrideOf } from '../../core/network/client-settings.ts';
 import type { FileRole } from '../../core/network/roles.ts';
 import type { Role } from '../client/supervisor.ts';
+import { FollowedPods } from './followed-pods.ts';
 import { type Assignment, HostNetwork, type HostNetworkOptions } from './host-network.ts';
 import type { NetworkPorts, Progress } from './progress.ts';
 
@@ -41,19 +42,23 @@ export async function stableSecret(hostFile: string): Promise<string | undefined
 
 /** Carries the network file out until the signal is raised. Without a file `assign` gets undefined. */
 export async function serveNetworkFile(
-  options: HostNetworkOptions,
+  options: HostNetworkOptions & { readonly lanDir: string },
   progress: Progress,
   ports: NetworkPorts,
   assign: (roleOf: RoleOf | undefined) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const known = new Roles();
-  const onAssignment = async ({ roles, carrier, bound }: Assignment): Promise<void> => {
+  const { stateDir, lanDir, folders, bootId } = options;
+  const where = { stateDir, lanDir, platformDir: folders.platform, bootId };
+  const followed = new FollowedPods(where, ports);
+  const onAssignment = async ({ roles, carrier, bound, pods }: Assignment): Promise<void> => {
     const roleOf: RoleOf = ({ index }) => {
       const file = roles?.get(index);
       return file && known.of(index, file);
     };
     await assign(roles && roleOf);
+    if (!progress.oneShot) await followed.follow(pods, signal);
     if (carrier !== undefined) progress.onCarrier();
     if (bound !== undefined) progress.onBound(bound);
   };

@@ -1,0 +1,22 @@
+import type { PodsConfig } from '@kios/network-config';
+
+/** Sorts before the node's own network and after those of clusters, beside which it is only for attachments. */
+export const LAN_CONFLIST = '98-kios-lan.conflist';
+
+/**
+ * Pods with addresses of the host's own segment. Bridged frames do not pass the host's filter for packets, which would
+ * translate and track what only crosses the bridge. `portmap` is listed for the same reason as in the node's network.
+ */
+export const formatLan = ({ lan, services }: PodsConfig): string =>
+  `${JSON.stringify(
+    {
+      cniVersion: '1.0.0',
+      name: 'kios-lan',
+      plugins: [
+        { type: 'kios-lan', bridge: lan, serviceCIDRs: services, bridgeNetfilter: false },
+        { type: 'portmap', capabilities: { portMappings: true } },
+      ],
+    },
+    undefined,
+    2,
+  )}\n`;

@@ -1,0 +1,194 @@
+// Package lanplugin is the CNI plugin kios-lan, which gives pods an address of the host's own network segment. It has
+// two parts: a network is of type kios-lan, which upstream's plugin bridge carries out, and bridge in turn gets the
+// address from kios-lan, which asks the DHCP agent for it (docs/host-api.md section 9).
+package lanplugin
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"path/filepath"
+	"slices"
+)
+
+// CommandName is the name by which the container runtime starts init as this plugin.
+const CommandName = "kios-lan"
+
+// Codes of the CNI specification for errors, and the first of those that are left to plugins.
+const (
+	codeArguments   = 4
+	codeConfig      = 7
+	codeLater       = 11
+	codeUnavailable = 50
+	codeRefused     = 100
+)
+
+// newest is the version of the specification that the plugin reports by itself.
+const newest = "1.1.0"
+
+var versions = []string{"0.3.0", "0.3.1", "0.4.0", "1.0.0", newest}
+
+// failure is an error as the CNI specification has it.
+type failure struct {
+	Version string `json:"cniVersion"`
+	Code    uint   `json:"code"`
+	Message string `json:"msg"`
+}
+
+func (f *failure) Error() string { return f.Message }
+
+func fail(code uint, err error) *failure { return &failure{Code: code, Message: err.Error()} }
+
+// Plugin is one call of the plugin with the host that it runs on.
+type Plugin struct {
+	Getenv func(string) string
+	Socket string // of the DHCP agent
+	Notes  string // folder for what the agent is to be told later
+	Sys    string // class folder of network links in sysfs
+	Conf   string // folder of the links' IPv6 settings
+	Bridge string // folder of the settings of all bridges
+	Run    func(program string, stdin []byte) ([]byte, error)
+}
+
+// New returns the plugin on this host.
+func New(getenv func(string) string) *Plugin {
+	return &Plugin{
+		Getenv: getenv,
+		Socket: "/run/kios/lan/dhcp.sock",
+		Notes:  "/run/kios/lan/notes",
+		Sys:    "/sys/class/net",
+		Conf:   "/proc/sys/net/ipv6/conf",
+		Bridge: "/proc/sys/net/bridge",
+		Run:    run,
+	}
+}
+
+// Command carries out the CNI command that the environment names, and returns the exit status.
+func (p *Plugin) Command(in io.Reader, out io.Writer) int {
+	text, err := io.ReadAll(io.LimitReader(in, 1<<20))
+	if err != nil {
+		return report(out, newest, fail(codeConfig, err))
+	}
+	c, err := parse(text)
+	if err != nil {
+		return report(out, newest, err)
+	}
+	result, err := p.dispatch(c)
+	if err != nil {
+		return report(out, c.Version, err)
+	}
+	if len(result) > 0 {
+		if _, err := out.Write(append(result, '\n')); err != nil {
+			return 1
+		}
+	}
+	return 0
+}
+
+func report(out io.Writer, version string, err error) int {
+	var f *failure
+	if !errors.As(err, &f) {
+		f = fail(codeRefused, err)
+	}
+	f.Version = version
+	json.NewEncoder(out).Encode(f)
+	return 1
+}
+
+func (p *Plugin) dispatch(c *conf) ([]byte, error) {
+	switch command := p.Getenv("CNI_COMMAND"); command {
+	case "VERSION":
+		return json.Marshal(map[string]any{"cniVersion": newest, "supportedVersions": versions})
+	case "STATUS":
+		return nil, p.status(c)
+	case "GC":
+		return nil, p.collect(c)
+	case "ADD", "DEL", "CHECK":
+		a, err := p.attachment(c)
+		if err != nil {
+			return nil, err
+		}
+		if c.Type == CommandName {
+			return p.network(command, c, a)
+		}
+		return p.address(command, c, a)
+	default:
+		return nil, fail(codeArguments, errors.New("CNI_COMMAND is "+command))
+	}
+}
+
+// network carries out a command for a whole network, by upstream's bridge.
+func (p *Plugin) network(command string, c *conf, a Attachment) ([]byte, error) {
+	var prepared Reply
+	if command == "ADD" {
+		var err error
+		if prepared, err = p.ask(Request{Command: "prepare", Bridge: c.Bridge, Attachment: &a}, askTime); err != nil {
+			return nil, err
+		}
+		if err := p.mustBridge(c.Bridge); err != nil {
+			return nil, err
+		}
+		p.bypass(c.Netfilter)
+	}
+	text, err := c.delegated(prepared)
+	if err != nil {
+		return nil, err
+	}
+	program, err := find("bridge", filepath.SplitList(p.Getenv("CNI_PATH")))
+	if err != nil {
+		return nil, err
+	}
+	out, err := p.Run(program, text)
+	if err != nil {
+		return nil, passOn(out, err)
+	}
+	if command == "ADD" {
+		if a.Port = portOf(out, c.Bridge); a.Port != "" {
+			_, err = p.ask(Request{Command: "attach", Attachment: &a}, askTime)
+		}
+	}
+	return out, err
+}
+
+// address carries out a command for the address, which upstream's bridge asks for.
+func (p *Plugin) address(command string, c *conf, a Attachment) ([]byte, error) {
+	if command == "DEL" {
+		return nil, p.release(a)
+	}
+	a.MAC = c.IPAM.MAC
+	if command == "CHECK" {
+		_, err := p.ask(Request{Command: "check", Attachment: &a}, askTime)
+		return nil, err
+	}
+	if a.MAC == "" {
+		return nil, fail(codeConfig, errors.New("ipam "+CommandName+" is only for networks of type "+CommandName))
+	}
+	p.believe(c.Bridge, c.IPAM.AcceptRA)
+	lease, err := p.ask(Request{Command: "add", Bridge: c.Bridge, Attachment: &a}, leaseTime)
+	if err != nil {
+		return nil, err
+	}
+	return format(c, lease)
+}
+
+func (p *Plugin) status(c *conf) error {
+	if _, err := p.ask(Request{Command: "status", Bridge: c.Bridge}, askTime); err != nil {
+		return fail(codeUnavailable, err)
+	}
+	return nil
+}
+
+// collect gives back the addresses of pods that the runtime no longer has.
+func (p *Plugin) collect(c *conf) error {
+	if c.Type != CommandName {
+		return nil
+	}
+	valid := c.Valid
+	if valid == nil {
+		valid = []Valid{}
+	}
+	_, err := p.ask(Request{Command: "gc", Network: c.Name, Valid: &valid}, askTime)
+	return err
+}
+
+func supported(version string) bool { return slices.Contains(versions, version) }

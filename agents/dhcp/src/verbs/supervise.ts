@@ -71,8 +71,9 @@ async function serve(
     },
     ports,
   );
-  await Promise.race([
-    supervisor.run(signal),
-    network.run(() => supervisor.refresh(signal), signal),
-  ]);
+  const serveLinks = async (): Promise<void> => {
+    await network.ready;
+    await supervisor.run(signal);
+  };
+  await Promise.race([serveLinks(), network.run(() => supervisor.refresh(signal), signal)]);
 }

@@ -213,6 +213,29 @@ describe('a network file', () => {
     expect(await client.exec('ip', '-6', 'route', 'show', 'default')).toBe('');
   }, 60_000);
 
+  it('gives a bridge a fixed address in place of a lease, also to the next instance', async () => {
+    const { scene, host } = await open();
+    await using _ = scene;
+    const { client, machine } = scene;
+    await host.write(BRIDGE);
+    const daemon = host.start('run');
+    await daemon.expect('lease.bound', 15_000);
+    await host.write(BRIDGE.replace('dhcp4: true', 'addresses: [10.77.0.44/24]'));
+    await daemon.expect('lease.left', 15_000);
+    const isFixed = async (): Promise<void> => {
+      expect(await addressesOf(client, 'br0')).toEqual(['10.77.0.44/24']);
+      expect(await machine.lease('br0')).toMatchObject({ state: 'static' });
+    };
+    await eventually(isFixed);
+    await daemon.stop('SIGKILL');
+    const again = host.start('run');
+    await again.expect('network.file', 15_000);
+    await host.write(BRIDGE.replace('dhcp4: true', 'addresses: [10.77.0.44/24], mtu: 1400'));
+    await again.expectNext('network.file', 15_000);
+    await eventually(isFixed);
+    expect(again.lines.filter((line) => line.includes('lease.'))).toEqual([]);
+  }, 60_000);
+
   it('with faults changes nothing, and each fault has its line', async () => {
     const { scene, host } = await open();
     await using _ = scene;

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { type Logger, removeStaleTemps, writeAtomic } from '@kios/agent';
 import { formatState, readStateIfThere, StateError } from '@kios/node-state';
+import * as v from 'valibot';
 
 import { fromRecord, type Remembered, StoredLease } from '../../core/client/record.ts';
 import type { Lease } from '../../core/lease/lease.ts';
@@ -25,6 +26,7 @@ const SOURCES = ['file', 'dhcp', 'dhcp6', 'routers'] as const;
 type Source = (typeof SOURCES)[number];
 /** The files of last leases, also those that were renamed. */
 const RECORD = /^(.+\.json)(?:\.bad)?$/;
+const StateOnly = v.object({ state: v.string() });
 /** State of an address that no server gave. */
 const FIXED = 'static';
 type Preferred = Resolver & { readonly metric: number };
@@ -111,23 +113,47 @@ export class LeaseFiles {
 
   /** Returns whether the link has a lease for others to read, of either family. */
   hasRunning(link: string): boolean {
-    return existsSync(this.#running(link)) || this.hasRunning6(link);
+    const state = this.#stateOf(link);
+    return (state !== undefined && state !== FIXED) || this.hasRunning6(link);
   }
 
   hasRunning6(link: string): boolean {
     return existsSync(path.join(this.folders.run, FOLDER6, `${link}.json`));
   }
 
+  /** Returns the links of whose fixed address other programs were told. */
+  fixedLinks(): readonly string[] {
+    const names = readdirSync(this.folders.run).filter((name) => name.endsWith('.json'));
+    return names
+      .map((name) => name.slice(0, -'.json'.length))
+      .filter((link) => this.#stateOf(link) === FIXED);
+  }
+
+  /** Removes what other programs read of a fixed address. */
+  async withdrawFixed(link: string): Promise<void> {
+    if (this.#stateOf(link) === FIXED) await rm(this.#running(link), { force: true });
+  }
+
   /** Removes the lease for other programs. Its address stays known, to ask for it again. */
   async withdraw(link: string): Promise<void> {
     await this.dropResolver(link);
-    await rm(this.#running(link), { force: true });
+    if (this.#stateOf(link) !== FIXED) await rm(this.#running(link), { force: true });
   }
 
   /** Removes the lease and forgets its address. */
   async forget(link: string): Promise<void> {
     await this.withdraw(link);
     await rm(this.#last(link), { force: true });
+  }
+
+  /** The state in the link's file; undefined when there is none that can be read. */
+  #stateOf(link: string): string | undefined {
+    try {
+      const record: unknown = JSON.parse(readFileSync(this.#running(link), 'utf8'));
+      return v.parse(StateOnly, record).state;
+    } catch {
+      return undefined;
+    }
   }
 
   #running(link: string): string {

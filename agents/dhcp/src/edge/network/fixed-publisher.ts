@@ -21,6 +21,8 @@ export class FixedPublisher {
   constructor(files: LeaseFiles, log: Logger) {
     this.#files = files;
     this.#log = log;
+    // Those of an earlier instance go when the file no longer has them.
+    for (const link of files.fixedLinks()) this.#known.set(link, '');
   }
 
   /** Publishes the links of the file, and withdraws what it had published of others. */
@@ -62,7 +64,7 @@ export class FixedPublisher {
     for (const link of this.#known.keys())
       if (!published.has(link)) {
         this.#known.delete(link);
-        await this.#files.withdraw(link);
+        await this.#files.withdrawFixed(link);
       }
   }
 

@@ -14,6 +14,8 @@ type RoleOf = (link: Link) => Role | undefined;
 /** The part of a host without a network file that one with it has too: nothing else of it is loaded there. */
 export interface FollowedFile {
   readonly roleOf: RoleOf;
+  /** Resolves when the roles of links are known. With a file no link is touched before it was read. */
+  readonly ready: Promise<void>;
   /** Runs until the signal is raised. `refresh` looks at all links again. */
   run(refresh: () => Promise<void>, signal: AbortSignal): Promise<void>;
 }
@@ -30,10 +32,12 @@ export function followNetworkFile(
 ): FollowedFile {
   const files = networkFiles(flags);
   const isThere = hasNetworkFile(files);
-  // With a file no link is touched before it was read.
-  let roleOf: RoleOf = isThere ? () => undefined : chosen;
+  const ready = Promise.withResolvers<void>();
+  if (!isThere) ready.resolve();
+  let roleOf = chosen;
   return {
     roleOf: (link) => roleOf(link),
+    ready: ready.promise,
     async run(refresh, signal) {
       if (!isThere) await fileIn(files, progress.oneShot, signal);
       if (signal.aborted) return;
@@ -56,6 +60,7 @@ export function followNetworkFile(
         ports,
         async (next) => {
           roleOf = next ?? chosen;
+          ready.resolve();
           await refresh();
         },
         signal,

@@ -6,8 +6,11 @@ import type { ClientOptions, ClientPorts } from './client-options.ts';
 
 /** Without IPv6 a node can be used: what fails there is not tried again all the time. */
 const RESTART_MS = 10_000;
-/** Code of IPv6 waits so long for the first address of IPv4: a boot must not be slower for it. */
-const AFTER_MS = 500;
+/**
+ * Code of IPv6 is loaded after the first packets of IPv4, and in a one-shot when IPv4 has not come at once: a boot must
+ * not be slower for it.
+ */
+const AFTER_MS = { daemon: 500, oneShot: 3000 } as const;
 /** A one-shot waits so long for IPv4 where a router has announced IPv6. */
 const IPV4_GRACE_MS = 10_000;
 
@@ -38,7 +41,7 @@ export async function serve6(
   };
   while (!signal.aborted) {
     try {
-      await sleep(AFTER_MS, signal);
+      await sleep(onDone === undefined ? AFTER_MS.daemon : AFTER_MS.oneShot, signal);
       const { Client6 } = await import('../v6/client6.ts');
       const client = new Client6(link, options, ports);
       onClient(client);

@@ -1,6 +1,7 @@
 import { sleep } from '@kios/agent';
 import type { Link } from '@kios/netlink';
 
+import { ROUTERS_REPLY_WITHIN } from '../../core/ra/solicitation.ts';
 import type { Client6 } from '../v6/client6.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 
@@ -15,6 +16,8 @@ const AFTER_MS = { daemon: 500, oneShot: 3000 } as const;
 const IPV4_GRACE_MS = 10_000;
 
 export interface Serving6 {
+  /** Whether IPv4 is asked for too. */
+  readonly hasIpv4: boolean;
   /** Called with each client before it runs. */
   readonly onClient: (client: Client6) => void;
   /** Called when a one-shot has nothing to wait for any more; absent for a daemon. */
@@ -23,12 +26,12 @@ export interface Serving6 {
 
 /**
  * Serves IPv6 beside IPv4, whose failures are none of the other's. In a one-shot there is no DHCPv6, whose port is the
- * daemon's: where a router has announced itself and IPv4 stays away, the daemon is what is missing.
+ * daemon's: where a router has announced itself and IPv4 stays away, or is not asked for, the daemon is what is missing.
  */
 export async function serve6(
   link: Link,
   { ipv6, plan, readName, hostFile }: ClientOptions,
-  { onClient, onDone }: Serving6,
+  { hasIpv4, onClient, onDone }: Serving6,
   ports: ClientPorts,
   signal: AbortSignal,
 ): Promise<void> {
@@ -45,7 +48,10 @@ export async function serve6(
       const { Client6 } = await import('../v6/client6.ts');
       const client = new Client6(link, options, ports);
       onClient(client);
-      if (onDone !== undefined) void onAnnounced(client, onDone, signal);
+      if (onDone !== undefined) {
+        const isOwed = !hasIpv4 && ipv6.dhcp6 !== 'off';
+        void enough(client, hasIpv4, isOwed, signal).then(() => signal.aborted || onDone());
+      }
       await client.run(signal);
     } catch (err) {
       if (signal.aborted) return;
@@ -55,8 +61,15 @@ export async function serve6(
   }
 }
 
-async function onAnnounced(client: Client6, done: () => void, signal: AbortSignal): Promise<void> {
+/** Resolves when a one-shot has no more to wait for. `isOwed`: the daemon has to ask even where no router speaks. */
+async function enough(
+  client: Client6,
+  hasIpv4: boolean,
+  isOwed: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const wait = (ms: number): Promise<void> => sleep(ms, signal).catch(() => undefined);
+  if (isOwed) return Promise.race([client.announced, wait(ROUTERS_REPLY_WITHIN)]);
   await client.announced;
-  await sleep(IPV4_GRACE_MS, signal).catch(() => undefined);
-  if (!signal.aborted) done();
+  if (hasIpv4) await wait(IPV4_GRACE_MS);
 }

@@ -180,6 +180,7 @@ describe('a network file', () => {
     await daemon.expect('"outcome":"trial"', 10_000);
     await daemon.expect('KIOS_DHCP_NETWORK_LOST', 20_000);
     await eventually(async () => expect(await addressesOf(scene.client)).toEqual(before));
+    await boundAddress(scene);
     await daemon.stop('SIGKILL');
     const again = host.start('run');
     await again.expect('"outcome":"refused"', 10_000);

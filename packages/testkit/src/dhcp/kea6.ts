@@ -16,7 +16,6 @@ function configuration(settings: Dhcp6Settings): object {
     Dhcp6: {
       'interfaces-config': { interfaces: ['srv0'] },
       'lease-database': { type: 'memfile', name: '/mnt/kea-leases6.csv', 'lfc-interval': 0 },
-      'server-id': { type: 'LL', htype: 1, identifier: '020000005300', persist: false },
       'multi-threading': { 'enable-multi-threading': false },
       'valid-lifetime': validSeconds,
       'preferred-lifetime': validSeconds,

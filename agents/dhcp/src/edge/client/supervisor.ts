@@ -273,7 +273,13 @@ export class Supervisor {
       client.carrier(served.carrier);
     };
     const done = this.#supervision.oneShot ? { onDone: () => this.#onBound(served) } : {};
-    return serve6(link, options, { onClient, ...done }, this.#ports, signal);
+    return serve6(
+      link,
+      options,
+      { hasIpv4: served.role.ipv4, onClient, ...done },
+      this.#ports,
+      signal,
+    );
   }
 
   async #serve4(

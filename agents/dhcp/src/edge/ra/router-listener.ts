@@ -58,10 +58,10 @@ export class RouterListener {
   }
 
   setFlags(flags: RouterFlags | undefined): void {
-    const { managed, other } = flags ?? {};
-    const before = this.#flags;
+    const { managed = false, other = false } = flags ?? {};
+    const before = { managed: false, other: false, ...this.#flags };
     this.#flags = flags;
-    if (before?.managed === managed && before?.other === other) return;
+    if (before.managed === managed && before.other === other) return;
     this.#log.info({ ev: 'router.flags', link: this.#link.name, managed, other });
   }
 

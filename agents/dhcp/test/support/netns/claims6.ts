@@ -97,6 +97,25 @@ async function checkRenew(scene: Scene6): Promise<void> {
   expect([scene.count('solicit'), scene.count('request')]).toEqual([0, 0]);
 }
 
+async function checkServerChange(scene: Scene6): Promise<void> {
+  const times = { validSeconds: scene.shortLease * 2, t1Seconds: 30, t2Seconds: 40 };
+  await scene.serve(times);
+  const daemon = scene.machine.run();
+  await daemon.expect('lease6.bound', PROMPT);
+  await leased(scene);
+  const { server } = await recordOf(scene);
+  await scene.stopServing();
+  await scene.changeServer();
+  await scene.serve(times);
+  await scene.expect('rebind', scene.shortLease * 2000);
+  await eventually(async () => {
+    expect((await recordOf(scene)).server).not.toBe(server);
+  }, SLOW);
+  // At no moment was there no address: nothing had to be solicited.
+  expect(await leased(scene)).toMatch(POOL);
+  expect(daemon.lines.join('\n')).not.toContain('lease6.expired');
+}
+
 async function checkFlap(scene: Scene6): Promise<void> {
   await scene.serve();
   const daemon = scene.machine.run();
@@ -199,6 +218,7 @@ export const CLAIMS6: readonly Claim6[] = [
   { title: 'binds in two messages with rapid commit', check: checkRapid },
   { title: 'asks for configuration alone where routers have the addresses', check: checkStateless },
   { title: 'renews with a server that was restarted', check: checkRenew },
+  { title: 'goes on with another server in place of the first', check: checkServerChange },
   { title: 'confirms its address when the cable is back', check: checkFlap },
   { title: 'goes on without a message after kill -9', check: checkKill },
   { title: 'confirms its address after a reboot', check: checkReboot },

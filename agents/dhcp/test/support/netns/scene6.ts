@@ -33,7 +33,8 @@ export class Scene6 implements AsyncDisposable {
   readonly machine: Machine;
   readonly #program: Dhcp6Server;
   readonly #lan: Lan;
-  readonly #leases: string;
+  /** Folder of the server's leases and DUID; a new one makes another server. */
+  #leases: string;
   #running: RunningProcess | undefined;
   #router: Radvd | undefined;
 
@@ -97,6 +98,11 @@ export class Scene6 implements AsyncDisposable {
   async killRouter(): Promise<void> {
     await this.#router?.stop('SIGKILL');
     this.#router = undefined;
+  }
+
+  /** Makes the next server another one, which knows nothing. */
+  async changeServer(): Promise<void> {
+    this.#leases = await mkdtemp(path.join(this.server.folder, 'leases-'));
   }
 
   async stopServing(): Promise<void> {

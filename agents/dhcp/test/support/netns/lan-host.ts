@@ -155,7 +155,7 @@ export class LanHost implements AsyncDisposable {
     return router;
   }
 
-  /** Makes the host forward a Service to its endpoint in the host's name, as kube-proxy does for addresses of no pod. */
+  /** Makes the host forward a Service to an endpoint in its own name, as kube-proxy does for strangers. */
   async translate(service: string, endpoint: string): Promise<void> {
     const { client } = this.lan;
     await client.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');

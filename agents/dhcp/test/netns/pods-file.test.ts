@@ -7,7 +7,7 @@ import { dnsmasq } from '@kios/testkit/dhcp';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 
 import { addressesOf, buildAgent, eventually, macOf } from '../support/netns/agent.ts';
-import { buildPlugins, callPlugin } from '../support/netns/lan-host.ts';
+import { buildPlugins, callPlugin, reaches } from '../support/netns/lan-host.ts';
 import { Scene } from '../support/netns/scene.ts';
 
 beforeEach(requireRoot);
@@ -43,10 +43,20 @@ it('a network file with pods: the agent makes the bridge, and pods come and go w
   await callPlugin(client, run, 'ADD', pod);
   expect(await addressesOf(netns)).toHaveLength(1);
   expect([await macOf(client, 'br0'), await addressesOf(client, 'br0')]).toEqual([mac, before]);
+  // Somebody deletes the bridge: the agent makes it again, and the pod is on it again.
+  const again = daemon.expectNext('pods.serve', 20_000);
+  await client.exec('ip', 'link', 'delete', 'br0');
+  await again;
+  const neighbour = await scene.neighbour.exec('ip', '-4', '-br', 'address', 'show', 'dev', 'eth0');
+  await eventually(async () =>
+    expect(await reaches(netns, neighbour.split(/\s+/)[2]?.split('/')[0] ?? '')).toBe(true),
+  );
+  await eventually(async () => expect(await addressesOf(client, 'br0')).toEqual(before));
   await callPlugin(client, run, 'DEL', pod);
   expect(await addressesOf(client, 'br0')).toEqual(before);
   // Without pods in the file, the plugin is told to come back later.
+  const end = daemon.expectNext('pods.end', 10_000);
   await writeAtomic(file, LAN.replace('pods: {lan: br0}', ''));
-  await daemon.expect('pods.end', 10_000);
+  await end;
   await expect(callPlugin(client, run, 'ADD', pod)).rejects.toThrow('"code":11');
 }, 90_000);

@@ -2,7 +2,14 @@ import { requireRoot } from '@kios/testkit';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 
 import { addressesOf, eventually, macOf } from '../support/netns/agent.ts';
-import { buildPlugins, HOST, LanHost, NEIGHBOUR, SERVICES } from '../support/netns/lan-host.ts';
+import {
+  buildPlugins,
+  HOST,
+  LanHost,
+  NEIGHBOUR,
+  reaches,
+  SERVICES,
+} from '../support/netns/lan-host.ts';
 
 beforeEach(requireRoot);
 beforeAll(buildPlugins, 120_000);
@@ -20,9 +27,9 @@ it('a pod has an address of the segment, reaches it and is reached', async () =>
   expect(address).toMatch(/^10\.77\.0\.1\d\d\/24$/);
   const mac = await macOf(pod.netns);
   expect(result.interfaces.at(-1)?.mac).toBe(mac);
-  expect(await host.reaches(host.lan.neighbour, bare(address))).toBe(true);
-  expect(await host.reaches(pod.netns, NEIGHBOUR)).toBe(true);
-  expect(await host.reaches(pod.netns, HOST)).toBe(true);
+  expect(await reaches(host.lan.neighbour, bare(address))).toBe(true);
+  expect(await reaches(pod.netns, NEIGHBOUR)).toBe(true);
+  expect(await reaches(pod.netns, HOST)).toBe(true);
   expect(await pod.netns.exec('ip', 'route')).toContain(`${SERVICES} via ${HOST}`);
   await host.cni('CHECK', pod, JSON.parse(JSON.stringify({ cniVersion: '1.0.0', ...result })));
   await host.cni('DEL', pod);
@@ -49,7 +56,7 @@ it('the agent is killed: pods keep their leases, which are renewed, and one that
   await host.server.expect(`DHCPRELEASE(srv0) ${bare(gone)}`);
   await renewed;
   expect(host.server.lines.filter((line) => line.includes('DHCPDISCOVER'))).toHaveLength(2);
-  expect(await host.reaches(host.lan.neighbour, bare(kept))).toBe(true);
+  expect(await reaches(host.lan.neighbour, bare(kept))).toBe(true);
 }, 60_000);
 
 it('another server has no leases: pods keep their addresses', async () => {
@@ -61,7 +68,7 @@ it('another server has no leases: pods keep their addresses', async () => {
   await host.serve();
   await nextAck(host, address);
   expect(await addressesOf(pod.netns)).toEqual([address]);
-  expect(await host.reaches(pod.netns, NEIGHBOUR)).toBe(true);
+  expect(await reaches(pod.netns, NEIGHBOUR)).toBe(true);
 }, 60_000);
 
 it('the node boots again, or the pod starts again: it has the same hardware address and lease', async () => {
@@ -113,12 +120,10 @@ it('an address whose lease is over leaves the segment, and comes back with the s
   await host.expire();
   const next = await host.start();
   await next.expect('KIOS_DHCP_POD_LOST');
-  expect(await host.reaches(host.lan.neighbour, bare(address))).toBe(false);
+  expect(await reaches(host.lan.neighbour, bare(address))).toBe(false);
   await host.serve();
   await next.expect('"connected":true', 30_000);
-  await eventually(async () =>
-    expect(await host.reaches(host.lan.neighbour, bare(address))).toBe(true),
-  );
+  await eventually(async () => expect(await reaches(host.lan.neighbour, bare(address))).toBe(true));
   expect(agent.lines.some((line) => line.includes('KIOS_DHCP_POD_LOST'))).toBe(false);
 }, 90_000);
 
@@ -190,7 +195,7 @@ it('a pod reaches a Service through the host, also one whose endpoint is on the 
   await host.add(from);
   const address = bare((await host.add(endpoint)).ips[0]?.address ?? '');
   const service = '10.96.0.10';
-  expect(await host.reaches(from.netns, service)).toBe(false);
+  expect(await reaches(from.netns, service)).toBe(false);
   await host.translate(service, address);
-  expect(await host.reaches(from.netns, service)).toBe(true);
+  expect(await reaches(from.netns, service)).toBe(true);
 }, 60_000);

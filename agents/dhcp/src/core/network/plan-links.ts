@@ -107,6 +107,8 @@ class Planner {
     for (const port of this.#present) {
       const master = this.#present.find(({ index }) => index === port.master);
       if (master === undefined || !isMade(master) || !wanted.has(master.name)) continue;
+      // Whoever runs pods connects them to a bridge.
+      if (master.kind === 'bridge' && !port.isHardware && !isMade(port)) continue;
       if (!this.#portsOf(master.name).includes(port)) this.#change(port, { master: 0 });
     }
   }

@@ -9,6 +9,8 @@ export interface ServedPods {
   readonly uplink: string;
   /** Whether the host's own IPv6 address comes from router announcements on the bridge. */
   readonly acceptRa: boolean;
+  /** Of bridge and uplink: a link of the same name that is made anew is another one. */
+  readonly indexes: readonly [bridge: number, uplink: number];
 }
 
 /** Returns which pods the file has served; undefined: none, or none yet, because a link is not there. */
@@ -23,5 +25,10 @@ export function podsOf(
     ({ settings, link }) => bridge.interfaces.includes(settings.id) && link.master === made?.index,
   )?.link;
   if (made === undefined || uplink === undefined) return undefined;
-  return { bridge: made.name, uplink: uplink.name, acceptRa: bridge.acceptRa === true };
+  return {
+    bridge: made.name,
+    uplink: uplink.name,
+    acceptRa: bridge.acceptRa === true,
+    indexes: [made.index, uplink.index],
+  };
 }

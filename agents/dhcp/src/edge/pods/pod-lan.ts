@@ -95,6 +95,7 @@ export class PodLan {
       );
     };
     await leases.resume();
+    await this.#reconnect(link, leases.ports);
     const requests = new PodRequests(this.#options, this.#ports, leases, (job) => jobs.put(job));
     const server = await RequestServer.open(path.join(lanDir, 'dhcp.sock'), (request, gone) =>
       requests.answer(request, gone),
@@ -117,8 +118,18 @@ export class PodLan {
       }
     } finally {
       ended.abort();
-      void server.close();
+      server.close();
       log.info({ ev: 'pods.end', link: bridge });
+    }
+  }
+
+  /** Puts pods on a bridge that was made anew. */
+  async #reconnect(bridge: Link, ports: ReadonlySet<string>): Promise<void> {
+    const { rtnetlink, log } = this.#ports;
+    for (const { name, index, master } of await rtnetlink.links()) {
+      if (!ports.has(name) || master !== undefined) continue;
+      await rtnetlink.changeLink(index, { master: bridge.index });
+      log.info({ ev: 'pod.port', link: name, master: bridge.name });
     }
   }
 

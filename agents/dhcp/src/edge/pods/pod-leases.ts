@@ -74,6 +74,11 @@ export class PodLeases {
     return Number.isFinite(first) ? first : undefined;
   }
 
+  /** The ports of the bridge that pods are behind. */
+  get ports(): ReadonlySet<string> {
+    return new Set([...this.#pods.values()].flatMap(({ port }) => port ?? []));
+  }
+
   async onTimer(): Promise<void> {
     const { now } = this.#ports.clocks();
     for (const pod of this.#pods.values())

@@ -24,6 +24,7 @@ const refusal = (code: string, message: string): Reply => ({ error: { code, mess
 export class RequestServer {
   readonly #server: Server;
   readonly #answer: Answer;
+  readonly #clients = new Set<Socket>();
 
   private constructor(answer: Answer) {
     this.#answer = answer;
@@ -47,19 +48,23 @@ export class RequestServer {
     return server;
   }
 
-  async close(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+  /** Ends at once: a client that waits for an address tries again, and finds the next instance. */
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#clients) socket.destroy();
   }
 
   #serve(socket: Socket): void {
     const gone = new AbortController();
+    this.#clients.add(socket);
     let text = '';
     socket.setEncoding('utf8');
     socket.setTimeout(LINE_MS, () => socket.destroy());
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => gone.abort());
+    socket.on('close', () => {
+      this.#clients.delete(socket);
+      gone.abort();
+    });
     const onData = (data: string): void => {
       text += data;
       if (text.length > MAX_REQUEST) socket.destroy();

@@ -58,6 +58,13 @@ export interface Pod {
   readonly container: string;
 }
 
+/** Returns whether a machine reaches an address: its kernel then refuses the connection. */
+export async function reaches(from: Netns, address: string): Promise<boolean> {
+  const program = `require('node:net').connect({ host: '${address}', port: 9, timeout: 3000 })
+    .on('error', ({ code }) => console.log(code)).on('timeout', () => process.exit(0));`;
+  return (await from.exec(process.execPath, '-e', program)).trim() === 'ECONNREFUSED';
+}
+
 /** Carries out a CNI command on a host whose folder `/run/kios` is another one. */
 export async function callPlugin(
   host: Netns,
@@ -155,7 +162,7 @@ export class LanHost implements AsyncDisposable {
     return router;
   }
 
-  /** Makes the host forward a Service to its endpoint in the host's name, as kube-proxy does for addresses of no pod. */
+  /** Makes the host forward a Service to an endpoint in its own name, as kube-proxy does for strangers. */
   async translate(service: string, endpoint: string): Promise<void> {
     const { client } = this.lan;
     await client.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
@@ -221,13 +228,6 @@ export class LanHost implements AsyncDisposable {
 
   async add(pod: Pod): Promise<Result> {
     return v.parse(Result, JSON.parse(await this.cni('ADD', pod)));
-  }
-
-  /** Returns whether a machine reaches an address: its kernel then refuses the connection. */
-  async reaches(from: Netns, address: string): Promise<boolean> {
-    const program = `require('node:net').connect({ host: '${address}', port: 9, timeout: 3000 })
-      .on('error', ({ code }) => console.log(code)).on('timeout', () => process.exit(0));`;
-    return (await from.exec(process.execPath, '-e', program)).trim() === 'ECONNREFUSED';
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

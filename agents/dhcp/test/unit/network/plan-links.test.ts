@@ -57,6 +57,19 @@ describe('the plan for links', () => {
     expect(named(kernel, 'v7')).toMatchObject({ parent: bond?.index, up: true });
   });
 
+  it('leaves what others connect to a bridge, and takes cards out that the file no longer has', () => {
+    const kernel = new ModelKernel([card(2, 'eth0', { up: true }), card(3, 'eth1', { up: true })]);
+    settle(
+      kernel,
+      read(BRIDGE.replace('[eth0]', '[eth0, eth1]').replace('eth0: {}', 'eth0: {}, eth1: {}')),
+    );
+    const master = named(kernel, 'br0')?.index;
+    kernel.links.push(card(9, 'veth1', { up: true, isHardware: false, kind: 'veth', master }));
+    settle(kernel, read(BRIDGE));
+    expect(named(kernel, 'veth1')?.master).toBe(master);
+    expect(named(kernel, 'eth1')?.master).toBeUndefined();
+  });
+
   it('waits for a card, and goes on when it comes', () => {
     const kernel = new ModelKernel([card(2, 'eth0')]);
     expect(settle(kernel, read(BOND)).waiting).toEqual(['two']);

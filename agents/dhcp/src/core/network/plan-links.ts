@@ -43,6 +43,10 @@ type Made = Pick<VirtualLink, 'name' | 'group' | 'mac' | 'mtu'>;
 
 export const isMade = ({ group }: Present): boolean => group === GROUP;
 
+/** Returns whether others have put a link into a bridge, as whoever runs pods does. */
+const isForeign = (port: Present, master: Present): boolean =>
+  master.kind === 'bridge' && !port.isHardware && !isMade(port);
+
 /**
  * Finds the links of a file in the kernel, by their ids. A card that several parts of the file match belongs to the
  * first.
@@ -107,8 +111,7 @@ class Planner {
     for (const port of this.#present) {
       const master = this.#present.find(({ index }) => index === port.master);
       if (master === undefined || !isMade(master) || !wanted.has(master.name)) continue;
-      // Whoever runs pods connects them to a bridge.
-      if (master.kind === 'bridge' && !port.isHardware && !isMade(port)) continue;
+      if (isForeign(port, master)) continue;
       if (!this.#portsOf(master.name).includes(port)) this.#change(port, { master: 0 });
     }
   }

@@ -26,8 +26,7 @@ export interface Serving6 {
 
 /**
  * Serves IPv6 beside IPv4, whose failures are none of the other's. In a one-shot there is no DHCPv6, whose port is the
- * daemon's: where a router has announced itself and IPv4 stays away, or is not asked for, the daemon is what is
- * missing.
+ * daemon's: where a router has announced itself and IPv4 stays away, or is not asked for, only the daemon is missing.
  */
 export async function serve6(
   link: Link,

@@ -156,9 +156,9 @@ const COLD: readonly string[] = ['kios-network-config.cjs'];
 async function compile(folder: string, workstationBun: string): Promise<string> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.cjs')).toSorted();
   const digests = await Promise.all(names.map((name) => fileSha256(path.join(folder, name))));
+  const copy = (name: string, to: string): Promise<void> =>
+    copyFile(path.join(folder, name), path.join(to, name));
   return cached('bytecode', cacheKey(names, digests, BUN, COMPILE, COLD), async (into) => {
-    const copy = (name: string, to: string): Promise<void> =>
-      copyFile(path.join(folder, name), path.join(to, name));
     const compiled = names.filter((name) => !COLD.includes(name));
     for (const name of compiled) await copy(name, into);
     // Relative names, because the bundler writes them into its output.

@@ -29,7 +29,6 @@ function byCode<const Value extends v.GenericSchema>(value: Value) {
   return v.record(code, value);
 }
 
-/** DHCPv6 has neither. */
 const FROM_ROUTERS = 'in IPv6 only routers give routes and an MTU';
 const ONLY_OWN = 'the DHCPv6 client has only options of its own';
 
@@ -60,7 +59,7 @@ const overrides = {
   fqdn: v.optional(hostName),
 };
 
-/** The keys behind `send-hostname` that netplan does not have. */
+/** Beside netplan's keys those of the client that netplan does not have. */
 export const dhcp4Overrides = v.object({
   ...overrides,
   'use-mtu': v.optional(bool),

@@ -97,7 +97,6 @@ function settingsOf(link: Link): Entries {
       'ra-overrides': given({
         'use-dns': link.ra.useDns,
         'use-domains': link.ra.useDomains,
-        table: link.ra.table,
       }),
       'ipv6-mtu': link.ipv6.mtu,
       'ipv6-privacy': link.ipv6.privacy,

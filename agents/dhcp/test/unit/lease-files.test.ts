@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -43,6 +43,9 @@ async function publish(files: LeaseFiles, { link, mac, address }: typeof FIRST |
 const last = async (files: LeaseFiles, link: string, mac: string): Promise<string | undefined> =>
   (await files.readLast(link, mac))?.held.lease.address;
 
+const resolvConf = (): Promise<string> =>
+  readFile(path.join(folder, 'run/resolv.conf'), 'utf8').catch(() => '');
+
 describe('the last lease of a card', () => {
   it('is known by its name', async () => {
     await publish(await open('1'), FIRST);
@@ -69,5 +72,25 @@ describe('the last lease of a card', () => {
     await writeFile(path.join(folder, 'state', 'b.json'), '{"v":1}');
     expect(await last(files, 'eth9', FIRST.mac)).toBe(FIRST.address);
     expect(await last(files, 'eth9', SECOND.mac)).toBeUndefined();
+  });
+});
+
+describe('name servers of a lease that is taken over', () => {
+  const OTHER = { link: 'eth9', metric: 200, dns: ['192.0.2.9'], search: [] } as const;
+  const lease: Lease = { ...leaseOf(FIRST.address), dns: ['192.0.2.1'] };
+
+  it('wait for those of other links when the process starts', async () => {
+    const files = await open('1');
+    await files.adopt(FIRST.link, 100, lease);
+    expect(await resolvConf()).toBe('');
+  });
+
+  it('are written at once where the process left them out before', async () => {
+    const files = await open('1');
+    await files.dropResolver(FIRST.link);
+    await files.publishOf('file', OTHER);
+    expect(await resolvConf()).not.toContain('192.0.2.1\n');
+    await files.adopt(FIRST.link, 100, lease);
+    expect(await resolvConf()).toMatch(/192\.0\.2\.1\n[^]*192\.0\.2\.9/);
   });
 });

@@ -1,8 +1,8 @@
 import type { NetplanCommon } from '../schema/netplan.ts';
 import type { DhcpSettings } from './model.ts';
 
-type Overrides = NonNullable<NetplanCommon['dhcp4-overrides']> &
-  NonNullable<NetplanCommon['dhcp6-overrides']>;
+type Overrides4 = NonNullable<NetplanCommon['dhcp4-overrides']>;
+type Overrides6 = NonNullable<NetplanCommon['dhcp6-overrides']>;
 
 const byCode = (map: Readonly<Record<string, string>> | undefined): (readonly [number, string])[] =>
   Object.entries(map ?? {})
@@ -13,21 +13,28 @@ const byCode = (map: Readonly<Record<string, string>> | undefined): (readonly [n
 const bytes = (value: string | undefined): string | undefined =>
   value?.startsWith('hex:') === true ? value.toLowerCase() : value;
 
-function settingsOf(overrides: Overrides, clientId: string | undefined): DhcpSettings {
+/** Settings that both protocols have. */
+const sharedOf = (overrides: Overrides4 | Overrides6) => ({
+  metric: overrides['route-metric'],
+  useDns: overrides['use-dns'],
+  useDomains: overrides['use-domains'],
+  useNtp: overrides['use-ntp'],
+  sendHostname: overrides['send-hostname'],
+  hostname: overrides.hostname,
+  fqdn: overrides.fqdn,
+  vendorClass: bytes(overrides['vendor-class']),
+  userClass: bytes(overrides['user-class']),
+});
+
+export function dhcp4Of(link: NetplanCommon): DhcpSettings | undefined {
+  if (link.dhcp4 !== true) return undefined;
+  const overrides = link['dhcp4-overrides'] ?? {};
   return {
-    metric: overrides['route-metric'],
-    useDns: overrides['use-dns'],
-    useDomains: overrides['use-domains'],
+    ...sharedOf(overrides),
     useMtu: overrides['use-mtu'],
-    useNtp: overrides['use-ntp'],
     useRoutes: overrides['use-routes'],
-    sendHostname: overrides['send-hostname'],
-    hostname: overrides.hostname,
-    fqdn: overrides.fqdn,
-    clientId,
-    vendorClass: bytes(overrides['vendor-class']),
-    userClass: bytes(overrides['user-class']),
-    rapidCommit: overrides['rapid-commit'],
+    clientId: bytes(overrides['client-id'] ?? link['dhcp-identifier']),
+    rapidCommit: undefined,
     requestOptions: byCode(overrides['request-options']).map(([code, type]) => ({ code, type })),
     sendOptions: byCode(overrides['send-options']).map(([code, value]) => ({
       code,
@@ -36,11 +43,16 @@ function settingsOf(overrides: Overrides, clientId: string | undefined): DhcpSet
   };
 }
 
-export function dhcp4Of(link: NetplanCommon): DhcpSettings | undefined {
-  if (link.dhcp4 !== true) return undefined;
-  const overrides = link['dhcp4-overrides'] ?? {};
-  return settingsOf(overrides, bytes(overrides['client-id'] ?? link['dhcp-identifier']));
+export function dhcp6Of(link: NetplanCommon): DhcpSettings | undefined {
+  if (link.dhcp6 !== true) return undefined;
+  const overrides = link['dhcp6-overrides'] ?? {};
+  return {
+    ...sharedOf(overrides),
+    useMtu: undefined,
+    useRoutes: undefined,
+    clientId: undefined,
+    rapidCommit: overrides['rapid-commit'],
+    requestOptions: [],
+    sendOptions: [],
+  };
 }
-
-export const dhcp6Of = (link: NetplanCommon): DhcpSettings | undefined =>
-  link.dhcp6 === true ? settingsOf(link['dhcp6-overrides'] ?? {}, undefined) : undefined;

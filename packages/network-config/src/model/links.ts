@@ -17,7 +17,6 @@ const linkLocalOf = ({ 'link-local': families = ['ipv6'] }: NetplanCommon) => ({
 const raOf = ({ 'ra-overrides': overrides = {} }: NetplanCommon) => ({
   useDns: overrides['use-dns'],
   useDomains: overrides['use-domains'],
-  table: overrides.table,
 });
 
 const settingsOf = (id: string, link: NetplanCommon): LinkSettings => ({

@@ -78,7 +78,6 @@ export interface LinkSettings {
 export interface RaSettings {
   readonly useDns: boolean | undefined;
   readonly useDomains: boolean | undefined;
-  readonly table: number | undefined;
 }
 
 export interface Ipv6Settings {

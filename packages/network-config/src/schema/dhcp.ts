@@ -1,11 +1,10 @@
 import * as v from 'valibot';
 
-import { bool, hostName, int, isFalse, oneOf, refused, text, u32 } from './scalars.ts';
+import { bool, hostName, isFalse, oneOf, refused, text, u32 } from './scalars.ts';
 
 /** Codes that the client sets itself, or has another key for (RFC 2132 and others). */
 const OWN_V4 = new Set([12, 50, 51, 52, 53, 54, 55, 57, 60, 61, 77, 80, 81, 82, 145, 255]);
-/** RFC 8415, section 21, and RFC 4704. */
-const OWN_V6 = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 18, 19, 20, 25, 26, 39]);
+const MOST_V4 = 254;
 const HEX = /^hex:(?:[0-9a-f]{2})+$/i;
 
 /** Text, or bytes as `hex:0a0b`. */
@@ -19,22 +18,21 @@ const bytes = v.pipe(
 );
 
 /** A map with an option's code as its key. */
-function byCode<const Value extends v.GenericSchema>(
-  most: number,
-  own: ReadonlySet<number>,
-  value: Value,
-) {
+function byCode<const Value extends v.GenericSchema>(value: Value) {
   const code = v.pipe(
     v.string(),
     v.check(
-      (key) => /^[1-9]\d{0,4}$/.test(key) && Number(key) <= most && !own.has(Number(key)),
-      `is not the code of an option that can be chosen\nWrite a number from 1 to ${most} that the client does not set itself.`,
+      (key) => /^[1-9]\d{0,4}$/.test(key) && Number(key) <= MOST_V4 && !OWN_V4.has(Number(key)),
+      `is not the code of an option that can be chosen\nWrite a number from 1 to ${MOST_V4} that the client does not set itself.`,
     ),
   );
   return v.record(code, value);
 }
 
-const overrides = (most: number, own: ReadonlySet<number>) => ({
+const FROM_ROUTERS = 'in IPv6 only routers give routes and an MTU';
+const ONLY_OWN = 'the DHCPv6 client has only options of its own';
+
+const overrides = {
   'route-metric': v.optional(u32),
   'use-dns': v.optional(bool),
   'use-domains': v.optional(
@@ -48,9 +46,7 @@ const overrides = (most: number, own: ReadonlySet<number>) => ({
         : bool,
     ),
   ),
-  'use-mtu': v.optional(bool),
   'use-ntp': v.optional(bool),
-  'use-routes': v.optional(bool),
   'send-hostname': v.optional(bool),
   hostname: v.optional(hostName),
   'use-hostname': refused(
@@ -61,15 +57,17 @@ const overrides = (most: number, own: ReadonlySet<number>) => ({
   'vendor-class': v.optional(bytes),
   'user-class': v.optional(bytes),
   fqdn: v.optional(hostName),
-  'request-options': v.optional(
-    byCode(most, own, oneOf(['hex', 'text', 'u8', 'u16', 'u32', 'ip', 'ips'] as const)),
-  ),
-  'send-options': v.optional(byCode(most, own, bytes)),
-});
+};
 
-/** The keys behind `send-hostname` that netplan does not have. */
+/** Beside netplan's keys those of the client that netplan does not have. */
 export const dhcp4Overrides = v.object({
-  ...overrides(254, OWN_V4),
+  ...overrides,
+  'use-mtu': v.optional(bool),
+  'use-routes': v.optional(bool),
+  'request-options': v.optional(
+    byCode(oneOf(['hex', 'text', 'u8', 'u16', 'u32', 'ip', 'ips'] as const)),
+  ),
+  'send-options': v.optional(byCode(bytes)),
   'client-id': v.optional(
     v.pipe(
       text,
@@ -82,12 +80,19 @@ export const dhcp4Overrides = v.object({
 });
 
 export const dhcp6Overrides = v.object({
-  ...overrides(65_535, OWN_V6),
+  ...overrides,
   'rapid-commit': v.optional(bool),
+  'use-mtu': refused(FROM_ROUTERS, 'Remove it.'),
+  'use-routes': refused(FROM_ROUTERS, 'Remove it; accept-ra decides about routers.'),
+  'request-options': refused(ONLY_OWN, 'Remove it.'),
+  'send-options': refused(ONLY_OWN, 'Remove it, or use vendor-class or user-class.'),
 });
 
 export const raOverrides = v.object({
   'use-dns': v.optional(bool),
   'use-domains': v.optional(bool),
-  table: v.optional(int(1, 2 ** 32 - 1)),
+  table: refused(
+    'the kernel puts the routes of announcements into its main table',
+    'Remove it, and write routes with a table.',
+  ),
 });

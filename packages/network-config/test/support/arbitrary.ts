@@ -46,14 +46,18 @@ const overrides = {
   'route-metric': int(0, 4_294_967_295),
   'use-dns': bool,
   'use-domains': bool,
-  'use-mtu': bool,
   'use-ntp': bool,
-  'use-routes': bool,
   'send-hostname': bool,
   hostname: domain,
   fqdn: domain,
   'vendor-class': fc.oneof(anyText, hex),
   'user-class': fc.oneof(anyText, hex),
+};
+
+const overrides4 = {
+  ...overrides,
+  'use-mtu': bool,
+  'use-routes': bool,
   'request-options': fc.dictionary(
     fc.constantFrom('66', '150', '43'),
     fc.constantFrom('text', 'ips'),
@@ -118,12 +122,12 @@ const settings = (id: number): fc.Arbitrary<object> =>
     dhcp4: bool,
     dhcp6: bool,
     'dhcp4-overrides': record({
-      ...overrides,
+      ...overrides4,
       'client-id': fc.oneof(fc.constantFrom('mac', 'none'), hex),
     }),
     'dhcp6-overrides': record({ ...overrides, 'rapid-commit': bool }),
     'accept-ra': bool,
-    'ra-overrides': record({ 'use-dns': bool, 'use-domains': bool, table: int(1, 1000) }),
+    'ra-overrides': record({ 'use-dns': bool, 'use-domains': bool }),
     addresses: addresses(id),
     routes,
     'routing-policy': rules,

@@ -26,6 +26,8 @@ export interface Settings6 {
   readonly fromServer: UsedNames;
   readonly fromRouters: UsedNames;
   readonly useNtp: boolean;
+  /** Orders the name servers of DHCPv6; without it the metric of the link does. */
+  readonly serverMetric?: number;
   /** Whether the host's name goes to servers, if somebody chose it. */
   readonly sendHostname: boolean;
   /** What the network file says of the client in place of the host's own. */
@@ -91,6 +93,7 @@ export function override6Of(file: FileRole, given: LinkSettings): Settings6 {
     useNtp: dhcp6.useNtp ?? before.useNtp,
     sendHostname: dhcp6.sendHostname ?? before.sendHostname,
     identity: identityOf(dhcp6),
+    ...(dhcp6.metric === undefined ? {} : { serverMetric: dhcp6.metric }),
   };
 }
 

@@ -69,7 +69,7 @@ export class Configurator {
     this.remember(running);
     this.#keepMetric(present);
     const { lease } = running.held;
-    if (this.#dns) this.#files.adopt(this.#link.name, this.#plan.metric, lease);
+    if (this.#dns) await this.#files.adopt(this.#link.name, this.#plan.metric, lease);
     else await this.#files.dropResolver(this.#link.name);
     await this.#carryOutLease(planLease(running.held, present, this.#plan, bootTime()));
   }

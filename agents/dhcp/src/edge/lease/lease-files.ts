@@ -38,6 +38,9 @@ export class LeaseFiles {
   readonly #log: Logger;
   readonly #resolvers = new Map<string, Preferred & { readonly rank: number }>();
 
+  /** Links and sources that were asked to be left out of resolv.conf. */
+  readonly #leftOut = new Set<string>();
+
   private constructor(folders: Folders, bootId: string, log: Logger) {
     this.folders = folders;
     this.bootId = bootId;
@@ -68,13 +71,18 @@ export class LeaseFiles {
     return record && fromRecord(record, readClocks());
   }
 
-  /** Notes the name servers of a lease that is taken over, without writing. */
-  adopt(link: string, metric: number, lease: Lease): void {
+  /**
+   * Notes the name servers of a lease that is taken over. They are written only where this process left the link's out
+   * before: when it starts, other links have not noted theirs yet.
+   */
+  async adopt(link: string, metric: number, lease: Lease): Promise<void> {
+    const isLeftOut = this.#leftOut.has(keyOf('dhcp', link));
     this.#note('dhcp', { link, metric, dns: lease.dns, search: lease.search });
+    if (isLeftOut) await this.#writeResolvConf();
   }
 
   async publishResolver(link: string, metric: number, lease: Lease): Promise<void> {
-    this.adopt(link, metric, lease);
+    this.#note('dhcp', { link, metric, dns: lease.dns, search: lease.search });
     await this.#writeResolvConf();
   }
 
@@ -86,7 +94,9 @@ export class LeaseFiles {
 
   /** Removes what the source had for the link from resolv.conf. */
   async dropResolver(link: string, source: Source = 'dhcp'): Promise<void> {
-    if (this.#resolvers.delete(keyOf(source, link))) await this.#writeResolvConf();
+    const key = keyOf(source, link);
+    this.#leftOut.add(key);
+    if (this.#resolvers.delete(key)) await this.#writeResolvConf();
   }
 
   async publishLease(record: StoredLease): Promise<void> {
@@ -166,7 +176,9 @@ export class LeaseFiles {
 
   #note(source: Source, resolver: Preferred): void {
     const rank = SOURCES.indexOf(source);
-    this.#resolvers.set(keyOf(source, resolver.link), { ...resolver, rank });
+    const key = keyOf(source, resolver.link);
+    this.#leftOut.delete(key);
+    this.#resolvers.set(key, { ...resolver, rank });
   }
 
   async #writeResolvConf(): Promise<void> {

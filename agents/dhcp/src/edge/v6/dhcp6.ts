@@ -202,7 +202,8 @@ export class Dhcp6 implements Disposable {
   }
 
   async #publishResolver({ dns, search: all }: OtherConfig): Promise<void> {
-    const { metric, fromServer } = this.#options;
+    const { fromServer, serverMetric } = this.#options;
+    const metric = serverMetric ?? this.#options.metric;
     if (!fromServer.dns) return;
     const { files, log } = this.#ports;
     const link = this.#link.name;

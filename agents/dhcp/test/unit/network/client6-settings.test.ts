@@ -46,6 +46,12 @@ describe('IPv6 of a link', () => {
     expect(settingsIn(eth0).dhcp6).toBe(expected);
   });
 
+  it('orders the name servers of DHCPv6 by a metric of its own', () => {
+    const eth0 = '{ dhcp6: true, dhcp6-overrides: { route-metric: 50 } }';
+    expect(settingsIn(eth0).serverMetric).toBe(50);
+    expect(settingsIn('{ dhcp6: true }')).not.toHaveProperty('serverMetric');
+  });
+
   it('uses of servers and routers what the file says', () => {
     const eth0 = `{
       dhcp6: true,

@@ -25,7 +25,7 @@ const SETTINGS: Omit<DhcpSettings, 'folder'> = {
 export class Scene implements AsyncDisposable {
   readonly machine: Machine;
   readonly tap: Tap;
-  readonly #program: DhcpServer;
+  #program: DhcpServer;
   readonly #lan: Lan;
   /** Folder of the server's leases; a new one makes a server without memory. */
   #leases: string | undefined;
@@ -76,6 +76,12 @@ export class Scene implements AsyncDisposable {
   /** Makes the next server start without leases. */
   forgetLeases(): void {
     this.#leases = undefined;
+  }
+
+  /** Makes the next server another program, which knows nothing. */
+  changeServer(program: DhcpServer): void {
+    this.#program = program;
+    this.forgetLeases();
   }
 
   /** Gives servers another address: unicasts to the old one are lost. */

@@ -31,7 +31,7 @@ const SETTINGS: Omit<Dhcp6Settings, 'folder'> = {
 /** A network of IPv6 alone: a machine, a neighbour, and a server that announces itself, or has a router beside it. */
 export class Scene6 implements AsyncDisposable {
   readonly machine: Machine;
-  readonly #program: Dhcp6Server;
+  #program: Dhcp6Server;
   readonly #lan: Lan;
   /** Folder of the server's leases and DUID; a new one makes another server. */
   #leases: string;
@@ -101,7 +101,8 @@ export class Scene6 implements AsyncDisposable {
   }
 
   /** Makes the next server another one, which knows nothing. */
-  async changeServer(): Promise<void> {
+  async changeServer(program = this.#program): Promise<void> {
+    this.#program = program;
     this.#leases = await mkdtemp(path.join(this.server.folder, 'leases-'));
   }
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -53,7 +54,24 @@ interface Killed {
   readonly wasKilled: boolean;
 }
 
-/** Runs `publish` and kills it after `afterMs`: the program alone, or oras with it. */
+/** Returns whether a process of the group runs; one that nobody waits for any more does not. */
+function isRunning(group: number): boolean {
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return processes.some((pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+      const [state, , pgrp] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return state !== 'Z' && pgrp === String(group);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/**
+ * Runs `publish` and kills it after `afterMs`: the program alone, or oras with it. An oras that is left alone may still
+ * finish what it sends, so its end is awaited.
+ */
 async function publishAndKill(afterMs: number, withOras: boolean): Promise<Killed> {
   const options = JSON.stringify({ home, host: registry.host, ca: registry.ca?.file });
   const child = spawn(process.execPath, [MAIN, options], {
@@ -72,6 +90,7 @@ async function publishAndKill(afterMs: number, withOras: boolean): Promise<Kille
   await ended;
   stop.abort();
   await kill;
+  await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 60_000, interval: 20 });
   return { workedMs: Date.now() - startedAt, wasKilled: child.signalCode === 'SIGKILL' };
 }
 

@@ -1,4 +1,5 @@
 import type { Random } from '../random.ts';
+import { HUGE, insert, type Mutation, Noise } from './noise.ts';
 
 /*
  * Ways to break a message. Blind noise seldom gets past the cookie, so most of them change only options.
@@ -11,20 +12,11 @@ const SNAME_AND_FILE = 192;
 const CODES = [
   0, 1, 3, 6, 12, 15, 26, 28, 33, 42, 43, 50, 51, 52, 53, 54, 56, 58, 59, 61, 80, 82, 108, 116, 119, 121, 160, 249, 255,
 ] as const; // prettier-ignore
-const BYTES = [0, 1, 3, 4, 5, 8, 24, 31, 32, 33, 63, 64, 127, 128, 0xc0, 0xfe, 0xff] as const;
-const HUGE = 65_000;
-
-type Mutation = (message: Buffer, random: Random, seeds: readonly Buffer[]) => Buffer;
-
-const byte = (random: Random): number =>
-  random.next() < 0.5 ? random.pick(BYTES) : random.below(256);
-
-const bytes = (random: Random, length: number): Buffer =>
-  Buffer.from(Array.from({ length }, () => byte(random)));
+const NOISE = new Noise([0, 1, 3, 4, 5, 8, 24, 31, 32, 33, 63, 64, 127, 128, 0xc0, 0xfe, 0xff]);
 
 /** An option with a right or a wrong length. */
 function option(random: Random): Buffer {
-  const value = bytes(random, random.below(random.next() < 0.1 ? 256 : 12));
+  const value = NOISE.bytes(random, random.below(random.next() < 0.1 ? 256 : 12));
   const length = random.next() < 0.9 ? value.length : random.below(256);
   return Buffer.concat([Buffer.of(random.pick(CODES), length), value]);
 }
@@ -39,9 +31,6 @@ function starts(message: Buffer): number[] {
   return found;
 }
 
-const insert = (message: Buffer, at: number, piece: Buffer): Buffer =>
-  Buffer.concat([message.subarray(0, at), piece, message.subarray(at)]);
-
 /** A random offset at which an option begins. */
 const border = (message: Buffer, random: Random): number => {
   const all = starts(message);
@@ -51,7 +40,7 @@ const border = (message: Buffer, random: Random): number => {
 function setByte(message: Buffer, from: number, random: Random): Buffer {
   if (message.length <= from) return message;
   const copy = Buffer.from(message);
-  copy[from + random.below(message.length - from)] = byte(random);
+  copy[from + random.below(message.length - from)] = NOISE.byte(random);
   return copy;
 }
 
@@ -65,12 +54,16 @@ const MUTATIONS: readonly Mutation[] = [
   // Repeats an option, as the second part of a value.
   (message, random) => {
     const at = border(message, random);
-    return insert(message, border(message, random), message.subarray(at, at + 2 + byte(random)));
+    return insert(
+      message,
+      border(message, random),
+      message.subarray(at, at + 2 + NOISE.byte(random)),
+    );
   },
   (message, random) => {
     const at = border(message, random);
     const copy = Buffer.from(message);
-    if (at + 1 < copy.length) copy[at + 1] = byte(random);
+    if (at + 1 < copy.length) copy[at + 1] = NOISE.byte(random);
     return copy;
   },
   // Joins the options of one server to the rest of another.
@@ -92,13 +85,13 @@ const MUTATIONS: readonly Mutation[] = [
 ];
 
 const RARE: readonly Mutation[] = [
-  (_, random) => bytes(random, random.below(600)),
+  (_, random) => NOISE.bytes(random, random.below(600)),
   (message, random) => {
     const flood = Array.from({ length: HUGE / 8 }, () => option(random));
     return Buffer.concat([message.subarray(0, OPTIONS_AT), ...flood]).subarray(0, HUGE);
   },
   (message, random) => {
-    const same = Buffer.concat([Buffer.of(random.pick(CODES), 4), bytes(random, 4)]);
+    const same = Buffer.concat([Buffer.of(random.pick(CODES), 4), NOISE.bytes(random, 4)]);
     return insert(message, border(message, random), Buffer.concat(Array<Buffer>(300).fill(same)));
   },
 ];

@@ -1,32 +1,21 @@
 import type { Random } from '../random.ts';
+import { HUGE, insert, type Mutation, Noise } from './noise.ts';
 
 /*
  * Ways to break a message of DHCPv6 or a router advertisement, beyond a change of single bytes.
  */
 
-const BYTES = [0, 1, 2, 3, 4, 5, 7, 8, 16, 24, 32, 63, 64, 127, 128, 0xc0, 0xfe, 0xff] as const;
+const NOISE = new Noise([0, 1, 2, 3, 4, 5, 7, 8, 16, 24, 32, 63, 64, 127, 128, 0xc0, 0xfe, 0xff]);
 const CODES = [0, 1, 2, 3, 5, 6, 7, 8, 13, 14, 15, 16, 20, 23, 24, 31, 32, 39, 56, 82, 83] as const;
-const HUGE = 65_000;
-
-type Mutation = (message: Buffer, random: Random, seeds: readonly Buffer[]) => Buffer;
-
-const byte = (random: Random): number =>
-  random.next() < 0.5 ? random.pick(BYTES) : random.below(256);
-
-const bytes = (random: Random, length: number): Buffer =>
-  Buffer.from(Array.from({ length }, () => byte(random)));
 
 /** An option of DHCPv6 with a right or a wrong length. */
 function option(random: Random): Buffer {
-  const value = bytes(random, random.below(random.next() < 0.1 ? 300 : 30));
+  const value = NOISE.bytes(random, random.below(random.next() < 0.1 ? 300 : 30));
   const length = random.next() < 0.9 ? value.length : random.below(0x1_0000);
   return Buffer.concat([Buffer.of(0, random.pick(CODES), length >> 8, length & 0xff), value]);
 }
 
 const somewhere = (message: Buffer, random: Random): number => random.below(message.length + 1);
-
-const insert = (message: Buffer, at: number, piece: Buffer): Buffer =>
-  Buffer.concat([message.subarray(0, at), piece, message.subarray(at)]);
 
 /** Offsets at which an option of DHCPv6 begins. */
 function border(message: Buffer, random: Random): number {
@@ -37,7 +26,7 @@ function border(message: Buffer, random: Random): number {
 
 const setByte: Mutation = (message, random) => {
   const copy = Buffer.from(message);
-  if (copy.length > 0) copy[random.below(copy.length)] = byte(random);
+  if (copy.length > 0) copy[random.below(copy.length)] = NOISE.byte(random);
   return copy;
 };
 
@@ -57,7 +46,7 @@ const MUTATIONS: readonly Mutation[] = [
   // Repeats a piece.
   (message, random) => {
     const at = border(message, random);
-    return insert(message, border(message, random), message.subarray(at, at + byte(random)));
+    return insert(message, border(message, random), message.subarray(at, at + NOISE.byte(random)));
   },
   // Joins the options of one message to the rest of another.
   (message, random, seeds) => {
@@ -68,7 +57,7 @@ const MUTATIONS: readonly Mutation[] = [
 ];
 
 const RARE: readonly Mutation[] = [
-  (_, random) => bytes(random, random.below(600)),
+  (_, random) => NOISE.bytes(random, random.below(600)),
   (message, random) => {
     const flood = Array.from({ length: HUGE / 16 }, () => option(random));
     return Buffer.concat([message, ...flood]).subarray(0, HUGE);

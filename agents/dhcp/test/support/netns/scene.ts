@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 
-import { Lan, type Netns, type RunningProcess } from '@kios/testkit';
+import { Lan, type RunningProcess } from '@kios/testkit';
 import { type DhcpServer, type DhcpSettings, type Message, Tap } from '@kios/testkit/dhcp';
 
-import { Machine, reboot, shippedRuntime } from './agent.ts';
+import { Machine, shippedRuntime } from './agent.ts';
+import { LanScene } from './lan-scene.ts';
 
 export const ADDRESS = '10.77.0.1';
 /** Address for a server that leaves its first one. */
@@ -22,19 +23,16 @@ const SETTINGS: Omit<DhcpSettings, 'folder'> = {
 };
 
 /** A server, a machine and a neighbour on one network, with a tap. */
-export class Scene implements AsyncDisposable {
-  readonly machine: Machine;
+export class Scene extends LanScene {
   readonly tap: Tap;
   #program: DhcpServer;
-  readonly #lan: Lan;
   /** Folder of the server's leases; a new one makes a server without memory. */
   #leases: string | undefined;
   #running: RunningProcess | undefined;
 
   private constructor(server: DhcpServer, lan: Lan, machine: Machine, tap: Tap) {
+    super(lan, machine, 'eth0.json');
     this.#program = server;
-    this.#lan = lan;
-    this.machine = machine;
     this.tap = tap;
   }
 
@@ -44,18 +42,6 @@ export class Scene implements AsyncDisposable {
     return new Scene(server, lan, machine, await Tap.open(lan.server));
   }
 
-  get client(): Netns {
-    return this.#lan.client;
-  }
-
-  get server(): Netns {
-    return this.#lan.server;
-  }
-
-  get neighbour(): Netns {
-    return this.#lan.neighbour;
-  }
-
   /** The shortest lease that the server grants, at least eight seconds. */
   get shortLease(): number {
     return Math.max(8, this.#program.minLeaseSeconds);
@@ -63,10 +49,10 @@ export class Scene implements AsyncDisposable {
 
   /** Starts the server. It knows the leases of earlier ones. */
   async serve(settings: Partial<DhcpSettings> = {}): Promise<void> {
-    this.#leases ??= await mkdtemp(path.join(this.#lan.server.folder, 'leases-'));
+    this.#leases ??= await mkdtemp(path.join(this.server.folder, 'leases-'));
     const all = { ...SETTINGS, folder: this.#leases, ...settings };
     const leaseSeconds = Math.max(this.#program.minLeaseSeconds, all.leaseSeconds);
-    this.#running = await this.#program.start(this.#lan.server, { ...all, leaseSeconds });
+    this.#running = await this.#program.start(this.server, { ...all, leaseSeconds });
   }
 
   async stopServing(): Promise<void> {
@@ -86,7 +72,7 @@ export class Scene implements AsyncDisposable {
 
   /** Gives servers another address: unicasts to the old one are lost. */
   async moveServer(address: string): Promise<void> {
-    const { server } = this.#lan;
+    const { server } = this;
     await server.exec('ip', 'address', 'flush', 'dev', 'srv0');
     await server.exec('ip', 'address', 'add', `${address}/24`, 'dev', 'srv0');
   }
@@ -96,19 +82,5 @@ export class Scene implements AsyncDisposable {
     const logged = this.#program.log[kind];
     if (logged === undefined) return this.tap.seen(kind).length;
     return (this.#running?.lines ?? []).filter((line) => logged.test(line)).length;
-  }
-
-  async reboot(): Promise<void> {
-    await reboot(this.#lan, this.machine);
-  }
-
-  /** Reboots a machine whose disk was wiped. */
-  async forgetMachine(): Promise<void> {
-    await this.reboot();
-    await rm(this.machine.stateFile('eth0.json'), { force: true });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lan[Symbol.asyncDispose]();
   }
 }

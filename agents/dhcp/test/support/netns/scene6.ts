@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 
-import { Lan, type Netns, type RunningProcess } from '@kios/testkit';
+import { Lan, type RunningProcess } from '@kios/testkit';
 import {
   type Announcement,
   type Dhcp6Server,
@@ -10,7 +10,8 @@ import {
   Radvd,
 } from '@kios/testkit/dhcp';
 
-import { eventually, Machine, reboot, shippedRuntime } from './agent.ts';
+import { eventually, Machine, shippedRuntime } from './agent.ts';
+import { LanScene } from './lan-scene.ts';
 import { acceptRouters, isTentative } from './network6.ts';
 
 export const NETWORK = '2001:db8:77';
@@ -29,19 +30,16 @@ const SETTINGS: Omit<Dhcp6Settings, 'folder'> = {
 };
 
 /** A network of IPv6 alone: a machine, a neighbour, and a server that announces itself, or has a router beside it. */
-export class Scene6 implements AsyncDisposable {
-  readonly machine: Machine;
+export class Scene6 extends LanScene {
   #program: Dhcp6Server;
-  readonly #lan: Lan;
   /** Folder of the server's leases and DUID; a new one makes another server. */
   #leases: string;
   #running: RunningProcess | undefined;
   #router: Radvd | undefined;
 
   private constructor(program: Dhcp6Server, lan: Lan, machine: Machine, leases: string) {
+    super(lan, machine, 'v6');
     this.#program = program;
-    this.#lan = lan;
-    this.machine = machine;
     this.#leases = leases;
   }
 
@@ -57,18 +55,6 @@ export class Scene6 implements AsyncDisposable {
     return new Scene6(program, lan, machine, leases);
   }
 
-  get client(): Netns {
-    return this.#lan.client;
-  }
-
-  get server(): Netns {
-    return this.#lan.server;
-  }
-
-  get neighbour(): Netns {
-    return this.#lan.neighbour;
-  }
-
   /** The shortest lease that both server and client take. */
   get shortLease(): number {
     return Math.max(64, this.#program.minValidSeconds);
@@ -77,7 +63,7 @@ export class Scene6 implements AsyncDisposable {
   /** Starts the server, and a router that tells of it. It knows the leases of earlier ones. */
   async serve(settings: Partial<Dhcp6Settings> = {}, announced = true): Promise<void> {
     const all = { ...SETTINGS, folder: this.#leases, ...settings };
-    this.#running = await this.#program.start(this.#lan.server, all);
+    this.#running = await this.#program.start(this.server, all);
     if (announced && !this.#program.announces) {
       await this.announce(all.stateful ? { managed: true } : { other: true });
     }
@@ -129,19 +115,5 @@ export class Scene6 implements AsyncDisposable {
   async flap(): Promise<void> {
     await this.server.exec('ip', 'link', 'set', 'port1', 'down');
     await this.server.exec('ip', 'link', 'set', 'port1', 'up');
-  }
-
-  async reboot(): Promise<void> {
-    await reboot(this.#lan, this.machine);
-  }
-
-  /** Reboots a machine whose disk was wiped. */
-  async forgetMachine(): Promise<void> {
-    await this.reboot();
-    await rm(this.machine.stateFile('v6'), { recursive: true, force: true });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lan[Symbol.asyncDispose]();
   }
 }

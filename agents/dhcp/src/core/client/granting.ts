@@ -37,7 +37,14 @@ type Usable = { readonly lease: Lease } | { readonly instead: Step };
 export function readUsable(state: Exchanging, reply: Reply, event: Event, policy: Policy): Usable {
   const { memory } = state;
   const { minLeaseSeconds, fallbackLeaseSeconds } = policy;
-  const granted = readLease(reply.message, reply.source, minLeaseSeconds, fallbackLeaseSeconds);
+  const known = state.tag === 'requesting' ? state.offer.lease : memory.held?.lease;
+  const granted = readLease(
+    reply.message,
+    reply.source,
+    minLeaseSeconds,
+    fallbackLeaseSeconds,
+    known,
+  );
   if ('refused' in granted) return { instead: [state, [reportDropped(reply, granted.refused)]] };
   const { address } = granted.lease;
   if (isDeclined(memory.network, address, event.now)) {

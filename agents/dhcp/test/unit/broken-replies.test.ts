@@ -52,15 +52,15 @@ describe('a field that option 52 names and that holds no options', () => {
   });
 });
 
+const sequence = (...inputs: readonly Input[]): State => {
+  let [state] = step(begin(undefined), at(0, { tag: 'carrier', up: true }), KEEP);
+  for (const [turn, input] of inputs.entries()) [state] = step(state, at(turn, input), KEEP);
+  return state;
+};
+const leased = (state: State): Lease | undefined => state.memory.held?.lease;
+
 describe('a message without a mask', () => {
   const without = GRANT.filter(([code]) => code !== OPTIONS.subnetMask.code);
-  const sequence = (...inputs: readonly Input[]): State => {
-    let [state] = step(begin(undefined), at(0, { tag: 'carrier', up: true }), KEEP);
-    for (const [turn, input] of inputs.entries()) [state] = step(state, at(turn, input), KEEP);
-    return state;
-  };
-  const leased = (state: State): Lease | undefined => state.memory.held?.lease;
-
   it('that grants what was offered has the mask of the offer', () => {
     const state = sequence(reply('offer'), reply('ack', without));
     expect(leased(state)).toMatchObject({

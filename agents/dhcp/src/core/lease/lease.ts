@@ -56,12 +56,9 @@ export function readLease(
   known?: Pick<Lease, 'address' | 'prefix' | 'maskGuessed'>,
 ): Granted {
   const { options, yiaddr } = message;
-  const mask = readMask(options);
-  const before = known?.address === yiaddr && !known.maskGuessed ? known.prefix : undefined;
-  const prefix = mask === undefined ? (before ?? classfulPrefix(yiaddr)) : prefixOfMask(mask);
-  if (prefix === undefined) return { refused: `mask ${mask} is not contiguous` };
-  if (!isHostAddress(yiaddr, prefix))
-    return { refused: `${yiaddr}/${prefix} is not a host address` };
+  const subnet = readSubnet(message, known);
+  if ('refused' in subnet) return subnet;
+  const { prefix } = subnet;
   const limits = new Limits();
   const times = readTimes(options, minLeaseSeconds, fallbackLeaseSeconds, limits);
   if (times === undefined) return { refused: 'no lease time' };
@@ -70,8 +67,7 @@ export function readLease(
   return {
     lease: {
       address: yiaddr,
-      prefix,
-      maskGuessed: mask === undefined && before === undefined,
+      ...subnet,
       // Whatever option 28 says: with any other address the kernel would take unicasts for broadcasts.
       broadcast: broadcastOf(yiaddr, prefix),
       server: serverOf(message, source),
@@ -86,6 +82,26 @@ export function readLease(
       limits: limits.found,
     },
   };
+}
+
+type Subnet = Pick<Lease, 'prefix' | 'maskGuessed'>;
+
+function readSubnet(
+  { options, yiaddr }: DhcpMessage,
+  known?: Pick<Lease, 'address'> & Subnet,
+): Subnet | { readonly refused: string } {
+  const mask = readMask(options);
+  const subnet =
+    mask === undefined && known?.address === yiaddr
+      ? { prefix: known.prefix, maskGuessed: known.maskGuessed }
+      : {
+          prefix: mask === undefined ? classfulPrefix(yiaddr) : prefixOfMask(mask),
+          maskGuessed: mask === undefined,
+        };
+  const { prefix, maskGuessed } = subnet;
+  if (prefix === undefined) return { refused: `mask ${mask} is not contiguous` };
+  if (isHostAddress(yiaddr, prefix)) return { prefix, maskGuessed };
+  return { refused: `${yiaddr}/${prefix} is not a host address` };
 }
 
 /**

@@ -70,7 +70,7 @@ export class Configurator {
     this.#keepMetric(present);
     const { lease } = running.held;
     if (this.#dns) await this.#files.adopt(this.#link.name, this.#plan.metric, lease);
-    else await this.#files.dropResolver(this.#link.name);
+    else await this.#files.leaveOut(this.#link.name, 'dhcp', lease.dns);
     await this.#carryOutLease(planLease(running.held, present, this.#plan, bootTime()));
   }
 

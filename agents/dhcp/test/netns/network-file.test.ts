@@ -134,6 +134,21 @@ describe('a network file', () => {
     expect(await addressesOf(scene.client)).toEqual([address]);
   }, 60_000);
 
+  it('leaves out the name servers of the only source, and takes them in again', async () => {
+    const { scene, host } = await open();
+    await using _ = scene;
+    const resolver = (): Promise<string> => readFile(scene.machine.runFile('resolv.conf'), 'utf8');
+    await host.write(DHCP);
+    const daemon = host.start('run');
+    await daemon.expect('dns.set', 15_000);
+    const before = await resolver();
+    expect(before).toContain('nameserver');
+    await host.write(DHCP.replace('true}', 'true, dhcp4-overrides: {use-dns: false}}'));
+    await eventually(async () => expect(await resolver()).toBe('# kios-dhcp\n'));
+    await host.write(DHCP);
+    await eventually(async () => expect(await resolver()).toBe(before));
+  }, 60_000);
+
   it('comes to a node that had none, and goes again', async () => {
     const { scene, host } = await open();
     await using _ = scene;

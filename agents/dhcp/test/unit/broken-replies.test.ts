@@ -6,7 +6,7 @@ import type { Input, State } from '../../src/core/client/model.ts';
 import { begin } from '../../src/core/client/start.ts';
 import { planLease } from '../../src/core/kernel/plan.ts';
 import { type Lease, serverOf } from '../../src/core/lease/lease.ts';
-import { OPTIONS } from '../../src/core/wire/options.ts';
+import { entry, OPTIONS } from '../../src/core/wire/options.ts';
 import { at, GRANT, KEEP, LINK, POLICY, reply, SERVER } from '../support/fixtures.ts';
 import { ack, leaseOf } from '../support/replies.ts';
 
@@ -85,6 +85,39 @@ describe('a message without a mask', () => {
       prefix: 8,
       maskGuessed: true,
     });
+  });
+});
+
+describe('a message without a time', () => {
+  const without = GRANT.filter(([code]) => code !== OPTIONS.leaseTime.code);
+
+  it('that grants what was offered has the time of the offer', () => {
+    expect(leased(sequence(reply('offer'), reply('ack', without)))?.leaseSeconds).toBe(3600);
+  });
+
+  it('that extends a lease has the time of the lease', () => {
+    const bound = sequence(reply('offer'), reply('ack'));
+    const [renewing] = step(bound, at(1_801_000, { tag: 'timer' }, 7), KEEP);
+    const [extended] = step(renewing, at(1_801_001, reply('ack', without, { xid: 7 })), KEEP);
+    expect([extended.tag, leased(extended)?.leaseSeconds]).toEqual(['bound', 3600]);
+  });
+
+  it('that grants another address, or says that the time is 0, grants nothing', () => {
+    const other = reply('ack', without, { yiaddr: '10.0.0.9' });
+    const none = reply('ack', [...without, entry(OPTIONS.leaseTime, 0)]);
+    for (const ack of [other, none]) expect(leased(sequence(reply('offer'), ack))).toBeUndefined();
+  });
+});
+
+describe('a network that asks clients to do without IPv4', () => {
+  const wait = entry(OPTIONS.ipv6Only, 1800);
+
+  it.each(['offer', 'ack'] as const)('says so in an %s without an address', (kind) => {
+    const policy = { ...KEEP, ipv6Mostly: true };
+    let [state] = step(begin(undefined), at(0, { tag: 'carrier', up: true }), policy);
+    if (kind === 'ack') [state] = step(state, at(1, reply('offer')), policy);
+    const [next] = step(state, at(2, reply(kind, [wait], { yiaddr: '0.0.0.0' })), policy);
+    expect(next).toMatchObject({ tag: 'init', wakeAt: 1_800_002 });
   });
 });
 

@@ -46,21 +46,22 @@ export type Granted = { readonly lease: Lease } | { readonly refused: string };
 /**
  * Reads the lease that an ACK grants or an OFFER offers. `source` is the sender's address. A lease of less than
  * `minLeaseSeconds` counts as one of that length, and one without a length as one of `fallbackLeaseSeconds`; 0 refuses
- * that. Without a mask the one of `known` counts, what a server said of the same address before.
+ * that. Without a mask, or a time, that of `known` counts: what a server said of the same address before.
  */
 export function readLease(
   message: DhcpMessage,
   source: string,
   minLeaseSeconds: number,
   fallbackLeaseSeconds = 0,
-  known?: Pick<Lease, 'address' | 'prefix' | 'maskGuessed'>,
+  known?: Known,
 ): Granted {
   const { options, yiaddr } = message;
   const subnet = readSubnet(message, known);
   if ('refused' in subnet) return subnet;
   const { prefix } = subnet;
   const limits = new Limits();
-  const times = readTimes(options, minLeaseSeconds, fallbackLeaseSeconds, limits);
+  const fallback = timeBefore(message, known) ?? fallbackLeaseSeconds;
+  const times = readTimes(options, minLeaseSeconds, fallback, limits);
   if (times === undefined) return { refused: 'no lease time' };
   const routes = readRoutes(options, yiaddr, prefix, limits);
   const isHost = (each: string): boolean => canBeHost(each, yiaddr, prefix);
@@ -85,10 +86,11 @@ export function readLease(
 }
 
 type Subnet = Pick<Lease, 'prefix' | 'maskGuessed'>;
+type Known = Pick<Lease, 'address' | 'leaseSeconds'> & Subnet;
 
 function readSubnet(
   { options, yiaddr }: DhcpMessage,
-  known?: Pick<Lease, 'address'> & Subnet,
+  known?: Known,
 ): Subnet | { readonly refused: string } {
   const mask = readMask(options);
   const subnet =
@@ -103,6 +105,12 @@ function readSubnet(
   if (isHostAddress(yiaddr, prefix)) return { prefix, maskGuessed };
   return { refused: `${yiaddr}/${prefix} is not a host address` };
 }
+
+/** The time of an earlier message about the same address, for one that says none. One of 0 says that it grants none. */
+const timeBefore = ({ options, yiaddr }: DhcpMessage, known?: Known): number | undefined =>
+  known?.address === yiaddr && options.get(OPTIONS.leaseTime) === undefined
+    ? known.leaseSeconds
+    : undefined;
 
 /**
  * Returns the server's address: option 54, or the packet's source unless that is a relay's. Field `siaddr` is the

@@ -17,3 +17,4 @@ export { sleep } from './sleep.ts';
 export { VERSION } from './version.ts';
 export { removeStaleTemps, tempName, writeAtomic } from './write-atomic.ts';
 export type { Argv } from 'yargs';
+export { readYamlTree, type YamlTree } from './yaml-tree.ts';

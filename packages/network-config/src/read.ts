@@ -169,7 +169,7 @@ function readFormat(tree: TreeMap, report: Report): { format: Format; config: Ne
 
 /** Reads a file whose map is what others have below `network`, as in NoCloud's `network-config`. */
 function readTop(tree: TreeMap, report: Report): { format: Format; config: NetworkConfig } {
-  if (Array.isArray(tree['links']))
+  if (Array.isArray(tree['links']) || tree['networks'] !== undefined)
     return { format: 'OpenStack', config: readOpenStack(tree, report) };
   if (isV1(tree)) return { format: 'cloud-init v1', config: readV1(tree, [], report) };
   const strip: Report = (path, what, remedy) => report(path.slice(1), what, remedy);

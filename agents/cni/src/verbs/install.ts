@@ -41,6 +41,11 @@ export const install = command({
         default: ['/run/kios/host/network.yaml', '/etc/kios/dhcp/network.yaml'],
         describe: 'Network files; the first that exists says whether pods are on the segment',
       },
+      judgement: {
+        type: 'string',
+        default: '/var/lib/kios/dhcp/network.json',
+        describe: 'What the DHCP agent keeps of the network file: which one counts',
+      },
     }),
   async run(args, { log, signal }) {
     if (args.check || args.dryRun) {
@@ -52,6 +57,10 @@ export const install = command({
     await installPlugins(args, log);
     await installLanPlugin(args);
     await setPodRules(POD_NETWORK, log, signal);
-    await installNetwork(args, await readPods(args.network, log), log);
+    await installNetwork(
+      args,
+      await readPods({ files: args.network, judgement: args.judgement }, log),
+      log,
+    );
   },
 });

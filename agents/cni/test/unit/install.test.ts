@@ -57,6 +57,12 @@ async function installAll(pods?: PodsConfig): Promise<void> {
   await installNetwork(folders, pods, log);
 }
 
+const filesAt = (...files: readonly string[]) => ({
+  files,
+  judgement: `${root}/network.json`,
+  bootId: 'this',
+});
+
 const inode = (file: string): number => statSync(file).ino;
 
 it('installs executable plugins and the network', async () => {
@@ -84,20 +90,20 @@ it('puts pods on the segment while the network file says so, before the network 
     file,
     'network: {version: 2, ethernets: {eth0: {}}, bridges: {br0: {interfaces: [eth0]}}}\npods: {lan: br0}\n',
   );
-  const pods = await readPods([`${root}/none.yaml`, file], log);
+  const pods = await readPods(filesAt(`${root}/none.yaml`, file), log);
   await installAll(pods);
   expect(readdirSync(folders.net).toSorted()).toEqual([LAN_CONFLIST, CONFLIST]);
   const network: unknown = JSON.parse(readFileSync(path.join(folders.net, LAN_CONFLIST), 'utf8'));
   const lan = { type: 'kios-lan', bridge: 'br0', serviceCIDRs: ['10.96.0.0/12'] };
   expect(network).toMatchObject({ name: 'kios-lan', plugins: [lan, { type: 'portmap' }] });
-  await installAll(await readPods([`${root}/none.yaml`], log));
+  await installAll(await readPods(filesAt(`${root}/none.yaml`), log));
   expect(readdirSync(folders.net)).toEqual([CONFLIST]);
 });
 
 it('takes a network file with faults for one without pods', async () => {
   const file = `${root}/network.yaml`;
   writeFileSync(file, 'network: {version: 2}\npods: {lan: br0, lann: br0}\n');
-  expect(await readPods([file], log)).toBeUndefined();
+  expect(await readPods(filesAt(file), log)).toBeUndefined();
   expect(printed.join('')).toContain('network.fault');
 });
 
@@ -138,7 +144,15 @@ it('fails for an image without plugins, and installs no network', async () => {
 });
 
 it('a dry run prints the plan and changes nothing', async () => {
-  const args = { ...folders, network: [], check: false, dryRun: true, _: [], $0: 'cni' };
+  const args = {
+    ...folders,
+    network: [],
+    judgement: '',
+    check: false,
+    dryRun: true,
+    _: [],
+    $0: 'cni',
+  };
   await install.run(args, { log, signal: new AbortController().signal });
   expect(printed.join('')).toContain('"plugins":["bridge","host-local"]');
   expect([...readdirSync(folders.bin), ...readdirSync(folders.net)]).toEqual([]);

@@ -6,6 +6,7 @@ import type { Rtnetlink } from '@kios/netlink';
 import { openRules, type Rules } from '@kios/netlink/rules';
 import { openVirtualLinks, type VirtualLinks } from '@kios/netlink/virtual-links';
 import type { NetworkConfig } from '@kios/network-config';
+import { accept, type FileText, judge, type Judgement } from '@kios/network-config/trial';
 
 import type { Millis } from '../../core/client/timing.ts';
 import { findLinks } from '../../core/network/plan-links.ts';
@@ -18,7 +19,6 @@ import {
   rolesOf,
 } from '../../core/network/roles.ts';
 import type { Configured } from '../../core/network/static/model.ts';
-import { accept, type FileText, judge, type Judgement } from '../../core/network/trial.ts';
 import { bootTime } from '../kernel/clock.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
 import { Alarm } from './alarm.ts';
@@ -26,7 +26,7 @@ import { type AppliedLinks, applyLinks, readLinks } from './apply-links.ts';
 import { type AppliedStatic, StaticNetwork } from './apply-static.ts';
 import { FixedPublisher } from './fixed-publisher.ts';
 import { JudgementFile } from './judgement-file.ts';
-import { parseNetwork, readNetworkText } from './network-file.ts';
+import { faultsOf, parseNetwork, readNetworkText } from './network-file.ts';
 import { type NetworkStatus, writeNetworkStatus } from './network-status.ts';
 import { type ClusterFolders, reachCluster } from './reach-cluster.ts';
 
@@ -106,6 +106,8 @@ export class HostNetwork {
   /** The file that is there, if it can be read, and the one that is carried out. */
   #present: FileText;
   #inForce: FileText;
+  /** Every card uses DHCP: there is no file, or none without faults. */
+  #isAuto = true;
   #config: NetworkConfig | undefined;
   #failures = 0;
   /** When the cluster is tried for the first time: what is no longer in force takes a moment to go. */
@@ -172,15 +174,14 @@ export class HostNetwork {
   /** Reads the file and judges it. One with faults changes nothing; at the start the last good one counts. */
   async #readFile(): Promise<void> {
     const found = await readNetworkText(this.#options.files);
-    const reading = found && (await parseNetwork(found.text, found.file, this.#ports.log));
-    const faults = reading?.ok === false ? reading.faults : [];
+    const faults = found === undefined ? [] : await faultsOf(found, this.#ports.log);
     this.#say({ file: found?.file, faults });
     if (faults.length > 0) {
       this.#say({ outcome: 'fault' });
       if (this.#config === undefined) await this.#adopt(this.#judgement?.good, 'fault');
       return;
     }
-    this.#present = found?.text;
+    this.#present = found && 'text' in found ? found.text : undefined;
     await this.#judge();
   }
 
@@ -212,6 +213,8 @@ export class HostNetwork {
     const reading = text === undefined ? undefined : await parseNetwork(text, 'network.json', log);
     const config = reading?.ok === true ? reading.config : undefined;
     this.#inForce = text;
+    // A version of before may have taken a file in which this one finds faults.
+    this.#isAuto = config === undefined;
     this.#config = config ?? { links: [] };
     this.#failures = 0;
     this.#probeFrom = bootTime() + PROBE_MS;
@@ -263,7 +266,7 @@ export class HostNetwork {
   }
 
   #assignment(config: NetworkConfig, placed: readonly Placed[]): Assignment {
-    if (this.#inForce === undefined)
+    if (this.#isAuto)
       return { roles: undefined, carrier: undefined, bound: undefined, pods: undefined };
     const waited = placed.filter(({ settings }) => isWaitedFor(settings));
     const linked = waited.filter(({ link }) => link.carrier);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 import { type Logger, readIfThere } from '@kios/agent';
-import type { Reading } from '@kios/network-config';
+import type { Fault, Reading } from '@kios/network-config';
 import * as v from 'valibot';
 
 import type { LinkFlags } from '../../core/settings/flags.ts';
@@ -42,25 +42,48 @@ async function nameOf(file: string): Promise<string> {
   return origin.success ? ORIGINS[origin.output.source] : file;
 }
 
-/** Reads the first file that exists, and names it; no text when there is none. */
-export async function readNetworkText(
-  files: readonly string[],
-): Promise<{ readonly file: string; readonly text: string } | undefined> {
+/** A file with its name for people, and its text, or why it cannot be read. */
+export type FoundFile = { readonly file: string } & (
+  | { readonly text: string }
+  | { readonly unreadable: string }
+);
+
+/** Reads the first file that exists, and names it; undefined when there is none. */
+export async function readNetworkText(files: readonly string[]): Promise<FoundFile | undefined> {
   for (const file of files) {
-    const text = await readIfThere(file);
-    if (text !== undefined) return { file: await nameOf(file), text };
+    try {
+      const text = await readIfThere(file);
+      if (text !== undefined) return { file: await nameOf(file), text };
+    } catch (cause) {
+      return { file, unreadable: cause instanceof Error ? cause.message : String(cause) };
+    }
   }
   return undefined;
+}
+
+/** Returns the faults of a file. Each has its line in the log. */
+export async function faultsOf(found: FoundFile, log: Logger): Promise<readonly Fault[]> {
+  if ('text' in found) {
+    const reading = await parseNetwork(found.text, found.file, log);
+    return reading.ok ? [] : reading.faults;
+  }
+  const what = `cannot be read: ${found.unreadable}`;
+  const fault = { line: 1, path: '(top)', what, remedy: 'Make it a file that can be read.' };
+  report([fault], found.file, log);
+  return [fault];
 }
 
 /** Reads a text. Each fault of one that is no network file gets a line. */
 export async function parseNetwork(text: string, file: string, log: Logger): Promise<Reading> {
   const { readNetworkConfig } = await import('@kios/network-config');
   const reading = readNetworkConfig(text);
-  if (reading.ok) return reading;
-  for (const { line, path: place, what, remedy } of reading.faults.slice(0, MAX_FAULTS)) {
+  if (!reading.ok) report(reading.faults, file, log);
+  return reading;
+}
+
+function report(faults: readonly Fault[], file: string, log: Logger): void {
+  for (const { line, path: place, what, remedy } of faults.slice(0, MAX_FAULTS)) {
     const code = 'KIOS_DHCP_NETWORK_FILE';
     log.error({ ev: 'network.fault', code, file, line, path: place, why: what, remedy });
   }
-  return reading;
 }

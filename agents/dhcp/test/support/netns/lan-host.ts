@@ -8,6 +8,9 @@ import { writeAtomic } from '@kios/agent';
 import { Lan, Netns, type RunningProcess } from '@kios/testkit';
 import { dnsmasq } from '@kios/testkit/dhcp';
 import * as v from 'valibot';
+import { expect } from 'vitest';
+
+import { eventually } from './agent.ts';
 
 const run = promisify(execFile);
 const REPOSITORY = path.resolve(import.meta.dirname, '../../../../..');
@@ -128,7 +131,10 @@ export class LanHost implements AsyncDisposable {
   }
 
   /** Starts a DHCP server. One without memory knows no lease of an earlier one. */
-  async serve(pool: readonly [string, string] = ['10.77.0.100', '10.77.0.199']): Promise<void> {
+  async serve(
+    pool: readonly [string, string] = ['10.77.0.100', '10.77.0.199'],
+    times = { t1Seconds: 3, t2Seconds: 6 },
+  ): Promise<void> {
     await this.#server?.stop('SIGKILL');
     const folder = await mkdtemp(path.join(this.lan.server.folder, 'leases-'));
     this.#server = await dnsmasq.start(this.lan.server, {
@@ -138,8 +144,7 @@ export class LanHost implements AsyncDisposable {
       pool,
       folder,
       leaseSeconds: 120,
-      t1Seconds: 3,
-      t2Seconds: 6,
+      ...times,
     });
   }
 
@@ -190,6 +195,16 @@ export class LanHost implements AsyncDisposable {
 
   async kill(): Promise<void> {
     await this.#agent?.stop('SIGKILL');
+  }
+
+  /** Pulls the host's cable, or plugs it in again: the switch's end goes down or up. */
+  async plug(isIn: boolean): Promise<void> {
+    const { client, server } = this.lan;
+    await server.exec('ip', 'link', 'set', 'port1', isIn ? 'up' : 'down');
+    await eventually(async () => {
+      const link = await client.exec('ip', 'link', 'show', 'eth0');
+      expect(link.includes('NO-CARRIER')).toBe(!isIn);
+    });
   }
 
   /** Clears what a reboot clears: pods, the agent, and everything in RAM. */

@@ -144,7 +144,7 @@ func TestGarbageCollectionRemovesWhatTheNetworkNoLongerHas(t *testing.T) {
 
 func TestOtherTablesAreLeftAlone(t *testing.T) {
 	n := newNode(t)
-	n.nft("table inet other { chain postrouting { type nat hook postrouting priority srcnat; counter masquerade; }; }")
+	n.nft("table inet other { chain postrouting { type nat hook postrouting priority srcnat; masquerade; }; }")
 	before := n.nft("list table inet other")
 	conf := n.configuration(pod{"pod5", []string{"10.85.0.5/16"}}, web)
 	n.must("ADD", "c1", conf)

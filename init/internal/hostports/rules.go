@@ -55,9 +55,10 @@ var (
 	loopback6 = netip.MustParsePrefix("::1/128")
 )
 
-// baseRules are there once. The last of a chain is its first. A link that may route 127.0.0.0/8 would let others reach what listens only there, so the
-// guard drops what the kernel otherwise does: packets with such an address that come in from outside (RFC 1122 §3.2.1.3).
-// From ::1 no packet leaves the host, so there a program finds what listens on the host, or a refusal at once.
+// baseRules are there once, and the last of a chain is its first. A link that may route 127.0.0.0/8 would let others
+// reach what listens only there, so the guard drops what the kernel otherwise does: packets with such an address that
+// come in from outside (RFC 1122 §3.2.1.3). From ::1 no packet leaves the host, so there a program finds what listens
+// on the host, or a refusal at once.
 func baseRules() []rule {
 	outside := func(side [][]byte) [][]byte {
 		return slices.Concat([][]byte{loadMeta(unix.NFT_META_IIF), compare(unix.NFT_CMP_NEQ, host(loopbackIndex))},

@@ -140,7 +140,7 @@ func read(datagram []byte, last uint32) (parts [][]byte, done bool, err error) {
 		}
 		switch m.Header.Type {
 		case unix.NLMSG_DONE:
-			return parts, true, nil
+			return parts, true, errorOf(m.Data)
 		case unix.NLMSG_ERROR:
 			if err := errorOf(m.Data); err != nil || m.Header.Seq == last {
 				return parts, true, err

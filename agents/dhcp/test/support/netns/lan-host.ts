@@ -234,7 +234,7 @@ export class LanHost implements AsyncDisposable {
     return callPlugin(this.lan.client, `${this.folder}/kios`, command, pod, previous);
   }
 
-  /** Carries out a command of the plugin that leads a port of the host to the pod's port 80, as the next in the list. */
+  /** Carries out a command of the network's next plugin, which leads a port of the host to the pod's port 80. */
   async mapPort(command: string, pod: Pod, hostPort: number, previous: Result): Promise<string> {
     const mapping = { hostPort, containerPort: 80, protocol: 'tcp' };
     return runPlugin(this.lan.client, `${this.folder}/kios`, command, pod, {

@@ -2,7 +2,7 @@ import { type Argv, command } from '@kios/agent';
 
 import { CONFLIST, POD_NETWORK } from '../core/network/conflist.ts';
 import {
-  installLanPlugin,
+  installOwnPlugins,
   installNetwork,
   installPlugins,
   listPlugins,
@@ -55,7 +55,7 @@ export const install = command({
       return;
     }
     await installPlugins(args, log);
-    await installLanPlugin(args);
+    await installOwnPlugins(args);
     await setPodRules(POD_NETWORK, log, signal);
     await installNetwork(
       args,

@@ -20,7 +20,7 @@ import { CONFLIST } from '../../src/core/network/conflist.ts';
 import { LAN_CONFLIST } from '../../src/core/network/lan.ts';
 import {
   type Folders,
-  installLanPlugin,
+  installOwnPlugins,
   installNetwork,
   installPlugins,
 } from '../../src/edge/network/install.ts';
@@ -53,7 +53,7 @@ afterEach(async () => {
 
 async function installAll(pods?: PodsConfig): Promise<void> {
   await installPlugins(folders, log);
-  await installLanPlugin(folders);
+  await installOwnPlugins(folders);
   await installNetwork(folders, pods, log);
 }
 
@@ -63,14 +63,19 @@ const filesAt = (...files: readonly string[]) => ({
   bootId: 'this',
 });
 
+const readNetwork = (name: string): unknown =>
+  JSON.parse(readFileSync(path.join(folders.net, name), 'utf8'));
+
 const inode = (file: string): number => statSync(file).ino;
 
 it('installs executable plugins and the network', async () => {
   await installAll();
   expect(readFileSync(`${folders.bin}/bridge`, 'utf8')).toBe('bridge 1');
   expect(statSync(`${folders.bin}/host-local`).mode & 0o777).toBe(0o755);
-  const network: unknown = JSON.parse(readFileSync(path.join(folders.net, CONFLIST), 'utf8'));
-  expect(network).toMatchObject({ name: 'kios-bridge', plugins: [{ type: 'bridge' }, {}] });
+  expect(readNetwork(CONFLIST)).toMatchObject({
+    name: 'kios-bridge',
+    plugins: [{ type: 'bridge' }, {}],
+  });
 });
 
 it('a second run changes nothing, and a new image replaces only files that differ', async () => {
@@ -93,9 +98,11 @@ it('puts pods on the segment while the network file says so, before the network 
   const pods = await readPods(filesAt(`${root}/none.yaml`, file), log);
   await installAll(pods);
   expect(readdirSync(folders.net).toSorted()).toEqual([LAN_CONFLIST, CONFLIST]);
-  const network: unknown = JSON.parse(readFileSync(path.join(folders.net, LAN_CONFLIST), 'utf8'));
   const lan = { type: 'kios-lan', bridge: 'br0', serviceCIDRs: ['10.96.0.0/12'] };
-  expect(network).toMatchObject({ name: 'kios-lan', plugins: [lan, { type: 'portmap' }] });
+  expect(readNetwork(LAN_CONFLIST)).toMatchObject({
+    name: 'kios-lan',
+    plugins: [lan, { type: 'portmap' }],
+  });
   await installAll(await readPods(filesAt(`${root}/none.yaml`), log));
   expect(readdirSync(folders.net)).toEqual([CONFLIST]);
 });
@@ -107,11 +114,27 @@ it('takes a network file with faults for one without pods', async () => {
   expect(printed.join('')).toContain('network.fault');
 });
 
-it('init is the plugin for pods on the segment', async () => {
+it("init is the plugin for pods on the segment and, in upstream's place, for ports of the host", async () => {
+  writeFileSync(`${folders.bin}/portmap`, 'which starts iptables');
   await installAll();
-  expect(readlinkSync(`${folders.bin}/kios-lan`)).toBe('/bin/init');
+  for (const name of ['kios-lan', 'portmap'])
+    expect(readlinkSync(`${folders.bin}/${name}`)).toBe('/bin/init');
   await installAll();
-  expect(readdirSync(folders.bin).toSorted()).toEqual(['bridge', 'host-local', 'kios-lan']);
+  expect(readdirSync(folders.bin).toSorted()).toEqual([
+    'bridge',
+    'host-local',
+    'kios-lan',
+    'portmap',
+  ]);
+});
+
+it('masquerades what a port of the host leads to a pod on the segment, whose router is another machine', async () => {
+  await installAll({ lan: 'br0', services: [] });
+  const capabilities = { portMappings: true };
+  expect(readNetwork(LAN_CONFLIST)).toMatchObject({
+    plugins: [{}, { type: 'portmap', capabilities, masqAll: true }],
+  });
+  expect(readNetwork(CONFLIST)).toMatchObject({ plugins: [{}, { type: 'portmap', capabilities }] });
 });
 
 it("keeps a cluster's own network and plugins, and sorts after them", async () => {

@@ -71,6 +71,8 @@ function addPrograms(tree: Tree, request: RootRequest): void {
     });
   // kubelet runs these two by name, and init does their work.
   tree.symlink('/bin/mount', 'init').symlink('/bin/umount', 'init');
+  // Ahead of the folder into which networks of clusters may put upstream's, which needs iptables or nft.
+  tree.symlink('/lib/kios/cni/portmap', '/bin/init');
 }
 
 function addKernel(tree: Tree, { kernel, modulesSha256 }: RootRequest): Promise<void> {

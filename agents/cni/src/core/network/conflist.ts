@@ -7,8 +7,7 @@ const SUBNET = `${POD_NETWORK.bytes.join('.')}.0.0/16`;
 
 /**
  * One bridge in the node. `ipMasq` is off because the plugin would start `iptables` or `nft`, and the host has neither;
- * this agent sets the rule itself. `portmap` needs the same programs for a pod with a `hostPort`. It is listed so that
- * such a pod fails with that reason, instead of running without its port.
+ * this agent sets the rule itself. `portmap`, for pods with a `hostPort`, is init.
  */
 const NETWORK = {
   cniVersion: '1.0.0',

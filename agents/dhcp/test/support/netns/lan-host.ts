@@ -37,7 +37,7 @@ export async function buildPlugins(): Promise<() => Promise<void>> {
   const bridge = 'github.com/containernetworking/plugins/plugins/main/bridge';
   await build('init', '.', 'init');
   await build('os/upstream/cni-plugins', bridge, 'bridge');
-  await symlink('init', path.join(plugins, 'kios-lan'));
+  for (const name of ['kios-lan', 'portmap']) await symlink('init', path.join(plugins, name));
   return () => rm(plugins, { recursive: true });
 }
 
@@ -73,18 +73,26 @@ export async function callPlugin(
   host: Netns,
   runFolder: string,
   command: string,
-  { container, netns, name }: Pod,
+  pod: Pod,
   previous?: unknown,
 ): Promise<string> {
-  const network = {
-    cniVersion: '1.0.0',
-    name: 'kios-lan',
+  const keys = { bridge: 'br0', serviceCIDRs: [SERVICES], bridgeNetfilter: false };
+  return runPlugin(host, runFolder, command, pod, {
     type: 'kios-lan',
-    bridge: 'br0',
-    serviceCIDRs: [SERVICES],
+    ...keys,
     ...(previous === undefined ? {} : { prevResult: previous }),
-  };
-  const script = `mkdir -p /run/kios && mount --bind ${runFolder} /run/kios && printf %s "$CONF" | ${plugins}/kios-lan`;
+  });
+}
+
+async function runPlugin(
+  host: Netns,
+  runFolder: string,
+  command: string,
+  { container, netns, name }: Pod,
+  plugin: { readonly type: string; readonly [key: string]: unknown },
+): Promise<string> {
+  const network = { cniVersion: '1.0.0', name: 'kios-lan', ...plugin };
+  const script = `mkdir -p /run/kios && mount --bind ${runFolder} /run/kios && printf %s "$CONF" | ${plugins}/${plugin.type}`;
   const env = {
     ...process.env,
     CONF: JSON.stringify(network),
@@ -239,6 +247,17 @@ export class LanHost implements AsyncDisposable {
   /** Carries out a CNI command as the runtime does, in the host's namespaces. */
   async cni(command: string, pod: Pod, previous?: unknown): Promise<string> {
     return callPlugin(this.lan.client, `${this.folder}/kios`, command, pod, previous);
+  }
+
+  /** Carries out a command of the network's next plugin, which leads a port of the host to the pod's port 80. */
+  async mapPort(command: string, pod: Pod, hostPort: number, previous: Result): Promise<string> {
+    const mapping = { hostPort, containerPort: 80, protocol: 'tcp' };
+    return runPlugin(this.lan.client, `${this.folder}/kios`, command, pod, {
+      type: 'portmap',
+      masqAll: true,
+      runtimeConfig: { portMappings: [mapping] },
+      prevResult: { cniVersion: '1.0.0', ...previous },
+    });
   }
 
   async add(pod: Pod): Promise<Result> {

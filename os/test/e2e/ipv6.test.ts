@@ -6,6 +6,7 @@ import { parse, stringify } from 'yaml';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { runOnHost } from '../../src/checks/acceptance/debug-pod.ts';
+import { RUNTIME_IMAGE } from '../../src/checks/acceptance/guest-program.ts';
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import { type ControlPlane, startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
 import {
@@ -182,6 +183,35 @@ lookup('${API}', { family: 6 }).then(({ address }) =>
       }),
     );
 
+  /** Connects to the API server, and says so. */
+  const reach = (): string => `require('node:net').connect(${plane.apiPort}, '${ROUTER}', () => {
+  console.log('reached');
+  process.exit();
+})`;
+
+  /** Runs a pod of the node's own network that connects to the API server. Returns its addresses and what it said. */
+  async function reachFromPod(nodeName: string): Promise<readonly [ips: string, said: string]> {
+    const name = `reach-${nodeName}`;
+    const container = {
+      name,
+      image: RUNTIME_IMAGE,
+      imagePullPolicy: 'Never',
+      command: ['/bin/bun', '-e', reach()],
+    };
+    const spec = {
+      nodeName,
+      restartPolicy: 'Never',
+      automountServiceAccountToken: false,
+      containers: [container],
+    };
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' }, spec };
+    await kubectl.call(['create', '-f', '-'], { input: JSON.stringify(pod) });
+    const ended = 'jsonpath={.status.containerStatuses[0].state.terminated.exitCode}';
+    await kubectl.call(['wait', `--for=${ended}`, `pod/${name}`, '--timeout=90s']);
+    const ips = await kubectl.call(['get', 'pod', name, '-o', 'jsonpath={.status.podIPs[*].ip}']);
+    return [ips, await kubectl.call(['logs', name])];
+  }
+
   describe('of IPv6 alone, whose router announces a link-local name server', () => {
     const nodeName = 'ipv6-alone';
     let joined: Joined;
@@ -233,6 +263,12 @@ lookup('${API}', { family: 6 }).then(({ address }) =>
         expect(said).toHaveProperty('resolver', expect.stringMatching(/nameserver fe80::.*%eth0/));
       },
     );
+
+    it('connects pods of its own network to the world', { timeout: STEP_MS }, async () => {
+      const [ips, said] = await reachFromPod(nodeName);
+      expect(ips).toMatch(/^fd6b:696f:7300::\S+ 10\.85\.\S+$/);
+      expect(said.trim()).toBe('reached');
+    });
   });
 
   describe('of both families', () => {

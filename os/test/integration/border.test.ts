@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 
 import { Netns, requireRoot } from '@kios/testkit';
-import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { Border, SEGMENT } from '../support/relay/border.ts';
+import { startRouter } from '../support/relay/router.ts';
 
 const IPV6 = '2001:db8:16::1';
 const IPV4 = '10.77.0.1';
@@ -85,3 +86,27 @@ it('gives each card a port of its own', async () => {
   const ports = await border.netns.ip('link', 'show', 'master', SEGMENT, 'type', 'tun');
   expect(ports).toHaveLength(2);
 });
+
+it('has a router of which a host makes its address and learns the name server', async () => {
+  const border = opened(await Border.create({ ipv6: `${IPV6}/64` }));
+  const router = await startRouter(border, {
+    prefix: '2001:db8:16::',
+    announced: 'fe80::',
+    names: { 'api.kios.test': [IPV6, '192.0.2.1'] },
+  });
+  const guest = await guestOn(border);
+  await vi.waitFor(
+    async () => {
+      const shown = await guest.exec('ip', '-6', 'address', 'show', 'dev', 'eth0', 'dynamic');
+      expect(shown).toContain('inet6 2001:db8:16:');
+      expect(await guest.exec('ip', '-6', 'route', 'show', 'default')).toContain('dev eth0');
+    },
+    { timeout: 20_000, interval: 200 },
+  );
+  const ask = `const resolver = new (require('node:dns/promises').Resolver)();
+    resolver.setServers(['${IPV6}']);
+    Promise.all([resolver.resolve4('api.kios.test'), resolver.resolve6('api.kios.test')])
+      .then((found) => console.log(found.join()))`;
+  expect(await guest.exec(process.execPath, '-e', ask)).toBe(`192.0.2.1,${IPV6}\n`);
+  expect(router.lines.join('\n')).not.toContain('DHCPACK');
+}, 40_000);

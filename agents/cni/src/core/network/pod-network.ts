@@ -1,4 +1,6 @@
-/** The network of a node's own pods. No other machine knows its addresses, so outside the node's address replaces them. */
+/**
+ * The network of a node's own pods. No other machine knows its addresses, so outside the node's address replaces them.
+ */
 export interface PodNetwork {
   readonly bridge: string;
   /** Networks whose lengths are whole bytes. */

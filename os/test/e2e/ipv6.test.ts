@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
@@ -9,6 +12,7 @@ import {
 import { down } from '../../src/lab/down.ts';
 import { Kubectl } from '../../src/lab/kubectl.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
+import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import {
@@ -56,6 +60,15 @@ const BOTH: SegmentNode = {
     names: { [API]: [ROUTER], 'pool.ntp.org': [ROUTER] },
   },
 };
+
+/** Returns the example of docs/network.md behind the paragraph that begins with these words. */
+async function exampleOf(words: string): Promise<string> {
+  const page = await readFile(path.join(repository, 'docs/network.md'), 'utf8');
+  const [, behind = ''] = page.split(`\n${words}`);
+  const [, example] = /^```yaml\n(.*?)^```/ms.exec(behind) ?? [];
+  if (example === undefined) throw new Error(`docs/network.md has no example of ${words}`);
+  return example;
+}
 
 const isCi = process.env['CI'] === 'true';
 if (!isCi) process.stderr.write('skipped: nodes with IPv6; CI=true boots them\n');
@@ -145,12 +158,13 @@ describe.skipIf(!isCi)('a node on a segment with IPv6', () => {
     const { nodeName } = BOTH;
     let joined: JoinedNode;
     beforeAll(async () => {
-      joined = await join(BOTH);
+      joined = await join({ ...BOTH, network: await exampleOf('Both families') });
     }, BOOT_MS);
     afterAll(() => joined?.[Symbol.asyncDispose](), 120_000);
 
     it('joins by an address of IPv6, with one address of each family and that first', () => {
       expect(joined.addresses).toEqual([OWN_IPV6, '10.0.2.50']);
+      expect(joined.node.console.events.map(({ ev }) => ev)).toContain('network.file');
     });
 
     it('serves by a certificate for both', { timeout: 2 * STEP_MS }, async () => {

@@ -29,6 +29,8 @@ export interface SegmentNode {
   readonly mac: string;
   /** The API server's host in the document. */
   readonly host: string;
+  /** A network file; without one the node finds its network itself. */
+  readonly network?: string;
   readonly border: BorderAddresses;
   readonly router: RouterSettings;
 }
@@ -45,7 +47,10 @@ export interface JoinedNode extends AsyncDisposable {
 }
 
 /** A document that also has kubelet ask for a serving certificate, which names the addresses of the node. */
-async function seedOf(plane: ControlPlane, { nodeName, host }: SegmentNode): Promise<Seed> {
+async function seedOf(
+  plane: ControlPlane,
+  { nodeName, host, network }: SegmentNode,
+): Promise<Seed> {
   const seed = seedFor({
     instanceId: nodeName,
     endpoint: `https://${host}:${plane.apiPort}`,
@@ -54,7 +59,11 @@ async function seedOf(plane: ControlPlane, { nodeName, host }: SegmentNode): Pro
     nodeName,
   });
   const kubelet = { config: { serverTLSBootstrap: true } };
-  return { ...seed, 'user-data': stringify({ ...parse(seed['user-data']), kubelet }) };
+  return {
+    ...seed,
+    'user-data': stringify({ ...parse(seed['user-data']), kubelet }),
+    ...(network === undefined ? {} : { 'network-config': network }),
+  };
 }
 
 async function addressesOf(kubectl: Kubectl, nodeName: string): Promise<string[]> {

@@ -6,7 +6,7 @@ export { createLogger } from './logger.ts';
 export type { LogFields, Logger } from './logger.ts';
 export { AT_REST_MS, runAgent } from './run-agent.ts';
 export type { Agent, AgentContext } from './run-agent.ts';
-export { lookupOnNode, resolveOnNode } from './node-resolver.ts';
+export { addressesOnNode, resolveOnNode, tryAddresses } from './node-resolver.ts';
 export type { HostAddresses } from './node-resolver.ts';
 export { command, runProgram, startProgram } from './program.ts';
 export type { AgentCommand, AgentProgram, CommonArgs } from './program.ts';

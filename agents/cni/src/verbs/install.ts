@@ -1,6 +1,8 @@
 import { type Argv, command } from '@kios/agent';
 
-import { CONFLIST, POD_NETWORK } from '../core/network/conflist.ts';
+import { CONFLIST } from '../core/network/conflist.ts';
+import { podNetwork } from '../core/network/pod-network.ts';
+import { hasIpv6 } from '../edge/network/has-ipv6.ts';
 import {
   installOwnPlugins,
   installNetwork,
@@ -56,11 +58,9 @@ export const install = command({
     }
     await installPlugins(args, log);
     await installOwnPlugins(args);
-    await setPodRules(POD_NETWORK, log, signal);
-    await installNetwork(
-      args,
-      await readPods({ files: args.network, judgement: args.judgement }, log),
-      log,
-    );
+    const network = podNetwork(await hasIpv6());
+    await setPodRules(network, log, signal);
+    const pods = await readPods({ files: args.network, judgement: args.judgement }, log);
+    await installNetwork(args, network, pods, log);
   },
 });

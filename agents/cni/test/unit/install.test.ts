@@ -16,8 +16,9 @@ import { createLogger } from '@kios/agent';
 import type { PodsConfig } from '@kios/network-config';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { CONFLIST } from '../../src/core/network/conflist.ts';
+import { CONFLIST, formatConflist } from '../../src/core/network/conflist.ts';
 import { LAN_CONFLIST } from '../../src/core/network/lan.ts';
+import { podNetwork } from '../../src/core/network/pod-network.ts';
 import {
   type Folders,
   installOwnPlugins,
@@ -54,7 +55,7 @@ afterEach(async () => {
 async function installAll(pods?: PodsConfig): Promise<void> {
   await installPlugins(folders, log);
   await installOwnPlugins(folders);
-  await installNetwork(folders, pods, log);
+  await installNetwork(folders, podNetwork(true), pods, log);
 }
 
 const filesAt = (...files: readonly string[]) => ({
@@ -76,6 +77,18 @@ it('installs executable plugins and the network', async () => {
     name: 'kios-bridge',
     plugins: [{ type: 'bridge' }, {}],
   });
+});
+
+it.each([
+  { ipv6: true, subnets: ['10.85.0.0/16', 'fd6b:696f:7300::/64'], routes: ['0.0.0.0/0', '::/0'] },
+  { ipv6: false, subnets: ['10.85.0.0/16'], routes: ['0.0.0.0/0'] },
+])('pods have an address of each family that the kernel has (IPv6: $ipv6)', (row) => {
+  const network: unknown = JSON.parse(formatConflist(podNetwork(row.ipv6)));
+  const ipam = {
+    ranges: row.subnets.map((subnet) => [{ subnet }]),
+    routes: row.routes.map((dst) => ({ dst })),
+  };
+  expect(network).toMatchObject({ plugins: [{ ipam }, {}] });
 });
 
 it('a second run changes nothing, and a new image replaces only files that differ', async () => {

@@ -7,6 +7,7 @@ import type { PodsConfig } from '@kios/network-config';
 
 import { CONFLIST, formatConflist } from '../../core/network/conflist.ts';
 import { formatLan, LAN_CONFLIST } from '../../core/network/lan.ts';
+import type { PodNetwork } from '../../core/network/pod-network.ts';
 
 export interface Folders {
   /** Plugins in the image. */
@@ -64,6 +65,7 @@ export async function installOwnPlugins({ bin }: Folders): Promise<void> {
  */
 export async function installNetwork(
   folders: Folders,
+  network: PodNetwork,
   pods: PodsConfig | undefined,
   log: Logger,
 ): Promise<void> {
@@ -72,7 +74,7 @@ export async function installNetwork(
   // The runtime reads the folder after each change, and none of it while one link leads nowhere.
   if (pods === undefined) await rm(path.join(folders.net, LAN_CONFLIST), { force: true });
   else await placeNetwork(folders, LAN_CONFLIST, formatLan(pods), log);
-  await placeNetwork(folders, CONFLIST, formatConflist(), log);
+  await placeNetwork(folders, CONFLIST, formatConflist(network), log);
 }
 
 async function placeNetwork(

@@ -6,6 +6,8 @@ import type { LeaseRoute } from '../wire/classless-routes.ts';
 import { type Change, isMtuForRoutes, OURS, type PlanPolicy, type Present } from './present.ts';
 
 const DEFAULT_ROUTE = '0.0.0.0/0';
+/** Added to the metric for the second router: the first one of any link comes before it. */
+const FALLBACK_METRIC = 10_000;
 
 /** A route of the lease; with `why` it is not installed. */
 interface Wanted {
@@ -76,7 +78,8 @@ function wantedRoutes(lease: Lease, present: Present, policy: PlanPolicy): Wante
     .filter(({ dst, via }) => via !== null || dst !== subnet);
   const onLink = routes.filter(({ via }) => via === null);
   const through = routes.filter(({ via }) => via !== null);
-  const toGateways = detours(lease, onLink, through);
+  const fallback = fallbackRoutes(lease);
+  const toGateways = detours(lease, onLink, [...through, ...fallback]);
   const taken = new Set(toGateways.map(({ dst }) => dst));
   const reason = ({ dst }: LeaseRoute): string | undefined => {
     if (dst === subnet) return 'the subnet is on the link';
@@ -85,8 +88,14 @@ function wantedRoutes(lease: Lease, present: Present, policy: PlanPolicy): Wante
   return [
     ...[...toGateways, ...onLink].map((route) => ({ route: make(route) })),
     ...through.map((route) => ({ route: make(route), why: reason(route) })),
+    ...fallback.map((route) => ({
+      route: { ...make(route), metric: policy.metric + FALLBACK_METRIC },
+    })),
   ];
 }
+
+const fallbackRoutes = ({ fallbackRouter }: Lease): LeaseRoute[] =>
+  fallbackRouter === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: fallbackRouter }];
 
 /** A gateway that is the way to itself is on the link. */
 const directed = ({ dst, via }: LeaseRoute): LeaseRoute =>

@@ -28,6 +28,8 @@ export interface Lease {
   readonly gateways: readonly string[];
   /** All routes, including the default route. */
   readonly routes: readonly LeaseRoute[];
+  /** The second router of option 3, for the time when the first is gone. */
+  readonly fallbackRouter: string | undefined;
   readonly mtu: number | undefined;
   readonly dns: readonly string[];
   readonly search: readonly string[];
@@ -63,6 +65,7 @@ export function readLease(
   const times = readTimes(options, minLeaseSeconds, fallbackLeaseSeconds, limits);
   if (times === undefined) return { refused: 'no lease time' };
   const routes = readRoutes(options, yiaddr, prefix, limits);
+  const fallbackRouter = fallbackOf(options, yiaddr, prefix);
   return {
     lease: {
       address: yiaddr,
@@ -73,6 +76,7 @@ export function readLease(
       server: serverOf(message, source),
       ...times,
       routes,
+      fallbackRouter,
       gateways: gatewaysOf(routes),
       mtu: readMtu(options),
       dns: limits.first('dns', usable(options.get(OPTIONS.nameServers))),
@@ -142,10 +146,8 @@ function readRoutes(
   prefix: number,
   limits: Limits,
 ): readonly LeaseRoute[] {
-  const classless = options.get(OPTIONS.classlessRoutes) ?? options.get(OPTIONS.microsoftRoutes);
-  const canRoute = (router: string): boolean =>
-    router !== address && (!isInPrefix(router, address, prefix) || isHostAddress(router, prefix));
-  const router = usable(options.get(OPTIONS.routers)).find(canRoute);
+  const classless = classlessOf(options);
+  const [router] = routersOf(options, address, prefix);
   const fallback = router === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: router }];
   // The kernel has room for one route to each destination.
   const routes = new Map<string, LeaseRoute>();
@@ -159,6 +161,24 @@ function readRoutes(
   );
   return all.filter((route) => route.dst === DEFAULT_ROUTE || others.includes(route));
 }
+
+const classlessOf = (options: OptionSet): readonly LeaseRoute[] | undefined =>
+  options.get(OPTIONS.classlessRoutes) ?? options.get(OPTIONS.microsoftRoutes);
+
+/** Returns the routers of option 3 that can route for the address. */
+const routersOf = (options: OptionSet, address: string, prefix: number): readonly string[] =>
+  usable(options.get(OPTIONS.routers)).filter(
+    (router) =>
+      router !== address && (!isInPrefix(router, address, prefix) || isHostAddress(router, prefix)),
+  );
+
+/** Returns the router that comes second in option 3, which does not count beside classless routes. */
+export const fallbackOf = (
+  options: OptionSet,
+  address: string,
+  prefix: number,
+): string | undefined =>
+  classlessOf(options) === undefined ? routersOf(options, address, prefix)[1] : undefined;
 
 function readMtu(options: OptionSet): number | undefined {
   const mtu = options.get(OPTIONS.mtu);

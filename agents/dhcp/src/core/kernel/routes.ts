@@ -3,11 +3,10 @@ import { type Route, SCOPE } from '@kios/netlink';
 import type { Lease } from '../lease/lease.ts';
 import { isInPrefix, networkOf } from '../lease/network.ts';
 import type { LeaseRoute } from '../wire/classless-routes.ts';
+import { FALLBACK_METRIC } from './metric.ts';
 import { type Change, isMtuForRoutes, OURS, type PlanPolicy, type Present } from './present.ts';
 
 const DEFAULT_ROUTE = '0.0.0.0/0';
-/** Added to the metric for the second router: the first one of any link comes before it. */
-const FALLBACK_METRIC = 10_000;
 
 /** A route of the lease; with `why` it is not installed. */
 interface Wanted {

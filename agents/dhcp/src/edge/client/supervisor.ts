@@ -1,6 +1,7 @@
 import { backoff, sleep } from '@kios/agent';
 import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
 
+import { LINK_METRIC } from '../../core/kernel/metric.ts';
 import { isLeased } from '../../core/kernel/present.ts';
 import { isTaker } from '../../core/kernel/successor.ts';
 import type { Override } from '../../core/network/client-settings.ts';
@@ -15,7 +16,6 @@ import { lockLink } from './link-lock.ts';
 import { OwnLinks } from './own-links.ts';
 import { type Listener6, serve6 } from './serve6.ts';
 
-const METRIC = { first: 100, step: 10 } as const;
 /** A client that failed starts again: what it misses, such as a right, may come back. */
 const RESTART = { firstMs: 1000, maxMs: 60_000 } as const;
 const ALL = ['link', 'address', 'route'] as const;
@@ -188,8 +188,8 @@ export class Supervisor {
   /** The lowest free metric: links found first are preferred. */
   #freeMetric(): number {
     const taken = new Set([...this.#served.values()].map(({ metric }) => metric));
-    let metric: number = METRIC.first;
-    while (taken.has(metric)) metric += METRIC.step;
+    let metric: number = LINK_METRIC.first;
+    while (taken.has(metric)) metric += LINK_METRIC.step;
     return metric;
   }
 

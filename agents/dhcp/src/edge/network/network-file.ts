@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 import { type Logger, readIfThere } from '@kios/agent';
-import type { Reading } from '@kios/network-config';
+import type { Fault, Reading } from '@kios/network-config';
 import * as v from 'valibot';
 
 import type { LinkFlags } from '../../core/settings/flags.ts';
@@ -17,6 +17,11 @@ export const networkFiles = ({
 }: Pick<LinkFlags, 'network' | 'hostFile'>): readonly string[] => [
   path.join(path.dirname(hostFile), 'network.yaml'),
   network,
+];
+
+/** The folders in which a file may come or go. */
+export const networkFolders = (files: readonly string[]): readonly string[] => [
+  ...new Set(files.map((file) => path.dirname(file))),
 ];
 
 /** Returns whether there is a file, without a trip to the runtime's threads. */
@@ -53,14 +58,28 @@ export async function readNetworkText(
   return undefined;
 }
 
-/** Reads a text. Each fault of one that is no network file gets a line. */
-export async function parseNetwork(text: string, file: string, log: Logger): Promise<Reading> {
-  const { readNetworkConfig } = await import('@kios/network-config');
-  const reading = readNetworkConfig(text);
-  if (reading.ok) return reading;
-  for (const { line, path: place, what, remedy } of reading.faults.slice(0, MAX_FAULTS)) {
-    const code = 'KIOS_DHCP_NETWORK_FILE';
-    log.error({ ev: 'network.fault', code, file, line, path: place, why: what, remedy });
+/** Reads texts. Each fault of one that is no network file gets a line. */
+export class NetworkReader {
+  readonly #log: Logger;
+  /** What was read last: a text is mostly judged, and then carried out. */
+  #last: { readonly text: string; readonly reading: Reading } | undefined;
+
+  constructor(log: Logger) {
+    this.#log = log;
   }
-  return reading;
+
+  async read(text: string, file: string): Promise<Reading> {
+    if (this.#last?.text === text) return this.#last.reading;
+    const { readNetworkConfig } = await import('@kios/network-config');
+    const reading = readNetworkConfig(text);
+    this.#last = { text, reading };
+    if (!reading.ok) this.#report(reading.faults, file);
+    return reading;
+  }
+
+  #report(faults: readonly Fault[], file: string): void {
+    const code = 'KIOS_DHCP_NETWORK_FILE';
+    for (const { line, path: place, what, remedy } of faults.slice(0, MAX_FAULTS))
+      this.#log.error({ ev: 'network.fault', code, file, line, path: place, why: what, remedy });
+  }
 }

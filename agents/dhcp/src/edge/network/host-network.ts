@@ -29,10 +29,11 @@ import { JudgementFile } from './judgement-file.ts';
 import { networkFolders, NetworkReader, readNetworkText } from './network-file.ts';
 import { type NetworkStatus, writeNetworkStatus } from './network-status.ts';
 import { type ClusterFolders, reachCluster } from './reach-cluster.ts';
+import type { ReadNetwork } from './read-network.ts';
 
 /** A change in the kernel or a folder mostly comes with others. */
 const SETTLE_MS = 50;
-/** Looks at the kernel that may follow each other closely, as while links come up. Beyond them there is one a second. */
+/** Looks at the kernel may follow each other closely, as while links come up; in the long run there is one a second. */
 const LOOKS = { most: 10, everyMs: 1000 } as const;
 /** Pause between two tries to reach the cluster with a file on trial. */
 const PROBE_MS = 3000;
@@ -51,6 +52,7 @@ export interface HostNetworkOptions {
   readonly sysctls: string;
   /** What stable addresses of IPv6 are made with, in the form of one; undefined without facts of the machine. */
   readonly secret: string | undefined;
+  readonly read: ReadNetwork;
   /** The agent has run without a file so far, so that one is a change. */
   readonly isChange: boolean;
 }
@@ -120,7 +122,7 @@ export class HostNetwork {
     this.#options = options;
     this.#ports = ports;
     this.#store = new JudgementFile(options.stateDir, ports.log);
-    this.#reader = new NetworkReader(ports.log);
+    this.#reader = new NetworkReader(options.read, ports.log);
     this.#publisher = new FixedPublisher(ports.files, ports.log);
   }
 

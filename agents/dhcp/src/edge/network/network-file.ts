@@ -6,6 +6,7 @@ import type { Fault, Reading } from '@kios/network-config';
 import * as v from 'valibot';
 
 import type { LinkFlags } from '../../core/settings/flags.ts';
+import type { ReadNetwork } from './read-network.ts';
 
 /** The largest number of faults that are worth a line each. */
 const MAX_FAULTS = 20;
@@ -60,18 +61,19 @@ export async function readNetworkText(
 
 /** Reads texts. Each fault of one that is no network file gets a line. */
 export class NetworkReader {
+  readonly #read: ReadNetwork;
   readonly #log: Logger;
   /** What was read last: a text is mostly judged, and then carried out. */
   #last: { readonly text: string; readonly reading: Reading } | undefined;
 
-  constructor(log: Logger) {
+  constructor(read: ReadNetwork, log: Logger) {
+    this.#read = read;
     this.#log = log;
   }
 
   async read(text: string, file: string): Promise<Reading> {
     if (this.#last?.text === text) return this.#last.reading;
-    const { readNetworkConfig } = await import('@kios/network-config');
-    const reading = readNetworkConfig(text);
+    const reading = await this.#read(text);
     this.#last = { text, reading };
     if (!reading.ok) this.#report(reading.faults, file);
     return reading;

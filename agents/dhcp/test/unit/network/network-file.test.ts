@@ -10,6 +10,7 @@ import {
   NetworkReader,
   readNetworkText,
 } from '../../../src/edge/network/network-file.ts';
+import { readHere } from '../../../src/edge/network/read-network.ts';
 
 let folder: string;
 let files: readonly string[];
@@ -54,7 +55,7 @@ it.each(['', '{', '{"v":1,"source":"moon"}', '{"v":2,"source":"boot"}'])(
 it('a text is read once, and its faults are told once', async () => {
   const lines: string[] = [];
   const stdout = { write: (line: string) => lines.push(line) };
-  const reader = new NetworkReader(createLogger('dhcp', { stdout }));
+  const reader = new NetworkReader(readHere, createLogger('dhcp', { stdout }));
   const faulty = 'network: {version: 2, ethernets: {eth0: {dhpc4: true}}}';
   const reading = await reader.read(faulty, 'network.yaml');
   expect(await reader.read(faulty, 'network.json')).toBe(reading);

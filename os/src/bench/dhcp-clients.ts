@@ -11,6 +11,8 @@ export interface DhcpClient {
   readonly env?: Readonly<Record<string, string>>;
   /** Its files hold the lease of an earlier run. */
   readonly knowsLease?: boolean;
+  /** What it finds in `/mnt/network.yaml`. */
+  readonly networkFile?: string;
   /** Size of its program, libraries, and the programs that its scripts run. */
   readonly imageBytes: number;
 }
@@ -100,8 +102,18 @@ export async function debianClients(
 
 const OURS = ['run', '--interface=eth0', '--run-dir=/mnt/run', '--state-dir=/mnt/state'];
 
+/** As much as most fixed addresses have. */
+const FIXED = `network:
+  version: 2
+  ethernets:
+    eth0:
+      addresses: [10.77.0.9/24]
+      routes: [{to: default, via: 10.77.0.1}]
+      nameservers: {addresses: [10.77.0.1]}
+`;
+
 /**
- * Returns our client in three ways to an address of IPv4, or in two to one of IPv6. The first of each, with the plain
+ * Returns our client in four ways to an address of IPv4, or in two to one of IPv6. The first of each, with the plain
  * name, is what ships: it uses rapid commit.
  */
 export function ourClients(
@@ -121,5 +133,11 @@ export function ourClients(
     { ...image, name: 'kios', command },
     { ...image, name: 'kios, full exchange', command: [...command, '--no-rapid-commit'] },
     { ...image, name: 'kios, INIT-REBOOT', command, knowsLease: true },
+    {
+      ...image,
+      name: 'kios, static',
+      command: [...command, '--network=/mnt/network.yaml'],
+      networkFile: FIXED,
+    },
   ];
 }

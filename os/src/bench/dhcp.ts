@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -75,7 +75,14 @@ class Bench implements AsyncDisposable {
     const kept = client.knowsLease === true ? 'run' : '';
     await rm(path.join(shared, kept), { recursive: true, force: true });
     await mkdir(shared, { recursive: true });
-    const options = { shared, announce: true, ...(client.env && { env: client.env }) };
+    if (client.networkFile !== undefined)
+      await writeFile(path.join(shared, 'network.yaml'), client.networkFile);
+    const options = {
+      shared,
+      announce: true,
+      cards: ['eth0'],
+      ...(client.env && { env: client.env }),
+    };
     const address = this.#changes.expectNext(this.#network.added, DEADLINE_MS);
     // Without this a failed start would raise an unhandled rejection.
     address.catch(() => {});

@@ -2,9 +2,10 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { createRequire, isBuiltin } from 'node:module';
 import path from 'node:path';
 
-import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 
 import { kubernetesClient } from './kubernetes-client.ts';
+import { LATER, Later, MAIN, Shared } from './later.ts';
 import { loggerParts } from './logger-parts.ts';
 import { readVersion } from './version.ts';
 
@@ -117,33 +118,114 @@ const OPTIONS = {
   logLevel: 'error',
 } as const satisfies BuildOptions;
 
+type Input = Pick<BuildOptions, 'entryPoints' | 'stdin' | 'format' | 'minifyWhitespace'>;
+
+interface Built {
+  readonly metafile: Metafile;
+  readonly content: Uint8Array;
+}
+
+/** Makes the files of one agent. */
+class Bundler {
+  readonly #dir: string;
+  readonly #define: Readonly<Record<string, string>>;
+  /** The entry of each package that is imported on demand, by the name of its file. */
+  readonly #packages = new Map<string, string>();
+  readonly #later = new Later();
+  readonly #inputs = new Set<string>();
+
+  constructor(dir: string, version: string) {
+    this.#dir = dir;
+    this.#define = { ...OPTIONS.define, KIOS_VERSION: JSON.stringify(version) };
+  }
+
+  /** Whether one of the files loads koffi's native half. */
+  get usesFfi(): boolean {
+    return [...this.#inputs].some((input) => FFI.test(input));
+  }
+
+  /** Returns the content of each file. */
+  async bundle(): Promise<Map<string, Uint8Array>> {
+    const files = await this.#bundleOwn();
+    // The map may grow during the loop, which then visits the new entries too.
+    for (const [file, entry] of this.#packages) {
+      const { content } = await this.#build({ entryPoints: [entry] }, [
+        sharedFiles(this.#packages, file),
+      ]);
+      files.set(file, content);
+    }
+    return files;
+  }
+
+  /** Bundles the agent's own modules: those that every run needs, and the others. */
+  async #bundleOwn(): Promise<Map<string, Uint8Array>> {
+    const program = `import ${JSON.stringify(path.join(this.#dir, 'src/main.ts'))};`;
+    let main = await this.#build(this.#text(program));
+    while (this.#later.size > 0) {
+      const shared = new Shared(main.metafile, this.#dir);
+      shared.find(await this.#laterText(shared));
+      main = await this.#build(this.#text(`${program}\n${shared.exports}`));
+      // What is exported may have brought further files with it.
+      if (new Shared(main.metafile, this.#dir).size > shared.size) continue;
+      const later = await this.#build(this.#text(this.#later.entry), [shared.linker]);
+      return new Map([
+        [MAIN, main.content],
+        [LATER, later.content],
+      ]);
+    }
+    return new Map([[MAIN, main.content]]);
+  }
+
+  /** Returns the text of `later.cjs` before it is linked, with all that its own modules import on demand. */
+  async #laterText(shared: Shared): Promise<string> {
+    for (;;) {
+      const { size } = this.#later;
+      const input = {
+        ...this.#text(this.#later.entry),
+        format: 'esm',
+        minifyWhitespace: false,
+      } as const;
+      const { content } = await this.#build(input, [shared.finder]);
+      if (this.#later.size === size) return new TextDecoder().decode(content);
+    }
+  }
+
+  async #build(input: Input, plugins: readonly Plugin[] = []): Promise<Built> {
+    const { metafile, outputFiles } = await build({
+      ...OPTIONS,
+      ...input,
+      define: this.#define,
+      absWorkingDir: this.#dir,
+      plugins: [
+        nativeKoffi,
+        kubernetesClient,
+        loggerParts,
+        ...plugins,
+        this.#later.plugin,
+        ownFiles(this.#packages),
+      ],
+    });
+    for (const file of Object.keys(metafile.inputs)) this.#inputs.add(file);
+    return { metafile, content: outputFiles[0]?.contents ?? new Uint8Array() };
+  }
+
+  #text(contents: string): Pick<BuildOptions, 'stdin'> {
+    return { stdin: { contents, resolveDir: this.#dir } };
+  }
+}
+
 /**
  * Bundles `<dir>/src/main.ts` into `out`, by default `<dir>/dist`, and returns the path of the result, `agent.cjs`.
- * Beside it lies a file for each package that is imported on demand. All are CommonJS that runs under Node and Bun.
- * esbuild serves Bun too, because Bun's own bundler replaces some packages with its built-in ones.
+ * Beside it lie `later.cjs`, with the agent's own modules that are imported on demand, and a file for each package that
+ * is. All are CommonJS that runs under Node and Bun. esbuild serves Bun too, because Bun's own bundler replaces some
+ * packages with its built-in ones.
  */
 export async function bundleAgent(dir: string, out = path.join(dir, 'dist')): Promise<string> {
   await mkdir(out, { recursive: true });
-  const define = { ...OPTIONS.define, KIOS_VERSION: JSON.stringify(await readVersion()) };
-  const onDemand = new Map<string, string>();
-  const inputs: string[] = [];
-  const bundle = async (file: string, entry: string, plugins: Plugin[]): Promise<void> => {
-    const { metafile, outputFiles } = await build({
-      ...OPTIONS,
-      define,
-      entryPoints: [entry],
-      outfile: path.join(out, file),
-      plugins: [nativeKoffi, kubernetesClient, loggerParts, ...plugins, ownFiles(onDemand)],
-    });
-    inputs.push(...Object.keys(metafile.inputs));
-    await Promise.all(outputFiles.map(({ path: output, contents }) => replace(output, contents)));
-  };
-  const main = 'agent.cjs';
-  await bundle(main, path.join(dir, 'src/main.ts'), []);
-  // The map may grow during the loop, which then visits the new entries too.
-  for (const [file, entry] of onDemand) await bundle(file, entry, [sharedFiles(onDemand, file)]);
-  await removeStale(out, [main, ...onDemand.keys()]);
-  if (inputs.some((input) => FFI.test(input)))
-    await replace(path.join(out, 'koffi.node'), await readFile(nativeHalf()));
-  return path.join(out, main);
+  const bundler = new Bundler(dir, await readVersion());
+  const files = await bundler.bundle();
+  for (const [file, content] of files) await replace(path.join(out, file), content);
+  await removeStale(out, [...files.keys()]);
+  if (bundler.usesFfi) await replace(path.join(out, 'koffi.node'), await readFile(nativeHalf()));
+  return path.join(out, MAIN);
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -78,6 +78,67 @@ describe('a package that an agent imports on demand', () => {
   it('fails the bundling, not the node, when it is missing', async () => {
     await rm(path.join(agent, 'node_modules/near'), { recursive: true });
     await expect(bundleAgent(agent)).rejects.toThrow('near');
+  });
+});
+
+describe('own modules that an agent imports on demand', () => {
+  beforeEach(async () => {
+    await file(
+      'src/main.ts',
+      `import { count, Same } from './both.ts';
+      async function main() {
+        count();
+        if (process.argv[2] !== 'later') return console.log(typeof Same);
+        const { first } = await import('./first.ts');
+        await first();
+      }
+      void main();`,
+    );
+    await file(
+      'src/both.ts',
+      `let counted = 0;
+      export const count = (): number => ++counted;
+      export class Same {}
+      export const onlyLater = (): string => tag();
+      const tag = (): string => 'only later';`,
+    );
+    await file(
+      'src/first.ts',
+      `import { count, onlyLater, Same as Alike } from './both.ts';
+      export async function first() {
+        const { second } = await import('./deep/second.ts');
+        console.log(count(), onlyLater(), second(new Alike()));
+      }`,
+    );
+    await file(
+      'src/deep/second.ts',
+      `import { Same } from '../both.ts';
+      export const second = (it: unknown): boolean => it instanceof Same;`,
+    );
+  });
+
+  it('are one file beside it, which is loaded only when it is needed', async () => {
+    const bundle = await bundleAgent(agent);
+    expect(await readdir(path.dirname(bundle))).toEqual(['agent.cjs', 'later.cjs']);
+    expect(await readFile(bundle, 'utf8')).not.toContain('instanceof Same');
+    await rm(path.join(path.dirname(bundle), 'later.cjs'));
+    expect(await start(bundle)).toBe('function\n');
+  });
+
+  it('share state and classes with the others', async () => {
+    expect(await start(await bundleAgent(agent), 'later')).toBe('2 only later true\n');
+  });
+
+  it('make the same bytes in every folder', async () => {
+    const bundle = await bundleAgent(agent);
+    const other = `${agent}-again`;
+    await cp(agent, other, { recursive: true });
+    const again = await bundleAgent(other);
+    for (const name of ['agent.cjs', 'later.cjs'])
+      expect(await readFile(path.join(path.dirname(again), name), 'utf8')).toBe(
+        await readFile(path.join(path.dirname(bundle), name), 'utf8'),
+      );
+    await rm(other, { recursive: true });
   });
 });
 

@@ -6,13 +6,15 @@ import type { RunningProcess } from './running-process.ts';
 
 /** `ip netns exec` gives its child its own mounts: these are invisible outside and end with the program. */
 const ENTER = `set -e
-scratch=$1 root=$2 shared=$3 announce=$4; shift 4
+scratch=$1 root=$2 shared=$3 announce=$4 cards=$5; shift 5
 mount -t tmpfs tmpfs "$scratch"
 mkdir "$scratch/upper" "$scratch/work" "$scratch/root"
 mount -t overlay overlay -o "lowerdir=$root,upperdir=$scratch/upper,workdir=$scratch/work" "$scratch/root"
 for name in mnt proc sys dev; do mkdir -p "$scratch/root/$name"; done
 for name in proc sys dev; do mount --rbind "/$name" "$scratch/root/$name"; done
 mount --bind "$shared" "$scratch/root/mnt"
+[ -z "$cards" ] || mount -t tmpfs cards "$scratch/root/sys/class/net"
+for card in $cards; do mkdir -p "$scratch/root/sys/class/net/$card/device"; done
 cd /
 [ -z "$announce" ] || date "+entering %s.%N"
 exec unshare --uts chroot "$scratch/root" "$@"`;
@@ -24,6 +26,8 @@ export interface ChrootOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Prints `entering` and the wall clock's seconds right before the program starts. */
   readonly announce?: boolean;
+  /** Links that the program sees as network cards, alone. */
+  readonly cards?: readonly string[];
 }
 
 /**
@@ -34,9 +38,10 @@ export async function startInRoot(
   netns: Netns,
   root: string,
   command: readonly string[],
-  { shared, env = {}, announce = false }: ChrootOptions,
+  { shared, env = {}, announce = false, cards = [] }: ChrootOptions,
 ): Promise<RunningProcess> {
   const scratch = await mkdtemp(path.join(netns.folder, 'chroot-'));
-  const inside = ['-c', ENTER, 'sh', scratch, root, shared, announce ? 'yes' : '', ...command];
+  const settings = [scratch, root, shared, announce ? 'yes' : '', cards.join(' ')];
+  const inside = ['-c', ENTER, 'sh', ...settings, ...command];
   return netns.start('sh', inside, { PATH, LC_ALL: 'C', ...env });
 }

@@ -47,6 +47,28 @@ describe('what routers announce', { timeout: 180_000 }, () => {
     expect(await resolverOf(scene)).toContain(`nameserver ${DNS}\n`);
   });
 
+  it.concurrent.for([
+    { dns: [], what: 'have said nothing of use' },
+    { dns: [DNS], what: 'have named a server' },
+  ])('is asked for when the cable is back, of routers that $what', async ({ dns }, { expect }) => {
+    await using scene = await Scene6.open(kea6);
+    await scene.announce({ prefix: PREFIX, seldom: true, dns });
+    const daemon = scene.machine.run();
+    await eventually(async () => {
+      expect(await globalsOf(scene.client)).toHaveLength(1);
+      const servers = dns.map((each) => `# kios-dhcp eth0\nnameserver ${each}\n`);
+      expect(await resolverOf(scene)).toBe(servers.join(''));
+    }, 30_000);
+    // The kernel has its reply and asks no more.
+    const before = scene.solicitations;
+    // The daemon may not listen to routers yet when the cable is pulled for the first time.
+    await eventually(async () => {
+      await scene.flap();
+      await eventually(() => expect(scene.solicitations).toBeGreaterThan(before), 5000);
+    }, 30_000);
+    await daemon.stop();
+  });
+
   it.concurrent('is used for as long as it is announced for', async ({ expect }) => {
     await using scene = await Scene6.open(kea6);
     await scene.announce({ prefix: PREFIX, dns: [DNS], lifetimeSeconds: 8 });

@@ -102,6 +102,22 @@ describe('routers', () => {
     expect([lease.routes, lease.gateways]).toEqual([DEFAULT, [SERVER]]);
   });
 
+  it.each([
+    ['the second one', [SERVER, '10.0.0.2', '10.0.0.3'], [], '10.0.0.2'],
+    [
+      'the second one that can route',
+      [ADDRESS, SERVER, SERVER, '0.0.0.0', '10.0.0.3'],
+      [],
+      '10.0.0.3',
+    ],
+    ['none of one', [SERVER], [], undefined],
+    ['none beside classless routes', [SERVER, '10.0.0.2'], DEFAULT, undefined],
+  ] as const)('have a fallback: %s', (_name, routers, classless, fallbackRouter) => {
+    const routes = classless.length === 0 ? [] : [entry(OPTIONS.classlessRoutes, classless)];
+    const lease = granted([entry(OPTIONS.routers, routers), ...routes]);
+    expect(lease).toMatchObject({ routes: DEFAULT, fallbackRouter });
+  });
+
   it('may be outside of the subnet', () => {
     expect(granted([entry(OPTIONS.routers, ['172.31.0.0'])]).gateways).toEqual(['172.31.0.0']);
   });

@@ -23,7 +23,7 @@ const STATIC = 4;
 /** Few addresses, so that leases and the routes of others meet. */
 const HOSTS = ['10.0.0.1', '10.0.0.5', '10.0.0.6', '10.0.1.1', '10.0.1.7', '172.31.1.1'] as const;
 const PREFIXES = [8, 16, 23, 24, 30, 31, 32] as const;
-const METRICS = [0, 100, 110] as const;
+const METRICS = [0, 100, 110, 10_100] as const;
 const MASKS: Readonly<Record<(typeof PREFIXES)[number], string>> = {
   8: '255.0.0.0',
   16: '255.255.0.0',
@@ -59,7 +59,14 @@ function anyLease(random: Random): Lease {
         [
           entry(OPTIONS.leaseTime, 3600),
           entry(OPTIONS.subnetMask, MASKS[random.pick(PREFIXES)]),
-          ...(random.below(4) > 0 ? [entry(OPTIONS.routers, [random.pick(HOSTS)])] : []),
+          ...(random.below(4) > 0
+            ? [
+                entry(OPTIONS.routers, [
+                  random.pick(HOSTS),
+                  ...many(random, 2, () => random.pick(HOSTS)),
+                ]),
+              ]
+            : []),
           ...(random.below(2) > 0 ? [entry(OPTIONS.classlessRoutes, routes)] : []),
           ...(random.below(3) > 0
             ? [entry(OPTIONS.mtu, random.pick([576, 1400, 1500, 9001]))]

@@ -84,6 +84,24 @@ describe('the plan for a lease', () => {
     expect(changes).toContainEqual({ tag: 'set-route', route: route() });
   });
 
+  it('has a default route by the second router, which any first one comes before', () => {
+    const held = heldOf({ ...lease(), fallbackRouter: '10.0.0.2' });
+    const changes = planLease(held, BARE, POLICY, NOW);
+    const fallback = route({ via: '10.0.0.2', metric: 10_100 });
+    expect(outline(changes)).toEqual([
+      'change-link promoteSecondaries',
+      `set-address ${ADDRESS}`,
+      `set-route 0.0.0.0/0 ${SERVER}`,
+      'set-route 0.0.0.0/0 10.0.0.2',
+    ]);
+    expect(changes).toContainEqual({ tag: 'set-route', route: fallback });
+    const after = { ...BARE, addresses: [address()], routes: [route(), fallback] };
+    expect(planLease(held, after, POLICY, NOW)).toEqual([]);
+    expect(outline(planLease(heldOf(lease()), after, POLICY, NOW))).toEqual([
+      'delete-route 0.0.0.0/0 10.0.0.2',
+    ]);
+  });
+
   it('is empty when the kernel agrees with the lease', () => {
     const present = { ...BARE, addresses: [address()], routes: [route()] };
     expect(planLease(heldOf(lease()), present, POLICY, NOW)).toEqual([]);

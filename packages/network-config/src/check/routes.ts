@@ -91,8 +91,11 @@ function formFaults(route: Route): Found[] {
   return needsGateway ? [['to', 'has no gateway', remedy]] : [];
 }
 
+/** The kernel's table for routes without one: linux/rtnetlink.h. */
+const MAIN_TABLE = 254;
+
 const sameRoute = (route: Route): string =>
-  [route.to, route.table ?? 254, route.metric ?? 'none'].join(' ');
+  [route.to, route.table ?? MAIN_TABLE, route.metric ?? 'none'].join(' ');
 
 function checkRoute(context: Context, link: Link, route: Route, path: Path): void {
   const isKey = path.length === 4;

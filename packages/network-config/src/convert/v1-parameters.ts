@@ -60,7 +60,26 @@ function unknown(key: string, known: readonly string[], path: Path, report: Repo
 const one = (value: string | readonly string[]): string =>
   typeof value === 'string' ? value : value.join(',');
 
-export function bondParameters(
+/** Sets one parameter; `name` is what the kernel calls it, and `target` what netplan does. */
+type Setter = (
+  link: LinkConversion,
+  names: { readonly name: string; readonly target: string },
+  value: string | readonly string[],
+  origin: Path,
+  report: Report,
+) => void;
+
+/** What the parameters of one kind of link become. */
+interface Kind {
+  readonly prefix: 'bond' | 'bridge';
+  readonly keys: Readonly<Record<string, string>>;
+  /** Without a meaning here. */
+  readonly idle: ReadonlySet<string>;
+  readonly set: Setter;
+}
+
+function convert(
+  { prefix, keys, idle, set }: Kind,
   link: LinkConversion,
   params: Parameters,
   base: Path,
@@ -68,16 +87,20 @@ export function bondParameters(
 ): void {
   for (const [key, value] of Object.entries(params)) {
     const origin = [...base, key];
-    const name = plain(key, 'bond');
-    const target = Object.hasOwn(BOND_KEYS, name) ? BOND_KEYS[name] : undefined;
-    if (name === 'slaves') continue;
-    if (target === undefined) unknown(key, Object.keys(BOND_KEYS), origin, report);
-    else if (target === 'arp-ip-targets')
-      for (const address of one(value).split(/[\s,]+/))
-        link.add(['parameters', target], address, origin);
-    else link.set(['parameters', target], one(value), origin);
+    const name = plain(key, prefix);
+    if (idle.has(name)) continue;
+    const target = Object.hasOwn(keys, name) ? keys[name] : undefined;
+    if (target === undefined) unknown(key, Object.keys(keys), origin, report);
+    else set(link, { name, target }, value, origin, report);
   }
 }
+
+const setBond: Setter = (link, { target }, value, origin) => {
+  if (target === 'arp-ip-targets')
+    for (const address of one(value).split(/[\s,]+/))
+      link.add(['parameters', target], address, origin);
+  else link.set(['parameters', target], one(value), origin);
+};
 
 function portNumbers(
   link: LinkConversion,
@@ -94,21 +117,16 @@ function portNumbers(
   }
 }
 
-export function bridgeParameters(
-  link: LinkConversion,
-  params: Parameters,
-  base: Path,
-  report: Report,
-): void {
-  for (const [key, value] of Object.entries(params)) {
-    const origin = [...base, key];
-    const name = plain(key, 'bridge');
-    const target = Object.hasOwn(BRIDGE_KEYS, name) ? BRIDGE_KEYS[name] : undefined;
-    if (BRIDGE_IDLE.has(name)) continue;
-    if (target === undefined) unknown(key, Object.keys(BRIDGE_KEYS), origin, report);
-    else if (name === 'pathcost' || name === 'portprio')
-      portNumbers(link, target, value, origin, report);
-    else if (target === 'macaddress') link.set([target], one(value), origin);
-    else link.set(['parameters', target], one(value), origin);
-  }
-}
+const setBridge: Setter = (link, { name, target }, value, origin, report) => {
+  if (name === 'pathcost' || name === 'portprio') portNumbers(link, target, value, origin, report);
+  else if (target === 'macaddress') link.set([target], one(value), origin);
+  else link.set(['parameters', target], one(value), origin);
+};
+
+const BOND: Kind = { prefix: 'bond', keys: BOND_KEYS, idle: new Set(['slaves']), set: setBond };
+const BRIDGE: Kind = { prefix: 'bridge', keys: BRIDGE_KEYS, idle: BRIDGE_IDLE, set: setBridge };
+
+type Conversion = (link: LinkConversion, params: Parameters, base: Path, report: Report) => void;
+
+export const bondParameters: Conversion = (...given) => convert(BOND, ...given);
+export const bridgeParameters: Conversion = (...given) => convert(BRIDGE, ...given);

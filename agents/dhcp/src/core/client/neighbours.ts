@@ -73,8 +73,8 @@ function watchedLease(state: State): Lease | undefined {
 function controlAddress(state: State): string | undefined {
   const lease = watchedLease(state);
   if (lease === undefined) return undefined;
-  const { address, prefix, server = address, gateways, dns } = lease;
-  return unusedAddress(address, prefix, [server, ...gateways, ...dns]);
+  const { address, prefix, server = address, gateways, fallbackRouter = address, dns } = lease;
+  return unusedAddress(address, prefix, [server, ...gateways, fallbackRouter, ...dns]);
 }
 
 /** Returns the addresses whose ARP replies the client heeds beside those for the watched one. */

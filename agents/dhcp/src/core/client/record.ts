@@ -3,7 +3,7 @@ import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 
 import type { LinkMtu } from '../kernel/present.ts';
-import { gatewaysOf, type Lease, readMask } from '../lease/lease.ts';
+import { fallbackOf, gatewaysOf, type Lease, readMask } from '../lease/lease.ts';
 import { broadcastOf } from '../lease/network.ts';
 import { OptionSet } from '../wire/options.ts';
 import { type BoundLease, type NetworkMemory, UNKNOWN_NETWORK } from './model.ts';
@@ -104,10 +104,11 @@ export function toRecord(
 
 export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
   const [address = '', prefix = '32'] = record.address.split('/');
+  const options = optionsOf(record.raw);
   const lease: Lease = {
     address,
     prefix: Number(prefix),
-    maskGuessed: readMask(optionsOf(record.raw)) === undefined,
+    maskGuessed: readMask(options) === undefined,
     broadcast: broadcastOf(address, Number(prefix)),
     server: record.server,
     leaseSeconds: record.lease,
@@ -116,6 +117,7 @@ export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
     // The file names only gateways that the kernel took.
     gateways: gatewaysOf(record.routes),
     routes: record.routes,
+    fallbackRouter: fallbackOf(options, address, Number(prefix)),
     mtu: record.mtu,
     dns: record.dns,
     search: record.search,

@@ -3,6 +3,7 @@ import { type Route, SCOPE } from '@kios/netlink';
 import type { Lease } from '../lease/lease.ts';
 import { isInPrefix, networkOf } from '../lease/network.ts';
 import type { LeaseRoute } from '../wire/classless-routes.ts';
+import { FALLBACK_METRIC } from './metric.ts';
 import { type Change, isMtuForRoutes, OURS, type PlanPolicy, type Present } from './present.ts';
 
 const DEFAULT_ROUTE = '0.0.0.0/0';
@@ -77,7 +78,8 @@ function wantedRoutes(lease: Lease, present: Present, policy: PlanPolicy): Wante
     .filter(({ dst, via }) => via !== null || dst !== subnet);
   const onLink = routes.filter(({ via }) => via === null);
   const through = routes.filter(({ via }) => via !== null);
-  const toGateways = detours(lease, onLink, through);
+  const fallback = fallbackRoutes(lease);
+  const toGateways = detours(lease, onLink, [...through, ...fallback]);
   const taken = new Set(toGateways.map(({ dst }) => dst));
   const reason = ({ dst }: LeaseRoute): string | undefined => {
     if (dst === subnet) return 'the subnet is on the link';
@@ -86,8 +88,14 @@ function wantedRoutes(lease: Lease, present: Present, policy: PlanPolicy): Wante
   return [
     ...[...toGateways, ...onLink].map((route) => ({ route: make(route) })),
     ...through.map((route) => ({ route: make(route), why: reason(route) })),
+    ...fallback.map((route) => ({
+      route: { ...make(route), metric: policy.metric + FALLBACK_METRIC },
+    })),
   ];
 }
+
+const fallbackRoutes = ({ fallbackRouter }: Lease): LeaseRoute[] =>
+  fallbackRouter === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: fallbackRouter }];
 
 /** A gateway that is the way to itself is on the link. */
 const directed = ({ dst, via }: LeaseRoute): LeaseRoute =>

@@ -29,6 +29,8 @@ export interface Lease {
   readonly gateways: readonly string[];
   /** All routes, including the default route. */
   readonly routes: readonly LeaseRoute[];
+  /** The second router of option 3, for the time when the first is gone. */
+  readonly fallbackRouter: string | undefined;
   readonly mtu: number | undefined;
   readonly dns: readonly string[];
   readonly search: readonly string[];
@@ -65,6 +67,7 @@ export function readLease(
   if (times === undefined) return { refused: 'no lease time' };
   const routes = readRoutes(options, yiaddr, prefix, limits);
   const isHost = (each: string): boolean => canBeHost(each, yiaddr, prefix);
+  const fallbackRouter = fallbackOf(options, yiaddr, prefix);
   return {
     lease: {
       address: yiaddr,
@@ -74,6 +77,7 @@ export function readLease(
       server: serverOf(message, source),
       ...times,
       routes,
+      fallbackRouter,
       gateways: gatewaysOf(routes),
       mtu: readMtu(options),
       dns: limits.first('dns', usable(options.get(OPTIONS.nameServers)).filter(isHost)),
@@ -173,12 +177,8 @@ function readRoutes(
   prefix: number,
   limits: Limits,
 ): readonly LeaseRoute[] {
-  const canRoute = (router: string): boolean =>
-    router !== address && canBeHost(router, address, prefix);
-  const classless = [OPTIONS.classlessRoutes, OPTIONS.microsoftRoutes]
-    .map((option) => readClassless(options, option, canRoute))
-    .find(({ routes }) => routes.length > 0);
-  const router = options.get(OPTIONS.routers)?.find(canRoute);
+  const classless = classlessOf(options, address, prefix);
+  const [router] = routersOf(options, address, prefix);
   const fallback = router === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: router }];
   // The kernel has room for one route to each destination.
   const routes = new Map<string, LeaseRoute>();
@@ -194,19 +194,48 @@ function readRoutes(
   return all.filter((route) => route.dst === DEFAULT_ROUTE || others.includes(route));
 }
 
-/** Returns the routes that can be used, and whether they are all that the server sent. */
+interface Classless {
+  readonly routes: readonly LeaseRoute[];
+  /** Whether they are all that the server sent. */
+  readonly isWhole: boolean;
+}
+
+/** Returns the routes that can be used of the first option that has such. */
+const classlessOf = (options: OptionSet, address: string, prefix: number): Classless | undefined =>
+  [OPTIONS.classlessRoutes, OPTIONS.microsoftRoutes]
+    .map((option) => readClassless(options, option, address, prefix))
+    .find(({ routes }) => routes.length > 0);
+
 function readClassless(
   options: OptionSet,
   option: typeof OPTIONS.classlessRoutes | typeof OPTIONS.microsoftRoutes,
-  canRoute: (router: string) => boolean,
-): { readonly routes: readonly LeaseRoute[]; readonly isWhole: boolean } {
+  address: string,
+  prefix: number,
+): Classless {
   const sent = options.get(option) ?? [];
-  const routes = sent.filter(({ via }) => via === null || canRoute(via));
+  const routes = sent.filter(({ via }) => via === null || canRoute(via, address, prefix));
   const readable = encodeWith(option.codec, sent).length;
   const isWhole =
     routes.length === sent.length && readable === options.raw.get(option.code)?.length;
   return { routes, isWhole };
 }
+
+const canRoute = (router: string, address: string, prefix: number): boolean =>
+  router !== address && canBeHost(router, address, prefix);
+
+/** Returns the routers of option 3 that can route for the address. */
+const routersOf = (options: OptionSet, address: string, prefix: number): readonly string[] =>
+  usable(options.get(OPTIONS.routers)).filter((router) => canRoute(router, address, prefix));
+
+/** Returns the router that comes second in option 3, which does not count beside classless routes. */
+export const fallbackOf = (
+  options: OptionSet,
+  address: string,
+  prefix: number,
+): string | undefined =>
+  classlessOf(options, address, prefix) === undefined
+    ? routersOf(options, address, prefix)[1]
+    : undefined;
 
 function readMtu(options: OptionSet): number | undefined {
   const mtu = options.get(OPTIONS.mtu);

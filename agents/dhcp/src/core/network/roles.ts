@@ -1,8 +1,7 @@
 import type { DhcpSettings, Link, NetworkConfig, RaSettings } from '@kios/network-config';
 
+import { LINK_METRIC } from '../kernel/metric.ts';
 import type { Present } from './match.ts';
-
-const METRIC = { first: 100, step: 10 } as const;
 
 /** How a link of a network file is served. */
 export interface FileRole {
@@ -31,7 +30,10 @@ export function placeLinks(
   const all = config.links.flatMap((settings) =>
     (found.get(settings.id) ?? []).map((link) => ({ settings, link })),
   );
-  return all.map((each, order) => ({ ...each, metric: METRIC.first + METRIC.step * order }));
+  return all.map((each, order) => ({
+    ...each,
+    metric: LINK_METRIC.first + LINK_METRIC.step * order,
+  }));
 }
 
 function roleOf({ settings, metric }: Placed): FileRole | undefined {

@@ -1,24 +1,8 @@
 import { fromHex, parseIpv4 } from '@kios/bytes';
 
+import { DROP, type Instruction, JUMP, LOAD, PACKET_TYPE, PASS, untagged } from './bpf.ts';
 import { PORT } from './frame.ts';
 
-type Instruction = readonly [code: number, jt: number, jf: number, k: number];
-
-const LOAD = {
-  byte: 0x30,
-  half: 0x28,
-  word: 0x20,
-  halfIndexed: 0x48,
-  wordIndexed: 0x40,
-  ipHeaderLength: 0xb1,
-} as const;
-const JUMP = { equal: 0x15, anySet: 0x45 } as const;
-const AND = 0x54;
-const RETURN = 0x06;
-/** Offsets at which the kernel returns facts about the packet instead of its bytes. */
-const PACKET_TYPE = 0xfffff000 + 4;
-const VLAN_TAG = 0xfffff000 + 44;
-const VLAN_PRESENT = 0xfffff000 + 48;
 const OUTGOING = 4;
 const ARP_REPLY = 2;
 /** Offsets behind an IPv4 header of no length: Ethernet, UDP, and the fields before. */
@@ -48,13 +32,9 @@ export function clientFilter(mac: string, xid: number): readonly Instruction[] {
     [JUMP.equal, 0, 8, chaddr.getUint32(0)],
     [LOAD.halfIndexed, 0, 0, CHADDR + 4],
     [JUMP.equal, 0, 6, chaddr.getUint16(4)],
-    [LOAD.word, 0, 0, VLAN_PRESENT],
-    [JUMP.equal, 3, 0, 0],
-    [LOAD.word, 0, 0, VLAN_TAG],
-    [AND, 0, 0, 0xfff],
-    [JUMP.equal, 0, 1, 0],
-    [RETURN, 0, 0, 0xffff],
-    [RETURN, 0, 0, 0],
+    ...untagged(PASS.length),
+    ...PASS,
+    ...DROP,
   ];
 }
 
@@ -71,11 +51,7 @@ export function arpFilter(
   return [
     [LOAD.word, 0, 0, PACKET_TYPE],
     [JUMP.equal, 13 + count, 0, OUTGOING],
-    [LOAD.word, 0, 0, VLAN_PRESENT],
-    [JUMP.equal, 3, 0, 0],
-    [LOAD.word, 0, 0, VLAN_TAG],
-    [AND, 0, 0, 0xfff],
-    [JUMP.equal, 0, 8 + count, 0],
+    ...untagged(8 + count),
     // Sender.
     [LOAD.word, 0, 0, 28],
     [JUMP.equal, 5 + count, 0, mine],
@@ -87,8 +63,8 @@ export function arpFilter(
     // Operation of the neighbour's packet.
     [LOAD.half, 0, 0, 20],
     [JUMP.equal, 0, 1, ARP_REPLY],
-    [RETURN, 0, 0, 0xffff],
-    [RETURN, 0, 0, 0],
+    ...PASS,
+    ...DROP,
   ];
 }
 

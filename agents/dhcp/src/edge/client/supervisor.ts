@@ -1,22 +1,21 @@
 import { backoff, sleep } from '@kios/agent';
 import type { Address, Link, NetworkEvent, Rtnetlink } from '@kios/netlink';
 
+import { LINK_METRIC } from '../../core/kernel/metric.ts';
 import { isLeased } from '../../core/kernel/present.ts';
 import { isTaker } from '../../core/kernel/successor.ts';
 import type { Override } from '../../core/network/client-settings.ts';
 import type { LinkSettings } from '../../core/settings/settings.ts';
 import { bootTime } from '../kernel/clock.ts';
 import { isPassingMac } from '../settings/identity.ts';
-import type { Client6 } from '../v6/client6.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
 import { Client } from './client.ts';
 import { kernelAddress, stopped, type Watched, whileOthers } from './foreign-link.ts';
 import { LeaseMoves } from './lease-moves.ts';
 import { lockLink } from './link-lock.ts';
 import { OwnLinks } from './own-links.ts';
-import { serve6 } from './serve6.ts';
+import { type Listener6, serve6 } from './serve6.ts';
 
-const METRIC = { first: 100, step: 10 } as const;
 /** A client that failed starts again: what it misses, such as a right, may come back. */
 const RESTART = { firstMs: 1000, maxMs: 60_000 } as const;
 const ALL = ['link', 'address', 'route'] as const;
@@ -56,7 +55,7 @@ interface Served extends Watched {
   /** Resolves when its client has ended and the link's lock is free. */
   done: Promise<void>;
   client: Client | undefined;
-  client6: Client6 | undefined;
+  listener6: Listener6 | undefined;
   carrier: boolean;
 }
 
@@ -169,7 +168,7 @@ export class Supervisor {
       stop,
       done: Promise.resolve(),
       client: undefined,
-      client6: undefined,
+      listener6: undefined,
       carrier: false,
       onAddresses: undefined,
     };
@@ -189,8 +188,8 @@ export class Supervisor {
   /** The lowest free metric: links found first are preferred. */
   #freeMetric(): number {
     const taken = new Set([...this.#served.values()].map(({ metric }) => metric));
-    let metric: number = METRIC.first;
-    while (taken.has(metric)) metric += METRIC.step;
+    let metric: number = LINK_METRIC.first;
+    while (taken.has(metric)) metric += LINK_METRIC.step;
     return metric;
   }
 
@@ -201,7 +200,7 @@ export class Supervisor {
     this.#ports.log.info({ ev: 'link.carrier', console: true, link: served.name, carrier });
     if (carrier) this.#supervision.onCarrier();
     served.client?.carrier(carrier, link.up);
-    served.client6?.carrier(carrier);
+    served.listener6?.carrier(carrier);
   }
 
   /** Ends a one-shot whose link gets an address from another instance. */
@@ -268,15 +267,15 @@ export class Supervisor {
   }
 
   #serve6(link: Link, served: Served, options: ClientOptions, signal: AbortSignal): Promise<void> {
-    const onClient = (client: Client6): void => {
-      served.client6 = client;
-      client.carrier(served.carrier);
+    const onListener = (listener: Listener6): void => {
+      served.listener6 = listener;
+      listener.carrier(served.carrier);
     };
     const done = this.#supervision.oneShot ? { onDone: () => this.#onBound(served) } : {};
     return serve6(
       link,
       options,
-      { hasIpv4: served.role.ipv4, onClient, ...done },
+      { hasIpv4: served.role.ipv4, onListener, ...done },
       this.#ports,
       signal,
     );

@@ -158,6 +158,13 @@ export class LeaseFiles {
     return existsSync(path.join(this.folders.run, FOLDER6, `${link}.json`));
   }
 
+  /** Returns whether there are files of DHCPv6 for the link, of this boot or of an earlier one. */
+  hasLease6(link: string): boolean {
+    return (
+      this.hasRunning6(link) || existsSync(path.join(this.folders.state, FOLDER6, `${link}.json`))
+    );
+  }
+
   /** Returns the links of whose fixed address other programs were told. */
   fixedLinks(): readonly string[] {
     const names = readdirSync(this.folders.run).filter((name) => name.endsWith('.json'));

@@ -10,15 +10,15 @@ export class Alarm<Kind extends string> {
     this.#wake?.();
   }
 
-  /** Returns the news since the last call, after `ms` at the latest, and `settleMs` after the first of a burst. */
-  async wait(ms: number, settleMs: number, signal: AbortSignal): Promise<ReadonlySet<Kind>> {
+  /** Returns the news since the last call, after `ms` at the latest, and `settle()` ms after the first of a burst. */
+  async wait(ms: number, settle: () => number, signal: AbortSignal): Promise<ReadonlySet<Kind>> {
     if (this.#raised.size === 0) {
       const woken = new AbortController();
       this.#wake = () => woken.abort();
       await sleep(ms, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
       this.#wake = undefined;
     }
-    if (this.#raised.size > 0) await sleep(settleMs, signal).catch(() => undefined);
+    if (this.#raised.size > 0) await sleep(settle(), signal).catch(() => undefined);
     const raised = this.#raised;
     this.#raised = new Set();
     return raised;

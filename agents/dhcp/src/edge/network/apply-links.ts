@@ -22,9 +22,11 @@ export interface LinkPorts {
 export interface AppliedLinks extends Pick<LinkPlan, 'waiting' | 'obstacles'> {
   /** Whether everything was done that can be done now. */
   readonly settled: boolean;
+  /** The links as they are now. */
+  readonly links: readonly Present[];
 }
 
-export async function readLinks({ links, deviceOf = readDevice }: LinkPorts): Promise<Present[]> {
+async function readLinks({ links, deviceOf = readDevice }: LinkPorts): Promise<Present[]> {
   const states = await links.list();
   return states.map((link) => {
     const device = deviceOf(link.name);
@@ -68,8 +70,9 @@ const describe = (step: Step): Record<string, unknown> => {
  */
 export async function applyLinks(config: NetworkConfig, ports: LinkPorts): Promise<AppliedLinks> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const { steps, waiting, obstacles } = planLinks(config, await readLinks(ports));
-    if (steps.length === 0) return { settled: true, waiting, obstacles };
+    const links = await readLinks(ports);
+    const { steps, waiting, obstacles } = planLinks(config, links);
+    if (steps.length === 0) return { settled: true, waiting, obstacles, links };
     let failed = false;
     for (const step of steps) {
       try {
@@ -80,8 +83,9 @@ export async function applyLinks(config: NetworkConfig, ports: LinkPorts): Promi
         failed = true;
       }
     }
-    if (failed) return { settled: false, waiting, obstacles };
+    if (failed) return { settled: false, waiting, obstacles, links: await readLinks(ports) };
   }
-  const { waiting, obstacles } = planLinks(config, await readLinks(ports));
-  return { settled: false, waiting, obstacles };
+  const links = await readLinks(ports);
+  const { waiting, obstacles } = planLinks(config, links);
+  return { settled: false, waiting, obstacles, links };
 }

@@ -1,13 +1,11 @@
 import type { Logger } from '@kios/agent';
-import { FOREVER } from '@kios/netlink';
+import { FOREVER, TABLE } from '@kios/netlink';
 import type { Address, Route } from '@kios/network-config';
 
 import type { StoredLease } from '../../core/client/record.ts';
 import type { Placed } from '../../core/network/roles.ts';
 import { readClocks } from '../kernel/clock.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
-
-const MAIN_TABLE = 254;
 
 /** Tells other programs of fixed addresses of IPv4, as of leases, and the resolver of fixed name servers. */
 export class FixedPublisher {
@@ -80,7 +78,7 @@ export class FixedPublisher {
 }
 
 const isDefault = ({ to, table }: Route): boolean =>
-  to === '0.0.0.0/0' && (table ?? MAIN_TABLE) === MAIN_TABLE;
+  to === '0.0.0.0/0' && (table ?? TABLE.main) === TABLE.main;
 
 function fixedRecord(
   link: Placed['link'],
@@ -97,7 +95,7 @@ function fixedRecord(
     t2: FOREVER,
     gateways: routes.filter(isDefault).flatMap(({ via }) => via ?? []),
     routes: routes
-      .filter(({ to, table }) => !to.includes(':') && (table ?? MAIN_TABLE) === MAIN_TABLE)
+      .filter(({ to, table }) => !to.includes(':') && (table ?? TABLE.main) === TABLE.main)
       .map(({ to, via }) => ({ dst: to, via: via ?? null })),
     ...(mtu === undefined ? {} : { mtu }),
     dns: [...nameservers],

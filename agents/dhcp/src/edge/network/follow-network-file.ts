@@ -1,12 +1,10 @@
-import path from 'node:path';
-
 import { DirectoryWatch } from '@kios/agent';
 import type { Link } from '@kios/netlink';
 
 import type { LinkFlags } from '../../core/settings/flags.ts';
 import type { Role } from '../client/supervisor.ts';
 import { readBootId } from '../kernel/clock.ts';
-import { hasNetworkFile, networkFiles } from './network-file.ts';
+import { hasNetworkFile, networkFiles, networkFolders } from './network-file.ts';
 import type { NetworkPorts, Progress } from './progress.ts';
 
 type RoleOf = (link: Link) => Role | undefined;
@@ -76,7 +74,7 @@ async function fileIn(
   signal: AbortSignal,
 ): Promise<void> {
   if (oneShot) await new Promise<never>(() => undefined);
-  using changes = new DirectoryWatch([...new Set(files.map((file) => path.dirname(file)))]);
+  using changes = new DirectoryWatch(networkFolders(files));
   while (!signal.aborted && !hasNetworkFile(files))
     await changes.wait(undefined, signal).catch(() => undefined);
 }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import path from 'node:path';
 
 import { DirectoryWatch, type Logger, retryDelay } from '@kios/agent';
 import type { Rtnetlink } from '@kios/netlink';
@@ -9,6 +8,7 @@ import type { NetworkConfig } from '@kios/network-config';
 import { accept, type FileText, judge, type Judgement } from '@kios/network-config/trial';
 
 import type { Millis } from '../../core/client/timing.ts';
+import { Pace } from '../../core/network/pace.ts';
 import { findLinks } from '../../core/network/plan-links.ts';
 import { podsOf, type ServedPods } from '../../core/network/pods.ts';
 import {
@@ -22,16 +22,19 @@ import type { Configured } from '../../core/network/static/model.ts';
 import { bootTime } from '../kernel/clock.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
 import { Alarm } from './alarm.ts';
-import { type AppliedLinks, applyLinks, readLinks } from './apply-links.ts';
+import { type AppliedLinks, applyLinks } from './apply-links.ts';
 import { type AppliedStatic, StaticNetwork } from './apply-static.ts';
 import { FixedPublisher } from './fixed-publisher.ts';
 import { JudgementFile } from './judgement-file.ts';
-import { faultsOf, parseNetwork, readNetworkText } from './network-file.ts';
+import { networkFolders, NetworkReader, readNetworkText } from './network-file.ts';
 import { type NetworkStatus, writeNetworkStatus } from './network-status.ts';
 import { type ClusterFolders, reachCluster } from './reach-cluster.ts';
+import type { ReadNetwork } from './read-network.ts';
 
 /** A change in the kernel or a folder mostly comes with others. */
 const SETTLE_MS = 50;
+/** Looks at the kernel may follow each other closely, as while links come up; in the long run there is one a second. */
+const LOOKS = { most: 10, everyMs: 1000 } as const;
 /** Pause between two tries to reach the cluster with a file on trial. */
 const PROBE_MS = 3000;
 const RETRY = { firstMs: 1000, maxMs: 60_000 } as const;
@@ -49,6 +52,7 @@ export interface HostNetworkOptions {
   readonly sysctls: string;
   /** What stable addresses of IPv6 are made with, in the form of one; undefined without facts of the machine. */
   readonly secret: string | undefined;
+  readonly read: ReadNetwork;
   /** The agent has run without a file so far, so that one is a change. */
   readonly isChange: boolean;
 }
@@ -100,8 +104,10 @@ export class HostNetwork {
   readonly #options: HostNetworkOptions;
   readonly #ports: HostNetworkPorts;
   readonly #store: JudgementFile;
+  readonly #reader: NetworkReader;
   readonly #publisher: FixedPublisher;
   readonly #alarm = new Alarm<News>();
+  readonly #pace = new Pace(LOOKS);
   #judgement: Judgement | undefined;
   /** The file that is there, if it can be read, and the one that is carried out. */
   #present: FileText;
@@ -118,6 +124,7 @@ export class HostNetwork {
     this.#options = options;
     this.#ports = ports;
     this.#store = new JudgementFile(options.stateDir, ports.log);
+    this.#reader = new NetworkReader(options.read, ports.log);
     this.#publisher = new FixedPublisher(ports.files, ports.log);
   }
 
@@ -137,7 +144,9 @@ export class HostNetwork {
     await this.#readFile();
     while (!signal.aborted) {
       const pause = await this.#carryOut(kernel, assign);
-      const news = await this.#alarm.wait(pause, SETTLE_MS, signal);
+      const nextAt = bootTime() + this.#pace.next(bootTime());
+      const settle = (): number => Math.max(SETTLE_MS, nextAt - bootTime());
+      const news = await this.#alarm.wait(pause, settle, signal);
       if (news.has('kernel')) this.#failures = 0;
       if (news.has('file')) await this.#readFile();
       if (this.#judgement?.trial !== undefined) await this.#probe(signal);
@@ -149,7 +158,7 @@ export class HostNetwork {
   }
 
   #followFiles(signal: AbortSignal): void {
-    const folders = [...new Set(this.#options.files.map((file) => path.dirname(file)))];
+    const folders = networkFolders(this.#options.files);
     const follow = async (): Promise<void> => {
       using watch = new DirectoryWatch(folders);
       for (;;) {
@@ -174,7 +183,7 @@ export class HostNetwork {
   /** Reads the file and judges it. One with faults changes nothing; at the start the last good one counts. */
   async #readFile(): Promise<void> {
     const found = await readNetworkText(this.#options.files);
-    const faults = found === undefined ? [] : await faultsOf(found, this.#ports.log);
+    const faults = found === undefined ? [] : await this.#reader.faultsOf(found);
     this.#say({ file: found?.file, faults });
     if (faults.length > 0) {
       this.#say({ outcome: 'fault' });
@@ -210,7 +219,7 @@ export class HostNetwork {
 
   async #adopt(text: FileText, outcome: string): Promise<void> {
     const { log } = this.#ports;
-    const reading = text === undefined ? undefined : await parseNetwork(text, 'network.json', log);
+    const reading = text === undefined ? undefined : await this.#reader.read(text, 'network.json');
     const config = reading?.ok === true ? reading.config : undefined;
     this.#inForce = text;
     // A version of before may have taken a file in which this one finds faults.
@@ -250,7 +259,7 @@ export class HostNetwork {
     let isSettled = false;
     try {
       const made = await applyLinks(config, ports);
-      const placed = placeLinks(config, findLinks(config, await readLinks(ports)));
+      const placed = placeLinks(config, findLinks(config, made.links));
       const addressed = await fixed.apply(placed.map(configuredOf));
       isSettled = made.settled && addressed.settled;
       this.#report(made, addressed);

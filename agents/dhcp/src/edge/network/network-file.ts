@@ -6,6 +6,7 @@ import type { Fault, Reading } from '@kios/network-config';
 import * as v from 'valibot';
 
 import type { LinkFlags } from '../../core/settings/flags.ts';
+import type { ReadNetwork } from './read-network.ts';
 
 /** The largest number of faults that are worth a line each. */
 const MAX_FAULTS = 20;
@@ -17,6 +18,11 @@ export const networkFiles = ({
 }: Pick<LinkFlags, 'network' | 'hostFile'>): readonly string[] => [
   path.join(path.dirname(hostFile), 'network.yaml'),
   network,
+];
+
+/** The folders in which a file may come or go. */
+export const networkFolders = (files: readonly string[]): readonly string[] => [
+  ...new Set(files.map((file) => path.dirname(file))),
 ];
 
 /** Returns whether there is a file, without a trip to the runtime's threads. */
@@ -61,29 +67,41 @@ export async function readNetworkText(files: readonly string[]): Promise<FoundFi
   return undefined;
 }
 
-/** Returns the faults of a file. Each has its line in the log. */
-export async function faultsOf(found: FoundFile, log: Logger): Promise<readonly Fault[]> {
-  if ('text' in found) {
-    const reading = await parseNetwork(found.text, found.file, log);
-    return reading.ok ? [] : reading.faults;
+/** Reads texts. Each fault of one that is no network file gets a line. */
+export class NetworkReader {
+  readonly #read: ReadNetwork;
+  readonly #log: Logger;
+  /** What was read last: a text is mostly judged, and then carried out. */
+  #last: { readonly text: string; readonly reading: Reading } | undefined;
+
+  constructor(read: ReadNetwork, log: Logger) {
+    this.#read = read;
+    this.#log = log;
   }
-  const what = `cannot be read: ${found.unreadable}`;
-  const fault = { line: 1, path: '(top)', what, remedy: 'Make it a file that can be read.' };
-  report([fault], found.file, log);
-  return [fault];
-}
 
-/** Reads a text. Each fault of one that is no network file gets a line. */
-export async function parseNetwork(text: string, file: string, log: Logger): Promise<Reading> {
-  const { readNetworkConfig } = await import('@kios/network-config');
-  const reading = readNetworkConfig(text);
-  if (!reading.ok) report(reading.faults, file, log);
-  return reading;
-}
+  /** Returns the faults of a file. Each has its line in the log. */
+  async faultsOf(found: FoundFile): Promise<readonly Fault[]> {
+    if ('text' in found) {
+      const reading = await this.read(found.text, found.file);
+      return reading.ok ? [] : reading.faults;
+    }
+    const what = `cannot be read: ${found.unreadable}`;
+    const fault = { line: 1, path: '(top)', what, remedy: 'Make it a file that can be read.' };
+    this.#report([fault], found.file);
+    return [fault];
+  }
 
-function report(faults: readonly Fault[], file: string, log: Logger): void {
-  for (const { line, path: place, what, remedy } of faults.slice(0, MAX_FAULTS)) {
+  async read(text: string, file: string): Promise<Reading> {
+    if (this.#last?.text === text) return this.#last.reading;
+    const reading = await this.#read(text);
+    this.#last = { text, reading };
+    if (!reading.ok) this.#report(reading.faults, file);
+    return reading;
+  }
+
+  #report(faults: readonly Fault[], file: string): void {
     const code = 'KIOS_DHCP_NETWORK_FILE';
-    log.error({ ev: 'network.fault', code, file, line, path: place, why: what, remedy });
+    for (const { line, path: place, what, remedy } of faults.slice(0, MAX_FAULTS))
+      this.#log.error({ ev: 'network.fault', code, file, line, path: place, why: what, remedy });
   }
 }

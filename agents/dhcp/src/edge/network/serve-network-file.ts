@@ -9,6 +9,7 @@ import type { Role } from '../client/supervisor.ts';
 import { FollowedPods } from './followed-pods.ts';
 import { type Assignment, HostNetwork, type HostNetworkOptions } from './host-network.ts';
 import type { NetworkPorts, Progress } from './progress.ts';
+import { readApart, readHere } from './read-network.ts';
 
 type RoleOf = (link: { readonly index: number }) => Role | undefined;
 
@@ -42,7 +43,7 @@ export async function stableSecret(hostFile: string): Promise<string | undefined
 
 /** Carries the network file out until the signal is raised. Without a file `assign` gets undefined. */
 export async function serveNetworkFile(
-  options: HostNetworkOptions & { readonly lanDir: string },
+  options: Omit<HostNetworkOptions, 'read'> & { readonly lanDir: string },
   progress: Progress,
   ports: NetworkPorts,
   assign: (roleOf: RoleOf | undefined) => Promise<void>,
@@ -62,5 +63,7 @@ export async function serveNetworkFile(
     if (carrier !== undefined) progress.onCarrier();
     if (bound !== undefined) progress.onBound(bound);
   };
-  await new HostNetwork(options, ports).run(onAssignment, signal);
+  // The boot waits for a one-shot, whose memory ends with it anyway.
+  const read = progress.oneShot ? readHere : readApart;
+  await new HostNetwork({ ...options, read }, ports).run(onAssignment, signal);
 }

@@ -13,7 +13,6 @@ import {
 import type { Mode } from '../../core/v6/client/model.ts';
 import type { ClientPorts } from '../client/client-options.ts';
 import { bootTime } from '../kernel/clock.ts';
-import { isPassing } from '../sockets/dhcp-socket.ts';
 import type { Options6 } from '../v6/options6.ts';
 import { AnnouncedResolvers } from './announced-resolvers.ts';
 import { solicit } from './solicit.ts';
@@ -75,7 +74,7 @@ export class RouterListener {
       return;
     }
     this.#quietAt = bootTime() + ROUTERS_REPLY_WITHIN;
-    // What routers said before this program ran is lost. The kernel asks them itself whenever the link comes up.
+    // What routers said before this program ran is lost.
     if (this.#isFirst && this.isAnnounced) this.askAgain();
     this.#isFirst = false;
   }
@@ -83,6 +82,11 @@ export class RouterListener {
   /** Asks routers for the options that were missed. */
   askAgain(): void {
     if (this.#options.fromRouters.dns) this.#soliciting = startSoliciting(bootTime());
+  }
+
+  /** Asks whoever is at the other end of the cable now: the kernel needs to hear from them too. */
+  onCableBack(): void {
+    if (this.#options.dhcp6 !== 'always') this.#soliciting = startSoliciting(bootTime());
   }
 
   async hear(said: RouterOptionBytes): Promise<void> {
@@ -100,12 +104,6 @@ export class RouterListener {
   #solicit(now: Millis): void {
     this.#soliciting = afterSolicitation(this.#soliciting, now);
     if (this.#linkLocal === undefined) return;
-    try {
-      solicit(this.#link, this.#linkLocal);
-      this.#log.debug({ ev: 'tx', link: this.#link.name, type: 'router solicitation' });
-    } catch (err) {
-      if (!isPassing(err)) throw err;
-      this.#log.warn({ ev: 'tx.fail', link: this.#link.name, err });
-    }
+    solicit(this.#link, this.#linkLocal, this.#log);
   }
 }

@@ -1,13 +1,21 @@
+import type { Logger } from '@kios/agent';
 import { parseIpv6 } from '@kios/bytes';
 import type { Link } from '@kios/netlink';
 import { inet6Address, openIcmp6 } from '@kios/syscall';
 
 import { encodeSolicitation } from '../../core/ra/solicitation.ts';
+import { isPassing } from '../sockets/dhcp-socket.ts';
 
 const ROUTERS = parseIpv6('ff02::2');
 
-/** Asks the routers of a link to announce themselves; the kernel hears their replies. */
-export function solicit({ index, name, mac }: Link, linkLocal: string): void {
-  using socket = openIcmp6({ address: parseIpv6(linkLocal), ifindex: index, device: name });
-  socket.send(encodeSolicitation(mac), inet6Address(ROUTERS, 0, index));
+/** Asks the routers of a link to announce themselves; the kernel hears their replies. What fails is logged. */
+export function solicit({ index, name, mac }: Link, linkLocal: string, log: Logger): void {
+  try {
+    using socket = openIcmp6({ address: parseIpv6(linkLocal), ifindex: index, device: name });
+    socket.send(encodeSolicitation(mac), inet6Address(ROUTERS, 0, index));
+    log.debug({ ev: 'tx', link: name, type: 'router solicitation' });
+  } catch (err) {
+    if (!isPassing(err)) throw err;
+    log.warn({ ev: 'tx.fail', link: name, err });
+  }
 }

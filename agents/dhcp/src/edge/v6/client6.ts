@@ -1,12 +1,13 @@
 import { DecodeError } from '@kios/bytes';
 import type { Address, Link, NetworkEvent } from '@kios/netlink';
-import { openRouters, type RouterEvent, type Routers } from '@kios/netlink/routers';
+import type { RouterEvent, Routers } from '@kios/netlink/routers';
 import { openBootTimer } from '@kios/syscall';
 
 import { acceptReply6 } from '../../core/v6/client/replies.ts';
 import type { Message6 } from '../../core/v6/wire/message.ts';
 import type { ClientPorts } from '../client/client-options.ts';
 import { Mailbox } from '../client/mailbox.ts';
+import { Cable } from '../ra/cable.ts';
 import { RouterListener } from '../ra/router-listener.ts';
 import { Drops, receiveAll } from '../sockets/receivers.ts';
 import { Dhcp6 } from './dhcp6.ts';
@@ -32,17 +33,27 @@ export class Client6 {
   readonly #link: Link;
   readonly #options: Options6;
   readonly #ports: ClientPorts;
+  readonly #routers: Routers;
   readonly #mailbox = new Mailbox<Item>();
   readonly #bound = Promise.withResolvers<void>();
   readonly #announced = Promise.withResolvers<void>();
   readonly #drops: Drops;
-  #carrier = false;
+  readonly #cable = new Cable();
   #linkLocal: string | undefined;
 
-  constructor(link: Link, options: Options6, ports: ClientPorts) {
+  /** `routers` was opened for this client, and `first` is what it has said already. */
+  constructor(
+    link: Link,
+    options: Options6,
+    ports: ClientPorts,
+    routers: Routers,
+    first: RouterEvent | undefined,
+  ) {
     this.#link = link;
     this.#options = options;
     this.#ports = ports;
+    this.#routers = routers;
+    if (first !== undefined && this.#concerns(first)) this.#mailbox.put(first);
     this.#drops = new Drops(ports.log, link.name, 'info');
   }
 
@@ -87,7 +98,7 @@ export class Client6 {
 
   async #serve(signal: AbortSignal): Promise<void> {
     await this.#leaveOut();
-    using routers = openRouters();
+    const routers = this.#routers;
     this.#follow(routers.events(signal));
     this.#follow(this.#ports.rtnetlink.events(signal, ['address6']));
     using timer = openBootTimer();
@@ -115,9 +126,12 @@ export class Client6 {
     dhcp: Dhcp6,
   ): Promise<void> {
     switch (item.tag) {
-      case 'carrier':
-        this.#carrier = item.up;
-        return this.#onReady(listener, dhcp);
+      case 'carrier': {
+        const isBack = this.#cable.carrier(item.up);
+        await this.#onReady(listener, dhcp);
+        if (isBack) listener.onCableBack();
+        return;
+      }
       case 'address':
         return this.#onAddress(item.address, item.gone, listener, dhcp);
       case 'flags':
@@ -172,7 +186,7 @@ export class Client6 {
 
   /** Until the kernel has made sure of the link-local address nothing can be sent from it. RFC 4862 §5.4. */
   async #onReady(listener: RouterListener, dhcp: Dhcp6): Promise<void> {
-    const address = this.#carrier ? this.#linkLocal : undefined;
+    const address = this.#cable.isIn ? this.#linkLocal : undefined;
     listener.setLinkLocal(address);
     await dhcp.setLinkLocal(address);
   }

@@ -2,9 +2,15 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { networkFiles, readNetworkText } from '../../../src/edge/network/network-file.ts';
+import {
+  networkFiles,
+  NetworkReader,
+  readNetworkText,
+} from '../../../src/edge/network/network-file.ts';
+import { readHere } from '../../../src/edge/network/read-network.ts';
 
 let folder: string;
 let files: readonly string[];
@@ -45,5 +51,16 @@ it.each(['', '{', '{"v":1,"source":"moon"}', '{"v":2,"source":"boot"}'])(
     expect(await readNetworkText(files)).toEqual({ file: files[0], text: 'h' });
   },
 );
+
+it('a text is read once, and its faults are told once', async () => {
+  const lines: string[] = [];
+  const stdout = { write: (line: string) => lines.push(line) };
+  const reader = new NetworkReader(readHere, createLogger('dhcp', { stdout }));
+  const faulty = 'network: {version: 2, ethernets: {eth0: {dhpc4: true}}}';
+  const reading = await reader.read(faulty, 'network.yaml');
+  expect(await reader.read(faulty, 'network.json')).toBe(reading);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain('Did you mean dhcp4?');
+});
 
 it('no file is none', async () => expect(await readNetworkText(files)).toBeUndefined());

@@ -1,0 +1,20 @@
+/** The cable of a link. */
+export class Cable {
+  #isIn = false;
+  #wasPulled = false;
+
+  get isIn(): boolean {
+    return this.#isIn;
+  }
+
+  /**
+   * Takes in the carrier. Returns whether the cable is back: the link may be in another network now, whose routers the
+   * kernel asks only when the link itself comes up.
+   */
+  carrier(up: boolean): boolean {
+    if (!up && this.#isIn) this.#wasPulled = true;
+    const isBack = up && !this.#isIn && this.#wasPulled;
+    this.#isIn = up;
+    return isBack;
+  }
+}

@@ -1,5 +1,5 @@
 // Command init is kiOS's process 1, in the initramfs and in the root. Called as mount, umount,
-// kios-store or kios-lan, it is that program.
+// kios-store, kios-lan or portmap, it is that program.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"kios.dev/init/internal/hostports"
 	"kios.dev/init/internal/lanplugin"
 	"kios.dev/init/internal/mountcmd"
 	"kios.dev/init/internal/stage1"
@@ -24,6 +25,8 @@ func main() {
 		os.Exit(store.Command(os.Args[1:], os.Stdout))
 	case lanplugin.CommandName:
 		os.Exit(lanplugin.New(os.Getenv).Command(os.Stdin, os.Stdout))
+	case hostports.CommandName:
+		os.Exit(hostports.New(os.Getenv).Command(os.Stdin, os.Stdout))
 	default:
 		if os.Getpid() != 1 {
 			fmt.Fprintln(os.Stderr, "init: cannot start: it runs only as process 1 of a kiOS node")

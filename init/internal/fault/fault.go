@@ -51,5 +51,6 @@ const (
 	Manifests     = "KIOS_INIT_MANIFESTS"
 	Manifest      = "KIOS_INIT_MANIFEST"
 	Pull          = "KIOS_INIT_PULL"
+	Volatile      = "KIOS_INIT_VOLATILE"
 	Panic         = "KIOS_INIT_PANIC"
 )

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/cni"
 )
 
 // How long the agent may take: for what it knows, and for a lease, whose address it probes for.
@@ -33,20 +34,14 @@ type Attachment struct {
 	Port      string `json:"port,omitempty"`
 }
 
-// Valid is an interface that the runtime still has.
-type Valid struct {
-	Container string `json:"containerID"`
-	Interface string `json:"ifname"`
-}
-
 // Request is one line to the agent, on a connection of its own.
 type Request struct {
-	V          int         `json:"v"`
-	Command    string      `json:"command"`
-	Bridge     string      `json:"bridge,omitempty"`
-	Network    string      `json:"network,omitempty"`
-	Attachment *Attachment `json:"attachment,omitempty"`
-	Valid      *[]Valid    `json:"valid,omitempty"`
+	V          int          `json:"v"`
+	Command    string       `json:"command"`
+	Bridge     string       `json:"bridge,omitempty"`
+	Network    string       `json:"network,omitempty"`
+	Attachment *Attachment  `json:"attachment,omitempty"`
+	Valid      *[]cni.Valid `json:"valid,omitempty"`
 }
 
 // Route is a route of a lease. Without Via it leads to the segment itself.
@@ -82,13 +77,13 @@ func (p *Plugin) ask(r Request, patience time.Duration) (Reply, error) {
 	r.V = 1
 	reply, err := exchange(p.Socket, r, patience)
 	if errors.Is(err, errAbsent) {
-		return reply, fail(codeLater, err)
+		return reply, cni.Fail(cni.CodeLater, err)
 	}
 	if err != nil {
-		return reply, fail(codeLater, fmt.Errorf("ask the DHCP agent: %w", err))
+		return reply, cni.Fail(cni.CodeLater, fmt.Errorf("ask the DHCP agent: %w", err))
 	}
 	if reply.Error != nil {
-		return reply, fail(codeRefused, fmt.Errorf("%s [%s]", reply.Error.Message, reply.Error.Code))
+		return reply, cni.Fail(cni.CodeRefused, fmt.Errorf("%s [%s]", reply.Error.Message, reply.Error.Code))
 	}
 	return reply, nil
 }

@@ -10,13 +10,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"kios.dev/init/internal/cni"
 )
 
 // mustBridge fails without the host's bridge: upstream's plugin would make one of that name, which has no uplink and
 // keeps the agent from making its own.
 func (p *Plugin) mustBridge(name string) error {
 	if _, err := os.Stat(filepath.Join(p.Sys, name, "bridge")); err != nil {
-		return fail(codeLater, fmt.Errorf("the host has no bridge %s now", name))
+		return cni.Fail(cni.CodeLater, fmt.Errorf("the host has no bridge %s now", name))
 	}
 	return nil
 }
@@ -57,7 +59,7 @@ func find(name string, folders []string) (string, error) {
 			return program, nil
 		}
 	}
-	return "", fail(codeArguments, errors.New("find plugin "+name+" in CNI_PATH"))
+	return "", cni.Fail(cni.CodeArguments, errors.New("find plugin "+name+" in CNI_PATH"))
 }
 
 // run starts another plugin in the environment of this one and returns its output.
@@ -70,11 +72,11 @@ func run(program string, stdin []byte) ([]byte, error) {
 
 // passOn returns the error that another plugin wrote.
 func passOn(out []byte, err error) error {
-	var f failure
+	var f cni.Failure
 	if json.Unmarshal(out, &f) == nil && f.Code != 0 {
 		return &f
 	}
-	return fail(codeRefused, fmt.Errorf("run plugin bridge: %w", err))
+	return cni.Fail(cni.CodeRefused, fmt.Errorf("run plugin bridge: %w", err))
 }
 
 // portOf returns the port of the bridge that the pod is behind, from the result of bridge.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"kios.dev/init/internal/cni"
 )
 
 // conf is a network's configuration, as a file or a NetworkAttachmentDefinition has it.
@@ -20,7 +22,7 @@ type conf struct {
 	Netfilter    *bool           `json:"bridgeNetfilter"`
 	IPAM         ipam            `json:"ipam"`
 	PrevResult   json.RawMessage `json:"prevResult"`
-	Valid        []Valid         `json:"cni.dev/valid-attachments"`
+	Valid        []cni.Valid     `json:"cni.dev/valid-attachments"`
 }
 
 // ipam is what the network's part of the plugin passes to the address's, through bridge.
@@ -33,17 +35,11 @@ type ipam struct {
 
 func parse(text []byte) (*conf, error) {
 	var c conf
-	if len(text) == 0 {
-		return &c, nil // VERSION
-	}
 	if err := json.Unmarshal(text, &c); err != nil {
-		return nil, fail(codeConfig, fmt.Errorf("read network: %w", err))
-	}
-	if c.Version != "" && !supported(c.Version) {
-		return nil, fail(1, fmt.Errorf("read network: version %s is not supported", c.Version))
+		return nil, cni.Fail(cni.CodeConfig, fmt.Errorf("read network: %w", err))
 	}
 	if c.Type == CommandName && c.IPAM.Type != "" {
-		return nil, fail(codeConfig, errors.New("read network: a network of type "+CommandName+" has no ipam"))
+		return nil, cni.Fail(cni.CodeConfig, errors.New("read network: a network of type "+CommandName+" has no ipam"))
 	}
 	if c.Bridge == "" {
 		c.Bridge = "br0"
@@ -87,7 +83,7 @@ func (p *Plugin) attachment(c *conf) (Attachment, error) {
 		}
 	}
 	if a.Container == "" || a.Interface == "" {
-		return a, fail(codeArguments, errors.New("CNI_CONTAINERID or CNI_IFNAME is missing"))
+		return a, cni.Fail(cni.CodeArguments, errors.New("CNI_CONTAINERID or CNI_IFNAME is missing"))
 	}
 	if a.Pod == "" { // a container of no pod
 		a.Pod = a.Container

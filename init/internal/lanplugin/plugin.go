@@ -4,40 +4,15 @@
 package lanplugin
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"path/filepath"
-	"slices"
+
+	"kios.dev/init/internal/cni"
 )
 
 // CommandName is the name by which the container runtime starts init as this plugin.
 const CommandName = "kios-lan"
-
-// Codes of the CNI specification for errors, and the first of those that are left to plugins.
-const (
-	codeArguments   = 4
-	codeConfig      = 7
-	codeLater       = 11
-	codeUnavailable = 50
-	codeRefused     = 100
-)
-
-// newest is the version of the specification that the plugin reports by itself.
-const newest = "1.1.0"
-
-var versions = []string{"0.3.0", "0.3.1", "0.4.0", "1.0.0", newest}
-
-// failure is an error as the CNI specification has it.
-type failure struct {
-	Version string `json:"cniVersion"`
-	Code    uint   `json:"code"`
-	Message string `json:"msg"`
-}
-
-func (f *failure) Error() string { return f.Message }
-
-func fail(code uint, err error) *failure { return &failure{Code: code, Message: err.Error()} }
 
 // Plugin is one call of the plugin with the host that it runs on.
 type Plugin struct {
@@ -65,40 +40,18 @@ func New(getenv func(string) string) *Plugin {
 
 // Command carries out the CNI command that the environment names, and returns the exit status.
 func (p *Plugin) Command(in io.Reader, out io.Writer) int {
-	text, err := io.ReadAll(io.LimitReader(in, 1<<20))
-	if err != nil {
-		return report(out, newest, fail(codeConfig, err))
-	}
-	c, err := parse(text)
-	if err != nil {
-		return report(out, newest, err)
-	}
-	result, err := p.dispatch(c)
-	if err != nil {
-		return report(out, c.Version, err)
-	}
-	if len(result) > 0 {
-		if _, err := out.Write(append(result, '\n')); err != nil {
-			return 1
+	name := p.Getenv("CNI_COMMAND")
+	return cni.Serve(name, in, out, func(text []byte) ([]byte, error) {
+		c, err := parse(text)
+		if err != nil {
+			return nil, err
 		}
-	}
-	return 0
+		return p.dispatch(name, c)
+	})
 }
 
-func report(out io.Writer, version string, err error) int {
-	var f *failure
-	if !errors.As(err, &f) {
-		f = fail(codeRefused, err)
-	}
-	f.Version = version
-	json.NewEncoder(out).Encode(f)
-	return 1
-}
-
-func (p *Plugin) dispatch(c *conf) ([]byte, error) {
-	switch command := p.Getenv("CNI_COMMAND"); command {
-	case "VERSION":
-		return json.Marshal(map[string]any{"cniVersion": newest, "supportedVersions": versions})
+func (p *Plugin) dispatch(command string, c *conf) ([]byte, error) {
+	switch command {
 	case "STATUS":
 		return nil, p.status(c)
 	case "GC":
@@ -113,7 +66,7 @@ func (p *Plugin) dispatch(c *conf) ([]byte, error) {
 		}
 		return p.address(command, c, a)
 	default:
-		return nil, fail(codeArguments, errors.New("CNI_COMMAND is "+command))
+		return nil, cni.Fail(cni.CodeArguments, errors.New("CNI_COMMAND is "+command))
 	}
 }
 
@@ -161,7 +114,7 @@ func (p *Plugin) address(command string, c *conf, a Attachment) ([]byte, error) 
 		return nil, err
 	}
 	if a.MAC == "" {
-		return nil, fail(codeConfig, errors.New("ipam "+CommandName+" is only for networks of type "+CommandName))
+		return nil, cni.Fail(cni.CodeConfig, errors.New("ipam "+CommandName+" is only for networks of type "+CommandName))
 	}
 	p.believe(c.Bridge, c.IPAM.AcceptRA)
 	lease, err := p.ask(Request{Command: "add", Bridge: c.Bridge, Attachment: &a}, leaseTime)
@@ -173,7 +126,7 @@ func (p *Plugin) address(command string, c *conf, a Attachment) ([]byte, error) 
 
 func (p *Plugin) status(c *conf) error {
 	if _, err := p.ask(Request{Command: "status", Bridge: c.Bridge}, askTime); err != nil {
-		return fail(codeUnavailable, err)
+		return cni.Fail(cni.CodeUnavailable, err)
 	}
 	return nil
 }
@@ -185,10 +138,8 @@ func (p *Plugin) collect(c *conf) error {
 	}
 	valid := c.Valid
 	if valid == nil {
-		valid = []Valid{}
+		valid = []cni.Valid{}
 	}
 	_, err := p.ask(Request{Command: "gc", Network: c.Name, Valid: &valid}, askTime)
 	return err
 }
-
-func supported(version string) bool { return slices.Contains(versions, version) }

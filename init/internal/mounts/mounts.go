@@ -2,6 +2,7 @@
 package mounts
 
 import (
+	"crypto/rand"
 	"errors"
 	"os"
 	"slices"
@@ -38,7 +39,6 @@ var API = []Mount{
 	{"mqueue", "/dev/mqueue", "mqueue", Hard, "", true},
 	{"tmpfs", "/run", "tmpfs", Hard, "mode=0755", false},
 	{"tmpfs", "/tmp", "tmpfs", Hard, "mode=1777", false},
-	{"tmpfs", "/var", "tmpfs", Hard, "mode=0755", false},
 	{"cgroup2", "/sys/fs/cgroup", "cgroup2", Hard, "nsdelegate,memory_recursiveprot", false},
 	{"bpf", "/sys/fs/bpf", "bpf", Hard, "mode=0700", true},
 	{"securityfs", "/sys/kernel/security", "securityfs", Hard, "", true},
@@ -71,17 +71,23 @@ func RAM(target string, size uint64) Mount {
 func State(base string) []Mount {
 	meta, data := base+"/meta", base+"/data"
 	overlay := "lowerdir=/etc,upperdir=" + meta + "/etc,workdir=" + meta + "/etc.work"
-	return []Mount{
+	table := []Mount{
 		// Without this row every volume that kubelet mounts would appear a second time below base.
 		{"", base, "", unix.MS_PRIVATE, "", false},
 		{"overlay", "/etc", "overlay", Hard, overlay, false},
+	}
+	for _, dir := range Persistent {
+		// Storage operators put programs beside their data and run them from there.
+		table = append(table, Mount{data + dir.Path, dir.Path, "", unix.MS_BIND | noDev, "", false})
+	}
+	return append(table, []Mount{
 		{meta + "/log", "/var/log", "", unix.MS_BIND | Hard, "", false},
 		{data + "/containerd", "/var/lib/containerd", "", unix.MS_BIND | Hard, "", false},
 		{data + "/kubelet", "/var/lib/kubelet", "", unix.MS_BIND | noDev, "", false}, // volumes may hold programs
 		{data + "/kios", "/var/lib/kios", "", unix.MS_BIND | Hard, "", false},
 		{data + "/kios/credential-providers", "/var/lib/kios/credential-providers", "", unix.MS_BIND | noDev, "", false}, // kubelet runs them
 		{data + "/cni", "/opt/cni", "", unix.MS_BIND | noDev, "", false},                                                 // containerd runs the plugins
-	}
+	}...)
 }
 
 // WithoutMissing returns the rows with RAM in place of the folders that do not exist.
@@ -96,13 +102,29 @@ func WithoutMissing(table []Mount) []Mount {
 	return table
 }
 
-// StateDirs returns the folders that State needs below base.
+// Persistent are the folders of the host whose content pods expect after a reboot. Each lies in the folder data, under
+// its own name.
+var Persistent = []Dir{
+	{"/var", 0o755}, {"/opt", 0o755}, {"/mnt", 0o755}, {"/srv", 0o755}, {"/home", 0o755}, {"/root", 0o700},
+}
+
+// StateDirs returns the folders that State needs below base. Those in which other rows have their mount point are among
+// them.
 func StateDirs(base string) []Dir {
-	return []Dir{
+	data := base + "/data"
+	dirs := []Dir{
 		{base + "/meta", 0o755}, {base + "/meta/etc", 0o755}, {base + "/meta/etc.work", 0o700}, {base + "/meta/log", 0o755},
-		{base + "/data", 0o755}, {base + "/data/containerd", 0o700}, {base + "/data/kubelet", 0o750},
-		{base + "/data/kios", 0o755}, {base + "/data/kios/credential-providers", 0o755}, {base + "/data/cni", 0o755},
+		{data, 0o755}, {data + "/containerd", 0o700}, {data + "/kubelet", 0o750}, {data + "/kios", 0o755},
+		{data + "/kios/credential-providers", 0o755}, {data + "/cni", 0o755},
 	}
+	for _, dir := range Persistent {
+		dirs = append(dirs, Dir{data + dir.Path, dir.Mode})
+	}
+	return append(dirs,
+		Dir{data + "/var/tmp", 0o777 | os.ModeSticky}, Dir{data + "/var/log", 0o755}, Dir{data + "/var/lib", 0o755},
+		Dir{data + "/var/lib/containerd", 0o755}, Dir{data + "/var/lib/kubelet", 0o755}, Dir{data + "/var/lib/kios", 0o755},
+		Dir{data + "/opt/cni", 0o755},
+	)
 }
 
 // Dir is a folder to make before the first pod starts.
@@ -111,14 +133,34 @@ type Dir struct {
 	Mode os.FileMode
 }
 
-// MakeDirs makes the folders that do not exist. Existing ones keep their mode.
+// MakeDirs makes the folders that do not exist. Existing ones keep their mode; anything else in their place gets
+// another name.
 func MakeDirs(dirs []Dir) error {
 	for _, dir := range dirs {
-		if err := os.MkdirAll(dir.Path, dir.Mode); err != nil {
+		if err := makeDir(dir); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func makeDir(dir Dir) error {
+	switch info, err := os.Lstat(dir.Path); {
+	case err == nil && info.IsDir():
+		return nil
+	case err == nil:
+		// A pod that writes to a folder of the host can leave a file or a link there.
+		if err := os.Rename(dir.Path, dir.Path+"~"+rand.Text()[:8]); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(dir.Path, dir.Mode.Perm()); err != nil {
+		return err
+	}
+	if dir.Mode == dir.Mode.Perm() {
+		return nil
+	}
+	return os.Chmod(dir.Path, dir.Mode) // the umask takes what a folder for everybody needs
 }
 
 // Apply mounts the rows of a table in order. When the kernel does not know a file system, loadFS may load its module,

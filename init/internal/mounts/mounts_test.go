@@ -14,6 +14,9 @@ import (
 
 func TestOnlyNamedMountsCanHoldProgramsOrDevices(t *testing.T) {
 	executable := map[string]bool{"/bin": true, "/var/lib/kubelet": true, "/var/lib/kios/credential-providers": true, "/opt/cni": true}
+	for _, dir := range Persistent {
+		executable[dir.Path] = true
+	}
 	devices := map[string]bool{"/dev": true, "/dev/pts": true}
 	for _, m := range append(append(append([]Mount{}, API...), Root[1:]...), State("/d")[1:]...) {
 		if m.Flags&unix.MS_NOSUID == 0 {
@@ -65,6 +68,39 @@ func TestRAMStandsInForAFolderThatHasNoRoom(t *testing.T) {
 		} else if !reflect.DeepEqual(row, table[i]) {
 			t.Errorf("%+v", row)
 		}
+	}
+}
+
+func TestWhatAPodLeftInTheWayOfAFolderGetsAnotherName(t *testing.T) {
+	base := t.TempDir()
+	dirs := StateDirs(base)
+	if err := os.MkdirAll(base+"/data/var", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/nowhere", base+"/data/var/lib"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(base+"/data/opt", []byte("kept"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := MakeDirs(dirs); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		info, err := os.Lstat(dir.Path)
+		if err != nil || !info.IsDir() {
+			t.Errorf("%s: %v %v", dir.Path, info, err)
+		}
+	}
+	if info, _ := os.Stat(base + "/data/var/tmp"); info.Mode() != os.ModeDir|os.ModeSticky|0o777 {
+		t.Errorf("/var/tmp: %v", info.Mode())
+	}
+	aside, err := filepath.Glob(base + "/data/opt~*")
+	if err != nil || len(aside) != 1 {
+		t.Fatalf("%v %v", aside, err)
+	}
+	if content, _ := os.ReadFile(aside[0]); string(content) != "kept" {
+		t.Errorf("%q", content)
 	}
 }
 

@@ -39,14 +39,14 @@ func TestHoldingDataReversesTheMountsAndOmitsTheKernelsOwn(t *testing.T) {
 	const mountinfo = `21 1 7:0 / / ro,nosuid - erofs /root.erofs ro
 22 21 0:20 / /proc rw - proc proc rw
 23 21 0:21 / /run rw shared:2 - tmpfs tmpfs rw
-30 21 253:2 / /var/.data rw,noatime shared:9 - ext4 /dev/vda2 rw
+30 21 253:2 / /lib/kios/data rw,noatime shared:9 - ext4 /dev/vda2 rw
 31 21 0:40 / /etc rw - overlay overlay rw,lowerdir=/etc
 32 21 253:2 /data/kubelet /var/lib/kubelet rw - ext4 /dev/vda2 rw
 33 32 0:50 / /var/lib/kubelet/pods/x/vol\040ume rw - tmpfs tmpfs rw
 broken line
 `
 	want := []Mounted{
-		{"/var/lib/kubelet/pods/x/vol ume", "tmpfs"}, {"/var/lib/kubelet", "ext4"}, {"/etc", "overlay"}, {"/var/.data", "ext4"},
+		{"/var/lib/kubelet/pods/x/vol ume", "tmpfs"}, {"/var/lib/kubelet", "ext4"}, {"/etc", "overlay"}, {"/lib/kios/data", "ext4"},
 	}
 	if got := HoldingData(mountinfo); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)

@@ -27,7 +27,7 @@ import (
 
 const (
 	runDir   = "/run/kios"
-	dataDir  = "/var/.data" // mount point of the data partition, or of RAM in its place
+	dataDir  = "/lib/kios/data" // mount point of the data partition, or of RAM in its place
 	storeDir = "/lib/kios/store"
 )
 

@@ -1,6 +1,7 @@
 package stage2
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"kios.dev/init/internal/datapart"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/mounts"
+	"kios.dev/init/internal/volatile"
 )
 
 func (h *host) mountState(drivers <-chan struct{}) error {
@@ -40,6 +42,7 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 			note = "the disk booted from has no data partition: " + note
 		}
 		h.log.Warn("data.ram", "reason", h.dataReason, "note", note)
+		go h.tellVolatile()
 	}
 	h.joined = isJoined("/etc")
 	h.phases.reached("data")
@@ -108,6 +111,21 @@ func (h *host) useState() error {
 			return fault.New(fault.DataPart, "mount "+row.Target, "Check the data partition and the kernel's overlay module.", err)
 		}
 	}
-	h.linkLogs()
+	h.link("/var/log/kios", runDir+"/log") // kubelet's /logs endpoint serves /var/log
+	h.link("/var/run", "/run")
 	return nil
+}
+
+// tellVolatile says of each folder that a pod has made on the host that no reboot keeps it.
+func (h *host) tellVolatile() {
+	folders := []string{"/var/lib"}
+	for _, dir := range mounts.Persistent {
+		folders = append(folders, dir.Path)
+	}
+	err := volatile.Watch(folders, func(path string) {
+		h.log.Warn("volatile.folder", "path", path, "cause", fault.New(fault.Volatile, "keep "+path+" over a reboot",
+			"Give the machine a disk with a data partition, or move the pod to a node that has one.",
+			errors.New("the node's state is in RAM")))
+	})
+	h.log.Warn("volatile.unwatched", "cause", err)
 }

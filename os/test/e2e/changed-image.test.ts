@@ -39,14 +39,35 @@ const Index = v.object({
   ),
 });
 
-/** A pod of a pulled image, which tells the workstation in which boot it runs. */
+/** Folders of the host whose content outlives a boot. */
+const KEPT = ['/var/lib/kept', '/opt/kept', '/mnt/kept', '/srv/kept', '/home/kept', '/root/kept'];
+/** Folders of the host that charts mount without making them. */
+const SHOWN = ['/boot', '/usr', '/usr/lib/modules', '/lib/modules', '/usr/src', '/var/run'];
+
+const inPod = (folder: string): string => `/host${folder}`;
+
+/**
+ * A pod of a pulled image, which adds its boot to a file in each kept folder, and tells the workstation that boot and
+ * the number of lines in each file.
+ */
 const podOf = (image: string, listener: string): string => {
   const script = `
-    const boot = require('node:fs').readFileSync('${BOOT_ID}', 'utf8').trim();
+    const fs = require('node:fs');
+    const boot = fs.readFileSync('${BOOT_ID}', 'utf8').trim();
+    const counts = ${JSON.stringify(KEPT.map(inPod))}.map((folder) => {
+      const file = folder + '/boots';
+      const before = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
+      if (!before.includes(boot)) fs.appendFileSync(file, boot + '\\n');
+      return fs.readFileSync(file, 'utf8').trim().split('\\n').length;
+    });
     for (;;) {
-      await fetch('http://${listener}/' + boot).catch(() => {});
+      await fetch('http://${listener}/' + boot + '/' + counts.join(',')).catch(() => {});
       await Bun.sleep(1000);
     }`;
+  const volumes = [
+    ...KEPT.map((path) => ({ path, type: 'DirectoryOrCreate' })),
+    ...SHOWN.map((path) => ({ path })),
+  ].map((hostPath, index) => ({ name: `volume-${index}`, hostPath }));
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -61,8 +82,13 @@ const podOf = (image: string, listener: string): string => {
           image,
           command: ['/bin/bun', '-e', script],
           resources: { limits: { memory: '256Mi' } },
+          volumeMounts: volumes.map(({ name, hostPath }) => ({
+            name,
+            mountPath: inPod(hostPath.path),
+          })),
         },
       ],
+      volumes,
     },
   });
 };
@@ -153,8 +179,12 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
     await partition.write(BOOT_FILES.amd64, await readFile(efi));
   }
 
-  const pulledPodRuns = (): Promise<void> =>
-    vi.waitFor(() => expect(told.size).toBe(1), { timeout: BOOT_MS, interval: 200 });
+  /** The pod runs, and each kept folder has a line of each boot. */
+  const pulledPodRuns = (boots: number): Promise<void> =>
+    vi.waitFor(
+      () => expect([...told]).toEqual([expect.stringMatching(new RegExp(`/${KEPT.map(() => boots).join(',')}$`))]), // prettier-ignore
+      { timeout: BOOT_MS, interval: 200 },
+    );
 
   beforeAll(async () => {
     await down(silent, { purge: true });
@@ -183,7 +213,7 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
     async () => {
       const first = await boot();
       expect((await event(first, 'store.ready')).fields).toMatchObject({ fresh: true });
-      await pulledPodRuns();
+      await pulledPodRuns(1);
       expect(registry?.asked).toBeGreaterThan(0);
       const kept = (await stop()).find(({ ev }) => ev === 'store.kept');
       expect(Number(kept?.fields['bytes'])).toBeGreaterThan(10_000_000);
@@ -194,12 +224,12 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
   );
 
   it.each([
-    ['newer', () => newer],
-    ['older', () => older],
+    ['newer', 2, () => newer],
+    ['older', 3, () => older],
   ])(
     'runs the agents of the %s system, and the pulled pod without a registry',
     { timeout: 2 * BOOT_MS },
-    async (_, system) => {
+    async (_, boots, system) => {
       await replaceSystem(system());
       const next = await boot();
       const { fields } = await event(next, 'store.ready');
@@ -207,7 +237,7 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
       progress.info(`adapted: ${JSON.stringify(fields)}`);
       // The manifest names the agent of this system by digest, and its pod never pulls.
       await next.console.expect('a lease', MILESTONES.lease.reachedBy, BOOT_MS);
-      await pulledPodRuns();
+      await pulledPodRuns(boots);
       const events = await stop();
       expect(events.filter(({ ev }) => ['store.lost', 'store.emptied'].includes(ev))).toEqual([]);
     },

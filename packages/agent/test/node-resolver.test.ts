@@ -4,10 +4,12 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { lookupOnNode, resolveOnNode } from '../src/index.ts';
+import { addressesOnNode, resolveOnNode, tryAddresses } from '../src/index.ts';
 
 const dns = vi.hoisted(() => ({
   servers: [] as readonly string[],
+  /** Open stand-ins. */
+  standing: 0,
   resolve4: vi.fn<(name: string) => Promise<string[]>>(),
   resolve6: vi.fn<(name: string) => Promise<string[]>>(),
   lookup: vi.fn<(name: string) => Promise<{ address: string }>>(),
@@ -20,6 +22,19 @@ vi.mock('node:dns/promises', () => ({
     };
     resolve4 = dns.resolve4;
     resolve6 = dns.resolve6;
+  },
+}));
+
+vi.mock('../src/name-server-stand-in.ts', () => ({
+  openStandIn: async (server: string) => {
+    if (!server.endsWith('%eth0')) throw new Error('no such link');
+    dns.standing += 1;
+    return {
+      address: '127.0.0.1:5300',
+      [Symbol.dispose]: () => {
+        dns.standing -= 1;
+      },
+    };
   },
 }));
 
@@ -58,6 +73,15 @@ describe('resolveOnNode', () => {
     expect(await resolveOnNode('a', resolvConf)).toEqual({ ipv4: [], ipv6: ['2001:db8::1'] });
   });
 
+  it('asks a server with a zone through a stand-in, and leaves out one whose link is not there', async () => {
+    await writeFile(resolvConf, 'nameserver fe80::1%eth0\nnameserver fe80::1%eth9\n');
+    const inUse = dns.resolve6.mockImplementation(async () => [`${dns.standing} open`]);
+    expect((await resolveOnNode('a.example', resolvConf)).ipv6).toEqual(['1 open']);
+    expect(inUse).toHaveBeenCalled();
+    expect(dns.servers).toEqual(['127.0.0.1:5300']);
+    expect(dns.standing).toBe(0);
+  });
+
   it.each(['none', '.'])('returns no address when resolv.conf is %j', async (file) => {
     const none = { ipv4: [], ipv6: [] };
     expect(await resolveOnNode('a', path.join(dir, file))).toEqual(none);
@@ -69,33 +93,75 @@ describe('resolveOnNode', () => {
   });
 });
 
-describe('lookupOnNode', () => {
+/** Returns the first `count` addresses. */
+async function addressesOf(host: string, file = resolvConf, count = 9): Promise<string[]> {
+  const found: string[] = [];
+  for await (const address of addressesOnNode(host, file)) {
+    if (found.push(address) === count) break;
+  }
+  return found;
+}
+
+describe('addressesOnNode', () => {
   it.each([
     ['192.0.2.7', '192.0.2.7'],
     ['[2001:db8::7]', '2001:db8::7'],
-  ])('returns the address %s without asking anybody', async (host, address) => {
-    expect(await lookupOnNode(host, path.join(dir, 'none'))).toBe(address);
+  ])('yields the address %s without asking anybody', async (host, address) => {
+    expect(await addressesOf(host, path.join(dir, 'none'))).toEqual([address]);
   });
 
-  it('returns the address that arrives first', async () => {
-    const never = Promise.withResolvers<string[]>();
-    dns.resolve4.mockReturnValue(never.promise);
-    expect(await lookupOnNode('a.example', resolvConf)).toBe('2001:db8::1');
+  it('yields the address that arrives first, without waiting for the other family', async () => {
+    dns.resolve4.mockReturnValue(Promise.withResolvers<string[]>().promise);
+    expect(await addressesOf('a.example', resolvConf, 1)).toEqual(['2001:db8::1']);
+  });
+
+  it('yields one address of the other family next', async () => {
+    expect(await addressesOf('a.example')).toEqual(['192.0.2.1', '2001:db8::1']);
   });
 
   it('asks the resolver of the pod when the name servers do not know the name', async () => {
     dns.resolve4.mockImplementation(unknown);
     dns.resolve6.mockImplementation(unknown);
-    expect(await lookupOnNode('a.example', resolvConf)).toBe('192.0.2.9');
+    expect(await addressesOf('a.example')).toEqual(['192.0.2.9']);
   });
 
   it('asks the resolver of the pod when there is no resolv.conf', async () => {
-    expect(await lookupOnNode('a.example', path.join(dir, 'none'))).toBe('192.0.2.9');
+    expect(await addressesOf('a.example', path.join(dir, 'none'))).toEqual(['192.0.2.9']);
     expect(dns.resolve4).not.toHaveBeenCalled();
   });
 
   it('fails when nobody knows the name', async () => {
     dns.lookup.mockImplementation(unknown);
-    await expect(lookupOnNode('a', path.join(dir, 'none'))).rejects.toThrow('ENOTFOUND');
+    await expect(addressesOf('a', path.join(dir, 'none'))).rejects.toThrow('ENOTFOUND');
+  });
+
+  it('closes its stand-ins when its caller has enough', async () => {
+    await writeFile(resolvConf, 'nameserver fe80::1%eth0\n');
+    expect(await addressesOf('a.example', resolvConf, 1)).toHaveLength(1);
+    expect(dns.standing).toBe(0);
+  });
+});
+
+/** As on a node that has only IPv6. */
+const failing = async (address: string): Promise<string> => {
+  if (address === '2001:db8::1') return address;
+  throw new Error(`connect ENETUNREACH ${address}`);
+};
+
+describe('tryAddresses', () => {
+  it('goes on to the family that the node has', async () => {
+    const found = tryAddresses(addressesOnNode('a.example', resolvConf), failing, () => false);
+    expect(await found).toBe('2001:db8::1');
+  });
+
+  it('ends with a failure that no other address would mend', async () => {
+    const found = tryAddresses(addressesOnNode('a.example', resolvConf), failing, () => true);
+    await expect(found).rejects.toThrow('192.0.2.1');
+  });
+
+  it('fails with the last failure', async () => {
+    dns.resolve6.mockImplementation(unknown);
+    const found = tryAddresses(addressesOnNode('a.example', resolvConf), failing, () => false);
+    await expect(found).rejects.toThrow('192.0.2.1');
   });
 });

@@ -169,7 +169,7 @@ function readFormat(tree: TreeMap, report: Report): { format: Format; config: Ne
 
 /** Reads a file whose map is what others have below `network`, as in NoCloud's `network-config`. */
 function readTop(tree: TreeMap, report: Report): { format: Format; config: NetworkConfig } {
-  if (Array.isArray(tree['links']))
+  if (Array.isArray(tree['links']) || tree['networks'] !== undefined)
     return { format: 'OpenStack', config: readOpenStack(tree, report) };
   if (isV1(tree)) return { format: 'cloud-init v1', config: readV1(tree, [], report) };
   const strip: Report = (path, what, remedy) => report(path.slice(1), what, remedy);
@@ -182,6 +182,13 @@ function inOrder(faults: readonly Fault[]): Fault[] {
   return [...unique.values()].toSorted((one, other) => one.line - other.line);
 }
 
+/** What a whole file lacks, and the remedy. A node would be out of reach with a network of nothing. */
+function lackOf(config: NetworkConfig | undefined): readonly [string, string] | undefined {
+  if (config === undefined) return ['is not a map', 'Begin with network: and version: 2.'];
+  if (config.links.length > 0) return undefined;
+  return ['has no link', 'Add one, or remove the file: without one, every card uses DHCP.'];
+}
+
 /**
  * Reads a network file in any of its formats. The result is a configuration or all faults of the file, and never an
  * exception: the text may be anything.
@@ -191,8 +198,8 @@ export function readNetworkConfig(text: string): Reading {
   const found: Finding[] = [];
   const report: Report = (path, what, remedy) => found.push({ path, what, remedy });
   const read = isMap(tree) ? readFormat(tree, report) : undefined;
-  if (read === undefined && faults.length === 0)
-    report([], 'is not a map', 'Begin with network: and version: 2.');
+  const lack = found.length + faults.length === 0 ? lackOf(read?.config) : undefined;
+  if (lack !== undefined) report([], ...lack);
   const placed = found.map(({ path, ...rest }) => ({
     line: lineOf(path),
     path: formatPath(path),

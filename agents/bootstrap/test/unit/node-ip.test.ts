@@ -88,7 +88,12 @@ describe('the node’s address', () => {
     { name: 'IPv4 when the router is gone', addresses: [V4], before: `${V4},${V6}`, expected: V4 },
     { name: 'another prefix', addresses: [V4, '2001:db8:1::15'], before: `${V4},${V6}`, expected: `${V4},2001:db8:1::15` },
     { name: 'IPv6 that came later', addresses: [V4, V6], before: V4, expected: `${V4},${V6}` },
-  ])('$name', ({ wanted, addresses, before, isSettling = false, expected }) => {
-    expect(chooseNodeIp({ wanted, addresses, before, isSettling })).toBe(expected);
+    { name: 'IPv6 first, where the API server has an address of it', endpoint: 'https://[2001:db8::1]:6443', addresses: [V4, V6], expected: `${V6},${V4}` },
+    { name: 'IPv4 first, where the API server has an address of that', endpoint: 'https://10.0.2.2:6443', addresses: [V4, V6], before: `${V6},${V4}`, expected: `${V4},${V6}` },
+    { name: 'IPv4 alone, where only the API server has IPv6', endpoint: 'https://[2001:db8::1]:6443', addresses: [V4], expected: V4 },
+    { name: 'in the order before, when the document has lost its cluster', endpoint: null, addresses: [V4, V6], before: `${V6},${V4}`, expected: `${V6},${V4}` },
+  ])('$name', ({ wanted, addresses, before, endpoint = 'https://a.example:6443', isSettling = false, expected }) => {
+    const input = { wanted, addresses, before, endpoint: endpoint ?? undefined, isSettling };
+    expect(chooseNodeIp(input)).toBe(expected);
   }); // prettier-ignore
 });

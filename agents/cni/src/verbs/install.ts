@@ -1,8 +1,10 @@
 import { type Argv, command } from '@kios/agent';
 
-import { CONFLIST, POD_NETWORK } from '../core/network/conflist.ts';
+import { CONFLIST } from '../core/network/conflist.ts';
+import { podNetwork } from '../core/network/pod-network.ts';
+import { hasIpv6 } from '../edge/network/has-ipv6.ts';
 import {
-  installLanPlugin,
+  installOwnPlugins,
   installNetwork,
   installPlugins,
   listPlugins,
@@ -41,6 +43,11 @@ export const install = command({
         default: ['/run/kios/host/network.yaml', '/etc/kios/dhcp/network.yaml'],
         describe: 'Network files; the first that exists says whether pods are on the segment',
       },
+      judgement: {
+        type: 'string',
+        default: '/var/lib/kios/dhcp/network.json',
+        describe: 'What the DHCP agent keeps of the network file: which one counts',
+      },
     }),
   async run(args, { log, signal }) {
     if (args.check || args.dryRun) {
@@ -50,8 +57,10 @@ export const install = command({
       return;
     }
     await installPlugins(args, log);
-    await installLanPlugin(args);
-    await setPodRules(POD_NETWORK, log, signal);
-    await installNetwork(args, await readPods(args.network, log), log);
+    await installOwnPlugins(args);
+    const network = podNetwork(await hasIpv6());
+    await setPodRules(network, log, signal);
+    const pods = await readPods({ files: args.network, judgement: args.judgement }, log);
+    await installNetwork(args, network, pods, log);
   },
 });

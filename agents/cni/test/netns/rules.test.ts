@@ -6,7 +6,10 @@ import { Netns, requireRoot, Wire } from '@kios/testkit';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 const BUNDLE = path.join(import.meta.dirname, '../../dist/agent.cjs');
-const RULE = 'ip saddr 10.85.0.0/16 ip daddr != 10.85.0.0/16 masquerade';
+const MASQUERADE = [
+  'ip saddr 10.85.0.0/16 ip daddr != 10.85.0.0/16 masquerade',
+  'ip6 saddr fd6b:696f:7300::/64 ip6 daddr != fd6b:696f:7300::/64 masquerade',
+];
 
 const FORWARD = [
   'type filter hook forward priority filter',
@@ -17,6 +20,11 @@ const FORWARD = [
   'ip daddr 168.63.129.16 drop',
   'ip daddr 192.0.0.192 drop',
   'ip daddr 100.100.100.200 drop',
+  'ip6 daddr fd00:ec2::/32 drop',
+  'ip6 daddr fd00:c1::/32 drop',
+  'ip6 daddr fd00:42::/32 drop',
+  'ip6 daddr fd00:a9fe:a9fe::/48 drop',
+  'ip6 daddr fd20:ce::254 drop',
 ];
 
 const PREROUTING = [
@@ -26,8 +34,8 @@ const PREROUTING = [
 ];
 
 /** The world outside the node: it sends each client its address, at the ports of HTTP and DNS. */
-const SERVER = `for (const port of [80, 53])
-  require('node:net').createServer((socket) => socket.end(socket.remoteAddress)).listen(port, '0.0.0.0')`;
+const SERVER = `for (const port of [80, 53]) for (const host of ['0.0.0.0', '::'])
+  require('node:net').createServer((socket) => socket.end(socket.remoteAddress)).listen({ port, host, ipv6Only: true })`;
 /** Prints the reply, or `silence` when none comes within a second. */
 const client = (address: string, port: number): string =>
   `const socket = require('node:net').connect(${port}, '${address}');
@@ -74,11 +82,10 @@ const install = (capability: string, where: Netns = netns, places = 65_536): Pro
   );
 
 it('leaves its rules alone, even after two runs and over a foreign chain', async () => {
-  await netns.exec('nft', 'add table ip kios-cni; add chain ip kios-cni other');
+  await netns.exec('nft', 'add table inet kios-cni; add chain inet kios-cni other');
   expect(await install('+net_admin')).toContain('"ev":"rules"');
   const first = await netns.exec('nft', 'list', 'ruleset');
-  expect(first).toContain(RULE);
-  for (const rule of [...PREROUTING, ...FORWARD]) expect(first).toContain(rule);
+  for (const rule of [...PREROUTING, ...FORWARD, ...MASQUERADE]) expect(first).toContain(rule);
   expect(first).toContain('type nat hook postrouting priority srcnat');
   expect(first).not.toContain('other');
   await install('+net_admin');
@@ -103,10 +110,20 @@ async function connectPod({ client: node, server: world }: Wire): Promise<void> 
   await netns.exec('ip', 'link', 'set', 'eth0', 'up');
   await netns.exec('ip', 'route', 'add', 'default', 'via', '10.85.0.1');
   await node.exec('ip', 'route', 'add', 'default', 'via', '192.0.2.1');
+  await node.exec('ip', 'address', 'add', '2001:db8::2/64', 'dev', 'eth0', 'nodad');
+  await node.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/forwarding');
+  await node.exec('ip', 'address', 'add', 'fd6b:696f:7300::1/64', 'dev', 'cni0', 'nodad');
+  await netns.exec('ip', 'address', 'add', 'fd6b:696f:7300::2/64', 'dev', 'eth0', 'nodad');
+  await netns.exec('ip', 'route', 'add', 'default', 'via', 'fd6b:696f:7300::1');
+  await node.exec('ip', 'route', 'add', 'default', 'via', '2001:db8::1');
+  await world.exec('ip', 'address', 'add', '2001:db8::1/64', 'dev', 'srv0', 'nodad');
+  for (const address of CLOUD6)
+    await world.exec('ip', 'address', 'add', `${address}/128`, 'dev', 'srv0', 'nodad');
   for (const address of CLOUD) await world.exec('ip', 'address', 'add', address, 'dev', 'srv0');
   world.start(process.execPath, ['-e', SERVER]);
 }
 
+const CLOUD6 = ['fd00:ec2::254', 'fd00:c1::a9fe:a9fe', 'fd20:ce::254'];
 const CLOUD = ['169.254.169.254', '169.254.42.42', '168.63.129.16', '100.100.100.200'];
 
 const ask = (from: Netns, address: string, port: number): Promise<string> =>
@@ -118,6 +135,17 @@ it('a pod reaches the world under the address of the node', async () => {
   await install('+net_admin', wire.client);
   await expect.poll(() => ask(netns, '192.0.2.1', 80), { timeout: 10_000 }).toBe('192.0.2.2\n');
 }, 20_000);
+
+it("a pod does the same over IPv6, and reaches none of a platform's services but its resolver", async () => {
+  await using wire = await Wire.open('192.0.2.1/24');
+  await connectPod(wire);
+  await install('+net_admin', wire.client);
+  await expect.poll(() => ask(netns, '2001:db8::1', 80), { timeout: 10_000 }).toBe('2001:db8::2\n');
+  expect(await ask(wire.client, 'fd00:ec2::254', 80)).toBe('2001:db8::2\n');
+  const replies = await Promise.all(CLOUD6.map((address) => ask(netns, address, 80)));
+  expect(replies).toEqual(CLOUD6.map(() => 'silence\n'));
+  expect(await ask(netns, 'fd00:ec2::254', 53)).toBe('2001:db8::2\n');
+}, 30_000);
 
 it("a pod reaches none of a platform's services but its resolver, under any address of its own", async () => {
   await using wire = await Wire.open('192.0.2.1/24');
@@ -153,18 +181,22 @@ const keepEnded = (node: Netns, seconds: number): Promise<string> =>
 const flood = (addresses: readonly string[], ports: number): string => `
   const { setTimeout: sleep } = require('node:timers/promises');
   const bind = (address) => new Promise((bound) => {
-    const socket = require('node:dgram').createSocket('udp4');
+    const type = address.includes(':') ? 'udp6' : 'udp4';
+    const socket = Object.assign(require('node:dgram').createSocket(type), {
+      to: type === 'udp6' ? '2001:db8::1' : '192.0.2.1',
+    });
     socket.bind(0, address, () => bound(socket));
   });
   Promise.all(${JSON.stringify(addresses)}.map(bind)).then(async (sockets) => {
     for (let i = 0; i < ${ports}; i++) {
-      await new Promise((sent) => sockets[i % sockets.length].send('', 1000 + i, '192.0.2.1', sent));
+      const socket = sockets[i % sockets.length];
+      await new Promise((sent) => socket.send('', 1000 + i, socket.to, sent));
       await sleep(1);
     }
     process.exit();
   })`;
 
-it('pods hold half of the places for connections open, under any addresses, and the node has the rest', async () => {
+it('pods hold half of the places for connections open, under addresses of any family, and the node has the rest', async () => {
   await using wire = await Wire.open('192.0.2.1/24');
   const { client: node } = wire;
   await connectPod(wire);
@@ -174,7 +206,11 @@ it('pods hold half of the places for connections open, under any addresses, and 
   for (const address of forged)
     await netns.exec('ip', 'address', 'add', `${address}/32`, 'dev', 'eth0');
   const before = await tracked(node);
-  await netns.exec(process.execPath, '-e', flood(['10.85.0.2', ...forged], 3000));
+  await netns.exec(
+    process.execPath,
+    '-e',
+    flood(['10.85.0.2', 'fd6b:696f:7300::2', ...forged], 3000),
+  );
   expect(await tracked(node)).toBe(before + 512);
   await node.exec(process.execPath, '-e', flood(['192.0.2.2'], 500));
   expect(await tracked(node)).toBe(before + 512 + 500);

@@ -16,11 +16,12 @@ import { createLogger } from '@kios/agent';
 import type { PodsConfig } from '@kios/network-config';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { CONFLIST } from '../../src/core/network/conflist.ts';
+import { CONFLIST, formatConflist } from '../../src/core/network/conflist.ts';
 import { LAN_CONFLIST } from '../../src/core/network/lan.ts';
+import { podNetwork } from '../../src/core/network/pod-network.ts';
 import {
   type Folders,
-  installLanPlugin,
+  installOwnPlugins,
   installNetwork,
   installPlugins,
 } from '../../src/edge/network/install.ts';
@@ -53,9 +54,18 @@ afterEach(async () => {
 
 async function installAll(pods?: PodsConfig): Promise<void> {
   await installPlugins(folders, log);
-  await installLanPlugin(folders);
-  await installNetwork(folders, pods, log);
+  await installOwnPlugins(folders);
+  await installNetwork(folders, podNetwork(true), pods, log);
 }
+
+const filesAt = (...files: readonly string[]) => ({
+  files,
+  judgement: `${root}/network.json`,
+  bootId: 'this',
+});
+
+const readNetwork = (name: string): unknown =>
+  JSON.parse(readFileSync(path.join(folders.net, name), 'utf8'));
 
 const inode = (file: string): number => statSync(file).ino;
 
@@ -63,8 +73,22 @@ it('installs executable plugins and the network', async () => {
   await installAll();
   expect(readFileSync(`${folders.bin}/bridge`, 'utf8')).toBe('bridge 1');
   expect(statSync(`${folders.bin}/host-local`).mode & 0o777).toBe(0o755);
-  const network: unknown = JSON.parse(readFileSync(path.join(folders.net, CONFLIST), 'utf8'));
-  expect(network).toMatchObject({ name: 'kios-bridge', plugins: [{ type: 'bridge' }, {}] });
+  expect(readNetwork(CONFLIST)).toMatchObject({
+    name: 'kios-bridge',
+    plugins: [{ type: 'bridge' }, {}],
+  });
+});
+
+it.each([
+  { ipv6: true, subnets: ['10.85.0.0/16', 'fd6b:696f:7300::/64'], routes: ['0.0.0.0/0', '::/0'] },
+  { ipv6: false, subnets: ['10.85.0.0/16'], routes: ['0.0.0.0/0'] },
+])('pods have an address of each family that the kernel has (IPv6: $ipv6)', (row) => {
+  const network: unknown = JSON.parse(formatConflist(podNetwork(row.ipv6)));
+  const ipam = {
+    ranges: row.subnets.map((subnet) => [{ subnet }]),
+    routes: row.routes.map((dst) => ({ dst })),
+  };
+  expect(network).toMatchObject({ plugins: [{ ipam }, {}] });
 });
 
 it('a second run changes nothing, and a new image replaces only files that differ', async () => {
@@ -84,28 +108,46 @@ it('puts pods on the segment while the network file says so, before the network 
     file,
     'network: {version: 2, ethernets: {eth0: {}}, bridges: {br0: {interfaces: [eth0]}}}\npods: {lan: br0}\n',
   );
-  const pods = await readPods([`${root}/none.yaml`, file], log);
+  const pods = await readPods(filesAt(`${root}/none.yaml`, file), log);
   await installAll(pods);
   expect(readdirSync(folders.net).toSorted()).toEqual([LAN_CONFLIST, CONFLIST]);
-  const network: unknown = JSON.parse(readFileSync(path.join(folders.net, LAN_CONFLIST), 'utf8'));
   const lan = { type: 'kios-lan', bridge: 'br0', serviceCIDRs: ['10.96.0.0/12'] };
-  expect(network).toMatchObject({ name: 'kios-lan', plugins: [lan, { type: 'portmap' }] });
-  await installAll(await readPods([`${root}/none.yaml`], log));
+  expect(readNetwork(LAN_CONFLIST)).toMatchObject({
+    name: 'kios-lan',
+    plugins: [lan, { type: 'portmap' }],
+  });
+  await installAll(await readPods(filesAt(`${root}/none.yaml`), log));
   expect(readdirSync(folders.net)).toEqual([CONFLIST]);
 });
 
 it('takes a network file with faults for one without pods', async () => {
   const file = `${root}/network.yaml`;
   writeFileSync(file, 'network: {version: 2}\npods: {lan: br0, lann: br0}\n');
-  expect(await readPods([file], log)).toBeUndefined();
+  expect(await readPods(filesAt(file), log)).toBeUndefined();
   expect(printed.join('')).toContain('network.fault');
 });
 
-it('init is the plugin for pods on the segment', async () => {
+it("init is the plugin for pods on the segment and, in upstream's place, for ports of the host", async () => {
+  writeFileSync(`${folders.bin}/portmap`, 'which starts iptables');
   await installAll();
-  expect(readlinkSync(`${folders.bin}/kios-lan`)).toBe('/bin/init');
+  for (const name of ['kios-lan', 'portmap'])
+    expect(readlinkSync(`${folders.bin}/${name}`)).toBe('/bin/init');
   await installAll();
-  expect(readdirSync(folders.bin).toSorted()).toEqual(['bridge', 'host-local', 'kios-lan']);
+  expect(readdirSync(folders.bin).toSorted()).toEqual([
+    'bridge',
+    'host-local',
+    'kios-lan',
+    'portmap',
+  ]);
+});
+
+it('masquerades what a port of the host leads to a pod on the segment, whose router is another machine', async () => {
+  await installAll({ lan: 'br0', services: [] });
+  const capabilities = { portMappings: true };
+  expect(readNetwork(LAN_CONFLIST)).toMatchObject({
+    plugins: [{}, { type: 'portmap', capabilities, masqAll: true }],
+  });
+  expect(readNetwork(CONFLIST)).toMatchObject({ plugins: [{}, { type: 'portmap', capabilities }] });
 });
 
 it("keeps a cluster's own network and plugins, and sorts after them", async () => {
@@ -138,7 +180,15 @@ it('fails for an image without plugins, and installs no network', async () => {
 });
 
 it('a dry run prints the plan and changes nothing', async () => {
-  const args = { ...folders, network: [], check: false, dryRun: true, _: [], $0: 'cni' };
+  const args = {
+    ...folders,
+    network: [],
+    judgement: '',
+    check: false,
+    dryRun: true,
+    _: [],
+    $0: 'cni',
+  };
   await install.run(args, { log, signal: new AbortController().signal });
   expect(printed.join('')).toContain('"plugins":["bridge","host-local"]');
   expect([...readdirSync(folders.bin), ...readdirSync(folders.net)]).toEqual([]);

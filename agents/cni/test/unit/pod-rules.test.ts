@@ -1,9 +1,10 @@
 import { decodeMessages } from '@kios/netlink/message';
 import { expect, it } from 'vitest';
 
+import { podNetwork } from '../../src/core/network/pod-network.ts';
 import { podRules } from '../../src/core/rules/pod-rules.ts';
 
-const NETWORK = { bridge: 'cni0', bytes: [10, 85] } as const;
+const NETWORK = podNetwork(true);
 const { batch, last } = podRules('t', NETWORK, { places: 65_536, closingSeconds: 10 });
 /** Message types: the batch with the table that is made, deleted and made again; what a table holds. */
 const TABLE = [0x10, 0xa00, 0xa02, 0xa00];
@@ -20,8 +21,9 @@ it('is one batch of numbered requests, of which the last but one ends the exchan
     RULE,
     RULE,
     CHAIN,
-    ...Array<number>(7).fill(RULE),
+    ...Array<number>(12).fill(RULE),
     CHAIN,
+    RULE,
     RULE,
     END,
   ]);
@@ -33,9 +35,34 @@ it('names the first two bytes of the network twice', () => {
   expect(text.split('060001000a55')).toHaveLength(3);
 });
 
+/** The first byte behind a request's header is its family. */
+const familiesIn = (bytes: Uint8Array): number[] => [
+  ...new Set(
+    decodeMessages(bytes)
+      .slice(1, -1)
+      .map(({ payload }) => payload[0] ?? -1),
+  ),
+];
+
+it('is one table for both families, and for IPv4 alone on a kernel without IPv6', () => {
+  const table = { places: 65_536, closingSeconds: 10 };
+  const alone = podRules('t', podNetwork(false), table).batch;
+  expect(familiesIn(batch)).toEqual([1]);
+  expect(familiesIn(alone)).toEqual([2]);
+  expect(decodeMessages(alone).filter(({ type }) => type === RULE)).toHaveLength(10);
+  expect(Buffer.from(alone).toString('hex')).not.toContain('fd6b696f7300');
+});
+
 it.each(['a83f8110', 'c00000c0', '646464c8'])('closes the platform address %s', (address) => {
   expect(text).toContain(`08000100${address}`);
 });
+
+it.each(['08000100fd000ec2', '08000100fd0000c1', '0a000100fd00a9fea9fe'])(
+  'closes the platform network %s of IPv6',
+  (value) => {
+    expect(text).toContain(value);
+  },
+);
 
 /** An attribute with a number, in hexadecimal. */
 const attribute = (type: number, value: number): string =>

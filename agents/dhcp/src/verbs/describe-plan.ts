@@ -1,14 +1,16 @@
+import type { Logger } from '@kios/agent';
 import { toHex } from '@kios/bytes';
 import { openRtnetlink } from '@kios/netlink';
 
 import { isCandidate, isOthers } from '../core/kernel/links.ts';
 import type { LinkFlags } from '../core/settings/flags.ts';
 import { isHardware } from '../edge/kernel/hardware.ts';
-import { clientOptions, readConfig } from '../edge/settings/config.ts';
+import { clientOptions, readConfig, reportFaults } from '../edge/settings/config.ts';
 
 /** Returns what the configuration means for each present link. Needs no capability. */
-export async function describePlan(flags: LinkFlags): Promise<object> {
+export async function describePlan(flags: LinkFlags, log: Logger): Promise<object> {
   const config = await readConfig(flags);
+  reportFaults(config, log);
   const rtnetlink = openRtnetlink();
   try {
     const present = await rtnetlink.links();

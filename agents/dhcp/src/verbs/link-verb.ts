@@ -8,7 +8,7 @@ import {
 
 import type { LINK_FLAGS, LinkFlags } from '../core/settings/flags.ts';
 import { flagsOf, readFlags, type Values } from '../core/settings/table.ts';
-import { readConfig } from '../edge/settings/config.ts';
+import { readConfig, requireNoFaults } from '../edge/settings/config.ts';
 import { readPlainLine } from '../edge/settings/plain-line.ts';
 import { describePlan } from './describe-plan.ts';
 
@@ -43,7 +43,7 @@ export function linkVerb<const T extends typeof LINK_FLAGS>(
       builder: (args) => args.options(flagsOf(table)),
       run: async (args, context) => {
         const flags = readFlags(table, args);
-        if (!(await preview(flags, args))) await start(flags, context);
+        if (!(await preview(flags, args, context))) await start(flags, context);
       },
     }),
     quick: (line) => {
@@ -54,8 +54,12 @@ export function linkVerb<const T extends typeof LINK_FLAGS>(
 }
 
 /** Checks the configuration, or prints what it means for each link, where the command line asks only for that. */
-async function preview(flags: LinkFlags, { check, dryRun }: CommonArgs): Promise<boolean> {
-  if (dryRun) process.stdout.write(`${JSON.stringify(await describePlan(flags))}\n`);
-  if (check) await readConfig(flags);
+async function preview(
+  flags: LinkFlags,
+  { check, dryRun }: CommonArgs,
+  { log }: AgentContext,
+): Promise<boolean> {
+  if (dryRun) process.stdout.write(`${JSON.stringify(await describePlan(flags, log))}\n`);
+  if (check) requireNoFaults(await readConfig(flags));
   return dryRun || check;
 }

@@ -14,7 +14,7 @@ import { readBootId } from '../edge/kernel/clock.ts';
 import { isHardware } from '../edge/kernel/hardware.ts';
 import { requireCapabilities } from '../edge/kernel/require-capabilities.ts';
 import { LeaseFiles } from '../edge/lease/lease-files.ts';
-import { clientOptions, type Config, readConfig } from '../edge/settings/config.ts';
+import { clientOptions, type Config, readConfig, reportFaults } from '../edge/settings/config.ts';
 import { DhcpSocket } from '../edge/sockets/dhcp-socket.ts';
 import { linkVerb } from './link-verb.ts';
 
@@ -37,6 +37,7 @@ export const release = linkVerb(
 
 async function releaseLinks(flags: LinkFlags, { log, signal }: AgentContext): Promise<void> {
   const config = await readConfig(flags);
+  reportFaults(config, log);
   requireCapabilities('NET_RAW', 'NET_ADMIN', 'NET_BIND_SERVICE');
   const folders = { run: flags.runDir, state: flags.stateDir };
   const files = await LeaseFiles.open(folders, readBootId(), log);

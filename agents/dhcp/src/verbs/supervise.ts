@@ -10,7 +10,13 @@ import { requireCapabilities } from '../edge/kernel/require-capabilities.ts';
 import { LeaseFiles } from '../edge/lease/lease-files.ts';
 import { followNetworkFile } from '../edge/network/follow-network-file.ts';
 import { countEvents } from '../edge/report/count-events.ts';
-import { clientOptions, type Config, readConfig } from '../edge/settings/config.ts';
+import {
+  clientOptions,
+  type Config,
+  readConfig,
+  reportFaults,
+  reportIdentity,
+} from '../edge/settings/config.ts';
 
 export interface Mode {
   /** End with the first address, and leave port 68 alone. */
@@ -36,6 +42,7 @@ export async function supervise(
   signal: AbortSignal,
 ): Promise<void> {
   const config = await readConfig(flags);
+  reportFaults(config, log);
   requireCapabilities('NET_RAW', 'NET_ADMIN');
   const folders = { run: flags.runDir, state: flags.stateDir };
   const files = await LeaseFiles.open(folders, readBootId(), log);
@@ -66,8 +73,12 @@ async function serve(
     {
       ...mode,
       roleOf: network.roleOf,
-      optionsFor: (link, metric, role) =>
-        clientOptions(config, link, role.metric ?? metric, !mode.oneShot, role.override),
+      optionsFor: (link, metric, role) => {
+        const own = role.metric ?? metric;
+        const options = clientOptions(config, link, own, !mode.oneShot, role.override);
+        reportIdentity(options.settings, link.name, ports.log);
+        return options;
+      },
     },
     ports,
   );

@@ -62,6 +62,13 @@ class Host {
     await writeAtomic(this.file, text);
   }
 
+  /** Writes what an earlier instance kept of its network files. */
+  async remember(judgement: object): Promise<void> {
+    const file = this.scene.machine.stateFile('network.json');
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeAtomic(file, JSON.stringify(judgement));
+  }
+
   async remove(): Promise<void> {
     await rm(this.file);
   }
@@ -125,6 +132,21 @@ describe('a network file', () => {
       expect(routes).toContain('metric 7');
     });
     expect(await addressesOf(scene.client)).toEqual([address]);
+  }, 60_000);
+
+  it('leaves out the name servers of the only source, and takes them in again', async () => {
+    const { scene, host } = await open();
+    await using _ = scene;
+    const resolver = (): Promise<string> => readFile(scene.machine.runFile('resolv.conf'), 'utf8');
+    await host.write(DHCP);
+    const daemon = host.start('run');
+    await daemon.expect('dns.set', 15_000);
+    const before = await resolver();
+    expect(before).toContain('nameserver');
+    await host.write(DHCP.replace('true}', 'true, dhcp4-overrides: {use-dns: false}}'));
+    await eventually(async () => expect(await resolver()).toBe('# kios-dhcp\n'));
+    await host.write(DHCP);
+    await eventually(async () => expect(await resolver()).toBe(before));
   }, 60_000);
 
   it('comes to a node that had none, and goes again', async () => {
@@ -247,4 +269,31 @@ describe('a network file', () => {
     await daemon.expect('Did you mean dhcp4?', 10_000);
     expect(await addressesOf(scene.client)).toEqual([await boundAddress(scene)]);
   }, 60_000);
+
+  it.each<readonly [name: string, prepare: (host: Host) => Promise<void>]>([
+    ['has faults', (host) => host.write('network: [version]\n')],
+    ['is a folder', async (host) => void (await mkdir(host.file, { recursive: true }))],
+    [
+      'has faults as the last good one has, which an earlier version took',
+      async (host) => {
+        await host.write('network: [version]\n');
+        await host.remember({ v: 1, good: 'network: {version: 2, ethernets: [eth0]}' });
+      },
+    ],
+  ])(
+    'that %s at the boot leaves DHCP on every card',
+    async (_name, prepare) => {
+      const { scene, host } = await open();
+      await using _ = scene;
+      await prepare(host);
+      const acquire = host.start('acquire');
+      await acquire.expect('KIOS_DHCP_NETWORK_FILE', 10_000);
+      expect(await acquire.exited).toBe(0);
+      const daemon = host.start('run');
+      await daemon.expect('KIOS_DHCP_NETWORK_FILE', 10_000);
+      await daemon.expect('lease.adopted', 10_000);
+      expect(await addressesOf(scene.client)).toEqual([await boundAddress(scene)]);
+    },
+    60_000,
+  );
 });

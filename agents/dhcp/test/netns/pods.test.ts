@@ -59,6 +59,24 @@ it('the agent is killed: pods keep their leases, which are renewed, and one that
   expect(await reaches(host.lan.neighbour, bare(kept))).toBe(true);
 }, 60_000);
 
+it('the cable is pulled and returns: pods ask for their addresses again and keep them', async () => {
+  await using host = await LanHost.open();
+  // No renewal comes in the meantime.
+  await host.serve(undefined, { t1Seconds: 60, t2Seconds: 100 });
+  await host.start();
+  const pod = await host.pod('web-0');
+  const address = (await host.add(pod)).ips[0]?.address ?? '';
+  await host.plug(false);
+  // A server that was told nothing can only know the address by its being asked for.
+  await host.serve();
+  const acknowledged = nextAck(host, address);
+  await host.plug(true);
+  await acknowledged;
+  expect(host.server.lines.filter((line) => line.includes('DHCPDISCOVER'))).toEqual([]);
+  expect(await addressesOf(pod.netns)).toEqual([address]);
+  expect(await reaches(host.lan.neighbour, bare(address))).toBe(true);
+}, 60_000);
+
 it('another server has no leases: pods keep their addresses', async () => {
   await using host = await LanHost.open();
   await host.serve();

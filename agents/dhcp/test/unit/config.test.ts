@@ -8,7 +8,12 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { LINK_FLAGS } from '../../src/core/settings/flags.ts';
 import { readFlags } from '../../src/core/settings/table.ts';
 import { readExtraOptions } from '../../src/core/wire/extra-options.ts';
-import { type Config, clientOptions, readConfig } from '../../src/edge/settings/config.ts';
+import {
+  type Config,
+  clientOptions,
+  readConfig,
+  requireNoFaults,
+} from '../../src/edge/settings/config.ts';
 import { LINK } from '../support/fixtures.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'kios-dhcp-config-'));
@@ -90,10 +95,10 @@ describe('the configuration', () => {
     ['a wrong value', 'interfaces: { eth0: { arp: often } }', 'interfaces.eth0.arp'],
     ['another top', 'links: {}', 'links'],
     ['a code out of range', 'interfaces: { eth0: { options: { 255: ip } } }', 'options'],
-  ])('with %s is refused, and says where', async (_name, text, where) => {
-    const failure = await optionsFor({ config: yaml(text) }).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ exitCode: 78 });
-    expect(String(failure)).toContain(where);
+  ])('with %s is refused by --check, and says where', async (_name, text, where) => {
+    const config = await configFor({ config: yaml(text) });
+    expect(() => requireNoFaults(config)).toThrow(where);
+    expect(() => requireNoFaults(config)).toThrow(expect.objectContaining({ exitCode: 78 }));
   });
 
   it.each([

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import { planLease } from '../../src/core/kernel/plan.ts';
 import { readLease } from '../../src/core/lease/lease.ts';
-import { TYPE } from '../../src/core/wire/options.ts';
+import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import { applyChanges, readPresent } from '../../src/edge/kernel/apply.ts';
 import { GRANT, LINK as UP, message, POLICY, SERVER } from '../support/fixtures.ts';
 import { EXPECTED, playStory } from '../support/rtnetlink-contract.ts';
@@ -20,8 +20,8 @@ function listening(): { lines: string[]; log: ReturnType<typeof createLogger> } 
   return { lines, log: createLogger('dhcp', { stdout, console }) };
 }
 
-async function configure(rtnetlink: FakeRtnetlink): Promise<string[]> {
-  const granted = readLease(message(TYPE.ack, GRANT), SERVER, 60);
+async function configure(rtnetlink: FakeRtnetlink, options = GRANT): Promise<string[]> {
+  const granted = readLease(message(TYPE.ack, options), SERVER, 60);
   const present = await readPresent(rtnetlink, LINK.index);
   if ('refused' in granted || present === undefined) throw new Error('nothing to plan');
   const { lines, log } = listening();
@@ -58,6 +58,22 @@ describe('applying a plan', () => {
     expect(lines.join('')).toContain('"ev":"route.skip"');
     expect(await rtnetlink.addresses()).toHaveLength(1);
   });
+
+  it.each(['EINVAL', 'ERANGE', 'EOPNOTSUPP', 'EBUSY'])(
+    'goes on without an MTU that the kernel refuses: %s',
+    async (code) => {
+      const rtnetlink = new FakeRtnetlink([LINK]);
+      const change = rtnetlink.changeLink.bind(rtnetlink);
+      rtnetlink.changeLink = (index, asked) =>
+        asked.mtu === undefined
+          ? change(index, asked)
+          : Promise.reject(new SyscallError('netlink', code, 'change link'));
+      const lines = await configure(rtnetlink, [...GRANT, entry(OPTIONS.mtu, 9000)]);
+      expect(lines.join('')).toContain('"step":"mtu"');
+      expect(await rtnetlink.addresses()).toHaveLength(1);
+      expect(await rtnetlink.routes()).toHaveLength(1);
+    },
+  );
 
   it('fails when the kernel refuses everything', async () => {
     const rtnetlink = new FakeRtnetlink([LINK]);

@@ -94,3 +94,72 @@ describe('name servers of a lease that is taken over', () => {
     expect(await resolvConf()).toMatch(/192\.0\.2\.1\n[^]*192\.0\.2\.9/);
   });
 });
+
+describe('name servers that settings leave out', () => {
+  const lease = {
+    ...leaseOf(FIRST.address),
+    dns: ['192.0.2.1', '192.0.2.2'],
+    search: ['a.example'],
+  };
+  const NONE = '# kios-dhcp\n';
+
+  it('go with the only source, and come back with it', async () => {
+    const files = await open('1');
+    await files.publishResolver('eth0', 100, lease);
+    const before = await resolvConf();
+    await files.leaveOut('eth0', 'dhcp', lease.dns);
+    expect(await resolvConf()).toBe(NONE);
+    await files.publishResolver('eth0', 100, lease);
+    expect(await resolvConf()).toBe(before);
+  });
+
+  it.each(['dhcp6', 'routers', 'file'] as const)('go from the source %s too', async (source) => {
+    const files = await open('1');
+    await files.publishOf(source, { link: 'eth0', metric: 100, dns: ['2001:db8::53'], search: [] });
+    await files.leaveOut('eth0', source);
+    expect(await resolvConf()).toBe(NONE);
+  });
+
+  it('leave those of other sources', async () => {
+    const files = await open('1');
+    await files.publishResolver('eth0', 100, lease);
+    await files.publishOf('routers', {
+      link: 'eth0',
+      metric: 100,
+      dns: ['2001:db8::53'],
+      search: [],
+    });
+    await files.leaveOut('eth0', 'dhcp', lease.dns);
+    expect(await resolvConf()).toMatch(/^nameserver 2001:db8::53$/m);
+    expect(await resolvConf()).not.toContain('192.0.2.');
+  });
+
+  it('go when an earlier instance wrote them, and those of links that are not known yet stay', async () => {
+    const earlier = await open('1');
+    await earlier.publishResolver('eth0', 100, lease);
+    const alone = await open('1');
+    await alone.leaveOut('eth0', 'dhcp', lease.dns);
+    expect(await resolvConf()).toBe(NONE);
+    await earlier.publishResolver('eth1', 110, { ...lease, dns: ['192.0.2.1', '192.0.2.9'] });
+    const beside = await open('1');
+    await beside.leaveOut('eth0', 'dhcp', ['192.0.2.2']);
+    expect((await resolvConf()).match(/^nameserver .*$/gm)).toEqual([
+      'nameserver 192.0.2.1',
+      'nameserver 192.0.2.9',
+    ]);
+  });
+
+  it('of a lease that is over go when the next one is not to be used', async () => {
+    const files = await open('1');
+    await files.publishResolver('eth0', 100, lease);
+    await files.withdraw('eth0');
+    expect(await resolvConf()).toContain('192.0.2.1');
+    await files.leaveOut('eth0', 'dhcp', ['192.0.2.77']);
+    expect(await resolvConf()).toBe(NONE);
+  });
+
+  it('write nothing where there was nothing', async () => {
+    await (await open('1')).leaveOut('eth0', 'dhcp', lease.dns);
+    expect(await resolvConf()).toBe('');
+  });
+});

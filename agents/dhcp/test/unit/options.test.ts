@@ -31,8 +31,12 @@ describe('duration', () => {
 describe('address lists', () => {
   codecLaws(listOf(address), fc.array(anyAddress, { minLength: 1, maxLength: 60 }));
 
-  it.each(['', '0a0000', '0a00000101'])('refuse %j', (hex) => {
+  it.each(['', '0a0000'])('refuse %j', (hex) => {
     expect(() => decodeWith(listOf(address), fromHex(hex))).toThrow('need');
+  });
+
+  it.each(['0a00000101', '0a000001010203'])('leave out a tail: %s', (hex) => {
+    expect(decodeWith(listOf(address), fromHex(hex))).toEqual(['10.0.0.1']);
   });
 });
 
@@ -62,6 +66,15 @@ describe('classless routes', () => {
     // Some servers send bits beyond the prefix, which the kernel would refuse.
     ['0c ac1f 0a000001', [{ dst: '172.16.0.0/12', via: '10.0.0.1' }]],
   ])('%s', (hex, routes) => {
+    expect(decodeWith(classlessRoutes, fromHex(hex))).toEqual(routes);
+  });
+
+  it.each([
+    ['a prefix length of 33', '18 0a1102 0a000001 21 0a0000000a 0a000001'],
+    ['a route without its router', '18 0a1102 0a000001 10 0a02'],
+    ['a prefix length alone', '18 0a1102 0a000001 18'],
+  ])('keep what precedes %s', (_name, hex) => {
+    const routes = [{ dst: '10.17.2.0/24', via: '10.0.0.1' }];
     expect(decodeWith(classlessRoutes, fromHex(hex))).toEqual(routes);
   });
 

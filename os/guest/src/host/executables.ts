@@ -3,7 +3,7 @@ import { closeSync, lstatSync, openSync, readdirSync, readSync, type Stats } fro
 import type { Executable } from '../host-facts.ts';
 
 /** Mount point of the data partition. Parts of it are bound to other folders, whose names say more. */
-const DATA = '/var/.data';
+const DATA = '/lib/kios/data';
 /** File systems of the kernel, and the merged views of containers, whose layers are seen where they lie. */
 const LEFT_OUT = /^\/(?:proc|sys|dev|run\/containerd\/io\.containerd\.runtime\.v2\.task)$/;
 

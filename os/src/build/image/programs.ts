@@ -20,7 +20,7 @@ const IN_IMAGES = [
   /^\/usr\/sbin\/chronyd$/,
   /^\/pause$/,
   // Upstream's CNI plugins.
-  /^\/cni\/bin\/(?:bridge|host-local|portmap)$/,
+  /^\/cni\/bin\/(?:bridge|host-local)$/,
   // Programs of the user's own bootstrap agent (docs/bootstrap-per-cloud.md).
   /^\/plugins\/[^/]+$/,
 ] as const;

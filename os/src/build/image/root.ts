@@ -39,8 +39,17 @@ const FOLDERS = [
   '/sys',
   '/run',
   '/tmp',
+  '/lib/kios/data',
   '/var',
-  '/opt/cni',
+  '/opt',
+  '/mnt',
+  '/srv',
+  '/home',
+  '/root',
+  '/boot',
+  '/usr/lib',
+  '/usr/local',
+  '/usr/src',
   '/etc/kios/dhcp',
   '/etc/kios/modules',
   '/etc/kios/time',
@@ -62,6 +71,8 @@ function addPrograms(tree: Tree, request: RootRequest): void {
     });
   // kubelet runs these two by name, and init does their work.
   tree.symlink('/bin/mount', 'init').symlink('/bin/umount', 'init');
+  // Ahead of the folder into which networks of clusters may put upstream's, which needs iptables or nft.
+  tree.symlink('/lib/kios/cni/portmap', '/bin/init');
 }
 
 function addKernel(tree: Tree, { kernel, modulesSha256 }: RootRequest): Promise<void> {
@@ -86,6 +97,8 @@ function addConfiguration(
   };
   tree.text('/etc/kios/release.json', `${JSON.stringify(release)}\n`, kios);
   tree.text('/etc/os-release', osRelease(time), kios);
+  tree.symlink('/usr/lib/os-release', '../../etc/os-release');
+  tree.symlink('/usr/lib/modules', '../../lib/modules');
   tree.text('/etc/hosts', '127.0.0.1 localhost\n::1 localhost\n', kios);
   tree.text('/etc/passwd', 'root:x:0:0:root:/:/sbin/nologin\n', kios);
   tree.text('/etc/group', 'root:x:0:\n', kios);

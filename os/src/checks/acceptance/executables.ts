@@ -3,7 +3,7 @@ import type { Executable } from '../../../guest/src/host-facts.ts';
 const STORE = '/lib/kios/store/io.containerd.snapshotter.v1.overlayfs/snapshots/';
 /** Folder in a layer of an image. */
 const inLayer = (rest: string): RegExp => new RegExp(`^${STORE}\\d+/fs/${rest}$`);
-const PLUGINS = '(?:bridge|host-local|portmap)';
+const PLUGINS = '(?:bridge|host-local)';
 
 interface KnownExecutable {
   readonly path: RegExp;

@@ -15,7 +15,19 @@ const ABSENT: Readonly<Record<Results['kernel'], readonly string[]>> = {
 };
 
 /** Mounts that programs may be run from; docs/host-api.md section 3. */
-const EXECUTABLE = new Set(['/bin', '/bin/init', '/opt/cni', '/var/lib/kios/credential-providers', '/var/lib/kubelet']); // prettier-ignore
+const EXECUTABLE = new Set([
+  '/bin',
+  '/bin/init',
+  '/opt/cni',
+  '/var/lib/kios/credential-providers',
+  '/var/lib/kubelet',
+  '/var',
+  '/opt',
+  '/mnt',
+  '/srv',
+  '/home',
+  '/root',
+]);
 const WITH_DEVICES = new Set(['/dev', '/dev/pts']);
 /** Mounts of containers and volumes, which have their own rules. */
 const OF_PODS = /^\/(run\/containerd|(?:var\/)?run\/netns|var\/lib\/kubelet)\//;
@@ -115,7 +127,7 @@ export const HARDENED_ASSERTIONS: readonly Assertion[] = [
     },
   },
   {
-    name: 'every mount of the host is nosuid, nodev but for two, and noexec but for five',
+    name: 'every mount of the host is nosuid, nodev but for two, and noexec but for eleven',
     check: async (subject) => {
       const { results } = await lookOnce(subject);
       const mounts = parseMounts(results.get('mounts') ?? '').filter(({ target }) => !OF_PODS.test(target)); // prettier-ignore

@@ -7,6 +7,31 @@ import { RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
 const NAME = 'acceptance';
 const PORT = 8080;
 const GREETING = 'serving';
+const DOOR = 'acceptance-door';
+const HOST_PORT = 18_080;
+
+/** The part of a pod that serves at `PORT`, or at a port of the host that leads there. */
+const serverOf = (command: readonly string[], hostPort?: number): unknown => ({
+  automountServiceAccountToken: false,
+  terminationGracePeriodSeconds: 1,
+  containers: [
+    {
+      name: 'server',
+      image: RUNTIME_IMAGE,
+      imagePullPolicy: 'Never',
+      command,
+      ...(hostPort === undefined ? {} : { ports: [{ containerPort: PORT, hostPort }] }),
+      readinessProbe: { tcpSocket: { port: PORT }, periodSeconds: 2 },
+    },
+  ],
+});
+
+const doorPod = (command: readonly string[]): unknown => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: DOOR, namespace: 'default' },
+  spec: serverOf(command, HOST_PORT),
+});
 
 const deployment = (command: readonly string[]): unknown => ({
   apiVersion: 'apps/v1',
@@ -17,19 +42,7 @@ const deployment = (command: readonly string[]): unknown => ({
     selector: { matchLabels: { app: NAME } },
     template: {
       metadata: { labels: { app: NAME } },
-      spec: {
-        automountServiceAccountToken: false,
-        terminationGracePeriodSeconds: 1,
-        containers: [
-          {
-            name: 'server',
-            image: RUNTIME_IMAGE,
-            imagePullPolicy: 'Never',
-            command,
-            readinessProbe: { tcpSocket: { port: PORT }, periodSeconds: 2 },
-          },
-        ],
-      },
+      spec: serverOf(command),
     },
   },
 });
@@ -38,7 +51,7 @@ const Pods = v.object({
   items: v.array(
     v.object({
       metadata: v.object({ name: v.string() }),
-      status: v.object({ podIP: v.optional(v.string(), '') }),
+      status: v.object({ podIP: v.optional(v.string(), ''), hostIP: v.optional(v.string(), '') }),
     }),
   ),
 });
@@ -46,6 +59,8 @@ const Pods = v.object({
 interface Replica {
   readonly name: string;
   readonly ip: string;
+  /** The node's address. */
+  readonly hostIp: string;
 }
 
 async function replicas(kubectl: Kubectl): Promise<[Replica, Replica]> {
@@ -53,15 +68,16 @@ async function replicas(kubectl: Kubectl): Promise<[Replica, Replica]> {
   const [first, second] = items.map(({ metadata, status }) => ({
     name: metadata.name,
     ip: status.podIP,
+    hostIp: status.hostIP,
   }));
   demand(first !== undefined && second !== undefined, `there are ${items.length} pods, not two`);
   return [first, second];
 }
 
-/** Returns the reply of one replica to the other, over the pods' own addresses. */
-async function greet(kubectl: Kubectl, from: Replica, to: Replica): Promise<string> {
-  const command = await scriptCommand('greet', { url: `http://${to.ip}:${PORT}` });
-  return (await kubectl.call(['exec', from.name, '--', ...command])).trim();
+/** Returns the reply that a pod gets at an address. */
+async function greet(kubectl: Kubectl, from: string, address: string): Promise<string> {
+  const command = await scriptCommand('greet', { url: `http://${address}` });
+  return (await kubectl.call(['exec', from, '--', ...command])).trim();
 }
 
 /** These assertions depend on each other: the first creates the workload, the last removes it. */
@@ -86,11 +102,29 @@ export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
     },
   },
   {
+    name: 'a pod is reached by its port of the host, by another pod and by itself, until it goes',
+    check: async ({ kubectl }) => {
+      const command = await scriptCommand('serve', { port: PORT, greeting: GREETING });
+      await kubectl.call(['apply', '-f', '-'], { input: JSON.stringify(doorPod(command)) });
+      await kubectl.call(['wait', '--for=condition=Ready', `pod/${DOOR}`, '--timeout=110s']);
+      const [{ name, hostIp }] = await replicas(kubectl);
+      const address = `${hostIp}:${HOST_PORT}`;
+      for (const from of [name, DOOR]) {
+        const reply = await greet(kubectl, from, address);
+        demand(reply === DOOR, `${from} got ${reply} from ${address}`);
+      }
+      await kubectl.call(['delete', 'pod', DOOR, '--timeout=110s']);
+      const after = await greet(kubectl, name, address).catch(() => 'nothing');
+      demand(after === 'nothing', `${name} still got ${after} from ${address}`);
+      return address;
+    },
+  },
+  {
     name: 'kubectl exec works, and the pods reach each other by IP',
     check: async ({ kubectl }) => {
       const [first, second] = await replicas(kubectl);
-      const there = await greet(kubectl, first, second);
-      const back = await greet(kubectl, second, first);
+      const there = await greet(kubectl, first.name, `${second.ip}:${PORT}`);
+      const back = await greet(kubectl, second.name, `${first.ip}:${PORT}`);
       demand(there === second.name, `${first.name} got ${there} from ${second.ip}`);
       demand(back === first.name, `${second.name} got ${back} from ${first.ip}`);
       await kubectl.call(['delete', 'deployment', NAME, '--wait=false']);

@@ -28,6 +28,9 @@ export const SOCKETS = { etcd: 'etcd.sock', etcdPeer: 'etcd-peer.sock', egress: 
 /** The workstation as QEMU's user network shows it to a guest; connections to it arrive on 127.0.0.1. */
 export const WORKSTATION_SEEN_BY_GUEST = '10.0.2.2';
 
+/** The same for guests of a segment with IPv6, where a test's router leads to that loopback. */
+export const WORKSTATION_ON_SEGMENT = { name: 'api.kios.test', ipv6: '2001:db8:16::1' } as const;
+
 /** Addresses inside the cluster. The first of the service network is the API server's. */
 export const NETWORKS = {
   services: '10.96.0.0/16',

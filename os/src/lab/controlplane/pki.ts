@@ -9,7 +9,7 @@ import {
   type KeyedCertificate,
   type LeafRequest,
 } from './certificates.ts';
-import { WORKSTATION_SEEN_BY_GUEST, layout, NETWORKS } from './layout.ts';
+import { layout, NETWORKS, WORKSTATION_ON_SEGMENT, WORKSTATION_SEEN_BY_GUEST } from './layout.ts';
 
 /** The certificates to issue. Users and groups are those of Kubernetes' own roles. */
 export const LEAVES = {
@@ -22,8 +22,14 @@ export const LEAVES = {
       'kubernetes.default',
       'kubernetes.default.svc',
       'kubernetes.default.svc.cluster.local',
+      WORKSTATION_ON_SEGMENT.name,
     ],
-    ips: ['127.0.0.1', WORKSTATION_SEEN_BY_GUEST, NETWORKS.kubernetesService],
+    ips: [
+      '127.0.0.1',
+      WORKSTATION_SEEN_BY_GUEST,
+      WORKSTATION_ON_SEGMENT.ipv6,
+      NETWORKS.kubernetesService,
+    ],
   },
   'apiserver-kubelet-client': { commonName: 'kube-apiserver-kubelet-client', usage: 'client' },
   admin: { commonName: 'kubernetes-admin', organization: 'system:masters', usage: 'client' },

@@ -14,6 +14,12 @@ export type StartMedium =
   | { readonly tap: string }
   | { readonly efi: string; readonly kernelCommandLine: string };
 
+/** A network device of the workstation, and the card's MAC; QEMU gives all first cards the same one. */
+export interface Tap {
+  readonly device: string;
+  readonly mac?: string;
+}
+
 /** The boot file in a folder that is served by TFTP. */
 export const NETBOOT_FILE = 'kios.efi';
 
@@ -41,6 +47,8 @@ export interface MachineSpec {
   readonly quietCard?: boolean;
   /** Gives the machine two network cards on one segment; their cables are `CABLES`. */
   readonly twoCards?: boolean;
+  /** A network device that has the other end of the machine's only card, in place of QEMU's user network. */
+  readonly tap?: Tap;
   readonly startFrom?: StartMedium;
   /** Adds a screen. */
   readonly screen?: boolean;
@@ -113,19 +121,26 @@ const cards = (user: string): string[] => [
   ]),
 ];
 
-function network({ startFrom, kubeletPort, twoCards }: MachineSpec): string[] {
-  const card = '-device virtio-net-pci,netdev=net0,romfile=';
-  if (startFrom !== undefined && 'tap' in startFrom)
-    return [
-      `-netdev tap,id=net0,ifname=${startFrom.tap},script=no,downscript=no`,
-      `${card},bootindex=0`,
-      ...NO_PXE,
-    ];
+const CARD = '-device virtio-net-pci,netdev=net0,romfile=';
+
+const tapNetwork = ({ device, mac }: Tap): [netdev: string, card: string] => [
+  `-netdev tap,id=net0,ifname=${device},script=no,downscript=no`,
+  mac === undefined ? CARD : `${CARD},mac=${mac}`,
+];
+
+function startNetwork(device: string): string[] {
+  const [netdev, card] = tapNetwork({ device });
+  return [netdev, `${card},bootindex=0`, ...NO_PXE];
+}
+
+function network({ startFrom, kubeletPort, twoCards, tap }: MachineSpec): string[] {
+  if (startFrom !== undefined && 'tap' in startFrom) return startNetwork(startFrom.tap);
+  if (tap !== undefined) return tapNetwork(tap);
   const user = `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${kubeletPort}-:10250`;
   if (twoCards === true) return cards(user);
   return startFrom !== undefined && 'tftp' in startFrom
-    ? [`${user},tftp=${startFrom.tftp},bootfile=${NETBOOT_FILE}`, `${card},bootindex=0`]
-    : [user, card];
+    ? [`${user},tftp=${startFrom.tftp},bootfile=${NETBOOT_FILE}`, `${CARD},bootindex=0`]
+    : [user, CARD];
 }
 
 /** Firmware does not boot from a disk without a boot index. */

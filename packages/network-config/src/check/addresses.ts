@@ -1,35 +1,30 @@
 import type { Path } from '../fault.ts';
 import type { Link } from '../model/model.ts';
-import {
-  broadcastOf,
-  type Cidr,
-  contains,
-  formatIp,
-  networkOf,
-  parseCidr,
-  widthOf,
-} from '../values/ip.ts';
+import { type Cidr, formatIp, parseCidr, parseIp, widthOf } from '../values/ip.ts';
 import { type Context, pathTo, rawOf } from './context.ts';
+import { isLoopback, whyNobody } from './nobody.ts';
 
-const net = (text: string): Cidr => parseCidr(text) ?? { family: 4, value: 0n, prefix: 0 };
-const LOOPBACK = [net('127.0.0.0/8'), net('::1/128')];
-const GROUPS = [net('224.0.0.0/4'), net('ff00::/8')];
-const NOWHERE = [net('0.0.0.0/8'), net('::/128'), net('240.0.0.0/4')];
+const cidrOf = (text: string): Cidr => parseCidr(text) ?? { family: 4, value: 0n, prefix: 0 };
 
-const isIn = (networks: readonly Cidr[], address: Cidr): boolean =>
-  networks.some((network) => contains(network, address));
-
-/** Says why no link can have an address. */
+/** Says why a link cannot have an address. */
 function unusable(address: Cidr, link: Link): string | undefined {
-  if (isIn(GROUPS, address)) return 'is the address of a group';
-  if (isIn(NOWHERE, address)) return 'is no address of a host';
-  if (isIn(LOOPBACK, address) && link.id !== 'lo') return 'is an address of the loopback';
-  // Networks of one or two addresses have none to spare (RFC 3021).
-  if (address.family === 6 || address.prefix >= widthOf(4) - 1) return undefined;
-  if (address.value === networkOf(address).value) return 'is the address of the network itself';
-  return address.value === broadcastOf(address)
-    ? 'is the broadcast address of its network'
-    : undefined;
+  if (isLoopback(address)) return link.id === 'lo' ? undefined : 'is an address of the loopback';
+  const everywhere = address.prefix === 0 ? 'makes every address one of the link' : undefined;
+  return whyNobody(address) ?? everywhere;
+}
+
+/** A resolver of the host itself may be on the loopback. */
+function checkNameservers({ report }: Context, link: Link): void {
+  for (const [at, server] of link.nameservers.entries()) {
+    const ip = parseIp(server);
+    const why = ip && whyNobody({ ...ip, prefix: widthOf(ip.family) });
+    if (why !== undefined)
+      report(
+        pathTo(link, 'nameservers', 'addresses', at),
+        `${why}: ${server}`,
+        'Write the address of a server.',
+      );
+  }
 }
 
 function checkMtu({ report }: Context, link: Link): void {
@@ -98,8 +93,9 @@ export function checkAddresses(context: Context): void {
     checkVlanMtu(context, link);
     checkLoopback(context, link);
     checkLinkLocal(context, link);
+    checkNameservers(context, link);
     for (const [at, { address, label }] of link.addresses.entries()) {
-      const cidr = net(address);
+      const cidr = cidrOf(address);
       const path = place(context, link, at);
       if (label !== undefined && cidr.family === 6)
         context.report(

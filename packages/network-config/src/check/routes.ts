@@ -1,7 +1,16 @@
 import type { Path } from '../fault.ts';
 import type { Link, Route } from '../model/model.ts';
-import { type Cidr, contains, type Family, type Ip, parseCidr, parseIp } from '../values/ip.ts';
+import {
+  type Cidr,
+  contains,
+  type Family,
+  type Ip,
+  parseCidr,
+  parseIp,
+  widthOf,
+} from '../values/ip.ts';
 import { type Context, pathTo, rawOf } from './context.ts';
+import { isLoopback, whyNobody } from './nobody.ts';
 
 const LINK_LOCAL: Cidr = { family: 6, value: 0xfe80n << 112n, prefix: 10 };
 const ANY: Ip = { family: 4, value: 0n };
@@ -31,16 +40,25 @@ function isReachable(link: Link, via: Ip): boolean {
 
 type Found = readonly [key: string, what: string, remedy: string];
 
+/** Says why no router can have an address on the link. */
+function whyNoRouter(link: Link, via: Ip): string | undefined {
+  const own = link.addresses
+    .map(({ address }) => cidrOf(address))
+    .filter((address) => contains(address, via));
+  if (own.some(({ value }) => value === via.value)) return "is the link's own address";
+  const ways = own.map(({ prefix }) => ({ ...via, prefix }));
+  const all = [{ ...via, prefix: widthOf(via.family) }, ...ways];
+  if (all.some(isLoopback)) return 'is an address of the loopback';
+  return all.map(whyNobody).find((why) => why !== undefined);
+}
+
 function gatewayFaults(context: Context, link: Link, route: Route): Found[] {
   const via = parseIp(route.via ?? '');
-  if (via === undefined || route.onLink) return [];
-  const isOwn = link.addresses.some(({ address }) => {
-    const own = cidrOf(address);
-    return own.family === via.family && own.value === via.value;
-  });
-  if (isOwn)
-    return [['via', `is the link's own address: ${route.via}`, 'Write the address of the router.']];
-  if (isReachable(link, via) || context.damaged.has(link.id)) return [];
+  if (via === undefined) return [];
+  const why = whyNoRouter(link, via);
+  if (why !== undefined)
+    return [['via', `${why}: ${route.via}`, 'Write the address of the router.']];
+  if (route.onLink || isReachable(link, via) || context.damaged.has(link.id)) return [];
   const what = `is outside of every prefix of the link: ${route.via}`;
   return [['via', what, 'Correct the prefix length, or write the route with on-link: true.']];
 }

@@ -95,10 +95,21 @@ const SWITCHES: Readonly<Record<string, readonly string[]>> = {
   'ipv6_dhcpv6-stateless': ['dhcp6', 'accept-ra'],
 };
 
-function addAddress(link: LinkConversion, network: OpenStackNetwork, origin: Path): void {
-  const { ip_address: address, netmask, gateway, routes = [] } = network;
-  if (address !== undefined)
-    link.add(['addresses'], withMask(address, netmask), [...origin, 'ip_address']);
+/** A gateway that is no address, as OpenStack also writes it, says that there is none. */
+const routerOf = ({ gateway }: { readonly gateway?: string | undefined }): string | undefined =>
+  gateway === undefined || ['', '0.0.0.0', '::'].includes(gateway) ? undefined : gateway;
+
+function addAddress(
+  link: LinkConversion,
+  network: OpenStackNetwork,
+  origin: Path,
+  report: Report,
+): void {
+  const { ip_address: address, netmask, routes = [] } = network;
+  const gateway = routerOf(network);
+  if (address === undefined)
+    report([...origin, 'ip_address'], 'is missing', 'Add it, or write the type of a DHCP network.');
+  else link.add(['addresses'], withMask(address, netmask), [...origin, 'ip_address']);
   const all = [...routes.entries()].map(([index, route]) => ({
     route,
     at: [...origin, 'routes', index],
@@ -106,17 +117,13 @@ function addAddress(link: LinkConversion, network: OpenStackNetwork, origin: Pat
   const hasDefault = all.some(
     ({ route }) => destination(route.network, route.netmask) === 'default',
   );
-  for (const { route, at } of all)
-    link.add(
-      ['routes'],
-      {
-        to: destination(route.network, route.netmask),
-        ...(route.gateway === undefined
-          ? { scope: 'link' }
-          : { via: route.gateway, ...onLink(route.gateway, link.addresses) }),
-      },
-      at,
-    );
+  for (const { route, at } of all) {
+    const to = destination(route.network, route.netmask);
+    const via = routerOf(route);
+    const way = via === undefined ? { scope: 'link' } : { via, ...onLink(via, link.addresses) };
+    // The default route of a network without a router is none.
+    if (to !== 'default' || via !== undefined) link.add(['routes'], { to, ...way }, at);
+  }
   if (gateway !== undefined && !hasDefault)
     link.add(['routes'], { to: 'default', via: gateway, ...onLink(gateway, link.addresses) }, [
       ...origin,
@@ -143,7 +150,7 @@ function addNetwork(
   for (const key of switches) link.set([key], 'true', [...origin, 'type']);
   // With DHCP the server gives the address, and the one in the file is for information.
   if (!switches.some((key) => key.startsWith('dhcp') || key === 'accept-ra'))
-    addAddress(link, network, origin);
+    addAddress(link, network, origin, report);
   addNameservers(link, network, origin);
 }
 

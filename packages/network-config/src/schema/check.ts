@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { isMap, type Tree } from '../document/tree.ts';
 import { type Path, pathKey, type Report } from '../fault.ts';
 import { nearest } from '../values/names.ts';
-import { entriesOf, itemOf, refusalOf } from './inspect.ts';
+import { entriesOf, itemOf, misplacedLists, refusalOf } from './inspect.ts';
 import { PrunedTree } from './prune.ts';
 
 /** Names of keys that a person may write. */
@@ -35,15 +35,26 @@ function removeUnknown(schema: v.GenericSchema, tree: Tree, path: Path, report: 
   }
 }
 
+const NO_MAP = { what: 'is not a map', remedy: 'Write it as indented key: value lines.' } as const;
+const NO_MAP_LINES = `${NO_MAP.what}\n${NO_MAP.remedy}`;
 const OTHER_FORM = 'has another form\nSee docs/network.md.';
 const FORMS: Readonly<Record<string, string>> = {
   string: 'is not a single value\nWrite one value, neither a list nor a map.',
   literal: 'is not the version that the rest of the file has\nWrite 1.',
   array: 'is not a list\nWrite it in brackets, or as lines that begin with a hyphen.',
-  object: 'is not a map\nWrite it as indented key: value lines.',
-  loose_object: 'is not a map\nWrite it as indented key: value lines.',
-  record: 'is not a map\nWrite it as indented key: value lines.',
+  object: NO_MAP_LINES,
+  loose_object: NO_MAP_LINES,
+  record: NO_MAP_LINES,
 };
+
+/** Reports lists in place of maps, and removes them. Returns false if nothing is left. */
+function removeLists(schema: v.GenericSchema, rest: PrunedTree, report: Report): boolean {
+  const lists = misplacedLists(schema, rest.tree);
+  for (const path of lists) report(path, NO_MAP.what, NO_MAP.remedy);
+  if (lists.some((path) => path.length === 0)) return false;
+  rest.remove(lists);
+  return true;
+}
 
 const pathOf = (issue: v.BaseIssue<unknown>): (string | number)[] =>
   (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
@@ -91,6 +102,7 @@ export function check<const Schema extends v.GenericSchema>(
   };
   const rest = new PrunedTree(tree, depth);
   const original = (path: Path): Path => rest.original(path);
+  if (!removeLists(schema, rest, note)) return { output: undefined, damaged, original };
   removeUnknown(schema, rest.tree, [], note);
   for (let round = 0; round < ROUNDS; round += 1) {
     const result = v.safeParse(schema, rest.tree);

@@ -1,5 +1,8 @@
 import * as v from 'valibot';
 
+import { isMap, type Tree } from '../document/tree.ts';
+import type { Path } from '../fault.ts';
+
 /*
  * A schema's keys, as seen from outside: for unknown keys in a document, and for the table of the documentation.
  */
@@ -36,6 +39,21 @@ export function itemOf(schema: Schema, input?: unknown): Schema | undefined {
   return inner.type === 'record' && 'value' in inner && isSchema(inner.value)
     ? inner.value
     : undefined;
+}
+
+const MAPS: ReadonlySet<string> = new Set(['object', 'loose_object', 'record']);
+
+/** Returns the places of lists that stand where a map is expected: the library takes a list for a map. */
+export function misplacedLists(schema: Schema, tree: Tree, path: Path = []): Path[] {
+  const inner = bare(schema, tree);
+  if (Array.isArray(tree) && MAPS.has(inner.type)) return [path];
+  const entries = 'entries' in inner && isEntries(inner.entries) ? inner.entries : {};
+  const item = itemOf(schema, tree);
+  const below = Array.isArray(tree) ? [...tree.entries()] : Object.entries(isMap(tree) ? tree : {});
+  return below.flatMap(([key, value]) => {
+    const own = Object.hasOwn(entries, key) ? entries[key] : item;
+    return own === undefined ? [] : misplacedLists(own, value, [...path, key]);
+  });
 }
 
 /** The reason for which a key is refused. */

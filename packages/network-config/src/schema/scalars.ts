@@ -167,12 +167,10 @@ export const destination = v.lazy((input) =>
 const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/i;
 const MOST = 253;
 
-export const isDomain = (name: string): boolean =>
-  name.length <= MOST &&
-  name
-    .replace(/\.$/, '')
-    .split('.')
-    .every((label) => LABEL.test(label));
+export function isDomain(name: string): boolean {
+  const relative = name.replace(/\.$/, '');
+  return relative.length <= MOST && relative.split('.').every((label) => LABEL.test(label));
+}
 
 export const domain = v.pipe(
   v.string(),

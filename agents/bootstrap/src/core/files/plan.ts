@@ -71,7 +71,12 @@ export function planFiles(input: FileInput): readonly OutputFile[] {
     document,
     cluster: cluster === undefined ? undefined : { ...cluster, ca: input.ca },
     hostname: input.hostname,
-    nodeIp: chooseNodeIp({ ...input, wanted: document.node?.ip, before: input.nodeIpBefore }),
+    nodeIp: chooseNodeIp({
+      ...input,
+      wanted: document.node?.ip,
+      before: input.nodeIpBefore,
+      endpoint: cluster?.endpoint,
+    }),
     hasIdentity: input.hasIdentity,
     platformId: input.platformId,
   });

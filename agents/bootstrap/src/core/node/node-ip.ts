@@ -26,19 +26,29 @@ export interface NodeIpInput {
   readonly addresses: readonly string[];
   /** The value that kubelet has now. */
   readonly before: string | undefined;
+  /** The API server, `https://host:port`; undefined when the document has no cluster. */
+  readonly endpoint: string | undefined;
   /** A router may still be silent, and a boot must not remove its address and put it back. */
   readonly isSettling: boolean;
 }
 
 /**
- * Returns the value of `--node-ip`, an address of each family with IPv4 first; kubelet would guess it from DNS or the
- * first interface.
+ * Returns whether IPv6 is the cluster's first family: kube-apiserver starts only with an address of the same family as
+ * its first range of Services. A name says nothing.
+ */
+const isV6First = (endpoint: string | undefined, former: readonly string[]): boolean =>
+  endpoint === undefined ? former.slice(0, 1).some(isV6) : endpoint.startsWith('https://[');
+
+/**
+ * Returns the value of `--node-ip`, an address of each family with the cluster's first; kubelet would guess it from DNS
+ * or the first interface.
  */
 export function chooseNodeIp(input: NodeIpInput): string | undefined {
-  const { wanted, addresses, before, isSettling } = input;
+  const { wanted, addresses, before, endpoint, isSettling } = input;
   if (wanted !== undefined && wanted !== 'auto') return wanted;
   const former = before === undefined || before === '' ? [] : before.split(',');
-  const families = [false, true].map((v6) => {
+  const order = isV6First(endpoint, former) ? [true, false] : [false, true];
+  const families = order.map((v6) => {
     const now = addresses.find((address) => isV6(address) === v6);
     // Without a lease the node cannot be reached anyway, and its former address is the most likely one to return.
     const mayReturn = !v6 || isSettling;

@@ -1,7 +1,7 @@
 import { request, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 
-import { lookupOnNode } from '@kios/agent';
+import { addressesOnNode, tryAddresses } from '@kios/agent';
 import { errorCode, describe } from '@kios/errors';
 
 import { BootstrapError } from '../../core/faults/errors.ts';
@@ -156,8 +156,13 @@ export function openApiServer(
       const timeoutMs = wanted.timeoutMs ?? ANSWER_MS;
       const late = AbortSignal.timeout(timeoutMs);
       try {
-        const address = await lookupOnNode(url.hostname, resolvConf);
-        return await fetchOnce(url, address, wanted, AbortSignal.any([signal, late]));
+        const until = AbortSignal.any([signal, late]);
+        return await tryAddresses(
+          addressesOnNode(url.hostname, resolvConf),
+          (address) => fetchOnce(url, address, wanted, until),
+          // Who replies at one address would at the other, and is not the cluster.
+          (error) => until.aborted || isTlsCode(errorCode(error) ?? ''),
+        );
       } catch (cause) {
         signal.throwIfAborted();
         if (late.aborted) throw unreachable(endpoint, `no answer in ${timeoutMs / 1000} s`);

@@ -5,7 +5,8 @@ export const LAN_CONFLIST = '98-kios-lan.conflist';
 
 /**
  * Pods with addresses of the host's own segment. Bridged frames do not pass the host's filter for packets, which would
- * translate and track what only crosses the bridge. `portmap` is listed for the same reason as in the node's network.
+ * translate and track what only crosses the bridge. A port of the host leads to the pod in the host's name (`masqAll`):
+ * the pod's router is another machine, so that a reply to the client itself would not come back through the host.
  */
 export const formatLan = ({ lan, services }: PodsConfig): string =>
   `${JSON.stringify(
@@ -14,7 +15,7 @@ export const formatLan = ({ lan, services }: PodsConfig): string =>
       name: 'kios-lan',
       plugins: [
         { type: 'kios-lan', bridge: lan, serviceCIDRs: services, bridgeNetfilter: false },
-        { type: 'portmap', capabilities: { portMappings: true } },
+        { type: 'portmap', capabilities: { portMappings: true }, masqAll: true },
       ],
     },
     undefined,

@@ -19,10 +19,12 @@ const expression = (name: string, ...data: readonly Attribute[]): Attribute =>
 
 const HEADER = { network: 1, transport: 2 } as const;
 
-/** Offsets of fields, in bytes: the addresses of an IPv4 header, and the destination port of TCP and UDP. */
+/** Offsets of fields, in bytes: the addresses of the two IP headers, and the destination port of TCP and UDP. */
 export const FIELD = {
   source: [HEADER.network, 12],
   destination: [HEADER.network, 16],
+  source6: [HEADER.network, 8],
+  destination6: [HEADER.network, 24],
   destinationPort: [HEADER.transport, 2],
 } as const;
 
@@ -33,8 +35,8 @@ export const load = (
 ): Attribute =>
   expression('payload', [1, u32(1)], [2, u32(header)], [3, u32(offset)], [4, u32(length)]);
 
-/** Facts about a packet beside its headers: the name of the link it came in by, and its transport protocol. */
-export const META = { inputName: 6, protocol: 16 } as const;
+/** Facts about a packet beside its headers: the name of the link it came in by, its family, its transport protocol. */
+export const META = { inputName: 6, family: 15, protocol: 16 } as const;
 
 /** An expression that loads a fact about the packet into register 1. */
 export const loadMeta = (key: (typeof META)[keyof typeof META]): Attribute =>

@@ -1,6 +1,7 @@
-import { ByteWriter, parseIpv4 } from '@kios/bytes';
+import { ByteWriter } from '@kios/bytes';
 import { encodeMessage, nest, NLM_F } from '@kios/netlink/message';
 
+import type { PodNetwork } from '../network/pod-network.ts';
 import {
   ACCEPT,
   type Attribute,
@@ -20,6 +21,7 @@ import {
   text,
   u32,
 } from './expressions.ts';
+import { type Family, IPV4, IPV6, isOf, isTo, leaves } from './family.ts';
 
 /** NETLINK_NETFILTER. */
 export const NETFILTER = 12;
@@ -31,7 +33,8 @@ const NLM_F_APPEND = 0x800;
 const NFT_SET_EVAL = 0x20;
 /** How the program `nft` shows a set's keys: as marks, which are numbers in the processor's byte order. */
 const TYPE_MARK = 19;
-const AF_INET = 2;
+/** Families of tables: of IPv4 packets, and of both. */
+const TABLES = { ip: 2, inet: 1 } as const;
 
 /** Places in a packet's way (linux/netfilter.h), each with the priority of its purpose. */
 const PREROUTING = { hook: 0, priority: 0 } as const;
@@ -40,17 +43,6 @@ const POSTROUTING = { hook: 4, priority: 100 } as const;
 
 const PROTOCOLS = { tcp: 6, udp: 17 } as const;
 const DNS = 53;
-
-/**
- * Addresses at which a machine's platform gives user data or acts for it: link-local (all clouds that kiOS knows),
- * Azure's wire server, Oracle's and Alibaba's services.
- */
-const PLATFORM = [
-  '169.254.0.0/16',
-  '168.63.129.16/32',
-  '192.0.0.192/32',
-  '100.100.100.200/32',
-] as const;
 
 /** The kernel's table of connections, which the host shares with its pods. */
 export interface ConnectionTable {
@@ -92,21 +84,16 @@ function payload(
   return new Uint8Array([...head, ...nest(...attributes)]);
 }
 
-const request = (kind: number, flags: number, ...attributes: readonly Attribute[]): Request => ({
-  type: (SUBSYSTEM << 8) | kind,
-  flags,
-  payload: payload(AF_INET, 0, ...attributes),
-});
+type Requests = (kind: number, flags: number, ...attributes: readonly Attribute[]) => Request;
 
-/** Returns the expressions that load a field and compare it with a network of whole bytes. */
-function within(
-  field: typeof FIELD.source | typeof FIELD.destination,
-  network: string,
-): Attribute[] {
-  const [address = '', prefix = ''] = network.split('/');
-  const bytes = parseIpv4(address).slice(0, Number(prefix) / 8);
-  return [load(field, bytes.length), equals(bytes)];
-}
+/** One table counts the connections of both families, since they share the kernel's. */
+const requestsFor =
+  ({ ipv6 }: PodNetwork): Requests =>
+  (kind, flags, ...attributes) => ({
+    type: (SUBSYSTEM << 8) | kind,
+    flags,
+    payload: payload(ipv6 === undefined ? TABLES.ip : TABLES.inet, 0, ...attributes),
+  });
 
 const linkName = (name: string): Uint8Array => {
   const bytes = new Uint8Array(16);
@@ -116,22 +103,34 @@ const linkName = (name: string): Uint8Array => {
 
 const u16 = (value: number): Uint8Array => new ByteWriter(2).u16(value).finish();
 
-/** The network whose pods the rules are for. */
-export interface PodNetwork {
-  readonly bridge: string;
-  /** First two bytes of the pods' addresses, a /16. */
-  readonly bytes: readonly [a: number, b: number];
+/** What the rules say of one family. */
+interface FamilyRules {
+  readonly platform: readonly Attribute[][];
+  readonly masquerade: Attribute[];
+}
+
+function rulesOfFamily(family: Family, network: string, only: readonly Attribute[]): FamilyRules {
+  return {
+    platform: family.platform.map((each) => [...only, ...isTo(family, each), DROP]),
+    masquerade: [...only, ...leaves(family, network), MASQUERADE],
+  };
+}
+
+function familiesOf({ ipv4, ipv6 }: PodNetwork): readonly FamilyRules[] {
+  if (ipv6 === undefined) return [rulesOfFamily(IPV4, ipv4, [])];
+  return [rulesOfFamily(IPV4, ipv4, isOf(IPV4)), rulesOfFamily(IPV6, ipv6, isOf(IPV6))];
 }
 
 function rulesOf(
-  { bridge, bytes }: PodNetwork,
+  network: PodNetwork,
   { parts, perSecond }: Limits,
 ): {
   prerouting: Attribute[][];
   forward: Attribute[][];
   postrouting: Attribute[][];
 } {
-  const pods = Uint8Array.from(bytes);
+  const { bridge } = network;
+  const families = familiesOf(network);
   const begins = [loadMeta(META.inputName), equals(linkName(bridge)), ...beginsConnection()];
   return {
     // All pods together: with addresses that it forges, one can pass for any number.
@@ -151,16 +150,14 @@ function rulesOf(
         equals(u16(DNS)),
         ACCEPT,
       ]),
-      ...PLATFORM.map((network) => [...within(FIELD.destination, network), DROP]),
+      ...families.flatMap(({ platform }) => platform),
     ],
-    postrouting: [
-      [load(FIELD.source, 2), equals(pods), load(FIELD.destination, 2), differs(pods), MASQUERADE],
-    ],
+    postrouting: families.map(({ masquerade }) => masquerade),
   };
 }
 
 const chainIn =
-  (table: Uint8Array) =>
+  (request: Requests, table: Uint8Array) =>
   (
     name: string,
     kind: string,
@@ -176,7 +173,7 @@ const chainIn =
     );
 
 const ruleIn =
-  (table: Uint8Array) =>
+  (request: Requests, table: Uint8Array) =>
   (chain: string) =>
   (expressions: readonly Attribute[]): Request =>
     request(
@@ -191,7 +188,7 @@ const ruleIn =
  * Returns one nf_tables transaction that leaves exactly this table in the kernel, whatever was in it before, and the
  * sequence number of the last request that the kernel acknowledges:
  *
- *     table ip <table> {
+ *     table inet <table> {
  *       set connections { type mark; size <2 × parts>; flags dynamic; }
  *       chain prerouting { type filter hook prerouting priority filter;
  *         iifname <bridge> ct status ! confirmed limit rate over <n>/second burst <n> packets drop
@@ -199,9 +196,10 @@ const ruleIn =
  *       chain forward { type filter hook forward priority filter;
  *         iifname != <bridge> accept; tcp dport 53 accept; udp dport 53 accept; ip daddr <platform> drop … }
  *       chain postrouting { type nat hook postrouting priority srcnat;
- *         ip saddr <a.b>.0.0/16 ip daddr != <a.b>.0.0/16 masquerade } }
+ *         ip saddr <ipv4> ip daddr != <ipv4> masquerade; ip6 saddr <ipv6> ip6 daddr != <ipv6> masquerade } }
  *
- * The bridge plugin's `ipMasq` does the last chain through the program `nft`.
+ * Without IPv6 it is `table ip`, since `inet` needs the code of both. The bridge plugin's `ipMasq` does the last chain
+ * through the program `nft`.
  */
 export function podRules(
   table: string,
@@ -210,8 +208,9 @@ export function podRules(
 ): { batch: Uint8Array; last: number } {
   const name = text(table);
   const limits = limitsOf(connections);
-  const chain = chainIn(name);
-  const rule = ruleIn(name);
+  const request = requestsFor(network);
+  const chain = chainIn(request, name);
+  const rule = ruleIn(request, name);
   const { prerouting, forward, postrouting } = rulesOf(network, limits);
   const requests: readonly Request[] = [
     { type: BATCH.begin, flags: 0, payload: payload(0, SUBSYSTEM) },

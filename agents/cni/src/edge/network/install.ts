@@ -7,6 +7,7 @@ import type { PodsConfig } from '@kios/network-config';
 
 import { CONFLIST, formatConflist } from '../../core/network/conflist.ts';
 import { formatLan, LAN_CONFLIST } from '../../core/network/lan.ts';
+import type { PodNetwork } from '../../core/network/pod-network.ts';
 
 export interface Folders {
   /** Plugins in the image. */
@@ -43,14 +44,19 @@ export async function installPlugins(folders: Folders, log: Logger): Promise<voi
   log.info({ ev: 'plugins', copied, same: names.length - copied });
 }
 
-/** The part of init that is a plugin: the host has no other program for it. */
-const LAN_PLUGIN = { name: 'kios-lan', program: '/bin/init' } as const;
+/** The plugins that init is, by its name: pods on the host's segment, and ports of the host for pods. */
+const OF_INIT = { names: ['kios-lan', 'portmap'], program: '/bin/init' } as const;
 
-/** Makes init the plugin for pods on the host's segment. It is there always, for attachments beside any network. */
-export async function installLanPlugin({ bin }: Folders): Promise<void> {
-  const file = path.join(bin, LAN_PLUGIN.name);
-  const present = await readlink(file).catch(() => undefined);
-  if (present !== LAN_PLUGIN.program) await replaceByLink(file, LAN_PLUGIN.program);
+/**
+ * Makes init these plugins, in the place of whatever has their names: they are there always, for attachments beside any
+ * network and for the networks of clusters, which expect `portmap`.
+ */
+export async function installOwnPlugins({ bin }: Folders): Promise<void> {
+  for (const name of OF_INIT.names) {
+    const file = path.join(bin, name);
+    const present = await readlink(file).catch(() => undefined);
+    if (present !== OF_INIT.program) await replaceByLink(file, OF_INIT.program);
+  }
 }
 
 /**
@@ -59,6 +65,7 @@ export async function installLanPlugin({ bin }: Folders): Promise<void> {
  */
 export async function installNetwork(
   folders: Folders,
+  network: PodNetwork,
   pods: PodsConfig | undefined,
   log: Logger,
 ): Promise<void> {
@@ -67,7 +74,7 @@ export async function installNetwork(
   // The runtime reads the folder after each change, and none of it while one link leads nowhere.
   if (pods === undefined) await rm(path.join(folders.net, LAN_CONFLIST), { force: true });
   else await placeNetwork(folders, LAN_CONFLIST, formatLan(pods), log);
-  await placeNetwork(folders, CONFLIST, formatConflist(), log);
+  await placeNetwork(folders, CONFLIST, formatConflist(network), log);
 }
 
 async function placeNetwork(

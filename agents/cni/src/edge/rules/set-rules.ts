@@ -6,12 +6,8 @@ import { KiosError } from '@kios/errors';
 import { decodeMessages, NLMSG } from '@kios/netlink/message';
 import { isErrno, openNetlink, SyscallError } from '@kios/syscall';
 
-import {
-  type ConnectionTable,
-  NETFILTER,
-  type PodNetwork,
-  podRules,
-} from '../../core/rules/pod-rules.ts';
+import type { PodNetwork } from '../../core/network/pod-network.ts';
+import { type ConnectionTable, NETFILTER, podRules } from '../../core/rules/pod-rules.ts';
 
 const TABLE = 'kios-cni';
 /** Time for modloader to load nf_tables, which comes after the drivers of devices. */

@@ -36,8 +36,18 @@ type Usable = { readonly lease: Lease } | { readonly instead: Step };
 /** Reads the lease of an OFFER or ACK, and checks that it is usable on this network. */
 export function readUsable(state: Exchanging, reply: Reply, event: Event, policy: Policy): Usable {
   const { memory } = state;
+  // It may have no address: RFC 8925 §3.3 lets a server without one say so.
+  const wait = ipv6OnlyWait(reply, memory, policy);
+  if (wait !== undefined) return { instead: standDown(memory, wait, event) };
   const { minLeaseSeconds, fallbackLeaseSeconds } = policy;
-  const granted = readLease(reply.message, reply.source, minLeaseSeconds, fallbackLeaseSeconds);
+  const known = state.tag === 'requesting' ? state.offer.lease : memory.held?.lease;
+  const granted = readLease(
+    reply.message,
+    reply.source,
+    minLeaseSeconds,
+    fallbackLeaseSeconds,
+    known,
+  );
   if ('refused' in granted) return { instead: [state, [reportDropped(reply, granted.refused)]] };
   const { address } = granted.lease;
   if (isDeclined(memory.network, address, event.now)) {
@@ -47,8 +57,7 @@ export function readUsable(state: Exchanging, reply: Reply, event: Event, policy
   if (elsewhere !== undefined) {
     return { instead: [state, [reportDropped(reply, `${address} is on ${elsewhere} already`)]] };
   }
-  const wait = ipv6OnlyWait(reply, memory, policy);
-  return wait === undefined ? granted : { instead: standDown(memory, wait, event) };
+  return granted;
 }
 
 /** Takes a granted lease into use, or begins to probe for its address. */

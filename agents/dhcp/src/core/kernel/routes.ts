@@ -59,7 +59,8 @@ const subnetOf = ({ address, prefix }: Lease): string | undefined =>
 
 /** Returns the lease's routes, preceded by one to each gateway outside the subnet: clouds have such gateways. */
 function wantedRoutes(lease: Lease, present: Present, policy: PlanPolicy): Wanted[] {
-  const mtu = policy.mtu && isMtuForRoutes(lease, present, policy) ? lease.mtu : undefined;
+  const fits = lease.mtu !== undefined && lease.mtu < present.link.mtu;
+  const mtu = policy.mtu && fits && isMtuForRoutes(lease, present, policy) ? lease.mtu : undefined;
   const make = ({ dst, via }: LeaseRoute): Route => ({
     dst,
     via: via ?? undefined,

@@ -1,6 +1,7 @@
 import { toHex } from '@kios/bytes';
 
 import type { LeaseRoute } from '../wire/classless-routes.ts';
+import { encodeWith } from '../wire/codec.ts';
 import { isDomainName, relative } from '../wire/domain-list.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTIONS, type OptionSet } from '../wire/options.ts';
@@ -47,30 +48,30 @@ export type Granted = { readonly lease: Lease } | { readonly refused: string };
 /**
  * Reads the lease that an ACK grants or an OFFER offers. `source` is the sender's address. A lease of less than
  * `minLeaseSeconds` counts as one of that length, and one without a length as one of `fallbackLeaseSeconds`; 0 refuses
- * that.
+ * that. Without a mask, or a time, that of `known` counts: what a server said of the same address before.
  */
 export function readLease(
   message: DhcpMessage,
   source: string,
   minLeaseSeconds: number,
   fallbackLeaseSeconds = 0,
+  known?: Known,
 ): Granted {
   const { options, yiaddr } = message;
-  const mask = readMask(options);
-  const prefix = mask === undefined ? classfulPrefix(yiaddr) : prefixOfMask(mask);
-  if (prefix === undefined) return { refused: `mask ${mask} is not contiguous` };
-  if (!isHostAddress(yiaddr, prefix))
-    return { refused: `${yiaddr}/${prefix} is not a host address` };
+  const subnet = readSubnet(message, known);
+  if ('refused' in subnet) return subnet;
+  const { prefix } = subnet;
   const limits = new Limits();
-  const times = readTimes(options, minLeaseSeconds, fallbackLeaseSeconds, limits);
+  const fallback = timeBefore(message, known) ?? fallbackLeaseSeconds;
+  const times = readTimes(options, minLeaseSeconds, fallback, limits);
   if (times === undefined) return { refused: 'no lease time' };
   const routes = readRoutes(options, yiaddr, prefix, limits);
   const fallbackRouter = fallbackOf(options, yiaddr, prefix);
+  const isHost = (each: string): boolean => canBeHost(each, yiaddr, prefix);
   return {
     lease: {
       address: yiaddr,
-      prefix,
-      maskGuessed: mask === undefined,
+      ...subnet,
       // Whatever option 28 says: with any other address the kernel would take unicasts for broadcasts.
       broadcast: broadcastOf(yiaddr, prefix),
       server: serverOf(message, source),
@@ -79,14 +80,41 @@ export function readLease(
       fallbackRouter,
       gateways: gatewaysOf(routes),
       mtu: readMtu(options),
-      dns: limits.first('dns', usable(options.get(OPTIONS.nameServers))),
+      dns: limits.first('dns', usable(options.get(OPTIONS.nameServers)).filter(isHost)),
       ...readNames(options, limits),
-      ntp: limits.first('ntp', usable(options.get(OPTIONS.ntpServers))),
+      ntp: limits.first('ntp', usable(options.get(OPTIONS.ntpServers)).filter(isHost)),
       raw: Object.fromEntries([...options.raw].map(([code, value]) => [code, toHex(value)])),
       limits: limits.found,
     },
   };
 }
+
+type Subnet = Pick<Lease, 'prefix' | 'maskGuessed'>;
+type Known = Pick<Lease, 'address' | 'leaseSeconds'> & Subnet;
+
+function readSubnet(
+  { options, yiaddr }: DhcpMessage,
+  known?: Known,
+): Subnet | { readonly refused: string } {
+  const mask = readMask(options);
+  const subnet =
+    mask === undefined && known?.address === yiaddr
+      ? { prefix: known.prefix, maskGuessed: known.maskGuessed }
+      : {
+          prefix: mask === undefined ? classfulPrefix(yiaddr) : prefixOfMask(mask),
+          maskGuessed: mask === undefined,
+        };
+  const { prefix, maskGuessed } = subnet;
+  if (prefix === undefined) return { refused: `mask ${mask} is not contiguous` };
+  if (isHostAddress(yiaddr, prefix)) return { prefix, maskGuessed };
+  return { refused: `${yiaddr}/${prefix} is not a host address` };
+}
+
+/** The time of an earlier message about the same address, for one that says none. One of 0 says that it grants none. */
+const timeBefore = ({ options, yiaddr }: DhcpMessage, known?: Known): number | undefined =>
+  known?.address === yiaddr && options.get(OPTIONS.leaseTime) === undefined
+    ? known.leaseSeconds
+    : undefined;
 
 /**
  * Returns the server's address: option 54, or the packet's source unless that is a relay's. Field `siaddr` is the
@@ -139,21 +167,47 @@ function readTimes(
   return { leaseSeconds: lease, ...(t1Seconds < t2Seconds ? { t1Seconds, t2Seconds } : usual) };
 }
 
-/** Classless routes replace the router option. Microsoft's code counts when the standard one is absent. RFC 3442. */
+/**
+ * Returns the routes that the server sent, and the second of the routers that one of them is by. Classless routes
+ * replace the router option; Microsoft's code counts where the standard one has none. RFC 3442. Where a part of them is
+ * of no use and none is a default route, that of the router option counts beside them.
+ */
+function sentRoutes(
+  options: OptionSet,
+  address: string,
+  prefix: number,
+): { readonly sent: readonly LeaseRoute[]; readonly fallbackRouter: string | undefined } {
+  const canRoute = (router: string): boolean =>
+    router !== address && canBeHost(router, address, prefix);
+  const classless = [OPTIONS.classlessRoutes, OPTIONS.microsoftRoutes]
+    .map((option) => readClassless(options, option, canRoute))
+    .find(({ routes }) => routes.length > 0);
+  const sent = classless?.routes ?? [];
+  const isSentWhole = classless?.isWhole === true || sent.some(({ dst }) => dst === DEFAULT_ROUTE);
+  if (isSentWhole) return { sent, fallbackRouter: undefined };
+  const routers = new Set(options.get(OPTIONS.routers)?.filter(canRoute));
+  const [router, fallbackRouter] = routers;
+  const first = router === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: router }];
+  return { sent: [...first, ...sent], fallbackRouter };
+}
+
+/** Returns the router that is used when the first one of option 3 is gone. */
+export const fallbackOf = (
+  options: OptionSet,
+  address: string,
+  prefix: number,
+): string | undefined => sentRoutes(options, address, prefix).fallbackRouter;
+
 function readRoutes(
   options: OptionSet,
   address: string,
   prefix: number,
   limits: Limits,
 ): readonly LeaseRoute[] {
-  const classless = classlessOf(options);
-  const [router] = routersOf(options, address, prefix);
-  const fallback = router === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: router }];
   // The kernel has room for one route to each destination.
   const routes = new Map<string, LeaseRoute>();
-  for (const route of classless ?? fallback) {
-    if (route.via !== address && !routes.has(route.dst)) routes.set(route.dst, route);
-  }
+  for (const route of sentRoutes(options, address, prefix).sent)
+    if (!routes.has(route.dst)) routes.set(route.dst, route);
   const all = [...routes.values()];
   const others = limits.first(
     'routes',
@@ -162,32 +216,33 @@ function readRoutes(
   return all.filter((route) => route.dst === DEFAULT_ROUTE || others.includes(route));
 }
 
-const classlessOf = (options: OptionSet): readonly LeaseRoute[] | undefined =>
-  options.get(OPTIONS.classlessRoutes) ?? options.get(OPTIONS.microsoftRoutes);
-
-/** Returns the routers of option 3 that can route for the address. */
-const routersOf = (options: OptionSet, address: string, prefix: number): readonly string[] =>
-  usable(options.get(OPTIONS.routers)).filter(
-    (router) =>
-      router !== address && (!isInPrefix(router, address, prefix) || isHostAddress(router, prefix)),
-  );
-
-/** Returns the router that comes second in option 3, which does not count beside classless routes. */
-export const fallbackOf = (
+/** Returns the routes that can be used, and whether they are all that the server sent. */
+function readClassless(
   options: OptionSet,
-  address: string,
-  prefix: number,
-): string | undefined =>
-  classlessOf(options) === undefined ? routersOf(options, address, prefix)[1] : undefined;
+  option: typeof OPTIONS.classlessRoutes | typeof OPTIONS.microsoftRoutes,
+  canRoute: (router: string) => boolean,
+): { readonly routes: readonly LeaseRoute[]; readonly isWhole: boolean } {
+  const sent = options.get(option) ?? [];
+  const routes = sent.filter(({ via }) => via === null || canRoute(via));
+  const readable = encodeWith(option.codec, sent).length;
+  const isWhole =
+    routes.length === sent.length && readable === options.raw.get(option.code)?.length;
+  return { routes, isWhole };
+}
 
 function readMtu(options: OptionSet): number | undefined {
   const mtu = options.get(OPTIONS.mtu);
   return mtu !== undefined && mtu >= MIN_MTU ? mtu : undefined;
 }
 
+/** Returns the addresses that a host elsewhere can have, each once. */
 function usable(addresses: readonly string[] = []): string[] {
   return [...new Set(addresses)].filter((each) => isHostAddress(each, 32));
 }
+
+/** Returns whether a host can have it: one of the subnet may be neither the subnet's own nor its broadcast address. */
+const canBeHost = (each: string, address: string, prefix: number): boolean =>
+  isHostAddress(each, isInPrefix(each, address, prefix) ? prefix : 32);
 
 /** Reads names. Option 15 may hold several, as EC2 sends them: they follow the search list. */
 function readNames(

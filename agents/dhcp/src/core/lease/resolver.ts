@@ -29,6 +29,18 @@ export function formatResolvConf(resolvers: readonly Resolver[]): string | undef
   return `${lines.join('\n')}\n`;
 }
 
+/** The text of resolv.conf where settings leave all name servers out. */
+export const NO_SERVERS = '# kios-dhcp\n';
+
+/** Returns the text without these servers; undefined when it has none of them. Domains go with the last server. */
+export function withoutServers(text: string, servers: readonly string[]): string | undefined {
+  const unwanted = new Set(servers.map((server) => `nameserver ${server}`));
+  const lines = text.split('\n');
+  const kept = lines.filter((line) => !unwanted.has(line));
+  if (kept.length === lines.length) return undefined;
+  return kept.some((line) => line.startsWith('nameserver ')) ? kept.join('\n') : NO_SERVERS;
+}
+
 const unique = (values: readonly string[]): string[] => [...new Set(values)];
 
 function withinLimits(domains: readonly string[]): string[] {

@@ -1,6 +1,7 @@
 import { type ByteReader, DecodeError, formatIpv6 } from '@kios/bytes';
 
-import { decodeWith } from '../wire/codec.ts';
+import { address6 } from '../v6/wire/codec.ts';
+import { decodeWith, listOf } from '../wire/codec.ts';
 import { domainList } from '../wire/domain-list.ts';
 
 const OPTION = { prefix: 3, mtu: 5, route: 24, rdnss: 25, dnssl: 31 } as const;
@@ -117,10 +118,7 @@ function readRoute(value: ByteReader): RouteInformation {
 function readServers(value: ByteReader): Timed {
   value.skip(2);
   const lifetimeSeconds = value.u32();
-  const values: string[] = [];
-  do values.push(formatIpv6(value.bytes(16)));
-  while (value.remaining > 0);
-  return { values, lifetimeSeconds };
+  return { values: listOf(address6).decode(value), lifetimeSeconds };
 }
 
 /** Names end with zeros that fill the unit. */

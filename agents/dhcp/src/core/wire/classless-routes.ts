@@ -1,4 +1,4 @@
-import { DecodeError, formatIpv4, parseIpv4 } from '@kios/bytes';
+import { type ByteReader, DecodeError, formatIpv4, parseIpv4 } from '@kios/bytes';
 
 import type { Codec } from './codec.ts';
 
@@ -10,19 +10,20 @@ export interface LeaseRoute {
 
 const UNSPECIFIED = '0.0.0.0';
 
-/** Classless static routes: prefix length, the significant bytes of the prefix, router. At least one. RFC 3442. */
+/**
+ * Classless static routes: prefix length, the significant bytes of the prefix, router. At least one. RFC 3442. What
+ * follows a route that cannot be read is lost with it, but not those before.
+ */
 export const classlessRoutes: Codec<readonly LeaseRoute[]> = {
   decode(reader) {
     const routes: LeaseRoute[] = [];
-    do {
-      const prefix = reader.u8();
-      if (prefix > 32) throw new DecodeError(`decode classless route: prefix length ${prefix}`);
-      const network = new Uint8Array(4);
-      network.set(reader.bytes(Math.ceil(prefix / 8)));
-      const via = formatIpv4(reader.bytes(4));
-      const dst = `${formatIpv4(masked(network, prefix))}/${prefix}`;
-      routes.push({ dst, via: via === UNSPECIFIED ? null : via });
-    } while (reader.remaining > 0);
+    try {
+      do routes.push(readRoute(reader));
+      while (reader.remaining > 0);
+    } catch (error) {
+      if (!(error instanceof DecodeError) || routes.length === 0) throw error;
+      reader.rest();
+    }
     return routes;
   },
   encode(writer, routes) {
@@ -34,6 +35,16 @@ export const classlessRoutes: Codec<readonly LeaseRoute[]> = {
     }
   },
 };
+
+function readRoute(reader: ByteReader): LeaseRoute {
+  const prefix = reader.u8();
+  if (prefix > 32) throw new DecodeError(`decode classless route: prefix length ${prefix}`);
+  const network = new Uint8Array(4);
+  network.set(reader.bytes(Math.ceil(prefix / 8)));
+  const via = formatIpv4(reader.bytes(4));
+  const dst = `${formatIpv4(masked(network, prefix))}/${prefix}`;
+  return { dst, via: via === UNSPECIFIED ? null : via };
+}
 
 /** Clears the bits beyond the prefix: the kernel refuses a destination that has any. */
 function masked(network: Uint8Array, prefix: number): Uint8Array {

@@ -8,6 +8,9 @@ export interface Codec<T> {
   encode(writer: ByteWriter, value: T): void;
 }
 
+/** A wire type whose values always have as many bytes. */
+export type Sized<T> = Codec<T> & { readonly size: number };
+
 /** Decodes a value that fills all bytes, or the first ones when its type has a size. */
 export function decodeWith<T>(codec: Codec<T>, bytes: Uint8Array): T {
   const reader = new ByteReader(bytes.subarray(0, codec.size));
@@ -22,37 +25,41 @@ export function encodeWith<T>(codec: Codec<T>, value: T): Uint8Array {
   return writer.finish();
 }
 
-export const u8: Codec<number> = {
+export const u8: Sized<number> = {
   size: 1,
   decode: (reader) => reader.u8(),
   encode: (writer, value) => writer.u8(value),
 };
 
-export const u16: Codec<number> = {
+export const u16: Sized<number> = {
   size: 2,
   decode: (reader) => reader.u16(),
   encode: (writer, value) => writer.u16(value),
 };
 
 /** Lease, T1 and T2 times in seconds; 0xffffffff is infinity. RFC 2132 §9.2, §9.11, §9.12. */
-export const duration: Codec<number> = {
+export const duration: Sized<number> = {
   size: 4,
   decode: (reader) => reader.u32(),
   encode: (writer, value) => writer.u32(value),
 };
 
-export const address: Codec<string> = {
+export const address: Sized<string> = {
   size: 4,
   decode: (reader) => formatIpv4(reader.bytes(4)),
   encode: (writer, value) => writer.bytes(parseIpv4(value)),
 };
 
-/** A list of at least one item: RFC 2132 has no wire form for an empty list. */
-export function listOf<T>(item: Codec<T>): Codec<readonly T[]> {
+/**
+ * A list of at least one item: RFC 2132 has no wire form for an empty list. Bytes at its end that are too few for
+ * another item do not cost those before.
+ */
+export function listOf<T>(item: Sized<T>): Codec<readonly T[]> {
   return {
     decode(reader) {
       const items = [item.decode(reader)];
-      while (reader.remaining > 0) items.push(item.decode(reader));
+      while (reader.remaining >= item.size) items.push(item.decode(reader));
+      reader.rest();
       return items;
     },
     encode(writer, values) {

@@ -12,9 +12,12 @@ import {
 export const VNET_HEADER = 10;
 const NEEDS_CSUM = 1;
 const ETHERTYPE_IPV4 = 0x0800;
+const VERSION = 4;
 const IP_HEADER = 20;
 const UDP_HEADER = 8;
 const PROTOCOL_UDP = 17;
+/** The flag "more fragments" and the offset of a fragment. */
+const MORE_OR_OFFSET = 0x3fff;
 const TTL = 64;
 export const PORT = { server: 67, client: 68 } as const;
 export const BROADCAST_MAC = 'ff:ff:ff:ff:ff:ff';
@@ -83,13 +86,21 @@ function decodeIp(packet: Uint8Array): {
   body: Uint8Array;
 } {
   const reader = new ByteReader(packet);
-  const headerLength = (reader.u8() & 0xf) * 4;
+  const first = reader.u8();
+  const headerLength = (first & 0xf) * 4;
   reader.skip(1);
   const length = reader.u16();
-  reader.skip(8);
+  reader.skip(2);
+  const isFragment = (reader.u16() & MORE_OR_OFFSET) !== 0;
+  reader.skip(1);
+  const protocol = reader.u8();
+  reader.skip(2);
   const [source, target] = [reader.bytes(4), reader.bytes(4)];
   const valid = headerLength >= IP_HEADER && length >= headerLength && length <= packet.length;
   if (!valid) throw new DecodeError('decode IPv4 header: lengths do not fit');
+  if (first >> 4 !== VERSION || protocol !== PROTOCOL_UDP || isFragment) {
+    throw new DecodeError('decode IPv4 header: not a whole UDP packet');
+  }
   if (checksum(packet.subarray(0, headerLength)) !== 0) {
     throw new DecodeError('decode IPv4 header: wrong checksum');
   }

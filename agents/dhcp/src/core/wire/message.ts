@@ -89,7 +89,16 @@ function decodeOptions(reader: ByteReader, sname: Uint8Array, file: Uint8Array):
   const copies: Copies = new Map();
   collectOptions(reader, copies);
   const overload = mergeCopies(copies).get(OPTIONS.overload) ?? 0;
-  if ((overload & IN_FILE) !== 0) collectOptions(new ByteReader(file), copies);
-  if ((overload & IN_SNAME) !== 0) collectOptions(new ByteReader(sname), copies);
+  if ((overload & IN_FILE) !== 0) collectReadable(file, copies);
+  if ((overload & IN_SNAME) !== 0) collectReadable(sname, copies);
   return mergeCopies(copies);
+}
+
+/** Adds a field's options as far as they can be read. Some servers say that it has options, and put a name there. */
+function collectReadable(field: Uint8Array, into: Copies): void {
+  try {
+    collectOptions(new ByteReader(field), into);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+  }
 }

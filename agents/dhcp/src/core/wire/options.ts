@@ -94,7 +94,7 @@ const END = 255;
 /** The copies of each option of a message, by code and in order. */
 export type Copies = Map<number, Uint8Array[]>;
 
-/** Adds the options of one field to `into`. */
+/** Adds the options of one field to `into`. Fails at one that runs past its end, once those before are added. */
 export function collectOptions(reader: ByteReader, into: Copies): void {
   while (reader.remaining > 0) {
     const code = reader.u8();

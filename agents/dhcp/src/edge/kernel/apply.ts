@@ -36,22 +36,31 @@ export async function readPresent(
   return link && { link, ipv6: hasIpv6(link.name), addresses, routes };
 }
 
-/** Applies changes in order. A route that the kernel refuses is skipped. Returns the routes that are not there. */
+/** What the kernel refused. */
+export interface Refused {
+  readonly routes: readonly Route[];
+  readonly mtu: boolean;
+}
+
+/** Applies changes in order. A route or an MTU that the kernel refuses is skipped, and returned. */
 export async function applyChanges(
   rtnetlink: Rtnetlink,
   changes: readonly Change[],
   link: Pick<Link, 'name'>,
   log: Logger,
-): Promise<Route[]> {
-  const missing: Route[] = [];
+): Promise<Refused> {
+  const routes: Route[] = [];
+  let mtu = false;
   for (const change of changes) {
     const done = await applyChange(rtnetlink, change, link, log);
-    if (done === false && 'route' in change) missing.push(change.route);
+    if (done !== false) continue;
+    if ('route' in change) routes.push(change.route);
+    else mtu = true;
   }
-  return missing;
+  return { routes, mtu };
 }
 
-/** Returns false for a route that is not there afterwards. */
+/** Returns false for a route or an MTU that is not there afterwards. */
 async function applyChange(
   rtnetlink: Rtnetlink,
   change: Change,
@@ -60,11 +69,7 @@ async function applyChange(
 ): Promise<boolean | void> {
   switch (change.tag) {
     case 'change-link':
-      await rtnetlink.changeLink(change.index, change.change);
-      if (change.change.mtu !== undefined) {
-        log.info({ ev: 'mtu.set', link: link.name, mtu: change.change.mtu });
-      }
-      return;
+      return changeLink(rtnetlink, change, link, log);
     case 'set-address':
       return rtnetlink.replaceAddress(change.address);
     case 'set-route':
@@ -77,6 +82,27 @@ async function applyChange(
     case 'delete-address':
       return unlessGone(rtnetlink.deleteAddress(change.address));
   }
+}
+
+/** Some drivers, and links on top of others, refuse an MTU that the link itself would allow. */
+async function changeLink(
+  rtnetlink: Rtnetlink,
+  { index, change }: Extract<Change, { tag: 'change-link' }>,
+  link: Pick<Link, 'name'>,
+  log: Logger,
+): Promise<boolean> {
+  const { mtu, ...others } = change;
+  if (Object.keys(others).length > 0) await rtnetlink.changeLink(index, others);
+  if (mtu === undefined) return true;
+  try {
+    await rtnetlink.changeLink(index, { mtu });
+  } catch (err) {
+    if (!isErrno(err, 'EINVAL', 'ERANGE', 'EOPNOTSUPP', 'EBUSY')) throw err;
+    log.warn({ ev: 'degrade', link: link.name, step: 'mtu', mtu, err });
+    return false;
+  }
+  log.info({ ev: 'mtu.set', link: link.name, mtu });
+  return true;
 }
 
 async function setRoute(

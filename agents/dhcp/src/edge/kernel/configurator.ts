@@ -1,5 +1,5 @@
 import type { Logger } from '@kios/agent';
-import type { Link, Route, Rtnetlink } from '@kios/netlink';
+import type { Link, Rtnetlink } from '@kios/netlink';
 
 import type { BoundLease, State } from '../../core/client/model.ts';
 import type { Remembered } from '../../core/client/record.ts';
@@ -16,7 +16,7 @@ import {
 import type { ClientOptions, ClientPorts } from '../client/client-options.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
 import { Publisher } from '../lease/publisher.ts';
-import { applyChanges, readPresent } from './apply.ts';
+import { applyChanges, readPresent, type Refused } from './apply.ts';
 import { bootTime } from './clock.ts';
 
 const DEFAULT_ROUTE = '0.0.0.0/0';
@@ -70,7 +70,7 @@ export class Configurator {
     this.#keepMetric(present);
     const { lease } = running.held;
     if (this.#dns) await this.#files.adopt(this.#link.name, this.#plan.metric, lease);
-    else await this.#files.dropResolver(this.#link.name);
+    else await this.#files.leaveOut(this.#link.name, 'dhcp', lease.dns);
     await this.#carryOutLease(planLease(running.held, present, this.#plan, bootTime()));
   }
 
@@ -125,15 +125,17 @@ export class Configurator {
     return readPresent(this.#rtnetlink, this.#link.index);
   }
 
-  #carryOut(changes: readonly Change[]): Promise<Route[]> {
+  #carryOut(changes: readonly Change[]): Promise<Refused> {
     return applyChanges(this.#rtnetlink, changes, this.#link, this.#log);
   }
 
-  async #carryOutLease(changes: readonly Change[]): Promise<void> {
-    const missing = await this.#carryOut(changes);
-    this.#unused = missing
+  async #carryOutLease(changes: readonly Change[]): Promise<Refused> {
+    const refused = await this.#carryOut(changes);
+    if (refused.mtu) this.#plan = { ...this.#plan, mtuOnRoutes: true };
+    this.#unused = refused.routes
       .filter(({ dst }) => dst === DEFAULT_ROUTE)
       .flatMap(({ via }) => via ?? []);
+    return refused;
   }
 
   /** The lease as it is used: who reads of a gateway may rely on it. */
@@ -149,7 +151,9 @@ export class Configurator {
     this.#keepMetric(present);
     this.#warnOfMtu(held, present);
     const changes = planLease(held, present, this.#plan, bootTime());
-    await this.#carryOutLease(changes);
+    const { mtu: isRefused } = await this.#carryOutLease(changes);
+    // From now on it goes to the routes.
+    if (isRefused) return this.#apply(held);
     for (const each of changes) {
       if (each.tag === 'change-link') this.#onMtu(each.change.mtu, present);
     }

@@ -2,13 +2,18 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-import { type Logger, removeStaleTemps, writeAtomic } from '@kios/agent';
+import { type Logger, readIfThere, removeStaleTemps, writeAtomic } from '@kios/agent';
 import { formatState, readStateIfThere, StateError } from '@kios/node-state';
 import * as v from 'valibot';
 
 import { fromRecord, type Remembered, StoredLease } from '../../core/client/record.ts';
 import type { Lease } from '../../core/lease/lease.ts';
-import { formatResolvConf, type Resolver } from '../../core/lease/resolver.ts';
+import {
+  formatResolvConf,
+  NO_SERVERS,
+  type Resolver,
+  withoutServers,
+} from '../../core/lease/resolver.ts';
 import { readClocks } from '../kernel/clock.ts';
 
 export interface Folders {
@@ -40,6 +45,8 @@ export class LeaseFiles {
 
   /** Links and sources that were asked to be left out of resolv.conf. */
   readonly #leftOut = new Set<string>();
+  /** Those among them that settings leave out. */
+  readonly #unwanted = new Set<string>();
 
   private constructor(folders: Folders, bootId: string, log: Logger) {
     this.folders = folders;
@@ -97,6 +104,26 @@ export class LeaseFiles {
     const key = keyOf(source, link);
     this.#leftOut.add(key);
     if (this.#resolvers.delete(key)) await this.#writeResolvConf();
+  }
+
+  /**
+   * Removes what the source had for the link because it is not to be used any more. `servers` are those that an earlier
+   * instance may have written. Unlike after the end of a lease, servers do not stay where there are no others.
+   */
+  async leaveOut(link: string, source: Source, servers: readonly string[] = []): Promise<void> {
+    const key = keyOf(source, link);
+    if (this.#unwanted.has(key)) return;
+    this.#unwanted.add(key);
+    const isKnown = this.#resolvers.delete(key) || this.#leftOut.has(key);
+    this.#leftOut.add(key);
+    const noted = this.#ordered().flatMap(({ dns }) => dns);
+    const content = isKnown
+      ? (formatResolvConf(this.#ordered()) ?? NO_SERVERS)
+      : withoutServers(
+          (await readIfThere(path.join(this.folders.run, 'resolv.conf'))) ?? '',
+          servers.filter((server) => !noted.includes(server)),
+        );
+    if (content !== undefined) await this.#writeContent(content);
   }
 
   async publishLease(record: StoredLease): Promise<void> {
@@ -188,17 +215,23 @@ export class LeaseFiles {
     const rank = SOURCES.indexOf(source);
     const key = keyOf(source, resolver.link);
     this.#leftOut.delete(key);
+    this.#unwanted.delete(key);
     this.#resolvers.set(key, { ...resolver, rank });
   }
 
+  #ordered(): readonly Preferred[] {
+    return [...this.#resolvers.values()].toSorted((a, b) => a.metric - b.metric || a.rank - b.rank);
+  }
+
   async #writeResolvConf(): Promise<void> {
-    const ordered = [...this.#resolvers.values()].toSorted(
-      (a, b) => a.metric - b.metric || a.rank - b.rank,
-    );
-    const content = formatResolvConf(ordered);
-    if (content === undefined) return;
+    const content = formatResolvConf(this.#ordered());
+    if (content !== undefined) await this.#writeContent(content);
+  }
+
+  async #writeContent(content: string): Promise<void> {
     const written = await writeAtomic(path.join(this.folders.run, 'resolv.conf'), content);
-    if (written) this.#log.info({ ev: 'dns.set', servers: ordered.flatMap(({ dns }) => dns) });
+    if (written)
+      this.#log.info({ ev: 'dns.set', servers: this.#ordered().flatMap(({ dns }) => dns) });
   }
 
   /** Finds the last lease of a hardware address under other names, also where another card has the name now. */

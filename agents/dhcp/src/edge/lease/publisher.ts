@@ -49,7 +49,9 @@ export class Publisher {
     this.#current = publication;
     const { link, dns } = this.#options;
     const { metric, held } = publication;
-    const resolver = !dns || this.#files.publishResolver(link, metric, this.#used(held.lease));
+    const resolver = dns
+      ? this.#files.publishResolver(link, metric, this.#used(held.lease))
+      : this.#files.leaveOut(link, 'dhcp', held.lease.dns);
     const done = [
       await this.#tried('dns.fail', resolver),
       await this.#tried('publish.fail', this.#files.publishLease(this.#recordOf(publication))),
@@ -66,7 +68,7 @@ export class Publisher {
     await this.#tried('publish.fail', this.#files.withdraw(this.#options.link));
   }
 
-  async #tried(ev: string, work: Promise<void> | true): Promise<boolean> {
+  async #tried(ev: string, work: Promise<void>): Promise<boolean> {
     try {
       await work;
       return true;

@@ -43,8 +43,7 @@ export class FixedPublisher {
       await this.#files.publishOf('file', { link: link.name, metric, dns, search });
     }
     for (const link of this.#resolvers)
-      if (!served.has(link))
-        await this.#files.publishOf('file', { link, metric: 0, dns: [], search: [] });
+      if (!served.has(link)) await this.#files.leaveOut(link, 'file');
     this.#resolvers = served;
   }
 

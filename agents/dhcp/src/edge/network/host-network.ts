@@ -5,6 +5,7 @@ import type { Rtnetlink } from '@kios/netlink';
 import { openRules, type Rules } from '@kios/netlink/rules';
 import { openVirtualLinks, type VirtualLinks } from '@kios/netlink/virtual-links';
 import type { NetworkConfig } from '@kios/network-config';
+import { accept, type FileText, judge, type Judgement } from '@kios/network-config/trial';
 
 import type { Millis } from '../../core/client/timing.ts';
 import { Pace } from '../../core/network/pace.ts';
@@ -18,7 +19,6 @@ import {
   rolesOf,
 } from '../../core/network/roles.ts';
 import type { Configured } from '../../core/network/static/model.ts';
-import { accept, type FileText, judge, type Judgement } from '../../core/network/trial.ts';
 import { bootTime } from '../kernel/clock.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
 import { Alarm } from './alarm.ts';
@@ -112,6 +112,8 @@ export class HostNetwork {
   /** The file that is there, if it can be read, and the one that is carried out. */
   #present: FileText;
   #inForce: FileText;
+  /** Every card uses DHCP: there is no file, or none without faults. */
+  #isAuto = true;
   #config: NetworkConfig | undefined;
   #failures = 0;
   /** When the cluster is tried for the first time: what is no longer in force takes a moment to go. */
@@ -181,15 +183,14 @@ export class HostNetwork {
   /** Reads the file and judges it. One with faults changes nothing; at the start the last good one counts. */
   async #readFile(): Promise<void> {
     const found = await readNetworkText(this.#options.files);
-    const reading = found && (await this.#reader.read(found.text, found.file));
-    const faults = reading?.ok === false ? reading.faults : [];
+    const faults = found === undefined ? [] : await this.#reader.faultsOf(found);
     this.#say({ file: found?.file, faults });
     if (faults.length > 0) {
       this.#say({ outcome: 'fault' });
       if (this.#config === undefined) await this.#adopt(this.#judgement?.good, 'fault');
       return;
     }
-    this.#present = found?.text;
+    this.#present = found && 'text' in found ? found.text : undefined;
     await this.#judge();
   }
 
@@ -221,6 +222,8 @@ export class HostNetwork {
     const reading = text === undefined ? undefined : await this.#reader.read(text, 'network.json');
     const config = reading?.ok === true ? reading.config : undefined;
     this.#inForce = text;
+    // A version of before may have taken a file in which this one finds faults.
+    this.#isAuto = config === undefined;
     this.#config = config ?? { links: [] };
     this.#failures = 0;
     this.#probeFrom = bootTime() + PROBE_MS;
@@ -272,7 +275,7 @@ export class HostNetwork {
   }
 
   #assignment(config: NetworkConfig, placed: readonly Placed[]): Assignment {
-    if (this.#inForce === undefined)
+    if (this.#isAuto)
       return { roles: undefined, carrier: undefined, bound: undefined, pods: undefined };
     const waited = placed.filter(({ settings }) => isWaitedFor(settings));
     const linked = waited.filter(({ link }) => link.carrier);

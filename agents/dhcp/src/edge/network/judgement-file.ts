@@ -1,20 +1,8 @@
 import path from 'node:path';
 
 import { type Logger, writeAtomic } from '@kios/agent';
+import { type Judgement, judgementOf, StoredJudgement } from '@kios/network-config/trial';
 import { formatState, readStateIfThere, StateError } from '@kios/node-state';
-import * as v from 'valibot';
-
-import type { FileText, Judgement } from '../../core/network/trial.ts';
-
-/** What is known of the network files that this node had. A file that does not exist is null. */
-const Stored = v.object({
-  v: v.literal(1),
-  good: v.nullable(v.string()),
-  refused: v.optional(v.string()),
-  trial: v.optional(v.object({ digest: v.string(), bootId: v.string(), deadline: v.number() })),
-});
-
-const toText = (text: string | null): FileText => text ?? undefined;
 
 /** Keeps the judgement across restarts and boots. */
 export class JudgementFile {
@@ -29,10 +17,8 @@ export class JudgementFile {
   /** Reads the judgement. A damaged one counts as none: the present file is then taken as it is. */
   async read(): Promise<Judgement | undefined> {
     try {
-      const stored = await readStateIfThere(Stored, this.#file);
-      if (stored === undefined) return undefined;
-      const { good, refused, trial } = stored;
-      return { good: toText(good), refused, trial };
+      const stored = await readStateIfThere(StoredJudgement, this.#file);
+      return stored && judgementOf(stored);
     } catch (err) {
       if (!(err instanceof StateError)) throw err;
       this.#log.warn({ ev: 'store.bad', err });
@@ -49,7 +35,7 @@ export class JudgementFile {
       ...(trial === undefined ? {} : { trial }),
     } as const;
     try {
-      await writeAtomic(this.#file, formatState(Stored, stored), 0o600);
+      await writeAtomic(this.#file, formatState(StoredJudgement, stored), 0o600);
     } catch (err) {
       this.#log.warn({ ev: 'store.fail', err });
     }

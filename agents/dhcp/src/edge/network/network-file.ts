@@ -48,13 +48,21 @@ async function nameOf(file: string): Promise<string> {
   return origin.success ? ORIGINS[origin.output.source] : file;
 }
 
-/** Reads the first file that exists, and names it; no text when there is none. */
-export async function readNetworkText(
-  files: readonly string[],
-): Promise<{ readonly file: string; readonly text: string } | undefined> {
+/** A file with its name for people, and its text, or why it cannot be read. */
+export type FoundFile = { readonly file: string } & (
+  | { readonly text: string }
+  | { readonly unreadable: string }
+);
+
+/** Reads the first file that exists, and names it; undefined when there is none. */
+export async function readNetworkText(files: readonly string[]): Promise<FoundFile | undefined> {
   for (const file of files) {
-    const text = await readIfThere(file);
-    if (text !== undefined) return { file: await nameOf(file), text };
+    try {
+      const text = await readIfThere(file);
+      if (text !== undefined) return { file: await nameOf(file), text };
+    } catch (cause) {
+      return { file, unreadable: cause instanceof Error ? cause.message : String(cause) };
+    }
   }
   return undefined;
 }
@@ -69,6 +77,18 @@ export class NetworkReader {
   constructor(read: ReadNetwork, log: Logger) {
     this.#read = read;
     this.#log = log;
+  }
+
+  /** Returns the faults of a file. */
+  async faultsOf(found: FoundFile): Promise<readonly Fault[]> {
+    if ('text' in found) {
+      const reading = await this.read(found.text, found.file);
+      return reading.ok ? [] : reading.faults;
+    }
+    const what = `cannot be read: ${found.unreadable}`;
+    const fault = { line: 1, path: '(top)', what, remedy: 'Make it a file that can be read.' };
+    this.#report([fault], found.file);
+    return [fault];
   }
 
   async read(text: string, file: string): Promise<Reading> {

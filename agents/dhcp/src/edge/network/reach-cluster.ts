@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import path from 'node:path';
 
-import { lookupOnNode } from '@kios/agent';
+import { addressesOnNode, tryAddresses } from '@kios/agent';
 import { ClusterState, readStateIfThere, StateError } from '@kios/node-state';
 
 const CONNECT_MS = 5000;
@@ -41,8 +41,11 @@ export async function reachCluster(
   if (cluster === undefined) return undefined;
   const { hostname, port } = new URL(cluster.server);
   try {
-    const address = await lookupOnNode(hostname, path.join(folders.run, 'resolv.conf'));
-    await probe(address, Number(port) || 443, signal);
+    await tryAddresses(
+      addressesOnNode(hostname, path.join(folders.run, 'resolv.conf')),
+      (address) => probe(address, Number(port) || 443, signal),
+      () => signal.aborted,
+    );
     return true;
   } catch {
     return false;

@@ -72,7 +72,8 @@ export class PodLan {
     const { bridge, uplink, stateDir, bootId, minLeaseSeconds, lanDir } = this.#options;
     const link = await this.#find(bridge);
     const store = await PodStore.open(path.join(stateDir, 'pods'), log);
-    using segment = new BridgeSegment(link.index, (await this.#find(uplink)).index);
+    const { index } = await this.#find(uplink);
+    using segment = new BridgeSegment(link.index, index);
     using timer = openBootTimer();
     const leases = new PodLeases({
       segment,
@@ -95,6 +96,7 @@ export class PodLan {
       );
     };
     await leases.resume();
+    this.#followUplink(index, leases, jobs, until);
     await this.#reconnect(link, leases.ports);
     const requests = new PodRequests(this.#options, this.#ports, leases, (job) => jobs.put(job));
     const server = await RequestServer.open(path.join(lanDir, 'dhcp.sock'), (request, gone) =>
@@ -121,6 +123,23 @@ export class PodLan {
       server.close();
       log.info({ ev: 'pods.end', link: bridge });
     }
+  }
+
+  /** Tells the leases of the uplink's carrier, now and whenever it may have changed. */
+  #followUplink(index: number, leases: PodLeases, jobs: Mailbox<Job>, until: AbortSignal): void {
+    const { rtnetlink } = this.#ports;
+    const look = async (): Promise<void> => {
+      const uplink = (await rtnetlink.links()).find((each) => each.index === index);
+      await leases.carrier(uplink?.up === true && uplink.carrier);
+    };
+    const follow = async (): Promise<void> => {
+      // Before the first look, so that no change is missed.
+      const events = rtnetlink.events(until, ['link']);
+      jobs.put(look);
+      for await (const event of events)
+        if (event.tag !== 'link' || event.link.index === index) jobs.put(look);
+    };
+    follow().catch((error: unknown) => until.aborted || jobs.fail(error));
   }
 
   /** Puts pods on a bridge that was made anew. */

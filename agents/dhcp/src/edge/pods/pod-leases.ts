@@ -50,6 +50,7 @@ export class PodLeases {
   readonly #pods = new Map<string, Pod>();
   /** Leases of an earlier boot, whose pods have not come back yet. */
   readonly #earlier = new Map<string, StoredPod>();
+  #isConnected = true;
 
   constructor(ports: LeasePorts) {
     this.#ports = ports;
@@ -77,6 +78,16 @@ export class PodLeases {
   /** The ports of the bridge that pods are behind. */
   get ports(): ReadonlySet<string> {
     return new Set([...this.#pods.values()].flatMap(({ port }) => port ?? []));
+  }
+
+  /**
+   * The uplink gains or loses its carrier. With one again, the cable may lead to another network: each address is asked
+   * for again. RFC 2131 §3.7.
+   */
+  async carrier(up: boolean): Promise<void> {
+    if (up === this.#isConnected) return;
+    this.#isConnected = up;
+    for (const pod of this.#pods.values()) await this.#feed(pod, { tag: 'carrier', up });
   }
 
   async onTimer(): Promise<void> {
@@ -113,7 +124,7 @@ export class PodLeases {
     pod.port = undefined;
     pod.given = undefined;
     pod.waiting.push(ready);
-    if (known === undefined) await this.#feed(pod, { tag: 'carrier', up: true });
+    if (known === undefined) await this.#begin(pod);
     else await this.#serveWaiting(pod);
   }
 
@@ -189,7 +200,11 @@ export class PodLeases {
     log.info({ ev: 'pod.adopted', pod: nameOf(pod), address: held.lease.address, expired: !runs });
     if (runs) return;
     await this.#perform({ tag: 'unbind', held }, pod);
-    await this.#feed(pod, { tag: 'carrier', up: true });
+    await this.#begin(pod);
+  }
+
+  async #begin(pod: Pod): Promise<void> {
+    if (this.#isConnected) await this.#feed(pod, { tag: 'carrier', up: true });
   }
 
   readonly #policyOf = ({ mac, attachment }: Pod): ReturnType<typeof policyOf> =>

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-import { readYamlConfig } from '@kios/agent';
+import { ConfigError, type Logger } from '@kios/agent';
 import type { Link } from '@kios/netlink';
 
 import type { Identity } from '../../core/client/requests.ts';
@@ -10,7 +10,7 @@ import type { Override } from '../../core/network/client-settings.ts';
 import { settings6Of } from '../../core/network/client6-settings.ts';
 import type { LinkFlags } from '../../core/settings/flags.ts';
 import {
-  ConfigFile,
+  type ConfigFile,
   type LinkSettings,
   resolveStrict,
   SETTINGS,
@@ -18,16 +18,21 @@ import {
 import { pick } from '../../core/settings/table.ts';
 import { OPTIONS } from '../../core/wire/options.ts';
 import type { ClientOptions } from '../client/client-options.ts';
-import { clientIdOf, nameIdentity, type NameIdentity } from './identity.ts';
+import { clientIdOf, machineId, nameIdentity, type NameIdentity } from './identity.ts';
+import type { Fault, SettingsFile } from './settings-file.ts';
 
 const MIN_MESSAGE_SIZE = 576;
+/** A part of the file does not count, or cannot be done on this machine. */
+export const SETTING_FAULT = 'KIOS_DHCP_SETTING';
 
-/** The checked command line and file. */
+/** The checked command line and what is right in the file. */
 export interface Config {
   readonly choice: Choice;
   readonly settings: LinkSettings;
   readonly file: ConfigFile;
   readonly hostFile: string;
+  /** What is wrong in the file, and does not count. */
+  readonly faults: readonly Fault[];
 }
 
 /** Init's copy of the file on the medium, which a person can correct, precedes that of the node's configuration. */
@@ -39,14 +44,34 @@ const filesOf = ({ config, hostFile }: LinkFlags): readonly string[] => [
 export async function readConfig(flags: LinkFlags): Promise<Config> {
   // Most nodes have no file. Without one no trip to the runtime's threads delays the first packet.
   const found = filesOf(flags).find((file) => existsSync(file));
-  const file = found === undefined ? { interfaces: {} } : await readYamlConfig(ConfigFile, found);
+  const { settings: file, faults } =
+    found === undefined ? { settings: { interfaces: {} }, faults: [] } : await readFound(found);
   const { hostFile } = flags;
   return {
     choice: choiceOf(flags.interface, file),
     settings: pick(SETTINGS, flags),
     file,
     hostFile,
+    faults,
   };
+}
+
+async function readFound(file: string): Promise<SettingsFile> {
+  const { readSettingsFile } = await import('./settings-file.ts');
+  return readSettingsFile(file);
+}
+
+/** Fails where a part of the file does not count. */
+export function requireNoFaults({ faults }: Config): void {
+  const [first] = faults;
+  if (first === undefined) return;
+  const all = faults.map(({ path: place, why, remedy }) => `${place}: ${why}. ${remedy}`);
+  throw new ConfigError(`use ${first.file}: ${all.join(' ')}`);
+}
+
+/** Says which parts of the file do not count. */
+export function reportFaults({ faults }: Config, log: Logger): void {
+  for (const fault of faults) log.error({ ev: 'setting.fault', code: SETTING_FAULT, ...fault });
 }
 
 /** The links that the flags name, less those that the file turns off. */
@@ -70,6 +95,19 @@ const asSet = (settings: LinkSettings): Override => ({
   useNtp: true,
   ipv6: settings6Of(settings),
 });
+
+/** Says that the machine has no UUID to be known by. */
+export function reportIdentity({ clientId }: LinkSettings, link: string, log: Logger): void {
+  if (clientId !== 'uuid' || machineId() !== undefined) return;
+  log.error({
+    ev: 'setting.fault',
+    code: SETTING_FAULT,
+    link,
+    path: 'clientId',
+    why: 'this machine has no UUID: mac is used',
+    remedy: 'Write mac, duid or hex:….',
+  });
+}
 
 /** How the client of one link behaves. `metric` counts unless the settings have one. */
 export function clientOptions(

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 
-import { ConfigError } from '@kios/agent';
 import { fromHex } from '@kios/bytes';
 import { HostState } from '@kios/node-state';
 import * as v from 'valibot';
@@ -11,6 +10,7 @@ import { isDomainName } from '../../core/wire/domain-list.ts';
 
 const HARDWARE_ETHERNET = 1;
 const TYPE_UUID = 0;
+const UUID_BYTES = 16;
 const TYPE_DUID = 255;
 const DUID_LINK_LAYER = 3;
 const PRODUCT_UUID = '/sys/class/dmi/id/product_uuid';
@@ -53,7 +53,8 @@ export function isPassingMac(link: string): boolean {
 
 /**
  * Returns option 61. The default is type 1 and the hardware address: reservations work, and clones of a disk differ.
- * `duid`: RFC 4361, also made of the hardware address. `uuid`: the machine's, as PXE firmware sends it. RFC 2132 §9.14.
+ * `duid`: RFC 4361, also made of the hardware address. `uuid`: the machine's, as PXE firmware sends it, or else as
+ * `mac`. RFC 2132 §9.14.
  */
 export function clientIdOf(choice: string, mac: string): Uint8Array | undefined {
   const hardware = fromHex(mac);
@@ -67,21 +68,25 @@ export function clientIdOf(choice: string, mac: string): Uint8Array | undefined 
       return Uint8Array.of(TYPE_DUID, ...hardware.slice(-4), ...duid);
     }
     case 'uuid':
-      return Uint8Array.of(TYPE_UUID, ...readMachineUuid());
+      return machineId() ?? clientIdOf('mac', mac);
     default:
       return fromHex(choice.replace('hex:', ''));
   }
 }
 
-/** Reads the machine's UUID. The first three fields are little-endian, as in SMBIOS and as firmware sends them. */
-function readMachineUuid(): Uint8Array {
-  let text: string;
+/**
+ * Returns the machine's UUID as an identifier; undefined where the firmware has none. The first three fields are
+ * little-endian, as in SMBIOS and as firmware sends them.
+ */
+export function machineId(file = PRODUCT_UUID): Uint8Array | undefined {
+  let bytes: Uint8Array;
   try {
-    text = readFileSync(PRODUCT_UUID, 'latin1').trim();
-  } catch (cause) {
-    throw new ConfigError('use client identifier uuid: this machine has none', { cause });
+    bytes = fromHex(readFileSync(file, 'latin1').trim().replaceAll('-', ''));
+  } catch {
+    return undefined;
   }
-  const bytes = fromHex(text.replaceAll('-', ''));
+  if (bytes.length !== UUID_BYTES) return undefined;
   const [a, b, c, rest] = [bytes.slice(0, 4), bytes.slice(4, 6), bytes.slice(6, 8), bytes.slice(8)];
-  return Uint8Array.of(...a.toReversed(), ...b.toReversed(), ...c.toReversed(), ...rest);
+  const fields = [...a.toReversed(), ...b.toReversed(), ...c.toReversed(), ...rest];
+  return Uint8Array.of(TYPE_UUID, ...fields);
 }

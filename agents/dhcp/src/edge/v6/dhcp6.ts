@@ -204,12 +204,12 @@ export class Dhcp6 implements Disposable {
   async #publishResolver({ dns, search: all }: OtherConfig): Promise<void> {
     const { fromServer, serverMetric } = this.#options;
     const metric = serverMetric ?? this.#options.metric;
-    if (!fromServer.dns) return;
     const { files, log } = this.#ports;
     const link = this.#link.name;
     const search = fromServer.domains ? all : [];
     try {
-      await files.publishOf('dhcp6', { link, metric, dns, search });
+      if (fromServer.dns) await files.publishOf('dhcp6', { link, metric, dns, search });
+      else await files.leaveOut(link, 'dhcp6', dns);
     } catch (err) {
       log.error({ ev: 'dns.fail', link, err });
     }

@@ -8,6 +8,9 @@ import { writeAtomic } from '@kios/agent';
 import { Lan, Netns, type RunningProcess } from '@kios/testkit';
 import { dnsmasq } from '@kios/testkit/dhcp';
 import * as v from 'valibot';
+import { expect } from 'vitest';
+
+import { eventually } from './agent.ts';
 
 const run = promisify(execFile);
 const REPOSITORY = path.resolve(import.meta.dirname, '../../../../..');
@@ -34,7 +37,7 @@ export async function buildPlugins(): Promise<() => Promise<void>> {
   const bridge = 'github.com/containernetworking/plugins/plugins/main/bridge';
   await build('init', '.', 'init');
   await build('os/upstream/cni-plugins', bridge, 'bridge');
-  await symlink('init', path.join(plugins, 'kios-lan'));
+  for (const name of ['kios-lan', 'portmap']) await symlink('init', path.join(plugins, name));
   return () => rm(plugins, { recursive: true });
 }
 
@@ -70,18 +73,26 @@ export async function callPlugin(
   host: Netns,
   runFolder: string,
   command: string,
-  { container, netns, name }: Pod,
+  pod: Pod,
   previous?: unknown,
 ): Promise<string> {
-  const network = {
-    cniVersion: '1.0.0',
-    name: 'kios-lan',
+  const keys = { bridge: 'br0', serviceCIDRs: [SERVICES], bridgeNetfilter: false };
+  return runPlugin(host, runFolder, command, pod, {
     type: 'kios-lan',
-    bridge: 'br0',
-    serviceCIDRs: [SERVICES],
+    ...keys,
     ...(previous === undefined ? {} : { prevResult: previous }),
-  };
-  const script = `mkdir -p /run/kios && mount --bind ${runFolder} /run/kios && printf %s "$CONF" | ${plugins}/kios-lan`;
+  });
+}
+
+async function runPlugin(
+  host: Netns,
+  runFolder: string,
+  command: string,
+  { container, netns, name }: Pod,
+  plugin: { readonly type: string; readonly [key: string]: unknown },
+): Promise<string> {
+  const network = { cniVersion: '1.0.0', name: 'kios-lan', ...plugin };
+  const script = `mkdir -p /run/kios && mount --bind ${runFolder} /run/kios && printf %s "$CONF" | ${plugins}/${plugin.type}`;
   const env = {
     ...process.env,
     CONF: JSON.stringify(network),
@@ -128,7 +139,10 @@ export class LanHost implements AsyncDisposable {
   }
 
   /** Starts a DHCP server. One without memory knows no lease of an earlier one. */
-  async serve(pool: readonly [string, string] = ['10.77.0.100', '10.77.0.199']): Promise<void> {
+  async serve(
+    pool: readonly [string, string] = ['10.77.0.100', '10.77.0.199'],
+    times = { t1Seconds: 3, t2Seconds: 6 },
+  ): Promise<void> {
     await this.#server?.stop('SIGKILL');
     const folder = await mkdtemp(path.join(this.lan.server.folder, 'leases-'));
     this.#server = await dnsmasq.start(this.lan.server, {
@@ -138,8 +152,7 @@ export class LanHost implements AsyncDisposable {
       pool,
       folder,
       leaseSeconds: 120,
-      t1Seconds: 3,
-      t2Seconds: 6,
+      ...times,
     });
   }
 
@@ -192,6 +205,16 @@ export class LanHost implements AsyncDisposable {
     await this.#agent?.stop('SIGKILL');
   }
 
+  /** Pulls the host's cable, or plugs it in again: the switch's end goes down or up. */
+  async plug(isIn: boolean): Promise<void> {
+    const { client, server } = this.lan;
+    await server.exec('ip', 'link', 'set', 'port1', isIn ? 'up' : 'down');
+    await eventually(async () => {
+      const link = await client.exec('ip', 'link', 'show', 'eth0');
+      expect(link.includes('NO-CARRIER')).toBe(!isIn);
+    });
+  }
+
   /** Clears what a reboot clears: pods, the agent, and everything in RAM. */
   async reboot(): Promise<void> {
     await this.kill();
@@ -224,6 +247,17 @@ export class LanHost implements AsyncDisposable {
   /** Carries out a CNI command as the runtime does, in the host's namespaces. */
   async cni(command: string, pod: Pod, previous?: unknown): Promise<string> {
     return callPlugin(this.lan.client, `${this.folder}/kios`, command, pod, previous);
+  }
+
+  /** Carries out a command of the network's next plugin, which leads a port of the host to the pod's port 80. */
+  async mapPort(command: string, pod: Pod, hostPort: number, previous: Result): Promise<string> {
+    const mapping = { hostPort, containerPort: 80, protocol: 'tcp' };
+    return runPlugin(this.lan.client, `${this.folder}/kios`, command, pod, {
+      type: 'portmap',
+      masqAll: true,
+      runtimeConfig: { portMappings: [mapping] },
+      prevResult: { cniVersion: '1.0.0', ...previous },
+    });
   }
 
   async add(pod: Pod): Promise<Result> {

@@ -137,6 +137,74 @@ it('a server that refuses the lease closes the port, and the same address opens 
   expect(node.ports).toEqual(['veth1 closed', 'veth1 open']);
 });
 
+const requests = (): (readonly [type: number | undefined, address: string | undefined])[] =>
+  node.sent.map((each) => [typeOf(each), each.message.options.get(OPTIONS.requestedAddress)]);
+
+it('the cable is pulled and returns: the address is asked for again, and no port is closed', async () => {
+  const leases = await node.start();
+  await node.grant(leases, '10.0.0.5');
+  node.sent.length = 0;
+  await leases.carrier(false);
+  await node.pass(leases, 60_000);
+  expect(requests()).toEqual([]);
+  leases.check(POD);
+  await leases.carrier(true);
+  await leases.carrier(true);
+  expect(requests()).toEqual([[TYPE.request, '10.0.0.5']]);
+  expect(node.sent[0]?.message.ciaddr).toBe('0.0.0.0');
+  await node.reply(leases, 'ack', '10.0.0.5');
+  leases.check(POD);
+  expect(node.ports).not.toContain('veth1 closed');
+  expect(node.logged.filter((line) => line.includes('KIOS_'))).toEqual([]);
+  node.sent.length = 0;
+  await node.pass(leases, 1_802_000);
+  expect(node.sent[0]?.message.ciaddr).toBe('10.0.0.5');
+});
+
+it('the cable returns to another network, which refuses the address: the port is closed', async () => {
+  const leases = await node.start();
+  await node.grant(leases, '10.0.0.5');
+  await leases.carrier(false);
+  await leases.carrier(true);
+  await node.reply(leases, 'nak', '0.0.0.0');
+  expect(node.ports).toEqual(['veth1 closed']);
+});
+
+it('the cable returns to a network without a server: the lease goes on to its end', async () => {
+  const leases = await node.start();
+  await node.grant(leases, '10.0.0.5');
+  await leases.carrier(false);
+  await leases.carrier(true);
+  await node.pass(leases, 3_000_000);
+  leases.check(POD);
+  await node.pass(leases, 700_000);
+  expect(node.ports).toEqual(['veth1 closed']);
+});
+
+it('a pod that starts while the cable is pulled asks when it returns', async () => {
+  const leases = await node.start();
+  await leases.carrier(false);
+  const given: BoundLease[] = [];
+  await leases.add(MAC, POD, (held) => given.push(held));
+  expect(requests()).toEqual([]);
+  await leases.carrier(true);
+  expect(requests().map(([type]) => type)).toEqual([TYPE.discover]);
+  await node.reply(leases, 'offer', '10.0.0.5');
+  await node.reply(leases, 'ack', '10.0.0.5');
+  await node.pass(leases, 2000);
+  expect(given).toHaveLength(1);
+});
+
+it('another instance begins while the cable is pulled: leases go on, and are asked for when it returns', async () => {
+  await node.grant(await node.start(), '10.0.0.5');
+  const next = await node.start();
+  node.sent.length = 0;
+  await next.carrier(false);
+  next.check(POD);
+  await next.carrier(true);
+  expect(requests()).toEqual([[TYPE.request, '10.0.0.5']]);
+});
+
 it('another address is for another pod: the port stays closed', async () => {
   const leases = await node.start();
   await node.grant(leases, '10.0.0.5');

@@ -55,6 +55,11 @@ describe('a router advertisement', () => {
     });
   });
 
+  it('keeps the whole name servers of an option whose length fits no number of them', () => {
+    const option = '1904000000000e1020010db800770000000000000000005320010db800770000';
+    expect(decodeUserOptions(fromHex(option))).toEqual(servers(3600, '2001:db8:77::53'));
+  });
+
   it.each([
     ['1802401800000e1020010db800ff0000', '2001:db8:ff::', 64, 'low'],
     ['1802300800000e1020010db800ff0000', '2001:db8:ff::', 48, 'high'],

@@ -64,6 +64,16 @@ it('ships the configurations of containerd and kubelet outside /etc, with the sa
   expect(root.has('/lib/kios/kubelet.yaml')).toBe(true);
 });
 
+it("puts init ahead of a cluster network's portmap", () => {
+  const entries = new Map(root.sorted());
+  expect(entries.get('/lib/kios/cni/portmap')).toEqual({ type: 'symlink', target: '/bin/init' });
+  const containerd = entries.get('/lib/kios/containerd.toml');
+  const text = containerd?.type === 'file' && 'bytes' in containerd.content ? containerd.content.bytes : ''; // prettier-ignore
+  expect(Buffer.from(text).toString()).toContain(
+    '\nbin_dirs = ["/lib/kios/cni", "/opt/cni/bin"]\n',
+  );
+});
+
 it('lets kubelet find the credentials of registries that the bootstrap agent writes', () => {
   expect(new Map(root.sorted()).get('/.docker/config.json')).toEqual({
     type: 'symlink',

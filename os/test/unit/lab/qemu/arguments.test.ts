@@ -27,6 +27,14 @@ it('forwards only a loopback port to the guest’s kubelet', () => {
   ]);
 });
 
+it('has its only card on a network device, with the MAC that it is given', () => {
+  const tap = { device: 'tap3', mac: '52:54:00:77:00:03' };
+  const args = qemuArguments({ ...spec, tap });
+  expect(valueOf(args, '-netdev')).toEqual(['tap,id=net0,ifname=tap3,script=no,downscript=no']);
+  const cards = valueOf(args, '-device').filter((device) => device.startsWith('virtio-net'));
+  expect(cards).toEqual([`virtio-net-pci,netdev=net0,romfile=,mac=${tap.mac}`]);
+});
+
 it('has a UUID of its own, like a real machine', () => {
   expect(valueOf(qemuArguments(spec), '-uuid')).toEqual([spec.uuid]);
 });

@@ -2,6 +2,7 @@ import { fromHex, parseIpv6, toHex } from '@kios/bytes';
 
 import type { Millis } from '../../client/timing.ts';
 import { INFINITE } from '../../lease/lease.ts';
+import { STATUS } from '../wire/codec.ts';
 import type { IaAddress, IaNa } from '../wire/identity-association.ts';
 import type { Message6 } from '../wire/message.ts';
 import { OPTIONS6 } from '../wire/options.ts';
@@ -35,18 +36,27 @@ export interface Lease6 {
 
 export const serverDuid = ({ server }: Lease6): Uint8Array => fromHex(server);
 
-/** The client's IA in a message. An IA with T1 after T2 is none. RFC 8415 §21.4. */
+/** The client's IA in a message, best one without a failure. One with T1 after T2 is none. RFC 8415 §21.4. */
 export function associationOf({ options }: Message6, iaid: number): IaNa | undefined {
-  const found = options.all(OPTIONS6.iaNa).find((each) => each.iaid === iaid);
-  const wrong = found !== undefined && found.t2Seconds > 0 && found.t1Seconds > found.t2Seconds;
-  return wrong ? undefined : found;
+  const found = options
+    .all(OPTIONS6.iaNa)
+    .filter((each) => each.iaid === iaid)
+    .filter(({ t1Seconds, t2Seconds }) => t2Seconds === 0 || t1Seconds <= t2Seconds);
+  return found.find(isGranted) ?? found[0];
 }
 
-/** Returns the addresses that may be used or are withdrawn: unicast, with a valid lifetime not below the preferred. */
+const isGranted = ({ status }: IaNa | IaAddress): boolean =>
+  (status?.code ?? STATUS.success) === STATUS.success;
+
+/**
+ * Returns the addresses that may be used or are withdrawn: unicast, with a valid lifetime not below the preferred, and
+ * with no status of their own that says otherwise. RFC 8415 §21.6.
+ */
 export function wellFormed({ addresses }: IaNa): readonly IaAddress[] {
   const unique = new Map<string, IaAddress>();
   for (const each of addresses) {
-    const fits = each.preferredSeconds <= each.validSeconds && isUsable(each.address);
+    const isLasting = each.preferredSeconds <= each.validSeconds;
+    const fits = isLasting && isUsable(each.address) && isGranted(each);
     if (fits && !unique.has(each.address)) unique.set(each.address, each);
   }
   return [...unique.values()].slice(0, MOST_ADDRESSES);

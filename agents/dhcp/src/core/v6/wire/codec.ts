@@ -1,9 +1,10 @@
 import { ByteReader, ByteWriter, DecodeError, formatIpv6, parseIpv6 } from '@kios/bytes';
 
-import { type Codec, decodeWith, encodeWith } from '../../wire/codec.ts';
+import { type Codec, decodeWith, encodeWith, type Sized } from '../../wire/codec.ts';
 import { domainList } from '../../wire/domain-list.ts';
 
-export const address6: Codec<string> = {
+export const address6: Sized<string> = {
+  size: 16,
   decode: (reader) => formatIpv6(reader.bytes(16)),
   encode: (writer, value) => writer.bytes(parseIpv6(value)),
 };

@@ -10,6 +10,8 @@ export interface Option<T> {
 
 export type RawOption = readonly [code: number, value: Uint8Array];
 
+/** Bytes of an option's code and length. */
+const HEADER = 4;
 /** More options than any server has reason to send; a packet has room for 16 000. */
 const MOST_OPTIONS = 256;
 
@@ -50,13 +52,15 @@ export function entry6<T>(option: Option<T>, value: T): RawOption {
   return [option.code, encodeWith(option.codec, value)];
 }
 
+/** Reads options to the end. Fewer bytes there than a code and a length have are none. */
 export function readOptions(reader: ByteReader): OptionList {
   const options: RawOption[] = [];
-  while (reader.remaining > 0) {
+  while (reader.remaining >= HEADER) {
     if (options.length === MOST_OPTIONS) throw new DecodeError('decode options: too many');
     const code = reader.u16();
     options.push([code, reader.bytes(reader.u16())]);
   }
+  reader.rest();
   return new OptionList(options);
 }
 

@@ -32,7 +32,7 @@ describe('the table of upstream programs', () => {
   );
 
   it('has the CNI plugins that the node needs', async () => {
-    expect(await cniPlugins()).toEqual(expect.arrayContaining(['bridge', 'host-local', 'portmap']));
+    expect((await cniPlugins()).toSorted()).toEqual(['bridge', 'host-local']);
   });
 
   it('gives every program a name of its own', () => {

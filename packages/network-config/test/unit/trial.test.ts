@@ -1,13 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import {
-  accept,
-  type FileText,
-  type Found,
-  judge,
-  type Judgement,
-} from '../../../src/core/network/trial.ts';
+import { accept, type FileText, type Found, judge, type Judgement } from '../../src/trial.ts';
 
 const LIMIT = 120_000;
 

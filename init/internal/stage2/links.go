@@ -8,14 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkLogs makes the host's logs visible in kubelet's /logs endpoint, which serves /var/log.
-func (h *host) linkLogs() {
-	aside, err := placeLink("/var/log/kios", runDir+"/log")
+func (h *host) link(link, target string) {
+	aside, err := placeLink(link, target)
 	if aside != "" {
-		h.log.Warn("logs.aside", "path", aside, "note", "this folder was in the place of the link to the host's logs")
+		h.log.Warn("link.aside", "path", aside, "note", "this folder was in the place of the link "+link)
 	}
 	if err != nil {
-		h.log.Warn("logs.link", "cause", err)
+		h.log.Warn("link.failed", "link", link, "cause", err)
 	}
 }
 

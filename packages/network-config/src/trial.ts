@@ -1,4 +1,4 @@
-import type { Millis } from '../client/timing.ts';
+import * as v from 'valibot';
 
 /** The text of a network file. Undefined when there is none: then every card uses DHCP. */
 export type FileText = string | undefined;
@@ -13,11 +13,32 @@ export interface Judgement {
   readonly trial?: Trial | undefined;
 }
 
+/** A judgement as the DHCP agent keeps it. A file that does not exist is null. */
+export const StoredJudgement = v.object({
+  v: v.literal(1),
+  good: v.nullable(v.string()),
+  refused: v.optional(v.string()),
+  trial: v.optional(v.object({ digest: v.string(), bootId: v.string(), deadline: v.number() })),
+});
+type StoredJudgement = v.InferOutput<typeof StoredJudgement>;
+
+export const judgementOf = ({ good, refused, trial }: StoredJudgement): Judgement => ({
+  good: good ?? undefined,
+  refused,
+  trial,
+});
+
+/** Reads a kept judgement; undefined when the text is none. */
+export function parseJudgement(text: string): Judgement | undefined {
+  const read = v.safeParse(v.pipe(v.string(), v.parseJson(), StoredJudgement), text);
+  return read.success ? judgementOf(read.output) : undefined;
+}
+
 export interface Trial {
   readonly digest: string;
   readonly bootId: string;
-  /** When the file is taken back, by CLOCK_BOOTTIME of that boot. */
-  readonly deadline: Millis;
+  /** When the file is taken back, in milliseconds of CLOCK_BOOTTIME of that boot. */
+  readonly deadline: number;
 }
 
 /** The file that is there now, and when and where that is. */
@@ -25,9 +46,9 @@ export interface Found {
   readonly text: FileText;
   readonly digest: string;
   readonly bootId: string;
-  readonly now: Millis;
-  /** How long the cluster may stay out of reach. */
-  readonly limit: Millis;
+  readonly now: number;
+  /** How many milliseconds the cluster may stay out of reach. */
+  readonly limit: number;
 }
 
 /** The file to carry out, and what to remember. */

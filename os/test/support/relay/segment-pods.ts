@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+
+import { runOnHost } from '../../../src/checks/acceptance/debug-pod.ts';
+import { RUNTIME_IMAGE } from '../../../src/checks/acceptance/guest-program.ts';
+import type { Kubectl } from '../../../src/lab/kubectl.ts';
+
+const script = (text: string): readonly string[] => ['/bin/bun', '-e', text];
+
+/** Returns what a node's time agent knows of its clock (`time/state.json`). */
+export async function clockOf(kubectl: Kubectl, nodeName: string): Promise<unknown> {
+  const file = '/proc/1/root/run/kios/time/state.json';
+  const text = await runOnHost(kubectl, {
+    nodeName,
+    command: script(`process.stdout.write(require('node:fs').readFileSync('${file}', 'utf8'))`),
+    capabilities: ['SYS_PTRACE', 'DAC_READ_SEARCH'],
+  });
+  return JSON.parse(text);
+}
+
+/** Resolves a name of IPv6 in a pod of the host's network, by that pod's own resolv.conf. Returns both. */
+export async function lookUpOnHost(
+  kubectl: Kubectl,
+  nodeName: string,
+  host: string,
+): Promise<unknown> {
+  const text = `require('node:dns/promises').lookup('${host}', { family: 6 }).then(({ address }) =>
+    console.log(JSON.stringify({ address, resolver: require('node:fs').readFileSync('/etc/resolv.conf', 'utf8') })))`;
+  return JSON.parse(await runOnHost(kubectl, { nodeName, command: script(text) }));
+}
+
+/** Connects from a pod of the node's own network to a port outside. Returns the pod's addresses and what it said. */
+export async function reachFromPod(
+  kubectl: Kubectl,
+  nodeName: string,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<readonly [addresses: string, said: string]> {
+  const name = `reach-${randomUUID().slice(0, 8)}`;
+  const text = `require('node:net').connect(${port}, '${host}', () => {
+    console.log('reached');
+    process.exit();
+  })`;
+  const container = { name, image: RUNTIME_IMAGE, imagePullPolicy: 'Never', command: script(text) };
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      nodeName,
+      restartPolicy: 'Never',
+      automountServiceAccountToken: false,
+      containers: [container],
+    },
+  };
+  await kubectl.call(['create', '-f', '-'], { input: JSON.stringify(pod) });
+  const ended = 'jsonpath={.status.containerStatuses[0].state.terminated.exitCode}';
+  await kubectl.call(['wait', `--for=${ended}`, `pod/${name}`, '--timeout=90s']);
+  const addresses = '{.status.podIPs[*].ip}';
+  const found = await kubectl.call(['get', 'pod', name, '-o', `jsonpath=${addresses}`]);
+  return [found, (await kubectl.call(['logs', name])).trim()];
+}

@@ -65,6 +65,7 @@ async function listen(
   signal: AbortSignal,
 ): Promise<void> {
   const { routers, files } = ports;
+  await leaveOut(link.name, ipv6, ports);
   let first: RouterEvent | undefined;
   if (onDone === undefined && !isAsked(ipv6) && !files.hasLease6(link.name)) {
     const quiet = new QuietLink(link, ports, routers, signal);
@@ -88,6 +89,20 @@ async function listen(
     void enough(client, hasIpv4, isOwed, signal).then(() => signal.aborted || onDone());
   }
   await client.run(signal);
+}
+
+/** Takes away what an earlier client of the link had noted, and what is not to be used any more. */
+async function leaveOut(
+  link: string,
+  { fromRouters, fromServer }: ClientOptions['ipv6'],
+  { files, log }: ClientPorts,
+): Promise<void> {
+  try {
+    if (!fromServer.dns) await files.leaveOut(link, 'dhcp6');
+    if (!fromRouters.dns) await files.leaveOut(link, 'routers');
+  } catch (err) {
+    log.error({ ev: 'dns.fail', link, err });
+  }
 }
 
 /** Returns whether DHCPv6 is to be used even where no router speaks. */

@@ -168,20 +168,23 @@ export class LeaseFiles {
   /** Returns the links of whose fixed address other programs were told. */
   fixedLinks(): readonly string[] {
     const names = readdirSync(this.folders.run).filter((name) => name.endsWith('.json'));
-    return names
-      .map((name) => name.slice(0, -'.json'.length))
-      .filter((link) => this.#stateOf(link) === FIXED);
+    return names.map((name) => name.slice(0, -'.json'.length)).filter((link) => this.isFixed(link));
+  }
+
+  /** Returns whether other programs are told of a fixed address of the link. */
+  isFixed(link: string): boolean {
+    return this.#stateOf(link) === FIXED;
   }
 
   /** Removes what other programs read of a fixed address. */
   async withdrawFixed(link: string): Promise<void> {
-    if (this.#stateOf(link) === FIXED) await rm(this.#running(link), { force: true });
+    if (this.isFixed(link)) await rm(this.#running(link), { force: true });
   }
 
   /** Removes the lease for other programs. Its address stays known, to ask for it again. */
   async withdraw(link: string): Promise<void> {
     await this.dropResolver(link);
-    if (this.#stateOf(link) !== FIXED) await rm(this.#running(link), { force: true });
+    if (!this.isFixed(link)) await rm(this.#running(link), { force: true });
   }
 
   /** Removes the lease and forgets its address. */

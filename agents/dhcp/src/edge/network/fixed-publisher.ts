@@ -68,7 +68,8 @@ export class FixedPublisher {
   async #publishRecord({ settings, link }: Placed, { address }: Address): Promise<void> {
     const record = fixedRecord(link, address, settings);
     const said = JSON.stringify(record);
-    if (this.#known.get(link.name) === said) return;
+    // A client that leaves the link may have written its lease after this, and taken it away.
+    if (this.#known.get(link.name) === said && this.#files.isFixed(link.name)) return;
     const { now, wall } = readClocks();
     const acquired = { boot: now / 1000, wall: new Date(wall).toISOString() };
     const { bootId } = this.#files;

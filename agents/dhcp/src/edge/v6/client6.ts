@@ -83,21 +83,7 @@ export class Client6 {
     }
   }
 
-  /** Takes away what an earlier client of the link had noted, and what is not to be used any more. */
-  async #leaveOut(): Promise<void> {
-    const { fromRouters, fromServer } = this.#options;
-    const { files, log } = this.#ports;
-    const link = this.#link.name;
-    try {
-      if (!fromServer.dns) await files.leaveOut(link, 'dhcp6');
-      if (!fromRouters.dns) await files.leaveOut(link, 'routers');
-    } catch (err) {
-      log.error({ ev: 'dns.fail', link, err });
-    }
-  }
-
   async #serve(signal: AbortSignal): Promise<void> {
-    await this.#leaveOut();
     const routers = this.#routers;
     this.#follow(routers.events(signal));
     this.#follow(this.#ports.rtnetlink.events(signal, ['address6']));

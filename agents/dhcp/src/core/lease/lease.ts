@@ -66,8 +66,8 @@ export function readLease(
   const times = readTimes(options, minLeaseSeconds, fallback, limits);
   if (times === undefined) return { refused: 'no lease time' };
   const routes = readRoutes(options, yiaddr, prefix, limits);
-  const fallbackRouter = fallbackOf(options, yiaddr, prefix);
   const isHost = (each: string): boolean => canBeHost(each, yiaddr, prefix);
+  const fallbackRouter = fallbackOf(options, yiaddr, prefix);
   return {
     lease: {
       address: yiaddr,
@@ -168,45 +168,23 @@ function readTimes(
 }
 
 /**
- * Returns the routes that the server sent, and the second of the routers that one of them is by. Classless routes
- * replace the router option; Microsoft's code counts where the standard one has none. RFC 3442. Where a part of them is
- * of no use and none is a default route, that of the router option counts beside them.
+ * Classless routes replace the router option; Microsoft's code counts where the standard one has none. RFC 3442. Where
+ * a part of them is of no use and none is a default route, that of the router option counts beside them.
  */
-function sentRoutes(
-  options: OptionSet,
-  address: string,
-  prefix: number,
-): { readonly sent: readonly LeaseRoute[]; readonly fallbackRouter: string | undefined } {
-  const canRoute = (router: string): boolean =>
-    router !== address && canBeHost(router, address, prefix);
-  const classless = [OPTIONS.classlessRoutes, OPTIONS.microsoftRoutes]
-    .map((option) => readClassless(options, option, canRoute))
-    .find(({ routes }) => routes.length > 0);
-  const sent = classless?.routes ?? [];
-  const isSentWhole = classless?.isWhole === true || sent.some(({ dst }) => dst === DEFAULT_ROUTE);
-  if (isSentWhole) return { sent, fallbackRouter: undefined };
-  const routers = new Set(options.get(OPTIONS.routers)?.filter(canRoute));
-  const [router, fallbackRouter] = routers;
-  const first = router === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: router }];
-  return { sent: [...first, ...sent], fallbackRouter };
-}
-
-/** Returns the router that is used when the first one of option 3 is gone. */
-export const fallbackOf = (
-  options: OptionSet,
-  address: string,
-  prefix: number,
-): string | undefined => sentRoutes(options, address, prefix).fallbackRouter;
-
 function readRoutes(
   options: OptionSet,
   address: string,
   prefix: number,
   limits: Limits,
 ): readonly LeaseRoute[] {
+  const classless = classlessOf(options, address, prefix);
+  const [router] = routersOf(options, address, prefix);
+  const fallback = router === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: router }];
   // The kernel has room for one route to each destination.
   const routes = new Map<string, LeaseRoute>();
-  for (const route of sentRoutes(options, address, prefix).sent)
+  const sent = classless?.routes ?? [];
+  const isSentWhole = classless?.isWhole === true || sent.some(({ dst }) => dst === DEFAULT_ROUTE);
+  for (const route of isSentWhole ? sent : [...fallback, ...sent])
     if (!routes.has(route.dst)) routes.set(route.dst, route);
   const all = [...routes.values()];
   const others = limits.first(
@@ -216,19 +194,48 @@ function readRoutes(
   return all.filter((route) => route.dst === DEFAULT_ROUTE || others.includes(route));
 }
 
-/** Returns the routes that can be used, and whether they are all that the server sent. */
+interface Classless {
+  readonly routes: readonly LeaseRoute[];
+  /** Whether they are all that the server sent. */
+  readonly isWhole: boolean;
+}
+
+/** Returns the routes that can be used of the first option that has such. */
+const classlessOf = (options: OptionSet, address: string, prefix: number): Classless | undefined =>
+  [OPTIONS.classlessRoutes, OPTIONS.microsoftRoutes]
+    .map((option) => readClassless(options, option, address, prefix))
+    .find(({ routes }) => routes.length > 0);
+
 function readClassless(
   options: OptionSet,
   option: typeof OPTIONS.classlessRoutes | typeof OPTIONS.microsoftRoutes,
-  canRoute: (router: string) => boolean,
-): { readonly routes: readonly LeaseRoute[]; readonly isWhole: boolean } {
+  address: string,
+  prefix: number,
+): Classless {
   const sent = options.get(option) ?? [];
-  const routes = sent.filter(({ via }) => via === null || canRoute(via));
+  const routes = sent.filter(({ via }) => via === null || canRoute(via, address, prefix));
   const readable = encodeWith(option.codec, sent).length;
   const isWhole =
     routes.length === sent.length && readable === options.raw.get(option.code)?.length;
   return { routes, isWhole };
 }
+
+const canRoute = (router: string, address: string, prefix: number): boolean =>
+  router !== address && canBeHost(router, address, prefix);
+
+/** Returns the routers of option 3 that can route for the address. */
+const routersOf = (options: OptionSet, address: string, prefix: number): readonly string[] =>
+  usable(options.get(OPTIONS.routers)).filter((router) => canRoute(router, address, prefix));
+
+/** Returns the router that comes second in option 3, which does not count beside classless routes. */
+export const fallbackOf = (
+  options: OptionSet,
+  address: string,
+  prefix: number,
+): string | undefined =>
+  classlessOf(options, address, prefix) === undefined
+    ? routersOf(options, address, prefix)[1]
+    : undefined;
 
 function readMtu(options: OptionSet): number | undefined {
   const mtu = options.get(OPTIONS.mtu);

@@ -79,7 +79,7 @@ export class NetworkReader {
     this.#log = log;
   }
 
-  /** Returns the faults of a file. */
+  /** Returns the faults of a file. Each has its line in the log. */
   async faultsOf(found: FoundFile): Promise<readonly Fault[]> {
     if ('text' in found) {
       const reading = await this.read(found.text, found.file);

@@ -3,7 +3,14 @@ import path from 'node:path';
 
 import { writeAtomic } from '@kios/agent';
 import type { RunningProcess } from '@kios/testkit';
-import { type DhcpServer, dnsmasq, iscDhcpd, kea, Radvd } from '@kios/testkit/dhcp';
+import {
+  type DhcpServer,
+  dnsmasq,
+  iscDhcpd,
+  kea,
+  Radvd,
+  systemdNetworkd,
+} from '@kios/testkit/dhcp';
 import * as v from 'valibot';
 import { expect } from 'vitest';
 
@@ -61,6 +68,7 @@ export const NETWORKS: readonly Network[] = [
   { name: 'DHCPv4 of dnsmasq', server: dnsmasq, next: kea, links: ETH0 },
   { name: 'DHCPv4 of Kea', server: kea, next: iscDhcpd, links: ETH0 },
   { name: 'DHCPv4 of ISC dhcpd', server: iscDhcpd, next: dnsmasq, links: ETH0 },
+  { name: 'DHCPv4 of systemd-networkd', server: systemdNetworkd, next: kea, links: ETH0 },
   { name: 'a static address', server: dnsmasq, next: kea, file: STATIC, links: ETH0, fixed: true },
   { name: 'a bridge', server: kea, next: dnsmasq, file: BRIDGE, links: ['br0'] },
   { name: 'two cards', server: dnsmasq, next: kea, links: ['eth0', 'eth1'], second: true },

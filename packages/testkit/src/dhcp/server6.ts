@@ -7,6 +7,8 @@ export interface Dhcp6Settings {
   readonly network: string;
   /** Addresses and configuration, or configuration alone. */
   readonly stateful: boolean;
+  /** A server that announces itself lets hosts make addresses of the prefix too. */
+  readonly slaac: boolean;
   readonly rapidCommit: boolean;
   readonly validSeconds: number;
   readonly t1Seconds: number;

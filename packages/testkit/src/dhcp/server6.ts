@@ -15,6 +15,8 @@ export interface Dhcp6Settings {
   readonly t2Seconds: number;
   readonly dns: readonly string[];
   readonly search: readonly string[];
+  /** Servers of SNTP, of the servers that tests ask for them. */
+  readonly ntp?: readonly string[];
   /** Folder of the leases, so that a later server knows them. */
   readonly folder: string;
 }

@@ -1,9 +1,10 @@
 import { requireRoot, type RunningProcess } from '@kios/testkit';
-import { type Dhcp6Server, dnsmasq6, iscDhcpd6, kea6 } from '@kios/testkit/dhcp';
+import { kea6 } from '@kios/testkit/dhcp';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { buildAgent, eventually } from '../support/netns/agent.ts';
 import { globalsOf, leasedOf, readText } from '../support/netns/network6.ts';
+import { type Network6, NETWORKS6, SLAAC } from '../support/netns/networks6.ts';
 import { NETWORK, Scene6 } from '../support/netns/scene6.ts';
 
 beforeEach(requireRoot);
@@ -14,32 +15,6 @@ const NEXT_NETWORK = '2001:db8:78';
 const LEASED = new RegExp(`^${NETWORK}::1[0-9a-f]{3}/128$`);
 const MADE = new RegExp(`^${NETWORK}:[^/]+/64$`);
 const timeout = 120_000;
-
-interface Network6 {
-  readonly name: string;
-  readonly server: Dhcp6Server;
-  readonly next: Dhcp6Server;
-  /** Hosts make an address of the prefix too. */
-  readonly slaac: boolean;
-}
-
-const SERVERS = [
-  { server: kea6, next: iscDhcpd6 },
-  { server: iscDhcpd6, next: kea6 },
-  { server: dnsmasq6, next: kea6 },
-];
-const NETWORKS: readonly Network6[] = [
-  ...SERVERS.map((each) => ({
-    ...each,
-    name: `IPv6 only, DHCPv6 of ${each.server.name}`,
-    slaac: false,
-  })),
-  ...SERVERS.map((each) => ({
-    ...each,
-    name: `IPv6 only, SLAAC and DHCPv6 of ${each.server.name}`,
-    slaac: true,
-  })),
-];
 
 /** Starts as a boot does, on a network without IPv4. Returns the daemon and its addresses. */
 async function lease(
@@ -77,7 +52,7 @@ async function flap({ client, server }: Scene6): Promise<void> {
   await set('up');
 }
 
-describe.concurrent.each(NETWORKS)('$name', { timeout }, (network) => {
+describe.concurrent.each(NETWORKS6)('$name', { timeout }, (network) => {
   const { server, next, slaac } = network;
   it.concurrent('gives a machine that starts its address, route and resolver', async () => {
     await using scene = await Scene6.open(server);
@@ -152,7 +127,7 @@ async function openSlaac(): Promise<{ scene: Scene6; daemon: RunningProcess }> {
   return { scene, daemon: scene.machine.startAuto('run', ['eth0']) };
 }
 
-describe('SLAAC only, of radvd', { timeout }, () => {
+describe(SLAAC.name, { timeout }, () => {
   it.concurrent('gives a machine that starts its address and resolver', async () => {
     const { scene } = await openSlaac();
     await using _ = scene;

@@ -127,7 +127,7 @@ async function openSlaac(): Promise<{ scene: Scene6; daemon: RunningProcess }> {
   return { scene, daemon: scene.machine.startAuto('run', ['eth0']) };
 }
 
-describe(SLAAC.name, { timeout }, () => {
+describe.each([SLAAC])('$name', { timeout }, () => {
   it.concurrent('gives a machine that starts its address and resolver', async () => {
     const { scene } = await openSlaac();
     await using _ = scene;

@@ -34,20 +34,31 @@ beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'static-'));
   kernel = new FakeRtnetlink([LINK]);
   lines = [];
-  network = open(path.join(folder, 'conf'));
+  network = open(conf());
 });
 
 afterEach(() => rm(folder, { recursive: true }));
 
-function open(conf: string, bootId = 'boot'): StaticNetwork {
+function open(sysctls: string, bootId = 'boot'): StaticNetwork {
   const log = createLogger('test', { stdout: { write: (line) => lines.push(line) } });
   const former = new FormerSettings(folder, bootId, log);
   const links = { list: () => Promise.resolve([LINK]) };
-  return new StaticNetwork({ rtnetlink: kernel, rules: kernel.rules, links, log, conf, former });
+  return new StaticNetwork({
+    rtnetlink: kernel,
+    rules: kernel.rules,
+    links,
+    log,
+    conf: sysctls,
+    former,
+  });
 }
 
 const configured = (file: string): Configured[] =>
   readLinks(file).map((settings) => ({ settings, ifindex: 2, metric: 100 }));
+
+const conf = (): string => path.join(folder, 'conf');
+const file = (): string => path.join(conf(), 'eth0/accept_ra');
+const value = async (): Promise<string> => (await readFile(file(), 'utf8')).trim();
 
 const eventsOf = (level: string): string[] =>
   lines.filter((line) => line.includes(`"level":"${level}"`));
@@ -95,20 +106,15 @@ describe('applying a network file', () => {
   });
 
   it('writes settings, and the old ones when the file no longer has them', async () => {
-    const file = path.join(folder, 'conf/eth0/accept_ra');
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, '1\n');
+    await mkdir(path.dirname(file()), { recursive: true });
+    await writeFile(file(), '1\n');
     await network.apply(configured('{ eth0: { accept-ra: true } }'));
-    expect(await readFile(file, 'utf8')).toBe('2');
+    expect(await value()).toBe('2');
     await network.apply(configured('{ eth0: {} }'));
-    expect(await readFile(file, 'utf8')).toBe('1');
+    expect(await value()).toBe('1');
   });
 
   describe('that changes settings which had a value', () => {
-    const conf = (): string => path.join(folder, 'conf');
-    const file = (): string => path.join(conf(), 'eth0/accept_ra');
-    const value = async (): Promise<string> => (await readFile(file(), 'utf8')).trim();
-
     beforeEach(async () => {
       await mkdir(path.dirname(file()), { recursive: true });
       await writeFile(file(), '1\n');

@@ -37,7 +37,7 @@ export interface Network {
   readonly dual?: boolean;
   /** A second card leads to a segment of its own. */
   readonly segments?: boolean;
-  /** The file has pods on the LAN, and one runs. */
+  /** The file has pods on the LAN, and one runs. The next server is one of the same network: no pod can move. */
   readonly pods?: boolean;
 }
 
@@ -62,7 +62,7 @@ export const NETWORKS: readonly Network[] = [
     ...ETH0,
     name: 'pods on the LAN',
     server: iscDhcpd,
-    next: kea,
+    next: dnsmasq,
     file: `${BRIDGE}pods: {lan: br0}\n`,
     links: ['br0'],
     pods: true,

@@ -120,7 +120,7 @@ describe('applying a network file', () => {
       await writeFile(file(), '1\n');
       await network.apply(configured('{ eth0: { accept-ra: false } }'));
       await network.apply(configured('{ eth0: { accept-ra: true } }'));
-      expect(await value()).toBe('2');
+      if ((await value()) !== '2') throw new Error('the file does not count');
     });
 
     it.each([

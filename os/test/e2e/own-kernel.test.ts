@@ -11,7 +11,7 @@ import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { runInGuest } from '../support/own-kernel/run-in-guest.ts';
 
 const BUILD_MS = 80 * 60_000;
-const RUN_MS = 10 * 60_000;
+const RUN_MS = 20 * 60_000;
 const SCRIPT = 'test:kernel';
 
 /** What vitest's JSON reporter writes, as far as it is read here. */

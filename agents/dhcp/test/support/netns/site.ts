@@ -14,7 +14,8 @@ import { PodOnLan } from './pod-on-lan.ts';
 import { ADDRESS, Scene } from './scene.ts';
 import { SecondSegment } from './second-segment.ts';
 
-export const PROMPT = 20_000;
+/** Long, because an emulated machine takes many times as long for everything. */
+export const PROMPT = 60_000;
 const NETWORK6 = '2001:db8:77:';
 const POOL = /^10\.77\.0\.(?:1\d|20)\/24$/;
 export const POOL_OR_FIXED = /^10\.77\.0\.(?:1\d|20|44)\/24$/;
@@ -165,7 +166,7 @@ export class Site implements AsyncDisposable {
     await eventually(async () => {
       const [found] = v.parse(Links, await this.scene.client.ip('link', 'show', link));
       if ((found?.operstate === 'UP') !== up) throw new Error(`${link} is ${found?.operstate}`);
-    });
+    }, PROMPT);
   }
 
   count(kind: 'discover' | 'request'): number {

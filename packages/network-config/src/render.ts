@@ -48,6 +48,7 @@ const dhcpOf = (dhcp: DhcpSettings): Entries =>
     'vendor-class': dhcp.vendorClass,
     'user-class': dhcp.userClass,
     'rapid-commit': dhcp.rapidCommit,
+    'enterprise-number': dhcp.enterprise,
     'request-options': options(dhcp.requestOptions.map(({ code, type }) => [code, type])),
     'send-options': options(dhcp.sendOptions.map(({ code, value }) => [code, value])),
   });

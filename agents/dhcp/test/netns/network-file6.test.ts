@@ -59,4 +59,17 @@ describe('a network file and IPv6', { timeout: 120_000 }, () => {
     });
     expect([scene.count('solicit'), await leasedOf(scene.client)]).toEqual([0, []]);
   });
+
+  it.concurrent('gives settings of the kernel back, after a restart too', async ({ expect }) => {
+    await using scene = await Scene6.open(kea6);
+    const { client } = scene;
+    const accepts = async (): Promise<string> =>
+      (await client.exec('sysctl', '-n', 'net.ipv6.conf.eth0.accept_ra')).trim();
+    expect(await accepts()).toBe('2');
+    const daemon = await start(scene, 'run', '{accept-ra: false}');
+    await eventually(async () => expect(await accepts()).toBe('0'), 20_000);
+    await daemon.stop('SIGKILL');
+    await start(scene, 'run', '{}');
+    await eventually(async () => expect(await accepts()).toBe('2'), 20_000);
+  });
 });

@@ -1,9 +1,10 @@
 import { requireRoot, type RunningProcess } from '@kios/testkit';
-import { type Dhcp6Server, dnsmasq6, iscDhcpd6, kea6 } from '@kios/testkit/dhcp';
+import { kea6 } from '@kios/testkit/dhcp';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { buildAgent, eventually } from '../support/netns/agent.ts';
 import { globalsOf, leasedOf, readText } from '../support/netns/network6.ts';
+import { type Network6, NETWORKS6, SLAAC } from '../support/netns/networks6.ts';
 import { NETWORK, Scene6 } from '../support/netns/scene6.ts';
 
 beforeEach(requireRoot);
@@ -12,33 +13,33 @@ beforeAll(buildAgent, 60_000);
 const PROMPT = 30_000;
 const NEXT_NETWORK = '2001:db8:78';
 const LEASED = new RegExp(`^${NETWORK}::1[0-9a-f]{3}/128$`);
+const MADE = new RegExp(`^${NETWORK}:[^/]+/64$`);
 const timeout = 120_000;
 
-const NETWORKS: readonly { server: Dhcp6Server; next: Dhcp6Server }[] = [
-  { server: kea6, next: iscDhcpd6 },
-  { server: iscDhcpd6, next: kea6 },
-  { server: dnsmasq6, next: kea6 },
-];
-
-/** Starts as a boot does, on a network without IPv4. Returns the daemon and its address. */
-async function lease(scene: Scene6): Promise<{ daemon: RunningProcess; address: string }> {
+/** Starts as a boot does, on a network without IPv4. Returns the daemon and its addresses. */
+async function lease(
+  scene: Scene6,
+  network: Network6,
+): Promise<{ daemon: RunningProcess; addresses: string[] }> {
   const daemon = scene.machine.startAuto('run', ['eth0']);
   await daemon.expect('lease6.bound', PROMPT);
-  return { daemon, address: await leased(scene) };
+  return { daemon, addresses: await leased(scene, network) };
 }
 
-/** Waits until kernel and resolver have what the server gave. */
-async function leased({ client, machine }: Scene6): Promise<string> {
-  let address = '';
+/** Waits until kernel and resolver have what server and router gave. Returns the addresses, the leased one first. */
+async function leased({ client, machine }: Scene6, { slaac }: Network6): Promise<string[]> {
+  let addresses: string[] = [];
   await eventually(async () => {
-    const all = await leasedOf(client);
-    expect(all).toEqual([expect.stringMatching(LEASED)]);
-    [address = ''] = all;
+    const all = (await globalsOf(client)).map(({ address }) => address);
+    addresses = all.toSorted((a, b) => Number(MADE.test(a)) - Number(MADE.test(b)));
+    const kinds = slaac ? [LEASED, MADE] : [LEASED];
+    expect(addresses).toHaveLength(kinds.length);
+    for (const [at, kind] of kinds.entries()) expect(addresses[at]).toMatch(kind);
     expect(await client.exec('ip', '-6', 'route', 'show', 'default')).toContain('dev eth0');
     const resolver = await readText(machine.runFile('resolv.conf'));
     expect(resolver).toContain(`nameserver ${NETWORK}::53\n`);
   }, PROMPT);
-  return address;
+  return addresses;
 }
 
 /** Pulls the cable, and plugs it in again once the machine has no carrier. */
@@ -51,57 +52,54 @@ async function flap({ client, server }: Scene6): Promise<void> {
   await set('up');
 }
 
-describe.concurrent.each(NETWORKS)(
-  'IPv6 only, DHCPv6 of $server.name',
-  { timeout },
-  ({ server, next }) => {
-    it.concurrent('gives a machine that starts its address, route and resolver', async () => {
-      await using scene = await Scene6.open(server);
-      await scene.serve();
-      await lease(scene);
-      expect(scene.count('solicit')).toBeGreaterThan(0);
-    });
+describe.concurrent.each(NETWORKS6)('$name', { timeout }, (network) => {
+  const { server, next, slaac } = network;
+  it.concurrent('gives a machine that starts its address, route and resolver', async () => {
+    await using scene = await Scene6.open(server);
+    await scene.serve({ slaac });
+    await lease(scene, network);
+    expect(scene.count('solicit')).toBeGreaterThan(0);
+  });
 
-    it.concurrent('keeps them when the agent is killed and starts again', async () => {
-      await using scene = await Scene6.open(server);
-      await scene.serve();
-      const { daemon, address } = await lease(scene);
-      const solicits = scene.count('solicit');
-      await daemon.stop('SIGKILL');
-      const again = scene.machine.startAuto('run', ['eth0']);
-      await again.expect('lease6.adopted', PROMPT);
-      expect(await leased(scene)).toBe(address);
-      expect(scene.count('solicit')).toBe(solicits);
-    });
+  it.concurrent('keeps them when the agent is killed and starts again', async () => {
+    await using scene = await Scene6.open(server);
+    await scene.serve({ slaac });
+    const { daemon, addresses } = await lease(scene, network);
+    const solicits = scene.count('solicit');
+    await daemon.stop('SIGKILL');
+    const again = scene.machine.startAuto('run', ['eth0']);
+    await again.expect('lease6.adopted', PROMPT);
+    expect(await leased(scene, network)).toEqual(addresses);
+    expect(scene.count('solicit')).toBe(solicits);
+  });
 
-    it.concurrent('keeps them when the cable is pulled and plugged in', async () => {
-      await using scene = await Scene6.open(server);
-      await scene.serve();
-      const { address } = await lease(scene);
-      const solicits = scene.count('solicit');
-      // RFC 8415, 18.2.3: a host that may have moved confirms its addresses.
-      const confirmed = scene.expectNext('confirm', PROMPT);
-      await flap(scene);
-      await confirmed;
-      expect(await leased(scene)).toBe(address);
-      expect(scene.count('solicit')).toBe(solicits);
-    });
+  it.concurrent('keeps them when the cable is pulled and plugged in', async () => {
+    await using scene = await Scene6.open(server);
+    await scene.serve({ slaac });
+    const { addresses } = await lease(scene, network);
+    const solicits = scene.count('solicit');
+    // RFC 8415, 18.2.3: a host that may have moved confirms its addresses.
+    const confirmed = scene.expectNext('confirm', PROMPT);
+    await flap(scene);
+    await confirmed;
+    expect(await leased(scene, network)).toEqual(addresses);
+    expect(scene.count('solicit')).toBe(solicits);
+  });
 
-    it.concurrent('keeps them when another server of the same link confirms them', async () => {
-      await using scene = await Scene6.open(server);
-      await scene.serve();
-      const { address } = await lease(scene);
-      await scene.stopServing();
-      await scene.changeServer(next);
-      await scene.serve();
-      await flap(scene);
-      await scene.expect('confirm', PROMPT);
-      await scene.expect('reply', PROMPT);
-      expect(await leased(scene)).toBe(address);
-      expect(scene.count('solicit')).toBe(0);
-    });
-  },
-);
+  it.concurrent('keeps them when another server of the same link confirms them', async () => {
+    await using scene = await Scene6.open(server);
+    await scene.serve({ slaac });
+    const { addresses } = await lease(scene, network);
+    await scene.stopServing();
+    await scene.changeServer(next);
+    await scene.serve({ slaac });
+    await flap(scene);
+    await scene.expect('confirm', PROMPT);
+    await scene.expect('reply', PROMPT);
+    expect(await leased(scene, network)).toEqual(addresses);
+    expect(scene.count('solicit')).toBe(0);
+  });
+});
 
 const prefixOf = (address: string): string => address.split(':').slice(0, 3).join(':');
 
@@ -129,7 +127,7 @@ async function openSlaac(): Promise<{ scene: Scene6; daemon: RunningProcess }> {
   return { scene, daemon: scene.machine.startAuto('run', ['eth0']) };
 }
 
-describe('SLAAC only, of radvd', { timeout }, () => {
+describe.each([SLAAC])('$name', { timeout }, () => {
   it.concurrent('gives a machine that starts its address and resolver', async () => {
     const { scene } = await openSlaac();
     await using _ = scene;

@@ -280,7 +280,9 @@ describe('a lease found at start', () => {
     // Files of earlier versions have the degrade level under this name.
     expect(record).toMatchObject({ ladder: 1 });
     const read = v.parse(StoredLease, JSON.parse(JSON.stringify(record)));
-    const remembered = { held, network, checked: false, mtuOnRoutes: true };
+    const { search, ntp } = held.lease;
+    const told = { search, ntp };
+    const remembered = { held, network, checked: false, mtuOnRoutes: true, told };
     expect(fromRecord(read, clocks)).toEqual(remembered);
     // Another boot, five seconds later.
     const later = fromRecord(read, { now: 1000, wall: clocks.wall + 5000 });

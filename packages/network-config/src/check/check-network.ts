@@ -1,3 +1,4 @@
+import type { Path } from '../fault.ts';
 import { type NetplanCommon, SECTION_NAMES } from '../schema/netplan.ts';
 import { checkAddresses } from './addresses.ts';
 import type { Context } from './context.ts';
@@ -7,11 +8,33 @@ import { checkParameters } from './parameters.ts';
 import { checkRoutes } from './routes.ts';
 import { checkStructure } from './structure.ts';
 
+const FROM_IANA = 'Add the number that IANA gave the maker of the class; RFC 8415, 21.16.';
+
+/** In DHCPv6 a class says whose it is. */
+function checkVendorClass(
+  { report, damaged }: Context,
+  id: string,
+  path: Path,
+  link: NetplanCommon,
+): void {
+  const { 'vendor-class': vendorClass, 'enterprise-number': enterprise } =
+    link['dhcp6-overrides'] ?? {};
+  if ((vendorClass === undefined) === (enterprise === undefined)) return;
+  if (damaged.has(`${id}.dhcp6-overrides`)) return;
+  const inside = [...path, 'dhcp6-overrides'];
+  if (enterprise === undefined)
+    report([...inside, 'vendor-class'], 'needs enterprise-number in DHCPv6', FROM_IANA);
+  else
+    report([...inside, 'enterprise-number'], 'has no vendor-class beside it', 'Add vendor-class.');
+}
+
 /** Keys that mean one thing and contradict each other. */
-function checkPairs({ raw, report }: Context): void {
+function checkPairs(context: Context): void {
+  const { raw, report } = context;
   for (const section of SECTION_NAMES)
     for (const [id, link] of Object.entries<NetplanCommon>(raw[section] ?? {})) {
       const path = ['network', section, id];
+      checkVendorClass(context, id, path, link);
       if (
         link['dhcp-identifier'] !== undefined &&
         link['dhcp4-overrides']?.['client-id'] !== undefined

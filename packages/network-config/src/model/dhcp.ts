@@ -35,6 +35,7 @@ export function dhcp4Of(link: NetplanCommon): DhcpSettings | undefined {
     useRoutes: overrides['use-routes'],
     clientId: bytes(overrides['client-id'] ?? link['dhcp-identifier']),
     rapidCommit: undefined,
+    enterprise: undefined,
     requestOptions: byCode(overrides['request-options']).map(([code, type]) => ({ code, type })),
     sendOptions: byCode(overrides['send-options']).map(([code, value]) => ({
       code,
@@ -52,6 +53,7 @@ export function dhcp6Of(link: NetplanCommon): DhcpSettings | undefined {
     useRoutes: undefined,
     clientId: undefined,
     rapidCommit: overrides['rapid-commit'],
+    enterprise: overrides['enterprise-number'],
     requestOptions: [],
     sendOptions: [],
   };

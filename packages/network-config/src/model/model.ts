@@ -104,6 +104,8 @@ export interface DhcpSettings {
   readonly userClass: string | undefined;
   /** IPv6 only. */
   readonly rapidCommit: boolean | undefined;
+  /** Whose the vendor class is, by IANA's registry; IPv6 only, and only with one. */
+  readonly enterprise: number | undefined;
   readonly requestOptions: readonly { readonly code: number; readonly type: string }[];
   readonly sendOptions: readonly { readonly code: number; readonly value: string }[];
 }

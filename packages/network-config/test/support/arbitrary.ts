@@ -65,6 +65,11 @@ const overrides4 = {
   'send-options': fc.dictionary(fc.constantFrom('224', '43', '200'), fc.oneof(anyText, hex)),
 };
 
+const overrides6 = { ...overrides, 'rapid-commit': bool };
+
+const withEnterprise = (said: object): object =>
+  'vendor-class' in said ? { ...said, 'enterprise-number': 4_294_967_295 } : said;
+
 const addresses = (id: number): fc.Arbitrary<unknown[]> =>
   fc.uniqueArray(int(1, 200), { maxLength: 3 }).chain((hosts) =>
     fc.tuple(
@@ -125,7 +130,7 @@ const settings = (id: number): fc.Arbitrary<object> =>
       ...overrides4,
       'client-id': fc.oneof(fc.constantFrom('mac', 'none'), hex),
     }),
-    'dhcp6-overrides': record({ ...overrides, 'rapid-commit': bool }),
+    'dhcp6-overrides': record(overrides6).map(withEnterprise),
     'accept-ra': bool,
     'ra-overrides': record({ 'use-dns': bool, 'use-domains': bool }),
     addresses: addresses(id),

@@ -5,7 +5,8 @@ import { type Dhcp6Server, type Dhcp6Settings, poolOf } from './server6.ts';
 
 function rangeOf(settings: Dhcp6Settings): string {
   if (!settings.stateful) return `${settings.network}::,ra-stateless,64`;
-  return `${poolOf(settings).join(',')},64,${settings.validSeconds}`;
+  const mode = settings.slaac ? ['slaac'] : [];
+  return [...poolOf(settings), ...mode, 64, settings.validSeconds].join(',');
 }
 
 const bracketed = (addresses: readonly string[]): string =>

@@ -16,6 +16,7 @@ export {
   type Message,
 } from './server.ts';
 export type { Dhcp6Server, Dhcp6Settings, Message6Name } from './server6.ts';
+export { systemdNetworkd } from './systemd-networkd.ts';
 export { type Seen, Tap } from './tap.ts';
 export { udhcpd } from './udhcpd.ts';
 export {

@@ -2,17 +2,11 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { startInRoot } from '../chroot.ts';
+import { routeBytes } from './route-bytes.ts';
 import { dhcpPeers, type DhcpServer, type DhcpSettings } from './server.ts';
 
 const addresses = (name: string, values: readonly string[] = []): string[] =>
   values.length === 0 ? [] : [`option ${name} ${values.join(', ')};`];
-
-/** Encodes a classless route, for which dhcpd has no type: prefix length, significant bytes of the network, router. */
-function routeBytes([destination, via]: readonly [string, string]): number[] {
-  const [network = '', prefix = '32'] = destination.split('/');
-  const significant = network.split('.').slice(0, Math.ceil(Number(prefix) / 8));
-  return [prefix, ...significant, ...via.split('.')].map(Number);
-}
 
 function configuration(settings: DhcpSettings): string {
   const { pool, leaseSeconds, t1Seconds, t2Seconds, routes, search, reserved } = settings;

@@ -6,7 +6,7 @@ import { dhcpPeers } from './server.ts';
 import { type Dhcp6Server, type Dhcp6Settings, poolOf } from './server6.ts';
 
 function configuration(settings: Dhcp6Settings): string {
-  const { network, stateful, validSeconds, t1Seconds, t2Seconds, dns, search } = settings;
+  const { network, stateful, validSeconds, t1Seconds, t2Seconds, dns, search, ntp = [] } = settings;
   return [
     'authoritative;',
     // Else a lease that is renewed early keeps its end.
@@ -16,6 +16,7 @@ function configuration(settings: Dhcp6Settings): string {
     `option dhcp-renewal-time ${t1Seconds};`,
     `option dhcp-rebinding-time ${t2Seconds};`,
     ...(dns.length === 0 ? [] : [`option dhcp6.name-servers ${dns.join(', ')};`]),
+    ...(ntp.length === 0 ? [] : [`option dhcp6.sntp-servers ${ntp.join(', ')};`]),
     ...(search.length === 0
       ? []
       : [`option dhcp6.domain-search ${search.map((name) => `"${name}"`).join(', ')};`]),

@@ -7,12 +7,16 @@ export interface Dhcp6Settings {
   readonly network: string;
   /** Addresses and configuration, or configuration alone. */
   readonly stateful: boolean;
+  /** A server that announces itself lets hosts make addresses of the prefix too. */
+  readonly slaac: boolean;
   readonly rapidCommit: boolean;
   readonly validSeconds: number;
   readonly t1Seconds: number;
   readonly t2Seconds: number;
   readonly dns: readonly string[];
   readonly search: readonly string[];
+  /** Servers of SNTP, of the servers that tests ask for them. */
+  readonly ntp?: readonly string[];
   /** Folder of the leases, so that a later server knows them. */
   readonly folder: string;
 }

@@ -3,7 +3,7 @@ import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 
 import type { LinkMtu } from '../kernel/present.ts';
-import { fallbackOf, gatewaysOf, type Lease, readMask } from '../lease/lease.ts';
+import { fallbackOf, gatewaysOf, type Lease, readMask, readSaid } from '../lease/lease.ts';
 import { broadcastOf } from '../lease/network.ts';
 import { OptionSet } from '../wire/options.ts';
 import { type BoundLease, type NetworkMemory, UNKNOWN_NETWORK } from './model.ts';
@@ -57,6 +57,8 @@ export interface Remembered {
   readonly checked: boolean;
   readonly mtuOnRoutes: boolean;
   readonly linkMtu?: LinkMtu | undefined;
+  /** What the record has of the lease: others were to use no more. */
+  readonly told?: Pick<Lease, 'search' | 'ntp'>;
 }
 
 export function toRecord(
@@ -105,6 +107,7 @@ export function toRecord(
 export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
   const [address = '', prefix = '32'] = record.address.split('/');
   const options = optionsOf(record.raw);
+  const said = readSaid(options, address, Number(prefix));
   const lease: Lease = {
     address,
     prefix: Number(prefix),
@@ -120,8 +123,8 @@ export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
     fallbackRouter: fallbackOf(options, address, Number(prefix)),
     mtu: record.mtu,
     dns: record.dns,
-    search: record.search,
-    ntp: record.ntp,
+    search: record.search.length > 0 ? record.search : said.search,
+    ntp: record.ntp.length > 0 ? record.ntp : said.ntp,
     hostname: record.hostname,
     domain: record.domain,
     raw: record.raw,
@@ -133,6 +136,7 @@ export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
     checked: record.checked,
     mtuOnRoutes: record.mtuOnRoutes,
     linkMtu: record.linkMtu,
+    told: { search: record.search, ntp: record.ntp },
   };
 }
 

@@ -82,7 +82,7 @@ export function readLease(
       mtu: readMtu(options),
       dns: limits.first('dns', usable(options.get(OPTIONS.nameServers)).filter(isHost)),
       ...readNames(options, limits),
-      ntp: limits.first('ntp', usable(options.get(OPTIONS.ntpServers)).filter(isHost)),
+      ntp: readNtp(options, isHost, limits),
       raw: Object.fromEntries([...options.raw].map(([code, value]) => [code, toHex(value)])),
       limits: limits.found,
     },
@@ -250,6 +250,26 @@ function usable(addresses: readonly string[] = []): string[] {
 /** Returns whether a host can have it: one of the subnet may be neither the subnet's own nor its broadcast address. */
 const canBeHost = (each: string, address: string, prefix: number): boolean =>
   isHostAddress(each, isInPrefix(each, address, prefix) ? prefix : 32);
+
+/** What a lease says of names and time, of which a file may have left something out. */
+export function readSaid(
+  options: OptionSet,
+  address: string,
+  prefix: number,
+): Pick<Lease, 'search' | 'ntp'> {
+  const limits = new Limits();
+  const isHost = (each: string): boolean => canBeHost(each, address, prefix);
+  return {
+    search: readNames(options, limits).search,
+    ntp: readNtp(options, isHost, limits),
+  };
+}
+
+const readNtp = (
+  options: OptionSet,
+  isHost: (each: string) => boolean,
+  limits: Limits,
+): readonly string[] => limits.first('ntp', usable(options.get(OPTIONS.ntpServers)).filter(isHost));
 
 /** Reads names. Option 15 may hold several, as EC2 sends them: they follow the search list. */
 function readNames(

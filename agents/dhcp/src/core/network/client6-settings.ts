@@ -9,8 +9,6 @@ import type { FileRole } from './roles.ts';
 
 /** The server updates the AAAA record. RFC 4704 §4.1. */
 const FQDN_FLAGS = 0x01;
-/** kiOS has no enterprise number of its own. */
-const ENTERPRISE = 0;
 
 /** What is used of one source of name servers. */
 export interface UsedNames {
@@ -56,14 +54,16 @@ function identityOf({
   hostname,
   userClass,
   vendorClass,
+  enterprise,
 }: DhcpSettings): Settings6['identity'] {
   const name = fqdn ?? hostname;
   return {
     ...(name === undefined ? {} : { fqdn: { flags: FQDN_FLAGS, name } }),
     ...(userClass === undefined ? {} : { userClass: [bytesOf(userClass)] }),
-    ...(vendorClass === undefined
+    // Whose class it is only its maker's number says: kiOS has none that would be true.
+    ...(vendorClass === undefined || enterprise === undefined
       ? {}
-      : { vendorClass: { enterprise: ENTERPRISE, data: [bytesOf(vendorClass)] } }),
+      : { vendorClass: { enterprise, data: [bytesOf(vendorClass)] } }),
   };
 }
 

@@ -13,6 +13,8 @@ export interface FileRole {
   readonly metric: number;
   /** The boot does not wait for the link. */
   readonly isOptional: boolean;
+  /** Ports of a bridge that the file gives it, by index. Others are pods'. */
+  readonly uplinks?: readonly number[];
 }
 
 /** A link of the file, one of the kernel that it means, and the metric of its routes. No two have the same. */
@@ -36,6 +38,13 @@ export function placeLinks(
   }));
 }
 
+/** Returns the ports of a bridge; nothing for other links, whose carrier is that of their own members. */
+function uplinksOf({ settings }: Placed, placed: readonly Placed[]): Pick<FileRole, 'uplinks'> {
+  if (settings.kind !== 'bridge' || settings.interfaces.length === 0) return {};
+  const ports = placed.filter((each) => settings.interfaces.includes(each.settings.id));
+  return { uplinks: ports.map(({ link }) => link.index) };
+}
+
 function roleOf({ settings, metric }: Placed): FileRole | undefined {
   const { dhcp4, dhcp6, acceptRa, ra, linkLocal, optional } = settings;
   const listens = acceptRa !== false && linkLocal.ipv6;
@@ -47,7 +56,8 @@ function roleOf({ settings, metric }: Placed): FileRole | undefined {
 export function rolesOf(placed: readonly Placed[]): ReadonlyMap<number, FileRole> {
   const roles = placed.flatMap((each) => {
     const role = each.link.master === undefined ? roleOf(each) : undefined;
-    return role === undefined ? [] : [[each.link.index, role] as const];
+    if (role === undefined) return [];
+    return [[each.link.index, { ...role, ...uplinksOf(each, placed) }] as const];
   });
   return new Map(roles);
 }

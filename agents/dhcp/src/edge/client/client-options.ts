@@ -14,6 +14,8 @@ export interface ClientOptions {
   /** Reads the host's name anew: it may be chosen while the client runs. */
   readonly readName: () => NameIdentity;
   readonly plan: PlanPolicy;
+  /** Whether somebody chose the metric of the plan: any other is kept that the link has already. */
+  readonly isMetricSet: boolean;
   readonly ipv6: Settings6;
   /** File with the host's name and identity. */
   readonly hostFile: string;

@@ -78,7 +78,7 @@ export class Client {
 
   /** Runs until the signal is raised. The address stays: only its expiry removes it. */
   async run(signal: AbortSignal): Promise<void> {
-    let state = await this.#takeOver();
+    let state = await this.#takeOver(signal);
     await this.#bringUp();
     const trace = new Trace(this.#ports.files.folders.run, this.#link.name);
     using socket = new DhcpSocket(this.#link, (frame) => trace.add(frame));
@@ -124,7 +124,7 @@ export class Client {
   }
 
   /** Returns the first state. A lease of this boot whose address is in the kernel simply goes on. */
-  async #takeOver(): Promise<State> {
+  async #takeOver(signal: AbortSignal): Promise<State> {
     const { files, rtnetlink, log } = this.#ports;
     const { name, mac, index } = this.#link;
     const running = await files.readRunning(name, mac);
@@ -138,7 +138,7 @@ export class Client {
     const runs = isInUse(held, present, now);
     if (!runs && policy.onExpire === 'drop') return this.#start(present, running);
     this.#ownLinks.claim(held.lease.address, name);
-    await this.#configurator.adopt(running, present);
+    await this.#configurator.adopt(running, present, signal);
     log.info({ ev: 'lease.adopted', link: name, address: held.lease.address, expired: !runs });
     this.#bound.resolve();
     return runs ? adopt(held, network, checked, policy) : resumeKept(held, network, now, policy);

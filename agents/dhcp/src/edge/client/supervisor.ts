@@ -31,6 +31,8 @@ export interface Role {
   readonly override?: (settings: LinkSettings) => Override;
   /** The boot does not wait for the link. */
   readonly isOptional: boolean;
+  /** Ports of a bridge that lead to its network, by index; without them its hardware address tells them. */
+  readonly uplinks?: readonly number[];
 }
 
 export interface Supervision {
@@ -132,12 +134,22 @@ export class Supervisor {
 
   #onLink(link: Link, signal: AbortSignal): void {
     this.#ownLinks.see(link);
+    this.#serveLink(link, signal);
+    this.#onUplinks();
+  }
+
+  /** The carrier of a bridge is that of its uplinks. */
+  #onUplinks(): void {
+    for (const [index, served] of this.#served) {
+      const link = this.#ownLinks.get(index);
+      if (link !== undefined) this.#onCarrier(served, link);
+    }
+  }
+
+  #serveLink(link: Link, signal: AbortSignal): void {
     const served = this.#served.get(link.index);
     const role = this.#roleOf(link);
-    if (served !== undefined && isUnchanged(served, link, role)) {
-      this.#onCarrier(served, link);
-      return;
-    }
+    if (served !== undefined && isUnchanged(served, link, role)) return;
     if (served !== undefined) this.#end(served, link.index);
     if (served !== undefined && losesLease(served, role)) this.#leave(link, served, signal);
     if (role === undefined) return;
@@ -194,7 +206,7 @@ export class Supervisor {
   }
 
   #onCarrier(served: Served, link: Link): void {
-    const carrier = link.up && link.carrier;
+    const carrier = this.#ownLinks.hasCarrier(link, served.role.uplinks);
     if (carrier === served.carrier) return;
     served.carrier = carrier;
     this.#ports.log.info({ ev: 'link.carrier', console: true, link: served.name, carrier });
@@ -220,7 +232,7 @@ export class Supervisor {
     this.#ownLinks.forget(link);
     this.#followed.delete(index);
     const served = this.#served.get(index);
-    if (served === undefined) return;
+    if (served === undefined) return this.#onUplinks();
     this.#end(served, index);
     this.#moves.withdraw(served);
   }

@@ -13,6 +13,7 @@ import {
   type PlanPolicy,
   type Present,
 } from '../../core/kernel/present.ts';
+import type { Lease } from '../../core/lease/lease.ts';
 import type { ClientOptions, ClientPorts } from '../client/client-options.ts';
 import type { LeaseFiles } from '../lease/lease-files.ts';
 import { Publisher } from '../lease/publisher.ts';
@@ -32,7 +33,7 @@ export class Configurator {
   readonly #publisher: Publisher;
   #plan: PlanPolicy;
   readonly #dns: boolean;
-  /** The operator chose the metric. */
+  /** The operator chose the metric, or the network file's order did. */
   readonly #isMetricSet: boolean;
   /** Gateways without their default route, which the kernel or another owner of it refused. */
   #unused: readonly string[] = [];
@@ -47,10 +48,10 @@ export class Configurator {
     this.#files = ports.files;
     this.#log = ports.log;
     this.#plan = options.plan;
-    const { useDomains, useNtp, settings } = options;
+    const { useDomains, useNtp, settings, isMetricSet } = options;
     const { dns, options: types } = settings;
     this.#dns = dns;
-    this.#isMetricSet = settings.metric !== undefined;
+    this.#isMetricSet = isMetricSet;
     const how = { link: link.name, mac: link.mac, dns, useDomains, useNtp, types };
     this.#publisher = new Publisher(how, ports.files, ports.log);
   }
@@ -64,14 +65,21 @@ export class Configurator {
     }
   }
 
-  /** Takes over a lease that is already in the kernel and in the files. Its settings may have changed. */
-  async adopt(running: Remembered, present: Present): Promise<void> {
+  /** Takes over a lease that is already in the kernel and in the files. What has changed of its settings counts. */
+  async adopt(running: Remembered, present: Present, signal: AbortSignal): Promise<void> {
     this.remember(running);
     this.#keepMetric(present);
+    const { metric } = this.#plan;
     const { lease } = running.held;
-    if (this.#dns) await this.#files.adopt(this.#link.name, this.#plan.metric, lease);
+    const used = this.#publisher.used(lease);
+    const isNew = metricOf(present) !== metric || !isTold(used, running);
+    if (this.#dns) await this.#files.adopt(this.#link.name, metric, used);
     else await this.#files.leaveOut(this.#link.name, 'dhcp', lease.dns);
     await this.#carryOutLease(planLease(running.held, present, this.#plan, bootTime()));
+    if (!isNew) return;
+    const { linkMtu, mtuOnRoutes } = this.#plan;
+    const facts = { ...running, held: this.#used(running.held), linkMtu, mtuOnRoutes, metric };
+    await this.#publisher.publish(facts, signal);
   }
 
   remember({ mtuOnRoutes, linkMtu }: Remembered): void {
@@ -180,10 +188,9 @@ export class Configurator {
   }
 
   /** Keeps the metric that another instance chose: another one would double the routes. */
-  #keepMetric({ addresses, link }: Present): void {
-    if (this.#isMetricSet) return;
-    const mine = addresses.find((each) => each.ifindex === link.index && isLeased(each));
-    if (mine?.metric !== undefined) this.#plan = { ...this.#plan, metric: mine.metric };
+  #keepMetric(present: Present): void {
+    const metric = this.#isMetricSet ? undefined : metricOf(present);
+    if (metric !== undefined) this.#plan = { ...this.#plan, metric };
   }
 
   #report({ lease, since }: BoundLease, previous: BoundLease | undefined): void {
@@ -209,3 +216,11 @@ export class Configurator {
     }
   }
 }
+
+/** The metric of the lease that the link has. */
+const metricOf = ({ addresses, link }: Present): number | undefined =>
+  addresses.find((each) => each.ifindex === link.index && isLeased(each))?.metric;
+
+/** Returns whether the files have of the lease what is used of it. */
+const isTold = ({ search, ntp }: Pick<Lease, 'search' | 'ntp'>, { told }: Remembered): boolean =>
+  JSON.stringify([search, ntp]) === JSON.stringify([told?.search, told?.ntp]);

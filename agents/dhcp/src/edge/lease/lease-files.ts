@@ -47,6 +47,8 @@ export class LeaseFiles {
   readonly #leftOut = new Set<string>();
   /** Those among them that settings leave out. */
   readonly #unwanted = new Set<string>();
+  /** Whether this process has written resolv.conf, with the name servers that it knew of. */
+  #hasWritten = false;
 
   private constructor(folders: Folders, bootId: string, log: Logger) {
     this.folders = folders;
@@ -80,12 +82,12 @@ export class LeaseFiles {
 
   /**
    * Notes the name servers of a lease that is taken over. They are written only where this process left the link's out
-   * before: when it starts, other links have not noted theirs yet.
+   * or wrote the file before: when it starts, other links have not noted theirs yet.
    */
   async adopt(link: string, metric: number, lease: Lease): Promise<void> {
     const isLeftOut = this.#leftOut.has(keyOf('dhcp', link));
     this.#note('dhcp', { link, metric, dns: lease.dns, search: lease.search });
-    if (isLeftOut) await this.#writeResolvConf();
+    if (isLeftOut || this.#hasWritten) await this.#writeResolvConf();
   }
 
   async publishResolver(link: string, metric: number, lease: Lease): Promise<void> {
@@ -225,7 +227,9 @@ export class LeaseFiles {
 
   async #writeResolvConf(): Promise<void> {
     const content = formatResolvConf(this.#ordered());
-    if (content !== undefined) await this.#writeContent(content);
+    if (content === undefined) return;
+    this.#hasWritten = true;
+    await this.#writeContent(content);
   }
 
   async #writeContent(content: string): Promise<void> {

@@ -50,7 +50,7 @@ export class Publisher {
     const { link, dns } = this.#options;
     const { metric, held } = publication;
     const resolver = dns
-      ? this.#files.publishResolver(link, metric, this.#used(held.lease))
+      ? this.#files.publishResolver(link, metric, this.used(held.lease))
       : this.#files.leaveOut(link, 'dhcp', held.lease.dns);
     const done = [
       await this.#tried('dns.fail', resolver),
@@ -84,12 +84,12 @@ export class Publisher {
     const { bootId } = this.#files;
     const where = { link, mac, bootId, checked, mtuOnRoutes, linkMtu, clocks: readClocks() };
     const options = readExtraOptions(types, held.lease.raw);
-    const used = { ...held, lease: this.#used(held.lease) };
+    const used = { ...held, lease: this.used(held.lease) };
     return { ...toRecord(used, network, where), options };
   }
 
   /** Leaves out what nobody is to use. */
-  #used(lease: Lease): Lease {
+  used(lease: Lease): Lease {
     const { useDomains, useNtp } = this.#options;
     return { ...lease, ...(useDomains ? {} : { search: [] }), ...(useNtp ? {} : { ntp: [] }) };
   }

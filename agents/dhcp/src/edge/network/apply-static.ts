@@ -6,6 +6,7 @@ import { isErrno } from '@kios/syscall';
 
 import {
   type Configured,
+  formerKey,
   type Part,
   type Present,
   type StaticStep,
@@ -13,6 +14,7 @@ import {
   type Sysctls,
 } from '../../core/network/static/model.ts';
 import { planStatic } from '../../core/network/static/plan.ts';
+import type { FormerSettings } from './former-settings.ts';
 import { CONF, readSysctls, writeSysctl } from './sysctls.ts';
 
 /** One does it. The second one sees what others changed meanwhile. */
@@ -27,6 +29,8 @@ export interface StaticPorts {
   readonly conf?: string;
   /** What addresses of the kind `stable-privacy` are made with, as an IPv6 address. */
   readonly secret?: string | undefined;
+  /** Where values that settings had before outlive this process; without it they do not. */
+  readonly former?: FormerSettings;
 }
 
 /** How addresses, routes and rules are after the steps. */
@@ -40,7 +44,7 @@ export class StaticNetwork {
   readonly #ports: StaticPorts;
   readonly #conf: string;
   /** Values of sysctls before the first change. */
-  readonly #before = new Map<string, string>();
+  #before = new Map<string, string>();
   /** Values when the plan was made. A step may change another one than its own. */
   #sysctls: Sysctls = new Map();
   /** Failures that were logged: the kernel refuses the same step at every event. */
@@ -58,6 +62,8 @@ export class StaticNetwork {
    */
   async apply(configured: readonly Configured[]): Promise<AppliedStatic> {
     const failed = new Set<string>();
+    // Another instance may have changed more.
+    this.#before = (await this.#ports.former?.read()) ?? this.#before;
     let part = await this.#plan(configured);
     for (let round = 0; part.steps.length > 0 && failed.size === 0 && round < MAX_ROUNDS; round++) {
       for (const step of part.steps) {
@@ -81,7 +87,9 @@ export class StaticNetwork {
   async #look(configured: readonly Configured[]): Promise<Present> {
     const { rtnetlink, rules } = this.#ports;
     const links = await this.#ports.links.list();
-    const named = links.filter(({ index }) => configured.some(({ ifindex }) => ifindex === index));
+    const changed = new Set([...this.#before.keys()].map((key) => Number.parseInt(key, 10)));
+    for (const { ifindex } of configured) changed.add(ifindex);
+    const named = links.filter(({ index }) => changed.has(index));
     return {
       links,
       addresses: await both((family) => rtnetlink.addresses(family)),
@@ -131,11 +139,16 @@ export class StaticNetwork {
     }
   }
 
-  #setSysctl({ link, setting, value }: Extract<StaticStep, { tag: 'set-sysctl' }>): void {
-    const key = sysctlKey(link, setting);
-    const before = this.#before.get(key) ?? this.#sysctls.get(key);
+  /** The former value is kept before it is changed, and no longer once it is back, or cannot be. */
+  async #setSysctl(step: Extract<StaticStep, { tag: 'set-sysctl' }>): Promise<void> {
+    const { link, setting, value, ifindex, isReturn } = step;
+    const key = formerKey(ifindex, setting);
+    const there = this.#sysctls.get(sysctlKey(link, setting));
+    const isKept = this.#before.has(key) || there === undefined || setting === 'stable_secret';
+    if (isReturn) this.#before.delete(key);
+    else if (!isKept) this.#before.set(key, there);
+    if (isReturn || !isKept) await this.#ports.former?.write(this.#before);
     writeSysctl(this.#conf, link, setting, value);
-    if (before !== undefined) this.#before.set(key, before);
   }
 }
 

@@ -25,6 +25,7 @@ import { Alarm } from './alarm.ts';
 import { type AppliedLinks, applyLinks } from './apply-links.ts';
 import { type AppliedStatic, StaticNetwork } from './apply-static.ts';
 import { FixedPublisher } from './fixed-publisher.ts';
+import { FormerSettings } from './former-settings.ts';
 import { JudgementFile } from './judgement-file.ts';
 import { networkFolders, NetworkReader, readNetworkText } from './network-file.ts';
 import { type NetworkStatus, writeNetworkStatus } from './network-status.ts';
@@ -133,10 +134,11 @@ export class HostNetwork {
     using links = openVirtualLinks();
     using rules = openRules();
     const { rtnetlink, log } = this.#ports;
-    const { sysctls: conf, secret } = this.#options;
+    const { sysctls: conf, secret, folders, bootId } = this.#options;
+    const former = new FormerSettings(folders.run, bootId, log);
     const kernel = {
       links,
-      fixed: new StaticNetwork({ rtnetlink, rules, links, log, conf, secret }),
+      fixed: new StaticNetwork({ rtnetlink, rules, links, log, conf, secret, former }),
     };
     this.#followFiles(signal);
     this.#followKernel(rules, signal);

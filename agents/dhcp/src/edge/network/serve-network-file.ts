@@ -27,6 +27,7 @@ class Roles {
       metric: file.metric,
       override: (settings) => overrideOf(file, settings),
       isOptional: file.isOptional,
+      ...(file.uplinks === undefined ? {} : { uplinks: file.uplinks }),
     };
     this.#known.set(index, { said, role });
     return role;

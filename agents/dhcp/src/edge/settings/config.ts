@@ -124,6 +124,7 @@ export function clientOptions(
     policy: { ...settings, identity: { ...identityOf(settings, link), ...readName(), sent } },
     readName,
     plan: { ...settings, metric: settings.metric ?? metric, mtuOnRoutes: false },
+    isMetricSet: settings.metric !== undefined || override !== asSet,
     ipv6,
     hostFile: config.hostFile,
     listen,

@@ -73,7 +73,7 @@ export class Dhcp6 implements Disposable {
     this.#signal = signal;
     this.#duid = duid;
     this.#configurator = new Configurator6(link, ports.rtnetlink);
-    this.#files = new LeaseFiles6(link, ports.files, ports.log);
+    this.#files = new LeaseFiles6(link, ports.files, ports.log, options.useNtp);
     const identity = { duid: duid.bytes, iaid: iaidOfMac(link.mac), ...options.identity };
     this.#policy = { identity, rapidCommit: options.rapidCommit };
     this.#state = begin6(undefined);
@@ -151,6 +151,7 @@ export class Dhcp6 implements Disposable {
     if (!isInUse) return;
     const addresses = lease.addresses.map(({ address }) => address);
     this.#ports.log.info({ ev: 'lease6.adopted', link: this.#link.name, addresses });
+    await this.#files.tell();
     await this.#publishResolver(lease.config);
   }
 
@@ -196,8 +197,7 @@ export class Dhcp6 implements Disposable {
   }
 
   async #publish(lease: Lease6 | undefined, config: OtherConfig): Promise<void> {
-    const ntp = this.#options.useNtp ? config.ntp : [];
-    await this.#files.publish(lease, { ...config, ntp }, this.#signal);
+    await this.#files.publish(lease, config, this.#signal);
     await this.#publishResolver(config);
   }
 

@@ -28,13 +28,17 @@ export class LeaseFiles6 {
   readonly #link: { readonly name: string; readonly mac: string };
   readonly #files: LeaseFiles;
   readonly #log: Logger;
+  /** Whether time servers are for anybody. The own file has them all the same. */
+  readonly #useNtp: boolean;
   #current: Lease6Record | undefined;
 
   constructor(
     link: { readonly name: string; readonly mac: string },
     files: LeaseFiles,
     log: Logger,
+    useNtp = true,
   ) {
+    this.#useNtp = useNtp;
     this.#link = link;
     this.#files = files;
     this.#log = log;
@@ -42,8 +46,21 @@ export class LeaseFiles6 {
 
   /** Reads the lease of this boot, or else what is still valid of the last one. */
   async read(): Promise<Lease6 | undefined> {
-    const record = (await this.#readFile(this.#running)) ?? (await this.#readFile(this.#last));
+    const running = await this.#readFile(this.#running);
+    const last = await this.#readFile(this.#last);
+    const isSame = running?.bootId === last?.bootId && running?.written.boot === last?.written.boot;
+    const record = running === undefined || isSame ? last : running;
+    this.#current = record;
     return record && fromRecord6(record, this.#files.bootId, readClocks());
+  }
+
+  /** Tells other programs what is used of the lease that was read: that may have changed. */
+  async tell(): Promise<void> {
+    try {
+      if (this.#current !== undefined) await this.#writeRunning(this.#current);
+    } catch (err) {
+      this.#log.error({ ev: 'publish.fail', link: this.#link.name, err });
+    }
   }
 
   async publish(
@@ -97,7 +114,7 @@ export class LeaseFiles6 {
       for (const file of [this.#running, this.#last]) {
         mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
       }
-      await writeAtomic(this.#running, content, 0o644);
+      await this.#writeRunning(record);
       await writeAtomic(this.#last, content, 0o600);
     } catch (err) {
       this.#log.error({ ev: 'publish.fail', link: this.#link.name, err });
@@ -106,6 +123,11 @@ export class LeaseFiles6 {
       }, RETRY_MS);
       again.unref();
     }
+  }
+
+  async #writeRunning(record: Lease6Record): Promise<void> {
+    const used = this.#useNtp ? record : { ...record, ntp: [] };
+    await writeAtomic(this.#running, formatState(Lease6Record, used), 0o644);
   }
 
   /** A damaged record, or one of another network card, is renamed to `.bad` and counts as missing. */

@@ -21,6 +21,7 @@ const NEIGHBOUR = `${NETWORK}::9`;
 const SETTINGS: Omit<Dhcp6Settings, 'folder'> = {
   network: NETWORK,
   stateful: true,
+  slaac: false,
   rapidCommit: false,
   validSeconds: 3600,
   t1Seconds: 1800,
@@ -65,7 +66,8 @@ export class Scene6 extends LanScene {
     const all = { ...SETTINGS, folder: this.#leases, ...settings };
     this.#running = await this.#program.start(this.server, all);
     if (announced && !this.#program.announces) {
-      await this.announce(all.stateful ? { managed: true } : { other: true });
+      const prefix = all.slaac ? { prefix: `${all.network}::/64` } : {};
+      await this.announce({ ...(all.stateful ? { managed: true } : { other: true }), ...prefix });
     }
   }
 

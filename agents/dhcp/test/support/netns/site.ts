@@ -3,15 +3,19 @@ import path from 'node:path';
 
 import { writeAtomic } from '@kios/agent';
 import type { RunningProcess } from '@kios/testkit';
-import { type DhcpServer, dnsmasq, iscDhcpd, kea, Radvd } from '@kios/testkit/dhcp';
+import { Radvd } from '@kios/testkit/dhcp';
 import * as v from 'valibot';
 import { expect } from 'vitest';
 
 import { addressesOf, eventually, macOf } from './agent.ts';
 import { acceptRouters, globalsOf, isTentative } from './network6.ts';
+import type { Network } from './networks.ts';
+import { PodOnLan } from './pod-on-lan.ts';
 import { ADDRESS, Scene } from './scene.ts';
+import { SecondSegment } from './second-segment.ts';
 
-export const PROMPT = 20_000;
+/** Long, because an emulated machine takes many times as long for everything. */
+export const PROMPT = 60_000;
 const NETWORK6 = '2001:db8:77:';
 const POOL = /^10\.77\.0\.(?:1\d|20)\/24$/;
 export const POOL_OR_FIXED = /^10\.77\.0\.(?:1\d|20|44)\/24$/;
@@ -23,50 +27,6 @@ export const NEXT = {
   dns: [NEXT_ADDRESS],
   pool: ['10.78.0.100', '10.78.0.120'],
 } as const;
-const FIXED = '10.77.0.44/24';
-const STATIC = `
-network:
-  version: 2
-  ethernets:
-    eth0:
-      addresses: [${FIXED}]
-      routes: [{to: default, via: ${ADDRESS}}]
-      nameservers: {addresses: [${ADDRESS}]}
-`;
-const BRIDGE = `
-network:
-  version: 2
-  ethernets: {eth0: {}}
-  bridges: {br0: {interfaces: [eth0], dhcp4: true}}
-`;
-
-/** A network that a machine is plugged into. */
-export interface Network {
-  readonly name: string;
-  readonly server: DhcpServer;
-  /** The program that takes the server's place. */
-  readonly next: DhcpServer;
-  readonly file?: string;
-  /** Links that have an address each. */
-  readonly links: readonly string[];
-  readonly fixed?: boolean;
-  readonly second?: boolean;
-  /** Another program moves the card into a bridge of its own once it has an address. */
-  readonly moved?: boolean;
-  readonly dual?: boolean;
-}
-
-const ETH0 = ['eth0'];
-export const NETWORKS: readonly Network[] = [
-  { name: 'DHCPv4 of dnsmasq', server: dnsmasq, next: kea, links: ETH0 },
-  { name: 'DHCPv4 of Kea', server: kea, next: iscDhcpd, links: ETH0 },
-  { name: 'DHCPv4 of ISC dhcpd', server: iscDhcpd, next: dnsmasq, links: ETH0 },
-  { name: 'a static address', server: dnsmasq, next: kea, file: STATIC, links: ETH0, fixed: true },
-  { name: 'a bridge', server: kea, next: dnsmasq, file: BRIDGE, links: ['br0'] },
-  { name: 'two cards', server: dnsmasq, next: kea, links: ['eth0', 'eth1'], second: true },
-  { name: 'a card moved', server: iscDhcpd, next: kea, links: ['br-ex'], moved: true },
-  { name: 'dual stack', server: kea, next: dnsmasq, links: ETH0, dual: true },
-];
 
 const Links = v.array(v.object({ operstate: v.string() }));
 
@@ -90,52 +50,61 @@ async function checkLinks(
   expect(prefixes).toEqual(dual ? [expect.stringMatching(`^${NETWORK6}.*/64$`)] : []);
 }
 
+/** Announces a prefix on the network. */
+async function announce({ client, server }: Scene): Promise<void> {
+  await acceptRouters(client);
+  await server.exec('ip', 'address', 'add', `${NETWORK6}:1/64`, 'dev', 'srv0');
+  await eventually(async () => {
+    if (await isTentative(server, 'srv0')) throw new Error('srv0 has no address yet');
+  });
+  await Radvd.start(server, { prefix: `${NETWORK6}:/64` });
+}
+
 /** A machine on one of the networks. */
 export class Site implements AsyncDisposable {
   readonly scene: Scene;
   readonly #network: Network;
+  readonly #segment: SecondSegment | undefined;
+  readonly #flags: readonly string[];
+  #pod: PodOnLan | undefined;
 
-  private constructor(scene: Scene, network: Network) {
+  private constructor(
+    scene: Scene,
+    network: Network,
+    segment: SecondSegment | undefined,
+    flags: readonly string[],
+  ) {
     this.scene = scene;
     this.#network = network;
+    this.#segment = segment;
+    this.#flags = flags;
   }
 
   static async open(network: Network): Promise<Site> {
     const scene = await Scene.open(network.server);
-    const { client, server } = scene;
     await scene.serve();
-    if (network.second === true) {
-      const peer = ['peer', 'name', 'port3', 'netns', server.name];
-      await client.exec('ip', 'link', 'add', 'eth1', 'type', 'veth', ...peer);
-      await server.exec('ip', 'link', 'set', 'port3', 'master', 'srv0', 'up');
-    }
-    if (network.dual === true) {
-      await acceptRouters(client);
-      await server.exec('ip', 'address', 'add', `${NETWORK6}:1/64`, 'dev', 'srv0');
-      await eventually(async () => {
-        if (await isTentative(server, 'srv0')) throw new Error('srv0 has no address yet');
-      });
-      await Radvd.start(server, { prefix: `${NETWORK6}:/64` });
-    }
-    const site = new Site(scene, network);
+    await network.wiring.connect(scene);
+    if (network.dual === true) await announce(scene);
+    const segment = network.segments === true ? await SecondSegment.open(scene) : undefined;
+    const flags = network.pods === true ? await PodOnLan.prepare(scene) : [];
     if (network.file !== undefined) {
-      await mkdir(path.dirname(site.#file), { recursive: true });
-      await writeAtomic(site.#file, network.file);
+      const file = path.join(scene.machine.folder, 'etc/network.yaml');
+      await mkdir(path.dirname(file), { recursive: true });
+      await writeAtomic(file, network.file);
+      flags.push(`--network=${file}`);
     }
-    return site;
+    return new Site(scene, network, segment, flags);
   }
 
-  get #file(): string {
-    return path.join(this.scene.machine.folder, 'etc/network.yaml');
-  }
-
-  get #cards(): string[] {
-    return this.#network.second === true ? ['eth0', 'eth1'] : ['eth0'];
+  /** The number of links that have a lease, unless addresses are fixed. */
+  get leases(): number {
+    return this.#network.links.length + (this.#segment === undefined ? 0 : 1);
   }
 
   start(verb: 'acquire' | 'run'): RunningProcess {
-    const flags = this.#network.file === undefined ? [] : [`--network=${this.#file}`];
-    return this.scene.machine.startAuto(verb, this.#cards, ...flags);
+    const { cards } = this.#network.wiring;
+    const all = this.#segment === undefined ? cards : [...cards, 'eth1'];
+    return this.scene.machine.startAuto(verb, all, ...this.#flags);
   }
 
   /** Starts as a boot does. Returns the daemon once each link has its address. */
@@ -146,6 +115,10 @@ export class Site implements AsyncDisposable {
     await daemon.expect(this.#network.fixed === true ? 'network.file' : 'lease.adopted', PROMPT);
     if (this.#network.moved === true) await this.#move();
     await this.has(this.#network.fixed === true ? /^10\.77\.0\.44\/24$/ : POOL, ADDRESS);
+    if (this.#network.pods === true) {
+      this.#pod = await PodOnLan.start(this.scene, daemon);
+      await this.#pod.check();
+    }
     return daemon;
   }
 
@@ -165,38 +138,44 @@ export class Site implements AsyncDisposable {
 
   /** Waits until each link has one address of a pool, in kernel and file, with its route and resolver. */
   async has(pool: RegExp, router: string): Promise<void> {
-    await eventually(() => checkLinks(this.scene, this.#network, pool, router), PROMPT);
+    await eventually(async () => {
+      await checkLinks(this.scene, this.#network, pool, router);
+      await this.#segment?.check();
+      await this.#pod?.check();
+    }, PROMPT);
   }
 
   async pull(): Promise<void> {
-    await this.#ports('down');
-    await this.#carrier(false);
+    await this.#setCables('down');
   }
 
   async plug(): Promise<void> {
-    await this.#ports('up');
-    await this.#carrier(true);
+    await this.#setCables('up');
   }
 
-  async #ports(state: 'up' | 'down'): Promise<void> {
-    const ports = this.#network.second === true ? ['port1', 'port3'] : ['port1'];
-    for (const port of ports) await this.scene.server.exec('ip', 'link', 'set', port, state);
+  async #setCables(state: 'up' | 'down'): Promise<void> {
+    const { wiring, links } = this.#network;
+    for (const port of wiring.ports) await this.scene.server.exec('ip', 'link', 'set', port, state);
+    await this.#segment?.setCable(state);
+    // A bridge with a pod has a carrier all the time.
+    const watched = this.#pod === undefined ? links : wiring.cards;
+    for (const link of watched) await this.#carrier(link, state === 'up');
   }
 
-  async #carrier(up: boolean): Promise<void> {
-    for (const link of this.#network.links) {
-      await eventually(async () => {
-        const [found] = v.parse(Links, await this.scene.client.ip('link', 'show', link));
-        if ((found?.operstate === 'UP') !== up) throw new Error(`${link} is ${found?.operstate}`);
-      });
-    }
+  async #carrier(link: string, up: boolean): Promise<void> {
+    await eventually(async () => {
+      const [found] = v.parse(Links, await this.scene.client.ip('link', 'show', link));
+      if ((found?.operstate === 'UP') !== up) throw new Error(`${link} is ${found?.operstate}`);
+    }, PROMPT);
   }
 
   count(kind: 'discover' | 'request'): number {
-    return this.scene.tap.seen(kind).length;
+    return this.scene.tap.seen(kind).length + (this.#segment?.count(kind) ?? 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.scene[Symbol.asyncDispose]();
+    await this.#segment?.[Symbol.asyncDispose]();
+    await this.#pod?.[Symbol.asyncDispose]();
   }
 }

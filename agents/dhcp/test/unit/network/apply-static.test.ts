@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Configured } from '../../../src/core/network/static/model.ts';
 import { StaticNetwork } from '../../../src/edge/network/apply-static.ts';
+import { FormerSettings } from '../../../src/edge/network/former-settings.ts';
 import { card } from '../../support/network/model-kernel.ts';
 import { readLinks } from '../../support/network/read-file.ts';
 
@@ -33,19 +34,31 @@ beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'static-'));
   kernel = new FakeRtnetlink([LINK]);
   lines = [];
-  network = open(path.join(folder, 'conf'));
+  network = open(conf());
 });
 
 afterEach(() => rm(folder, { recursive: true }));
 
-function open(conf: string): StaticNetwork {
+function open(sysctls: string, bootId = 'boot'): StaticNetwork {
   const log = createLogger('test', { stdout: { write: (line) => lines.push(line) } });
+  const former = new FormerSettings(folder, bootId, log);
   const links = { list: () => Promise.resolve([LINK]) };
-  return new StaticNetwork({ rtnetlink: kernel, rules: kernel.rules, links, log, conf });
+  return new StaticNetwork({
+    rtnetlink: kernel,
+    rules: kernel.rules,
+    links,
+    log,
+    conf: sysctls,
+    former,
+  });
 }
 
 const configured = (file: string): Configured[] =>
   readLinks(file).map((settings) => ({ settings, ifindex: 2, metric: 100 }));
+
+const conf = (): string => path.join(folder, 'conf');
+const file = (): string => path.join(conf(), 'eth0/accept_ra');
+const value = async (): Promise<string> => (await readFile(file(), 'utf8')).trim();
 
 const eventsOf = (level: string): string[] =>
   lines.filter((line) => line.includes(`"level":"${level}"`));
@@ -93,13 +106,53 @@ describe('applying a network file', () => {
   });
 
   it('writes settings, and the old ones when the file no longer has them', async () => {
-    const file = path.join(folder, 'conf/eth0/accept_ra');
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, '1\n');
+    await mkdir(path.dirname(file()), { recursive: true });
+    await writeFile(file(), '1\n');
     await network.apply(configured('{ eth0: { accept-ra: true } }'));
-    expect(await readFile(file, 'utf8')).toBe('2');
+    expect(await value()).toBe('2');
     await network.apply(configured('{ eth0: {} }'));
-    expect(await readFile(file, 'utf8')).toBe('1');
+    expect(await value()).toBe('1');
+  });
+
+  describe('that changes settings which had a value', () => {
+    beforeEach(async () => {
+      await mkdir(path.dirname(file()), { recursive: true });
+      await writeFile(file(), '1\n');
+      await network.apply(configured('{ eth0: { accept-ra: false } }'));
+      await network.apply(configured('{ eth0: { accept-ra: true } }'));
+      if ((await value()) !== '2') throw new Error('the file does not count');
+    });
+
+    it.each([
+      ['says no more of them', '{ eth0: {} }'],
+      ['no longer has the link', '{}'],
+    ])('gives the first value back once it %s, after a restart too', async (_, second) => {
+      const again = open(conf());
+      expect(await again.apply(configured(second))).toMatchObject({ settled: true });
+      expect(await value()).toBe('1');
+    });
+
+    it('leaves them to others after that', async () => {
+      await network.apply([]);
+      await writeFile(file(), '0\n');
+      await network.apply(configured('{ eth0: {} }'));
+      await open(conf()).apply([]);
+      expect(await value()).toBe('0');
+    });
+
+    it('knows nothing of another boot', async () => {
+      await open(conf(), 'next').apply([]);
+      expect(await value()).toBe('2');
+    });
+
+    it('gives up a value that the kernel no longer takes', async () => {
+      await rm(file());
+      await mkdir(file());
+      await writeFile(path.join(conf(), 'eth0/use_tempaddr'), '0');
+      expect(await network.apply([])).toMatchObject({ settled: true });
+      await network.apply([]);
+      expect(lines.filter((line) => line.includes('"ev":"static.fail"'))).toHaveLength(1);
+    });
   });
 
   it('works in a kernel without IPv6', async () => {

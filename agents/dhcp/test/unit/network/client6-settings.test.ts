@@ -69,13 +69,17 @@ describe('IPv6 of a link', () => {
   it('sends the names and classes of the file', () => {
     const eth0 = `{
       dhcp6: true,
-      dhcp6-overrides: { fqdn: node.example.org, user-class: 'hex:0a0b', send-hostname: false },
+      dhcp6-overrides: {
+        fqdn: node.example.org, user-class: 'hex:0a0b', send-hostname: false,
+        vendor-class: kios, enterprise-number: 32473
+      },
     }`;
     expect(settingsIn(eth0)).toMatchObject({
       sendHostname: false,
       identity: {
         fqdn: { flags: 1, name: 'node.example.org' },
         userClass: [Uint8Array.of(10, 11)],
+        vendorClass: { enterprise: 32473, data: [new TextEncoder().encode('kios')] },
       },
     });
   });

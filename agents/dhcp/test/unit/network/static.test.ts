@@ -278,7 +278,7 @@ describe('a plan for addresses, routes and rules', () => {
       'eth0 disable_ipv6=0',
       'eth0 accept_ra=2',
     ]);
-    const options = { before: new Map([['eth0/accept_ra', '0']]), secret: undefined };
+    const options = { before: new Map([['2/accept_ra', '0']]), secret: undefined };
     const { steps } = planStatic(configured('{}'), present({ sysctls }), options);
     expect(steps.map(wordsOf)).toEqual(['eth0 accept_ra=0']);
   });

@@ -14,7 +14,7 @@ import { iaNa } from '../../../src/core/v6/wire/identity-association.ts';
 import { decodeMessage6, encodeMessage6 } from '../../../src/core/v6/wire/message.ts';
 import { OptionList } from '../../../src/core/v6/wire/option-list.ts';
 import { OPTIONS6 } from '../../../src/core/v6/wire/options.ts';
-import { listOf } from '../../../src/core/wire/codec.ts';
+import { encodeWith, listOf } from '../../../src/core/wire/codec.ts';
 import { domainList } from '../../../src/core/wire/domain-list.ts';
 import { codecLaws, withstands } from '../../support/codec-laws.ts';
 
@@ -52,6 +52,16 @@ describe('a user class', () => {
   codecLaws(opaqueList, anyData);
 });
 describe('a vendor class', () => {
+  // RFC 8415, 21.16: the number of the enterprise, then each class behind its length.
+  it.each([
+    [32473, ['kios'], '00007ed900046b696f73'],
+    [4_294_967_295, ['a', ''], 'ffffffff0001610000'],
+  ])('of enterprise %s: %j', (enterprise, classes, hex) => {
+    const data = classes.map((each) => new TextEncoder().encode(each));
+    const bytes = encodeWith(vendorClass, { enterprise, data });
+    expect(toHex(bytes)).toBe(hex);
+    expect(vendorClass.decode(readerOf(bytes))).toEqual({ enterprise, data });
+  });
   codecLaws(vendorClass, fc.record({ enterprise: u32, data: anyData }, { noNullPrototype: true }));
 });
 describe('an FQDN', () => {

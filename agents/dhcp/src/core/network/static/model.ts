@@ -35,6 +35,10 @@ export interface Present {
 export type Sysctls = ReadonlyMap<string, string>;
 export const sysctlKey = (link: string, setting: string): string => `${link}/${setting}`;
 
+/** Values that settings had before a file changed them, by link and setting: a renamed link is the same one. */
+export type Former = ReadonlyMap<string, string>;
+export const formerKey = (ifindex: number, setting: string): string => `${ifindex}/${setting}`;
+
 export type StaticStep =
   | { readonly tag: 'change-link'; readonly link: PresentLink; readonly change: LinkChange }
   | {
@@ -42,6 +46,9 @@ export type StaticStep =
       readonly link: string;
       readonly setting: string;
       readonly value: string;
+      readonly ifindex: number;
+      /** The file no longer says anything of the setting, which had this value before. */
+      readonly isReturn: boolean;
     }
   | { readonly tag: 'set-address' | 'delete-address'; readonly address: Address }
   /** `beside` another owner's route, with which the kernel does not make one. */

@@ -4,7 +4,7 @@ import { type AddressPart, planAddresses } from './addresses.ts';
 import type { Configured, Part, Present, StaticStep } from './model.ts';
 import { planRoutes } from './routes.ts';
 import { planRules } from './rules.ts';
-import { planSettings, type SettingOptions } from './settings.ts';
+import { planReturn, planSettings, type SettingOptions, SETTINGS } from './settings.ts';
 
 /**
  * Returns the steps from the kernel's present state to what the file says of addresses, routes and rules, in order.
@@ -22,12 +22,19 @@ export function planStatic(
     return link === undefined ? [] : [{ ...each, link }];
   });
   const settings = links.map((link) => planSettings(link, present, options));
+  const others = present.links.filter(
+    ({ index }) => !links.some(({ ifindex }) => ifindex === index),
+  );
+  const returns = present.canWrite
+    ? others.flatMap((link) => planReturn(link, SETTINGS, options.before))
+    : [];
   const addresses = planAddresses(links, present);
   const routes = planRoutes(links, present, addresses);
   const rules = planRules(links, present);
   return {
     steps: [
       ...settings.flatMap(({ steps }) => steps),
+      ...returns,
       ...promotions([...addresses.steps, ...addresses.deletions], present),
       ...addresses.steps,
       ...routes.steps,

@@ -2,8 +2,11 @@ import type { LinkChange } from '@kios/netlink';
 import type { LinkSettings } from '@kios/network-config';
 
 import {
+  type Former,
+  formerKey,
   type Lack,
   type Present,
+  type PresentLink,
   type StaticLink,
   type StaticStep,
   sysctlKey,
@@ -24,7 +27,7 @@ export type Setting = (typeof SETTINGS)[number];
 
 export interface SettingOptions {
   /** The values that the first changes found. What the file no longer says returns to them. */
-  readonly before: Sysctls;
+  readonly before: Former;
   /** What addresses of the kind `stable-privacy` are made with, as an IPv6 address. RFC 7217 §5. */
   readonly secret: string | undefined;
 }
@@ -95,19 +98,22 @@ export function planSettings(
   if (link.ipv6 === undefined) return { steps: [], obstacles: [] };
   const hasSecret = canWrite && secret !== undefined;
   const generation = generationOf(each, hasSecret);
-  const open = fileSysctls(each, generation, secret).flatMap(([setting, said]) => {
-    const key = sysctlKey(link.name, setting);
-    const there = sysctls.get(key);
-    const value = said ?? before.get(key);
+  const said = fileSysctls(each, generation, secret);
+  const open = said.flatMap(([setting, value]) => {
+    const there = sysctls.get(sysctlKey(link.name, setting));
     if (value === undefined || isSet(setting, there, value)) return [];
     return [{ setting, value, isWritable: canWrite && there !== undefined }];
   });
-  const steps: StaticStep[] = open
-    .filter(({ isWritable }) => isWritable)
-    .flatMap(({ setting, value }) => [
-      { tag: 'set-sysctl', link: link.name, setting, value },
-      ...(setting === 'stable_secret' ? sameMode(link.name, sysctls) : []),
-    ]);
+  const unsaid = said.filter(([, value]) => value === undefined).map(([setting]) => setting);
+  const steps: StaticStep[] = [
+    ...open
+      .filter(({ isWritable }) => isWritable)
+      .flatMap(({ setting, value }) => [
+        setStep(link, setting, value),
+        ...(setting === 'stable_secret' ? sameMode(link, sysctls) : []),
+      ]),
+    ...(canWrite ? planReturn(link, unsaid, before) : []),
+  ];
   const change = linkChange(each, canWrite ? undefined : generation);
   if (change !== undefined) steps.push({ tag: 'change-link', link, change });
   const unwritten = open.filter(
@@ -121,6 +127,30 @@ export function planSettings(
   return { steps, obstacles: [...obstacles, ...noSecret(each, hasSecret)] };
 }
 
+/** Returns the steps that give settings their former values back, of which nobody needs to know after that. */
+export const planReturn = (
+  link: PresentLink,
+  settings: readonly Setting[],
+  before: Former,
+): StaticStep[] =>
+  settings.flatMap((setting) => {
+    const value = before.get(formerKey(link.index, setting));
+    return value === undefined ? [] : [{ ...setStep(link, setting, value), isReturn: true }];
+  });
+
+const setStep = (
+  { name, index }: PresentLink,
+  setting: Setting,
+  value: string,
+): Extract<StaticStep, { tag: 'set-sysctl' }> => ({
+  tag: 'set-sysctl',
+  link: name,
+  ifindex: index,
+  setting,
+  value,
+  isReturn: false,
+});
+
 const noSecret = ({ settings, link }: StaticLink, hasSecret: boolean): Lack[] =>
   settings.ipv6.generation === 'stable-privacy' && !hasSecret
     ? [{ link: link.name, what: 'stable-privacy', why: 'the node has no secret for it' }]
@@ -130,10 +160,10 @@ const noSecret = ({ settings, link }: StaticLink, hasSecret: boolean): Lack[] =>
 const WITHOUT_FILE: readonly Setting[] = ['disable_ipv6', 'addr_gen_mode'];
 
 /** With a secret the kernel takes its mode, but it makes an address only when the mode changes after that. */
-function sameMode(link: string, sysctls: Sysctls): StaticStep[] {
+function sameMode(link: PresentLink, sysctls: Sysctls): StaticStep[] {
   const setting = 'addr_gen_mode';
-  const value = sysctls.get(sysctlKey(link, setting));
-  return value === undefined ? [] : [{ tag: 'set-sysctl', link, setting, value }];
+  const value = sysctls.get(sysctlKey(link.name, setting));
+  return value === undefined ? [] : [setStep(link, setting, value)];
 }
 
 /** The kernel writes a secret in another form than it is given in. The first one stays. */

@@ -1,7 +1,7 @@
-import { NLM_F, nest } from '@kios/netlink/message';
+import { nest } from '@kios/netlink/message';
 
 import { resultOf } from '../call.ts';
-import { type Attribute, be16, be32, be64, CREATE, familyOf, give, giveGeneric, NETLINK, type Order, talk, text, u8, u16, u32 } from '../netlink.ts'; // prettier-ignore
+import { type Attribute, be16, be32, be64, CREATE, familyOf, give, giveGeneric, NETLINK, type Order, text, u8, u16, u32 } from '../netlink.ts'; // prettier-ignore
 import { AF_INET, type Expression, expression, header, intoRegister, NFT, nft, transact } from '../nftables.ts'; // prettier-ignore
 import { eachOf, type Features } from './feature.ts';
 

@@ -8,8 +8,8 @@ import { Border, SEGMENT } from '../relay/border.ts';
 import { FETCH, PORT, SERVE } from './programs.ts';
 
 const DOMAIN = 'lab.example';
-const NEIGHBOUR = '10.0.2.9/24';
-const FILES = '/proc/sys/net/bridge/bridge-nf-call-iptables';
+export const NEIGHBOUR = '10.0.2.9';
+const FILTER = '/proc/sys/net/bridge/bridge-nf-call-iptables';
 
 /** A guest with a card on the segment. */
 export interface Host {
@@ -45,21 +45,16 @@ export class Segment implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const border = stack.use(await Border.create({ ipv4: `${WORKSTATION_SEEN_BY_GUEST}/24` }));
     // The workstation's filter must not see what only crosses the segment.
-    await border.exec('sh', '-c', `if [ -e ${FILES} ]; then echo 0 > ${FILES}; fi`);
+    await border.exec('sh', '-c', `if [ -e ${FILTER} ]; then echo 0 > ${FILTER}; fi`);
     const server = await startServer(border, hosts);
     const neighbour = stack.use(await Netns.open('neighbour'));
     const peer = ['peer', 'name', 'neighbour0', 'netns', border.netns.name];
     await neighbour.exec('ip', 'link', 'add', 'eth0', 'type', 'veth', ...peer);
     await border.exec('ip', 'link', 'set', 'neighbour0', 'master', SEGMENT, 'up');
-    await neighbour.exec('ip', 'address', 'add', NEIGHBOUR, 'dev', 'eth0');
+    await neighbour.exec('ip', 'address', 'add', `${NEIGHBOUR}/24`, 'dev', 'eth0');
     await neighbour.exec('ip', 'link', 'set', 'eth0', 'up');
     await neighbour.start(process.execPath, ['-e', SERVE]).expect('serves');
     return new Segment(border, stack.move(), server, neighbour);
-  }
-
-  /** Where the neighbour serves. */
-  get neighbourUrl(): string {
-    return urlOf(NEIGHBOUR.split('/')[0] ?? '');
   }
 
   /** Lines of the DHCP server from now on. */
@@ -102,7 +97,7 @@ async function startServer(border: Border, hosts: readonly Host[]): Promise<Runn
     `--domain=${DOMAIN}`,
     `--local=/${DOMAIN}/`,
     '--dhcp-authoritative',
-    '--dhcp-range=10.0.2.100,10.0.2.199,255.255.255.0,10m',
+    '--dhcp-range=10.0.2.100,10.0.2.199,255.255.255.0,1h',
     // Leases are renewed soon, so that a test sees it.
     '--dhcp-option-force=option:T1,20',
     '--dhcp-option-force=option:T2,300',

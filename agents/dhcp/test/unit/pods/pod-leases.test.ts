@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
+import type { BoundLease } from '../../../src/core/client/model.ts';
 import type { DhcpMessage } from '../../../src/core/wire/message.ts';
 import { OPTIONS, TYPE } from '../../../src/core/wire/options.ts';
 import { HOST_MAC, POD, POD_MAC, PodNode } from '../../support/pod-node.ts';
@@ -95,7 +96,7 @@ it('a pod that starts while the cable is pulled asks when it returns', async () 
   const leases = await node.start();
   await leases.carrier(false);
   const given: BoundLease[] = [];
-  await leases.add(MAC, POD, (held) => given.push(held));
+  await leases.add(POD_MAC, POD, (held) => given.push(held));
   expect(requests()).toEqual([]);
   await leases.carrier(true);
   expect(requests().map(([type]) => type)).toEqual([TYPE.discover]);

@@ -34,6 +34,12 @@ type Attachment struct {
 	Port      string `json:"port,omitempty"`
 }
 
+// ownInterface is what the runtime names the interface of a pod's own network.
+const ownInterface = "eth0"
+
+// isAttached says that the pod has a network of its own beside this one.
+func (a Attachment) isAttached() bool { return a.Interface != ownInterface }
+
 // Request is one line to the agent, on a connection of its own.
 type Request struct {
 	V          int          `json:"v"`

@@ -116,7 +116,7 @@ type result struct {
 // format returns a lease as a result of an address plugin. Addresses of services lead to the host, which translates
 // them; the router of the segment does not know them. The address has no gateway: bridge would give it to routes that
 // lead to the segment itself.
-func format(c *conf, lease Reply) ([]byte, error) {
+func format(c *conf, lease Reply, attached bool) ([]byte, error) {
 	r := result{
 		Version: c.Version, IPs: []address{{Address: lease.Address}},
 		DNS: dns{Servers: lease.DNS, Search: lease.Search},
@@ -125,6 +125,9 @@ func format(c *conf, lease Reply) ([]byte, error) {
 		r.IPs[0].Version = "4"
 	}
 	for _, each := range lease.Routes {
+		if attached && leadsEverywhere(each) {
+			continue
+		}
 		r.Routes = append(r.Routes, route(each))
 	}
 	for _, services := range c.IPAM.ServiceCIDRs {
@@ -133,4 +136,10 @@ func format(c *conf, lease Reply) ([]byte, error) {
 		}
 	}
 	return json.Marshal(r)
+}
+
+// leadsEverywhere is a default route, also a half of one: bridge would set it before that of the pod's own network.
+func leadsEverywhere(r Route) bool {
+	to, err := netip.ParsePrefix(r.To)
+	return err == nil && to.Bits() <= 1
 }

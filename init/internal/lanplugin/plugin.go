@@ -23,6 +23,7 @@ type Plugin struct {
 	Conf   string // folder of the links' IPv6 settings
 	Bridge string // folder of the settings of all bridges
 	Run    func(program string, stdin []byte) ([]byte, error)
+	Enter  func(netns string, work func()) error // does work in a network namespace
 }
 
 // New returns the plugin on this host.
@@ -35,6 +36,7 @@ func New(getenv func(string) string) *Plugin {
 		Conf:   "/proc/sys/net/ipv6/conf",
 		Bridge: "/proc/sys/net/bridge",
 		Run:    run,
+		Enter:  enter,
 	}
 }
 
@@ -82,6 +84,11 @@ func (p *Plugin) network(command string, c *conf, a Attachment) ([]byte, error) 
 			return nil, err
 		}
 		p.bypass(c.Netfilter)
+		restore, err := p.withoutRouters(a)
+		if err != nil {
+			return nil, err
+		}
+		defer restore()
 	}
 	text, err := c.delegated(prepared)
 	if err != nil {
@@ -121,7 +128,7 @@ func (p *Plugin) address(command string, c *conf, a Attachment) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return format(c, lease)
+	return format(c, lease, a.isAttached())
 }
 
 func (p *Plugin) status(c *conf) error {

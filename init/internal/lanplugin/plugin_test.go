@@ -20,7 +20,10 @@ type scene struct {
 	replies  map[string]string // by command
 	requests []Request
 	bridged  map[string]any // the network that bridge was given
+	heeded   string         // what the pod made of routers when bridge ran
 }
+
+func (s *scene) routers() string { return filepath.Join(s.plugin.Conf, "default/accept_ra_defrtr") }
 
 const granted = `{"v":1,"address":"192.0.2.20/24","host":"192.0.2.5","routes":[{"to":"0.0.0.0/0","via":"192.0.2.1"},{"to":"198.51.100.0/24"}],"dns":["192.0.2.1"]}`
 
@@ -43,8 +46,19 @@ func open(t *testing.T) *scene {
 	s.plugin.Socket, s.plugin.Notes = filepath.Join(folder, "dhcp.sock"), filepath.Join(folder, "notes")
 	s.plugin.Sys, s.plugin.Conf = filepath.Join(folder, "sys"), filepath.Join(folder, "conf")
 	s.plugin.Bridge = s.plugin.Sys
+	s.must(os.MkdirAll(filepath.Join(folder, "conf/default"), 0o755))
+	s.must(os.WriteFile(s.routers(), []byte("1\n"), 0o644))
+	s.plugin.Enter = func(netns string, work func()) error {
+		if netns != s.env["CNI_NETNS"] {
+			t.Errorf("entered %s", netns)
+		}
+		work()
+		return nil
+	}
 	s.plugin.Run = func(_ string, stdin []byte) ([]byte, error) {
 		s.must(json.Unmarshal(stdin, &s.bridged))
+		text, _ := os.ReadFile(s.routers())
+		s.heeded = strings.TrimSpace(string(text))
 		var out bytes.Buffer
 		if s.plugin.Command(bytes.NewReader(stdin), &out) != 0 {
 			return out.Bytes(), io.ErrUnexpectedEOF
@@ -145,6 +159,25 @@ func TestBridgeGetsTheHardwareAddressAndNothingThatChangesTheHost(t *testing.T) 
 	text, _ := json.Marshal(s.bridged["args"])
 	if string(text) != `{"cni":{"mac":"02:00:00:00:00:01"}}` {
 		t.Errorf("args: %s", text)
+	}
+}
+
+func TestAnAttachmentLeavesThePodItsOwnDefaultRoute(t *testing.T) {
+	s := open(t)
+	s.replies["add"] = `{"v":1,"address":"192.0.2.20/24","host":"192.0.2.5","routes":[` +
+		`{"to":"0.0.0.0/0","via":"192.0.2.1"},{"to":"0.0.0.0/1","via":"192.0.2.1"},` +
+		`{"to":"128.0.0.0/1","via":"192.0.2.1"},{"to":"198.51.100.0/24","via":"192.0.2.2"}]}`
+	if s.call("ADD", network); s.heeded != "1" {
+		t.Errorf("routers of the pod's own network: %q", s.heeded)
+	}
+	s.env["CNI_IFNAME"] = "net1"
+	_, out := s.call("ADD", network)
+	want := `[{"dst":"198.51.100.0/24","gw":"192.0.2.2"},{"dst":"10.96.0.0/12","gw":"192.0.2.5"}]`
+	if got := field(t, []byte(out), "routes"); got != want {
+		t.Errorf("routes: %s, want %s", got, want)
+	}
+	if text, _ := os.ReadFile(s.routers()); s.heeded != "0" || string(text) != "1" {
+		t.Errorf("routers were heeded: %q, then %q", s.heeded, text)
 	}
 }
 

@@ -10,6 +10,7 @@ import { tryAll } from './features/all.ts';
 import { askMetadata, routeMetadata, serveMetadata } from './metadata.ts';
 import { attempt, probeAll } from './probes/all.ts';
 import { reach } from './reach.ts';
+import { translate } from './service.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -54,4 +55,5 @@ else if (mode === 'metadata-serve') void serve(names);
 else if (mode === 'metadata-route') void route(names);
 else if (mode === 'metadata-ask') void ask(askMetadata(names));
 else if (mode === 'reach') void ask(reach(names));
+else if (mode === 'service') translate(names[0] ?? '', names[1] ?? '');
 else throw new Error(`unknown mode ${mode}`);

@@ -205,7 +205,7 @@ it('announcements of routers give pods IPv6 addresses, and still reach the host 
   }, 20_000);
 }, 60_000);
 
-it('a pod reaches a Service through the host, also one whose endpoint is on the segment', async () => {
+it('a pod reaches a Service through the host, also one whose endpoint is on the segment or itself', async () => {
   await using host = await LanHost.open();
   await host.serve();
   await host.start();
@@ -215,5 +215,37 @@ it('a pod reaches a Service through the host, also one whose endpoint is on the 
   const service = '10.96.0.10';
   expect(await reaches(from.netns, service)).toBe(false);
   await host.translate(service, address);
-  expect(await reaches(from.netns, service)).toBe(true);
+  for (const pod of [from, from, endpoint]) expect(await reaches(pod.netns, service)).toBe(true);
+}, 60_000);
+
+it('an attachment leaves the pod the default routes of its own network', async () => {
+  await using host = await LanHost.open();
+  await host.lan.server.exec('ip', 'address', 'add', 'fd00:77::1/64', 'dev', 'srv0', 'nodad');
+  await host.serve();
+  await using _ = await host.announce('fd00:77::');
+  await host.start();
+  const pod = await host.pod('web-0');
+  const { netns } = pod;
+  for (const step of [
+    'link add eth0 type veth peer name other',
+    'address add 10.42.0.5/24 dev eth0',
+    'link set other up',
+    'link set eth0 up',
+    'route add default via 10.42.0.1',
+    '-6 route add default via fe80::1 dev eth0',
+  ])
+    await netns.exec('ip', ...step.split(' '));
+  const routes = async (family: string): Promise<string> =>
+    netns.exec('ip', family, 'route', 'show', 'default');
+  const before = [await routes('-4'), await routes('-6')];
+  await host.add({ ...pod, interface: 'net1' });
+  await eventually(async () => {
+    const shown = await netns.exec('ip', '-6', 'address', 'show', 'dev', 'net1', 'scope', 'global');
+    expect(shown).toContain('fd00:77:');
+    expect(shown).not.toContain('tentative');
+  }, 20_000);
+  expect([await routes('-4'), await routes('-6')]).toEqual(before);
+  expect(await reaches(netns, NEIGHBOUR)).toBe(true);
+  const setting = '/proc/sys/net/ipv6/conf/default/accept_ra_defrtr';
+  expect((await netns.exec('cat', setting)).trim()).toBe('1');
 }, 60_000);

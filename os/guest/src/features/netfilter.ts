@@ -1,34 +1,13 @@
-import { NLM_F, nest } from '@kios/netlink/message';
+import { nest } from '@kios/netlink/message';
 
 import { resultOf } from '../call.ts';
-import { type Attribute, be16, be32, be64, CREATE, familyOf, give, giveGeneric, NETLINK, type Order, talk, text, u8, u16, u32 } from '../netlink.ts'; // prettier-ignore
+import { type Attribute, be16, be32, be64, CREATE, familyOf, give, giveGeneric, NETLINK, type Order, text, u8, u16, u32 } from '../netlink.ts'; // prettier-ignore
+import { AF_INET, type Expression, expression, header, intoRegister, NFT, nft, transact } from '../nftables.ts'; // prettier-ignore
 import { eachOf, type Features } from './feature.ts';
 
-const SUBSYSTEM = { ipset: 6, nftables: 10, compat: 11 } as const;
-const BATCH = { begin: 16, end: 17 } as const;
-const NFT = { newTable: 0, newChain: 3, newRule: 6, newSet: 9 } as const;
-const AF_INET = 2;
+const SUBSYSTEM = { ipset: 6, compat: 11 } as const;
 const TABLE: Attribute = [1, text('kios')];
 const SET: Attribute = [2, text('addresses')];
-
-const header = (family: number, resource = 0): Uint8Array =>
-  Buffer.concat([Uint8Array.of(family, 0), be16(resource)]);
-
-const nft = (message: number, ...attributes: readonly Attribute[]): Order => ({
-  type: (SUBSYSTEM.nftables << 8) | message,
-  flags: CREATE | NLM_F.ack,
-  payload: Buffer.concat([header(AF_INET), nest(...attributes)]),
-});
-
-/** Sends orders as one transaction. */
-function transact(...orders: readonly Order[]): void {
-  const payload = header(0, SUBSYSTEM.nftables);
-  talk(NETLINK.netfilter, [
-    { type: BATCH.begin, payload },
-    ...orders,
-    { type: BATCH.end, payload },
-  ]);
-}
 
 /** Base chains and the hook of each. */
 const HOOKS = { filter: 1, nat: 4, 'nat-in': 0, raw: 0 } as const;
@@ -42,21 +21,8 @@ const chain = (name: Chain): Order => {
 
 const set = nft(NFT.newSet, TABLE, SET, [3, be32(0)], [4, be32(7)], [5, be32(4)], [10, be32(1)]);
 
-/** One step of a rule. */
-type Expression = readonly [name: string, attributes: Uint8Array];
-
-const expression = ([name, attributes]: Expression): Attribute => [
-  1,
-  nest([1, text(name)], [2, attributes]),
-];
-
 const rule = (where: Chain, ...steps: readonly Expression[]): Order =>
   nft(NFT.newRule, TABLE, [2, text(where)], [4, nest(...steps.map(expression))]);
-
-const intoRegister = (name: string, ...attributes: readonly Attribute[]): Expression => [
-  name,
-  nest([1, be32(1)], ...attributes),
-];
 
 const ADDRESS = intoRegister('immediate', [2, nest([1, Uint8Array.of(192, 0, 2, 1)])]);
 const NOTHING = new Uint8Array();

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** Port names of representors, by which a card's own switch shows the functions of hosts and virtual machines. */
@@ -21,4 +21,18 @@ function isRepresentor(folder: string): boolean {
     // Most drivers have no such name, and reading it fails.
     return false;
   }
+}
+
+const LOWER = 'lower_';
+
+/** Returns whether the link is Wi-Fi, or stands on Wi-Fi as a bond or a VLAN does. */
+export function isWifi(name: string, sys = '/sys'): boolean {
+  const folder = path.join(sys, 'class/net', name);
+  if (!existsSync(folder)) return false;
+  return (
+    existsSync(path.join(folder, 'phy80211')) ||
+    readdirSync(folder)
+      .filter((entry) => entry.startsWith(LOWER))
+      .some((entry) => isWifi(entry.slice(LOWER.length), sys))
+  );
 }

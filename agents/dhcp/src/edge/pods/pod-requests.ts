@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -10,6 +9,7 @@ import type { GenericSchema, InferOutput } from 'valibot';
 
 import { grantOf, macFrom, macSource } from '../../core/pods/pod.ts';
 import { type Attachment, Note, type Reply, type Request } from '../../core/pods/protocol.ts';
+import { isWifi } from '../kernel/hardware.ts';
 import type { PodLeases } from './pod-leases.ts';
 
 /** Shorter than the plugin waits, so that it hears the reason. */
@@ -37,6 +37,8 @@ export interface RequestOptions {
   /** Folder of the socket and of notes, in RAM. */
   readonly lanDir: string;
   readonly platformDir: string;
+  /** Where sysfs is, unless at its usual place. */
+  readonly sysfs?: string;
 }
 
 export type Job = () => Promise<void>;
@@ -70,6 +72,7 @@ export class PodRequests {
       case 'prepare':
         return this.#prepare(request.bridge, request.attachment);
       case 'add':
+        await this.#refuse(request.bridge);
         return this.#add(request.attachment, gone);
       case 'attach':
         return this.#inTurn(() => leases.attach(request.attachment, request.attachment.port));
@@ -123,13 +126,15 @@ export class PodRequests {
       () => fail('KIOS_DHCP_POD_NO_LEASE', `no DHCP server granted one in ${LEASE_MS / 1000} s`),
       LEASE_MS,
     );
-    gone.addEventListener('abort', () => fail('KIOS_DHCP_POD_REQUEST', 'nobody waits for it'));
+    const leave = (): void => fail('KIOS_DHCP_POD_REQUEST', 'nobody waits for it');
+    gone.addEventListener('abort', leave);
     try {
       const host = await this.#hostAddress();
       const ready = (...[held]: Parameters<Parameters<PodLeases['add']>[2]>): void =>
         resolve(grantOf(held, host));
-      const begun = this.#inTurn(() => this.#leases.add(mac, attachment, ready));
-      begun.catch(reject);
+      // Who asked may have gone before the listener was there.
+      if (gone.aborted) leave();
+      else this.#inTurn(() => this.#leases.add(mac, attachment, ready)).catch(reject);
       return await promise;
     } finally {
       clearTimeout(late);
@@ -150,12 +155,12 @@ export class PodRequests {
 
   /** Fails where pods cannot have addresses of the segment. */
   async #refuse(bridge: string): Promise<void> {
-    const { bridge: own, uplink, platformDir } = this.#options;
+    const { bridge: own, uplink, platformDir, sysfs } = this.#options;
     const refuse = (why: string): never => {
       throw new KiosError('KIOS_DHCP_LAN_REFUSED', `serve pods on ${bridge}: ${why}`);
     };
     if (bridge !== own) refuse(`the network file has pods on ${own}`);
-    if (existsSync(`/sys/class/net/${uplink}/phy80211`))
+    if (isWifi(uplink, sysfs))
       refuse(`${uplink} is Wi-Fi, which carries one hardware address alone`);
     const platform = await readIfGood(PlatformState, path.join(platformDir, 'platform.json'));
     if (platform !== undefined && STRICT.has(platform.platform))

@@ -59,6 +59,8 @@ export interface Pod {
   readonly netns: Netns;
   readonly name: string;
   readonly container: string;
+  /** Name of the interface in the pod, of its own network unless another one is given. */
+  readonly interface?: string;
 }
 
 /** Returns whether a machine reaches an address: its kernel then refuses the connection. */
@@ -88,7 +90,7 @@ async function runPlugin(
   host: Netns,
   runFolder: string,
   command: string,
-  { container, netns, name }: Pod,
+  { container, netns, name, interface: link = 'eth0' }: Pod,
   plugin: { readonly type: string; readonly [key: string]: unknown },
 ): Promise<string> {
   const network = { cniVersion: '1.0.0', name: 'kios-lan', ...plugin };
@@ -99,7 +101,7 @@ async function runPlugin(
     CNI_COMMAND: command,
     CNI_CONTAINERID: container,
     CNI_NETNS: `/run/netns/${netns.name}`,
-    CNI_IFNAME: 'eth0',
+    CNI_IFNAME: link,
     CNI_PATH: plugins,
     CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${name}`,
   };
@@ -178,7 +180,9 @@ export class LanHost implements AsyncDisposable {
   /** Makes the host forward a Service to an endpoint in its own name, as kube-proxy does for strangers. */
   async translate(service: string, endpoint: string): Promise<void> {
     const { client } = this.lan;
-    await client.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
+    // As on a node, whose settings init makes: a redirect would lead pods past the host.
+    const settings = ['ip_forward=1', 'conf.all.send_redirects=0', 'conf.br0.send_redirects=0'];
+    await client.exec('sysctl', '-q', ...settings.map((each) => `net.ipv4.${each}`));
     const rules = `table ip services {
       chain to { type nat hook prerouting priority dstnat; ip daddr ${service} dnat to ${endpoint}; }
       chain from { type nat hook postrouting priority srcnat; ip daddr ${endpoint} ct status dnat masquerade; }

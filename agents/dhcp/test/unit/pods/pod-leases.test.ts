@@ -2,108 +2,19 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import type { BoundLease } from '../../../src/core/client/model.ts';
 import type { DhcpMessage } from '../../../src/core/wire/message.ts';
-import { entry, OPTIONS, TYPE } from '../../../src/core/wire/options.ts';
-import { PodLeases } from '../../../src/edge/pods/pod-leases.ts';
-import { PodStore } from '../../../src/edge/pods/pod-store.ts';
-import type { Segment } from '../../../src/edge/pods/segment.ts';
-import { Drops } from '../../../src/edge/sockets/receivers.ts';
-import { GRANT, message, SERVER, SERVER_MAC } from '../../support/fixtures.ts';
-
-const MAC = '02:00:00:00:00:01';
-const POD = {
-  network: 'lan',
-  container: 'c1',
-  interface: 'eth0',
-  namespace: 'default',
-  pod: 'web',
-};
-const HOST_MAC = '52:54:00:00:00:01';
-const quiet = { send: () => {}, close: () => Promise.resolve() };
-
-/** A node with pods, on a segment whose server and time a test controls. */
-class Node {
-  readonly sent: { message: DhcpMessage; sourceMac: string }[] = [];
-  readonly ports: string[] = [];
-  readonly logged: string[] = [];
-  now = 0;
-  readonly #folder: string;
-  readonly #log = createLogger('dhcp', {
-    console: quiet,
-    stdout: { write: (line) => this.logged.push(line) },
-  });
-
-  constructor(folder: string) {
-    this.#folder = folder;
-  }
-
-  /** Starts an instance of the agent. */
-  async start(bootId = 'boot'): Promise<PodLeases> {
-    const segment: Segment = {
-      send: (sent, { sourceMac }) => this.sent.push({ message: sent, sourceMac }),
-      sendArp: () => undefined,
-      receive: () => new Promise(() => undefined),
-      [Symbol.dispose]: () => undefined,
-    };
-    const leases = new PodLeases({
-      segment,
-      store: await PodStore.open(this.#folder, this.#log),
-      log: this.#log,
-      drops: new Drops(this.#log, 'br0', 'warn'),
-      bootId,
-      minLeaseSeconds: 60,
-      hostMac: HOST_MAC,
-      clocks: () => ({ now: this.now, wall: 1e12 + this.now }),
-      entropy: () => ({ xid: 7, jitter: 0.5 }),
-      connect: async (port, on) => {
-        this.ports.push(`${port} ${on ? 'open' : 'closed'}`);
-      },
-    });
-    await leases.resume();
-    return leases;
-  }
-
-  /** Lets the server reply to the pod. */
-  async reply(leases: PodLeases, kind: 'offer' | 'ack' | 'nak', address: string): Promise<void> {
-    const options = kind === 'nak' ? [entry(OPTIONS.serverId, SERVER)] : GRANT;
-    const answer = message(TYPE[kind], options, { chaddr: MAC, xid: 7, yiaddr: address });
-    const incoming = { message: answer, source: SERVER, sourceMac: SERVER_MAC };
-    await leases.onHeard({ tag: 'message', incoming });
-  }
-
-  /** Lets time pass, with the timers that are due. */
-  async pass(leases: PodLeases, milliseconds: number): Promise<void> {
-    const until = this.now + milliseconds;
-    for (let due = leases.wakeTime; due !== undefined && due <= until; due = leases.wakeTime) {
-      this.now = Math.max(this.now, due);
-      await leases.onTimer();
-    }
-    this.now = until;
-  }
-
-  /** Starts a pod and grants it an address. */
-  async grant(leases: PodLeases, address: string): Promise<string | undefined> {
-    const given: BoundLease[] = [];
-    await leases.add(MAC, POD, (held) => given.push(held));
-    await this.reply(leases, 'offer', address);
-    await this.reply(leases, 'ack', address);
-    if (given.length > 0) throw new Error('the address was given before it was probed for');
-    await this.pass(leases, 2000);
-    await leases.attach(POD, 'veth1');
-    return given[0]?.lease.address;
-  }
-}
+import { OPTIONS, TYPE } from '../../../src/core/wire/options.ts';
+import { HOST_MAC, POD, POD_MAC, PodNode } from '../../support/pod-node.ts';
 
 let folder = '';
-let node: Node;
+let node: PodNode;
 
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'kios-pods-'));
-  node = new Node(folder);
+  node = new PodNode(folder);
 });
 
 afterEach(async () => {
@@ -117,8 +28,8 @@ it('a pod gets an address in its own name, once nobody else has it', async () =>
   const leases = await node.start();
   expect(await node.grant(leases, '10.0.0.5')).toBe('10.0.0.5');
   expect(node.sent.map(({ sourceMac, message: { chaddr } }) => [sourceMac, chaddr])).toEqual([
-    [MAC, MAC],
-    [MAC, MAC],
+    [POD_MAC, POD_MAC],
+    [POD_MAC, POD_MAC],
   ]);
   leases.check(POD);
   expect(() => leases.check({ ...POD, container: 'c2' })).toThrow('find pod of container c2');
@@ -185,7 +96,7 @@ it('a pod that starts while the cable is pulled asks when it returns', async () 
   const leases = await node.start();
   await leases.carrier(false);
   const given: BoundLease[] = [];
-  await leases.add(MAC, POD, (held) => given.push(held));
+  await leases.add(POD_MAC, POD, (held) => given.push(held));
   expect(requests()).toEqual([]);
   await leases.carrier(true);
   expect(requests().map(([type]) => type)).toEqual([TYPE.discover]);
@@ -230,7 +141,7 @@ it('another instance goes on with the lease, and one of another boot asks for th
   node.sent.length = 0;
   const boot = await node.start('another boot');
   expect(() => boot.check(POD)).toThrow('find pod');
-  await boot.add(MAC, { ...POD, container: 'c2' }, () => undefined);
+  await boot.add(POD_MAC, { ...POD, container: 'c2' }, () => undefined);
   expect(node.sent[0]?.message.options.get(OPTIONS.requestedAddress)).toBe('10.0.0.5');
 });
 

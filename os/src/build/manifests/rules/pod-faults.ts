@@ -1,11 +1,10 @@
-import type { Fault } from '../schema.ts';
+import type { Fault } from '../fault.ts';
 import { apiObjectFaults } from './api-objects.ts';
 import { containerFaults } from './containers.ts';
 import { hostPathFaults } from './host-paths.ts';
 import { imageFaults } from './images.ts';
 import { namespaceFaults } from './namespaces.ts';
 import { NO_PERMISSIONS, type Policy } from './permissions.ts';
-import { validityFaults } from './validity.ts';
 import { type Excess, type Faults, isExcess, type Json, type Pod, record, viewOf } from './view.ts';
 
 /** Annotation that init reads: when it offers a pod to kubelet (docs/host-api.md section 4). */
@@ -15,7 +14,11 @@ const STARTS: readonly unknown[] = ['first', 'grown'];
 /** Yields what belongs to the build or to init and not to a manifest. */
 function* metadataFaults({ metadata }: Pod): Faults {
   if ('uid' in metadata)
-    yield { path: 'metadata.uid', cause: 'must not be set: the build derives it from the content' };
+    yield {
+      path: 'metadata.uid',
+      cause: 'must not be set: the build derives it from the content',
+      remedy: 'remove it',
+    };
   const start = record(metadata['annotations'])[START];
   if (start !== undefined && !STARTS.includes(start))
     yield {
@@ -25,7 +28,7 @@ function* metadataFaults({ metadata }: Pod): Faults {
 }
 
 /** What the rules find in a pod. */
-export interface Verdict {
+export interface Judgement {
   readonly faults: readonly Fault[];
   /** A sentence about a pod that may do everything: what it does with that. */
   readonly warning: string | undefined;
@@ -38,12 +41,11 @@ function warn({ key }: Pod, excesses: readonly Excess[], reason: string): string
 }
 
 /** Holds a pod against the rules that the Kubernetes schema does not have. */
-export function judge(manifest: Json, policy: Policy): Verdict {
+export function judge(manifest: Json, policy: Policy): Judgement {
   const pod = viewOf(manifest);
   const allowed = (Object.hasOwn(policy.pods, pod.key) ? policy.pods[pod.key] : undefined) ?? NO_PERMISSIONS; // prettier-ignore
   const found = [
     ...metadataFaults(pod),
-    ...validityFaults(pod),
     ...apiObjectFaults(pod),
     ...imageFaults(pod, policy),
     ...namespaceFaults(pod, allowed),

@@ -29,7 +29,7 @@ export function refuseFaults(
   );
 }
 
-const warn = (progress: Progress, warnings: readonly string[]): void => {
+export const warn = (progress: Progress, warnings: readonly string[]): void => {
   for (const warning of warnings) progress.info(`warning: ${warning}`);
 };
 

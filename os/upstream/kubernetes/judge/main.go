@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	"k8s.io/kubernetes/pkg/capabilities"
 )
 
 // manifest is one file of a folder of static pods.
@@ -47,6 +49,7 @@ func run() error {
 }
 
 func main() {
+	capabilities.Setup(true, 0) // as kubelet's main program does
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

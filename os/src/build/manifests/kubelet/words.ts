@@ -9,7 +9,7 @@ const INVALID: readonly (readonly [RegExp, string])[] = [
   [/RFC 1123 subdomain/, 'must be lower-case letters, digits, - and ., at most 253 characters'],
   [/between (-?\d+) and (\d+), inclusive/, 'must be from $1 to $2'],
   [/must match `containerPort`/, 'must equal containerPort in the host’s network'],
-  [/less than or equal to \S+ limit of (\S+)/, 'is more than the limit of $1'],
+  [/less than or equal to (\S+) limit of (\S+)/, 'has more $1 than the limit of $2'],
   [/must be unique/, 'is the place of another mount already'],
   [/must not contain '\.\.'/, 'must not contain ..'],
   [/must be an absolute path/, 'must begin with /'],
@@ -44,7 +44,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 const shown = (value: unknown): string =>
-  typeof value === 'object' ? '' : `is ${JSON.stringify(value)}, `;
+  typeof value === 'object' || value === undefined ? '' : `is ${JSON.stringify(value)}, `;
 
 function worded(table: readonly (readonly [RegExp, string])[], detail: string): string | undefined {
   for (const [pattern, words] of table) {
@@ -91,9 +91,10 @@ const WORDINGS: Readonly<Record<string, Wording>> = {
   FieldValueNotSupported: (given, { detail }) => ({
     cause: `${shown(given)}must be one of ${choices(detail)}`,
   }),
-  FieldValueInvalid: (given, { detail }) => {
-    const words = worded(INVALID, detail);
-    return { cause: words === undefined ? quoted(detail) : `${shown(given)}${words}` };
+  FieldValueInvalid: (given, { value, detail }) => {
+    const words = worded(INVALID, detail) ?? quoted(detail);
+    const one = typeof given === 'object' ? value : given;
+    return { cause: words.startsWith('must') ? `${shown(one)}${words}` : words };
   },
   FieldValueForbidden: (_, { detail }) => ({ cause: worded(FORBIDDEN, detail) ?? quoted(detail) }),
 };

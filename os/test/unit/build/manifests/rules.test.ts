@@ -142,7 +142,7 @@ const REFUSED: [string, Document, RegExp][] = [
   ['a name that is none of an image', withContainer({ image: 'NGINX:1.28' }), /image: "NGINX:1\.28" is no image/],
   ['a container without an image', withContainer({ image: undefined }), /image: is missing/],
   ['an unknown image of a volume', withVolume({ image: { reference: imageName('x') } }), /volumes\[0\]\.image\.reference: .* does not ship/],
-  ['a token of an account', pod({ automountServiceAccountToken: true }), /automountServiceAccountToken: must be false/],
+  ['a token of an account', pod({ automountServiceAccountToken: true }), /automountServiceAccountToken: must not be true/],
   ['an account', pod({ serviceAccountName: 'a' }), /serviceAccountName: refers to a ServiceAccount/],
   ['a token in a volume', withVolume({ projected }), /projected\.sources\[0\]\.serviceAccountToken: refers to/],
   ['a secret in a volume', withVolume({ secret: { secretName: 'a' } }), /volumes\[0\]\.secret: refers to a Secret/],

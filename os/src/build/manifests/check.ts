@@ -29,15 +29,17 @@ export interface Findings {
 
 const faulty = (...faults: readonly Fault[]): Judgement => ({ faults, warning: undefined });
 
-/** Adds the lines of faults, and leaves out those of a place that has one. */
+/** Adds the lines of faults and sorts by them; of a place only the first fault stays. */
 function placed(faults: readonly Fault[], lineOf: (path: string) => number | undefined): Fault[] {
   const unique = faults.filter(
     ({ path }, index) => faults.findIndex((other) => other.path === path) === index,
   );
-  return unique.map((fault) => {
-    const line = fault.line ?? lineOf(fault.path);
-    return line === undefined ? fault : { ...fault, line };
-  });
+  return unique
+    .map((fault) => {
+      const line = fault.line ?? lineOf(fault.path);
+      return line === undefined ? fault : { ...fault, line };
+    })
+    .toSorted((left, right) => (left.line ?? 0) - (right.line ?? 0));
 }
 
 function judgePod(value: unknown, policy: Policy, verdict: Verdict | undefined): Judgement {
@@ -49,7 +51,10 @@ function judgePod(value: unknown, policy: Policy, verdict: Verdict | undefined):
     return faulty({ path: 'kind', cause, remedy: 'kubelet starts pods only' });
   }
   const { faults, warning } = judge(value, policy);
-  return { faults: [...kubeletFaults(value, verdict), ...faults], warning };
+  const isKnown = faults.some(({ cause }) => cause.startsWith('refers to'));
+  // kubelet names no place of what a pod refers to.
+  const others = kubeletFaults(value, verdict).filter(({ path }) => !isKnown || path !== 'spec');
+  return { faults: [...faults, ...others], warning };
 }
 
 const NO_TEXT = '\u{FFFD}';

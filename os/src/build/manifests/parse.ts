@@ -3,32 +3,14 @@ import {
   isScalar,
   LineCounter,
   parseAllDocuments,
-  type Tags,
   visit,
   type YAMLError,
 } from 'yaml';
 
+import { DIALECT } from './dialect.ts';
 import { type Fault, isRecord } from './fault.ts';
 import { lineOf } from './place.ts';
 import { causeOf } from './yaml-faults.ts';
-
-/** Tags of YAML 1.1 that Kubernetes knows; `TIME` marks numbers to the base 60, which it reads as text. */
-const isKnown = (tag: unknown): boolean =>
-  !isRecord(tag) ||
-  (tag['format'] !== 'TIME' &&
-    /:(?:map|seq|str|null|bool|int|float|merge)$/.test(String(tag['tag'])));
-
-/**
- * YAML as Kubernetes reads it (sigs.k8s.io/yaml): version 1.1 with merge keys, so that `0400` is octal and `yes` a
- * bool. Check and build both read through here, so what is checked is what ships.
- */
-const DIALECT = {
-  version: '1.1',
-  merge: true,
-  uniqueKeys: true,
-  customTags: (tags: Tags) => tags.filter(isKnown),
-  logLevel: 'error',
-} as const;
 
 /** An alias may repeat a part, but a file of a few lines must not grow to gigabytes. */
 const MAX_ALIASES = 100;
@@ -36,6 +18,7 @@ const MAX_ALIASES = 100;
 /** Leaves out fields that are null, which Kubernetes' programs write for "not given". */
 export function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
+  if (value === 0) return 0; // JSON has no -0
   if (!isRecord(value)) return value;
   const given = Object.entries(value).filter(([, field]) => field !== null && field !== undefined);
   return Object.fromEntries(given.map(([name, field]) => [name, withoutNulls(field)]));

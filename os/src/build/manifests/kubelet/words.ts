@@ -18,7 +18,7 @@ const INVALID: readonly (readonly [RegExp, string])[] = [
   [/must be greater than (?:zero|0)/, 'must be more than 0'],
   [/IANA_SVC_NAME|no more than 15/, 'must be lower-case letters, digits and -, at most 15 characters, with a letter'],
   [/environment variable name/, 'must be printable characters without ='],
-  [/label value/, 'must be letters, digits, -, _ and ., at most 63 characters'],
+  [/valid label must/, 'must be letters, digits, -, _ and ., at most 63 characters'],
   [/name part must|qualified name/, 'must be a name such as app or example.org/app'],
   [/valid IP address/, 'must be an IP address'],
   [/octal|0777|file mode/, 'must be a mode from 0 to 0777'],
@@ -30,7 +30,7 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/more than 1 volume type/, 'is a second source of its volume'],
   [/more than 1 handler type/, 'is a second way of its probe or hook'],
   [/without restartPolicy=Always/, 'must not be set: an init container without restartPolicy Always runs once'],
-  [/ephemeral containers not allowed/, 'must be empty: only a running pod gets them'],
+  [/cannot be set on create/, 'must be empty: only a running pod gets them'],
   [/windows/i, 'is for Windows'],
 ]; // prettier-ignore
 
@@ -76,7 +76,11 @@ function unknownField(path: string, detail: string): Omit<Fault, 'path'> {
 }
 
 const choices = (detail: string): string =>
-  [...detail.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, one = '']) => one).join(', ');
+  [...detail.matchAll(/"((?:[^"\\]|\\.)*)"/g)]
+    .map(([, one = '']) => one)
+    .filter(Boolean)
+    .toSorted()
+    .join(', ');
 
 type Wording = (given: unknown, fault: JudgedFault) => Omit<Fault, 'path'>;
 

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { type Fault, isRecord } from '../fault.ts';
 import { withoutNulls } from '../parse.ts';
-import type { Verdict } from './verdict.ts';
+import { list, record } from '../rules/view.ts';
+import type { JudgedFault, Verdict } from './verdict.ts';
 import { wordFault } from './words.ts';
 
 /** Returns the path of the first place where two values differ. */
@@ -19,6 +20,20 @@ function difference(one: unknown, other: unknown, path = ''): string | undefined
     .find((found) => found !== undefined);
 }
 
+/**
+ * Says whether a fault is there only because of another: below what has a wrong type, or at a mount of a volume that
+ * has a fault of its own and so is none to kubelet.
+ */
+function isConsequence(pod: unknown, fault: JudgedFault, all: readonly JudgedFault[]): boolean {
+  const { path, kind, value } = fault;
+  if (all.some((one) => one.kind === 'WrongType' && path !== one.path && path.startsWith(one.path)))
+    return true;
+  const { volumes } = record(record(pod)['spec']);
+  return (
+    kind === 'FieldValueNotFound' && list(volumes).some((one) => record(one)['name'] === value)
+  );
+}
+
 /** Returns what kubelet refuses in a manifest that reads as `pod`. */
 export function kubeletFaults(pod: unknown, verdict: Verdict | undefined): Fault[] {
   if (verdict === undefined) return [];
@@ -30,7 +45,9 @@ export function kubeletFaults(pod: unknown, verdict: Verdict | undefined): Fault
     return [
       { path: other, cause: 'is read as another value by kubelet', remedy: 'put it in quotes' },
     ];
-  const found = faults.map((fault) => wordFault(pod, fault));
+  const found = faults
+    .filter((fault) => !isConsequence(pod, fault, faults))
+    .map((fault) => wordFault(pod, fault));
   if (found.length > 0) return found;
   if (unreadable !== undefined)
     return [{ path: '', cause: `cannot be read by kubelet: “${unreadable}”` }];

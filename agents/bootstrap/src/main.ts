@@ -1,6 +1,6 @@
 import { command, startProgram } from '@kios/agent';
 
-import { FLAGS, toSettings } from './core/settings/flags.ts';
+import { CHECKED, FLAGS, toSettings } from './core/settings/flags.ts';
 import { checkUserData } from './verbs/check-userdata.ts';
 import { join } from './verbs/join.ts';
 import { nodeVerb, print } from './verbs/node-verb.ts';
@@ -44,13 +44,8 @@ startProgram({
       command: 'check-userdata <file>',
       describe: 'Report what a node reads from a file of user data',
       isReadOnly: true,
-      builder: (args) =>
-        args.positional('file', {
-          type: 'string',
-          demandOption: true,
-          describe: 'The file, in any encoding that user data may have',
-        }),
-      run: async ({ file }) => print(await checkUserData(file)),
+      builder: (args) => args.positional('file', CHECKED.file).options({ pods: CHECKED.pods }),
+      run: async ({ file, pods }) => print(await checkUserData(file, pods)),
     }),
   ],
 });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -5,6 +6,7 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 import { execa } from 'execa';
 
+import { checkDocumentPods } from '../build/manifests/document-pods.ts';
 import { bundleAgent } from '../workstation/agent-bundle.ts';
 import type { Progress } from '../workstation/progress.ts';
 
@@ -21,18 +23,37 @@ const elsewhere = (folder: string): readonly string[] =>
     cmdline: 'cmdline',
   }).map(([flag, at]) => `--${flag}=${path.join(folder, at)}`);
 
+const PODS = 'pods.json';
+
 export type AgentCall =
   | { readonly verb: 'render'; readonly args: readonly string[] }
   | { readonly verb: 'check-userdata'; readonly args: readonly [file: string] };
 
-/** Runs the agent's own code on the workstation, with its output as the command's. Fails when the agent does. */
-export async function runBootstrap(progress: Progress, { verb, args }: AgentCall): Promise<void> {
+/** Returns the agent's own flags: where nothing of the workstation is, and where it writes static pods. */
+function flagsOf({ verb }: AgentCall, folder: string): readonly string[] {
+  return verb === 'render' ? elsewhere(folder) : [`--pods=${path.join(folder, PODS)}`];
+}
+
+async function checkPods(progress: Progress, file: string, folder: string): Promise<void> {
+  const pods = path.join(folder, PODS);
+  // The agent writes none for a text that is for another program.
+  if (!existsSync(pods)) return;
+  for (const warning of await checkDocumentPods(progress, file, pods))
+    progress.info(`warning: ${warning}`);
+}
+
+/**
+ * Runs the agent's own code on the workstation, with its output as the command's. Fails when the agent does, or when
+ * kubelet would refuse a static pod of the user data.
+ */
+export async function runBootstrap(progress: Progress, call: AgentCall): Promise<void> {
+  const { verb, args } = call;
   const bundle = await bundleAgent('bootstrap', progress);
   const folder = await mkdtemp(path.join(tmpdir(), 'kios-bootstrap-'));
   try {
     const { exitCode } = await execa(
       process.execPath,
-      [bundle, verb, ...(verb === 'render' ? elsewhere(folder) : []), ...args],
+      [bundle, verb, ...flagsOf(call, folder), ...args],
       {
         stdio: ['ignore', 'inherit', 'inherit'],
         reject: false,
@@ -40,7 +61,10 @@ export async function runBootstrap(progress: Progress, { verb, args }: AgentCall
         env: { KIOS_CONSOLE: path.join(folder, 'console.sock') },
       },
     );
-    if (exitCode === 0) return;
+    if (exitCode === 0) {
+      if (call.verb === 'check-userdata') await checkPods(progress, call.args[0], folder);
+      return;
+    }
     const refusal =
       verb === 'render'
         ? 'render the documents: a node would refuse them'

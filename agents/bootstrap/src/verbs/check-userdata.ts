@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 
 import { readClusterConfig } from '../core/cluster/cluster-config.ts';
@@ -9,6 +9,7 @@ import type { Warning } from '../core/document/parsed-document.ts';
 import { decodeUserData } from '../core/document/user-data.ts';
 import { MAX_TEXT } from '../core/document/yaml.ts';
 import { BootstrapError } from '../core/faults/errors.ts';
+import { documentPods } from '../core/files/document-pods.ts';
 import { documentFiles } from '../core/files/user-files.ts';
 import { checkLabels } from '../core/node/labels.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
@@ -27,8 +28,12 @@ export interface UserDataCheck {
   readonly warnings: readonly Warning[];
 }
 
-/** Reads a file as if it were user data; rejects with the error that a node would report. */
-export async function checkUserData(file: string): Promise<UserDataCheck> {
+/**
+ * Reads a file as if it were user data; rejects with the error that a node would report. Static pods among the
+ * document's files are written to `podsFile` as JSON, because they may hold secrets, for a program that knows kubelet's
+ * rules.
+ */
+export async function checkUserData(file: string, podsFile?: string): Promise<UserDataCheck> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause });
   });
@@ -41,6 +46,8 @@ export async function checkUserData(file: string): Promise<UserDataCheck> {
   const { document } = reading;
   await checkNetwork(file, document);
   documentFiles(document);
+  const pods = documentPods(document.files ?? []);
+  if (podsFile !== undefined) await writeFile(podsFile, JSON.stringify(pods.pods), { mode: 0o600 });
   const complete = document.cluster !== undefined && document.auth !== undefined;
   if (complete && document.auth?.bootstrapTokenFile === undefined)
     readClusterConfig(document, inspectPair);
@@ -52,6 +59,7 @@ export async function checkUserData(file: string): Promise<UserDataCheck> {
     values: originsOf([{ source: file, ...reading }]),
     warnings: [
       ...reading.warnings,
+      ...pods.warnings,
       ...labels.map(({ key, why }) => ({ path: `node.labels.${key}`, why })),
     ],
   };

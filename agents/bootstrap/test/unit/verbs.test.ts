@@ -97,6 +97,31 @@ describe('check-userdata', () => {
     expect(result.warnings).toHaveLength(1);
   });
 
+  it('hands out the static pods of a document, and names files in their folder that none reads', async () => {
+    const folder = '/etc/kubernetes/manifests';
+    const files = [
+      { path: '/etc/kios/mine/x.yaml', content: 'a: 1' },
+      { path: `${folder}/x.yaml`, content: 'kind: Pod' },
+      { path: `${folder}/y.yaml~`, contentBase64: Buffer.from('kind: Job').toString('base64') },
+      { path: `${folder}/dhcp.yaml`, content: '' },
+      { path: `${folder}/.z.yaml`, content: 'kind: Pod' },
+      { path: `${folder}/more/z.yaml`, content: 'kind: Pod' },
+    ];
+    const document = { apiVersion: 'kios.dev/v1', kind: 'NodeBootstrap', files };
+    node.write('user-data', JSON.stringify(document));
+    const pods = path.join(node.root, 'pods.json');
+    const { warnings } = await checkUserData(path.join(node.root, 'user-data'), pods);
+    expect(JSON.parse(readFileSync(pods, 'utf8'))).toEqual([
+      { at: 'files.1', name: 'x.yaml', text: 'kind: Pod' },
+      { at: 'files.2', name: 'y.yaml~', text: 'kind: Job' },
+    ]);
+    expect(warnings.map(({ path: at, why }) => `${at}: ${why}`)).toEqual([
+      'files.3: dhcp.yaml is empty: no pod of this name runs',
+      expect.stringMatching(/^files\.4: \.z\.yaml begins with a dot/),
+      expect.stringMatching(/^files\.5: more\/z\.yaml is in a folder below/),
+    ]);
+  });
+
   it('treats data for another program as absent', async () => {
     expect(await check('#cloud-config\n')).toMatchObject({ foreign: true, complete: false });
   });

@@ -1,3 +1,4 @@
+import { faultText } from '../../build/manifests/fault.ts';
 import { parseManifest } from '../../build/manifests/parse.ts';
 import {
   type Container,
@@ -53,7 +54,7 @@ const HOST = { hostNetwork: 'network', hostPID: 'PID', hostIPC: 'IPC' } as const
 export function describePod(file: string, bytes: Buffer): InspectedPod {
   const parsed = parseManifest(bytes.toString('utf8'));
   if (parsed.faults !== undefined) {
-    const faults = parsed.faults.map(({ path, cause }) => `${path} ${cause}`);
+    const faults = parsed.faults.map(faultText);
     throw new Error(`${file}: ${faults.join('; ')}`);
   }
   const pod = viewOf(record(parsed.value));

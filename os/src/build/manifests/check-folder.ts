@@ -4,31 +4,34 @@ import { EXIT, KiosError } from '@kios/errors';
 
 import { repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
-import { checkManifests, type Rules } from './check.ts';
-import { readRules } from './read-rules.ts';
-import { type ManifestFile, manifestsDir, readManifests } from './read.ts';
+import { checkManifests, faultLines, type Findings } from './check.ts';
+import { askKubelet } from './kubelet/judge.ts';
+import { readPolicy } from './read-policy.ts';
+import { type ManifestFile, manifestsDir, readFiles, readManifests } from './read.ts';
 
-/** Fails when the manifests of a folder have faults, with one line for each. Returns warnings. */
-export function assertManifests(
-  folder: string,
-  files: readonly ManifestFile[],
-  rules: Rules,
+/** Fails when there are faults, with one line for each. Returns warnings. */
+export function refuseFaults(
+  what: string,
+  findings: Findings,
+  where: (file: string) => string,
 ): readonly string[] {
-  const where = path.relative(repository, folder);
-  const { faults, warnings } = checkManifests(files, rules);
-  const lines = faults.map(({ file, path: at, cause }) => `${where}/${file}: ${at}: ${cause}`);
-  if (lines.length === 0) return warnings;
+  const lines = faultLines(findings, where);
+  if (lines.length === 0) return findings.warnings;
   throw new KiosError(
     'KIOS_MANIFESTS',
     lines.length === 1
       ? `use ${lines[0]}`
-      : `use ${where}: it has ${lines.length} faults\n${lines.join('\n')}`,
+      : `use ${what}: it has ${lines.length} faults\n${lines.join('\n')}`,
     {
       exitCode: EXIT.data,
-      remedy: 'Correct the file; docs/files.md says what a static pod may do.',
+      remedy: 'Correct what is named; docs/manifests.md says what a static pod may do.',
     },
   );
 }
+
+export const warn = (progress: Progress, warnings: readonly string[]): void => {
+  for (const warning of warnings) progress.info(`warning: ${warning}`);
+};
 
 /** Reads the manifests of a folder; fails when they have faults, and shows warnings. */
 export async function readCheckedManifests(
@@ -36,7 +39,27 @@ export async function readCheckedManifests(
   folder = manifestsDir,
 ): Promise<ManifestFile[]> {
   const files = await readManifests(folder);
-  for (const warning of assertManifests(folder, files, await readRules(progress)))
-    progress.info(`warning: ${warning}`);
+  const where = path.relative(repository, folder);
+  const verdicts = await askKubelet(files, progress);
+  const found = checkManifests(files, { policy: await readPolicy(), verdicts, isFolder: true });
+  warn(
+    progress,
+    refuseFaults(where, found, (file) => path.join(where, file)),
+  );
+  return files;
+}
+
+/** Checks files wherever they are; fails when they have faults, and shows warnings. */
+export async function checkFiles(
+  progress: Progress,
+  names: readonly string[],
+): Promise<ManifestFile[]> {
+  const files = await readFiles(names);
+  const verdicts = await askKubelet(files, progress);
+  const found = checkManifests(files, { policy: await readPolicy(), verdicts });
+  warn(
+    progress,
+    refuseFaults('these manifests', found, (file) => file),
+  );
   return files;
 }

@@ -1,83 +1,135 @@
-import { parseManifest } from './parse.ts';
-import { type ManifestFile, shippedName } from './read.ts';
+import { type Fault, faultLine, isRecord } from './fault.ts';
+import { kubeletFaults } from './kubelet/opinion.ts';
+import type { Verdict } from './kubelet/verdict.ts';
+import { type Parsed, parseManifest } from './parse.ts';
+import { ENDINGS, hasEnding, type ManifestFile, shippedName } from './read.ts';
 import type { Policy } from './rules/permissions.ts';
-import { judge, type Verdict } from './rules/pod-faults.ts';
+import { judge, type Judgement } from './rules/pod-faults.ts';
 import { podKey, record } from './rules/view.ts';
-import { isRecord, validate, type Fault, type Schemas } from './schema.ts';
 
-const POD = 'io.k8s.api.core.v1.Pod';
-
-/** A fault of a manifest, ready to be shown as `file: path: cause`. */
+/** A fault of a manifest, ready to be shown. */
 export interface ManifestFault extends Fault {
   readonly file: string;
 }
 
+/** What manifests are held against. */
 export interface Rules {
-  readonly schemas: Schemas;
   readonly policy: Policy;
+  /** What kubelet makes of each file, in the order of the files. */
+  readonly verdicts?: readonly Verdict[];
+  /** The files are those of one folder, so their names count. */
+  readonly isFolder?: boolean;
 }
 
-/** What is wrong with the manifests of a folder, and what is worth knowing about them. */
+/** What is wrong with some manifests, and what is worth knowing about them. */
 export interface Findings {
   readonly faults: readonly ManifestFault[];
   readonly warnings: readonly string[];
 }
 
-const faulty = (...faults: readonly Fault[]): Verdict => ({ faults, warning: undefined });
+const faulty = (...faults: readonly Fault[]): Judgement => ({ faults, warning: undefined });
 
-function judgeManifest(value: unknown, { schemas, policy }: Rules): Verdict {
-  if (!isRecord(value)) return faulty({ path: '(document)', cause: 'is not an object' });
-  const { apiVersion, kind } = value;
-  if (apiVersion !== 'v1' || kind !== 'Pod')
-    return faulty({
-      path: 'kind',
-      cause: `is ${String(apiVersion)} ${String(kind)}, must be v1 Pod`,
-    });
-  const { faults, warning } = judge(value, policy);
-  const found = [...validate(schemas, POD, value), ...faults];
-  // The schema and a rule may both miss a field.
-  const unique = found.filter(
-    ({ path }, index) => found.findIndex((other) => other.path === path) === index,
+/** Adds the lines of faults and sorts by them; of a place only the first fault stays. */
+function placed(faults: readonly Fault[], lineOf: (path: string) => number | undefined): Fault[] {
+  const unique = faults.filter(
+    ({ path }, index) => faults.findIndex((other) => other.path === path) === index,
   );
-  return { faults: unique, warning };
+  return unique
+    .map((fault) => {
+      const line = fault.line ?? lineOf(fault.path);
+      return line === undefined ? fault : { ...fault, line };
+    })
+    .toSorted((left, right) => (left.line ?? 0) - (right.line ?? 0));
 }
 
-/** Names that files use, each with the first file that uses it. */
-class Owners {
+function judgePod(value: unknown, policy: Policy, verdict: Verdict | undefined): Judgement {
+  if (!isRecord(value)) return faulty({ path: '', cause: 'is not an object' });
+  const { apiVersion, kind } = value;
+  if (apiVersion !== 'v1' || kind !== 'Pod') {
+    const given = [apiVersion, kind].filter((word) => word !== undefined).map(String);
+    const cause = `is ${given.join(' ') || 'missing'}, must be v1 Pod`;
+    return faulty({ path: 'kind', cause, remedy: 'kubelet starts pods only' });
+  }
+  const { faults, warning } = judge(value, policy);
+  const isKnown = faults.some(({ cause }) => cause.startsWith('refers to'));
+  // kubelet names no place of what a pod refers to.
+  const others = kubeletFaults(value, verdict).filter(({ path }) => !isKnown || path !== 'spec');
+  return { faults: [...faults, ...others], warning };
+}
+
+const NO_TEXT = '\u{FFFD}';
+
+/** Judges one manifest. */
+function judgeManifest(
+  text: string,
+  parsed: Parsed,
+  policy: Policy,
+  verdict: Verdict | undefined,
+): Judgement {
+  const garbled = text.indexOf(NO_TEXT);
+  if (garbled !== -1) {
+    const line = text.slice(0, garbled).split('\n').length;
+    return faulty({ path: '', cause: 'is not text in UTF-8', remedy: 'save it as UTF-8', line });
+  }
+  if (parsed.faults !== undefined) return faulty(...parsed.faults);
+  const { faults, warning } = judgePod(parsed.value, policy, verdict);
+  return { faults: placed(faults, parsed.lineOf), warning };
+}
+
+/** What files have taken: names on the node and pods, each with the first file that has it. */
+class Taken {
   readonly #owners = new Map<string, string>();
 
   /** Gives a name to a file, or returns the earlier file that has it. */
-  take(name: string, file: string): string | undefined {
+  #take(name: string, file: string): string | undefined {
     const owner = this.#owners.get(name);
     if (owner === undefined) this.#owners.set(name, file);
     return owner;
   }
+
+  name(file: string): Fault[] {
+    const owner = this.#take(`name ${shippedName(file)}`, file);
+    if (owner === undefined) return [];
+    return [
+      { path: '', cause: `has the name of ${owner} on the node`, remedy: 'rename one of them' },
+    ];
+  }
+
+  pod(parsed: Parsed, file: string): Fault[] {
+    if (parsed.faults !== undefined) return [];
+    const metadata = record(record(parsed.value)['metadata']);
+    if (typeof metadata['name'] !== 'string') return [];
+    const owner = this.#take(`pod ${podKey(metadata)}`, file);
+    if (owner === undefined) return [];
+    return placed(
+      [{ path: 'metadata.name', cause: `${owner} has this pod already` }],
+      parsed.lineOf,
+    );
+  }
 }
 
-/**
- * Checks the manifests of a folder. Of two files with one pod, or with one name on the node, the later is at fault.
- */
+/** Checks manifests. Of two files with one pod, or with one name on the node, the later is at fault. */
 export function checkManifests(files: readonly ManifestFile[], rules: Rules): Findings {
-  const [names, pods] = [new Owners(), new Owners()];
-  const verdicts = files.map(({ name, text }): Verdict & { readonly file: string } => {
-    if (!/\.ya?ml$/.test(name))
-      return { file: name, ...faulty({ path: '(file name)', cause: 'must end in .yaml or .yml' }) };
-    const faults: Fault[] = [];
-    const sameName = names.take(shippedName(name), name);
-    if (sameName !== undefined)
-      faults.push({ path: '(file name)', cause: `${sameName} has the same name on the node` });
+  const { policy, verdicts = [], isFolder = false } = rules;
+  const taken = new Taken();
+  const judged = files.map(({ name, text }, index): Judgement & { readonly file: string } => {
+    if (isFolder && !hasEnding(name)) {
+      const cause = `must end in ${ENDINGS.join(', ')}`;
+      return { file: name, ...faulty({ path: '', cause, remedy: 'rename it or move it away' }) };
+    }
     const parsed = parseManifest(text);
-    if (parsed.faults !== undefined) return { file: name, ...faulty(...parsed.faults, ...faults) };
-    const verdict = judgeManifest(parsed.value, rules);
-    const metadata = record(record(parsed.value)['metadata']);
-    const samePod =
-      typeof metadata['name'] === 'string' ? pods.take(podKey(metadata), name) : undefined;
-    if (samePod !== undefined)
-      faults.push({ path: 'metadata.name', cause: `${samePod} has this pod already` });
-    return { file: name, ...verdict, faults: [...verdict.faults, ...faults] };
+    const { faults, warning } = judgeManifest(text, parsed, policy, verdicts[index]);
+    const others = [...(isFolder ? taken.name(name) : []), ...taken.pod(parsed, name)];
+    return { file: name, warning, faults: [...faults, ...others] };
   });
   return {
-    faults: verdicts.flatMap(({ file, faults }) => faults.map((fault) => ({ file, ...fault }))),
-    warnings: verdicts.flatMap(({ warning }) => warning ?? []),
+    faults: judged.flatMap(({ file, faults }) => faults.map((fault) => ({ file, ...fault }))),
+    warnings: judged.flatMap(({ warning }) => warning ?? []),
   };
 }
+
+/** Returns the faults of files as lines; `where` gives a file's name as people know it. */
+export const faultLines = (
+  { faults }: Findings,
+  where: (file: string) => string,
+): readonly string[] => faults.map((fault) => faultLine(where(fault.file), fault));

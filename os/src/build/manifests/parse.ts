@@ -1,30 +1,24 @@
-import { isScalar, LineCounter, parseAllDocuments, type Tags } from 'yaml';
+import {
+  type Document,
+  isScalar,
+  LineCounter,
+  parseAllDocuments,
+  visit,
+  type YAMLError,
+} from 'yaml';
 
-import { type Fault, isRecord } from './schema.ts';
-
-/** Tags of YAML 1.1 that Kubernetes knows; `TIME` marks numbers to the base 60, which it reads as text. */
-const isKnown = (tag: unknown): boolean =>
-  !isRecord(tag) ||
-  (tag['format'] !== 'TIME' &&
-    /:(?:map|seq|str|null|bool|int|float|merge)$/.test(String(tag['tag'])));
-
-/**
- * YAML as Kubernetes reads it (sigs.k8s.io/yaml): version 1.1 with merge keys, so that `0400` is octal and `yes` a
- * bool. Check and build both read through here, so what is checked is what ships.
- */
-const DIALECT = {
-  version: '1.1',
-  merge: true,
-  uniqueKeys: true,
-  customTags: (tags: Tags) => tags.filter(isKnown),
-} as const;
+import { DIALECT } from './dialect.ts';
+import { type Fault, isRecord } from './fault.ts';
+import { lineOf } from './place.ts';
+import { causeOf } from './yaml-faults.ts';
 
 /** An alias may repeat a part, but a file of a few lines must not grow to gigabytes. */
 const MAX_ALIASES = 100;
 
 /** Leaves out fields that are null, which Kubernetes' programs write for "not given". */
-function withoutNulls(value: unknown): unknown {
+export function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
+  if (value === 0) return 0; // JSON has no -0
   if (!isRecord(value)) return value;
   const given = Object.entries(value).filter(([, field]) => field !== null && field !== undefined);
   return Object.fromEntries(given.map(([name, field]) => [name, withoutNulls(field)]));
@@ -32,40 +26,84 @@ function withoutNulls(value: unknown): unknown {
 
 /** A manifest as data, or why it is none. */
 export type Parsed =
-  | { readonly value: unknown; readonly faults?: undefined }
+  | {
+      readonly value: unknown;
+      /** Returns the line of a path, or of the part around it. */
+      readonly lineOf: (path: string) => number | undefined;
+      readonly faults?: undefined;
+    }
   | { readonly faults: readonly Fault[] };
 
-const failed = (path: string, cause: string): Parsed => ({ faults: [{ path, cause }] });
+const failed = (cause: string, line?: number, remedy?: string): Parsed => ({
+  faults: [
+    { path: '', cause, ...(line === undefined ? {} : { line }), ...(remedy === undefined ? {} : { remedy }) },
+  ],
+}); // prettier-ignore
+
+/** What follows a fault of the form is read wrongly, so only the first of them says something. */
+const withoutConsequences = (errors: readonly YAMLError[]): YAMLError[] => {
+  const first = errors.findIndex(({ code }) => code !== 'DUPLICATE_KEY');
+  return first === -1 ? [...errors] : errors.slice(0, first + 1);
+};
+
+/** kubelet takes a text that begins with `{` for JSON (apimachinery's util/yaml.ToJSON). */
+function jsonFault(text: string): string | undefined {
+  if (!text.trimStart().startsWith('{')) return undefined;
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch {
+    return 'begins with {, so kubelet takes it for JSON, and it is none';
+  }
+}
+
+/** Returns the offset of an alias whose anchor is not set before it. */
+function danglingAlias(document: Document): number | undefined {
+  let found: number | undefined;
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return undefined;
+      found = alias.range?.[0];
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
 
 /** Parses the text of a manifest, which holds one document. Separators without a document after them do not count. */
 export function parseManifest(text: string): Parsed {
-  const lineCounter = new LineCounter();
-  const place = (offset: number): string => {
-    const { line, col } = lineCounter.linePos(offset);
-    return `line ${line}, column ${col}`;
-  };
-  const parsed = parseAllDocuments(text, { ...DIALECT, lineCounter });
+  const lines = new LineCounter();
+  const line = (offset: number): number => lines.linePos(offset).line;
+  const parsed = parseAllDocuments(text, { ...DIALECT, lineCounter: lines });
   const documents = [...parsed].filter(
     ({ contents, errors }) => errors.length > 0 || !isScalar(contents) || contents.value !== null,
   );
-  const errors = documents.flatMap((document) => document.errors);
+  const errors = documents.flatMap((document) => withoutConsequences(document.errors));
   if (errors.length > 0)
     return {
-      faults: errors.map(({ pos, message }) => ({
-        path: place(pos[0]),
-        cause: message.split('\n')[0] ?? '',
+      faults: errors.map((error) => ({
+        path: '',
+        cause: causeOf(error),
+        line: line(error.pos[0]),
       })),
     };
   const [first, second] = documents;
-  if (first === undefined) return failed('(document)', 'is empty');
+  if (first === undefined) return failed('is empty');
   if (second !== undefined)
     return failed(
-      place(second.contents?.range[0] ?? 0),
-      'begins a second document, which kubelet does not read: give each pod a file of its own',
+      'begins a second document, which kubelet does not read',
+      line(second.contents?.range[0] ?? 0),
+      'give each pod a file of its own',
     );
+  const noJson = jsonFault(text);
+  if (noJson !== undefined) return failed(noJson, 1, 'begin with apiVersion');
+  const dangling = danglingAlias(first);
+  if (dangling !== undefined)
+    return failed('has an alias whose anchor is not set before it', line(dangling));
   try {
-    return { value: withoutNulls(first.toJS({ maxAliasCount: MAX_ALIASES })) };
-  } catch (error) {
-    return failed('(document)', error instanceof Error ? error.message : String(error));
+    const value = withoutNulls(first.toJS({ maxAliasCount: MAX_ALIASES }));
+    return { value, lineOf: (path) => lineOf(first, lines, path) };
+  } catch {
+    return failed('repeats itself by aliases until it is too large');
   }
 }

@@ -45,7 +45,7 @@ const refuse = (why: string, cause?: unknown): KiosError =>
   new KiosError('KIOS_MANIFEST_POLICY', `read ${POLICY_FILE}: ${why}`, {
     ...(cause === undefined ? {} : { cause }),
     exitCode: EXIT.data,
-    remedy: 'Correct the file; docs/files.md describes it.',
+    remedy: 'Correct the file; docs/manifests.md describes it.',
   });
 
 function parseYaml(text: string): unknown {

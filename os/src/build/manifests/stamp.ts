@@ -5,9 +5,9 @@ import { EXIT, KiosError } from '@kios/errors';
 import { namedGuid } from '../formats/gpt.ts';
 import { REGISTRY } from '../shipped.ts';
 import { type BootstrapChoice, chooseBootstrap } from './bootstrap-choice.ts';
+import { faultText, isRecord } from './fault.ts';
 import { parseManifest } from './parse.ts';
 import { type ManifestFile, shippedName } from './read.ts';
-import { isRecord } from './schema.ts';
 
 /** The images of the node: the name that sources use → the reference by digest. */
 export type References = ReadonlyMap<string, string>;
@@ -41,8 +41,7 @@ function readPod(file: string, text: string): Record<string, unknown> {
   const fail = (why: string): never => {
     throw new KiosError('KIOS_MANIFEST', `read ${file}: ${why}`, { exitCode: EXIT.data });
   };
-  if (parsed.faults !== undefined)
-    return fail(parsed.faults.map(({ path: at, cause }) => `${at}: ${cause}`).join('; '));
+  if (parsed.faults !== undefined) return fail(parsed.faults.map(faultText).join('; '));
   return isRecord(parsed.value) ? parsed.value : fail('it is not an object');
 }
 

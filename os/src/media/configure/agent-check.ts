@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,6 +7,7 @@ import { EXIT, KiosError } from '@kios/errors';
 import { execa } from 'execa';
 import * as v from 'valibot';
 
+import { checkDocumentPods } from '../../build/manifests/document-pods.ts';
 import { bundleAgent } from '../../workstation/agent-bundle.ts';
 import type { Progress } from '../../workstation/progress.ts';
 
@@ -31,7 +33,10 @@ const DocumentCheck = v.pipe(
     warnings: v.array(Warning),
   }),
 );
-export type DocumentCheck = v.InferOutput<typeof DocumentCheck>;
+export interface DocumentCheck extends v.InferOutput<typeof DocumentCheck> {
+  /** What the static pods of the document can do beyond ordinary ones. */
+  readonly podWarnings: readonly string[];
+}
 
 interface Check {
   readonly agent: 'bootstrap' | 'dhcp';
@@ -41,11 +46,13 @@ interface Check {
   /** The name that messages have for the text. */
   readonly name: string;
   readonly content: Uint8Array;
+  /** Looks at what the agent wrote into the folder. */
+  readonly after?: (folder: string) => Promise<void>;
 }
 
 /** Has an agent read a text with the very code that a node runs. Returns its output. */
 async function ask(progress: Progress, check: Check): Promise<string> {
-  const { agent, line, code, name, content } = check;
+  const { agent, line, code, name, content, after } = check;
   const bundle = await bundleAgent(agent, progress);
   const folder = await mkdtemp(path.join(tmpdir(), `kios-${agent}-`));
   try {
@@ -57,7 +64,10 @@ async function ask(progress: Progress, check: Check): Promise<string> {
       // Nothing listens there: lines for a node's console are dropped.
       { reject: false, env: { KIOS_CONSOLE: path.join(folder, 'console.sock') } },
     );
-    if (exitCode === 0) return stdout;
+    if (exitCode === 0) {
+      await after?.(folder);
+      return stdout;
+    }
     const said = v.safeParse(Failure, stdout.trim().split('\n').at(-1) ?? '');
     const why = said.success ? said.output.err.message : `${stdout}\n${stderr}`.trim();
     throw new KiosError(code, `use ${name}: ${why.replaceAll(file, name)}`, {
@@ -69,7 +79,12 @@ async function ask(progress: Progress, check: Check): Promise<string> {
   }
 }
 
-const documentLine: Check['line'] = (file) => ['check-userdata', file];
+const podsIn = (folder: string): string => path.join(folder, 'pods.json');
+const documentLine: Check['line'] = (file, folder) => [
+  'check-userdata',
+  file,
+  `--pods=${podsIn(folder)}`,
+];
 const dhcpLine: Check['line'] = (file, folder) => [
   'run',
   '--check',
@@ -85,16 +100,21 @@ export async function checkDocument(
   content: Uint8Array,
 ): Promise<DocumentCheck> {
   const code = 'KIOS_BOOTSTRAP_CHECK';
+  const podWarnings: string[] = [];
   const output = await ask(progress, {
     agent: 'bootstrap',
     line: documentLine,
     code,
     name,
     content,
+    after: async (folder) => {
+      if (existsSync(podsIn(folder)))
+        podWarnings.push(...(await checkDocumentPods(progress, name, podsIn(folder))));
+    },
   });
   const check = v.parse(DocumentCheck, output);
   const { encoding, foreign } = check;
-  if (!foreign && encoding === 'plain') return check;
+  if (!foreign && encoding === 'plain') return { ...check, podWarnings };
   const why = foreign ? 'it is for another program' : `it is ${encoding}, not plain text`;
   throw new KiosError(code, `use ${name}: ${why}`, {
     exitCode: EXIT.data,

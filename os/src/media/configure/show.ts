@@ -1,6 +1,7 @@
 import { describe } from '@kios/errors';
 
 import { PI_FILES } from '../../build/image/boot-file.ts';
+import { faultText } from '../../build/manifests/fault.ts';
 import { parseManifest } from '../../build/manifests/parse.ts';
 import { record } from '../../build/manifests/rules/view.ts';
 import type { Progress } from '../../workstation/progress.ts';
@@ -50,8 +51,7 @@ const describeDocument: Describer = async (content, progress) => {
 const describeManifest: Describer = async (content) => {
   const parsed = parseManifest(content.toString('utf8'));
   if (parsed.faults !== undefined) {
-    const [fault] = parsed.faults;
-    return Promise.resolve(`BROKEN: ${fault?.path}: ${fault?.cause}`);
+    return Promise.resolve(`BROKEN: ${parsed.faults.slice(0, 1).map(faultText).join('')}`);
   }
   const { kind, metadata } = record(parsed.value);
   if (kind !== 'Pod') return Promise.resolve('BROKEN: is no Pod');

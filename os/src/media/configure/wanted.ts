@@ -88,6 +88,7 @@ async function readDocument(
   const checked = await checkDocument(progress, name, Buffer.from(text));
   for (const { path: at, why } of checked.warnings)
     progress.info(`warning: ${name}: ${at}: ${why}`);
+  for (const warning of checked.podWarnings) progress.info(`warning: ${warning}`);
   if (hostname === undefined) return Buffer.from(text);
   const named = withName(text, hostname);
   if (named === undefined)

@@ -27,7 +27,7 @@ const COMMANDS = [
   'bench dhcp',
 ];
 /** These take no arguments, or only have commands of their own. */
-const WITHOUT_EXAMPLE = ['manifests check', 'bootstrap', 'network', 'bench'];
+const WITHOUT_EXAMPLE = ['bootstrap', 'network', 'bench'];
 
 async function help(command: string): Promise<string> {
   const parser = commandLine([], {

@@ -170,3 +170,17 @@ export function toSettings(flags: Partial<Settings> & Renamed): Settings {
     nodeCheckSeconds: flags.nodeCheck ?? DEFAULTS.nodeCheckSeconds,
   };
 }
+
+/** What `check-userdata` takes. */
+export const CHECKED = {
+  file: {
+    type: 'string',
+    demandOption: true,
+    describe: 'The file, in any encoding that user data may have',
+  },
+  pods: {
+    type: 'string',
+    requiresArg: true,
+    describe: "File into which the document's static pods are written, as JSON",
+  },
+} as const satisfies Record<string, Options>;

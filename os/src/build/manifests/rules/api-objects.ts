@@ -5,8 +5,18 @@ import { type Container, type Faults, list, type Pod, record, text } from './vie
  * (HasAPIObjectReference in k8s.io/kubernetes/pkg/api/pod) with one line in its log, and the pod never appears.
  */
 
-const cannot = (object: string): string =>
-  `refers to ${object}, which a static pod cannot: kubelet refuses it`;
+const cannot = (object: string) => ({
+  cause: `refers to ${object}, which a static pod cannot: kubelet refuses it`,
+  remedy: REMEDIES[object] ?? 'leave it out',
+});
+
+/** Where else a static pod finds what an object would give it. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  'a Secret': 'mount a file of the host, such as one below /etc/kios/mine',
+  'a ConfigMap': 'mount a file of the host, such as one below /etc/kios/mine',
+  'a ServiceAccount': 'mount a kubeconfig of the host',
+  'a PersistentVolumeClaim': 'use hostPath or emptyDir',
+};
 
 /** Sources of volumes and the objects that they need. */
 const VOLUMES = {
@@ -30,16 +40,16 @@ const PROJECTED = {
 function* volumeFaults({ volumes }: Pod): Faults {
   for (const { at, fields } of volumes) {
     for (const [source, object] of Object.entries(VOLUMES))
-      if (source in fields) yield { path: `${at}.${source}`, cause: cannot(object) };
+      if (source in fields) yield { path: `${at}.${source}`, ...cannot(object) };
     for (const source of Object.keys(fields))
       for (const name of ['secretRef', 'nodePublishSecretRef'])
         if (name in record(fields[source]))
-          yield { path: `${at}.${source}.${name}`, cause: cannot('a Secret') };
+          yield { path: `${at}.${source}.${name}`, ...cannot('a Secret') };
     const { sources } = record(fields['projected']);
     for (const [index, value] of list(sources).entries())
       for (const [source, object] of Object.entries(PROJECTED))
         if (source in record(value))
-          yield { path: `${at}.projected.sources[${index}].${source}`, cause: cannot(object) };
+          yield { path: `${at}.projected.sources[${index}].${source}`, ...cannot(object) };
   }
 }
 
@@ -57,23 +67,23 @@ function* environmentFaults({ at, fields }: Container): Faults {
   ];
   for (const [place, value] of places)
     for (const [name, object] of Object.entries(REFERENCES))
-      if (name in record(value)) yield { path: `${at}.${place}.${name}`, cause: cannot(object) };
+      if (name in record(value)) yield { path: `${at}.${place}.${name}`, ...cannot(object) };
 }
 
 /** Yields what a pod wants from an API server. */
 export function* apiObjectFaults(pod: Pod): Faults {
   const { spec } = pod;
-  if (spec['automountServiceAccountToken'] !== false)
+  if (spec['automountServiceAccountToken'] === true)
     yield {
       path: 'spec.automountServiceAccountToken',
-      cause: 'must be false: a static pod has no service account',
+      cause: 'must not be true: a static pod has no service account',
     };
   for (const name of ['serviceAccountName', 'serviceAccount'])
-    if (text(spec[name]) !== '') yield { path: `spec.${name}`, cause: cannot('a ServiceAccount') };
+    if (text(spec[name]) !== '') yield { path: `spec.${name}`, ...cannot('a ServiceAccount') };
   if (list(spec['imagePullSecrets']).length > 0)
-    yield { path: 'spec.imagePullSecrets', cause: cannot('a Secret') };
+    yield { path: 'spec.imagePullSecrets', ...cannot('a Secret') };
   if (list(spec['resourceClaims']).length > 0)
-    yield { path: 'spec.resourceClaims', cause: cannot('a ResourceClaim') };
+    yield { path: 'spec.resourceClaims', ...cannot('a ResourceClaim') };
   if (list(spec['ephemeralContainers']).length > 0)
     yield {
       path: 'spec.ephemeralContainers',
@@ -85,7 +95,7 @@ export function* apiObjectFaults(pod: Pod): Faults {
     if (list(container.fields['volumeDevices']).length > 0)
       yield {
         path: `${container.at}.volumeDevices`,
-        cause: cannot('a PersistentVolumeClaim'),
+        ...cannot('a PersistentVolumeClaim'),
       };
   }
 }

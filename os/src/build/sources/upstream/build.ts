@@ -88,7 +88,7 @@ async function compile(recipe: Recipe, into: string, progress: Progress): Promis
 let turn: Promise<unknown> = Promise.resolve();
 
 /** Compiles one program at a time: each compilation uses every core and up to 3 GiB of memory. */
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
+export function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const result = turn.then(work);
   turn = result.catch(() => {});
   return result;

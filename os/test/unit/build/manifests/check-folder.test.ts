@@ -1,36 +1,42 @@
-import path from 'node:path';
-
 import { expect, it } from 'vitest';
 
-import { assertManifests } from '../../../../src/build/manifests/check-folder.ts';
+import { refuseFaults } from '../../../../src/build/manifests/check-folder.ts';
+import { checkManifests } from '../../../../src/build/manifests/check.ts';
 import { NO_PERMISSIONS } from '../../../../src/build/manifests/rules/permissions.ts';
-import { repository } from '../../../../src/workstation/paths.ts';
 
-const folder = path.join(repository, 'manifests');
-const rules = { schemas: {}, policy: { pods: {}, images: [] } };
+const policy = { pods: {}, images: [] };
 const text = 'kind: Deployment';
+const refuse = (...names: readonly string[]): readonly string[] =>
+  refuseFaults(
+    'manifests',
+    checkManifests(
+      names.map((name) => ({ name, text })),
+      { policy, isFolder: true },
+    ),
+    (file) => `manifests/${file}`,
+  );
 
 it('accepts a folder without a fault', () => {
-  expect(assertManifests(folder, [], rules)).toEqual([]);
+  expect(refuse()).toEqual([]);
 });
 
-it('names file, path and cause of the only fault in its message', () => {
-  expect(() => assertManifests(folder, [{ name: 'a.yml', text }], rules)).toThrow(
+it('names file, line, path and cause of the only fault in its message', () => {
+  expect(() => refuse('a.yml')).toThrow(
     expect.objectContaining({
       code: 'KIOS_MANIFESTS',
-      message: 'use manifests/a.yml: kind: is undefined Deployment, must be v1 Pod',
+      message:
+        'use manifests/a.yml:1: kind: is Deployment, must be v1 Pod; kubelet starts pods only',
     }),
   );
 });
 
 it('lists several faults, one a line', () => {
-  const files = ['a.yaml', 'b.md'].map((name) => ({ name, text }));
-  expect(() => assertManifests(folder, files, rules)).toThrow(
+  expect(() => refuse('a.yaml', 'b.md')).toThrow(
     expect.objectContaining({
       message: [
         'use manifests: it has 2 faults',
-        'manifests/a.yaml: kind: is undefined Deployment, must be v1 Pod',
-        'manifests/b.md: (file name): must end in .yaml or .yml',
+        'manifests/a.yaml:1: kind: is Deployment, must be v1 Pod; kubelet starts pods only',
+        'manifests/b.md: must end in .yaml, .yml, .json, .manifest; rename it or move it away',
       ].join('\n'),
     }),
   );
@@ -51,11 +57,10 @@ spec:
       securityContext: {privileged: true}
       resources: {limits: {memory: 64Mi}}
 `;
-  const schemas = { 'io.k8s.api.core.v1.Pod': {} };
-  const policy = { pods, images: [] };
-  expect(
-    assertManifests(folder, [{ name: 'proxy.yaml', text: privileged }], { schemas, policy }),
-  ).toEqual([
+  const found = checkManifests([{ name: 'proxy.yaml', text: privileged }], {
+    policy: { pods, images: [] },
+  });
+  expect(refuseFaults('manifests', found, (file) => file)).toEqual([
     'the pod kube-system/proxy is root on the node: container run has all capabilities and devices ' +
       '(allowed: balances the API servers)',
   ]);

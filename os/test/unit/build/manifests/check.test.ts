@@ -1,59 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 
-import { checkManifests, type Rules } from '../../../../src/build/manifests/check.ts';
+import { checkManifests, faultLines, type Rules } from '../../../../src/build/manifests/check.ts';
+import type { Verdict } from '../../../../src/build/manifests/kubelet/verdict.ts';
 import { NO_PERMISSIONS } from '../../../../src/build/manifests/rules/permissions.ts';
-import type { Schemas } from '../../../../src/build/manifests/schema.ts';
 import { imageName } from '../../../../src/build/shipped.ts';
-
-/** A small part of Kubernetes' own schemas. */
-const schemas: Schemas = {
-  'io.k8s.api.core.v1.Pod': {
-    type: 'object',
-    properties: {
-      apiVersion: { type: 'string' },
-      kind: { type: 'string' },
-      metadata: { allOf: [{ $ref: '#/components/schemas/Meta' }] },
-      spec: { allOf: [{ $ref: '#/components/schemas/Spec' }] },
-    },
-  },
-  Meta: {
-    type: 'object',
-    properties: {
-      name: { type: 'string' },
-      namespace: { type: 'string' },
-      uid: { type: 'string' },
-      labels: { type: 'object', additionalProperties: { type: 'string' } },
-      annotations: { type: 'object', additionalProperties: { type: 'string' } },
-    },
-  },
-  Spec: {
-    type: 'object',
-    required: ['containers'],
-    properties: {
-      hostNetwork: { type: 'boolean' },
-      automountServiceAccountToken: { type: 'boolean' },
-      containers: { type: 'array', items: { $ref: '#/components/schemas/Container' } },
-    },
-  },
-  Container: {
-    type: 'object',
-    required: ['name'],
-    properties: {
-      name: { type: 'string' },
-      image: { type: 'string' },
-      imagePullPolicy: { type: 'string' },
-      securityContext: { type: 'object' },
-      resources: { type: 'object' },
-      port: { oneOf: [{ type: 'integer' }, { type: 'string' }] },
-    },
-  },
-};
 
 const IMAGE = imageName('dhcp');
 
 const rules: Rules = {
-  schemas,
   policy: {
     pods: { 'default/dhcp': { ...NO_PERMISSIONS, capabilities: ['NET_RAW'], root: true } },
     images: [IMAGE],
@@ -77,47 +32,58 @@ const pod = (spec: object = {}, metadata: object = {}): object => ({
   spec: { automountServiceAccountToken: false, containers: [container], ...spec },
 });
 
-const faultsOf = (document: object | string): string[] => {
+const faultsOf = (document: object | string, verdict?: Verdict): string[] => {
   const text = typeof document === 'string' ? document : stringify(document);
-  return checkManifests([{ name: 'dhcp.yaml', text }], rules).faults.map(
-    ({ file, path, cause }) => `${file}: ${path}: ${cause}`,
-  );
+  const verdicts = verdict === undefined ? [] : [verdict];
+  const found = checkManifests([{ name: 'dhcp.yaml', text }], { ...rules, verdicts });
+  return [...faultLines(found, (file) => file)];
 };
-
-const withContainer = (more: object): object => pod({ containers: [{ ...container, ...more }] });
 
 it('finds no fault in a pod that keeps the rules', () => {
   expect(faultsOf(pod())).toEqual([]);
 });
 
-describe('names file, path and cause of', () => {
+describe('names file, line, path and cause of', () => {
   it.each<[string, object | string, RegExp]>([
-    [
-      'a field that does not exist',
-      pod({ hostNetwrok: true }),
-      /spec\.hostNetwrok: is not a field/,
-    ],
-    ['a wrong type', pod({ hostNetwork: 'so' }), /spec\.hostNetwork: is string, must be boolean/],
-    [
-      'a missing field',
-      pod({ containers: [{ image: IMAGE, securityContext, resources }] }),
-      /spec\.containers\[0\]\.name: is missing/,
-    ],
-    [
-      'a wrong value in a list',
-      withContainer({ port: {} }),
-      /containers\[0\]\.port: is object, must be integer or string/,
-    ],
-    ['a label that is no text', pod({}, { labels: { a: 1 } }), /metadata\.labels\.a: is integer/],
-    ['another kind', { apiVersion: 'apps/v1', kind: 'Deployment' }, /kind: is apps\/v1 Deployment/],
-    ['broken YAML', 'a: [1', /line 1, column \d+: /],
-    ['a key given twice', 'a: 1\na: 2', /line 2, column 1: /],
+    ['another kind', { apiVersion: 'apps/v1', kind: 'Deployment' }, /^dhcp\.yaml:2: kind: is apps\/v1 Deployment, must be v1 Pod; /],
+    ['no kind', 'metadata: {}', /^dhcp\.yaml:1: kind: is missing, must be v1 Pod/],
+    ['a list', '- a', /^dhcp\.yaml:1: is not an object$/],
+    ['broken YAML', 'a:\n- [1', /^dhcp\.yaml:2: is not indented deep enough/],
+    ['a key given twice', 'a: 1\na: 2', /^dhcp\.yaml:2: repeats a key/],
+    ['another encoding', `a: b\nc: \u{FFFD}`, /^dhcp\.yaml:2: is not text in UTF-8; save it/],
+    ['a missing field', pod({ containers: [{ ...container, image: undefined }] }), /^dhcp\.yaml:8: spec\.containers\[0\]\.image: is missing$/],
+    ['what a policy can allow', pod({ hostPID: true }), /^dhcp\.yaml:\d+: spec\.hostPID: must not be true; os\/manifest-policy\.yaml can allow default\/dhcp/],
   ])('%s', (_, document, fault) => {
     const faults = faultsOf(document);
     expect(faults).toHaveLength(1);
-    expect(faults[0]).toMatch(/^dhcp\.yaml: /);
     expect(faults[0]).toMatch(fault);
+  }); // prettier-ignore
+});
+
+describe('what kubelet says of a pod', () => {
+  const value = pod();
+  const of = (...faults: Verdict['faults']): Verdict => ({ value, faults });
+
+  it('is worded and placed, once for each path', () => {
+    const path = 'spec.containers[0].image';
+    const fault = { path, kind: 'FieldValueRequired', detail: '' };
+    const { image: _, ...without } = container;
+    const document = pod({ containers: [without] });
+    expect(faultsOf(document, { value: document, faults: [fault] })).toEqual([
+      `dhcp.yaml:8: ${path}: is missing`,
+    ]);
   });
+
+  it('is nothing where it takes the pod', () => expect(faultsOf(value, of())).toEqual([]));
+
+  it.each<[string, Verdict, string]>([
+    ['that it cannot read it', { unreadable: 'yaml: no', faults: [] }, 'dhcp.yaml:1: cannot be read by kubelet: “yaml: no”'],
+    ['that it is no pod', { value, unreadable: 'no', faults: [] }, 'dhcp.yaml:1: cannot be read by kubelet: “no”'],
+    ['that it refers to an object', { value, refers: 'secrets', faults: [] }, 'dhcp.yaml:5: spec: refers to secrets, which a static pod cannot: kubelet refuses it'],
+    ['that it reads another value', { value: { ...value, kind: 'Pods' }, faults: [] }, 'dhcp.yaml:2: kind: is read as another value by kubelet; put it in quotes'],
+  ])('is passed on: %s', (_, verdict, line) => {
+    expect(faultsOf(value, verdict)).toEqual([line]);
+  }); // prettier-ignore
 });
 
 const file = (name: string) => ({ name, text: stringify(pod()) });
@@ -130,24 +96,37 @@ it('accepts two pods with one name in different namespaces, as kubelet does', ()
 
 it('rejects two pods with one name in one namespace', () => {
   expect(checkManifests([file('a.yaml'), file('b.yaml')], rules).faults).toEqual([
-    { file: 'b.yaml', path: 'metadata.name', cause: 'a.yaml has this pod already' },
+    { file: 'b.yaml', path: 'metadata.name', line: 4, cause: 'a.yaml has this pod already' },
   ]);
 });
 
-it('rejects two files with one name on the node', () => {
-  const other = { name: 'a.yml', text: stringify(pod({}, { name: 'other' })) };
-  expect(checkManifests([file('a.yaml'), { ...other }], rules).faults).toContainEqual({
-    file: 'a.yml',
-    path: '(file name)',
-    cause: 'a.yaml has the same name on the node',
+it('rejects two files of a folder with one name on the node', () => {
+  const other = { name: 'a.json', text: stringify(pod({}, { name: 'other' })) };
+  expect(
+    checkManifests([file('a.yaml'), other], { ...rules, isFolder: true }).faults,
+  ).toContainEqual({
+    file: 'a.json',
+    path: '',
+    cause: 'has the name of a.yaml on the node',
+    remedy: 'rename one of them',
   });
 });
 
-it.each(['README.md', 'dhcp.json', 'dhcp.yaml~', 'yaml'])(
-  'rejects %s beside the manifests',
+it.each(['README.md', 'dhcp.yaml~', 'dhcp.yaml.bak', 'yaml'])(
+  'rejects %s in a folder of manifests',
   (name) => {
-    expect(checkManifests([{ name, text: '# Text' }, file('a.yml')], rules).faults).toEqual([
-      { file: name, path: '(file name)', cause: 'must end in .yaml or .yml' },
+    const files = [{ name, text: '# Text' }, file('a.manifest')];
+    expect(checkManifests(files, { ...rules, isFolder: true }).faults).toEqual([
+      {
+        file: name,
+        path: '',
+        cause: 'must end in .yaml, .yml, .json, .manifest',
+        remedy: 'rename it or move it away',
+      },
     ]);
   },
 );
+
+it('takes a file that is named by itself under any name', () => {
+  expect(checkManifests([file('/tmp/dhcp.bak')], rules).faults).toEqual([]);
+});

@@ -14,23 +14,51 @@ const READ: [string, string, unknown][] = [
 ]; // prettier-ignore
 
 it.each(READ)('reads %s, as Kubernetes does', (_, text, value) => {
-  expect(parseManifest(text)).toEqual({ value });
+  expect(parseManifest(text)).toMatchObject({ value });
+  expect(parseManifest(text).faults).toBeUndefined();
+});
+
+it.each([
+  ['a key', 'spec.containers[0].image', 5],
+  ['an item', 'spec.containers[0]', 4],
+  ['a key with dots', 'metadata.labels["a.b/c"]', 2],
+  ['the same as kubelet writes it', 'metadata.labels[a.b/c]', 2],
+  ['what comes by a merge key', 'spec.containers[1].image', 5],
+  ['what is missing, by the part around it', 'spec.containers[1].ports[0].name', 6],
+  ['what is missing in all', 'status', 1],
+])('knows the line of %s', (_, path, line) => {
+  const text = `kind: Pod
+metadata: {labels: {a.b/c: x}}
+spec: {containers: [
+  &base {name: a,
+  image: b},
+  {<<: *base, name: c}]}
+`;
+  const parsed = parseManifest(text);
+  expect(parsed.faults === undefined ? parsed.lineOf(path) : parsed.faults).toBe(line);
 });
 
 const TEN = `[${'1,'.repeat(10)}]`;
-const REFUSED: [string, string, string, RegExp][] = [
-  ['an empty file', '', '(document)', /^is empty$/],
-  ['a file of separators', '---\n---\n', '(document)', /^is empty$/],
-  ['a second document', 'a: 1\n---\nb: 2\n', 'line 3, column 1', /^begins a second document/],
-  ['a key given twice', 'a: 1\na: 2', 'line 2, column 1', /unique/],
-  ['a fault of the form', 'a: [1', 'line 1, column 6', /.+/],
-  ['an anchor that nobody set', 'a: *nobody', '(document)', /nobody/],
-  ['repetition without end', `a: &a ${TEN}\nb: &b [${'*a,'.repeat(10)}]\nc: [${'*b,'.repeat(10)}]`, '(document)', /alias/],
+const REFUSED: [string, string, number | undefined, RegExp][] = [
+  ['an empty file', '', undefined, /^is empty$/],
+  ['a file of separators', '---\n---\n', undefined, /^is empty$/],
+  ['a second document', 'a: 1\n---\nb: 2\n', 3, /^begins a second document/],
+  ['a key given twice', 'a: 1\na: 2', 2, /^repeats a key/],
+  ['a bracket that stays open', 'a: [1', 1, /^is not indented deep enough, or a bracket/],
+  ['a tab', 'a:\n\t- 1', 2, /^is indented with a tab/],
+  ['a broken line once', '- a\nb: 1', 2, /^is not indented as the lines before it/],
+  ['an anchor that nobody set', 'b: 1\na: *nobody', 2, /^has an alias whose anchor is not set/],
+  ['braces that are not JSON', '{kind: Pod}', 1, /^begins with \{, so kubelet takes it for JSON/],
+  ['repetition without end', `a: &a ${TEN}\nb: &b [${'*a,'.repeat(10)}]\nc: [${'*b,'.repeat(10)}]`, undefined, /^repeats itself/],
 ]; // prettier-ignore
 
-it.each(REFUSED)('reports %s', (_, text, path, cause) => {
+it.each(REFUSED)('reports %s', (_, text, line, cause) => {
   const [fault, ...others] = parseManifest(text).faults ?? [];
   expect(others).toEqual([]);
-  expect(fault?.path).toBe(path);
+  expect(fault?.line).toBe(line);
   expect(fault?.cause).toMatch(cause);
+});
+
+it('reads JSON with tabs, as kubelet does', () => {
+  expect(parseManifest('{"a":\t[1,\n\t2]}')).toMatchObject({ value: { a: [1, 2] } });
 });

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 import { checkManifests } from '../../../../src/build/manifests/check.ts';
 import { parsePolicy } from '../../../../src/build/manifests/policy-file.ts';
-import { readPolicy } from '../../../../src/build/manifests/read-rules.ts';
+import { readPolicy } from '../../../../src/build/manifests/read-policy.ts';
 import { readManifests } from '../../../../src/build/manifests/read.ts';
 import {
   NO_PERMISSIONS,
@@ -12,8 +12,6 @@ import {
 } from '../../../../src/build/manifests/rules/permissions.ts';
 import { repository } from '../../../../src/workstation/paths.ts';
 
-/** Any pod fits this; the schema has a test of its own. */
-const schemas = { 'io.k8s.api.core.v1.Pod': {} };
 const policy = await readPolicy();
 
 const FOLDERS = ['manifests', 'bench/manifests'];
@@ -23,7 +21,7 @@ const files = (
 
 it('the pods of the repository keep the policy, name images of this version and need no warning', () => {
   expect(files.length).toBeGreaterThan(FOLDERS.length);
-  expect(checkManifests(files, { schemas, policy })).toEqual({ faults: [], warnings: [] });
+  expect(checkManifests(files, { policy })).toEqual({ faults: [], warnings: [] });
 });
 
 const LISTS = ['capabilities', 'hostPorts', 'sysctls', 'unlimitedMemory'] as const;
@@ -50,7 +48,7 @@ it('the policy allows nothing that no pod uses', () => {
     [...without(given)]
       .filter(([, less]) => {
         const pods = { ...policy.pods, [key]: less };
-        return checkManifests(files, { schemas, policy: { ...policy, pods } }).faults.length === 0;
+        return checkManifests(files, { policy: { ...policy, pods } }).faults.length === 0;
       })
       .map(([permission]) => `${key}: ${permission}`),
   );

@@ -75,7 +75,7 @@ it('adds another uid for another content of an image, so that kubelet restarts t
 });
 
 it.each([
-  ['broken YAML', 'a: [', /^read a\.yaml: line 1, column \d+: .+/],
+  ['broken YAML', 'a: [', /^read a\.yaml: line 1: is not indented/],
   ['text', 'a', /^read a\.yaml: it is not an object/],
   ['a uid of its own', POD.replace('name: dhcp', 'name: dhcp\n  uid: x'), /sets metadata\.uid/],
   ['an image that the node lacks', withImage(imageName('dhpc')), /dhpc:[\d.]+ does not ship/],

@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises';
+
+import * as v from 'valibot';
+
+import type { Progress } from '../../workstation/progress.ts';
+import { refuseFaults } from './check-folder.ts';
+import { checkManifests } from './check.ts';
+import { askKubelet } from './kubelet/judge.ts';
+import { readPolicy } from './read-policy.ts';
+
+/** The static pods of a bootstrap document, as the bootstrap agent's `check-userdata --pods` writes them. */
+const Pods = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.array(v.object({ at: v.string(), name: v.string(), text: v.string() })),
+);
+
+/**
+ * Checks the static pods of a document. Fails when kubelet or the node would refuse one. Returns warnings: what a pod
+ * can do beyond an ordinary one is the document's own business.
+ */
+export async function checkDocumentPods(
+  progress: Progress,
+  document: string,
+  podsFile: string,
+): Promise<readonly string[]> {
+  const pods = v.parse(Pods, await readFile(podsFile, 'utf8'));
+  const files = pods.map(({ at, name, text }) => ({ name: `${document}: ${at}: ${name}`, text }));
+  const verdicts = await askKubelet(files, progress);
+  const policy = { ...(await readPolicy()), isOpen: true };
+  const found = checkManifests(files, { policy, verdicts });
+  return refuseFaults(document, found, (file) => file);
+}

@@ -1,0 +1,32 @@
+/** A fault of a manifest. */
+export interface Fault {
+  /** A path in it, such as `spec.containers[0].image`; empty for a fault of the whole text. */
+  readonly path: string;
+  readonly cause: string;
+  /** What to do, where the cause does not say it. */
+  readonly remedy?: string;
+  /** Counted from 1, where the place is known. */
+  readonly line?: number;
+}
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Returns what a value is, in the words of Kubernetes' description of its API. */
+export function typeOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'list';
+  if (Number.isInteger(value)) return 'integer';
+  return typeof value;
+}
+
+const textOf = ({ path, cause, remedy }: Fault): string =>
+  `${path === '' ? '' : `${path}: `}${cause}${remedy === undefined ? '' : `; ${remedy}`}`;
+
+/** Returns the fault of a file as one line, such as `pods/a.yaml:7: spec.hostNetwork: must not be true; …`. */
+export const faultLine = (file: string, fault: Fault): string =>
+  `${file}${fault.line === undefined ? '' : `:${fault.line}`}: ${textOf(fault)}`;
+
+/** Returns a fault where the file is known, such as `line 7: spec.hostNetwork: must not be true`. */
+export const faultText = (fault: Fault): string =>
+  `${fault.line === undefined ? '' : `line ${fault.line}: `}${textOf(fault)}`;

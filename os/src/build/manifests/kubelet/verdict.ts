@@ -1,0 +1,21 @@
+import * as v from 'valibot';
+
+const JudgedFault = v.object({
+  path: v.string(),
+  /** An ErrorType of Kubernetes' validation, `UnknownField` or `WrongType`. */
+  kind: v.string(),
+  value: v.optional(v.unknown()),
+  detail: v.optional(v.string(), ''),
+});
+export type JudgedFault = v.InferOutput<typeof JudgedFault>;
+
+const Verdict = v.object({
+  value: v.optional(v.unknown()),
+  unreadable: v.optional(v.string()),
+  faults: v.array(JudgedFault),
+  refers: v.optional(v.string()),
+});
+/** What kubelet makes of a manifest, as `os/upstream/kubernetes/judge` writes it. */
+export type Verdict = v.InferOutput<typeof Verdict>;
+
+export const Verdicts = v.pipe(v.string(), v.parseJson(), v.array(Verdict));

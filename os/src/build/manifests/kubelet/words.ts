@@ -1,0 +1,113 @@
+import { type Fault, typeOf } from '../fault.ts';
+import { valueAt } from '../place.ts';
+import { nearest } from './nearest.ts';
+import type { JudgedFault } from './verdict.ts';
+
+/** What Kubernetes' validation says of values, and our words for it. */
+const INVALID: readonly (readonly [RegExp, string])[] = [
+  [/RFC 1123 label/, 'must be lower-case letters, digits and -, at most 63 characters'],
+  [/RFC 1123 subdomain/, 'must be lower-case letters, digits, - and ., at most 253 characters'],
+  [/between (-?\d+) and (\d+), inclusive/, 'must be from $1 to $2'],
+  [/must match `containerPort`/, 'must equal containerPort in the host’s network'],
+  [/less than or equal to (\S+) limit of (\S+)/, 'has more $1 than the limit of $2'],
+  [/must be unique/, 'is the place of another mount already'],
+  [/must not contain '\.\.'/, 'must not contain ..'],
+  [/must be an absolute path/, 'must begin with /'],
+  [/must be a relative path/, 'must not begin with /'],
+  [/greater than or equal to (\d+)/, 'must be at least $1'],
+  [/must be greater than (?:zero|0)/, 'must be more than 0'],
+  [/IANA_SVC_NAME|no more than 15/, 'must be lower-case letters, digits and -, at most 15 characters, with a letter'],
+  [/environment variable name/, 'must be printable characters without ='],
+  [/valid label must/, 'must be letters, digits, -, _ and ., at most 63 characters'],
+  [/name part must|qualified name/, 'must be a name such as app or example.org/app'],
+  [/valid IP address/, 'must be an IP address'],
+  [/octal|0777|file mode/, 'must be a mode from 0 to 0777'],
+  [/must be non-negative|non-negative integer/, 'must not be negative'],
+]; // prettier-ignore
+
+/** What is right by itself and not together with the rest of the pod. */
+const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
+  [/more than 1 volume type/, 'is a second source of its volume'],
+  [/more than 1 handler type/, 'is a second way of its probe or hook'],
+  [/without restartPolicy=Always/, 'must not be set: an init container without restartPolicy Always runs once'],
+  [/cannot be set on create/, 'must be empty: only a running pod gets them'],
+  [/windows/i, 'is for Windows'],
+]; // prettier-ignore
+
+const TYPES: Readonly<Record<string, string>> = {
+  bool: 'boolean',
+  int32: 'integer of 32 bits',
+  int64: 'integer of 64 bits',
+  intorstring: 'integer or string',
+  quantity: 'a quantity such as 128Mi',
+  time: 'a time such as 2026-01-02T03:04:05Z',
+};
+
+const shown = (value: unknown): string =>
+  typeof value === 'object' || value === undefined ? '' : `is ${JSON.stringify(value)}, `;
+
+function worded(table: readonly (readonly [RegExp, string])[], detail: string): string | undefined {
+  for (const [pattern, words] of table) {
+    const found = pattern.exec(detail);
+    if (found !== null)
+      return words.replaceAll(/\$(\d)/g, (_, at: string) => found[Number(at)] ?? '');
+  }
+  return undefined;
+}
+
+/** Kubernetes' own words stand where we have none, as its own. */
+const quoted = (detail: string): string =>
+  detail === '' ? 'is refused by kubelet' : `is refused by kubelet: “${detail}”`;
+
+function wrongType(value: unknown, detail: string): Omit<Fault, 'path'> {
+  const wanted = TYPES[detail] ?? detail;
+  const isAmount =
+    detail === 'quantity' || detail === 'time' || typeOf(value) === wanted.split(' ')[0];
+  return {
+    cause: `${isAmount ? `is ${JSON.stringify(value)}` : `is ${typeOf(value)}`}, must be ${wanted}`,
+  };
+}
+
+function unknownField(path: string, detail: string): Omit<Fault, 'path'> {
+  const name = path.split('.').at(-1) ?? '';
+  const known = nearest(name, detail.split(' '));
+  const cause = 'is not a field of this object';
+  return known === undefined ? { cause } : { cause, remedy: `the nearest is ${known}` };
+}
+
+const choices = (detail: string): string =>
+  [...detail.matchAll(/"((?:[^"\\]|\\.)*)"/g)]
+    .map(([, one = '']) => one)
+    .filter(Boolean)
+    .toSorted()
+    .join(', ');
+
+type Wording = (given: unknown, fault: JudgedFault) => Omit<Fault, 'path'>;
+
+const WORDINGS: Readonly<Record<string, Wording>> = {
+  UnknownField: (_, { path, detail }) => unknownField(path, detail),
+  WrongType: (given, { value, detail }) => wrongType(given ?? value, detail),
+  FieldValueRequired: (given) => ({ cause: given === undefined ? 'is missing' : 'is empty' }),
+  FieldValueDuplicate: (given) => ({ cause: `${shown(given)}which another one has already` }),
+  FieldValueNotFound: (given, { path }) => ({
+    cause: `${shown(given)}which is ${/volume(?:Mount|Device)s/.test(path) ? 'no volume of the pod' : 'not there'}`,
+  }),
+  FieldValueNotSupported: (given, { detail }) => ({
+    cause: `${shown(given)}must be one of ${choices(detail)}`,
+  }),
+  FieldValueInvalid: (given, { value, detail }) => {
+    const words = worded(INVALID, detail) ?? quoted(detail);
+    const one = typeof given === 'object' ? value : given;
+    return { cause: words.startsWith('must') ? `${shown(one)}${words}` : words };
+  },
+  FieldValueForbidden: (_, { detail }) => ({ cause: worded(FORBIDDEN, detail) ?? quoted(detail) }),
+};
+
+/** Words a fault that kubelet finds in a pod. */
+export function wordFault(pod: unknown, fault: JudgedFault): Fault {
+  const { path, value, detail } = fault;
+  // kubelet judges the pod with the node's name behind its own.
+  const given = valueAt(pod, path) ?? (value === '' ? undefined : value);
+  const wording = WORDINGS[fault.kind];
+  return { path, ...(wording === undefined ? { cause: quoted(detail) } : wording(given, fault)) };
+}

@@ -1,0 +1,25 @@
+import type { ErrorCode, YAMLError } from 'yaml';
+
+/** The faults of a text's form, as a person who wrote it sees them. */
+const CAUSES: Partial<Record<ErrorCode, string>> = {
+  ALIAS_PROPS: 'has an anchor or a tag at an alias, where there can be none',
+  BAD_ALIAS: 'has an alias or an anchor without a name',
+  BAD_COLLECTION_TYPE: 'has a tag of another kind of collection',
+  BAD_DQ_ESCAPE: 'has an unknown escape in a double-quoted string',
+  BAD_INDENT: 'is not indented deep enough, or a bracket or a brace is not closed',
+  BAD_PROP_ORDER: 'has an anchor or a tag in the wrong place',
+  BAD_SCALAR_START: 'begins with a character that must be quoted',
+  BLOCK_AS_IMPLICIT_KEY: 'has a second key on one line, or a value with “: ” that must be quoted',
+  BLOCK_IN_FLOW: 'has indented lines between brackets',
+  DUPLICATE_KEY: 'repeats a key of the same object, which is not unique then',
+  KEY_OVER_1024_CHARS: 'has a key of more than 1024 characters',
+  MISSING_CHAR: 'lacks a character, such as a closing quote, a comma or a colon',
+  MULTILINE_IMPLICIT_KEY: 'has no colon after its key, or a key of more than one line',
+  MULTIPLE_ANCHORS: 'has two anchors at one value',
+  MULTIPLE_TAGS: 'has two tags at one value',
+  TAB_AS_INDENT: 'is indented with a tab, where YAML wants spaces',
+  UNEXPECTED_TOKEN: 'is not indented as the lines before it, or has something after its value',
+};
+
+/** Returns what is wrong with the form of a text. */
+export const causeOf = ({ code }: YAMLError): string => CAUSES[code] ?? 'is not YAML';

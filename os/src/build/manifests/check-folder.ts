@@ -21,7 +21,7 @@ export function refuseFaults(
     'KIOS_MANIFESTS',
     lines.length === 1
       ? `use ${lines[0]}`
-      : `use ${what}: it has ${lines.length} faults\n${lines.join('\n')}`,
+      : `use ${what}: ${lines.length} faults\n${lines.join('\n')}`,
     {
       exitCode: EXIT.data,
       remedy: 'Correct what is named; docs/manifests.md says what a static pod may do.',

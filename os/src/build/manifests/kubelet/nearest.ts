@@ -1,9 +1,9 @@
 /** Returns how many letters must be inserted, removed or replaced to make one word of the other (Levenshtein). */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [at, letter] of [...from].entries()) {
+  for (const [at, letter] of Array.from(from).entries()) {
     const next = [at + 1];
-    for (const [index, other] of [...to].entries())
+    for (const [index, other] of Array.from(to).entries())
       next.push(
         Math.min(
           (next[index] ?? 0) + 1,

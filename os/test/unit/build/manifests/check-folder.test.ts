@@ -34,7 +34,7 @@ it('lists several faults, one a line', () => {
   expect(() => refuse('a.yaml', 'b.md')).toThrow(
     expect.objectContaining({
       message: [
-        'use manifests: it has 2 faults',
+        'use manifests: 2 faults',
         'manifests/a.yaml:1: kind: is Deployment, must be v1 Pod; kubelet starts pods only',
         'manifests/b.md: must end in .yaml, .yml, .json, .manifest; rename it or move it away',
       ].join('\n'),

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
 import { programsFor } from '../../src/checks/suites/programs.ts';
+import { bundleAgent } from '../../src/workstation/agent-bundle.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
@@ -72,7 +73,11 @@ describe("on the node's own kernel", () => {
             `--outputFile=${result}`,
           ],
           cwd,
-          env: { ...(await programsFor(['netns'], progress)), CI: 'true' },
+          env: {
+            ...(await programsFor(['netns'], progress)),
+            KIOS_DHCP_AGENT: await bundleAgent('dhcp', progress),
+            CI: 'true',
+          },
           result,
         },
         RUN_MS,

@@ -1,7 +1,7 @@
 import { createLogger } from '@kios/agent';
 import { openRtnetlink, type Rtnetlink } from '@kios/netlink';
 import { type LinkState, openVirtualLinks, type VirtualLinks } from '@kios/netlink/virtual-links';
-import { readNetworkConfig } from '@kios/network-config';
+import { type NetworkConfig, readNetworkConfig } from '@kios/network-config';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { type AppliedLinks, applyLinks } from '../../src/edge/network/apply-links.ts';
@@ -19,26 +19,33 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await apply('network: { version: 2 }');
+  await carryOut({ links: [] });
   for (const name of CARDS) await links.delete((await named(name)).index);
   links[Symbol.dispose]();
   rtnetlink.close();
 });
 
+type Outcome = Omit<AppliedLinks, 'links'>;
+
 const isCard = (name: string): boolean => /^(?:card\d|lan)$/.test(name);
 
-async function apply(text: string): Promise<AppliedLinks> {
+async function apply(text: string): Promise<Outcome> {
   const reading = readNetworkConfig(text);
   if (!reading.ok) throw new Error(JSON.stringify(reading.faults));
+  return carryOut(reading.config);
+}
+
+async function carryOut(config: NetworkConfig): Promise<Outcome> {
   const lines: string[] = [];
-  const applied = await applyLinks(reading.config, {
+  const applied = await applyLinks(config, {
     links,
     rtnetlink,
     log: createLogger('test', { stdout: { write: (line) => lines.push(line) } }),
     deviceOf: (name) => (isCard(name) ? { driver: undefined, path: undefined } : undefined),
   });
   if (!applied.settled) throw new Error(lines.join(''));
-  return applied;
+  const { links: _, ...outcome } = applied;
+  return outcome;
 }
 
 async function named(name: string): Promise<LinkState> {

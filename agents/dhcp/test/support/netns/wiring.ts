@@ -31,50 +31,14 @@ export const TWO_CARDS: Wiring = {
   },
 };
 
-/** Makes a VLAN of a port of the server, or of its bond, the only port of its bridge. */
-async function tag({ server }: Scene, port: string): Promise<void> {
-  const name = `${port}.7`;
-  await server.exec('ip', 'link', 'add', 'link', port, 'name', name, 'type', 'vlan', 'id', '7');
-  await server.exec('ip', 'link', 'set', port, 'up');
-  await server.exec('ip', 'link', 'set', name, 'master', 'srv0', 'up');
-}
-
 /** The server's end of the cable has the VLAN alone. */
 export const VLAN: Wiring = {
   ...ONE_CARD,
-  async connect(scene) {
-    await scene.server.exec('ip', 'link', 'set', 'port1', 'nomaster');
-    await tag(scene, 'port1');
-  },
-};
-
-/** Both cards lead to a bond of the server, which speaks LACP. */
-export const BOND_TO_BOND: Wiring = {
-  ...TWO_CARDS,
-  async connect(scene) {
-    const { server } = scene;
-    await addCard(scene);
-    const settings = ['mode', '802.3ad', 'lacp_rate', 'fast', 'miimon', '50'];
-    await server.exec('ip', 'link', 'add', 'bond1', 'type', 'bond', ...settings);
-    for (const port of TWO_CARDS.ports) {
-      // A bond takes in links that are down.
-      await server.exec('ip', 'link', 'set', port, 'down');
-      await server.exec('ip', 'link', 'set', port, 'master', 'bond1');
-      await server.exec('ip', 'link', 'set', port, 'up');
-    }
-    await server.exec('ip', 'link', 'set', 'bond1', 'master', 'srv0', 'up');
-  },
-};
-
-/** Both cards lead to a switch, of which the server has the VLAN alone. */
-export const VLAN_ON_BOND: Wiring = {
-  ...TWO_CARDS,
-  async connect(scene) {
-    const { server } = scene;
-    await addCard(scene);
-    await server.exec('ip', 'link', 'add', 'switch', 'type', 'bridge', 'forward_delay', '0');
-    for (const port of TWO_CARDS.ports)
-      await server.exec('ip', 'link', 'set', port, 'master', 'switch', 'up');
-    await tag(scene, 'switch');
+  async connect({ server }) {
+    const vlan = ['name', 'port1.7', 'type', 'vlan', 'id', '7'];
+    await server.exec('ip', 'link', 'set', 'port1', 'nomaster');
+    await server.exec('ip', 'link', 'add', 'link', 'port1', ...vlan);
+    await server.exec('ip', 'link', 'set', 'port1', 'up');
+    await server.exec('ip', 'link', 'set', 'port1.7', 'master', 'srv0', 'up');
   },
 };

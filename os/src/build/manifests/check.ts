@@ -48,7 +48,7 @@ function judgePod(value: unknown, policy: Policy, verdict: Verdict | undefined):
   if (apiVersion !== 'v1' || kind !== 'Pod') {
     const given = [apiVersion, kind].filter((word) => word !== undefined).map(String);
     const cause = `is ${given.join(' ') || 'missing'}, must be v1 Pod`;
-    return faulty({ path: 'kind', cause, remedy: 'kubelet starts pods only' });
+    return faulty({ path: 'kind', cause, advice: 'kubelet starts pods only' });
   }
   const { faults, warning } = judge(value, policy);
   const isKnown = faults.some(({ cause }) => cause.startsWith('refers to'));
@@ -69,7 +69,7 @@ function judgeManifest(
   const garbled = text.indexOf(NO_TEXT);
   if (garbled !== -1) {
     const line = text.slice(0, garbled).split('\n').length;
-    return faulty({ path: '', cause: 'is not text in UTF-8', remedy: 'save it as UTF-8', line });
+    return faulty({ path: '', cause: 'is not text in UTF-8', advice: 'save it as UTF-8', line });
   }
   if (parsed.faults !== undefined) return faulty(...parsed.faults);
   const { faults, warning } = judgePod(parsed.value, policy, verdict);
@@ -91,7 +91,7 @@ class Taken {
     const owner = this.#take(`name ${shippedName(file)}`, file);
     if (owner === undefined) return [];
     return [
-      { path: '', cause: `has the name of ${owner} on the node`, remedy: 'rename one of them' },
+      { path: '', cause: `has the name of ${owner} on the node`, advice: 'rename one of them' },
     ];
   }
 
@@ -115,7 +115,7 @@ export function checkManifests(files: readonly ManifestFile[], rules: Rules): Fi
   const judged = files.map(({ name, text }, index): Judgement & { readonly file: string } => {
     if (isFolder && !hasEnding(name)) {
       const cause = `must end in ${ENDINGS.join(', ')}`;
-      return { file: name, ...faulty({ path: '', cause, remedy: 'rename it or move it away' }) };
+      return { file: name, ...faulty({ path: '', cause, advice: 'rename it or move it away' }) };
     }
     const parsed = parseManifest(text);
     const { faults, warning } = judgeManifest(text, parsed, policy, verdicts[index]);

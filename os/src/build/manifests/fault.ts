@@ -4,7 +4,7 @@ export interface Fault {
   readonly path: string;
   readonly cause: string;
   /** What to do, where the cause does not say it. */
-  readonly remedy?: string;
+  readonly advice?: string;
   /** Counted from 1, where the place is known. */
   readonly line?: number;
 }
@@ -20,8 +20,8 @@ export function typeOf(value: unknown): string {
   return typeof value;
 }
 
-const textOf = ({ path, cause, remedy }: Fault): string =>
-  `${path === '' ? '' : `${path}: `}${cause}${remedy === undefined ? '' : `; ${remedy}`}`;
+const textOf = ({ path, cause, advice }: Fault): string =>
+  `${path === '' ? '' : `${path}: `}${cause}${advice === undefined ? '' : `; ${advice}`}`;
 
 /** Returns the fault of a file as one line, such as `pods/a.yaml:7: spec.hostNetwork: must not be true; …`. */
 export const faultLine = (file: string, fault: Fault): string =>

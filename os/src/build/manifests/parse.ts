@@ -34,9 +34,9 @@ export type Parsed =
     }
   | { readonly faults: readonly Fault[] };
 
-const failed = (cause: string, line?: number, remedy?: string): Parsed => ({
+const failed = (cause: string, line?: number, advice?: string): Parsed => ({
   faults: [
-    { path: '', cause, ...(line === undefined ? {} : { line }), ...(remedy === undefined ? {} : { remedy }) },
+    { path: '', cause, ...(line === undefined ? {} : { line }), ...(advice === undefined ? {} : { advice }) },
   ],
 }); // prettier-ignore
 

@@ -27,7 +27,7 @@ function unreadBecause(name: string): string | undefined {
   return name.startsWith('.') ? 'begins with a dot, and kubelet does not read such names' : undefined;
 } // prettier-ignore
 
-/** Finds the static pods of a document. An empty file takes the place of a pod of the image, which then does not run. */
+/** Finds the static pods of a document. An empty file takes a pod of the image away. */
 export function documentPods(files: readonly FileSpec[]): DocumentPods {
   const [pods, warnings]: [DocumentPod[], Warning[]] = [[], []];
   for (const [index, { path, content, contentBase64 }] of files.entries()) {

@@ -28,8 +28,8 @@ export class OwnLinks {
   }
 
   /**
-   * Returns whether the network can be reached by the link. A bridge with a pod's port has a carrier without a cable, so
-   * that its uplinks decide: those given, or else the ports whose hardware address it has taken over.
+   * Returns whether the network can be reached by the link. A bridge with a pod's port has a carrier without a cable,
+   * so its uplinks decide: those given, or else the ports whose hardware address it has taken over.
    */
   hasCarrier(link: Link, uplinks?: readonly number[]): boolean {
     if (!isConnected(link)) return false;

@@ -31,8 +31,8 @@ export const eventually = (
 let agent = '';
 
 /**
- * Bundles the agent as it ships, for this test file alone, unless `KIOS_DHCP_AGENT` names a bundle: in an emulated guest
- * bundling takes minutes. Returns the cleanup.
+ * Bundles the agent as it ships, for this test file alone, unless `KIOS_DHCP_AGENT` names a bundle: in an emulated
+ * guest bundling takes minutes. Returns the cleanup.
  */
 export async function buildAgent(): Promise<() => Promise<void>> {
   const built = process.env['KIOS_DHCP_AGENT'];

@@ -10,7 +10,7 @@ import { NEXT, NEXT_ADDRESS, NEXT_POOL, POOL_OR_FIXED, PROMPT, Site } from './si
 const NEIGHBOUR = '10.77.0.9';
 const MINUTE = 60_000;
 
-/** Adds the four events of each network: it is new, the agent restarts, the cable is pulled, the server is another one. */
+/** Adds the four events of each network: a start, a restart of the agent, a pulled cable, another server. */
 export function describeNetworks(networks: readonly Network[], minutes: number): void {
   const timeout = minutes * MINUTE;
   beforeEach(requireRoot);

@@ -125,7 +125,7 @@ describe('applying a network file', () => {
 
     it.each([
       ['says no more of them', '{ eth0: {} }'],
-      ['no longer has the link', '{}'],
+      ['no longer has the link', '{ eth9: {} }'],
     ])('gives the first value back once it %s, after a restart too', async (_, second) => {
       const again = open(conf());
       expect(await again.apply(configured(second))).toMatchObject({ settled: true });

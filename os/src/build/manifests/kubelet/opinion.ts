@@ -43,7 +43,7 @@ export function kubeletFaults(pod: unknown, verdict: Verdict | undefined): Fault
   const other = difference(pod, withoutNulls(value));
   if (other !== undefined)
     return [
-      { path: other, cause: 'is read as another value by kubelet', remedy: 'put it in quotes' },
+      { path: other, cause: 'is read as another value by kubelet', advice: 'put it in quotes' },
     ];
   const found = faults
     .filter((fault) => !isConsequence(pod, fault, faults))

@@ -72,7 +72,7 @@ function unknownField(path: string, detail: string): Omit<Fault, 'path'> {
   const name = path.split('.').at(-1) ?? '';
   const known = nearest(name, detail.split(' '));
   const cause = 'is not a field of this object';
-  return known === undefined ? { cause } : { cause, remedy: `the nearest is ${known}` };
+  return known === undefined ? { cause } : { cause, advice: `the nearest is ${known}` };
 }
 
 const choices = (detail: string): string =>

@@ -7,11 +7,11 @@ import { type Container, type Faults, list, type Pod, record, text } from './vie
 
 const cannot = (object: string) => ({
   cause: `refers to ${object}, which a static pod cannot: kubelet refuses it`,
-  remedy: REMEDIES[object] ?? 'leave it out',
+  advice: ADVICE[object] ?? 'leave it out',
 });
 
 /** Where else a static pod finds what an object would give it. */
-const REMEDIES: Readonly<Record<string, string>> = {
+const ADVICE: Readonly<Record<string, string>> = {
   'a Secret': 'mount a file of the host, such as one below /etc/kios/mine',
   'a ConfigMap': 'mount a file of the host, such as one below /etc/kios/mine',
   'a ServiceAccount': 'mount a kubeconfig of the host',

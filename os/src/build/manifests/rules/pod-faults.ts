@@ -17,7 +17,7 @@ function* metadataFaults({ metadata }: Pod): Faults {
     yield {
       path: 'metadata.uid',
       cause: 'must not be set: the build derives it from the content',
-      remedy: 'remove it',
+      advice: 'remove it',
     };
   const start = record(metadata['annotations'])[START];
   if (start !== undefined && !STARTS.includes(start))

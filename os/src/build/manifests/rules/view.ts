@@ -54,7 +54,7 @@ export function excess(
   { key }: Pod,
   { path, cause, need, power }: Fault & { readonly need: string; readonly power: string },
 ): Excess {
-  return { path, cause, remedy: `${POLICY_FILE} can allow ${key}: {${need}}`, power };
+  return { path, cause, advice: `${POLICY_FILE} can allow ${key}: {${need}}`, power };
 }
 
 const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'] as const;

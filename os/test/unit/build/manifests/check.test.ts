@@ -108,7 +108,7 @@ it('rejects two files of a folder with one name on the node', () => {
     file: 'a.json',
     path: '',
     cause: 'has the name of a.yaml on the node',
-    remedy: 'rename one of them',
+    advice: 'rename one of them',
   });
 });
 
@@ -121,7 +121,7 @@ it.each(['README.md', 'dhcp.yaml~', 'dhcp.yaml.bak', 'yaml'])(
         file: name,
         path: '',
         cause: 'must end in .yaml, .yml, .json, .manifest',
-        remedy: 'rename it or move it away',
+        advice: 'rename it or move it away',
       },
     ]);
   },

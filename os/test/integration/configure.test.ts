@@ -306,7 +306,7 @@ describe('bad input leaves the image as it was:', LONG, () => {
     ['a document for another program', { bootstrap: '#cloud-config\n' }, 'KIOS_BOOTSTRAP_CHECK', 'another program'],
     ['a packed document', { bootstrap: Buffer.from(DOCUMENT).toString('base64') }, 'KIOS_BOOTSTRAP_CHECK', 'base64'],
     ['a name that no node can have', { hostname: '-x-' }, 'KIOS_BOOTSTRAP_CHECK', 'node.name'],
-    ['network settings with an unknown key', { network: 'interfaces: {eth0: {metrc: 5}}' }, 'KIOS_MEDIUM_NETWORK', 'metrc: not a known field'],
+    ['network settings with an unknown key', { network: 'interfaces: {eth0: {metrc: 5}}' }, 'KIOS_MEDIUM_NETWORK', 'metrc: is not a known key. Did you mean metric'],
     ['a network file with an unknown key', { network: 'network: {version: 2, ethernets: {eth0: {dhpc4: true}}}' }, 'KIOS_NETWORK_FILE', 'it has a fault'],
     ['a network file that is no YAML', { network: 'network: [' }, 'KIOS_NETWORK_FILE', 'it has'],
     ['a pod with a typing error', { manifests: pod('x').replace('image:', 'imgae:') }, 'KIOS_MANIFESTS', 'imgae'],

@@ -1,6 +1,7 @@
+import { nearest } from '@kios/network-config';
+
 import { type Fault, typeOf } from '../fault.ts';
 import { valueAt } from '../place.ts';
-import { nearest } from './nearest.ts';
 import type { JudgedFault } from './verdict.ts';
 
 /** What Kubernetes' validation says of values, and our words for it. */

@@ -162,8 +162,6 @@ describe.skipIf(!isCi)('a node whose pods are on the LAN', () => {
     await expectPods((now) => now !== boot);
     expect(upsets(lines())).toEqual([]);
     await eventually(async () => expect(await kubectl.isReady(NODE.name)).toBe(true));
-    // Kubelet tells the API server of a pod's address some time after the pod has it.
-    for (const name of PODS)
-      await eventually(async () => expect(await scene.addressOf(name)).toBe(given(name)));
+    for (const name of PODS) expect(await scene.addressOf(name)).toBe(given(name));
   });
 });

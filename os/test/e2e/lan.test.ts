@@ -162,6 +162,8 @@ describe.skipIf(!isCi)('a node whose pods are on the LAN', () => {
     await expectPods((now) => now !== boot);
     expect(upsets(lines())).toEqual([]);
     await eventually(async () => expect(await kubectl.isReady(NODE.name)).toBe(true));
-    for (const name of PODS) expect(await scene.addressOf(name)).toBe(given(name));
+    // Kubelet reports them again after it has looked at the pods.
+    for (const name of PODS)
+      await eventually(async () => expect(await scene.addressOf(name)).toBe(given(name)));
   });
 });

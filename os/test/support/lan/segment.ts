@@ -65,7 +65,7 @@ export class Segment implements AsyncDisposable {
 
   /** Waits for the server to renew the lease of an address. */
   async renewal(address: string): Promise<void> {
-    await this.#server.expectNext(`DHCPACK(${SEGMENT}) ${address} `, 60_000);
+    await this.#server.expectNext(`DHCPACK(${SEGMENT}) ${address} `, 120_000);
   }
 
   /** Returns what the neighbour gets from a URL; `by` is a machine that it asks to get it. */
@@ -98,8 +98,8 @@ async function startServer(border: Border, hosts: readonly Host[]): Promise<Runn
     `--local=/${DOMAIN}/`,
     '--dhcp-authoritative',
     '--dhcp-range=10.0.2.100,10.0.2.199,255.255.255.0,1h',
-    // Leases are renewed soon, so that a test sees it.
-    '--dhcp-option-force=option:T1,20',
+    // Leases are renewed soon, so that a test sees it, and no sooner than the client wants to.
+    '--dhcp-option-force=option:T1,40',
     '--dhcp-option-force=option:T2,300',
     ...hosts.map(({ mac, address, name }) => `--dhcp-host=${mac},${address},${name}`),
   ]);

@@ -188,7 +188,7 @@ const PUBLIC: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const publicPods = await readManifests(path.join(repository, 'os/test/support/pods'));
+const publicPods = await readManifests(path.join(repository, 'os/test/integration/vectors/pods'));
 
 beforeAll(async () => {
   const all = [

@@ -8,7 +8,6 @@ import { writeAtomic } from '@kios/agent';
 import { Lan, Netns, type RunningProcess } from '@kios/testkit';
 import { dnsmasq } from '@kios/testkit/dhcp';
 import * as v from 'valibot';
-import { expect } from 'vitest';
 
 import { eventually } from './agent.ts';
 

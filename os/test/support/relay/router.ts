@@ -22,6 +22,9 @@ export async function startRouter(
   { prefix, announced, leases, names }: RouterSettings,
 ): Promise<RunningProcess> {
   const { folder } = border.netns;
+  // Without it, each of its neighbour advertisements says that it is no router, and hosts take away their route by it
+  // (RFC 4861, 7.2.5).
+  await border.exec('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1');
   await startChronyd(border.netns, ['local stratum 3', 'allow all']);
   const records = Object.entries(names).map(
     ([name, addresses]) => `--host-record=${[name, ...addresses].join(',')}`,

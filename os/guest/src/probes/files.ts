@@ -8,7 +8,10 @@ import { HOST, MS, type Probes, textOf } from './probe.ts';
 const writeToRoot = (): void => writeFileSync(`${HOST}/kios-probe`, '');
 
 /** Writable folders of the host, from which the host runs no programs. */
-const WRITABLE = ['/dev/shm', '/etc', '/run', '/tmp', '/var', '/var/lib/containerd', '/var/lib/kios', '/var/log'] as const; // prettier-ignore
+const WRITABLE = ['/dev/shm', '/etc', '/run', '/tmp', '/var/lib/containerd', '/var/lib/kios', '/var/log'] as const; // prettier-ignore
+
+/** Folders in which pods keep what outlives them: volumes, and the host's folders that are theirs. */
+const OF_PODS = ['/var/lib/kubelet', '/var', '/opt', '/mnt', '/srv', '/home', '/root'] as const;
 
 /** Runs a program from each folder and returns their common result, or the result of each when they differ. */
 function runFromEach(folders: readonly string[]): string {
@@ -41,7 +44,7 @@ export const FILES: Probes = {
   'program-overwrite': () => openOnly(`${HOST}/bin/kubelet`, 'r+'),
   'init-overwrite': () => openOnly(`${HOST}/bin/init`, 'r+'),
   'exec-host-folders': () => runFromEach(WRITABLE),
-  'exec-volume': () => runFrom(`${HOST}/var/lib/kubelet`, elf64(EXIT)),
+  'exec-volume': () => runFromEach(OF_PODS),
   'exec-after-remount': () => {
     const folder = `${HOST}/run`;
     const flags = MS.remount | MS.bind;

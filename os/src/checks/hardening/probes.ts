@@ -31,8 +31,8 @@ export const PROBES: readonly Probe[] = [
   denied('root-bind-remount', 'clear the mount’s own read-only flag, then write', 'EROFS'),
   denied('program-overwrite', 'open /bin/kubelet for writing', 'EROFS'),
   denied('init-overwrite', 'open /bin/init, which process 1 runs, for writing', 'ETXTBSY'),
-  denied('exec-host-folders', 'run a program of its own from /etc, /run, /tmp, /dev/shm, /var and below', 'EACCES'), // prettier-ignore
-  allowed('exec-volume', 'run a program from /var/lib/kubelet', 'volumes may hold programs'),
+  denied('exec-host-folders', 'run a program of its own from /etc, /run, /tmp, /dev/shm, /var/log and the host’s folders in /var/lib', 'EACCES'), // prettier-ignore
+  allowed('exec-volume', 'run a program from a volume or a folder of pods', 'they may hold programs'),
   allowed(
     'exec-after-remount',
     'clear noexec on its own view of /run, then run a program',

@@ -32,7 +32,11 @@ export const PROBES: readonly Probe[] = [
   denied('program-overwrite', 'open /bin/kubelet for writing', 'EROFS'),
   denied('init-overwrite', 'open /bin/init, which process 1 runs, for writing', 'ETXTBSY'),
   denied('exec-host-folders', 'run a program of its own from /etc, /run, /tmp, /dev/shm, /var/log and the host’s folders in /var/lib', 'EACCES'), // prettier-ignore
-  allowed('exec-volume', 'run a program from a volume or a folder of pods', 'they may hold programs'),
+  allowed(
+    'exec-volume',
+    'run a program from a volume or a folder of pods',
+    'they may hold programs',
+  ),
   allowed(
     'exec-after-remount',
     'clear noexec on its own view of /run, then run a program',

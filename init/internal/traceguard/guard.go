@@ -17,7 +17,7 @@ const typesFile = "/sys/kernel/btf/vmlinux"
 
 // Attach refuses access to init's memory and descriptors from now on. No process can take that back: the kernel has no
 // way to detach such a program while init, which is never traced, holds it open. The first program refuses whoever
-// would trace init. The second refuses to open the setting kernel.ftrace_enabled for writing, which would turn off both.
+// would trace init. The second refuses to open kernel.ftrace_enabled for writing, which would turn off both.
 func Attach() error {
 	data, err := readMapped(typesFile)
 	if err != nil {

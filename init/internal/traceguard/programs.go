@@ -50,7 +50,8 @@ func ending(with int32) []instruction {
 	return []instruction{{0xb7, result, 0, with}, {0x95, 0, 0, 0}}
 }
 
-// refuse returns a program that refuses that for which all conditions hold. It sets how far their last instructions jump.
+// refuse returns a program that refuses that for which all conditions hold. It sets how far their last instructions
+// jump.
 func refuse(conditions ...[]instruction) []instruction {
 	var code []instruction
 	var jumps []int

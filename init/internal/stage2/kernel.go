@@ -13,6 +13,7 @@ import (
 	"kios.dev/init/internal/atomicfile"
 	"kios.dev/init/internal/routers"
 	"kios.dev/init/internal/sysctl"
+	"kios.dev/init/internal/traceguard"
 )
 
 // prepareKernel configures the kernel for a node. Pods run even if a part of it fails.
@@ -38,6 +39,20 @@ func (h *host) prepareKernel() {
 		s.BuildTime = h.release.BuildTime.Format(time.RFC3339)
 	})
 	h.phases.reached("kernel")
+}
+
+// errnoUnsupported is ENOTSUPP of the kernel, which is not ENOTSUP of C: it cannot attach programs to its functions.
+const errnoUnsupported = syscall.Errno(524)
+
+// guardInit comes before init opens files in the background: QEMU without KVM may run the breakpoint with which the
+// kernel patches a hook after the kernel has taken it away.
+func (h *host) guardInit() {
+	switch err := traceguard.Attach(); {
+	case errors.Is(err, errnoUnsupported): // arm64
+		h.log.Info("init.unguarded", "cause", err)
+	case err != nil:
+		h.log.Warn("host.failed", "what", "guard of init's memory", "cause", err)
+	}
 }
 
 func (h *host) applySysctls(table []sysctl.Setting) {

@@ -109,6 +109,7 @@ func (h *host) boot() error {
 	if err := h.mountAPI(); err != nil {
 		return err
 	}
+	h.guardInit()
 	drivers := h.loadDrivers()
 	h.prepareKernel()
 	if err := h.mountState(drivers); err != nil {

@@ -168,6 +168,7 @@ export const KERNEL: Probes = {
     call('close', loadProgram({ type: 2, code }));
   },
   'bpf-unlock': () => change('kernel/unprivileged_bpf_disabled', '0'),
+  'function-hooks-off': () => change('kernel/ftrace_enabled', '0'),
   'trace-unlock': () => change('kernel/yama/ptrace_scope', '0'),
   'pointer-unlock': () => change('kernel/kptr_restrict', '0'),
   'kernel-probe': addKprobe,

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 
+import { imageName } from '../../build/shipped.ts';
 import type { Kubectl } from '../../lab/kubectl.ts';
 import { demand, type Assertion } from './assertion.ts';
 import { RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
@@ -9,6 +10,19 @@ const PORT = 8080;
 const GREETING = 'serving';
 const DOOR = 'acceptance-door';
 const HOST_PORT = 18_080;
+const OWN_USERS = 'acceptance-own-users';
+
+/** A pod whose users are not the node's. */
+const ownUsersPod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: OWN_USERS, namespace: 'default' },
+  spec: {
+    hostUsers: false,
+    automountServiceAccountToken: false,
+    containers: [{ name: 'pause', image: imageName('pause'), imagePullPolicy: 'Never' }],
+  },
+};
 
 /** The part of a pod that serves at `PORT`, or at a port of the host that leads there. */
 const serverOf = (command: readonly string[], hostPort?: number): unknown => ({
@@ -117,6 +131,15 @@ export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
       const after = await greet(kubectl, name, address).catch(() => 'nothing');
       demand(after === 'nothing', `${name} still got ${after} from ${address}`);
       return address;
+    },
+  },
+  {
+    name: 'a pod with hostUsers: false runs',
+    check: async ({ kubectl }) => {
+      await kubectl.call(['apply', '-f', '-'], { input: JSON.stringify(ownUsersPod) });
+      await kubectl.call(['wait', '--for=condition=Ready', `pod/${OWN_USERS}`, '--timeout=110s']);
+      await kubectl.call(['delete', 'pod', OWN_USERS, '--wait=false']);
+      return OWN_USERS;
     },
   },
   {

@@ -82,7 +82,8 @@ export const PROBES: readonly Probe[] = [
   denied('bpf-write-user', 'load a BPF program that writes to other programs’ memory', 'EINVAL', 'ok'), // prettier-ignore
   denied('bpf-override-return', 'load a BPF program that fakes a kernel function’s result', 'EINVAL'), // prettier-ignore
   denied('bpf-unlock', 'let all users load BPF programs', 'EPERM'),
-  denied('trace-unlock', 'allow tracing of processes again', 'EINVAL'),
+  denied('function-hooks-off', 'turn the kernel’s function hooks off, which keep init from being traced', 'EPERM'), // prettier-ignore
+  allowed('trace-unlock', 'let processes of one user trace each other', 'CAP_SYS_PTRACE'),
   allowed('pointer-unlock', 'show kernel addresses to root again, by sysctl', 'root’s sysctl'),
   allowed('kernel-probe', 'add a kernel probe by tracefs', 'tracing tools and Falco need it'),
   allowed('tracefs', 'mount tracefs', 'tracing tools need it'),

@@ -1,0 +1,119 @@
+// Package traceguard keeps every process from tracing init, also those of root: it attaches two BPF programs to the
+// kernel's security hooks. Other processes may be traced by whoever has CAP_SYS_PTRACE (kernel.yama.ptrace_scope=2).
+package traceguard
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// typesFile is the type information of the running kernel.
+const typesFile = "/sys/kernel/btf/vmlinux"
+
+// Attach refuses access to init's memory and descriptors from now on. No process can take that back: the kernel has no
+// way to detach such a program while init, which is never traced, holds it open. The first program refuses whoever
+// would trace init. The second refuses to open kernel.ftrace_enabled for writing, which would turn off both.
+func Attach() error {
+	data, err := readMapped(typesFile)
+	if err != nil {
+		return err
+	}
+	defer unix.Munmap(data)
+	kernel, err := parse(data)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		attach(kernel, "bpf_lsm_ptrace_access_check", tracing),
+		attach(kernel, "bpf_lsm_file_open", ftraceSwitch),
+	)
+}
+
+// readMapped reads a file into memory outside the heap, which would stay as large.
+func readMapped(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	data, err := unix.Mmap(-1, 0, int(info.Size()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return nil, err
+	}
+	for read := 0; read < len(data); {
+		n, err := file.ReadAt(data[read:], int64(read))
+		if n == 0 {
+			unix.Munmap(data)
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		read += n
+	}
+	return data, nil
+}
+
+// attach loads a program for a hook and attaches it for good.
+func attach(kernel types, hook string, program func(types) ([]instruction, error)) error {
+	target, err := kernel.function(hook)
+	if err != nil {
+		return err
+	}
+	code, err := program(kernel)
+	if err != nil {
+		return err
+	}
+	loaded, err := load(target, code)
+	if err != nil {
+		return fmt.Errorf("load the program for %s: %w", hook, err)
+	}
+	defer unix.Close(loaded)
+	if _, err := bpf(unix.BPF_RAW_TRACEPOINT_OPEN, &openAttributes{program: uint32(loaded)}); err != nil {
+		return fmt.Errorf("attach to %s: %w", hook, err)
+	}
+	return nil
+}
+
+// loadAttributes and openAttributes are `union bpf_attr` of bpf(2) for two of its commands.
+type loadAttributes struct {
+	kind, count   uint32
+	code, license uint64
+	_             [44]byte
+	attachKind    uint32
+	_             [36]byte
+	target        uint32
+	_             [40]byte
+}
+
+type openAttributes struct {
+	name    uint64
+	program uint32
+	_       [140]byte
+}
+
+func load(target uint32, code []instruction) (int, error) {
+	license := []byte("GPL\x00") // the kernel attaches only such programs to its security hooks
+	var pinned runtime.Pinner
+	defer pinned.Unpin()
+	pinned.Pin(&code[0])
+	pinned.Pin(&license[0])
+	return bpf(unix.BPF_PROG_LOAD, &loadAttributes{
+		kind: unix.BPF_PROG_TYPE_LSM, attachKind: unix.BPF_LSM_MAC, target: target,
+		count: uint32(len(code)), code: uint64(uintptr(unsafe.Pointer(&code[0]))), license: uint64(uintptr(unsafe.Pointer(&license[0]))),
+	})
+}
+
+func bpf[Attributes loadAttributes | openAttributes](command int, attributes *Attributes) (int, error) {
+	fd, _, errno := unix.Syscall(unix.SYS_BPF, uintptr(command), uintptr(unsafe.Pointer(attributes)), unsafe.Sizeof(*attributes))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(fd), nil
+}

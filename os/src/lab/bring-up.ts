@@ -13,7 +13,7 @@ import { chooseAccelerator } from './qemu/accelerator.ts';
 import { openEmulator } from './qemu/emulator.ts';
 import type { Machine } from './qemu/machine.ts';
 import { exposureWarning } from './qemu/own-network.ts';
-import { type JoinInformation, seedFor } from './seed-document.ts';
+import { type JoinInformation, type SeedFile, seedFor } from './seed-document.ts';
 
 export interface UpOptions extends Pick<BootOptions, 'scsi'> {
   readonly memoryMiB: number;
@@ -21,6 +21,8 @@ export interface UpOptions extends Pick<BootOptions, 'scsi'> {
   readonly kernel?: KernelName;
   /** Ports of the workstation's 127.0.0.1 that the guest may reach besides the API server's. */
   readonly offer?: readonly number[];
+  /** Files that the node's document has. */
+  readonly files?: readonly SeedFile[];
   /** A further disk, empty. */
   readonly emptyDisk?: { readonly file: string; readonly bytes: number };
 }
@@ -48,7 +50,7 @@ export async function bringUp(
   await ensureSpace();
   await ensurePackages(['build', 'machine'], progress);
   await openEmulator('amd64', progress);
-  const { kernel, emptyDisk, offer = [], ...machineOptions } = options;
+  const { kernel, emptyDisk, offer = [], files, ...machineOptions } = options;
   const { image } = await buildImage({
     arch: 'amd64',
     progress,
@@ -72,7 +74,7 @@ export async function bringUp(
   const node = await powerOn(machine, {
     ...boot,
     ...(emptyDisk === undefined ? {} : { disks: [emptyDisk.file] }),
-    seed: seedFor(join),
+    seed: seedFor(join, files),
   });
   undo.use(node.console);
   const { exposed } = node.running;

@@ -12,8 +12,17 @@ export interface JoinInformation {
 /** A join of a node that may be left to name itself. */
 type AnyJoin = Omit<JoinInformation, 'nodeName'> & Partial<Pick<JoinInformation, 'nodeName'>>;
 
+/** A file that a document puts on the node. */
+export interface SeedFile {
+  readonly path: string;
+  readonly content: string;
+}
+
 /** Returns a NoCloud seed whose user data is a NodeBootstrap document. */
-export function seedFor(join: AnyJoin): Readonly<Record<'meta-data' | 'user-data', string>> {
+export function seedFor(
+  join: AnyJoin,
+  files: readonly SeedFile[] = [],
+): Readonly<Record<'meta-data' | 'user-data', string>> {
   return {
     'meta-data': stringify({ 'instance-id': join.instanceId }),
     'user-data': stringify({
@@ -25,6 +34,7 @@ export function seedFor(join: AnyJoin): Readonly<Record<'meta-data' | 'user-data
         ...(join.nodeName === undefined ? {} : { name: join.nodeName }),
         labels: { 'kios.dev/lab': 'true' },
       },
+      ...(files.length === 0 ? {} : { files }),
     }),
   };
 }

@@ -19,13 +19,13 @@ import { MACHINE_FILES } from '../../src/lab/qemu/arguments.ts';
 import type { SeenEvent } from '../../src/lab/qemu/console.ts';
 import { writeToData } from '../../src/lab/qemu/data-partition.ts';
 import { qmp } from '../../src/lab/qemu/qmp.ts';
+import { Registry } from '../../src/lab/registry.ts';
 import { Partition } from '../../src/media/configure/partition.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { distDir } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
-import { Registry } from '../support/registry.ts';
 import { type HttpServer, serveHttp } from '../support/serve-http.ts';
 
 const BUILD_MS = 70 * 60_000;

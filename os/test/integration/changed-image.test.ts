@@ -12,6 +12,7 @@ import { storedFile } from '../../src/build/image/stored-files.ts';
 import { imageName, REGISTRY } from '../../src/build/shipped.ts';
 import { buildPause } from '../../src/build/sources/upstream/pause.ts';
 import { KIOS } from '../../src/build/versions.ts';
+import { Registry } from '../../src/lab/registry.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import type { Containerd } from '../support/containerd.ts';
@@ -23,7 +24,6 @@ import {
   TIME,
 } from '../support/node-containerd.ts';
 import { buildStoreCommand, RebootingNode } from '../support/node-reboot.ts';
-import { Registry } from '../support/registry.ts';
 import { origin } from '../support/trees.ts';
 
 /**

@@ -34,7 +34,11 @@ export interface ImageSpec {
   readonly name: string;
   readonly layers: readonly Layer[];
   readonly entrypoint: readonly string[];
+  /** What a pod that names no arguments starts after the entry point. */
+  readonly command?: readonly string[];
   readonly env: readonly string[];
+  /** Number or name of the user; root without it. */
+  readonly user?: string;
 }
 
 export interface OciImage {
@@ -91,11 +95,18 @@ export async function describeLayer(tree: Tree, digest: string, size: number): P
  * compressed, so their digest is their diff id.
  */
 export function makeImage(spec: ImageSpec, arch: string, time: number): OciImage {
+  const { command, user } = spec;
   const config = jsonBlob(MEDIA.config, {
     created: new Date(time * 1000).toISOString(),
     architecture: arch,
     os: 'linux',
-    config: { Env: spec.env, Entrypoint: spec.entrypoint, WorkingDir: '/' },
+    config: {
+      Env: spec.env,
+      Entrypoint: spec.entrypoint,
+      ...(command === undefined ? {} : { Cmd: command }),
+      ...(user === undefined ? {} : { User: user }),
+      WorkingDir: '/',
+    },
     rootfs: { type: 'layers', diff_ids: spec.layers.map((layer) => layer.descriptor.digest) },
     history: spec.layers.map(() => ({
       created: new Date(time * 1000).toISOString(),

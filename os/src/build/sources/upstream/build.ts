@@ -27,8 +27,9 @@ export function buildArguments(program: Program): string[] {
     ([name, value]) => `-X=${name}=${value}`,
   );
   const linking = component.cgo === true ? ['-linkmode=external', '-extldflags=-static'] : [];
+  const verb = component.tests?.includes(importPath) ? ['test', '-c', '-vet=off'] : ['build'];
   return [
-    'build',
+    ...verb,
     '-mod=readonly',
     '-trimpath',
     '-buildvcs=false',

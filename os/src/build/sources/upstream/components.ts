@@ -14,6 +14,8 @@ interface Component {
   readonly tags: readonly string[];
   /** Linker variables that make the programs report their version. */
   readonly stamps: (version: string) => Readonly<Record<string, string>>;
+  /** Packages of which the program is made that `go test` runs. */
+  readonly tests?: readonly string[];
   /** Needs a C compiler: runc enters namespaces in C before Go's threads start, and uses libseccomp. */
   readonly cgo?: true;
 }
@@ -42,6 +44,14 @@ export const COMPONENTS: readonly Component[] = [
     module: 'k8s.io/kubernetes',
     tags: [],
     stamps: kubernetesStamps,
+  },
+  {
+    // A go.mod of its own: the tests need modules that would change the versions of the node's.
+    dir: 'conformance',
+    module: 'k8s.io/kubernetes',
+    tags: [],
+    stamps: kubernetesStamps,
+    tests: ['k8s.io/kubernetes/test/e2e'],
   },
   {
     dir: 'etcd',
@@ -92,8 +102,11 @@ const upstreamDir = path.join(repository, 'os', 'upstream');
 export const componentDir = (component: Component): string => path.join(upstreamDir, component.dir);
 
 // The main package of etcd is the root of its module, whose last path element is only a version.
-const programName = (importPath: string): string =>
-  importPath === 'go.etcd.io/etcd/server/v3' ? 'etcd' : path.posix.basename(importPath);
+const programName = ({ tests = [] }: Component, importPath: string): string => {
+  if (importPath === 'go.etcd.io/etcd/server/v3') return 'etcd';
+  const name = path.posix.basename(importPath);
+  return tests.includes(importPath) ? `${name}.test` : name;
+};
 
 /** Returns the programs that a component's go.mod names. */
 export function programsOf(component: Component, mod: GoMod): Program[] {
@@ -106,7 +119,7 @@ export function programsOf(component: Component, mod: GoMod): Program[] {
         `read os/upstream/${component.dir}/go.mod: tool ${importPath} is not in ${component.module}`,
         { exitCode: EXIT.config, remedy: 'Name only packages of this module in tool lines.' },
       );
-    return { name: programName(importPath), component, importPath, version };
+    return { name: programName(component, importPath), component, importPath, version };
   });
 }
 
@@ -134,6 +147,9 @@ export const WORKSTATION_PROGRAMS = [
   'kubectl',
   'ctr',
 ] as const;
+
+/** Kubernetes' own tests, and the programs of the images that they run. */
+export const CONFORMANCE_PROGRAMS = ['e2e.test', 'agnhost', 'nonewprivs'] as const;
 
 /** The program that sends images to registries, and the registry that tests send them to. */
 export const PUBLISHING_PROGRAMS = ['oras', 'registry'] as const;

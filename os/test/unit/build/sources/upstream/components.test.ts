@@ -8,6 +8,7 @@ import {
 import {
   cniPlugins,
   COMPONENTS,
+  CONFORMANCE_PROGRAMS,
   NODE_PROGRAMS,
   programsOf,
   PUBLISHING_PROGRAMS,
@@ -24,12 +25,14 @@ const named = (name: string) => {
 };
 
 describe('the table of upstream programs', () => {
-  it.each([...NODE_PROGRAMS, ...WORKSTATION_PROGRAMS, ...PUBLISHING_PROGRAMS])(
-    'has %s with a released version',
-    (name) => {
-      expect(named(name).version).toMatch(/^v\d+\.\d+\.\d+$/u);
-    },
-  );
+  it.each([
+    ...NODE_PROGRAMS,
+    ...WORKSTATION_PROGRAMS,
+    ...PUBLISHING_PROGRAMS,
+    ...CONFORMANCE_PROGRAMS,
+  ])('has %s with a released version', (name) => {
+    expect(named(name).version).toMatch(/^v\d+\.\d+\.\d+$/u);
+  });
 
   it('has the CNI plugins that the node needs', async () => {
     expect((await cniPlugins()).toSorted()).toEqual(['bridge', 'host-local']);
@@ -55,6 +58,12 @@ describe('the build command', () => {
     const kubelet = named('kubelet');
     const flags = buildArguments(kubelet).find((flag) => flag.startsWith('-ldflags='));
     expect(flags).toContain(`-X=k8s.io/component-base/version.gitVersion=${kubelet.version}`);
+  });
+
+  it('builds Kubernetes’ tests as a test, of kubelet’s version', () => {
+    const tests = named('e2e.test');
+    expect(tests.version).toBe(named('kubelet').version);
+    expect(buildArguments(tests).slice(0, 2)).toEqual(['test', '-c']);
   });
 
   it('links runc statically and everything else without C', () => {

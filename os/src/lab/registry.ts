@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import path from 'node:path';
 
-import { blobPath } from '../../src/build/formats/oci.ts';
+import { blobPath } from '../build/formats/oci.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const PATH = /^\/v2\/(?<repository>.+)\/(?<kind>manifests|blobs)\/(?<reference>[^/?]+)/;

@@ -3,7 +3,7 @@ import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 
 import type { LinkMtu } from '../kernel/present.ts';
-import { fallbackOf, gatewaysOf, type Lease, readMask, readSaid } from '../lease/lease.ts';
+import { gatewaysOf, type Lease, readMask, readSaid } from '../lease/lease.ts';
 import { broadcastOf } from '../lease/network.ts';
 import { OptionSet } from '../wire/options.ts';
 import { type BoundLease, type NetworkMemory, UNKNOWN_NETWORK } from './model.ts';
@@ -120,7 +120,7 @@ export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
     // The file names only gateways that the kernel took.
     gateways: gatewaysOf(record.routes),
     routes: record.routes,
-    fallbackRouter: fallbackOf(options, address, Number(prefix)),
+    fallbackRouter: said.fallbackRouter,
     mtu: record.mtu,
     dns: record.dns,
     search: record.search.length > 0 ? record.search : said.search,

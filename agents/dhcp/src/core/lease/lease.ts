@@ -65,9 +65,8 @@ export function readLease(
   const fallback = timeBefore(message, known) ?? fallbackLeaseSeconds;
   const times = readTimes(options, minLeaseSeconds, fallback, limits);
   if (times === undefined) return { refused: 'no lease time' };
-  const routes = readRoutes(options, yiaddr, prefix, limits);
+  const ways = readRoutes(options, yiaddr, prefix, limits);
   const isHost = (each: string): boolean => canBeHost(each, yiaddr, prefix);
-  const fallbackRouter = fallbackOf(options, yiaddr, prefix);
   return {
     lease: {
       address: yiaddr,
@@ -76,9 +75,8 @@ export function readLease(
       broadcast: broadcastOf(yiaddr, prefix),
       server: serverOf(message, source),
       ...times,
-      routes,
-      fallbackRouter,
-      gateways: gatewaysOf(routes),
+      ...ways,
+      gateways: gatewaysOf(ways.routes),
       mtu: readMtu(options),
       dns: limits.first('dns', usable(options.get(OPTIONS.nameServers)).filter(isHost)),
       ...readNames(options, limits),
@@ -169,16 +167,17 @@ function readTimes(
 
 /**
  * Classless routes replace the router option; Microsoft's code counts where the standard one has none. RFC 3442. Where
- * a part of them is of no use and none is a default route, that of the router option counts beside them.
+ * a part of them is of no use and none is a default route, that of the router option counts beside them. A second
+ * router does not count beside classless routes.
  */
 function readRoutes(
   options: OptionSet,
   address: string,
   prefix: number,
   limits: Limits,
-): readonly LeaseRoute[] {
+): Pick<Lease, 'routes' | 'fallbackRouter'> {
   const classless = classlessOf(options, address, prefix);
-  const [router] = routersOf(options, address, prefix);
+  const [router, second] = routersOf(options, address, prefix);
   const fallback = router === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: router }];
   // The kernel has room for one route to each destination.
   const routes = new Map<string, LeaseRoute>();
@@ -191,7 +190,10 @@ function readRoutes(
     'routes',
     all.filter(({ dst }) => dst !== DEFAULT_ROUTE),
   );
-  return all.filter((route) => route.dst === DEFAULT_ROUTE || others.includes(route));
+  return {
+    routes: all.filter((route) => route.dst === DEFAULT_ROUTE || others.includes(route)),
+    fallbackRouter: classless === undefined ? second : undefined,
+  };
 }
 
 interface Classless {
@@ -227,16 +229,6 @@ const canRoute = (router: string, address: string, prefix: number): boolean =>
 const routersOf = (options: OptionSet, address: string, prefix: number): readonly string[] =>
   usable(options.get(OPTIONS.routers)).filter((router) => canRoute(router, address, prefix));
 
-/** Returns the router that comes second in option 3, which does not count beside classless routes. */
-export const fallbackOf = (
-  options: OptionSet,
-  address: string,
-  prefix: number,
-): string | undefined =>
-  classlessOf(options, address, prefix) === undefined
-    ? routersOf(options, address, prefix)[1]
-    : undefined;
-
 function readMtu(options: OptionSet): number | undefined {
   const mtu = options.get(OPTIONS.mtu);
   return mtu !== undefined && mtu >= MIN_MTU ? mtu : undefined;
@@ -251,17 +243,18 @@ function usable(addresses: readonly string[] = []): string[] {
 const canBeHost = (each: string, address: string, prefix: number): boolean =>
   isHostAddress(each, isInPrefix(each, address, prefix) ? prefix : 32);
 
-/** What a lease says of names and time, of which a file may have left something out. */
+/** What a lease says of names, time and its second router, which is not in a file or may have been left out there. */
 export function readSaid(
   options: OptionSet,
   address: string,
   prefix: number,
-): Pick<Lease, 'search' | 'ntp'> {
+): Pick<Lease, 'search' | 'ntp' | 'fallbackRouter'> {
   const limits = new Limits();
   const isHost = (each: string): boolean => canBeHost(each, address, prefix);
   return {
     search: readNames(options, limits).search,
     ntp: readNtp(options, isHost, limits),
+    fallbackRouter: readRoutes(options, address, prefix, limits).fallbackRouter,
   };
 }
 

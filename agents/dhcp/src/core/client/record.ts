@@ -3,8 +3,9 @@ import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 
 import type { LinkMtu } from '../kernel/present.ts';
-import { gatewaysOf, type Lease, readMask, readSaid } from '../lease/lease.ts';
+import { type Lease, readMask, readSaid } from '../lease/lease.ts';
 import { broadcastOf } from '../lease/network.ts';
+import { gatewaysOf } from '../lease/routes.ts';
 import { OptionSet } from '../wire/options.ts';
 import { type BoundLease, type NetworkMemory, UNKNOWN_NETWORK } from './model.ts';
 import type { Millis } from './timing.ts';

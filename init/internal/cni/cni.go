@@ -43,21 +43,19 @@ func (f *Failure) Error() string { return f.Message }
 // Fail returns err with a code of the specification.
 func Fail(code uint, err error) *Failure { return &Failure{Code: code, Message: err.Error()} }
 
-// Serve carries out one call of a plugin and returns its exit status. command gets the network's configuration, whose
-// version is one of those that the plugins have, and returns the result. A call for VERSION does not reach it.
-func Serve(name string, in io.Reader, out io.Writer, command func(text []byte) ([]byte, error)) int {
+// Serve carries out the command name, one call of a plugin, and returns its exit status. parse reads the network's
+// configuration, whose version is one of those that the plugins have; dispatch returns the result. A call for VERSION
+// reaches neither.
+func Serve[C any](name string, in io.Reader, out io.Writer, parse func(text []byte) (C, error), dispatch func(name string, c C) ([]byte, error)) int {
 	text, err := io.ReadAll(io.LimitReader(in, 1<<20))
 	if err != nil {
 		return report(out, newest, Fail(CodeConfig, err))
-	}
-	if name == "VERSION" {
-		command = func([]byte) ([]byte, error) { return supported() }
 	}
 	version, err := versionOf(text)
 	if err != nil {
 		return report(out, version, err)
 	}
-	result, err := command(text)
+	result, err := carryOut(name, text, parse, dispatch)
 	if err != nil {
 		return report(out, version, err)
 	}
@@ -69,8 +67,15 @@ func Serve(name string, in io.Reader, out io.Writer, command func(text []byte) (
 	return 0
 }
 
-func supported() ([]byte, error) {
-	return json.Marshal(map[string]any{"cniVersion": newest, "supportedVersions": versions})
+func carryOut[C any](name string, text []byte, parse func([]byte) (C, error), dispatch func(string, C) ([]byte, error)) ([]byte, error) {
+	if name == "VERSION" {
+		return json.Marshal(map[string]any{"cniVersion": newest, "supportedVersions": versions})
+	}
+	c, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return dispatch(name, c)
 }
 
 // versionOf returns the version to reply in. A call without configuration is one for VERSION.

@@ -95,29 +95,38 @@ func TestNobodyOutsideReachesWhatListensOnLoopback(t *testing.T) {
 	n.expect("host", "tcp", "127.0.0.1:10248", "", "host 127.0.0.1")
 }
 
-func TestOfTwoPodsWithOnePortTheLaterHasItUntilItGoes(t *testing.T) {
-	n := newNode(t)
-	one, two := n.addNodePod(5), n.addNodePod(6)
-	servePod(n, one)
-	servePod(n, two)
-	n.must("ADD", "c1", n.configuration(one, web))
-	n.must("ADD", "c2", n.configuration(two, web))
-	n.expect("client", "tcp", hostAddress+":8080", "", "pod6 "+clientAddress)
-	n.must("DEL", "c2", n.configuration(two, web))
-	n.expect("client", "tcp", hostAddress+":8080", "", "pod5 "+clientAddress)
-}
-
-func TestAServicesAddressIsAheadOfAPortOfAllAddresses(t *testing.T) {
-	n := newNode(t)
-	p, service := n.addNodePod(5), n.addNodePod(6)
-	servePod(n, p)
-	servePod(n, service)
-	n.must("ADD", "c1", n.configuration(p, web))
-	n.nft(`table ip kube-proxy { chain nat-prerouting { type nat hook prerouting priority dstnat;
-		ip daddr ` + hostAddress + ` tcp dport 8080 dnat to 10.85.0.6:80; }; }`)
-	n.expect("client", "tcp", hostAddress+":8080", "", "pod6 "+clientAddress)
-	n.nft("delete table ip kube-proxy")
-	n.expect("client", "tcp", hostAddress+":8080", "", "pod5 "+clientAddress)
+func TestOfTwoWithOnePortTheOneAheadHasItUntilItGoes(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		ahead  func(n *network, p pod)
+		itGoes func(n *network, p pod)
+	}{
+		{
+			"a later pod",
+			func(n *network, p pod) { n.must("ADD", "c2", n.configuration(p, web)) },
+			func(n *network, p pod) { n.must("DEL", "c2", n.configuration(p, web)) },
+		},
+		{
+			"a Service at the host's address",
+			func(n *network, _ pod) {
+				n.nft(`table ip kube-proxy { chain nat-prerouting { type nat hook prerouting priority dstnat;
+					ip daddr ` + hostAddress + ` tcp dport 8080 dnat to 10.85.0.6:80; }; }`)
+			},
+			func(n *network, _ pod) { n.nft("delete table ip kube-proxy") },
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := newNode(t)
+			first, other := n.addNodePod(5), n.addNodePod(6)
+			servePod(n, first)
+			servePod(n, other)
+			n.must("ADD", "c1", n.configuration(first, web))
+			c.ahead(n, other)
+			n.expect("client", "tcp", hostAddress+":8080", "", "pod6 "+clientAddress)
+			c.itGoes(n, other)
+			n.expect("client", "tcp", hostAddress+":8080", "", "pod5 "+clientAddress)
+		})
+	}
 }
 
 func TestAStreamOfDatagramsFollowsTheMapping(t *testing.T) {

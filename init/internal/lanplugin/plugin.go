@@ -42,14 +42,7 @@ func New(getenv func(string) string) *Plugin {
 
 // Command carries out the CNI command that the environment names, and returns the exit status.
 func (p *Plugin) Command(in io.Reader, out io.Writer) int {
-	name := p.Getenv("CNI_COMMAND")
-	return cni.Serve(name, in, out, func(text []byte) ([]byte, error) {
-		c, err := parse(text)
-		if err != nil {
-			return nil, err
-		}
-		return p.dispatch(name, c)
-	})
+	return cni.Serve(p.Getenv("CNI_COMMAND"), in, out, parse, p.dispatch)
 }
 
 func (p *Plugin) dispatch(command string, c *conf) ([]byte, error) {

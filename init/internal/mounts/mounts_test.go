@@ -1,11 +1,14 @@
 package mounts
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,6 +31,28 @@ func TestOnlyNamedMountsCanHoldProgramsOrDevices(t *testing.T) {
 		if (m.Flags&unix.MS_NODEV == 0) != devices[m.Target] {
 			t.Errorf("%s: devices %v", m.Target, !devices[m.Target])
 		}
+	}
+}
+
+func TestTheFoldersOfPodsAreThoseThatTheBuildAndTheProbesKnow(t *testing.T) {
+	text, err := os.ReadFile("../../../packages/host-api/vectors/persistent.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []struct{ Path, Mode string }
+	if err := json.Unmarshal(text, &rows); err != nil {
+		t.Fatal(err)
+	}
+	var known []Dir
+	for _, row := range rows {
+		mode, err := strconv.ParseUint(row.Mode, 8, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known = append(known, Dir{row.Path, os.FileMode(mode)})
+	}
+	if !slices.Equal(Persistent, known) {
+		t.Errorf("%v, not %v", Persistent, known)
 	}
 }
 

@@ -1,7 +1,3 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
@@ -13,11 +9,10 @@ import { Kubectl } from '../../src/lab/kubectl.ts';
 import { labMachine, NODE_ADDRESS } from '../../src/lab/node.ts';
 import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
 import { CABLES } from '../../src/lab/qemu/arguments.ts';
-import { seedFor } from '../../src/lab/seed-document.ts';
-import { configure } from '../../src/media/configure/configure.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { configureNetwork } from '../support/lan/network-medium.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const NODE = 'by-network-file';
@@ -46,10 +41,8 @@ describe.skipIf(!isCi)('a node whose medium has a network file', () => {
   let plane: ControlPlane;
   let kubectl: Kubectl;
   let node: BootedNode;
-  let dir: string;
 
   beforeAll(async () => {
-    dir = await mkdtemp(path.join(tmpdir(), 'kios-network-'));
     await down(silent, { purge: true });
     await ensurePackages(['build', 'machine'], progress);
     const { image } = await buildImage({ arch: 'amd64', progress });
@@ -57,7 +50,8 @@ describe.skipIf(!isCi)('a node whose medium has a network file', () => {
     kubectl = await Kubectl.open(plane.adminKubeconfig);
     const machine = labMachine();
     await machine.create(image);
-    await configureDisk(machine.file('disk'));
+    const wanted = { hostname: NODE, network: NETWORK };
+    await configureNetwork(machine.file('disk'), wanted, plane, progress);
     node = await powerOn(machine, {
       accelerator: await chooseAccelerator(),
       memoryMiB: 2048,
@@ -69,29 +63,9 @@ describe.skipIf(!isCi)('a node whose medium has a network file', () => {
     await waitReady(node, kubectl, NODE, AbortSignal.timeout(BUILD_AND_BOOT_MS));
   }, BUILD_AND_BOOT_MS);
 
-  async function configureDisk(target: string): Promise<void> {
-    const bootstrap = path.join(dir, 'node.yaml');
-    const network = path.join(dir, 'network.yaml');
-    const { 'user-data': text } = seedFor({
-      instanceId: 'unused',
-      endpoint: plane.endpointForGuest,
-      caCertHash: plane.caCertHash,
-      token: await plane.createBootstrapToken(),
-    });
-    await writeFile(bootstrap, text);
-    await writeFile(network, NETWORK);
-    const { signal } = new AbortController();
-    await using undo = new AsyncDisposableStack();
-    await configure(
-      { progress, signal, undo, print: () => {} },
-      { target, wanted: { bootstrap, network, hostname: NODE }, show: false, json: false },
-    );
-  }
-
   afterAll(async () => {
     node?.console[Symbol.dispose]();
     await down(silent, { purge: true });
-    await rm(dir, { recursive: true, force: true });
   }, 120_000);
 
   const readOnHost = async (...files: readonly string[]): Promise<string> =>

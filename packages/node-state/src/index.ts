@@ -5,6 +5,7 @@ export { BootState, KubeletState, Release } from './boot.ts';
 export { ClusterState } from './cluster.ts';
 export { HostState } from './host.ts';
 export { ModulesStatus } from './modules.ts';
+export { NetworkStatus } from './network-status.ts';
 export { PlatformState } from './platform.ts';
 export { isSane, TimeState } from './time.ts';
 export {

@@ -179,6 +179,24 @@ export class NodeFolder implements AsyncDisposable {
     );
   }
 
+  /** The same of a router with a lifetime of 0: it announces a prefix, and is no way out. */
+  prefix6(hex: string): void {
+    this.route6(hex);
+    const [prefix, none] = [hex.slice(0, 16).padEnd(32, '0'), '0'.repeat(32)];
+    this.write(
+      'proc/net/ipv6_route',
+      `${prefix} 40 ${none} 00 ${none} 00000100 00000001 00000000 000c0001     eth0\n`,
+    );
+  }
+
+  /** What the DHCP agent says of a network file. */
+  networkFile(ipv4: boolean): void {
+    this.write(
+      'run/kios/net/network.status',
+      `${JSON.stringify({ v: 1, outcome: 'good', ipv4 })}\n`,
+    );
+  }
+
   seed(userData: string, metaData = 'instance-id: i-1\nlocal-hostname: node-1\n'): void {
     this.write('run/kios/seed/cidata/meta-data', metaData);
     this.write('run/kios/seed/cidata/user-data', userData);

@@ -130,6 +130,40 @@ describe('a network with IPv6', () => {
     expect(names()).not.toContain('lease.none');
   });
 
+  it('is not waited for a lease where the network file has IPv6 alone', async () => {
+    node.seed(document(CA_A));
+    node.networkFile(false);
+    node.route6(V6);
+    await run({ leaseGraceSeconds: 3600 });
+    expect(nodeIp()).toBe('2001:db8::5054:ff:fe12:3456\n');
+  });
+
+  it('without a way out gives the node its address, where there is no IPv4', async () => {
+    node.seed(document(CA_A));
+    node.networkFile(false);
+    node.prefix6(V6);
+    await run();
+    expect(nodeIp()).toBe('2001:db8::5054:ff:fe12:3456\n');
+  });
+
+  it('without a way out adds nothing to a lease', async () => {
+    node.seed(document(CA_A));
+    node.prefix6(V6);
+    node.lease();
+    await run();
+    expect(nodeIp()).toBe('10.0.2.15\n');
+  });
+
+  it('without a way out does not stand in for the lease of a node that had one', async () => {
+    node.seed(document(CA_A));
+    node.prefix6(V6);
+    node.lease();
+    await run();
+    node.remove('run/kios/net/eth0.json');
+    await run();
+    expect(nodeIp()).toBe('10.0.2.15\n');
+  });
+
   it('whose prefix changes costs one restart with the new address', async () => {
     node.route6(V6);
     await joinedNode();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { routedAddress } from '../../src/core/node/ipv6.ts';
+import { announcedAddress, routedAddress } from '../../src/core/node/ipv6.ts';
 import { chooseNodeIp } from '../../src/core/node/node-ip.ts';
 
 const PUBLIC = '20010db800000000505400fffe123456';
@@ -34,17 +34,28 @@ describe('the address a router gave', () => {
     ['is not of a link without the route', address(PUBLIC, { link: 'eth1' }), ETH0, undefined],
     ['is absent without IPv6', '', '', undefined],
   ])('%s', (_what, addresses, routes, expected) => {
-    expect(routedAddress(addresses, routes)?.address).toBe(expected);
+    expect(routedAddress({ addresses, routes })?.address).toBe(expected);
   }); // prettier-ignore
 
   it('is that of the preferred route', () => {
     const both = address(SITE) + address(PUBLIC, { link: 'eth1' });
     const routes = route('eth0', '00000400') + route('eth1', '00000064');
-    expect(routedAddress(both, routes)).toEqual({
+    expect(routedAddress({ addresses: both, routes })).toEqual({
       link: 'eth1',
       address: '2001:db8::5054:ff:fe12:3456',
     });
   });
+});
+
+describe('an address without a default route', () => {
+  const PREFIX = '20010db8000000000000000000000000 40';
+  it.each([
+    ['is that of a link with an announced prefix', route('eth0', '00000100', '000c0001', PREFIX), '2001:db8::5054:ff:fe12:3456'],
+    ['is not of a bridge for pods', route('eth0', '00000100', '00000001', PREFIX), undefined],
+    ['is not taken for the default route’s', route('eth0', '00000400', '00450003'), undefined],
+  ])('%s', (_what, routes, expected) => {
+    expect(announcedAddress({ addresses: address(PUBLIC), routes })?.address).toBe(expected);
+  }); // prettier-ignore
 });
 
 describe('several addresses of a link', () => {
@@ -54,21 +65,29 @@ describe('several addresses of a link', () => {
 
   it('are used as that of the DHCPv6 server, which may be reserved for the machine', () => {
     const all = address(PUBLIC) + address(LOWER) + server;
-    expect(routedAddress(all, ETH0)?.address).toBe('2001:db8::1000');
+    expect(routedAddress({ addresses: all, routes: ETH0 })?.address).toBe('2001:db8::1000');
   });
 
   it('do not take the place of the one in use', () => {
     const all = address(PUBLIC) + address(LOWER) + server;
     const kept = ['192.0.2.1', '2001:db8::5054:ff:fe12:3456'];
-    expect(routedAddress(all, ETH0, kept)?.address).toBe('2001:db8::5054:ff:fe12:3456');
+    expect(routedAddress({ addresses: all, routes: ETH0 }, kept)?.address).toBe(
+      '2001:db8::5054:ff:fe12:3456',
+    );
   });
 
   it('take its place when it is gone, deprecated or of the site alone', () => {
     const kept = ['2001:db8::5054:ff:fe12:3456', 'fd00::5054:ff:fe12:3456'];
     const deprecated = address(PUBLIC, { flags: '20' });
-    expect(routedAddress(server, ETH0, kept)?.address).toBe('2001:db8::1000');
-    expect(routedAddress(deprecated + server, ETH0, kept)?.address).toBe('2001:db8::1000');
-    expect(routedAddress(address(SITE) + server, ETH0, kept)?.address).toBe('2001:db8::1000');
+    expect(routedAddress({ addresses: server, routes: ETH0 }, kept)?.address).toBe(
+      '2001:db8::1000',
+    );
+    expect(routedAddress({ addresses: deprecated + server, routes: ETH0 }, kept)?.address).toBe(
+      '2001:db8::1000',
+    );
+    expect(routedAddress({ addresses: address(SITE) + server, routes: ETH0 }, kept)?.address).toBe(
+      '2001:db8::1000',
+    );
   });
 });
 

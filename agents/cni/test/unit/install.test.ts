@@ -14,7 +14,7 @@ import path from 'node:path';
 
 import { createLogger } from '@kios/agent';
 import type { PodsConfig } from '@kios/network-config';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 
 import { CONFLIST, formatConflist } from '../../src/core/network/conflist.ts';
 import { LAN_CONFLIST } from '../../src/core/network/lan.ts';
@@ -33,6 +33,9 @@ let folders: Folders;
 const console = { send: () => {}, close: () => Promise.resolve() };
 let printed: string[] = [];
 const log = createLogger('cni', { console, stdout: { write: (line) => printed.push(line) } });
+
+// `readPods` loads it when it is needed, which takes seconds on a busy machine: more than a test may.
+beforeAll(() => import('@kios/network-config'), 60_000);
 
 beforeEach(async () => {
   printed = [];

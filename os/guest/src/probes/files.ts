@@ -11,7 +11,15 @@ const writeToRoot = (): void => writeFileSync(`${HOST}/kios-probe`, '');
 const WRITABLE = ['/dev/shm', '/etc', '/run', '/tmp', '/var/lib/containerd', '/var/lib/kios', '/var/log'] as const; // prettier-ignore
 
 /** Folders in which pods keep what outlives them: volumes, and the host's folders that are theirs. */
-const OF_PODS = ['/var/lib/kubelet', '/var', '/opt', '/mnt', '/srv', '/home', '/root'] as const;
+export const OF_PODS = [
+  '/var/lib/kubelet',
+  '/var',
+  '/opt',
+  '/mnt',
+  '/srv',
+  '/home',
+  '/root',
+] as const;
 
 /** Runs a program from each folder and returns their common result, or the result of each when they differ. */
 function runFromEach(folders: readonly string[]): string {

@@ -10,6 +10,7 @@ import { nodeReference, type References } from '../manifests/stamp.ts';
 import type { BuiltProgram } from '../sources/upstream/build.ts';
 import { STORE } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
+import { PERSISTENT } from './persistent.ts';
 import { addFolder, storedFile } from './stored-files.ts';
 
 export interface RootRequest {
@@ -40,12 +41,7 @@ const FOLDERS = [
   '/run',
   '/tmp',
   '/lib/kios/data',
-  '/var',
-  '/opt',
-  '/mnt',
-  '/srv',
-  '/home',
-  '/root',
+  ...PERSISTENT,
   '/boot',
   '/usr/lib',
   '/usr/local',

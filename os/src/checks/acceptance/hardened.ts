@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { PERSISTENT } from '../../build/image/persistent.ts';
 import { readSettings, type Setting } from '../hardening/settings.ts';
 import { type Assertion, demand, type Subject } from './assertion.ts';
 import { type Results, askedOnce, askGuest } from './guest.ts';
@@ -15,18 +16,13 @@ const ABSENT: Readonly<Record<Results['kernel'], readonly string[]>> = {
 };
 
 /** Mounts that programs may be run from; docs/host-api.md section 3. */
-const EXECUTABLE = new Set([
+const EXECUTABLE = new Set<string>([
   '/bin',
   '/bin/init',
   '/opt/cni',
   '/var/lib/kios/credential-providers',
   '/var/lib/kubelet',
-  '/var',
-  '/opt',
-  '/mnt',
-  '/srv',
-  '/home',
-  '/root',
+  ...PERSISTENT,
 ]);
 const WITH_DEVICES = new Set(['/dev', '/dev/pts']);
 /** Mounts of containers and volumes, which have their own rules. */

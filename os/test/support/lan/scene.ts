@@ -1,6 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { rm } from 'node:fs/promises';
 
 import { buildImage } from '../../../src/build/image/build-image.ts';
 import { openToolroot } from '../../../src/build/sources/debian/toolroot.ts';
@@ -14,11 +12,10 @@ import { Kubectl } from '../../../src/lab/kubectl.ts';
 import { labMachine, machineDir, NODE_ADDRESS } from '../../../src/lab/node.ts';
 import { chooseAccelerator } from '../../../src/lab/qemu/accelerator.ts';
 import { Machine } from '../../../src/lab/qemu/machine.ts';
-import { seedFor } from '../../../src/lab/seed-document.ts';
-import { configure } from '../../../src/media/configure/configure.ts';
 import { Partition } from '../../../src/media/configure/partition.ts';
 import { ensurePackages } from '../../../src/workstation/packages.ts';
 import { type Progress, silent } from '../../../src/workstation/progress.ts';
+import { configureNetwork } from './network-medium.ts';
 import { servingPod } from './programs.ts';
 import { Segment } from './segment.ts';
 
@@ -69,7 +66,8 @@ export class LanScene implements AsyncDisposable {
     await startSecond(segment, image, stack);
     const machine = labMachine();
     await machine.create(image);
-    await configureDisk(machine.file('disk'), plane, progress);
+    const wanted = { hostname: NODE.name, network: NETWORK };
+    await configureNetwork(machine.file('disk'), wanted, plane, progress);
     const node = await start(segment, machine, { mac: NODE.mac, memoryMiB: 2048 });
     stack.use(node.console);
     await plane.setNodeForward(NODE.address, await segment.border.lead(NODE.address, KUBELET));
@@ -132,30 +130,5 @@ async function writePod(disk: string): Promise<void> {
   await partition.write(
     'kios/manifests/serve.json',
     Buffer.from(JSON.stringify(servingPod('serve'))),
-  );
-}
-
-/** Puts on the disk what the node joins, its name and its network. */
-async function configureDisk(
-  target: string,
-  plane: ControlPlane,
-  progress: Progress,
-): Promise<void> {
-  const dir = await mkdtemp(path.join(tmpdir(), 'kios-lan-'));
-  await using undo = new AsyncDisposableStack();
-  undo.defer(() => rm(dir, { recursive: true, force: true }));
-  const [bootstrap, network] = [path.join(dir, 'node.yaml'), path.join(dir, 'network.yaml')];
-  const { 'user-data': text } = seedFor({
-    instanceId: 'unused',
-    endpoint: plane.endpointForGuest,
-    caCertHash: plane.caCertHash,
-    token: await plane.createBootstrapToken(),
-  });
-  await writeFile(bootstrap, text);
-  await writeFile(network, NETWORK);
-  const { signal } = new AbortController();
-  await configure(
-    { progress, signal, undo, print: () => {} },
-    { target, wanted: { bootstrap, network, hostname: NODE.name }, show: false, json: false },
   );
 }

@@ -2,6 +2,8 @@
 const UNUSABLE = 0x01 | 0x08 | 0x20 | 0x40;
 const GLOBAL_SCOPE = '00';
 const GATEWAY = 0x02;
+/** RTF_ADDRCONF: made of an announcement. */
+const ANNOUNCED = 0x0004_0000;
 const ANY = '0'.repeat(32);
 
 export interface LinkAddress {
@@ -23,35 +25,61 @@ const order = (a: readonly number[], b: readonly number[]): number =>
 const rows = (table: string): readonly (readonly string[])[] =>
   table.split('\n').map((line) => line.trim().split(/\s+/));
 
-/** Returns the links with a default route, the preferred one first; `table` is the text of /proc/net/ipv6_route. */
-function routedLinks(table: string): readonly string[] {
-  return rows(table)
-    .filter(([to, length]) => to === ANY && length === '00')
-    .filter(([, , , , , , , , flags = '']) => (Number.parseInt(flags, 16) & GATEWAY) !== 0)
+/** A row of /proc/net/ipv6_route. */
+type Route = readonly string[];
+
+const has = ([, , , , , , , , flags = '']: Route, flag: number): boolean =>
+  (Number.parseInt(flags, 16) & flag) !== 0;
+
+const isDefault = (route: Route): boolean =>
+  route[0] === ANY && route[1] === '00' && has(route, GATEWAY);
+
+/** A prefix that a router has announced as being on the link. Those of bridges for pods are not. */
+const isAnnounced = (route: Route): boolean => route[0] !== ANY && has(route, ANNOUNCED);
+
+/** Returns the links of the routes, the preferred one first. */
+const linksOf = (table: string, isWay: (route: Route) => boolean): readonly string[] =>
+  rows(table)
+    .filter(isWay)
     .map(([, , , , , metric = '', , , , link = '']) => ({ link, metric }))
     .toSorted((a, b) => (a.metric < b.metric ? -1 : Number(a.metric > b.metric)))
     .map(({ link }) => link);
-}
 
 /** A DHCPv6 server gives one address, a router the prefix of many. */
 const HOST_LENGTH = '80';
 
+/** Texts of /proc/net/if_inet6 and /proc/net/ipv6_route. */
+export interface Tables {
+  readonly addresses: string;
+  readonly routes: string;
+}
+
 /**
  * Returns the address of the link of the default route, whoever gave it. Temporary addresses do not count; public ones
  * precede those of the site. Then one of `kept` is preferred, so that an address that comes later does not take the
- * place of the node's, and then that of a server, which may be reserved for the machine. The first two arguments are
- * the texts of /proc/net/if_inet6 and /proc/net/ipv6_route.
+ * place of the node's, and then that of a server, which may be reserved for the machine.
  */
-export function routedAddress(
-  addresses: string,
-  routes: string,
+export const routedAddress = (
+  { addresses, routes }: Tables,
   kept: readonly string[] = [],
+): LinkAddress | undefined => addressOf(linksOf(routes, isDefault), addresses, kept);
+
+/** Returns the same of a link whose routers announce a prefix and, with a lifetime of 0, no way out. RFC 4861 §4.2. */
+export const announcedAddress = (
+  { addresses, routes }: Tables,
+  kept: readonly string[] = [],
+): LinkAddress | undefined => addressOf(linksOf(routes, isAnnounced), addresses, kept);
+
+function addressOf(
+  links: readonly string[],
+  addresses: string,
+  kept: readonly string[],
 ): LinkAddress | undefined {
   const usable = rows(addresses).filter(
     ([, , , scope, flags = '']) =>
       scope === GLOBAL_SCOPE && (Number.parseInt(flags, 16) & UNUSABLE) === 0,
   );
-  for (const link of routedLinks(routes)) {
+  for (const link of links) {
     const own = usable
       .filter((row) => row[5] === link)
       .map(([hex = '', , length]) => ({

@@ -1,9 +1,9 @@
 import path from 'node:path';
 
 import { DirectoryWatch, type Logger, readIfThere } from '@kios/agent';
-import { type Lease, readLeases } from '@kios/node-state';
+import { type Lease, NetworkStatus, readLeases, readStateIfThere } from '@kios/node-state';
 
-import { type LinkAddress, routedAddress } from '../../core/node/ipv6.ts';
+import { announcedAddress, type LinkAddress, routedAddress } from '../../core/node/ipv6.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 import { bootSeconds, readPrimaryLease } from './host.ts';
 
@@ -23,11 +23,28 @@ export interface Uplink {
   readonly up: number;
 }
 
-async function readRouted({ procNet, etc }: Settings): Promise<LinkAddress | undefined> {
+async function readAddress(
+  settings: Settings,
+  lease: Lease | undefined,
+): Promise<LinkAddress | undefined> {
+  const { procNet, etc } = settings;
   const table = async (name: string): Promise<string> =>
     (await readIfThere(path.join(procNet, name))) ?? '';
-  const kept = (await readIfThere(path.join(etc, 'kubernetes/node-ip'))) ?? '';
-  return routedAddress(await table('if_inet6'), await table('ipv6_route'), kept.trim().split(','));
+  const tables = { addresses: await table('if_inet6'), routes: await table('ipv6_route') };
+  const kept = ((await readIfThere(path.join(etc, 'kubernetes/node-ip'))) ?? '').trim().split(',');
+  const routed = routedAddress(tables, kept);
+  if (routed !== undefined || lease !== undefined) return routed;
+  // Beside IPv4 a router often announces a prefix for the site alone, which is not to stand in for a late lease.
+  const mayHaveIpv4 = (await isSettling()) || kept.some((each) => each.includes('.'));
+  const isAlone = !(await hasIpv4(settings)) || !mayHaveIpv4;
+  return isAlone ? announcedAddress(tables, kept) : undefined;
+}
+
+/** Returns whether the network file, if there is one, has IPv4 for any link. */
+async function hasIpv4({ run }: Settings): Promise<boolean> {
+  const file = path.join(run, 'net/network.status');
+  const status = await readStateIfThere(NetworkStatus, file).catch(() => undefined);
+  return status?.ipv4 !== false;
 }
 
 const macOf = async ({ sysfs }: Settings, link: string): Promise<string> =>
@@ -36,7 +53,7 @@ const macOf = async ({ sysfs }: Settings, link: string): Promise<string> =>
 /** Reads the uplink; undefined while there is none. */
 export async function readUplink(settings: Settings): Promise<Uplink | undefined> {
   const lease = await readPrimaryLease(settings);
-  const routed = await readRouted(settings);
+  const routed = await readAddress(settings, lease);
   const v6 = routed === undefined ? [] : [routed.address];
   if (lease !== undefined) {
     const addresses = [lease.address.replace(/\/.*/, ''), ...v6];
@@ -56,6 +73,10 @@ export async function isSettling(): Promise<boolean> {
 const secondsBetween = (first: Uplink | undefined, now: Uplink): number =>
   now.up - (first ?? now).up;
 
+/** Returns how long a lease is waited for where a router has announced IPv6. */
+const graceOf = async (settings: Settings): Promise<number> =>
+  (await hasIpv4(settings)) ? settings.leaseGraceSeconds : 0;
+
 /** Waits for a lease, or until a network with IPv6 routers has given none for `--lease-grace`. */
 export async function waitForUplink(
   settings: Settings,
@@ -69,7 +90,7 @@ export async function waitForUplink(
     const uplink = await readUplink(settings);
     if (uplink?.lease !== undefined) return uplink;
     first = uplink && (first ?? uplink);
-    if (uplink !== undefined && secondsBetween(first, uplink) >= settings.leaseGraceSeconds) {
+    if (uplink !== undefined && secondsBetween(first, uplink) >= (await graceOf(settings))) {
       const { link, addresses } = uplink;
       log.info({ ev: 'lease.none', link, addresses, console: true });
       return uplink;

@@ -96,11 +96,11 @@ function accept(memory: Memory, held: BoundLease, event: Event, policy: Policy):
   return [bound(held, own, event), [...warned, { tag: 'bind', held, previous: memory.held }]];
 }
 
-/** Warns of what is not as the server sent it, once for each lease and each change. */
+/** Warns of what is not as the server sent it, once for each lease: dnsmasq sends another T1 with each renewal. */
 function warnOf({ prefix, maskGuessed, limits }: Lease, before: Lease | undefined): Effect[] {
   const guessed = maskGuessed && before === undefined;
-  const isNew = ({ what, sent }: Limit): boolean =>
-    before?.limits.some((each) => each.what === what && each.sent === sent) !== true;
+  const isNew = ({ what, used }: Limit): boolean =>
+    before?.limits.some((each) => each.what === what && each.used === used) !== true;
   return [
     ...(guessed ? [report('warn', 'mask.guessed', { prefix })] : []),
     ...limits.filter(isNew).map((limit) => report('warn', 'lease.limit', { ...limit })),

@@ -3,8 +3,9 @@ import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 
 import type { LinkMtu } from '../kernel/present.ts';
-import { fallbackOf, gatewaysOf, type Lease, readMask, readSaid } from '../lease/lease.ts';
+import { type Lease, readMask, readSaid } from '../lease/lease.ts';
 import { broadcastOf } from '../lease/network.ts';
+import { gatewaysOf } from '../lease/routes.ts';
 import { OptionSet } from '../wire/options.ts';
 import { type BoundLease, type NetworkMemory, UNKNOWN_NETWORK } from './model.ts';
 import type { Millis } from './timing.ts';
@@ -120,7 +121,7 @@ export function fromRecord(record: StoredLease, clocks: Clocks): Remembered {
     // The file names only gateways that the kernel took.
     gateways: gatewaysOf(record.routes),
     routes: record.routes,
-    fallbackRouter: fallbackOf(options, address, Number(prefix)),
+    fallbackRouter: said.fallbackRouter,
     mtu: record.mtu,
     dns: record.dns,
     search: record.search.length > 0 ? record.search : said.search,

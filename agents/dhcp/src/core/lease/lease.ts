@@ -1,21 +1,26 @@
 import { toHex } from '@kios/bytes';
 
-import type { LeaseRoute } from '../wire/classless-routes.ts';
-import { encodeWith } from '../wire/codec.ts';
 import { isDomainName, relative } from '../wire/domain-list.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTIONS, type OptionSet } from '../wire/options.ts';
 import { type Limit, Limits } from './limits.ts';
-import { broadcastOf, classfulPrefix, isHostAddress, isInPrefix, prefixOfMask } from './network.ts';
+import {
+  broadcastOf,
+  canBeHost,
+  classfulPrefix,
+  isHostAddress,
+  prefixOfMask,
+  usable,
+} from './network.ts';
+import { gatewaysOf, readRoutes, type Ways } from './routes.ts';
 
 /** A lease time that never ends. RFC 2131 §3.3. */
 export const INFINITE = 0xffff_ffff;
 const UNSPECIFIED = '0.0.0.0';
-const DEFAULT_ROUTE = '0.0.0.0/0';
 const MIN_MTU = 576;
 
 /** A lease as a server granted it, checked and repaired: every field may be used as it is. */
-export interface Lease {
+export interface Lease extends Ways {
   readonly address: string;
   readonly prefix: number;
   /** The server sent no mask, so the prefix is that of the address's class. */
@@ -27,10 +32,6 @@ export interface Lease {
   readonly t1Seconds: number;
   readonly t2Seconds: number;
   readonly gateways: readonly string[];
-  /** All routes, including the default route. */
-  readonly routes: readonly LeaseRoute[];
-  /** The second router of option 3, for the time when the first is gone. */
-  readonly fallbackRouter: string | undefined;
   readonly mtu: number | undefined;
   readonly dns: readonly string[];
   readonly search: readonly string[];
@@ -65,9 +66,8 @@ export function readLease(
   const fallback = timeBefore(message, known) ?? fallbackLeaseSeconds;
   const times = readTimes(options, minLeaseSeconds, fallback, limits);
   if (times === undefined) return { refused: 'no lease time' };
-  const routes = readRoutes(options, yiaddr, prefix, limits);
+  const ways = readRoutes(options, yiaddr, prefix, limits);
   const isHost = (each: string): boolean => canBeHost(each, yiaddr, prefix);
-  const fallbackRouter = fallbackOf(options, yiaddr, prefix);
   return {
     lease: {
       address: yiaddr,
@@ -76,9 +76,8 @@ export function readLease(
       broadcast: broadcastOf(yiaddr, prefix),
       server: serverOf(message, source),
       ...times,
-      routes,
-      fallbackRouter,
-      gateways: gatewaysOf(routes),
+      ...ways,
+      gateways: gatewaysOf(ways.routes),
       mtu: readMtu(options),
       dns: limits.first('dns', usable(options.get(OPTIONS.nameServers)).filter(isHost)),
       ...readNames(options, limits),
@@ -135,10 +134,6 @@ export function readMask(options: OptionSet): string | undefined {
   return mask === UNSPECIFIED ? undefined : mask;
 }
 
-/** Returns the gateways of the default route. */
-export const gatewaysOf = (routes: readonly LeaseRoute[]): string[] =>
-  routes.flatMap(({ dst, via }) => (dst === DEFAULT_ROUTE && via !== null ? [via] : []));
-
 type Times = Pick<Lease, 'leaseSeconds' | 't1Seconds' | 't2Seconds'>;
 
 /**
@@ -167,101 +162,23 @@ function readTimes(
   return { leaseSeconds: lease, ...(t1Seconds < t2Seconds ? { t1Seconds, t2Seconds } : usual) };
 }
 
-/**
- * Classless routes replace the router option; Microsoft's code counts where the standard one has none. RFC 3442. Where
- * a part of them is of no use and none is a default route, that of the router option counts beside them.
- */
-function readRoutes(
-  options: OptionSet,
-  address: string,
-  prefix: number,
-  limits: Limits,
-): readonly LeaseRoute[] {
-  const classless = classlessOf(options, address, prefix);
-  const [router] = routersOf(options, address, prefix);
-  const fallback = router === undefined ? [] : [{ dst: DEFAULT_ROUTE, via: router }];
-  // The kernel has room for one route to each destination.
-  const routes = new Map<string, LeaseRoute>();
-  const sent = classless?.routes ?? [];
-  const isSentWhole = classless?.isWhole === true || sent.some(({ dst }) => dst === DEFAULT_ROUTE);
-  for (const route of isSentWhole ? sent : [...fallback, ...sent])
-    if (!routes.has(route.dst)) routes.set(route.dst, route);
-  const all = [...routes.values()];
-  const others = limits.first(
-    'routes',
-    all.filter(({ dst }) => dst !== DEFAULT_ROUTE),
-  );
-  return all.filter((route) => route.dst === DEFAULT_ROUTE || others.includes(route));
-}
-
-interface Classless {
-  readonly routes: readonly LeaseRoute[];
-  /** Whether they are all that the server sent. */
-  readonly isWhole: boolean;
-}
-
-/** Returns the routes that can be used of the first option that has such. */
-const classlessOf = (options: OptionSet, address: string, prefix: number): Classless | undefined =>
-  [OPTIONS.classlessRoutes, OPTIONS.microsoftRoutes]
-    .map((option) => readClassless(options, option, address, prefix))
-    .find(({ routes }) => routes.length > 0);
-
-function readClassless(
-  options: OptionSet,
-  option: typeof OPTIONS.classlessRoutes | typeof OPTIONS.microsoftRoutes,
-  address: string,
-  prefix: number,
-): Classless {
-  const sent = options.get(option) ?? [];
-  const routes = sent.filter(({ via }) => via === null || canRoute(via, address, prefix));
-  const readable = encodeWith(option.codec, sent).length;
-  const isWhole =
-    routes.length === sent.length && readable === options.raw.get(option.code)?.length;
-  return { routes, isWhole };
-}
-
-const canRoute = (router: string, address: string, prefix: number): boolean =>
-  router !== address && canBeHost(router, address, prefix);
-
-/** Returns the routers of option 3 that can route for the address. */
-const routersOf = (options: OptionSet, address: string, prefix: number): readonly string[] =>
-  usable(options.get(OPTIONS.routers)).filter((router) => canRoute(router, address, prefix));
-
-/** Returns the router that comes second in option 3, which does not count beside classless routes. */
-export const fallbackOf = (
-  options: OptionSet,
-  address: string,
-  prefix: number,
-): string | undefined =>
-  classlessOf(options, address, prefix) === undefined
-    ? routersOf(options, address, prefix)[1]
-    : undefined;
-
 function readMtu(options: OptionSet): number | undefined {
   const mtu = options.get(OPTIONS.mtu);
   return mtu !== undefined && mtu >= MIN_MTU ? mtu : undefined;
 }
 
-/** Returns the addresses that a host elsewhere can have, each once. */
-function usable(addresses: readonly string[] = []): string[] {
-  return [...new Set(addresses)].filter((each) => isHostAddress(each, 32));
-}
-
-/** Returns whether a host can have it: one of the subnet may be neither the subnet's own nor its broadcast address. */
-const canBeHost = (each: string, address: string, prefix: number): boolean =>
-  isHostAddress(each, isInPrefix(each, address, prefix) ? prefix : 32);
-
-/** What a lease says of names and time, of which a file may have left something out. */
+/** What a lease says of names, time and its second router, which is not in a file or may have been left out there. */
 export function readSaid(
   options: OptionSet,
   address: string,
   prefix: number,
-): Pick<Lease, 'search' | 'ntp'> {
+): Pick<Lease, 'search' | 'ntp' | 'fallbackRouter'> {
   const limits = new Limits();
   const isHost = (each: string): boolean => canBeHost(each, address, prefix);
   return {
     search: readNames(options, limits).search,
     ntp: readNtp(options, isHost, limits),
+    fallbackRouter: readRoutes(options, address, prefix, limits).fallbackRouter,
   };
 }
 

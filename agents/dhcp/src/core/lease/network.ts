@@ -61,3 +61,12 @@ export function unusedAddress(address: string, prefix: number, used: readonly st
   while (taken.has(fromNumber(network + 1 + at))) at = (at + 1) % hosts;
   return fromNumber(network + 1 + at);
 }
+
+/** Returns the addresses that a host elsewhere can have, each once. */
+export function usable(addresses: readonly string[] = []): string[] {
+  return [...new Set(addresses)].filter((each) => isHostAddress(each, 32));
+}
+
+/** Returns whether a host can have it: one of the subnet may be neither the subnet's own nor its broadcast address. */
+export const canBeHost = (each: string, address: string, prefix: number): boolean =>
+  isHostAddress(each, isInPrefix(each, address, prefix) ? prefix : 32);

@@ -67,3 +67,10 @@ const hasAddresses = ({ dhcp4, dhcp6, addresses }: Link): boolean =>
 
 /** Returns whether the boot waits for a link of the file. */
 export const isWaitedFor = (link: Link): boolean => !link.optional && hasAddresses(link);
+
+/** Returns whether any link of the file has IPv4. */
+export const hasIpv4 = ({ links }: NetworkConfig): boolean =>
+  links.some(
+    ({ dhcp4, addresses }) =>
+      dhcp4 !== undefined || addresses.some(({ address }) => !address.includes(':')),
+  );

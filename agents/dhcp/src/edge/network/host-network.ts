@@ -13,6 +13,7 @@ import { findLinks } from '../../core/network/plan-links.ts';
 import { podsOf, type ServedPods } from '../../core/network/pods.ts';
 import {
   type FileRole,
+  hasIpv4,
   isWaitedFor,
   type Placed,
   placeLinks,
@@ -231,7 +232,7 @@ export class HostNetwork {
     this.#probeFrom = bootTime() + PROBE_MS;
     const links = config?.links.map(({ id }) => id);
     log.info({ ev: 'network.file', console: true, outcome, links: links ?? 'auto' });
-    this.#say({ outcome, links });
+    this.#say({ outcome, links, ipv4: config && hasIpv4(config) });
   }
 
   /** Tries to reach the cluster with the file on trial, and judges it again. */

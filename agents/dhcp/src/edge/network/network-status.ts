@@ -2,12 +2,12 @@ import path from 'node:path';
 
 import { type Logger, readIfThere, writeAtomic } from '@kios/agent';
 import type { Fault } from '@kios/network-config';
+import type { NetworkStatus as Published } from '@kios/node-state';
 
 import type { Lack } from '../../core/network/static/model.ts';
 
-/** How the host stands to its network file, for `status` and for people. */
-export interface NetworkStatus {
-  readonly v: 1;
+/** How the host stands to its network file, for `status`, for people, and in part for other programs. */
+export interface NetworkStatus extends Published {
   /** The file that is there; absent when there is none. */
   readonly file?: string | undefined;
   /** `good`, `trial`, `taken-back`, `refused`, or `fault` when the file that is there was not taken. */

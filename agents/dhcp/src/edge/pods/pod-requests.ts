@@ -15,7 +15,7 @@ import type { PodLeases } from './pod-leases.ts';
 /** Shorter than the plugin waits, so that it hears the reason. */
 const LEASE_MS = 40_000;
 /** Platforms whose networks drop frames of hardware addresses that they did not give out. */
-const STRICT = new Set([
+export const STRICT: ReadonlySet<string> = new Set([
   'akamai',
   'aws',
   'azure',

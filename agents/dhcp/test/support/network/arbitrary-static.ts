@@ -83,14 +83,10 @@ const rule: fc.Arbitrary<file.Rule> = fc.record({
 const few = <T>(value: fc.Arbitrary<T>, most: number): fc.Arbitrary<T[]> =>
   fc.array(value, { maxLength: most });
 
-/** What a file says of a link. */
-export const settings: fc.Arbitrary<file.LinkSettings> = fc.record({
+const REST = {
   id: fc.constant('eth'),
   dhcp4: fc.constant(undefined),
   dhcp6: fc.constant(undefined),
-  addresses: few(address, 4),
-  routes: few(route, 5),
-  rules: few(rule, 3),
   nameservers: fc.constant([]),
   search: fc.constant([]),
   mtu: fc.constant(undefined),
@@ -105,7 +101,48 @@ export const settings: fc.Arbitrary<file.LinkSettings> = fc.record({
     token: undefined,
   }),
   optional: fc.constant(false),
+};
+
+const anything: fc.Arbitrary<file.LinkSettings> = fc.record({
+  ...REST,
+  addresses: few(address, 4),
+  routes: few(route, 5),
+  rules: few(rule, 3),
 });
+
+/** So few that one file changes the label of another's only address, and the metric of its routes. */
+const oneSubnet: fc.Arbitrary<file.LinkSettings> = fc.record({
+  ...REST,
+  addresses: few(
+    fc.record({
+      address: fc.constantFrom('10.0.0.5/24', '10.0.0.6/24'),
+      label: maybe(fc.constantFrom('eth:1', 'eth:2')),
+      deprecated: fc.constant(false),
+    }),
+    2,
+  ),
+  routes: few(
+    fc.record({
+      to: fc.constant('0.0.0.0/0'),
+      from: maybe(fc.constant('10.0.0.5')),
+      metric,
+      table: maybe(fc.constant(1000)),
+      scope: fc.constant(undefined),
+      mtu: fc.constant(undefined),
+      advertisedMss: fc.constant(undefined),
+      congestionWindow: fc.constant(undefined),
+      advertisedReceiveWindow: fc.constant(undefined),
+      via: maybe(fc.constant('10.0.0.1')),
+      onLink: fc.constant(false),
+      type: fc.constant('unicast' as const),
+    }),
+    3,
+  ),
+  rules: fc.constant([]),
+});
+
+/** What a file says of a link. */
+export const settings = fc.oneof(anything, oneSubnet);
 
 /** Owners: unknown, boot, an administrator, a lease, and the file itself, of an earlier version. */
 const owner = fc.constantFrom(0, 3, 4, 16, 107);
@@ -141,9 +178,9 @@ const someRoute: fc.Arbitrary<Deed> = family.chain((number_) => {
         via: maybe(fc.constantFrom(...via)),
         // 0 is a route through several links.
         ifindex: fc.constantFrom(0, 2, 3),
-        metric: fc.constantFrom(50, 100, 110, 1024),
+        metric: fc.constantFrom(...(number_ === 6 ? [1024] : [0]), 50, 100, 110),
         protocol: fc.oneof(owner, fc.constant(9)),
-        table: fc.constantFrom(undefined, 101),
+        table: fc.constantFrom(undefined, 101, 1000),
       })
       .map((each) => ({
         ...each,

@@ -9,6 +9,7 @@ import type {
   StaticStep,
 } from '../../../src/core/network/static/model.ts';
 import { planStatic } from '../../../src/core/network/static/plan.ts';
+import { ModelIp } from '../../support/network/model-ip.ts';
 import { readLinks } from '../../support/network/read-file.ts';
 
 const LINK: PresentLink = {
@@ -182,6 +183,28 @@ describe('a plan for addresses, routes and rules', () => {
       ...start,
       'replace-route 10.7.0.0/16',
     ]);
+  });
+
+  it('a route that goes with its address is not deleted again: of metric 0 that takes any other', () => {
+    const lan = route('10.8.0.0/16', { table: 1000, scope: 253 });
+    const kernel = new ModelIp(true, true);
+    kernel.setAddress(address('10.0.0.5/24', { label: 'eth0:1' }));
+    kernel.addRoute({ ...lan, metric: 0 }, false);
+    const file = `{
+      addresses: [10.0.0.5/24: { label: "eth0:2" }],
+      routes: [{ to: 10.8.0.0/16, scope: link, table: 1000 }] }`;
+    const { steps } = planStatic(configured(file), kernel.present);
+    for (const step of steps) kernel.carryOut(step);
+    expect(kernel.routes).toContainEqual(expect.objectContaining(lan));
+  });
+
+  it('a route that stays when its address goes is deleted', () => {
+    const state = present({
+      addresses: [address('10.0.0.5/24', { label: 'eth0:1' }), address('10.0.0.6/24')],
+      routes: [route('10.8.0.0/16')],
+    });
+    const file = '{ addresses: [10.0.0.5/24: { label: "eth0:2" }, 10.0.0.6/24] }';
+    expect(stepsOf(file, state)).toContain('delete-route 10.8.0.0/16');
   });
 
   it('an address that another host has is reported', () => {

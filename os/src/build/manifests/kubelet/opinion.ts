@@ -20,14 +20,16 @@ function difference(one: unknown, other: unknown, path = ''): string | undefined
     .find((found) => found !== undefined);
 }
 
+const isInside = (path: string, outer: string): boolean =>
+  path.startsWith(`${outer}.`) || path.startsWith(`${outer}[`);
+
 /**
  * Says whether a fault is there only because of another: below what has a wrong type, or at a mount of a volume that
  * has a fault of its own and so is none to kubelet.
  */
 function isConsequence(pod: unknown, fault: JudgedFault, all: readonly JudgedFault[]): boolean {
   const { path, kind, value } = fault;
-  if (all.some((one) => one.kind === 'WrongType' && path !== one.path && path.startsWith(one.path)))
-    return true;
+  if (all.some((one) => one.kind === 'WrongType' && isInside(path, one.path))) return true;
   const { volumes } = record(record(pod)['spec']);
   return (
     kind === 'FieldValueNotFound' && list(volumes).some((one) => record(one)['name'] === value)

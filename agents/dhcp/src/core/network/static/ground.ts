@@ -27,6 +27,10 @@ export class Ground {
   readonly #early: readonly Address[];
   readonly #late: readonly Address[];
 
+  /** Links that have no IPv4 address for a moment, and addresses that the node does not have for one. */
+  readonly #flushed = new Set<number>();
+  readonly #left = new Set<string>();
+
   constructor({ addresses }: Present, { steps, deletions }: AddressPart) {
     this.#before = addresses;
     this.#coming = addressesOf(steps, 'set-address');
@@ -34,6 +38,19 @@ export class Ground {
     this.#late = addressesOf(deletions, 'delete-address');
     const going = new Set([...this.#early, ...this.#late]);
     this.#after = [...addresses.filter((each) => !going.has(each)), ...this.#coming];
+    this.#follow(steps);
+  }
+
+  /** Notes what the kernel drops routes for while the steps are carried out. */
+  #follow(steps: Steps): void {
+    let there = this.#before.filter(isV4);
+    for (const { tag, address } of steps.filter((step) => isV4(step.address))) {
+      if (tag === 'set-address') there.push(address);
+      else there = there.filter((each) => each !== address);
+      if (!there.some(({ ifindex }) => ifindex === address.ifindex))
+        this.#flushed.add(address.ifindex);
+      if (!there.some((each) => each.address === address.address)) this.#left.add(address.address);
+    }
   }
 
   /** Returns whether a prefix of the link, or one of the given routes on it, leads to the gateway. */
@@ -79,13 +96,7 @@ export class Ground {
   /** Returns whether the kernel drops the route before it can be set: with its source, or its link's last address. */
   isDropped({ dst, ifindex, prefsrc }: Route): boolean {
     if (familyOf(dst) === 'ipv6' || ifindex === 0) return false;
-    const left = this.#before.filter((each) => !this.#early.includes(each));
-    const going = this.#early.filter(isV4);
-    const hasLast = going.some((each) => each.ifindex === ifindex);
-    return (
-      (hasLast && !left.some((each) => isV4(each) && each.ifindex === ifindex)) ||
-      going.some((each) => each.address === prefsrc)
-    );
+    return this.#flushed.has(ifindex) || (prefsrc !== undefined && this.#left.has(prefsrc));
   }
 
   /** Returns whether the kernel drops the route after it is set, with its link's last address. */

@@ -127,8 +127,10 @@ class RoutePlanner {
     return true;
   }
 
+  /** What the kernel has dropped is gone already: to delete it by a metric of 0 would take one of any metric. */
   #delete(routes: readonly Route[]): void {
-    this.steps.push(...routes.map((route) => ({ tag: 'delete-route', route }) as const));
+    const there = routes.filter((route) => !this.#ground.isDropped(route));
+    this.steps.push(...there.map((route) => ({ tag: 'delete-route', route }) as const));
   }
 
   /** Deletes what the file does not have. A route that waits leaves the old one of its kind in place. */

@@ -63,8 +63,8 @@ function wantedAddresses({ addresses }: Lease6, ifindex: number, now: Millis): A
     .filter(({ validSeconds }) => validSeconds > 0);
 }
 
+/** The prefix length does not count: the kernel keeps that of an address that there is, whatever is set later. */
 const isSame = (a: Address6, b: Address6): boolean =>
   a.address === b.address &&
-  a.prefix === b.prefix &&
   Math.abs(a.preferredSeconds - b.preferredSeconds) <= SAME_LIFETIME &&
   Math.abs(a.validSeconds - b.validSeconds) <= SAME_LIFETIME;

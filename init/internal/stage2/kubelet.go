@@ -46,7 +46,9 @@ type kubeletState struct {
 	Hostname       string  `json:"hostname"`
 	StartedBoot    float64 `json:"startedBoot"`
 	Starts         int     `json:"starts"`
-	DropInsIgnored bool    `json:"dropInsIgnored,omitempty"`
+	// EarlyEnds is how often in a row kubelet ended by itself before this start.
+	EarlyEnds      int  `json:"earlyEnds,omitempty"`
+	DropInsIgnored bool `json:"dropInsIgnored,omitempty"`
 }
 
 // kubeletSpec reads kubelet's files and returns the start that follows from them.
@@ -67,7 +69,7 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 	h.log.Info("kubelet.start", "mode", plan.Mode, "hostname", name)
 	h.kubeletStarts++
 	started := func(pid int) {
-		state := kubeletState{1, pid, plan.Mode, name, clock.Seconds(clock.Uptime()), h.kubeletStarts, files.OwnDropInsOnly}
+		state := kubeletState{1, pid, plan.Mode, name, clock.Seconds(clock.Uptime()), h.kubeletStarts, history.EarlyEnds, files.OwnDropInsOnly}
 		if err := atomicfile.WriteJSON(runDir+"/kubelet.json", state); err != nil {
 			h.log.Warn("kubelet.json", "cause", err)
 		}

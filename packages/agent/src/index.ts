@@ -1,4 +1,4 @@
-export { readYamlConfig, ConfigError } from './config.ts';
+export { ConfigError } from './config.ts';
 export { DirectoryWatch } from './directory-watch.ts';
 export type { DirectoryWatchOptions } from './directory-watch.ts';
 export { logWait } from './log-wait.ts';
@@ -13,8 +13,8 @@ export type { AgentCommand, AgentProgram, CommonArgs } from './program.ts';
 export { readIfThere } from './read-if-there.ts';
 export { backoff, retryDelay } from './retry.ts';
 export type { RetrySchedule } from './retry.ts';
+export { requireNoFaults, type SettingFault, SettingFaults } from './setting-faults.ts';
 export { sleep } from './sleep.ts';
 export { VERSION } from './version.ts';
 export { removeStaleTemps, tempName, writeAtomic } from './write-atomic.ts';
 export type { Argv } from 'yargs';
-export { readYamlTree, type YamlTree } from './yaml-tree.ts';

@@ -25,6 +25,8 @@ export const KubeletState = v.object({
   /** Seconds of CLOCK_BOOTTIME. */
   startedBoot: v.number(),
   starts: v.number(),
+  /** How often in a row kubelet ended by itself before this start. */
+  earlyEnds: v.optional(v.number()),
   /** Kubelet kept ending and now runs without the drop-ins that others wrote. */
   dropInsIgnored: v.optional(v.boolean()),
 });

@@ -1,6 +1,7 @@
 import { type Signer, SIGNERS } from '../core/cluster/api-objects.ts';
+import type { NodeBootstrap } from '../core/document/schema.ts';
 import { ofBoot } from '../core/files/state.ts';
-import { trialFault } from '../core/files/trial.ts';
+import { judgeAlone, trialFault } from '../core/files/trial.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import { openKube, readNodeCaller } from '../edge/cluster/kube-auth.ts';
 import type { Caller, KubeClient } from '../edge/cluster/kube-client.ts';
@@ -22,7 +23,7 @@ import { apiOf, type JoinContext } from './context.ts';
 import { CaFollower } from './follow-ca.ts';
 import type { Joined } from './join.ts';
 import { type Member, memberOf } from './member.ts';
-import { finishRollBack, rollBack } from './rollback.ts';
+import { finishRollBack, notReady, rollBack } from './rollback.ts';
 import { StateCondition } from './state-condition.ts';
 import { readTrial } from './trial.ts';
 
@@ -65,12 +66,18 @@ export class Membership {
 
   /** Looks at the node and returns the milliseconds until the next look. */
   async look(joined: Joined): Promise<number> {
-    const { outcome, input } = joined;
-    const { settings } = this.#context;
-    const before = await readBackup(settings);
+    const { input } = joined;
+    const before = await readBackup(this.#context.settings);
     if (input === undefined) await this.#afterRollBack(before);
-    // A standalone node has no sign of health, so its document is not on trial.
-    else if (input.cluster === undefined) await discardBackup(settings);
+    const alone = input?.cluster === undefined ? input?.document : undefined;
+    const waitMs = alone && before && (await this.#lookAtAlone(alone, before));
+    if (waitMs !== undefined) return waitMs;
+    return this.#lookAtMember(joined);
+  }
+
+  async #lookAtMember(joined: Joined): Promise<number> {
+    const { outcome } = joined;
+    const { settings } = this.#context;
     const backup = await readBackup(settings);
     const member = await memberOf(settings, joined);
     await publishCluster(settings, outcome === 'joined' ? member?.endpoint : undefined);
@@ -79,6 +86,26 @@ export class Membership {
       return this.#lookAtRefused(member, backup);
     if (outcome === 'pending') return this.#lookAtPending(member, backup);
     return this.#lookAtJoined(member, backup);
+  }
+
+  /**
+   * Looks at files that join no cluster. Returns the milliseconds until the next look, or undefined when they have
+   * proved good.
+   */
+  async #lookAtAlone(document: NodeBootstrap, backup: Backup): Promise<number | undefined> {
+    const { settings } = this.#context;
+    const verdict = judgeAlone(await readTrial(settings), settings.rollbackSeconds);
+    const pauseMs = Math.min(TRIAL_MS, settings.rollbackSeconds * 1000);
+    if (verdict === undefined) return pauseMs;
+    if (verdict === 'good') {
+      await discardBackup(settings);
+      return undefined;
+    }
+    const state = await readJoinState(settings);
+    if (state === undefined) return pauseMs;
+    const why = { code: 'KIOS_BOOTSTRAP_KUBELET', why: verdict.fault } as const;
+    await rollBack(this.#context, state, document, backup, why);
+    return 0;
   }
 
   async #afterRollBack(backup: Backup | undefined): Promise<void> {
@@ -104,7 +131,7 @@ export class Membership {
     const why = trialFault(await readTrial(settings), settings.rollbackSeconds);
     const state = await readJoinState(settings);
     if (why === undefined || state === undefined) return false;
-    await rollBack(this.#context, state, document, backup, why);
+    await rollBack(this.#context, state, document, backup, notReady(why));
     return true;
   }
 

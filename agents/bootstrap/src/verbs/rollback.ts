@@ -9,6 +9,21 @@ import { restartKubelet } from '../edge/node/restart-kubelet.ts';
 import type { JoinContext } from './context.ts';
 import type { JoinInput } from './join-input.ts';
 
+/** Why files are taken back, with a code of docs/errors.md. */
+export interface Reason {
+  readonly code: 'KIOS_BOOTSTRAP_NOT_READY' | 'KIOS_BOOTSTRAP_KUBELET';
+  readonly why: string;
+}
+
+export const notReady = (why: string): Reason => ({ code: 'KIOS_BOOTSTRAP_NOT_READY', why });
+
+const REMEDIES: Readonly<Record<Reason['code'], string>> = {
+  KIOS_BOOTSTRAP_NOT_READY:
+    "Read kubelet's log and `kubectl get csr,node`, and correct the document.",
+  KIOS_BOOTSTRAP_KUBELET:
+    "Correct kubelet.config or sysctls of the document; kubelet's log names the field.",
+};
+
 /**
  * Restores the configuration before the one on trial, in the opposite order, and restarts kubelet once. After a cut in
  * between, the next run finds files that differ from the document and completes the document instead, so that no
@@ -19,13 +34,14 @@ export async function rollBack(
   state: JoinState,
   document: NodeBootstrap,
   backup: Backup,
-  why: string,
+  { code, why }: Reason,
 ): Promise<void> {
   const { settings, log } = context;
   log.error({
     ev: 'rollback',
-    code: 'KIOS_BOOTSTRAP_NOT_READY',
+    code,
     why,
+    remedy: REMEDIES[code],
     files: backup.files.map(({ path }) => path),
   });
   await placeFiles(settings.etc, backup.files.map(asOutput).toReversed());
@@ -39,6 +55,7 @@ export async function rollBack(
     phase: 'rolled-back',
     tried: await hashDocument(document),
     up: await bootSeconds(),
+    isRefused: code === 'KIOS_BOOTSTRAP_KUBELET',
   };
   await writeJoinState(settings, rolledBack);
   await finishRollBack(context, rolledBack);
@@ -54,13 +71,14 @@ export async function returnIdentity(
 ): Promise<boolean> {
   const backup = cluster === undefined ? await readBackup(context.settings) : undefined;
   if (backup?.droppedIdentity !== true || state === undefined) return false;
-  await rollBack(context, state, document, backup, 'the document names no cluster any more');
+  const why = notReady('the document names no cluster any more');
+  await rollBack(context, state, document, backup, why);
   return true;
 }
 
 /** Does the last step, also for a rollback that was cut off before kubelet's restart. */
 export async function finishRollBack(context: JoinContext, state: JoinState): Promise<void> {
   const { settings, log, signal } = context;
-  await restartKubelet(settings, log, signal, state, 'the node did not become Ready');
+  await restartKubelet(settings, log, signal, state, 'the files before are back');
   await discardBackup(settings);
 }

@@ -150,7 +150,8 @@ it.each([
   ['is not over before', 599.99, 600, false],
   ['is never over without a limit', 1e9, 0, false],
 ])('a trial %s', (_what, seconds, limit, isOver) => {
-  const trial = { seconds, isRefused: false, hasServed: false };
+  const none = { isRefused: false, hasServed: false, keepsEnding: false, servesFor: undefined };
+  const trial = { seconds, ...none };
   expect(trialFault(trial, limit) !== undefined).toBe(isOver);
 });
 

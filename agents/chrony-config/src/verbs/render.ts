@@ -1,9 +1,15 @@
-import { type AgentContext, type Argv, command, type CommonArgs } from '@kios/agent';
+import {
+  type AgentContext,
+  type Argv,
+  command,
+  type CommonArgs,
+  requireNoFaults,
+} from '@kios/agent';
 
 import { formatChronyConf } from '../core/chronyd/chrony-conf.ts';
 import { planSources } from '../core/sources/plan-sources.ts';
 import { prepare, writeConf, writeSources } from '../edge/chronyd/config-files.ts';
-import { type InputArgs, readConfig, readInputs } from '../edge/sources/inputs.ts';
+import { type InputArgs, readConfig, readInputs, settingFaults } from '../edge/sources/inputs.ts';
 import { RENDER_FLAGS } from './flags.ts';
 
 export interface RenderArgs extends InputArgs, CommonArgs {
@@ -27,10 +33,10 @@ const confOf = (args: RenderArgs): string =>
 export async function renderFiles(args: RenderArgs, { log }: AgentContext): Promise<void> {
   const layout = { dir: args.out, socket: args.socket };
   if (args.check) {
-    await readConfig(args);
+    requireNoFaults((await readConfig(args)).faults);
     return;
   }
-  const { errors, ...inputs } = await readInputs(args, layout);
+  const { errors, faults, ...inputs } = await readInputs(args, layout);
   const plan = planSources({ ...inputs, resolved: new Map() });
   const conf = confOf(args);
   if (args.dryRun) {
@@ -38,6 +44,7 @@ export async function renderFiles(args: RenderArgs, { log }: AgentContext): Prom
     return;
   }
   for (const err of errors) log.warn({ ev: 'input.bad', err });
+  settingFaults(log).report(faults);
   await prepare(layout);
   const isNewConf = await writeConf(layout, conf);
   const changed = await writeSources(layout, plan.files);

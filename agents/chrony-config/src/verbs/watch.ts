@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 import {
@@ -57,8 +58,11 @@ async function watchAll(args: WatchArgs, context: AgentContext): Promise<void> {
   await prepare(layout);
   removeStaleSockets(layout.socket);
   const chronyd = chronydAt(layout.socket);
-  // Nothing but these events brings a new lease to chronyd, so a missing folder is an error.
-  using changes = new DirectoryWatch([args.netDir, args.platformDir], {
+  // Nothing but these events brings a new lease or setting to chronyd, so a missing folder is an error.
+  const folders = [args.netDir, args.platformDir];
+  // A manifest of one's own may do without the operator's folder.
+  const own = path.dirname(args.config);
+  using changes = new DirectoryWatch(existsSync(own) ? [...folders, own] : folders, {
     missing: 'fail',
     settleMs: SETTLE_MS,
   });

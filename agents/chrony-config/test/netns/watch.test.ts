@@ -1,5 +1,5 @@
 import { watch as watchFolder } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -182,14 +182,36 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     expect(await sources()).toEqual([SERVER]);
   });
 
-  it('refuses a wrong configuration and keeps the old files', async () => {
+  it('leaves out what is wrong in time.yaml, names it, and refuses it with --check', async () => {
     await writeLease([SERVER]);
+    await writeFile(
+      `${dir}/time.yaml`,
+      'servers:\n  - {address: "a b"}\n  - {adress: 192.0.2.7}\n  - {address: 192.0.2.8}\nuseDhcp: no\n',
+    );
+    const first = agent('render', ...folders());
+    const fault = await first.expect('servers.0.address');
+    expect(await first.exited).toBe(0);
+    for (const part of ['KIOS_TIME_SETTING', '"line":2', 'must be an IP address', 'docs/time.md'])
+      expect(fault).toContain(part);
+    expect(first.lines.join('\n')).toContain('Did you mean address?');
+    const file = `${dir}/chrony/sources.d/10-config.sources`;
+    expect(await readFile(file, 'utf8')).toBe('# time.yaml\nserver 192.0.2.8 iburst\n');
+    const check = agent('render', '--check', ...folders());
+    expect(await check.exited).toBe(78);
+    expect(await check.expect('KIOS_CONFIG')).toContain('line 5: useDhcp');
+  });
+
+  it('takes a time.yaml that is written while it runs', async () => {
     await render();
-    await writeFile(`${dir}/time.yaml`, 'servers: [{address: "a b"}]\n');
-    const again = agent('render', ...folders());
-    expect(await again.exited).toBe(78);
-    expect(await again.expect('KIOS_CONFIG')).toContain('servers.0.address');
-    expect(await readdir(`${dir}/chrony/sources.d`)).toEqual(['30-dhcp-eth0.sources']);
+    const daemon = chronyd();
+    await daemon.expect('chronyd version');
+    const watcher = watch();
+    await watcher.expect(RELOADED);
+    const reloaded = watcher.expectNext(RELOADED);
+    await writeFile(`${dir}/time.yaml.tmp`, `servers: [{address: ${SERVER}}]\nfallbackPools: []\n`);
+    await rename(`${dir}/time.yaml.tmp`, `${dir}/time.yaml`);
+    await reloaded;
+    expect(await sources()).toEqual([SERVER]);
   });
 
   /** Starts a server whose time is off by some seconds, at an address of its own. */

@@ -3,12 +3,13 @@ import {
   type AgentContext,
   command,
   type CommonArgs,
+  requireNoFaults,
   VERSION,
 } from '@kios/agent';
 
 import type { LINK_FLAGS, LinkFlags } from '../core/settings/flags.ts';
 import { flagsOf, readFlags, type Values } from '../core/settings/table.ts';
-import { readConfig, requireNoFaults } from '../edge/settings/config.ts';
+import { readConfig } from '../edge/settings/config.ts';
 import { readPlainLine } from '../edge/settings/plain-line.ts';
 import { describePlan } from './describe-plan.ts';
 
@@ -60,6 +61,6 @@ async function preview(
   { log }: AgentContext,
 ): Promise<boolean> {
   if (dryRun) process.stdout.write(`${JSON.stringify(await describePlan(flags, log))}\n`);
-  if (check) requireNoFaults(await readConfig(flags));
+  if (check) requireNoFaults((await readConfig(flags)).faults);
   return dryRun || check;
 }

@@ -2,18 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { requireNoFaults } from '@kios/agent';
 import { toHex } from '@kios/bytes';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { LINK_FLAGS } from '../../src/core/settings/flags.ts';
 import { readFlags } from '../../src/core/settings/table.ts';
 import { readExtraOptions } from '../../src/core/wire/extra-options.ts';
-import {
-  type Config,
-  clientOptions,
-  readConfig,
-  requireNoFaults,
-} from '../../src/edge/settings/config.ts';
+import { type Config, clientOptions, readConfig } from '../../src/edge/settings/config.ts';
 import { LINK } from '../support/fixtures.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'kios-dhcp-config-'));
@@ -97,8 +93,8 @@ describe('the configuration', () => {
     ['a code out of range', 'interfaces: { eth0: { options: { 255: ip } } }', 'options'],
   ])('with %s is refused by --check, and says where', async (_name, text, where) => {
     const config = await configFor({ config: yaml(text) });
-    expect(() => requireNoFaults(config)).toThrow(where);
-    expect(() => requireNoFaults(config)).toThrow(expect.objectContaining({ exitCode: 78 }));
+    expect(() => requireNoFaults(config.faults)).toThrow(where);
+    expect(() => requireNoFaults(config.faults)).toThrow(expect.objectContaining({ exitCode: 78 }));
   });
 
   it.each([

@@ -2,21 +2,22 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { readSettingsFile, type SettingsRead } from '@kios/agent/settings-file';
+import { readParts } from '@kios/agent/settings-parts';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { readSettings } from '../../src/core/settings/config-file.ts';
+import { ConfigFile } from '../../src/core/settings/settings.ts';
 import { clientIdOf, machineId } from '../../src/edge/settings/identity.ts';
-import { readSettingsFile, type SettingsFile } from '../../src/edge/settings/settings-file.ts';
 import { MAC } from '../support/fixtures.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'kios-dhcp-settings-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function read(text: string): Promise<SettingsFile> {
+async function read(text: string): Promise<SettingsRead<ConfigFile>> {
   const file = path.join(folder, 'dhcp.yaml');
   writeFileSync(file, text);
-  return readSettingsFile(file);
+  return readSettingsFile(ConfigFile, file, 'docs/dhcp.md');
 }
 
 const GOOD = '  eth1: {metric: 50}\n';
@@ -140,7 +141,7 @@ describe('a fault in dhcp.yaml costs the entry that has it:', () => {
   });
 
   it('a file that cannot be read leaves the flags', async () => {
-    const { settings, faults } = await readSettingsFile(folder);
+    const { settings, faults } = await readSettingsFile(ConfigFile, folder, 'docs/dhcp.md');
     expect(settings).toEqual({ interfaces: {} });
     expect(faults).toMatchObject([{ file: folder, path: '(top)' }]);
   });
@@ -158,9 +159,9 @@ describe('a fault in dhcp.yaml costs the entry that has it:', () => {
     fc.assert(
       fc.property(tree, (input) => {
         const before = structuredClone(input);
-        const { file, faults } = readSettings(input);
-        expect(readSettings(file)).toEqual({ file, faults: [] });
-        expect(faults.every(({ path: place, why }) => place !== '' && why !== '')).toBe(true);
+        const { value, faults } = readParts(ConfigFile, input);
+        expect(readParts(ConfigFile, value)).toEqual({ value, faults: [] });
+        expect(faults.every(({ why }) => why !== '')).toBe(true);
         expect(input).toEqual(before);
       }),
     );

@@ -2,7 +2,13 @@ import { type AgentContext, command } from '@kios/agent';
 
 import { requireCapability } from '../edge/kernel/capability.ts';
 import { loadDrivers } from '../edge/loading/coldplug.ts';
-import { openSession, type SessionArgs, startWork } from '../edge/loading/session.ts';
+import {
+  openSession,
+  reportTo,
+  type SessionArgs,
+  settingFaults,
+  startWork,
+} from '../edge/loading/session.ts';
 import { sessionFlags } from './flags.ts';
 
 /** Loads the drivers of all present devices. A device without a driver is not an error. */
@@ -10,10 +16,10 @@ export async function coldplugOnce(
   args: SessionArgs,
   { log, signal }: AgentContext,
 ): Promise<void> {
-  const session = await openSession(args);
+  const session = await openSession(args, settingFaults(log));
   if (args.check) return;
   if (!args.dryRun) requireCapability();
-  const work = startWork(session, log);
+  const work = startWork(session, reportTo(log, args));
   await loadDrivers(work.loader, () => session.kernel.allAliases(), signal);
   log.info({ ev: args.dryRun ? 'plan' : 'coldplug.done', ...work.status(false) });
 }

@@ -4,7 +4,13 @@ import { EXIT, KiosError } from '@kios/errors';
 import { checkName } from '../core/index/module-name.ts';
 import { requireCapability } from '../edge/kernel/capability.ts';
 import type { Outcome } from '../edge/loading/loader.ts';
-import { openSession, type SessionArgs, startWork } from '../edge/loading/session.ts';
+import {
+  openSession,
+  reportTo,
+  type SessionArgs,
+  settingFaults,
+  startWork,
+} from '../edge/loading/session.ts';
 import { PROFILE_FLAG, sessionFlags } from './flags.ts';
 
 const BAD: ReadonlySet<Outcome> = new Set<Outcome>(['failed', 'denied']);
@@ -32,10 +38,10 @@ interface LoadArgs extends SessionArgs {
 /** Tries all names, then all profiles; the first name that failed decides the exit code. */
 async function loadNames(args: LoadArgs, { log }: AgentContext): Promise<void> {
   args.names.forEach(checkName);
-  const session = await openSession(args);
+  const session = await openSession(args, settingFaults(log));
   if (args.check) return;
   if (!args.dryRun) requireCapability();
-  const work = startWork(session, log);
+  const work = startWork(session, reportTo(log, args));
   const results: { name: string; outcomes: readonly Outcome[] }[] = [];
   for (const name of args.names) {
     results.push({ name, outcomes: await work.loader.load(name, 'config') });

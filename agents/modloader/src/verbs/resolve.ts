@@ -1,6 +1,6 @@
 import { type AgentContext, type Argv, command } from '@kios/agent';
 
-import { openSession, type SessionArgs } from '../edge/loading/session.ts';
+import { openSession, type SessionArgs, settingFaults } from '../edge/loading/session.ts';
 import { sessionFlags } from './flags.ts';
 
 interface ResolveArgs extends SessionArgs {
@@ -9,7 +9,7 @@ interface ResolveArgs extends SessionArgs {
 
 /** Logs the modules that each alias names and the files that loading them would load. */
 async function logModules(args: ResolveArgs, { log }: AgentContext): Promise<void> {
-  const { index } = await openSession(args);
+  const { index } = await openSession(args, settingFaults(log));
   for (const alias of args.aliases) {
     const lookup = index.lookup(alias);
     const files = (lookup?.names ?? []).flatMap((name) => index.probeList(name));

@@ -6,14 +6,18 @@ import { lock } from '@kios/syscall';
 
 import { requireCapability } from '../edge/kernel/capability.ts';
 import { isMonolithic } from '../edge/kernel/linux-kernel.ts';
-import { Daemon } from '../edge/loading/daemon.ts';
+import { Daemon, type Serving } from '../edge/loading/daemon.ts';
+import { OperatorFiles, reportWaiting } from '../edge/loading/operator-files.ts';
 import {
   openSession,
+  reportTo,
   type SessionArgs,
+  settingFaults,
   startWork,
   waitForModules,
+  type Work,
 } from '../edge/loading/session.ts';
-import { turns } from '../edge/loading/turns.ts';
+import { type Turn, turns } from '../edge/loading/turns.ts';
 import { StatusFiles } from '../edge/report/status-files.ts';
 import { coldplugOnce } from './coldplug.ts';
 import { PROFILE_FLAG, sessionFlags } from './flags.ts';
@@ -45,12 +49,18 @@ async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
   // Subscribed before the first walk, so that no device is missed between the two.
   const uevents = openUevents();
   await waitForModules(args, log, signal);
-  const session = await openSession(args);
+  using operator = new OperatorFiles(args, args.loadDir);
+  const faults = settingFaults(log);
+  const report = reportTo(log, args, () => files.changed());
+  const begin = async (): Promise<Serving & Work> => {
+    const session = await openSession(args, faults);
+    return { session, ...startWork(session, report) };
+  };
+  let work = await begin();
   let isReady = false;
-  const work = startWork(session, log, () => files.changed());
   const files = new StatusFiles(args.statusDir, log, () => work.status(isReady));
   await files.reset();
-  const daemon = new Daemon(args.loadDir, session, work.loader, context);
+  const daemon = new Daemon(args.loadDir, work, context);
   await daemon.start();
   const becomeReady = (): void => {
     isReady = true;
@@ -62,10 +72,26 @@ async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
   const settle = setTimeout(becomeReady, SETTLE_MS);
   signal.addEventListener('abort', () => clearTimeout(settle));
   if (signal.aborted) clearTimeout(settle);
-  for await (const turn of turns(uevents, args.laterAfter * 1000, signal)) {
-    const worked = turn === 'later' ? await daemon.later() : await daemon.serve(turn);
-    if (worked === true && !isReady) settle.refresh();
+  const renew = async (): Promise<void> => {
+    work = await begin();
+    report.tryAgain();
+    reportWaiting(work.session, report);
+    await daemon.renew(work);
+    log.info({ ev: 'settings.changed', file: args.policy });
+  };
+  const change = async (stop: AbortSignal): Promise<void> => operator.change(stop);
+  for await (const turn of turns(uevents, args.laterAfter * 1000, change, signal)) {
+    const hasWorked = await serve(daemon, turn, renew);
+    if (hasWorked && !isReady) settle.refresh();
   }
+}
+
+/** Serves one turn. Returns whether it may have loaded a module for a device. */
+async function serve(daemon: Daemon, turn: Turn, renew: () => Promise<void>): Promise<boolean> {
+  if (turn === 'changed') await renew();
+  else if (turn === 'later') await daemon.later();
+  else return daemon.serve(turn);
+  return false;
 }
 
 export const run = command({

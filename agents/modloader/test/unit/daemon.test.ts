@@ -26,7 +26,7 @@ function daemonOf(devices: readonly string[], signal = new AbortController().sig
   };
   return {
     ...parts,
-    daemon: new Daemon('/nonexistent', session, parts.loader, { log: SILENT, signal }),
+    daemon: new Daemon('/nonexistent', { session, loader: parts.loader }, { log: SILENT, signal }),
   };
 }
 

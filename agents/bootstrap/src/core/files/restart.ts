@@ -65,12 +65,12 @@ const REST_S = 600;
 
 /**
  * Returns whether a document that was rolled back must wait. It is tried again when it changes, at the next boot, or
- * after ten minutes.
+ * after ten minutes, unless kubelet itself did not run with it.
  */
 export function isBackingOff(
   state: JoinState | undefined,
   now: { readonly document: string; readonly bootId: string; readonly up: number },
 ): boolean {
   if (state?.phase !== 'rolled-back' || state.tried !== now.document) return false;
-  return state.bootId === now.bootId && now.up < state.up + REST_S;
+  return state.bootId === now.bootId && (state.isRefused === true || now.up < state.up + REST_S);
 }

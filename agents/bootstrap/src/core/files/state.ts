@@ -15,7 +15,7 @@ export const JoinState = v.object({
   outputHash: v.string(),
   /**
    * `writing`: between the first and the last rename. `written`: all in place. `restarted`: kubelet's restart was
-   * requested. `rolled-back`: the files before are in place again, because the node did not become Ready.
+   * requested. `rolled-back`: the files before are in place again, because they did not prove good.
    */
   phase: v.picklist(['writing', 'written', 'restarted', 'rolled-back']),
   bootId: v.string(),
@@ -34,6 +34,8 @@ export const JoinState = v.object({
   userFiles: v.optional(v.array(v.string()), []),
   /** Hash of the whole document that was rolled back: it is not tried again soon. */
   tried: v.optional(v.string()),
+  /** kubelet itself did not run with that document, so no time makes another try worthwhile. */
+  isRefused: v.optional(v.boolean()),
   /** The source by which the node joined: of the volumes, only this one counts. */
   origin: v.optional(Origin),
 });

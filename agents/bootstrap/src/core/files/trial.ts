@@ -19,7 +19,24 @@ export interface Trial {
   readonly isRefused: boolean;
   /** kubelet has come to serve with it. */
   readonly hasServed: boolean;
+  /** kubelet ends again and again with it. */
+  readonly keepsEnding: boolean;
+  /** Seconds for which the running kubelet has been up, if it serves with it. */
+  readonly servesFor: number | undefined;
 }
+
+/** One end may be an accident. init starts kubelet without its drop-ins after one more, at boot. */
+const ENDS = 4;
+/** A kubelet that does not take its files ends within seconds, a part of them after it has said that it serves. */
+const SETTLED_S = 30;
+
+const UNKNOWN: Trial = {
+  seconds: undefined,
+  isRefused: false,
+  hasServed: false,
+  keepsEnding: false,
+  servesFor: undefined,
+};
 
 /**
  * Returns when the trial began in this boot. kubelet's last start does not count: one that keeps ending starts at least
@@ -35,14 +52,35 @@ function beginOf({ state, boot, kubelet, bootId }: TrialFacts): number | undefin
 export function trialOf(facts: TrialFacts): Trial {
   const { kubelet, boot, up } = facts;
   const begin = beginOf(facts);
-  if (begin === undefined) return { seconds: undefined, isRefused: false, hasServed: false };
-  const ready = boot?.phases.findLast(({ name }) => name === 'kubelet.ready');
+  if (begin === undefined) return UNKNOWN;
+  const ready = boot?.phases.findLast(({ name }) => name === 'kubelet.ready')?.up ?? -1;
+  const running = { seconds: up - begin, hasServed: ready >= begin };
   // What an earlier kubelet did says nothing about a configuration that it has not read.
+  if (kubelet === undefined || kubelet.startedBoot < begin) return { ...UNKNOWN, ...running };
+  const { dropInsIgnored, earlyEnds = 0, startedBoot } = kubelet;
   return {
-    seconds: up - begin,
-    isRefused: kubelet?.dropInsIgnored === true && kubelet.startedBoot >= begin,
-    hasServed: ready !== undefined && ready.up >= begin,
+    ...running,
+    isRefused: dropInsIgnored === true,
+    keepsEnding: earlyEnds >= ENDS,
+    servesFor: ready >= startedBoot ? up - startedBoot : undefined,
   };
+}
+
+/**
+ * Judges files that join no cluster: whether kubelet runs is all there is to see. Returns why they are to be taken
+ * back, that they are good, or undefined as long as neither is known.
+ */
+export function judgeAlone(
+  trial: Trial,
+  limitSeconds: number,
+): { readonly fault: string } | 'good' | undefined {
+  if (limitSeconds === 0) return 'good';
+  if (trial.isRefused) return { fault: 'kubelet does not run with its drop-ins' };
+  if (trial.keepsEnding) return { fault: 'kubelet keeps ending' };
+  const { servesFor = 0, hasServed, seconds = 0 } = trial;
+  if (servesFor >= Math.min(SETTLED_S, limitSeconds)) return 'good';
+  const isLate = !hasServed && seconds >= limitSeconds;
+  return isLate ? { fault: `kubelet did not serve within ${limitSeconds} s` } : undefined;
 }
 
 /** Returns why the configuration is to be taken back; undefined as long as it may yet succeed. */

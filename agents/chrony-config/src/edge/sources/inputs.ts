@@ -1,4 +1,5 @@
-import { readYamlConfig } from '@kios/agent';
+import { type Logger, type SettingFault, SettingFaults } from '@kios/agent';
+import { readSettingsFile, type SettingsRead } from '@kios/agent/settings-file';
 import {
   PlatformState,
   readLeases,
@@ -17,10 +18,18 @@ export interface InputArgs {
   readonly platformDir: string;
 }
 
-export type ReadInputs = Omit<Inputs, 'resolved'> & { readonly errors: readonly StateError[] };
+export type ReadInputs = Omit<Inputs, 'resolved'> & {
+  readonly errors: readonly StateError[];
+  /** Parts of `time.yaml` that do not count. */
+  readonly faults: readonly SettingFault[];
+};
 
-export const readConfig = (args: InputArgs): Promise<TimeConfig> =>
-  readYamlConfig(TimeConfig, args.config);
+/** Reads `time.yaml`. A slip in it must not cost the node its clock. */
+export const readConfig = async (args: InputArgs): Promise<SettingsRead<TimeConfig>> =>
+  readSettingsFile(TimeConfig, args.config, 'docs/time.md');
+
+export const settingFaults = (log: Logger): SettingFaults =>
+  new SettingFaults('KIOS_TIME_SETTING', log);
 
 async function readPlatform(dir: string): Promise<string | StateError | undefined> {
   try {
@@ -66,8 +75,10 @@ export async function readInputs(args: InputArgs, layout: Layout): Promise<ReadI
   const { leases, errors } = await readServers(args.netDir);
   const platform = await readPlatform(args.platformDir);
   const before = await readLeasedServers(layout);
+  const { settings, faults } = await readConfig(args);
   return {
-    config: await readConfig(args),
+    config: settings,
+    faults,
     leases: withLastKnown(leases, errors.length === 0, before),
     platform: platform instanceof StateError ? undefined : platform,
     errors: platform instanceof StateError ? [...errors, platform] : errors,

@@ -1,11 +1,11 @@
-import { backoff, type LogFields, type Logger } from '@kios/agent';
+import { backoff, type LogFields, type Logger, type SettingFaults } from '@kios/agent';
 import { KiosError } from '@kios/errors';
 
 import { type Bad, planSources, type SourcePlan } from '../../core/sources/plan-sources.ts';
 import type { TimeConfig } from '../../core/sources/time-config.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
 import { type Layout, writeSources } from '../chronyd/config-files.ts';
-import { type InputArgs, readInputs } from './inputs.ts';
+import { type InputArgs, readInputs, settingFaults } from './inputs.ts';
 
 export interface SourcesParts {
   readonly args: InputArgs;
@@ -29,6 +29,7 @@ export class Sources {
   readonly #parts: SourcesParts;
   readonly #resolved = new Map<string, readonly string[]>();
   readonly #reported = new Set<string>();
+  readonly #faults: SettingFaults;
   readonly #reloadWait = backoff({ firstMs: 1000, maxMs: 30_000 });
   readonly #resolveWait = backoff({ firstMs: 5000, maxMs: 600_000 });
   /** Refused addresses, with the end of their time in milliseconds of the steady clock. */
@@ -40,6 +41,7 @@ export class Sources {
 
   constructor(parts: SourcesParts) {
     this.#parts = parts;
+    this.#faults = settingFaults(parts.log);
   }
 
   /** The facts of the last plan, or undefined before the first. */
@@ -86,8 +88,9 @@ export class Sources {
   }
 
   async #plan(): Promise<SourcePlan> {
-    const { errors, ...inputs } = await readInputs(this.#parts.args, this.#parts.layout);
+    const { errors, faults, ...inputs } = await readInputs(this.#parts.args, this.#parts.layout);
     for (const error of errors) this.#reportOnce(error.message, { ev: 'input.bad', err: error });
+    this.#faults.report(faults);
     const refused = this.#stillRefused();
     const first = planSources({ ...inputs, refused, resolved: this.#resolved });
     await Promise.all(first.names.map((name) => this.#resolve(name)));

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-import { ConfigError, type Logger } from '@kios/agent';
+import type { Logger, SettingFault } from '@kios/agent';
+import type { SettingsRead } from '@kios/agent/settings-file';
 import type { Link } from '@kios/netlink';
 
 import type { Identity } from '../../core/client/requests.ts';
@@ -10,7 +11,7 @@ import type { Override } from '../../core/network/client-settings.ts';
 import { settings6Of } from '../../core/network/client6-settings.ts';
 import type { LinkFlags } from '../../core/settings/flags.ts';
 import {
-  type ConfigFile,
+  ConfigFile,
   type LinkSettings,
   resolveStrict,
   SETTINGS,
@@ -19,7 +20,6 @@ import { pick } from '../../core/settings/table.ts';
 import { OPTIONS } from '../../core/wire/options.ts';
 import type { ClientOptions } from '../client/client-options.ts';
 import { clientIdOf, machineId, nameIdentity, type NameIdentity } from './identity.ts';
-import type { Fault, SettingsFile } from './settings-file.ts';
 
 const MIN_MESSAGE_SIZE = 576;
 /** A part of the file does not count, or cannot be done on this machine. */
@@ -32,7 +32,7 @@ export interface Config {
   readonly file: ConfigFile;
   readonly hostFile: string;
   /** What is wrong in the file, and does not count. */
-  readonly faults: readonly Fault[];
+  readonly faults: readonly SettingFault[];
 }
 
 /** Init's copy of the file on the medium, which a person can correct, precedes that of the node's configuration. */
@@ -56,17 +56,9 @@ export async function readConfig(flags: LinkFlags): Promise<Config> {
   };
 }
 
-async function readFound(file: string): Promise<SettingsFile> {
-  const { readSettingsFile } = await import('./settings-file.ts');
-  return readSettingsFile(file);
-}
-
-/** Fails where a part of the file does not count. */
-export function requireNoFaults({ faults }: Config): void {
-  const [first] = faults;
-  if (first === undefined) return;
-  const all = faults.map(({ path: place, why, remedy }) => `${place}: ${why}. ${remedy}`);
-  throw new ConfigError(`use ${first.file}: ${all.join(' ')}`);
+async function readFound(file: string): Promise<SettingsRead<ConfigFile>> {
+  const { readSettingsFile } = await import('@kios/agent/settings-file');
+  return readSettingsFile(ConfigFile, file, 'docs/dhcp.md');
 }
 
 /** Says which parts of the file do not count. */

@@ -7,19 +7,25 @@ import type { Loader } from './loader.ts';
 import { readLoadFiles } from './module-files.ts';
 import type { Session } from './session.ts';
 
+/** The settings that count, and the loader that heeds them. */
+export interface Serving {
+  readonly session: Session;
+  readonly loader: Loader;
+}
+
 const ACTIONS: ReadonlySet<string> = new Set(['add', 'bind', 'change']);
 
 /** Serves devices with one loader, from the first walk to the last event. */
 export class Daemon {
   readonly #loadDir: string;
-  readonly #session: Session;
-  readonly #loader: Loader;
+  #session: Session;
+  #loader: Loader;
   readonly #log: Logger;
   readonly #signal: AbortSignal;
   /** Set once late devices are served too. */
   #isLateToo = false;
 
-  constructor(loadDir: string, session: Session, loader: Loader, { log, signal }: AgentContext) {
+  constructor(loadDir: string, { session, loader }: Serving, { log, signal }: AgentContext) {
     this.#loadDir = loadDir;
     this.#session = session;
     this.#loader = loader;
@@ -47,6 +53,16 @@ export class Daemon {
     await this.#coldplug(() => this.#session.kernel.allAliases());
     await this.#loadProfile(this.#session.laterNames);
     this.#log.info({ ev: 'later.done', devices: this.#loader.devices });
+  }
+
+  /** Takes settings that changed: what they let in is loaded now. What is loaded stays. */
+  async renew({ session, loader }: Serving): Promise<void> {
+    this.#session = session;
+    this.#loader = loader;
+    await this.#loadListed();
+    await this.#coldplug(() => this.#session.kernel.allAliases());
+    await this.#loadProfile(this.#session.profileNames);
+    if (this.#isLateToo) await this.#loadProfile(this.#session.laterNames);
   }
 
   /** Serves one event. Returns whether it may have loaded a module. */

@@ -3,7 +3,8 @@ import { readdir } from 'node:fs/promises';
 import { release } from 'node:os';
 import path from 'node:path';
 
-import { ConfigError, type Logger, readYamlConfig, sleep } from '@kios/agent';
+import { type Logger, requireNoFaults, type SettingFault, SettingFaults, sleep } from '@kios/agent';
+import { readSettingsFile } from '@kios/agent/settings-file';
 import { EXIT, KiosError } from '@kios/errors';
 import type { ModulesStatus } from '@kios/node-state';
 
@@ -33,18 +34,12 @@ export interface SessionArgs {
 }
 
 /** The configuration and index of one run. */
-export interface Session {
+export interface Session extends Operator {
   readonly isDryRun: boolean;
   readonly release: string;
   readonly dir: string;
   readonly index: ModuleIndex;
-  readonly config: ModprobeConfig;
-  readonly policy: Policy;
   readonly kernel: Kernel;
-  /** Module names in the profiles of `--profile`. */
-  readonly profileNames: readonly string[];
-  /** Module names in the profiles of `--later`. */
-  readonly laterNames: readonly string[];
 }
 
 const kernelRelease = (args: SessionArgs): string =>
@@ -80,34 +75,60 @@ export async function waitForModules(
   }
 }
 
-function profileNames(policy: Policy, names = ''): string[] {
-  const wanted = names.split(',').filter((name) => name !== '');
+/** What people set: the policy, modprobe.d, and the modules that both make of the profiles. */
+interface Operator {
+  readonly policy: Policy;
+  readonly config: ModprobeConfig;
+  readonly profileNames: readonly string[];
+  readonly laterNames: readonly string[];
+}
+
+/** Returns the modules of profiles. One that nobody defines is a fault of the policy, which may have lost it. */
+function profileNames(
+  policy: Policy,
+  names: string | undefined,
+  faults: SettingFault[],
+  file: string,
+): string[] {
+  const wanted = (names ?? '').split(',').filter((name) => name !== '');
   return wanted.flatMap((name) => {
     const modules = profile(policy, name);
-    if (modules === undefined) throw new ConfigError(`use profile ${name}: it is not defined`);
-    return modules;
+    if (modules !== undefined) return modules;
+    const remedy = 'Define it there, or name another profile.';
+    const why = 'is wanted by a flag and defined nowhere';
+    faults.push({ file, path: `profiles.${name}`, why, remedy });
+    return [];
   });
 }
 
-/** Reads configuration and index. In a dry run the kernel is only read, never changed. */
-export async function openSession(args: SessionArgs): Promise<Session> {
-  const policy = await readYamlConfig(Policy, args.policy);
-  const names = profileNames(policy, args.profile);
-  const laterNames = profileNames(policy, args.later);
+/** Reads what people set. A faulty part is told and left out: a slip must not cost the node its drivers. */
+async function readOperator(args: SessionArgs, report: SettingFaults): Promise<Operator> {
+  const read = await readSettingsFile(Policy, args.policy, 'docs/modules.md');
+  const [policy, faults] = [read.settings, [...read.faults]];
+  const names = profileNames(policy, args.profile, faults, args.policy);
+  const laterNames = profileNames(policy, args.later, faults, args.policy);
+  if (args.check) requireNoFaults(faults);
+  report.report(faults);
   const config = await readModprobeConfig(args.configDir);
+  return { policy, config, profileNames: names, laterNames };
+}
+
+export const settingFaults = (log: Logger): SettingFaults =>
+  new SettingFaults('KIOS_MODULE_SETTING', log);
+
+/** Reads configuration and index. In a dry run the kernel is only read, never changed. */
+export async function openSession(args: SessionArgs, faults: SettingFaults): Promise<Session> {
+  const operator = await readOperator(args, faults);
   if (!hasModules(args)) throw await missingModules(args);
   const dir = modulesDir(args);
   const kernel = linuxKernel(dir);
   return {
+    ...operator,
     isDryRun: args.dryRun,
     release: kernelRelease(args),
     dir,
-    index: new ModuleIndex((file) => readIndexFile(dir, file), config),
-    config,
-    policy,
+    index: new ModuleIndex((file) => readIndexFile(dir, file), operator.config),
     kernel: args.dryRun ? { ...kernel, load: () => undefined } : kernel,
-    profileNames: names,
-    laterNames,
   };
 }
 
@@ -124,9 +145,12 @@ export interface Work {
   status(ready: boolean): ModulesStatus;
 }
 
-/** Creates the loader of a session. A dry run does not log single modules, because none is loaded. */
-export function startWork(session: Session, log: Logger, changed?: () => void): Work {
-  const report = new Report(session.isDryRun ? SILENT : log, changed);
+/** Returns where outcomes go. A dry run does not log single modules, because none is loaded. */
+export const reportTo = (log: Logger, { dryRun }: SessionArgs, changed?: () => void): Report =>
+  new Report(dryRun ? SILENT : log, changed);
+
+/** Creates the loader of a session. */
+export function startWork(session: Session, report: Report): Work {
   const loader = new Loader({ ...session, report, facts: kernelFacts });
   return {
     loader,

@@ -27,6 +27,19 @@ export class Report {
     return this.#lists;
   }
 
+  /** Forgets what was not loaded: with other settings it may be. */
+  tryAgain(): void {
+    this.#lists.failed = [];
+    this.#lists.denied = [];
+    this.#lists.unresolved = [];
+    this.#changed();
+  }
+
+  /** The settings say something else of a module than when it was loaded, and modules stay as they are. */
+  waits(name: string, why: string): void {
+    this.#log.warn({ ev: 'mod.waits', name, why, remedy: 'It counts from the next boot.' });
+  }
+
   loaded({ alias, ...rest }: LoadedModule): void {
     // Cut: a processor's alias lists all its features.
     const module = alias === undefined ? rest : { ...rest, alias: alias.slice(0, 80) };

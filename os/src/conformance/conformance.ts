@@ -22,8 +22,6 @@ import { junit } from './junit.ts';
 import { Results } from './results.ts';
 import { type Outcome, sliceOf, Suite } from './specs.ts';
 
-/** Specs that end the cluster's node, need a cloud, or test what is not released. */
-const NEVER = String.raw`\[Disruptive\]|\[Flaky\]|\[Feature:|\[Alpha\]|\[Beta\]`;
 /** Specs in one run of the program: what an interruption loses. */
 const BATCH = 4;
 /** The node's images and the pods of a batch. */
@@ -118,7 +116,7 @@ export async function conformance(
     progress,
   );
   const suite = new Suite(programOf(programs, 'e2e.test').path);
-  const all = await suite.list(`(?:${focus.join('|')})`, [NEVER, ...skip].join('|'));
+  const all = await suite.list(`(?:${focus.join('|')})`, skip.join('|'));
   const chosen = sliceOf(all.toSorted(), slice, slices);
   if (list) {
     for (const name of chosen) print(name);

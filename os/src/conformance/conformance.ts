@@ -22,6 +22,8 @@ import { junit } from './junit.ts';
 import { Results } from './results.ts';
 import { type Outcome, sliceOf, Suite } from './specs.ts';
 
+/** What a run leaves. */
+const FOLDER = path.join(repository, 'dist/conformance');
 /** Specs in one run of the program: what an interruption loses. */
 const BATCH = 4;
 /** The node's images and the pods of a batch. */
@@ -130,7 +132,7 @@ export async function conformance(
     });
   const up = await startNode(context);
   const key = `${programOf(programs, 'e2e.test').sha256} ${await fileSha256(up.image)}`;
-  const results = await Results.open(path.join(stateDir, '..', '.kios-conformance'), key);
+  const results = await Results.open(FOLDER, key);
   const due = chosen.filter((name) => again || results.get(name)?.state !== 'passed');
   const kubeconfig = path.join(stateDir, 'controlplane/admin.kubeconfig');
   const kubectl = programOf(programs, 'kubectl').path;
@@ -146,9 +148,8 @@ export async function conformance(
     }
   });
   const outcomes = chosen.flatMap((name) => results.get(name) ?? []);
-  const folder = path.join(repository, 'dist/conformance');
-  await mkdir(folder, { recursive: true });
-  await writeFile(path.join(folder, 'junit.xml'), junit(outcomes));
+  await mkdir(FOLDER, { recursive: true });
+  await writeFile(path.join(FOLDER, 'junit.xml'), junit(outcomes));
   await context.undo.disposeAsync();
   await down(progress, { purge: true });
   report(context, outcomes, await readExceptions());

@@ -33,7 +33,7 @@ export class Results {
   }
 
   static async open(folder: string, key: string): Promise<Results> {
-    const file = path.join(folder, 'conformance.json');
+    const file = path.join(folder, 'results.json');
     const known = v.safeParse(v.pipe(v.string(), v.parseJson(), File), await readIfThere(file));
     const same = known.success && known.output.key === key;
     return new Results(file, key, same ? known.output.outcomes : []);

@@ -117,6 +117,6 @@ export class Suite {
   }
 }
 
-/** Returns part `slice` of `slices`, counted from 1. Neighbours go to different parts, so each has some of all areas. */
+/** Returns part `slice` of `slices`, counted from 1. Neighbours go to different parts: each has some of all areas. */
 export const sliceOf = <T>(all: readonly T[], slice: number, slices: number): T[] =>
   all.filter((_, index) => index % slices === slice - 1);

@@ -7,6 +7,7 @@ import { benchCommand } from './commands/bench.ts';
 import { bootstrapCommand } from './commands/bootstrap.ts';
 import { buildCommand } from './commands/build.ts';
 import { configureCommand } from './commands/configure.ts';
+import { conformanceCommand } from './commands/conformance.ts';
 import { downCommand } from './commands/down.ts';
 import { exportCommand } from './commands/export.ts';
 import { flashCommand } from './commands/flash.ts';
@@ -50,6 +51,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(bootstrapCommand(context))
     .command(networkCommand(context))
     .command(testCommand(context))
+    .command(conformanceCommand(context))
     .command(benchCommand(context))
     .completion('completion', 'Print a completion script for bash or zsh')
     .epilogue('$0 COMMAND --help describes a command, docs/errors.md every error code.')

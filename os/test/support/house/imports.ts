@@ -30,7 +30,18 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   media: ['workstation', 'build'],
   checks: ['workstation', 'build', 'lab'],
   bench: ['workstation', 'build', 'lab'],
-  cli: ['workstation', 'build', 'publish', 'artefact', 'lab', 'media', 'checks', 'bench'],
+  conformance: ['workstation', 'build', 'lab'],
+  cli: [
+    'workstation',
+    'build',
+    'publish',
+    'artefact',
+    'lab',
+    'media',
+    'checks',
+    'bench',
+    'conformance',
+  ],
 };
 
 const floorOf = (name: string): string | undefined => /^os\/src\/([^/]+)\//.exec(name)?.[1];

@@ -1,0 +1,71 @@
+import { EXIT, KiosError } from '@kios/errors';
+import type { CommandModule } from 'yargs';
+
+import type { CommandContext } from '../../workstation/command-context.ts';
+
+interface ConformanceArgs {
+  focus: string[];
+  skip: string[];
+  slice: string;
+  list: boolean;
+  again: boolean;
+}
+
+/** Specs that end the cluster's node, need a cloud or a feature of their own, or test what is not released. */
+const SPECIAL = String.raw`\[Disruptive\]|\[Flaky\]|\[Feature:|\[Alpha\]|\[Beta\]`;
+const SLICE = /^(?<slice>[1-9]\d*)\/(?<slices>[1-9]\d*)$/;
+
+function readSlice(text: string): { slice: number; slices: number } {
+  const { slice = '', slices = '' } = SLICE.exec(text)?.groups ?? {};
+  const numbers = { slice: Number(slice), slices: Number(slices) };
+  if (slice !== '' && numbers.slice <= numbers.slices) return numbers;
+  throw new KiosError('KIOS_CLI_USAGE', `use --slice ${text}: it is no part of a whole`, {
+    exitCode: EXIT.usage,
+    remedy: 'Give two numbers, such as 3/20 for the third of twenty parts.',
+  });
+}
+
+export const conformanceCommand = (
+  context: CommandContext,
+): CommandModule<unknown, ConformanceArgs> => ({
+  command: 'conformance',
+  describe: 'Run Kubernetes’ own end-to-end tests, unmodified, against a node',
+  builder: (args) =>
+    args
+      .option('focus', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [String.raw`\[NodeConformance\]`],
+        describe: 'Regular expression of the specs to run; may be given several times',
+      })
+      .option('skip', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [SPECIAL],
+        describe: 'Regular expression of specs to leave out; may be given several times',
+      })
+      .option('slice', {
+        type: 'string',
+        default: '1/1',
+        describe: 'Part of the specs to run, such as 3/20; all parts are alike',
+      })
+      .option('list', {
+        type: 'boolean',
+        default: false,
+        describe: 'Only print the names of the specs',
+      })
+      .option('again', {
+        type: 'boolean',
+        default: false,
+        describe: 'Also run the specs that passed in an earlier run of the same image',
+      })
+      .example('$0 conformance', 'Run all that a node must pass; an interrupted run goes on')
+      .example('$0 conformance --slice 3/20', 'Run a twentieth of it')
+      .example('$0 conformance --focus Probing --list', 'Print the specs about probes'),
+  handler: async ({ slice, ...options }) => {
+    const { conformance } = await import('../../conformance/conformance.ts');
+    await conformance(context, { ...options, ...readSlice(slice) });
+  },
+});

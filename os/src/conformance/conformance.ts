@@ -1,0 +1,156 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { EXIT, KiosError } from '@kios/errors';
+
+import { buildUpstream, type BuiltProgram } from '../build/sources/upstream/build.ts';
+import { bringUp, type UpNode } from '../lab/bring-up.ts';
+import { WORKSTATION_SEEN_BY_GUEST } from '../lab/controlplane/layout.ts';
+import { down } from '../lab/down.ts';
+import { labMachine } from '../lab/node.ts';
+import { Registry } from '../lab/registry.ts';
+import { workstationArch } from '../workstation/arch.ts';
+import type { CommandContext } from '../workstation/command-context.ts';
+import { fileSha256 } from '../workstation/digest.ts';
+import { lockState } from '../workstation/folder-lock.ts';
+import { repository, stateDir } from '../workstation/paths.ts';
+import { formatDuration } from '../workstation/terminal/duration.ts';
+import { formatTable } from '../workstation/terminal/table.ts';
+import { type Exception, readExceptions } from './exceptions.ts';
+import { testImages } from './images/images.ts';
+import { junit } from './junit.ts';
+import { Results } from './results.ts';
+import { type Outcome, sliceOf, Suite } from './specs.ts';
+
+/** What a run leaves. */
+const FOLDER = path.join(repository, 'dist/conformance');
+/** Specs in one run of the program: what an interruption loses. */
+const BATCH = 4;
+/** The node's images and the pods of a batch. */
+const MEMORY_MIB = 3072;
+
+export interface ConformanceOptions {
+  /** Patterns of Go's regular expressions; a spec is run that one of them takes. */
+  readonly focus: readonly string[];
+  readonly skip: readonly string[];
+  readonly slice: number;
+  readonly slices: number;
+  /** Only names the specs. */
+  readonly list: boolean;
+  /** Runs those again that are known already. */
+  readonly again: boolean;
+}
+
+/** The document's file that sends pulls of Kubernetes' test images to this workstation. */
+const mirror = (registry: string, port: number) => {
+  const address = `http://${WORKSTATION_SEEN_BY_GUEST}:${port}`;
+  return {
+    path: `/etc/containerd/certs.d/${registry}/hosts.toml`,
+    content: `server = "${address}"\n[host."${address}"]\ncapabilities = ["pull", "resolve"]\n`,
+  };
+};
+
+const programOf = (programs: ReadonlyMap<string, BuiltProgram>, name: string): BuiltProgram => {
+  const program = programs.get(name);
+  if (program === undefined) throw new Error(`no program ${name}`);
+  return program;
+};
+
+async function startNode(context: CommandContext): Promise<UpNode> {
+  const { progress, undo } = context;
+  const { layout, tags } = await testImages('amd64', progress);
+  const registry = undo.use(new Registry(layout));
+  for (const [name, digest] of tags) registry.tags.set(name, digest);
+  const port = Number(new URL(await registry.listen()).port);
+  await down(progress, { purge: true });
+  return bringUp(context, labMachine(), {
+    memoryMiB: MEMORY_MIB,
+    cpus: 2,
+    offer: [port],
+    files: [mirror('registry.k8s.io', port)],
+  });
+}
+
+const causeOf = (exceptions: readonly Exception[], { name }: Outcome): string | undefined =>
+  exceptions.find(({ spec }) => name.includes(spec))?.cause;
+
+const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
+
+/** Prints what came of the specs, and throws when one failed that no exception names. */
+function report(
+  { print }: CommandContext,
+  outcomes: readonly Outcome[],
+  exceptions: readonly Exception[],
+): void {
+  const of = (state: Outcome['state']) => outcomes.filter((outcome) => outcome.state === state);
+  const rows = [...of('failed'), ...of('skipped')].map((outcome) => [
+    outcome.state,
+    outcome.name,
+    causeOf(exceptions, outcome) ?? firstLine(outcome.message),
+  ]);
+  for (const line of formatTable(rows)) print(line);
+  for (const outcome of of('passed'))
+    if (causeOf(exceptions, outcome) !== undefined)
+      print(`passed     ${outcome.name}: remove its line from exceptions.yaml`);
+  const failed = of('failed');
+  const known = failed.filter((outcome) => causeOf(exceptions, outcome) !== undefined).length;
+  print(`${of('passed').length} passed, ${failed.length} failed, ${known} of them as expected, ${of('skipped').length} skipped`); // prettier-ignore
+  if (failed.length > known)
+    throw new KiosError(
+      'KIOS_CONFORMANCE',
+      `pass Kubernetes’ tests: ${failed.length - known} failed`,
+      {
+        exitCode: EXIT.data,
+        remedy: 'Read the causes above, and dist/conformance/junit.xml.',
+      },
+    );
+}
+
+/** `kios conformance`: runs Kubernetes' own tests against a node and leaves nothing running. */
+export async function conformance(
+  context: CommandContext,
+  { focus, skip, slice, slices, list, again }: ConformanceOptions,
+): Promise<void> {
+  const { progress, signal, print } = context;
+  const programs = await buildUpstream(
+    ['e2e.test', 'kubectl', 'kubelet'],
+    workstationArch(),
+    progress,
+  );
+  const suite = new Suite(programOf(programs, 'e2e.test').path);
+  const all = await suite.list(`(?:${focus.join('|')})`, skip.join('|'));
+  const chosen = sliceOf(all.toSorted(), slice, slices);
+  if (list) {
+    for (const name of chosen) print(name);
+    return;
+  }
+  using _ = lockState(stateDir);
+  if ((await labMachine().running()) !== undefined)
+    throw new KiosError('KIOS_NODE_RUNNING', 'start a node of its own: one is already up', {
+      exitCode: EXIT.unavailable,
+      remedy: 'Run ./kios down, or name another folder in KIOS_STATE_DIR.',
+    });
+  const up = await startNode(context);
+  const key = `${programOf(programs, 'e2e.test').sha256} ${await fileSha256(up.image)}`;
+  const results = await Results.open(FOLDER, key);
+  const due = chosen.filter((name) => again || results.get(name)?.state !== 'passed');
+  const kubeconfig = path.join(stateDir, 'controlplane/admin.kubeconfig');
+  const kubectl = programOf(programs, 'kubectl').path;
+  const start = Date.now();
+  await progress.task(`${due.length} of ${chosen.length} specs`, async (note) => {
+    let failed = 0;
+    for (let at = 0; at < due.length; at += BATCH) {
+      const done = `${at} of ${due.length}, ${failed} failed, ${formatDuration(Date.now() - start)}`;
+      note(`${done}: ${due[at]}`);
+      const outcomes = await suite.run(due.slice(at, at + BATCH), { kubeconfig, kubectl, signal });
+      failed += outcomes.filter(({ state }) => state === 'failed').length;
+      await results.add(outcomes);
+    }
+  });
+  const outcomes = chosen.flatMap((name) => results.get(name) ?? []);
+  await mkdir(FOLDER, { recursive: true });
+  await writeFile(path.join(FOLDER, 'junit.xml'), junit(outcomes));
+  await context.undo.disposeAsync();
+  await down(progress, { purge: true });
+  report(context, outcomes, await readExceptions());
+}

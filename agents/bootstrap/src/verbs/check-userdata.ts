@@ -6,10 +6,12 @@ import { parseDocument } from '../core/document/document.ts';
 import { type Origin, originsOf } from '../core/document/merge.ts';
 import { checkNetwork } from '../core/document/network.ts';
 import type { Warning } from '../core/document/parsed-document.ts';
+import type { NodeBootstrap } from '../core/document/schema.ts';
 import { decodeUserData } from '../core/document/user-data.ts';
 import { MAX_TEXT } from '../core/document/yaml.ts';
-import { BootstrapError } from '../core/faults/errors.ts';
+import { BootstrapError, fieldError } from '../core/faults/errors.ts';
 import { documentPods } from '../core/files/document-pods.ts';
+import { checkSysctls } from '../core/files/sysctls.ts';
 import { documentFiles } from '../core/files/user-files.ts';
 import { checkLabels } from '../core/node/labels.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
@@ -26,6 +28,14 @@ export interface UserDataCheck {
   readonly complete: boolean;
   readonly values: readonly Origin[];
   readonly warnings: readonly Warning[];
+}
+
+/** A node leaves a wrong setting of the kernel out; before that somebody can still correct it. */
+function refuseSysctls(file: string, { sysctls }: NodeBootstrap): void {
+  const { dropped } = checkSysctls(sysctls);
+  if (dropped.length === 0) return;
+  const faults = dropped.map(({ name, why }) => `sysctls.${name}: ${why}`);
+  throw fieldError(`read ${file}: ${faults.join('; ')}`);
 }
 
 /**
@@ -46,6 +56,7 @@ export async function checkUserData(file: string, podsFile?: string): Promise<Us
   const { document } = reading;
   await checkNetwork(file, document);
   documentFiles(document);
+  refuseSysctls(file, document);
   const pods = documentPods(document.files ?? []);
   if (podsFile !== undefined) await writeFile(podsFile, JSON.stringify(pods.pods), { mode: 0o600 });
   const complete = document.cluster !== undefined && document.auth !== undefined;

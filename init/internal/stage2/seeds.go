@@ -40,8 +40,8 @@ func (h *host) mountSeeds(drivers <-chan struct{}) <-chan struct{} {
 	return done
 }
 
-// mediumSettings are the files of the medium that init copies: dhcp.yaml for the DHCP client, whose pod sees nothing else
-// of the medium, which holds secrets; sysctl.conf for itself, at later starts of kubelet.
+// mediumSettings are the files of the medium that init copies: dhcp.yaml for the DHCP client, whose pod sees nothing
+// else of the medium, which holds secrets; sysctl.conf for itself, at later starts of kubelet.
 var mediumSettings = []string{"dhcp.yaml", sysctlFile}
 
 func (h *host) takeSettings(from, to string) {

@@ -8,8 +8,8 @@ import (
 )
 
 // ofHost names the settings of sysctl.conf that do not count there, as packages/host-api/vectors/sysctls.json does:
-// programs that the kernel would start, switches that go one way, what kubelet checks, and the host's protection. A word
-// of the kernel command line, which needs the medium or the image, can still give most of them.
+// programs that the kernel would start, switches that go one way, what kubelet checks, and the host's protection. A
+// word of the kernel command line, which needs the medium or the image, can still give most of them.
 var ofHost = []string{
 	"kernel.modprobe", "kernel.core_pattern", "kernel.hotplug", "kernel.poweroff_cmd",
 	"kernel.usermodehelper.bset", "kernel.usermodehelper.inheritable",

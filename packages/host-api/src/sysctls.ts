@@ -1,7 +1,7 @@
 /**
- * Settings of `sysctl.conf` and of a document's `sysctls` that do not count there: programs that the kernel would start,
- * switches that go one way, what kubelet checks, and the host's protection. `vectors/sysctls.json` holds the same for
- * init.
+ * Settings of `sysctl.conf` and of a document's `sysctls` that do not count there: programs that the kernel would
+ * start, switches that go one way, what kubelet checks, and the host's protection. `vectors/sysctls.json` holds the
+ * same for init.
  */
 export const SYSCTLS_OF_HOST: readonly string[] = [
   'kernel.modprobe',

@@ -12,7 +12,7 @@ const ALLOWED = [
   '/etc/kios/',
   '/etc/containerd/certs.d/',
 ];
-/** Files that are not the document's, with the reason: it must not be able to replace itself, or be set in two places. */
+/** Files that a document cannot write, with the reason: it must not replace itself, and a setting has one place. */
 const REFUSED = new Map([
   ['/etc/kios/bootstrap.yaml', 'is read by this agent itself'],
   [`/etc/${SYSCTL_FILE}`, 'is written because of sysctls; give the settings there'],

@@ -44,8 +44,11 @@ startProgram({
       command: 'check-userdata <file>',
       describe: 'Report what a node reads from a file of user data',
       isReadOnly: true,
-      builder: (args) => args.positional('file', CHECKED.file).options({ pods: CHECKED.pods }),
-      run: async ({ file, pods }) => print(await checkUserData(file, pods)),
+      builder: (args) =>
+        args
+          .positional('file', CHECKED.file)
+          .options({ pods: CHECKED.pods, settings: CHECKED.settings }),
+      run: async ({ file, pods, settings }) => print(await checkUserData(file, pods, settings)),
     }),
   ],
 });

@@ -37,6 +37,7 @@ const (
 	Disk          = "KIOS_INIT_DISK"
 	DiskUnused    = "KIOS_INIT_DISK_UNUSED"
 	Argument      = "KIOS_INIT_ARGUMENT"
+	Sysctl        = "KIOS_INIT_SYSCTL"
 	Store         = "KIOS_INIT_STORE"
 	StoreEmptied  = "KIOS_INIT_STORE_EMPTIED"
 	StoreLost     = "KIOS_INIT_STORE_LOST"

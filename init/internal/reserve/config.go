@@ -21,7 +21,14 @@ func (p Plan) Config() []byte {
 		}
 	}
 	fmt.Fprintf(&b, "podPidsLimit: %d\nevictionHard:\n  memory.available: %s\n  pid.available: \"%d\"\n", p.PodTasks, mebi(p.EvictMemory), p.EvictTasks)
-	b.WriteString("  nodefs.available: 10%\n  nodefs.inodesFree: 5%\n  imagefs.available: 15%\n  imagefs.inodesFree: 5%\n")
+	left := 15
+	if p.ImagesInRAM {
+		left = imagesLeft
+	}
+	fmt.Fprintf(&b, "  nodefs.available: 10%%\n  nodefs.inodesFree: 5%%\n  imagefs.available: %d%%\n  imagefs.inodesFree: 5%%\n", left)
+	if p.ImagesInRAM {
+		fmt.Fprintf(&b, "imageGCHighThresholdPercent: %d\nimageGCLowThresholdPercent: %d\n", imagesHigh, imagesLow)
+	}
 	return []byte(b.String())
 }
 

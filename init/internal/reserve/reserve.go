@@ -22,6 +22,11 @@ const (
 
 	evictShare, evictLeast, evictMost = 20, 32 * mib, 100 * mib
 	storageShare, storageMost         = 20, 1024 * mib
+
+	// Images in RAM: kubelet removes unused ones above imagesHigh per cent of the store until imagesLow are left, and
+	// evicts pods when less than imagesLeft are. Memory up to the first is kept back, but leastForPods is theirs.
+	imagesHigh, imagesLow, imagesLeft = 50, 40, 30
+	leastForPods                      = 192 * mib
 )
 
 // Machine holds the sizes that a plan follows from.
@@ -31,6 +36,7 @@ type Machine struct {
 	Storage uint64 // bytes of the file system that holds images and the pods' data
 	CPUs    uint64
 	Tasks   uint64 // processes and threads that the kernel makes at most
+	InRAM   bool   // Storage lies in the memory
 }
 
 // Amounts is what is kept back of each resource: thousandths of a processor, bytes, tasks.
@@ -44,6 +50,8 @@ type Plan struct {
 	PodTasks uint64
 	// Kubelet evicts pods when less than this is left on the machine.
 	EvictMemory, EvictTasks uint64
+	// ImagesInRAM says that images take memory, so that kubelet has to remove them early.
+	ImagesInRAM bool
 }
 
 // For returns the plan for a machine. What it keeps back is always less than the machine has, because kubelet does not
@@ -64,9 +72,19 @@ func For(m Machine) Plan {
 		},
 		EvictMemory: min(max(m.Memory/evictShare, evictLeast), evictMost, m.Memory/10),
 	}
+	if p.ImagesInRAM = m.InRAM; m.InRAM {
+		p.System.Memory += p.imageMemory(m)
+	}
 	p.EvictTasks = p.System.Tasks + p.Kube.Tasks
 	p.PodTasks = min(onePodTasks, (m.Tasks-p.EvictTasks)/2)
 	return p
+}
+
+// imageMemory returns what images may take before kubelet looks for unused ones: neither the scheduler nor the limit of
+// all pods may count on it. A machine too small for that keeps nothing back, and pods are evicted there.
+func (p Plan) imageMemory(m Machine) uint64 {
+	pods := m.Memory - p.System.Memory - p.Kube.Memory
+	return min(m.Storage*imagesHigh/100, pods-min(pods, leastForPods))
 }
 
 // kubeMilliCPU returns 6 % of the first processor, 1 % of the second, 0.5 % of the next two and 0.25 % of each further

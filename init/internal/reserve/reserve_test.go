@@ -13,6 +13,7 @@ type vector struct {
 	Name                        string
 	MemoryMiB, RootMiB, DiskMiB uint64
 	CPUs, Tasks                 uint64
+	InRAM                       bool
 	Config                      map[string]any
 }
 
@@ -77,7 +78,7 @@ func jsonOf(value any) string {
 
 func TestEachMachineKeepsBackWhatTheVectorsSay(t *testing.T) {
 	for _, v := range vectors(t) {
-		m := Machine{Memory: v.MemoryMiB * mib, Root: v.RootMiB * mib, Storage: v.DiskMiB * mib, CPUs: v.CPUs, Tasks: v.Tasks}
+		m := Machine{Memory: v.MemoryMiB * mib, Root: v.RootMiB * mib, Storage: v.DiskMiB * mib, CPUs: v.CPUs, Tasks: v.Tasks, InRAM: v.InRAM}
 		if got, want := parse(t, For(m).Config()), flat(v.Config); !maps.Equal(got, want) {
 			t.Errorf("%s:\n got %s\nwant %s", v.Name, jsonOf(got), jsonOf(want))
 		}
@@ -123,5 +124,24 @@ func TestStateInRAMLeavesPodsHalfOfTheirMemory(t *testing.T) {
 		if size := StateInRAM(memory, 131*mib); size < 64*mib || size > pods/2 {
 			t.Errorf("%d MiB: %d MiB of state, the pods have %d MiB", memory/mib, size/mib, pods/mib)
 		}
+	}
+}
+
+// All pods together, and images up to the threshold, fit into what is not kept back for the host.
+func TestImagesInRAMAndPodsFitTogether(t *testing.T) {
+	for _, memory := range []uint64{440 * mib, 1950 * mib, 7900 * mib, 64 << 30} {
+		store := StateInRAM(memory, 131*mib)
+		disk := For(Machine{Memory: memory, Root: 131 * mib, Storage: 1 << 40})
+		ram := For(Machine{Memory: memory, Root: 131 * mib, Storage: store, InRAM: true})
+		pods := memory - ram.System.Memory - ram.Kube.Memory
+		if all := memory - disk.System.Memory - disk.Kube.Memory; memory > 1<<30 && pods+store*imagesHigh/100 > all {
+			t.Errorf("%d MiB: pods take %d MiB and images %d, of %d", memory/mib, pods/mib, store*imagesHigh/100/mib, all/mib)
+		}
+		if pods < 150*mib {
+			t.Errorf("%d MiB: pods have %d MiB", memory/mib, pods/mib)
+		}
+	}
+	if imagesLow >= imagesHigh || imagesHigh >= 100-imagesLeft {
+		t.Error("unused images are to go before pods do")
 	}
 }

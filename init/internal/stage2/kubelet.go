@@ -40,12 +40,12 @@ func (h *host) awaitRuntime() {
 
 // kubeletState is the content of kubelet.json.
 type kubeletState struct {
-	V              int     `json:"v"`
-	PID            int     `json:"pid"`
-	Mode           string  `json:"mode"`
-	Hostname       string  `json:"hostname"`
-	StartedBoot    float64 `json:"startedBoot"`
-	Starts         int     `json:"starts"`
+	V           int     `json:"v"`
+	PID         int     `json:"pid"`
+	Mode        string  `json:"mode"`
+	Hostname    string  `json:"hostname"`
+	StartedBoot float64 `json:"startedBoot"`
+	Starts      int     `json:"starts"`
 	// EarlyEnds is how often in a row kubelet ended by itself before this start.
 	EarlyEnds      int  `json:"earlyEnds,omitempty"`
 	DropInsIgnored bool `json:"dropInsIgnored,omitempty"`
@@ -53,6 +53,7 @@ type kubeletState struct {
 
 // kubeletSpec reads kubelet's files and returns the start that follows from them.
 func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
+	h.applyOperatorSysctls(sysctlSources)
 	h.writeReservations()
 	files := kubelet.ReadFiles("/etc")
 	files.OwnDropInsOnly = h.setAsideDropIns(history)

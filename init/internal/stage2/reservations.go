@@ -26,6 +26,7 @@ const (
 // last ones, or without.
 func (h *host) writeReservations() {
 	machine, err := measureMachine()
+	machine.InRAM = h.data == "ram"
 	if err == nil {
 		err = updateFile(dropIns, dropIn, reserve.For(machine).Config())
 	}

@@ -20,8 +20,6 @@ const (
 	// them again.
 	movePatience = 5 * time.Minute
 
-	dhcpFile = "dhcp.yaml"
-
 	metaDir = dataDir + "/meta"
 	// machineFile in metaDir holds the hash of the facts of the machine on which the node joined its cluster.
 	machineFile = "machine"
@@ -35,26 +33,30 @@ func (h *host) mountSeeds(drivers <-chan struct{}) <-chan struct{} {
 		<-drivers // the seed may be on a disk that appears later than the data partition
 		network := seed.MountAll(from, h.modules.LoadFS, h.log)
 		h.takeNetworkFile(network, from.OnlyDisk, metaDir, runDir+"/host")
-		h.takeDHCPFile(seed.BootDir, runDir+"/host")
+		h.takeSettings(seed.BootDir, runDir+"/host")
 		h.mountModules()
 		h.reportLateArguments(seed.BootDir)
 	}()
 	return done
 }
 
-// takeDHCPFile copies the medium's settings of network cards to where the DHCP client looks: its pod sees nothing
-// else of the medium, which holds secrets.
-func (h *host) takeDHCPFile(from, to string) {
-	content, err := plainfile.Read(from, dhcpFile, seed.MaxNetwork)
-	if errors.Is(err, os.ErrNotExist) {
-		return
-	}
-	if err == nil {
-		err = atomicfile.Write(to+"/"+dhcpFile, content, 0o644)
-	}
-	if err != nil {
-		h.log.Warn("seed.failed", "label", "boot", "cause", fault.New(fault.Seed, "take kios/"+dhcpFile+" of the medium",
-			"Write the file again; it has at most 64 KiB.", err))
+// mediumSettings are the files of the medium that init copies: dhcp.yaml for the DHCP client, whose pod sees nothing
+// else of the medium, which holds secrets; sysctl.conf for itself, at later starts of kubelet.
+var mediumSettings = []string{"dhcp.yaml", sysctlFile}
+
+func (h *host) takeSettings(from, to string) {
+	for _, name := range mediumSettings {
+		content, err := plainfile.Read(from, name, seed.MaxNetwork)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = atomicfile.Write(to+"/"+name, content, 0o644)
+		}
+		if err != nil {
+			h.log.Warn("seed.failed", "label", "boot", "cause", fault.New(fault.Seed, "take kios/"+name+" of the medium",
+				"Write the file again; it has at most 64 KiB.", err))
+		}
 	}
 }
 

@@ -97,7 +97,7 @@ func TestTheMediumsSettingsOfCardsAreCopiedOrReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		h := &host{log: log}
-		h.takeDHCPFile(from, to)
+		h.takeSettings(from, to)
 		log.Flush(time.Second)
 		said := console.String()
 		if (said == "") != (c.says == "") || !strings.Contains(said, c.says) {

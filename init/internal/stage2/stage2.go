@@ -72,6 +72,7 @@ type host struct {
 	containerd    *supervise.Child
 	kubelet       *supervise.Child
 	kubeletStarts int
+	sysctls       operatorSysctls
 	serving       serving
 	runtimeReady  chan struct{} // closed when containerd first serves
 	api           *hostapi.Server
@@ -80,7 +81,7 @@ type host struct {
 
 // Run boots the node and serves commands. It never returns.
 func Run(times stage1.Times) {
-	h := &host{setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper()}
+	h := &host{setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls()}
 	defer func() {
 		if cause := recover(); cause != nil {
 			Fatal(h.log, fault.New(fault.Panic, "run init", "Report this with the console's output.",

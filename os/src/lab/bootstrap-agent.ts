@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,7 +5,7 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 import { execa } from 'execa';
 
-import { checkDocumentPods } from '../build/manifests/document-pods.ts';
+import { checkDocumentParts, partFlags } from '../build/settings/document-parts.ts';
 import { bundleAgent } from '../workstation/agent-bundle.ts';
 import type { Progress } from '../workstation/progress.ts';
 
@@ -23,28 +22,23 @@ const elsewhere = (folder: string): readonly string[] =>
     cmdline: 'cmdline',
   }).map(([flag, at]) => `--${flag}=${path.join(folder, at)}`);
 
-const PODS = 'pods.json';
-
 export type AgentCall =
   | { readonly verb: 'render'; readonly args: readonly string[] }
   | { readonly verb: 'check-userdata'; readonly args: readonly [file: string] };
 
-/** Returns the agent's own flags: where nothing of the workstation is, and where it writes static pods. */
+/** Returns the agent's own flags: where nothing of the workstation is, and where it writes what others judge. */
 function flagsOf({ verb }: AgentCall, folder: string): readonly string[] {
-  return verb === 'render' ? elsewhere(folder) : [`--pods=${path.join(folder, PODS)}`];
+  return verb === 'render' ? elsewhere(folder) : partFlags(folder);
 }
 
-async function checkPods(progress: Progress, file: string, folder: string): Promise<void> {
-  const pods = path.join(folder, PODS);
-  // The agent writes none for a text that is for another program.
-  if (!existsSync(pods)) return;
-  for (const warning of await checkDocumentPods(progress, file, pods))
+async function checkParts(progress: Progress, file: string, folder: string): Promise<void> {
+  for (const warning of await checkDocumentParts(progress, file, folder))
     progress.info(`warning: ${warning}`);
 }
 
 /**
  * Runs the agent's own code on the workstation, with its output as the command's. Fails when the agent does, or when
- * kubelet would refuse a static pod of the user data.
+ * kubelet or another agent would refuse a part of the user data.
  */
 export async function runBootstrap(progress: Progress, call: AgentCall): Promise<void> {
   const { verb, args } = call;
@@ -62,7 +56,7 @@ export async function runBootstrap(progress: Progress, call: AgentCall): Promise
       },
     );
     if (exitCode === 0) {
-      if (call.verb === 'check-userdata') await checkPods(progress, call.args[0], folder);
+      if (call.verb === 'check-userdata') await checkParts(progress, call.args[0], folder);
       return;
     }
     const refusal =

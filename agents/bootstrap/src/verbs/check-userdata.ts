@@ -6,10 +6,13 @@ import { parseDocument } from '../core/document/document.ts';
 import { type Origin, originsOf } from '../core/document/merge.ts';
 import { checkNetwork } from '../core/document/network.ts';
 import type { Warning } from '../core/document/parsed-document.ts';
+import type { NodeBootstrap } from '../core/document/schema.ts';
 import { decodeUserData } from '../core/document/user-data.ts';
 import { MAX_TEXT } from '../core/document/yaml.ts';
-import { BootstrapError } from '../core/faults/errors.ts';
+import { BootstrapError, fieldError } from '../core/faults/errors.ts';
 import { documentPods } from '../core/files/document-pods.ts';
+import { documentSettings } from '../core/files/document-settings.ts';
+import { checkSysctls } from '../core/files/sysctls.ts';
 import { documentFiles } from '../core/files/user-files.ts';
 import { checkLabels } from '../core/node/labels.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
@@ -28,12 +31,28 @@ export interface UserDataCheck {
   readonly warnings: readonly Warning[];
 }
 
+async function writePrivate(file: string | undefined, value: unknown): Promise<void> {
+  if (file !== undefined) await writeFile(file, JSON.stringify(value), { mode: 0o600 });
+}
+
+/** A node leaves a wrong setting of the kernel out; before that somebody can still correct it. */
+function refuseSysctls(file: string, { sysctls }: NodeBootstrap): void {
+  const { dropped } = checkSysctls(sysctls);
+  if (dropped.length === 0) return;
+  const faults = dropped.map(({ name, why }) => `sysctls.${name}: ${why}`);
+  throw fieldError(`read ${file}: ${faults.join('; ')}`);
+}
+
 /**
  * Reads a file as if it were user data; rejects with the error that a node would report. Static pods among the
  * document's files are written to `podsFile` as JSON, because they may hold secrets, for a program that knows kubelet's
- * rules.
+ * rules; settings of kubelet and other agents to `settingsFile`.
  */
-export async function checkUserData(file: string, podsFile?: string): Promise<UserDataCheck> {
+export async function checkUserData(
+  file: string,
+  podsFile?: string,
+  settingsFile?: string,
+): Promise<UserDataCheck> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause });
   });
@@ -46,8 +65,11 @@ export async function checkUserData(file: string, podsFile?: string): Promise<Us
   const { document } = reading;
   await checkNetwork(file, document);
   documentFiles(document);
+  refuseSysctls(file, document);
   const pods = documentPods(document.files ?? []);
-  if (podsFile !== undefined) await writeFile(podsFile, JSON.stringify(pods.pods), { mode: 0o600 });
+  const { warnings, ...settings } = documentSettings(document);
+  await writePrivate(podsFile, pods.pods);
+  await writePrivate(settingsFile, settings);
   const complete = document.cluster !== undefined && document.auth !== undefined;
   if (complete && document.auth?.bootstrapTokenFile === undefined)
     readClusterConfig(document, inspectPair);
@@ -60,6 +82,7 @@ export async function checkUserData(file: string, podsFile?: string): Promise<Us
     warnings: [
       ...reading.warnings,
       ...pods.warnings,
+      ...warnings,
       ...labels.map(({ key, why }) => ({ path: `node.labels.${key}`, why })),
     ],
   };

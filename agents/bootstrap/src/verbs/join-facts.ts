@@ -3,6 +3,7 @@ import { BootstrapError, fieldError, hasCode } from '../core/faults/errors.ts';
 import type { OutputFile } from '../core/files/output-file.ts';
 import { isCopy, isForeignIdentity, planFiles } from '../core/files/plan.ts';
 import { isAddressHeld } from '../core/files/restart.ts';
+import { checkSysctls } from '../core/files/sysctls.ts';
 import { checkLabels } from '../core/node/labels.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import type { ApiServer } from '../edge/cluster/api-server.ts';
@@ -153,6 +154,14 @@ function reportDocument(context: JoinContext, input: JoinInput): void {
       log.warn({ ev: 'bad.field', source, path: field, why });
   for (const { key, why } of checkLabels(document.node?.labels ?? {}).dropped)
     log.warn({ ev: 'bad.field', path: `node.labels.${key}`, why });
+  for (const { name, why } of checkSysctls(document.sysctls).dropped)
+    log.error({
+      ev: 'setting.fault',
+      code: 'KIOS_BOOTSTRAP_SYSCTL',
+      path: `sysctls.${name}`,
+      why,
+      remedy: 'Correct it in the document; docs/settings.md says what counts.',
+    });
 }
 
 /** Finds the facts of a new node or a changed document: waits for the network and verifies the cluster. */

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,7 +6,7 @@ import { EXIT, KiosError } from '@kios/errors';
 import { execa } from 'execa';
 import * as v from 'valibot';
 
-import { checkDocumentPods } from '../../build/manifests/document-pods.ts';
+import { checkDocumentParts, partFlags } from '../../build/settings/document-parts.ts';
 import { bundleAgent } from '../../workstation/agent-bundle.ts';
 import type { Progress } from '../../workstation/progress.ts';
 
@@ -79,11 +78,10 @@ async function ask(progress: Progress, check: Check): Promise<string> {
   }
 }
 
-const podsIn = (folder: string): string => path.join(folder, 'pods.json');
 const documentLine: Check['line'] = (file, folder) => [
   'check-userdata',
   file,
-  `--pods=${podsIn(folder)}`,
+  ...partFlags(folder),
 ];
 const dhcpLine: Check['line'] = (file, folder) => [
   'run',
@@ -108,8 +106,7 @@ export async function checkDocument(
     name,
     content,
     after: async (folder) => {
-      if (existsSync(podsIn(folder)))
-        podWarnings.push(...(await checkDocumentPods(progress, name, podsIn(folder))));
+      podWarnings.push(...(await checkDocumentParts(progress, name, folder)));
     },
   });
   const check = v.parse(DocumentCheck, output);

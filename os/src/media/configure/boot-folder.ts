@@ -11,6 +11,7 @@ export const BOOT_FOLDER = {
     'dhcp.yaml',
     'modules.erofs',
     'network.yaml',
+    'sysctl.conf',
     'token',
   ],
   folders: { manifests: ['.yaml', '.yml', '.json'] },
@@ -30,6 +31,8 @@ export const MODULES = `${FOLDER}/modules.erofs`;
 export const NETWORK = `${FOLDER}/network.yaml`;
 /** NoCloud's, at the top of the partition; it counts where there is no other. */
 export const NO_CLOUD_NETWORK = 'network-config';
+/** Settings of the kernel. */
+export const SYSCTLS = `${FOLDER}/sysctl.conf`;
 /** Settings of the DHCP client for single network cards. */
 export const DHCP = `${FOLDER}/dhcp.yaml`;
 

@@ -1,4 +1,5 @@
 import { describe } from '@kios/errors';
+import { readSysctls } from '@kios/host-api/sysctls';
 
 import { PI_FILES } from '../../build/image/boot-file.ts';
 import { faultText } from '../../build/manifests/fault.ts';
@@ -20,6 +21,7 @@ import {
   MODULES,
   NETWORK,
   NO_CLOUD_NETWORK,
+  SYSCTLS,
 } from './boot-folder.ts';
 import { foreignModules } from './modules.ts';
 import type { Partition } from './partition.ts';
@@ -62,6 +64,16 @@ const describeManifest: Describer = async (content) => {
 const describeDHCP: Describer = async (content, progress) => {
   await checkDHCP(progress, DHCP, content);
   return 'settings of network cards';
+};
+
+const describeSysctls: Describer = async (content) => {
+  const { rows, faults } = readSysctls(content.toString('utf8'));
+  const [first] = faults;
+  return Promise.resolve(
+    first === undefined
+      ? `settings of the kernel: ${[...rows.keys()].join(', ')}`
+      : `BROKEN: line ${first.line}: ${first.name} ${first.why}`,
+  );
 };
 
 const describeNetwork = async (name: string, content: Buffer): Promise<string> => {
@@ -117,6 +129,7 @@ function describerOf(name: string, names: readonly string[]): Describer {
   if (name === NETWORK) return (content) => describeNetwork(name, content);
   if (name === NO_CLOUD_NETWORK) return describeNoCloudNetwork(!names.includes(NETWORK));
   if (name === DHCP) return describeDHCP;
+  if (name === SYSCTLS) return describeSysctls;
   if (name.startsWith(`${MANIFESTS}/`)) return describeManifest;
   return () => Promise.resolve(name.startsWith(`${FOLDER}/`) ? 'for people' : 'NoCloud');
 }

@@ -1,5 +1,6 @@
 // Judge tells whether kubelet takes manifests of static pods, by kubelet's own code. It reads a JSON list of
-// {name, text} from standard input and writes a list of verdicts in the same order. It runs on the workstation only.
+// {name, text} from standard input and writes a list of verdicts in the same order. With the argument `config` it reads
+// {base, fields} of a KubeletConfiguration, and writes one verdict. It runs on the workstation only.
 package main
 
 import (
@@ -36,7 +37,10 @@ type fault struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-func run() error {
+func run(args []string) error {
+	if len(args) > 0 && args[0] == "config" {
+		return runConfig()
+	}
 	var manifests []manifest
 	if err := json.NewDecoder(os.Stdin).Decode(&manifests); err != nil {
 		return err
@@ -48,9 +52,19 @@ func run() error {
 	return json.NewEncoder(os.Stdout).Encode(verdicts)
 }
 
+func runConfig() error {
+	var given settings
+	decoder := json.NewDecoder(os.Stdin)
+	decoder.UseNumber()
+	if err := decoder.Decode(&given); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(judgeConfig(given))
+}
+
 func main() {
 	capabilities.Setup(true, 0) // as kubelet's main program does
-	if err := run(); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

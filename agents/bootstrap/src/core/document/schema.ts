@@ -151,6 +151,8 @@ export const NodeBootstrap = v.strictObject({
   auth: v.optional(Auth),
   node: v.optional(Node),
   kubelet: v.optional(v.strictObject({ config: v.optional(map) })),
+  /** Checked one by one later: a bad setting is dropped and the others count. */
+  sysctls: v.optional(map),
   credentialProviders: v.optional(v.array(CredentialProvider, 'must be a list')),
   registries: v.optional(Registries),
   /** Read by the rules of a network file, when one is found. */

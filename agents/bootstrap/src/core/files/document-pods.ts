@@ -21,6 +21,10 @@ export interface DocumentPods {
 const decode = (base64: string): string =>
   new TextDecoder().decode(Uint8Array.from(atob(base64), (char) => char.codePointAt(0) ?? 0));
 
+/** Returns what a file of a document holds, as text. */
+export const contentOf = ({ content, contentBase64 }: FileSpec): string =>
+  content ?? decode(contentBase64 ?? '');
+
 /** Why kubelet reads no file of this name in its folder. */
 function unreadBecause(name: string): string | undefined {
   if (name.includes('/')) return 'is in a folder below that of the static pods, where kubelet does not look';
@@ -30,10 +34,11 @@ function unreadBecause(name: string): string | undefined {
 /** Finds the static pods of a document. An empty file takes a pod of the image away. */
 export function documentPods(files: readonly FileSpec[]): DocumentPods {
   const [pods, warnings]: [DocumentPod[], Warning[]] = [[], []];
-  for (const [index, { path, content, contentBase64 }] of files.entries()) {
+  for (const [index, file] of files.entries()) {
+    const { path } = file;
     if (!path.startsWith(FOLDER)) continue;
     const [at, name] = [`files.${index}`, path.slice(FOLDER.length)];
-    const text = content ?? decode(contentBase64 ?? '');
+    const text = contentOf(file);
     const why =
       unreadBecause(name) ??
       (text.trim() === '' ? 'is empty: no pod of this name runs' : undefined);

@@ -3,6 +3,7 @@ import { fieldError } from '../faults/errors.ts';
 import { NETWORK_FILE } from './network-file.ts';
 import type { OutputFile } from './output-file.ts';
 import { registryFiles } from './registry-files.ts';
+import { SYSCTL_FILE } from './sysctls.ts';
 
 /** Folders a document may write to: those read by the programs it configures, none from which programs are run. */
 const ALLOWED = [
@@ -11,8 +12,11 @@ const ALLOWED = [
   '/etc/kios/',
   '/etc/containerd/certs.d/',
 ];
-/** Files this agent itself reads: a document must not be able to replace itself. */
-const REFUSED = new Set(['/etc/kios/bootstrap.yaml']);
+/** Files that a document cannot write, with the reason: it must not replace itself, and a setting has one place. */
+const REFUSED = new Map([
+  ['/etc/kios/bootstrap.yaml', 'is read by this agent itself'],
+  [`/etc/${SYSCTL_FILE}`, 'is written because of sysctls; give the settings there'],
+]);
 
 function pathFault(path: string): string | undefined {
   const parts = path.split('/').slice(1);
@@ -22,7 +26,7 @@ function pathFault(path: string): string | undefined {
     return 'must be a plain path to a file';
   // oxlint-disable-next-line no-control-regex
   if (/[\u0000-\u001F\u007F]/.test(path)) return 'must not hold control characters';
-  return REFUSED.has(path) ? 'is read by this agent itself' : undefined;
+  return REFUSED.get(path);
 }
 
 /** Checks and returns the document's own files. */

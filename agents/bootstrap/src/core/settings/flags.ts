@@ -183,4 +183,9 @@ export const CHECKED = {
     requiresArg: true,
     describe: "File into which the document's static pods are written, as JSON",
   },
+  settings: {
+    type: 'string',
+    requiresArg: true,
+    describe: "File into which the document's settings of other programs are written, as JSON",
+  },
 } as const satisfies Record<string, Options>;

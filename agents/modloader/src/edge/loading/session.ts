@@ -119,7 +119,7 @@ export const settingFaults = (log: Logger): SettingFaults =>
 /** Reads configuration and index. In a dry run the kernel is only read, never changed. */
 export async function openSession(args: SessionArgs, faults: SettingFaults): Promise<Session> {
   const operator = await readOperator(args, faults);
-  if (!hasModules(args)) throw await missingModules(args);
+  if (!args.check && !hasModules(args)) throw await missingModules(args);
   const dir = modulesDir(args);
   const kernel = linuxKernel(dir);
   return {

@@ -11,7 +11,7 @@ import { run } from '../../../workstation/run.ts';
 import { buildEnvironment, inTurn } from '../../sources/upstream/build.ts';
 import { ensureGo } from '../../sources/upstream/go-toolchain.ts';
 import type { ManifestFile } from '../read.ts';
-import { type Verdict, Verdicts } from './verdict.ts';
+import { ConfigVerdict, type JudgedFault, type Verdict, Verdicts } from './verdict.ts';
 
 /** The module that kubelet is built from, and the program in it that calls kubelet's code. */
 const MODULE = path.join(repository, 'os', 'upstream', 'kubernetes');
@@ -52,4 +52,17 @@ export async function askKubelet(
   if (files.length === 0) return [];
   const judge = await buildJudge(progress);
   return v.parse(Verdicts, await run(judge, [], { input: JSON.stringify(files) }));
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Asks kubelet's own code what is wrong with fields of a KubeletConfiguration that go over those of `base`. */
+export async function askKubeletConfig(
+  base: Fields,
+  fields: Fields,
+  progress: Progress,
+): Promise<readonly JudgedFault[]> {
+  const judge = await buildJudge(progress);
+  const answer = await run(judge, ['config'], { input: JSON.stringify({ base, fields }) });
+  return v.parse(ConfigVerdict, answer).faults;
 }

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 
 const JudgedFault = v.object({
   path: v.string(),
-  /** An ErrorType of Kubernetes' validation, `UnknownField` or `WrongType`. */
+  /** An ErrorType of Kubernetes' validation, `UnknownField`, `WrongType`, or `Refused`, for a whole KubeletConfiguration. */
   kind: v.string(),
   value: v.optional(v.unknown()),
   detail: v.optional(v.string(), ''),
@@ -19,3 +19,10 @@ const Verdict = v.object({
 export type Verdict = v.InferOutput<typeof Verdict>;
 
 export const Verdicts = v.pipe(v.string(), v.parseJson(), v.array(Verdict));
+
+/** What kubelet makes of its own configuration. */
+export const ConfigVerdict = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ faults: v.array(JudgedFault) }),
+);

@@ -118,22 +118,20 @@ function setRoute(present: Present, route: Route, replaces: boolean): Present {
 const isTaken = ({ routes }: Present, { dst, metric }: Route): boolean =>
   routes.some((each) => each.dst === dst && each.metric === metric);
 
-/** The source must be an address of this host, and the gateway on the link without another gateway. */
+/**
+ * The source must be an address of this host, and a route of the link without a gateway must lead to the gateway. Of
+ * routes through gateways and of other links the kernel knows nothing there: fib_check_nh() asks for scope link.
+ */
 function isAcceptable({ addresses, routes }: Present, route: Route): boolean {
   const { via, prefsrc, ifindex } = route;
   if (prefsrc !== undefined && !addresses.some(({ address }) => address === prefsrc)) return false;
   if (via === undefined) return true;
   if (addresses.some(({ address }) => address === via)) return false;
-  const ways = routes.filter(({ dst }) => {
-    const [network = '', prefix = '32'] = dst.split('/');
-    return isInPrefix(via, network, Number(prefix));
+  return routes.some((each) => {
+    const [network = '', prefix = '32'] = each.dst.split('/');
+    const isOnLink = each.via === undefined && each.ifindex === ifindex;
+    return isOnLink && isInPrefix(via, network, Number(prefix));
   });
-  const best = Math.max(...ways.map(({ dst }) => Number(dst.split('/')[1])));
-  const way = ways
-    .filter(({ dst }) => Number(dst.split('/')[1]) === best)
-    .toSorted((a, b) => a.metric - b.metric)
-    .find((each) => each.ifindex === ifindex);
-  return way !== undefined && way.via === undefined;
 }
 
 const isSameAddress = (a: Address, b: Address): boolean =>

@@ -33,9 +33,13 @@ export function planLease(
     (route) => !isOurs(route, present) && leavesWith(route, stale),
   );
   const staying = present.routes.filter((route) => !leaving.includes(route));
-  const isLate = (change: Change): boolean =>
-    change.tag === 'set-route' && isHindered(change.route, stale, leaving);
   const routes = planRoutes(lease, { ...present, routes: staying }, policy);
+  const hindered = routes.flatMap((change) =>
+    change.tag === 'set-route' && isHindered(change.route, stale, leaving) ? [change.route] : [],
+  );
+  const isLate = (change: Change): boolean =>
+    change.tag === 'set-route' &&
+    (hindered.includes(change.route) || hindered.some((each) => isWayOf(each, change.route)));
   return [
     ...planLink(lease, present, policy),
     ...planAddress(wanted, present),
@@ -119,7 +123,7 @@ const leavesWith = ({ prefsrc }: Route, addresses: readonly Address[]): boolean 
 
 /**
  * Returns whether the kernel refuses the route while these addresses and routes are there: because the gateway is an
- * address of this host, because another route leads to it, or because another route has its place.
+ * address of this host, or because another route has its place.
  */
 const isHindered = (
   route: Route,
@@ -127,10 +131,11 @@ const isHindered = (
   others: readonly Route[],
 ): boolean =>
   addresses.some(({ address }) => address === route.via) ||
-  others.some((each) => isSameKey(each, route) || leadsAstray(each, route));
+  others.some((each) => isSameKey(each, route));
 
-const leadsAstray = ({ dst, via, ifindex }: Route, { via: gateway, ...route }: Route): boolean =>
-  gateway !== undefined && (via !== undefined || ifindex !== route.ifindex) && covers(dst, gateway);
+/** Returns whether the first route leads to the gateway of the second. */
+const isWayOf = ({ dst, via }: Route, { via: gateway }: Route): boolean =>
+  via === undefined && gateway !== undefined && covers(dst, gateway);
 
 function planAddress(wanted: Address, present: Present): Change[] {
   const unchanged = ours(present).some(

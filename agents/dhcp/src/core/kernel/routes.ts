@@ -15,8 +15,8 @@ interface Wanted {
 }
 
 /**
- * Returns the changes that bring the routes of the link to those of the lease. Routes through gateways come last: a
- * stale route could lead to their gateway another way, and the kernel would refuse them.
+ * Returns the changes that bring the routes of the link to those of the lease. Routes through gateways come last,
+ * behind stale ones and those on the link that lead to the gateways.
  */
 export function planRoutes(lease: Lease, present: Present, policy: PlanPolicy): Change[] {
   const all = policy.routes ? wantedRoutes(lease, present, policy) : [];

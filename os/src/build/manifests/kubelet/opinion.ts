@@ -21,7 +21,7 @@ function difference(one: unknown, other: unknown, path = ''): string | undefined
 }
 
 const isInside = (path: string, outer: string): boolean =>
-  path.startsWith(`${outer}.`) || path.startsWith(`${outer}[`);
+  outer === '' ? path !== '' : path.startsWith(`${outer}.`) || path.startsWith(`${outer}[`);
 
 /**
  * Says whether a fault is there only because of another: below what has a wrong type, or at a mount of a volume that

@@ -106,7 +106,7 @@ func request(message uint8, flags uint16, attributes ...[]byte) netfilter.Reques
 
 // update reads the rules and commits what plan makes of them. It begins again when somebody was faster.
 func update(plan func([]held) []netfilter.Request) error {
-	const attempts = 20
+	const attempts = 100 // more than pods start at once: of those that meet, one gets through
 	var err error
 	for range attempts {
 		if err = attempt(plan); !isRace(err) {
@@ -117,6 +117,10 @@ func update(plan func([]held) []netfilter.Request) error {
 }
 
 func attempt(plan func([]held) []netfilter.Request) error {
+	generation, err := netfilter.Generation()
+	if err != nil {
+		return err
+	}
 	rules, err := listRules()
 	if err != nil {
 		return err
@@ -125,12 +129,11 @@ func attempt(plan func([]held) []netfilter.Request) error {
 	if len(requests) == 0 {
 		return nil
 	}
-	return netfilter.Commit(requests)
+	return netfilter.Commit(requests, generation)
 }
 
-// isRace says whether the table may have changed between reading and writing: a rule that is gone, a list that changed,
-// or a table that another call made at the same time.
+// isRace says whether the table has changed between reading and writing, or while it was read.
 func isRace(err error) bool {
-	return errors.Is(err, netfilter.ErrChanged) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EEXIST) ||
+	return errors.Is(err, netfilter.ErrChanged) || errors.Is(err, unix.ERESTART) ||
 		errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN)
 }

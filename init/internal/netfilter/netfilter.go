@@ -43,9 +43,27 @@ func List(r Request) ([][]byte, error) {
 	return exchange(encode(r, 1), 1)
 }
 
-// Commit sends requests to nf_tables that take effect together or not at all.
-func Commit(requests []Request) error {
-	batch := batchMark(unix.NFNL_MSG_BATCH_BEGIN, 0)
+// Generation returns the number that the kernel gives nf_tables anew with each change.
+func Generation() (uint32, error) {
+	r := Request{Subsystem: unix.NFNL_SUBSYS_NFTABLES, Message: unix.NFT_MSG_GETGEN, Flags: unix.NLM_F_ACK}
+	parts, err := exchange(encode(r, 1), 1)
+	if err != nil {
+		return 0, err
+	}
+	for _, part := range parts {
+		for kind, data := range Attributes(part) {
+			if kind == unix.NFTA_GEN_ID && len(data) == 4 {
+				return binary.BigEndian.Uint32(data), nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("read the generation of nf_tables: %w", unix.EBADMSG)
+}
+
+// Commit sends requests to nf_tables that take effect together or not at all. It fails with ERESTART where the
+// generation is no longer the given one: somebody has changed what the requests were made for.
+func Commit(requests []Request, generation uint32) error {
+	batch := batchMark(unix.NFNL_MSG_BATCH_BEGIN, 0, Number(unix.NFNL_BATCH_GENID, generation))
 	last := uint32(len(requests))
 	for i, r := range requests {
 		if i == len(requests)-1 {
@@ -58,16 +76,20 @@ func Commit(requests []Request) error {
 }
 
 func encode(r Request, sequence uint32) []byte {
-	out := header(uint16(r.Subsystem)<<8|uint16(r.Message), r.Flags, r.Family, 0, sequence)
-	for _, attribute := range r.Attributes {
-		out = append(out, attribute...)
-	}
-	binary.NativeEndian.PutUint32(out, uint32(len(out)))
-	return out
+	head := header(uint16(r.Subsystem)<<8|uint16(r.Message), r.Flags, r.Family, 0, sequence)
+	return withAttributes(head, r.Attributes...)
 }
 
-func batchMark(kind uint16, sequence uint32) []byte {
-	return header(kind, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, sequence)
+func batchMark(kind uint16, sequence uint32, attributes ...[]byte) []byte {
+	return withAttributes(header(kind, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, sequence), attributes...)
+}
+
+func withAttributes(message []byte, attributes ...[]byte) []byte {
+	for _, attribute := range attributes {
+		message = append(message, attribute...)
+	}
+	binary.NativeEndian.PutUint32(message, uint32(len(message)))
+	return message
 }
 
 // header returns struct nlmsghdr and struct nfgenmsg.

@@ -91,15 +91,20 @@ const isKubeconfig = ({ path }: OutputFile): boolean =>
 const isTrial = ({ state, inputHash }: JoinInput, dropIdentity: boolean): boolean =>
   dropIdentity || state?.inputHash !== inputHash || state.phase === 'rolled-back';
 
-/** Saves what the trial replaces; within one trial, the identity from before it stays the one to return to. */
+/**
+ * Saves what the trial replaces; within one trial, the identity from before it stays the one to return to. Without a
+ * cluster to join only kubelet's files are on trial: a fault in them takes away no static pod.
+ */
 async function saveForTrial(
   settings: Settings,
+  { cluster }: JoinInput,
   place: readonly OutputFile[],
   dropIdentity: boolean,
 ): Promise<void> {
   if (dropIdentity && (await readBackup(settings))?.droppedIdentity !== true)
     await forgetFormerIdentity(settings);
-  await saveBackup(settings, place, dropIdentity);
+  const onTrial = cluster === undefined ? place.filter(isForKubelet) : place;
+  await saveBackup(settings, onTrial, dropIdentity);
 }
 
 /**
@@ -117,7 +122,7 @@ async function writeFiles(
   const place = dropIdentity
     ? files.filter((file) => changed.includes(file) || isKubeconfig(file))
     : changed;
-  if (restart.send && startsTrial) await saveForTrial(settings, place, dropIdentity);
+  if (restart.send && startsTrial) await saveForTrial(settings, input, place, dropIdentity);
   await writeJoinState(settings, await newState(input, change, 'writing', dropIdentity));
   await removeStaged(settings.etc, files);
   await placeFiles(settings.etc, place, async (file) => {

@@ -8,6 +8,7 @@ import { LocalAgent } from '../support/local-agent.ts';
 import { NodeFolder } from '../support/node-folder.ts';
 
 const BACKUP = 'var/lib/kios/bootstrap/previous.json';
+const POD = '/etc/kubernetes/manifests/own.yaml';
 const DROP_IN = 'etc/kubernetes/kubelet.conf.d/50-user.conf';
 
 let node: NodeFolder;
@@ -39,6 +40,7 @@ const seed = (pids: number | string): void =>
       kind: 'NodeBootstrap',
       node: { name: 'node-1' },
       kubelet: { config: { podPidsLimit: pids } },
+      files: [{ path: POD, content: String(pids) }],
     }),
   );
 
@@ -67,6 +69,7 @@ async function expectRollBack(): Promise<void> {
   await agent.sees('rollback');
   await agent.until(() => expect(node.read(BACKUP)).toBeUndefined());
   expect(node.read(DROP_IN)).toContain('podPidsLimit: 100');
+  expect(node.read(POD.slice(1))).toBe('lots');
   expect(agent.saw('rollback')).toMatchObject([{ code: 'KIOS_BOOTSTRAP_KUBELET', lvl: 'error' }]);
   expect(JSON.stringify(agent.saw('rollback'))).toContain('Correct kubelet.config');
 }

@@ -9,7 +9,7 @@ import {
 import { formatChronyConf } from '../core/chronyd/chrony-conf.ts';
 import { planSources } from '../core/sources/plan-sources.ts';
 import { prepare, writeConf, writeSources } from '../edge/chronyd/config-files.ts';
-import { type InputArgs, readConfig, readInputs, settingFaults } from '../edge/sources/inputs.ts';
+import { type InputArgs, readConfig, readInputs } from '../edge/sources/inputs.ts';
 import { RENDER_FLAGS } from './flags.ts';
 
 export interface RenderArgs extends InputArgs, CommonArgs {
@@ -36,7 +36,8 @@ export async function renderFiles(args: RenderArgs, { log }: AgentContext): Prom
     requireNoFaults((await readConfig(args)).faults);
     return;
   }
-  const { errors, faults, ...inputs } = await readInputs(args, layout);
+  // What is wrong in time.yaml is told by `watch`, once.
+  const { errors, faults: _, ...inputs } = await readInputs(args, layout);
   const plan = planSources({ ...inputs, resolved: new Map() });
   const conf = confOf(args);
   if (args.dryRun) {
@@ -44,7 +45,6 @@ export async function renderFiles(args: RenderArgs, { log }: AgentContext): Prom
     return;
   }
   for (const err of errors) log.warn({ ev: 'input.bad', err });
-  settingFaults(log).report(faults);
   await prepare(layout);
   const isNewConf = await writeConf(layout, conf);
   const changed = await writeSources(layout, plan.files);

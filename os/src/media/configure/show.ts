@@ -144,7 +144,7 @@ const isOfPeople = (name: string): boolean =>
 
 /** Describes every file that people put on a medium. A secret is in no description. */
 export async function showMedium(
-  partition: Partition,
+  partition: Pick<Partition, 'read'>,
   names: readonly string[],
   efi: () => Promise<Buffer | undefined>,
   progress: Progress,

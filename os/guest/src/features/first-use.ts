@@ -6,7 +6,7 @@ import { call, resultOf } from '../call.ts';
 import { type Attribute, familyOf, talk, text, u32 } from '../netlink.ts';
 import { withDevice } from './devices.ts';
 import type { Features } from './feature.ts';
-import { filter, LOWER, makeLink, shape } from './links.ts';
+import { filter, LOWER, makeLink, shape, upLoopback } from './links.ts';
 
 const AF = { inet: 2, netlink: 16, alg: 38 } as const;
 const SOCK = { stream: 1, raw: 3, seqpacket: 5 } as const;
@@ -37,10 +37,14 @@ const mount =
   (): void =>
     void call('mount', '127.0.0.1:/', '/tmp', type, 0, options);
 
+/** Returns the number as mknod(2) takes it: the higher bits of the minor number stand above the major one. */
+const deviceNumber = (major: number, minor: number): number =>
+  (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
+
 /** Opens a device by a node of our own, because a container may lack it. */
 function withNode(major: number, minor: number, use: (fd: number) => unknown): void {
   const node = '/dev/kios-first-use';
-  call('mknod', node, CHARACTER_DEVICE, major * 256 + minor);
+  call('mknod', node, CHARACTER_DEVICE, deviceNumber(major, minor));
   try {
     withDevice(node, use);
   } finally {
@@ -98,13 +102,16 @@ const legacyTable = (name: string) => (): void =>
   });
 
 const onLower: readonly Attribute[] = [[5, u32(LOWER)]];
-const NFS = 'addr=127.0.0.1,proto=rdma';
+/** Nothing listens there. */
+const NFS = 'addr=127.0.0.1,proto=tcp,port=9,soft,timeo=1,retrans=0';
 
 /**
  * What loads a module at its first use (os/kernel/requests.yaml): each attempt goes as far as it can without a server.
  */
 export const FIRST_USE: Features = {
-  'first use: NFS 3': () => brings('nfsv3', mount('nfs', `vers=3,${NFS}`)),
+  'first use: loopback': upLoopback,
+  'first use: NFS 3': () =>
+    brings('nfsv3', mount('nfs', `vers=3,mountproto=tcp,mountport=9,${NFS}`)),
   'first use: NFS 4': () => brings('nfsv4', mount('nfs4', `vers=4.2,clientaddr=127.0.0.1,${NFS}`)),
   'first use: SMB': () => brings('cifs', mount('smb3')),
   'first use: signature of SMB': () => brings('cmac', algorithm('hash', 'cmac(aes)')),

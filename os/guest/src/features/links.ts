@@ -80,6 +80,10 @@ const TOKEN_BUCKET = nest([
 export const shape = (kind: string, options?: Uint8Array): void =>
   control(RTM.newQdisc, makeLink('dummy'), { kind, parent: TC.root, ...(options && { options }) });
 
+/** Sets the first link of a network namespace up. */
+export const upLoopback = (): void =>
+  give(NETLINK.route, { type: RTM.setLink, payload: linkHeader(1, IFF_UP) });
+
 /** Adds a filter to what a new link receives. */
 export function filter(kind: string, options?: Uint8Array): void {
   const index = makeLink('dummy');

@@ -10,7 +10,7 @@ import type { Probes } from './probe.ts';
 const SOCKET_FILTER = 1;
 const SYSLOG_READ_ALL = 3;
 const AF_INET = 2;
-const SOCK_SEQPACKET = 5;
+const SOCK_STREAM = 1;
 const IPPROTO_SCTP = 132;
 
 /** Attempts of a process without root and capabilities. */
@@ -28,7 +28,7 @@ export const UNPRIVILEGED: Probes = {
   },
   'nobody-screen': () => closeSync(openSync('/dev/vcs1', 'r')),
   'nobody-module-sctp': () => {
-    call('close', call('socket', AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP));
+    call('close', call('socket', AF_INET, SOCK_STREAM, IPPROTO_SCTP));
   },
   'nobody-module-unlisted': () => void familyOf('nbd'),
   'nobody-module-mount': () => {

@@ -20,7 +20,7 @@ const FEATURES = [
 
 /** What makes the kernel ask for a module that is loaded then. Debian's kernel starts no program of this name. */
 const FIRST_USE = [
-  'NFS 3', 'NFS 4', 'SMB', 'signature of SMB', 'encryption of SMB', 'XFS', 'CephFS', 'iSCSI', 'NVMe over TCP',
+  'loopback', 'NFS 3', 'NFS 4', 'SMB', 'signature of SMB', 'encryption of SMB', 'XFS', 'CephFS', 'iSCSI', 'NVMe over TCP',
   'LVM snapshot', 'LVM thin pool', 'multipath', 'vhost-net', 'vhost-vsock', 'vrf', 'sit', 'gretap', 'macvtap',
   'tunnels in UDP', 'Open vSwitch', 'netem', 'flower', 'sockets of TCP', 'sockets of UDP', 'TLS by the kernel',
   'raw table of iptables-legacy', 'node of a device',

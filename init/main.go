@@ -1,5 +1,5 @@
 // Command init is kiOS's process 1, in the initramfs and in the root. Called as mount, umount,
-// kios-store, kios-lan or portmap, it is that program.
+// kios-store, kios-lan or portmap, it is that program. Executed as modprobe, it serves the kernel.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 
 	"kios.dev/init/internal/hostports"
 	"kios.dev/init/internal/lanplugin"
+	"kios.dev/init/internal/modprobe"
 	"kios.dev/init/internal/mountcmd"
 	"kios.dev/init/internal/stage1"
 	"kios.dev/init/internal/stage2"
@@ -16,6 +17,9 @@ import (
 )
 
 func main() {
+	if modprobe.Called() { // whatever the arguments say
+		os.Exit(modprobe.Command(os.Args))
+	}
 	switch name := os.Args[0]; filepath.Base(name) {
 	case "mount":
 		os.Exit(mountcmd.Mount(os.Args[1:], os.Stdout, os.Stderr))

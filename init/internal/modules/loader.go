@@ -30,7 +30,7 @@ type attempt struct {
 
 // Open reads the table. Without one the kernel has everything built in.
 func Open(tablePath, dir string) (*Loader, error) {
-	l := &Loader{dir: dir, insert: insert, files: map[string]*attempt{}}
+	l := &Loader{dir: dir, insert: Insert, files: map[string]*attempt{}}
 	text, err := os.ReadFile(tablePath)
 	if errors.Is(err, os.ErrNotExist) {
 		return l, nil
@@ -109,7 +109,8 @@ func (l *Loader) once(file string) error {
 	return a.err
 }
 
-func insert(path string) error {
+// Insert loads the module in a file. One that is loaded already, or whose hardware is absent, is no fault.
+func Insert(path string) error {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/hostapi"
 	"kios.dev/init/internal/kubelet"
+	"kios.dev/init/internal/modprobe"
 	"kios.dev/init/internal/modules"
 	"kios.dev/init/internal/mounts"
 	"kios.dev/init/internal/powerbutton"
@@ -147,6 +148,7 @@ func (h *host) mountAPI() error {
 	if err := mounts.Apply(mounts.API, h.modules.LoadFS); err != nil {
 		return err
 	}
+	nodesErr := modprobe.MakeNodes(modprobe.Table, "/dev")
 	if err := mounts.MakeDirs(runDirs); err != nil {
 		return fault.New(fault.Mount, "make folders under /run", "Check the machine's memory.", err)
 	}
@@ -168,6 +170,9 @@ func (h *host) mountAPI() error {
 	log.Info("root.mounted", "phases", h.phases.list())
 	if tableErr != nil {
 		log.Error("modules.table", "cause", fault.New(fault.Module, "read the early module table", "Build the image again.", tableErr))
+	}
+	if nodesErr != nil {
+		log.Warn("host.failed", "what", "device nodes", "cause", nodesErr)
 	}
 	h.phases.reached("api")
 	return nil

@@ -30,7 +30,7 @@ const Requirements = v.strictObject({
     Option,
     v.strictObject({
       module: v.string(),
-      by: v.picklist(['profile', 'device', 'add-on', 'operator']),
+      by: v.picklist(['request', 'profile', 'device', 'add-on', 'operator']),
     }),
   ),
 });
@@ -46,12 +46,18 @@ export async function readRequirements(): Promise<Requirements> {
 const optionsOf = ({ needs, amd64 }: Requirements['addOns'][number], arch: Arch): string[] =>
   arch === 'amd64' ? [...needs, ...amd64] : needs;
 
+/** The modules of the profiles that the shipped manifest names, and those that the kernel may ask for. */
+export interface Listed {
+  readonly profile: ReadonlySet<string>;
+  readonly request: ReadonlySet<string>;
+}
+
 /** Returns what is wrong with the requirements or with a kernel of this configuration. */
 export function faultsOf(
   { addOns, missing, modules }: Requirements,
   arch: Arch,
   kernel: KernelOptions,
-  profiles: ReadonlySet<string>,
+  listed: Listed,
 ): string[] {
   const wanted = new Set(addOns.flatMap((addOn) => optionsOf(addOn, arch)));
   const isOn = (option: string): boolean => (kernel.get(option) ?? 'n') !== 'n';
@@ -61,10 +67,11 @@ export function faultsOf(
     if (kernel.get(option) !== 'm') return [];
     const loaded = modules[option];
     if (loaded === undefined) return [`nobody loads the module of ${option}`];
-    const isListed = profiles.has(loaded.module);
-    return isListed === (loaded.by === 'profile')
-      ? []
-      : [`${loaded.module} is ${isListed ? '' : 'not '}in a profile`];
+    return (['profile', 'request'] as const).flatMap((list) => {
+      const isListed = listed[list].has(loaded.module);
+      if (isListed === (loaded.by === list)) return [];
+      return [`${loaded.module} is ${isListed ? '' : 'not '}in a ${list}`];
+    });
   });
 }
 

@@ -20,7 +20,7 @@ const XDP_PASS = 2;
 const TUNSETIFF = 0x400454ca;
 const IFF_TAP_NO_PI = 0x1002;
 /** Index of the dummy link that others are made on. */
-const LOWER = 1000;
+export const LOWER = 1000;
 
 let next = LOWER;
 
@@ -28,7 +28,7 @@ const linkHeader = (index: number, flags = 0): Uint8Array =>
   new ByteWriter(16).u8(0).u8(0).u16le(0).u32le(index).u32le(flags).u32le(flags).finish();
 
 /** Makes a link of this kind, up, and returns its index. */
-function makeLink(
+export function makeLink(
   kind: string,
   data: readonly Attribute[] = [],
   extra: readonly Attribute[] = [],
@@ -77,8 +77,21 @@ const TOKEN_BUCKET = nest([
   new ByteWriter(36).u8(0).u8(1).zeros(6).u32le(1_000_000).zeros(12).u32le(100_000).u32le(156_250).u32le(1500).finish(),
 ]); // prettier-ignore
 
-const shape = (kind: string, options?: Uint8Array): void =>
+export const shape = (kind: string, options?: Uint8Array): void =>
   control(RTM.newQdisc, makeLink('dummy'), { kind, parent: TC.root, ...(options && { options }) });
+
+/** Sets the first link of a network namespace up. */
+export const upLoopback = (): void =>
+  give(NETLINK.route, { type: RTM.setLink, payload: linkHeader(1, IFF_UP) });
+
+/** Adds a filter to what a new link receives. */
+export function filter(kind: string, options?: Uint8Array): void {
+  const index = makeLink('dummy');
+  control(RTM.newQdisc, index, { kind: 'clsact', parent: TC.clsact });
+  const info = ((1 << 16) | (ETH_P_ALL << 8)) >>> 0;
+  const discipline = { kind, parent: TC.ingress, ...(options && { options }) };
+  control(RTM.newFilter, index, discipline, info);
+}
 
 /**
  * Adds an address to the lower link: without one a network namespace has no routing table, and IPVS no route to a
@@ -111,12 +124,8 @@ export const LINKS: Features = {
   'qdisc fq': () => shape('fq'),
   'qdisc tbf': () => shape('tbf', TOKEN_BUCKET),
   'bpf on traffic control': () => {
-    const index = makeLink('dummy');
-    control(RTM.newQdisc, index, { kind: 'clsact', parent: TC.clsact });
     const program = loadProgram({ type: PROGRAM.schedCls, code: returns(0) });
-    const options = nest([6, u32(program)], [7, text('kios')], [8, u32(1)]);
-    const info = ((1 << 16) | (ETH_P_ALL << 8)) >>> 0;
-    control(RTM.newFilter, index, { kind: 'bpf', parent: TC.ingress, options }, info);
+    filter('bpf', nest([6, u32(program)], [7, text('kios')], [8, u32(1)]));
   },
   'bpf on the driver (XDP)': () => {
     const program = loadProgram({ type: PROGRAM.xdp, code: returns(XDP_PASS) });

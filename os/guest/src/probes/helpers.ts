@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 import { resultOf, call } from '../call.ts';
+import { familyOf } from '../netlink.ts';
 import { CRASH, create, elf64, runFrom } from '../tiny-program.ts';
 import { HOST, type Probes, SCRATCH } from './probe.ts';
 
@@ -25,7 +26,32 @@ function helperRuns(setting: string, value: string, trigger: () => unknown): str
   }
 }
 
+/** A mount point of the host that is empty. */
+const TARGET = '/boot';
+
+/** Has init's `mount` or `umount` run with these words when a program crashes. */
+function crashWith(words: string): void {
+  const setting = '/proc/sys/kernel/core_pattern';
+  const before = readFileSync(setting, 'utf8');
+  try {
+    writeFileSync(setting, `|/bin/${words}`);
+    runFrom(SCRATCH, elf64(CRASH));
+  } finally {
+    writeFileSync(setting, before);
+  }
+}
+
+/** The kernel's program is init, and whoever writes a setting chooses the name that it is called by. */
+function mountByCrash(): string {
+  crashWith(`mount -t tmpfs kios-probe ${TARGET}`);
+  if (!readFileSync('/proc/1/mounts', 'utf8').includes(`kios-probe ${TARGET} `)) return 'not run';
+  crashWith(`umount ${TARGET}`);
+  return 'ran';
+}
+
 export const HELPERS: Probes = {
+  'helper-by-name': mountByCrash,
+  'module-unlisted': () => void familyOf('nbd'),
   'core-pattern': () =>
     helperRuns('/proc/sys/kernel/core_pattern', `|${PROGRAM}`, () =>
       runFrom(SCRATCH, elf64(CRASH)),

@@ -65,8 +65,8 @@ function addPrograms(tree: Tree, request: RootRequest): void {
       kind: 'go',
       sha256,
     });
-  // kubelet runs these two by name, and init does their work.
-  tree.symlink('/bin/mount', 'init').symlink('/bin/umount', 'init');
+  // kubelet runs two of these by name and the kernel one, and init does their work.
+  for (const name of ['mount', 'umount', 'modprobe']) tree.symlink(`/bin/${name}`, 'init');
   // Ahead of the folder into which networks of clusters may put upstream's, which needs iptables or nft.
   tree.symlink('/lib/kios/cni/portmap', '/bin/init');
 }
@@ -75,6 +75,7 @@ function addKernel(tree: Tree, { kernel, modulesSha256 }: RootRequest): Promise<
   // The only one that init mounts over the folder below.
   tree.text('/lib/kios/modules.sha256', `${modulesSha256}\n`, kios);
   tree.text('/lib/kios/early-table', kernel.early.table, kernel.origin);
+  tree.text('/lib/kios/module-requests', kernel.requests, kernel.origin);
   return addFolder(tree, `/lib/modules/${kernel.version}`, kernel.modules, kernel.origin);
 }
 

@@ -20,7 +20,7 @@ const FILE_SYSTEMS = {
 export const STORAGE = [
   'virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_scsi', 'hv_vmbus', 'hv_storvsc', 'xen_blkfront', 'vmw_pvscsi', 'mptspi',
   'sd_mod', 'sr_mod', 'nvme', 'vmd', 'ahci', 'ahci_platform', 'ata_piix',
-  'megaraid_sas', 'mpt3sas', 'smartpqi', 'hpsa', 'aacraid',
+  'megaraid_sas', 'mpt3sas', 'mpi3mr', 'smartpqi', 'hpsa', 'aacraid',
   'xhci_pci', 'xhci_plat_hcd', 'ehci_pci', 'dwc2', 'usb_storage', 'uas',
   'sdhci_pci', 'sdhci_acpi', 'sdhci_iproc', 'bcm2835', 'rtsx_pci', 'rtsx_pci_sdmmc', 'mmc_block',
 ]; // prettier-ignore
@@ -62,7 +62,7 @@ export function parseModuleIndex(dep: string, builtin: string, alias: string): M
  * Returns the files to load for `modules`, dependencies first, each once. Modules that are built in or missing have
  * none.
  */
-function loadOrder(index: ModuleIndex, modules: readonly string[]): string[] {
+export function loadOrder(index: ModuleIndex, modules: readonly string[]): string[] {
   const order = new Set<string>();
   for (const name of modules)
     for (const file of (index.files.get(name) ?? []).toReversed()) order.add(file);

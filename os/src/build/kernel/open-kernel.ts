@@ -8,11 +8,17 @@ import type { Origin } from '../formats/tree.ts';
 import { dependencyOf, extract, fetchDebian } from '../sources/debian/archive.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
 import { type BoardFiles, buildKernel } from './build.ts';
-import { type EarlyModules, parseModuleIndex, planEarlyModules } from './early-modules.ts';
+import {
+  type EarlyModules,
+  type ModuleIndex,
+  parseModuleIndex,
+  planEarlyModules,
+} from './early-modules.ts';
 import { type AllModules, essentialModules } from './essential-modules.ts';
 import type { KernelName } from './kernel-name.ts';
 import { EXCLUDED, readOptional, shipsModule } from './module-set.ts';
 import { withoutSignature } from './module-signature.ts';
+import { planRequests, readRequestable } from './requests.ts';
 
 export interface Kernel {
   /** `uname -r`. */
@@ -24,6 +30,8 @@ export interface Kernel {
   /** The same with the optional modules, for modules.erofs. */
   readonly allModules: string;
   readonly early: EarlyModules;
+  /** Init's table of the modules that the kernel may ask for. */
+  readonly requests: string;
   readonly origin: Origin;
   /** What boards without UEFI start, if it is a kernel for them. */
   readonly board?: BoardFiles | undefined;
@@ -57,18 +65,34 @@ async function unpackModules(
   await rm(path.join(into, 'lib'), { recursive: true });
 }
 
-async function earlyModules(modules: string): Promise<EarlyModules> {
-  const read = async (file: string): Promise<string> => readFile(path.join(modules, file), 'utf8');
-  const [dep, builtin, alias] = await Promise.all(
-    ['modules.dep', 'modules.builtin', 'modules.alias'].map(read),
-  );
-  return planEarlyModules(parseModuleIndex(dep!, builtin!, alias!));
+const readIndex = (modules: string, file: string): Promise<string> =>
+  readFile(path.join(modules, `modules.${file}`), 'utf8');
+
+async function moduleIndex(modules: string): Promise<ModuleIndex> {
+  const files = ['dep', 'builtin', 'alias'].map((file) => readIndex(modules, file));
+  const [dep, builtin, alias] = await Promise.all(files);
+  return parseModuleIndex(dep!, builtin!, alias!);
 }
 
+/** Also of the modules in modules.erofs: where the machine has it, it covers the folder of the root's. */
+const requestsOf = async (modules: string): Promise<string> =>
+  planRequests(
+    await readRequestable(),
+    await moduleIndex(modules),
+    await readIndex(modules, 'devname'),
+  );
+
 /** Divides the modules of a kernel into those of the root and those of modules.erofs. */
-async function divided(all: AllModules): Promise<Pick<Kernel, 'modules' | 'allModules' | 'early'>> {
+async function divided(
+  all: AllModules,
+): Promise<Pick<Kernel, 'modules' | 'allModules' | 'early' | 'requests'>> {
   const modules = await essentialModules(all, await readOptional());
-  return { modules, allModules: all.folder, early: await earlyModules(modules) };
+  return {
+    modules,
+    allModules: all.folder,
+    early: planEarlyModules(await moduleIndex(modules)),
+    requests: await requestsOf(all.folder),
+  };
 }
 
 /** Debian's kernel for clouds has no drivers of boards. */

@@ -18,6 +18,14 @@ const FEATURES = [
   'connection tracking', 'IPsec', 'WireGuard settings', 'kernel types (BTF)',
 ] as const; // prettier-ignore
 
+/** What makes the kernel ask for a module that is loaded then. Debian's kernel starts no program of this name. */
+const FIRST_USE = [
+  'loopback', 'NFS 3', 'NFS 4', 'SMB', 'signature of SMB', 'encryption of SMB', 'XFS', 'CephFS', 'iSCSI', 'NVMe over TCP',
+  'LVM snapshot', 'LVM thin pool', 'multipath', 'vhost-net', 'vhost-vsock', 'vrf', 'sit', 'gretap', 'macvtap',
+  'tunnels in UDP', 'Open vSwitch', 'netem', 'flower', 'sockets of TCP', 'sockets of UDP', 'TLS by the kernel',
+  'raw table of iptables-legacy', 'node of a device',
+].map((name) => `first use: ${name}`); // prettier-ignore
+
 type Feature = (typeof FEATURES)[number];
 
 /** Features that a kernel is known to lack, in whole or in part. */
@@ -31,6 +39,7 @@ const ABSENT: Readonly<Record<Results['kernel'], ReadonlySet<Feature>>> = {
 }; // prettier-ignore
 
 const resultsOf = askedOnce('features');
+const known: ReadonlySet<string> = new Set([...FEATURES, ...FIRST_USE]);
 
 export const FEATURE_ASSERTIONS: readonly Assertion[] = [
   ...FEATURES.map((name) => ({
@@ -46,11 +55,20 @@ export const FEATURE_ASSERTIONS: readonly Assertion[] = [
       return result;
     },
   })),
+  ...FIRST_USE.map((name) => ({
+    name: `feature: ${name}`,
+    check: async (subject: Subject) => {
+      const { kernel, results } = await resultsOf(subject);
+      const result = results.get(name) ?? 'not tried';
+      demand(kernel === 'debian' || result === 'ok', result);
+      return result;
+    },
+  })),
   {
     name: 'every feature that was tried is in the table',
     check: async (subject) => {
       const { results } = await resultsOf(subject);
-      const strangers = [...results.keys()].filter((name) => !FEATURES.some((own) => own === name));
+      const strangers = [...results.keys()].filter((name) => !known.has(name));
       demand(strangers.length === 0, strangers.join(', '));
       return `${results.size} results`;
     },

@@ -3,7 +3,16 @@ import { demand, type Assertion } from './assertion.ts';
 import { reasonFor } from './executables.ts';
 import { formatListener, LISTENERS, matches, purposeOf } from './listeners.ts';
 
-const BIN = ['containerd', 'containerd-shim-runc-v2', 'init', 'kubelet', 'mount', 'runc', 'umount'];
+const BIN = [
+  'containerd',
+  'containerd-shim-runc-v2',
+  'init',
+  'kubelet',
+  'modprobe',
+  'mount',
+  'runc',
+  'umount',
+];
 const HOST_PROGRAMS = ['/bin/containerd', '/bin/init', '/bin/kubelet'];
 const LOOKS = 4;
 /** docs/host-api.md section 8. */

@@ -89,6 +89,8 @@ export const PROBES: readonly Probe[] = [
   allowed('tracefs', 'mount tracefs', 'tracing tools need it'),
   denied('core-pattern', 'have the kernel run its program on the host when another crashes', 'not run', 'ran'), // prettier-ignore
   denied('modprobe-path', 'have the kernel run its program on the host as modprobe', 'not run', 'ran'), // prettier-ignore
+  denied('helper-by-name', 'have the kernel run init’s mount as root of the host when a program crashes', 'not run', 'ran'), // prettier-ignore
+  denied('module-unlisted', 'have the kernel load a module of the image that is not in the list of requests (nbd)', 'ENOENT'), // prettier-ignore
   allowed('reboot', 'reboot(2), here to turn Ctrl-Alt-Del off', 'CAP_SYS_BOOT'),
   allowed('clock', 'set the clock, here by an offset of zero', 'CAP_SYS_TIME'),
   allowed('hostname', 'set the host name, here to the same name', 'CAP_SYS_ADMIN'),
@@ -109,4 +111,7 @@ export const PROBES: readonly Probe[] = [
   denied('nobody-kernel-log', 'read the kernel’s log', 'EPERM'),
   denied('nobody-screen', 'read the text on the screen', 'EACCES'),
   denied('nobody-io-uring', 'make an io_uring', 'EPERM'),
+  denied('nobody-module-sctp', 'have the kernel load SCTP by opening a socket', 'EPROTONOSUPPORT'),
+  denied('nobody-module-unlisted', 'have the kernel load a module that is not in the list (nbd)', 'ENOENT'), // prettier-ignore
+  denied('nobody-module-mount', 'have the kernel load a file system by mounting it', 'EPERM'),
 ];

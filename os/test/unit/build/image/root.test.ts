@@ -25,6 +25,7 @@ beforeAll(async () => {
       modules,
       allModules: modules,
       early: { table: '', beforeRoot: [] },
+      requests: '',
       origin,
     },
     programs: new Map(),
@@ -93,7 +94,14 @@ it.each([
   ['alias pci:v* a.ko\nfs ext4 b.ko\n', undefined],
   ['always c.ko\nalias pci:v* a.ko\n', 'always c.ko\n'],
 ])('has in the first stage only the rules that it carries out: %j', (table, expected) => {
-  const kernel = { version: '6.12.0', image: '', modules, allModules: modules, origin };
+  const kernel = {
+    version: '6.12.0',
+    image: '',
+    modules,
+    allModules: modules,
+    requests: '',
+    origin,
+  };
   const tree = makeEarlyRoot({ ...kernel, early: { table, beforeRoot: [] } }, modules);
   const entry = new Map(tree.sorted()).get('/early/table');
   const text = entry?.type === 'file' && 'bytes' in entry.content ? entry.content.bytes : undefined;

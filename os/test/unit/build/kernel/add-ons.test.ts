@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { readFragments } from '../../../../src/build/kernel/build.ts';
+import { readRequestable } from '../../../../src/build/kernel/requests.ts';
 import { ARCHES, repository } from '../../../../src/workstation/paths.ts';
 import {
   addOnTable,
@@ -36,9 +37,11 @@ async function loadedByProfile(): Promise<Set<string>> {
 
 describe.each(ARCHES)('the kernel of %s', (arch) => {
   it('has what ordinary add-ons need, or a reason, and somebody loads it', async () => {
-    const profiles = await loadedByProfile();
-    expect(profiles.size).toBeGreaterThan(60);
-    expect(faultsOf(requirements, arch, await readFragments(arch), profiles)).toEqual([]);
+    const profile = await loadedByProfile();
+    expect(profile.size).toBeGreaterThan(40);
+    const request = new Set((await readRequestable()).map(({ module }) => module));
+    const listed = { profile, request };
+    expect(faultsOf(requirements, arch, await readFragments(arch), listed)).toEqual([]);
   });
 });
 
@@ -48,21 +51,26 @@ it('the list names nothing that no add-on needs and no module that is built in',
 
 describe('a kernel or list with a fault', () => {
   const example: Requirements = {
-    addOns: [{ name: 'a', needs: ['ON', 'MOD', 'OFF'], amd64: ['PC'], other: undefined }],
+    addOns: [{ name: 'a', needs: ['ON', 'MOD', 'OFF', 'ASK'], amd64: ['PC'], other: undefined }],
     missing: { OFF: 'reason' },
-    modules: { MOD: { module: 'mod', by: 'profile' } },
+    modules: { MOD: { module: 'mod', by: 'profile' }, ASK: { module: 'ask', by: 'request' } },
   };
-  const kernel = { ON: 'y', MOD: 'm', OFF: 'n', PC: 'y' };
-  const faults = (options: Record<string, string>, of = example, profiles = ['mod']): string[] =>
-    faultsOf(of, 'amd64', new Map(Object.entries(options)), new Set(profiles));
+  const kernel = { ON: 'y', MOD: 'm', OFF: 'n', PC: 'y', ASK: 'm' };
+  const faults = (options: Record<string, string>, profiles = ['mod'], requests = ['ask']): string[] =>
+    faultsOf(example, 'amd64', new Map(Object.entries(options)), {
+      profile: new Set(profiles),
+      request: new Set(requests),
+    }); // prettier-ignore
 
   it.each([
     ['none', faults(kernel), []],
     ['an option that is off', faults({ ...kernel, ON: 'n' }), ['ON is off, without a reason']],
-    ['one that no fragment names', faults({ ON: 'y', MOD: 'm' }), ['PC is off, without a reason']],
+    ['one that no fragment names', faults({ ON: 'y', MOD: 'm', ASK: 'm' }), ['PC is off, without a reason']],
     ['one that is no longer missing', faults({ ...kernel, OFF: 'm' }), ['OFF is on, and listed as missing']],
     ['a module that nobody loads', faults({ ...kernel, ON: 'm' }), ['nobody loads the module of ON']],
-    ['a module that left its profile', faults(kernel, example, []), ['mod is not in a profile']],
+    ['a module that left its profile', faults(kernel, []), ['mod is not in a profile']],
+    ['a module that nobody may ask for', faults(kernel, ['mod'], []), ['ask is not in a request']],
+    ['a module that two load', faults(kernel, ['mod', 'ask']), ['ask is in a profile']],
   ])('%s', (_name, found, expected) => {
     expect(found).toEqual(expected);
   }); // prettier-ignore

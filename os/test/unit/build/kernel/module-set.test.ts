@@ -88,7 +88,7 @@ kernel/lib/a.ko:
   it('is no driver behind which the data partition may be', async () => {
     const shipped = await readOptional();
     const folders = ['ata', 'block', 'message/fusion', 'mmc/core', 'mmc/host', 'nvme/host', 'pci/controller', 'scsi',
-      'scsi/aacraid', 'scsi/megaraid', 'scsi/mpt3sas', 'scsi/smartpqi', 'usb/host', 'usb/dwc2', 'usb/storage', 'misc/cardreader', 'virtio', 'hv']; // prettier-ignore
+      'scsi/aacraid', 'scsi/megaraid', 'scsi/mpt3sas', 'scsi/mpi3mr', 'scsi/smartpqi', 'usb/host', 'usb/dwc2', 'usb/storage', 'misc/cardreader', 'virtio', 'hv']; // prettier-ignore
     const places = folders.flatMap((folder) =>
       STORAGE.map((name) => `kernel/drivers/${folder}/${name}.ko`),
     );

@@ -1,0 +1,84 @@
+package devlinks
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// google names a persistent disk on virtio-scsi (65-gce-disk-naming.rules of Google's guest configuration).
+func google(d *Device) []string {
+	if d.Attr["device/vendor"] != "Google" {
+		return nil
+	}
+	return named("google-", squeeze(scsi(d).short))
+}
+
+// googleVendorData is where Google's NVMe disks have their name in the data of the namespace (google_nvme_id).
+const googleVendorData = 384
+
+// GoogleNVMeName reads the name of a persistent disk in a namespace's identify data, of which the vendor's part is JSON.
+func GoogleNVMeName(identify []byte) string {
+	if len(identify) < googleVendorData {
+		return ""
+	}
+	text, _, _ := bytes.Cut(identify[googleVendorData:], []byte{0})
+	var data struct {
+		Name string `json:"device_name"`
+	}
+	if json.Unmarshal(bytes.TrimSpace(text), &data) != nil {
+		return ""
+	}
+	return data.Name
+}
+
+// azure returns names below /dev/disk (66-azure-storage.rules of Azure's agent, 80-azure-disk.rules of azure-vm-utils).
+func azure(d *Device) []string {
+	if strings.HasPrefix(d.Name, "nvme") {
+		return azureNVMe(d)
+	}
+	bus := d.ancestor("vmbus", "device_id")
+	if bus == nil || d.Attr["device/vendor"] != "Msft" {
+		return nil
+	}
+	id := strings.Trim(bus.Attr["device_id"], "{}")
+	lun := ""
+	if unit := d.ancestor("scsi", "vendor"); unit != nil {
+		lun = unit.Name[strings.LastIndexByte(unit.Name, ':')+1:]
+	}
+	switch {
+	case strings.HasPrefix(id, "00000000-0000"):
+		return []string{"azure/root"}
+	case strings.HasPrefix(id, "00000000-0001"):
+		return []string{"azure/resource"}
+	case id == "f8b3781a-1e82-4818-a1c3-63d806ec15bb" && lun == "0":
+		return []string{"azure/root", "azure/scsi0/lun0"}
+	case id == "f8b3781a-1e82-4818-a1c3-63d806ec15bb" && lun == "1":
+		return []string{"azure/resource", "azure/scsi0/lun1"}
+	case strings.HasPrefix(id, "f8b3781a-1e82-4818-a1c3-63d806ec15b"):
+		controller := strings.IndexByte("bcdef", id[len(id)-1])
+		if controller >= 0 {
+			return []string{"azure/scsi" + strconv.Itoa(controller) + "/lun" + lun}
+		}
+	}
+	return nil
+}
+
+// azureNVMe names the disks of a remote controller by number: the first namespace is the system's, the second is the
+// data disk of LUN 0.
+func azureNVMe(d *Device) []string {
+	nsid, err := strconv.Atoi(d.Attr["nsid"])
+	if err != nil {
+		return nil
+	}
+	switch model := d.Attr["device/model"]; {
+	case model == "MSFT NVMe Accelerator v1.0" && nsid == 1:
+		return []string{"azure/os", "azure/root"}
+	case model == "MSFT NVMe Accelerator v1.0" && nsid > 1:
+		return []string{"azure/data/by-lun/" + strconv.Itoa(nsid-2)}
+	case strings.HasPrefix(model, "Microsoft NVMe Direct Disk"):
+		return []string{"azure/local/by-serial/" + replace(d.Attr["device/serial"])}
+	}
+	return nil
+}

@@ -18,7 +18,7 @@ func google(d *Device) []string {
 // googleVendorData is where Google's NVMe disks have their name in the data of the namespace (google_nvme_id).
 const googleVendorData = 384
 
-// GoogleNVMeName reads the name of a persistent disk in a namespace's identify data, of which the vendor's part is JSON.
+// GoogleNVMeName reads the name of a persistent disk in a namespace's identify data; the vendor's part is JSON.
 func GoogleNVMeName(identify []byte) string {
 	if len(identify) < googleVendorData {
 		return ""

@@ -86,7 +86,7 @@ func (w *watcher) follow(devices []*Device) {
 	}
 }
 
-// report calls changed with the watch of each device that was written to. An event without one says that some were lost.
+// report calls changed with the watch of each device that was written to, or with 0 when some of them were lost.
 func (w *watcher) report(changed func(mark int32)) {
 	buffer := make([]byte, 4096)
 	for {

@@ -91,7 +91,7 @@ func ata(page string) (name, wwn string) {
 	return model, wwn
 }
 
-// usb names a USB disk as udev's builtin usb_id does: the strings of SCSI, or else of USB, the serial number of USB, and
+// usb names a USB disk as udev's builtin usb_id does: the strings of SCSI or else of USB, the serial number of USB, and
 // the target and unit.
 func usb(d *Device) string {
 	device := d.ancestor("usb", "idVendor")

@@ -26,6 +26,7 @@ type contents struct {
 	seq, size int64
 	content   volume.Content
 	google    string
+	entry     entry
 	stale     bool
 }
 
@@ -38,7 +39,8 @@ type keeper struct {
 	warn     func(error)
 }
 
-// Keep makes the links and keeps them true for as long as the machine runs. It calls warn for each failure. A fault in this code, which reads what strangers wrote, costs links and not the machine.
+// Keep makes the links and keeps them true for as long as the machine runs. It calls warn for each failure. A fault in
+// this code, which reads what strangers wrote, costs links and not the machine.
 func Keep(warn func(error)) {
 	root, err := os.OpenRoot("/dev")
 	if err != nil {
@@ -126,7 +128,7 @@ func (k *keeper) renew() {
 		found := k.known[device.Name]
 		same := found.seq == device.disk().Seq && found.size == device.Size
 		if same {
-			device.Content, device.GoogleName = found.content, found.google
+			found.describe(device)
 		}
 		if !same || found.stale {
 			unread[device.disk().Name] = append(unread[device.disk().Name], device)
@@ -147,27 +149,51 @@ func (k *keeper) begin(disk string, devices []*Device) {
 		return
 	}
 	k.busy[disk] = true
-	read := make(map[string]contents, len(devices))
 	for _, device := range devices {
 		found := k.known[device.Name]
 		found.stale = false
 		k.known[device.Name] = found
-		read[device.Name] = contents{seq: device.disk().Seq, size: device.Size}
 	}
-	model := devices[0].disk().Attr["device/model"]
 	go func() {
-		for name, found := range read {
-			k.guarded(func() {
-				// A device that cannot be read has no links of its content, until it changes.
-				found.content, _ = readContent(name, found.size)
-				if strings.HasPrefix(model, "nvme_card-pd") && name == disk {
-					found.google = googleName(name)
-				}
-			})
-			read[name] = found
+		read := make(map[string]contents, len(devices))
+		for _, device := range devices { // what stays after a fault, so that it does not come again and again
+			read[device.Name] = contents{seq: device.disk().Seq, size: device.Size}
 		}
+		k.guarded(func() { read = readAll(disk, devices) })
 		k.messages <- message{disk: disk, read: read}
 	}()
+}
+
+// describe gives a device what was read from it.
+func (c contents) describe(device *Device) {
+	device.Content, device.GoogleName = c.content, c.google
+	if c.entry != (entry{}) {
+		device.PartUUID, device.PartName = c.entry.uuid, c.entry.name
+	}
+}
+
+// readAll reads these devices of a disk. One that cannot be read has no links of its content, until it changes.
+func readAll(disk string, devices []*Device) map[string]contents {
+	var numbers []int
+	for _, device := range devices {
+		if device.Number > 0 {
+			numbers = append(numbers, device.Number)
+		}
+	}
+	var table map[int]entry
+	if len(numbers) > 0 {
+		table = readTable(disk, numbers)
+	}
+	read := make(map[string]contents, len(devices))
+	for _, device := range devices {
+		found := contents{seq: device.disk().Seq, size: device.Size, entry: table[device.Number]}
+		found.content, _ = readContent(device.Name, device.Size)
+		if strings.HasPrefix(device.Attr["device/model"], "nvme_card-pd") {
+			found.google = googleName(device.Name)
+		}
+		read[device.Name] = found
+	}
+	return read
 }
 
 func readContent(name string, size int64) (volume.Content, error) {

@@ -59,7 +59,7 @@ type designator struct {
 	value string
 }
 
-// designatorsOf returns the identifiers of the logical unit. A page before SPC-3, which has none of this form, has none.
+// designatorsOf returns the identifiers of the logical unit. A page before SPC-3 has another form and gives none.
 func designatorsOf(page string) (found []designator) {
 	if len(page) < 8 || page[1] != 0x83 || page[6] != 0 {
 		return nil

@@ -70,7 +70,7 @@ func isIgnored(name string) bool {
 }
 
 func describe(disk *Device, sys, folder string) {
-	disk.Attr = readAll(folder, attributes)
+	disk.Attr = readFiles(folder, attributes)
 	root, err := filepath.EvalSymlinks(filepath.Join(sys, "devices"))
 	if err != nil {
 		return
@@ -105,7 +105,7 @@ func readAncestor(folder string) Ancestor {
 	ancestor := Ancestor{Name: filepath.Base(folder)}
 	if target, err := os.Readlink(filepath.Join(folder, "subsystem")); err == nil {
 		ancestor.Subsystem = filepath.Base(target)
-		ancestor.Attr = readAll(folder, ancestorAttributes)
+		ancestor.Attr = readFiles(folder, ancestorAttributes)
 	} else if strings.HasPrefix(ancestor.Name, "ata") {
 		ancestor.Attr = map[string]string{}
 		if port := readText(filepath.Join(folder, "ata_port", ancestor.Name), "port_no"); port != "" {
@@ -130,7 +130,7 @@ func hostBase(adapter, host string) int {
 	return base
 }
 
-func readAll(folder string, names []string) map[string]string {
+func readFiles(folder string, names []string) map[string]string {
 	found := map[string]string{}
 	for _, name := range names {
 		if text := readText(folder, name); text != "" {

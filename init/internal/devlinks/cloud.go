@@ -47,22 +47,27 @@ func azure(d *Device) []string {
 	if unit := d.ancestor("scsi", "vendor"); unit != nil {
 		lun = unit.Name[strings.LastIndexByte(unit.Name, ':')+1:]
 	}
-	switch {
-	case strings.HasPrefix(id, "00000000-0000"):
-		return []string{"azure/root"}
-	case strings.HasPrefix(id, "00000000-0001"):
-		return []string{"azure/resource"}
-	case id == "f8b3781a-1e82-4818-a1c3-63d806ec15bb" && lun == "0":
-		return []string{"azure/root", "azure/scsi0/lun0"}
-	case id == "f8b3781a-1e82-4818-a1c3-63d806ec15bb" && lun == "1":
-		return []string{"azure/resource", "azure/scsi0/lun1"}
-	case strings.HasPrefix(id, "f8b3781a-1e82-4818-a1c3-63d806ec15b"):
-		controller := strings.IndexByte("bcdef", id[len(id)-1])
-		if controller >= 0 {
-			return []string{"azure/scsi" + strconv.Itoa(controller) + "/lun" + lun}
-		}
+	return azureSCSI(id, lun)
+}
+
+// azureSCSI names a disk by its controller. Machines of the first generation have the system's and the temporary disk
+// on controllers of their own, later ones as the first two units of the first.
+func azureSCSI(id, lun string) []string {
+	own := map[string]string{"00000000-0000": "azure/root", "00000000-0001": "azure/resource"}
+	if name, found := own[id[:min(len(id), 13)]]; found {
+		return []string{name}
 	}
-	return nil
+	last, found := strings.CutPrefix(id, "f8b3781a-1e82-4818-a1c3-63d806ec15b")
+	controller := strings.Index("bcdef", last)
+	if !found || len(last) != 1 || controller < 0 {
+		return nil
+	}
+	names := []string{"azure/scsi" + strconv.Itoa(controller) + "/lun" + lun}
+	units := map[string]string{"0": "azure/root", "1": "azure/resource"}
+	if name := units[lun]; controller == 0 && name != "" {
+		names = append(names, name)
+	}
+	return names
 }
 
 // azureNVMe names the disks of a remote controller by number: the first namespace is the system's, the second is the

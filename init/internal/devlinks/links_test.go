@@ -70,6 +70,8 @@ func TestADiskHasTheNamesThatStorageDriversLookFor(t *testing.T) {
 			[]string{"by-path/acpi-VMBUS:00-vmbus-f8b3781b1e824818a1c363d806ec15bb-lun-2"}},
 		"Azure's data disk": {Device{Name: "sdc", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781a-1e82-4818-a1c3-63d806ec15bc")},
 			[]string{"azure/scsi1/lun2", "by-path/acpi-VMBUS:00-vmbus-f8b3781a1e824818a1c363d806ec15bc-lun-2"}},
+		"Azure's third unit of the system's controller": {Device{Name: "sdd", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781a-1e82-4818-a1c3-63d806ec15bb")},
+			[]string{"azure/scsi0/lun2", "by-path/acpi-VMBUS:00-vmbus-f8b3781a1e824818a1c363d806ec15bb-lun-2"}},
 		"Azure, NVMe": {Device{Name: "nvme0n3", Attr: map[string]string{"device/model": "MSFT NVMe Accelerator v1.0", "nsid": "3"}},
 			[]string{"azure/data/by-lun/1"}},
 		"virtio on PCI": {Device{Name: "vda", Ancestors: []Ancestor{{Name: "virtio1", Subsystem: "virtio"}, {Name: "0000:00:05.0", Subsystem: "pci"}, {Name: "0000:00:01.0", Subsystem: "pci"}}},
@@ -79,6 +81,25 @@ func TestADiskHasTheNamesThatStorageDriversLookFor(t *testing.T) {
 	} {
 		if got := sorted(claims(&test.device)); !slices.Equal(got, test.want) {
 			t.Errorf("%s:\n%q, want\n%q", name, got, test.want)
+		}
+	}
+}
+
+func TestTheSystemsDiskOfAzureHasANameOfItsOwn(t *testing.T) {
+	for _, test := range []struct {
+		id, lun string
+		want    []string
+	}{
+		{"00000000-0000-8899-0000-000000000000", "0", []string{"azure/root"}},
+		{"00000000-0001-8899-0000-000000000000", "0", []string{"azure/resource"}},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "0", []string{"azure/scsi0/lun0", "azure/root"}},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "1", []string{"azure/scsi0/lun1", "azure/resource"}},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15bc", "0", []string{"azure/scsi1/lun0"}},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15b", "0", nil},
+		{"", "", nil},
+	} {
+		if got := azureSCSI(test.id, test.lun); !slices.Equal(got, test.want) {
+			t.Errorf("%s unit %s: %q, want %q", test.id, test.lun, got, test.want)
 		}
 	}
 }

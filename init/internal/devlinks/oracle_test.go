@@ -1,6 +1,7 @@
 package devlinks
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -20,6 +21,15 @@ type recorded struct {
 
 // beyond are links that udev alone does not make, or makes for programs that open a disk once.
 var beyond = []string{"by-diskseq/", "by-id/lvm-pv-uuid-", "by-loop"}
+
+// pages changes the binary attributes of a device, which JSON cannot hold.
+func pages(device *Device, change func(string) string) {
+	for name, value := range device.Attr {
+		if strings.Contains(name, "vpd_pg") {
+			device.Attr[name] = change(value)
+		}
+	}
+}
 
 func compare(t *testing.T, devices []*Device, udev map[string]string) {
 	t.Helper()
@@ -62,7 +72,8 @@ func TestTheLinksAreUdevs(t *testing.T) {
 	if len(machine.Udev) < 60 {
 		t.Fatalf("the recording has %d links", len(machine.Udev))
 	}
-	for _, device := range machine.Devices { // the recording has a copy for each partition
+	for _, device := range machine.Devices { // the recording has a copy of the disk for each partition
+		pages(device, unhex)
 		for _, disk := range machine.Devices {
 			if device.Parent != nil && device.Parent.Name == disk.Name {
 				device.Parent = disk
@@ -97,12 +108,18 @@ func TestOnAMachineWithUdev(t *testing.T) {
 		readAll(device.disk().Name, []*Device{device})[device.Name].describe(device)
 	}
 	udev := linksIn(t, "/dev/disk")
-	data, err := json.Marshal(recorded{devices, udev})
+	for _, device := range devices {
+		pages(device, func(page string) string { return hex.EncodeToString([]byte(page)) })
+	}
+	data, err := json.MarshalIndent(recorded{devices, udev}, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(record, data, 0o644); err != nil {
+	if err := os.WriteFile(record, append(data, '\n'), 0o644); err != nil {
 		t.Fatal(err)
+	}
+	for _, device := range devices {
+		pages(device, unhex)
 	}
 	compare(t, devices, udev)
 	os.RemoveAll("/dev/disk")

@@ -15,8 +15,8 @@ type Uevents struct {
 	socket *os.File
 }
 
-// OpenUevents subscribes to device events. Call it before the first Disks, so that no device is missed in between.
-func OpenUevents() (*Uevents, error) {
+// OpenSocket subscribes to the kernel's device events; each read returns one.
+func OpenSocket() (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_KOBJECT_UEVENT)
 	if err != nil {
 		return nil, err
@@ -25,8 +25,17 @@ func OpenUevents() (*Uevents, error) {
 		unix.Close(fd)
 		return nil, err
 	}
+	return os.NewFile(uintptr(fd), "uevents"), nil
+}
+
+// OpenUevents subscribes to device events. Call it before the first Disks, so that no device is missed in between.
+func OpenUevents() (*Uevents, error) {
+	socket, err := OpenSocket()
+	if err != nil {
+		return nil, err
+	}
 	happened := make(chan struct{}, 1)
-	u := &Uevents{happened, os.NewFile(uintptr(fd), "uevents")}
+	u := &Uevents{happened, socket}
 	go func() {
 		buffer := make([]byte, 8192)
 		for {

@@ -12,6 +12,7 @@ import (
 
 	"kios.dev/init/internal/clock"
 	"kios.dev/init/internal/cmdline"
+	"kios.dev/init/internal/devlinks"
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/hostapi"
@@ -230,6 +231,7 @@ func (h *host) saveBoot() {
 
 // serve carries out commands until one ends the machine.
 func (h *host) serve() {
+	go devlinks.Keep(func(err error) { h.log.Warn("links.failed", "cause", err) }) // no earlier: kubelet needs none
 	h.saveBoot()
 	h.log.Info("boot.done", "phases", h.phases.list())
 	signals, presses := shutdownSignals(), powerbutton.Presses()

@@ -62,12 +62,14 @@ async function shareFiles(socket: string, progress: Progress): Promise<AsyncDisp
 
 /**
  * Runs a command as root on the node's own kernel: in a guest that sees the workstation's files, changes none of them,
- * and has no network. It shows what the workstation's kernel may lack, such as bonds and VLANs.
+ * and has no network. It shows what the workstation's kernel may lack, such as bonds and VLANs. `devices` are further
+ * arguments of QEMU.
  */
 export async function runInGuest(
   job: Job,
   deadlineMs: number,
   progress: Progress,
+  devices: readonly string[] = [],
 ): Promise<GuestResult> {
   const arch = workstationArch();
   const emulator = await openEmulator(arch, progress);
@@ -102,6 +104,7 @@ export async function runInGuest(
           `-serial file:${resultFile}`,
           `-kernel ${kernel.image}`,
         ]),
+        ...devices,
         '-append',
         // Process 1 ends when it is done. The kernel then restarts, which ends QEMU.
         [

@@ -112,11 +112,7 @@ export async function conformance(
   { focus, skip, slice, slices, list, again }: ConformanceOptions,
 ): Promise<void> {
   const { progress, signal, print } = context;
-  const programs = await buildUpstream(
-    ['e2e.test', 'kubectl', 'kubelet'],
-    workstationArch(),
-    progress,
-  );
+  const programs = await buildUpstream(['e2e.test', 'kubectl'], workstationArch(), progress);
   const suite = new Suite(programOf(programs, 'e2e.test').path);
   const all = await suite.list(`(?:${focus.join('|')})`, skip.join('|'));
   const chosen = sliceOf(all.toSorted(), slice, slices);
@@ -134,7 +130,7 @@ export async function conformance(
   const key = `${programOf(programs, 'e2e.test').sha256} ${await fileSha256(up.image)}`;
   const results = await Results.open(FOLDER, key);
   const due = chosen.filter((name) => again || results.get(name)?.state !== 'passed');
-  const kubeconfig = path.join(stateDir, 'controlplane/admin.kubeconfig');
+  const kubeconfig = up.controlPlane.adminKubeconfig;
   const kubectl = programOf(programs, 'kubectl').path;
   const start = Date.now();
   await progress.task(`${due.length} of ${chosen.length} specs`, async (note) => {

@@ -1,4 +1,4 @@
-import { type Assertion, demand, type Subject } from './assertion.ts';
+import { type Assertion, demand } from './assertion.ts';
 import { type Results, askedOnce } from './guest.ts';
 
 /**
@@ -41,29 +41,33 @@ const ABSENT: Readonly<Record<Results['kernel'], ReadonlySet<Feature>>> = {
 const resultsOf = askedOnce('features');
 const known: ReadonlySet<string> = new Set([...FEATURES, ...FIRST_USE]);
 
+/** Returns the assertion of one feature, whose result `judge` demands. */
+const assertionOf = (
+  name: string,
+  judge: (result: string, kernel: Results['kernel']) => void,
+): Assertion => ({
+  name: `feature: ${name}`,
+  check: async (subject) => {
+    const { kernel, results } = await resultsOf(subject);
+    const result = results.get(name) ?? 'not tried';
+    judge(result, kernel);
+    return result;
+  },
+});
+
 export const FEATURE_ASSERTIONS: readonly Assertion[] = [
-  ...FEATURES.map((name) => ({
-    name: `feature: ${name}`,
-    check: async (subject: Subject) => {
-      const { kernel, results } = await resultsOf(subject);
-      const result = results.get(name) ?? 'not tried';
+  ...FEATURES.map((name) =>
+    assertionOf(name, (result, kernel) => {
       const expected = !ABSENT[kernel].has(name);
       demand(
         (result === 'ok') === expected,
         expected ? result : 'it works, but the table says that this kernel lacks it',
       );
-      return result;
-    },
-  })),
-  ...FIRST_USE.map((name) => ({
-    name: `feature: ${name}`,
-    check: async (subject: Subject) => {
-      const { kernel, results } = await resultsOf(subject);
-      const result = results.get(name) ?? 'not tried';
-      demand(kernel === 'debian' || result === 'ok', result);
-      return result;
-    },
-  })),
+    }),
+  ),
+  ...FIRST_USE.map((name) =>
+    assertionOf(name, (result, kernel) => demand(kernel === 'debian' || result === 'ok', result)),
+  ),
   {
     name: 'every feature that was tried is in the table',
     check: async (subject) => {

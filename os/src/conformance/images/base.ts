@@ -4,7 +4,7 @@ import path from 'node:path';
 import { type Origin, Tree } from '../../build/formats/tree.ts';
 import { storedFile } from '../../build/image/stored-files.ts';
 import { extract, fetchDebian } from '../../build/sources/debian/archive.ts';
-import { triplet } from '../../build/sources/debian/toolroot.ts';
+import { loader, triplet } from '../../build/sources/debian/toolroot.ts';
 import { KIOS } from '../../build/versions.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
@@ -19,8 +19,6 @@ const PACKAGES = [
   'libldap2', 'libnettle8t64', 'libnghttp2-14', 'libnghttp3-9', 'libngtcp2-16', 'libngtcp2-crypto-gnutls8', 'libp11-kit0', 'libpsl5t64',
   'librtmp1', 'libsasl2-2', 'libssh2-1t64', 'libssl3t64', 'libtasn1-6', 'libtinfo6', 'libunistring5', 'libzstd1', 'zlib1g',
 ]; // prettier-ignore
-
-const LOADERS = { amd64: '/lib64/ld-linux-x86-64.so.2', arm64: '/lib/ld-linux-aarch64.so.1' };
 
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 nobody:x:65534:65534:nobody:/:/bin/false
@@ -72,8 +70,7 @@ export async function openBase(arch: Arch, progress: Progress): Promise<Base> {
       for (const entry of await readdir(path.join(root, libraries), { withFileTypes: true }))
         if (/\.so(?:\.|$)/.test(entry.name) && !entry.isDirectory())
           tree.file(`${libraries}/${entry.name}`, 0o755, storedFile(path.join(root, libraries, entry.name)), OWN); // prettier-ignore
-      const loader = LOADERS[arch];
-      return tree.symlink(loader, `${libraries}/${path.basename(loader)}`);
+      return tree.symlink(loader(arch), `${libraries}/${path.basename(loader(arch))}`);
     },
   };
 }

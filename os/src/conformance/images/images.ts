@@ -7,7 +7,7 @@ import { type ImageSpec, makeImage, type OciImage } from '../../build/formats/oc
 import { Tree } from '../../build/formats/tree.ts';
 import { writeLayer, writeLayout } from '../../build/image/oci-layout.ts';
 import { addFolder, storedFile } from '../../build/image/stored-files.ts';
-import { buildUpstream } from '../../build/sources/upstream/build.ts';
+import { type BuiltProgram, buildUpstream } from '../../build/sources/upstream/build.ts';
 import {
   COMPONENTS,
   componentDir,
@@ -65,8 +65,11 @@ const noArguments = (command: readonly string[], user?: string): Recipe['image']
 
 const e2e = (name: string): string => `e2e-test-images/${name}`;
 
-async function recipes(arch: Arch, progress: Progress): Promise<Recipe[]> {
-  const programs = await buildUpstream(CONFORMANCE_PROGRAMS, arch, progress);
+async function recipes(
+  programs: ReadonlyMap<string, BuiltProgram>,
+  arch: Arch,
+  progress: Progress,
+): Promise<Recipe[]> {
   const program = (name: string) => storedFile(programs.get(name)?.path ?? name);
   const base = await openBase(arch, progress);
   const from = path.join(await sources(progress), 'test/images');
@@ -100,9 +103,14 @@ async function recipes(arch: Arch, progress: Progress): Promise<Recipe[]> {
   ]; // prettier-ignore
 }
 
-async function make(layout: string, arch: Arch, progress: Progress): Promise<void> {
+async function make(
+  layout: string,
+  programs: ReadonlyMap<string, BuiltProgram>,
+  arch: Arch,
+  progress: Progress,
+): Promise<void> {
   const images: OciImage[] = [];
-  for (const { names, tree, image } of await recipes(arch, progress)) {
+  for (const { names, tree, image } of await recipes(programs, arch, progress)) {
     const layers = [await writeLayer(layout, tree, TIME)];
     for (const name of names) images.push(makeImage({ name, layers, ...image }, arch, TIME));
   }
@@ -124,7 +132,7 @@ export async function testImages(arch: Arch, progress: Progress): Promise<TestIm
   const programs = await buildUpstream(CONFORMANCE_PROGRAMS, arch, progress);
   const digests = [...programs.values()].map(({ sha256 }) => sha256);
   const layout = await cached('test-images', cacheKey(RECIPES, arch, digests), (into) =>
-    progress.task('images of Kubernetes’ tests', () => make(into, arch, progress)),
+    progress.task('images of Kubernetes’ tests', () => make(into, programs, arch, progress)),
   );
   const text = await readFile(path.join(layout, 'index.json'), 'utf8');
   const { manifests } = v.parse(v.pipe(v.string(), v.parseJson(), Index), text);

@@ -57,6 +57,8 @@ const FOLDERS = [
   '/etc/kubernetes/pki',
   '/etc/cni/net.d',
   '/etc/containerd/certs.d',
+  // Cilium's first container writes a file there and makes no folder. No program reads it.
+  '/etc/sysctl.d',
 ];
 
 function addPrograms(tree: Tree, request: RootRequest): void {

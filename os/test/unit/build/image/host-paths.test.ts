@@ -66,6 +66,10 @@ describe('the host has, or lets be made, what charts mount:', () => {
     expect(type === 'File' ? ['file'] : ['directory', 'symlink', 'made']).toContain(found(where));
   });
 
+  it('and folders in which they write without making them', () => {
+    expect(found('/etc/sysctl.d')).toBe('directory');
+  });
+
   it('not whatever anybody names', () => {
     expect(['/containers', '/usr/lib/sysimage/rpm', '/bin/x'].map(found)).toEqual([
       'nothing',

@@ -106,6 +106,7 @@ func WithoutMissing(table []Mount) []Mount {
 // its own name.
 var Persistent = []Dir{
 	{"/var", 0o755}, {"/opt", 0o755}, {"/mnt", 0o755}, {"/srv", 0o755}, {"/home", 0o755}, {"/root", 0o700},
+	{"/usr/libexec", 0o755}, {"/usr/local", 0o755}, {"/usr/share", 0o755},
 }
 
 // StateDirs returns the folders that State needs below base. Those in which other rows have their mount point are among

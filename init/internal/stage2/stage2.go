@@ -38,6 +38,9 @@ var runDirs = []mounts.Dir{
 	{Path: runDir + "/log", Mode: 0o755}, {Path: runDir + "/host", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
 	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
 	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
+	// The place of udev's database, which this host does not have: charts of storage (Mayastor, OpenEBS) refuse a node
+	// without the folder.
+	{Path: "/run/udev", Mode: 0o755},
 }
 
 // ipv6Settings are the kernel's by link. A kernel started with ipv6.disable=1 has none, and the folder is then empty:

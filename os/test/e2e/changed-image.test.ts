@@ -40,9 +40,31 @@ const Index = v.object({
 });
 
 /** Folders of the host whose content outlives a boot. */
-const KEPT = ['/var/lib/kept', '/opt/kept', '/mnt/kept', '/srv/kept', '/home/kept', '/root/kept'];
-/** Folders of the host that charts mount without making them. */
-const SHOWN = ['/boot', '/usr', '/usr/lib/modules', '/lib/modules', '/usr/src', '/var/run'];
+const KEPT = [
+  '/var/lib/kept',
+  '/opt/kept',
+  '/mnt/kept',
+  '/srv/kept',
+  '/home/kept',
+  '/root/kept',
+  '/usr/share/kept',
+];
+/** Volumes of the host that charts have by default: folders that nobody makes, and what kubelet makes or looks for. */
+const SHOWN = [
+  { path: '/boot' },
+  { path: '/usr' },
+  { path: '/usr/bin' },
+  { path: '/usr/lib/modules' },
+  { path: '/lib/modules' },
+  { path: '/lib/systemd' },
+  { path: '/usr/src' },
+  { path: '/var/run' },
+  { path: '/sys/kernel/tracing' },
+  { path: '/run/udev', type: 'Directory' },
+  { path: '/etc/localtime', type: 'File' },
+  { path: '/usr/libexec/kubernetes/kubelet-plugins/volume/exec/nodeagent~uds', type: 'DirectoryOrCreate' },
+  { path: '/usr/local/share/ca-certificates', type: 'DirectoryOrCreate' },
+]; // prettier-ignore
 
 const inPod = (folder: string): string => `/host${folder}`;
 
@@ -64,10 +86,9 @@ const podOf = (image: string, listener: string): string => {
       await fetch('http://${listener}/' + boot + '/' + counts.join(',')).catch(() => {});
       await Bun.sleep(1000);
     }`;
-  const volumes = [
-    ...KEPT.map((path) => ({ path, type: 'DirectoryOrCreate' })),
-    ...SHOWN.map((path) => ({ path })),
-  ].map((hostPath, index) => ({ name: `volume-${index}`, hostPath }));
+  const volumes = [...KEPT.map((path) => ({ path, type: 'DirectoryOrCreate' })), ...SHOWN].map(
+    (hostPath, index) => ({ name: `volume-${index}`, hostPath }),
+  );
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Pod',

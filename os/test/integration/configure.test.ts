@@ -294,6 +294,23 @@ describe('modules.erofs', LONG, () => {
 
 const changedAt = async (): Promise<bigint> => (await stat(image, { bigint: true })).mtimeNs;
 
+it('settings of the kernel take the place of those that are there', LONG, async () => {
+  await kios({ sysctls: ['vm.nr_hugepages=8', 'net.ipv4.tcp_rmem=4096 131072 6291456'] });
+  expect(await read('kios/sysctl.conf')).toBe(
+    'vm.nr_hugepages = 8\nnet.ipv4.tcp_rmem = 4096 131072 6291456',
+  );
+  await kios({ sysctls: ['vm.swappiness = 1'] });
+  expect(await read('kios/sysctl.conf')).toBe('vm.swappiness = 1');
+  expect(await failure({ sysctls: ['kernel.modprobe=/x', 'vm.swappiness'] })).toBe(
+    'KIOS_MEDIUM_SYSCTL: use --sysctl kernel.modprobe=/x: kernel.modprobe belongs to the host: ' +
+      'only the word sysctl.kernel.modprobe= of the kernel command line may change it; ' +
+      '--sysctl vm.swappiness: is not name = value',
+  );
+  expect(await read('kios/sysctl.conf')).toBe('vm.swappiness = 1');
+  await kios({ sysctls: [''] });
+  expect(await list()).not.toContain('::/kios/sysctl.conf');
+});
+
 it('an unknown word is refused with its code', LONG, async () => {
   expect(await failure({ kernelArguments: ['rdinit=/bin/sh'] })).toMatch(
     /^KIOS_MEDIUM_ARGUMENT: use the kernel argument rdinit=/,

@@ -19,6 +19,9 @@ export const OF_PODS = [
   '/srv',
   '/home',
   '/root',
+  '/usr/libexec',
+  '/usr/local',
+  '/usr/share',
 ] as const;
 
 /** Runs a program from each folder and returns their common result, or the result of each when they differ. */

@@ -10,6 +10,7 @@ import { nodeReference, type References } from '../manifests/stamp.ts';
 import type { BuiltProgram } from '../sources/upstream/build.ts';
 import { STORE } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
+import { coordinatedTime } from './localtime.ts';
 import { PERSISTENT } from './persistent.ts';
 import { addFolder, storedFile } from './stored-files.ts';
 
@@ -43,8 +44,11 @@ const FOLDERS = [
   '/lib/kios/data',
   ...PERSISTENT,
   '/boot',
-  '/usr/lib',
-  '/usr/local',
+  '/lib/systemd',
+  '/media',
+  '/usr/bin',
+  '/usr/lib/systemd',
+  '/usr/sbin',
   '/usr/src',
   '/etc/kios/dhcp',
   '/etc/kios/modules',
@@ -53,6 +57,8 @@ const FOLDERS = [
   '/etc/kubernetes/pki',
   '/etc/cni/net.d',
   '/etc/containerd/certs.d',
+  // Cilium's first container writes a file there and makes no folder. No program reads it.
+  '/etc/sysctl.d',
 ];
 
 function addPrograms(tree: Tree, request: RootRequest): void {
@@ -99,6 +105,7 @@ function addConfiguration(
   tree.text('/etc/hosts', '127.0.0.1 localhost\n::1 localhost\n', kios);
   tree.text('/etc/passwd', 'root:x:0:0:root:/:/sbin/nologin\n', kios);
   tree.text('/etc/group', 'root:x:0:\n', kios);
+  tree.file('/etc/localtime', 0o644, { bytes: coordinatedTime() }, kios);
   tree.symlink('/etc/resolv.conf', '/run/kios/net/resolv.conf');
   // One of the places where kubelet looks for credentials of registries. The bootstrap agent writes its target.
   tree.symlink('/.docker/config.json', '/etc/kubernetes/registry-credentials.json');

@@ -11,6 +11,7 @@ interface ConfigureArgs {
   manifests: string | undefined;
   modules: string | undefined;
   'kernel-argument': string[] | undefined;
+  sysctl: string[] | undefined;
   show: boolean;
   json: boolean;
 }
@@ -30,6 +31,12 @@ const OPTIONS = {
     array: true,
     nargs: 1,
     describe: 'Word for the kernel command line, once for each; empty: none (docs/medium.md)',
+  },
+  sysctl: {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    describe: 'Setting of the kernel, NAME=VALUE, once for each; empty: none (docs/settings.md)',
   },
   show: flag('Print what is there, after the changes if any are given'),
   json: flag('Print what is there as JSON'),
@@ -66,13 +73,17 @@ export const configureCommand = (
         'Trade protection for speed; replaces the words that are there',
       )
       .example(
+        '$0 configure /dev/sdX --sysctl vm.nr_hugepages=512',
+        'Set aside 1 GiB of huge pages; replaces the settings that are there',
+      )
+      .example(
         '$0 configure /dev/sdX --modules dist/amd64/modules.erofs',
         'Add drivers of rare hardware, and firmware if the build has some',
       )
       .example('$0 configure /dev/sdX --show', 'Look what a medium would make of a node'),
   handler: async (args) => {
     const { configure } = await import('../../media/configure/configure.ts');
-    const { target, bootstrap, hostname, network, manifests, modules, show, json } = args;
+    const { target, bootstrap, hostname, network, manifests, modules, sysctl, show, json } = args;
     const kubeadmJoin = args['kubeadm-join'];
     const kernelArguments = args['kernel-argument'];
     const wanted = {
@@ -83,6 +94,7 @@ export const configureCommand = (
       manifests,
       modules,
       kernelArguments,
+      sysctls: sysctl,
     };
     await configure(context, { target, wanted, show, json });
   },

@@ -1,7 +1,16 @@
 import path from 'node:path';
 
 import { PI_FILES } from '../../build/image/boot-file.ts';
-import { ADDON, ARGUMENTS, DHCP, DOCUMENT, MANIFESTS, MODULES, NETWORK } from './boot-folder.ts';
+import {
+  ADDON,
+  ARGUMENTS,
+  DHCP,
+  DOCUMENT,
+  MANIFESTS,
+  MODULES,
+  NETWORK,
+  SYSCTLS,
+} from './boot-folder.ts';
 
 /** One file to write, or to remove where it has no content. */
 export interface Change {
@@ -20,6 +29,8 @@ export interface Wanted {
   /** Settings of the DHCP client for single network cards. */
   readonly dhcp?: Buffer | undefined;
   readonly arguments: WantedArguments | undefined;
+  /** Settings of the kernel; without any there is no file. */
+  readonly sysctls: { readonly text: Buffer | undefined } | undefined;
   /** All modules of the kernel, as a file system. */
   readonly modules: Buffer | undefined;
 }
@@ -69,6 +80,7 @@ export function planChanges(wanted: Wanted, present: readonly string[]): Change[
       ...boardLine(wanted.arguments),
       ...settle(ARGUMENTS, wanted.arguments.text, present),
     );
+  if (wanted.sysctls !== undefined) changes.push(...settle(SYSCTLS, wanted.sysctls.text, present));
   if (wanted.document !== undefined) changes.push({ name: DOCUMENT, content: wanted.document });
   return changes;
 }

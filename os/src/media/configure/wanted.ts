@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
+import { readSysctls } from '@kios/host-api/sysctls';
 import { isMap, parseDocument } from 'yaml';
 
 import { makeAddon } from '../../build/image/stub.ts';
@@ -25,6 +26,8 @@ export interface ConfigureRequest {
   readonly manifests?: string | undefined;
   /** All words for the kernel command line; an empty one stands for none. */
   readonly kernelArguments?: readonly string[] | undefined;
+  /** All settings of the kernel, each as NAME=VALUE; an empty one stands for none. */
+  readonly sysctls?: readonly string[] | undefined;
   /** modules.erofs of the build that the medium was flashed with. */
   readonly modules?: string | undefined;
 }
@@ -163,6 +166,23 @@ async function readArguments(
   };
 }
 
+function readSettings(settings: readonly string[]): Wanted['sysctls'] {
+  const read = settings
+    .filter((setting) => setting !== '')
+    .map((setting) => ({ setting, ...readSysctls(setting) }));
+  const faults = read.flatMap(({ setting, faults: found }) =>
+    found.map(({ name, why }) => `--sysctl ${setting}: ${[name, why].join(' ').trim()}`),
+  );
+  if (faults.length > 0)
+    throw new KiosError('KIOS_MEDIUM_SYSCTL', `use ${faults.join('; ')}`, {
+      exitCode: EXIT.data,
+      remedy: 'Correct them; docs/settings.md says which settings a person can give.',
+    });
+  const rows = read.flatMap(({ rows: found }) => [...found]);
+  const text = rows.map(([name, value]) => `${name} = ${value}\n`).join('');
+  return { text: rows.length === 0 ? undefined : Buffer.from(text) };
+}
+
 /** Reads modules.erofs, if it was built together with the medium's EFI file: a node refuses any other. */
 async function readModules(file: string, efi: Medium['efi']): Promise<Buffer> {
   const content = await readGiven(file);
@@ -181,10 +201,11 @@ export async function readWanted(
   medium: Medium,
   progress: Progress,
 ): Promise<Wanted> {
-  const { manifests, network, modules, kernelArguments: words } = request;
+  const { manifests, network, modules, kernelArguments: words, sysctls } = request;
   return {
     modules: modules === undefined ? undefined : await readModules(modules, medium.efi),
     arguments: words === undefined ? undefined : await readArguments(words, medium, progress),
+    sysctls: sysctls === undefined ? undefined : readSettings(sysctls),
     document: await readDocument(request, medium.document, progress),
     manifests: manifests === undefined ? undefined : await readManifestFolder(manifests, progress),
     ...(network === undefined ? {} : await readNetwork(network, progress)),

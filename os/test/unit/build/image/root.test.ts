@@ -4,37 +4,17 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { Tree } from '../../../../src/build/formats/tree.ts';
-import { makeEarlyRoot, makeRoot } from '../../../../src/build/image/root.ts';
-import { imageName } from '../../../../src/build/shipped.ts';
+import type { Tree } from '../../../../src/build/formats/tree.ts';
+import { makeEarlyRoot } from '../../../../src/build/image/root.ts';
+import { PAUSE, sampleRoot } from '../../../support/sample-root.ts';
 import { origin } from '../../../support/trees.ts';
-
-const PAUSE = `${imageName('pause')}@sha256:${'0'.repeat(64)}`;
 
 let modules: string;
 let root: Tree;
 
 beforeAll(async () => {
   modules = await mkdtemp(path.join(tmpdir(), 'kios-root-'));
-  root = await makeRoot({
-    arch: 'amd64',
-    time: 1_800_000_000,
-    kernel: {
-      version: '6.12.0',
-      image: '/none',
-      modules,
-      allModules: modules,
-      early: { table: '', beforeRoot: [] },
-      requests: '',
-      origin,
-    },
-    programs: new Map(),
-    certificates: { bytes: new Uint8Array(), origin },
-    store: new Tree(),
-    manifests: new Map([['dhcp.yaml', '']]),
-    references: new Map([[imageName('pause'), PAUSE]]),
-    modulesSha256: '1'.repeat(64),
-  });
+  root = await sampleRoot(modules);
 });
 afterAll(() => rm(modules, { recursive: true }));
 
@@ -51,6 +31,7 @@ it('ships in /etc only what nobody changes there, and no host name', () => {
     '/etc/kios/release.json',
     '/etc/kubernetes/kubelet.conf.d/00-image.conf',
     '/etc/kubernetes/manifests/dhcp.yaml',
+    '/etc/localtime',
     '/etc/os-release',
     '/etc/passwd',
     '/etc/resolv.conf',

@@ -19,6 +19,7 @@ const NOTHING: Wanted = {
   document: undefined,
   manifests: undefined,
   arguments: undefined,
+  sysctls: undefined,
   modules: undefined,
 };
 const [a, b] = [Buffer.from('a'), Buffer.from('b')];
@@ -31,6 +32,7 @@ describe('the plan for a medium', () => {
       dhcp: b,
       manifests: new Map([['x.yaml', b]]),
       arguments: { text: a, addon: b },
+      sysctls: { text: a },
       modules: b,
     };
     expect(planChanges(wanted, ['kios/bootstrap.yaml']).map(({ name }) => name)).toEqual([
@@ -40,6 +42,7 @@ describe('the plan for a medium', () => {
       'kios/dhcp.yaml',
       'loader/addons/kios.addon.efi',
       'kios/cmdline.txt',
+      'kios/sysctl.conf',
       'kios/bootstrap.yaml',
     ]);
   });
@@ -49,6 +52,15 @@ describe('the plan for a medium', () => {
     expect(planChanges(wanted, ['loader/addons/kios.addon.efi'])).toEqual([
       { name: 'loader/addons/kios.addon.efi', content: undefined },
     ]);
+  });
+
+  it('removes settings that are no longer wanted, and keeps those that nobody names', () => {
+    const present = ['kios/sysctl.conf'];
+    expect(planChanges({ ...NOTHING, sysctls: { text: undefined } }, present)).toEqual([
+      { name: 'kios/sysctl.conf', content: undefined },
+    ]);
+    expect(planChanges({ ...NOTHING, sysctls: { text: undefined } }, [])).toEqual([]);
+    expect(planChanges(NOTHING, present)).toEqual([]);
   });
 
   it('removes pods that the folder does not have, and nothing else', () => {

@@ -1,0 +1,28 @@
+import { Tree } from '../../src/build/formats/tree.ts';
+import { makeRoot } from '../../src/build/image/root.ts';
+import { imageName } from '../../src/build/shipped.ts';
+import { origin } from './trees.ts';
+
+export const PAUSE = `${imageName('pause')}@sha256:${'0'.repeat(64)}`;
+
+/** Makes a root with this folder of modules, and without programs and images. */
+export const sampleRoot = (modules: string): Promise<Tree> =>
+  makeRoot({
+    arch: 'amd64',
+    time: 1_800_000_000,
+    kernel: {
+      version: '6.12.0',
+      image: '/none',
+      modules,
+      allModules: modules,
+      early: { table: '', beforeRoot: [] },
+      requests: '',
+      origin,
+    },
+    programs: new Map(),
+    certificates: { bytes: new Uint8Array(), origin },
+    store: new Tree(),
+    manifests: new Map([['dhcp.yaml', '']]),
+    references: new Map([[imageName('pause'), PAUSE]]),
+    modulesSha256: '1'.repeat(64),
+  });

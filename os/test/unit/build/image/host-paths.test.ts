@@ -1,0 +1,80 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { Tree } from '../../../../src/build/formats/tree.ts';
+import { PERSISTENT } from '../../../../src/build/image/persistent.ts';
+import { sampleRoot } from '../../../support/sample-root.ts';
+
+/** Folders in which pods can make others. `/dev` and `/sys` are the kernel's, and a guest tries them. */
+const WRITABLE: readonly string[] = ['/etc', '/run', '/tmp', ...PERSISTENT];
+
+/**
+ * The `hostPath` volumes of charts with their default values, as published: name, path, type. Without a type the
+ * container runtime makes a missing folder.
+ */
+const VOLUMES = [
+  ['Falco, NFD', '/boot', ''],
+  ['Falco', '/usr', ''],
+  ['NFD', '/usr/lib', ''],
+  ['NFD', '/etc/kubernetes/node-feature-discovery/source.d', 'DirectoryOrCreate'],
+  ['kube-bench, Trivy', '/lib/systemd', ''],
+  ['kube-bench, Trivy', '/etc/systemd', ''],
+  ['kube-bench, Trivy', '/srv/kubernetes', ''],
+  ['kube-bench', '/usr/bin', ''],
+  ['kubeadm', '/usr/local/share/ca-certificates', 'DirectoryOrCreate'],
+  ['kubeadm', '/usr/share/ca-certificates', 'DirectoryOrCreate'],
+  ['kubeadm', '/etc/ca-certificates', 'DirectoryOrCreate'],
+  ['kubeadm', '/usr/libexec/kubernetes/kubelet-plugins/volume/exec', 'DirectoryOrCreate'],
+  ['Calico', '/usr/libexec/kubernetes/kubelet-plugins/volume/exec/nodeagent~uds', 'DirectoryOrCreate'],
+  ['KubeArmor', '/usr/share/kubearmor', 'DirectoryOrCreate'],
+  ['KubeArmor', '/usr/share/containers/oci/hooks.d', 'DirectoryOrCreate'],
+  ['Azure blob driver', '/usr/local', ''],
+  ['EFS driver', '/etc/amazon/efs', 'DirectoryOrCreate'],
+  ['HPE driver', '/etc/hpe-storage', ''],
+  ['kube-ovn', '/etc/origin/openvswitch', ''],
+  ['Datadog', '/opt/datadog-agent/run', 'DirectoryOrCreate'],
+  ['Datadog', '/usr/src', ''],
+  ['parca-agent, polardbx', '/etc/localtime', 'File'],
+  ['cluster-autoscaler', '/etc/ssl/certs/ca-certificates.crt', 'File'],
+  ['local-path', '/opt/local-path-provisioner', 'DirectoryOrCreate'],
+] as const; // prettier-ignore
+
+let modules: string;
+let root: Tree;
+
+beforeAll(async () => {
+  modules = await mkdtemp(path.join(tmpdir(), 'kios-root-'));
+  root = await sampleRoot(modules);
+});
+afterAll(() => rm(modules, { recursive: true }));
+
+const isBelow = (where: string, folder: string): boolean =>
+  where === folder || where.startsWith(`${folder}/`);
+
+/** Returns what kubelet or the container runtime would find or make at a path of the host. */
+function found(where: string): 'file' | 'directory' | 'symlink' | 'made' | 'nothing' {
+  const entry = new Map(root.sorted()).get(where);
+  if (entry !== undefined) return entry.type;
+  return WRITABLE.some((folder) => isBelow(where, folder)) ? 'made' : 'nothing';
+}
+
+describe('the host has, or lets be made, what charts mount:', () => {
+  it.each(VOLUMES)('%s: %s %s', (_name, where, type) => {
+    expect(type === 'File' ? ['file'] : ['directory', 'symlink', 'made']).toContain(found(where));
+  });
+
+  it('and folders in which they write without making them', () => {
+    expect(found('/etc/sysctl.d')).toBe('directory');
+  });
+
+  it('not whatever anybody names', () => {
+    expect(['/containers', '/usr/lib/sysimage/rpm', '/bin/x'].map(found)).toEqual([
+      'nothing',
+      'nothing',
+      'nothing',
+    ]);
+  });
+});

@@ -17,18 +17,20 @@ import (
 
 // conf is the part of a network's configuration that upstream's portmap has too, by the same keys.
 type conf struct {
-	Version              string          `json:"cniVersion"`
-	Name                 string          `json:"name"`
-	Backend              string          `json:"backend"`
-	SNAT                 *bool           `json:"snat"`
-	MasqAll              bool            `json:"masqAll"`
-	MarkMasqBit          *int            `json:"markMasqBit"`
-	ExternalSetMarkChain *string         `json:"externalSetMarkChain"`
-	ConditionsV4         []string        `json:"conditionsV4"`
-	ConditionsV6         []string        `json:"conditionsV6"`
-	PrevResult           json.RawMessage `json:"prevResult"`
-	Valid                []cni.Valid     `json:"cni.dev/valid-attachments"`
-	RuntimeConfig        struct {
+	Version              string   `json:"cniVersion"`
+	Name                 string   `json:"name"`
+	Backend              string   `json:"backend"`
+	SNAT                 *bool    `json:"snat"`
+	MasqAll              bool     `json:"masqAll"`
+	MarkMasqBit          *int     `json:"markMasqBit"`
+	ExternalSetMarkChain *string  `json:"externalSetMarkChain"`
+	ConditionsV4         []string `json:"conditionsV4"`
+	ConditionsV6         []string `json:"conditionsV6"`
+	// SLAAC is not upstream's: the pod makes its IPv6 address itself, which may be after it has started.
+	SLAAC         bool            `json:"slaac"`
+	PrevResult    json.RawMessage `json:"prevResult"`
+	Valid         []cni.Valid     `json:"cni.dev/valid-attachments"`
+	RuntimeConfig struct {
 		Ports []portMapping `json:"portMappings"`
 	} `json:"runtimeConfig"`
 }
@@ -109,10 +111,17 @@ func (c *conf) pod(name string) ([]netip.Prefix, error) {
 			pod = append(pod, ip.Address)
 		}
 	}
-	return pod, nil
+	if !c.SLAAC || slices.ContainsFunc(pod, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
+		return pod, nil
+	}
+	suffix, err := suffixOf(name, previous.Interfaces)
+	if err != nil {
+		return nil, cni.Fail(cni.CodeConfig, fmt.Errorf("read result of the network: %w", err))
+	}
+	return append(pod, netip.PrefixFrom(suffix, suffixBits)), nil
 }
 
-type link struct{ Name, Sandbox string }
+type link struct{ Name, Sandbox, Mac string }
 
 // isOf says whether an address is one of the pod's interface. One without an index is.
 func isOf(name string, links []link, index *int) bool {

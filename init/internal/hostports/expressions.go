@@ -153,12 +153,14 @@ func isMarked(bits uint32) [][]byte {
 
 // translate gives packets another destination.
 func translate(to netip.AddrPort) [][]byte {
-	return [][]byte{
-		immediate(first, to.Addr().AsSlice()), immediate(second, port(to.Port())),
+	address := [][]byte{immediate(first, to.Addr().AsSlice())}
+	if isSuffix(to.Addr()) {
+		address = withSuffix(to.Addr())
+	}
+	return append(address, immediate(second, port(to.Port())),
 		expression("nat", netfilter.Number(unix.NFTA_NAT_TYPE, unix.NFT_NAT_DNAT),
 			netfilter.Number(unix.NFTA_NAT_FAMILY, uint32(family(to.Addr()))),
-			netfilter.Number(unix.NFTA_NAT_REG_ADDR_MIN, first), netfilter.Number(unix.NFTA_NAT_REG_PROTO_MIN, second)),
-	}
+			netfilter.Number(unix.NFTA_NAT_REG_ADDR_MIN, first), netfilter.Number(unix.NFTA_NAT_REG_PROTO_MIN, second)))
 }
 
 func masquerade() []byte { return expression("masq") }

@@ -2,6 +2,7 @@ package hostports
 
 import (
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -169,6 +170,54 @@ func TestLanPodsReplyThroughTheHost(t *testing.T) {
 		n.expect("client", name, hostAddress+":"+port, farAddress+":0", "pod5 "+hostAddress)
 		n.expect("host", name, "127.0.0.1:"+port, "", "pod5 "+hostAddress)
 	}
+}
+
+func TestALanPodIsReachedAtAddressesThatItMakesLater(t *testing.T) {
+	const prefix, otherPrefix = "2001:db8::", "2001:db8:0:1:"
+	n := newNetwork(t, "br0")
+	n.bypassFilter()
+	n.keys = map[string]any{"masqAll": true, "slaac": true}
+	p, neighbour := n.addLanPod(5), n.addLanPod(6)
+	n.ip(p.name, "address del "+p.addresses[1]+" dev eth0")
+	p.addresses = p.addresses[:1]
+	servePod(n, p)
+	n.must("ADD", "c1", n.configuration(p, web))
+	n.expect("client", "tcp", hostAddress+":8080", "", "pod5 "+hostAddress)
+	n.expect("client", "tcp", "["+hostAddress6+"]:8080", "", "no connection")
+
+	suffix := n.linkLocal(p.name)
+	n.ip(p.name, "address add "+prefix+suffix+"/64 dev eth0 nodad")
+	for _, protocol := range []string{"tcp:8080", "udp:8053"} {
+		name, port, _ := strings.Cut(protocol, ":")
+		for _, from := range []string{"client", neighbour.name, p.name, "host"} {
+			n.expect(from, name, "["+hostAddress6+"]:"+port, "", "pod5 "+hostAddress6)
+		}
+	}
+	n.must("CHECK", "c1", n.configuration(p, web))
+
+	// Routers announce another prefix.
+	n.ip("host", "address add "+otherPrefix+":2/64 dev br0 nodad")
+	n.ip("client", "address add "+otherPrefix+":1/64 dev eth0 nodad")
+	n.ip(p.name, "address add "+otherPrefix+suffix+"/64 dev eth0 nodad")
+	n.expect("client", "tcp", "["+otherPrefix+":2]:8080", "", "pod5 "+otherPrefix+":2")
+
+	n.must("DEL", "c1", n.configuration(p, web))
+	n.expect("client", "tcp", "["+hostAddress6+"]:8080", "", "no connection")
+	if rules := n.rules(); len(rules) > 0 {
+		t.Errorf("left: %v", rules)
+	}
+}
+
+// linkLocal returns the interface identifier that the kernel of a pod gave its own address.
+func (n *network) linkLocal(ns string) string {
+	n.Helper()
+	out, err := exec.Command("ip", "-n", n.name+ns, "-6", "-brief", "address", "show", "dev", "eth0", "scope", "link").Output()
+	_, address, found := strings.Cut(string(out), "fe80::")
+	suffix, _, cut := strings.Cut(address, "/")
+	if err != nil || !found || !cut {
+		n.Fatalf("%s %v", out, err)
+	}
+	return suffix
 }
 
 // bypassFilter lets bridged frames pass the packet filter by, as kios-lan does.

@@ -50,7 +50,7 @@ func (n *network) expectRules(want int) {
 
 func TestAKilledCallLeavesAllOrNothingAndDelRemovesIt(t *testing.T) {
 	n := newNode(t)
-	other, p := pod{"pod6", []string{"10.85.0.6/16"}}, pod{"pod5", []string{"10.85.0.5/16", "fd85::5/64"}}
+	other, p := pod{name: "pod6", addresses: []string{"10.85.0.6/16"}}, pod{name: "pod5", addresses: []string{"10.85.0.5/16", "fd85::5/64"}}
 	n.must("ADD", "other", n.configuration(other, web))
 	const count, others = 200, 2 + 2
 	all := 2*count + 3
@@ -75,7 +75,7 @@ func TestAKilledCallLeavesAllOrNothingAndDelRemovesIt(t *testing.T) {
 
 func TestDelTwiceAndWithoutAnything(t *testing.T) {
 	n := newNode(t)
-	one, other := pod{"pod5", []string{"10.85.0.5/16"}}, pod{"pod6", []string{"10.85.0.6/16"}}
+	one, other := pod{name: "pod5", addresses: []string{"10.85.0.5/16"}}, pod{name: "pod6", addresses: []string{"10.85.0.6/16"}}
 	n.must("DEL", "c1", n.configuration(one, web)) // before there is a table
 	n.must("ADD", "c1", n.configuration(one, web))
 	n.must("ADD", "c2", n.configuration(other, web))
@@ -95,7 +95,7 @@ func TestPodsThatStartTogetherAllHaveTheirPorts(t *testing.T) {
 	const pods = 12
 	var group sync.WaitGroup
 	for i := range pods {
-		p := pod{"pod", []string{fmt.Sprintf("10.85.1.%d/16", i)}}
+		p := pod{name: "pod", addresses: []string{fmt.Sprintf("10.85.1.%d/16", i)}}
 		conf := n.configuration(p, fmt.Sprintf(`[{"hostPort":%d,"containerPort":80,"protocol":"tcp"}]`, 9000+i))
 		group.Go(func() {
 			if err := n.start("ADD", fmt.Sprint("c", i), conf).Wait(); err != nil {
@@ -112,7 +112,7 @@ func TestPodsThatStartTogetherAllHaveTheirPorts(t *testing.T) {
 
 func TestCheckSaysWhatIsMissing(t *testing.T) {
 	n := newNode(t)
-	conf := n.configuration(pod{"pod5", []string{"10.85.0.5/16"}}, web)
+	conf := n.configuration(pod{name: "pod5", addresses: []string{"10.85.0.5/16"}}, web)
 	n.must("ADD", "c1", conf)
 	n.must("CHECK", "c1", conf)
 	if status, out := n.call("CHECK", "c2", conf); status == 0 || !strings.Contains(out, "tcp *:8080 to 10.85.0.5:80") {
@@ -129,7 +129,7 @@ func TestCheckSaysWhatIsMissing(t *testing.T) {
 
 func TestGarbageCollectionRemovesWhatTheNetworkNoLongerHas(t *testing.T) {
 	n := newNode(t)
-	conf := n.configuration(pod{"pod5", []string{"10.85.0.5/16"}}, web)
+	conf := n.configuration(pod{name: "pod5", addresses: []string{"10.85.0.5/16"}}, web)
 	another := strings.Replace(conf, `"name":"net"`, `"name":"net2"`, 1)
 	n.must("ADD", "c1", conf)
 	n.must("ADD", "c2", conf)
@@ -146,7 +146,7 @@ func TestOtherTablesAreLeftAlone(t *testing.T) {
 	n := newNode(t)
 	n.nft("table inet other { chain postrouting { type nat hook postrouting priority srcnat; masquerade; }; }")
 	before := n.nft("list table inet other")
-	conf := n.configuration(pod{"pod5", []string{"10.85.0.5/16"}}, web)
+	conf := n.configuration(pod{name: "pod5", addresses: []string{"10.85.0.5/16"}}, web)
 	n.must("ADD", "c1", conf)
 	n.must("DEL", "c1", conf)
 	if after := n.nft("list table inet other"); after != before {

@@ -27,6 +27,7 @@ type network struct {
 // pod is one of the network's, with its addresses.
 type pod struct {
 	name      string
+	mac       string
 	addresses []string
 }
 
@@ -93,10 +94,12 @@ func (n *network) addPod(name, address, address6, router, router6 string) pod {
 	n.ip("host", fmt.Sprintf("link add veth%s type veth peer name eth0 netns %s%s", name, n.name, name))
 	n.ip("host", fmt.Sprintf("link set veth%s master %s up", name, n.link))
 	n.ip("host", "link set veth"+name+" type bridge_slave hairpin on")
+	mac := fmt.Sprintf("02:0e:8f:34:21:%02x", name[len(name)-1])
+	n.ip(name, "link set eth0 address "+mac)
 	n.up(name, "eth0", address, address6)
 	n.ip(name, "route add default via "+router)
 	n.ip(name, "-6 route add default via "+router6)
-	return pod{name, []string{address, address6}}
+	return pod{name, mac, []string{address, address6}}
 }
 
 func (n *network) addNodePod(number int) pod {
@@ -257,7 +260,7 @@ func (n *network) expect(ns, protocol, server, source, want string) {
 // configuration returns what the runtime gives the plugin for a pod.
 func (n *network) configuration(p pod, mappings string) string {
 	n.Helper()
-	links := []map[string]string{{"name": n.link}, {"name": "veth" + p.name}, {"name": "eth0", "sandbox": "/run/netns/x"}}
+	links := []map[string]string{{"name": n.link}, {"name": "veth" + p.name}, {"name": "eth0", "sandbox": "/run/netns/x", "mac": p.mac}}
 	var ips []map[string]any
 	for _, address := range p.addresses {
 		ips = append(ips, map[string]any{"address": address, "interface": 2})

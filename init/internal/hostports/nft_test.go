@@ -49,6 +49,24 @@ const asNftReadsIt = `table inet kios-hostports {
 	}
 }`
 
+func TestARuleForAnAddressThatThePodMakesItself(t *testing.T) {
+	n := newNetwork(t, "br0")
+	n.keys = map[string]any{"slaac": true}
+	p := pod{name: "pod5", mac: "02:0e:8f:34:21:78", addresses: []string{"192.0.2.5/24"}}
+	n.must("ADD", "c1", n.configuration(p, `[{"hostPort":8080,"containerPort":80,"protocol":"tcp","hostIP":"::"}]`))
+	got := n.nft("list table inet kios-hostports")
+	for _, want := range []string{
+		// nft(8) names the bits that stay and those that are set.
+		`dnat ip6 to ip6 daddr & ffff:ffff:ffff:ffff:e:8fff:fe34:2178 | ::e:8fff:fe34:2178:80 `,
+		`comment "net c1 eth0 tcp *:8080 to [::e:8fff:fe34:2178]:80"`,
+		`@nh,256,64 0xe8ffffe342178 masquerade comment "net c1 eth0 masquerade all to ::e:8fff:fe34:2178"`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in %s", want, got)
+		}
+	}
+}
+
 func TestTheTableAsNftReadsIt(t *testing.T) {
 	n := newNode(t)
 	p := n.addNodePod(5)

@@ -107,12 +107,12 @@ func (m mapping) rule(owner string, mark uint32) rule {
 // own network, which includes itself; from the host's loopback; or from everywhere.
 func masquerades(owner string, mark uint32, pod netip.Prefix, all bool) []rule {
 	to := pod.Addr()
-	steps := slices.Concat(isFamily(to), isMarked(mark), isTo(netip.PrefixFrom(to, to.BitLen())))
+	steps := slices.Concat(isFamily(to), isMarked(mark), isPod(to))
 	say := func(from string, more [][]byte) rule {
 		return rule{postrouting, fmt.Sprintf("%s masquerade %s to %s", owner, from, to),
 			slices.Concat(steps, more, [][]byte{masquerade()})}
 	}
-	if all {
+	if all || isSuffix(to) {
 		return []rule{say("all", nil)}
 	}
 	network := pod.Masked()

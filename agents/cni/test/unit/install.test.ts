@@ -144,11 +144,11 @@ it("init is the plugin for pods on the segment and, in upstream's place, for por
   ]);
 });
 
-it('masquerades what a port of the host leads to a pod on the segment, whose router is another machine', async () => {
+it('leads a port of the host to a pod on the segment, whose router is another machine and whose address of IPv6 is its own', async () => {
   await installAll({ lan: 'br0', services: [] });
   const capabilities = { portMappings: true };
   expect(readNetwork(LAN_CONFLIST)).toMatchObject({
-    plugins: [{}, { type: 'portmap', capabilities, masqAll: true }],
+    plugins: [{}, { type: 'portmap', capabilities, masqAll: true, slaac: true }],
   });
   expect(readNetwork(CONFLIST)).toMatchObject({ plugins: [{}, { type: 'portmap', capabilities }] });
 });

@@ -259,6 +259,7 @@ export class LanHost implements AsyncDisposable {
     return runPlugin(this.lan.client, `${this.folder}/kios`, command, pod, {
       type: 'portmap',
       masqAll: true,
+      slaac: true,
       runtimeConfig: { portMappings: [mapping] },
       prevResult: { cniVersion: '1.0.0', ...previous },
     });

@@ -32,16 +32,17 @@ func named(prefix, name string) []string {
 	return []string{prefix + name}
 }
 
-// nvme names a namespace by its world wide name, by the model and serial number of its controller (which several
-// namespaces share), and by these with its own number.
+// nvme names a namespace by its world wide name, and by the model and serial number of its controller with its own
+// number. The first namespace also has these without a number.
 func nvme(d *Device) []string {
 	names := named("nvme-", squeeze(d.Attr["wwid"]))
 	model, serial := d.Attr["device/model"], d.Attr["device/serial"]
 	if model != "" && serial != "" {
 		name := "nvme-" + replace(model+"_"+serial)
-		names = append(names, name)
-		if nsid := d.Attr["nsid"]; nsid != "" {
-			names = append(names, name+"_"+nsid)
+		nsid := d.Attr["nsid"]
+		names = append(names, named(name+"_", nsid)...)
+		if nsid == "1" {
+			names = append(names, name)
 		}
 	}
 	return append(names, named("google-", squeeze(d.GoogleName))...)

@@ -51,30 +51,45 @@ func claims(d *Device) []string {
 	if d.Number > 0 {
 		suffix = "-part" + strconv.Itoa(d.Number)
 	}
-	var names []string
-	add := func(folder, name string) {
-		if name != "" && name != "." && name != ".." && len(name) <= maxName && !strings.ContainsAny(name, "/\x00") {
-			names = append(names, folder+"/"+name)
-		}
-	}
+	var all names
 	for _, id := range identities(d.disk()) {
-		add("by-id", id+suffix)
+		all.add("by-id", id+suffix)
 	}
-	for _, path := range paths(d.disk()) {
-		add("by-path", path+suffix)
+	found := paths(d.disk())
+	for _, path := range found {
+		all.add("by-path", path+suffix)
 	}
 	for _, name := range azure(d.disk()) {
 		folder, base, _ := cutLast(name)
-		add(folder, base+suffix)
+		all.add(folder, base+suffix)
 	}
-	add("by-uuid", escape(d.Content.UUID))
-	add("by-label", escape(d.Content.Label))
-	add("by-partuuid", escape(strings.ToLower(d.PartUUID)))
-	add("by-partlabel", escape(d.PartName))
+	all.addContent("", d)
+	if d.Number > 0 && len(found) > 0 && len(found[0]+"-part") <= maxName {
+		folder := "by-path/" + found[0] + "-part/"
+		all.add(folder+"by-partnum", strconv.Itoa(d.Number))
+		all.addContent(folder, d)
+	}
 	if d.Content.Kind == "LVM2_member" {
-		add("by-id", "lvm-pv-uuid-"+escape(d.Content.PV))
+		all.add("by-id", "lvm-pv-uuid-"+escape(d.Content.PV))
 	}
-	return names
+	return all
+}
+
+// names are paths below /dev/disk.
+type names []string
+
+func (n *names) add(folder, name string) {
+	if name != "" && name != "." && name != ".." && len(name) <= maxName && !strings.ContainsAny(name, "/\x00") {
+		*n = append(*n, folder+"/"+name)
+	}
+}
+
+// addContent adds what a device's superblock and its entry in the partition table say.
+func (n *names) addContent(folder string, d *Device) {
+	n.add(folder+"by-uuid", escape(d.Content.UUID))
+	n.add(folder+"by-label", escape(d.Content.Label))
+	n.add(folder+"by-partuuid", escape(strings.ToLower(d.PartUUID)))
+	n.add(folder+"by-partlabel", escape(d.PartName))
 }
 
 // maxName leaves room in a file name of 255 bytes for the mark of an unfinished link.

@@ -39,7 +39,8 @@ func TestADiskHasTheNamesThatStorageDriversLookFor(t *testing.T) {
 		{Name: "2:0:0:0", Subsystem: "scsi", Attr: map[string]string{"vendor": "QEMU", "model": "QEMU HARDDISK"}},
 		{Name: "host2", Subsystem: "scsi"},
 		{Name: "1-1:1.0", Subsystem: "usb"},
-		{Name: "1-1", Subsystem: "usb", Attr: map[string]string{"idVendor": "46f4", "serial": "1-0000:00:04.0-1"}},
+		{Name: "1-1", Subsystem: "usb", Attr: map[string]string{"idVendor": "46f4", "serial": "1-0000:00:04.0-1", "bDeviceProtocol": "00", "speed": "12"}},
+		{Name: "usb1", Subsystem: "usb", Attr: map[string]string{"bDeviceProtocol": "01", "speed": "480"}},
 		{Name: "0000:00:04.0", Subsystem: "pci"},
 	}
 	for name, test := range map[string]struct {
@@ -56,13 +57,16 @@ func TestADiskHasTheNamesThatStorageDriversLookFor(t *testing.T) {
 			"device/model": "Amazon Elastic Block Store", "device/serial": "vol0123456789abcdef0"}},
 			[]string{"by-id/nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0",
 				"by-id/nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0_1", "by-id/nvme-nvme.1d0f-766f6c30"}},
+		"the second namespace of a controller": {Device{Name: "nvme1n2", Attr: map[string]string{"nsid": "2", "device/model": "M", "device/serial": "S"}},
+			[]string{"by-id/nvme-M_S_2"}},
 		"OpenStack": {Device{Name: "vdb", Attr: map[string]string{"serial": "8f1c1b4e-5d4c-4c0a-9"}}, []string{"by-id/virtio-8f1c1b4e-5d4c-4c0a-9"}},
 		"a SCSI disk with a world wide name": {Device{Name: "sda", Attr: scsiAttr("QEMU", "QEMU HARDDISK", page83(3, 1, unhex("5000c50015ea71ac")))},
 			[]string{"by-id/scsi-35000c50015ea71ac", "by-id/wwn-0x5000c50015ea71ac"}},
 		"a SCSI disk with a serial number only": {Device{Name: "sda", Attr: map[string]string{"device/vendor": "A", "device/model": "B", "device/vpd_pg80": "\x00\x80\x00\x03S 1"}},
 			[]string{"by-id/scsi-SA_B_S_1"}},
 		"a USB disk": {Device{Name: "sda", Attr: map[string]string{"hostBase": "2"}, Ancestors: usbDisk},
-			[]string{"by-id/usb-QEMU_QEMU_HARDDISK_1-0000:00:04.0-1-0:0", "by-path/pci-0000:00:04.0-usb-0:1:1.0-scsi-0:0:0:0"}},
+			[]string{"by-id/usb-QEMU_QEMU_HARDDISK_1-0000:00:04.0-1-0:0", "by-path/pci-0000:00:04.0-usb-0:1:1.0-scsi-0:0:0:0",
+				"by-path/pci-0000:00:04.0-usbv2-0:1:1.0-scsi-0:0:0:0"}},
 		"a memory card": {Device{Name: "mmcblk0", Attr: map[string]string{"device/name": "SC16G", "device/serial": "0x1"},
 			Ancestors: []Ancestor{{Name: "mmc0:aaaa", Subsystem: "mmc"}, {Name: "fe340000.mmc", Subsystem: "platform"}}},
 			[]string{"by-id/mmc-SC16G_0x1", "by-path/platform-fe340000.mmc"}},
@@ -122,6 +126,16 @@ func TestAPartitionHasTheNamesOfItsDiskAndItsOwn(t *testing.T) {
 	want := []string{"by-id/virtio-S-part2", `by-label/a\x2fb\x20c`, `by-partlabel/EFI\x20System`, "by-partuuid/ab12", "by-uuid/1234-ABCD"}
 	if got := sorted(claims(part)); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestTheVersionOfUSBIsThatOfTheRootHub(t *testing.T) {
+	for _, test := range []struct{ protocol, speed, want string }{
+		{"00", "12", "1"}, {"00", "480", "2"}, {"01", "480", "2"}, {"02", "480", "2"}, {"03", "5000", "3"}, {"", "", ""}, {"ff", "480", ""},
+	} {
+		if got := usbVersion(map[string]string{"bDeviceProtocol": test.protocol, "speed": test.speed}); got != test.want {
+			t.Errorf("%+v: %q", test, got)
+		}
 	}
 }
 

@@ -14,13 +14,8 @@ type recorded struct {
 	Udev    map[string]string // device by link
 }
 
-// beyond are parts of links that udev alone does not make, or that only udev makes: for programs that open a disk once,
-// for partitions below the path of their disk (since 255), with the generation of USB. Debian 13's udev gives a name
-// without the number of a namespace to the first alone, older ones to each.
-var beyond = []string{
-	"by-diskseq/", "by-id/lvm-pv-uuid-", "by-loop", "-part/by-", "-usbv2-", "-usbv3-",
-	"by-id/nvme-QEMU_NVMe_Ctrl_vol0123456789abcdef0-part",
-}
+// beyond are parts of links that udev alone does not make, or that only udev makes, for programs that open a disk once.
+var beyond = []string{"by-diskseq/", "by-id/lvm-pv-uuid-", "by-loop"}
 
 // pages changes the binary attributes of a device, which JSON cannot hold.
 func pages(device *Device, change func(string) string) {

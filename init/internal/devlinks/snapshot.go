@@ -18,6 +18,7 @@ var attributes = []string{
 // ancestorAttributes do the same for the devices above it.
 var ancestorAttributes = []string{
 	"vendor", "model", "device_id", "serial", "manufacturer", "product", "idVendor", "idProduct",
+	"bDeviceProtocol", "speed",
 }
 
 // maxAttribute is the size of the largest page of vital product data that is read, in bytes.

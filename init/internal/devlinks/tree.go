@@ -26,6 +26,7 @@ func (t *tree) apply(wanted map[string]string) error {
 			continue
 		}
 		delete(t.made, name)
+		t.prune(name)
 	}
 	for name, device := range wanted {
 		if err := t.place(name, target(name, device)); err != nil {
@@ -35,6 +36,15 @@ func (t *tree) apply(wanted map[string]string) error {
 		t.made[name] = device
 	}
 	return failed
+}
+
+// prune removes the folders that a link leaves empty, but those that exist on every node.
+func (t *tree) prune(name string) {
+	for folder := filepath.Dir(name); strings.Contains(folder, "/"); folder = filepath.Dir(folder) {
+		if t.root.Remove("disk/"+folder) != nil {
+			return
+		}
+	}
 }
 
 func (t *tree) place(name, target string) error {

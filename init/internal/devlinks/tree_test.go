@@ -44,8 +44,20 @@ func TestLinksFollowTheDevices(t *testing.T) {
 	if got, _ := os.Readlink(link); got != "../../sda" {
 		t.Errorf("a link that somebody removed is not there again: %q", got)
 	}
+	if err := tree.apply(map[string]string{"by-path/p-part/by-partnum/1": "sda1", "by-path/p-part/by-uuid/u": "sda1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.apply(map[string]string{"by-path/p-part/by-partnum/1": "sda1"}); err != nil {
+		t.Fatal(err)
+	}
+	if entries, _ := os.ReadDir(filepath.Join(folder, "disk/by-path/p-part")); len(entries) != 1 {
+		t.Errorf("folders of a partition: %v", entries)
+	}
 	if err := tree.apply(nil); err != nil {
 		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(folder, "disk/by-path")); err != nil || len(entries) != 0 {
+		t.Errorf("an empty folder: %v %v", entries, err)
 	}
 	if entries, _ := os.ReadDir(filepath.Join(folder, "disk/by-id")); len(entries) != 1 || entries[0].Name() != "another-programs" {
 		t.Errorf("left: %v", entries)

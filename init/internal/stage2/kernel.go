@@ -41,14 +41,11 @@ func (h *host) prepareKernel() {
 	h.phases.reached("kernel")
 }
 
-// errnoUnsupported is ENOTSUPP of the kernel, which is not ENOTSUP of C: it cannot attach programs to its functions.
-const errnoUnsupported = syscall.Errno(524)
-
 // guardInit comes before init opens files in the background: QEMU without KVM may run the breakpoint with which the
 // kernel patches a hook after the kernel has taken it away.
 func (h *host) guardInit() {
-	switch err := traceguard.Attach(); {
-	case errors.Is(err, errnoUnsupported): // arm64
+	switch err := traceguard.Attach(readLine("/proc/sys/kernel/osrelease")); {
+	case errors.Is(err, os.ErrNotExist): // arm64
 		h.log.Info("init.unguarded", "cause", err)
 	case err != nil:
 		h.log.Warn("host.failed", "what", "guard of init's memory", "cause", err)

@@ -37,7 +37,7 @@ func (h *host) prepareStore() error {
 		h.log.Error("store.failed", "cause", fault.New(fault.Store, "prepare containerd's store",
 			"containerd runs from RAM. Free space on the data partition, or flash the medium again.", err))
 		if err = mounts.Apply([]mounts.Mount{mounts.RAM(containerdDir, stateInRAM())}, nil); err == nil {
-			r, err = store.Prepare(storeDir, containerdDir, nil)
+			r, err = makeStore(nil)
 		}
 	}
 	if err != nil {
@@ -50,11 +50,19 @@ func (h *host) prepareStore() error {
 
 // fillStore prepares the store, a second time with the ballast's room if there is none.
 func (h *host) fillStore(adapt func() error) (store.Result, error) {
-	r, err := store.Prepare(storeDir, containerdDir, adapt)
+	r, err := makeStore(adapt)
 	if datapart.IsFull(err) {
 		if free, _ := datapart.Full(dataDir); h.data == "partition" && h.giveUpBallast(h.dataDevice, free) {
-			return store.Prepare(storeDir, containerdDir, adapt)
+			return makeStore(adapt)
 		}
+	}
+	return r, err
+}
+
+func makeStore(adapt func() error) (store.Result, error) {
+	r, err := store.Prepare(storeDir, containerdDir, adapt)
+	if err == nil {
+		err = store.Mount(storeDir, containerdDir)
 	}
 	return r, err
 }

@@ -182,7 +182,7 @@ func (a *adaption) addLayer(layers, parents *bolt.Bucket, name, parent string) e
 func (a *adaption) relinkAll() error {
 	wanted := map[string]bool{}
 	for _, name := range a.names {
-		if l, ok := a.image.records[name]; ok {
+		if l, ok := a.image.records[name]; ok && layerPath(l.id) != filepath.Join(layersFolder, shippedLayers) {
 			wanted[layerPath(l.id)] = true
 		}
 	}

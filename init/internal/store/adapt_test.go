@@ -284,6 +284,7 @@ func TestADatabaseThatCannotBeEditedIsReportedAndLeftAlone(t *testing.T) {
 		if r, err := Prepare(from, to, nil); err != nil || !r.Fresh {
 			t.Errorf("%s: emptied and filled: %+v %v", name, r, err)
 		}
+		show(t, from, to)
 		check(t, to)
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,23 @@ func TestOnAFullDiskAnEqualStoreIsKeptAndANewOneSaysThatThereIsNoRoom(t *testing
 	}
 	if r := prepare(t, larger, to); !r.Fresh {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestTheImagesLayersAreInsideTheFolderOfLayers(t *testing.T) {
+	testdisk.Require(t)
+	from, to := fixture(t, "sha256:1")
+	for range 2 { // a second boot finds the folder
+		prepare(t, from, to)
+		must(t, Mount(from, to))
+		folder := filepath.Join(to, layersFolder)
+		root, err := os.OpenRoot(folder) // no link of it may lead out
+		must(t, err)
+		if text, err := root.ReadFile(filepath.Base(snap) + "/fs/etc/motd"); err != nil || string(text) != "hello" {
+			t.Errorf("%q %v", text, err)
+		}
+		root.Close()
+		must(t, unix.Unmount(filepath.Join(folder, shippedLayers), 0))
 	}
 }
 

@@ -6,10 +6,17 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // layersFolder holds the files of each layer.
 const layersFolder = snapshotter + "/snapshots"
+
+// shippedLayers is the folder among the layers at which the image's own are mounted. It is the number of a record
+// without files, which the image's databases have so that containerd does not remove the folder
+// (os/src/build/store/containerd.ts).
+const shippedLayers = "4503599627370495"
 
 // place says whose an entry of containerd's folder is.
 type place int
@@ -23,6 +30,28 @@ const (
 // folders are the store of the image and containerd's folder.
 type folders struct{ from, to string }
 
+// target returns what the link at a path leads to. Links of layers stay inside the folder of layers, because containerd
+// maps the users of a pod's layers by one mount of that folder.
+func (f folders) target(path string) string {
+	if folder, name := filepath.Split(path); folder == layersFolder+"/" {
+		return filepath.Join(shippedLayers, name)
+	}
+	return filepath.Join(f.from, path)
+}
+
+// Mount shows the image's layers where the links of Prepare lead.
+func Mount(from, to string) error {
+	target := filepath.Join(to, layersFolder, shippedLayers)
+	if err := os.Mkdir(target, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	// It has the flags of the mount that it is a part of: the root's, which is read-only.
+	if err := unix.Mount(filepath.Join(from, layersFolder), target, "", unix.MS_BIND, ""); err != nil {
+		return &os.PathError{Op: "mount", Path: target, Err: err}
+	}
+	return nil
+}
+
 // at returns whose a blob or the folder of a layer is.
 func (f folders) at(path string) place {
 	info, err := os.Lstat(filepath.Join(f.to, path))
@@ -32,11 +61,10 @@ func (f folders) at(path string) place {
 	case info.Mode()&os.ModeSymlink == 0:
 		return own
 	}
-	wanted := filepath.Join(f.from, path)
-	if target, err := os.Readlink(filepath.Join(f.to, path)); err != nil || target != wanted {
+	if target, err := os.Readlink(filepath.Join(f.to, path)); err != nil || target != f.target(path) {
 		return gone
 	}
-	if _, err := os.Lstat(wanted); err != nil {
+	if _, err := os.Lstat(filepath.Join(f.from, path)); err != nil {
 		return gone
 	}
 	return shipped
@@ -72,7 +100,7 @@ func (f folders) relink(folder string, wanted map[string]bool) error {
 		if err := beforeChange(); err != nil {
 			return err
 		}
-		if err := os.Symlink(filepath.Join(f.from, path), filepath.Join(f.to, path)); err != nil && !errors.Is(err, os.ErrExist) {
+		if err := os.Symlink(f.target(path), filepath.Join(f.to, path)); err != nil && !errors.Is(err, os.ErrExist) {
 			return err
 		}
 	}

@@ -1,5 +1,5 @@
 // Package store gives containerd the images that ship with the node without importing or unpacking them. It copies or
-// edits two small databases; everything else is a symbolic link into the read-only root (docs/host-api.md section 5).
+// edits two small databases; everything else is a symbolic link to the read-only root (docs/host-api.md section 5).
 package store
 
 import (
@@ -122,7 +122,7 @@ func (r *Result) fill(from, to string) error {
 		}
 	}
 	for _, folder := range []string{blobs, layersFolder} {
-		if err := r.link(filepath.Join(from, folder), filepath.Join(to, folder)); err != nil {
+		if err := r.link(folders{from, to}, folder); err != nil {
 			return err
 		}
 	}
@@ -149,16 +149,17 @@ func (r *Result) copy(from, to string) error {
 
 // link makes a link for every entry of a folder. It sets the folder's mode itself, because the one in the image depends
 // on the umask of its build.
-func (r *Result) link(from, to string) error {
-	if err := os.MkdirAll(to, 0o700); err != nil {
+func (r *Result) link(f folders, folder string) error {
+	if err := os.MkdirAll(filepath.Join(f.to, folder), 0o700); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(from)
+	entries, err := os.ReadDir(filepath.Join(f.from, folder))
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		if err := os.Symlink(filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name())); err != nil {
+		path := filepath.Join(folder, entry.Name())
+		if err := os.Symlink(f.target(path), filepath.Join(f.to, path)); err != nil {
 			return err
 		}
 		r.Links++

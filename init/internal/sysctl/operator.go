@@ -33,22 +33,15 @@ var (
 func ParseOperator(text string) ([]Setting, []Failure) {
 	var rows []Setting
 	var failed []Failure
-	number := 0
-	for line := range strings.Lines(text) {
-		number++
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' || line[0] == ';' {
-			continue
-		}
-		name, value, ok := strings.Cut(line, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		switch {
-		case !ok || value == "" || !WellFormed(name):
+	for number, line := range lines(text, "#;") {
+		row, ok := parseRow(line)
+		switch name := strings.ReplaceAll(row.Name, "/", "."); {
+		case !ok || row.Value == "":
 			failed = append(failed, Failure{fmt.Sprintf("line %d", number), errShape})
 		case slices.Contains(ofHost, name):
 			failed = append(failed, Failure{name, errHost})
 		default:
-			rows = with(rows, Setting{strings.ReplaceAll(name, ".", "/"), value})
+			rows = with(rows, row)
 		}
 	}
 	return rows, failed

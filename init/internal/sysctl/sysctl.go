@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"os"
 	"slices"
@@ -42,22 +43,37 @@ func AfterStart() []Setting {
 func parse(text string) ([]Setting, error) {
 	var rows []Setting
 	var malformed []error
-	number := 0
-	for line := range strings.Lines(text) {
-		number++
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		name, value, ok := strings.Cut(line, "=")
-		name = strings.TrimSpace(name)
-		if !ok || !WellFormed(name) {
+	for number, line := range lines(text, "#") {
+		row, ok := parseRow(line)
+		if !ok {
 			malformed = append(malformed, fmt.Errorf("line %d: %q is not `name = value`", number, line))
 			continue
 		}
-		rows = append(rows, Setting{strings.ReplaceAll(name, ".", "/"), strings.TrimSpace(value)})
+		rows = append(rows, row)
 	}
 	return rows, errors.Join(malformed...)
+}
+
+// lines returns the lines that say something, by number. A line that begins with one of the characters of comments says
+// nothing.
+func lines(text, comments string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		number := 0
+		for line := range strings.Lines(text) {
+			number++
+			line = strings.TrimSpace(line)
+			if line != "" && !strings.Contains(comments, line[:1]) && !yield(number, line) {
+				return
+			}
+		}
+	}
+}
+
+// parseRow reads a line `name = value`, whose name has dots.
+func parseRow(line string) (row Setting, ok bool) {
+	name, value, ok := strings.Cut(line, "=")
+	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	return Setting{strings.ReplaceAll(name, ".", "/"), value}, ok && WellFormed(name)
 }
 
 // WellFormed reports whether name consists of words of [a-z0-9_-] that single dots separate and no `-` begins.

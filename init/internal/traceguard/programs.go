@@ -1,9 +1,6 @@
 package traceguard
 
-import (
-	"encoding/binary"
-	"strings"
-)
+import "encoding/binary"
 
 // instruction is one of BPF's instructions (Documentation/bpf/standardization/instruction-set.rst of the kernel).
 type instruction struct {
@@ -68,20 +65,20 @@ func refuse(conditions ...[]instruction) []instruction {
 
 // tracing refuses process 1 as the target of ptrace(2), and of what asks for the same right: /proc/1/mem,
 // process_vm_writev(2), pidfd_getfd(2). Reading, for example of /proc/1/ns, asks for less.
-func tracing(kernel types) ([]instruction, error) {
-	group, err := kernel.offset("task_struct", "tgid")
+func tracing(kernel layout) ([]instruction, error) {
+	at, err := kernel.fields("task_struct.tgid")
 	if err != nil {
 		return nil, err
 	}
 	return refuse(
 		[]instruction{load64(value, arguments, 8), mask(value, attachMode), unequal(value, 0)},
-		[]instruction{load64(value, arguments, 0), load32(value, value, group), equal(value, pid1)},
+		[]instruction{load64(value, arguments, 0), load32(value, value, at[0]), equal(value, pid1)},
 	), nil
 }
 
 // ftraceSwitch refuses to open a file of /proc that is called ftrace_enabled for writing.
-func ftraceSwitch(kernel types) ([]instruction, error) {
-	at, err := offsets(kernel, "file.f_mode", "file.f_inode", "inode.i_sb", "super_block.s_magic", "file.f_path", "path.dentry", "dentry.d_iname")
+func ftraceSwitch(kernel layout) ([]instruction, error) {
+	at, err := kernel.fields("file.f_mode", "file.f_inode", "inode.i_sb", "super_block.s_magic", "file.f_path", "path.dentry", "dentry.d_iname")
 	if err != nil {
 		return nil, err
 	}
@@ -95,20 +92,6 @@ func ftraceSwitch(kernel types) ([]instruction, error) {
 		append(named, same(other, result)),
 		append(constant(result, second<<8), same(value, result)),
 	), nil
-}
-
-// offsets returns the offset of each field, which is named as `structure.field`.
-func offsets(kernel types, fields ...string) ([]int16, error) {
-	var all []int16
-	for _, each := range fields {
-		structure, field, _ := strings.Cut(each, ".")
-		offset, err := kernel.offset(structure, field)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, offset)
-	}
-	return all, nil
 }
 
 // words returns a name of eight to fourteen bytes, and the zero byte behind it, as the numbers that its first eight

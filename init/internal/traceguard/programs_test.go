@@ -52,8 +52,7 @@ func run(t *testing.T, code []instruction, memory map[uint64]uint64) int32 {
 const context = 1 << 20
 
 func TestOnlyTracingOfProcess1IsRefused(t *testing.T) {
-	kernel, _ := parse(example())
-	code, err := tracing(kernel)
+	code, err := tracing(vectorLayout(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,24 +75,7 @@ func TestOnlyTracingOfProcess1IsRefused(t *testing.T) {
 }
 
 func TestOnlyTheSwitchOfFtraceCannotBeOpenedForWriting(t *testing.T) {
-	w := &writer{}
-	for _, each := range []struct {
-		structure string
-		fields    []uint32
-	}{
-		{"file", append(append(w.member("f_mode", 0, 64), w.member("f_inode", 0, 128)...), w.member("f_path", 0, 192)...)},
-		{"inode", w.member("i_sb", 0, 64)},
-		{"super_block", w.member("s_magic", 0, 64)},
-		{"path", w.member("dentry", 0, 64)},
-		{"dentry", w.member("d_iname", 0, 64)},
-	} {
-		w.entry(kindStruct, each.structure, uint32(len(each.fields)/3), each.fields...)
-	}
-	kernel, err := parse(w.bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	code, err := ftraceSwitch(kernel)
+	code, err := ftraceSwitch(vectorLayout(t))
 	if err != nil {
 		t.Fatal(err)
 	}

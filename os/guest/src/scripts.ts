@@ -24,6 +24,7 @@ export const SCRIPTS = {
   host: v.object({ ...Rooted.entries, runtime: v.string() }),
   kill: v.object({ pid: v.number() }),
   order: v.object({ socket: v.string(), order: v.number() }),
+  owners: v.object({ files: v.array(v.string()) }),
   /** `fill` names a file that takes all free space of its file system first. */
   power: v.object({ socket: v.string(), order: v.number(), fill: v.optional(v.string()) }),
   serve: v.object({ port: v.number(), greeting: v.string() }),

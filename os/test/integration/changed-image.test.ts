@@ -223,7 +223,7 @@ it('leaves nothing behind in folders that nobody refers to', async () => {
   await cri.endPods();
   // Two layers of each image: the sandbox, the agent and the pulled one.
   await vi.waitFor(
-    async () => expect((await containerd.run('ls', snapshots)).split('\n')).toHaveLength(6),
+    async () => expect((await containerd.run('ls', snapshots)).split('\n')).toHaveLength(7),
     { timeout: 30_000, interval: 250 },
   );
 });

@@ -11,6 +11,9 @@ import { run } from '../../src/workstation/run.ts';
 export const META = 'io.containerd.metadata.v1.bolt/meta.db';
 export const SNAPSHOTTER = 'io.containerd.snapshotter.v1.overlayfs';
 export const BLOBS = 'io.containerd.content.v1.content/blobs/sha256';
+export const LAYERS = `${SNAPSHOTTER}/snapshots`;
+/** Folder among the layers at which init mounts those of the store. */
+const SHIPPED_LAYERS = '4503599627370495';
 
 /** Unpacks a tree into a folder. */
 export async function unpack(tree: Tree, into: string, time: number): Promise<void> {
@@ -21,16 +24,19 @@ export async function unpack(tree: Tree, into: string, time: number): Promise<vo
 }
 
 /** Fills containerd's folder from a store, as init does (docs/host-api.md section 5). */
-export async function linkStore(store: string, into: string): Promise<void> {
+async function linkStore(store: string, into: string): Promise<void> {
   for (const database of [META, `${SNAPSHOTTER}/metadata.db`]) {
     await mkdir(path.dirname(path.join(into, database)), { recursive: true });
     await cp(path.join(store, database), path.join(into, database));
   }
-  for (const folder of [BLOBS, `${SNAPSHOTTER}/snapshots`]) {
+  for (const folder of [BLOBS, LAYERS]) {
     await mkdir(path.join(into, folder), { recursive: true });
-    for (const name of await readdir(path.join(store, folder)))
-      await symlink(path.join(store, folder, name), path.join(into, folder, name));
+    for (const name of await readdir(path.join(store, folder))) {
+      const target = folder === LAYERS ? SHIPPED_LAYERS : path.join(store, folder);
+      await symlink(path.join(target, name), path.join(into, folder, name));
+    }
   }
+  await mkdir(path.join(into, LAYERS, SHIPPED_LAYERS));
 }
 
 /** Returns the node's own configuration of containerd, moved to folders of the test. */
@@ -52,8 +58,8 @@ export interface ContainerdOptions {
   /** Folder of the instance; nothing of it may exist. */
   readonly dir: string;
   readonly programs: { readonly containerd: string; readonly ctr: string };
-  /** Fills containerd's root. */
-  readonly fill?: (root: string) => Promise<void>;
+  /** Folder with images that containerd has from the beginning. */
+  readonly store?: string;
   /** Changes the configuration. */
   readonly configure?: (text: string) => string;
 }
@@ -66,12 +72,14 @@ export class Containerd implements AsyncDisposable {
   readonly socket: string;
   readonly #programs: ContainerdOptions['programs'];
   readonly #holder: RunningProcess;
+  readonly #shipped: string;
   #daemon: RunningProcess | undefined;
 
   private constructor({ dir, programs }: ContainerdOptions) {
     this.dir = dir;
     this.socket = path.join(dir, 'sock');
     this.#programs = programs;
+    this.#shipped = path.join(dir, 'root', LAYERS, SHIPPED_LAYERS);
     // The shim and runc keep their files in a fixed place.
     const script =
       'mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && ' +
@@ -81,18 +89,29 @@ export class Containerd implements AsyncDisposable {
   }
 
   static async open(options: ContainerdOptions): Promise<Containerd> {
-    const { dir, fill, configure = (text) => text } = options;
+    const { dir, store, configure = (text) => text } = options;
     for (const folder of ['root', 'initial', 'state', 'cni', 'certs'])
       await mkdir(path.join(dir, folder), { recursive: true });
-    await fill?.(path.join(dir, 'initial'));
+    if (store !== undefined) await linkStore(store, path.join(dir, 'initial'));
     await writeFile(path.join(dir, 'config.toml'), configure(await configuration(dir)));
     const opened = new Containerd(options);
     await opened.#holder.expect('mounted');
+    if (store !== undefined) await opened.mountLayers(store);
     await opened.start();
     return opened;
   }
 
   #inside = (...command: string[]): string[] => ['-t', `${this.#holder.pid}`, '-m', ...command];
+
+  /** Mounts the layers of a store where the links lead. */
+  async mountLayers(store: string): Promise<void> {
+    await this.run('mount', '--bind', path.join(store, LAYERS), this.#shipped);
+  }
+
+  /** Ends that. Mounts of pods keep the layers that they use. */
+  async unmountLayers(): Promise<void> {
+    await this.run('umount', '-l', this.#shipped);
+  }
 
   async start(): Promise<void> {
     const config = path.join(this.dir, 'config.toml');

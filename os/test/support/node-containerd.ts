@@ -13,7 +13,7 @@ import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
 import { makeStore } from '../../src/build/store/store.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
-import { Containerd, linkStore, unpack } from './containerd.ts';
+import { Containerd, unpack } from './containerd.ts';
 import { origin } from './trees.ts';
 
 /** The time of all files of the test's images. */
@@ -60,7 +60,7 @@ export async function openNodeContainerd(
   return Containerd.open({
     dir: path.join(home, 'containerd'),
     programs: { containerd: programs('containerd'), ctr: programs('ctr') },
-    fill: (root) => linkStore(store, root),
+    store,
     configure: (text) =>
       configure(
         stampSandbox(text, referencesOf(images))

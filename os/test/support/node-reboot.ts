@@ -86,6 +86,7 @@ export class RebootingNode {
     await this.#containerd.stop(orderly ? 'SIGTERM' : 'SIGKILL');
     await killPods(this.#containerd.socket);
     if (orderly) await this.#store('keep');
+    await this.#containerd.unmountLayers();
   }
 
   /** Starts containerd with the store of this image of the system, as after a boot. */
@@ -94,6 +95,7 @@ export class RebootingNode {
     await rm(store, { recursive: true });
     await unpack(makeStore(images, TIME, origin), store, TIME);
     const report = await this.#store('adapt');
+    await this.#containerd.mountLayers(store);
     const state = path.join(this.#containerd.dir, 'state');
     const clear = `grep -o " $1/[^ ]*" /proc/self/mounts | sort -r | xargs -r umount -l; rm -rf "$1"/* /run/containerd/*`;
     await this.#containerd.run('sh', '-c', clear, 'sh', state);

@@ -70,3 +70,22 @@ export function neededLibraries(elf: Buffer): string[] {
     .filter(([tag]) => tag === TAG.needed)
     .map(([, name]) => elf.toString('latin1', strings + name, elf.indexOf(0, strings + name)));
 }
+
+/** Returns the section of this name of a 64-bit little-endian ELF file, or nothing if there is none. */
+export function elfSection(elf: Buffer, name: string): Buffer | undefined {
+  if (!isElf64(elf)) return undefined;
+  const table = Number(elf.readBigUInt64LE(40));
+  const size = elf.readUInt16LE(58);
+  const header = (index: number): Buffer => elf.subarray(table + index * size);
+  const content = (of: Buffer): Buffer => {
+    const start = Number(of.readBigUInt64LE(24));
+    return elf.subarray(start, start + Number(of.readBigUInt64LE(32)));
+  };
+  const names = content(header(elf.readUInt16LE(62)));
+  for (let index = 0; index < elf.readUInt16LE(60); index += 1) {
+    const start = header(index).readUInt32LE(0);
+    if (names.toString('latin1', start, names.indexOf(0, start)) === name)
+      return content(header(index));
+  }
+  return undefined;
+}

@@ -15,6 +15,7 @@ import {
   planEarlyModules,
 } from './early-modules.ts';
 import { type AllModules, essentialModules } from './essential-modules.ts';
+import { guardLayout } from './guard-layout.ts';
 import type { KernelName } from './kernel-name.ts';
 import { EXCLUDED, readOptional, shipsModule } from './module-set.ts';
 import { withoutSignature } from './module-signature.ts';
@@ -32,6 +33,8 @@ export interface Kernel {
   readonly early: EarlyModules;
   /** Init's table of the modules that the kernel may ask for. */
   readonly requests: string;
+  /** What init's guard has to know of a kernel that can attach programs to its functions: that of amd64. */
+  readonly layout?: string | undefined;
   readonly origin: Origin;
   /** What boards without UEFI start, if it is a kernel for them. */
   readonly board?: BoardFiles | undefined;
@@ -95,6 +98,14 @@ async function divided(
   };
 }
 
+/** On arm64 the kernel has no trampoline for programs as long as it checks the targets of calls. */
+const layoutFor = async (
+  arch: Arch,
+  image: string,
+  version: string,
+): Promise<Pick<Kernel, 'layout'>> =>
+  arch === 'amd64' ? { layout: guardLayout(await readFile(image), version) } : {};
+
 /** Debian's kernel for clouds has no drivers of boards. */
 const BOARD_META = 'linux-image-arm64';
 
@@ -117,16 +128,18 @@ async function debianKernel(
     ),
   );
   const all = { folder: path.join(dir, 'modules'), version, tools, progress };
+  const image = path.join(root, 'boot', `vmlinuz-${version}`);
   return {
     version,
-    image: path.join(root, 'boot', `vmlinuz-${version}`),
+    image,
     ...(await divided(all)),
+    ...(await layoutFor(arch, image, version)),
     origin: { name: deb.name, version: deb.version, kind: 'deb', sha256: deb.sha256 },
     board:
       board === undefined
         ? undefined
         : {
-            image: path.join(root, 'boot', `vmlinuz-${version}`),
+            image,
             deviceTrees: path.join(root, 'usr/lib', name, 'broadcom'),
           },
   };
@@ -140,6 +153,7 @@ async function kiosKernel(arch: Arch, tools: Toolroot, progress: Progress): Prom
     version,
     image,
     ...(await divided({ folder: modules, version, tools, progress })),
+    ...(await layoutFor(arch, image, version)),
     origin: { name, version: sourceVersion, kind: 'deb', sha256 },
     board,
   };

@@ -18,6 +18,19 @@ const FIRST_ID = 2 ** 52;
 /** Hexadecimal digits of a ChainID that are added to it. The sum stays a whole number in JavaScript. */
 const ID_DIGITS = 13;
 
+/**
+ * The record of a snapshot without files. Init mounts the folder of all shipped layers in its place
+ * (docs/host-api.md section 5), and containerd removes every folder that has no record.
+ */
+const SHIPPED_LAYERS: Snapshot = {
+  id: FIRST_ID - 1,
+  chainId: 'kios-shipped-layers',
+  inodes: 0,
+  bytes: 0,
+};
+/** Garbage collection begins at what has this label, whatever its value (core/metadata/gc.go). */
+const KEPT_LABELS = { 'containerd.io/gc.root': 'kios.dev/shipped' };
+
 /** Returns a layer's number: the same in every image of the system that ships it, so that its records can stay. */
 export const snapshotId = (chainId: string): number =>
   FIRST_ID + Number.parseInt(chainId.replace('sha256:', '').slice(0, ID_DIGITS), 16);
@@ -119,6 +132,7 @@ function snapshotBucket(snapshot: Snapshot, all: readonly Snapshot[], time: numb
   const children = all.filter((other) => other.parent?.id === snapshot.id);
   return bucket([
     ...stamps(time),
+    ...labelled(snapshot === SHIPPED_LAYERS ? KEPT_LABELS : {}),
     ['name', text(backendName(snapshot))],
     ...(snapshot.parent === undefined ? [] : [['parent', text(snapshot.parent.chainId)] as const]),
     ...(children.length === 0
@@ -153,7 +167,7 @@ export function metadataDatabase({ images, blobs, snapshots, time }: StoreConten
         [
           SNAPSHOTTER,
           bucket(
-            snapshots.map((snapshot) => [
+            [...snapshots, SHIPPED_LAYERS].map((snapshot) => [
               snapshot.chainId,
               snapshotBucket(snapshot, snapshots, time),
             ]),
@@ -182,7 +196,7 @@ const parentKey = (parent: number, child: number): string =>
 
 /** Returns the content of `io.containerd.snapshotter.v1.overlayfs/metadata.db`. */
 export function snapshotterDatabase({ snapshots, time }: StoreContent): Bucket {
-  const entries = snapshots.map((snapshot): [string, Bucket] => [
+  const entries = [...snapshots, SHIPPED_LAYERS].map((snapshot): [string, Bucket] => [
     backendName(snapshot),
     bucket([
       ['id', uvarint(snapshot.id)],

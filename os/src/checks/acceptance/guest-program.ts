@@ -10,6 +10,8 @@ import { imageName } from '../../build/shipped.ts';
 /** An image that every node has, and the runtime in it. */
 export const RUNTIME_IMAGE = imageName('dhcp');
 export const RUNTIME = '/bin/bun';
+/** The agent's own program in that image. */
+export const AGENT_FILE = '/agent/agent.cjs';
 /** Path of `main.ts` in a pod: beside the native file that its system calls need. */
 export const MAIN_FILE = '/agent/guest.cjs';
 

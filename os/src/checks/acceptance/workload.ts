@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { imageName } from '../../build/shipped.ts';
 import type { Kubectl } from '../../lab/kubectl.ts';
 import { demand, type Assertion } from './assertion.ts';
-import { RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
+import { AGENT_FILE, RUNTIME, RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
 
 const NAME = 'acceptance';
 const PORT = 8080;
@@ -12,17 +12,27 @@ const DOOR = 'acceptance-door';
 const HOST_PORT = 18_080;
 const OWN_USERS = 'acceptance-own-users';
 
-/** A pod whose users are not the node's. */
-const ownUsersPod = {
+/** A pod whose users are not the node's, of an image with one layer and of one with several. */
+const ownUsersPod = (command: readonly string[]): unknown => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name: OWN_USERS, namespace: 'default' },
   spec: {
     hostUsers: false,
     automountServiceAccountToken: false,
-    containers: [{ name: 'pause', image: imageName('pause'), imagePullPolicy: 'Never' }],
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      { name: 'several', image: RUNTIME_IMAGE, imagePullPolicy: 'Never', command },
+      { name: 'one', image: imageName('pause'), imagePullPolicy: 'Never' },
+    ],
   },
-};
+});
+
+/** What `owners` prints in that pod: root's files, and a root that is an ordinary user of the host. */
+const Owners = v.object({
+  owners: v.array(v.literal(0)),
+  outside: v.pipe(v.number(), v.minValue(65_536)),
+});
 
 /** The part of a pod that serves at `PORT`, or at a port of the host that leads there. */
 const serverOf = (command: readonly string[], hostPort?: number): unknown => ({
@@ -136,10 +146,15 @@ export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
   {
     name: 'a pod with hostUsers: false runs',
     check: async ({ kubectl }) => {
-      await kubectl.call(['apply', '-f', '-'], { input: JSON.stringify(ownUsersPod) });
+      const pod = ownUsersPod(await scriptCommand('stay', { seconds: 600 }));
+      await kubectl.call(['apply', '-f', '-'], { input: JSON.stringify(pod) });
       await kubectl.call(['wait', '--for=condition=Ready', `pod/${OWN_USERS}`, '--timeout=110s']);
+      // A file of a layer that all agents share, and one of the agent's own.
+      const owners = await scriptCommand('owners', { files: [RUNTIME, AGENT_FILE] });
+      const output = await kubectl.call(['exec', OWN_USERS, '-c', 'several', '--', ...owners]);
+      const { outside } = v.parse(v.pipe(v.string(), v.parseJson(), Owners), output);
       await kubectl.call(['delete', 'pod', OWN_USERS, '--wait=false']);
-      return OWN_USERS;
+      return `its root is the host’s user ${outside}`;
     },
   },
   {

@@ -18,7 +18,7 @@ import { SCRIPTS } from '../../../guest/src/scripts.ts';
 import { guestProgram, scriptCommand } from '../../../src/checks/acceptance/guest-program.ts';
 import { freePort } from '../../../src/workstation/free-port.ts';
 
-const NAMES = ['greet', 'host', 'kill', 'order', 'power', 'serve', 'stay', 'watch-cable', 'watch-standalone', 'write-device'] as const; // prettier-ignore
+const NAMES = ['greet', 'host', 'kill', 'order', 'owners', 'power', 'serve', 'stay', 'watch-cable', 'watch-standalone', 'write-device'] as const; // prettier-ignore
 const REFUSED = 'KIOS_BOOTSTRAP_(UNTRUSTED|TOKEN)';
 const RUNTIMES = runtimes().map(({ program }) => program);
 
@@ -329,6 +329,13 @@ describe.each(RUNTIMES)('under %s', (runtime) => {
     const url = `http://127.0.0.1:${port}`;
     const client = start(runtime, await scriptCommand('greet', { url }));
     expect(await text(client.stdout)).toBe('pod-1\n');
+  });
+
+  it('owners prints whose files are', async () => {
+    const child = start(runtime, await scriptCommand('owners', { files: [folder, '/proc/1'] }));
+    const printed = await text(child.stdout);
+    expect(printed).toMatch(`{"owners":[${process.getuid?.()},0],"outside":`);
+    expect(printed).toMatch(/:\d+}\n$/);
   });
 
   it('main prints the kernel and the facts it is asked for', async () => {

@@ -79,6 +79,10 @@ func scsiPath(d *Device, unit *Ancestor) (part, old string, ok bool) {
 			}
 			return "ata-" + port + "." + address[2], "ata-" + port, true
 		}
+		if name := a.Attr["targetname"]; name != "" { // of a session of iSCSI
+			portal := a.Attr["persistent_address"] + ":" + a.Attr["persistent_port"]
+			return "ip-" + portal + "-iscsi-" + name + "-lun-" + address[3], "", true
+		}
 		if a.Subsystem == "vmbus" {
 			return "vmbus-" + strings.NewReplacer("{", "", "}", "", "-", "").Replace(a.Attr["device_id"]) + "-lun-" + address[3], "", true
 		}

@@ -80,6 +80,9 @@ func TestADiskHasTheNamesThatStorageDriversLookFor(t *testing.T) {
 			[]string{"azure/data/by-lun/1"}},
 		"virtio on PCI": {Device{Name: "vda", Ancestors: []Ancestor{{Name: "virtio1", Subsystem: "virtio"}, {Name: "0000:00:05.0", Subsystem: "pci"}, {Name: "0000:00:01.0", Subsystem: "pci"}}},
 			[]string{"by-path/pci-0000:00:05.0", "by-path/virtio-pci-0000:00:05.0"}},
+		"iSCSI": {Device{Name: "sda", Attr: map[string]string{"hostBase": "3"}, Ancestors: []Ancestor{{Name: "3:0:0:1", Subsystem: "scsi"}, {Name: "target3:0:0", Subsystem: "scsi"},
+			{Name: "session1", Attr: map[string]string{"targetname": "iqn.2026-11.example:a", "persistent_address": "192.0.2.1", "persistent_port": "3260"}}, {Name: "host3", Subsystem: "scsi"}}},
+			[]string{"by-path/ip-192.0.2.1:3260-iscsi-iqn.2026-11.example:a-lun-1"}},
 		"an ATA disk": {Device{Name: "sda", Ancestors: []Ancestor{{Name: "1:0:0:0", Subsystem: "scsi"}, {Name: "ata2", Attr: map[string]string{"port_no": "2"}}, {Name: "0000:00:1f.2", Subsystem: "pci"}}},
 			[]string{"by-path/pci-0000:00:1f.2-ata-2", "by-path/pci-0000:00:1f.2-ata-2.0"}},
 	} {

@@ -127,6 +127,10 @@ func scsiPath(d *Device, unit *Ancestor) (p part, ok bool) {
 			}
 			return part{name: "ata-" + port + "." + address[2], ata: "ata-" + port}, true
 		}
+		if name := a.Attr["targetname"]; name != "" { // of a session of iSCSI
+			portal := a.Attr["persistent_address"] + ":" + a.Attr["persistent_port"]
+			return "ip-" + portal + "-iscsi-" + name + "-lun-" + address[3], "", true
+		}
 		if a.Subsystem == "vmbus" {
 			id := strings.NewReplacer("{", "", "}", "", "-", "").Replace(a.Attr["device_id"])
 			return part{name: "vmbus-" + id + "-lun-" + address[3]}, true

@@ -112,6 +112,12 @@ func readAncestor(folder string) Ancestor {
 		if port := readText(filepath.Join(folder, "ata_port", ancestor.Name), "port_no"); port != "" {
 			ancestor.Attr["port_no"] = port
 		}
+	} else if number, found := strings.CutPrefix(ancestor.Name, "session"); found {
+		connection := "connection" + number + ":0"
+		ancestor.Attr = readFiles(filepath.Join(folder, connection, "iscsi_connection", connection), []string{"persistent_address", "persistent_port"})
+		if name := readText(filepath.Join(folder, "iscsi_session", ancestor.Name), "targetname"); name != "" {
+			ancestor.Attr["targetname"] = name
+		}
 	}
 	return ancestor
 }

@@ -41,6 +41,8 @@ var API = []Mount{
 	{"tmpfs", "/tmp", "tmpfs", Hard, "mode=1777", false},
 	{"cgroup2", "/sys/fs/cgroup", "cgroup2", Hard, "nsdelegate,memory_recursiveprot", false},
 	{"bpf", "/sys/fs/bpf", "bpf", Hard, "mode=0700", true},
+	// Tracing tools look here. Adding probes takes no capability, so that nobody but root may even look for files in it.
+	{"tracefs", "/sys/kernel/tracing", "tracefs", Hard, "mode=0700", true},
 	{"securityfs", "/sys/kernel/security", "securityfs", Hard, "", true},
 	{"efivarfs", "/sys/firmware/efi/efivars", "efivarfs", Hard | unix.MS_RDONLY, "", true},
 }

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { Netns, startDnsmasq } from '@kios/testkit';
+import * as v from 'valibot';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
@@ -29,6 +30,14 @@ const STEP_MS = 5 * 60_000;
 const MEMORY = { memoryMiB: 2560, cpus: 2 } as const;
 const NODE = 'diskless';
 const SERVER = '10.77.0.1';
+
+const Capacity = v.object({
+  status: v.object({ capacity: v.record(v.string(), v.string()) }),
+});
+/** The configuration with which kubelet runs. */
+const Configz = v.object({
+  kubeletconfig: v.object({ evictionHard: v.record(v.string(), v.string()) }),
+});
 
 const progress = progressOn({ write: (text) => process.stdout.write(text) });
 let efi: string;
@@ -82,13 +91,18 @@ await describeRecorded('netboot', () => {
     });
     const started = await lease({
       startFrom: { tftp: 'served' },
-      seed,
+      seed: { ...seed, 'user-data': `${seed['user-data']}sysctls: {vm.nr_hugepages: 4}\n` },
       workstationPorts: [plane.apiPort],
     });
     await plane.setNodeForward(NODE_ADDRESS, started.running.kubeletPort);
     await waitReady(started, kubectl, NODE, AbortSignal.timeout(TEST_MS));
     const inMemory = started.console.events.find(({ ev }) => ev === 'data.ram');
     expect(inMemory?.fields['reason']).toBe('none');
+    const { status } = v.parse(Capacity, await kubectl.get('node', NODE));
+    expect(status.capacity['hugepages-2Mi']).toBe('8Mi');
+    const running = await kubectl.call(['get', '--raw', `/api/v1/nodes/${NODE}/proxy/configz`]);
+    const { evictionHard } = v.parse(Configz, JSON.parse(running)).kubeletconfig;
+    expect(evictionHard).toMatchObject({ 'imagefs.available': '30%', 'nodefs.available': '10%' });
   });
 
   it('kios.efi alone starts by UEFI HTTP boot and gets a lease', { timeout: TEST_MS }, async () => {

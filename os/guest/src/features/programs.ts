@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 
 import { returns, attachToGroup, createMap, loadProgram, attachProgram, type BpfMap, type Program } from '../bpf.ts'; // prettier-ignore
 import { BTF_KIND, kernelType } from '../btf.ts';
@@ -131,6 +131,12 @@ export const PROGRAMS: Features = {
     const program = loadProgram({ type: 5, code: returns(0) });
     const id = mounted('tracefs', (folder) => numberIn(`${folder}/events/sched/${RARE_EVENT}/id`));
     runAtEvent(eventAttributes(PERF_TYPE_TRACEPOINT, id), program);
+  },
+  'tracefs where tools look for it': () => {
+    const folder = '/host/sys/kernel/tracing';
+    numberIn(`${folder}/events/sched/${RARE_EVENT}/id`);
+    const mode = (statSync(folder).mode & 0o7777).toString(8);
+    return mode === '700' ? undefined : `mode ${mode}`;
   },
   'bpf at a typed tracepoint (CO-RE)': () => {
     const btf = kernelType(BTF_KIND.typedef, `btf_trace_${RARE_EVENT}`);

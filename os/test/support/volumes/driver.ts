@@ -1,0 +1,126 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { makeImage } from '../../../src/build/formats/oci.ts';
+import { writeLayer, writeLayout } from '../../../src/build/image/oci-layout.ts';
+import { OWN } from '../../../src/conformance/images/base.ts';
+import { Registry } from '../../../src/lab/registry.ts';
+import type { Progress } from '../../../src/workstation/progress.ts';
+import { programTree } from './programs.ts';
+
+/** Name of the driver's image, by a host that the node sends to the registry. */
+export const REGISTRY = 'registry.example';
+export const IMAGE = `${REGISTRY}/volumes/driver:1`;
+/** Where the driver mounts volumes, on the host and in its container. */
+export const VOLUMES = '/var/lib/kios-volumes';
+
+const PROGRAMS = [
+  'usr/bin/mount', 'usr/bin/umount', 'usr/sbin/mount.nfs', 'usr/sbin/umount.nfs', 'usr/sbin/mount.cifs', 'usr/sbin/iscsiadm', 'usr/sbin/iscsid',
+  'usr/sbin/nvme', 'usr/sbin/mkfs.xfs',
+]; // prettier-ignore
+
+const ISCSID = `iscsid.startup = /bin/false
+node.startup = manual
+node.session.timeo.replacement_timeout = 120
+`;
+
+/** Serves the image of a driver for storage, with the programs that such images bring. */
+export async function serveDriver(progress: Progress): Promise<Registry & AsyncDisposable> {
+  const tree = await programTree(PROGRAMS, progress);
+  for (const name of ['mount', 'umount']) tree.symlink(`/bin/${name}`, `/usr/bin/${name}`);
+  for (const [name, target] of [
+    ['mount.nfs4', 'mount.nfs'],
+    ['umount.nfs4', 'umount.nfs'],
+    ['mount.smb3', 'mount.cifs'],
+  ] as const)
+    tree.symlink(`/usr/sbin/${name}`, target);
+  for (const name of [
+    'mount.nfs',
+    'mount.nfs4',
+    'umount.nfs',
+    'umount.nfs4',
+    'mount.cifs',
+    'mount.smb3',
+  ])
+    tree.symlink(`/sbin/${name}`, `/usr/sbin/${name}`);
+  tree.text('/etc/iscsi/iscsid.conf', ISCSID, OWN);
+  tree.text('/etc/iscsi/initiatorname.iscsi', 'InitiatorName=iqn.2026-11.dev.kios:node\n', OWN);
+  tree.directory('/var/lib/iscsi');
+  tree.directory('/var/lib/nfs');
+  tree.directory('/etc/nvme');
+  tree.text('/etc/mtab', '', OWN);
+  const layout = await mkdtemp(path.join(tmpdir(), 'kios-driver-'));
+  const layer = await writeLayer(layout, tree, 0);
+  const env = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'];
+  const image = makeImage({ name: IMAGE, layers: [layer], entrypoint: [], env }, 'amd64', 0);
+  await writeLayout(layout, [image], 'amd64');
+  const registry = new Registry(layout);
+  registry.tags.set('volumes/driver:1', image.manifest.digest);
+  return Object.assign(registry, {
+    [Symbol.asyncDispose]: async () => {
+      await Registry.prototype[Symbol.asyncDispose].call(registry);
+      await rm(layout, { recursive: true, force: true });
+    },
+  });
+}
+
+/** As drivers of CSI have it: privileged, the host's network and devices, and mounts that the host sees. */
+export const driverPod = (nodeName: string): unknown => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'driver', namespace: 'default' },
+  spec: {
+    nodeName,
+    hostNetwork: true,
+    automountServiceAccountToken: false,
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      {
+        name: 'driver',
+        image: IMAGE,
+        command: ['iscsid', '-f'],
+        securityContext: { privileged: true },
+        volumeMounts: [
+          { name: 'dev', mountPath: '/dev' },
+          { name: 'volumes', mountPath: VOLUMES, mountPropagation: 'Bidirectional' },
+        ],
+      },
+    ],
+    volumes: [
+      { name: 'dev', hostPath: { path: '/dev' } },
+      { name: 'volumes', hostPath: { path: VOLUMES, type: 'DirectoryOrCreate' } },
+    ],
+  },
+});
+
+/** An ordinary pod that runs a script on volumes. */
+export const userPod = (
+  name: string,
+  nodeName: string,
+  script: string,
+  volumes: readonly string[],
+): unknown => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'default' },
+  spec: {
+    nodeName,
+    restartPolicy: 'Never',
+    automountServiceAccountToken: false,
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      {
+        name,
+        image: IMAGE,
+        command: ['sh', '-ec', script],
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        volumeMounts: volumes.map((volume) => ({ name: volume, mountPath: `/volumes/${volume}` })),
+      },
+    ],
+    volumes: volumes.map((volume) => ({
+      name: volume,
+      hostPath: { path: `${VOLUMES}/${volume}`, type: 'Directory' },
+    })),
+  },
+});

@@ -67,7 +67,7 @@ async function startNode(context: CommandContext): Promise<UpNode> {
     memoryMiB: MEMORY_MIB,
     cpus: 2,
     offer: [port],
-    files: [mirror('registry.k8s.io', port)],
+    extras: { files: [mirror('registry.k8s.io', port)] },
   });
 }
 

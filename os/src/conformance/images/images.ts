@@ -19,10 +19,10 @@ import { cached, cacheKey } from '../../workstation/cache.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
-import { openBase, OWN } from './base.ts';
+import { openBases, OWN } from './base.ts';
 
 /** Increased when a recipe below changes, so that the cache forgets what it made. */
-const RECIPES = 1;
+const RECIPES = 2;
 /** The seconds that all files of these images have; a test reads none. */
 const TIME = 1_700_000_000;
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -63,6 +63,27 @@ const noArguments = (command: readonly string[], user?: string): Recipe['image']
   ...(user === undefined ? {} : { user }),
 });
 
+/** Serves the folder that tests expect. */
+const NGINX_CONF = `user nobody nogroup;
+worker_processes 1;
+error_log /dev/stderr;
+pid /tmp/nginx.pid;
+events {}
+http {
+  access_log /dev/stdout;
+  server { listen 80; listen [::]:80; root /usr/share/nginx/html; }
+}
+`;
+
+const TINYPROXY_CONF = 'Port 8888\nMaxClients 500\nTimeout 3600\n';
+
+/** Images of Kubernetes' add-ons that a cluster needs for its tests, by what runs in them. */
+export const ADD_ONS = {
+  kubeProxy: 'kube-proxy:built',
+  coreDns: 'coredns/coredns:built',
+  egress: 'kios/egress:built',
+} as const;
+
 const e2e = (name: string): string => `e2e-test-images/${name}`;
 
 async function recipes(
@@ -71,10 +92,10 @@ async function recipes(
   progress: Progress,
 ): Promise<Recipe[]> {
   const program = (name: string) => storedFile(programs.get(name)?.path ?? name);
-  const base = await openBase(arch, progress);
+  const base = await openBases(arch, progress);
   const from = path.join(await sources(progress), 'test/images');
   const agnhost = async (): Promise<Tree> => {
-    const tree = await base.shell(AGNHOST_USERS);
+    const tree = await base.tools(AGNHOST_USERS);
     for (const name of ['localhost.crt', 'localhost.key'])
       tree.file(`/${name}`, 0o644, storedFile(path.join(from, 'agnhost/porter', name)), OWN);
     return tree
@@ -91,6 +112,14 @@ async function recipes(
   const agnhostImage = { entrypoint: ['/agnhost'], command: ['pause'], env: [PATH] };
   const petImage = { entrypoint: ['/agnhost'], command: ['test-webserver'], env: [PATH] };
   const nonewprivs = base.busybox().file('/usr/local/bin/nnp', 0o6755, program('nonewprivs'), OWN);
+  const nginx = (await base.nginx())
+    .directory('/var/lib/nginx')
+    .directory('/var/log/nginx')
+    .text('/etc/nginx/nginx.conf', NGINX_CONF, OWN)
+    .text('/usr/share/nginx/html/index.html', '<h1>Welcome to nginx!</h1>\n', OWN);
+  const proxy = (await base.tinyproxy()).text('/etc/tinyproxy.conf', TINYPROXY_CONF, OWN);
+  const alone = (place: string, name: string): Tree =>
+    new Tree().file(place, 0o755, program(name), OWN);
   const { path: pause } = await buildPause(arch, progress);
   return [
     { names: [e2e('agnhost:2.63.0'), e2e('agnhost:2.55')], tree: await agnhost(), image: agnhostImage },
@@ -99,6 +128,13 @@ async function recipes(
     { names: [e2e('nonewprivs:1.4')], tree: nonewprivs, image: noArguments(['nnp']) },
     { names: [e2e('kitten:1.8')], tree: await pet('kitten'), image: petImage },
     { names: [e2e('nautilus:1.8')], tree: await pet('nautilus'), image: petImage },
+    { names: [e2e('nginx:1.15-4'), e2e('nginx:1.27-0')], tree: nginx, image: noArguments(['nginx', '-g', 'daemon off;']) },
+    { names: [e2e('glibc-dns-testing:2.0.0')], tree: await base.tools(), image: noArguments(['sh']) },
+    { names: [e2e('sample-apiserver:1.29.2')], tree: alone('/sample-apiserver', 'sample-apiserver'), image: { entrypoint: ['/sample-apiserver'], env: [] } },
+    { names: ['etcd:3.6.8-0'], tree: alone('/usr/local/bin/etcd', 'etcd').directory('/tmp', 0o1777), image: noArguments(['/usr/local/bin/etcd']) },
+    { names: [ADD_ONS.kubeProxy], tree: (await base.nft()).file('/usr/local/bin/kube-proxy', 0o755, program('kube-proxy'), OWN), image: noArguments(['kube-proxy']) },
+    { names: [ADD_ONS.coreDns], tree: alone('/coredns', 'coredns'), image: { entrypoint: ['/coredns'], env: [] } },
+    { names: [ADD_ONS.egress], tree: proxy, image: noArguments(['tinyproxy', '-d', '-c', '/etc/tinyproxy.conf']) },
     { names: ['pause:3.10.2'], tree: new Tree().file('/pause', 0o755, storedFile(pause), OWN), image: { entrypoint: ['/pause'], env: [] } },
   ]; // prettier-ignore
 }

@@ -1,6 +1,6 @@
 import { WORKSTATION_SEEN_BY_GUEST } from '../lab/controlplane/layout.ts';
 import type { Kubectl } from '../lab/kubectl.ts';
-import { ADD_ONS } from './images/images.ts';
+import { ADD_ONS } from './images/recipes.ts';
 
 /** Address of the Service `kube-dns`. */
 export const CLUSTER_DNS = '10.96.0.10';

@@ -4,8 +4,7 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 
 import { buildUpstream, type BuiltProgram } from '../build/sources/upstream/build.ts';
-import { bringUp, type UpNode } from '../lab/bring-up.ts';
-import { WORKSTATION_SEEN_BY_GUEST } from '../lab/controlplane/layout.ts';
+import type { UpNode } from '../lab/bring-up.ts';
 import { down } from '../lab/down.ts';
 import { labMachine } from '../lab/node.ts';
 import { Registry } from '../lab/registry.ts';
@@ -16,9 +15,11 @@ import { lockState } from '../workstation/folder-lock.ts';
 import { repository, stateDir } from '../workstation/paths.ts';
 import { formatDuration } from '../workstation/terminal/duration.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
+import { installAddOns } from './add-ons.ts';
 import { type Exception, readExceptions } from './exceptions.ts';
 import { testImages } from './images/images.ts';
 import { junit } from './junit.ts';
+import { startNodes } from './nodes.ts';
 import { Results } from './results.ts';
 import { type Outcome, sliceOf, Suite } from './specs.ts';
 
@@ -26,8 +27,6 @@ import { type Outcome, sliceOf, Suite } from './specs.ts';
 const FOLDER = path.join(repository, 'dist/conformance');
 /** Specs in one run of the program: what an interruption loses. */
 const BATCH = 4;
-/** The node's images and the pods of a batch. */
-const MEMORY_MIB = 3072;
 
 export interface ConformanceOptions {
   /** Patterns of Go's regular expressions; a spec is run that one of them takes. */
@@ -35,20 +34,12 @@ export interface ConformanceOptions {
   readonly skip: readonly string[];
   readonly slice: number;
   readonly slices: number;
+  readonly nodes: 1 | 2;
   /** Only names the specs. */
   readonly list: boolean;
   /** Runs those again that are known already. */
   readonly again: boolean;
 }
-
-/** The document's file that sends pulls of Kubernetes' test images to this workstation. */
-const mirror = (registry: string, port: number) => {
-  const address = `http://${WORKSTATION_SEEN_BY_GUEST}:${port}`;
-  return {
-    path: `/etc/containerd/certs.d/${registry}/hosts.toml`,
-    content: `server = "${address}"\n[host."${address}"]\ncapabilities = ["pull", "resolve"]\n`,
-  };
-};
 
 const programOf = (programs: ReadonlyMap<string, BuiltProgram>, name: string): BuiltProgram => {
   const program = programs.get(name);
@@ -56,19 +47,18 @@ const programOf = (programs: ReadonlyMap<string, BuiltProgram>, name: string): B
   return program;
 };
 
-async function startNode(context: CommandContext): Promise<UpNode> {
+async function startCluster(context: CommandContext, nodes: 1 | 2): Promise<UpNode> {
   const { progress, undo } = context;
   const { layout, tags } = await testImages('amd64', progress);
   const registry = undo.use(new Registry(layout));
   for (const [name, digest] of tags) registry.tags.set(name, digest);
   const port = Number(new URL(await registry.listen()).port);
-  await down(progress, { purge: true });
-  return bringUp(context, labMachine(), {
-    memoryMiB: MEMORY_MIB,
-    cpus: 2,
-    offer: [port],
-    files: [mirror('registry.k8s.io', port)],
-  });
+  const up = await startNodes(context, { nodes, registryPort: port });
+  const { apiPort } = up.controlPlane;
+  await progress.task('kube-proxy, CoreDNS and a way to pods', () =>
+    installAddOns(up.kubectl, { apiPort, nodeName: up.nodeName }),
+  );
+  return up;
 }
 
 const causeOf = (exceptions: readonly Exception[], { name }: Outcome): string | undefined =>
@@ -109,7 +99,7 @@ function report(
 /** `kios conformance`: runs Kubernetes' own tests against a node and leaves nothing running. */
 export async function conformance(
   context: CommandContext,
-  { focus, skip, slice, slices, list, again }: ConformanceOptions,
+  { focus, skip, slice, slices, nodes, list, again }: ConformanceOptions,
 ): Promise<void> {
   const { progress, signal, print } = context;
   const programs = await buildUpstream(['e2e.test', 'kubectl'], workstationArch(), progress);
@@ -126,8 +116,8 @@ export async function conformance(
       exitCode: EXIT.unavailable,
       remedy: 'Run ./kios down, or name another folder in KIOS_STATE_DIR.',
     });
-  const up = await startNode(context);
-  const key = `${programOf(programs, 'e2e.test').sha256} ${await fileSha256(up.image)}`;
+  const up = await startCluster(context, nodes);
+  const key = `${programOf(programs, 'e2e.test').sha256} ${await fileSha256(up.image)} ${nodes}`;
   const results = await Results.open(FOLDER, key);
   const due = chosen.filter((name) => again || results.get(name)?.state !== 'passed');
   const kubeconfig = up.controlPlane.adminKubeconfig;

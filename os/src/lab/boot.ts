@@ -20,7 +20,16 @@ const READY_POLL_MS = 500;
 
 export interface BootOptions extends Pick<
   MachineSpec,
-  'quietCard' | 'twoCards' | 'tap' | 'cloud' | 'disks' | 'scsi' | 'startFrom' | 'writeLog'
+  | 'quietCard'
+  | 'twoCards'
+  | 'tap'
+  | 'segment'
+  | 'forwards'
+  | 'cloud'
+  | 'disks'
+  | 'scsi'
+  | 'startFrom'
+  | 'writeLog'
 > {
   readonly accelerator: Accelerator;
   readonly memoryMiB: number;

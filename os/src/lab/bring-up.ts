@@ -13,16 +13,16 @@ import { chooseAccelerator } from './qemu/accelerator.ts';
 import { openEmulator } from './qemu/emulator.ts';
 import type { Machine } from './qemu/machine.ts';
 import { exposureWarning } from './qemu/own-network.ts';
-import { type JoinInformation, type SeedFile, seedFor } from './seed-document.ts';
+import { type JoinInformation, type SeedExtras, seedFor } from './seed-document.ts';
 
-export interface UpOptions extends Pick<BootOptions, 'scsi'> {
+export interface UpOptions extends Pick<BootOptions, 'scsi' | 'segment' | 'forwards'> {
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly kernel?: KernelName;
   /** Ports of the workstation's 127.0.0.1 that the guest may reach besides the API server's. */
   readonly offer?: readonly number[];
-  /** Files that the node's document has. */
-  readonly files?: readonly SeedFile[];
+  /** What the node's document says besides the join. */
+  readonly extras?: SeedExtras;
   /** A further disk, empty. */
   readonly emptyDisk?: { readonly file: string; readonly bytes: number };
 }
@@ -50,7 +50,7 @@ export async function bringUp(
   await ensureSpace();
   await ensurePackages(['build', 'machine'], progress);
   await openEmulator('amd64', progress);
-  const { kernel, emptyDisk, offer = [], files, ...machineOptions } = options;
+  const { kernel, emptyDisk, offer = [], extras = {}, ...machineOptions } = options;
   const { image } = await buildImage({
     arch: 'amd64',
     progress,
@@ -74,12 +74,12 @@ export async function bringUp(
   const node = await powerOn(machine, {
     ...boot,
     ...(emptyDisk === undefined ? {} : { disks: [emptyDisk.file] }),
-    seed: seedFor(join, files),
+    seed: seedFor(join, extras),
   });
   undo.use(node.console);
   const { exposed } = node.running;
   if (exposed !== undefined) progress.info(exposureWarning(exposed));
-  await controlPlane.setNodeForward(NODE_ADDRESS, node.running.kubeletPort);
+  await controlPlane.setNodeForward(extras.nodeIp ?? NODE_ADDRESS, node.running.kubeletPort);
   const phases = await followBoot(node, { kubectl, nodeName: NODE_NAME }, { progress, signal });
   return { node, kubectl, nodeName: NODE_NAME, phases, image, boot, join, controlPlane };
 }

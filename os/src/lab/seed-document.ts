@@ -18,10 +18,21 @@ export interface SeedFile {
   readonly content: string;
 }
 
+/** What a document says besides the join. */
+export interface SeedExtras {
+  readonly files?: readonly SeedFile[];
+  /** The address in the cluster; without it, that of the default route. */
+  readonly nodeIp?: string;
+  /** As in a network file. */
+  readonly network?: Readonly<Record<string, unknown>>;
+  /** Fields of KubeletConfiguration. */
+  readonly kubelet?: Readonly<Record<string, unknown>>;
+}
+
 /** Returns a NoCloud seed whose user data is a NodeBootstrap document. */
 export function seedFor(
   join: AnyJoin,
-  files: readonly SeedFile[] = [],
+  { files = [], nodeIp, network, kubelet }: SeedExtras = {},
 ): Readonly<Record<'meta-data' | 'user-data', string>> {
   return {
     'meta-data': stringify({ 'instance-id': join.instanceId }),
@@ -32,8 +43,11 @@ export function seedFor(
       auth: { bootstrapToken: join.token },
       node: {
         ...(join.nodeName === undefined ? {} : { name: join.nodeName }),
+        ...(nodeIp === undefined ? {} : { ip: nodeIp }),
         labels: { 'kios.dev/lab': 'true' },
       },
+      ...(network === undefined ? {} : { network }),
+      ...(kubelet === undefined ? {} : { kubelet: { config: kubelet } }),
       ...(files.length === 0 ? {} : { files }),
     }),
   };

@@ -7,6 +7,7 @@ interface ConformanceArgs {
   focus: string[];
   skip: string[];
   slice: string;
+  nodes: number;
   list: boolean;
   again: boolean;
 }
@@ -22,6 +23,14 @@ function readSlice(text: string): { slice: number; slices: number } {
   throw new KiosError('KIOS_CLI_USAGE', `use --slice ${text}: it is no part of a whole`, {
     exitCode: EXIT.usage,
     remedy: 'Give two numbers, such as 3/20 for the third of twenty parts.',
+  });
+}
+
+function readNodes(nodes: number): 1 | 2 {
+  if (nodes === 1 || nodes === 2) return nodes;
+  throw new KiosError('KIOS_CLI_USAGE', `use --nodes ${nodes}: a run has one node or two`, {
+    exitCode: EXIT.usage,
+    remedy: 'Give 1 or 2.',
   });
 }
 
@@ -51,6 +60,11 @@ export const conformanceCommand = (
         default: '1/1',
         describe: 'Part of the specs to run, such as 3/20; all parts are alike',
       })
+      .option('nodes', {
+        type: 'number',
+        default: 1,
+        describe: 'Nodes of the cluster, 1 or 2',
+      })
       .option('list', {
         type: 'boolean',
         default: false,
@@ -63,9 +77,13 @@ export const conformanceCommand = (
       })
       .example('$0 conformance', 'Run all that a node must pass; an interrupted run goes on')
       .example('$0 conformance --slice 3/20', 'Run a twentieth of it')
+      .example(
+        String.raw`$0 conformance --nodes 2 --focus '\[Conformance\]'`,
+        'Run what a cluster must pass',
+      )
       .example('$0 conformance --focus Probing --list', 'Print the specs about probes'),
-  handler: async ({ slice, ...options }) => {
+  handler: async ({ slice, nodes, ...options }) => {
     const { conformance } = await import('../../conformance/conformance.ts');
-    await conformance(context, { ...options, ...readSlice(slice) });
+    await conformance(context, { ...options, nodes: readNodes(nodes), ...readSlice(slice) });
   },
 });

@@ -12,13 +12,53 @@ import { run } from '../../workstation/run.ts';
 
 export const OWN: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
 
-/** What stands for Alpine: Debian's busybox, and curl and bash, which scripts in the tests call. */
-const PACKAGES = [
-  'busybox-static', 'bash', 'curl', 'ca-certificates', 'libbrotli1', 'libc6', 'libcom-err2', 'libcurl4t64', 'libffi8', 'libgmp10',
-  'libgnutls30t64', 'libgssapi-krb5-2', 'libhogweed6t64', 'libidn2-0', 'libk5crypto3', 'libkeyutils1', 'libkrb5-3', 'libkrb5support0',
-  'libldap2', 'libnettle8t64', 'libnghttp2-14', 'libnghttp3-9', 'libngtcp2-16', 'libngtcp2-crypto-gnutls8', 'libp11-kit0', 'libpsl5t64',
-  'librtmp1', 'libsasl2-2', 'libssh2-1t64', 'libssl3t64', 'libtasn1-6', 'libtinfo6', 'libunistring5', 'libzstd1', 'zlib1g',
-]; // prettier-ignore
+/** Programs of Debian, with the packages that have them and every library that they need. */
+interface Programs {
+  readonly packages: readonly string[];
+  readonly files: readonly string[];
+}
+
+/** What stands for Alpine beside busybox: scripts in the tests call both. */
+const SHELL: Programs = {
+  packages: [
+    'bash', 'curl', 'ca-certificates', 'libbrotli1', 'libc6', 'libcom-err2', 'libcurl4t64', 'libffi8', 'libgmp10',
+    'libgnutls30t64', 'libgssapi-krb5-2', 'libhogweed6t64', 'libidn2-0', 'libk5crypto3', 'libkeyutils1', 'libkrb5-3', 'libkrb5support0',
+    'libldap2', 'libnettle8t64', 'libnghttp2-14', 'libnghttp3-9', 'libngtcp2-16', 'libngtcp2-crypto-gnutls8', 'libp11-kit0', 'libpsl5t64',
+    'librtmp1', 'libsasl2-2', 'libssh2-1t64', 'libssl3t64', 'libtasn1-6', 'libtinfo6', 'libunistring5', 'libzstd1', 'zlib1g',
+  ],
+  files: ['usr/bin/bash', 'usr/bin/curl'],
+}; // prettier-ignore
+
+/** The tools that upstream's agnhost has for tests of the network; busybox' own are not enough. */
+const TOOLS: Programs = {
+  packages: [
+    'bind9-dnsutils', 'iperf', 'iproute2', 'libc-bin', 'netcat-openbsd', 'util-linux',
+    'bind9-libs', 'libbpf1', 'libbsd0', 'libc6', 'libcap2', 'libcom-err2', 'libedit2', 'libelf1t64', 'libfstrm0', 'libgcc-s1',
+    'libgssapi-krb5-2', 'libidn2-0', 'libjemalloc2', 'libjson-c5', 'libk5crypto3', 'libkeyutils1', 'libkrb5-3', 'libkrb5support0',
+    'liblmdb0', 'liblzma5', 'libmaxminddb0', 'libmd0', 'libmnl0', 'libnghttp2-14', 'libpcre2-8-0', 'libprotobuf-c1', 'libselinux1',
+    'libssl3t64', 'libstdc++6', 'libtinfo6', 'libtirpc3t64', 'libunistring5', 'liburcu8t64', 'libuv1t64', 'libxml2', 'libxtables12',
+    'libzstd1', 'zlib1g',
+  ],
+  files: ['usr/bin/dig', 'usr/bin/getent', 'usr/bin/iperf', 'usr/bin/ipcs', 'usr/bin/nc.openbsd', 'usr/bin/ss'],
+}; // prettier-ignore
+
+/** Names that programs have besides their own. */
+const ALIASES: Readonly<Record<string, string>> = { 'nc.openbsd': 'nc' };
+
+const NGINX: Programs = {
+  packages: ['nginx', 'libc6', 'libcrypt1', 'libpcre2-8-0', 'libssl3t64', 'libzstd1', 'zlib1g'],
+  files: ['usr/sbin/nginx'],
+};
+
+const NFT: Programs = {
+  packages: [
+    'nftables', 'libbsd0', 'libc6', 'libedit2', 'libgmp10', 'libjansson4', 'libmd0', 'libmnl0', 'libnftables1', 'libnftnl11',
+    'libtinfo6', 'libxtables12',
+  ],
+  files: ['usr/sbin/nft'],
+}; // prettier-ignore
+
+const TINYPROXY: Programs = { packages: ['tinyproxy-bin', 'libc6'], files: ['usr/bin/tinyproxy'] };
 
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 nobody:x:65534:65534:nobody:/:/bin/false
@@ -38,19 +78,47 @@ function skeleton({ passwd = '', group = '' }: { passwd?: string; group?: string
   return tree;
 }
 
-/** Debian's busybox with a link for each of its programs. */
-export interface Base {
-  /** A tree with the shell and its programs, to which the caller adds. */
-  busybox(users?: { readonly passwd?: string; readonly group?: string }): Tree;
-  /** The same with curl and bash. */
-  shell(users?: { readonly passwd?: string; readonly group?: string }): Promise<Tree>;
+type Users = Parameters<typeof skeleton>[0];
+
+/** Trees to which the caller adds. */
+export interface Bases {
+  /** Debian's busybox with a link for each of its programs. */
+  busybox(users?: Users): Tree;
+  /** The same with curl, bash and tools of the network. */
+  tools(users?: Users): Promise<Tree>;
+  /** Busybox and Debian's nginx, without a configuration. */
+  nginx(): Promise<Tree>;
+  /** Only Debian's nft. */
+  nft(): Promise<Tree>;
+  /** Only Debian's tinyproxy, without a configuration. */
+  tinyproxy(): Promise<Tree>;
 }
 
-export async function openBase(arch: Arch, progress: Progress): Promise<Base> {
-  const root = await extract(await fetchDebian({ arch, packages: PACKAGES, progress }));
+/** Adds programs to a tree, in `/usr/local/bin` where a tree may have others of the same name. */
+async function addPrograms(
+  tree: Tree,
+  { packages, files }: Programs,
+  arch: Arch,
+  progress: Progress,
+): Promise<Tree> {
+  const root = await extract(await fetchDebian({ arch, packages, progress }));
+  for (const file of files) {
+    const name = path.basename(file);
+    const place = `/usr/local/bin/${ALIASES[name] ?? name}`;
+    tree.file(place, 0o755, storedFile(path.join(root, file)), OWN);
+  }
+  const libraries = `/usr/lib/${triplet(arch)}`;
+  for (const entry of await readdir(path.join(root, libraries), { withFileTypes: true }))
+    if (/\.so(?:\.|$)/.test(entry.name) && !entry.isDirectory())
+      tree.file(`${libraries}/${entry.name}`, 0o755, storedFile(path.join(root, libraries, entry.name)), OWN); // prettier-ignore
+  return tree.symlink(loader(arch), `${libraries}/${path.basename(loader(arch))}`);
+}
+
+async function openBusybox(arch: Arch, progress: Progress): Promise<Bases['busybox']> {
+  const root = await extract(await fetchDebian({ arch, packages: ['busybox-static'], progress }));
   const program = path.join(root, 'usr/bin/busybox');
   const applets = (await run(program, ['--list'])).trim().split('\n');
-  const busybox: Base['busybox'] = (users) => {
+  return (users) => {
     const tree = skeleton(users).file('/bin/busybox', 0o755, storedFile(program), OWN);
     for (const name of applets) if (name !== 'busybox') tree.symlink(`/bin/${name}`, 'busybox');
     // Alpine has both folders, and tests name programs in either.
@@ -59,18 +127,19 @@ export async function openBase(arch: Arch, progress: Progress): Promise<Base> {
       if (applets.includes(name)) tree.symlink(`/sbin/${name}`, '/bin/busybox');
     return tree;
   };
-  const libraries = `/usr/lib/${triplet(arch)}`;
+}
+
+export async function openBases(arch: Arch, progress: Progress): Promise<Bases> {
+  const busybox = await openBusybox(arch, progress);
+  const add = async (tree: Tree, programs: Programs) => addPrograms(tree, programs, arch, progress);
   return {
     busybox,
-    shell: async (users) => {
-      const tree = busybox(users);
-      for (const name of ['bash', 'curl'])
-        tree.file(`/usr/bin/${name}`, 0o755, storedFile(path.join(root, 'usr/bin', name)), OWN);
-      tree.symlink('/bin/bash', '/usr/bin/bash');
-      for (const entry of await readdir(path.join(root, libraries), { withFileTypes: true }))
-        if (/\.so(?:\.|$)/.test(entry.name) && !entry.isDirectory())
-          tree.file(`${libraries}/${entry.name}`, 0o755, storedFile(path.join(root, libraries, entry.name)), OWN); // prettier-ignore
-      return tree.symlink(loader(arch), `${libraries}/${path.basename(loader(arch))}`);
+    tools: async (users) => {
+      const tree = await add(await add(busybox(users), SHELL), TOOLS);
+      return tree.symlink('/bin/bash', '/usr/local/bin/bash').symlink('/usr/bin/curl', '/usr/local/bin/curl'); // prettier-ignore
     },
+    nginx: async () => add(busybox(), NGINX),
+    nft: async () => add(skeleton(), NFT),
+    tinyproxy: async () => add(skeleton(), TINYPROXY),
   };
 }

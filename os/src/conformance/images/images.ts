@@ -3,104 +3,26 @@ import path from 'node:path';
 
 import * as v from 'valibot';
 
-import { type ImageSpec, makeImage, type OciImage } from '../../build/formats/oci.ts';
-import { Tree } from '../../build/formats/tree.ts';
+import { makeImage, type OciImage } from '../../build/formats/oci.ts';
 import { writeLayer, writeLayout } from '../../build/image/oci-layout.ts';
-import { addFolder, storedFile } from '../../build/image/stored-files.ts';
 import { type BuiltProgram, buildUpstream } from '../../build/sources/upstream/build.ts';
-import {
-  COMPONENTS,
-  componentDir,
-  CONFORMANCE_PROGRAMS,
-} from '../../build/sources/upstream/components.ts';
-import { ensureGo } from '../../build/sources/upstream/go-toolchain.ts';
-import { buildPause } from '../../build/sources/upstream/pause.ts';
+import { CONFORMANCE_PROGRAMS } from '../../build/sources/upstream/components.ts';
 import { cached, cacheKey } from '../../workstation/cache.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
-import { run } from '../../workstation/run.ts';
-import { openBase, OWN } from './base.ts';
+import { addToRegistry } from './fake-registry.ts';
+import { openKitchen, pauseRecipe, type Recipe, recipes } from './recipes.ts';
 
-/** Increased when a recipe below changes, so that the cache forgets what it made. */
-const RECIPES = 1;
+/** Increased when a recipe changes, so that the cache forgets what it made. */
+const RECIPES = 3;
 /** The seconds that all files of these images have; a test reads none. */
 const TIME = 1_700_000_000;
-const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
-/** The user and the group that upstream's image of agnhost makes. */
-const AGNHOST_USERS = {
-  passwd: 'user-defined-in-image:x:1000:1000::/home/user-defined-in-image:/bin/sh\n',
-  group: 'user-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n',
-};
 
 /** Images of Kubernetes' tests in an OCI layout, and which of its manifests each name means. */
 export interface TestImages {
   readonly layout: string;
   /** Digest by `REPOSITORY:TAG`, without the registry. */
   readonly tags: ReadonlyMap<string, string>;
-}
-
-interface Recipe {
-  /** `REPOSITORY:TAG`; the first names it. */
-  readonly names: readonly string[];
-  readonly tree: Tree;
-  readonly image: Omit<ImageSpec, 'name' | 'layers'>;
-}
-
-/** Returns the folder of Kubernetes' sources, from which some images take files. */
-async function sources(progress: Progress): Promise<string> {
-  const component = COMPONENTS.find(({ dir }) => dir === 'conformance')!;
-  const go = await ensureGo(progress);
-  const env = { GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod', GOWORK: 'off' };
-  const args = ['list', '-m', '-f', '{{.Dir}}', component.module];
-  return (await run(go, args, { cwd: componentDir(component), env })).trim();
-}
-
-const noArguments = (command: readonly string[], user?: string): Recipe['image'] => ({
-  entrypoint: [],
-  command,
-  env: [PATH],
-  ...(user === undefined ? {} : { user }),
-});
-
-const e2e = (name: string): string => `e2e-test-images/${name}`;
-
-async function recipes(
-  programs: ReadonlyMap<string, BuiltProgram>,
-  arch: Arch,
-  progress: Progress,
-): Promise<Recipe[]> {
-  const program = (name: string) => storedFile(programs.get(name)?.path ?? name);
-  const base = await openBase(arch, progress);
-  const from = path.join(await sources(progress), 'test/images');
-  const agnhost = async (): Promise<Tree> => {
-    const tree = await base.shell(AGNHOST_USERS);
-    for (const name of ['localhost.crt', 'localhost.key'])
-      tree.file(`/${name}`, 0o644, storedFile(path.join(from, 'agnhost/porter', name)), OWN);
-    return tree
-      .directory('/uploads')
-      .directory('/home/user-defined-in-image')
-      .file('/agnhost', 0o755, program('agnhost'), OWN)
-      .symlink('/agnhost-2', 'agnhost');
-  };
-  const pet = async (name: string): Promise<Tree> => {
-    const tree = await agnhost();
-    await addFolder(tree, '/', path.join(from, name, 'html'), OWN);
-    return tree;
-  };
-  const agnhostImage = { entrypoint: ['/agnhost'], command: ['pause'], env: [PATH] };
-  const petImage = { entrypoint: ['/agnhost'], command: ['test-webserver'], env: [PATH] };
-  const nonewprivs = base.busybox().file('/usr/local/bin/nnp', 0o6755, program('nonewprivs'), OWN);
-  const { path: pause } = await buildPause(arch, progress);
-  return [
-    { names: [e2e('agnhost:2.63.0'), e2e('agnhost:2.55')], tree: await agnhost(), image: agnhostImage },
-    { names: [e2e('busybox:1.37.0-1'), e2e('busybox:1.36.1-1')], tree: base.busybox(), image: noArguments(['sh']) },
-    { names: [e2e('nonroot:1.5')], tree: base.busybox(), image: noArguments(['sh'], '1234') },
-    { names: [e2e('nonewprivs:1.4')], tree: nonewprivs, image: noArguments(['nnp']) },
-    { names: [e2e('kitten:1.8')], tree: await pet('kitten'), image: petImage },
-    { names: [e2e('nautilus:1.8')], tree: await pet('nautilus'), image: petImage },
-    { names: ['pause:3.10.2'], tree: new Tree().file('/pause', 0o755, storedFile(pause), OWN), image: { entrypoint: ['/pause'], env: [] } },
-  ]; // prettier-ignore
 }
 
 async function make(
@@ -110,10 +32,17 @@ async function make(
   progress: Progress,
 ): Promise<void> {
   const images: OciImage[] = [];
-  for (const { names, tree, image } of await recipes(programs, arch, progress)) {
+  const add = async ({ names, tree, image }: Recipe): Promise<void> => {
     const layers = [await writeLayer(layout, tree, TIME)];
     for (const name of names) images.push(makeImage({ name, layers, ...image }, arch, TIME));
-  }
+  };
+  await add(await pauseRecipe(arch, progress));
+  const [pause] = images;
+  const kitchen = await openKitchen(programs, arch, progress);
+  for (const recipe of await recipes(kitchen, (agnhost) => {
+    if (pause !== undefined) addToRegistry(agnhost, { layout, image: pause, tag: 'pause:testing' });
+  }))
+    await add(recipe);
   await writeLayout(layout, images, arch);
 }
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 
 import { WORKSTATION_SEEN_BY_GUEST, layout, NETWORKS, SOCKETS } from './layout.ts';
-import { pkiFile } from './pki.ts';
+import { FRONT_PROXY, pkiFile } from './pki.ts';
 
 /** The processes of a control plane in the order they start; they stop in reverse order. */
 export const COMPONENTS = [
@@ -96,6 +96,14 @@ const apiserver = (port: number): string[] => [
   `--kubelet-client-certificate=${pkiFile('apiserver-kubelet-client', '.crt')}`,
   `--kubelet-client-key=${pkiFile('apiserver-kubelet-client', '.key')}`,
   '--kubelet-preferred-address-types=InternalIP',
+  // The cluster's own CA serves, since only this one name counts.
+  `--requestheader-client-ca-file=${pkiFile('ca', '.crt')}`,
+  `--requestheader-allowed-names=${FRONT_PROXY}`,
+  '--requestheader-username-headers=X-Remote-User',
+  '--requestheader-group-headers=X-Remote-Group',
+  '--requestheader-extra-headers-prefix=X-Remote-Extra-',
+  `--proxy-client-cert-file=${pkiFile('front-proxy-client', '.crt')}`,
+  `--proxy-client-key-file=${pkiFile('front-proxy-client', '.key')}`,
   `--egress-selector-config-file=${configFile('egress')}`,
   '--profiling=false',
 ];

@@ -52,7 +52,7 @@ export interface ControlPlane {
   readonly caCertHash: string;
   /** Makes a token with which nodes can join for a day. */
   createBootstrapToken(): Promise<string>;
-  /** Lets the API server reach the kubelet at `nodeAddress` through `localPort` of 127.0.0.1. */
+  /** Lets the API server reach the kubelet at `nodeAddress`, or `OTHERS`, through `localPort` of 127.0.0.1. */
   setNodeForward(nodeAddress: string, localPort: number): Promise<void>;
 }
 

@@ -4,15 +4,20 @@ import type { Duplex } from 'node:stream';
 
 import { describe } from '@kios/errors';
 
-import type { Forwards } from './forwards.ts';
+import { type Forwards, OTHERS } from './forwards.ts';
 
 const CONNECT_MS = 10_000;
+/** An address of a pod or a Service, and a port. */
+const TARGET = /^(?:\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]):\d+$/;
 
 function refuse(client: Duplex, status: string, reason: string): void {
   client.end(
     `HTTP/1.1 ${status}\r\ncontent-length: ${reason.length}\r\nconnection: close\r\n\r\n${reason}`,
   );
 }
+
+const connected = (client: Duplex): unknown =>
+  client.write('HTTP/1.1 200 Connection established\r\n\r\n');
 
 function join(client: Duplex, node: Socket, head: Buffer): void {
   const part = (): void => {
@@ -22,12 +27,17 @@ function join(client: Duplex, node: Socket, head: Buffer): void {
   client.on('error', part).on('close', part);
   node.on('error', part).on('close', part);
   node.setTimeout(0);
-  client.write('HTTP/1.1 200 Connection established\r\n\r\n');
   if (head.length > 0) node.write(head);
   client.pipe(node).pipe(client);
 }
 
-function forward(target: string, client: Duplex, head: Buffer): void {
+/** Connects the client to a loopback port; `greet` says first what the two sides are to hear. */
+function forward(
+  target: string,
+  client: Duplex,
+  head: Buffer,
+  greet: (node: Socket) => unknown,
+): void {
   const node = connect(Number(target.split(':')[1]), '127.0.0.1');
   const fail = (error: Error): void => {
     node.destroy();
@@ -38,13 +48,15 @@ function forward(target: string, client: Duplex, head: Buffer): void {
   node.once('connect', () => {
     node.off('error', fail);
     node.removeAllListeners('timeout');
+    greet(node);
     join(client, node, head);
   });
 }
 
 /**
  * Makes an HTTP CONNECT proxy (RFC 9110 §9.3.6) through which the API server reaches kubelets. It connects only to
- * targets in `forwards`, which it reads for each connection, so that nodes can come and go.
+ * targets in `forwards`, which it reads for each connection, so that nodes can come and go. Where the table has a proxy
+ * for `OTHERS`, that one connects to them and replies.
  */
 export function createEgressProxy(
   forwards: () => Promise<Forwards>,
@@ -55,9 +67,15 @@ export function createEgressProxy(
     const table = await forwards();
     // A name such as __proto__ is in every object, but is not a node.
     const target = Object.hasOwn(table, wanted) ? table[wanted] : undefined;
-    log(`${wanted} -> ${target ?? 'refused'}`);
-    if (target === undefined) refuse(client, '403 Forbidden', `no node at ${wanted}`);
-    else forward(target, client, head);
+    const next = table[OTHERS];
+    log(`${wanted} -> ${target ?? next ?? 'refused'}`);
+    if (target !== undefined) forward(target, client, head, () => connected(client));
+    else if (next === undefined || !TARGET.test(wanted))
+      refuse(client, '403 Forbidden', `no node at ${wanted}`);
+    else
+      forward(next, client, head, (node) =>
+        node.write(`CONNECT ${wanted} HTTP/1.1\r\nhost: ${wanted}\r\n\r\n`),
+      );
   };
   const server = createServer((_request, response) => {
     response.writeHead(405, { allow: 'CONNECT' }).end();

@@ -11,6 +11,9 @@ import {
 } from './certificates.ts';
 import { layout, NETWORKS, WORKSTATION_ON_SEGMENT, WORKSTATION_SEEN_BY_GUEST } from './layout.ts';
 
+/** The API server's name when it passes requests on to aggregated servers. */
+export const FRONT_PROXY = 'front-proxy-client';
+
 /** The certificates to issue. Users and groups are those of Kubernetes' own roles. */
 export const LEAVES = {
   apiserver: {
@@ -32,6 +35,7 @@ export const LEAVES = {
     ],
   },
   'apiserver-kubelet-client': { commonName: 'kube-apiserver-kubelet-client', usage: 'client' },
+  'front-proxy-client': { commonName: FRONT_PROXY, usage: 'client' },
   admin: { commonName: 'kubernetes-admin', organization: 'system:masters', usage: 'client' },
   'controller-manager': { commonName: 'system:kube-controller-manager', usage: 'client' },
   scheduler: { commonName: 'system:kube-scheduler', usage: 'client' },
@@ -95,6 +99,7 @@ export async function ensurePki(): Promise<Pki> {
     leaves: {
       apiserver: await leaf('apiserver'),
       'apiserver-kubelet-client': await leaf('apiserver-kubelet-client'),
+      'front-proxy-client': await leaf('front-proxy-client'),
       admin: await leaf('admin'),
       'controller-manager': await leaf('controller-manager'),
       scheduler: await leaf('scheduler'),

@@ -49,6 +49,10 @@ export interface MachineSpec {
   readonly twoCards?: boolean;
   /** A network device that has the other end of the machine's only card, in place of QEMU's user network. */
   readonly tap?: Tap;
+  /** Adds a network card on a segment that two machines share; one listens on the socket and starts first. */
+  readonly segment?: { readonly socket: string; readonly listens: boolean; readonly mac: string };
+  /** Ports of the workstation's 127.0.0.1 that lead to ports of the guest, besides kubelet's. */
+  readonly forwards?: readonly { readonly from: number; readonly to: number }[];
   readonly startFrom?: StartMedium;
   /** Adds a screen. */
   readonly screen?: boolean;
@@ -133,10 +137,21 @@ function startNetwork(device: string): string[] {
   return [netdev, `${card},bootindex=0`, ...NO_PXE];
 }
 
-function network({ startFrom, kubeletPort, twoCards, tap }: MachineSpec): string[] {
+const sharedSegment = ({ segment }: MachineSpec): string[] =>
+  segment === undefined
+    ? []
+    : [
+        `-netdev stream,id=segment,server=${segment.listens ? 'on' : 'off'},addr.type=unix,addr.path=${segment.socket}`,
+        `-device virtio-net-pci,netdev=segment,romfile=,mac=${segment.mac}`,
+      ];
+
+function network({ startFrom, kubeletPort, forwards = [], twoCards, tap }: MachineSpec): string[] {
   if (startFrom !== undefined && 'tap' in startFrom) return startNetwork(startFrom.tap);
   if (tap !== undefined) return tapNetwork(tap);
-  const user = `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${kubeletPort}-:10250`;
+  const hostfwd = [{ from: kubeletPort, to: 10250 }, ...forwards]
+    .map(({ from, to }) => `,hostfwd=tcp:127.0.0.1:${from}-:${to}`)
+    .join('');
+  const user = `-netdev user,id=net0${hostfwd}`;
   if (twoCards === true) return cards(user);
   return startFrom !== undefined && 'tftp' in startFrom
     ? [`${user},tftp=${startFrom.tftp},bootfile=${NETBOOT_FILE}`, `${CARD},bootindex=0`]
@@ -206,6 +221,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
           `-smbios type=3,asset=${spec.cloud.assetTag}`,
         ]),
     ...network(spec),
+    ...sharedSegment(spec),
     '-object rng-random,id=rng0,filename=/dev/urandom',
     '-device virtio-rng-pci,rng=rng0',
     ...serialPorts(spec),

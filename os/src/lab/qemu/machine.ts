@@ -86,7 +86,11 @@ export class Machine {
           })
         : piArguments(await loadPi(this.dir), spec);
     const startedAt = Date.now();
-    const ports = { toMachine: [spec.kubeletPort], toWorkstation: workstationPorts };
+    const forwarded = (spec.forwards ?? []).map(({ from }) => from);
+    const ports = {
+      toMachine: [spec.kubeletPort, ...forwarded],
+      toWorkstation: workstationPorts,
+    };
     const { wrapper, exposed } =
       netns === undefined
         ? await ownNetwork(this.dir, ports)

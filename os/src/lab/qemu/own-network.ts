@@ -38,8 +38,9 @@ const PROBE_MS = 10_000;
  */
 const CLOSE_AND_START = 'exec "$@" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-';
 
+/** Writes ports as pasta reads them: an address counts for all that follow. */
 const portList = (ports: readonly number[], address = ''): string =>
-  ports.length === 0 ? 'none' : ports.map((port) => `${address}${port}`).join(',');
+  ports.length === 0 ? 'none' : `${address}${ports.join(',')}`;
 
 /**
  * Returns the programs that start another one in a network namespace of its own, from which only these ports and the

@@ -49,6 +49,26 @@ it('lists reached phases in order of time and missing ones after them', () => {
   expect(rows.indexOf('Ready')).toBeLessThan(rows.indexOf('lease'));
 });
 
+it('puts what else a node is told into the document', () => {
+  const join = {
+    instanceId: 'i',
+    endpoint: 'https://10.0.2.2:6443',
+    caCertHash: 'sha256:ab',
+    token: 't',
+  };
+  const network = { version: 2 };
+  const seed = seedFor(join, {
+    nodeIp: '192.0.2.1',
+    network,
+    kubelet: { clusterDNS: ['10.96.0.10'] },
+  });
+  expect(parse(seed['user-data'])).toMatchObject({
+    node: { ip: '192.0.2.1' },
+    network,
+    kubelet: { config: { clusterDNS: ['10.96.0.10'] } },
+  });
+});
+
 it('puts the cluster into the seed as a NodeBootstrap document', () => {
   const seed = seedFor({
     instanceId: 'kios-1',

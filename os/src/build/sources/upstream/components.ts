@@ -54,6 +54,18 @@ export const COMPONENTS: readonly Component[] = [
     tests: ['k8s.io/kubernetes/test/e2e'],
   },
   {
+    dir: 'coredns',
+    module: 'github.com/coredns/coredns',
+    tags: [],
+    stamps: () => ({}),
+  },
+  {
+    dir: 'sample-apiserver',
+    module: 'k8s.io/sample-apiserver',
+    tags: [],
+    stamps: kubernetesStamps,
+  },
+  {
     dir: 'etcd',
     module: 'go.etcd.io/etcd/server/v3',
     tags: [],
@@ -149,7 +161,15 @@ export const WORKSTATION_PROGRAMS = [
 ] as const;
 
 /** Kubernetes' own tests, and the programs of the images that they run. */
-export const CONFORMANCE_PROGRAMS = ['e2e.test', 'agnhost', 'nonewprivs'] as const;
+export const CONFORMANCE_PROGRAMS = [
+  'e2e.test',
+  'agnhost',
+  'nonewprivs',
+  'sample-apiserver',
+  'etcd',
+  'kube-proxy',
+  'coredns',
+] as const;
 
 /** The program that sends images to registries, and the registry that tests send them to. */
 export const PUBLISHING_PROGRAMS = ['oras', 'registry'] as const;

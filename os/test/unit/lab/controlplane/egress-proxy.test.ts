@@ -65,6 +65,28 @@ describe('the egress proxy', () => {
     },
   );
 
+  it('sends what the table does not have through a proxy on a node', async () => {
+    const node = createServer();
+    const port = await listen(node);
+    const proxy = await startProxy(async () => ({ '*': `127.0.0.1:${port}` }));
+    const asked = Promise.withResolvers<string>();
+    node.once('connection', (socket) =>
+      socket.once('data', (bytes) => {
+        asked.resolve(String(bytes));
+        socket.write('HTTP/1.0 200 OK\r\n\r\n');
+        socket.pipe(socket);
+      }),
+    );
+    const { status, socket } = await connectThrough(proxy, '10.96.0.10:443');
+    expect(await asked.promise).toBe(
+      'CONNECT 10.96.0.10:443 HTTP/1.1\r\nhost: 10.96.0.10:443\r\n\r\n',
+    );
+    expect(status).toBe(200);
+    socket.write('hello');
+    expect(String((await once(socket, 'data'))[0])).toBe('hello');
+    expect((await connectThrough(proxy, 'a.example:443')).status).toBe(403);
+  });
+
   it('replies 502 when the node is gone and 500 when its table cannot be read', async () => {
     const gone = await startProxy(async () => ({ '10.0.2.15:10250': '127.0.0.1:1' }));
     expect((await connectThrough(gone, '10.0.2.15:10250')).status).toBe(502);

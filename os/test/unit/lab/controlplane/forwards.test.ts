@@ -22,8 +22,10 @@ it('keeps the other nodes when one is added, moved or removed', async () => {
     '[fec0::15]:10250': '127.0.0.1:2222',
   });
   await writeForward(file, '10.0.2.15', undefined);
+  await writeForward(file, '*', 4444);
   expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
     '[fec0::15]:10250': '127.0.0.1:2222',
+    '*': '127.0.0.1:4444',
   });
 });
 

@@ -27,6 +27,18 @@ it('forwards only a loopback port to the guest’s kubelet', () => {
   ]);
 });
 
+it('forwards further ports, and has a card on a segment with another machine', () => {
+  const segment = { socket: '../node/segment.sock', listens: false, mac: '52:54:00:77:00:02' };
+  const args = qemuArguments({ ...spec, segment, forwards: [{ from: 40001, to: 8888 }] });
+  expect(valueOf(args, '-netdev')).toEqual([
+    'user,id=net0,hostfwd=tcp:127.0.0.1:34567-:10250,hostfwd=tcp:127.0.0.1:40001-:8888',
+    'stream,id=segment,server=off,addr.type=unix,addr.path=../node/segment.sock',
+  ]);
+  expect(valueOf(args, '-device')).toContain(
+    'virtio-net-pci,netdev=segment,romfile=,mac=52:54:00:77:00:02',
+  );
+});
+
 it('has its only card on a network device, with the MAC that it is given', () => {
   const tap = { device: 'tap3', mac: '52:54:00:77:00:03' };
   const args = qemuArguments({ ...spec, tap });

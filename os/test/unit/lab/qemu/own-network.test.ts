@@ -18,6 +18,11 @@ describe('the wrapper', () => {
     expect(words).toContain('--no-map-gw');
   });
 
+  it('names the address once for several ports, as pasta reads them', () => {
+    const words = networkWrapper({ toMachine: [1, 4], toWorkstation: [] }, { isRoot: false });
+    expect(after(words, '--tcp-ports')).toBe('127.0.0.1/1,4');
+  });
+
   it('names no port as such, because pasta would forward all that are open', () => {
     const words = networkWrapper({ toMachine: [], toWorkstation: [] }, { isRoot: false });
     expect(after(words, '--tcp-ports')).toBe('none');

@@ -129,7 +129,7 @@ func scsiPath(d *Device, unit *Ancestor) (p part, ok bool) {
 		}
 		if name := a.Attr["targetname"]; name != "" { // of a session of iSCSI
 			portal := a.Attr["persistent_address"] + ":" + a.Attr["persistent_port"]
-			return "ip-" + portal + "-iscsi-" + name + "-lun-" + address[3], "", true
+			return part{name: "ip-" + portal + "-iscsi-" + name + "-lun-" + address[3]}, true
 		}
 		if a.Subsystem == "vmbus" {
 			id := strings.NewReplacer("{", "", "}", "", "-", "").Replace(a.Attr["device_id"])

@@ -52,7 +52,9 @@ describe.skipIf(!isCi)('a pod that brings the programs of a storage driver', () 
       memoryMiB: 2048,
       cpus: 2,
       offer: [port, ...Object.values(server.ports)],
-      files: [{ path: `/etc/containerd/certs.d/${REGISTRY}/hosts.toml`, content: hosts }],
+      extras: {
+        files: [{ path: `/etc/containerd/certs.d/${REGISTRY}/hosts.toml`, content: hosts }],
+      },
     });
     await up.kubectl.call(['create', '-f', '-'], { input: JSON.stringify(driverPod(up.nodeName)) });
     await up.kubectl.call(['wait', '--for=condition=Ready', 'pod/driver', '--timeout=110s']);

@@ -6,7 +6,7 @@ import { libraryClosure } from '../../../src/build/image/library-closure.ts';
 import { storedFile } from '../../../src/build/image/stored-files.ts';
 import { extract, fetchDebian } from '../../../src/build/sources/debian/archive.ts';
 import { LOADER, loader, triplet } from '../../../src/build/sources/debian/toolroot.ts';
-import { openBase, OWN } from '../../../src/conformance/images/base.ts';
+import { openBases, OWN } from '../../../src/conformance/images/base.ts';
 import type { Progress } from '../../../src/workstation/progress.ts';
 
 /** Programs of servers and clients of storage, and their libraries. */
@@ -30,7 +30,7 @@ const USERS = {
 /** Returns a tree with busybox and these programs of Debian. */
 export async function programTree(names: readonly string[], progress: Progress): Promise<Tree> {
   const root = await extract(await fetchDebian({ arch: 'amd64', packages: PACKAGES, progress }));
-  const tree = (await openBase('amd64', progress)).busybox(USERS);
+  const tree = (await openBases('amd64', progress)).busybox(USERS);
   const libraries = `usr/lib/${triplet('amd64')}`;
   const add = (file: string, as = file): unknown =>
     tree.file(`/${as}`, 0o755, storedFile(path.join(root, file)), OWN);

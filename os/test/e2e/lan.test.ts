@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import * as v from 'valibot';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 import { runOnHost, startOnHost } from '../../src/checks/acceptance/debug-pod.ts';
 import { createGuest, deleteGuest } from '../../src/checks/acceptance/guest-pod.ts';
@@ -12,6 +12,7 @@ import { commandFor, KILL_DHCP, LOOK, PORT } from '../support/lan/programs.ts';
 import { BridgeFacts, ipv4, Server } from '../support/lan/replies.ts';
 import { LanScene, NODE, SECOND } from '../support/lan/scene.ts';
 import { nameOf, NEIGHBOUR, type Segment, urlOf } from '../support/lan/segment.ts';
+import { describeRecorded } from '../support/recorded.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const BOOT_MS = 10 * 60_000;
@@ -23,10 +24,7 @@ const PODS = ['web-0', 'web-1'] as const;
 /** An address in the cluster's network of Services. */
 const SERVICE = '10.96.0.80';
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: a node with pods on the LAN; CI=true boots it\n');
-
-describe.skipIf(!isCi)('a node whose pods are on the LAN', () => {
+await describeRecorded('lan', () => {
   let scene: LanScene;
   let segment: Segment;
   const addresses = new Map<string, string>();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { bringUp, type UpNode } from '../../src/lab/bring-up.ts';
 import { WORKSTATION_SEEN_BY_GUEST as SERVER } from '../../src/lab/controlplane/layout.ts';
@@ -7,6 +7,7 @@ import { labMachine } from '../../src/lab/node.ts';
 import type { CommandContext } from '../../src/workstation/command-context.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { describeRecorded } from '../support/recorded.ts';
 import { driverPod, REGISTRY, serveDriver, userPod, VOLUMES } from '../support/volumes/driver.ts';
 import { IQN, NQN, SHARE, USER, VolumeServer } from '../support/volumes/server.ts';
 
@@ -15,10 +16,7 @@ const STEP_MS = 4 * 60_000;
 
 const FOLDERS = ['nfs3', 'nfs4', 'smb3'] as const;
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: a node with volumes of servers; CI=true boots it\n');
-
-describe.skipIf(!isCi)('a pod that brings the programs of a storage driver', () => {
+await describeRecorded('volumes', () => {
   const context: CommandContext = {
     progress: progressOn({ write: (text) => process.stdout.write(text) }),
     signal: new AbortController().signal,

@@ -25,7 +25,15 @@ const IMAGE = [
 const LAB = ['os/src/lab', 'os/src/workstation'];
 
 /** The slow suites, each named after its file in os/test/e2e. */
-export const RECORDED_SUITES = ['arm64', 'rpi4', 'netboot', 'exports', 'console'] as const;
+export const RECORDED_SUITES = [
+  'arm64',
+  'rpi4',
+  'netboot',
+  'exports',
+  'console',
+  'lan',
+  'volumes',
+] as const;
 export type RecordedSuite = (typeof RECORDED_SUITES)[number];
 
 /** Paths of the inputs of each suite besides its file. */
@@ -35,6 +43,14 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
   netboot: [...IMAGE, ...LAB],
   exports: [...IMAGE, ...LAB, 'os/src/artefact/export'],
   console: [...IMAGE, ...LAB, 'os/test/support/screen-text.ts'],
+  lan: [...IMAGE, ...LAB, 'os/guest', 'os/src/checks/acceptance', 'os/test/support/lan'],
+  volumes: [
+    ...IMAGE,
+    ...LAB,
+    'os/src/conformance/images',
+    'os/test/support/own-kernel',
+    'os/test/support/volumes',
+  ],
 };
 
 /** Returns the title of a suite's tests. */

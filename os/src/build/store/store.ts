@@ -110,7 +110,7 @@ function planImage(image: OciImage, plan: Planned): void {
 
 const blobFile = (digest: string): string => `${BLOBS}/${digest.slice('sha256:'.length)}`;
 
-/** Plans a user's image. It may share blobs with a shipped one, which has the better labels: its layers are unpacked. */
+/** Plans a user's image. Of blobs that a shipped one has too, the labels are those of the shipped one. */
 function planPreloaded({ names, target, blobs }: PreloadedImage, plan: Planned): void {
   const there = new Set(plan.blobs.map(({ digest }) => digest));
   plan.blobs.push(...blobs.filter(({ digest }) => !there.has(digest)));

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { KiosError } from '@kios/errors';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 import { blobPath } from '../../../../src/build/formats/oci.ts';
@@ -59,19 +60,23 @@ it('removes what an earlier build unpacked', async () => {
   expect(await readdir(home)).not.toContain('scratch');
 });
 
-const fails = (file: string, cause: string, arch?: 'arm64') =>
-  expect(read(file, arch)).rejects.toMatchObject({
-    code: 'KIOS_PRELOAD_IMAGE',
-    message: expect.stringContaining(cause),
-  });
+const faultOf = (file: string, arch?: 'arm64'): Promise<string> =>
+  read(file, arch).then(
+    () => 'none',
+    (error: unknown) =>
+      error instanceof KiosError ? `${error.code} ${error.message}` : String(error),
+  );
 
-it('refuses an image for another architecture', () =>
-  fails(image.layout, 'it has nothing for linux/arm64', 'arm64'));
+it('refuses an image for another architecture', async () => {
+  expect(await faultOf(image.layout, 'arm64')).toMatch(
+    /^KIOS_PRELOAD_IMAGE .*: it has nothing for linux\/arm64$/,
+  );
+});
 
 it('refuses a layout without the name of its image', async () => {
   const file = path.join(image.layout, 'index.json');
   await writeFile(file, (await readFile(file, 'utf8')).replace(NAME, '1'));
-  await fails(image.layout, 'has no name');
+  expect(await faultOf(image.layout)).toContain('has no name');
 });
 
 it('refuses a damaged layer', async () => {
@@ -79,12 +84,12 @@ it('refuses a damaged layer', async () => {
   const bytes = await readFile(file);
   bytes[20]! ^= 1;
   await writeFile(file, bytes);
-  await fails(image.layout, `${image.layer.digest} is damaged`);
+  expect(await faultOf(image.layout)).toContain(`${image.layer.digest} is damaged`);
 });
 
 it('refuses a layout that lacks a layer', async () => {
   await rm(path.join(image.layout, blobPath(image.layer.digest)));
-  await fails(image.layout, `it lacks ${image.layer.digest}`);
+  expect(await faultOf(image.layout)).toContain(`it lacks ${image.layer.digest}`);
 });
 
 it('refuses an archive that is cut short, wherever that is', async () => {
@@ -92,14 +97,16 @@ it('refuses an archive that is cut short, wherever that is', async () => {
   const { size } = await stat(file);
   for (let bytes = size - 10_240; bytes > 0; bytes -= 700) {
     await truncate(file, bytes);
-    await fails(file, file);
+    expect(await faultOf(file)).toContain(`KIOS_PRELOAD_IMAGE preload the image ${file}`);
   }
 });
 
 it('refuses what is no archive, an archive of something else, and no file', async () => {
   const file = path.join(home, 'app.tar');
   await writeFile(file, 'no archive');
-  await fails(file, 'no tar archive');
-  await fails(await archive(path.join(image.layout, 'blobs'), file), 'no file index.json');
-  await fails(path.join(home, 'none.tar'), 'there is no such file');
+  expect(await faultOf(file)).toContain('no tar archive');
+  expect(await faultOf(await archive(path.join(image.layout, 'blobs'), file))).toContain(
+    'no file index.json',
+  );
+  expect(await faultOf(path.join(home, 'none.tar'))).toContain('there is no such file');
 });

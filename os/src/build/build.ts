@@ -20,16 +20,17 @@ export interface BuildOptions {
   /** A board in place of an architecture. */
   readonly board: Board | undefined;
   readonly firmware: readonly FirmwareName[];
+  readonly images: readonly string[];
 }
 
 /** `kios build`. */
 export async function build(context: CommandContext, options: BuildOptions): Promise<void> {
-  const { arch, kernel, bootstrap, board, firmware } = options;
+  const { arch, kernel, bootstrap, board, firmware, images } = options;
   const { progress, print } = context;
   const choice = bootstrap === undefined ? {} : { bootstrap: readChoice(bootstrap) };
   await ensureSpace();
   await ensurePackages(['build'], progress);
-  const request = { kernel, progress, firmware, ...choice };
+  const request = { kernel, progress, firmware, images, ...choice };
   const built =
     board === undefined
       ? await buildImage({ ...request, arch })

@@ -8,6 +8,12 @@ import { blobPath } from '../build/formats/oci.ts';
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const PATH = /^\/v2\/(?<repository>.+)\/(?<kind>manifests|blobs)\/(?<reference>[^/?]+)/;
 
+/** Returns the type that a manifest or an index says it has. */
+const typeOf = (bytes: Buffer): string =>
+  /^\{"schemaVersion":2,"mediaType":"(?<type>[^"]+)"/.exec(bytes.toString('latin1'))?.groups?.[
+    'type'
+  ] ?? MANIFEST;
+
 /** A registry on loopback (OCI distribution-spec, pull only) whose owner decides what each tag means. */
 export class Registry implements AsyncDisposable {
   /** Digest by `REPOSITORY:TAG`. */
@@ -36,7 +42,7 @@ export class Registry implements AsyncDisposable {
       return;
     }
     response.writeHead(200, {
-      'content-type': kind === 'manifests' ? MANIFEST : 'application/octet-stream',
+      'content-type': kind === 'manifests' ? typeOf(bytes) : 'application/octet-stream',
       'content-length': bytes.length,
       'docker-content-digest': digest,
     });

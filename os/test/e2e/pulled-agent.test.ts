@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
+import { buildPause } from '../../src/build/sources/upstream/pause.ts';
 import { KIOS } from '../../src/build/versions.ts';
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import { type ControlPlane, startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
@@ -32,12 +33,14 @@ import {
   USER,
 } from '../support/publish/registries.ts';
 import { login, runPublish } from '../support/publish/run-publish.ts';
+import { archive, writeUserImage } from '../support/user-image.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const BOOT_MS = 10 * 60_000;
 const EVENT_MS = 10 * 60_000;
 const NODE = 'by-registry';
 const NEWER = '0.1.1-newer';
+const PRELOADED = 'registry.example/team/saved:1';
 
 const Pod = v.object({
   status: v.object({ containerStatuses: v.array(v.object({ imageID: v.string() })) }),
@@ -77,6 +80,14 @@ describe.skipIf(!isCi)('a fresh disk whose DHCP agent is in a private registry',
     const text = await readFile(path.join(pin, 'dhcp.yaml'), 'utf8');
     await writeFile(path.join(folder, 'dhcp.yaml'), text.replaceAll(registry.host, name));
     return folder;
+  }
+
+  /** Saves an image that no registry has. Returns its archive. */
+  async function savePreloaded(): Promise<string> {
+    const program = (await buildPause('amd64', progress)).path;
+    const saved = { name: PRELOADED, arch: 'amd64' };
+    const { layout } = await writeUserImage(path.join(home, 'layout'), program, saved);
+    return archive(layout, path.join(home, 'saved.tar'));
   }
 
   async function writeDocument(name: string): Promise<string> {
@@ -120,7 +131,11 @@ describe.skipIf(!isCi)('a fresh disk whose DHCP agent is in a private registry',
     home = await mkdtemp(path.join(tmpdir(), 'kios-pulled-'));
     await down(silent, { purge: true });
     await ensurePackages(['build', 'machine'], progress);
-    const { image } = await buildImage({ arch: 'amd64', progress });
+    const { image } = await buildImage({
+      arch: 'amd64',
+      progress,
+      images: [await savePreloaded()],
+    });
     registry = await startDistribution(path.join(home, 'registry'), [WORKSTATION_SEEN_BY_GUEST]);
     const port = Number(new URL(registry.url).port);
     const name = `${WORKSTATION_SEEN_BY_GUEST}:${port}`;
@@ -171,6 +186,13 @@ describe.skipIf(!isCi)('a fresh disk whose DHCP agent is in a private registry',
     expect(await kubectl.call(['logs', ...pod, '-c', 'run'])).toMatch(/"ev":"lease\.adopted"/);
     expect(leases()).toHaveLength(1);
     expect(JSON.stringify(node.console.events)).not.toContain(PASSWORD);
+  });
+
+  it('starts a pod from an image of the build', { timeout: EVENT_MS }, async () => {
+    const command = ['run', 'preloaded', `--image=${PRELOADED}`, '--image-pull-policy=Never'];
+    await kubectl.call(command);
+    const wait = ['wait', '--for=condition=Ready', '--timeout=110s', 'pod/preloaded'];
+    expect(await kubectl.call(wait)).toContain('condition met');
   });
 
   it(

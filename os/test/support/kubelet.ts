@@ -40,7 +40,12 @@ export class Kubelet implements AsyncDisposable {
     this.#program = program;
   }
 
-  static async open(dir: string, program: string, socket: string): Promise<Kubelet> {
+  static async open(
+    dir: string,
+    program: string,
+    socket: string,
+    configure = (text: string): string => text,
+  ): Promise<Kubelet> {
     for (const folder of ['manifests', 'logs', 'root', 'pki'])
       await mkdir(path.join(dir, folder), { recursive: true });
     for (const [name, value] of Object.entries(KERNEL)) {
@@ -54,7 +59,7 @@ export class Kubelet implements AsyncDisposable {
       tlsCertFile: _,
       tlsPrivateKeyFile: __,
       ...config
-    } = record(parse(await readFile(shipped, 'utf8')));
+    } = record(parse(configure(await readFile(shipped, 'utf8'))));
     const moved = {
       ...config,
       staticPodPath: path.join(dir, 'manifests'),

@@ -10,7 +10,7 @@ import { storedFile } from '../../src/build/image/stored-files.ts';
 import type { References } from '../../src/build/manifests/stamp.ts';
 import { imageName } from '../../src/build/shipped.ts';
 import { buildUpstream } from '../../src/build/sources/upstream/build.ts';
-import { makeStore } from '../../src/build/store/store.ts';
+import { makeStore, type PreloadedImage } from '../../src/build/store/store.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { Containerd, unpack } from './containerd.ts';
@@ -54,9 +54,10 @@ export async function openNodeContainerd(
   programs: Programs,
   images: readonly OciImage[],
   configure = (text: string): string => text,
+  preloaded: readonly PreloadedImage[] = [],
 ): Promise<Containerd> {
   const store = path.join(home, 'store');
-  await unpack(makeStore(images, TIME, origin), store, TIME);
+  await unpack(makeStore(images, TIME, origin, preloaded), store, TIME);
   return Containerd.open({
     dir: path.join(home, 'containerd'),
     programs: { containerd: programs('containerd'), ctr: programs('ctr') },

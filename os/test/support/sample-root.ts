@@ -24,5 +24,6 @@ export const sampleRoot = (modules: string): Promise<Tree> =>
     store: new Tree(),
     manifests: new Map([['dhcp.yaml', '']]),
     references: new Map([[imageName('pause'), PAUSE]]),
+    preloaded: [],
     modulesSha256: '1'.repeat(64),
   });

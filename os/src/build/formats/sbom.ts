@@ -13,11 +13,19 @@ const PURL = {
   deb: 'pkg:deb/debian/',
   go: 'pkg:golang/',
   npm: 'pkg:npm/',
+  oci: 'pkg:oci/',
   kios: 'pkg:generic/',
 } as const;
 
+/** Returns a package URL. That of an image has the last part of its name, and the whole as a qualifier. */
+function locatorOf({ kind, name, version }: Origin): string {
+  const [short, where] =
+    kind === 'oci' ? [name.replace(/^.*\//, ''), `?repository_url=${name}`] : [name, ''];
+  return `${PURL[kind]}${short.replace('@', '%40')}@${encodeURIComponent(version)}${where}`;
+}
+
 function packageOf(origin: Origin): object {
-  const locator = `${PURL[origin.kind]}${origin.name.replace('@', '%40')}@${encodeURIComponent(origin.version)}`;
+  const locator = locatorOf(origin);
   return {
     SPDXID: idOf(origin),
     name: origin.name,

@@ -8,7 +8,7 @@ export interface Origin {
   /** Package or component name. */
   readonly name: string;
   readonly version: string;
-  readonly kind: 'deb' | 'go' | 'npm' | 'kios';
+  readonly kind: 'deb' | 'go' | 'npm' | 'oci' | 'kios';
   /** SHA-256 of the package file or of the compiled program, hexadecimal. */
   readonly sha256?: string;
   /** The text of its licences, of what is not free. */

@@ -19,13 +19,14 @@ import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
 import { readCheckedManifests } from '../manifests/check-folder.ts';
 import type { ManifestFile } from '../manifests/read.ts';
 import { stampManifests } from '../manifests/stamp.ts';
+import { preload } from '../preload/preload.ts';
 import type { FirmwareName } from '../sources/debian/firmware-names.ts';
 import { openToolroot, type Toolroot } from '../sources/debian/toolroot.ts';
 import { buildUpstream } from '../sources/upstream/build.ts';
 import { cniPlugins, NODE_PROGRAMS } from '../sources/upstream/components.ts';
 import { ensureGo } from '../sources/upstream/go-toolchain.ts';
 import { buildPause } from '../sources/upstream/pause.ts';
-import { makeStore } from '../store/store.ts';
+import { makeStore, type PreloadedImage } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
 import { artefactsIn, type BuiltImage, replace, STAMP, unchanged } from './artefacts.ts';
 import { makeDisk } from './disk.ts';
@@ -55,6 +56,8 @@ export interface BuildRequest {
   readonly bootstrap?: BootstrapChoice;
   /** Firmware that is not free. Default: none. */
   readonly firmware?: readonly FirmwareName[];
+  /** A user's images: references, and paths of OCI archives and layouts. Default: none. */
+  readonly images?: readonly string[];
   /** Folder of the artefacts. Default: `dist/<arch>/`. */
   readonly out?: string;
   /** The board whose kernel it is. */
@@ -85,6 +88,7 @@ export interface Base {
   readonly bootstrap: BootstrapChoice | undefined;
   readonly modules: ModulesImage;
   readonly microcode: Microcode | undefined;
+  readonly preloaded: readonly PreloadedImage[];
 }
 
 async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
@@ -112,7 +116,8 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   );
   await writeSboms(dist, images, time);
   const references = new Map(images.map((image) => [image.name, referenceOf(image)]));
-  const store = makeStore(images, time, { name: 'kios', version: KIOS, kind: 'kios' });
+  const kios = { name: 'kios', version: KIOS, kind: 'kios' } as const;
+  const store = makeStore(images, time, kios, base.preloaded);
   const files = await makeRoot({
     arch,
     time,
@@ -122,6 +127,7 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
     store,
     manifests: stampManifests(manifests, references, bootstrap),
     references,
+    preloaded: base.preloaded.map(({ origin }) => origin.name),
     modulesSha256: modules.sha256,
   });
   if (base.microcode !== undefined) files.graft('/', base.microcode.licences);
@@ -170,6 +176,12 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
   // Checked first, so that a fault stops the build before anything is compiled.
   const manifests = await readCheckedManifests(progress, request.manifests);
   const time = await sourceTime();
+  const preloaded = await preload({
+    images: request.images ?? [],
+    arch,
+    scratch: path.join(dist, 'preload'),
+    progress,
+  });
   const tools = await openToolroot(progress);
   const name = request.kernel ?? DEFAULT_KERNEL;
   const kernel = await openKernel(name, arch, tools, progress, board);
@@ -178,7 +190,7 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
   const names = request.firmware ?? [];
   const extra = await withFirmware({ arch, kernel, names, tools, progress });
   const common = { arch, dist, time, tools, kernel, init, progress, manifests, bootstrap };
-  const base: Base = { ...common, ...extra };
+  const base: Base = { ...common, ...extra, preloaded };
   const { root, files } = await buildRoot(base);
   const inputs = [
     root,
@@ -231,8 +243,9 @@ export async function buildIn<T>(
   const held = await lockOutput(dist, request.progress);
   try {
     const built = await build();
-    const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware } = request;
-    await writeRecord(dist, { arch, kernel, bootstrap, firmware, time: await sourceTime() });
+    const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware, images } = request;
+    const time = await sourceTime();
+    await writeRecord(dist, { arch, kernel, bootstrap, firmware, images, time });
     return built;
   } finally {
     held[Symbol.dispose]();

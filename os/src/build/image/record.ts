@@ -8,6 +8,7 @@ import { run } from '../../workstation/run.ts';
 import type { OciImage } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
 import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
+import { isPath } from '../preload/preload.ts';
 import { shortName } from '../shipped.ts';
 import { KIOS } from '../versions.ts';
 
@@ -22,6 +23,8 @@ const Schema = v.strictObject({
   bootstrap: v.optional(v.string()),
   /** The names of `--firmware`. */
   firmware: v.optional(v.array(v.string())),
+  /** The references of `--image`, and the names of the files. */
+  images: v.optional(v.array(v.string())),
   /** The commit of the sources, if they are in Git. */
   commit: v.optional(v.string()),
   /** Whether the sources differed from the commit. */
@@ -58,12 +61,16 @@ async function readSource(): Promise<Pick<BuildRecord, 'commit' | 'changed'>> {
   }
 }
 
+/** A record says nothing about the workstation's folders. */
+const shownImage = (image: string): string => (isPath(image) ? path.basename(image) : image);
+
 export interface RecordRequest {
   readonly arch: Arch;
   readonly time: number;
   readonly kernel: string;
   readonly bootstrap: BootstrapChoice | undefined;
   readonly firmware?: readonly string[] | undefined;
+  readonly images?: readonly string[] | undefined;
 }
 
 /** Removes the record of an output folder whose files are about to change. */
@@ -71,7 +78,7 @@ export const removeRecord = (dist: string): Promise<void> =>
   rm(path.join(dist, RECORD), { force: true });
 
 export async function writeRecord(dist: string, request: RecordRequest): Promise<void> {
-  const { arch, time, kernel, bootstrap, firmware = [] } = request;
+  const { arch, time, kernel, bootstrap, firmware = [], images = [] } = request;
   const record: BuildRecord = {
     v: 1,
     version: KIOS,
@@ -80,6 +87,7 @@ export async function writeRecord(dist: string, request: RecordRequest): Promise
     kernel,
     ...(bootstrap === undefined ? {} : { bootstrap: choiceOf(bootstrap) }),
     ...(firmware.length === 0 ? {} : { firmware: [...firmware] }),
+    ...(images.length === 0 ? {} : { images: images.map(shownImage) }),
     ...(await readSource()),
   };
   const file = path.join(dist, RECORD);

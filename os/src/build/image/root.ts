@@ -7,6 +7,7 @@ import { type Arch, repository } from '../../workstation/paths.ts';
 import { type Origin, Tree } from '../formats/tree.ts';
 import type { Kernel } from '../kernel/open-kernel.ts';
 import { nodeReference, type References } from '../manifests/stamp.ts';
+import { writtenForms } from '../preload/name.ts';
 import type { BuiltProgram } from '../sources/upstream/build.ts';
 import { STORE } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
@@ -27,6 +28,8 @@ export interface RootRequest {
   /** Static pods, file name → text. */
   readonly manifests: ReadonlyMap<string, string>;
   readonly references: References;
+  /** Repositories of the user's images. */
+  readonly preloaded: readonly string[];
   /** Of the modules.erofs that was made with this root. */
   readonly modulesSha256: string;
 }
@@ -133,6 +136,24 @@ export function stampSandbox(text: string, references: References): string {
   return text.replace(line, `sandbox = "${nodeReference(image, references, CONTAINERD)}"`);
 }
 
+/** Path of kubelet's configuration, which names the images that need no credentials. */
+const KUBELET = '/lib/kios/kubelet.yaml';
+
+/**
+ * Returns kubelet's configuration in which any pod may use the images of these repositories. For others kubelet asks a
+ * registry who may, although the image is there.
+ */
+export function stampAllowlist(text: string, repositories: readonly string[]): string {
+  const line = /^(?<key>preloadedImagesVerificationAllowlist: )\[(?<own>[^\]\n]+)\]$/m;
+  const { key, own } = line.exec(text)?.groups ?? {};
+  if (key === undefined || own === undefined)
+    throw new KiosError('KIOS_IMAGE_FILE', `find the list of images in ${KUBELET}`);
+  const names = new Set(repositories.flatMap(writtenForms));
+  // In quotes, because YAML reads some names as something else than text.
+  const all = [own, ...[...names].toSorted().map((name) => JSON.stringify(name))];
+  return text.replace(line, `${key}[${all.join(', ')}]`);
+}
+
 /** Makes the node's root file system. */
 export async function makeRoot(request: RootRequest): Promise<Tree> {
   const tree = new Tree();
@@ -142,6 +163,8 @@ export async function makeRoot(request: RootRequest): Promise<Tree> {
   await addFolder(tree, '/', ROOTFS, kios);
   const containerd = await readFile(path.join(ROOTFS, CONTAINERD), 'utf8');
   tree.text(CONTAINERD, stampSandbox(containerd, request.references), kios);
+  const kubelet = await readFile(path.join(ROOTFS, KUBELET), 'utf8');
+  tree.text(KUBELET, stampAllowlist(kubelet, request.preloaded), kios);
   addConfiguration(tree, request);
   return tree.graft(STORE, request.store);
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { encodeBolt } from '../formats/bolt.ts';
 import { ociDigest, type OciImage, referenceOf } from '../formats/oci.ts';
-import { Tree, type Origin } from '../formats/tree.ts';
+import { type Content, type Origin, Tree } from '../formats/tree.ts';
 import {
   type Blob,
   type Image,
@@ -29,6 +29,19 @@ interface Planned {
   readonly trees: Map<number, Tree>;
   readonly blobs: Blob[];
   readonly images: Image[];
+}
+
+/** A blob with its labels, by which containerd's garbage collection finds what it leads to. */
+export interface StoredBlob extends Blob {
+  readonly content: Content;
+}
+
+/** A user's image as a pull leaves it, but for its layers: containerd unpacks them when a pod first needs them. */
+export interface PreloadedImage {
+  readonly names: readonly string[];
+  readonly target: Omit<Image, 'name'>;
+  readonly blobs: readonly StoredBlob[];
+  readonly origin: Origin;
 }
 
 /** Returns the ChainID of a layer (OCI image-spec config.md, "Layer ChainID"). */
@@ -95,19 +108,36 @@ function planImage(image: OciImage, plan: Planned): void {
   for (const name of namesOf(image)) plan.images.push({ name, ...target });
 }
 
+const blobFile = (digest: string): string => `${BLOBS}/${digest.slice('sha256:'.length)}`;
+
+/** Plans a user's image. Of blobs that a shipped one has too, the labels are those of the shipped one. */
+function planPreloaded({ names, target, blobs }: PreloadedImage, plan: Planned): void {
+  const there = new Set(plan.blobs.map(({ digest }) => digest));
+  plan.blobs.push(...blobs.filter(({ digest }) => !there.has(digest)));
+  plan.images.push(...names.map((name) => ({ name, ...target })));
+}
+
 /**
  * Makes containerd's store as it is after an import of `images`, as files below `STORE`. Layer blobs are left out,
- * because their content is unpacked already.
+ * because their content is unpacked already. `preloaded` images have theirs and are not unpacked.
  */
-export function makeStore(images: readonly OciImage[], time: number, origin: Origin): Tree {
+export function makeStore(
+  images: readonly OciImage[],
+  time: number,
+  origin: Origin,
+  preloaded: readonly PreloadedImage[] = [],
+): Tree {
   const plan: Planned = { snapshots: [], trees: new Map(), blobs: [], images: [] };
   for (const image of images) planImage(image, plan);
+  for (const image of preloaded) planPreloaded(image, plan);
   const tree = new Tree();
-  const add = (name: string, bytes: Uint8Array): unknown =>
-    tree.file(`/${name}`, 0o444, { bytes }, origin);
+  const put = (name: string, content: Content, of: Origin): unknown =>
+    tree.file(`/${name}`, 0o444, content, of);
+  const add = (name: string, bytes: Uint8Array): unknown => put(name, { bytes }, origin);
+  for (const image of preloaded)
+    for (const { digest, content } of image.blobs) put(blobFile(digest), content, image.origin);
   for (const { config, manifest } of images)
-    for (const { digest, content } of [config, manifest])
-      add(`${BLOBS}/${digest.slice('sha256:'.length)}`, content);
+    for (const { digest, content } of [config, manifest]) add(blobFile(digest), content);
   for (const [id, layer] of plan.trees) tree.graft(`/${LAYERS}/${id}/fs`, layer);
   const databases = {
     [METADATA]: encodeBolt(metadataDatabase({ ...plan, time })),

@@ -17,6 +17,7 @@ interface BuildArgs {
   kernel: KernelName;
   bootstrap: string | undefined;
   firmware: string[];
+  image: string[];
   'host-programs': boolean | undefined;
 }
 
@@ -62,6 +63,14 @@ export const buildCommand = (context: CommandContext): CommandModule<unknown, Bu
         coerce: (given: string[]) => given.flatMap((names) => names.split(',')),
         describe: `Firmware that is not free: ${uses.join('; ')} (docs/firmware.md)`,
       })
+      .option('image', {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        default: [],
+        describe:
+          'Image that pods start from without a registry: a reference, or the path of an OCI archive or layout (docs/preload.md)',
+      })
       .option('host-programs', {
         type: 'boolean',
         describe: 'Build only containerd, runc, kubelet and the CNI plugins, and print their paths',
@@ -70,15 +79,16 @@ export const buildCommand = (context: CommandContext): CommandModule<unknown, Bu
       .example('$0 build', 'Build kios.efi and kios.img for a PC')
       .example('$0 build --bootstrap hetzner', 'Build a node that asks only this cloud')
       .example('$0 build --firmware realtek,bnx2x', 'Add files for these cards to modules.erofs')
+      .example('$0 build --image docker.io/library/redis:8 --image app.tar', 'Preload two images')
       .example('$0 build --board rpi4', 'Build dist/rpi4/kios.img for a Raspberry Pi 4')
       .example('$0 build --arch arm64 --host-programs', 'Compile the host programs for arm64'),
-  handler: async ({ arch: given, board, kernel, bootstrap, firmware, ...rest }) => {
+  handler: async ({ arch: given, board, kernel, bootstrap, firmware, image: images, ...rest }) => {
     const arch = archOf(given, board);
     const { build, buildHostPrograms } = await import('../../build/build.ts');
     if (rest['host-programs'] === true) await buildHostPrograms(context, arch);
     else {
       const names = firmware.filter(isFirmwareName);
-      await build(context, { arch, kernel, bootstrap, board, firmware: names });
+      await build(context, { arch, kernel, bootstrap, board, firmware: names, images });
     }
   },
 });

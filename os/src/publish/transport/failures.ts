@@ -1,13 +1,7 @@
 import { EXIT, KiosError } from '@kios/errors';
 
+import { causeIn } from '../../build/sources/oras-output.ts';
 import type { Target } from '../target.ts';
-
-/** Removes what an address may carry besides its path: passwords, and signatures of storage services. */
-export const withoutSecrets = (text: string): string =>
-  text
-    .replaceAll(/(\w+:\/\/)[^\s/@"]+@/g, '$1')
-    .replaceAll(/\?[^\s"'<>]+/g, '?…')
-    .replaceAll(/\b(Bearer|Basic)\s+[\w+/=.~-]+/g, '$1 …');
 
 const DENIED =
   /status code 40[13]\b|unauthorized|(?<!permission )\bdenied\b|resolve credential|credential(?:s are required| not found)/i;
@@ -30,20 +24,6 @@ const KINDS: readonly Kind[] = [
     remedy: () => 'Give the certificate of the registry’s authority with --ca.',
   },
 ];
-
-/**
- * Returns what oras says about its failure. Other lines are those of credential helpers, which may say anything, and of
- * blobs that went well.
- */
-function causeIn(output: string): string {
-  const lines = withoutSecrets(output).trim().split('\n');
-  const start = lines.findLastIndex((line) => line.startsWith('Error'));
-  if (start === -1) return 'oras gave no reason';
-  return lines
-    .slice(start)
-    .join('\n')
-    .replace(/^Error:?\s+/, '');
-}
 
 /** Describes a failure of oras by the end of its output. */
 export function failureOf(target: Target, what: string, output: string): KiosError {

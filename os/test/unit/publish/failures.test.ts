@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 
-import { failureOf, withoutSecrets } from '../../../src/publish/transport/failures.ts';
+import { withoutSecrets } from '../../../src/build/sources/oras-output.ts';
+import { failureOf } from '../../../src/publish/transport/failures.ts';
 
 const target = { registry: 'registry.example', prefix: 'kios' };
 

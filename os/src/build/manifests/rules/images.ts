@@ -36,7 +36,8 @@ export function* imageFaults(pod: Pod, policy: Policy): Faults {
     if (imagePullPolicy === 'Never' && !image.startsWith(SHIPPED))
       yield {
         path: `${at}.image`,
-        cause: `${image} does not ship with the node, and imagePullPolicy Never forbids pulling it`,
+        // Nobody can see here whether the node's image was built with it.
+        cause: `${image} does not ship with the node, and imagePullPolicy Never forbids pulling it; IfNotPresent asks nobody for an image of build --image`,
       };
   }
   for (const { at, fields } of pod.volumes) {

@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { requireRoot } from '@kios/testkit';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+
+import type { OciImage } from '../../src/build/formats/oci.ts';
+import { stampAllowlist } from '../../src/build/image/root.ts';
+import { preload } from '../../src/build/preload/preload.ts';
+import { buildPause } from '../../src/build/sources/upstream/pause.ts';
+import { Registry } from '../../src/lab/registry.ts';
+import { workstationArch } from '../../src/workstation/arch.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import type { Containerd } from '../support/containerd.ts';
+import { Cri } from '../support/cri.ts';
+import { Kubelet } from '../support/kubelet.ts';
+import { buildPrograms, imageOf, openNodeContainerd } from '../support/node-containerd.ts';
+import { archive, SAYS, type UserImage, writeUserImage } from '../support/user-image.ts';
+
+/** A user's images in the store that the build writes, against the node's containerd and kubelet. */
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000 });
+
+const SAVED = 'registry.example/team/saved:1';
+
+let home = '';
+let user: UserImage;
+let containerd: Containerd;
+let kubelet: Kubelet;
+let cri: Cri;
+/** The reference to the image that the build fetched. */
+let fetched = '';
+
+beforeAll(async () => {
+  if (process.getuid?.() !== 0) return;
+  const program = await buildPrograms();
+  const arch = workstationArch();
+  home = await mkdtemp(path.join(tmpdir(), 'kios-preload-'));
+  vi.stubEnv('REGISTRY_AUTH_FILE', '');
+  const pause = (await buildPause(arch, silent)).path;
+  user = await writeUserImage(path.join(home, 'user'), pause, { name: SAVED, arch });
+  const file = await archive(user.layout, path.join(home, 'saved.tar'));
+  await using registry = new Registry(user.layout);
+  registry.tags.set('team/fetched:1', user.index.digest);
+  // The one name that oras speaks HTTP with, as docker does.
+  const host = `localhost:${new URL(await registry.listen()).port}`;
+  fetched = `${host}/team/fetched:1`;
+  const request = { arch, scratch: path.join(home, 'scratch'), progress: silent };
+  const images = await preload({ ...request, images: [file, fetched] });
+  const sandbox: OciImage = await imageOf(path.join(home, 'layout'), 'pause', pause);
+  containerd = await openNodeContainerd(home, program, [sandbox], undefined, images);
+  cri = new Cri(containerd.socket);
+  kubelet = await Kubelet.open(
+    path.join(home, 'kubelet'),
+    program('kubelet'),
+    containerd.socket,
+    (text) =>
+      stampAllowlist(
+        text,
+        images.map(({ origin }) => origin.name),
+      ),
+  );
+});
+
+afterAll(async () => {
+  await kubelet?.stop();
+  await cri?.endPods();
+  cri?.[Symbol.dispose]();
+  await containerd?.[Symbol.asyncDispose]();
+  vi.unstubAllEnvs();
+  if (home !== '') await rm(home, { recursive: true, force: true });
+});
+
+beforeEach(requireRoot);
+
+/** A static pod that may not pull. */
+const pod = (name: string, image: string): string =>
+  JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      hostNetwork: true,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: 1,
+      containers: [{ name: 'run', image, imagePullPolicy: 'Never' }],
+    },
+  });
+
+/** Waits for a running container of a pod; returns what its image says. */
+const said = (name: string): Promise<string> =>
+  vi.waitFor(
+    async () => {
+      const found = (await cri.running()).find((container) => container.pod === `${name}-node`);
+      if (found === undefined) throw new Error(`${name} does not run: ${kubelet.log}`);
+      const tasks = 'state/io.containerd.runtime.v2.task/k8s.io';
+      return containerd.run('cat', path.join(containerd.dir, tasks, found.id, 'rootfs') + SAYS);
+    },
+    { timeout: 30_000, interval: 250 },
+  );
+
+it.each([
+  ['an archive', 'saved', () => SAVED],
+  ['a registry', 'fetched', () => fetched],
+  ['an archive, by digest', 'digest', () => `registry.example/team/saved@${user.index.digest}`],
+])('a pod that may not pull starts from an image of %s', async (_, name, image) => {
+  // Kubelet's garbage collection leaves pinned images alone: nobody could pull them again.
+  expect(await cri.image(image())).toMatchObject({ id: user.config.digest, pinned: true });
+  await kubelet.place(name, pod(name, image()));
+  expect(await said(name)).toMatch('a user’s image');
+});
+
+it('outlives a restart of containerd', async () => {
+  cri[Symbol.dispose]();
+  await containerd.stop();
+  await containerd.start();
+  cri = new Cri(containerd.socket);
+  expect(await cri.image(SAVED)).toMatchObject({ id: user.config.digest, pinned: true });
+  expect(await containerd.ctr('images', 'check', `name==${SAVED}`)).toMatch(/complete \(2\/2\)/);
+});
+
+it('a registry that does not reply stops the build', async () => {
+  const request = { arch: workstationArch(), scratch: path.join(home, 'none'), progress: silent };
+  const failed = preload({ ...request, images: ['localhost:1/team/app:1'] });
+  await expect(failed).rejects.toMatchObject({ code: 'KIOS_PRELOAD_FETCH' });
+});

@@ -60,14 +60,17 @@ const kubeProxy = (apiPort: number): object[] => [
           '--proxy-mode=nftables',
           `--cluster-cidr=${POD_NETWORK}`,
           '--hostname-override=$(NODE_NAME)',
+          // The node has set its table of connections for its memory.
+          '--conntrack-max-per-core=0',
+          '--conntrack-tcp-timeout-established=0s',
+          '--conntrack-tcp-timeout-close-wait=0s',
         ],
         env: [
           { name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
           { name: 'KUBERNETES_SERVICE_HOST', value: WORKSTATION_SEEN_BY_GUEST },
           { name: 'KUBERNETES_SERVICE_PORT', value: String(apiPort) },
         ],
-        // It sets the kernel's limits of connections.
-        securityContext: { privileged: true },
+        securityContext: { capabilities: { add: ['NET_ADMIN'] } },
         readinessProbe: { httpGet: { path: '/healthz', port: 10256 } },
       },
     ],

@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 
+import { readRecord } from '../build/image/record.ts';
 import { buildUpstream, type BuiltProgram } from '../build/sources/upstream/build.ts';
 import type { UpNode } from '../lab/bring-up.ts';
 import { down } from '../lab/down.ts';
@@ -22,6 +23,7 @@ import { junit } from './junit.ts';
 import { startNodes } from './nodes.ts';
 import { Results } from './results.ts';
 import { type Outcome, sliceOf, Suite } from './specs.ts';
+import { causeOf, commandLine, firstLine, summary } from './summary.ts';
 
 /** What a run leaves. */
 const FOLDER = path.join(repository, 'dist/conformance');
@@ -61,11 +63,6 @@ async function startCluster(context: CommandContext, nodes: 1 | 2): Promise<UpNo
   return up;
 }
 
-const causeOf = (exceptions: readonly Exception[], { name }: Outcome): string | undefined =>
-  exceptions.find(({ spec }) => name.includes(spec))?.cause;
-
-const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
-
 /** Prints what came of the specs, and throws when one failed that no exception names. */
 function report(
   { print }: CommandContext,
@@ -94,6 +91,24 @@ function report(
         remedy: 'Read the causes above, and dist/conformance/junit.xml.',
       },
     );
+}
+
+/** Writes the outcomes for programs and for people. */
+async function leave(
+  { version, image }: { readonly version: string; readonly image: string },
+  outcomes: readonly Outcome[],
+  exceptions: readonly Exception[],
+): Promise<void> {
+  const { commit = 'unknown', changed = false } = (await readRecord(path.dirname(image))) ?? {};
+  const tested = changed ? `${commit} with changes` : commit;
+  const page = summary(
+    { command: commandLine(process.argv.slice(2)), commit: tested, date: new Date(), version },
+    outcomes,
+    exceptions,
+  );
+  await mkdir(FOLDER, { recursive: true });
+  await writeFile(path.join(FOLDER, 'junit.xml'), junit(outcomes));
+  await writeFile(path.join(FOLDER, 'summary.md'), page);
 }
 
 /** `kios conformance`: runs Kubernetes' own tests against a node and leaves nothing running. */
@@ -134,9 +149,10 @@ export async function conformance(
     }
   });
   const outcomes = chosen.flatMap((name) => results.get(name) ?? []);
-  await mkdir(FOLDER, { recursive: true });
-  await writeFile(path.join(FOLDER, 'junit.xml'), junit(outcomes));
+  const exceptions = await readExceptions();
+  const { version } = programOf(programs, 'e2e.test');
+  await leave({ version, image: up.image }, outcomes, exceptions);
   await context.undo.disposeAsync();
   await down(progress, { purge: true });
-  report(context, outcomes, await readExceptions());
+  report(context, outcomes, exceptions);
 }

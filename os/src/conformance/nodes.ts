@@ -89,18 +89,17 @@ export function extrasOf(registryPort: number, node: number, other?: number): Se
   };
 }
 
+async function removeSecond(): Promise<void> {
+  const machine = new Machine(machineDir(SECOND));
+  await machine.stop();
+  await rm(machine.dir, { recursive: true, force: true });
+}
+
 async function startSecond(context: CommandContext, up: UpNode, port: number): Promise<void> {
   const machine = new Machine(machineDir(SECOND));
-  context.undo.defer(async () => {
-    await machine.stop();
-    await rm(machine.dir, { recursive: true, force: true });
-  });
+  context.undo.defer(removeSecond);
   await ensureDisk(machine, up.image);
-  const join = {
-    ...up.join,
-    instanceId: await instanceId(machine),
-    nodeName: SECOND,
-  };
+  const join = { ...up.join, instanceId: await instanceId(machine), nodeName: SECOND };
   const { forwards: _, ...boot } = up.boot;
   const socket = path.join(path.relative(machine.dir, machineDir()), SOCKET);
   const node = await powerOn(machine, {
@@ -121,6 +120,8 @@ export async function startNodes(
   { nodes, registryPort }: { readonly nodes: 1 | 2; readonly registryPort: number },
 ): Promise<UpNode> {
   await down(context.progress, { purge: true });
+  // A run that was killed leaves it.
+  await removeSecond();
   const egress = await freePort();
   const up = await bringUp(context, labMachine(), {
     memoryMiB: MEMORY_MIB,

@@ -113,6 +113,40 @@ func TestAnImageThatSharedALayerStaysAfterAnOrderlyStop(t *testing.T) {
 	}
 }
 
+// Images of the system before decision 68 linked each layer to its place in the root, and had no record of the folder.
+func TestANodeWithLinksOfTheOlderKindGetsTheOthers(t *testing.T) {
+	from, to := node(t)
+	pull(t, to, foreign)
+	pull(t, to, pulledDHCP)
+	entries, err := os.ReadDir(filepath.Join(from, layersFolder))
+	must(t, err)
+	for _, entry := range entries {
+		link := filepath.Join(to, layersFolder, entry.Name())
+		must(t, os.Remove(link))
+		must(t, os.Symlink(filepath.Join(from, layersFolder, entry.Name()), link))
+	}
+	must(t, os.Remove(filepath.Join(to, layersFolder, shippedLayers)))
+	change(t, to, false, func(e edits) {
+		must(t, e.at(e.meta, snapshotsAt).DeleteBucket([]byte(shippedRecord)))
+		must(t, e.at(e.layers, layersAt).DeleteBucket([]byte("k8s.io/"+shippedLayers+"/"+shippedRecord)))
+	})
+	ship(t, from, dhcp1, pause) // of the same layers
+	if a := boot(t, from, to); len(a.Lost) > 0 {
+		t.Errorf("%+v", a)
+	}
+	has(t, to, map[string]string{foreign.name: foreign.manifest(), pulledDHCP.name: pulledDHCP.manifest()})
+	for path, target := range state(t, to) {
+		if strings.HasPrefix(path, layersFolder) && strings.HasPrefix(target, from) && !strings.HasSuffix(path, shippedLayers) {
+			t.Errorf("%s still leads to %s", path, target)
+		}
+	}
+	change(t, to, false, func(e edits) {
+		if _, found := readSnapshots(e.meta)[shippedRecord]; !found {
+			t.Error("no record of the folder")
+		}
+	})
+}
+
 func TestANodeWithoutPulledImagesHasNothingToKeep(t *testing.T) {
 	from, to := node(t)
 	pull(t, to, foreign)

@@ -29,7 +29,8 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }));
 
-describe('the agent’s own code on the workstation', () => {
+// The first of them makes the agent's bundle.
+describe('the agent’s own code on the workstation', { timeout: 60_000 }, () => {
   it('render prints every file and the origin of each value', async () => {
     const file = path.join(folder, 'good.yaml');
     const { stdout, exitCode } = await kios('render', file);

@@ -91,7 +91,7 @@ await describeRecorded('volumes', () => {
       ${of} --login
       disk=/dev/disk/by-path/ip-${portal}-iscsi-${IQN}-lun-0
       until [ -e $disk ]; do sleep 0.2; done
-      mkfs.xfs -q $disk
+      mkfs.xfs -q -s size=4096 $disk
       mount -t xfs $disk ${scsi}`);
     expect(
       await use('scsi', ['iscsi'], 'echo by iscsi > /volumes/iscsi/a; cat /volumes/iscsi/a'),

@@ -47,6 +47,7 @@ export async function serveDriver(progress: Progress): Promise<Registry & AsyncD
   tree.text('/etc/iscsi/iscsid.conf', ISCSID, OWN);
   tree.text('/etc/iscsi/initiatorname.iscsi', 'InitiatorName=iqn.2026-11.dev.kios:node\n', OWN);
   tree.directory('/var/lib/iscsi');
+  tree.directory('/run/lock');
   tree.directory('/var/lib/nfs');
   tree.directory('/etc/nvme');
   tree.text('/etc/mtab', '', OWN);

@@ -61,6 +61,7 @@ mkdir -p /srv
 mount -t proc proc /proc
 echo /bin/modprobe > /proc/sys/kernel/modprobe
 mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /srv
 mkdir -p ${SHARE} /run/rpcbind /var/lib/nfs /etc/ksmbd
@@ -77,7 +78,7 @@ rpcbind
 touch /var/lib/nfs/etab /var/lib/nfs/rmtab
 exportfs -ra
 rpc.mountd -p ${PORTS.mountd}
-rpc.nfsd -G 10 -L 10 2
+rpc.nfsd -G 10 2
 ksmbd.adduser -a -p ${USER.password} ${USER.name}
 ksmbd.mountd
 target=/sys/kernel/config/target
@@ -114,8 +115,8 @@ while :; do sleep 3600; done
 
 /** Returns the folder of Debian's kernel with the modules that serve, indexed for modprobe. */
 async function kernelIn(dir: string, progress: Progress): Promise<string> {
-  const wanted = /^linux-image-\d|linux-image-[\d.]+.*cloud/;
-  const name = await dependencyOf('amd64', 'linux-image-cloud-amd64', wanted, progress);
+  const meta = 'linux-image-cloud-amd64';
+  const name = await dependencyOf('amd64', meta, /linux-image-\d/, progress);
   const kernel = await extract(await fetchDebian({ arch: 'amd64', packages: [name], progress }));
   const [version = ''] = await readdir(path.join(kernel, 'usr/lib/modules'));
   const from = path.join(kernel, 'usr/lib/modules', version);

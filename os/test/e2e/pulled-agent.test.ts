@@ -189,8 +189,9 @@ describe.skipIf(!isCi)('a fresh disk whose DHCP agent is in a private registry',
   });
 
   it('starts a pod from an image of the build', { timeout: EVENT_MS }, async () => {
-    const command = ['run', 'preloaded', `--image=${PRELOADED}`, '--image-pull-policy=Never'];
-    await kubectl.call(command);
+    const image = [`--image=${PRELOADED}`, '--image-pull-policy=Never'];
+    const overrides = JSON.stringify({ spec: { automountServiceAccountToken: false } });
+    await kubectl.call(['run', 'preloaded', ...image, `--overrides=${overrides}`]);
     const wait = ['wait', '--for=condition=Ready', '--timeout=110s', 'pod/preloaded'];
     expect(await kubectl.call(wait)).toContain('condition met');
   });

@@ -9,6 +9,7 @@ import type { OciImage } from '../../src/build/formats/oci.ts';
 import { stampAllowlist } from '../../src/build/image/root.ts';
 import { preload } from '../../src/build/preload/preload.ts';
 import { buildPause } from '../../src/build/sources/upstream/pause.ts';
+import type { PreloadedImage } from '../../src/build/store/store.ts';
 import { Registry } from '../../src/lab/registry.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
@@ -16,6 +17,7 @@ import type { Containerd } from '../support/containerd.ts';
 import { Cri } from '../support/cri.ts';
 import { Kubelet } from '../support/kubelet.ts';
 import { buildPrograms, imageOf, openNodeContainerd } from '../support/node-containerd.ts';
+import { buildStoreCommand, RebootingNode } from '../support/node-reboot.ts';
 import { archive, SAYS, type UserImage, writeUserImage } from '../support/user-image.ts';
 
 /** A user's images in the store that the build writes, against the node's containerd and kubelet. */
@@ -31,6 +33,9 @@ let kubelet: Kubelet;
 let cri: Cri;
 /** The reference to the image that the build fetched. */
 let fetched = '';
+let images: readonly PreloadedImage[];
+let sandbox: OciImage;
+let command = '';
 
 beforeAll(async () => {
   if (process.getuid?.() !== 0) return;
@@ -47,8 +52,9 @@ beforeAll(async () => {
   const host = `localhost:${new URL(await registry.listen()).port}`;
   fetched = `${host}/team/fetched:1`;
   const request = { arch, scratch: path.join(home, 'scratch'), progress: silent };
-  const images = await preload({ ...request, images: [file, fetched] });
-  const sandbox: OciImage = await imageOf(path.join(home, 'layout'), 'pause', pause);
+  images = await preload({ ...request, images: [file, fetched] });
+  sandbox = await imageOf(path.join(home, 'layout'), 'pause', pause);
+  command = await buildStoreCommand(home);
   containerd = await openNodeContainerd(home, program, [sandbox], undefined, images);
   cri = new Cri(containerd.socket);
   kubelet = await Kubelet.open(
@@ -119,6 +125,25 @@ it('outlives a restart of containerd', async () => {
   cri = new Cri(containerd.socket);
   expect(await cri.image(SAVED)).toMatchObject({ id: user.config.digest, pinned: true });
   expect(await containerd.ctr('images', 'check', `name==${SAVED}`)).toMatch(/complete \(2\/2\)/);
+});
+
+it('a change of the system takes its images along, and brings those of the next', async () => {
+  await kubelet.stop();
+  await cri.endPods();
+  const node = new RebootingNode(home, containerd, command);
+  const boot = async (preloaded: readonly PreloadedImage[]): Promise<void> => {
+    cri[Symbol.dispose]();
+    await node.stop(true);
+    expect((await node.start([sandbox], preloaded)).lost).toEqual([]);
+    cri = new Cri(containerd.socket);
+  };
+  await boot(images.slice(0, 1));
+  expect(await cri.image(fetched)).toBeUndefined();
+  expect(await cri.start('kept', SAVED)).not.toBe('');
+  await boot([]);
+  expect(await cri.images()).toHaveLength(1);
+  await boot(images);
+  expect(await cri.start('again', fetched)).not.toBe('');
 });
 
 it('a registry that does not reply stops the build', async () => {

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 
 import type { OciImage } from '../../src/build/formats/oci.ts';
 import { ensureGo } from '../../src/build/sources/upstream/go-toolchain.ts';
-import { makeStore } from '../../src/build/store/store.ts';
+import { makeStore, type PreloadedImage } from '../../src/build/store/store.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
@@ -90,10 +90,13 @@ export class RebootingNode {
   }
 
   /** Starts containerd with the store of this image of the system, as after a boot. */
-  async start(images: readonly OciImage[]): Promise<Report> {
+  async start(
+    images: readonly OciImage[],
+    preloaded: readonly PreloadedImage[] = [],
+  ): Promise<Report> {
     const store = path.join(this.#home, 'store');
     await rm(store, { recursive: true });
-    await unpack(makeStore(images, TIME, origin), store, TIME);
+    await unpack(makeStore(images, TIME, origin, preloaded), store, TIME);
     const report = await this.#store('adapt');
     await this.#containerd.mountLayers(store);
     const state = path.join(this.#containerd.dir, 'state');

@@ -1,4 +1,5 @@
 import { PI_FILES } from '../../build/image/boot-file.ts';
+import { BLOBS, STORE } from '../../build/store/store.ts';
 import type {
   InspectedBoard,
   InspectedDisk,
@@ -20,9 +21,11 @@ function layerNames({ images }: InspectedRoot): Map<number, string> {
     for (const { snapshot } of layers)
       if (snapshot !== undefined)
         users.set(snapshot, [...(users.get(snapshot) ?? []), shortName(name)]);
+  // A user's image is packed.
+  const unpacked = images.filter(({ layers }) => layers.some((layer) => layer.snapshot));
   return new Map(
     [...users].map(([snapshot, names]) => {
-      const of = names.length === images.length ? 'all images' : names.toSorted().join(', ');
+      const of = names.length === unpacked.length ? 'all images' : names.toSorted().join(', ');
       return [snapshot, `layer of ${of}`] as const;
     }),
   );
@@ -32,6 +35,7 @@ function ownerOf(file: string, layers: ReadonlyMap<number, string>): string {
   const layer = layerOf(file);
   if (layer !== undefined) return layers.get(layer) ?? 'layers that no image has';
   if (file.startsWith('/bin/')) return file;
+  if (file.startsWith(`${STORE}/${BLOBS}/`)) return 'manifests and packed layers of images';
   if (file.startsWith('/lib/modules/')) return 'kernel modules';
   return 'configuration and other files';
 }

@@ -42,11 +42,16 @@ function snapshotNumbers(database: ReadBucket): Map<string, number> {
   );
 }
 
+interface ImageSource {
+  readonly manifest: string;
+  readonly numbers: ReadonlyMap<string, number>;
+  readonly read: ReadFile;
+}
+
 async function readImage(
   name: string,
   digest: string,
-  numbers: ReadonlyMap<string, number>,
-  read: ReadFile,
+  { manifest, numbers, read }: ImageSource,
 ): Promise<InspectedImage> {
   const blob = async (of: string): Promise<Buffer> => {
     const bytes = await read(`${STORE}/${BLOBS}/${of.replace('sha256:', '')}`);
@@ -54,7 +59,7 @@ async function readImage(
     if (ociDigest(bytes) !== of) throw new Error(`${name}: ${of} has another content`);
     return bytes;
   };
-  const { config } = json(Manifest, await blob(digest));
+  const { config } = json(Manifest, await blob(manifest));
   const { config: run, rootfs } = json(Config, await blob(config.digest));
   let chain: string | undefined;
   const layers = rootfs.diff_ids.map((layer) => {
@@ -65,21 +70,35 @@ async function readImage(
   return { name, digest, entrypoint: run?.Entrypoint ?? [], layers };
 }
 
+/** containerd's label of an index that names the one manifest that is there. */
+const CHOSEN = 'containerd.io/gc.ref.content.m.0';
+
+/** Returns the digest of the manifest to which that of an image leads. */
+function manifestOf(database: ReadBucket, digest: string): string {
+  const labels = bucketAt(database, 'v1', NAMESPACE, 'content', 'blob', digest, 'labels');
+  const chosen = textOf(labels.get(CHOSEN));
+  return chosen === '' ? digest : manifestOf(database, chosen);
+}
+
+const digestOf = (image: Buffer | ReadBucket): string =>
+  image instanceof Map ? textOf(bucketAt(image, 'target').get('digest')) : '';
+
 /** Reads the images of containerd's store, each by the name that people know. */
 export async function readImages(read: ReadFile): Promise<InspectedImage[]> {
   const file = await read(`${STORE}/${METADATA}`);
   if (file === undefined) return [];
   const { root } = readBolt(file);
   const numbers = snapshotNumbers(root);
-  const names = [...bucketAt(root, 'v1', NAMESPACE, 'images')].filter(
-    ([name]) => !name.includes('@'),
+  const all = [...bucketAt(root, 'v1', NAMESPACE, 'images')].map(
+    ([name, image]) => [name, digestOf(image)] as const,
   );
+  const tagged = all.filter(([name]) => !name.includes('@'));
+  // A user's image that was asked for by its digest has no other name.
+  const others = all.filter(([, digest]) => !tagged.some(([, other]) => other === digest));
   return Promise.all(
-    names.map(([name, image]) => {
-      const target: ReadBucket =
-        image instanceof Map ? bucketAt(image, 'target') : new Map<string, Buffer>();
-      return readImage(name, textOf(target.get('digest')), numbers, read);
-    }),
+    [...tagged, ...others].map(([name, digest]) =>
+      readImage(name, digest, { manifest: manifestOf(root, digest), numbers, read }),
+    ),
   );
 }
 

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 
+import { stampAllowlist } from '../../../../src/build/image/root.ts';
 import { parseSettings, readSettings } from '../../../../src/checks/hardening/settings.ts';
 import { repository } from '../../../../src/workstation/paths.ts';
 
@@ -39,4 +40,22 @@ it('kubelet starts: init makes the kernel settings that it checks', async () => 
 it('the base line makes them too', async () => {
   const text = await read('bench/baseline/root/etc/sysctl.d/90-kubelet.conf');
   expect(new Map(parseSettings(text).map(({ name, value }) => [name, value]))).toEqual(CHECKED);
+});
+
+it('any pod may use the repositories of preloaded images, in each form that it can write', async () => {
+  const text = await read('os/rootfs/lib/kios/kubelet.yaml');
+  expect(stampAllowlist(text, [])).toBe(text);
+  const stamped = stampAllowlist(text, ['registry.example/app', 'docker.io/library/on']);
+  const names = [
+    'docker.io/library/on',
+    'docker.io/on',
+    'library/on',
+    'on',
+    'registry.example/app',
+  ];
+  expect(parse(stamped)).toEqual({
+    ...Object(parse(text)),
+    preloadedImagesVerificationAllowlist: ['kios.invalid/*', ...names],
+  });
+  expect(() => stampAllowlist('a: b', [])).toThrow('find the list');
 });

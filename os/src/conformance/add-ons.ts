@@ -9,7 +9,9 @@ export const EGRESS_PORT = 8888;
 /** The network of pods that ships with a node; two nodes have parts of it. */
 export const POD_NETWORK = '10.85.0.0/16';
 
-const ROLLOUT_S = 600;
+const ROLLOUT_S = 1200;
+/** Kubelet's own second is short under emulation. */
+const PROBE_S = 10;
 const NAMESPACE = 'kube-system';
 const RBAC = { apiVersion: 'rbac.authorization.k8s.io/v1' } as const;
 const RBAC_GROUP = 'rbac.authorization.k8s.io';
@@ -71,7 +73,7 @@ const kubeProxy = (apiPort: number): object[] => [
           { name: 'KUBERNETES_SERVICE_PORT', value: String(apiPort) },
         ],
         securityContext: { capabilities: { add: ['NET_ADMIN'] } },
-        readinessProbe: { httpGet: { path: '/healthz', port: 10256 } },
+        readinessProbe: { httpGet: { path: '/healthz', port: 10256 }, timeoutSeconds: PROBE_S },
       },
     ],
   }),
@@ -125,7 +127,7 @@ const coreDns = (): object[] => [
         image: imageOf(ADD_ONS.coreDns),
         args: ['-conf', '/etc/coredns/Corefile'],
         volumeMounts: [{ name: 'config', mountPath: '/etc/coredns' }],
-        readinessProbe: { httpGet: { path: '/ready', port: 8181 } },
+        readinessProbe: { httpGet: { path: '/ready', port: 8181 }, timeoutSeconds: PROBE_S },
       },
     ],
     volumes: [{ name: 'config', configMap: { name: 'coredns' } }],
@@ -158,7 +160,7 @@ const egress = (nodeName: string): object =>
       {
         name: 'proxy',
         image: imageOf(ADD_ONS.egress),
-        readinessProbe: { tcpSocket: { port: EGRESS_PORT } },
+        readinessProbe: { tcpSocket: { port: EGRESS_PORT }, timeoutSeconds: PROBE_S },
       },
     ],
   });

@@ -79,21 +79,28 @@ const kubeProxy = (apiPort: number): object[] => [
   }),
 ];
 
-/** As kubeadm has it, without a way to other name servers: no test asks for names of the world. */
-const COREFILE = `.:53 {
+/**
+ * As kubeadm has it, without a way to other name servers: a name of the world does not exist. That has a server of its
+ * own, because `template` comes before `kubernetes` in CoreDNS whatever the file's order.
+ */
+const COREFILE = `cluster.local:53 in-addr.arpa:53 ip6.arpa:53 {
     errors
     health
     ready
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         pods insecure
-        fallthrough in-addr.arpa ip6.arpa
         ttl 30
     }
     prometheus :9153
     cache 30
-    loop
     reload
     loadbalance
+}
+.:53 {
+    errors
+    template ANY ANY {
+        rcode NXDOMAIN
+    }
 }
 `;
 

@@ -142,7 +142,10 @@ export async function openBases(arch: Arch, progress: Progress): Promise<Bases> 
     busybox,
     tools: async () => {
       const tree = await add(await add(busybox(), SHELL), TOOLS);
-      return tree.symlink('/bin/bash', '/usr/local/bin/bash').symlink('/usr/bin/curl', '/usr/local/bin/curl'); // prettier-ignore
+      // Debian's busybox starts its own `nc` from its own shell, whatever PATH says.
+      for (const place of ['/bin/bash', '/bin/sh', '/usr/bin/sh'])
+        tree.symlink(place, '/usr/local/bin/bash');
+      return tree.symlink('/usr/bin/curl', '/usr/local/bin/curl');
     },
     nginx: async () => add(busybox(), NGINX),
     nft: async () => add(skeleton(), NFT),

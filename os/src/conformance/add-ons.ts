@@ -9,7 +9,9 @@ export const EGRESS_PORT = 8888;
 /** The network of pods that ships with a node; two nodes have parts of it. */
 export const POD_NETWORK = '10.85.0.0/16';
 
-const ROLLOUT_S = 600;
+const ROLLOUT_S = 1200;
+/** Kubelet's own second is short under emulation. */
+const PROBE_S = 10;
 const NAMESPACE = 'kube-system';
 const RBAC = { apiVersion: 'rbac.authorization.k8s.io/v1' } as const;
 const RBAC_GROUP = 'rbac.authorization.k8s.io';
@@ -71,27 +73,34 @@ const kubeProxy = (apiPort: number): object[] => [
           { name: 'KUBERNETES_SERVICE_PORT', value: String(apiPort) },
         ],
         securityContext: { capabilities: { add: ['NET_ADMIN'] } },
-        readinessProbe: { httpGet: { path: '/healthz', port: 10256 } },
+        readinessProbe: { httpGet: { path: '/healthz', port: 10256 }, timeoutSeconds: PROBE_S },
       },
     ],
   }),
 ];
 
-/** As kubeadm has it, without a way to other name servers: no test asks for names of the world. */
-const COREFILE = `.:53 {
+/**
+ * As kubeadm has it, without a way to other name servers: a name of the world does not exist. That has a server of its
+ * own, because `template` comes before `kubernetes` in CoreDNS whatever the file's order.
+ */
+const COREFILE = `cluster.local:53 in-addr.arpa:53 ip6.arpa:53 {
     errors
     health
     ready
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         pods insecure
-        fallthrough in-addr.arpa ip6.arpa
         ttl 30
     }
     prometheus :9153
     cache 30
-    loop
     reload
     loadbalance
+}
+.:53 {
+    errors
+    template ANY ANY {
+        rcode NXDOMAIN
+    }
 }
 `;
 
@@ -125,7 +134,7 @@ const coreDns = (): object[] => [
         image: imageOf(ADD_ONS.coreDns),
         args: ['-conf', '/etc/coredns/Corefile'],
         volumeMounts: [{ name: 'config', mountPath: '/etc/coredns' }],
-        readinessProbe: { httpGet: { path: '/ready', port: 8181 } },
+        readinessProbe: { httpGet: { path: '/ready', port: 8181 }, timeoutSeconds: PROBE_S },
       },
     ],
     volumes: [{ name: 'config', configMap: { name: 'coredns' } }],
@@ -158,7 +167,7 @@ const egress = (nodeName: string): object =>
       {
         name: 'proxy',
         image: imageOf(ADD_ONS.egress),
-        readinessProbe: { tcpSocket: { port: EGRESS_PORT } },
+        readinessProbe: { tcpSocket: { port: EGRESS_PORT }, timeoutSeconds: PROBE_S },
       },
     ],
   });

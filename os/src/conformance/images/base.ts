@@ -67,25 +67,31 @@ const GROUP = `root:x:0:
 nogroup:x:65534:
 `;
 
+/** Lines of the tables of users and groups. */
+interface Users {
+  readonly passwd?: string;
+  readonly group?: string;
+}
+
+/** Adds the tables of users, with these besides the usual ones. */
+export const withUsers = (tree: Tree, { passwd = '', group = '' }: Users = {}): Tree =>
+  tree.text('/etc/passwd', PASSWD + passwd, OWN).text('/etc/group', GROUP + group, OWN);
+
 /** The files that a Linux image has in common. */
-function skeleton({ passwd = '', group = '' }: { passwd?: string; group?: string } = {}): Tree {
+function skeleton(users?: Users): Tree {
   const tree = new Tree();
   for (const folder of ['/proc', '/sys', '/dev', '/etc', '/root', '/home', '/var/tmp', '/run', '/usr/local/bin'])
     tree.directory(folder); // prettier-ignore
   tree.directory('/tmp', 0o1777);
-  tree.text('/etc/passwd', PASSWD + passwd, OWN);
-  tree.text('/etc/group', GROUP + group, OWN);
-  return tree;
+  return withUsers(tree, users);
 }
-
-type Users = Parameters<typeof skeleton>[0];
 
 /** Trees to which the caller adds. */
 export interface Bases {
   /** Debian's busybox with a link for each of its programs. */
   busybox(users?: Users): Tree;
   /** The same with curl, bash and tools of the network. */
-  tools(users?: Users): Promise<Tree>;
+  tools(): Promise<Tree>;
   /** Busybox and Debian's nginx, without a configuration. */
   nginx(): Promise<Tree>;
   /** Only Debian's nft. */
@@ -134,9 +140,12 @@ export async function openBases(arch: Arch, progress: Progress): Promise<Bases> 
   const add = async (tree: Tree, programs: Programs) => addPrograms(tree, programs, arch, progress);
   return {
     busybox,
-    tools: async (users) => {
-      const tree = await add(await add(busybox(users), SHELL), TOOLS);
-      return tree.symlink('/bin/bash', '/usr/local/bin/bash').symlink('/usr/bin/curl', '/usr/local/bin/curl'); // prettier-ignore
+    tools: async () => {
+      const tree = await add(await add(busybox(), SHELL), TOOLS);
+      // Debian's busybox starts its own `nc` from its own shell, whatever PATH says.
+      for (const place of ['/bin/bash', '/bin/sh', '/usr/bin/sh'])
+        tree.symlink(place, '/usr/local/bin/bash');
+      return tree.symlink('/usr/bin/curl', '/usr/local/bin/curl');
     },
     nginx: async () => add(busybox(), NGINX),
     nft: async () => add(skeleton(), NFT),

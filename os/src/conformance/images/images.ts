@@ -3,7 +3,8 @@ import path from 'node:path';
 
 import * as v from 'valibot';
 
-import { makeImage, type OciImage } from '../../build/formats/oci.ts';
+import { type Layer, makeImage, type OciImage } from '../../build/formats/oci.ts';
+import type { Tree } from '../../build/formats/tree.ts';
 import { writeLayer, writeLayout } from '../../build/image/oci-layout.ts';
 import { type BuiltProgram, buildUpstream } from '../../build/sources/upstream/build.ts';
 import { CONFORMANCE_PROGRAMS } from '../../build/sources/upstream/components.ts';
@@ -14,7 +15,7 @@ import { addToRegistry } from './fake-registry.ts';
 import { openKitchen, pauseRecipe, type Recipe, recipes } from './recipes.ts';
 
 /** Increased when a recipe changes, so that the cache forgets what it made. */
-const RECIPES = 3;
+const RECIPES = 5;
 /** The seconds that all files of these images have; a test reads none. */
 const TIME = 1_700_000_000;
 
@@ -32,8 +33,15 @@ async function make(
   progress: Progress,
 ): Promise<void> {
   const images: OciImage[] = [];
-  const add = async ({ names, tree, image }: Recipe): Promise<void> => {
-    const layers = [await writeLayer(layout, tree, TIME)];
+  const written = new Map<Tree, Layer>();
+  const layerOf = async (tree: Tree): Promise<Layer> => {
+    const layer = written.get(tree) ?? (await writeLayer(layout, tree, TIME));
+    written.set(tree, layer);
+    return layer;
+  };
+  const add = async ({ names, trees, image }: Recipe): Promise<void> => {
+    const layers: Layer[] = [];
+    for (const tree of trees) layers.push(await layerOf(tree));
     for (const name of names) images.push(makeImage({ name, layers, ...image }, arch, TIME));
   };
   await add(await pauseRecipe(arch, progress));

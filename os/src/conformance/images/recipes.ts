@@ -10,7 +10,7 @@ import { buildPause } from '../../build/sources/upstream/pause.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { run } from '../../workstation/run.ts';
-import { type Bases, openBases, OWN } from './base.ts';
+import { type Bases, openBases, OWN, withUsers } from './base.ts';
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -24,7 +24,8 @@ const AGNHOST_USERS = {
 export interface Recipe {
   /** `REPOSITORY:TAG`; the first names it. */
   readonly names: readonly string[];
-  readonly tree: Tree;
+  /** One for each layer, the lowest first. Images share layers of the same tree. */
+  readonly trees: readonly Tree[];
   readonly image: Omit<ImageSpec, 'name' | 'layers'>;
 }
 
@@ -94,8 +95,9 @@ export async function openKitchen(
 const alone = ({ program }: Kitchen, place: string, name: string): Tree =>
   new Tree().file(place, 0o755, program(name), OWN);
 
-async function agnhost({ bases, program, from }: Kitchen): Promise<Tree> {
-  const tree = await bases.tools(AGNHOST_USERS);
+/** What agnhost has besides the tools. */
+function agnhost({ program, from }: Kitchen): Tree {
+  const tree = withUsers(new Tree(), AGNHOST_USERS);
   for (const name of ['localhost.crt', 'localhost.key'])
     tree.file(`/${name}`, 0o644, storedFile(path.join(from, 'agnhost/porter', name)), OWN);
   return tree
@@ -105,11 +107,11 @@ async function agnhost({ bases, program, from }: Kitchen): Promise<Tree> {
     .symlink('/agnhost-2', 'agnhost');
 }
 
-async function pet(kitchen: Kitchen, name: string): Promise<Recipe> {
-  const tree = await agnhost(kitchen);
-  await addFolder(tree, '/', path.join(kitchen.from, name, 'html'), OWN);
+async function pet(from: string, name: string, below: readonly Tree[]): Promise<Recipe> {
+  const html = new Tree();
+  await addFolder(html, '/', path.join(from, name, 'html'), OWN);
   const image = { entrypoint: ['/agnhost'], command: ['test-webserver'], env: [PATH] };
-  return { names: [e2e(`${name}:1.8`)], tree, image };
+  return { names: [e2e(`${name}:1.8`)], trees: [...below, html], image };
 }
 
 const nginx = async ({ bases }: Kitchen): Promise<Tree> =>
@@ -123,7 +125,7 @@ const nginx = async ({ bases }: Kitchen): Promise<Tree> =>
 export async function pauseRecipe(arch: Arch, progress: Progress): Promise<Recipe> {
   const { path: file } = await buildPause(arch, progress);
   const tree = new Tree().file('/pause', 0o755, storedFile(file), OWN);
-  return { names: ['pause:3.10.2'], tree, image: { entrypoint: ['/pause'], env: [] } };
+  return { names: ['pause:3.10.2'], trees: [tree], image: { entrypoint: ['/pause'], env: [] } };
 }
 
 /** Images that are a program and nothing else. */
@@ -132,31 +134,33 @@ function plain(kitchen: Kitchen): Recipe[] {
   const nonewprivs = bases.busybox().file('/usr/local/bin/nnp', 0o6755, program('nonewprivs'), OWN);
   const etcd = alone(kitchen, '/usr/local/bin/etcd', 'etcd').directory('/tmp', 0o1777);
   return [
-    { names: [e2e('busybox:1.37.0-1'), e2e('busybox:1.36.1-1')], tree: bases.busybox(), image: noArguments(['sh']) },
-    { names: [e2e('nonroot:1.5')], tree: bases.busybox(), image: noArguments(['sh'], '1234') },
-    { names: [e2e('nonewprivs:1.4')], tree: nonewprivs, image: noArguments(['nnp']) },
-    { names: [e2e('sample-apiserver:1.29.2')], tree: alone(kitchen, '/sample-apiserver', 'sample-apiserver'), image: started('/sample-apiserver') },
-    { names: ['etcd:3.6.8-0'], tree: etcd, image: noArguments(['/usr/local/bin/etcd']) },
-    { names: [ADD_ONS.coreDns], tree: alone(kitchen, '/coredns', 'coredns'), image: started('/coredns') },
+    { names: [e2e('busybox:1.37.0-1'), e2e('busybox:1.36.1-1')], trees: [bases.busybox()], image: noArguments(['sh']) },
+    { names: [e2e('nonroot:1.5')], trees: [bases.busybox()], image: noArguments(['sh'], '1234') },
+    { names: [e2e('nonewprivs:1.4')], trees: [nonewprivs], image: noArguments(['nnp']) },
+    { names: [e2e('sample-apiserver:1.29.2')], trees: [alone(kitchen, '/sample-apiserver', 'sample-apiserver')], image: started('/sample-apiserver') },
+    { names: ['etcd:3.6.8-0'], trees: [etcd], image: noArguments(['/usr/local/bin/etcd']) },
+    { names: [ADD_ONS.coreDns], trees: [alone(kitchen, '/coredns', 'coredns')], image: started('/coredns') },
   ]; // prettier-ignore
 }
 
 /** Returns all but `pause`; `fill` completes agnhost, whose registry has an image. */
 export async function recipes(kitchen: Kitchen, fill: (agnhost: Tree) => void): Promise<Recipe[]> {
   const { bases, program } = kitchen;
-  const host = await agnhost(kitchen);
-  fill(host);
+  const tools = await bases.tools();
+  const above = agnhost(kitchen);
+  fill(above);
+  const host = [tools, above];
   const proxy = (await bases.nft()).file('/usr/local/bin/kube-proxy', 0o755, program('kube-proxy'), OWN); // prettier-ignore
   const egress = (await bases.tinyproxy()).text('/etc/tinyproxy.conf', TINYPROXY_CONF, OWN);
   const agnhostImage = { entrypoint: ['/agnhost'], command: ['pause'], env: [PATH] };
   return [
-    { names: [e2e('agnhost:2.63.0'), e2e('agnhost:2.55')], tree: host, image: agnhostImage },
-    await pet(kitchen, 'kitten'),
-    await pet(kitchen, 'nautilus'),
+    { names: [e2e('agnhost:2.63.0'), e2e('agnhost:2.55')], trees: host, image: agnhostImage },
+    await pet(kitchen.from, 'kitten', host),
+    await pet(kitchen.from, 'nautilus', host),
     ...plain(kitchen),
-    { names: [e2e('nginx:1.15-4'), e2e('nginx:1.27-0')], tree: await nginx(kitchen), image: noArguments(['nginx', '-g', 'daemon off;']) },
-    { names: [e2e('glibc-dns-testing:2.0.0')], tree: await bases.tools(), image: noArguments(['sh']) },
-    { names: [ADD_ONS.kubeProxy], tree: proxy, image: noArguments(['kube-proxy']) },
-    { names: [ADD_ONS.egress], tree: egress, image: noArguments(['tinyproxy', '-d', '-c', '/etc/tinyproxy.conf']) },
+    { names: [e2e('nginx:1.15-4'), e2e('nginx:1.27-0')], trees: [await nginx(kitchen)], image: noArguments(['nginx', '-g', 'daemon off;']) },
+    { names: [e2e('glibc-dns-testing:2.0.0')], trees: [tools], image: noArguments(['sh']) },
+    { names: [ADD_ONS.kubeProxy], trees: [proxy], image: noArguments(['kube-proxy']) },
+    { names: [ADD_ONS.egress], trees: [egress], image: noArguments(['tinyproxy', '-d', '-c', '/etc/tinyproxy.conf']) },
   ]; // prettier-ignore
 }

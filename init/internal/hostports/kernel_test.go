@@ -187,6 +187,8 @@ func TestALanPodIsReachedAtAddressesThatItMakesLater(t *testing.T) {
 
 	suffix := n.linkLocal(p.name)
 	n.ip(p.name, "address add "+prefix+suffix+"/64 dev eth0 nodad")
+	// The host has asked for the address in vain, and looks for it again only when that look has failed.
+	n.eventually("client", "tcp", "["+hostAddress6+"]:8080", "pod5 "+hostAddress6)
 	for _, protocol := range []string{"tcp:8080", "udp:8053"} {
 		name, port, _ := strings.Cut(protocol, ":")
 		for _, from := range []string{"client", neighbour.name, p.name, "host"} {

@@ -257,6 +257,18 @@ func (n *network) expect(ns, protocol, server, source, want string) {
 	}
 }
 
+// eventually asks until the reply is that. The deadline only ends a test that hangs.
+func (n *network) eventually(ns, protocol, server, want string) {
+	n.Helper()
+	got := n.ask(ns, protocol, server, "")
+	for deadline := time.Now().Add(20 * time.Second); got != want && time.Now().Before(deadline); {
+		got = n.ask(ns, protocol, server, "")
+	}
+	if got != want {
+		n.Errorf("%s asks %s %s: %q, want %q", ns, protocol, server, got, want)
+	}
+}
+
 // configuration returns what the runtime gives the plugin for a pod.
 func (n *network) configuration(p pod, mappings string) string {
 	n.Helper()

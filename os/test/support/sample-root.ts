@@ -1,3 +1,7 @@
+import { mkdtemp, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
 import { Tree } from '../../src/build/formats/tree.ts';
 import { makeRoot } from '../../src/build/image/root.ts';
 import { imageName } from '../../src/build/shipped.ts';
@@ -5,9 +9,10 @@ import { origin } from './trees.ts';
 
 export const PAUSE = `${imageName('pause')}@sha256:${'0'.repeat(64)}`;
 
-/** Makes a root with this folder of modules, and without programs and images. */
-export const sampleRoot = (modules: string): Promise<Tree> =>
-  makeRoot({
+/** Makes a root without modules, programs and images. */
+export async function sampleRoot(): Promise<Tree> {
+  const modules = await mkdtemp(path.join(tmpdir(), 'kios-root-'));
+  const root = await makeRoot({
     arch: 'amd64',
     time: 1_800_000_000,
     kernel: {
@@ -27,3 +32,6 @@ export const sampleRoot = (modules: string): Promise<Tree> =>
     preloaded: [],
     modulesSha256: '1'.repeat(64),
   });
+  await rmdir(modules);
+  return root;
+}

@@ -1,8 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Tree } from '../../../../src/build/formats/tree.ts';
 import { PERSISTENT } from '../../../../src/build/image/persistent.ts';
@@ -42,14 +38,11 @@ const VOLUMES = [
   ['local-path', '/opt/local-path-provisioner', 'DirectoryOrCreate'],
 ] as const; // prettier-ignore
 
-let modules: string;
 let root: Tree;
 
 beforeAll(async () => {
-  modules = await mkdtemp(path.join(tmpdir(), 'kios-root-'));
-  root = await sampleRoot(modules);
+  root = await sampleRoot();
 });
-afterAll(() => rm(modules, { recursive: true }));
 
 const isBelow = (where: string, folder: string): boolean =>
   where === folder || where.startsWith(`${folder}/`);

@@ -1,22 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 
 import type { Tree } from '../../../../src/build/formats/tree.ts';
 import { makeEarlyRoot } from '../../../../src/build/image/root.ts';
 import { PAUSE, sampleRoot } from '../../../support/sample-root.ts';
 import { origin } from '../../../support/trees.ts';
 
-let modules: string;
 let root: Tree;
 
 beforeAll(async () => {
-  modules = await mkdtemp(path.join(tmpdir(), 'kios-root-'));
-  root = await sampleRoot(modules);
+  root = await sampleRoot();
 });
-afterAll(() => rm(modules, { recursive: true }));
 
 /**
  * Init ignores copies of these on the data partition, except of static pods. A file that people are to change has to
@@ -78,12 +71,12 @@ it.each([
   const kernel = {
     version: '6.12.0',
     image: '',
-    modules,
-    allModules: modules,
+    modules: '/none',
+    allModules: '/none',
     requests: '',
     origin,
   };
-  const tree = makeEarlyRoot({ ...kernel, early: { table, beforeRoot: [] } }, modules);
+  const tree = makeEarlyRoot({ ...kernel, early: { table, beforeRoot: [] } }, '/none');
   const entry = new Map(tree.sorted()).get('/early/table');
   const text = entry?.type === 'file' && 'bytes' in entry.content ? entry.content.bytes : undefined;
   expect(text === undefined ? undefined : Buffer.from(text).toString()).toBe(expected);

@@ -3,7 +3,22 @@ import type { FileHandle } from 'node:fs/promises';
 import { readAt } from '../kind.ts';
 
 const SECTOR = 512;
-const CID = /^CID=[0-9a-f]{8}$/m;
+/** QEMU writes the number without leading zeros: every sixteenth is shorter than eight digits. */
+const CID = /^CID=[0-9a-f]{1,8}$/m;
+
+/**
+ * Returns a VMDK's descriptor, padded with zero bytes as it was, with a content identifier of eight hexadecimal digits.
+ * It fails for text without such an identifier, and for one that leaves no room.
+ */
+export function withContentId(descriptor: Buffer, id: string): Buffer {
+  const text = descriptor.toString('latin1').replace(/\0+$/, '');
+  const changed = text.replace(CID, `CID=${id}`);
+  if (!CID.test(text)) throw new Error('no content identifier in the VMDK');
+  if (changed.length > descriptor.length) throw new Error('no room in the descriptor of the VMDK');
+  const result = Buffer.alloc(descriptor.length);
+  result.write(changed, 'latin1');
+  return result;
+}
 
 /** Gives the descriptor of a VMDK a content identifier that depends only on the image. */
 export async function steadyVmdk(file: FileHandle, sha256: string): Promise<void> {
@@ -13,11 +28,9 @@ export async function steadyVmdk(file: FileHandle, sha256: string): Promise<void
     (sectors) => Number(sectors) * SECTOR,
   );
   const descriptor = await readAt(file, at!, bytes!);
-  const found = CID.exec(descriptor.toString('latin1'));
-  if (found === null) throw new Error('no content identifier in the VMDK');
   // All ones and the value before it are reserved.
   const id = (Number.parseInt(sha256.slice(0, 8), 16) & 0x7fff_ffff).toString(16).padStart(8, '0');
-  await file.write(`CID=${id}`, at! + found.index, 'latin1');
+  await file.write(withContentId(descriptor, id), 0, bytes, at);
 }
 
 /** What the OVF says about a virtual machine; the importer may change all of it. */

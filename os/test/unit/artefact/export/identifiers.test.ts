@@ -1,8 +1,9 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { imageGuid } from '../../../../src/artefact/export/guid.ts';
 import { vhdChecksum } from '../../../../src/artefact/export/vhd.ts';
 import { crc32c } from '../../../../src/artefact/export/vhdx.ts';
+import { withContentId } from '../../../../src/artefact/export/vmdk.ts';
 
 it.each([
   // RFC 3720, appendix B.4.
@@ -29,4 +30,21 @@ it('identifiers differ by use and by image, and are the same again', () => {
   );
   expect(new Set(texts).size).toBe(3);
   for (const text of texts) expect(text).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+});
+
+const text = (cid: string): string => `version=1\nCID=${cid}\nparentCID=ffffffff\n`;
+const descriptor = (cid: string): Buffer => Buffer.from(text(cid).padEnd(64, '\0'));
+
+describe('a VMDK’s descriptor', () => {
+  it.each(['f', '10', 'abc', '1a2b3c4', '12345678'])('gets another identifier than %s', (cid) =>
+    expect(withContentId(descriptor(cid), '0a0b0c0d')).toEqual(descriptor('0a0b0c0d')),
+  );
+
+  it('without an identifier is an error', () =>
+    expect(() => withContentId(Buffer.from('parentCID=ffffffff\n'), '0a0b0c0d')).toThrow(
+      /no content identifier/,
+    ));
+
+  it('without room for the digits is an error', () =>
+    expect(() => withContentId(Buffer.from(text('f')), '0a0b0c0d')).toThrow(/no room/));
 });

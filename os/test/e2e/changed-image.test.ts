@@ -59,6 +59,7 @@ const SHOWN = [
   { path: '/lib/systemd' },
   { path: '/usr/src' },
   { path: '/var/run' },
+  { path: '/sys/kernel/debug' },
   { path: '/sys/kernel/tracing' },
   { path: '/run/udev', type: 'Directory' },
   { path: '/etc/localtime', type: 'File' },

@@ -25,7 +25,6 @@ const Requirements = v.strictObject({
       other: v.optional(v.string()),
     }),
   ),
-  missing: v.record(Option, v.string()),
   modules: v.record(
     Option,
     v.strictObject({
@@ -54,7 +53,7 @@ export interface Listed {
 
 /** Returns what is wrong with the requirements or with a kernel of this configuration. */
 export function faultsOf(
-  { addOns, missing, modules }: Requirements,
+  { addOns, modules }: Requirements,
   arch: Arch,
   kernel: KernelOptions,
   listed: Listed,
@@ -62,8 +61,7 @@ export function faultsOf(
   const wanted = new Set(addOns.flatMap((addOn) => optionsOf(addOn, arch)));
   const isOn = (option: string): boolean => (kernel.get(option) ?? 'n') !== 'n';
   return [...wanted].flatMap((option): string[] => {
-    if (!isOn(option)) return option in missing ? [] : [`${option} is off, without a reason`];
-    if (option in missing) return [`${option} is on, and listed as missing`];
+    if (!isOn(option)) return [`${option} is off`];
     if (kernel.get(option) !== 'm') return [];
     const loaded = modules[option];
     if (loaded === undefined) return [`nobody loads the module of ${option}`];
@@ -77,31 +75,26 @@ export function faultsOf(
 
 /** Returns the entries that no add-on needs, or that are no module on any architecture. */
 export function stale(
-  { addOns, missing, modules }: Requirements,
+  { addOns, modules }: Requirements,
   kernels: readonly KernelOptions[],
 ): string[] {
   const wanted = new Set(addOns.flatMap(({ needs, amd64 }) => [...needs, ...amd64]));
   const isModule = (option: string): boolean =>
     kernels.some((kernel) => kernel.get(option) === 'm');
-  return [
-    ...Object.keys(missing).filter((option) => !wanted.has(option)),
-    ...Object.keys(modules).filter((option) => !wanted.has(option) || !isModule(option)),
-  ];
+  return Object.keys(modules).filter((option) => !wanted.has(option) || !isModule(option));
 }
 
 const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
 /** Formats the add-ons, for docs/add-ons.md. */
-export function addOnTable({ addOns, missing, modules }: Requirements): string {
+export function addOnTable({ addOns, modules }: Requirements): string {
   const rows = addOns.map(({ name, needs, amd64, other }) => {
     const options = [...needs, ...amd64];
-    const lacking = options.filter((option) => option in missing);
     const byHand = options.flatMap((option) => {
       const { module, by } = modules[option] ?? {};
       return by === 'operator' && module !== undefined ? [`\`${module}\``] : [];
     });
-    const has = lacking.length === 0 ? 'yes' : `all but \`${lacking.join('`, `')}\``;
-    return row(name, options.length === 0 ? '–' : has, byHand.join(', '), other ?? '');
+    return row(name, options.length === 0 ? '–' : 'yes', byHand.join(', '), other ?? '');
   });
   return [
     row('add-on', 'kernel', 'modules to name in modules.yaml', 'else'),
@@ -109,11 +102,3 @@ export function addOnTable({ addOns, missing, modules }: Requirements): string {
     ...rows,
   ].join('\n');
 }
-
-/** Formats the missing options, for the same page. */
-export const missingTable = ({ missing }: Requirements): string =>
-  [
-    row('option', 'why it is off'),
-    row('---', '---'),
-    ...Object.entries(missing).map(([option, reason]) => row(`\`${option}\``, reason)),
-  ].join('\n');

@@ -79,6 +79,7 @@ export const FILES: Probes = {
     openOnly(`${folder}/${name}`, 'r+');
   },
   'binfmt-misc': () => mounted('binfmt_misc', nothing),
-  debugfs: () => mounted('debugfs', nothing),
+  // Writing there lets the kernel say again what it says only once.
+  debugfs: () => mounted('debugfs', (folder) => openOnly(`${folder}/clear_warn_once`, 'r+')),
   'release-agent': () => mounted('cgroup', nothing, 'none,name=kios'),
 };

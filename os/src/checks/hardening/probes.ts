@@ -47,7 +47,7 @@ export const PROBES: readonly Probe[] = [
   allowed('disk-write', 'open the whole disk for writing', 'privileged: every device'),
   denied('efi-variable', 'open a firmware variable for writing', 'EROFS'),
   denied('binfmt-misc', 'mount binfmt_misc, to have its own program interpret others', 'ENODEV'),
-  denied('debugfs', 'mount debugfs', 'ENODEV', 'ok'),
+  denied('debugfs', 'mount debugfs and open a file there for writing', 'EPERM', 'ok'),
   denied('release-agent', 'mount a version 1 control group hierarchy, for its release_agent', 'ENOENT'), // prettier-ignore
   denied('init-trace', 'trace init', 'EPERM'),
   denied('init-read-memory', 'read init’s memory', 'EPERM'),

@@ -9,7 +9,6 @@ import { ARCHES, repository } from '../../../../src/workstation/paths.ts';
 import {
   addOnTable,
   faultsOf,
-  missingTable,
   readRequirements,
   type Requirements,
   stale,
@@ -36,7 +35,7 @@ async function loadedByProfile(): Promise<Set<string>> {
 }
 
 describe.each(ARCHES)('the kernel of %s', (arch) => {
-  it('has what ordinary add-ons need, or a reason, and somebody loads it', async () => {
+  it('has what ordinary add-ons need, and somebody loads it', async () => {
     const profile = await loadedByProfile();
     expect(profile.size).toBeGreaterThan(40);
     const request = new Set((await readRequestable()).map(({ module }) => module));
@@ -51,11 +50,10 @@ it('the list names nothing that no add-on needs and no module that is built in',
 
 describe('a kernel or list with a fault', () => {
   const example: Requirements = {
-    addOns: [{ name: 'a', needs: ['ON', 'MOD', 'OFF', 'ASK'], amd64: ['PC'], other: undefined }],
-    missing: { OFF: 'reason' },
+    addOns: [{ name: 'a', needs: ['ON', 'MOD', 'ASK'], amd64: ['PC'], other: undefined }],
     modules: { MOD: { module: 'mod', by: 'profile' }, ASK: { module: 'ask', by: 'request' } },
   };
-  const kernel = { ON: 'y', MOD: 'm', OFF: 'n', PC: 'y', ASK: 'm' };
+  const kernel = { ON: 'y', MOD: 'm', PC: 'y', ASK: 'm' };
   const faults = (options: Record<string, string>, profiles = ['mod'], requests = ['ask']): string[] =>
     faultsOf(example, 'amd64', new Map(Object.entries(options)), {
       profile: new Set(profiles),
@@ -64,9 +62,8 @@ describe('a kernel or list with a fault', () => {
 
   it.each([
     ['none', faults(kernel), []],
-    ['an option that is off', faults({ ...kernel, ON: 'n' }), ['ON is off, without a reason']],
-    ['one that no fragment names', faults({ ON: 'y', MOD: 'm', ASK: 'm' }), ['PC is off, without a reason']],
-    ['one that is no longer missing', faults({ ...kernel, OFF: 'm' }), ['OFF is on, and listed as missing']],
+    ['an option that is off', faults({ ...kernel, ON: 'n' }), ['ON is off']],
+    ['one that no fragment names', faults({ ON: 'y', MOD: 'm', ASK: 'm' }), ['PC is off']],
     ['a module that nobody loads', faults({ ...kernel, ON: 'm' }), ['nobody loads the module of ON']],
     ['a module that left its profile', faults(kernel, []), ['mod is not in a profile']],
     ['a module that nobody may ask for', faults(kernel, ['mod'], []), ['ask is not in a request']],
@@ -76,7 +73,10 @@ describe('a kernel or list with a fault', () => {
   }); // prettier-ignore
 
   it('an entry that nobody needs', () => {
-    const more = { ...example, missing: { ...example.missing, GONE: 'reason' } };
+    const more = {
+      ...example,
+      modules: { ...example.modules, GONE: { module: 'gone', by: 'device' } },
+    } as const;
     expect(stale(more, [new Map(Object.entries(kernel))])).toEqual(['GONE']);
     expect(stale(example, [new Map(Object.entries({ ...kernel, MOD: 'y' }))])).toEqual(['MOD']);
   });
@@ -85,5 +85,4 @@ describe('a kernel or list with a fault', () => {
 describe('docs/add-ons.md', async () => {
   const page = await readFile(path.join(repository, 'docs/add-ons.md'), 'utf8');
   it('has the table of add-ons', () => expect(page).toContain(addOnTable(requirements)));
-  it('has the table of missing options', () => expect(page).toContain(missingTable(requirements)));
 });

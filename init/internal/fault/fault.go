@@ -45,6 +45,7 @@ const (
 	HostAPI       = "KIOS_INIT_HOST_API"
 	Seed          = "KIOS_INIT_SEED"
 	SeedUnknown   = "KIOS_INIT_SEED_UNKNOWN"
+	Images        = "KIOS_INIT_IMAGES"
 	Start         = "KIOS_INIT_START"
 	KubeletIn     = "KIOS_INIT_KUBELET_FILE"
 	KubeletConfig = "KIOS_INIT_KUBELET_CONFIG"

@@ -14,6 +14,7 @@ import (
 	"kios.dev/init/internal/atomicfile"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/mounts"
+	"kios.dev/init/internal/ociarchive"
 	"kios.dev/init/internal/plainfile"
 	"kios.dev/init/internal/staticpods"
 )
@@ -41,6 +42,7 @@ var noCloudFiles = []string{"meta-data", "user-data", networkConfig}
 var known = map[string][]string{
 	"readme.txt": nil, "bootstrap.yaml": nil, "bootstrap.yaml.example": nil, "cmdline.txt": nil, "dhcp.yaml": nil, "modules.erofs": nil, "network.yaml": nil, "sysctl.conf": nil, "token": nil,
 	"manifests": staticpods.Endings,
+	"images":    {ociarchive.Ending},
 }
 
 // showBoot shows the folder `kios`, and copies NoCloud's files if no volume has them. The rest of the partition is the
@@ -56,14 +58,14 @@ func showBoot(device string, copyNoCloud bool, loadFS func(string) error, log Lo
 	look(whole)
 }
 
-// ReadBoot reads one file of the folder `kios`, before anything else of the partition counts. Nothing stays mounted.
-func ReadBoot(device, name string, limit int64, loadFS func(string) error) ([]byte, error) {
+// WithBoot lets a function read the folder `kios`, before anything else of the partition counts. Nothing stays mounted.
+func WithBoot(device string, loadFS func(string) error, read func(folder string) error) error {
 	unmount, err := mountWhole(device, loadFS)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer unmount()
-	return plainfile.Read(whole+"/kios", name, limit)
+	return read(whole + "/kios")
 }
 
 func mountWhole(device string, loadFS func(string) error) (unmount func(), err error) {

@@ -32,7 +32,12 @@ func (h *host) takeArguments(device string) bool {
 	if device == "" {
 		return false
 	}
-	text, err := seed.ReadBoot(device, argumentsFile, maxArguments, h.modules.LoadFS)
+	var text []byte
+	err := seed.WithBoot(device, h.modules.LoadFS, func(folder string) (err error) {
+		h.archivesThere = hasArchives(folder)
+		text, err = plainfile.Read(folder, argumentsFile, maxArguments)
+		return err
+	})
 	if errors.Is(err, os.ErrNotExist) {
 		return false
 	}

@@ -16,7 +16,8 @@ import (
 	"kios.dev/init/internal/reserve"
 )
 
-// dropIn is the file, among kubelet's drop-ins, that says what this machine keeps back from pods.
+// dropIn is the file, among kubelet's drop-ins, that says what this machine keeps back from pods, and which images of
+// its medium every pod may use.
 const (
 	dropIns = kubelet.Dir + "/kubelet.conf.d"
 	dropIn  = "05-machine.conf"
@@ -28,7 +29,7 @@ func (h *host) writeReservations() {
 	machine, err := measureMachine()
 	machine.InRAM = h.data == "ram"
 	if err == nil {
-		err = updateFile(dropIns, dropIn, reserve.For(machine).Config())
+		err = updateFile(dropIns, dropIn, append(reserve.For(machine).Config(), h.allowedImages()...))
 	}
 	if err != nil {
 		h.log.Error("kubelet.reservations", "cause", fault.New(fault.KubeletIn, "write "+dropIns+"/"+dropIn,

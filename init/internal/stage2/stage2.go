@@ -57,10 +57,12 @@ type host struct {
 	modules *modules.Loader
 	release release
 
-	bootPart      string // GUID of the partition booted from, or ""
-	bootDevice    string // its device, or ""
-	argumentsRead bool   // kios/cmdline.txt was there in time
-	medium        string // kernel name of the disk that belongs to the machine, or ""
+	bootPart      string   // GUID of the partition booted from, or ""
+	bootDevice    string   // its device, or ""
+	argumentsRead bool     // kios/cmdline.txt was there in time
+	archivesThere bool     // the medium has the folder kios/images
+	imported      []string // repositories of images from the medium, in each form that a pod may write
+	medium        string   // kernel name of the disk that belongs to the machine, or ""
 
 	dataDevice       string // device of the data partition
 	data, dataReason string // as in host.json

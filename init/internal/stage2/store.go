@@ -44,6 +44,7 @@ func (h *host) prepareStore() error {
 		return fault.New(fault.Store, "prepare containerd's store in RAM", "The root image is damaged: flash it again.", err)
 	}
 	h.log.Info("store.ready", "bytes", r.Bytes, "links", r.Links, "fresh", r.Fresh, "adapted", r.Adapted, "ms", r.Took.Milliseconds())
+	h.importImages()
 	h.phases.reached("store")
 	return nil
 }
@@ -69,7 +70,7 @@ func makeStore(adapt func() error) (store.Result, error) {
 
 // adaptStore edits the store that another image filled, and names the images that this one has made incomplete.
 func (h *host) adaptStore() error {
-	r, err := h.runStore(store.AdaptVerb, storeAdaptLimit)
+	r, err := h.runStore(storeAdaptLimit, store.AdaptVerb)
 	if err != nil || len(r.Lost) == 0 {
 		return err
 	}
@@ -86,7 +87,7 @@ func (h *host) keepPulledImages() error {
 		return nil
 	}
 	start := time.Now()
-	r, err := h.runStore(store.KeepVerb, storeKeepLimit)
+	r, err := h.runStore(storeKeepLimit, store.KeepVerb)
 	if err == nil && r.Paths > 0 {
 		h.log.Info("store.kept", "paths", r.Paths, "bytes", r.Bytes, "ms", time.Since(start).Milliseconds())
 	}
@@ -94,8 +95,8 @@ func (h *host) keepPulledImages() error {
 }
 
 // runStore runs init itself as the command that opens containerd's databases.
-func (h *host) runStore(verb string, limit time.Duration) (store.Report, error) {
-	args := []string{store.CommandName, verb, storeDir, containerdDir}
+func (h *host) runStore(limit time.Duration, verb string, more ...string) (store.Report, error) {
+	args := append([]string{store.CommandName, verb, storeDir, containerdDir}, more...)
 	output, err := h.reaper.RunOnce("/proc/self/exe", args, environment(), limit)
 	return store.ReadReport(output, err)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,8 +16,9 @@ const CommandName = "kios-store"
 
 // The verbs of the command.
 const (
-	AdaptVerb = "adapt"
-	KeepVerb  = "keep"
+	AdaptVerb  = "adapt"
+	KeepVerb   = "keep"
+	ImportVerb = "import" // with the folder of archives behind the two folders, or "" if the medium is not there
 )
 
 // Report is what the command writes to its standard output, as one line of JSON.
@@ -24,11 +26,12 @@ type Report struct {
 	Lost  []string `json:"lost,omitempty"`
 	Paths int      `json:"paths,omitempty"`
 	Bytes int64    `json:"bytes,omitempty"`
-	Error string   `json:"error,omitempty"`
-	Full  bool     `json:"full,omitempty"` // the error is a lack of room
+	Imported
+	Error string `json:"error,omitempty"`
+	Full  bool   `json:"full,omitempty"` // the error is a lack of room
 }
 
-// Command runs `kios-store VERB FROM TO` and returns its exit status.
+// Command runs `kios-store VERB FROM TO [FOLDER]` and returns its exit status.
 func Command(args []string, out io.Writer) int {
 	report, err := runVerb(args)
 	if err != nil {
@@ -41,6 +44,10 @@ func Command(args []string, out io.Writer) int {
 }
 
 func runVerb(args []string) (Report, error) {
+	if len(args) == 4 && args[0] == ImportVerb {
+		i, err := Import(args[1], args[2], args[3], runtime.GOARCH)
+		return Report{Bytes: i.Bytes, Imported: i}, err
+	}
 	if len(args) != 3 {
 		return Report{}, fmt.Errorf("%s takes a verb and two folders", CommandName)
 	}

@@ -14,11 +14,18 @@ const shippedLabel = "kios.dev/shipped"
 // errSchema means that another version of containerd wrote the database.
 var errSchema = errors.New("containerd's database has another schema than the image's")
 
-// editMetadata edits the database of images, blobs and snapshots.
-func (a *adaption) editMetadata(tx *bolt.Tx) error {
-	there, wanted := bucket(tx, []string{"v1"}), bucket(a.image.meta, []string{"v1"})
+func sameSchema(node, image *bolt.Tx) error {
+	there, wanted := bucket(node, []string{"v1"}), bucket(image, []string{"v1"})
 	if there == nil || wanted == nil || !bytes.Equal(there.Get([]byte("version")), wanted.Get([]byte("version"))) {
 		return errSchema
+	}
+	return nil
+}
+
+// editMetadata edits the database of images, blobs and snapshots.
+func (a *adaption) editMetadata(tx *bolt.Tx) error {
+	if err := sameSchema(tx, a.image.meta); err != nil {
+		return err
 	}
 	before := readSnapshots(tx)
 	kept := a.keptSnapshots(before)
@@ -77,6 +84,9 @@ func (a *adaption) editImages(tx *bolt.Tx, kept map[string]bool) error {
 				delete(lost, name)
 				continue
 			}
+			if label(record, mediumLabel) != "" {
+				delete(lost, name) // Import follows, which brings it again
+			}
 		}
 		if err := images.DeleteBucket([]byte(name)); err != nil {
 			return err
@@ -102,8 +112,15 @@ func target(record *bolt.Bucket) (digest string, ofImage bool) {
 	if to := record.Bucket([]byte("target")); to != nil {
 		digest = string(to.Get([]byte("digest")))
 	}
-	labels := record.Bucket([]byte("labels"))
-	return digest, labels != nil && string(labels.Get([]byte(shippedLabel))) == digest
+	return digest, digest != "" && label(record, shippedLabel) == digest
+}
+
+// label returns the value of a record's label, or "".
+func label(record *bolt.Bucket, key string) string {
+	if labels := record.Bucket([]byte("labels")); labels != nil {
+		return string(labels.Get([]byte(key)))
+	}
+	return ""
 }
 
 // reach follows references between blobs.

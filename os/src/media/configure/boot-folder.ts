@@ -14,13 +14,14 @@ export const BOOT_FOLDER = {
     'sysctl.conf',
     'token',
   ],
-  folders: { manifests: ['.yaml', '.yml', '.json'] },
+  folders: { images: ['.tar'], manifests: ['.yaml', '.yml', '.json'] },
   noCloud: ['meta-data', 'user-data', 'network-config'],
 } as const;
 
 /** Folder of the partition that is for people. */
 export const FOLDER = 'kios';
 export const MANIFESTS = `${FOLDER}/manifests`;
+export const IMAGES = `${FOLDER}/images`;
 export const DOCUMENT = `${FOLDER}/bootstrap.yaml`;
 export const ARGUMENTS = `${FOLDER}/cmdline.txt`;
 /** Where systemd's stub looks for addons, whatever the name of the file that it is in. */
@@ -43,5 +44,6 @@ export function isKnown(file: string): boolean {
   if (deeper !== undefined) return false;
   if (name.startsWith('.') || inside?.startsWith('.') === true) return true;
   if (inside === undefined) return BOOT_FOLDER.files.some((known) => known.toLowerCase() === name);
-  return name === 'manifests' && BOOT_FOLDER.folders.manifests.some((end) => inside.endsWith(end));
+  const endings = Object.entries(BOOT_FOLDER.folders).find(([folder]) => folder === name)?.[1] ?? [];
+  return endings.some((end) => inside.endsWith(end));
 }

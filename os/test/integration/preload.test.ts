@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -16,7 +16,12 @@ import { silent } from '../../src/workstation/progress.ts';
 import type { Containerd } from '../support/containerd.ts';
 import { Cri } from '../support/cri.ts';
 import { Kubelet } from '../support/kubelet.ts';
-import { buildPrograms, imageOf, openNodeContainerd } from '../support/node-containerd.ts';
+import {
+  buildPrograms,
+  imageOf,
+  openNodeContainerd,
+  type Programs,
+} from '../support/node-containerd.ts';
 import { buildStoreCommand, RebootingNode } from '../support/node-reboot.ts';
 import { archive, SAYS, type UserImage, writeUserImage } from '../support/user-image.ts';
 
@@ -36,10 +41,11 @@ let fetched = '';
 let images: readonly PreloadedImage[];
 let sandbox: OciImage;
 let command = '';
+let programs: Programs;
 
 beforeAll(async () => {
   if (process.getuid?.() !== 0) return;
-  const program = await buildPrograms();
+  programs = await buildPrograms();
   const arch = workstationArch();
   home = await mkdtemp(path.join(tmpdir(), 'kios-preload-'));
   vi.stubEnv('REGISTRY_AUTH_FILE', '');
@@ -55,11 +61,11 @@ beforeAll(async () => {
   images = await preload({ ...request, images: [file, fetched] });
   sandbox = await imageOf(path.join(home, 'layout'), 'pause', pause);
   command = await buildStoreCommand(home);
-  containerd = await openNodeContainerd(home, program, [sandbox], undefined, images);
+  containerd = await openNodeContainerd(home, programs, [sandbox], undefined, images);
   cri = new Cri(containerd.socket);
   kubelet = await Kubelet.open(
     path.join(home, 'kubelet'),
-    program('kubelet'),
+    programs('kubelet'),
     containerd.socket,
     (text) =>
       stampAllowlist(
@@ -144,6 +150,57 @@ it('a change of the system takes its images along, and brings those of the next'
   expect(await cri.images()).toHaveLength(1);
   await boot(images);
   expect(await cri.start('again', fetched)).not.toBe('');
+});
+
+it('init gives the node the images of archives on its medium, until they are taken away', async () => {
+  const copied = 'medium.example/team/copied:1';
+  const folder = path.join(home, 'medium');
+  const archives = path.join(home, 'archives');
+  await mkdir(archives);
+  const pause = (await buildPause(workstationArch(), silent)).path;
+  const made = await writeUserImage(folder, pause, { name: copied, arch: workstationArch() });
+  await archive(made.layout, path.join(archives, 'app.tar'));
+  await writeFile(path.join(archives, 'broken.tar'), 'half');
+  const node = new RebootingNode(home, containerd, command);
+  const boot = async (): ReturnType<RebootingNode['start']> => {
+    await kubelet.stop();
+    await cri.endPods();
+    cri[Symbol.dispose]();
+    await node.stop(true);
+    const report = await node.start([sandbox], [], archives);
+    cri = new Cri(containerd.socket);
+    kubelet = await Kubelet.open(
+      path.join(home, 'kubelet'),
+      programs('kubelet'),
+      containerd.socket,
+      (text) => stampAllowlist(text, report.repositories),
+    );
+    return report;
+  };
+  for (const name of ['saved', 'fetched', 'digest']) await kubelet.remove(name);
+  const first = await boot();
+  expect(first).toMatchObject({
+    images: [copied, `medium.example/team/copied@${made.index.digest}`],
+    repositories: ['medium.example/team/copied'],
+    faults: [{ file: 'broken.tar' }],
+  });
+  expect(await cri.image(copied)).toMatchObject({ id: made.config.digest, pinned: true });
+  expect(await containerd.ctr('images', 'check', `name==${copied}`)).toMatch(/complete \(2\/2\)/);
+  await kubelet.place('copied', pod('copied', copied));
+  expect(await said('copied')).toMatch('a user’s image');
+  const second = await boot();
+  expect(second).toMatchObject({ images: [], removed: [] });
+  expect(second.bytes).toBeUndefined();
+  expect(await said('copied')).toMatch('a user’s image');
+  await kubelet.remove('copied');
+  await rm(archives, { recursive: true });
+  expect((await boot()).removed).toHaveLength(2);
+  expect(await cri.image(copied)).toBeUndefined();
+  // Containerd's garbage collection finds nothing that leads to the blobs.
+  await vi.waitFor(
+    async () => expect(await containerd.ctr('content', 'ls')).not.toContain(made.layer.digest),
+    { timeout: 30_000, interval: 250 },
+  );
 });
 
 it('a registry that does not reply stops the build', async () => {

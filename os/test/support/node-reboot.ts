@@ -20,6 +20,10 @@ const Report = v.strictObject({
   lost: v.optional(v.array(v.string()), []),
   paths: v.optional(v.number()),
   bytes: v.optional(v.number()),
+  images: v.optional(v.array(v.string()), []),
+  removed: v.optional(v.array(v.string()), []),
+  repositories: v.optional(v.array(v.string()), []),
+  faults: v.optional(v.array(v.object({ file: v.string(), error: v.string() })), []),
 });
 
 /** Builds init; returns its path under the name by which it edits containerd's databases. */
@@ -70,13 +74,14 @@ export class RebootingNode {
     this.#command = command;
   }
 
-  async #store(verb: string): Promise<Report> {
+  async #store(verb: string, ...more: readonly string[]): Promise<Report> {
     const root = path.join(this.#containerd.dir, 'root');
     const said = await this.#containerd.run(
       this.#command,
       verb,
       path.join(this.#home, 'store'),
       root,
+      ...more,
     );
     return v.parse(v.pipe(v.string(), v.parseJson(), Report), said);
   }
@@ -89,16 +94,23 @@ export class RebootingNode {
     await this.#containerd.unmountLayers();
   }
 
-  /** Starts containerd with the store of this image of the system, as after a boot. */
+  /**
+   * Starts containerd with the store of this image of the system, as after a boot from a medium with these archives.
+   */
   async start(
     images: readonly OciImage[],
     preloaded: readonly PreloadedImage[] = [],
+    archives?: string,
   ): Promise<Report> {
     const store = path.join(this.#home, 'store');
     await rm(store, { recursive: true });
     await unpack(makeStore(images, TIME, origin, preloaded), store, TIME);
-    const report = await this.#store('adapt');
+    const adapted = await this.#store('adapt');
     await this.#containerd.mountLayers(store);
+    const report =
+      archives === undefined
+        ? adapted
+        : { ...(await this.#store('import', archives)), lost: adapted.lost };
     const state = path.join(this.#containerd.dir, 'state');
     const clear = `grep -o " $1/[^ ]*" /proc/self/mounts | sort -r | xargs -r umount -l; rm -rf "$1"/* /run/containerd/*`;
     await this.#containerd.run('sh', '-c', clear, 'sh', state);

@@ -20,6 +20,7 @@ import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { makeStub } from '../support/stub.ts';
+import { archive, writeUserImage } from '../support/user-image.ts';
 
 const TOKEN = 'abcdef.0123456789abcdef';
 const DOCUMENT = `# kept
@@ -245,6 +246,47 @@ describe('./kios configure', LONG, () => {
     expect(shown).toMatch(/bootstrap\.yaml\.txt +UNKNOWN/);
     expect(shown).toMatch(/manifests\/a\.yaml +\d+ +BROKEN: line 2/);
     expect(shown).toMatch(/bootstrap\.yaml +\d+ +BROKEN: .*line 2/);
+  });
+});
+
+describe('archives of images', LONG, () => {
+  it('become those of the medium, and are named', async () => {
+    const name = 'registry.example/team/app:1';
+    const layout = path.join(dir, 'layout');
+    const of = { name, arch: 'amd64' };
+    const { layer } = await writeUserImage(layout, import.meta.filename, of);
+    const archives = await Promise.all(
+      ['app.tar', 'other.tar'].map((file) => archive(layout, path.join(dir, file))),
+    );
+    expect(await kios({ images: archives })).toMatch(
+      /^kios\/images\/app\.tar +\d+ +written\nkios\/images\/other\.tar +\d+ +written$/,
+    );
+    expect(await kios({ images: archives.slice(0, 1), show: true })).toMatch(
+      /kios\/images\/app\.tar +\d+ +images: registry\.example\/team\/app:1/,
+    );
+    expect(await list()).not.toContain('::/kios/images/other.tar');
+    await using partition = await Partition.open(image, tools);
+    const bytes = await readFile(archives[0]!);
+    expect(await partition.read('kios/images/app.tar')).toEqual(bytes);
+    const room = await partition.roomIn('kios/images');
+    expect(room).toBeGreaterThan((await partition.roomIn('kios')) - 1e6);
+    // It is not read before it counts.
+    const broken = Buffer.from(bytes);
+    broken.fill(0, broken.indexOf(layer.content), broken.indexOf(layer.content) + 8);
+    await partition.write('kios/images/app.tar', broken);
+    expect(await kios({ show: true })).toContain(`BROKEN: preload the image`);
+    await kios({ images: [''] });
+    expect((await list()).filter((file) => file.includes('images'))).toEqual([]);
+    await partition.write('kios/cmdline.txt', Buffer.alloc(0));
+    expect(await partition.roomIn('kios/images')).toBe(room);
+  });
+
+  it('that a node would refuse change nothing', async () => {
+    const broken = await input('broken.tar', 'half');
+    expect(await failure({ images: [broken], kernelArguments: ['kios.console=all'] })).toContain(
+      'KIOS_PRELOAD_IMAGE',
+    );
+    expect(await list()).not.toContain('::/kios/cmdline.txt');
   });
 });
 

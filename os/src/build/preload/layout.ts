@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -61,8 +62,12 @@ export class Layout {
   }
 
   /** Returns the images that the layout lists. */
-  list = async (): Promise<readonly LayoutDescriptor[]> =>
-    (await this.#read('index.json', Index)).manifests;
+  async list(): Promise<readonly LayoutDescriptor[]> {
+    const has = (name: string): boolean => existsSync(path.join(this.#folder, name));
+    if (!has('index.json') && has('manifest.json'))
+      throw this.fault('it is a Docker archive of the old form, without index.json');
+    return (await this.#read('index.json', Index)).manifests;
+  }
 
   async #blob(
     { digest, size }: LayoutDescriptor,

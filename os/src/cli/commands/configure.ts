@@ -9,6 +9,7 @@ interface ConfigureArgs {
   hostname: string | undefined;
   network: string | undefined;
   manifests: string | undefined;
+  image: string[] | undefined;
   modules: string | undefined;
   'kernel-argument': string[] | undefined;
   sysctl: string[] | undefined;
@@ -25,6 +26,12 @@ const OPTIONS = {
   hostname: text('Name of the node, which goes into the bootstrap document'),
   network: text('Network file (docs/network.md), or settings of single cards (docs/dhcp.md)'),
   manifests: text('Folder whose static pods become those of the medium; others there are removed'),
+  image: {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    describe: 'OCI archive with images, once for each; empty: none (docs/preload.md)',
+  },
   modules: text('The build’s modules.erofs, for hardware that needs it (docs/modules.md)'),
   'kernel-argument': {
     type: 'string',
@@ -42,6 +49,38 @@ const OPTIONS = {
   json: flag('Print what is there as JSON'),
 } as const;
 
+const EXAMPLES = [
+  [
+    '$0 configure dist/amd64/kios.img --bootstrap node.yaml --hostname node-1',
+    'Make an image that joins a cluster under a name',
+  ],
+  [
+    "$0 configure /dev/sdX --kubeadm-join 'kubeadm join 192.0.2.10:6443 --token …'",
+    'Have a flashed stick join by a line that kubeadm printed',
+  ],
+  [
+    '$0 configure /dev/sdX --network network.yaml',
+    'Give a machine fixed addresses, VLANs, a bond or a bridge',
+  ],
+  [
+    '$0 configure /dev/sdX --image app.tar',
+    'Give a node without a registry the images of an archive; replaces those that are there',
+  ],
+  [
+    '$0 configure kios.img --kernel-argument mitigations=off',
+    'Trade protection for speed; replaces the words that are there',
+  ],
+  [
+    '$0 configure /dev/sdX --sysctl vm.nr_hugepages=512',
+    'Set aside 1 GiB of huge pages; replaces the settings that are there',
+  ],
+  [
+    '$0 configure /dev/sdX --modules dist/amd64/modules.erofs',
+    'Add drivers of rare hardware, and firmware if the build has some',
+  ],
+  ['$0 configure /dev/sdX --show', 'Look what a medium would make of a node'],
+] as const;
+
 export const configureCommand = (
   context: CommandContext,
 ): CommandModule<unknown, ConfigureArgs> => ({
@@ -56,45 +95,20 @@ export const configureCommand = (
       })
       .options(OPTIONS)
       .conflicts('bootstrap', 'kubeadm-join')
-      .example(
-        '$0 configure dist/amd64/kios.img --bootstrap node.yaml --hostname node-1',
-        'Make an image that joins a cluster under a name',
-      )
-      .example(
-        "$0 configure /dev/sdX --kubeadm-join 'kubeadm join 192.0.2.10:6443 --token …'",
-        'Have a flashed stick join by a line that kubeadm printed',
-      )
-      .example(
-        '$0 configure /dev/sdX --network network.yaml',
-        'Give a machine fixed addresses, VLANs, a bond or a bridge',
-      )
-      .example(
-        '$0 configure kios.img --kernel-argument mitigations=off',
-        'Trade protection for speed; replaces the words that are there',
-      )
-      .example(
-        '$0 configure /dev/sdX --sysctl vm.nr_hugepages=512',
-        'Set aside 1 GiB of huge pages; replaces the settings that are there',
-      )
-      .example(
-        '$0 configure /dev/sdX --modules dist/amd64/modules.erofs',
-        'Add drivers of rare hardware, and firmware if the build has some',
-      )
-      .example('$0 configure /dev/sdX --show', 'Look what a medium would make of a node'),
+      .example(EXAMPLES.map(([line, says]) => [line, says])),
   handler: async (args) => {
     const { configure } = await import('../../media/configure/configure.ts');
-    const { target, bootstrap, hostname, network, manifests, modules, sysctl, show, json } = args;
-    const kubeadmJoin = args['kubeadm-join'];
-    const kernelArguments = args['kernel-argument'];
+    const { target, bootstrap, hostname, network, manifests, modules, show, json } = args;
     const wanted = {
       bootstrap,
-      kubeadmJoin,
+      kubeadmJoin: args['kubeadm-join'],
       hostname,
       network,
       manifests,
+      images: args.image,
       modules,
-      kernelArguments,
-      sysctls: sysctl,
+      kernelArguments: args['kernel-argument'],
+      sysctls: args.sysctl,
     };
     await configure(context, { target, wanted, show, json });
   },

@@ -37,6 +37,10 @@ export const SYSCTLS = `${FOLDER}/sysctl.conf`;
 /** Settings of the DHCP client for single network cards. */
 export const DHCP = `${FOLDER}/dhcp.yaml`;
 
+const ENDINGS: readonly (readonly [string, readonly string[]])[] = Object.entries(
+  BOOT_FOLDER.folders,
+);
+
 /** Returns whether a node reads a file, by its path on the partition. FAT does not tell cases apart. */
 export function isKnown(file: string): boolean {
   const [top = '', name, inside, deeper] = file.toLowerCase().split('/');
@@ -44,6 +48,7 @@ export function isKnown(file: string): boolean {
   if (deeper !== undefined) return false;
   if (name.startsWith('.') || inside?.startsWith('.') === true) return true;
   if (inside === undefined) return BOOT_FOLDER.files.some((known) => known.toLowerCase() === name);
-  const endings = Object.entries(BOOT_FOLDER.folders).find(([folder]) => folder === name)?.[1] ?? [];
-  return endings.some((end) => inside.endsWith(end));
+  return ENDINGS.some(
+    ([folder, ends]) => folder === name && ends.some((end) => inside.endsWith(end)),
+  );
 }

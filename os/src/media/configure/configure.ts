@@ -1,14 +1,17 @@
+import path from 'node:path';
+
 import { EXIT, KiosError } from '@kios/errors';
 
 import { findBoard, findBootFile, PI_FILES } from '../../build/image/boot-file.ts';
 import { openToolroot } from '../../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
+import { fileSha256 } from '../../workstation/digest.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
 import { BOARD_ARCH } from '../../workstation/paths.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
-import { DOCUMENT } from './boot-folder.ts';
-import { Partition } from './partition.ts';
-import { type Change, planChanges } from './plan.ts';
+import { DOCUMENT, IMAGES } from './boot-folder.ts';
+import { type CopiedPartition, Partition } from './partition.ts';
+import { type Change, type FileContent, planChanges } from './plan.ts';
 import { type Shown, showMedium } from './show.ts';
 import { type ConfigureRequest, type Medium, readWanted } from './wanted.ts';
 
@@ -43,9 +46,20 @@ async function apply(
     signal.throwIfAborted();
     if (content === undefined) await partition.remove(name);
     // A board's command line is not renamed into place: mtools writes such a name in capitals.
-    else if (name === DOCUMENT) await partition.replace(name, content, present.includes(name));
+    else if (name === DOCUMENT && Buffer.isBuffer(content))
+      await partition.replace(name, content, present.includes(name));
     else await partition.write(name, content);
   }
+}
+
+/** Says whether a file was read back as it was written. */
+async function isWritten(
+  back: CopiedPartition,
+  name: string,
+  content: Buffer | FileContent,
+): Promise<boolean> {
+  if (Buffer.isBuffer(content)) return (await back.read(name)).equals(content);
+  return (await fileSha256(await back.copy(name))) === (await fileSha256(content.file));
 }
 
 /** Reads back what was written. */
@@ -56,10 +70,7 @@ async function verify(partition: Partition, changes: readonly Change[]): Promise
     const isRight =
       content === undefined
         ? !names.includes(name)
-        : await back.read(name).then(
-            (found) => found.equals(content),
-            () => false,
-          );
+        : await isWritten(back, name, content).catch(() => false);
     if (isRight) continue;
     throw new KiosError(
       'KIOS_MEDIUM_CHECK',
@@ -85,6 +96,8 @@ async function configurePartition(
     boot === undefined ? undefined : partition.read(boot.file);
   const medium: Medium = {
     arch: board === undefined ? (boot?.arch ?? 'amd64') : BOARD_ARCH[board],
+    scratch: path.join(partition.dir, 'images'),
+    room: () => partition.roomIn(IMAGES),
     efi,
     ...(board === undefined ? {} : { commandLine: () => partition.read(PI_FILES.commandLine) }),
     document: async () => (present.includes(DOCUMENT) ? partition.read(DOCUMENT) : undefined),
@@ -98,10 +111,10 @@ async function configurePartition(
     await progress.task('read back', () => verify(partition, changes));
   }
   return options.show || options.json
-    ? showMedium(partition, await partition.list(), efi, progress)
+    ? showMedium(partition, await partition.list(), medium, progress)
     : changes.map(({ name, content }) => ({
         name,
-        bytes: content?.length,
+        bytes: Buffer.isBuffer(content) ? content.length : content?.bytes,
         says: content === undefined ? 'removed' : 'written',
       }));
 }

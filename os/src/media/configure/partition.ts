@@ -22,6 +22,7 @@ import type { Tool, Toolroot } from '../../build/sources/debian/toolroot.ts';
 import { run } from '../../workstation/run.ts';
 import { findDisk } from '../disks/lsblk.ts';
 import { MIB } from '../units.ts';
+import type { FileContent } from './plan.ts';
 
 const foreign = (file: string, why: string): KiosError =>
   new KiosError('KIOS_MEDIUM_FOREIGN', `find kiOS on ${file}: ${why}`, {
@@ -47,6 +48,10 @@ const mayUse = (file: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+/** Returns a number that mdir(1) prints in groups of digits. */
+const bytesIn = (text: string, form: RegExp): number =>
+  Number((form.exec(text)?.groups?.['bytes'] ?? '0').replaceAll(' ', ''));
 
 /** The EFI system partition of an image or a device, whose files mtools(1) reads and writes without a mount. */
 export class Partition implements AsyncDisposable {
@@ -144,18 +149,33 @@ export class Partition implements AsyncDisposable {
     return found.map((name) => name.slice(0, -1));
   }
 
-  /** Returns the content of a file. */
-  async read(name: string): Promise<Buffer> {
+  /** Copies a file to one of the workstation, until the next call. Returns its path. */
+  async copy(name: string): Promise<string> {
     const copy = path.join(this.dir, 'read');
     await rm(copy, { force: true });
     await this.mtools('usr/bin/mcopy', '-n', `::${name}`, copy);
-    return readFile(copy);
+    return copy;
   }
 
-  /** Writes a file, in place of one that is there. The content is in no argument: it may be secret. */
-  async write(name: string, content: Uint8Array): Promise<void> {
-    const source = path.join(this.dir, 'write');
-    await writeFile(source, content, { mode: 0o600 });
+  /** Returns the content of a file. */
+  read = async (name: string): Promise<Buffer> => readFile(await this.copy(name));
+
+  /** Returns the bytes that a folder may have: those that are free, and those of the files in it. */
+  async roomIn(folder: string): Promise<number> {
+    const top = await this.mtools('usr/bin/mdir', '-a', '::');
+    const free = bytesIn(top, /(?<bytes>\d[\d ]*) bytes free/);
+    if (!(await this.folders()).includes(folder)) return free;
+    const inside = await this.mtools('usr/bin/mdir', '-a', `::${folder}`);
+    return free + bytesIn(inside, /\d+ files? +(?<bytes>\d[\d ]*) bytes/);
+  }
+
+  /**
+   * Writes a file, in place of one that is there. Content of memory is in no argument: it may be secret.
+   */
+  async write(name: string, content: Uint8Array | FileContent): Promise<void> {
+    let source = path.join(this.dir, 'write');
+    if ('file' in content) source = content.file;
+    else await writeFile(source, content, { mode: 0o600 });
     await this.mtools('usr/bin/mcopy', '-o', source, `::${name}`);
   }
 
@@ -224,11 +244,14 @@ export class CopiedPartition {
     this.#tools = tools;
   }
 
-  async read(name: string): Promise<Buffer> {
+  /** Copies a file to one of the workstation, until the next call. Returns its path. */
+  async copy(name: string): Promise<string> {
     await mkdir(this.#dir, { recursive: true });
     const copy = path.join(this.#dir, 'read');
     await rm(copy, { force: true });
     await this.#tools.run('usr/bin/mcopy', ['-n', '-i', this.#file, `::${name}`, copy]);
-    return readFile(copy);
+    return copy;
   }
+
+  read = async (name: string): Promise<Buffer> => readFile(await this.copy(name));
 }

@@ -6,16 +6,23 @@ import {
   ARGUMENTS,
   DHCP,
   DOCUMENT,
+  IMAGES,
   MANIFESTS,
   MODULES,
   NETWORK,
   SYSCTLS,
 } from './boot-folder.ts';
 
+/** The content of a file of the workstation, which may have more bytes than memory. */
+export interface FileContent {
+  readonly file: string;
+  readonly bytes: number;
+}
+
 /** One file to write, or to remove where it has no content. */
 export interface Change {
   readonly name: string;
-  readonly content: Buffer | undefined;
+  readonly content: Buffer | FileContent | undefined;
 }
 
 /** What a person wants on the medium; what is undefined stays as it is. */
@@ -24,6 +31,8 @@ export interface Wanted {
   readonly document: Buffer | undefined;
   /** All static pods, by their names on the node. */
   readonly manifests: ReadonlyMap<string, Buffer> | undefined;
+  /** All archives of images, by their names on the medium. */
+  readonly images: ReadonlyMap<string, FileContent> | undefined;
   /** The network file. */
   readonly network?: Buffer | undefined;
   /** Settings of the DHCP client for single network cards. */
@@ -53,6 +62,22 @@ const settle = (
 ): readonly Change[] =>
   content === undefined && !present.includes(name) ? [] : [{ name, content }];
 
+/** Makes files all those of a folder. Others go first, which makes room. */
+function settleFolder(
+  folder: string,
+  files: ReadonlyMap<string, Buffer | FileContent> | undefined,
+  present: readonly string[],
+): readonly Change[] {
+  if (files === undefined) return [];
+  const stale = present.filter(
+    (name) => path.posix.dirname(name) === folder && !files.has(path.posix.basename(name)),
+  );
+  return [
+    ...stale.map((name) => ({ name, content: undefined })),
+    ...[...files].map(([name, content]) => ({ name: `${folder}/${name}`, content })),
+  ];
+}
+
 const boardLine = ({ commandLine: content }: WantedArguments): readonly Change[] =>
   content === undefined ? [] : [{ name: PI_FILES.commandLine, content }];
 
@@ -62,15 +87,8 @@ const boardLine = ({ commandLine: content }: WantedArguments): readonly Change[]
  */
 export function planChanges(wanted: Wanted, present: readonly string[]): Change[] {
   const changes: Change[] = [];
-  if (wanted.manifests !== undefined) {
-    const { manifests } = wanted;
-    const stale = present.filter(
-      (name) => path.posix.dirname(name) === MANIFESTS && !manifests.has(path.posix.basename(name)),
-    );
-    changes.push(...stale.map((name) => ({ name, content: undefined })));
-    for (const [name, content] of manifests)
-      changes.push({ name: `${MANIFESTS}/${name}`, content });
-  }
+  changes.push(...settleFolder(IMAGES, wanted.images, present));
+  changes.push(...settleFolder(MANIFESTS, wanted.manifests, present));
   if (wanted.modules !== undefined) changes.push({ name: MODULES, content: wanted.modules });
   if (wanted.network !== undefined) changes.push({ name: NETWORK, content: wanted.network });
   if (wanted.dhcp !== undefined) changes.push({ name: DHCP, content: wanted.dhcp });

@@ -1,3 +1,6 @@
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+
 import { describe } from '@kios/errors';
 import { readSysctls } from '@kios/host-api/sysctls';
 
@@ -5,7 +8,7 @@ import { PI_FILES } from '../../build/image/boot-file.ts';
 import { faultText } from '../../build/manifests/fault.ts';
 import { parseManifest } from '../../build/manifests/parse.ts';
 import { record } from '../../build/manifests/rules/view.ts';
-import type { Progress } from '../../workstation/progress.ts';
+import { type Progress, silent } from '../../workstation/progress.ts';
 import { describeNetworkText } from '../network/network-file.ts';
 import { checkDHCP, checkDocument } from './agent-check.ts';
 import { addedWords, carriedOutBy, wordsOf } from './arguments.ts';
@@ -16,6 +19,7 @@ import {
   DHCP,
   DOCUMENT,
   FOLDER,
+  IMAGES,
   isKnown,
   MANIFESTS,
   MODULES,
@@ -23,8 +27,10 @@ import {
   NO_CLOUD_NETWORK,
   SYSCTLS,
 } from './boot-folder.ts';
+import { imagesOf } from './images.ts';
 import { foreignModules } from './modules.ts';
 import type { Partition } from './partition.ts';
+import type { Medium } from './wanted.ts';
 
 /** One file on the medium and what it means to a node. */
 export interface Shown {
@@ -142,11 +148,24 @@ const isOfPeople = (name: string): boolean =>
   name.startsWith(`${FOLDER}/`) ||
   BOOT_FOLDER.noCloud.some((known) => known === name);
 
+async function describeFile(
+  name: string,
+  file: string,
+  names: readonly string[],
+  medium: Pick<Medium, 'arch' | 'efi' | 'scratch'>,
+  progress: Progress,
+): Promise<string> {
+  if (path.posix.dirname(name) === IMAGES)
+    return `images: ${(await imagesOf(file, medium, silent)).join(', ')}`;
+  const describer = name === MODULES ? describeModules(medium.efi) : describerOf(name, names);
+  return describer(await readFile(file), progress);
+}
+
 /** Describes every file that people put on a medium. A secret is in no description. */
 export async function showMedium(
-  partition: Pick<Partition, 'read'>,
+  partition: Pick<Partition, 'copy'>,
   names: readonly string[],
-  efi: () => Promise<Buffer | undefined>,
+  medium: Pick<Medium, 'arch' | 'efi' | 'scratch'>,
   progress: Progress,
 ): Promise<Shown[]> {
   const shown: Shown[] = [];
@@ -155,12 +174,11 @@ export async function showMedium(
       shown.push({ name, bytes: undefined, says: 'UNKNOWN: no node reads it' });
       continue;
     }
-    const content = await partition.read(name);
-    const describer = name === MODULES ? describeModules(efi) : describerOf(name, names);
-    const says = await describer(content, progress).catch(
+    const file = await partition.copy(name);
+    const says = await describeFile(name, file, names, medium, progress).catch(
       (error: unknown) => `BROKEN: ${describe(error)}`,
     );
-    shown.push({ name, bytes: content.length, says });
+    shown.push({ name, bytes: (await stat(file)).size, says });
   }
   return shown;
 }

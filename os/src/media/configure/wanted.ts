@@ -8,12 +8,12 @@ import { isMap, parseDocument } from 'yaml';
 import { makeAddon } from '../../build/image/stub.ts';
 import { readCheckedManifests } from '../../build/manifests/check-folder.ts';
 import { shippedName } from '../../build/manifests/read.ts';
-import type { Arch } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { refuseFaults } from '../network/network-file.ts';
 import { checkDHCP, checkDocument } from './agent-check.ts';
 import { argumentsText, carriedOutBy, kernelWords, withKernelWords } from './arguments.ts';
 import { nameOnly, withName } from './document.ts';
+import { type ArchivePlace, readArchives } from './images.ts';
 import { foreignModules } from './modules.ts';
 import type { Wanted, WantedArguments } from './plan.ts';
 
@@ -24,6 +24,8 @@ export interface ConfigureRequest {
   readonly hostname?: string | undefined;
   readonly network?: string | undefined;
   readonly manifests?: string | undefined;
+  /** All archives of images; an empty one stands for none. */
+  readonly images?: readonly string[] | undefined;
   /** All words for the kernel command line; an empty one stands for none. */
   readonly kernelArguments?: readonly string[] | undefined;
   /** All settings of the kernel, each as NAME=VALUE; an empty one stands for none. */
@@ -33,8 +35,7 @@ export interface ConfigureRequest {
 }
 
 /** What of the medium decides. */
-export interface Medium {
-  readonly arch: Arch;
+export interface Medium extends ArchivePlace {
   /** Reads the bootstrap document that is there. */
   readonly document: () => Promise<Buffer | undefined>;
   /** Reads the kernel command line of a board without UEFI. */
@@ -201,8 +202,9 @@ export async function readWanted(
   medium: Medium,
   progress: Progress,
 ): Promise<Wanted> {
-  const { manifests, network, modules, kernelArguments: words, sysctls } = request;
+  const { manifests, network, modules, images, kernelArguments: words, sysctls } = request;
   return {
+    images: images === undefined ? undefined : await readArchives(images, medium, progress),
     modules: modules === undefined ? undefined : await readModules(modules, medium.efi),
     arguments: words === undefined ? undefined : await readArguments(words, medium, progress),
     sysctls: sysctls === undefined ? undefined : readSettings(sysctls),

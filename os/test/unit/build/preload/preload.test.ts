@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { blobPath } from '../../../../src/build/formats/oci.ts';
 import { preload } from '../../../../src/build/preload/preload.ts';
 import { silent } from '../../../../src/workstation/progress.ts';
+import { run } from '../../../../src/workstation/run.ts';
 import { archive, type UserImage, writeUserImage } from '../../../support/user-image.ts';
 
 const NAME = 'registry.example/team/app:1';
@@ -108,5 +109,8 @@ it('refuses what is no archive, an archive of something else, and no file', asyn
   expect(await faultOf(await archive(path.join(image.layout, 'blobs'), file))).toContain(
     'no file index.json',
   );
+  await writeFile(path.join(home, 'manifest.json'), '[]');
+  await run('tar', ['--create', '--file', file, '--directory', home, 'manifest.json']);
+  expect(await faultOf(file)).toContain('a Docker archive of the old form');
   expect(await faultOf(path.join(home, 'none.tar'))).toContain('there is no such file');
 });

@@ -18,6 +18,7 @@ import { repository } from '../../../../src/workstation/paths.ts';
 const NOTHING: Wanted = {
   document: undefined,
   manifests: undefined,
+  images: undefined,
   arguments: undefined,
   sysctls: undefined,
   modules: undefined,
@@ -31,11 +32,13 @@ describe('the plan for a medium', () => {
       network: a,
       dhcp: b,
       manifests: new Map([['x.yaml', b]]),
+      images: new Map([['app.tar', { file: '/app.tar', bytes: 1 }]]),
       arguments: { text: a, addon: b },
       sysctls: { text: a },
       modules: b,
     };
     expect(planChanges(wanted, ['kios/bootstrap.yaml']).map(({ name }) => name)).toEqual([
+      'kios/images/app.tar',
       'kios/manifests/x.yaml',
       'kios/modules.erofs',
       'kios/network.yaml',
@@ -68,6 +71,15 @@ describe('the plan for a medium', () => {
     expect(planChanges({ ...NOTHING, manifests: new Map([['x.yaml', b]]) }, present)).toEqual([
       { name: 'kios/manifests/old.yaml', content: undefined },
       { name: 'kios/manifests/x.yaml', content: b },
+    ]);
+  });
+
+  it('removes archives before it writes others, because a medium has little room', () => {
+    const fresh = { file: '/new.tar', bytes: 1 };
+    const wanted = { ...NOTHING, images: new Map([['new.tar', fresh]]) };
+    expect(planChanges(wanted, ['kios/images/old.tar', 'kios/images/new.tar'])).toEqual([
+      { name: 'kios/images/old.tar', content: undefined },
+      { name: 'kios/images/new.tar', content: fresh },
     ]);
   });
 
@@ -129,6 +141,9 @@ describe('the folder for people', () => {
     ['kios/manifests/a.txt', false],
     ['kios/manifests/more/a.yaml', false],
     ['kios/notes/a.yaml', false],
+    ['kios/images/app.tar', true],
+    ['kios/images/app.tar.gz', false],
+    ['kios/images/._app.tar', true],
     ['kios/.DS_Store', true],
     ['kios/manifests/._a.yaml', true],
     ['user-data', true],

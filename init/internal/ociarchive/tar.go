@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A tar file is blocks: a header, and the content behind it (pax(1), ustar interchange format). The names that count are
-// short enough for a header, so nothing here reads what extends one; archive/tar would double what images cost init.
+// A tar file is blocks: a header, and the content behind it (pax(1), ustar interchange format). The names that count
+// are short enough for a header, so nothing here reads what extends one; archive/tar would double what this costs init.
 const tarBlock = 512
 
 // tarHeader is the first block of an entry.

@@ -56,6 +56,13 @@ func (h *host) importImages() {
 	h.log.Info("images.ready", "added", firstOf(r.Images), "removed", firstOf(r.Removed), "bytes", r.Bytes, "ms", time.Since(start).Milliseconds())
 }
 
+// reportLateArchives names archives on a medium that appeared after containerd's start.
+func (h *host) reportLateArchives(folder string) {
+	if !h.archivesThere && hasArchives(folder) {
+		h.refuseArchives(nil, errors.New("the medium appeared too late"))
+	}
+}
+
 func firstOf(names []string) []string { return names[:min(len(names), namesLogged)] }
 
 // refuseArchives names what has no effect. Err is the failure of all of it, or nil.

@@ -36,6 +36,7 @@ func (h *host) mountSeeds(drivers <-chan struct{}) <-chan struct{} {
 		h.takeSettings(seed.BootDir, runDir+"/host")
 		h.mountModules()
 		h.reportLateArguments(seed.BootDir)
+		h.reportLateArchives(seed.BootDir)
 	}()
 	return done
 }

@@ -194,8 +194,8 @@ func (e *editing) addName(names *bolt.Bucket, name string, to ociarchive.Descrip
 	return e.putLabels(record, map[string]string{managedLabel: managed, pinnedLabel: pinned, mediumLabel: to.Digest})
 }
 
-// removeOthers takes away the names of archives that are gone. One that the system's image has too is the image's again,
-// and one that a pull has moved is an ordinary one.
+// removeOthers takes away the names of archives that are gone. One that the system's image has too is the image's
+// again, and one that a pull has moved is an ordinary one.
 func (e *editing) removeOthers(names *bolt.Bucket, wanted map[string]bool) error {
 	for name, record := range inner(names) {
 		digest, _ := target(record)

@@ -274,7 +274,9 @@ describe('archives of images', LONG, () => {
     const broken = Buffer.from(bytes);
     broken.fill(0, broken.indexOf(layer.content), broken.indexOf(layer.content) + 8);
     await partition.write('kios/images/app.tar', broken);
-    expect(await kios({ show: true })).toContain(`BROKEN: preload the image`);
+    expect(await kios({ show: true })).toContain(
+      `BROKEN: preload the image kios/images/app.tar: ${layer.digest} is damaged`,
+    );
     await kios({ images: [''] });
     expect((await list()).filter((file) => file.includes('images'))).toEqual([]);
     await partition.write('kios/cmdline.txt', Buffer.alloc(0));

@@ -175,10 +175,11 @@ export async function showMedium(
       continue;
     }
     const file = await partition.copy(name);
+    const { size } = await stat(file);
     const says = await describeFile(name, file, names, medium, progress).catch(
-      (error: unknown) => `BROKEN: ${describe(error)}`,
+      (error: unknown) => `BROKEN: ${describe(error).replaceAll(file, name)}`,
     );
-    shown.push({ name, bytes: (await stat(file)).size, says });
+    shown.push({ name, bytes: size, says });
   }
   return shown;
 }

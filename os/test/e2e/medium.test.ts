@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { imageName } from '../../src/build/shipped.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
+import { buildPause } from '../../src/build/sources/upstream/pause.ts';
 import { runOnHost } from '../../src/checks/acceptance/debug-pod.ts';
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
@@ -21,6 +22,7 @@ import { Partition } from '../../src/media/configure/partition.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { archive, writeUserImage } from '../support/user-image.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EVENT_MS = 120_000;
@@ -29,7 +31,10 @@ const POD = 'from-the-medium';
 /** A driver that is in modules.erofs only. */
 const RARE = 'enic';
 
-/** A pod that needs no registry. */
+/** An image that no registry has. */
+const IMAGE = 'medium.example/team/app:1';
+
+/** A pod of that image. */
 const MANIFEST = `apiVersion: v1
 kind: Pod
 metadata: {name: ${POD}, namespace: kube-system}
@@ -37,8 +42,8 @@ spec:
   automountServiceAccountToken: false
   containers:
     - name: pause
-      image: ${imageName('pause')}
-      imagePullPolicy: Never
+      image: ${IMAGE}
+      imagePullPolicy: IfNotPresent
       resources: {limits: {memory: 16Mi}}
       securityContext:
         runAsUser: 65535
@@ -77,6 +82,7 @@ const BY_HAND = {
   'kios/manifests/broken.yaml': 'apiVersion: v1\nkind: Pod\nmetadata: {name: broken\n',
   'kios/manifests/secret.yaml':
     'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {p: hunter2}\n',
+  'kios/images/half.tar': 'half an archive',
   'kios/bootstrap.yml': 'a name that is nearly right\n',
   'meta-data': 'instance-id: rpi-imager-1\n',
   'user-data': `#cloud-config\nhostname: ${NODE}\ntimezone: Europe/Zurich\n`,
@@ -127,12 +133,16 @@ describe.skipIf(!isCi)('a node that only its medium configures', () => {
     const manifests = path.join(dir, 'manifests');
     await mkdir(manifests);
     await writeFile(path.join(manifests, 'pod.yaml'), MANIFEST);
+    const pause = (await buildPause('amd64', silent)).path;
+    const of = { name: IMAGE, arch: 'amd64' };
+    const { layout } = await writeUserImage(path.join(dir, 'layout'), pause, of);
+    const images = [await archive(layout, path.join(dir, 'app.tar'))];
     const kernelArguments = ['sysctl.vm.swappiness=42', 'mitigations=off'];
     await configure(
       { progress, signal, undo, print: () => {} },
       {
         target,
-        wanted: { bootstrap, manifests, modules, kernelArguments },
+        wanted: { bootstrap, manifests, images, modules, kernelArguments },
         show: false,
         json: false,
       },
@@ -172,12 +182,20 @@ describe.skipIf(!isCi)('a node that only its medium configures', () => {
     EVENT_MS,
   );
 
-  it('runs the pod from its folder', { timeout: 180_000 }, async () => {
-    const pod = ['-n', 'kube-system', `pod/${POD}-${NODE}`];
-    await kubectl.call(['wait', '--for=create', '--timeout=60s', ...pod]);
-    const said = await kubectl.call(['wait', '--for=condition=Ready', '--timeout=110s', ...pod]);
-    expect(said).toContain('condition met');
-  });
+  it(
+    'runs the pod from its folder, of an image from its archive',
+    { timeout: 180_000 },
+    async () => {
+      const pod = ['-n', 'kube-system', `pod/${POD}-${NODE}`];
+      await kubectl.call(['wait', '--for=create', '--timeout=60s', ...pod]);
+      const said = await kubectl.call(['wait', '--for=condition=Ready', '--timeout=110s', ...pod]);
+      expect(said).toContain('condition met');
+      const ready = await expectEvent('images.ready', IMAGE);
+      expect(ready.fields).toMatchObject({ removed: [] });
+      const refused = await expectEvent('images.refused', 'half.tar');
+      expect(refused.fields).toMatchObject({ code: 'KIOS_INIT_IMAGES' });
+    },
+  );
 
   it(
     'names what is broken and what nobody reads, and no secret',

@@ -53,6 +53,10 @@ func (h *host) importImages() {
 	}
 	h.imported = r.Repositories
 	h.refuseArchives(r.Faults, err)
+	if err != nil { // the images of earlier boots are there, and pods may use them
+		kept, _ := h.runStore(storeAdaptLimit, store.ImportVerb, "")
+		h.imported = kept.Repositories
+	}
 	h.log.Info("images.ready", "added", firstOf(r.Images), "removed", firstOf(r.Removed), "bytes", r.Bytes, "ms", time.Since(start).Milliseconds())
 }
 

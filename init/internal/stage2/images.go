@@ -67,7 +67,10 @@ func (h *host) reportLateArchives(folder string) {
 	}
 }
 
-func firstOf(names []string) []string { return names[:min(len(names), namesLogged)] }
+// firstOf returns names for the log, where none are an empty list.
+func firstOf(names []string) []string {
+	return append([]string{}, names[:min(len(names), namesLogged)]...)
+}
 
 // refuseArchives names what has no effect. Err is the failure of all of it, or nil.
 func (h *host) refuseArchives(faults []store.ArchiveFault, err error) {

@@ -139,7 +139,7 @@ await describeRecorded('volumes', () => {
     const old = nfsVolume('old', { server: SERVER, path: SHARE }, [at, 'nfsvers=3', `mountport=${mountd}`, 'nolock']); // prettier-ignore
     for (const { objects } of [newest, old]) await create(objects);
     const sources = { newest: newest.source, old: old.source };
-    const versions = String.raw`sed -n 's,.* /volumes/\([a-z]*\) .*[,]vers=\([0-9.]*\).*,\1 \2,p' /proc/mounts | sort`;
+    const versions = String.raw`sed -n 's#.* /volumes/\([a-z]*\) .*,vers=\([0-9.]*\),.*#\1 \2#p' /proc/mounts | sort`;
     const script = `echo by kubelet > /volumes/newest/kubelet; cat /volumes/old/kubelet; ${versions}`;
     expect(await use('nfs', sources, script)).toBe('by kubelet\nnewest 4.1\nold 3');
     await up.kubectl.call(['delete', 'pod/nfs', '--timeout=110s']); // only after kubelet has unmounted them

@@ -154,13 +154,15 @@ await describeRecorded('volumes', () => {
     expect(await use('huge', { pages: source }, script, limits)).toBe('2');
   });
 
-  it('names what is missing for disks that kubelet attaches', { timeout: STEP_MS }, async () => {
+  it('attaches no disk by the iscsiadm that kubelet looks for', { timeout: STEP_MS }, async () => {
     const iscsi = { targetPortal: `${SERVER}:${server.ports.iscsi}`, iqn: IQN, lun: 0 };
     await create(userPod('attached', up.nodeName, 'true', { disk: { iscsi } }));
     const events = ['get', 'events', '--field-selector=reason=FailedMount', '-o=jsonpath={.items[*].message}']; // prettier-ignore
     await vi.waitFor(
       async () =>
-        expect(await up.kubectl.call(events)).toContain('"iscsiadm": executable file not found'),
+        expect(await up.kubectl.call(events)).toContain(
+          'volume "disk" : executable file not found',
+        ),
       { timeout: 60_000, interval: 1000 },
     );
     await up.kubectl.call(['delete', 'pod/attached', '--timeout=110s']);

@@ -59,10 +59,7 @@ func (r request) apply() error {
 func (r request) attach() error {
 	flags := r.opts.Flags
 	if flags&unix.MS_BIND == 0 || flags&unix.MS_REMOUNT != 0 {
-		if r.fsType == "" && flags&unix.MS_REMOUNT == 0 {
-			return errors.New("name the file system's type with -t")
-		}
-		return unix.Mount(r.source, r.target, r.fsType, flags, r.opts.Data)
+		return r.attachFileSystem()
 	}
 	// The kernel ignores other flags in the call that binds, so they need a second call, as in mount(8).
 	if err := unix.Mount(r.source, r.target, "", flags&(unix.MS_BIND|unix.MS_REC), ""); err != nil {
@@ -77,6 +74,19 @@ func (r request) attach() error {
 		return err
 	}
 	return nil
+}
+
+func (r request) attachFileSystem() error {
+	mount := func(data string) error { return unix.Mount(r.source, r.target, r.fsType, r.opts.Flags, data) }
+	if r.opts.Flags&unix.MS_REMOUNT == 0 {
+		switch r.fsType {
+		case "":
+			return errors.New("name the file system's type with -t")
+		case "nfs", "nfs4":
+			return attachNFS(r, dialNFS, mount)
+		}
+	}
+	return mount(r.opts.Data)
 }
 
 func list(out, errOut io.Writer) int {

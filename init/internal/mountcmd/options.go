@@ -1,4 +1,4 @@
-// Package mountcmd implements mount(8) and umount(8) as kubelet calls them.
+// Package mountcmd implements mount(8), mount.nfs(8) and umount(8) as kubelet calls them.
 package mountcmd
 
 import (

@@ -6,14 +6,13 @@ import { EXIT, KiosError } from '@kios/errors';
 import { readRecord } from '../build/image/record.ts';
 import { buildUpstream, type BuiltProgram } from '../build/sources/upstream/build.ts';
 import type { UpNode } from '../lab/bring-up.ts';
+import { claimLab } from '../lab/claim-lab.ts';
 import { down } from '../lab/down.ts';
-import { labMachine } from '../lab/node.ts';
 import { Registry } from '../lab/registry.ts';
 import { workstationArch } from '../workstation/arch.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { fileSha256 } from '../workstation/digest.ts';
-import { lockState } from '../workstation/folder-lock.ts';
-import { repository, stateDir } from '../workstation/paths.ts';
+import { repository } from '../workstation/paths.ts';
 import { formatDuration } from '../workstation/terminal/duration.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
 import { installAddOns } from './add-ons.ts';
@@ -125,12 +124,7 @@ export async function conformance(
     for (const name of chosen) print(name);
     return;
   }
-  using _ = lockState(stateDir);
-  if ((await labMachine().running()) !== undefined)
-    throw new KiosError('KIOS_NODE_RUNNING', 'start a node of its own: one is already up', {
-      exitCode: EXIT.unavailable,
-      remedy: 'Run ./kios down, or name another folder in KIOS_STATE_DIR.',
-    });
+  using _ = await claimLab();
   const up = await startCluster(context, nodes);
   const key = `${programOf(programs, 'e2e.test').sha256} ${await fileSha256(up.image)} ${nodes}`;
   const results = await Results.open(FOLDER, key);

@@ -27,12 +27,14 @@ export interface SeedExtras {
   readonly network?: Readonly<Record<string, unknown>>;
   /** Fields of KubeletConfiguration. */
   readonly kubelet?: Readonly<Record<string, unknown>>;
+  /** Settings of the kernel. */
+  readonly sysctls?: Readonly<Record<string, number>>;
 }
 
 /** Returns a NoCloud seed whose user data is a NodeBootstrap document. */
 export function seedFor(
   join: AnyJoin,
-  { files = [], nodeIp, network, kubelet }: SeedExtras = {},
+  { files = [], nodeIp, network, kubelet, sysctls }: SeedExtras = {},
 ): Readonly<Record<'meta-data' | 'user-data', string>> {
   return {
     'meta-data': stringify({ 'instance-id': join.instanceId }),
@@ -48,6 +50,7 @@ export function seedFor(
       },
       ...(network === undefined ? {} : { network }),
       ...(kubelet === undefined ? {} : { kubelet: { config: kubelet } }),
+      ...(sysctls === undefined ? {} : { sysctls }),
       ...(files.length === 0 ? {} : { files }),
     }),
   };

@@ -82,16 +82,16 @@ await describeRecorded('netboot', () => {
     await diskless();
     const plane = await startControlPlane({ progress });
     const kubectl = await Kubectl.open(plane.adminKubeconfig);
-    const seed = seedFor({
+    const join = {
       instanceId: 'kios-diskless',
       endpoint: plane.endpointForGuest,
       caCertHash: plane.caCertHash,
       token: await plane.createBootstrapToken(),
       nodeName: NODE,
-    });
+    };
     const started = await lease({
       startFrom: { tftp: 'served' },
-      seed: { ...seed, 'user-data': `${seed['user-data']}sysctls: {vm.nr_hugepages: 4}\n` },
+      seed: seedFor(join, { sysctls: { 'vm.nr_hugepages': 4 } }),
       workstationPorts: [plane.apiPort],
     });
     await plane.setNodeForward(NODE_ADDRESS, started.running.kubeletPort);

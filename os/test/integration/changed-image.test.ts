@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -38,6 +38,10 @@ const STRANGER = 'registry.test';
 const OWNER = '/owner';
 const APP = `${STRANGER}/app:1`;
 const AGENT = `${STRANGER}/dhcp:3`;
+/** A file of the layer below, which images share. */
+const RUNTIME = '/runtime';
+/** The first user of the host that a pod with users of its own has. */
+const HOST_USER = 1 << 20;
 const COPY = `${STRANGER}/copy:1`;
 
 let home = '';
@@ -57,7 +61,7 @@ let evil: OciImage;
 async function makeImages(layout: string): Promise<void> {
   const pause = storedFile((await buildPause(workstationArch(), silent)).path);
   const runtime = (version: string): Tree =>
-    new Tree().file('/run', 0o755, pause, origin).text('/runtime', version, origin);
+    new Tree().file('/run', 0o755, pause, origin).text(RUNTIME, version, origin);
   const image = async (name: string, version: string, owner: string): Promise<OciImage> => {
     const trees = [runtime(version), new Tree().text(OWNER, owner, origin)];
     const layers = await Promise.all(trees.map((tree) => writeLayer(layout, tree, TIME)));
@@ -81,6 +85,7 @@ beforeAll(async () => {
   if (process.getuid?.() !== 0) return;
   program = await buildPrograms();
   home = await mkdtemp(path.join(tmpdir(), 'kios-changed-'));
+  await chmod(home, 0o755); // a pod's own users go through it
   command = await buildStoreCommand(home);
   await makeImages(path.join(home, 'layout'));
   address = await registry.listen();
@@ -125,12 +130,16 @@ async function boot(image: OciImage, orderly: boolean): Promise<readonly string[
   return lost;
 }
 
-/** Starts a pod; returns whose image it runs. */
-async function ownerOf(name: string, image: string): Promise<string> {
-  const id = await cri.start(name, image);
+/** Starts a pod; returns the root of its container. */
+async function rootOf(name: string, image: string, hostUser?: number): Promise<string> {
+  const id = await cri.start(name, image, hostUser);
   const tasks = 'state/io.containerd.runtime.v2.task/k8s.io';
-  return containerd.run('cat', path.join(containerd.dir, tasks, id, 'rootfs', OWNER));
+  return path.join(containerd.dir, tasks, id, 'rootfs');
 }
+
+/** Starts a pod; returns whose image it runs. */
+const ownerOf = async (name: string, image: string): Promise<string> =>
+  containerd.run('cat', path.join(await rootOf(name, image), OWNER));
 
 it('keeps a pulled image in a newer system, back in the older and forward again', async () => {
   await cri.pull(APP);
@@ -173,6 +182,16 @@ it('keeps images that share layers with the system after an orderly stop', async
     expect(await ownerOf('dhcp', referenceOf(image))).toBe(image === newer ? 'newer' : 'older');
   }
   expect(registry.asked).toBe(asked);
+});
+
+it('maps the users of each layer for a pod with its own, also where a pulled image shares one', async () => {
+  await cri.pull(AGENT);
+  for (const image of [AGENT, referenceOf(older)]) {
+    const root = await rootOf('mapped', image, HOST_USER);
+    const users = await containerd.run('stat', '-c', '%u', root + OWNER, root + RUNTIME);
+    expect(users.trim().split('\n')).toEqual([`${HOST_USER}`, `${HOST_USER}`]);
+    await cri.endPods();
+  }
 });
 
 it('names images that shared layers when power was lost, and they can be pulled again', async () => {

@@ -109,6 +109,10 @@ export interface CriContainer {
 
 const FRAME_HEADER = 5;
 const END_WITHIN_MS = 20_000;
+/** Users that kubelet gives a pod of its own. */
+const USERS_OF_A_POD = 65_536;
+/** NamespaceMode POD. */
+const POD_NAMESPACE = 0;
 /** NamespaceMode NODE. */
 const NODE_NAMESPACE = 2;
 /** CONTAINER_RUNNING. */
@@ -173,15 +177,21 @@ export class Cri implements Disposable {
     });
   }
 
-  /** Starts a pod of one container in the host's network; returns the container's id. */
-  async start(name: string, image: string): Promise<string> {
+  /**
+   * Starts a pod of one container in the host's network, with users of its own from `hostUser` on where that is given;
+   * returns the container's id.
+   */
+  async start(name: string, image: string, hostUser?: number): Promise<string> {
+    const users = [{ 1: hostUser ?? 0, 2: 0, 3: USERS_OF_A_POD }];
+    const own = hostUser === undefined ? {} : { 5: { 1: POD_NAMESPACE, 2: users, 3: users } };
+    const namespaces = { 1: NODE_NAMESPACE, ...own };
     const config = {
       1: { 1: name, 2: `uid-${name}`, 3: 'kube-system' },
       7: [{ 1: 'io.kubernetes.pod.name', 2: name }],
-      8: { 2: { 1: { 1: NODE_NAMESPACE } } },
+      8: { 2: { 1: namespaces } },
     };
     const sandbox = (await this.call('RuntimeService/RunPodSandbox', { 1: config })).text(1);
-    const container = { 1: { 1: 'run' }, 2: { 1: image } };
+    const container = { 1: { 1: 'run' }, 2: { 1: image }, 15: { 2: { 3: namespaces } } };
     const request = { 1: sandbox, 2: container, 3: config };
     const id = (await this.call('RuntimeService/CreateContainer', request)).text(1);
     await this.call('RuntimeService/StartContainer', { 1: id });

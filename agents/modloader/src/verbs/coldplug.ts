@@ -1,14 +1,7 @@
 import { type AgentContext, command } from '@kios/agent';
 
-import { requireCapability } from '../edge/kernel/capability.ts';
 import { loadDrivers } from '../edge/loading/coldplug.ts';
-import {
-  openSession,
-  reportTo,
-  type SessionArgs,
-  settingFaults,
-  startWork,
-} from '../edge/loading/session.ts';
+import { begin, type SessionArgs } from '../edge/loading/session.ts';
 import { sessionFlags } from './flags.ts';
 
 /** Loads the drivers of all present devices. A device without a driver is not an error. */
@@ -16,11 +9,9 @@ export async function coldplugOnce(
   args: SessionArgs,
   { log, signal }: AgentContext,
 ): Promise<void> {
-  const session = await openSession(args, settingFaults(log));
-  if (args.check) return;
-  if (!args.dryRun) requireCapability();
-  const work = startWork(session, reportTo(log, args));
-  await loadDrivers(work.loader, () => session.kernel.allAliases(), signal);
+  const work = await begin(args, log);
+  if (work === undefined) return;
+  await loadDrivers(work.loader, () => work.session.kernel.allAliases(), signal);
   log.info({ ev: args.dryRun ? 'plan' : 'coldplug.done', ...work.status(false) });
 }
 

@@ -2,15 +2,8 @@ import { type AgentContext, type Argv, command } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 
 import { checkName } from '../core/index/module-name.ts';
-import { requireCapability } from '../edge/kernel/capability.ts';
 import type { Outcome } from '../edge/loading/loader.ts';
-import {
-  openSession,
-  reportTo,
-  type SessionArgs,
-  settingFaults,
-  startWork,
-} from '../edge/loading/session.ts';
+import { begin, type SessionArgs } from '../edge/loading/session.ts';
 import { PROFILE_FLAG, sessionFlags } from './flags.ts';
 
 const BAD: ReadonlySet<Outcome> = new Set<Outcome>(['failed', 'denied']);
@@ -38,15 +31,13 @@ interface LoadArgs extends SessionArgs {
 /** Tries all names, then all profiles; the first name that failed decides the exit code. */
 async function loadNames(args: LoadArgs, { log }: AgentContext): Promise<void> {
   args.names.forEach(checkName);
-  const session = await openSession(args, settingFaults(log));
-  if (args.check) return;
-  if (!args.dryRun) requireCapability();
-  const work = startWork(session, reportTo(log, args));
+  const work = await begin(args, log);
+  if (work === undefined) return;
   const results: { name: string; outcomes: readonly Outcome[] }[] = [];
   for (const name of args.names) {
     results.push({ name, outcomes: await work.loader.load(name, 'config') });
   }
-  for (const name of session.profileNames) await work.loader.load(name, 'profile');
+  for (const name of work.session.profileNames) await work.loader.load(name, 'profile');
   if (args.dryRun) log.info({ ev: 'plan', ...work.status(false) });
   if (args.optional) return;
   for (const { name, outcomes } of results) requireSuccess(name, outcomes);

@@ -6,7 +6,7 @@ import { lock } from '@kios/syscall';
 
 import { requireCapability } from '../edge/kernel/capability.ts';
 import { isMonolithic } from '../edge/kernel/linux-kernel.ts';
-import { Daemon, type Serving } from '../edge/loading/daemon.ts';
+import { Daemon } from '../edge/loading/daemon.ts';
 import { OperatorFiles, reportWaiting } from '../edge/loading/operator-files.ts';
 import {
   openSession,
@@ -52,11 +52,8 @@ async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
   using operator = new OperatorFiles(args, args.loadDir);
   const faults = settingFaults(log);
   const report = reportTo(log, args, () => files.changed());
-  const begin = async (): Promise<Serving & Work> => {
-    const session = await openSession(args, faults);
-    return { session, ...startWork(session, report) };
-  };
-  let work = await begin();
+  const start = async (): Promise<Work> => startWork(await openSession(args, faults), report);
+  let work = await start();
   let isReady = false;
   const files = new StatusFiles(args.statusDir, log, () => work.status(isReady));
   await files.reset();
@@ -73,7 +70,7 @@ async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
   signal.addEventListener('abort', () => clearTimeout(settle));
   if (signal.aborted) clearTimeout(settle);
   const renew = async (): Promise<void> => {
-    work = await begin();
+    work = await start();
     report.tryAgain();
     reportWaiting(work.session, report);
     await daemon.renew(work);

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs';
 
+import { PERSISTENT } from '../../../src/build/image/persistent.ts';
 import { call } from '../call.ts';
 import { mounted } from '../mount.ts';
 import { elf64, EXIT, runFrom } from '../tiny-program.ts';
@@ -11,18 +12,7 @@ const writeToRoot = (): void => writeFileSync(`${HOST}/kios-probe`, '');
 const WRITABLE = ['/dev/shm', '/etc', '/run', '/tmp', '/var/lib/containerd', '/var/lib/kios', '/var/log'] as const; // prettier-ignore
 
 /** Folders in which pods keep what outlives them: volumes, and the host's folders that are theirs. */
-export const OF_PODS = [
-  '/var/lib/kubelet',
-  '/var',
-  '/opt',
-  '/mnt',
-  '/srv',
-  '/home',
-  '/root',
-  '/usr/libexec',
-  '/usr/local',
-  '/usr/share',
-] as const;
+const OF_PODS = ['/var/lib/kubelet', ...PERSISTENT];
 
 /** Runs a program from each folder and returns their common result, or the result of each when they differ. */
 function runFromEach(folders: readonly string[]): string {

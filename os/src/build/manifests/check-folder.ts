@@ -1,13 +1,22 @@
 import path from 'node:path';
 
-import { EXIT, KiosError } from '@kios/errors';
+import type { KiosError } from '@kios/errors';
 
 import { repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { checkManifests, faultLines, type Findings } from './check.ts';
+import { refusal } from './fault.ts';
 import { askKubelet } from './kubelet/judge.ts';
 import { readPolicy } from './read-policy.ts';
 import { type ManifestFile, manifestsDir, readFiles, readManifests } from './read.ts';
+
+export const refuseManifests = (what: string, lines: readonly string[]): KiosError =>
+  refusal(
+    'KIOS_MANIFESTS',
+    what,
+    lines,
+    'Correct what is named; docs/manifests.md says what a static pod may do.',
+  );
 
 /** Fails when there are faults, with one line for each. Returns warnings. */
 export function refuseFaults(
@@ -16,17 +25,8 @@ export function refuseFaults(
   where: (file: string) => string,
 ): readonly string[] {
   const lines = faultLines(findings, where);
-  if (lines.length === 0) return findings.warnings;
-  throw new KiosError(
-    'KIOS_MANIFESTS',
-    lines.length === 1
-      ? `use ${lines[0]}`
-      : `use ${what}: ${lines.length} faults\n${lines.join('\n')}`,
-    {
-      exitCode: EXIT.data,
-      remedy: 'Correct what is named; docs/manifests.md says what a static pod may do.',
-    },
-  );
+  if (lines.length > 0) throw refuseManifests(what, lines);
+  return findings.warnings;
 }
 
 export const warn = (progress: Progress, warnings: readonly string[]): void => {

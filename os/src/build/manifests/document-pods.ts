@@ -3,8 +3,7 @@ import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 
 import type { Progress } from '../../workstation/progress.ts';
-import { refuseFaults } from './check-folder.ts';
-import { checkManifests } from './check.ts';
+import { checkManifests, faultLines } from './check.ts';
 import { askKubelet } from './kubelet/judge.ts';
 import { readPolicy } from './read-policy.ts';
 
@@ -16,18 +15,18 @@ const Pods = v.pipe(
 );
 
 /**
- * Checks the static pods of a document. Fails when kubelet or the node would refuse one. Returns warnings: what a pod
- * can do beyond an ordinary one is the document's own business.
+ * Returns a line for each fault for which kubelet or the node would refuse a static pod of a document, and warnings:
+ * what a pod can do beyond an ordinary one is the document's own business.
  */
 export async function checkDocumentPods(
   progress: Progress,
   document: string,
   podsFile: string,
-): Promise<readonly string[]> {
+): Promise<Readonly<Record<'faults' | 'warnings', readonly string[]>>> {
   const pods = v.parse(Pods, await readFile(podsFile, 'utf8'));
   const files = pods.map(({ at, name, text }) => ({ name: `${document}: ${at}: ${name}`, text }));
   const verdicts = await askKubelet(files, progress);
   const policy = { ...(await readPolicy()), isOpen: true };
   const found = checkManifests(files, { policy, verdicts });
-  return refuseFaults(document, found, (file) => file);
+  return { faults: faultLines(found, (file) => file), warnings: found.warnings };
 }

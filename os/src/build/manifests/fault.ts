@@ -1,3 +1,5 @@
+import { EXIT, KiosError } from '@kios/errors';
+
 /** A fault of a manifest. */
 export interface Fault {
   /** A path in it, such as `spec.containers[0].image`; empty for a fault of the whole text. */
@@ -30,3 +32,18 @@ export const faultLine = (file: string, fault: Fault): string =>
 /** Returns a fault where the file is known, such as `line 7: spec.hostNetwork: must not be true`. */
 export const faultText = (fault: Fault): string =>
   `${fault.line === undefined ? '' : `line ${fault.line}: `}${textOf(fault)}`;
+
+/** Returns the error for `what`, of which each line names a fault. */
+export const refusal = (
+  code: string,
+  what: string,
+  lines: readonly string[],
+  remedy: string,
+): KiosError =>
+  new KiosError(
+    code,
+    lines.length === 1
+      ? `use ${lines[0]}`
+      : `use ${what}: ${lines.length} faults\n${lines.join('\n')}`,
+    { exitCode: EXIT.data, remedy },
+  );

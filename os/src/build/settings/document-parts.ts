@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-import { EXIT, KiosError } from '@kios/errors';
-
 import type { Progress } from '../../workstation/progress.ts';
+import { refuseManifests } from '../manifests/check-folder.ts';
 import { checkDocumentPods } from '../manifests/document-pods.ts';
+import { refusal } from '../manifests/fault.ts';
 import { checkDocumentSettings } from './document-settings.ts';
+
+const REMEDY = 'Correct it; docs/settings.md leads to the page of each setting.';
 
 const podsIn = (folder: string): string => path.join(folder, 'pods.json');
 const settingsIn = (folder: string): string => path.join(folder, 'settings.json');
@@ -25,28 +27,14 @@ export async function checkDocumentParts(
   document: string,
   folder: string,
 ): Promise<readonly string[]> {
-  const warnings: string[] = [];
-  const checks = [
-    async () => {
-      if (!existsSync(podsIn(folder))) return;
-      warnings.push(...(await checkDocumentPods(progress, document, podsIn(folder))));
-    },
-    async () => {
-      if (existsSync(settingsIn(folder)))
-        await checkDocumentSettings(progress, document, settingsIn(folder));
-    },
-  ];
-  const refusals: KiosError[] = [];
-  for (const check of checks)
-    await check().catch((error: unknown) => {
-      if (!(error instanceof KiosError)) throw error;
-      refusals.push(error);
-    });
-  const [first, second] = refusals;
-  if (first === undefined) return warnings;
-  if (second === undefined) throw first;
-  throw new KiosError(first.code, `${first.message}\n${second.message.replace('use ', '')}`, {
-    exitCode: EXIT.data,
-    ...(first.remedy === undefined ? {} : { remedy: first.remedy }),
-  });
+  const pods = existsSync(podsIn(folder))
+    ? await checkDocumentPods(progress, document, podsIn(folder))
+    : { faults: [], warnings: [] };
+  const settings = existsSync(settingsIn(folder))
+    ? await checkDocumentSettings(progress, document, settingsIn(folder))
+    : [];
+  const faults = [...pods.faults, ...settings];
+  if (pods.faults.length > 0) throw refuseManifests(document, faults);
+  if (faults.length > 0) throw refusal('KIOS_BOOTSTRAP_CHECK', document, faults, REMEDY);
+  return pods.warnings;
 }

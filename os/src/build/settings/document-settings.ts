@@ -2,7 +2,6 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { EXIT, KiosError } from '@kios/errors';
 import { execa } from 'execa';
 import * as v from 'valibot';
 import { parse } from 'yaml';
@@ -79,26 +78,20 @@ async function kubeletFaults(progress: Progress, fields: v.InferOutput<typeof Fi
 }
 
 /**
- * Checks the settings in a document: files of agents by the agents, and fields of kubelet by kubelet. A node would
- * leave a faulty one out, or take kubelet's last files; here somebody can still correct it.
+ * Returns a line for each fault of the settings in a document: files of agents are checked by the agents, and fields of
+ * kubelet by kubelet. A node would leave a faulty one out, or take kubelet's last files; here somebody can still
+ * correct it.
  */
 export async function checkDocumentSettings(
   progress: Progress,
   document: string,
   settingsFile: string,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { kubelet, files } = v.parse(Settings, await readFile(settingsFile, 'utf8'));
   const faults = kubelet === undefined ? [] : await kubeletFaults(progress, kubelet);
   for (const { at, agent, text } of files) {
     const why = await refusalOf(progress, agent, text);
     if (why !== undefined) faults.push(`${at}: ${why}`);
   }
-  if (faults.length === 0) return;
-  const lines = faults.map((fault) => `${document}: ${fault}`);
-  const what =
-    lines.length === 1 ? lines[0] : `${document}: ${lines.length} faults\n${lines.join('\n')}`;
-  throw new KiosError('KIOS_BOOTSTRAP_CHECK', `use ${what}`, {
-    exitCode: EXIT.data,
-    remedy: 'Correct it; docs/settings.md leads to the page of each setting.',
-  });
+  return faults.map((fault) => `${document}: ${fault}`);
 }

@@ -95,12 +95,55 @@ export const driverPod = (nodeName: string): unknown => ({
   },
 });
 
+/** Sources of volumes, by the names under which a pod has them in `/volumes`. */
+export type Sources = Readonly<Record<string, unknown>>;
+
+/** Folders where the driver has mounted something. */
+export const mounted = (names: readonly string[]): Sources =>
+  Object.fromEntries(
+    names.map((name) => [name, { hostPath: { path: `${VOLUMES}/${name}`, type: 'Directory' } }]),
+  );
+
+/** A folder of NFS that kubelet itself mounts, and the claim on it. */
+export function nfsVolume(
+  name: string,
+  nfs: { readonly server: string; readonly path: string },
+  mountOptions: readonly string[],
+): { readonly objects: unknown; readonly source: unknown } {
+  const size = { storage: '1Mi' };
+  const shared = { accessModes: ['ReadWriteMany'], storageClassName: '' };
+  const volume = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name },
+    spec: { ...shared, capacity: size, mountOptions, nfs },
+  };
+  const claim = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name, namespace: 'default' },
+    spec: { ...shared, volumeName: name, resources: { requests: size } },
+  };
+  return {
+    objects: { apiVersion: 'v1', kind: 'List', items: [volume, claim] },
+    source: { persistentVolumeClaim: { claimName: name } },
+  };
+}
+
+/** Memory in huge pages, which a pod has to limit: 4 MiB of the node's 8. */
+export const HUGE_PAGES = {
+  sysctls: { 'vm.nr_hugepages': 4 },
+  limits: { 'hugepages-2Mi': '4Mi', memory: '32Mi', cpu: '100m' },
+  source: { emptyDir: { medium: 'HugePages' } },
+} as const;
+
 /** An ordinary pod that runs a script on volumes. */
 export const userPod = (
   name: string,
   nodeName: string,
   script: string,
-  volumes: readonly string[],
+  sources: Sources,
+  limits: Readonly<Record<string, string>> = {},
 ): unknown => ({
   apiVersion: 'v1',
   kind: 'Pod',
@@ -115,13 +158,16 @@ export const userPod = (
         name,
         image: IMAGE,
         command: ['sh', '-ec', script],
+        resources: { limits },
         securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-        volumeMounts: volumes.map((volume) => ({ name: volume, mountPath: `/volumes/${volume}` })),
+        volumeMounts: Object.keys(sources).map((volume) => ({
+          name: volume,
+          mountPath: `/volumes/${volume}`,
+        })),
       },
     ],
-    volumes: volumes.map((volume) => ({
-      name: volume,
-      hostPath: { path: `${VOLUMES}/${volume}`, type: 'Directory' },
-    })),
+    volumes: Object.entries(sources).map(([volume, source]) =>
+      Object.assign({ name: volume }, source),
+    ),
   },
 });

@@ -5,13 +5,7 @@ import { isLate, isUrgent } from '../../core/loading/rank.ts';
 import { loadDrivers } from './coldplug.ts';
 import type { Loader } from './loader.ts';
 import { readLoadFiles } from './module-files.ts';
-import type { Session } from './session.ts';
-
-/** The settings that count, and the loader that heeds them. */
-export interface Serving {
-  readonly session: Session;
-  readonly loader: Loader;
-}
+import type { Session, Work } from './session.ts';
 
 const ACTIONS: ReadonlySet<string> = new Set(['add', 'bind', 'change']);
 
@@ -25,7 +19,11 @@ export class Daemon {
   /** Set once late devices are served too. */
   #isLateToo = false;
 
-  constructor(loadDir: string, { session, loader }: Serving, { log, signal }: AgentContext) {
+  constructor(
+    loadDir: string,
+    { session, loader }: Pick<Work, 'session' | 'loader'>,
+    { log, signal }: AgentContext,
+  ) {
     this.#loadDir = loadDir;
     this.#session = session;
     this.#loader = loader;
@@ -56,7 +54,7 @@ export class Daemon {
   }
 
   /** Takes settings that changed: what they let in is loaded now. What is loaded stays. */
-  async renew({ session, loader }: Serving): Promise<void> {
+  async renew({ session, loader }: Pick<Work, 'session' | 'loader'>): Promise<void> {
     this.#session = session;
     this.#loader = loader;
     await this.#loadListed();

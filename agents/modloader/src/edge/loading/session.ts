@@ -12,6 +12,7 @@ import type { ModprobeConfig } from '../../core/index/modprobe-config.ts';
 import { ModuleIndex } from '../../core/index/module-index.ts';
 import type { Kernel } from '../../core/loading/kernel.ts';
 import { Policy, profile } from '../../core/policy/policy.ts';
+import { requireCapability } from '../kernel/capability.ts';
 import { kernelFacts, linuxKernel } from '../kernel/linux-kernel.ts';
 import { Report } from '../report/report.ts';
 import { Loader } from './loader.ts';
@@ -140,7 +141,9 @@ const SILENT: Logger = {
   close: async () => {},
 };
 
+/** A session and its loader. */
 export interface Work {
+  readonly session: Session;
   readonly loader: Loader;
   status(ready: boolean): ModulesStatus;
 }
@@ -153,6 +156,7 @@ export const reportTo = (log: Logger, { dryRun }: SessionArgs, changed?: () => v
 export function startWork(session: Session, report: Report): Work {
   const loader = new Loader({ ...session, report, facts: kernelFacts });
   return {
+    session,
     loader,
     status: (ready) => ({
       v: 1,
@@ -162,4 +166,12 @@ export function startWork(session: Session, report: Report): Work {
       devices: loader.devices,
     }),
   };
+}
+
+/** Begins a command that loads and ends, or returns nothing when it is only to check what people set. */
+export async function begin(args: SessionArgs, log: Logger): Promise<Work | undefined> {
+  const session = await openSession(args, settingFaults(log));
+  if (args.check) return undefined;
+  if (!args.dryRun) requireCapability();
+  return startWork(session, reportTo(log, args));
 }

@@ -22,6 +22,7 @@ import { junit } from './junit.ts';
 import { startNodes } from './nodes.ts';
 import { Results } from './results.ts';
 import { type Outcome, sliceOf, Suite } from './specs.ts';
+import { runInStreams } from './streams.ts';
 import { causeOf, commandLine, firstLine, summary } from './summary.ts';
 
 /** What a run leaves. */
@@ -36,6 +37,8 @@ export interface ConformanceOptions {
   readonly slice: number;
   readonly slices: number;
   readonly nodes: 1 | 2;
+  /** How many runs of the program go on at a time. */
+  readonly parallel: number;
   /** Only names the specs. */
   readonly list: boolean;
   /** Runs those again that are known already. */
@@ -110,10 +113,35 @@ async function leave(
   await writeFile(path.join(FOLDER, 'summary.md'), page);
 }
 
+/** Runs specs, tells how far it is, and keeps what came of each batch. */
+async function runSpecs(
+  names: readonly string[],
+  parallel: number,
+  results: Results,
+  {
+    note,
+    run,
+  }: {
+    readonly note: (detail: string) => void;
+    readonly run: (names: readonly string[]) => Promise<Outcome[]>;
+  },
+): Promise<void> {
+  const start = Date.now();
+  let [done, failed] = [0, 0];
+  await runInStreams(names, { streams: parallel, batch: BATCH }, async (batch) => {
+    const took = formatDuration(Date.now() - start);
+    note(`${done} of ${names.length}, ${failed} failed, ${took}: ${batch[0]}`);
+    const outcomes = await run(batch);
+    done += batch.length;
+    failed += outcomes.filter(({ state }) => state === 'failed').length;
+    await results.add(outcomes);
+  });
+}
+
 /** `kios conformance`: runs Kubernetes' own tests against a node and leaves nothing running. */
 export async function conformance(
   context: CommandContext,
-  { focus, skip, slice, slices, nodes, list, again }: ConformanceOptions,
+  { focus, skip, slice, slices, nodes, parallel, list, again }: ConformanceOptions,
 ): Promise<void> {
   const { progress, signal, print } = context;
   const programs = await buildUpstream(['e2e.test', 'kubectl'], workstationArch(), progress);
@@ -129,19 +157,14 @@ export async function conformance(
   const key = `${programOf(programs, 'e2e.test').sha256} ${await fileSha256(up.image)} ${nodes}`;
   const results = await Results.open(FOLDER, key);
   const due = chosen.filter((name) => again || results.get(name)?.state !== 'passed');
-  const kubeconfig = up.controlPlane.adminKubeconfig;
-  const kubectl = programOf(programs, 'kubectl').path;
-  const start = Date.now();
-  await progress.task(`${due.length} of ${chosen.length} specs`, async (note) => {
-    let failed = 0;
-    for (let at = 0; at < due.length; at += BATCH) {
-      const done = `${at} of ${due.length}, ${failed} failed, ${formatDuration(Date.now() - start)}`;
-      note(`${done}: ${due[at]}`);
-      const outcomes = await suite.run(due.slice(at, at + BATCH), { kubeconfig, kubectl, signal });
-      failed += outcomes.filter(({ state }) => state === 'failed').length;
-      await results.add(outcomes);
-    }
-  });
+  const cluster = {
+    kubeconfig: up.controlPlane.adminKubeconfig,
+    kubectl: programOf(programs, 'kubectl').path,
+    signal,
+  };
+  await progress.task(`${due.length} of ${chosen.length} specs`, (note) =>
+    runSpecs(due, parallel, results, { note, run: (names) => suite.run(names, cluster) }),
+  );
   const outcomes = chosen.flatMap((name) => results.get(name) ?? []);
   const exceptions = await readExceptions();
   const { version } = programOf(programs, 'e2e.test');

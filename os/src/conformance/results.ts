@@ -25,6 +25,7 @@ export class Results {
   readonly #file: string;
   readonly #key: string;
   readonly #outcomes: Map<string, Outcome>;
+  #written: Promise<void> = Promise.resolve();
 
   private constructor(file: string, key: string, outcomes: readonly Outcome[]) {
     this.#file = file;
@@ -43,8 +44,15 @@ export class Results {
     return this.#outcomes.get(name);
   }
 
+  /** Keeps outcomes. Calls may overlap: the file is written by one after the other. */
   async add(outcomes: readonly Outcome[]): Promise<void> {
     for (const outcome of outcomes) this.#outcomes.set(outcome.name, outcome);
+    this.#written = this.#writeAfter(this.#written);
+    await this.#written;
+  }
+
+  async #writeAfter(earlier: Promise<void>): Promise<void> {
+    await earlier;
     const all = { key: this.#key, outcomes: [...this.#outcomes.values()] };
     await writePrivate(this.#file, JSON.stringify(all));
   }

@@ -157,16 +157,18 @@ async function runSuites(
 ): Promise<void> {
   if (suites.includes('unit'))
     for (const gate of GATES) await run.stage(gate.title, env, (options) => runGate(gate, options));
-  const machine = suites.includes('e2e');
+  const scripts = suites.flatMap((suite) => SCRIPTS[suite]);
+  const machine = scripts.includes(EXCLUSIVE);
   const kernel = machine ? buildKernelBeside(progress) : undefined;
-  const background = machine ? runScripts(BACKGROUND, env, run) : undefined;
+  const isBeside = (name: string): boolean => machine && BACKGROUND.includes(name);
+  const background = Promise.all(
+    scripts.filter(isBeside).map((name) => runScripts(name, env, run)),
+  );
   try {
-    for (const suite of suites) {
-      if (suite === 'e2e') await kernel;
-      for (const name of SCRIPTS[suite]) {
-        if (name === EXCLUSIVE) await background;
-        await runScripts(name, env, run);
-      }
+    for (const name of scripts.filter((script) => !isBeside(script))) {
+      if (SCRIPTS.e2e.includes(name)) await kernel;
+      if (name === EXCLUSIVE) await background;
+      await runScripts(name, env, run);
     }
   } finally {
     // Also when the kernel fails: its results come before the counts.

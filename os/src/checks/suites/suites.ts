@@ -6,10 +6,10 @@ export type SuiteName = (typeof SUITES)[number];
 export const SCRIPTS: Readonly<Record<SuiteName, readonly string[]>> = {
   unit: ['test'],
   netns: ['test:netns'],
-  e2e: ['test:integration', 'test:e2e'],
+  e2e: ['test:cluster', 'test:integration', 'test:e2e'],
 };
 
-/** Part of e2e. It mostly waits, so it runs in the background until the exclusive scripts start. */
-export const BACKGROUND = 'test:cluster';
+/** Scripts that mostly wait. Where guests are booted they run in the background until these start. */
+export const BACKGROUND: readonly string[] = ['test:cluster', 'test:netns'];
 /** Scripts that boot guests, which need the processors to themselves because a guest's clock depends on them. */
 export const EXCLUSIVE = 'test:e2e';

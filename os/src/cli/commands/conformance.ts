@@ -8,12 +8,15 @@ interface ConformanceArgs {
   skip: string[];
   slice: string;
   nodes: number;
+  parallel: number;
   list: boolean;
   again: boolean;
 }
 
 /** Specs that end the cluster's node, need a cloud or a feature of their own, or test what is not released. */
 const SPECIAL = String.raw`\[Disruptive\]|\[Flaky\]|\[Feature:|\[Alpha\]|\[Beta\]`;
+/** More make the specs wait for each other on a node, whose pods start one by one. */
+const MOST_PARALLEL = 16;
 const SLICE = /^(?<slice>[1-9]\d*)\/(?<slices>[1-9]\d*)$/;
 
 function readSlice(text: string): { slice: number; slices: number } {
@@ -31,6 +34,14 @@ function readNodes(nodes: number): 1 | 2 {
   throw new KiosError('KIOS_CLI_USAGE', `use --nodes ${nodes}: a run has one node or two`, {
     exitCode: EXIT.usage,
     remedy: 'Give 1 or 2.',
+  });
+}
+
+function readParallel(parallel: number): number {
+  if (Number.isInteger(parallel) && parallel >= 1 && parallel <= MOST_PARALLEL) return parallel;
+  throw new KiosError('KIOS_CLI_USAGE', `use --parallel ${parallel}: it is no number of specs`, {
+    exitCode: EXIT.usage,
+    remedy: `Give a number from 1 to ${MOST_PARALLEL}.`,
   });
 }
 
@@ -65,6 +76,11 @@ export const conformanceCommand = (
         default: 1,
         describe: 'Nodes of the cluster, 1 or 2',
       })
+      .option('parallel', {
+        type: 'number',
+        default: 2,
+        describe: 'Specs at a time; those marked [Serial] run alone',
+      })
       .option('list', {
         type: 'boolean',
         default: false,
@@ -75,15 +91,15 @@ export const conformanceCommand = (
         default: false,
         describe: 'Also run the specs that passed in an earlier run of the same image',
       })
-      .example('$0 conformance', 'Run all that a node must pass; an interrupted run goes on')
-      .example('$0 conformance --slice 3/20', 'Run a twentieth of it')
-      .example(
-        String.raw`$0 conformance --nodes 2 --focus '\[Conformance\]'`,
-        'Run what a cluster must pass',
-      )
-      .example('$0 conformance --focus Probing --list', 'Print the specs about probes'),
-  handler: async ({ slice, nodes, ...options }) => {
+      .example([
+        ['$0 conformance', 'Run all that a node must pass; an interrupted run goes on'],
+        ['$0 conformance --slice 3/20', 'Run a twentieth of it'],
+        [String.raw`$0 conformance --nodes 2 --focus '\[Conformance\]'`, 'Run what a cluster must pass'],
+        ['$0 conformance --focus Probing --list', 'Print the specs about probes'],
+      ]), // prettier-ignore
+  handler: async ({ slice, nodes, parallel, ...options }) => {
     const { conformance } = await import('../../conformance/conformance.ts');
-    await conformance(context, { ...options, nodes: readNodes(nodes), ...readSlice(slice) });
+    const counts = { nodes: readNodes(nodes), parallel: readParallel(parallel) };
+    await conformance(context, { ...options, ...counts, ...readSlice(slice) });
   },
 });

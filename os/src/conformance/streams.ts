@@ -20,8 +20,8 @@ async function drain(
 }
 
 /**
- * Runs specs in batches, `streams` of them at a time, and then those that need the cluster to themselves. It throws what
- * a batch threw, when none runs any more.
+ * Runs specs in batches, `streams` of them at a time, and then those that need the cluster to themselves. When no batch
+ * runs any more, it throws what one threw.
  */
 export async function runInStreams(
   names: readonly string[],

@@ -1,4 +1,4 @@
-import { EXIT, KiosError } from '@kios/errors';
+import type { KiosError } from '@kios/errors';
 import yargs, { type Argv } from 'yargs';
 
 import { KIOS } from '../build/versions.ts';
@@ -20,15 +20,16 @@ import { publishCommand } from './commands/publish.ts';
 import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
 import { upCommand } from './commands/up.ts';
+import { usageError } from './usage-error.ts';
 
 /** `message` comes from yargs, such as "Unknown argument: ones", or from a `demandCommand`. */
-function usageError(message: string): KiosError {
+function refuse(message: string): KiosError {
   const fault = message.replaceAll(/\s+/g, ' ').trim();
   const clause = fault.charAt(0).toLowerCase() + fault.slice(1);
-  return new KiosError('KIOS_CLI_USAGE', `read the command line: ${clause}`, {
-    exitCode: EXIT.usage,
-    remedy: 'See ./kios --help or ./kios COMMAND --help.',
-  });
+  return usageError(
+    `read the command line: ${clause}`,
+    'See ./kios --help or ./kios COMMAND --help.',
+  );
 }
 
 /** Builds the parser. It neither ends the process nor prints a failure: `main.ts` does both. */
@@ -62,6 +63,6 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .exitProcess(false)
     .showHelpOnFail(false)
     .fail((message: string | undefined, error: Error | undefined) => {
-      throw error ?? usageError(message ?? 'it is not valid');
+      throw error ?? refuse(message ?? 'it is not valid');
     });
 }

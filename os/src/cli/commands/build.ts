@@ -1,4 +1,3 @@
-import { EXIT, KiosError } from '@kios/errors';
 import type { CommandModule } from 'yargs';
 
 import type { KernelName } from '../../build/kernel/kernel-name.ts';
@@ -9,6 +8,7 @@ import {
 } from '../../build/sources/debian/firmware-names.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ARCHES, type Arch, type Board, BOARD_ARCH, BOARDS } from '../../workstation/paths.ts';
+import { usageError } from '../usage-error.ts';
 import { kernelOption } from './kernel-option.ts';
 
 interface BuildArgs {
@@ -28,10 +28,7 @@ function archOf(given: Arch | undefined, board: Board | undefined): Arch {
   if (board === undefined) return given ?? 'amd64';
   const arch = BOARD_ARCH[board];
   if (given === undefined || given === arch) return arch;
-  throw new KiosError('KIOS_CLI_USAGE', `build for ${board} as ${given}: the board is ${arch}`, {
-    exitCode: EXIT.usage,
-    remedy: 'Leave out --arch.',
-  });
+  throw usageError(`build for ${board} as ${given}: the board is ${arch}`, 'Leave out --arch.');
 }
 
 export const buildCommand = (context: CommandContext): CommandModule<unknown, BuildArgs> => ({

@@ -1,7 +1,7 @@
-import { EXIT, KiosError } from '@kios/errors';
 import type { CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
+import { usageError } from '../usage-error.ts';
 
 interface ConformanceArgs {
   focus: string[];
@@ -23,26 +23,23 @@ function readSlice(text: string): { slice: number; slices: number } {
   const { slice = '', slices = '' } = SLICE.exec(text)?.groups ?? {};
   const numbers = { slice: Number(slice), slices: Number(slices) };
   if (slice !== '' && numbers.slice <= numbers.slices) return numbers;
-  throw new KiosError('KIOS_CLI_USAGE', `use --slice ${text}: it is no part of a whole`, {
-    exitCode: EXIT.usage,
-    remedy: 'Give two numbers, such as 3/20 for the third of twenty parts.',
-  });
+  throw usageError(
+    `use --slice ${text}: it is no part of a whole`,
+    'Give two numbers, such as 3/20 for the third of twenty parts.',
+  );
 }
 
 function readNodes(nodes: number): 1 | 2 {
   if (nodes === 1 || nodes === 2) return nodes;
-  throw new KiosError('KIOS_CLI_USAGE', `use --nodes ${nodes}: a run has one node or two`, {
-    exitCode: EXIT.usage,
-    remedy: 'Give 1 or 2.',
-  });
+  throw usageError(`use --nodes ${nodes}: a run has one node or two`, 'Give 1 or 2.');
 }
 
 function readParallel(parallel: number): number {
   if (Number.isInteger(parallel) && parallel >= 1 && parallel <= MOST_PARALLEL) return parallel;
-  throw new KiosError('KIOS_CLI_USAGE', `use --parallel ${parallel}: it is no number of specs`, {
-    exitCode: EXIT.usage,
-    remedy: `Give a number from 1 to ${MOST_PARALLEL}.`,
-  });
+  throw usageError(
+    `use --parallel ${parallel}: it is no number of specs`,
+    `Give a number from 1 to ${MOST_PARALLEL}.`,
+  );
 }
 
 export const conformanceCommand = (

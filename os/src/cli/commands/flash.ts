@@ -1,7 +1,8 @@
-import { EXIT, KiosError } from '@kios/errors';
+import type { KiosError } from '@kios/errors';
 import type { Argv, CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
+import { usageError } from '../usage-error.ts';
 
 interface FlashArgs {
   image: string | undefined;
@@ -32,19 +33,14 @@ function sorted({ image, device }: FlashArgs): Names {
   return { image: image === '' ? '-' : image, device };
 }
 
-function usageError(message: string): KiosError {
-  return new KiosError('KIOS_CLI_USAGE', message, {
-    exitCode: EXIT.usage,
-    remedy: 'See ./kios flash --help.',
-  });
-}
+const refuse = (message: string): KiosError => usageError(message, 'See ./kios flash --help.');
 
 function check({ device, yes, serial, size }: FlashArgs): true {
-  if (device === '') throw usageError('find the disk: its name is empty');
+  if (device === '') throw refuse('find the disk: its name is empty');
   if (size !== undefined && !Number.isSafeInteger(size))
-    throw usageError('use --size: it is the number of bytes of the disk');
+    throw refuse('use --size: it is the number of bytes of the disk');
   if (yes && serial === undefined && size === undefined)
-    throw usageError('use --yes: it needs --serial or --size, which say what disk is meant');
+    throw refuse('use --yes: it needs --serial or --size, which say what disk is meant');
   return true;
 }
 

@@ -1,16 +1,16 @@
-import { EXIT, KiosError } from '@kios/errors';
 import type { Argv, CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
+import { usageError } from '../usage-error.ts';
 
 /** yargs makes an empty text of a lone hyphen. An empty name, as of an unset variable, must not wait for input. */
 function given(file: string): string {
   if (file !== '') return file;
   if (process.argv.includes('-')) return '-';
-  throw new KiosError('KIOS_CLI_USAGE', 'read the network file: its name is empty', {
-    exitCode: EXIT.usage,
-    remedy: 'Name a file, or - for standard input.',
-  });
+  throw usageError(
+    'read the network file: its name is empty',
+    'Name a file, or - for standard input.',
+  );
 }
 
 interface FileArgs {

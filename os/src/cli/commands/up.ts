@@ -1,8 +1,8 @@
-import { EXIT, KiosError } from '@kios/errors';
 import type { CommandModule } from 'yargs';
 
 import type { KernelName } from '../../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
+import { usageError } from '../usage-error.ts';
 import { kernelOption } from './kernel-option.ts';
 
 interface UpArgs {
@@ -38,17 +38,13 @@ export const upCommand = (context: CommandContext): CommandModule<unknown, UpArg
       .check(({ offer }) => {
         const wrong = offer.find((port) => !Number.isInteger(port) || port < 1 || port > 65_535);
         if (wrong === undefined) return true;
-        throw new KiosError('KIOS_CLI_USAGE', `use --offer ${wrong}: not a port`, {
-          exitCode: EXIT.usage,
-          remedy: 'Give a number from 1 to 65535.',
-        });
+        throw usageError(`use --offer ${wrong}: not a port`, 'Give a number from 1 to 65535.');
       })
       .check(({ memory, cpus }) => {
         if (memory >= 512 && cpus >= 1) return true;
-        throw new KiosError(
-          'KIOS_CLI_USAGE',
+        throw usageError(
           `use --memory ${memory} --cpus ${cpus}: a node needs at least 512 MiB and 1 processor`,
-          { exitCode: EXIT.usage, remedy: 'See ./kios up --help.' },
+          'See ./kios up --help.',
         );
       })
       .example('$0 up', 'Start a node and keep it running')

@@ -169,9 +169,7 @@ export class Partition implements AsyncDisposable {
     return free + bytesIn(inside, /\d+ files? +(?<bytes>\d[\d ]*) bytes/);
   }
 
-  /**
-   * Writes a file, in place of one that is there. Content of memory is in no argument: it may be secret.
-   */
+  /** Writes a file, in place of one that is there. Content of memory is in no argument: it may be secret. */
   async write(name: string, content: Uint8Array | FileContent): Promise<void> {
     let source = path.join(this.dir, 'write');
     if ('file' in content) source = content.file;

@@ -1,10 +1,15 @@
 /** The cable of a link. */
 export class Cable {
-  #isIn = false;
+  /** Undefined until the first word of the carrier. */
+  #isIn: boolean | undefined;
   #wasPulled = false;
 
+  get isKnown(): boolean {
+    return this.#isIn !== undefined;
+  }
+
   get isIn(): boolean {
-    return this.#isIn;
+    return this.#isIn === true;
   }
 
   /**
@@ -12,8 +17,8 @@ export class Cable {
    * kernel asks only when the link itself comes up.
    */
   carrier(up: boolean): boolean {
-    if (!up && this.#isIn) this.#wasPulled = true;
-    const isBack = up && !this.#isIn && this.#wasPulled;
+    if (!up && this.isIn) this.#wasPulled = true;
+    const isBack = up && !this.isIn && this.#wasPulled;
     this.#isIn = up;
     return isBack;
   }

@@ -145,7 +145,8 @@ export class Client6 {
     const own = addresses.filter(({ ifindex }) => ifindex === index);
     if (own.some(isUsableGlobal)) this.#bound.resolve();
     this.#linkLocal = own.find(isUsableLinkLocal)?.address;
-    await this.#onReady(listener, dhcp);
+    // A lease of an earlier run goes on without a message; a link that seems to lose its cable would have it confirmed.
+    if (this.#cable.isKnown) await this.#onReady(listener, dhcp);
   }
 
   async #readFlags(routers: Routers, listener: RouterListener): Promise<void> {

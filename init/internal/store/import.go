@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,9 +53,12 @@ type importing struct {
 	folders
 	archives, architecture string
 	memo, wanted           map[string][]ociarchive.Image // by the file's name
-	owners                 map[string]string             // file by a name of an image, with the digest
+	owners                 map[string]owner              // by a name of an image
 	done                   Imported
 }
+
+// owner says which archive a name of an image is from.
+type owner struct{ file, digest string }
 
 // Import gives containerd's folder the images of the archives in a folder of the medium, packed, and takes away those
 // whose archive is gone. Without a folder all stays. It may be interrupted at any point and run again. containerd must
@@ -62,7 +66,7 @@ type importing struct {
 func Import(from, to, archives, architecture string) (Imported, error) {
 	i := importing{
 		folders: folders{from, to}, archives: archives, architecture: architecture,
-		wanted: map[string][]ociarchive.Image{}, owners: map[string]string{},
+		wanted: map[string][]ociarchive.Image{}, owners: map[string]owner{},
 	}
 	i.memo = readMemo(to)
 	if archives == "" {
@@ -120,17 +124,18 @@ func (i *importing) read(name string) ([]ociarchive.Image, error) {
 	return images, err
 }
 
-// claim fails if another archive has another image of the same name.
+// claim takes the names of an archive's images, all or none: it fails if another archive has another image of a name.
 func (i *importing) claim(file string, images []ociarchive.Image) error {
+	owners := maps.Clone(i.owners)
 	for _, image := range images {
 		for _, name := range image.Name.In(image.Target.Digest) {
-			owner, ok := i.owners[name]
-			if other, digest, _ := strings.Cut(owner, "\x00"); ok && digest != image.Target.Digest {
-				return fmt.Errorf("%s has another image named %s", other, name)
+			if other, ok := owners[name]; ok && other.digest != image.Target.Digest {
+				return fmt.Errorf("%s has another image named %s", other.file, name)
 			}
-			i.owners[name] = file + "\x00" + image.Target.Digest
+			owners[name] = owner{file, image.Target.Digest}
 		}
 	}
+	i.owners = owners
 	return nil
 }
 

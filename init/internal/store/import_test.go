@@ -158,6 +158,17 @@ func TestANewerArchiveReplacesItsImage(t *testing.T) {
 	}
 }
 
+func TestARefusedArchiveKeepsNoNames(t *testing.T) {
+	m := newMedium(t)
+	m.save("a.tar", ocitest.New(t).Image(app, "amd64", "of a"))
+	m.save("b.tar", ocitest.New(t).Image("b.example/b:1", "amd64", "of b").Image(app, "amd64", "another"))
+	m.save("c.tar", ocitest.New(t).Image("b.example/b:1", "amd64", "of c"))
+	done := m.boot()
+	if len(done.Faults) != 1 || done.Faults[0].File != "b.tar" || m.digestOf("b.example/b:1") == "" {
+		t.Error(m.names(), causes(done))
+	}
+}
+
 func TestAFaultCostsItsArchiveAlone(t *testing.T) {
 	m := newMedium(t)
 	m.save("app.tar", ocitest.New(t).Image(app, "amd64", "layer 1"))

@@ -3,6 +3,7 @@ import yargs, { type Argv } from 'yargs';
 
 import { KIOS } from '../build/versions.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
+import { usageError } from '../workstation/usage-error.ts';
 import { benchCommand } from './commands/bench.ts';
 import { bootstrapCommand } from './commands/bootstrap.ts';
 import { buildCommand } from './commands/build.ts';
@@ -20,7 +21,6 @@ import { publishCommand } from './commands/publish.ts';
 import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
 import { upCommand } from './commands/up.ts';
-import { usageError } from './usage-error.ts';
 
 /** `message` comes from yargs, such as "Unknown argument: ones", or from a `demandCommand`. */
 function refuse(message: string): KiosError {

@@ -8,7 +8,7 @@ import {
 } from '../../build/sources/debian/firmware-names.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ARCHES, type Arch, type Board, BOARD_ARCH, BOARDS } from '../../workstation/paths.ts';
-import { usageError } from '../usage-error.ts';
+import { usageError } from '../../workstation/usage-error.ts';
 import { kernelOption } from './kernel-option.ts';
 
 interface BuildArgs {

@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
-import { usageError } from '../usage-error.ts';
+import { usageError } from '../../workstation/usage-error.ts';
 
 interface ConformanceArgs {
   focus: string[];

@@ -2,7 +2,7 @@ import type { KiosError } from '@kios/errors';
 import type { Argv, CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
-import { usageError } from '../usage-error.ts';
+import { usageError } from '../../workstation/usage-error.ts';
 
 interface FlashArgs {
   image: string | undefined;

@@ -1,7 +1,7 @@
 import type { Argv, CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
-import { usageError } from '../usage-error.ts';
+import { usageError } from '../../workstation/usage-error.ts';
 
 /** yargs makes an empty text of a lone hyphen. An empty name, as of an unset variable, must not wait for input. */
 function given(file: string): string {

@@ -2,7 +2,7 @@ import type { CommandModule } from 'yargs';
 
 import type { KernelName } from '../../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
-import { usageError } from '../usage-error.ts';
+import { usageError } from '../../workstation/usage-error.ts';
 import { kernelOption } from './kernel-option.ts';
 
 interface UpArgs {

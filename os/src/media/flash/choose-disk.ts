@@ -1,8 +1,7 @@
-import { EXIT, KiosError } from '@kios/errors';
-
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
 import { findPerson, type Person } from '../../workstation/terminal/ask.ts';
+import { usageError } from '../../workstation/usage-error.ts';
 import {
   checkDisk,
   checkExpected,
@@ -32,9 +31,6 @@ export interface FlashRequest extends Expected {
   readonly large: boolean;
   readonly json: boolean;
 }
-
-export const usageError = (message: string, remedy: string): KiosError =>
-  new KiosError('KIOS_CLI_USAGE', message, { exitCode: EXIT.usage, remedy });
 
 /** Prints the disks of this machine, each with the reason why it is not written to, if there is one. */
 async function printDisks(

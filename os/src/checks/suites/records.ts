@@ -33,6 +33,7 @@ export const RECORDED_SUITES = [
   'console',
   'lan',
   'volumes',
+  'conformance',
 ] as const;
 export type RecordedSuite = (typeof RECORDED_SUITES)[number];
 
@@ -51,6 +52,7 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
     'os/test/support/own-kernel',
     'os/test/support/volumes',
   ],
+  conformance: [...IMAGE, ...LAB, 'os/src/conformance'],
 };
 
 /** Returns the title of a suite's tests. */

@@ -12,7 +12,7 @@ import { Registry } from '../lab/registry.ts';
 import { workstationArch } from '../workstation/arch.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { fileSha256 } from '../workstation/digest.ts';
-import { repository } from '../workstation/paths.ts';
+import { distRoot } from '../workstation/paths.ts';
 import { formatDuration } from '../workstation/terminal/duration.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
 import { installAddOns } from './add-ons.ts';
@@ -26,7 +26,7 @@ import { runInStreams } from './streams.ts';
 import { causeOf, commandLine, firstLine, summary } from './summary.ts';
 
 /** What a run leaves. */
-const FOLDER = path.join(repository, 'dist/conformance');
+const FOLDER = path.join(distRoot, 'conformance');
 /** Specs in one run of the program: what an interruption loses. */
 const BATCH = 4;
 

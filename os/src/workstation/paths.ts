@@ -4,8 +4,11 @@ import path from 'node:path';
 /** The checkout this program runs from. */
 export const repository = path.resolve(import.meta.dirname, '../../..');
 
+/** All that is built. */
+export const distRoot = process.env['KIOS_DIST_DIR'] ?? path.join(repository, 'dist');
+
 /** Returns the folder of the finished artefacts of one architecture or board. */
-export const distDir = (target: Arch | Board): string => path.join(repository, 'dist', target);
+export const distDir = (target: Arch | Board): string => path.join(distRoot, target);
 
 /** Downloads and build results that all checkouts share, keyed by content, in the XDG cache folder. */
 export const cacheDir = path.join(

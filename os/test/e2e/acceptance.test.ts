@@ -16,7 +16,7 @@ import { bringUp, type UpNode } from '../../src/lab/bring-up.ts';
 import { down } from '../../src/lab/down.ts';
 import { labMachine } from '../../src/lab/node.ts';
 import type { CommandContext } from '../../src/workstation/command-context.ts';
-import { repository } from '../../src/workstation/paths.ts';
+import { distRoot } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 
@@ -32,7 +32,7 @@ const context: CommandContext = {
   print: () => {},
 };
 
-const kept = path.join(repository, 'dist', 'failed-boot');
+const kept = path.join(distRoot, 'failed-boot');
 
 /**
  * Copies console and logs at a failure: the next boot overwrites them, and the machine's folder is removed at the end.

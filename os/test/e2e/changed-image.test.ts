@@ -22,7 +22,7 @@ import { qmp } from '../../src/lab/qemu/qmp.ts';
 import { Registry } from '../../src/lab/registry.ts';
 import { Partition } from '../../src/media/configure/partition.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
-import { distDir } from '../../src/workstation/paths.ts';
+import { distRoot } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
@@ -135,7 +135,7 @@ describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
     const commit = Number(await run('git', ['log', '-1', '--format=%ct']));
     vi.stubEnv('SOURCE_DATE_EPOCH', `${commit - (commit % DAY) - DAY}`);
     try {
-      const out = path.join(path.dirname(distDir('amd64')), 'older');
+      const out = path.join(distRoot, 'older');
       return await buildImage({ arch: 'amd64', progress, out });
     } finally {
       vi.unstubAllEnvs();

@@ -13,7 +13,7 @@ import { down } from '../../src/lab/down.ts';
 import { Kubectl } from '../../src/lab/kubectl.ts';
 import { NODE_ADDRESS, labMachine } from '../../src/lab/node.ts';
 import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
-import { distDir, repository } from '../../src/workstation/paths.ts';
+import { distRoot, repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 
@@ -39,7 +39,7 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
       arch: 'amd64',
       progress,
       bootstrap: readChoice(EXAMPLE),
-      out: path.join(path.dirname(distDir('amd64')), 'custom'),
+      out: path.join(distRoot, 'custom'),
     });
     const plane = await startControlPlane({ progress });
     kubectl = await Kubectl.open(plane.adminKubeconfig);

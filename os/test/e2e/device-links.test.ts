@@ -9,7 +9,7 @@ import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { ensureGo } from '../../src/build/sources/upstream/go-toolchain.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
-import { repository } from '../../src/workstation/paths.ts';
+import { distRoot, repository } from '../../src/workstation/paths.ts';
 import { run } from '../../src/workstation/run.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { runInGuest } from '../support/own-kernel/run-in-guest.ts';
@@ -57,10 +57,9 @@ async function testProgram(folder: string): Promise<string> {
 // With KIOS_RECORD=1 it also writes what init's unit test compares with.
 it('init’s links to disks are those of Debian’s udev', { timeout: BUILD_MS + RUN_MS }, async () => {
   await ensurePackages(['build', 'machine'], progress);
-  const dist = path.join(repository, 'dist');
-  await mkdir(dist, { recursive: true });
+  await mkdir(distRoot, { recursive: true });
   // The guest sees this workstation's files, but a /tmp of its own.
-  const folder = await mkdtemp(path.join(dist, 'udev-'));
+  const folder = await mkdtemp(path.join(distRoot, 'udev-'));
   try {
     await makeDisks(folder, progress);
     const udev = await fetchDebian({ arch: workstationArch(), packages: UDEV, progress });

@@ -5,7 +5,7 @@ import { parseDocument } from 'yaml';
 
 import { buildImage } from '../../build/image/build-image.ts';
 import { manifestsDir } from '../../build/manifests/read.ts';
-import { distDir, repository } from '../../workstation/paths.ts';
+import { distRoot, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 
 /** An annotation that a user adds to a manifest and finds again on the node. */
@@ -16,7 +16,7 @@ export const EDIT = { pod: 'dhcp', annotation: 'kios.dev/edited', value: 'by-acc
  * Debian's kernel in place of ours. Returns the path of its disk image.
  */
 export async function buildEdited(progress: Progress): Promise<string> {
-  const out = path.join(path.dirname(distDir('amd64')), 'edited');
+  const out = path.join(distRoot, 'edited');
   const manifests = path.join(out, path.relative(repository, manifestsDir));
   await rm(manifests, { recursive: true, force: true });
   await mkdir(out, { recursive: true });

@@ -63,7 +63,9 @@ export const COMPONENTS: readonly Component[] = [
     dir: 'sample-apiserver',
     module: 'k8s.io/sample-apiserver',
     tags: [],
-    stamps: kubernetesStamps,
+    // The modules that Kubernetes publishes beside itself have its version with a major of 0. This one refuses to be
+    // older than the version that it stands in for.
+    stamps: (version) => kubernetesStamps(version.replace(/^v0\./, 'v1.')),
   },
   {
     dir: 'etcd',

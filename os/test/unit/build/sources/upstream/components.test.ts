@@ -60,6 +60,15 @@ describe('the build command', () => {
     expect(flags).toContain(`-X=k8s.io/component-base/version.gitVersion=${kubelet.version}`);
   });
 
+  it('gives the example of an API server, a module of major 0, the version of Kubernetes', () => {
+    const flags = buildArguments(named('sample-apiserver')).find((flag) =>
+      flag.startsWith('-ldflags='),
+    );
+    const { version } = named('kubelet');
+    expect(flags).toContain(`-X=k8s.io/component-base/version.gitVersion=${version}`);
+    expect(flags).toContain('-X=k8s.io/component-base/version.gitMajor=1');
+  });
+
   it('builds Kubernetes’ tests as a test, of kubelet’s version', () => {
     const tests = named('e2e.test');
     expect(tests.version).toBe(named('kubelet').version);

@@ -4,7 +4,7 @@ import { bundleAgent } from '@kios/bundle';
 import { requireRoot } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { DECIDED_MS, MEDDLED, NODE, SERVER, TimeNode } from '../support/time-node.ts';
+import { DECIDED_MS, MEDDLED, NODE, SERVER, TimePod } from '../support/time-pod.ts';
 
 const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
 const YEAR = 365.25 * 24 * 3600;
@@ -24,8 +24,8 @@ describe('chronyd and the agent, with a server', { timeout: 90_000, concurrent: 
   });
   beforeEach(requireRoot);
 
-  async function openNode(): Promise<TimeNode> {
-    const node = await TimeNode.open(bundle);
+  async function openNode(): Promise<TimePod> {
+    const node = await TimePod.open(bundle);
     await node.connect(`${NODE}/24`);
     return node;
   }

@@ -11,8 +11,8 @@ import {
   RELOADED,
   SERVER,
   SERVER6,
-  TimeNode,
-} from '../support/time-node.ts';
+  TimePod,
+} from '../support/time-pod.ts';
 
 const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
 const SECOND = '192.0.2.7';
@@ -30,7 +30,7 @@ describe('chronyd and the agent, on a network', { timeout: 120_000, concurrent: 
   beforeEach(requireRoot);
 
   it('whose server goes and comes back, follow it again without a restart', async () => {
-    await using node = await TimeNode.open(bundle);
+    await using node = await TimePod.open(bundle);
     await node.connect(`${NODE}/24`);
     const before = await node.serve(SERVER);
     await node.configure(OFTEN);
@@ -48,7 +48,7 @@ describe('chronyd and the agent, on a network', { timeout: 120_000, concurrent: 
   });
 
   it('whose lease names another server, follow that one and forget the first', async () => {
-    await using node = await TimeNode.open(bundle);
+    await using node = await TimePod.open(bundle);
     await node.connect(`${NODE}/24`);
     await node.serve(SERVER);
     await node.serve(SECOND);
@@ -66,7 +66,7 @@ describe('chronyd and the agent, on a network', { timeout: 120_000, concurrent: 
   });
 
   it('of IPv6 alone, follow the server that DHCPv6 names', async () => {
-    await using node = await TimeNode.open(bundle);
+    await using node = await TimePod.open(bundle);
     await node.connect('2001:db8::2/64');
     await node.serve(SERVER6);
     await node.configure('fallbackPools: []\n');
@@ -78,7 +78,7 @@ describe('chronyd and the agent, on a network', { timeout: 120_000, concurrent: 
   });
 
   it('that loses every second packet, follow the server all the same', async () => {
-    await using node = await TimeNode.open(bundle);
+    await using node = await TimePod.open(bundle);
     await node.connect(`${NODE}/24`);
     await node.serve(SERVER, { loss: 0.5 });
     await node.configure(OFTEN);

@@ -28,7 +28,7 @@ export const SERVER6 = '2001:db8::1';
 export const NODE = '192.0.2.2';
 
 /** A node's time pod in a network namespace: the agent's program and a real chronyd, which sets no clock. */
-export class TimeNode implements AsyncDisposable {
+export class TimePod implements AsyncDisposable {
   readonly wire: Wire;
   readonly dir: string;
   readonly #bundle: string;
@@ -42,7 +42,7 @@ export class TimeNode implements AsyncDisposable {
   }
 
   /** `bundle` is the agent's program. The node has no address until `connect`. */
-  static async open(bundle: string): Promise<TimeNode> {
+  static async open(bundle: string): Promise<TimePod> {
     const dir = await mkdtemp(path.join(tmpdir(), 'kios-time-'));
     for (const name of ['net/v6', 'platform', 'chrony', 'time', 'lib'])
       await mkdir(`${dir}/${name}`, { recursive: true });
@@ -50,7 +50,7 @@ export class TimeNode implements AsyncDisposable {
     const address = ['address', 'add', `${SERVER6}/64`, 'dev', 'srv0', 'nodad'];
     await wire.server.exec('ip', ...address);
     const said = await wire.client.exec('chronyd', '--version');
-    return new TimeNode(wire, dir, bundle, /version (\S+)/.exec(said)?.[1] ?? '');
+    return new TimePod(wire, dir, bundle, /version (\S+)/.exec(said)?.[1] ?? '');
   }
 
   get socket(): string {

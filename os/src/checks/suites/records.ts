@@ -33,6 +33,7 @@ export const RECORDED_SUITES = [
   'console',
   'lan',
   'volumes',
+  'time',
 ] as const;
 export type RecordedSuite = (typeof RECORDED_SUITES)[number];
 
@@ -50,6 +51,14 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
     'os/src/conformance/images',
     'os/test/support/own-kernel',
     'os/test/support/volumes',
+  ],
+  time: [
+    ...IMAGE,
+    ...LAB,
+    'os/guest',
+    'os/src/checks/acceptance',
+    'os/test/support/relay',
+    'os/test/support/time',
   ],
 };
 

@@ -17,7 +17,7 @@ const servers = (...addresses: string[]): string => {
 };
 
 // Nearly all of the time is spent waiting for replies.
-describe('chronyd and the agent, with a server', { timeout: 90_000, concurrent: true }, () => {
+describe('chronyd and the agent, with a server', { timeout: 240_000, concurrent: true }, () => {
   let bundle: string;
   beforeAll(async () => {
     bundle = await bundleAgent(AGENT_DIR);

@@ -22,7 +22,7 @@ const UNREACHABLE_MS = 60_000;
 const OFTEN = `servers: [{ address: ${SERVER}, minpoll: 0, maxpoll: 0 }]\nfallbackPools: []\n`;
 
 // Nearly all of the time is spent waiting for replies.
-describe('chronyd and the agent, on a network', { timeout: 120_000, concurrent: true }, () => {
+describe('chronyd and the agent, on a network', { timeout: 240_000, concurrent: true }, () => {
   let bundle: string;
   beforeAll(async () => {
     bundle = await bundleAgent(AGENT_DIR);

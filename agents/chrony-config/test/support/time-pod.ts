@@ -16,8 +16,8 @@ const MARKS = new Map([
   ['x', 'false'],
 ]);
 
-/** chronyd decides after four replies, two seconds apart. A busy machine takes longer. */
-export const DECIDED_MS = 40_000;
+/** chronyd decides after four replies, two seconds apart. A busy machine takes much longer. */
+export const DECIDED_MS = 90_000;
 /** The line of the agent's log that says that chronyd has taken its source files. */
 export const RELOADED = '"ev":"reload","ok":true';
 /** Lines of the agent's log that say that it set the clock or refused a source. */
@@ -50,7 +50,14 @@ export class TimePod implements AsyncDisposable {
     const address = ['address', 'add', `${SERVER6}/64`, 'dev', 'srv0', 'nodad'];
     await wire.server.exec('ip', ...address);
     const said = await wire.client.exec('chronyd', '--version');
-    return new TimePod(wire, dir, bundle, /version (\S+)/.exec(said)?.[1] ?? '');
+    const pod = new TimePod(wire, dir, bundle, /version (\S+)/.exec(said)?.[1] ?? '');
+    await mkdir(pod.#etc, { recursive: true });
+    return pod;
+  }
+
+  /** Files that programs in the node's namespace see in /etc (ip-netns(8)). */
+  get #etc(): string {
+    return `/etc/netns/${this.wire.client.name}`;
   }
 
   get socket(): string {
@@ -70,6 +77,20 @@ export class TimePod implements AsyncDisposable {
     if (!address.includes(':'))
       await server.exec('ip', 'address', 'replace', `${address}/24`, 'dev', 'srv0');
     return startNtpServer(server, address, rules.length === 0 ? [{}] : rules);
+  }
+
+  /** Starts a server of names at the wire's other end, which the agent and chronyd ask. */
+  async serveNames(names: Readonly<Record<string, string>>): Promise<void> {
+    const { server } = this.wire;
+    const records = Object.entries(names).map(([name, ip]) => `--host-record=${name},${ip}`);
+    const alone = ['--no-resolv', '--no-hosts', '--bind-interfaces', '--user=root'];
+    const files = ['--conf-file=/dev/null', `--pid-file=${server.folder}/names.pid`];
+    const where = [`--listen-address=${SERVER}`, '--except-interface=lo'];
+    const output = ['--keep-in-foreground', '--log-facility=-'];
+    const args = [...files, ...output, ...alone, ...where, ...records];
+    await server.start('dnsmasq', args).expect('started');
+    for (const file of [`${this.dir}/resolv.conf`, `${this.#etc}/resolv.conf`])
+      await writeFile(file, `nameserver ${SERVER}\n`);
   }
 
   async configure(yaml: string): Promise<void> {
@@ -147,7 +168,7 @@ export class TimePod implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.wire[Symbol.asyncDispose]();
-    await rm(this.dir, { recursive: true, force: true });
+    for (const folder of [this.dir, this.#etc]) await rm(folder, { recursive: true, force: true });
   }
 
   async #render(): Promise<void> {

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { bundleAgent } from '@kios/bundle';
 import { requireRoot } from '@kios/testkit';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import {
   DECIDED_MS,
@@ -45,6 +45,24 @@ describe('chronyd and the agent, on a network', { timeout: 240_000, concurrent: 
     expect(watch.lines.join('\n')).not.toMatch(MEDDLED);
     expect(watch.lines.join('\n')).not.toContain('chronyd.down');
     expect(chronyd.lines.filter((line) => line.includes('chronyd version'))).toHaveLength(1);
+  });
+
+  it('that begins to work with a new address, ask at once', async () => {
+    await using node = await TimePod.open(bundle);
+    await node.connect(`${NODE}/24`);
+    const before = await node.serve(SERVER, { loss: 1 });
+    await node.configure(`servers: [{ address: ${SERVER} }]\nfallbackPools: []\n`);
+    const { chronyd } = await node.start();
+    // Then chronyd has given up its first burst, and asks again a minute later.
+    const idle = async (): Promise<void> =>
+      expect((await node.chronyc('activity')).split(',').slice(2, 4)).toEqual(['0', '0']);
+    await vi.waitFor(idle, { timeout: UNREACHABLE_MS, interval: 500 });
+    expect(before.requests).toBeGreaterThanOrEqual(4);
+    await before.stop();
+    const server = await node.serve(SERVER);
+    await node.connect('198.51.100.2/24');
+    await server.expectRequests(4, 15_000);
+    await chronyd.expect(`Selected source ${SERVER}`, DECIDED_MS);
   });
 
   it('whose lease names another server, follow that one and forget the first', async () => {

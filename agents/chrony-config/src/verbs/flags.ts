@@ -8,6 +8,12 @@ export const SOCKET_FLAG = {
   describe: "chronyd's command socket",
 } as const;
 
+export const OUT_FLAG = {
+  type: 'string',
+  default: STATE.chronyDir,
+  describe: 'Folder for chrony.conf and sources.d; chronyd mounts it at the same path',
+} as const;
+
 export const STATE_FLAG = {
   type: 'string',
   default: STATE.time,
@@ -37,11 +43,7 @@ export const RENDER_FLAGS = {
     default: STATE.platformDir,
     describe: 'Folder of platform.json, which names the cloud',
   },
-  out: {
-    type: 'string',
-    default: STATE.chronyDir,
-    describe: 'Folder for chrony.conf and sources.d; chronyd mounts it at the same path',
-  },
+  out: OUT_FLAG,
   socket: SOCKET_FLAG,
   'state-dir': {
     type: 'string',
@@ -50,8 +52,25 @@ export const RENDER_FLAGS = {
   },
   'chrony-version': {
     type: 'string',
-    default: '4.6',
-    describe: 'Version of chronyd that reads the files',
+    default: 'auto',
+    describe:
+      'Version of chronyd that reads the files; auto is the one that this image was built with',
+  },
+  'allow-public-pool': {
+    choices: ['auto', 'true', 'false'] as const,
+    default: 'auto' as const,
+    describe:
+      'Whether public servers (fallbackPools) may be asked; auto: on bare metal beside leases, in a cloud only without another source',
+  },
+  'ptp-class': {
+    type: 'string',
+    default: '/sys/class/ptp',
+    describe: 'Folder in which the kernel lists precision clocks',
+  },
+  'ptp-devices': {
+    type: 'string',
+    default: '/dev',
+    describe: 'Folder of the devices of precision clocks',
   },
   'leap-seconds': {
     type: 'string',

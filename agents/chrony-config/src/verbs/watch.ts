@@ -21,7 +21,7 @@ import { Steer } from '../edge/clock/steer.ts';
 import { watchClock } from '../edge/clock/watch-clock.ts';
 import { Sources } from '../edge/sources/sources.ts';
 import { FLOOR_FLAG, RENDER_FLAGS, STATE_FLAG } from './flags.ts';
-import { type RenderArgs, renderFiles } from './render.ts';
+import { confOf, type RenderArgs, renderFiles } from './render.ts';
 
 interface WatchArgs extends RenderArgs {
   readonly floor: string;
@@ -36,9 +36,12 @@ const SETTLE_MS = 200;
 async function followSources(
   sources: Sources,
   changes: DirectoryWatch,
+  netDir: string,
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
+    // The first DHCPv6 lease makes this folder.
+    changes.include(path.join(netDir, 'v6'));
     const retryMs = await sources.update(signal);
     await changes.wait(retryMs, signal);
   }
@@ -71,12 +74,13 @@ async function watchAll(args: WatchArgs, context: AgentContext): Promise<void> {
     layout,
     chronyd,
     log,
+    conf: confOf(args),
     resolve: async (name) => pickAddresses(await resolveOnNode(name, args.resolvConf)),
   });
   const saved = await SavedTime.open(args.saved, await readFloor(args.floor), log);
   const steer = new Steer({ chronyd, saved, sources, log });
   await Promise.all([
-    followSources(sources, changes, signal),
+    followSources(sources, changes, args.netDir, signal),
     watchClock({ chronyd, saved, steer, file: args.state }, context),
   ]);
 }

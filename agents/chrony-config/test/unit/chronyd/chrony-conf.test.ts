@@ -5,7 +5,11 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { formatChronyConf } from '../../../src/core/chronyd/chrony-conf.ts';
+import {
+  type ConfSettings,
+  formatChronyConf,
+  needsRestart,
+} from '../../../src/core/chronyd/chrony-conf.ts';
 
 const options = {
   dir: '/run/kios/chrony',
@@ -28,6 +32,16 @@ bindcmdaddress /run/kios/chrony/sock/chronyd.sock
 pidfile /
 `;
 
+const ADDED = `refclock PHC /dev/ptp0 poll 3 dpoll -2 offset 0 stratum 2
+# keys 00ff
+keyfile /etc/kios/time/keys
+nocerttimecheck 1
+minsources 2
+logchange 0.5
+`;
+
+const conf = (settings: ConfSettings): string => formatChronyConf({ ...options, settings });
+
 describe('formatChronyConf', () => {
   it('formats the same text for the same options', () => {
     expect(formatChronyConf(options)).toBe(GOLDEN);
@@ -43,6 +57,24 @@ describe('formatChronyConf', () => {
     const conf = formatChronyConf({ ...options, version, leapSeconds: '/x/leap-seconds.list' });
     expect(conf).toContain('pidfile /\n');
     expect(conf).toContain('leapseclist /x/leap-seconds.list\n');
+  });
+
+  it('puts what the sources and time.yaml add at the end', () => {
+    const settings = {
+      refclock: '/dev/ptp0',
+      keys: { path: '/etc/kios/time/keys', digest: '00ff' },
+      ignoresCertificateTimes: true,
+      extra: ['minsources 2', 'logchange 0.5'],
+    };
+    expect(formatChronyConf({ ...options, settings })).toBe(`${GOLDEN}${ADDED}`);
+  });
+
+  it('needs a start of chronyd for all but the dates of certificates', () => {
+    expect(needsRestart(conf({}), conf({ ignoresCertificateTimes: true }))).toBe(false);
+    expect(needsRestart(conf({ ignoresCertificateTimes: true }), conf({}))).toBe(false);
+    expect(needsRestart(conf({}), conf({ extra: ['minsources 2'] }))).toBe(true);
+    const keys = { path: '/etc/kios/time/keys', digest: '00ff' };
+    expect(needsRestart(conf({ keys }), conf({ keys: { ...keys, digest: '00fe' } }))).toBe(true);
   });
 
   it.skipIf(spawnSync('chronyd', ['--version']).status !== 0)(

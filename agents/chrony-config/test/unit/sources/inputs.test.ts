@@ -49,7 +49,15 @@ describe('the time servers of the network', () => {
     const layout = { dir: folder, socket: path.join(folder, 'socket/chronyd.sock') };
     await prepare(layout);
     const config = path.join(folder, 'none.yaml');
-    const args = { config, netDir: net, platformDir: path.join(folder, 'none') };
+    const none = path.join(folder, 'none');
+    const args = {
+      config,
+      netDir: net,
+      platformDir: none,
+      allowPublicPool: 'auto' as const,
+      ptpClass: none,
+      ptpDevices: none,
+    };
     const { leases, errors } = await readInputs(args, layout);
     expect(leases).toEqual([
       { link: 'eth0', ntp: ['10.0.0.1', '2001:db8::1'] },

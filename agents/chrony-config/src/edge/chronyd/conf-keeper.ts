@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import type { Logger } from '@kios/agent';
+
+import { needsRestart } from '../../core/chronyd/chrony-conf.ts';
+import type { Chronyd } from './chronyd.ts';
+import { type Layout, writeConf } from './config-files.ts';
+
+/**
+ * kubelet starts a container that ended again at once when it has run for ten minutes, and otherwise later and later.
+ */
+const RESTART_EVERY_MS = 600_000;
+
+/**
+ * Keeps chrony.conf current. chronyd reads it only when it starts, so a change ends chronyd, whose container then starts
+ * again. The file is written together with that: what lies there is what chronyd runs with.
+ */
+export class ConfKeeper {
+  readonly #layout: Layout;
+  readonly #chronyd: Chronyd;
+  readonly #log: Logger;
+  #nextRestart = 0;
+
+  constructor(layout: Layout, chronyd: Chronyd, log: Logger) {
+    this.#layout = layout;
+    this.#chronyd = chronyd;
+    this.#log = log;
+  }
+
+  /** Returns the milliseconds until the change may be made; undefined when nothing is left to do. */
+  async update(conf: string, now: number, signal: AbortSignal): Promise<number | undefined> {
+    const before = await readFile(path.join(this.#layout.dir, 'chrony.conf'), 'utf8').catch(() => '');
+    if (before === conf) return undefined;
+    const isDown = !needsRestart(before, conf) || !(await this.#isUp(signal));
+    const wait = this.#nextRestart - now;
+    if (!isDown && wait > 0) return wait;
+    await writeConf(this.#layout, conf);
+    this.#log.info({ ev: 'render', changed: ['chrony.conf'] });
+    if (isDown) return undefined;
+    this.#nextRestart = now + RESTART_EVERY_MS;
+    this.#log.info({ ev: 'chronyd.restart', why: 'chrony.conf has changed' });
+    await this.#chronyd.shutDown(signal).catch((error: unknown) => {
+      if (signal.aborted) throw error;
+      // It ended by itself, and reads the new file when it starts.
+      this.#log.debug({ ev: 'chronyd.silent', err: error });
+    });
+    return undefined;
+  }
+
+  async #isUp(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#chronyd.tracking(signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return false;
+    }
+  }
+} // prettier-ignore

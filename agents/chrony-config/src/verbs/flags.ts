@@ -33,6 +33,12 @@ export const RENDER_FLAGS = {
     default: '/etc/kios/time/time.yaml',
     describe: "The operator's configuration; it may be missing",
   },
+  'operator-dir': {
+    type: 'string',
+    default: '/etc/kios/time',
+    describe:
+      'Folder of the keys and certificates that time.yaml names; chronyd mounts it at the same path',
+  },
   'net-dir': {
     type: 'string',
     default: STATE.netDir,

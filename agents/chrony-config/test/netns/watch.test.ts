@@ -59,6 +59,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     requireRoot(context);
     dir = await mkdtemp(path.join(tmpdir(), 'kios-time-'));
     for (const name of ['net', 'platform', 'chrony', 'time', 'lib']) await mkdir(`${dir}/${name}`);
+    await writeFile(`${dir}/platform/platform.json`, '{"v":1,"platform":"none"}');
     wire = await Wire.open(`${SERVER}/24`);
     const [, found = ''] =
       /version (\S+)/.exec(await wire.client.exec('chronyd', '--version')) ?? [];

@@ -27,6 +27,8 @@ export const SERVER = '192.0.2.1';
 export const SERVER6 = '2001:db8::1';
 export const NODE = '192.0.2.2';
 
+const platformJson = (platform: string): string => JSON.stringify({ v: 1, platform });
+
 /** A node's time pod in a network namespace: the agent's program and a real chronyd, which sets no clock. */
 export class TimePod implements AsyncDisposable {
   readonly wire: Wire;
@@ -44,8 +46,9 @@ export class TimePod implements AsyncDisposable {
   /** `bundle` is the agent's program. The node has no address until `connect`. */
   static async open(bundle: string): Promise<TimePod> {
     const dir = await mkdtemp(path.join(tmpdir(), 'kios-time-'));
-    for (const name of ['net/v6', 'platform', 'chrony', 'time', 'lib'])
+    for (const name of ['net/v6', 'platform', 'chrony', 'time', 'lib', 'operator'])
       await mkdir(`${dir}/${name}`, { recursive: true });
+    await writeFile(`${dir}/platform/platform.json`, platformJson('none'));
     const wire = await Wire.open(`${SERVER}/24`);
     const address = ['address', 'add', `${SERVER6}/64`, 'dev', 'srv0', 'nodad'];
     await wire.server.exec('ip', ...address);
@@ -95,6 +98,11 @@ export class TimePod implements AsyncDisposable {
 
   async configure(yaml: string): Promise<void> {
     await writeFile(`${this.dir}/time.yaml`, yaml);
+  }
+
+  /** Says on which platform the node is. */
+  async platform(platform: string): Promise<void> {
+    await writeFile(`${this.dir}/platform/platform.json`, platformJson(platform));
   }
 
   /** Writes the lease of a link that names these time servers. */
@@ -181,6 +189,9 @@ export class TimePod implements AsyncDisposable {
     const { dir } = this;
     const flags = {
       config: `${dir}/time.yaml`,
+      'operator-dir': `${dir}/operator`,
+      'ptp-class': `${dir}/ptp`,
+      'ptp-devices': `${dir}/ptp`,
       'net-dir': `${dir}/net`,
       'platform-dir': `${dir}/platform`,
       out: `${dir}/chrony`,

@@ -1,8 +1,8 @@
 import { canonicalIp } from '../sources/address.ts';
 import { isOperatorFile } from '../sources/time-config.ts';
 
-/** Returns why an argument is none of its kind; undefined when it is one. */
-type Kind = (argument: string) => string | undefined;
+/** Returns why an argument is none of its kind; undefined when it is one. `folder` is the operator's. */
+type Kind = (argument: string, folder: string) => string | undefined;
 
 /** chronyd itself takes a number's first characters for the number, and negative ones for large ones. */
 const number: Kind = (text) =>
@@ -21,8 +21,8 @@ const address: Kind = (text) =>
   canonicalIp(text) === undefined ? 'is not an IP address' : undefined;
 const link: Kind = (text) =>
   /^[A-Za-z0-9_.-]{1,15}$/.test(text) ? undefined : 'is not a network interface';
-const file: Kind = (text) =>
-  isOperatorFile(text) ? undefined : 'is not a file below /etc/kios/time';
+const file: Kind = (text, folder) =>
+  isOperatorFile(text, folder) ? undefined : `is not a file below ${folder}`;
 
 /**
  * The directives that a client may tune, and their arguments (chrony.conf(5)). chronyd does not start with an unknown
@@ -76,7 +76,7 @@ export interface Extra {
   readonly faults: readonly ExtraFault[];
 }
 
-function faultOf(line: string): string | undefined {
+function faultOf(line: string, folder: string): string | undefined {
   const [name = '', ...given] = line.split(/\s+/);
   const directive = name.toLowerCase();
   const kinds = Object.hasOwn(DIRECTIVES, directive) ? DIRECTIVES[directive] : undefined;
@@ -88,20 +88,20 @@ function faultOf(line: string): string | undefined {
   }
   if (given.length !== kinds.length)
     return `${directive} takes ${kinds.length} arguments, not ${given.length}`;
-  const whys = kinds.map((kind, at) => kind(given[at] ?? ''));
+  const whys = kinds.map((kind, at) => kind(given[at] ?? '', folder));
   const at = whys.findIndex((why) => why !== undefined);
   return at < 0 ? undefined : `${(given[at] ?? '').slice(0, 40)} ${whys[at]}`;
 }
 
 /** Reads the lines of `extra`. A line that chronyd might not start with is left out and named. */
-export function readExtra(text: string): Extra {
+export function readExtra(text: string, folder: string): Extra {
   const lines: string[] = [];
   const faults: ExtraFault[] = [];
   for (const [at, raw] of text.split('\n').entries()) {
     const line = raw.trim();
     // Comments of chrony.conf begin a line.
     if (line === '' || /^[!;#%]/.test(line)) continue;
-    const why = faultOf(line);
+    const why = faultOf(line, folder);
     if (why === undefined) lines.push(line);
     else faults.push({ line: at, why });
   }

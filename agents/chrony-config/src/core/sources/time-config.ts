@@ -37,12 +37,12 @@ const Source = v.pipe(
 );
 export type Source = v.InferOutput<typeof Source>;
 
-/** The folder of the operator's files, which chronyd's container mounts too. */
-export const OPERATOR_FOLDER = '/etc/kios/time/';
-
-/** A file that chronyd can read: in the operator's folder, without a step out of it. */
-export const isOperatorFile = (text: string): boolean =>
-  text.startsWith(OPERATOR_FOLDER) && /^[A-Za-z0-9._/-]+$/.test(text) && !text.includes('..');
+/**
+ * Returns whether a text is the path of a file in the operator's folder, which is all that chronyd's container can read,
+ * without a step out of it.
+ */
+export const isOperatorFile = (text: string, folder: string): boolean =>
+  text.startsWith(`${folder}/`) && /^[A-Za-z0-9._/-]+$/.test(text) && !text.includes('..');
 
 /** `/etc/kios/time/time.yaml`. */
 export const TimeConfig = v.strictObject({
@@ -73,11 +73,7 @@ export const TimeConfig = v.strictObject({
   /** Takes certificates of NTS servers as valid whatever their dates until the clock has been set once. */
   ntsBootstrap: flag,
   /** The file of keys that `key` numbers (chrony.conf(5), keyfile). */
-  keys: v.optional(
-    v.strictObject({
-      path: v.pipe(v.string(), v.check(isOperatorFile, `must be a file below ${OPERATOR_FOLDER}`)),
-    }),
-  ),
+  keys: v.optional(v.strictObject({ path: v.string() })),
   /** Lines for the end of chrony.conf. */
   extra: v.optional(v.string(), ''),
 });

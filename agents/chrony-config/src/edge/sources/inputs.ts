@@ -15,12 +15,14 @@ import {
 import { readExtra } from '../../core/chronyd/extra.ts';
 import type { LeaseServers } from '../../core/sources/origins.ts';
 import type { Inputs } from '../../core/sources/source-draft.ts';
-import { TimeConfig } from '../../core/sources/time-config.ts';
+import { isOperatorFile, TimeConfig } from '../../core/sources/time-config.ts';
 import { type Layout, readLeasedServers } from '../chronyd/config-files.ts';
 import { readFamilies, readHypervisorClock } from './node-facts.ts';
 
 export interface InputArgs {
   readonly config: string;
+  /** Folder of files that time.yaml may name. */
+  readonly operatorDir: string;
   readonly netDir: string;
   readonly platformDir: string;
   readonly allowPublicPool: 'auto' | 'true' | 'false';
@@ -46,21 +48,32 @@ export type ReadInputs = Omit<Inputs, 'resolved'> & {
 
 const PAGE = 'docs/time.md';
 
-/** Reads `time.yaml`. A slip in it must not cost the node its clock. */
-export async function readConfig({
-  config,
-}: Pick<InputArgs, 'config'>): Promise<
-  SettingsRead<TimeConfig> & { readonly extra: readonly string[] }
-> {
-  const { settings, faults } = await readSettingsFile(TimeConfig, config, PAGE);
-  const extra = readExtra(settings.extra);
-  const ofExtra = extra.faults.map(({ line, why }) => ({
-    file: config,
+/** What is checked of `time.yaml` beyond its schema. */
+function readFurther(settings: TimeConfig, { config: file, operatorDir }: ConfigArgs) {
+  const extra = readExtra(settings.extra, operatorDir);
+  const faults: SettingFault[] = extra.faults.map(({ line, why }) => ({
+    file,
     path: `extra.${line}`,
     why,
     remedy: `Correct it, or leave it out; ${PAGE} has all directives.`,
   }));
-  return { settings, faults: [...faults, ...ofExtra], extra: extra.lines };
+  const { keys, ...others } = settings;
+  if (keys === undefined || isOperatorFile(keys.path, operatorDir))
+    return { settings, faults, extra: extra.lines };
+  const why = `is not a file below ${operatorDir}`;
+  faults.push({ file, path: 'keys.path', why, remedy: 'chronyd sees no other folder.' });
+  return { settings: others, faults, extra: extra.lines };
+}
+
+type ConfigArgs = Pick<InputArgs, 'config' | 'operatorDir'>;
+
+/** Reads `time.yaml`. A slip in it must not cost the node its clock. */
+export async function readConfig(
+  args: ConfigArgs,
+): Promise<SettingsRead<TimeConfig> & { readonly extra: readonly string[] }> {
+  const { settings, faults } = await readSettingsFile(TimeConfig, args.config, PAGE);
+  const further = readFurther(settings, args);
+  return { ...further, faults: [...faults, ...further.faults] };
 }
 
 /** Reads the file of keys, which is as secret as its folder: only a digest leaves this function. */

@@ -38,7 +38,7 @@ const GOOD = [
 describe('the lines of extra', () => {
   it('are taken as they are, without comments and empty lines', () => {
     const text = `# mine\n\n  ${GOOD.join('\n')}\r\n! more\n`;
-    expect(readExtra(text)).toEqual({ lines: GOOD, faults: [] });
+    expect(readExtra(text, '/etc/kios/time')).toEqual({ lines: GOOD, faults: [] });
   });
 
   it.skipIf(spawnSync('chronyd', ['--version']).status !== 0)(
@@ -81,6 +81,6 @@ describe('the lines of extra', () => {
   ])('without %j, which chronyd might not start with', (line, why) => {
     const text = `logchange 1\n${line}\nminsources 2`;
     const lines = ['logchange 1', 'minsources 2'];
-    expect(readExtra(text)).toEqual({ lines, faults: [{ line: 1, why }] });
+    expect(readExtra(text, '/etc/kios/time')).toEqual({ lines, faults: [{ line: 1, why }] });
   });
 });

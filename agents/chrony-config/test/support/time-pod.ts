@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { type RunningProcess, shippedRuntime, Wire } from '@kios/testkit';
 import { type NtpRule, type NtpServer, startNtpServer } from '@kios/testkit/ntp';
+import * as v from 'valibot';
 import { expect, vi } from 'vitest';
 
 const DAY_MS = 24 * 3600_000;
@@ -26,6 +27,9 @@ export const MEDDLED = /"ev":"(?:clock\.set|source\.refused)"/;
 export const SERVER = '192.0.2.1';
 export const SERVER6 = '2001:db8::1';
 export const NODE = '192.0.2.2';
+
+/** The line that `status` logs. */
+const Status = v.pipe(v.string(), v.parseJson(), v.object({ sources: v.array(v.unknown()) }));
 
 const platformJson = (platform: string): string => JSON.stringify({ v: 1, platform });
 
@@ -149,6 +153,15 @@ export class TimePod implements AsyncDisposable {
     const files = [`--state=${dir}/time/state.json`, `--saved=${dir}/lib/saved-time`];
     const rest = [`--resolv-conf=${dir}/resolv.conf`, `--floor=${floor}`];
     return this.agent('watch', ...this.#folders(), ...files, ...rest);
+  }
+
+  /** Returns what `status` says of each server that an origin names. */
+  async status(): Promise<readonly unknown[]> {
+    const files = [`--state=${this.dir}/time/state.json`, `--out=${this.dir}/chrony`];
+    const line = await this.agent('status', ...files, `--socket=${this.socket}`).expect(
+      '"ev":"status"',
+    );
+    return v.parse(Status, line).sources;
   }
 
   /** Waits until chronyd makes this of its sources. */

@@ -5,7 +5,6 @@ import {
   type CommonArgs,
   requireNoFaults,
 } from '@kios/agent';
-import { adjtimex } from '@kios/syscall';
 
 import { type ConfSettings, formatChronyConf } from '../core/chronyd/chrony-conf.ts';
 import { confSettings } from '../core/chronyd/conf-settings.ts';
@@ -46,7 +45,7 @@ export async function renderFiles(args: RenderArgs, { log }: AgentContext): Prom
   const { errors, faults: _, ...inputs } = await readInputs(args, layout);
   const isPlatformPending = inputs.platform === undefined;
   const plan = planSources({ ...inputs, isPlatformPending, resolved: new Map() });
-  const conf = confOf(args)(confSettings(inputs, plan, adjtimex().synchronised));
+  const conf = confOf(args)(confSettings(inputs, plan));
   if (args.dryRun) {
     log.info({ ev: 'plan', 'chrony.conf': conf, sources: Object.fromEntries(plan.files) });
     return;

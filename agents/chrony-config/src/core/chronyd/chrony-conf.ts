@@ -29,14 +29,12 @@ function isAtLeast(version: string, major: number, minor: number): boolean {
   return a > major || (a === major && b >= minor);
 }
 
-const IGNORES_TIMES = 'nocerttimecheck 1';
-
 function settingLines({ refclock, keys, ignoresCertificateTimes, extra = [] }: ConfSettings): string[] {
   return [
     // A sample each quarter of a second, judged each 8 s. Stratum 2 is what Azure's documentation has for its hosts.
     ...(refclock === undefined ? [] : [`refclock PHC ${refclock} poll 3 dpoll -2 offset 0 stratum 2`]),
     ...(keys === undefined ? [] : [`# keys ${keys.digest}`, `keyfile ${keys.path}`]),
-    ...(ignoresCertificateTimes === true ? [IGNORES_TIMES] : []),
+    ...(ignoresCertificateTimes === true ? ['nocerttimecheck 1'] : []),
     ...extra,
   ];
 } // prettier-ignore
@@ -64,10 +62,3 @@ export function formatChronyConf(options: ConfOptions): string {
   ];
   return `${lines.join('\n')}\n`;
 }
-
-/** It asks for certificates when it starts, so this line is for its next start. */
-const withoutFirstStart = (conf: string): string => conf.replace(`${IGNORES_TIMES}\n`, '');
-
-/** Returns whether a chronyd that runs with one configuration has to start again to follow the other. */
-export const needsRestart = (before: string, after: string): boolean =>
-  withoutFirstStart(before) !== withoutFirstStart(after);

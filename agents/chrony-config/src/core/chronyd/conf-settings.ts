@@ -7,15 +7,13 @@ export interface SettingsParts extends Pick<ConfSettings, 'keys' | 'extra'> {
   readonly config: Pick<TimeConfig, 'ntsBootstrap'>;
 }
 
-/**
- * Returns what the sources and `time.yaml` add to chrony.conf. The dates of certificates count as soon as the kernel's
- * clock has followed a source in this boot: a chronyd that starts again needs no second leap of faith.
- */
-export function confSettings(
+/** Returns what the sources and `time.yaml` add to chrony.conf. */
+export const confSettings = (
   { config, keys, extra }: SettingsParts,
   { refclock, hasNts }: Pick<SourcePlan, 'refclock' | 'hasNts'>,
-  isSynchronised: boolean,
-): ConfSettings {
-  const ignoresCertificateTimes = config.ntsBootstrap && hasNts && !isSynchronised;
-  return { refclock, keys, extra, ignoresCertificateTimes };
-}
+): ConfSettings => ({
+  refclock,
+  keys,
+  extra,
+  ignoresCertificateTimes: config.ntsBootstrap && hasNts,
+});

@@ -2,13 +2,14 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { Logger } from '@kios/agent';
+import { isErrno } from '@kios/syscall';
 
-import { needsRestart } from '../../core/chronyd/chrony-conf.ts';
 import type { Chronyd } from './chronyd.ts';
 import { type Layout, writeConf } from './config-files.ts';
 
 /**
- * kubelet starts a container that ended again at once when it has run for ten minutes, and otherwise later and later.
+ * kubelet starts a container that ended at once when its last such start was ten minutes ago: twice the longest of its
+ * pauses (kuberuntime_manager.go, doBackOff). Sooner it pauses for 10 s, then 20 s, up to five minutes.
  */
 const RESTART_EVERY_MS = 600_000;
 
@@ -18,11 +19,11 @@ const RESTART_EVERY_MS = 600_000;
  */
 export class ConfKeeper {
   readonly #layout: Layout;
-  readonly #chronyd: Chronyd;
+  readonly #chronyd: Pick<Chronyd, 'tracking' | 'shutDown'>;
   readonly #log: Logger;
   #nextRestart = 0;
 
-  constructor(layout: Layout, chronyd: Chronyd, log: Logger) {
+  constructor(layout: Layout, chronyd: Pick<Chronyd, 'tracking' | 'shutDown'>, log: Logger) {
     this.#layout = layout;
     this.#chronyd = chronyd;
     this.#log = log;
@@ -32,7 +33,7 @@ export class ConfKeeper {
   async update(conf: string, now: number, signal: AbortSignal): Promise<number | undefined> {
     const before = await readFile(path.join(this.#layout.dir, 'chrony.conf'), 'utf8').catch(() => '');
     if (before === conf) return undefined;
-    const isDown = !needsRestart(before, conf) || !(await this.#isUp(signal));
+    const isDown = !(await this.#isUp(signal));
     const wait = this.#nextRestart - now;
     if (!isDown && wait > 0) return wait;
     await writeConf(this.#layout, conf);
@@ -54,7 +55,8 @@ export class ConfKeeper {
       return true;
     } catch (error) {
       if (signal.aborted) throw error;
-      return false;
+      // One that is only slow to reply runs with what it has read.
+      return !isErrno(error, 'ECONNREFUSED', 'ENOENT');
     }
   }
 } // prettier-ignore

@@ -1,6 +1,5 @@
 import { backoff, type Logger, type SettingFaults } from '@kios/agent';
 import { KiosError } from '@kios/errors';
-import { adjtimex } from '@kios/syscall';
 
 import type { ConfSettings } from '../../core/chronyd/chrony-conf.ts';
 import { confSettings } from '../../core/chronyd/conf-settings.ts';
@@ -101,7 +100,7 @@ export class Sources {
       this.#parts.log.info({ ev: 'render', changed, files: [...plan.files.keys()] });
       this.#isReloadDue = true;
     }
-    const settings = confSettings(inputs, plan, adjtimex().synchronised);
+    const settings = confSettings(inputs, plan);
     const waits = [
       await this.#conf.update(this.#parts.conf(settings), performance.now(), signal),
       await this.#reload(signal),

@@ -5,11 +5,7 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import {
-  type ConfSettings,
-  formatChronyConf,
-  needsRestart,
-} from '../../../src/core/chronyd/chrony-conf.ts';
+import { formatChronyConf } from '../../../src/core/chronyd/chrony-conf.ts';
 
 const options = {
   dir: '/run/kios/chrony',
@@ -40,8 +36,6 @@ minsources 2
 logchange 0.5
 `;
 
-const conf = (settings: ConfSettings): string => formatChronyConf({ ...options, settings });
-
 describe('formatChronyConf', () => {
   it('formats the same text for the same options', () => {
     expect(formatChronyConf(options)).toBe(GOLDEN);
@@ -67,14 +61,6 @@ describe('formatChronyConf', () => {
       extra: ['minsources 2', 'logchange 0.5'],
     };
     expect(formatChronyConf({ ...options, settings })).toBe(`${GOLDEN}${ADDED}`);
-  });
-
-  it('needs a start of chronyd for all but the dates of certificates', () => {
-    expect(needsRestart(conf({}), conf({ ignoresCertificateTimes: true }))).toBe(false);
-    expect(needsRestart(conf({ ignoresCertificateTimes: true }), conf({}))).toBe(false);
-    expect(needsRestart(conf({}), conf({ extra: ['minsources 2'] }))).toBe(true);
-    const keys = { path: '/etc/kios/time/keys', digest: '00ff' };
-    expect(needsRestart(conf({ keys }), conf({ keys: { ...keys, digest: '00fe' } }))).toBe(true);
   });
 
   it.skipIf(spawnSync('chronyd', ['--version']).status !== 0)(

@@ -27,9 +27,7 @@ const OLDEST = '4.0';
 /** Returns a function that formats chrony.conf. `auto` is the version that the build put into the agent's image. */
 export function confOf(args: RenderArgs): (settings: ConfSettings) => string {
   const version =
-    args.chronyVersion === 'auto'
-      ? (process.env['KIOS_CHRONY_VERSION'] ?? OLDEST)
-      : args.chronyVersion;
+    args.chronyVersion === 'auto' ? (process.env['CHRONY_VERSION'] ?? OLDEST) : args.chronyVersion;
   const { out: dir, stateDir, socket, leapSeconds } = args;
   return (settings) => formatChronyConf({ dir, stateDir, socket, leapSeconds, version, settings });
 }

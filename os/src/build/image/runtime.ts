@@ -119,8 +119,8 @@ export function bunLayer({ arch, bun, koffi }: Parts): Tree {
 const CHRONYD = 'usr/sbin/chronyd';
 
 /**
- * Makes chronyd's layer. Its resolv.conf is a link into a folder that the pod mounts: the copy that every sandbox gets is
- * from before the network was up. The runtime binds that copy over the link's target first, and the folder over both.
+ * Makes chronyd's layer. Its resolv.conf is a link into a folder that the pod mounts: the copy that every sandbox gets
+ * is from before the network was up. The runtime binds that copy over the link's target first, and the folder over it.
  */
 export async function chronyLayer(parts: Parts, base: Tree): Promise<Tree> {
   const { file, origin } = locate(parts, CHRONYD);
@@ -134,7 +134,7 @@ export async function chronyLayer(parts: Parts, base: Tree): Promise<Tree> {
 /** Returns what tells the agent beside chronyd how its configuration may look: upstream's version, without Debian's. */
 export function chronyVersionEnv(parts: Parts): string[] {
   const { version } = locate(parts, CHRONYD).origin;
-  return [`KIOS_CHRONY_VERSION=${version.replace(/^\d+:/, '').replace(/-[^-]*$/, '')}`];
+  return [`CHRONY_VERSION=${version.replace(/^\d+:/, '').replace(/-[^-]*$/, '')}`];
 }
 
 /** Joins the trusted roots of Debian's package into the one file that programs expect. */

@@ -38,8 +38,8 @@ const Source = v.pipe(
 export type Source = v.InferOutput<typeof Source>;
 
 /**
- * Returns whether a text is the path of a file in the operator's folder, which is all that chronyd's container can read,
- * without a step out of it.
+ * Returns whether a text is the path of a file in the operator's folder, without a step out of it. chronyd's container
+ * can read no other.
  */
 export const isOperatorFile = (text: string, folder: string): boolean =>
   text.startsWith(`${folder}/`) && /^[A-Za-z0-9._/-]+$/.test(text) && !text.includes('..');

@@ -8,14 +8,14 @@ import type { Chronyd } from './chronyd.ts';
 import { type Layout, writeConf } from './config-files.ts';
 
 /**
- * kubelet starts a container that ended at once when its last such start was ten minutes ago: twice the longest of its
- * pauses (kuberuntime_manager.go, doBackOff). Sooner it pauses for 10 s, then 20 s, up to five minutes.
+ * kubelet starts a container that ended at once when its last start of that kind is more than ten minutes ago, twice
+ * the longest of its pauses (kuberuntime_manager.go, doBackOff). Sooner it pauses for 10 s, then 20 s, up to 5 minutes.
  */
-const RESTART_EVERY_MS = 600_000;
+const RESTART_EVERY_MS = 660_000;
 
 /**
- * Keeps chrony.conf current. chronyd reads it only when it starts, so a change ends chronyd, whose container then starts
- * again. The file is written together with that: what lies there is what chronyd runs with.
+ * Keeps chrony.conf current. chronyd reads it only when it starts, so a change ends chronyd, whose container then
+ * starts again. The file is written together with that: what lies there is what chronyd runs with.
  */
 export class ConfKeeper {
   readonly #layout: Layout;

@@ -61,7 +61,12 @@ function readFurther(settings: TimeConfig, { config: file, operatorDir }: Config
   if (keys === undefined || isOperatorFile(keys.path, operatorDir))
     return { settings, faults, extra: extra.lines };
   const why = `is not a file below ${operatorDir}`;
-  faults.push({ file, path: 'keys.path', why, remedy: 'chronyd sees no other folder.' });
+  faults.push({
+    file,
+    path: 'keys.path',
+    why,
+    remedy: 'Move it there: chronyd sees no other folder.',
+  });
   return { settings: others, faults, extra: extra.lines };
 }
 

@@ -25,8 +25,8 @@ export interface SourcesParts {
 /** A server with an impossible time is asked again after this long, since it may have been set right. */
 const REFUSED_FOR_MS = 3600_000;
 /**
- * The time that bootstrap has, from the start of this agent, to say what platform this is. Until then no public server is
- * asked: most clouds have their own.
+ * The time that bootstrap has, from the start of this agent, to say what platform this is. Until then no public server
+ * is asked: most clouds have their own.
  */
 const PLATFORM_WITHIN_MS = 20_000;
 

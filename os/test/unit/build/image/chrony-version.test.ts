@@ -19,7 +19,7 @@ describe("chronyd's version", () => {
       await writeFile(path.join(root, 'usr/sbin/chronyd'), '');
       const deb = { name: 'chrony', version, arch: 'amd64', sha256: 'ab', file: 'x.deb' };
       const parts = { arch: 'amd64' as const, packages: [{ deb, root }], bun: '', koffi: '' };
-      expect(chronyVersionEnv(parts)).toEqual([`KIOS_CHRONY_VERSION=${upstream}`]);
+      expect(chronyVersionEnv(parts)).toEqual([`CHRONY_VERSION=${upstream}`]);
     } finally {
       await rm(root, { recursive: true });
     }

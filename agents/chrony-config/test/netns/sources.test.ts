@@ -1,11 +1,19 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { bundleAgent } from '@kios/bundle';
 import { requireRoot, startChronyd } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { DECIDED_MS, MEDDLED, NODE, RELOADED, SERVER, TimeNode } from '../support/time-node.ts';
+import {
+  DECIDED_MS,
+  MEDDLED,
+  NODE,
+  RELOADED,
+  SERVER,
+  SERVER6,
+  TimePod,
+} from '../support/time-pod.ts';
 
 const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
 const AWS = '169.254.169.123';
@@ -13,9 +21,9 @@ const SECOND = '192.0.2.7';
 const WITHIN = { timeout: 20_000, interval: 250 };
 const OWN = `servers: [{ address: ${SERVER} }]\nfallbackPools: []\n`;
 
-const confOf = (node: TimeNode): Promise<string> =>
+const confOf = (node: TimePod): Promise<string> =>
   readFile(`${node.dir}/chrony/chrony.conf`, 'utf8');
-const expectSources = (node: TimeNode, ...wanted: readonly string[]): Promise<void> =>
+const expectSources = (node: TimePod, ...wanted: readonly string[]): Promise<void> =>
   vi.waitFor(async () => expect(Object.keys(await node.sources())).toEqual(wanted), WITHIN);
 
 // Nearly all of the time is spent waiting for replies.
@@ -27,7 +35,7 @@ describe('the sources of a real chronyd', { timeout: 120_000, concurrent: true }
   beforeEach(requireRoot);
 
   it('are of one kind: the smeared server of a cloud, without the one that the lease names', async () => {
-    await using node = await TimeNode.open(bundle);
+    await using node = await TimePod.open(bundle);
     await node.connect(`${NODE}/24`, '169.254.169.2/24');
     await node.serve(AWS);
     await node.serve(SERVER);
@@ -54,7 +62,7 @@ describe('the sources of a real chronyd', { timeout: 120_000, concurrent: true }
   });
 
   it('are asked by a chronyd that starts again when time.yaml tunes it, but not twice in ten minutes', async () => {
-    await using node = await TimeNode.open(bundle);
+    await using node = await TimePod.open(bundle);
     await node.connect(`${NODE}/24`);
     await node.configure(OWN);
     const { chronyd, watch } = await node.start();
@@ -82,7 +90,7 @@ describe('the sources of a real chronyd', { timeout: 120_000, concurrent: true }
   });
 
   it('may step the clock as soon as time.yaml allows it, without a restart', async () => {
-    await using node = await TimeNode.open(bundle);
+    await using node = await TimePod.open(bundle);
     await node.connect(`${NODE}/24`);
     await node.serve(SERVER, { offsetSeconds: 600 });
     await node.configure(`${OWN}makestep: { limit: 0 }\n`);
@@ -96,7 +104,7 @@ describe('the sources of a real chronyd', { timeout: 120_000, concurrent: true }
   });
 
   it('are proved by the keys of time.yaml', async () => {
-    await using node = await TimeNode.open(bundle);
+    await using node = await TimePod.open(bundle);
     await node.connect(`${NODE}/24`);
     const keys = '7 SHA1 HEX:00112233445566778899aabbccddeeff00112233\n';
     await writeFile(`${node.dir}/server.keys`, keys);
@@ -124,24 +132,56 @@ describe('the sources of a real chronyd', { timeout: 120_000, concurrent: true }
     for (const { lines } of [watch, again]) expect(lines.join('\n')).not.toContain('00112233');
   });
 
-  it('have the addresses that the node\'s name servers say, and a name that they do not know is told', async () => {
-    await using node = await TimeNode.open(bundle);
+  it('have the addresses that the name servers say, and a name that they do not know is told', async () => {
+    await using node = await TimePod.open(bundle);
     await node.connect(`${NODE}/24`);
     await node.serve(SERVER);
-    const dns = ['-k', '-C/dev/null', '-R', '-h', `-a${SERVER}`, '-A/ntp.test/192.0.2.1', '-A/test/'];
-    const server = node.wire.server.start('dnsmasq', [...dns, '-z', '--log-facility=-']);
-    await server.expect('started');
-    await writeFile(`${node.dir}/resolv.conf`, `nameserver ${SERVER}\n`);
     await node.configure('pools: [ntp.test, missing.test]\nfallbackPools: []\n');
     const { chronyd, watch } = await node.start();
+    for (const name of ['ntp.test', 'missing.test'])
+      expect(await watch.expect(`"name":"${name}"`)).toContain('KIOS_TIME_NAME');
+    await node.serveNames({ 'ntp.test': SERVER });
+    // A change of the network's folder is what makes the agent ask at once.
+    await node.lease([]);
+    await watch.expect('"ev":"name.resolved","name":"ntp.test"', DECIDED_MS);
     await chronyd.expect(`Selected source ${SERVER}`, DECIDED_MS);
-    expect(await watch.expect('"ev":"name.unresolved"')).toContain('KIOS_TIME_NAME');
+    expect(Object.keys(await node.sources())).toEqual([SERVER]);
     const waiting = { origin: 'time.yaml', host: 'missing.test', use: 'waiting' };
     expect(await node.status()).toContainEqual(expect.objectContaining(waiting));
-    const found = watch.expectNext('"ev":"name.resolved","name":"missing.test"', DECIDED_MS);
-    await server.stop();
-    node.wire.server.start('dnsmasq', [...dns.slice(0, -1), `-A/missing.test/${SECOND}`, '-z']);
-    await found;
-    await expectSources(node, SERVER, SECOND);
-  }); // prettier-ignore
+  });
+
+  it('are no public servers until the platform is known', async () => {
+    await using node = await TimePod.open(bundle);
+    await node.connect(`${NODE}/24`);
+    await rm(`${node.dir}/platform/platform.json`);
+    await node.configure(`fallbackPools: [${SERVER}]\n`);
+    const { watch } = await node.start();
+    expect(await node.sources()).toEqual({});
+    const why = 'it is not known yet whether this is a cloud';
+    expect(await node.status()).toContainEqual({
+      origin: 'fallback',
+      host: SERVER,
+      use: 'dropped',
+      why,
+    });
+    const reloaded = watch.expectNext(RELOADED);
+    await node.platform('none');
+    await reloaded;
+    expect(Object.keys(await node.sources())).toEqual([SERVER]);
+  });
+
+  it('are those of a DHCPv6 lease whose folder is made after the start', async () => {
+    await using node = await TimePod.open(bundle);
+    await node.connect('2001:db8::2/64');
+    await rm(`${node.dir}/net/v6`, { recursive: true });
+    await node.configure('fallbackPools: []\n');
+    const { watch } = await node.start();
+    await mkdir(`${node.dir}/net/v6`);
+    for (const server of [SERVER6, '2001:db8::9']) {
+      const reloaded = watch.expectNext(RELOADED);
+      await node.lease6([server]);
+      await reloaded;
+      expect(Object.keys(await node.sources())).toEqual([server]);
+    }
+  });
 });

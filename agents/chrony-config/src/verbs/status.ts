@@ -17,7 +17,7 @@ async function explainSources(
   { out }: StatusArgs,
   measured: readonly Measurement[],
 ): Promise<readonly object[] | undefined> {
-  const notes = await readStateIfThere(SourceNotes, notesFile(out));
+  const notes = await readStateIfThere(SourceNotes, notesFile(out)).catch(() => undefined);
   return notes?.sources.map((note) => {
     const own = measured.find(({ source }) => source === (note.address ?? note.host));
     return own === undefined ? note : { ...note, reachable: own.isReachable, offset: own.offset };

@@ -31,6 +31,9 @@ export function unusable(ip: string): string | undefined {
   return first >= 224 ? 'it is a multicast or reserved address' : undefined;
 }
 
+/** Returns whether an address is the loopback's, where a program of the node's own may serve time. */
+export const isLoopback = (ip: string): boolean => ip === '::1' || ip.startsWith('127.');
+
 /** Returns whether the text is a host name (RFC 1123) and cannot be an IPv4 address. */
 export function isHostname(text: string): boolean {
   const name = text.endsWith('.') ? text.slice(0, -1) : text;

@@ -11,7 +11,7 @@ export interface HypervisorClock {
 
 /** Other clocks are those of network cards, which nobody may have set. */
 export const isHypervisorClock = (name: string): boolean =>
-  /^(?:KVM virtual PTP|hyperv|ptp_vmclock|vmclock)$/.test(name);
+  /^(?:KVM virtual PTP|hyperv|ptp_vmclock)$/.test(name);
 
 /** Returns why the clock is no source; undefined when it is one. A device that does not open would end chronyd. */
 export function clockFault(

@@ -1,4 +1,4 @@
-import { canonicalIp, unusable } from './address.ts';
+import { canonicalIp, isLoopback, unusable } from './address.ts';
 import { isCloud, serversOf } from './platforms.ts';
 import type { Source, TimeConfig } from './time-config.ts';
 
@@ -62,7 +62,11 @@ const hostFault = (host: string): string | undefined => {
   return ip === undefined ? undefined : unusable(ip);
 };
 
-const entryOf = (host: string, options: string, fault = hostFault(host)): Entry => ({
+/** A person may name a program of the node's own. */
+const namedFault = (host: string): string | undefined =>
+  isLoopback(canonicalIp(host) ?? '') ? undefined : hostFault(host);
+
+const entryOf = (host: string, options: string, fault: string | undefined): Entry => ({
   host,
   options,
   fault,
@@ -73,10 +77,12 @@ export function configOrigin({ config, hasKeys }: OriginInputs): Origin {
   const keyFault = (key: number | undefined): string | undefined =>
     key === undefined || hasKeys === true ? undefined : 'the file of its key cannot be read';
   const servers = config.servers.map((source) => ({
-    ...entryOf(source.address, optionsOf(source), hostFault(source.address) ?? keyFault(source.key)),
+    host: source.address,
+    options: optionsOf(source),
     isNts: source.nts,
+    fault: namedFault(source.address) ?? keyFault(source.key),
   }));
-  const pools = config.pools.map((host) => entryOf(host, 'iburst'));
+  const pools = config.pools.map((host) => entryOf(host, 'iburst', namedFault(host)));
   return {
     kind: 'config',
     name: 'time.yaml',
@@ -94,7 +100,7 @@ export function platformOrigin({ config, platform = 'none' }: OriginInputs, isRe
     name,
     file: '20-platform.sources',
     comment: name,
-    entries: serversOf(platform).map(({ host, options }) => entryOf(host, options)),
+    entries: serversOf(platform).map(({ host, options }) => entryOf(host, options, undefined)),
     off: platformOff(config, isReplaced),
   };
 } // prettier-ignore
@@ -145,7 +151,7 @@ export function fallbackOrigin(inputs: OriginInputs, others: Others): Origin {
     name: 'fallback',
     file: '90-fallback.sources',
     comment: 'fallback',
-    entries: inputs.config.fallbackPools.map((host) => entryOf(host, 'iburst')),
+    entries: inputs.config.fallbackPools.map((host) => entryOf(host, 'iburst', namedFault(host))),
     off: fallbackOff(inputs, others),
   };
 }

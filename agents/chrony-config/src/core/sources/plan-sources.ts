@@ -21,6 +21,8 @@ export interface SourcePlan {
   readonly refclock: string | undefined;
   /** chronyd has to judge certificates. */
   readonly hasNts: boolean;
+  /** Servers that chronyd asks by name, whose addresses only it knows. */
+  readonly named: readonly string[];
   readonly notes: readonly Note[];
 }
 
@@ -118,6 +120,7 @@ export function planSources(inputs: Inputs): SourcePlan {
     leased: new Set(leased.map(({ server }) => server)),
     refclock: clockKindFault === undefined ? usable?.clock.device : undefined,
     hasNts: used.some(({ entry }) => entry.isNts),
+    named: used.map(({ server }) => server).filter((server) => canonicalIp(server) === undefined),
     notes: [
       ...clockNotes(clock, clockKindFault),
       ...draft.candidates.map((each) => noteOf(each, kindFault(each))),

@@ -14,7 +14,7 @@ export interface Inputs extends OriginInputs {
   readonly clock?: HypervisorClock | undefined;
   /** The addresses of host names resolved so far. */
   readonly resolved: ReadonlyMap<string, readonly string[]>;
-  /** Addresses that are out of use because their time was impossible. */
+  /** Addresses, and names of NTS servers, that are out of use because their time was impossible. */
   readonly refused?: ReadonlySet<string>;
   /** Both without it. */
   readonly families?: Families;
@@ -42,6 +42,7 @@ export interface Candidate {
 }
 
 const MAX_PER_ORIGIN = 8;
+const REFUSED = 'its time was impossible';
 const AT_MOST = `an origin gives at most ${MAX_PER_ORIGIN} sources`;
 
 /** Collects the sources of one origin after another. */
@@ -85,7 +86,7 @@ export class SourceDraft {
   /** Adds the sources of one entry, and returns how many there are. A name without an address yet counts as one. */
   #expand(origin: Origin, entry: Entry, most: number): number {
     const ip = canonicalIp(entry.host);
-    if (ip !== undefined) return this.#take(origin, entry, ip, origin.kind === 'platform') ? 1 : 0;
+    if (ip !== undefined) return this.#takeAddress(origin, entry, ip) ? 1 : 0;
     this.names.add(entry.host);
     const addresses = this.#inputs.resolved.get(entry.host) ?? [];
     // With NTS chronyd checks the name in the server's certificate, so it needs the name.
@@ -98,43 +99,53 @@ export class SourceDraft {
     let given = 0;
     for (const address of addresses) {
       if (given >= most) this.#drop(origin, entry.host, AT_MOST, { address });
-      else if (this.#take(origin, entry, address, true)) given++;
+      else if (this.#takeAddress(origin, entry, address)) given++;
     }
     return given;
   }
 
   #takeName(origin: Origin, entry: Entry, addresses: readonly string[]): boolean {
-    if (this.#taken.has(entry.host)) return this.#dropTaken(origin, entry, entry.host);
-    this.#taken.set(entry.host, origin.name);
-    const { platform = 'none' } = this.#inputs;
-    const smeared = [entry.host, ...addresses].some((each) => isSmeared(each, platform));
-    this.candidates.push({ origin, entry, server: entry.host, isSmeared: smeared });
-    return true;
+    const all = [entry.host, ...addresses];
+    const why = all.some((each) => this.#isRefused(each)) ? REFUSED : undefined;
+    return this.#take(origin, entry, entry.host, why, all);
   }
 
-  #dropTaken(origin: Origin, entry: Entry, server: string): false {
-    const by = this.#taken.get(server) ?? '';
-    const isExpected = by !== origin.name;
-    this.#drop(origin, entry.host, `${by} names it already`, { ...addressOf(entry, server), isExpected });
-    return false;
-  } // prettier-ignore
-
-  #take(origin: Origin, entry: Entry, address: string, needsFamily: boolean): boolean {
-    if (this.#taken.has(address)) return this.#dropTaken(origin, entry, address);
-    const { platform = 'none', refused } = this.#inputs;
-    const faults: readonly (readonly [why: string | undefined, isExpected: boolean])[] = [
-      [unusable(address), false],
-      [needsFamily ? this.#familyFault(address) : undefined, true],
-      [refused?.has(address) === true ? 'its time was impossible' : undefined, true],
-    ];
-    for (const [why, isExpected] of faults) {
-      if (why === undefined) continue;
-      this.#drop(origin, entry.host, why, { ...addressOf(entry, address), isExpected });
+  #takeAddress(origin: Origin, entry: Entry, address: string): boolean {
+    const isGiven = canonicalIp(entry.host) === address;
+    const isFixed = isGiven && origin.kind !== 'platform';
+    const fault = isGiven ? undefined : unusable(address);
+    if (fault !== undefined) {
+      this.#drop(origin, entry.host, fault, addressOf(entry, address));
       return false;
     }
-    this.#taken.set(address, origin.name);
-    const smeared = [entry.host, address].some((each) => isSmeared(each, platform));
-    this.candidates.push({ origin, entry, server: address, isSmeared: smeared });
+    const why = isFixed ? undefined : this.#familyFault(address);
+    const refused = this.#isRefused(address) ? REFUSED : undefined;
+    return this.#take(origin, entry, address, why ?? refused, [entry.host, address]);
+  }
+
+  #isRefused(server: string): boolean {
+    return this.#inputs.refused?.has(server) === true;
+  }
+
+  /** `why` is what speaks against a server for the time being, and `all` what it is known by. */
+  #take(
+    origin: Origin,
+    entry: Entry,
+    server: string,
+    why: string | undefined,
+    all: readonly string[],
+  ): boolean {
+    const by = this.#taken.get(server);
+    const fault = by === undefined ? why : `${by} names it already`;
+    if (fault !== undefined) {
+      const isExpected = by !== origin.name;
+      this.#drop(origin, entry.host, fault, { ...addressOf(entry, server), isExpected });
+      return false;
+    }
+    this.#taken.set(server, origin.name);
+    const { platform = 'none' } = this.#inputs;
+    const smeared = all.some((each) => isSmeared(each, platform));
+    this.candidates.push({ origin, entry, server, isSmeared: smeared });
     return true;
   }
 

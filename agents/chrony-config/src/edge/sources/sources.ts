@@ -3,7 +3,7 @@ import { KiosError } from '@kios/errors';
 
 import type { ConfSettings } from '../../core/chronyd/chrony-conf.ts';
 import { confSettings } from '../../core/chronyd/conf-settings.ts';
-import { planSources, type SourcePlan } from '../../core/sources/plan-sources.ts';
+import { planSources, serversIn, type SourcePlan } from '../../core/sources/plan-sources.ts';
 import type { TimeConfig } from '../../core/sources/time-config.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
 import { ConfKeeper } from '../chronyd/conf-keeper.ts';
@@ -79,10 +79,18 @@ export class Sources {
     return this.#inTurn(async () => {
       const err = new KiosError('KIOS_TIME_SOURCE', `take the time of ${source}: ${why}`);
       this.#parts.log.error({ ev: 'source.refused', source, err });
-      this.#refused.set(source, performance.now() + REFUSED_FOR_MS);
-      const { files } = this.#planNow(await this.#read());
-      await writeSources(this.#parts.layout, files);
+      const inputs = await this.#read();
+      for (const each of this.#serversBehind(source, inputs))
+        this.#refused.set(each, performance.now() + REFUSED_FOR_MS);
+      await writeSources(this.#parts.layout, this.#planNow(inputs).files);
     });
+  }
+
+  /** chronyd itself finds the address of an NTS server, by its name and what that server says. */
+  #serversBehind(source: string, inputs: ReadInputs): readonly string[] {
+    const { files, named } = this.#planNow(inputs);
+    const known = [...this.#names.addresses.values(), ...[...files.values()].map(serversIn)].flat();
+    return known.includes(source) ? [source] : [source, ...named];
   }
 
   /** Runs one change of the files after another. */

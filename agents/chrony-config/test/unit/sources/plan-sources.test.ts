@@ -58,6 +58,24 @@ describe('planSources', () => {
     });
   });
 
+  it('leaves out an NTS server one of whose addresses, or whose name, is refused', () => {
+    const servers = [{ address: 'time.example', nts: true }, { address: '192.0.2.8' }];
+    const resolved = new Map([['time.example', ['192.0.2.9']]]);
+    for (const each of ['192.0.2.9', 'time.example'])
+      expect(files(plan({ servers }, { resolved, refused: new Set([each]) }))).toEqual({
+        '10-config.sources': '# time.yaml\nserver 192.0.2.8 iburst\n',
+      });
+    expect(plan({ servers }, { resolved }).named).toEqual(['time.example']);
+  });
+
+  it("asks a program of the node's own where time.yaml says so, and nowhere else", () => {
+    const servers = [{ address: '127.0.0.1' }];
+    const leases = [{ link: 'eth0', ntp: ['127.0.0.2'] }];
+    expect(files(plan({ servers, pools: ['::1'] }, { leases }))).toEqual({
+      '10-config.sources': '# time.yaml\nserver 127.0.0.1 iburst\nserver ::1 iburst\n',
+    });
+  });
+
   it('uses no public servers when time.yaml or a cloud names others', () => {
     expect(plan({ servers: [{ address: '192.0.2.9' }] }).names).toEqual([]);
     expect(plan({}, { platform: 'aws' }).names).toEqual([]);

@@ -6,7 +6,7 @@ export interface FloorFiles {
   readonly host: string;
   readonly boot: string;
   readonly release: string;
-  readonly saved: string;
+  readonly saved?: string;
 }
 
 export const FLOOR_FILES: FloorFiles = {
@@ -35,6 +35,7 @@ async function readBuilt({ host, boot, release }: FloorFiles): Promise<number> {
  */
 export async function readFloor(files: FloorFiles = FLOOR_FILES): Promise<number> {
   const built = await readBuilt(files);
+  if (files.saved === undefined) return built;
   const saved = Date.parse(((await readIfThere(files.saved).catch(() => '')) ?? '').trim());
   return isSane(saved, built) ? saved : built;
 }

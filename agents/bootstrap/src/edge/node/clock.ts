@@ -45,8 +45,8 @@ export interface ClockWaiter {
 }
 
 /**
- * `right`: certificates can be judged. `guessed`: it is no later than the true time, which nobody has confirmed. What it
- * takes for expired has expired, and what it takes for valid may have expired since.
+ * `right`: certificates can be judged. `guessed`: it is no later than the true time, which nobody has confirmed. What
+ * it takes for expired has expired, and what it takes for valid may have expired since.
  */
 export type ClockTrust = 'right' | 'guessed';
 
@@ -59,7 +59,7 @@ const floorOf = async ({ run, etc }: Settings): Promise<number> => {
   return readFloor(files);
 };
 
-/** Returns the time to judge certificates by: that of the clock, or the earliest possible one while the clock is wrong. */
+/** Returns the time to judge certificates by: the clock's, or the earliest possible one while the clock is wrong. */
 export async function certificateTime(settings: Settings): Promise<number> {
   const floor = await floorOf(settings);
   const now = Date.now();

@@ -2,10 +2,10 @@ import { requireRoot } from '@kios/testkit';
 import { afterEach, beforeEach, describe } from 'vitest';
 
 import { keepsContract } from '../support/chronyd-contract.ts';
-import { TimeNode } from '../support/time-node.ts';
+import { ClockNode } from '../support/clock-node.ts';
 
 describe('a real chronyd', { timeout: 30_000 }, () => {
-  let node: TimeNode | undefined;
+  let node: ClockNode | undefined;
   beforeEach(requireRoot);
   afterEach(async () => {
     await node?.[Symbol.asyncDispose]();
@@ -13,7 +13,7 @@ describe('a real chronyd', { timeout: 30_000 }, () => {
   });
 
   keepsContract(async () => {
-    const opened = await TimeNode.open('');
+    const opened = await ClockNode.open('');
     node = opened;
     await opened.startChronyd();
     const setSources = async (addresses: readonly string[]): Promise<void> =>

@@ -6,20 +6,20 @@ import { readClock } from '@kios/clock';
 import { requireRoot, startChronyd } from '@kios/testkit';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, type TestContext } from 'vitest';
 
-import { SERVER, TimeNode } from '../support/time-node.ts';
+import { SERVER, ClockNode } from '../support/clock-node.ts';
 
 const YEAR_MS = 365.25 * 24 * 3600_000;
 const SERVE = ['local stratum 8', 'allow 192.0.2.0/24'];
 
 let bundle: string;
-let node: TimeNode;
+let node: ClockNode;
 
 beforeAll(async () => {
   bundle = await bundleAgent(path.resolve(import.meta.dirname, '../..'));
 });
 beforeEach(async (context) => {
   requireRoot(context);
-  node = await TimeNode.open(bundle);
+  node = await ClockNode.open(bundle);
 });
 afterEach(async () => {
   await node?.[Symbol.asyncDispose]();

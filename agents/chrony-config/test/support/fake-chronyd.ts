@@ -16,9 +16,12 @@ export class FakeChronyd implements Chronyd {
   known: Measurement[] = [];
   isUp = true;
   canStep = true;
+  /** How often it still refuses to reload. */
+  refusals = 0;
 
   async reloadSources(): Promise<void> {
     await this.#receive('reload');
+    if (this.refusals-- > 0) throw refused('70');
     const before = new Map(this.known.map((each) => [each.source, each]));
     this.known = this.files.map(
       (source) => before.get(source) ?? { source, isReachable: false, offset: 0 },

@@ -5,6 +5,7 @@ import { type Bad, planSources, type SourcePlan } from '../../core/sources/plan-
 import type { TimeConfig } from '../../core/sources/time-config.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
 import { type Layout, writeSources } from '../chronyd/config-files.ts';
+import { Reload } from '../chronyd/reload.ts';
 import { type InputArgs, readInputs, settingFaults } from './inputs.ts';
 
 export interface SourcesParts {
@@ -30,17 +31,16 @@ export class Sources {
   readonly #resolved = new Map<string, readonly string[]>();
   readonly #reported = new Set<string>();
   readonly #faults: SettingFaults;
-  readonly #reloadWait = backoff({ firstMs: 1000, maxMs: 30_000 });
+  readonly #reload: Reload;
   readonly #resolveWait = backoff({ firstMs: 5000, maxMs: 600_000 });
   /** Refused addresses, with the end of their time in milliseconds of the steady clock. */
   readonly #refused = new Map<string, number>();
   #facts: SourceFacts | undefined;
   #turn: Promise<unknown> = Promise.resolve();
-  // True at first, for the changes of a run that was killed before it made chronyd reload.
-  #isReloadDue = true;
 
   constructor(parts: SourcesParts) {
     this.#parts = parts;
+    this.#reload = new Reload(parts.chronyd, parts.log);
     this.#faults = settingFaults(parts.log);
   }
 
@@ -80,9 +80,13 @@ export class Sources {
     const changed = await writeSources(this.#parts.layout, plan.files);
     if (changed.length > 0) {
       this.#parts.log.info({ ev: 'render', changed, files: [...plan.files.keys()] });
-      this.#isReloadDue = true;
+      this.#reload.due();
     }
-    const waits = [await this.#reload(signal), this.#waitForNames(plan), this.#waitForRefused()];
+    const waits = [
+      await this.#reload.run(signal),
+      this.#waitForNames(plan),
+      this.#waitForRefused(),
+    ];
     const due = waits.filter((wait) => wait !== undefined);
     return due.length === 0 ? undefined : Math.min(...due);
   }
@@ -129,23 +133,6 @@ export class Sources {
     }
     this.#parts.log.debug({ ev: 'name.unresolved', names: missing });
     return this.#resolveWait.next();
-  }
-
-  async #reload(signal: AbortSignal): Promise<number | undefined> {
-    if (!this.#isReloadDue) return undefined;
-    try {
-      await this.#parts.chronyd.reloadSources(signal);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const wait = this.#reloadWait.next();
-      // Logged once per outage: chronyd reads the files anyway when it starts.
-      if (wait === 1000) this.#parts.log.info({ ev: 'chronyd.down', err: error });
-      return wait;
-    }
-    this.#isReloadDue = false;
-    this.#reloadWait.reset();
-    this.#parts.log.info({ ev: 'reload', ok: true });
-    return undefined;
   }
 
   #reportBad({ origin, value, why }: Bad): void {

@@ -12,7 +12,7 @@ export const SERVER = '192.0.2.1';
 const DAY_MS = 24 * 3600_000;
 
 /** A node on a wire to a time server: folders, a real chronyd that leaves the clock alone, and the agent's bundle. */
-export class TimeNode implements AsyncDisposable {
+export class ClockNode implements AsyncDisposable {
   readonly dir: string;
   readonly wire: Wire;
   readonly #bundle: string;
@@ -24,7 +24,7 @@ export class TimeNode implements AsyncDisposable {
   }
 
   /** The link `eth0` is down and has no address. */
-  static async open(bundle: string): Promise<TimeNode> {
+  static async open(bundle: string): Promise<ClockNode> {
     const dir = await mkdtemp(path.join(tmpdir(), 'kios-time-'));
     const folders = [
       'net',
@@ -37,7 +37,7 @@ export class TimeNode implements AsyncDisposable {
     ];
     for (const name of folders) await mkdir(`${dir}/${name}`, { recursive: true });
     await chmod(`${dir}/chrony/sock`, 0o770);
-    return new TimeNode(dir, await Wire.open(`${SERVER}/24`), bundle);
+    return new ClockNode(dir, await Wire.open(`${SERVER}/24`), bundle);
   }
 
   get socket(): string {

@@ -9,7 +9,7 @@ import {
   logWait,
   resolveOnNode,
 } from '@kios/agent';
-import { type NetworkEvent, openRtnetlink } from '@kios/netlink';
+import { networkEvents } from '@kios/netlink';
 import { STATE } from '@kios/node-state';
 import { lock } from '@kios/syscall';
 
@@ -35,6 +35,8 @@ interface WatchArgs extends RenderArgs {
 
 /** Quiet time after a change: a lease arrives as several files, and one reload serves them all. */
 const SETTLE_MS = 200;
+/** What may open a way to time servers. */
+const NETWORK = ['link', 'address', 'address6', 'route', 'route6'] as const;
 
 async function followSources(
   sources: Sources,
@@ -44,15 +46,6 @@ async function followSources(
   for (;;) {
     const retryMs = await sources.update(signal);
     await changes.wait(retryMs, signal);
-  }
-}
-
-async function* networkEvents(signal: AbortSignal): AsyncGenerator<NetworkEvent> {
-  const rtnetlink = openRtnetlink();
-  try {
-    yield* rtnetlink.events(signal, ['link', 'address', 'address6', 'route', 'route6']);
-  } finally {
-    rtnetlink.close();
   }
 }
 
@@ -90,7 +83,7 @@ async function watchAll(args: WatchArgs, context: AgentContext): Promise<void> {
   await Promise.all([
     followSources(sources, changes, signal),
     watchClock({ chronyd, saved, steer, files: args }, context),
-    askAgain({ chronyd, events: networkEvents(signal), log }, signal),
+    askAgain({ chronyd, events: networkEvents(signal, NETWORK), log }, signal),
   ]);
 }
 

@@ -49,6 +49,11 @@ export class DirectoryWatch implements Disposable {
     }
   }
 
+  /** Wakes the loop as a change does, for something else that it waits for. */
+  ring(): void {
+    this.#notice();
+  }
+
   #onEvent(): void {
     if (this.#settleMs === 0) {
       this.#notice();

@@ -20,11 +20,18 @@ export const STATE_FLAG = {
   describe: 'State file of the clock',
 } as const;
 
-export const FLOOR_FLAG = {
-  type: 'string',
-  default: 'auto',
-  describe:
-    'Time before which the clock is wrong, RFC 3339; auto takes the build time of the image',
+export const FLOOR_FLAGS = {
+  floor: {
+    type: 'string',
+    default: 'auto',
+    describe:
+      'Time before which the clock is wrong, RFC 3339; auto takes when the image was built, or the saved time',
+  },
+  saved: {
+    type: 'string',
+    default: STATE.savedTime,
+    describe: 'File that keeps the newest time of the synced clock across boots',
+  },
 } as const;
 
 export const RENDER_FLAGS = {

@@ -1,4 +1,4 @@
-import { backoff, type Logger, type SettingFaults } from '@kios/agent';
+import { type Logger, type SettingFaults } from '@kios/agent';
 import { KiosError } from '@kios/errors';
 
 import type { ConfSettings } from '../../core/chronyd/chrony-conf.ts';
@@ -8,6 +8,7 @@ import type { TimeConfig } from '../../core/sources/time-config.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
 import { ConfKeeper } from '../chronyd/conf-keeper.ts';
 import { type Layout, writeSources } from '../chronyd/config-files.ts';
+import { Reload } from '../chronyd/reload.ts';
 import { type InputArgs, type ReadInputs, readInputs, settingFaults } from './inputs.ts';
 import { Names } from './names.ts';
 import { SourceReport } from './source-report.ts';
@@ -44,17 +45,16 @@ export class Sources {
   readonly #report: SourceReport;
   readonly #started = performance.now();
   readonly #faults: SettingFaults;
-  readonly #reloadWait = backoff({ firstMs: 1000, maxMs: 30_000 });
+  readonly #reload: Reload;
   /** Refused addresses, with the end of their time in milliseconds of the steady clock. */
   readonly #refused = new Map<string, number>();
   #facts: SourceFacts | undefined;
   #turn: Promise<unknown> = Promise.resolve();
-  // True at first, for the changes of a run that was killed before it made chronyd reload.
-  #isReloadDue = true;
 
   constructor(parts: SourcesParts) {
     this.#parts = parts;
     const { layout, chronyd, log } = parts;
+    this.#reload = new Reload(chronyd, log);
     this.#names = new Names(parts);
     this.#conf = new ConfKeeper(layout, chronyd, log);
     this.#report = new SourceReport(layout.dir, log);
@@ -106,12 +106,12 @@ export class Sources {
     const changed = await writeSources(this.#parts.layout, plan.files);
     if (changed.length > 0) {
       this.#parts.log.info({ ev: 'render', changed, files: [...plan.files.keys()] });
-      this.#isReloadDue = true;
+      this.#reload.due();
     }
     const settings = confSettings(inputs, plan);
     const waits = [
       await this.#conf.update(this.#parts.conf(settings), performance.now(), signal),
-      await this.#reload(signal),
+      await this.#reload.run(signal),
       this.#names.wait(plan.names),
       this.#waitForRefused(),
       inputs.isPlatformPending === true ? this.#platformWait() : undefined,
@@ -154,22 +154,5 @@ export class Sources {
   #waitForRefused(): number | undefined {
     if (this.#refused.size === 0) return undefined;
     return Math.max(0, Math.min(...this.#refused.values()) - performance.now());
-  }
-
-  async #reload(signal: AbortSignal): Promise<number | undefined> {
-    if (!this.#isReloadDue) return undefined;
-    try {
-      await this.#parts.chronyd.reloadSources(signal);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const wait = this.#reloadWait.next();
-      // Logged once per outage: chronyd reads the files anyway when it starts.
-      if (wait === 1000) this.#parts.log.info({ ev: 'chronyd.down', err: error });
-      return wait;
-    }
-    this.#isReloadDue = false;
-    this.#reloadWait.reset();
-    this.#parts.log.info({ ev: 'reload', ok: true });
-    return undefined;
   }
 }

@@ -55,7 +55,7 @@ describe('a refused source', () => {
         ptpDevices: `${dir}/none`,
       },
       layout,
-      chronyd: { ...chronyd, step: down },
+      chronyd: { ...chronyd, step: down, askNow: down },
       resolve: async (name) => Promise.resolve(name === 'a.test' ? ['192.0.2.7'] : ['192.0.2.8']),
       conf: () => '',
       log,

@@ -2,7 +2,6 @@ import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { bundleAgent } from '@kios/bundle';
-import { adjtimex } from '@kios/syscall';
 import { requireRoot } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -83,8 +82,7 @@ ${settings}`,
     expect(await node.sources()).toEqual({ [SERVER]: 'unusable' });
   });
 
-  it('judge no dates by ntsBootstrap until the clock has been set', async (context) => {
-    if (adjtimex().synchronised) context.skip('the clock of this machine has been set');
+  it('judge no dates by ntsBootstrap until the clock has been set', async () => {
     await using node = await openNode({ days: 400, settings: 'ntsBootstrap: true' });
     const { chronyd } = await node.start();
     await chronyd.expect(`Selected source ${SERVER}`, DECIDED_MS);

@@ -121,7 +121,7 @@ describe('the clock as the agent publishes it', { timeout: 60_000 }, () => {
     const metrics = `${node.dir}/metrics/clock.prom`;
     const first = node.watch();
     await expect
-      .poll(async () => readFile(metrics, 'utf8').catch(() => ''))
+      .poll(async () => readFile(metrics, 'utf8').catch(() => ''), { timeout: 20_000 })
       .toContain('\nkios_clock_sane 1\n');
     await first.stop();
     await rm(`${node.dir}/metrics`, { recursive: true });

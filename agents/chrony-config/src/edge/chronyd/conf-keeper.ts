@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { Logger } from '@kios/agent';
+import { type Logger, readIfThere } from '@kios/agent';
 import { isErrno } from '@kios/syscall';
 
 import type { Chronyd } from './chronyd.ts';
@@ -31,9 +30,10 @@ export class ConfKeeper {
 
   /** Returns the milliseconds until the change may be made; undefined when nothing is left to do. */
   async update(conf: string, now: number, signal: AbortSignal): Promise<number | undefined> {
-    const before = await readFile(path.join(this.#layout.dir, 'chrony.conf'), 'utf8').catch(() => '');
+    const before = await readIfThere(path.join(this.#layout.dir, 'chrony.conf'));
     if (before === conf) return undefined;
-    const isDown = !(await this.#isUp(signal));
+    // Without the file, a chronyd that runs was started with another one.
+    const isDown = before === undefined || !(await this.#isUp(signal));
     const wait = this.#nextRestart - now;
     if (!isDown && wait > 0) return wait;
     await writeConf(this.#layout, conf);

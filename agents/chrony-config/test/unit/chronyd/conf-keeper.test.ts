@@ -88,6 +88,13 @@ describe('ConfKeeper', () => {
     },
   );
 
+  it('does not end a chronyd that was started with another file', async () => {
+    await rm(file);
+    expect(await update('second\n', 0)).toBeUndefined();
+    expect(await readFile(file, 'utf8')).toBe('second\n');
+    expect(chronyd.starts).toBe(1);
+  });
+
   it('does not take a chronyd that is slow to reply for one that is down', async () => {
     await update('second\n', 0);
     chronyd.fault = new DOMException('timeout', 'TimeoutError');

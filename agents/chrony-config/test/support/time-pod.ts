@@ -133,12 +133,19 @@ export class TimePod implements AsyncDisposable {
 
   /** Renders the files, starts chronyd and then the agent, which has told chronyd of them when this returns. */
   async start(): Promise<{ readonly chronyd: RunningProcess; readonly watch: RunningProcess }> {
-    await this.#render();
+    await this.render();
     const chronyd = this.chronyd();
     await chronyd.expect('chronyd version');
     const watch = this.watch();
     await watch.expect(RELOADED);
     return { chronyd, watch };
+  }
+
+  /** Writes the files that chronyd starts with. */
+  async render(): Promise<void> {
+    const render = this.agent('render', ...this.#folders());
+    const code = await render.exited;
+    if (code !== 0) throw new Error(`render ended with ${code}: ${render.lines.join('\n')}`);
   }
 
   /** -x: tests must not set the clock of the machine they run on. */
@@ -152,7 +159,8 @@ export class TimePod implements AsyncDisposable {
     const floor = new Date(Date.now() - DAY_MS).toISOString();
     const files = [`--state=${dir}/time/state.json`, `--saved=${dir}/lib/saved-time`];
     const rest = [`--resolv-conf=${dir}/resolv.conf`, `--floor=${floor}`];
-    return this.agent('watch', ...this.#folders(), ...files, ...rest);
+    const metrics = `--metrics-dir=${dir}/metrics`;
+    return this.agent('watch', ...this.#folders(), ...files, ...rest, metrics);
   }
 
   /** Returns what `status` says of each server that an origin names. */
@@ -190,12 +198,6 @@ export class TimePod implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.wire[Symbol.asyncDispose]();
     for (const folder of [this.dir, this.#etc]) await rm(folder, { recursive: true, force: true });
-  }
-
-  async #render(): Promise<void> {
-    const render = this.agent('render', ...this.#folders());
-    const code = await render.exited;
-    if (code !== 0) throw new Error(`render ended with ${code}: ${render.lines.join('\n')}`);
   }
 
   #folders(): string[] {

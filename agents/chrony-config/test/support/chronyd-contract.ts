@@ -55,7 +55,9 @@ export function keepsContract(open: () => Promise<Stand>): void {
     const { chronyd } = await open();
     await chronyd.shutDown(signal);
     await expect
-      .poll(async () => chronyd.tracking(signal).then(String, (error: unknown) => error))
+      .poll(async () => chronyd.tracking(signal).then(String, (error: unknown) => error), {
+        timeout: 20_000,
+      })
       .toMatchObject({ code: 'KIOS_SYSCALL' });
   });
 }

@@ -52,9 +52,11 @@ afterEach(async () => {
 });
 
 const untilAsked = (times: number) =>
-  expect.poll(() => chronyd.asked.filter((each) => each.startsWith('ask'))).toHaveLength(times);
+  expect
+    .poll(() => chronyd.asked.filter((each) => each.startsWith('ask')), { timeout: 10_000 })
+    .toHaveLength(times);
 
-describe('when a way opens', () => {
+describe('when a way opens', { timeout: 20_000 }, () => {
   it('each silent source is asked, and no other', async () => {
     send(ROUTE);
     await untilAsked(1);

@@ -17,6 +17,9 @@ const OFTEN = {
   content: `servers: [{ address: ${TIME_SERVER}, minpoll: 0, maxpoll: 0 }]\nfallbackPools: []\n`,
 };
 
+/** Requests of the node to which its time server does not reply. chronyd asks eight times before it takes a pause. */
+export const SILENT_REQUESTS = 4;
+
 /** The cluster and image of nodes with a wrong clock. */
 export interface TimeLab {
   readonly plane: ControlPlane;
@@ -24,12 +27,12 @@ export interface TimeLab {
   readonly image: string;
 }
 
-/** A node on a segment whose time server replies later, until it is disposed with its segment. */
+/** A node on a segment whose time server is silent at first, until it is disposed with its segment. */
 export interface LateNode extends AsyncDisposable {
   readonly node: BootedNode;
   readonly segment: TimeSegment;
-  /** The time server at power-on. */
-  readonly silentServer: NtpServer;
+  /** The first time server. */
+  readonly server: NtpServer;
   /** Waits until the node is Ready, and returns the seconds since power-on. */
   ready(): Promise<number>;
 }
@@ -41,7 +44,7 @@ export async function powerOnLate(
 ): Promise<LateNode> {
   await using stack = new AsyncDisposableStack();
   const segment = stack.use(await TimeSegment.open(plane.apiPort));
-  const silentServer = await segment.serve({ loss: 1 });
+  const server = await segment.serve({ loss: 1, times: SILENT_REQUESTS }, {});
   const machine = labMachine();
   await machine.create(image);
   stack.defer(() => machine.stop());
@@ -68,7 +71,7 @@ export async function powerOnLate(
   return {
     node,
     segment,
-    silentServer,
+    server,
     ready: async () => {
       const at = await waitReady(node, kubectl, nodeName, AbortSignal.timeout(BOOT_MS));
       return Math.round((at - node.running.startedAt) / 1000);

@@ -1,7 +1,17 @@
 import { expect, it } from 'vitest';
 
-import { coverageFaults, numbered } from '../../support/house/coverage.ts';
-import { filesOf } from '../../support/house/repository.ts';
+import { type CoveragePage, coverageFaults, numbered } from '../../support/house/coverage.ts';
+import { filesOf, repositoryFiles } from '../../support/house/repository.ts';
+
+const PAGES: readonly CoveragePage[] = [
+  { name: 'docs/coverage/time.md', requirements: numbered('R', 20) },
+];
+
+const files = await repositoryFiles();
+
+it.each(PAGES)('$name has a test that exists for each requirement', (page) => {
+  expect(coverageFaults(files, page)).toEqual([]);
+});
 
 const PAGE = 'docs/coverage/time.md';
 const TESTS = [

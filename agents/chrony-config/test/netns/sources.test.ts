@@ -132,7 +132,7 @@ describe('the sources of a real chronyd', { timeout: 120_000, concurrent: true }
     for (const { lines } of [watch, again]) expect(lines.join('\n')).not.toContain('00112233');
   });
 
-  it("have the addresses that the node's name servers say, and a name that they do not know is told", async () => {
+  it('have the addresses that the name servers say, and a name that they do not know is told', async () => {
     await using node = await TimePod.open(bundle);
     await node.connect(`${NODE}/24`);
     await node.serve(SERVER);

@@ -59,7 +59,7 @@ describe('ConfKeeper', () => {
     expect(chronyd.starts).toBe(1);
   });
 
-  it('has chronyd start again at once, and a second time after ten minutes', async () => {
+  it('has chronyd start again at once, and a second time only after ten minutes', async () => {
     expect(await update('second\n', MINUTE)).toBeUndefined();
     expect(chronyd).toMatchObject({ starts: 2, runs: 'second\n' });
     expect(await update('third\n', 2 * MINUTE)).toBe(10 * MINUTE);

@@ -45,7 +45,8 @@ export async function renderFiles(args: RenderArgs, { log }: AgentContext): Prom
   const plan = planSources({ ...inputs, isPlatformPending, resolved: new Map() });
   const conf = confOf(args)(confSettings(inputs, plan));
   if (args.dryRun) {
-    log.info({ ev: 'plan', 'chrony.conf': conf, sources: Object.fromEntries(plan.files) });
+    const files = { 'chrony.conf': conf, ...Object.fromEntries(plan.files) };
+    log.info({ ev: 'plan', files, sources: plan.notes });
     return;
   }
   for (const err of errors) log.warn({ ev: 'input.bad', err });

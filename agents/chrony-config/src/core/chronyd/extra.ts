@@ -4,9 +4,13 @@ import { isOperatorFile } from '../sources/time-config.ts';
 /** Returns why an argument is none of its kind; undefined when it is one. `folder` is the operator's. */
 type Kind = (argument: string, folder: string) => string | undefined;
 
+const NUMBER = /^\d{1,9}(?:\.\d{1,9})?(?:e-?\d{1,2})?$/i;
+
 /** chronyd itself takes a number's first characters for the number, and negative ones for large ones. */
-const number: Kind = (text) =>
-  /^\d{1,9}(?:\.\d{1,9})?(?:e-?\d{1,2})?$/i.test(text) ? undefined : 'is not a positive number';
+const number: Kind = (text) => (NUMBER.test(text) ? undefined : 'is not a number from 0 on');
+/** What chronyd divides by, or may not correct a clock without. */
+const positive: Kind = (text) =>
+  NUMBER.test(text) && Number(text) > 0 ? undefined : 'is not a number above 0';
 const whole =
   (least: number, most: number): Kind =>
   (text) =>
@@ -33,20 +37,20 @@ const DIRECTIVES: Readonly<Record<string, readonly Kind[]>> = {
   authselectmode: [word('require', 'prefer', 'mix', 'ignore')],
   bindacqaddress: [address],
   bindacqdevice: [link],
-  clockprecision: [number],
+  clockprecision: [positive],
   combinelimit: [number],
-  corrtimeratio: [number],
+  corrtimeratio: [positive],
   dscp: [whole(0, 63)],
   fallbackdrift: [whole(0, 30), whole(0, 30)],
   leapsecmode: [word('system', 'step', 'slew', 'ignore')],
   logchange: [number],
-  maxclockerror: [number],
-  maxdistance: [number],
-  maxdrift: [number],
-  maxjitter: [number],
+  maxclockerror: [positive],
+  maxdistance: [positive],
+  maxdrift: [positive],
+  maxjitter: [positive],
   maxsamples: [whole(0, 1024)],
-  maxslewrate: [number],
-  maxupdateskew: [number],
+  maxslewrate: [positive],
+  maxupdateskew: [positive],
   minsamples: [whole(0, 64)],
   minsources: [whole(1, 64)],
   nosystemcert: [],

@@ -117,6 +117,11 @@ describe.each([
     expect(agent.node.sent).toEqual([]);
   });
 
+  it('fetches no document over TLS', async () => {
+    agent.node.write('cmdline', 'kios.config=https://127.0.0.1:9/node.yaml\n');
+    expect(await join(0.05)).toMatchObject({ code: 'KIOS_BOOTSTRAP_CLOCK' });
+  });
+
   it('joins once it is set, by itself', async () => {
     await agent.start({ clockTimeoutSeconds: 0.05 });
     await agent.sees('clock.wrong');

@@ -7,12 +7,13 @@ import {
   type FloorFiles,
   insanityOf,
   isSynced,
+  leasedTimeServers,
   readClock,
   readFloor,
   type Reading,
   type Witnessed,
 } from '@kios/clock';
-import { isSane, readLeases, readLeases6 } from '@kios/node-state';
+import { isSane } from '@kios/node-state';
 
 import { BootstrapError } from '../../core/faults/errors.ts';
 import type { Settings } from '../../core/settings/settings.ts';
@@ -75,12 +76,6 @@ async function judge(settings: Settings, { read }: ClockPorts): Promise<ClockFau
   return { why: 'it was guessed at boot and is not synchronised yet', isSane: true };
 }
 
-async function leasedServers({ run }: Settings): Promise<readonly string[]> {
-  const dir = path.join(run, 'net');
-  const [v4, v6] = [await readLeases(dir), await readLeases6(dir)];
-  return [...v4.leases, ...v6.leases].flatMap(({ ntp }) => ntp);
-}
-
 /**
  * Waits until certificates can be judged by the clock, for `timeoutMs` at most: a network without time servers must not
  * keep a node out. A clock that is certainly wrong does, with a KIOS_BOOTSTRAP_CLOCK.
@@ -94,7 +89,7 @@ export async function waitForClock(
       judge: async () => judge(settings, clock),
       stateFile: path.join(settings.run, 'time/state.json'),
       ask: async (until) => {
-        const servers = await leasedServers(settings);
+        const servers = await leasedTimeServers(path.join(settings.run, 'net'));
         return clock.ask({ servers, floor: await floorOf(settings) }, until);
       },
       timeoutMs,

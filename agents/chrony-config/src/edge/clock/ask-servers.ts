@@ -1,8 +1,7 @@
 import { isIP } from 'node:net';
 
-import type { Witnessed } from '@kios/clock';
+import { leasedTimeServers, type Witnessed } from '@kios/clock';
 import { EXIT, KiosError } from '@kios/errors';
-import { readLeases, readLeases6 } from '@kios/node-state';
 
 export interface ServerArgs {
   readonly server: readonly string[];
@@ -18,19 +17,13 @@ export function checkServers({ server }: ServerArgs): void {
   });
 }
 
-/** Returns the servers of the command line, or else those of the leases. */
-async function serversOf({ server, netDir }: ServerArgs): Promise<readonly string[]> {
-  if (server.length > 0) return server;
-  const [v4, v6] = [await readLeases(netDir), await readLeases6(netDir)];
-  return [...v4.leases, ...v6.leases].flatMap(({ ntp }) => ntp);
-}
-
-/** Asks time servers directly; undefined when three samples do not agree. */
+/** Asks the servers of the command line, or else of the leases; undefined when three samples do not agree. */
 export async function askServers(
-  args: ServerArgs,
+  { server, netDir }: ServerArgs,
   floor: number,
   signal: AbortSignal,
 ): Promise<Witnessed | undefined> {
   const { agreedOffset } = await import('@kios/clock/sntp');
-  return agreedOffset({ servers: await serversOf(args), floor }, signal);
+  const servers = server.length > 0 ? server : await leasedTimeServers(netDir);
+  return agreedOffset({ servers, floor }, signal);
 }

@@ -37,14 +37,17 @@ export function isFirst({ reported }: JoinContext, key: string): boolean {
 }
 
 /**
- * Waits until certificates can be judged by the clock. Once it has waited in vain for the whole `--clock-timeout`, this
- * process goes by a guess at once.
+ * Waits until certificates can be judged by the clock. Once it has waited in vain for the whole `--clock-timeout`, and
+ * has said so, this process goes by a guess at once.
  */
 export async function waitForTime(context: JoinContext): Promise<ClockTrust> {
-  const { settings, reported } = context;
+  const { settings, log, reported } = context;
   const key = 'clock';
-  const hasWaited = reported?.has(key) === true;
-  const trust = await waitForClock(context, hasWaited ? 0 : settings.clockTimeoutSeconds * 1000);
-  if (trust === 'guessed') reported?.add(key);
-  return trust;
+  const timeoutMs = reported?.has(key) === true ? 0 : settings.clockTimeoutSeconds * 1000;
+  const clock = await waitForClock(context, timeoutMs);
+  if (clock.trust === 'guessed' && isFirst(context, key)) {
+    const { why } = clock;
+    log.warn({ ev: 'clock.unsynced', code: 'KIOS_BOOTSTRAP_CLOCK', why, console: true });
+  }
+  return clock.trust;
 }

@@ -90,13 +90,14 @@ describe('a clock that was guessed at boot', () => {
     expect(wroteToken()).toBe(false);
   });
 
-  it('is waited for once by a process that tries again', async () => {
+  it('is waited for and told once by a process that tries again', async () => {
     agent.cluster.isDown = true;
     await agent.start({ clockTimeoutSeconds: 0.2 });
     await agent.sees('cluster.unreachable');
     agent.node.write('run/kios/net/again.tmp', '');
     await agent.sees('cluster.unreachable', 2);
     expect(agent.saw('clock.wait')).toHaveLength(1);
+    expect(agent.saw('clock.unsynced')).toHaveLength(1);
   });
 });
 

@@ -51,6 +51,12 @@ export interface ClockWaiter {
  */
 export type ClockTrust = 'right' | 'guessed';
 
+/** A clock that has been waited for. */
+export type AwaitedClock =
+  | { readonly trust: 'right' }
+  /** `why` is a clause that begins with `it`. */
+  | { readonly trust: 'guessed'; readonly why: string };
+
 const floorOf = async ({ run, etc }: Settings): Promise<number> => {
   const files: FloorFiles = {
     host: path.join(run, 'host/host.json'),
@@ -83,7 +89,7 @@ async function judge(settings: Settings, { read }: ClockPorts): Promise<ClockFau
 export async function waitForClock(
   { settings, log, signal, clock = KERNEL }: ClockWaiter,
   timeoutMs: number,
-): Promise<ClockTrust> {
+): Promise<AwaitedClock> {
   const fault = await awaitClock(
     {
       judge: async () => judge(settings, clock),
@@ -97,12 +103,11 @@ export async function waitForClock(
     },
     signal,
   );
-  if (fault === undefined) return 'right';
+  if (fault === undefined) return { trust: 'right' };
   if (!fault.isSane)
     throw new BootstrapError(
       'KIOS_BOOTSTRAP_CLOCK',
       `judge certificates by the clock: ${fault.why}`,
     );
-  log.warn({ ev: 'clock.unsynced', code: 'KIOS_BOOTSTRAP_CLOCK', why: fault.why, console: true });
-  return 'guessed';
+  return { trust: 'guessed', why: fault.why };
 }

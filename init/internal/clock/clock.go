@@ -31,6 +31,18 @@ func Floor(min time.Time, set func(time.Time) error) (bool, error) {
 	return true, set(min)
 }
 
+// Bound has the wall clock set to the image's build time when it cannot be right: earlier, or limit years or more after
+// it. A broken battery may start a machine in 2100, when no certificate is valid any more.
+func Bound(build time.Time, set func(time.Time) error) (bool, error) {
+	if build.IsZero() {
+		return false, nil
+	}
+	if time.Now().Before(build.AddDate(limit, 0, 0)) {
+		return Floor(build, set)
+	}
+	return true, set(build)
+}
+
 // Set sets the wall clock.
 func Set(to time.Time) error {
 	ts := unix.NsecToTimespec(to.UnixNano())

@@ -27,3 +27,31 @@ func TestASavedTimeIsABoundOnlyIfItIsPlausible(t *testing.T) {
 		t.Error("a saved time counts without a build time")
 	}
 }
+
+func TestAClockThatCannotBeRightIsSetToTheBuildTime(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		build time.Time
+		set   bool
+	}{
+		"before the build":            {now.Add(time.Hour), true},
+		"decades before it":           {now.AddDate(56, 0, 0), true},
+		"at it":                       {now, false},
+		"nineteen years after it":     {now.AddDate(-19, 0, 0), false},
+		"twenty years after it":       {now.AddDate(-20, 0, -1), true},
+		"in 2100 for one of 2026":     {now.AddDate(-74, 0, 0), true},
+		"without a build time to ask": {time.Time{}, false},
+	} {
+		var sets []time.Time
+		did, err := Bound(c.build, func(to time.Time) error {
+			sets = append(sets, to)
+			return nil
+		})
+		if err != nil || did != c.set || (len(sets) == 1) != c.set {
+			t.Errorf("%s: %v %v, set to %v", name, did, err, sets)
+		}
+		if c.set && !sets[0].Equal(c.build) {
+			t.Errorf("%s: set to %v, not to %v", name, sets[0], c.build)
+		}
+	}
+}

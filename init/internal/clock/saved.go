@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// savedLimit is how many years after the image's build a saved time can be. A later one would put the clock where no
-// certificate is valid any more.
-const savedLimit = 20
+// limit is how many years after the image's build a clock or a saved time can be. Later, no certificate is valid any
+// more.
+const limit = 20
 
 // ParseSaved returns the time of a line that an earlier boot saved (RFC 3339), if it is a lower bound for the clock of
 // an image that was built at a given time.
@@ -17,8 +17,8 @@ func ParseSaved(text string, build time.Time) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	if !saved.Before(build.AddDate(savedLimit, 0, 0)) {
-		return time.Time{}, fmt.Errorf("%s is %d years or more after the image's build time", saved.UTC().Format(time.RFC3339), savedLimit)
+	if !saved.Before(build.AddDate(limit, 0, 0)) {
+		return time.Time{}, fmt.Errorf("%s is %d years or more after the image's build time", saved.UTC().Format(time.RFC3339), limit)
 	}
 	return saved, nil
 }

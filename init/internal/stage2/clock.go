@@ -12,13 +12,18 @@ import (
 // savedTime is the folder in which chrony-config keeps the newest time that it knows, in the file saved-time.
 const savedTime = "/var/lib/kios/time"
 
-// floorClock sets the clock to a bound that it is before. The bound is "build" or "saved".
-func (h *host) floorClock(bound string, min time.Time) {
-	floored, err := clock.Floor(min, h.setClock)
+// boundClock sets the clock to the image's build time when it cannot be right.
+func (h *host) boundClock() {
+	set, err := clock.Bound(h.release.BuildTime, h.setClock)
+	h.clockSet("build", h.release.BuildTime, "the clock was earlier, or decades later, and was set to it", set, err)
+}
+
+// clockSet tells that the clock was set to a bound, "build" or "saved", or could not be.
+func (h *host) clockSet(bound string, to time.Time, note string, set bool, err error) {
 	if err != nil {
 		h.log.Warn("clock.failed", "cause", err)
-	} else if floored {
-		h.log.Warn("clock.floored", "bound", bound, "time", min.UTC().Format(time.RFC3339), "note", "the clock was earlier and was set to it")
+	} else if set {
+		h.log.Warn("clock.floored", "bound", bound, "time", to.UTC().Format(time.RFC3339), "note", note)
 		h.phases.change(func(s *bootState) { s.ClockFloored = true })
 	}
 }
@@ -37,5 +42,6 @@ func (h *host) floorClockBySaved(dir string) {
 		h.log.Warn("clock.saved", "cause", err, "note", "the saved time is ignored")
 		return
 	}
-	h.floorClock("saved", saved)
+	set, err := clock.Floor(saved, h.setClock)
+	h.clockSet("saved", saved, "the clock was earlier and was set to it", set, err)
 }

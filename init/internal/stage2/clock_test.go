@@ -63,6 +63,26 @@ func TestABootBeginsNoEarlierThanTheSavedTime(t *testing.T) {
 	}
 }
 
+func TestAClockOfDecadesLaterIsAGuessFromThenOn(t *testing.T) {
+	h := newClockHost(t, nil)
+	h.release.BuildTime = time.Now().AddDate(-74, 0, 0)
+	h.boundClock()
+	if len(h.set) != 1 || !h.set[0].Equal(h.release.BuildTime) || !h.phases.state.ClockFloored {
+		t.Errorf("set to %v; floored: %v", h.set, h.phases.state.ClockFloored)
+	}
+	if log := h.events(t); !strings.Contains(log, `"ev":"clock.floored","bound":"build"`) {
+		t.Error(log)
+	}
+}
+
+func TestAClockThatCanBeRightIsLeftAlone(t *testing.T) {
+	h := newClockHost(t, nil)
+	h.boundClock()
+	if len(h.set) != 0 || h.phases.state.ClockFloored || h.events(t) != "" {
+		t.Errorf("set to %v; %s", h.set, h.events(t))
+	}
+}
+
 func TestAClockLaterThanTheSavedTimeStays(t *testing.T) {
 	dir, h := t.TempDir(), newClockHost(t, nil)
 	save(t, dir, time.Now().Add(-time.Hour).Format(time.RFC3339))

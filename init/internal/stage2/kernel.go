@@ -21,7 +21,7 @@ func (h *host) prepareKernel() {
 	h.applySysctls(sysctl.AtBoot())
 	h.applySysctls(sysctl.Reserve("/proc/sys", memory()))
 	h.applySysctls(sysctl.Neighbours(memory()))
-	h.floorClock("build", h.release.BuildTime)
+	h.boundClock()
 	for _, part := range []struct {
 		name    string
 		prepare func() error

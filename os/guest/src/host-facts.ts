@@ -45,6 +45,14 @@ const Executable = v.object({ path: v.string(), kind: v.picklist(['program', 'sc
 /** A file with an execute bit, and what its first bytes say that it is. */
 export type Executable = v.InferOutput<typeof Executable>;
 
+const Names = v.object({
+  /** Text of the node's resolv.conf. */
+  host: v.string(),
+  /** The same file as chronyd's container sees it, and where the link to it in that container leads. */
+  chronyd: v.string(),
+  link: v.string(),
+});
+
 /** Output of `host.ts`. */
 export const HostFacts = v.object({
   processes: v.array(Process),
@@ -61,6 +69,7 @@ export const HostFacts = v.object({
   }),
   bin: v.array(v.string()),
   executables: v.array(Executable),
+  names: Names,
 });
 
 export type HostFacts = v.InferOutput<typeof HostFacts>;

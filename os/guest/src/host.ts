@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs';
 import type { HostFacts } from './host-facts.ts';
 import { containersAt } from './host/containers.ts';
 import { executablesIn } from './host/executables.ts';
-import { read } from './host/files.ts';
+import { linkOf, read } from './host/files.ts';
 import { listenersIn } from './host/listeners.ts';
 import { processesIn } from './host/processes.ts';
 import { readParameters, SCRIPTS } from './scripts.ts';
@@ -27,14 +27,29 @@ function rootMount(): HostFacts['root'] {
   return { type, options, source, device };
 }
 
+const RESOLV_CONF = '/run/kios/net/resolv.conf';
+
+/** Returns who chronyd asks for names. A link below another process' root would be followed from one's own. */
+function namesOf(processes: HostFacts['processes']): HostFacts['names'] {
+  const chronyd = processes.find(({ exe }) => exe === '/usr/sbin/chronyd');
+  const inside = `${proc}/${chronyd?.pid ?? 0}/root`;
+  return {
+    host: read(`${host}${RESOLV_CONF}`),
+    chronyd: read(`${inside}${RESOLV_CONF}`),
+    link: linkOf(`${inside}/etc/resolv.conf`),
+  };
+}
+
 async function main(): Promise<void> {
+  const processes = processesIn(proc);
   const facts: HostFacts = {
-    processes: processesIn(proc),
+    processes,
     containers: await containersAt(runtime),
     listeners: listenersIn(proc),
     root: rootMount(),
     bin: readdirSync(`${host}/bin`).toSorted(),
     executables: executablesIn(host),
+    names: namesOf(processes),
   };
   process.stdout.write(`${JSON.stringify(facts)}\n`);
 }

@@ -28,6 +28,7 @@ export interface BootOptions extends Pick<
   | 'cloud'
   | 'disks'
   | 'scsi'
+  | 'rtc'
   | 'startFrom'
   | 'writeLog'
 > {

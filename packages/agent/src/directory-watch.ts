@@ -16,7 +16,7 @@ export interface DirectoryWatchOptions {
  * no change: one that comes while nobody waits ends the next `wait` at once.
  */
 export class DirectoryWatch implements Disposable {
-  readonly #watchers: FSWatcher[] = [];
+  readonly #watchers = new Map<string, FSWatcher>();
   readonly #settleMs: number;
   #settling: NodeJS.Timeout | undefined = undefined;
   #isDirty = false;
@@ -35,13 +35,23 @@ export class DirectoryWatch implements Disposable {
     }
   }
 
+  /** Watches one more folder, if it is there: one that others make after the start. */
+  include(folder: string): void {
+    if (!this.#watchers.has(folder)) this.#watch(folder, true);
+  }
+
   #watch(folder: string, mayBeMissing: boolean): void {
     try {
       const changed = (): void => this.#onEvent();
-      this.#watchers.push(watch(folder, changed).on('error', changed));
+      this.#watchers.set(folder, watch(folder, changed).on('error', changed));
     } catch (error) {
       if (!mayBeMissing || errorCode(error) !== 'ENOENT') throw error;
     }
+  }
+
+  /** Wakes the loop as a change does, for something else that it waits for. */
+  ring(): void {
+    this.#notice();
   }
 
   #onEvent(): void {
@@ -80,6 +90,6 @@ export class DirectoryWatch implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#settling);
-    for (const watcher of this.#watchers) watcher.close();
+    for (const watcher of this.#watchers.values()) watcher.close();
   }
 }

@@ -41,6 +41,17 @@ describe('DirectoryWatch', () => {
     expect(await changes.wait(LONG_MS, signal)).toBeUndefined();
   });
 
+  it('watches one more folder as soon as it is there, once', async () => {
+    const sub = path.join(dir, 'sub');
+    await mkdir(path.join(dir, 'other'));
+    using changes = new DirectoryWatch([path.join(dir, 'other')]);
+    changes.include(sub);
+    await mkdir(sub);
+    for (let times = 0; times < 2; times++) changes.include(sub);
+    await change('sub/a');
+    expect(await changes.wait(LONG_MS, signal)).toBeUndefined();
+  });
+
   it('ends by time without a change', async () => {
     using changes = new DirectoryWatch([dir]);
     expect(await changes.wait(1, signal)).toBeUndefined();

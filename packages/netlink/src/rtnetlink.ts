@@ -1,16 +1,14 @@
 import { openNetlink } from '@kios/syscall';
 
 import { type Address, decodeAddress, encodeAddress } from './address.ts';
-import { Conversation, notifications } from './conversation.ts';
+import { Conversation } from './conversation.ts';
+import { type Kind, NETLINK_ROUTE, type NetworkEvent, networkEvents } from './events.ts';
 import { AF, type Family, familyOf } from './family.ts';
 import { decodeLink, encodeLinkChange, type Link, type LinkChange } from './link.ts';
 import { type Message, NLM_F } from './message.ts';
 import { decodeRoute, encodeRoute, isMain, type Route } from './route.ts';
 
-const NETLINK_ROUTE = 0;
 const RTM = {
-  newLink: 16,
-  deleteLink: 17,
   getLink: 18,
   setLink: 19,
   newAddress: 20,
@@ -20,20 +18,6 @@ const RTM = {
   deleteRoute: 25,
   getRoute: 26,
 } as const;
-/** Each is one above that of the addition. */
-const DELETIONS: readonly number[] = [RTM.deleteLink, RTM.deleteAddress, RTM.deleteRoute];
-/** Multicast groups by the kind of object they report. `address` and `route` are those of IPv4. */
-const GROUP = { link: 1, address: 5, route: 7, address6: 9, route6: 11 } as const;
-export type Kind = keyof typeof GROUP;
-const AF_UNSPEC = 0;
-
-/** A change in the kernel's network state. `overrun` means that some were lost and a new dump is due. */
-export type NetworkEvent =
-  | { readonly tag: 'link'; readonly gone: boolean; readonly link: Link }
-  | { readonly tag: 'address'; readonly gone: boolean; readonly address: Address }
-  /** Of any table and type. */
-  | { readonly tag: 'route'; readonly gone: boolean; readonly route: Route }
-  | { readonly tag: 'overrun' };
 
 /** Access to the kernel's links, addresses and routes. Lists are those of IPv4 unless another family is named. */
 export interface Rtnetlink {
@@ -134,44 +118,11 @@ class KernelRtnetlink implements Rtnetlink {
   }
 
   events(signal: AbortSignal, kinds: readonly Kind[]): AsyncIterable<NetworkEvent> {
-    const groups = kinds.map((kind) => GROUP[kind]);
-    return follow(openNetlink(NETLINK_ROUTE, groups), signal);
+    return networkEvents(signal, kinds);
   }
 
   close(): void {
     this.#conversation.close();
-  }
-}
-
-async function* follow(
-  channel: ReturnType<typeof openNetlink>,
-  signal: AbortSignal,
-): AsyncGenerator<NetworkEvent> {
-  using open = channel;
-  for await (const messages of notifications(open, signal)) {
-    if (messages === 'overrun') yield { tag: 'overrun' };
-    else yield* messages.flatMap((message) => decodeNotification(message) ?? []);
-  }
-}
-
-/** Decodes a notification; undefined for kinds and families that are not followed. */
-export function decodeNotification({ type, payload }: Message): NetworkEvent | undefined {
-  const gone = DELETIONS.includes(type);
-  switch (gone ? type - 1 : type) {
-    case RTM.newLink:
-      // A bridge reports its ports in the same messages: a port that leaves is not a link that is gone.
-      if (payload[0] !== AF_UNSPEC) return undefined;
-      return { tag: 'link', gone, link: decodeLink(payload) };
-    case RTM.newAddress: {
-      const address = decodeAddress(payload);
-      return address && { tag: 'address', gone, address };
-    }
-    case RTM.newRoute: {
-      const route = decodeRoute(payload);
-      return route && { tag: 'route', gone, route };
-    }
-    default:
-      return undefined;
   }
 }
 

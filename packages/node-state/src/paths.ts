@@ -9,6 +9,7 @@ export const STATE = {
   lease6: (link: string): string => `/run/kios/net/v6/${link}.json`,
   chronyDir: '/run/kios/chrony',
   time: '/run/kios/time/state.json',
+  savedTime: '/var/lib/kios/time/saved-time',
   platformDir: '/run/kios/platform',
   cluster: '/run/kios/platform/cluster.json',
   platform: '/run/kios/platform/platform.json',

@@ -15,6 +15,8 @@ export const TimeState = v.object({
   maxError: v.optional(v.number()),
   /** The wall time at which `synced` took its present value. */
   since: v.string(),
+  /** Counts the steps of more than 15 minutes in this boot. Who keeps wall times reads them again when it changes. */
+  epoch: v.optional(v.number(), 0),
 });
 export type TimeState = v.InferOutput<typeof TimeState>;
 

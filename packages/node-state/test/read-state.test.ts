@@ -37,9 +37,15 @@ describe('state files', () => {
   afterEach(() => rm(dir, { recursive: true }));
 
   it('reads what it formatted', async () => {
-    const state: TimeState = { v: 1, sane: true, synced: false, since: '2026-11-22T00:00:00.000Z' };
+    const since = '2026-11-22T00:00:00.000Z';
+    const state: TimeState = { v: 1, sane: true, synced: false, since, epoch: 2 };
     await writeFile(path.join(dir, 'state.json'), formatState(TimeState, state));
     expect(await readState(TimeState, path.join(dir, 'state.json'))).toEqual(state);
+  });
+
+  it('of a clock that was never set far away have the first epoch', async () => {
+    await writeFile(path.join(dir, 'state.json'), '{"v":1,"sane":true,"synced":true,"since":""}');
+    expect(await readState(TimeState, path.join(dir, 'state.json'))).toMatchObject({ epoch: 0 });
   });
 
   it('distinguishes a missing file from a broken one', async () => {

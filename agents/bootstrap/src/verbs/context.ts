@@ -5,6 +5,7 @@ import type { Logger } from '@kios/agent';
 import type { Settings } from '../core/settings/settings.ts';
 import { type ApiServer, openApiServer } from '../edge/cluster/api-server.ts';
 import type { OnPlaced } from '../edge/files/transaction.ts';
+import { type ClockPorts, type ClockTrust, waitForClock } from '../edge/node/clock.ts';
 
 export interface JoinContext {
   readonly settings: Settings;
@@ -18,6 +19,8 @@ export interface JoinContext {
   readonly onPlaced?: OnPlaced;
   /** For tests: replaces the connection to the API server. */
   readonly openApi?: (endpoint: string) => ApiServer;
+  /** For tests: replaces the kernel's clock and the time servers. */
+  readonly clock?: ClockPorts;
 }
 
 /** Opens the API server at `endpoint`, with the host's name servers. */
@@ -31,4 +34,20 @@ export function isFirst({ reported }: JoinContext, key: string): boolean {
   if (reported?.has(key) === true) return false;
   reported?.add(key);
   return true;
+}
+
+/**
+ * Waits until certificates can be judged by the clock. Once it has waited in vain for the whole `--clock-timeout`, and
+ * has said so, this process goes by a guess at once.
+ */
+export async function waitForTime(context: JoinContext): Promise<ClockTrust> {
+  const { settings, log, reported } = context;
+  const key = 'clock';
+  const timeoutMs = reported?.has(key) === true ? 0 : settings.clockTimeoutSeconds * 1000;
+  const clock = await waitForClock(context, timeoutMs);
+  if (clock.trust === 'guessed' && isFirst(context, key)) {
+    const { why } = clock;
+    log.warn({ ev: 'clock.unsynced', code: 'KIOS_BOOTSTRAP_CLOCK', why, console: true });
+  }
+  return clock.trust;
 }

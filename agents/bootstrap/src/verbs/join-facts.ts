@@ -8,10 +8,11 @@ import { checkLabels } from '../core/node/labels.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import type { ApiServer } from '../edge/cluster/api-server.ts';
 import { verifyCluster } from '../edge/cluster/verify-cluster.ts';
-import { bootSeconds, waitForClock } from '../edge/node/host.ts';
+import type { ClockTrust } from '../edge/node/clock.ts';
+import { bootSeconds } from '../edge/node/host.ts';
 import type { NodeFacts } from '../edge/node/node.ts';
 import { isSettling, readUplink, waitForUplink } from '../edge/node/uplink.ts';
-import { apiOf, isFirst, type JoinContext } from './context.ts';
+import { apiOf, isFirst, type JoinContext, waitForTime } from './context.ts';
 import type { JoinInput } from './join-input.ts';
 import { hostnameOf, nameNode, reportName } from './name-node.ts';
 
@@ -88,6 +89,7 @@ async function verifyCa(
   context: JoinContext,
   input: JoinInput,
   cluster: ClusterConfig,
+  clock: ClockTrust,
 ): Promise<VerifiedCa> {
   const { node } = input;
   const api = apiOf(context, cluster.endpoint);
@@ -95,14 +97,15 @@ async function verifyCa(
   const isMember = node.identity !== undefined && member.trust.bundle.length > 0;
   if (isMember && !isForeign(input, member.trust.bundle)) {
     try {
-      return { ca: await verifyCluster(member, api, context.log), dropIdentity: false };
+      const ca = await verifyCluster(member, api, context.log, { clock });
+      return { ca, dropIdentity: false };
     } catch (error) {
       // The cluster's CA may have been replaced since: then the token has to vouch for the new one.
       if (!hasCode(error, 'KIOS_BOOTSTRAP_UNTRUSTED') || cluster.trust.bundle.length > 0)
         throw error;
     }
   }
-  const ca = await verifyOther(context, input, cluster);
+  const ca = await verifyOther(context, input, cluster, clock);
   return { ca, dropIdentity: isForeign(input, ca) };
 }
 
@@ -111,6 +114,7 @@ async function verifyOther(
   context: JoinContext,
   input: JoinInput,
   cluster: ClusterConfig,
+  clock: ClockTrust,
 ): Promise<readonly string[]> {
   const { bundle } = cluster.trust;
   const api = apiOf(context, cluster.endpoint);
@@ -119,7 +123,7 @@ async function verifyOther(
   // Nothing tells whether it is the same cluster before its CA is known, or after the node's own is lost.
   const isUnsure = bundle.length === 0 || input.node.ca.length === 0;
   const isMove = isUnsure && input.node.kubeletConf !== undefined && !isUnderWay(input);
-  return verifyCluster(cluster, api, context.log, { isMove });
+  return verifyCluster(cluster, api, context.log, { isMove, clock });
 }
 
 /** Verifies a cluster for which the node would leave its own. */
@@ -174,8 +178,8 @@ export async function discoverFacts(context: JoinContext, input: JoinInput): Pro
   // Without a cluster to go to, a node that has joined stays what it is.
   let verified: VerifiedCa = { ca: [], dropIdentity: false };
   if (cluster !== undefined) {
-    await waitForClock(settings, log, signal);
-    verified = await verifyCa(context, input, cluster);
+    const clock = await waitForTime(context);
+    verified = await verifyCa(context, input, cluster, clock);
     timeline?.set('verified', await bootSeconds());
   }
   const isNew = verified.dropIdentity || node.kubeletConf === undefined;

@@ -15,7 +15,7 @@ import { type Platform, readPlatform } from '../edge/sources/platform.ts';
 import { writeSeedCache } from '../edge/sources/seed-cache.ts';
 import { type Fetch, readSources, type Sources } from '../edge/sources/sources.ts';
 import type { Past } from '../edge/sources/volumes.ts';
-import { isFirst, type JoinContext } from './context.ts';
+import { isFirst, type JoinContext, waitForTime } from './context.ts';
 import { isNameLost, presentHostname } from './name-node.ts';
 
 const SEED_REMEDY =
@@ -101,6 +101,10 @@ async function toInput(
   return { ...asked, platform, sources, node, bootId, origin, kept: keptFacts(asked, node) };
 }
 
+/** Returns whether a document comes over TLS, which judges certificates. Metadata services speak plain HTTP. */
+const isOverTls = ({ configUrl, seed }: Platform): boolean =>
+  [configUrl, seed?.url].some((url) => url?.startsWith('https:') === true);
+
 /** Returns a Fetch that asks the network and caches the answer for the next boot. */
 const fetchFromNetwork =
   (context: JoinContext, platform: Platform): Fetch =>
@@ -108,6 +112,7 @@ const fetchFromNetwork =
     const { settings, log, signal, timeline } = context;
     checkAddresses(platform, needs);
     const uplink = await waitForUplink(settings, log, signal);
+    if (isOverTls(platform)) await waitForTime(context);
     // User data may be late once, just after the machine was made.
     const isPatient = isFirst(context, 'metadata');
     const remote = await fetchAll({ platform, needs, uplink, isPatient }, log, signal);

@@ -23,8 +23,8 @@ import { apiOf, type JoinContext } from './context.ts';
 import { CaFollower } from './follow-ca.ts';
 import type { Joined } from './join.ts';
 import { type Member, memberOf } from './member.ts';
+import { NodeConditions } from './node-conditions.ts';
 import { finishRollBack, notReady, rollBack } from './rollback.ts';
-import { StateCondition } from './state-condition.ts';
 import { readTrial } from './trial.ts';
 
 /** Pause between two looks while a configuration is on trial. */
@@ -56,12 +56,12 @@ export class Membership {
   /** The Node object was seen since kubelet's start, so its absence means that it was deleted. */
   #wasSeen = false;
   readonly #ca: CaFollower;
-  readonly #condition: StateCondition;
+  readonly #conditions: NodeConditions;
 
   constructor(context: JoinContext) {
     this.#context = context;
     this.#ca = new CaFollower(context);
-    this.#condition = new StateCondition(context);
+    this.#conditions = new NodeConditions(context);
   }
 
   /** Looks at the node and returns the milliseconds until the next look. */
@@ -209,7 +209,7 @@ export class Membership {
     { view, object }: NodeLook,
     backup: Backup | undefined,
   ): Promise<void> {
-    if (object !== undefined) await this.#condition.keep(kube, member.name, object);
+    if (object !== undefined) await this.#conditions.keep(kube, member.name, object);
     if (object !== undefined) this.#wasSeen = true;
     if (view === 'ready') await this.#isWell(member, kube, backup !== undefined);
     // This agent's part is done. A rollback would end the very pods that provide the network.

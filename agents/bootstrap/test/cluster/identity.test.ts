@@ -147,7 +147,7 @@ describe.skipIf(why !== undefined)('the identity of a real node', { timeout: 400
     expect(worker.node.read('etc/kubernetes/kubelet.conf.old')).toBeUndefined();
   });
 
-  it('says on its Node where its state is, beside the conditions of kubelet', async () => {
+  it('says on its Node where its state is and whether its clock is synced, beside the conditions of kubelet', async () => {
     await using worker = await Worker.start();
     worker.node.data = { data: 'ram', dataReason: 'none' };
     worker.node.seed(clusterDocument(plane.endpoint, { ca: plane.ca }), 'instance-id: i-1\n');
@@ -157,8 +157,10 @@ describe.skipIf(why !== undefined)('the identity of a real node', { timeout: 400
     await agent.expect('node.ready', 120);
     const conditions = async () => conditionsOf(plane, name);
     const state = async () => (await conditions()).get('StateInMemory');
-    await until('the condition', async () => (await state()) !== undefined);
+    const clock = async () => (await conditions()).get('ClockSynchronized');
+    await until('the conditions', async () => (await state()) !== undefined);
     expect(await state()).toMatchObject({ status: 'True', reason: 'NoDataPartition' });
+    expect(await clock()).toMatchObject({ status: 'Unknown', reason: 'NoReport' });
     // Nobody named the node, so its name is init's, and not written.
     expect(worker.node.read('etc/hostname')).toBeUndefined();
 
@@ -169,9 +171,15 @@ describe.skipIf(why !== undefined)('the identity of a real node', { timeout: 400
       return JSON.stringify(now) !== JSON.stringify(before);
     });
     expect(await state()).toMatchObject({ status: 'True' });
+    expect(await clock()).toMatchObject({ status: 'Unknown' });
     expect((await conditions()).get('Ready')).toMatchObject({ status: 'True' });
     await delay(10_000);
-    expect(agent.count('condition.set')).toBe(1);
+    expect(agent.count('condition.set')).toBe(2);
+
+    const time = { v: 1, sane: true, synced: true, source: '192.0.2.1', stratum: 2, since: '' };
+    worker.node.write('run/kios/time/state.json', JSON.stringify(time));
+    await until('the clock that follows a source', async () => (await clock())?.status === 'True');
+    expect(await clock()).toMatchObject({ message: 'The clock follows 192.0.2.1.' });
 
     worker.node.data = { data: 'partition' };
     worker.node.startKubelet('cluster');

@@ -18,12 +18,15 @@ export class FakeCluster {
   /** The CA that verifies it; undefined when any does. */
   ca: string | undefined = CA_A;
   isDown = false;
+  /** How each connection ends, if set. */
+  fault: Error | undefined;
   /** Its answers by prefix of the path; 200 and `{}` for any other. */
   answers: Record<string, ApiAnswer> = {};
 
   readonly api: ApiServer = {
     get: async (wanted) => {
       this.asked.push(wanted);
+      if (this.fault !== undefined) throw this.fault;
       if (this.isDown) throw new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', 'reach it');
       if (this.ca !== undefined && wanted.ca?.includes(this.ca) === false)
         throw new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', 'verify it');

@@ -2,6 +2,7 @@ import { createLogger } from '@kios/agent';
 import { vi } from 'vitest';
 
 import type { Settings } from '../../src/core/settings/settings.ts';
+import type { ClockPorts } from '../../src/edge/node/clock.ts';
 import { joinNode, type Joined } from '../../src/verbs/join.ts';
 import { watch } from '../../src/verbs/watch.ts';
 import { FakeCluster } from './fake-cluster.ts';
@@ -19,6 +20,8 @@ const isLine = (value: unknown): value is Line =>
 export class LocalAgent implements AsyncDisposable {
   readonly node: NodeFolder;
   readonly cluster = new FakeCluster();
+  /** Replaces the kernel's clock and the time servers, if set. */
+  clock: ClockPorts | undefined;
   /** What the agent has logged. */
   lines: Line[] = [];
   #stop = new AbortController();
@@ -41,7 +44,8 @@ export class LocalAgent implements AsyncDisposable {
   #context(change: Partial<Settings>) {
     const settings = { ...this.node.settings, nodeCheckSeconds: 0.05, ...change };
     const openApi = () => this.cluster.api;
-    return { settings, log: this.#log, signal: this.#stop.signal, openApi };
+    const clock = this.clock === undefined ? {} : { clock: this.clock };
+    return { settings, log: this.#log, signal: this.#stop.signal, openApi, ...clock };
   }
 
   /** Runs once. */

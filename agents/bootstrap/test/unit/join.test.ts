@@ -323,22 +323,6 @@ describe('a fault', () => {
     expect(await run()).toBe('pending');
     expect(node.sent).toEqual(['03']);
   }, 15_000);
-
-  it('a guessed clock is waited for, up to the deadline', async () => {
-    node.boot({ clockFloored: true });
-    expect(await run({ clockTimeoutSeconds: 0.05 })).toBe('pending');
-    expect(names()).toContain('clock.unsynced');
-  });
-
-  it('a clock that is synchronised meanwhile ends the wait', async () => {
-    node.boot({ clockFloored: true });
-    const joined = run();
-    await vi.waitFor(() => expect(names()).toContain('clock.wait'));
-    expect(calls).toEqual([]);
-    const time = { v: 1, sane: true, synced: true, since: '2026-01-01T00:00:00Z' };
-    node.write('run/kios/time/state.json', JSON.stringify(time));
-    expect(await joined).toBe('pending');
-  });
 });
 
 it('a standalone document sets name and kubelet fields, and no cluster', async () => {

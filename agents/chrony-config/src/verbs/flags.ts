@@ -8,17 +8,30 @@ export const SOCKET_FLAG = {
   describe: "chronyd's command socket",
 } as const;
 
+export const OUT_FLAG = {
+  type: 'string',
+  default: STATE.chronyDir,
+  describe: 'Folder for chrony.conf and sources.d; chronyd mounts it at the same path',
+} as const;
+
 export const STATE_FLAG = {
   type: 'string',
   default: STATE.time,
   describe: 'State file of the clock',
 } as const;
 
-export const FLOOR_FLAG = {
-  type: 'string',
-  default: 'auto',
-  describe:
-    'Time before which the clock is wrong, RFC 3339; auto takes the build time of the image',
+export const FLOOR_FLAGS = {
+  floor: {
+    type: 'string',
+    default: 'auto',
+    describe:
+      'Time before which the clock is wrong, RFC 3339; auto takes when the image was built, or the saved time',
+  },
+  saved: {
+    type: 'string',
+    default: STATE.savedTime,
+    describe: 'File that keeps the newest time of the synced clock across boots',
+  },
 } as const;
 
 export const RENDER_FLAGS = {
@@ -26,6 +39,12 @@ export const RENDER_FLAGS = {
     type: 'string',
     default: '/etc/kios/time/time.yaml',
     describe: "The operator's configuration; it may be missing",
+  },
+  'operator-dir': {
+    type: 'string',
+    default: '/etc/kios/time',
+    describe:
+      'Folder of the keys and certificates that time.yaml names; chronyd mounts it at the same path',
   },
   'net-dir': {
     type: 'string',
@@ -37,11 +56,7 @@ export const RENDER_FLAGS = {
     default: STATE.platformDir,
     describe: 'Folder of platform.json, which names the cloud',
   },
-  out: {
-    type: 'string',
-    default: STATE.chronyDir,
-    describe: 'Folder for chrony.conf and sources.d; chronyd mounts it at the same path',
-  },
+  out: OUT_FLAG,
   socket: SOCKET_FLAG,
   'state-dir': {
     type: 'string',
@@ -50,8 +65,25 @@ export const RENDER_FLAGS = {
   },
   'chrony-version': {
     type: 'string',
-    default: '4.6',
-    describe: 'Version of chronyd that reads the files',
+    default: 'auto',
+    describe:
+      'Version of chronyd that reads the files; auto is the one that this image was built with',
+  },
+  'allow-public-pool': {
+    choices: ['auto', 'true', 'false'] as const,
+    default: 'auto' as const,
+    describe:
+      'Whether public servers (fallbackPools) may be asked; auto: on bare metal beside leases, in a cloud only without another source',
+  },
+  'ptp-class': {
+    type: 'string',
+    default: '/sys/class/ptp',
+    describe: 'Folder in which the kernel lists precision clocks',
+  },
+  'ptp-devices': {
+    type: 'string',
+    default: '/dev',
+    describe: 'Folder of the devices of precision clocks',
   },
   'leap-seconds': {
     type: 'string',

@@ -6,7 +6,8 @@ import {
   requireNoFaults,
 } from '@kios/agent';
 
-import { formatChronyConf } from '../core/chronyd/chrony-conf.ts';
+import { type ConfSettings, formatChronyConf } from '../core/chronyd/chrony-conf.ts';
+import { confSettings } from '../core/chronyd/conf-settings.ts';
 import { planSources } from '../core/sources/plan-sources.ts';
 import { prepare, writeConf, writeSources } from '../edge/chronyd/config-files.ts';
 import { type InputArgs, readConfig, readInputs } from '../edge/sources/inputs.ts';
@@ -20,14 +21,16 @@ export interface RenderArgs extends InputArgs, CommonArgs {
   readonly leapSeconds?: string | undefined;
 }
 
-const confOf = (args: RenderArgs): string =>
-  formatChronyConf({
-    dir: args.out,
-    stateDir: args.stateDir,
-    socket: args.socket,
-    version: args.chronyVersion,
-    leapSeconds: args.leapSeconds,
-  });
+/** What is written where chronyd's version is not known: every chronyd of protocol version 6 takes it. */
+const OLDEST = '4.0';
+
+/** Returns a function that formats chrony.conf. `auto` is the version that the build put into the agent's image. */
+export function confOf(args: RenderArgs): (settings: ConfSettings) => string {
+  const version =
+    args.chronyVersion === 'auto' ? (process.env['CHRONY_VERSION'] ?? OLDEST) : args.chronyVersion;
+  const { out: dir, stateDir, socket, leapSeconds } = args;
+  return (settings) => formatChronyConf({ dir, stateDir, socket, leapSeconds, version, settings });
+}
 
 /** Writes chrony.conf and the source files from what is known now, without waiting for anything. */
 export async function renderFiles(args: RenderArgs, { log }: AgentContext): Promise<void> {
@@ -38,10 +41,12 @@ export async function renderFiles(args: RenderArgs, { log }: AgentContext): Prom
   }
   // What is wrong in time.yaml is told by `watch`, once.
   const { errors, faults: _, ...inputs } = await readInputs(args, layout);
-  const plan = planSources({ ...inputs, resolved: new Map() });
-  const conf = confOf(args);
+  const isPlatformPending = inputs.platform === undefined;
+  const plan = planSources({ ...inputs, isPlatformPending, resolved: new Map() });
+  const conf = confOf(args)(confSettings(inputs, plan));
   if (args.dryRun) {
-    log.info({ ev: 'plan', 'chrony.conf': conf, sources: Object.fromEntries(plan.files) });
+    const files = { 'chrony.conf': conf, ...Object.fromEntries(plan.files) };
+    log.info({ ev: 'plan', files, sources: plan.notes });
     return;
   }
   for (const err of errors) log.warn({ ev: 'input.bad', err });

@@ -1,46 +1,60 @@
-import { type AgentContext, type Argv, command, sleep } from '@kios/agent';
+import { type AgentContext, type Argv, command } from '@kios/agent';
+import {
+  awaitClock,
+  type ClockFault,
+  insanityOf,
+  isSynced,
+  MAX_ERROR_SECONDS,
+  readClock,
+} from '@kios/clock';
 import { EXIT, KiosError } from '@kios/errors';
-import { isSane } from '@kios/node-state';
+import { STATE } from '@kios/node-state';
 
-import { readClock, readFloor } from '../edge/clock/read-clock.ts';
-import { FLOOR_FLAG } from './flags.ts';
+import { askServers, checkServers, type ServerArgs } from '../edge/clock/ask-servers.ts';
+import { floorOf } from '../edge/clock/floor-flags.ts';
+import { FLOOR_FLAGS, STATE_FLAG } from './flags.ts';
 
-interface WaitArgs {
+interface WaitArgs extends ServerArgs {
   readonly mode: 'sane' | 'synced';
   readonly floor: string;
+  readonly saved: string;
+  readonly state: string;
   readonly timeout: number;
   readonly maxError: number;
 }
 
-const LOOK_MS = 250;
-const REMIND_MS = 30_000;
+function judge({ mode, maxError }: WaitArgs, floor: number): ClockFault | undefined {
+  const clock = readClock();
+  const insanity = insanityOf(clock.now, floor);
+  if (insanity !== undefined) return { why: insanity, isSane: false };
+  if (mode === 'sane' || isSynced(clock, maxError)) return undefined;
+  return { why: 'it is not synchronised', isSane: true };
+}
 
-/** Polls the clock itself, so that it needs no other agent. */
+const timeoutError = ({ mode, timeout }: WaitArgs, { why }: ClockFault): KiosError =>
+  new KiosError('KIOS_CLOCK', `get a ${mode} clock within ${timeout} s: ${why}`, {
+    exitCode: EXIT.unavailable,
+    remedy: 'Give the node a time server (DHCP option 42 or time.yaml) or set its hardware clock.',
+  });
+
 async function waitForClock(args: WaitArgs, { log, signal }: AgentContext): Promise<void> {
-  const floor = await readFloor(args.floor);
+  const { mode, state, timeout, maxError } = args;
+  checkServers(args);
+  const floor = await floorOf(args);
   const started = performance.now();
-  let reminded = started;
-  for (;;) {
-    const clock = readClock();
-    const isSynced = clock.synchronised && clock.maxErrorSeconds <= args.maxError;
-    const isEnough = isSane(clock.now, floor) && (args.mode === 'sane' || isSynced);
-    if (isEnough) {
-      log.info({ ev: `clock.${args.mode}`, ms: Math.round(clock.steady - started) });
-      return;
-    }
-    if (args.timeout > 0 && clock.steady - started > args.timeout * 1000) {
-      throw new KiosError('KIOS_CLOCK', `get a ${args.mode} clock within ${args.timeout} s`, {
-        exitCode: EXIT.unavailable,
-        remedy:
-          'Give the node a time server (DHCP option 42 or time.yaml) or set its hardware clock.',
-      });
-    }
-    if (clock.steady - reminded > REMIND_MS) {
-      log.warn({ ev: 'clock.wait', mode: args.mode, now: new Date(clock.now).toISOString() });
-      reminded = clock.steady;
-    }
-    await sleep(LOOK_MS, signal);
-  }
+  const fault = await awaitClock(
+    {
+      judge: async () => Promise.resolve(judge(args, floor)),
+      stateFile: state,
+      ask: async (until) => askServers(args, floor, until),
+      maxError,
+      timeoutMs: timeout > 0 ? timeout * 1000 : Infinity,
+      onWait: (why) => log.warn({ ev: 'clock.wait', mode, why }),
+    },
+    signal,
+  );
+  if (fault !== undefined) throw timeoutError(args, fault);
+  log.info({ ev: `clock.${mode}`, ms: Math.round(performance.now() - started) });
 }
 
 /** An init container of any pod that needs the time. */
@@ -55,7 +69,8 @@ export const wait = command({
         default: 'sane' as const,
         describe: 'sane: certificates can be checked; synced: a time source disciplines the clock',
       },
-      floor: FLOOR_FLAG,
+      ...FLOOR_FLAGS,
+      state: STATE_FLAG,
       timeout: {
         type: 'number',
         default: 0,
@@ -63,9 +78,17 @@ export const wait = command({
       },
       'max-error': {
         type: 'number',
-        default: 1,
+        default: MAX_ERROR_SECONDS,
         describe: 'Seconds that a synced clock may be off',
       },
+      server: {
+        type: 'string',
+        array: true,
+        default: [],
+        describe:
+          'IP address of a time server to ask where no chronyd runs; repeatable, those of the leases by default',
+      },
+      'net-dir': { type: 'string', default: STATE.netDir, describe: 'Folder of the leases' },
     }),
   run: waitForClock,
 });

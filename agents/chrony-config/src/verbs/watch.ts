@@ -9,36 +9,44 @@ import {
   logWait,
   resolveOnNode,
 } from '@kios/agent';
+import { networkEvents } from '@kios/netlink';
 import { STATE } from '@kios/node-state';
 import { lock } from '@kios/syscall';
 
 import { pickAddresses } from '../core/sources/pick-addresses.ts';
 import { chronydAt, removeStaleSockets } from '../edge/chronyd/chronyd.ts';
 import { prepare } from '../edge/chronyd/config-files.ts';
-import { readFloor } from '../edge/clock/read-clock.ts';
+import { floorOf } from '../edge/clock/floor-flags.ts';
 import { SavedTime } from '../edge/clock/saved-time.ts';
 import { Steer } from '../edge/clock/steer.ts';
 import { watchClock } from '../edge/clock/watch-clock.ts';
+import { askAgain } from '../edge/network/ask-again.ts';
 import { Sources } from '../edge/sources/sources.ts';
-import { FLOOR_FLAG, RENDER_FLAGS, STATE_FLAG } from './flags.ts';
-import { type RenderArgs, renderFiles } from './render.ts';
+import { FLOOR_FLAGS, RENDER_FLAGS, STATE_FLAG } from './flags.ts';
+import { confOf, type RenderArgs, renderFiles } from './render.ts';
 
 interface WatchArgs extends RenderArgs {
   readonly floor: string;
   readonly resolvConf: string;
   readonly state: string;
+  readonly metricsDir: string;
   readonly saved: string;
 }
 
 /** Quiet time after a change: a lease arrives as several files, and one reload serves them all. */
 const SETTLE_MS = 200;
+/** What may open a way to time servers. */
+const NETWORK = ['link', 'address', 'address6', 'route', 'route6'] as const;
 
 async function followSources(
   sources: Sources,
   changes: DirectoryWatch,
+  netDir: string,
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
+    // The first DHCPv6 lease makes this folder.
+    changes.include(path.join(netDir, 'v6'));
     const retryMs = await sources.update(signal);
     await changes.wait(retryMs, signal);
   }
@@ -71,13 +79,15 @@ async function watchAll(args: WatchArgs, context: AgentContext): Promise<void> {
     layout,
     chronyd,
     log,
+    conf: confOf(args),
     resolve: async (name) => pickAddresses(await resolveOnNode(name, args.resolvConf)),
   });
-  const saved = await SavedTime.open(args.saved, await readFloor(args.floor), log);
+  const saved = new SavedTime(args.saved, await floorOf(args), log);
   const steer = new Steer({ chronyd, saved, sources, log });
   await Promise.all([
-    followSources(sources, changes, signal),
-    watchClock({ chronyd, saved, steer, file: args.state }, context),
+    followSources(sources, changes, args.netDir, signal),
+    watchClock({ chronyd, saved, steer, files: args }, context),
+    askAgain({ chronyd, events: networkEvents(signal, NETWORK), log }, signal),
   ]);
 }
 
@@ -88,17 +98,17 @@ export const watch = command({
   builder: (args: Argv) =>
     args.options({
       ...RENDER_FLAGS,
-      floor: FLOOR_FLAG,
+      ...FLOOR_FLAGS,
       'resolv-conf': {
         type: 'string',
         default: STATE.resolvConf,
         describe: "The node's resolv.conf, which names the servers that resolve host names",
       },
       state: STATE_FLAG,
-      saved: {
+      'metrics-dir': {
         type: 'string',
-        default: '/var/lib/kios/time/saved-time',
-        describe: 'File that keeps the newest time of the synced clock across boots',
+        default: '/run/kios/metrics',
+        describe: "Folder for the state of the clock in Prometheus' text format; it may be missing",
       },
     }),
   run: watchAll,

@@ -11,12 +11,12 @@ import {
   startChronyd,
   Wire,
 } from '@kios/testkit';
+import { type NtpServer, startNtpServer } from '@kios/testkit/ntp';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
 const RUNTIME = shippedRuntime();
 const SERVER = '192.0.2.1';
-const NTP_SERVER = path.resolve(import.meta.dirname, '../support/ntp-server-main.ts');
 const DAY_MS = 24 * 3600_000;
 const RELOADED = '"ev":"reload","ok":true';
 
@@ -59,6 +59,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
     requireRoot(context);
     dir = await mkdtemp(path.join(tmpdir(), 'kios-time-'));
     for (const name of ['net', 'platform', 'chrony', 'time', 'lib']) await mkdir(`${dir}/${name}`);
+    await writeFile(`${dir}/platform/platform.json`, '{"v":1,"platform":"none"}');
     wire = await Wire.open(`${SERVER}/24`);
     const [, found = ''] =
       /version (\S+)/.exec(await wire.client.exec('chronyd', '--version')) ?? [];
@@ -216,11 +217,9 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
   });
 
   /** Starts a server whose time is off by some seconds, at an address of its own. */
-  async function serveTime(address: string, seconds: number): Promise<RunningProcess> {
+  async function serveTime(address: string, offsetSeconds: number): Promise<NtpServer> {
     await wire.server.exec('ip', 'address', 'replace', `${address}/24`, 'dev', 'srv0');
-    const server = wire.server.start(process.execPath, [NTP_SERVER, address, String(seconds)]);
-    await server.expect('ready');
-    return server;
+    return startNtpServer(wire.server, address, [{ offsetSeconds }]);
   }
 
   it('has chronyd step to a time that is possible', async () => {

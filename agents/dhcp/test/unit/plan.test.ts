@@ -3,7 +3,7 @@ import { Lease as LeaseRecord } from '@kios/node-state';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
-import { type BoundLease, UNKNOWN_NETWORK } from '../../src/core/client/model.ts';
+import { type BoundLease, expiryOf, UNKNOWN_NETWORK } from '../../src/core/client/model.ts';
 import { fromRecord, StoredLease, toRecord } from '../../src/core/client/record.ts';
 import { missingCapabilities } from '../../src/core/kernel/capabilities.ts';
 import {
@@ -287,6 +287,16 @@ describe('a lease found at start', () => {
     // Another boot, five seconds later.
     const later = fromRecord(read, { now: 1000, wall: clocks.wall + 5000 });
     expect(later.network.rapidOffUntil).toBe(26_000);
+  });
+
+  it.each([-1, 1])('has the times of the boot, whatever way the clock was set: %d', (way) => {
+    const where = { link: 'eth0', mac: LINK.mac, bootId: 'b', checked: true, mtuOnRoutes: false };
+    const clocks = { now: 20_000, wall: Date.parse('2026-01-01T00:00:00Z') };
+    const held = heldOf(lease());
+    const record = v.parse(StoredLease, toRecord(held, UNKNOWN_NETWORK, { ...where, clocks }));
+    const years = way * 30 * 365 * 24 * 3600 * 1000;
+    const back = fromRecord(record, { now: 21_000, wall: clocks.wall + years });
+    expect(expiryOf(back.held)).toBe(expiryOf(held));
   });
 
   it('forgets failures after a day, whatever the clock says', () => {

@@ -16,6 +16,7 @@ import {
   baseLayer,
   bunLayer,
   chronyLayer,
+  chronyVersionEnv,
   type Parts,
 } from './runtime.ts';
 import { storedFile } from './stored-files.ts';
@@ -103,7 +104,9 @@ export async function makeImages(request: ImagesRequest, progress: Progress): Pr
       const own = await layer(await agentLayer(other?.bundle ?? bundleOf(name), workstationBun));
       const programs = await programsOf(name, request);
       const layers = [...runtime, ...(programs === undefined ? [] : [await layer(programs)]), own];
-      images.push(image(other?.image ?? imageName(name), layers, AGENT_ENTRYPOINT, AGENT_ENV));
+      const env = name === 'chrony-config' ? chronyVersionEnv(parts) : [];
+      const full = [...AGENT_ENV, ...env];
+      images.push(image(other?.image ?? imageName(name), layers, AGENT_ENTRYPOINT, full));
     }
     const chrony = await layer(await chronyLayer(parts, baseTree));
     images.push(

@@ -116,12 +116,25 @@ export function bunLayer({ arch, bun, koffi }: Parts): Tree {
     .file(FFI, 0o755, storedFile(koffi), npm(NPM_PACKAGES.koffi[arch]));
 }
 
+const CHRONYD = 'usr/sbin/chronyd';
+
+/**
+ * Makes chronyd's layer. Its resolv.conf is a link into a folder that the pod mounts: the copy that every sandbox gets
+ * is from before the network was up. The runtime binds that copy over the link's target first, and the folder over it.
+ */
 export async function chronyLayer(parts: Parts, base: Tree): Promise<Tree> {
-  const { file, origin } = locate(parts, 'usr/sbin/chronyd');
+  const { file, origin } = locate(parts, CHRONYD);
   const tree = new Tree().directory('/var/lib/kios');
-  tree.file('/usr/sbin/chronyd', 0o755, storedFile(file), origin);
+  tree.symlink('/etc/resolv.conf', '/run/kios/net/resolv.conf');
+  tree.file(`/${CHRONYD}`, 0o755, storedFile(file), origin);
   await addLibraries(tree, parts, [file], base);
   return tree;
+}
+
+/** Returns what tells the agent beside chronyd how its configuration may look: upstream's version, without Debian's. */
+export function chronyVersionEnv(parts: Parts): string[] {
+  const { version } = locate(parts, CHRONYD).origin;
+  return [`CHRONY_VERSION=${version.replace(/^\d+:/, '').replace(/-[^-]*$/, '')}`];
 }
 
 /** Joins the trusted roots of Debian's package into the one file that programs expect. */

@@ -81,4 +81,13 @@ export const HOST_ASSERTIONS: readonly Assertion[] = [
       return seen.join(', ');
     },
   },
+  {
+    name: "chronyd asks the node's own name servers, not those of before the network",
+    check: async ({ lookAtHost }) => {
+      const { host, chronyd, link } = (await lookAtHost()).names;
+      demand(link === '/run/kios/net/resolv.conf', `its /etc/resolv.conf is ${link || 'no link'}`);
+      demand(chronyd !== '' && chronyd === host, `it sees ${JSON.stringify(chronyd)}, the node ${JSON.stringify(host)}`); // prettier-ignore
+      return host.trim().replaceAll('\n', ', ');
+    },
+  },
 ];

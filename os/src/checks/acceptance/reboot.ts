@@ -8,11 +8,13 @@ import { demand, type Assertion, type Subject } from './assertion.ts';
 import { startOnHost } from './debug-pod.ts';
 import { scriptCommand } from './guest-program.ts';
 import { nextEvent } from './next-event.ts';
+import { STATIC_PODS_RUN } from './static-pods.ts';
 
 const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
 const ORDER_REBOOT = 0x06;
 const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 300_000;
+const PODS_DEADLINE_MS = 120_000;
 
 const BUTTON_DEADLINE_MS = 10_000;
 /** Ten seconds for pods to prepare, plus the deadlines of all steps. */
@@ -70,6 +72,22 @@ export const REBOOT: Assertion = {
     const modes = starts.map(({ fields }) => String(fields['mode']));
     demand(modes.join() === 'cluster', `kubelet was started in mode ${modes.join(', ')}`);
     return `kubelet in cluster mode at ${starts[0]?.up.toFixed(1)} s, same Node object`;
+  },
+};
+
+/** The node is Ready while its pods still start. */
+export const PODS_AFTER_REBOOT: Assertion = {
+  name: 'after the reboot every static pod of the image runs again',
+  check: async (subject) => {
+    const end = Date.now() + PODS_DEADLINE_MS;
+    for (;;) {
+      try {
+        return await STATIC_PODS_RUN.check(subject);
+      } catch (error) {
+        if (Date.now() > end) throw error;
+        await sleep(1000);
+      }
+    }
   },
 };
 

@@ -22,7 +22,7 @@ import { KUBELET_ASSERTIONS } from './kubelet-restart.ts';
 import { LIMIT_ASSERTIONS } from './limits.ts';
 import { MODULE_ASSERTIONS } from './modules.ts';
 import { PROBE_ASSERTIONS } from './probes.ts';
-import { POWER_BUTTON, REBOOT } from './reboot.ts';
+import { PODS_AFTER_REBOOT, POWER_BUTTON, REBOOT } from './reboot.ts';
 import { STATIC_POD_ASSERTIONS } from './static-pods.ts';
 import { STORE_ASSERTIONS } from './store.ts';
 import type { Untrusted } from './untrusted-node.ts';
@@ -53,6 +53,7 @@ export const NODE_ASSERTIONS: readonly Assertion[] = [
   ...CABLE_ASSERTIONS,
   ...MEDIA_OFFERS,
   REBOOT,
+  PODS_AFTER_REBOOT,
   ...MEDIA_REFUSALS,
   POWER_BUTTON,
   MEDIA_TRACES,

@@ -34,6 +34,7 @@ export const RECORDED_SUITES = [
   'lan',
   'volumes',
   'conformance',
+  'time',
 ] as const;
 export type RecordedSuite = (typeof RECORDED_SUITES)[number];
 
@@ -53,6 +54,14 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
     'os/test/support/volumes',
   ],
   conformance: [...IMAGE, ...LAB, 'os/src/conformance'],
+  time: [
+    ...IMAGE,
+    ...LAB,
+    'os/guest',
+    'os/src/checks/acceptance',
+    'os/test/support/relay',
+    'os/test/support/time',
+  ],
 };
 
 /** Returns the title of a suite's tests. */

@@ -60,6 +60,8 @@ export interface MachineSpec {
   readonly withoutPorts?: boolean;
   /** File of an ACPI table that the guest finds besides the machine's own. */
   readonly acpiTable?: string;
+  /** The time of the hardware clock at power-on (`1970-01-01T00:00:00`, UTC), instead of the workstation's. */
+  readonly rtc?: string;
   /** A disc in a drive and the asset tag of the chassis, which a cloud gives a machine besides its network. */
   readonly cloud?: { readonly disc: string; readonly assetTag: string };
 }
@@ -226,6 +228,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     '-device virtio-rng-pci,rng=rng0',
     ...serialPorts(spec),
     ...(spec.screen === true ? [SCREENS[spec.arch]] : []),
+    ...(spec.rtc === undefined ? [] : [`-rtc base=${spec.rtc}`]),
     ...(spec.acpiTable === undefined ? [] : [`-acpitable file=${spec.acpiTable}`]),
     ...commandLine(spec.commandLine),
     `-qmp unix:${FILES.qmp},server=on,wait=off`,

@@ -9,10 +9,10 @@ import {
   encodeAddress,
   FOREVER,
 } from '../../src/address.ts';
+import { decodeNotification } from '../../src/events.ts';
 import { decodeLink, encodeLinkChange } from '../../src/link.ts';
 import { decodeAttributes, decodeMessages, encodeMessage } from '../../src/message.ts';
 import { decodeRoute, encodeRoute, type Route, SCOPE } from '../../src/route.ts';
-import { decodeNotification } from '../../src/rtnetlink.ts';
 import { decodeRule, encodeRule } from '../../src/rule.ts';
 import { parseUevent } from '../../src/uevent.ts';
 

@@ -49,6 +49,12 @@ export const FAULTS = {
     retrySeconds: 60,
     remedy: 'Correct the name of the program, or build an agent image that has it in /plugins.',
   },
+  KIOS_BOOTSTRAP_CLOCK: {
+    event: 'clock.wrong',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 5,
+    remedy: 'Give the network a time server (DHCP option 42), or set the clock of the machine.',
+  },
   KIOS_BOOTSTRAP_UNTRUSTED: {
     event: 'cluster.untrusted',
     exitCode: EXIT.unavailable,

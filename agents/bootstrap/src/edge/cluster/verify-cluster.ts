@@ -8,6 +8,7 @@ import { clusterInfoCa } from '../../core/cluster/kubeconfig.ts';
 import { parseCertificates } from '../../core/cluster/pem.ts';
 import { BootstrapError, hasCode } from '../../core/faults/errors.ts';
 import { checkCertificate, publicKeyPin } from '../node/certificates.ts';
+import type { ClockTrust } from '../node/clock.ts';
 import type { ApiServer } from './api-server.ts';
 import { openKube } from './kube-auth.ts';
 import type { Access, Caller } from './kube-client.ts';
@@ -22,6 +23,8 @@ export const MOST_UNPROVEN = 8;
 interface Options {
   /** The node is to leave a cluster for this one, which therefore must have answered. */
   readonly isMove?: boolean;
+  /** By a guessed clock no certificate is trusted that the API server has not shown. */
+  readonly clock?: ClockTrust;
 }
 
 const untrusted = (why: string): BootstrapError =>
@@ -178,16 +181,17 @@ async function verifyBundle(
   cluster: ClusterConfig,
   api: ApiServer,
   log: Logger,
-  isMove: boolean,
+  { isMove = false, clock }: Options,
 ): Promise<readonly string[]> {
+  const needsAnswer = isMove || clock === 'guessed';
   const ca = readCa(cluster.trust.bundle.join(''), 'cluster.caBundle');
   checkPins(ca, cluster.trust);
   try {
-    const access = isMove ? { ca } : { ca, timeoutMs: BEST_EFFORT_MS };
+    const access = needsAnswer ? { ca } : { ca, timeoutMs: BEST_EFFORT_MS };
     await checkEntry(cluster, api, access, isMove);
     log.info({ ev: 'cluster.verified', method: 'ca', console: true });
   } catch (err) {
-    if (isMove || !hasCode(err, 'KIOS_BOOTSTRAP_UNREACHABLE')) throw err;
+    if (needsAnswer || !hasCode(err, 'KIOS_BOOTSTRAP_UNREACHABLE')) throw err;
     log.warn({ ev: 'cluster.unverified', err });
   }
   return ca;
@@ -200,15 +204,15 @@ export async function verifyCluster(
   cluster: ClusterConfig,
   api: ApiServer,
   log: Logger,
-  { isMove = false }: Options = {},
+  options: Options = {},
 ): Promise<readonly string[]> {
-  if (cluster.trust.bundle.length > 0) return verifyBundle(cluster, api, log, isMove);
+  if (cluster.trust.bundle.length > 0) return verifyBundle(cluster, api, log, options);
   if (cluster.trust.skipVerification)
     log.error({ ev: 'cluster.unsafe', field: 'cluster.unsafeSkipCAVerification' });
   if (cluster.auth.kind !== 'token')
     throw untrusted('only a bootstrap token can vouch for a CA that the document does not have');
   const ca = await discover(cluster, cluster.auth.token, api);
-  await checkEntry(cluster, api, { ca }, isMove);
+  await checkEntry(cluster, api, { ca }, options.isMove === true);
   log.info({ ev: 'cluster.verified', method: 'token', console: true });
   return ca;
 }

@@ -1,16 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { DirectoryWatch, type Logger } from '@kios/agent';
 import {
   BootState,
   HostState,
-  isSane,
   KubeletState,
   type Lease,
   readLeases,
   readStateIfThere,
-  TimeState,
 } from '@kios/node-state';
 
 import { primaryLease } from '../../core/node/node-ip.ts';
@@ -43,37 +40,4 @@ export async function readHost(settings: Settings): Promise<HostState | undefine
 /** Reads the lease in use; undefined while there is none. */
 export async function readPrimaryLease(settings: Settings): Promise<Lease | undefined> {
   return primaryLease((await readLeases(path.join(settings.run, 'net'))).leases);
-}
-
-async function clockFault(settings: Settings): Promise<string | undefined> {
-  const boot = await readBoot(settings);
-  if (boot === undefined) return undefined;
-  if (!isSane(Date.now(), Date.parse(boot.buildTime))) return 'it is before the build of the image';
-  if (!boot.clockFloored) return undefined;
-  const time = await readStateIfThere(TimeState, path.join(settings.run, 'time/state.json'));
-  return time?.synced === true ? undefined : 'it was guessed at boot and is not synchronised yet';
-}
-
-/**
- * Waits until the clock is good enough to check certificates, but at most `--clock-timeout`: a network without time
- * servers must not keep a node out. A wrong clock then fails in TLS, before anything is written or the token sent.
- */
-export async function waitForClock(
-  settings: Settings,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  using changes = new DirectoryWatch([path.join(settings.run, 'time')]);
-  const deadline = performance.now() + settings.clockTimeoutSeconds * 1000;
-  for (let waited = false; ; waited = true) {
-    const why = await clockFault(settings);
-    if (why === undefined) return;
-    const left = deadline - performance.now();
-    if (left <= 0) {
-      log.warn({ ev: 'clock.unsynced', code: 'KIOS_BOOTSTRAP_CLOCK', why });
-      return;
-    }
-    if (!waited) log.info({ ev: 'clock.wait', why, seconds: settings.clockTimeoutSeconds });
-    await changes.wait(left, signal);
-  }
 }

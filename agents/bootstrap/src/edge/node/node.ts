@@ -14,6 +14,7 @@ import { JoinState } from '../../core/files/state.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 import { readOwnText } from '../files/own-file.ts';
 import { readClientCertificate } from './certificates.ts';
+import { certificateTime } from './clock.ts';
 import { readHost } from './host.ts';
 
 /** The files that an earlier run, or kubelet, left on this node. */
@@ -83,7 +84,7 @@ export async function readNode(settings: Settings): Promise<NodeFacts> {
   const client = kubeletConf === undefined ? undefined : await readClient(settings, kubeletConf);
   return {
     state,
-    identity: identityName(client, Date.now()),
+    identity: identityName(client, await certificateTime(settings)),
     hostname: (await readOwnText(path.join(settings.etc, 'hostname')))?.trim(),
     host: await readHost(settings),
     nodeIp: (await etc('kubernetes/node-ip'))?.trim(),

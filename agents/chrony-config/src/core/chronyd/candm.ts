@@ -1,9 +1,12 @@
+import { ByteWriter, parseIpv4, parseIpv6 } from '@kios/bytes';
 import { EXIT, KiosError } from '@kios/errors';
 
 /** chronyd's command protocol, version 6 (candm.h). All numbers are big-endian. */
 const VERSION = 6;
 const PACKET = { request: 1, reply: 2 } as const;
 export const COMMAND = {
+  online: 1,
+  burst: 3,
   countSources: 14,
   sourceData: 15,
   tracking: 33,
@@ -13,9 +16,12 @@ export const COMMAND = {
 } as const;
 export type Command = (typeof COMMAND)[keyof typeof COMMAND];
 
+const REQUEST_HEADER = 20;
 const REPLY_HEADER = 28;
 /** The size of a reply, to which its request is padded so that the protocol does not amplify traffic. */
-const SIZE: Readonly<Record<Command, number>> = {
+const REPLY_SIZE: Readonly<Record<Command, number>> = {
+  [COMMAND.online]: REPLY_HEADER,
+  [COMMAND.burst]: REPLY_HEADER,
   [COMMAND.countSources]: 32,
   [COMMAND.sourceData]: 76,
   [COMMAND.tracking]: 104,
@@ -24,17 +30,49 @@ const SIZE: Readonly<Record<Command, number>> = {
   [COMMAND.reloadSources]: REPLY_HEADER,
 };
 
-/** `index` is the place of the source that the command is about; other commands have none. */
-export function encodeRequest(command: Command, sequence: number, index = 0): Uint8Array {
-  const bytes = new Uint8Array(SIZE[command]);
+const NOTHING = new Uint8Array();
+
+/** `data` is what the command needs to know: `indexData`, `onlineData` or `burstData`; most need nothing. */
+export function encodeRequest(
+  command: Command,
+  sequence: number,
+  data: Uint8Array = NOTHING,
+): Uint8Array {
+  const bytes = new Uint8Array(Math.max(REQUEST_HEADER + data.length, REPLY_SIZE[command]));
   const view = new DataView(bytes.buffer);
   view.setUint8(0, VERSION);
   view.setUint8(1, PACKET.request);
   view.setUint16(4, command);
   view.setUint32(8, sequence);
-  view.setUint32(20, index);
+  bytes.set(data, REQUEST_HEADER);
   return bytes;
 }
+
+/** The data of `sourceData`: the place of a source in chronyd's list. */
+export const indexData = (index: number): Uint8Array => new ByteWriter(4).u32(index).finish();
+
+const FAMILY = { v4: 1, v6: 2 } as const;
+const ADDRESS_SIZE = 16;
+
+function writeAddress(writer: ByteWriter, family: number, bytes: Uint8Array): void {
+  writer.bytes(bytes).zeros(ADDRESS_SIZE - bytes.length);
+  writer.u16(family).u16(0);
+}
+
+/** The data of `online`: the source with this IP address, by a mask of all bits. */
+export function onlineData(source: string): Uint8Array {
+  const isV6 = source.includes(':');
+  const family = isV6 ? FAMILY.v6 : FAMILY.v4;
+  const address = isV6 ? parseIpv6(source) : parseIpv4(source);
+  const writer = new ByteWriter(2 * (ADDRESS_SIZE + 4));
+  writeAddress(writer, family, new Uint8Array(address.length).fill(0xff));
+  writeAddress(writer, family, address);
+  return writer.finish();
+}
+
+/** The data of `burst`: the source, the good samples that end it, and the requests that it takes at most. */
+export const burstData = (source: string, good: number, total: number): Uint8Array =>
+  new ByteWriter(48).bytes(onlineData(source)).u32(good).u32(total).finish();
 
 export interface Reply {
   readonly command: number;
@@ -92,8 +130,6 @@ export interface Measurement {
 /** The age of a sample that does not exist. */
 const NO_SAMPLE = 0xffffffff;
 
-const FAMILY = { v4: 1, v6: 2 } as const;
-
 function decodeAddress(data: DataView, at: number): string | undefined {
   const family = data.getUint16(at + 16);
   const byte = (index: number): number => data.getUint8(at + index);
@@ -106,7 +142,7 @@ function decodeAddress(data: DataView, at: number): string | undefined {
 }
 
 export function decodeTracking({ data }: Reply): Tracking {
-  if (data.byteLength < SIZE[COMMAND.tracking] - REPLY_HEADER)
+  if (data.byteLength < REPLY_SIZE[COMMAND.tracking] - REPLY_HEADER)
     throw malformed('the tracking data is cut short');
   return {
     source: decodeAddress(data, 4),
@@ -116,13 +152,13 @@ export function decodeTracking({ data }: Reply): Tracking {
 }
 
 export function decodeSourceCount({ data }: Reply): number {
-  if (data.byteLength < SIZE[COMMAND.countSources] - REPLY_HEADER)
+  if (data.byteLength < REPLY_SIZE[COMMAND.countSources] - REPLY_HEADER)
     throw malformed('the number of sources is cut short');
   return data.getUint32(0);
 }
 
 export function decodeMeasurement({ data }: Reply): Measurement {
-  if (data.byteLength < SIZE[COMMAND.sourceData] - REPLY_HEADER)
+  if (data.byteLength < REPLY_SIZE[COMMAND.sourceData] - REPLY_HEADER)
     throw malformed('the measurement of a source is cut short');
   return {
     source: decodeAddress(data, 0),

@@ -9,6 +9,19 @@ export interface ConfOptions {
   readonly version: string;
   /** The leap second list in chronyd's image, if it has one. */
   readonly leapSeconds?: string | undefined;
+  /** What the sources and the operator add; nothing by default. */
+  readonly settings?: ConfSettings | undefined;
+}
+
+/** The part of chrony.conf that differs between nodes. */
+export interface ConfSettings {
+  /** The device of the hypervisor's clock. */
+  readonly refclock?: string | undefined;
+  /** The file of keys, and a text that changes with its content: chronyd reads it when it starts. */
+  readonly keys?: { readonly path: string; readonly digest: string } | undefined;
+  /** Certificates of NTS servers count whatever their dates until the clock has been set once. */
+  readonly ignoresCertificateTimes?: boolean | undefined;
+  readonly extra?: readonly string[] | undefined;
 }
 
 function isAtLeast(version: string, major: number, minor: number): boolean {
@@ -16,10 +29,17 @@ function isAtLeast(version: string, major: number, minor: number): boolean {
   return a > major || (a === major && b >= minor);
 }
 
-/**
- * Formats the main configuration, which is equal on all nodes. Sources have files of their own, so that they can
- * change.
- */
+function settingLines({ refclock, keys, ignoresCertificateTimes, extra = [] }: ConfSettings): string[] {
+  return [
+    // A sample each quarter of a second, judged each 8 s. Stratum 2 is what Azure's documentation has for its hosts.
+    ...(refclock === undefined ? [] : [`refclock PHC ${refclock} poll 3 dpoll -2 offset 0 stratum 2`]),
+    ...(keys === undefined ? [] : [`# keys ${keys.digest}`, `keyfile ${keys.path}`]),
+    ...(ignoresCertificateTimes === true ? ['nocerttimecheck 1'] : []),
+    ...extra,
+  ];
+} // prettier-ignore
+
+/** Formats the main configuration. Sources have files of their own, so that they can change. */
 export function formatChronyConf(options: ConfOptions): string {
   const isNew = isAtLeast(options.version, 4, 6);
   const lines = [
@@ -38,6 +58,7 @@ export function formatChronyConf(options: ConfOptions): string {
     `bindcmdaddress ${options.socket}`,
     // A pid file that outlives a crash prevents the next start; only 4.6 and later can do without one.
     isNew ? 'pidfile /' : `pidfile ${options.socket.replace(/[^/]*$/, 'chronyd.pid')}`,
+    ...settingLines(options.settings ?? {}),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -1,14 +1,5 @@
+import { isSynced, type Reading } from '@kios/clock';
 import { isSane, type TimeState } from '@kios/node-state';
-
-/** One reading of the clock. */
-export interface Reading {
-  /** The wall clock in milliseconds. */
-  readonly now: number;
-  /** A clock that never jumps, in milliseconds. */
-  readonly steady: number;
-  readonly synchronised: boolean;
-  readonly maxErrorSeconds: number;
-}
 
 export interface Source {
   readonly source: string | undefined;
@@ -21,38 +12,47 @@ export type ClockEvent =
   | { readonly ev: 'clock.insane' }
   | { readonly ev: 'clock.synced'; readonly maxError: number }
   | { readonly ev: 'clock.lost' }
-  | { readonly ev: 'clock.step'; readonly by: number };
+  | { readonly ev: 'clock.step'; readonly by: number; readonly epoch: number };
 
-/** The largest error bound of a synced clock, as strict as certificates and tokens need. */
-const MAX_ERROR_SECONDS = 1;
 /** A jump by more than this is a step. */
 const STEP_MS = 500;
+/** Times from before a step by more than this mean little: certificates and wall times have to be read again. */
+const EPOCH_MS = 15 * 60_000;
 
 export interface Clock {
   readonly state: TimeState;
   readonly reading: Reading;
 }
 
+/** What a reading is judged by. */
+export interface Circumstances {
+  /** The time, in milliseconds, before which the clock is certainly wrong. */
+  readonly floor: number;
+  readonly source: Source | undefined;
+  /** The epoch that an earlier run published in this boot. */
+  readonly epoch: number;
+}
+
 /** Returns the clock after a reading, and its changes. The first reading reports the clock as it is. */
 export function nextClock(
   before: Clock | undefined,
   reading: Reading,
-  floor: number,
-  source: Source | undefined,
+  { floor, source, epoch }: Circumstances,
 ): { readonly clock: Clock; readonly events: readonly ClockEvent[] } {
-  const sane = isSane(reading.now, floor);
-  const synced = reading.synchronised && reading.maxErrorSeconds <= MAX_ERROR_SECONDS;
-  const since =
-    before?.state.synced === synced ? before.state.since : new Date(reading.now).toISOString();
-  const details = synced ? { ...source, maxError: reading.maxErrorSeconds } : {};
-  const state: TimeState = { v: 1, sane, synced, since, ...details };
-  return { clock: { state, reading }, events: eventsOf(before, { state, reading }) };
-}
-
-function eventsOf(before: Clock | undefined, after: Clock): ClockEvent[] {
-  const by = before === undefined ? 0 : stepBetween(before.reading, after.reading);
-  const step: ClockEvent[] = Math.abs(by) > STEP_MS ? [{ ev: 'clock.step', by: by / 1000 }] : [];
-  return [...changes(before?.state, after.state), ...step];
+  const synced = isSynced(reading);
+  const by = before === undefined ? 0 : stepBetween(before.reading, reading);
+  const state: TimeState = {
+    v: 1,
+    sane: isSane(reading.now, floor),
+    synced,
+    ...(synced ? { ...source, maxError: reading.maxErrorSeconds } : {}),
+    since:
+      before?.state.synced === synced ? before.state.since : new Date(reading.now).toISOString(),
+    epoch: (before?.state.epoch ?? epoch) + (Math.abs(by) > EPOCH_MS ? 1 : 0),
+  };
+  const step: ClockEvent[] =
+    Math.abs(by) > STEP_MS ? [{ ev: 'clock.step', by: by / 1000, epoch: state.epoch }] : [];
+  return { clock: { state, reading }, events: [...changes(before?.state, state), ...step] };
 }
 
 function changes(before: TimeState | undefined, after: TimeState): ClockEvent[] {
@@ -74,6 +74,7 @@ export function isNews(before: TimeState | undefined, after: TimeState): boolean
     before?.sane !== after.sane ||
     before.synced !== after.synced ||
     before.source !== after.source ||
-    before.stratum !== after.stratum
+    before.stratum !== after.stratum ||
+    before.epoch !== after.epoch
   );
 }

@@ -1,28 +1,14 @@
-import { canonicalIp, unusable } from './address.ts';
-import type { Source, TimeConfig } from './time-config.ts';
-
-/** The time servers (option 42) of one lease. */
-export interface LeaseServers {
-  readonly link: string;
-  readonly ntp: readonly string[];
-}
-
-export interface Inputs {
-  readonly config: TimeConfig;
-  readonly leases: readonly LeaseServers[];
-  readonly platform: string | undefined;
-  /** The addresses of host names resolved so far. */
-  readonly resolved: ReadonlyMap<string, readonly string[]>;
-  /** Addresses that are out of use because their time was impossible. */
-  readonly refused?: ReadonlySet<string>;
-}
-
-/** A time server that cannot be used. */
-export interface Bad {
-  readonly origin: string;
-  readonly value: string;
-  readonly why: string;
-}
+import { canonicalIp } from './address.ts';
+import { clockFault, type HypervisorClock } from './hypervisor-clock.ts';
+import {
+  configOrigin,
+  dhcpOrigins,
+  fallbackOrigin,
+  isReplacing,
+  platformOrigin,
+} from './origins.ts';
+import { hasSmearedHosts, winningKind } from './smear.ts';
+import { addressOf, type Candidate, type Inputs, type Note, SourceDraft } from './source-draft.ts';
 
 export interface SourcePlan {
   /** File name in `sources.d` to content. */
@@ -31,148 +17,119 @@ export interface SourcePlan {
   readonly names: readonly string[];
   /** The addresses that only a lease names. */
   readonly leased: ReadonlySet<string>;
-  readonly bad: readonly Bad[];
+  /** The device of the hypervisor's clock, where it is a source. */
+  readonly refclock: string | undefined;
+  /** chronyd has to judge certificates. */
+  readonly hasNts: boolean;
+  /** Servers that chronyd asks by name, whose addresses only it knows. */
+  readonly named: readonly string[];
+  readonly notes: readonly Note[];
 }
 
-interface Entry {
-  /** The address or name, as configured. */
-  readonly host: string;
-  readonly options: string;
+/** The hypervisor's clock as a source among the others. */
+interface ClockSource {
+  readonly clock: HypervisorClock;
+  readonly fault: string | undefined;
+  readonly isSmeared: boolean;
 }
 
-interface Origin {
-  readonly file: string;
-  readonly comment: string;
-  readonly entries: readonly Entry[];
+function clockSource({ clock, config, platform = 'none' }: Inputs): ClockSource | undefined {
+  if (clock === undefined) return undefined;
+  return { clock, fault: clockFault(config, clock), isSmeared: hasSmearedHosts(platform) };
 }
 
-/** The link-local time servers of clouds: always present, not rate-limited, and followed by the cloud's own clocks. */
-const PLATFORMS: Readonly<Record<string, readonly Entry[]>> = {
-  aws: [
-    { host: '169.254.169.123', options: 'prefer iburst minpoll 4 maxpoll 4' },
-    { host: 'fd00:ec2::123', options: 'prefer iburst minpoll 4 maxpoll 4' },
-  ],
-  gcp: [{ host: '169.254.169.254', options: 'prefer iburst' }],
-  oracle: [{ host: '169.254.169.254', options: 'prefer iburst' }],
-};
-
-const MAX_PER_ORIGIN = 8;
-const LEASE_FILES = '30-dhcp-';
-
-function optionsOf({ nts, prefer, trust, minpoll, maxpoll }: Source): string {
-  const words = [
-    'iburst',
-    ...(nts ? ['nts'] : []),
-    ...(prefer ? ['prefer'] : []),
-    ...(trust ? ['trust'] : []),
-    ...(minpoll === undefined ? [] : [`minpoll ${minpoll}`]),
-    ...(maxpoll === undefined ? [] : [`maxpoll ${maxpoll}`]),
-  ];
-  return words.join(' ');
+function draftAll(inputs: Inputs, hasClock: boolean): SourceDraft {
+  const draft = new SourceDraft(inputs);
+  const isReplaced = isReplacing(inputs);
+  const hasConfigured = draft.add(configOrigin(inputs));
+  const hasPlatform = draft.add(platformOrigin(inputs, isReplaced));
+  const hasNamed = hasConfigured || hasPlatform || hasClock;
+  const leased = dhcpOrigins(inputs, hasNamed ? 'iburst' : 'prefer iburst');
+  const hasLeased = leased.map((origin) => draft.add(origin)).some(Boolean);
+  draft.add(fallbackOrigin(inputs, { hasNamed, hasLeased, isReplaced }));
+  return draft;
 }
 
-const named = (hosts: readonly string[]): Entry[] =>
-  hosts.map((host) => ({ host, options: 'iburst' }));
+const isWeak = ({ origin: { kind } }: Candidate): boolean => kind === 'dhcp' || kind === 'fallback';
 
-function configured(config: TimeConfig): Entry[] {
-  const servers = config.servers.map((source) => ({
-    host: source.address,
-    options: optionsOf(source),
-  }));
-  return [...servers, ...named(config.pools)];
-}
+/** Returns why sources of this kind are not used beside the others; undefined where they are. */
+type KindFault = (source: { readonly isSmeared: boolean }) => string | undefined;
 
-/**
- * Returns the servers of a lease. Unusable ones are dropped and added to `bad`. Beside public servers they are
- * preferred while they agree with those.
- */
-function leased(lease: LeaseServers, options: string, bad: Bad[]): Origin {
-  const origin = `dhcp ${lease.link}`;
-  const good = lease.ntp.filter((value) => {
-    const ip = canonicalIp(value);
-    const why = ip === undefined ? 'it is not an IP address' : unusable(ip);
-    if (why !== undefined) bad.push({ origin, value: value.slice(0, 80), why });
-    return why === undefined;
-  });
-  const entries = good.map((host) => ({ host, options }));
-  return {
-    file: `${LEASE_FILES}${lease.link}.sources`,
-    comment: `lease of ${lease.link}`,
-    entries,
+function judgeKinds(candidates: readonly Candidate[], clock: ClockSource | undefined): KindFault {
+  const kinds = candidates.map((each) => ({ isSmeared: each.isSmeared, isWeak: isWeak(each) }));
+  const winner = winningKind(
+    clock === undefined ? kinds : [...kinds, { isSmeared: clock.isSmeared, isWeak: false }],
+  );
+  return ({ isSmeared }) => {
+    if (winner === undefined || isSmeared === (winner === 'smeared')) return undefined;
+    return isSmeared
+      ? 'it smears leap seconds, and what time.yaml or the platform names does not'
+      : 'it does not smear leap seconds, and other sources do';
   };
 }
 
-const isLinkName = (link: string): boolean => /^[A-Za-z0-9_.:-]{1,15}$/.test(link);
-
-function dhcpOrigins({ config, leases }: Inputs, options: string, bad: Bad[]): Origin[] {
-  if (config.useDhcp === 'ignore') return [];
-  return leases.filter(({ link }) => isLinkName(link)).map((lease) => leased(lease, options, bad));
-}
-
-function originsOf(inputs: Inputs, bad: Bad[]): Origin[] {
-  const { config, platform = 'none' } = inputs;
-  const own = configured(config);
-  const inCloud = PLATFORMS[platform];
-  // Public servers are the last resort, and are never used in a cloud that has its own.
-  const hasOthers = own.length > 0 || inCloud !== undefined;
-  const dhcp = dhcpOrigins(inputs, hasOthers ? 'iburst' : 'prefer iburst', bad);
-  const hasDhcp = dhcp.some(({ entries }) => entries.length > 0);
-  const isReplaced = config.useDhcp === 'replace' && hasDhcp;
-  const cloud = config.usePlatform && !isReplaced ? (inCloud ?? []) : [];
-  // Whoever answers first on a network gives leases, so their servers are not believed alone.
-  const fallback = hasOthers || isReplaced ? [] : named(config.fallbackPools);
-  return [
-    { file: '10-config.sources', comment: 'time.yaml', entries: own },
-    { file: '20-platform.sources', comment: `platform ${platform}`, entries: cloud },
-    ...dhcp,
-    { file: '90-fallback.sources', comment: 'fallback', entries: fallback },
-  ];
-}
-
-/**
- * Returns the `server` lines of an entry, with addresses for a host name: chronyd's resolv.conf is an outdated copy.
- */
-function linesOf(entry: Entry, inputs: Inputs, taken: Set<string>): string[] {
-  const ip = canonicalIp(entry.host);
-  // With NTS chronyd checks the name in the server's certificate, so it needs the name.
-  if (ip === undefined && entry.options.split(' ').includes('nts')) {
-    if (taken.has(entry.host)) return [];
-    taken.add(entry.host);
-    return [`server ${entry.host} ${entry.options}`];
+/** Formats one file, with the name above the addresses that it stands for. */
+function format(comment: string, candidates: readonly Candidate[]): string {
+  const lines = [`# ${comment}`];
+  let above: string | undefined;
+  for (const { entry, server } of candidates) {
+    const isNamed = server !== entry.host && canonicalIp(entry.host) === undefined;
+    if (isNamed && above !== entry.host) lines.push(`# ${entry.host}`);
+    above = isNamed ? entry.host : undefined;
+    lines.push(`server ${server} ${entry.options}`.trimEnd());
   }
-  const addresses = ip === undefined ? (inputs.resolved.get(entry.host) ?? []) : [ip];
-  const comment = ip === undefined && addresses.length > 0 ? [`# ${entry.host}`] : [];
-  const fresh = addresses.filter(
-    (address) => !taken.has(address) && inputs.refused?.has(address) !== true,
-  );
-  for (const address of fresh) taken.add(address);
-  return fresh.length === 0
-    ? []
-    : [...comment, ...fresh.map((each) => `server ${each} ${entry.options}`)];
+  return `${lines.join('\n')}\n`;
 }
+
+function formatAll(candidates: readonly Candidate[]): Map<string, string> {
+  const groups = Map.groupBy(candidates, ({ origin }) => origin);
+  return new Map(
+    [...groups].map(([{ file, comment }, members]) => [file, format(comment, members)]),
+  );
+}
+
+function noteOf({ origin, entry, server }: Candidate, why: string | undefined): Note {
+  const note = { origin: origin.name, host: entry.host, ...addressOf(entry, server) };
+  return why === undefined ? { ...note, use: 'used' } : { ...note, use: 'dropped', why };
+}
+
+function clockNotes(clock: ClockSource | undefined, kindFault: string | undefined): Note[] {
+  if (clock === undefined) return [];
+  const { name, device } = clock.clock;
+  const note = { origin: 'hypervisor', host: `${device} (${name})` };
+  const why = clock.fault ?? kindFault;
+  // Nobody asked for it: that it cannot be had is for who looks.
+  return [why === undefined ? { ...note, use: 'used' } : { ...note, use: 'dropped', why, isExpected: true }];
+} // prettier-ignore
 
 /**
  * Plans the source files. The same inputs give the same bytes. An address appears only in the file with the lowest
  * number, because chronyd reports an error for a duplicate at every reload.
  */
 export function planSources(inputs: Inputs): SourcePlan {
-  const bad: Bad[] = [];
-  const taken = new Set<string>();
-  const files = new Map<string, string>();
-  const names = new Set<string>();
-  const onlyLeased = new Set<string>();
-  for (const { file, comment, entries } of originsOf(inputs, bad)) {
-    const some = entries.slice(0, MAX_PER_ORIGIN);
-    for (const { host } of some) if (canonicalIp(host) === undefined) names.add(host);
-    const lines = some.flatMap((entry) => linesOf(entry, inputs, taken));
-    if (lines.length > 0) files.set(file, `# ${comment}\n${lines.join('\n')}\n`);
-    if (file.startsWith(LEASE_FILES))
-      for (const address of serversIn(lines.join('\n'))) onlyLeased.add(address);
-  }
-  return { files, names: [...names], leased: onlyLeased, bad };
+  const clock = clockSource(inputs);
+  const usable = clock?.fault === undefined ? clock : undefined;
+  const draft = draftAll(inputs, usable !== undefined);
+  const kindFault = judgeKinds(draft.candidates, usable);
+  const used = draft.candidates.filter((each) => kindFault(each) === undefined);
+  const clockKindFault = usable === undefined ? undefined : kindFault(usable);
+  const leased = used.filter(({ origin }) => origin.kind === 'dhcp');
+  return {
+    files: formatAll(used),
+    names: [...draft.names],
+    leased: new Set(leased.map(({ server }) => server)),
+    refclock: clockKindFault === undefined ? usable?.clock.device : undefined,
+    hasNts: used.some(({ entry }) => entry.isNts),
+    named: used.map(({ server }) => server).filter((server) => canonicalIp(server) === undefined),
+    notes: [
+      ...clockNotes(clock, clockKindFault),
+      ...draft.candidates.map((each) => noteOf(each, kindFault(each))),
+      ...draft.notes,
+    ],
+  };
 }
 
 /** Returns the servers in a lease's source file, which stay in use when the lease is lost and there is no other. */
 export function serversIn(content: string): string[] {
-  return content.split('\n').flatMap((line) => /^server (\S+) /.exec(line)?.[1] ?? []);
+  return content.split('\n').flatMap((line) => /^server (\S+)(?: |$)/.exec(line)?.[1] ?? []);
 }

@@ -1,7 +1,4 @@
-import { readFile } from 'node:fs/promises';
-
 import { type Logger, writeAtomic } from '@kios/agent';
-import { isSane } from '@kios/node-state';
 
 const INTERVAL_MS = 3600_000;
 
@@ -15,16 +12,11 @@ export class SavedTime {
   #floor: number;
   #nextSave = 0;
 
-  private constructor(file: string, floor: number, log: Logger) {
+  /** `floor` is the build time or the time that was saved before, in milliseconds. */
+  constructor(file: string, floor: number, log: Logger) {
     this.#file = file;
     this.#floor = floor;
     this.#log = log;
-  }
-
-  /** `built` is the image's build time in milliseconds. A saved time that cannot be right for the image is ignored. */
-  static async open(file: string, built: number, log: Logger): Promise<SavedTime> {
-    const saved = Date.parse((await readFile(file, 'utf8').catch(() => '')).trim());
-    return new SavedTime(file, isSane(saved, built) ? saved : built, log);
   }
 
   /** The time, in milliseconds, before which the clock is certainly wrong. */

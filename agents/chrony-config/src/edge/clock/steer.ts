@@ -1,8 +1,8 @@
 import { retryDelay, type Logger } from '@kios/agent';
+import type { Reading } from '@kios/clock';
 import { KiosError } from '@kios/errors';
 
 import type { Tracking } from '../../core/chronyd/candm.ts';
-import type { Reading } from '../../core/clock/clock.ts';
 import { type Decision, decideStep, type StepRules } from '../../core/clock/step.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
 import type { SourceFacts } from '../sources/sources.ts';

@@ -1,15 +1,9 @@
-import { type AgentContext, sleep, writeAtomic } from '@kios/agent';
-import { formatState, TimeState } from '@kios/node-state';
+import type { AgentContext } from '@kios/agent';
+import { ClockWatch, readClock } from '@kios/clock';
 
-import {
-  type Clock,
-  type ClockEvent,
-  isNews,
-  nextClock,
-  type Source,
-} from '../../core/clock/clock.ts';
+import { type Clock, type ClockEvent, nextClock, type Source } from '../../core/clock/clock.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
-import { readClock } from './read-clock.ts';
+import { type PublishArgs, PublishClock, readEpoch } from './publish-clock.ts';
 import type { SavedTime } from './saved-time.ts';
 import type { Steer } from './steer.ts';
 
@@ -26,44 +20,43 @@ function report(events: readonly ClockEvent[], log: AgentContext['log']): void {
   }
 }
 
-const pause = (clock: Clock, started: number): number => {
-  if (clock.state.synced) return SYNCED_MS;
-  return clock.reading.steady - started < EAGER_FOR_MS ? EAGER_MS : PATIENT_MS;
+const pause = ({ state, reading }: Clock, started: number): number => {
+  if (state.synced) return SYNCED_MS;
+  return reading.steady - started < EAGER_FOR_MS ? EAGER_MS : PATIENT_MS;
 };
 
 export interface WatchParts {
   readonly chronyd: Chronyd;
   readonly saved: SavedTime;
   readonly steer: Steer;
-  /** The state file. */
-  readonly file: string;
+  readonly files: PublishArgs;
 }
 
 /**
- * Has the clock set, and publishes its state whenever that changes. The kernel sends no notice of a change, so the
- * clock is polled.
+ * Has the clock set, and publishes its state whenever that changes. The kernel tells when the clock is set. It sends no
+ * notice when it counts as synchronised, or no longer, so the clock is polled too.
  */
 export async function watchClock(parts: WatchParts, { log, signal }: AgentContext): Promise<void> {
-  const started = performance.now();
+  const { chronyd, saved, steer, files } = parts;
+  using changes = new ClockWatch();
+  const started = readClock().steady;
+  const epoch = await readEpoch(files);
+  const publisher = new PublishClock(files);
   let clock: Clock | undefined;
-  let written: TimeState | undefined;
   try {
     for (;;) {
       const reading = readClock();
-      const source = reading.synchronised ? await trackedSource(parts.chronyd, signal) : undefined;
-      const next = nextClock(clock, reading, parts.saved.floor, source);
+      const source = reading.synchronised ? await trackedSource(chronyd, signal) : undefined;
+      const next = nextClock(clock, reading, { floor: saved.floor, source, epoch });
       clock = next.clock;
       report(next.events, log);
-      if (isNews(written, clock.state)) {
-        await writeAtomic(parts.file, formatState(TimeState, clock.state));
-        written = clock.state;
-      }
-      await parts.steer.look(reading, clock.state.synced, signal);
-      if (clock.state.synced && clock.state.sane) await parts.saved.keep(reading.now);
-      await sleep(pause(clock, started), signal);
+      await publisher.publish(clock.state);
+      await steer.look(reading, clock.state.synced, signal);
+      if (clock.state.synced && clock.state.sane) await saved.keep(reading.now);
+      await changes.wait(pause(clock, started), signal);
     }
   } finally {
-    if (clock?.state.synced === true && clock.state.sane) await parts.saved.keep(Date.now(), true);
+    if (clock?.state.synced === true && clock.state.sane) await saved.keep(Date.now(), true);
   }
 }
 

@@ -1,5 +1,9 @@
+import { hash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+
 import { type Logger, type SettingFault, SettingFaults } from '@kios/agent';
 import { readSettingsFile, type SettingsRead } from '@kios/agent/settings-file';
+import { errorCode } from '@kios/errors';
 import {
   PlatformState,
   readLeases,
@@ -8,25 +12,84 @@ import {
   StateError,
 } from '@kios/node-state';
 
-import type { Inputs, LeaseServers } from '../../core/sources/plan-sources.ts';
-import { TimeConfig } from '../../core/sources/time-config.ts';
+import { readExtra } from '../../core/chronyd/extra.ts';
+import type { LeaseServers } from '../../core/sources/origins.ts';
+import type { Inputs } from '../../core/sources/source-draft.ts';
+import { isOperatorFile, TimeConfig } from '../../core/sources/time-config.ts';
 import { type Layout, readLeasedServers } from '../chronyd/config-files.ts';
+import { readFamilies, readHypervisorClock } from './node-facts.ts';
 
 export interface InputArgs {
   readonly config: string;
+  /** Folder of files that time.yaml may name. */
+  readonly operatorDir: string;
   readonly netDir: string;
   readonly platformDir: string;
+  readonly allowPublicPool: 'auto' | 'true' | 'false';
+  /** Folders in which the kernel shows precision clocks and their devices. */
+  readonly ptpClass: string;
+  readonly ptpDevices: string;
+}
+
+/** The file of keys, and a text that changes with its content. */
+export interface Keys {
+  readonly path: string;
+  readonly digest: string;
 }
 
 export type ReadInputs = Omit<Inputs, 'resolved'> & {
   readonly errors: readonly StateError[];
   /** Parts of `time.yaml` that do not count. */
   readonly faults: readonly SettingFault[];
+  readonly keys: Keys | undefined;
+  /** Lines for the end of chrony.conf. */
+  readonly extra: readonly string[];
 };
 
+const PAGE = 'docs/time.md';
+
+/** What is checked of `time.yaml` beyond its schema. */
+function readFurther(settings: TimeConfig, { config: file, operatorDir }: ConfigArgs) {
+  const extra = readExtra(settings.extra, operatorDir);
+  const faults: SettingFault[] = extra.faults.map(({ line, why }) => ({
+    file,
+    path: `extra.${line}`,
+    why,
+    remedy: `Correct it, or leave it out; ${PAGE} has all directives.`,
+  }));
+  const { keys, ...others } = settings;
+  if (keys === undefined || isOperatorFile(keys.path, operatorDir))
+    return { settings, faults, extra: extra.lines };
+  const why = `is not a file below ${operatorDir}`;
+  faults.push({
+    file,
+    path: 'keys.path',
+    why,
+    remedy: 'Move it there: chronyd sees no other folder.',
+  });
+  return { settings: others, faults, extra: extra.lines };
+}
+
+type ConfigArgs = Pick<InputArgs, 'config' | 'operatorDir'>;
+
 /** Reads `time.yaml`. A slip in it must not cost the node its clock. */
-export const readConfig = async (args: InputArgs): Promise<SettingsRead<TimeConfig>> =>
-  readSettingsFile(TimeConfig, args.config, 'docs/time.md');
+export async function readConfig(
+  args: ConfigArgs,
+): Promise<SettingsRead<TimeConfig> & { readonly extra: readonly string[] }> {
+  const { settings, faults } = await readSettingsFile(TimeConfig, args.config, PAGE);
+  const further = readFurther(settings, args);
+  return { ...further, faults: [...faults, ...further.faults] };
+}
+
+/** Reads the file of keys, which is as secret as its folder: only a digest leaves this function. */
+async function readKeys(file: string): Promise<Keys | SettingFault> {
+  try {
+    return { path: file, digest: hash('sha256', await readFile(file)).slice(0, 16) };
+  } catch (error) {
+    const why = `cannot be read: ${errorCode(error) ?? String(error)}`;
+    return { file, path: '(top)', why, remedy: 'Write it beside time.yaml, for root alone.' };
+  }
+}
 
 export const settingFaults = (log: Logger): SettingFaults =>
   new SettingFaults('KIOS_TIME_SETTING', log);
@@ -70,15 +133,25 @@ async function readServers(
   return { leases, errors: [...ipv4.errors, ...ipv6.errors] };
 }
 
+const PUBLIC_POOL = { auto: 'auto', true: true, false: false } as const;
+
 /** Reads everything that determines the sources. A file that cannot be read counts as missing and is in `errors`. */
 export async function readInputs(args: InputArgs, layout: Layout): Promise<ReadInputs> {
   const { leases, errors } = await readServers(args.netDir);
   const platform = await readPlatform(args.platformDir);
   const before = await readLeasedServers(layout);
-  const { settings, faults } = await readConfig(args);
+  const { settings, faults, extra } = await readConfig(args);
+  const keys = settings.keys === undefined ? undefined : await readKeys(settings.keys.path);
+  const isRead = keys !== undefined && 'digest' in keys;
   return {
     config: settings,
-    faults,
+    faults: keys === undefined || isRead ? faults : [...faults, keys],
+    extra,
+    keys: isRead ? keys : undefined,
+    hasKeys: isRead,
+    clock: await readHypervisorClock(args.ptpClass, args.ptpDevices),
+    families: readFamilies(),
+    publicPool: PUBLIC_POOL[args.allowPublicPool],
     leases: withLastKnown(leases, errors.length === 0, before),
     platform: platform instanceof StateError ? undefined : platform,
     errors: platform instanceof StateError ? [...errors, platform] : errors,

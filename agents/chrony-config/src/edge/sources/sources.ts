@@ -1,22 +1,35 @@
-import { backoff, type LogFields, type Logger, type SettingFaults } from '@kios/agent';
+import { type Logger, type SettingFaults } from '@kios/agent';
 import { KiosError } from '@kios/errors';
 
-import { type Bad, planSources, type SourcePlan } from '../../core/sources/plan-sources.ts';
+import type { ConfSettings } from '../../core/chronyd/chrony-conf.ts';
+import { confSettings } from '../../core/chronyd/conf-settings.ts';
+import { planSources, serversIn, type SourcePlan } from '../../core/sources/plan-sources.ts';
 import type { TimeConfig } from '../../core/sources/time-config.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
+import { ConfKeeper } from '../chronyd/conf-keeper.ts';
 import { type Layout, writeSources } from '../chronyd/config-files.ts';
-import { type InputArgs, readInputs, settingFaults } from './inputs.ts';
+import { Reload } from '../chronyd/reload.ts';
+import { type InputArgs, type ReadInputs, readInputs, settingFaults } from './inputs.ts';
+import { Names } from './names.ts';
+import { SourceReport } from './source-report.ts';
 
 export interface SourcesParts {
   readonly args: InputArgs;
   readonly layout: Layout;
   readonly chronyd: Chronyd;
   readonly resolve: (name: string) => Promise<readonly string[]>;
+  /** Formats chrony.conf. */
+  readonly conf: (settings: ConfSettings) => string;
   readonly log: Logger;
 }
 
 /** A server with an impossible time is asked again after this long, since it may have been set right. */
 const REFUSED_FOR_MS = 3600_000;
+/**
+ * The time that bootstrap has, from the start of this agent, to say what platform this is. Until then no public server
+ * is asked: most clouds have their own.
+ */
+const PLATFORM_WITHIN_MS = 20_000;
 
 /** The present sources, as far as the steps of the clock depend on them. */
 export interface SourceFacts {
@@ -27,20 +40,24 @@ export interface SourceFacts {
 /** Keeps chronyd's source files in step with the inputs, and makes chronyd reload them when they change. */
 export class Sources {
   readonly #parts: SourcesParts;
-  readonly #resolved = new Map<string, readonly string[]>();
-  readonly #reported = new Set<string>();
+  readonly #names: Names;
+  readonly #conf: ConfKeeper;
+  readonly #report: SourceReport;
+  readonly #started = performance.now();
   readonly #faults: SettingFaults;
-  readonly #reloadWait = backoff({ firstMs: 1000, maxMs: 30_000 });
-  readonly #resolveWait = backoff({ firstMs: 5000, maxMs: 600_000 });
+  readonly #reload: Reload;
   /** Refused addresses, with the end of their time in milliseconds of the steady clock. */
   readonly #refused = new Map<string, number>();
   #facts: SourceFacts | undefined;
   #turn: Promise<unknown> = Promise.resolve();
-  // True at first, for the changes of a run that was killed before it made chronyd reload.
-  #isReloadDue = true;
 
   constructor(parts: SourcesParts) {
     this.#parts = parts;
+    const { layout, chronyd, log } = parts;
+    this.#reload = new Reload(chronyd, log);
+    this.#names = new Names(parts);
+    this.#conf = new ConfKeeper(layout, chronyd, log);
+    this.#report = new SourceReport(layout.dir, log);
     this.#faults = settingFaults(parts.log);
   }
 
@@ -62,10 +79,18 @@ export class Sources {
     return this.#inTurn(async () => {
       const err = new KiosError('KIOS_TIME_SOURCE', `take the time of ${source}: ${why}`);
       this.#parts.log.error({ ev: 'source.refused', source, err });
-      this.#refused.set(source, performance.now() + REFUSED_FOR_MS);
-      const { files } = await this.#plan();
-      await writeSources(this.#parts.layout, files);
+      const inputs = await this.#read();
+      for (const each of this.#serversBehind(source, inputs))
+        this.#refused.set(each, performance.now() + REFUSED_FOR_MS);
+      await writeSources(this.#parts.layout, this.#planNow(inputs).files);
     });
+  }
+
+  /** chronyd itself finds the address of an NTS server, by its name and what that server says. */
+  #serversBehind(source: string, inputs: ReadInputs): readonly string[] {
+    const { files, named } = this.#planNow(inputs);
+    const known = [...this.#names.addresses.values(), ...[...files.values()].map(serversIn)].flat();
+    return known.includes(source) ? [source] : [source, ...named];
   }
 
   /** Runs one change of the files after another. */
@@ -76,31 +101,48 @@ export class Sources {
   }
 
   async #update(signal: AbortSignal): Promise<number | undefined> {
-    const plan = await this.#plan();
+    const inputs = await this.#read();
+    const plan = await this.#plan(inputs, signal);
     const changed = await writeSources(this.#parts.layout, plan.files);
     if (changed.length > 0) {
       this.#parts.log.info({ ev: 'render', changed, files: [...plan.files.keys()] });
-      this.#isReloadDue = true;
+      this.#reload.due();
     }
-    const waits = [await this.#reload(signal), this.#waitForNames(plan), this.#waitForRefused()];
+    const settings = confSettings(inputs, plan);
+    const waits = [
+      await this.#conf.update(this.#parts.conf(settings), performance.now(), signal),
+      await this.#reload.run(signal),
+      this.#names.wait(plan.names),
+      this.#waitForRefused(),
+      inputs.isPlatformPending === true ? this.#platformWait() : undefined,
+    ];
     const due = waits.filter((wait) => wait !== undefined);
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
-  async #plan(): Promise<SourcePlan> {
-    const { errors, faults, ...inputs } = await readInputs(this.#parts.args, this.#parts.layout);
-    for (const error of errors) this.#reportOnce(error.message, { ev: 'input.bad', err: error });
-    this.#faults.report(faults);
-    const refused = this.#stillRefused();
-    const first = planSources({ ...inputs, refused, resolved: this.#resolved });
-    await Promise.all(first.names.map((name) => this.#resolve(name)));
-    const plan =
-      first.names.length === 0
-        ? first
-        : planSources({ ...inputs, refused, resolved: this.#resolved });
+  #platformWait(): number {
+    return Math.max(0, this.#started + PLATFORM_WITHIN_MS - performance.now());
+  }
+
+  async #read(): Promise<ReadInputs> {
+    const inputs = await readInputs(this.#parts.args, this.#parts.layout);
+    for (const err of inputs.errors) this.#report.once(err.message, { ev: 'input.bad', err });
+    this.#faults.report(inputs.faults);
+    const isPlatformPending = inputs.platform === undefined && this.#platformWait() > 0;
+    return { ...inputs, isPlatformPending };
+  }
+
+  async #plan(inputs: ReadInputs, signal: AbortSignal): Promise<SourcePlan> {
+    await this.#names.resolve(this.#planNow(inputs).names, signal);
+    const plan = this.#planNow(inputs);
     this.#facts = { makestep: inputs.config.makestep, leased: plan.leased };
-    for (const bad of plan.bad) this.#reportBad(bad);
+    await this.#report.tell(plan.notes);
     return plan;
+  }
+
+  #planNow(inputs: ReadInputs): SourcePlan {
+    const [refused, resolved] = [this.#stillRefused(), this.#names.addresses];
+    return planSources({ ...inputs, refused, resolved });
   }
 
   #stillRefused(): ReadonlySet<string> {
@@ -112,50 +154,5 @@ export class Sources {
   #waitForRefused(): number | undefined {
     if (this.#refused.size === 0) return undefined;
     return Math.max(0, Math.min(...this.#refused.values()) - performance.now());
-  }
-
-  /** Keeps the addresses once found: a pool rotates them, and that must not replace a working source. */
-  async #resolve(name: string): Promise<void> {
-    if (this.#resolved.has(name)) return;
-    const addresses = await this.#parts.resolve(name);
-    if (addresses.length > 0) this.#resolved.set(name, addresses);
-  }
-
-  #waitForNames({ names }: SourcePlan): number | undefined {
-    const missing = names.filter((name) => !this.#resolved.has(name));
-    if (missing.length === 0) {
-      this.#resolveWait.reset();
-      return undefined;
-    }
-    this.#parts.log.debug({ ev: 'name.unresolved', names: missing });
-    return this.#resolveWait.next();
-  }
-
-  async #reload(signal: AbortSignal): Promise<number | undefined> {
-    if (!this.#isReloadDue) return undefined;
-    try {
-      await this.#parts.chronyd.reloadSources(signal);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const wait = this.#reloadWait.next();
-      // Logged once per outage: chronyd reads the files anyway when it starts.
-      if (wait === 1000) this.#parts.log.info({ ev: 'chronyd.down', err: error });
-      return wait;
-    }
-    this.#isReloadDue = false;
-    this.#reloadWait.reset();
-    this.#parts.log.info({ ev: 'reload', ok: true });
-    return undefined;
-  }
-
-  #reportBad({ origin, value, why }: Bad): void {
-    this.#reportOnce(`${origin} ${value}`, { ev: 'source.bad', origin, value, why });
-  }
-
-  /** Logs a fault once, although every update finds it again. */
-  #reportOnce(key: string, fields: LogFields): void {
-    if (this.#reported.has(key)) return;
-    this.#reported.add(key);
-    this.#parts.log.warn(fields);
   }
 }

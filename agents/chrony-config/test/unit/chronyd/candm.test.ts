@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import {
+  burstData,
   COMMAND,
   decodeFloat,
   decodeMeasurement,
@@ -10,6 +11,8 @@ import {
   decodeSourceCount,
   decodeTracking,
   encodeRequest,
+  indexData,
+  onlineData,
 } from '../../../src/core/chronyd/candm.ts';
 
 const hex = (text: string): Uint8Array => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
@@ -66,9 +69,22 @@ describe('the command protocol of chronyd', () => {
   });
 
   it('encodes the place of a source behind the header', () => {
-    const request = encodeRequest(COMMAND.sourceData, 1, 3);
+    const request = encodeRequest(COMMAND.sourceData, 1, indexData(3));
     expect(request).toHaveLength(76);
     expect(Buffer.from(request).readInt32BE(20)).toBe(3);
+  });
+
+  it('encodes sources by address and a mask of all bits', () => {
+    const [zeros, ones] = ['00'.repeat(12), 'ff'.repeat(4)];
+    const v4 = `${ones}${zeros}00010000c0000201${zeros}00010000`;
+    expect(Buffer.from(onlineData('192.0.2.1')).toString('hex')).toBe(v4);
+    expect(Buffer.from(burstData('192.0.2.1', 4, 8)).toString('hex')).toBe(`${v4}0000000400000008`);
+    const v6 = `20010db8${'00'.repeat(11)}0900020000`;
+    expect(Buffer.from(onlineData('2001:db8::9')).toString('hex')).toBe(
+      `${'ff'.repeat(16)}00020000${v6}`,
+    );
+    expect(encodeRequest(COMMAND.online, 1, onlineData('192.0.2.1'))).toHaveLength(60);
+    expect(encodeRequest(COMMAND.burst, 1, burstData('::1', 4, 8))).toHaveLength(68);
   });
 
   it.each([

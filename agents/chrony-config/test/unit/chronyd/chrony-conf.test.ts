@@ -28,6 +28,14 @@ bindcmdaddress /run/kios/chrony/sock/chronyd.sock
 pidfile /
 `;
 
+const ADDED = `refclock PHC /dev/ptp0 poll 3 dpoll -2 offset 0 stratum 2
+# keys 00ff
+keyfile /etc/kios/time/keys
+nocerttimecheck 1
+minsources 2
+logchange 0.5
+`;
+
 describe('formatChronyConf', () => {
   it('formats the same text for the same options', () => {
     expect(formatChronyConf(options)).toBe(GOLDEN);
@@ -43,6 +51,16 @@ describe('formatChronyConf', () => {
     const conf = formatChronyConf({ ...options, version, leapSeconds: '/x/leap-seconds.list' });
     expect(conf).toContain('pidfile /\n');
     expect(conf).toContain('leapseclist /x/leap-seconds.list\n');
+  });
+
+  it('puts what the sources and time.yaml add at the end', () => {
+    const settings = {
+      refclock: '/dev/ptp0',
+      keys: { path: '/etc/kios/time/keys', digest: '00ff' },
+      ignoresCertificateTimes: true,
+      extra: ['minsources 2', 'logchange 0.5'],
+    };
+    expect(formatChronyConf({ ...options, settings })).toBe(`${GOLDEN}${ADDED}`);
   });
 
   it.skipIf(spawnSync('chronyd', ['--version']).status !== 0)(

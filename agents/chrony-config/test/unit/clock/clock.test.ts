@@ -1,6 +1,7 @@
+import type { Reading } from '@kios/clock';
 import { describe, expect, it } from 'vitest';
 
-import { type Clock, isNews, nextClock, type Reading } from '../../../src/core/clock/clock.ts';
+import { type Clock, isNews, nextClock } from '../../../src/core/clock/clock.ts';
 
 const FLOOR = Date.parse('2026-11-01T00:00:00Z');
 const at = (seconds: number, more: Partial<Reading> = {}): Reading => ({
@@ -17,7 +18,7 @@ function look(...readings: Reading[]): { clocks: Clock[]; events: string[][] } {
   const clocks: Clock[] = [];
   const events: string[][] = [];
   for (const reading of readings) {
-    const next = nextClock(clocks.at(-1), reading, FLOOR, undefined);
+    const next = nextClock(clocks.at(-1), reading, { floor: FLOOR, source: undefined, epoch: 0 });
     clocks.push(next.clock);
     events.push(next.events.map(({ ev }) => ev));
   }
@@ -45,6 +46,24 @@ describe('nextClock', () => {
     expect(look(at(1), { ...at(61), now: FLOOR + 61_600 }).events[1]).toEqual(['clock.step']);
   });
 
+  it.each([
+    ['of half a minute', 30, 4],
+    ['of a quarter of an hour', 900, 4],
+    ['of more than that', 901, 5],
+    ['back by more than that', -901, 5],
+  ])('counts a step %s: %d s', (_, seconds, epoch) => {
+    const start = { floor: FLOOR, source: undefined, epoch: 4 };
+    const { clock } = nextClock(undefined, at(3600, synced), start);
+    expect(clock.state.epoch).toBe(4);
+    const stepped = { ...at(3601, synced), now: FLOOR + (3601 + seconds) * 1000 };
+    const next = nextClock(clock, stepped, start);
+    expect(next.clock.state.epoch).toBe(epoch);
+    expect(next.events).toEqual([{ ev: 'clock.step', by: seconds, epoch }]);
+    // It is counted once.
+    const later = { ...stepped, now: stepped.now + 1000, steady: stepped.steady + 1000 };
+    expect(nextClock(next.clock, later, start).clock.state.epoch).toBe(epoch);
+  });
+
   it('keeps the time since which the clock is synced or not', () => {
     const { clocks } = look(at(1), at(2), at(3, synced), at(4, synced));
     expect(clocks.map(({ state }) => Date.parse(state.since) - FLOOR)).toEqual([
@@ -54,8 +73,10 @@ describe('nextClock', () => {
 
   it('names the source only while the clock is synced', () => {
     const source = { source: '192.0.2.1', stratum: 9, offset: 1e-5 };
-    expect(nextClock(undefined, at(1, synced), FLOOR, source).clock.state).toMatchObject(source);
-    expect(nextClock(undefined, at(1), FLOOR, source).clock.state).not.toHaveProperty('source');
+    const stateAt = (reading: Reading) =>
+      nextClock(undefined, reading, { floor: FLOOR, source, epoch: 0 }).clock.state;
+    expect(stateAt(at(1, synced))).toMatchObject(source);
+    expect(stateAt(at(1))).not.toHaveProperty('source');
   });
 });
 
@@ -68,9 +89,11 @@ it('counts changes that readers act on as news, but not a drifting offset', () =
     source: 'a',
     stratum: 2,
     offset: 1,
+    epoch: 0,
   } as const;
   expect(isNews(undefined, state)).toBe(true);
   expect(isNews(state, { ...state, offset: 2, maxError: 3 })).toBe(false);
   expect(isNews(state, { ...state, source: 'b' })).toBe(true);
   expect(isNews(state, { ...state, synced: false })).toBe(true);
+  expect(isNews(state, { ...state, epoch: 1 })).toBe(true);
 });

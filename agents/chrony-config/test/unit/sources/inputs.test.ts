@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { prepare } from '../../../src/edge/chronyd/config-files.ts';
-import { readInputs } from '../../../src/edge/sources/inputs.ts';
+import { readConfig, readInputs } from '../../../src/edge/sources/inputs.ts';
 
 const COMMON = { v: 1, mac: '52:54:00:12:34:56', bootId: 'b' };
 const WALL = '2026-11-22T00:00:00.000Z';
@@ -49,12 +49,60 @@ describe('the time servers of the network', () => {
     const layout = { dir: folder, socket: path.join(folder, 'socket/chronyd.sock') };
     await prepare(layout);
     const config = path.join(folder, 'none.yaml');
-    const args = { config, netDir: net, platformDir: path.join(folder, 'none') };
+    const none = path.join(folder, 'none');
+    const args = {
+      config,
+      netDir: net,
+      platformDir: none,
+      operatorDir: folder,
+      allowPublicPool: 'auto' as const,
+      ptpClass: none,
+      ptpDevices: none,
+    };
     const { leases, errors } = await readInputs(args, layout);
     expect(leases).toEqual([
       { link: 'eth0', ntp: ['10.0.0.1', '2001:db8::1'] },
       { link: 'eth1', ntp: ['2001:db8::2'] },
     ]);
     expect(errors).toHaveLength(1);
+  });
+});
+
+describe('time.yaml', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'kios-inputs-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const read = async (yaml: string) => {
+    const config = path.join(folder, 'time.yaml');
+    await writeFile(config, yaml);
+    return readConfig({ config, operatorDir: folder });
+  };
+
+  it('loses a faulty line of extra alone', async () => {
+    const { extra, faults } = await read('extra: |\n  minsources 2\n  allow all\n  logchange 1\n');
+    expect(extra).toEqual(['minsources 2', 'logchange 1']);
+    const why = 'allow is not a directive that may be given';
+    expect(faults).toMatchObject([{ path: 'extra.1', why }]);
+  });
+
+  it.each(['/etc/shadow', '..', '/etc/kios/time/../../shadow', ''])(
+    'loses keys that are at %j alone',
+    async (at) => {
+      const { settings, faults } = await read(
+        `keys: { path: "${at}" }\npools: [192.0.2.1]\nextra: minsources 2\n`,
+      );
+      expect(settings.keys).toBeUndefined();
+      expect(settings.pools).toEqual(['192.0.2.1']);
+      expect(faults).toMatchObject([{ path: 'keys.path' }]);
+    },
+  );
+
+  it('may name keys in its folder', async () => {
+    const { settings, faults } = await read(`keys: { path: ${folder}/keys }\n`);
+    expect(settings.keys).toEqual({ path: `${folder}/keys` });
+    expect(faults).toEqual([]);
   });
 });

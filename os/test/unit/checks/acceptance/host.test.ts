@@ -31,6 +31,7 @@ const facts = (more: Partial<HostFacts>): HostFacts => ({
   root: { type: 'erofs', options: 'ro', source: '/root.erofs', device: '0:17' },
   bin: [],
   executables: [],
+  names: { host: '', chronyd: '', link: '' },
   ...more,
 });
 

@@ -77,11 +77,15 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-/** A node on which these containers are now, and those were before it joined. */
-async function node(now: readonly Container[], before = healthy()): Promise<Subject> {
+/** A node on which these containers are now, and those were before it joined. The API server shows the third ones. */
+async function node(
+  now: readonly Container[],
+  before = healthy(),
+  shown: readonly Container[] = now,
+): Promise<Subject> {
   const file = path.join(dir, 'hostlogs.log');
   await writeFile(file, hostLog(before));
-  const staying = pods.filter(({ ends }) => !ends).map(({ name }) => mirror(now, name));
+  const staying = pods.filter(({ ends }) => !ends).map(({ name }) => mirror(shown, name));
   const get = (...args: string[]): Promise<unknown> => {
     const name = args.at(-1);
     if (args.includes('-A')) return Promise.resolve({ items: staying });
@@ -112,6 +116,14 @@ describe('every static pod of the image runs', () => {
   ] as const)('not when %s has %j', async (name, more, message) => {
     const subject = await node(change(name, more));
     await expect(running?.(subject)).rejects.toThrow(message);
+  });
+});
+
+describe('the API server shows the boot before', () => {
+  it('when chronyd does not run in this one', async () => {
+    const now = change('chronyd', { state: 'exited', exitCode: 1 });
+    const subject = await node(now, healthy(), healthy());
+    await expect(running?.(subject)).rejects.toThrow('chrony/chronyd does not run');
   });
 });
 

@@ -51,6 +51,12 @@ it('has a UUID of its own, like a real machine', () => {
   expect(valueOf(qemuArguments(spec), '-uuid')).toEqual([spec.uuid]);
 });
 
+it('has a hardware clock at the time that it is given', () => {
+  const rtc = '1970-01-01T00:00:00';
+  expect(valueOf(qemuArguments({ ...spec, rtc }), '-rtc')).toEqual([`base=${rtc}`]);
+  expect(qemuArguments(spec)).not.toContain('-rtc');
+});
+
 it('puts a network card without a peer before the working one', () => {
   const args = qemuArguments({ ...spec, quietCard: true });
   const cards = valueOf(args, '-device').filter((device) => device.startsWith('virtio-net'));

@@ -1,9 +1,13 @@
-import type { HostState } from '@kios/node-state';
+import type { HostState, TimeState } from '@kios/node-state';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { type Condition, NodeObject } from '../../src/core/cluster/api-objects.ts';
-import { planCondition } from '../../src/core/cluster/state-condition.ts';
+import {
+  clockCondition,
+  planConditions,
+  stateCondition,
+} from '../../src/core/cluster/node-conditions.ts';
 import { NODE, nodeWith, READY } from '../support/fake-cluster.ts';
 import { CA_A, CA_B } from '../support/fixtures.ts';
 import { clusterDocument } from '../support/node-folder.ts';
@@ -24,7 +28,12 @@ const host = (data: HostState['data'], dataReason?: HostState['dataReason']): Ho
 });
 
 const plan = (state: HostState, ...conditions: readonly Condition[]) =>
-  planCondition({ status: { conditions: [...conditions] } }, state, NOW, Date.parse(BOOT));
+  planConditions(
+    { status: { conditions: [...conditions] } },
+    [stateCondition(state)],
+    NOW,
+    Date.parse(BOOT),
+  )[0];
 
 describe('a node whose state is', () => {
   it.each([
@@ -69,6 +78,67 @@ describe('a node whose state is', () => {
   });
 });
 
+const time = (state: Partial<TimeState>): TimeState => ({
+  v: 1,
+  sane: true,
+  synced: false,
+  since: '',
+  epoch: 0,
+  ...state,
+});
+
+describe('a node whose clock', () => {
+  it.each([
+    [
+      'follows a source',
+      time({ synced: true, source: '192.0.2.1' }),
+      'True',
+      'FollowsTimeSource',
+      'The clock follows 192.0.2.1.',
+    ],
+    [
+      'is synced by others',
+      time({ synced: true }),
+      'True',
+      'FollowsTimeSource',
+      'The clock follows a time source.',
+    ],
+    ['follows none', time({}), 'False', 'NoTimeSource', 'No time source disciplines the clock.'],
+    [
+      'is wrong',
+      time({ sane: false, synced: true }),
+      'False',
+      'ClockWrong',
+      /before the build .* or decades after/,
+    ],
+    [
+      'nobody reports',
+      undefined,
+      'Unknown',
+      'NoReport',
+      'No agent reports the state of the clock.',
+    ],
+  ])('%s says so', (_, state, status, reason, message) => {
+    const condition = clockCondition(state);
+    expect(condition).toMatchObject({ type: 'ClockSynchronized', status, reason });
+    expect(condition.message).toMatch(message);
+  });
+
+  it('is not told again for an offset that drifts, but for another source', () => {
+    const first = clockCondition(time({ synced: true, source: 'a', offset: 1, maxError: 0.1 }));
+    const again = clockCondition(time({ synced: true, source: 'a', offset: 2, maxError: 0.2 }));
+    const found = { ...first, lastHeartbeatTime: BOOT };
+    const planned = (wanted: typeof first) =>
+      planConditions({ status: { conditions: [found] } }, [wanted], NOW, Date.parse(BOOT));
+    expect(planned(again)).toEqual([]);
+    const [other] = planned(clockCondition(time({ synced: true, source: 'b' })));
+    expect(other).toMatchObject({ status: 'True', lastHeartbeatTime: NOW });
+    expect(other).not.toHaveProperty('lastTransitionTime');
+    const [lost] = planned(clockCondition(time({})));
+    expect(lost).toMatchObject({ status: 'False', lastTransitionTime: NOW });
+  });
+});
+
 describe('a member', () => {
   const STATUS = `${NODE}/status`;
   const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: CA_A });
@@ -91,7 +161,7 @@ describe('a member', () => {
     watched.cluster.answers[NODE] = nodeWith(ready, ...(status?.conditions ?? []));
   }
 
-  it('sets the condition as its kubelet, once', async () => {
+  it('sets the conditions as its kubelet, once', async () => {
     watched.node.data = { data: 'ram', dataReason: 'none' };
     watched.node.startKubelet('standalone');
     await watched.join(DOCUMENT);
@@ -102,7 +172,7 @@ describe('a member', () => {
     expect(sent?.client?.cert).toContain('BEGIN CERTIFICATE');
     expect(sent?.token).toBeUndefined();
     expect(sent?.patch).toMatch(
-      /^\{"status":\{"conditions":\[\{.*"reason":"NoDataPartition".*\}\]\}\}$/,
+      /^\{"status":\{"conditions":\[\{.*"reason":"NoDataPartition".*"reason":"NoReport".*\}\]\}\}$/,
     );
     const before = patches().length;
     await watched.looks();
@@ -134,11 +204,28 @@ describe('a member', () => {
     expect(patches().at(-1)).toContain('OnDataPartition');
   });
 
-  it('of an init that does not say where its state is has none', async () => {
+  it('of an init that does not say where its state is has only that of its clock', async () => {
     await watched.join(DOCUMENT);
     watched.node.remove('run/kios/host');
     await watched.start();
     await watched.looks();
-    expect(patches()).toEqual([]);
+    expect(patches().length).toBeGreaterThan(0);
+    for (const patch of patches()) expect(patch).not.toContain('StateInMemory');
+  });
+
+  it('says when its clock follows a source, and when no longer', async () => {
+    await watched.join(DOCUMENT);
+    await watched.start();
+    const publish = (synced: boolean): void =>
+      watched.node.write(
+        'run/kios/time/state.json',
+        JSON.stringify({ v: 1, sane: true, synced, source: '192.0.2.1', since: '' }),
+      );
+    publish(true);
+    await watched.until(() => expect(patches().at(-1)).toContain('The clock follows 192.0.2.1.'));
+    keepCondition();
+    publish(false);
+    await watched.until(() => expect(patches().at(-1)).toContain('NoTimeSource'));
+    expect(patches().at(-1)).toContain('lastTransitionTime');
   });
 });

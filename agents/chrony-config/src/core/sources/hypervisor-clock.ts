@@ -1,0 +1,24 @@
+import type { TimeConfig } from './time-config.ts';
+
+/** The clock of the machine's host, as the guest's kernel shows it. */
+export interface HypervisorClock {
+  /** The kernel's name for it, `/sys/class/ptp/ptp0/clock_name`. */
+  readonly name: string;
+  readonly device: string;
+  /** Why the device does not open. */
+  readonly fault: string | undefined;
+}
+
+/** Other clocks are those of network cards, which nobody may have set. */
+export const isHypervisorClock = (name: string): boolean =>
+  /^(?:KVM virtual PTP|hyperv|ptp_vmclock)$/.test(name);
+
+/** Returns why the clock is no source; undefined when it is one. A device that does not open would end chronyd. */
+export function clockFault(
+  { useHypervisorClock, usePlatform }: TimeConfig,
+  { fault }: HypervisorClock,
+): string | undefined {
+  if (useHypervisorClock === false) return 'time.yaml has useHypervisorClock: false';
+  if (useHypervisorClock === 'auto' && !usePlatform) return 'time.yaml has usePlatform: false';
+  return fault;
+}

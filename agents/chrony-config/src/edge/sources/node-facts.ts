@@ -1,0 +1,43 @@
+import { open, readdir, readFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import path from 'node:path';
+
+import { errorCode } from '@kios/errors';
+
+import { type HypervisorClock, isHypervisorClock } from '../../core/sources/hypervisor-clock.ts';
+import type { Families } from '../../core/sources/source-draft.ts';
+
+/** Returns the families of which the node has an address that reaches beyond a link. */
+export function readFamilies(): Families {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const usable = all.filter(({ internal, address }) => !internal && !/^fe[89ab]/i.test(address));
+  const has = (family: string): boolean => usable.some((each) => each.family === family);
+  return { ipv4: has('IPv4'), ipv6: has('IPv6') };
+}
+
+async function openFault(device: string): Promise<string | undefined> {
+  try {
+    await (await open(device, 'r')).close();
+    return undefined;
+  } catch (error) {
+    return `the pod cannot open ${device}: ${errorCode(error) ?? String(error)}`;
+  }
+}
+
+/**
+ * Returns the hypervisor's clock, where the machine has one. There is no udev that would give its device a name of its
+ * own. A container sees devices only where its manifest brings them, and this one stands for chronyd's.
+ */
+export async function readHypervisorClock(
+  classDir: string,
+  deviceDir: string,
+): Promise<HypervisorClock | undefined> {
+  for (const each of await readdir(classDir).catch(() => [])) {
+    const file = path.join(classDir, each, 'clock_name');
+    const name = (await readFile(file, 'utf8').catch(() => '')).trim();
+    if (!isHypervisorClock(name)) continue;
+    const device = path.join(deviceDir, each);
+    return { name, device, fault: await openFault(device) };
+  }
+  return undefined;
+}

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+
+import { buildImage } from '../../src/build/image/build-image.ts';
+import type { Subject } from '../../src/checks/acceptance/assertion.ts';
+import { lookAtHost } from '../../src/checks/acceptance/debug-pod.ts';
+import { STATIC_PODS_RUN } from '../../src/checks/acceptance/static-pods.ts';
+import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
+import { down } from '../../src/lab/down.ts';
+import { Kubectl } from '../../src/lab/kubectl.ts';
+import type { SeenEvent } from '../../src/lab/qemu/console.ts';
+import { ensurePackages } from '../../src/workstation/packages.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { describeRecorded } from '../support/recorded.ts';
+import { clockOf } from '../support/relay/segment-pods.ts';
+import {
+  type LateNode,
+  powerOnLate,
+  SILENT_REQUESTS,
+  type TimeLab,
+} from '../support/time/late-node.ts';
+import { clockBeside } from '../support/time/node-clock.ts';
+import { TIME_SERVER } from '../support/time/time-segment.ts';
+
+const BUILD_MS = 70 * 60_000;
+const BOOT_MS = 20 * 60_000;
+const STEP_MS = 5 * 60_000;
+/** The node's clock and the server's are read one after the other, in an emulator. */
+const NEAR_SECONDS = 0.1;
+/** Below the half second that would be reported as a step, and enough to see that it is none. */
+const SLEWED_SECONDS = 0.4;
+
+await describeRecorded('time', () => {
+  const progress = progressOn({ write: (text) => process.stdout.write(text) });
+  let lab: TimeLab;
+
+  beforeAll(async () => {
+    await down(silent, { purge: true });
+    await ensurePackages(['build', 'machine', 'netns'], progress);
+    const { image } = await buildImage({ arch: 'amd64', progress });
+    const plane = await startControlPlane({ progress });
+    lab = { plane, image, kubectl: await Kubectl.open(plane.adminKubeconfig) };
+  }, BUILD_MS);
+
+  afterAll(() => down(silent, { purge: true }), 120_000);
+
+  // The firmware takes years from 1998 to 2097. A board without a clock starts in 1970: see rpi4.test.ts.
+  describe.each(['2000', '2090'])('a node whose hardware clock is in %s', (year) => {
+    const nodeName = `from-${year}`;
+    let late: LateNode;
+
+    beforeAll(async () => {
+      late = await powerOnLate(lab, { nodeName, rtc: `${year}-01-01T00:00:00` });
+    }, BOOT_MS);
+    afterAll(() => late?.[Symbol.asyncDispose](), 120_000);
+
+    const seen = (agent: string, ev: string): Promise<SeenEvent> =>
+      late.node.console.expect(ev, (one) => one.agent === agent && one.ev === ev, BOOT_MS);
+
+    it('begins with that clock, and then with the build time', { timeout: BOOT_MS }, async () => {
+      const { fields } = await seen('init', 'init.start');
+      expect(fields['t']).toMatch(new RegExp(`^${year}-01-01T00:`));
+      expect((await seen('init', 'clock.floored')).fields).toMatchObject({ bound: 'build' });
+    });
+
+    it('joins nothing while the time server is silent', { timeout: BOOT_MS }, async () => {
+      await seen('dhcp', 'lease.bound');
+      await late.server.expectRequests(SILENT_REQUESTS, BOOT_MS);
+      const said = late.node.console.events;
+      expect(said.map(({ ev }) => ev)).not.toContain('cluster.verified');
+      const kubelets = said.filter(({ ev }) => ev === 'kubelet.start');
+      expect(kubelets.map(({ fields }) => fields['mode'])).toEqual(['standalone']);
+    });
+
+    it('steps its clock by the first replies, and then joins', { timeout: BOOT_MS }, async () => {
+      const step = await seen('chrony-config', 'clock.step');
+      // The image was built before this test began.
+      expect(Number(step.fields['by'])).toBeGreaterThan(1);
+      const verified = await seen('bootstrap', 'cluster.verified');
+      // By the time that the image was built it would be earlier.
+      const { startedAt } = late.node.running;
+      expect(Date.parse(String(verified.fields['t']))).toBeGreaterThan(startedAt);
+      progress.info(`${nodeName}: Ready after ${await late.ready()} s`);
+    });
+
+    it('runs chronyd and every other static pod', { timeout: STEP_MS }, async () => {
+      const subject: Pick<Subject, 'kubectl' | 'nodeName' | 'lookAtHost'> = {
+        kubectl: lab.kubectl,
+        nodeName,
+        lookAtHost: () => lookAtHost(lab.kubectl, nodeName),
+      };
+      expect(await STATIC_PODS_RUN.check(subject)).toMatch(/^\d+ run/);
+    });
+
+    it('has the time of the server', { timeout: STEP_MS }, async () => {
+      await vi.waitFor(
+        async () => {
+          const state = await clockOf(lab.kubectl, nodeName);
+          expect(state).toMatchObject({ sane: true, synced: true, source: TIME_SERVER });
+        },
+        { timeout: STEP_MS / 2, interval: 1000 },
+      );
+      const { ahead } = await clockBeside(lab.kubectl, nodeName);
+      expect(Math.abs(ahead)).toBeLessThan(NEAR_SECONDS);
+    });
+
+    it('slews its clock when the server’s time changes later', { timeout: STEP_MS }, async () => {
+      const before = await clockBeside(lab.kubectl, nodeName);
+      await late.segment.serve({ offsetSeconds: SLEWED_SECONDS });
+      const moved = await clockBeside(lab.kubectl, nodeName);
+      expect(Math.abs(moved.ahead + SLEWED_SECONDS)).toBeLessThan(NEAR_SECONDS);
+      const after = await vi.waitFor(
+        async () => {
+          const now = await clockBeside(lab.kubectl, nodeName);
+          expect(Math.abs(now.ahead)).toBeLessThan(NEAR_SECONDS);
+          return now;
+        },
+        { timeout: STEP_MS / 2, interval: 1000 },
+      );
+      expect(Math.abs(after.started - before.started)).toBeLessThan(NEAR_SECONDS);
+    });
+  });
+});

@@ -1,0 +1,81 @@
+import type { NtpServer } from '@kios/testkit/ntp';
+
+import { type BootedNode, powerOn, waitReady } from '../../../src/lab/boot.ts';
+import type { ControlPlane } from '../../../src/lab/controlplane/controlplane.ts';
+import type { Kubectl } from '../../../src/lab/kubectl.ts';
+import { labMachine, NODE_ADDRESS } from '../../../src/lab/node.ts';
+import { chooseAccelerator } from '../../../src/lab/qemu/accelerator.ts';
+import { seedFor } from '../../../src/lab/seed-document.ts';
+import { TIME_SERVER, TimeSegment } from './time-segment.ts';
+
+const BOOT_MS = 20 * 60_000;
+const KUBELET_PORT = 10250;
+
+/** Once the node has joined, chronyd asks every second, so that a test sees what it makes of the replies. */
+const OFTEN = {
+  path: '/etc/kios/time/time.yaml',
+  content: `servers: [{ address: ${TIME_SERVER}, minpoll: 0, maxpoll: 0 }]\nfallbackPools: []\n`,
+};
+
+/** Requests of the node to which its time server does not reply. chronyd asks eight times before it takes a pause. */
+export const SILENT_REQUESTS = 4;
+
+/** The cluster and image of nodes with a wrong clock. */
+export interface TimeLab {
+  readonly plane: ControlPlane;
+  readonly kubectl: Kubectl;
+  readonly image: string;
+}
+
+/** A node on a segment whose time server is silent at first, until it is disposed with its segment. */
+export interface LateNode extends AsyncDisposable {
+  readonly node: BootedNode;
+  readonly segment: TimeSegment;
+  /** The first time server. */
+  readonly server: NtpServer;
+  /** Waits until the node is Ready, and returns the seconds since power-on. */
+  ready(): Promise<number>;
+}
+
+/** Powers the lab's machine on, with a fresh disk and this time in its hardware clock. */
+export async function powerOnLate(
+  { plane, kubectl, image }: TimeLab,
+  { nodeName, rtc }: { readonly nodeName: string; readonly rtc: string },
+): Promise<LateNode> {
+  await using stack = new AsyncDisposableStack();
+  const segment = stack.use(await TimeSegment.open(plane.apiPort));
+  const server = await segment.serve({ loss: 1, times: SILENT_REQUESTS }, {});
+  const machine = labMachine();
+  await machine.create(image);
+  stack.defer(() => machine.stop());
+  const join = {
+    instanceId: nodeName,
+    endpoint: plane.endpointForGuest,
+    caCertHash: plane.caCertHash,
+    token: await plane.createBootstrapToken(),
+    nodeName,
+  };
+  const node = await powerOn(machine, {
+    accelerator: await chooseAccelerator(),
+    memoryMiB: 2048,
+    cpus: 2,
+    rtc,
+    tap: { device: await segment.border.tap() },
+    netns: segment.border.netns.name,
+    workstationPorts: [],
+    seed: seedFor(join, { files: [OFTEN] }),
+  });
+  stack.use(node.console);
+  await plane.setNodeForward(NODE_ADDRESS, await segment.border.lead(NODE_ADDRESS, KUBELET_PORT));
+  const open = stack.move();
+  return {
+    node,
+    segment,
+    server,
+    ready: async () => {
+      const at = await waitReady(node, kubectl, nodeName, AbortSignal.timeout(BOOT_MS));
+      return Math.round((at - node.running.startedAt) / 1000);
+    },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}

@@ -1,0 +1,41 @@
+import * as v from 'valibot';
+
+import { runOnHost } from '../../../src/checks/acceptance/debug-pod.ts';
+import type { Kubectl } from '../../../src/lab/kubectl.ts';
+import { TIME_SERVER } from './time-segment.ts';
+
+const NodeClock = v.object({
+  /** Seconds by which the node's clock is ahead of the time server's. */
+  ahead: v.number(),
+  /**
+   * The clock's time at which the kernel started, in Unix seconds. It changes when the clock is stepped, and not when
+   * it is slewed, because that changes the speed of the uptime too.
+   */
+  started: v.number(),
+});
+export type NodeClock = v.InferOutput<typeof NodeClock>;
+
+/** Asks the time server (RFC 5905) and compares. */
+const COMPARE = `
+const socket = require('node:dgram').createSocket('udp4');
+const seconds = (bytes, at) => bytes.readUInt32BE(at) - 2208988800 + bytes.readUInt32BE(at + 4) / 2 ** 32;
+let sent;
+socket.on('message', (reply) => {
+  const now = Date.now() / 1000;
+  const up = Number(require('node:fs').readFileSync('/proc/uptime', 'latin1').split(' ')[0]);
+  const ahead = (sent + now) / 2 - (seconds(reply, 32) + seconds(reply, 40)) / 2;
+  console.log(JSON.stringify({ ahead, started: now - up }));
+  process.exit();
+});
+const request = Buffer.alloc(48);
+request[0] = 0x23;
+setTimeout(() => process.exit(1), 10000);
+sent = Date.now() / 1000;
+socket.send(request, 123, '${TIME_SERVER}');
+`;
+
+/** Returns how the clock of a node stands to the time server's. */
+export async function clockBeside(kubectl: Kubectl, nodeName: string): Promise<NodeClock> {
+  const command = ['/bin/bun', '-e', COMPARE];
+  return v.parse(NodeClock, JSON.parse(await runOnHost(kubectl, { nodeName, command })));
+}

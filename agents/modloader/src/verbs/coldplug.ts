@@ -1,15 +1,13 @@
-import { type AgentContext, command } from '@kios/agent';
+import { type AgentContext, type Argv, command } from '@kios/agent';
 
 import { loadDrivers } from '../edge/loading/coldplug.ts';
 import { begin, type SessionArgs } from '../edge/loading/session.ts';
-import { sessionFlags } from './flags.ts';
+import { JOBS_FLAG, sessionFlags } from './flags.ts';
 
 /** Loads the drivers of all present devices. A device without a driver is not an error. */
-export async function coldplugOnce(
-  args: SessionArgs,
-  { log, signal }: AgentContext,
-): Promise<void> {
-  const work = await begin(args, log);
+export async function coldplugOnce(args: SessionArgs, context: AgentContext): Promise<void> {
+  const { log, signal } = context;
+  const work = await begin(args, context);
   if (work === undefined) return;
   await loadDrivers(work.loader, () => work.session.kernel.allAliases(), signal);
   log.info({ ev: args.dryRun ? 'plan' : 'coldplug.done', ...work.status(false) });
@@ -18,6 +16,6 @@ export async function coldplugOnce(
 export const coldplug = command({
   command: 'coldplug',
   describe: 'Load the drivers of all present devices',
-  builder: sessionFlags,
+  builder: (args: Argv) => sessionFlags(args).option('jobs', JOBS_FLAG),
   run: coldplugOnce,
 });

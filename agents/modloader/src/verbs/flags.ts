@@ -22,6 +22,11 @@ export const sessionFlags = (args: Argv) =>
       default: CONFIG_DIRS,
       describe: 'Folder of modprobe.d files; of equal file names the first folder wins',
     })
+    .option('ignore-install', {
+      type: 'boolean',
+      default: false,
+      describe: 'Load modules in spite of install lines in modprobe.d, which are never run',
+    })
     .option('policy', {
       type: 'string',
       default: '/etc/kios/modules/modules.yaml',
@@ -33,4 +38,10 @@ export const PROFILE_FLAG = {
   type: 'string',
   default: '',
   describe: 'Profiles of modules to load, comma-separated',
+} as const;
+
+/** How many modules are loaded at a time. */
+export const JOBS_FLAG = {
+  type: 'number',
+  describe: 'Modules to load at a time; by default as many as processors, two to four',
 } as const;

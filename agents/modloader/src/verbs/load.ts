@@ -2,17 +2,23 @@ import { type AgentContext, type Argv, command } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
 
 import { checkName } from '../core/index/module-name.ts';
-import type { Outcome } from '../edge/loading/loader.ts';
+import type { Outcome } from '../edge/loading/fate.ts';
 import { begin, type SessionArgs } from '../edge/loading/session.ts';
-import { PROFILE_FLAG, sessionFlags } from './flags.ts';
+import { JOBS_FLAG, PROFILE_FLAG, sessionFlags } from './flags.ts';
 
-const BAD: ReadonlySet<Outcome> = new Set<Outcome>(['failed', 'denied']);
+const BAD: ReadonlySet<Outcome> = new Set<Outcome>(['failed', 'refused', 'denied', 'stuck']);
 
 /** Fails when nothing of what `name` means was loaded. */
 function requireSuccess(name: string, outcomes: readonly Outcome[]): void {
   if (outcomes.length === 0) {
     throw new KiosError('KIOS_MODULE_UNKNOWN', `load ${name}: this image has no such module`, {
       exitCode: EXIT.data,
+    });
+  }
+  if (outcomes.includes('refused')) {
+    throw new KiosError('KIOS_MODULE_PARAMETERS', `load ${name}: its parameters cannot be passed`, {
+      exitCode: EXIT.data,
+      remedy: 'See the mod.fail line above.',
     });
   }
   if (outcomes.every((outcome) => BAD.has(outcome))) {
@@ -29,9 +35,10 @@ interface LoadArgs extends SessionArgs {
 }
 
 /** Tries all names, then all profiles; the first name that failed decides the exit code. */
-async function loadNames(args: LoadArgs, { log }: AgentContext): Promise<void> {
+async function loadNames(args: LoadArgs, context: AgentContext): Promise<void> {
+  const { log } = context;
   args.names.forEach(checkName);
-  const work = await begin(args, log);
+  const work = await begin(args, context);
   if (work === undefined) return;
   const results: { name: string; outcomes: readonly Outcome[] }[] = [];
   for (const name of args.names) {
@@ -55,6 +62,7 @@ export const load = command({
         describe: 'Names or aliases of modules',
       })
       .option('profile', PROFILE_FLAG)
+      .option('jobs', JOBS_FLAG)
       .option('optional', {
         type: 'boolean',
         default: false,

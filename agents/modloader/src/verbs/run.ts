@@ -6,6 +6,7 @@ import { lock } from '@kios/syscall';
 
 import { requireCapability } from '../edge/kernel/capability.ts';
 import { isMonolithic } from '../edge/kernel/linux-kernel.ts';
+import { Attempts, jobsHere } from '../edge/loading/attempts.ts';
 import { Daemon } from '../edge/loading/daemon.ts';
 import { OperatorFiles, reportWaiting } from '../edge/loading/operator-files.ts';
 import {
@@ -20,7 +21,7 @@ import {
 import { type Turn, turns } from '../edge/loading/turns.ts';
 import { StatusFiles } from '../edge/report/status-files.ts';
 import { coldplugOnce } from './coldplug.ts';
-import { PROFILE_FLAG, sessionFlags } from './flags.ts';
+import { JOBS_FLAG, PROFILE_FLAG, sessionFlags } from './flags.ts';
 
 interface RunArgs extends SessionArgs {
   readonly loadDir: string;
@@ -52,7 +53,9 @@ async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
   using operator = new OperatorFiles(args, args.loadDir);
   const faults = settingFaults(log);
   const report = reportTo(log, args, () => files.changed());
-  const start = async (): Promise<Work> => startWork(await openSession(args, faults), report);
+  const attempts = new Attempts(jobsHere(args.jobs), signal);
+  const start = async (): Promise<Work> =>
+    startWork(await openSession(args, faults), report, attempts);
   let work = await start();
   let isReady = false;
   const files = new StatusFiles(args.statusDir, log, () => work.status(isReady));
@@ -107,6 +110,7 @@ export const run = command({
         describe: 'Folder for status.json and ready',
       })
       .option('profile', PROFILE_FLAG)
+      .option('jobs', JOBS_FLAG)
       .option('later', {
         type: 'string',
         default: '',

@@ -16,7 +16,7 @@ describe('modprobe.d files', () => {
       config,
       '# blacklist a\noptions loop \\\n max_loop=8\nzork b\nconstructor c\nblacklist snd-hda\n',
     );
-    expect(config.options.get('loop')).toEqual(['max_loop=8']);
+    expect(config.options).toEqual([{ name: 'loop', parameters: 'max_loop=8' }]);
     expect([...config.blacklist]).toEqual(['snd_hda']);
   });
 
@@ -36,20 +36,23 @@ describe('the kernel command line', () => {
     const config = emptyConfig();
     addCmdline(
       config,
-      'quiet root=/dev/a modprobe.blacklist=e1000e,nouveau nvme-core.x=1 foo.msg="a b" usbcore.nousb\n',
+      'quiet root=/dev/a modprobe.blacklist=e1000e,nouveau nvme-core.x=1 foo.msg="a b" usbcore.nousb "foo.all=c d" "foo.flag"\n',
     );
     expect([...config.blacklist]).toEqual(['e1000e', 'nouveau']);
-    expect(config.options.get('nvme_core')).toEqual(['x=1']);
-    expect(config.options.get('foo')).toEqual(['msg="a b"']);
-    expect(config.options.get('usbcore')).toEqual(['nousb']);
-    expect(config.options.has('root')).toBe(false);
+    expect(config.options).toEqual([
+      { name: 'nvme_core', parameters: 'x=1' },
+      { name: 'foo', parameters: 'msg="a b"' },
+      { name: 'usbcore', parameters: 'nousb' },
+      { name: 'foo', parameters: 'all="c d"' },
+      { name: 'foo', parameters: 'flag' },
+    ]);
   });
 });
 
 describe('the policy', () => {
   const config = emptyConfig();
   config.blacklist.add('e1000e');
-  config.options.set('loop', ['a=1']);
+  addModprobeFile(config, 'options loop a=1\n');
 
   it.each([
     [{ deny: ['usb*'], allow: ['usb*'] }, 'usb_storage', 'name', 'deny: usb*'],

@@ -2,11 +2,12 @@ import { closeSync, constants, existsSync, openSync, readFileSync, realpathSync 
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
-import { finitModule, MODULE_INIT } from '@kios/syscall';
+import { finitModule, initModule, MODULE_INIT } from '@kios/syscall';
 
 import type { KernelFacts } from '../../core/loading/failure.ts';
 import type { Kernel, ModuleState } from '../../core/loading/kernel.ts';
 import { busAliases, treeAliases } from './sysfs.ts';
+import { packingOf, unpack } from './unpack.ts';
 
 const CAP_SYS_MODULE = 16n;
 
@@ -35,11 +36,17 @@ function resolveInside(dir: string, file: string): string {
   });
 }
 
-function load(dir: string, file: string, params: string): void {
-  const compressed = /\.(gz|xz|zst)$/.test(file) ? MODULE_INIT.compressed : 0;
-  const fd = openSync(resolveInside(dir, file), constants.O_RDONLY);
+/** Loads a module file. What the kernel cannot unpack is unpacked here. */
+async function load(dir: string, file: string, params: string): Promise<void> {
+  const target = resolveInside(dir, file);
+  const packing = packingOf(target);
+  if (packing !== undefined && text('/sys/module/compression') !== packing) {
+    await initModule(await unpack(target, packing), params);
+    return;
+  }
+  const fd = openSync(target, constants.O_RDONLY);
   try {
-    finitModule(fd, params, compressed);
+    await finitModule(fd, params, packing === undefined ? 0 : MODULE_INIT.compressed);
   } finally {
     closeSync(fd);
   }
@@ -49,7 +56,7 @@ function load(dir: string, file: string, params: string): void {
 export function linuxKernel(dir: string): Kernel {
   return {
     state,
-    load: (file, params) => load(dir, file, params),
+    load: async (file, params) => load(dir, file, params),
     busAliases: () => busAliases(),
     allAliases: () => treeAliases(),
   };

@@ -8,6 +8,7 @@ import {
   addCmdline,
   addModprobeFile,
   emptyConfig,
+  ignoreInstall,
   type ModprobeConfig,
 } from '../../core/index/modprobe-config.ts';
 import type { IndexFile } from '../../core/index/module-index.ts';
@@ -39,10 +40,12 @@ async function configFiles(dirs: readonly string[]): Promise<string[]> {
 /** Reads the settings in modprobe.d files and on the kernel's command line. */
 export async function readModprobeConfig(
   dirs: readonly string[],
+  isInstallIgnored = false,
   cmdline = '/proc/cmdline',
 ): Promise<ModprobeConfig> {
   const config = emptyConfig();
   for (const file of await configFiles(dirs)) addModprobeFile(config, await readFile(file, 'utf8'));
+  if (isInstallIgnored) ignoreInstall(config);
   addCmdline(config, await readFile(cmdline, 'latin1').catch(() => ''));
   return config;
 }

@@ -3,7 +3,14 @@ import { readdir } from 'node:fs/promises';
 import { release } from 'node:os';
 import path from 'node:path';
 
-import { type Logger, requireNoFaults, type SettingFault, SettingFaults, sleep } from '@kios/agent';
+import {
+  type AgentContext,
+  type Logger,
+  requireNoFaults,
+  type SettingFault,
+  SettingFaults,
+  sleep,
+} from '@kios/agent';
 import { readSettingsFile } from '@kios/agent/settings-file';
 import { EXIT, KiosError } from '@kios/errors';
 import type { ModulesStatus } from '@kios/node-state';
@@ -15,6 +22,7 @@ import { Policy, profile } from '../../core/policy/policy.ts';
 import { requireCapability } from '../kernel/capability.ts';
 import { kernelFacts, linuxKernel } from '../kernel/linux-kernel.ts';
 import { Report } from '../report/report.ts';
+import { Attempts, jobsHere } from './attempts.ts';
 import { Loader } from './loader.ts';
 import { readIndexFile, readModprobeConfig } from './module-files.ts';
 
@@ -26,6 +34,10 @@ export interface SessionArgs {
   readonly kernel: string;
   readonly configDir: readonly string[];
   readonly policy: string;
+  /** Whether `install` lines of modprobe.d deny nothing. */
+  readonly ignoreInstall?: boolean;
+  /** Modules to load at a time. */
+  readonly jobs?: number | undefined;
   /** Profiles to load, comma-separated. */
   readonly profile?: string;
   /** Profiles to load once the boot is over, comma-separated. */
@@ -110,7 +122,7 @@ async function readOperator(args: SessionArgs, report: SettingFaults): Promise<O
   const laterNames = profileNames(policy, args.later, faults, args.policy);
   if (args.check) requireNoFaults(faults);
   report.report(faults);
-  const config = await readModprobeConfig(args.configDir);
+  const config = await readModprobeConfig(args.configDir, args.ignoreInstall);
   return { policy, config, profileNames: names, laterNames };
 }
 
@@ -129,7 +141,7 @@ export async function openSession(args: SessionArgs, faults: SettingFaults): Pro
     release: kernelRelease(args),
     dir,
     index: new ModuleIndex((file) => readIndexFile(dir, file), operator.config),
-    kernel: args.dryRun ? { ...kernel, load: () => undefined } : kernel,
+    kernel: args.dryRun ? { ...kernel, load: async () => undefined } : kernel,
   };
 }
 
@@ -152,9 +164,9 @@ export interface Work {
 export const reportTo = (log: Logger, { dryRun }: SessionArgs, changed?: () => void): Report =>
   new Report(dryRun ? SILENT : log, changed);
 
-/** Creates the loader of a session. */
-export function startWork(session: Session, report: Report): Work {
-  const loader = new Loader({ ...session, report, facts: kernelFacts });
+/** Creates the loader of a session. Sessions of one run share the report and the attempts. */
+export function startWork(session: Session, report: Report, attempts: Attempts): Work {
+  const loader = new Loader({ ...session, report, attempts, facts: kernelFacts });
   return {
     session,
     loader,
@@ -169,9 +181,12 @@ export function startWork(session: Session, report: Report): Work {
 }
 
 /** Begins a command that loads and ends, or returns nothing when it is only to check what people set. */
-export async function begin(args: SessionArgs, log: Logger): Promise<Work | undefined> {
+export async function begin(
+  args: SessionArgs,
+  { log, signal }: AgentContext,
+): Promise<Work | undefined> {
   const session = await openSession(args, settingFaults(log));
   if (args.check) return undefined;
   if (!args.dryRun) requireCapability();
-  return startWork(session, reportTo(log, args));
+  return startWork(session, reportTo(log, args), new Attempts(jobsHere(args.jobs), signal));
 }

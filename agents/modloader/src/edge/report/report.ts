@@ -2,8 +2,12 @@ import type { Logger } from '@kios/agent';
 import type { ModulesStatus } from '@kios/node-state';
 
 import type { Failure } from '../../core/loading/failure.ts';
+import { STUCK_SECONDS } from '../../core/loading/slots.ts';
 
-type Lists = Pick<ModulesStatus, 'loaded' | 'builtin' | 'failed' | 'denied' | 'unresolved'>;
+type Lists = Pick<
+  ModulesStatus,
+  'loaded' | 'builtin' | 'failed' | 'denied' | 'unresolved' | 'stuck'
+>;
 export type LoadedModule = ModulesStatus['loaded'][number];
 
 /** Reports outcomes of modules: one log line each, and the lists of the status file. */
@@ -16,6 +20,7 @@ export class Report {
     failed: [],
     denied: [],
     unresolved: [],
+    stuck: [],
   };
 
   constructor(log: Logger, changed: () => void = () => undefined) {
@@ -40,7 +45,21 @@ export class Report {
     this.#log.warn({ ev: 'mod.waits', name, why, remedy: 'It counts from the next boot.' });
   }
 
+  /** The module's init function has not returned in half a minute. It goes on, and its outcome is told as well. */
+  stuck(name: string): void {
+    this.#lists.stuck.push(name);
+    const remedy = 'The driver waits for its device; the kernel log says more.';
+    this.#log.warn({ ev: 'mod.stuck', name, seconds: STUCK_SECONDS, remedy });
+    this.#changed();
+  }
+
+  /** A load came to its end. */
+  #ended(name: string): void {
+    this.#lists.stuck = this.#lists.stuck.filter((stuck) => stuck !== name);
+  }
+
   loaded({ alias, ...rest }: LoadedModule): void {
+    this.#ended(rest.name);
     // Cut: a processor's alias lists all its features.
     const module = alias === undefined ? rest : { ...rest, alias: alias.slice(0, 80) };
     this.#lists.loaded.push(module);
@@ -60,10 +79,12 @@ export class Report {
 
   /** The driver found no device, as most drivers of processor features do. */
   nodev(name: string): void {
+    this.#ended(name);
     this.#log.info({ ev: 'mod.nodev', name });
   }
 
   failed(name: string, errno: string, failure: Failure): void {
+    this.#ended(name);
     this.#lists.failed.push({ name, errno, why: failure.why });
     this.#log.warn({ ev: 'mod.fail', name, errno, ...failure });
     this.#changed();

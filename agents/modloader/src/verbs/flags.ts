@@ -45,3 +45,31 @@ export const JOBS_FLAG = {
   type: 'number',
   describe: 'Modules to load at a time; by default as many as processors, two to four',
 } as const;
+
+export const LOAD_DIR_FLAG = {
+  type: 'string',
+  default: '/etc/modules-load.d',
+  describe: 'Folder of modules-load.d files, which name modules to load',
+} as const;
+
+/** What a verb waits for besides drivers. */
+export interface WaitArgs {
+  readonly waitFor: readonly string[];
+  /** Seconds. */
+  readonly timeout: number;
+}
+
+export const WAIT_FLAGS = {
+  'wait-for': {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    default: [] as string[],
+    describe: 'net:NAME or path:/…, which has to be there too; may be repeated',
+  },
+  timeout: {
+    type: 'number',
+    default: 10,
+    describe: 'Seconds to wait for --wait-for; `run` says then what is missing, and waits on',
+  },
+} as const;

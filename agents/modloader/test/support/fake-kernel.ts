@@ -9,6 +9,7 @@ import type { Policy } from '../../src/core/policy/policy.ts';
 import { Attempts } from '../../src/edge/loading/attempts.ts';
 import { Loader } from '../../src/edge/loading/loader.ts';
 import { Report } from '../../src/edge/report/report.ts';
+import { FakeDevices } from './fake-devices.ts';
 import { policy } from './policy.ts';
 
 const INDEX: Readonly<Record<IndexFile, string>> = {
@@ -50,7 +51,6 @@ class FakeKernel implements Kernel {
   readonly fail = new Map<string, string[]>();
   /** Modules whose init function sleeps until a promise resolves. */
   readonly sleeping = new Map<string, Promise<void>>();
-  devices: () => string[] = () => [];
 
   state(name: string): ModuleState {
     return this.live.get(name) ?? 'absent';
@@ -65,27 +65,26 @@ class FakeKernel implements Kernel {
     this.live.set(name, 'live');
   }
 
-  busAliases(): Iterable<string> {
-    return this.devices();
-  }
-
-  allAliases(): Iterable<string> {
-    return this.devices();
+  loaded(): readonly string[] {
+    return [...this.live].flatMap(([name, state]) => (state === 'live' ? [name] : []));
   }
 }
 
 const facts = () => ({ hasCapability: true, modulesDisabled: false, lockdown: 'none' });
 
+/** `files` replaces files of the index. */
 export function setUp(
   input: Parameters<typeof policy>[0] = {},
   { jobs = { count: 1, hanging: 0 }, stuckMs = 60_000, signal = new AbortController().signal } = {},
+  files: Partial<Record<IndexFile, string>> = {},
 ) {
   const kernel = new FakeKernel();
   const config = emptyConfig();
   const report = new Report(SILENT);
   const chosen: Policy = policy(input);
-  const index = new ModuleIndex((file) => INDEX[file], config);
+  const index = new ModuleIndex((file) => files[file] ?? INDEX[file], config);
   const attempts = new Attempts(jobs, signal, stuckMs);
   const loader = new Loader({ index, config, policy: chosen, kernel, facts, report, attempts });
-  return { attempts, report, kernel, config, policy: chosen, index, loader, lists: report.lists };
+  const devices = new FakeDevices();
+  return { devices, attempts, report, kernel, config, policy: chosen, index, loader, lists: report.lists };
 }

@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
+import { modaliases } from '../../src/core/devices/device.ts';
 import { addCmdline, addModprobeFile, emptyConfig } from '../../src/core/index/modprobe-config.ts';
 import { checkName, normalise } from '../../src/core/index/module-name.ts';
 import { explain } from '../../src/core/loading/failure.ts';
 import { byUrgency, isLate, isUrgent } from '../../src/core/loading/rank.ts';
 import { denial, paramsOf, profile, serves, type Wanted } from '../../src/core/policy/policy.ts';
-import { modaliases } from '../../src/edge/kernel/sysfs.ts';
 import { policy } from '../support/policy.ts';
 
 describe('modprobe.d files', () => {

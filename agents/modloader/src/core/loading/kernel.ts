@@ -9,8 +9,6 @@ export interface Kernel {
    * which may sleep. Rejects with a `SyscallError`.
    */
   load(file: string, params: string): Promise<void>;
-  /** Aliases of the devices on all buses; quicker than `allAliases`. */
-  busAliases(): Iterable<string>;
-  /** Aliases of all devices. */
-  allAliases(): Iterable<string>;
+  /** Names of the modules in memory, whoever loaded them. */
+  loaded(): readonly string[];
 }

@@ -6,7 +6,6 @@ import { finitModule, initModule, MODULE_INIT } from '@kios/syscall';
 
 import type { KernelFacts } from '../../core/loading/failure.ts';
 import type { Kernel, ModuleState } from '../../core/loading/kernel.ts';
-import { busAliases, treeAliases } from './sysfs.ts';
 import { packingOf, unpack } from './unpack.ts';
 
 const CAP_SYS_MODULE = 16n;
@@ -25,6 +24,12 @@ function state(name: string): ModuleState {
   const initstate = text(`${dir}/initstate`);
   if (initstate === '') return 'builtin';
   return initstate === 'live' ? 'live' : 'loading';
+}
+
+/** Returns the names in the text of `/proc/modules` whose init function has returned. */
+export function loadedModules(proc: string): string[] {
+  const rows = proc.split('\n').map((line) => line.split(' '));
+  return rows.flatMap(([name = '', , , , state]) => (state === 'Live' ? [name] : []));
 }
 
 /** Resolves a file of the index. Fails when it lies outside the modules folder: an index must not name other files. */
@@ -57,8 +62,7 @@ export function linuxKernel(dir: string): Kernel {
   return {
     state,
     load: async (file, params) => load(dir, file, params),
-    busAliases: () => busAliases(),
-    allAliases: () => treeAliases(),
+    loaded: () => loadedModules(text('/proc/modules')),
   };
 }
 

@@ -10,10 +10,21 @@ type Lists = Pick<
 >;
 export type LoadedModule = ModulesStatus['loaded'][number];
 
+/** Who hears of outcomes besides the log. */
+export interface Listeners {
+  /** Some list changed. */
+  readonly changed?: () => void;
+  /** A module was loaded; `alias` is whole. */
+  readonly loaded?: (module: LoadedModule) => void;
+}
+
+/** Device kinds without a driver that are listed; a machine has fewer, and a flood must not fill memory. */
+const MAX_UNRESOLVED = 2000;
+
 /** Reports outcomes of modules: one log line each, and the lists of the status file. */
 export class Report {
   readonly #log: Logger;
-  readonly #changed: () => void;
+  readonly #listeners: Listeners;
   readonly #lists: { [Key in keyof Lists]: Lists[Key] } = {
     loaded: [],
     builtin: [],
@@ -23,13 +34,17 @@ export class Report {
     stuck: [],
   };
 
-  constructor(log: Logger, changed: () => void = () => undefined) {
+  constructor(log: Logger, listeners: Listeners = {}) {
     this.#log = log;
-    this.#changed = changed;
+    this.#listeners = listeners;
   }
 
   get lists(): Lists {
     return this.#lists;
+  }
+
+  #changed(): void {
+    this.#listeners.changed?.();
   }
 
   /** Forgets what was not loaded: with other settings it may be. */
@@ -64,6 +79,7 @@ export class Report {
     const module = alias === undefined ? rest : { ...rest, alias: alias.slice(0, 80) };
     this.#lists.loaded.push(module);
     this.#log.info({ ev: 'mod.load', ...module });
+    this.#listeners.loaded?.({ ...rest, ...(alias !== undefined && { alias }) });
     this.#changed();
   }
 
@@ -98,6 +114,7 @@ export class Report {
   }
 
   unresolved(alias: string): void {
+    if (this.#lists.unresolved.length >= MAX_UNRESOLVED) return;
     this.#lists.unresolved.push(alias);
     this.#log.debug({ ev: 'alias.none', alias });
     this.#changed();

@@ -58,6 +58,7 @@ async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
   using operator = new OperatorFiles(args, args.loadDir);
   const faults = settingFaults(log);
   const parts = {
+    policy: args.policy,
     loadDir: args.loadDir,
     statusDir: args.statusDir,
     conditions,

@@ -17,6 +17,8 @@ import { type Session, startWork, type Work } from './session.ts';
 const SETTLE_MS = 200;
 
 export interface ServiceParts {
+  /** The file of the policy. */
+  readonly policy: string;
   readonly loadDir: string;
   readonly statusDir: string;
   readonly conditions: readonly Condition[];
@@ -141,7 +143,7 @@ export class Service {
     for (;;) {
       await this.#parts.change(this.#signal);
       await renew();
-      this.#log.info({ ev: 'settings.changed' });
+      this.#log.info({ ev: 'settings.changed', file: this.#parts.policy });
     }
   }
 }

@@ -1,6 +1,12 @@
 import type { Argv } from '@kios/agent';
+import { STATE } from '@kios/node-state';
 
-const CONFIG_DIRS = ['/etc/modprobe.d', '/run/modprobe.d', '/usr/lib/modprobe.d'];
+const CONFIG_DIRS = [
+  '/etc/kios/modules/modprobe.d',
+  '/etc/modprobe.d',
+  '/run/modprobe.d',
+  '/usr/lib/modprobe.d',
+];
 
 /** The flags of every verb that reads the module index. */
 // oxlint-disable-next-line typescript/explicit-module-boundary-types -- yargs infers it
@@ -50,6 +56,12 @@ export const LOAD_DIR_FLAG = {
   type: 'string',
   default: '/etc/modules-load.d',
   describe: 'Folder of modules-load.d files, which name modules to load',
+} as const;
+
+export const STATUS_FILE_FLAG = {
+  type: 'string',
+  default: STATE.modules,
+  describe: 'Status file of `run`',
 } as const;
 
 /** What a verb waits for besides drivers. */

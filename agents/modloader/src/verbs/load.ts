@@ -1,23 +1,14 @@
 import { type AgentContext, type Argv, command, type Logger } from '@kios/agent';
 import { EXIT, KiosError } from '@kios/errors';
-import { nearest } from '@kios/network-config/names';
 
 import { checkName } from '../core/index/module-name.ts';
 import { HotWait } from '../edge/devices/hot-wait.ts';
 import type { Outcome } from '../edge/loading/fate.ts';
 import { begin, type SessionArgs, type Work } from '../edge/loading/session.ts';
 import { JOBS_FLAG, PROFILE_FLAG, sessionFlags, WAIT_FLAGS, type WaitArgs } from './flags.ts';
+import { unknownModule } from './unknown-module.ts';
 
 const BAD: ReadonlySet<Outcome> = new Set<Outcome>(['failed', 'refused', 'denied', 'stuck']);
-
-/** The error for a name that no module has. */
-export function unknownModule(name: string, known: readonly string[]): KiosError {
-  const close = nearest(name, known);
-  return new KiosError('KIOS_MODULE_UNKNOWN', `load ${name}: this image has no such module`, {
-    exitCode: EXIT.data,
-    ...(close !== undefined && { remedy: `Did you mean ${close}?` }),
-  });
-}
 
 interface Result {
   readonly name: string;

@@ -6,6 +6,7 @@ import { lock } from '@kios/syscall';
 
 import { parseCondition } from '../core/devices/condition.ts';
 import { EventQueue } from '../edge/devices/event-queue.ts';
+import { requireSysfs } from '../edge/devices/sysfs.ts';
 import { requireCapability } from '../edge/kernel/capability.ts';
 import { isMonolithic } from '../edge/kernel/linux-kernel.ts';
 import { Attempts, jobsHere } from '../edge/loading/attempts.ts';
@@ -15,7 +16,14 @@ import { MODULES_DISABLED, seal } from '../edge/loading/seal.ts';
 import { Service } from '../edge/loading/service.ts';
 import { openSession, type SessionArgs, settingFaults } from '../edge/loading/session.ts';
 import { coldplugOnce } from './coldplug.ts';
-import { JOBS_FLAG, LOAD_DIR_FLAG, PROFILE_FLAG, sessionFlags, WAIT_FLAGS, type WaitArgs } from './flags.ts';
+import {
+  JOBS_FLAG,
+  LOAD_DIR_FLAG,
+  PROFILE_FLAG,
+  sessionFlags,
+  WAIT_FLAGS,
+  type WaitArgs,
+} from './flags.ts';
 
 interface RunArgs extends SessionArgs, WaitArgs {
   readonly loadDir: string;
@@ -48,6 +56,7 @@ async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
   }
   log.info({ ev: 'start', console: true });
   requireCapability();
+  requireSysfs();
   const file = path.join(args.statusDir, 'lock');
   using held = await lock(file, { signal, waiting: logWait(log) });
   log.debug({ ev: 'lock', file: held.file });

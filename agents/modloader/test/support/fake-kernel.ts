@@ -86,5 +86,15 @@ export function setUp(
   const attempts = new Attempts(jobs, signal, stuckMs);
   const loader = new Loader({ index, config, policy: chosen, kernel, facts, report, attempts });
   const devices = new FakeDevices();
-  return { devices, attempts, report, kernel, config, policy: chosen, index, loader, lists: report.lists };
+  return {
+    devices,
+    attempts,
+    report,
+    kernel,
+    config,
+    policy: chosen,
+    index,
+    loader,
+    lists: report.lists,
+  };
 }

@@ -108,6 +108,7 @@ describe('coldplug', () => {
     const chain = Array.from({ length: 20 }, (_, at) => at);
     const { kernel, devices, loader } = setUp(
       {},
+      {},
       {
         'modules.dep': chain.map((at) => `k/bus${at}.ko:\n`).join(''),
         'modules.alias': chain.map((at) => `alias bus:${at} bus${at}\n`).join(''),
@@ -131,6 +132,7 @@ describe('coldplug', () => {
     ],
   ])('loads the driver of %s behind its bus', async (_, chain, drivers) => {
     const { kernel, devices, loader } = setUp(
+      {},
       {},
       {
         'modules.dep': [

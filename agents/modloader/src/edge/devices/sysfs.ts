@@ -74,14 +74,17 @@ function driverOf(device: string): string | undefined {
   }
 }
 
-/** Returns the devices that sysfs shows at `sys`. Fails where it shows none: it is not mounted, or it is masked. */
+/** Fails where sysfs shows no devices: it is not mounted, or it is masked. */
+export function requireSysfs(sys = '/sys'): void {
+  if (list(`${sys}/devices`).length > 0) return;
+  throw new KiosError('KIOS_SYSFS', `find devices in ${sys}/devices: it is empty or missing`, {
+    exitCode: EXIT.system,
+    remedy: 'Mount sysfs there, as a container has it by default.',
+  });
+}
+
+/** Returns the devices that sysfs shows at `sys`. */
 export function sysfsDevices(sys = '/sys'): Devices {
-  if (list(`${sys}/devices`).length === 0) {
-    throw new KiosError('KIOS_SYSFS', `find devices in ${sys}/devices: it is empty or missing`, {
-      exitCode: EXIT.system,
-      remedy: 'Mount sysfs there, as a container has it by default.',
-    });
-  }
   return {
     onBuses: () => onBuses(sys),
     all: () => walk(`${sys}/devices`),

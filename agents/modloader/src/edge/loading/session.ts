@@ -15,7 +15,7 @@ import { ModuleIndex } from '../../core/index/module-index.ts';
 import type { Kernel } from '../../core/loading/kernel.ts';
 import { Policy, profile } from '../../core/policy/policy.ts';
 import { blockedBy } from '../../core/policy/required.ts';
-import { sysfsDevices } from '../devices/sysfs.ts';
+import { requireSysfs, sysfsDevices } from '../devices/sysfs.ts';
 import { requireCapability } from '../kernel/capability.ts';
 import { isMonolithic, kernelFacts, linuxKernel } from '../kernel/linux-kernel.ts';
 import { type Listeners, Report } from '../report/report.ts';
@@ -142,7 +142,8 @@ function loadedByOthers(
 }
 
 /**
- * Creates the loader of a session. Sessions of one run share the report and the attempts. `before` are the modules that were loaded when the run began.
+ * Creates the loader of a session. Sessions of one run share the report, the attempts and `before`, the modules that
+ * were loaded when the run began.
  */
 export function startWork(
   session: Session,
@@ -194,6 +195,7 @@ export async function begin(
     requireAllowed(session, args, required);
     return undefined;
   }
+  requireSysfs();
   if (!args.dryRun) requireCapability();
   return startWork(session, reportTo(log, args), new Attempts(jobsHere(args.jobs), signal));
 }

@@ -13,6 +13,8 @@ const BATCH = 128;
 const SOCKADDR = { length: 12, pid: 4, groups: 8 } as const;
 const GROUP_MASK = 1 << (KERNEL_GROUP - 1);
 
+const decoder = new TextDecoder();
+
 /** The kernel's event about a device: `add@/devices/…` and its variables. */
 export interface Uevent {
   readonly action: string;
@@ -22,7 +24,7 @@ export interface Uevent {
 
 /** Parses a kernel uevent: `ACTION@DEVPATH`, then `KEY=value` strings, each NUL-terminated. */
 export function parseUevent(bytes: Uint8Array): Uevent {
-  const [head = '', ...rest] = new TextDecoder().decode(bytes).split('\0');
+  const [head = '', ...rest] = decoder.decode(bytes).split('\0');
   const at = head.indexOf('@');
   if (at < 1) throw new DecodeError('decode uevent: it has no ACTION@DEVPATH');
   const pairs = rest.filter((line) => line.includes('='));
@@ -49,7 +51,7 @@ export interface UeventSource {
 /** Returns whether the kernel sent a message, and to the group of its events. */
 export function isFromKernel(from: Uint8Array): boolean {
   if (from.length < SOCKADDR.length) return false;
-  const address = Buffer.from(from);
+  const address = Buffer.from(from.buffer, from.byteOffset, from.length);
   return (
     address.readUInt32LE(SOCKADDR.pid) === 0 && address.readUInt32LE(SOCKADDR.groups) === GROUP_MASK
   );

@@ -14,7 +14,10 @@ const scratch = new Uint8Array(MAX_MESSAGE);
 const scratchFrom = Buffer.alloc(MAX_ADDRESS);
 const scratchFromLength = Buffer.alloc(4);
 
-/** A message and its sender, a raw sockaddr that is empty where the kernel names none. */
+/**
+ * A message and its sender, a raw sockaddr that is empty where the kernel names none. Both are views that the next read
+ * of any channel overwrites: in a flood copies would be most of the memory.
+ */
 export interface Received {
   readonly message: Uint8Array;
   readonly from: Uint8Array;
@@ -78,8 +81,8 @@ export class DescriptorChannel implements Channel {
     }
     if (length > scratch.length) return 'too long';
     return {
-      message: scratch.slice(0, length),
-      from: Uint8Array.from(scratchFrom.subarray(0, scratchFromLength.readUInt32LE())),
+      message: scratch.subarray(0, length),
+      from: scratchFrom.subarray(0, scratchFromLength.readUInt32LE()),
     };
   }
 

@@ -1,13 +1,6 @@
 import { judgeUevent, type Rejection, type UeventOrLoss, type UeventSource } from '@kios/netlink';
 
-/** `struct sockaddr_nl` of a sender: its id and the mask of its groups. */
-export function netlinkAddress(pid: number, groups: number): Uint8Array {
-  const bytes = Buffer.alloc(12);
-  bytes.writeUInt16LE(16, 0);
-  bytes.writeUInt32LE(pid, 4);
-  bytes.writeUInt32LE(groups, 8);
-  return bytes;
-}
+import { netlinkAddress } from './netlink-address.ts';
 
 const KERNEL = netlinkAddress(0, 1);
 

@@ -6,6 +6,7 @@ import type { ModuleIndex } from '../../core/index/module-index.ts';
 import { nameOfFile } from '../../core/index/module-name.ts';
 import { explain, type KernelFacts } from '../../core/loading/failure.ts';
 import type { Kernel } from '../../core/loading/kernel.ts';
+import { Served } from '../../core/loading/served.ts';
 import { parametersFault } from '../../core/policy/parameters.ts';
 import { denial, paramsOf, type Policy, serves, type Wanted } from '../../core/policy/policy.ts';
 import type { LoadedModule, Report } from '../report/report.ts';
@@ -41,7 +42,7 @@ const USABLE: ReadonlySet<Outcome | undefined> = new Set<Outcome>(['present', 'l
 export class Loader {
   readonly #parts: LoaderParts;
   readonly #fates = new Map<string, Fate>();
-  readonly #served = new Set<string>();
+  readonly #served = new Served();
   #loads = 0;
 
   constructor(parts: LoaderParts) {
@@ -50,7 +51,7 @@ export class Loader {
 
   /** Number of device aliases served so far. */
   get devices(): number {
-    return this.#served.size;
+    return this.#served.count;
   }
 
   /** Serves device aliases that are new, as many at a time as loads. Returns the number of modules loaded meanwhile. */
@@ -69,9 +70,7 @@ export class Loader {
 
   *#fresh(aliases: Iterable<string>): Generator<string, void> {
     for (const alias of aliases) {
-      if (this.#served.has(alias) || !serves(this.#parts.policy, alias)) continue;
-      this.#served.add(alias);
-      yield alias;
+      if (serves(this.#parts.policy, alias) && this.#served.add(alias)) yield alias;
     }
   }
 

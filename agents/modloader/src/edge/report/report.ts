@@ -18,13 +18,14 @@ export interface Listeners {
   readonly loaded?: (module: LoadedModule) => void;
 }
 
-/** Device kinds without a driver that are listed; a machine has fewer, and a flood must not fill memory. */
-const MAX_UNRESOLVED = 2000;
+/** Characters of the device kinds without a driver that are listed: a flood of made-up ones must not fill memory. */
+const MAX_UNRESOLVED = 1 << 17;
 
 /** Reports outcomes of modules: one log line each, and the lists of the status file. */
 export class Report {
   readonly #log: Logger;
   readonly #listeners: Listeners;
+  #unresolvedLength = 0;
   readonly #lists: { [Key in keyof Lists]: Lists[Key] } = {
     loaded: [],
     builtin: [],
@@ -52,6 +53,7 @@ export class Report {
     this.#lists.failed = [];
     this.#lists.denied = [];
     this.#lists.unresolved = [];
+    this.#unresolvedLength = 0;
     this.#changed();
   }
 
@@ -114,7 +116,8 @@ export class Report {
   }
 
   unresolved(alias: string): void {
-    if (this.#lists.unresolved.length >= MAX_UNRESOLVED) return;
+    if (this.#unresolvedLength + alias.length > MAX_UNRESOLVED) return;
+    this.#unresolvedLength += alias.length;
     this.#lists.unresolved.push(alias);
     this.#log.debug({ ev: 'alias.none', alias });
     this.#changed();

@@ -102,7 +102,7 @@ describe("the daemon, on a real kernel's events", { timeout: 120_000 }, () => {
       const before = await memoryOf(agent);
       await send(`${what}*60000`, 'pci:hot');
       await agent.expect('"ev":"mod.fail"', 60_000);
-    expect((await memoryOf(agent)) - before).toBeLessThan(GROWTH);
+      expect((await memoryOf(agent)) - before).toBeLessThan(GROWTH);
       expect(await agent.stop()).toBe(0);
     },
   );

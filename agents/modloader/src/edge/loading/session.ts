@@ -96,7 +96,9 @@ export const settingFaults = (log: Logger): SettingFaults =>
 /** Reads configuration and index. In a dry run the kernel is only read, never changed. */
 export async function openSession(args: SessionArgs, faults: SettingFaults): Promise<Session> {
   const operator = await readOperator(args, faults);
-  if (!args.check && !isMonolithic() && !hasModules(args)) throw await missingModules(args);
+  // A kernel without modules has no folder of them.
+  const isNeeded = args.kernel !== 'auto' || !isMonolithic();
+  if (!args.check && isNeeded && !hasModules(args)) throw await missingModules(args);
   const dir = modulesDir(args);
   const kernel = linuxKernel(dir);
   return {

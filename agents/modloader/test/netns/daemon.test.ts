@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { bundleAgent } from '@kios/bundle';
@@ -46,22 +46,20 @@ describe("the daemon, on a real kernel's events", { timeout: 120_000 }, () => {
     await writeFile(`${netns.folder}/${name}.tmp`, text);
     await rename(`${netns.folder}/${name}.tmp`, `${netns.folder}/${name}`);
   };
-  const start = (...args: string[]): RunningProcess => {
+  const flags = (): readonly string[] => {
     const { folder } = netns;
-    const flags = [
+    return [
       `--modules-dir=${folder}/lib`,
       `--kernel=${RELEASE}`,
       `--policy=${folder}/etc/modules.yaml`,
       `--config-dir=${folder}/etc/modprobe.d`,
       `--load-dir=${folder}/etc/modules-load.d`,
       `--status-dir=${folder}/status`,
-      ...args,
     ];
-    return netns.start(RUNTIME, [bundle, 'run', ...flags], {
-      ...process.env,
-      KIOS_CONSOLE: `${folder}/none`,
-    });
   };
+  const env = (): NodeJS.ProcessEnv => ({ ...process.env, KIOS_CONSOLE: `${netns.folder}/none` });
+  const start = (...args: string[]): RunningProcess =>
+    netns.start(RUNTIME, [bundle, 'run', ...flags(), ...args], env());
   /** Sends events, the last again and again until the namespace ends. */
   const send = async (...events: string[]): Promise<void> => {
     await netns.start(process.execPath, [SEND, ...events]).expect('sent');
@@ -78,6 +76,32 @@ describe("the daemon, on a real kernel's events", { timeout: 120_000 }, () => {
     await send('pci:hot');
     expect(await agent.expect('"ev":"mod.fail"')).toContain('"name":"hot"');
     expect(await agent.stop()).toBe(0);
+  });
+
+  it.each([
+    ['no load', 'loaded', 0],
+    ['a load, so that the count can be trusted', 'absent', 1],
+  ])('makes %s by system calls when its modules are %s', async (_, state, least) => {
+    const present = (await readdir('/sys/module'))
+      .filter((name) => !name.includes('-'))
+      .slice(0, 5);
+    const names = state === 'loaded' ? present : ['kios_absent'];
+    await place(`lib/${RELEASE}/modules.dep`, names.map((name) => `k/${name}.ko:\n`).join(''));
+    await place(`lib/${RELEASE}/k/kios_absent.ko`, 'text');
+    await place(
+      'etc/modules.yaml',
+      `load: [${names.map((name) => `{ name: ${name} }`).join(', ')}]\n`,
+    );
+    const trace = `${netns.folder}/trace`;
+    const calls = ['-f', '-e', 'trace=finit_module,init_module', '-o', trace];
+    const agent = netns.start('strace', [...calls, RUNTIME, bundle, 'run', ...flags()], env());
+    await agent.expect('"ev":"ready"', 60_000);
+    // strace itself would let go of the agent; it ends with it.
+    const holder = await readFile(`${netns.folder}/status/lock`, 'utf8');
+    process.kill(Number(/"pid":(\d+)/.exec(holder)?.[1]), 'SIGTERM');
+    expect(await agent.exited).toBe(0);
+    const made = (await readFile(trace, 'utf8')).match(/init_module\(/g) ?? [];
+    expect(made).toHaveLength(least);
   });
 
   it('stays through what is no event, or not from the kernel, and says so once', async () => {

@@ -1,5 +1,5 @@
 import { startProgram } from '@kios/agent';
 
-import { PROGRAM } from './program.ts';
+import { PROGRAM } from './verbs/program.ts';
 
 startProgram(PROGRAM);

@@ -6,6 +6,6 @@ export function unknownModule(name: string, known: readonly string[]): KiosError
   const close = nearest(name, known);
   return new KiosError('KIOS_MODULE_UNKNOWN', `load ${name}: this image has no such module`, {
     exitCode: EXIT.data,
-    ...(close !== undefined && { remedy: `Did you mean ${close}?` }),
+    ...(close !== undefined && { remedy: `Name ${close}, if that was meant.` }),
   });
 }

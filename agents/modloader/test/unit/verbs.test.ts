@@ -6,7 +6,7 @@ import { runProgram } from '@kios/agent';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { requireCapability } from '../../src/edge/kernel/capability.ts';
-import { PROGRAM } from '../../src/program.ts';
+import { PROGRAM } from '../../src/verbs/program.ts';
 import { Logbook } from '../support/logbook.ts';
 
 const STATUS = {
@@ -109,7 +109,7 @@ describe('load', () => {
     const { log } = await call('load', '--dry-run', 'test_nte');
     expect(failure(log)).toMatchObject({
       code: 'KIOS_MODULE_UNKNOWN',
-      remedy: 'Did you mean test_net?',
+      remedy: 'Name test_net, if that was meant.',
     });
   });
 

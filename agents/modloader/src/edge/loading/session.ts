@@ -169,7 +169,9 @@ export function startWork(
   };
 }
 
-/** Fails where a rule denies what has to be loaded. The index is that of the kernel here; without one nothing is said. */
+/**
+ * Fails where a rule denies what has to be loaded. The index is that of the kernel here; without one nothing is said.
+ */
 function requireAllowed(session: Session, args: SessionArgs, required: readonly string[]): void {
   if (!hasModules(args)) return;
   const listed = session.policy.load.flatMap((entry) => (entry.required ? [entry.name] : []));

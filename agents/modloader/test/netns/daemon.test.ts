@@ -78,30 +78,43 @@ describe("the daemon, on a real kernel's events", { timeout: 120_000 }, () => {
     expect(await agent.stop()).toBe(0);
   });
 
-  it.each([
-    ['no load', 'loaded', 0],
-    ['a load, so that the count can be trusted', 'absent', 1],
-  ])('makes %s by system calls when its modules are %s', async (_, state, least) => {
-    const present = (await readdir('/sys/module'))
-      .filter((name) => !name.includes('-'))
-      .slice(0, 5);
-    const names = state === 'loaded' ? present : ['kios_absent'];
-    await place(`lib/${RELEASE}/modules.dep`, names.map((name) => `k/${name}.ko:\n`).join(''));
-    await place(`lib/${RELEASE}/k/kios_absent.ko`, 'text');
-    await place(
-      'etc/modules.yaml',
-      `load: [${names.map((name) => `{ name: ${name} }`).join(', ')}]\n`,
-    );
+  /** Runs the daemon until it is ready, and returns its system calls of these names. */
+  async function traceOf(calls: string): Promise<string> {
     const trace = `${netns.folder}/trace`;
-    const calls = ['-f', '-e', 'trace=finit_module,init_module', '-o', trace];
-    const agent = netns.start('strace', [...calls, RUNTIME, bundle, 'run', ...flags()], env());
+    const strace = ['-f', '-e', `trace=${calls}`, '-o', trace, RUNTIME, bundle, 'run', ...flags()];
+    const agent = netns.start('strace', strace, env());
     await agent.expect('"ev":"ready"', 60_000);
     // strace itself would let go of the agent; it ends with it.
     const holder = await readFile(`${netns.folder}/status/lock`, 'utf8');
     process.kill(Number(/"pid":(\d+)/.exec(holder)?.[1]), 'SIGTERM');
     expect(await agent.exited).toBe(0);
-    const made = (await readFile(trace, 'utf8')).match(/init_module\(/g) ?? [];
-    expect(made).toHaveLength(least);
+    return readFile(trace, 'utf8');
+  }
+
+  it('subscribes to events before its first walk, with a large buffer', async () => {
+    const trace = await traceOf('setsockopt,bind,openat');
+    const [buffer, bound, walk] = [
+      trace.indexOf('SO_RCVBUF, [8388608]'),
+      trace.indexOf('sa_family=AF_NETLINK'),
+      trace.indexOf('"/sys/bus"'),
+    ];
+    expect(buffer).toBeGreaterThan(0);
+    expect(bound).toBeGreaterThan(buffer);
+    expect(walk).toBeGreaterThan(bound);
+  });
+
+  it.each([
+    ['no load', 'loaded', 0],
+    ['a load, so that the count can be trusted', 'absent', 1],
+  ])('makes %s by system calls when its modules are %s', async (_, state, count) => {
+    const present = (await readdir('/sys/module')).filter((name) => !name.includes('-'));
+    const names = state === 'loaded' ? present.slice(0, 5) : ['kios_absent'];
+    await place(`lib/${RELEASE}/modules.dep`, names.map((name) => `k/${name}.ko:\n`).join(''));
+    await place(`lib/${RELEASE}/k/kios_absent.ko`, 'text');
+    const list = names.map((name) => `{ name: ${name} }`).join(', ');
+    await place('etc/modules.yaml', `load: [${list}]\n`);
+    const made = (await traceOf('finit_module,init_module')).match(/init_module\(/g) ?? [];
+    expect(made).toHaveLength(count);
   });
 
   it('stays through what is no event, or not from the kernel, and says so once', async () => {

@@ -38,6 +38,7 @@ export class EventQueue {
 
   constructor(source: UeventSource, signal: AbortSignal) {
     signal.addEventListener('abort', () => this.#stop(signal.reason));
+    if (signal.aborted) this.#stop(signal.reason);
     void this.#follow(source, signal);
   }
 

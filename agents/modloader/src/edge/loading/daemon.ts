@@ -89,7 +89,9 @@ export class Daemon {
     const listed = names.map((name) => ({ name, required: true }));
     for (const { name, required } of [...this.#session.policy.load, ...listed]) {
       const outcomes = await this.#loader.load(name, 'config');
-      if (outcomes.length === 0 && required) this.#log.error({ ev: 'mod.unknown', name });
+      if (outcomes.length > 0) continue;
+      if (required) this.#log.error({ ev: 'mod.unknown', name });
+      else this.#log.warn({ ev: 'mod.unknown', name });
     }
   }
 

@@ -106,6 +106,12 @@ describe('names', () => {
   it.each(['', 'a/b', '..', 'a b', 'a\0', 'ü', 'x'.repeat(56), '[a'])('%j is rejected', (name) => {
     expect(() => checkName(name)).toThrow(expect.objectContaining({ code: 'KIOS_MODULE_NAME' }));
   });
+
+  it("may be a device's alias, which is longer than a name", () => {
+    const alias = 'pci:v00001AF4d00001041sv00001AF4sd00001041bc02sc00i00';
+    expect(() => checkName(`${alias}${alias}`)).not.toThrow();
+    expect(() => checkName(`pci:${'v'.repeat(4096)}`)).toThrow(/1 to 4096 characters/);
+  });
 });
 
 it('reads both aliases of an ACPI device', () => {

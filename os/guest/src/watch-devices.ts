@@ -13,6 +13,8 @@ import { report } from './report.ts';
 import { readParameters, SCRIPTS } from './scripts.ts';
 
 const LOOK_MS = 250;
+/** It waits so many times as long as a look took. */
+const SHARE = 5;
 /** Init prints 20 lines a second, those of others included. */
 const REPORT_MS = 100;
 /** After its last work the loader gives back memory. */
@@ -59,41 +61,53 @@ function sayIfNew(ev: string, name: string, fields: Readonly<Record<string, unkn
   say(ev, { name, ...fields });
 }
 
-/** Returns the folder and alias of each device. */
-const devices = (): { at: string; alias: string }[] =>
-  list(`${root}/sys/bus`).flatMap((bus) =>
-    list(`${root}/sys/bus/${bus}/devices`).flatMap((name) => {
-      const link = `${root}/sys/bus/${bus}/devices/${name}`;
-      const alias = read(`${link}/modalias`).trim();
-      return alias === '' ? [] : [{ at: link, alias }];
-    }),
+const real = (file: string): string => {
+  try {
+    return realpathSync(file);
+  } catch {
+    return '';
+  }
+};
+
+/** Returns the folder of each device by its alias. */
+const devices = (): Map<string, string> =>
+  new Map(
+    list(`${root}/sys/bus`).flatMap((bus) =>
+      list(`${root}/sys/bus/${bus}/devices`).map((name) => {
+        const at = `${root}/sys/bus/${bus}/devices/${name}`;
+        return [read(`${at}/modalias`).trim(), at] as const;
+      }),
+    ),
   );
 
+/** Returns where the devices of each class are, all in one pass. */
+const classes = (): (readonly [name: string, folders: readonly string[]])[] =>
+  CLASSES.map((name) => [
+    name,
+    list(`${root}/sys/class/${name}`).map((each) => real(`${root}/sys/class/${name}/${each}`)),
+  ]);
+
 /** Says what a device has: its driver, the driver's module unless that is built in, and what the driver made of it. */
-function stateOf(at: string): Readonly<Record<string, unknown>> {
+function stateOf(at: string, made: ReturnType<typeof classes>): Readonly<Record<string, unknown>> {
   const driver = path.basename(linkOf(`${at}/driver`));
   const module = path.basename(linkOf(`${at}/driver/module`));
   const isLive = read(`${root}/sys/module/${module}/initstate`).trim() === 'live';
-  const folder = `${realpathSync(at)}/`;
-  const makes = (name: string): boolean =>
-    list(`${root}/sys/class/${name}`).some((each) =>
-      realpathSync(`${root}/sys/class/${name}/${each}`).startsWith(folder),
-    );
-  return { driver, ...(isLive ? { module } : {}), shows: CLASSES.filter(makes) };
+  const folder = `${real(at)}/`;
+  const shows = made.flatMap(([name, folders]) =>
+    folders.some((each) => each.startsWith(folder)) ? [name] : [],
+  );
+  return { driver, ...(isLive ? { module } : {}), shows };
 }
 
 function lookAtDevices(): void {
-  const found = devices();
+  const found = [...devices()];
+  const made = classes();
   for (const [name, pattern] of patterns) {
-    const device = found.find(({ alias }) => pattern.test(alias));
-    if (device === undefined && !known.has(`device ${name}`)) continue;
-    try {
-      sayIfNew('device', name, device === undefined ? { gone: true } : stateOf(device.at));
-    } catch {
-      // It went away while it was looked at.
-    }
+    const [, at] = found.find(([alias]) => pattern.test(alias)) ?? [];
+    if (at !== undefined) sayIfNew('device', name, stateOf(at, made));
+    else if (known.has(`device ${name}`)) sayIfNew('device', name, { gone: true });
   }
-  if (isArmed || !found.some(({ alias }) => arms.test(alias))) return;
+  if (isArmed || !found.some(([alias]) => arms.test(alias))) return;
   isArmed = true;
   say('armed', {});
   queue.push(killInLoad);
@@ -154,11 +168,16 @@ function killInLoad(): void {
   say('killed', { during: null });
 }
 
-setInterval(() => {
+/** Leaves most of the time to the node, which may be slow. */
+function look(): void {
+  const started = performance.now();
   lookAtDevices();
   lookAtModules();
   lookAtLog();
-}, LOOK_MS);
+  setTimeout(look, Math.max(LOOK_MS, SHARE * (performance.now() - started)));
+}
+
+look();
 setInterval(() => {
   queue.shift()?.();
 }, REPORT_MS);

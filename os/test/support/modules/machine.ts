@@ -40,7 +40,10 @@ export const AT_BOOT = {
   },
 } as const satisfies Readonly<Record<string, Device>>;
 
-/** A card reader whose driver needs a module that the policy denies. */
+/**
+ * A card reader whose driver needs a module that the policy denies. It comes later: init, which knows no policy, loads
+ * the drivers of what the data partition may be on.
+ */
 export const DENIED = {
   policy: 'deny: [cqhci]\n',
   module: 'cqhci',
@@ -80,6 +83,7 @@ export const PLUGS = {
   sameCard: { driver: 'e1000', id: 'same-card', netdev: 'late0', bus: 'slot0', romfile: '' },
   controller: { driver: 'megasas-gen2', id: 'late-raid', bus: 'slot1', romfile: '' },
   disk: { driver: 'scsi-hd', id: 'late-disk', drive: 'late', bus: 'late-raid.0' },
+  reader: { driver: 'sdhci-pci', id: 'late-reader', bus: 'slot4' },
   arming: { driver: 'usb-tablet', id: 'arming', bus: 'usb.0' },
   crowd: [
     { driver: 'usb-ehci', id: 'crowd-usb', bus: 'slot2' },
@@ -110,8 +114,7 @@ export const ARGUMENTS: readonly string[] = [
   cable('usb-net'),
   '-device usb-net,bus=usb.0,netdev=usb-net',
   '-device i6300esb',
-  '-device sdhci-pci',
-  ...[0, 1, 2, 3].map((slot) => `-device pcie-root-port,id=slot${slot},chassis=${slot + 1}`),
+  ...[0, 1, 2, 3, 4].map((slot) => `-device pcie-root-port,id=slot${slot},chassis=${slot + 1}`),
   cable('late0'),
   cable('late1'),
   disk('late', '67M'),

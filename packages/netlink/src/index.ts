@@ -3,4 +3,13 @@ export { type Family, familyOf } from './family.ts';
 export { ARPHRD_ETHER, type Generation, type Link, type LinkChange } from './link.ts';
 export { type Route, type RouteType, SCOPE, TABLE } from './route.ts';
 export { type Kind, type NetworkEvent, openRtnetlink, type Rtnetlink } from './rtnetlink.ts';
-export { openUevents, parseUevent, type Uevent, type UeventSource } from './uevent.ts';
+export {
+  isFromKernel,
+  judgeUevent,
+  openUevents,
+  parseUevent,
+  type Rejection,
+  type Uevent,
+  type UeventOrLoss,
+  type UeventSource,
+} from './uevent.ts';

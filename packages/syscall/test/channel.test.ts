@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import {
   adjtimex,
   finitModule,
+  initModule,
   inetAddress,
   isErrno,
   openNetlink,
@@ -68,11 +69,18 @@ describe('a channel', () => {
     expect(isErrno(error, 'ENOENT')).toBe(true);
   });
 
-  it('fails on a file that is not a module', () => {
+  it('fails on what is not a module, with the errno of the thread that called', async () => {
     const fd = openSync('/dev/null', 'r');
-    const error = caught(() => finitModule(fd, '', 0));
+    const loads = [finitModule(fd, '', 0), initModule(new Uint8Array(100), '')];
+    // Another failure on this thread meanwhile, with an errno of its own.
+    expect(caught(() => openUnixDatagram('/nonexistent/socket'))).toMatchObject({
+      errno: 'ENOENT',
+    });
+    for (const load of loads) {
+      const error = await load.catch((thrown: unknown) => thrown);
+      expect(isErrno(error, 'EINVAL', 'EPERM', 'ENOEXEC', 'ENOSYS')).toBe(true);
+    }
     closeSync(fd);
-    expect(isErrno(error, 'EINVAL', 'EPERM', 'ENOEXEC', 'ENOSYS')).toBe(true);
   });
 });
 

@@ -72,7 +72,7 @@ export class ModuleIndex {
       ['alias', () => this.#config.aliases.lookup(name)],
       ['name', isName],
       ['alias', () => (name.startsWith('symbol:') ? this.#symbols().lookup(name) : [])],
-      ['name', () => (this.#config.install.has(name) ? [name] : [])],
+      ['name', () => (this.#config.commands.has(name) ? [name] : [])],
       ['alias', () => this.#aliases().lookup(name)],
       ['name', () => (this.isBuiltin(name) ? [name] : [])],
       ['alias', () => this.#builtinAliases().lookup(name)],

@@ -9,7 +9,7 @@ import { openTools } from '../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { writeAgentRoot } from './agent-root.ts';
 import { median } from './median.ts';
-import type { ModuleTree } from './module-trees.ts';
+import { type ModuleTree, namesIn } from './module-trees.ts';
 
 /** A program that prints the modules of names and aliases, all in one process. */
 interface Resolver {
@@ -22,7 +22,7 @@ export interface ResolveResult {
   readonly kernel: string;
   readonly names: number;
   readonly program: string;
-  /** From exec to exit, for a single name and for all. */
+  /** Processor time for a single name, and for all. */
   readonly oneMs: number;
   readonly allMs: number;
 }
@@ -68,28 +68,36 @@ async function kios({ progress, undo }: CommandContext): Promise<Resolver> {
   };
 }
 
-async function timeOf([program = '', ...args]: readonly string[]): Promise<number> {
-  const started = performance.now();
-  // kmod fails when it knows one of the names not, as an alias of which a set has only some characters.
-  await execa(program, args, {
-    stdio: 'ignore',
-    env: { HOME: '/', ...RUNTIME_ENV },
+/** Returns the processor time of a program, in milliseconds: unlike wall time it hardly depends on other programs. */
+async function timeOf(command: readonly string[]): Promise<number> {
+  // kmod fails when it does not know one of the names, as an alias of which a set has only some characters.
+  const measure = 'TIMEFORMAT="%U %S"; time "$@" > /dev/null 2>&1 || true';
+  const { stderr } = await execa('bash', ['-c', measure, 'bash', ...command], {
+    env: { HOME: '/', LC_ALL: 'C', ...RUNTIME_ENV },
     extendEnv: false,
-    reject: false,
+    stdin: 'ignore',
+    stdout: 'ignore',
   });
-  return performance.now() - started;
+  const [user = Number.NaN, system = Number.NaN] = stderr.split(' ').map(Number);
+  return (user + system) * 1000;
 }
+
+/** Returns the programs to compare. */
+export const openResolvers = async (context: CommandContext): Promise<readonly Resolver[]> => [
+  await kmod(context),
+  await kios(context),
+];
 
 /** Measures all programs on a tree in turns; the first turn fills the page cache and does not count. */
 export async function measureResolvers(
+  resolvers: readonly Resolver[],
   tree: ModuleTree,
-  names: readonly string[],
   rounds: number,
-  context: CommandContext,
+  { progress }: CommandContext,
 ): Promise<ResolveResult[]> {
-  const resolvers = [await kmod(context), await kios(context)];
+  const names = await namesIn(tree);
   const times = resolvers.map((resolver) => ({ resolver, one: [0], all: [0] }));
-  await context.progress.task(`resolve all of ${tree.kernel}`, async (note) => {
+  await progress.task(`resolve all of ${tree.kernel}`, async (note) => {
     for (let round = 0; round <= rounds; round += 1) {
       note(`round ${round} of ${rounds}`);
       for (const { resolver, one, all } of times) {

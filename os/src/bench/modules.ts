@@ -3,8 +3,8 @@ import { ensurePackages } from '../workstation/packages.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
 import { tenths } from './median.ts';
 import { type CardResult, measureBoots, type StartResult } from './module-boots.ts';
-import { measureResolvers, type ResolveResult } from './module-resolvers.ts';
-import { moduleTrees, namesIn } from './module-trees.ts';
+import { measureResolvers, openResolvers, type ResolveResult } from './module-resolvers.ts';
+import { moduleTrees } from './module-trees.ts';
 
 /** Output of `bench modules --json`. */
 interface ModulesResult {
@@ -66,8 +66,9 @@ export async function benchModules(
 ): Promise<void> {
   await ensurePackages(['build', ...(boot ? ['machine' as const] : [])], context.progress);
   const resolve: ResolveResult[] = [];
+  const resolvers = await openResolvers(context);
   for (const tree of await moduleTrees(context.progress))
-    resolve.push(...(await measureResolvers(tree, await namesIn(tree), rounds, context)));
+    resolve.push(...(await measureResolvers(resolvers, tree, rounds, context)));
   const result: ModulesResult = { resolve, ...(boot ? await measureBoots(context) : {}) };
   if (json) context.print(JSON.stringify(result));
   else report(result, context.print);

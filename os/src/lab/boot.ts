@@ -28,6 +28,7 @@ export interface BootOptions extends Pick<
   | 'cloud'
   | 'disks'
   | 'scsi'
+  | 'devices'
   | 'startFrom'
   | 'writeLog'
 > {

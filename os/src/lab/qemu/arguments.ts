@@ -60,6 +60,8 @@ export interface MachineSpec {
   readonly withoutPorts?: boolean;
   /** File of an ACPI table that the guest finds besides the machine's own. */
   readonly acpiTable?: string;
+  /** Further arguments of QEMU, for devices that no other machine has. */
+  readonly devices?: readonly string[];
   /** A disc in a drive and the asset tag of the chassis, which a cloud gives a machine besides its network. */
   readonly cloud?: { readonly disc: string; readonly assetTag: string };
 }
@@ -222,6 +224,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
         ]),
     ...network(spec),
     ...sharedSegment(spec),
+    ...(spec.devices ?? []),
     '-object rng-random,id=rng0,filename=/dev/urandom',
     '-device virtio-rng-pci,rng=rng0',
     ...serialPorts(spec),

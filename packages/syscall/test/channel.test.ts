@@ -41,6 +41,27 @@ describe('a channel', () => {
     expect(text(await receiver.receive())).toBe('two');
   });
 
+  it('names the sender of a message', async () => {
+    using receiver = openUdp({ address: LOOPBACK, port: 40_074 });
+    using sender = openUdp({ address: LOOPBACK, port: 40_073 });
+    expect(receiver.readFrom()).toBeUndefined();
+    sender.send(bytes('one'), inetAddress(LOOPBACK, 40_074));
+    await receiver.readable();
+    const received = receiver.readFrom();
+    if (received === undefined || received === 'too long') throw new Error('nothing is received');
+    expect(text(received.message)).toBe('one');
+    expect(Buffer.from(received.from)).toEqual(Buffer.from(inetAddress(LOOPBACK, 40_073)));
+  });
+
+  it('drops a message of more than 64 KiB and goes on', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'syscall-'));
+    using echo = openUnixDatagram(join(folder, 'a'), join(folder, 'a'));
+    echo.send(new Uint8Array(65_537));
+    echo.send(bytes('next'));
+    expect(echo.readFrom()).toBe('too long');
+    expect(echo.readFrom()).toMatchObject({ message: bytes('next') });
+  });
+
   it('waits for several sockets at once', async () => {
     using first = openUdp({ address: LOOPBACK, port: 40_070 });
     using second = openUdp({ address: LOOPBACK, port: 40_071 });

@@ -43,36 +43,45 @@ function resolveAlias({ index }: Session, alias: string): Resolved {
   return { alias, modules, files: modules.flatMap((name) => index.probeList(name)) };
 }
 
-/** Returns the bytes of a module's file, and the firmware that it names. */
-async function weigh(session: Session, { name, file }: ModuleFile) {
+/** Returns the bytes of a module's file. */
+async function sizeOf({ dir }: Session, { file }: ModuleFile): Promise<number> {
   try {
-    const { size } = await stat(path.join(session.dir, file));
-    return { size, firmware: firmwareOf(await readModuleOf(session, name)) };
+    return (await stat(path.join(dir, file))).size;
+  } catch (cause) {
+    throw new KiosError('KIOS_MODULE_LIST', `read ${file}`, { cause, exitCode: EXIT.data });
+  }
+}
+
+/** Returns the firmware that a module names; undefined when its file cannot be unpacked here. */
+async function firmwareIn(session: Session, { name }: ModuleFile): Promise<string[] | undefined> {
+  try {
+    return firmwareOf(await readModuleOf(session, name));
   } catch (error) {
-    throw new KiosError('KIOS_MODULE_LIST', `read ${file}: ${errorCode(error) ?? 'damaged'}`, {
-      cause: error,
-      exitCode: EXIT.data,
-    });
+    if (errorCode(error) === 'KIOS_MODULE_PACKING') return undefined;
+    throw error;
   }
 }
 
 /** Returns all that the aliases need together: modules in the order in which they can be loaded. */
 async function closureOf(session: Session, resolved: readonly Resolved[]) {
   const files = new Map(resolved.flatMap(({ files: of }) => of.map((file) => [file.name, file])));
-  const named = resolved.flatMap(({ modules }) => modules);
+  const wanted = resolved.flatMap(({ modules }) => modules);
   const firmware = new Set<string>();
+  const unread: string[] = [];
   let bytes = 0;
   for (const file of files.values()) {
-    const weight = await weigh(session, file);
-    bytes += weight.size;
-    for (const each of weight.firmware) firmware.add(each);
+    bytes += await sizeOf(session, file);
+    const named = await firmwareIn(session, file);
+    if (named === undefined) unread.push(file.file);
+    for (const each of named ?? []) firmware.add(each);
   }
   return {
     modules: [...files.keys()],
     files: [...files.values()].map(({ file }) => file),
     bytes,
-    builtin: [...new Set(named.filter((name) => !files.has(name)))],
+    builtin: [...new Set(wanted.filter((name) => !files.has(name)))],
     firmware: [...firmware].toSorted(),
+    ...(unread.length > 0 && { unread }),
     unresolved: resolved.flatMap(({ alias, modules }) => (modules.length === 0 ? [alias] : [])),
   };
 }

@@ -37,12 +37,13 @@ beforeAll(async () => {
   const root = 'lib/6.12/';
   await put(
     `${root}modules.dep`,
-    'k/test_base.ko:\nk/test_net.ko: k/test_base.ko\nk/test_bad.ko:\n',
+    'k/test_base.ko:\nk/test_net.ko: k/test_base.ko\nk/test_bad.ko:\nk/test_xz.ko.xz:\n',
   );
   await put(`${root}modules.alias`, 'alias test:d* test_net\n');
   await put(`${root}modules.builtin`, 'kernel/fs/x/test_fs.ko\n');
   await put(`${root}k/test_base.ko`, 'xx\0firmware=no end');
   await put(`${root}k/test_net.ko`, 'ELF\0license=GPL\0firmware=net/a.bin\0firmware=net/b.bin\0');
+  await put(`${root}k/test_xz.ko.xz`, 'packed');
   await put('status.json', JSON.stringify(STATUS));
   await put('deny.yaml', 'deny: [test_base]\n');
   await put('both.yaml', 'allow: [test_net]\ndeny: [test_net]\n');
@@ -172,6 +173,12 @@ describe('resolve', () => {
         unresolved: ['pci:unknown'],
       },
     ]);
+  });
+
+  it('says of which files it cannot know the firmware', async () => {
+    const { code, log } = await call('resolve', 'test_xz', 'test_base', '--closure');
+    expect(code).toBe(0);
+    expect(log.of('closure')).toMatchObject([{ bytes: 6 + 18, unread: ['k/test_xz.ko.xz'] }]);
   });
 
   it('names a module file that is not there', async () => {

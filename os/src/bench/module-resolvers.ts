@@ -5,11 +5,12 @@ import path from 'node:path';
 import { RUNTIME_ENV } from '@kios/bundle/runtime-env';
 import { execa } from 'execa';
 
+import type { ModuleTree } from '../build/kernel/module-trees.ts';
 import { openTools } from '../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { writeAgentRoot } from './agent-root.ts';
 import { median } from './median.ts';
-import { type ModuleTree, namesIn } from './module-trees.ts';
+import { namesIn } from './module-trees.ts';
 
 /** A program that prints the modules of names and aliases, all in one process. */
 interface Resolver {

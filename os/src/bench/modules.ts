@@ -1,10 +1,10 @@
+import { moduleTrees } from '../build/kernel/module-trees.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { ensurePackages } from '../workstation/packages.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
 import { tenths } from './median.ts';
 import { type CardResult, measureBoots, type StartResult } from './module-boots.ts';
 import { measureResolvers, openResolvers, type ResolveResult } from './module-resolvers.ts';
-import { moduleTrees } from './module-trees.ts';
 
 /** Output of `bench modules --json`. */
 interface ModulesResult {

@@ -15,7 +15,7 @@ interface MissingArgs extends SessionArgs {
 /** Logs each device without a driver, and what would drive it. */
 async function logDriverless(args: MissingArgs, { log }: AgentContext): Promise<void> {
   requireSysfs();
-  const session = await openSession(args, settingFaults(log));
+  const session = await openSession(args, settingFaults(log), log);
   const { against } = args;
   const read = (file: Parameters<typeof readIndexFile>[1]): string => readIndexFile(against, file);
   const all = against === '' ? undefined : new ModuleIndex(read, emptyConfig());

@@ -88,7 +88,7 @@ async function closureOf(session: Session, resolved: readonly Resolved[]) {
 
 /** Logs the modules that each alias names and the files that loading them would load; or all of them together. */
 async function logModules(args: ResolveArgs, { log }: AgentContext): Promise<void> {
-  const session = await openSession(args, settingFaults(log));
+  const session = await openSession(args, settingFaults(log), log);
   const resolved = (await readAliases(args)).map((alias) => resolveAlias(session, alias));
   if (args.closure) {
     log.info({ ev: 'closure', ...(await closureOf(session, resolved)) });

@@ -78,7 +78,7 @@ async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
       : undefined,
     queue,
     attempts: new Attempts(jobsHere(args.jobs), signal),
-    open: async () => openSession(args, faults),
+    open: async () => openSession(args, faults, log),
     change: async (stop: AbortSignal) => operator.change(stop),
   };
   await new Service(parts, context).run();

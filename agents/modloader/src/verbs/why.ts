@@ -23,7 +23,7 @@ function outcomeOf(status: ModulesStatus | undefined, name: string) {
 /** Logs, for each module that a name or alias means, the devices, the file and the rules that decide over it. */
 async function logReasons(args: WhyArgs, { log }: AgentContext): Promise<void> {
   requireSysfs();
-  const session = await openSession(args, settingFaults(log));
+  const session = await openSession(args, settingFaults(log), log);
   const names = args.names.flatMap((name) => {
     const lookup = session.index.lookup(name);
     if (lookup === undefined) throw unknownModule(name, session.index.names);

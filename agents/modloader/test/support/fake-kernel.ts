@@ -2,8 +2,9 @@ import type { Logger } from '@kios/agent';
 import { SyscallError } from '@kios/syscall';
 
 import { emptyConfig } from '../../src/core/index/modprobe-config.ts';
-import { type IndexFile, ModuleIndex } from '../../src/core/index/module-index.ts';
+import { ModuleIndex } from '../../src/core/index/module-index.ts';
 import { nameOfFile } from '../../src/core/index/module-name.ts';
+import type { IndexFile } from '../../src/core/index/tables.ts';
 import type { Kernel, ModuleState } from '../../src/core/loading/kernel.ts';
 import type { Policy } from '../../src/core/policy/policy.ts';
 import { Attempts } from '../../src/edge/loading/attempts.ts';
@@ -12,7 +13,7 @@ import { Report } from '../../src/edge/report/report.ts';
 import { FakeDevices } from './fake-devices.ts';
 import { policy } from './policy.ts';
 
-const INDEX: Readonly<Record<IndexFile, string>> = {
+const INDEX: Readonly<Partial<Record<IndexFile, string>>> = {
   'modules.dep': `k/virtio.ko:
 k/virtio_pci.ko: k/virtio.ko
 k/failover.ko:
@@ -28,10 +29,7 @@ alias pci:v00008086d* e1000e
 alias pci:v*d*sv*sd*bc01sc08i02* nvme
 alias cpu:type:x86* kvm_intel
 `,
-  'modules.softdep': '',
-  'modules.symbols': '',
   'modules.builtin': 'k/ext4.ko\n',
-  'modules.builtin.modinfo': '',
 };
 
 export const SILENT: Logger = {
@@ -82,7 +80,7 @@ export function setUp(
   const config = emptyConfig();
   const report = new Report(SILENT);
   const chosen: Policy = policy(input);
-  const index = new ModuleIndex((file) => files[file] ?? INDEX[file], config);
+  const index = new ModuleIndex((file) => files[file] ?? INDEX[file] ?? '', config);
   const attempts = new Attempts(jobs, signal, stuckMs);
   const loader = new Loader({ index, config, policy: chosen, kernel, facts, report, attempts });
   const devices = new FakeDevices();

@@ -11,7 +11,8 @@ import {
   ignoreInstall,
   type ModprobeConfig,
 } from '../../core/index/modprobe-config.ts';
-import type { IndexFile, ModuleIndex } from '../../core/index/module-index.ts';
+import type { ModuleIndex } from '../../core/index/module-index.ts';
+import type { IndexFile } from '../../core/index/tables.ts';
 import { packingOf, unpack } from '../kernel/unpack.ts';
 
 /** Reads one of depmod's files; a missing file reads as empty. */
@@ -33,7 +34,6 @@ export async function readModuleOf(
   const packing = packingOf(file);
   return packing === undefined ? readFile(file) : unpack(file, packing);
 }
-
 const listConf = async (dir: string): Promise<string[]> =>
   (await readdir(dir).catch(() => [])).filter((name) => name.endsWith('.conf'));
 

@@ -12,6 +12,7 @@ import type { ModulesStatus } from '@kios/node-state';
 import type { Devices } from '../../core/devices/device.ts';
 import type { ModprobeConfig } from '../../core/index/modprobe-config.ts';
 import { ModuleIndex } from '../../core/index/module-index.ts';
+import type { Damaged } from '../../core/index/tables.ts';
 import type { Kernel } from '../../core/loading/kernel.ts';
 import { Policy, profile } from '../../core/policy/policy.ts';
 import { blockedBy } from '../../core/policy/required.ts';
@@ -94,19 +95,24 @@ export const settingFaults = (log: Logger): SettingFaults =>
   new SettingFaults('KIOS_MODULE_SETTING', log);
 
 /** Reads configuration and index. In a dry run the kernel is only read, never changed. */
-export async function openSession(args: SessionArgs, faults: SettingFaults): Promise<Session> {
+export async function openSession(
+  args: SessionArgs,
+  faults: SettingFaults,
+  log: Logger,
+): Promise<Session> {
   const operator = await readOperator(args, faults);
   // A kernel without modules has no folder of them.
   const isNeeded = args.kernel !== 'auto' || !isMonolithic();
   if (!args.check && isNeeded && !hasModules(args)) throw await missingModules(args);
   const dir = modulesDir(args);
   const kernel = linuxKernel(dir);
+  const damaged: Damaged = (file, why) => log.warn({ ev: 'index.fallback', file, why });
   return {
     ...operator,
     isDryRun: args.dryRun,
     release: kernelRelease(args),
     dir,
-    index: new ModuleIndex((file) => readIndexFile(dir, file), operator.config),
+    index: new ModuleIndex((file) => readIndexFile(dir, file), operator.config, damaged),
     kernel: args.dryRun ? { ...kernel, load: async () => undefined } : kernel,
     devices: sysfsDevices(),
   };
@@ -194,7 +200,7 @@ export async function begin(
   { log, signal }: AgentContext,
   required: readonly string[] = [],
 ): Promise<Work | undefined> {
-  const session = await openSession(args, settingFaults(log));
+  const session = await openSession(args, settingFaults(log), log);
   if (args.check) {
     requireAllowed(session, args, required);
     return undefined;

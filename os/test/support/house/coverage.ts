@@ -38,7 +38,8 @@ function rowsOf(text: string): Row[] {
   let isTable = false;
   for (const line of text.split('\n')) {
     const { name, tests } = ROW.exec(line)?.groups ?? {};
-    if (isTable && name !== undefined && tests !== undefined) rows.push({ name, tests });
+    if (isTable && name !== undefined && tests !== undefined)
+      rows.push({ name: name.trim(), tests });
     isTable = line.startsWith('|') && (isTable || RULE.test(line));
   }
   return rows;

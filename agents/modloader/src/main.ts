@@ -1,12 +1,5 @@
 import { startProgram } from '@kios/agent';
 
-import { coldplug } from './verbs/coldplug.ts';
-import { load } from './verbs/load.ts';
-import { resolve } from './verbs/resolve.ts';
-import { run } from './verbs/run.ts';
-import { status } from './verbs/status.ts';
+import { PROGRAM } from './verbs/program.ts';
 
-startProgram({
-  name: 'modloader',
-  commands: [run, coldplug, load, resolve, status],
-});
+startProgram(PROGRAM);

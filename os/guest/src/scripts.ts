@@ -30,6 +30,18 @@ export const SCRIPTS = {
   serve: v.object({ port: v.number(), greeting: v.string() }),
   stay: v.object({ seconds: v.number() }),
   'watch-cable': v.object({ ...Reporter.entries, deadlineMs: v.number() }),
+  'watch-devices': v.object({
+    ...Reporter.entries,
+    /** Sources of patterns of aliases, by the names under which the devices are reported. */
+    devices: v.record(v.string(), v.string()),
+    modules: v.array(v.string()),
+    /** Events of the module loader to report. */
+    events: v.array(v.string()),
+    /** Source of the pattern of a device's alias. */
+    arms: v.string(),
+    /** A word that only the module loader's command line has. */
+    loader: v.string(),
+  }),
   'watch-standalone': v.object({
     ...Reporter.entries,
     /** Source of the pattern of the codes with which bootstrap refuses a cluster. */

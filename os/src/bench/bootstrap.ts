@@ -13,6 +13,7 @@ import { workstationArch } from '../workstation/arch.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { run } from '../workstation/run.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
+import { median } from './median.ts';
 
 const Rounds = v.pipe(
   v.string(),
@@ -45,12 +46,6 @@ interface BootstrapResult {
 
 const BENCH_NODE = { memoryMiB: 2048, cpus: 2 } as const;
 const GOALS = { detectMs: 5, leaseToByteMs: 400, rssMiB: 64, kubeletAwaySeconds: 8 } as const;
-
-/** Returns the median, rounded to a tenth. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  return Math.round((sorted[Math.floor(sorted.length / 2)] ?? Number.NaN) * 10) / 10;
-}
 
 /**
  * Returns the seconds between init's order to restart kubelet and the next `kubelet.ready`; undefined without both.

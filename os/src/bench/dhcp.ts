@@ -19,6 +19,7 @@ import { formatTable } from '../workstation/terminal/table.ts';
 import { writeAgentRoot } from './agent-root.ts';
 import { debianClients, type DhcpClient, ourClients } from './dhcp-clients.ts';
 import { type DhcpNetwork, IPV4, IPV6 } from './dhcp-networks.ts';
+import { median, tenths } from './median.ts';
 
 const DEADLINE_MS = 30_000;
 /** From its address until a client is at rest: probes and announcements of RFC 5227 take about seven seconds. */
@@ -137,11 +138,6 @@ async function pidsOf(netns: Netns, but: readonly number[]): Promise<number[]> {
   return pids.filter((pid) => pid > 0 && !but.includes(pid));
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-
-const round = (value: number): number => Math.round(value * 10) / 10;
-
 async function measure(
   bench: Bench,
   clients: readonly DhcpClient[],
@@ -170,9 +166,9 @@ async function measure(
       const ms = times.get(client.name) ?? [];
       results.push({
         client: client.name,
-        medianMs: round(median(ms)),
-        fastestMs: round(Math.min(...ms)),
-        slowestMs: round(Math.max(...ms)),
+        medianMs: median(ms),
+        fastestMs: tenths(Math.min(...ms)),
+        slowestMs: tenths(Math.max(...ms)),
         ...(await bench.memory()),
         packetsSent: (await bench.packetsSent()) - before,
         imageKiB: Math.round(client.imageBytes / KIB),

@@ -25,6 +25,8 @@ const MemoryStats = v.object({
 interface BenchGuest {
   readonly boot: readonly string[];
   readonly memoryMiB: number;
+  /** QEMU's model of its network card. */
+  readonly card?: string;
 }
 
 /**
@@ -45,7 +47,7 @@ const benchArguments = (guest: BenchGuest, firmware: string): string[] => [
     `-drive if=pflash,format=raw,readonly=on,file=${firmware}`,
     '-drive if=pflash,format=raw,file=vars.fd',
     '-netdev user,id=net0,restrict=on',
-    '-device virtio-net-pci,netdev=net0,romfile=',
+    `-device ${guest.card ?? 'virtio-net-pci'},netdev=net0,romfile=`,
     '-device virtio-rng-pci',
     '-device virtio-balloon-pci,id=balloon',
     '-chardev file,id=console,path=console.log',

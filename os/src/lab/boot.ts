@@ -29,6 +29,7 @@ export interface BootOptions extends Pick<
   | 'disks'
   | 'scsi'
   | 'rtc'
+  | 'devices'
   | 'startFrom'
   | 'writeLog'
 > {

@@ -15,7 +15,7 @@ import type { Machine } from './qemu/machine.ts';
 import { exposureWarning } from './qemu/own-network.ts';
 import { type JoinInformation, type SeedExtras, seedFor } from './seed-document.ts';
 
-export interface UpOptions extends Pick<BootOptions, 'scsi' | 'segment' | 'forwards'> {
+export interface UpOptions extends Pick<BootOptions, 'scsi' | 'devices' | 'segment' | 'forwards'> {
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly kernel?: KernelName;

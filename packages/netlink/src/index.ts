@@ -4,4 +4,13 @@ export { ARPHRD_ETHER, type Generation, type Link, type LinkChange } from './lin
 export { type Route, type RouteType, SCOPE, TABLE } from './route.ts';
 export { type Kind, type NetworkEvent, networkEvents } from './events.ts';
 export { openRtnetlink, type Rtnetlink } from './rtnetlink.ts';
-export { openUevents, parseUevent, type Uevent, type UeventSource } from './uevent.ts';
+export {
+  isFromKernel,
+  judgeUevent,
+  openUevents,
+  parseUevent,
+  type Rejection,
+  type Uevent,
+  type UeventOrLoss,
+  type UeventSource,
+} from './uevent.ts';

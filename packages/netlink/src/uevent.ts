@@ -1,8 +1,19 @@
+import { setImmediate as turn } from 'node:timers/promises';
+
 import { DecodeError } from '@kios/bytes';
-import { isErrno, openNetlink } from '@kios/syscall';
+import { type Channel, isErrno, openNetlink, type Received } from '@kios/syscall';
 
 const NETLINK_KOBJECT_UEVENT = 15;
 const KERNEL_GROUP = 1;
+/** Asked for because a bus with thousands of devices speaks at once. More needs CAP_NET_ADMIN (SO_RCVBUFFORCE). */
+const RECEIVE_BUFFER = 8 << 20;
+/** Datagrams read before other work has its turn: a flood must not stop signals and timers. */
+const BATCH = 128;
+/** `struct sockaddr_nl`: family, padding, then the sender's id and the mask of its groups at these offsets. */
+const SOCKADDR = { length: 12, pid: 4, groups: 8 } as const;
+const GROUP_MASK = 1 << (KERNEL_GROUP - 1);
+
+const decoder = new TextDecoder();
 
 /** The kernel's event about a device: `add@/devices/…` and its variables. */
 export interface Uevent {
@@ -13,7 +24,7 @@ export interface Uevent {
 
 /** Parses a kernel uevent: `ACTION@DEVPATH`, then `KEY=value` strings, each NUL-terminated. */
 export function parseUevent(bytes: Uint8Array): Uevent {
-  const [head = '', ...rest] = new TextDecoder().decode(bytes).split('\0');
+  const [head = '', ...rest] = decoder.decode(bytes).split('\0');
   const at = head.indexOf('@');
   if (at < 1) throw new DecodeError('decode uevent: it has no ACTION@DEVPATH');
   const pairs = rest.filter((line) => line.includes('='));
@@ -26,32 +37,84 @@ export function parseUevent(bytes: Uint8Array): Uevent {
   return { action: head.slice(0, at), devpath: head.slice(at + 1), variables };
 }
 
-/** The kernel's uevents, without those of udev and other programs. `overrun` means that some were lost. */
+/** Why a datagram does not count: another program sent it, or it is not an event. */
+export type Rejection = 'sender' | 'malformed';
+
+/** `overrun`: the kernel lost events, because nobody read them in time. */
+export type UeventOrLoss = Uevent | 'overrun';
+
+/** The kernel's uevents. What udev and other programs send is rejected, and so is what cannot be read. */
 export interface UeventSource {
-  events(signal: AbortSignal): AsyncIterable<Uevent | 'overrun'>;
+  events(signal: AbortSignal): AsyncIterable<UeventOrLoss>;
 }
 
-/** Subscribes at once, so that no event after this call is missed even when iteration starts later. */
-export function openUevents(): UeventSource {
-  const channel = openNetlink(NETLINK_KOBJECT_UEVENT, [KERNEL_GROUP]);
-  return { events: (signal) => follow(channel, signal) };
+/** Returns whether the kernel sent a message, and to the group of its events. */
+export function isFromKernel(from: Uint8Array): boolean {
+  if (from.length < SOCKADDR.length) return false;
+  const address = Buffer.from(from.buffer, from.byteOffset, from.length);
+  return (
+    address.readUInt32LE(SOCKADDR.pid) === 0 && address.readUInt32LE(SOCKADDR.groups) === GROUP_MASK
+  );
+}
+
+/** Returns the event of a message, or why it does not count. */
+export function judgeUevent(received: Received | 'too long'): Uevent | Rejection {
+  if (received === 'too long') return 'malformed';
+  if (!isFromKernel(received.from)) return 'sender';
+  try {
+    return parseUevent(received.message);
+  } catch (error) {
+    if (error instanceof DecodeError) return 'malformed';
+    throw error;
+  }
+}
+
+/**
+ * Subscribes at once, so that no event after this call is missed even when iteration starts later. `rejected` hears of
+ * every message that does not count.
+ */
+export function openUevents(rejected: (why: Rejection) => void = () => undefined): UeventSource {
+  const channel = openNetlink(NETLINK_KOBJECT_UEVENT, [KERNEL_GROUP], RECEIVE_BUFFER);
+  return { events: (signal) => follow(channel, signal, rejected) };
+}
+
+type Read = Received | 'too long' | 'overrun' | undefined;
+
+function readNext(channel: Channel): Read {
+  try {
+    return channel.readFrom();
+  } catch (error) {
+    if (isErrno(error, 'ENOBUFS')) return 'overrun';
+    throw error;
+  }
 }
 
 async function* follow(
-  channel: ReturnType<typeof openNetlink>,
+  channel: Channel,
   signal: AbortSignal,
-): AsyncGenerator<Uevent | 'overrun'> {
+  rejected: (why: Rejection) => void,
+): AsyncGenerator<UeventOrLoss> {
   using open = channel;
-  for (;;) {
-    let bytes: Uint8Array;
-    try {
-      bytes = await open.receive(signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!isErrno(error, 'ENOBUFS')) throw error;
-      yield 'overrun';
+  for (let count = 1; !signal.aborted; count++) {
+    if (count % BATCH === 0) await turn();
+    const read = readNext(open);
+    if (read === undefined) {
+      if (!(await waitFor(open, signal))) return;
       continue;
     }
-    yield parseUevent(bytes);
+    const event = read === 'overrun' ? read : judgeUevent(read);
+    if (event === 'sender' || event === 'malformed') rejected(event);
+    else yield event;
+  }
+}
+
+/** Returns whether there is something to read; not when it is to stop. */
+async function waitFor(channel: Channel, signal: AbortSignal): Promise<boolean> {
+  try {
+    await channel.readable(signal);
+    return true;
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
   }
 }

@@ -20,6 +20,8 @@ export const ModulesStatus = v.object({
   denied: v.array(v.object({ name: v.string(), rule: v.string() })),
   /** Device aliases that no module of this image serves. */
   unresolved: v.array(v.string()),
+  /** Modules whose init function has not returned for long. */
+  stuck: v.optional(v.array(v.string()), []),
   /** The number of devices with an alias. */
   devices: v.number(),
 });

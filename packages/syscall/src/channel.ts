@@ -6,7 +6,22 @@ import { errnoName, SyscallError } from './syscall-error.ts';
 
 const MAX_MESSAGE = 65_536;
 const MSG_NOSIGNAL = 0x4000;
+/** Has recvfrom(2) return the length of a message that does not fit. */
+const MSG_TRUNC = 0x20;
+/** `struct sockaddr_storage`. */
+const MAX_ADDRESS = 128;
 const scratch = new Uint8Array(MAX_MESSAGE);
+const scratchFrom = Buffer.alloc(MAX_ADDRESS);
+const scratchFromLength = Buffer.alloc(4);
+
+/**
+ * A message and its sender, a raw sockaddr that is empty where the kernel names none. Both are views that the next read
+ * of any channel overwrites: in a flood copies would be most of the memory.
+ */
+export interface Received {
+  readonly message: Uint8Array;
+  readonly from: Uint8Array;
+}
 
 /** A socket that carries whole messages. */
 export interface Channel extends Disposable {
@@ -15,6 +30,10 @@ export interface Channel extends Disposable {
   send(message: Uint8Array, to?: Uint8Array): void;
   /** Returns the next message if one is queued. */
   read(): Uint8Array | undefined;
+  /** Like `read`, with the sender. A message of more than 64 KiB is dropped, and the result is `too long`. */
+  readFrom(): Received | 'too long' | undefined;
+  /** Waits for a message, or an error, to read. One reader at a time. Rejects when aborted or closed. */
+  readable(signal?: AbortSignal): Promise<void>;
   /** Waits for the next message, without polling. One reader at a time. Rejects when aborted or closed. */
   receive(signal?: AbortSignal): Promise<Uint8Array>;
   close(): void;
@@ -49,12 +68,30 @@ export class DescriptorChannel implements Channel {
     }
   }
 
+  readFrom(): Received | 'too long' | undefined {
+    this.#checkOpen('recvfrom');
+    scratchFromLength.writeUInt32LE(MAX_ADDRESS);
+    const call = libc.recvfrom();
+    const from = [scratchFrom, scratchFromLength] as const;
+    const length = call(this.fd, scratch, scratch.length, MSG_TRUNC, ...from);
+    if (length < 0) {
+      const failure = new SyscallError('recvfrom', errno(), `receive from ${this.#name}`);
+      if (failure.errno === 'EAGAIN') return undefined;
+      throw failure;
+    }
+    if (length > scratch.length) return 'too long';
+    return {
+      message: scratch.subarray(0, length),
+      from: scratchFrom.subarray(0, scratchFromLength.readUInt32LE()),
+    };
+  }
+
   async receive(signal?: AbortSignal): Promise<Uint8Array> {
     for (;;) {
       signal?.throwIfAborted();
       const message = this.read();
       if (message !== undefined) return message;
-      await this.#readable(signal);
+      await this.readable(signal);
     }
   }
 
@@ -70,7 +107,8 @@ export class DescriptorChannel implements Channel {
     this.close();
   }
 
-  #readable(signal?: AbortSignal): Promise<void> {
+  async readable(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const abort = (): void => {
       poller.cancel(this.fd);
@@ -79,10 +117,12 @@ export class DescriptorChannel implements Channel {
     signal?.addEventListener('abort', abort, { once: true });
     this.#reject = reject;
     poller.wait(this.fd, resolve);
-    return promise.finally(() => {
+    try {
+      await promise;
+    } finally {
       this.#reject = undefined;
       signal?.removeEventListener('abort', abort);
-    });
+    }
   }
 
   #checkOpen(call: string): void {

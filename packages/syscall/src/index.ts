@@ -1,6 +1,6 @@
 export { adjtimex, type KernelClock } from './adjtimex.ts';
 export { bootClock, type BootTimer, openBootTimer } from './boot-clock.ts';
-export type { Channel } from './channel.ts';
+export type { Channel, Received } from './channel.ts';
 export { type ClockChanges, openClockChanges } from './clock-changes.ts';
 export { type Holder, lock, type Lock, type LockOptions, tryLock } from './lock.ts';
 export { finitModule, initModule, MODULE_INIT } from './module.ts';

@@ -77,6 +77,9 @@ export const libc = {
   sendto: lazy(
     'long sendto(int fd, const void *data, size_t size, int flags, const void *to, unsigned int length)',
   ),
+  recvfrom: lazy(
+    'long recvfrom(int fd, void *data, size_t size, int flags, void *from, void *fromLength)',
+  ),
   /** fcntl(2) for the commands whose argument is a pointer. */
   fcntl: lazy('int fcntl(int fd, int command, void *argument)'),
   /** ioctl(2) for the requests whose argument is a pointer. */

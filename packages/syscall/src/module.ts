@@ -20,14 +20,36 @@ function numbers(): { finit: number; init: number } {
   );
 }
 
-/** Loads the kernel module open as `fd`. Blocks until its init function returns. Needs CAP_SYS_MODULE. */
-export function finitModule(fd: number, parameters: string, flags = 0): void {
-  const result = libc.finitModule()(numbers().finit, fd, parameters, flags);
-  if (result < 0) throw new SyscallError('finit_module', errno(), 'load module');
+/** Returns the callback of a call on a pool thread and the promise that it settles. */
+function outcome(call: string): {
+  readonly promise: Promise<void>;
+  readonly done: (error: Error | null, result: number) => void;
+} {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const done = (error: Error | null, result: number): void => {
+    if (error !== null) reject(error);
+    // In this callback errno is that of the thread that made the call.
+    else if (result < 0) reject(new SyscallError(call, errno(), 'load module'));
+    else resolve();
+  };
+  return { promise, done };
 }
 
-/** Loads a kernel module from memory, for kernels that cannot read the file's compression. */
-export function initModule(image: Uint8Array, parameters: string): void {
-  const result = libc.initModule()(numbers().init, image, image.length, parameters);
-  if (result < 0) throw new SyscallError('init_module', errno(), 'load module');
+/**
+ * Loads the kernel module open as `fd`, on a thread of the runtime's pool: its init function may sleep for seconds.
+ * Needs CAP_SYS_MODULE.
+ */
+export async function finitModule(fd: number, parameters: string, flags = 0): Promise<void> {
+  const { promise, done } = outcome('finit_module');
+  libc.finitModule().async(numbers().finit, fd, parameters, flags, done);
+  return promise;
+}
+
+/** The same from memory, for kernels that cannot read the file's compression. */
+export async function initModule(image: Uint8Array, parameters: string): Promise<void> {
+  const { promise, done } = outcome('init_module');
+  libc.initModule().async(numbers().init, image, image.length, parameters, done);
+  await promise;
+  // The thread reads the memory, which this reference keeps from being freed.
+  image.at(0);
 }

@@ -107,13 +107,22 @@ function attachFilter(fd: number, filter: readonly Instruction[]): void {
   check(result, 'setsockopt', 'attach packet filter');
 }
 
-/** Opens a netlink socket in the given multicast groups (RTNLGRP_* for rtnetlink; 1 for the kernel's uevents). */
-export function openNetlink(protocol: number, groups: readonly number[]): Channel {
+const NETLINK_BUFFER = 1 << 20;
+
+/**
+ * Opens a netlink socket in the given multicast groups (RTNLGRP_* for rtnetlink; 1 for the kernel's uevents). The
+ * kernel cuts the bytes of the receive buffer to `net.core.rmem_max`.
+ */
+export function openNetlink(
+  protocol: number,
+  groups: readonly number[],
+  receiveBuffer = NETLINK_BUFFER,
+): Channel {
   const name = `netlink socket ${protocol}`;
   return open(AF.netlink, SOCK.raw, protocol, name, (fd) => {
     const address = Buffer.alloc(12);
     address.writeUInt16LE(AF.netlink, 0);
-    if (groups.length > 0) setOption(fd, SOL_SOCKET, SO.receiveBuffer, 1 << 20);
+    if (groups.length > 0) setOption(fd, SOL_SOCKET, SO.receiveBuffer, receiveBuffer);
     setOption(fd, SOL_NETLINK, NETLINK.capAck, 1);
     bind(fd, address, name);
     for (const group of groups) setOption(fd, SOL_NETLINK, NETLINK.addMembership, group);

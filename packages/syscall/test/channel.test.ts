@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import {
   adjtimex,
   finitModule,
+  initModule,
   inetAddress,
   isErrno,
   openNetlink,
@@ -40,6 +41,27 @@ describe('a channel', () => {
     expect(text(await receiver.receive())).toBe('two');
   });
 
+  it('names the sender of a message', async () => {
+    using receiver = openUdp({ address: LOOPBACK, port: 40_074 });
+    using sender = openUdp({ address: LOOPBACK, port: 40_073 });
+    expect(receiver.readFrom()).toBeUndefined();
+    sender.send(bytes('one'), inetAddress(LOOPBACK, 40_074));
+    await receiver.readable();
+    const received = receiver.readFrom();
+    if (received === undefined || received === 'too long') throw new Error('nothing is received');
+    expect(text(received.message)).toBe('one');
+    expect(Buffer.from(received.from)).toEqual(Buffer.from(inetAddress(LOOPBACK, 40_073)));
+  });
+
+  it('drops a message of more than 64 KiB and goes on', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'syscall-'));
+    using echo = openUnixDatagram(join(folder, 'a'), join(folder, 'a'));
+    echo.send(new Uint8Array(65_537));
+    echo.send(bytes('next'));
+    expect(echo.readFrom()).toBe('too long');
+    expect(echo.readFrom()).toMatchObject({ message: bytes('next') });
+  });
+
   it('waits for several sockets at once', async () => {
     using first = openUdp({ address: LOOPBACK, port: 40_070 });
     using second = openUdp({ address: LOOPBACK, port: 40_071 });
@@ -68,11 +90,18 @@ describe('a channel', () => {
     expect(isErrno(error, 'ENOENT')).toBe(true);
   });
 
-  it('fails on a file that is not a module', () => {
+  it('fails on what is not a module, with the errno of the thread that called', async () => {
     const fd = openSync('/dev/null', 'r');
-    const error = caught(() => finitModule(fd, '', 0));
+    const loads = [finitModule(fd, '', 0), initModule(new Uint8Array(100), '')];
+    // Another failure on this thread meanwhile, with an errno of its own.
+    expect(caught(() => openUnixDatagram('/nonexistent/socket'))).toMatchObject({
+      errno: 'ENOENT',
+    });
+    for (const load of loads) {
+      const error = await load.catch((thrown: unknown) => thrown);
+      expect(isErrno(error, 'EINVAL', 'EPERM', 'ENOEXEC', 'ENOSYS')).toBe(true);
+    }
     closeSync(fd);
-    expect(isErrno(error, 'EINVAL', 'EPERM', 'ENOEXEC', 'ENOSYS')).toBe(true);
   });
 });
 

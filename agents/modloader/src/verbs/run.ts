@@ -1,94 +1,87 @@
 import path from 'node:path';
 
-import { type AgentContext, type Argv, command, logWait } from '@kios/agent';
-import { openUevents } from '@kios/netlink';
+import { type AgentContext, type Argv, command, type Logger, logWait } from '@kios/agent';
+import { openUevents, type Rejection } from '@kios/netlink';
 import { lock } from '@kios/syscall';
 
+import { parseCondition } from '../core/devices/condition.ts';
+import { EventQueue } from '../edge/devices/event-queue.ts';
+import { requireSysfs } from '../edge/devices/sysfs.ts';
 import { requireCapability } from '../edge/kernel/capability.ts';
 import { isMonolithic } from '../edge/kernel/linux-kernel.ts';
-import { Daemon } from '../edge/loading/daemon.ts';
-import { OperatorFiles, reportWaiting } from '../edge/loading/operator-files.ts';
-import {
-  openSession,
-  reportTo,
-  type SessionArgs,
-  settingFaults,
-  startWork,
-  waitForModules,
-  type Work,
-} from '../edge/loading/session.ts';
-import { type Turn, turns } from '../edge/loading/turns.ts';
-import { StatusFiles } from '../edge/report/status-files.ts';
+import { Attempts, jobsHere } from '../edge/loading/attempts.ts';
+import { waitForModules } from '../edge/loading/kernel-folder.ts';
+import { OperatorFiles } from '../edge/loading/operator-files.ts';
+import { MODULES_DISABLED, seal } from '../edge/loading/seal.ts';
+import { Service } from '../edge/loading/service.ts';
+import { openSession, type SessionArgs, settingFaults } from '../edge/loading/session.ts';
 import { coldplugOnce } from './coldplug.ts';
-import { PROFILE_FLAG, sessionFlags } from './flags.ts';
+import {
+  JOBS_FLAG,
+  LOAD_DIR_FLAG,
+  PROFILE_FLAG,
+  sessionFlags,
+  WAIT_FLAGS,
+  type WaitArgs,
+} from './flags.ts';
 
-interface RunArgs extends SessionArgs {
+interface RunArgs extends SessionArgs, WaitArgs {
   readonly loadDir: string;
   readonly statusDir: string;
-  /** Seconds until late devices and profiles are loaded; by then the node's first pods run. */
+  /** Seconds. */
   readonly laterAfter: number;
+  readonly seal: boolean;
+  /** Minutes. */
+  readonly sealAfter: number;
+  readonly sealFile: string;
 }
 
-/** After this time without work the devices present at boot have their drivers. */
-const SETTLE_MS = 200;
+/** Says once of each kind that messages are ignored: whoever sends one may send a million. */
+export function warnOnce(log: Logger): (why: Rejection) => void {
+  const said = new Set<Rejection>();
+  return (why) => {
+    if (said.has(why)) return;
+    said.add(why);
+    log.warn({ ev: 'uevent.rejected', why });
+  };
+}
 
 /** Runs the daemon: coldplug, then hotplug until it is stopped. */
 async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
   const { log, signal } = context;
-  const started = performance.now();
+  const conditions = args.waitFor.map((text) => parseCondition(text));
   if (args.check || args.dryRun) {
     await coldplugOnce(args, context);
     return;
   }
   log.info({ ev: 'start', console: true });
   requireCapability();
-  if (isMonolithic()) log.warn({ ev: 'kernel.monolithic' });
+  requireSysfs();
   const file = path.join(args.statusDir, 'lock');
   using held = await lock(file, { signal, waiting: logWait(log) });
   log.debug({ ev: 'lock', file: held.file });
   // Subscribed before the first walk, so that no device is missed between the two.
-  const uevents = openUevents();
-  await waitForModules(args, log, signal);
+  const queue = new EventQueue(openUevents(warnOnce(log)), signal);
+  if (isMonolithic()) log.warn({ ev: 'kernel.monolithic' });
+  else await waitForModules(args, log, signal);
   using operator = new OperatorFiles(args, args.loadDir);
   const faults = settingFaults(log);
-  const report = reportTo(log, args, () => files.changed());
-  const start = async (): Promise<Work> => startWork(await openSession(args, faults), report);
-  let work = await start();
-  let isReady = false;
-  const files = new StatusFiles(args.statusDir, log, () => work.status(isReady));
-  await files.reset();
-  const daemon = new Daemon(args.loadDir, work, context);
-  await daemon.start();
-  const becomeReady = (): void => {
-    isReady = true;
-    const ms = Math.round(performance.now() - started);
-    const { loaded, failed } = work.status(true);
-    log.info({ ev: 'ready', console: true, loaded: loaded.length, failed: failed.length, ms });
-    void files.ready();
+  const parts = {
+    policy: args.policy,
+    loadDir: args.loadDir,
+    statusDir: args.statusDir,
+    conditions,
+    timeoutMs: args.timeout * 1000,
+    laterAfterMs: args.laterAfter * 1000,
+    seal: args.seal
+      ? { afterMs: args.sealAfter * 60_000, apply: () => seal(args.sealFile) }
+      : undefined,
+    queue,
+    attempts: new Attempts(jobsHere(args.jobs), signal),
+    open: async () => openSession(args, faults, log),
+    change: async (stop: AbortSignal) => operator.change(stop),
   };
-  const settle = setTimeout(becomeReady, SETTLE_MS);
-  signal.addEventListener('abort', () => clearTimeout(settle));
-  if (signal.aborted) clearTimeout(settle);
-  const renew = async (): Promise<void> => {
-    work = await start();
-    report.tryAgain();
-    reportWaiting(work.session, report);
-    await daemon.renew(work);
-    log.info({ ev: 'settings.changed', file: args.policy });
-  };
-  const change = async (stop: AbortSignal): Promise<void> => operator.change(stop);
-  for await (const turn of turns(uevents, args.laterAfter * 1000, change, signal)) {
-    const hasWorked = await serve(daemon, turn, renew);
-    if (hasWorked && !isReady) settle.refresh();
-  }
-}
-
-/** Serves one turn. Returns whether it may have loaded a module for a device. */
-async function serve(daemon: Daemon, turn: Turn, renew: () => Promise<void>): Promise<boolean> {
-  if (turn === 'changed') await renew();
-  else if (turn === 'later') await daemon.later();
-  else return daemon.serve(turn);
-  return false;
+  await new Service(parts, context).run();
 }
 
 export const run = command({
@@ -96,17 +89,15 @@ export const run = command({
   describe: 'Load the drivers of all devices, now and as they appear',
   builder: (args: Argv) =>
     sessionFlags(args)
-      .option('load-dir', {
-        type: 'string',
-        default: '/etc/modules-load.d',
-        describe: 'Folder of modules-load.d files, which name modules to load',
-      })
+      .options(WAIT_FLAGS)
+      .option('load-dir', LOAD_DIR_FLAG)
       .option('status-dir', {
         type: 'string',
         default: '/run/kios/modules',
         describe: 'Folder for status.json and ready',
       })
       .option('profile', PROFILE_FLAG)
+      .option('jobs', JOBS_FLAG)
       .option('later', {
         type: 'string',
         default: '',
@@ -116,6 +107,23 @@ export const run = command({
         type: 'number',
         default: 30,
         describe: 'Seconds to wait before loading --later profiles and the drivers of late devices',
-      }),
+      })
+      .option('seal', {
+        type: 'boolean',
+        default: false,
+        describe: 'In the end have the kernel load no module any more until the next boot',
+      })
+      .option('seal-after', {
+        type: 'number',
+        default: 10,
+        describe: 'Minutes from ready until --seal takes effect',
+      })
+      .option('seal-file', {
+        type: 'string',
+        default: MODULES_DISABLED,
+        describe: 'Where --seal writes; a pod sees it read-only unless its manifest mounts it',
+      })
+      .example('$0 run --profile=kubernetes --wait-for=net:eth0', 'Be ready once eth0 is there')
+      .example('$0 run --seal --seal-after=60', 'Load nothing any more after an hour'),
   run: runDaemon,
 });

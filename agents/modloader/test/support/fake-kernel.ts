@@ -2,15 +2,18 @@ import type { Logger } from '@kios/agent';
 import { SyscallError } from '@kios/syscall';
 
 import { emptyConfig } from '../../src/core/index/modprobe-config.ts';
-import { type IndexFile, ModuleIndex } from '../../src/core/index/module-index.ts';
+import { ModuleIndex } from '../../src/core/index/module-index.ts';
 import { nameOfFile } from '../../src/core/index/module-name.ts';
+import type { IndexFile } from '../../src/core/index/tables.ts';
 import type { Kernel, ModuleState } from '../../src/core/loading/kernel.ts';
 import type { Policy } from '../../src/core/policy/policy.ts';
+import { Attempts } from '../../src/edge/loading/attempts.ts';
 import { Loader } from '../../src/edge/loading/loader.ts';
 import { Report } from '../../src/edge/report/report.ts';
+import { FakeDevices } from './fake-devices.ts';
 import { policy } from './policy.ts';
 
-const INDEX: Readonly<Record<IndexFile, string>> = {
+const INDEX: Readonly<Partial<Record<IndexFile, string>>> = {
   'modules.dep': `k/virtio.ko:
 k/virtio_pci.ko: k/virtio.ko
 k/failover.ko:
@@ -26,10 +29,7 @@ alias pci:v00008086d* e1000e
 alias pci:v*d*sv*sd*bc01sc08i02* nvme
 alias cpu:type:x86* kvm_intel
 `,
-  'modules.softdep': '',
-  'modules.symbols': '',
   'modules.builtin': 'k/ext4.ko\n',
-  'modules.builtin.modinfo': '',
 };
 
 export const SILENT: Logger = {
@@ -47,37 +47,52 @@ class FakeKernel implements Kernel {
   readonly calls: string[] = [];
   readonly live = new Map<string, ModuleState>();
   readonly fail = new Map<string, string[]>();
-  devices: () => string[] = () => [];
+  /** Modules whose init function sleeps until a promise resolves. */
+  readonly sleeping = new Map<string, Promise<void>>();
 
   state(name: string): ModuleState {
     return this.live.get(name) ?? 'absent';
   }
 
-  load(file: string, params: string): void {
+  async load(file: string, params: string): Promise<void> {
     const name = nameOfFile(file);
     this.calls.push(params === '' ? name : `${name} ${params}`);
     const errno = this.fail.get(name)?.shift();
+    await this.sleeping.get(name);
     if (errno !== undefined) throw new SyscallError('finit_module', errno, 'load module');
     this.live.set(name, 'live');
   }
 
-  busAliases(): Iterable<string> {
-    return this.devices();
-  }
-
-  allAliases(): Iterable<string> {
-    return this.devices();
+  loaded(): readonly string[] {
+    return [...this.live].flatMap(([name, state]) => (state === 'live' ? [name] : []));
   }
 }
 
 const facts = () => ({ hasCapability: true, modulesDisabled: false, lockdown: 'none' });
 
-export function setUp(input: Parameters<typeof policy>[0] = {}) {
+/** `files` replaces files of the index. */
+export function setUp(
+  input: Parameters<typeof policy>[0] = {},
+  { jobs = { count: 1, hanging: 0 }, stuckMs = 60_000, signal = new AbortController().signal } = {},
+  files: Partial<Record<IndexFile, string>> = {},
+) {
   const kernel = new FakeKernel();
   const config = emptyConfig();
   const report = new Report(SILENT);
   const chosen: Policy = policy(input);
-  const index = new ModuleIndex((file) => INDEX[file], config);
-  const loader = new Loader({ index, config, policy: chosen, kernel, facts, report });
-  return { kernel, config, policy: chosen, index, loader, lists: report.lists };
+  const index = new ModuleIndex((file) => files[file] ?? INDEX[file] ?? '', config);
+  const attempts = new Attempts(jobs, signal, stuckMs);
+  const loader = new Loader({ index, config, policy: chosen, kernel, facts, report, attempts });
+  const devices = new FakeDevices();
+  return {
+    devices,
+    attempts,
+    report,
+    kernel,
+    config,
+    policy: chosen,
+    index,
+    loader,
+    lists: report.lists,
+  };
 }

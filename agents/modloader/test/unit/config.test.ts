@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
+import { modaliases } from '../../src/core/devices/device.ts';
 import { addCmdline, addModprobeFile, emptyConfig } from '../../src/core/index/modprobe-config.ts';
 import { checkName, normalise } from '../../src/core/index/module-name.ts';
 import { explain } from '../../src/core/loading/failure.ts';
 import { byUrgency, isLate, isUrgent } from '../../src/core/loading/rank.ts';
 import { denial, paramsOf, profile, serves, type Wanted } from '../../src/core/policy/policy.ts';
-import { modaliases } from '../../src/edge/kernel/sysfs.ts';
 import { policy } from '../support/policy.ts';
 
 describe('modprobe.d files', () => {
@@ -16,7 +16,7 @@ describe('modprobe.d files', () => {
       config,
       '# blacklist a\noptions loop \\\n max_loop=8\nzork b\nconstructor c\nblacklist snd-hda\n',
     );
-    expect(config.options.get('loop')).toEqual(['max_loop=8']);
+    expect(config.options).toEqual([{ name: 'loop', parameters: 'max_loop=8' }]);
     expect([...config.blacklist]).toEqual(['snd_hda']);
   });
 
@@ -36,20 +36,23 @@ describe('the kernel command line', () => {
     const config = emptyConfig();
     addCmdline(
       config,
-      'quiet root=/dev/a modprobe.blacklist=e1000e,nouveau nvme-core.x=1 foo.msg="a b" usbcore.nousb\n',
+      'quiet root=/dev/a modprobe.blacklist=e1000e,nouveau nvme-core.x=1 foo.msg="a b" usbcore.nousb "foo.all=c d" "foo.flag"\n',
     );
     expect([...config.blacklist]).toEqual(['e1000e', 'nouveau']);
-    expect(config.options.get('nvme_core')).toEqual(['x=1']);
-    expect(config.options.get('foo')).toEqual(['msg="a b"']);
-    expect(config.options.get('usbcore')).toEqual(['nousb']);
-    expect(config.options.has('root')).toBe(false);
+    expect(config.options).toEqual([
+      { name: 'nvme_core', parameters: 'x=1' },
+      { name: 'foo', parameters: 'msg="a b"' },
+      { name: 'usbcore', parameters: 'nousb' },
+      { name: 'foo', parameters: 'all="c d"' },
+      { name: 'foo', parameters: 'flag' },
+    ]);
   });
 });
 
 describe('the policy', () => {
   const config = emptyConfig();
   config.blacklist.add('e1000e');
-  config.options.set('loop', ['a=1']);
+  addModprobeFile(config, 'options loop a=1\n');
 
   it.each([
     [{ deny: ['usb*'], allow: ['usb*'] }, 'usb_storage', 'name', 'deny: usb*'],
@@ -102,6 +105,12 @@ describe('names', () => {
 
   it.each(['', 'a/b', '..', 'a b', 'a\0', 'ü', 'x'.repeat(56), '[a'])('%j is rejected', (name) => {
     expect(() => checkName(name)).toThrow(expect.objectContaining({ code: 'KIOS_MODULE_NAME' }));
+  });
+
+  it("may be a device's alias, which is longer than a name", () => {
+    const alias = 'pci:v00001AF4d00001041sv00001AF4sd00001041bc02sc00i00';
+    expect(() => checkName(`${alias}${alias}`)).not.toThrow();
+    expect(() => checkName(`pci:${'v'.repeat(4096)}`)).toThrow(/1 to 4096 characters/);
   });
 });
 

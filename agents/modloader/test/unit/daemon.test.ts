@@ -1,21 +1,17 @@
-import type { Uevent } from '@kios/netlink';
 import { describe, expect, it } from 'vitest';
 
+import type { Batch } from '../../src/edge/devices/event-queue.ts';
 import { Daemon } from '../../src/edge/loading/daemon.ts';
 import { BRIDGE, NIC, setUp, SILENT } from '../support/fake-kernel.ts';
 
 const CPU = 'cpu:type:x86,ven0002';
 const DISK = 'pci:v00001B36d00000010sv0sd0bc01sc08i02';
 
-const added = (alias: string, action = 'add'): Uevent => ({
-  action,
-  devpath: '/devices/x',
-  variables: new Map([['MODALIAS', alias]]),
-});
+const added = (...aliases: readonly string[]): Batch => ({ aliases, isOverrun: false });
 
 function daemonOf(devices: readonly string[], signal = new AbortController().signal) {
   const parts = setUp();
-  parts.kernel.devices = () => [...devices];
+  parts.devices.aliases = () => devices;
   const session = {
     ...parts,
     isDryRun: false,
@@ -53,23 +49,16 @@ describe('the daemon', () => {
     expect(kernel.calls).toEqual(['e1000e', 'kvm', 'kvm_intel']);
   });
 
-  it.each(['add', 'bind', 'change'])('serves a device of the event %s', async (action) => {
+  it('serves a device that appears, once', async () => {
     const { daemon, kernel } = daemonOf([]);
-    expect(await daemon.serve(added(DISK, action))).toBe(true);
-    expect(await daemon.serve(added(DISK, action))).toBe(false);
+    expect(await daemon.serve(added(DISK))).toBe(true);
+    expect(await daemon.serve(added(DISK))).toBe(false);
     expect(kernel.calls).toEqual(['nvme']);
-  });
-
-  it('ignores removed devices and events without an alias', async () => {
-    const { daemon, kernel } = daemonOf([]);
-    expect(await daemon.serve(added(DISK, 'remove'))).toBe(false);
-    expect(await daemon.serve({ action: 'add', devpath: '/x', variables: new Map() })).toBe(false);
-    expect(kernel.calls).toEqual([]);
   });
 
   it('walks all devices again after lost events', async () => {
     const { daemon, kernel } = daemonOf([DISK]);
-    await daemon.serve('overrun');
+    expect(await daemon.serve({ aliases: [], isOverrun: true })).toBe(true);
     expect(kernel.calls).toEqual(['nvme']);
   });
 

@@ -88,25 +88,83 @@ describe('the loader', () => {
 });
 
 describe('coldplug', () => {
+  const signal = new AbortController().signal;
+
   it('finds the devices that a driver has just revealed', async () => {
-    const { kernel, loader } = setUp();
-    kernel.devices = () => (kernel.live.has('virtio_pci') ? [BRIDGE, NIC] : [BRIDGE]);
-    await loadDrivers(loader, () => kernel.allAliases(), new AbortController().signal);
+    const { kernel, devices, loader } = setUp();
+    devices.aliases = () => (kernel.live.has('virtio_pci') ? [BRIDGE, NIC] : [BRIDGE]);
+    await loadDrivers(loader, () => devices.all(), signal);
     expect(kernel.calls).toEqual(['virtio', 'virtio_pci', 'failover', 'virtio_net']);
   });
 
   it('ends when a pass finds new devices but loads nothing', async () => {
-    const { kernel, loader } = setUp();
-    let walks = 0;
-    kernel.devices = () => [`usb:v${walks++}`];
-    await loadDrivers(loader, () => kernel.allAliases(), new AbortController().signal);
-    expect(walks).toBe(1);
+    const { devices, loader } = setUp();
+    devices.aliases = () => [`usb:v${devices.walks}`];
+    expect(await loadDrivers(loader, () => devices.all(), signal)).toBe(false);
+    expect(devices.walks).toBe(1);
+  });
+
+  it('ends although every pass reveals a device with a driver', async () => {
+    const chain = Array.from({ length: 20 }, (_, at) => at);
+    const { kernel, devices, loader } = setUp(
+      {},
+      {},
+      {
+        'modules.dep': chain.map((at) => `k/bus${at}.ko:\n`).join(''),
+        'modules.alias': chain.map((at) => `alias bus:${at} bus${at}\n`).join(''),
+      },
+    );
+    devices.aliases = () => [`bus:${devices.walks}`];
+    expect(await loadDrivers(loader, () => devices.all(), signal)).toBe(true);
+    expect(devices.walks).toBe(8);
+    expect(kernel.calls).toHaveLength(8);
+  });
+
+  // As Debian's and this node's kernels name them; each child appears once the driver of its bus is there.
+  it.each([
+    ['a disk', ['pci:ahci', 'scsi:t-0x00'], ['ahci', 'sd_mod']],
+    ['a CD drive', ['pci:ahci', 'scsi:t-0x05'], ['ahci', 'sr_mod']],
+    ['a virtual disk', ['pci:virtio', 'virtio:d00000002v00001AF4'], ['virtio_pci', 'virtio_blk']],
+    [
+      'a stick',
+      ['pci:xhci', 'usb:v1ic08isc06ip50in00', 'scsi:t-0x00'],
+      ['xhci_pci', 'usb_storage', 'sd_mod'],
+    ],
+  ])('loads the driver of %s behind its bus', async (_, chain, drivers) => {
+    const { kernel, devices, loader } = setUp(
+      {},
+      {},
+      {
+        'modules.dep': [
+          'ahci',
+          'sd_mod',
+          'sr_mod',
+          'virtio_pci',
+          'virtio_blk',
+          'xhci_pci',
+          'usb_storage',
+        ]
+          .map((name) => `k/${name}.ko:\n`)
+          .join(''),
+        'modules.alias': `alias pci:ahci ahci
+alias pci:virtio virtio_pci
+alias pci:xhci xhci_pci
+alias scsi:t-0x00* sd_mod
+alias scsi:t-0x05* sr_mod
+alias virtio:d00000002v* virtio_blk
+alias usb:v*ic08isc06ip50in* usb_storage
+`,
+      },
+    );
+    devices.aliases = () => chain.slice(0, kernel.calls.length + 1);
+    await loadDrivers(loader, () => devices.all(), signal);
+    expect(kernel.calls).toEqual(drivers);
   });
 
   it('stops when it is aborted', async () => {
-    const { kernel, loader } = setUp();
-    kernel.devices = () => [NIC];
-    await loadDrivers(loader, () => kernel.allAliases(), AbortSignal.abort());
+    const { kernel, devices, loader } = setUp();
+    devices.aliases = () => [NIC];
+    await loadDrivers(loader, () => devices.all(), AbortSignal.abort());
     expect(kernel.calls).toEqual([]);
   });
 });

@@ -9,7 +9,6 @@ import { Policy } from '../../src/core/policy/policy.ts';
 import { Daemon } from '../../src/edge/loading/daemon.ts';
 import { Loader } from '../../src/edge/loading/loader.ts';
 import { OperatorFiles, reportWaiting } from '../../src/edge/loading/operator-files.ts';
-import { turns } from '../../src/edge/loading/turns.ts';
 import { Report } from '../../src/edge/report/report.ts';
 import { setUp, SILENT } from '../support/fake-kernel.ts';
 import { policy } from '../support/policy.ts';
@@ -86,7 +85,7 @@ describe('settings that change while the loader runs', () => {
       const session = sessionOf(chosen);
       return { session, loader: new Loader({ ...session, facts, report }) };
     };
-    parts.kernel.devices = () => ['pci:v00001B36d00000010sv0sd0bc01sc08i02'];
+    parts.devices.aliases = () => ['pci:v00001B36d00000010sv0sd0bc01sc08i02'];
     const daemon = new Daemon('/nonexistent', servingOf(policy({ deny: ['nvme'], load: [{ name: 'kvm' }] })), { log: SILENT, signal }); // prettier-ignore
     await daemon.start();
     expect(parts.kernel.calls).toEqual(['kvm']);
@@ -108,28 +107,19 @@ describe('settings that change while the loader runs', () => {
         { ...args, modulesDir: '', kernel: '', dryRun: false, check: false },
         `${etc}/modules-load.d`,
       );
-      const uevents = {
-        // oxlint-disable-next-line require-yield -- no device appears
-        async *events(end: AbortSignal) {
-          await new Promise((resolve) => end.addEventListener('abort', resolve));
-        },
-        [Symbol.dispose]() {},
-      };
-      const found = turns(uevents, 3600_000, async (end) => files.change(end), stop.signal);
       const place = async (): Promise<void> => {
         await mkdir(path.dirname(`${etc}/${name}`), { recursive: true });
         await writeFile(`${etc}/${name}.tmp`, '');
         await rename(`${etc}/${name}.tmp`, `${etc}/${name}`);
       };
-      const first = found.next();
-      await place();
-      expect(await first).toEqual({ done: false, value: 'changed' });
-      const second = found.next();
-      await place();
-      expect(await second).toEqual({ done: false, value: 'changed' });
-      const last = found.next();
-      stop.abort();
-      expect(await last).toMatchObject({ done: true });
+      for (const _ of ['new', 'changed']) {
+        const change = files.change(stop.signal);
+        await place();
+        await change;
+      }
+      const last = files.change(stop.signal);
+      stop.abort(new Error('stopped'));
+      await expect(last).rejects.toThrow('stopped');
     },
   );
 });

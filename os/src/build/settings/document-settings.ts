@@ -41,7 +41,8 @@ const Failure = v.pipe(
 
 /** How each agent is asked to read its file and end. */
 const CHECKS: Readonly<Record<Agent, (file: string) => readonly string[]>> = {
-  modloader: (file) => ['coldplug', '--check', `--policy=${file}`],
+  // The workstation's own modules say nothing of the node's.
+  modloader: (file) => ['coldplug', '--check', `--modules-dir=${file}.none`, `--policy=${file}`],
   'chrony-config': (file) => ['render', '--check', `--config=${file}`],
   dhcp: (file) => ['run', '--check', `--config=${file}`, `--host-file=${file}.none/host.json`],
 };

@@ -20,6 +20,12 @@ interface DhcpArgs {
   rounds: number;
 }
 
+interface ModulesArgs {
+  json: boolean;
+  rounds: number;
+  boot: boolean;
+}
+
 const bootstrapBench = (context: CommandContext): CommandModule<unknown, BootstrapArgs> => ({
   command: 'bootstrap',
   describe: 'Measure how long the bootstrap agent takes from lease to cluster, and what it uses',
@@ -44,6 +50,33 @@ const bootstrapBench = (context: CommandContext): CommandModule<unknown, Bootstr
   handler: async ({ json, rounds, boot }) => {
     const { benchBootstrap } = await import('../../bench/bootstrap.ts');
     await benchBootstrap(context, { json, rounds, boot });
+  },
+});
+
+const modulesBench = (context: CommandContext): CommandModule<unknown, ModulesArgs> => ({
+  command: 'modules',
+  describe: 'Compare the module loader with kmod, and measure its start and memory on a node',
+  builder: (args) =>
+    args
+      .option('json', {
+        type: 'boolean',
+        default: false,
+        describe: 'Print the result as one JSON object',
+      })
+      .option('rounds', {
+        type: 'number',
+        default: 9,
+        describe: 'Number of times each program resolves all names',
+      })
+      .option('boot', {
+        type: 'boolean',
+        default: true,
+        describe: 'Also boot nodes, to measure leases, coldplug and memory',
+      })
+      .example('$0 bench modules --no-boot', 'Compare with kmod only, in a few minutes'),
+  handler: async ({ json, rounds, boot }) => {
+    const { benchModules } = await import('../../bench/modules.ts');
+    await benchModules(context, { json, rounds, boot });
   },
 });
 
@@ -100,6 +133,7 @@ export const benchCommand = (context: CommandContext): CommandModule => ({
         },
       })
       .command(bootstrapBench(context))
-      .demandCommand(1, 'bench needs one of its commands: boot, bootstrap, dhcp'),
+      .command(modulesBench(context))
+      .demandCommand(1, 'bench needs one of its commands: boot, bootstrap, dhcp, modules'),
   handler: () => {},
 });

@@ -62,6 +62,8 @@ export interface MachineSpec {
   readonly acpiTable?: string;
   /** The time of the hardware clock at power-on (`1970-01-01T00:00:00`, UTC), instead of the workstation's. */
   readonly rtc?: string;
+  /** Further arguments of QEMU, for devices that no other machine has. */
+  readonly devices?: readonly string[];
   /** A disc in a drive and the asset tag of the chassis, which a cloud gives a machine besides its network. */
   readonly cloud?: { readonly disc: string; readonly assetTag: string };
 }
@@ -224,6 +226,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
         ]),
     ...network(spec),
     ...sharedSegment(spec),
+    ...(spec.devices ?? []),
     '-object rng-random,id=rng0,filename=/dev/urandom',
     '-device virtio-rng-pci,rng=rng0',
     ...serialPorts(spec),

@@ -127,8 +127,19 @@ export class Machine {
       'read-only': true,
       file: { driver: 'file', filename: file },
     });
-    const device = { driver: 'scsi-hd', id: `${drive}-device`, drive, bus: `${SCSI}.0` };
+    await this.plug({ driver: 'scsi-hd', id: `${drive}-device`, drive, bus: `${SCSI}.0` });
+  }
+
+  /** Plugs a device into the running machine; the properties are those of QEMU's `-device`. */
+  async plug(
+    device: Readonly<{ driver: string; id: string; [name: string]: string }>,
+  ): Promise<void> {
     await qmp(this.dir, MACHINE_FILES.qmp, 'device_add', device);
+  }
+
+  /** Asks the guest to let go of a plugged device, as the button beside a slot does. It is gone once the guest has. */
+  async unplug(id: string): Promise<void> {
+    await qmp(this.dir, MACHINE_FILES.qmp, 'device_del', { id });
   }
 
   /** Takes a picture of the screen (PPM) of the running machine, which was started with one. */
@@ -143,7 +154,7 @@ export class Machine {
    * times a second as soon as anything is plugged in, which makes its boot three times as long.
    */
   async plugNetworkCard(): Promise<void> {
-    await qmp(this.dir, MACHINE_FILES.qmp, 'device_add', USB_CARD);
+    await this.plug(USB_CARD);
   }
 
   /** Pulls a cable of the running machine, which was started with two cards, or plugs it in again. */

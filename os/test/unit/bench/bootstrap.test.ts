@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 
-import { kubeletAway, median } from '../../../src/bench/bootstrap.ts';
+import { kubeletAway } from '../../../src/bench/bootstrap.ts';
+import { median } from '../../../src/bench/median.ts';
 import type { ConsoleEvent } from '../../../src/lab/qemu/console-line.ts';
 
 const event = (up: number, ev: string, agent = 'init'): ConsoleEvent => ({

@@ -25,6 +25,7 @@ const COMMANDS = [
   'bench boot',
   'bench bootstrap',
   'bench dhcp',
+  'bench modules',
   'conformance',
 ];
 /** These take no arguments, or only have commands of their own. */

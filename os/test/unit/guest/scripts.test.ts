@@ -18,7 +18,7 @@ import { SCRIPTS } from '../../../guest/src/scripts.ts';
 import { guestProgram, scriptCommand } from '../../../src/checks/acceptance/guest-program.ts';
 import { freePort } from '../../../src/workstation/free-port.ts';
 
-const NAMES = ['greet', 'host', 'kill', 'order', 'owners', 'power', 'serve', 'stay', 'watch-cable', 'watch-standalone', 'write-device'] as const; // prettier-ignore
+const NAMES = ['greet', 'host', 'kill', 'order', 'owners', 'power', 'serve', 'stay', 'watch-cable', 'watch-devices', 'watch-standalone', 'write-device'] as const; // prettier-ignore
 const REFUSED = 'KIOS_BOOTSTRAP_(UNTRUSTED|TOKEN)';
 const RUNTIMES = runtimes().map(({ program }) => program);
 
@@ -168,6 +168,61 @@ describe.each(RUNTIMES)('under %s', (runtime) => {
     await write({ 'sys/class/net/eth0/carrier': '0\n' });
     const seen = { link: 'eth0', addresses: ['10.0.2.15'], routes: 1 };
     expect(JSON.parse(await take())).toEqual({ agent: 'probe', ev: 'seen', up: 12.34, ...seen });
+  });
+
+  it('watch-devices reports devices, modules and the loader’s log, and kills the loader in a load', async () => {
+    const { socket, take } = await listen();
+    const victim = start('sleep', ['sleep', '60']);
+    const ended = once(victim, 'exit');
+    const card = 'sys/devices/pci0/0000:00:02.0';
+    await write({
+      'proc/uptime': '1 1\n',
+      'proc/modules': 'e1000 1 0 - Live 0x0\n',
+      [`proc/${victim.pid}/cmdline`]: 'bun\0run\0--profile=kubernetes\0',
+      [`proc/${victim.pid}/smaps_rollup`]: 'Rss:  40 kB\nPrivate_Dirty:  8 kB\n',
+      [`${card}/modalias`]: 'pci:v8086\n',
+      [`${card}/net/eth1/address`]: '',
+      'sys/module/e1000/initstate': 'live\n',
+      'sys/bus/pci/drivers/e1000/bind': '',
+      'var/log/pods/kube-system_modloader-node_1/run/0.log':
+        '2026 stdout F {"ev":"start"}\n2026 stdout F {"ev":"mod.load","name":"e1000","by":"uevent"}\n',
+    });
+    const at = (file: string): string => path.join(folder, file);
+    for (const dir of ['sys/bus/pci/devices', 'sys/class/net'])
+      await mkdir(at(dir), { recursive: true });
+    await symlink(at(card), at('sys/bus/pci/devices/0000:00:02.0'));
+    await symlink(at('sys/module/e1000'), at('sys/bus/pci/drivers/e1000/module'));
+    await symlink(at('sys/bus/pci/drivers/e1000'), at(`${card}/driver`));
+    await symlink(at(`${card}/net/eth1`), at('sys/class/net/eth1'));
+    const command = await scriptCommand('watch-devices', {
+      root: folder,
+      agent: 'probe',
+      socket,
+      devices: { card: '^pci:v8086', none: '^usb:' },
+      modules: ['e1000', 'e100'],
+      events: ['mod.load'],
+      arms: '^usb:',
+      loader: '--profile=kubernetes',
+    });
+    start(runtime, command);
+    const seen = { agent: 'probe', up: 1 };
+    const next = async (): Promise<unknown> => JSON.parse(await take());
+    const driven = { driver: 'e1000', module: 'e1000', shows: ['net'] };
+    expect(await next()).toEqual({ ...seen, ev: 'device', name: 'card', ...driven });
+    expect(await next()).toEqual({ ...seen, ev: 'module', name: 'e1000', loaded: true });
+    expect(await next()).toEqual({ ...seen, ev: 'module', name: 'e100', loaded: false });
+    const load = { of: 'mod.load', name: 'e1000', by: 'uevent' };
+    expect(await next()).toEqual({ ...seen, ev: 'loader', ...load });
+    await rm(at('sys/bus/pci/devices/0000:00:02.0'));
+    expect(await next()).toEqual({ ...seen, ev: 'device', name: 'card', gone: true });
+    await write({
+      'sys/bus/usb/devices/1-1/modalias': 'usb:v1\n',
+      'proc/modules': 'e1000 1 0 - Live 0x0\ne100 1 0 - Loading 0x0\n',
+    });
+    const others = [await next(), await next(), await next(), await next()];
+    expect(others).toContainEqual({ ...seen, ev: 'armed' });
+    expect(others).toContainEqual({ ...seen, ev: 'killed', during: 'e100' });
+    expect(await ended).toEqual([null, 'SIGKILL']);
   });
 
   it('watch-standalone reports sockets open to the network, the code and the files', async () => {

@@ -5,6 +5,7 @@ import { filesOf, repositoryFiles } from '../../support/house/repository.ts';
 
 const PAGES: readonly CoveragePage[] = [
   { name: 'docs/coverage/time.md', requirements: numbered('R', 20) },
+  { name: 'docs/coverage/modules.md', requirements: numbered('M', 23) },
 ];
 
 const files = await repositoryFiles();

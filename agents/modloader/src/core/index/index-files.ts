@@ -18,6 +18,13 @@ const lines = (text: string): string[] =>
   text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
+/** Reads the line of a module in `modules.dep`; undefined when there is none, or one of another form. */
+export function moduleOf(name: string, line = ''): ModuleFile | undefined {
+  const colon = line.indexOf(':');
+  if (colon <= 0) return undefined;
+  return { name, file: line.slice(0, colon), needs: words(line.slice(colon + 1)).toReversed() };
+}
+
 /**
  * `modules.dep`: lines `path: dependency…` with the first dependency to load at the end. Lines of another form are
  * skipped. Lines are parsed on demand, because a boot needs a few of a thousand.
@@ -37,15 +44,8 @@ export class DepTable {
     return [...this.#lines.keys()];
   }
 
-  has(name: string): boolean {
-    return this.#lines.has(name);
-  }
-
   get(name: string): ModuleFile | undefined {
-    const line = this.#lines.get(name);
-    if (line === undefined) return undefined;
-    const colon = line.indexOf(':');
-    return { name, file: line.slice(0, colon), needs: words(line.slice(colon + 1)).toReversed() };
+    return moduleOf(name, this.#lines.get(name));
   }
 }
 

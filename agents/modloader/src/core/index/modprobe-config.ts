@@ -1,36 +1,47 @@
 import { AliasTable } from './alias-table.ts';
 import { parseSoftdepWords, type Softdep } from './index-files.ts';
+import { normalise } from './module-name.ts';
 
 /** The settings in modprobe.d files and on the kernel's command line. Names are normalised. */
 export interface ModprobeConfig {
   readonly aliases: AliasTable;
   /** Modules that a device's alias does not load; their names still do. */
   readonly blacklist: Set<string>;
-  readonly options: Map<string, string[]>;
+  /** Parameters by the name or alias of a module, in the order in which they count. */
+  readonly options: { readonly name: string; readonly parameters: string }[];
   readonly softdeps: Map<string, Softdep>;
   /** `install` lines, which are never run: they deny the module. `block` is the idiom `install X /bin/false`. */
   readonly install: Map<string, 'block' | 'command'>;
+  /** Names that `install` and `remove` lines define, whatever else does. */
+  readonly commands: Set<string>;
 }
 
 export function emptyConfig(): ModprobeConfig {
   return {
     aliases: new AliasTable(),
     blacklist: new Set(),
-    options: new Map(),
+    options: [],
     softdeps: new Map(),
     install: new Map(),
+    commands: new Set(),
   };
+}
+
+/** Returns the parameters of a module that is loaded for `alias`, one text for each line. */
+export function optionsOf({ options }: ModprobeConfig, name: string, alias: string): string[] {
+  const normal = normalise(alias);
+  return options
+    .filter((line) => line.name === name || line.name === normal)
+    .map(({ parameters }) => parameters);
 }
 
 const underscores = (name: string): string => name.replaceAll('-', '_');
 const isBlock = (command: string | undefined): boolean =>
   command === ':' || /^(\/usr)?(\/bin\/)?(true|false)$/.test(command ?? '');
 
-function addOptions(config: ModprobeConfig, name: string, options: string): void {
-  if (options === '') return;
-  const known = config.options.get(underscores(name));
-  if (known === undefined) config.options.set(underscores(name), [options]);
-  else known.push(options);
+function addOptions(config: ModprobeConfig, name: string, parameters: string): void {
+  const normal = normalise(name);
+  if (parameters !== '' && normal !== undefined) config.options.push({ name: normal, parameters });
 }
 
 type AddLine = (config: ModprobeConfig, name: string, rest: readonly string[]) => void;
@@ -45,8 +56,11 @@ const KEYWORDS: Readonly<Record<string, AddLine>> = {
     if (config.softdeps.has(underscores(name))) return;
     config.softdeps.set(underscores(name), parseSoftdepWords(rest));
   },
-  install: (config, name, [command]) =>
-    config.install.set(underscores(name), isBlock(command) ? 'block' : 'command'),
+  install: (config, name, [command]) => {
+    config.install.set(underscores(name), isBlock(command) ? 'block' : 'command');
+    config.commands.add(underscores(name));
+  },
+  remove: (config, name) => config.commands.add(underscores(name)),
 };
 
 function addLine(config: ModprobeConfig, line: string): void {
@@ -62,8 +76,15 @@ export function addModprobeFile(config: ModprobeConfig, text: string): void {
   }
 }
 
+/** Lets `install` lines deny nothing, as `modprobe --ignore-install`. They still define names. */
+export const ignoreInstall = (config: ModprobeConfig): void => config.install.clear();
+
 /** Splits the kernel's command line into words. Double quotes protect blanks and are kept. */
 const splitCmdline = (text: string): string[] => text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
+
+/** Quotes that begin a word protect its value only: `"a.b=c d"` is `a.b="c d"`, as the kernel reads it. */
+const moveQuote = (word: string): string =>
+  word.replace(/^"([^"=]*)=([^"]*)"$/, '$1="$2"').replace(/^"([^"=]*)"$/, '$1');
 
 const BLACKLISTS: ReadonlySet<string> = new Set(['modprobe.blacklist', 'module_blacklist']);
 
@@ -81,5 +102,5 @@ function addCmdlineWord(config: ModprobeConfig, word: string): void {
 
 /** Adds `modprobe.blacklist=a,b`, `module_blacklist=a,b` and `<module>.<parameter>=value` of a kernel command line. */
 export function addCmdline(config: ModprobeConfig, text: string): void {
-  for (const word of splitCmdline(text)) addCmdlineWord(config, word);
+  for (const word of splitCmdline(text)) addCmdlineWord(config, moveQuote(word));
 }

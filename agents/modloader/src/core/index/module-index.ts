@@ -1,23 +1,7 @@
-import { AliasTable } from './alias-table.ts';
-import {
-  DepTable,
-  type ModuleFile,
-  parseBuiltin,
-  parseBuiltinAliases,
-  parseSoftdep,
-  type Softdep,
-} from './index-files.ts';
+import { type ModuleFile, parseSoftdep, type Softdep } from './index-files.ts';
 import type { ModprobeConfig } from './modprobe-config.ts';
 import { nameOfFile, normalise } from './module-name.ts';
-
-/** Files written by depmod. Each is read on first use, because most boots do not need them all. */
-export type IndexFile =
-  | 'modules.dep'
-  | 'modules.alias'
-  | 'modules.symbols'
-  | 'modules.softdep'
-  | 'modules.builtin'
-  | 'modules.builtin.modinfo';
+import { type Damaged, ModuleTables, once, type ReadIndex } from './tables.ts';
 
 export interface Lookup {
   readonly names: readonly string[];
@@ -25,57 +9,43 @@ export interface Lookup {
   readonly by: 'alias' | 'name';
 }
 
-function once<Value>(make: () => Value): () => Value {
-  let made: { readonly value: Value } | undefined;
-  return () => (made ??= { value: make() }).value;
-}
-
 /** Resolves names and aliases to modules and their dependencies: the part of libkmod that a node uses. */
 export class ModuleIndex {
   readonly #config: ModprobeConfig;
-  readonly #modules: () => DepTable;
-  readonly #aliases: () => AliasTable;
-  readonly #symbols: () => AliasTable;
+  readonly #tables: ModuleTables;
   readonly #softdeps: () => Map<string, Softdep>;
-  readonly #builtin: () => Set<string>;
-  readonly #builtinAliases: () => AliasTable;
 
-  /** `read` returns a file's text, empty when the file is missing. */
-  constructor(read: (file: IndexFile) => string, config: ModprobeConfig) {
+  constructor(read: ReadIndex, config: ModprobeConfig, damaged: Damaged = () => undefined) {
     this.#config = config;
-    this.#modules = once(() => new DepTable(read('modules.dep')));
-    this.#aliases = once(() => AliasTable.parse(read('modules.alias')));
-    this.#symbols = once(() => AliasTable.parse(read('modules.symbols')));
+    this.#tables = new ModuleTables(read, damaged);
     this.#softdeps = once(() => parseSoftdep(read('modules.softdep')));
-    this.#builtin = once(() => parseBuiltin(read('modules.builtin')));
-    this.#builtinAliases = once(() => parseBuiltinAliases(read('modules.builtin.modinfo')));
   }
 
   module(name: string): ModuleFile | undefined {
-    return this.#modules().get(name);
+    return this.#tables.module(name);
   }
 
   get names(): readonly string[] {
-    return this.#modules().names;
+    return this.#tables.names;
   }
 
   isBuiltin(name: string): boolean {
-    return this.#builtin().has(name);
+    return this.#tables.isBuiltin(name);
   }
 
   /** Returns all matches of the first table that knows the alias: several drivers may claim one device. */
   lookup(alias: string): Lookup | undefined {
     const name = normalise(alias);
     if (name === undefined) return undefined;
-    const isName = (): string[] => (this.#modules().has(name) ? [name] : []);
+    const isName = (): string[] => (this.module(name) === undefined ? [] : [name]);
     const tables: readonly (readonly [Lookup['by'], () => readonly string[]])[] = [
       ['alias', () => this.#config.aliases.lookup(name)],
       ['name', isName],
-      ['alias', () => (name.startsWith('symbol:') ? this.#symbols().lookup(name) : [])],
-      ['name', () => (this.#config.install.has(name) ? [name] : [])],
-      ['alias', () => this.#aliases().lookup(name)],
+      ['alias', () => (name.startsWith('symbol:') ? this.#tables.symbols(name) : [])],
+      ['name', () => (this.#config.commands.has(name) ? [name] : [])],
+      ['alias', () => this.#tables.aliases(name)],
       ['name', () => (this.isBuiltin(name) ? [name] : [])],
-      ['alias', () => this.#builtinAliases().lookup(name)],
+      ['alias', () => this.#tables.builtinAliases(name)],
     ];
     for (const [by, find] of tables) {
       const names = find();

@@ -2,6 +2,8 @@ import { EXIT, KiosError } from '@kios/errors';
 
 /** The kernel's MODULE_NAME_LEN without the final NUL. */
 const MAX_NAME = 56 - 1;
+/** The alias of a device says much about it; the kernel gives it one page. */
+const MAX_ALIAS = 4096;
 
 const SET_OR_DASH = /\[[^\]]*\]|-/g;
 
@@ -32,7 +34,8 @@ export function checkName(name: string): void {
 }
 
 function nameFault(name: string): string | undefined {
-  if (name === '' || name.length > MAX_NAME) return `it must have 1 to ${MAX_NAME} characters`;
+  const max = name.includes(':') ? MAX_ALIAS : MAX_NAME;
+  if (name === '' || name.length > max) return `it must have 1 to ${max} characters`;
   if (!/^[\x21-\x7e]+$/.test(name)) return 'it must be visible ASCII';
   if (name.includes('/') || name.includes('..')) return 'it must not be a path';
   return normalise(name) === undefined ? 'its brackets are unbalanced' : undefined;

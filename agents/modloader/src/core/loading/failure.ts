@@ -30,6 +30,14 @@ const KNOWN: Readonly<Record<string, Failure>> = {
   ENOMEM: { why: 'out of memory' },
   EBUSY: { why: 'a module of this name is still being loaded' },
   ETIMEDOUT: { why: 'the driver gave up waiting for its device' },
+  KIOS_MODULE_PACKING: {
+    why: 'neither the kernel nor the loader can unpack the file',
+    hint: 'ship modules plain or packed with zstd',
+  },
+  KIOS_MODULE_PATH: {
+    why: 'the index names a file outside the modules folder',
+    hint: 'run depmod for the image',
+  },
   EOPNOTSUPP: { why: 'the kernel cannot read this compression', hint: 'ship modules uncompressed' },
 };
 

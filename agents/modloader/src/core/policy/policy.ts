@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 
 import { fnmatch } from '../index/fnmatch.ts';
-import type { ModprobeConfig } from '../index/modprobe-config.ts';
+import { type ModprobeConfig, optionsOf } from '../index/modprobe-config.ts';
 import { PROFILES } from './profiles.ts';
 
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
@@ -73,11 +73,19 @@ export function serves(policy: Policy, alias: string): boolean {
   return !skip.some((pattern) => fnmatch(pattern, alias));
 }
 
-/** Returns a module's parameters: those of modprobe.d and the kernel's command line, then the policy's. */
-export function paramsOf(policy: Policy, config: ModprobeConfig, name: string): string {
+/**
+ * Returns the parameters of a module that is loaded for `alias`: those of modprobe.d for both and of the kernel's
+ * command line, then the policy's.
+ */
+export function paramsOf(
+  policy: Policy,
+  config: ModprobeConfig,
+  name: string,
+  alias = name,
+): string {
   const own = Object.entries(policy.params).find(([key]) => underscores(key) === name)?.[1];
   const listed = policy.load.find((entry) => underscores(entry.name) === name)?.params;
-  const parts = [...(config.options.get(name) ?? []), own, listed];
+  const parts = [...optionsOf(config, name, alias), own, listed];
   return parts.filter((part) => part !== undefined).join(' ');
 }
 

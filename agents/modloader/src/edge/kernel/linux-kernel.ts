@@ -2,11 +2,11 @@ import { closeSync, constants, existsSync, openSync, readFileSync, realpathSync 
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
-import { finitModule, MODULE_INIT } from '@kios/syscall';
+import { finitModule, initModule, MODULE_INIT } from '@kios/syscall';
 
 import type { KernelFacts } from '../../core/loading/failure.ts';
 import type { Kernel, ModuleState } from '../../core/loading/kernel.ts';
-import { busAliases, treeAliases } from './sysfs.ts';
+import { packingOf, unpack } from './unpack.ts';
 
 const CAP_SYS_MODULE = 16n;
 
@@ -26,6 +26,12 @@ function state(name: string): ModuleState {
   return initstate === 'live' ? 'live' : 'loading';
 }
 
+/** Returns the names in the text of `/proc/modules` whose init function has returned. */
+export function loadedModules(proc: string): string[] {
+  const rows = proc.split('\n').map((line) => line.split(' '));
+  return rows.flatMap(([name = '', , , , state]) => (state === 'Live' ? [name] : []));
+}
+
 /** Resolves a file of the index. Fails when it lies outside the modules folder: an index must not name other files. */
 function resolveInside(dir: string, file: string): string {
   const resolved = realpathSync(path.join(dir, file));
@@ -35,11 +41,17 @@ function resolveInside(dir: string, file: string): string {
   });
 }
 
-function load(dir: string, file: string, params: string): void {
-  const compressed = /\.(gz|xz|zst)$/.test(file) ? MODULE_INIT.compressed : 0;
-  const fd = openSync(resolveInside(dir, file), constants.O_RDONLY);
+/** Loads a module file. What the kernel cannot unpack is unpacked here. */
+async function load(dir: string, file: string, params: string): Promise<void> {
+  const target = resolveInside(dir, file);
+  const packing = packingOf(target);
+  if (packing !== undefined && text('/sys/module/compression') !== packing) {
+    await initModule(await unpack(target, packing), params);
+    return;
+  }
+  const fd = openSync(target, constants.O_RDONLY);
   try {
-    finitModule(fd, params, compressed);
+    await finitModule(fd, params, packing === undefined ? 0 : MODULE_INIT.compressed);
   } finally {
     closeSync(fd);
   }
@@ -49,9 +61,8 @@ function load(dir: string, file: string, params: string): void {
 export function linuxKernel(dir: string): Kernel {
   return {
     state,
-    load: (file, params) => load(dir, file, params),
-    busAliases: () => busAliases(),
-    allAliases: () => treeAliases(),
+    load: async (file, params) => load(dir, file, params),
+    loaded: () => loadedModules(text('/proc/modules')),
   };
 }
 

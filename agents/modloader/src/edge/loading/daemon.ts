@@ -1,13 +1,12 @@
 import type { AgentContext, Logger } from '@kios/agent';
-import type { Uevent } from '@kios/netlink';
 
-import { isLate, isUrgent } from '../../core/loading/rank.ts';
+import type { Device } from '../../core/devices/device.ts';
+import { byUrgency, isLate, isUrgent } from '../../core/loading/rank.ts';
+import type { Batch } from '../devices/event-queue.ts';
 import { loadDrivers } from './coldplug.ts';
 import type { Loader } from './loader.ts';
 import { readLoadFiles } from './module-files.ts';
 import type { Session, Work } from './session.ts';
-
-const ACTIONS: ReadonlySet<string> = new Set(['add', 'bind', 'change']);
 
 /** Serves devices with one loader, from the first walk to the last event. */
 export class Daemon {
@@ -35,11 +34,11 @@ export class Daemon {
   async start(): Promise<void> {
     const started = performance.now();
     // Repeated for the network's devices alone, children of buses included: the whole boot waits for them.
-    await this.#coldplug(() => [...this.#session.kernel.busAliases()].filter(isUrgent));
+    await this.#coldplug(() => this.#session.devices.onBuses(), isUrgent);
     this.#log.info({ ev: 'coldplug.network', ms: Math.round(performance.now() - started) });
-    await this.#coldplug(() => this.#session.kernel.busAliases());
+    await this.#coldplug(() => this.#session.devices.onBuses());
     await this.#loadListed();
-    await this.#coldplug(() => this.#session.kernel.allAliases());
+    await this.#coldplug(() => this.#session.devices.all());
     const ms = Math.round(performance.now() - started);
     this.#log.info({ ev: 'coldplug.done', devices: this.#loader.devices, ms });
     await this.#loadProfile(this.#session.profileNames);
@@ -48,7 +47,7 @@ export class Daemon {
   /** Loads the late devices' drivers and profiles. */
   async later(): Promise<void> {
     this.#isLateToo = true;
-    await this.#coldplug(() => this.#session.kernel.allAliases());
+    await this.#coldplug(() => this.#session.devices.all());
     await this.#loadProfile(this.#session.laterNames);
     this.#log.info({ ev: 'later.done', devices: this.#loader.devices });
   }
@@ -58,31 +57,31 @@ export class Daemon {
     this.#session = session;
     this.#loader = loader;
     await this.#loadListed();
-    await this.#coldplug(() => this.#session.kernel.allAliases());
+    await this.#coldplug(() => this.#session.devices.all());
     await this.#loadProfile(this.#session.profileNames);
     if (this.#isLateToo) await this.#loadProfile(this.#session.laterNames);
   }
 
-  /** Serves one event. Returns whether it may have loaded a module. */
-  async serve(event: Uevent | 'overrun'): Promise<boolean> {
-    if (event === 'overrun') {
-      this.#log.warn({ ev: 'uevent.overrun' });
-      await this.#coldplug(() => this.#session.kernel.allAliases());
-      return true;
-    }
-    const alias = event.variables.get('MODALIAS');
-    if (alias === undefined || !ACTIONS.has(event.action) || !this.#isDue(alias)) return false;
-    return (await this.#loader.serve([alias], 'uevent')) > 0;
+  /** Serves devices that appeared. Returns whether it loaded a module. */
+  async serve({ aliases, isOverrun }: Batch): Promise<boolean> {
+    const due = aliases.filter((alias) => this.#isDue(alias));
+    const loaded = (await this.#loader.serve(byUrgency(due), 'uevent')) > 0;
+    if (!isOverrun) return loaded;
+    this.#log.warn({ ev: 'uevent.overrun' });
+    return (await this.#coldplug(() => this.#session.devices.all())) || loaded;
   }
 
   #isDue(alias: string): boolean {
     return this.#isLateToo || !isLate(alias);
   }
 
-  async #coldplug(aliases: () => Iterable<string>): Promise<void> {
-    if (!this.#session.policy.coldplug.enabled) return;
-    const due = (): string[] => [...aliases()].filter((alias) => this.#isDue(alias));
-    await loadDrivers(this.#loader, due, this.#signal);
+  async #coldplug(
+    devices: () => AsyncIterable<Device>,
+    isWanted: (alias: string) => boolean = () => true,
+  ): Promise<boolean> {
+    if (!this.#session.policy.coldplug.enabled) return false;
+    const isDue = (alias: string): boolean => this.#isDue(alias) && isWanted(alias);
+    return loadDrivers(this.#loader, devices, this.#signal, isDue);
   }
 
   async #loadListed(): Promise<void> {
@@ -90,7 +89,9 @@ export class Daemon {
     const listed = names.map((name) => ({ name, required: true }));
     for (const { name, required } of [...this.#session.policy.load, ...listed]) {
       const outcomes = await this.#loader.load(name, 'config');
-      if (outcomes.length === 0 && required) this.#log.error({ ev: 'mod.unknown', name });
+      if (outcomes.length > 0) continue;
+      if (required) this.#log.error({ ev: 'mod.unknown', name });
+      else this.#log.warn({ ev: 'mod.unknown', name });
     }
   }
 

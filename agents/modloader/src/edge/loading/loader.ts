@@ -1,7 +1,4 @@
-import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
-
-import { errorCode } from '@kios/errors';
-import { SyscallError } from '@kios/syscall';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import type { ModuleFile } from '../../core/index/index-files.ts';
 import type { ModprobeConfig } from '../../core/index/modprobe-config.ts';
@@ -9,13 +6,14 @@ import type { ModuleIndex } from '../../core/index/module-index.ts';
 import { nameOfFile } from '../../core/index/module-name.ts';
 import { explain, type KernelFacts } from '../../core/loading/failure.ts';
 import type { Kernel } from '../../core/loading/kernel.ts';
+import { Served } from '../../core/loading/served.ts';
+import { parametersFault } from '../../core/policy/parameters.ts';
 import { denial, paramsOf, type Policy, serves, type Wanted } from '../../core/policy/policy.ts';
 import type { LoadedModule, Report } from '../report/report.ts';
+import { type Attempt, type Attempts, CANCELLED } from './attempts.ts';
+import { Fate, type Outcome } from './fate.ts';
 
 type LoadedBy = LoadedModule['by'];
-
-/** The fate of a module in this boot; each is tried once. */
-export type Outcome = 'present' | 'loaded' | 'nodev' | 'failed' | 'denied';
 
 export interface LoaderParts {
   readonly index: ModuleIndex;
@@ -24,6 +22,8 @@ export interface LoaderParts {
   readonly kernel: Kernel;
   readonly facts: () => KernelFacts;
   readonly report: Report;
+  /** Shared with the loaders of earlier settings. */
+  readonly attempts: Attempts;
 }
 
 /** The reason for a load; `alias` is the name or alias that the operator or device gave. */
@@ -32,15 +32,17 @@ interface Reason {
   readonly alias: string;
 }
 
-const USABLE: ReadonlySet<Outcome | undefined> = new Set<Outcome>(['present', 'loaded']);
-const BUSY = { attempts: 5, waitMs: 200 };
 const LOADING = { attempts: 150, waitMs: 200 };
+const USABLE: ReadonlySet<Outcome | undefined> = new Set<Outcome>(['present', 'loaded']);
 
-/** Loads modules by name or alias with their dependencies, and remembers the outcome of each. */
+/**
+ * Loads modules by name or alias with their dependencies, and remembers the outcome of each. Any number of calls may
+ * run at a time: a module is loaded after all that it needs, and once.
+ */
 export class Loader {
   readonly #parts: LoaderParts;
-  readonly #outcomes = new Map<string, Outcome>();
-  readonly #served = new Set<string>();
+  readonly #fates = new Map<string, Fate>();
+  readonly #served = new Served();
   #loads = 0;
 
   constructor(parts: LoaderParts) {
@@ -49,22 +51,33 @@ export class Loader {
 
   /** Number of device aliases served so far. */
   get devices(): number {
-    return this.#served.size;
+    return this.#served.count;
   }
 
-  /** Serves device aliases that are new. Returns the number of modules loaded. */
+  /** Serves device aliases that are new, as many at a time as loads. Returns the number of modules loaded meanwhile. */
   async serve(aliases: Iterable<string>, by: LoadedBy): Promise<number> {
     const before = this.#loads;
-    for (const alias of aliases) {
-      if (this.#served.has(alias) || !serves(this.#parts.policy, alias)) continue;
-      this.#served.add(alias);
-      const outcomes = await this.load(alias, by);
-      if (outcomes.length === 0) this.#parts.report.unresolved(alias);
-    }
+    const fresh = this.#fresh(aliases);
+    const work = async (): Promise<void> => {
+      for (let next = fresh.next(); next.done !== true; next = fresh.next()) {
+        const outcomes = await this.load(next.value, by);
+        if (outcomes.length === 0) this.#parts.report.unresolved(next.value);
+      }
+    };
+    await Promise.all(Array.from({ length: this.#parts.attempts.count }, work));
     return this.#loads - before;
   }
 
-  /** Loads all modules that a name or alias means. Returns their outcomes; none for an unknown name. */
+  *#fresh(aliases: Iterable<string>): Generator<string, void> {
+    for (const alias of aliases) {
+      if (serves(this.#parts.policy, alias) && this.#served.add(alias)) yield alias;
+    }
+  }
+
+  /**
+   * Loads all modules that a name or alias means, one after the other. Returns their outcomes; none for an unknown
+   * name.
+   */
   async load(alias: string, by: LoadedBy): Promise<readonly Outcome[]> {
     const lookup = this.#parts.index.lookup(alias);
     const outcomes: Outcome[] = [];
@@ -74,74 +87,94 @@ export class Loader {
     return outcomes;
   }
 
+  /** Loads a module and all that belongs to it. Nothing is waited for before each of them has a fate. */
   async #loadNamed(name: string, wanted: Wanted, reason: Reason): Promise<Outcome> {
-    const known = this.#outcomes.get(name);
-    if (known !== undefined) return known;
-    const { policy, config, index } = this.#parts;
-    const rule = denial(policy, config, name, wanted);
-    // Not remembered: a blacklisted module may still be loaded by name or as a dependency.
-    if (rule === 'blacklist') return this.#deny(name, rule);
-    if (rule !== undefined) return this.#settle(name, this.#deny(name, rule));
-    if (index.module(name) === undefined) return this.#settle(name, this.#builtin(name));
-    for (const module of index.probeList(name)) {
-      if (this.#outcomes.has(module.name)) continue;
-      const because = module.name === name ? reason : { by: 'dep' as const, alias: module.name };
-      this.#settle(module.name, await this.#loadFile(module, because));
-    }
-    return this.#outcomes.get(name) ?? 'failed';
+    const known = this.#fates.get(name) ?? this.#withoutFile(name, wanted);
+    if (known !== undefined) return known.settled;
+    for (const fate of this.#begin(name, reason)) await fate.settled;
+    return this.#fates.get(name)?.settled ?? 'failed';
   }
 
-  async #loadFile(module: ModuleFile, reason: Reason): Promise<Outcome> {
+  /** Returns the fate of a module that no file is loaded for. */
+  #withoutFile(name: string, wanted: Wanted): Fate | undefined {
+    const rule = this.#rule(name, wanted);
+    if (rule !== undefined) {
+      const denied = new Fate(async () => this.#deny(name, rule));
+      // Not remembered: a blacklisted module may still be loaded by name or as a dependency.
+      return rule === 'blacklist' ? denied : this.#keep(name, denied);
+    }
+    if (this.#parts.index.module(name) !== undefined) return undefined;
+    return this.#keep(name, new Fate(async () => this.#builtin(name)));
+  }
+
+  #rule(name: string, wanted: Wanted): string | undefined {
+    return denial(this.#parts.policy, this.#parts.config, name, wanted);
+  }
+
+  /** Begins to load the list of a module. Each waits for those before it. */
+  #begin(name: string, reason: Reason): readonly Fate[] {
+    const list: Fate[] = [];
+    for (const module of this.#parts.index.probeList(name)) {
+      const because = module.name === name ? reason : { by: 'dep' as const, alias: module.name };
+      const load = async (stuck: () => void) => this.#loadFile(module, because, stuck);
+      list.push(this.#fates.get(module.name) ?? this.#keep(module.name, new Fate(load, [...list])));
+    }
+    return list;
+  }
+
+  async #loadFile(module: ModuleFile, reason: Reason, stuck: () => void): Promise<Outcome> {
     const { name, needs } = module;
+    const { policy, config, attempts } = this.#parts;
+    await attempts.running(name, stuck);
     if (await this.#isPresent(name)) {
       this.#parts.report.exists(name);
       return 'present';
     }
-    const { policy, config } = this.#parts;
-    const rule = reason.by === 'dep' ? denial(policy, config, name, 'dep') : undefined;
+    const rule = reason.by === 'dep' ? this.#rule(name, 'dep') : undefined;
     if (rule !== undefined) return this.#deny(name, rule);
-    const missing = needs.map(nameOfFile).find((need) => !USABLE.has(this.#outcomes.get(need)));
+    const missing = needs
+      .map(nameOfFile)
+      .find((need) => !USABLE.has(this.#fates.get(need)?.outcome));
     if (missing !== undefined) return this.#fail(name, 'ENOENT', `it needs ${missing}`);
-    return this.#finit(module, reason);
+    const params = paramsOf(policy, config, name, reason.alias);
+    const fault = parametersFault(params);
+    if (fault === undefined) return this.#finit(module, params, reason, stuck);
+    this.#fail(name, 'EINVAL', `its parameters ${fault}`);
+    return 'refused';
   }
 
-  async #finit({ name, file }: ModuleFile, { by, alias }: Reason): Promise<Outcome> {
-    const params = paramsOf(this.#parts.policy, this.#parts.config, name);
-    const started = performance.now();
-    const errno = await this.#attempt(file, params);
-    const ms = Math.round(performance.now() - started);
-    // Lets signals and device events through between two modules.
-    await turn();
+  async #finit(
+    module: ModuleFile,
+    params: string,
+    { by, alias }: Reason,
+    stuck: () => void,
+  ): Promise<Outcome> {
+    const { attempts, kernel, report } = this.#parts;
+    const { name } = module;
+    const attempt = attempts.attempt(kernel, module, params);
+    void this.#tellStuck(attempt, name, stuck);
+    const { errno, ms } = await attempt.ended;
     if (errno === 'EEXIST') return 'present';
+    if (errno === CANCELLED) return 'stuck';
     if (errno === 'ENODEV') {
-      this.#parts.report.nodev(name);
+      report.nodev(name);
       return 'nodev';
     }
     if (errno !== undefined) return this.#fail(name, errno);
     this.#loads++;
     const why = { by, ...(alias !== name && { alias }), ...(params !== '' && { params }) };
-    this.#parts.report.loaded({ name, ...why, ms });
+    report.loaded({ name, ...why, ms });
     return 'loaded';
   }
 
-  /** Returns the errno that a load ended with, if any. EBUSY is retried, and ENOMEM once, as both are transient. */
-  async #attempt(file: string, params: string): Promise<string | undefined> {
-    for (let attempt = 1; ; attempt++) {
-      const errno = this.#tryLoad(file, params);
-      if (errno === 'EBUSY' && attempt < BUSY.attempts) await delay(BUSY.waitMs);
-      else if (errno === 'ENOMEM' && attempt === 1) await delay(1000);
-      else return errno;
-    }
+  async #tellStuck({ left }: Attempt, name: string, stuck: () => void): Promise<void> {
+    if ((await left) === 'stuck') this.#parts.report.stuck(name);
+    stuck();
   }
 
-  #tryLoad(file: string, params: string): string | undefined {
-    try {
-      this.#parts.kernel.load(file, params);
-      return undefined;
-    } catch (error) {
-      if (error instanceof SyscallError) return error.errno;
-      return errorCode(error) ?? String(error);
-    }
+  #keep(name: string, fate: Fate): Fate {
+    this.#fates.set(name, fate);
+    return fate;
   }
 
   /** Returns whether a module is loaded or built in. Waits for one that a killed run was loading. */
@@ -172,10 +205,5 @@ export class Loader {
     const failure = why === undefined ? explain(errno, this.#parts.facts()) : { why };
     this.#parts.report.failed(name, errno, failure);
     return 'failed';
-  }
-
-  #settle(name: string, outcome: Outcome): Outcome {
-    this.#outcomes.set(name, outcome);
-    return outcome;
   }
 }

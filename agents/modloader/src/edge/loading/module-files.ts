@@ -8,9 +8,12 @@ import {
   addCmdline,
   addModprobeFile,
   emptyConfig,
+  ignoreInstall,
   type ModprobeConfig,
 } from '../../core/index/modprobe-config.ts';
-import type { IndexFile } from '../../core/index/module-index.ts';
+import type { ModuleIndex } from '../../core/index/module-index.ts';
+import type { IndexFile } from '../../core/index/tables.ts';
+import { packingOf, unpack } from '../kernel/unpack.ts';
 
 /** Reads one of depmod's files; a missing file reads as empty. */
 export function readIndexFile(dir: string, file: IndexFile): string {
@@ -22,6 +25,15 @@ export function readIndexFile(dir: string, file: IndexFile): string {
   }
 }
 
+/** Returns the bytes of a module, unpacked. Fails for one that the index does not have. */
+export async function readModuleOf(
+  { dir, index }: { readonly dir: string; readonly index: ModuleIndex },
+  name: string,
+): Promise<Uint8Array> {
+  const file = path.join(dir, index.module(name)?.file ?? name);
+  const packing = packingOf(file);
+  return packing === undefined ? readFile(file) : unpack(file, packing);
+}
 const listConf = async (dir: string): Promise<string[]> =>
   (await readdir(dir).catch(() => [])).filter((name) => name.endsWith('.conf'));
 
@@ -39,10 +51,12 @@ async function configFiles(dirs: readonly string[]): Promise<string[]> {
 /** Reads the settings in modprobe.d files and on the kernel's command line. */
 export async function readModprobeConfig(
   dirs: readonly string[],
+  isInstallIgnored = false,
   cmdline = '/proc/cmdline',
 ): Promise<ModprobeConfig> {
   const config = emptyConfig();
   for (const file of await configFiles(dirs)) addModprobeFile(config, await readFile(file, 'utf8'));
+  if (isInstallIgnored) ignoreInstall(config);
   addCmdline(config, await readFile(cmdline, 'latin1').catch(() => ''));
   return config;
 }

@@ -38,10 +38,10 @@ export class OperatorFiles implements Disposable {
 
 /** Says of which loaded modules the settings now say something else: nothing is unloaded, and no parameter changed. */
 export function reportWaiting({ policy, config }: Session, report: Report): void {
-  for (const { name, params = '' } of report.lists.loaded) {
+  for (const { name, alias, params = '' } of report.lists.loaded) {
     const rule = denial(policy, config, name, 'dep');
     if (rule !== undefined) report.waits(name, `it is loaded, and denied now by ${rule}`);
-    else if (paramsOf(policy, config, name) !== params)
+    else if (paramsOf(policy, config, name, alias) !== params)
       report.waits(name, 'it was loaded with other parameters');
   }
 }

@@ -1,24 +1,29 @@
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { release } from 'node:os';
-import path from 'node:path';
-
-import { type Logger, requireNoFaults, type SettingFault, SettingFaults, sleep } from '@kios/agent';
+import {
+  type AgentContext,
+  type Logger,
+  requireNoFaults,
+  type SettingFault,
+  SettingFaults,
+} from '@kios/agent';
 import { readSettingsFile } from '@kios/agent/settings-file';
 import { EXIT, KiosError } from '@kios/errors';
 import type { ModulesStatus } from '@kios/node-state';
 
+import type { Devices } from '../../core/devices/device.ts';
 import type { ModprobeConfig } from '../../core/index/modprobe-config.ts';
 import { ModuleIndex } from '../../core/index/module-index.ts';
+import type { Damaged } from '../../core/index/tables.ts';
 import type { Kernel } from '../../core/loading/kernel.ts';
 import { Policy, profile } from '../../core/policy/policy.ts';
+import { blockedBy } from '../../core/policy/required.ts';
+import { requireSysfs, sysfsDevices } from '../devices/sysfs.ts';
 import { requireCapability } from '../kernel/capability.ts';
-import { kernelFacts, linuxKernel } from '../kernel/linux-kernel.ts';
-import { Report } from '../report/report.ts';
+import { isMonolithic, kernelFacts, linuxKernel } from '../kernel/linux-kernel.ts';
+import { type Listeners, Report } from '../report/report.ts';
+import { Attempts, jobsHere } from './attempts.ts';
+import { hasModules, kernelRelease, missingModules, modulesDir } from './kernel-folder.ts';
 import { Loader } from './loader.ts';
 import { readIndexFile, readModprobeConfig } from './module-files.ts';
-
-const MODULES_POLL_MS = 1000;
 
 /** Flags that select the available modules and those to load. */
 export interface SessionArgs {
@@ -26,6 +31,10 @@ export interface SessionArgs {
   readonly kernel: string;
   readonly configDir: readonly string[];
   readonly policy: string;
+  /** Whether `install` lines of modprobe.d deny nothing. */
+  readonly ignoreInstall?: boolean;
+  /** Modules to load at a time. */
+  readonly jobs?: number | undefined;
   /** Profiles to load, comma-separated. */
   readonly profile?: string;
   /** Profiles to load once the boot is over, comma-separated. */
@@ -41,39 +50,7 @@ export interface Session extends Operator {
   readonly dir: string;
   readonly index: ModuleIndex;
   readonly kernel: Kernel;
-}
-
-const kernelRelease = (args: SessionArgs): string =>
-  args.kernel === 'auto' ? release() : args.kernel;
-
-const modulesDir = (args: SessionArgs): string => path.join(args.modulesDir, kernelRelease(args));
-
-const hasModules = (args: SessionArgs): boolean =>
-  existsSync(path.join(modulesDir(args), 'modules.dep'));
-
-/** The error for a kernel without modules: both must be of one build. The usual cause is a half-replaced image. */
-async function missingModules(args: SessionArgs): Promise<KiosError> {
-  const there = await readdir(args.modulesDir).catch(() => []);
-  return new KiosError(
-    'KIOS_MODULES_DIR',
-    `find modules of kernel ${kernelRelease(args)} in ${args.modulesDir}`,
-    {
-      exitCode: EXIT.config,
-      remedy: `Found: ${there.join(', ') || 'nothing'}. Ship the modules of the running kernel.`,
-    },
-  );
-}
-
-/** Waits for the kernel's modules, which may lie on a volume that is mounted late. */
-export async function waitForModules(
-  args: SessionArgs,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let isFirst = true; !hasModules(args); isFirst = false) {
-    if (isFirst) log.warn({ ev: 'modules.missing', err: await missingModules(args) });
-    await sleep(MODULES_POLL_MS, signal);
-  }
+  readonly devices: Devices;
 }
 
 /** What people set: the policy, modprobe.d, and the modules that both make of the profiles. */
@@ -110,7 +87,7 @@ async function readOperator(args: SessionArgs, report: SettingFaults): Promise<O
   const laterNames = profileNames(policy, args.later, faults, args.policy);
   if (args.check) requireNoFaults(faults);
   report.report(faults);
-  const config = await readModprobeConfig(args.configDir);
+  const config = await readModprobeConfig(args.configDir, args.ignoreInstall);
   return { policy, config, profileNames: names, laterNames };
 }
 
@@ -118,18 +95,26 @@ export const settingFaults = (log: Logger): SettingFaults =>
   new SettingFaults('KIOS_MODULE_SETTING', log);
 
 /** Reads configuration and index. In a dry run the kernel is only read, never changed. */
-export async function openSession(args: SessionArgs, faults: SettingFaults): Promise<Session> {
+export async function openSession(
+  args: SessionArgs,
+  faults: SettingFaults,
+  log: Logger,
+): Promise<Session> {
   const operator = await readOperator(args, faults);
-  if (!args.check && !hasModules(args)) throw await missingModules(args);
+  // A kernel without modules has no folder of them.
+  const isNeeded = args.kernel !== 'auto' || !isMonolithic();
+  if (!args.check && isNeeded && !hasModules(args)) throw await missingModules(args);
   const dir = modulesDir(args);
   const kernel = linuxKernel(dir);
+  const damaged: Damaged = (file, why) => log.warn({ ev: 'index.fallback', file, why });
   return {
     ...operator,
     isDryRun: args.dryRun,
     release: kernelRelease(args),
     dir,
-    index: new ModuleIndex((file) => readIndexFile(dir, file), operator.config),
-    kernel: args.dryRun ? { ...kernel, load: () => undefined } : kernel,
+    index: new ModuleIndex((file) => readIndexFile(dir, file), operator.config, damaged),
+    kernel: args.dryRun ? { ...kernel, load: async () => undefined } : kernel,
+    devices: sysfsDevices(),
   };
 }
 
@@ -145,33 +130,82 @@ const SILENT: Logger = {
 export interface Work {
   readonly session: Session;
   readonly loader: Loader;
+  readonly report: Report;
   status(ready: boolean): ModulesStatus;
 }
 
 /** Returns where outcomes go. A dry run does not log single modules, because none is loaded. */
-export const reportTo = (log: Logger, { dryRun }: SessionArgs, changed?: () => void): Report =>
-  new Report(dryRun ? SILENT : log, changed);
+export const reportTo = (log: Logger, { dryRun }: SessionArgs, listeners?: Listeners): Report =>
+  new Report(dryRun ? SILENT : log, listeners);
 
-/** Creates the loader of a session. */
-export function startWork(session: Session, report: Report): Work {
-  const loader = new Loader({ ...session, report, facts: kernelFacts });
+/** Returns the modules in memory that this run did not load: they were there before it, or somebody else loads them. */
+function loadedByOthers(
+  kernel: Kernel,
+  { lists }: Report,
+  before: ReadonlySet<string>,
+): ModulesStatus['loaded'] {
+  const own = new Set(lists.loaded.map(({ name }) => name));
+  const others = kernel.loaded().filter((name) => !own.has(name));
+  return others.map((name) => ({ name, by: before.has(name) ? 'before' : 'request' }));
+}
+
+/**
+ * Creates the loader of a session. Sessions of one run share the report, the attempts and `before`, the modules that
+ * were loaded when the run began.
+ */
+export function startWork(
+  session: Session,
+  report: Report,
+  attempts: Attempts,
+  before: ReadonlySet<string> = new Set(session.kernel.loaded()),
+): Work {
+  const loader = new Loader({ ...session, report, attempts, facts: kernelFacts });
   return {
     session,
     loader,
+    report,
     status: (ready) => ({
       v: 1,
       kernel: session.release,
       ready,
       ...report.lists,
+      loaded: [...report.lists.loaded, ...loadedByOthers(session.kernel, report, before)],
       devices: loader.devices,
     }),
   };
 }
 
-/** Begins a command that loads and ends, or returns nothing when it is only to check what people set. */
-export async function begin(args: SessionArgs, log: Logger): Promise<Work | undefined> {
-  const session = await openSession(args, settingFaults(log));
-  if (args.check) return undefined;
+/**
+ * Fails where a rule denies what has to be loaded. The index is that of the kernel here; without one nothing is said.
+ */
+function requireAllowed(session: Session, args: SessionArgs, required: readonly string[]): void {
+  if (!hasModules(args)) return;
+  const listed = session.policy.load.flatMap((entry) => (entry.required ? [entry.name] : []));
+  const [blocked] = blockedBy(session, [...listed, ...required]);
+  if (blocked === undefined) return;
+  const { name, denied, rule } = blocked;
+  const what = denied === name ? 'it is' : `it needs ${denied}, which is`;
+  throw new KiosError('KIOS_MODULE_DENIED', `load ${name}: ${what} denied by ${rule}`, {
+    exitCode: EXIT.config,
+    remedy: `Change the rule, or do without ${name}.`,
+  });
+}
+
+/**
+ * Begins a command that loads and ends, or returns nothing when it is only to check what people set. `required` are the
+ * modules that it has to load besides those of the policy.
+ */
+export async function begin(
+  args: SessionArgs,
+  { log, signal }: AgentContext,
+  required: readonly string[] = [],
+): Promise<Work | undefined> {
+  const session = await openSession(args, settingFaults(log), log);
+  if (args.check) {
+    requireAllowed(session, args, required);
+    return undefined;
+  }
+  requireSysfs();
   if (!args.dryRun) requireCapability();
-  return startWork(session, reportTo(log, args));
+  return startWork(session, reportTo(log, args), new Attempts(jobsHere(args.jobs), signal));
 }

@@ -50,7 +50,8 @@ export type Tool =
   | 'usr/sbin/fsck.fat'
   | 'usr/sbin/mke2fs'
   | 'usr/sbin/mkfs.fat'
-  | 'usr/sbin/modinfo';
+  | 'usr/sbin/modinfo'
+  | 'usr/sbin/modprobe';
 
 /** Programs of the release, run with its own loader and libraries, without a chroot. */
 export interface Toolroot<Name extends string = Tool> {

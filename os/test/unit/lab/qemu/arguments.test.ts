@@ -27,6 +27,16 @@ it('forwards only a loopback port to the guest’s kubelet', () => {
   ]);
 });
 
+it('has the further devices that a test names, after its card', () => {
+  const devices = ['-drive if=none,id=late,driver=null-co,size=64M', '-device i6300esb'];
+  const args = qemuArguments({ ...spec, devices });
+  expect(valueOf(args, '-drive')).toContain('if=none,id=late,driver=null-co,size=64M');
+  const names = valueOf(args, '-device');
+  expect(names.indexOf('i6300esb')).toBe(
+    names.findIndex((name) => name.startsWith('virtio-net-pci')) + 1,
+  );
+});
+
 it('forwards further ports, and has a card on a segment with another machine', () => {
   const segment = { socket: '../node/segment.sock', listens: false, mac: '52:54:00:77:00:02' };
   const args = qemuArguments({ ...spec, segment, forwards: [{ from: 40001, to: 8888 }] });

@@ -79,15 +79,17 @@ it('init’s links to disks are those of Debian’s udev', { timeout: BUILD_MS +
       },
       RUN_MS,
       progress,
-      [
-        ...CONTROLLERS.flatMap((controller) => ['-device', controller]),
-        ...DISKS.flatMap(({ id, device }) => [
-          '-drive',
-          `if=none,id=${id},format=raw,file=${path.join(folder, `${id}.img`)},cache=unsafe`,
-          '-device',
-          `${device},drive=${id}`,
-        ]),
-      ],
+      {
+        devices: [
+          ...CONTROLLERS.flatMap((controller) => ['-device', controller]),
+          ...DISKS.flatMap(({ id, device }) => [
+            '-drive',
+            `if=none,id=${id},format=raw,file=${path.join(folder, `${id}.img`)},cache=unsafe`,
+            '-device',
+            `${device},drive=${id}`,
+          ]),
+        ],
+      },
     );
     expect(guest.output).toContain(`--- PASS: ${TEST}`);
     expect(guest.exitCode).toBe(0);

@@ -10,6 +10,7 @@ import { ensurePackages } from '../../src/workstation/packages.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { runInGuest } from '../support/own-kernel/run-in-guest.ts';
+import { SERVER_SEEN_BY_GUEST, TimeOutside } from '../support/own-kernel/time-outside.ts';
 
 const BUILD_MS = 80 * 60_000;
 const RUN_MS = 20 * 60_000;
@@ -48,9 +49,10 @@ const failuresIn = ({ testResults }: v.InferOutput<typeof Report>): string[] =>
       ),
   ]);
 
-// Some workstations' kernels have no bonds and no VLANs. On the node's own kernel nothing is skipped.
+// Some workstations' kernels have no bonds and no VLANs, and no test may set a workstation's clock. On the node's own
+// kernel nothing is skipped.
 describe("on the node's own kernel", () => {
-  it.each(['packages/netlink', 'agents/dhcp'])(
+  it.each(['packages/netlink', 'agents/dhcp', 'agents/chrony-config'])(
     '%s',
     { timeout: BUILD_MS + RUN_MS },
     async (workspace) => {
@@ -62,6 +64,8 @@ describe("on the node's own kernel", () => {
       );
       const [program = '', ...args] = scripts[SCRIPT]?.split(' ') ?? [];
       const result = '/tmp/report.json';
+      const setsClock = workspace === 'agents/chrony-config';
+      await using outside = setsClock ? await TimeOutside.open() : undefined;
       const guest = await runInGuest(
         {
           command: [
@@ -76,12 +80,15 @@ describe("on the node's own kernel", () => {
           env: {
             ...(await programsFor(['netns'], progress)),
             KIOS_DHCP_AGENT: await bundleAgent('dhcp', progress),
+            KIOS_TIME_AGENT: await bundleAgent('chrony-config', progress),
+            KIOS_TIME_SERVER: SERVER_SEEN_BY_GUEST,
             CI: 'true',
           },
           result,
         },
         RUN_MS,
         progress,
+        outside?.guestOptions,
       );
       const report = v.safeParse(v.pipe(v.string(), v.parseJson(), Report), guest.result);
       if (!report.success) throw new Error(`the guest ended without a report:\n${guest.output}`);

@@ -27,6 +27,13 @@ export interface GuestResult {
   readonly result: string;
 }
 
+interface GuestOptions {
+  /** Further arguments of QEMU. */
+  readonly devices?: readonly string[];
+  /** The network namespace that QEMU runs in. */
+  readonly netns?: string;
+}
+
 /** Serves the workstation's files, which the guest can read alone. The caller stops it. */
 async function shareFiles(socket: string, progress: Progress): Promise<AsyncDisposable> {
   const tools = await openTools<'usr/libexec/virtiofsd'>(SHARER, progress);
@@ -62,14 +69,14 @@ async function shareFiles(socket: string, progress: Progress): Promise<AsyncDisp
 
 /**
  * Runs a command as root on the node's own kernel: in a guest that sees the workstation's files, changes none of them,
- * and has no network. It shows what the workstation's kernel may lack, such as bonds and VLANs. `devices` are further
- * arguments of QEMU.
+ * and has no network but that of its devices. It shows what the workstation's kernel may lack, such as bonds and VLANs,
+ * and has a clock of its own.
  */
 export async function runInGuest(
   job: Job,
   deadlineMs: number,
   progress: Progress,
-  devices: readonly string[] = [],
+  { devices = [], netns }: GuestOptions = {},
 ): Promise<GuestResult> {
   const arch = workstationArch();
   const emulator = await openEmulator(arch, progress);
@@ -82,7 +89,8 @@ export async function runInGuest(
     await writeFile(jobFile, JSON.stringify(job));
     await using files = await shareFiles(socket, progress);
     void files;
-    const [qemu = '', ...flags] = emulator.command;
+    const wrapper = netns === undefined ? [] : ['ip', 'netns', 'exec', netns];
+    const [qemu = '', ...flags] = [...wrapper, ...emulator.command];
     const init = [path.join(import.meta.dirname, 'guest-init.ts'), jobFile];
     const { all } = await execa(
       qemu,

@@ -2,7 +2,12 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
 import { modaliases } from '../../src/core/devices/device.ts';
-import { addCmdline, addModprobeFile, emptyConfig } from '../../src/core/index/modprobe-config.ts';
+import {
+  addCmdline,
+  addModprobeFile,
+  emptyConfig,
+  ignoreInstall,
+} from '../../src/core/index/modprobe-config.ts';
 import { checkName, normalise } from '../../src/core/index/module-name.ts';
 import { explain } from '../../src/core/loading/failure.ts';
 import { byUrgency, isLate, isUrgent } from '../../src/core/loading/rank.ts';
@@ -28,6 +33,16 @@ describe('modprobe.d files', () => {
     );
     expect(denial(policy(), config, 'dccp', 'name')).toBe('install');
     expect(denial(policy(), config, 'usb_storage', 'dep')).toBe('install');
+  });
+});
+
+describe('install lines that are ignored', () => {
+  it('deny nothing, and still define a name', () => {
+    const config = emptyConfig();
+    addModprobeFile(config, 'install dccp /bin/false\nremove sctp rmmod sctp\n');
+    ignoreInstall(config);
+    expect(denial(policy(), config, 'dccp', 'name')).toBeUndefined();
+    expect([...config.commands]).toEqual(['dccp', 'sctp']);
   });
 });
 

@@ -5,7 +5,7 @@ const ROOMS = [
   /^src\/main\.ts$/,
   /^src\/verbs\/[a-z0-9-]+\.ts$/,
   /^src\/(?:core|edge)\/[a-z0-9-]+\/(?:[a-z0-9-]+\/)*[a-z0-9-]+\.ts$/,
-  /^test\/(?:unit|netns|kernel|cluster|fuzz)\/(?:[a-z0-9-]+\/)*[a-z0-9-]+\.test\.ts$/,
+  /^test\/(?:unit|netns|kernel|cluster|integration|fuzz)\/(?:[a-z0-9-]+\/)*[a-z0-9-]+\.test\.ts$/,
   /^test\/(?:support|vectors)\/.+$/,
   /^(?:README\.md|package\.json|tsconfig\.json|turbo\.json|vitest\.config\.ts)$/,
 ] as const;

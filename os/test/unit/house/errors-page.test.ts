@@ -9,7 +9,7 @@ const SOURCES = ['{packages,agents}/*/src/**/*.ts', 'os/src/**/*.ts', 'kios'];
 /** A code is in quotes, or follows `fail` in the launcher. Environment variables have the same prefix. */
 const CODE = /(?:['"`]|\bfail )(KIOS_[A-Z0-9_]+)\b(?!['"`]\])/g;
 const NOT_CODES =
-  /^KIOS_(NO_INSTALL|ACCEL|DEBUG|STATE_DIR|REQUIRE_\w+|CONSOLE|BUN|CONTROL_PLANE_BIN|NODE_BIN|PEERS|DEBIAN_\w*MIRROR)$/;
+  /^KIOS_(NO_INSTALL|ACCEL|DEBUG|STATE_DIR|REQUIRE_\w+|CONSOLE|BUN|CONTROL_PLANE_BIN|NODE_BIN|PEERS|MODPROBE|MODULE_TREES|DEBIAN_\w*MIRROR)$/;
 
 async function codesInSource(): Promise<string[]> {
   const codes = new Set<string>();

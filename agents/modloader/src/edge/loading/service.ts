@@ -66,7 +66,7 @@ export class Service {
     });
     const start = (opened: Session): Work => startWork(opened, report, attempts, before);
     let work = start(session);
-    const files = new StatusFiles(statusDir, this.#log, () => work.status(this.#isReady));
+    await using files = new StatusFiles(statusDir, this.#log, () => work.status(this.#isReady));
     await files.reset();
     // The kernel tells of modules too, which pods and the kernel itself have loaded.
     queue.listen((event) => {

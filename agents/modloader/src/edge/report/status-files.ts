@@ -7,12 +7,15 @@ import { formatState, ModulesStatus } from '@kios/node-state';
 const DEBOUNCE_MS = 500;
 
 /** Writes `status.json` and `ready`. Quick changes become one write; a failed write is only logged. */
-export class StatusFiles {
+export class StatusFiles implements AsyncDisposable {
   readonly #dir: string;
   readonly #log: Logger;
   readonly #current: () => ModulesStatus;
   #timer: NodeJS.Timeout | undefined;
   #lastError = '';
+  /** The writes so far, one after the other. */
+  #written = Promise.resolve();
+  #isOver = false;
 
   constructor(dir: string, log: Logger, current: () => ModulesStatus) {
     this.#dir = dir;
@@ -27,6 +30,7 @@ export class StatusFiles {
   }
 
   changed(): void {
+    if (this.#isOver) return;
     this.#timer ??= setTimeout(() => void this.flush(), DEBOUNCE_MS);
     this.#timer.unref();
   }
@@ -42,7 +46,20 @@ export class StatusFiles {
     await this.#write('ready', '');
   }
 
+  /** Ends all writes: another run may own the files from then on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    await this.#written;
+  }
+
   async #write(name: string, content: string): Promise<void> {
+    this.#written = this.#written.then(async () => this.#replace(name, content));
+    await this.#written;
+  }
+
+  async #replace(name: string, content: string): Promise<void> {
+    if (this.#isOver) return;
     try {
       await writeAtomic(path.join(this.#dir, name), content);
       this.#lastError = '';

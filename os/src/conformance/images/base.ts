@@ -29,6 +29,9 @@ const SHELL: Programs = {
   files: ['usr/bin/bash', 'usr/bin/curl'],
 }; // prettier-ignore
 
+/** The shell of the busybox image: Debian's busybox drops variables whose name is none for a shell, such as `data-1`. */
+const BASH: Programs = { packages: ['bash', 'libc6', 'libtinfo6'], files: ['usr/bin/bash'] };
+
 /** The tools that upstream's agnhost has for tests of the network; busybox' own are not enough. */
 const TOOLS: Programs = {
   packages: [
@@ -73,6 +76,11 @@ interface Users {
   readonly group?: string;
 }
 
+/** Tests look for Alpine's name, as upstream's images are made of it. */
+const OS_RELEASE = `ID=debian
+PRETTY_NAME="Programs of Debian in place of Alpine Linux"
+`;
+
 /** Adds the tables of users, with these besides the usual ones. */
 export const withUsers = (tree: Tree, { passwd = '', group = '' }: Users = {}): Tree =>
   tree.text('/etc/passwd', PASSWD + passwd, OWN).text('/etc/group', GROUP + group, OWN);
@@ -82,7 +90,7 @@ function skeleton(users?: Users): Tree {
   const tree = new Tree();
   for (const folder of ['/proc', '/sys', '/dev', '/etc', '/root', '/home', '/var/tmp', '/run', '/usr/local/bin'])
     tree.directory(folder); // prettier-ignore
-  tree.directory('/tmp', 0o1777);
+  tree.directory('/tmp', 0o1777).text('/etc/os-release', OS_RELEASE, OWN);
   return withUsers(tree, users);
 }
 
@@ -90,6 +98,8 @@ function skeleton(users?: Users): Tree {
 export interface Bases {
   /** Debian's busybox with a link for each of its programs. */
   busybox(users?: Users): Tree;
+  /** The same with bash as its shell. */
+  shell(): Promise<Tree>;
   /** The same with curl, bash and tools of the network. */
   tools(): Promise<Tree>;
   /** Busybox and Debian's nginx, without a configuration. */
@@ -135,18 +145,24 @@ async function openBusybox(arch: Arch, progress: Progress): Promise<Bases['busyb
   };
 }
 
+function withBash(tree: Tree): Tree {
+  for (const place of ['/bin/bash', '/bin/sh', '/usr/bin/sh'])
+    tree.symlink(place, '/usr/local/bin/bash');
+  return tree;
+}
+
 export async function openBases(arch: Arch, progress: Progress): Promise<Bases> {
   const busybox = await openBusybox(arch, progress);
   const add = async (tree: Tree, programs: Programs) => addPrograms(tree, programs, arch, progress);
   return {
     busybox,
-    tools: async () => {
-      const tree = await add(await add(busybox(), SHELL), TOOLS);
-      // Debian's busybox starts its own `nc` from its own shell, whatever PATH says.
-      for (const place of ['/bin/bash', '/bin/sh', '/usr/bin/sh'])
-        tree.symlink(place, '/usr/local/bin/bash');
-      return tree.symlink('/usr/bin/curl', '/usr/local/bin/curl');
-    },
+    shell: async () => withBash(await add(busybox(), BASH)),
+    // Debian's busybox starts its own `nc` from its own shell, whatever PATH says.
+    tools: async () =>
+      withBash(await add(await add(busybox(), SHELL), TOOLS)).symlink(
+        '/usr/bin/curl',
+        '/usr/local/bin/curl',
+      ),
     nginx: async () => add(busybox(), NGINX),
     nft: async () => add(skeleton(), NFT),
     tinyproxy: async () => add(skeleton(), TINYPROXY),

@@ -129,12 +129,12 @@ export async function pauseRecipe(arch: Arch, progress: Progress): Promise<Recip
 }
 
 /** Images that are a program and nothing else. */
-function plain(kitchen: Kitchen): Recipe[] {
+async function plain(kitchen: Kitchen): Promise<Recipe[]> {
   const { bases, program } = kitchen;
   const nonewprivs = bases.busybox().file('/usr/local/bin/nnp', 0o6755, program('nonewprivs'), OWN);
   const etcd = alone(kitchen, '/usr/local/bin/etcd', 'etcd').directory('/tmp', 0o1777);
   return [
-    { names: [e2e('busybox:1.37.0-1'), e2e('busybox:1.36.1-1')], trees: [bases.busybox()], image: noArguments(['sh']) },
+    { names: [e2e('busybox:1.37.0-1'), e2e('busybox:1.36.1-1')], trees: [await bases.shell()], image: noArguments(['sh']) },
     { names: [e2e('nonroot:1.5')], trees: [bases.busybox()], image: noArguments(['sh'], '1234') },
     { names: [e2e('nonewprivs:1.4')], trees: [nonewprivs], image: noArguments(['nnp']) },
     { names: [e2e('sample-apiserver:1.29.2')], trees: [alone(kitchen, '/sample-apiserver', 'sample-apiserver')], image: started('/sample-apiserver') },
@@ -157,7 +157,7 @@ export async function recipes(kitchen: Kitchen, fill: (agnhost: Tree) => void): 
     { names: [e2e('agnhost:2.63.0'), e2e('agnhost:2.55')], trees: host, image: agnhostImage },
     await pet(kitchen.from, 'kitten', host),
     await pet(kitchen.from, 'nautilus', host),
-    ...plain(kitchen),
+    ...(await plain(kitchen)),
     { names: [e2e('nginx:1.15-4'), e2e('nginx:1.27-0')], trees: [await nginx(kitchen)], image: noArguments(['nginx', '-g', 'daemon off;']) },
     { names: [e2e('glibc-dns-testing:2.0.0')], trees: [tools], image: noArguments(['sh']) },
     { names: [ADD_ONS.kubeProxy], trees: [proxy], image: noArguments(['kube-proxy']) },

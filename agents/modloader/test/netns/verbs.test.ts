@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { bundleAgent } from '@kios/bundle';
@@ -7,6 +7,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
 const RUNTIME = shippedRuntime();
+/** Node waits for its threads at the end. */
+const isShipped = process.env['KIOS_BUN'] !== undefined;
 
 describe('a command that loads and ends', { timeout: 60_000 }, () => {
   let bundle: string;
@@ -52,6 +54,18 @@ describe('a command that loads and ends', { timeout: 60_000 }, () => {
     expect(await agent.exited).toBe(71);
     expect(agent.lines.join('\n')).toContain(cause);
     expect(agent.lines.at(-1)).toContain('KIOS_MODULE_LOAD');
+  });
+
+  it.runIf(isShipped)('ends when it is told to, although a load hangs', async () => {
+    // Its reader hangs on a thread of the pool as a driver would, until this end is closed.
+    const pipe = `${netns.folder}/lib/test/k/hangs.ko.zst`;
+    await netns.exec('mkfifo', pipe);
+    await writeFile(`${netns.folder}/lib/test/modules.dep`, 'k/hangs.ko.zst:\n');
+    const agent = start('load', 'hangs');
+    await using writer = await open(pipe, 'w');
+    expect(writer.fd).toBeGreaterThan(0);
+    expect(await agent.stop()).toBe(0);
+    expect(agent.lines.join('\n')).toContain('"ev":"stop"');
   });
 
   it('ends with 0 when a module that fails is optional', async () => {

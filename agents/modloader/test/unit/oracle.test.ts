@@ -19,6 +19,7 @@ const isRequired = process.env['KIOS_REQUIRE_ROOT'] === '1';
 const CONF = `alias eth-any virtio_net
 alias net-pf-10 off
 options virtio-net napi_tx=1 csum=0
+options eth-any queue_pairs=2
 options virtio_net gso=1
 softdep nvme pre: crc-test
 blacklist e1000e
@@ -131,6 +132,13 @@ describe.skipIf(!hasKmod && !isRequired)('the index, against kmod', () => {
   ])('resolves %j as kmod does', (alias) => {
     const want = alias === '' ? [] : modprobe('-R', alias);
     expect([...(index.lookup(alias)?.names ?? [])].toSorted()).toEqual(want.toSorted());
+  });
+
+  it('adds the parameters of the alias a module is loaded by, in the order of the lines', () => {
+    const [line = ''] = modprobe('--show-depends', 'eth-any').slice(-1);
+    const ours = paramsOf(policy(), config, 'virtio_net', 'eth-any');
+    expect(ours).toBe('napi_tx=1 csum=0 queue_pairs=2 gso=1');
+    expect(line.trim().endsWith(`virtio_net.ko ${ours}`)).toBe(true);
   });
 
   it('knows built-in modules by name and by alias', () => {

@@ -20,7 +20,7 @@ const REPORT_MS = 100;
 /** After its last work the loader gives back memory. */
 const REST_MS = 10_000;
 const KILL_MS = 60_000;
-const CLASSES = ['net', 'block', 'watchdog'] as const;
+const CLASSES = ['net', 'block'] as const;
 
 const text = v.optional(v.string());
 const LogLine = v.pipe(

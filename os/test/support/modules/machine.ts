@@ -3,7 +3,7 @@ interface Driven {
   readonly driver: string;
   /** Absent when the driver is built in. */
   readonly module?: string;
-  readonly shows: readonly ('net' | 'block' | 'watchdog')[];
+  readonly shows: readonly ('net' | 'block')[];
 }
 
 interface Device {
@@ -28,7 +28,6 @@ export const AT_BOOT = {
   'virtio-net': { alias: /^virtio:d00000001v/, has: builtIn('virtio_net', 'net') },
   e1000e: { alias: /^pci:v00008086d000010D3/, has: loaded('e1000e', 'net') },
   igb: { alias: /^pci:v00008086d000010C9/, has: loaded('igb', 'net') },
-  rtl8139: { alias: /^pci:v000010ECd00008139/, has: loaded('8139cp', 'net') },
   nvme: { alias: /^pci:.*bc01sc08i02$/, has: builtIn('nvme', 'block') },
   ahci: { alias: /^pci:.*bc01sc06i01$/, has: builtIn('ahci', 'block') },
   'usb-storage': { alias: /^usb:v46F4p0001/, has: loaded('usb-storage', 'block') },
@@ -36,7 +35,7 @@ export const AT_BOOT = {
   'virtio-rng': { alias: /^virtio:d00000004v/, has: builtIn('virtio_rng') },
   i6300esb: {
     alias: /^pci:v00008086d000025AB/,
-    has: { driver: 'i6300ESB timer', module: 'i6300esb', shows: ['watchdog'] },
+    has: { driver: 'i6300ESB timer', module: 'i6300esb', shows: [] },
   },
 } as const satisfies Readonly<Record<string, Device>>;
 
@@ -54,7 +53,7 @@ export const DENIED = {
 /** A card and a disk that are plugged in and out; no device before them has their drivers. */
 export const LATE = {
   e1000: { alias: /^pci:v00008086d0000100E/, has: loaded('e1000', 'net') },
-  megasas: { alias: /^pci:v00001000d0000005B/, has: loaded('megaraid_sas', 'block') },
+  megasas: { alias: /^pci:v00001000d00000079/, has: loaded('megaraid_sas', 'block') },
 } as const satisfies Readonly<Record<string, Device>>;
 
 /** Has no driver on a node: it only says that the next devices are a crowd. */
@@ -100,10 +99,7 @@ const cable = (id: string): string => `-netdev hubport,id=${id},hubid=7`;
 
 /** Arguments of QEMU for the devices, and for the slots, cables and disks of those that come later. */
 export const ARGUMENTS: readonly string[] = [
-  ...['e1000e', 'igb', 'rtl8139'].flatMap((card) => [
-    cable(card),
-    `-device ${card},netdev=${card},romfile=`,
-  ]),
+  ...['e1000e', 'igb'].flatMap((card) => [cable(card), `-device ${card},netdev=${card},romfile=`]),
   disk('nvme', '64M'),
   '-device nvme,drive=nvme,serial=nvme',
   disk('ahci', '65M'),

@@ -29,7 +29,7 @@ const SHELL: Programs = {
   files: ['usr/bin/bash', 'usr/bin/curl'],
 }; // prettier-ignore
 
-/** The shell of the busybox image: Debian's busybox drops variables whose name is none for a shell, such as `data-1`. */
+/** The shell of the busybox image: Debian’s busybox drops variables whose name is none for a shell (`data-1`). */
 const BASH: Programs = { packages: ['bash', 'libc6', 'libtinfo6'], files: ['usr/bin/bash'] };
 
 /** The tools that upstream's agnhost has for tests of the network; busybox' own are not enough. */

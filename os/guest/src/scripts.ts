@@ -35,8 +35,9 @@ export const SCRIPTS = {
     /** Sources of patterns of aliases, by the names under which the devices are reported. */
     devices: v.record(v.string(), v.string()),
     modules: v.array(v.string()),
-    /** Events of the module loader to report. */
+    /** Events of the module loader to report, where they are about one of these modules. */
     events: v.array(v.string()),
+    loads: v.array(v.string()),
     /** Source of the pattern of a device's alias. */
     arms: v.string(),
     /** A word that only the module loader's command line has. */

@@ -36,6 +36,7 @@ const patterns = Object.entries(parameters.devices).map(
   ([name, pattern]) => [name, new RegExp(pattern)] as const,
 );
 const wanted = new Set(parameters.events);
+const loads = new Set(parameters.loads);
 const known = new Map<string, string>();
 const queue: (() => void)[] = [];
 let isArmed = false;
@@ -148,7 +149,7 @@ function lookAtLog(): void {
     );
   for (const line of lines.slice(linesRead)) {
     const { ev, ...fields } = v.parse(LogLine, line.slice(line.indexOf('{"')));
-    if (wanted.has(ev)) say('loader', { of: ev, ...fields });
+    if (wanted.has(ev) && loads.has(fields.name ?? '')) say('loader', { of: ev, ...fields });
     if (ev === 'later.done') setTimeout(sayMemory, REST_MS);
   }
   linesRead = lines.length;

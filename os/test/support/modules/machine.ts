@@ -56,6 +56,9 @@ export const LATE = {
   megasas: { alias: /^pci:v00001000d00000079/, has: loaded('megaraid_sas', 'block') },
 } as const satisfies Readonly<Record<string, Device>>;
 
+/** What the loader loads for them. */
+export const LATE_MODULES = Object.values(LATE).map(({ has }) => has.module ?? '');
+
 /** Has no driver on a node: it only says that the next devices are a crowd. */
 export const ARMS = /^usb:v0627p0001/;
 

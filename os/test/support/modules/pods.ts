@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { CONSOLE_SOCKET } from '../../../guest/src/scripts.ts';
 import { imageName } from '../../../src/build/shipped.ts';
 import { RUNTIME_IMAGE, scriptCommand } from '../../../src/checks/acceptance/guest-program.ts';
-import { ARMS, DENIED, DEVICES } from './machine.ts';
+import { ARMS, DENIED, DEVICES, LATE_MODULES } from './machine.ts';
 
 /** Names of the pods; the first is the name of its agent on the console too. */
 export const WATCHER = 'watcher';
@@ -41,6 +41,7 @@ export async function watcherManifest(): Promise<string> {
     ),
     modules: [DENIED.module, DENIED.dependent, ...Object.values(MODULES)],
     events: ['mod.load', 'mod.denied', 'mod.fail'],
+    loads: [DENIED.module, DENIED.dependent, ...LATE_MODULES],
     arms: ARMS.source,
     loader: '--profile=kubernetes',
   });

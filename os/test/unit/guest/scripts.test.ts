@@ -185,7 +185,7 @@ describe.each(RUNTIMES)('under %s', (runtime) => {
       'sys/module/e1000/initstate': 'live\n',
       'sys/bus/pci/drivers/e1000/bind': '',
       'var/log/pods/kube-system_modloader-node_1/run/0.log':
-        '2026 stdout F {"ev":"start"}\n2026 stdout F {"ev":"mod.load","name":"e1000","by":"uevent"}\n',
+        '2026 stdout F {"ev":"start"}\n2026 stdout F {"ev":"mod.load","name":"mii","by":"dep"}\n2026 stdout F {"ev":"mod.load","name":"e1000","by":"uevent"}\n',
     });
     const at = (file: string): string => path.join(folder, file);
     for (const dir of ['sys/bus/pci/devices', 'sys/class/net'])
@@ -201,6 +201,7 @@ describe.each(RUNTIMES)('under %s', (runtime) => {
       devices: { card: '^pci:v8086', none: '^usb:' },
       modules: ['e1000', 'e100'],
       events: ['mod.load'],
+      loads: ['e1000'],
       arms: '^usb:',
       loader: '--profile=kubernetes',
     });

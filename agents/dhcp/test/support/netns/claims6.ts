@@ -144,7 +144,7 @@ async function checkKill(scene: Scene6): Promise<void> {
   await next.expect('lease6.adopted', PROMPT);
   await next.expect('router.flags', PROMPT);
   // A message that is due waits up to a second, so that nodes that start together do not ask together.
-  await expect(scene.expectNext('confirm', 3000)).rejects.toThrow();
+  await expect(scene.expectNext('confirm', 3000)).rejects.toThrow('not within 3000 ms');
   expect(await leasedOf(scene.client)).toEqual([before]);
   expect(
     (['solicit', 'request', 'confirm', 'renew'] as const).map((kind) => scene.count(kind)),

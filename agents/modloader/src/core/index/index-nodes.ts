@@ -44,12 +44,16 @@ export interface Node {
 export class IndexNodes {
   /** One character for each byte: strings are cut from it without being copied. */
   readonly #bytes: string;
+  /** The same bytes, for numbers. */
+  readonly #view: DataView;
   /** Bytes that the present look-up may still read. */
   #budget = 0;
 
   /** `bytes` is the file as Latin-1. Throws IndexDamage for a file of another form. */
   constructor(bytes: string) {
     this.#bytes = bytes;
+    const { buffer, byteOffset, byteLength } = Buffer.from(bytes, 'latin1');
+    this.#view = new DataView(buffer, byteOffset, byteLength);
     if (bytes.length > MAX_BYTES) throw new IndexDamage(`it has ${bytes.length} bytes`);
     if (bytes.length < HEADER || this.#u32(0) !== MAGIC) throw new IndexDamage('it is no index');
     const major = this.#u32(4) >>> 16;
@@ -62,6 +66,14 @@ export class IndexNodes {
       const child = this.child(node, char);
       if (child !== undefined) visit(String.fromCharCode(char), child);
     }
+  }
+
+  /** Returns the characters for which a node has children. */
+  characters({ first, last, childrenAt }: Node): number[] {
+    const characters: number[] = [];
+    for (let char = first; char <= last; char++)
+      if (this.#u32(childrenAt + 4 * (char - first)) !== 0) characters.push(char);
+    return characters;
   }
 
   child({ first, last, childrenAt }: Node, char: number): Node | undefined {
@@ -123,13 +135,11 @@ export class IndexNodes {
 
   #u8(at: number): number {
     if (at >= this.#bytes.length) throw new IndexDamage('it ends early');
-    return this.#bytes.charCodeAt(at);
+    return this.#view.getUint8(at);
   }
 
   #u32(at: number): number {
-    const bytes = this.#bytes;
-    if (at + 4 > bytes.length) throw new IndexDamage('it ends early');
-    const low = (bytes.charCodeAt(at + 1) << 16) | (bytes.charCodeAt(at + 2) << 8) | bytes.charCodeAt(at + 3); // prettier-ignore
-    return bytes.charCodeAt(at) * 0x1_00_00_00 + low;
+    if (at + 4 > this.#bytes.length) throw new IndexDamage('it ends early');
+    return this.#view.getUint32(at);
   }
 }

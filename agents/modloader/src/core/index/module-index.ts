@@ -9,11 +9,17 @@ export interface Lookup {
   readonly by: 'alias' | 'name';
 }
 
+const byAlias = (names: readonly string[]): Lookup | undefined =>
+  names.length > 0 ? { names, by: 'alias' } : undefined;
+
 /** Resolves names and aliases to modules and their dependencies: the part of libkmod that a node uses. */
 export class ModuleIndex {
   readonly #config: ModprobeConfig;
   readonly #tables: ModuleTables;
   readonly #softdeps: () => Map<string, Softdep>;
+  /** Several devices need one module, and several modules one dependency. */
+  readonly #modules = new Map<string, ModuleFile>();
+  readonly #probeLists = new Map<string, readonly ModuleFile[]>();
 
   constructor(read: ReadIndex, config: ModprobeConfig, damaged: Damaged = () => undefined) {
     this.#config = config;
@@ -22,7 +28,11 @@ export class ModuleIndex {
   }
 
   module(name: string): ModuleFile | undefined {
-    return this.#tables.module(name);
+    const known = this.#modules.get(name);
+    if (known !== undefined) return known;
+    const module = this.#tables.module(name);
+    if (module !== undefined) this.#modules.set(name, module);
+    return module;
   }
 
   get names(): readonly string[] {
@@ -37,25 +47,29 @@ export class ModuleIndex {
   lookup(alias: string): Lookup | undefined {
     const name = normalise(alias);
     if (name === undefined) return undefined;
-    const isName = (): string[] => (this.module(name) === undefined ? [] : [name]);
-    const tables: readonly (readonly [Lookup['by'], () => readonly string[]])[] = [
-      ['alias', () => this.#config.aliases.lookup(name)],
-      ['name', isName],
-      ['alias', () => (name.startsWith('symbol:') ? this.#tables.symbols(name) : [])],
-      ['name', () => (this.#config.commands.has(name) ? [name] : [])],
-      ['alias', () => this.#tables.aliases(name)],
-      ['name', () => (this.isBuiltin(name) ? [name] : [])],
-      ['alias', () => this.#tables.builtinAliases(name)],
-    ];
-    for (const [by, find] of tables) {
-      const names = find();
-      if (names.length > 0) return { names, by };
-    }
-    return undefined;
+    const byName = (isName: boolean): Lookup | undefined =>
+      isName ? { names: [name], by: 'name' } : undefined;
+    return (
+      byAlias(this.#config.aliases.lookup(name)) ??
+      byName(this.module(name) !== undefined) ??
+      (name.startsWith('symbol:') ? byAlias(this.#tables.symbols(name)) : undefined) ??
+      byName(this.#config.commands.has(name)) ??
+      byAlias(this.#tables.aliases(name)) ??
+      byName(this.isBuiltin(name)) ??
+      byAlias(this.#tables.builtinAliases(name))
+    );
   }
 
   /** Returns the modules to load for `name`, itself included: dependencies first, softdeps around their module. */
   probeList(name: string): readonly ModuleFile[] {
+    const known = this.#probeLists.get(name);
+    if (known !== undefined) return known;
+    const list = this.#findProbeList(name);
+    this.#probeLists.set(name, list);
+    return list;
+  }
+
+  #findProbeList(name: string): readonly ModuleFile[] {
     const order = new Map<string, ModuleFile>();
     const visited = new Set<string>();
     const visit = (next: string): void => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { type BootedNode, powerOn } from '../../src/lab/boot.ts';
@@ -27,6 +27,7 @@ import {
   WATCHER,
   watcherManifest,
 } from '../support/modules/pods.ts';
+import { describeRecorded } from '../support/recorded.ts';
 
 const BUILD_MS = 70 * 60_000;
 const BOOT_MS = 30 * 60_000;
@@ -36,10 +37,7 @@ const MOST_RESIDENT_KIB = 48 * 1024;
 /** A path on the data partition that appears in the overlay of /etc. */
 const inEtc = (file: string): string => `/meta/etc/${file}`;
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: a node with many devices; CI=true boots it\n');
-
-describe.skipIf(!isCi)('a node with many devices', () => {
+await describeRecorded('modules', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   const machine = labMachine();
   let node: BootedNode;

@@ -35,6 +35,7 @@ export const RECORDED_SUITES = [
   'volumes',
   'conformance',
   'time',
+  'modules',
 ] as const;
 export type RecordedSuite = (typeof RECORDED_SUITES)[number];
 
@@ -62,6 +63,7 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
     'os/test/support/relay',
     'os/test/support/time',
   ],
+  modules: [...IMAGE, ...LAB, 'os/guest', 'os/src/checks/acceptance', 'os/test/support/modules'],
 };
 
 /** Returns the title of a suite's tests. */

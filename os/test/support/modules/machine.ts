@@ -28,15 +28,13 @@ export const AT_BOOT = {
   'virtio-net': { alias: /^virtio:d00000001v/, has: builtIn('virtio_net', 'net') },
   e1000e: { alias: /^pci:v00008086d000010D3/, has: loaded('e1000e', 'net') },
   igb: { alias: /^pci:v00008086d000010C9/, has: loaded('igb', 'net') },
+  rtl8139: { alias: /^pci:v000010ECd00008139/, has: loaded('8139cp', 'net') },
   nvme: { alias: /^pci:.*bc01sc08i02$/, has: builtIn('nvme', 'block') },
   ahci: { alias: /^pci:.*bc01sc06i01$/, has: builtIn('ahci', 'block') },
   'usb-storage': { alias: /^usb:v46F4p0001/, has: loaded('usb-storage', 'block') },
   'usb-net': { alias: /^usb:v0525pA4A2.*ic02/, has: loaded('cdc_ether', 'net') },
   'virtio-rng': { alias: /^virtio:d00000004v/, has: builtIn('virtio_rng') },
-  i6300esb: {
-    alias: /^pci:v00008086d000025AB/,
-    has: { driver: 'i6300ESB timer', module: 'i6300esb', shows: [] },
-  },
+  i6300esb: { alias: /^pci:v00008086d000025AB/, has: builtIn('i6300ESB timer') },
 } as const satisfies Readonly<Record<string, Device>>;
 
 /**
@@ -102,7 +100,7 @@ const cable = (id: string): string => `-netdev hubport,id=${id},hubid=7`;
 
 /** Arguments of QEMU for the devices, and for the slots, cables and disks of those that come later. */
 export const ARGUMENTS: readonly string[] = [
-  ...['e1000e', 'igb'].flatMap((card) => [cable(card), `-device ${card},netdev=${card},romfile=`]),
+  ...['e1000e', 'igb', 'rtl8139'].flatMap((card) => [cable(card), `-device ${card},netdev=${card},romfile=`]),
   disk('nvme', '64M'),
   '-device nvme,drive=nvme,serial=nvme',
   disk('ahci', '65M'),

@@ -156,6 +156,7 @@ describe('the networks of clouds', { timeout: 90_000 }, () => {
     await reboot(cloud.wire, cloud.machine);
     await cloud.serve([{ on: 'request', times: 1, reply: [reply('nak', [SERVER_ID])] }, ...rules]);
     await cloud.acquire();
+    await cloud.tap.until('ack', 3);
     const after = cloud.tap.seen('discover').slice(before);
     expect(after.length).toBeGreaterThan(0);
     expect(after.map((packet) => optionOf(packet, 80))).not.toContain('');

@@ -100,7 +100,10 @@ const cable = (id: string): string => `-netdev hubport,id=${id},hubid=7`;
 
 /** Arguments of QEMU for the devices, and for the slots, cables and disks of those that come later. */
 export const ARGUMENTS: readonly string[] = [
-  ...['e1000e', 'igb', 'rtl8139'].flatMap((card) => [cable(card), `-device ${card},netdev=${card},romfile=`]),
+  ...['e1000e', 'igb', 'rtl8139'].flatMap((card) => [
+    cable(card),
+    `-device ${card},netdev=${card},romfile=`,
+  ]),
   disk('nvme', '64M'),
   '-device nvme,drive=nvme,serial=nvme',
   disk('ahci', '65M'),

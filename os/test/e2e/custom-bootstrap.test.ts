@@ -16,6 +16,7 @@ import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
 import { distRoot, repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EXAMPLE = path.join(repository, 'examples/bootstrap-custom');
@@ -97,8 +98,8 @@ describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootst
   it('runs the agent as its pod bootstrap', { timeout: 180_000 }, async () => {
     const args = ['-n', 'kube-system', `pod/bootstrap-${NODE}`];
     // A node is Ready before its static pods appear in the API server.
-    await kubectl.call(['wait', '--for=create', '--timeout=60s', ...args]);
-    await kubectl.call(['wait', '--for=condition=Ready', '--timeout=110s', ...args]);
+    await waitWithKubectl(kubectl, ['wait', '--for=create', ...args]);
+    await waitWithKubectl(kubectl, ['wait', '--for=condition=Ready', ...args]);
     const image = await kubectl.call([
       'get',
       ...args,

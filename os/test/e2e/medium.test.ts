@@ -23,6 +23,7 @@ import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { archive, writeUserImage } from '../support/user-image.ts';
+import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EVENT_MS = 120_000;
@@ -187,8 +188,8 @@ describe.skipIf(!isCi)('a node that only its medium configures', () => {
     { timeout: 180_000 },
     async () => {
       const pod = ['-n', 'kube-system', `pod/${POD}-${NODE}`];
-      await kubectl.call(['wait', '--for=create', '--timeout=60s', ...pod]);
-      const said = await kubectl.call(['wait', '--for=condition=Ready', '--timeout=110s', ...pod]);
+      await waitWithKubectl(kubectl, ['wait', '--for=create', ...pod]);
+      const said = await waitWithKubectl(kubectl, ['wait', '--for=condition=Ready', ...pod]);
       expect(said).toContain('condition met');
       const ready = await expectEvent('images.ready', IMAGE);
       expect(ready.fields).toMatchObject({ removed: [] });
@@ -239,7 +240,7 @@ describe.skipIf(!isCi)('a node that only its medium configures', () => {
       expect(mounted.fields).toMatchObject({ bytes: (await stat(modules)).size });
       const loader = ['-n', 'kube-system', `pod/rare-driver-${NODE}`];
       const done = '--for=jsonpath={.status.phase}=Succeeded';
-      await kubectl.call(['wait', done, '--timeout=110s', ...loader]);
+      await waitWithKubectl(kubectl, ['wait', done, ...loader]);
       const script = `process.stdout.write(require('node:fs').readFileSync('/proc/modules', 'utf8'))`;
       const said = await runOnHost(kubectl, {
         nodeName: NODE,

@@ -34,6 +34,7 @@ import {
 } from '../support/publish/registries.ts';
 import { login, runPublish } from '../support/publish/run-publish.ts';
 import { archive, writeUserImage } from '../support/user-image.ts';
+import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const BOOT_MS = 10 * 60_000;
@@ -181,7 +182,7 @@ describe.skipIf(!isCi)('a fresh disk whose DHCP agent is in a private registry',
       },
       { timeout: EVENT_MS, interval: 500 },
     );
-    await kubectl.call(['wait', '--for=condition=Ready', '--timeout=110s', ...pod]);
+    await waitWithKubectl(kubectl, ['wait', '--for=condition=Ready', ...pod]);
     // It goes on with the lease whose address is on the card.
     expect(await kubectl.call(['logs', ...pod, '-c', 'run'])).toMatch(/"ev":"lease\.adopted"/);
     expect(leases()).toHaveLength(1);
@@ -192,8 +193,8 @@ describe.skipIf(!isCi)('a fresh disk whose DHCP agent is in a private registry',
     const image = [`--image=${PRELOADED}`, '--image-pull-policy=Never'];
     const overrides = JSON.stringify({ spec: { automountServiceAccountToken: false } });
     await kubectl.call(['run', 'preloaded', ...image, `--overrides=${overrides}`]);
-    const wait = ['wait', '--for=condition=Ready', '--timeout=110s', 'pod/preloaded'];
-    expect(await kubectl.call(wait)).toContain('condition met');
+    const wait = ['wait', '--for=condition=Ready', 'pod/preloaded'];
+    expect(await waitWithKubectl(kubectl, wait)).toContain('condition met');
   });
 
   it(

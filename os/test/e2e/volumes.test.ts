@@ -20,9 +20,10 @@ import {
   VOLUMES,
 } from '../support/volumes/driver.ts';
 import { IQN, NQN, SHARE, USER, VolumeServer } from '../support/volumes/server.ts';
+import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
-const STEP_MS = 4 * 60_000;
+const STEP_MS = 12 * 60_000;
 
 const FOLDERS = ['nfs3', 'nfs4', 'smb3'] as const;
 
@@ -51,7 +52,7 @@ await describeRecorded('volumes', () => {
   ): Promise<string> {
     await create(userPod(name, up.nodeName, script, sources, limits));
     const done = '--for=jsonpath={.status.phase}=Succeeded';
-    await up.kubectl.call(['wait', done, `pod/${name}`, '--timeout=110s']);
+    await waitWithKubectl(up.kubectl, ['wait', done, `pod/${name}`]);
     return (await up.kubectl.call(['logs', name])).trim();
   }
 
@@ -73,7 +74,7 @@ await describeRecorded('volumes', () => {
       },
     });
     await create(driverPod(up.nodeName));
-    await up.kubectl.call(['wait', '--for=condition=Ready', 'pod/driver', '--timeout=110s']);
+    await waitWithKubectl(up.kubectl, ['wait', '--for=condition=Ready', 'pod/driver']);
   }, BUILD_AND_BOOT_MS);
 
   afterAll(async () => {
@@ -142,7 +143,7 @@ await describeRecorded('volumes', () => {
     const versions = String.raw`sed -n 's#.* /volumes/\([a-z]*\) .*,vers=\([0-9.]*\),.*#\1 \2#p' /proc/mounts | sort`;
     const script = `echo by kubelet > /volumes/newest/kubelet; cat /volumes/old/kubelet; ${versions}`;
     expect(await use('nfs', sources, script)).toBe('by kubelet\nnewest 4.1\nold 3');
-    await up.kubectl.call(['delete', 'pod/nfs', '--timeout=110s']); // only after kubelet has unmounted them
+    await waitWithKubectl(up.kubectl, ['delete', 'pod/nfs']); // only after kubelet has unmounted them
   });
 
   it('gives a pod its huge pages and no more', { timeout: STEP_MS }, async () => {
@@ -165,6 +166,6 @@ await describeRecorded('volumes', () => {
         ),
       { timeout: 60_000, interval: 1000 },
     );
-    await up.kubectl.call(['delete', 'pod/attached', '--timeout=110s']);
+    await waitWithKubectl(up.kubectl, ['delete', 'pod/attached']);
   });
 });

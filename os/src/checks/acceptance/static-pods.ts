@@ -20,7 +20,10 @@ const ContainerStatus = v.object({
   containerID: v.optional(v.string(), ''),
   state: v.object({ running: v.optional(v.object({ startedAt: v.string() })) }),
   lastState: v.optional(
-    v.object({ terminated: v.optional(v.object({ startedAt: v.nullish(v.string()) })) }),
+    v.object({
+      terminated: v.optional(v.object({ startedAt: v.nullish(v.string()) })),
+      waiting: v.optional(v.looseObject({})),
+    }),
     {},
   ),
 });
@@ -29,10 +32,11 @@ type ContainerStatus = v.InferOutput<typeof ContainerStatus>;
 
 /**
  * Says whether kubelet recorded the previous attempt of a container as one that never started, as when a restart of
- * kubelet interrupts its creation. Without a record the attempt counts as a restart.
+ * kubelet interrupts its creation: one that was created alone counts as waiting. Without a record the attempt counts as
+ * a restart.
  */
-function neverRan({ lastState: { terminated } }: ContainerStatus): boolean {
-  if (terminated === undefined) return false;
+function neverRan({ lastState: { terminated, waiting } }: ContainerStatus): boolean {
+  if (terminated === undefined) return waiting !== undefined;
   return !(Date.parse(terminated.startedAt ?? '') > 0);
 }
 

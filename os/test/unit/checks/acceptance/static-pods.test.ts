@@ -7,7 +7,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ContainerFacts } from '../../../../guest/src/container-facts.ts';
 import type { Subject } from '../../../../src/checks/acceptance/assertion.ts';
 import { shippedPods } from '../../../../src/checks/acceptance/shipped-pods.ts';
-import { STATIC_POD_ASSERTIONS } from '../../../../src/checks/acceptance/static-pods.ts';
+import {
+  STATIC_POD_ASSERTIONS,
+  staticContainers,
+} from '../../../../src/checks/acceptance/static-pods.ts';
 
 const NODE = 'node-1';
 const pods = await shippedPods();
@@ -124,6 +127,23 @@ describe('the API server shows the boot before', () => {
     const now = change('chronyd', { state: 'exited', exitCode: 1 });
     const subject = await node(now, healthy(), healthy());
     await expect(running?.(subject)).rejects.toThrow('chrony/chronyd does not run');
+  });
+});
+
+describe('an attempt before the running one', () => {
+  it.each([
+    ['was created and never started', { waiting: {} }, 0],
+    ['has no time of its start', { terminated: { startedAt: null } }, 0],
+    ['had run', { terminated: { startedAt: '2026-11-26T00:00:00Z' } }, 1],
+    ['left no record', {}, 1],
+  ])('%s: %j is a restart %d times', async (_, lastState, restarts) => {
+    const pod = mirror(change('chronyd', { restartCount: 1 }), 'chrony');
+    const statuses = pod.status.containerStatuses.map((one) => ({ ...one, lastState }));
+    const shown = { ...pod, status: { ...pod.status, containerStatuses: statuses } };
+    const subject = await node(healthy());
+    const kubectl = Object.assign(subject.kubectl, { get: () => Promise.resolve({ items: [shown] }) }); // prettier-ignore
+    const found = await staticContainers(kubectl);
+    expect(found.find(({ title }) => title.endsWith('/chronyd'))).toMatchObject({ restarts });
   });
 });
 

@@ -3,23 +3,19 @@ import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { buildImage } from '../../src/build/image/build-image.ts';
-import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
 import {
   WORKSTATION_ON_SEGMENT,
   WORKSTATION_SEEN_BY_GUEST,
 } from '../../src/lab/controlplane/layout.ts';
 import { down } from '../../src/lab/down.ts';
-import { Kubectl } from '../../src/lab/kubectl.ts';
-import { ensurePackages } from '../../src/workstation/packages.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { openSegmentLab, type SegmentLab } from '../support/relay/segment-lab.ts';
 import {
   certifiedAddresses,
   type JoinedNode,
   joinOnSegment,
-  type SegmentLab,
   type SegmentNode,
 } from '../support/relay/segment-node.ts';
 import { clockOf, lookUpOnHost, reachFromPod } from '../support/relay/segment-pods.ts';
@@ -79,11 +75,7 @@ describe.skipIf(!isCi)('a node on a segment with IPv6', () => {
   let lab: SegmentLab;
 
   beforeAll(async () => {
-    await down(silent, { purge: true });
-    await ensurePackages(['build', 'machine', 'netns'], progress);
-    const { image } = await buildImage({ arch: 'amd64', progress });
-    const plane = await startControlPlane({ progress });
-    lab = { plane, image, kubectl: await Kubectl.open(plane.adminKubeconfig) };
+    lab = await openSegmentLab(progress);
   }, BUILD_AND_BOOT_MS);
 
   afterAll(() => down(silent, { purge: true }), 120_000);

@@ -1,24 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { buildImage } from '../../src/build/image/build-image.ts';
 import type { Subject } from '../../src/checks/acceptance/assertion.ts';
 import { lookAtHost } from '../../src/checks/acceptance/debug-pod.ts';
 import { STATIC_PODS_RUN } from '../../src/checks/acceptance/static-pods.ts';
-import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
 import { down } from '../../src/lab/down.ts';
-import { Kubectl } from '../../src/lab/kubectl.ts';
 import type { SeenEvent } from '../../src/lab/qemu/console.ts';
-import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { describeRecorded } from '../support/recorded.ts';
+import { openSegmentLab, type SegmentLab } from '../support/relay/segment-lab.ts';
 import { clockOf } from '../support/relay/segment-pods.ts';
-import {
-  type LateNode,
-  powerOnLate,
-  SILENT_REQUESTS,
-  type TimeLab,
-} from '../support/time/late-node.ts';
+import { type LateNode, powerOnLate, SILENT_REQUESTS } from '../support/time/late-node.ts';
 import { clockBeside } from '../support/time/node-clock.ts';
 import { TIME_SERVER } from '../support/time/time-segment.ts';
 
@@ -32,14 +24,10 @@ const SLEWED_SECONDS = 2;
 
 await describeRecorded('time', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
-  let lab: TimeLab;
+  let lab: SegmentLab;
 
   beforeAll(async () => {
-    await down(silent, { purge: true });
-    await ensurePackages(['build', 'machine', 'netns'], progress);
-    const { image } = await buildImage({ arch: 'amd64', progress });
-    const plane = await startControlPlane({ progress });
-    lab = { plane, image, kubectl: await Kubectl.open(plane.adminKubeconfig) };
+    lab = await openSegmentLab(progress);
   }, BUILD_MS);
 
   afterAll(() => down(silent, { purge: true }), 120_000);

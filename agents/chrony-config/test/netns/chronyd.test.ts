@@ -1,19 +1,17 @@
 import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 
-import { bundleAgent } from '@kios/bundle';
 import { requireRoot } from '@kios/testkit';
 import { afterEach, beforeAll, beforeEach, describe, vi } from 'vitest';
 
 import { chronydAt } from '../../src/edge/chronyd/chronyd.ts';
 import { keepsContract } from '../support/chronyd-contract.ts';
-import { TimePod } from '../support/time-pod.ts';
+import { bundleTimeAgent, TimePod } from '../support/time-pod.ts';
 
 describe('a real chronyd', { timeout: 60_000 }, () => {
   let bundle: string;
   let pod: TimePod | undefined;
   beforeAll(async () => {
-    bundle = await bundleAgent(path.resolve(import.meta.dirname, '../..'));
+    bundle = await bundleTimeAgent();
   }, 120_000);
   beforeEach(requireRoot);
   afterEach(async () => {

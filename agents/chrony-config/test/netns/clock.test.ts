@@ -1,19 +1,17 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 
-import { bundleAgent } from '@kios/bundle';
 import { readClock } from '@kios/clock';
 import { formatState, readState, TimeState } from '@kios/node-state';
 import { requireRoot } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it, type TestContext } from 'vitest';
 
-import { DECIDED_MS, NODE, SERVER, TimePod } from '../support/time-pod.ts';
+import { bundleTimeAgent, DECIDED_MS, NODE, SERVER, TimePod } from '../support/time-pod.ts';
 
 const YEAR_MS = 365.25 * 24 * 3600_000;
 
 let bundle: string;
 beforeAll(async () => {
-  bundle = await bundleAgent(path.resolve(import.meta.dirname, '../..'));
+  bundle = await bundleTimeAgent();
 }, 120_000);
 beforeEach(requireRoot);
 

@@ -1,14 +1,18 @@
-import path from 'node:path';
-
-import { bundleAgent } from '@kios/bundle';
 import { requireRoot } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { DECIDED_MS, MEDDLED, NODE, SERVER, TimePod } from '../support/time-pod.ts';
+import {
+  bundleTimeAgent,
+  DECIDED_MS,
+  MEDDLED,
+  NODE,
+  SECOND,
+  SERVER,
+  TimePod,
+} from '../support/time-pod.ts';
 
-const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
 const YEAR = 365.25 * 24 * 3600;
-const [SECOND, THIRD] = ['192.0.2.7', '192.0.2.8'] as const;
+const THIRD = '192.0.2.8';
 
 /** Servers that are asked every second once chronyd knows them. */
 const servers = (...addresses: string[]): string => {
@@ -20,7 +24,7 @@ const servers = (...addresses: string[]): string => {
 describe('chronyd and the agent, with a server', { timeout: 240_000, concurrent: true }, () => {
   let bundle: string;
   beforeAll(async () => {
-    bundle = await bundleAgent(AGENT_DIR);
+    bundle = await bundleTimeAgent();
   });
   beforeEach(requireRoot);
 

@@ -1,21 +1,18 @@
-import path from 'node:path';
-
-import { bundleAgent } from '@kios/bundle';
 import { requireRoot } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import {
+  bundleTimeAgent,
   DECIDED_MS,
   MEDDLED,
   NODE,
   RELOADED,
+  SECOND,
   SERVER,
   SERVER6,
   TimePod,
 } from '../support/time-pod.ts';
 
-const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
-const SECOND = '192.0.2.7';
 /** chronyd calls a source unreachable after eight requests without a reply. */
 const UNREACHABLE_MS = 60_000;
 
@@ -25,7 +22,7 @@ const OFTEN = `servers: [{ address: ${SERVER}, minpoll: 0, maxpoll: 0 }]\nfallba
 describe('chronyd and the agent, on a network', { timeout: 240_000, concurrent: true }, () => {
   let bundle: string;
   beforeAll(async () => {
-    bundle = await bundleAgent(AGENT_DIR);
+    bundle = await bundleTimeAgent();
   });
   beforeEach(requireRoot);
 

@@ -1,14 +1,18 @@
 import { copyFile } from 'node:fs/promises';
-import path from 'node:path';
 
-import { bundleAgent } from '@kios/bundle';
 import { requireRoot } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { Authority, startNtsServer } from '../support/nts-server.ts';
-import { DECIDED_MS, MEDDLED, NODE, SERVER, TimePod } from '../support/time-pod.ts';
+import {
+  bundleTimeAgent,
+  DECIDED_MS,
+  MEDDLED,
+  NODE,
+  SERVER,
+  TimePod,
+} from '../support/time-pod.ts';
 
-const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
 const NAME = 'time.test';
 /** What chronyd says of a certificate that it does not accept. */
 const REFUSED = /TLS handshake with .* failed/;
@@ -17,7 +21,7 @@ const REFUSED = /TLS handshake with .* failed/;
 describe('chronyd and the agent, with NTS', { timeout: 240_000, concurrent: true }, () => {
   let bundle: string;
   beforeAll(async () => {
-    bundle = await bundleAgent(AGENT_DIR);
+    bundle = await bundleTimeAgent();
   });
   beforeEach(requireRoot);
 

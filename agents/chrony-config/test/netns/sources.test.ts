@@ -1,23 +1,21 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 
-import { bundleAgent } from '@kios/bundle';
 import { requireRoot, startChronyd } from '@kios/testkit';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import {
+  bundleTimeAgent,
   DECIDED_MS,
   MEDDLED,
   NODE,
   RELOADED,
+  SECOND,
   SERVER,
   SERVER6,
   TimePod,
 } from '../support/time-pod.ts';
 
-const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
 const AWS = '169.254.169.123';
-const SECOND = '192.0.2.7';
 const WITHIN = { timeout: 20_000, interval: 250 };
 const OWN = `servers: [{ address: ${SERVER} }]\nfallbackPools: []\n`;
 
@@ -30,7 +28,7 @@ const expectSources = (node: TimePod, ...wanted: readonly string[]): Promise<voi
 describe('the sources of a real chronyd', { timeout: 120_000, concurrent: true }, () => {
   let bundle: string;
   beforeAll(async () => {
-    bundle = await bundleAgent(AGENT_DIR);
+    bundle = await bundleTimeAgent();
   });
   beforeEach(requireRoot);
 

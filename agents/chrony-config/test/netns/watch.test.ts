@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from '
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { bundleAgent } from '@kios/bundle';
 import {
   requireRoot,
   type RunningProcess,
@@ -14,7 +13,8 @@ import {
 import { type NtpServer, startNtpServer } from '@kios/testkit/ntp';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-const AGENT_DIR = path.resolve(import.meta.dirname, '../..');
+import { bundleTimeAgent } from '../support/time-pod.ts';
+
 const RUNTIME = shippedRuntime();
 const SERVER = '192.0.2.1';
 const DAY_MS = 24 * 3600_000;
@@ -53,7 +53,7 @@ describe('chrony-config beside a real chronyd', { timeout: 60_000 }, () => {
   let version: string;
 
   beforeAll(async () => {
-    bundle = await bundleAgent(AGENT_DIR);
+    bundle = await bundleTimeAgent();
   });
   beforeEach(async (context) => {
     requireRoot(context);

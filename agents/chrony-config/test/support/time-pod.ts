@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { bundleAgent } from '@kios/bundle';
 import { type RunningProcess, shippedRuntime, Wire } from '@kios/testkit';
 import { type NtpRule, type NtpServer, startNtpServer } from '@kios/testkit/ntp';
 import * as v from 'valibot';
@@ -27,6 +28,12 @@ export const MEDDLED = /"ev":"(?:clock\.set|source\.refused)"/;
 export const SERVER = '192.0.2.1';
 export const SERVER6 = '2001:db8::1';
 export const NODE = '192.0.2.2';
+/** Another server beside the first. */
+export const SECOND = '192.0.2.7';
+
+/** Builds the agent's program, and returns its path. */
+export const bundleTimeAgent = (): Promise<string> =>
+  bundleAgent(path.resolve(import.meta.dirname, '../..'));
 
 /** The line that `status` logs. */
 const Status = v.pipe(v.string(), v.parseJson(), v.object({ sources: v.array(v.unknown()) }));

@@ -24,6 +24,9 @@ const IMAGE = [
 /** What boots an image in an emulator and brings it into a cluster. */
 const LAB = ['os/src/lab', 'os/src/workstation'];
 
+/** How tests wait with kubectl. */
+const WAIT = 'os/test/support/wait-with-kubectl.ts';
+
 /** The slow suites, each named after its file in os/test/e2e. */
 export const RECORDED_SUITES = [
   'arm64',
@@ -46,13 +49,22 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
   netboot: [...IMAGE, ...LAB],
   exports: [...IMAGE, ...LAB, 'os/src/artefact/export'],
   console: [...IMAGE, ...LAB, 'os/test/support/screen-text.ts'],
-  lan: [...IMAGE, ...LAB, 'os/guest', 'os/src/checks/acceptance', 'os/test/support/lan'],
+  lan: [
+    ...IMAGE,
+    ...LAB,
+    'os/guest',
+    'os/src/checks/acceptance',
+    'os/test/support/lan',
+    'os/test/support/relay',
+    WAIT,
+  ],
   volumes: [
     ...IMAGE,
     ...LAB,
     'os/src/conformance/images',
     'os/test/support/own-kernel',
     'os/test/support/volumes',
+    WAIT,
   ],
   conformance: [...IMAGE, ...LAB, 'os/src/conformance'],
   time: [
@@ -62,6 +74,7 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
     'os/src/checks/acceptance',
     'os/test/support/relay',
     'os/test/support/time',
+    WAIT,
   ],
   modules: [...IMAGE, ...LAB, 'os/guest', 'os/src/checks/acceptance', 'os/test/support/modules'],
 };

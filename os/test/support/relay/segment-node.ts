@@ -12,16 +12,10 @@ import type { Seed } from '../../../src/lab/qemu/seed.ts';
 import { seedFor } from '../../../src/lab/seed-document.ts';
 import { Border, type BorderAddresses } from './border.ts';
 import { type RouterSettings, startRouter } from './router.ts';
+import type { SegmentLab } from './segment-lab.ts';
 
 const BOOT_MS = 20 * 60_000;
 const KUBELET_PORT = 10250;
-
-/** The cluster and image that nodes on segments share. */
-export interface SegmentLab {
-  readonly plane: ControlPlane;
-  readonly kubectl: Kubectl;
-  readonly image: string;
-}
 
 /** A machine and the segment that it is on. */
 export interface SegmentNode {

@@ -1,11 +1,10 @@
 import type { NtpServer } from '@kios/testkit/ntp';
 
 import { type BootedNode, powerOn, waitReady } from '../../../src/lab/boot.ts';
-import type { ControlPlane } from '../../../src/lab/controlplane/controlplane.ts';
-import type { Kubectl } from '../../../src/lab/kubectl.ts';
 import { labMachine, NODE_ADDRESS } from '../../../src/lab/node.ts';
 import { chooseAccelerator } from '../../../src/lab/qemu/accelerator.ts';
 import { seedFor } from '../../../src/lab/seed-document.ts';
+import type { SegmentLab } from '../relay/segment-lab.ts';
 import { TIME_SERVER, TimeSegment } from './time-segment.ts';
 
 const BOOT_MS = 20 * 60_000;
@@ -20,13 +19,6 @@ const OFTEN = {
 /** Requests of the node to which its time server does not reply. chronyd asks eight times before it takes a pause. */
 export const SILENT_REQUESTS = 4;
 
-/** The cluster and image of nodes with a wrong clock. */
-export interface TimeLab {
-  readonly plane: ControlPlane;
-  readonly kubectl: Kubectl;
-  readonly image: string;
-}
-
 /** A node on a segment whose time server is silent at first, until it is disposed with its segment. */
 export interface LateNode extends AsyncDisposable {
   readonly node: BootedNode;
@@ -39,7 +31,7 @@ export interface LateNode extends AsyncDisposable {
 
 /** Powers the lab's machine on, with a fresh disk and this time in its hardware clock. */
 export async function powerOnLate(
-  { plane, kubectl, image }: TimeLab,
+  { plane, kubectl, image }: SegmentLab,
   { nodeName, rtc }: { readonly nodeName: string; readonly rtc: string },
 ): Promise<LateNode> {
   await using stack = new AsyncDisposableStack();

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 import type { BuiltImage } from '../../src/build/image/artefacts.ts';
 import { BOOT_FILES } from '../../src/build/image/boot-file.ts';
@@ -26,6 +26,7 @@ import { distRoot } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { describeRecorded } from '../support/recorded.ts';
 import { type HttpServer, serveHttp } from '../support/serve-http.ts';
 
 const BUILD_MS = 70 * 60_000;
@@ -115,10 +116,8 @@ const podOf = (image: string, listener: string): string => {
   });
 };
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: a node whose system changes; CI=true boots it\n');
-
-describe.skipIf(!isCi)('a node whose kios.efi is replaced', () => {
+// A node whose kios.efi is replaced.
+await describeRecorded('changed-image', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   const machine = labMachine();
   const told = new Set<string>();

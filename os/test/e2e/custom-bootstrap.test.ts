@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { readChoice } from '../../src/build/manifests/bootstrap-choice.ts';
@@ -16,6 +16,7 @@ import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
 import { distRoot, repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { describeRecorded } from '../support/recorded.ts';
 import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
@@ -25,11 +26,8 @@ const NODE = 'by-custom';
 const DISC = path.join(import.meta.dirname, '../support/azure-disc.iso.gz');
 const AZURE = '7783-7084-3265-9085-8269-3286-77';
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi)
-  process.stderr.write('skipped: a node with a custom bootstrap agent; CI=true boots it\n');
-
-describe.skipIf(!isCi)('a node built by ./kios build --bootstrap examples/bootstrap-custom', () => {
+// A node built by `./kios build --bootstrap examples/bootstrap-custom`.
+await describeRecorded('custom-bootstrap', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   let kubectl: Kubectl;
   let node: BootedNode;

@@ -13,6 +13,7 @@ import { distRoot, repository } from '../../src/workstation/paths.ts';
 import { run } from '../../src/workstation/run.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { runInGuest } from '../support/own-kernel/run-in-guest.ts';
+import { describeRecorded } from '../support/recorded.ts';
 import { CONTROLLERS, DISKS, makeDisks } from '../support/udev/disks.ts';
 
 const BUILD_MS = 70 * 60_000;
@@ -54,48 +55,54 @@ async function testProgram(folder: string): Promise<string> {
   return program;
 }
 
-// With KIOS_RECORD=1 it also writes what init's unit test compares with.
-it('init’s links to disks are those of Debian’s udev', { timeout: BUILD_MS + RUN_MS }, async () => {
-  await ensurePackages(['build', 'machine'], progress);
-  await mkdir(distRoot, { recursive: true });
-  // The guest sees this workstation's files, but a /tmp of its own.
-  const folder = await mkdtemp(path.join(distRoot, 'udev-'));
-  try {
-    await makeDisks(folder, progress);
-    const udev = await fetchDebian({ arch: workstationArch(), packages: UDEV, progress });
-    const guest = await runInGuest(
-      {
-        command: [await testProgram(folder), '-test.v', `-test.run=${TEST}`],
-        cwd: '/tmp',
-        env: {
-          KIOS_UDEV_ROOT: await extract(udev),
-          KIOS_UDEV_MODULES: (await moduleFiles()).join(' '),
-          KIOS_UDEV_LAST: 'sdf1',
-          KIOS_UDEV_DEVICE: 'vda2',
-          KIOS_UDEV_GONE: 'sda',
-          KIOS_UDEV_RECORD: '/tmp/udev.json',
-        },
-        result: '/tmp/udev.json',
-      },
-      RUN_MS,
-      progress,
-      {
-        devices: [
-          ...CONTROLLERS.flatMap((controller) => ['-device', controller]),
-          ...DISKS.flatMap(({ id, device }) => [
-            '-drive',
-            `if=none,id=${id},format=raw,file=${path.join(folder, `${id}.img`)},cache=unsafe`,
-            '-device',
-            `${device},drive=${id}`,
-          ]),
-        ],
-      },
-    );
-    expect(guest.output).toContain(`--- PASS: ${TEST}`);
-    expect(guest.exitCode).toBe(0);
-    if (process.env['KIOS_RECORD'] === '1')
-      await writeFile(path.join(LINKS, 'testdata/udev.json'), `${guest.result}\n`);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+await describeRecorded('device-links', () => {
+  // With KIOS_RECORD=1 it also writes what init's unit test compares with.
+  it(
+    'init’s links to disks are those of Debian’s udev',
+    { timeout: BUILD_MS + RUN_MS },
+    async () => {
+      await ensurePackages(['build', 'machine'], progress);
+      await mkdir(distRoot, { recursive: true });
+      // The guest sees this workstation's files, but a /tmp of its own.
+      const folder = await mkdtemp(path.join(distRoot, 'udev-'));
+      try {
+        await makeDisks(folder, progress);
+        const udev = await fetchDebian({ arch: workstationArch(), packages: UDEV, progress });
+        const guest = await runInGuest(
+          {
+            command: [await testProgram(folder), '-test.v', `-test.run=${TEST}`],
+            cwd: '/tmp',
+            env: {
+              KIOS_UDEV_ROOT: await extract(udev),
+              KIOS_UDEV_MODULES: (await moduleFiles()).join(' '),
+              KIOS_UDEV_LAST: 'sdf1',
+              KIOS_UDEV_DEVICE: 'vda2',
+              KIOS_UDEV_GONE: 'sda',
+              KIOS_UDEV_RECORD: '/tmp/udev.json',
+            },
+            result: '/tmp/udev.json',
+          },
+          RUN_MS,
+          progress,
+          {
+            devices: [
+              ...CONTROLLERS.flatMap((controller) => ['-device', controller]),
+              ...DISKS.flatMap(({ id, device }) => [
+                '-drive',
+                `if=none,id=${id},format=raw,file=${path.join(folder, `${id}.img`)},cache=unsafe`,
+                '-device',
+                `${device},drive=${id}`,
+              ]),
+            ],
+          },
+        );
+        expect(guest.output).toContain(`--- PASS: ${TEST}`);
+        expect(guest.exitCode).toBe(0);
+        if (process.env['KIOS_RECORD'] === '1')
+          await writeFile(path.join(LINKS, 'testdata/udev.json'), `${guest.result}\n`);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+  );
 });

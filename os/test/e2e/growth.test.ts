@@ -2,7 +2,7 @@ import { truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { type BootedNode, powerOn } from '../../src/lab/boot.ts';
@@ -25,6 +25,7 @@ import {
   tear,
   touching,
 } from '../support/power-cuts.ts';
+import { describeRecorded } from '../support/recorded.ts';
 import { readWriteLog } from '../support/write-log.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
@@ -44,9 +45,6 @@ const KEPT = {
 };
 const LOG = 'writes.log';
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: a disk that grows; CI=true boots it\n');
-
 /** Returns the data partition's size on a disk: the last MiB or part of one has the table's copy. */
 const expectedBytes = (diskBytes: number, offset: number): number =>
   Math.floor((diskBytes - 33 * 512) / MIB) * MIB - offset;
@@ -64,7 +62,8 @@ async function faultsOf(file: string): Promise<string[]> {
   ];
 }
 
-describe.skipIf(!isCi)('a disk that is larger than its image', () => {
+// A disk that is larger than its image.
+await describeRecorded('growth', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   const machine = labMachine();
   let node: BootedNode | undefined;

@@ -11,6 +11,7 @@ import { down } from '../../src/lab/down.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { describeRecorded } from '../support/recorded.ts';
 import { openSegmentLab, type SegmentLab } from '../support/relay/segment-lab.ts';
 import {
   certifiedAddresses,
@@ -66,12 +67,10 @@ async function exampleOf(words: string): Promise<string> {
   return example;
 }
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: nodes with IPv6; CI=true boots them\n');
-
 const progress = progressOn({ write: (text) => process.stdout.write(text) });
 
-describe.skipIf(!isCi)('a node on a segment with IPv6', () => {
+// Nodes on a segment with IPv6.
+await describeRecorded('ipv6', () => {
   let lab: SegmentLab;
 
   beforeAll(async () => {

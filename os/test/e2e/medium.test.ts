@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { imageName } from '../../src/build/shipped.ts';
@@ -22,6 +22,7 @@ import { Partition } from '../../src/media/configure/partition.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { describeRecorded } from '../support/recorded.ts';
 import { archive, writeUserImage } from '../support/user-image.ts';
 import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
@@ -89,10 +90,8 @@ const BY_HAND = {
   'user-data': `#cloud-config\nhostname: ${NODE}\ntimezone: Europe/Zurich\n`,
 } as const;
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: a node that its medium configures; CI=true boots it\n');
-
-describe.skipIf(!isCi)('a node that only its medium configures', () => {
+// A node that only its medium configures.
+await describeRecorded('medium', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   let kubectl: Kubectl;
   let node: BootedNode;

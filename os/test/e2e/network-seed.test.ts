@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
@@ -13,6 +13,7 @@ import { seedFor } from '../../src/lab/seed-document.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { describeRecorded } from '../support/recorded.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const NODE = 'by-network-config';
@@ -27,10 +28,8 @@ ethernets:
     nameservers: {addresses: [10.0.2.3]}
 `;
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: a node with network-config; CI=true boots it\n');
-
-describe.skipIf(!isCi)('a node whose seed volume has a network-config', () => {
+// A node whose seed volume has a network-config.
+await describeRecorded('network-seed', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   let kubectl: Kubectl;
   let boot: () => Promise<BootedNode>;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { runOnHost } from '../../src/checks/acceptance/debug-pod.ts';
@@ -13,6 +13,7 @@ import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { configureNetwork } from '../support/lan/network-medium.ts';
+import { describeRecorded } from '../support/recorded.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const NODE = 'by-network-file';
@@ -33,10 +34,8 @@ const NETWORK = `network:
     bond0.7: {id: 7, link: bond0, addresses: [192.0.2.9/24, "2001:db8:7::9/64"]}
 `;
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: a node with a network file; CI=true boots it\n');
-
-describe.skipIf(!isCi)('a node whose medium has a network file', () => {
+// A node whose medium has a network file.
+await describeRecorded('network', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   let plane: ControlPlane;
   let kubectl: Kubectl;

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
 import { programsFor } from '../../src/checks/suites/programs.ts';
 import { bundleAgent } from '../../src/workstation/agent-bundle.ts';
@@ -11,6 +11,7 @@ import { repository } from '../../src/workstation/paths.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { runInGuest } from '../support/own-kernel/run-in-guest.ts';
 import { SERVER_SEEN_BY_GUEST, TimeOutside } from '../support/own-kernel/time-outside.ts';
+import { describeRecorded } from '../support/recorded.ts';
 
 const BUILD_MS = 80 * 60_000;
 const RUN_MS = 20 * 60_000;
@@ -51,7 +52,7 @@ const failuresIn = ({ testResults }: v.InferOutput<typeof Report>): string[] =>
 
 // Some workstations' kernels have no bonds and no VLANs, and no test may set a workstation's clock. On the node's own
 // kernel nothing is skipped.
-describe("on the node's own kernel", () => {
+await describeRecorded('own-kernel', () => {
   it.each(['packages/netlink', 'agents/dhcp', 'agents/chrony-config'])(
     '%s',
     { timeout: BUILD_MS + RUN_MS },

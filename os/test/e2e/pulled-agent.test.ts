@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import * as v from 'valibot';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
@@ -33,6 +33,7 @@ import {
   USER,
 } from '../support/publish/registries.ts';
 import { login, runPublish } from '../support/publish/run-publish.ts';
+import { describeRecorded } from '../support/recorded.ts';
 import { archive, writeUserImage } from '../support/user-image.ts';
 import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
@@ -53,10 +54,8 @@ const startOf =
   ({ agent, ev, fields }: SeenEvent): boolean =>
     agent === 'dhcp' && ev === 'start' && fields['version'] === version && fields['verb'] === verb;
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: a node that pulls its DHCP agent; CI=true boots it\n');
-
-describe.skipIf(!isCi)('a fresh disk whose DHCP agent is in a private registry', () => {
+// A fresh disk whose DHCP agent is in a private registry.
+await describeRecorded('pulled-agent', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   const machine = labMachine();
   let home: string;

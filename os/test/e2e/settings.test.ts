@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { type BootedNode, powerOn } from '../../src/lab/boot.ts';
@@ -8,6 +8,7 @@ import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { describeRecorded } from '../support/recorded.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 
@@ -22,10 +23,8 @@ files:
   - {path: /etc/kios/time/time.yaml, content: "server: [a]"}
 `;
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: a node with faulty settings; CI=true boots it\n');
-
-describe.skipIf(!isCi)('a standalone node whose document has faults', () => {
+// A standalone node whose document has faults.
+await describeRecorded('settings', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   let node: BootedNode | undefined;
 

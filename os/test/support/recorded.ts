@@ -3,7 +3,6 @@ import { afterAll, describe } from 'vitest';
 import {
   changedInputs,
   recordedState,
-  type RecordedSuite,
   recordState,
   stateOfInputs,
 } from '../../src/checks/suites/records.ts';
@@ -14,7 +13,7 @@ const isCi = process.env['CI'] === 'true';
  * Declares a slow suite that CI runs only when one of its inputs differs from those of the recorded run. When all its
  * tests pass, it records the inputs.
  */
-export async function describeRecorded(suite: RecordedSuite, tests: () => void): Promise<void> {
+export async function describeRecorded(suite: string, tests: () => void): Promise<void> {
   const state = await stateOfInputs(suite);
   const changed = changedInputs(recordedState(suite), state);
   const reason = isCi ? 'nothing changed since the recorded run' : 'slow; CI=true runs it';

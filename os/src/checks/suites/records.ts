@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { sha256 } from '../../workstation/digest.ts';
 import { repository } from '../../workstation/paths.ts';
 import { run } from '../../workstation/run.ts';
+import { importsOf } from './imports.ts';
 
 /** Everything of the repository that the build puts into the image or that decides how it does so. */
 const IMAGE = [
@@ -21,79 +22,69 @@ const IMAGE = [
   'packages',
   'version.json',
 ];
-/** What boots an image in an emulator and brings it into a cluster. */
-const LAB = ['os/src/lab', 'os/src/workstation'];
+/** What boots an image in an emulator, brings it into a cluster and runs in the node. */
+const LAB = ['os/boards', 'os/guest', 'os/src/lab', 'os/src/workstation'];
+const TESTKIT = 'packages/testkit';
 
-/** How tests wait with kubectl. */
-const WAIT = 'os/test/support/wait-with-kubectl.ts';
-
-/** The slow suites, each named after its file in os/test/e2e. */
-export const RECORDED_SUITES = [
-  'arm64',
-  'rpi4',
-  'netboot',
-  'exports',
-  'console',
-  'lan',
-  'volumes',
-  'conformance',
-  'time',
-  'modules',
-] as const;
-export type RecordedSuite = (typeof RECORDED_SUITES)[number];
-
-/** Paths of the inputs of each suite besides its file. */
-export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
-  arm64: [...IMAGE, ...LAB],
-  rpi4: [...IMAGE, 'os/boards', ...LAB],
-  netboot: [...IMAGE, ...LAB],
-  exports: [...IMAGE, ...LAB, 'os/src/artefact/export'],
-  console: [...IMAGE, ...LAB, 'os/test/support/screen-text.ts'],
-  lan: [
-    ...IMAGE,
-    ...LAB,
-    'os/guest',
-    'os/src/checks/acceptance',
-    'os/test/support/lan',
-    'os/test/support/relay',
-    WAIT,
+/** What suites read besides what they import. */
+const READ: Readonly<Record<string, readonly string[]>> = {
+  'custom-bootstrap': ['examples/bootstrap-custom', 'os/test/support/azure-disc.iso.gz'],
+  'device-links': ['init/internal/devlinks'],
+  'own-kernel': [
+    'agents/chrony-config/test',
+    'agents/dhcp/test',
+    'packages/netlink/test',
+    'os/src/checks/suites/programs.ts',
+    TESTKIT,
   ],
-  volumes: [
-    ...IMAGE,
-    ...LAB,
-    'os/src/conformance/images',
-    'os/test/support/own-kernel',
-    'os/test/support/volumes',
-    WAIT,
-  ],
-  conformance: [...IMAGE, ...LAB, 'os/src/conformance'],
-  time: [
-    ...IMAGE,
-    ...LAB,
-    'os/guest',
-    'os/src/checks/acceptance',
-    'os/test/support/relay',
-    'os/test/support/time',
-    WAIT,
-  ],
-  modules: [...IMAGE, ...LAB, 'os/guest', 'os/src/checks/acceptance', 'os/test/support/modules'],
 };
+/** Decides whether a suite runs, not what it finds. */
+const RECORDING = ['os/src/checks/suites', 'os/test/support/recorded.ts'];
+
+const SUITES = 'os/test/e2e';
+const fileOf = (suite: string): string => `${SUITES}/${suite}.test.ts`;
+
+/** Runs always: it tells whether the image of this very commit boots, joins and holds. */
+const SMOKE = 'acceptance';
+
+/** The suites that boot the image, named after their files, without the one that always runs. */
+export const RECORDED_SUITES: readonly string[] = readdirSync(path.join(repository, SUITES))
+  .filter((name) => name.endsWith('.test.ts'))
+  .map((name) => path.basename(name, '.test.ts'))
+  .filter((suite) => suite !== SMOKE);
+
+const isInside = (inputs: readonly string[], file: string): boolean =>
+  inputs.some((input) => file === input || file.startsWith(`${input}/`));
+
+/** Returns the paths of a suite's inputs: the image, the lab, what the suite reads and the folders that it imports. */
+export async function inputsOf(suite: string): Promise<string[]> {
+  const known = [...IMAGE, ...LAB, ...(READ[suite] ?? [])];
+  const { files, packages } = await importsOf(fileOf(suite));
+  const imported = files
+    .filter((file) => !isInside([...known, ...RECORDING], file))
+    // A program beside an imported file may be started by its path.
+    .map((file) => (file.split('/').length > 4 ? path.dirname(file) : file));
+  const testkit = packages.some((name) => name.startsWith('@kios/testkit')) ? [TESTKIT] : [];
+  return [...new Set([...known, ...imported, ...testkit])].toSorted();
+}
 
 /** Returns the title of a suite's tests. */
-export const titleOf = (suite: RecordedSuite): string => `${suite}:`;
+export const titleOf = (suite: string): string => `${suite}:`;
 
-/** Files among the inputs that no image has in it. */
+/** Files among those of `IMAGE` that no image has in it. */
 const BESIDE =
   /^(?:agents|packages)\/[^/]+\/test\/|\/testdata\/|_test\.go$|\.md$|^packages\/testkit\//;
 
-const recordFile = (suite: RecordedSuite): string =>
-  path.join(repository, 'os/test/records', suite);
+const recordFile = (suite: string): string => path.join(repository, 'os/test/records', suite);
 
 /** Returns the paths of the files below `input` that are committed or would be. */
 async function filesOf(input: string): Promise<string[]> {
   const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', input];
   const listed = await run('git', args, { cwd: repository });
-  return [...new Set(listed.split('\0'))].filter((file) => file !== '' && !BESIDE.test(file));
+  const isImage = IMAGE.includes(input);
+  return [...new Set(listed.split('\0'))].filter(
+    (file) => file !== '' && !(isImage && BESIDE.test(file)),
+  );
 }
 
 async function digestOf(input: string): Promise<string> {
@@ -107,8 +98,8 @@ async function digestOf(input: string): Promise<string> {
 }
 
 /** Returns the state of a suite's inputs, a line `<input> <digest>` for each. */
-export async function stateOfInputs(suite: RecordedSuite): Promise<string> {
-  const inputs = [...INPUTS[suite], `os/test/e2e/${suite}.test.ts`].toSorted();
+export async function stateOfInputs(suite: string): Promise<string> {
+  const inputs = await inputsOf(suite);
   const lines = inputs.map(async (input) => `${input} ${await digestOf(input)}\n`);
   return (await Promise.all(lines)).join('');
 }
@@ -123,7 +114,7 @@ export function changedInputs(before: string, now: string): string[] {
 }
 
 /** Reads the state with which a suite passed last. */
-export function recordedState(suite: RecordedSuite): string {
+export function recordedState(suite: string): string {
   try {
     return readFileSync(recordFile(suite), 'utf8');
   } catch {
@@ -132,7 +123,7 @@ export function recordedState(suite: RecordedSuite): string {
 }
 
 /** Records the state with which a suite has passed. The file is committed with the change. */
-export async function recordState(suite: RecordedSuite, state: string): Promise<void> {
+export async function recordState(suite: string, state: string): Promise<void> {
   await mkdir(path.dirname(recordFile(suite)), { recursive: true });
   await writeFile(recordFile(suite), state);
 }

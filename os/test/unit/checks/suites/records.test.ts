@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import {
   changedInputs,
-  INPUTS,
+  inputsOf,
   RECORDED_SUITES,
   stateOfInputs,
 } from '../../../../src/checks/suites/records.ts';
@@ -26,13 +26,38 @@ describe('changedInputs', () => {
   });
 });
 
-describe.each(RECORDED_SUITES)('the slow suite %s', (suite) => {
+describe('inputsOf', () => {
+  it('has the image, the lab, the file itself and the folders of what it imports', async () => {
+    expect(await inputsOf('lan')).toEqual(
+      expect.arrayContaining([
+        'agents',
+        'os/guest',
+        'os/kernel',
+        'os/src/checks/acceptance',
+        'os/src/lab',
+        'os/test/e2e/lan.test.ts',
+        'os/test/support/lan',
+        'os/test/support/relay',
+        'os/test/support/wait-with-kubectl.ts',
+        'packages/testkit',
+      ]),
+    );
+  });
+  it('does not have what another suite imports, nor what decides whether it runs', async () => {
+    const inputs = await inputsOf('rpi4');
+    expect(inputs.filter((input) => /lan|suites|recorded/.test(input))).toEqual([]);
+  });
+});
+
+describe.each(RECORDED_SUITES)('the suite %s', (suite) => {
   it('has a file that declares it under its name', async () => {
     const file = path.join(repository, `os/test/e2e/${suite}.test.ts`);
     expect(await readFile(file, 'utf8')).toContain(`describeRecorded('${suite}'`);
   });
   it('has inputs that exist', async () => {
-    const gone = INPUTS[suite].filter((input) => !existsSync(path.join(repository, input)));
+    const gone = (await inputsOf(suite)).filter(
+      (input) => !existsSync(path.join(repository, input)),
+    );
     expect(gone).toEqual([]);
     const state = await stateOfInputs(suite);
     expect(state.split('\n').filter((line) => line.endsWith(` ${EMPTY}`))).toEqual([]);

@@ -81,7 +81,7 @@ describe('a wait for the clock', () => {
   });
 });
 
-/** Lets time pass. It stands still while the wait reads a file, which a busy machine makes slow: no timer is set then. */
+/** Lets time pass. No timer is set while the wait reads a file, which a busy machine makes slow: time stands still. */
 async function passed(): Promise<boolean> {
   if (vi.getTimerCount() > 0) await vi.advanceTimersByTimeAsync(100);
   await new Promise((resolve) => setImmediate(resolve));

@@ -366,7 +366,7 @@ func TestJudge(t *testing.T) {
 		{"kubelet is about to be told", ago(0), time.Time{}, []seen{with(func(c *seen) { c.told = false })}, "", silence},
 		{"kubelet ended and may come back", ago(60 * s), ago(10 * s), nil, "", 20 * s},
 		{"kubelet does not come back", ago(60 * s), ago(comeback), nil, Absent, 0},
-		{"kubelet had ended before", ago(5 * s), ago(600 * s), nil, "", 25 * s},
+		{"kubelet had ended before", ago(5 * s), ago(600 * s), nil, Absent, 0},
 		{"kubelet never took part", ago(s), time.Time{}, nil, Absent, 0},
 		{"kubelet does not reply", ago(60 * s), time.Time{}, []seen{with(func(c *seen) { c.heard = ago(silence) })}, Hung, 0},
 		{"nobody asked it yet", ago(2 * s), time.Time{}, []seen{with(func(c *seen) { c.heard = ago(600 * s) })}, "", 18 * s},

@@ -64,7 +64,7 @@ func judge(now, since, left time.Time, clients []seen) (Outcome, time.Duration) 
 		if left.IsZero() {
 			return Absent, 0
 		}
-		return within(now, later(since, left).Add(comeback), Absent)
+		return within(now, left.Add(comeback), Absent)
 	}
 	heard := time.Time{}
 	for _, client := range clients {

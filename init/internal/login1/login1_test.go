@@ -213,19 +213,36 @@ func TestTheDelayIsReadAsAProperty(t *testing.T) {
 	}
 }
 
-func TestAWithdrawnShutdownIsToldOnce(t *testing.T) {
+func TestAWithdrawnShutdownIsToldOnceAndNoOtherToTheSameKubelet(t *testing.T) {
 	b := serve(t)
-	kubelet := dial(t, b.path)
-	defer kubelet.takePart().Close()
-	for i, act := range []func(){b.Prepare, b.Withdraw, b.Prepare} {
+	first := dial(t, b.path)
+	lock := first.takePart()
+	for i, act := range []func(){b.Prepare, b.Withdraw} {
 		act()
 		act()
-		if got, want := kubelet.signalled(), i != 1; got != want {
+		if got, want := first.signalled(), i == 0; got != want {
 			t.Errorf("signal %d says %v", i, got)
 		}
 	}
-	if reply := kubelet.call(peer, "Ping"); reply.kind != kindReply {
+	lock.Close() // as kubelet does when it has taken another
+	b.Prepare()
+	outcome := b.await()
+	if reply := first.call(peer, "Ping"); reply.kind != kindReply {
 		t.Errorf("one signal too many: %+v", reply)
+	}
+	second := dial(t, b.path)
+	lock = second.takePart()
+	if !second.signalled() {
+		t.Error("the signal says false")
+	}
+	select {
+	case early := <-outcome:
+		t.Fatalf("%s while the second kubelet ends the pods", early)
+	default:
+	}
+	lock.Close()
+	if got := <-outcome; got != Done {
+		t.Error(got)
 	}
 }
 

@@ -156,19 +156,20 @@ func (s *Server) announce(since time.Time) {
 	}
 }
 
-// tell sends a client the signal if what it was told last is no longer so.
+// tell sends a client the signal if what it was told last is no longer so. A kubelet that was told of a stop that was
+// called off is told nothing more: it then closes the wrong descriptor and has no inhibitor, so it is to start again.
 func (s *Server) tell(client *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	active := !s.preparing.IsZero()
-	if !client.watches || client.told == active {
+	if !client.watches || client.told == active || client.spent {
 		return
 	}
 	if early := time.Until(client.ready); early > 0 {
 		time.AfterFunc(early, func() { s.tell(client) })
 		return
 	}
-	client.told, client.heard = active, time.Now()
+	client.told, client.spent, client.heard = active, !active, time.Now()
 	client.send(signal(active), nil) // a client that cannot be told is gone or hung
 }
 

@@ -41,6 +41,7 @@ type seen struct {
 	watches bool      // asked for the signal
 	ready   time.Time // when it can take the signal
 	told    bool      // got the signal that the machine is about to stop
+	spent   bool      // was told that it does not stop after all
 	locked  bool      // has held an inhibitor
 	locks   int       // inhibitors that it holds
 	// released is when it gave back the last inhibitor, heard when it last sent anything.

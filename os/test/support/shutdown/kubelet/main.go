@@ -1,12 +1,11 @@
 // Kubelet's own shutdown manager with pods that only take time to end. Its argument is the configuration; each line that
-// it writes is an event, and its log goes to standard error as kubelet's does. It ends with its standard input.
+// it writes is an event, and its log goes to standard error as kubelet's does. It runs until it is killed.
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -94,16 +93,12 @@ func run() error {
 		return err
 	}
 	say("started", nil)
-	go func() {
-		for was := false; ; time.Sleep(20 * time.Millisecond) {
-			if is := manager.ShutdownStatus() != nil; is != was {
-				was = is
-				say("shutting-down", map[string]any{"is": is})
-			}
+	for was := false; ; time.Sleep(20 * time.Millisecond) {
+		if is := manager.ShutdownStatus() != nil; is != was {
+			was = is
+			say("shutting-down", map[string]any{"is": is})
 		}
-	}()
-	_, err := io.Copy(io.Discard, os.Stdin)
-	return err
+	}
 }
 
 func main() {

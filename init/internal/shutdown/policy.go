@@ -22,8 +22,8 @@ func (a Action) String() string {
 // Phase is the progress of a shutdown.
 type Phase int
 
-// The phases. A soft shutdown is announced and waits; any other prepares at once: kubelet ends the pods. Then init stops
-// what is left.
+// The phases. A soft shutdown is announced and waits; any other prepares at once: kubelet ends the pods. Then init
+// stops what is left.
 const (
 	Running Phase = iota
 	Announced

@@ -17,8 +17,8 @@ const patience = 3 * time.Second
 
 var errStuck = errors.New("it does not end")
 
-// Sync writes out what the file systems of disks hold, each by itself: sync(2) takes all mounted ones in turn, and waits
-// at the first whose server does not reply.
+// Sync writes out what the file systems of disks hold, each by itself: sync(2) takes all mounted ones in turn, and
+// waits at the first whose server does not reply.
 func Sync() error {
 	mounted, err := readMounted()
 	if err != nil {

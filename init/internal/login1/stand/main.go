@@ -1,6 +1,6 @@
-// Command stand serves login1 on the socket that it is given, to any process, for tests with kubelet's own code. SIGUSR1
-// begins a stop, of which it writes the outcome, and SIGUSR2 calls it off. With the word `grace` it writes the seconds
-// that init reads from a log of kubelet on its standard input.
+// Command stand serves login1 on the socket that it is given, to any process, for tests with kubelet's own code.
+// SIGUSR1 begins a stop, of which it writes the outcome, and SIGUSR2 calls it off. With the word `grace` it writes the
+// seconds that init reads from a log of kubelet on its standard input.
 package main
 
 import (

@@ -39,6 +39,7 @@ export const RECORDED_SUITES = [
   'conformance',
   'time',
   'modules',
+  'shutdown',
 ] as const;
 export type RecordedSuite = (typeof RECORDED_SUITES)[number];
 
@@ -77,6 +78,15 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
     WAIT,
   ],
   modules: [...IMAGE, ...LAB, 'os/guest', 'os/src/checks/acceptance', 'os/test/support/modules'],
+  shutdown: [
+    ...IMAGE,
+    ...LAB,
+    'os/guest',
+    'os/src/checks/acceptance',
+    'os/test/support/shutdown',
+    'os/test/support/volumes',
+    WAIT,
+  ],
 };
 
 /** Returns the title of a suite's tests. */

@@ -1,5 +1,5 @@
-// Kubelet's own shutdown manager with pods that only take time to end. Its argument is the configuration; each line that
-// it writes is an event, and its log goes to standard error as kubelet's does. It runs until it is killed.
+// Kubelet's own shutdown manager with pods that only take time to end. Its argument is the configuration; each line
+// that it writes is an event, and its log goes to standard error as kubelet's does. It runs until it is killed.
 package main
 
 import (

@@ -1,6 +1,7 @@
 package shutdown
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,9 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is the time that one file system has to be unmounted. A server or a disk that does not reply would hold up
-// the others.
-const patience = 3 * time.Second
+// The time that unmounting has: one file system of a disk, which may still have to write, and all of servers together.
+// What does not reply would hold up the others.
+const (
+	diskPatience   = 10 * time.Second
+	remotePatience = 3 * time.Second
+)
 
 var errStuck = errors.New("it does not end")
 
@@ -80,11 +84,11 @@ func unmountAll(mounted []Mounted, unmount func(target string, flags int) error,
 		if m.remote() {
 			continue
 		}
-		err := within(patience, func() error { return unmount(m.Target, 0) })
+		err := within(diskPatience, func() error { return unmount(m.Target, 0) })
 		if err == nil || errors.Is(err, unix.EINVAL) {
 			continue // EINVAL: unmounted together with another
 		}
-		if err = within(patience, func() error { return seal(m.Target) }); err == nil || m.FS == "overlay" {
+		if err = within(diskPatience, func() error { return seal(m.Target) }); err == nil || m.FS == "overlay" {
 			unmount(m.Target, unix.MNT_DETACH)
 			continue
 		}
@@ -93,29 +97,59 @@ func unmountAll(mounted []Mounted, unmount func(target string, flags int) error,
 	return errors.Join(failed...)
 }
 
-// detachRemote unmounts what servers and programs provide. One that does not reply loses its requests and its place, so
-// that what lies below can be unmounted. All of them share one patience.
+// detachRemote unmounts what servers and programs provide, all at a time. One that does not reply loses its requests and
+// its place, so that what lies below can be unmounted.
 func detachRemote(mounted []Mounted, unmount func(target string, flags int) error) {
-	end := time.Now().Add(patience)
+	late, cancel := context.WithTimeout(context.Background(), remotePatience)
+	defer cancel()
+	var remote []Mounted
+	var tries []<-chan error
 	for _, m := range mounted {
-		if !m.remote() {
-			continue
+		if m.remote() {
+			remote = append(remote, m)
+			tries = append(tries, start(func() error { return unmount(m.Target, 0) }))
 		}
-		if within(time.Until(end), func() error { return unmount(m.Target, 0) }) == nil {
-			continue
+	}
+	var left []Mounted
+	for i, m := range remote {
+		if !succeeds(tries[i], late.Done()) {
+			left = append(left, m)
 		}
+	}
+	end := time.Now().Add(remotePatience)
+	for _, m := range left {
 		for _, flags := range []int{unix.MNT_FORCE, unix.MNT_DETACH} {
-			within(patience, func() error { return unmount(m.Target, flags) })
+			within(time.Until(end), func() error { return unmount(m.Target, flags) })
 		}
 	}
 }
 
-// within gives up waiting for an action after a time. The machine ends, and the goroutine with it.
-func within(limit time.Duration, do func() error) error {
+// succeeds reports whether a try has ended well when it is late.
+func succeeds(try <-chan error, late <-chan struct{}) bool {
+	select {
+	case err := <-try:
+		return err == nil
+	case <-late:
+	}
+	select {
+	case err := <-try: // it ended while another was awaited
+		return err == nil
+	default:
+		return false
+	}
+}
+
+// start begins an action whose end nobody needs to await: the machine ends, and the goroutine with it.
+func start(do func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- do() }()
+	return done
+}
+
+// within gives up waiting for an action after a time.
+func within(limit time.Duration, do func() error) error {
 	select {
-	case err := <-done:
+	case err := <-start(do):
 		return err
 	case <-time.After(limit):
 		return errStuck

@@ -57,7 +57,7 @@ func (h *host) stop(action shutdown.Action, pods login1.Outcome) {
 		{Name: "store", Deadline: storeKeepLimit + second, Do: h.keepPulledImages},
 		{Name: "rest", Deadline: 2 * second, Do: shutdown.KillRest},
 		{Name: "sync", Deadline: 10 * second, Do: shutdown.Sync},
-		{Name: "unmount", Deadline: 20 * second, Do: shutdown.Unmount},
+		{Name: "unmount", Deadline: 30 * second, Do: shutdown.Unmount},
 	}, h.log)
 	shutdown.End(action, h.log)
 }

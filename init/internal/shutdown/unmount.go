@@ -97,8 +97,8 @@ func unmountAll(mounted []Mounted, unmount func(target string, flags int) error,
 	return errors.Join(failed...)
 }
 
-// detachRemote unmounts what servers and programs provide, all at a time. One that does not reply loses its requests and
-// its place, so that what lies below can be unmounted.
+// detachRemote unmounts what servers and programs provide, all at a time. One that does not reply loses its requests
+// and its place, so that what lies below can be unmounted.
 func detachRemote(mounted []Mounted, unmount func(target string, flags int) error) {
 	late, cancel := context.WithTimeout(context.Background(), remotePatience)
 	defer cancel()

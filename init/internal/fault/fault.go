@@ -54,5 +54,7 @@ const (
 	Manifest      = "KIOS_INIT_MANIFEST"
 	Pull          = "KIOS_INIT_PULL"
 	Volatile      = "KIOS_INIT_VOLATILE"
+	Grace         = "KIOS_INIT_GRACE"
+	Shutdown      = "KIOS_INIT_SHUTDOWN"
 	Panic         = "KIOS_INIT_PANIC"
 )

@@ -18,7 +18,11 @@ import (
 const runtimePatience = 30 * time.Second
 
 func (h *host) startKubelet() error {
-	child, err := h.child("kubelet", -998, h.followPods(), h.kubeletSpec)
+	if err := h.openLogin1(); err != nil {
+		return err
+	}
+	pods := h.followPods()
+	child, err := h.child("kubelet", -998, func(line []byte) { pods(line); h.grace.line(line) }, h.kubeletSpec)
 	if err != nil {
 		return err
 	}
@@ -79,7 +83,7 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 		}
 		h.expectReady("kubelet", pid, h.saveBoot)
 	}
-	return supervise.Spec{Args: plan.Args, Env: environment(), Started: started, Ended: h.notify.Forget}
+	return supervise.Spec{Args: plan.Args, Env: h.kubeletEnvironment(), Started: started, Ended: h.notify.Forget}
 }
 
 // setAsideDropIns reports whether kubelet is to start without the drop-ins of others, because it keeps ending with

@@ -81,6 +81,7 @@ type host struct {
 	kubeletStarts int
 	sysctls       operatorSysctls
 	serving       serving
+	grace         grace
 	runtimeReady  chan struct{} // closed when containerd first serves
 	api           *hostapi.Server
 	commands      chan hostapi.Command
@@ -240,38 +241,27 @@ func (h *host) serve() {
 	h.saveBoot()
 	h.log.Info("boot.done", "phases", h.phases.list())
 	signals, presses := shutdownSignals(), powerbutton.Presses()
-	phase := shutdown.Running
-	var soft <-chan time.Time
+	e := ending{machine: h}
 	for {
 		var command hostapi.Command
 		select {
 		case command = <-h.commands:
 		case command = <-signals:
 		case <-presses:
-			// A second press ends the wait.
-			command = hostapi.SoftShutdown
-			if phase == shutdown.Announced {
-				command = hostapi.ContinueShutdown
-			}
+			command = shutdown.Press(e.state)
 			h.log.Info("power-button.pressed")
-		case <-soft:
+		case <-e.soft:
 			command = hostapi.ContinueShutdown
+		case pods := <-e.pods:
+			e.finish(pods)
 		}
-		switch command {
-		case hostapi.RestartKubelet:
+		switch {
+		case command == hostapi.RestartKubelet && !e.isEndingPods():
 			h.kubelet.Restart()
-		case hostapi.RestartRuntime:
+		case command == hostapi.RestartRuntime && !e.isEndingPods():
 			h.containerd.Restart()
 		default:
-			next, action := shutdown.Next(phase, command)
-			if next == shutdown.Stopping {
-				h.stop(action)
-			}
-			if phase == shutdown.Running && next == shutdown.Announced {
-				h.api.Broadcast(hostapi.EventShutdown)
-				soft = time.After(softWait)
-			}
-			phase = next
+			e.take(command)
 		}
 	}
 }

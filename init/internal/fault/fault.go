@@ -55,4 +55,10 @@ const (
 	Pull          = "KIOS_INIT_PULL"
 	Volatile      = "KIOS_INIT_VOLATILE"
 	Panic         = "KIOS_INIT_PANIC"
+	Watchdog      = "KIOS_INIT_WATCHDOG"
+	Hang          = "KIOS_INIT_HANG"
+	LastPanic     = "KIOS_INIT_LAST_PANIC"
+	LastHang      = "KIOS_INIT_LAST_HANG"
+	LastFault     = "KIOS_INIT_LAST_FAULT"
+	LastCut       = "KIOS_INIT_LAST_CUT"
 )

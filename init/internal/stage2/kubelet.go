@@ -78,8 +78,9 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 			h.recordMachine()
 		}
 		h.expectReady("kubelet", pid, h.saveBoot)
+		h.watchKubelet(pid)
 	}
-	return supervise.Spec{Args: plan.Args, Env: environment(), Started: started, Ended: h.notify.Forget}
+	return supervise.Spec{Args: plan.Args, Env: append(environment(), h.pings()...), Started: started, Ended: h.notify.Forget}
 }
 
 // setAsideDropIns reports whether kubelet is to start without the drop-ins of others, because it keeps ending with

@@ -34,14 +34,18 @@ func shutdownSignals() <-chan hostapi.Command {
 func (h *host) stop(action shutdown.Action) {
 	const second = time.Second
 	h.log.Info("shutdown.start", "action", action.String())
-	shutdown.Run([]shutdown.Step{
+	steps := []shutdown.Step{
 		{Name: "kubelet", Deadline: 12 * second, Do: func() error { h.kubelet.Stop(10 * second); return nil }},
 		{Name: "containers", Deadline: 12 * second, Do: func() error { return shutdown.StopContainers(cgroupRoot+"/kubepods", 10*second) }},
 		{Name: "containerd", Deadline: 7 * second, Do: func() error { h.containerd.Stop(5 * second); return nil }},
 		{Name: "store", Deadline: storeKeepLimit + second, Do: h.keepPulledImages},
 		{Name: "rest", Deadline: 2 * second, Do: shutdown.KillRest},
+		{Name: "record", Deadline: 2 * second, Do: h.recordEnd},
 		{Name: "sync", Deadline: 10 * second, Do: func() error { unix.Sync(); return nil }},
 		{Name: "unmount", Deadline: 10 * second, Do: shutdown.Unmount},
-	}, h.log)
+	}
+	h.beginStop(action, shutdown.Longest(steps))
+	shutdown.Run(steps, h.log)
+	h.endStop(action)
 	shutdown.End(action, h.log)
 }

@@ -15,9 +15,8 @@ import (
 const (
 	// Node is the device of the first watchdog, by the number that it has on every machine.
 	Node = "/dev/watchdog"
-	// longest is the time-out that is asked for: a machine that stalls under load has it back in time, and one that
-	// hangs comes back within a minute.
-	longest = 60
+	// longest is the time-out that is asked for, in seconds. A machine that stalls under load has that long to go on.
+	longest = 120
 	// Interval is the time between two looks at the node's programs, and the longest between two feedings.
 	Interval = 10 * time.Second
 )

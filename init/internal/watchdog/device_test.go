@@ -47,7 +47,7 @@ func TestTheLongestUsefulTimeoutThatTheDriverTakes(t *testing.T) {
 		timeout time.Duration
 		every   time.Duration
 	}{
-		{"any", &fakePort{options: settable, seconds: 30, most: 2046}, 60 * time.Second, 10 * time.Second},
+		{"any", &fakePort{options: settable, seconds: 30, most: 2046}, 120 * time.Second, 10 * time.Second},
 		{"up to 15 s", &fakePort{options: settable, seconds: 5, most: 15}, 15 * time.Second, 3750 * time.Millisecond},
 		{"none, and it says so", &fakePort{options: unix.WDIOF_MAGICCLOSE, seconds: 20, most: 99}, 20 * time.Second, 5 * time.Second},
 		{"none, and it refuses", &fakePort{options: settable, seconds: 600, refuses: unix.EOPNOTSUPP}, 600 * time.Second, 10 * time.Second},

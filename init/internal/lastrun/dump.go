@@ -66,8 +66,8 @@ type part struct {
 	text   []byte
 }
 
-// Take moves the dumps in the folder of pstore to the folder `to`, which keeps the newest ones, and returns them. A dump
-// whose kernel's record is not gone yet, as after a loss of power, replaces its copy.
+// Take moves the dumps in the folder of pstore to the folder `to`, which keeps the newest ones, and returns them. A
+// dump that a loss of power kept in pstore replaces its copy.
 func Take(folder, to string) ([]Dump, error) {
 	parts, err := readParts(folder)
 	dumps := join(parts)

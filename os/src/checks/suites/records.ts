@@ -39,6 +39,7 @@ export const RECORDED_SUITES = [
   'conformance',
   'time',
   'modules',
+  'watchdog',
 ] as const;
 export type RecordedSuite = (typeof RECORDED_SUITES)[number];
 
@@ -77,6 +78,7 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
     WAIT,
   ],
   modules: [...IMAGE, ...LAB, 'os/guest', 'os/src/checks/acceptance', 'os/test/support/modules'],
+  watchdog: [...IMAGE, ...LAB, 'os/guest', 'os/src/checks/acceptance', 'os/test/support/watchdog'],
 };
 
 /** Returns the title of a suite's tests. */

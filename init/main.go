@@ -14,6 +14,7 @@ import (
 	"kios.dev/init/internal/stage1"
 	"kios.dev/init/internal/stage2"
 	"kios.dev/init/internal/store"
+	"kios.dev/init/internal/watchdog"
 )
 
 func main() {
@@ -37,12 +38,14 @@ func main() {
 			os.Exit(1)
 		}
 		var times stage1.Times
+		var device *watchdog.Device
 		if name == "/init" { // the name under which the kernel starts the program of the initramfs, and nothing else
 			var err error
+			device = watchdog.Early()
 			if times, err = stage1.Run(); err != nil {
 				stage2.Fatal(nil, err)
 			}
 		}
-		stage2.Run(times)
+		stage2.Run(times, device)
 	}
 }

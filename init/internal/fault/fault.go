@@ -57,4 +57,10 @@ const (
 	Grace         = "KIOS_INIT_GRACE"
 	Shutdown      = "KIOS_INIT_SHUTDOWN"
 	Panic         = "KIOS_INIT_PANIC"
+	Watchdog      = "KIOS_INIT_WATCHDOG"
+	Hang          = "KIOS_INIT_HANG"
+	LastPanic     = "KIOS_INIT_LAST_PANIC"
+	LastHang      = "KIOS_INIT_LAST_HANG"
+	LastFault     = "KIOS_INIT_LAST_FAULT"
+	LastCut       = "KIOS_INIT_LAST_CUT"
 )

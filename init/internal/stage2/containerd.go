@@ -5,6 +5,7 @@ import (
 
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/supervise"
+	"kios.dev/init/internal/watchdog"
 )
 
 // containerdArgs is how containerd is started; packages/host-api/vectors/programs.json holds the same words.
@@ -27,6 +28,7 @@ func (h *host) startContainerd() error {
 			Args: containerdArgs,
 			Env:  environment(),
 			Started: func(pid int) {
+				h.life.monitor.Started(watchdog.Containerd)
 				h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) })
 			},
 			Ended: h.notify.Forget,

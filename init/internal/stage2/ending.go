@@ -3,6 +3,7 @@ package stage2
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -43,7 +44,7 @@ func (h *host) openLogin1() error {
 // kubeletEnvironment is the environment of kubelet alone. It returns the period to not known: kubelet says it again.
 func (h *host) kubeletEnvironment() []string {
 	h.grace.period.Store(0)
-	return append(environment(), "DBUS_SYSTEM_BUS_ADDRESS=unix:path="+login1Path)
+	return slices.Concat(environment(), h.pings(), []string{"DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + login1Path})
 }
 
 // line takes a line of kubelet's log.
@@ -130,6 +131,7 @@ func (h *host) broadcast(event byte) {
 func (h *host) prepareStop(action shutdown.Action, cut <-chan struct{}) <-chan login1.Outcome {
 	limit := h.grace.limit()
 	h.log.Info("shutdown.start", "action", action.String(), "podSeconds", int(limit.Seconds()))
+	h.life.monitor.Hold() // login1 tells of a kubelet that hangs now, and a restart would lose the order
 	h.grace.bus.Prepare()
 	ended, start := make(chan login1.Outcome, 1), time.Now()
 	go func() {
@@ -156,4 +158,5 @@ func (h *host) reportPods(outcome login1.Outcome, took time.Duration) {
 func (h *host) callOff() {
 	h.grace.bus.Withdraw()
 	h.kubelet.Restart()
+	h.life.monitor.Resume()
 }

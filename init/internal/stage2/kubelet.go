@@ -82,6 +82,7 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 			h.recordMachine()
 		}
 		h.expectReady("kubelet", pid, h.saveBoot)
+		h.watchKubelet(pid)
 	}
 	return supervise.Spec{Args: plan.Args, Env: h.kubeletEnvironment(), Started: started, Ended: h.notify.Forget}
 }

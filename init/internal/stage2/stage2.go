@@ -25,6 +25,7 @@ import (
 	"kios.dev/init/internal/stage1"
 	"kios.dev/init/internal/staticpods"
 	"kios.dev/init/internal/supervise"
+	"kios.dev/init/internal/watchdog"
 )
 
 const (
@@ -82,21 +83,25 @@ type host struct {
 	sysctls       operatorSysctls
 	serving       serving
 	grace         grace
+	life          *life
 	runtimeReady  chan struct{} // closed when containerd first serves
 	api           *hostapi.Server
 	commands      chan hostapi.Command
 }
 
 // Run boots the node and serves commands. It never returns.
-func Run(times stage1.Times) {
-	h := &host{setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls()}
+func Run(times stage1.Times, device *watchdog.Device) {
+	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls()}
 	defer func() {
 		if cause := recover(); cause != nil {
-			Fatal(h.log, fault.New(fault.Panic, "run init", "Report this with the console's output.",
-				fmt.Errorf("%v at %s", cause, panicSite(debug.Stack()))))
+			err := fault.New(fault.Panic, "run init", "Report this with the console's output.",
+				fmt.Errorf("%v at %s", cause, panicSite(debug.Stack())))
+			h.recordFault(err)
+			Fatal(h.log, err)
 		}
 	}()
 	if err := h.boot(); err != nil {
+		h.recordFault(err)
 		Fatal(h.log, err)
 	}
 	h.serve()
@@ -125,6 +130,7 @@ func (h *host) boot() error {
 		return err
 	}
 	h.floorClockBySaved(savedTime)
+	h.beginRun()
 	if err := h.prepareStore(); err != nil {
 		return err
 	}
@@ -240,11 +246,16 @@ func (h *host) serve() {
 	go devlinks.Keep(func(err error) { h.log.Warn("links.failed", "cause", err) }) // no earlier: kubelet needs none
 	h.saveBoot()
 	h.log.Info("boot.done", "phases", h.phases.list())
+	beats := h.startLife()
+	go h.tellLastRun()
 	signals, presses := shutdownSignals(), powerbutton.Presses()
 	e := ending{machine: h}
 	for {
 		var command hostapi.Command
 		select {
+		case <-beats:
+			h.beat()
+			continue
 		case command = <-h.commands:
 		case command = <-signals:
 		case <-presses:

@@ -50,14 +50,18 @@ func containerLimit(pods login1.Outcome) time.Duration {
 func (h *host) stop(action shutdown.Action, pods login1.Outcome) {
 	const second = time.Second
 	limit := containerLimit(pods)
-	shutdown.Run([]shutdown.Step{
+	steps := []shutdown.Step{
 		{Name: "kubelet", Deadline: 12 * second, Do: func() error { h.kubelet.Stop(10 * second); return nil }},
 		{Name: "containers", Deadline: limit + 2*second, Do: func() error { return shutdown.StopContainers(cgroupRoot+"/kubepods", limit) }},
 		{Name: "containerd", Deadline: 7 * second, Do: func() error { h.containerd.Stop(5 * second); return nil }},
 		{Name: "store", Deadline: storeKeepLimit + second, Do: h.keepPulledImages},
 		{Name: "rest", Deadline: 2 * second, Do: shutdown.KillRest},
+		{Name: "record", Deadline: 2 * second, Do: h.recordEnd},
 		{Name: "sync", Deadline: 10 * second, Do: shutdown.Sync},
 		{Name: "unmount", Deadline: 30 * second, Do: shutdown.Unmount},
-	}, h.log)
+	}
+	h.beginStop(action, shutdown.Longest(steps))
+	shutdown.Run(steps, h.log)
+	h.endStop(action)
 	shutdown.End(action, h.log)
 }

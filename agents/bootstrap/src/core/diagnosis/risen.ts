@@ -8,11 +8,14 @@ export class Risen {
     this.#seconds = seconds;
   }
 
-  /** Takes a counter as it is at `up`, and returns whether it rose lately. What it had at first says nothing. */
-  look(key: string, count: number, up: number): boolean {
-    const before = this.#counters.get(key);
-    const rose = before !== undefined && count > before.count;
-    const at = rose ? up : before?.at;
+  /**
+   * Takes a counter as it is at `up`, and returns whether it rose lately. One that is seen the first time has risen from
+   * `from`.
+   */
+  look(key: string, count: number, up: number, from = count): boolean {
+    const before = this.#counters.get(key) ?? { count: from, at: undefined };
+    const rose = count > before.count;
+    const at = rose ? up : before.at;
     this.#counters.set(key, { count, at });
     return at !== undefined && up - at <= this.#seconds;
   }

@@ -1,3 +1,4 @@
+import type { Notice } from '../cluster/join-report.ts';
 import type { Wanted } from '../cluster/node-conditions.ts';
 import { CONDITIONS, type ConditionType } from './catalogue.ts';
 import type { Fault } from './judge.ts';
@@ -26,13 +27,6 @@ export function faultConditions(faults: readonly Fault[]): readonly Wanted[] {
     const message = own.map(sentenceOf).join(' ').slice(0, LONGEST_MESSAGE);
     return { type, status: 'False', reason: first.reason, message };
   });
-}
-
-/** What an Event says of a node. */
-export interface Notice {
-  readonly type: 'Normal' | 'Warning';
-  readonly reason: string;
-  readonly message: string;
 }
 
 /** Returns what Events say of faults that began and ended. */

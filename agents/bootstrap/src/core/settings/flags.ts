@@ -119,6 +119,16 @@ const WATCH = {
     default: DEFAULTS.nodeCheckSeconds,
     describe: "Seconds between two looks at the node's own Node object",
   },
+  diagnose: {
+    type: 'number',
+    default: DEFAULTS.diagnoseSeconds,
+    describe: 'Seconds between two looks for faults of the node; 0 looks for none',
+  },
+  kubepods: {
+    type: 'string',
+    default: DEFAULTS.kubepods,
+    describe: "kubelet's control groups of pods on the host",
+  },
 } as const satisfies Record<string, Options>;
 
 /** Accepts flags without showing them in the help. */
@@ -168,6 +178,7 @@ export function toSettings(flags: Partial<Settings> & Renamed): Settings {
     podsTimeoutSeconds: flags.podsTimeout ?? DEFAULTS.podsTimeoutSeconds,
     rollbackSeconds: flags.rollback ?? DEFAULTS.rollbackSeconds,
     nodeCheckSeconds: flags.nodeCheck ?? DEFAULTS.nodeCheckSeconds,
+    diagnoseSeconds: flags.diagnose ?? DEFAULTS.diagnoseSeconds,
   };
 }
 

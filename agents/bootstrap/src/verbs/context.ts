@@ -4,6 +4,7 @@ import type { Logger } from '@kios/agent';
 
 import type { Settings } from '../core/settings/settings.ts';
 import { type ApiServer, openApiServer } from '../edge/cluster/api-server.ts';
+import type { Board } from '../edge/diagnosis/board.ts';
 import type { OnPlaced } from '../edge/files/transaction.ts';
 import { type ClockPorts, type ClockTrust, waitForClock } from '../edge/node/clock.ts';
 
@@ -15,6 +16,8 @@ export interface JoinContext {
   readonly reported?: Set<string>;
   /** When steps of the join were reached, in seconds of CLOCK_BOOTTIME. */
   readonly timeline?: Map<string, number>;
+  /** Where joining and diagnosis tell one another what they know. */
+  readonly board?: Board;
   /** For tests: cuts the run off between two files. */
   readonly onPlaced?: OnPlaced;
   /** For tests: replaces the connection to the API server. */

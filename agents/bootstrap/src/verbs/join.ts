@@ -91,6 +91,7 @@ export async function joinNode(context: JoinContext): Promise<Joined> {
   const node = await readNode(settings);
   const { sources, input } = await readInput(context, node);
   await writePlatform(settings, sources);
+  if (context.board !== undefined) context.board.endpoint = input?.cluster?.endpoint;
   if (input === undefined || (await mustWait(input)))
     return { outcome: withoutDocument(node), node, isBackingOff: input !== undefined };
   if (await returnIdentity(context, input)) return joinNode(context);

@@ -17,7 +17,7 @@ const clockFault: Rule = ({ clock }) => {
 
 /** kubelet evicts pods below 10 % of the space and 5 % of the inodes. */
 const LEAST = { free: 0.1, freeInodes: 0.05 };
-const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 function spaceFault({ device, free, freeInodes }: Disk): Finding | undefined {
   if (free >= LEAST.free && freeInodes >= LEAST.freeInodes) return undefined;

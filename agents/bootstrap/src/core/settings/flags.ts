@@ -165,6 +165,7 @@ interface Renamed {
   readonly podsTimeout?: number;
   readonly rollback?: number;
   readonly nodeCheck?: number;
+  readonly diagnose?: number;
 }
 
 /** Returns the settings for flags in camel case, with the default of each flag that is absent. */

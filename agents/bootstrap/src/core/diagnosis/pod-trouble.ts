@@ -36,7 +36,7 @@ const CAUSES: readonly (readonly [RegExp, PodTrouble])[] = [
 ];
 
 /** kubelet only waits for the next try, and says no cause. */
-const ONLY_WAITS = /^(?:[^:]*: )*"?Back-off pulling image "[^"]*"(?!: .)"?\s*$/;
+const ONLY_WAITS = /^Back-off pulling image "[^"]*"$/;
 
 function pullTrouble(cause: string): PodTrouble {
   // A digest is of letters and digits, among which a status may be.
@@ -52,7 +52,9 @@ const OF_STORE =
 export function troubleOf(cause: string, before?: Told): Told | undefined {
   const [, container = '', reason = ''] =
     /for "?([^"\s]*)"? with (\w+):/.exec(cause) ?? [];
-  const why = shorten(cause.slice(cause.indexOf(`${reason}:`) + reason.length + 1));
+  const rest = cause.slice(cause.indexOf(`${reason}:`) + reason.length + 1).trim();
+  // What the runtime said is quoted once more.
+  const why = shorten(rest.startsWith('"') ? quoted(rest) || rest : rest);
   switch (reason) {
     case 'CrashLoopBackOff':
       return { trouble: 'crashing', why: `its container ${container} ends again and again` };

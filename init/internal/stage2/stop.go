@@ -33,6 +33,7 @@ func shutdownSignals() <-chan hostapi.Command {
 // stop ends the machine. Every step has a deadline, so it takes at most the sum of them.
 func (h *host) stop(action shutdown.Action) {
 	const second = time.Second
+	h.stopping.Store(true)
 	h.log.Info("shutdown.start", "action", action.String())
 	shutdown.Run([]shutdown.Step{
 		{Name: "kubelet", Deadline: 12 * second, Do: func() error { h.kubelet.Stop(10 * second); return nil }},

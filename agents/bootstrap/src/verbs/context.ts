@@ -12,7 +12,7 @@ export interface JoinContext {
   readonly settings: Settings;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Keys of `isFirst`: hashes of the inputs that were logged, and `metadata` once its service was asked. */
+  /** Keys of `isFirst`: hashes of the inputs that were logged, and names of what is done once. */
   readonly reported?: Set<string>;
   /** When steps of the join were reached, in seconds of CLOCK_BOOTTIME. */
   readonly timeline?: Map<string, number>;

@@ -19,7 +19,8 @@ export class Diagnosis {
   readonly #reader: SignReader;
   readonly #events = new EventQueue();
   #suspicions: Suspicions = new Map();
-  #isFirst = true;
+  /** The file says what was found last. */
+  #isPublished = false;
 
   constructor(context: JoinContext, board: Board) {
     const { settings, signal } = context;
@@ -55,10 +56,11 @@ export class Diagnosis {
     if (ended.length > 0 && faults.length === 0) log.info({ ev: 'healthy', console: true });
     this.#events.add(noticesOf(begun, ended), new Date());
     this.#board.conditions = faultConditions(faults);
-    if (!this.#isFirst && begun.length + ended.length === 0) return;
-    this.#isFirst = false;
+    if (begun.length + ended.length > 0) this.#isPublished = false;
+    if (this.#isPublished) return;
     const state = formatState(FaultsState, { v: 1, faults: [...faults] });
     await writeAtomic(path.join(settings.run, 'platform/faults.json'), state);
+    this.#isPublished = true;
     this.#board.onChange();
   }
 }

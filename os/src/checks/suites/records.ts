@@ -39,6 +39,7 @@ export const RECORDED_SUITES = [
   'conformance',
   'time',
   'modules',
+  'faults',
 ] as const;
 export type RecordedSuite = (typeof RECORDED_SUITES)[number];
 
@@ -77,6 +78,13 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
     WAIT,
   ],
   modules: [...IMAGE, ...LAB, 'os/guest', 'os/src/checks/acceptance', 'os/test/support/modules'],
+  faults: [
+    ...IMAGE,
+    ...LAB,
+    'os/src/checks/acceptance',
+    'os/test/support/faults',
+    'os/test/support/relay',
+  ],
 };
 
 /** Returns the title of a suite's tests. */

@@ -47,10 +47,23 @@ export class FaultReader {
     );
   }
 
-  /** Waits for an event of an agent, and returns the time at which it was seen. */
-  async when(agent: string, ev: string, deadlineMs: number): Promise<number> {
-    const isIt = (one: SeenEvent): boolean => one.agent === agent && one.ev === ev;
+  /** Waits for an event of an agent that has these fields, and returns the time at which it was seen. */
+  async when(
+    agent: string,
+    ev: string,
+    fields: Readonly<Record<string, string>>,
+    deadlineMs: number,
+  ): Promise<number> {
+    const isIt = (one: SeenEvent): boolean =>
+      one.agent === agent &&
+      one.ev === ev &&
+      Object.entries(fields).every(([name, value]) => textOf(one, name) === value);
     return (await this.node.console.expect(ev, isIt, deadlineMs)).seenAt;
+  }
+
+  /** Waits until init offers kubelet the pods besides the network's, of which one tells faults. */
+  async boots(deadlineMs: number): Promise<number> {
+    return this.when('init', 'pods.offered', {}, deadlineMs);
   }
 
   async #see(what: string, match: (event: SeenEvent) => boolean): Promise<SeenEvent> {

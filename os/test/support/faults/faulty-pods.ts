@@ -10,11 +10,14 @@ interface FaultyPod {
   readonly memory?: string;
   /** A folder of the host, at /host in the pod. */
   readonly folder?: string;
+  /** The node of a pod that is no static one. */
   readonly nodeName?: string;
+  readonly restarts?: boolean;
 }
 
 /** Returns a pod that kubelet never evicts, with the image of an agent if no other is given. */
 export function podOf({ name, folder, nodeName, ...rest }: FaultyPod): string {
+  const isKept = nodeName === undefined || rest.restarts === true;
   const { image = RUNTIME_IMAGE, pull = 'Never', script, memory = '256Mi' } = rest;
   const mounts = folder === undefined ? [] : [{ name: 'host', mountPath: '/host' }];
   return JSON.stringify({
@@ -27,7 +30,7 @@ export function podOf({ name, folder, nodeName, ...rest }: FaultyPod): string {
       priorityClassName: 'system-node-critical',
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 1,
-      restartPolicy: nodeName === undefined ? 'Always' : 'Never',
+      restartPolicy: isKept ? 'Always' : 'Never',
       tolerations: [{ operator: 'Exists' }],
       containers: [
         {

@@ -27,15 +27,26 @@ const mebibytes = (bytes: string): string =>
     ? 'the memory of the machine is used up'
     : `its limit is ${Math.round(Number(bytes) / 1024 / 1024)} MiB`;
 
+/** The key of all processes of the machine beside those of pods. */
+const MACHINE = '';
+
+/** Where the kernel's counters are. */
+export interface CounterPlaces {
+  /** kubelet's group of all pods. */
+  readonly kubepods: string;
+  /** The machine's own counters, `/proc/vmstat`. */
+  readonly vmstat: string;
+}
+
 /** Follows what the kernel counts for each pod. */
 export class PodGroups {
-  readonly #root: string;
+  readonly #places: CounterPlaces;
   readonly #memory = new Risen(RECENT_SECONDS);
   readonly #processes = new Risen(RECENT_SECONDS);
   #isFirst = true;
 
-  constructor(root: string) {
-    this.#root = root;
+  constructor(places: CounterPlaces) {
+    this.#places = places;
   }
 
   /** Looks at all pods. `nameOf` returns the name of one by its UID. */
@@ -58,7 +69,11 @@ export class PodGroups {
         outOfProcesses.push({ pod, limit: `its limit is ${most} processes` });
       }
     }
-    this.#memory.keep(seen);
+    // The group of a pod that is over goes with it, and what the machine counts stays.
+    const all = rowOf(await textOf(this.#places.vmstat), 'oom_kill');
+    if (this.#memory.look(MACHINE, all, up) && outOfMemory.length === 0)
+      outOfMemory.push({ pod: 'or program that has ended', limit: 'the kernel ended it' });
+    this.#memory.keep(seen.add(MACHINE));
     this.#processes.keep(seen);
     this.#isFirst = false;
     return { outOfMemory, outOfProcesses };
@@ -72,7 +87,7 @@ export class PodGroups {
 
   async #pods(): Promise<readonly { readonly uid: string; readonly dir: string }[]> {
     const pods = CLASSES.map(async (name) => {
-      const parent = path.join(this.#root, name);
+      const parent = path.join(this.#places.kubepods, name);
       const names = await readdir(parent).catch((): string[] => []);
       return names.flatMap((each) => {
         const [, uid] = POD.exec(each) ?? [];

@@ -39,12 +39,12 @@ export class SignReader {
   readonly #conflicts = new Risen(CONFLICT_SECONDS);
 
   constructor(ports: ProbePorts) {
-    const { run, kubepods } = ports.settings;
+    const { run, kubepods, procNet } = ports.settings;
     this.#ports = ports;
     this.#probes = new NetworkProbes(ports);
     this.#kubeletLog = new LogTail(path.join(run, 'log/kubelet.log'));
     this.#initLog = new LogTail(path.join(run, 'log/init.log'));
-    this.#groups = new PodGroups(kubepods);
+    this.#groups = new PodGroups({ kubepods, vmstat: path.join(procNet, '../vmstat') });
   }
 
   /** Reads the signs at `up`. `isTrouble`: the last ones were those of a fault. */

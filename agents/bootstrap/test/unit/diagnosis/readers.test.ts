@@ -83,6 +83,8 @@ describe('a log', () => {
 
 describe('the groups of pods', () => {
   const POD = 'kubepods/burstable/pod0f1e2d3c-aaaa';
+  const groupsIn = (): PodGroups =>
+    new PodGroups({ kubepods: path.join(dir, 'kubepods'), vmstat: path.join(dir, 'vmstat') });
   const look = (groups: PodGroups, up: number) => groups.look(up, (uid) => `a/${uid}`);
 
   it('name a pod whose processes were ended or refused of late', async () => {
@@ -90,7 +92,7 @@ describe('the groups of pods', () => {
     write(`${POD}/memory.max`, '16777216\n');
     write(`${POD}/pids.events`, 'max 0\n');
     write(`${POD}/pids.max`, '64\n');
-    const groups = new PodGroups(path.join(dir, 'kubepods'));
+    const groups = groupsIn();
     expect(await look(groups, 0)).toEqual({ outOfMemory: [], outOfProcesses: [] });
     write(`${POD}/memory.events`, 'oom_kill 2\n');
     write(`${POD}/pids.events`, 'max 7\n');
@@ -102,8 +104,18 @@ describe('the groups of pods', () => {
     expect(await look(groups, 71)).toEqual({ outOfMemory: [], outOfProcesses: [] });
   });
 
+  it('say that a pod which is over had no memory', async () => {
+    write('vmstat', 'oom_kill 4\n');
+    const groups = groupsIn();
+    expect((await look(groups, 0)).outOfMemory).toEqual([]);
+    write('vmstat', 'oom_kill 5\n');
+    expect((await look(groups, 10)).outOfMemory).toEqual([
+      { pod: 'or program that has ended', limit: 'the kernel ended it' },
+    ]);
+  });
+
   it('name a pod that came after the first look', async () => {
-    const groups = new PodGroups(path.join(dir, 'kubepods'));
+    const groups = groupsIn();
     await look(groups, 0);
     write('kubepods/podffff0000/memory.events', 'oom_kill 1\n');
     write('kubepods/podffff0000/memory.max', 'max\n');

@@ -10,8 +10,8 @@ import (
 // repeatPace is how often init looks whether there is something to say again.
 const repeatPace = 5 * time.Second
 
-// repeatFaults says until the stop, each minute, why no pod runs. Nothing is said while pods run: then the bootstrap pod
-// says what is wrong.
+// repeatFaults says until the stop, each minute, why no pod runs. Nothing is said while pods run: then the bootstrap
+// pod says what is wrong.
 func (h *host) repeatFaults() {
 	for range time.Tick(repeatPace) {
 		if h.stopping.Load() {

@@ -52,7 +52,8 @@ export const CATALOGUE = {
     condition: 'KiosNetwork',
     reason: 'GatewaySilent',
     remedy: 'Check the router, and that the DHCP server or the network file names the right one.',
-    afterSeconds: 8,
+    // The kernel has asked three times.
+    afterSeconds: 0,
   },
   KIOS_FAULT_DNS_DEAD: {
     condition: 'KiosNetwork',
@@ -246,10 +247,14 @@ const inOneWord = (code: string): string =>
     .toLowerCase()
     .replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-/** Returns what is known of a fault; one that another part has put into words was one for as long as that part took. */
+/** The first attempt to join may come before what it needs. */
+const JOIN_SECONDS = 8;
+
+/** Returns what is known of a fault; init has waited before it puts one into words. */
 export function entryOf({ code, remedy }: Finding): Entry {
   if (isKnown(code)) return CATALOGUE[code];
   const condition = CONDITION_OF_OTHERS[code] ?? 'KiosBootstrap';
   const text = remedy ?? 'Read the log of the agent bootstrap.';
-  return { condition, reason: inOneWord(code), remedy: text, afterSeconds: 0 };
+  const afterSeconds = code.startsWith('KIOS_INIT_') ? 0 : JOIN_SECONDS;
+  return { condition, reason: inOneWord(code), remedy: text, afterSeconds };
 }

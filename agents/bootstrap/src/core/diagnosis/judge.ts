@@ -37,9 +37,13 @@ const REPEAT_SECONDS = 60;
 /** Without this a repetition slips by one look each time. */
 const EARLY_SECONDS = 1;
 
+/** init cuts lines for the console at 1 KiB, and then their fields are lost. */
+const LONGEST_CAUSE = 400;
+
 const faultOf = ({ finding, since }: Tracked): Fault => {
   const { condition, reason, remedy } = entryOf(finding);
-  const { code, cause } = finding;
+  const { code } = finding;
+  const cause = finding.cause.slice(0, LONGEST_CAUSE);
   return { code, cause, remedy: finding.remedy ?? remedy, condition, reason, since };
 };
 

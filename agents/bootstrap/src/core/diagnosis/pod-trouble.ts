@@ -48,28 +48,34 @@ function pullTrouble(cause: string): PodTrouble {
 const OF_STORE =
   /exec format error|snapshot .*does not exist|failed to mount|input\/output error|structure needs cleaning|failed to get image from containerd/i;
 
+const missing = (why: string): Told => ({ trouble: 'image missing', why });
+
+function notStarted(why: string): Told {
+  return { trouble: OF_STORE.test(why) ? 'image corrupt' : 'crashing', why };
+}
+
+const notPulled = (why: string): Told => ({ trouble: pullTrouble(why), why });
+
+/** What follows from each reason that kubelet has for a container that it could not start. */
+const REASONS: Readonly<Record<string, (why: string, before: Told | undefined) => Told>> = {
+  ErrImageNeverPull: missing,
+  InvalidImageName: missing,
+  ErrImagePull: notPulled,
+  ImagePullBackOff: (why, before) =>
+    before !== undefined && ONLY_WAITS.test(why) ? before : notPulled(why),
+  CreateContainerError: notStarted,
+  RunContainerError: notStarted,
+};
+
+/** What the runtime said is quoted once more. */
+const plain = (text: string): string => (text.startsWith('"') ? quoted(text) || text : text);
+
 /** Returns the trouble in kubelet's cause; `before` is what was the pod's last one. */
 export function troubleOf(cause: string, before?: Told): Told | undefined {
-  const [, container = '', reason = ''] =
-    /for "?([^"\s]*)"? with (\w+):/.exec(cause) ?? [];
-  const rest = cause.slice(cause.indexOf(`${reason}:`) + reason.length + 1).trim();
-  // What the runtime said is quoted once more.
-  const why = shorten(rest.startsWith('"') ? quoted(rest) || rest : rest);
-  switch (reason) {
-    case 'CrashLoopBackOff':
-      return { trouble: 'crashing', why: `its container ${container} ends again and again` };
-    case 'ErrImageNeverPull':
-    case 'InvalidImageName':
-      return { trouble: 'image missing', why };
-    case 'ErrImagePull':
-      return { trouble: pullTrouble(cause), why };
-    case 'ImagePullBackOff':
-      if (before !== undefined && ONLY_WAITS.test(why)) return before;
-      return { trouble: pullTrouble(cause), why };
-    case 'CreateContainerError':
-    case 'RunContainerError':
-      return { trouble: OF_STORE.test(cause) ? 'image corrupt' : 'crashing', why };
-    default:
-      return undefined;
-  }
+  const [head, container, reason] = /for "?([^"\s]*)"? with (\w+):/.exec(cause) ?? [];
+  if (head === undefined || reason === undefined) return undefined;
+  if (reason === 'CrashLoopBackOff')
+    return { trouble: 'crashing', why: `its container ${container} ends again and again` };
+  const why = shorten(plain(cause.slice(cause.indexOf(head) + head.length).trim()));
+  return REASONS[reason]?.(why, before);
 }

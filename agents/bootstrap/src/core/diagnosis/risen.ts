@@ -9,8 +9,8 @@ export class Risen {
   }
 
   /**
-   * Takes a counter as it is at `up`, and returns whether it rose lately. One that is seen the first time has risen from
-   * `from`.
+   * Takes a counter as it is at `up`, and returns whether it rose lately. One that is seen the first time has risen
+   * from `from`.
    */
   look(key: string, count: number, up: number, from = count): boolean {
     const before = this.#counters.get(key) ?? { count: from, at: undefined };

@@ -127,7 +127,12 @@ const WATCH = {
   kubepods: {
     type: 'string',
     default: DEFAULTS.kubepods,
-    describe: "kubelet's control groups of pods on the host",
+    describe: 'Control groups of pods on the host',
+  },
+  mountinfo: {
+    type: 'string',
+    default: DEFAULTS.mountinfo,
+    describe: 'Mounts of this container, with the file system of its state among them',
   },
 } as const satisfies Record<string, Options>;
 

@@ -79,23 +79,22 @@ export class NetworkProbes {
   }
 
   async #askApi(up: number, isTrouble: boolean): Promise<void> {
-    const { board } = this.#ports;
-    const { member } = board;
-    const endpoint = member?.endpoint ?? board.endpoint;
-    if (endpoint === undefined) {
-      this.api = undefined;
+    const { member, endpoint } = this.#ports.board;
+    if (member !== undefined) {
+      if (!isTrouble && this.#isFresh(member, up)) return;
+      this.#apiAt = up;
+      this.api = await this.#askAsMember(member, up);
       return;
     }
-    const isQuiet = member !== undefined && member.token === undefined && !isTrouble;
-    if (isQuiet && this.api?.endpoint === endpoint && up - this.#apiAt < MEMBER_SECONDS) return;
-    this.#apiAt = up;
+    // Nothing vouches for this server yet: whether it is reached is all that counts.
     this.api =
-      member === undefined ? await this.#askStranger(endpoint) : await this.#askAsMember(member, up);
+      endpoint === undefined ? undefined : await this.#askVersion(endpoint, { ca: undefined });
   }
 
-  /** Asks a server that nothing vouches for yet: whether it is reached is all that counts. */
-  async #askStranger(endpoint: string): Promise<ApiSign> {
-    return this.#askVersion(endpoint, { ca: undefined });
+  /** Returns whether a member was answered of late. One that still shows its token is not: that may die. */
+  #isFresh({ endpoint, token }: Membered, up: number): boolean {
+    const isSame = this.api?.endpoint === endpoint && token === undefined;
+    return isSame && up - this.#apiAt < MEMBER_SECONDS;
   }
 
   async #askVersion(
@@ -142,10 +141,11 @@ export class NetworkProbes {
   /** Compares the machine in the Node's status with this one. */
   async #compare(body: string, up: number): Promise<void> {
     const { settings } = this.#ports;
-    const theirs = parse(NodeObject, body)?.status?.nodeInfo?.machineID ?? '';
-    const ours = ((await readIfThere(path.join(settings.etc, 'machine-id'))) ?? '').trim();
+    const theirs = parse(NodeObject, body)?.status?.nodeInfo?.machineID;
+    const ours = (await readIfThere(path.join(settings.etc, 'machine-id')))?.trim();
+    if (!theirs || !ours || theirs === ours) return;
     const kubelet = await readKubelet(settings).catch(() => undefined);
     const isSettled = kubelet?.mode === 'cluster' && up - kubelet.startedBoot > SETTLED_SECONDS;
-    if (isSettled && ours !== '' && theirs !== '' && theirs !== ours) this.#foreignAt = up;
+    if (isSettled) this.#foreignAt = up;
   }
 }

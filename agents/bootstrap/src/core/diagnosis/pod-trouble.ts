@@ -26,7 +26,7 @@ const CAUSES: readonly (readonly [RegExp, PodTrouble])[] = [
     'image refused',
   ],
   [
-    /unexpected commit|digest mismatch|checksum|size validation|failed to extract layer|invalid tar|gzip: invalid|magic number mismatch|unexpected EOF|corrupt/i,
+    /unexpected commit|digest mismatch|checksum|size validation|failed to extract layer|invalid tar|gzip: invalid|magic number mismatch|unexpected EOF/i,
     'image corrupt',
   ],
   [

@@ -67,7 +67,7 @@ async function explain(url: URL, address: string, error: unknown): Promise<Reach
   if (error.code === 'KIOS_BOOTSTRAP_UNTRUSTED')
     return { kind: OF_TIME.test(why) ? 'other time' : 'untrusted', why };
   if (error.isLate) return explainSilence(url, address);
-  return { kind: 'closed', why: why.slice(why.lastIndexOf(': ') + 2) };
+  return { kind: 'closed', why: why.split(': ').at(-1) ?? why };
 }
 
 /** What a status says of the connection. What else it refuses is between it and this node's rights. */

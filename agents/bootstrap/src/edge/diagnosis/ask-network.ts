@@ -15,6 +15,8 @@ const DISCARD = 9;
 const DNS = 53;
 /** The kernel asks a silent neighbour three times, a second apart. */
 const ARP_MS = 3500;
+/** It begins at once. */
+const ENTRY_MS = 500;
 const LOOK_MS = 250;
 const DNS_MS = 3000;
 const DNS_AGAIN_MS = 1000;
@@ -38,14 +40,16 @@ export async function askGateway(
   const [address] = gateways;
   if (address === undefined || isIP(address) !== 4) return undefined;
   await nudge(address);
-  const until = performance.now() + ARP_MS;
-  let mac: string | undefined;
-  do {
-    mac = neighbourIn((await readIfThere(path.join(procNet, 'arp'))) ?? '', address, link);
+  const started = performance.now();
+  for (;;) {
+    const arp = (await readIfThere(path.join(procNet, 'arp'))) ?? '';
+    const mac = neighbourIn(arp, address, link);
+    const waited = performance.now() - started;
+    if (mac === undefined && waited >= ENTRY_MS) return undefined;
     if (mac !== undefined && mac !== '') return { address, replies: true };
+    if (mac === '' && waited >= ARP_MS) return { address, replies: false };
     await sleep(LOOK_MS, signal);
-  } while (performance.now() < until);
-  return mac === undefined ? undefined : { address, replies: false };
+  }
 }
 
 /** Asks a name server twice. Any reply of it counts. */

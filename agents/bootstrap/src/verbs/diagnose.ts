@@ -4,7 +4,13 @@ import { sleep, writeAtomic } from '@kios/agent';
 import { FaultsState, formatState } from '@kios/node-state';
 
 import { findFaults } from '../core/diagnosis/find.ts';
-import { type Fault, judge, type Judgement, type Suspicions } from '../core/diagnosis/judge.ts';
+import {
+  type Fault,
+  isUrgent,
+  judge,
+  type Judgement,
+  type Suspicions,
+} from '../core/diagnosis/judge.ts';
 import { faultConditions, noticesOf } from '../core/diagnosis/tell.ts';
 import type { Board } from '../edge/diagnosis/board.ts';
 import { EventQueue } from '../edge/diagnosis/events.ts';
@@ -33,7 +39,7 @@ export class Diagnosis {
   /** Looks once. */
   async look(): Promise<void> {
     const before = this.#suspicions;
-    const signs = await this.#reader.read(await bootSeconds(), before.size > 0);
+    const signs = await this.#reader.read(await bootSeconds(), isUrgent(before));
     // Probes take seconds; what they found is of now.
     const judged = judge(before, findFaults(signs), await bootSeconds());
     this.#suspicions = judged.suspicions;
@@ -44,7 +50,7 @@ export class Diagnosis {
   }
 
   async #tell({ faults, begun, ended, due }: Judgement): Promise<void> {
-    const { log, settings } = this.#context;
+    const { log } = this.#context;
     const now = await bootSeconds();
     const age = ({ since }: Fault): number => Math.round(now - since);
     for (const fault of due) {
@@ -56,21 +62,31 @@ export class Diagnosis {
     if (ended.length > 0 && faults.length === 0) log.info({ ev: 'healthy', console: true });
     this.#events.add(noticesOf(begun, ended), new Date());
     this.#board.conditions = faultConditions(faults);
-    if (begun.length + ended.length > 0) this.#isPublished = false;
-    if (this.#isPublished) return;
+    if (begun.length + ended.length > 0) {
+      this.#isPublished = false;
+      this.#board.onChange();
+    }
+    if (!this.#isPublished) await this.#publish(faults);
+  }
+
+  async #publish(faults: readonly Fault[]): Promise<void> {
     const state = formatState(FaultsState, { v: 1, faults: [...faults] });
-    await writeAtomic(path.join(settings.run, 'platform/faults.json'), state);
+    const { run } = this.#context.settings;
+    await writeAtomic(path.join(run, 'platform/faults.json'), state);
     this.#isPublished = true;
-    this.#board.onChange();
   }
 }
 
-/** Looks for faults until the agent is stopped. Its own faults are logged, and stop nothing else. */
+/**
+ * Looks for faults until the agent is stopped, and not at once: a boot has better to do. Its own faults are logged, and
+ * stop nothing else.
+ */
 export async function diagnose(context: JoinContext, board: Board): Promise<void> {
   const { settings, signal, log } = context;
   const diagnosis = new Diagnosis(context, board);
   let last = '';
   for (;;) {
+    await sleep(settings.diagnoseSeconds * 1000, signal);
     try {
       await diagnosis.look();
       last = '';
@@ -80,6 +96,5 @@ export async function diagnose(context: JoinContext, board: Board): Promise<void
       if (text !== last) log.warn({ ev: 'diagnosis.failed', err });
       last = text;
     }
-    await sleep(settings.diagnoseSeconds * 1000, signal);
   }
 }

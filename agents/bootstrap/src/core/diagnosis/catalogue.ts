@@ -198,7 +198,7 @@ export const CATALOGUE = {
     reason: 'NoTimeSource',
     remedy: 'Give the network a time server (DHCP option 42), or name one in time.yaml.',
     // chronyd takes half a minute where a board is slow.
-    afterSeconds: 50,
+    afterSeconds: 40,
   },
   KIOS_FAULT_DISK_FULL: {
     condition: 'KiosStorage',

@@ -49,6 +49,14 @@ const faultOf = ({ finding, since }: Tracked): Fault => {
 
 const isTold = ({ told }: Tracked): boolean => told !== undefined;
 
+/** Faults whose end only probes can find. */
+const PROBED =
+  /^KIOS_FAULT_(?:GATEWAY_SILENT|DNS_DEAD|MTU|API_\w+|IDENTITY|NAME_TAKEN)$|^KIOS_BOOTSTRAP_TOKEN$/;
+
+/** Returns whether more is to be asked of the network now: something may be a fault, or its fault may be over. */
+export const isUrgent = (suspicions: Suspicions): boolean =>
+  [...suspicions.values()].some((one) => !isTold(one) || PROBED.test(one.finding.code));
+
 /** Returns whether a fault's signs were there until now, or so lately that it counts on. */
 function isOn({ finding, seen, told }: Tracked, up: number): boolean {
   if (seen === up) return true;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { CATALOGUE, type Finding } from '../../../src/core/diagnosis/catalogue.ts';
-import { judge, type Judgement, type Suspicions } from '../../../src/core/diagnosis/judge.ts';
+import { isUrgent, judge, type Judgement, type Suspicions } from '../../../src/core/diagnosis/judge.ts';
 import { faultConditions, noticesOf } from '../../../src/core/diagnosis/tell.ts';
 
 const CARRIER: Finding = { code: 'KIOS_FAULT_NO_CARRIER', cause: 'use eth0: nothing is connected' };
@@ -42,10 +42,10 @@ describe('a fault', () => {
   it('that passes before its time was none', () => {
     const { told, ended } = run([
       [0, [CLOCK]],
-      [40, [CLOCK]],
-      [50, []],
-      [60, [CLOCK]],
-      [100, [CLOCK]],
+      [30, [CLOCK]],
+      [40, []],
+      [50, [CLOCK]],
+      [80, [CLOCK]],
     ]);
     expect([told, ended]).toEqual([[], []]);
   });
@@ -63,6 +63,16 @@ describe('a fault', () => {
     expect(told.map(([up]) => up)).toEqual([10]);
     expect(ended).toEqual([[39, CARRIER.code]]);
     expect(last?.faults).toEqual([]);
+  });
+
+  it('has the network asked until it is told, and on if only that finds its end', () => {
+    const api: Finding = { code: 'KIOS_FAULT_API_UNREACHABLE', cause: 'reach it: no' };
+    const urgent = (finding: Finding, seconds: number): boolean => {
+      const first = judge(new Map(), [finding], 0);
+      return isUrgent(judge(first.suspicions, [finding], seconds).suspicions);
+    };
+    expect([isUrgent(new Map()), urgent(CLOCK, 10), urgent(CLOCK, 60)]).toEqual([false, true, false]);
+    expect([urgent(api, 5), urgent(api, 60)]).toEqual([true, true]);
   });
 
   it('of another part of the node has that part’s remedy', () => {

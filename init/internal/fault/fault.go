@@ -47,6 +47,8 @@ const (
 	SeedUnknown   = "KIOS_INIT_SEED_UNKNOWN"
 	Images        = "KIOS_INIT_IMAGES"
 	Start         = "KIOS_INIT_START"
+	Runtime       = "KIOS_INIT_RUNTIME"
+	Kubelet       = "KIOS_INIT_KUBELET"
 	KubeletIn     = "KIOS_INIT_KUBELET_FILE"
 	KubeletConfig = "KIOS_INIT_KUBELET_CONFIG"
 	Etc           = "KIOS_INIT_ETC"

@@ -2,6 +2,7 @@ package stage2
 
 import (
 	"sync"
+	"time"
 
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/supervise"
@@ -22,8 +23,9 @@ func (h *host) startContainerd() error {
 	h.notify = notify
 	h.runtimeReady = make(chan struct{})
 	var runtimeOnce sync.Once
-	h.containerd, err = h.child("containerd", -999, nil, func(supervise.History) supervise.Spec {
+	h.containerd, err = h.child("containerd", -999, h.seenBy("containerd", nil), func(history supervise.History) supervise.Spec {
 		h.log.Info("containerd.start")
+		h.faults.Starting("containerd", history.EarlyEnds, time.Now())
 		return supervise.Spec{
 			Args: containerdArgs,
 			Env:  environment(),
@@ -31,7 +33,7 @@ func (h *host) startContainerd() error {
 				h.life.monitor.Started(watchdog.Containerd)
 				h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) })
 			},
-			Ended: h.notify.Forget,
+			Ended: h.forget("containerd"),
 		}
 	})
 	if err != nil {

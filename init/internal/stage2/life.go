@@ -161,6 +161,7 @@ func (h *host) watchdogFailed(doing string, err error) {
 // beginStop ends all judgement, for programs that end in order must not be restarted, and bounds the stop: a machine
 // that hangs in it is reset.
 func (h *host) beginStop(action shutdown.Action, limit time.Duration) {
+	h.stopping.Store(true)
 	h.life.monitor.Hold()
 	h.kubelet.Retire()
 	h.containerd.Retire()

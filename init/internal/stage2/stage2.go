@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,7 @@ import (
 	"kios.dev/init/internal/modules"
 	"kios.dev/init/internal/mounts"
 	"kios.dev/init/internal/powerbutton"
+	"kios.dev/init/internal/repeat"
 	"kios.dev/init/internal/shutdown"
 	"kios.dev/init/internal/stage1"
 	"kios.dev/init/internal/staticpods"
@@ -84,6 +86,8 @@ type host struct {
 	serving       serving
 	grace         grace
 	life          *life
+	faults        *repeat.Faults
+	stopping      atomic.Bool
 	runtimeReady  chan struct{} // closed when containerd first serves
 	api           *hostapi.Server
 	commands      chan hostapi.Command
@@ -91,7 +95,7 @@ type host struct {
 
 // Run boots the node and serves commands. It never returns.
 func Run(times stage1.Times, device *watchdog.Device) {
-	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls()}
+	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls(), faults: repeat.New()}
 	defer func() {
 		if cause := recover(); cause != nil {
 			err := fault.New(fault.Panic, "run init", "Report this with the console's output.",
@@ -137,6 +141,7 @@ func (h *host) boot() error {
 	if err := h.startContainerd(); err != nil {
 		return err
 	}
+	go h.repeatFaults()
 	if err := h.openAPI(); err != nil {
 		return err
 	}

@@ -55,9 +55,9 @@ func (h *host) whyRAM(choice datapart.Choice, want datapart.Want) (reason string
 	var lacking *fault.Error
 	switch {
 	case choice.Twins != nil:
-		h.log.Error("data.failed", "devices", choice.Twins, "cause", fault.New(fault.DataTwice, "choose the data partition",
+		h.log.Error("data.failed", "devices", choice.Twins, "cause", h.lasting(fault.New(fault.DataTwice, "choose the data partition",
 			"The node runs from RAM and has touched none of these devices. Detach all but one, or name the partition with datapart=/dev/… on the kernel command line.",
-			fmt.Errorf("%s cannot be told apart", strings.Join(choice.Twins, " and "))))
+			fmt.Errorf("%s cannot be told apart", strings.Join(choice.Twins, " and ")))))
 	case choice.Device != "":
 	case want.Spec != "":
 		lacking = fault.New(fault.DataPart, "find datapart="+want.Spec, "Check the kernel command line, kios/cmdline.txt on the medium, and the disk.", os.ErrNotExist)
@@ -68,7 +68,7 @@ func (h *host) whyRAM(choice datapart.Choice, want datapart.Want) (reason string
 		return "none"
 	}
 	if lacking != nil {
-		h.log.Warn("data.missing", "cause", lacking)
+		h.log.Warn("data.missing", "cause", h.lasting(lacking))
 	}
 	return "failed"
 }
@@ -86,7 +86,7 @@ func (h *host) mountPartition(device string) bool {
 		}
 		unix.Unmount(dataDir, unix.MNT_DETACH)
 	}
-	h.log.Error("data.failed", "device", device, "cause", err)
+	h.log.Error("data.failed", "device", device, "cause", h.lasting(err))
 	return false
 }
 

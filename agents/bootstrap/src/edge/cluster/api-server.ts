@@ -47,8 +47,8 @@ const isTlsCode = (code: string): boolean =>
     code,
   );
 
-const unreachable = (endpoint: string, why: string): BootstrapError =>
-  new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', `reach ${endpoint}: ${why}`);
+const unreachable = (endpoint: string, why: string, isLate = false): BootstrapError =>
+  new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', `reach ${endpoint}: ${why}`, { isLate });
 
 /** Returns an error with a message of one line; the library's stack would fill the console. */
 function explain(endpoint: string, cause: unknown): BootstrapError {
@@ -165,7 +165,7 @@ export function openApiServer(
         );
       } catch (cause) {
         signal.throwIfAborted();
-        if (late.aborted) throw unreachable(endpoint, `no answer in ${timeoutMs / 1000} s`);
+        if (late.aborted) throw unreachable(endpoint, `no answer in ${timeoutMs / 1000} s`, true);
         throw explain(endpoint, cause);
       }
     },

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,22 +34,6 @@ func TestFormatSpellsOutAFault(t *testing.T) {
 	}
 	if line["code"] != "KIOS_X" || line["remedy"] != "try b" || line["cause"] != "boot: mount /a: no" {
 		t.Errorf("%v", line)
-	}
-}
-
-func TestFilesRotateAtTheirLimitAndKeepOneOlder(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.log")
-	r, err := openRotating(path, 20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 7 {
-		fmt.Fprintf(r, "line %d...\n", i) // 10 bytes: two a file
-	}
-	for file, want := range map[string]string{path: "line 6...\n", path + ".1": "line 4...\nline 5...\n"} {
-		if text, _ := os.ReadFile(file); string(text) != want {
-			t.Errorf("%s: %q", filepath.Base(file), text)
-		}
 	}
 }
 
@@ -141,6 +126,24 @@ func TestWithoutAnyConsoleTheLogIsKept(t *testing.T) {
 	}
 }
 
+// textsOf returns the texts of the lines of a program, each of which must have the form of all lines.
+func textsOf(t *testing.T, path string) (texts []string) {
+	t.Helper()
+	content, _ := os.ReadFile(path)
+	for line := range strings.Lines(string(content)) {
+		var fields struct {
+			T                time.Time
+			Up               float64
+			Lvl, Agent, Text string
+		}
+		if err := json.Unmarshal([]byte(line), &fields); err != nil || fields.T.IsZero() || fields.Up == 0 || fields.Agent == "" {
+			t.Fatalf("%q: %v", line, err)
+		}
+		texts = append(texts, fields.Text)
+	}
+	return texts
+}
+
 func TestAChildsLinesReachItsFileAndThePort(t *testing.T) {
 	dir := t.TempDir()
 	console, port := &bytes.Buffer{}, &bytes.Buffer{}
@@ -156,14 +159,13 @@ func TestAChildsLinesReachItsFileAndThePort(t *testing.T) {
 	long := strings.Repeat("y", lineLimit+5)
 	io.WriteString(pipe, "one\n"+long+"\nlast without end")
 	pipe.Close()
-	want := "one\n" + long[:lineLimit] + "\nyyyyy\nlast without end\n"
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if text, _ := os.ReadFile(dir + "/kubelet.log"); string(text) == want {
-			break
-		}
+	want := []string{"one", long[:lineLimit], "yyyyy", "last without end"}
+	var texts []string
+	for end := time.Now().Add(5 * time.Second); len(texts) < len(want) && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		texts = textsOf(t, dir+"/kubelet.log")
 	}
-	if text, _ := os.ReadFile(dir + "/kubelet.log"); string(text) != want {
-		t.Errorf("file: %.60q … %d bytes", text, len(text))
+	if !slices.Equal(texts, want) {
+		t.Errorf("file: %.60q", texts)
 	}
 	log.Flush(5 * time.Second)
 	if !strings.HasPrefix(port.String(), "kubelet: one\nkubelet: y") || console.Len() != 0 {

@@ -54,5 +54,6 @@ const (
 	Manifest      = "KIOS_INIT_MANIFEST"
 	Pull          = "KIOS_INIT_PULL"
 	Volatile      = "KIOS_INIT_VOLATILE"
+	Logs          = "KIOS_INIT_LOGS"
 	Panic         = "KIOS_INIT_PANIC"
 )

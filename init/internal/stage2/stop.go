@@ -40,6 +40,7 @@ func (h *host) stop(action shutdown.Action) {
 		{Name: "containerd", Deadline: 7 * second, Do: func() error { h.containerd.Stop(5 * second); return nil }},
 		{Name: "store", Deadline: storeKeepLimit + second, Do: h.keepPulledImages},
 		{Name: "rest", Deadline: 2 * second, Do: shutdown.KillRest},
+		{Name: "logs", Deadline: 5 * second, Do: func() error { return h.log.Settle(action.String()) }},
 		{Name: "sync", Deadline: 10 * second, Do: func() error { unix.Sync(); return nil }},
 		{Name: "unmount", Deadline: 10 * second, Do: shutdown.Unmount},
 	}, h.log)

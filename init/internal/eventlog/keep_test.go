@@ -98,8 +98,8 @@ func TestABootThatWasNotSettledDidNotEndInOrder(t *testing.T) {
 
 func TestTheRecordFollowsTheClock(t *testing.T) {
 	l, dir := kept(t)
-	real := l.now
-	l.now = func() stamp { s := real(); s.wall = s.wall.Add(24 * time.Hour); return s }
+	machine := l.now
+	l.now = func() stamp { s := machine(); s.wall = s.wall.Add(24 * time.Hour); return s }
 	l.Info("x")
 	awaitText(t, dir+"/boot.json", `"bootedAt":"`+l.bootedAt()+`"`)
 }

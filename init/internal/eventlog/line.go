@@ -84,13 +84,17 @@ func putError(b *bytes.Buffer, name string, err error) {
 }
 
 func put(b *bytes.Buffer, name string, value any) {
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false) // redact reads addresses, with their ampersands
 	for i, part := range []any{name, value} {
 		b.WriteByte([]byte{',', ':'}[i])
-		encoded, err := json.Marshal(part)
-		if err != nil {
-			encoded = []byte(`"unprintable"`)
+		end := b.Len()
+		if err := encoder.Encode(part); err != nil {
+			b.Truncate(end)
+			b.WriteString(`"unprintable"`)
+			continue
 		}
-		b.Write(encoded)
+		b.Truncate(b.Len() - 1) // the encoder ends a line
 	}
 }
 

@@ -19,9 +19,9 @@ var schemes = [][]byte{[]byte("Bearer "), []byte("bearer "), []byte("Basic "), [
 func redact(text []byte) []byte {
 	text = redactAddresses(text)
 	for _, scheme := range schemes {
-		text = redactAfter(text, scheme, isTokenByte)
+		text = redactAfter(text, scheme)
 	}
-	text = redactAfter(text, []byte("eyJ"), isTokenByte)
+	text = redactAfter(text, []byte("eyJ"))
 	return redactBootstrapTokens(text)
 }
 
@@ -32,8 +32,8 @@ func replaced(text []byte, from, to int) ([]byte, int) {
 	return out, from + len(hidden)
 }
 
-// redactAfter hides the word behind each mark, if it is long enough for a secret.
-func redactAfter(text, mark []byte, isPart func(byte) bool) []byte {
+// redactAfter hides the word behind each mark, if it is long enough for a secret and no word of a language.
+func redactAfter(text, mark []byte) []byte {
 	const least = 8
 	for at := 0; ; {
 		found := bytes.Index(text[at:], mark)
@@ -41,11 +41,11 @@ func redactAfter(text, mark []byte, isPart func(byte) bool) []byte {
 			return text
 		}
 		at += found + len(mark)
-		end := at
-		for end < len(text) && isPart(text[end]) {
-			end++
+		end, letters := at, true
+		for ; end < len(text) && isTokenByte(text[end]); end++ {
+			letters = letters && text[end] >= 'a' && text[end] <= 'z'
 		}
-		if end-at >= least {
+		if end-at >= least && !letters {
 			text, at = replaced(text, at, end)
 		}
 	}
@@ -75,14 +75,14 @@ func redactAddresses(text []byte) []byte {
 		}
 		end := host + indexAny(text[host:], " \t\"'<>\\")
 		if query := bytes.IndexByte(text[host:end], '?'); query >= 0 {
-			at = host + query + 1
-			text, at = redactQuery(text, at, end)
+			at = host + query + 1 // another address may follow in it
+			text = redactQuery(text, at, end)
 		}
 	}
 }
 
-// redactQuery hides values in text[from:to] and returns where the query ends now.
-func redactQuery(text []byte, from, to int) ([]byte, int) {
+// redactQuery hides values in text[from:to].
+func redactQuery(text []byte, from, to int) []byte {
 	for from < to {
 		end := from + indexAny(text[from:to], "&;")
 		if name, _, ok := bytes.Cut(text[from:end], []byte("=")); ok && namesSecret(name) {
@@ -92,7 +92,7 @@ func redactQuery(text []byte, from, to int) ([]byte, int) {
 		}
 		from = end + 1
 	}
-	return text, to
+	return text
 }
 
 func namesSecret(name []byte) bool {

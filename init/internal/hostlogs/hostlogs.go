@@ -163,6 +163,10 @@ func KeptLimit(base string) int64 {
 	if err := unix.Statfs(base, &s); err != nil {
 		return leastLimit
 	}
+	return limitOf(int64(s.Blocks) * s.Bsize)
+}
+
+func limitOf(size int64) int64 {
 	generations := int64(2 * len(Names) * (keptBoots + 2)) // with this boot and the one that did not end in order
-	return max(leastLimit, min(Limit, int64(s.Blocks)*s.Bsize/50/generations))
+	return max(leastLimit, min(Limit, size/50/generations))
 }

@@ -31,6 +31,12 @@ it('kubelet speaks TLS 1.3 only and ends forgotten streams', async () => {
   });
 });
 
+it('kubelet shows the logs of the host, and has no gate set for it', async () => {
+  const { featureGates, ...rest } = await configuration();
+  expect(rest).toMatchObject({ enableSystemLogHandler: true, enableSystemLogQuery: true });
+  expect(featureGates).toBeUndefined();
+});
+
 it('kubelet starts: init makes the kernel settings that it checks', async () => {
   expect(await configuration()).toMatchObject({ protectKernelDefaults: true });
   const made = new Map((await readSettings()).map(({ name, value }) => [name, value]));

@@ -100,7 +100,7 @@ describe('init as the journalctl that kubelet runs', () => {
   });
 
   it('has files that kubelet finds, because no link leads to them', async () => {
-    const queries = ['query=/kios/kubelet.log', 'query=/kios/boots/000001/kernel.log'];
+    const queries = ['query=kios/kubelet.log', 'query=kios/boots/000001/kernel.log'];
     const [here, before] = await askKubelet(kubelet, logs, queries);
     expect(here).toEqual({ status: 200, body: `${line('kubelet', 1, 'of this boot')}\n` });
     expect(before).toEqual({ status: 200, body: `${KEPT.kernel[0]}\n` });

@@ -5,9 +5,6 @@ import * as v from 'valibot';
 
 import type { OciImage } from '../../src/build/formats/oci.ts';
 import { makeStore, type PreloadedImage } from '../../src/build/store/store.ts';
-import { workstationArch } from '../../src/workstation/arch.ts';
-import { repository } from '../../src/workstation/paths.ts';
-import { silent } from '../../src/workstation/progress.ts';
 import { type Containerd, unpack } from './containerd.ts';
 import { buildInit } from './init-program.ts';
 import { TIME } from './node-containerd.ts';

@@ -26,6 +26,39 @@ func TestFormatIsOneJSONObjectInOrder(t *testing.T) {
 	}
 }
 
+func TestATextIsOneJSONStringWhateverIsInIt(t *testing.T) {
+	now := time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
+	got := string(formatText(now, 1.25, "warn", "kubelet", []byte("a\"\\\x1b\tö<\xff\x7f")))
+	if want := `{"t":"2026-11-22T01:02:03.004Z","up":1.25,"lvl":"warn","agent":"kubelet","text":"a\"\\\u001b\tö<\ufffd\u007f"}` + "\n"; got != want {
+		t.Error(got)
+	}
+	for i := range 256 {
+		text := []byte{'x', byte(i), 'y'}
+		var line struct{ Text string }
+		if err := json.Unmarshal(formatText(now, 0, "info", "kernel", text), &line); err != nil || line.Text != strings.ToValidUTF8(string(text), "\ufffd") {
+			t.Errorf("%q: %q %v", text, line.Text, err)
+		}
+	}
+}
+
+func TestLevelsAreThoseOfThePrograms(t *testing.T) {
+	for text, want := range map[string]string{
+		`I0722 10:00:00.000000       1 server.go:1] "x"`:                     "info",
+		`W0722 10:00:00.000000       1 server.go:1] "x"`:                     "warn",
+		`E0722 10:00:00.000000       1 server.go:1] "x"`:                     "error",
+		`F0722 10:00:00.000000       1 server.go:1] "x"`:                     "error",
+		`time="2026-07-22T10:00:00.000000000Z" level=info msg="level=error"`: "info",
+		`time="2026-07-22T10:00:00.000000000Z" level=warning msg=x`:          "warn",
+		`time="2026-07-22T10:00:00.000000000Z" level=error msg=x`:            "error",
+		`time="2026-07-22T10:00:00.000000000Z" level=fatal msg=x`:            "error",
+		`Error: no`: "info", ``: "info", `E`: "info", `panic: x`: "info",
+	} {
+		if got := levelOf([]byte(text)); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
 func TestFormatSpellsOutAFault(t *testing.T) {
 	err := fmt.Errorf("boot: %w", fault.New("KIOS_X", "mount /a", "try b", errors.New("no")))
 	var line map[string]any

@@ -1,4 +1,4 @@
-// Command init is kiOS's process 1, in the initramfs and in the root. Called as mount, umount,
+// Command init is kiOS's process 1, in the initramfs and in the root. Called as mount, umount, journalctl, node-log,
 // kios-store, kios-lan or portmap, it is that program. Executed as modprobe, it serves the kernel.
 package main
 
@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"kios.dev/init/internal/hostports"
+	"kios.dev/init/internal/journal"
 	"kios.dev/init/internal/lanplugin"
 	"kios.dev/init/internal/modprobe"
 	"kios.dev/init/internal/mountcmd"
@@ -26,6 +27,10 @@ func main() {
 		os.Exit(mountcmd.Mount(os.Args[1:], os.Stdout, os.Stderr))
 	case "umount":
 		os.Exit(mountcmd.Umount(os.Args[1:], os.Stderr))
+	case journal.CommandName:
+		os.Exit(journal.Command(os.Args[1:], os.Stdout, os.Stderr))
+	case journal.FollowName:
+		os.Exit(journal.Follow(os.Args[1:], os.Stdout, os.Stderr))
 	case store.CommandName:
 		os.Exit(store.Command(os.Args[1:], os.Stdout))
 	case lanplugin.CommandName:

@@ -58,6 +58,7 @@ const (
 	Volatile      = "KIOS_INIT_VOLATILE"
 	Grace         = "KIOS_INIT_GRACE"
 	Shutdown      = "KIOS_INIT_SHUTDOWN"
+	Logs          = "KIOS_INIT_LOGS"
 	Panic         = "KIOS_INIT_PANIC"
 	Watchdog      = "KIOS_INIT_WATCHDOG"
 	Hang          = "KIOS_INIT_HANG"

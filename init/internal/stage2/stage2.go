@@ -17,6 +17,7 @@ import (
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/hostapi"
+	"kios.dev/init/internal/hostlogs"
 	"kios.dev/init/internal/kubelet"
 	"kios.dev/init/internal/modprobe"
 	"kios.dev/init/internal/modules"
@@ -38,7 +39,7 @@ const (
 
 // runDirs are made before the first pod starts, so that every pod can mount its own.
 var runDirs = []mounts.Dir{
-	{Path: runDir + "/log", Mode: 0o755}, {Path: runDir + "/host", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
+	{Path: hostlogs.Dir, Mode: 0o755}, {Path: runDir + "/host", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
 	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
 	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
 	// The place of udev's database, which this host does not have: charts of storage (Mayastor, OpenEBS) refuse a node
@@ -173,7 +174,7 @@ func (h *host) mountAPI() error {
 	if err := mounts.Apply(ipv6Settings, nil); err != nil {
 		return err
 	}
-	log, err := eventlog.Open(runDir+"/log", openConsoles())
+	log, err := eventlog.Open(hostlogs.Dir, openConsoles())
 	if err != nil {
 		return fault.New(fault.Mount, "open the log", "Check the machine's memory.", err)
 	}
@@ -249,6 +250,7 @@ func (h *host) saveBoot() {
 // serve carries out commands until one ends the machine.
 func (h *host) serve() {
 	go devlinks.Keep(func(err error) { h.log.Warn("links.failed", "cause", err) }) // no earlier: kubelet needs none
+	go h.followKernel()
 	h.saveBoot()
 	h.log.Info("boot.done", "phases", h.phases.list())
 	beats := h.startLife()

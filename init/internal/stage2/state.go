@@ -44,6 +44,7 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 		h.log.Warn("data.ram", "reason", h.dataReason, "note", note)
 		go h.tellVolatile()
 	}
+	h.keepLogs()
 	h.joined = isJoined("/etc")
 	h.phases.reached("data")
 	return h.phases.save(func(s *bootState) { s.Data, s.DataReason = h.data, h.dataReason })
@@ -111,7 +112,7 @@ func (h *host) useState() error {
 			return fault.New(fault.DataPart, "mount "+row.Target, "Check the data partition and the kernel's overlay module.", err)
 		}
 	}
-	h.link("/var/log/kios", runDir+"/log") // kubelet's /logs endpoint serves /var/log
+	h.showLogs()
 	h.link("/var/run", "/run")
 	return nil
 }

@@ -56,6 +56,7 @@ func (h *host) stop(action shutdown.Action, pods login1.Outcome) {
 		{Name: "containerd", Deadline: 7 * second, Do: func() error { h.containerd.Stop(5 * second); return nil }},
 		{Name: "store", Deadline: storeKeepLimit + second, Do: h.keepPulledImages},
 		{Name: "rest", Deadline: 2 * second, Do: shutdown.KillRest},
+		{Name: "logs", Deadline: 5 * second, Do: func() error { return h.log.Settle(action.String()) }},
 		{Name: "record", Deadline: 2 * second, Do: h.recordEnd},
 		{Name: "sync", Deadline: 10 * second, Do: shutdown.Sync},
 		{Name: "unmount", Deadline: 30 * second, Do: shutdown.Unmount},

@@ -43,6 +43,12 @@ it('kubelet ends pods in order when the machine stops, those of users first', as
   expect(rest).not.toHaveProperty('shutdownGracePeriodByPodPriority');
 });
 
+it('kubelet shows the logs of the host, and has no gate set for it', async () => {
+  const { featureGates, ...rest } = await configuration();
+  expect(rest).toMatchObject({ enableSystemLogHandler: true, enableSystemLogQuery: true });
+  expect(featureGates).toBeUndefined();
+});
+
 it('kubelet starts: init makes the kernel settings that it checks', async () => {
   expect(await configuration()).toMatchObject({ protectKernelDefaults: true });
   const made = new Map((await readSettings()).map(({ name, value }) => [name, value]));

@@ -55,8 +55,6 @@ export class FleetModel {
   #pods = 0;
   /** Disruption budgets allow nothing. */
   isHeld = false;
-  /** Commands that the hosts took: one per boot at most. */
-  readonly orders: string[] = [];
 
   constructor(size: number) {
     this.machines = Array.from({ length: size }, (_, index) => ({
@@ -96,10 +94,12 @@ export class FleetModel {
   /** The nodes that agents have taken away and not given back; one that is off by request was given away. */
   taken(): string[] {
     return this.machines
-      .filter(({ name, isUp }) => {
+      .filter((machine) => {
+        const { name } = machine;
         const turn = activeTurn(this.at(name).annotations[TURN]);
         if (turn === undefined || turn.phase === 'waiting') return false;
-        return !(turn.phase === 'stopping' && turn.action === 'poweroff' && !isUp);
+        const isGivenAway = turn.action === 'poweroff' && turn.phase === 'stopping';
+        return !isGivenAway || (machine.isUp && turn.bootId === bootOf(machine));
       })
       .map(({ name }) => name);
   }
@@ -266,7 +266,6 @@ export class FleetModel {
         yield* this.#report(name, next.report);
         return;
       case 'ask':
-        if (machine.ordered === undefined) this.orders.push(bootOf(machine));
         machine.ordered ??= next.action;
         machine.asked = 'taken';
         yield;

@@ -3,19 +3,17 @@ import path from 'node:path';
 
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
 
 import { FLAGS } from '../../src/core/settings/settings.ts';
+import { readManifest } from '../support/manifest.ts';
 
 const repository = path.resolve(import.meta.dirname, '../../../..');
-const text = readFileSync(path.join(repository, 'examples/lifecycle/lifecycle.yaml'), 'utf8');
 const { version } = v.parse(
   v.object({ version: v.string() }),
   JSON.parse(readFileSync(path.join(repository, 'version.json'), 'utf8')),
 );
 
-const Named = v.looseObject({ kind: v.string(), metadata: v.looseObject({ name: v.string() }) });
-const objects = parseAllDocuments(text).map((document) => v.parse(Named, document.toJS()));
+const objects = readManifest();
 const ofKind = (kind: string) => objects.filter((object) => object.kind === kind);
 
 const Mount = v.object({

@@ -1,4 +1,4 @@
-import { request as requestPlain } from 'node:http';
+import { type IncomingMessage, request as requestPlain } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
 
 import { EXIT, KiosError } from '@kios/errors';
@@ -78,7 +78,7 @@ export class ClusterApi {
 
   async #exchange(url: URL, options: RequestOptions, body?: string): Promise<Reply> {
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-    const call = (url.protocol === 'http:' ? requestPlain : request)(url, options, (response) => {
+    const onResponse = (response: IncomingMessage): void => {
       const chunks: Buffer[] = [];
       let size = 0;
       response.on('error', reject);
@@ -90,7 +90,11 @@ export class ClusterApi {
       response.on('end', () =>
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
       );
-    });
+    };
+    const call =
+      url.protocol === 'http:'
+        ? requestPlain(url, options, onResponse)
+        : request(url, options, onResponse);
     call.on('error', reject);
     call.end(body);
     return promise;

@@ -3,8 +3,8 @@ import * as v from 'valibot';
 import type { Annotations } from './request.ts';
 
 /** The API server leaves out or writes null for what is empty. */
-const list = <T extends v.GenericSchema>(item: T) => v.nullish(v.array(item), []);
-const map = v.nullish(v.record(v.string(), v.string()), {});
+const list = <T extends v.GenericSchema>(item: T) => v.nullish(v.array(item));
+const map = v.nullish(v.record(v.string(), v.string()));
 
 const Node = v.object({
   metadata: v.object({
@@ -38,7 +38,7 @@ export function nodeView(object: unknown): NodeView {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   return {
     name: metadata.name,
-    resourceVersion: metadata.resourceVersion ?? '',
+    resourceVersion: metadata.resourceVersion,
     annotations: metadata.annotations ?? {},
     isCordoned: spec?.unschedulable ?? false,
     isReady: ready?.status === 'True',

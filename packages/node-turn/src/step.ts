@@ -60,8 +60,8 @@ const report = (node: NodeView, turn: Turn, message: string): NodePatch | undefi
 
 /** Ends a turn without what was asked for. */
 function fail({ node, now }: Seen, turn: Turn, message: string): Step {
-  const { until: _, ...rest } = turn;
-  const end: Turn = { ...rest, phase: 'failed', since: timestamp(now), message };
+  const phase = { phase: 'failed', since: timestamp(now), until: undefined } as const;
+  const end: Turn = { ...turn, ...phase, message };
   return write('turn.failed', end, conclude(node, turn, end));
 }
 
@@ -205,8 +205,8 @@ function stopping(seen: Seen, turn: Turn): Step {
   }
   if (node.bootId !== bootId || !node.isReady)
     return { tag: 'wait', report: report(node, turn, 'the node is back and not yet ready') };
-  const { until: _, message: __, ...rest } = turn;
-  const end: Turn = { ...rest, phase: 'done', since: timestamp(now), bootId };
+  const phase = { phase: 'done', since: timestamp(now), until: undefined } as const;
+  const end: Turn = { ...turn, ...phase, bootId, message: undefined };
   return write('turn.done', end, conclude(node, turn, end));
 }
 

@@ -87,6 +87,17 @@ export class FleetModel {
     return this.#lease.holders;
   }
 
+  /** Nothing is asked for or going on, and all machines are there. */
+  get isQuiet(): boolean {
+    const isQuiet = (machine: Machine): boolean => {
+      const { annotations, isReady, bootId } = this.at(machine.name);
+      const isAsked = Object.values(REQUESTS).some((key) => annotations[key] !== undefined);
+      const isBack = machine.isUp && isReady && bootId === bootOf(machine);
+      return !isAsked && isBack && activeTurn(annotations[TURN]) === undefined;
+    };
+    return this.holders.length === 0 && this.machines.every(isQuiet);
+  }
+
   annotations(name: string): Annotations {
     return this.at(name).annotations;
   }

@@ -29,7 +29,7 @@ const check =
     );
   };
 
-const options = (args: Argv, end: string): Argv<TurnArgs> =>
+const options = (args: Argv, end: string) =>
   args
     .positional('kubeconfig', {
       type: 'string',

@@ -64,21 +64,18 @@ function standingIn({ annotations, isReady }: NodeView, { action, text }: Order)
   return ofTurn(turn, isAsked, isReady);
 }
 
+/** What came of a turn that is over. */
+function outcomeOf({ phase, action, message }: Turn): Standing {
+  if (phase === 'failed') return failed(message ?? 'it failed');
+  return { tag: 'done', says: action === 'reboot' ? 'was rebooted' : 'is on again' };
+}
+
 function ofTurn(turn: Turn, isAsked: boolean, isReady: boolean): Standing {
   const { action, phase, message } = turn;
-  switch (phase) {
-    case 'done':
-      return { tag: 'done', says: action === 'reboot' ? 'was rebooted' : 'is on again' };
-    case 'failed':
-      return failed(message ?? 'it failed');
-    case 'waiting':
-      if (!isAsked) return failed('the request was withdrawn');
-      break;
-    case 'stopping':
-      if (action === 'poweroff' && !isReady) return { tag: 'done', says: 'is off' };
-      break;
-    case 'draining':
-  }
+  if (phase === 'done' || phase === 'failed') return outcomeOf(turn);
+  if (phase === 'waiting' && !isAsked) return failed('the request was withdrawn');
+  if (phase === 'stopping' && action === 'poweroff' && !isReady)
+    return { tag: 'done', says: 'is off' };
   return { tag: 'open', phase, says: message ?? SAYS[phase] };
 }
 

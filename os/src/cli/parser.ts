@@ -20,6 +20,7 @@ import { networkCommand } from './commands/network.ts';
 import { publishCommand } from './commands/publish.ts';
 import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
+import { poweroffCommand, rebootCommand } from './commands/turn.ts';
 import { upCommand } from './commands/up.ts';
 
 /** `message` comes from yargs, such as "Unknown argument: ones", or from a `demandCommand`. */
@@ -51,6 +52,8 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(manifestsCommand(context))
     .command(bootstrapCommand(context))
     .command(networkCommand(context))
+    .command(rebootCommand(context))
+    .command(poweroffCommand(context))
     .command(testCommand(context))
     .command(conformanceCommand(context))
     .command(benchCommand(context))

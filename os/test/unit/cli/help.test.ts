@@ -20,6 +20,8 @@ const COMMANDS = [
   'network',
   'network check',
   'network render',
+  'reboot',
+  'poweroff',
   'test',
   'bench',
   'bench boot',

@@ -83,13 +83,12 @@ type host struct {
 	kubeletStarts int
 	sysctls       operatorSysctls
 	serving       serving
+	runtimeReady  chan struct{} // closed when containerd first serves
+	api           *hostapi.Server
+	commands      chan hostapi.Command
 
 	overview       *overview.Watch
 	overviewFailed bool // said once
-
-	runtimeReady chan struct{} // closed when containerd first serves
-	api          *hostapi.Server
-	commands     chan hostapi.Command
 }
 
 // Run boots the node and serves commands. It never returns.

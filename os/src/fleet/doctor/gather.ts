@@ -60,6 +60,7 @@ export class Gatherer {
   readonly #files = new Map<string, string>();
   readonly #values = new Map<string, unknown>();
   readonly #gathered: Gathered[] = [];
+  #apiClock: number | undefined;
   #kubeletClock: number | undefined;
 
   constructor(cluster: Cluster, now: () => number = Date.now) {
@@ -76,8 +77,16 @@ export class Gatherer {
     return this.#gathered.toSorted((a, b) => (a.file < b.file ? -1 : 1));
   }
 
-  /** Seconds by which the node's clock is ahead of the API server's. */
-  kubeletAheadSeconds: number | undefined;
+  /** Seconds by which the node's clock is ahead of the API server's, give or take two. */
+  get aheadSeconds(): number | undefined {
+    if (this.#kubeletClock === undefined || this.#apiClock === undefined) return undefined;
+    return Math.round((this.#kubeletClock - this.#apiClock) / 1000);
+  }
+
+  /** The API server's clock now, in milliseconds since the epoch. */
+  get apiNow(): number {
+    return this.#now() + (this.#apiClock ?? 0);
+  }
 
   /** The object in a file of the bundle. */
   value(file: string): unknown {
@@ -126,19 +135,12 @@ export class Gatherer {
     this.#files.delete(file);
   }
 
-  #keepClock({ isKubelets = false, file }: Part, { date }: Answer): void {
+  /** Keeps how far the clock of the API server, or of kubelet behind it, is ahead of this workstation's. */
+  #keepClock({ path }: Part, { date }: Answer): void {
     if (date === undefined) return;
-    if (isKubelets) this.#kubeletClock ??= this.#elapsed(date);
-    else if (file === 'api/version.json') this.#apiClock = this.#elapsed(date);
-    if (this.#kubeletClock !== undefined && this.#apiClock !== undefined)
-      this.kubeletAheadSeconds = Math.round((this.#kubeletClock - this.#apiClock) / 1000);
-  }
-
-  #apiClock: number | undefined;
-
-  /** A server's clock as it is when this workstation's is at 0. */
-  #elapsed(date: number): number {
-    return date - this.#now();
+    const ahead = date - this.#now();
+    if (path.includes('/proxy/')) this.#kubeletClock ??= ahead;
+    else this.#apiClock ??= ahead;
   }
 
   /** Returns why the answer cannot be kept. */

@@ -76,15 +76,18 @@ function redactWords(words: readonly unknown[]): unknown[] {
 const redactVariable = (variable: unknown): unknown =>
   isRecord(variable) && 'value' in variable ? { ...variable, value: HIDDEN } : variable;
 
-function redactField(name: string, value: unknown): unknown {
-  if (Array.isArray(value)) {
-    if (name === 'env') return value.map(redactVariable);
-    return name === 'args' || name === 'command' ? redactWords(value) : redactValue(value);
-  }
-  if (!isSecret(name)) return redactValue(value);
+/** What a name of a secret has: texts, or headers of an address by name. Objects behind it only have such names. */
+function redactSecret(name: string, value: unknown): unknown {
   if (typeof value === 'string') return HIDDEN;
-  // Headers of an address, by name: what they hold is for that server alone.
-  return isRecord(value) && name.toLowerCase().endsWith('header') ? HIDDEN : redactValue(value);
+  if (Array.isArray(value)) return value.map((part) => redactSecret(name, part));
+  return name.toLowerCase().endsWith('header') ? HIDDEN : redactValue(value);
+}
+
+function redactField(name: string, value: unknown): unknown {
+  if (isSecret(name)) return redactSecret(name, value);
+  if (!Array.isArray(value)) return redactValue(value);
+  if (name === 'env') return value.map(redactVariable);
+  return name === 'args' || name === 'command' ? redactWords(value) : redactValue(value);
 }
 
 /**

@@ -20,6 +20,7 @@ const COMMANDS = [
   'network',
   'network check',
   'network render',
+  'doctor',
   'test',
   'bench',
   'bench boot',

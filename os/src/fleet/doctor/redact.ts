@@ -31,7 +31,7 @@ const RULES: readonly Rule[] = [
   {
     // A name of a secret, then its value: in a query, as a flag, in YAML or in JSON, also in one that is itself quoted.
     pattern: new RegExp(
-      String.raw`((?:token|secret|passw(?:or)?d|passphrase|credentials?|api[-_]?key|access[-_]?key|private[-_]?key|client[-_]?key(?:-data)?|sig|signature|x-amz-[a-z-]+)(?:\\?["'])?\s*[=:]\s*(?:\\?["'])?)${VALUE}{3,}`,
+      String.raw`((?:token|secret|passw(?:or)?d|passphrase|credentials?|api[-_]?key|access[-_]?key|private[-_]?key|client[-_]?key(?:-data)?|sig|signature|x-amz-[a-z-]+)(?:\\*["'])?\s*[=:]\s*(?:\\*["'])?)${VALUE}{3,}`,
       'gi',
     ),
     replacement: `$1${HIDDEN}`,

@@ -13,6 +13,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   dhcp: 'The node’s IPv4 address, acquired and renewed',
   modloader: 'Loads the drivers of the machine',
   resize: 'Grows the file system of the data partition',
+  toolbox: 'Programs to look at a node with, for kubectl debug node',
   pause: 'Kubernetes’ pause program, which holds the namespaces of a pod',
   [OS]: 'kios.efi: kernel, init, containerd, kubelet and the images of this release',
 };

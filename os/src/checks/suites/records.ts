@@ -39,6 +39,7 @@ export const RECORDED_SUITES = [
   'conformance',
   'time',
   'modules',
+  'look',
 ] as const;
 export type RecordedSuite = (typeof RECORDED_SUITES)[number];
 
@@ -77,6 +78,7 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
     WAIT,
   ],
   modules: [...IMAGE, ...LAB, 'os/guest', 'os/src/checks/acceptance', 'os/test/support/modules'],
+  look: [...IMAGE, ...LAB, 'examples/monitoring', 'os/src/fleet', WAIT],
 };
 
 /** Returns the title of a suite's tests. */

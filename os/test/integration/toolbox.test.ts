@@ -18,6 +18,7 @@ import { fakeBuild } from '../support/publish/fake-builds.ts';
 import { startReferrersRegistry, type TestRegistry } from '../support/publish/registries.ts';
 import { RegistryReader } from '../support/publish/registry-reader.ts';
 import { runPublish } from '../support/publish/run-publish.ts';
+import { bytesOf } from '../support/trees.ts';
 
 /** The toolbox: that its programs run, that it is published only when asked for, and that it grants nothing by itself. */
 
@@ -55,7 +56,7 @@ async function write(tree: Tree, folder: string): Promise<void> {
     else if (entry.type === 'symlink') await symlink(entry.target, target);
     else {
       const chunks = chunksOf(entry.content, await sizeOf(entry.content));
-      await writeFile(target, await Array.fromAsync(chunks).then((all) => Buffer.concat(all)));
+      await writeFile(target, await bytesOf(chunks));
       await chmod(target, entry.mode);
     }
   }
@@ -80,6 +81,12 @@ it('has nothing that gives a user more rights, and is small', async () => {
     expect([where, entry.mode & 0o7022]).toEqual([where, 0]);
   }
   expect(size).toBeLessThan(LARGEST);
+});
+
+it('has no program that ends the node', () => {
+  for (const name of ['halt', 'init', 'poweroff', 'reboot'])
+    for (const folder of ['/usr/bin', '/usr/sbin'])
+      expect(treeOf('amd64').has(`${folder}/${name}`)).toBe(false);
 });
 
 it('each program is asked below', () => {

@@ -78,7 +78,7 @@ export const INPUTS: Readonly<Record<RecordedSuite, readonly string[]>> = {
     WAIT,
   ],
   modules: [...IMAGE, ...LAB, 'os/guest', 'os/src/checks/acceptance', 'os/test/support/modules'],
-  look: [...IMAGE, ...LAB, 'examples/monitoring', 'os/src/fleet', WAIT],
+  look: [...IMAGE, ...LAB, 'examples/monitoring', 'os/src/fleet', 'os/test/support/monitoring.ts', WAIT],
 };
 
 /** Returns the title of a suite's tests. */

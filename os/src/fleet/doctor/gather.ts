@@ -118,7 +118,7 @@ export class Gatherer {
     const { status, body, isCut } = answer;
     const outcome = outcomeOf(part, status);
     if (outcome !== 'there') return note(outcome, { status, cause: causeOf(body) });
-    this.#keepClock(part, answer);
+    this.#keepClock(part, answer, (began + this.#now()) / 2);
     const fault = this.#keep(part, answer);
     if (fault !== undefined) return note('unreadable', { status, cause: fault });
     return note('there', { status, ...(isCut ? { isCut } : {}) });
@@ -136,9 +136,10 @@ export class Gatherer {
   }
 
   /** Keeps how far the clock of the API server, or of kubelet behind it, is ahead of this workstation's. */
-  #keepClock({ path }: Part, { date }: Answer): void {
+  #keepClock({ path }: Part, { date }: Answer, middle: number): void {
     if (date === undefined) return;
-    const ahead = date - this.#now();
+    // The header has whole seconds.
+    const ahead = date + 500 - middle;
     if (path.includes('/proxy/')) this.#kubeletClock ??= ahead;
     else this.#apiClock ??= ahead;
   }

@@ -18,7 +18,7 @@ const VALUE = String.raw`[^\s"'\\,;&<>(){}\[\]]`;
 /** Forms of secrets in a text, each with what stays of it. */
 const RULES: readonly Rule[] = [
   {
-    pattern: /(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/gs,
+    pattern: /(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/gs,
     replacement: `$1${HIDDEN}`,
   },
   // RFC 7519, and what Kubernetes gives service accounts.
@@ -26,18 +26,18 @@ const RULES: readonly Rule[] = [
   // Bootstrap tokens: the identifier alone is public.
   { pattern: /\b([a-z0-9]{6})\.[a-z0-9]{16}\b/g, replacement: `$1.${HIDDEN}` },
   { pattern: /\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, replacement: `$1 ${HIDDEN}` },
-  { pattern: /(:\/\/)[^\s/@"'\\]+:[^\s/@"'\\]+@/g, replacement: `$1${HIDDEN}@` },
+  { pattern: /(:\/\/)[^\s/@"'\\]{1,256}:[^\s/@"'\\]{1,256}@/g, replacement: `$1${HIDDEN}@` },
   { pattern: /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/g, replacement: HIDDEN },
   {
     // A name of a secret, then its value: in a query, as a flag, in YAML or in JSON, also in one that is itself quoted.
     pattern: new RegExp(
-      String.raw`((?:token|secret|passw(?:or)?d|passphrase|credentials?|api[-_]?key|access[-_]?key|private[-_]?key|client[-_]?key(?:-data)?|sig|signature|x-amz-[a-z-]+)(?:\\*["'])?\s*[=:]\s*(?:\\*["'])?)${VALUE}{3,}`,
+      String.raw`((?:token|secret|passw(?:or)?d|passphrase|credentials?|api[-_]?key|access[-_]?key|private[-_]?key|client[-_]?key(?:-data)?|sig|signature|x-amz-[a-z-]{1,40})(?:\\*["'])?\s*[=:]\s*(?:\\*["'])?)${VALUE}{3,}`,
       'gi',
     ),
     replacement: `$1${HIDDEN}`,
   },
   {
-    pattern: new RegExp(String.raw`(--[a-z-]*(?:token|secret|password|passphrase|key)\s+)${VALUE}{3,}`, 'gi'), // prettier-ignore
+    pattern: new RegExp(String.raw`(--[a-z-]{0,40}(?:token|secret|password|passphrase|key)\s+)${VALUE}{3,}`, 'gi'), // prettier-ignore
     replacement: `$1${HIDDEN}`,
   },
 ];

@@ -1,4 +1,4 @@
-import { glob, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -60,7 +60,8 @@ async function unpacked(): Promise<Map<string, string>> {
   const [top = '', ...others] = await readdir(into);
   expect(others).toEqual([]);
   const files = new Map<string, string>();
-  for await (const entry of glob('**/*', { cwd: path.join(into, top), withFileTypes: true })) {
+  const options = { recursive: true, withFileTypes: true } as const;
+  for (const entry of await readdir(path.join(into, top), options)) {
     if (!entry.isFile()) continue;
     const file = path.join(entry.parentPath, entry.name);
     files.set(path.relative(path.join(into, top), file), await readFile(file, 'utf8'));

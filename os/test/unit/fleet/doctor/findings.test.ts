@@ -126,7 +126,7 @@ describe('what is wrong', () => {
 });
 
 it('what may explain it are restarts, warnings of the last hour and what init said', () => {
-  const event = { type: 'Warning', reason: 'BackOff', count: 3, lastTimestamp: '2026-11-29T11:59:00Z', eventTime: null, involvedObject: { kind: 'Pod', name: 'dhcp-node-1' } }; // prettier-ignore
+  const event = { type: 'Warning', reason: 'BackOff', count: 3, lastTimestamp: '2026-11-29T11:59:00Z', eventTime: '', involvedObject: { kind: 'Pod', name: 'dhcp-node-1' } }; // prettier-ignore
   const told = notes({
     ...WELL,
     node: { ...NODE, spec: { unschedulable: true } },

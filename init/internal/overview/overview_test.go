@@ -164,7 +164,7 @@ func TestStateFilesMayHoldAnything(t *testing.T) {
 	}
 }
 
-func TestAFIFOInAPodsFolderHoldsNobodyUp(t *testing.T) {
+func TestALinkOutOfAPodsFolderIsNotFollowed(t *testing.T) {
 	run := t.TempDir()
 	os.MkdirAll(run+"/net", 0o755)
 	os.Symlink("/dev/zero", run+"/net/eth0.json")

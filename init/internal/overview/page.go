@@ -1,6 +1,7 @@
 package overview
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ const begin = "| "
 func Page(status string, f Facts) string {
 	lines := []string{status, strings.Join([]string{clockText(f.Clock), dataText(f.Data), programsText(f.Told.Programs)}, "  |  ")}
 	for _, one := range f.Faults {
-		lines = append(lines, faultText(one.Condition, one, fmt.Sprintf("since %.0f s after the start", one.Up)))
+		lines = append(lines, faultText(cmp.Or(one.Condition, "now"), one, fmt.Sprintf("since %.0f s after the start", one.Up)))
 	}
 	if len(f.Faults) == 0 {
 		lines = append(lines, "nothing is known to be wrong")

@@ -30,6 +30,7 @@ type Log struct {
 	consoles   Consoles
 	port       atomic.Pointer[sink]
 	consoleAll atomic.Bool
+	seen       atomic.Pointer[func(line []byte)]
 	events     *logFile
 
 	now    func() stamp // by tests too
@@ -105,13 +106,29 @@ func (l *Log) put(at stamp, level, event string, fields []any) {
 		signal(l.keeper.urgent)
 	}
 	l.consoles.Put(line)
+	l.tell(line)
 	l.toPort("init", line)
 }
 
 func (s stamp) seconds() float64 { return clock.Seconds(s.up) }
 
 // Console puts one finished line of a client on the consoles.
-func (l *Log) Console(line []byte) { l.consoles.Put(append(line[:len(line):len(line)], '\n')) }
+func (l *Log) Console(line []byte) {
+	l.consoles.Put(append(line[:len(line):len(line)], '\n'))
+	l.tell(line)
+}
+
+// Show puts a text of whole lines on the consoles, and in no file.
+func (l *Log) Show(text []byte) { l.consoles.Put(text) }
+
+// Watch has each event and each line of a client read by seen, which must not wait.
+func (l *Log) Watch(seen func(line []byte)) { l.seen.Store(&seen) }
+
+func (l *Log) tell(line []byte) {
+	if seen := l.seen.Load(); seen != nil {
+		(*seen)(line)
+	}
+}
 
 // Flush waits until slow devices have written their queues, at most for limit.
 func (l *Log) Flush(limit time.Duration) {

@@ -22,6 +22,7 @@ import (
 	"kios.dev/init/internal/modprobe"
 	"kios.dev/init/internal/modules"
 	"kios.dev/init/internal/mounts"
+	"kios.dev/init/internal/overview"
 	"kios.dev/init/internal/powerbutton"
 	"kios.dev/init/internal/repeat"
 	"kios.dev/init/internal/shutdown"
@@ -42,6 +43,7 @@ var runDirs = []mounts.Dir{
 	{Path: hostlogs.Dir, Mode: 0o755}, {Path: runDir + "/host", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
 	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
 	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
+	{Path: metricsDir, Mode: 0o755},
 	// The place of udev's database, which this host does not have: charts of storage (Mayastor, OpenEBS) refuse a node
 	// without the folder.
 	{Path: "/run/udev", Mode: 0o755},
@@ -92,11 +94,14 @@ type host struct {
 	runtimeReady  chan struct{} // closed when containerd first serves
 	api           *hostapi.Server
 	commands      chan hostapi.Command
+
+	overview       *overview.Watch
+	overviewFailed bool // said once
 }
 
 // Run boots the node and serves commands. It never returns.
 func Run(times stage1.Times, device *watchdog.Device) {
-	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls(), faults: repeat.New()}
+	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls(), faults: repeat.New(), overview: overview.NewWatch()}
 	defer func() {
 		if cause := recover(); cause != nil {
 			err := fault.New(fault.Panic, "run init", "Report this with the console's output.",
@@ -179,6 +184,7 @@ func (h *host) mountAPI() error {
 		return fault.New(fault.Mount, "open the log", "Check the machine's memory.", err)
 	}
 	h.log = log
+	log.Watch(h.overview.Line)
 	h.options = cmdline.Parse(readLine("/proc/cmdline"))
 	h.openLogPort()
 	h.release, err = readRelease("/etc/kios/release.json")
@@ -251,6 +257,7 @@ func (h *host) saveBoot() {
 func (h *host) serve() {
 	go devlinks.Keep(func(err error) { h.log.Warn("links.failed", "cause", err) }) // no earlier: kubelet needs none
 	go h.followKernel()
+	go h.keepOverview()
 	h.saveBoot()
 	h.log.Info("boot.done", "phases", h.phases.list())
 	beats := h.startLife()

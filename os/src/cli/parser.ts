@@ -9,6 +9,7 @@ import { bootstrapCommand } from './commands/bootstrap.ts';
 import { buildCommand } from './commands/build.ts';
 import { configureCommand } from './commands/configure.ts';
 import { conformanceCommand } from './commands/conformance.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { exportCommand } from './commands/export.ts';
 import { flashCommand } from './commands/flash.ts';
@@ -54,6 +55,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(networkCommand(context))
     .command(rebootCommand(context))
     .command(poweroffCommand(context))
+    .command(doctorCommand(context))
     .command(testCommand(context))
     .command(conformanceCommand(context))
     .command(benchCommand(context))

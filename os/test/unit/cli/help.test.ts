@@ -22,6 +22,7 @@ const COMMANDS = [
   'network render',
   'reboot',
   'poweroff',
+  'doctor',
   'test',
   'bench',
   'bench boot',

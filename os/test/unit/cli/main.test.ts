@@ -67,6 +67,14 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
       'KIOS_TURN_KUBECONFIG',
       EXIT.config,
     ],
+    ['a name that no node has', ['doctor', 'none', 'Node_1'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['no time for replies', ['doctor', 'none', 'a', '--timeout', '0'], 'KIOS_CLI_USAGE', EXIT.usage],
+    [
+      'a kubeconfig of a doctor that is not there',
+      ['doctor', 'none.kubeconfig', 'a'],
+      'KIOS_DOCTOR_KUBECONFIG',
+      EXIT.config,
+    ],
     ['a format that is unknown', ['export', '--format', 'vdi'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['logs without a node', ['logs', 'init'], 'KIOS_NODE_ABSENT', EXIT.unavailable],
     [
@@ -102,6 +110,7 @@ it('describes each command', async () => {
     'network',
     'reboot',
     'poweroff',
+    'doctor',
     'test',
     'bench',
   ])

@@ -24,7 +24,6 @@ const IMAGE = [
 ];
 /** What boots an image in an emulator, brings it into a cluster and runs in the node. */
 const LAB = ['os/boards', 'os/guest', 'os/src/lab', 'os/src/workstation'];
-const TESTKIT = 'packages/testkit';
 
 /** What suites read besides what they import. */
 const READ: Readonly<Record<string, readonly string[]>> = {
@@ -35,7 +34,6 @@ const READ: Readonly<Record<string, readonly string[]>> = {
     'agents/dhcp/test',
     'packages/netlink/test',
     'os/src/checks/suites/programs.ts',
-    TESTKIT,
   ],
 };
 /** Decides whether a suite runs, not what it finds. */
@@ -64,7 +62,9 @@ export async function inputsOf(suite: string): Promise<string[]> {
     .filter((file) => !isInside([...known, ...RECORDING], file))
     // A program beside an imported file may be started by its path.
     .map((file) => (file.split('/').length > 4 ? path.dirname(file) : file));
-  const testkit = packages.some((name) => name.startsWith('@kios/testkit')) ? [TESTKIT] : [];
+  const testkit = packages.some((name) => name.startsWith('@kios/testkit'))
+    ? ['packages/testkit']
+    : [];
   return [...new Set([...known, ...imported, ...testkit])].toSorted();
 }
 

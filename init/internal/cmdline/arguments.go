@@ -25,6 +25,7 @@ func (a *Arguments) sort(word string) {
 	case name == "datapart" && namesPartition(value),
 		name == "kios.console" && (value == "all" || value == "events"),
 		name == "kios.logport" && isTerminal(value),
+		name == "kios.watchdog" && (value == "on" || value == "off"),
 		strings.HasPrefix(name, setting) && value != "" && sysctl.WellFormed(strings.TrimPrefix(name, setting)):
 		list = &a.Init
 	case (name == "kios.provider" || name == "kios.config") && value != "" && !blank(word),

@@ -2,9 +2,11 @@ package stage2
 
 import (
 	"sync"
+	"time"
 
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/supervise"
+	"kios.dev/init/internal/watchdog"
 )
 
 // containerdArgs is how containerd is started; packages/host-api/vectors/programs.json holds the same words.
@@ -21,15 +23,17 @@ func (h *host) startContainerd() error {
 	h.notify = notify
 	h.runtimeReady = make(chan struct{})
 	var runtimeOnce sync.Once
-	h.containerd, err = h.child("containerd", -999, nil, func(supervise.History) supervise.Spec {
+	h.containerd, err = h.child("containerd", -999, h.seenBy("containerd", nil), func(history supervise.History) supervise.Spec {
 		h.log.Info("containerd.start")
+		h.faults.Starting("containerd", history.EarlyEnds, time.Now())
 		return supervise.Spec{
 			Args: containerdArgs,
 			Env:  environment(),
 			Started: func(pid int) {
+				h.life.monitor.Started(watchdog.Containerd)
 				h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) })
 			},
-			Ended: h.notify.Forget,
+			Ended: h.forget("containerd"),
 		}
 	})
 	if err != nil {

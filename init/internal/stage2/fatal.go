@@ -10,6 +10,7 @@ import (
 	"kios.dev/init/internal/clock"
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/hostlogs"
 	"kios.dev/init/internal/mounts"
 )
 
@@ -32,8 +33,18 @@ func Fatal(log *eventlog.Log, err error) {
 		early.Put(eventlog.Format(time.Now(), clock.Seconds(clock.Uptime()), "error", "fatal", fields...))
 		early.Flush(time.Second)
 	}
-	time.Sleep(rebootAfter)
+	keepFatal(log)
 	unix.Sync()
 	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 	os.Exit(1) // the kernel panics when process 1 ends, and then reboots
+}
+
+// keepFatal keeps the logs of a boot that failed, and returns when the line that says why could be read.
+func keepFatal(log *eventlog.Log) {
+	late := time.After(rebootAfter)
+	if log != nil {
+		go log.FollowKernel(kernelLog)
+		time.AfterFunc(rebootAfter/2, func() { log.Settle(hostlogs.Fatal) })
+	}
+	<-late
 }

@@ -18,7 +18,11 @@ import (
 const runtimePatience = 30 * time.Second
 
 func (h *host) startKubelet() error {
-	child, err := h.child("kubelet", -998, h.followPods(), h.kubeletSpec)
+	if err := h.openLogin1(); err != nil {
+		return err
+	}
+	pods := h.followPods()
+	child, err := h.child("kubelet", -998, h.seenBy("kubelet", func(line []byte) { pods(line); h.grace.line(line) }), h.kubeletSpec)
 	if err != nil {
 		return err
 	}
@@ -68,6 +72,7 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 	h.publish(plan.Name)
 	h.serveAs(name)
 	h.log.Info("kubelet.start", "mode", plan.Mode, "hostname", name)
+	h.faults.Starting("kubelet", history.EarlyEnds, time.Now())
 	h.kubeletStarts++
 	started := func(pid int) {
 		state := kubeletState{1, pid, plan.Mode, name, clock.Seconds(clock.Uptime()), h.kubeletStarts, history.EarlyEnds, files.OwnDropInsOnly}
@@ -78,8 +83,9 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 			h.recordMachine()
 		}
 		h.expectReady("kubelet", pid, h.saveBoot)
+		h.watchKubelet(pid)
 	}
-	return supervise.Spec{Args: plan.Args, Env: environment(), Started: started, Ended: h.notify.Forget}
+	return supervise.Spec{Args: plan.Args, Env: h.kubeletEnvironment(), Started: started, Ended: h.forget("kubelet")}
 }
 
 // setAsideDropIns reports whether kubelet is to start without the drop-ins of others, because it keeps ending with

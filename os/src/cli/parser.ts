@@ -9,6 +9,7 @@ import { bootstrapCommand } from './commands/bootstrap.ts';
 import { buildCommand } from './commands/build.ts';
 import { configureCommand } from './commands/configure.ts';
 import { conformanceCommand } from './commands/conformance.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { exportCommand } from './commands/export.ts';
 import { flashCommand } from './commands/flash.ts';
@@ -20,6 +21,7 @@ import { networkCommand } from './commands/network.ts';
 import { publishCommand } from './commands/publish.ts';
 import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
+import { poweroffCommand, rebootCommand } from './commands/turn.ts';
 import { upCommand } from './commands/up.ts';
 
 /** `message` comes from yargs, such as "Unknown argument: ones", or from a `demandCommand`. */
@@ -51,6 +53,9 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(manifestsCommand(context))
     .command(bootstrapCommand(context))
     .command(networkCommand(context))
+    .command(rebootCommand(context))
+    .command(poweroffCommand(context))
+    .command(doctorCommand(context))
     .command(testCommand(context))
     .command(conformanceCommand(context))
     .command(benchCommand(context))

@@ -14,7 +14,7 @@ import { type NodeFacts, readNode } from '../edge/node/node.ts';
 import { reportToAzure } from '../edge/sources/report-ready.ts';
 import type { Sources } from '../edge/sources/sources.ts';
 import { commit } from './commit.ts';
-import type { JoinContext } from './context.ts';
+import { isFirst, type JoinContext } from './context.ts';
 import { discoverFacts, filesOf, type JoinFacts, recallFacts } from './join-facts.ts';
 import { type JoinInput, keepSeed, readInput } from './join-input.ts';
 import { writeNetwork } from './network.ts';
@@ -87,10 +87,12 @@ async function reportToProvider(
  */
 export async function joinNode(context: JoinContext): Promise<Joined> {
   const { settings } = context;
-  await removeLeftovers(settings);
+  // Only once: diagnosis writes beside this.
+  if (isFirst(context, 'leftovers')) await removeLeftovers(settings);
   const node = await readNode(settings);
   const { sources, input } = await readInput(context, node);
   await writePlatform(settings, sources);
+  if (context.board !== undefined) context.board.endpoint = input?.cluster?.endpoint;
   if (input === undefined || (await mustWait(input)))
     return { outcome: withoutDocument(node), node, isBackingOff: input !== undefined };
   if (await returnIdentity(context, input)) return joinNode(context);

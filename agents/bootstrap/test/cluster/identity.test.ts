@@ -2,13 +2,12 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { requireRoot } from '@kios/testkit';
+import { CONTROL_PLANE, ControlPlane, missing, NODE, pin } from '@kios/testkit/control-plane';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { NodeObject } from '../../src/core/cluster/api-objects.ts';
-import { ControlPlane, pin } from '../support/control-plane.ts';
 import { clusterDocument, TOKEN } from '../support/node-folder.ts';
-import { CONTROL_PLANE, missing, NODE } from '../support/programs.ts';
 import { Worker } from '../support/worker.ts';
 
 const why = missing([...CONTROL_PLANE, ...NODE]);

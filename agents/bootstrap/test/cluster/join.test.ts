@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { CONTROL_PLANE, ControlPlane, missing, pin } from '@kios/testkit/control-plane';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { AgentProcess, RUNTIMES } from '../support/agent-process.ts';
-import { ControlPlane, pin } from '../support/control-plane.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
-import { CONTROL_PLANE, missing } from '../support/programs.ts';
 
 const why = missing(CONTROL_PLANE);
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);

@@ -5,11 +5,10 @@ import { connect } from 'node:tls';
 
 import { bundleAgent } from '@kios/bundle';
 import { requireRoot } from '@kios/testkit';
+import { CONTROL_PLANE, ControlPlane, missing, NODE, pin } from '@kios/testkit/control-plane';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { ControlPlane, pin } from '../support/control-plane.ts';
 import { clusterDocument, TOKEN } from '../support/node-folder.ts';
-import { CONTROL_PLANE, missing, NODE } from '../support/programs.ts';
 import { Worker } from '../support/worker.ts';
 
 const why = missing([...CONTROL_PLANE, ...NODE]);

@@ -3,11 +3,10 @@ import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:
 import path from 'node:path';
 
 import { freePort } from '@kios/testkit';
+import { find, makeCa } from '@kios/testkit/control-plane';
 
 import { AgentProcess, SHIPPED } from './agent-process.ts';
-import { makeCa } from './make-certificates.ts';
 import { NodeFolder } from './node-folder.ts';
-import { find } from './programs.ts';
 
 const BASE_CONFIG = path.resolve(
   import.meta.dirname,

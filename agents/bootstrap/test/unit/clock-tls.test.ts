@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { createLogger } from '@kios/agent';
+import { makeCa } from '@kios/testkit/control-plane';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { joinNode } from '../../src/verbs/join.ts';
-import { makeCa } from '../support/make-certificates.ts';
 import { type Dates, makeDatedLeaf } from '../support/make-dated-leaf.ts';
 import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
 

@@ -20,6 +20,7 @@ import { readCheckedManifests } from '../manifests/check-folder.ts';
 import type { ManifestFile } from '../manifests/read.ts';
 import { stampManifests } from '../manifests/stamp.ts';
 import { preload } from '../preload/preload.ts';
+import { isOnlyPublished } from '../shipped.ts';
 import type { FirmwareName } from '../sources/debian/firmware-names.ts';
 import { openToolroot, type Toolroot } from '../sources/debian/toolroot.ts';
 import { buildUpstream } from '../sources/upstream/build.ts';
@@ -115,9 +116,10 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
     progress,
   );
   await writeSboms(dist, images, time);
-  const references = new Map(images.map((image) => [image.name, referenceOf(image)]));
+  const shipped = images.filter(({ name }) => !isOnlyPublished(name));
+  const references = new Map(shipped.map((image) => [image.name, referenceOf(image)]));
   const kios = { name: 'kios', version: KIOS, kind: 'kios' } as const;
-  const store = makeStore(images, time, kios, base.preloaded);
+  const store = makeStore(shipped, time, kios, base.preloaded);
   const files = await makeRoot({
     arch,
     time,

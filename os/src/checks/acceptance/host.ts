@@ -7,6 +7,7 @@ const BIN = [
   'containerd',
   'containerd-shim-runc-v2',
   'init',
+  'journalctl',
   'kubelet',
   'modprobe',
   'mount',
@@ -43,7 +44,7 @@ export const HOST_ASSERTIONS: readonly Assertion[] = [
     },
   },
   {
-    name: '/bin has the seven names',
+    name: '/bin has the nine names',
     check: async ({ lookAtHost }) => {
       const { bin } = await lookAtHost();
       demand(bin.join(' ') === BIN.join(' '), `it has ${bin.join(', ')}`);

@@ -17,8 +17,8 @@ const READY_DEADLINE_MS = 300_000;
 const PODS_DEADLINE_MS = 120_000;
 
 const BUTTON_DEADLINE_MS = 10_000;
-/** Ten seconds for pods to prepare, plus the deadlines of all steps. */
-const STOP_DEADLINE_MS = 90_000;
+/** Ten seconds for pods to prepare, kubelet's 90 s and 15 s for ending pods, and the deadlines of all other steps. */
+const STOP_DEADLINE_MS = 240_000;
 const OFF_DEADLINE_MS = 10_000;
 
 const Node = v.object({

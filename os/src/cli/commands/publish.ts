@@ -11,6 +11,7 @@ interface PublishArgs {
   pin: string | undefined;
   'sign-key': string | undefined;
   ca: string | undefined;
+  toolbox: boolean;
   json: boolean;
 }
 
@@ -43,6 +44,11 @@ export const publishCommand = (context: CommandContext): CommandModule<unknown, 
         type: 'string',
         describe: 'Certificates of the authority of a private registry',
       })
+      .option('toolbox', {
+        type: 'boolean',
+        default: false,
+        describe: 'Also send the toolbox, an image for kubectl debug node (docs/inspect.md)',
+      })
       .option('json', {
         type: 'boolean',
         default: false,
@@ -53,10 +59,12 @@ export const publishCommand = (context: CommandContext): CommandModule<unknown, 
         '$0 publish registry.example/kios --pin pinned --sign-key key.pem',
         'Sign it, and write manifests that use it',
       )
+      .example('$0 publish registry.example/kios --toolbox', 'Send programs to look at nodes too')
       .epilogue('docs/publish.md tells what is sent and how to verify it.'),
-  handler: async ({ registry, arch = [], 'sign-key': signKey, json, tag, pin, ca }) => {
+  handler: async ({ registry, arch = [], 'sign-key': signKey, json, tag, pin, ca, toolbox }) => {
     const { publish } = await import('../../publish/publish.ts');
-    const result = await publish(context, { to: registry, tag, arches: arch, pin, signKey, ca });
+    const wanted = { to: registry, tag, arches: arch, pin, signKey, ca, toolbox };
+    const result = await publish(context, wanted);
     if (json) context.print(JSON.stringify(result));
     else for (const { reference } of result.images) context.print(reference);
   },

@@ -4,6 +4,7 @@ export type CarriedOutBy = 'init' | 'agents' | 'kernel' | 'nobody';
 const FORMS: readonly (readonly [CarriedOutBy, RegExp])[] = [
   ['init', /^datapart=(?:PARTUUID=|PARTLABEL=|\/dev\/).+$/],
   ['init', /^kios\.console=(?:all|events)$/],
+  ['init', /^kios\.watchdog=(?:on|off)$/],
   ['init', /^kios\.logport=\/dev\/(?:tty|hvc)[A-Za-z0-9]*$/],
   ['init', /^sysctl(?:\.[a-z0-9_][a-z0-9_-]*)+=.+$/],
   ['agents', /^kios\.(?:provider|config)=\S+$/],

@@ -54,6 +54,27 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
       EXIT.config,
     ],
     ['a file that is no image', ['inspect', '/etc/hostname'], 'KIOS_ARTEFACT', EXIT.data],
+    ['a reboot of no node', ['reboot', 'none.kubeconfig'], 'KIOS_CLI_USAGE', EXIT.usage],
+    [
+      'no node at a time',
+      ['reboot', 'none.kubeconfig', 'a', '--max-unavailable', '0'],
+      'KIOS_CLI_USAGE',
+      EXIT.usage,
+    ],
+    [
+      'a kubeconfig that is not there',
+      ['poweroff', 'none.kubeconfig', 'a'],
+      'KIOS_TURN_KUBECONFIG',
+      EXIT.config,
+    ],
+    ['a name that no node has', ['doctor', 'none', 'Node_1'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['no time for replies', ['doctor', 'none', 'a', '--timeout', '0'], 'KIOS_CLI_USAGE', EXIT.usage],
+    [
+      'a kubeconfig of a doctor that is not there',
+      ['doctor', 'none.kubeconfig', 'a'],
+      'KIOS_DOCTOR_KUBECONFIG',
+      EXIT.config,
+    ],
     ['a format that is unknown', ['export', '--format', 'vdi'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['logs without a node', ['logs', 'init'], 'KIOS_NODE_ABSENT', EXIT.unavailable],
     [
@@ -87,6 +108,9 @@ it('describes each command', async () => {
     'export',
     'manifests',
     'network',
+    'reboot',
+    'poweroff',
+    'doctor',
     'test',
     'bench',
   ])

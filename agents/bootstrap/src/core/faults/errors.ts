@@ -107,11 +107,18 @@ export type FaultCode = keyof typeof FAULTS;
 /** An expected failure to join, with its event and the time until a retry is worthwhile. */
 export class BootstrapError extends KiosError {
   readonly fault: Fault;
+  /** The server took its time: what it would have sent is unknown. */
+  readonly isLate: boolean;
 
-  constructor(code: FaultCode, message: string, options: ErrorOptions = {}) {
+  constructor(
+    code: FaultCode,
+    message: string,
+    { isLate = false, ...options }: ErrorOptions & { readonly isLate?: boolean } = {},
+  ) {
     const fault: Fault = FAULTS[code];
     super(code, message, { ...options, exitCode: fault.exitCode, remedy: fault.remedy });
     this.fault = fault;
+    this.isLate = isLate;
   }
 }
 

@@ -6,8 +6,7 @@ import { createServer as createTlsServer, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { freePort } from '@kios/testkit';
-
+import { freePort } from '../free-port.ts';
 import { makeCa, makeLeaf, openssl } from './make-certificates.ts';
 import { find } from './programs.ts';
 
@@ -206,14 +205,15 @@ export class ControlPlane implements AsyncDisposable {
     return (await this.ask(method, where, body)).status;
   }
 
-  /** Calls the API as administrator. */
+  /** Calls the API as administrator. A PATCH is a merge patch. */
   async ask(method: string, where: string, body?: unknown): Promise<ApiAnswer> {
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
     const call = request(`${this.endpoint}${where}`, {
       method,
       agent: false,
       ca: this.ca,
-      headers: { authorization: 'Bearer admin-token', 'content-type': 'application/json' },
+      headers: { authorization: 'Bearer admin-token', 'content-type': type },
     });
     call.on('error', reject).on('response', (response) => {
       let text = '';

@@ -1,0 +1,108 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { NODE } from '../../support/fake-cluster.ts';
+import { CA_A } from '../../support/fixtures.ts';
+import { clusterDocument } from '../../support/node-folder.ts';
+import { WatchedNode } from '../../support/watched-node.ts';
+
+const EVENTS = '/api/v1/namespaces/default/events';
+const FILE = 'run/kios/platform/faults.json';
+const OFTEN = { diagnoseSeconds: 0.05 };
+
+const SAID = {
+  t: '2026-11-26T10:00:00.000Z',
+  up: 1,
+  lvl: 'error',
+  agent: 'init',
+  ev: 'data.failed',
+  code: 'KIOS_INIT_DATA',
+  remedy: 'Repair it.',
+  cause: 'mount /dev/vda2: structure needs cleaning',
+};
+
+let agent: WatchedNode;
+beforeEach(async () => {
+  agent = await WatchedNode.make();
+});
+afterEach(() => agent[Symbol.asyncDispose]());
+
+/** Boots the machine with a data partition that init could not use. */
+function damage(mode: string): void {
+  agent.node.data = { data: 'ram', dataReason: 'failed' };
+  agent.node.write('run/kios/log/init.log', `${JSON.stringify(SAID)}\n`);
+  agent.node.startKubelet(mode);
+}
+
+describe('a node without a cluster', () => {
+  it('tells its fault in one line with code, cause and remedy', async () => {
+    damage('standalone');
+    await agent.start(OFTEN);
+    await agent.sees('fault');
+    expect(agent.saw('fault')[0]).toMatchObject({
+      lvl: 'error',
+      code: 'KIOS_INIT_DATA',
+      cause: SAID.cause,
+      remedy: SAID.remedy,
+      condition: 'KiosStorage',
+    });
+    await agent.until(() => {
+      expect(JSON.parse(agent.node.read(FILE) ?? '{}')).toMatchObject({
+        v: 1,
+        faults: [{ code: 'KIOS_INIT_DATA', condition: 'KiosStorage' }],
+      });
+    });
+    // Not with each look, but each minute.
+    expect(agent.saw('fault')).toHaveLength(1);
+  });
+
+  it('tells nothing while it is healthy', async () => {
+    await agent.start(OFTEN);
+    await agent.until(() => expect(agent.node.read(FILE)).toBe('{"v":1,"faults":[]}\n'));
+    expect([...agent.saw('fault'), ...agent.saw('diagnosis.failed')]).toEqual([]);
+  });
+
+  it('goes on joining when a sign cannot be read', async () => {
+    // A folder in the place of a log.
+    agent.node.write('run/kios/log/kubelet.log/x', '');
+    await agent.start(OFTEN);
+    await agent.sees('diagnosis.failed');
+    await agent.sees('standalone');
+    expect(agent.saw('diagnosis.failed')).toHaveLength(1);
+  });
+
+  it('looks for nothing with --diagnose=0', async () => {
+    damage('standalone');
+    await agent.start();
+    await agent.sees('standalone');
+    expect([agent.saw('fault'), agent.node.read(FILE)]).toEqual([[], undefined]);
+  });
+});
+
+describe('a node of a cluster', () => {
+  it('tells its fault as a condition and as an Event', async () => {
+    const document = clusterDocument('https://127.0.0.1:6443', { ca: CA_A });
+    await agent.join(document);
+    damage('cluster');
+    await agent.start(OFTEN);
+    await agent.until(() => {
+      const patches = agent.cluster.patches(`${NODE}/status`).join('\n');
+      expect(patches).toContain('"type":"KiosStorage","status":"False","reason":"Data"');
+      expect(patches).toContain('"type":"KiosNetwork","status":"True","reason":"NoFault"');
+      const events = agent.cluster.asked.filter(({ path }) => path === EVENTS);
+      expect(events.map(({ body }) => body).join('\n')).toContain(
+        'KIOS_INIT_DATA: cannot mount /dev/vda2: structure needs cleaning. Repair it.',
+      );
+    });
+    const events = agent.cluster.asked.filter(({ path }) => path === EVENTS);
+    expect(events).toHaveLength(1);
+  });
+
+  it('tells when its API server is gone, once that has lasted', { timeout: 60_000 }, async () => {
+    const document = clusterDocument('https://127.0.0.1:1', { ca: CA_A });
+    await agent.join(document);
+    agent.cluster.isDown = true;
+    await agent.start(OFTEN);
+    await agent.sees('fault');
+    expect(agent.saw('fault')[0]).toMatchObject({ code: 'KIOS_FAULT_API_UNREACHABLE' });
+  });
+});

@@ -1,0 +1,158 @@
+import * as v from 'valibot';
+
+import type { Gatherer } from './gather.ts';
+import { STATE } from './parts.ts';
+
+const text = v.optional(v.string(), '');
+const number = v.optional(v.number(), 0);
+/** A list without entries may be null on the wire. */
+const list = <const Schema extends v.GenericSchema>(schema: Schema) =>
+  v.fallback(v.array(schema), []);
+
+const Condition = v.object({
+  type: v.string(),
+  status: v.string(),
+  reason: text,
+  message: text,
+  lastTransitionTime: text,
+});
+export type Condition = v.InferOutput<typeof Condition>;
+
+const Node = v.object({
+  metadata: v.object({ name: v.string(), creationTimestamp: text }),
+  spec: v.optional(v.object({ unschedulable: v.optional(v.boolean(), false) }), {}),
+  status: v.optional(
+    v.object({
+      conditions: list(Condition),
+      addresses: list(v.object({ type: v.string(), address: v.string() })),
+      nodeInfo: v.optional(
+        v.object({
+          kubeletVersion: text,
+          kernelVersion: text,
+          osImage: text,
+          containerRuntimeVersion: text,
+          architecture: text,
+        }),
+      ),
+    }),
+    { conditions: [], addresses: [] },
+  ),
+});
+export type NodeFacts = v.InferOutput<typeof Node>;
+
+const Lease = v.object({ spec: v.object({ renewTime: v.string() }) });
+
+const Ended = v.object({ reason: text, exitCode: number, finishedAt: text });
+const ContainerState = v.object({
+  waiting: v.optional(v.object({ reason: text })),
+  terminated: v.optional(Ended),
+});
+const Pods = v.object({
+  items: list(
+    v.object({
+      metadata: v.object({ namespace: v.string(), name: v.string(), annotations: v.optional(v.record(v.string(), v.string()), {}) }), // prettier-ignore
+      status: v.object({
+        phase: text,
+        containerStatuses: list(
+          v.object({
+            name: v.string(),
+            ready: v.optional(v.boolean(), false),
+            restartCount: number,
+            state: v.optional(ContainerState, {}),
+            lastState: v.optional(ContainerState, {}),
+          }),
+        ),
+      }),
+    }),
+  ),
+});
+export type PodFacts = v.InferOutput<typeof Pods>['items'][number];
+
+const Events = v.object({
+  items: list(
+    v.object({
+      type: text,
+      reason: text,
+      message: text,
+      count: v.nullish(v.number(), 1),
+      lastTimestamp: v.nullish(v.string(), ''),
+      eventTime: v.nullish(v.string(), ''),
+      involvedObject: v.object({ kind: text, name: text }),
+    }),
+  ),
+});
+export type EventFacts = v.InferOutput<typeof Events>['items'][number];
+
+const Requests = v.object({
+  items: list(
+    v.object({
+      metadata: v.object({ name: v.string() }),
+      status: v.optional(v.object({ conditions: list(v.object({ type: v.string() })) }), {
+        conditions: [],
+      }),
+    }),
+  ),
+});
+
+const Version = v.object({ gitVersion: v.string() });
+
+const HostFault = v.object({ code: v.string(), cause: text, remedy: text, by: text });
+/** What init writes of the node, `/var/log/kios/state.json` (docs/host-api.md, section 2). */
+const State = v.object({
+  v: v.literal(1),
+  up: v.number(),
+  addresses: list(v.string()),
+  programs: list(v.object({ name: v.string(), starts: v.number(), ends: v.number() })),
+  last: list(HostFault),
+  boot: v.optional(v.object({ version: text, kernel: text, data: text })),
+  clock: v.optional(v.object({ sane: v.boolean(), synced: v.boolean(), source: text, offset: v.optional(v.number()) })), // prettier-ignore
+  faults: v.optional(v.object({ faults: list(HostFault) })),
+  mounts: list(v.unknown()),
+  loadedModules: list(v.string()),
+});
+export type HostFacts = v.InferOutput<typeof State>;
+
+/** What a bundle says about a node, as far as it could be gathered. */
+export interface Facts {
+  readonly name: string;
+  readonly node: NodeFacts | undefined;
+  /** Whether the cluster has no such node, in place of not telling. */
+  readonly isAbsent: boolean;
+  readonly server: string | undefined;
+  readonly renewed: number | undefined;
+  readonly pods: readonly PodFacts[];
+  readonly events: readonly EventFacts[];
+  readonly requests: v.InferOutput<typeof Requests>['items'];
+  readonly host: HostFacts | undefined;
+  readonly aheadSeconds: number | undefined;
+  /** The API server's clock, in milliseconds since the epoch. */
+  readonly now: number;
+  readonly isKubeletReached: boolean;
+}
+
+/** Reads what was gathered. A part of another form than expected counts as not there. */
+export function factsOf(name: string, gatherer: Gatherer, isKubeletReached: boolean): Facts {
+  const read = <const Schema extends v.GenericSchema>(schema: Schema, file: string) => {
+    const parsed = v.safeParse(schema, gatherer.value(file));
+    return parsed.success ? parsed.output : undefined;
+  };
+  const renewed = Date.parse(read(Lease, 'api/lease.json')?.spec.renewTime ?? '');
+  const nodeOutcome = gatherer.gathered.find(({ file }) => file === 'api/node.json')?.outcome;
+  return {
+    name,
+    node: read(Node, 'api/node.json'),
+    isAbsent: nodeOutcome === 'absent',
+    server: read(Version, 'api/version.json')?.gitVersion,
+    renewed: Number.isNaN(renewed) ? undefined : renewed,
+    pods: read(Pods, 'api/pods.json')?.items ?? [],
+    events: [
+      ...(read(Events, 'api/events-node.json')?.items ?? []),
+      ...(read(Events, 'api/events-pods.json')?.items ?? []),
+    ],
+    requests: read(Requests, 'api/requests.json')?.items ?? [],
+    host: read(State, STATE),
+    aheadSeconds: gatherer.aheadSeconds,
+    now: gatherer.apiNow,
+    isKubeletReached,
+  };
+}

@@ -1,0 +1,74 @@
+import { describe, EXIT, KiosError } from '@kios/errors';
+import {
+  activeTurn,
+  formatNodePatch,
+  type NodePatch,
+  type NodeView,
+  nodeView,
+  REQUESTS,
+  TURN,
+} from '@kios/node-turn';
+
+import type { ClusterApi, Reply } from './cluster-api.ts';
+
+const LEASE = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kios-lifecycle';
+
+const pathOf = (name: string): string => `/api/v1/nodes/${encodeURIComponent(name)}`;
+
+function refused(what: string, { status, body }: Reply): KiosError {
+  const why = body.replaceAll(/\s+/g, ' ').slice(0, 300);
+  return new KiosError('KIOS_TURN_API', `${what}: the API server replies ${status}: ${why}`, {
+    exitCode: EXIT.unavailable,
+    remedy: 'Use a kubeconfig that may read and patch nodes.',
+  });
+}
+
+/** Fails when the cluster has no agents, which would leave requests unanswered. */
+export async function requireAgents(api: ClusterApi): Promise<void> {
+  const reply = await api.send(LEASE);
+  // Who may not read the Lease may all the same place requests.
+  if (reply.status === 200 || reply.status === 403) return;
+  if (reply.status !== 404) throw refused('look for the agents', reply);
+  throw new KiosError('KIOS_TURN_AGENT', 'find the agents: the cluster has no Lease of theirs', {
+    exitCode: EXIT.unavailable,
+    remedy: 'Install them: kubectl apply -f examples/lifecycle/lifecycle.yaml.',
+  });
+}
+
+export async function readNode(api: ClusterApi, name: string): Promise<NodeView> {
+  const reply = await api.send(pathOf(name));
+  if (reply.status === 404)
+    throw new KiosError('KIOS_TURN_NODE', `find node ${name}: the cluster has none of that name`, {
+      exitCode: EXIT.data,
+      remedy: 'See kubectl get nodes.',
+    });
+  if (reply.status !== 200) throw refused(`read node ${name}`, reply);
+  try {
+    const object: unknown = JSON.parse(reply.body);
+    return nodeView(object);
+  } catch (error) {
+    throw refused(`read node ${name}`, { ...reply, body: describe(error) });
+  }
+}
+
+/** Fails when something else is asked of the node, because one request would end the other. */
+export function requireIdle({ name, annotations }: NodeView): void {
+  const key = Object.values(REQUESTS).find((request) => annotations[request] !== undefined);
+  if (key === undefined && activeTurn(annotations[TURN]) === undefined) return;
+  throw new KiosError('KIOS_TURN_BUSY', `ask node ${name}: it has another request`, {
+    exitCode: EXIT.unavailable,
+    remedy: `Wait for it, or take it back with kubectl annotate node ${name} ${key ?? REQUESTS.reboot}- first.`,
+  });
+}
+
+/** Changes a node that was read before; false when it has changed since. */
+export async function patchNode(
+  api: ClusterApi,
+  name: string,
+  patch: NodePatch,
+): Promise<boolean> {
+  const reply = await api.send(pathOf(name), formatNodePatch(patch));
+  if (reply.status === 409) return false;
+  if (reply.status !== 200) throw refused(`change node ${name}`, reply);
+  return true;
+}

@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { EXIT, KiosError } from '@kios/errors';
+import { type Action, type NodeView, REQUESTS } from '@kios/node-turn';
+
+import type { CommandContext } from '../workstation/command-context.ts';
+import { ClusterApi } from './cluster-api.ts';
+import { Followed, hasBegun, isUnbegun, newOrder, type Order } from './follow.ts';
+import { patchNode, readNode, requireAgents, requireIdle } from './nodes.ts';
+
+const POLL_MS = 2000;
+/** An API server on a node that reboots is away for a while. */
+const SILENCE_MS = 300_000;
+const WRITES = 5;
+
+export interface TurnOptions {
+  readonly action: Action;
+  readonly kubeconfig: string;
+  readonly nodes: readonly string[];
+  readonly maxUnavailable: number;
+  readonly waitSeconds: number;
+  readonly drainSeconds: number;
+  readonly bootSeconds: number;
+  readonly force: boolean;
+  /** Follows the nodes to the end. */
+  readonly wait: boolean;
+  readonly json: boolean;
+}
+
+const WORDS = { reboot: 'reboot', poweroff: 'power off' } as const;
+
+/** Changes a node by what it is now; again when others were quicker. Undefined: nothing is to be changed. */
+async function change(
+  api: ClusterApi,
+  name: string,
+  valueOf: (node: NodeView) => string | null | undefined,
+  action: Action,
+): Promise<void> {
+  for (let writes = 0; writes < WRITES; writes++) {
+    const node = await readNode(api, name);
+    const value = valueOf(node);
+    if (value === undefined) return;
+    const annotations = { [REQUESTS[action]]: value };
+    if (await patchNode(api, name, { resourceVersion: node.resourceVersion, annotations })) return;
+  }
+  throw new KiosError('KIOS_TURN_API', `change node ${name}: others change it all the time`, {
+    exitCode: EXIT.unavailable,
+    remedy: 'Run the command again.',
+  });
+}
+
+/** Takes back what no agent has begun. */
+const withdraw = async (api: ClusterApi, name: string, order: Order): Promise<void> =>
+  change(api, name, (node) => (isUnbegun(node, order) ? null : undefined), order.action);
+
+/** Places the requests: all of them, or none. */
+async function place(api: ClusterApi, nodes: readonly string[], order: Order): Promise<void> {
+  for (const name of nodes) requireIdle(await readNode(api, name));
+  const valueOf = (node: NodeView): string => {
+    requireIdle(node);
+    return order.text;
+  };
+  const placed: string[] = [];
+  try {
+    for (const name of nodes) {
+      await change(api, name, valueOf, order.action);
+      placed.push(name);
+    }
+  } catch (error) {
+    for (const name of placed) await withdraw(api, name, order).catch(() => {});
+    throw error;
+  }
+}
+
+/** Reads a node; undefined when the cluster has it no longer. */
+async function readIfThere(api: ClusterApi, name: string): Promise<NodeView | undefined> {
+  try {
+    return await readNode(api, name);
+  } catch (error) {
+    if (error instanceof KiosError && error.code === 'KIOS_TURN_NODE') return undefined;
+    throw error;
+  }
+}
+
+/** Follows nodes until each is done or has failed. After a failure no further node begins. */
+class Follower {
+  readonly #api: ClusterApi;
+  readonly #order: Order;
+  readonly #context: CommandContext;
+  readonly nodes: readonly Followed[];
+  #heardAt = Date.now();
+  #isStopped = false;
+
+  constructor(api: ClusterApi, order: Order, names: readonly string[], context: CommandContext) {
+    this.#api = api;
+    this.#order = order;
+    this.#context = context;
+    this.nodes = names.map((name) => new Followed(name, order, Date.now()));
+  }
+
+  async run(note: (detail: string) => void): Promise<void> {
+    const { signal } = this.#context;
+    for (;;) {
+      await this.#lookAtAll();
+      const open = this.nodes.filter(({ isOver }) => !isOver);
+      if (open.length === 0) return;
+      note(open.map(({ name, standing }) => `${name} ${standing.says}`).join('; '));
+      await sleep(POLL_MS, undefined, { signal });
+    }
+  }
+
+  /** Bears an API server that is away for a while. */
+  async #lookAtAll(): Promise<void> {
+    try {
+      for (const node of this.nodes) if (!node.isOver) await this.#look(node);
+      await this.#stopAfterFailure();
+      this.#heardAt = Date.now();
+    } catch (error) {
+      const isAway = error instanceof KiosError && error.code === 'KIOS_TURN_API';
+      if (!isAway || Date.now() - this.#heardAt > SILENCE_MS) throw error;
+    }
+  }
+
+  async #look(node: Followed): Promise<void> {
+    const view = await readIfThere(this.#api, node.name);
+    if (view === undefined) node.fail('the cluster has it no longer');
+    else if (node.see(view, Date.now()))
+      this.#context.progress.info(`${node.name}: ${node.standing.says}`);
+  }
+
+  async #stopAfterFailure(): Promise<void> {
+    if (this.#isStopped || !this.nodes.some(({ standing }) => standing.tag === 'failed')) return;
+    for (const { name, standing } of this.nodes)
+      if (!hasBegun(standing)) await withdraw(this.#api, name, this.#order);
+    this.#isStopped = true;
+  }
+}
+
+function report({ print }: CommandContext, { json, action }: TurnOptions, nodes: readonly Followed[]): void {
+  if (json) {
+    const results = nodes.map(({ name, standing: { tag, says } }) => ({ node: name, result: tag, says }));
+    print(JSON.stringify({ action, nodes: results }));
+    return;
+  }
+  for (const { name, standing } of nodes) print(`${name}  ${standing.says}`);
+}
+
+function requireDone(action: Action, nodes: readonly Followed[]): void {
+  const failed = nodes.filter(({ standing }) => standing.tag !== 'done');
+  if (failed.length === 0) return;
+  const why = failed.map(({ name, standing }) => `${name}: ${standing.says}`).join('; ');
+  throw new KiosError('KIOS_TURN_FAILED', `${WORDS[action]} every node: ${why}`, {
+    exitCode: EXIT.unavailable,
+    remedy: 'Remove what the message names, then run the command again for these nodes.',
+  });
+}
+
+const orderOf = (options: TurnOptions): Order => {
+  const { action, maxUnavailable, waitSeconds, drainSeconds, bootSeconds, force } = options;
+  const wanted = { id: randomUUID(), maxUnavailable, waitSeconds, drainSeconds };
+  return newOrder(action, force ? { ...wanted, force } : wanted, {
+    waiting: waitSeconds * 1000,
+    draining: drainSeconds * 1000,
+    stopping: bootSeconds * 1000,
+  });
+};
+
+/** `kios reboot` and `kios poweroff`: places the requests, which agents on the nodes fulfil, and follows them. */
+export async function takeTurns(context: CommandContext, options: TurnOptions): Promise<void> {
+  const { progress, signal, undo, print } = context;
+  const { action } = options;
+  const nodes = [...new Set(options.nodes)];
+  const api = await ClusterApi.open(options.kubeconfig, signal);
+  await requireAgents(api);
+  const order = orderOf(options);
+  await place(api, nodes, order);
+  if (!options.wait) return nodes.forEach((name) => print(`${name}  is asked`));
+  undo.defer(() => {
+    if (signal.aborted)
+      progress.info(
+        `The requests stay. To take one back: kubectl annotate node NAME ${REQUESTS[action]}-`,
+      );
+  });
+  const follower = new Follower(api, order, nodes, context);
+  await progress.task(`${WORDS[action]} ${nodes.join(', ')}`, (note) => follower.run(note));
+  report(context, options, follower.nodes);
+  requireDone(action, follower.nodes);
+}

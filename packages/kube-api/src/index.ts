@@ -1,0 +1,2 @@
+export { openApiServer } from './api-server.ts';
+export type { ApiAnswer, ApiFault, ApiRequest, ApiServer, ClientPair, Opening } from './api-server.ts';

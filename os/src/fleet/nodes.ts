@@ -9,23 +9,26 @@ import {
   TURN,
 } from '@kios/node-turn';
 
-import type { ClusterApi, Reply } from './cluster-api.ts';
+import type { Answer, Cluster } from './cluster.ts';
 
 const LEASE = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kios-lifecycle';
 
+/** A Node is tens of kilobytes. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
 const pathOf = (name: string): string => `/api/v1/nodes/${encodeURIComponent(name)}`;
 
-function refused(what: string, { status, body }: Reply): KiosError {
+function refused(what: string, { status, body }: Pick<Answer, 'status' | 'body'>): KiosError {
   const why = body.replaceAll(/\s+/g, ' ').slice(0, 300);
-  return new KiosError('KIOS_TURN_API', `${what}: the API server replies ${status}: ${why}`, {
+  return new KiosError('KIOS_FLEET_API', `${what}: the API server replies ${status}: ${why}`, {
     exitCode: EXIT.unavailable,
     remedy: 'Use a kubeconfig that may read and patch nodes.',
   });
 }
 
 /** Fails when the cluster has no agents, which would leave requests unanswered. */
-export async function requireAgents(api: ClusterApi): Promise<void> {
-  const reply = await api.send(LEASE);
+export async function requireAgents(cluster: Cluster): Promise<void> {
+  const reply = await cluster.ask({ path: LEASE, maxBytes: MAX_BYTES });
   // Who may not read the Lease may all the same place requests.
   if (reply.status === 200 || reply.status === 403) return;
   if (reply.status !== 404) throw refused('look for the agents', reply);
@@ -35,8 +38,8 @@ export async function requireAgents(api: ClusterApi): Promise<void> {
   });
 }
 
-export async function readNode(api: ClusterApi, name: string): Promise<NodeView> {
-  const reply = await api.send(pathOf(name));
+export async function readNode(cluster: Cluster, name: string): Promise<NodeView> {
+  const reply = await cluster.ask({ path: pathOf(name), maxBytes: MAX_BYTES });
   if (reply.status === 404)
     throw new KiosError('KIOS_TURN_NODE', `find node ${name}: the cluster has none of that name`, {
       exitCode: EXIT.data,
@@ -63,11 +66,12 @@ export function requireIdle({ name, annotations }: NodeView): void {
 
 /** Changes a node that was read before; false when it has changed since. */
 export async function patchNode(
-  api: ClusterApi,
+  cluster: Cluster,
   name: string,
   patch: NodePatch,
 ): Promise<boolean> {
-  const reply = await api.send(pathOf(name), formatNodePatch(patch));
+  const mergePatch = formatNodePatch(patch);
+  const reply = await cluster.ask({ path: pathOf(name), maxBytes: MAX_BYTES, mergePatch });
   if (reply.status === 409) return false;
   if (reply.status !== 200) throw refused(`change node ${name}`, reply);
   return true;

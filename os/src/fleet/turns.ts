@@ -5,11 +5,12 @@ import { EXIT, KiosError } from '@kios/errors';
 import { type Action, type NodeView, REQUESTS } from '@kios/node-turn';
 
 import type { CommandContext } from '../workstation/command-context.ts';
-import { ClusterApi } from './cluster-api.ts';
+import { type Cluster, openCluster } from './cluster.ts';
 import { Followed, hasBegun, isUnbegun, newOrder, type Order } from './follow.ts';
 import { patchNode, readNode, requireAgents, requireIdle } from './nodes.ts';
 
 const POLL_MS = 2000;
+const ANSWER_MS = 30_000;
 /** An API server on a node that reboots is away for a while. */
 const SILENCE_MS = 300_000;
 const WRITES = 5;
@@ -32,31 +33,31 @@ const WORDS = { reboot: 'reboot', poweroff: 'power off' } as const;
 
 /** Changes a node by what it is now; again when others were quicker. Undefined: nothing is to be changed. */
 async function change(
-  api: ClusterApi,
+  cluster: Cluster,
   name: string,
   valueOf: (node: NodeView) => string | null | undefined,
   action: Action,
 ): Promise<void> {
   for (let writes = 0; writes < WRITES; writes++) {
-    const node = await readNode(api, name);
+    const node = await readNode(cluster, name);
     const value = valueOf(node);
     if (value === undefined) return;
     const annotations = { [REQUESTS[action]]: value };
-    if (await patchNode(api, name, { resourceVersion: node.resourceVersion, annotations })) return;
+    if (await patchNode(cluster, name, { resourceVersion: node.resourceVersion, annotations })) return;
   }
-  throw new KiosError('KIOS_TURN_API', `change node ${name}: others change it all the time`, {
+  throw new KiosError('KIOS_FLEET_API', `change node ${name}: others change it all the time`, {
     exitCode: EXIT.unavailable,
     remedy: 'Run the command again.',
   });
 }
 
 /** Takes back what no agent has begun. */
-const withdraw = async (api: ClusterApi, name: string, order: Order): Promise<void> =>
-  change(api, name, (node) => (isUnbegun(node, order) ? null : undefined), order.action);
+const withdraw = async (cluster: Cluster, name: string, order: Order): Promise<void> =>
+  change(cluster, name, (node) => (isUnbegun(node, order) ? null : undefined), order.action);
 
 /** Places the requests: all of them, or none. */
-async function place(api: ClusterApi, nodes: readonly string[], order: Order): Promise<void> {
-  for (const name of nodes) requireIdle(await readNode(api, name));
+async function place(cluster: Cluster, nodes: readonly string[], order: Order): Promise<void> {
+  for (const name of nodes) requireIdle(await readNode(cluster, name));
   const valueOf = (node: NodeView): string => {
     requireIdle(node);
     return order.text;
@@ -64,19 +65,19 @@ async function place(api: ClusterApi, nodes: readonly string[], order: Order): P
   const placed: string[] = [];
   try {
     for (const name of nodes) {
-      await change(api, name, valueOf, order.action);
+      await change(cluster, name, valueOf, order.action);
       placed.push(name);
     }
   } catch (error) {
-    for (const name of placed) await withdraw(api, name, order).catch(() => {});
+    for (const name of placed) await withdraw(cluster, name, order).catch(() => {});
     throw error;
   }
 }
 
 /** Reads a node; undefined when the cluster has it no longer. */
-async function readIfThere(api: ClusterApi, name: string): Promise<NodeView | undefined> {
+async function readIfThere(cluster: Cluster, name: string): Promise<NodeView | undefined> {
   try {
-    return await readNode(api, name);
+    return await readNode(cluster, name);
   } catch (error) {
     if (error instanceof KiosError && error.code === 'KIOS_TURN_NODE') return undefined;
     throw error;
@@ -85,15 +86,15 @@ async function readIfThere(api: ClusterApi, name: string): Promise<NodeView | un
 
 /** Follows nodes until each is done or has failed. After a failure no further node begins. */
 class Follower {
-  readonly #api: ClusterApi;
+  readonly #cluster: Cluster;
   readonly #order: Order;
   readonly #context: CommandContext;
   readonly nodes: readonly Followed[];
   #heardAt = Date.now();
   #isStopped = false;
 
-  constructor(api: ClusterApi, order: Order, names: readonly string[], context: CommandContext) {
-    this.#api = api;
+  constructor(cluster: Cluster, order: Order, names: readonly string[], context: CommandContext) {
+    this.#cluster = cluster;
     this.#order = order;
     this.#context = context;
     this.nodes = names.map((name) => new Followed(name, order, Date.now()));
@@ -117,13 +118,13 @@ class Follower {
       await this.#stopAfterFailure();
       this.#heardAt = Date.now();
     } catch (error) {
-      const isAway = error instanceof KiosError && error.code === 'KIOS_TURN_API';
+      const isAway = error instanceof KiosError && error.code === 'KIOS_FLEET_API';
       if (!isAway || Date.now() - this.#heardAt > SILENCE_MS) throw error;
     }
   }
 
   async #look(node: Followed): Promise<void> {
-    const view = await readIfThere(this.#api, node.name);
+    const view = await readIfThere(this.#cluster, node.name);
     if (view === undefined) node.fail('the cluster has it no longer');
     else if (node.see(view, Date.now()))
       this.#context.progress.info(`${node.name}: ${node.standing.says}`);
@@ -132,7 +133,7 @@ class Follower {
   async #stopAfterFailure(): Promise<void> {
     if (this.#isStopped || !this.nodes.some(({ standing }) => standing.tag === 'failed')) return;
     for (const { name, standing } of this.nodes)
-      if (!hasBegun(standing)) await withdraw(this.#api, name, this.#order);
+      if (!hasBegun(standing)) await withdraw(this.#cluster, name, this.#order);
     this.#isStopped = true;
   }
 }
@@ -171,10 +172,11 @@ export async function takeTurns(context: CommandContext, options: TurnOptions): 
   const { progress, signal, undo, print } = context;
   const { action } = options;
   const nodes = [...new Set(options.nodes)];
-  const api = await ClusterApi.open(options.kubeconfig, signal);
-  await requireAgents(api);
+  const { kubeconfig } = options;
+  const cluster = await openCluster({ kubeconfig, deadlineMs: ANSWER_MS, signal });
+  await requireAgents(cluster);
   const order = orderOf(options);
-  await place(api, nodes, order);
+  await place(cluster, nodes, order);
   if (!options.wait) return nodes.forEach((name) => print(`${name}  is asked`));
   undo.defer(() => {
     if (signal.aborted)
@@ -182,7 +184,7 @@ export async function takeTurns(context: CommandContext, options: TurnOptions): 
         `The requests stay. To take one back: kubectl annotate node NAME ${REQUESTS[action]}-`,
       );
   });
-  const follower = new Follower(api, order, nodes, context);
+  const follower = new Follower(cluster, order, nodes, context);
   await progress.task(`${WORDS[action]} ${nodes.join(', ')}`, (note) => follower.run(note));
   report(context, options, follower.nodes);
   requireDone(action, follower.nodes);

@@ -31,7 +31,6 @@ import {
   USER,
 } from '../support/publish/registries.ts';
 import { login } from '../support/publish/run-publish.ts';
-import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const TURN_MS = 30 * 60_000;
@@ -159,7 +158,7 @@ describe.skipIf(!isCi)('a node with the agent lifecycle of a registry', () => {
   }
 
   const rollOut = (what: string, namespace = 'default'): Promise<string> =>
-    waitWithKubectl(kubectl, ['-n', namespace, 'rollout', 'status', what]);
+    kubectl.wait(['-n', namespace, 'rollout', 'status', what]);
 
   beforeAll(async () => {
     home = await mkdtemp(path.join(tmpdir(), 'kios-lifecycle-'));

@@ -17,7 +17,6 @@ import type { CommandContext } from '../../src/workstation/command-context.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
-import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const BOOT_MS = 15 * 60_000;
@@ -94,7 +93,7 @@ describe.skipIf(!isCi)('the logs of the host', () => {
   it('are those of a pod, from their first line', { timeout: STEP_MS }, async () => {
     const pod = `pod/node-logs-${up.nodeName}`;
     await expect.poll(() => up.kubectl.call(['-n', 'kube-system', 'get', pod]).catch(() => ''), LOOK).not.toBe(''); // prettier-ignore
-    await waitWithKubectl(up.kubectl, ['-n', 'kube-system', 'wait', '--for=condition=Ready', pod]);
+    await up.kubectl.wait(['-n', 'kube-system', 'wait', '--for=condition=Ready', pod]);
     for (const [container, text] of Object.entries(LOGS))
       await expect.poll(() => ofPod(container), LOOK).toContain(text);
   });

@@ -23,7 +23,6 @@ import { run } from '../../src/workstation/run.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { MONITORING, readMetricNames, readMetricsContainer } from '../support/monitoring.ts';
 import { describeRecorded } from '../support/recorded.ts';
-import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const STEP_MS = 12 * 60_000;
@@ -124,7 +123,7 @@ await describeRecorded('look', () => {
       const pod = /pod (\S+)/.exec(said)?.[1] ?? '';
       try {
         const done = '--for=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}=0';
-        await waitWithKubectl(up.kubectl, ['wait', done, `pod/${pod}`]);
+        await up.kubectl.wait(['wait', done, `pod/${pod}`]);
         return await up.kubectl.call(['logs', pod]);
       } finally {
         await up.kubectl.call(['delete', 'pod', pod, '--wait=false', '--ignore-not-found']);
@@ -178,13 +177,13 @@ await describeRecorded('look', () => {
     await expect
       .poll(async () => up.kubectl.call(['get', 'pods', ...select, '-o', 'name']), LOOK)
       .toContain('pod/');
-    await waitWithKubectl(up.kubectl, ['wait', '--for=condition=Ready', 'pod', ...select]);
+    await up.kubectl.wait(['wait', '--for=condition=Ready', 'pod', ...select]);
     const pod = (await up.kubectl.call(['get', 'pods', ...select, '-o', 'name'])).trim().replace('pod/', '');
     // Pods of a node behind a user network are not reached from outside of it: the toolbox asks from inside.
     const ip = await up.kubectl.call(['get', 'pod', pod, '-n', 'kios-metrics', '-o', 'jsonpath={.status.podIP}']);
     const args = ['run', 'scrape', `--image=${TOOLBOX_IMAGE}`, '--restart=Never', '--', 'curl', '-sf', `http://${ip}:9101/metrics`];
     await up.kubectl.call(args);
-    await waitWithKubectl(up.kubectl, ['wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/scrape']);
+    await up.kubectl.wait(['wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/scrape']);
     const text = await up.kubectl.call(['logs', 'scrape']);
     const files = await readMetricNames();
     const always = Object.keys(files['init.prom'] ?? {}).filter((name) => !/^kios_fault/.test(name));

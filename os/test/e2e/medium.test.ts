@@ -24,7 +24,6 @@ import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { archive, writeUserImage } from '../support/user-image.ts';
-import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EVENT_MS = 120_000;
@@ -187,8 +186,8 @@ await describeRecorded('medium', () => {
     { timeout: 180_000 },
     async () => {
       const pod = ['-n', 'kube-system', `pod/${POD}-${NODE}`];
-      await waitWithKubectl(kubectl, ['wait', '--for=create', ...pod]);
-      const said = await waitWithKubectl(kubectl, ['wait', '--for=condition=Ready', ...pod]);
+      await kubectl.wait(['wait', '--for=create', ...pod]);
+      const said = await kubectl.wait(['wait', '--for=condition=Ready', ...pod]);
       expect(said).toContain('condition met');
       const ready = await expectEvent('images.ready', IMAGE);
       expect(ready.fields).toMatchObject({ removed: [] });
@@ -239,7 +238,7 @@ await describeRecorded('medium', () => {
       expect(mounted.fields).toMatchObject({ bytes: (await stat(modules)).size });
       const loader = ['-n', 'kube-system', `pod/rare-driver-${NODE}`];
       const done = '--for=jsonpath={.status.phase}=Succeeded';
-      await waitWithKubectl(kubectl, ['wait', done, ...loader]);
+      await kubectl.wait(['wait', done, ...loader]);
       const script = `process.stdout.write(require('node:fs').readFileSync('/proc/modules', 'utf8'))`;
       const said = await runOnHost(kubectl, {
         nodeName: NODE,

@@ -28,7 +28,6 @@ import {
 } from '../support/shutdown/pods.ts';
 import { nfsVolume } from '../support/volumes/driver.ts';
 import { VolumeServer } from '../support/volumes/server.ts';
-import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const STEP_MS = 15 * 60_000;
@@ -100,7 +99,7 @@ await describeRecorded('shutdown', () => {
     await after(seen, 'init', 'boot.done', START_MS);
     await ready();
     const all = ['delete', 'pods', '-A', '-l', 'test=shutdown', '--force', '--grace-period=0'];
-    await waitWithKubectl(up.kubectl, all);
+    await up.kubectl.wait(all);
   }
 
   const condition = async (): Promise<v.InferOutput<typeof Node>['status']['conditions'][0]> => {
@@ -202,7 +201,7 @@ await describeRecorded('shutdown', () => {
     await after(seen, 'init', 'kubelet.ready', START_MS);
     await ready();
     for (const name of ['dhcp', 'chrony', 'modloader', 'bootstrap'])
-      await waitWithKubectl(up.kubectl, ['-n', 'kube-system', 'wait', '--for=condition=Ready', `pod/${name}-${nodeName}`]); // prettier-ignore
+      await up.kubectl.wait(['-n', 'kube-system', 'wait', '--for=condition=Ready', `pod/${name}-${nodeName}`]); // prettier-ignore
     const events = node.console.events.slice(seen).map(({ ev }) => ev);
     expect(events).not.toContain('shutdown.end');
     await startPod(lingeringPod({ name: 'later', nodeName, takesMs: 0 }), 'later');

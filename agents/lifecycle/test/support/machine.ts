@@ -128,7 +128,7 @@ export class TestMachine implements AsyncDisposable {
   async #listen(): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       const chunks: Buffer[] = [];
-      socket.on('error', () => {}).on('data', (chunk) => chunks.push(chunk));
+      socket.on('error', () => {}).on('data', (chunk: Buffer) => chunks.push(chunk));
       socket.on('end', () => {
         socket.end();
         const { commands } = interpret('shutdown', Buffer.concat(chunks));

@@ -66,7 +66,7 @@ export async function runOnHost(kubectl: Kubectl, pod: DebugPod): Promise<string
   const name = await startOnHost(kubectl, pod);
   try {
     // Not the pod's phase, which stays Running until kubelet has cleaned up after the container.
-    await kubectl.call(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`, '--timeout=90s']);
+    await kubectl.wait(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`]);
     const exitCode = await kubectl.call(['get', 'pod', name, '-o', `jsonpath={${EXIT_CODE}}`]);
     const output = await kubectl.call(['logs', name]);
     if (exitCode.trim() === '0') return output;

@@ -8,8 +8,6 @@ import { demand, type Subject } from './assertion.ts';
 import { createGuest, deleteGuest } from './guest-pod.ts';
 
 const EXIT_CODE = '.status.containerStatuses[0].state.terminated.exitCode';
-/** Some probes start the runtime again, which takes a second each under emulation. */
-const TIMEOUT = '--timeout=300s';
 const PRINT_MS = 120_000;
 const POLL_MS = 500;
 
@@ -78,9 +76,7 @@ export async function askGuest(kubectl: Kubectl, request: GuestRequest): Promise
     privileged: NAMESPACES[request.mode],
   });
   try {
-    await kubectl.call(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`, TIMEOUT], {
-      timeoutMs: 310_000,
-    });
+    await kubectl.wait(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`]);
     return parseResults(await kubectl.call(['logs', name]));
   } finally {
     await deleteGuest(kubectl, name);

@@ -5,7 +5,7 @@ import { EXIT, KiosError } from '@kios/errors';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { usageError } from '../../workstation/usage-error.ts';
 import { Bundle } from './bundle.ts';
-import { type Cluster, openCluster } from './cluster.ts';
+import { type Cluster, openCluster } from '../cluster.ts';
 import { type Facts, factsOf } from './facts.ts';
 import { Gatherer } from './gather.ts';
 import {
@@ -53,7 +53,7 @@ function checkNode(node: string): void {
 async function greet(gatherer: Gatherer, cluster: Cluster): Promise<void> {
   const { status } = await cluster.ask(VERSION);
   if (status === 401)
-    throw new KiosError('KIOS_DOCTOR_API', 'ask the API server: it does not know the credentials', {
+    throw new KiosError('KIOS_FLEET_API', 'ask the API server: it does not know the credentials', {
       exitCode: EXIT.permission,
       remedy: 'Log in again, or name another kubeconfig.',
     });

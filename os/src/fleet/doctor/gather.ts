@@ -1,6 +1,6 @@
 import { describe } from '@kios/errors';
 
-import type { Answer, Cluster } from './cluster.ts';
+import type { Answer, Cluster } from '../cluster.ts';
 import type { Part } from './parts.ts';
 import { redactText, redactValue } from './redact.ts';
 

@@ -84,7 +84,7 @@ export class Switchboard implements AsyncDisposable {
     near.on('error', part).on('close', part);
     far.on('error', part).on('close', part);
     near.pipe(far);
-    if (this.#way === 'small') far.on('data', (chunk) => this.#passSmall(near, chunk));
+    if (this.#way === 'small') far.on('data', (chunk: Buffer) => this.#passSmall(near, chunk));
     else far.pipe(near);
   }
 

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { runOnHost } from '../../../src/checks/acceptance/debug-pod.ts';
 import { RUNTIME_IMAGE } from '../../../src/checks/acceptance/guest-program.ts';
 import type { Kubectl } from '../../../src/lab/kubectl.ts';
-import { waitWithKubectl } from '../wait-with-kubectl.ts';
 
 const script = (text: string): readonly string[] => ['/bin/bun', '-e', text];
 
@@ -54,7 +53,7 @@ export async function reachFromPod(
   };
   await kubectl.call(['create', '-f', '-'], { input: JSON.stringify(pod) });
   const ended = 'jsonpath={.status.containerStatuses[0].state.terminated.exitCode}';
-  await waitWithKubectl(kubectl, ['wait', `--for=${ended}`, `pod/${name}`]);
+  await kubectl.wait(['wait', `--for=${ended}`, `pod/${name}`]);
   const addresses = '{.status.podIPs[*].ip}';
   const found = await kubectl.call(['get', 'pod', name, '-o', `jsonpath=${addresses}`]);
   return [found, (await kubectl.call(['logs', name])).trim()];

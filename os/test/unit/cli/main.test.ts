@@ -64,7 +64,7 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     [
       'a kubeconfig that is not there',
       ['poweroff', 'none.kubeconfig', 'a'],
-      'KIOS_TURN_KUBECONFIG',
+      'KIOS_FLEET_KUBECONFIG',
       EXIT.config,
     ],
     ['a name that no node has', ['doctor', 'none', 'Node_1'], 'KIOS_CLI_USAGE', EXIT.usage],
@@ -72,7 +72,7 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     [
       'a kubeconfig of a doctor that is not there',
       ['doctor', 'none.kubeconfig', 'a'],
-      'KIOS_DOCTOR_KUBECONFIG',
+      'KIOS_FLEET_KUBECONFIG',
       EXIT.config,
     ],
     ['a format that is unknown', ['export', '--format', 'vdi'], 'KIOS_CLI_USAGE', EXIT.usage],

@@ -201,7 +201,7 @@ it('says so when the cluster has no agents', async () => {
 it('says so when nobody listens, or the kubeconfig has no cluster', async () => {
   server.close();
   server.closeAllConnections();
-  await expect(run()).rejects.toMatchObject({ code: 'KIOS_TURN_API' });
+  await expect(run()).rejects.toMatchObject({ code: 'KIOS_FLEET_API' });
   await writeFile(kubeconfig, '{}');
-  await expect(run()).rejects.toMatchObject({ code: 'KIOS_TURN_KUBECONFIG' });
+  await expect(run()).rejects.toMatchObject({ code: 'KIOS_FLEET_KUBECONFIG' });
 });

@@ -215,13 +215,13 @@ describe('a failure leaves nothing behind:', () => {
 
   it('an API server that is not there', async () => {
     const kubeconfig = await writeKubeconfig(folder, 'http://127.0.0.1:9');
-    await expect(examineWith({ kubeconfig })).rejects.toMatchObject({ code: 'KIOS_DOCTOR_API' });
+    await expect(examineWith({ kubeconfig })).rejects.toMatchObject({ code: 'KIOS_FLEET_API' });
     await nothing();
   });
 
   it('credentials that the API server does not know', async () => {
     await using cluster = await fakeCluster(folder, new Map(), to('/', 401, '{}'));
-    await expect(examineWith(cluster)).rejects.toMatchObject({ code: 'KIOS_DOCTOR_API' });
+    await expect(examineWith(cluster)).rejects.toMatchObject({ code: 'KIOS_FLEET_API' });
     await nothing();
   });
 
@@ -254,6 +254,6 @@ describe('a failure leaves nothing behind:', () => {
       { progress: silent, signal: stop.signal, undo, print: () => {} },
       { kubeconfig: cluster.kubeconfig, node: NODE, context: 'none', output: output(), timeout: 5 },
     );
-    await expect(examined).rejects.toMatchObject({ code: 'KIOS_DOCTOR_KUBECONFIG' });
+    await expect(examined).rejects.toMatchObject({ code: 'KIOS_FLEET_KUBECONFIG' });
   });
 });

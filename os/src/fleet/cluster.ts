@@ -4,13 +4,15 @@ import { request, type RequestOptions } from 'node:https';
 import { EXIT, KiosError } from '@kios/errors';
 import type { KubeConfig } from '@kubernetes/client-node';
 
-/** What to ask for, by GET and nothing else: a bundle changes nothing. */
+/** A GET, or a PATCH of an object. */
 export interface Question {
   readonly path: string;
   /** Bytes of the answer that are kept. */
   readonly maxBytes: number;
   /** Keeps the end of a longer answer in place of its beginning. */
   readonly tail?: boolean;
+  /** RFC 7396. */
+  readonly mergePatch?: string;
 }
 
 export interface Answer {
@@ -28,10 +30,10 @@ export interface Cluster {
 }
 
 const kubeconfigError = (message: string, cause?: unknown): KiosError =>
-  new KiosError('KIOS_DOCTOR_KUBECONFIG', message, {
+  new KiosError('KIOS_FLEET_KUBECONFIG', message, {
     ...(cause === undefined ? {} : { cause }),
     exitCode: EXIT.config,
-    remedy: 'Name a kubeconfig that kubectl takes, and with --context one of its contexts.',
+    remedy: 'Name a kubeconfig that kubectl takes, whose context is the cluster of the nodes.',
   });
 
 async function openConfig(file: string, context: string | undefined): Promise<KubeConfig> {
@@ -105,13 +107,20 @@ async function exchange(url: URL, options: RequestOptions, question: Question): 
     });
   });
   call.on('error', reject);
-  call.end();
+  call.end(question.mergePatch);
   return promise;
+}
+
+function optionsOf({ tail = false, maxBytes, mergePatch }: Question): RequestOptions {
+  const range = tail ? { range: `bytes=-${maxBytes}` } : {};
+  if (mergePatch === undefined) return { method: 'GET', headers: range };
+  return { method: 'PATCH', headers: { 'content-type': 'application/merge-patch+json' } };
 }
 
 export interface Access {
   readonly kubeconfig: string;
-  readonly context: string | undefined;
+  /** Default: the kubeconfig's current context. */
+  readonly context?: string | undefined;
   /** Milliseconds that an answer may take. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
@@ -128,8 +137,7 @@ export async function openCluster(access: Access): Promise<Cluster> {
   return {
     ask: async (question) => {
       const options: RequestOptions = {
-        method: 'GET',
-        headers: question.tail === true ? { range: `bytes=-${question.maxBytes}` } : {},
+        ...optionsOf(question),
         signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
       };
       try {
@@ -137,7 +145,7 @@ export async function openCluster(access: Access): Promise<Cluster> {
         return await exchange(new URL(`${server}${question.path}`), options, question);
       } catch (cause) {
         signal.throwIfAborted();
-        throw new KiosError('KIOS_DOCTOR_API', `reach ${server}`, {
+        throw new KiosError('KIOS_FLEET_API', `reach ${server}`, {
           cause,
           exitCode: EXIT.unavailable,
           remedy: 'Check the address in the kubeconfig, and that this workstation reaches it.',

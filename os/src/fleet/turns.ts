@@ -43,7 +43,8 @@ async function change(
     const value = valueOf(node);
     if (value === undefined) return;
     const annotations = { [REQUESTS[action]]: value };
-    if (await patchNode(cluster, name, { resourceVersion: node.resourceVersion, annotations })) return;
+    if (await patchNode(cluster, name, { resourceVersion: node.resourceVersion, annotations }))
+      return;
   }
   throw new KiosError('KIOS_FLEET_API', `change node ${name}: others change it all the time`, {
     exitCode: EXIT.unavailable,
@@ -138,9 +139,17 @@ class Follower {
   }
 }
 
-function report({ print }: CommandContext, { json, action }: TurnOptions, nodes: readonly Followed[]): void {
+function report(
+  { print }: CommandContext,
+  { json, action }: TurnOptions,
+  nodes: readonly Followed[],
+): void {
   if (json) {
-    const results = nodes.map(({ name, standing: { tag, says } }) => ({ node: name, result: tag, says }));
+    const results = nodes.map(({ name, standing: { tag, says } }) => ({
+      node: name,
+      result: tag,
+      says,
+    }));
     print(JSON.stringify({ action, nodes: results }));
     return;
   }

@@ -18,7 +18,6 @@ import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { BareSegment } from '../support/faults/bare-segment.ts';
 import { FaultReader, type ReadFault } from '../support/faults/fault-reader.ts';
-import { type FaultyRegistry, startFaultyRegistry } from '../support/faults/faulty-registry.ts';
 import {
   FILLS_DISK,
   podOf,
@@ -27,6 +26,7 @@ import {
   TAKES_NETWORK,
   TAKES_PROCESSES,
 } from '../support/faults/faulty-pods.ts';
+import { type FaultyRegistry, startFaultyRegistry } from '../support/faults/faulty-registry.ts';
 import { Switchboard } from '../support/faults/switchboard.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { openSegmentLab, type SegmentLab } from '../support/relay/segment-lab.ts';
@@ -68,7 +68,8 @@ await describeRecorded('faults', () => {
   }, BUILD_MS);
 
   afterAll(async () => {
-    for (const { code, seconds, cause } of measured) progress.info(`${code} ${seconds} s: ${cause}`);
+    for (const { code, seconds, cause } of measured)
+      progress.info(`${code} ${seconds} s: ${cause}`);
     await down(silent, { purge: true });
   }, 120_000);
 
@@ -178,7 +179,11 @@ await describeRecorded('faults', () => {
     });
 
     it('says that nobody approves its certificate, and how', { timeout: STEP_MS }, async () => {
-      await lab.kubectl.call(['delete', 'clusterrolebinding', 'kubeadm:node-autoapprove-bootstrap']);
+      await lab.kubectl.call([
+        'delete',
+        'clusterrolebinding',
+        'kubeadm:node-autoapprove-bootstrap',
+      ]);
       await create(secret);
       const since = await reader.when('init', 'kubelet.start', { mode: 'cluster' }, STEP_MS);
       const { remedy } = await expectFault('KIOS_FAULT_CSR', since);
@@ -233,7 +238,14 @@ await describeRecorded('faults', () => {
 
     const runPod = async (name: string, pod: object): Promise<number> => {
       await create(podOf({ name, nodeName: NODE, ...pod }));
-      const wait = ['wait', '--for=jsonpath={.status.phase}=Running', `pod/${name}`, '-n', 'kube-system', '--timeout=110s'];
+      const wait = [
+        'wait',
+        '--for=jsonpath={.status.phase}=Running',
+        `pod/${name}`,
+        '-n',
+        'kube-system',
+        '--timeout=110s',
+      ];
       // A pod that is ended at once may be over before it was seen.
       await lab.kubectl.call(wait).catch(() => {});
       return Date.now() - 1000;
@@ -279,7 +291,11 @@ await describeRecorded('faults', () => {
           netns: segment.border.netns.name,
         });
         const since = await reader.when('dhcp', 'lease.bound', {}, BOOT_MS);
-        const codes = ['KIOS_FAULT_CERTIFICATE_EXPIRED', 'KIOS_FAULT_API_TIME', 'KIOS_FAULT_CLOCK_UNSYNCED'];
+        const codes = [
+          'KIOS_FAULT_CERTIFICATE_EXPIRED',
+          'KIOS_FAULT_API_TIME',
+          'KIOS_FAULT_CLOCK_UNSYNCED',
+        ];
         const begun = Math.max(since, await reader.boots(BOOT_MS));
         for (const code of codes) await expectFault(code, begun);
         expect(reader.node.console.events.map(({ ev }) => ev)).not.toContain('node.ready');

@@ -174,7 +174,10 @@ describe.skipIf(!isCi)('a node with the agent lifecycle of a registry', () => {
     await boot();
     const manifest = await readFile(MANIFEST, 'utf8');
     await apply('lifecycle.yaml', manifest.replace(/image: \S+\/lifecycle:\S+/, `image: ${agent}`));
-    await apply('workload.json', JSON.stringify({ kind: 'List', apiVersion: 'v1', items: WORKLOAD }));
+    await apply(
+      'workload.json',
+      JSON.stringify({ kind: 'List', apiVersion: 'v1', items: WORKLOAD }),
+    );
     await rollOut('daemonset/kios-lifecycle', 'kube-system');
     await rollOut('deployment/web');
   }, BUILD_AND_BOOT_MS);
@@ -187,17 +190,21 @@ describe.skipIf(!isCi)('a node with the agent lifecycle of a registry', () => {
     if (home !== undefined) await rm(home, { recursive: true, force: true });
   }, 120_000);
 
-  it('stays up, and is uncordoned, when a disruption budget holds a pod', { timeout: TURN_MS }, async () => {
-    const before = await readNode();
-    await expect(turn({ drainSeconds: 15 })).rejects.toMatchObject({
-      code: 'KIOS_TURN_FAILED',
-      message: expect.stringMatching(/a disruption budget holds default\/web-/),
-    });
-    const { spec, status } = await readNode();
-    expect(spec.unschedulable).toBe(false);
-    expect(status.nodeInfo.bootID).toBe(before.status.nodeInfo.bootID);
-    await rollOut('deployment/web');
-  });
+  it(
+    'stays up, and is uncordoned, when a disruption budget holds a pod',
+    { timeout: TURN_MS },
+    async () => {
+      const before = await readNode();
+      await expect(turn({ drainSeconds: 15 })).rejects.toMatchObject({
+        code: 'KIOS_TURN_FAILED',
+        message: expect.stringMatching(/a disruption budget holds default\/web-/),
+      });
+      const { spec, status } = await readNode();
+      expect(spec.unschedulable).toBe(false);
+      expect(status.nodeInfo.bootID).toBe(before.status.nodeInfo.bootID);
+      await rollOut('deployment/web');
+    },
+  );
 
   it('reboots in an orderly way, and takes pods again', { timeout: TURN_MS }, async () => {
     const before = await readNode();

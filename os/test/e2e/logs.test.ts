@@ -156,7 +156,9 @@ describe.skipIf(!isCi)('the logs of the host', () => {
     const shown = (await logs({ query: 'init', boot: '0' })).split('\n');
     expect(shown[0]).toContain(first.t);
     const [month, day, time] = shown[0]?.split(' ') ?? [];
-    const at = Date.parse(`${month} ${day} ${new Date().getUTCFullYear()} ${time?.slice(0, 8)} UTC`);
+    const at = Date.parse(
+      `${month} ${day} ${new Date().getUTCFullYear()} ${time?.slice(0, 8)} UTC`,
+    );
     // The boot began minutes ago by the workstation's clock, of which the guest knows what it had saved.
     expect(Math.abs(Date.now() - at)).toBeLessThan(BOOT_MS + STEP_MS);
     const since = new Date(at - 1000).toISOString().replace(/\.\d+Z$/, 'Z');

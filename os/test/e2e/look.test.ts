@@ -118,7 +118,12 @@ await describeRecorded('look', () => {
 
   it('kubectl debug enters the node with the toolbox', { timeout: STEP_MS }, async () => {
     const debug = async (...command: readonly string[]): Promise<string> => {
-      const args = ['debug', `node/${up.nodeName}`, '--profile=sysadmin', `--image=${TOOLBOX_IMAGE}`];
+      const args = [
+        'debug',
+        `node/${up.nodeName}`,
+        '--profile=sysadmin',
+        `--image=${TOOLBOX_IMAGE}`,
+      ];
       const said = await up.kubectl.call([...args, '--attach=false', '--', ...command]);
       const pod = /pod (\S+)/.exec(said)?.[1] ?? '';
       try {
@@ -141,7 +146,8 @@ await describeRecorded('look', () => {
       'timeout 60 tcpdump -c 1 -n -i any tcp 2>&1 | grep -c "1 packet captured"',
     ];
     const output = await debug('bash', '-ec', script.join('\n'));
-    for (const words of [NODE_ADDRESS, 'init.prom', 'kubelet', 'erofs', 'init']) expect(output).toContain(words);
+    for (const words of [NODE_ADDRESS, 'init.prom', 'kubelet', 'erofs', 'init'])
+      expect(output).toContain(words);
   });
 
   it('a doctor says that nothing is wrong, and gathers what shows it', { timeout: STEP_MS }, async () => {

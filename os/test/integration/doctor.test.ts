@@ -1,5 +1,5 @@
-import { createServer, type Server } from 'node:https';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -163,7 +163,8 @@ it('everything comes through the API server, without secrets', async () => {
   expect(files.get(`pods/dhcp-${NODE}/run.log`)).toContain('the log, and');
   expect(seen).toContain(`/containerLogs/kube-system/dhcp-${NODE}/run`);
   const all = [...files.values(), printed].join('\n');
-  for (const [kind, secret] of Object.entries(SECRETS)) expect(all.includes(secret), kind).toBe(false);
+  for (const [kind, secret] of Object.entries(SECRETS))
+    expect(all.includes(secret), kind).toBe(false);
 });
 
 it('a user who may only look at nodes gets what that user may see', async () => {

@@ -90,15 +90,17 @@ it('node-exporter serves the files of a node, and nothing of its own, with the w
   const [program = '', ...before] = tools.command('usr/bin/prometheus-node-exporter');
   const exporter = spawn(program, [...before, ...words], { stdio: 'inherit' });
   try {
-    const text = await vi.waitFor(
-      async () => (await fetch(`http://${address}/metrics`)).text(),
-      { timeout: 20_000, interval: 100 },
-    );
+    const text = await vi.waitFor(async () => (await fetch(`http://${address}/metrics`)).text(), {
+      timeout: 20_000,
+      interval: 100,
+    });
     const served = new Set([...text.matchAll(/^(\w+)(?:\{| )/gm)].map(([, name = '']) => name));
     expect(names.filter((name) => !served.has(name))).toEqual([]);
     expect(text).toMatch(/^node_textfile_scrape_error 0$/m);
     expect(text).toMatch(/^node_textfile_mtime_seconds\{file="[^"]*init\.prom"\} /m);
-    expect([...served].filter((name) => !/^(?:kios|node_textfile|node_scrape)_/.test(name))).toEqual([]);
+    expect(
+      [...served].filter((name) => !/^(?:kios|node_textfile|node_scrape)_/.test(name)),
+    ).toEqual([]);
   } finally {
     exporter.kill();
   }

@@ -95,18 +95,18 @@ it('each program is asked below', () => {
 });
 
 it('its programs run with nothing but the image', async (context) => {
-    requireRoot(context);
-    const folder = path.join(home, 'root');
-    await write(treeOf(workstationArch()), folder);
-    const inside = (...command: readonly string[]): Promise<string> =>
-      run('/usr/sbin/chroot', [folder, ...command], { env: { PATH: '/usr/sbin:/usr/bin' } });
-    for (const [program, words] of Object.entries(ASKED)) await inside(program, ...words);
-    for (const name of KMOD_NAMES) expect(await inside(name, '--version')).toContain('kmod');
-    // Names of busybox beside those of Debian, and a shell that finds both.
-    expect(await inside('bash', '-c', 'echo a b | awk "{print \\$2}" | tr b c')).toBe('c\n');
-    expect(await inside('bash', '-c', 'ip -j link | jq -r ".[].ifname" | grep -x lo')).toBe('lo\n');
-    expect(await inside('sh', '-c', 'vi --help 2>&1 | head -1')).toContain('BusyBox');
-    expect(await inside('bash', '-c', 'id -un')).toBe('root\n');
+  requireRoot(context);
+  const folder = path.join(home, 'root');
+  await write(treeOf(workstationArch()), folder);
+  const inside = (...command: readonly string[]): Promise<string> =>
+    run('/usr/sbin/chroot', [folder, ...command], { env: { PATH: '/usr/sbin:/usr/bin' } });
+  for (const [program, words] of Object.entries(ASKED)) await inside(program, ...words);
+  for (const name of KMOD_NAMES) expect(await inside(name, '--version')).toContain('kmod');
+  // Names of busybox beside those of Debian, and a shell that finds both.
+  expect(await inside('bash', '-c', 'echo a b | awk "{print \\$2}" | tr b c')).toBe('c\n');
+  expect(await inside('bash', '-c', 'ip -j link | jq -r ".[].ifname" | grep -x lo')).toBe('lo\n');
+  expect(await inside('sh', '-c', 'vi --help 2>&1 | head -1')).toContain('BusyBox');
+  expect(await inside('bash', '-c', 'id -un')).toBe('root\n');
 });
 
 describe('publishing', () => {
@@ -132,7 +132,10 @@ describe('publishing', () => {
     const toolbox = images.find(({ name }) => name === 'toolbox');
     const index = await reader.complete('kios/toolbox', 'v1');
     expect(index.digest).toBe(toolbox?.digest);
-    expect(index.manifests.map(({ platform }) => platform?.architecture)).toEqual(['amd64', 'arm64']);
+    expect(index.manifests.map(({ platform }) => platform?.architecture)).toEqual([
+      'amd64',
+      'arm64',
+    ]);
     for (const { digest } of index.manifests) {
       const [sbom] = await reader.referrers('kios/toolbox', digest);
       const { layers } = await reader.complete('kios/toolbox', sbom?.digest ?? '');

@@ -1,2 +1,9 @@
 export { openApiServer } from './api-server.ts';
-export type { ApiAnswer, ApiFault, ApiRequest, ApiServer, ClientPair, Opening } from './api-server.ts';
+export type {
+  ApiAnswer,
+  ApiFault,
+  ApiRequest,
+  ApiServer,
+  ClientPair,
+  Opening,
+} from './api-server.ts';

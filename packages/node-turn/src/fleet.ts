@@ -27,11 +27,7 @@ export interface Room {
  * Returns who is away besides this node. `holders` must have been read before `peers`: a holder that is dropped here
  * can only begin another turn by changing the Lease, and then the write of this one is refused.
  */
-export function roomBeside(
-  name: string,
-  holders: readonly string[],
-  peers: readonly Peer[],
-): Room {
+export function roomBeside(name: string, holders: readonly string[], peers: readonly Peer[]): Room {
   const others = peers.filter((peer) => peer.name !== name);
   const isPresent = (holder: string): boolean =>
     others.some((peer) => peer.name === holder && !peer.isOff);

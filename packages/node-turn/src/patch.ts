@@ -12,9 +12,14 @@ export interface NodePatch {
 }
 
 /** Returns the JSON of a merge patch (RFC 7396). */
-export function formatNodePatch({ resourceVersion, annotations, unschedulable }: NodePatch): string {
+export function formatNodePatch({
+  resourceVersion,
+  annotations,
+  unschedulable,
+}: NodePatch): string {
   // Kubernetes leaves `unschedulable` out where it is false.
-  const spec = unschedulable === undefined ? {} : { spec: { unschedulable: unschedulable ? true : null } };
+  const spec =
+    unschedulable === undefined ? {} : { spec: { unschedulable: unschedulable ? true : null } };
   return JSON.stringify({ metadata: { resourceVersion, annotations }, ...spec });
 }
 

@@ -38,13 +38,22 @@ export type Step =
   | { readonly tag: 'take'; readonly lease: LeaseView }
   | { readonly tag: 'leave'; readonly lease: LeaseView }
   | { readonly tag: 'wait'; readonly report: NodePatch | undefined }
-  | { readonly tag: 'evict'; readonly pods: readonly PodView[]; readonly report: NodePatch | undefined }
+  | {
+      readonly tag: 'evict';
+      readonly pods: readonly PodView[];
+      readonly report: NodePatch | undefined;
+    }
   | { readonly tag: 'ask'; readonly action: Action };
 
 type Deferred = Extract<Step, { tag: 'look' }>;
 
 const look = (at: Look): Deferred => ({ tag: 'look', at });
-const write = (ev: string, turn: Turn, patch: NodePatch): Step => ({ tag: 'write', ev, turn, patch });
+const write = (ev: string, turn: Turn, patch: NodePatch): Step => ({
+  tag: 'write',
+  ev,
+  turn,
+  patch,
+});
 
 const listed = (names: readonly string[]): string =>
   names.length <= NAMED
@@ -139,7 +148,8 @@ function waiting(seen: Seen, turn: Turn, request: Request): Step {
   const { holders, away } = roomBeside(node.name, lease.holders, peers);
   if (away.length >= request.maxUnavailable) {
     const message = `waits for ${listed(away)}`;
-    if (isLate(turn, now)) return fail(seen, turn, `no turn in ${request.waitSeconds} s: ${message}`);
+    if (isLate(turn, now))
+      return fail(seen, turn, `no turn in ${request.waitSeconds} s: ${message}`);
     return { tag: 'wait', report: report(node, turn, message) };
   }
   if (pods === undefined) return look('pods');

@@ -82,24 +82,28 @@ describe('a fleet whose agents are killed at any call', () => {
     happenings: fc.array(anything(ROUGH), { maxLength: 600, size: 'max' }),
   });
 
-  it('never has more nodes away than may be, and all of them come back', { timeout: 120_000 }, () => {
-    fc.assert(
-      fc.property(scenario, ({ most, action, happenings }) => {
-        const fleet = new FleetModel(SIZE);
-        const check = (): void => {
-          const taken = fleet.taken();
-          if (taken.length > most) throw new Error(`away: ${taken.join(', ')}`);
-        };
-        ask(fleet, action, most);
-        play(fleet, happenings, check);
-        settle(fleet);
-        check();
-        for (const { name } of fleet.machines) expect(stateOf(fleet, name)).toEqual(AT_REST);
-        expect(fleet.holders).toEqual([]);
-      }),
-      { numRuns: 150 },
-    );
-  });
+  it(
+    'never has more nodes away than may be, and all of them come back',
+    { timeout: 120_000 },
+    () => {
+      fc.assert(
+        fc.property(scenario, ({ most, action, happenings }) => {
+          const fleet = new FleetModel(SIZE);
+          const check = (): void => {
+            const taken = fleet.taken();
+            if (taken.length > most) throw new Error(`away: ${taken.join(', ')}`);
+          };
+          ask(fleet, action, most);
+          play(fleet, happenings, check);
+          settle(fleet);
+          check();
+          for (const { name } of fleet.machines) expect(stateOf(fleet, name)).toEqual(AT_REST);
+          expect(fleet.holders).toEqual([]);
+        }),
+        { numRuns: 150 },
+      );
+    },
+  );
 
   it('keeps the cordons of others', { timeout: 120_000 }, () => {
     fc.assert(

@@ -56,7 +56,11 @@ it.each([
   ['that is finished and of nobody', meta, 'Failed', 'stays'],
   [
     'that is static',
-    { ...meta, annotations: { 'kubernetes.io/config.mirror': 'x' }, ownerReferences: owner('Node') },
+    {
+      ...meta,
+      annotations: { 'kubernetes.io/config.mirror': 'x' },
+      ownerReferences: owner('Node'),
+    },
     'Running',
     'stays',
   ],

@@ -32,7 +32,11 @@ describe('without a turn', () => {
 
   it('records a request before it does anything for it', () => {
     const annotations = asked(undefined, { waitSeconds: 60 });
-    const { ev, turn: next, unschedulable } = written({ isFree: true, node: node({ annotations }) });
+    const {
+      ev,
+      turn: next,
+      unschedulable,
+    } = written({ isFree: true, node: node({ annotations }) });
     expect(ev).toBe('turn.asked');
     expect(next).toMatchObject({ phase: 'waiting', request: '{"waitSeconds":60}', until: at(60) });
     expect(unschedulable).toBeUndefined();
@@ -40,7 +44,11 @@ describe('without a turn', () => {
 
   it('answers a request that it cannot read, and removes it', () => {
     const annotations = { [REQUESTS.reboot]: '{', [REQUESTS.poweroff]: '' };
-    const { ev, turn: end, annotations: changed } = written({ isFree: true, node: node({ annotations }) });
+    const {
+      ev,
+      turn: end,
+      annotations: changed,
+    } = written({ isFree: true, node: node({ annotations }) });
     expect(ev).toBe('turn.refused');
     expect(end).toMatchObject({ phase: 'failed', message: expect.stringContaining('at once') });
     expect(changed).toEqual({ [REQUESTS.reboot]: null, [REQUESTS.poweroff]: null });
@@ -53,7 +61,10 @@ describe('waiting', () => {
   it('looks at the Lease, then the fleet, then the pods, and takes a place', () => {
     expect(step(seen({ node: waiting() }))).toEqual({ tag: 'look', at: 'lease' });
     expect(step(seen({ node: waiting(), lease: free }))).toEqual({ tag: 'look', at: 'peers' });
-    expect(step(seen({ node: waiting(), lease: free, peers }))).toEqual({ tag: 'look', at: 'pods' });
+    expect(step(seen({ node: waiting(), lease: free, peers }))).toEqual({
+      tag: 'look',
+      at: 'pods',
+    });
     expect(step(seen({ node: waiting(), lease: free, peers, pods: [pod('x')] }))).toEqual({
       tag: 'take',
       lease: { resourceVersion: '1', holders: ['a'] },
@@ -72,7 +83,10 @@ describe('waiting', () => {
     const silent = [...peers, peerOf(node({ name: 'c', isReady: false }))];
     expect(step(seen({ node: waiting(), lease: free, peers: silent })).tag).toBe('wait');
     const two = waiting({ maxUnavailable: 2 });
-    expect(step(seen({ node: two, lease: free, peers: silent }))).toEqual({ tag: 'look', at: 'pods' });
+    expect(step(seen({ node: two, lease: free, peers: silent }))).toEqual({
+      tag: 'look',
+      at: 'pods',
+    });
   });
 
   it('takes the place of one that is gone', () => {
@@ -174,9 +188,7 @@ describe('draining', () => {
 
   it('keeps a cordon of others when it gives up', () => {
     const late = draining({ until: at(-1), cordoned: false });
-    expect(
-      written({ node: late, lease: held, pods: [pod('x')] }).unschedulable,
-    ).toBeUndefined();
+    expect(written({ node: late, lease: held, pods: [pod('x')] }).unschedulable).toBeUndefined();
   });
 
   it('cordons again what somebody has uncordoned, and then owns that', () => {
@@ -221,7 +233,11 @@ describe('stopping', () => {
     const back = { ...stopping(), bootId: 'boot-2' };
     const { ev, turn: end, annotations, unschedulable } = written({ node: back, bootId: 'boot-2' });
     expect(ev).toBe('turn.done');
-    expect(end).toMatchObject({ phase: 'done', bootId: 'boot-2', since: new Date(NOW).toISOString() });
+    expect(end).toMatchObject({
+      phase: 'done',
+      bootId: 'boot-2',
+      since: new Date(NOW).toISOString(),
+    });
     expect(annotations).toEqual({ [REQUESTS.reboot]: null });
     expect(unschedulable).toBe(false);
   });

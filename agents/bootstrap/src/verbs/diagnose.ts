@@ -46,7 +46,11 @@ export class Diagnosis {
     await this.#tell(judged);
     const { member } = this.#board;
     if (signs.api?.reach.kind === 'reached' && member !== undefined)
-      await this.#events.send(this.#context.settings, apiOf(this.#context, member.endpoint), member);
+      await this.#events.send(
+        this.#context.settings,
+        apiOf(this.#context, member.endpoint),
+        member,
+      );
   }
 
   async #tell({ faults, begun, ended, due }: Judgement): Promise<void> {

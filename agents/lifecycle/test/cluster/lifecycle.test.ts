@@ -16,15 +16,16 @@ const WAIT = { timeout: 90_000, interval: 200 };
 const LEASE = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kios-lifecycle';
 const BUDGETS = '/apis/policy/v1/namespaces/default/poddisruptionbudgets';
 
-const turnOf = async (machine: TestMachine) =>
-  parseTurn((await machine.node()).annotations[TURN]);
+const turnOf = async (machine: TestMachine) => parseTurn((await machine.node()).annotations[TURN]);
 
 /** Waits until the turn of a request is over, and returns it. */
 async function over(machine: TestMachine, text: string) {
   return vi.waitFor(async () => {
     const turn = await turnOf(machine);
     if (turn?.request !== text || !['done', 'failed'].includes(turn.phase))
-      throw new Error(`${machine.name}: ${JSON.stringify(turn)}\n${machine.agent.lines.join('\n')}`);
+      throw new Error(
+        `${machine.name}: ${JSON.stringify(turn)}\n${machine.agent.lines.join('\n')}`,
+      );
     return turn;
   }, WAIT);
 }
@@ -61,7 +62,9 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
     await machine.annotate({ [REQUESTS.reboot]: 'first' });
     await vi.waitFor(async () => {
       const turn = await turnOf(machine);
-      expect(turn?.message).toBe('1 pods to go: default/web; a disruption budget holds default/web');
+      expect(turn?.message).toBe(
+        '1 pods to go: default/web; a disruption budget holds default/web',
+      );
     }, WAIT);
     expect((await machine.node()).isCordoned).toBe(true);
     expect(await holders()).toEqual(['alone']);
@@ -110,45 +113,49 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
     await must(plane, 'DELETE', '/api/v1/nodes/held');
   });
 
-  it('takes a fleet one by one while agents are killed all the time', { timeout: 240_000 }, async () => {
-    await using stack = new AsyncDisposableStack();
-    const fleet: TestMachine[] = [];
-    for (const name of ['one', 'two', 'three'])
-      fleet.push(stack.use(await TestMachine.start(plane, name)));
-    for (const machine of fleet) await machine.run(`web-${machine.name}`);
-    const text = formatRequest({ id: 'fleet', maxUnavailable: 1 });
-    await Promise.all(fleet.map((machine) => machine.annotate({ [REQUESTS.reboot]: text })));
-    const taken: string[][] = [];
-    let isOver = false;
-    const watch = async (): Promise<void> => {
-      while (!isOver) {
-        const nodes = await Promise.all(fleet.map((machine) => machine.node()));
-        const away = nodes.filter(({ annotations }) => {
-          const turn = activeTurn(annotations[TURN]);
-          return turn !== undefined && turn.phase !== 'waiting';
-        });
-        taken.push(away.map(({ name }) => name));
-        await delay(100);
-      }
-    };
-    const kill = async (): Promise<void> => {
-      for (let turn = 0; !isOver; turn++) {
-        await delay(1500);
-        await fleet[turn % fleet.length]?.killAgent();
-      }
-    };
-    const side = Promise.all([watch(), kill()]);
-    const ends = await Promise.all(fleet.map((machine) => over(machine, text))).finally(() => {
-      isOver = true;
-    });
-    await side;
-    expect(ends.map(({ phase }) => phase)).toEqual(['done', 'done', 'done']);
-    expect(fleet.map(({ boots }) => boots)).toEqual([2, 2, 2]);
-    expect(Math.max(...taken.map(({ length }) => length))).toBe(1);
-    expect(new Set(taken.flat()).size).toBe(3);
-    for (const machine of fleet) expect((await machine.node()).isCordoned).toBe(false);
-    await vi.waitFor(async () => expect(await holders()).toEqual([]), WAIT);
-  });
+  it(
+    'takes a fleet one by one while agents are killed all the time',
+    { timeout: 240_000 },
+    async () => {
+      await using stack = new AsyncDisposableStack();
+      const fleet: TestMachine[] = [];
+      for (const name of ['one', 'two', 'three'])
+        fleet.push(stack.use(await TestMachine.start(plane, name)));
+      for (const machine of fleet) await machine.run(`web-${machine.name}`);
+      const text = formatRequest({ id: 'fleet', maxUnavailable: 1 });
+      await Promise.all(fleet.map((machine) => machine.annotate({ [REQUESTS.reboot]: text })));
+      const taken: string[][] = [];
+      let isOver = false;
+      const watch = async (): Promise<void> => {
+        while (!isOver) {
+          const nodes = await Promise.all(fleet.map((machine) => machine.node()));
+          const away = nodes.filter(({ annotations }) => {
+            const turn = activeTurn(annotations[TURN]);
+            return turn !== undefined && turn.phase !== 'waiting';
+          });
+          taken.push(away.map(({ name }) => name));
+          await delay(100);
+        }
+      };
+      const kill = async (): Promise<void> => {
+        for (let turn = 0; !isOver; turn++) {
+          await delay(1500);
+          await fleet[turn % fleet.length]?.killAgent();
+        }
+      };
+      const side = Promise.all([watch(), kill()]);
+      const ends = await Promise.all(fleet.map((machine) => over(machine, text))).finally(() => {
+        isOver = true;
+      });
+      await side;
+      expect(ends.map(({ phase }) => phase)).toEqual(['done', 'done', 'done']);
+      expect(fleet.map(({ boots }) => boots)).toEqual([2, 2, 2]);
+      expect(Math.max(...taken.map(({ length }) => length))).toBe(1);
+      expect(new Set(taken.flat()).size).toBe(3);
+      for (const machine of fleet) expect((await machine.node()).isCordoned).toBe(false);
+      await vi.waitFor(async () => expect(await holders()).toEqual([]), WAIT);
+    },
+  );
 
   it('may change its own Node, and of that only the cordon and its annotations', async () => {
     await using machine = await TestMachine.start(plane, 'mine');

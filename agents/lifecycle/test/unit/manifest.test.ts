@@ -107,5 +107,7 @@ it('may do what the agent does, and nothing else', () => {
 
 it('makes the Lease that the agent looks for', () => {
   const [lease] = ofKind('Lease');
-  expect(`${String(lease?.metadata['namespace'])}/${lease?.metadata.name}`).toBe(FLAGS.lease.default);
+  expect(`${String(lease?.metadata['namespace'])}/${lease?.metadata.name}`).toBe(
+    FLAGS.lease.default,
+  );
 });

@@ -75,7 +75,8 @@ function addPrograms(tree: Tree, request: RootRequest): void {
       sha256,
     });
   // kubelet runs three of these by name and the kernel one, and init does their work.
-  for (const name of ['journalctl', 'mount', 'umount', 'modprobe']) tree.symlink(`/bin/${name}`, 'init');
+  for (const name of ['journalctl', 'mount', 'umount', 'modprobe'])
+    tree.symlink(`/bin/${name}`, 'init');
   // Ahead of the folder into which networks of clusters may put upstream's, which needs iptables or nft.
   tree.symlink('/lib/kios/cni/portmap', '/bin/init');
 }

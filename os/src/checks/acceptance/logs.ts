@@ -40,7 +40,10 @@ export const LOG_ASSERTIONS: readonly Assertion[] = [
           return node !== subject.nodeName || named !== log;
         });
         demand(other === undefined, `a line of ${log} has another form: ${other?.slice(0, 200)}`);
-        demand(lines.some((line) => line.includes(text)), `${log} has no line with ${text}`);
+        demand(
+          lines.some((line) => line.includes(text)),
+          `${log} has no line with ${text}`,
+        );
         const told = lines.find((line) => TOKEN.test(line));
         demand(told === undefined, `${log} tells a token: ${told?.replace(TOKEN, '…')}`);
         counts.push(`${lines.length} of ${log}`);
@@ -64,7 +67,9 @@ export const LOG_ASSERTIONS: readonly Assertion[] = [
       const faulty = text
         .trimEnd()
         .split('\n')
-        .find((line) => !/^\{"t":"[^"]+Z","up":[\d.]+,"lvl":"\w+","agent":"kernel","text":"/.test(line));
+        .find(
+          (line) => !/^\{"t":"[^"]+Z","up":[\d.]+,"lvl":"\w+","agent":"kernel","text":"/.test(line),
+        );
       demand(faulty === undefined, `a line is ${faulty?.slice(0, 200)}`);
       return `${text.length} bytes`;
     },

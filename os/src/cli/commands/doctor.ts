@@ -55,7 +55,13 @@ export const doctorCommand = (context: CommandContext): CommandModule<unknown, D
     if (!(timeout > 0))
       throw usageError(`wait ${timeout} s for a reply`, 'Give a number of seconds above 0.');
     const { examine } = await import('../../fleet/doctor/doctor.ts');
-    const { wrong } = await examine(context, { kubeconfig, node, context: chosen, output, timeout });
+    const { wrong } = await examine(context, {
+      kubeconfig,
+      node,
+      context: chosen,
+      output,
+      timeout,
+    });
     if (wrong.length > 0) process.exitCode = WRONG;
   },
 });

@@ -45,7 +45,9 @@ export class Bundle {
     // Beforehand, so that nobody else can open what tar writes into it.
     await writeFile(archive, '', { mode: 0o600 });
     const owner = ['--owner=0', '--group=0', '--numeric-owner', '--sort=name'];
-    await run('tar', [...owner, '-czf', archive, '-C', this.#scratch, name], { timeoutMs: PACK_MS });
+    await run('tar', [...owner, '-czf', archive, '-C', this.#scratch, name], {
+      timeoutMs: PACK_MS,
+    });
     await rename(archive, this.file);
   }
 

@@ -4,8 +4,8 @@ import { EXIT, KiosError } from '@kios/errors';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { usageError } from '../../workstation/usage-error.ts';
-import { Bundle } from './bundle.ts';
 import { type Cluster, openCluster } from '../cluster.ts';
+import { Bundle } from './bundle.ts';
 import { type Facts, factsOf } from './facts.ts';
 import { Gatherer } from './gather.ts';
 import {

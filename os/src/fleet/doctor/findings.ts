@@ -19,7 +19,10 @@ const sentence = (text: string): string => text.replaceAll(/\s+/g, ' ').trim().r
 function conditions({ node }: Facts): string[] {
   return (node?.status.conditions ?? []).filter(isBad).map(({ type, status, ...rest }) => {
     const { reason, message, lastTransitionTime: since } = rest;
-    const [because, begun] = [reason === '' ? '' : ` (${reason})`, since === '' ? '' : ` since ${since}`];
+    const [because, begun] = [
+      reason === '' ? '' : ` (${reason})`,
+      since === '' ? '' : ` since ${since}`,
+    ];
     return sentence(`${type} is ${status}${because}${begun}: ${message}`);
   });
 }
@@ -32,7 +35,10 @@ function presence(facts: Facts): string[] {
       `The request ${metadata.name} of ${name} for a certificate waits to be approved: kubectl certificate approve ${metadata.name}.`,
   );
   return isAbsent
-    ? [`The cluster has no node ${name}: it has not joined, or was deleted. Its console says why.`, ...waiting]
+    ? [
+        `The cluster has no node ${name}: it has not joined, or was deleted. Its console says why.`,
+        ...waiting,
+      ]
     : waiting;
 }
 
@@ -72,7 +78,9 @@ function skew({ node, server }: Facts): string[] {
   if (own === undefined || others === undefined) return [];
   if (own > others) return [`Kubelet ${kubelet} is newer than the API server ${server}.`];
   return others - own > OLDER_MINORS
-    ? [`Kubelet ${kubelet} is more than ${OLDER_MINORS} minor versions older than the API server ${server}.`]
+    ? [
+        `Kubelet ${kubelet} is more than ${OLDER_MINORS} minor versions older than the API server ${server}.`,
+      ]
     : [];
 }
 
@@ -81,7 +89,9 @@ function hostFaults({ host, node }: Facts): string[] {
   const told = (node?.status.conditions ?? []).map(({ message }) => message).join('\n');
   return (host?.faults?.faults ?? [])
     .filter(({ code }) => !told.includes(code))
-    .map(({ code, cause, remedy }) => `${sentence(`The node cannot ${cause}`)} ${remedy} [${code}]`);
+    .map(
+      ({ code, cause, remedy }) => `${sentence(`The node cannot ${cause}`)} ${remedy} [${code}]`,
+    );
 }
 
 function podFaults(pod: PodFacts): string[] {
@@ -129,7 +139,8 @@ function restarts({ pods }: Facts): string[] {
     status.containerStatuses.flatMap(({ name, restartCount, lastState }) => {
       if (restartCount === 0) return [];
       const { reason = '', exitCode = 0, finishedAt = '' } = lastState.terminated ?? {};
-      const last = finishedAt === '' ? '' : `, the last time at ${finishedAt} by ${reason}, code ${exitCode}`;
+      const last =
+        finishedAt === '' ? '' : `, the last time at ${finishedAt} by ${reason}, code ${exitCode}`;
       return [`${metadata.name}: ${name} was started again ${restartCount} times${last}.`];
     }),
   );
@@ -140,8 +151,12 @@ function hostNotes({ host, node }: Facts): string[] {
   return [
     ...(node?.spec.unschedulable === true ? ['The node takes no new pods: it is cordoned.'] : []),
     ...(host?.boot?.data === 'ram' ? ["The node's state is in RAM and lost at a reboot."] : []),
-    ...ends.map((program) => `${program.name} has ended ${program.ends} times by itself in this boot.`),
-    ...(host?.last ?? []).map(({ code, cause, by }) => sentence(`In this boot ${by} said ${code}: cannot ${cause}`)),
+    ...ends.map(
+      (program) => `${program.name} has ended ${program.ends} times by itself in this boot.`,
+    ),
+    ...(host?.last ?? []).map(({ code, cause, by }) =>
+      sentence(`In this boot ${by} said ${code}: cannot ${cause}`),
+    ),
   ];
 }
 
@@ -159,7 +174,8 @@ export function identity({ name, node, server, host, aheadSeconds }: Facts): rea
   const image = host?.boot === undefined ? info?.osImage : `kiOS ${host.boot.version}`;
   const offset = host?.clock?.offset === undefined ? '' : `, offset ${host.clock.offset} s`;
   const source = host?.clock?.synced === true ? `follows ${host.clock.source}${offset}` : undefined;
-  const ahead = aheadSeconds === undefined ? undefined : `${aheadSeconds} s ahead of the API server's (±2 s)`;
+  const ahead =
+    aheadSeconds === undefined ? undefined : `${aheadSeconds} s ahead of the API server's (±2 s)`;
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['node', [name, ...addresses.filter((address) => address !== name)].join(', ')],
     ['image', [image, info?.architecture].filter(Boolean).join(', ') || undefined],

@@ -18,7 +18,8 @@ const VALUE = String.raw`[^\s"'\\,;&<>(){}\[\]]`;
 /** Forms of secrets in a text, each with what stays of it. */
 const RULES: readonly Rule[] = [
   {
-    pattern: /(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/gs,
+    pattern:
+      /(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/gs,
     replacement: `$1${HIDDEN}`,
   },
   // RFC 7519, and what Kubernetes gives service accounts.
@@ -44,7 +45,10 @@ const RULES: readonly Rule[] = [
 
 /** Hides secrets in a text: logs repeat what others say. */
 export const redactText = (text: string): string =>
-  RULES.reduce((redacted, { pattern, replacement }) => redacted.replaceAll(pattern, replacement), text);
+  RULES.reduce(
+    (redacted, { pattern, replacement }) => redacted.replaceAll(pattern, replacement),
+    text,
+  );
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -68,7 +68,9 @@ export const reduceRequests =
       const { username, request: encoded } = recordOf(spec);
       const asked = typeof encoded === 'string' ? Buffer.from(encoded, 'base64').toString() : '';
       // A PKCS #10 request in PEM is base64 again.
-      const der = Buffer.from(asked.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64').toString('latin1');
+      const der = Buffer.from(asked.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64').toString(
+        'latin1',
+      );
       const own = `system:node:${node}`;
       // In DER a string stands behind its length, so that `node-1` is not found in `node-10`.
       const isOwn = username === own || der.includes(String.fromCharCode(own.length & 0xff) + own);

@@ -11,7 +11,9 @@ function missing(gathered: readonly Gathered[]): string[] {
   const byCause = Map.groupBy(lacking, ({ outcome, cause = '' }) =>
     cause === '' ? outcome : `${outcome}: ${cause}`,
   );
-  return [...byCause].map(([cause, parts]) => `${parts.map(({ file }) => file).join(', ')}: ${cause}`);
+  return [...byCause].map(
+    ([cause, parts]) => `${parts.map(({ file }) => file).join(', ')}: ${cause}`,
+  );
 }
 
 export interface Summary {

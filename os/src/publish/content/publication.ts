@@ -74,8 +74,7 @@ async function publicationOf(
   sbomFor: (built: Built) => Promise<Buffer> = readSbom(name),
 ): Promise<Publication> {
   const parts: Part[] = [];
-  for (const [built, image] of images)
-    parts.push({ built, image, sbom: await sbomFor(built) });
+  for (const [built, image] of images) parts.push({ built, image, sbom: await sbomFor(built) });
   const manifests: PlatformManifest[] = parts.map(({ built, image }) => ({
     ...image.manifest,
     arch: built.arch,

@@ -68,7 +68,12 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
       EXIT.config,
     ],
     ['a name that no node has', ['doctor', 'none', 'Node_1'], 'KIOS_CLI_USAGE', EXIT.usage],
-    ['no time for replies', ['doctor', 'none', 'a', '--timeout', '0'], 'KIOS_CLI_USAGE', EXIT.usage],
+    [
+      'no time for replies',
+      ['doctor', 'none', 'a', '--timeout', '0'],
+      'KIOS_CLI_USAGE',
+      EXIT.usage,
+    ],
     [
       'a kubeconfig of a doctor that is not there',
       ['doctor', 'none.kubeconfig', 'a'],

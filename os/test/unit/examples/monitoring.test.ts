@@ -44,7 +44,8 @@ function unknown(expression: string): string[] {
 }
 
 it('alerts ask for metrics that a node has', async () => {
-  for (const { alert, expr } of await readAlerts()) expect([alert, unknown(expr)]).toEqual([alert, []]);
+  for (const { alert, expr } of await readAlerts())
+    expect([alert, unknown(expr)]).toEqual([alert, []]);
 });
 
 it('panels ask for metrics that a node has', async () => {

@@ -50,7 +50,12 @@ it.each([
   ['was rebooted', node({ phase: 'done' }), 'done', 'was rebooted'],
   ['failed', node({ phase: 'failed', message: 'why' }), 'failed', 'why'],
   ['has an older turn', node({ request: 'other', phase: 'done' }), 'open', 'is asked'],
-  ['is asked no longer', node(undefined, { annotations: {} }), 'failed', 'the request was withdrawn'],
+  [
+    'is asked no longer',
+    node(undefined, { annotations: {} }),
+    'failed',
+    'the request was withdrawn',
+  ],
 ])('a node that %s', (_, view, tag, says) => {
   expect(look([[view, 0]])).toMatchObject({ tag, says });
 });

@@ -64,9 +64,7 @@ function write(stored: Stored, changes: Partial<Turn>): void {
 
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'kios-fleet-'));
-  nodes = new Map(
-    ['a', 'b'].map((name) => [name, { annotations: {}, version: 1, isReady: true }]),
-  );
+  nodes = new Map(['a', 'b'].map((name) => [name, { annotations: {}, version: 1, isReady: true }]));
   hasLease = true;
   onChange = () => {};
   printed = [];

@@ -12,7 +12,13 @@ const isInTheWay = (link: Finding, { api }: Signs): boolean =>
 export function findFaults(signs: Signs): readonly Finding[] {
   const link = linkFault(signs);
   const beyond = link !== undefined && isInTheWay(link, signs) ? [] : clusterFaults(signs);
-  const all = [link, ...beyond, podNetworkFault(signs), ...memberFaults(signs), ...nodeFaults(signs)];
+  const all = [
+    link,
+    ...beyond,
+    podNetworkFault(signs),
+    ...memberFaults(signs),
+    ...nodeFaults(signs),
+  ];
   const codes = new Set<string>();
   return all.filter((finding): finding is Finding => {
     if (finding === undefined || codes.has(finding.code)) return false;

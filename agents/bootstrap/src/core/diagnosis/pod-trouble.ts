@@ -15,7 +15,10 @@ export function quoted(text: string): string {
 /** Shortens a cause from its beginning: the programs name the object there again and again, and the fault last. */
 export function shorten(cause: string): string {
   // What an address ends with may be a secret.
-  const text = cause.replaceAll(/\?[^\s"\\]+/g, '?…').replaceAll(/\s+/g, ' ').trim();
+  const text = cause
+    .replaceAll(/\?[^\s"\\]+/g, '?…')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
   return text.length > LONGEST ? `… ${text.slice(-LONGEST)}` : text;
 }
 

@@ -1,6 +1,9 @@
 /** Remembers when counters rose last, by key. */
 export class Risen {
-  readonly #counters = new Map<string, { readonly count: number; readonly at: number | undefined }>();
+  readonly #counters = new Map<
+    string,
+    { readonly count: number; readonly at: number | undefined }
+  >();
   readonly #seconds: number;
 
   /** A rise counts for this long. */

@@ -60,7 +60,9 @@ const OF_OTHER_TIME = /NOT_YET_VALID|HAS_EXPIRED/;
 /** Returns the fault of joining, in the words that the connection's have. */
 function joinFault({ join }: Signs): Finding | undefined {
   if (join?.code !== 'KIOS_BOOTSTRAP_UNTRUSTED') return join;
-  const code = OF_OTHER_TIME.test(join.cause) ? 'KIOS_FAULT_API_TIME' : 'KIOS_FAULT_API_CERTIFICATE';
+  const code = OF_OTHER_TIME.test(join.cause)
+    ? 'KIOS_FAULT_API_TIME'
+    : 'KIOS_FAULT_API_CERTIFICATE';
   return { code, cause: join.cause };
 }
 

@@ -21,7 +21,8 @@ const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 function spaceFault({ device, free, freeInodes }: Disk): Finding | undefined {
   if (free >= LEAST.free && freeInodes >= LEAST.freeInodes) return undefined;
-  const what = free < LEAST.free ? `${percent(free)} of its space` : `${percent(freeInodes)} of its inodes`;
+  const what =
+    free < LEAST.free ? `${percent(free)} of its space` : `${percent(freeInodes)} of its inodes`;
   return { code: 'KIOS_FAULT_DISK_FULL', cause: `keep room on ${device}: ${what} is free` };
 }
 
@@ -80,7 +81,10 @@ const kubeletFault: Rule = ({ kubelet }) => {
     };
   return earlyEnds < ENDS
     ? undefined
-    : { code: 'KIOS_FAULT_KUBELET', cause: `run kubelet: it ended ${earlyEnds} times in a row${because}` };
+    : {
+        code: 'KIOS_FAULT_KUBELET',
+        cause: `run kubelet: it ended ${earlyEnds} times in a row${because}`,
+      };
 };
 
 const runtimeFault: Rule = ({ isRuntimeSilent }) =>

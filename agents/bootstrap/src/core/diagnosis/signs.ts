@@ -42,7 +42,12 @@ export interface Said {
 }
 
 /** Why kubelet cannot start a pod, as it says each time that it tries. */
-export type PodTrouble = 'crashing' | 'image missing' | 'image corrupt' | 'image refused' | 'registry unreached';
+export type PodTrouble =
+  | 'crashing'
+  | 'image missing'
+  | 'image corrupt'
+  | 'image refused'
+  | 'registry unreached';
 
 export interface PodSign {
   /** `NAMESPACE/NAME`. */

@@ -18,7 +18,10 @@ export function rowOf(text: string, name: string): number {
 /** Adds up the counters of these events in Prometheus' text. */
 export function eventsIn(metrics: string, events: readonly string[]): number {
   const rows = metrics.matchAll(/^kios_dhcp_events_total\{[^}]*event="([^"]+)"\} (\d+)$/gm);
-  return [...rows].reduce((sum, [, event = '', n]) => (events.includes(event) ? sum + Number(n) : sum), 0);
+  return [...rows].reduce(
+    (sum, [, event = '', n]) => (events.includes(event) ? sum + Number(n) : sum),
+    0,
+  );
 }
 
 /** The file system at a mount point. */
@@ -30,11 +33,15 @@ export interface Mount {
 }
 
 const unescape = (text: string): string =>
-  text.replaceAll(/\\([0-7]{3})/g, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 8)));
+  text.replaceAll(/\\([0-7]{3})/g, (_, code: string) =>
+    String.fromCodePoint(Number.parseInt(code, 8)),
+  );
 
 /** Returns the newest mount at a place (`/proc/self/mountinfo`, proc(5)). */
 export function mountAt(mountinfo: string, place: string): Mount | undefined {
-  const row = mountinfo.split('\n').findLast((each) => unescape(each.split(' ')[4] ?? '') === place);
+  const row = mountinfo
+    .split('\n')
+    .findLast((each) => unescape(each.split(' ')[4] ?? '') === place);
   const [, behind] = row?.split(' - ') ?? [];
   const [type, device, options] = behind?.split(' ') ?? [];
   if (type === undefined || device === undefined || options === undefined) return undefined;

@@ -57,7 +57,11 @@ export interface DiskPlaces {
 const share = (free: number, all: number): number => (all === 0 ? 1 : free / all);
 
 /** Reads the file system on which this agent keeps its state, which is that of the node. */
-export async function readDisk({ stateDir, sysfs, mountinfo }: DiskPlaces): Promise<Disk | undefined> {
+export async function readDisk({
+  stateDir,
+  sysfs,
+  mountinfo,
+}: DiskPlaces): Promise<Disk | undefined> {
   const mount = mountAt((await readIfThere(mountinfo)) ?? '', stateDir);
   if (mount === undefined) return undefined;
   const { device, type, isReadOnly } = mount;

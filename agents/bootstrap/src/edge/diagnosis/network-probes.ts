@@ -104,7 +104,12 @@ export class NetworkProbes {
     const { openApi, settings } = this.#ports;
     const resolvConf = path.join(settings.run, 'net/resolv.conf');
     const request = { path: '/version', ...access };
-    const { reach, answer } = await askApi({ api: openApi(endpoint), endpoint, resolvConf, request });
+    const { reach, answer } = await askApi({
+      api: openApi(endpoint),
+      endpoint,
+      resolvConf,
+      request,
+    });
     const version = answer && parse(Version, answer.body)?.gitVersion;
     if (reach.kind !== 'reached' || version === undefined) return { endpoint, reach };
     return { endpoint, reach: { ...reach, version } };
@@ -118,7 +123,12 @@ export class NetworkProbes {
       return this.#askVersion(endpoint, { ca, ...(token === undefined ? {} : { token }) });
     const resolvConf = path.join(settings.run, 'net/resolv.conf');
     const request = { path: `/api/v1/nodes/${encodeURIComponent(name)}`, ca, ...caller };
-    const { reach, answer } = await askApi({ api: openApi(endpoint), endpoint, resolvConf, request });
+    const { reach, answer } = await askApi({
+      api: openApi(endpoint),
+      endpoint,
+      resolvConf,
+      request,
+    });
     if (answer !== undefined) await this.#compare(answer.body, up);
     if (reach.kind !== 'reached') return { endpoint, reach };
     const version = await this.#knownVersion(endpoint, ca, up);

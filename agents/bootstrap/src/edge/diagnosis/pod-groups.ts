@@ -53,7 +53,10 @@ export class PodGroups {
   async look(
     up: number,
     nameOf: (uid: string) => string,
-  ): Promise<{ readonly outOfMemory: readonly Exhausted[]; readonly outOfProcesses: readonly Exhausted[] }> {
+  ): Promise<{
+    readonly outOfMemory: readonly Exhausted[];
+    readonly outOfProcesses: readonly Exhausted[];
+  }> {
     const [outOfMemory, outOfProcesses]: [Exhausted[], Exhausted[]] = [[], []];
     const seen = new Set<string>();
     for (const { uid, dir } of await this.#pods()) {

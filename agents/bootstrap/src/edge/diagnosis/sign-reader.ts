@@ -76,7 +76,9 @@ export class SignReader {
   async #readNetwork(
     up: number,
     lease: Lease | undefined,
-  ): Promise<Pick<Signs, 'cards' | 'hasAddress' | 'hasConflict' | 'gateway' | 'nameServers' | 'api'>> {
+  ): Promise<
+    Pick<Signs, 'cards' | 'hasAddress' | 'hasConflict' | 'gateway' | 'nameServers' | 'api'>
+  > {
     const { settings } = this.#ports;
     const metrics = (await readIfThere(path.join(settings.run, 'metrics/dhcp.prom'))) ?? '';
     const hasAddress = (await quietly(readUplink(settings))) !== undefined;
@@ -129,9 +131,7 @@ export class SignReader {
   > {
     const own = `-${(await quietly(readKubelet(this.#ports.settings)))?.hostname ?? ''}`;
     return {
-      pods: this.#kubelet
-        .pods(up)
-        .filter(({ pod }) => pod.startsWith(SYSTEM) || pod.endsWith(own)),
+      pods: this.#kubelet.pods(up).filter(({ pod }) => pod.startsWith(SYSTEM) || pod.endsWith(own)),
       ...(await this.#groups.look(up, (uid) => this.#kubelet.nameOf(uid))),
       hasPodNetwork: !this.#kubelet.lacksNetwork(up),
       isRuntimeSilent: this.#kubelet.lacksRuntime(up),

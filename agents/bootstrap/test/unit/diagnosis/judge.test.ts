@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { CATALOGUE, type Finding } from '../../../src/core/diagnosis/catalogue.ts';
-import { isUrgent, judge, type Judgement, type Suspicions } from '../../../src/core/diagnosis/judge.ts';
+import {
+  isUrgent,
+  judge,
+  type Judgement,
+  type Suspicions,
+} from '../../../src/core/diagnosis/judge.ts';
 import { faultConditions, noticesOf } from '../../../src/core/diagnosis/tell.ts';
 
 const CARRIER: Finding = { code: 'KIOS_FAULT_NO_CARRIER', cause: 'use eth0: nothing is connected' };
@@ -71,7 +76,11 @@ describe('a fault', () => {
       const first = judge(new Map(), [finding], 0);
       return isUrgent(judge(first.suspicions, [finding], seconds).suspicions);
     };
-    expect([isUrgent(new Map()), urgent(CLOCK, 10), urgent(CLOCK, 60)]).toEqual([false, true, false]);
+    expect([isUrgent(new Map()), urgent(CLOCK, 10), urgent(CLOCK, 60)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
     expect([urgent(api, 5), urgent(api, 60)]).toEqual([true, true]);
   });
 
@@ -102,7 +111,11 @@ describe('a fault', () => {
         const first = new Map<string, number>();
         for (const [turn, present] of turns.entries()) {
           const up = turn * 10;
-          const judged = judge(suspicions, present.map((code) => ({ code, cause: 'x' })), up);
+          const judged = judge(
+            suspicions,
+            present.map((code) => ({ code, cause: 'x' })),
+            up,
+          );
           for (const code of present) if (!first.has(code)) first.set(code, up);
           const isSaid = judged.begun.every(
             ({ code, since }) => present.includes(code) && since >= (first.get(code) ?? up + 1),

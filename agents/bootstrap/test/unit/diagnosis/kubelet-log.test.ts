@@ -23,34 +23,58 @@ const read = (...lines: readonly string[]): KubeletLog => {
 describe('kubelet’s log', () => {
   it.each([
     [
-      failed('CrashLoopBackOff', 'back-off 20s restarting failed container=main pod=dhcp-n_kube-system(u-1)'),
+      failed(
+        'CrashLoopBackOff',
+        'back-off 20s restarting failed container=main pod=dhcp-n_kube-system(u-1)',
+      ),
       'crashing',
       /main ends again/,
     ],
     [
-      failed('ErrImageNeverPull', 'Container image "kios.invalid/a:1" is not present with pull policy of Never'),
+      failed(
+        'ErrImageNeverPull',
+        'Container image "kios.invalid/a:1" is not present with pull policy of Never',
+      ),
       'image missing',
       /kios\.invalid\/a:1.* not present/,
     ],
-    [pull('failed to resolve reference "registry.example/a:1": registry.example/a:1: not found'), 'image missing', /not found/],
     [
-      pull('failed to resolve reference "registry.example/a:1": unexpected status from HEAD request to https://registry.example/v2/a/manifests/1: 401 Unauthorized'),
+      pull('failed to resolve reference "registry.example/a:1": registry.example/a:1: not found'),
+      'image missing',
+      /not found/,
+    ],
+    [
+      pull(
+        'failed to resolve reference "registry.example/a:1": unexpected status from HEAD request to https://registry.example/v2/a/manifests/1: 401 Unauthorized',
+      ),
       'image refused',
       /401 Unauthorized/,
     ],
-    [pull('pull access denied, repository does not exist or may require authorization'), 'image refused', /denied/],
     [
-      pull('failed commit on ref "layer-sha256:4010403": unexpected commit digest sha256:401, expected sha256:403: failed precondition'),
+      pull('pull access denied, repository does not exist or may require authorization'),
+      'image refused',
+      /denied/,
+    ],
+    [
+      pull(
+        'failed commit on ref "layer-sha256:4010403": unexpected commit digest sha256:401, expected sha256:403: failed precondition',
+      ),
       'image corrupt',
       /unexpected commit digest/,
     ],
     [pull('failed to extract layer sha256:00: unexpected EOF'), 'image corrupt', /unexpected EOF/],
     [
-      pull('failed to do request: Head "https://registry.example/v2/a/manifests/1": dial tcp 192.0.2.9:443: i/o timeout'),
+      pull(
+        'failed to do request: Head "https://registry.example/v2/a/manifests/1": dial tcp 192.0.2.9:443: i/o timeout',
+      ),
       'registry unreached',
       /i\/o timeout/,
     ],
-    [failed('RunContainerError', 'failed to create task: exec format error'), 'image corrupt', /exec format/],
+    [
+      failed('RunContainerError', 'failed to create task: exec format error'),
+      'image corrupt',
+      /exec format/,
+    ],
   ])('has the trouble of a pod: %s', (line, trouble, why) => {
     expect(read(line).pods(110)).toEqual([
       { pod: 'kube-system/dhcp-n', trouble, why: expect.stringMatching(why) },
@@ -68,7 +92,9 @@ describe('kubelet’s log', () => {
   });
 
   it('shows no secret that an address ends with', () => {
-    const [{ why } = { why: '' }] = read(pull('Get "https://r.example/t?token=secret": not found')).pods(100);
+    const [{ why } = { why: '' }] = read(
+      pull('Get "https://r.example/t?token=secret": not found'),
+    ).pods(100);
     expect(why).toContain('?…');
     expect(why).not.toContain('secret');
   });
@@ -94,8 +120,16 @@ describe('kubelet’s log', () => {
       'E1129 0 kubelet.go:3248] "Container runtime sanity check failed" err="…"',
       'E1129 0 controller.go:201] "Failed to ensure lease exists, will retry" err="…" interval="7s"',
     );
-    expect([log.lacksNetwork(110), log.lacksRuntime(110), log.lacksApi(110)]).toEqual([true, true, true]);
-    expect([log.lacksNetwork(116), log.lacksRuntime(116), log.lacksApi(131)]).toEqual([false, false, false]);
+    expect([log.lacksNetwork(110), log.lacksRuntime(110), log.lacksApi(110)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([log.lacksNetwork(116), log.lacksRuntime(116), log.lacksApi(131)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 
   it('takes from old lines only what stays true', () => {
@@ -115,19 +149,32 @@ describe('kubelet’s log', () => {
   });
 
   it('says why kubelet ended', () => {
-    const log = read('E1129 0 run.go:72] "command failed" err="failed to load kubelet config: unknown field \\"lots\\""');
+    const log = read(
+      'E1129 0 run.go:72] "command failed" err="failed to load kubelet config: unknown field \\"lots\\""',
+    );
     expect(log.lastEnd).toBe('failed to load kubelet config: unknown field "lots"');
   });
 
   it('says nothing by other lines', () => {
-    const log = read('', 'E1129', `${head} "Error syncing pod, skipping" err="x" pod=`, failed('Other', 'x'));
+    const log = read(
+      '',
+      'E1129',
+      `${head} "Error syncing pod, skipping" err="x" pod=`,
+      failed('Other', 'x'),
+    );
     expect([log.pods(100), log.lacksNetwork(100), log.version]).toEqual([[], false, undefined]);
   });
 });
 
 describe('init’s log', () => {
   it('has the faults of a boot that last', () => {
-    const line = { t: '', ev: 'data.failed', code: 'KIOS_INIT_DATA', remedy: 'R.', cause: 'mount /dev/vda2: bad' };
+    const line = {
+      t: '',
+      ev: 'data.failed',
+      code: 'KIOS_INIT_DATA',
+      remedy: 'R.',
+      cause: 'mount /dev/vda2: bad',
+    };
     expect(saidIn(JSON.stringify(line))).toEqual({
       code: 'KIOS_INIT_DATA',
       cause: 'mount /dev/vda2: bad',

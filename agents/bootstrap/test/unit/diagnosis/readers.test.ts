@@ -190,14 +190,21 @@ describe('an API server', () => {
       resolvConf: path.join(dir, 'resolv.conf'),
       request: { path: '/version', ca: undefined, ...shown },
     });
-  const answers = (status: number): ApiServer => ({ get: async () => Promise.resolve({ status, body: '{}' }) });
-  const fails = (code: 'KIOS_BOOTSTRAP_UNTRUSTED' | 'KIOS_BOOTSTRAP_UNREACHABLE', text: string): ApiServer => ({
+  const answers = (status: number): ApiServer => ({
+    get: async () => Promise.resolve({ status, body: '{}' }),
+  });
+  const fails = (
+    code: 'KIOS_BOOTSTRAP_UNTRUSTED' | 'KIOS_BOOTSTRAP_UNREACHABLE',
+    text: string,
+  ): ApiServer => ({
     get: () => Promise.reject(new BootstrapError(code, text)),
   });
   const ANY = 'https://127.0.0.1:1';
 
   it('lets small replies through and no large ones', async () => {
-    const endpoint = await listen((socket) => socket.once('data', () => socket.end('HTTP/1.0 400\r\n\r\n')));
+    const endpoint = await listen((socket) =>
+      socket.once('data', () => socket.end('HTTP/1.0 400\r\n\r\n')),
+    );
     expect(await ask(endpoint, late)).toEqual({ reach: { kind: 'only small' } });
   });
 
@@ -209,7 +216,10 @@ describe('an API server', () => {
   it('takes no connection', async () => {
     expect(await ask(ANY, late)).toMatchObject({ reach: { kind: 'closed', why: /ECONNREFUSED/ } });
     const refused = fails('KIOS_BOOTSTRAP_UNREACHABLE', `reach ${ANY}: connect ECONNREFUSED`);
-    expect((await ask(ANY, refused)).reach).toEqual({ kind: 'closed', why: 'connect ECONNREFUSED' });
+    expect((await ask(ANY, refused)).reach).toEqual({
+      kind: 'closed',
+      why: 'connect ECONNREFUSED',
+    });
   });
 
   it.each([

@@ -28,7 +28,14 @@ const pod = (trouble: Signs['pods'][number]['trouble']): Partial<Signs> => ({
 });
 const said = (code: string, cause = 'do it: no') => ({ code, cause, remedy: 'Do it.' });
 const disk = (change: Partial<NonNullable<Signs['disk']>>): Partial<Signs> => ({
-  disk: { device: '/dev/vda2', free: 0.5, freeInodes: 0.9, isReadOnly: false, errors: 0, ...change },
+  disk: {
+    device: '/dev/vda2',
+    free: 0.5,
+    freeInodes: 0.9,
+    isReadOnly: false,
+    errors: 0,
+    ...change,
+  },
 });
 const failed = (code: string): Partial<Signs> => ({ isDataFailed: true, init: [said(code)] });
 
@@ -70,7 +77,12 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
   ],
   ['one that hangs', reach({ kind: 'silent' }), 'KIOS_FAULT_API_UNREACHABLE', /sends nothing/],
   ['one without address', reach({ kind: 'unnamed' }), 'KIOS_FAULT_API_UNREACHABLE', /no address/],
-  ['one in trouble', reach({ kind: 'other', why: 'it answers 503' }), 'KIOS_FAULT_API_UNREACHABLE', /503/],
+  [
+    'one in trouble',
+    reach({ kind: 'other', why: 'it answers 503' }),
+    'KIOS_FAULT_API_UNREACHABLE',
+    /503/,
+  ],
   [
     'a wrong certificate',
     reach({ kind: 'untrusted', why: 'verify it: unknown' }),
@@ -84,7 +96,12 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
     /NOT_YET/,
   ],
   ['a dead token', reach({ kind: 'refused', shown: 'token' }), 'KIOS_BOOTSTRAP_TOKEN', /token/],
-  ['a token nobody signs', { join: said('KIOS_BOOTSTRAP_UNSIGNED') }, 'KIOS_BOOTSTRAP_UNSIGNED', /no/],
+  [
+    'a token nobody signs',
+    { join: said('KIOS_BOOTSTRAP_UNSIGNED') },
+    'KIOS_BOOTSTRAP_UNSIGNED',
+    /no/,
+  ],
   [
     'a CA that changed',
     reach({ kind: 'refused', shown: 'certificate' }),
@@ -111,7 +128,12 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
     'KIOS_FAULT_CERTIFICATE_EXPIRED',
     /1970-01-01T00:00:01/,
   ],
-  ['a clock without source', { clock: { sane: true, synced: false } }, 'KIOS_FAULT_CLOCK_UNSYNCED', /no time server/],
+  [
+    'a clock without source',
+    { clock: { sane: true, synced: false } },
+    'KIOS_FAULT_CLOCK_UNSYNCED',
+    /no time server/,
+  ],
   ['a wrong clock', { clock: { sane: false, synced: true } }, 'KIOS_FAULT_CLOCK_WRONG', /decades/],
   ['a full disk', disk({ free: 0.02 }), 'KIOS_FAULT_DISK_FULL', /2 % of its space/],
   ['no inodes', disk({ freeInodes: 0 }), 'KIOS_FAULT_DISK_FULL', /0 % of its inodes/],
@@ -138,11 +160,21 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
   ],
   [
     'no processes',
-    { outOfProcesses: [{ pod: 'a/b', limit: 'few' }, { pod: 'a/c', limit: 'few' }] },
+    {
+      outOfProcesses: [
+        { pod: 'a/b', limit: 'few' },
+        { pod: 'a/c', limit: 'few' },
+      ],
+    },
     'KIOS_FAULT_PIDS',
     /a\/b, and 1 more/,
   ],
-  ['a refused module', { modules: [{ name: 'nbd', why: 'signature rejected' }] }, 'KIOS_FAULT_MODULE', /nbd: signature/],
+  [
+    'a refused module',
+    { modules: [{ name: 'nbd', why: 'signature rejected' }] },
+    'KIOS_FAULT_MODULE',
+    /nbd: signature/,
+  ],
   [
     'an invalid configuration',
     { kubelet: { earlyEnds: 0, dropInsIgnored: true } },
@@ -231,7 +263,10 @@ describe('the rules', () => {
     const changes = fc.subarray(FAULTS.map((_, index) => index));
     fc.assert(
       fc.property(changes, (chosen) => {
-        const signs = chosen.reduce<Signs>((all, index) => ({ ...all, ...FAULTS[index]?.[1] }), HEALTHY);
+        const signs = chosen.reduce<Signs>(
+          (all, index) => ({ ...all, ...FAULTS[index]?.[1] }),
+          HEALTHY,
+        );
         const allowed = new Set(chosen.map((index) => FAULTS[index]?.[2]));
         // A missing address is the fault behind the others that take it away.
         if (!signs.hasAddress) allowed.add('KIOS_FAULT_NO_OFFER');

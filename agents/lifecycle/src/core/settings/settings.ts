@@ -104,7 +104,8 @@ function leaseOf(text: string): Settings['lease'] {
 export function toSettings(flags: InferredOptionTypes<typeof FLAGS>): Settings {
   const { node, server, account, platform, socket } = flags;
   if (node === '') throw setupError('find the name of this node: --node is empty');
-  const pause = (flag: 'idle-seconds' | 'busy-seconds'): number => positive(flag, flags[flag]) * 1000;
+  const pause = (flag: 'idle-seconds' | 'busy-seconds'): number =>
+    positive(flag, flags[flag]) * 1000;
   return {
     node,
     lease: leaseOf(flags.lease),

@@ -51,7 +51,10 @@ function messageIn(body: string): string {
 function refused(what: string, status: number, body: string): LifecycleError {
   const isSetup = [401, 403, 404].includes(status);
   const why = `the API server replies ${status}: ${messageIn(body)}`;
-  return new LifecycleError(isSetup ? 'KIOS_LIFECYCLE_SETUP' : 'KIOS_LIFECYCLE_API', `${what}: ${why}`);
+  return new LifecycleError(
+    isSetup ? 'KIOS_LIFECYCLE_SETUP' : 'KIOS_LIFECYCLE_API',
+    `${what}: ${why}`,
+  );
 }
 
 /** Reads an answer; what is no such object is a fault of the server. */

@@ -52,7 +52,10 @@ it("puts init ahead of a cluster network's portmap", () => {
 it("has init's other names in /bin", () => {
   const entries = new Map(root.sorted());
   for (const name of ['journalctl', 'modprobe', 'mount', 'umount'])
-    expect([name, entries.get(`/bin/${name}`)]).toEqual([name, { type: 'symlink', target: 'init' }]);
+    expect([name, entries.get(`/bin/${name}`)]).toEqual([
+      name,
+      { type: 'symlink', target: 'init' },
+    ]);
 });
 
 it('lets kubelet find the credentials of registries that the bootstrap agent writes', () => {

@@ -126,7 +126,9 @@ describe('a node that is well', () => {
     await examineWith(cluster);
     expect(new Set(cluster.asked.map(({ method }) => method))).toEqual(new Set(['GET']));
     const paths = cluster.asked.map(({ url }) => url);
-    expect(paths.filter((url) => /secrets|configmaps|exec|attach|portforward/.test(url))).toEqual([]);
+    expect(paths.filter((url) => /secrets|configmaps|exec|attach|portforward/.test(url))).toEqual(
+      [],
+    );
   });
 
   it('leaves one file behind, which only its owner can read', async () => {
@@ -152,7 +154,10 @@ describe('a part that cannot be had is named, and the others are there:', () => 
     expect(wrong).toEqual([expect.stringContaining('does not reach kubelet')]);
     expect(cluster.asked.filter(({ url }) => url.startsWith(PROXY))).toHaveLength(1);
     expect(cluster.asked.filter(({ url }) => url.includes('/log?'))).toEqual([]);
-    expect(await partOf('kubelet/healthz.txt')).toMatchObject({ outcome: 'unreachable', status: 503 });
+    expect(await partOf('kubelet/healthz.txt')).toMatchObject({
+      outcome: 'unreachable',
+      status: 503,
+    });
     const text = printed.join('\n');
     expect(text).toContain('dial tcp 192.0.2.7:10250: i/o timeout');
     expect(text).not.toContain(SECRETS.yaml);
@@ -202,7 +207,8 @@ describe('a part that cannot be had is named, and the others are there:', () => 
 
 it('the clocks of kubelet and of the API server are compared', async () => {
   const late: Reply = ({ url = '' }, response) => {
-    if (url.startsWith(PROXY)) response.setHeader('date', new Date(Date.now() - 120_000).toUTCString());
+    if (url.startsWith(PROXY))
+      response.setHeader('date', new Date(Date.now() - 120_000).toUTCString());
     return false;
   };
   await using cluster = await fakeCluster(folder, replies(new Date()), late);

@@ -134,7 +134,11 @@ it('what may explain it are restarts, warnings of the last hour and what init sa
     events: [
       { ...event, message: 'restarting failed container' },
       { ...event, message: 'long ago', lastTimestamp: '2026-11-29T10:00:00Z' },
-      { ...event, message: 'of another node', involvedObject: { kind: 'Pod', name: 'dhcp-node-2' } },
+      {
+        ...event,
+        message: 'of another node',
+        involvedObject: { kind: 'Pod', name: 'dhcp-node-2' },
+      },
       { ...event, message: 'normal', type: 'Normal' },
     ],
     host: {
@@ -157,5 +161,8 @@ it('what may explain it are restarts, warnings of the last hour and what init sa
 it('the summary names what the bundle lacks, and why', () => {
   const lacking = (file: string) => ({ file, path: '/x', ms: 1, outcome: 'not asked' as const, cause: 'nobody is there' }); // prettier-ignore
   const { lines } = summarise(WELL, [lacking('a.txt'), lacking('b.txt'), { file: 'c', path: '/', ms: 1, outcome: 'there' }]); // prettier-ignore
-  expect(lines.slice(-2)).toEqual(['Not in the bundle:', '  a.txt, b.txt: not asked: nobody is there']);
+  expect(lines.slice(-2)).toEqual([
+    'Not in the bundle:',
+    '  a.txt, b.txt: not asked: nobody is there',
+  ]);
 });

@@ -41,6 +41,24 @@ func TestATextIsOneJSONStringWhateverIsInIt(t *testing.T) {
 	}
 }
 
+// Agents read these lines.
+func TestLinesOfProgramsAreThoseOfTheVectors(t *testing.T) {
+	now := time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
+	file, err := os.ReadFile("../../../packages/host-api/vectors/program-lines.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []struct{ Agent, Text, Line string }
+	if err := json.Unmarshal(file, &vectors); err != nil || len(vectors) < 5 {
+		t.Fatal(err, len(vectors))
+	}
+	for _, v := range vectors {
+		if got := string(formatText(now, 1.25, "info", v.Agent, []byte(v.Text))); got != v.Line+"\n" {
+			t.Errorf("%q: %s", v.Text, got)
+		}
+	}
+}
+
 func TestLevelsAreThoseOfThePrograms(t *testing.T) {
 	for text, want := range map[string]string{
 		`I0722 10:00:00.000000       1 server.go:1] "x"`:                     "info",

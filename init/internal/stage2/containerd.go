@@ -30,7 +30,7 @@ func (h *host) startContainerd() error {
 			Args: containerdArgs,
 			Env:  environment(),
 			Started: func(pid int) {
-				h.life.monitor.Started(watchdog.Containerd)
+				h.life.monitor.Started(watchdog.Containerd, time.Now())
 				h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) })
 			},
 			Ended: h.forget("containerd"),

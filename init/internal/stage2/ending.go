@@ -158,5 +158,5 @@ func (h *host) reportPods(outcome login1.Outcome, took time.Duration) {
 func (h *host) callOff() {
 	h.grace.bus.Withdraw()
 	h.kubelet.Restart()
-	h.life.monitor.Resume()
+	h.life.monitor.Resume(time.Now())
 }

@@ -83,9 +83,12 @@ func (h *host) answered(p watchdog.Program) {
 	}
 }
 
-// watchKubelet takes the pings of a process of kubelet.
+// watchKubelet takes the pings of a process of kubelet, unless it sends none.
 func (h *host) watchKubelet(pid int) {
-	h.life.monitor.Started(watchdog.Kubelet)
+	if h.options.WatchdogOff {
+		return
+	}
+	h.life.monitor.Started(watchdog.Kubelet, time.Now())
 	h.notify.Watch(pid, func() { h.answered(watchdog.Kubelet) })
 }
 

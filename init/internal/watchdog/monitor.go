@@ -22,6 +22,8 @@ const (
 	// The longest silences. An emulated or overloaded machine answers after many seconds.
 	kubeletLimit    = 2 * KubeletPeriod
 	containerdLimit = 90 * time.Second
+	// startLimit is the longest silence of a process that has not answered yet.
+	startLimit = 10 * time.Minute
 	// patience is how long restarts are tried. It is longer after each reset that did not help either.
 	patience    = 10 * time.Minute
 	mostDoubled = 4
@@ -57,9 +59,9 @@ type Monitor struct {
 }
 
 type state struct {
-	limit time.Duration
-	// answers is true once the running process has answered. Before, nobody knows how long its start takes.
-	answers bool
+	limit   time.Duration
+	started time.Time // the start of the running process; zero before the first
+	answers bool      // true once the running process has answered
 	last    time.Time // of its last answer
 	hangs   bool
 	trouble bool
@@ -78,10 +80,10 @@ func NewMonitor(resets int) *Monitor {
 }
 
 // Started notes a new process of a program.
-func (m *Monitor) Started(p Program) {
+func (m *Monitor) Started(p Program, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.states[p].answers = false
+	m.states[p].started, m.states[p].answers = now, false
 }
 
 // Answered notes an answer. It returns true when the program had been found hanging.
@@ -105,12 +107,12 @@ func (m *Monitor) Hold() {
 }
 
 // Resume begins anew after a stop that was called off.
-func (m *Monitor) Resume() {
+func (m *Monitor) Resume(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.held = false
 	for p := range m.states {
-		m.states[p] = state{limit: m.states[p].limit}
+		m.states[p] = state{limit: m.states[p].limit, started: now}
 	}
 }
 
@@ -126,7 +128,7 @@ func (m *Monitor) Look(now time.Time) Verdict {
 	for p := Containerd; p <= Kubelet; p++ {
 		s := &m.states[p]
 		if p == Kubelet && m.states[Containerd].hangs {
-			s.last = now // its silence may come from there
+			s.heard(now) // its silence may come from there
 			continue
 		}
 		if s.restart(now) {
@@ -147,7 +149,8 @@ func (m *Monitor) forgive(now time.Time) {
 	if !m.looked.IsZero() && gap > 3*Interval {
 		for p := range m.states {
 			s := &m.states[p]
-			s.last, s.since = earlier(s.last.Add(gap), now), earlier(s.since.Add(gap), now)
+			s.heard(earlier(s.silentSince().Add(gap), now))
+			s.since = earlier(s.since.Add(gap), now)
 		}
 	}
 	m.looked = now
@@ -160,10 +163,35 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+// heard moves the begin of the present silence.
+func (s *state) heard(at time.Time) {
+	if s.answers {
+		s.last = at
+	} else if !s.started.IsZero() {
+		s.started = at
+	}
+}
+
+func (s *state) silentSince() time.Time {
+	if s.answers {
+		return s.last
+	}
+	return s.started
+}
+
+// isSilent reports whether the running process has been silent for too long. Before the first there is none.
+func (s *state) isSilent(now time.Time) bool {
+	limit := s.limit
+	if !s.answers {
+		limit = startLimit
+	}
+	return !s.silentSince().IsZero() && now.Sub(s.silentSince()) >= limit
+}
+
 // restart reports whether a restart is due. The next one waits longer each time.
 func (s *state) restart(now time.Time) bool {
 	if !s.hangs {
-		if !s.answers || now.Sub(s.last) < s.limit {
+		if !s.isSilent(now) {
 			return false
 		}
 		s.hangs, s.due = true, now
@@ -180,5 +208,9 @@ func (s *state) restart(now time.Time) bool {
 }
 
 func (s *state) hang(p Program, now time.Time) Hang {
-	return Hang{Program: p, Silent: now.Sub(s.last), Restarts: s.count, Both: p == Kubelet && s.count > 1}
+	silent := s.last
+	if silent.IsZero() {
+		silent = s.started
+	}
+	return Hang{Program: p, Silent: now.Sub(silent), Restarts: s.count, Both: p == Kubelet && s.count > 1}
 }

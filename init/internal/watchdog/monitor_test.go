@@ -40,9 +40,9 @@ func (m *machine) look() {
 			both = " with containerd"
 		}
 		m.said = append(m.said, fmt.Sprintf("%v %d%s at %v", hang.Program, hang.Restarts, both, m.now.Sub(m.start)))
-		m.Started(hang.Program)
+		m.Started(hang.Program, m.now)
 		if hang.Both {
-			m.Started(Containerd)
+			m.Started(Containerd, m.now)
 		}
 	}
 }
@@ -60,11 +60,41 @@ func TestWhileBothAnswerNothingIsRestarted(t *testing.T) {
 	m.expect(t, true)
 }
 
-func TestAProgramThatHasNotAnsweredYetIsNotJudged(t *testing.T) {
+func TestAProgramThatWasNotStartedIsNotJudged(t *testing.T) {
 	m := newMachine(0)
-	m.run(time.Hour)
-	m.Started(Kubelet)
 	m.run(time.Hour, Containerd)
+	m.expect(t, true)
+}
+
+func TestAProgramThatHangsInItsStartIsRestartedToo(t *testing.T) {
+	m := newMachine(0)
+	m.run(time.Minute, Containerd, Kubelet)
+	m.Started(Kubelet, m.now)
+	m.run(9*time.Minute, Containerd)
+	m.expect(t, true)
+	m.run(time.Minute, Containerd)
+	m.expect(t, true, "kubelet 1 at 11m0s")
+	m.run(time.Hour, Containerd, Kubelet)
+	m.expect(t, true, "kubelet 1 at 11m0s")
+}
+
+// Each start is another process, which has time of its own: a program that ends by itself does not hang.
+func TestAProgramThatEndsAgainAndAgainDoesNotHang(t *testing.T) {
+	m := newMachine(0)
+	for range 20 {
+		m.Started(Kubelet, m.now)
+		m.run(5*time.Minute, Containerd)
+	}
+	m.expect(t, true)
+}
+
+func TestAPausedMachineForgivesAStartToo(t *testing.T) {
+	m := newMachine(0)
+	m.Started(Kubelet, m.now)
+	m.run(time.Minute, Containerd)
+	m.now = m.now.Add(3 * time.Hour)
+	m.look()
+	m.run(8*time.Minute, Containerd)
 	m.expect(t, true)
 }
 
@@ -161,7 +191,7 @@ func TestAfterAStopThatWasCalledOffSilencesBeginAnew(t *testing.T) {
 	m.run(time.Minute, Containerd, Kubelet)
 	m.Hold()
 	m.run(time.Hour)
-	m.Resume()
+	m.Resume(m.now)
 	m.run(time.Minute, Containerd, Kubelet)
 	m.expect(t, true)
 	m.run(2 * time.Minute)

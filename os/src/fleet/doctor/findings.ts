@@ -8,11 +8,12 @@ const OLDER_MINORS = 3;
 const RECENT_MS = 60 * 60 * 1000;
 const MOST_EVENTS = 10;
 
-/** The conditions that say with True that something is wrong; kiOS' own say it with False. */
-const isBad = ({ type, status }: Condition): boolean => {
-  if (status === 'Unknown') return true;
-  return type === 'Ready' || type.startsWith('Kios') ? status === 'False' : status === 'True';
-};
+/** Conditions that say with True that all is well. Kubernetes' others say with True that something is wrong. */
+const isGood = (type: string): boolean =>
+  type === 'Ready' || type === 'ClockSynchronized' || type.startsWith('Kios');
+
+const isBad = ({ type, status }: Condition): boolean =>
+  status === 'Unknown' || status === (isGood(type) ? 'False' : 'True');
 
 const sentence = (text: string): string => text.replaceAll(/\s+/g, ' ').trim().replace(/\.*$/, '.');
 

@@ -1,6 +1,6 @@
 import type { Finding } from './catalogue.ts';
 import { clusterFaults, memberFaults } from './rules-cluster.ts';
-import { linkFault, podNetworkFault } from './rules-network.ts';
+import { linkFault, podNetworkFault, takenAddressFault } from './rules-network.ts';
 import { nodeFaults } from './rules-node.ts';
 import type { Signs } from './signs.ts';
 
@@ -14,6 +14,7 @@ export function findFaults(signs: Signs): readonly Finding[] {
   const beyond = link !== undefined && isInTheWay(link, signs) ? [] : clusterFaults(signs);
   const all = [
     link,
+    takenAddressFault(signs),
     ...beyond,
     podNetworkFault(signs),
     ...memberFaults(signs),

@@ -57,8 +57,10 @@ const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
 /** What a verification that failed at the time of the certificate says (OpenSSL's names of the causes). */
 const OF_OTHER_TIME = /NOT_YET_VALID|HAS_EXPIRED/;
 
-/** Returns the fault of joining, in the words that the connection's have. */
-function joinFault({ join }: Signs): Finding | undefined {
+/** Returns the fault of joining, in the words that the connection's have; none that the next attempt will not find. */
+function joinFault({ join, api }: Signs): Finding | undefined {
+  if (join?.code === 'KIOS_BOOTSTRAP_UNREACHABLE' && api?.reach.kind === 'reached')
+    return undefined;
   if (join?.code !== 'KIOS_BOOTSTRAP_UNTRUSTED') return join;
   const code = OF_OTHER_TIME.test(join.cause)
     ? 'KIOS_FAULT_API_TIME'

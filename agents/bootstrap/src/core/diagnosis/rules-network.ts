@@ -14,10 +14,14 @@ const hasNoCard: Rule = ({ cards, hasAddress }) =>
     ? { code: 'KIOS_FAULT_NO_CARD', cause: 'reach a network: the kernel knows no network card' }
     : undefined;
 
-const hasTakenAddress: Rule = ({ hasConflict }) =>
+/** A client that was refused one address soon has another, so this fault alone is in nobody's way. */
+export const takenAddressFault: Rule = ({ hasConflict }) =>
   hasConflict
     ? { code: 'KIOS_FAULT_ADDRESS_TAKEN', cause: 'keep its address: another machine has it too' }
     : undefined;
+
+const hasOnlyTakenAddress: Rule = (signs) =>
+  signs.hasAddress ? undefined : takenAddressFault(signs);
 
 const hasNoOffer: Rule = ({ hasAddress }) =>
   hasAddress
@@ -45,7 +49,7 @@ const hasDeadNames: Rule = ({ nameServers }) => {
 const OUTWARDS: readonly Rule[] = [
   hasNoCard,
   isUnconnected,
-  hasTakenAddress,
+  hasOnlyTakenAddress,
   hasNoOffer,
   hasSilentGateway,
   hasDeadNames,

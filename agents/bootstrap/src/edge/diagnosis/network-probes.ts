@@ -16,8 +16,8 @@ import type { Board, Membered } from './board.ts';
 
 /** The pace of probes on a healthy node: two in a row take less than a minute. */
 const PROBE_SECONDS = 20;
-/** The pace of requests to the API server on a member. kubelet's log tells of trouble sooner. */
-const MEMBER_SECONDS = 60;
+/** The pace of requests to the API server on a member. kubelet's log tells of trouble sooner, but not of a namesake. */
+const MEMBER_SECONDS = 25;
 const VERSION_SECONDS = 1800;
 /** kubelet overwrites the status that its machine had under another identity when it starts. */
 const SETTLED_SECONDS = 30;

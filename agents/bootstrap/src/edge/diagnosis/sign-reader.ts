@@ -5,6 +5,7 @@ import { type Lease, ModulesStatus, readStateIfThere, TimeState } from '@kios/no
 
 import { saidIn } from '../../core/diagnosis/init-log.ts';
 import { KubeletLog } from '../../core/diagnosis/kubelet-log.ts';
+import { textIn } from '../../core/diagnosis/program-line.ts';
 import { Risen } from '../../core/diagnosis/risen.ts';
 import type { Said, Signs } from '../../core/diagnosis/signs.ts';
 import { eventsIn } from '../../core/diagnosis/tables.ts';
@@ -66,7 +67,10 @@ export class SignReader {
   }
 
   async #readLogs(up: number): Promise<void> {
-    await this.#kubeletLog.read((line, isOld) => this.#kubelet.line(line, isOld ? undefined : up));
+    await this.#kubeletLog.read((line, isOld) => {
+      const text = textIn(line);
+      if (text !== undefined) this.#kubelet.line(text, isOld ? undefined : up);
+    });
     await this.#initLog.read((line) => {
       const said = saidIn(line);
       if (said !== undefined) this.#said.set(said.code, said);

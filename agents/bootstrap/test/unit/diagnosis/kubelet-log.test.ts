@@ -1,7 +1,32 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
 import { saidIn } from '../../../src/core/diagnosis/init-log.ts';
 import { KubeletLog } from '../../../src/core/diagnosis/kubelet-log.ts';
+import { textIn } from '../../../src/core/diagnosis/program-line.ts';
+
+const file = path.join(
+  import.meta.dirname,
+  '../../../../../packages/host-api/vectors/program-lines.json',
+);
+const Vectors = v.array(v.object({ text: v.string(), line: v.string() }));
+const vectors = v.parse(Vectors, JSON.parse(readFileSync(file, 'utf8')));
+
+describe('a line of a program in a log of the host', () => {
+  it.each(vectors)('has its text: $text', ({ text, line }) => {
+    expect(textIn(line)).toBe(text);
+  });
+
+  it.each(['', 'a text alone', '{"t":"2026-11-22T01:02:03.004Z","ev":"start"}', '{"text":1}'])(
+    'is not: %s',
+    (line) => {
+      expect(textIn(line)).toBeUndefined();
+    },
+  );
+});
 
 const head = 'E1129 00:00:01.000000     300 pod_workers.go:1338]';
 
@@ -146,6 +171,11 @@ describe('kubelet’s log', () => {
       'ffff0000',
       [],
     ]);
+  });
+
+  it('names a pod without volumes', () => {
+    const log = read('I1129 0 kubelet.go:1] "SyncLoop" pod="default/a" podUID="0f1e2d3c-0001"');
+    expect(log.nameOf('0f1e2d3c-0001')).toBe('default/a');
   });
 
   it('says why kubelet ended', () => {

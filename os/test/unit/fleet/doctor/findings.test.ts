@@ -23,6 +23,7 @@ const NODE: NodeFacts = {
       condition('DiskPressure', 'False'),
       condition('KiosNetwork', 'True', 'The node has its network.'),
       condition('KernelDeadlock', 'False'),
+      condition('ClockSynchronized', 'True'),
     ],
     addresses: [{ type: 'InternalIP', address: '192.0.2.7' }],
     nodeInfo: {
@@ -92,6 +93,7 @@ describe('what is wrong', () => {
     ['a node that is silent', withConditions(condition('Ready', 'Unknown', 'y')), 'Ready is Unknown: y.'],
     ['pressure', withConditions(condition('DiskPressure', 'True', 'z')), 'DiskPressure is True: z.'],
     ['a fault that the node tells', withConditions(condition('KiosClock', 'False', 'KIOS_FAULT_CLOCK: w.')), 'KiosClock is False: KIOS_FAULT_CLOCK: w.'],
+    ['a clock that its condition calls wrong', withConditions(condition('ClockSynchronized', 'False', 'u', 'NoTimeSource')), 'ClockSynchronized is False (NoTimeSource): u.'],
     ['a condition that others set', withConditions(condition('KernelDeadlock', 'True', 'v')), 'KernelDeadlock is True: v.'],
     ['a node that the cluster does not know', { ...WELL, node: undefined, isAbsent: true }, 'The cluster has no node node-1'],
     ['a request that waits', { ...WELL, requests: [{ metadata: { name: 'csr-1' }, status: { conditions: [] } }] }, 'kubectl certificate approve csr-1.'],

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import * as v from 'valibot';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
@@ -31,9 +31,13 @@ import {
   USER,
 } from '../support/publish/registries.ts';
 import { login } from '../support/publish/run-publish.ts';
+import { describeRecorded } from '../support/recorded.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const TURN_MS = 30 * 60_000;
+const STOP_MS = 300_000;
+/** An emulated node pulls and unpacks the agent's image in minutes. */
+const PULL_S = 900;
 const NODE = 'by-request';
 const MANIFEST = path.join(repository, 'examples/lifecycle/lifecycle.yaml');
 
@@ -68,10 +72,7 @@ const WORKLOAD = [
   },
 ];
 
-const isCi = process.env['CI'] === 'true';
-if (!isCi) process.stderr.write('skipped: a node that reboots by request; CI=true boots it\n');
-
-describe.skipIf(!isCi)('a node with the agent lifecycle of a registry', () => {
+await describeRecorded('lifecycle', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   const { signal } = new AbortController();
   const machine = labMachine();
@@ -158,7 +159,7 @@ describe.skipIf(!isCi)('a node with the agent lifecycle of a registry', () => {
   }
 
   const rollOut = (what: string, namespace = 'default'): Promise<string> =>
-    kubectl.wait(['-n', namespace, 'rollout', 'status', what]);
+    kubectl.wait(['-n', namespace, 'rollout', 'status', what], PULL_S);
 
   beforeAll(async () => {
     home = await mkdtemp(path.join(tmpdir(), 'kios-lifecycle-'));
@@ -215,8 +216,7 @@ describe.skipIf(!isCi)('a node with the agent lifecycle of a registry', () => {
         agent === 'init' && ev === 'shutdown.start' && fields['action'] === 'reboot',
       TURN_MS,
     );
-    await turn({});
-    await stopped;
+    await Promise.all([turn({}), stopped]);
     const { spec, status, metadata } = await readNode();
     expect(status.nodeInfo.bootID).not.toBe(before.status.nodeInfo.bootID);
     expect(spec.unschedulable).toBe(false);
@@ -232,7 +232,7 @@ describe.skipIf(!isCi)('a node with the agent lifecycle of a registry', () => {
   it('powers off, and is uncordoned when it is switched on', { timeout: TURN_MS }, async () => {
     await turn({ action: 'poweroff' });
     await vi.waitFor(async () => expect(await machine.running()).toBeUndefined(), {
-      timeout: 120_000,
+      timeout: STOP_MS,
       interval: 500,
     });
     expect((await readNode()).spec.unschedulable).toBe(true);

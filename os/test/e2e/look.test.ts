@@ -25,7 +25,9 @@ import { MONITORING, readMetricNames, readMetricsContainer } from '../support/mo
 import { describeRecorded } from '../support/recorded.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
-const STEP_MS = 12 * 60_000;
+const STEP_MS = 20 * 60_000;
+/** An emulated node pulls and unpacks the toolbox in minutes. */
+const PULL_S = 900;
 const LOOK = { timeout: STEP_MS, interval: 1000 } as const;
 const TIME = 1_790_000_000;
 
@@ -128,7 +130,7 @@ await describeRecorded('look', () => {
       const pod = /pod (\S+)/.exec(said)?.[1] ?? '';
       try {
         const done = '--for=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}=0';
-        await up.kubectl.wait(['wait', done, `pod/${pod}`]);
+        await up.kubectl.wait(['wait', done, `pod/${pod}`], PULL_S);
         return await up.kubectl.call(['logs', pod]);
       } finally {
         await up.kubectl.call(['delete', 'pod', pod, '--wait=false', '--ignore-not-found']);

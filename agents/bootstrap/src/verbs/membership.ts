@@ -33,7 +33,7 @@ const TRIAL_MS = 2000;
 const PENDING_MS = 10_000;
 const STANDALONE_MS = 60_000;
 /** An approver's time, after which a request is reported. */
-const PENDING_S = 30;
+const PENDING_S = 20;
 /** kubelet creates its Node object within seconds of its start. */
 const REGISTERED_AFTER_S = 30;
 

@@ -29,6 +29,8 @@ const LAB = ['os/boards', 'os/guest', 'os/src/lab', 'os/src/workstation'];
 const READ: Readonly<Record<string, readonly string[]>> = {
   'custom-bootstrap': ['examples/bootstrap-custom', 'os/test/support/azure-disc.iso.gz'],
   'device-links': ['init/internal/devlinks'],
+  lifecycle: ['examples/lifecycle'],
+  logs: ['examples/node-logs'],
   look: ['examples/monitoring'],
   'own-kernel': [
     'agents/chrony-config/test',

@@ -24,11 +24,16 @@ export class FaultReader {
   }
 
   /** Waits for a line about one of these codes at or after `since` (ms). */
-  async tells(codes: string | readonly string[], since: number): Promise<ReadFault> {
+  async tells(
+    codes: string | readonly string[],
+    since: number,
+    deadlineMs = LONGEST_MS,
+  ): Promise<ReadFault> {
     const wanted = typeof codes === 'string' ? [codes] : codes;
     const event = await this.#see(
       `one of ${wanted.join(', ')}`,
       (one) => one.ev === 'fault' && wanted.includes(textOf(one, 'code')) && one.seenAt >= since,
+      deadlineMs,
     );
     const [code, cause, remedy] = ['code', 'cause', 'remedy'].map((name) => textOf(event, name));
     return {
@@ -44,6 +49,7 @@ export class FaultReader {
     await this.#see(
       `the end of ${code}`,
       (one) => one.ev === 'fault.over' && textOf(one, 'code') === code && one.seenAt >= since,
+      LONGEST_MS,
     );
   }
 
@@ -61,12 +67,16 @@ export class FaultReader {
     return (await this.node.console.expect(ev, isIt, deadlineMs)).seenAt;
   }
 
-  /** Waits until init offers kubelet the pods besides the network's, of which one tells faults. */
+  /** Waits until the agent that tells faults runs. */
   async boots(deadlineMs: number): Promise<number> {
-    return this.when('init', 'pods.offered', {}, deadlineMs);
+    return this.when('bootstrap', 'document', {}, deadlineMs);
   }
 
-  async #see(what: string, match: (event: SeenEvent) => boolean): Promise<SeenEvent> {
-    return this.node.console.expect(what, match, LONGEST_MS);
+  async #see(
+    what: string,
+    match: (event: SeenEvent) => boolean,
+    deadlineMs: number,
+  ): Promise<SeenEvent> {
+    return this.node.console.expect(what, match, deadlineMs);
   }
 }

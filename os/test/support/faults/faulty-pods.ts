@@ -19,7 +19,8 @@ interface FaultyPod {
 export function podOf({ name, folder, nodeName, ...rest }: FaultyPod): string {
   const isKept = nodeName === undefined || rest.restarts === true;
   const { image = RUNTIME_IMAGE, pull = 'Never', script, memory = '256Mi' } = rest;
-  const mounts = folder === undefined ? [] : [{ name: 'host', mountPath: '/host' }];
+  // Kubelet tells the name of a pod with its UID where it mounts a volume for it, as it does for nearly all pods.
+  const volume = folder === undefined ? { emptyDir: {} } : { hostPath: { path: folder } };
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -41,10 +42,10 @@ export function podOf({ name, folder, nodeName, ...rest }: FaultyPod): string {
           env: [{ name: 'HOME', value: '/tmp' }],
           securityContext: { runAsUser: 0 },
           resources: { limits: { memory } },
-          volumeMounts: mounts,
+          volumeMounts: [{ name: 'host', mountPath: '/host' }],
         },
       ],
-      volumes: folder === undefined ? [] : [{ name: 'host', hostPath: { path: folder } }],
+      volumes: [{ name: 'host', ...volume }],
     },
   });
 }

@@ -78,7 +78,7 @@ export const CATALOGUE = {
     condition: 'KiosNetwork',
     reason: 'NoPodNetwork',
     remedy: 'Install a network plugin in the cluster, or put the pod cni back.',
-    afterSeconds: 30,
+    afterSeconds: 20,
   },
   KIOS_FAULT_API_UNREACHABLE: {
     condition: 'KiosBootstrap',
@@ -198,7 +198,7 @@ export const CATALOGUE = {
     reason: 'NoTimeSource',
     remedy: 'Give the network a time server (DHCP option 42), or name one in time.yaml.',
     // chronyd takes half a minute where a board is slow.
-    afterSeconds: 40,
+    afterSeconds: 30,
   },
   KIOS_FAULT_DISK_FULL: {
     condition: 'KiosStorage',

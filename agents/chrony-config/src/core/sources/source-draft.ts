@@ -14,7 +14,10 @@ export interface Inputs extends OriginInputs {
   readonly clock?: HypervisorClock | undefined;
   /** The addresses of host names resolved so far. */
   readonly resolved: ReadonlyMap<string, readonly string[]>;
-  /** Addresses, and names of NTS servers, that are out of use because their time was impossible. */
+  /**
+   * Addresses, names of NTS servers and the hypervisor's clock (`CLOCK_ID`), as far as they are out of use because their time
+   * was impossible.
+   */
   readonly refused?: ReadonlySet<string>;
   /** Both without it. */
   readonly families?: Families;
@@ -42,7 +45,7 @@ export interface Candidate {
 }
 
 const MAX_PER_ORIGIN = 8;
-const REFUSED = 'its time was impossible';
+export const REFUSED = 'its time was impossible';
 const AT_MOST = `an origin gives at most ${MAX_PER_ORIGIN} sources`;
 
 /** Collects the sources of one origin after another. */
@@ -50,6 +53,8 @@ export class SourceDraft {
   readonly candidates: Candidate[] = [];
   readonly notes: Note[] = [];
   readonly names = new Set<string>();
+  /** Whether an NTS server is among the sources, or would be if its time were possible. */
+  hasNts = false;
   readonly #inputs: Inputs;
   /** Server to the origin that gave it. */
   readonly #taken = new Map<string, string>();
@@ -105,6 +110,7 @@ export class SourceDraft {
   }
 
   #takeName(origin: Origin, entry: Entry, addresses: readonly string[]): boolean {
+    this.hasNts = true;
     const all = [entry.host, ...addresses];
     const why = all.some((each) => this.#isRefused(each)) ? REFUSED : undefined;
     return this.#take(origin, entry, entry.host, why, all);

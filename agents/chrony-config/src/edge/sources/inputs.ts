@@ -150,7 +150,7 @@ export async function readInputs(args: InputArgs, layout: Layout): Promise<ReadI
     keys: isRead ? keys : undefined,
     hasKeys: isRead,
     clock: await readHypervisorClock(args.ptpClass, args.ptpDevices),
-    families: readFamilies(),
+    families: await readFamilies(),
     publicPool: PUBLIC_POOL[args.allowPublicPool],
     leases: withLastKnown(leases, errors.length === 0, before),
     platform: platform instanceof StateError ? undefined : platform,

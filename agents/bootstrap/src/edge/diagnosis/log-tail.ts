@@ -7,7 +7,16 @@ const CHUNK = 64 * 1024;
 /** init cuts lines of programs at 16 KiB; what is longer is no line of a log. */
 const LONGEST_LINE = 64 * 1024;
 
-/** Follows a file that another program appends to, and replaces by an empty one when it is long. */
+async function openIfThere(file: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(file);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Follows a file that another program appends to, and renames to `.1` for a new one when it is long. */
 export class LogTail {
   readonly #file: string;
   #inode = 0;
@@ -22,21 +31,21 @@ export class LogTail {
 
   /** Reads what is new. `isOld` says of a line that it was there before the first reading. */
   async read(take: (line: string, isOld: boolean) => void): Promise<void> {
-    let handle: FileHandle;
-    try {
-      handle = await open(this.#file);
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return;
-      throw error;
-    }
-    try {
-      const { ino, size } = await handle.stat();
-      if (ino !== this.#inode || size < this.#offset) this.#restart(ino);
-      await this.#readOn(handle, (line) => take(line, this.#isFirst));
-      this.#isFirst = false;
-    } finally {
-      await handle.close();
-    }
+    await using handle = await openIfThere(this.#file);
+    if (handle === undefined) return;
+    const takeLine = (line: string): void => take(line, this.#isFirst);
+    const { ino, size } = await handle.stat();
+    if (ino !== this.#inode) await this.#readEnd(takeLine);
+    if (ino !== this.#inode || size < this.#offset) this.#restart(ino);
+    await this.#readOn(handle, takeLine);
+    this.#isFirst = false;
+  }
+
+  /** Reads the end of the generation before, which has another name by now. */
+  async #readEnd(take: (line: string) => void): Promise<void> {
+    await using handle = await openIfThere(`${this.#file}.1`);
+    if (handle === undefined || (await handle.stat()).ino !== this.#inode) return;
+    await this.#readOn(handle, take);
   }
 
   #restart(inode: number): void {

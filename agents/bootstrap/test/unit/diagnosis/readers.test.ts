@@ -74,10 +74,11 @@ describe('a log', () => {
     await read();
     appendFileSync(file, 'o ü\nthree\n');
     await read();
+    appendFileSync(file, 'the end\n');
     renameSync(file, `${file}.1`);
     writeFileSync(file, 'four\n');
     await read();
-    expect(seen).toEqual(['one (old)', 'two ü', 'three', 'four']);
+    expect(seen).toEqual(['one (old)', 'two ü', 'three', 'the end', 'four']);
   });
 });
 

@@ -9,7 +9,7 @@ import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { openSegmentLab, type SegmentLab } from '../support/relay/segment-lab.ts';
-import { clockOf } from '../support/relay/segment-pods.ts';
+import { clockOf, readRunFile } from '../support/relay/segment-pods.ts';
 import { type LateNode, powerOnLate, SILENT_REQUESTS } from '../support/time/late-node.ts';
 import { clockBeside } from '../support/time/node-clock.ts';
 import { TIME_SERVER } from '../support/time/time-segment.ts';
@@ -90,6 +90,12 @@ await describeRecorded('time', () => {
       );
       const { ahead } = await clockBeside(lab.kubectl, nodeName);
       expect(Math.abs(ahead)).toBeLessThan(NEAR_SECONDS);
+    });
+
+    it('says so to the cluster and to monitoring', { timeout: STEP_MS }, async () => {
+      await lab.kubectl.wait(['wait', '--for=condition=ClockSynchronized', `node/${nodeName}`]);
+      const metrics = await readRunFile(lab.kubectl, nodeName, 'metrics/clock.prom');
+      expect(metrics).toMatch(/^kios_clock_synced 1$/m);
     });
 
     it('slews its clock when the server’s time changes later', { timeout: STEP_MS }, async () => {

@@ -114,6 +114,7 @@ describe('a clock', { timeout: 300_000 }, () => {
       const { watch } = pod;
       await watch.expect('"ev":"clock.insane"', DECIDED_MS);
       await watch.expect('"ev":"clock.set"', DECIDED_MS);
+      await watch.expect('"epoch":1', DECIDED_MS);
       await watch.expect('"ev":"clock.sane"', DECIDED_MS);
       await watch.expect('"ev":"clock.synced"', DECIDED_MS);
       expect(Math.abs(await ahead())).toBeLessThan(NEAR_SECONDS);

@@ -57,14 +57,17 @@ export const RECORDED_SUITES: readonly string[] = readdirSync(path.join(reposito
 const isInside = (inputs: readonly string[], file: string): boolean =>
   inputs.some((input) => file === input || file.startsWith(`${input}/`));
 
+/** A program beside an imported file may be started by its path. Those of checks are in `os/guest`. */
+const mayStartBeside = (file: string): boolean =>
+  file.split('/').length > 4 && !file.startsWith('os/src/checks/');
+
 /** Returns the paths of a suite's inputs: the image, the lab, what the suite reads and the folders that it imports. */
 export async function inputsOf(suite: string): Promise<string[]> {
   const known = [...IMAGE, ...LAB, ...(READ[suite] ?? [])];
   const { files, packages } = await importsOf(fileOf(suite));
   const imported = files
     .filter((file) => !isInside([...known, ...RECORDING], file))
-    // A program beside an imported file may be started by its path.
-    .map((file) => (file.split('/').length > 4 ? path.dirname(file) : file));
+    .map((file) => (mayStartBeside(file) ? path.dirname(file) : file));
   const testkit = packages.some((name) => name.startsWith('@kios/testkit'))
     ? ['packages/testkit']
     : [];

@@ -33,7 +33,7 @@ describe('inputsOf', () => {
         'agents',
         'os/guest',
         'os/kernel',
-        'os/src/checks/acceptance',
+        'os/src/checks/acceptance/debug-pod.ts',
         'os/src/lab',
         'os/test/e2e/lan.test.ts',
         'os/test/support/lan',
@@ -45,6 +45,12 @@ describe('inputsOf', () => {
   it('does not have what another suite imports, nor what decides whether it runs', async () => {
     const inputs = await inputsOf('rpi4');
     expect(inputs.filter((input) => /lan|suites|recorded/.test(input))).toEqual([]);
+  });
+  it('has no check that the suite does not use', async () => {
+    const checks = (await inputsOf('network')).filter((input) => /acceptance/.test(input));
+    expect(checks).toEqual(
+      ['debug-pod', 'guest-program'].map((name) => `os/src/checks/acceptance/${name}.ts`),
+    );
   });
 });
 

@@ -78,7 +78,7 @@ type message struct {
 	Up        float64 `json:"up"`
 	Level     string  `json:"lvl"`
 	Event     string  `json:"ev"`
-	Code      string  `json:"code"`
+	Code      any     `json:"code"` // of a fault; the end of a program has a number
 	Cause     any     `json:"cause"`
 	Remedy    string  `json:"remedy"`
 	Condition string  `json:"condition"`
@@ -140,9 +140,10 @@ func (w *Watch) programEvent(m message) {
 
 // faultOf returns the fault of a line, if it has one with a code.
 func faultOf(by string, m message) (Fault, bool) {
+	code, _ := m.Code.(string)
 	cause, _ := m.Cause.(string)
-	f := Fault{Code: m.Code, By: by, Cause: cause, Remedy: m.Remedy, Condition: m.Condition, Up: m.Up}
-	if m.Code == "" && m.Err != nil {
+	f := Fault{Code: code, By: by, Cause: cause, Remedy: m.Remedy, Condition: m.Condition, Up: m.Up}
+	if code == "" && m.Err != nil {
 		f.Code, f.Cause, f.Remedy = m.Err.Code, m.Err.Message, m.Err.Remedy
 	}
 	f.Cause, f.Remedy, f.Condition = short(f.Cause), short(f.Remedy), short(f.Condition)

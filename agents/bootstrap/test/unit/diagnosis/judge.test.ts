@@ -47,10 +47,10 @@ describe('a fault', () => {
   it('that passes before its time was none', () => {
     const { told, ended } = run([
       [0, [CLOCK]],
-      [30, [CLOCK]],
-      [40, []],
-      [50, [CLOCK]],
-      [80, [CLOCK]],
+      [20, [CLOCK]],
+      [30, []],
+      [40, [CLOCK]],
+      [60, [CLOCK]],
     ]);
     expect([told, ended]).toEqual([[], []]);
   });

@@ -102,12 +102,7 @@ await describeRecorded('look', () => {
 
   /** Runs a command in a debug pod of the node, and returns what it printed. */
   const debug = async (...command: readonly string[]): Promise<string> => {
-    const args = [
-      'debug',
-      `node/${up.nodeName}`,
-      '--profile=sysadmin',
-      `--image=${TOOLBOX_IMAGE}`,
-    ];
+    const args = ['debug', `node/${up.nodeName}`, '--profile=sysadmin', `--image=${TOOLBOX_IMAGE}`];
     const said = await up.kubectl.call([...args, '--attach=false', '--', ...command]);
     const pod = /pod (\S+)/.exec(said)?.[1] ?? '';
     try {

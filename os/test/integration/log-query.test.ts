@@ -106,6 +106,7 @@ describe('init as the journalctl that kubelet runs', () => {
     expect(here).toEqual({ status: 200, body: `${line('kubelet', 1, 'of this boot')}\n` });
     expect(before).toEqual({ status: 200, body: `${KEPT.kernel[0]}\n` });
     const [link] = await askKubelet(kubelet, logs, queries.slice(0, 1), 'link');
-    expect(link).toMatchObject({ status: 406, body: expect.stringContaining('escapes') as unknown });
+    expect(link?.status).toBe(406);
+    expect(link?.body).toContain('escapes');
   });
 });

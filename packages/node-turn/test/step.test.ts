@@ -53,7 +53,8 @@ describe('without a turn', () => {
       annotations: changed,
     } = written({ isFree: true, node: node({ annotations }) });
     expect(ev).toBe('turn.refused');
-    expect(end).toMatchObject({ phase: 'failed', message: expect.stringContaining('at once') as unknown });
+    const message: unknown = expect.stringContaining('at once');
+    expect(end).toMatchObject({ phase: 'failed', message });
     expect(changed).toEqual({ [REQUESTS.reboot]: null, [REQUESTS.poweroff]: null });
   });
 });

@@ -100,7 +100,8 @@ describe('decideStep', () => {
         measured('192.0.2.3', -offset),
         measured(PUBLIC, -offset),
       ];
-      expect(decideStep(pending(offset, { measurements }), { ...rules, isLeased: isInLease })).toMatchObject({
+      const generous = { ...rules, isLeased: isInLease };
+      expect(decideStep(pending(offset, { measurements }), generous)).toMatchObject({
         sources: [LEASED, '192.0.2.2'],
       });
     });

@@ -86,6 +86,12 @@ await describeRecorded('faults', () => {
     return node;
   }
 
+  const create = (object: string): Promise<string> =>
+    lab.kubectl.call(['create', '-f', '-'], { input: object });
+
+  const setLink = (up: boolean): Promise<unknown> =>
+    qmp(machine.dir, MACHINE_FILES.qmp, 'set_link', { name: 'net0', up });
+
   async function turnOff(): Promise<void> {
     reader?.node.console[Symbol.dispose]();
     await machine.stop();
@@ -101,7 +107,7 @@ await describeRecorded('faults', () => {
     measured.push(fault);
     expect(fault.cause).toMatch(/^[a-z].{10}/);
     expect(fault.remedy).toMatch(/^[A-Z].*\.$/);
-    expect(fault.seconds, fault.code).toBeLessThanOrEqual(limitSeconds);
+    expect(fault.seconds, `${fault.code} is told late`).toBeLessThanOrEqual(limitSeconds);
     return fault;
   }
 
@@ -122,9 +128,6 @@ await describeRecorded('faults', () => {
       const metadata = { name: nameOfToken(), namespace: 'kube-system' };
       return JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata, type, data });
     }
-
-    const create = (object: string): Promise<string> =>
-      lab.kubectl.call(['create', '-f', '-'], { input: object });
 
     beforeAll(async () => {
       switchboard = await Switchboard.open(lab.plane.apiPort);
@@ -226,14 +229,12 @@ await describeRecorded('faults', () => {
       const patch = JSON.stringify({ status: { nodeInfo: { machineID: 'another' } } });
       const since = Date.now();
       const told = expectFault('KIOS_FAULT_NAME_TAKEN', since);
-      let isTold = false;
-      const stop = (): void => {
-        isTold = true;
-      };
+      const end = new AbortController();
+      const stop = (): void => end.abort();
       void told.then(stop, stop);
       const again = ['patch', 'node', NODE, '--subresource=status', '-p', patch];
       // The other machine's kubelet writes again whenever this one has.
-      while (!isTold) await lab.kubectl.call(again);
+      while (!end.signal.aborted) await lab.kubectl.call(again);
       expect((await told).remedy).toContain('node.name');
     });
 
@@ -318,9 +319,6 @@ await describeRecorded('faults', () => {
   describe('a node on a network with faults', () => {
     let segment: BareSegment;
     let started: number;
-
-    const setLink = (up: boolean): Promise<unknown> =>
-      qmp(machine.dir, MACHINE_FILES.qmp, 'set_link', { name: 'net0', up });
 
     beforeAll(async () => {
       segment = await BareSegment.open();

@@ -198,7 +198,7 @@ await describeRecorded('lifecycle', () => {
       const before = await readNode();
       await expect(turn({ drainSeconds: 15 })).rejects.toMatchObject({
         code: 'KIOS_TURN_FAILED',
-        message: expect.stringMatching(/a disruption budget holds default\/web-/),
+        message: expect.stringMatching(/a disruption budget holds default\/web-/) as unknown,
       });
       const { spec, status } = await readNode();
       expect(spec.unschedulable).toBe(false);

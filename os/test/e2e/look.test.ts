@@ -97,12 +97,27 @@ await describeRecorded('look', () => {
     await down(silent, { purge: true });
   }, 120_000);
 
+  const page = async (): Promise<string[]> =>
+    pageLines(await readFile(machine.file('console'), 'utf8'));
+
+  /** Runs a command in a debug pod of the node, and returns what it printed. */
+  const debug = async (...command: readonly string[]): Promise<string> => {
+    const args = ['debug', `node/${up.nodeName}`, '--profile=sysadmin', `--image=${TOOLBOX_IMAGE}`];
+    const said = await up.kubectl.call([...args, '--attach=false', '--', ...command]);
+    const pod = /pod (\S+)/.exec(said)?.[1] ?? '';
+    try {
+      const done = '--for=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}=0';
+      await up.kubectl.wait(['wait', done, `pod/${pod}`], PULL_S);
+      return await up.kubectl.call(['logs', pod]);
+    } finally {
+      await up.kubectl.call(['delete', 'pod', pod, '--wait=false', '--ignore-not-found']);
+    }
+  };
+
   it(
     'the serial console shows a page with address and state, and again only when it changes',
     { timeout: STEP_MS },
     async () => {
-      const page = async (): Promise<string[]> =>
-        pageLines(await readFile(machine.file('console'), 'utf8'));
       await expect
         .poll(async () => (await page()).join('\n'), LOOK)
         .toMatch(
@@ -119,23 +134,6 @@ await describeRecorded('look', () => {
   );
 
   it('kubectl debug enters the node with the toolbox', { timeout: STEP_MS }, async () => {
-    const debug = async (...command: readonly string[]): Promise<string> => {
-      const args = [
-        'debug',
-        `node/${up.nodeName}`,
-        '--profile=sysadmin',
-        `--image=${TOOLBOX_IMAGE}`,
-      ];
-      const said = await up.kubectl.call([...args, '--attach=false', '--', ...command]);
-      const pod = /pod (\S+)/.exec(said)?.[1] ?? '';
-      try {
-        const done = '--for=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}=0';
-        await up.kubectl.wait(['wait', done, `pod/${pod}`], PULL_S);
-        return await up.kubectl.call(['logs', pod]);
-      } finally {
-        await up.kubectl.call(['delete', 'pod', pod, '--wait=false', '--ignore-not-found']);
-      }
-    };
     const script = [
       'ip -j addr | jq -r ".[].addr_info[].local"',
       'ls /host/run/kios/metrics',
@@ -196,7 +194,7 @@ await describeRecorded('look', () => {
     await up.kubectl.wait(['wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/scrape']);
     const text = await up.kubectl.call(['logs', 'scrape']);
     const files = await readMetricNames();
-    const always = Object.keys(files['init.prom'] ?? {}).filter((name) => !/^kios_fault/.test(name));
+    const always = Object.keys(files['init.prom'] ?? {}).filter((name) => !name.startsWith('kios_fault'));
     for (const name of [...always, 'kios_clock_sane', 'kios_dhcp_events_total']) expect([name, text.includes(`${name}{`) || text.includes(`${name} `)]).toEqual([name, true]);
     expect(text).toMatch(/^node_textfile_scrape_error 0$/m);
     expect(text).toMatch(/^kios_info\{.*mode="cluster".*\} 1$/m);

@@ -38,6 +38,9 @@ const LAST = at('12:01:01.000', 'kubelet', '--boot');
 const KERNEL = at('12:00:00.500', 'kernel', 'Linux version 6');
 const NOTHING = '-- No entries --\n';
 
+const writeLines = (file: string, lines: readonly string[]): Promise<void> =>
+  writeFile(file, lines.map((each) => `${each}\n`).join(''));
+
 let home = '';
 let logs = '';
 let kubelet: LogQuery;
@@ -49,13 +52,11 @@ beforeAll(async () => {
   logs = path.join(home, 'log');
   const boot = path.join(logs, 'boots/000001');
   await mkdir(boot, { recursive: true });
-  const write = (file: string, lines: readonly string[]) =>
-    writeFile(file, lines.map((each) => `${each}\n`).join(''));
   for (const [name, lines] of Object.entries(KEPT))
-    await write(path.join(boot, `${name}.log`), lines);
+    await writeLines(path.join(boot, `${name}.log`), lines);
   const record = { v: 1, bootId: '1-1', version: '1', kernel: '6', bootedAt: STARTED };
   await writeFile(path.join(boot, 'boot.json'), JSON.stringify(record));
-  await write(path.join(logs, 'kubelet.log'), [line('kubelet', 1, 'of this boot')]);
+  await writeLines(path.join(logs, 'kubelet.log'), [line('kubelet', 1, 'of this boot')]);
 });
 
 afterAll(() => rm(home, { recursive: true, force: true }));
@@ -105,6 +106,7 @@ describe('init as the journalctl that kubelet runs', () => {
     expect(here).toEqual({ status: 200, body: `${line('kubelet', 1, 'of this boot')}\n` });
     expect(before).toEqual({ status: 200, body: `${KEPT.kernel[0]}\n` });
     const [link] = await askKubelet(kubelet, logs, queries.slice(0, 1), 'link');
-    expect(link).toMatchObject({ status: 406, body: expect.stringContaining('escapes') });
+    expect(link?.status).toBe(406);
+    expect(link?.body).toContain('escapes');
   });
 });

@@ -58,7 +58,8 @@ it('an alert that fires at another time is found', async () => {
 
 it('Prometheus has nothing to say against what init writes', async () => {
   const input = await readFile(path.join(VECTORS, 'init.prom'));
-  await tools.run('usr/bin/promtool', ['check', 'metrics'], { input });
+  // It ends with a failure when it has something to say.
+  expect(await tools.run('usr/bin/promtool', ['check', 'metrics'], { input })).toBe('');
 });
 
 /** Files as the agents write them, one sample for each metric. */

@@ -79,7 +79,7 @@ export interface PodView {
 }
 
 function fateOf({ metadata, status }: v.InferOutput<typeof Pod>): Fate {
-  const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);
+  const controller = metadata.ownerReferences?.find((owner) => owner.controller);
   const isStatic = metadata.annotations?.[MIRROR] !== undefined;
   if (isStatic || FINISHED.includes(status?.phase ?? '')) return 'stays';
   if (controller === undefined) return 'lost';

@@ -227,6 +227,14 @@ export class FleetModel {
     );
   }
 
+  /** Evicts pods one call after another. */
+  *#evictAll(name: string, pods: readonly PodView[]): Work {
+    for (const { uid } of pods) {
+      this.#evict(name, uid);
+      yield;
+    }
+  }
+
   *#look(seen: Seen, name: string): Generator<undefined, readonly [Seen, Step]> {
     let now = seen;
     for (;;) {
@@ -267,10 +275,7 @@ export class FleetModel {
         yield;
         return;
       case 'evict':
-        for (const { uid } of next.pods) {
-          this.#evict(name, uid);
-          yield;
-        }
+        yield* this.#evictAll(name, next.pods);
         yield* this.#report(name, next.report);
         return;
       case 'wait':

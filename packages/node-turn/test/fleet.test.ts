@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { type Action, isOver, parseTurn, REQUESTS, TURN } from '../src/index.ts';
@@ -26,12 +26,13 @@ const HAPPENINGS = {
   withdraw: (fleet: FleetModel, { name }: Machine) => fleet.withdraw(name),
 } as const;
 
+const isWhat = (text: string): text is Happening['what'] => text in HAPPENINGS;
+
 const anything = (weights: Partial<Record<Happening['what'], number>>): fc.Arbitrary<Happening> =>
   fc.record({
     what: fc.oneof(
       ...Object.keys(HAPPENINGS).flatMap((name) => {
         const weight = Object.entries(weights).find(([key]) => key === name)?.[1] ?? 0;
-        const isWhat = (text: string): text is Happening['what'] => text in HAPPENINGS;
         return isWhat(name) && weight > 0 ? [{ weight, arbitrary: fc.constant(name) }] : [];
       }),
     ),

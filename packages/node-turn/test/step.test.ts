@@ -16,6 +16,9 @@ const written = (given: Partial<Seen>) => {
   return { ev: next.ev, turn: JSON.parse(text ?? '') as unknown, annotations, unschedulable };
 };
 
+/** A node that was asked, and whose turn is to wait. */
+const waiting = (options = {}) => node({ annotations: asked(turn(), options) });
+
 describe('without a turn', () => {
   it('looks at the Lease once, and then rests', () => {
     expect(step(seen())).toEqual({ tag: 'look', at: 'lease' });
@@ -50,14 +53,13 @@ describe('without a turn', () => {
       annotations: changed,
     } = written({ isFree: true, node: node({ annotations }) });
     expect(ev).toBe('turn.refused');
-    expect(end).toMatchObject({ phase: 'failed', message: expect.stringContaining('at once') });
+    const message: unknown = expect.stringContaining('at once');
+    expect(end).toMatchObject({ phase: 'failed', message });
     expect(changed).toEqual({ [REQUESTS.reboot]: null, [REQUESTS.poweroff]: null });
   });
 });
 
 describe('waiting', () => {
-  const waiting = (options = {}) => node({ annotations: asked(turn(), options) });
-
   it('looks at the Lease, then the fleet, then the pods, and takes a place', () => {
     expect(step(seen({ node: waiting() }))).toEqual({ tag: 'look', at: 'lease' });
     expect(step(seen({ node: waiting(), lease: free }))).toEqual({ tag: 'look', at: 'peers' });

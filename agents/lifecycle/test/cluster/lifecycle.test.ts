@@ -99,7 +99,7 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
     await machine.annotate({ [REQUESTS.poweroff]: text });
     expect(await over(machine, text)).toMatchObject({
       phase: 'failed',
-      message: expect.stringContaining('pods did not go in 3 s: default/kept'),
+      message: expect.stringContaining('pods did not go in 3 s: default/kept') as unknown,
     });
     expect((await machine.node()).isCordoned).toBe(false);
     await must(plane, 'PATCH', '/api/v1/nodes/held', { spec: { unschedulable: true } });
@@ -125,9 +125,9 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
       const text = formatRequest({ id: 'fleet', maxUnavailable: 1 });
       await Promise.all(fleet.map((machine) => machine.annotate({ [REQUESTS.reboot]: text })));
       const taken: string[][] = [];
-      let isOver = false;
+      const end = new AbortController();
       const watch = async (): Promise<void> => {
-        while (!isOver) {
+        while (!end.signal.aborted) {
           const nodes = await Promise.all(fleet.map((machine) => machine.node()));
           const away = nodes.filter(({ annotations }) => {
             const turn = activeTurn(annotations[TURN]);
@@ -138,15 +138,15 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
         }
       };
       const kill = async (): Promise<void> => {
-        for (let turn = 0; !isOver; turn++) {
+        for (let turn = 0; !end.signal.aborted; turn++) {
           await delay(1500);
           await fleet[turn % fleet.length]?.killAgent();
         }
       };
       const side = Promise.all([watch(), kill()]);
-      const ends = await Promise.all(fleet.map((machine) => over(machine, text))).finally(() => {
-        isOver = true;
-      });
+      const ends = await Promise.all(fleet.map((machine) => over(machine, text))).finally(() =>
+        end.abort(),
+      );
       await side;
       expect(ends.map(({ phase }) => phase)).toEqual(['done', 'done', 'done']);
       expect(fleet.map(({ boots }) => boots)).toEqual([2, 2, 2]);

@@ -88,13 +88,14 @@ it('reads annotations as its account, without the rest of the Node and from memo
       method: 'GET',
       url: '/api/v1/nodes/a?resourceVersion=0',
       authorization: 'Bearer the-token',
-      accept: expect.stringContaining('PartialObjectMetadata'),
+      accept: expect.stringContaining('PartialObjectMetadata') as unknown,
     }),
   ]);
 });
 
+const item = (name: string) => ({ metadata: { name } });
+
 it('reads lists page by page', async () => {
-  const item = (name: string) => ({ metadata: { name } });
   answers.push({ status: 200, body: { items: [item('a')], metadata: { continue: 'x/y' } } });
   answers.push({ status: 200, body: { items: [item('b')], metadata: {} } });
   expect((await cluster().peers()).map(({ name }) => name)).toEqual(['a', 'b']);

@@ -46,6 +46,7 @@ const DaemonSet = v.object({
 });
 const { containers, volumes } = v.parse(DaemonSet, ofKind('DaemonSet')[0]).spec.template.spec;
 const [container] = containers;
+const hostPath = (name: string) => volumes.find((volume) => volume.name === name)?.hostPath.path;
 
 it('names the image of this version', () => {
   expect(container.image).toBe(`registry.example/kios/lifecycle:${version}`);
@@ -66,7 +67,6 @@ it('has no capability, and nothing of the host but two sockets and two folders t
     capabilities: { drop: ['ALL'] },
     seccompProfile: { type: 'RuntimeDefault' },
   });
-  const hostPath = (name: string) => volumes.find((volume) => volume.name === name)?.hostPath.path;
   const mounts = container.volumeMounts.map(({ name, mountPath, readOnly }) => [
     mountPath,
     hostPath(name),

@@ -93,6 +93,7 @@ const Requests = v.object({
     }),
   ),
 });
+export type RequestFacts = v.InferOutput<typeof Requests>['items'][number];
 
 const Version = v.object({ gitVersion: v.string() });
 
@@ -122,7 +123,7 @@ export interface Facts {
   readonly renewed: number | undefined;
   readonly pods: readonly PodFacts[];
   readonly events: readonly EventFacts[];
-  readonly requests: v.InferOutput<typeof Requests>['items'];
+  readonly requests: readonly RequestFacts[];
   readonly host: HostFacts | undefined;
   readonly aheadSeconds: number | undefined;
   /** The API server's clock, in milliseconds since the epoch. */
@@ -130,27 +131,45 @@ export interface Facts {
   readonly isKubeletReached: boolean;
 }
 
-/** Reads what was gathered. A part of another form than expected counts as not there. */
+/** Reads a part. One of another form than expected counts as not there. */
+function read<Value>(
+  gatherer: Gatherer,
+  schema: v.GenericSchema<unknown, Value>,
+  file: string,
+): Value | undefined {
+  const parsed = v.safeParse(schema, gatherer.value(file));
+  return parsed.success ? parsed.output : undefined;
+}
+
+/** Reads the entries of a list; one that is not there has none. */
+const itemsOf = <Item>(
+  gatherer: Gatherer,
+  schema: v.GenericSchema<unknown, { readonly items: readonly Item[] }>,
+  file: string,
+): readonly Item[] => read(gatherer, schema, file)?.items ?? [];
+
+/** Returns when kubelet renewed its lease, in milliseconds since the epoch. */
+function renewedAt(gatherer: Gatherer): number | undefined {
+  const renewed = Date.parse(read(gatherer, Lease, 'api/lease.json')?.spec.renewTime ?? '');
+  return Number.isNaN(renewed) ? undefined : renewed;
+}
+
+/** Reads what was gathered. */
 export function factsOf(name: string, gatherer: Gatherer, isKubeletReached: boolean): Facts {
-  const read = <const Schema extends v.GenericSchema>(schema: Schema, file: string) => {
-    const parsed = v.safeParse(schema, gatherer.value(file));
-    return parsed.success ? parsed.output : undefined;
-  };
-  const renewed = Date.parse(read(Lease, 'api/lease.json')?.spec.renewTime ?? '');
   const nodeOutcome = gatherer.gathered.find(({ file }) => file === 'api/node.json')?.outcome;
   return {
     name,
-    node: read(Node, 'api/node.json'),
+    node: read(gatherer, Node, 'api/node.json'),
     isAbsent: nodeOutcome === 'absent',
-    server: read(Version, 'api/version.json')?.gitVersion,
-    renewed: Number.isNaN(renewed) ? undefined : renewed,
-    pods: read(Pods, 'api/pods.json')?.items ?? [],
+    server: read(gatherer, Version, 'api/version.json')?.gitVersion,
+    renewed: renewedAt(gatherer),
+    pods: itemsOf(gatherer, Pods, 'api/pods.json'),
     events: [
-      ...(read(Events, 'api/events-node.json')?.items ?? []),
-      ...(read(Events, 'api/events-pods.json')?.items ?? []),
+      ...itemsOf(gatherer, Events, 'api/events-node.json'),
+      ...itemsOf(gatherer, Events, 'api/events-pods.json'),
     ],
-    requests: read(Requests, 'api/requests.json')?.items ?? [],
-    host: read(State, STATE),
+    requests: itemsOf(gatherer, Requests, 'api/requests.json'),
+    host: read(gatherer, State, STATE),
     aheadSeconds: gatherer.aheadSeconds,
     now: gatherer.apiNow,
     isKubeletReached,

@@ -168,23 +168,40 @@ export const notes = (facts: Facts): readonly string[] => [
   ...recentWarnings(facts),
 ];
 
-/** What the node is, a line each. */
-export function identity({ name, node, server, host, aheadSeconds }: Facts): readonly string[] {
-  const info = node?.status.nodeInfo;
+const joined = (parts: readonly (string | undefined)[], by: string): string | undefined =>
+  parts.filter(Boolean).join(by) || undefined;
+
+function namesOf({ name, node, host }: Facts): string {
   const addresses = node?.status.addresses.map(({ address }) => address) ?? host?.addresses ?? [];
+  return [name, ...addresses.filter((address) => address !== name)].join(', ');
+}
+
+function imageOf({ node, host }: Facts): string | undefined {
+  const info = node?.status.nodeInfo;
   const image = host?.boot === undefined ? info?.osImage : `kiOS ${host.boot.version}`;
-  const offset = host?.clock?.offset === undefined ? '' : `, offset ${host.clock.offset} s`;
-  const source = host?.clock?.synced === true ? `follows ${host.clock.source}${offset}` : undefined;
+  return joined([image, info?.architecture], ', ');
+}
+
+function clockOf({ host, aheadSeconds }: Facts): string | undefined {
+  const { synced = false, source = '', offset } = host?.clock ?? {};
+  const by = offset === undefined ? '' : `, offset ${offset} s`;
   const ahead =
     aheadSeconds === undefined ? undefined : `${aheadSeconds} s ahead of the API server's (±2 s)`;
+  return joined([synced ? `follows ${source}${by}` : undefined, ahead], '; ');
+}
+
+/** What the node is, a line each. */
+export function identity(facts: Facts): readonly string[] {
+  const { node, server, host } = facts;
+  const info = node?.status.nodeInfo;
   const rows: readonly (readonly [string, string | undefined])[] = [
-    ['node', [name, ...addresses.filter((address) => address !== name)].join(', ')],
-    ['image', [image, info?.architecture].filter(Boolean).join(', ') || undefined],
+    ['node', namesOf(facts)],
+    ['image', imageOf(facts)],
     ['kernel', info?.kernelVersion],
     ['kubelet', info?.kubeletVersion],
     ['runtime', info?.containerRuntimeVersion],
     ['API server', server],
-    ['clock', [source, ahead].filter(Boolean).join('; ') || undefined],
+    ['clock', clockOf(facts)],
     ['modules', host === undefined ? undefined : `${host.loadedModules.length} loaded`],
     ['mounts', host === undefined ? undefined : `${host.mounts.length} of the host`],
   ];

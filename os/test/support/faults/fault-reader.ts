@@ -13,7 +13,10 @@ export interface ReadFault {
 /** A fault that is not told in this time is not found any more; the tests ask for less. */
 const LONGEST_MS = 5 * 60_000;
 
-const textOf = (event: SeenEvent, field: string): string => String(event.fields[field] ?? '');
+const textOf = (event: SeenEvent, field: string): string => {
+  const value = event.fields[field] ?? '';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+};
 
 /** Recognises faults by nothing but the lines on a machine's console. */
 export class FaultReader {

@@ -138,7 +138,7 @@ it('asks each node with the same options, and ends when all are done', async () 
   const [first = '', second = ''] = asked;
   expect(first.slice(2)).toBe(second.slice(2));
   expect(JSON.parse(first.slice(2))).toEqual({
-    id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    id: expect.stringMatching(/^[0-9a-f-]{36}$/) as unknown,
     maxUnavailable: 1,
     waitSeconds: 60,
     drainSeconds: 30,
@@ -160,7 +160,7 @@ it('takes back what has not begun when a node fails, and names the cause', async
   };
   await expect(run()).rejects.toMatchObject({
     code: 'KIOS_TURN_FAILED',
-    message: expect.stringContaining('a: pods did not go in 30 s'),
+    message: expect.stringContaining('a: pods did not go in 30 s') as unknown,
   });
   expect(requestOf('b')).toBeUndefined();
   expect(printed.map((line) => line.slice(0, 1))).toEqual(['a', 'b']);

@@ -89,6 +89,10 @@ export class KubeletLog {
     this.version = /"Kubelet version" kubeletVersion="([^"]+)"/.exec(line)?.[1] ?? this.version;
     const end = /"command failed" err=(".*)/.exec(line)?.[1];
     if (end !== undefined) this.lastEnd = shorten(quoted(end));
+    this.#learnName(line);
+  }
+
+  #learnName(line: string): void {
     const [, uid] = /(?:\(UID: \\?"| podUID=")([0-9a-f-]{8,64})\\?"/.exec(line) ?? [];
     const [, pod] = / pod="([^"]+)"/.exec(line) ?? [];
     if (uid === undefined || pod === undefined || this.#names.has(uid)) return;

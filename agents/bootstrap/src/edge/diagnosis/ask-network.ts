@@ -31,6 +31,16 @@ async function nudge(address: string): Promise<void> {
   socket.close();
 }
 
+/**
+ * Whether a machine replies, by its row among the kernel's neighbours after `waited` ms: `pending` while that may
+ * change, undefined where the kernel does not ask for it.
+ */
+function replyIn(mac: string | undefined, waited: number): boolean | 'pending' | undefined {
+  if (mac === undefined) return waited >= ENTRY_MS ? undefined : 'pending';
+  if (mac !== '') return true;
+  return waited >= ARP_MS ? false : 'pending';
+}
+
 /** Asks whether the router of a lease is there; undefined where the kernel does not ask for addresses. */
 export async function askGateway(
   { if: link, gateways }: Pick<Lease, 'if' | 'gateways'>,
@@ -43,11 +53,9 @@ export async function askGateway(
   const started = performance.now();
   for (;;) {
     const arp = (await readIfThere(path.join(procNet, 'arp'))) ?? '';
-    const mac = neighbourIn(arp, address, link);
-    const waited = performance.now() - started;
-    if (mac === undefined && waited >= ENTRY_MS) return undefined;
-    if (mac !== undefined && mac !== '') return { address, replies: true };
-    if (mac === '' && waited >= ARP_MS) return { address, replies: false };
+    const replies = replyIn(neighbourIn(arp, address, link), performance.now() - started);
+    if (replies === undefined) return undefined;
+    if (replies !== 'pending') return { address, replies };
     await sleep(LOOK_MS, signal);
   }
 }

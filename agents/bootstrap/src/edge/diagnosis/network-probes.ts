@@ -44,6 +44,13 @@ function parse<const Schema extends v.GenericSchema>(
   }
 }
 
+/** Returns whether a machine is not this one; false where either has no name. */
+async function isAnother(machine: string | undefined, settings: Settings): Promise<boolean> {
+  if (!machine) return false;
+  const own = (await readIfThere(path.join(settings.etc, 'machine-id')))?.trim();
+  return Boolean(own) && machine !== own;
+}
+
 /** What was asked of the network last. */
 export class NetworkProbes {
   gateway: Asked | undefined;
@@ -148,12 +155,11 @@ export class NetworkProbes {
     return this.#version?.text;
   }
 
-  /** Compares the machine in the Node's status with this one. */
+  /** Keeps the time at which the Node's status has another machine, which this kubelet would have overwritten. */
   async #compare(body: string, up: number): Promise<void> {
     const { settings } = this.#ports;
-    const theirs = parse(NodeObject, body)?.status?.nodeInfo?.machineID;
-    const ours = (await readIfThere(path.join(settings.etc, 'machine-id')))?.trim();
-    if (!theirs || !ours || theirs === ours) return;
+    const machine = parse(NodeObject, body)?.status?.nodeInfo?.machineID;
+    if (!(await isAnother(machine, settings))) return;
     const kubelet = await readKubelet(settings).catch(() => undefined);
     const isSettled = kubelet?.mode === 'cluster' && up - kubelet.startedBoot > SETTLED_SECONDS;
     if (isSettled) this.#foreignAt = up;

@@ -20,6 +20,10 @@ const SAID = {
   cause: 'mount /dev/vda2: structure needs cleaning',
 };
 
+/** A line of kubelet's as init writes it. */
+const kubeletLine = (text: string): string =>
+  `${JSON.stringify({ t: SAID.t, up: 1, lvl: 'error', agent: 'kubelet', text })}\n`;
+
 let agent: WatchedNode;
 beforeEach(async () => {
   agent = await WatchedNode.make();
@@ -57,15 +61,13 @@ describe('a node without a cluster', () => {
 
   it('reads what kubelet says as init writes it', { timeout: 60_000 }, async () => {
     const lines = 'run/kios/log/kubelet.log';
-    const said = (text: string): string =>
-      `${JSON.stringify({ t: SAID.t, up: 1, lvl: 'error', agent: 'kubelet', text })}\n`;
     agent.node.write(lines, '');
     await agent.start(OFTEN);
     await agent.until(() => expect(agent.node.read(FILE)).toBe('{"v":1,"faults":[]}\n'));
     const err = 'failed to "StartContainer" for "main" with CrashLoopBackOff: "back-off 20s"';
     const pod = 'pod="kube-system/dhcp-n" podUID="u-1"';
     const text = `E1129 0 p.go:1] "Error syncing pod, skipping" err=${JSON.stringify(err)} ${pod}`;
-    agent.node.write(lines, said(text));
+    agent.node.write(lines, kubeletLine(text));
     await agent.sees('fault');
     expect(agent.saw('fault')[0]).toMatchObject({ code: 'KIOS_FAULT_CRASH_LOOP' });
   });

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { CATALOGUE, type Finding } from '../../../src/core/diagnosis/catalogue.ts';
@@ -28,6 +28,12 @@ function run(looks: readonly (readonly [up: number, findings: readonly Finding[]
   }
   return { last, told, ended };
 }
+
+/** Whether the network is asked at once when a finding has lasted for these seconds. */
+const isUrgentAfter = (finding: Finding, seconds: number): boolean => {
+  const first = judge(new Map(), [finding], 0);
+  return isUrgent(judge(first.suspicions, [finding], seconds).suspicions);
+};
 
 describe('a fault', () => {
   it('is told once its signs have lasted', () => {
@@ -72,16 +78,12 @@ describe('a fault', () => {
 
   it('has the network asked until it is told, and on if only that finds its end', () => {
     const api: Finding = { code: 'KIOS_FAULT_API_UNREACHABLE', cause: 'reach it: no' };
-    const urgent = (finding: Finding, seconds: number): boolean => {
-      const first = judge(new Map(), [finding], 0);
-      return isUrgent(judge(first.suspicions, [finding], seconds).suspicions);
-    };
-    expect([isUrgent(new Map()), urgent(CLOCK, 10), urgent(CLOCK, 60)]).toEqual([
+    expect([isUrgent(new Map()), isUrgentAfter(CLOCK, 10), isUrgentAfter(CLOCK, 60)]).toEqual([
       false,
       true,
       false,
     ]);
-    expect([urgent(api, 5), urgent(api, 60)]).toEqual([true, true]);
+    expect([isUrgentAfter(api, 5), isUrgentAfter(api, 60)]).toEqual([true, true]);
   });
 
   it('of another part of the node has that part’s remedy', () => {
@@ -159,7 +161,7 @@ describe('what a node tells', () => {
       {
         type: 'Warning',
         reason: 'NoCarrier',
-        message: expect.stringContaining('Check the cable'),
+        message: expect.stringContaining('Check the cable') as unknown,
       },
       { type: 'Normal', reason: 'NoCarrierOver', message: 'KIOS_FAULT_NO_CARRIER is over.' },
     ]);

@@ -102,7 +102,7 @@ describe('kubelet’s log', () => {
     ],
   ])('has the trouble of a pod: %s', (line, trouble, why) => {
     expect(read(line).pods(110)).toEqual([
-      { pod: 'kube-system/dhcp-n', trouble, why: expect.stringMatching(why) },
+      { pod: 'kube-system/dhcp-n', trouble, why: expect.stringMatching(why) as unknown },
     ]);
   });
 

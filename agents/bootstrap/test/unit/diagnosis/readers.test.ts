@@ -82,18 +82,19 @@ describe('a log', () => {
   });
 });
 
+const openGroups = (): PodGroups =>
+  new PodGroups({ kubepods: path.join(dir, 'kubepods'), vmstat: path.join(dir, 'vmstat') });
+const look = (groups: PodGroups, up: number) => groups.look(up, (uid) => `a/${uid}`);
+
 describe('the groups of pods', () => {
   const POD = 'kubepods/burstable/pod0f1e2d3c-aaaa';
-  const groupsIn = (): PodGroups =>
-    new PodGroups({ kubepods: path.join(dir, 'kubepods'), vmstat: path.join(dir, 'vmstat') });
-  const look = (groups: PodGroups, up: number) => groups.look(up, (uid) => `a/${uid}`);
 
   it('name a pod whose processes were ended or refused of late', async () => {
     write(`${POD}/memory.events`, 'oom_kill 1\n');
     write(`${POD}/memory.max`, '16777216\n');
     write(`${POD}/pids.events`, 'max 0\n');
     write(`${POD}/pids.max`, '64\n');
-    const groups = groupsIn();
+    const groups = openGroups();
     expect(await look(groups, 0)).toEqual({ outOfMemory: [], outOfProcesses: [] });
     write(`${POD}/memory.events`, 'oom_kill 2\n');
     write(`${POD}/pids.events`, 'max 7\n');
@@ -107,7 +108,7 @@ describe('the groups of pods', () => {
 
   it('say that a pod which is over had no memory', async () => {
     write('vmstat', 'oom_kill 4\n');
-    const groups = groupsIn();
+    const groups = openGroups();
     expect((await look(groups, 0)).outOfMemory).toEqual([]);
     write('vmstat', 'oom_kill 5\n');
     expect((await look(groups, 10)).outOfMemory).toEqual([
@@ -116,7 +117,7 @@ describe('the groups of pods', () => {
   });
 
   it('name a pod that came after the first look', async () => {
-    const groups = groupsIn();
+    const groups = openGroups();
     await look(groups, 0);
     write('kubepods/podffff0000/memory.events', 'oom_kill 1\n');
     write('kubepods/podffff0000/memory.max', 'max\n');
@@ -159,6 +160,23 @@ describe('the network', () => {
   });
 });
 
+const ask = (endpoint: string, api: ApiServer, shown: object = {}) =>
+  askApi({
+    api,
+    endpoint,
+    resolvConf: path.join(dir, 'resolv.conf'),
+    request: { path: '/version', ca: undefined, ...shown },
+  });
+const answers = (status: number): ApiServer => ({
+  get: async () => Promise.resolve({ status, body: '{}' }),
+});
+const fails = (
+  code: 'KIOS_BOOTSTRAP_UNTRUSTED' | 'KIOS_BOOTSTRAP_UNREACHABLE',
+  text: string,
+): ApiServer => ({
+  get: () => Promise.reject(new BootstrapError(code, text)),
+});
+
 describe('an API server', () => {
   let server: Server | undefined;
   const open = new Set<Socket>();
@@ -184,22 +202,6 @@ describe('an API server', () => {
     get: () =>
       Promise.reject(new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', 'x', { isLate: true })),
   };
-  const ask = (endpoint: string, api: ApiServer, shown: object = {}) =>
-    askApi({
-      api,
-      endpoint,
-      resolvConf: path.join(dir, 'resolv.conf'),
-      request: { path: '/version', ca: undefined, ...shown },
-    });
-  const answers = (status: number): ApiServer => ({
-    get: async () => Promise.resolve({ status, body: '{}' }),
-  });
-  const fails = (
-    code: 'KIOS_BOOTSTRAP_UNTRUSTED' | 'KIOS_BOOTSTRAP_UNREACHABLE',
-    text: string,
-  ): ApiServer => ({
-    get: () => Promise.reject(new BootstrapError(code, text)),
-  });
   const ANY = 'https://127.0.0.1:1';
 
   it('lets small replies through and no large ones', async () => {

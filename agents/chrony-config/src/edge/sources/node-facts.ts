@@ -8,11 +8,13 @@ import { familiesOf } from '../../core/network/families.ts';
 import { type HypervisorClock, isHypervisorClock } from '../../core/sources/hypervisor-clock.ts';
 import type { Families } from '../../core/sources/source-draft.ts';
 
+/** Reads a table of the kernel's network; one of a family that the kernel lacks is empty. */
+const readTable = async (name: string): Promise<string> =>
+  readFile(`/proc/net/${name}`, 'utf8').catch(() => '');
+
 /** Returns the families by which time servers may be reached. */
 export async function readFamilies(): Promise<Families> {
-  const table = async (name: string): Promise<string> =>
-    readFile(`/proc/net/${name}`, 'utf8').catch(() => '');
-  const tables = { ipv4: await table('route'), ipv6: await table('ipv6_route') };
+  const tables = { ipv4: await readTable('route'), ipv6: await readTable('ipv6_route') };
   const addresses = Object.entries(networkInterfaces()).flatMap(([link, all = []]) =>
     all.filter(({ internal }) => !internal).map((each) => ({ link, ...each })),
   );

@@ -128,7 +128,7 @@ describe('smeared and unsmeared sources', () => {
       { leases: [{ link: 'eth0', ntp: ['216.239.35.0'] }] },
     );
     expect(used(of)).toEqual({ '10': ['192.0.2.7'] });
-    const why = expect.stringMatching(/^it smears/);
+    const why: unknown = expect.stringMatching(/^it smears/);
     expect(warned(of)).toMatchObject([{ origin: 'dhcp eth0', why }]);
   });
 

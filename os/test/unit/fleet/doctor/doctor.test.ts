@@ -139,14 +139,18 @@ describe('a node that is well', () => {
   });
 });
 
-describe('a part that cannot be had is named, and the others are there:', () => {
-  const partOf = async (file: string): Promise<unknown> => {
-    const parts: unknown = JSON.parse((await unpacked()).get('parts.json') ?? '[]');
-    return Array.isArray(parts)
-      ? parts.find((part: unknown) => JSON.stringify(part).includes(`"${file}"`))
-      : undefined;
-  };
+/** What the bundle's own list says of a file. */
+async function partOf(file: string): Promise<unknown> {
+  const parts: unknown = JSON.parse((await unpacked()).get('parts.json') ?? '[]');
+  return Array.isArray(parts)
+    ? parts.find((part: unknown) => JSON.stringify(part).includes(`"${file}"`))
+    : undefined;
+}
 
+/** Takes requests for Events, and never replies. */
+const silentEvents: Reply = ({ url = '' }) => url.startsWith('/api/v1/events');
+
+describe('a part that cannot be had is named, and the others are there:', () => {
   it('kubelet, which is not reached, and of which then nothing more is asked', async () => {
     const message = `{"message":"error trying to reach service: dial tcp 192.0.2.7:10250: i/o timeout, password=${SECRETS.yaml}"}`;
     await using cluster = await fakeCluster(folder, replies(new Date()), to(PROXY, 503, message));
@@ -172,8 +176,7 @@ describe('a part that cannot be had is named, and the others are there:', () => 
   });
 
   it('a reply that does not come in time', async () => {
-    const silentPart: Reply = ({ url = '' }) => url.startsWith('/api/v1/events');
-    await using cluster = await fakeCluster(folder, replies(new Date()), silentPart);
+    await using cluster = await fakeCluster(folder, replies(new Date()), silentEvents);
     expect((await examineWith(cluster, 0.5)).wrong).toEqual([]);
     expect(await partOf('api/events-node.json')).toMatchObject({ outcome: 'unreachable' });
   });
@@ -205,41 +208,45 @@ describe('a part that cannot be had is named, and the others are there:', () => 
   });
 });
 
+/** Gives kubelet's replies the time of two minutes ago. */
+const lateKubelet: Reply = ({ url = '' }, response) => {
+  if (url.startsWith(PROXY))
+    response.setHeader('date', new Date(Date.now() - 120_000).toUTCString());
+  return false;
+};
+
 it('the clocks of kubelet and of the API server are compared', async () => {
-  const late: Reply = ({ url = '' }, response) => {
-    if (url.startsWith(PROXY))
-      response.setHeader('date', new Date(Date.now() - 120_000).toUTCString());
-    return false;
-  };
-  await using cluster = await fakeCluster(folder, replies(new Date()), late);
+  await using cluster = await fakeCluster(folder, replies(new Date()), lateKubelet);
   const { wrong } = await examineWith(cluster);
   expect(wrong).toEqual([expect.stringMatching(/clock is 1(?:19|20|21) s behind/)]);
 });
 
-describe('a failure leaves nothing behind:', () => {
-  const nothing = async () => expect(await readdir(path.join(folder, 'out'))).toEqual([]);
+const leftBehind = (): Promise<string[]> => readdir(path.join(folder, 'out'));
 
+/** The user interrupts while pods are asked for. */
+const interrupt: Reply = ({ url = '' }) => {
+  if (!url.startsWith('/api/v1/pods')) return false;
+  stop.abort();
+  return true;
+};
+
+describe('a failure leaves nothing behind:', () => {
   it('an API server that is not there', async () => {
     const kubeconfig = await writeKubeconfig(folder, 'http://127.0.0.1:9');
     await expect(examineWith({ kubeconfig })).rejects.toMatchObject({ code: 'KIOS_FLEET_API' });
-    await nothing();
+    expect(await leftBehind()).toEqual([]);
   });
 
   it('credentials that the API server does not know', async () => {
     await using cluster = await fakeCluster(folder, new Map(), to('/', 401, '{}'));
     await expect(examineWith(cluster)).rejects.toMatchObject({ code: 'KIOS_FLEET_API' });
-    await nothing();
+    expect(await leftBehind()).toEqual([]);
   });
 
   it('an interruption', async () => {
-    const interrupt: Reply = ({ url = '' }) => {
-      if (!url.startsWith('/api/v1/pods')) return false;
-      stop.abort();
-      return true;
-    };
     await using cluster = await fakeCluster(folder, replies(new Date()), interrupt);
     await expect(examineWith(cluster)).rejects.toThrow('aborted');
-    await nothing();
+    expect(await leftBehind()).toEqual([]);
   });
 
   it('a folder that is not there', async () => {

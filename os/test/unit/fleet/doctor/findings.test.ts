@@ -160,8 +160,9 @@ it('what may explain it are restarts, warnings of the last hour and what init sa
   ]);
 });
 
+const lacking = (file: string) => ({ file, path: '/x', ms: 1, outcome: 'not asked' as const, cause: 'nobody is there' }); // prettier-ignore
+
 it('the summary names what the bundle lacks, and why', () => {
-  const lacking = (file: string) => ({ file, path: '/x', ms: 1, outcome: 'not asked' as const, cause: 'nobody is there' }); // prettier-ignore
   const { lines } = summarise(WELL, [lacking('a.txt'), lacking('b.txt'), { file: 'c', path: '/', ms: 1, outcome: 'there' }]); // prettier-ignore
   expect(lines.slice(-2)).toEqual([
     'Not in the bundle:',

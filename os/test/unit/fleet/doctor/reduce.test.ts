@@ -7,8 +7,9 @@ import { generateKubeletRequest } from '../../../support/kubelet-request.ts';
 
 const mirror = { 'kubernetes.io/config.mirror': 'x' };
 
+const pod = (namespace: string, annotations: object): object => ({ metadata: { namespace, annotations } }); // prettier-ignore
+
 it('the node’s own pods are the static ones of kube-system, as API and kubelet show them', () => {
-  const pod = (namespace: string, annotations: object): object => ({ metadata: { namespace, annotations } }); // prettier-ignore
   expect(isOwnPod(pod('kube-system', mirror))).toBe(true);
   expect(isOwnPod(pod('kube-system', { 'kubernetes.io/config.source': 'file' }))).toBe(true);
   expect(isOwnPod(pod('kube-system', { 'kubernetes.io/config.source': 'api' }))).toBe(false);
@@ -57,16 +58,17 @@ it('of users’ pods only how they fare stays', () => {
   });
 });
 
+const request = async (name: string, username: string, subject: string): Promise<object> => ({
+  metadata: { name, annotations: { x: SECRETS.request } },
+  spec: {
+    username,
+    signerName: 'kubernetes.io/kubelet-serving',
+    request: Buffer.from(await generateKubeletRequest(subject)).toString('base64'),
+  },
+  status: { certificate: SECRETS.request },
+});
+
 it('a node’s requests for certificates are found by who asks and by what is asked for', async () => {
-  const request = async (name: string, username: string, subject: string): Promise<object> => ({
-    metadata: { name, annotations: { x: SECRETS.request } },
-    spec: {
-      username,
-      signerName: 'kubernetes.io/kubelet-serving',
-      request: Buffer.from(await generateKubeletRequest(subject)).toString('base64'),
-    },
-    status: { certificate: SECRETS.request },
-  });
   const items = [
     await request('csr-serving', 'system:node:node-1', 'node-1'),
     await request('csr-joining', 'system:bootstrap:abcdef', 'node-1'),

@@ -44,11 +44,7 @@ const programOf = (programs: ReadonlyMap<string, BuiltProgram>, name: string): B
   return program;
 };
 
-async function startCluster(
-  context: CommandContext,
-  image: string,
-  nodes: 1 | 2,
-): Promise<UpNode> {
+async function startCluster(context: CommandContext, image: string, nodes: 1 | 2): Promise<UpNode> {
   const { progress, undo } = context;
   const { layout, tags } = await testImages('amd64', progress);
   const registry = undo.use(new Registry(layout));
@@ -63,11 +59,7 @@ async function startCluster(
 }
 
 /** Prints what came of the specs, and throws when one failed that no exception names. */
-function report(
-  { print }: CommandContext,
-  outcomes: readonly Outcome[],
-  causes: Causes,
-): void {
+function report({ print }: CommandContext, outcomes: readonly Outcome[], causes: Causes): void {
   const of = (state: Outcome['state']) => outcomes.filter((outcome) => outcome.state === state);
   const rows = [...of('failed'), ...of('skipped')].map((outcome) => [
     outcome.state,
@@ -160,7 +152,8 @@ export async function conformance(
   const results = await Results.open(FOLDER, key);
   if (options.again) await results.forget(names);
   const due = results.due(names);
-  progress.info(`${names.length} specs, ${names.length - due.length} of them with a result already`);
+  const known = names.length - due.length;
+  progress.info(`${names.length} specs, ${known} of them with a result already`);
   const kubectl = programOf(programs, 'kubectl').path;
   if (due.length > 0)
     await runDue(context, { suite, kubectl }, due, { image, nodes, parallel, results });

@@ -70,12 +70,12 @@ export function readReport(text: string): SuiteReport {
   ];
   const outcomes = reports
     .filter(({ LeafNodeType }) => LeafNodeType === 'It')
-    .map(({ ContainerHierarchyTexts, LeafNodeText, State, RunTime, Failure }) => ({
+    .map(({ ContainerHierarchyTexts, LeafNodeText, State, RunTime, Failure }): Outcome => ({
       name: [...(ContainerHierarchyTexts ?? []), LeafNodeText].join(' '),
       state: FAILED.has(State) ? 'failed' : State === 'passed' ? 'passed' : 'skipped',
       seconds: RunTime / 1e9,
       message: Failure?.Message ?? '',
-    }) as const);
+    }));
   return { outcomes, fault: faults.join('\n') };
 }
 

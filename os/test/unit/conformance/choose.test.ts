@@ -1,14 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import { chooseSpecs, sliceOf } from '../../../src/conformance/choose.ts';
+import type { Suite } from '../../../src/conformance/specs.ts';
 
 const ALL = ['[sig-node] c', '[sig-apps] a', '[sig-node] b'];
 const whole = { focus: ['x', 'y'], skip: ['s', 't'], slice: 1, slices: 1 };
 
 const suiteOf = (selected: readonly string[]) => ({
-  list: vi.fn<(focus: string, skip: string) => Promise<{ all: string[]; selected: readonly string[] }>>(
-    () => Promise.resolve({ all: ALL, selected }),
-  ),
+  list: vi.fn<Suite['list']>(() => Promise.resolve({ all: ALL, selected })),
 });
 
 describe('a choice of specs', () => {

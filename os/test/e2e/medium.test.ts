@@ -9,6 +9,8 @@ import { imageName } from '../../src/build/shipped.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { buildPause } from '../../src/build/sources/upstream/pause.ts';
 import { runOnHost } from '../../src/checks/acceptance/debug-pod.ts';
+import { RARE_USES } from '../../src/checks/acceptance/features.ts';
+import { askGuest } from '../../src/checks/acceptance/guest.ts';
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
 import { down } from '../../src/lab/down.ts';
@@ -245,6 +247,17 @@ await describeRecorded('medium', () => {
         command: ['/bin/bun', '-e', script],
       });
       expect(said).toMatch(new RegExp(`^${RARE} \\d+ .* Live `, 'm'));
+    },
+  );
+
+  it(
+    'loads the others at their first use',
+    {
+      timeout: 180_000,
+    },
+    async () => {
+      const { results } = await askGuest(kubectl, { nodeName: NODE, mode: 'rare' });
+      expect([...results]).toEqual(RARE_USES.map((name) => [name, 'ok']));
     },
   );
 });

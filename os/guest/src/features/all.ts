@@ -5,7 +5,7 @@ import { FIRST_USE } from './first-use.ts';
 import { LINKS } from './links.ts';
 import { NETFILTER } from './netfilter.ts';
 import { PROGRAMS } from './programs.ts';
-import { RARE_USES } from './rare-uses.ts';
+import { RARE_FEATURES } from './rare.ts';
 import { SOCKETS } from './sockets.ts';
 
 const NEW_NETWORK = 0x40000000;
@@ -22,4 +22,4 @@ function* tryEach(features: Features): Results {
 export const tryAll = (): Results => tryEach(ALL);
 
 /** Tries what needs the modules that are only in modules.erofs. */
-export const tryRare = (): Results => tryEach(RARE_USES);
+export const tryRare = (): Results => tryEach(RARE_FEATURES);

@@ -31,11 +31,12 @@ const FIRST_USE = [
   'node of a device',
 ].map((name) => `first use: ${name}`); // prettier-ignore
 
-/** The same for modules that only a machine with modules.erofs has: what a pod in mode `rare` tries. */
-export const RARE_USES = [
-  'Btrfs', 'LVM on several disks', 'LVM to another disk', 'LVM with a cache', 'LVM with a cache of writes',
-  'LVM with checksums', 'labels of MPLS', 'rare kinds of sets',
-].map((name) => `first use: ${name}`); // prettier-ignore
+/** What a pod in mode `rare` tries: features of modules that only a machine with modules.erofs has. */
+export const RARE_FEATURES = [
+  'first use: Btrfs', 'first use: LVM on several disks', 'first use: LVM to another disk',
+  'first use: LVM with a cache', 'first use: LVM with a cache of writes', 'first use: LVM with checksums',
+  'first use: labels of MPLS', 'first use: rare kinds of sets', 'disks that a program serves',
+]; // prettier-ignore
 
 type Feature = (typeof FEATURES)[number];
 

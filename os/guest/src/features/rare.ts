@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs';
+
 import { be32 } from '../netlink.ts';
 import { eachOf, type Features } from './feature.ts';
 import { brings, mount, target } from './first-use.ts';
@@ -20,8 +22,11 @@ const SETS: Readonly<Record<string, string>> = {
   'hash:net,port,net': 'ip_set_hash_netportnet',
 };
 
-/** What loads a module at its first use that is only in modules.erofs (os/kernel/optional-modules.yaml). */
-export const RARE_USES: Features = {
+/**
+ * What needs a module that is only in modules.erofs (os/kernel/optional-modules.yaml). All but the last load it at its
+ * first use.
+ */
+export const RARE_FEATURES: Features = {
   'first use: Btrfs': () => brings('btrfs', mount('btrfs')),
   'first use: LVM on several disks': () => brings('dm_raid', target('raid')),
   'first use: LVM to another disk': () => brings('dm_mirror', target('mirror')),
@@ -38,4 +43,5 @@ export const RARE_USES: Features = {
       Object.keys(SETS),
       (kind) => brings(SETS[kind] ?? kind, () => createSet(kind)) ?? 'ok',
     ),
+  'disks that a program serves': () => closeSync(openSync('/host/dev/ublk-control', 'r+')),
 };

@@ -9,6 +9,8 @@ import { imageName } from '../../src/build/shipped.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { buildPause } from '../../src/build/sources/upstream/pause.ts';
 import { runOnHost } from '../../src/checks/acceptance/debug-pod.ts';
+import { RARE_FEATURES } from '../../src/checks/acceptance/features.ts';
+import { askGuest } from '../../src/checks/acceptance/guest.ts';
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
 import { down } from '../../src/lab/down.ts';
@@ -29,8 +31,8 @@ const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EVENT_MS = 120_000;
 const NODE = 'by-medium';
 const POD = 'from-the-medium';
-/** A driver that is in modules.erofs only. */
-const RARE = 'enic';
+/** Modules that are in modules.erofs only and that nothing asks for on this machine. */
+const RARE = ['enic', 'ublk_drv'];
 
 /** An image that no registry has. */
 const IMAGE = 'medium.example/team/app:1';
@@ -54,7 +56,7 @@ spec:
         seccompProfile: {type: RuntimeDefault}
 `;
 
-/** A pod that loads the driver, as the module loader does for a device. `configure` takes no pod with such rights. */
+/** A pod that loads them, as the module loader does for a device. `configure` takes no pod with such rights. */
 const LOADER = `apiVersion: v1
 kind: Pod
 metadata: {name: rare-driver, namespace: kube-system}
@@ -65,7 +67,7 @@ spec:
     - name: load
       image: ${imageName('modloader')}
       imagePullPolicy: Never
-      args: [load, ${RARE}]
+      args: [load, ${RARE.join(', ')}]
       resources: {limits: {memory: 128Mi}}
       securityContext:
         runAsUser: 0
@@ -229,7 +231,7 @@ await describeRecorded('medium', () => {
   });
 
   it(
-    'has all modules of its kernel, and loads one that the root lacks',
+    'has all modules of its kernel, and loads two that the root lacks',
     {
       timeout: 180_000,
     },
@@ -244,7 +246,18 @@ await describeRecorded('medium', () => {
         nodeName: NODE,
         command: ['/bin/bun', '-e', script],
       });
-      expect(said).toMatch(new RegExp(`^${RARE} \\d+ .* Live `, 'm'));
+      for (const name of RARE) expect(said).toMatch(new RegExp(`^${name} \\d+ .* Live `, 'm'));
+    },
+  );
+
+  it(
+    'loads the others at their first use',
+    {
+      timeout: 180_000,
+    },
+    async () => {
+      const { results } = await askGuest(kubectl, { nodeName: NODE, mode: 'rare' });
+      expect([...results]).toEqual(RARE_FEATURES.map((name) => [name, 'ok']));
     },
   );
 });

@@ -51,13 +51,14 @@ export async function resultsOf(
   demand(false, `pod ${pod} did not print its results: ${last.slice(-500)}`);
 }
 
-type Mode = 'facts' | 'features' | 'probes';
+type Mode = 'facts' | 'features' | 'probes' | 'rare';
 
 /** Namespaces of the host that a pod gets by mode. */
 const NAMESPACES = {
   facts: { hostPID: true, hostNetwork: true },
   probes: { hostPID: true, hostNetwork: true, hostIPC: true },
   features: {},
+  rare: {},
 } as const;
 
 interface GuestRequest {

@@ -55,14 +55,15 @@ files:
   });
 
   it.each<readonly [config: string, says: string]>([
-    ['{imageGCHighThresholdPercent: 70}', 'imageGCHighThresholdPercent'],
-    ['{imageGCHighThresholdPercent: 101}', 'imageGCHighThresholdPercent'],
+    ['{imageGCHighThresholdPercent: 70}', 'kubelet.config.imageGCHighThresholdPercent: is 70, with which kubelet refuses its configuration: “imageGCLowThresholdPercent'],
+    ['{imageGCHighThresholdPercent: 101}', 'kubelet.config.imageGCHighThresholdPercent: is 101, must be from 0 to 100'],
+    ['{maxPods: 20, maxParallelImagePulls: 3, serializeImagePulls: true}', 'kubelet.config.maxParallelImagePulls: is 3, with which kubelet refuses its configuration'],
     ['{evictionHard: {memory.available: 5}}', 'kubelet.config.evictionHard[memory.available]: is integer, must be string'],
-    ['{podsPerCore: -1}', 'podsPerCore'],
-    ['{featureGates: {NoSuchGate: true}}', 'NoSuchGate'],
+    ['{podsPerCore: -1}', 'kubelet.config.podsPerCore: is -1, must not be negative'],
+    ['{featureGates: {NoSuchGate: true}}', 'kubelet.config.featureGates: has NoSuchGate, which kubelet does not know'],
     ['{nodeStatusUpdateFrequency: soon}', 'nodeStatusUpdateFrequency'],
     ['{kubeReserved: [cpu]}', 'kubelet.config.kubeReserved: is list, must be object'],
-    ['{topologyManagerPolicy: Often}', 'topologyManagerPolicy'],
+    ['{topologyManagerPolicy: Often}', 'kubelet.config.topologyManagerPolicy: is "Often", must be one of best-effort, none, restricted, single-numa-node'],
   ])('%s', async (config, says) => {
     const check = checkDocument(silent, 'node.yaml', Buffer.from(documentOf(`kubelet: {config: ${config}}`)));
     await expect(check).rejects.toThrow(says);

@@ -30,14 +30,13 @@ async function checkUserData(rest: string) {
 
 describe('check-userdata and configure refuse', { timeout: 600_000 }, () => {
   it('fields that kubelet does not have, wrong types and files that agents read', async () => {
-    const { exitCode, stdout, stderr } = await checkUserData(`
+    const { exitCode, stderr } = await checkUserData(`
 kubelet: {config: {maxPod: 200, podPidsLimit: lots, memorySwap: {swapBehavior: LimitedSwap}, containerLogMaxSize: 5Mi}}
 files:
   - {path: /etc/kubernetes/manifests/x.yaml, content: "apiVersion: apps/v1\\nkind: DaemonSet\\nmetadata: {name: x}\\n"}
   - {path: /etc/kios/modules/modules.yaml, content: "load: [{name: nfsv4}, {nmae: x}]\\n"}
   - {path: /etc/kios/time/time.yaml, content: "server: [a]\\n"}
   - {path: /etc/kios/dhcp/dhcp.yaml, content: "interfaces: {eth0: {metrik: 5}}"}
-  - {path: /etc/kios/modules.yaml, content: "load: []"}
 `); // prettier-ignore
     expect(exitCode).toBe(EXIT.data);
     for (const part of [
@@ -51,7 +50,16 @@ files:
       expect(stderr).toContain(part);
     expect(stderr).not.toContain('KIOS_BUG');
     expect(stderr).not.toContain('memorySwap');
-    expect(stdout).toContain('/etc/kios/modules.yaml is read by no program');
+  });
+
+  it('a file in a place where nobody looks', async () => {
+    const { exitCode, stderr } = await checkUserData(
+      'files: [{path: /etc/kios/modules.yaml, content: "load: []"}]',
+    );
+    expect(exitCode).toBe(EXIT.data);
+    expect(stderr).toContain(
+      '/etc/kios/modules.yaml is read by no program; its place is /etc/kios/modules/modules.yaml',
+    );
   });
 
   it.each<readonly [config: string, says: string]>([

@@ -1,8 +1,6 @@
 package staticpods
 
-import (
-	"strings"
-)
+import "strings"
 
 // Twins notices files with the same pod. Kubelet keeps its pods by namespace and name: of two files the one that it
 // reads last counts, and its log has no line about the other.

@@ -78,8 +78,10 @@ func hostPath(host []mount, device, root string) (path, shownBy string) {
 // written returns the paths of the host in the folders that a pod has mounted and can write to.
 func written(host, pod []mount, folders []string) []string {
 	known := map[string]bool{}
-	for _, target := range append([]string{"/"}, folders...) {
-		known[at(host, target).device] = true
+	for _, m := range host {
+		if m.target == "/" || slices.Contains(folders, m.target) {
+			known[m.device] = true
+		}
 	}
 	devices := map[string]string{}
 	for _, m := range pod {

@@ -148,5 +148,6 @@ export function wordFault(pod: unknown, fault: JudgedFault): Fault {
   // kubelet judges the pod with the node's name behind its own.
   const given = valueAt(pod, path) ?? (value === '' ? undefined : value);
   const wording = WORDINGS[fault.kind];
-  return { path, ...(wording === undefined ? { cause: quoted('is refused by kubelet', detail) } : wording(given, fault)) };
+  if (wording === undefined) return { path, cause: quoted('is refused by kubelet', detail) };
+  return { path, ...wording(given, fault) };
 }

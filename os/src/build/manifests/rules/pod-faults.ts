@@ -22,7 +22,7 @@ import {
 const START = 'kios.dev/start';
 const STARTS: readonly unknown[] = ['first', 'grown'];
 
-/** Annotation of the API server's image of a static pod. */
+/** Annotation of the pod by which an API server shows a static one. */
 const MIRROR = 'kubernetes.io/config.mirror';
 
 /** Yields what `kubectl get` shows of a pod, and with which kubelet never runs one. */
@@ -31,7 +31,7 @@ function* shownFaults({ metadata }: Pod): Faults {
   if (MIRROR in record(metadata['annotations']))
     yield {
       path: `metadata.annotations["${MIRROR}"]`,
-      cause: 'must not be set: kubelet takes the pod for the image of another one, and never runs it',
+      cause: 'must not be set: kubelet takes the pod for what shows another one, and never runs it',
       advice,
     };
   if ('deletionTimestamp' in metadata)

@@ -158,7 +158,7 @@ const REFUSED: [string, Document, RegExp][] = [
   ['AppArmor', withContext({ appArmorProfile: { type: 'Unconfined' } }), /appArmorProfile: must not be set/],
   ['AppArmor in an annotation', pod({}, { annotations: { 'container.apparmor.security.beta.kubernetes.io/run': 'unconfined' } }), /must not be set: the node has no AppArmor/],
   ['a profile of AppArmor', withContext({ appArmorProfile: { type: 'RuntimeDefault' } }), /appArmorProfile: must not be set/],
-  ['the image of a static pod, as kubectl shows it', pod({}, { annotations: { 'kubernetes.io/config.mirror': 'x' } }), /annotations\["kubernetes\.io\/config\.mirror"\]: must not be set/],
+  ['a static pod as kubectl shows it', pod({}, { annotations: { 'kubernetes.io/config.mirror': 'x' } }), /annotations\["kubernetes\.io\/config\.mirror"\]: must not be set/],
   ['a pod that is being deleted', pod({}, { deletionTimestamp: '2026-01-02T03:04:05Z' }), /deletionTimestamp: must not be set/],
   ['a probe of another host', withContainer({ livenessProbe: { httpGet: { host: '192.0.2.1', port: 80 } } }), /livenessProbe\.httpGet\.host: must not/],
   ['a hook to another host', withContainer({ lifecycle: { preStop: { tcpSocket: { host: '192.0.2.1', port: 80 } } } }), /lifecycle\.preStop\.tcpSocket\.host: must not/],

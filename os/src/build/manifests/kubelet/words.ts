@@ -123,7 +123,8 @@ const WORDINGS: Readonly<Record<string, Wording>> = {
     return { cause: words.startsWith('must') ? `${shown(one)}${words}` : words };
   },
   FieldValueForbidden: (_, { detail }) => ({
-    cause: worded(FORBIDDEN, detail) ?? quoted('must not be set beside the rest of the pod', detail),
+    cause:
+      worded(FORBIDDEN, detail) ?? quoted('must not be set beside the rest of the pod', detail),
   }),
   FieldValueTooLong: (_, { detail }) => ({ cause: limit('at most', 'be', detail) }),
   FieldValueTooShort: (_, { detail }) => ({ cause: limit('at least', 'be', detail) }),

@@ -26,7 +26,7 @@ const mountsOf = ({ at, fields }: Container): Mount[] =>
 /** Returns the path of the host that kubelet mounts for a path as written. */
 const mounted = (given: string): string => path.posix.resolve('/', given);
 
-/** Yields a path that is not written as the policy writes it. Of those kubelet refuses none but an empty one and `..`. */
+/** Yields a path that is not written as the policy writes it. Of those kubelet refuses only an empty one and `..`. */
 function* formFaults(at: string, given: string): Faults {
   const where = mounted(given);
   if (where === given) return;

@@ -3,7 +3,7 @@ import type { Policy } from './permissions.ts';
 import { type Faults, type Pod, record } from './view.ts';
 
 const SHIPPED = `${REGISTRY}/`;
-/** As containerd reads it: a registry (also by an address of IPv6) and its port, names, then a tag, a digest or both. */
+/** As containerd reads it: a registry, also by an address of IPv6, and its port, names, a tag, a digest or both. */
 const REFERENCE =
   /^(?:(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,})?$/;
 

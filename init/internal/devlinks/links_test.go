@@ -70,12 +70,16 @@ func TestADiskHasTheNamesThatStorageDriversLookFor(t *testing.T) {
 		"a memory card": {Device{Name: "mmcblk0", Attr: map[string]string{"device/name": "SC16G", "device/serial": "0x1"},
 			Ancestors: []Ancestor{{Name: "mmc0:aaaa", Subsystem: "mmc"}, {Name: "fe340000.mmc", Subsystem: "platform"}}},
 			[]string{"by-id/mmc-SC16G_0x1", "by-path/platform-fe340000.mmc"}},
-		"Azure": {Device{Name: "sdc", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781b-1e82-4818-a1c3-63d806ec15bb")},
-			[]string{"by-path/acpi-VMBUS:00-vmbus-f8b3781b1e824818a1c363d806ec15bb-lun-2"}},
-		"Azure's data disk": {Device{Name: "sdc", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781a-1e82-4818-a1c3-63d806ec15bc")},
-			[]string{"azure/scsi1/lun2", "by-path/acpi-VMBUS:00-vmbus-f8b3781a1e824818a1c363d806ec15bc-lun-2"}},
+		"Hyper-V without Azure": {Device{Name: "sdc", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781a-1e82-4818-a1c3-63d806ec15bc")},
+			[]string{"by-path/acpi-VMBUS:00-vmbus-f8b3781a1e824818a1c363d806ec15bc-lun-2"}},
+		"Azure's data disk": {Device{Name: "sdc", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781b-1e82-4818-a1c3-63d806ec15bb")},
+			[]string{"azure/data/by-lun/2", "azure/scsi1/lun2", "by-path/acpi-VMBUS:00-vmbus-f8b3781b1e824818a1c363d806ec15bb-lun-2"}},
 		"Azure's third unit of the system's controller": {Device{Name: "sdd", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781a-1e82-4818-a1c3-63d806ec15bb")},
-			[]string{"azure/scsi0/lun2", "by-path/acpi-VMBUS:00-vmbus-f8b3781a1e824818a1c363d806ec15bb-lun-2"}},
+			[]string{"by-path/acpi-VMBUS:00-vmbus-f8b3781a1e824818a1c363d806ec15bb-lun-2"}},
+		"Oracle's boot volume": {oracleDisk("sda", "virtio0", "0:0:0:1"), []string{"/oracleoci/oraclevda", "by-path/pci-0000:00:04.0-scsi-0:0:0:1"}},
+		"Oracle's volume":      {oracleDisk("sdb", "virtio0", "0:0:2:12"), []string{"/oracleoci/oraclevdl", "by-path/pci-0000:00:04.0-scsi-0:0:2:12"}},
+		"another disk with Oracle's unit": {Device{Name: "sdb", Attr: map[string]string{"device/vendor": "QEMU", "device/model": "BlockVolume"}, Ancestors: oracleDisk("sdb", "virtio0", "0:0:0:2").Ancestors},
+			[]string{"by-path/pci-0000:00:04.0-scsi-0:0:0:2"}},
 		"Azure, NVMe": {Device{Name: "nvme0n3", Attr: map[string]string{"device/model": "MSFT NVMe Accelerator v1.0", "nsid": "3"}},
 			[]string{"azure/data/by-lun/1"}},
 		"virtio on PCI": {Device{Name: "vda", Ancestors: []Ancestor{{Name: "virtio1", Subsystem: "virtio"}, {Name: "0000:00:05.0", Subsystem: "pci"}, {Name: "0000:00:01.0", Subsystem: "pci"}}},
@@ -97,17 +101,51 @@ func TestTheSystemsDiskOfAzureHasANameOfItsOwn(t *testing.T) {
 		id, lun string
 		want    []string
 	}{
-		{"00000000-0000-8899-0000-000000000000", "0", []string{"azure/root"}},
+		{"00000000-0000-8899-0000-000000000000", "0", []string{"azure/os", "azure/root"}},
 		{"00000000-0001-8899-0000-000000000000", "0", []string{"azure/resource"}},
-		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "0", []string{"azure/scsi0/lun0", "azure/root"}},
-		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "1", []string{"azure/scsi0/lun1", "azure/resource"}},
-		{"f8b3781a-1e82-4818-a1c3-63d806ec15bc", "0", []string{"azure/scsi1/lun0"}},
-		{"f8b3781a-1e82-4818-a1c3-63d806ec15b", "0", nil},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "0", []string{"azure/os", "azure/root"}},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "1", []string{"azure/resource"}},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "2", nil},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "3", []string{"azure/scsi0/lun3"}},
+		{"f8b3781b-1e82-4818-a1c3-63d806ec15bb", "0", []string{"azure/scsi1/lun0", "azure/data/by-lun/0"}},
+		{"f8b3781d-1e82-4818-a1c3-63d806ec15bb", "17", []string{"azure/scsi3/lun17", "azure/data/by-lun/17"}},
+		{"f8b3781e-1e82-4818-a1c3-63d806ec15bb", "0", nil},
+		{"f8b3781b-1e82-4818-a1c3-63d806ec15bc", "0", nil},
+		{"f8b3781-1e82-4818-a1c3-63d806ec15bb", "0", nil},
 		{"", "", nil},
 	} {
 		if got := azureSCSI(test.id, test.lun); !slices.Equal(got, test.want) {
 			t.Errorf("%s unit %s: %q, want %q", test.id, test.lun, got, test.want)
 		}
+	}
+}
+
+func oracleDisk(name, bus, unit string) Device {
+	return Device{Name: name, Attr: map[string]string{"device/vendor": "ORACLE", "device/model": "BlockVolume"}, Ancestors: []Ancestor{
+		{Name: unit, Subsystem: "scsi", Attr: map[string]string{"vendor": "ORACLE", "model": "BlockVolume"}},
+		{Name: "host0", Subsystem: "scsi"}, {Name: bus, Subsystem: "virtio"}, {Name: "0000:00:04.0", Subsystem: "pci"},
+	}}
+}
+
+func TestAVolumeOfOracleHasTheLetterOfItsUnit(t *testing.T) {
+	for unit, want := range map[string]string{
+		"0:0:0:1": "a", "0:0:0:2": "b", "3:0:0:26": "z", "3:0:0:27": "aa", "0:0:0:33": "ag", "0:0:0:52": "az", "0:0:0:53": "ba", "0:0:0:702": "zz",
+		"0:0:0:0": "", "0:0:0:703": "", "0:0:0:-1": "", "host0": "", "": "",
+	} {
+		disk := oracleDisk("sdb", "virtio0", unit)
+		if want != "" {
+			want = "oraclevd" + want
+		}
+		if got := oracle(&disk); got != want {
+			t.Errorf("%s: %q, want %q", unit, got, want)
+		}
+	}
+}
+
+func TestAPartitionOfOraclesVolumeHasItsNumberBehindTheLetter(t *testing.T) {
+	disk := oracleDisk("sda", "virtio0", "0:0:0:1")
+	if got := claims(&Device{Name: "sda15", Number: 15, Parent: &disk}); !slices.Contains(got, "/oracleoci/oraclevda15") {
+		t.Errorf("%q", got)
 	}
 }
 

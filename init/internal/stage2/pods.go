@@ -29,6 +29,7 @@ const (
 func (h *host) offerPods() {
 	h.pods.From, h.pods.Over, h.pods.To = manifestDir, seed.BootDir+"/manifests", runDir+"/manifests"
 	h.pods.Boot, h.pods.Grown = readLine("/proc/sys/kernel/random/boot_id"), h.outgrown
+	h.pods.Twins = staticpods.NewTwins(h.podTwice)
 	folder := h.pods
 	first, err := folder.OfferFirst()
 	report := h.podsReporter()
@@ -103,6 +104,12 @@ const (
 func (h *host) podRefused(what, cause string) {
 	h.log.Error("pods.refused", "manifest", what, "cause", fault.New(fault.Manifest, "run "+what,
 		"Correct the file in kios/manifests on the medium, or in /etc/kubernetes/manifests.", errors.New(cause)))
+}
+
+// podTwice reports a pod that several files have.
+func (h *host) podTwice(pod string, files []string) {
+	h.log.Warn("pods.twice", "pod", pod, "files", files, "cause", fault.New(fault.Manifest, "run the pod "+pod+" of "+strings.Join(files, " and "),
+		"Remove all but one of the files, or give their pods other names.", errors.New("kubelet runs only one pod of a name")))
 }
 
 // readOwnPods remembers the image's static pods, before the writable layer of /etc can hide them.

@@ -117,16 +117,19 @@ func (h *host) useState() error {
 	return nil
 }
 
-// tellVolatile says of each folder that a pod has made on the host that no reboot keeps it.
+// tellVolatile says of each folder of the host that a pod makes or writes to that no reboot keeps it.
 func (h *host) tellVolatile() {
 	folders := []string{"/var/lib"}
 	for _, dir := range mounts.Persistent {
 		folders = append(folders, dir.Path)
 	}
-	err := volatile.Watch(folders, func(path string) {
+	tell := volatile.Once(append([]string{"/etc"}, folders...), func(path string) {
 		h.log.Warn("volatile.folder", "path", path, "cause", fault.New(fault.Volatile, "keep "+path+" over a reboot",
 			"Give the machine a disk with a data partition, or move the pod to a node that has one.",
 			errors.New("the node's state is in RAM")))
 	})
-	h.log.Warn("volatile.unwatched", "cause", err)
+	pods := volatile.Pods{Proc: "/proc", Folders: append([]string{"/etc"}, folders...)}
+	go pods.Follow(tell)
+	// A pod that soon ends leaves its folder behind.
+	h.log.Warn("volatile.unwatched", "cause", volatile.Watch(folders, tell))
 }

@@ -81,8 +81,9 @@ spec:
 
 /** What a person drops on the medium by hand, by its path there. */
 const BY_HAND = {
-  'kios/manifests/rare-driver.yaml': LOADER,
+  'kios/manifests/rare-driver.manifest': LOADER,
   'kios/manifests/broken.yaml': 'apiVersion: v1\nkind: Pod\nmetadata: {name: broken\n',
+  'kios/manifests/notes.bak': 'no pod\n',
   'kios/manifests/secret.yaml':
     'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {p: hunter2}\n',
   'kios/images/half.tar': 'half an archive',
@@ -204,9 +205,12 @@ await describeRecorded('medium', () => {
     async () => {
       const unknown = await expectEvent('seed.unknown', 'bootstrap.yml');
       expect(unknown.fields).toMatchObject({
-        names: ['bootstrap.yml'],
+        names: ['bootstrap.yml', 'manifests/notes.bak'],
         code: 'KIOS_INIT_SEED_UNKNOWN',
       });
+      expect(String(unknown.fields['cause'])).toContain(
+        'a file in manifests must end in .yaml, .yml, .json or .manifest',
+      );
       const broken = await expectEvent('pods.refused', 'broken.yaml');
       expect(broken.fields).toMatchObject({ code: 'KIOS_INIT_MANIFEST' });
       expect(String(broken.fields['cause'])).toMatch(/yaml: line \d/);

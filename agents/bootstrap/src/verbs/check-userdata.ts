@@ -11,7 +11,7 @@ import { decodeUserData } from '../core/document/user-data.ts';
 import { MAX_TEXT } from '../core/document/yaml.ts';
 import { BootstrapError, fieldError } from '../core/faults/errors.ts';
 import { documentPods } from '../core/files/document-pods.ts';
-import { documentSettings } from '../core/files/document-settings.ts';
+import { documentSettings, misplacedFiles } from '../core/files/document-settings.ts';
 import { checkSysctls } from '../core/files/sysctls.ts';
 import { documentFiles } from '../core/files/user-files.ts';
 import { checkLabels } from '../core/node/labels.ts';
@@ -35,12 +35,17 @@ async function writePrivate(file: string | undefined, value: unknown): Promise<v
   if (file !== undefined) await writeFile(file, JSON.stringify(value), { mode: 0o600 });
 }
 
-/** A node leaves a wrong setting of the kernel out; before that somebody can still correct it. */
-function refuseSysctls(file: string, { sysctls }: NodeBootstrap): void {
-  const { dropped } = checkSysctls(sysctls);
-  if (dropped.length === 0) return;
-  const faults = dropped.map(({ name, why }) => `sysctls.${name}: ${why}`);
-  throw fieldError(`read ${file}: ${faults.join('; ')}`);
+/**
+ * A node leaves a wrong setting of the kernel out, and reads no file in a wrong place; before that somebody can still
+ * correct it.
+ */
+function refuseIdle(file: string, document: NodeBootstrap): void {
+  const { dropped } = checkSysctls(document.sysctls);
+  const faults = [
+    ...dropped.map(({ name, why }) => `sysctls.${name}: ${why}`),
+    ...misplacedFiles(document).map(({ path, why }) => `${path}: ${why}`),
+  ];
+  if (faults.length > 0) throw fieldError(`read ${file}: ${faults.join('; ')}`);
 }
 
 /**
@@ -65,11 +70,10 @@ export async function checkUserData(
   const { document } = reading;
   await checkNetwork(file, document);
   documentFiles(document);
-  refuseSysctls(file, document);
+  refuseIdle(file, document);
   const pods = documentPods(document.files ?? []);
-  const { warnings, ...settings } = documentSettings(document);
   await writePrivate(podsFile, pods.pods);
-  await writePrivate(settingsFile, settings);
+  await writePrivate(settingsFile, documentSettings(document));
   const complete = document.cluster !== undefined && document.auth !== undefined;
   if (complete && document.auth?.bootstrapTokenFile === undefined)
     readClusterConfig(document, inspectPair);
@@ -82,7 +86,6 @@ export async function checkUserData(
     warnings: [
       ...reading.warnings,
       ...pods.warnings,
-      ...warnings,
       ...labels.map(({ key, why }) => ({ path: `node.labels.${key}`, why })),
     ],
   };

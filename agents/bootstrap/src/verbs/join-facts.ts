@@ -3,6 +3,7 @@ import { BootstrapError, fieldError, hasCode } from '../core/faults/errors.ts';
 import type { OutputFile } from '../core/files/output-file.ts';
 import { isCopy, isForeignIdentity, planFiles } from '../core/files/plan.ts';
 import { isAddressHeld } from '../core/files/restart.ts';
+import { misplacedFiles } from '../core/files/document-settings.ts';
 import { checkSysctls } from '../core/files/sysctls.ts';
 import { checkLabels } from '../core/node/labels.ts';
 import type { Settings } from '../core/settings/settings.ts';
@@ -156,6 +157,8 @@ function reportDocument(context: JoinContext, input: JoinInput): void {
   for (const { source, warnings } of sources.parts)
     for (const { path: field, why } of warnings)
       log.warn({ ev: 'bad.field', source, path: field, why });
+  for (const { path: field, why } of misplacedFiles(document))
+    log.warn({ ev: 'bad.field', path: field, why });
   for (const { key, why } of checkLabels(document.node?.labels ?? {}).dropped)
     log.warn({ ev: 'bad.field', path: `node.labels.${key}`, why });
   for (const { name, why } of checkSysctls(document.sysctls).dropped)

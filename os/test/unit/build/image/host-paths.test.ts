@@ -1,7 +1,11 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Tree } from '../../../../src/build/formats/tree.ts';
 import { PERSISTENT } from '../../../../src/build/image/persistent.ts';
+import { repository } from '../../../../src/workstation/paths.ts';
 import { sampleRoot } from '../../../support/sample-root.ts';
 
 /** Folders in which pods can make others. `/dev` and `/sys` are the kernel's, and a guest tries them. */
@@ -36,6 +40,16 @@ const VOLUMES = [
   ['parca-agent, polardbx', '/etc/localtime', 'File'],
   ['cluster-autoscaler', '/etc/ssl/certs/ca-certificates.crt', 'File'],
   ['local-path', '/opt/local-path-provisioner', 'DirectoryOrCreate'],
+  ['GCE PD, Vultr, IBM block driver', '/etc/udev', 'Directory'],
+  ['GCE PD, Vultr, IBM block driver', '/lib/udev', 'Directory'],
+  ['GCE PD, OpenEBS, Mayastor', '/run/udev', 'Directory'],
+  ['NVIDIA network operator', '/lib/udev', ''],
+  ['Datadog', '/etc/passwd', ''],
+  ['Datadog', '/etc/group', ''],
+  ['NFD, Datadog', '/etc/os-release', 'File'],
+  ['nginx, EMQX', '/etc/timezone', 'File'],
+  ['cluster-autoscaler on AWS', '/etc/ssl/certs/ca-bundle.crt', 'File'],
+  ['cloud controllers of Red Hat', '/etc/pki/tls/certs/ca-bundle.crt', 'File'],
 ] as const; // prettier-ignore
 
 let root: Tree;
@@ -54,9 +68,36 @@ function found(where: string): 'file' | 'directory' | 'symlink' | 'made' | 'noth
   return WRITABLE.some((folder) => isBelow(where, folder)) ? 'made' : 'nothing';
 }
 
+/** Folders that init makes before the first pod (`init/internal/stage2`). */
+const MADE_BY_INIT: readonly string[] = ['/run/udev'];
+
+/** What a volume of each type takes. Kubelet follows links, and makes nothing where a type has no `OrCreate`. */
+const TAKEN: Readonly<Record<(typeof VOLUMES)[number][2], readonly string[]>> = {
+  '': ['file', 'directory', 'symlink', 'made'],
+  Directory: ['directory'],
+  DirectoryOrCreate: ['directory', 'symlink', 'made'],
+  File: ['file', 'symlink'],
+};
+
 describe('the host has, or lets be made, what charts mount:', () => {
   it.each(VOLUMES)('%s: %s %s', (_name, where, type) => {
-    expect(type === 'File' ? ['file'] : ['directory', 'symlink', 'made']).toContain(found(where));
+    if (!MADE_BY_INIT.includes(where)) expect(TAKEN[type]).toContain(found(where));
+  });
+
+  it('folders of init', async () => {
+    const source = path.join(repository, 'init/internal/stage2/stage2.go');
+    const text = await readFile(source, 'utf8');
+    for (const folder of MADE_BY_INIT) expect(text).toContain(`{Path: "${folder}"`);
+  });
+
+  it('and links of theirs lead to what is there', () => {
+    for (const name of ['/etc/ssl/certs/ca-bundle.crt', '/etc/pki/tls/certs/ca-bundle.crt']) {
+      const entry = new Map(root.sorted()).get(name);
+      const target = entry?.type === 'symlink' ? entry.target : '';
+      expect(path.posix.resolve(path.posix.dirname(name), target)).toBe(
+        '/etc/ssl/certs/ca-certificates.crt',
+      );
+    }
   });
 
   it('and folders in which they write without making them', () => {

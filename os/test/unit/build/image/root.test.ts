@@ -27,8 +27,11 @@ it('ships in /etc only what nobody changes there, and no host name', () => {
     '/etc/localtime',
     '/etc/os-release',
     '/etc/passwd',
+    '/etc/pki/tls/certs/ca-bundle.crt',
     '/etc/resolv.conf',
+    '/etc/ssl/certs/ca-bundle.crt',
     '/etc/ssl/certs/ca-certificates.crt',
+    '/etc/timezone',
   ]);
 });
 

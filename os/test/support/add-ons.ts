@@ -117,7 +117,8 @@ export function addOnTable({ addOns, modules }: Requirements): string {
   const rows = addOns.map(({ name, needs, amd64, other }) => {
     const options = [...needs, ...amd64];
     const used = options.flatMap((option) => modules[option] ?? []);
-    const list = (some: typeof used): string => some.map(({ module }) => `\`${module}\``).join(', ');
+    const list = (some: typeof used): string =>
+      some.map(({ module }) => `\`${module}\``).join(', ');
     const byHand = list(used.filter(({ by }) => by === 'operator'));
     const elsewhere = list(used.filter(({ optional }) => optional !== undefined));
     return row(name, options.length === 0 ? '–' : 'yes', byHand, elsewhere, other ?? '');

@@ -172,8 +172,7 @@ export const FIRST_USE: Features = {
   'first use: flower': () => brings('cls_flower', () => filter('flower')),
   'first use: actions of filters': () =>
     eachOf(ACTIONS, (kind) => brings(`act_${kind}`, () => act(kind)) ?? 'ok'),
-  'first use: link of IPsec': () =>
-    brings('xfrm_interface', () => makeLink('xfrm', [[2, u32(7)]])),
+  'first use: link of IPsec': () => brings('xfrm_interface', () => makeLink('xfrm', [[2, u32(7)]])),
   'first use: signatures by IPsec': () =>
     brings('ah4', () => sign(AF.inet, Uint8Array.of(192, 0, 2, 1))),
   'first use: signatures by IPsec (IPv6)': () =>

@@ -7,7 +7,15 @@ import { type Attribute, be16, CREATE, give, NETLINK, text, u16, u32 } from '../
 import { withDevice } from './devices.ts';
 import type { Features } from './feature.ts';
 
-const RTM = { newLink: 16, setLink: 19, newAddress: 20, newRoute: 24, newQdisc: 36, newFilter: 44, newAction: 48 } as const;
+const RTM = {
+  newLink: 16,
+  setLink: 19,
+  newAddress: 20,
+  newRoute: 24,
+  newQdisc: 36,
+  newFilter: 44,
+  newAction: 48,
+} as const;
 const IFLA = { name: 3, link: 5, linkInfo: 18, xdp: 43 } as const;
 const IFLA_INFO = { kind: 1, data: 2 } as const;
 const IFF_UP = 1;

@@ -39,9 +39,6 @@ export const RARE_FEATURES: Features = {
       wrapRoute(AF.inet, Uint8Array.of(192, 0, 2, 9), { kind: LABELS, how: [1, LABEL] });
     }),
   'first use: rare kinds of sets': () =>
-    eachOf(
-      Object.keys(SETS),
-      (kind) => brings(SETS[kind] ?? kind, () => createSet(kind)) ?? 'ok',
-    ),
+    eachOf(Object.keys(SETS), (kind) => brings(SETS[kind] ?? kind, () => createSet(kind)) ?? 'ok'),
   'disks that a program serves': () => closeSync(openSync('/host/dev/ublk-control', 'r+')),
 };

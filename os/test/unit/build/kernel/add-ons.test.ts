@@ -52,17 +52,18 @@ it('the list names nothing that no add-on needs and no module that is built in',
 });
 
 it('the list says which modules are only in modules.erofs', async () => {
-  const yaml = parse(await read('os/kernel/optional-modules.yaml'));
+  const yaml: unknown = parse(await read('os/kernel/optional-modules.yaml'));
   const listed = v.parse(v.array(v.object({ path: v.string() })), yaml);
   const paths = listed.map(({ path: at }) => at);
   expect(misplaced(requirements, paths)).toEqual([]);
 });
 
+const entry = (module: string, optional?: string): Pick<Requirements, 'modules'> => ({
+  modules: { A: { module, by: 'request', optional } },
+});
+
 describe('a module that is only in modules.erofs', () => {
   const paths = ['drivers/md/dm-raid', 'drivers/edac'];
-  const entry = (module: string, optional?: string): Pick<Requirements, 'modules'> => ({
-    modules: { A: { module, by: 'request', optional } },
-  });
 
   it.each([
     ['is named so', entry('dm_raid', 'drivers/md'), []],

@@ -79,7 +79,8 @@ function report({ print }: CommandContext, outcomes: readonly Outcome[], causes:
       `pass Kubernetes’ tests: ${failed.length - known} failed`,
       {
         exitCode: EXIT.data,
-        remedy: 'Read the causes above, and dist/conformance/junit.xml; --again runs specs once more.',
+        remedy:
+          'Read the causes above, and dist/conformance/junit.xml; --again runs specs once more.',
       },
     );
 }

@@ -55,11 +55,7 @@ export function summary(
       ? []
       : [row(['not passed', 'spec', 'cause']), row(['---', '---', '---'])]),
     ...others.map((outcome) =>
-      row([
-        outcome.state,
-        outcome.name,
-        causeOf(causes, outcome) ?? firstLine(outcome.message),
-      ]),
+      row([outcome.state, outcome.name, causeOf(causes, outcome) ?? firstLine(outcome.message)]),
     ),
     '',
   ].join('\n');

@@ -19,18 +19,15 @@ describe('a choice of specs', () => {
   });
 
   it('is a fault of the command line when there is nothing to run', async () => {
-    await expect(chooseSpecs(suiteOf([]), whole, [])).rejects.toMatchObject({
-      code: 'KIOS_CLI_USAGE',
-      message: expect.stringContaining('--focus'),
-    });
+    const choice = chooseSpecs(suiteOf([]), whole, []);
+    await expect(choice).rejects.toMatchObject({ code: 'KIOS_CLI_USAGE' });
+    await expect(choice).rejects.toThrow('--focus');
   });
 
   it('is a fault of the command line when the part has none', async () => {
-    const part = { ...whole, slice: 4, slices: 5 };
-    await expect(chooseSpecs(suiteOf(ALL), part, [])).rejects.toMatchObject({
-      code: 'KIOS_CLI_USAGE',
-      message: expect.stringContaining('part 4 of 5'),
-    });
+    const choice = chooseSpecs(suiteOf(ALL), { ...whole, slice: 4, slices: 5 }, []);
+    await expect(choice).rejects.toMatchObject({ code: 'KIOS_CLI_USAGE' });
+    await expect(choice).rejects.toThrow('part 4 of 5');
   });
 
   it('knows exceptions of specs that it does not have', async () => {

@@ -73,8 +73,8 @@ describe('the causes of a suite', () => {
     ['a pattern that is none', [pattern('[sig-node')], /no regular expression/],
     ['two of one spec', [{ spec: '[sig-apps] Jobs', cause }, pattern('.* Jobs')], /twice/],
   ])('are refused with %s', (_, exceptions, message) => {
-    expect(() => causesOf(exceptions, ALL)).toThrow(
-      expect.objectContaining({ code: CODE, message: expect.stringMatching(message) }),
-    );
+    const use = () => causesOf(exceptions, ALL);
+    expect(use).toThrow(expect.objectContaining({ code: CODE }));
+    expect(use).toThrow(message);
   });
 });

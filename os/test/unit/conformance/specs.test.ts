@@ -142,9 +142,9 @@ describe('the suite', () => {
 
   it('fails the specs of a program that ends without a report, with the end of what it printed', async () => {
     const suite = new Suite(await program(undefined, 1));
-    expect(await suite.run([name], cluster)).toMatchObject([
-      { name, state: 'failed', notRun: true, message: expect.stringContaining('broken') },
-    ]);
+    const outcomes = await suite.run([name], cluster);
+    expect(outcomes).toMatchObject([{ name, state: 'failed', notRun: true }]);
+    expect(outcomes[0]?.message).toContain('broken');
   });
 
   it('says what the program printed where it ends well and reports nothing of a spec', async () => {

@@ -44,8 +44,8 @@ func (d *Device) disk() *Device {
 	return d
 }
 
-// claims returns the names of a device, as inDev takes them, as 60-persistent-storage.rules and the rules of clouds give
-// them. A name that a hostile disk could use to leave its folder is left out.
+// claims returns the names of a device (see inDev), as 60-persistent-storage.rules and the rules of clouds give them. A
+// name that a hostile disk could use to leave its folder is left out.
 func claims(d *Device) []string {
 	suffix := ""
 	if d.Number > 0 {
@@ -98,8 +98,8 @@ func (n *names) addContent(folder string, d *Device) {
 // maxName leaves room in a file name of 255 bytes for the mark of an unfinished link.
 const maxName = 250
 
-// Links returns for each link, as inDev takes it, the device it points to. Of several devices that claim one link, the one
-// that has it keeps it; udev would give it to the newest, so that a copy of a disk would take the name of the original.
+// Links returns for each link (see inDev) the device it points to. Of several devices that claim one link, the one that
+// has it keeps it; udev would give it to the newest, so that a copy of a disk would take the name of the original.
 // Without an owner the disk that came first gets it.
 func Links(devices []*Device, owners map[string]string) map[string]string {
 	claimed := map[string][]*Device{}

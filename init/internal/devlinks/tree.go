@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// tree makes links below /dev/disk, and those of one cloud below /dev. It never follows a link out of /dev that somebody
-// puts in its way.
+// tree makes links below /dev/disk, and those of one cloud below /dev. It never follows a link out of /dev that
+// somebody puts in its way.
 type tree struct {
 	root *os.Root          // /dev
 	made map[string]string // target by link, as inDev takes it

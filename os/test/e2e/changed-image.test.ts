@@ -63,7 +63,12 @@ const SHOWN = [
   { path: '/sys/kernel/debug' },
   { path: '/sys/kernel/tracing' },
   { path: '/run/udev', type: 'Directory' },
+  { path: '/etc/udev', type: 'Directory' },
+  { path: '/lib/udev', type: 'Directory' },
   { path: '/etc/localtime', type: 'File' },
+  { path: '/etc/timezone', type: 'File' },
+  { path: '/etc/machine-id', type: 'File' },
+  { path: '/etc/ssl/certs/ca-bundle.crt', type: 'File' },
   { path: '/usr/libexec/kubernetes/kubelet-plugins/volume/exec/nodeagent~uds', type: 'DirectoryOrCreate' },
   { path: '/usr/local/share/ca-certificates', type: 'DirectoryOrCreate' },
 ]; // prettier-ignore

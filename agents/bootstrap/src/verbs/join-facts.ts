@@ -1,9 +1,9 @@
 import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
 import { BootstrapError, fieldError, hasCode } from '../core/faults/errors.ts';
+import { misplacedFiles } from '../core/files/document-settings.ts';
 import type { OutputFile } from '../core/files/output-file.ts';
 import { isCopy, isForeignIdentity, planFiles } from '../core/files/plan.ts';
 import { isAddressHeld } from '../core/files/restart.ts';
-import { misplacedFiles } from '../core/files/document-settings.ts';
 import { checkSysctls } from '../core/files/sysctls.ts';
 import { checkLabels } from '../core/node/labels.ts';
 import type { Settings } from '../core/settings/settings.ts';

@@ -44,10 +44,9 @@ it('files of a person’s own pods may have any name', () => {
 
 it('check-userdata refuses a document with one, and names the right place', async () => {
   node.write('user-data', JSON.stringify(documentOf('/etc/kios/modules.yaml')));
-  await expect(checkUserData(`${node.root}/user-data`)).rejects.toMatchObject({
-    code: 'KIOS_BOOTSTRAP_FIELD',
-    message: expect.stringMatching(/files\.0: .*its place is \/etc\/kios\/modules\/modules\.yaml$/),
-  });
+  const check = checkUserData(`${node.root}/user-data`);
+  await expect(check).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_FIELD' });
+  await expect(check).rejects.toThrow(/files\.0: .*its place is \/etc\/kios\/modules\/modules\.yaml$/);
 }); // prettier-ignore
 
 it('a node names it once, and does the rest of the document', async () => {
@@ -55,9 +54,9 @@ it('a node names it once, and does the rest of the document', async () => {
   await agent.start();
   await agent.sees('bad.field');
   await agent.until(() => expect(node.read('etc/kios/time.yaml')).toBe('load: []\n'));
-  expect(agent.saw('bad.field')).toMatchObject([
-    { path: 'files.0', why: expect.stringContaining('its place is /etc/kios/time/time.yaml') },
-  ]);
+  const said = agent.saw('bad.field');
+  expect(said.map(({ path }) => path)).toEqual(['files.0']);
+  expect(said[0]?.['why']).toContain('its place is /etc/kios/time/time.yaml');
 });
 
 it('the files that agents read are handed to their own checks', () => {

@@ -28,7 +28,8 @@ function mergeInto(document: Document, into: unknown, from: unknown): void {
   const merged = resolve(from);
   for (const item of isSeq(merged) ? merged.items.toReversed() : [merged]) {
     const map = resolve(item);
-    if (isMap(map) && isRecord(into)) Object.assign(into, map.toJS(document, { maxAliasCount: UNLIMITED }));
+    if (isMap(map) && isRecord(into))
+      Object.assign(into, map.toJS(document, { maxAliasCount: UNLIMITED }));
   }
 }
 

@@ -52,7 +52,7 @@ const REFUSED: [string, string, number | undefined, RegExp][] = [
   ['a broken line once', '- a\nb: 1', 2, /^is not indented as the lines before it/],
   ['an anchor that nobody set', 'b: 1\na: *nobody', 2, /^has an alias whose anchor is not set/],
   ['braces that are not JSON', '{kind: Pod}', 1, /^begins with \{, so kubelet takes it for JSON/],
-  ['repetition without end', 'a: &a0 [1]\n' + LEVELS, undefined, /^repeats itself/],
+  ['repetition without end', `a: &a0 [1]\n${LEVELS}`, undefined, /^repeats itself/],
   ['a part that holds itself', 'a: &a [1, *a]', undefined, /^repeats itself/],
 ]; // prettier-ignore
 
@@ -63,13 +63,18 @@ it.each(REFUSED)('reports %s', (_, text, line, cause) => {
   expect(fault?.cause).toMatch(cause);
 });
 
+const lines = (line: string): string =>
+  Array.from({ length: 120 }, (_, index) => line.replace('N', String(index))).join('\n');
+
 it('reads a part as often as a manifest repeats it, also by merge keys', () => {
-  const labels = Array.from({ length: 300 }, (_, index) => `b${index}: *a\n`).join('');
-  const merged = Array.from({ length: 300 }, (_, index) => `c${index}: {<<: *m}\n`).join('');
-  const parsed = parseManifest(`a: &a {x: 1}\nm: &m {y: [${'*a,'.repeat(150)}]}\n${labels}${merged}`);
-  expect(parsed).toMatchObject({ value: { b299: { x: 1 } } });
-  expect(parsed).toHaveProperty('value.c299.y.149', { x: 1 });
-}); // prettier-ignore
+  const parsed = parseManifest(`a: &a {x: 1}
+m: &m {list: [${'*a,'.repeat(120)}]}
+${lines('bN: *a')}
+${lines('cN: {<<: *m}')}
+`);
+  expect(parsed).toMatchObject({ value: { b119: { x: 1 } } });
+  expect(parsed).toHaveProperty('value.c119.list.119', { x: 1 });
+});
 
 it('reads JSON with tabs, as kubelet does', () => {
   expect(parseManifest('{"a":\t[1,\n\t2]}')).toMatchObject({ value: { a: [1, 2] } });

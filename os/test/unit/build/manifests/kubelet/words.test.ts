@@ -40,10 +40,10 @@ const ROWS: [string, Partial<JudgedFault>, string][] = [
   ['spec.x', { kind: 'InternalError', detail: 'unknown type' }, 'cannot be judged by kubelet, which refuses it therefore; its own words are “unknown type”'],
 ]; // prettier-ignore
 
-/** Kinds of Kubernetes' validation, and those of the judge. `integration/manifest-check` compares them with the sources. */
+/** Kinds of Kubernetes' validation; `integration/manifest-check` compares them with the sources. */
 it.each([
-  ...['NotFound', 'Required', 'Duplicate', 'Invalid', 'NotSupported', 'Forbidden', 'TypeInvalid'],
-  ...['TooLong', 'TooShort', 'TooMany', 'TooFew'],
+  'NotFound', 'Required', 'Duplicate', 'Invalid', 'NotSupported', 'Forbidden', 'TypeInvalid',
+  'TooLong', 'TooShort', 'TooMany', 'TooFew',
 ])('has words of its own for FieldValue%s', (kind) => {
   const fault = { path: 'spec.x', kind: `FieldValue${kind}`, value: undefined, detail: '' };
   expect(wordFault(POD, fault).cause).not.toContain('refused by kubelet');

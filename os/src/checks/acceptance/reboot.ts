@@ -15,8 +15,8 @@ const ORDER_REBOOT = 0x06;
 const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 300_000;
 /**
- * Kubelet refuses other pods, and so the one that looks, for five minutes after it last saw the disk full. A slow machine
- * lets it see that before the disk is cleaned up.
+ * Kubelet refuses other pods, and so the one that looks, for five minutes after it last saw the disk full. A slow
+ * machine lets it see that before the disk is cleaned up.
  */
 const PODS_DEADLINE_MS = 600_000;
 

@@ -113,8 +113,8 @@ func (l *Log) KeepNone() {
 	}
 }
 
-// Settle writes what waits and how the machine ends, and closes the files, so that the partition can be unmounted. Later
-// lines are not kept. It returns only when the disk has answered.
+// Settle writes what waits and how the machine ends, and closes the files, so that the partition can be unmounted.
+// Later lines are not kept. It returns only when the disk has answered.
 func (l *Log) Settle(end string) error {
 	if !l.keeper.running.Load() {
 		return nil

@@ -156,8 +156,8 @@ func remove(dir string) {
 	os.Remove(dir)
 }
 
-// KeptLimit returns the bytes of a kept generation: less on a small file system, so that all boots together take at most
-// a fiftieth of it.
+// KeptLimit returns the bytes of a kept generation: less on a small file system, so that all boots together take at
+// most a fiftieth of it.
 func KeptLimit(base string) int64 {
 	var s unix.Statfs_t
 	if err := unix.Statfs(base, &s); err != nil {

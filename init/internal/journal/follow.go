@@ -24,8 +24,8 @@ const FollowName = "node-log"
 // followPace is how often a file is looked at. A look is one call of the kernel.
 const followPace = time.Second
 
-// Follow runs `node-log LOG`: it prints a log from its beginning, and what is added, until it is told to end. It returns
-// the exit code.
+// Follow runs `node-log LOG`: it prints a log from its beginning, and what is added, until it is told to end. It
+// returns the exit code.
 func Follow(args []string, out, errOut io.Writer) int {
 	if len(args) != 1 || !slices.Contains(hostlogs.Names, args[0]) {
 		fmt.Fprintf(errOut, "%s: name one log of %v\n", FollowName, hostlogs.Names)

@@ -89,6 +89,21 @@ await describeRecorded('faults', () => {
   const create = (object: string): Promise<string> =>
     lab.kubectl.call(['create', '-f', '-'], { input: object });
 
+  const runPod = async (name: string, pod: object): Promise<number> => {
+    await create(podOf({ name, nodeName: NODE, ...pod }));
+    const wait = [
+      'wait',
+      '--for=jsonpath={.status.phase}=Running',
+      `pod/${name}`,
+      '-n',
+      'kube-system',
+      '--timeout=110s',
+    ];
+    // A pod that is ended at once may be over before it was seen.
+    await lab.kubectl.call(wait).catch(() => {});
+    return Date.now() - 1000;
+  };
+
   const setLink = (up: boolean): Promise<unknown> =>
     qmp(machine.dir, MACHINE_FILES.qmp, 'set_link', { name: 'net0', up });
 
@@ -237,21 +252,6 @@ await describeRecorded('faults', () => {
       while (!end.signal.aborted) await lab.kubectl.call(again);
       expect((await told).remedy).toContain('node.name');
     });
-
-    const runPod = async (name: string, pod: object): Promise<number> => {
-      await create(podOf({ name, nodeName: NODE, ...pod }));
-      const wait = [
-        'wait',
-        '--for=jsonpath={.status.phase}=Running',
-        `pod/${name}`,
-        '-n',
-        'kube-system',
-        '--timeout=110s',
-      ];
-      // A pod that is ended at once may be over before it was seen.
-      await lab.kubectl.call(wait).catch(() => {});
-      return Date.now() - 1000;
-    };
 
     it('names a pod without memory', { timeout: STEP_MS }, async () => {
       const begun = Date.now();

@@ -20,7 +20,7 @@ import { RegistryReader } from '../support/publish/registry-reader.ts';
 import { runPublish } from '../support/publish/run-publish.ts';
 import { bytesOf } from '../support/trees.ts';
 
-/** The toolbox: that its programs run, that it is published only when asked for, and that it grants nothing by itself. */
+/** The toolbox: its programs run, it is published only when asked for, and it grants nothing by itself. */
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 1_200_000 });
 

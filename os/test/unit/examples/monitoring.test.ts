@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 
 import { readAlerts, readExample, readMetricNames } from '../../support/monitoring.ts';
 
-/** Metrics of others that the examples use, with the labels that these have (kubelet, kube-state-metrics, node-exporter). */
+/** Metrics of kubelet, kube-state-metrics and node-exporter that the examples use, with the labels that these have. */
 const OTHERS: Readonly<Record<string, readonly string[]>> = {
   container_start_time_seconds: ['container', 'namespace', 'pod'],
   kube_node_status_condition: ['condition', 'node', 'status'],

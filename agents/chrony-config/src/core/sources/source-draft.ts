@@ -15,8 +15,8 @@ export interface Inputs extends OriginInputs {
   /** The addresses of host names resolved so far. */
   readonly resolved: ReadonlyMap<string, readonly string[]>;
   /**
-   * Addresses, names of NTS servers and the hypervisor's clock (`CLOCK_ID`), as far as they are out of use because their time
-   * was impossible.
+   * Addresses, names of NTS servers and the hypervisor's clock (`CLOCK_ID`), as far as they are out of use because
+   * their time was impossible.
    */
   readonly refused?: ReadonlySet<string>;
   /** Both without it. */

@@ -35,6 +35,8 @@ function debugPod(name: string, { nodeName, command, ...rest }: DebugPod): unkno
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 1,
       tolerations: [{ operator: 'Exists' }],
+      // Kubelet refuses other pods for minutes after a full disk.
+      priorityClassName: 'system-node-critical',
       containers: [
         {
           name: 'debug',

@@ -31,7 +31,8 @@ func (a *Arguments) sort(word string) {
 	case (name == "kios.provider" || name == "kios.config") && value != "" && !blank(word),
 		name == "ds" && isNoCloud(value) && !blank(word):
 		list = &a.Agents
-	case name == "mitigations" && (value == "off" || value == "auto" || value == "auto,nosmt"):
+	case name == "mitigations" && (value == "off" || value == "auto" || value == "auto,nosmt"),
+		name == "init_on_free" && (value == "0" || value == "1"):
 		list = &a.Kernel
 	}
 	*list = append(*list, word)

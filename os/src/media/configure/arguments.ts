@@ -10,6 +10,7 @@ const FORMS: readonly (readonly [CarriedOutBy, RegExp])[] = [
   ['agents', /^kios\.(?:provider|config)=\S+$/],
   ['agents', /^ds=nocloud(?:-net)?(?:;\S*)?$/],
   ['kernel', /^mitigations=(?:off|auto|auto,nosmt)$/],
+  ['kernel', /^init_on_free=[01]$/],
 ];
 
 export const carriedOutBy = (word: string): CarriedOutBy =>

@@ -27,8 +27,8 @@ const settings = (server: string): string =>
 
 /** `time.yaml` as it comes with the document. */
 const BY_DOCUMENT = settings(`address: ${TIME_SERVER}`);
-/** `time.yaml` as somebody changes it later. */
-export const BY_NTS = settings(`address: ${NTS_SERVER}, nts: true`);
+/** `time.yaml` as somebody changes it later. The lease's server has another time by then. */
+export const BY_NTS = `${settings(`address: ${NTS_SERVER}, nts: true`)}useDhcp: ignore\n`;
 
 /** Starts the server of NTS. Returns what the document brings for both servers. */
 async function serveNts({ border: { netns } }: TimeSegment): Promise<readonly SeedFile[]> {

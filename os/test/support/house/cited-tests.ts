@@ -28,10 +28,9 @@ function blockAt(text: string, at: number): string {
 export function testsIn(file: string, text: string): CitedTest[] {
   const found = file.endsWith('.go') ? text.matchAll(GO_TEST) : text.matchAll(TITLE);
   return [...found].map((match) => {
-    const [whole, ...titles] = match;
-    const title = titles.find((each) => each !== undefined) ?? '';
+    const [whole, single, double, template] = match;
     return {
-      title: title.replaceAll(/\\(.)/g, '$1'),
+      title: (single ?? double ?? template ?? '').replaceAll(/\\(.)/g, '$1'),
       body: blockAt(text, match.index + whole.length - 1),
     };
   });

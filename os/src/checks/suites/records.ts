@@ -35,6 +35,7 @@ const READ: Readonly<Record<string, readonly string[]>> = {
   'own-kernel': [
     'agents/chrony-config/test',
     'agents/dhcp/test',
+    'agents/modloader/test',
     'packages/netlink/test',
     'os/src/checks/suites/programs.ts',
   ],

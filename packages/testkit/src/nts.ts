@@ -3,11 +3,14 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-import { type Netns, startChronyd } from '@kios/testkit';
+import { startChronyd } from './chronyd.ts';
+import type { Netns } from './netns.ts';
 
 const run = promisify(execFile);
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 const DAY_MS = 24 * 3600_000;
+/** chronyd decides after four replies, two seconds apart. A busy machine takes much longer. */
+const SELECTED_MS = 90_000;
 
 /** What `openssl ca` needs; with `req -x509` certificates cannot begin or end in the past. */
 const settings = (name: string): string => `[ca]
@@ -26,6 +29,12 @@ commonName = supplied
 subjectAltName = ${name}
 extendedKeyUsage = serverAuth
 `;
+
+/** The files (PEM) that a server proves itself by. */
+interface Proof {
+  readonly key: string;
+  readonly certificate: string;
+}
 
 /** A test's own certificate authority. */
 export class Authority {
@@ -51,10 +60,7 @@ export class Authority {
    * Writes a server's key and certificate, valid for a day from so many days after now. `name` is as openssl writes it:
    * `IP:192.0.2.1` or `DNS:time.test`.
    */
-  async issue(
-    name: string,
-    days = 0,
-  ): Promise<{ readonly key: string; readonly certificate: string }> {
+  async issue(name: string, days = 0): Promise<Proof> {
     const options = { cwd: this.#dir };
     const request = ['-keyout', 'leaf.key', '-out', 'leaf.csr', '-subj', '/CN=server'];
     await run('openssl', ['req', '-new', ...KEY, ...request], options);
@@ -75,15 +81,23 @@ export class Authority {
 const formatDate = (ms: number): string =>
   `${new Date(ms).toISOString().replaceAll(/[-:T]|\..*/g, '')}Z`;
 
-/** Starts a real chronyd that serves NTS (RFC 8915) to everybody, by the certificate. */
+export interface NtsServing extends Proof {
+  readonly address: string;
+  /** A server of plain NTP, whose time it passes on. Without it, it has the workstation's. */
+  readonly follows?: string;
+}
+
+/** Starts a real chronyd that serves NTS (RFC 8915) to everybody, at an address of the namespace. */
 export async function startNtsServer(
   netns: Netns,
-  { key, certificate }: { readonly key: string; readonly certificate: string },
+  { key, certificate, address, follows }: NtsServing,
 ): Promise<void> {
-  await startChronyd(netns, [
-    'local stratum 8',
+  const chronyd = await startChronyd(netns, [
+    follows === undefined ? 'local stratum 8' : `server ${follows} iburst minpoll 0 maxpoll 0`,
+    `bindaddress ${address}`,
     'allow all',
     `ntsserverkey ${key}`,
     `ntsservercert ${certificate}`,
   ]);
+  if (follows !== undefined) await chronyd.expect(`Selected source ${follows}`, SELECTED_MS);
 }

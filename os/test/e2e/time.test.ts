@@ -20,6 +20,7 @@ import {
   TIME_YAML,
   TRUSTED,
 } from '../support/time/late-node.ts';
+import { logTimes } from '../support/time/log-times.ts';
 import { clockBeside } from '../support/time/node-clock.ts';
 import { NTS_SERVER, TIME_SERVER } from '../support/time/time-segment.ts';
 
@@ -30,6 +31,8 @@ const STEP_MS = 5 * 60_000;
 const NEAR_SECONDS = 0.1;
 /** Slewing takes half a minute, in which the node's clock is read on its way. */
 const SLEWED_SECONDS = 2;
+/** From the emulator's start to init's first line. */
+const FIRST_LINE_MS = 60_000;
 /** A hardware clock has whole seconds. */
 const WHOLE_MS = 2000;
 
@@ -105,6 +108,15 @@ await describeRecorded('time', () => {
       );
       const { ahead } = await clockBeside(lab.kubectl, nodeName);
       expect(Math.abs(ahead)).toBeLessThan(NEAR_SECONDS);
+    });
+
+    it('has logs with the right times also of before', { timeout: STEP_MS }, async () => {
+      const { written, shown, stepped } = await logTimes(lab.kubectl, nodeName);
+      expect(written).toMatch(new RegExp(`^(?:${year}|${read})-01-01T00:`));
+      expect(stepped).toBe(true);
+      const { startedAt } = late.node.running;
+      expect(shown).toBeGreaterThan(startedAt - WHOLE_MS);
+      expect(shown).toBeLessThan(startedAt + FIRST_LINE_MS);
     });
 
     it('says so to the cluster and to monitoring', { timeout: STEP_MS }, async () => {

@@ -106,9 +106,11 @@ await describeRecorded('look', () => {
     const said = await up.kubectl.call([...args, '--attach=false', '--', ...command]);
     const pod = /pod (\S+)/.exec(said)?.[1] ?? '';
     try {
-      const done = '--for=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}=0';
-      await up.kubectl.wait(['wait', done, `pod/${pod}`], PULL_S);
-      return await up.kubectl.call(['logs', pod]);
+      const code = 'jsonpath={.status.containerStatuses[0].state.terminated.exitCode}';
+      await up.kubectl.wait(['wait', `--for=${code}`, `pod/${pod}`], PULL_S);
+      const output = await up.kubectl.call(['logs', pod]);
+      expect(await up.kubectl.call(['get', 'pod', pod, '-o', code]), output).toBe('0');
+      return output;
     } finally {
       await up.kubectl.call(['delete', 'pod', pod, '--wait=false', '--ignore-not-found']);
     }
@@ -143,10 +145,17 @@ await describeRecorded('look', () => {
       'findmnt -no FSTYPE /host',
       'ps -o comm= -p 1',
       'nft list tables',
-      'timeout 60 tcpdump -c 1 -n -i any tcp 2>&1 | grep -c "1 packet captured"',
+      'timeout 60 tcpdump -c 1 -n -i any tcp 2>&1',
     ];
     const output = await debug('bash', '-ec', script.join('\n'));
-    for (const words of [NODE_ADDRESS, 'init.prom', 'kubelet', 'erofs', 'init'])
+    for (const words of [
+      NODE_ADDRESS,
+      'init.prom',
+      'kubelet',
+      'erofs',
+      'init',
+      '1 packet captured',
+    ])
       expect(output).toContain(words);
   });
 

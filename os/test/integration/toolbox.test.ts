@@ -112,6 +112,8 @@ it('its programs run with nothing but the image', async (context) => {
   expect(await inside('bash', '-c', 'ip -j link | jq -r ".[].ifname" | grep -x lo')).toBe('lo\n');
   expect(await inside('sh', '-c', 'vi --help 2>&1 | head -1')).toContain('BusyBox');
   expect(await inside('bash', '-c', 'id -un')).toBe('root\n');
+  // Debian's tcpdump captures nothing without its own user.
+  expect(await inside('bash', '-c', 'id -un 100')).toBe('tcpdump\n');
 });
 
 describe('publishing', () => {

@@ -26,9 +26,13 @@ export const TOOLBOX = 'toolbox';
 const OWN: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
 const BUSYBOX = 'usr/bin/busybox';
 
-/** Only root is in such a pod; `ps` and `ls` want names for it and for nobody. */
+/** Only root is in such a pod; `ps` and `ls` want names for it and for nobody, and tcpdump becomes its own user. */
 const TABLES = {
-  '/etc/passwd': 'root:x:0:0:root:/root:/usr/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n',
+  '/etc/passwd': `${[
+    'root:x:0:0:root:/root:/usr/bin/bash',
+    'tcpdump:x:100:65534:tcpdump:/:/bin/false',
+    'nobody:x:65534:65534:nobody:/:/bin/false',
+  ].join('\n')}\n`,
   '/etc/group': 'root:x:0:\nnogroup:x:65534:\n',
 } as const;
 

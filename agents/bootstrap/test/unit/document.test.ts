@@ -56,6 +56,14 @@ describe('a document', () => {
       `auth: {bootstrapToken: abcdef.0123456789abcdef, kubeconfig: x}`,
       'auth: must have exactly one',
     ],
+    [
+      'auth: {discoveryToken: abcdef.0123456789abcdef}',
+      'auth: must have exactly one of bootstrapToken,',
+    ],
+    [
+      'auth: {discoveryToken: abcdef.0123456789abcdef, kubeconfig: x}',
+      'auth: must have bootstrapToken or bootstrapTokenFile beside discoveryToken',
+    ],
     ['cluster: {caCertHashes: [sha256:12]}', 'cluster.caCertHashes.0: must be sha256:'],
     ['cluster: {caCertHashes: x}', 'cluster.caCertHashes: must be a list'],
     ['node: {taints: [{key: a, effect: Never}]}', 'node.taints.0.effect: must be NoSchedule'],
@@ -77,7 +85,7 @@ describe('a document', () => {
     ['a: 1\na: 2', 'line 2, column 1: duplicate key'],
     ['a: [1', 'line 1'],
     ['a: !!js/function x', 'tag resolve failed'],
-    ['a: 1\n---\nb: 2', 'multiple docs'],
+    ['a: 1\n---\nb: 2', 'it has 2 YAML documents'],
     ['__proto__: {x: 1}', 'key __proto__ is not allowed'],
     ['? [a]\n: 1', 'non string key'],
   ])('YAML %j is refused: %s', (yaml, why) => {

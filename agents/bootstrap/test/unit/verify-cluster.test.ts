@@ -63,6 +63,24 @@ it('discovery asks without verification, then with it, and sends the token only 
   expect(lines.join('')).not.toContain(token.secret);
 });
 
+it('a second token authenticates the node, and the first one only vouches for the cluster', async () => {
+  const other = { id: 'ghijkl', secret: '9876543210fedcba' };
+  const two: ClusterConfig = { ...PINNED, auth: { kind: 'token', token: other, discovery: token } };
+  const api = server([200, good], [200, good], [200, '{}']);
+  expect(await verifyCluster(two, api, log)).toEqual([CA]);
+  expect(calls.map((call) => call.token)).toEqual([
+    undefined,
+    undefined,
+    'ghijkl.9876543210fedcba',
+  ]);
+  expect(lines.join('')).not.toContain(token.secret);
+  calls = [];
+  const swapped: ClusterConfig = { ...two, auth: { kind: 'token', token, discovery: other } };
+  await expect(verifyCluster(swapped, server([200, good]), log)).rejects.toMatchObject({
+    code: 'KIOS_BOOTSTRAP_UNSIGNED',
+  });
+});
+
 describe('discovery refuses', () => {
   const unsigned = JSON.stringify({ data: { kubeconfig: clusterInfo(CA) } });
   const both = configMap(clusterInfo(OTHER + CA));

@@ -17,7 +17,12 @@ export type InspectPair = (certificate: string, key: string) => { readonly commo
  * credentials already.
  */
 export type ClusterAuth =
-  | { readonly kind: 'token'; readonly token: BootstrapToken }
+  | {
+      readonly kind: 'token';
+      readonly token: BootstrapToken;
+      /** The token that vouches for the cluster, when it is another one; it is never sent. */
+      readonly discovery?: BootstrapToken;
+    }
   | {
       readonly kind: 'user';
       readonly user: KubeconfigUser;
@@ -133,7 +138,11 @@ function awsUser({
  */
 export function readAuth(auth: AuthSpec, inspect: InspectPair, held?: ClusterAuth): ClusterAuth {
   if (auth.bootstrapToken !== undefined)
-    return { kind: 'token', token: splitToken(auth.bootstrapToken) };
+    return {
+      kind: 'token',
+      token: splitToken(auth.bootstrapToken),
+      ...(auth.discoveryToken === undefined ? {} : { discovery: splitToken(auth.discoveryToken) }),
+    };
   if (auth.clientCertificate !== undefined) {
     const { cert, key } = auth.clientCertificate;
     return pairOf('auth.clientCertificate', cert, key, inspect);

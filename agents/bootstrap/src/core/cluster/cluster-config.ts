@@ -2,6 +2,7 @@ import { withHttpsPort } from '../document/formats/https-port.ts';
 import type { NodeBootstrap } from '../document/schema.ts';
 import { type BootstrapError, fieldError as asFieldError } from '../faults/errors.ts';
 import { type ClusterAuth, type InspectPair, readAuth } from './auth.ts';
+import { authorityFault, withoutScheme } from './endpoint.ts';
 import { parseKubeconfig } from './kubeconfig.ts';
 import { parseCertificates, PemError } from './pem.ts';
 
@@ -45,7 +46,8 @@ function portOf(url: URL, text: string): string {
 /** Returns `https://host:port`. Kubeconfigs and TLS need nothing else; a path is refused, because it would be lost. */
 export function normaliseEndpoint(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const fault = urlFault(url);
+  // URL drops line breaks, and reads numbers in many spellings.
+  const fault = urlFault(url) ?? authorityFault(withoutScheme(text));
   if (url === undefined || fault !== undefined) throw fieldError('cluster.endpoint', fault ?? '');
   return `https://${url.hostname}:${portOf(url, text)}`;
 }

@@ -3,14 +3,17 @@ import * as v from 'valibot';
 
 import { BootstrapError, fieldError } from '../faults/errors.ts';
 import { convertNodeConfig } from './formats/eks.ts';
-import { isJoinCommand, parseJoinCommand } from './formats/join-command.ts';
+import { isJoinCommand } from './formats/find-join-command.ts';
+import { parseJoinCommand } from './formats/join-command.ts';
 import { convertMetadataInformation } from './formats/kios-aws.ts';
+import { kubeadmFault } from './formats/kubeadm-kinds.ts';
 import { convertJoinConfiguration } from './formats/kubeadm.ts';
 import { isMime, parseMime } from './formats/mime.ts';
 import { mergeDocuments } from './merge.ts';
 import type { ParsedDocument } from './parsed-document.ts';
 import { text } from './schema-parts.ts';
 import { NodeBootstrap } from './schema.ts';
+import { chooseDocument, type Head, headOf } from './several.ts';
 import { checkSize, parseYaml } from './yaml.ts';
 
 /** NoCloud's meta-data; other programs read its other keys. */
@@ -37,24 +40,33 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
   'kubeadm.k8s.io/v1beta4 JoinConfiguration': convertJoinConfiguration,
 };
 
-const Head = v.object({ apiVersion: v.string(), kind: v.string() });
+const converterOf = ({ apiVersion, kind }: Head): Converter | undefined =>
+  CONVERTERS[`${apiVersion} ${kind}`];
 
-function convert(source: string, input: unknown): ParsedDocument {
-  const head = v.safeParse(Head, input);
-  const name = head.success ? `${head.output.apiVersion} ${head.output.kind}` : '';
-  return (CONVERTERS[name] ?? own)(source, input);
+const isRead = (head: Head): boolean =>
+  converterOf(head) !== undefined || head.apiVersion.startsWith('kios.dev/');
+
+/** Reads the document of a text, or the one among several that is for a node. */
+function readText(source: string, text: string): ParsedDocument {
+  const { input, warnings } = chooseDocument(source, text, isRead);
+  const head = headOf(input);
+  const fault = kubeadmFault(head);
+  if (fault !== undefined) throw fieldError(`read ${source}: ${fault}`);
+  const converter = (head && converterOf(head)) ?? own;
+  const reading = converter(source, input);
+  return { ...reading, warnings: [...warnings, ...reading.warnings] };
 }
 
 /** Parses a document in any supported form. Every fault names the field and the cause. */
 export function parseDocument(source: string, yaml: string): ParsedDocument {
   if (isJoinCommand(yaml)) return parseJoinCommand(source, yaml);
-  if (!isMime(yaml)) return convert(source, parseYaml(source, yaml));
+  if (!isMime(yaml)) return readText(source, yaml);
   const { parts, warnings } = parseMime(source, yaml);
   checkSize(
     source,
     parts.map(({ text }) => text),
   );
-  const readings = parts.map((part) => convert(part.source, parseYaml(part.source, part.text)));
+  const readings = parts.map((part) => readText(part.source, part.text));
   const document = mergeDocuments(readings.map((reading) => reading.document));
   if (document === undefined)
     throw new BootstrapError(

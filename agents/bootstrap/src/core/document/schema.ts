@@ -68,12 +68,18 @@ const AUTH_KINDS = {
   awsIamAuthenticator: v.optional(v.strictObject({ clusterId: text, region: v.optional(text) })),
 } as const;
 
-/** Exactly one way to authenticate to the cluster. */
+/** Exactly one way to authenticate to the cluster. A second token may vouch for the cluster, as with kubeadm. */
 const Auth = v.pipe(
-  v.strictObject(AUTH_KINDS),
+  v.strictObject({ ...AUTH_KINDS, discoveryToken: v.optional(Token) }),
   v.check(
-    (auth) => Object.values(auth).filter((value) => value !== undefined).length === 1,
+    ({ discoveryToken: _other, ...auth }) =>
+      Object.values(auth).filter((value) => value !== undefined).length === 1,
     `must have exactly one of ${Object.keys(AUTH_KINDS).join(', ')}`,
+  ),
+  v.check(
+    ({ discoveryToken, bootstrapToken, bootstrapTokenFile }) =>
+      discoveryToken === undefined || (bootstrapToken ?? bootstrapTokenFile) !== undefined,
+    'must have bootstrapToken or bootstrapTokenFile beside discoveryToken',
   ),
 );
 export type AuthSpec = v.InferOutput<typeof Auth>;

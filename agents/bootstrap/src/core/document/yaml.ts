@@ -1,4 +1,12 @@
-import { isMap, isScalar, Lexer, parseDocument, visit } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isScalar,
+  Lexer,
+  parseAllDocuments,
+  parseDocument,
+  visit,
+} from 'yaml';
 
 import { BootstrapError } from '../faults/errors.ts';
 
@@ -28,7 +36,7 @@ export function decodeText(source: string, bytes: Uint8Array): string {
 /** As keys, these would reach the prototype in a later merge. */
 const POISON = new Set(['__proto__', 'constructor', 'prototype']);
 
-function checkKeys(source: string, doc: ReturnType<typeof parseDocument>): void {
+function checkKeys(source: string, doc: Document.Parsed): void {
   visit(doc, {
     Collection: (_key, node) => {
       if (!isMap(node)) return;
@@ -53,10 +61,9 @@ export function checkSize(source: string, texts: readonly string[]): void {
   }
 }
 
-/** Parses one strict YAML document. A fault has line and column but never the text, which holds secrets. */
-export function parseYaml(source: string, text: string): unknown {
-  checkSize(source, [text]);
-  const doc = parseDocument(text, { prettyErrors: false, uniqueKeys: true, stringKeys: true });
+const OPTIONS = { prettyErrors: false, uniqueKeys: true, stringKeys: true } as const;
+
+function toValue(source: string, text: string, doc: Document.Parsed): unknown {
   const fault = doc.errors[0] ?? doc.warnings[0];
   if (fault !== undefined) {
     const before = text.slice(0, fault.pos[0]).split('\n');
@@ -69,4 +76,23 @@ export function parseYaml(source: string, text: string): unknown {
   } catch {
     throw bad(source, 'its aliases expand to too much');
   }
+}
+
+/**
+ * Parses all strict YAML documents of a text; an empty one is null. A fault has line and column but never the text,
+ * which holds secrets.
+ */
+export function parseYamlDocuments(source: string, text: string): readonly unknown[] {
+  checkSize(source, [text]);
+  const documents = [...parseAllDocuments(text, OPTIONS)];
+  // The faults of a text without any document are known only to the parser of one.
+  const all = documents.length === 0 ? [parseDocument(text, OPTIONS)] : documents;
+  return all.map((doc) => toValue(source, text, doc));
+}
+
+/** Parses one strict YAML document. Empty ones around it, as after a last `---`, do not count. */
+export function parseYaml(source: string, text: string): unknown {
+  const documents = parseYamlDocuments(source, text).filter((document) => document !== null);
+  if (documents.length > 1) throw bad(source, `it has ${documents.length} YAML documents`);
+  return documents[0] ?? null;
 }

@@ -211,7 +211,8 @@ export async function verifyCluster(
     log.error({ ev: 'cluster.unsafe', field: 'cluster.unsafeSkipCAVerification' });
   if (cluster.auth.kind !== 'token')
     throw untrusted('only a bootstrap token can vouch for a CA that the document does not have');
-  const ca = await discover(cluster, cluster.auth.token, api);
+  const { token, discovery = token } = cluster.auth;
+  const ca = await discover(cluster, discovery, api);
   await checkEntry(cluster, api, { ca }, options.isMove === true);
   log.info({ ev: 'cluster.verified', method: 'token', console: true });
   return ca;

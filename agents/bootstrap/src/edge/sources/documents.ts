@@ -73,8 +73,8 @@ export async function withToken(
   settings: Settings,
   document: NodeBootstrap,
 ): Promise<NodeBootstrap> {
-  const file = document.auth?.bootstrapTokenFile;
-  if (file === undefined) return document;
+  if (document.auth?.bootstrapTokenFile === undefined) return document;
+  const { bootstrapTokenFile: file, ...others } = document.auth;
   const bad = (why: string): BootstrapError =>
     fieldError(`read the bootstrap document: auth.bootstrapTokenFile: ${file} ${why}`);
   const seen = seenAt(settings, file);
@@ -84,5 +84,5 @@ export async function withToken(
   if (bytes === undefined) throw bad('does not exist');
   const token = new TextDecoder().decode(bytes).trim();
   if (!TOKEN.test(token)) throw bad('holds no bootstrap token');
-  return { ...document, auth: { bootstrapToken: token } };
+  return { ...document, auth: { ...others, bootstrapToken: token } };
 }

@@ -201,9 +201,9 @@ describe('a kubeadm join command is refused', () => {
     [
       'an unknown flag',
       `${LINE} --node-nam n1`,
-      '--node-nam: kubeadm join has no such flag; did you mean --node-name?',
+      '--node-nam: is not a flag of kubeadm join; the nearest is --node-name',
     ],
-    ['an unknown flag like no other', `${LINE} --yes`, '--yes: kubeadm join has no such flag'],
+    ['an unknown flag like no other', `${LINE} --yes`, '--yes: is not a flag of kubeadm join'],
     ['a flag with one dash', LINE.replace('--token', '-token'), '-token: write --token'],
     ['a switch that is neither', `${LINE} --dry-run=maybe`, '--dry-run: must be true or false'],
     ['a flag without a value', LINE.replace(TOKEN, ''), '--token: has no value'],

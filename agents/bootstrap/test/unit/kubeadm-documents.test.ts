@@ -51,12 +51,12 @@ hobby: chess
     expect(warnings.map(({ path, why }) => `${path}: ${why}`)).toEqual([
       'nodeRegistration.ignorePreflightErrors: it has no effect here',
       'nodeRegistration.imagePullPolicy: it has no effect here',
-      'nodeRegistration.kubeletExtraArg: not a known field; did you mean kubeletExtraArgs?',
-      'nodeRegistration.taints.0.colour: not a known field',
+      'nodeRegistration.kubeletExtraArg: is not a known field; the nearest is kubeletExtraArgs',
+      'nodeRegistration.taints.0.colour: is not a known field',
       'patches: it has no effect here',
       'skipPhases: it has no effect here',
-      'hobby: not a known field',
-      'nodeRegistration.kubeletExtraArgs.0.values: not a known field; did you mean value?',
+      'hobby: is not a known field',
+      'nodeRegistration.kubeletExtraArgs.0.values: is not a known field; the nearest is value',
     ]);
   });
 
@@ -160,7 +160,7 @@ patches: null
     [
       'a misspelt endpoint',
       join().replace('apiServerEndpoint', 'apiserverEndpoints'),
-      'apiServerEndpoint: is required; discovery.bootstrapToken.apiserverEndpoints: not a known field; did you mean apiServerEndpoint?',
+      'apiServerEndpoint: is required; discovery.bootstrapToken.apiserverEndpoints: is not a known field; the nearest is apiServerEndpoint',
     ],
     [
       'an endpoint that is a number',
@@ -268,11 +268,11 @@ describe("another document of kubeadm's is named:", () => {
       'ClusterConfiguration',
       'ClusterConfiguration is not read; it describes a control plane',
     ],
-    ['kubeadm.k8s.io/v1beta4', 'JoinConfig', "kind: not one of kubeadm's"],
+    ['kubeadm.k8s.io/v1beta4', 'JoinConfig', "kind: is not a kind of kubeadm's"],
     [
       'kubeadm.k8s.io/v1beta4',
       'joinConfiguratoin',
-      "kind: not one of kubeadm's; did you mean JoinConfiguration?",
+      "kind: is not a kind of kubeadm's; the nearest is JoinConfiguration",
     ],
     [
       'kubelet.config.k8s.io/v1beta1',

@@ -137,7 +137,10 @@ it('a token is read from a file of the boot medium', async () => {
 
 it('a token of a file may have another one beside it that vouches for the cluster', async () => {
   node.write('run/kios/seed/boot/token', `${TOKEN}\n`);
-  const auth = { bootstrapTokenFile: '/run/kios/seed/boot/token', discoveryToken: 'ghijkl.9876543210fedcba' };
+  const auth = {
+    bootstrapTokenFile: '/run/kios/seed/boot/token',
+    discoveryToken: 'ghijkl.9876543210fedcba',
+  };
   const document = { apiVersion: 'kios.dev/v1', kind: 'NodeBootstrap', auth } as const;
   expect((await withToken(node.settings, document)).auth).toEqual({
     bootstrapToken: TOKEN,

@@ -1,5 +1,5 @@
-import { suggestion } from './nearest.ts';
 import type { Warning } from './parsed-document.ts';
+import { unknownField } from './unknown-field.ts';
 
 /**
  * What another program's document has in a place. `value`: judged by a schema. `idle`: known, but a node does nothing
@@ -27,6 +27,11 @@ export class Notes {
   warn(path: Path, why: string): undefined {
     this.warnings.push({ path: path.join('.'), why });
   }
+
+  unknown(path: Path, why: string): undefined {
+    this.warn(path, why);
+    if (why.includes('; the nearest is ')) this.misspelt.push(`${path.join('.')}: ${why}`);
+  }
 }
 
 export type Path = readonly string[];
@@ -53,9 +58,7 @@ function tidyMap(
     const shape = Object.hasOwn(fields, key) ? fields[key] : undefined;
     const at = [...path, key];
     if (shape === undefined) {
-      const like = suggestion(key, Object.keys(fields));
-      notes.warn(at, `not a known field${like}`);
-      if (like !== '') notes.misspelt.push(`${at.join('.')}: not a known field${like}`);
+      notes.unknown(at, unknownField(key, Object.keys(fields)));
       continue;
     }
     const tidied = tidy(value, shape, notes, at);

@@ -1,4 +1,4 @@
-import { nearestName } from '../nearest.ts';
+import { unknownName } from '../unknown-field.ts';
 import { shown } from './words.ts';
 
 /** kubeadm's switches: they take no value but behind `=`. The last ones are those of its log. */
@@ -52,9 +52,8 @@ function flagOf(word: string): { readonly name: string; readonly value?: string 
 function unknownFault(word: string): string {
   const name = word.replace(/^-+/, '').replace(/=.*$/s, '');
   if (!word.startsWith('--') && FLAGS.includes(name)) return `-${name}: write --${name}`;
-  const nearest = nearestName(name, FLAGS);
-  const like = nearest === undefined ? '' : `; did you mean --${nearest}?`;
-  return `${shown(word.replace(/=.*$/s, ''))}: kubeadm join has no such flag${like}`;
+  const known = FLAGS.map((flag) => `--${flag}`);
+  return `${shown(word.replace(/=.*$/s, ''))}: ${unknownName(`--${name}`, known, 'a flag of kubeadm join')}`;
 }
 
 /** Returns the value of a flag and how many of the words behind it that takes, or the fault. */

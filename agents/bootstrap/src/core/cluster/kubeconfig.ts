@@ -1,6 +1,7 @@
 import * as v from 'valibot';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 
+import { formatYaml } from '../document/yaml.ts';
 import { fieldError } from '../faults/errors.ts';
 
 /** A single entry of a kind needs no name. */
@@ -58,7 +59,7 @@ export function formatKubeconfig(
   certificateAuthority: string,
   user: KubeconfigUser,
 ): string {
-  return stringify({
+  return formatYaml({
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [

@@ -5,6 +5,7 @@ import {
   Lexer,
   parseAllDocuments,
   parseDocument,
+  stringify,
   visit,
 } from 'yaml';
 
@@ -96,3 +97,6 @@ export function parseYaml(source: string, text: string): unknown {
   if (documents.length > 1) throw bad(source, `it has ${documents.length} YAML documents`);
   return documents[0] ?? null;
 }
+
+/** Formats YAML for kubelet, whose parser takes `yes`, `on` and `y` for true, as YAML 1.1 does: those get quotes. */
+export const formatYaml = (value: unknown): string => stringify(value, { compat: 'yaml-1.1' });

@@ -1,9 +1,8 @@
-import { stringify } from 'yaml';
-
 import type { ClusterAuth } from '../cluster/auth.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import { formatKubeconfig } from '../cluster/kubeconfig.ts';
 import type { CredentialProviderSpec, NodeBootstrap } from '../document/schema.ts';
+import { formatYaml } from '../document/yaml.ts';
 import { checkLabels } from '../node/labels.ts';
 import { kubeletFragments } from './kubelet-config.ts';
 import type { OutputFile } from './output-file.ts';
@@ -32,13 +31,13 @@ const lines = (all: readonly string[]): string | undefined =>
   all.length === 0 ? undefined : `${all.join('\n')}\n`;
 
 const yaml = (value: unknown): string | undefined =>
-  value === undefined ? undefined : stringify(value);
+  value === undefined ? undefined : formatYaml(value);
 
 function formatProviders(providers: readonly CredentialProviderSpec[] = []): string | undefined {
   if (providers.length === 0) return undefined;
   const config = 'kubelet.config.k8s.io/v1';
   const apiVersion = 'credentialprovider.kubelet.k8s.io/v1';
-  return stringify({
+  return formatYaml({
     apiVersion: config,
     kind: 'CredentialProviderConfig',
     providers: providers.map((provider) => ({ ...provider, apiVersion })),

@@ -162,6 +162,30 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       }
     });
 
+    it('of two tokens in a pasted line one vouches for the cluster, and the other authenticates', async () => {
+      const [signing, entering] = [unused('y'), unused('z')];
+      await plane.createToken(signing, undefined, ['signing']);
+      await plane.createToken(entering, undefined, ['authentication']);
+      try {
+        await delay(1500); // The API server's token informer sees the secrets.
+        await using node = await NodeFolder.make();
+        const tokens = `--discovery-token ${signing} --tls-bootstrap-token ${entering}`;
+        const server = plane.endpoint.replace('https://', '');
+        const hash = `--discovery-token-ca-cert-hash ${pin(plane.ca)}`;
+        node.seed(`root@cp1:~# kubeadm join ${server} ${tokens} \\  \n>  ${hash} -v 8 # worker\n`);
+        node.lease();
+        await using agent = new AgentProcess({ program, node, verb: 'watch' });
+        await agent.expect('restart.sent');
+        const kubeconfig = node.read('etc/kubernetes/bootstrap-kubelet.conf');
+        expect(kubeconfig).toContain(`token: ${entering}`);
+        expect(kubeconfig).not.toContain(signing);
+        expect(JSON.stringify(agent.lines)).not.toContain(entering.slice(7));
+      } finally {
+        await plane.deleteToken(signing);
+        await plane.deleteToken(entering);
+      }
+    });
+
     it('a second run writes nothing, sends no byte and uses no network', async () => {
       await using node = await NodeFolder.make();
       node.seed(good());

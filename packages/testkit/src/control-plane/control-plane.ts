@@ -274,7 +274,11 @@ export class ControlPlane implements AsyncDisposable {
     if (status !== 201) throw new Error(`POST ${where}: ${status}`);
   }
 
-  async createToken(token: string, expires?: Date): Promise<void> {
+  async createToken(
+    token: string,
+    expires?: Date,
+    usages: readonly ('signing' | 'authentication')[] = ['signing', 'authentication'],
+  ): Promise<void> {
     const [id = '', secret = ''] = token.split('.');
     await this.#create('/api/v1/namespaces/kube-system/secrets', {
       metadata: { name: `bootstrap-token-${id}` },
@@ -282,8 +286,7 @@ export class ControlPlane implements AsyncDisposable {
       stringData: {
         'token-id': id,
         'token-secret': secret,
-        'usage-bootstrap-signing': 'true',
-        'usage-bootstrap-authentication': 'true',
+        ...Object.fromEntries(usages.map((usage) => [`usage-bootstrap-${usage}`, 'true'])),
         ...(expires === undefined ? {} : { expiration: expires.toISOString() }),
       },
     });

@@ -1,5 +1,5 @@
 import type { Warning } from './parsed-document.ts';
-import { unknownField } from './unknown-field.ts';
+import { unknownName } from './unknown-field.ts';
 
 /**
  * What another program's document has in a place. `value`: judged by a schema. `idle`: known, but a node does nothing
@@ -19,6 +19,7 @@ export class Notes {
   readonly warnings: Warning[] = [];
   /** Unknown fields that are like a known one: the reason why that is missing. */
   readonly misspelt: string[] = [];
+  #unknown = 0;
 
   fault(path: Path, why: string): undefined {
     this.faults.push(`${path.join('.')}: ${why}`);
@@ -28,7 +29,8 @@ export class Notes {
     this.warnings.push({ path: path.join('.'), why });
   }
 
-  unknown(path: Path, why: string): undefined {
+  unknown(path: Path, known: readonly string[]): undefined {
+    const why = unknownName(path.at(-1) ?? '', known, { earlier: this.#unknown++ });
     this.warn(path, why);
     if (why.includes('; the nearest is ')) this.misspelt.push(`${path.join('.')}: ${why}`);
   }
@@ -58,7 +60,7 @@ function tidyMap(
     const shape = Object.hasOwn(fields, key) ? fields[key] : undefined;
     const at = [...path, key];
     if (shape === undefined) {
-      notes.unknown(at, unknownField(key, Object.keys(fields)));
+      notes.unknown(at, Object.keys(fields));
       continue;
     }
     const tidied = tidy(value, shape, notes, at);

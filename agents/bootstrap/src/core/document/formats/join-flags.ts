@@ -49,11 +49,14 @@ function flagOf(word: string): { readonly name: string; readonly value?: string 
   return { name: name.replaceAll('_', '-'), ...(value === undefined ? {} : { value }) };
 }
 
-function unknownFault(word: string): string {
+const KNOWN = FLAGS.map((flag) => `--${flag}`);
+
+/** `earlier` is the number of faults before it. */
+function unknownFault(word: string, earlier: number): string {
   const name = word.replace(/^-+/, '').replace(/=.*$/s, '');
   if (!word.startsWith('--') && FLAGS.includes(name)) return `-${name}: write --${name}`;
-  const known = FLAGS.map((flag) => `--${flag}`);
-  return `${shown(word.replace(/=.*$/s, ''))}: ${unknownName(`--${name}`, known, 'a flag of kubeadm join')}`;
+  const why = unknownName(`--${name}`, KNOWN, { what: 'a flag of kubeadm join', earlier });
+  return `${shown(word.replace(/=.*$/s, ''))}: ${why}`;
 }
 
 /** Returns the value of a flag and how many of the words behind it that takes, or the fault. */
@@ -81,7 +84,7 @@ export function readFlags(words: readonly string[]): JoinFlags {
     const word = words[at] ?? '';
     const flag = flagOf(word);
     if (!word.startsWith('-')) bare.push(word);
-    else if (flag === undefined || !FLAGS.includes(flag.name)) faults.push(unknownFault(word));
+    else if (flag === undefined || !FLAGS.includes(flag.name)) faults.push(unknownFault(word, faults.length));
     else {
       const found = valueOf(flag.name, flag.value, words[at + 1]);
       if (typeof found === 'string') faults.push(found);

@@ -48,6 +48,12 @@ function refuseIdle(file: string, document: NodeBootstrap): void {
   if (faults.length > 0) throw fieldError(`read ${file}: ${faults.join('; ')}`);
 }
 
+/** Takes the token of a file, which only the node can read, for a good one: the rest of the document is checked. */
+const withAnyToken = (document: NodeBootstrap): NodeBootstrap =>
+  document.auth?.bootstrapTokenFile === undefined
+    ? document
+    : { ...document, auth: { bootstrapToken: 'aaaaaa.aaaaaaaaaaaaaaaa' } };
+
 /**
  * Reads a file as if it were user data; rejects with the error that a node would report. Static pods among the
  * document's files are written to `podsFile` as JSON, because they may hold secrets, for a program that knows kubelet's
@@ -75,8 +81,7 @@ export async function checkUserData(
   await writePrivate(podsFile, pods.pods);
   await writePrivate(settingsFile, documentSettings(document));
   const complete = document.cluster !== undefined && document.auth !== undefined;
-  if (complete && document.auth?.bootstrapTokenFile === undefined)
-    readClusterConfig(document, inspectPair);
+  if (complete) readClusterConfig(withAnyToken(document), inspectPair);
   const labels = checkLabels(document.node?.labels ?? {}).dropped;
   return {
     ...base,

@@ -37,31 +37,28 @@ function endpointOf(text: string, { values }: Awaited<ReturnType<typeof checkUse
   return readClusterConfig(document, inspectPair)?.endpoint ?? 'https://none.invalid';
 }
 
-async function check(file: string): ReturnType<typeof checkUserData> {
+/** Checks a file; undefined when it is refused. A fault must not show what authenticates. */
+async function check(file: string): Promise<Awaited<ReturnType<typeof checkUserData>> | undefined> {
   try {
     return await checkUserData(file);
   } catch (error) {
     if (!(error instanceof KiosError)) throw error;
     const secret = SECRETS.find((part) => error.message.includes(part));
-    if (secret !== undefined) throw new Error(`it shows ${secret}`, { cause: error });
-    throw error;
+    if (secret === undefined) return undefined;
+    throw new Error(`it shows ${secret}`, { cause: error });
   }
 }
 
-/** Texts of which a node has all it needs name their API server, and a fault never shows what authenticates. */
+/** A text of which a node has all it needs names its API server. */
 async function judge(text: string, bytes: Uint8Array): Promise<Depth> {
   const file = path.join(folder, 'user-data');
   writeFileSync(file, bytes);
-  try {
-    const checked = await check(file);
-    if (!checked.complete) return 'partial';
-    const endpoint = endpointOf(text, checked);
-    if (!standsIn(text, endpoint)) throw new Error(`${endpoint} is nowhere in the text`);
-    return 'complete';
-  } catch (error) {
-    if (error instanceof KiosError) return 'refused';
-    throw error;
-  }
+  const checked = await check(file);
+  if (checked === undefined) return 'refused';
+  if (!checked.complete) return 'partial';
+  const endpoint = endpointOf(text, checked);
+  if (!standsIn(text, endpoint)) throw new Error(`${endpoint} is nowhere in the text`);
+  return 'complete';
 }
 
 /** Encodes a few of them as clouds and people do. */

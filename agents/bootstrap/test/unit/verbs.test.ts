@@ -122,6 +122,16 @@ describe('check-userdata', () => {
     ]);
   });
 
+  it('checks the cluster of a document whose token is in a file of the node', async () => {
+    const head = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
+    const auth = 'auth: {bootstrapTokenFile: /etc/kios/token}\n';
+    const cluster = 'cluster: {endpoint: "https://h", unsafeSkipCAVerification: true}\n';
+    expect(await check(head + auth + cluster)).toMatchObject({ complete: true });
+    await expect(check(head + auth + cluster.replace('//h', '//5'))).rejects.toThrow(
+      'cluster.endpoint: is no IPv4 address',
+    );
+  });
+
   it('treats data for another program as absent', async () => {
     expect(await check('#cloud-config\n')).toMatchObject({ foreign: true, complete: false });
   });

@@ -36,6 +36,10 @@ function urlFault(url: URL | undefined): string | undefined {
   return UNSPECIFIED.has(url.hostname) ? 'names no host' : undefined;
 }
 
+/** Returns why a text is not the address of an API server. */
+export const endpointFault = (text: string): string | undefined =>
+  urlFault(URL.canParse(text) ? new URL(text) : undefined);
+
 /** Returns the port. URL drops an explicit 443, the default of https; the API server's default is 6443. */
 function portOf(url: URL, text: string): string {
   if (url.port !== '') return url.port;

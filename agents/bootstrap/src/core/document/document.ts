@@ -2,12 +2,14 @@ import { parse } from '@kios/agent/parse';
 import * as v from 'valibot';
 
 import { BootstrapError, fieldError } from '../faults/errors.ts';
-import { convertNodeConfig } from './formats/eks.ts';
+import { checkConverted } from './check-converted.ts';
+import { convertNodeConfig, joinNodeConfigs } from './formats/eks.ts';
 import { isJoinCommand, parseJoinCommand } from './formats/join-command.ts';
 import { convertMetadataInformation } from './formats/kios-aws.ts';
 import { convertJoinConfiguration } from './formats/kubeadm.ts';
 import { isMime, parseMime } from './formats/mime.ts';
 import { mergeDocuments } from './merge.ts';
+import { withoutNulls } from './nulls.ts';
 import type { ParsedDocument } from './parsed-document.ts';
 import { text } from './schema-parts.ts';
 import { NodeBootstrap } from './schema.ts';
@@ -40,21 +42,26 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
 const Head = v.object({ apiVersion: v.string(), kind: v.string() });
 
 function convert(source: string, input: unknown): ParsedDocument {
-  const head = v.safeParse(Head, input);
+  const given = withoutNulls(input);
+  const head = v.safeParse(Head, given);
   const name = head.success ? `${head.output.apiVersion} ${head.output.kind}` : '';
-  return (CONVERTERS[name] ?? own)(source, input);
+  return checkConverted(source, (CONVERTERS[name] ?? own)(source, given));
 }
 
 /** Parses a document in any supported form. Every fault names the field and the cause. */
 export function parseDocument(source: string, yaml: string): ParsedDocument {
-  if (isJoinCommand(yaml)) return parseJoinCommand(source, yaml);
+  if (isJoinCommand(yaml)) return checkConverted(source, parseJoinCommand(source, yaml));
   if (!isMime(yaml)) return convert(source, parseYaml(source, yaml));
   const { parts, warnings } = parseMime(source, yaml);
   checkSize(
     source,
     parts.map(({ text }) => text),
   );
-  const readings = parts.map((part) => convert(part.source, parseYaml(part.source, part.text)));
+  const inputs = parts.map((part) => ({
+    source: part.source,
+    input: parseYaml(part.source, part.text),
+  }));
+  const readings = joinNodeConfigs(source, inputs).map((part) => convert(part.source, part.input));
   const document = mergeDocuments(readings.map((reading) => reading.document));
   if (document === undefined)
     throw new BootstrapError(

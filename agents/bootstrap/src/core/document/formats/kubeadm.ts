@@ -55,7 +55,10 @@ export function convertJoinConfiguration(source: string, input: unknown): Parsed
   const args = Array.isArray(kubeletExtraArgs)
     ? kubeletExtraArgs
     : Object.entries(kubeletExtraArgs).map(([key, value]) => ({ name: key, value }));
-  const { node, warnings } = nodeFromFlags(args, 'nodeRegistration.kubeletExtraArgs');
+  const { node, warnings } = nodeFromFlags(args, {
+    source,
+    path: 'nodeRegistration.kubeletExtraArgs',
+  });
   return {
     document: {
       apiVersion: 'kios.dev/v1',

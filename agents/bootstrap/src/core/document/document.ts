@@ -13,6 +13,7 @@ import { withoutNulls } from './nulls.ts';
 import type { ParsedDocument } from './parsed-document.ts';
 import { text } from './schema-parts.ts';
 import { NodeBootstrap } from './schema.ts';
+import { withNearest } from './unknown-fields.ts';
 import { checkSize, parseYaml } from './yaml.ts';
 
 /** NoCloud's meta-data; other programs read its other keys. */
@@ -25,7 +26,9 @@ export interface MetaData {
 type Converter = (source: string, input: unknown) => ParsedDocument;
 
 const own: Converter = (source, input) => ({
-  document: parse(NodeBootstrap, source, input, fieldError),
+  document: parse(NodeBootstrap, source, input, (message) =>
+    fieldError(withNearest(message, NodeBootstrap, input)),
+  ),
   kind: 'NodeBootstrap',
   warnings: [],
 });

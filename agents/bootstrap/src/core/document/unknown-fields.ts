@@ -33,3 +33,11 @@ export function unknownFields(
       : unknownFields(inner, item, at);
   });
 }
+
+/** Adds the nearest known names to a message of `parse` about fields that are not known. */
+export const withNearest = (message: string, schema: object, value: unknown): string =>
+  unknownFields(schema, value).reduce(
+    (told, { path, why }) =>
+      told.replace(`${path}: not a known field`, `${path}: ${why.replace('is not', 'not')}`),
+    message,
+  );

@@ -1,5 +1,5 @@
-// Fields prints what the bootstrap agent must know of kubelet: the types of the fields of a KubeletConfiguration, and
-// which flag sets which of them. It runs on the workstation only; its output is part of the agent.
+// Kubelet-fields prints what the bootstrap agent must know of kubelet: the types of the fields of a
+// KubeletConfiguration, and which flag sets which of them. It asks kubelet's own code.
 package main
 
 import (

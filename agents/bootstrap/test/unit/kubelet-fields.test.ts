@@ -12,6 +12,16 @@ import { BootstrapError } from '../../src/core/faults/errors.ts';
 const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
 const read = (yaml: string): ParsedDocument => parseDocument('d', HEAD + yaml);
 const readConfig = (config: string): ParsedDocument => read(`kubelet: {config: ${config}}`);
+
+function faultOf(yaml: string): string {
+  try {
+    read(yaml);
+  } catch (error) {
+    if (error instanceof BootstrapError) return error.message;
+    throw error;
+  }
+  return '';
+}
 const vector = (name: string): string =>
   readFileSync(path.join(import.meta.dirname, '../vectors/documents', name), 'utf8');
 
@@ -83,12 +93,7 @@ describe('fields of kubelet', () => {
     })).any;
     fc.assert(
       fc.property(fc.dictionary(fc.constantFrom('registerWithTaints', 'logging', 'clusterDNS', 'evictionHard'), value), (config) => {
-        try {
-          read(stringify({ kubelet: { config } }));
-        } catch (error) {
-          if (!(error instanceof BootstrapError)) throw error;
-          expect(error.message).not.toContain('s3cret');
-        }
+        expect(faultOf(stringify({ kubelet: { config } }))).not.toContain('s3cret');
       }),
     ); // prettier-ignore
   });
@@ -144,6 +149,20 @@ describe("kubeadm's kubeletExtraArgs", () => {
     expect(() => parseDocument('d', text)).toThrow(
       `read d: nodeRegistration.kubeletExtraArgs.${name}: ${why}`,
     );
+  });
+});
+
+describe('the document of kios-aws', () => {
+  const metadata = (node: string): string =>
+    `apiVersion: kios.redcoat.dev/v1alpha1\nkind: MetadataInformation\napiServer: {name: a, endpoint: "https://x.example", b64ClusterCA: QUJD}\nnode: ${node}\n`;
+
+  it('is told by its own paths', () => {
+    expect(() => parseDocument('d', metadata('{kubeletConfiguration: "maxPods: x"}'))).toThrow(
+      'read d: node.kubeletConfiguration.maxPods: must be a number',
+    );
+    expect(parseDocument('d', metadata('{kubeletConfiguration: "", lables: {}}')).warnings).toEqual([
+      { path: 'node.lables', why: 'is not a known field; the nearest is labels' },
+    ]);
   });
 });
 

@@ -22,6 +22,10 @@ const nodeConfig = (rest: string, cluster = CLUSTER): string =>
   `apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  ${cluster}\n  ${rest}\n`;
 const withFlags = (...flags: readonly string[]): string =>
   nodeConfig(`kubelet: {flags: ${JSON.stringify(flags)}}`);
+const taintsOf = (...flags: readonly string[]): unknown =>
+  read(withFlags(...flags)).document.node?.taints;
+const outpost = (more: string): string =>
+  nodeConfig('', `${CLUSTER}\n    enableOutpost: true${more}`);
 
 const mime = (...parts: readonly string[]): string =>
   [
@@ -130,8 +134,6 @@ describe("kubelet's flags in a NodeConfig", () => {
   });
 
   it('taints: the last flag counts, an empty item is none, an empty value is no taint at all', () => {
-    const taintsOf = (...flags: readonly string[]): unknown =>
-      read(withFlags(...flags)).document.node?.taints;
     const a = { key: 'a', effect: 'NoExecute' };
     expect(taintsOf('--register-with-taints=b:NoSchedule', '--register-with-taints "a:NoExecute,"')).toEqual([a]); // prettier-ignore
     expect(taintsOf('--register-with-taints=')).toEqual([]);
@@ -227,8 +229,6 @@ describe('a NodeConfig', () => {
   });
 
   it('of an Outpost is known to the authenticator by its id', () => {
-    const outpost = (more: string): string =>
-      nodeConfig('', `${CLUSTER}\n    enableOutpost: true${more}`);
     expect(read(outpost('\n    id: 1-2-3')).document.auth).toEqual({
       awsIamAuthenticator: { clusterId: '1-2-3' },
     });

@@ -1,22 +1,19 @@
 import * as v from 'valibot';
 
-import KUBELET from './kubelet-fields.json' with { type: 'json' };
-import { issuePath, map } from './schema-parts.ts';
+import { FIELDS } from './kubelet-table.ts';
+import { isMap, issuePath, map } from './schema-parts.ts';
 import { type Misfit, misfitsOf } from './shape.ts';
 import { taintFaults } from './taints.ts';
 
 type Config = Readonly<Record<string, unknown>>;
 
-/** The flags of kubelet, each with the field of KubeletConfiguration that it sets, or '' where there is none. */
-export const KUBELET_FLAGS: ReadonlyMap<string, string> = new Map(Object.entries(KUBELET.flags));
-
 const TAINTS = 'registerWithTaints';
 
 function misfitsOfConfig(config: Config): readonly Misfit[] {
-  const misfits = misfitsOf(KUBELET.fields, config);
+  const misfits = misfitsOf(FIELDS, config);
   const taints = config[TAINTS];
   if (!Array.isArray(taints) || misfits.some(({ path }) => path[0] === TAINTS)) return misfits;
-  const faults = taintFaults(taints);
+  const faults = taintFaults(taints.filter(isMap));
   return [
     ...misfits,
     ...faults.map(({ path, why }): Misfit => ({
@@ -41,6 +38,6 @@ export const KubeletConfig = v.pipe(
 export const unknownKubeletFields = (
   config: Config,
 ): readonly { readonly path: string; readonly why: string }[] =>
-  misfitsOf(KUBELET.fields, config)
+  misfitsOf(FIELDS, config)
     .filter(({ isUnknown }) => isUnknown)
     .map(({ path, why }) => ({ path: ['kubelet', 'config', ...path].join('.'), why }));

@@ -9,17 +9,16 @@ export const isMap = (value: unknown): value is Readonly<Record<string, unknown>
 // Not v.record, which accepts a list.
 export const map = v.custom<Readonly<Record<string, unknown>>>(isMap, 'must be a map');
 
+const pathItem = (key: string): v.IssuePathItem => ({
+  type: 'unknown',
+  origin: 'value',
+  input: undefined,
+  key,
+  value: undefined,
+});
+
 /** Returns a path in the form of valibot's issues, of which only the keys are read. */
-export function issuePath([first, ...rest]: readonly [string, ...string[]]): [
+export const issuePath = ([first, ...rest]: readonly [string, ...string[]]): [
   v.IssuePathItem,
   ...v.IssuePathItem[],
-] {
-  const item = (key: string): v.IssuePathItem => ({
-    type: 'unknown',
-    origin: 'value',
-    input: undefined,
-    key,
-    value: undefined,
-  });
-  return [item(first), ...rest.map(item)];
-}
+] => [pathItem(first), ...rest.map(pathItem)];

@@ -70,9 +70,10 @@ interface Given {
 const isNodeConfig = (input: unknown): input is Readonly<Record<string, unknown>> =>
   isMap(input) && input['apiVersion'] === 'node.eks.aws/v1alpha1' && input['kind'] === 'NodeConfig';
 
-function kubeletOf(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+function flagsOf(config: Readonly<Record<string, unknown>>): readonly unknown[] | undefined {
   const spec = isMap(config['spec']) ? config['spec'] : {};
-  return isMap(spec['kubelet']) ? spec['kubelet'] : {};
+  const kubelet = isMap(spec['kubelet']) ? spec['kubelet'] : {};
+  return Array.isArray(kubelet['flags']) ? kubelet['flags'] : undefined;
 }
 
 /** Merges as nodeadm does: maps merge, the flags of both count, everything else is replaced. */
@@ -81,8 +82,8 @@ function mergeTwo(
   later: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   const merged = mergeMaps(base, later);
-  const [before, after] = [kubeletOf(base)['flags'], kubeletOf(later)['flags']];
-  if (!Array.isArray(before) || !Array.isArray(after)) return merged;
+  const [before, after] = [flagsOf(base), flagsOf(later)];
+  if (before === undefined || after === undefined) return merged;
   return mergeMaps(merged, { spec: { kubelet: { flags: [...before, ...after] } } });
 }
 

@@ -1,6 +1,6 @@
 import { fieldError } from '../../faults/errors.ts';
 import { nodeNameFault } from '../../node/node-name.ts';
-import { KUBELET_FLAGS } from '../kubelet-fields.ts';
+import { FLAGS } from '../kubelet-table.ts';
 import type { Warning } from '../parsed-document.ts';
 import type { NodeBootstrap, TaintSpec } from '../schema.ts';
 import { EFFECT_RULE, isEffect, taintFaults } from '../taints.ts';
@@ -44,7 +44,8 @@ function readTaints(value: string): Reading {
   return fault === undefined ? { taints } : `${fault.path.join('.')}: ${fault.why}`;
 }
 
-const FLAGS: Readonly<Record<string, (value: string) => Reading>> = {
+/** How the flags are read that are fields of a node. */
+const READERS: Readonly<Record<string, (value: string) => Reading>> = {
   'node-labels': (value) => ({ labels: labelsOf(value) }),
   'register-with-taints': readTaints,
   'max-pods': (value) =>
@@ -59,8 +60,8 @@ const FLAGS: Readonly<Record<string, (value: string) => Reading>> = {
 
 /** Says why a flag has no effect: our kubelet's command line is fixed. */
 function idleReason(name: string, config: string): string {
-  const field = KUBELET_FLAGS.get(name);
-  if (field === undefined) return unknownName(name, [...KUBELET_FLAGS.keys()], 'a flag of kubelet');
+  const field = Object.hasOwn(FLAGS, name) ? FLAGS[name] : undefined;
+  if (field === undefined) return unknownName(name, Object.keys(FLAGS), 'a flag of kubelet');
   return field === ''
     ? 'it has no effect here'
     : `it has no effect here; its field is ${config}.${field}`;
@@ -86,7 +87,7 @@ export function nodeFromFlags(
   const warnings: Warning[] = [];
   for (const { name, value } of flags) {
     const place = `${path}.${name}`;
-    const read = Object.hasOwn(FLAGS, name) ? FLAGS[name]?.(unquoted(value)) : undefined;
+    const read = Object.hasOwn(READERS, name) ? READERS[name]?.(unquoted(value)) : undefined;
     if (typeof read === 'string') throw fieldError(`read ${source}: ${place}: ${read}`);
     if (read === undefined) warnings.push({ path: place, why: idleReason(name, config) });
     const labels = { ...node.labels, ...read?.labels };

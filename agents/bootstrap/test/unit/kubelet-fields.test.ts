@@ -78,6 +78,17 @@ describe('fields of kubelet', () => {
     ]);
   });
 
+  it('of many names and endless digits are read in no time', () => {
+    const many = Array.from({ length: 10_000 }, (_, n) => `unknownField${n}: 1`).join(', ');
+    expect(readConfig(`{${many}}`).warnings).toHaveLength(10_000);
+    const digits = '1'.repeat(500_000);
+    expect(faultOf(`kubelet: {config: {syncFrequency: "${digits}"}}`)).toContain('a duration');
+    const limits = `{memory: "${digits}x"}`;
+    expect(
+      faultOf(`kubelet: {config: {reservedMemory: [{numaNode: 0, limits: ${limits}}]}}`),
+    ).toContain('a quantity');
+  });
+
   it('of any value give a document or a fault that does not quote it', () => {
     const value = fc.letrec((tie) => ({
       any: fc.oneof(

@@ -1,5 +1,5 @@
 import { isMap } from './schema-parts.ts';
-import { unknownField } from './unknown-field.ts';
+import { unknownName } from './unknown-field.ts';
 
 /**
  * The types of a document's fields: the name of a type, a list with the type of its items, or a map with the type of
@@ -31,9 +31,9 @@ function textFault(value: unknown): string | undefined {
 }
 
 /** As time.ParseDuration of Go reads it. */
-const DURATION = /^[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
+const DURATION = /^[-+]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
 /** As resource.ParseQuantity of k8s.io/apimachinery reads it. */
-const QUANTITY = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[KMGTPE]i|[numkMGTPE]|[eE][-+]?\d+)?$/;
+const QUANTITY = /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[KMGTPE]i|[numkMGTPE]|[eE][-+]?\d+)?$/;
 
 function durationFault(value: unknown): string | undefined {
   const isDuration = typeof value === 'string' && DURATION.test(value);
@@ -84,12 +84,14 @@ export function misfitsOf(
   path: readonly string[] = [],
 ): readonly Misfit[] {
   const every = shape['*'];
+  const known = Object.keys(shape);
+  let earlier = 0;
   return Object.entries(value).flatMap(([name, item]) => {
     const [first, ...rest] = [...path, name];
     const at: Path = [first ?? name, ...rest];
     const own = every ?? (Object.hasOwn(shape, name) ? shape[name] : undefined);
     return own === undefined
-      ? [{ path: at, why: unknownField(name, Object.keys(shape)), isUnknown: true }]
+      ? [{ path: at, why: unknownName(name, known, { earlier: earlier++ }), isUnknown: true }]
       : misfitsAt(own, item, at);
   });
 }

@@ -25,12 +25,13 @@ const FIELDS: Readonly<Record<keyof GivenTaint, (value: unknown) => string | und
 
 /** Returns the taints that have key and effect of an earlier one. The API server takes no node with two such. */
 export function doubleTaints(taints: readonly GivenTaint[]): readonly TaintFault[] {
-  const names = taints.map(({ key, effect }) => `${String(key)}:${String(effect)}`);
-  return names.flatMap((name, index) =>
-    names.indexOf(name) === index
-      ? []
-      : [{ path: [String(index)], why: 'has key and effect of another taint' }],
-  );
+  const seen = new Set<string>();
+  return taints.flatMap(({ key, effect }, index): readonly TaintFault[] => {
+    const name = `${String(key)}:${String(effect)}`;
+    if (seen.has(name)) return [{ path: [String(index)], why: 'has key and effect of another taint' }];
+    seen.add(name);
+    return [];
+  });
 }
 
 /** Returns the faults of taints whose fields have the right types. A single one keeps kubelet from starting. */

@@ -1,7 +1,7 @@
 import type { GenericSchema } from 'valibot';
 
 import { isMap } from './schema-parts.ts';
-import { unknownField } from './unknown-field.ts';
+import { unknownName } from './unknown-field.ts';
 
 const hasFields = (
   schema: object,
@@ -25,11 +25,12 @@ export function unknownFields(
     );
   if (!hasFields(schema) || !isMap(value)) return [];
   const known = Object.keys(schema.entries);
+  let earlier = 0;
   return Object.entries(value).flatMap(([name, item]) => {
     const at = path === '' ? name : `${path}.${name}`;
     const inner = Object.hasOwn(schema.entries, name) ? schema.entries[name] : undefined;
     return inner === undefined
-      ? [{ path: at, why: unknownField(name, known) }]
+      ? [{ path: at, why: unknownName(name, known, { earlier: earlier++ }) }]
       : unknownFields(inner, item, at);
   });
 }
@@ -38,6 +39,6 @@ export function unknownFields(
 export const withNearest = (message: string, schema: object, value: unknown): string =>
   unknownFields(schema, value).reduce(
     (told, { path, why }) =>
-      told.replace(`${path}: not a known field`, `${path}: ${why.replace('is not', 'not')}`),
+      told.replace(` ${path}: not a known field`, () => ` ${path}: ${why.replace('is not', 'not')}`),
     message,
   );

@@ -167,10 +167,17 @@ function readCluster(source: string, { cluster, hybrid }: Spec) {
   };
 }
 
+/** Characters of all flags, of which people write some hundred. */
+const MAX_FLAGS = 32_768;
+
 function readFlags(source: string, flags: readonly string[]): ReturnType<typeof nodeFromFlags> {
   const path = 'spec.kubelet.flags';
-  const words = splitWords(flags.join(' '));
-  if (words === undefined) throw fieldError(`read ${source}: ${path}: a quote is not closed`);
+  const line = flags.join(' ');
+  const words = line.length > MAX_FLAGS ? undefined : splitWords(line);
+  if (words === undefined) {
+    const why = line.length > MAX_FLAGS ? 'have too many characters' : 'a quote is not closed';
+    throw fieldError(`read ${source}: ${path}: ${why}`);
+  }
   const { flags: found, strays } = parseArguments(words);
   const { node, warnings } = nodeFromFlags(found, { source, path, config: 'spec.kubelet.config' });
   const loose = strays.map((word): Warning => ({

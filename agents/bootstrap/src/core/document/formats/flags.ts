@@ -59,9 +59,10 @@ const READERS: Readonly<Record<string, (value: string) => Reading>> = {
 };
 
 /** Says why a flag has no effect: our kubelet's command line is fixed. */
-function idleReason(name: string, config: string): string {
+function idleReason(name: string, config: string, earlier: number): string {
   const field = Object.hasOwn(FLAGS, name) ? FLAGS[name] : undefined;
-  if (field === undefined) return unknownName(name, Object.keys(FLAGS), 'a flag of kubelet');
+  if (field === undefined)
+    return unknownName(name, Object.keys(FLAGS), { what: 'a flag of kubelet', earlier });
   return field === ''
     ? 'it has no effect here'
     : `it has no effect here; its field is ${config}.${field}`;
@@ -89,7 +90,8 @@ export function nodeFromFlags(
     const place = `${path}.${name}`;
     const read = Object.hasOwn(READERS, name) ? READERS[name]?.(unquoted(value)) : undefined;
     if (typeof read === 'string') throw fieldError(`read ${source}: ${place}: ${read}`);
-    if (read === undefined) warnings.push({ path: place, why: idleReason(name, config) });
+    if (read === undefined)
+      warnings.push({ path: place, why: idleReason(name, config, warnings.length) });
     const labels = { ...node.labels, ...read?.labels };
     node = { ...node, ...read, ...(Object.keys(labels).length > 0 ? { labels } : {}) };
   }

@@ -79,8 +79,8 @@ describe('fields of kubelet', () => {
   });
 
   it('of many names and endless digits are read in no time', () => {
-    const many = Array.from({ length: 10_000 }, (_, n) => `unknownField${n}: 1`).join(', ');
-    expect(readConfig(`{${many}}`).warnings).toHaveLength(10_000);
+    const many = Array.from({ length: 5000 }, (_, n) => `unknownField${n}: 1`).join(', ');
+    expect(readConfig(`{${many}}`).warnings).toHaveLength(5000);
     const digits = '1'.repeat(500_000);
     expect(faultOf(`kubelet: {config: {syncFrequency: "${digits}"}}`)).toContain('a duration');
     const limits = `{memory: "${digits}x"}`;

@@ -15,7 +15,7 @@ import type { NodeFacts } from '../edge/node/node.ts';
 import { isSettling, readUplink, waitForUplink } from '../edge/node/uplink.ts';
 import { apiOf, isFirst, type JoinContext, waitForTime } from './context.ts';
 import type { JoinInput } from './join-input.ts';
-import { hostnameOf, nameNode, reportName } from './name-node.ts';
+import { checkNameSource, hostnameOf, nameNode, reportName } from './name-node.ts';
 
 /** The addresses of the machine, and whether more of them may still appear. */
 interface Addresses {
@@ -187,6 +187,7 @@ export async function discoverFacts(context: JoinContext, input: JoinInput): Pro
   }
   const isNew = verified.dropIdentity || node.kubeletConf === undefined;
   const isCopied = isCopy(input) || isUnderWay(input);
+  if (isNew) checkNameSource(input.document, input.sources.facts);
   const chosen = nameNode({ ...input, isNew, isCopy: isCopied }, uplink);
   reportName(log, chosen);
   const { addresses } = uplink;

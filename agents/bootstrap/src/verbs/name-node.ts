@@ -2,10 +2,13 @@ import type { Logger } from '@kios/agent';
 
 import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
 import type { NodeBootstrap } from '../core/document/schema.ts';
+import { fieldError } from '../core/faults/errors.ts';
 import { chooseNodeName, type ChosenName, hostnameToWrite } from '../core/node/node-name.ts';
 import type { NodeFacts } from '../edge/node/node.ts';
 import type { Uplink } from '../edge/node/uplink.ts';
 import type { Sources } from '../edge/sources/sources.ts';
+
+type Facts = Sources['facts'];
 
 /** Everything that decides on a node's name. */
 export interface NameInput {
@@ -17,6 +20,22 @@ export interface NameInput {
   readonly isNew: boolean;
   /** The disk may be a copy, so /etc/hostname may name another machine. */
   readonly isCopy: boolean;
+}
+
+const isNamed = ({ node }: NodeBootstrap): boolean =>
+  node?.name !== undefined && node.name !== 'auto';
+
+/** Returns the name that the document gives the node: one in it, or the id of the instance. */
+const documentName = (document: NodeBootstrap, { instanceId }: Facts): string | undefined =>
+  !isNamed(document) && document.node?.nameFrom === 'instanceId' ? instanceId : document.node?.name;
+
+/** Refuses to name a new node after an instance without an id: its cluster would not know the name that it then gets. */
+export function checkNameSource(document: NodeBootstrap, { instanceId }: Facts): void {
+  if (isNamed(document) || document.node?.nameFrom === undefined || instanceId !== undefined)
+    return;
+  throw fieldError(
+    'read the bootstrap document: node.nameFrom: the metadata of this machine has no instance id',
+  );
 }
 
 const derivedName = ({ host }: Pick<NodeFacts, 'host'>): string | undefined =>
@@ -36,7 +55,7 @@ export function nameNode(
   return chooseNodeName({
     ...byOthers,
     certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
-    document: isNew || cluster !== undefined ? document.node?.name : undefined,
+    document: isNew || cluster !== undefined ? documentName(document, sources.facts) : undefined,
     file: isCopy ? undefined : node.hostname,
     derived: derivedName(node),
   });

@@ -48,7 +48,12 @@ async function parseInSmallHeap(yaml: string): Promise<string> {
 
 describe('a document', () => {
   it.each([
-    ['cluster: {endpiont: x}', 'cluster.endpiont: not a known field'],
+    ['cluster: {endpiont: x}', 'cluster.endpiont: not a known field; the nearest is endpoint'],
+    ['node: {name: n1}\nnodes: {}', 'nodes: not a known field; the nearest is node'],
+    [
+      'node: {taints: [{kye: a, effect: NoExecute}]}',
+      'taints.0.kye: not a known field; the nearest is key',
+    ],
     ['auth: {bootstrapToken: 5}', 'auth.bootstrapToken: must be text'],
     [`auth: {bootstrapToken: abcdef.${SECRET}}`, 'auth.bootstrapToken: must be 6 and 16'],
     ['auth: {}', 'auth: must have exactly one of bootstrapToken,'],
@@ -74,6 +79,7 @@ describe('a document', () => {
     ['node: 5', 'node: must be a map'],
     ['kubelet: {config: []}', 'kubelet.config: must be a map'],
     ['extra: 1', 'extra: not a known field'],
+    ['node: {nameFrom: hostname}', 'node.nameFrom: must be instanceId'],
   ])('%s is refused: %s', (yaml, why) => {
     const message = messageOf(() => parseDocument('seed', HEAD + yaml));
     expect(message).toContain('KIOS_BOOTSTRAP_FIELD read seed: ');

@@ -37,6 +37,10 @@ function urlFault(url: URL | undefined): string | undefined {
   return UNSPECIFIED.has(url.hostname) ? 'names no host' : undefined;
 }
 
+/** Returns why a text is not the address of an API server. URL drops line breaks, and reads numbers in many spellings. */
+export const endpointFault = (text: string): string | undefined =>
+  urlFault(URL.canParse(text) ? new URL(text) : undefined) ?? authorityFault(withoutScheme(text));
+
 /** Returns the port. URL drops an explicit 443, the default of https; the API server's default is 6443. */
 function portOf(url: URL, text: string): string {
   if (url.port !== '') return url.port;

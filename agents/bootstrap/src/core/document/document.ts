@@ -2,7 +2,8 @@ import { parse } from '@kios/agent/parse';
 import * as v from 'valibot';
 
 import { BootstrapError, fieldError } from '../faults/errors.ts';
-import { convertNodeConfig } from './formats/eks.ts';
+import { checkConverted } from './check-converted.ts';
+import { convertNodeConfig, joinNodeConfigs } from './formats/eks.ts';
 import { isJoinCommand } from './formats/find-join-command.ts';
 import { parseJoinCommand } from './formats/join-command.ts';
 import { convertMetadataInformation } from './formats/kios-aws.ts';
@@ -10,10 +11,12 @@ import { kubeadmFault } from './formats/kubeadm-kinds.ts';
 import { convertJoinConfiguration } from './formats/kubeadm.ts';
 import { isMime, parseMime } from './formats/mime.ts';
 import { mergeDocuments } from './merge.ts';
+import { withoutNulls } from './nulls.ts';
 import type { ParsedDocument } from './parsed-document.ts';
 import { text } from './schema-parts.ts';
 import { NodeBootstrap } from './schema.ts';
 import { chooseDocument, type Head, headOf } from './several.ts';
+import { withNearest } from './unknown-fields.ts';
 import { checkSize, parseYaml } from './yaml.ts';
 
 /** NoCloud's meta-data; other programs read its other keys. */
@@ -26,7 +29,9 @@ export interface MetaData {
 type Converter = (source: string, input: unknown) => ParsedDocument;
 
 const own: Converter = (source, input) => ({
-  document: parse(NodeBootstrap, source, input, fieldError),
+  document: parse(NodeBootstrap, source, input, (message) =>
+    fieldError(withNearest(message, NodeBootstrap, input)),
+  ),
   kind: 'NodeBootstrap',
   warnings: [],
 });
@@ -46,27 +51,37 @@ const converterOf = ({ apiVersion, kind }: Head): Converter | undefined =>
 const isRead = (head: Head): boolean =>
   converterOf(head) !== undefined || head.apiVersion.startsWith('kios.dev/');
 
-/** Reads the document of a text, or the one among several that is for a node. */
-function readText(source: string, text: string): ParsedDocument {
-  const { input, warnings } = chooseDocument(source, text, isRead);
-  const head = headOf(input);
+function convert(source: string, input: unknown): ParsedDocument {
+  const given = withoutNulls(input);
+  const head = headOf(given);
   const fault = kubeadmFault(head);
   if (fault !== undefined) throw fieldError(`read ${source}: ${fault}`);
   const converter = (head && converterOf(head)) ?? own;
-  const reading = converter(source, input);
+  return checkConverted(source, converter(source, given));
+}
+
+/** Reads the document of a text, or the one among several that is for a node. */
+function readText(source: string, text: string): ParsedDocument {
+  const { input, warnings } = chooseDocument(source, text, isRead);
+  const reading = convert(source, input);
   return { ...reading, warnings: [...warnings, ...reading.warnings] };
 }
 
 /** Parses a document in any supported form. Every fault names the field and the cause. */
 export function parseDocument(source: string, yaml: string): ParsedDocument {
-  if (isJoinCommand(yaml)) return parseJoinCommand(source, yaml);
+  if (isJoinCommand(yaml)) return checkConverted(source, parseJoinCommand(source, yaml));
   if (!isMime(yaml)) return readText(source, yaml);
-  const { parts, warnings } = parseMime(source, yaml);
+  const mime = parseMime(source, yaml);
   checkSize(
     source,
-    parts.map(({ text }) => text),
+    mime.parts.map(({ text }) => text),
   );
-  const readings = parts.map((part) => readText(part.source, part.text));
+  const chosen = mime.parts.map(({ source: from, text }) => ({
+    source: from,
+    ...chooseDocument(from, text, isRead),
+  }));
+  const warnings = [...mime.warnings, ...chosen.flatMap((choice) => choice.warnings)];
+  const readings = joinNodeConfigs(source, chosen).map((part) => convert(part.source, part.input));
   const document = mergeDocuments(readings.map((reading) => reading.document));
   if (document === undefined)
     throw new BootstrapError(

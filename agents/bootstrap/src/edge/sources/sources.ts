@@ -75,11 +75,16 @@ const partsOf = (local: Local, remote: Remote | undefined): readonly Part[] =>
 const seedOf = ({ seed, fallback }: Seeds, remote: Remote | undefined): Seed | undefined =>
   seed ?? (remote?.userData === undefined && fallback?.userData ? fallback : undefined);
 
+/** Returns whether the metadata service knows the node's name, and nobody else. */
+const isNamedByProvider = ({ node }: NodeBootstrap): boolean => node?.nameFrom !== undefined;
+
 /** Returns whether to ask the metadata service: not when a volume or the local documents are complete. */
 function needsProvider(platform: Platform, local: Local): boolean {
   if (local.seed !== undefined) return false;
   if (!hasService(platform.provider, platform.seed)) return false;
-  return platform.isExplicit || !isComplete(merge(partsOf(local, undefined)));
+  const document = merge(partsOf(local, undefined));
+  if (platform.isExplicit || document === undefined || !isComplete(document)) return true;
+  return isNamedByProvider(document);
 }
 
 export interface Needs {

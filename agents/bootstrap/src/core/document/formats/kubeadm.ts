@@ -162,7 +162,10 @@ export function convertJoinConfiguration(source: string, input: unknown): Parsed
   if (auth === undefined) notes.fault(['discovery', 'bootstrapToken', 'token'], 'is required');
   firstFault(source, notes);
   const { name, taints } = nodeRegistration;
-  const { node, warnings } = nodeFromFlags(args, 'nodeRegistration.kubeletExtraArgs');
+  const { node, warnings } = nodeFromFlags(args, {
+    source,
+    path: 'nodeRegistration.kubeletExtraArgs',
+  });
   return {
     document: {
       apiVersion: 'kios.dev/v1',

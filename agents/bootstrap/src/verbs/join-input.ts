@@ -1,4 +1,5 @@
 import { type ClusterConfig, readClusterConfig } from '../core/cluster/cluster-config.ts';
+import { inSources } from '../core/document/in-sources.ts';
 import type { NodeBootstrap } from '../core/document/schema.ts';
 import { isConfigured, type PlanInput } from '../core/files/plan.ts';
 import { formatBootstrapKubeconfig, formatUserKubeconfig } from '../core/files/render.ts';
@@ -85,7 +86,9 @@ async function toInput(
   sources: Sources,
   document: NodeBootstrap,
 ): Promise<JoinInput> {
-  const cluster = readClusterConfig(document, inspectPair, heldAuth(node));
+  const cluster = await inSources(sources.parts, () =>
+    readClusterConfig(document, inspectPair, heldAuth(node)),
+  );
   const instanceId = sources.facts.instanceId ?? '';
   const asked: PlanInput = {
     document,
@@ -124,6 +127,7 @@ const fetchFromNetwork =
 /** Returns the part of the node's past that decides which volumes count. */
 export const pastOf = (node: NodeFacts): Past => ({
   origin: node.state?.origin,
+  instanceId: node.state?.instanceId,
   isMember: node.kubeletConf !== undefined && heldAuth(node) !== undefined,
 });
 

@@ -1,34 +1,32 @@
 import { parse } from '@kios/agent/parse';
 import * as v from 'valibot';
 
-import { BootstrapError, fieldError } from '../faults/errors.ts';
+import { fieldError } from '../faults/errors.ts';
+import { type Foreign, ForeignError, foreignOf, isOurs } from './foreign.ts';
+import { type CarriedJoin, findJoin, type Reader } from './formats/cloud-join.ts';
 import { convertNodeConfig } from './formats/eks.ts';
 import { isJoinCommand, parseJoinCommand } from './formats/join-command.ts';
 import { convertMetadataInformation } from './formats/kios-aws.ts';
 import { convertJoinConfiguration } from './formats/kubeadm.ts';
-import { isMime, parseMime } from './formats/mime.ts';
+import { isMime, parseMime, type Text } from './formats/mime.ts';
+import { refuseOtherForms } from './forms.ts';
 import { mergeDocuments } from './merge.ts';
 import type { ParsedDocument } from './parsed-document.ts';
-import { text } from './schema-parts.ts';
 import { NodeBootstrap } from './schema.ts';
-import { checkSize, parseYaml } from './yaml.ts';
-
-/** NoCloud's meta-data; other programs read its other keys. */
-const MetaData = v.object({ 'instance-id': v.optional(text), 'local-hostname': v.optional(text) });
-export interface MetaData {
-  readonly instanceId: string | undefined;
-  readonly hostname: string | undefined;
-}
+import { checkSize, decodeText, parseYaml } from './yaml.ts';
 
 type Converter = (source: string, input: unknown) => ParsedDocument;
 
-const own: Converter = (source, input) => ({
-  document: parse(NodeBootstrap, source, input, fieldError),
-  kind: 'NodeBootstrap',
-  warnings: [],
-});
+const own: Converter = (source, input) => {
+  refuseOtherForms(source, input);
+  return {
+    document: parse(NodeBootstrap, source, input, fieldError),
+    kind: 'NodeBootstrap',
+    warnings: [],
+  };
+};
 
-/** Keyed by apiVersion and kind. Anything else is parsed as NodeBootstrap, whose error names the expected fields. */
+/** Keyed by apiVersion and kind. Anything else is parsed as NodeBootstrap. */
 const CONVERTERS: Readonly<Record<string, Converter>> = {
   'kios.redcoat.dev/v1alpha1 MetadataInformation': convertMetadataInformation,
   'kios.redcoat.dev/v1alpha1 AWSMetadataInformation': convertMetadataInformation,
@@ -45,22 +43,38 @@ function convert(source: string, input: unknown): ParsedDocument {
   return (CONVERTERS[name] ?? own)(source, input);
 }
 
-/** Parses a document in any supported form. Every fault names the field and the cause. */
-export function parseDocument(source: string, yaml: string): ParsedDocument {
-  if (isJoinCommand(yaml)) return parseJoinCommand(source, yaml);
-  if (!isMime(yaml)) return convert(source, parseYaml(source, yaml));
-  const { parts, warnings } = parseMime(source, yaml);
+const FOREIGN_MIME: Foreign = {
+  what: 'MIME whose parts are all for other programs',
+  instead: 'Add the document as a part of the type application/yaml; parts for a shell are never executed',
+};
+
+/** Returns whether a text without a type of its own is a document for a node, or carries a join. */
+const mayHold =
+  (source: string, reader: Reader) =>
+  (text: string): boolean =>
+    isJoinCommand(text) || isOurs(text) || findJoin(source, text, reader) !== undefined;
+
+/** Parses one part; undefined when it turns out to be for another program. */
+function parsePart({ source, text }: Text, reader: Reader): ParsedDocument | undefined {
+  try {
+    return parseText(source, text, reader);
+  } catch (error) {
+    if (error instanceof ForeignError) return undefined;
+    throw error;
+  }
+}
+
+function parseMimeDocument(source: string, bytes: Uint8Array, reader: Reader): ParsedDocument {
+  const { parts, warnings } = parseMime(source, bytes, reader.gunzip, mayHold(source, reader));
   checkSize(
     source,
     parts.map(({ text }) => text),
   );
-  const readings = parts.map((part) => convert(part.source, parseYaml(part.source, part.text)));
+  const readings = parts
+    .map((part) => parsePart(part, reader))
+    .filter((reading) => reading !== undefined);
   const document = mergeDocuments(readings.map((reading) => reading.document));
-  if (document === undefined)
-    throw new BootstrapError(
-      'KIOS_BOOTSTRAP_DOCUMENT',
-      `read ${source}: no part of it is for this agent`,
-    );
+  if (document === undefined) throw new ForeignError(source, FOREIGN_MIME);
   return {
     document,
     kind: `MIME, ${readings.map(({ kind }) => kind).join(' and ')}`,
@@ -68,8 +82,67 @@ export function parseDocument(source: string, yaml: string): ParsedDocument {
   };
 }
 
-/** Parses NoCloud's meta-data. */
-export function parseMetaData(source: string, yaml: string): MetaData {
-  const data = parse(MetaData, source, parseYaml(source, yaml) ?? {}, fieldError);
-  return { instanceId: data['instance-id'], hostname: data['local-hostname'] };
+/** Adds to a join what cloud-init's text says around it. */
+function parseCarried({ source, text, name, warnings }: CarriedJoin): ParsedDocument {
+  const { document, kind, warnings: others } = parseText(source, text);
+  const node = { ...(name === undefined ? {} : { name }), ...document.node };
+  return {
+    document: { ...document, node },
+    kind: `cloud-config, ${kind}`,
+    warnings: [...others, ...warnings],
+  };
+}
+
+function parseText(source: string, text: string, reader?: Reader): ParsedDocument {
+  const carried = reader && findJoin(source, text, reader);
+  if (carried !== undefined) return parseCarried(carried);
+  const foreign = foreignOf(text);
+  if (foreign !== undefined) throw new ForeignError(source, foreign);
+  if (isJoinCommand(text)) return parseJoinCommand(source, text);
+  return convert(source, parseYaml(source, text));
+}
+
+const PLAIN: Reader = {
+  gunzip: () => {
+    throw new Error('there is no gzip here');
+  },
+  names: {},
+};
+
+/**
+ * Parses a document in any supported form. Every fault names the field and the cause. Throws a ForeignError when the
+ * text is for another program.
+ */
+export function parseDocument(source: string, text: string, reader = PLAIN): ParsedDocument {
+  return isMime(text)
+    ? parseMimeDocument(source, new TextEncoder().encode(text), reader)
+    : parseText(source, text, reader);
+}
+
+/** What there is in a file or in user data. */
+export type Content =
+  | { readonly tag: 'document'; readonly parsed: ParsedDocument }
+  | { readonly tag: 'foreign'; readonly foreign: Foreign; readonly text: string }
+  | { readonly tag: 'empty' };
+
+/** Comments alone say nothing, as in a file from which somebody took everything out. */
+const isEmpty = (text: string): boolean =>
+  text.split('\n').every((line) => /^\s*(?:#|---\s*$|\.\.\.\s*$|$)/.test(line));
+
+/** Parses unpacked bytes, which a MIME document may have in its parts. */
+export function parseBytes(source: string, bytes: Uint8Array, reader: Reader): Content {
+  const start = new TextDecoder('latin1').decode(bytes.subarray(0, 1024));
+  const text = isMime(start) ? undefined : decodeText(source, bytes);
+  try {
+    if (text !== undefined && foreignOf(text) === undefined && isEmpty(text))
+      return { tag: 'empty' };
+    const parsed =
+      text === undefined
+        ? parseMimeDocument(source, bytes, reader)
+        : parseText(source, text, reader);
+    return { tag: 'document', parsed };
+  } catch (error) {
+    if (!(error instanceof ForeignError)) throw error;
+    return { tag: 'foreign', foreign: error.foreign, text: text ?? '' };
+  }
 }

@@ -1,4 +1,4 @@
-import { isMap, isScalar, Lexer, parseDocument, visit } from 'yaml';
+import { isMap, isScalar, Lexer, parseDocument, type ScalarTag, type Tags, visit } from 'yaml';
 
 import { BootstrapError } from '../faults/errors.ts';
 
@@ -53,10 +53,30 @@ export function checkSize(source: string, texts: readonly string[]): void {
   }
 }
 
+/** A value that YAML marks as binary. */
+export class Binary {
+  readonly base64: string;
+
+  constructor(base64: string) {
+    this.base64 = base64;
+  }
+}
+
+/** YAML's `!!binary`, which documents for a node do not have. */
+export const BINARY: ScalarTag = {
+  tag: 'tag:yaml.org,2002:binary',
+  resolve: (base64) => new Binary(base64),
+};
+
 /** Parses one strict YAML document. A fault has line and column but never the text, which holds secrets. */
-export function parseYaml(source: string, text: string): unknown {
+export function parseYaml(source: string, text: string, customTags: Tags = []): unknown {
   checkSize(source, [text]);
-  const doc = parseDocument(text, { prettyErrors: false, uniqueKeys: true, stringKeys: true });
+  const doc = parseDocument(text, {
+    prettyErrors: false,
+    uniqueKeys: true,
+    stringKeys: true,
+    customTags,
+  });
   const fault = doc.errors[0] ?? doc.warnings[0];
   if (fault !== undefined) {
     const before = text.slice(0, fault.pos[0]).split('\n');

@@ -146,6 +146,18 @@ function reportIgnored(context: JoinContext, { ignored }: Platform): void {
       });
 }
 
+/** Says once why a machine of VMware finds nothing in what it was probably given (decision 89). */
+function reportUnread(context: JoinContext, { dmi, provider }: Platform): void {
+  if (!dmi.sysVendor.startsWith('VMware') || provider !== 'none') return;
+  if (!isFirst(context, 'guestinfo')) return;
+  context.log.warn({
+    ev: 'userdata.unread',
+    code: 'KIOS_BOOTSTRAP_ABSENT',
+    why: 'this machine has no document, and guestinfo of VMware is not read',
+    remedy: 'Attach a CD or disk labelled CIDATA that has the user data.',
+  });
+}
+
 /**
  * Reads the documents, and from them the input. The cache of an earlier boot suffices while the node needs nothing new.
  */
@@ -158,6 +170,7 @@ export async function readInput(context: JoinContext, node: NodeFacts): Promise<
   const readWith = async (fetch: Fetch): Promise<SourcesRead> => {
     const sources = await readSources(settings, platform, fetch, log);
     const { document } = sources;
+    if (document === undefined) reportUnread(context, platform);
     const input = document && (await toInput(settings, platform, node, sources, document));
     return { sources, input };
   };

@@ -25,7 +25,6 @@ const DocumentCheck = v.pipe(
   v.parseJson(),
   v.object({
     encoding: v.string(),
-    foreign: v.boolean(),
     kind: v.optional(v.string()),
     complete: v.boolean(),
     values: v.array(v.object({ path: v.string(), value: v.unknown() })),
@@ -110,10 +109,9 @@ export async function checkDocument(
     },
   });
   const check = v.parse(DocumentCheck, output);
-  const { encoding, foreign } = check;
-  if (!foreign && encoding === 'plain') return { ...check, podWarnings };
-  const why = foreign ? 'it is for another program' : `it is ${encoding}, not plain text`;
-  throw new KiosError(code, `use ${name}: ${why}`, {
+  const { encoding } = check;
+  if (encoding === 'plain') return { ...check, podWarnings };
+  throw new KiosError(code, `use ${name}: it is ${encoding}, not plain text`, {
     exitCode: EXIT.data,
     remedy: 'Give a bootstrap document as plain text; docs/bootstrap.md has its forms.',
   });

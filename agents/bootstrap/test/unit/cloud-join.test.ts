@@ -1,5 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 
+import { array, assert, constantFrom, nat, property, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { parseDocument } from '../../src/core/document/document.ts';
@@ -202,3 +203,28 @@ describe('a command of cloud-config', () => {
     expect(messageOf(() => read(`#cloud-config\nruncmd:\n- ${LINE}\n  b: [\n`))).toMatch(/^read u: line /); // prettier-ignore
   });
 });
+
+describe('mutated cloud-config', () => {
+  const words = ['{{', '}}', '{%', '- ', ': ', '[', ']', '&a ', '*a', '"', "'", '\n', '\t', '|', '!!binary ', 'null', '---\n', 'kubeadm join ', '--config', 'append: true'];
+
+  it('is read, foreign or a fault, and its endpoint is one that was there', () => {
+    const source = clusterApi({ registration: named("'{{ local_hostname }}'") });
+    assert(
+      property(
+        array(tuple(nat(source.length), constantFrom(...words), nat(8)), { minLength: 1, maxLength: 3 }),
+        (changes) => {
+          let text = source;
+          for (const [at, word, length] of changes)
+            text = text.slice(0, at) + word + text.slice(at + length);
+          try {
+            const endpoint = read(text).document.cluster?.endpoint ?? '';
+            expect(text).toContain(endpoint.replace('https://', ''));
+          } catch (error) {
+            expect(error).toBeInstanceOf(BootstrapError);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+}); // prettier-ignore

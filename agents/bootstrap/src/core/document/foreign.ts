@@ -145,7 +145,7 @@ const isRancher = ({ keys }: Top): boolean =>
 const isRke2 = ({ keys, text }: Top): boolean =>
   /^server:.*:9345/m.test(text) || keys.has('cni') || keys.has('profile');
 
-const GKE = /^(?:KUBELET_ARGS|KUBELET_CONFIG|KUBERNETES_MASTER_NAME|KUBE_MANIFESTS_TAR_URL|KUBE_PROXY_TOKEN|TPM_BOOTSTRAP_CERT):/m; // prettier-ignore
+const GKE = /^(?:KUBELET_\w+|KUBERNETES_MASTER\w*|KUBE_MANIFESTS_TAR_\w+|KUBE_PROXY_TOKEN|TPM_BOOTSTRAP_\w+):/m; // prettier-ignore
 
 interface TopKind extends Foreign {
   readonly isIt: (top: Top) => boolean;

@@ -1,4 +1,4 @@
-import { parseAllDocuments, stringify } from 'yaml';
+import { type Document, parseAllDocuments, stringify } from 'yaml';
 
 import type { Warning } from '../parsed-document.ts';
 import { checkSize } from '../yaml.ts';
@@ -91,6 +91,15 @@ class Filler {
   }
 }
 
+/** A document whose aliases expand to too much has no value, and is refused when it is parsed. */
+function valueOf(document: Document.Parsed): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch {
+    return null;
+  }
+}
+
 export interface Filled {
   readonly text: string;
   readonly warnings: readonly Warning[];
@@ -107,9 +116,10 @@ export function fillDocuments(source: string, text: string, names: MachineNames)
   const isBroken = !Array.isArray(documents) || documents.some(({ errors }) => errors.length > 0);
   if (isBroken) return { text, warnings: [] };
   const filler = new Filler(names);
-  const filled = documents.map((document) =>
-    stringify(filler.fill(document.toJS({ maxAliasCount: 100 }), [])),
-  );
+  const filled = documents.map((document) => {
+    const value = filler.fill(valueOf(document), []);
+    return stringify(value === ABSENT ? null : value);
+  });
   return { text: filled.join('---\n'), warnings: filler.warnings };
 }
 

@@ -2,10 +2,15 @@ import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { GCP } from '../../src/core/providers/gcp.ts';
-import { dmiFilesOf, fillSeed, noCloudProvider } from '../../src/core/providers/nocloud.ts';
-import { parseNoCloudSeed } from '../../src/core/providers/nocloud.ts';
+import {
+  dmiFilesOf,
+  fillSeed,
+  noCloudProvider,
+  parseNoCloudSeed,
+} from '../../src/core/providers/nocloud.ts';
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
 import { readPlatform } from '../../src/edge/sources/platform.ts';
+import { readSources } from '../../src/edge/sources/sources.ts';
 import { joinNode, type Outcome } from '../../src/verbs/join.ts';
 import { clusterApi, ENDPOINT } from '../support/carriers.ts';
 import { CA_A } from '../support/fixtures.ts';
@@ -83,7 +88,6 @@ it('a seed with cloud-config of Cluster API is filled in with the volume’s own
   const registration = "nodeRegistration:\n  name: 'w-{{ ds.meta_data.instance_id }}'\n";
   node.seed(clusterApi({ registration }), 'instance-id: 0012\n');
   await expect(run()).rejects.toThrow(); // There is no such cluster.
-  const { readSources } = await import('../../src/edge/sources/sources.ts');
   const platform = await readPlatform(node.settings);
   const sources = await readSources(node.settings, platform, async () => Promise.resolve(undefined), log); // prettier-ignore
   expect(sources.document).toMatchObject({

@@ -90,7 +90,7 @@ const HEADERS: readonly Kind[] = [
   kind(/^#!/, 'a script', SCRIPT),
   kind(/^(?:<(?:powershell|script)>|#ps1|rem cmd\b)/i, 'a script for Windows', SCRIPT),
   kind(
-    /^\{[^]*"ignition"\s*:/,
+    /^\{[\s\S]*"ignition"\s*:/,
     'Ignition',
     'Give a bootstrap document in its place; a KubeadmConfig of Cluster API makes one with format: cloud-config',
   ),
@@ -138,7 +138,16 @@ function topOf(text: string): Top {
 const OURS = /^(?:kios\.dev|kios\.redcoat\.dev|node\.eks\.aws|kubeadm\.k8s\.io)\//;
 
 /** The settings of the agents of k3s and RKE2. */
-const RANCHER = new Set(['server', 'token', 'token-file', 'agent-token', 'agent-token-file', 'node-name', 'with-node-id', 'node-label', 'node-taint', 'node-ip', 'node-external-ip', 'node-internal-dns', 'kubelet-arg', 'kube-proxy-arg', 'kube-apiserver-arg', 'kube-controller-manager-arg', 'kube-scheduler-arg', 'cluster-init', 'cluster-cidr', 'service-cidr', 'cluster-dns', 'cluster-domain', 'tls-san', 'disable', 'disable-cloud-controller', 'disable-network-policy', 'disable-kube-proxy', 'flannel-backend', 'flannel-iface', 'write-kubeconfig', 'write-kubeconfig-mode', 'data-dir', 'debug', 'selinux', 'profile', 'protect-kernel-defaults', 'private-registry', 'system-default-registry', 'cni', 'cloud-provider-name', 'cloud-provider-config', 'secrets-encryption', 'embedded-registry', 'snapshotter', 'docker', 'etcd-expose-metrics', 'bind-address', 'advertise-address', 'lb-server-port', 'resolv-conf', 'egress-selector-mode', 'ingress-controller']); // prettier-ignore
+const RANCHER = new Set(
+  `server token token-file agent-token agent-token-file node-name with-node-id node-label node-taint node-ip
+   node-external-ip node-internal-dns kubelet-arg kube-proxy-arg kube-apiserver-arg kube-controller-manager-arg
+   kube-scheduler-arg cluster-init cluster-cidr service-cidr cluster-dns cluster-domain tls-san disable
+   disable-cloud-controller disable-network-policy disable-kube-proxy flannel-backend flannel-iface
+   write-kubeconfig write-kubeconfig-mode data-dir debug selinux profile protect-kernel-defaults
+   private-registry system-default-registry cni cloud-provider-name cloud-provider-config secrets-encryption
+   embedded-registry snapshotter docker etcd-expose-metrics bind-address advertise-address lb-server-port
+   resolv-conf egress-selector-mode ingress-controller`.split(/\s+/),
+);
 
 const isRancher = ({ keys }: Top): boolean =>
   keys.size > 1 && [...keys].every((key) => RANCHER.has(key));

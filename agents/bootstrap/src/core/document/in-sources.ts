@@ -3,12 +3,14 @@ import type { Part } from './parsed-document.ts';
 
 const MERGED = /^read the bootstrap document: ([\w.-]+)/;
 
-const valueAt = (document: unknown, path: readonly string[]): unknown => {
-  let found = document;
-  for (const key of path)
-    found = new Map(typeof found === 'object' && found !== null ? Object.entries(found) : []).get(key); // prettier-ignore
-  return found;
-};
+const valueAt = (document: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>(
+    (found, key) =>
+      typeof found === 'object' && found !== null
+        ? new Map<string, unknown>(Object.entries(found)).get(key)
+        : undefined,
+    document,
+  );
 
 /** Returns the sources of a field: the last one that has it, or all that have the section which it is missing in. */
 function sourcesOf(parts: readonly Part[], field: string): readonly string[] {

@@ -86,7 +86,8 @@ class Filler {
     if (path.at(-1) === 'name' && isHostname(value)) return ABSENT;
     const filled = fillText(value, this.#names);
     if (filled !== undefined) return filled;
-    this.warnings.push({ path: path.join('.'), why: 'it is left out: cloud-init’s value for it is not known' }); // prettier-ignore
+    const why = 'it is left out: cloud-init’s value for it is not known';
+    this.warnings.push({ path: path.join('.'), why });
     return ABSENT;
   }
 }
@@ -127,6 +128,6 @@ export function fillDocuments(source: string, text: string, names: MachineNames)
 export const asYaml = (template: string): string =>
   template
     .replace(/^\s*##\s*template:[^\n]*\n/, '')
-    .replaceAll(/\{#[^]*?#\}/g, '')
+    .replaceAll(/\{#[\s\S]*?#\}/g, '')
     .replaceAll(/\{%-?\s*(?:end)?raw\s*-?%\}/g, '')
     .replaceAll(/^([ \t]*(?:- )?[\w.-]+:[ \t]+)(\{\{[^'"\n]*\}\})[ \t]*$/gm, "$1'$2'");

@@ -365,7 +365,8 @@ it('an unknown word is refused with its code', LONG, async () => {
 describe('bad input leaves the image as it was:', LONG, () => {
   it.each([
     ['a document with a typing error', { bootstrap: DOCUMENT.replace('endpoint', 'endpiont') }, 'KIOS_BOOTSTRAP_CHECK', 'cluster.endpiont: not a known field'],
-    ['a document for another program', { bootstrap: '#cloud-config\n' }, 'KIOS_BOOTSTRAP_CHECK', 'another program'],
+    ['a document for another program', { bootstrap: '#cloud-config\n' }, 'KIOS_BOOTSTRAP_CHECK', 'it is cloud-config'],
+    ['an empty document', { bootstrap: '# nothing yet\n' }, 'KIOS_BOOTSTRAP_CHECK', 'it is empty'],
     ['a packed document', { bootstrap: Buffer.from(DOCUMENT).toString('base64') }, 'KIOS_BOOTSTRAP_CHECK', 'base64'],
     ['a name that no node can have', { hostname: '-x-' }, 'KIOS_BOOTSTRAP_CHECK', 'node.name'],
     ['network settings with an unknown key', { network: 'interfaces: {eth0: {metrc: 5}}' }, 'KIOS_MEDIUM_NETWORK', 'metrc: is not a known key. Did you mean metric'],

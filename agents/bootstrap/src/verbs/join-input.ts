@@ -1,4 +1,5 @@
 import { type ClusterConfig, readClusterConfig } from '../core/cluster/cluster-config.ts';
+import { inSources } from '../core/document/in-sources.ts';
 import type { NodeBootstrap } from '../core/document/schema.ts';
 import { isConfigured, type PlanInput } from '../core/files/plan.ts';
 import { formatBootstrapKubeconfig, formatUserKubeconfig } from '../core/files/render.ts';
@@ -85,7 +86,9 @@ async function toInput(
   sources: Sources,
   document: NodeBootstrap,
 ): Promise<JoinInput> {
-  const cluster = readClusterConfig(document, inspectPair, heldAuth(node));
+  const cluster = await inSources(sources.parts, () =>
+    readClusterConfig(document, inspectPair, heldAuth(node)),
+  );
   const instanceId = sources.facts.instanceId ?? '';
   const asked: PlanInput = {
     document,
@@ -124,6 +127,7 @@ const fetchFromNetwork =
 /** Returns the part of the node's past that decides which volumes count. */
 export const pastOf = (node: NodeFacts): Past => ({
   origin: node.state?.origin,
+  instanceId: node.state?.instanceId,
   isMember: node.kubeletConf !== undefined && heldAuth(node) !== undefined,
 });
 
@@ -142,6 +146,18 @@ function reportIgnored(context: JoinContext, { ignored }: Platform): void {
       });
 }
 
+/** Says once why a machine of VMware finds nothing in what it was probably given (decision 89). */
+function reportUnread(context: JoinContext, { dmi, provider }: Platform): void {
+  if (!dmi.sysVendor.startsWith('VMware') || provider !== 'none') return;
+  if (!isFirst(context, 'guestinfo')) return;
+  context.log.warn({
+    ev: 'userdata.unread',
+    code: 'KIOS_BOOTSTRAP_ABSENT',
+    why: 'this machine has no document, and guestinfo of VMware is not read',
+    remedy: 'Attach a CD or disk labelled CIDATA that has the user data.',
+  });
+}
+
 /**
  * Reads the documents, and from them the input. The cache of an earlier boot suffices while the node needs nothing new.
  */
@@ -154,6 +170,7 @@ export async function readInput(context: JoinContext, node: NodeFacts): Promise<
   const readWith = async (fetch: Fetch): Promise<SourcesRead> => {
     const sources = await readSources(settings, platform, fetch, log);
     const { document } = sources;
+    if (document === undefined) reportUnread(context, platform);
     const input = document && (await toInput(settings, platform, node, sources, document));
     return { sources, input };
   };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseDocument, parseMetaData } from '../../src/core/document/document.ts';
+import { parseDocument } from '../../src/core/document/document.ts';
+import { parseMetaData } from '../../src/core/document/meta-data.ts';
 import type { ParsedDocument } from '../../src/core/document/parsed-document.ts';
 
 const TOKEN = 'k1os01.4f6d2b8a9c3e7d10';

@@ -5,7 +5,9 @@ import {
   Lexer,
   parseAllDocuments,
   parseDocument,
+  type ScalarTag,
   stringify,
+  type Tags,
   visit,
 } from 'yaml';
 
@@ -62,6 +64,21 @@ export function checkSize(source: string, texts: readonly string[]): void {
   }
 }
 
+/** A value that YAML marks as binary. */
+export class Binary {
+  readonly base64: string;
+
+  constructor(base64: string) {
+    this.base64 = base64;
+  }
+}
+
+/** YAML's `!!binary`, which documents for a node do not have. */
+export const BINARY: ScalarTag = {
+  tag: 'tag:yaml.org,2002:binary',
+  resolve: (base64) => new Binary(base64),
+};
+
 const OPTIONS = { prettyErrors: false, uniqueKeys: true, stringKeys: true } as const;
 
 function toValue(source: string, text: string, doc: Document.Parsed): unknown {
@@ -83,17 +100,23 @@ function toValue(source: string, text: string, doc: Document.Parsed): unknown {
  * Parses all strict YAML documents of a text; an empty one is null. A fault has line and column but never the text,
  * which holds secrets.
  */
-export function parseYamlDocuments(source: string, text: string): readonly unknown[] {
+export function parseYamlDocuments(
+  source: string,
+  text: string,
+  customTags: Tags = [],
+): readonly unknown[] {
   checkSize(source, [text]);
-  const documents = [...parseAllDocuments(text, OPTIONS)];
+  const options = { ...OPTIONS, customTags };
+  const documents = [...parseAllDocuments(text, options)];
   // The faults of a text without any document are known only to the parser of one.
-  const all = documents.length === 0 ? [parseDocument(text, OPTIONS)] : documents;
+  const all = documents.length === 0 ? [parseDocument(text, options)] : documents;
   return all.map((doc) => toValue(source, text, doc));
 }
 
 /** Parses one strict YAML document. Empty ones around it, as after a last `---`, do not count. */
-export function parseYaml(source: string, text: string): unknown {
-  const documents = parseYamlDocuments(source, text).filter((document) => document !== null);
+export function parseYaml(source: string, text: string, customTags: Tags = []): unknown {
+  const all = parseYamlDocuments(source, text, customTags);
+  const documents = all.filter((document) => document !== null);
   if (documents.length > 1) throw bad(source, `it has ${documents.length} YAML documents`);
   return documents[0] ?? null;
 }

@@ -17,13 +17,15 @@ export const FAULTS = {
     event: 'bad.document',
     exitCode: EXIT.data,
     retrySeconds: 30,
-    remedy: 'Correct the bootstrap document on the seed volume; it is read again automatically.',
+    remedy:
+      'Correct the document that the message names; docs/bootstrap.md says when a node reads it again.',
   },
   KIOS_BOOTSTRAP_FIELD: {
     event: 'bad.field',
     exitCode: EXIT.config,
     retrySeconds: 30,
-    remedy: 'Correct that field of the bootstrap document; it is read again automatically.',
+    remedy:
+      'Correct that field where the message says; docs/bootstrap.md says when a node reads it again.',
   },
   KIOS_BOOTSTRAP_URL: {
     event: 'bad.address',
@@ -104,19 +106,31 @@ export const FAULTS = {
 
 export type FaultCode = keyof typeof FAULTS;
 
+interface BootstrapErrorOptions extends ErrorOptions {
+  readonly isLate?: boolean;
+  /** The way to mend this one, where it is better known than that of its code. */
+  readonly remedy?: string | undefined;
+}
+
 /** An expected failure to join, with its event and the time until a retry is worthwhile. */
 export class BootstrapError extends KiosError {
   readonly fault: Fault;
+  readonly faultCode: FaultCode;
   /** The server took its time: what it would have sent is unknown. */
   readonly isLate: boolean;
 
   constructor(
     code: FaultCode,
     message: string,
-    { isLate = false, ...options }: ErrorOptions & { readonly isLate?: boolean } = {},
+    { isLate = false, remedy, ...options }: BootstrapErrorOptions = {},
   ) {
     const fault: Fault = FAULTS[code];
-    super(code, message, { ...options, exitCode: fault.exitCode, remedy: fault.remedy });
+    super(code, message, {
+      ...options,
+      exitCode: fault.exitCode,
+      remedy: remedy ?? fault.remedy,
+    });
+    this.faultCode = code;
     this.fault = fault;
     this.isLate = isLate;
   }
@@ -128,3 +142,14 @@ export const hasCode = (error: unknown, code: FaultCode): boolean =>
 /** Returns the error for a field that is missing, unknown or wrong; the message has its path. */
 export const fieldError = (message: string): BootstrapError =>
   new BootstrapError('KIOS_BOOTSTRAP_FIELD', message);
+
+/** Runs work and gives its faults the remedy of the place where their document is. */
+export function withRemedy<Result>(remedy: string | undefined, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (remedy === undefined || !(error instanceof BootstrapError)) throw error;
+    const { faultCode, message, cause } = error;
+    throw new BootstrapError(faultCode, message, { remedy, cause });
+  }
+}

@@ -42,12 +42,30 @@ function portOf(url: URL, text: string): string {
   return /:0*443\/?$/.test(text.trim()) ? '443' : '6443';
 }
 
+const urlOf = (text: string): URL | undefined => (URL.canParse(text) ? new URL(text) : undefined);
+
 /** Returns `https://host:port`. Kubeconfigs and TLS need nothing else; a path is refused, because it would be lost. */
 export function normaliseEndpoint(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const url = urlOf(text);
   const fault = urlFault(url);
   if (url === undefined || fault !== undefined) throw fieldError('cluster.endpoint', fault ?? '');
   return `https://${url.hostname}:${portOf(url, text)}`;
+}
+
+/** A server that only its own machine reaches. */
+const isLoopback = ({ hostname }: URL): boolean => /^(?:localhost|127\..*|\[::1\])$/.test(hostname);
+
+/** The API server that cluster-info names, as this node would use it; or why it cannot. */
+export type Announced = { readonly server: string } | { readonly why: string };
+
+/** Reads the address of the server in a cluster's own kubeconfig, where 443 is the port that may be left out. */
+export function announcedServer(text: string | undefined): Announced {
+  if (text === undefined || text === '') return { why: 'it names none' };
+  const url = urlOf(text);
+  const fault = urlFault(url);
+  if (url === undefined || fault !== undefined) return { why: `${text} ${fault ?? ''}` };
+  if (isLoopback(url)) return { why: `${text} is on each machine another` };
+  return { server: `https://${url.hostname}:${portOf(url, withHttpsPort(text))}` };
 }
 
 function readTrust(cluster: NonNullable<NodeBootstrap['cluster']>): Trust {

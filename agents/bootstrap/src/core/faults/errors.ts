@@ -61,6 +61,13 @@ export const FAULTS = {
     retrySeconds: 30,
     remedy: 'Compare caCertHashes or caBundle with the CA of the cluster.',
   },
+  KIOS_BOOTSTRAP_CLUSTER_INFO: {
+    event: 'cluster.info',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 5,
+    remedy:
+      'Run `kubeadm init phase bootstrap-token` on a control plane, which publishes kube-public/cluster-info, or give the document caBundle in place of caCertHashes.',
+  },
   KIOS_BOOTSTRAP_TOKEN: {
     event: 'cluster.token_rejected',
     exitCode: EXIT.unavailable,
@@ -72,7 +79,7 @@ export const FAULTS = {
     exitCode: EXIT.unavailable,
     retrySeconds: 5,
     remedy:
-      'Create a bootstrap token with that id and usage `signing`, or correct the one in the document.',
+      'Create a new token (`kubeadm token create --print-join-command`): those of kubeadm expire after 24 hours. One that is there needs the usage `signing`.',
   },
   KIOS_BOOTSTRAP_UNREACHABLE: {
     event: 'cluster.unreachable',
@@ -104,19 +111,26 @@ export const FAULTS = {
 
 export type FaultCode = keyof typeof FAULTS;
 
+interface BootstrapErrorOptions extends ErrorOptions {
+  readonly isLate?: boolean;
+  /** In place of that of the code, where the cause is known better. */
+  readonly remedy?: string | undefined;
+}
+
 /** An expected failure to join, with its event and the time until a retry is worthwhile. */
 export class BootstrapError extends KiosError {
   readonly fault: Fault;
   /** The server took its time: what it would have sent is unknown. */
   readonly isLate: boolean;
 
-  constructor(
-    code: FaultCode,
-    message: string,
-    { isLate = false, ...options }: ErrorOptions & { readonly isLate?: boolean } = {},
-  ) {
+  constructor(code: FaultCode, message: string, options: BootstrapErrorOptions = {}) {
+    const { isLate = false, remedy, ...rest } = options;
     const fault: Fault = FAULTS[code];
-    super(code, message, { ...options, exitCode: fault.exitCode, remedy: fault.remedy });
+    super(code, message, {
+      ...rest,
+      exitCode: fault.exitCode,
+      remedy: remedy ?? fault.remedy,
+    });
     this.fault = fault;
     this.isLate = isLate;
   }

@@ -65,7 +65,11 @@ async function explain(url: URL, address: string, error: unknown): Promise<Reach
   if (!(error instanceof BootstrapError)) return { kind: 'other', why: describe(error) };
   const why = error.message;
   if (error.code === 'KIOS_BOOTSTRAP_UNTRUSTED')
-    return { kind: OF_TIME.test(why) ? 'other time' : 'untrusted', why };
+    return {
+      kind: OF_TIME.test(why) ? 'other time' : 'untrusted',
+      why,
+      ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    };
   if (error.isLate) return explainSilence(url, address);
   return { kind: 'closed', why: why.split(': ').at(-1) ?? why };
 }

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 
 import { nodeNameFault } from '../node/node-name.ts';
+import { Proxy } from './proxy.ts';
 import { Registries } from './registries.ts';
 import { map, text, texts } from './schema-parts.ts';
 
@@ -98,6 +99,8 @@ const Node = v.strictObject({
   labels: v.optional(map),
   taints: v.optional(v.array(Taint, 'must be a list')),
   providerID: v.optional(text),
+  /** The cloud's own manager gives the node its addresses and labels, and takes its first taint away. */
+  cloudProvider: v.optional(v.literal('external', 'must be external')),
   maxPods: v.optional(
     v.pipe(
       v.number('must be a number'),
@@ -155,6 +158,7 @@ export const NodeBootstrap = v.strictObject({
   sysctls: v.optional(map),
   credentialProviders: v.optional(v.array(CredentialProvider, 'must be a list')),
   registries: v.optional(Registries),
+  proxy: v.optional(Proxy),
   /** Read by the rules of a network file, when one is found. */
   network: v.optional(map),
   files: v.optional(v.array(File, 'must be a list')),

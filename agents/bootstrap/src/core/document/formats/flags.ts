@@ -45,6 +45,7 @@ const FLAGS: Readonly<Record<string, (value: string) => NodeSpec | undefined>> =
   },
   'node-ip': (ip) => ({ ip }),
   'provider-id': (providerID) => ({ providerID }),
+  'cloud-provider': (name) => (name === 'external' ? { cloudProvider: name } : undefined),
   'hostname-override': (name) => ({ name }),
 };
 

@@ -1,3 +1,7 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
 import { parseDocument } from '../../src/core/document/document.ts';
@@ -13,30 +17,25 @@ const read = (body: string): NodeBootstrap =>
 const contentOf = (body: string, endpoint?: string): string | undefined =>
   proxyFile(read(body), endpoint).content;
 
-const DIRECT = 'localhost,127.0.0.0/8,::1,169.254.0.0/16,.svc,.cluster.local';
+/** Vectors that init reads too. */
+const Vectors = v.object({
+  good: v.array(
+    v.object({ proxy: v.unknown(), endpoint: v.optional(v.string()), file: v.string() }),
+  ),
+});
+const vectors = v.parse(
+  Vectors,
+  JSON.parse(
+    readFileSync(
+      path.resolve(import.meta.dirname, '../../../../packages/host-api/vectors/proxies.json'),
+      'utf8',
+    ),
+  ),
+);
 
 describe('the proxy of a document', () => {
-  it.each([
-    [
-      'both ways, and what is reached directly',
-      'proxy: {http: "http://p:1", https: "https://u:s@q:2", noProxy: [10.0.0.0/8, .corp, 10.0.0.0/8]}',
-      'https://h:6443',
-      `HTTP_PROXY=http://p:1\nHTTPS_PROXY=https://u:s@q:2\nNO_PROXY=${DIRECT},h,10.0.0.0/8,.corp\n`,
-    ],
-    [
-      'an API server by its IPv6 address',
-      'proxy: {https: "http://p:1"}',
-      'https://[fd00::1]:6443',
-      `HTTPS_PROXY=http://p:1\nNO_PROXY=${DIRECT},fd00::1\n`,
-    ],
-    [
-      'no cluster',
-      'proxy: {https: "http://[fd00::5]:3128/"}',
-      undefined,
-      `HTTPS_PROXY=http://[fd00::5]:3128/\nNO_PROXY=${DIRECT}\n`,
-    ],
-  ])('is words for init: %s', (_what, body, endpoint, content) => {
-    expect(contentOf(body, endpoint)).toBe(content);
+  it.each(vectors.good)('is words for init: $proxy', ({ proxy, endpoint, file }) => {
+    expect(contentOf(`proxy: ${JSON.stringify(proxy)}`, endpoint)).toBe(file);
   });
 
   it('is a file of its own that only root reads, and that goes with it', () => {

@@ -27,6 +27,8 @@ interface KeptFacts {
   readonly ca: readonly string[];
   /** The name to write to /etc/hostname; undefined leaves it to init. */
   readonly hostname: string | undefined;
+  /** The API server of kubelet, where it is not the document's. */
+  readonly server: string | undefined;
 }
 
 /** Everything that a run knows before it changes anything: the document and the present state of the node. */
@@ -62,8 +64,15 @@ function keptFacts(input: PlanInput, node: NodeFacts): KeptFacts | undefined {
   if (!isConfigured(input) || isNameLost(node)) return undefined;
   return cluster !== undefined && ca.length === 0
     ? undefined
-    : { ca, hostname: presentHostname(node) };
+    : { ca, hostname: presentHostname(node), server: input.state?.server };
 }
+
+/** Returns the cluster with the API server that kubelet is to use; undefined is the document's. */
+export const withServer = (
+  cluster: ClusterConfig | undefined,
+  server: string | undefined,
+): ClusterConfig | undefined =>
+  cluster === undefined || server === undefined ? cluster : { ...cluster, endpoint: server };
 
 /** Returns the source to trust: that of the join, until the operator or another machine chooses anew. */
 function originOf(
@@ -86,22 +95,28 @@ async function toInput(
   sources: Sources,
   document: NodeBootstrap,
 ): Promise<JoinInput> {
-  const cluster = await inSources(sources.parts, () =>
+  const given = await inSources(sources.parts, () =>
     readClusterConfig(document, inspectPair, heldAuth(node)),
   );
   const instanceId = sources.facts.instanceId ?? '';
+  const inputHash = await hashInput(document, instanceId);
+  const { state } = node;
+  const cluster = state?.inputHash === inputHash ? withServer(given, state.server) : given;
   const asked: PlanInput = {
     document,
     cluster,
     instanceId,
-    inputHash: await hashInput(document, instanceId),
-    state: node.state,
+    inputHash,
+    state,
     hasCredentials: cluster === undefined || hasCredentials(cluster, node),
     reEvaluate: settings.reEvaluate,
   };
   const bootId = await readBootId(settings);
   const origin = originOf(settings, platform, node, sources);
-  return { ...asked, platform, sources, node, bootId, origin, kept: keptFacts(asked, node) };
+  const kept = keptFacts(asked, node);
+  // What is to be discovered is discovered where the document says.
+  const known = { ...asked, cluster: kept === undefined ? given : cluster };
+  return { ...known, platform, sources, node, bootId, origin, kept };
 }
 
 /** Returns whether a document comes over TLS, which judges certificates. Metadata services speak plain HTTP. */

@@ -1,9 +1,11 @@
 import type { Logger } from '@kios/agent';
 
+import { AWS_AUTHENTICATOR } from '../core/cluster/auth.ts';
 import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
 import type { NodeBootstrap } from '../core/document/schema.ts';
 import { fieldError } from '../core/faults/errors.ts';
 import { chooseNodeName, type ChosenName, hostnameToWrite } from '../core/node/node-name.ts';
+import { ec2PrivateName } from '../core/providers/ec2-name.ts';
 import type { NodeFacts } from '../edge/node/node.ts';
 import type { Uplink } from '../edge/node/uplink.ts';
 import type { Sources } from '../edge/sources/sources.ts';
@@ -41,6 +43,16 @@ export function checkNameSource(document: NodeBootstrap, { instanceId }: Facts):
 const derivedName = ({ host }: Pick<NodeFacts, 'host'>): string | undefined =>
   host === undefined || host.hostnameSource === 'file' ? undefined : host.hostname;
 
+/** Returns the provider's name, in the form in which an authenticator of EKS knows the node. */
+function providersName({
+  cluster,
+  sources: { facts },
+}: Pick<NameInput, 'cluster' | 'sources'>): string | undefined {
+  const auth = cluster?.auth;
+  const isOfEks = auth?.kind === 'user' && auth.program === AWS_AUTHENTICATOR;
+  return (isOfEks ? ec2PrivateName(facts) : undefined) ?? facts.hostname;
+}
+
 /**
  * Chooses the node's name. One that has joined is renamed by nobody, except by a document for a node without a
  * certificate of its own.
@@ -50,7 +62,7 @@ export function nameNode(
   uplink: Uplink | undefined,
 ): ChosenName {
   const byOthers = isNew
-    ? { provider: sources.facts.hostname, dhcp: uplink?.lease?.hostname }
+    ? { provider: providersName({ cluster, sources }), dhcp: uplink?.lease?.hostname }
     : { joined: node.identity };
   return chooseNodeName({
     ...byOthers,

@@ -72,6 +72,7 @@ export async function renderPlan(context: JoinContext): Promise<Rendering> {
   const nodeName = nameNode({ ...known, isNew, isCopy: false }, uplink);
   const others = filesOf(known, {
     ca: knownCa(cluster),
+    server: undefined,
     hostname: hostnameOf(nodeName, node),
     addresses: uplink?.addresses ?? [],
     isSettling: await isSettling(),

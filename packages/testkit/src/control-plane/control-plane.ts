@@ -95,8 +95,8 @@ export class ControlPlane implements AsyncDisposable {
     this.#etcd = etcd;
   }
 
-  /** Starts the API server, for the first time or again, and waits until it serves. */
-  async startServer(): Promise<void> {
+  /** Starts the API server, for the first time or again, with more flags, and waits until it serves. */
+  async startServer(flags: Readonly<Record<string, string>> = {}): Promise<void> {
     this.#run('kube-apiserver', {
       'etcd-servers': this.#etcd,
       'bind-address': '127.0.0.1',
@@ -111,6 +111,7 @@ export class ControlPlane implements AsyncDisposable {
       'service-account-signing-key-file': 'sa.key',
       'service-account-issuer': 'https://kubernetes',
       'cert-dir': 'generated',
+      ...flags,
     });
     for (let tries = 0; ; tries++) {
       const status = await this.call('GET', '/readyz').catch(() => 0);

@@ -36,6 +36,9 @@ export type ClusterAuth =
     }
   | { readonly kind: 'held'; readonly rotates?: boolean };
 
+/** The program by which an instance of EC2 authenticates to EKS. */
+export const AWS_AUTHENTICATOR = 'aws-iam-authenticator';
+
 const NODE_PREFIX = 'system:node:';
 
 function certificateUser(certificate: string, key: string, inspect: InspectPair): ClusterAuth {
@@ -125,7 +128,7 @@ function awsUser({
   region?: string | undefined;
 }): ClusterAuth {
   return execUser({
-    command: 'aws-iam-authenticator',
+    command: AWS_AUTHENTICATOR,
     apiVersion: 'client.authentication.k8s.io/v1beta1',
     args: ['token', '-i', clusterId],
     env: region === undefined ? undefined : [{ name: 'AWS_REGION', value: region }],

@@ -1,4 +1,5 @@
 import type { Part } from './parsed-document.ts';
+import { withoutUser } from './proxy.ts';
 import type { NodeBootstrap } from './schema.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -54,6 +55,14 @@ export interface Origin {
   readonly from: string;
 }
 
+const isProxy = (path: string): boolean => path === 'proxy.http' || path === 'proxy.https';
+
+/** Returns a value as it may be shown. */
+function shown(path: string, value: unknown): unknown {
+  if (isSecret(path)) return '…';
+  return isProxy(path) && typeof value === 'string' ? withoutUser(value) : value;
+}
+
 const isSecret = (path: string): boolean =>
   /^files$|^registries\..*\.password$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|exec\.command)/.test(
     path,
@@ -66,7 +75,7 @@ export function originsOf(parts: readonly Part[]): readonly Origin[] {
   return leaves(fields, []).map(([path, value]) => {
     const from = parts.findLast(({ document }) => at(document, path) !== undefined);
     const name = path.join('.');
-    return { path: name, value: isSecret(name) ? '…' : value, from: from?.source ?? '' };
+    return { path: name, value: shown(name, value), from: from?.source ?? '' };
   });
 }
 

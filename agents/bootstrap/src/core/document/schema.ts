@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { labelValueFault, qualifiedNameFault } from '../node/labels.ts';
 import { nodeNameFault } from '../node/node-name.ts';
 import { KubeletConfig } from './kubelet-fields.ts';
+import { Proxy } from './proxy.ts';
 import { Registries } from './registries.ts';
 import { issuePath, map, text, texts } from './schema-parts.ts';
 import { doubleTaints, EFFECT_RULE, EFFECTS } from './taints.ts';
@@ -116,6 +117,8 @@ const Node = v.strictObject({
   labels: v.optional(map),
   taints: v.optional(Taints),
   providerID: v.optional(v.pipe(text, v.regex(/^[\x21-\x7e]+$/, 'must not have blanks'))),
+  /** The cloud's own manager gives the node its addresses and labels, and takes its first taint away. */
+  cloudProvider: v.optional(v.literal('external', 'must be external')),
   maxPods: v.optional(
     v.pipe(
       v.number('must be a number'),
@@ -173,6 +176,7 @@ export const NodeBootstrap = v.strictObject({
   sysctls: v.optional(map),
   credentialProviders: v.optional(v.array(CredentialProvider, 'must be a list')),
   registries: v.optional(Registries),
+  proxy: v.optional(Proxy),
   /** Read by the rules of a network file, when one is found. */
   network: v.optional(map),
   files: v.optional(v.array(File, 'must be a list')),

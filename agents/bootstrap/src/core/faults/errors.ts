@@ -63,6 +63,13 @@ export const FAULTS = {
     retrySeconds: 30,
     remedy: 'Compare caCertHashes or caBundle with the CA of the cluster.',
   },
+  KIOS_BOOTSTRAP_CLUSTER_INFO: {
+    event: 'cluster.info',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 5,
+    remedy:
+      'Run `kubeadm init phase bootstrap-token` on a control plane, which publishes kube-public/cluster-info, or give the document caBundle in place of caCertHashes.',
+  },
   KIOS_BOOTSTRAP_TOKEN: {
     event: 'cluster.token_rejected',
     exitCode: EXIT.unavailable,
@@ -74,7 +81,7 @@ export const FAULTS = {
     exitCode: EXIT.unavailable,
     retrySeconds: 5,
     remedy:
-      'Create a bootstrap token with that id and usage `signing`, or correct the one in the document.',
+      'Create a new token (`kubeadm token create --print-join-command`): those of kubeadm expire after 24 hours. One that is there needs the usage `signing`.',
   },
   KIOS_BOOTSTRAP_UNREACHABLE: {
     event: 'cluster.unreachable',

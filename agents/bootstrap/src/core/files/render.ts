@@ -6,6 +6,7 @@ import { formatYaml } from '../document/yaml.ts';
 import { checkLabels } from '../node/labels.ts';
 import { kubeletFragments } from './kubelet-config.ts';
 import type { OutputFile } from './output-file.ts';
+import { proxyFile } from './proxy-file.ts';
 import { checkSysctls, SYSCTL_FILE } from './sysctls.ts';
 import { documentFiles } from './user-files.ts';
 
@@ -88,6 +89,7 @@ export function renderFiles(input: RenderInput): readonly OutputFile[] {
   const fragments = kubeletFragments(document, cluster?.auth, input.platformId);
   const labels = checkLabels(document.node?.labels ?? {}).labels;
   const sysctls = checkSysctls(document.sysctls).rows;
+  const manager = document.node?.cloudProvider;
   const nodeIp = input.nodeIp === undefined ? [] : [input.nodeIp];
   return [
     open(CA_FILE, cluster?.ca.join('')),
@@ -98,6 +100,8 @@ export function renderFiles(input: RenderInput): readonly OutputFile[] {
     },
     ...documentFiles(document),
     open(SYSCTL_FILE, lines(sysctls.map(([name, value]) => `${name} = ${value}`))),
+    proxyFile(document, cluster?.endpoint),
+    open('kubernetes/cloud-provider', lines(manager === undefined ? [] : [manager])),
     open('kubernetes/node-labels', lines(labels.map(([key, value]) => `${key}: ${value}`))),
     open(NODE_IP, lines(nodeIp)),
     open('hostname', lines(input.hostname === undefined ? [] : [input.hostname])),

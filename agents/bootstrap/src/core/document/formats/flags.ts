@@ -45,7 +45,7 @@ function readTaints(value: string): Reading {
 }
 
 /** How the flags are read that are fields of a node. */
-const READERS: Readonly<Record<string, (value: string) => Reading>> = {
+const READERS: Readonly<Record<string, (value: string) => Reading | undefined>> = {
   'node-labels': (value) => ({ labels: labelsOf(value) }),
   'register-with-taints': readTaints,
   'max-pods': (value) =>
@@ -54,6 +54,7 @@ const READERS: Readonly<Record<string, (value: string) => Reading>> = {
       : 'must be a whole number of 1 or more',
   'node-ip': (ip) => ({ ip }),
   'provider-id': (providerID) => ({ providerID }),
+  'cloud-provider': (name) => (name === 'external' ? { cloudProvider: name } : undefined),
   // Left out like a flag without a field, the node would join under a name that nobody expects.
   'hostname-override': (name) => nodeNameFault(name) ?? { name },
 };

@@ -8,7 +8,7 @@ const ADDRESS =
 const urlOf = (host: string): string =>
   host.startsWith('[') && URL.canParse(`https://${host}`)
     ? new URL(`https://${host}`).hostname
-    : host.toLowerCase();
+    : host.toLowerCase().replace(/\.$/, '');
 
 /** Returns whether a word reads as an address: behind `https://` or a key that says so, with a port, or with dots. */
 const isAddress = (host: string, mark: string | undefined, port: string | undefined): boolean =>
@@ -30,7 +30,8 @@ export function standsIn(text: string, endpoint: string): boolean {
   const { hostname, port } = new URL(endpoint);
   const visible = text.replaceAll(/[\u200B-\u200D\u2060\uFEFF]/g, '');
   const number = port === '' ? '443' : port;
+  const host = hostname.replace(/\.$/, '');
   return [visible, visible.replaceAll(/\\(?=\S)|["']/g, '')].some((read) =>
-    hasAddress(read, hostname, number),
+    hasAddress(read, host, number),
   );
 }

@@ -98,7 +98,7 @@ const cases = (name: string): Buffer =>
   readFileSync(path.join(import.meta.dirname, '../vectors/cases', name));
 
 describe('a MIME document', () => {
-  it.each(['\n', '\r\n\r\n', '  \n', ' '])('with %j before it is one', (before) => {
+  it.each(['\n', '\r\n\r\n', '  \n', ' ', '\uFEFF', '\uFEFF\n'])('with %j before it is one', (before) => {
     expect(read(before, HEAD, YAML, DOCUMENT, END).document.node?.name).toBe('n1');
   });
 

@@ -163,7 +163,8 @@ const isEmpty = (text: string): boolean =>
 
 /** Parses unpacked bytes, which a MIME document may have in its parts. */
 export function parseBytes(source: string, bytes: Uint8Array, reader: Reader): Content {
-  const start = new TextDecoder('latin1').decode(bytes.subarray(0, 1024));
+  // Without its mark of the byte order, which decoding takes away.
+  const start = new TextDecoder().decode(bytes.subarray(0, 1024));
   const text = isMime(start) ? undefined : decodeText(source, bytes);
   try {
     if (text !== undefined && foreignOf(text) === undefined && isEmpty(text))

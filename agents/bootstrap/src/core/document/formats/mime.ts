@@ -160,6 +160,9 @@ class Reader {
   }
 }
 
+/** A byte order mark, one character for each byte, and blank lines. */
+const BEFORE_HEAD = /^(?:\u00EF\u00BB\u00BF)?\s*/;
+
 /**
  * Returns the parts that are documents for a node; among those of a general type, the ones that `mayHold` one. Those
  * for a shell or cloud-init give a warning and are never executed.
@@ -171,6 +174,6 @@ export function parseMime(
   mayHold: (text: string) => boolean,
 ): MimeParts {
   const reader = new Reader(gunzip, mayHold);
-  reader.readAll(splitEntity(source, charsOf(bytes).replace(/^\s+/, '')));
+  reader.readAll(splitEntity(source, charsOf(bytes).replace(BEFORE_HEAD, '')));
   return { parts: reader.parts, warnings: reader.warnings };
 }

@@ -7,7 +7,10 @@ const PROXY_FILE = 'kubernetes/proxy';
 /** This machine, metadata services and the names of the cluster's services: no proxy reaches them. */
 const DIRECT = ['localhost', '127.0.0.0/8', '::1', '169.254.0.0/16', '.svc', '.cluster.local'];
 
-const hostOf = (server: string): string => new URL(server).hostname.replace(/^\[(.*)\]$/, '$1');
+const hostOf = (server: string | undefined): readonly string[] =>
+  server !== undefined && URL.canParse(server)
+    ? [new URL(server).hostname.replace(/^\[(.*)\]$/, '$1')]
+    : [];
 
 /**
  * Returns the proxy's file. The API server is never reached by the proxy: kubelet's connection to it must not depend on
@@ -17,7 +20,7 @@ export function proxyFile(
   { proxy }: Pick<NodeBootstrap, 'proxy'>,
   servers: readonly (string | undefined)[],
 ): OutputFile {
-  const hosts = servers.filter((server) => server !== undefined).map(hostOf);
+  const hosts = servers.flatMap(hostOf);
   const words = {
     HTTP_PROXY: proxy?.http,
     HTTPS_PROXY: proxy?.https,

@@ -227,6 +227,7 @@ export function filesOf(
     nodeIpBefore: node.nodeIp,
     hasIdentity: node.identity !== undefined && !facts.dropIdentity,
     hasKubeletConf: node.kubeletConf !== undefined,
+    joinedServer: node.kubeletConf === undefined ? undefined : serverOf(node.kubeletConf),
     platformId: sources.facts.providerID,
     userFilesBefore: node.state?.userFiles ?? [],
   });

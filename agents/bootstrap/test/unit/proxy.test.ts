@@ -15,7 +15,7 @@ const read = (body: string): NodeBootstrap =>
   parseDocument('d', `apiVersion: kios.dev/v1\nkind: NodeBootstrap\n${body}`).document;
 
 const contentOf = (body: string, endpoint?: string): string | undefined =>
-  proxyFile(read(body), endpoint).content;
+  proxyFile(read(body), [endpoint]).content;
 
 /** Vectors that init reads too. */
 const Vectors = v.object({
@@ -36,6 +36,16 @@ const vectors = v.parse(
 describe('the proxy of a document', () => {
   it.each(vectors.good)('is words for init: $proxy', ({ proxy, endpoint, file }) => {
     expect(contentOf(`proxy: ${JSON.stringify(proxy)}`, endpoint)).toBe(file);
+  });
+
+  it('is for no API server: that of a member either, whose document names none or another', () => {
+    const { content } = proxyFile(read('proxy: {https: "http://p:1"}'), [
+      undefined,
+      'https://[fd00::9]:6443',
+      'https://old:443',
+      'https://old:6443',
+    ]);
+    expect(content).toMatch(/,\.cluster\.local,fd00::9,old\n$/);
   });
 
   it('is a file of its own that only root reads, and that goes with it', () => {

@@ -55,6 +55,11 @@ export interface Origin {
   readonly from: string;
 }
 
+const isSecret = (path: string): boolean =>
+  /^files$|^registries\..*\.password$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|exec\.command)/.test(
+    path,
+  );
+
 const isProxy = (path: string): boolean => path === 'proxy.http' || path === 'proxy.https';
 
 /** Returns a value as it may be shown. */
@@ -62,11 +67,6 @@ function shown(path: string, value: unknown): unknown {
   if (isSecret(path)) return '…';
   return isProxy(path) && typeof value === 'string' ? withoutUser(value) : value;
 }
-
-const isSecret = (path: string): boolean =>
-  /^files$|^registries\..*\.password$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|exec\.command)/.test(
-    path,
-  );
 
 /** Returns every value of the merged document with the text it came from; secrets are replaced by `…`. */
 export function originsOf(parts: readonly Part[]): readonly Origin[] {

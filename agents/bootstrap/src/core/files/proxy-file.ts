@@ -7,20 +7,24 @@ const PROXY_FILE = 'kubernetes/proxy';
 /** This machine, metadata services and the names of the cluster's services: no proxy reaches them. */
 const DIRECT = ['localhost', '127.0.0.0/8', '::1', '169.254.0.0/16', '.svc', '.cluster.local'];
 
+const hostOf = (server: string | undefined): readonly string[] =>
+  server !== undefined && URL.canParse(server)
+    ? [new URL(server).hostname.replace(/^\[(.*)\]$/, '$1')]
+    : [];
+
 /**
  * Returns the proxy's file. The API server is never reached by the proxy: kubelet's connection to it must not depend on
  * one, and this agent has proved that it is reached without.
  */
 export function proxyFile(
   { proxy }: Pick<NodeBootstrap, 'proxy'>,
-  endpoint: string | undefined,
+  servers: readonly (string | undefined)[],
 ): OutputFile {
-  const host =
-    endpoint === undefined ? [] : [new URL(endpoint).hostname.replace(/^\[(.*)\]$/, '$1')];
+  const hosts = servers.flatMap(hostOf);
   const words = {
     HTTP_PROXY: proxy?.http,
     HTTPS_PROXY: proxy?.https,
-    NO_PROXY: [...new Set([...DIRECT, ...host, ...(proxy?.noProxy ?? [])])].join(','),
+    NO_PROXY: [...new Set([...DIRECT, ...hosts, ...(proxy?.noProxy ?? [])])].join(','),
   };
   const lines = Object.entries(words).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${value}\n`],

@@ -19,6 +19,8 @@ export interface RenderInput {
   readonly nodeIp: string | undefined;
   /** The node has a valid certificate, so its disk needs no token. */
   readonly hasIdentity: boolean;
+  /** The API server in kubelet.conf, which kubelet keeps whatever the document says. */
+  readonly joinedServer?: string | undefined;
   /** The machine's providerID, from its provider. */
   readonly platformId: string | undefined;
 }
@@ -100,7 +102,7 @@ export function renderFiles(input: RenderInput): readonly OutputFile[] {
     },
     ...documentFiles(document),
     open(SYSCTL_FILE, lines(sysctls.map(([name, value]) => `${name} = ${value}`))),
-    proxyFile(document, cluster?.endpoint),
+    proxyFile(document, [cluster?.endpoint, input.joinedServer]),
     open('kubernetes/cloud-provider', lines(manager === undefined ? [] : [manager])),
     open('kubernetes/node-labels', lines(labels.map(([key, value]) => `${key}: ${value}`))),
     open(NODE_IP, lines(nodeIp)),

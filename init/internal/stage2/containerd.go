@@ -1,10 +1,12 @@
 package stage2
 
 import (
+	"slices"
 	"sync"
 	"time"
 
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/kubelet"
 	"kios.dev/init/internal/supervise"
 	"kios.dev/init/internal/watchdog"
 )
@@ -28,10 +30,13 @@ func (h *host) startContainerd() error {
 		h.faults.Starting("containerd", history.EarlyEnds, time.Now())
 		return supervise.Spec{
 			Args: containerdArgs,
-			Env:  environment(),
+			Env:  slices.Concat(environment(), h.proxy.starts(kubelet.ReadProxy("/etc"))),
 			Started: func(pid int) {
 				h.life.monitor.Started(watchdog.Containerd, time.Now())
-				h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) })
+				h.expectReady("containerd", pid, func() {
+					h.proxy.serves()
+					runtimeOnce.Do(func() { close(h.runtimeReady) })
+				})
 			},
 			Ended: h.forget("containerd"),
 		}

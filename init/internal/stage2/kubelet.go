@@ -2,6 +2,7 @@ package stage2
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -62,6 +63,10 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 	files := kubelet.ReadFiles("/etc")
 	files.OwnDropInsOnly = h.setAsideDropIns(history)
 	plan := kubelet.Make(files, h.ownName)
+	h.proxy.follow(plan.Proxy, func() {
+		h.log.Info("containerd.proxy", "words", len(plan.Proxy))
+		h.containerd.Restart()
+	}, proxyPatience)
 	for _, f := range plan.Faults {
 		h.log.Warn("kubelet.file", "file", f.File, "cause", fault.New(fault.KubeletIn, "read "+f.File, "Correct the file and restart kubelet.", f.Err))
 	}
@@ -85,7 +90,7 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 		h.expectReady("kubelet", pid, h.saveBoot)
 		h.watchKubelet(pid)
 	}
-	return supervise.Spec{Args: plan.Args, Env: h.kubeletEnvironment(), Started: started, Ended: h.forget("kubelet")}
+	return supervise.Spec{Args: plan.Args, Env: slices.Concat(h.kubeletEnvironment(), plan.Proxy), Started: started, Ended: h.forget("kubelet")}
 }
 
 // setAsideDropIns reports whether kubelet is to start without the drop-ins of others, because it keeps ending with

@@ -92,6 +92,7 @@ type host struct {
 	faults        *repeat.Faults
 	stopping      atomic.Bool
 	runtimeReady  chan struct{} // closed when containerd first serves
+	proxy         runtimeProxy
 	api           *hostapi.Server
 	commands      chan hostapi.Command
 

@@ -29,6 +29,7 @@ import {
 import { type FaultyRegistry, startFaultyRegistry } from '../support/faults/faulty-registry.ts';
 import { Switchboard } from '../support/faults/switchboard.ts';
 import { describeRecorded } from '../support/recorded.ts';
+import { announceServer } from '../support/relay/announce-server.ts';
 import { openSegmentLab, type SegmentLab } from '../support/relay/segment-lab.ts';
 
 const BUILD_MS = 70 * 60_000;
@@ -149,9 +150,11 @@ await describeRecorded('faults', () => {
       registry = await startFaultyRegistry();
       token = await lab.plane.createBootstrapToken();
       secret = await killToken();
+      const endpoint = `https://${WORKSTATION_SEEN_BY_GUEST}:${switchboard.port}`;
+      await announceServer(lab, endpoint);
       const join = {
         instanceId: NODE,
-        endpoint: `https://${WORKSTATION_SEEN_BY_GUEST}:${switchboard.port}`,
+        endpoint,
         caCertHash: lab.plane.caCertHash,
         token,
         nodeName: NODE,
@@ -173,6 +176,7 @@ await describeRecorded('faults', () => {
 
     afterAll(async () => {
       await turnOff();
+      await announceServer(lab, lab.plane.endpointForGuest);
       await switchboard?.[Symbol.asyncDispose]();
       await registry?.[Symbol.asyncDispose]();
     }, 120_000);

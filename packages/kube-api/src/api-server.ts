@@ -4,6 +4,9 @@ import { isIP } from 'node:net';
 import { addressesOnNode, tryAddresses } from '@kios/agent';
 import { errorCode, describe } from '@kios/errors';
 
+import { isDistrust, isOfCertificate, type Reason, reasonOf, wordsOf } from './failure.ts';
+import { readShown } from './shown-certificate.ts';
+
 const MAX_BODY = 4 * 1024 * 1024;
 /** A small board that is starting all its pods needs seconds for a single TLS handshake. */
 const ANSWER_MS = 30_000;
@@ -54,32 +57,32 @@ export interface Opening {
   /** File with the node's name servers. */
   readonly resolvConf: string;
   readonly signal: AbortSignal;
-  /** Makes the caller's error; the message reads after "cannot". */
-  readonly failed: (fault: ApiFault, message: string) => Error;
+  /** Makes the caller's error; the message reads after "cannot". The reason decides what helps. */
+  readonly failed: (fault: ApiFault, message: string, reason: Reason) => Error;
 }
 
-/**
- * Returns whether a code is one of OpenSSL's verify codes, or of Node's and Bun's names for faults of the TLS layer.
- */
-const isTlsCode = (code: string): boolean =>
-  /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/.test(
-    code,
-  );
+const isFinal = (error: unknown): boolean => isDistrust(reasonOf(error));
 
-const unreachable = (
-  { endpoint, failed }: Opening,
-  why: string,
-  fault: ApiFault = 'unreachable',
-): Error => failed(fault, `reach ${endpoint}: ${why}`);
+/** Returns the certificate in words, if the fault is about it. */
+async function shownOf(opening: Opening, reason: Reason, address: string): Promise<string> {
+  if (!isDistrust(reason) || !isOfCertificate(reason)) return '';
+  const url = new URL(opening.endpoint);
+  const server = { host: address, port: Number(url.port || 443), ...serverName(url) };
+  const shown = await readShown(server, opening.signal);
+  return shown === undefined ? '' : `; ${shown}`;
+}
 
 /** Returns an error with a message of one line; the library's stack would fill the console. */
-function explain(opening: Opening, cause: unknown): Error {
-  const code = errorCode(cause) ?? 'unknown';
-  if (!isTlsCode(code)) return unreachable(opening, describe(cause));
-  const clock = code.includes('NOT_YET_VALID') || code.includes('EXPIRED');
-  const hint = clock ? `; this node's clock says ${new Date().toISOString()}` : '';
-  const why = `${describe(cause)} (${code}${hint})`;
-  return opening.failed('untrusted', `verify ${opening.endpoint}: ${why}`);
+async function explain(opening: Opening, cause: unknown, address: string): Promise<Error> {
+  const { endpoint, failed } = opening;
+  const reason = reasonOf(cause);
+  if (!isDistrust(reason))
+    return failed('unreachable', `reach ${endpoint}: ${describe(cause)}`, reason);
+  const isOfTime = reason === 'early' || reason === 'expired';
+  const clock = isOfTime ? `; this node's clock says ${new Date().toISOString()}` : '';
+  const shown = await shownOf(opening, reason, address);
+  const why = `${wordsOf(reason)} (${errorCode(cause)}${clock})${shown}`;
+  return failed('untrusted', `verify ${endpoint}: ${why}`, reason);
 }
 
 /** The part of a request that depends on what it sends. */
@@ -115,15 +118,19 @@ function headers(
   };
 }
 
+/** RFC 6066 §3: an address is not a server name; the certificate is then checked against `host`. */
+function serverName({ hostname }: URL): { readonly servername?: string } {
+  const name = hostname.replace(/^\[(.*)\]$/, '$1');
+  return isIP(name) === 0 ? { servername: name } : {};
+}
+
 function tlsOptions(url: URL, { ca, client }: ApiRequest): RequestOptions {
-  const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
   return {
     minVersion: 'TLSv1.2',
     rejectUnauthorized: ca !== undefined,
     ...(ca === undefined ? {} : { ca: [...ca] }),
     ...client,
-    // RFC 6066 §3: an address is not a server name; the certificate is then checked against `host`.
-    ...(isIP(name) === 0 ? { servername: name } : {}),
+    ...serverName(url),
   };
 }
 
@@ -174,18 +181,23 @@ export function openApiServer(opening: Opening): ApiServer {
       // One deadline for name and answer, so that a server that sends a byte a second ends too.
       const timeoutMs = wanted.timeoutMs ?? ANSWER_MS;
       const late = AbortSignal.timeout(timeoutMs);
+      let asked = '';
       try {
         const until = AbortSignal.any([signal, late]);
         return await tryAddresses(
           addressesOnNode(url.hostname, resolvConf),
-          (address) => fetchOnce(url, address, wanted, until),
+          (address) => {
+            asked = address;
+            return fetchOnce(url, address, wanted, until);
+          },
           // Who replies at one address would at the other, and is not the cluster.
-          (error) => until.aborted || isTlsCode(errorCode(error) ?? ''),
+          (error) => until.aborted || isFinal(error),
         );
       } catch (cause) {
         signal.throwIfAborted();
-        if (late.aborted) throw unreachable(opening, `no answer in ${timeoutMs / 1000} s`, 'late');
-        throw explain(opening, cause);
+        const silence = `reach ${endpoint}: no answer in ${timeoutMs / 1000} s`;
+        if (late.aborted) throw opening.failed('late', silence, 'other');
+        throw await explain(opening, cause, asked);
       }
     },
   };

@@ -1,4 +1,5 @@
 export { openApiServer } from './api-server.ts';
+export type { Reason } from './failure.ts';
 export type {
   ApiAnswer,
   ApiFault,

@@ -16,7 +16,7 @@ import type { Sources } from '../edge/sources/sources.ts';
 import { commit } from './commit.ts';
 import { isFirst, type JoinContext } from './context.ts';
 import { discoverFacts, filesOf, type JoinFacts, recallFacts } from './join-facts.ts';
-import { type JoinInput, keepSeed, readInput } from './join-input.ts';
+import { type JoinInput, keepSeed, readInput, withServer } from './join-input.ts';
 import { writeNetwork } from './network.ts';
 import { returnIdentity } from './rollback.ts';
 
@@ -98,11 +98,13 @@ export async function joinNode(context: JoinContext): Promise<Joined> {
   if (await returnIdentity(context, input)) return joinNode(context);
   await writeNetwork(context, input.document);
   const facts = (await recallFacts(settings, input)) ?? (await discoverFacts(context, input));
-  await keepSeed(settings, input);
-  const isRestarted = await commit(context, input, facts, filesOf(input, facts));
+  const settled = { ...input, cluster: withServer(input.cluster, facts.server) };
+  if (context.board !== undefined) context.board.endpoint = settled.cluster?.endpoint;
+  await keepSeed(settings, settled);
+  const isRestarted = await commit(context, settled, facts, filesOf(settled, facts));
   if (!facts.isRecalled) await reportToProvider(context, sources);
-  const outcome = await outcomeOf(settings, input, facts, isRestarted);
-  return { outcome, node, input, facts, isBackingOff: false };
+  const outcome = await outcomeOf(settings, settled, facts, isRestarted);
+  return { outcome, node, input: settled, facts, isBackingOff: false };
 }
 
 /** Returns what the node is while its document cannot be used: a member stays one. */

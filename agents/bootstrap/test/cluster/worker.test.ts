@@ -110,6 +110,28 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     await until('the token is off the disk', () => worker.node.read(TOKEN_FILE) === undefined);
   });
 
+  it("with a cloud's own manager the node waits for it, with its providerID", async () => {
+    await using worker = await Worker.start();
+    const document = clusterDocument(plane.endpoint, { ca: plane.ca });
+    const external = '"cloudProvider":"external","providerID":"hcloud://1","labels"';
+    seed(worker, 'managed', document.replace('"labels"', external));
+    await using agent = worker.agent();
+    await agent.expect('joined', 120);
+    await until('node managed', async () => hasNode('managed'));
+    const { body } = await plane.ask('GET', '/api/v1/nodes/managed');
+    expect(JSON.parse(body)).toMatchObject({
+      spec: {
+        providerID: 'hcloud://1',
+        taints: expect.arrayContaining([
+          expect.objectContaining({
+            key: 'node.cloudprovider.kubernetes.io/uninitialized',
+            effect: 'NoSchedule',
+          }),
+        ]),
+      },
+    });
+  });
+
   it('a short-lived certificate is renewed by kubelet without the agent', async () => {
     await using worker = await Worker.start();
     seed(worker, 'renewed', clusterDocument(plane.endpoint, { ca: plane.ca }));

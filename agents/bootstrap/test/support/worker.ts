@@ -133,6 +133,8 @@ conf_dir = '${at('cni')}'
     const flags = [`--config=${ETC}/base.yaml`, `--config-dir=${ETC}/kubelet.conf.d`];
     if (!has('kubelet.conf') && !has('bootstrap-kubelet.conf')) return flags;
     flags.push(`--kubeconfig=${ETC}/kubelet.conf`);
+    if (this.node.read('etc/kubernetes/cloud-provider') === 'external\n')
+      flags.push('--cloud-provider=external');
     if (has('bootstrap-kubelet.conf'))
       flags.push(`--bootstrap-kubeconfig=${ETC}/bootstrap-kubelet.conf`);
     return flags;

@@ -78,11 +78,14 @@ describe('by a guessed clock, a real API server whose certificate', () => {
   });
 
   it.each([
-    ['is not valid yet', between(1, 2)],
-    ['has expired', between(-2, -1)],
-  ])('%s gets no token', async (_, dates) => {
+    ['is not valid yet', between(1, 2), /clock of the node is behind/],
+    ['has expired', between(-2, -1), /Renew the certificate of the API server/],
+  ])('%s gets no token', async (_, dates, remedy) => {
     const error = await join(dates);
-    expect(error).toMatchObject({ code: 'KIOS_BOOTSTRAP_UNTRUSTED' });
+    expect(error).toMatchObject({
+      code: 'KIOS_BOOTSTRAP_UNTRUSTED',
+      remedy: expect.stringMatching(remedy),
+    });
     expect(String(error)).toContain("this node's clock says 20");
     expect(requests).toBe(0);
     expect(node.read(KUBECONFIG)).toBeUndefined();

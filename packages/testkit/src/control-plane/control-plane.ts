@@ -95,8 +95,8 @@ export class ControlPlane implements AsyncDisposable {
     this.#etcd = etcd;
   }
 
-  /** Starts the API server, for the first time or again, and waits until it serves. */
-  async startServer(): Promise<void> {
+  /** Starts the API server, for the first time or again, with more flags, and waits until it serves. */
+  async startServer(flags: Readonly<Record<string, string>> = {}): Promise<void> {
     this.#run('kube-apiserver', {
       'etcd-servers': this.#etcd,
       'bind-address': '127.0.0.1',
@@ -111,6 +111,7 @@ export class ControlPlane implements AsyncDisposable {
       'service-account-signing-key-file': 'sa.key',
       'service-account-issuer': 'https://kubernetes',
       'cert-dir': 'generated',
+      ...flags,
     });
     for (let tries = 0; ; tries++) {
       const status = await this.call('GET', '/readyz').catch(() => 0);
@@ -274,7 +275,11 @@ export class ControlPlane implements AsyncDisposable {
     if (status !== 201) throw new Error(`POST ${where}: ${status}`);
   }
 
-  async createToken(token: string, expires?: Date): Promise<void> {
+  async createToken(
+    token: string,
+    expires?: Date,
+    usages: readonly ('signing' | 'authentication')[] = ['signing', 'authentication'],
+  ): Promise<void> {
     const [id = '', secret = ''] = token.split('.');
     await this.#create('/api/v1/namespaces/kube-system/secrets', {
       metadata: { name: `bootstrap-token-${id}` },
@@ -282,8 +287,7 @@ export class ControlPlane implements AsyncDisposable {
       stringData: {
         'token-id': id,
         'token-secret': secret,
-        'usage-bootstrap-signing': 'true',
-        'usage-bootstrap-authentication': 'true',
+        ...Object.fromEntries(usages.map((usage) => [`usage-bootstrap-${usage}`, 'true'])),
         ...(expires === undefined ? {} : { expiration: expires.toISOString() }),
       },
     });

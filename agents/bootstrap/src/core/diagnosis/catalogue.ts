@@ -70,7 +70,8 @@ export const CATALOGUE = {
   KIOS_FAULT_PROXY: {
     condition: 'KiosNetwork',
     reason: 'RegistryUnreached',
-    remedy: 'Let the node reach the registry, or name a mirror within the network in `registries`.',
+    remedy:
+      'Let the node reach the registry, or give its document a `proxy`, or a mirror within the network in `registries`.',
     afterSeconds: 0,
     calmSeconds: KUBELETS_PAUSE_SECONDS,
   },

@@ -19,6 +19,10 @@ function refused(endpoint: string, shown: 'certificate' | 'token'): Finding {
       };
 }
 
+/** The remedy of whoever found the cause fits better than that of all such faults. */
+const remedyOf = ({ remedy }: { readonly remedy?: string }): Pick<Finding, 'remedy'> =>
+  remedy === undefined ? {} : { remedy };
+
 /** Returns the fault of a connection to the API server. */
 export function reachFault({ endpoint, reach }: ApiSign): Finding | undefined {
   switch (reach.kind) {
@@ -35,9 +39,9 @@ export function reachFault({ endpoint, reach }: ApiSign): Finding | undefined {
         cause: `reach ${endpoint}: small packets arrive, and full ones do not`,
       };
     case 'untrusted':
-      return { code: 'KIOS_FAULT_API_CERTIFICATE', cause: reach.why };
+      return { code: 'KIOS_FAULT_API_CERTIFICATE', cause: reach.why, ...remedyOf(reach) };
     case 'other time':
-      return { code: 'KIOS_FAULT_API_TIME', cause: reach.why };
+      return { code: 'KIOS_FAULT_API_TIME', cause: reach.why, ...remedyOf(reach) };
     case 'refused':
       return refused(endpoint, reach.shown);
     case 'reached':
@@ -65,7 +69,7 @@ function joinFault({ join, api }: Signs): Finding | undefined {
   const code = OF_OTHER_TIME.test(join.cause)
     ? 'KIOS_FAULT_API_TIME'
     : 'KIOS_FAULT_API_CERTIFICATE';
-  return { code, cause: join.cause };
+  return { code, cause: join.cause, ...remedyOf(join) };
 }
 
 /** Returns the faults between the node and its cluster, if its network is whole. */

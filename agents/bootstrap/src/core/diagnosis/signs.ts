@@ -21,9 +21,9 @@ export type Reach =
   | { readonly kind: 'silent' }
   /** A reply of a few bytes arrives, and one that fills packets does not. */
   | { readonly kind: 'only small' }
-  | { readonly kind: 'untrusted'; readonly why: string }
+  | { readonly kind: 'untrusted'; readonly why: string; readonly remedy?: string }
   /** Its certificate is expired or not yet valid, at this node's time. */
-  | { readonly kind: 'other time'; readonly why: string }
+  | { readonly kind: 'other time'; readonly why: string; readonly remedy?: string }
   /** It takes the connection, and not what the node shows it. */
   | { readonly kind: 'refused'; readonly shown: 'certificate' | 'token' }
   | { readonly kind: 'other'; readonly why: string }

@@ -57,6 +57,7 @@ export interface FileInput {
   readonly nodeIpBefore: string | undefined;
   readonly hasIdentity: boolean;
   readonly hasKubeletConf: boolean;
+  readonly joinedServer?: string | undefined;
   readonly platformId: string | undefined;
   /** The files of the document before, relative to /etc. */
   readonly userFilesBefore: readonly string[];
@@ -78,6 +79,7 @@ export function planFiles(input: FileInput): readonly OutputFile[] {
       endpoint: cluster?.endpoint,
     }),
     hasIdentity: input.hasIdentity,
+    joinedServer: input.joinedServer,
     platformId: input.platformId,
   });
   const asked = new Set(files.map(({ path }) => path));

@@ -11,6 +11,8 @@ export const JoinState = v.object({
   instanceId: v.string(),
   /** Hash of the document without its token: the request. */
   inputHash: v.string(),
+  /** The API server that cluster-info names, where it is not the document's; for exactly that input. */
+  server: v.optional(v.string()),
   /** Hash of the files as written: the result, unless someone changed it. */
   outputHash: v.string(),
   /**

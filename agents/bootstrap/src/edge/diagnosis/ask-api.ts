@@ -61,11 +61,15 @@ async function firstAddress(host: string, resolvConf: string): Promise<string | 
 
 const OF_TIME = /NOT_YET_VALID|HAS_EXPIRED/;
 
+/** Returns what helps against this very cause; what helps against all of its kind the diagnosis knows itself. */
+const ownRemedy = ({ remedy, fault }: BootstrapError): { readonly remedy?: string } =>
+  remedy === undefined || remedy === fault.remedy ? {} : { remedy };
+
 async function explain(url: URL, address: string, error: unknown): Promise<Reach> {
   if (!(error instanceof BootstrapError)) return { kind: 'other', why: describe(error) };
   const why = error.message;
   if (error.code === 'KIOS_BOOTSTRAP_UNTRUSTED')
-    return { kind: OF_TIME.test(why) ? 'other time' : 'untrusted', why };
+    return { kind: OF_TIME.test(why) ? 'other time' : 'untrusted', why, ...ownRemedy(error) };
   if (error.isLate) return explainSilence(url, address);
   return { kind: 'closed', why: why.split(': ').at(-1) ?? why };
 }

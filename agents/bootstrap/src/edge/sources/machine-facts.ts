@@ -21,6 +21,7 @@ export const NO_FACTS: MachineFacts = { externalIPs: [], spot: false, tags: {} }
 
 export function machineFactsOf({
   userData: _bytes,
+  metaFault: _fault,
   externalIPs,
   tags,
   ...rest

@@ -92,6 +92,12 @@ describe('several NodeConfigs', () => {
     expect(document.node?.labels).toEqual({ team: 'own', pool: 'b' });
   });
 
+  it('do not hide a part with a fault of its own', () => {
+    const good = withFlags('--max-pods=9');
+    expect(() => read(mime(good, `${good}  a: [`, good))).toThrow('read u, part 2: line ');
+    expect(() => read(mime(good, 'a: 1', good))).toThrow('read u, part 2: ');
+  });
+
   it('are refused together by their own paths', () => {
     const broken = nodeConfig('kubelet: {config: {maxPods: many}}', 'cluster: {name: shop}');
     expect(() => read(mime(broken, broken))).toThrow(

@@ -60,11 +60,9 @@ export function parseDocument(source: string, yaml: string): ParsedDocument {
     source,
     parts.map(({ text }) => text),
   );
-  const inputs = parts.map((part) => ({
-    source: part.source,
-    input: parseYaml(part.source, part.text),
-  }));
-  const readings = joinNodeConfigs(source, inputs).map((part) => convert(part.source, part.input));
+  const readings = joinNodeConfigs(source, parts, parseYaml).map((part) =>
+    convert(part.source, parseYaml(part.source, part.text)),
+  );
   const document = mergeDocuments(readings.map((reading) => reading.document));
   if (document === undefined)
     throw new BootstrapError(

@@ -61,42 +61,57 @@ const NodeConfig = v.object({
 });
 type Spec = v.InferOutput<typeof NodeConfig>['spec'];
 
-/** A parsed text and where it comes from. */
-interface Given {
+/** A part of a MIME text. */
+interface Part {
   readonly source: string;
-  readonly input: unknown;
+  readonly text: string;
 }
 
-const isNodeConfig = (input: unknown): input is Readonly<Record<string, unknown>> =>
+/** Reads a text as YAML; throws when it is none. */
+type Read = (source: string, text: string) => unknown;
+
+type NodeConfigInput = Readonly<Record<string, unknown>>;
+
+const isNodeConfig = (input: unknown): input is NodeConfigInput =>
   isMap(input) && input['apiVersion'] === 'node.eks.aws/v1alpha1' && input['kind'] === 'NodeConfig';
 
-function flagsOf(config: Readonly<Record<string, unknown>>): readonly unknown[] | undefined {
+function flagsOf(config: NodeConfigInput): readonly unknown[] | undefined {
   const spec = isMap(config['spec']) ? config['spec'] : {};
   const kubelet = isMap(spec['kubelet']) ? spec['kubelet'] : {};
   return Array.isArray(kubelet['flags']) ? kubelet['flags'] : undefined;
 }
 
 /** Merges as nodeadm does: maps merge, the flags of both count, everything else is replaced. */
-function mergeTwo(
-  base: Readonly<Record<string, unknown>>,
-  later: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
+function mergeTwo(base: NodeConfigInput, later: NodeConfigInput): NodeConfigInput {
   const merged = mergeMaps(base, later);
   const [before, after] = [flagsOf(base), flagsOf(later)];
   if (before === undefined || after === undefined) return merged;
   return mergeMaps(merged, { spec: { kubelet: { flags: [...before, ...after] } } });
 }
 
+/** Returns the NodeConfig in a part; undefined for anything else, of which others will say what is wrong. */
+function nodeConfigIn({ source, text }: Part, read: Read): NodeConfigInput | undefined {
+  try {
+    const input = withoutNulls(read(source, text));
+    return isNodeConfig(input) ? input : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Makes one of several NodeConfigs, which need to be complete only together. It has the place of the first. */
-export function joinNodeConfigs(source: string, parts: readonly Given[]): readonly Given[] {
-  const given = parts.map((part) => ({ ...part, input: withoutNulls(part.input) }));
-  const [first, ...others] = given.map(({ input }) => input).filter(isNodeConfig);
+export function joinNodeConfigs(
+  source: string,
+  parts: readonly Part[],
+  read: Read,
+): readonly Part[] {
+  const found = parts.map((part) => nodeConfigIn(part, read));
+  const [first, ...others] = found.filter((config) => config !== undefined);
   if (first === undefined || others.length === 0) return parts;
-  const joined = { source, input: others.reduce(mergeTwo, first) };
-  const at = given.findIndex(({ input }) => input === first);
-  return given.flatMap((part, index) => {
-    if (index === at) return [joined];
-    return isNodeConfig(part.input) ? [] : [part];
+  const joined = { source, text: JSON.stringify(others.reduce(mergeTwo, first)) };
+  return parts.flatMap((part, index) => {
+    if (found[index] === undefined) return [part];
+    return found[index] === first ? [joined] : [];
   });
 }
 

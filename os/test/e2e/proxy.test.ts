@@ -9,8 +9,8 @@ import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
-import { RecordingProxy } from '../support/recording-proxy.ts';
 import { describeRecorded } from '../support/recorded.ts';
+import { RecordingProxy } from '../support/recording-proxy.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const REGISTRY = 'registry.kios.invalid';
@@ -67,26 +67,34 @@ await describeRecorded('proxy', () => {
     await down(silent, { purge: true });
   }, 120_000);
 
-  it('has its images pulled by the proxy, as the user that the document names', {
-    timeout: 900_000,
-  }, async () => {
-    const asked = await proxy.expect(REGISTRY, 840_000);
-    expect(asked).toEqual({
-      line: `CONNECT ${REGISTRY}:443 HTTP/1.1`,
-      user: `node:${PASSWORD}`,
-    });
-  });
+  it(
+    'has its images pulled by the proxy, as the user that the document names',
+    {
+      timeout: 900_000,
+    },
+    async () => {
+      const asked = await proxy.expect(REGISTRY, 840_000);
+      expect(asked).toEqual({
+        line: `CONNECT ${REGISTRY}:443 HTTP/1.1`,
+        user: `node:${PASSWORD}`,
+      });
+    },
+  );
 
-  it('restarts containerd once, before kubelet, and writes no password to the console', {
-    timeout: 60_000,
-  }, () => {
-    const { events } = node.console;
-    const isAfter = (ev: string, at: number) => events.findIndex((e, i) => i > at && e.ev === ev);
-    const changes = events.filter(({ ev }) => ev === 'containerd.proxy');
-    expect(changes.map(({ fields }) => fields['words'])).toEqual([2]);
-    const change = events.findIndex(({ ev }) => ev === 'containerd.proxy');
-    expect(isAfter('containerd.ready', change)).toBeGreaterThan(change);
-    expect(isAfter('kubelet.start', change)).toBeGreaterThan(isAfter('containerd.ready', change));
-    expect(JSON.stringify(events)).not.toContain(PASSWORD);
-  });
+  it(
+    'restarts containerd once, before kubelet, and writes no password to the console',
+    {
+      timeout: 60_000,
+    },
+    () => {
+      const { events } = node.console;
+      const isAfter = (ev: string, at: number) => events.findIndex((e, i) => i > at && e.ev === ev);
+      const changes = events.filter(({ ev }) => ev === 'containerd.proxy');
+      expect(changes.map(({ fields }) => fields['words'])).toEqual([2]);
+      const change = events.findIndex(({ ev }) => ev === 'containerd.proxy');
+      expect(isAfter('containerd.ready', change)).toBeGreaterThan(change);
+      expect(isAfter('kubelet.start', change)).toBeGreaterThan(isAfter('containerd.ready', change));
+      expect(JSON.stringify(events)).not.toContain(PASSWORD);
+    },
+  );
 });

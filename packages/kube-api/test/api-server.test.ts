@@ -103,11 +103,7 @@ it.each([
     () => send({}, withoutTls),
     /^untrusted, no tls: verify https.*does not speak TLS/,
   ],
-  [
-    'nobody listens',
-    () => send({}, 'https://127.0.0.1:1'),
-    /^unreachable, refused: reach https/,
-  ],
+  ['nobody listens', () => send({}, 'https://127.0.0.1:1'), /^unreachable, refused: reach https/],
 ])('says of a server that %s', async (_what, sent, message) => {
   await expect(sent()).rejects.toThrow(message);
 });

@@ -171,9 +171,9 @@ describe('the document of kios-aws', () => {
     expect(() => parseDocument('d', metadata('{kubeletConfiguration: "maxPods: x"}'))).toThrow(
       'read d: node.kubeletConfiguration.maxPods: must be a number',
     );
-    expect(parseDocument('d', metadata('{kubeletConfiguration: "", lables: {}}')).warnings).toEqual([
-      { path: 'node.lables', why: 'is not a known field; the nearest is labels' },
-    ]);
+    expect(parseDocument('d', metadata('{kubeletConfiguration: "", lables: {}}')).warnings).toEqual(
+      [{ path: 'node.lables', why: 'is not a known field; the nearest is labels' }],
+    );
   });
 });
 

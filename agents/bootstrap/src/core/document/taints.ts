@@ -28,7 +28,8 @@ export function doubleTaints(taints: readonly GivenTaint[]): readonly TaintFault
   const seen = new Set<string>();
   return taints.flatMap(({ key, effect }, index): readonly TaintFault[] => {
     const name = `${String(key)}:${String(effect)}`;
-    if (seen.has(name)) return [{ path: [String(index)], why: 'has key and effect of another taint' }];
+    if (seen.has(name))
+      return [{ path: [String(index)], why: 'has key and effect of another taint' }];
     seen.add(name);
     return [];
   });

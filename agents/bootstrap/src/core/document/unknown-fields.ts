@@ -39,6 +39,9 @@ export function unknownFields(
 export const withNearest = (message: string, schema: object, value: unknown): string =>
   unknownFields(schema, value).reduce(
     (told, { path, why }) =>
-      told.replace(` ${path}: not a known field`, () => ` ${path}: ${why.replace('is not', 'not')}`),
+      told.replace(
+        ` ${path}: not a known field`,
+        () => ` ${path}: ${why.replace('is not', 'not')}`,
+      ),
     message,
   );

@@ -84,7 +84,8 @@ export function readFlags(words: readonly string[]): JoinFlags {
     const word = words[at] ?? '';
     const flag = flagOf(word);
     if (!word.startsWith('-')) bare.push(word);
-    else if (flag === undefined || !FLAGS.includes(flag.name)) faults.push(unknownFault(word, faults.length));
+    else if (flag === undefined || !FLAGS.includes(flag.name))
+      faults.push(unknownFault(word, faults.length));
     else {
       const found = valueOf(flag.name, flag.value, words[at + 1]);
       if (typeof found === 'string') faults.push(found);

@@ -109,7 +109,7 @@ await describeRecorded('look', () => {
       const code = 'jsonpath={.status.containerStatuses[0].state.terminated.exitCode}';
       await up.kubectl.wait(['wait', `--for=${code}`, `pod/${pod}`], PULL_S);
       const output = await up.kubectl.call(['logs', pod]);
-      expect(await up.kubectl.call(['get', 'pod', pod, '-o', code]), output).toBe('0');
+      if ((await up.kubectl.call(['get', 'pod', pod, '-o', code])) !== '0') throw new Error(output);
       return output;
     } finally {
       await up.kubectl.call(['delete', 'pod', pod, '--wait=false', '--ignore-not-found']);

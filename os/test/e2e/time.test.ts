@@ -46,8 +46,8 @@ await describeRecorded('time', () => {
 
   afterAll(() => down(silent, { purge: true }), 120_000);
 
-  // Firmware reads two digits of the year, takes them for one from 1998 to 2097, and writes that one into the clock: the
-  // kernel finds neither 1970 nor 2100 there. A board without a clock does start in 1970: see rpi4.test.ts.
+  // Firmware reads two digits of the year, takes them for one from 1998 to 2097, and writes that one into the clock:
+  // the kernel finds neither 1970 nor 2100 there. A board without a clock does start in 1970: see rpi4.test.ts.
   describe.each([
     ['1970', '2070'],
     ['2100', '2000'],

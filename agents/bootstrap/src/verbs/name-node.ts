@@ -31,7 +31,7 @@ const isNamed = ({ node }: NodeBootstrap): boolean =>
 const documentName = (document: NodeBootstrap, { instanceId }: Facts): string | undefined =>
   !isNamed(document) && document.node?.nameFrom === 'instanceId' ? instanceId : document.node?.name;
 
-/** Refuses to name a new node after an instance without an id: its cluster would not know the name that it then gets. */
+/** Refuses to name a new node after an instance without an id: its cluster would not know the name that it gets. */
 export function checkNameSource(document: NodeBootstrap, { instanceId }: Facts): void {
   if (isNamed(document) || document.node?.nameFrom === undefined || instanceId !== undefined)
     return;

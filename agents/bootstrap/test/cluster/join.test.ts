@@ -199,8 +199,8 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
           code: 'KIOS_BOOTSTRAP_UNSIGNED',
           message: expect.stringMatching(
             new RegExp(`token ${token.slice(0, 6)} has expired.*signed by .*abcdef`),
-          ),
-          remedy: expect.stringMatching(/kubeadm token create/),
+          ) as unknown,
+          remedy: expect.stringMatching(/kubeadm token create/) as unknown,
         },
       });
     });
@@ -213,8 +213,10 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
       const line = await agent.expect('cluster.untrusted');
       expect(line).toMatchObject({
         err: {
-          message: expect.stringMatching(/nobody who is trusted.*kube-apiserver, signed by /),
-          remedy: expect.stringMatching(/load balancer/),
+          message: expect.stringMatching(
+            /nobody who is trusted.*kube-apiserver, signed by /,
+          ) as unknown,
+          remedy: expect.stringMatching(/load balancer/) as unknown,
         },
       });
     });
@@ -230,7 +232,7 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
         expect(line).toMatchObject({
           err: {
             code: 'KIOS_BOOTSTRAP_CLUSTER_INFO',
-            message: expect.stringMatching(/may not read it \(403\)/),
+            message: expect.stringMatching(/may not read it \(403\)/) as unknown,
           },
         });
         expect(leftovers(node)).toEqual(NOTHING);
@@ -251,8 +253,8 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
         const line = await agent.expect('cluster.info');
         expect(line).toMatchObject({
           err: {
-            message: expect.stringMatching(/no anonymous requests \(401\)/),
-            remedy: expect.stringMatching(/caBundle/),
+            message: expect.stringMatching(/no anonymous requests \(401\)/) as unknown,
+            remedy: expect.stringMatching(/caBundle/) as unknown,
           },
         });
         node.seed(clusterDocument(plane.endpoint, { ca: plane.ca }));

@@ -127,7 +127,7 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
             key: 'node.cloudprovider.kubernetes.io/uninitialized',
             effect: 'NoSchedule',
           }),
-        ]),
+        ]) as unknown,
       },
     });
   });

@@ -204,6 +204,16 @@ describe('a command of cloud-config', () => {
   });
 });
 
+/** Returns the endpoint of a text, '' when it has none or is refused. */
+function endpointOf(text: string): string {
+  try {
+    return read(text).document.cluster?.endpoint ?? '';
+  } catch (error) {
+    if (error instanceof BootstrapError) return '';
+    throw error;
+  }
+}
+
 describe('mutated cloud-config', () => {
   const words = ['{{', '}}', '{%', '- ', ': ', '[', ']', '&a ', '*a', '"', "'", '\n', '\t', '|', '!!binary ', 'null', '---\n', 'kubeadm join ', '--config', 'append: true'];
 
@@ -216,12 +226,7 @@ describe('mutated cloud-config', () => {
           let text = source;
           for (const [at, word, length] of changes)
             text = text.slice(0, at) + word + text.slice(at + length);
-          try {
-            const endpoint = read(text).document.cluster?.endpoint ?? '';
-            expect(text).toContain(endpoint.replace('https://', ''));
-          } catch (error) {
-            expect(error).toBeInstanceOf(BootstrapError);
-          }
+          expect(text).toContain(endpointOf(text).replace('https://', ''));
         },
       ),
       { numRuns: 300 },

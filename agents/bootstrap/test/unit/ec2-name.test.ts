@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
 import { readClusterConfig } from '../../src/core/cluster/cluster-config.ts';
@@ -48,7 +49,9 @@ describe("EC2's private name of", () => {
 /** Answers of a metadata service by method and path. */
 async function metadataOf(file: string): Promise<MachineFacts> {
   const text = readFileSync(path.join(import.meta.dirname, '../vectors/cluster', file), 'utf8');
-  const answers = new Map<string, unknown>(Object.entries(JSON.parse(text)));
+  const answers = new Map(
+    Object.entries(v.parse(v.record(v.string(), v.unknown()), JSON.parse(text))),
+  );
   const read = await AWS.read(async ({ method, path: asked }) => {
     const answer = answers.get(`${method} ${asked}`);
     const body = new TextEncoder().encode(typeof answer === 'string' ? answer : '');
@@ -56,6 +59,13 @@ async function metadataOf(file: string): Promise<MachineFacts> {
   });
   return machineFactsOf(read);
 }
+
+const own = (auth: string, name = ''): string => `apiVersion: kios.dev/v1
+kind: NodeBootstrap
+cluster: {endpoint: "https://192.0.2.10:6443", caBundle: ${btoa(CA_A)}}
+auth: ${auth}
+node: {${name}}
+`;
 
 describe('an instance whose VPC has a domain of its own', () => {
   const node = {
@@ -76,12 +86,6 @@ spec:
     apiServerEndpoint: https://0A1B.gr7.eu-central-1.eks.amazonaws.com
     certificateAuthority: ${btoa(CA_A)}
     cidr: 172.20.0.0/16
-`;
-  const own = (auth: string, name = ''): string => `apiVersion: kios.dev/v1
-kind: NodeBootstrap
-cluster: {endpoint: "https://192.0.2.10:6443", caBundle: ${btoa(CA_A)}}
-auth: ${auth}
-node: {${name}}
 `;
   const command = '{exec: {command: aws-iam-authenticator, args: [token, -i, shop]}}';
 

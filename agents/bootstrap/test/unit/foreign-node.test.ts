@@ -6,8 +6,10 @@ import {
   dmiFilesOf,
   fillSeed,
   noCloudProvider,
+  type NoCloudSeed,
   parseNoCloudSeed,
 } from '../../src/core/providers/nocloud.ts';
+import type { MetadataAnswer } from '../../src/core/providers/provider.ts';
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
 import { readPlatform } from '../../src/edge/sources/platform.ts';
 import { readSources } from '../../src/edge/sources/sources.ts';
@@ -69,8 +71,8 @@ describe('user data for another program', () => {
     node.write('run/kios/seed/boot/bootstrap.yaml', '#cloud-config\nusers: []\n');
     await expect(run()).rejects.toMatchObject({
       code: 'KIOS_BOOTSTRAP_DOCUMENT',
-      message: expect.stringContaining('seed/boot/bootstrap.yaml: it is cloud-config'),
-      remedy: expect.stringMatching(/^Give a bootstrap document/),
+      message: expect.stringContaining('seed/boot/bootstrap.yaml: it is cloud-config') as unknown,
+      remedy: expect.stringMatching(/^Give a bootstrap document/) as unknown,
     });
   });
 });
@@ -87,7 +89,7 @@ describe('a document of nothing but comments', () => {
 it('a seed with cloud-config of Cluster API is filled in with the volume’s own meta-data', async () => {
   const registration = "nodeRegistration:\n  name: 'w-{{ ds.meta_data.instance_id }}'\n";
   node.seed(clusterApi({ registration }), 'instance-id: 0012\n');
-  await expect(run()).rejects.toThrow(); // There is no such cluster.
+  await expect(run()).rejects.toThrow("read the API server's answer"); // There is no such cluster.
   const platform = await readPlatform(node.settings);
   const sources = await readSources(node.settings, platform, async () => Promise.resolve(undefined), log); // prettier-ignore
   expect(sources.document).toMatchObject({
@@ -106,8 +108,8 @@ describe('the remedy of a fault', () => {
     node.write(file, `${HEAD}node: {nam: x}\n`);
     await expect(run()).rejects.toMatchObject({
       code: 'KIOS_BOOTSTRAP_FIELD',
-      message: expect.stringContaining(`${file}: node.nam: not a known field`),
-      remedy: expect.stringContaining(remedy),
+      message: expect.stringContaining(`${file}: node.nam: not a known field`) as unknown,
+      remedy: expect.stringContaining(remedy) as unknown,
     });
   });
 
@@ -144,8 +146,14 @@ describe('a machine of VMware', () => {
   });
 });
 
+/** Returns the seed of a kernel command line. */
+function seedOf(line: string): NoCloudSeed {
+  const seed = parseNoCloudSeed(line);
+  if (seed === undefined) throw new Error('it is no seed');
+  return seed;
+}
+
 describe('a value of the firmware in the address of a seed', () => {
-  const seedOf = (line: string) => parseNoCloudSeed(line) ?? expect.fail('it is no seed');
   const line = 'ds=nocloud;s=https://h/__dmi.chassis-serial-number__/__dmi.system-uuid__/';
 
   it('is filled in and escaped', () => {
@@ -168,19 +176,22 @@ describe('a value of the firmware in the address of a seed', () => {
   ])('%s is named, and no address is asked', async (_what, name) => {
     node.write('cmdline', `ds=nocloud;s=https://h/${name}/`);
     const { seed } = await readPlatform(node.settings);
-    expect(() => noCloudProvider(seed ?? expect.fail('it is gone'))).toThrow(
+    expect(seed).toBeDefined();
+    expect(() => seed && noCloudProvider(seed)).toThrow(
       `use the address of ds=nocloud: this machine has no value for ${name}`,
     );
     await expect(run()).rejects.toMatchObject({ code: 'KIOS_BOOTSTRAP_URL' });
   });
 });
 
+/** Answers as Google's metadata server. */
+const utf8 = (text: string): MetadataAnswer => ({
+  status: 200,
+  headers: { 'metadata-flavor': 'Google' },
+  body: new TextEncoder().encode(text),
+});
+
 it('kube-env stands where user data is missing, so that it is named', async () => {
-  const utf8 = (text: string) => ({
-    status: 200,
-    headers: { 'metadata-flavor': 'Google' },
-    body: new TextEncoder().encode(text),
-  });
   const instance = { name: 'n', zone: 'z-a', attributes: { 'kube-env': 'KUBELET_ARGS: --v=2\n' } };
   const { userData } = await GCP.read(async ({ path }) =>
     Promise.resolve(utf8(path.includes('recursive') ? JSON.stringify(instance) : '5')),

@@ -260,12 +260,17 @@ describe('a kubeadm join command is refused', () => {
     ['a token without a flag', LINE.replace('--token ', '')],
     ['a token behind a pipe', `${LINE} |${TOKEN}`],
     ['a torn hash', LINE.slice(0, -3)],
+    ['a password in the address', LINE.replace('join ', 'join https://me:s3cret@')],
+    ['a query', LINE.replace(':6443', ':6443/?k=s3cret')],
+    ['a second parameter of a query', LINE.replace(':6443', ':6443/?k=1&k=s3cret')],
+    ['a password with signs of a shell', LINE.replace('join ', 'join https://me:s3c;s3cret@')],
+    ['a second address with a password', `${LINE} https://me:s3cret@192.0.2.11:6443`],
     ['a certificate key without a flag', `${LINE} ${'f8'.repeat(32)}`],
   ])('%s, without showing the secret', (_name, text) => {
     const fault = faultOf(text);
     expect(fault).toContain('KIOS_BOOTSTRAP_FIELD');
     expect(fault).not.toContain(TOKEN.slice(7));
-    expect(fault).not.toContain('f8f8');
+    expect(fault).not.toMatch(/f8f8|s3c/);
   });
 });
 

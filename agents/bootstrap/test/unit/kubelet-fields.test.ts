@@ -73,8 +73,14 @@ describe('fields of kubelet', () => {
   it('that kubelet does not have give a line each, with the nearest', () => {
     expect(readConfig('{maxPod: 5, memorySwap: {swap: x}, toString: 1}').warnings).toEqual([
       { path: 'kubelet.config.maxPod', why: 'is not a known field; the nearest is maxPods' },
-      { path: 'kubelet.config.memorySwap.swap', why: expect.stringContaining('not a known field') },
-      { path: 'kubelet.config.toString', why: expect.stringContaining('not a known field') },
+      {
+        path: 'kubelet.config.memorySwap.swap',
+        why: expect.stringContaining('not a known field') as unknown,
+      },
+      {
+        path: 'kubelet.config.toString',
+        why: expect.stringContaining('not a known field') as unknown,
+      },
     ]);
   });
 
@@ -133,18 +139,17 @@ describe("kubeadm's kubeletExtraArgs", () => {
       labels: { 'node-role.kubernetes.io/worker': '', 'example.com/pool': 'gpu' },
       taints: [{ key: 'dedicated', value: 'gpu', effect: 'NoSchedule' }],
       maxPods: 60,
+      cloudProvider: 'external',
     });
-    const told = warnings.map(({ path: at, why }) => `${at}: ${why}`).join('\n');
-    for (const [flag, field] of [
-      ['system-reserved', 'systemReserved'],
-      ['eviction-hard', 'evictionHard'],
-      ['rotate-server-certificates', 'serverTLSBootstrap'],
-      ['feature-gates', 'featureGates'],
-    ])
-      expect(told).toContain(
-        `nodeRegistration.kubeletExtraArgs.${flag}: it has no effect here; its field is kubelet.config.${field}`,
-      );
-    expect(told).toContain('nodeRegistration.kubeletExtraArgs.cloud-provider');
+    const told = warnings.map(({ path: at, why }) => `${at}: ${why}`);
+    const args = 'nodeRegistration.kubeletExtraArgs';
+    const why = 'it has no effect here; its field is kubelet.config';
+    expect(told).toEqual([
+      `${args}.system-reserved: ${why}.systemReserved`,
+      `${args}.eviction-hard: ${why}.evictionHard`,
+      `${args}.rotate-server-certificates: ${why}.serverTLSBootstrap`,
+      `${args}.feature-gates: ${why}.featureGates`,
+    ]);
   });
 
   it.each([
@@ -163,10 +168,10 @@ describe("kubeadm's kubeletExtraArgs", () => {
   });
 });
 
-describe('the document of kios-aws', () => {
-  const metadata = (node: string): string =>
-    `apiVersion: kios.redcoat.dev/v1alpha1\nkind: MetadataInformation\napiServer: {name: a, endpoint: "https://x.example", b64ClusterCA: QUJD}\nnode: ${node}\n`;
+const metadata = (node: string): string =>
+  `apiVersion: kios.redcoat.dev/v1alpha1\nkind: MetadataInformation\napiServer: {name: a, endpoint: "https://x.example", b64ClusterCA: QUJD}\nnode: ${node}\n`;
 
+describe('the document of kios-aws', () => {
   it('is told by its own paths', () => {
     expect(() => parseDocument('d', metadata('{kubeletConfiguration: "maxPods: x"}'))).toThrow(
       'read d: node.kubeletConfiguration.maxPods: must be a number',

@@ -104,7 +104,7 @@ describe('a fresh node', () => {
     );
     await expect(watched.run()).rejects.toMatchObject({
       code: 'KIOS_BOOTSTRAP_FIELD',
-      message: expect.stringContaining('node.nameFrom'),
+      message: expect.stringContaining('node.nameFrom') as unknown,
     });
     expect(hostname()).toBeUndefined();
   });

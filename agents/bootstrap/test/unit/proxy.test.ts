@@ -6,7 +6,9 @@ import { describe, expect, it } from 'vitest';
 
 import { parseDocument } from '../../src/core/document/document.ts';
 import { originsOf } from '../../src/core/document/merge.ts';
+import type { ParsedDocument } from '../../src/core/document/parsed-document.ts';
 import type { NodeBootstrap } from '../../src/core/document/schema.ts';
+import type { OutputFile } from '../../src/core/files/output-file.ts';
 import { proxyFile } from '../../src/core/files/proxy-file.ts';
 import { withoutPasswords } from '../../src/core/files/registry-files.ts';
 import { renderFiles } from '../../src/core/files/render.ts';
@@ -33,6 +35,19 @@ const vectors = v.parse(
   ),
 );
 
+/** Returns the file at a path among those of a node that has not joined. */
+const fileOf = (document: NodeBootstrap, wanted: string): OutputFile | undefined =>
+  renderFiles({
+    document,
+    cluster: undefined,
+    hostname: undefined,
+    nodeIp: undefined,
+    hasIdentity: false,
+    platformId: 'hcloud://1',
+  }).find(({ path }) => path === wanted);
+
+const proxyOf = (body: string): OutputFile | undefined => fileOf(read(body), 'kubernetes/proxy');
+
 describe('the proxy of a document', () => {
   it.each(vectors.good)('is words for init: $proxy', ({ proxy, endpoint, file }) => {
     expect(contentOf(`proxy: ${JSON.stringify(proxy)}`, endpoint)).toBe(file);
@@ -49,19 +64,10 @@ describe('the proxy of a document', () => {
   });
 
   it('is a file of its own that only root reads, and that goes with it', () => {
-    const file = (body: string) =>
-      renderFiles({
-        document: read(body),
-        cluster: undefined,
-        hostname: undefined,
-        nodeIp: undefined,
-        hasIdentity: false,
-        platformId: undefined,
-      }).find(({ path }) => path === 'kubernetes/proxy');
-    expect(file('proxy: {http: "http://p:1"}')).toMatchObject({ mode: 0o600 });
+    expect(proxyOf('proxy: {http: "http://p:1"}')).toMatchObject({ mode: 0o600 });
     // kubelet and containerd have to be started with it.
-    expect(file('proxy: {http: "http://p:1"}')?.isUserFile).toBeUndefined();
-    expect(file('node: {}')).toMatchObject({ content: undefined });
+    expect(proxyOf('proxy: {http: "http://p:1"}')?.isUserFile).toBeUndefined();
+    expect(proxyOf('node: {}')).toMatchObject({ content: undefined });
   });
 
   it.each([
@@ -91,26 +97,19 @@ describe('the proxy of a document', () => {
   });
 });
 
-describe("a cloud's own manager", () => {
-  const manager = (document: NodeBootstrap) =>
-    renderFiles({
-      document,
-      cluster: undefined,
-      hostname: undefined,
-      nodeIp: undefined,
-      hasIdentity: false,
-      platformId: 'hcloud://1',
-    }).find(({ path }) => path === 'kubernetes/cloud-provider')?.content;
-  const kubeadm = (value: string) =>
-    parseDocument(
-      'd',
-      `apiVersion: kubeadm.k8s.io/v1beta4
+const manager = (document: NodeBootstrap): string | undefined =>
+  fileOf(document, 'kubernetes/cloud-provider')?.content;
+const kubeadm = (value: string): ParsedDocument =>
+  parseDocument(
+    'd',
+    `apiVersion: kubeadm.k8s.io/v1beta4
 kind: JoinConfiguration
 discovery: {bootstrapToken: {apiServerEndpoint: "192.0.2.10:6443", token: k1os01.4f6d2b8a9c3e7d10, unsafeSkipCAVerification: true}}
 nodeRegistration: {kubeletExtraArgs: [{name: cloud-provider, value: ${value}}]}
 `,
-    );
+  );
 
+describe("a cloud's own manager", () => {
   it('is named in the document', () => {
     expect(manager(read('node: {cloudProvider: external}'))).toBe('external\n');
     expect(manager(read('node: {}'))).toBeUndefined();
@@ -124,7 +123,7 @@ nodeRegistration: {kubeletExtraArgs: [{name: cloud-provider, value: ${value}}]}
     expect(manager(document)).toBe('external\n');
     expect(warnings).toEqual([]);
     expect(kubeadm('aws').warnings).toMatchObject([
-      { path: expect.stringMatching(/cloud-provider/) },
+      { path: expect.stringMatching(/cloud-provider/) as unknown },
     ]);
   });
 });

@@ -218,11 +218,11 @@ describe('the cause and what helps are told of', () => {
   ])('%s', async (_what, answers, message, remedy) => {
     const fault = await faultOf(PINNED, ...answers);
     expect(fault).toMatchObject({
-      message: expect.stringMatching(message),
-      remedy: expect.stringMatching(remedy),
+      message: expect.stringMatching(message) as unknown,
+      remedy: expect.stringMatching(remedy) as unknown,
     });
     // A remedy about the network would send people the wrong way.
-    expect(fault).not.toMatchObject({ remedy: expect.stringMatching(/network/) });
+    expect(fault).not.toMatchObject({ remedy: expect.stringMatching(/network/) as unknown });
   });
 
   it('a kubeconfig that says itself when its user expired', async () => {
@@ -232,14 +232,14 @@ describe('the cause and what helps are told of', () => {
     const fault = await faultOf({ ...cluster({ bundle: [CA] }), auth }, [401, '{}']);
     expect(fault).toMatchObject({
       code: 'KIOS_BOOTSTRAP_TOKEN',
-      message: expect.stringMatching(/expired at 2025-11-24T16:00:00.000Z$/),
+      message: expect.stringMatching(/expired at 2025-11-24T16:00:00.000Z$/) as unknown,
     });
   });
 });
 
-describe('the API server that cluster-info names', () => {
-  const named = (address: string): string => configMap(clusterInfo(CA, address));
+const named = (address: string): string => configMap(clusterInfo(CA, address));
 
+describe('the API server that cluster-info names', () => {
   it('is the one for kubelet, if it accepts the token; the log has both', async () => {
     const info = named('https://vip.example');
     const open = server([200, info], [200, info], [200, '{}']);
@@ -266,24 +266,23 @@ describe('the API server that cluster-info names', () => {
       code: 'KIOS_BOOTSTRAP_CLUSTER_INFO',
       message: 'use https://vip:6443, which the cluster-info of https://h:6443 names',
       cause: failed,
-      remedy: expect.stringMatching(/caBundle/),
+      remedy: expect.stringMatching(/caBundle/) as unknown,
     });
   });
 
   it.each([
-    ['the same with its default port', 'https://h:6443/', undefined],
-    ['none', '""', 'it names none'],
-    ['one of its own machine', 'https://127.0.0.1:6443', 'on each machine another'],
-    ['one without TLS', 'http://vip:6443', 'must begin with https'],
-    ['one with a path', 'https://rancher.example/k8s/clusters/c-1', 'must end after the port'],
-    ['no address', '"vip:6443"', 'must begin with https'],
+    ['the same with its default port', 'https://h:6443/', []],
+    ['none', '""', ['it names none']],
+    ['one of its own machine', 'https://127.0.0.1:6443', ['on each machine another']],
+    ['one without TLS', 'http://vip:6443', ['must begin with https']],
+    ['one with a path', 'https://rancher.example/k8s/clusters/c-1', ['must end after the port']],
+    ['no address', '"vip:6443"', ['must begin with https']],
   ])('%s leaves that of the document', async (_what, address, why) => {
     const info = named(address);
     const open = server([200, info], [200, info], [200, '{}']);
     expect((await verifyCluster(PINNED, open, log)).server).toBeUndefined();
     expect(calls.at(-1)?.endpoint).toBe('https://h:6443');
-    const line = lines.find((text) => text.includes('cluster.server'));
-    if (why === undefined) expect(line).toBeUndefined();
-    else expect(line).toContain(why);
+    const told = lines.filter((text) => text.includes('cluster.server'));
+    expect(told).toEqual(why.map((text) => expect.stringContaining(text) as unknown));
   });
 });

@@ -17,7 +17,7 @@ const indentOf = (line: string): number => line.length - line.trimStart().length
 /** Returns the text from a place to the end of what it stands in, as oxfmt and gofmt indent it. */
 function blockAt(text: string, at: number): string {
   const [first = '', ...lines] = text.slice(text.lastIndexOf('\n', at) + 1).split('\n');
-  if (/\);$/.test(first)) return first;
+  if (first.endsWith(');')) return first;
   const depth = indentOf(first);
   const isEnd = (line: string): boolean => indentOf(line) <= depth && /^\s*[)}\]]/.test(line);
   const end = lines.findIndex(isEnd);

@@ -39,7 +39,7 @@ function urlFault(url: URL | undefined): string | undefined {
 
 const urlOf = (text: string): URL | undefined => (URL.canParse(text) ? new URL(text) : undefined);
 
-/** Returns why a text is not the address of an API server. URL drops line breaks, and reads numbers in many spellings. */
+/** Returns why a text is not an address of an API server. URL drops line breaks and reads many spellings of numbers. */
 export const endpointFault = (text: string): string | undefined =>
   urlFault(urlOf(text)) ?? authorityFault(withoutScheme(text));
 

@@ -137,20 +137,25 @@ export interface KubeconfigCluster {
   readonly ca: string | undefined;
 }
 
-/**
- * Returns the cluster of the kubeconfig in `kube-public/cluster-info`, or why there is none. As with kubeadm it is the
- * unnamed one, else that of the current context; besides, the only one.
- */
-export function clusterOfInfo(kubeconfig: string): KubeconfigCluster | string {
-  const config = tryParse(kubeconfig);
-  if (config === undefined) return 'it is not a kubeconfig';
+/** As kubeadm does, the unnamed cluster, else that of the current context; besides, the only one. */
+function clusterMeant(config: Kubeconfig): v.InferOutput<typeof Cluster> | undefined {
   const clusters = config.clusters ?? [];
   const context = config.contexts?.find(({ name }) => name === config['current-context'])?.context;
   const unnamed = clusters.find(({ name }) => name === '');
-  const found = (unnamed ?? pick(clusters, context?.cluster))?.cluster;
-  if (found === undefined && clusters.length === 0) return 'it names no cluster';
-  if (found === undefined)
-    return `it names ${clusters.length} clusters, and none of them is the current one`;
+  return (unnamed ?? pick(clusters, context?.cluster))?.cluster;
+}
+
+/** Returns the cluster of the kubeconfig in `kube-public/cluster-info`, or why there is none. */
+export function clusterOfInfo(kubeconfig: string): KubeconfigCluster | string {
+  const config = tryParse(kubeconfig);
+  if (config === undefined) return 'it is not a kubeconfig';
+  const found = clusterMeant(config);
+  if (found === undefined) {
+    const count = config.clusters?.length ?? 0;
+    return count === 0
+      ? 'it names no cluster'
+      : `it names ${count} clusters, and none of them is the current one`;
+  }
   return { server: found.server, ca: found['certificate-authority-data'] };
 }
 

@@ -4,8 +4,8 @@ import { nearest } from '@kios/network-config/names';
 const FEW = 20;
 
 /**
- * Says that a name is not known, with the known one that was most likely meant. `earlier` is the number of unknown names
- * before it.
+ * Says that a name is not known, with the known one that was most likely meant. `earlier` is the number of unknown
+ * names before it.
  */
 export function unknownName(
   name: string,

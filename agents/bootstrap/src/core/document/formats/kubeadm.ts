@@ -131,8 +131,8 @@ function argumentsOf(input: unknown, notes: Notes): readonly Argument[] {
 }
 
 /**
- * Returns the credentials of kubeadm's two tokens: one vouches for the cluster, the other authenticates the node. Mostly
- * they are the same.
+ * Returns the credentials of kubeadm's two tokens: one vouches for the cluster, the other authenticates the node.
+ * Mostly they are the same.
  */
 export function tokenAuth(
   discovery: string | undefined,

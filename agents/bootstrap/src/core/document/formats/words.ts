@@ -10,15 +10,24 @@ const PIECE =
 /** A secret is letters and digits alone, and longer than most words that somebody writes into a command. */
 const SECRET = /[A-Za-z0-9]{16}/;
 
+/** What stands beside them in an address may be a password or a token, of any length. */
+const SECRET_SIGN = /[@?]/;
+
 /** Returns a word of the command for a message; one that may be a secret only by its length. */
-export const shown = (word: string): string =>
-  SECRET.test(word) || word.length > 80 ? `a word of ${word.length} characters` : word;
+export function shown(word: string): string {
+  const [sign] = SECRET_SIGN.exec(word) ?? [];
+  const hidden = `a word of ${word.length} characters`;
+  if (sign !== undefined) return `${hidden} with ${sign}`;
+  return SECRET.test(word) || word.length > 80 ? hidden : word;
+}
 
 function operatorFault(operator: string, rest: string): string {
   const [placeholder] = /^<[a-z][-\w .]*>/i.exec(operator + rest) ?? [];
   if (placeholder !== undefined) return `${placeholder}: put the value in its place`;
   const [word = ''] = /^\s*[^\s|&;<>()]+/.exec(rest) ?? [];
-  const what = SECRET.test(word) ? operator : `${operator}${word}`;
+  // `&` parts a query, and a password has any sign.
+  const mayBeSecret = SECRET.test(word) || SECRET_SIGN.test(word) || word.includes('=');
+  const what = mayBeSecret ? operator : `${operator}${word}`;
   return `${what}: it is for a shell, and a node has none; leave it out`;
 }
 

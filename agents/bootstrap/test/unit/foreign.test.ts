@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { parseBytes, parseDocument } from '../../src/core/document/document.ts';
 import { ForeignError, foreignOf } from '../../src/core/document/foreign.ts';
+import { fillDocuments } from '../../src/core/document/formats/template.ts';
 import { BootstrapError } from '../../src/core/faults/errors.ts';
 import { LINE, TOKEN } from '../support/carriers.ts';
 
@@ -121,4 +122,11 @@ describe('an empty file', () => {
     const reader = { gunzip: (bytes: Uint8Array) => bytes, names: {} };
     expect(parseBytes('u', new TextEncoder().encode(text), reader)).toEqual({ tag: 'empty' });
   }); // prettier-ignore
+});
+
+it('leaves the printing of faults to the log, which hides secrets', () => {
+  const warned = vi.spyOn(process, 'emitWarning');
+  fillDocuments('user-data', 'a: "{{ hostname }}"\n? { password: s3cret }\n: x\n', {});
+  expect(warned).not.toHaveBeenCalled();
+  warned.mockRestore();
 });

@@ -1,7 +1,7 @@
 import { isMap, isScalar, parseDocument } from 'yaml';
 
 import { BootstrapError, fieldError } from '../faults/errors.ts';
-import { decodeText, parseYaml } from './yaml.ts';
+import { decodeText, parseYaml, QUIET } from './yaml.ts';
 
 /** NoCloud's meta-data, as far as a node looks at it. */
 export interface MetaData {
@@ -24,7 +24,7 @@ function textOf(source: string, map: unknown, key: string): string | undefined {
 
 function parse(source: string, yaml: string): MetaData {
   const input = parseYaml(source, yaml);
-  const map = parseDocument(yaml).contents;
+  const map = parseDocument(yaml, QUIET).contents;
   if (input !== null && input !== undefined && !isMap(map))
     throw fieldError(`read ${source}: (top): must be a map with instance-id and local-hostname`);
   return {

@@ -79,7 +79,9 @@ export const BINARY: ScalarTag = {
   resolve: (base64) => new Binary(base64),
 };
 
-const OPTIONS = { prettyErrors: false, uniqueKeys: true, stringKeys: true } as const;
+/** The parser's own warnings would go to stderr, with parts of the text in them. */
+export const QUIET = { prettyErrors: false, uniqueKeys: true, logLevel: 'error' } as const;
+const OPTIONS = { ...QUIET, stringKeys: true } as const;
 
 function toValue(source: string, text: string, doc: Document.Parsed): unknown {
   const fault = doc.errors[0] ?? doc.warnings[0];

@@ -1,7 +1,7 @@
 import { type Document, parseAllDocuments, stringify } from 'yaml';
 
 import type { Warning } from '../parsed-document.ts';
-import { checkSize } from '../yaml.ts';
+import { checkSize, QUIET } from '../yaml.ts';
 
 /** What cloud-init would fill into a template, as far as it is known: on a workstation it is not. */
 export interface MachineNames {
@@ -114,7 +114,7 @@ export interface Filled {
 export function fillDocuments(source: string, text: string, names: MachineNames): Filled {
   if (!text.includes('{{')) return { text, warnings: [] };
   checkSize(source, [text]);
-  const documents = parseAllDocuments(text, { prettyErrors: false, uniqueKeys: true });
+  const documents = parseAllDocuments(text, QUIET);
   const isBroken = !Array.isArray(documents) || documents.some(({ errors }) => errors.length > 0);
   if (isBroken) return { text, warnings: [] };
   const filler = new Filler(names);

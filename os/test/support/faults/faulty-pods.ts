@@ -80,7 +80,7 @@ export function staticFaults(registry: string): {
   // The kernel refuses the value, and so the module.
   const module = {
     path: '/etc/kios/modules/modules.yaml',
-    content: 'load: [{name: dummy, params: numdummies=many, required: false}]\n',
+    content: 'load: [{name: nbd, params: nbds_max=many, required: false}]\n',
   };
   return { files: [...files, module], codes: [...Object.keys(pods), 'KIOS_FAULT_MODULE'] };
 }

@@ -50,7 +50,10 @@ const REMEDY = 'Correct that file.';
 const INSTEAD_OF_NOTHING = 'Give a bootstrap document, in a form of docs/bootstrap.md.';
 
 /** Returns the error with which a check ends whose text has no document: a node would go on as if there were none. */
-export function absenceOf(file: string, { verdict, ...check }: UserDataCheck): KiosError | undefined {
+export function absenceOf(
+  file: string,
+  { verdict, ...check }: UserDataCheck,
+): KiosError | undefined {
   if (verdict !== 'empty' && verdict !== 'foreign') return undefined;
   const { what = 'empty', instead } = check;
   return new KiosError('KIOS_BOOTSTRAP_ABSENT', `find a document in ${file}: it is ${what}`, {

@@ -64,7 +64,7 @@ describe("a document of Cluster API's kubeadm provider", () => {
 
   it('gets the values of the metadata', () => {
     const args = [
-      'provider-id: openstack:///\'{{ instance_id }}\'',
+      "provider-id: openstack:///'{{ instance_id }}'",
       "node-labels: 'zone={{ ds.meta_data.availability_zone }},region={{ v1.region }}'",
     ];
     const registration = `nodeRegistration:\n  name: 'w-{{ ds.meta_data.instance_id }}'\n  kubeletExtraArgs:\n    ${args.join('\n    ')}\n`;

@@ -98,9 +98,12 @@ const cases = (name: string): Buffer =>
   readFileSync(path.join(import.meta.dirname, '../vectors/cases', name));
 
 describe('a MIME document', () => {
-  it.each(['\n', '\r\n\r\n', '  \n', ' ', '\uFEFF', '\uFEFF\n'])('with %j before it is one', (before) => {
-    expect(read(before, HEAD, YAML, DOCUMENT, END).document.node?.name).toBe('n1');
-  });
+  it.each(['\n', '\r\n\r\n', '  \n', ' ', '\uFEFF', '\uFEFF\n'])(
+    'with %j before it is one',
+    (before) => {
+      expect(read(before, HEAD, YAML, DOCUMENT, END).document.node?.name).toBe('n1');
+    },
+  );
 
   it.each([
     ['without the empty line', HEAD, YAML.slice(1), 'the empty line is missing between its MIME header'],
@@ -115,7 +118,8 @@ describe('a MIME document', () => {
   });
 
   it('of one part is that part', () => {
-    const head = 'MIME-Version: 1.0\nContent-Type: text/yaml\nContent-Transfer-Encoding: base64\n\n';
+    const head =
+      'MIME-Version: 1.0\nContent-Type: text/yaml\nContent-Transfer-Encoding: base64\n\n';
     expect(read(head, base64(DOCUMENT)).document.node?.name).toBe('n1');
   });
 

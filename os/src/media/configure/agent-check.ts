@@ -52,7 +52,11 @@ interface Check {
 
 /** Returns the error of an agent that refused the text in a file, or found none in it that is for a node. */
 function refusalOf(
-  { code, name, exitCode }: Pick<Check, 'code' | 'name'> & { readonly exitCode: number | undefined },
+  {
+    code,
+    name,
+    exitCode,
+  }: Pick<Check, 'code' | 'name'> & { readonly exitCode: number | undefined },
   output: string,
   file: string,
 ): KiosError {

@@ -45,7 +45,8 @@ function convert(source: string, input: unknown): ParsedDocument {
 
 const FOREIGN_MIME: Foreign = {
   what: 'MIME whose parts are all for other programs',
-  instead: 'Add the document as a part of the type application/yaml; parts for a shell are never executed',
+  instead:
+    'Add the document as a part of the type application/yaml; parts for a shell are never executed',
 };
 
 /** Returns whether a text without a type of its own is a document for a node, or carries a join. */

@@ -68,7 +68,11 @@ const SCRIPT =
 
 /** Recognised by their first line. */
 const HEADERS: readonly Kind[] = [
-  kind(/^#cloud-config-archive\b/, 'an archive for cloud-init', 'Give a MIME document in its place'),
+  kind(
+    /^#cloud-config-archive\b/,
+    'an archive for cloud-init',
+    'Give a MIME document in its place',
+  ),
   kind(
     /^#cloud-config-jsonp\b/,
     'a patch of cloud-config, for cloud-init',
@@ -218,7 +222,8 @@ export const isCloudConfig = (text: string): boolean =>
   /^#cloud-config(?:\s|$)/.test(text.trimStart().replace(TEMPLATE, ''));
 
 /** Returns whether cloud-init fills in a text before it reads it. */
-export const isTemplate = (text: string): boolean => /^##\s*template:\s*jinja/.test(text.trimStart());
+export const isTemplate = (text: string): boolean =>
+  /^##\s*template:\s*jinja/.test(text.trimStart());
 
 function foreignHeader(text: string): Foreign | undefined {
   const start = text.trimStart();

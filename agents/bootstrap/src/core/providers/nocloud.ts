@@ -65,10 +65,7 @@ export const dmiFilesOf = ({ url = '' }: NoCloudSeed): readonly string[] =>
     .filter((file) => file !== undefined);
 
 /** Fills in `__dmi.NAME__`, by which one address distinguishes machines. What the machine lacks stays as it is. */
-export function fillSeed(
-  seed: NoCloudSeed,
-  values: ReadonlyMap<string, string>,
-): NoCloudSeed {
+export function fillSeed(seed: NoCloudSeed, values: ReadonlyMap<string, string>): NoCloudSeed {
   const url = seed.url?.replaceAll(DMI_VALUE, (all, name: string) => {
     const value = values.get(DMI_FILES[name] ?? '') ?? '';
     return value === '' ? all : encodeURIComponent(value);

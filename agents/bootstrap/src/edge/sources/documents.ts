@@ -17,7 +17,8 @@ import { readPlainFile } from './plain-file.ts';
 /** Every file of a seed is bounded like user data, which is the largest of them. */
 export const MAX_SEED_FILE = MAX_RAW;
 const MAX_TOKEN_FILE = 4096;
-export const gunzip = (bytes: Uint8Array): Uint8Array => gunzipSync(bytes, { maxOutputLength: MAX_TEXT });
+export const gunzip = (bytes: Uint8Array): Uint8Array =>
+  gunzipSync(bytes, { maxOutputLength: MAX_TEXT });
 
 /** The remedies of a faulty document, by the place where it is. */
 export const REMEDIES = {

@@ -69,9 +69,10 @@ async function readNoCloudSeed(
   seed: NoCloudSeed | undefined,
 ): Promise<NoCloudSeed | undefined> {
   if (seed === undefined) return undefined;
-  const values = dmiFilesOf(seed).map(
-    async (name): Promise<[string, string]> => [name, await readDmiValue(settings, name)],
-  );
+  const values = dmiFilesOf(seed).map(async (name): Promise<[string, string]> => [
+    name,
+    await readDmiValue(settings, name),
+  ]);
   return fillSeed(seed, new Map(await Promise.all(values)));
 }
 

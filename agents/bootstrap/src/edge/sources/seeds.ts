@@ -125,7 +125,11 @@ async function readFwCfg({ firmware }: Settings, log: Logger): Promise<Seed | un
   const file = path.join(firmware, FW_CFG);
   const bytes = await readPlainFile(file, MAX_SEED_FILE);
   if (bytes === undefined) return undefined;
-  return { facts: NO_FACTS, userData: readUserData({ source: file }, bytes, log), volume: undefined };
+  return {
+    facts: NO_FACTS,
+    userData: readUserData({ source: file }, bytes, log),
+    volume: undefined,
+  };
 }
 
 const isFallback = ({ volume }: Seed): boolean => volume?.label === 'azure';

@@ -57,7 +57,8 @@ const filesOf = (config: Readonly<Record<string, unknown>>): readonly File[] =>
 function decodeFile(source: string, { content, encoding }: File, gunzip: Gunzip): string {
   if (encoding === '' || encoding === 'text/plain') return content;
   const isZipped = /^gz(?:ip)?(?:\+|$)/.test(encoding);
-  if (!isZipped && !/^(?:b64|base64)$/.test(encoding)) throw bad(source, 'its encoding is not known');
+  if (!isZipped && !/^(?:b64|base64)$/.test(encoding))
+    throw bad(source, 'its encoding is not known');
   // What is only zipped is binary, which in YAML has no other form than base64.
   const bytes = fromBase64(content);
   if (bytes === undefined) throw bad(source, 'it is not the base64 that its encoding says');
@@ -172,7 +173,10 @@ function fill(found: Pick<CarriedJoin, 'source' | 'text'>, names: MachineNames) 
     throw bad(found.source, 'its template has a value that only cloud-init knows');
   }
   if (found.text.includes('{%'))
-    throw bad(found.source, 'its template has a statement ({% … %}), which only cloud-init carries out');
+    throw bad(
+      found.source,
+      'its template has a statement ({% … %}), which only cloud-init carries out',
+    );
   return fillDocuments(found.source, found.text, names);
 }
 
@@ -183,8 +187,9 @@ function unused(
   files: Files,
   read: string,
 ): readonly Warning[] {
-  const others = files.paths
-    .filter((path) => !read.endsWith(`, ${path}`) && path !== '/run/cluster-api/placeholder');
+  const others = files.paths.filter(
+    (path) => !read.endsWith(`, ${path}`) && path !== '/run/cluster-api/placeholder',
+  );
   const more = commands.filter((command) => joinIn(command) === undefined).length;
   return [
     ...others.map((path) => ({ path: `write_files ${path}`, why: 'it is not written' })),
@@ -217,9 +222,7 @@ export function findJoin(source: string, text: string, reader: Reader): CarriedJ
   const join = joinOf(commands, files);
   if (join === undefined) return undefined;
   const found = carriedBy(source, join, files);
-  const filled = isTemplate(text)
-    ? fill(found, reader.names)
-    : { text: found.text, warnings: [] };
+  const filled = isTemplate(text) ? fill(found, reader.names) : { text: found.text, warnings: [] };
   return {
     source: found.source,
     text: filled.text,

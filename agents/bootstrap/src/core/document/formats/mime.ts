@@ -108,7 +108,8 @@ function sectionsOf(whole: Entity): readonly string[] {
   const boundary = boundaryOf(whole).replaceAll(/[^\w ]/g, String.raw`\$&`);
   const lines = new RegExp(String.raw`(?:^|\r?\n)--${boundary}(--)?[ \t]*(?=\r?\n|$)`, 'g');
   const found = [...whole.body.matchAll(lines)];
-  if (found.length === 0) throw bad(whole.source, 'the boundary of its MIME header is nowhere in it');
+  if (found.length === 0)
+    throw bad(whole.source, 'the boundary of its MIME header is nowhere in it');
   if (found.length > MAX_PARTS) throw bad(whole.source, `it has more than ${MAX_PARTS} MIME parts`);
   const last = found.findIndex(([, closing]) => closing !== undefined);
   return found.slice(0, last === -1 ? found.length : last).map((match, index) => {

@@ -71,9 +71,10 @@ class Filler {
   fill(value: unknown, path: readonly string[]): unknown {
     if (typeof value === 'string') return value.includes('{{') ? this.#text(value, path) : value;
     if (typeof value !== 'object' || value === null) return value;
-    const entries = Object.entries(value).map(
-      ([key, item]): readonly [string, unknown] => [key, this.fill(item, [...path, key])],
-    );
+    const entries = Object.entries(value).map(([key, item]): readonly [string, unknown] => [
+      key,
+      this.fill(item, [...path, key]),
+    ]);
     const kept = entries.filter(([, item]) => item !== ABSENT);
     if (Array.isArray(value)) return kept.map(([, item]) => item);
     // An argument without its value is none.

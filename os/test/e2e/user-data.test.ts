@@ -155,6 +155,9 @@ config:
   };
 };
 
+const isDisc = ({ ev, fields }: SeenEvent): boolean =>
+  ev === 'seed.mounted' && fields['label'] === 'cidata';
+
 // Nodes whose user data people have from elsewhere.
 await describeRecorded('user-data', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
@@ -235,7 +238,9 @@ await describeRecorded('user-data', () => {
 
   it('a pasted line with -v 8', { timeout: JOIN_MS }, async () => {
     await machine.create(image);
-    await boot('by-line', { seed: named('by-line', line)(await joinOf()) });
+    const { console } = await boot('by-line', { seed: named('by-line', line)(await joinOf()) });
+    const joined = await console.expect('the join', ({ ev }) => ev === 'joined', 60_000);
+    expect(joined.agent).toBe('bootstrap');
   });
 
   it('an ISO as Proxmox makes it, in an IDE drive', { timeout: JOIN_MS }, async () => {
@@ -255,8 +260,6 @@ await describeRecorded('user-data', () => {
       '-device ide-cd,drive=cloudinit',
     ];
     const { console } = await boot('by-proxmox', { devices });
-    const isDisc = ({ ev, fields }: SeenEvent): boolean =>
-      ev === 'seed.mounted' && fields['label'] === 'cidata';
     const disk = await console.expect('the disc', isDisc, 60_000);
     expect(disk.fields).toMatchObject({ device: '/dev/sr0' });
     const file = await console.expect(

@@ -204,27 +204,29 @@ describe('a command of cloud-config', () => {
   });
 });
 
-describe('mutated cloud-config', () => {
-  const words = ['{{', '}}', '{%', '- ', ': ', '[', ']', '&a ', '*a', '"', "'", '\n', '\t', '|', '!!binary ', 'null', '---\n', 'kubeadm join ', '--config', 'append: true'];
+/** Returns the endpoint of a text; undefined when it is refused or foreign. */
+function endpointOf(text: string): string | undefined {
+  try {
+    return read(text).document.cluster?.endpoint;
+  } catch (error) {
+    if (error instanceof BootstrapError) return undefined;
+    throw error;
+  }
+}
 
-  it('is read, foreign or a fault, and its endpoint is one that was there', () => {
-    const source = clusterApi({ registration: named("'{{ local_hostname }}'") });
-    assert(
-      property(
-        array(tuple(nat(source.length), constantFrom(...words), nat(8)), { minLength: 1, maxLength: 3 }),
-        (changes) => {
-          let text = source;
-          for (const [at, word, length] of changes)
-            text = text.slice(0, at) + word + text.slice(at + length);
-          try {
-            const endpoint = read(text).document.cluster?.endpoint ?? '';
-            expect(text).toContain(endpoint.replace('https://', ''));
-          } catch (error) {
-            expect(error).toBeInstanceOf(BootstrapError);
-          }
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
-}); // prettier-ignore
+const WORDS = ['{{', '}}', '{%', '- ', ': ', '[', ']', '&a ', '*a', '"', "'", '\n', '\t', '|', '!!binary ', 'null', '---\n', 'kubeadm join ', '--config', 'append: true']; // prettier-ignore
+
+it('mutated cloud-config is read, foreign or a fault, and its endpoint is one that was there', () => {
+  const source = clusterApi({ registration: named("'{{ local_hostname }}'") });
+  const change = tuple(nat(source.length), constantFrom(...WORDS), nat(8));
+  assert(
+    property(array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+      let text = source;
+      for (const [at, word, length] of changes)
+        text = text.slice(0, at) + word + text.slice(at + length);
+      const endpoint = endpointOf(text)?.replace('https://', '') ?? '';
+      expect(text.includes(endpoint)).toBe(true);
+    }),
+    { numRuns: 300 },
+  );
+});

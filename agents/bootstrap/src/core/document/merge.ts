@@ -70,21 +70,19 @@ export function originsOf(parts: readonly Part[]): readonly Origin[] {
   });
 }
 
+function hide(value: unknown, path: Path): unknown {
+  if (!isMap(value)) return isSecret(path.join('.')) ? '…' : value;
+  const hidden = Object.entries(value).map(([key, item]): readonly [string, unknown] => [
+    key,
+    hide(item, [...path, key]),
+  ]);
+  return Object.fromEntries(hidden);
+}
+
 /** Returns a document in which nothing is secret: those values, and the content of files, are `…`. */
 export function withoutSecretValues(document: NodeBootstrap): unknown {
-  const hide = (value: unknown, path: Path): unknown => {
-    if (isMap(value))
-      return Object.fromEntries(
-        Object.entries(value).map(([key, item]) => [key, hide(item, [...path, key])]),
-      );
-    return isSecret(path.join('.')) ? '…' : value;
-  };
-  const files = document.files?.map((file) => ({
-    path: file.path,
-    mode: file.mode,
-    content: '…',
-  }));
-  const { files: _files, ...rest } = document;
+  const { files, ...rest } = document;
+  const shown = files?.map(({ path, mode }) => ({ path, mode, content: '…' }));
   const hidden = Object.entries(rest).map(([key, value]) => [key, hide(value, [key])]);
-  return { ...Object.fromEntries(hidden), ...(files === undefined ? {} : { files }) };
+  return { ...Object.fromEntries(hidden), ...(shown === undefined ? {} : { files: shown }) };
 }

@@ -142,11 +142,12 @@ const CABPK = /\/kubeadm-join-config\.ya?ml$/;
 
 /** Returns the arguments of the join that the commands carry out, by themselves or in a script that is written. */
 function joinOf(commands: readonly string[], files: Files): string | undefined {
-  const isJoin = (join: string | undefined): boolean => join !== undefined;
-  const direct = commands.map(joinIn).find(isJoin);
+  const direct = commands.map(joinIn).find((join) => join !== undefined);
   if (direct !== undefined) return direct;
   const scripts = files.paths.filter((path) => commands.some((text) => text.includes(path)));
-  const inScript = scripts.map((path) => joinInFile(files, path)).find(isJoin);
+  const inScript = scripts
+    .map((path) => joinInFile(files, path))
+    .find((join) => join !== undefined);
   const written = files.paths.find((path) => CABPK.test(path));
   return inScript ?? (written === undefined ? undefined : `--config ${written}`);
 }

@@ -26,7 +26,12 @@ import { describeRecorded } from '../support/recorded.ts';
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const NODE = 'i-0123456789abcdef0';
 
-/** User data as Karpenter writes it: a script of the user's, a NodeConfig of the user's, and its own. */
+/** Our own document, encoded as tools that write MIME do. */
+const OURS = Buffer.from(
+  'apiVersion: kios.dev/v1\nkind: NodeBootstrap\nnode: {labels: {disk: fast}}\n',
+);
+
+/** User data as Karpenter writes it: a script of the user's, documents of the user's, and its own. */
 const userData = (plane: ControlPlane): string => `MIME-Version: 1.0
 Content-Type: multipart/mixed; boundary="//"
 
@@ -47,6 +52,12 @@ spec:
   kubelet:
     flags:
     - --node-labels=team=red
+
+--//
+Content-Type: application/yaml
+Content-Transfer-Encoding: base64
+
+${OURS.toString('base64')}
 
 --//
 Content-Type: application/node.eks.aws
@@ -174,11 +185,12 @@ await describeRecorded('nodeconfig', () => {
     await rm(home, { recursive: true, force: true });
   }, 120_000);
 
-  it('joins under the name of its instance, with the labels, taints and pods of all parts', async () => {
+  it('joins by all parts, under the name of its instance', { timeout: 120_000 }, async () => {
     const text = await kubectl.call(['get', 'node', NODE, '-o', 'json']);
     const { metadata, spec, status } = v.parse(Node, JSON.parse(text));
     expect(metadata.labels).toMatchObject({
       team: 'red',
+      disk: 'fast',
       'karpenter.sh/capacity-type': 'spot',
       'karpenter.sh/nodepool': 'general',
     });

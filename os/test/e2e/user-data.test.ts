@@ -32,58 +32,9 @@ const MAC = '52:54:00:12:34:56';
 interface Join {
   readonly endpoint: string;
   readonly host: string;
-  readonly ca: string;
   readonly hash: string;
   readonly token: string;
 }
-
-/**
- * As Karpenter writes it, with a script of the user's before. There is no IAM here, so a last part has a token in place
- * of the machine's role.
- */
-const karpenter = ({ endpoint, ca, token }: Join): string => `MIME-Version: 1.0
-Content-Type: multipart/mixed; boundary="//"
-
---//
-Content-Type: text/x-shellscript; charset="us-ascii"
-
-#!/bin/bash
-echo hello
-
---//
-Content-Type: application/node.eks.aws
-
-# Karpenter Generated NodeConfig
-apiVersion: node.eks.aws/v1alpha1
-kind: NodeConfig
-metadata: {}
-spec:
-  cluster:
-    name: shop
-    apiServerEndpoint: ${endpoint}
-    certificateAuthority: ${Buffer.from(ca).toString('base64')}
-    cidr: 10.96.0.0/12
-  containerd: {}
-  instance:
-    localStorage: {}
-  kubelet:
-    config:
-      maxPods: 29
-      registerWithTaints:
-      - effect: NoExecute
-        key: karpenter.sh/unregistered
-    flags:
-    - --node-labels="karpenter.sh/capacity-type=spot,karpenter.sh/nodepool=general,team=red"
-
---//
-Content-Type: application/yaml
-Content-Transfer-Encoding: base64
-
-${Buffer.from(
-  `apiVersion: kios.dev/v1\nkind: NodeBootstrap\nauth: {bootstrapToken: ${token}}\n`,
-).toString('base64')}
---//--
-`;
 
 /** As Cluster API's kubeadm provider renders it, and its provider for AWS packs it. */
 const clusterApi = ({ host, hash, token }: Join): string =>
@@ -120,14 +71,6 @@ runcmd:
   - "swapoff -a"
   - kubeadm join --config /run/kubeadm/kubeadm-join-config.yaml  && echo success > /run/cluster-api/bootstrap-success.complete
 `).toString('base64');
-
-const line = ({ host, hash, token }: Join): string =>
-  `kubeadm join ${host} --token ${token} --discovery-token-ca-cert-hash ${hash} -v 8\n`;
-
-const named = (hostname: string, userData: (join: Join) => string) => (join: Join): Seed => ({
-  'meta-data': `instance-id: 12\nlocal-hostname: ${hostname}\n`,
-  'user-data': userData(join),
-}); // prettier-ignore
 
 /** As Proxmox writes it when user data is a snippet: it makes the instance id of the content. */
 const proxmox = ({ endpoint, hash, token }: Join): Seed => {
@@ -190,7 +133,6 @@ await describeRecorded('user-data', () => {
     return {
       endpoint: plane.endpointForGuest,
       host: new URL(plane.endpointForGuest).host,
-      ca: plane.caPem,
       hash: plane.caCertHash,
       token: await plane.createBootstrapToken(),
     };
@@ -216,32 +158,14 @@ await describeRecorded('user-data', () => {
   const fieldOf = async (name: string, jsonpath: string): Promise<string> =>
     kubectl.call(['get', 'node', name, '-o', `jsonpath=${jsonpath}`]);
 
-  it('a MIME document as Karpenter writes it', { timeout: JOIN_MS }, async () => {
-    await machine.create(image);
-    await boot('by-karpenter', { seed: named('by-karpenter', karpenter)(await joinOf()) });
-    expect(JSON.parse(await fieldOf('by-karpenter', '{.metadata.labels}'))).toMatchObject({
-      'karpenter.sh/capacity-type': 'spot',
-      'karpenter.sh/nodepool': 'general',
-      team: 'red',
-    });
-    expect(await fieldOf('by-karpenter', '{.spec.taints[*].key}')).toContain(
-      'karpenter.sh/unregistered',
-    );
-    expect(await fieldOf('by-karpenter', '{.status.capacity.pods}')).toBe('29');
-  });
-
   it('cloud-config of Cluster API, named by the metadata', { timeout: JOIN_MS }, async () => {
     await machine.create(image);
-    await boot('by-cluster-api', { seed: named('by-cluster-api', clusterApi)(await joinOf()) });
+    const seed = {
+      'meta-data': 'instance-id: 12\nlocal-hostname: by-cluster-api\n',
+      'user-data': clusterApi(await joinOf()),
+    };
+    await boot('by-cluster-api', { seed });
     expect(await fieldOf('by-cluster-api', '{.metadata.labels.team}')).toBe('blue');
-  });
-
-  it('a pasted line with -v 8', { timeout: JOIN_MS }, async () => {
-    await machine.create(image);
-    await boot('by-line', { seed: named('by-line', line)(await joinOf()) });
-    expect(await fieldOf('by-line', '{.status.conditions[?(@.type=="Ready")].status}')).toBe(
-      'True',
-    );
   });
 
   it('an ISO as Proxmox makes it, in an IDE drive', { timeout: JOIN_MS }, async () => {

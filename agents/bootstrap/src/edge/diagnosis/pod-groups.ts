@@ -59,6 +59,7 @@ export class PodGroups {
   }> {
     const [outOfMemory, outOfProcesses]: [Exhausted[], Exhausted[]] = [[], []];
     const seen = new Set<string>();
+    const before = await this.#machineKills();
     for (const { uid, dir } of await this.#pods()) {
       seen.add(uid);
       const pod = nameOf(uid);
@@ -73,13 +74,18 @@ export class PodGroups {
       }
     }
     // The group of a pod that is over goes with it, and what the machine counts stays.
-    const all = rowOf(await textOf(this.#places.vmstat), 'oom_kill');
+    // A pod that is ended between the two readings is named by the next look.
+    const all = outOfMemory.length === 0 ? before : await this.#machineKills();
     if (this.#memory.look(MACHINE, all, up) && outOfMemory.length === 0)
       outOfMemory.push({ pod: 'or program that has ended', limit: 'the kernel ended it' });
     this.#memory.keep(seen.add(MACHINE));
     this.#processes.keep(seen);
     this.#isFirst = false;
     return { outOfMemory, outOfProcesses };
+  }
+
+  async #machineKills(): Promise<number> {
+    return rowOf(await textOf(this.#places.vmstat), 'oom_kill');
   }
 
   async #counters(dir: string): Promise<readonly [kills: number, refusals: number]> {

@@ -116,6 +116,30 @@ describe('the groups of pods', () => {
     ]);
   });
 
+  it('leave a pod that is ended in the middle of a look to the next one', async () => {
+    const OTHER = 'kubepods/burstable/pod0f1e2d3c-bbbb';
+    write('vmstat', 'oom_kill 4\n');
+    for (const each of [POD, OTHER]) write(`${each}/memory.events`, 'oom_kill 0\n');
+    write(`${POD}/memory.max`, '16777216\n');
+    const groups = openGroups();
+    await look(groups, 0);
+    const seen: string[] = [];
+    // The kernel ends it when all of it was read.
+    const nameOf = (uid: string): string => {
+      seen.push(uid);
+      if (seen.length === 2) {
+        write(`kubepods/burstable/pod${seen[0]}/memory.events`, 'oom_kill 1\n');
+        write('vmstat', 'oom_kill 5\n');
+      }
+      return uid;
+    };
+    expect((await groups.look(10, nameOf)).outOfMemory).toEqual([]);
+    const { outOfMemory } = await look(groups, 20);
+    expect(outOfMemory.map(({ pod }) => pod)).toEqual([`a/${seen[0]}`]);
+    expect((await look(groups, 79)).outOfMemory).toHaveLength(1);
+    expect((await look(groups, 81)).outOfMemory).toEqual([]);
+  });
+
   it('name a pod that came after the first look', async () => {
     const groups = openGroups();
     await look(groups, 0);

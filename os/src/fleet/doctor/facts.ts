@@ -69,7 +69,9 @@ const Pods = v.object({
 export type PodFacts = v.InferOutput<typeof Pods>['items'][number];
 
 /** The containers of a pod, in the order in which they start. */
-export const containersOf = ({ status }: PodFacts): readonly v.InferOutput<typeof ContainerStatus>[] => [
+export const containersOf = ({
+  status,
+}: PodFacts): readonly v.InferOutput<typeof ContainerStatus>[] => [
   ...status.initContainerStatuses,
   ...status.containerStatuses,
 ];

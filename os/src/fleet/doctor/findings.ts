@@ -1,4 +1,10 @@
-import { type Condition, containersOf, type EventFacts, type Facts, type PodFacts } from './facts.ts';
+import {
+  type Condition,
+  containersOf,
+  type EventFacts,
+  type Facts,
+  type PodFacts,
+} from './facts.ts';
 import { isOwnPod } from './reduce.ts';
 
 const LEASE_SECONDS = 40;

@@ -34,17 +34,22 @@ export interface NodeView {
   readonly bootId: string;
 }
 
+type Status = v.InferOutput<typeof Node>['status'];
+
+const readyOf = (status: Status): string | undefined =>
+  status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+
 /** Reads a Node, or its metadata alone. */
 export function nodeView(object: unknown): NodeView {
   const { metadata, spec, status } = v.parse(Node, object);
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  const ready = readyOf(status);
   return {
     name: metadata.name,
     resourceVersion: metadata.resourceVersion,
     annotations: metadata.annotations ?? {},
     isCordoned: spec?.unschedulable ?? false,
-    isReady: ready?.status === 'True',
-    isSilent: ready?.status === 'Unknown',
+    isReady: ready === 'True',
+    isSilent: ready === 'Unknown',
     bootId: status?.nodeInfo?.bootID ?? '',
   };
 }

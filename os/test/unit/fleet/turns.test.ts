@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -64,6 +64,20 @@ function write(stored: Stored, changes: Partial<Turn>): void {
   if (turn.phase === 'done' || turn.phase === 'failed') delete stored.annotations[REQUESTS.reboot];
 }
 
+function answer(
+  response: ServerResponse,
+  method: string | undefined,
+  name: string,
+  stored: Stored,
+  body: string,
+): void {
+  const wrong = fault(method ?? '', name);
+  if (typeof wrong === 'number') return void response.writeHead(wrong).end('{}');
+  const status = method === 'PATCH' ? patch(name, stored, body) : 200;
+  if (wrong === 'lost') return void response.destroy();
+  response.writeHead(status).end(JSON.stringify(objectOf(name, stored)));
+}
+
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'kios-fleet-'));
   nodes = new Map(['a', 'b'].map((name) => [name, { annotations: {}, version: 1, isReady: true }]));
@@ -80,11 +94,7 @@ beforeEach(async () => {
       if (request.url?.includes('/leases/') === true)
         return response.writeHead(hasLease ? 200 : 404).end('{}');
       if (stored === undefined) return response.writeHead(404).end('{}');
-      const wrong = fault(request.method ?? '', name);
-      if (typeof wrong === 'number') return response.writeHead(wrong).end('{}');
-      const status = request.method === 'PATCH' ? patch(name, stored, body) : 200;
-      if (wrong === 'lost') return response.destroy();
-      return response.writeHead(status).end(JSON.stringify(objectOf(name, stored)));
+      return answer(response, request.method, name, stored, body);
     });
   });
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -276,11 +286,11 @@ describe('after a failure nothing stays that nobody has begun:', () => {
   });
 });
 
-describe('an API server', () => {
-  const finish = (): void => {
-    for (const stored of nodes.values()) write(stored, {});
-  };
+const finish = (): void => {
+  for (const stored of nodes.values()) write(stored, {});
+};
 
+describe('an API server', () => {
   it(
     'may be away for as long as a boot may take, and then refuse for a moment',
     { timeout: 20_000 },

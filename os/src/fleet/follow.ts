@@ -9,7 +9,7 @@ import {
   type Turn,
 } from '@kios/node-turn';
 
-/** An agent that runs looks at its Node every ten seconds, and ends a phase itself when its time is over. */
+/** An agent that runs looks at its Node at least every half minute, and ends a phase itself when its time is over. */
 const ANSWER_MS = 60_000;
 
 /** The time for which a node may be in a phase, in milliseconds. */
@@ -49,11 +49,11 @@ const SAYS = {
 
 const failed = (says: string): Standing => ({ tag: 'failed', says });
 
-export const hasBegun = (standing: Standing): boolean =>
+const hasBegun = (standing: Standing): boolean =>
   standing.tag !== 'open' || standing.phase === 'draining' || standing.phase === 'stopping';
 
 /** Returns how a node stands to what was asked of it, by its annotations alone. */
-function standingIn({ annotations, isReady }: NodeView, { action, text }: Order): Standing {
+function standingIn({ annotations, isSilent }: NodeView, { action, text }: Order): Standing {
   const turn = parseTurn(annotations[TURN]);
   const isMine = turn?.request === text;
   const isAsked = annotations[REQUESTS[action]] === text;
@@ -61,7 +61,7 @@ function standingIn({ annotations, isReady }: NodeView, { action, text }: Order)
     return isAsked
       ? { tag: 'open', phase: 'asked', says: 'is asked' }
       : failed('the request was withdrawn');
-  return ofTurn(turn, isAsked, isReady);
+  return ofTurn(turn, isAsked, isSilent);
 }
 
 /** What came of a turn that is over. */
@@ -70,11 +70,11 @@ function outcomeOf({ phase, action, message }: Turn): Standing {
   return { tag: 'done', says: action === 'reboot' ? 'was rebooted' : 'is on again' };
 }
 
-function ofTurn(turn: Turn, isAsked: boolean, isReady: boolean): Standing {
+function ofTurn(turn: Turn, isAsked: boolean, isSilent: boolean): Standing {
   const { action, phase, message } = turn;
   if (phase === 'done' || phase === 'failed') return outcomeOf(turn);
   if (phase === 'waiting' && !isAsked) return failed('the request was withdrawn');
-  if (phase === 'stopping' && action === 'poweroff' && !isReady)
+  if (phase === 'stopping' && action === 'poweroff' && isSilent)
     return { tag: 'done', says: 'is off' };
   return { tag: 'open', phase, says: message ?? SAYS[phase] };
 }

@@ -2,6 +2,7 @@ import { describe, EXIT, KiosError } from '@kios/errors';
 import {
   activeTurn,
   formatNodePatch,
+  LEASE_PATH,
   type NodePatch,
   type NodeView,
   nodeView,
@@ -11,8 +12,6 @@ import {
 
 import type { Answer, Cluster } from './cluster.ts';
 
-const LEASE = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kios-lifecycle';
-
 /** A Node is tens of kilobytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
@@ -21,14 +20,14 @@ const pathOf = (name: string): string => `/api/v1/nodes/${encodeURIComponent(nam
 function refused(what: string, { status, body }: Pick<Answer, 'status' | 'body'>): KiosError {
   const why = body.replaceAll(/\s+/g, ' ').slice(0, 300);
   return new KiosError('KIOS_FLEET_API', `${what}: the API server replies ${status}: ${why}`, {
-    exitCode: EXIT.unavailable,
+    exitCode: [401, 403].includes(status) ? EXIT.permission : EXIT.unavailable,
     remedy: 'Use a kubeconfig that may read and patch nodes.',
   });
 }
 
 /** Fails when the cluster has no agents, which would leave requests unanswered. */
 export async function requireAgents(cluster: Cluster): Promise<void> {
-  const reply = await cluster.ask({ path: LEASE, maxBytes: MAX_BYTES });
+  const reply = await cluster.ask({ path: LEASE_PATH, maxBytes: MAX_BYTES });
   // Who may not read the Lease may all the same place requests.
   if (reply.status === 200 || reply.status === 403) return;
   if (reply.status !== 404) throw refused('look for the agents', reply);

@@ -6,12 +6,12 @@ import { type Action, type NodeView, REQUESTS } from '@kios/node-turn';
 
 import type { CommandContext } from '../workstation/command-context.ts';
 import { type Cluster, openCluster } from './cluster.ts';
-import { Followed, hasBegun, isUnbegun, newOrder, type Order } from './follow.ts';
+import { Followed, isUnbegun, newOrder, type Order } from './follow.ts';
 import { patchNode, readNode, requireAgents, requireIdle } from './nodes.ts';
 
 const POLL_MS = 2000;
 const ANSWER_MS = 30_000;
-/** An API server on a node that reboots is away for a while. */
+/** An API server on a node that reboots is away for as long as the boot may take, and any other for this. */
 const SILENCE_MS = 300_000;
 const WRITES = 5;
 
@@ -52,25 +52,40 @@ async function change(
   });
 }
 
-/** Takes back what no agent has begun. */
-const withdraw = async (cluster: Cluster, name: string, order: Order): Promise<void> =>
-  change(cluster, name, (node) => (isUnbegun(node, order) ? null : undefined), order.action);
+const isGone = (error: unknown): boolean =>
+  error instanceof KiosError && error.code === 'KIOS_TURN_NODE';
 
-/** Places the requests: all of them, or none. */
-async function place(cluster: Cluster, nodes: readonly string[], order: Order): Promise<void> {
+/** Takes back what no agent has begun. */
+async function withdraw(cluster: Cluster, name: string, order: Order): Promise<void> {
+  const valueOf = (node: NodeView): null | undefined => (isUnbegun(node, order) ? null : undefined);
+  try {
+    await change(cluster, name, valueOf, order.action);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+}
+
+/** Places the requests: all of them, or none. `lasting` is the same cluster, also when the command is interrupted. */
+async function place(
+  cluster: Cluster,
+  lasting: Cluster,
+  nodes: readonly string[],
+  order: Order,
+): Promise<void> {
   for (const name of nodes) requireIdle(await readNode(cluster, name));
   const valueOf = (node: NodeView): string => {
     requireIdle(node);
     return order.text;
   };
-  const placed: string[] = [];
+  const tried: string[] = [];
   try {
     for (const name of nodes) {
+      // Before the call: when its answer is lost, the request may be there all the same.
+      tried.push(name);
       await change(cluster, name, valueOf, order.action);
-      placed.push(name);
     }
   } catch (error) {
-    for (const name of placed) await withdraw(cluster, name, order).catch(() => {});
+    await Promise.allSettled(tried.map((name) => withdraw(lasting, name, order)));
     throw error;
   }
 }
@@ -80,7 +95,7 @@ async function readIfThere(cluster: Cluster, name: string): Promise<NodeView | u
   try {
     return await readNode(cluster, name);
   } catch (error) {
-    if (error instanceof KiosError && error.code === 'KIOS_TURN_NODE') return undefined;
+    if (isGone(error)) return undefined;
     throw error;
   }
 }
@@ -92,6 +107,7 @@ class Follower {
   readonly #context: CommandContext;
   readonly nodes: readonly Followed[];
   #heardAt = Date.now();
+  #isAway = false;
   #isStopped = false;
 
   constructor(cluster: Cluster, order: Order, names: readonly string[], context: CommandContext) {
@@ -104,24 +120,36 @@ class Follower {
   async run(note: (detail: string) => void): Promise<void> {
     const { signal } = this.#context;
     for (;;) {
-      await this.#lookAtAll();
+      const isHeard = await this.#lookAtAll();
       const open = this.nodes.filter(({ isOver }) => !isOver);
-      if (open.length === 0) return;
+      // What could not be taken back is tried again.
+      if (isHeard && open.length === 0) return;
       note(open.map(({ name, standing }) => `${name} ${standing.says}`).join('; '));
       await sleep(POLL_MS, undefined, { signal });
     }
   }
 
-  /** Bears an API server that is away for a while. */
-  async #lookAtAll(): Promise<void> {
+  /** Returns false when the API server is away, which is borne for a while. */
+  async #lookAtAll(): Promise<boolean> {
     try {
       for (const node of this.nodes) if (!node.isOver) await this.#look(node);
       await this.#stopAfterFailure();
       this.#heardAt = Date.now();
+      this.#isAway = false;
+      return true;
     } catch (error) {
-      const isAway = error instanceof KiosError && error.code === 'KIOS_FLEET_API';
-      if (!isAway || Date.now() - this.#heardAt > SILENCE_MS) throw error;
+      if (!this.#bears(error)) throw error;
+      this.#isAway = true;
+      return false;
     }
+  }
+
+  #bears(error: unknown): boolean {
+    if (!(error instanceof KiosError) || error.code !== 'KIOS_FLEET_API') return false;
+    // An API server that has just started refuses until it has read who may do what.
+    if (error.exitCode === EXIT.permission && !this.#isAway) return false;
+    const limitMs = Math.max(SILENCE_MS, this.#order.limits.stopping);
+    return Date.now() - this.#heardAt <= limitMs;
   }
 
   async #look(node: Followed): Promise<void> {
@@ -133,8 +161,8 @@ class Follower {
 
   async #stopAfterFailure(): Promise<void> {
     if (this.#isStopped || !this.nodes.some(({ standing }) => standing.tag === 'failed')) return;
-    for (const { name, standing } of this.nodes)
-      if (!hasBegun(standing)) await withdraw(this.#cluster, name, this.#order);
+    // Also of nodes that have failed: one that nobody has answered for would reboot when its agent comes.
+    for (const { name } of this.nodes) await withdraw(this.#cluster, name, this.#order);
     this.#isStopped = true;
   }
 }
@@ -182,10 +210,12 @@ export async function takeTurns(context: CommandContext, options: TurnOptions): 
   const { action } = options;
   const nodes = [...new Set(options.nodes)];
   const { kubeconfig } = options;
-  const cluster = await openCluster({ kubeconfig, deadlineMs: ANSWER_MS, signal });
+  const open = async (until: AbortSignal): Promise<Cluster> =>
+    openCluster({ kubeconfig, deadlineMs: ANSWER_MS, signal: until });
+  const cluster = await open(signal);
   await requireAgents(cluster);
   const order = orderOf(options);
-  await place(cluster, nodes, order);
+  await place(cluster, await open(new AbortController().signal), nodes, order);
   if (!options.wait) return nodes.forEach((name) => print(`${name}  is asked`));
   undo.defer(() => {
     if (signal.aborted)

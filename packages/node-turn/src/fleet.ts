@@ -10,9 +10,9 @@ export interface Peer {
 }
 
 /** Returns a node as others count it. */
-export function peerOf({ name, isReady, annotations }: NodeView): Peer {
+export function peerOf({ name, isReady, isSilent, annotations }: NodeView): Peer {
   const turn = activeTurn(annotations[TURN]);
-  const isOff = turn?.action === 'poweroff' && turn.phase === 'stopping' && !isReady;
+  const isOff = turn?.action === 'poweroff' && turn.phase === 'stopping' && isSilent;
   return { name, isReady, isOff };
 }
 

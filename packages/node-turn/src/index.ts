@@ -1,6 +1,6 @@
 export { peerOf, roomBeside } from './fleet.ts';
 export type { Peer, Room } from './fleet.ts';
-export { leaseView, nodeView, podView } from './objects.ts';
+export { LEASE_PATH, leaseView, nodeView, podView } from './objects.ts';
 export type { Fate, LeaseView, NodeView, PodView } from './objects.ts';
 export { formatLeasePatch, formatNodePatch } from './patch.ts';
 export type { NodePatch } from './patch.ts';

@@ -28,20 +28,28 @@ export interface NodeView {
   readonly annotations: Annotations;
   readonly isCordoned: boolean;
   readonly isReady: boolean;
+  /** Kubelet reports nothing any more. While it shuts down it still reports that it is not ready. */
+  readonly isSilent: boolean;
   /** The boot that kubelet has reported; its conditions are of the same boot. */
   readonly bootId: string;
 }
 
+type Status = v.InferOutput<typeof Node>['status'];
+
+const readyOf = (status: Status): string | undefined =>
+  status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+
 /** Reads a Node, or its metadata alone. */
 export function nodeView(object: unknown): NodeView {
   const { metadata, spec, status } = v.parse(Node, object);
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  const ready = readyOf(status);
   return {
     name: metadata.name,
     resourceVersion: metadata.resourceVersion,
     annotations: metadata.annotations ?? {},
     isCordoned: spec?.unschedulable ?? false,
-    isReady: ready?.status === 'True',
+    isReady: ready === 'True',
+    isSilent: ready === 'Unknown',
     bootId: status?.nodeInfo?.bootID ?? '',
   };
 }
@@ -97,6 +105,10 @@ const Lease = v.object({
   metadata: v.object({ resourceVersion: v.string() }),
   spec: v.nullish(v.object({ holderIdentity: v.nullish(v.string()) })),
 });
+
+/** Where the API server has the Lease; only examples/lifecycle makes it. */
+export const LEASE_PATH =
+  '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kios-lifecycle';
 
 /** The Lease by which agents agree, with the names of the nodes whose turn it is. */
 export interface LeaseView {

@@ -1,4 +1,4 @@
-import { type Peer, roomBeside } from './fleet.ts';
+import { type Peer, type Room, roomBeside } from './fleet.ts';
 import type { LeaseView, NodeView, PodView } from './objects.ts';
 import { conclude, type NodePatch, record } from './patch.ts';
 import { type Action, type Defaults, readRequest, type Request, REQUESTS } from './request.ts';
@@ -10,9 +10,9 @@ const ASK_MS = 120_000;
 const NAMED = 3;
 
 /** What a step may need to see besides the node itself. */
-export type Look = 'lease' | 'peers' | 'pods';
+export type Look = 'lease' | 'holding' | 'peers' | 'pods';
 
-/** What was seen, in this order: node, lease, peers, pods. What was not looked at is undefined. */
+/** What was seen, in this order: node, lease, holding, peers, pods. What was not looked at is undefined. */
 export interface Seen {
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -20,6 +20,8 @@ export interface Seen {
   readonly bootId: string;
   readonly node: NodeView;
   readonly lease: LeaseView | undefined;
+  /** The holders of the Lease alone. */
+  readonly holding: readonly Peer[] | undefined;
   readonly peers: readonly Peer[] | undefined;
   readonly pods: readonly PodView[] | undefined;
   /** Pods (UID) that a disruption budget holds back. */
@@ -139,13 +141,23 @@ function drain({ node, now }: Seen, turn: Turn, { drainSeconds }: Request): Step
 const lost = (pods: readonly PodView[]): readonly PodView[] =>
   pods.filter(({ fate, isTerminating }) => fate === 'lost' && !isTerminating);
 
+/** Returns who is away, or what tells: all nodes are read only when the holders of the Lease leave room. */
+function roomIn({ node, holding, peers }: Seen, lease: LeaseView, most: number): Room | Deferred {
+  if (peers !== undefined) return roomBeside(node.name, lease.holders, peers);
+  if (lease.holders.length < most) return look('peers');
+  if (holding === undefined) return look('holding');
+  const room = roomBeside(node.name, lease.holders, holding);
+  return room.away.length < most ? look('peers') : room;
+}
+
 /** Waits for room, and takes a place by a write that the API server refuses when the Lease has changed. */
 function waiting(seen: Seen, turn: Turn, request: Request): Step {
-  const { node, lease, peers, pods, now } = seen;
+  const { node, lease, pods, now } = seen;
   if (lease === undefined) return look('lease');
   if (lease.holders.includes(node.name)) return drain(seen, turn, request);
-  if (peers === undefined) return look('peers');
-  const { holders, away } = roomBeside(node.name, lease.holders, peers);
+  const room = roomIn(seen, lease, request.maxUnavailable);
+  if ('tag' in room) return room;
+  const { holders, away } = room;
   if (away.length >= request.maxUnavailable) {
     const message = `waits for ${listed(away)}`;
     if (isLate(turn, now))

@@ -24,6 +24,7 @@ interface Stored {
   annotations: Record<string, string>;
   isCordoned: boolean;
   isReady: boolean;
+  isSilent: boolean;
   bootId: string;
   version: number;
   pods: PodView[];
@@ -38,6 +39,8 @@ interface Machine {
   boots: number;
   /** What the host was asked in this boot. */
   ordered: Action | undefined;
+  /** Its pods end, and it reports that it is not ready. */
+  isEnding: boolean;
   isUp: boolean;
   work: Work | undefined;
   asked: Seen['asked'];
@@ -61,6 +64,7 @@ export class FleetModel {
       name: `n${index}`,
       boots: 1,
       ordered: undefined,
+      isEnding: false,
       isUp: true,
       work: undefined,
       asked: 'never',
@@ -71,6 +75,7 @@ export class FleetModel {
         annotations: {},
         isCordoned: false,
         isReady: true,
+        isSilent: false,
         bootId: bootOf(machine),
         version: 1,
         pods: [pod(`static-${machine.name}`, { fate: 'stays' })],
@@ -139,27 +144,34 @@ export class FleetModel {
     if (!machine.isUp) return;
     const stored = this.at(machine.name);
     stored.pods = stored.pods.filter(({ isTerminating }) => !isTerminating);
-    if (stored.isReady && stored.bootId === bootOf(machine)) return;
-    Object.assign(stored, { isReady: true, bootId: bootOf(machine), version: stored.version + 1 });
+    const isReady = !machine.isEnding;
+    if (stored.isReady === isReady && stored.bootId === bootOf(machine)) return;
+    const heard = { isReady, isSilent: false, bootId: bootOf(machine) };
+    Object.assign(stored, { ...heard, version: stored.version + 1 });
   }
 
   /** The node controller sees that a machine is silent. */
   notice(machine: Machine): void {
     const stored = this.at(machine.name);
-    if (machine.isUp || !stored.isReady) return;
-    Object.assign(stored, { isReady: false, version: stored.version + 1 });
+    if (machine.isUp || stored.isSilent) return;
+    Object.assign(stored, { isReady: false, isSilent: true, version: stored.version + 1 });
   }
 
   kill(machine: Machine): void {
     Object.assign(machine, { work: undefined, asked: 'never', isFree: false });
   }
 
-  /** The host does what it was asked: the agent dies with it. */
+  /** The host does what it was asked: first kubelet says so, then the agent dies with it. */
   stop(machine: Machine): void {
     if (machine.ordered === undefined) return;
+    if (!machine.isEnding) {
+      machine.isEnding = true;
+      this.kubelet(machine);
+      return;
+    }
     const isComing = machine.ordered === 'reboot';
     this.kill(machine);
-    Object.assign(machine, { isUp: false, ordered: undefined });
+    Object.assign(machine, { isUp: false, isEnding: false, ordered: undefined });
     if (isComing) this.powerOn(machine);
   }
 
@@ -173,7 +185,7 @@ export class FleetModel {
   crash(machine: Machine): void {
     if (!machine.isUp) return;
     this.kill(machine);
-    Object.assign(machine, { ordered: undefined, boots: machine.boots + 1 });
+    Object.assign(machine, { ordered: undefined, isEnding: false, boots: machine.boots + 1 });
   }
 
   pass(seconds: number): void {
@@ -188,9 +200,9 @@ export class FleetModel {
   }
 
   #view(name: string): NodeView {
-    const { annotations, isCordoned, isReady, bootId, version } = this.at(name);
-    const resourceVersion = String(version);
-    return { name, resourceVersion, annotations: { ...annotations }, isCordoned, isReady, bootId };
+    const { annotations, isCordoned, isReady, isSilent, bootId, version } = this.at(name);
+    const heard = { isCordoned, isReady, isSilent, bootId };
+    return { name, resourceVersion: String(version), annotations: { ...annotations }, ...heard };
   }
 
   /** Changes a node as the API server does; false when it has changed since it was read. */
@@ -235,6 +247,10 @@ export class FleetModel {
     }
   }
 
+  #peers(names = this.machines.map(({ name }) => name)): Seen['peers'] {
+    return names.map((name) => peerOf(this.#view(name)));
+  }
+
   *#look(seen: Seen, name: string): Generator<undefined, readonly [Seen, Step]> {
     let now = seen;
     for (;;) {
@@ -242,8 +258,9 @@ export class FleetModel {
       if (next.tag !== 'look') return [now, next];
       if (next.at === 'lease') now = { ...now, lease: this.#lease };
       if (next.at === 'pods') now = { ...now, pods: [...this.at(name).pods] };
-      if (next.at === 'peers')
-        now = { ...now, peers: this.machines.map((one) => peerOf(this.#view(one.name))) };
+      if (next.at === 'holding')
+        now = { ...now, holding: this.#peers([...(now.lease?.holders ?? [])]) };
+      if (next.at === 'peers') now = { ...now, peers: this.#peers() };
       yield;
     }
   }
@@ -251,9 +268,20 @@ export class FleetModel {
   *#tick(machine: Machine): Work {
     const { name, asked, isFree } = machine;
     const bootId = bootOf(machine);
-    const nothing = { lease: undefined, peers: undefined, pods: undefined, blocked: new Set('') };
     const node = this.#view(name);
-    const start = { now: this.#now, bootId, node, asked, isFree, defaults: DEFAULTS, ...nothing };
+    const start: Seen = {
+      now: this.#now,
+      bootId,
+      node,
+      lease: undefined,
+      holding: undefined,
+      peers: undefined,
+      pods: undefined,
+      blocked: new Set(),
+      asked,
+      isFree,
+      defaults: DEFAULTS,
+    };
     yield;
     const [seen, next] = yield* this.#look(start, name);
     const isWithout = activeTurn(node.annotations[TURN]) === undefined;

@@ -23,6 +23,7 @@ it('a Node that lacks all that may be absent is neither ready nor cordoned', () 
     annotations: {},
     isCordoned: false,
     isReady: false,
+    isSilent: false,
     bootId: '',
   });
 });
@@ -43,8 +44,17 @@ it('reads a Node', () => {
     annotations: { k: 'v' },
     isCordoned: true,
     isReady: true,
+    isSilent: false,
     bootId: 'b',
   });
+});
+
+it.each([
+  ['Unknown', true],
+  ['False', false],
+])('a Node whose Ready is %s is silent: %s', (status, isSilent) => {
+  const conditions = [{ type: 'Ready', status }];
+  expect(nodeView({ metadata: { name: 'a' }, status: { conditions } }).isSilent).toBe(isSilent);
 });
 
 it.each([
@@ -101,11 +111,12 @@ it('counts holders and silent nodes as away, and not those that are gone or off 
     node({ name: 'a', isReady: false }),
     node({ name: 'held' }),
     node({ name: 'silent', isReady: false }),
-    node({ name: 'off', isReady: false, annotations: { [TURN]: off } }),
+    node({ name: 'off', isReady: false, isSilent: true, annotations: { [TURN]: off } }),
+    node({ name: 'ending', isReady: false, annotations: { [TURN]: off } }),
     node({ name: 'going', annotations: { [TURN]: off } }),
   ].map(peerOf);
-  expect(roomBeside('a', ['held', 'off', 'going', 'deleted'], peers)).toEqual({
-    holders: ['held', 'going'],
-    away: ['held', 'going', 'silent'],
+  expect(roomBeside('a', ['held', 'off', 'ending', 'going', 'deleted'], peers)).toEqual({
+    holders: ['held', 'ending', 'going'],
+    away: ['held', 'ending', 'going', 'silent'],
   });
 });

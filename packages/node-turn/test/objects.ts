@@ -21,6 +21,7 @@ export const node = (changes: Partial<NodeView> = {}): NodeView => ({
   annotations: {},
   isCordoned: false,
   isReady: true,
+  isSilent: false,
   bootId: 'boot-1',
   ...changes,
 });
@@ -30,6 +31,7 @@ export const seen = (changes: Partial<Seen> = {}): Seen => ({
   bootId: 'boot-1',
   node: node(),
   lease: undefined,
+  holding: undefined,
   peers: undefined,
   pods: undefined,
   blocked: new Set(),

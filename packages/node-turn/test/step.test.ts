@@ -73,6 +73,16 @@ describe('waiting', () => {
     });
   });
 
+  it('looks at the holders alone while they leave no room', () => {
+    const lease = { resourceVersion: '1', holders: ['b'] };
+    const given = { node: waiting(), lease };
+    expect(step(seen(given))).toEqual({ tag: 'look', at: 'holding' });
+    expect(step(seen({ ...given, holding: [peerOf(node({ name: 'b' }))] })).tag).toBe('wait');
+    const everybody = { tag: 'look', at: 'peers' };
+    expect(step(seen({ ...given, holding: [] }))).toEqual(everybody);
+    expect(step(seen({ ...given, node: waiting({ maxUnavailable: 2 }) }))).toEqual(everybody);
+  });
+
   it('says for whom it waits, once', () => {
     const lease = { resourceVersion: '1', holders: ['b'] };
     const next = step(seen({ node: waiting(), lease, peers }));

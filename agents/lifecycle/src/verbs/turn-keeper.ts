@@ -6,6 +6,7 @@ import {
   type Annotations,
   type Defaults,
   type LeaseView,
+  type Look,
   type NodePatch,
   type NodeView,
   type Peer,
@@ -17,7 +18,8 @@ import {
   TURN,
 } from '@kios/node-turn';
 
-import { Evictions } from '../core/eviction/evictions.ts';
+import { type Eviction, Evictions } from '../core/eviction/evictions.ts';
+import type { LifecycleError } from '../core/faults/errors.ts';
 
 /** Init needs as long for an orderly stop at most; asking again then changes nothing. */
 const ASK_AGAIN_MS = 60_000;
@@ -27,11 +29,12 @@ export interface ClusterPort {
   annotations(): Promise<Annotations>;
   node(): Promise<NodeView>;
   lease(): Promise<LeaseView>;
+  holding(names: readonly string[]): Promise<readonly Peer[]>;
   peers(): Promise<readonly Peer[]>;
   pods(): Promise<readonly PodView[]>;
   write(patch: NodePatch): Promise<boolean>;
   swap(lease: LeaseView): Promise<boolean>;
-  evict(pod: PodView): Promise<'going' | 'refused'>;
+  evict(pod: PodView): Promise<Eviction>;
 }
 
 export interface TurnPorts {
@@ -43,6 +46,8 @@ export interface TurnPorts {
   readonly log: Logger;
   readonly defaults: Defaults;
 }
+
+type Done = Exclude<Step, { tag: 'look' }>;
 
 const isAsked = (annotations: Annotations): boolean =>
   Object.values(REQUESTS).some((key) => annotations[key] !== undefined) ||
@@ -62,16 +67,16 @@ export class TurnKeeper {
     this.#ports = ports;
   }
 
-  /** Takes the next step. Returns whether another one follows soon. */
-  async next(): Promise<boolean> {
-    if (this.#isFree && !isAsked(await this.#ports.cluster.annotations())) return false;
+  /** Takes the next step, and returns of which kind it was. */
+  async next(): Promise<Done['tag']> {
+    if (this.#isFree && !isAsked(await this.#ports.cluster.annotations())) return 'rest';
     const next = await this.decide();
     await this.#perform(next);
-    return next.tag !== 'rest';
+    return next.tag;
   }
 
   /** Returns the next step, and changes nothing. */
-  async decide(): Promise<Exclude<Step, { tag: 'look' }>> {
+  async decide(): Promise<Done> {
     const { cluster, bootId, now, defaults } = this.#ports;
     let seen: Seen = {
       now: now(),
@@ -79,6 +84,7 @@ export class TurnKeeper {
       defaults,
       node: await cluster.node(),
       lease: undefined,
+      holding: undefined,
       peers: undefined,
       pods: undefined,
       blocked: this.#evictions.blocked,
@@ -93,15 +99,17 @@ export class TurnKeeper {
         if (isBetween && lease?.holders.includes(node.name) === false) this.#isFree = true;
         return next;
       }
-      seen = { ...seen, ...(await this.#look(next.at)) };
+      seen = { ...seen, ...(await this.#look(next.at, seen)) };
     }
   }
 
-  async #look(at: Extract<Step, { tag: 'look' }>['at']): Promise<Partial<Seen>> {
+  async #look(at: Look, { lease }: Seen): Promise<Partial<Seen>> {
     const { cluster } = this.#ports;
     switch (at) {
       case 'lease':
         return { lease: await cluster.lease() };
+      case 'holding':
+        return { holding: await cluster.holding(lease?.holders ?? []) };
       case 'peers':
         return { peers: await cluster.peers() };
       case 'pods':
@@ -109,7 +117,7 @@ export class TurnKeeper {
     }
   }
 
-  async #perform(next: Exclude<Step, { tag: 'look' }>): Promise<void> {
+  async #perform(next: Done): Promise<void> {
     switch (next.tag) {
       case 'rest':
         return;
@@ -148,14 +156,23 @@ export class TurnKeeper {
     if (patch !== undefined) await this.#ports.cluster.write(patch);
   }
 
+  /** A pod that is denied does not hold up the others, and fails the step after them. */
   async #evict(pods: readonly PodView[]): Promise<void> {
     const { cluster, now, entropy, log } = this.#ports;
+    const faults: LifecycleError[] = [];
     for (const pod of this.#evictions.due(pods, now())) {
       const name = `${pod.namespace}/${pod.name}`;
-      if ((await cluster.evict(pod)) === 'going') log.info({ ev: 'pod.evicted', pod: name });
-      else if (this.#evictions.refuse(pod.uid, now(), entropy()))
-        log.info({ ev: 'pod.held', pod: name });
+      const outcome = await cluster.evict(pod);
+      if (outcome === 'going') {
+        log.info({ ev: 'pod.evicted', pod: name });
+        continue;
+      }
+      const by = outcome === 'refused' ? 'budget' : 'other';
+      const isFirst = this.#evictions.refuse(pod.uid, by, now(), entropy());
+      if (outcome !== 'refused') faults.push(outcome);
+      else if (isFirst) log.info({ ev: 'pod.held', pod: name });
     }
+    if (faults[0] !== undefined) throw faults[0];
   }
 
   async #ask(action: Action): Promise<void> {

@@ -11,6 +11,12 @@ import { TurnKeeper } from './turn-keeper.ts';
 /** The API server has a minute to come back before the pause is as long as it gets. */
 const PAUSES = { firstMs: 1000, maxMs: 60_000, jitter: 0.2 };
 
+/**
+ * While a node waits for others its pause grows up to so many times that between steps. By default that is half of the
+ * minute in which `./kios reboot` expects an agent to answer.
+ */
+const WAIT_GROWTH = 10;
+
 /** Returns a pause that differs between the agents of a fleet by a tenth. */
 const spread = (ms: number): number => ms * (0.9 + Math.random() / 5);
 
@@ -32,12 +38,17 @@ async function keep(settings: Settings, context: AgentContext): Promise<void> {
   const { log, signal } = context;
   const keeper = await openKeeper(settings, context);
   const pauses = backoff(PAUSES);
+  const { busyMs, idleMs } = settings;
+  const waits = backoff({ firstMs: busyMs, maxMs: busyMs * WAIT_GROWTH });
   let last = '';
   log.info({ ev: 'start', node: settings.node });
   for (;;) {
     let waitMs: number;
     try {
-      waitMs = (await keeper.next()) ? settings.busyMs : settings.idleMs;
+      const done = await keeper.next();
+      if (done !== 'wait') waits.reset();
+      if (done === 'wait') waitMs = waits.next();
+      else waitMs = done === 'rest' ? idleMs : busyMs;
       pauses.reset();
       if (last !== '') log.info({ ev: 'recovered' });
       last = '';

@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { activeTurn, formatRequest, leaseView, parseTurn, REQUESTS, TURN } from '@kios/node-turn';
+import {
+  activeTurn,
+  formatRequest,
+  LEASE_PATH,
+  leaseView,
+  parseTurn,
+  REQUESTS,
+  TURN,
+} from '@kios/node-turn';
 import { CONTROL_PLANE, ControlPlane, missing } from '@kios/testkit/control-plane';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
@@ -13,7 +21,6 @@ const why = missing(CONTROL_PLANE);
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);
 
 const WAIT = { timeout: 90_000, interval: 200 };
-const LEASE = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kios-lifecycle';
 const BUDGETS = '/apis/policy/v1/namespaces/default/poddisruptionbudgets';
 
 const turnOf = async (machine: TestMachine) => parseTurn((await machine.node()).annotations[TURN]);
@@ -34,7 +41,7 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
   let plane: ControlPlane;
 
   const holders = async (): Promise<readonly string[]> => {
-    const object: unknown = JSON.parse(await must(plane, 'GET', LEASE));
+    const object: unknown = JSON.parse(await must(plane, 'GET', LEASE_PATH));
     return leaseView(object).holders;
   };
 
@@ -160,6 +167,7 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
   it('may change its own Node, and of that only the cordon and its annotations', async () => {
     await using machine = await TestMachine.start(plane, 'mine');
     await must(plane, 'POST', '/api/v1/nodes', { metadata: { name: 'other' } });
+    await machine.annotate({ 'foreign.dev/x': 'y' });
     const token = readFileSync(machine.at('account/token'), 'utf8');
     const patch = async (name: string, body: unknown): Promise<number> => {
       const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -184,7 +192,12 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
     await vi.waitFor(async () => expect(await patch('other', cordon)).toBe(403), WAIT);
     expect(await patch('mine', cordon)).toBe(200);
     expect(await patch('mine', { metadata: { annotations: { 'kios.dev/x': 'y' } } })).toBe(200);
+    expect(await patch('mine', { metadata: { annotations: { 'kios.dev/x': null } } })).toBe(200);
     expect(await patch('mine', { metadata: { annotations: { 'other.dev/x': 'y' } } })).toBe(403);
+    expect(await patch('mine', { metadata: { annotations: { 'foreign.dev/x': 'z' } } })).toBe(403);
+    expect(await patch('mine', { metadata: { annotations: { 'foreign.dev/x': null } } })).toBe(403);
+    expect(await patch('mine', { metadata: { annotations: null } })).toBe(403);
+    expect((await machine.node()).annotations).toMatchObject({ 'foreign.dev/x': 'y' });
     expect(await patch('mine', { metadata: { labels: { role: 'x' } } })).toBe(403);
     const taints = [{ key: 'k', effect: 'NoSchedule' }];
     expect(await patch('mine', { spec: { taints } })).toBe(403);

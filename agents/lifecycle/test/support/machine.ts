@@ -15,6 +15,9 @@ const BUNDLE = path.join(import.meta.dirname, '../../dist/agent.cjs');
 const ACCOUNT = '/api/v1/namespaces/kube-system/serviceaccounts/kios-lifecycle/token';
 const IMAGE = 'registry.example/none:1';
 
+/** What an agent logs when it has changed something. */
+const ACTS = /"ev":"(?:turn|place|pod|host)\./;
+
 const Token = v.object({ status: v.object({ token: v.string() }) });
 const Pods = v.object({
   items: v.array(
@@ -173,9 +176,12 @@ export class TestMachine implements AsyncDisposable {
     await agent?.stop('SIGKILL');
   }
 
-  /** Kills the agent wherever it is, and starts another one. */
+  /** Kills the agent once it has done something, wherever it is then, and starts another one. */
   async killAgent(): Promise<void> {
     await this.#inTurn(async () => {
+      // One that is killed before its first step each time would never come further.
+      const hasActed = this.#agent?.lines.some((line) => ACTS.test(line));
+      if (hasActed !== true) return;
       await this.#endAgent();
       this.startAgent();
     });

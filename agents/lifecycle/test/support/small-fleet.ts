@@ -11,6 +11,8 @@ import {
   type PodView,
 } from '@kios/node-turn';
 
+import type { Eviction } from '../../src/core/eviction/evictions.ts';
+import { LifecycleError } from '../../src/core/faults/errors.ts';
 import { type ClusterPort, TurnKeeper, type TurnPorts } from '../../src/verbs/turn-keeper.ts';
 
 /** Ends an agent in the middle of a call. */
@@ -31,6 +33,7 @@ const node = (): NodeView => ({
   annotations: {},
   isCordoned: false,
   isReady: true,
+  isSilent: false,
   bootId: 'boot-1',
 });
 
@@ -42,6 +45,8 @@ export class SmallFleet implements ClusterPort {
   running: readonly PodView[] = [];
   /** Names of pods that a budget holds. */
   readonly held = new Set<string>();
+  /** Names of pods that a webhook does not let go. */
+  readonly denied = new Set<string>();
   /** Boots that the host was asked to end. */
   readonly orders: string[] = [];
   hostRefuses = false;
@@ -75,6 +80,10 @@ export class SmallFleet implements ClusterPort {
     return this.#call(() => this.place);
   }
 
+  async holding(names: readonly string[]): Promise<readonly Peer[]> {
+    return this.#call(() => this.others.filter(({ name }) => names.includes(name)));
+  }
+
   async peers(): Promise<readonly Peer[]> {
     return this.#call(() => this.others);
   }
@@ -100,8 +109,9 @@ export class SmallFleet implements ClusterPort {
     });
   }
 
-  async evict({ name, uid }: PodView): Promise<'going' | 'refused'> {
+  async evict({ name, uid }: PodView): Promise<Eviction> {
     return this.#call(() => {
+      if (this.denied.has(name)) return new LifecycleError('KIOS_LIFECYCLE_EVICT', `evict ${name}`);
       if (this.held.has(name)) return 'refused';
       this.running = this.running.filter((one) => one.uid !== uid);
       return 'going';

@@ -66,7 +66,6 @@ function cluster(): Cluster {
   if (!isBound(address)) throw new Error('no port');
   const settings = {
     node: 'a',
-    lease: { namespace: 'kube-system', name: 'kios-lifecycle' },
     server: `https://127.0.0.1:${address.port}`,
     defaults: { maxUnavailable: 1, waitSeconds: 1, drainSeconds: 1 },
     idleMs: 1,
@@ -103,6 +102,14 @@ it('reads lists page by page', async () => {
     '/api/v1/nodes?limit=50',
     '/api/v1/nodes?limit=50&continue=x%2Fy',
   ]);
+});
+
+it('reads the holders of the Lease one by one, without those that are gone', async () => {
+  answers.push({ status: 200, body: item('b') }, { status: 404, body: {} });
+  expect((await cluster().holding(['b', 'c'])).map(({ name }) => name)).toEqual(['b']);
+  expect(asked.map(({ url }) => url)).toEqual(['/api/v1/nodes/b', '/api/v1/nodes/c']);
+  answers.push({ status: 500, body: {} });
+  await expect(cluster().holding(['b'])).rejects.toMatchObject({ code: 'KIOS_LIFECYCLE_API' });
 });
 
 it('asks for the pods of its own node only', async () => {
@@ -142,6 +149,16 @@ it.each([
   expect(JSON.parse(asked[0]?.body ?? '')).toMatchObject({
     kind: 'Eviction',
     deleteOptions: { preconditions: { uid: 'uid-x' } },
+  });
+});
+
+it('an eviction that something else denies', async () => {
+  answers.push({ status: 403, body: { message: 'admission webhook "w" denied the request' } });
+  expect(await cluster().evict(pod('x'))).toMatchObject({
+    code: 'KIOS_LIFECYCLE_EVICT',
+    message: expect.stringMatching(
+      /evict default\/x: .*403: admission webhook "w" denied/,
+    ) as unknown,
   });
 });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { LEASE_PATH } from '@kios/node-turn';
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
 
@@ -107,7 +108,7 @@ it('may do what the agent does, and nothing else', () => {
 
 it('makes the Lease that the agent looks for', () => {
   const [lease] = ofKind('Lease');
-  expect(`${String(lease?.metadata['namespace'])}/${lease?.metadata.name}`).toBe(
-    FLAGS.lease.default,
+  expect(LEASE_PATH).toBe(
+    `/apis/${lease?.apiVersion}/namespaces/${lease?.metadata.namespace}/leases/${lease?.metadata.name}`,
   );
 });

@@ -9,7 +9,6 @@ import { pod } from '../support/small-fleet.ts';
 
 const FLAGS = {
   node: 'a',
-  lease: 'kube-system/kios-lifecycle',
   server: '',
   'max-unavailable': 1,
   'wait-seconds': 86_400,
@@ -26,7 +25,6 @@ const FLAGS = {
 it('reads its flags', () => {
   expect(toSettings(FLAGS)).toMatchObject({
     node: 'a',
-    lease: { namespace: 'kube-system', name: 'kios-lifecycle' },
     server: undefined,
     defaults: DEFAULTS,
     idleMs: 10_000,
@@ -35,8 +33,6 @@ it('reads its flags', () => {
 
 it.each([
   ['no name of the node', { node: '' }],
-  ['a Lease without a namespace', { lease: 'kios' }],
-  ['a Lease with too many', { lease: 'a/b/c' }],
   ['no node at a time', { 'max-unavailable': 0 }],
   ['half a second', { 'drain-seconds': 0.5 }],
 ])('refuses %s', (_, changes) => {
@@ -58,12 +54,19 @@ it('ends with a code when its pod lacks what the manifest gives it', async () =>
 it('asks a refused pod again after longer and longer pauses', () => {
   const evictions = new Evictions();
   const pods = [pod('x'), pod('y')];
-  expect(evictions.refuse('uid-x', 0, 0.5)).toBe(true);
+  expect(evictions.refuse('uid-x', 'budget', 0, 0.5)).toBe(true);
   expect(evictions.due(pods, 4999).map(({ name }) => name)).toEqual(['y']);
   expect(evictions.due(pods, 5000)).toHaveLength(2);
-  expect(evictions.refuse('uid-x', 5000, 0.5)).toBe(false);
+  expect(evictions.refuse('uid-x', 'budget', 5000, 0.5)).toBe(false);
   expect(evictions.due(pods, 14_999)).toHaveLength(1);
   expect(evictions.blocked).toEqual(new Set(['uid-x']));
   expect(evictions.due([pod('y')], 15_000)).toHaveLength(1);
+  expect(evictions.blocked).toEqual(new Set());
+});
+
+it('says of a pod that it is held only when a budget does that', () => {
+  const evictions = new Evictions();
+  evictions.refuse('uid-x', 'other', 0, 0.5);
+  expect(evictions.due([pod('x')], 4999)).toEqual([]);
   expect(evictions.blocked).toEqual(new Set());
 });

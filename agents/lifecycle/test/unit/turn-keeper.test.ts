@@ -14,7 +14,7 @@ async function settle(fleet: SmallFleet): Promise<void> {
   let agent: TurnKeeper = fleet.agent();
   for (let steps = 0; steps < 60; steps++) {
     try {
-      if (!(await agent.next())) return;
+      if ((await agent.next()) === 'rest') return;
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
       agent = fleet.agent();
@@ -98,12 +98,12 @@ describe('an agent that is killed', async () => {
 it('reads only the annotations while nothing is asked for', async () => {
   const fleet = new SmallFleet();
   const agent = fleet.agent();
-  expect(await agent.next()).toBe(false);
+  expect(await agent.next()).toBe('rest');
   const { calls } = fleet;
-  for (const _ of [1, 2, 3]) expect(await agent.next()).toBe(false);
+  for (const _ of [1, 2, 3]) expect(await agent.next()).toBe('rest');
   expect(fleet.calls).toBe(calls + 3);
   asked(fleet);
-  expect(await agent.next()).toBe(true);
+  expect(await agent.next()).toBe('write');
 });
 
 it('asks a pod that a budget holds again after a pause, and the others meanwhile', async () => {
@@ -123,6 +123,34 @@ it('asks a pod that a budget holds again after a pause, and the others meanwhile
   fleet.now += 6000;
   await agent.next();
   expect(fleet.running.map(({ name }) => name)).toEqual(['dhcp']);
+});
+
+it('evicts the pods behind one that is denied, and then says which and why', async () => {
+  const fleet = story();
+  fleet.denied.add('web-1');
+  const agent = fleet.agent();
+  for (const _ of [1, 2, 3]) await agent.next();
+  await expect(agent.next()).rejects.toThrow('evict web-1');
+  expect(fleet.running.map(({ name }) => name)).toEqual(['web-1', 'dhcp']);
+  await agent.next();
+  expect(turnOf(fleet)?.message).toBe('1 pods to go: default/web-1');
+  fleet.denied.clear();
+  fleet.now += 6000;
+  await agent.next();
+  expect(fleet.running.map(({ name }) => name)).toEqual(['dhcp']);
+});
+
+it('reads one Node more than its own while it waits for the only holder', async () => {
+  const fleet = story();
+  fleet.others = ['b', 'c', 'd'].map((name) => ({ name, isReady: true, isOff: false }));
+  fleet.place = { resourceVersion: '1', holders: ['b'] };
+  fleet.peers = async () => {
+    throw new Error('it reads all');
+  };
+  const agent = fleet.agent();
+  expect(await agent.next()).toBe('write');
+  expect(await agent.next()).toBe('wait');
+  expect(turnOf(fleet)?.message).toBe('waits for b');
 });
 
 it('takes another step when the Node has changed since it was read', async () => {

@@ -6,7 +6,7 @@ import type { CommandContext } from '../../workstation/command-context.ts';
 import { usageError } from '../../workstation/usage-error.ts';
 import { type Cluster, openCluster } from '../cluster.ts';
 import { Bundle } from './bundle.ts';
-import { type Facts, factsOf } from './facts.ts';
+import { containersOf, type Facts, factsOf } from './facts.ts';
 import { Gatherer } from './gather.ts';
 import {
   apiParts,
@@ -82,9 +82,9 @@ async function gatherHost(
 }
 
 const ownContainers = ({ pods }: Facts) =>
-  pods.filter(isOwnPod).flatMap(({ metadata, status }) =>
-    status.containerStatuses.map(({ name, restartCount }) => ({
-      pod: metadata.name,
+  pods.filter(isOwnPod).flatMap((pod) =>
+    containersOf(pod).map(({ name, restartCount }) => ({
+      pod: pod.metadata.name,
       name,
       hasRestarted: restartCount > 0,
     })),

@@ -47,26 +47,34 @@ const ContainerState = v.object({
   waiting: v.optional(v.object({ reason: text })),
   terminated: v.optional(Ended),
 });
+const ContainerStatus = v.object({
+  name: v.string(),
+  ready: v.optional(v.boolean(), false),
+  restartCount: number,
+  state: v.optional(ContainerState, {}),
+  lastState: v.optional(ContainerState, {}),
+});
 const Pods = v.object({
   items: list(
     v.object({
       metadata: v.object({ namespace: v.string(), name: v.string(), annotations: v.optional(v.record(v.string(), v.string()), {}) }), // prettier-ignore
       status: v.object({
         phase: text,
-        containerStatuses: list(
-          v.object({
-            name: v.string(),
-            ready: v.optional(v.boolean(), false),
-            restartCount: number,
-            state: v.optional(ContainerState, {}),
-            lastState: v.optional(ContainerState, {}),
-          }),
-        ),
+        initContainerStatuses: list(ContainerStatus),
+        containerStatuses: list(ContainerStatus),
       }),
     }),
   ),
 });
 export type PodFacts = v.InferOutput<typeof Pods>['items'][number];
+
+/** The containers of a pod, in the order in which they start. */
+export const containersOf = ({
+  status,
+}: PodFacts): readonly v.InferOutput<typeof ContainerStatus>[] => [
+  ...status.initContainerStatuses,
+  ...status.containerStatuses,
+];
 
 const Events = v.object({
   items: list(
@@ -120,7 +128,8 @@ export interface Facts {
   /** Whether the cluster has no such node, in place of not telling. */
   readonly isAbsent: boolean;
   readonly server: string | undefined;
-  readonly renewed: number | undefined;
+  /** How old kubelet's lease was when it was read. */
+  readonly leaseSeconds: number | undefined;
   readonly pods: readonly PodFacts[];
   readonly events: readonly EventFacts[];
   readonly requests: readonly RequestFacts[];
@@ -148,10 +157,13 @@ const itemsOf = <Item>(
   file: string,
 ): readonly Item[] => read(gatherer, schema, file)?.items ?? [];
 
-/** Returns when kubelet renewed its lease, in milliseconds since the epoch. */
-function renewedAt(gatherer: Gatherer): number | undefined {
-  const renewed = Date.parse(read(gatherer, Lease, 'api/lease.json')?.spec.renewTime ?? '');
-  return Number.isNaN(renewed) ? undefined : renewed;
+/** All else takes longer than a lease may be old, so its age is that at its arrival. */
+function leaseAge(gatherer: Gatherer): number | undefined {
+  const file = 'api/lease.json';
+  const renewed = Date.parse(read(gatherer, Lease, file)?.spec.renewTime ?? '');
+  const readAt = gatherer.apiTimeOf(file);
+  if (readAt === undefined || Number.isNaN(renewed)) return undefined;
+  return Math.round((readAt - renewed) / 1000);
 }
 
 /** Reads what was gathered. */
@@ -162,7 +174,7 @@ export function factsOf(name: string, gatherer: Gatherer, isKubeletReached: bool
     node: read(gatherer, Node, 'api/node.json'),
     isAbsent: nodeOutcome === 'absent',
     server: read(gatherer, Version, 'api/version.json')?.gitVersion,
-    renewed: renewedAt(gatherer),
+    leaseSeconds: leaseAge(gatherer),
     pods: itemsOf(gatherer, Pods, 'api/pods.json'),
     events: [
       ...itemsOf(gatherer, Events, 'api/events-node.json'),

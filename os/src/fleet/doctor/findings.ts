@@ -1,4 +1,10 @@
-import type { Condition, EventFacts, Facts, PodFacts } from './facts.ts';
+import {
+  type Condition,
+  containersOf,
+  type EventFacts,
+  type Facts,
+  type PodFacts,
+} from './facts.ts';
 import { isOwnPod } from './reduce.ts';
 
 const LEASE_SECONDS = 40;
@@ -43,11 +49,10 @@ function presence(facts: Facts): string[] {
     : waiting;
 }
 
-function heartbeat({ renewed, now, isAbsent }: Facts): string[] {
-  if (renewed === undefined || isAbsent) return [];
-  const seconds = Math.round((now - renewed) / 1000);
-  return seconds > LEASE_SECONDS
-    ? [`Kubelet renewed its lease ${seconds} s ago, in place of each 10 s.`]
+function heartbeat({ leaseSeconds, isAbsent }: Facts): string[] {
+  if (leaseSeconds === undefined || isAbsent) return [];
+  return leaseSeconds > LEASE_SECONDS
+    ? [`Kubelet renewed its lease ${leaseSeconds} s ago, in place of each 10 s.`]
     : [];
 }
 
@@ -97,8 +102,8 @@ function hostFaults({ host, node }: Facts): string[] {
 
 function podFaults(pod: PodFacts): string[] {
   const { name } = pod.metadata;
-  const { phase, containerStatuses } = pod.status;
-  const waits = containerStatuses.flatMap(({ name: container, state }) => {
+  const { phase } = pod.status;
+  const waits = containersOf(pod).flatMap(({ name: container, state }) => {
     const reason = state.waiting?.reason ?? '';
     return reason === '' || reason === 'ContainerCreating' || reason === 'PodInitializing'
       ? []
@@ -136,13 +141,13 @@ function recentWarnings({ events, pods, name, now }: Facts): string[] {
 }
 
 function restarts({ pods }: Facts): string[] {
-  return pods.filter(isOwnPod).flatMap(({ metadata, status }) =>
-    status.containerStatuses.flatMap(({ name, restartCount, lastState }) => {
+  return pods.filter(isOwnPod).flatMap((pod) =>
+    containersOf(pod).flatMap(({ name, restartCount, lastState }) => {
       if (restartCount === 0) return [];
       const { reason = '', exitCode = 0, finishedAt = '' } = lastState.terminated ?? {};
       const last =
         finishedAt === '' ? '' : `, the last time at ${finishedAt} by ${reason}, code ${exitCode}`;
-      return [`${metadata.name}: ${name} was started again ${restartCount} times${last}.`];
+      return [`${pod.metadata.name}: ${name} was started again ${restartCount} times${last}.`];
     }),
   );
 }

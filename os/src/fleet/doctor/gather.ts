@@ -59,6 +59,7 @@ export class Gatherer {
   readonly #now: () => number;
   readonly #files = new Map<string, string>();
   readonly #values = new Map<string, unknown>();
+  readonly #arrived = new Map<string, number>();
   readonly #gathered: Gathered[] = [];
   #apiClock: number | undefined;
   #kubeletClock: number | undefined;
@@ -86,6 +87,11 @@ export class Gatherer {
   /** The API server's clock now, in milliseconds since the epoch. */
   get apiNow(): number {
     return this.#now() + (this.#apiClock ?? 0);
+  }
+
+  /** The API server's clock when a file of the bundle arrived. */
+  apiTimeOf(file: string): number | undefined {
+    return this.#arrived.get(file);
   }
 
   /** The object in a file of the bundle. */
@@ -119,6 +125,7 @@ export class Gatherer {
     const outcome = outcomeOf(part, status);
     if (outcome !== 'there') return note(outcome, { status, cause: causeOf(body) });
     this.#keepClock(part, answer, (began + this.#now()) / 2);
+    this.#arrived.set(part.file, this.apiNow);
     const fault = this.#keep(part, answer);
     if (fault !== undefined) return note('unreadable', { status, cause: fault });
     return note('there', { status, ...(isCut ? { isCut } : {}) });

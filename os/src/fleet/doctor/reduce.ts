@@ -35,17 +35,20 @@ const statusOf = (status: unknown): Record<string, unknown> => ({
   lastState: stateOf(recordOf(status)['lastState']),
 });
 
+const statusesOf = (statuses: unknown): unknown[] =>
+  Array.isArray(statuses) ? statuses.map(statusOf) : [];
+
 /** Of pods that belong to the cluster's users only what they are and how they fare: the rest is theirs. */
 function reducePod(pod: unknown): unknown {
   if (isOwnPod(pod)) return pod;
   const { metadata, status } = recordOf(pod);
-  const { containerStatuses } = recordOf(status);
-  const statuses = Array.isArray(containerStatuses) ? containerStatuses : [];
+  const { initContainerStatuses, containerStatuses } = recordOf(status);
   return {
     metadata: pick(metadata, 'namespace', 'name', 'creationTimestamp'),
     status: {
       ...pick(status, 'phase', 'reason', 'qosClass', 'startTime'),
-      containerStatuses: statuses.map(statusOf),
+      initContainerStatuses: statusesOf(initContainerStatuses),
+      containerStatuses: statusesOf(containerStatuses),
     },
   };
 }

@@ -26,6 +26,7 @@ const OWN_POD = {
   },
   status: {
     phase: 'Running',
+    initContainerStatuses: [{ name: 'acquire', ready: true, restartCount: 0, state: { terminated: { reason: 'Completed' } } }],
     containerStatuses: [{ name: 'dhcp', ready: true, restartCount: 1, state: { running: {} }, lastState: { terminated: { reason: 'Error', exitCode: 1, finishedAt: '2026-11-29T11:00:00Z', message: SECRET_LINES.join('\n') } } }],
   },
 }; // prettier-ignore

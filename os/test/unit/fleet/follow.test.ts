@@ -37,6 +37,7 @@ function node(turn?: Partial<Turn>, changes: Partial<NodeView> = {}): NodeView {
     },
     isCordoned: false,
     isReady: true,
+    isSilent: false,
     bootId: 'b',
     ...changes,
   };
@@ -86,7 +87,9 @@ it('an agent that lets the time of the pods pass is silent', () => {
 it('a node that is to be off is done when it is silent', () => {
   const stopping = { action: 'poweroff', phase: 'stopping' } as const;
   expect(look([[node(stopping), 0]], 'poweroff').tag).toBe('open');
-  const silent = node(stopping, { isReady: false });
+  const ending = node(stopping, { isReady: false });
+  expect(look([[ending, 0]], 'poweroff').tag).toBe('open');
+  const silent = node(stopping, { isReady: false, isSilent: true });
   expect(look([[silent, 0]], 'poweroff')).toMatchObject({ tag: 'done', says: 'is off' });
 });
 

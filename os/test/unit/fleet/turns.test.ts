@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { formatTurn, REQUESTS, TURN, type Turn } from '@kios/node-turn';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { takeTurns, type TurnOptions } from '../../../src/fleet/turns.ts';
 import { silent } from '../../../src/workstation/progress.ts';
@@ -22,6 +22,8 @@ let nodes: Map<string, Stored>;
 let hasLease: boolean;
 /** What the agents do after a node was changed. */
 let onChange: (name: string, stored: Stored) => void;
+/** A status in place of the server's reply, or no reply to what it does. */
+let fault: (method: string, name: string) => number | 'lost' | undefined;
 let printed: string[];
 
 const isPatch = (
@@ -62,11 +64,26 @@ function write(stored: Stored, changes: Partial<Turn>): void {
   if (turn.phase === 'done' || turn.phase === 'failed') delete stored.annotations[REQUESTS.reboot];
 }
 
+function answer(
+  response: ServerResponse,
+  method: string | undefined,
+  name: string,
+  stored: Stored,
+  body: string,
+): void {
+  const wrong = fault(method ?? '', name);
+  if (typeof wrong === 'number') return void response.writeHead(wrong).end('{}');
+  const status = method === 'PATCH' ? patch(name, stored, body) : 200;
+  if (wrong === 'lost') return void response.destroy();
+  response.writeHead(status).end(JSON.stringify(objectOf(name, stored)));
+}
+
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'kios-fleet-'));
   nodes = new Map(['a', 'b'].map((name) => [name, { annotations: {}, version: 1, isReady: true }]));
   hasLease = true;
   onChange = () => {};
+  fault = () => undefined;
   printed = [];
   server = createServer((request, response) => {
     let body = '';
@@ -77,8 +94,7 @@ beforeEach(async () => {
       if (request.url?.includes('/leases/') === true)
         return response.writeHead(hasLease ? 200 : 404).end('{}');
       if (stored === undefined) return response.writeHead(404).end('{}');
-      const status = request.method === 'PATCH' ? patch(name, stored, body) : 200;
-      return response.writeHead(status).end(JSON.stringify(objectOf(name, stored)));
+      return answer(response, request.method, name, stored, body);
     });
   });
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -100,14 +116,17 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.useRealTimers();
   server.closeAllConnections();
   server.close();
   await rm(folder, { recursive: true });
 });
 
-async function run(changes: Partial<TurnOptions> = {}): Promise<void> {
+async function run(
+  changes: Partial<TurnOptions> = {},
+  { signal } = new AbortController(),
+): Promise<void> {
   await using undo = new AsyncDisposableStack();
-  const { signal } = new AbortController();
   const context = { progress: silent, signal, undo, print: (line: string) => printed.push(line) };
   await takeTurns(context, {
     action: 'reboot',
@@ -189,6 +208,103 @@ it('takes back the first request when the second is refused', async () => {
   };
   await expect(run()).rejects.toMatchObject({ code: 'KIOS_TURN_BUSY' });
   expect(requestOf('a')).toBeUndefined();
+});
+
+describe('all are asked, or none:', () => {
+  it('a request whose answer is lost is taken back', async () => {
+    fault = (method, name) =>
+      method === 'PATCH' && name === 'b' && requestOf('b') === undefined ? 'lost' : undefined;
+    await expect(run()).rejects.toMatchObject({ code: 'KIOS_FLEET_API' });
+    expect(requestOf('a')).toBeUndefined();
+    expect(requestOf('b')).toBeUndefined();
+  });
+
+  it('Ctrl-C takes back what was placed', async () => {
+    const stop = new AbortController();
+    onChange = (name) => {
+      if (name === 'b') stop.abort();
+    };
+    await expect(run({}, stop)).rejects.toMatchObject({ name: 'AbortError' });
+    expect(requestOf('a')).toBeUndefined();
+    expect(requestOf('b')).toBeUndefined();
+  });
+});
+
+/** Lets so many seconds pass at the first look after all requests were placed, and refuses that and later ones. */
+function passAfterPlacing(
+  seconds: number,
+  refusals: readonly number[] = [],
+  then: () => void = () => {},
+): void {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  let looks = 0;
+  fault = (method) => {
+    const isPlaced = looks > 0 || ['a', 'b'].every((name) => requestOf(name) !== undefined);
+    if (method !== 'GET' || !isPlaced) return undefined;
+    if (looks === 0) vi.setSystemTime(Date.now() + seconds * 1000);
+    if (looks === refusals.length) then();
+    return refusals[looks++];
+  };
+}
+
+describe('after a failure nothing stays that nobody has begun:', () => {
+  it('requests that no agent has answered', async () => {
+    passAfterPlacing(61);
+    await expect(run()).rejects.toMatchObject({
+      code: 'KIOS_TURN_FAILED',
+      message: expect.stringContaining('a: no agent has answered in 60 s') as unknown,
+    });
+    expect(requestOf('a')).toBeUndefined();
+    expect(requestOf('b')).toBeUndefined();
+  });
+
+  it('requests that are not taken back at the first try', { timeout: 20_000 }, async () => {
+    passAfterPlacing(61);
+    const pass = fault;
+    let refusals = 0;
+    fault = (method, name) => {
+      const isBack = method === 'PATCH' && requestOf('b') !== undefined;
+      return isBack && ++refusals === 1 ? 503 : pass(method, name);
+    };
+    await expect(run()).rejects.toMatchObject({ code: 'KIOS_TURN_FAILED' });
+    expect(refusals).toBeGreaterThan(1);
+    expect(requestOf('a')).toBeUndefined();
+    expect(requestOf('b')).toBeUndefined();
+  });
+
+  it('a request beside a node that was deleted', { timeout: 20_000 }, async () => {
+    onChange = (name, stored) => {
+      if (name !== 'b' || requestOf('b') === undefined) return;
+      nodes.delete('a');
+      write(stored, { phase: 'waiting' });
+    };
+    await expect(run()).rejects.toMatchObject({
+      code: 'KIOS_TURN_FAILED',
+      message: expect.stringContaining('a: the cluster has it no longer') as unknown,
+    });
+    expect(requestOf('b')).toBeUndefined();
+  });
+});
+
+const finish = (): void => {
+  for (const stored of nodes.values()) write(stored, {});
+};
+
+describe('an API server', () => {
+  it(
+    'may be away for as long as a boot may take, and then refuse for a moment',
+    { timeout: 20_000 },
+    async () => {
+      passAfterPlacing(590, [503, 403], finish);
+      await run({ bootSeconds: 600 });
+      expect(printed).toEqual(['a  was rebooted', 'b  was rebooted']);
+    },
+  );
+
+  it('that refuses is not borne', async () => {
+    passAfterPlacing(0, [403]);
+    await expect(run()).rejects.toMatchObject({ code: 'KIOS_FLEET_API', exitCode: 77 });
+  });
 });
 
 it('says so when the cluster has no agents', async () => {

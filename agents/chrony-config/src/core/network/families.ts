@@ -5,6 +5,8 @@ export interface NodeAddress {
   readonly link: string;
   readonly family: string;
   readonly address: string;
+  /** The address with the length of its subnet's prefix. */
+  readonly cidr: string | null;
 }
 
 /** The kernel's tables of routes, `/proc/net/route` and `/proc/net/ipv6_route`. */
@@ -33,8 +35,8 @@ const defaults6 = (table: string): string[] =>
   });
 
 /**
- * Returns the families by which time servers may be reached. Networks of pods have addresses too and lead nowhere, so
- * only those count that are on a link with a default route; on a node without one, all of them.
+ * Returns the families by which time servers may be reached. Networks of pods have addresses too and lead nowhere else,
+ * so only those count that are on a link with a default route; on a node without one, all of them.
  */
 export function familiesOf(addresses: readonly NodeAddress[], tables: RouteTables): Families {
   const ways = new Set([...defaults4(tables.ipv4), ...defaults6(tables.ipv6)]);
@@ -45,5 +47,6 @@ export function familiesOf(addresses: readonly NodeAddress[], tables: RouteTable
   return {
     ipv4: has('IPv4') || defaults4(tables.ipv4).length > 0,
     ipv6: has('IPv6') || defaults6(tables.ipv6).length > 0,
+    subnets: addresses.flatMap(({ cidr }) => cidr ?? []),
   };
 }

@@ -1,3 +1,5 @@
+import { contains, parseCidr, parseIp } from '@kios/network-config/ip';
+
 import { canonicalIp, isIpv6, unusable } from './address.ts';
 import type { HypervisorClock } from './hypervisor-clock.ts';
 import type { Entry, Origin, OriginInputs } from './origins.ts';
@@ -7,6 +9,8 @@ import { isSmeared } from './smear.ts';
 export interface Families {
   readonly ipv4: boolean;
   readonly ipv6: boolean;
+  /** The node's own subnets, such as 192.0.2.1/24: they are reached in any case. */
+  readonly subnets?: readonly string[];
 }
 
 export interface Inputs extends OriginInputs {
@@ -42,6 +46,12 @@ export interface Candidate {
   /** What the line names: an address, or the name of an NTS server. */
   readonly server: string;
   readonly isSmeared: boolean;
+}
+
+function isWithin(subnets: readonly string[], address: string): boolean {
+  const ip = parseIp(address);
+  const networks = subnets.flatMap((subnet) => parseCidr(subnet) ?? []);
+  return ip !== undefined && networks.some((network) => contains(network, ip));
 }
 
 const MAX_PER_ORIGIN = 8;
@@ -159,7 +169,8 @@ export class SourceDraft {
     const { families } = this.#inputs;
     if (families === undefined) return undefined;
     const [has, family] = isIpv6(address) ? [families.ipv6, 'IPv6'] : [families.ipv4, 'IPv4'];
-    return has ? undefined : `the node has no ${family} address`;
+    const isReached = has || isWithin(families.subnets ?? [], address);
+    return isReached ? undefined : `the node has no ${family} address`;
   }
 }
 

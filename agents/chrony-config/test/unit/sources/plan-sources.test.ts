@@ -199,6 +199,16 @@ describe('planSources', () => {
     expect(bad(ipv4)).toEqual([]);
   });
 
+  it('keeps addresses of names in the node’s own subnets, whichever families lead further', () => {
+    const resolved = new Map([['ntp.example', ['192.0.2.9', '198.51.100.9', '2001:db8::9']]]);
+    const families = { ipv4: false, ipv6: true, subnets: ['192.0.2.1/24'] };
+    const planned = plan({ servers: [{ address: 'ntp.example' }] }, { resolved, families });
+    expect(serversIn(files(planned)['10-config.sources'] ?? '')).toEqual([
+      '192.0.2.9',
+      '2001:db8::9',
+    ]);
+  });
+
   it('writes the options and keys that time.yaml has, and drops a key that chronyd could not read', () => {
     const servers = [
       { address: '192.0.2.9', iburst: false },

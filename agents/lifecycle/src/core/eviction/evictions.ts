@@ -1,10 +1,19 @@
 import { retryDelay } from '@kios/agent';
 import type { PodView } from '@kios/node-turn';
 
+import type { LifecycleError } from '../faults/errors.ts';
+
 /** A budget changes when a pod elsewhere becomes ready, which takes seconds to minutes. */
 const SCHEDULE = { firstMs: 5000, maxMs: 60_000, jitter: 0.2 };
 
+/** What became of a request to evict a pod: refused by a budget for now, or denied for another reason. */
+export type Eviction = 'going' | 'refused' | LifecycleError;
+
+/** A disruption budget, or something else that a person has to change. */
+type Cause = 'budget' | 'other';
+
 interface Held {
+  readonly by: Cause;
   readonly failures: number;
   /** Milliseconds since 1970. */
   readonly nextTry: number;
@@ -14,9 +23,9 @@ interface Held {
 export class Evictions {
   #held = new Map<string, Held>();
 
-  /** The pods (UID) that were refused. */
+  /** The pods (UID) that a budget holds. */
   get blocked(): ReadonlySet<string> {
-    return new Set(this.#held.keys());
+    return new Set([...this.#held].flatMap(([uid, { by }]) => (by === 'budget' ? [uid] : [])));
   }
 
   /** Returns the pods to ask now, and forgets those that are no longer there. */
@@ -26,9 +35,10 @@ export class Evictions {
   }
 
   /** Notes that a pod was refused; true the first time. */
-  refuse(uid: string, now: number, entropy: number): boolean {
+  refuse(uid: string, by: Cause, now: number, entropy: number): boolean {
     const failures = (this.#held.get(uid)?.failures ?? 0) + 1;
-    this.#held.set(uid, { failures, nextTry: now + retryDelay(SCHEDULE, failures, entropy) });
+    const nextTry = now + retryDelay(SCHEDULE, failures, entropy);
+    this.#held.set(uid, { by, failures, nextTry });
     return failures === 1;
   }
 }

@@ -3,6 +3,7 @@ import { EXIT, KiosError } from '@kios/errors';
 /** What keeps this agent from the API server. It logs each and tries again. */
 const REMEDIES = {
   KIOS_LIFECYCLE_API: 'Check that the node reaches the API server; the agent tries again.',
+  KIOS_LIFECYCLE_EVICT: 'Change what denies it, or delete the pod; the agent tries again.',
   KIOS_LIFECYCLE_UNTRUSTED:
     'Name the API server with --server as the certificate authority of the service account knows it.',
   KIOS_LIFECYCLE_SETUP: 'Apply examples/lifecycle/lifecycle.yaml again, all of it.',

@@ -9,11 +9,6 @@ export const FLAGS = {
     default: '',
     describe: 'Name of this node; the manifest takes it from spec.nodeName',
   },
-  lease: {
-    type: 'string',
-    default: 'kube-system/kios-lifecycle',
-    describe: 'Lease by which the agents of the fleet agree, as NAMESPACE/NAME',
-  },
   server: {
     type: 'string',
     default: '',
@@ -42,7 +37,7 @@ export const FLAGS = {
   'busy-seconds': {
     type: 'number',
     default: 3,
-    describe: 'Pause between two steps of a turn',
+    describe: 'Pause between two steps of a turn; while it waits for others, up to ten times that',
   },
   account: {
     type: 'string',
@@ -73,7 +68,6 @@ export const FLAGS = {
 
 export interface Settings {
   readonly node: string;
-  readonly lease: { readonly namespace: string; readonly name: string };
   /** Undefined: where kubelet finds it. */
   readonly server: string | undefined;
   readonly defaults: Defaults;
@@ -94,13 +88,6 @@ function positive(flag: string, value: number): number {
   throw setupError(`use --${flag}=${value}: it is not a whole number above 0`);
 }
 
-function leaseOf(text: string): Settings['lease'] {
-  const [namespace = '', name = '', ...more] = text.split('/');
-  if (namespace === '' || name === '' || more.length > 0)
-    throw setupError(`use --lease=${text}: it is not NAMESPACE/NAME`);
-  return { namespace, name };
-}
-
 export function toSettings(flags: InferredOptionTypes<typeof FLAGS>): Settings {
   const { node, server, account, platform, socket } = flags;
   if (node === '') throw setupError('find the name of this node: --node is empty');
@@ -108,7 +95,6 @@ export function toSettings(flags: InferredOptionTypes<typeof FLAGS>): Settings {
     positive(flag, flags[flag]) * 1000;
   return {
     node,
-    lease: leaseOf(flags.lease),
     server: server === '' ? undefined : server,
     defaults: {
       maxUnavailable: positive('max-unavailable', flags['max-unavailable']),

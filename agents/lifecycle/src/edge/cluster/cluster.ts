@@ -4,6 +4,7 @@ import {
   type Annotations,
   formatLeasePatch,
   formatNodePatch,
+  LEASE_PATH,
   type LeaseView,
   leaseView,
   type NodePatch,
@@ -16,6 +17,7 @@ import {
 } from '@kios/node-turn';
 import * as v from 'valibot';
 
+import type { Eviction } from '../../core/eviction/evictions.ts';
 import { LifecycleError } from '../../core/faults/errors.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 import { type Account, readAccount } from './account.ts';
@@ -40,21 +42,18 @@ const Status = v.object({ message: v.string() });
 
 type Asked = Pick<ApiRequest, 'path' | 'accept' | 'mergePatch' | 'body'>;
 
-/** What became of a request to evict a pod. */
-export type Eviction = 'going' | 'refused';
-
 function messageIn(body: string): string {
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Status), body);
   return parsed.success ? parsed.output.message : body.slice(0, 200);
 }
 
+const denied = (what: string, status: number, body: string): string =>
+  `${what}: the API server replies ${status}: ${messageIn(body)}`;
+
 function refused(what: string, status: number, body: string): LifecycleError {
   const isSetup = [401, 403, 404].includes(status);
-  const why = `the API server replies ${status}: ${messageIn(body)}`;
-  return new LifecycleError(
-    isSetup ? 'KIOS_LIFECYCLE_SETUP' : 'KIOS_LIFECYCLE_API',
-    `${what}: ${why}`,
-  );
+  const code = isSetup ? 'KIOS_LIFECYCLE_SETUP' : 'KIOS_LIFECYCLE_API';
+  return new LifecycleError(code, denied(what, status, body));
 }
 
 /** Reads an answer; what is no such object is a fault of the server. */
@@ -66,6 +65,8 @@ function read<T>(what: string, body: string, parse: (object: unknown) => T): T {
     throw new LifecycleError('KIOS_LIFECYCLE_API', `${what}: it is unreadable: ${describe(error)}`);
   }
 }
+
+const nodePath = (name: string): string => `/api/v1/nodes/${encodeURIComponent(name)}`;
 
 /** The cluster as this node's agent sees it: its calls, each with a deadline and as the pod's service account. */
 export class Cluster {
@@ -131,12 +132,7 @@ export class Cluster {
   }
 
   get #nodePath(): string {
-    return `/api/v1/nodes/${encodeURIComponent(this.#settings.node)}`;
-  }
-
-  get #leasePath(): string {
-    const { namespace, name } = this.#settings.lease;
-    return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`;
+    return nodePath(this.#settings.node);
   }
 
   /** Reads only the annotations, from the API server's memory: what every agent does all the time is cheap. */
@@ -151,8 +147,21 @@ export class Cluster {
   }
 
   async lease(): Promise<LeaseView> {
-    const body = await this.#ask('read the Lease', { path: this.#leasePath });
+    const body = await this.#ask('read the Lease', { path: LEASE_PATH });
     return read('read the Lease', body, leaseView);
+  }
+
+  /** Reads some Nodes; those that are gone are left out. */
+  async holding(names: readonly string[]): Promise<readonly Peer[]> {
+    const found: Peer[] = [];
+    for (const name of names) {
+      const what = `read the Node ${name}`;
+      const { status, body } = await this.#send({ path: nodePath(name) });
+      if (status === 404) continue;
+      if (status !== 200) throw refused(what, status, body);
+      found.push(read(what, body, (object) => peerOf(nodeView(object))));
+    }
+    return found;
   }
 
   async peers(): Promise<readonly Peer[]> {
@@ -169,7 +178,7 @@ export class Cluster {
   }
 
   async swap(lease: LeaseView): Promise<boolean> {
-    return this.#write('change the Lease', this.#leasePath, formatLeasePatch(lease));
+    return this.#write('change the Lease', LEASE_PATH, formatLeasePatch(lease));
   }
 
   /** Asks a pod to go; only this one, not one that has got its name meanwhile. */
@@ -187,6 +196,7 @@ export class Cluster {
     if (status < 300 || status === 404 || status === 409) return 'going';
     // A budget (429), several budgets of one pod (500), or a namespace that is being removed. The other pods go on.
     if (status === 429 || status >= 500 || body.includes('NamespaceTerminating')) return 'refused';
-    throw refused(`evict ${namespace}/${name}`, status, body);
+    const message = denied(`evict ${namespace}/${name}`, status, body);
+    return new LifecycleError('KIOS_LIFECYCLE_EVICT', message);
   }
 }

@@ -106,6 +106,7 @@ describe('a node that is well', () => {
       'kubelet/resource-metrics.txt',
       'kubelet/stats.json',
       'parts.json',
+      'pods/dhcp-node-1/acquire.log',
       'pods/dhcp-node-1/dhcp.log',
       'pods/dhcp-node-1/dhcp.previous.log',
       'summary.txt',

@@ -53,16 +53,24 @@ const pod = (phase: string, state: PodFacts['status']['containerStatuses'][numbe
   metadata: { namespace: 'kube-system', name: 'dhcp-node-1', annotations: { 'kubernetes.io/config.mirror': 'x' } },
   status: {
     phase,
+    initContainerStatuses: [],
     containerStatuses: [{ name: 'dhcp', ready: false, restartCount, state, lastState: { terminated: { reason: 'OOMKilled', exitCode: 137, finishedAt: '2026-11-29T11:00:00Z' } } }],
   },
 }); // prettier-ignore
+
+/** A pod whose first container, before its others, has this state. */
+const starting = (state: PodFacts['status']['containerStatuses'][number]['state'], restartCount = 0): PodFacts => {
+  const { metadata, status } = pod('Pending', { waiting: { reason: 'PodInitializing' } });
+  const initContainerStatuses = status.containerStatuses.map((one) => ({ ...one, name: 'acquire', state, restartCount }));
+  return { metadata, status: { ...status, initContainerStatuses } };
+}; // prettier-ignore
 
 const WELL: Facts = {
   name: 'node-1',
   node: NODE,
   isAbsent: false,
   server: 'v1.36.3',
-  renewed: NOW - 9000,
+  leaseSeconds: 9,
   pods: [pod('Running', {})],
   events: [],
   requests: [],
@@ -97,7 +105,7 @@ describe('what is wrong', () => {
     ['a condition that others set', withConditions(condition('KernelDeadlock', 'True', 'v')), 'KernelDeadlock is True: v.'],
     ['a node that the cluster does not know', { ...WELL, node: undefined, isAbsent: true }, 'The cluster has no node node-1'],
     ['a request that waits', { ...WELL, requests: [{ metadata: { name: 'csr-1' }, status: { conditions: [] } }] }, 'kubectl certificate approve csr-1.'],
-    ['a lease that is old', { ...WELL, renewed: NOW - 60_000 }, 'renewed its lease 60 s ago'],
+    ['a lease that is old', { ...WELL, leaseSeconds: 60 }, 'renewed its lease 60 s ago'],
     ['kubelet that is not reached', { ...WELL, isKubeletReached: false }, 'does not reach kubelet'],
     ['a clock that is behind', { ...WELL, aheadSeconds: -90 }, '90 s behind the API server'],
     ['a clock that is ahead', { ...WELL, aheadSeconds: 6 }, '6 s ahead of the API server'],
@@ -107,6 +115,7 @@ describe('what is wrong', () => {
     ['kubelet that is too old', kubelet('v1.32.9'), 'more than 3 minor versions older'],
     ['a fault in the node’s own file', { ...WELL, host: { ...HOST, faults: { faults: [{ code: 'KIOS_FAULT_DNS', cause: 'ask 10.0.2.3', remedy: 'See.', by: '' }] } } }, 'The node cannot ask 10.0.2.3. See. [KIOS_FAULT_DNS]'],
     ['a pod that crashes', { ...WELL, pods: [pod('Running', { waiting: { reason: 'CrashLoopBackOff' } })] }, 'dhcp: CrashLoopBackOff.'],
+    ['a pod that crashes before its containers start', { ...WELL, pods: [starting({ waiting: { reason: 'CrashLoopBackOff' } })] }, 'acquire: CrashLoopBackOff.'],
     ['a pod that failed', { ...WELL, pods: [pod('Failed', {})] }, 'The pod dhcp-node-1 is Failed.'],
   ])('%s', (_, facts, words) => {
     const found = findings(facts);
@@ -122,8 +131,8 @@ describe('what is wrong', () => {
   });
 
   it('is not that a pod starts', () => {
-    const starting = pod('Pending', { waiting: { reason: 'ContainerCreating' } });
-    expect(findings({ ...WELL, pods: [{ ...starting, status: { ...starting.status, phase: 'Running' } }] })).toEqual([]); // prettier-ignore
+    const created = pod('Running', { waiting: { reason: 'ContainerCreating' } });
+    expect(findings({ ...WELL, pods: [created] })).toEqual([]);
   });
 });
 
@@ -132,7 +141,7 @@ it('what may explain it are restarts, warnings of the last hour and what init sa
   const told = notes({
     ...WELL,
     node: { ...NODE, spec: { unschedulable: true } },
-    pods: [pod('Running', {}, 4)],
+    pods: [pod('Running', {}, 4), starting({}, 2)],
     events: [
       { ...event, message: 'restarting failed container' },
       { ...event, message: 'long ago', lastTimestamp: '2026-11-29T10:00:00Z' },
@@ -156,6 +165,7 @@ it('what may explain it are restarts, warnings of the last hour and what init sa
     'kubelet has ended 2 times by itself in this boot.',
     'In this boot init said KIOS_INIT_DATA: cannot mount it.',
     'dhcp-node-1: dhcp was started again 4 times, the last time at 2026-11-29T11:00:00Z by OOMKilled, code 137.',
+    'dhcp-node-1: acquire was started again 2 times, the last time at 2026-11-29T11:00:00Z by OOMKilled, code 137.',
     'dhcp-node-1: BackOff (3×): restarting failed container.',
   ]);
 });

@@ -25,6 +25,13 @@ it('of users’ pods only how they fare stays', () => {
     status: {
       phase: 'Running',
       message: SECRETS.users,
+      initContainerStatuses: [
+        {
+          name: 'restore',
+          restartCount: 3,
+          state: { terminated: { reason: 'Error', exitCode: 2, message: SECRETS.users } },
+        },
+      ],
       containerStatuses: [
         {
           name: 'db',
@@ -45,6 +52,9 @@ it('of users’ pods only how they fare stays', () => {
         metadata: { namespace: 'shop', name: 'db' },
         status: {
           phase: 'Running',
+          initContainerStatuses: [
+            { name: 'restore', restartCount: 3, state: { terminated: { exitCode: 2 } } },
+          ],
           containerStatuses: [
             {
               restartCount: 2,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -100,6 +101,23 @@ func unmountAll(mounted []Mounted, unmount func(target string, flags int) error,
 // detachRemote unmounts what servers and programs provide, all at a time. One that does not reply loses its requests
 // and its place, so that what lies below can be unmounted.
 func detachRemote(mounted []Mounted, unmount func(target string, flags int) error) {
+	busy, silent := unmountRemote(mounted, unmount)
+	end := time.Now().Add(remotePatience)
+	try := func(m Mounted, flags int) error {
+		return within(time.Until(end), func() error { return unmount(m.Target, flags) })
+	}
+	busy = slices.DeleteFunc(busy, func(m Mounted) bool { return try(m, 0) == nil }) // what was mounted in it has gone
+	for _, m := range silent {
+		try(m, unix.MNT_FORCE)
+		try(m, unix.MNT_DETACH)
+	}
+	for _, m := range busy {
+		try(m, unix.MNT_DETACH)
+	}
+}
+
+// unmountRemote returns what is busy, though its server replies, and what has not ended in time.
+func unmountRemote(mounted []Mounted, unmount func(target string, flags int) error) (busy, silent []Mounted) {
 	late, cancel := context.WithTimeout(context.Background(), remotePatience)
 	defer cancel()
 	var remote []Mounted
@@ -110,32 +128,29 @@ func detachRemote(mounted []Mounted, unmount func(target string, flags int) erro
 			tries = append(tries, start(func() error { return unmount(m.Target, 0) }))
 		}
 	}
-	var left []Mounted
 	for i, m := range remote {
-		if !succeeds(tries[i], late.Done()) {
-			left = append(left, m)
+		switch err := outcome(tries[i], late.Done()); {
+		case errors.Is(err, errStuck):
+			silent = append(silent, m)
+		case err != nil:
+			busy = append(busy, m)
 		}
 	}
-	end := time.Now().Add(remotePatience)
-	for _, m := range left {
-		for _, flags := range []int{unix.MNT_FORCE, unix.MNT_DETACH} {
-			within(time.Until(end), func() error { return unmount(m.Target, flags) })
-		}
-	}
+	return busy, silent
 }
 
-// succeeds reports whether a try has ended well when it is late.
-func succeeds(try <-chan error, late <-chan struct{}) bool {
+// outcome returns how a try has ended when it is late, or errStuck.
+func outcome(try <-chan error, late <-chan struct{}) error {
 	select {
 	case err := <-try:
-		return err == nil
+		return err
 	case <-late:
 	}
 	select {
 	case err := <-try: // it ended while another was awaited
-		return err == nil
+		return err
 	default:
-		return false
+		return errStuck
 	}
 }
 

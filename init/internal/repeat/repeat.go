@@ -103,7 +103,7 @@ func (f *Faults) with(name string, change func(*program)) {
 }
 
 // Due returns what is to be said now: all faults when one begins, and again after a minute. over are the codes of what
-// was said before and is no fault any more. A lasting fault is never over: it is only not said while all programs serve.
+// was said before and is no fault any more. A lasting fault is never over: while all programs serve it is not said.
 func (f *Faults) Due(now time.Time) (say []*fault.Error, over []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/mountinfo"
 )
 
 // The time that unmounting has: one file system of a disk, which may still have to write, and all of servers together.
@@ -171,7 +173,7 @@ func within(limit time.Duration, do func() error) error {
 	}
 }
 
-// Mounted holds the fields of a line of mountinfo that matter here.
+// Mounted is what matters here of a mount.
 type Mounted struct{ Target, FS, Source, Device string }
 
 // remoteFS are the file systems whose other end is a program or another machine.
@@ -186,22 +188,13 @@ func readMounted() ([]Mounted, error) {
 	return HoldingData(string(text)), err
 }
 
-// HoldingData returns the mounts to unmount, in order. Format: proc_pid_mountinfo(5).
-func HoldingData(mountinfo string) []Mounted {
+// HoldingData returns the mounts of a list to unmount, in order.
+func HoldingData(list string) []Mounted {
 	var found []Mounted
-	for line := range strings.Lines(mountinfo) {
-		fields := strings.Fields(line)
-		_, after, ok := strings.Cut(line, " - ")
-		own := strings.Fields(after)
-		if !ok || len(fields) < 5 || len(own) < 2 {
-			continue
-		}
-		fs, target := own[0], unescape.Replace(fields[4])
-		if target != "/" && fs != "proc" && fs != "sysfs" && fs != "devtmpfs" && fs != "cgroup2" && target != "/run" {
-			found = append([]Mounted{{target, fs, unescape.Replace(own[1]), fields[2]}}, found...)
+	for _, m := range slices.Backward(mountinfo.Parse(list)) {
+		if m.Target != "/" && m.FS != "proc" && m.FS != "sysfs" && m.FS != "devtmpfs" && m.FS != "cgroup2" && m.Target != "/run" {
+			found = append(found, Mounted{m.Target, m.FS, m.Source, m.Device})
 		}
 	}
 	return found
 }
-
-var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)

@@ -16,8 +16,8 @@ import (
 
 const limit = 4000
 
-// kept returns a log that is being kept, and the folder of this boot.
-func kept(t *testing.T) (l *Log, dir string) {
+// kept returns a log that is being kept, and the folder of this boot. Each prepare comes before the keeper runs.
+func kept(t *testing.T, prepare ...func(*Log)) (l *Log, dir string) {
 	t.Helper()
 	l, err := Open(t.TempDir(), nil)
 	if err != nil {
@@ -26,6 +26,9 @@ func kept(t *testing.T) (l *Log, dir string) {
 	l.keeper.pace, l.keeper.hurry = time.Millisecond, time.Millisecond
 	boots := t.TempDir()
 	l.Info("early")
+	for _, each := range prepare {
+		each(l)
+	}
 	l.Keep(Keeping{boots, limit, hostlogs.Record{BootID: "b", Version: "1", Kernel: "6"}})
 	t.Cleanup(func() { l.Settle("reboot") })
 	return l, filepath.Join(boots, "000001")
@@ -143,15 +146,16 @@ func TestAPartitionThatTakesNothingIsToldOnceAndMissesAreCounted(t *testing.T) {
 }
 
 func TestADiskThatHangsHoldsNobodyUp(t *testing.T) {
-	l, dir := kept(t)
-	awaitText(t, dir+"/init.log", `"ev":"early"`)
-	file, err := l.openFile("kubelet")
-	if err != nil {
-		t.Fatal(err)
-	}
 	free := make(chan struct{})
 	hung := &hungOutput{free: free}
-	file.kept = &rotating{limit: 1 << 30, file: hung, disk: realDisk}
+	var file *logFile
+	kept(t, func(l *Log) {
+		var err error
+		if file, err = l.openFile("kubelet"); err != nil {
+			t.Fatal(err)
+		}
+		file.kept = &rotating{limit: 1 << 30, file: hung, disk: realDisk}
+	})
 	line := []byte(strings.Repeat("x", 999) + "\n")
 	begin := time.Now()
 	for range 1000 {

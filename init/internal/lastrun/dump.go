@@ -37,13 +37,15 @@ type Dump struct {
 	Time   time.Time
 	Text   []byte
 	File   string // where it is kept, "" if nowhere
+	known  bool   // it was kept before
 	reason string // with its count: "Panic#2"
 	parts  []string
 	last   int // number of the last part
 }
 
-// Panicked reports whether the machine ended with it.
-func (d Dump) Panicked() bool { return d.Reason == "Panic" }
+// EndedRun reports whether the run before ended with it. Each boot takes all dumps, so one that was not kept before is
+// of that run; its time says nothing, for the clock may have been set back. Some firmware does not remove a dump.
+func (d Dump) EndedRun() bool { return d.Reason == "Panic" && !d.known }
 
 // Mounted runs use while pstore is mounted. It does nothing where the kernel or the firmware keeps nothing.
 func Mounted(use func(folder string) error) error {
@@ -79,6 +81,8 @@ func Take(folder, to string) ([]Dump, error) {
 		d := &dumps[i]
 		name := d.Time.UTC().Format("20060102T150405") + "-" + strings.ToLower(strings.ReplaceAll(d.reason, "#", "-")) + ".txt"
 		file := filepath.Join(to, name)
+		kept, missing := plainfile.Read(to, name, dumpLimit)
+		d.known = missing == nil && bytes.Equal(kept, d.Text) // without a clock two runs may crash at one time
 		if err := atomicfile.Write(file, d.Text, 0o600); err != nil {
 			failed = append(failed, err) // also without a copy it is removed, for it would be told after each boot
 		} else {

@@ -164,6 +164,26 @@ func TestPartsBecomeDumpsAndAreRemoved(t *testing.T) {
 	}
 }
 
+func TestAPanicEndsOneRunWhateverItsTime(t *testing.T) {
+	files := map[string]string{
+		"dmesg-efi_pstore-170000000001001": "Panic#1 Part1\n<0>[    9.7] end\n",
+		"dmesg-efi_pstore-170000006001001": "Oops#1 Part1\n<1>[    9.5] BUG: x\n",
+	}
+	folder, to := records(t, files)
+	for _, want := range []bool{true, false} { // the second boot finds what the firmware did not remove
+		dumps, err := Take(folder, to)
+		if err != nil || len(dumps) != 2 || dumps[0].EndedRun() != want || dumps[1].EndedRun() {
+			t.Errorf("%+v, %v; the panic ended the run before: want %v", dumps, err, want)
+		}
+		folder, _ = records(t, files)
+	}
+	files["dmesg-efi_pstore-170000000001001"] = "Panic#1 Part1\n<0>[    9.8] end\n"
+	folder, _ = records(t, files)
+	if dumps, err := Take(folder, to); err != nil || len(dumps) != 2 || !dumps[0].EndedRun() {
+		t.Errorf("%+v, %v: another panic of the same time", dumps, err)
+	}
+}
+
 func TestOnlyTheNewestDumpsAreKept(t *testing.T) {
 	folder, to := records(t, map[string]string{"dmesg-efi_pstore-170000000001001": "Panic#1 Part1\nx\n"})
 	if err := os.Mkdir(to, 0o700); err != nil {

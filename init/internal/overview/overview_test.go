@@ -261,12 +261,12 @@ func TestLabelsKeepWhateverTheyHold(t *testing.T) {
 
 func TestOnlyMountsOfTheHostAreListed(t *testing.T) {
 	const mountinfo = `21 1 0:1 / / ro,nosuid - erofs /root.erofs ro
-30 21 8:2 /data/var /var rw,nosuid shared:7 - ext4 /dev/sda2 rw,errors=remount-ro
+30 21 8:2 /data/var /var/a\040b rw,nosuid shared:7 - ext4 /dev/sda2 rw,errors=remount-ro
 31 30 0:40 / /var/lib/kubelet/plugins/x/globalmount rw - ceph 192.0.2.1:/ rw,secret=abc
 32 21 0:41 / /run/containerd/io/x rw - overlay overlay rw
 torn
 `
-	want := []Mount{{"/", "erofs", "/root.erofs", "ro,nosuid,ro"}, {"/var", "ext4", "/dev/sda2", "rw,nosuid,rw,errors=remount-ro"}}
+	want := []Mount{{"/", "erofs", "/root.erofs", "ro,nosuid,ro"}, {"/var/a b", "ext4", "/dev/sda2", "rw,nosuid,rw,errors=remount-ro"}}
 	if got := Mounts(mountinfo); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}

@@ -3,6 +3,8 @@ package overview
 import (
 	"slices"
 	"strings"
+
+	"kios.dev/init/internal/mountinfo"
 )
 
 const (
@@ -34,19 +36,13 @@ type Mount struct {
 // foreign are folders with mounts of pods: a driver's options may hold what only the pod may know.
 var foreign = []string{"/var/lib/kubelet/", "/var/lib/containerd/", "/run/containerd/", "/run/netns/"}
 
-// Mounts returns the host's own mounts (proc_pid_mountinfo(5)).
-func Mounts(mountinfo string) (mounts []Mount) {
-	for line := range strings.Lines(mountinfo) {
-		own, device, found := strings.Cut(line, " - ")
-		left, right := strings.Fields(own), strings.Fields(device)
-		if !found || len(left) < 6 || len(right) < 3 || len(mounts) == mostMounts {
-			continue
+// Mounts returns the host's own mounts of a list.
+func Mounts(list string) (mounts []Mount) {
+	for _, m := range mountinfo.Parse(list) {
+		isForeign := slices.ContainsFunc(foreign, func(folder string) bool { return strings.HasPrefix(m.Target, folder) })
+		if !isForeign && len(mounts) < mostMounts {
+			mounts = append(mounts, Mount{m.Target, m.FS, m.Source, m.Options + "," + m.SuperOptions})
 		}
-		target := left[4]
-		if slices.ContainsFunc(foreign, func(folder string) bool { return strings.HasPrefix(target, folder) }) {
-			continue
-		}
-		mounts = append(mounts, Mount{target, right[0], right[1], left[5] + "," + right[2]})
 	}
 	return mounts
 }

@@ -7,8 +7,9 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
+
+	"kios.dev/init/internal/oneline"
 )
 
 const (
@@ -162,10 +163,4 @@ func (w *Watch) fault(f Fault) {
 }
 
 // short makes one line of a text of others that fits a row or two.
-func short(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > longest {
-		text = strings.ToValidUTF8(text[:longest], "") + " …"
-	}
-	return text
-}
+func short(text string) string { return oneline.Of(text, longest) }

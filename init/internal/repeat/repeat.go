@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// patience is how long a program may take until it serves: a slow board that unpacks a new store needs most of it.
-	patience = 45 * time.Second
+	// patience is how long a program may take until it serves: a slow board's kubelet alone needs most of a minute.
+	patience = 2 * time.Minute
 	// manyEnds in a row are no accident any more.
 	manyEnds = 3
 	// settled is how long a program that kept ending has to live.
@@ -64,8 +64,8 @@ func (f *Faults) Starting(name string, ends int, now time.Time) {
 	})
 }
 
-// Ready notes that a program serves.
-func (f *Faults) Ready(name string) { f.with(name, func(p *program) { p.ready = true }) }
+// Ready notes that a program serves. What it said before is no cause of a later fault.
+func (f *Faults) Ready(name string) { f.with(name, func(p *program) { p.ready, p.words = true, "" }) }
 
 // Ended notes the end of a program.
 func (f *Faults) Ended(name string, now time.Time) {
@@ -103,7 +103,7 @@ func (f *Faults) with(name string, change func(*program)) {
 }
 
 // Due returns what is to be said now: all faults when one begins, and again after a minute. over are the codes of what
-// was said before and is no fault any more.
+// was said before and is no fault any more. A lasting fault is never over: while all programs serve it is not said.
 func (f *Faults) Due(now time.Time) (say []*fault.Error, over []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -115,7 +115,7 @@ func (f *Faults) Due(now time.Time) (say []*fault.Error, over []string) {
 		due = due || !slices.Contains(f.said, one.Code)
 	}
 	for _, code := range f.said {
-		if !slices.Contains(codes, code) {
+		if !slices.Contains(codes, code) && !f.lasts(code) {
 			over = append(over, code)
 		}
 	}
@@ -125,6 +125,10 @@ func (f *Faults) Due(now time.Time) (say []*fault.Error, over []string) {
 	}
 	f.saidAt = now
 	return all, over
+}
+
+func (f *Faults) lasts(code string) bool {
+	return slices.ContainsFunc(f.lasting, func(one *fault.Error) bool { return one.Code == code })
 }
 
 // current returns the first program that does not run, and then what else is wrong with the boot.

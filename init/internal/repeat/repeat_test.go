@@ -32,7 +32,7 @@ func healthy(f *Faults) {
 func TestNothingIsSaidOfAHealthyBoot(t *testing.T) {
 	f := New()
 	f.Lasting(fault.New(fault.DataPart, "mount it", "Repair it.", errors.New("bad")))
-	for second := 0; second < 100; second += 5 {
+	for second := 0; second < 200; second += 5 {
 		if second == 10 {
 			healthy(f)
 		}
@@ -47,11 +47,11 @@ func TestNothingIsSaidOfARequestedRestart(t *testing.T) {
 	healthy(f)
 	f.Ended("kubelet", at(100))
 	f.Starting("kubelet", 0, at(101))
-	if said, _ := told(f, 130); said != nil {
+	if said, _ := told(f, 215); said != nil {
 		t.Fatal(said)
 	}
 	f.Ready("kubelet")
-	if said, _ := told(f, 200); said != nil {
+	if said, _ := told(f, 300); said != nil {
 		t.Fatal(said)
 	}
 }
@@ -62,12 +62,12 @@ func TestAProgramThatDoesNotServeIsNamedEachMinute(t *testing.T) {
 	f.Ready("containerd")
 	f.Starting("kubelet", 0, at(10))
 	var when []int
-	for second := 0; second < 200; second += 5 {
+	for second := 0; second < 260; second += 5 {
 		if said, _ := told(f, second); slices.Contains(said, fault.Kubelet) {
 			when = append(when, second)
 		}
 	}
-	if !slices.Equal(when, []int{55, 115, 175}) {
+	if !slices.Equal(when, []int{130, 190, 250}) {
 		t.Error(when)
 	}
 }
@@ -113,6 +113,34 @@ func TestAProgramThatServesAgainIsNamedOnceMore(t *testing.T) {
 	}
 }
 
+func TestALastingFaultIsNotOverWhenTheProgramsServe(t *testing.T) {
+	f := New()
+	f.Lasting(fault.New(fault.DataTwice, "choose it", "Detach one.", errors.New("two")))
+	f.Starting("kubelet", 3, at(0))
+	if said, _ := told(f, 1); !slices.Equal(said, []string{fault.Kubelet, fault.DataTwice}) {
+		t.Fatal(said)
+	}
+	f.Ready("kubelet")
+	if said, over := told(f, 60); said != nil || !slices.Equal(over, []string{fault.Kubelet}) {
+		t.Error(said, over)
+	}
+}
+
+func TestWordsOfAnEarlierEndAreNoCauseOfALaterFault(t *testing.T) {
+	f := New()
+	healthy(f)
+	f.Line("kubelet", []byte("panic: of the first\n"))
+	f.Ended("kubelet", at(100))
+	f.Starting("kubelet", 1, at(101))
+	f.Ready("kubelet")
+	f.Ended("kubelet", at(500))
+	f.Starting("kubelet", 0, at(501))
+	say, _ := f.Due(at(620))
+	if len(say) != 1 || say[0].Error() != "run kubelet: it has not served for 120 s" {
+		t.Error(say)
+	}
+}
+
 func TestWithoutContainerdNothingIsSaidOfKubelet(t *testing.T) {
 	f := New()
 	f.Starting("containerd", 5, at(0))
@@ -133,7 +161,7 @@ func TestUnknownProgramsAreNoFault(t *testing.T) {
 	f.Ready("modprobe")
 	f.Ended("modprobe", at(1))
 	f.Line("modprobe", []byte("panic: no\n"))
-	if said, _ := told(f, 100); said != nil {
+	if said, _ := told(f, 200); said != nil {
 		t.Error(said)
 	}
 }

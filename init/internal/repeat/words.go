@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+
+	"kios.dev/init/internal/oneline"
 )
 
 const longest = 300 // bytes of what a program said
@@ -12,7 +14,7 @@ const longest = 300 // bytes of what a program said
 func lastWords(name string, line []byte) string {
 	text := string(bytes.TrimSpace(line))
 	if _, panicked, found := strings.Cut(text, "panic: "); found && strings.HasPrefix(text, "panic: ") {
-		return short(panicked)
+		return oneline.Of(panicked, longest)
 	}
 	switch name {
 	case "kubelet": // cmd/kubelet ends with what component-base/cli/run.go logs
@@ -25,20 +27,11 @@ func lastWords(name string, line []byte) string {
 			return ""
 		}
 		words, _ := strconv.Unquote(quoted)
-		return short(words)
+		return oneline.Of(words, longest)
 	case "containerd": // cmd/containerd/main.go
 		if words, found := strings.CutPrefix(text, "containerd: "); found {
-			return short(words)
+			return oneline.Of(words, longest)
 		}
 	}
 	return ""
-}
-
-// short makes one short line.
-func short(words string) string {
-	words = strings.Join(strings.Fields(words), " ")
-	if len(words) > longest {
-		words = strings.ToValidUTF8(words[:longest], "") + " …"
-	}
-	return words
 }

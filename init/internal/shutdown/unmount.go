@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/mountinfo"
 )
 
 // The time that unmounting has: one file system of a disk, which may still have to write, and all of servers together.
@@ -100,6 +103,23 @@ func unmountAll(mounted []Mounted, unmount func(target string, flags int) error,
 // detachRemote unmounts what servers and programs provide, all at a time. One that does not reply loses its requests
 // and its place, so that what lies below can be unmounted.
 func detachRemote(mounted []Mounted, unmount func(target string, flags int) error) {
+	busy, silent := unmountRemote(mounted, unmount)
+	end := time.Now().Add(remotePatience)
+	try := func(m Mounted, flags int) error {
+		return within(time.Until(end), func() error { return unmount(m.Target, flags) })
+	}
+	busy = slices.DeleteFunc(busy, func(m Mounted) bool { return try(m, 0) == nil }) // what was mounted in it has gone
+	for _, m := range silent {
+		try(m, unix.MNT_FORCE)
+		try(m, unix.MNT_DETACH)
+	}
+	for _, m := range busy {
+		try(m, unix.MNT_DETACH)
+	}
+}
+
+// unmountRemote returns what is busy, though its server replies, and what has not ended in time.
+func unmountRemote(mounted []Mounted, unmount func(target string, flags int) error) (busy, silent []Mounted) {
 	late, cancel := context.WithTimeout(context.Background(), remotePatience)
 	defer cancel()
 	var remote []Mounted
@@ -110,32 +130,29 @@ func detachRemote(mounted []Mounted, unmount func(target string, flags int) erro
 			tries = append(tries, start(func() error { return unmount(m.Target, 0) }))
 		}
 	}
-	var left []Mounted
 	for i, m := range remote {
-		if !succeeds(tries[i], late.Done()) {
-			left = append(left, m)
+		switch err := outcome(tries[i], late.Done()); {
+		case errors.Is(err, errStuck):
+			silent = append(silent, m)
+		case err != nil:
+			busy = append(busy, m)
 		}
 	}
-	end := time.Now().Add(remotePatience)
-	for _, m := range left {
-		for _, flags := range []int{unix.MNT_FORCE, unix.MNT_DETACH} {
-			within(time.Until(end), func() error { return unmount(m.Target, flags) })
-		}
-	}
+	return busy, silent
 }
 
-// succeeds reports whether a try has ended well when it is late.
-func succeeds(try <-chan error, late <-chan struct{}) bool {
+// outcome returns how a try has ended when it is late, or errStuck.
+func outcome(try <-chan error, late <-chan struct{}) error {
 	select {
 	case err := <-try:
-		return err == nil
+		return err
 	case <-late:
 	}
 	select {
 	case err := <-try: // it ended while another was awaited
-		return err == nil
+		return err
 	default:
-		return false
+		return errStuck
 	}
 }
 
@@ -156,7 +173,7 @@ func within(limit time.Duration, do func() error) error {
 	}
 }
 
-// Mounted holds the fields of a line of mountinfo that matter here.
+// Mounted is what matters here of a mount.
 type Mounted struct{ Target, FS, Source, Device string }
 
 // remoteFS are the file systems whose other end is a program or another machine.
@@ -171,22 +188,13 @@ func readMounted() ([]Mounted, error) {
 	return HoldingData(string(text)), err
 }
 
-// HoldingData returns the mounts to unmount, in order. Format: proc_pid_mountinfo(5).
-func HoldingData(mountinfo string) []Mounted {
+// HoldingData returns the mounts of a list to unmount, in order.
+func HoldingData(list string) []Mounted {
 	var found []Mounted
-	for line := range strings.Lines(mountinfo) {
-		fields := strings.Fields(line)
-		_, after, ok := strings.Cut(line, " - ")
-		own := strings.Fields(after)
-		if !ok || len(fields) < 5 || len(own) < 2 {
-			continue
-		}
-		fs, target := own[0], unescape.Replace(fields[4])
-		if target != "/" && fs != "proc" && fs != "sysfs" && fs != "devtmpfs" && fs != "cgroup2" && target != "/run" {
-			found = append([]Mounted{{target, fs, unescape.Replace(own[1]), fields[2]}}, found...)
+	for _, m := range slices.Backward(mountinfo.Parse(list)) {
+		if m.Target != "/" && m.FS != "proc" && m.FS != "sysfs" && m.FS != "devtmpfs" && m.FS != "cgroup2" && m.Target != "/run" {
+			found = append(found, Mounted{m.Target, m.FS, m.Source, m.Device})
 		}
 	}
 	return found
 }
-
-var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)

@@ -3,6 +3,7 @@ package shutdown
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,7 @@ var table = []Mounted{
 type kernel struct {
 	mu          sync.Mutex
 	busy, stuck map[string]bool
+	slow        map[string]string // what takes a second, and in what it is mounted
 	did         []string
 }
 
@@ -41,7 +43,13 @@ func (k *kernel) unmount(target string, flags int) error {
 	if k.stuck[target] && flags == 0 {
 		time.Sleep(time.Hour)
 	}
+	if k.slow[target] != "" {
+		time.Sleep(time.Second)
+	}
 	k.note("unmount %s %d", target, flags)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.busy, k.slow[target])
 	if k.busy[target] && flags != unix.MNT_DETACH {
 		return unix.EBUSY
 	}
@@ -97,6 +105,28 @@ func TestManyServersShareOnePatienceAndHarmNoOther(t *testing.T) {
 			if did == "unmount /mnt/living 1" {
 				t.Error("a server that replies lost its requests")
 			}
+		}
+	})
+}
+
+func TestAServerThatRepliesIsUnmountedAfterWhatWasInIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const inner, used = share + "/inner", "/mnt/used"
+		k := &kernel{slow: map[string]string{inner: share}, busy: map[string]bool{share: true, used: true}}
+		var mounted []Mounted
+		for _, target := range []string{inner, share, used} {
+			mounted = append(mounted, Mounted{target, "nfs4", "192.0.2.1:/a", "0:60"})
+		}
+		if err := unmountAll(mounted, k.unmount, k.seal); err != nil {
+			t.Error(err)
+		}
+		slices.Sort(k.did[:2]) // at one time
+		want := []string{
+			"unmount " + used + " 0", "unmount " + share + " 0", "unmount " + inner + " 0",
+			"unmount " + share + " 0", "unmount " + used + " 0", "unmount " + used + " 2",
+		}
+		if !reflect.DeepEqual(k.did, want) {
+			t.Errorf("%s", strings.Join(k.did, "\n"))
 		}
 	})
 }

@@ -14,8 +14,12 @@ import (
 	"kios.dev/init/internal/mounts"
 )
 
-// rebootAfter leaves time to read the line that says why.
-const rebootAfter = 10 * time.Second
+const (
+	// rebootAfter leaves time to read the line that says why.
+	rebootAfter = 10 * time.Second
+	// syncLimit bounds the wait for disks, of which one may be why the node cannot run.
+	syncLimit = 5 * time.Second
+)
 
 // Fatal reports why the node cannot run pods, and reboots. log is nil before it is open.
 func Fatal(log *eventlog.Log, err error) {
@@ -34,7 +38,7 @@ func Fatal(log *eventlog.Log, err error) {
 		early.Flush(time.Second)
 	}
 	keepFatal(log)
-	unix.Sync()
+	atMost(syncLimit, unix.Sync)
 	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 	os.Exit(1) // the kernel panics when process 1 ends, and then reboots
 }

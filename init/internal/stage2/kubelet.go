@@ -14,8 +14,8 @@ import (
 	"kios.dev/init/internal/supervise"
 )
 
-// runtimePatience is how long kubelet's first start waits for containerd. Kubelet can wait by itself, but its sync loop
-// backs off for up to 5 s when the runtime does not answer its first request.
+// runtimePatience is how long a start of kubelet waits for containerd: the first, and one with another proxy. Kubelet
+// can wait by itself, but its sync loop backs off for up to 5 s when the runtime does not answer its first request.
 const runtimePatience = 30 * time.Second
 
 func (h *host) startKubelet() error {
@@ -66,7 +66,7 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 	h.proxy.follow(plan.Proxy, func() {
 		h.log.Info("containerd.proxy", "words", len(plan.Proxy))
 		h.containerd.Restart()
-	}, proxyPatience)
+	}, h.stopping.Load, runtimePatience)
 	for _, f := range plan.Faults {
 		h.log.Warn("kubelet.file", "file", f.File, "cause", fault.New(fault.KubeletIn, "read "+f.File, "Correct the file and restart kubelet.", f.Err))
 	}

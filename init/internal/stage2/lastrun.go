@@ -56,11 +56,16 @@ func (h *host) record(change func(*lastrun.Record)) {
 // recordNow changes the record, and waits for the disk, but not long.
 func (h *host) recordNow(change func(*lastrun.Record)) {
 	h.life.run.Set(clock.Seconds(clock.Uptime()), change)
+	atMost(recordLimit, h.keepRecord)
+}
+
+// atMost waits for an action, but not longer: a disk may hang, and the machine must end.
+func atMost(limit time.Duration, do func()) {
 	done := make(chan struct{})
-	go func() { defer close(done); h.keepRecord() }()
+	go func() { defer close(done); do() }()
 	select {
 	case <-done:
-	case <-time.After(recordLimit):
+	case <-time.After(limit):
 	}
 }
 
@@ -101,7 +106,7 @@ func (h *host) tellLastRun() {
 		}
 		time.Sleep(wordsLater)
 	}
-	words, file := h.lastWords(evidence.Record)
+	words, file := h.lastWords()
 	if evidence.NeedsWords() || evidence.Record == nil {
 		evidence.Panic = words
 		h.tell(evidence, "file", file)
@@ -130,9 +135,9 @@ func (h *host) tell(evidence lastrun.Evidence, more ...any) {
 	}
 }
 
-// lastWords keeps what the kernel said at its last crashes, and returns the words of the panic that ended the run of
-// the record, and their file.
-func (h *host) lastWords(record *lastrun.Record) (words []string, file string) {
+// lastWords keeps what the kernel said at its last crashes, and returns the words of the panic that ended the run
+// before, and their file.
+func (h *host) lastWords() (words []string, file string) {
 	var dumps []lastrun.Dump
 	err := lastrun.Mounted(func(folder string) (err error) {
 		dumps, err = lastrun.Take(folder, crashDir)
@@ -143,7 +148,7 @@ func (h *host) lastWords(record *lastrun.Record) (words []string, file string) {
 	}
 	for _, dump := range dumps {
 		h.log.Warn("crash.kept", "file", dump.File, "kind", dump.Reason, "time", dump.Time.UTC().Format(time.RFC3339), "lines", dump.Words())
-		if dump.Panicked() && (record == nil || !dump.Time.Before(record.Started.Truncate(time.Second))) {
+		if dump.EndedRun() {
 			words, file = dump.Words(), dump.File
 		}
 	}

@@ -101,8 +101,8 @@ func (h *host) pings() []string {
 }
 
 // beat is one turn of the main loop: it restarts what hangs, and feeds the watchdog unless that does not help.
-func (h *host) beat() {
-	verdict := h.life.monitor.Look(time.Now())
+func (h *host) beat(now time.Time) {
+	verdict := h.life.monitor.Look(now)
 	for _, hang := range verdict.Restart {
 		h.restartHung(hang)
 	}

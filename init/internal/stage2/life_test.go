@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"kios.dev/init/internal/cmdline"
@@ -65,8 +66,9 @@ func silent(h *host, ago time.Duration) {
 
 func TestASilentKubeletIsToldWithItsCode(t *testing.T) {
 	h, _, said := living(t)
-	h.life.monitor.Answered(watchdog.Kubelet, time.Now().Add(-3*time.Minute))
-	h.beat()
+	now := time.Now()
+	h.life.monitor.Answered(watchdog.Kubelet, now.Add(-3*time.Minute))
+	h.beat(now)
 	text := said()
 	for _, part := range []string{`"ev":"program.hung"`, `"child":"kubelet"`, `"restarts":1`, `"code":"KIOS_INIT_HANG"`, `it has been silent for 180 s`} {
 		if !strings.Contains(text, part) {
@@ -74,7 +76,7 @@ func TestASilentKubeletIsToldWithItsCode(t *testing.T) {
 		}
 	}
 	h.answered(watchdog.Kubelet)
-	h.beat()
+	h.beat(time.Now())
 	if text := said(); !strings.Contains(text, `"ev":"program.answers","child":"kubelet"`) || h.life.starved {
 		t.Error(text)
 	}
@@ -84,8 +86,8 @@ func TestALostProgramStarvesTheWatchdogAndIsRecordedUntilItAnswers(t *testing.T)
 	h, dir, said := living(t)
 	h.life.previous = &lastrun.Record{State: lastrun.Starved, Starvations: 2}
 	silent(h, 20*time.Minute)
-	h.beat()
-	h.beat()
+	h.beat(time.Now())
+	h.beat(time.Now())
 	r := state(t, dir, lastrun.Starved)
 	if r.Starvations != 3 || r.Code != fault.Hang || !strings.HasPrefix(r.Cause, "kubelet did not answer") {
 		t.Errorf("%+v", r)
@@ -94,7 +96,7 @@ func TestALostProgramStarvesTheWatchdogAndIsRecordedUntilItAnswers(t *testing.T)
 		t.Error(text)
 	}
 	h.answered(watchdog.Kubelet)
-	h.beat()
+	h.beat(time.Now())
 	if r := state(t, dir, lastrun.Running); r.Code != "" || r.Cause != "" {
 		t.Errorf("%+v", r)
 	}
@@ -104,7 +106,7 @@ func TestWithoutAWatchdogALostProgramIsToldOnly(t *testing.T) {
 	h, dir, said := living(t)
 	h.life.device = nil
 	silent(h, 20*time.Minute)
-	h.beat()
+	h.beat(time.Now())
 	if text := said(); !strings.Contains(text, "The machine has no watchdog") {
 		t.Error(text)
 	}
@@ -121,7 +123,7 @@ func TestAnOrderedStopIsRecordedAndJudgesNobody(t *testing.T) {
 	if r := state(t, dir, lastrun.Stopping); r.Action != "reboot" {
 		t.Errorf("%+v", r)
 	}
-	h.beat()
+	h.beat(time.Now())
 	if text := said(); text != "" {
 		t.Error(text)
 	}
@@ -142,6 +144,21 @@ func TestAFaultThatEndsInitIsRecorded(t *testing.T) {
 	}
 	early := &host{log: h.log, life: &life{}}
 	early.recordFault(errors.New("before the data partition")) // has no place, and does not fail
+}
+
+func TestADiskThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin, disk := time.Now(), make(chan struct{})
+		atMost(time.Minute, func() { time.Sleep(time.Second) })
+		if took := time.Since(begin); took != time.Second {
+			t.Errorf("a disk that answers takes %v", took)
+		}
+		atMost(time.Minute, func() { <-disk })
+		if took := time.Since(begin); took != time.Minute+time.Second {
+			t.Errorf("a disk that hangs takes %v", took)
+		}
+		close(disk)
+	})
 }
 
 func TestKubeletPingsUnlessTheWatchdogIsOff(t *testing.T) {

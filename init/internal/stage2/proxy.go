@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// proxyPatience is how long kubelet's start waits for containerd to serve with another proxy.
-const proxyPatience = 10 * time.Second
-
 // runtimeProxy is the proxy with which containerd runs.
 type runtimeProxy struct {
 	mutex    sync.Mutex
@@ -39,14 +36,14 @@ func (p *runtimeProxy) is(words []string) (started, served bool) {
 	return started, started && p.isServed
 }
 
-// follow restarts containerd if it runs with another proxy than kubelet is to have, and waits until it serves: a
-// kubelet that finds no runtime ends. Containers run on.
-func (p *runtimeProxy) follow(words []string, restart func(), patience time.Duration) {
+// follow restarts containerd if it runs with another proxy than kubelet is to have, and waits until it serves or the
+// machine stops: a kubelet that finds no runtime ends. Containers run on.
+func (p *runtimeProxy) follow(words []string, restart func(), stopping func() bool, patience time.Duration) {
 	if started, _ := p.is(words); started {
 		return
 	}
 	restart()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end) && !stopping(); time.Sleep(20 * time.Millisecond) {
 		if _, served := p.is(words); served {
 			return
 		}

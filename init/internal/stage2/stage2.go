@@ -269,7 +269,7 @@ func (h *host) serve() {
 		var command hostapi.Command
 		select {
 		case <-beats:
-			h.beat()
+			h.beat(time.Now()) // the tick itself may have waited
 			continue
 		case command = <-h.commands:
 		case command = <-signals:

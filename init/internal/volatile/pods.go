@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"kios.dev/init/internal/mountinfo"
 )
 
 // interval is the time between two looks at the mounts of pods.
@@ -45,7 +47,7 @@ func (p *Pods) Look() (paths []string) {
 			continue
 		}
 		pod := p.mounts(process)
-		if at(pod, "/").device == at(host, "/").device {
+		if at(pod, "/").Device == at(host, "/").Device {
 			looked[space] = false // a program of the host, or a container whose root is still the host's
 			continue
 		}
@@ -75,7 +77,7 @@ func (p *Pods) namespace(process string) string {
 	return name
 }
 
-func (p *Pods) mounts(process string) []mount {
+func (p *Pods) mounts(process string) []mountinfo.Mount {
 	text, _ := os.ReadFile(filepath.Join(p.Proc, process, "mountinfo"))
-	return parseMounts(string(text))
+	return mountinfo.Parse(string(text))
 }

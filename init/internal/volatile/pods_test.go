@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"kios.dev/init/internal/mountinfo"
 )
 
 // hostMounts are those of a node whose state is in RAM: 0:30 is the tmpfs, 0:31 the writable layer of /etc.
@@ -49,7 +51,7 @@ func TestWhatAPodCanWriteIsNamedByThePathOfTheHost(t *testing.T) {
 		"the whole host":           {"600 500 0:19 / /host ro - erofs none ro\n601 600 0:30 /data/var /host/var rw - tmpfs tmpfs rw\n602 600 0:31 / /host/etc rw - overlay overlay rw\n", nil},
 		"a neighbour by name":      {"600 500 0:30 /data/varied /data rw - tmpfs tmpfs rw\n", nil},
 	} {
-		if got := written(parseMounts(hostMounts), parseMounts(container+test.volume), folders); !slices.Equal(got, test.want) {
+		if got := written(mountinfo.Parse(hostMounts), mountinfo.Parse(container+test.volume), folders); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
@@ -126,5 +128,5 @@ func TestAPathIsToldOnceAndNotBelowOneThatWasTold(t *testing.T) {
 func FuzzMountinfo(f *testing.F) {
 	f.Add(hostMounts + container)
 	f.Add(`1 2 0:1 \04 \777 rw`)
-	f.Fuzz(func(t *testing.T, text string) { written(parseMounts(hostMounts), parseMounts(text), folders) })
+	f.Fuzz(func(t *testing.T, text string) { written(mountinfo.Parse(hostMounts), mountinfo.Parse(text), folders) })
 }

@@ -78,7 +78,8 @@ func arm(p port) (*Device, error) {
 		return nil, errors.Join(fmt.Errorf("ask the watchdog for its time-out: %w", err), p.stop())
 	}
 	d.Timeout = time.Duration(seconds) * time.Second
-	return d, p.feed()
+	p.feed() // one that cannot be fed now is armed all the same, and told of by the main loop if it stays so
+	return d, nil
 }
 
 // Every returns the time between two feedings: a quarter of the time-out, so that three may be late.
@@ -164,9 +165,15 @@ func (fd driver) bootStatus() (int, error) {
 	return unix.IoctlGetInt(int(fd), unix.WDIOC_GETBOOTSTATUS)
 }
 func (fd driver) timeout() (int, error) { return unix.IoctlGetInt(int(fd), unix.WDIOC_GETTIMEOUT) }
-func (fd driver) feed() error           { return unix.IoctlWatchdogKeepalive(int(fd)) }
 func (fd driver) setTimeout(seconds int) error {
 	return unix.IoctlSetPointerInt(int(fd), unix.WDIOC_SETTIMEOUT, seconds)
+}
+
+// feed writes any byte but the letter of stop: each driver takes that, and not each takes WDIOC_KEEPALIVE.
+// Source: Documentation/watchdog/watchdog-api.rst.
+func (fd driver) feed() error {
+	_, err := unix.Write(int(fd), []byte{0})
+	return err
 }
 
 // stop writes the letter after which closing the device also stops the watchdog.

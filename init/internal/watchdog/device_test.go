@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,13 +20,13 @@ type fakePort struct {
 	status        int
 	feeds         atomic.Int64
 	stops         int
-	broken        error
+	broken, unfed error
 }
 
 func (f *fakePort) info() (uint32, string, error) { return f.options, "fake", f.broken }
 func (f *fakePort) bootStatus() (int, error)      { return f.status, nil }
 func (f *fakePort) timeout() (int, error)         { return f.seconds, nil }
-func (f *fakePort) feed() error                   { f.feeds.Add(1); return nil }
+func (f *fakePort) feed() error                   { f.feeds.Add(1); return f.unfed }
 func (f *fakePort) stop() error                   { f.stops++; return nil }
 func (f *fakePort) setTimeout(seconds int) error {
 	if f.refuses != nil {
@@ -92,6 +93,34 @@ func TestAFileInTheDevicesPlaceIsAFault(t *testing.T) {
 	}
 }
 
+func TestAnArmedWatchdogIsKeptThoughItsFirstFeedFails(t *testing.T) {
+	port := &fakePort{options: settable, most: 60, unfed: unix.EIO}
+	d, err := arm(port)
+	if d == nil || err != nil || port.stops != 0 {
+		t.Fatal(d, err, port.stops)
+	}
+	if err := d.Feed(); !errors.Is(err, unix.EIO) {
+		t.Error(err)
+	}
+}
+
+func TestADriverIsFedAByteThatDoesNotStopIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "watchdog")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	port, err := openPort(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(port.feed(), port.stop()); err != nil {
+		t.Error(err)
+	}
+	if said, err := os.ReadFile(path); err != nil || string(said) != "\x00V" {
+		t.Errorf("%q, %v", said, err)
+	}
+}
+
 func TestADisarmedWatchdogIsNotTouchedAgain(t *testing.T) {
 	port := &fakePort{options: settable, most: 60}
 	d, err := arm(port)
@@ -107,18 +136,18 @@ func TestADisarmedWatchdogIsNotTouchedAgain(t *testing.T) {
 }
 
 func TestItIsKeptFedUntilTheEndOrTheLimit(t *testing.T) {
+	const limit = 52 * time.Second
 	for name, run := range map[string]func(*Device){
-		"end":   func(d *Device) { end := d.KeepFed(time.Hour); time.Sleep(50 * time.Millisecond); end(); end() },
-		"limit": func(d *Device) { d.KeepFed(50 * time.Millisecond) },
+		"end":   func(d *Device) { end := d.KeepFed(time.Hour); time.Sleep(limit); end(); end() },
+		"limit": func(d *Device) { d.KeepFed(limit); time.Sleep(limit) },
 	} {
-		port := &fakePort{}
-		d := &Device{port: port, Timeout: 20 * time.Millisecond}
-		run(d)
-		time.Sleep(100 * time.Millisecond)
-		fed := port.feeds.Load()
-		time.Sleep(50 * time.Millisecond)
-		if later := port.feeds.Load(); fed < 2 || later != fed {
-			t.Errorf("%s: fed %d times, and %d times later", name, fed, later)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			port := &fakePort{}
+			run(&Device{port: port, Timeout: 20 * time.Second})
+			time.Sleep(2 * time.Hour)
+			if fed := port.feeds.Load(); fed != 11 { // at once, and every five seconds
+				t.Errorf("%s: fed %d times", name, fed)
+			}
+		})
 	}
 }

@@ -64,6 +64,7 @@ type state struct {
 	answers bool      // true once the running process has answered
 	last    time.Time // of its last answer
 	hangs   bool
+	hung    time.Time // when it was found hanging
 	trouble bool
 	since   time.Time // the begin of the trouble, which outlasts a recovery
 	back    time.Time // when it answered again
@@ -134,7 +135,8 @@ func (m *Monitor) Look(now time.Time) Verdict {
 		if s.restart(now) {
 			v.Restart = append(v.Restart, s.hang(p, now))
 		}
-		if s.hangs && now.Sub(s.since) >= m.patience {
+		// The restart of each hang has its time to help, also late in a trouble.
+		if s.hangs && now.Sub(s.since) >= m.patience && now.Sub(s.hung) >= s.limit {
 			hang := s.hang(p, now)
 			v.Hopeless = &hang
 		}
@@ -142,15 +144,16 @@ func (m *Monitor) Look(now time.Time) Verdict {
 	return v
 }
 
-// forgive takes the time in which the whole machine stood still from every silence: a paused virtual machine, or one
-// that had no processor.
+// forgive takes the time in which the whole machine stood still from every silence and from the time that a restart has
+// to help: a paused virtual machine, or one that had no processor.
 func (m *Monitor) forgive(now time.Time) {
 	gap := now.Sub(m.looked)
 	if !m.looked.IsZero() && gap > 3*Interval {
 		for p := range m.states {
 			s := &m.states[p]
 			s.heard(earlier(s.silentSince().Add(gap), now))
-			s.since = earlier(s.since.Add(gap), now)
+			s.since, s.hung = earlier(s.since.Add(gap), now), earlier(s.hung.Add(gap), now)
+			s.due = s.due.Add(gap)
 		}
 	}
 	m.looked = now
@@ -194,7 +197,7 @@ func (s *state) restart(now time.Time) bool {
 		if !s.isSilent(now) {
 			return false
 		}
-		s.hangs, s.due = true, now
+		s.hangs, s.hung, s.due = true, now, now
 		if !s.trouble || s.last.Sub(s.back) >= settled {
 			s.trouble, s.since, s.count = true, now, 0
 		}

@@ -15,7 +15,7 @@ import { bootSeconds } from '../edge/node/host.ts';
 import type { NodeFacts } from '../edge/node/node.ts';
 import { isSettling, readUplink, waitForUplink } from '../edge/node/uplink.ts';
 import { apiOf, isFirst, type JoinContext, waitForTime } from './context.ts';
-import type { JoinInput } from './join-input.ts';
+import { type JoinInput, withServer } from './join-input.ts';
 import { checkNameSource, hostnameOf, nameNode, reportName } from './name-node.ts';
 
 /** The addresses of the machine, and whether more of them may still appear. */
@@ -104,9 +104,11 @@ async function verifyCa(
   const member = asMember(cluster, node);
   const isMember = node.identity !== undefined && member.trust.bundle.length > 0;
   if (isMember && !isForeign(input, member.trust.bundle)) {
+    const server = cluster.trust.bundle.length > 0 ? undefined : memberServer(node);
     try {
-      const { ca } = await verifyCluster(member, open, context.log, { clock });
-      return { ca, server: memberServer(node), dropIdentity: false };
+      const asked = withServer(member, server) ?? member;
+      const { ca } = await verifyCluster(asked, open, context.log, { clock });
+      return { ca, server, dropIdentity: false };
     } catch (error) {
       // The cluster's CA may have been replaced since: then the token has to vouch for the new one.
       if (!hasCode(error, 'KIOS_BOOTSTRAP_UNTRUSTED') || cluster.trust.bundle.length > 0)

@@ -7,10 +7,15 @@ import { KiosError } from '@kios/errors';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { normaliseEndpoint, readClusterConfig } from '../../src/core/cluster/cluster-config.ts';
-import { parseDocument } from '../../src/core/document/document.ts';
 import { inspectPair } from '../../src/edge/node/certificates.ts';
 import { checkUserData } from '../../src/verbs/check-userdata.ts';
-import { BROKEN, documentsOf, readDocumentOf, RENDER } from '../support/documents.ts';
+import {
+  BROKEN,
+  RENDER,
+  documentsOf,
+  parseDocument,
+  readDocumentOf,
+} from '../support/documents.ts';
 import { standsIn } from '../support/fuzz/addresses.ts';
 import { mutate } from '../support/fuzz/mutate.ts';
 import { Random } from '../support/fuzz/random.ts';

@@ -43,7 +43,7 @@ export class LocalAgent implements AsyncDisposable {
 
   #context(change: Partial<Settings>) {
     const settings = { ...this.node.settings, nodeCheckSeconds: 0.05, ...change };
-    const openApi = () => this.cluster.api;
+    const openApi = (endpoint: string) => this.cluster.at(endpoint);
     const clock = this.clock === undefined ? {} : { clock: this.clock };
     return { settings, log: this.#log, signal: this.#stop.signal, openApi, ...clock };
   }

@@ -3,12 +3,12 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { array, assert, constantFrom, nat, property, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { parseDocument } from '../../src/core/document/document.ts';
 import { ForeignError } from '../../src/core/document/foreign.ts';
 import type { MachineNames } from '../../src/core/document/formats/template.ts';
 import type { ParsedDocument } from '../../src/core/document/parsed-document.ts';
 import { BootstrapError } from '../../src/core/faults/errors.ts';
 import { clusterApi, ENDPOINT, HASH, joinConfiguration, LINE, TOKEN } from '../support/carriers.ts';
+import { parseDocument } from '../support/documents.ts';
 
 const read = (text: string, names: MachineNames = {}): ParsedDocument =>
   parseDocument('u', text, { gunzip: (bytes) => gunzipSync(bytes), names });
@@ -111,6 +111,30 @@ describe("a document of Cluster API's kubeadm provider", () => {
     expect(read(older).document).toMatchObject(JOINED);
     const script = clusterApi().replace(/ {2}- kubeadm join.*/, '  - /usr/local/bin/kubeadm-bootstrap-script'); // prettier-ignore
     expect(read(script).document).toMatchObject(JOINED);
+  });
+
+  it('whose script gives the file to some phases only has its file', () => {
+    const script = `-   path: /usr/local/bin/kubeadm-bootstrap-script
+    permissions: '0755'
+    content: |
+      #!/bin/bash
+      try() { until "$@" --config=/run/kubeadm/kubeadm-join-config.yaml; do sleep 1; done; }
+      try kubeadm join phase preflight --ignore-preflight-errors=DirAvailable
+      try kubeadm join phase kubelet-start
+runcmd:
+  - /usr/local/bin/kubeadm-bootstrap-script`;
+    const text = clusterApi().replace(/runcmd:\n(?: {2}- .*\n?)*/, `${script}\n`);
+    expect(text).toContain('join phase preflight');
+    expect(read(text).document).toMatchObject(JOINED);
+  });
+
+  it('before which a command speaks of a join has its file', () => {
+    const text = clusterApi().replace(
+      'runcmd:\n',
+      'runcmd:\n  - echo "before kubeadm join of node"\n',
+    );
+    expect(text).toContain('before kubeadm join');
+    expect(read(text).document).toMatchObject(JOINED);
   });
 
   it('for a control plane is refused', () => {

@@ -127,6 +127,7 @@ describe('a node that was given the address of one control plane', () => {
     const conf = watched.node.read('etc/kubernetes/kubelet.conf') ?? '';
     watched.node.write('etc/kubernetes/kubelet.conf', conf.replace('https://127.0.0.1:6443', VIP));
     watched.node.seed(document('b2'));
+    watched.cluster.strangers.add(GIVEN);
     const joined = await watched.run();
     expect(joined.outcome).toBe('joined');
     expect(joined.input?.cluster?.endpoint).toBe(VIP);

@@ -6,13 +6,14 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { assert, property, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { parseDocument } from '../../src/core/document/document.ts';
+import { parseBytes } from '../../src/core/document/document.ts';
 import { mergeDocuments } from '../../src/core/document/merge.ts';
 import type { NodeBootstrap } from '../../src/core/document/schema.ts';
 import { decodeUserData, type Unpacked } from '../../src/core/document/user-data.ts';
 import { decodeText, parseYaml } from '../../src/core/document/yaml.ts';
 import { BootstrapError } from '../../src/core/faults/errors.ts';
 import { parseCommandLine } from '../../src/core/providers/command-line.ts';
+import { parseDocument, PLAIN } from '../support/documents.ts';
 
 const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
 const SECRET = '0123456789abcdeX';
@@ -35,7 +36,7 @@ const mime = (parts: number, body: (part: number) => string): string => {
 
 /** Parses a document in a process that ends when it needs much more memory than the container has. */
 async function parseInSmallHeap(yaml: string): Promise<string> {
-  const module = path.join(import.meta.dirname, '../../src/core/document/document.ts');
+  const module = path.join(import.meta.dirname, '../support/documents.ts');
   const script = `
     import { readFileSync } from 'node:fs';
     import { parseDocument } from ${JSON.stringify(module)};
@@ -139,7 +140,7 @@ describe('a document', () => {
     assert(
       property(uint8Array({ maxLength: 300 }), (rest) => {
         const bytes = Uint8Array.from([...secret, ...rest]);
-        const message = messageOf(() => parseDocument('seed', decodeText('seed', bytes)));
+        const message = messageOf(() => parseBytes('seed', bytes, PLAIN));
         expect(message).not.toContain('s3cret');
       }),
     );

@@ -5,11 +5,11 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
 import { readClusterConfig } from '../../src/core/cluster/cluster-config.ts';
-import { parseDocument } from '../../src/core/document/document.ts';
 import { AWS } from '../../src/core/providers/aws.ts';
 import { ec2PrivateName } from '../../src/core/providers/ec2-name.ts';
 import { machineFactsOf, type MachineFacts } from '../../src/edge/sources/machine-facts.ts';
 import { nameNode } from '../../src/verbs/name-node.ts';
+import { parseDocument } from '../support/documents.ts';
 import { CA_A } from '../support/fixtures.ts';
 
 const facts = { providerID: 'aws:///eu-central-1a/i-0a1b', region: 'eu-central-1' };

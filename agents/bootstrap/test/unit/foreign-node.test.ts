@@ -173,6 +173,7 @@ describe('a value of the firmware in the address of a seed', () => {
   it.each([
     ['that the machine lacks', '__dmi.chassis-serial-number__'],
     ['that nobody knows', '__dmi.chassis-colour__'],
+    ['that every object has', '__dmi.constructor__'],
   ])('%s is named, and no address is asked', async (_what, name) => {
     node.write('cmdline', `ds=nocloud;s=https://h/${name}/`);
     const { seed } = await readPlatform(node.settings);

@@ -1,10 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
 
-import { parseBytes, parseDocument } from '../../src/core/document/document.ts';
+import { parseBytes } from '../../src/core/document/document.ts';
 import { ForeignError, foreignOf } from '../../src/core/document/foreign.ts';
 import { fillDocuments } from '../../src/core/document/formats/template.ts';
 import { BootstrapError } from '../../src/core/faults/errors.ts';
 import { LINE, TOKEN } from '../support/carriers.ts';
+import { parseDocument } from '../support/documents.ts';
 
 /** Texts for other programs, as their tools and pages show them, shortened. */
 const FOREIGN: readonly (readonly [name: string, text: string, what: string, instead: string])[] = [
@@ -118,7 +119,7 @@ describe('what is in none of the forms', () => {
 });
 
 describe('an empty file', () => {
-  it.each(['', ' \n\n', '# nothing\n# yet: here\n', '---\n', '\n---\n# a\n...\n'])('%j is absent', (text) => {
+  it.each(['', ' \n\n', '# nothing\n# yet: here\n', '# for example:\n# kubeadm join a:6443 --token x\n', '---\n', '\n---\n# a\n...\n'])('%j is absent', (text) => {
     const reader = { gunzip: (bytes: Uint8Array) => bytes, names: {} };
     expect(parseBytes('u', new TextEncoder().encode(text), reader)).toEqual({ tag: 'empty' });
   }); // prettier-ignore

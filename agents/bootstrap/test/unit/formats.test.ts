@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseDocument } from '../../src/core/document/document.ts';
 import { originsOf } from '../../src/core/document/merge.ts';
 import type { ParsedDocument } from '../../src/core/document/parsed-document.ts';
 import { BootstrapError } from '../../src/core/faults/errors.ts';
+import { parseDocument } from '../support/documents.ts';
 
 const TOKEN = 'abcdef.0123456789abcdef';
 const HASH = `sha256:${'a'.repeat(64)}`;
@@ -96,6 +96,13 @@ describe('MIME', () => {
     const later = NODE_CONFIG.replace('maxPods: 29', 'maxPods: 7');
     const packed = `Content-Type: application/node.eks.aws\nContent-Transfer-Encoding: base64\n\n${btoa(later)}`;
     expect(read(mime(node, packed)).document.kubelet?.config?.['maxPods']).toBe(7);
+  });
+
+  it('names a part that is for another program', () => {
+    const kubeconfig =
+      'Content-Type: application/yaml\n\napiVersion: v1\nkind: Config\nclusters: []\n';
+    const { warnings } = read(mime(node, kubeconfig));
+    expect(warnings.map(({ why }) => why).join()).toContain('kubeconfig');
   });
 
   it.each([

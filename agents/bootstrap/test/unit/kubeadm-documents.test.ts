@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseDocument } from '../../src/core/document/document.ts';
 import { parseMetaData } from '../../src/core/document/meta-data.ts';
 import type { ParsedDocument } from '../../src/core/document/parsed-document.ts';
+import { parseDocument } from '../support/documents.ts';
 
 const TOKEN = 'k1os01.4f6d2b8a9c3e7d10';
 const OTHER_TOKEN = 'k1os02.0a9b8c7d6e5f4a3b';

@@ -5,9 +5,9 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 
-import { parseDocument } from '../../src/core/document/document.ts';
 import type { ParsedDocument } from '../../src/core/document/parsed-document.ts';
 import { BootstrapError } from '../../src/core/faults/errors.ts';
+import { parseDocument } from '../support/documents.ts';
 
 const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
 const read = (yaml: string): ParsedDocument => parseDocument('d', HEAD + yaml);

@@ -3,10 +3,10 @@ import path from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { parseDocument } from '../../src/core/document/document.ts';
 import type { ParsedDocument } from '../../src/core/document/parsed-document.ts';
 import { kubeletFragments } from '../../src/core/files/kubelet-config.ts';
 import { checkLabels } from '../../src/core/node/labels.ts';
+import { parseDocument } from '../support/documents.ts';
 
 const read = (text: string): ParsedDocument => parseDocument('u', text);
 const vector = (name: string): ParsedDocument =>

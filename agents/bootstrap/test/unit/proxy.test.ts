@@ -4,14 +4,14 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
-import { parseDocument } from '../../src/core/document/document.ts';
-import { originsOf } from '../../src/core/document/merge.ts';
+import { originsOf, withoutSecretValues } from '../../src/core/document/merge.ts';
 import type { ParsedDocument } from '../../src/core/document/parsed-document.ts';
 import type { NodeBootstrap } from '../../src/core/document/schema.ts';
 import type { OutputFile } from '../../src/core/files/output-file.ts';
 import { proxyFile } from '../../src/core/files/proxy-file.ts';
 import { withoutPasswords } from '../../src/core/files/registry-files.ts';
 import { renderFiles } from '../../src/core/files/render.ts';
+import { parseDocument } from '../support/documents.ts';
 
 const read = (body: string): NodeBootstrap =>
   parseDocument('d', `apiVersion: kios.dev/v1\nkind: NodeBootstrap\n${body}`).document;
@@ -89,6 +89,7 @@ describe('the proxy of a document', () => {
     const shown = JSON.stringify([
       originsOf([{ source: 'd', kind: 'x', warnings: [], document }]),
       withoutPasswords(document),
+      withoutSecretValues(document),
     ]);
     expect(shown).not.toContain('cret');
     expect(shown).toContain('http://…@p:1');

@@ -5,7 +5,7 @@ import { checkConverted } from './check-converted.ts';
 import { type Foreign, ForeignError, foreignOf, isOurs } from './foreign.ts';
 import { type CarriedJoin, findJoin, type Reader } from './formats/cloud-join.ts';
 import { convertNodeConfig, joinNodeConfigs } from './formats/eks.ts';
-import { isJoinCommand } from './formats/find-join-command.ts';
+import { findJoinCommands, isJoinCommand } from './formats/find-join-command.ts';
 import { parseJoinCommand } from './formats/join-command.ts';
 import { convertMetadataInformation } from './formats/kios-aws.ts';
 import { kubeadmFault } from './formats/kubeadm-kinds.ts';
@@ -85,12 +85,13 @@ function readPiece({ source, text }: Text, reader: Reader | undefined): Piece {
   return { source, reading, warnings: [] };
 }
 
-/** Reads one part; undefined when it turns out to be for another program. */
-function readPart(part: Text, reader: Reader): Piece | undefined {
+/** Reads one part. One that turns out to be for another program is a warning. */
+function readPart(part: Text, reader: Reader): Piece | Warning {
   try {
     return readPiece(part, reader);
   } catch (error) {
-    if (error instanceof ForeignError) return undefined;
+    if (error instanceof ForeignError)
+      return { path: part.source, why: `it is ${error.foreign.what}` };
     throw error;
   }
 }
@@ -101,20 +102,20 @@ function parseMimeDocument(source: string, bytes: Uint8Array, reader: Reader): P
     source,
     mime.parts.map(({ text }) => text),
   );
-  const pieces = mime.parts
-    .map((part) => readPart(part, reader))
-    .filter((piece) => piece !== undefined);
-  const read = new Map(pieces.map((piece) => [piece.source, piece.reading]));
+  const read = mime.parts.map((part) => readPart(part, reader));
+  const pieces = read.filter((part) => 'source' in part);
+  const foreign = read.filter((part) => 'why' in part);
+  const readingOf = new Map(pieces.map((piece) => [piece.source, piece.reading]));
   const inputs = pieces.map(({ source: from, input }) => ({ source: from, input }));
   const readings = joinNodeConfigs(source, inputs).map(
-    (part) => read.get(part.source) ?? convert(part.source, part.input),
+    (part) => readingOf.get(part.source) ?? convert(part.source, part.input),
   );
   const document = mergeDocuments(readings.map((reading) => reading.document));
   if (document === undefined) throw new ForeignError(source, FOREIGN_MIME);
   return {
     document,
     kind: `MIME, ${readings.map(({ kind }) => kind).join(' and ')}`,
-    warnings: [mime, ...pieces, ...readings].flatMap(({ warnings }) => warnings),
+    warnings: [...foreign, ...[mime, ...pieces, ...readings].flatMap(({ warnings }) => warnings)],
   };
 }
 
@@ -135,32 +136,21 @@ function parseText(source: string, text: string, reader?: Reader): ParsedDocumen
   return { ...found, warnings: [...warnings, ...found.warnings] };
 }
 
-const PLAIN: Reader = {
-  gunzip: () => {
-    throw new Error('there is no gzip here');
-  },
-  names: {},
-};
-
-/**
- * Parses a document in any supported form. Every fault names the field and the cause. Throws a ForeignError when the
- * text is for another program.
- */
-export function parseDocument(source: string, text: string, reader = PLAIN): ParsedDocument {
-  return isMime(text)
-    ? parseMimeDocument(source, new TextEncoder().encode(text), reader)
-    : parseText(source, text, reader);
-}
-
 /** What there is in a file or in user data. */
 export type Content =
   | { readonly tag: 'document'; readonly parsed: ParsedDocument }
   | { readonly tag: 'foreign'; readonly foreign: Foreign; readonly text: string }
   | { readonly tag: 'empty' };
 
-/** Comments alone say nothing, as in a file from which somebody took everything out. */
-const isEmpty = (text: string): boolean =>
-  text.split('\n').every((line) => /^\s*(?:#|---\s*$|\.\.\.\s*$|$)/.test(line));
+/**
+ * Comments alone say nothing, as in a file from which somebody took everything out. A join that is the only line was
+ * copied with the prompt of root.
+ */
+function isEmpty(text: string): boolean {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  if (lines.length === 1 && findJoinCommands(text).commands.length > 0) return false;
+  return lines.every((line) => /^\s*(?:#|---\s*$|\.\.\.\s*$)/.test(line));
+}
 
 /** Parses unpacked bytes, which a MIME document may have in its parts. */
 export function parseBytes(source: string, bytes: Uint8Array, reader: Reader): Content {

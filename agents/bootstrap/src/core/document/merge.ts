@@ -86,7 +86,7 @@ export function withoutSecretValues(document: NodeBootstrap): unknown {
       return Object.fromEntries(
         Object.entries(value).map(([key, item]) => [key, hide(item, [...path, key])]),
       );
-    return isSecret(path.join('.')) ? '…' : value;
+    return shown(path.join('.'), value);
   };
   const files = document.files?.map((file) => ({
     path: file.path,

@@ -36,38 +36,38 @@ export function parseNoCloudSeed(text: string): NoCloudSeed | undefined {
 }
 
 /** The values of the firmware that an address may have in it, as cloud-init names them, by their files in sysfs. */
-const DMI_FILES: Readonly<Record<string, string>> = {
-  'baseboard-asset-tag': 'board_asset_tag',
-  'baseboard-manufacturer': 'board_vendor',
-  'baseboard-product-name': 'board_name',
-  'baseboard-serial-number': 'board_serial',
-  'baseboard-version': 'board_version',
-  'bios-release-date': 'bios_date',
-  'bios-vendor': 'bios_vendor',
-  'bios-version': 'bios_version',
-  'chassis-asset-tag': 'chassis_asset_tag',
-  'chassis-manufacturer': 'chassis_vendor',
-  'chassis-serial-number': 'chassis_serial',
-  'chassis-version': 'chassis_version',
-  'system-manufacturer': 'sys_vendor',
-  'system-product-name': 'product_name',
-  'system-serial-number': 'product_serial',
-  'system-uuid': 'product_uuid',
-  'system-version': 'product_version',
-};
+const DMI_FILES = new Map([
+  ['baseboard-asset-tag', 'board_asset_tag'],
+  ['baseboard-manufacturer', 'board_vendor'],
+  ['baseboard-product-name', 'board_name'],
+  ['baseboard-serial-number', 'board_serial'],
+  ['baseboard-version', 'board_version'],
+  ['bios-release-date', 'bios_date'],
+  ['bios-vendor', 'bios_vendor'],
+  ['bios-version', 'bios_version'],
+  ['chassis-asset-tag', 'chassis_asset_tag'],
+  ['chassis-manufacturer', 'chassis_vendor'],
+  ['chassis-serial-number', 'chassis_serial'],
+  ['chassis-version', 'chassis_version'],
+  ['system-manufacturer', 'sys_vendor'],
+  ['system-product-name', 'product_name'],
+  ['system-serial-number', 'product_serial'],
+  ['system-uuid', 'product_uuid'],
+  ['system-version', 'product_version'],
+]);
 
 const DMI_VALUE = /__dmi\.([a-z-]+)__/g;
 
 /** Returns the files in /sys/class/dmi/id whose values an address has in it. */
 export const dmiFilesOf = ({ url = '' }: NoCloudSeed): readonly string[] =>
   [...url.matchAll(DMI_VALUE)]
-    .map(([, name]) => DMI_FILES[name ?? ''])
+    .map(([, name]) => DMI_FILES.get(name ?? ''))
     .filter((file) => file !== undefined);
 
 /** Fills in `__dmi.NAME__`, by which one address distinguishes machines. What the machine lacks stays as it is. */
 export function fillSeed(seed: NoCloudSeed, values: ReadonlyMap<string, string>): NoCloudSeed {
   const url = seed.url?.replaceAll(DMI_VALUE, (all, name: string) => {
-    const value = values.get(DMI_FILES[name] ?? '') ?? '';
+    const value = values.get(DMI_FILES.get(name) ?? '') ?? '';
     return value === '' ? all : encodeURIComponent(value);
   });
   return { ...seed, url };

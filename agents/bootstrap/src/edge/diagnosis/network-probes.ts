@@ -125,7 +125,8 @@ export class NetworkProbes {
   async #askAsMember(member: Membered, up: number): Promise<ApiSign> {
     const { settings, openApi } = this.#ports;
     const { endpoint, ca, name, kubeletConf, token } = member;
-    const caller = await readNodeCaller(settings, kubeletConf);
+    // On a disk that has died it cannot be read.
+    const caller = await readNodeCaller(settings, kubeletConf).catch(() => undefined);
     if (caller === undefined || token !== undefined)
       return this.#askVersion(endpoint, { ca, ...(token === undefined ? {} : { token }) });
     const resolvConf = path.join(settings.run, 'net/resolv.conf');

@@ -25,6 +25,7 @@ const RUNS_SECONDS = 90;
 /** Pods whose failure keeps the node from serving: static ones, and those of the cluster itself. */
 const SYSTEM = 'kube-system/';
 
+/** What cannot be read, as on a disk that has died, is no sign, and hides no other. */
 const quietly = async <T>(reading: Promise<T>): Promise<T | undefined> =>
   reading.catch(() => undefined);
 
@@ -84,7 +85,8 @@ export class SignReader {
     Pick<Signs, 'cards' | 'hasAddress' | 'hasConflict' | 'gateway' | 'nameServers' | 'api'>
   > {
     const { settings } = this.#ports;
-    const metrics = (await readIfThere(path.join(settings.run, 'metrics/dhcp.prom'))) ?? '';
+    const metrics =
+      (await quietly(readIfThere(path.join(settings.run, 'metrics/dhcp.prom')))) ?? '';
     const hasAddress = (await quietly(readUplink(settings))) !== undefined;
     const { gateway, nameServers, api } = this.#probes;
     return {
@@ -109,10 +111,10 @@ export class SignReader {
     );
     const host = await quietly(readHost(settings));
     // A clock that is wrong says nothing about a certificate.
-    const notAfter = time?.sane === false ? undefined : await readIdentityExpiry(settings);
+    const notAfter = time?.sane === false ? undefined : await quietly(readIdentityExpiry(settings));
     return {
       clock: time,
-      disk: await readDisk(settings),
+      disk: await quietly(readDisk(settings)),
       isDataFailed: host?.dataReason === 'failed',
       protectedDisks: await readProtectedDisks(settings.sysfs),
       modules: await this.#readModules(),

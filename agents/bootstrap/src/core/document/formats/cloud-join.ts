@@ -137,22 +137,30 @@ function joinInFile(files: Files, path: string): string | undefined {
   }
 }
 
+const CONFIG = /(?:^|\s)--config(?:=|\s+)["']?([^\s"']+)/;
+
 /** The file that Cluster API writes, for a script of its own. */
 const CABPK = /\/kubeadm-join-config\.ya?ml$/;
 
-/** Returns the arguments of the join that the commands carry out, by themselves or in a script that is written. */
+/**
+ * Returns the arguments of the join that the commands carry out, by themselves or in a script that is written. Cluster
+ * API's own file counts more than a join that reads none: its script gives the file to one of several phases only.
+ */
 function joinOf(commands: readonly string[], files: Files): string | undefined {
   const [direct] = commands.map(joinIn).filter((join) => join !== undefined);
-  if (direct !== undefined) return direct;
+  const found = direct ?? joinInScript(commands, files);
+  const written = files.paths.find((path) => CABPK.test(path));
+  const isOwn = written === undefined || (found !== undefined && CONFIG.test(found));
+  return isOwn ? found : `--config ${written}`;
+}
+
+function joinInScript(commands: readonly string[], files: Files): string | undefined {
   const scripts = files.paths.filter((path) => commands.some((text) => text.includes(path)));
   const [inScript] = scripts
     .map((path) => joinInFile(files, path))
     .filter((join) => join !== undefined);
-  const written = files.paths.find((path) => CABPK.test(path));
-  return inScript ?? (written === undefined ? undefined : `--config ${written}`);
+  return inScript;
 }
-
-const CONFIG = /(?:^|\s)--config(?:=|\s+)["']?([^\s"']+)/;
 
 /** Returns the file that a join reads, or the join as a line. */
 function carriedBy(

@@ -41,7 +41,8 @@ export function podOf({ name, folder, nodeName, ...rest }: FaultyPod): string {
           ...(script === undefined ? {} : { command: ['/bin/bun', '-e', script] }),
           env: [{ name: 'HOME', value: '/tmp' }],
           securityContext: { runAsUser: 0 },
-          resources: { limits: { memory } },
+          // Kubelet admits all of them beside the shipped ones.
+          resources: { limits: { memory }, requests: { memory: '16Mi' } },
           volumeMounts: [{ name: 'host', mountPath: '/host' }],
         },
       ],

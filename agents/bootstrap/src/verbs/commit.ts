@@ -62,13 +62,13 @@ async function newState(
   const up = await bootSeconds();
   const before = ofBoot(state, bootId);
   const userFiles = files.filter(({ isUserFile, content }) => isUserFile && content !== undefined);
+  // A document without a cluster leaves the identity alone, so the id that it belongs to stays too.
+  const staysMember = cluster === undefined && node.kubeletConf !== undefined;
+  const { instanceId, isIdUnread } = (staysMember ? state : undefined) ?? input;
   return {
     v: 1,
-    // A document without a cluster leaves the identity alone, so the id that it belongs to stays too.
-    instanceId:
-      state !== undefined && cluster === undefined && node.kubeletConf !== undefined
-        ? state.instanceId
-        : input.instanceId,
+    instanceId,
+    isIdUnread,
     inputHash: input.inputHash,
     server,
     outputHash: await hashOutput(hashed),

@@ -106,6 +106,8 @@ async function toInput(
     document,
     cluster,
     instanceId,
+    isIdUnread: sources.facts.isIdUnread === true,
+    isElsewhere: state?.origin !== undefined && state.origin.machine !== platform.machine,
     inputHash,
     state,
     hasCredentials: cluster === undefined || hasCredentials(cluster, node),

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { parseMetaData } from '../../src/core/document/meta-data.ts';
 import { joinNode, type Joined } from '../../src/verbs/join.ts';
-import { NodeFolder } from '../support/node-folder.ts';
+import { CA_A, CLIENT } from '../support/fixtures.ts';
+import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
+import { WatchedNode } from '../support/watched-node.ts';
 
 describe("NoCloud's meta-data", () => {
   it.each([
@@ -82,4 +84,43 @@ describe('a fault in meta-data', () => {
     node.machine('machine-b');
     expect((await run()).input?.instanceId).toBe('');
   });
+});
+
+describe('a node that joined while its meta-data had a fault', () => {
+  const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: CA_A });
+  let watched: WatchedNode;
+  const isDroppedWith = async (metaData: string): Promise<boolean | undefined> => {
+    watched.node.seed(DOCUMENT, metaData);
+    return (await watched.run()).facts?.dropIdentity;
+  };
+
+  beforeEach(async () => {
+    watched = await WatchedNode.make();
+    watched.node.machine('machine-a');
+    await isDroppedWith('instance-id: [');
+    watched.node.kubeletJoins(CLIENT);
+    await isDroppedWith('instance-id: [');
+  });
+  afterEach(() => watched[Symbol.asyncDispose]());
+
+  it('keeps its certificate when that is corrected, and is a copy with another id', async () => {
+    expect(await isDroppedWith('instance-id: {')).toBe(false);
+    expect(await isDroppedWith('instance-id: i-1\n')).toBe(false);
+    expect(await isDroppedWith('instance-id: i-2\n')).toBe(true);
+  });
+
+  it('is a copy on another machine', async () => {
+    watched.node.machine('machine-b');
+    expect(await isDroppedWith('instance-id: i-1\n')).toBe(true);
+  });
+});
+
+it('a node that joined without an id is a copy with one', async () => {
+  await using watched = await WatchedNode.make();
+  const document = clusterDocument('https://127.0.0.1:6443', { ca: CA_A });
+  watched.node.seed(document, '');
+  await watched.run();
+  watched.node.kubeletJoins(CLIENT);
+  watched.node.seed(document);
+  expect((await watched.run()).facts?.dropIdentity).toBe(true);
 });

@@ -59,7 +59,7 @@ async function fetchFromProvider(
   if (metaFault !== undefined) log.warn({ ev: metaFault.fault.event, err: metaFault });
   const known = machineFactsOf(metadata);
   const instanceId = known.instanceId ?? (metaFault && platform.lastInstanceId);
-  const facts = { ...known, instanceId };
+  const facts = { ...known, instanceId, isIdUnread: metaFault !== undefined && !instanceId };
   const source = `user data of ${platform.provider}`;
   const origin = { source, remedy: REMEDIES.provider, names: facts };
   return { facts, userData: readUserData(origin, metadata.userData, log) };

@@ -66,9 +66,11 @@ async function readMetaData(place: Place): Promise<MetaData> {
 async function readCidata(place: Place): Promise<Content | undefined> {
   const { seed } = place.platform;
   const meta = await readMetaData(place);
+  const instanceId = seed?.instanceId ?? meta.instanceId;
   const facts = {
     ...NO_FACTS,
-    instanceId: seed?.instanceId ?? meta.instanceId,
+    instanceId,
+    isIdUnread: meta.fault !== undefined && !instanceId,
     hostname: seed?.hostname ?? meta.hostname,
   };
   const more = { names: facts, salvage: nameFromCloudConfig };

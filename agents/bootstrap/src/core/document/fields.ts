@@ -1,4 +1,5 @@
 import type { Warning } from './parsed-document.ts';
+import { isMap } from './schema-parts.ts';
 import { unknownName } from './unknown-field.ts';
 
 /**
@@ -44,9 +45,6 @@ export function kindOf(value: unknown): string {
   if (typeof value === 'object') return value === null ? 'empty' : 'a map';
   return typeof value === 'string' ? 'text' : `a ${typeof value}`;
 }
-
-export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function tidyMap(
   input: unknown,

@@ -1,4 +1,5 @@
 import { BootstrapError } from '../faults/errors.ts';
+import { isMap } from './schema-parts.ts';
 
 /** A text for another program: what it is, and what to give a node in its place. */
 export interface Foreign {
@@ -107,9 +108,6 @@ interface Top {
   readonly heads: readonly { readonly apiVersion: string; readonly kind: string }[];
   readonly text: string;
 }
-
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const scalar = (value: unknown): string => (typeof value === 'string' ? value : '');
 

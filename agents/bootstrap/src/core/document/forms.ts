@@ -1,4 +1,5 @@
 import { fieldError } from '../faults/errors.ts';
+import { isMap } from './schema-parts.ts';
 
 const FORMS =
   'read are NodeBootstrap (kios.dev/v1), a kubeadm join line, JoinConfiguration (kubeadm.k8s.io/v1beta3 and v1beta4), NodeConfig (node.eks.aws/v1alpha1), MetadataInformation (kios.redcoat.dev/v1alpha1), and cloud-config or MIME that carries one of them';
@@ -19,9 +20,6 @@ function mapOf(input: Readonly<Record<string, unknown>>): string | undefined {
   const named = keys.filter(isName).slice(0, 3);
   return named.length === 0 ? 'a map' : `a map with ${named.join(', ')}`;
 }
-
-const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Returns what was found in place of a document; undefined of one that is meant as ours. */
 function foundIn(input: unknown): string | undefined {

@@ -1,11 +1,9 @@
 import type { Part } from './parsed-document.ts';
 import { withoutUser } from './proxy.ts';
+import { isMap } from './schema-parts.ts';
 import type { NodeBootstrap } from './schema.ts';
 
 type Json = Readonly<Record<string, unknown>>;
-
-const isMap = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Merges by RFC 7386 without deletion: maps merge, everything else is replaced by the later value. */
 export function mergeMaps(base: Json, later: Json): Json {

@@ -1,13 +1,11 @@
 import { nodeNameFault } from '../../node/node-name.ts';
 import { isCloudConfig, isTemplate } from '../foreign.ts';
 import type { ParsedDocument, Warning } from '../parsed-document.ts';
+import { isMap } from '../schema-parts.ts';
 import { BINARY, parseYaml } from '../yaml.ts';
 import { asYaml } from './template.ts';
 
 type Config = Readonly<Record<string, unknown>>;
-
-const isMap = (value: unknown): value is Config =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Keys that say how cloud-init uses the name; a node needs none of them. */
 const OF_THE_NAME = new Set(['hostname', 'fqdn', 'prefer_fqdn_over_hostname', 'preserve_hostname', 'manage_etc_hosts']); // prettier-ignore

@@ -1,4 +1,4 @@
-import { isMap } from '../fields.ts';
+import { isMap } from '../schema-parts.ts';
 import { parseYamlDocuments } from '../yaml.ts';
 import { wantsValue } from './join-flags.ts';
 

@@ -3,10 +3,11 @@ import * as v from 'valibot';
 
 import { authorityFault, withoutScheme } from '../../cluster/endpoint.ts';
 import { fieldError } from '../../faults/errors.ts';
-import { isMap, kindOf, Notes, type Path, type Shape, tidy } from '../fields.ts';
+import { kindOf, Notes, type Path, type Shape, tidy } from '../fields.ts';
 import type { ParsedDocument } from '../parsed-document.ts';
-import { text } from '../schema-parts.ts';
+import { isMap, text } from '../schema-parts.ts';
 import { type AuthSpec, CaCertHash, NodeName, Taint, Token } from '../schema.ts';
+import type { Argument } from './command-words.ts';
 import { nodeFromFlags } from './flags.ts';
 
 /** The fields of kubeadm's v1beta3 and v1beta4. Those that concern only kubeadm's own work are left out in silence. */
@@ -84,11 +85,6 @@ const JoinConfiguration = v.strictObject({
     {},
   ),
 });
-
-interface Argument {
-  readonly name: string;
-  readonly value: string;
-}
 
 const isArgument = (item: { readonly name: unknown; readonly value: unknown }): item is Argument =>
   typeof item.name === 'string' && typeof item.value === 'string';

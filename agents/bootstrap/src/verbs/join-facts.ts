@@ -15,7 +15,7 @@ import { bootSeconds } from '../edge/node/host.ts';
 import type { NodeFacts } from '../edge/node/node.ts';
 import { isSettling, readUplink, waitForUplink } from '../edge/node/uplink.ts';
 import { apiOf, isFirst, type JoinContext, waitForTime } from './context.ts';
-import { type JoinInput, withServer } from './join-input.ts';
+import type { JoinInput } from './join-input.ts';
 import { checkNameSource, hostnameOf, nameNode, reportName } from './name-node.ts';
 
 /** The addresses of the machine, and whether more of them may still appear. */
@@ -87,10 +87,15 @@ function asMember(cluster: ClusterConfig, node: NodeFacts): ClusterConfig {
 
 /**
  * Returns the server that cluster-info named when the node joined, as long as kubelet uses it: a member's cluster-info
- * is not asked again.
+ * is not asked again. With a bundle the document's address counts.
  */
-const memberServer = ({ state, kubeletConf }: NodeFacts): string | undefined =>
-  kubeletConf !== undefined && serverOf(kubeletConf) === state?.server ? state?.server : undefined;
+const memberServer = (
+  { trust }: ClusterConfig,
+  { state, kubeletConf }: NodeFacts,
+): string | undefined =>
+  trust.bundle.length === 0 && kubeletConf !== undefined && serverOf(kubeletConf) === state?.server
+    ? state?.server
+    : undefined;
 
 /** Verifies the cluster and returns its CA. A member first tries the CA it has, and then keeps its certificate. */
 async function verifyCa(
@@ -104,9 +109,11 @@ async function verifyCa(
   const member = asMember(cluster, node);
   const isMember = node.identity !== undefined && member.trust.bundle.length > 0;
   if (isMember && !isForeign(input, member.trust.bundle)) {
-    const server = cluster.trust.bundle.length > 0 ? undefined : memberServer(node);
+    const server = memberServer(cluster, node);
+    // Without a pin only the document's own server tells that it is about the same cluster.
+    const known = cluster.trust.pins.length > 0 ? server : undefined;
+    const asked = { ...member, endpoint: known ?? member.endpoint };
     try {
-      const asked = withServer(member, server) ?? member;
       const { ca } = await verifyCluster(asked, open, context.log, { clock });
       return { ca, server, dropIdentity: false };
     } catch (error) {

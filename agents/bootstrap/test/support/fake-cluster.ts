@@ -15,29 +15,32 @@ export const READY = nodeWith({ type: 'Ready', status: 'True' });
 /** An API server that says yes to everything, and whose certificate is signed by one CA. */
 export class FakeCluster {
   readonly asked: ApiRequest[] = [];
+  /** The addresses at which it was looked for. */
+  readonly opened: string[] = [];
   /** The CA that verifies it; undefined when any does. */
   ca: string | undefined = CA_A;
   isDown = false;
-  /** The addresses at which somebody else answers. */
-  readonly strangers = new Set<string>();
   /** How each connection ends, if set. */
   fault: Error | undefined;
   /** Its answers by prefix of the path; 200 and `{}` for any other. */
   answers: Record<string, ApiAnswer> = {};
 
-  /** The API server at an address. */
-  readonly at = (endpoint: string): ApiServer => ({
+  readonly api: ApiServer = {
     get: async (wanted) => {
       this.asked.push(wanted);
       if (this.fault !== undefined) throw this.fault;
       if (this.isDown) throw new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', 'reach it');
-      const isStranger = this.strangers.has(endpoint);
-      if (isStranger || (this.ca !== undefined && wanted.ca?.includes(this.ca) === false))
+      if (this.ca !== undefined && wanted.ca?.includes(this.ca) === false)
         throw new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', 'verify it');
       const found = Object.entries(this.answers).find(([start]) => wanted.path.startsWith(start));
       return Promise.resolve(found?.[1] ?? { status: 200, body: '{}' });
     },
-  });
+  };
+
+  open(endpoint: string): ApiServer {
+    this.opened.push(endpoint);
+    return this.api;
+  }
 
   /** The bodies sent to a path by PATCH. */
   patches(path: string): readonly string[] {

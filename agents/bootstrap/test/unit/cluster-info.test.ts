@@ -84,6 +84,7 @@ describe('a node that was given the address of one control plane', () => {
   let watched: WatchedNode;
   const GIVEN = 'https://192.0.2.11:6443';
   const VIP = 'https://192.0.2.10:6443';
+  const CONF = 'etc/kubernetes/kubelet.conf';
   const document = (labels = 'a1'): string =>
     clusterDocument(GIVEN, { pins: [publicKeyPin(CA_A)] }).replace('a1', labels);
   const bootstrapConf = (): string | undefined =>
@@ -121,16 +122,31 @@ describe('a node that was given the address of one control plane', () => {
     expect(bootstrapConf()).toContain(`server: ${GIVEN}`);
   });
 
-  it('is looked for there once it has joined, also after a changed label', async () => {
+  async function joinByVip(): Promise<void> {
     await watched.run();
     watched.node.kubeletJoins(CLIENT);
-    const conf = watched.node.read('etc/kubernetes/kubelet.conf') ?? '';
-    watched.node.write('etc/kubernetes/kubelet.conf', conf.replace('https://127.0.0.1:6443', VIP));
+    const conf = watched.node.read(CONF) ?? '';
+    watched.node.write(CONF, conf.replace('https://127.0.0.1:6443', VIP));
+    watched.forget();
+  }
+
+  it('is looked for there alone once it has joined, also after a changed label', async () => {
+    await joinByVip();
     watched.node.seed(document('b2'));
-    watched.cluster.strangers.add(GIVEN);
     const joined = await watched.run();
     expect(joined.outcome).toBe('joined');
     expect(joined.input?.cluster?.endpoint).toBe(VIP);
+    expect(new Set(watched.cluster.opened)).toEqual(new Set([VIP]));
     expect(watched.node.read('etc/kubernetes/node-labels')).toContain('b2');
+  });
+
+  it('is looked for at the given address when its document names the CA itself', async () => {
+    await joinByVip();
+    const conf = watched.node.read(CONF);
+    watched.node.seed(clusterDocument(GIVEN, { ca: CA_A }));
+    const joined = await watched.run();
+    expect(joined.outcome).toBe('joined');
+    expect(joined.input?.cluster?.endpoint).toBe(GIVEN);
+    expect(watched.node.read(CONF)).toBe(conf);
   });
 });

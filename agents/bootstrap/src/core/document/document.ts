@@ -142,14 +142,14 @@ export type Content =
   | { readonly tag: 'foreign'; readonly foreign: Foreign; readonly text: string }
   | { readonly tag: 'empty' };
 
-/**
- * Comments alone say nothing, as in a file from which somebody took everything out. A join that is the only line was
- * copied with the prompt of root.
- */
+/** A join that stands alone behind `#` is pasted with the prompt of root; among other comments it is one of them. */
+const isPasted = ([line = '', ...others]: readonly string[]): boolean =>
+  others.length === 0 && findJoinCommands(line).commands.some(({ text }) => text.includes('--'));
+
+/** Comments alone say nothing, as in a file from which somebody took everything out. */
 function isEmpty(text: string): boolean {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  if (lines.length === 1 && findJoinCommands(text).commands.length > 0) return false;
-  return lines.every((line) => /^\s*(?:#|---\s*$|\.\.\.\s*$)/.test(line));
+  const said = text.split('\n').filter((line) => !/^\s*(?:---\s*|\.\.\.\s*)?$/.test(line));
+  return said.every((line) => line.trimStart().startsWith('#')) && !isPasted(said);
 }
 
 /** Parses unpacked bytes, which a MIME document may have in its parts. */

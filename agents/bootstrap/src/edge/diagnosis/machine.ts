@@ -65,12 +65,13 @@ export async function readDisk({
   const mount = mountAt((await readIfThere(mountinfo)) ?? '', stateDir);
   if (mount === undefined) return undefined;
   const { device, type, isReadOnly } = mount;
-  const space = await statfs(stateDir);
+  // A disk that is gone has no room to speak of, and the kernel still says what it is.
+  const space = await statfs(stateDir).catch(() => undefined);
   const counter = path.join(sysfs, 'fs/ext4', path.basename(device), 'errors_count');
   return {
     device,
-    free: share(space.bavail, space.blocks),
-    freeInodes: share(space.ffree, space.files),
+    free: space === undefined ? 1 : share(space.bavail, space.blocks),
+    freeInodes: space === undefined ? 1 : share(space.ffree, space.files),
     isReadOnly,
     errors: type === 'ext4' ? await readNumber(counter) : 0,
   };

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { Board } from '../../../src/edge/diagnosis/board.ts';
+import { SignReader } from '../../../src/edge/diagnosis/sign-reader.ts';
 import { NODE } from '../../support/fake-cluster.ts';
 import { CA_A } from '../../support/fixtures.ts';
 import { clusterDocument } from '../../support/node-folder.ts';
@@ -93,6 +95,28 @@ describe('a node without a cluster', () => {
     await agent.sees('standalone');
     expect([agent.saw('fault'), agent.node.read(FILE)]).toEqual([[], undefined]);
   });
+});
+
+it('a node whose files cannot be read says all else', { timeout: 60_000 }, async () => {
+  damage('cluster');
+  // Folders in the places of files.
+  for (const file of [
+    'run/kios/metrics/dhcp.prom',
+    'etc/kubernetes/kubelet.conf',
+    'var/lib/kubelet/pki/kubelet-client-current.pem',
+  ])
+    agent.node.write(`${file}/x`, '');
+  const { settings } = agent.node;
+  const user = { 'client-certificate': '/var/lib/kubelet/pki/kubelet-client-current.pem' };
+  const kubeletConf = JSON.stringify({ users: [{ user }] });
+  const board = new Board();
+  const endpoint = 'https://127.0.0.1:6443';
+  board.member = { endpoint, ca: [CA_A], name: 'node-1', kubeletConf, token: undefined };
+  const { signal } = new AbortController();
+  const openApi = () => agent.cluster.api;
+  const signs = await new SignReader({ settings, board, signal, openApi }).read(100, false);
+  expect(signs).toMatchObject({ isDataFailed: true, api: { reach: { kind: 'reached' } } });
+  expect([signs.certificate, signs.hasConflict]).toEqual([undefined, false]);
 });
 
 describe('a node of a cluster', () => {

@@ -59,6 +59,9 @@ describe('the machine', () => {
     expect(disk).toMatchObject({ device: '/dev/vda2', isReadOnly: true, errors: 4 });
     expect(disk?.free).toBeGreaterThan(0);
     expect(disk?.freeInodes).toBeLessThanOrEqual(1);
+    const gone = { ...places, stateDir: path.join(dir, 'gone') };
+    write('mountinfo', row.replace(dir, gone.stateDir));
+    expect(await readDisk(gone)).toMatchObject({ isReadOnly: true, errors: 4, free: 1 });
     expect(await readDisk({ ...places, stateDir: '/elsewhere' })).toBeUndefined();
   });
 });

@@ -47,6 +47,8 @@ const DRAWER_SECONDS = 120;
 const PODS_SECONDS = 300;
 const FILL_MS = 15 * 60_000;
 const EVENTS = { timeout: 60_000, interval: 1000 };
+/** Each pod may have so many processes, which is enough for the shipped ones. */
+const PROCESSES = 60;
 const NODE = 'faulty';
 const YEARS_MS = 2 * 366 * 24 * 3_600_000;
 
@@ -176,7 +178,7 @@ await describeRecorded('faults', () => {
         nodeName: NODE,
       };
       const { files } = staticFaults(registry.name);
-      const seed = seedFor(join, { files, kubelet: { podPidsLimit: 100 } });
+      const seed = seedFor(join, { files, kubelet: { podPidsLimit: PROCESSES } });
       const document: unknown = {
         ...Object(parse(seed['user-data'])),
         registries: { [registry.name]: { caBundle: registry.ca } },
@@ -284,7 +286,8 @@ await describeRecorded('faults', () => {
     it('names a pod without processes', { timeout: STEP_MS }, async () => {
       const pod = { script: TAKES_PROCESSES, memory: '1Gi' };
       const { cause } = await expectFaultOf('forking', pod, 'KIOS_FAULT_PIDS');
-      expect(cause).toMatch(/forking.*100 processes/);
+      expect(cause).toContain('forking');
+      expect(cause).toContain(`${PROCESSES} processes`);
     });
 
     it('says that pods have no network', { timeout: STEP_MS }, async () => {

@@ -94,7 +94,8 @@ export const TAKES_MEMORY = `
 
 /** A script that starts more programs than its pod may have processes. */
 export const TAKES_PROCESSES = `
-  for (let i = 0; i < 20; i += 1)
+  // An idle one counts as two, for it has two threads.
+  for (let i = 0; i < 60; i += 1)
     try { Bun.spawn([process.execPath, '-e', 'setTimeout(() => {}, 120000)']); } catch {}
   setTimeout(() => {}, 120000);
 `;

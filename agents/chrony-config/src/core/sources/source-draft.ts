@@ -77,6 +77,7 @@ export class SourceDraft {
   add(origin: Origin): boolean {
     const good = origin.entries.filter((entry) => this.#isGood(origin, entry));
     if (origin.off !== undefined) return false;
+    this.hasNts ||= good.some(({ isNts }) => isNts);
     let given = 0;
     for (const [at, entry] of good.entries()) {
       if (given >= MAX_PER_ORIGIN) {
@@ -120,7 +121,6 @@ export class SourceDraft {
   }
 
   #takeName(origin: Origin, entry: Entry, addresses: readonly string[]): boolean {
-    this.hasNts = true;
     const all = [entry.host, ...addresses];
     const why = all.some((each) => this.#isRefused(each)) ? REFUSED : undefined;
     return this.#take(origin, entry, entry.host, why, all);

@@ -50,6 +50,13 @@ describe('planSources', () => {
     expect([...plan({ servers }, { leases: [eth0] }).leased]).toEqual(['192.0.2.2']);
   });
 
+  it.each(['192.0.2.9', 'time.example.org'])('says that %s asks for NTS', (address) => {
+    expect(plan({ servers: [{ address, nts: true }] }).hasNts).toBe(true);
+    expect(plan({ servers: [{ address }] }).hasNts).toBe(false);
+    const refused = new Set([address]);
+    expect(plan({ servers: [{ address, nts: true }] }, { refused }).hasNts).toBe(true);
+  });
+
   it('leaves out a refused address, whoever names it', () => {
     const servers = [{ address: '192.0.2.9' }];
     const refused = new Set(['192.0.2.9', '192.0.2.1']);

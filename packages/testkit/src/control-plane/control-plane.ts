@@ -209,19 +209,25 @@ export class ControlPlane implements AsyncDisposable {
   /** Calls the API as administrator. A PATCH is a merge patch. */
   async ask(method: string, where: string, body?: unknown): Promise<ApiAnswer> {
     const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    const text = body === undefined ? '' : JSON.stringify(body);
     const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
     const call = request(`${this.endpoint}${where}`, {
       method,
       agent: false,
       ca: this.ca,
-      headers: { authorization: 'Bearer admin-token', 'content-type': type },
+      headers: {
+        authorization: 'Bearer admin-token',
+        'content-type': type,
+        // Node says no length of a DELETE's body by itself, and the server takes it for the next request then.
+        'content-length': Buffer.byteLength(text),
+      },
     });
     call.on('error', reject).on('response', (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
+      let answer = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: answer }));
     });
-    call.end(body === undefined ? undefined : JSON.stringify(body));
+    call.end(text);
     return promise;
   }
 

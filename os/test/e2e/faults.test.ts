@@ -189,7 +189,7 @@ await describeRecorded('faults', () => {
         seed: { ...seed, 'user-data': stringify(document) },
       });
       await lab.plane.setNodeForward(NODE_ADDRESS, node.running.kubeletPort);
-      started = await reader.boots(BOOT_MS);
+      started = await reader.boots();
     }, BOOT_MS);
 
     afterAll(async () => {
@@ -226,7 +226,7 @@ await describeRecorded('faults', () => {
         'kubeadm:node-autoapprove-bootstrap',
       ]);
       await create(secret);
-      const since = await reader.when('init', 'kubelet.start', { mode: 'cluster' }, STEP_MS);
+      const since = await reader.when('init', 'kubelet.start', { mode: 'cluster' });
       const { remedy } = await expectFault('KIOS_FAULT_CSR', since);
       const [, name = ''] = /kubectl certificate approve (\S+?)\.$/.exec(remedy) ?? [];
       expect(name).not.toBe('');
@@ -239,7 +239,7 @@ await describeRecorded('faults', () => {
       { timeout: STEP_MS },
       async (code) => {
         // An emulator takes minutes until kubelet has tried all of them, and the console does not say when it has.
-        const since = await reader.when('init', 'kubelet.start', { mode: 'cluster' }, STEP_MS);
+        const since = await reader.when('init', 'kubelet.start', { mode: 'cluster' });
         const { cause } = await expectFault(code, since, PODS_SECONDS);
         expect(cause).toMatch(/crashing|missing|denied|corrupt|unreached|nbd/);
       },
@@ -316,7 +316,7 @@ await describeRecorded('faults', () => {
           netns: segment.border.netns.name,
         });
         // The node goes by what it kept: no document is read in this boot.
-        const since = await reader.when('dhcp', 'lease.bound', {}, BOOT_MS);
+        const since = await reader.when('dhcp', 'lease.bound');
         const codes = [
           'KIOS_FAULT_CERTIFICATE_EXPIRED',
           'KIOS_FAULT_API_TIME',
@@ -334,6 +334,7 @@ await describeRecorded('faults', () => {
   describe('a node on a network with faults', () => {
     let segment: BareSegment;
     let started: number;
+    let bound: number;
 
     beforeAll(async () => {
       segment = await BareSegment.open();
@@ -343,7 +344,7 @@ await describeRecorded('faults', () => {
         netns: segment.border.netns.name,
         seed: alone(),
       });
-      started = await reader.boots(BOOT_MS);
+      started = await reader.boots();
     }, BOOT_MS);
     afterAll(async () => {
       await turnOff();
@@ -363,15 +364,15 @@ await describeRecorded('faults', () => {
     it('says that another machine has its address', { timeout: STEP_MS }, async () => {
       await segment.addTwin();
       await segment.lease();
-      const since = await reader.when('dhcp', 'conflict', {}, STEP_MS);
+      const since = await reader.when('dhcp', 'conflict');
       await expectFault('KIOS_FAULT_ADDRESS_TAKEN', since);
-      await reader.when('dhcp', 'lease.bound', {}, STEP_MS);
+      // The first address was used while it was probed for.
+      bound = await reader.when('dhcp', 'lease.bound', {}, since);
       expect(reader.node.console.events.map(({ ev }) => ev)).toContain('conflict');
     });
 
     it('says that its name servers are silent', { timeout: STEP_MS }, async () => {
-      const since = await reader.when('dhcp', 'lease.bound', {}, STEP_MS);
-      const { cause } = await expectFault('KIOS_FAULT_DNS_DEAD', since);
+      const { cause } = await expectFault('KIOS_FAULT_DNS_DEAD', bound);
       expect(cause).toContain(WORKSTATION_SEEN_BY_GUEST);
       const over = Date.now();
       await segment.resolve();
@@ -406,7 +407,7 @@ await describeRecorded('faults', () => {
       await machine.create(lab.image);
       await machine.copyDisk(lab.image, 'twin.img');
       await boot({ disks: ['twin.img'], seed: alone({ topologyManagerPolicy: 'lots' }) });
-      started = await reader.boots(BOOT_MS);
+      started = await reader.boots();
     }, BOOT_MS);
     afterAll(turnOff, 120_000);
 
@@ -417,7 +418,7 @@ await describeRecorded('faults', () => {
     });
 
     it('says that kubelet does not take its configuration', { timeout: STEP_MS }, async () => {
-      const since = await reader.when('init', 'control', {}, STEP_MS);
+      const since = await reader.when('init', 'control');
       const codes = [
         'KIOS_INIT_KUBELET',
         'KIOS_INIT_KUBELET_CONFIG',
@@ -439,7 +440,7 @@ await describeRecorded('faults', () => {
       await using file = await open(disk, 'r+');
       await file.write(Buffer.alloc(1024 * 1024), 0, 1024 * 1024, offset);
       await boot({ seed: alone() });
-      started = await reader.boots(BOOT_MS);
+      started = await reader.boots();
     }, BOOT_MS);
     afterAll(turnOff, 120_000);
 

@@ -48,10 +48,12 @@ export class BareSegment implements AsyncDisposable {
     await server.expect('started');
   }
 
-  /** Has the router reply to no question for its address (arp_ignore=8), or to all. */
+  /**
+   * Has the router say nothing to the node, or speak again. A router that only left questions for its address without
+   * reply would still be known by its own questions.
+   */
   async silenceRouter(isSilent: boolean): Promise<void> {
-    const value = isSilent ? 8 : 0;
-    await this.border.exec('sysctl', '-qw', `net.ipv4.conf.${SEGMENT}.arp_ignore=${value}`);
+    await this.border.exec('ip', 'link', 'set', SEGMENT, isSilent ? 'down' : 'up');
   }
 
   /** Adds another machine with the node's address. */

@@ -12,6 +12,8 @@ export interface ReadFault {
 
 /** A fault that is not told in this time is not found any more; the tests ask for less. */
 const LONGEST_MS = 5 * 60_000;
+/** An emulated machine boots within this time. */
+const BOOT_MS = 20 * 60_000;
 
 const textOf = (event: SeenEvent, field: string): string => {
   const value = event.fields[field] ?? '';
@@ -60,19 +62,20 @@ export class FaultReader {
   async when(
     agent: string,
     ev: string,
-    fields: Readonly<Record<string, string>>,
-    deadlineMs: number,
+    fields: Readonly<Record<string, string>> = {},
+    since = 0,
   ): Promise<number> {
     const isIt = (one: SeenEvent): boolean =>
       one.agent === agent &&
       one.ev === ev &&
+      one.seenAt >= since &&
       Object.entries(fields).every(([name, value]) => textOf(one, name) === value);
-    return (await this.node.console.expect(ev, isIt, deadlineMs)).seenAt;
+    return (await this.#see(`${ev} of ${agent}`, isIt, BOOT_MS)).seenAt;
   }
 
   /** Waits until the agent that tells faults runs. */
-  async boots(deadlineMs: number): Promise<number> {
-    return this.when('bootstrap', 'document', {}, deadlineMs);
+  async boots(): Promise<number> {
+    return this.when('bootstrap', 'document');
   }
 
   async #see(

@@ -40,22 +40,30 @@ function damageFault({ device, errors, isReadOnly }: Disk): Finding | undefined 
     : undefined;
 }
 
-/** Returns what makes a disk read-only, if anything needs it to be written. */
-function protectionFault({ protectedDisks, disk, isDataFailed }: Signs): Finding | undefined {
-  const isNeeded = isDataFailed || disk?.isReadOnly === true;
-  if (!isNeeded || protectedDisks.length === 0) return undefined;
-  return {
-    code: 'KIOS_FAULT_READ_ONLY',
-    cause: `write to ${protectedDisks.join(', ')}: the medium is write-protected`,
-  };
-}
-
 /** A data partition that cannot be used is a fault in init's words, which have the device and the cause. */
 const OF_DATA = ['KIOS_INIT_DATA_TWICE', 'KIOS_INIT_DATA'];
 
 function dataFault({ isDataFailed, init }: Signs): Finding | undefined {
   if (!isDataFailed) return undefined;
   return init.find(({ code }) => OF_DATA.includes(code));
+}
+
+/** Returns whether a text names a disk or one of its partitions, as `/dev/sda2` or `/dev/nvme0n1p2`. */
+function namesDisk(text: string, disk: string): boolean {
+  const partition = /\d$/.test(disk) ? String.raw`p\d+` : String.raw`\d+`;
+  return new RegExp(String.raw`/dev/${disk}(?:${partition})?\b`).test(text);
+}
+
+/** Returns the write protection of the disk that has the state. Others may have it: a seed's, a CD. */
+function protectionFault(signs: Signs): Finding | undefined {
+  const { protectedDisks, disk } = signs;
+  const where = dataFault(signs)?.cause ?? (disk?.isReadOnly === true ? disk.device : '');
+  const found = protectedDisks.filter((name) => namesDisk(where, name));
+  if (found.length === 0) return undefined;
+  return {
+    code: 'KIOS_FAULT_READ_ONLY',
+    cause: `write to ${found.join(', ')}: the medium is write-protected`,
+  };
 }
 
 const storeFault: Rule = ({ init }) => init.find(({ code }) => code === 'KIOS_INIT_STORE');

@@ -37,7 +37,10 @@ const disk = (change: Partial<NonNullable<Signs['disk']>>): Partial<Signs> => ({
     ...change,
   },
 });
-const failed = (code: string): Partial<Signs> => ({ isDataFailed: true, init: [said(code)] });
+const failed = (code: string, cause?: string): Partial<Signs> => ({
+  isDataFailed: true,
+  init: [said(code, cause)],
+});
 
 /** The signs of each fault, and what people read of it. */
 const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, cause: RegExp])[] = [
@@ -143,9 +146,12 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
   ['a second kiOS disk', failed('KIOS_INIT_DATA_TWICE'), 'KIOS_INIT_DATA_TWICE', /do it/],
   [
     'a read-only card',
-    { ...failed('KIOS_INIT_DATA'), protectedDisks: ['mmcblk0'] },
+    {
+      ...failed('KIOS_INIT_DATA', 'mount /dev/mmcblk0p2: read-only file system'),
+      protectedDisks: ['mmcblk0', 'vdb'],
+    },
     'KIOS_FAULT_READ_ONLY',
-    /mmcblk0/,
+    /write to mmcblk0:/,
   ],
   ['a store that cannot be used', { init: [said('KIOS_INIT_STORE')] }, 'KIOS_INIT_STORE', /do it/],
   ['a missing image', pod('image missing'), 'KIOS_FAULT_IMAGE_MISSING', /dhcp-n: because/],
@@ -257,6 +263,19 @@ describe('the rules', () => {
     expect(found(disk({ freeInodes: 1 }))).toEqual([]);
     expect(found({ protectedDisks: ['sdb'] })).toEqual([]);
     expect(found({ kubelet: { earlyEnds: 2, dropInsIgnored: false } })).toEqual([]);
+  });
+
+  it('call only the disk with the state write-protected, and not a seed beside it', () => {
+    const locked = { ...disk({ isReadOnly: true }), protectedDisks: ['vda', 'vdb'] };
+    expect(found(locked)).toMatchObject([
+      { cause: expect.stringMatching(/^write to vda:/) as unknown },
+    ]);
+    const damaged = failed('KIOS_INIT_DATA', 'mount /dev/nvme0n1p2: invalid argument');
+    const others = { protectedDisks: ['sr0', 'vdb', 'nvme0n11', 'nvme0n'] };
+    expect(found({ ...damaged, ...others })).toMatchObject([{ code: 'KIOS_INIT_DATA' }]);
+    expect(found({ ...damaged, protectedDisks: ['nvme0n1'] })).toMatchObject([
+      { code: 'KIOS_FAULT_READ_ONLY' },
+    ]);
   });
 
   it('tell no fault without one of its signs, whatever others there are', () => {

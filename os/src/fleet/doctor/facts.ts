@@ -3,8 +3,9 @@ import * as v from 'valibot';
 import type { Gatherer } from './gather.ts';
 import { STATE } from './parts.ts';
 
-const text = v.optional(v.string(), '');
-const number = v.optional(v.number(), 0);
+/** Kubernetes writes a time that nobody has set as null. */
+const text = v.nullish(v.string(), '');
+const number = v.nullish(v.number(), 0);
 /** A list without entries may be null on the wire. */
 const list = <const Schema extends v.GenericSchema>(schema: Schema) =>
   v.fallback(v.array(schema), []);

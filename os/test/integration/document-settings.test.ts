@@ -52,11 +52,11 @@ files:
   });
 
   it('a file in a place where nobody looks', async () => {
-    const { exitCode, stderr } = await checkUserData(
+    const { exitCode, stdout } = await checkUserData(
       'files: [{path: /etc/kios/modules.yaml, content: "load: []"}]',
     );
-    expect(exitCode).toBe(EXIT.data);
-    expect(stderr).toContain(
+    expect(exitCode).toBe(EXIT.config);
+    expect(stdout).toContain(
       '/etc/kios/modules.yaml is read by no program; its place is /etc/kios/modules/modules.yaml',
     );
   });

@@ -170,20 +170,20 @@ await describeRecorded('time', () => {
       'follows a server of NTS by the operator’s authority, without a restart',
       { timeout: 2 * STEP_MS },
       async () => {
-        await writeOnNode(lab.kubectl, nodeName, { path: TIME_YAML, content: BY_NTS });
+        const file = 'chrony/sources.d/10-config.sources';
+        const wanted = `# time.yaml\nserver ${NTS_SERVER} iburst nts minpoll 0 maxpoll 0\n`;
         await vi.waitFor(
           async () => {
+            const sources = await readRunFile(lab.kubectl, nodeName, file);
+            // The node puts back what its document has, so the change is made again until chronyd has followed it.
+            if (sources !== wanted)
+              await writeOnNode(lab.kubectl, nodeName, { path: TIME_YAML, content: BY_NTS });
+            expect(sources).toBe(wanted);
             const state = await clockOf(lab.kubectl, nodeName);
             expect(state).toMatchObject({ synced: true, source: NTS_SERVER });
           },
           { timeout: STEP_MS, interval: 1000 },
         );
-        const sources = await readRunFile(
-          lab.kubectl,
-          nodeName,
-          'chrony/sources.d/10-config.sources',
-        );
-        expect(sources).toBe(`# time.yaml\nserver ${NTS_SERVER} iburst nts minpoll 0 maxpoll 0\n`);
         expect(await chronydRestarts(lab.kubectl, nodeName)).toMatchObject({ count: 1 });
       },
     );

@@ -2,6 +2,7 @@ import type { CommandModule } from 'yargs';
 
 import { type KernelName, KERNELS } from '../../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
+import { jsonOption } from './json-option.ts';
 
 interface BootArgs {
   json: boolean;
@@ -41,11 +42,7 @@ const bootstrapBench = (context: CommandContext): CommandModule<unknown, Bootstr
   describe: 'Measure how long the bootstrap agent takes from lease to cluster, and what it uses',
   builder: (args) =>
     args
-      .option('json', {
-        type: 'boolean',
-        default: false,
-        describe: 'Print the result as one JSON object',
-      })
+      .option('json', jsonOption)
       .option('rounds', {
         type: 'number',
         default: 9,
@@ -68,11 +65,7 @@ const modulesBench = (context: CommandContext): CommandModule<unknown, ModulesAr
   describe: 'Compare the module loader with kmod, and measure its start and memory on a node',
   builder: (args) =>
     args
-      .option('json', {
-        type: 'boolean',
-        default: false,
-        describe: 'Print the result as one JSON object',
-      })
+      .option('json', jsonOption)
       .option('rounds', {
         type: 'number',
         default: 9,
@@ -95,11 +88,7 @@ const bootBench = (context: CommandContext): CommandModule<unknown, BootArgs> =>
   describe: 'Boot the built image on an emulated processor of exactly 1 GIPS and print the phases',
   builder: (boot) =>
     boot
-      .option('json', {
-        type: 'boolean',
-        default: false,
-        describe: 'Print the result as one JSON object',
-      })
+      .option('json', jsonOption)
       .option('baseline', {
         type: 'boolean',
         default: false,
@@ -132,11 +121,7 @@ const dhcpBench = (context: CommandContext): CommandModule<unknown, DhcpArgs> =>
   describe: 'Compare the DHCP agent with dhcpcd, udhcpc and dhclient on one link; needs root',
   builder: (dhcp) =>
     dhcp
-      .option('json', {
-        type: 'boolean',
-        default: false,
-        describe: 'Print the result as one JSON object',
-      })
+      .option('json', jsonOption)
       .option('rounds', {
         type: 'number',
         default: 15,

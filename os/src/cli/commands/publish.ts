@@ -3,6 +3,7 @@ import type { CommandModule } from 'yargs';
 import { KIOS } from '../../build/versions.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ARCHES, type Arch } from '../../workstation/paths.ts';
+import { jsonOption } from './json-option.ts';
 
 interface PublishArgs {
   registry: string;
@@ -49,11 +50,7 @@ export const publishCommand = (context: CommandContext): CommandModule<unknown, 
         default: false,
         describe: 'Also send the toolbox, an image for kubectl debug node (docs/inspect.md)',
       })
-      .option('json', {
-        type: 'boolean',
-        default: false,
-        describe: 'Print the result as one JSON object',
-      })
+      .option('json', jsonOption)
       .example('$0 publish registry.example/kios', 'Send what dist/ has, as docker login allows')
       .example(
         '$0 publish registry.example/kios --pin pinned --sign-key key.pem',

@@ -3,6 +3,7 @@ import type { Argv, CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { usageError } from '../../workstation/usage-error.ts';
+import { jsonOption } from './json-option.ts';
 
 interface TurnArgs {
   kubeconfig: string;
@@ -68,11 +69,7 @@ const options = (args: Argv, end: string) =>
       default: true,
       describe: 'Follow the nodes to the end; --no-wait only asks',
     })
-    .option('json', {
-      type: 'boolean',
-      default: false,
-      describe: 'Print the result as one JSON object',
-    });
+    .option('json', jsonOption);
 
 interface Words {
   readonly describe: string;

@@ -254,7 +254,11 @@ it('shows a container the files of all its layers', async () => {
     expect(await containerd.run('cat', `${mount}/etc/shared`, `${mount}/etc/own`)).toBe(
       'replaced\nof two',
     );
-    await containerd.ctr('images', 'unmount', '--rm', mount);
+    // Its `--rm` gives the lease up first: a collection that is faster leaves the link of the parent for ever
+    // (containerd issue 11908), and the databases are no longer equal.
+    await containerd.ctr('images', 'unmount', mount);
+    await containerd.ctr('snapshots', 'rm', mount);
+    await containerd.ctr('leases', 'rm', '--sync', mount);
   }
 });
 

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 
-import { runOnHost } from '../../../src/checks/acceptance/debug-pod.ts';
-import type { Kubectl } from '../../../src/lab/kubectl.ts';
+import type { NodeShell } from './node-shell.ts';
 import { TIME_SERVER } from './time-segment.ts';
 
 const NodeClock = v.object({
@@ -35,7 +34,9 @@ socket.send(request, 123, '${TIME_SERVER}');
 `;
 
 /** Returns how the clock of a node stands to the time server's. */
-export async function clockBeside(kubectl: Kubectl, nodeName: string): Promise<NodeClock> {
-  const command = ['/bin/bun', '-e', COMPARE];
-  return v.parse(NodeClock, JSON.parse(await runOnHost(kubectl, { nodeName, command })));
-}
+export const clockBeside = async (shell: NodeShell): Promise<NodeClock> =>
+  v.parse(NodeClock, JSON.parse(await shell.run(COMPARE)));
+
+/** Returns what a node's time agent knows of its clock. */
+export const clockOf = async (shell: NodeShell): Promise<unknown> =>
+  JSON.parse(await shell.read('/run/kios/time/state.json'));

@@ -18,6 +18,7 @@ import { kubectlCommand } from './commands/kubectl.ts';
 import { logsCommand } from './commands/logs.ts';
 import { manifestsCommand } from './commands/manifests.ts';
 import { networkCommand } from './commands/network.ts';
+import { profileCommand } from './commands/profile.ts';
 import { publishCommand } from './commands/publish.ts';
 import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
@@ -59,6 +60,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(testCommand(context))
     .command(conformanceCommand(context))
     .command(benchCommand(context))
+    .command(profileCommand(context))
     .completion('completion', 'Print a completion script for bash or zsh')
     .epilogue('$0 COMMAND --help describes a command, docs/errors.md every error code.')
     .demandCommand(1, 'a command is missing')

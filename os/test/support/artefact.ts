@@ -178,7 +178,7 @@ export async function makeSmallArtefacts(
     .graft(STORE, makeStore(images, TIME, origin));
   if (extra !== undefined) tree.text('/etc/extra', extra, origin);
   const tools = await openToolroot(silent);
-  const root = await makeErofs(tree, TIME, tools, silent);
+  const root = await makeErofs({ tree, time: TIME, tools, progress: silent, name: 'root.erofs' });
   const early = new Tree().file('/init', 0o755, { bytes: Buffer.from('first stage') }, origin);
   const efi = path.join(folder, 'kios.efi');
   const sections = [

@@ -39,6 +39,7 @@ import { makeInitramfs } from './initramfs.ts';
 import { MODULES_SECTION, type ModulesImage, withFirmware } from './modules-image.ts';
 import { clearLayout } from './oci-layout.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
+import { PREFETCH_LIST, prefetchList, profiled, readProfile } from './profile.ts';
 import { assertPrograms } from './programs.ts';
 import { removeRecord, writeRecord, writeSboms } from './record.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
@@ -59,6 +60,8 @@ export interface BuildRequest {
   readonly firmware?: readonly FirmwareName[];
   /** A user's images: references, and paths of OCI archives and layouts. Default: none. */
   readonly images?: readonly string[];
+  /** Makes an image whose boots `kios profile` records. Default: false. */
+  readonly forProfile?: boolean;
   /** Folder of the artefacts. Default: `dist/<arch>/`. */
   readonly out?: string;
   /** The board whose kernel it is. */
@@ -90,7 +93,11 @@ export interface Base {
   readonly modules: ModulesImage;
   readonly microcode: Microcode | undefined;
   readonly preloaded: readonly PreloadedImage[];
+  readonly forProfile: boolean;
 }
+
+/** What a page fault reads around it of the root: one cluster of a program, decompressed once. */
+const READ_AHEAD_KIB = 64;
 
 async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   const { arch, dist, time, progress, kernel, tools, manifests, bootstrap, modules } = base;
@@ -134,7 +141,11 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   });
   if (base.microcode !== undefined) files.graft('/', base.microcode.licences);
   await assertPrograms(files);
-  return { files, root: await makeErofs(files, time, tools, progress) };
+  const { forProfile } = base;
+  const touched = forProfile ? [] : await profiled(files, await readProfile(arch), progress);
+  files.text(PREFETCH_LIST, prefetchList(touched, forProfile ? 0 : READ_AHEAD_KIB), kios);
+  const how = { time, tools, progress, touched, forProfile };
+  return { files, root: await makeErofs({ tree: files, name: 'root.erofs', ...how }) };
 }
 
 async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer> {
@@ -192,7 +203,12 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
   const names = request.firmware ?? [];
   const extra = await withFirmware({ arch, kernel, names, tools, progress });
   const common = { arch, dist, time, tools, kernel, init, progress, manifests, bootstrap };
-  const base: Base = { ...common, ...extra, preloaded };
+  const base: Base = {
+    ...common,
+    ...extra,
+    preloaded,
+    forProfile: request.forProfile ?? false,
+  };
   const { root, files } = await buildRoot(base);
   const inputs = [
     root,

@@ -15,6 +15,7 @@ const IMAGE = [
   'os/esp',
   'os/kernel',
   'os/manifest-policy.yaml',
+  'os/profile',
   'os/rootfs',
   'os/src/build',
   'os/upstream',

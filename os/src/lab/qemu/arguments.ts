@@ -81,6 +81,7 @@ export const MACHINE_FILES = {
   networkLog: 'network.log',
   qmp: 'qmp.sock',
   screen: 'screen.ppm',
+  memory: 'memory.bin',
 } as const;
 
 const FILES = MACHINE_FILES;

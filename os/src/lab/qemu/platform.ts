@@ -16,6 +16,8 @@ interface Platform {
   readonly packages: readonly string[];
   /** Files below /usr/share of these packages. */
   readonly firmware: Firmware;
+  /** Physical address of the memory; all of the first 2 GiB is in one piece. */
+  readonly memoryStart: number;
 }
 
 export const PLATFORMS: Readonly<Record<Arch, Platform>> = {
@@ -27,6 +29,7 @@ export const PLATFORMS: Readonly<Record<Arch, Platform>> = {
     processor: 'max,fsrm=off,erms=off',
     packages: ['qemu-system-x86', 'ovmf'],
     firmware: { code: 'OVMF/OVMF_CODE_4M.fd', vars: 'OVMF/OVMF_VARS_4M.fd' },
+    memoryStart: 0,
   },
   arm64: {
     program: 'qemu-system-aarch64',
@@ -35,6 +38,7 @@ export const PLATFORMS: Readonly<Record<Arch, Platform>> = {
     processor: 'max,pauth-impdef=on',
     packages: ['qemu-system-arm', 'qemu-efi-aarch64'],
     firmware: { code: 'AAVMF/AAVMF_CODE.no-secboot.fd', vars: 'AAVMF/AAVMF_VARS.fd' },
+    memoryStart: 2 ** 30,
   },
 };
 

@@ -38,6 +38,7 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ],
     ['a port that is none', ['up', '--offer', '70000'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['configure without a change', ['configure', 'kios.img'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['a number of boots that is none', ['profile', '--boots', '0'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a size that is none', ['bench', 'boot', '--memory', '2G'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['memory that is not a number', ['up', '--memory', 'lots'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a registry with a scheme', ['publish', 'https://a.b'], 'KIOS_PUBLISH_TARGET', EXIT.usage],
@@ -119,6 +120,7 @@ it('describes each command', async () => {
     'doctor',
     'test',
     'bench',
+    'profile',
   ])
     expect(stdout).toMatch(new RegExp(`kios ${name} .*\\w`));
 });

@@ -16,19 +16,36 @@ func google(d *Device) []string {
 	return named("google-", squeeze(scsi(d).short))
 }
 
-// googleVendorData is where Google's NVMe disks have their name in the data of the namespace (google_nvme_id).
-const googleVendorData = 384
+// vendorData is where the part of a namespace's identify data begins that belongs to the vendor (NVM command set
+// specification, Identify Namespace).
+const vendorData = 384
 
-// GoogleNVMeName reads the name of a persistent disk in a namespace's identify data; the vendor's part is JSON.
-func GoogleNVMeName(identify []byte) string {
-	if len(identify) < googleVendorData {
+// vendorText returns the text in that part, up to its first zero.
+func vendorText(identify []byte) string {
+	if len(identify) < vendorData {
 		return ""
 	}
-	text, _, _ := bytes.Cut(identify[googleVendorData:], []byte{0})
+	text, _, _ := bytes.Cut(identify[vendorData:], []byte{0})
+	return string(bytes.TrimSpace(text))
+}
+
+// The models of clouds whose namespaces have a text of their vendor.
+const (
+	googleDisk      = "nvme_card-pd"
+	azureDirectDisk = "Microsoft NVMe Direct Disk"
+)
+
+func hasVendorText(d *Device) bool {
+	model := d.Attr["device/model"]
+	return strings.HasPrefix(model, googleDisk) || strings.HasPrefix(model, azureDirectDisk)
+}
+
+// googleName reads the name of a persistent disk in the vendor's text, which is JSON (google_nvme_id).
+func googleName(text string) string {
 	var data struct {
 		Name string `json:"device_name"`
 	}
-	if json.Unmarshal(bytes.TrimSpace(text), &data) != nil {
+	if json.Unmarshal([]byte(text), &data) != nil {
 		return ""
 	}
 	return data.Name
@@ -101,10 +118,22 @@ func azureNVMe(d *Device) []string {
 		return []string{"azure/os", "azure/root"}
 	case model == "MSFT NVMe Accelerator v1.0" && nsid > 1:
 		return []string{"azure/data/by-lun/" + strconv.Itoa(nsid-2)}
-	case strings.HasPrefix(model, "Microsoft NVMe Direct Disk"):
-		return []string{"azure/local/by-serial/" + replace(d.Attr["device/serial"])}
+	case strings.HasPrefix(model, azureDirectDisk):
+		return azureLocal(d)
 	}
 	return nil
+}
+
+// azureLocal names a disk of the machine itself, whose text is `type=local,index=2,name=nvme-600G-2` (azure-nvme-id).
+func azureLocal(d *Device) []string {
+	names := named("azure/local/by-serial/", replace(d.Attr["device/serial"]))
+	for pair := range strings.SplitSeq(d.VendorText, ",") {
+		switch key, value, _ := strings.Cut(pair, "="); key {
+		case "index", "name":
+			names = append(names, named("azure/local/by-"+key+"/", replace(value))...)
+		}
+	}
+	return names
 }
 
 // maxOracleUnit is the last unit that has a name, oraclevdzz.

@@ -27,7 +27,7 @@ type Device struct {
 	Ancestors []Ancestor
 
 	PartUUID, PartName string // of the partition table's entry
-	GoogleName         string // the name of a Google Cloud NVMe disk
+	VendorText         string // what the vendor of a namespace says of it in its identify data
 }
 
 // Ancestor is a device above a disk.

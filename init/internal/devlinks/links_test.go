@@ -52,7 +52,7 @@ func TestADiskHasTheNamesThatStorageDriversLookFor(t *testing.T) {
 			[]string{"by-id/scsi-0DO_Volume_pvc-1a"}},
 		"Google": {Device{Name: "sdb", Attr: scsiAttr("Google", "PersistentDisk", page83(0, 2, "pvc-9"))},
 			[]string{"by-id/google-pvc-9", "by-id/scsi-0Google_PersistentDisk_pvc-9"}},
-		"Google, NVMe": {Device{Name: "nvme0n2", GoogleName: "data", Attr: map[string]string{}}, []string{"by-id/google-data"}},
+		"Google, NVMe": {Device{Name: "nvme0n2", VendorText: `{"device_name":"data"}`, Attr: map[string]string{}}, []string{"by-id/google-data"}},
 		"Amazon": {Device{Name: "nvme1n1", Attr: map[string]string{"wwid": "nvme.1d0f-766f6c30", "nsid": "1",
 			"device/model": "Amazon Elastic Block Store", "device/serial": "vol0123456789abcdef0"}},
 			[]string{"by-id/nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0",
@@ -82,6 +82,8 @@ func TestADiskHasTheNamesThatStorageDriversLookFor(t *testing.T) {
 			[]string{"by-path/pci-0000:00:04.0-scsi-0:0:0:2"}},
 		"Azure, NVMe": {Device{Name: "nvme0n3", Attr: map[string]string{"device/model": "MSFT NVMe Accelerator v1.0", "nsid": "3"}},
 			[]string{"azure/data/by-lun/1"}},
+		"Azure, NVMe of the machine": {Device{Name: "nvme1n1", VendorText: "type=local,index=2,name=nvme-600G-2", Attr: map[string]string{"device/model": "Microsoft NVMe Direct Disk v2", "device/serial": "9a2e", "nsid": "1"}},
+			[]string{"azure/local/by-index/2", "azure/local/by-name/nvme-600G-2", "azure/local/by-serial/9a2e", "by-id/nvme-Microsoft_NVMe_Direct_Disk_v2_9a2e", "by-id/nvme-Microsoft_NVMe_Direct_Disk_v2_9a2e_1"}},
 		"virtio on PCI": {Device{Name: "vda", Ancestors: []Ancestor{{Name: "virtio1", Subsystem: "virtio"}, {Name: "0000:00:05.0", Subsystem: "pci"}, {Name: "0000:00:01.0", Subsystem: "pci"}}},
 			[]string{"by-path/pci-0000:00:05.0", "by-path/virtio-pci-0000:00:05.0"}},
 		"iSCSI": {Device{Name: "sda", Attr: map[string]string{"hostBase": "3"}, Ancestors: []Ancestor{{Name: "3:0:0:1", Subsystem: "scsi"}, {Name: "target3:0:0", Subsystem: "scsi"},
@@ -180,11 +182,24 @@ func TestTheVersionOfUSBIsThatOfTheRootHub(t *testing.T) {
 	}
 }
 
+func TestAHostileTextOfAnAzureDiskCannotLeaveItsFolder(t *testing.T) {
+	for _, evil := range []string{"..", ".", "../../../etc/passwd", "a/b", "/", "a\nb", strings.Repeat("x", 300), "\xff", "\x1b[2J"} {
+		for _, link := range claims(&Device{Name: "nvme0n1", VendorText: "index=" + evil + ",name=" + evil + ",type=" + evil + ",=,=" + evil,
+			Attr: map[string]string{"device/model": azureDirectDisk}}) {
+			below, ok := strings.CutPrefix(link, "azure/local/by-")
+			_, base, _ := strings.Cut(below, "/")
+			if !ok || base == "" || base == "." || base == ".." || strings.ContainsAny(base, "/\n\x1b") || len(base) > 255 {
+				t.Errorf("%q gives %q", evil, link)
+			}
+		}
+	}
+}
+
 func TestAHostileDiskCannotLeaveItsFolder(t *testing.T) {
 	for _, evil := range []string{"..", ".", "../../../etc/passwd", "a\nb", "a\x00b", "/", strings.Repeat("x", 300), "\xff\xfe", "\x1b[2J"} {
 		device := &Device{Name: "sda", Attr: map[string]string{"device/vendor": evil, "device/model": evil, "serial": evil, "device/vpd_pg80": "\x00\x80\x00\xff" + evil,
 			"device/vpd_pg83": page83(0, 2, evil[:min(len(evil), 200)]), "device/vpd_pg89": evil},
-			PartUUID: evil, PartName: evil, Content: volume.Content{UUID: evil, Label: evil}, GoogleName: evil}
+			PartUUID: evil, PartName: evil, Content: volume.Content{UUID: evil, Label: evil}, VendorText: evil}
 		for _, name := range []string{"sda", "vda", "nvme0n1", "mmcblk0", "dm-0"} {
 			device.Name = name
 			device.Attr["device/serial"], device.Attr["device/name"], device.Attr["wwid"], device.Attr["dm/name"] = evil, evil, evil, evil
@@ -243,11 +258,11 @@ func TestALinkNeverStandsInThePlaceOfAFolder(t *testing.T) {
 func TestTheNameOfAGoogleDiskIsInTheVendorsPartOfItsNamespace(t *testing.T) {
 	data := make([]byte, 4096)
 	copy(data[384:], `{"device_name":"pvc-1","disk_type":"PERSISTENT"}`)
-	if got := GoogleNVMeName(data); got != "pvc-1" {
+	if got := googleName(vendorText(data)); got != "pvc-1" {
 		t.Errorf("%q", got)
 	}
 	for _, bad := range [][]byte{nil, make([]byte, 4096), append(make([]byte, 384), "{"...)} {
-		if got := GoogleNVMeName(bad); got != "" {
+		if got := googleName(vendorText(bad)); got != "" {
 			t.Errorf("%q", got)
 		}
 	}

@@ -129,6 +129,11 @@ func (k *keeper) renew() {
 		if same {
 			found.describe(device)
 		}
+		if !same && device.Number == 0 {
+			if err := bePatient("/sys", device); err != nil {
+				k.warn(err)
+			}
+		}
 		if !same || found.stale {
 			unread[device.disk().Name] = append(unread[device.disk().Name], device)
 		}

@@ -20,7 +20,9 @@ function content(size: number, seed: string): Buffer {
   for (let at = 0, part = 0; at < size; at += 1024, part += 1) {
     const block = hash('sha512', `${seed} ${part}`, 'buffer');
     const noise = Buffer.concat(
-      Array.from({ length: 16 }, (_, index) => hash('sha512', `${seed} ${part} ${index}`, 'buffer')),
+      Array.from({ length: 16 }, (_, index) =>
+        hash('sha512', `${seed} ${part} ${index}`, 'buffer'),
+      ),
     );
     const filling = [noise, block, Buffer.from(`line ${part} `)][part % 3]!;
     bytes.fill(filling, at, Math.min(at + 1024, size));
@@ -34,20 +36,40 @@ const noise = (pages: number): Buffer =>
   );
 
 /** Files larger than the limit from which a file has parts, and what a boot touches of them. */
-const FILES: readonly { readonly path: string; readonly bytes: Buffer; readonly all: readonly Run[] }[] = [
+const FILES: readonly {
+  readonly path: string;
+  readonly bytes: Buffer;
+  readonly all: readonly Run[];
+}[] = [
   {
     path: '/bin/ends-within-a-page',
     bytes: content(3 * 2 ** 20 + 123, 'one'),
-    all: [{ first: 2, count: 5 }, { first: 40, count: 1 }, { first: 60, count: 300 }, { first: 768, count: 1 }],
+    all: [
+      { first: 2, count: 5 },
+      { first: 40, count: 1 },
+      { first: 60, count: 300 },
+      { first: 768, count: 1 },
+    ],
   },
   {
     path: '/bin/ends-with-a-page',
     bytes: content(2 * 2 ** 20, 'two'),
     all: [{ first: 0, count: 100 }],
   },
-  { path: '/bin/noise', bytes: noise(300), all: [{ first: 10, count: 33 }, { first: 299, count: 1 }] },
+  {
+    path: '/bin/noise',
+    bytes: noise(300),
+    all: [
+      { first: 10, count: 33 },
+      { first: 299, count: 1 },
+    ],
+  },
   { path: '/bin/zeros', bytes: Buffer.alloc(400 * PAGE + 1), all: [{ first: 100, count: 200 }] },
-  { path: '/bin/touched', bytes: content(2 ** 20 + 5000, 'three'), all: [{ first: 0, count: 258 }] },
+  {
+    path: '/bin/touched',
+    bytes: content(2 ** 20 + 5000, 'three'),
+    all: [{ first: 0, count: 258 }],
+  },
   { path: '/bin/untouched', bytes: content(2 ** 20 + 1, 'four'), all: [] },
 ];
 
@@ -61,7 +83,8 @@ function treeOf(): Tree {
   tree.symlink('/bin/link', 'noise');
   tree.directory('/var/empty', 0o700);
   // A folder that takes several blocks.
-  for (let file = 0; file < 500; file += 1) tree.text(`/many/${'name '.repeat(8)}${file}`, 'x', ORIGIN);
+  for (let file = 0; file < 500; file += 1)
+    tree.text(`/many/${'name '.repeat(8)}${file}`, 'x', ORIGIN);
   return tree;
 }
 
@@ -79,7 +102,14 @@ let root = '';
 beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'kios-mixed-'));
   tools = await openToolroot(silent);
-  root = await makeErofs({ tree: treeOf(), time: TIME, tools, progress: silent, name: 'root.erofs', touched });
+  root = await makeErofs({
+    tree: treeOf(),
+    time: TIME,
+    tools,
+    progress: silent,
+    name: 'root.erofs',
+    touched,
+  });
 }, 600_000);
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
@@ -110,7 +140,11 @@ it('has two names for one file', async () => {
 });
 
 it('keeps what a boot touches in small clusters and the rest in large ones', async () => {
-  const extents = await tools.run('usr/bin/dump.erofs', ['-e', '--path=/bin/ends-within-a-page', root]);
+  const extents = await tools.run('usr/bin/dump.erofs', [
+    '-e',
+    '--path=/bin/ends-within-a-page',
+    root,
+  ]);
   const lengths = [...extents.matchAll(/^ *\d+: +(\d+)\.\. +(\d+) \| +(\d+) :/gm)].map(
     ([, start, , length]) => ({ start: Number(start), length: Number(length) }),
   );

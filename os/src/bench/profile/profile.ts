@@ -47,7 +47,8 @@ async function filesOf(root: string, into: string, progress: Progress): Promise<
     const status = await lstat(file);
     if (!status.isFile() || status.size < PAGE) continue;
     const sha256 = await fileSha256(file);
-    if (!files.has(sha256)) files.set(sha256, { path: `/${name}`, sha256, content: storedFile(file) });
+    if (!files.has(sha256))
+      files.set(sha256, { path: `/${name}`, sha256, content: storedFile(file) });
   }
   return [...files.values()];
 }

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 
-import { PAGE } from '../../build/image/profile.ts';
 import { type Content, sizeOf } from '../../build/formats/tree.ts';
+import { PAGE } from '../../build/image/profile.ts';
 
 /** A file of the root whose pages are looked for. */
 export interface SoughtFile {
@@ -74,9 +74,12 @@ export class PageIndex {
       const { bytesRead } = await file.read(chunk, 0, CHUNK);
       if (bytesRead === 0) break;
       for (let at = 0; at + PAGE <= bytesRead; at += PAGE)
-        for (const { sha256, page } of this.#places.get(nameOf(chunk.subarray(at, at + PAGE))) ?? [])
+        for (const { sha256, page } of this.#places.get(nameOf(chunk.subarray(at, at + PAGE))) ??
+          [])
           found.set(sha256, (found.get(sha256) ?? new Set()).add(page));
     }
-    return new Map([...found].map(([sha256, pages]) => [sha256, [...pages].toSorted((a, b) => a - b)]));
+    return new Map(
+      [...found].map(([sha256, pages]) => [sha256, [...pages].toSorted((a, b) => a - b)]),
+    );
   }
 }

@@ -58,7 +58,17 @@ export async function makeErofs(request: ErofsRequest): Promise<string> {
   const hints = forProfile ? RECORDED_HINTS : HINTS;
   const prints = await fingerprints(tree);
   const profile = formatProfile(touched);
-  const key = cacheKey(tools.id, OPTIONS, hints, TOUCHED, UNTOUCHED, time, [...prints], profile, name);
+  const key = cacheKey(
+    tools.id,
+    OPTIONS,
+    hints,
+    TOUCHED,
+    UNTOUCHED,
+    time,
+    [...prints],
+    profile,
+    name,
+  );
   const dir = await cached('erofs', key, (into) =>
     progress.task(TITLES[name], async (note) => {
       const fixed = ['--tar=f', `-T${time}`, `-U${namedGuid(path.parse(name).name)}`];
@@ -66,12 +76,17 @@ export async function makeErofs(request: ErofsRequest): Promise<string> {
       const env = { SOURCE_DATE_EPOCH: `${time}` };
       const mkfs: Mkfs = (image, archive, extra) => {
         note(path.parse(image).name);
-        return tools.run('usr/bin/mkfs.erofs', [...OPTIONS, ...fixed, ...extra, image, archive], { env });
+        return tools.run('usr/bin/mkfs.erofs', [...OPTIONS, ...fixed, ...extra, image, archive], {
+          env,
+        });
       };
       // Layers of several images hold the same files; hard links keep one copy on disk and in the page cache.
       const links = twins(tree, prints);
       const parts = { touched: TOUCHED, untouched: UNTOUCHED, scratch: into, mkfs, hints, links };
-      await writeFile(path.join(into, name), await makeMixedRoot({ tree, time, files: touched, ...parts }));
+      await writeFile(
+        path.join(into, name),
+        await makeMixedRoot({ tree, time, files: touched, ...parts }),
+      );
     }),
   );
   return path.join(dir, name);

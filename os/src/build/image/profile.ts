@@ -77,10 +77,13 @@ export function parseProfile(text: string, name: string): Profile {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   const files: TouchedFile[] = [];
   for (let at = 0; at < lines.length; at += 3) {
-    const [file = [], first = [], all = []] = lines.slice(at, at + 3).map((line) => line.split(' '));
+    const [file = [], first = [], all = []] = lines
+      .slice(at, at + 3)
+      .map((line) => line.split(' '));
     const [firstRuns, allRuns] = [readRuns(first.slice(1)), readRuns(all.slice(1))];
     const [kind, where, sha256] = file;
-    const isWhole = kind === 'file' && first[0] === 'first' && all[0] === 'all' && file.length === 3;
+    const isWhole =
+      kind === 'file' && first[0] === 'first' && all[0] === 'all' && file.length === 3;
     if (!isWhole || firstRuns === undefined || allRuns === undefined)
       throw new KiosError('KIOS_PROFILE', `read ${name}: ${file.join(' ').slice(0, 80)}`, {
         exitCode: EXIT.config,

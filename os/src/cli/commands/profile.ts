@@ -29,7 +29,10 @@ export const profileCommand = (context: CommandContext): CommandModule<unknown, 
         default: 3,
         describe: 'Number of boots; what any of them touches counts',
       })
-      .example('$0 profile', 'Write os/profile/amd64 anew, after a program of the root has changed'),
+      .example(
+        '$0 profile',
+        'Write os/profile/amd64 anew, after a program of the root has changed',
+      ),
   handler: async ({ arch, boots }) => {
     const { profile } = await import('../../bench/profile/profile.ts');
     await profile(context, { arch, boots: readBoots(boots) });

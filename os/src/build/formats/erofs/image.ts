@@ -53,7 +53,8 @@ export interface Name {
   readonly at: number;
 }
 
-const damaged = (what: string): KiosError => new KiosError('KIOS_EROFS', `read an EROFS image: ${what}`);
+const damaged = (what: string): KiosError =>
+  new KiosError('KIOS_EROFS', `read an EROFS image: ${what}`);
 
 /** CRC-32C (Castagnoli) with a seed of all ones and without a final inversion, as EROFS has it. */
 export function checksum(bytes: Uint8Array): number {

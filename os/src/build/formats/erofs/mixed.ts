@@ -51,7 +51,11 @@ function plainIndex({ image, inode }: Part): PartIndex {
     entries.writeUInt32LE(page, page * ENTRY_BYTES + 4);
   }
   const start = inode.blocks * BLOCK;
-  return { algorithm: undefined, entries, data: image.bytes.subarray(start, start + pages * BLOCK) };
+  return {
+    algorithm: undefined,
+    entries,
+    data: image.bytes.subarray(start, start + pages * BLOCK),
+  };
 }
 
 /** Says whether an entry is the mark of a file's end: the last one, at the byte of its page where the file ends. */

@@ -69,7 +69,10 @@ it('says which files have changed since, of those that matter', async () => {
 });
 
 it('the list of init has what the first pod touches, in few pieces', () => {
-  const list = prefetchList([{ ...PROFILE[0]!, first: [run(0, 2), run(5, 1), run(90, 1)] }, PROFILE[1]!], 4);
+  const list = prefetchList(
+    [{ ...PROFILE[0]!, first: [run(0, 2), run(5, 1), run(90, 1)] }, PROFILE[1]!],
+    4,
+  );
   expect(list).toBe('read-ahead 4\n/bin/one 0+6 90+1\n');
 });
 

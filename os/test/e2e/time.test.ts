@@ -9,8 +9,7 @@ import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { openSegmentLab, type SegmentLab } from '../support/relay/segment-lab.ts';
-import { clockOf, readRunFile } from '../support/relay/segment-pods.ts';
-import { chronydRestarts, watchSaid, writeOnNode } from '../support/time/chronyd-container.ts';
+import { chronydRestarts, watchSaid } from '../support/time/chronyd-container.ts';
 import { hardwareClock } from '../support/time/hardware-clock.ts';
 import {
   BY_NTS,
@@ -21,7 +20,8 @@ import {
   TRUSTED,
 } from '../support/time/late-node.ts';
 import { logTimes } from '../support/time/log-times.ts';
-import { clockBeside } from '../support/time/node-clock.ts';
+import { clockBeside, clockOf } from '../support/time/node-clock.ts';
+import { NodeShell } from '../support/time/node-shell.ts';
 import { NTS_SERVER, TIME_SERVER } from '../support/time/time-segment.ts';
 
 const BUILD_MS = 70 * 60_000;
@@ -54,6 +54,7 @@ await describeRecorded('time', () => {
   ])('a node whose hardware clock is in %s', (year, read) => {
     const nodeName = `from-${year}`;
     let late: LateNode;
+    let shell: NodeShell;
 
     beforeAll(async () => {
       late = await powerOnLate(lab, { nodeName, rtc: `${year}-01-01T00:00:00` });
@@ -87,6 +88,7 @@ await describeRecorded('time', () => {
       const { startedAt } = late.node.running;
       expect(Date.parse(String(verified.fields['t']))).toBeGreaterThan(startedAt);
       progress.info(`${nodeName}: Ready after ${await late.ready()} s`);
+      shell = await NodeShell.open(lab.kubectl, nodeName);
     });
 
     it('runs chronyd and every other static pod', { timeout: STEP_MS }, async () => {
@@ -101,12 +103,12 @@ await describeRecorded('time', () => {
     it('has the time of the server', { timeout: STEP_MS }, async () => {
       await vi.waitFor(
         async () => {
-          const state = await clockOf(lab.kubectl, nodeName);
+          const state = await clockOf(shell);
           expect(state).toMatchObject({ sane: true, synced: true, source: TIME_SERVER });
         },
         { timeout: STEP_MS / 2, interval: 1000 },
       );
-      const { ahead } = await clockBeside(lab.kubectl, nodeName);
+      const { ahead } = await clockBeside(shell);
       expect(Math.abs(ahead)).toBeLessThan(NEAR_SECONDS);
     });
 
@@ -121,7 +123,7 @@ await describeRecorded('time', () => {
 
     it('says so to the cluster and to monitoring', { timeout: STEP_MS }, async () => {
       await lab.kubectl.wait(['wait', '--for=condition=ClockSynchronized', `node/${nodeName}`]);
-      const metrics = await readRunFile(lab.kubectl, nodeName, 'metrics/clock.prom');
+      const metrics = await shell.read('/run/kios/metrics/clock.prom');
       expect(metrics).toMatch(/^kios_clock_synced 1$/m);
     });
 
@@ -145,19 +147,19 @@ await describeRecorded('time', () => {
           { timeout: STEP_MS / 2, interval: 1000 },
         );
         expect(await watchSaid(lab.kubectl, nodeName, 'chronyd.restart')).toHaveLength(1);
-        expect(await readRunFile(lab.kubectl, nodeName, 'chrony/chrony.conf')).toContain(TRUSTED);
+        expect(await shell.read('/run/kios/chrony/chrony.conf')).toContain(TRUSTED);
       },
     );
 
     it('slews its clock when the server’s time changes later', { timeout: STEP_MS }, async () => {
-      const before = await clockBeside(lab.kubectl, nodeName);
+      const before = await clockBeside(shell);
       await late.segment.serve({ offsetSeconds: SLEWED_SECONDS });
-      const moved = await clockBeside(lab.kubectl, nodeName);
+      const moved = await clockBeside(shell);
       expect(moved.ahead).toBeLessThan(-NEAR_SECONDS);
       expect(moved.ahead).toBeGreaterThan(-SLEWED_SECONDS - NEAR_SECONDS);
       const after = await vi.waitFor(
         async () => {
-          const now = await clockBeside(lab.kubectl, nodeName);
+          const now = await clockBeside(shell);
           expect(Math.abs(now.ahead)).toBeLessThan(NEAR_SECONDS);
           return now;
         },
@@ -170,17 +172,13 @@ await describeRecorded('time', () => {
       'follows a server of NTS by the operator’s authority, without a restart',
       { timeout: 2 * STEP_MS },
       async () => {
-        const file = 'chrony/sources.d/10-config.sources';
+        const file = '/run/kios/chrony/sources.d/10-config.sources';
         const wanted = `# time.yaml\nserver ${NTS_SERVER} iburst nts minpoll 0 maxpoll 0\n`;
         await vi.waitFor(
           async () => {
-            const sources = await readRunFile(lab.kubectl, nodeName, file);
             // The node puts back what its document has, so the change is made again until chronyd has followed it.
-            if (sources !== wanted)
-              await writeOnNode(lab.kubectl, nodeName, { path: TIME_YAML, content: BY_NTS });
-            expect(sources).toBe(wanted);
-            const state = await clockOf(lab.kubectl, nodeName);
-            expect(state).toMatchObject({ synced: true, source: NTS_SERVER });
+            if ((await shell.read(file)) !== wanted) await shell.write(TIME_YAML, BY_NTS);
+            expect(await clockOf(shell)).toMatchObject({ synced: true, source: NTS_SERVER });
           },
           { timeout: STEP_MS, interval: 1000 },
         );

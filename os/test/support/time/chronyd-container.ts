@@ -1,6 +1,5 @@
 import * as v from 'valibot';
 
-import { runOnHost } from '../../../src/checks/acceptance/debug-pod.ts';
 import type { Kubectl } from '../../../src/lab/kubectl.ts';
 
 const Pod = v.object({
@@ -38,18 +37,4 @@ export async function watchSaid(
 ): Promise<readonly string[]> {
   const log = await kubectl.call(['-n', 'kube-system', 'logs', podOf(nodeName), '-c', 'watch']);
   return log.split('\n').filter((line) => line.includes(`"ev":"${ev}"`));
-}
-
-/** Replaces a file of the node, as an operator's own pod would. */
-export async function writeOnNode(
-  kubectl: Kubectl,
-  nodeName: string,
-  { path, content }: { readonly path: string; readonly content: string },
-): Promise<void> {
-  const file = `/proc/1/root${path}`;
-  const text = `const { renameSync, writeFileSync } = require('node:fs');
-    writeFileSync('${file}.tmp', ${JSON.stringify(content)});
-    renameSync('${file}.tmp', '${file}');`;
-  const capabilities = ['SYS_PTRACE', 'DAC_OVERRIDE'];
-  await runOnHost(kubectl, { nodeName, command: ['/bin/bun', '-e', text], capabilities });
 }

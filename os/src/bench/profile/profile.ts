@@ -4,7 +4,7 @@ import path from 'node:path';
 import { buildImage } from '../../build/image/build-image.ts';
 import {
   formatProfile,
-  PAGE,
+  LEAST_BYTES,
   type Profile,
   profileFile,
   runsOf,
@@ -35,7 +35,13 @@ interface RootFile extends SoughtFile {
   readonly path: string;
 }
 
-/** Unpacks the root and returns its files, of equal ones the first. */
+/**
+ * Modules are other ones on each machine, and the agents' own code changes too often for a profile: it is small, and
+ * read as a whole.
+ */
+const LEFT_OUT = /^\/lib\/modules\/|\/fs\/agent\//;
+
+/** Unpacks the root and returns its large files, of equal ones the first. */
 async function filesOf(root: string, into: string, progress: Progress): Promise<RootFile[]> {
   const tools = await openToolroot(progress);
   await rm(into, { recursive: true, force: true });
@@ -45,7 +51,7 @@ async function filesOf(root: string, into: string, progress: Progress): Promise<
   for (const name of names.toSorted()) {
     const file = path.join(into, name);
     const status = await lstat(file);
-    if (!status.isFile() || status.size < PAGE) continue;
+    if (!status.isFile() || status.size < LEAST_BYTES || LEFT_OUT.test(`/${name}`)) continue;
     const sha256 = await fileSha256(file);
     if (!files.has(sha256))
       files.set(sha256, { path: `/${name}`, sha256, content: storedFile(file) });
@@ -82,18 +88,17 @@ function profileOf(files: readonly RootFile[], first: Pages, all: Pages): Profil
 
 const count = (runs: TouchedFile['all']): number => runs.reduce((sum, run) => sum + run.count, 0);
 
-function rowsOf(profile: Profile): string[][] {
-  const row = (title: string, files: Profile): string[] => [
-    title,
-    String(files.reduce((sum, { first }) => sum + count(first), 0)),
-    String(files.reduce((sum, { all }) => sum + count(all), 0)),
-  ];
-  return [
-    ['file', 'pages: first pod', 'all'],
-    ...profile.map((file) => row(file.path, [file])),
-    row('together', profile),
-  ];
+function rowOf(title: string, files: Profile): string[] {
+  const pages = (runs: 'first' | 'all'): string =>
+    String(files.reduce((sum, file) => sum + count(file[runs]), 0));
+  return [title, pages('first'), pages('all')];
 }
+
+const rowsOf = (profile: Profile): string[][] => [
+  ['file', 'pages: first pod', 'all'],
+  ...profile.map((file) => rowOf(file.path, [file])),
+  rowOf('together', profile),
+];
 
 /** `kios profile`. */
 export async function profile(

@@ -97,7 +97,7 @@ export interface Base {
 }
 
 /** What a page fault reads around it of the root: one cluster of a program, decompressed once. */
-const READ_AHEAD_KIB = 64;
+const READ_AHEAD_KIB = 4;
 
 async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   const { arch, dist, time, progress, kernel, tools, manifests, bootstrap, modules } = base;

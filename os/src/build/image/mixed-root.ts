@@ -8,10 +8,8 @@ import { ErofsImage, type Inode } from '../formats/erofs/image.ts';
 import { type MixedFile, type Part, withMixedFiles } from '../formats/erofs/mixed.ts';
 import { tar } from '../formats/tar.ts';
 import { type Content, sizeOf, Tree } from '../formats/tree.ts';
-import { PAGE, pagesOf, type ProfiledFile, type Run, runsOf } from './profile.ts';
+import { LEAST_BYTES, PAGE, pagesOf, type ProfiledFile, type Run, runsOf } from './profile.ts';
 
-/** Smaller files are worth no parts: each ends in a block that is not full. */
-const LEAST_BYTES = 2 ** 20;
 /** Pages that no boot touched, between others that one did, which are kept with them: a part of their own is larger. */
 const GAP = 8;
 
@@ -20,6 +18,8 @@ interface Hint {
   readonly clusterBytes: number;
   readonly algorithm: number;
 }
+
+const hintOf = ({ clusterBytes, algorithm }: Hint): string => `${clusterBytes} ${algorithm} .\n`;
 
 /** A file as two kinds of parts, whose runs in turn are the whole file. */
 interface PartedFile {
@@ -127,9 +127,8 @@ async function imageOf(
   { time, scratch, mkfs, links }: MixedRequest,
   { hints, extra }: { readonly hints: string; readonly extra: readonly string[] },
 ): Promise<ErofsImage> {
-  const [archive, hintFile, image] = ['tar', 'hints', 'erofs'].map((end) =>
-    path.join(scratch, `${name}.${end}`),
-  ) as [string, string, string];
+  const fileOf = (end: string): string => path.join(scratch, `${name}.${end}`);
+  const [archive, hintFile, image] = [fileOf('tar'), fileOf('hints'), fileOf('erofs')];
   await pipeline(Readable.from(tar(tree, time, links)), createWriteStream(archive));
   await writeFile(hintFile, hints);
   await mkfs(image, archive, [...extra, `--compress-hints=${hintFile}`]);
@@ -147,7 +146,6 @@ const inodesOf = (image: ErofsImage): Map<string, Inode> =>
  */
 export async function makeMixedRoot(request: MixedRequest): Promise<Buffer> {
   const files = await partedFiles(request.tree, request.files);
-  const hintOf = ({ clusterBytes, algorithm }: Hint): string => `${clusterBytes} ${algorithm} .\n`;
   const rest = await imageOf('rest', emptied(request.tree, files), request, {
     hints: request.hints,
     extra: REST,

@@ -7,6 +7,9 @@ import { type Arch, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { digestOf, type Tree } from '../formats/tree.ts';
 
+/** Smaller files have no profile: they are read in a few pieces, and each part of a file ends in a block of its own. */
+export const LEAST_BYTES = 2 ** 20;
+
 /** Bytes of a page, the unit in which memory is read. */
 export const PAGE = 4096;
 
@@ -64,12 +67,25 @@ export const formatProfile = (profile: Profile): string =>
     )
     .join('');
 
-function readRuns(words: readonly string[]): Run[] | undefined {
+function readRuns(title: string, line: string): Run[] | undefined {
+  const [found, ...words] = line.split(' ');
   const runs = words.map((word) => {
     const [, first, count] = /^(\d+)\+(\d+)$/.exec(word) ?? [];
     return { first: Number(first), count: Number(count) };
   });
-  return runs.every(({ first, count }) => Number.isInteger(first) && count > 0) ? runs : undefined;
+  const areRuns = runs.every(({ first, count }) => Number.isInteger(first) && count > 0);
+  return found === title && areRuns ? runs : undefined;
+}
+
+/** Reads the three lines of a file; undefined when they are none. */
+function readFileLines([head = '', first = '', all = '']: readonly string[]):
+  | TouchedFile
+  | undefined {
+  const [, where, sha256] = /^file (\S+) (\S+)$/.exec(head) ?? [];
+  const [touchedFirst, touched] = [readRuns('first', first), readRuns('all', all)];
+  if (where === undefined || sha256 === undefined) return undefined;
+  if (touchedFirst === undefined || touched === undefined) return undefined;
+  return { path: where, sha256, first: touchedFirst, all: touched };
 }
 
 /** Reads what `formatProfile` wrote. `name` is the file, for messages. */
@@ -77,19 +93,13 @@ export function parseProfile(text: string, name: string): Profile {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   const files: TouchedFile[] = [];
   for (let at = 0; at < lines.length; at += 3) {
-    const [file = [], first = [], all = []] = lines
-      .slice(at, at + 3)
-      .map((line) => line.split(' '));
-    const [firstRuns, allRuns] = [readRuns(first.slice(1)), readRuns(all.slice(1))];
-    const [kind, where, sha256] = file;
-    const isWhole =
-      kind === 'file' && first[0] === 'first' && all[0] === 'all' && file.length === 3;
-    if (!isWhole || firstRuns === undefined || allRuns === undefined)
-      throw new KiosError('KIOS_PROFILE', `read ${name}: ${file.join(' ').slice(0, 80)}`, {
+    const file = readFileLines(lines.slice(at, at + 3));
+    if (file === undefined)
+      throw new KiosError('KIOS_PROFILE', `read ${name}: ${(lines[at] ?? '').slice(0, 80)}`, {
         exitCode: EXIT.config,
         remedy: 'Make it again with `./kios profile`.',
       });
-    files.push({ path: where!, sha256: sha256!, first: firstRuns, all: allRuns });
+    files.push(file);
   }
   return files;
 }
@@ -108,9 +118,6 @@ export interface ProfiledFile extends TouchedFile {
   /** Its first path in the tree. */
   readonly path: string;
 }
-
-/** Files that are too small to be worth a line: a piece of the root that is read at once. */
-const SMALL = 16 * PAGE;
 
 /**
  * Finds the files of the profile in a tree by their content, and says which of them are not there any more: they have
@@ -131,10 +138,7 @@ export async function profiled(
     const where = paths.get(file.sha256);
     return where === undefined ? [] : [{ ...file, path: where }];
   });
-  const stale = profile.filter(({ sha256, all }) => {
-    const pages = all.reduce((sum, { count }) => sum + count, 0);
-    return !paths.has(sha256) && pages * PAGE > SMALL;
-  });
+  const stale = profile.filter(({ sha256 }) => !paths.has(sha256));
   if (stale.length > 0)
     progress.info(
       `The profile of the boot is old for ${stale.map((file) => file.path).join(', ')}: a node starts a little slower until \`./kios profile\` has run.`,

@@ -60,12 +60,10 @@ it('files are known by their content, wherever they lie', async () => {
   expect(said).toEqual([]);
 });
 
-it('says which files have changed since, of those that matter', async () => {
+it('says which files have changed since', async () => {
   said.length = 0;
   expect(await profiled(new Tree(), PROFILE, progress)).toEqual([]);
-  expect(said).toHaveLength(1);
-  expect(said[0]).toContain('/bin/two');
-  expect(said[0]).not.toContain('/bin/one');
+  expect(said).toEqual([expect.stringContaining('/bin/one, /bin/two')]);
 });
 
 it('the list of init has what the first pod touches, in few pieces', () => {

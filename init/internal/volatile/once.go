@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// nodes are folders in /etc that are the node's own business: agents and the pod network write there at each boot.
-var nodes = []string{"/etc/cni", "/etc/containerd", "/etc/kios", "/etc/kubernetes", "/etc/ssl"}
+// nodes are folders that are the node's own business: agents, kubelet and the pod network write there at each boot.
+var nodes = []string{"/etc/cni", "/etc/containerd", "/etc/kios", "/etc/kubernetes", "/etc/ssl", "/usr/libexec/kubernetes"}
 
 // Once passes each path to report once, unless a folder that it lies in has been passed. Of the folders themselves,
 // which many pods look into, nothing follows for what is in them.

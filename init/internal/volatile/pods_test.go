@@ -111,10 +111,10 @@ func TestEachContainerIsLookedAtOnceAndNotInTheMaking(t *testing.T) {
 func TestAPathIsToldOnceAndNotBelowOneThatWasTold(t *testing.T) {
 	var told []string
 	tell := Once(folders, func(path string) { told = append(told, path) })
-	for _, path := range []string{"/var", "/var/lib/rook", "/var/lib/rook", "/var/lib/rook/osd", "/var/lib/rook2", "/etc", "/etc/kubernetes/pki", "/etc/kios/x", "/etc/x"} {
+	for _, path := range []string{"/var", "/var/lib/rook", "/var/lib/rook", "/var/lib/rook/osd", "/var/lib/rook2", "/etc", "/etc/kubernetes/pki", "/etc/kios/x", "/etc/x", "/usr/libexec/kubernetes", "/usr/libexec/kubernetes/kubelet-plugins", "/usr/libexec/x"} {
 		tell(path)
 	}
-	if want := "/var /var/lib/rook /var/lib/rook2 /etc/x"; strings.Join(told, " ") != want {
+	if want := "/var /var/lib/rook /var/lib/rook2 /etc/x /usr/libexec/x"; strings.Join(told, " ") != want {
 		t.Errorf("told %q, want %s", told, want)
 	}
 	for i := range 2 * limit {

@@ -96,8 +96,14 @@ export interface Base {
   readonly forProfile: boolean;
 }
 
-/** What a page fault reads around it of the root: one cluster of a program, decompressed once. */
-const READ_AHEAD_KIB = 4;
+/** What a page fault reads around it of the root. */
+const READ_AHEAD_KIB = {
+  /** One cluster of a program, decompressed once. */
+  withoutProfile: 64,
+  /** What lies beside a touched part may be in a large cluster. */
+  byProfile: 4,
+  recorded: 0,
+} as const;
 
 async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   const { arch, dist, time, progress, kernel, tools, manifests, bootstrap, modules } = base;
@@ -143,7 +149,9 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   await assertPrograms(files);
   const { forProfile } = base;
   const touched = forProfile ? [] : await profiled(files, await readProfile(arch), progress);
-  files.text(PREFETCH_LIST, prefetchList(touched, forProfile ? 0 : READ_AHEAD_KIB), kios);
+  const way = touched.length > 0 ? 'byProfile' : 'withoutProfile';
+  const readAhead = READ_AHEAD_KIB[forProfile ? 'recorded' : way];
+  files.text(PREFETCH_LIST, prefetchList(touched, readAhead), kios);
   const how = { time, tools, progress, touched, forProfile };
   return { files, root: await makeErofs({ tree: files, name: 'root.erofs', ...how }) };
 }

@@ -25,9 +25,9 @@ export const PLATFORMS: Readonly<Record<Arch, Platform>> = {
     program: 'qemu-system-x86_64',
     machine: 'q35',
     // The kernel copies byte by byte where a processor is fast at that (FSRM, ERMS). QEMU's is not: every byte takes a
-    // turn of a loop, and `kios bench boot` counts an instruction for it. The kernel waits for work by MWAIT where there
-    // is one (MONITOR), and QEMU's never sleeps on a machine with two processors: an idle guest would keep two of the
-    // workstation's busy.
+    // turn of a loop, and `kios bench boot` counts an instruction for it. The kernel waits for work by MWAIT where
+    // there is one (MONITOR), and QEMU's never sleeps on a machine with two processors: an idle guest would keep two
+    // of the workstation's busy.
     processor: 'max,fsrm=off,erms=off,monitor=off',
     packages: ['qemu-system-x86', 'ovmf'],
     firmware: { code: 'OVMF/OVMF_CODE_4M.fd', vars: 'OVMF/OVMF_VARS_4M.fd' },

@@ -174,6 +174,7 @@ export async function makeSmallArtefacts(
       origin,
     )
     .symlink('/etc/outside', '/etc/passwd')
+    .symlink('/etc/folder', '../bin')
     .file('/bin/tool', 0o755, { bytes: Buffer.alloc(200_000, 'no Go program ') }, origin)
     .graft(STORE, makeStore(images, TIME, origin));
   if (extra !== undefined) tree.text('/etc/extra', extra, origin);

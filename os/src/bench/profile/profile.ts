@@ -1,6 +1,7 @@
-import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import { treeOf } from '../../artefact/boot-partition.ts';
 import { buildImage } from '../../build/image/build-image.ts';
 import {
   formatProfile,
@@ -46,12 +47,10 @@ async function filesOf(root: string, into: string, progress: Progress): Promise<
   const tools = await openToolroot(progress);
   await rm(into, { recursive: true, force: true });
   await tools.run('usr/bin/fsck.erofs', [`--extract=${into}`, root]);
-  const names = await readdir(into, { recursive: true });
   const files = new Map<string, RootFile>();
-  for (const name of names.toSorted()) {
+  for (const name of (await treeOf(into)).files) {
     const file = path.join(into, name);
-    const status = await lstat(file);
-    if (!status.isFile() || status.size < LEAST_BYTES || LEFT_OUT.test(`/${name}`)) continue;
+    if ((await stat(file)).size < LEAST_BYTES || LEFT_OUT.test(`/${name}`)) continue;
     const sha256 = await fileSha256(file);
     if (!files.has(sha256))
       files.set(sha256, { path: `/${name}`, sha256, content: storedFile(file) });

@@ -1,7 +1,7 @@
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { treeOf } from '../../artefact/boot-partition.ts';
+import { replace } from '../../build/image/artefacts.ts';
 import { buildImage } from '../../build/image/build-image.ts';
 import {
   formatProfile,
@@ -48,12 +48,16 @@ async function filesOf(root: string, into: string, progress: Progress): Promise<
   await rm(into, { recursive: true, force: true });
   await tools.run('usr/bin/fsck.erofs', [`--extract=${into}`, root]);
   const files = new Map<string, RootFile>();
-  for (const name of (await treeOf(into)).files) {
-    const file = path.join(into, name);
-    if ((await stat(file)).size < LEAST_BYTES || LEFT_OUT.test(`/${name}`)) continue;
+  const home = await realpath(into);
+  for (const name of (await readdir(home, { recursive: true })).toSorted()) {
+    const file = path.join(home, name);
+    // Node follows links to folders. What has another path itself is found, or left out, by that one.
+    if ((await realpath(file).catch(() => '')) !== file) continue;
+    const status = await stat(file);
+    const where = `/${name}`;
+    if (!status.isFile() || status.size < LEAST_BYTES || LEFT_OUT.test(where)) continue;
     const sha256 = await fileSha256(file);
-    if (!files.has(sha256))
-      files.set(sha256, { path: `/${name}`, sha256, content: storedFile(file) });
+    if (!files.has(sha256)) files.set(sha256, { path: where, sha256, content: storedFile(file) });
   }
   return [...files.values()];
 }
@@ -128,8 +132,7 @@ export async function profile(
   const made = profileOf(files, first, all);
   const file = profileFile(arch);
   await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(`${file}.tmp`, formatProfile(made));
-  await rename(`${file}.tmp`, file);
+  await replace(file, formatProfile(made));
   await rm(path.join(out, 'root'), { recursive: true, force: true });
   for (const line of formatTable(rowsOf(made))) print(line);
   print('');

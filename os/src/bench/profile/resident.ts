@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 
-import { type Content, sizeOf } from '../../build/formats/tree.ts';
+import { chunksOf, type Content, sizeOf } from '../../build/formats/tree.ts';
 import { PAGE } from '../../build/image/profile.ts';
 
 /** A file of the root whose pages are looked for. */
@@ -27,14 +27,13 @@ const ZEROS = nameOf(Buffer.alloc(PAGE));
 
 /** Yields a file page by page; zeros follow the end of the last one, as in memory. */
 async function* pagesIn(content: Content): AsyncGenerator<Buffer> {
-  const whole = Buffer.alloc(Math.ceil((await sizeOf(content)) / PAGE) * PAGE);
+  const size = await sizeOf(content);
+  const whole = Buffer.alloc(Math.ceil(size / PAGE) * PAGE);
   let at = 0;
-  if ('bytes' in content) whole.set(content.bytes);
-  else
-    for await (const chunk of content.chunks()) {
-      whole.set(chunk, at);
-      at += chunk.length;
-    }
+  for await (const chunk of chunksOf(content, size)) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
   for (let start = 0; start < whole.length; start += PAGE)
     yield whole.subarray(start, start + PAGE);
 }

@@ -20,6 +20,7 @@ import { STORE } from '../build/store/store.ts';
 import { issueAuthority } from '../lab/controlplane/certificates.ts';
 import { cached, cacheKey } from '../workstation/cache.ts';
 import { fileSha256 } from '../workstation/digest.ts';
+import { pathsBelow } from '../workstation/paths-below.ts';
 import { repository } from '../workstation/paths.ts';
 import type { Progress } from '../workstation/progress.ts';
 import { run } from '../workstation/run.ts';
@@ -143,10 +144,8 @@ async function compose(
 
 /** Returns digests of the base line's files in the repository, and the text of this file. */
 async function ownFiles(): Promise<unknown> {
-  const entries = await readdir(FILES, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  const paths = files.map((file) => path.join(file.parentPath, file.name)).toSorted();
-  const digests = paths.map(async (file) => [path.relative(FILES, file), await fileSha256(file)]);
+  const { files } = await pathsBelow(FILES);
+  const digests = files.map(async (name) => [name, await fileSha256(path.join(FILES, name))]);
   return [await Promise.all(digests), await readFile(import.meta.filename, 'utf8')];
 }
 

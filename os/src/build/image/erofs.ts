@@ -7,7 +7,7 @@ import { namedGuid } from '../formats/gpt.ts';
 import { fingerprints, type Tree, twins } from '../formats/tree.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
 import { makeMixedRoot, type Mkfs } from './mixed-root.ts';
-import { formatProfile, type ProfiledFile } from './profile.ts';
+import { formatProfile, type TouchedFile } from './profile.ts';
 
 /** `-x-1` keeps extended attributes of the workstation out. */
 const OPTIONS = [
@@ -47,7 +47,7 @@ interface ErofsRequest {
   readonly progress: Progress;
   readonly name: keyof typeof TITLES;
   /** What a boot touches. Default: not known. */
-  readonly touched?: readonly ProfiledFile[];
+  readonly touched?: readonly TouchedFile[];
   /** The root is one whose reads `kios profile` records. */
   readonly forProfile?: boolean;
 }

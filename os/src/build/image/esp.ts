@@ -1,18 +1,10 @@
-import {
-  copyFile,
-  mkdtemp,
-  open,
-  readdir,
-  rm,
-  truncate,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { copyFile, mkdtemp, open, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { KiosError } from '@kios/errors';
 
 import { sha256, fileSha256 } from '../../workstation/digest.ts';
+import { pathsBelow } from '../../workstation/paths-below.ts';
 import { repository } from '../../workstation/paths.ts';
 import type { ByteRange } from '../formats/byte-range.ts';
 import { decodeFat32, FAT32_BOOT_BYTES, usedInFat32 } from '../formats/fat32.ts';
@@ -23,13 +15,7 @@ const FILES = path.join(repository, 'os/esp');
 /** Folders for people, the outer ones first. */
 const FOLDERS = ['kios', 'kios/manifests'] as const;
 
-async function shippedFiles(): Promise<string[]> {
-  const entries = await readdir(FILES, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  return files
-    .map(({ parentPath, name }) => path.relative(FILES, path.join(parentPath, name)))
-    .toSorted();
-}
+const shippedFiles = async (): Promise<string[]> => (await pathsBelow(FILES)).files;
 
 /** Returns the digest of the files that are copied unchanged. */
 export async function espFilesDigest(): Promise<string> {

@@ -8,7 +8,7 @@ import { ErofsImage, type Inode } from '../formats/erofs/image.ts';
 import { type MixedFile, type Part, withMixedFiles } from '../formats/erofs/mixed.ts';
 import { tar } from '../formats/tar.ts';
 import { type Content, sizeOf, Tree } from '../formats/tree.ts';
-import { LEAST_BYTES, PAGE, pagesOf, type ProfiledFile, type Run, runsOf } from './profile.ts';
+import { LEAST_BYTES, PAGE, pagesOf, type Run, runsOf, type TouchedFile } from './profile.ts';
 
 /** Pages that no boot touched, between others that one did, which are kept with them: a part of their own is larger. */
 const GAP = 8;
@@ -55,7 +55,7 @@ async function sliceOf(content: Content, { first, count }: Run): Promise<Content
   };
 }
 
-async function partedFiles(tree: Tree, files: readonly ProfiledFile[]): Promise<PartedFile[]> {
+async function partedFiles(tree: Tree, files: readonly TouchedFile[]): Promise<PartedFile[]> {
   const touched = new Map(files.map((file) => [file.path, file.all]));
   const found: PartedFile[] = [];
   for (const [where, entry] of tree.sorted()) {
@@ -107,7 +107,7 @@ interface MixedRequest {
   readonly links: ReadonlyMap<string, string>;
   /** Seconds since the epoch. */
   readonly time: number;
-  readonly files: readonly ProfiledFile[];
+  readonly files: readonly TouchedFile[];
   /** Folder for files on the way. */
   readonly scratch: string;
   readonly mkfs: Mkfs;

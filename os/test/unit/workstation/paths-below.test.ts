@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { treeOf } from '../../../src/artefact/boot-partition.ts';
+import { pathsBelow } from '../../../src/workstation/paths-below.ts';
 
 let dir = '';
 beforeEach(async () => {
@@ -23,7 +23,7 @@ it('follows no link, neither out of the folder nor into a circle', async () => {
     ['file', 'lib/modules/a.ko'],
   ] as const)
     await symlink(target, path.join(dir, name));
-  expect(await treeOf(dir)).toEqual({
+  expect(await pathsBelow(dir)).toEqual({
     files: ['Lib', 'lib/modules/a.ko'],
     folders: ['lib', 'lib/modules'],
   });

@@ -1,17 +1,26 @@
 import { ARCHES, type Arch, type Board } from '../../workstation/paths.ts';
+import { findSlot, hasSlots } from './boot-slots.ts';
 
-/** The file that firmware starts from removable media (UEFI specification 2.10, section 3.5.1.1). */
+/**
+ * The file that firmware starts from removable media (UEFI specification 2.10, section 3.5.1.1): the guard, or a node's
+ * EFI file on a medium without slots.
+ */
 export const BOOT_FILES = {
   amd64: 'EFI/BOOT/BOOTX64.EFI',
   arm64: 'EFI/BOOT/BOOTAA64.EFI',
 } as const satisfies Readonly<Record<Arch, string>>;
 
-/** Finds the file that firmware starts among the files of a boot partition, and its architecture. FAT ignores case. */
+/**
+ * Finds the node's EFI file that starts next among the files of a boot partition, and its architecture. FAT ignores
+ * case.
+ */
 export function findBootFile(
   files: readonly string[],
 ): { readonly arch: Arch; readonly file: string } | undefined {
   for (const arch of ARCHES) {
-    const file = files.find((name) => name.toUpperCase() === BOOT_FILES[arch]);
+    const first = files.find((name) => name.toUpperCase() === BOOT_FILES[arch]);
+    if (first === undefined) continue;
+    const file = hasSlots(files, arch) ? findSlot(files) : first;
     if (file !== undefined) return { arch, file };
   }
   return undefined;

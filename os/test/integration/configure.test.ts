@@ -19,6 +19,7 @@ import { sha256 } from '../../src/workstation/digest.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
+import { mediumWith } from '../support/efi-medium.ts';
 import { makeStub } from '../support/stub.ts';
 import { archive, writeUserImage } from '../support/user-image.ts';
 
@@ -62,7 +63,7 @@ beforeAll(async () => {
   vi.stubEnv('TMPDIR', scratch);
   const efi = path.join(dir, 'kios.efi');
   await writeFile(efi, Buffer.alloc(3_000_000, 'MZ'));
-  await makeDisk({ out: path.join(dir, 'kios.img'), efi, arch: 'amd64', time: 0, tools });
+  await makeDisk({ out: path.join(dir, 'kios.img'), boot: mediumWith(efi), time: 0, tools });
 }, 120_000);
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -303,7 +304,7 @@ async function imageWith(modules: string | undefined): Promise<string> {
     makeUki(makeStub(), [...sections, { name: '.linux', content: Buffer.alloc(3_000_000) }]),
   );
   const target = path.join(dir, 'with.img');
-  await makeDisk({ out: target, efi, arch: 'amd64', time: 0, tools });
+  await makeDisk({ out: target, boot: mediumWith(efi), time: 0, tools });
   return target;
 }
 

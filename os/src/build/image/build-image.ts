@@ -31,9 +31,11 @@ import { makeStore, type PreloadedImage } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
 import { artefactsIn, type BuiltImage, replace, STAMP, unchanged } from './artefacts.ts';
 import { makeDisk } from './disk.ts';
+import { efiMediumFiles } from './efi-medium.ts';
 import { makeErofs } from './erofs.ts';
 import { espFilesDigest } from './esp.ts';
 import type { Microcode } from './firmware.ts';
+import { buildGuard } from './guard.ts';
 import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { MODULES_SECTION, type ModulesImage, withFirmware } from './modules-image.ts';
@@ -45,7 +47,7 @@ import { removeRecord, writeRecord, writeSboms } from './record.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
 import { ownCode, sourceTime } from './source-state.ts';
-import { readStub } from './stub.ts';
+import { readLoader, readStub } from './stub.ts';
 
 export interface BuildRequest {
   readonly arch: Arch;
@@ -171,10 +173,10 @@ async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer>
   ]);
 }
 
-/** Writes the bills of materials of the EFI file and of modules.erofs. */
-async function writeBoms(base: Base, files: Tree, out: BuiltImage): Promise<void> {
+/** Writes the bills of materials of the node with its medium, and of modules.erofs. */
+async function writeBoms(base: Base, files: Tree, boot: Tree, out: BuiltImage): Promise<void> {
   const { microcode, time } = base;
-  const trees = microcode === undefined ? [files] : [files, microcode.early];
+  const trees = [files, ...(microcode === undefined ? [] : [microcode.early]), boot];
   await replace(out.sbom, await makeSbom(`kios-${KIOS}`, trees, time));
   await replace(out.modulesSbom, await sbomOfModules(base));
 }
@@ -237,9 +239,11 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
   const { base, root, files, inputs } = await buildParts(dist, request);
   const { time, tools, modules, microcode } = base;
   const stub = await readStub(arch, progress);
+  const loader = await readLoader(arch, progress);
+  const guard = await buildGuard(arch, progress);
   const key = cacheKey(
     ...inputs,
-    sha256(stub.bytes),
+    [stub, loader, guard].map(({ bytes }) => sha256(bytes)),
     commandLine(arch),
     microcode === undefined ? [] : [...(await fingerprints(microcode.early)).values()],
   );
@@ -247,12 +251,11 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
   await progress.task('kios.efi', async () =>
     replace(out.efi, await assemble(base, stub.bytes, root)),
   );
-  await progress.task('kios.img', () =>
-    makeDisk({ out: out.image, efi: out.efi, arch, time, tools }),
-  );
+  const boot = efiMediumFiles({ arch, efi: out.efi, version: KIOS, guard, loader });
+  await progress.task('kios.img', () => makeDisk({ out: out.image, boot, time, tools }));
   await copyFile(root, out.root);
   await copyFile(modules.file, out.modules);
-  await progress.task('bills of materials', () => writeBoms(base, files, out));
+  await progress.task('bills of materials', () => writeBoms(base, files, boot, out));
   await replace(stamp, key);
   return out;
 }

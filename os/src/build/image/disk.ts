@@ -1,9 +1,7 @@
-import { open, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { open, rename, rm, truncate, writeFile } from 'node:fs/promises';
 
 import { KiosError } from '@kios/errors';
 
-import type { Arch } from '../../workstation/paths.ts';
 import type { ByteRange } from '../formats/byte-range.ts';
 import { usedInExt4 } from '../formats/ext4.ts';
 import {
@@ -13,9 +11,9 @@ import {
   type PlacedPartition,
   TYPE,
 } from '../formats/gpt.ts';
+import { sizeOf, type Tree } from '../formats/tree.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
-import { BOOT_FILES } from './boot-file.ts';
-import { type BootContent, makeEsp, usedInEsp } from './esp.ts';
+import { makeEsp, usedInEsp } from './esp.ts';
 
 /**
  * The identifiers of every image, the same in each, so that equal inputs give equal images. Init replaces them at the
@@ -31,7 +29,7 @@ export const IDENTIFIERS = {
 
 const MIB = 1024 * 1024;
 const ESP_BYTES = 1024 * MIB;
-/** What firmware starts now, the next one and the one before. */
+/** The system that runs, the next one and the one before. */
 const GENERATIONS = 3;
 /** Room for the files that people add. */
 const PEOPLE_BYTES = 64 * MIB;
@@ -134,26 +132,23 @@ async function writeTable(file: string): Promise<void> {
   await disk.sync();
 }
 
-export type DiskRequest = {
+export interface DiskRequest {
   readonly out: string;
+  /** What firmware starts, by its place on the EFI system partition. */
+  readonly boot: Tree;
   /** Seconds since the epoch. */
   readonly time: number;
   readonly tools: Toolroot;
-} & (
-  | { readonly efi: string; readonly arch: Arch }
-  /** Of a board without UEFI. */
-  | { readonly boot: BootContent }
-);
+}
 
-async function assertRoom(boot: BootContent): Promise<void> {
+async function assertRoom(boot: Tree): Promise<void> {
   let size = 0;
-  for (const file of boot.values()) size += (await stat(file)).size;
+  for (const [, entry] of boot.sorted())
+    if (entry.type === 'file') size += await sizeOf(entry.content);
   if (size * GENERATIONS <= ESP_BYTES - PEOPLE_BYTES) return;
-  const [first = ''] = boot.values();
-  const what = boot.size === 1 ? path.basename(first) : `${boot.size} boot files`;
   throw new KiosError(
     'KIOS_IMAGE_SIZE',
-    `put ${GENERATIONS} of ${what} (${Math.ceil(size / MIB)} MiB) on the EFI system partition`,
+    `put ${GENERATIONS} systems of ${Math.ceil(size / MIB)} MiB on the EFI system partition`,
   );
 }
 
@@ -162,9 +157,7 @@ async function assertRoom(boot: BootContent): Promise<void> {
  * partition. It is sparse; making it needs neither root rights nor loop devices.
  */
 export async function makeDisk(request: DiskRequest): Promise<void> {
-  const { out, time, tools } = request;
-  const boot =
-    'boot' in request ? request.boot : new Map([[BOOT_FILES[request.arch], request.efi]]);
+  const { out, boot, time, tools } = request;
   await assertRoom(boot);
   const [esp, data, scratch] = [`${out}.esp`, `${out}.data`, `${out}.tmp`];
   try {

@@ -12,6 +12,7 @@ const IMAGE = [
   'agents',
   'init',
   'manifests',
+  'os/boot-guard',
   'os/esp',
   'os/kernel',
   'os/manifest-policy.yaml',

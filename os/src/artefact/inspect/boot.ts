@@ -6,12 +6,12 @@ import type { Board } from '../../workstation/paths.ts';
 import { inspectEfi, inspectInitrd } from './efi.ts';
 import type { InspectedBoard, InspectedEfi } from './model.ts';
 
-/** What firmware starts from a boot partition: an EFI file, or the files of a board. */
+/** What starts from a boot partition: a node's EFI file, or the files of a board. */
 export type BootKind =
   | { readonly efi: string; readonly board?: undefined }
   | { readonly board: Board; readonly efi?: undefined };
 
-/** Finds what firmware starts among the files of a boot partition. */
+/** Finds what starts next among the files of a boot partition. */
 export function findBoot(files: readonly string[]): BootKind {
   const efi = findBootFile(files)?.file;
   if (efi !== undefined) return { efi };

@@ -54,6 +54,7 @@ export async function inspectDisk(
       guid: diskGuid(start) ?? '',
       partitions: await Promise.all(partitions.map((partition) => describe(file, partition))),
       files,
+      ...(boot.efi === undefined ? {} : { starts: boot.efi }),
     },
   };
 }

@@ -78,11 +78,12 @@ export function findSlot(files: readonly string[]): string | undefined {
     .at(0);
 }
 
-const OF_LOADER = [SLOT_FOLDER, 'EFI/systemd', ENTRY_FOLDER].map((folder) => `${folder}/`);
+/** An update writes the fallback under a longer name first. */
+const OF_SLOTS = [`${SLOT_FOLDER}/`, 'EFI/systemd/', `${ENTRY_FOLDER}/`, LOADER_SETTINGS, FALLBACK];
 
 /** Says whether a file of a boot partition is there only so that there is a choice of EFI files, or is one of them. */
 export const isOfSlots = (name: string): boolean =>
-  [LOADER_SETTINGS, FALLBACK].includes(name) || OF_LOADER.some((folder) => name.startsWith(folder));
+  OF_SLOTS.some((start) => name.startsWith(start));
 
 /** Says whether a boot partition has slots: one that was made before them starts its only EFI file directly. */
 export const hasSlots = (files: readonly string[], arch: Arch): boolean =>

@@ -12,6 +12,7 @@ it('a medium without slots starts the one system itself, and keeps what people p
     'EFI/systemd/systemd-bootx64.efi',
     'loader/entries/kios-0001.conf',
     'loader/fallback',
+    'loader/fallback.tmp',
     'loader/loader.conf',
   ];
   const plan = planDirectBoot([...slots, ...FOR_PEOPLE], 'EFI/kios/0002.efi', 'amd64');

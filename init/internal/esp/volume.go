@@ -23,7 +23,7 @@ const (
 	// own is where init sees it.
 	own = "/run/kios/.esp-own"
 
-	writable = mounts.Hard | unix.MS_NOATIME
+	writable = mounts.Hard | unix.MS_NOATIME // reading writes nothing
 	// patience bounds the wait for files that a dying agent still has open.
 	patience = 10 * time.Second
 	pace     = 100 * time.Millisecond
@@ -32,61 +32,102 @@ const (
 )
 
 // Volume is the partition. Its folder `kios` stays mounted read-only for as long as the node runs (package seed), and
-// the kernel has one state for all mounts: each use makes it writable, and the last one read-only again, which also
-// takes back the mark of a partition in use.
+// the kernel has one state for all mounts: the first use makes it writable, and the last one read-only again, which also
+// takes back the mark of a partition in use. There is no `sync`: with it a power cut in the middle of a rename leaves
+// both names, with one cluster.
 type Volume struct {
-	Device string
-	LoadFS func(name string) error
+	device string
+	loadFS func(name string) error
+	own    string // where init sees it
 
 	mu    sync.Mutex
 	users int
 }
 
-// Use lets a function change what is below the partition's top.
-func (v *Volume) Use(change func(top string) error) error {
-	if err := v.Acquire(own); err != nil {
-		return err
-	}
-	return errors.Join(change(own), v.Release(own))
+// New returns the partition on a device.
+func New(device string, loadFS func(name string) error) *Volume {
+	return &Volume{device: device, loadFS: loadFS, own: own}
 }
 
-// Acquire mounts the partition at target, where it can be written. There is no `sync`: with it a power cut in the middle
-// of a rename leaves both names, with one cluster.
+// Use lets a function change what is below the partition's top.
+func (v *Volume) Use(change func(top string) error) error {
+	if err := v.acquire(func() error { return nil }); err != nil {
+		return err
+	}
+	return errors.Join(change(v.own), v.release(func() error { return nil }))
+}
+
+// Acquire mounts the partition at target, where it can be written, also as pods see that mount.
 func (v *Volume) Acquire(target string) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	row := mounts.Mount{Source: v.Device, Target: target, FS: "vfat", Flags: writable | unix.MS_RDONLY, Data: mounts.FAT}
-	err := mounts.One(row, v.LoadFS)
-	switch {
-	case err == nil:
-		if err = unix.Mount("", target, "", unix.MS_REMOUNT|writable, ""); err != nil {
-			unix.Unmount(target, unix.MNT_DETACH)
-		}
-	case errors.Is(err, unix.EBUSY): // it is writable already
-		row.Flags = writable
-		err = mounts.One(row, v.LoadFS)
-	}
-	if err == nil {
-		v.users++
-	}
-	return err
+	return v.acquire(func() error { return v.mount(target, writable) })
 }
 
 // Release unmounts the partition from target. What was written is on the medium then.
 func (v *Volume) Release(target string) error {
+	return v.release(func() error { return unmount(target) })
+}
+
+func (v *Volume) acquire(show func() error) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.users--
-	var err error
 	if v.users == 0 {
-		err = errors.Join(syncFolder(target), retry(func() error {
-			return unix.Mount("", target, "", unix.MS_REMOUNT|unix.MS_RDONLY|writable, "")
-		}), syncFolder(target))
+		if err := v.open(); err != nil {
+			return err
+		}
 	}
-	if retry(func() error { return unix.Unmount(target, 0) }) != nil {
-		err = errors.Join(err, unix.Unmount(target, unix.MNT_DETACH))
+	if err := show(); err != nil {
+		if v.users == 0 {
+			err = errors.Join(err, v.seal())
+		}
+		return err
+	}
+	v.users++
+	return nil
+}
+
+func (v *Volume) release(hide func() error) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	err := hide()
+	if v.users--; v.users == 0 {
+		err = errors.Join(err, v.seal())
 	}
 	return err
+}
+
+func (v *Volume) mount(target string, flags uintptr) error {
+	return mounts.One(mounts.Mount{Source: v.device, Target: target, FS: "vfat", Flags: flags, Data: mounts.FAT}, v.loadFS)
+}
+
+// open makes the partition writable by a mount of init's own: a mount that pods see keeps what it was when they got it.
+func (v *Volume) open() error {
+	err := v.mount(v.own, writable|unix.MS_RDONLY)
+	if errors.Is(err, unix.EBUSY) { // it stayed writable, because somebody kept a file open
+		return v.mount(v.own, writable)
+	}
+	if err != nil {
+		return err
+	}
+	if err = unix.Mount("", v.own, "", unix.MS_REMOUNT|writable, ""); err != nil {
+		err = errors.Join(err, unmount(v.own))
+	}
+	return err
+}
+
+// seal makes the partition read-only. It is flushed before and after: remounting writes, and does not flush the disk.
+func (v *Volume) seal() error {
+	err := errors.Join(syncFolder(v.own), retry(func() error {
+		return unix.Mount("", v.own, "", unix.MS_REMOUNT|unix.MS_RDONLY|writable, "")
+	}), syncFolder(v.own))
+	return errors.Join(err, unmount(v.own))
+}
+
+// unmount waits for files that a dying program still has open, and then hides the mount from all others.
+func unmount(target string) error {
+	if retry(func() error { return unix.Unmount(target, 0) }) != nil {
+		return unix.Unmount(target, unix.MNT_DETACH)
+	}
+	return nil
 }
 
 // Forget has the next reader of the images read the medium. The kernel keeps their content as long as any mount of the
@@ -98,7 +139,7 @@ func (v *Volume) Forget(top string) error {
 	for _, name := range names {
 		failed = append(failed, forgetFile(folder, name))
 	}
-	device, err := os.Open(v.Device)
+	device, err := os.Open(v.device)
 	if err != nil {
 		return errors.Join(append(failed, err)...)
 	}

@@ -164,7 +164,7 @@ func (h *host) findVolume() {
 		v.unusable = fault.New(fault.SlotsMedium, "find the EFI system partition", slotsRemedy, os.ErrNotExist)
 		return
 	}
-	v.volume = &esp.Volume{Device: device, LoadFS: h.modules.LoadFS}
+	v.volume = esp.New(device, h.modules.LoadFS)
 }
 
 // readMedium reads the partition, and takes the steps that are due.

@@ -49,6 +49,23 @@ func New(device string, loadFS func(name string) error) *Volume {
 	return &Volume{device: device, loadFS: loadFS, own: own}
 }
 
+// Look lets a function read what is below the partition's top. Nothing is written.
+func (v *Volume) Look(read func(top string) error) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.users > 0 {
+		return read(v.own)
+	}
+	err := v.mount(v.own, writable|unix.MS_RDONLY)
+	if errors.Is(err, unix.EBUSY) {
+		err = v.mount(v.own, writable)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(read(v.own), unmount(v.own))
+}
+
 // Use lets a function change what is below the partition's top.
 func (v *Volume) Use(change func(top string) error) error {
 	if err := v.acquire(func() error { return nil }); err != nil {

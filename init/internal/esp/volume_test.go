@@ -61,6 +61,16 @@ func TestThePartitionIsWritableOnlyWhileItIsUsed(t *testing.T) {
 	v := New(device, nil)
 	v.own = filepath.Join(t.TempDir(), "own")
 	agent := filepath.Join(t.TempDir(), "agent")
+	look := func() {
+		t.Helper()
+		if err := v.Look(func(top string) error { return os.WriteFile(top+"/x", nil, 0o600) }); !errors.Is(err, unix.EROFS) {
+			t.Errorf("it is writable for who only looks: %v", err)
+		}
+		if isInUse(t, device) {
+			t.Error("looking has marked it")
+		}
+	}
+	look()
 	write := func(top, name string) error { return os.WriteFile(filepath.Join(top, name), []byte(name), 0o600) }
 
 	if err := v.Acquire(agent); err != nil {

@@ -1,7 +1,6 @@
 package stage2
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,11 +15,8 @@ import (
 	"kios.dev/init/internal/efivar"
 	"kios.dev/init/internal/esp"
 	"kios.dev/init/internal/fault"
-	"kios.dev/init/internal/hostapi"
 	"kios.dev/init/internal/lastrun"
-	"kios.dev/init/internal/plainfile"
 	"kios.dev/init/internal/slots"
-	"kios.dev/init/internal/watchdog"
 )
 
 const (
@@ -28,13 +24,7 @@ const (
 	tablePatience = 5 * time.Second
 	// readPatience bounds the wait until the medium's own folder is read, which a broken stick may delay.
 	readPatience = 2 * time.Minute
-	// bootDeadline is when a boot on trial that has not come to its end is given up, without order.
-	bootDeadline = slots.Deadline + slots.HealthyFor
-	// askAgain is the pause between two orders to reboot, of which somebody may call off one.
-	askAgain = time.Minute
-	// membershipLimit bounds node.json, which a pod writes.
-	membershipLimit = 4 << 10
-	slotsRemedy     = "Read init's log, and check the disk."
+	slotsRemedy  = "Read init's log, and check the disk."
 )
 
 // versions is what init knows of the versions of the system on the EFI system partition.
@@ -57,6 +47,7 @@ type versions struct {
 // volume is the EFI system partition.
 type volume interface {
 	esp.Mounts
+	Look(read func(top string) error) error
 	Use(change func(top string) error) error
 }
 
@@ -69,17 +60,6 @@ func (h *host) readVersions() {
 	if h.versions.start.Counted {
 		time.AfterFunc(bootDeadline-clock.Uptime(), h.endBootOnTrial)
 	}
-}
-
-// endBootOnTrial reboots a machine whose boot does not come to an end, so that the loader counts on.
-func (h *host) endBootOnTrial() {
-	if h.versions.watched.Load() || h.stopping.Load() {
-		return
-	}
-	err := fault.New(fault.SlotsTrial, fmt.Sprintf("boot generation %d to its end", h.versions.start.Running),
-		"The machine reboots, and after its last try the version before runs. Read the lines before this one.", errors.New("it takes too long"))
-	h.recordFault(err)
-	Fatal(h.log, err)
 }
 
 // generation returns the running one, or 0.
@@ -127,11 +107,13 @@ func (h *host) keepVersions() {
 	}
 	h.findVolume()
 	if v.start.Running == 0 {
+		close(v.known)
 		h.log.Info("slots.off", "cause", v.unusable)
 		h.tellVersions(slots.Unmanaged(h.release.Version, v.start.Reason))
 		return
 	}
 	decision, err := h.readMedium()
+	close(v.known) // an agent changes the entries only after init has
 	if err != nil {
 		failed := fault.New(fault.SlotsMedium, "read the versions of the system", slotsRemedy, err)
 		h.log.Error("slots.failed", "cause", failed)
@@ -149,7 +131,6 @@ func (h *host) keepVersions() {
 // findVolume finds the partition booted from, also on a disk that came late.
 func (h *host) findVolume() {
 	v := h.versions
-	defer close(v.known)
 	if v.start.Running == 0 {
 		v.unusable = fault.New(fault.SlotsOff, "manage versions of the system", "The node runs. Flash a medium with a boot loader, where the machine can start from one.", errors.New(v.start.Reason))
 		return
@@ -167,22 +148,39 @@ func (h *host) findVolume() {
 	v.volume = esp.New(device, h.modules.LoadFS)
 }
 
-// readMedium reads the partition, and takes the steps that are due.
+// readMedium reads the partition, and takes the steps that are due. Without one nothing is written.
 func (h *host) readMedium() (decision slots.Decision, err error) {
 	v := h.versions
 	if v.unusable != nil {
 		return decision, v.unusable
 	}
-	err = v.volume.Use(func(top string) error {
+	decide := func(top string) error {
 		medium, err := esp.Read(top)
-		if err != nil {
-			return err
-		}
 		decision = slots.Decide(v.start, medium)
+		return err
+	}
+	if err = v.volume.Look(decide); err != nil || len(decision.Repair) == 0 {
+		return decision, err
+	}
+	return decision, h.onPartition(func(top string) error {
 		h.takeSteps(top, decision.Repair)
 		return nil
 	})
-	return decision, err
+}
+
+// onPartition lets a function change the partition. What was changed is on the medium also where somebody else keeps the
+// partition writable, which is only told.
+func (h *host) onPartition(change func(top string) error) error {
+	failed := errors.New("it was not mounted")
+	err := h.versions.volume.Use(func(top string) error {
+		failed = change(top)
+		return failed
+	})
+	if err != nil && failed == nil {
+		h.log.Warn("esp.unmounted", "cause", err)
+		return nil
+	}
+	return err
 }
 
 // takeSteps mends the entries. What fails is told, and the others are not taken: they build on it.
@@ -238,113 +236,4 @@ func (h *host) tellLastVersion(end lastrun.End, record *lastrun.Record) {
 	if state.Managed {
 		h.tellVersions(state)
 	}
-}
-
-// judgeTrial looks at the node's health until it is blessed or the machine stops. Without another good generation there
-// is nothing to go back to, and the node stays as it is.
-func (h *host) judgeTrial(back bool) {
-	h.versions.watched.Store(true)
-	var watch slots.Watch
-	asked, isTold := time.Time{}, false
-	for range time.Tick(slots.LookEvery) {
-		if h.stopping.Load() {
-			return
-		}
-		why := h.health(time.Now()).Why()
-		switch watch.Look(clock.Uptime(), why) {
-		case slots.Bless:
-			if h.bless() {
-				return
-			}
-			why = "its entry cannot be renamed"
-			if clock.Uptime() < slots.Deadline {
-				continue
-			}
-			fallthrough
-		case slots.GiveUp:
-			if !isTold {
-				isTold = true
-				h.tellGivenUp(why, back)
-			}
-			if back && time.Since(asked) >= askAgain {
-				asked = time.Now()
-				h.commands <- hostapi.Reboot
-			}
-		case slots.Wait:
-		}
-	}
-}
-
-// tellGivenUp says why the trial ends, and notes it for the next boot.
-func (h *host) tellGivenUp(why string, back bool) {
-	generation, remedy := h.versions.start.Running, "The machine reboots, and after its last try the version before runs. Find out what is wrong with this one."
-	if !back {
-		remedy = "No other version is known to be good, so this one stays. Find out what is wrong with it."
-	}
-	h.log.Error("slots.given-up", "generation", generation, "cause", fault.New(fault.SlotsTrial, fmt.Sprintf("bless generation %d of the system", generation), remedy, errors.New(why)))
-	if back {
-		h.record(func(r *lastrun.Record) { r.Code, r.Cause = fault.SlotsTrial, why })
-	}
-}
-
-// bless makes the running generation the one that each start takes, and reports whether it did.
-func (h *host) bless() bool {
-	v := h.versions
-	if v.unusable != nil {
-		return false
-	}
-	after := v.start.Blessed()
-	var decision slots.Decision
-	err := v.volume.Use(func(top string) error {
-		medium, err := esp.Read(top)
-		if err != nil {
-			return err
-		}
-		for _, step := range slots.Decide(v.start, medium).Bless {
-			if err := esp.Take(top, step, h.release.Version); err != nil {
-				return err
-			}
-		}
-		medium, err = esp.Read(top)
-		decision = slots.Decide(after, medium)
-		return err
-	})
-	if err != nil {
-		h.log.Error("slots.unblessed", "cause", fault.New(fault.SlotsMedium, fmt.Sprintf("bless generation %d of the system", v.start.Running), slotsRemedy, err))
-		return false
-	}
-	h.log.Info("slots.blessed", "generation", v.start.Running)
-	h.tellVersions(decision.State(after, h.release.Version, v.dirty))
-	h.record(func(r *lastrun.Record) { r.Code, r.Cause = "", "" })
-	return true
-}
-
-// health gathers what counts for a node on trial.
-func (h *host) health(now time.Time) slots.Health {
-	health := slots.Health{DataFailed: h.dataReason == "failed", Joined: h.joined || isJoined("/etc"), Pods: h.pods.NotRunning(cgroupRoot + "/kubepods")}
-	for _, program := range []watchdog.Program{watchdog.Containerd, watchdog.Kubelet} {
-		answers := h.options.WatchdogOff || h.life.monitor.Answers(program, now) // without a watchdog nobody asks
-		if !answers || !h.faults.Serves(program.String()) {
-			health.Programs = append(health.Programs, program.String())
-		}
-	}
-	health.Membership, health.Age = readMembership(runDir+"/platform", clock.Uptime())
-	return health
-}
-
-// nodeState is the content of node.json, which the bootstrap agent writes.
-type nodeState struct {
-	V      int              `json:"v"`
-	State  slots.Membership `json:"state"`
-	Looked float64          `json:"looked"`
-}
-
-// readMembership returns what the bootstrap agent says of the node's cluster, and how long ago it looked.
-func readMembership(folder string, up time.Duration) (slots.Membership, time.Duration) {
-	text, err := plainfile.Read(folder, "node.json", membershipLimit)
-	var state nodeState
-	if err != nil || json.Unmarshal(text, &state) != nil || state.V != 1 {
-		return slots.Unsaid, 0
-	}
-	return state.State, up - time.Duration(state.Looked*float64(time.Second))
 }

@@ -16,12 +16,18 @@ import (
 )
 
 // folderVolume is a partition that is a folder.
-type folderVolume struct{ top string }
+type folderVolume struct {
+	top    string
+	sealed error
+}
 
-func (f folderVolume) Use(change func(top string) error) error { return change(f.top) }
-func (folderVolume) Acquire(string) error                      { return nil }
-func (folderVolume) Release(string) error                      { return nil }
-func (folderVolume) Forget(string) error                       { return nil }
+func (f folderVolume) Look(read func(top string) error) error { return read(f.top) }
+func (f folderVolume) Use(change func(top string) error) error {
+	return errors.Join(change(f.top), f.sealed)
+}
+func (folderVolume) Acquire(string) error { return nil }
+func (folderVolume) Release(string) error { return nil }
+func (folderVolume) Forget(string) error  { return nil }
 
 // versioned returns a host that was started so, with these entries on its partition and the images of generations 1 to
 // 3, its record's folder, and what it has said.
@@ -45,7 +51,7 @@ func versioned(t *testing.T, loader slots.Loader, entries ...string) (h *host, d
 		}
 	}
 	h.release.Version = "0.2.0"
-	h.versions = &versions{start: slots.Of(loader), file: filepath.Join(dir, "slots.json"), volume: folderVolume{top}, known: make(chan struct{})}
+	h.versions = &versions{start: slots.Of(loader), file: filepath.Join(dir, "slots.json"), volume: folderVolume{top: top}, known: make(chan struct{})}
 	return h, dir, said
 }
 
@@ -95,6 +101,22 @@ func TestATrialIsToldAndBlessed(t *testing.T) {
 		t.Error(text)
 	}
 	state(t, dir, lastrun.Running)
+}
+
+func TestABlessingCountsAlsoWhereSomebodyKeepsThePartitionBusy(t *testing.T) {
+	h, _, said := versioned(t, startOf("0002.efi", "kios-0002.conf", `\loader\entries\kios-0002+2-1.conf`), "kios-0001.conf", "kios-0002+2-1.conf")
+	busy := h.versions.volume.(folderVolume)
+	busy.sealed = errors.New("device or resource busy")
+	h.versions.volume = busy
+	if d, err := h.readMedium(); err != nil || !d.Trial {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if !h.bless() || stateOf(t, h).State != slots.Good {
+		t.Error(said())
+	}
+	if text := said(); !strings.Contains(text, "resource busy") || !strings.Contains(text, "slots.blessed") {
+		t.Error(text)
+	}
 }
 
 func TestALoopOfTwoCountersIsBrokenAndCounted(t *testing.T) {

@@ -115,6 +115,13 @@ func (m *Monitor) Hold() {
 	m.held = true
 }
 
+// IsHeld reports whether the machine stops in order.
+func (m *Monitor) IsHeld() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.held
+}
+
 // Resume begins anew after a stop that was called off.
 func (m *Monitor) Resume(now time.Time) {
 	m.mu.Lock()

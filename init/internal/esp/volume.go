@@ -32,9 +32,9 @@ const (
 )
 
 // Volume is the partition. Its folder `kios` stays mounted read-only for as long as the node runs (package seed), and
-// the kernel has one state for all mounts: the first use makes it writable, and the last one read-only again, which also
-// takes back the mark of a partition in use. There is no `sync`: with it a power cut in the middle of a rename leaves
-// both names, with one cluster.
+// the kernel has one state for all mounts: the first use makes it writable, and the last one read-only again, which
+// also takes back the mark of a partition in use. There is no `sync`: with it a power cut in the middle of a rename
+// leaves both names, with one cluster.
 type Volume struct {
 	device string
 	loadFS func(name string) error

@@ -108,8 +108,8 @@ func Decide(s Start, m Medium) Decision {
 }
 
 // breakPairs leaves each generation one counted entry, that with the fewest starts left, and the running one no counted
-// entry beside its plain one. Two counted entries are an endless loop: the loader cannot rename one to the other's name,
-// and starts without counting.
+// entry beside its plain one. Two counted entries are an endless loop: the loader cannot rename one to the other's
+// name, and starts without counting.
 func (d *Decision) breakPairs(s Start, entries []Entry) []Entry {
 	left := slices.Clone(entries)
 	slices.SortFunc(left, compare)

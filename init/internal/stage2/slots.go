@@ -168,8 +168,8 @@ func (h *host) readMedium() (decision slots.Decision, err error) {
 	})
 }
 
-// onPartition lets a function change the partition. What was changed is on the medium also where somebody else keeps the
-// partition writable, which is only told.
+// onPartition lets a function change the partition. What was changed is on the medium also where somebody else keeps
+// the partition writable, which is only told.
 func (h *host) onPartition(change func(top string) error) error {
 	failed := errors.New("it was not mounted")
 	err := h.versions.volume.Use(func(top string) error {

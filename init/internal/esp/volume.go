@@ -24,7 +24,6 @@ const (
 	own = "/run/kios/.esp-own"
 
 	writable = mounts.Hard | unix.MS_NOATIME // reading writes nothing
-	// patience bounds the wait for files that a dying agent still has open.
 	patience = 10 * time.Second
 	pace     = 100 * time.Millisecond
 	// mostFiles bounds what is looked at in a folder of the partition.
@@ -39,6 +38,8 @@ type Volume struct {
 	device string
 	loadFS func(name string) error
 	own    string // where init sees it
+	// patience bounds the wait for files that a dying agent still has open.
+	patience time.Duration
 
 	mu    sync.Mutex
 	users int
@@ -46,7 +47,7 @@ type Volume struct {
 
 // New returns the partition on a device.
 func New(device string, loadFS func(name string) error) *Volume {
-	return &Volume{device: device, loadFS: loadFS, own: own}
+	return &Volume{device: device, loadFS: loadFS, own: own, patience: patience}
 }
 
 // Look lets a function read what is below the partition's top. Nothing is written.
@@ -63,7 +64,7 @@ func (v *Volume) Look(read func(top string) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(read(v.own), unmount(v.own))
+	return errors.Join(read(v.own), v.unmount(v.own))
 }
 
 // Use lets a function change what is below the partition's top.
@@ -81,7 +82,7 @@ func (v *Volume) Acquire(target string) error {
 
 // Release unmounts the partition from target. What was written is on the medium then.
 func (v *Volume) Release(target string) error {
-	return v.release(func() error { return unmount(target) })
+	return v.release(func() error { return v.unmount(target) })
 }
 
 func (v *Volume) acquire(show func() error) error {
@@ -126,22 +127,22 @@ func (v *Volume) open() error {
 		return err
 	}
 	if err = unix.Mount("", v.own, "", unix.MS_REMOUNT|writable, ""); err != nil {
-		err = errors.Join(err, unmount(v.own))
+		err = errors.Join(err, v.unmount(v.own))
 	}
 	return err
 }
 
 // seal makes the partition read-only. It is flushed before and after: remounting writes, and does not flush the disk.
 func (v *Volume) seal() error {
-	err := errors.Join(syncFolder(v.own), retry(func() error {
+	err := errors.Join(syncFolder(v.own), v.retry(func() error {
 		return unix.Mount("", v.own, "", unix.MS_REMOUNT|unix.MS_RDONLY|writable, "")
 	}), syncFolder(v.own))
-	return errors.Join(err, unmount(v.own))
+	return errors.Join(err, v.unmount(v.own))
 }
 
 // unmount waits for files that a dying program still has open, and then hides the mount from all others.
-func unmount(target string) error {
-	if retry(func() error { return unix.Unmount(target, 0) }) != nil {
+func (v *Volume) unmount(target string) error {
+	if v.retry(func() error { return unix.Unmount(target, 0) }) != nil {
 		return unix.Unmount(target, unix.MNT_DETACH)
 	}
 	return nil
@@ -176,8 +177,8 @@ func forgetFile(folder, name string) error {
 }
 
 // retry repeats what fails because somebody still has files open.
-func retry(do func() error) error {
-	for end := time.Now().Add(patience); ; time.Sleep(pace) {
+func (v *Volume) retry(do func() error) error {
+	for end := time.Now().Add(v.patience); ; time.Sleep(pace) {
 		err := do()
 		if !errors.Is(err, unix.EBUSY) || time.Now().After(end) {
 			return err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -112,7 +113,7 @@ func TestThePartitionIsWritableOnlyWhileItIsUsed(t *testing.T) {
 
 func TestAFileThatStaysOpenCostsOnlyPatience(t *testing.T) {
 	v := New(fatDisk(t), nil)
-	v.own = filepath.Join(t.TempDir(), "own")
+	v.own, v.patience = filepath.Join(t.TempDir(), "own"), time.Second
 	agent := filepath.Join(t.TempDir(), "agent")
 	if err := v.Acquire(agent); err != nil {
 		t.Fatal(err)

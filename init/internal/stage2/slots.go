@@ -32,7 +32,7 @@ type versions struct {
 	start    slots.Start
 	dirty    bool
 	seeded   <-chan struct{} // closed when the medium's folder kios was read
-	watched  atomic.Bool     // the boot has come so far that its health is looked at
+	watched  atomic.Bool     // the boot has come to its end, so that the node's health is what counts
 	file     string          // slots.json
 	volume   volume
 	unusable error         // why there is no volume
@@ -114,6 +114,7 @@ func (h *host) keepVersions() {
 	}
 	decision, err := h.readMedium()
 	close(v.known) // an agent changes the entries only after init has
+	v.watched.Store(true)
 	if err != nil {
 		failed := fault.New(fault.SlotsMedium, "read the versions of the system", slotsRemedy, err)
 		h.log.Error("slots.failed", "cause", failed)

@@ -39,38 +39,58 @@ func (h *host) endBootOnTrial() {
 // judgeTrial looks at the node's health until it is blessed or the machine stops. Without another good generation there
 // is nothing to go back to, and the node stays as it is.
 func (h *host) judgeTrial(back bool) {
-	h.versions.watched.Store(true)
-	var watch slots.Watch
-	asked, isTold := time.Time{}, false
+	t := trial{bless: h.bless, tell: func(why string) { h.tellGivenUp(why, back) }, reboot: func() {
+		if back {
+			h.commands <- hostapi.Reboot
+		}
+	}}
 	for range time.Tick(slots.LookEvery) {
 		switch {
 		case h.stopping.Load():
 			return
 		case h.life.monitor.IsHeld(): // kubelet ends the pods, and the machine may run on
 			continue
+		case t.look(clock.Uptime(), h.health(time.Now()).Why()):
+			return
 		}
-		why := h.health(time.Now()).Why()
-		switch watch.Look(clock.Uptime(), why) {
-		case slots.Bless:
-			if h.bless() {
-				return
-			}
-			why, watch = "its entry cannot be renamed", slots.Watch{} // it is tried again after as long a time
-			if clock.Uptime() < slots.Deadline {
-				continue
-			}
-			fallthrough
-		case slots.GiveUp:
-			if !isTold {
-				isTold = true
-				h.tellGivenUp(why, back)
-			}
-			if back && time.Since(asked) >= askAgain {
-				asked = time.Now()
-				h.commands <- hostapi.Reboot
-			}
-		case slots.Wait:
+	}
+}
+
+// trial is a generation that init judges.
+type trial struct {
+	bless  func() bool
+	tell   func(why string) // that it is given up
+	reboot func()
+
+	watch  slots.Watch
+	isTold bool
+	asked  time.Duration // when the last reboot was ordered
+}
+
+// look takes why the node is not healthy at this time, "" if it is, and reports whether the generation is blessed.
+func (t *trial) look(up time.Duration, why string) (blessed bool) {
+	verdict := t.watch.Look(up, why)
+	if verdict == slots.Bless {
+		if t.bless() {
+			return true
 		}
+		t.watch, why = slots.Watch{}, "its entry cannot be renamed" // it is tried again after as long a time
+	}
+	if verdict == slots.GiveUp || verdict == slots.Bless && up >= slots.Deadline {
+		t.giveUp(up, why)
+	}
+	return false
+}
+
+// giveUp tells it once, and orders a reboot again after somebody has called it off.
+func (t *trial) giveUp(up time.Duration, why string) {
+	if !t.isTold {
+		t.isTold = true
+		t.tell(why)
+	}
+	if t.asked == 0 || up-t.asked >= askAgain {
+		t.asked = up
+		t.reboot()
 	}
 }
 

@@ -316,6 +316,12 @@ describe('what init is told of the cluster', () => {
     await agent.until(() => expect(standing()).toBe('joining'));
   });
 
+  it('is not that it joins none, while it waits for its network', async () => {
+    node.seed(document(CA_A));
+    await agent.start();
+    await agent.until(() => expect(standing()).toBe('joining'));
+  });
+
   it('is that no document names a cluster', async () => {
     node.lease();
     await agent.start();

@@ -4,9 +4,9 @@ import * as v from 'valibot';
 export const NodeState = v.object({
   v: v.literal(1),
   /**
-   * `alone`: no document names a cluster. `joining`: one does, or may, and the node is no member yet. `ready` and `not-ready`:
-   * the Node in the API, by the heartbeats of this kubelet; also `not-ready` when the API server does not answer.
-   * `unknown`: only kubelet itself can ask for it.
+   * `alone`: no document names a cluster. `joining`: one does, or may, and the node is no member yet. `ready` and
+   * `not-ready`: the Node in the API, by the heartbeats of this kubelet; also `not-ready` when the API server does not
+   * answer. `unknown`: only kubelet itself can ask for it.
    */
   state: v.picklist(['alone', 'joining', 'ready', 'not-ready', 'unknown']),
   /** Seconds of CLOCK_BOOTTIME. */

@@ -66,4 +66,11 @@ const (
 	LastHang      = "KIOS_INIT_LAST_HANG"
 	LastFault     = "KIOS_INIT_LAST_FAULT"
 	LastCut       = "KIOS_INIT_LAST_CUT"
+	SlotsOff      = "KIOS_INIT_SLOTS_OFF"
+	SlotsMedium   = "KIOS_INIT_SLOTS_MEDIUM"
+	SlotsEntries  = "KIOS_INIT_SLOTS_ENTRIES"
+	SlotsDirty    = "KIOS_INIT_SLOTS_DIRTY"
+	SlotsFailed   = "KIOS_INIT_SLOTS_FAILED"
+	SlotsTrial    = "KIOS_INIT_SLOTS_TRIAL"
+	SlotsBusy     = "KIOS_INIT_SLOTS_BUSY"
 )

@@ -35,7 +35,7 @@ type Evidence struct {
 // End is what follows from the evidence.
 type End struct {
 	Reason Reason
-	// Fault has the code, the cause and the remedy; nil for an end that somebody ordered, and for an unknown one.
+	// Fault has the code, the cause and the remedy; nil for an end that somebody else ordered, and for an unknown one.
 	Fault *fault.Error
 }
 
@@ -45,6 +45,8 @@ func Explain(e Evidence) End {
 	switch r := e.Record; {
 	case len(e.Panic) > 0:
 		return panicked(e.Panic)
+	case r != nil && r.State == Ended && r.Code != "":
+		return End{Reason(r.Action), fault.New(r.Code, "keep this version running", "Init ordered it by itself; docs/errors.md explains the code.", errors.New(r.Cause))}
 	case r != nil && r.State == Ended:
 		return End{Reason: Reason(r.Action)}
 	case r != nil && r.State == Failed:

@@ -104,6 +104,17 @@ func TestTheReasonFollowsFromTheEvidence(t *testing.T) {
 	}
 }
 
+func TestARebootThatInitOrderedHasItsCause(t *testing.T) {
+	e := Evidence{Record: &Record{State: Ended, Action: "reboot", Code: fault.SlotsTrial, Cause: "kubelet does not serve", Generation: 2}}
+	end := Explain(e)
+	if end.Reason != Reboot || end.Fault == nil || end.Fault.Code != fault.SlotsTrial || errors.Unwrap(end.Fault).Error() != "kubelet does not serve" {
+		t.Errorf("%+v", end)
+	}
+	if e.NeedsWords() {
+		t.Error("its words are known, and the first pods come first")
+	}
+}
+
 // records writes files as pstore shows those of EFI variables, of one dump a second.
 func records(t *testing.T, files map[string]string) (folder, to string) {
 	folder, to = t.TempDir(), filepath.Join(t.TempDir(), "crash")

@@ -69,7 +69,7 @@ func WithBoot(device string, loadFS func(string) error, read func(folder string)
 }
 
 func mountWhole(device string, loadFS func(string) error) (unmount func(), err error) {
-	err = mounts.One(mounts.Mount{Source: device, Target: whole, FS: "vfat", Flags: readOnly}, loadFS)
+	err = mounts.One(mounts.Mount{Source: device, Target: whole, FS: "vfat", Flags: readOnly, Data: mounts.FAT}, loadFS)
 	if err != nil {
 		os.Remove(whole)
 		return nil, err

@@ -42,7 +42,7 @@ func (h *host) beginRun() {
 	h.life.monitor = watchdog.NewMonitor(previous.ResetsBefore())
 	h.life.run = lastrun.NewKeeper(recordDir, lastrun.Record{
 		BootID: readLine("/proc/sys/kernel/random/boot_id"), Version: h.release.Version, Started: time.Now().UTC(),
-		Starvations: previous.ResetsBefore(),
+		Starvations: previous.ResetsBefore(), Generation: h.versions.generation(),
 	})
 	go h.keepRecord()
 }
@@ -133,6 +133,7 @@ func (h *host) tell(evidence lastrun.Evidence, more ...any) {
 	if err := atomicfile.WriteJSON(runDir+"/last-run.json", state); err != nil {
 		h.log.Warn("last-run.json", "cause", err)
 	}
+	h.tellLastVersion(end, evidence.Record)
 }
 
 // lastWords keeps what the kernel said at its last crashes, and returns the words of the panic that ended the run

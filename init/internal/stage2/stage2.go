@@ -14,6 +14,7 @@ import (
 	"kios.dev/init/internal/clock"
 	"kios.dev/init/internal/cmdline"
 	"kios.dev/init/internal/devlinks"
+	"kios.dev/init/internal/esp"
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/hostapi"
@@ -43,7 +44,7 @@ var runDirs = []mounts.Dir{
 	{Path: hostlogs.Dir, Mode: 0o755}, {Path: runDir + "/host", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
 	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
 	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
-	{Path: metricsDir, Mode: 0o755},
+	{Path: metricsDir, Mode: 0o755}, {Path: esp.Shared, Mode: 0o700},
 	// The place of udev's database, which this host does not have: charts of storage (Mayastor, OpenEBS) refuse a node
 	// without the folder.
 	{Path: "/run/udev", Mode: 0o755},
@@ -95,6 +96,8 @@ type host struct {
 	proxy         runtimeProxy
 	api           *hostapi.Server
 	commands      chan hostapi.Command
+
+	versions *versions
 
 	overview       *overview.Watch
 	overviewFailed bool // said once
@@ -154,6 +157,7 @@ func (h *host) boot() error {
 	}
 	h.identify()
 	seeds := h.mountSeeds(drivers)
+	h.versions.seeded = seeds
 	h.prepareKubelet()
 	select {
 	case <-seeds:
@@ -192,6 +196,7 @@ func (h *host) mountAPI() error {
 	if err != nil {
 		log.Warn("release.unknown", "cause", fault.New(fault.Release, "read /etc/kios/release.json", "Build the image again.", err))
 	}
+	h.readVersions()
 	log.Info("init.start", "version", h.release.Version, "kernel", readLine("/proc/sys/kernel/osrelease"))
 	log.Info("root.mounted", "phases", h.phases.list())
 	if tableErr != nil {
@@ -210,6 +215,9 @@ func (h *host) openAPI() error {
 		return fault.New(fault.HostAPI, "listen on the control sockets", "Report this.", err)
 	}
 	h.api = api
+	if err := h.openESP(); err != nil {
+		return fault.New(fault.HostAPI, "listen on /run/"+esp.Socket, "Report this.", err)
+	}
 	return nil
 }
 
@@ -243,6 +251,7 @@ func (h *host) loadDrivers() <-chan struct{} {
 func (h *host) prepareKubelet() {
 	h.serveAs(kubelet.Make(kubelet.ReadFiles("/etc"), h.ownName).Name.Host)
 	go h.renewServingPair()
+	h.forgetCheckpoints()
 	h.writeReservations() // while containerd starts, so that kubelet need not wait for the disk
 	h.saveBoot()
 }
@@ -259,6 +268,7 @@ func (h *host) serve() {
 	go devlinks.Keep(func(err error) { h.log.Warn("links.failed", "cause", err) }) // no earlier: kubelet needs none
 	go h.followKernel()
 	go h.keepOverview()
+	go h.keepVersions()
 	h.saveBoot()
 	h.log.Info("boot.done", "phases", h.phases.list())
 	beats := h.startLife()

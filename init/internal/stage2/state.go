@@ -21,6 +21,7 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 		h.log.Info("data.waiting", "for", lacking, "seconds", int(longest.Seconds()))
 	}
 	choice := datapart.Search(want, h.modules, drivers, waits)
+	h.takeDirty(choice.Boot)
 	if h.takeArguments(choice.Boot) && h.options.DataPart != want.Spec {
 		want.Spec = h.options.DataPart
 		choice = datapart.Search(want, h.modules, drivers, waits)

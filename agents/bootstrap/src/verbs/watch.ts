@@ -6,6 +6,7 @@ import { describe, KiosError } from '@kios/errors';
 import type { Said } from '../core/diagnosis/signs.ts';
 import { Board } from '../edge/diagnosis/board.ts';
 import { FaultLog } from '../edge/faults/fault-log.ts';
+import { publishStanding } from '../edge/node/standing.ts';
 import type { JoinContext } from './context.ts';
 import { diagnose } from './diagnose.ts';
 import { joinNode, type Joined, type Outcome, reportOutcome, withoutInput } from './join.ts';
@@ -57,6 +58,8 @@ async function keepJoined(start: JoinContext, board: Board): Promise<void> {
     membership.lookSoon();
     changes.ring();
   };
+  // Until it is known: a node without a network waits here, and must not count as one that joins no cluster.
+  await publishStanding(settings, 'joining');
   for (;;) {
     let waitMs: number;
     try {

@@ -1,0 +1,39 @@
+package slots
+
+// The states of a running generation.
+const (
+	Good  = "good"
+	Trial = "trial"
+)
+
+// State is the content of slots.json (docs/host-api.md, section 11).
+type State struct {
+	V       int    `json:"v"`
+	Managed bool   `json:"managed"`
+	Running int    `json:"running"`
+	Version string `json:"version"`
+	State   string `json:"state"`
+	// TriesLeft is how many starts the running generation has after this one, while it is on trial.
+	TriesLeft int `json:"triesLeft"`
+	// Good lists the generations that have proved good and can be started.
+	Good   []int    `json:"good"`
+	Failed *Failure `json:"failed"`
+	// Dirty says that the power went while the partition was written.
+	Dirty bool `json:"dirty"`
+	// Reason says why the versions are not managed.
+	Reason string `json:"reason"`
+}
+
+// Unmanaged returns the state of a machine whose versions init does not manage.
+func Unmanaged(version, reason string) State {
+	return State{V: 1, Version: version, State: Good, Good: []int{}, Reason: reason}
+}
+
+// State returns what a decision says to others.
+func (d Decision) State(s Start, version string, dirty bool) State {
+	state := State{V: 1, Managed: true, Running: s.Running, Version: version, State: Good, Good: d.Good, Failed: d.Failed, Dirty: dirty}
+	if d.Trial {
+		state.State, state.TriesLeft = Trial, d.Left
+	}
+	return state
+}

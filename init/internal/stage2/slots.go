@@ -1,0 +1,240 @@
+package stage2
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/blockdev"
+	"kios.dev/init/internal/clock"
+	"kios.dev/init/internal/datapart"
+	"kios.dev/init/internal/efivar"
+	"kios.dev/init/internal/esp"
+	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/lastrun"
+	"kios.dev/init/internal/slots"
+)
+
+const (
+	// tablePatience bounds the wait for partition tables of disks that were late.
+	tablePatience = 5 * time.Second
+	// readPatience bounds the wait until the medium's own folder is read, which a broken stick may delay.
+	readPatience = 2 * time.Minute
+	slotsRemedy  = "Read init's log, and check the disk."
+)
+
+// versions is what init knows of the versions of the system on the EFI system partition.
+type versions struct {
+	start    slots.Start
+	dirty    bool
+	seeded   <-chan struct{} // closed when the medium's folder kios was read
+	watched  atomic.Bool     // the boot has come to its end, so that the node's health is what counts
+	file     string          // slots.json
+	volume   volume
+	unusable error         // why there is no volume
+	known    chan struct{} // closed when there is one of both
+
+	mu    sync.Mutex
+	state slots.State
+	ended string // how the run before ended, which was of the generation `of`
+	of    int
+}
+
+// volume is the EFI system partition.
+type volume interface {
+	esp.Mounts
+	Look(read func(top string) error) error
+	Use(change func(top string) error) error
+}
+
+// readVersions reads what the loader left. A boot on trial that hangs is given up from now on.
+func (h *host) readVersions() {
+	h.versions = &versions{file: runDir + "/slots.json", known: make(chan struct{}), start: slots.Of(slots.Loader{
+		Info: efivar.Loader("LoaderInfo"), BootCount: efivar.Loader("LoaderBootCountPath"),
+		Selected: efivar.Loader("LoaderEntrySelected"), Image: efivar.Loader("StubImageIdentifier"),
+	})}
+	if h.versions.start.Counted {
+		time.AfterFunc(bootDeadline-clock.Uptime(), h.endBootOnTrial)
+	}
+}
+
+// generation returns the running one, or 0.
+func (v *versions) generation() int {
+	if v == nil {
+		return 0
+	}
+	return v.start.Running
+}
+
+// takeDirty finds out whether the power went while the partition was written. It comes before the first mount.
+func (h *host) takeDirty(device string) {
+	if device == "" || h.versions.generation() == 0 {
+		return
+	}
+	dirty, err := esp.TakeDirty(device)
+	h.versions.dirty = dirty
+	switch {
+	case err != nil:
+		h.log.Warn("slots.dirty", "device", device, "cause", fault.New(fault.SlotsMedium, "read the mark of "+device, slotsRemedy, err))
+	case dirty:
+		h.log.Warn("slots.dirty", "device", device, "cause", fault.New(fault.SlotsDirty, "keep "+device+" in order",
+			"The update agent checks what lies on it when it runs next.", errors.New("the power went while it was written")))
+	}
+}
+
+// openESP opens the socket by which an agent gets the partition.
+func (h *host) openESP() error {
+	sessions := esp.NewSessions(h.shareVolume, h.log)
+	return h.api.Serve("/run", "esp", esp.Socket, sessions.Serve)
+}
+
+// shareVolume waits until the partition is known.
+func (h *host) shareVolume() (esp.Mounts, error) {
+	<-h.versions.known
+	return h.versions.volume, h.versions.unusable
+}
+
+// keepVersions finds out what is on the partition, mends and tells it, and judges a trial to its end.
+func (h *host) keepVersions() {
+	v := h.versions
+	select {
+	case <-v.seeded: // a medium that is writable cannot be mounted to be read
+	case <-time.After(readPatience):
+	}
+	h.findVolume()
+	if v.start.Running == 0 {
+		close(v.known)
+		h.log.Info("slots.off", "cause", v.unusable)
+		h.tellVersions(slots.Unmanaged(h.release.Version, v.start.Reason))
+		return
+	}
+	decision, err := h.readMedium()
+	close(v.known) // an agent changes the entries only after init has
+	v.watched.Store(true)
+	if err != nil {
+		failed := fault.New(fault.SlotsMedium, "read the versions of the system", slotsRemedy, err)
+		h.log.Error("slots.failed", "cause", failed)
+		h.tellVersions(slots.Unmanaged(h.release.Version, failed.Error()))
+		decision.Trial = v.start.Counted
+	} else {
+		h.tellDecision(decision)
+	}
+	if decision.Trial {
+		v.start = v.start.OnTrial()
+		h.judgeTrial(err != nil || len(decision.Good) > 0)
+	}
+}
+
+// findVolume finds the partition booted from, also on a disk that came late.
+func (h *host) findVolume() {
+	v := h.versions
+	if v.start.Running == 0 {
+		v.unusable = fault.New(fault.SlotsOff, "manage versions of the system", "The node runs. Flash a medium with a boot loader, where the machine can start from one.", errors.New(v.start.Reason))
+		return
+	}
+	device := h.bootDevice
+	if device == "" {
+		if found := datapart.WithGUID(blockdev.Disks(tablePatience), h.bootPart); len(found) == 1 {
+			device = found[0]
+		}
+	}
+	if device == "" {
+		v.unusable = fault.New(fault.SlotsMedium, "find the EFI system partition", slotsRemedy, os.ErrNotExist)
+		return
+	}
+	v.volume = esp.New(device, h.modules.LoadFS)
+}
+
+// readMedium reads the partition, and takes the steps that are due. Without one nothing is written.
+func (h *host) readMedium() (decision slots.Decision, err error) {
+	v := h.versions
+	if v.unusable != nil {
+		return decision, v.unusable
+	}
+	decide := func(top string) error {
+		medium, err := esp.Read(top)
+		decision = slots.Decide(v.start, medium)
+		return err
+	}
+	if err = v.volume.Look(decide); err != nil || len(decision.Repair) == 0 {
+		return decision, err
+	}
+	return decision, h.onPartition(func(top string) error {
+		h.takeSteps(top, decision.Repair)
+		return nil
+	})
+}
+
+// onPartition lets a function change the partition. What was changed is on the medium also where somebody else keeps
+// the partition writable, which is only told.
+func (h *host) onPartition(change func(top string) error) error {
+	failed := errors.New("it was not mounted")
+	err := h.versions.volume.Use(func(top string) error {
+		failed = change(top)
+		return failed
+	})
+	if err != nil && failed == nil {
+		h.log.Warn("esp.unmounted", "cause", err)
+		return nil
+	}
+	return err
+}
+
+// takeSteps mends the entries. What fails is told, and the others are not taken: they build on it.
+func (h *host) takeSteps(top string, steps []slots.Step) {
+	for _, step := range steps {
+		if err := esp.Take(top, step, h.release.Version); err != nil {
+			h.log.Error("slots.entry", "step", step.Kind, "name", step.To.Name(), "cause",
+				fault.New(fault.SlotsEntries, "mend the loader's entries", "Init tries again at the next start. If it happens again, flash the medium again.", err))
+			return
+		}
+		h.log.Warn("slots.entry", "step", step.Kind, "from", step.From.Name(), "name", step.To.Name())
+	}
+}
+
+func (h *host) tellDecision(d slots.Decision) {
+	v := h.versions
+	state := d.State(v.start, h.release.Version, v.dirty)
+	h.log.Info("slots.running", "generation", state.Running, "state", state.State, "triesLeft", state.TriesLeft, "good", state.Good)
+	if d.Failed != nil {
+		h.log.Warn("slots.fell", "generation", d.Failed.Generation, "cause", fault.New(fault.SlotsFailed,
+			fmt.Sprintf("run generation %d of the system", d.Failed.Generation),
+			fmt.Sprintf("Generation %d runs. Find out what is wrong with the newer one; the same file is not tried again.", state.Running),
+			errors.New(d.Failed.Why)))
+	}
+	h.tellVersions(state)
+}
+
+// tellVersions writes slots.json, with what is known of how the failed generation ended.
+func (h *host) tellVersions(state slots.State) {
+	v := h.versions
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if f := state.Failed; f != nil && v.ended != "" && v.of == f.Generation {
+		state.Failed = &slots.Failure{Generation: f.Generation, Why: f.Why + "; the last ended with " + v.ended}
+		v.ended = ""
+	}
+	v.state = state
+	if err := atomicfile.WriteJSON(v.file, state); err != nil {
+		h.log.Warn("slots.json", "cause", err)
+	}
+}
+
+// tellLastVersion adds how the run before ended, if that was of a generation that failed.
+func (h *host) tellLastVersion(end lastrun.End, record *lastrun.Record) {
+	v := h.versions
+	if v == nil || record == nil || record.Generation == 0 || end.Fault == nil {
+		return
+	}
+	v.mu.Lock()
+	v.ended, v.of = end.Fault.Code+": "+errors.Unwrap(end.Fault).Error(), record.Generation
+	state := v.state
+	v.mu.Unlock()
+	if state.Managed {
+		h.tellVersions(state)
+	}
+}

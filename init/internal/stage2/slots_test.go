@@ -1,0 +1,205 @@
+package stage2
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/lastrun"
+	"kios.dev/init/internal/slots"
+)
+
+// folderVolume is a partition that is a folder.
+type folderVolume struct {
+	top    string
+	sealed error
+}
+
+func (f folderVolume) Look(read func(top string) error) error { return read(f.top) }
+func (f folderVolume) Use(change func(top string) error) error {
+	return errors.Join(change(f.top), f.sealed)
+}
+func (folderVolume) Acquire(string) error { return nil }
+func (folderVolume) Release(string) error { return nil }
+func (folderVolume) Forget(string) error  { return nil }
+
+// versioned returns a host that was started so, with these entries on its partition and the images of generations 1 to
+// 3, its record's folder, and what it has said.
+func versioned(t *testing.T, loader slots.Loader, entries ...string) (h *host, dir string, said func() string) {
+	h, dir, said = living(t)
+	top := t.TempDir()
+	files := map[string][]byte{}
+	for _, name := range entries {
+		e, _ := slots.ParseEntry(name)
+		files[filepath.Join(slots.EntriesDir, name)] = slots.Content(e.Generation, "0.0.1")
+	}
+	for _, name := range []string{"0001.efi", "0002.efi", "0003.efi"} {
+		files[filepath.Join(slots.ImagesDir, name)] = nil
+	}
+	for name, content := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(top, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(top, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.release.Version = "0.2.0"
+	h.versions = &versions{start: slots.Of(loader), file: filepath.Join(dir, "slots.json"), volume: folderVolume{top: top}, known: make(chan struct{})}
+	return h, dir, said
+}
+
+func (f folderVolume) entries(t *testing.T) (names []string) {
+	list, err := os.ReadDir(filepath.Join(f.top, slots.EntriesDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range list {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+func stateOf(t *testing.T, h *host) (state slots.State) {
+	text, err := os.ReadFile(h.versions.file)
+	if err != nil || json.Unmarshal(text, &state) != nil {
+		t.Fatalf("%s, %v", text, err)
+	}
+	return state
+}
+
+func startOf(image, chosen, counted string) slots.Loader {
+	return slots.Loader{Info: "systemd-boot 257", BootCount: counted, Selected: chosen, Image: `\EFI\kios\` + image}
+}
+
+func TestATrialIsToldAndBlessed(t *testing.T) {
+	h, dir, said := versioned(t, startOf("0002.efi", "kios-0002.conf", `\loader\entries\kios-0002+2-1.conf`), "kios-0001.conf", "kios-0002+2-1.conf")
+	d, err := h.readMedium()
+	if err != nil || !d.Trial {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	h.tellDecision(d)
+	if s := stateOf(t, h); s.State != slots.Trial || s.TriesLeft != 2 || s.Running != 2 || !slices.Equal(s.Good, []int{1}) || s.Version != "0.2.0" {
+		t.Errorf("%+v", s)
+	}
+	if !h.bless() {
+		t.Fatal(said())
+	}
+	if s := stateOf(t, h); s.State != slots.Good || !slices.Equal(s.Good, []int{1, 2}) {
+		t.Errorf("%+v", s)
+	}
+	if got := h.versions.volume.(folderVolume).entries(t); !slices.Equal(got, []string{"kios-0001.conf", "kios-0002.conf"}) {
+		t.Errorf("%q", got)
+	}
+	if text := said(); !strings.Contains(text, `"ev":"slots.blessed","generation":2`) {
+		t.Error(text)
+	}
+	state(t, dir, lastrun.Running)
+}
+
+func TestABlessingCountsAlsoWhereSomebodyKeepsThePartitionBusy(t *testing.T) {
+	h, _, said := versioned(t, startOf("0002.efi", "kios-0002.conf", `\loader\entries\kios-0002+2-1.conf`), "kios-0001.conf", "kios-0002+2-1.conf")
+	busy := h.versions.volume.(folderVolume)
+	busy.sealed = errors.New("device or resource busy")
+	h.versions.volume = busy
+	if d, err := h.readMedium(); err != nil || !d.Trial {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if !h.bless() || stateOf(t, h).State != slots.Good {
+		t.Error(said())
+	}
+	if text := said(); !strings.Contains(text, "resource busy") || !strings.Contains(text, "slots.blessed") {
+		t.Error(text)
+	}
+}
+
+func TestALoopOfTwoCountersIsBrokenAndCounted(t *testing.T) {
+	h, _, said := versioned(t, startOf("0002.efi", "kios-0002.conf", ""), "kios-0001.conf", "kios-0002+2-1.conf", "kios-0002+3-0.conf")
+	d, err := h.readMedium()
+	if err != nil || !d.Trial || d.Left != 1 {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if got := h.versions.volume.(folderVolume).entries(t); !slices.Equal(got, []string{"kios-0001.conf", "kios-0002+1-2.conf"}) {
+		t.Errorf("%q", got)
+	}
+	if text := said(); !strings.Contains(text, `"ev":"slots.entry","step":"drop","from":"kios-0002+3-0.conf"`) {
+		t.Error(text)
+	}
+}
+
+func TestAFailedVersionIsToldWithHowItEnded(t *testing.T) {
+	h, _, said := versioned(t, startOf("0001.efi", "kios-0001.conf", ""), "kios-0001.conf", "kios-0002+0-3.conf")
+	d, err := h.readMedium()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.tellDecision(d)
+	h.tellLastVersion(lastrun.End{Reason: lastrun.Reboot, Fault: fault.New(fault.SlotsTrial, "x", "y", errors.New("kubelet does not serve"))}, &lastrun.Record{Generation: 2})
+	want := "none of its 3 starts came to a healthy node; the last ended with KIOS_INIT_SLOTS_TRIAL: kubelet does not serve"
+	for range 2 { // also when it is told once more
+		if s := stateOf(t, h); s.Failed == nil || s.Failed.Generation != 2 || s.Failed.Why != want {
+			t.Errorf("%+v", s.Failed)
+		}
+		h.tellVersions(h.versions.state)
+	}
+	if text := said(); !strings.Contains(text, `"ev":"slots.fell","generation":2,"code":"KIOS_INIT_SLOTS_FAILED"`) {
+		t.Error(text)
+	}
+}
+
+func TestTheEndOfAnotherVersionIsNotItsOwn(t *testing.T) {
+	h, _, _ := versioned(t, startOf("0001.efi", "kios-0001.conf", ""), "kios-0001.conf", "kios-0002+0-3.conf")
+	h.tellLastVersion(lastrun.End{Fault: fault.New(fault.LastCut, "x", "y", errors.New("z"))}, &lastrun.Record{Generation: 1})
+	d, _ := h.readMedium()
+	h.tellDecision(d)
+	if s := stateOf(t, h); strings.Contains(s.Failed.Why, "LAST_CUT") {
+		t.Errorf("%+v", s.Failed)
+	}
+}
+
+func TestATrialThatEndsLeavesItsCause(t *testing.T) {
+	for _, back := range []bool{true, false} {
+		h, dir, said := versioned(t, startOf("0002.efi", "kios-0002.conf", `\loader\entries\kios-0002+2-1.conf`), "kios-0002+2-1.conf")
+		h.tellGivenUp("kubelet does not serve", back)
+		text := said()
+		if !strings.Contains(text, `"cause":"bless generation 2 of the system: kubelet does not serve"`) || !strings.Contains(text, fault.SlotsTrial) || strings.Contains(text, "reboots") != back {
+			t.Errorf("%v: %s", back, text)
+		}
+		if !back {
+			continue
+		}
+		if r := state(t, dir, lastrun.Running); r.Code != fault.SlotsTrial || r.Cause != "kubelet does not serve" {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+func TestWhatTheAgentSaysOfTheClusterIsRead(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want slots.Membership
+		age  time.Duration
+	}{
+		{`{"v":1,"state":"ready","looked":90.5}`, slots.Ready, 9500 * time.Millisecond},
+		{`{"v":1,"state":"joining","looked":100,"more":true}`, slots.Joining, 0},
+		{`{"v":2,"state":"ready","looked":100}`, slots.Unsaid, 0},
+		{`{"v":1,"sta`, slots.Unsaid, 0},
+		{"", slots.Unsaid, 0},
+	} {
+		folder := t.TempDir()
+		if c.text != "" {
+			if err := os.WriteFile(filepath.Join(folder, "node.json"), []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, age := readMembership(folder, 100*time.Second); got != c.want || age != c.age {
+			t.Errorf("%s: %s, %v", c.text, got, age)
+		}
+	}
+}

@@ -8,6 +8,7 @@ export { HostState } from './host.ts';
 export { ModulesStatus } from './modules.ts';
 export { NetworkStatus } from './network-status.ts';
 export { PlatformState } from './platform.ts';
+export { SlotsState } from './slots.ts';
 export { isSane, TimeState } from './time.ts';
 export {
   formatState,

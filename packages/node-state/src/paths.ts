@@ -16,5 +16,6 @@ export const STATE = {
   modules: '/run/kios/modules/status.json',
   modulesReady: '/run/kios/modules/ready',
   seedDir: '/run/kios/seed',
+  slots: '/run/kios/slots.json',
   release: '/etc/kios/release.json',
 } as const;

@@ -64,16 +64,16 @@ describe('what a node says of its update', () => {
   ])('a request %s is for %s', (text, digest) => expect(updateIn(text)).toBe(digest));
 });
 
+const others = (failed: readonly string[]) => [
+  peerOf(node()),
+  peerOf(
+    node({ name: 'b', annotations: { [UPDATE]: formatUpdate(update({ failed: [...failed] })) } }),
+  ),
+];
+
 describe('a turn for an update', () => {
   const free = { resourceVersion: '1', holders: [] };
   const waiting = node({ annotations: asked(turn(), { update: NEW }) });
-  const others = (failed: readonly string[]) => [
-    peerOf(node()),
-    peerOf(
-      node({ name: 'b', annotations: { [UPDATE]: formatUpdate(update({ failed: [...failed] })) } }),
-    ),
-  ];
-
   it('does not begin once a node came back from it', () => {
     const next = step(seen({ node: waiting, lease: free, peers: others([NEW]), pods: [] }));
     if (next.tag !== 'wait') throw new Error(next.tag);

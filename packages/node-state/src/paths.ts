@@ -3,6 +3,7 @@ export const STATE = {
   boot: '/run/kios/boot.json',
   kubelet: '/run/kios/kubelet.json',
   host: '/run/kios/host/host.json',
+  slots: '/run/kios/slots.json',
   netDir: '/run/kios/net',
   resolvConf: '/run/kios/net/resolv.conf',
   lease: (link: string): string => `/run/kios/net/${link}.json`,
@@ -16,6 +17,5 @@ export const STATE = {
   modules: '/run/kios/modules/status.json',
   modulesReady: '/run/kios/modules/ready',
   seedDir: '/run/kios/seed',
-  slots: '/run/kios/slots.json',
   release: '/etc/kios/release.json',
 } as const;

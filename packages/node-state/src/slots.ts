@@ -1,23 +1,26 @@
 import * as v from 'valibot';
 
-/** A number of a system on the medium, 1 to 9999; the highest good one is started. */
-const Generation = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(9999));
+const generation = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(9999));
 
-/** `slots.json`: which of the systems on the medium runs, and how init judges it. */
+/** `slots.json`: the versions of the system that lie side by side on the medium, as init saw them at this start. */
 export const SlotsState = v.object({
   v: v.literal(1),
-  /** The machine was started from a medium on which systems can be replaced. */
+  /** The machine was started by a boot loader from such a medium. Otherwise only `version` and `reason` count. */
   managed: v.boolean(),
-  running: v.optional(Generation),
-  version: v.optional(v.string()),
-  /** `trial`: init has not yet confirmed the system, and the next start may be of an older one. */
-  state: v.optional(v.picklist(['trial', 'good'])),
-  triesLeft: v.optional(v.number()),
-  /** The other systems that were confirmed. */
-  good: v.optional(v.array(Generation), []),
-  /** The system that the machine came back from. */
-  failed: v.nullish(v.object({ generation: Generation, why: v.string() })),
-  /** Why systems cannot be replaced. */
-  reason: v.optional(v.string(), ''),
+  /** The generation that runs; 0 where they are not managed. */
+  running: generation,
+  version: v.string(),
+  /** `trial`: init has not blessed it yet, and goes back to an older one unless it becomes healthy. */
+  state: v.picklist(['trial', 'good']),
+  /** Starts that the running generation has after this one; 0 when it is good. */
+  triesLeft: v.number(),
+  /** The generations that have proved good and can be started, in order. */
+  good: v.array(generation),
+  /** A newer generation than the running one that did not start, or did not become healthy. */
+  failed: v.nullable(v.object({ generation, why: v.string() })),
+  /** The power went while the partition was written: what lies on it is to be checked. */
+  dirty: v.optional(v.boolean(), false),
+  /** Why the versions are not managed; empty otherwise. */
+  reason: v.string(),
 });
 export type SlotsState = v.InferOutput<typeof SlotsState>;

@@ -93,6 +93,7 @@ export class Keeper {
     const failed = isForgiven(stager.memory, slots.failed?.generation, bootId)
       ? undefined
       : slots.failed?.generation;
+    if (slots.dirty) await stager.distrust();
     if (slots.managed) await stager.learn([slots.running, failed]);
     const { memory } = stager;
     return {
@@ -140,7 +141,7 @@ export class Keeper {
   }
 
   #named({ slots }: Seen) {
-    return { running: slots.running ?? 0, failed: slots.failed?.generation };
+    return { running: slots.running, failed: slots.failed?.generation };
   }
 
   async #stage(report: Update, seen: Seen, node: NodeView): Promise<Act> {

@@ -32,6 +32,7 @@ export class Stager {
   #memory: Memory;
   /** Generations without a file. */
   readonly #missing = new Set<number>();
+  #isDistrusting = false;
 
   private constructor(ports: StagePorts, memory: Memory) {
     this.#ports = ports;
@@ -63,6 +64,13 @@ export class Stager {
       if (cause instanceof KiosError) throw cause;
       throw new UpdateError('KIOS_UPDATE_ESP', 'read the EFI system partition', { cause });
     }
+  }
+
+  /** Forgets what files are, once: the power went while the partition was written, so that they are read again. */
+  async distrust(): Promise<void> {
+    if (this.#isDistrusting) return;
+    await this.keep({ ...this.#memory, systems: [] });
+    this.#isDistrusting = true;
   }
 
   /** Learns the digests of some generations: those that nobody remembers are read from the medium, once. */

@@ -89,9 +89,9 @@ export class FakeInit implements AsyncDisposable {
 
   /** Puts a system onto the partition, with an entry that is confirmed unless another name is given. */
   put(generation: number, content: string | Uint8Array, entry?: string): void {
-    writeFileSync(this.at(`disk/${imageOf(generation)}`), content);
+    writeFileSync(path.join(this.#partition, imageOf(generation)), content);
     const name = entry ?? `kios-${String(generation).padStart(4, '0')}.conf`;
-    writeFileSync(this.at(`disk/${ENTRIES}/${name}`), entryText(generation, '0.1.0'));
+    writeFileSync(path.join(this.#partition, ENTRIES, name), entryText(generation, '0.1.0'));
   }
 
   names(folder: string): readonly string[] {

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 
 import { createLogger } from '@kios/agent';
+import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import {
@@ -61,7 +63,11 @@ describe('the partition', () => {
   });
 
   it.each([
-    ['says why not', { cause: 'it is damaged' }, /mount the EFI system partition: it is damaged/],
+    [
+      'says why not',
+      { code: 'KIOS_INIT_X', cause: 'read it: it is damaged' },
+      /init cannot read it: it is damaged \(KIOS_INIT_X\)/,
+    ],
     ['says nothing useful', { mounted: 'yes' }, /init sends \{/],
   ])('is not opened when init %s', async (_, refusal, why) => {
     init.refusal = refusal;
@@ -71,7 +77,7 @@ describe('the partition', () => {
   });
 
   it('is opened once init has time for it', async () => {
-    init.refusal = { busy: true };
+    init.refusal = { code: 'KIOS_INIT_SLOTS_BUSY', cause: 'c' };
     const opened = Esp.open(init.place, signal);
     setImmediate(() => (init.refusal = undefined));
     await using esp = await opened;
@@ -173,6 +179,18 @@ describe('a system', () => {
     expect(stager.memory.staged).toBeUndefined();
   });
 
+  it('is read again after the power went while the partition was written', async () => {
+    const stager = await openStager();
+    await stager.learn([1]);
+    init.put(1, 'rotten');
+    await stager.distrust();
+    await stager.learn([1]);
+    await stager.distrust();
+    expect(stager.memory.systems).toEqual([
+      { generation: 1, digest: createHash('sha256').update('rotten').digest('hex') },
+    ]);
+  });
+
   it('is known by its content, which is read once', async () => {
     const stager = await openStager();
     await stager.learn([1, 7, undefined]);
@@ -182,4 +200,16 @@ describe('a system', () => {
     const digest = createHash('sha256').update('running').digest('hex');
     expect(stager.memory.systems).toEqual([{ generation: 1, digest }]);
   });
+});
+
+const vectors = path.join(import.meta.dirname, '../../../../packages/host-api/vectors/esp.json');
+const Refusal = v.looseObject({ mounted: v.literal(false), code: v.string(), cause: v.string() });
+const refusals = v
+  .parse(v.array(v.unknown()), JSON.parse(readFileSync(vectors, 'utf8')))
+  .map((vector) => v.safeParse(Refusal, vector))
+  .flatMap(({ success, output }) => (success ? [output] : []));
+
+it.each(refusals)('hands on what init says, by the vectors of init: $code', async (refusal) => {
+  init.refusal = refusal;
+  await expect(Esp.open(init.place, signal)).rejects.toThrow(refusal.cause);
 });

@@ -53,7 +53,7 @@ export function learnFailures(seen: Seen): Memory {
 
 /** Returns why a system is not even looked at. */
 function refusalOf({ slots, arch, record }: Seen): Refusal | undefined {
-  if (!slots.managed || slots.running === undefined) {
+  if (!slots.managed) {
     const why = slots.reason === '' ? 'init does not manage it' : slots.reason;
     return { code: 'KIOS_UPDATE_UNMANAGED', message: `update this machine: ${why}` };
   }

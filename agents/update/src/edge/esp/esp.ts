@@ -16,12 +16,14 @@ const BUSY_MS = 120_000;
 const PAUSE_MS = 500;
 const MAX_LINE = 4096;
 
+/** Another connection has it, or had it a moment ago. */
+const BUSY = 'KIOS_INIT_SLOTS_BUSY';
+
 /** What init says on a connection: that the partition is mounted, or why it is not. */
 const Answer = v.object({
   v: v.literal(1),
   mounted: v.boolean(),
-  /** Another connection has it, or had it a moment ago. */
-  busy: v.optional(v.boolean(), false),
+  code: v.optional(v.string(), ''),
   cause: v.optional(v.string(), ''),
 });
 
@@ -64,9 +66,9 @@ async function tryOpen(place: EspPlace, signal: AbortSignal): Promise<Socket | u
     const line = await readLine(socket, signal);
     const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Answer), line);
     if (!parsed.success) throw espError(`init sends ${line.slice(0, 200)}`);
-    const { mounted, busy, cause } = parsed.output;
+    const { mounted, code, cause } = parsed.output;
     if (mounted) return socket;
-    if (!busy) throw espError(cause === '' ? 'init does not say why' : cause);
+    if (code !== BUSY) throw espError(`init cannot ${cause} (${code})`);
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();

@@ -12,7 +12,13 @@ import { formatMemory, type Memory, parseMemory } from '../../core/pass/memory.t
 const UNTOLD: SlotsState = {
   v: 1,
   managed: false,
+  running: 0,
+  version: '',
+  state: 'good',
+  triesLeft: 0,
   good: [],
+  failed: null,
+  dirty: false,
   reason: 'its init does not know of updates',
 };
 

@@ -2,7 +2,7 @@ import type { AgentContext } from '@kios/agent';
 
 import type { Settings } from '../core/settings/settings.ts';
 import { Cluster } from '../edge/cluster/cluster.ts';
-import { MemoryFile, ownArch, readBootId, readRecord, readSlots } from '../edge/host/host.ts';
+import { MemoryFile, ownArch, readBootId, readRecord, SlotsFile } from '../edge/host/host.ts';
 import { Keeper } from './keeper.ts';
 import { Stager } from './stager.ts';
 
@@ -23,9 +23,10 @@ export async function openStager(
 
 export async function openKeeper(settings: Settings, context: AgentContext): Promise<Keeper> {
   const { slots, os, order, reboot, asking } = settings;
+  const file = new SlotsFile(slots, () => performance.now());
   return new Keeper({
     cluster: new Cluster(settings, context.signal),
-    slots: () => readSlots(slots),
+    slots: () => file.read(),
     stager: await openStager(settings, context),
     record: await readRecord(os),
     arch: ownArch(),

@@ -35,7 +35,8 @@ export interface ClusterPort {
 
 export interface KeeperPorts {
   readonly cluster: ClusterPort;
-  readonly slots: () => Promise<SlotsState>;
+  /** Undefined: init has not read the medium yet. */
+  readonly slots: () => Promise<SlotsState | undefined>;
   readonly stager: Stager;
   readonly record: BuildRecord;
   readonly arch: Arch;
@@ -78,22 +79,27 @@ export class Keeper {
       await this.#forgive(node);
       return 'stage';
     }
-    const { decision, seen } = await this.#decide(node);
-    return this.#perform(decision, seen, node);
+    const found = await this.#decide(node);
+    if (found === undefined) return 'rest';
+    return this.#perform(found.decision, found.seen, node);
   }
 
   /** Returns the next step, and changes nothing but what is remembered. */
   async decide(): Promise<Decision> {
-    return (await this.#decide(await this.#ports.cluster.node())).decision;
+    const found = await this.#decide(await this.#ports.cluster.node());
+    if (found !== undefined) return found.decision;
+    throw new UpdateError('KIOS_UPDATE_ESP', 'read slots.json: init has not written it yet');
   }
 
-  async #see({ annotations }: NodeView): Promise<Seen> {
+  async #see({ annotations }: NodeView, slots: SlotsState): Promise<Seen> {
     const { stager, bootId, arch, record, order } = this.#ports;
-    const slots = await this.#ports.slots();
     const failed = isForgiven(stager.memory, slots.failed?.generation, bootId)
       ? undefined
       : slots.failed?.generation;
-    if (slots.dirty) await stager.distrust();
+    // After the power went while the partition was written, files are what the medium has.
+    if (slots.dirty) await stager.distrust('all');
+    // A good system that rots fails too, and then the same one may be staged again.
+    if (failed !== undefined) await stager.distrust(failed);
     if (slots.managed) await stager.learn([slots.running, failed]);
     const { memory } = stager;
     return {
@@ -109,8 +115,10 @@ export class Keeper {
     };
   }
 
-  async #decide(node: NodeView): Promise<{ decision: Decision; seen: Seen }> {
-    const found = await this.#see(node);
+  async #decide(node: NodeView): Promise<{ decision: Decision; seen: Seen } | undefined> {
+    const slots = await this.#ports.slots();
+    if (slots === undefined) return undefined;
+    const found = await this.#see(node, slots);
     const memory = learnFailures(found);
     await this.#ports.stager.keep(memory);
     const seen = { ...found, memory };
@@ -169,8 +177,8 @@ export class Keeper {
   /** Forgets what failed, in the memory first: killed in between, the node is asked again. */
   async #forgive(node: NodeView): Promise<void> {
     const { stager, slots, bootId, log, cluster } = this.#ports;
-    const { failed } = await slots();
-    await stager.keep(forgive(stager.memory, failed?.generation, bootId));
+    const failed = (await slots())?.failed?.generation;
+    await stager.keep(forgive(stager.memory, failed, bootId));
     const annotations = { [RETRY]: null, [UPDATE]: null };
     await cluster.write({ resourceVersion: node.resourceVersion, annotations });
     log.info({ ev: 'retry', console: true });

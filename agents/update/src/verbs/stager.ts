@@ -32,7 +32,7 @@ export class Stager {
   #memory: Memory;
   /** Generations without a file. */
   readonly #missing = new Set<number>();
-  #isDistrusting = false;
+  readonly #distrusted = new Set<number | 'all'>();
 
   private constructor(ports: StagePorts, memory: Memory) {
     this.#ports = ports;
@@ -66,11 +66,14 @@ export class Stager {
     }
   }
 
-  /** Forgets what files are, once: the power went while the partition was written, so that they are read again. */
-  async distrust(): Promise<void> {
-    if (this.#isDistrusting) return;
-    await this.keep({ ...this.#memory, systems: [] });
-    this.#isDistrusting = true;
+  /** Forgets once what a file is, or what all are, so that it is read again. */
+  async distrust(which: number | 'all'): Promise<void> {
+    if (this.#distrusted.has(which)) return;
+    const systems = this.#memory.systems.filter(
+      ({ generation }) => which !== 'all' && generation !== which,
+    );
+    await this.keep({ ...this.#memory, systems });
+    this.#distrusted.add(which);
   }
 
   /** Learns the digests of some generations: those that nobody remembers are read from the medium, once. */

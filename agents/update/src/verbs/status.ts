@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { command } from '@kios/agent';
 
 import { FLAGS, toSettings } from '../core/settings/settings.ts';
-import { MemoryFile, readRecord, readSlots } from '../edge/host/host.ts';
+import { MemoryFile, readRecord, SlotsFile } from '../edge/host/host.ts';
 
 export const status = command({
   command: 'status',
@@ -13,7 +13,7 @@ export const status = command({
   async run(args) {
     const { slots, os, state } = toSettings(args);
     const known = {
-      slots: await readSlots(slots),
+      slots: await new SlotsFile(slots, () => 0).read(),
       wanted: await readRecord(os),
       memory: await new MemoryFile(state).read(),
     };

@@ -94,6 +94,10 @@ export class FakeInit implements AsyncDisposable {
     writeFileSync(path.join(this.#partition, ENTRIES, name), entryText(generation, '0.1.0'));
   }
 
+  remove(name: string): void {
+    rmSync(path.join(this.#partition, name));
+  }
+
   names(folder: string): readonly string[] {
     return readdirSync(path.join(this.#partition, folder)).toSorted();
   }

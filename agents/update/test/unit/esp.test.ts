@@ -183,9 +183,9 @@ describe('a system', () => {
     const stager = await openStager();
     await stager.learn([1]);
     init.put(1, 'rotten');
-    await stager.distrust();
+    await stager.distrust('all');
     await stager.learn([1]);
-    await stager.distrust();
+    await stager.distrust('all');
     expect(stager.memory.systems).toEqual([
       { generation: 1, digest: createHash('sha256').update('rotten').digest('hex') },
     ]);

@@ -17,7 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { UpdateError } from '../../src/core/faults/errors.ts';
 import { ENTRIES } from '../../src/core/slots/names.ts';
-import { MemoryFile } from '../../src/edge/host/host.ts';
+import { MemoryFile, SlotsFile } from '../../src/edge/host/host.ts';
 import { type ClusterPort, Keeper } from '../../src/verbs/keeper.ts';
 import { Stager } from '../../src/verbs/stager.ts';
 import { FakeInit } from '../support/fake-init.ts';
@@ -62,7 +62,7 @@ class SmallCluster implements ClusterPort {
 
 let init: FakeInit;
 let cluster: SmallCluster;
-let said: SlotsState;
+let said: SlotsState | undefined;
 let boot: string;
 const log = createLogger('update', {
   console: { send: () => {}, close: () => Promise.resolve() },
@@ -145,6 +145,21 @@ describe('a node that is to run another system', () => {
     expect(told()?.state).toBe('failed');
   });
 
+  it('stages a good system again whose file has rotted', async () => {
+    const keeper = await start();
+    await keeper.next();
+    await keeper.next();
+    boot = 'boot-3';
+    init.put(2, 'rotten', 'kios-0002.conf');
+    init.remove(`${ENTRIES}/kios-0002+3-0.conf`);
+    said = slots({ failed: { generation: 2, why: 'it did not start' } });
+    cluster.annotations = {};
+    const after = await start();
+    expect(await after.next()).toBe('stage');
+    expect(await after.next()).toBe('ask');
+    expect(init.names(ENTRIES)).toEqual(['kios-0001.conf', 'kios-0003+3-0.conf']);
+  });
+
   it('tries again when a person lets it', async () => {
     said = slots({ failed: { generation: 2, why: 'w' } });
     init.put(2, NEXT, 'kios-0002+0-3.conf');
@@ -200,6 +215,22 @@ describe('a node that is to run another system', () => {
     cluster.isAway = false;
     expect(await keeper.next()).toBe('stage');
   });
+});
+
+it('nothing is told before init has read the medium', async () => {
+  said = undefined;
+  const keeper = await start();
+  expect(await keeper.next()).toBe('rest');
+  expect(cluster.annotations).toEqual({});
+  await expect(keeper.decide()).rejects.toMatchObject({ code: 'KIOS_UPDATE_ESP' });
+});
+
+it('a machine whose init does not know of updates says so after minutes', async () => {
+  let now = 0;
+  const file = new SlotsFile(init.at('slots.json'), () => now);
+  expect(await file.read()).toBeUndefined();
+  now = 301_000;
+  expect(await file.read()).toMatchObject({ managed: false });
 });
 
 it('a machine that was started otherwise is left alone', async () => {

@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
 import * as fc from 'fast-check';
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -11,10 +15,13 @@ import {
 import {
   DRAFTS,
   ENTRIES,
+  entryOf,
   entryText,
   FALLBACK,
   fallbackText,
+  imageOf,
   parseEntry,
+  parseImage,
   trialOf,
 } from '../../src/core/slots/names.ts';
 import { CLUSTER, ModelMedium } from '../support/model-medium.ts';
@@ -38,28 +45,45 @@ function stable(): ModelMedium {
   return model;
 }
 
-describe('names and texts', () => {
-  it.each([
-    ['kios-0001.conf', 1, undefined],
-    ['kios-0002+3-0.conf', 2, 3],
-    ['kios-0002+0-3.conf', 2, 0],
-    ['kios-0012+3.conf', 12, 3],
-  ])('%s', (name, generation, triesLeft) =>
-    expect(parseEntry(name)).toEqual({ path: `${ENTRIES}/${name}`, generation, triesLeft }),
+const vectors = v.parse(
+  v.object({
+    entry: v.object({ name: v.string(), efi: v.string(), text: v.string() }),
+    fallback: v.object({ name: v.string(), text: v.string() }),
+    names: v.array(
+      v.object({
+        name: v.string(),
+        generation: v.optional(v.number()),
+        triesLeft: v.optional(v.number()),
+      }),
+    ),
+  }),
+  JSON.parse(
+    readFileSync(
+      path.join(import.meta.dirname, '../../../../packages/host-api/vectors/boot-slots.json'),
+      'utf8',
+    ),
+  ),
+);
+
+describe('names and texts, by the vectors of all programs that write them', () => {
+  it.each(vectors.names)('$name', ({ name, generation, triesLeft }) => {
+    const entry = parseEntry(name);
+    expect([entry?.generation, entry?.triesLeft]).toEqual([generation, triesLeft]);
+  });
+
+  it('are those of the first system', () => {
+    const { entry, fallback } = vectors;
+    expect([entryOf(1), imageOf(1)]).toEqual([entry.name, entry.efi]);
+    expect(entryText(1, '1.2.3')).toBe(entry.text);
+    expect([FALLBACK, fallbackText(1)]).toEqual([fallback.name, fallback.text]);
+  });
+
+  it('are on trial with three tries', () =>
+    expect(parseEntry(trialOf(2).slice(ENTRIES.length + 1))?.triesLeft).toBe(3));
+
+  it.each(['0000.efi', '1.efi', '00001.efi', '0001.efi.tmp'])('%s is no system', (name) =>
+    expect(parseImage(name)).toBeUndefined(),
   );
-
-  it.each(['k.tmp', 'kios-1.conf', 'kios-0001.conf~', 'KIOS-2~1.CON', 'other.conf'])(
-    '%s is no entry',
-    (name) => expect(parseEntry(name)).toBeUndefined(),
-  );
-
-  it('an entry has what the loader needs, and no options', () =>
-    expect(entryText(7, '0.2.0')).toBe(
-      'title kiOS 0.2.0\nversion 0007\nsort-key kios\nlinux /EFI/kios/0007.efi\n',
-    ));
-
-  it('the guard is told a path as firmware writes it', () =>
-    expect(fallbackText(7)).toBe('\\EFI\\kios\\0007.efi\n'));
 });
 
 describe('staging', () => {

@@ -48,7 +48,7 @@ const IMAGE = /^(\d{4})\.efi$/i;
 /** Reads the name of an entry; undefined for another file. */
 export function parseEntry(name: string): Entry | undefined {
   const [, generation, tries] = ENTRY.exec(name) ?? [];
-  if (generation === undefined) return undefined;
+  if (Number(generation ?? 0) === 0) return undefined;
   const triesLeft = tries === undefined ? undefined : Number(tries);
   return { path: `${ENTRIES}/${name}`, generation: Number(generation), triesLeft };
 }
@@ -56,5 +56,5 @@ export function parseEntry(name: string): Entry | undefined {
 /** Reads the generation of a system's file; undefined for another file. */
 export function parseImage(name: string): number | undefined {
   const [, generation] = IMAGE.exec(name) ?? [];
-  return generation === undefined ? undefined : Number(generation);
+  return Number(generation ?? 0) === 0 ? undefined : Number(generation);
 }

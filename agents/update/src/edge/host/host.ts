@@ -22,9 +22,28 @@ const UNTOLD: SlotsState = {
   reason: 'its init does not know of updates',
 };
 
-/** Reads what init says of the systems on the medium. */
-export const readSlots = async (file: string): Promise<SlotsState> =>
-  (await readStateIfThere(SlotsState, file)) ?? UNTOLD;
+/** Init reads the medium within two minutes after the boot; one that says nothing for so long never does. */
+const SILENCE_MS = 300_000;
+
+/** What init says of the systems on the medium. */
+export class SlotsFile {
+  readonly #file: string;
+  readonly #since: number;
+  readonly #now: () => number;
+
+  constructor(file: string, now: () => number) {
+    this.#file = file;
+    this.#now = now;
+    this.#since = now();
+  }
+
+  /** Reads the file; undefined as long as init may still come to it. */
+  async read(): Promise<SlotsState | undefined> {
+    const state = await readStateIfThere(SlotsState, this.#file);
+    const isSilent = this.#now() - this.#since > SILENCE_MS;
+    return state ?? (isSilent ? UNTOLD : undefined);
+  }
+}
 
 async function read(file: string): Promise<string> {
   try {

@@ -112,7 +112,8 @@ function affinityFor(nodes: readonly string[], { isForSome }: Wish): object | nu
 /** Returns the strategic merge patch of the DaemonSet that carries out an order. */
 export function orderPatch({ id, image, nodes, maxUnavailable }: UpdateOrder, wish: Wish): string {
   const affinity = affinityFor(nodes, wish);
-  const env = [{ name: 'KIOS_UPDATE_MAX_UNAVAILABLE', value: String(maxUnavailable) }];
+  const variables = { KIOS_UPDATE_MAX_UNAVAILABLE: String(maxUnavailable) };
+  const env = Object.entries(variables).map(([name, value]) => ({ name, value }));
   return JSON.stringify({
     spec: {
       template: {

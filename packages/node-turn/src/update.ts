@@ -9,8 +9,8 @@ export const UPDATE = 'kios.dev/update';
 export const RETRY = 'kios.dev/retry';
 
 /**
- * `refused`: nothing was written, and the message says why. `staging`: the system is written to the medium. `staged`: it
- * is there, and the next boot tries it. `trial`: it runs and is not yet confirmed. `current`: it runs, confirmed.
+ * `refused`: nothing was written, and the message says why. `staging`: the system is written to the medium. `staged`:
+ * it is there, and the next boot tries it. `trial`: it runs and is not yet confirmed. `current`: it runs, confirmed.
  * `failed`: this node came back from it.
  */
 const STATES = ['refused', 'staging', 'staged', 'trial', 'current', 'failed'] as const;

@@ -19,8 +19,8 @@ const say = (socket: Socket, object: object): void =>
   void socket.write(`${JSON.stringify({ v: 1, ...object })}\n`);
 
 /**
- * A machine with an EFI system partition and a stand-in for init: while a connection to its socket is open the partition
- * lies where it is mounted, and at no other time.
+ * A machine with an EFI system partition and a stand-in for init: while a connection to its socket is open, the
+ * partition lies where it is mounted, and at no other time.
  */
 export class FakeInit implements AsyncDisposable {
   readonly folder: string;

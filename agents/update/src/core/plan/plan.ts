@@ -41,9 +41,9 @@ export interface Wish {
 }
 
 /**
- * One step on the medium, after which its effect is there whatever happens. `rename` writes the file's own metadata out:
- * on this file system that is one sector, so the name is the old one or the new one (decision 0100). `remount` drops
- * what the kernel remembers, so that later steps read what the medium has.
+ * One step on the medium, after which its effect is there whatever happens. `rename` writes out the file's own
+ * metadata, which is one sector on this file system: the name is the old one or the new one. `remount` drops what the
+ * kernel remembers, so that later steps read what the medium has.
  */
 export type Op =
   | { readonly tag: 'remove'; readonly path: string }

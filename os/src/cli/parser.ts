@@ -24,6 +24,7 @@ import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
 import { poweroffCommand, rebootCommand } from './commands/turn.ts';
 import { upCommand } from './commands/up.ts';
+import { upgradeCommand } from './commands/upgrade.ts';
 
 /** `message` comes from yargs, such as "Unknown argument: ones", or from a `demandCommand`. */
 function refuse(message: string): KiosError {
@@ -56,6 +57,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(networkCommand(context))
     .command(rebootCommand(context))
     .command(poweroffCommand(context))
+    .command(upgradeCommand(context))
     .command(doctorCommand(context))
     .command(testCommand(context))
     .command(conformanceCommand(context))

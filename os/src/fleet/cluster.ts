@@ -13,6 +13,8 @@ export interface Question {
   readonly tail?: boolean;
   /** RFC 7396. */
   readonly mergePatch?: string;
+  /** Kubernetes' strategic merge patch, in which lists are merged by the names of their items. */
+  readonly patch?: string;
 }
 
 export interface Answer {
@@ -107,14 +109,15 @@ async function exchange(url: URL, options: RequestOptions, question: Question): 
     });
   });
   call.on('error', reject);
-  call.end(question.mergePatch);
+  call.end(question.mergePatch ?? question.patch);
   return promise;
 }
 
-function optionsOf({ tail = false, maxBytes, mergePatch }: Question): RequestOptions {
+function optionsOf({ tail = false, maxBytes, mergePatch, patch }: Question): RequestOptions {
   const range = tail ? { range: `bytes=-${maxBytes}` } : {};
-  if (mergePatch === undefined) return { method: 'GET', headers: range };
-  return { method: 'PATCH', headers: { 'content-type': 'application/merge-patch+json' } };
+  if (mergePatch === undefined && patch === undefined) return { method: 'GET', headers: range };
+  const kind = mergePatch === undefined ? 'strategic-merge-patch' : 'merge-patch';
+  return { method: 'PATCH', headers: { 'content-type': `application/${kind}+json` } };
 }
 
 export interface Access {

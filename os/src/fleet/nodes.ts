@@ -13,11 +13,15 @@ import {
 import type { Answer, Cluster } from './cluster.ts';
 
 /** A Node is tens of kilobytes. */
-const MAX_BYTES = 4 * 1024 * 1024;
+export const MAX_BYTES = 4 * 1024 * 1024;
 
 const pathOf = (name: string): string => `/api/v1/nodes/${encodeURIComponent(name)}`;
 
-function refused(what: string, { status, body }: Pick<Answer, 'status' | 'body'>): KiosError {
+/** Puts a reply that is no success into words. */
+export function refused(
+  what: string,
+  { status, body }: Pick<Answer, 'status' | 'body'>,
+): KiosError {
   const why = body.replaceAll(/\s+/g, ' ').slice(0, 300);
   return new KiosError('KIOS_FLEET_API', `${what}: the API server replies ${status}: ${why}`, {
     exitCode: [401, 403].includes(status) ? EXIT.permission : EXIT.unavailable,

@@ -1,8 +1,9 @@
-import { type Peer, type Room, roomBeside } from './fleet.ts';
+import { cameBackFrom, type Peer, type Room, roomBeside } from './fleet.ts';
 import type { LeaseView, NodeView, PodView } from './objects.ts';
 import { conclude, type NodePatch, record } from './patch.ts';
 import { type Action, type Defaults, readRequest, type Request, REQUESTS } from './request.ts';
 import { activeTurn, formatTurn, isLate, timestamp, TURN, type Turn } from './turn.ts';
+import { UPDATE, updateIn, verdictOf } from './update.ts';
 
 /** The time that the host has to take the command. */
 const ASK_MS = 120_000;
@@ -150,6 +151,20 @@ function roomIn({ node, holding, peers }: Seen, lease: LeaseView, most: number):
   return room.away.length < most ? look('peers') : room;
 }
 
+/**
+ * Returns what a node waits for; undefined when it may begin. Nodes are read after the Lease: who came back from an
+ * update says so before it gives its place away.
+ */
+function heldBy(
+  { peers = [] }: Seen,
+  { away }: Room,
+  { maxUnavailable, update }: Request,
+): string | undefined {
+  if (away.length >= maxUnavailable) return `waits for ${listed(away)}`;
+  const failed = update === undefined ? [] : cameBackFrom(update, peers);
+  return failed.length === 0 ? undefined : `waits, as ${listed(failed)} came back from this update`;
+}
+
 /** Waits for room, and takes a place by a write that the API server refuses when the Lease has changed. */
 function waiting(seen: Seen, turn: Turn, request: Request): Step {
   const { node, lease, pods, now } = seen;
@@ -157,9 +172,8 @@ function waiting(seen: Seen, turn: Turn, request: Request): Step {
   if (lease.holders.includes(node.name)) return drain(seen, turn, request);
   const room = roomIn(seen, lease, request.maxUnavailable);
   if ('tag' in room) return room;
-  const { holders, away } = room;
-  if (away.length >= request.maxUnavailable) {
-    const message = `waits for ${listed(away)}`;
+  const message = heldBy(seen, room, request);
+  if (message !== undefined) {
     if (isLate(turn, now))
       return fail(seen, turn, `no turn in ${request.waitSeconds} s: ${message}`);
     return { tag: 'wait', report: report(node, turn, message) };
@@ -168,7 +182,7 @@ function waiting(seen: Seen, turn: Turn, request: Request): Step {
   const irreplaceable = lost(pods);
   if (irreplaceable.length > 0 && !request.force)
     return fail(seen, turn, `nothing would make ${podNames(irreplaceable)} again`);
-  return { tag: 'take', lease: { ...lease, holders: [...holders, node.name] } };
+  return { tag: 'take', lease: { ...lease, holders: [...room.holders, node.name] } };
 }
 
 /** Records the boot that has to end; only then the host is asked. */
@@ -227,6 +241,18 @@ function stopping(seen: Seen, turn: Turn): Step {
   }
   if (node.bootId !== bootId || !node.isReady)
     return { tag: 'wait', report: report(node, turn, 'the node is back and not yet ready') };
+  return arrived(seen, turn);
+}
+
+/** Ends the turn of a node that is back, unless it was for an update about which nothing is certain yet. */
+function arrived(seen: Seen, turn: Turn): Step {
+  const { node, bootId, now } = seen;
+  const update = updateIn(turn.request);
+  const verdict =
+    update === undefined ? 'good' : verdictOf(node.annotations[UPDATE], bootId, update);
+  if (verdict === 'open')
+    return { tag: 'wait', report: report(node, turn, 'the node is back, its update is on trial') };
+  if (verdict === 'back') return fail(seen, turn, 'the node came back on another version');
   const phase = { phase: 'done', since: timestamp(now), until: undefined } as const;
   const end: Turn = { ...turn, ...phase, bootId, message: undefined };
   return write('turn.done', end, conclude(node, turn, end));

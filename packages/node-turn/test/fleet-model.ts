@@ -125,6 +125,16 @@ export class FleetModel {
     this.#change(name, { annotations: { [REQUESTS[action]]: text } });
   }
 
+  /** Asks for a reboot into another system, one node at a time. */
+  requestUpdate(name: string, update: string): void {
+    const text = formatRequest({ update, maxUnavailable: 1 });
+    this.#change(name, { annotations: { [REQUESTS.reboot]: text } });
+  }
+
+  annotate(name: string, annotations: Readonly<Record<string, string>>): void {
+    this.#change(name, { annotations });
+  }
+
   withdraw(name: string): void {
     this.#change(name, { annotations: { [REQUESTS.reboot]: null, [REQUESTS.poweroff]: null } });
   }

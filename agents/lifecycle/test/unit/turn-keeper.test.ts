@@ -142,7 +142,7 @@ it('evicts the pods behind one that is denied, and then says which and why', asy
 
 it('reads one Node more than its own while it waits for the only holder', async () => {
   const fleet = story();
-  fleet.others = ['b', 'c', 'd'].map((name) => ({ name, isReady: true, isOff: false }));
+  fleet.others = ['b', 'c', 'd'].map((name) => ({ name, isReady: true, isOff: false, failed: [] }));
   fleet.place = { resourceVersion: '1', holders: ['b'] };
   fleet.peers = async () => {
     throw new Error('it reads all');

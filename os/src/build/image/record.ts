@@ -1,8 +1,10 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
 
+import { fileSha256 } from '../../workstation/digest.ts';
 import { ARCHES, type Arch, repository } from '../../workstation/paths.ts';
 import { run } from '../../workstation/run.ts';
 import type { OciImage } from '../formats/oci.ts';
@@ -10,6 +12,7 @@ import { makeSbom } from '../formats/sbom.ts';
 import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
 import { isPath } from '../preload/preload.ts';
 import { shortName } from '../shipped.ts';
+import { readPrograms } from '../sources/upstream/components.ts';
 import { KIOS } from '../versions.ts';
 
 const Schema = v.strictObject({
@@ -19,6 +22,10 @@ const Schema = v.strictObject({
   /** Seconds since the epoch, as in every file of the image. */
   time: v.number(),
   kernel: v.string(),
+  /** The version of kubelet, by which a node knows before an update whether it fits its cluster. */
+  kubernetes: v.optional(v.string()),
+  /** `kios.efi`, by which a node knows whether it runs this system already. */
+  efi: v.optional(v.strictObject({ sha256: v.string(), bytes: v.number() })),
   /** The provider, the agent's folder or the image of `--bootstrap`. */
   bootstrap: v.optional(v.string()),
   /** The names of `--firmware`. */
@@ -61,6 +68,18 @@ async function readSource(): Promise<Pick<BuildRecord, 'commit' | 'changed'>> {
   }
 }
 
+/** Returns what a node needs to know of the system before an update; boards have no EFI file. */
+async function readSystem(dist: string): Promise<Pick<BuildRecord, 'kubernetes' | 'efi'>> {
+  const kubernetes = (await readPrograms()).get('kubelet')?.version;
+  const file = path.join(dist, 'kios.efi');
+  return {
+    ...(kubernetes === undefined ? {} : { kubernetes }),
+    ...(existsSync(file)
+      ? { efi: { sha256: await fileSha256(file), bytes: (await stat(file)).size } }
+      : {}),
+  };
+}
+
 /** A record says nothing about the workstation's folders. */
 const shownImage = (image: string): string => (isPath(image) ? path.basename(image) : image);
 
@@ -85,6 +104,7 @@ export async function writeRecord(dist: string, request: RecordRequest): Promise
     arch,
     time,
     kernel,
+    ...(await readSystem(dist)),
     ...(bootstrap === undefined ? {} : { bootstrap: choiceOf(bootstrap) }),
     ...(firmware.length === 0 ? {} : { firmware: [...firmware] }),
     ...(images.length === 0 ? {} : { images: images.map(shownImage) }),

@@ -22,6 +22,7 @@ const COMMANDS = [
   'network render',
   'reboot',
   'poweroff',
+  'upgrade',
   'doctor',
   'test',
   'bench',

@@ -1,5 +1,11 @@
 /** The conditions of a Node in which its faults are gathered. `True` means that none of its kind is known. */
-export const CONDITIONS = ['KiosNetwork', 'KiosClock', 'KiosStorage', 'KiosBootstrap'] as const;
+export const CONDITIONS = [
+  'KiosNetwork',
+  'KiosClock',
+  'KiosStorage',
+  'KiosBootstrap',
+  'KiosUpdate',
+] as const;
 export type ConditionType = (typeof CONDITIONS)[number];
 
 /** What is known of a fault before it happens. */
@@ -217,6 +223,13 @@ export const CATALOGUE = {
     condition: 'KiosStorage',
     reason: 'MediumReadOnly',
     remedy: 'Open the lock of the card, or replace it: a worn-out card refuses to be written.',
+    afterSeconds: 0,
+  },
+  KIOS_FAULT_UPDATE: {
+    condition: 'KiosUpdate',
+    reason: 'CameBack',
+    remedy: 'Read docs/update.md; publish another system, or let the node try that one again.',
+    // Init has tried three times.
     afterSeconds: 0,
   },
 } as const satisfies Record<string, Entry>;

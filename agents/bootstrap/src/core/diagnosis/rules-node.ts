@@ -100,6 +100,15 @@ const runtimeFault: Rule = ({ isRuntimeSilent }) =>
     ? { code: 'KIOS_FAULT_RUNTIME', cause: 'run pods: containerd does not reply to kubelet' }
     : undefined;
 
+const updateFault: Rule = ({ update }) => {
+  if (update?.failed === undefined) return undefined;
+  const { generation, why } = update.failed;
+  return {
+    code: 'KIOS_FAULT_UPDATE',
+    cause: `run the system ${generation}: ${why}, and kiOS ${update.version} runs again`,
+  };
+};
+
 const moduleFault: Rule = ({ modules }) => {
   const [first] = modules;
   if (first === undefined) return undefined;
@@ -143,6 +152,7 @@ const RULES: readonly Rule[] = [
   kubeletFault,
   runtimeFault,
   moduleFault,
+  updateFault,
   ({ outOfMemory }) => exhausted('KIOS_FAULT_OOM', 'give enough memory to', outOfMemory),
   ({ outOfProcesses }) => exhausted('KIOS_FAULT_PIDS', 'start processes in', outOfProcesses),
 ];

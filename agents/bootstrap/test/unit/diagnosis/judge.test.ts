@@ -152,7 +152,18 @@ describe('what a node tells', () => {
       expect.objectContaining({ type: 'KiosClock', status: 'False', reason: 'NoTimeSource' }),
       expect.objectContaining({ type: 'KiosStorage', status: 'True', reason: 'NoFault' }),
       expect.objectContaining({ type: 'KiosBootstrap', status: 'True', reason: 'NoFault' }),
+      expect.objectContaining({ type: 'KiosUpdate', status: 'True', reason: 'NoFault' }),
     ]);
+  });
+
+  it('says that a system is on trial, which is no fault', () => {
+    const update = { version: '0.2.0', isTrial: true, failed: undefined };
+    expect(faultConditions([], update).at(-1)).toEqual({
+      type: 'KiosUpdate',
+      status: 'True',
+      reason: 'OnTrial',
+      message: 'kiOS 0.2.0 is on trial: the node goes back unless it stays Ready.',
+    });
   });
 
   it('is an Event at the begin and at the end', () => {

@@ -154,6 +154,14 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
     /write to mmcblk0:/,
   ],
   ['a store that cannot be used', { init: [said('KIOS_INIT_STORE')] }, 'KIOS_INIT_STORE', /do it/],
+  [
+    'an update that it came back from',
+    {
+      update: { version: '0.1.0', isTrial: false, failed: { generation: 3, why: 'kubelet ended' } },
+    },
+    'KIOS_FAULT_UPDATE',
+    /system 3: kubelet ended, and kiOS 0\.1\.0 runs again/,
+  ],
   ['a missing image', pod('image missing'), 'KIOS_FAULT_IMAGE_MISSING', /dhcp-n: because/],
   ['a corrupt image', pod('image corrupt'), 'KIOS_FAULT_IMAGE_CORRUPT', /because/],
   ['no credentials', pod('image refused'), 'KIOS_FAULT_IMAGE_DENIED', /because/],

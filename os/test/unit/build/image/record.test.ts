@@ -16,6 +16,7 @@ import {
 } from '../../../../src/build/image/record.ts';
 import { imageName } from '../../../../src/build/shipped.ts';
 import { KIOS } from '../../../../src/build/versions.ts';
+import { sha256 } from '../../../../src/workstation/digest.ts';
 
 let dist = '';
 
@@ -40,6 +41,15 @@ it('says what a finished build was made from', async () => {
     time: 1_700_000_000,
     kernel: 'kios',
     bootstrap: 'hetzner',
+  });
+});
+
+it('says which kubelet and which EFI file are in it', async () => {
+  await writeFile(path.join(dist, 'kios.efi'), 'efi');
+  await writeRecord(dist, request);
+  expect(await readRecord(dist)).toMatchObject({
+    kubernetes: expect.stringMatching(/^v1\.\d+\.\d+$/) as unknown,
+    efi: { sha256: sha256('efi'), bytes: 3 },
   });
 });
 

@@ -1,0 +1,31 @@
+import { parse } from '@kios/agent/parse';
+import * as v from 'valibot';
+
+import { UpdateError } from '../faults/errors.ts';
+
+/** The part of a system image's `build.json` that an update needs; images of before updates lack it. */
+const Record = v.object({
+  v: v.literal(1),
+  version: v.string(),
+  arch: v.picklist(['amd64', 'arm64']),
+  /** The version of kubelet. */
+  kubernetes: v.string(),
+  efi: v.object({
+    sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+    bytes: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  }),
+});
+export type BuildRecord = v.InferOutput<typeof Record>;
+
+const failed = (message: string): UpdateError => new UpdateError('KIOS_UPDATE_IMAGE', message);
+
+/** Reads what a system image says of itself. */
+export function parseRecord(source: string, text: string): BuildRecord {
+  let input: unknown;
+  try {
+    input = JSON.parse(text);
+  } catch (cause) {
+    throw new UpdateError('KIOS_UPDATE_IMAGE', `parse ${source}`, { cause });
+  }
+  return parse(Record, source, input, failed);
+}

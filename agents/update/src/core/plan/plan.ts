@@ -1,0 +1,207 @@
+import type { Refusal } from '../faults/errors.ts';
+import {
+  DRAFTS,
+  type Entry,
+  entryText,
+  FALLBACK,
+  fallbackText,
+  IMAGES,
+  imageOf,
+  LAST_GENERATION,
+  parseEntry,
+  parseImage,
+  trialOf,
+} from '../slots/names.ts';
+
+/** A file with its size in bytes. */
+export interface Sized {
+  readonly name: string;
+  readonly size: number;
+}
+
+/** What is on the EFI system partition. */
+export interface Medium {
+  /** Names in `loader/entries`. */
+  readonly entries: readonly string[];
+  /** Files in `EFI/kios`. */
+  readonly images: readonly Sized[];
+  readonly fallback: string | undefined;
+  readonly hasFallbackDraft: boolean;
+  /** Bytes that are free, and those that a file's last part takes up. */
+  readonly free: number;
+  readonly cluster: number;
+}
+
+/** The system that is to be written. */
+export interface Wish {
+  readonly version: string;
+  /** SHA-256 of the EFI file, in hexadecimal. */
+  readonly digest: string;
+  readonly size: number;
+}
+
+/**
+ * One step on the medium, after which its effect is there whatever happens. `rename` writes out the file's own
+ * metadata, which is one sector on this file system: the name is the old one or the new one. `remount` drops what the
+ * kernel remembers, so that later steps read what the medium has.
+ */
+export type Op =
+  | { readonly tag: 'remove'; readonly path: string }
+  | { readonly tag: 'overwrite'; readonly path: string; readonly text: string }
+  | { readonly tag: 'draft'; readonly path: string; readonly text: string }
+  | { readonly tag: 'rename'; readonly from: string; readonly to: string }
+  | { readonly tag: 'copy'; readonly path: string; readonly wish: Wish }
+  | { readonly tag: 'remount' }
+  | { readonly tag: 'verify'; readonly path: string; readonly wish: Wish }
+  | { readonly tag: 'verifyText'; readonly path: string; readonly text: string };
+
+export interface Plan {
+  /** The generation that is staged; undefined when systems are only removed. */
+  readonly generation: number | undefined;
+  readonly ops: readonly Op[];
+}
+
+/** Room for an entry and what the file system needs besides the file. */
+const MARGIN = 256 * 1024;
+
+const entriesOf = ({ entries }: Medium): readonly Entry[] =>
+  entries.map(parseEntry).filter((entry) => entry !== undefined);
+
+const remove = (path: string): Op => ({ tag: 'remove', path });
+
+/** Two entries of one generation may share their content, so that removing one would damage the other. */
+function doubled(entries: readonly Entry[]): number | undefined {
+  const generations = entries.map(({ generation }) => generation);
+  return generations.find((generation, index) => generations.indexOf(generation) !== index);
+}
+
+const refuse = (why: string): Refusal => ({
+  code: 'KIOS_UPDATE_SLOTS',
+  message: `stage a system: ${why}`,
+});
+
+/** Returns why nothing may be changed on a medium, whatever is wished. */
+function unsound(medium: Medium, running: number): Refusal | undefined {
+  const entries = entriesOf(medium);
+  const twice = doubled(entries);
+  if (twice !== undefined) return refuse(`generation ${twice} has two entries`);
+  const own = entries.find(({ generation }) => generation === running);
+  if (own === undefined) return refuse(`the running generation ${running} has no entry`);
+  if (own.triesLeft !== undefined) return refuse(`the running generation ${running} is on trial`);
+  if (!medium.images.some(({ name }) => parseImage(name) === running))
+    return refuse(`the file of the running generation ${running} is missing`);
+  return undefined;
+}
+
+/** The guard must find the running system before an older one goes and before a newer one is tried. */
+function fallbackOps({ fallback, hasFallbackDraft }: Medium, running: number): readonly Op[] {
+  const text = fallbackText(running);
+  const clean = hasFallbackDraft ? [remove(DRAFTS.fallback)] : [];
+  if (fallback === text) return clean;
+  // Text of the same length takes the place of the other in one sector: there is no moment without any.
+  if (fallback?.length === text.length)
+    return [...clean, { tag: 'overwrite', path: FALLBACK, text }];
+  return [
+    ...clean,
+    ...(fallback === undefined ? [] : [remove(FALLBACK)]),
+    { tag: 'draft', path: DRAFTS.fallback, text },
+    { tag: 'rename', from: DRAFTS.fallback, to: FALLBACK },
+  ];
+}
+
+const isOther = (running: number) => (name: string) => parseImage(name) !== running;
+
+/** Removes all systems but the running one: entries first, so that none names what is gone. */
+function cleanOps(medium: Medium, running: number): readonly Op[] {
+  const draft = medium.entries.includes('k.tmp') ? [remove(DRAFTS.entry)] : [];
+  const entries = entriesOf(medium).filter(({ generation }) => generation !== running);
+  const images = medium.images.map(({ name }) => name).filter(isOther(running));
+  return [
+    ...draft,
+    ...entries.map(({ path }) => remove(path)),
+    ...images.map((name) => remove(`${IMAGES}/${name}`)),
+  ];
+}
+
+const rounded = (size: number, cluster: number): number => Math.ceil(size / cluster) * cluster;
+
+function fullness(medium: Medium, running: number, { size }: Wish): Refusal | undefined {
+  const { images, cluster } = medium;
+  const isGoing = isOther(running);
+  const going = images.filter(({ name }) => isGoing(name));
+  const freed = going.reduce((sum, image) => sum + rounded(image.size, cluster), 0);
+  const lacking = rounded(size, cluster) + MARGIN - (medium.free + freed);
+  if (lacking <= 0) return undefined;
+  const why = `${Math.ceil(lacking / 1024 / 1024)} MiB too few are free on the EFI system partition, older systems not counted`;
+  return { code: 'KIOS_UPDATE_FULL', message: `stage a system: ${why}` };
+}
+
+function nextGeneration(medium: Medium, highest: number): number {
+  const images = medium.images.map(({ name }) => parseImage(name) ?? 0);
+  const entries = entriesOf(medium).map(({ generation }) => generation);
+  return Math.max(highest, ...images, ...entries) + 1;
+}
+
+/** Returns the steps that bring a system onto the medium, on trial, or why there are none. */
+export function planStage(
+  medium: Medium,
+  running: number,
+  /** The highest generation that anybody has spoken of. */
+  highest: number,
+  wish: Wish,
+): Plan | Refusal {
+  const generation = nextGeneration(medium, Math.max(running, highest));
+  const refusal = unsound(medium, running) ?? fullness(medium, running, wish);
+  if (refusal !== undefined) return refusal;
+  if (generation > LAST_GENERATION) return refuse(`generation ${LAST_GENERATION} was the last one`);
+  const entry = entryText(generation, wish.version);
+  const image = imageOf(generation);
+  const trial = trialOf(generation);
+  const ops: Op[] = [
+    ...fallbackOps(medium, running),
+    ...cleanOps(medium, running),
+    { tag: 'copy', path: image, wish },
+    { tag: 'remount' },
+    { tag: 'verify', path: image, wish },
+    { tag: 'verifyText', path: FALLBACK, text: fallbackText(running) },
+    { tag: 'draft', path: DRAFTS.entry, text: entry },
+    { tag: 'remount' },
+    { tag: 'verifyText', path: DRAFTS.entry, text: entry },
+    { tag: 'rename', from: DRAFTS.entry, to: trial },
+    { tag: 'remount' },
+    { tag: 'verifyText', path: trial, text: entry },
+  ];
+  return { generation, ops };
+}
+
+/** Returns the steps that take back what is staged. Older systems that were confirmed stay. */
+export function planUnstage(medium: Medium, running: number): Plan | Refusal {
+  const refusal = unsound(medium, running);
+  if (refusal !== undefined) return refusal;
+  const staged = entriesOf(medium).filter(({ triesLeft }) => triesLeft !== undefined);
+  const named = new Set(
+    entriesOf(medium)
+      .filter(({ triesLeft }) => triesLeft === undefined)
+      .map(({ generation }) => generation),
+  );
+  const images = medium.images.filter(({ name }) => !named.has(parseImage(name) ?? 0));
+  const draft = medium.entries.includes('k.tmp') ? [remove(DRAFTS.entry)] : [];
+  const ops = [
+    ...draft,
+    ...staged.map(({ path }) => remove(path)),
+    ...images.map(({ name }) => remove(`${IMAGES}/${name}`)),
+  ];
+  return { generation: undefined, ops };
+}
+
+/** Returns the generation that the next boot tries; undefined when it is the running one's turn again. */
+export function stagedIn(medium: Medium, running: number): number | undefined {
+  if (unsound(medium, running) !== undefined || medium.fallback !== fallbackText(running))
+    return undefined;
+  const staged = entriesOf(medium)
+    .filter(({ generation, triesLeft }) => generation > running && (triesLeft ?? 0) > 0)
+    .map(({ generation }) => generation);
+  return staged.findLast((generation) =>
+    medium.images.some(({ name }) => parseImage(name) === generation),
+  );
+}

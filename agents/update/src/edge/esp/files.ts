@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import {
+  type FileHandle,
+  open,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  statfs,
+  unlink,
+} from 'node:fs/promises';
+import path from 'node:path';
+
+import { errorCode } from '@kios/errors';
+
+import { UpdateError } from '../../core/faults/errors.ts';
+import type { Medium, Op, Sized, Wish } from '../../core/plan/plan.ts';
+import { DRAFTS, ENTRIES, FALLBACK, IMAGES } from '../../core/slots/names.ts';
+import type { Esp } from './esp.ts';
+
+const CHUNK = 1024 * 1024;
+/** The kernel counts what waits to be written to the pod's memory. */
+const SYNC_EVERY = 16;
+
+async function using<T>(
+  file: string,
+  flags: string,
+  work: (handle: FileHandle) => Promise<T>,
+): Promise<T> {
+  const handle = await open(file, flags, 0o600);
+  try {
+    return await work(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes what the kernel holds of a file, or of a folder's names, to the medium and empties the medium's own cache. */
+const flush = (file: string): Promise<void> => using(file, 'r', (handle) => handle.sync());
+
+async function readIf(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'latin1');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function imagesIn(folder: string): Promise<readonly Sized[]> {
+  const found: Sized[] = [];
+  for (const name of await readdir(folder)) {
+    const { size } = await stat(path.join(folder, name));
+    found.push({ name, size });
+  }
+  return found;
+}
+
+/** Reads what is on the partition, without the content of systems. */
+export async function readMedium(esp: Esp): Promise<Medium> {
+  const { bavail, bsize } = await statfs(esp.at(IMAGES));
+  return {
+    entries: await readdir(esp.at(ENTRIES)),
+    images: await imagesIn(esp.at(IMAGES)),
+    fallback: await readIf(esp.at(FALLBACK)),
+    hasFallbackDraft: (await readIf(esp.at(DRAFTS.fallback))) !== undefined,
+    free: bavail * bsize,
+    cluster: bsize,
+  };
+}
+
+/** Reads a file to its end, piece by piece. */
+async function* chunksOf(handle: FileHandle, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const buffer = Buffer.alloc(CHUNK);
+  for (;;) {
+    signal.throwIfAborted();
+    const { bytesRead } = await handle.read(buffer, 0, CHUNK);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/** Returns the SHA-256 of a file, in hexadecimal. */
+export const digestOf = async (file: string, signal: AbortSignal): Promise<string> =>
+  using(file, 'r', async (handle) => {
+    const hash = createHash('sha256');
+    for await (const chunk of chunksOf(handle, signal)) hash.update(chunk);
+    return hash.digest('hex');
+  });
+
+async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at);
+    at += bytesWritten;
+  }
+}
+
+/** Copies a file, and fails unless it is what it should be. */
+async function copy(from: string, to: string, wish: Wish, signal: AbortSignal): Promise<void> {
+  const digest = await using(from, 'r', (source) =>
+    using(to, 'wx', async (target) => {
+      const hash = createHash('sha256');
+      let chunks = 0;
+      for await (const chunk of chunksOf(source, signal)) {
+        hash.update(chunk);
+        await writeAll(target, chunk);
+        if (++chunks % SYNC_EVERY === 0) await target.datasync();
+      }
+      await target.sync();
+      return hash.digest('hex');
+    }),
+  );
+  if (digest !== wish.digest)
+    throw new UpdateError('KIOS_UPDATE_IMAGE', `use ${from}: it is not what build.json says`);
+}
+
+const unlike = (file: string): UpdateError =>
+  new UpdateError('KIOS_UPDATE_WRITE', `read ${file} back: the medium has something else`);
+
+async function verifyText(file: string, text: string): Promise<void> {
+  if ((await readIf(file)) !== text) throw unlike(file);
+}
+
+async function write(file: string, flags: 'wx' | 'r+', text: string): Promise<void> {
+  await using(file, flags, async (handle) => {
+    await handle.write(text, 0, 'latin1');
+    await handle.sync();
+  });
+}
+
+async function carryOut(op: Op, esp: Esp, source: string, signal: AbortSignal): Promise<void> {
+  switch (op.tag) {
+    case 'remove':
+      await unlink(esp.at(op.path));
+      return flush(path.dirname(esp.at(op.path)));
+    case 'overwrite':
+      return write(esp.at(op.path), 'r+', op.text);
+    case 'draft':
+      return write(esp.at(op.path), 'wx', op.text);
+    case 'rename':
+      await rename(esp.at(op.from), esp.at(op.to));
+      return flush(esp.at(op.to));
+    case 'copy':
+      return copy(source, esp.at(op.path), op.wish, signal);
+    case 'remount':
+      return esp.remount();
+    case 'verify':
+      if ((await digestOf(esp.at(op.path), signal)) === op.wish.digest) return;
+      throw unlike(op.path);
+    case 'verifyText':
+      return verifyText(esp.at(op.path), op.text);
+  }
+}
+
+/** Carries out one step. When it returns, its effect is on the medium. */
+export async function perform(
+  op: Op,
+  esp: Esp,
+  source: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await carryOut(op, esp, source, signal);
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (cause instanceof UpdateError) throw cause;
+    const what = 'path' in op ? ` ${op.path}` : '';
+    throw new UpdateError('KIOS_UPDATE_WRITE', `${op.tag}${what} on the EFI system partition`, {
+      cause,
+    });
+  }
+}

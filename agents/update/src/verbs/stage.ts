@@ -1,0 +1,18 @@
+import { command } from '@kios/agent';
+
+import { FLAGS, toSettings } from '../core/settings/settings.ts';
+import { openKeeper } from './context.ts';
+
+export const stage = command({
+  command: 'stage',
+  describe: 'Stage the system that is mounted, once; the next boot tries it',
+  builder: (args) => args.options(FLAGS),
+  async run(args, context) {
+    const keeper = await openKeeper({ ...toSettings(args), reboot: false }, context);
+    const decision = await keeper.decide();
+    const { act, report } = decision;
+    context.log.info({ ev: 'decided', act, state: report.state, message: report.message });
+    if (args.check || args.dryRun) return;
+    await keeper.next();
+  },
+});

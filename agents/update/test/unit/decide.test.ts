@@ -1,0 +1,186 @@
+import { formatTurn, formatUpdate, REQUESTS, TURN, type Turn, UPDATE } from '@kios/node-turn';
+import { describe, expect, it } from 'vitest';
+
+import { decide, learnFailures, type Seen } from '../../src/core/pass/decide.ts';
+import {
+  digestIn,
+  forgive,
+  isForgiven,
+  NO_MEMORY,
+  noteFailure,
+  noteStaged,
+  parseMemory,
+  formatMemory,
+  remember,
+} from '../../src/core/pass/memory.ts';
+import { askFor, bootedFor, requestFor, withdraw } from '../../src/core/pass/request.ts';
+import { BOOT, NEW, OLD, OTHER, seen, slots, update } from '../support/given.ts';
+
+const staged = (changes = {}) =>
+  noteStaged(NO_MEMORY, { generation: 2, digest: NEW, bootId: BOOT, isReady: true, ...changes });
+
+const turn = (changes: Partial<Turn> = {}): Turn => ({
+  v: 1,
+  action: 'reboot',
+  request: JSON.stringify({ update: NEW }),
+  phase: 'stopping',
+  since: '2026-11-28T10:00:00.000Z',
+  cordoned: true,
+  bootId: 'boot-1',
+  ...changes,
+});
+
+describe('what is done next', () => {
+  it.each<[string, Partial<Seen>, string, string, string | undefined]>([
+    ['a system that the node has not', {}, 'stage', 'staging', undefined],
+    ['one that is on the medium', { memory: staged() }, 'ask', 'staged', undefined],
+    [
+      'one that was being written',
+      { memory: staged({ isReady: false }) },
+      'stage',
+      'staging',
+      undefined,
+    ],
+    [
+      'one staged before the last boot',
+      { memory: staged({ bootId: 'boot-1' }) },
+      'stage',
+      'staging',
+      undefined,
+    ],
+    ['another one is staged', { memory: staged({ digest: OTHER }) }, 'stage', 'staging', undefined],
+    ['one that runs', { running: NEW }, 'rest', 'current', undefined],
+    [
+      'one that runs while another one is staged',
+      { running: NEW, memory: staged({ digest: OTHER }) },
+      'unstage',
+      'current',
+      undefined,
+    ],
+    [
+      'one that runs on trial',
+      { running: NEW, slots: slots({ state: 'trial' }) },
+      'rest',
+      'trial',
+      undefined,
+    ],
+    [
+      'while another one is on trial',
+      { slots: slots({ state: 'trial' }) },
+      'rest',
+      'refused',
+      'KIOS_UPDATE_TRIAL',
+    ],
+    [
+      'one that has failed',
+      { memory: noteFailure(NO_MEMORY, NEW, 'w') },
+      'rest',
+      'failed',
+      'KIOS_UPDATE_FAILED',
+    ],
+    ['one of another architecture', { arch: 'arm64' }, 'rest', 'refused', 'KIOS_UPDATE_ARCH'],
+    [
+      'a machine that was started otherwise',
+      { slots: slots({ managed: false, reason: 'netboot' }) },
+      'rest',
+      'refused',
+      'KIOS_UPDATE_UNMANAGED',
+    ],
+  ])('%s', (_, changes, act, state, code) => {
+    const decision = decide(seen(changes));
+    expect([decision.act, decision.report.state, decision.report.code]).toEqual([act, state, code]);
+  });
+
+  it('tells the order that it answers, and what runs', () => {
+    expect(decide(seen({ order: 'x', memory: staged() })).report).toEqual(update({ order: 'x' }));
+    expect(decide(seen({ running: undefined })).report.running).toBeUndefined();
+  });
+});
+
+const failures = (changes: Partial<Seen>) =>
+  learnFailures(seen(changes)).failed.map(({ digest }) => digest);
+
+describe('what has failed is known', () => {
+  it('from init', () =>
+    expect(
+      failures({ failed: NEW, slots: slots({ failed: { generation: 2, why: 'w' } }) }),
+    ).toEqual([NEW]));
+
+  it('from what this agent has told before, when its memory is gone', () => {
+    const annotations = { [UPDATE]: formatUpdate(update({ failed: [OTHER] })) };
+    expect(failures({ annotations })).toEqual([OTHER]);
+  });
+
+  it('from a turn that ended in another system', () => {
+    const annotations = { [TURN]: formatTurn(turn()) };
+    expect(failures({ annotations })).toEqual([NEW]);
+    expect(failures({ annotations, running: NEW })).toEqual([]);
+    expect(failures({ annotations, slots: slots({ state: 'trial' }) })).toEqual([]);
+    expect(failures({ annotations, running: undefined })).toEqual([]);
+  });
+
+  it('and nothing of a turn before its boot, or of one that is over', () => {
+    expect(bootedFor({ [TURN]: formatTurn(turn({ bootId: BOOT })) }, BOOT)).toBeUndefined();
+    expect(bootedFor({ [TURN]: formatTurn(turn({ phase: 'failed' })) }, BOOT)).toBeUndefined();
+  });
+});
+
+describe('asking for the reboot', () => {
+  const NOW = Date.parse('2026-11-28T10:10:00.000Z');
+  const text = requestFor(NEW, { maxUnavailable: 2, drainSeconds: 0 });
+  const reboot = REQUESTS.reboot;
+
+  it('says which system it is for', () =>
+    expect(JSON.parse(text)).toEqual({ update: NEW, maxUnavailable: 2 }));
+
+  it('is done once, and again half an hour after a turn that failed', () => {
+    expect(askFor({}, text, NOW)).toEqual({ [reboot]: text });
+    expect(askFor({ [reboot]: text }, text, NOW)).toEqual({});
+    const failed = { [TURN]: formatTurn(turn({ request: text, phase: 'failed' })) };
+    expect(askFor(failed, text, NOW)).toEqual({});
+    expect(askFor(failed, text, NOW + 21 * 60_000)).toEqual({ [reboot]: text });
+  });
+
+  it('takes the place of an older request of its own, and of nothing that a person asked for', () => {
+    const own = requestFor(OTHER, { maxUnavailable: 0, drainSeconds: 0 });
+    expect(askFor({ [reboot]: own }, text, NOW)).toEqual({ [reboot]: text });
+    expect(askFor({ [reboot]: 'now' }, text, NOW)).toEqual({});
+    expect(askFor({ [REQUESTS.poweroff]: 'now' }, text, NOW)).toEqual({});
+  });
+
+  it('is taken back, unless the node stops already or a person has asked', () => {
+    expect(withdraw({ [reboot]: text })).toEqual({ [reboot]: null });
+    expect(withdraw({ [reboot]: 'now' })).toEqual({});
+    expect(withdraw({ [reboot]: text, [TURN]: formatTurn(turn({ request: text })) })).toEqual({});
+    expect(withdraw({})).toEqual({});
+  });
+});
+
+describe('the memory', () => {
+  it('is read as it was written, and none when it is damaged', () => {
+    const memory = remember(staged(), 1, OLD);
+    expect(parseMemory(formatMemory(memory))).toEqual(memory);
+    expect(parseMemory('{"v":1')).toEqual(NO_MEMORY);
+    expect(parseMemory(undefined)).toEqual(NO_MEMORY);
+  });
+
+  it('keeps the last systems and failures, each once', () => {
+    let memory = NO_MEMORY;
+    for (let generation = 1; generation <= 20; generation++)
+      memory = noteFailure(remember(memory, generation, OLD), OTHER, 'w');
+    expect(memory.systems.map(({ generation }) => generation)).toEqual([
+      13, 14, 15, 16, 17, 18, 19, 20,
+    ]);
+    expect(memory.failed).toHaveLength(1);
+    expect(digestIn(memory, 20)).toBe(OLD);
+    expect(digestIn(memory, undefined)).toBeUndefined();
+  });
+
+  it('forgives what a person lets the node try again, for this boot', () => {
+    const memory = forgive(noteFailure(NO_MEMORY, NEW, 'w'), 2, BOOT);
+    expect(memory.failed).toEqual([]);
+    expect(isForgiven(memory, 2, BOOT)).toBe(true);
+    expect(isForgiven(memory, 2, 'boot-3')).toBe(false);
+    expect(isForgiven(NO_MEMORY, undefined, BOOT)).toBe(false);
+  });
+});

@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { createLogger } from '@kios/agent';
+import * as v from 'valibot';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import {
+  ENTRIES,
+  entryText,
+  FALLBACK,
+  fallbackText,
+  IMAGES,
+  imageOf,
+} from '../../src/core/slots/names.ts';
+import { Esp } from '../../src/edge/esp/esp.ts';
+import { MemoryFile } from '../../src/edge/host/host.ts';
+import { Stager } from '../../src/verbs/stager.ts';
+import { FakeInit } from '../support/fake-init.ts';
+import { record } from '../support/given.ts';
+import { smallEfi } from '../support/small-efi.ts';
+
+const { signal } = new AbortController();
+const NEXT = smallEfi({ signed: 3 * 1024 * 1024 + 17 });
+const DIGEST = createHash('sha256').update(NEXT).digest('hex');
+const wanted = record(DIGEST, NEXT.length);
+const RUNNING = { running: 1, failed: undefined };
+
+let init: FakeInit;
+const log = createLogger('update', {
+  console: { send: () => {}, close: () => Promise.resolve() },
+  stdout: { write: () => true },
+});
+
+const openStager = (until = signal): Promise<Stager> =>
+  Stager.open({
+    place: init.place,
+    os: init.at('os'),
+    bootId: 'boot-1',
+    memory: new MemoryFile(init.at('state')),
+    signal: until,
+    log,
+  });
+
+beforeEach(async () => {
+  init = await FakeInit.start();
+  init.put(1, 'running');
+  writeFileSync(init.at('os/kios.efi'), NEXT);
+});
+afterEach(() => init[Symbol.asyncDispose]());
+
+describe('the partition', () => {
+  it('is mounted while it is open, and anew for a remount', async () => {
+    {
+      await using esp = await Esp.open(init.place, signal);
+      expect(init.isMounted).toBe(true);
+      await esp.remount();
+      expect(init.mounts).toBe(2);
+    }
+    await using again = await Esp.open(init.place, signal);
+    expect([init.mounts, again.at('x')]).toEqual([3, init.at('esp/x')]);
+  });
+
+  it.each([
+    [
+      'says why not',
+      { code: 'KIOS_INIT_X', cause: 'read it: it is damaged' },
+      /init cannot read it: it is damaged \(KIOS_INIT_X\)/,
+    ],
+    ['says nothing useful', { mounted: 'yes' }, /init sends \{/],
+  ])('is not opened when init %s', async (_, refusal, why) => {
+    init.refusal = refusal;
+    const opened = Esp.open(init.place, signal);
+    await expect(opened).rejects.toMatchObject({ code: 'KIOS_UPDATE_ESP' });
+    await expect(opened).rejects.toThrow(why);
+  });
+
+  it('is opened once init has time for it', async () => {
+    init.refusal = { code: 'KIOS_INIT_SLOTS_BUSY', cause: 'c' };
+    const opened = Esp.open(init.place, signal);
+    setImmediate(() => (init.refusal = undefined));
+    await using esp = await opened;
+    expect([init.isMounted, esp.at('')]).toEqual([true, init.at('esp')]);
+  });
+
+  it('is not opened without init’s socket, or where the pod does not see the mount', async () => {
+    const nobody = { ...init.place, socket: init.at('none.sock') };
+    await expect(Esp.open(nobody, signal)).rejects.toMatchObject({ code: 'KIOS_UPDATE_ESP' });
+    const elsewhere = { ...init.place, folder: init.at('os') };
+    await expect(Esp.open(elsewhere, signal)).rejects.toThrow(/does not see the mount/);
+  });
+});
+
+describe('a system', () => {
+  const expectStaged = (generation: number): void => {
+    const name = `kios-000${generation}+3-0.conf`;
+    expect(init.names(ENTRIES)).toEqual(['kios-0001.conf', name]);
+    expect(init.names(IMAGES)).toEqual(['0001.efi', `000${generation}.efi`]);
+    expect(init.read(`${ENTRIES}/${name}`)).toBe(entryText(generation, '0.2.0'));
+    expect(init.read(FALLBACK)).toBe(fallbackText(1));
+    expect(init.read(imageOf(1))).toBe('running');
+    expect(init.read(imageOf(generation))).toBe(NEXT.toString('latin1'));
+  };
+
+  it('is written, read back from the medium, and then on trial', async () => {
+    const stager = await openStager();
+    expect(await stager.stage(RUNNING, wanted)).toBe(2);
+    expectStaged(2);
+    expect(init.mounts).toBe(4);
+    expect(stager.memory.staged).toEqual({
+      generation: 2,
+      digest: DIGEST,
+      bootId: 'boot-1',
+      isReady: true,
+    });
+  });
+
+  it('that is there already is found, and not written again', async () => {
+    await (await openStager()).stage(RUNNING, wanted);
+    writeFileSync(init.at('state/memory.json'), '{');
+    expect(await (await openStager()).stage(RUNNING, wanted)).toBe(2);
+    expect(init.mounts).toBe(5);
+  });
+
+  it('takes the place of another one on trial, under a new number', async () => {
+    init.put(2, 'other', 'kios-0002+3-0.conf');
+    expect(await (await openStager()).stage(RUNNING, wanted)).toBe(3);
+    expectStaged(3);
+  });
+
+  it.each([1, 2, 3, 4])('comes to its end when the agent is killed at mount %i', async (mount) => {
+    const killed = new AbortController();
+    init.onMount = (now) => {
+      if (now === mount) killed.abort();
+    };
+    await expect((await openStager(killed.signal)).stage(RUNNING, wanted)).rejects.toThrow(
+      /abort/i,
+    );
+    const generation = await (await openStager()).stage(RUNNING, wanted);
+    expectStaged(generation);
+  });
+
+  it('that the medium does not keep is never tried', async () => {
+    init.onMount = (mount) => {
+      if (mount === 2) writeFileSync(init.at(`disk/${imageOf(2)}`), 'rot');
+    };
+    const staged = (await openStager()).stage(RUNNING, wanted);
+    await expect(staged).rejects.toMatchObject({ code: 'KIOS_UPDATE_WRITE' });
+    expect(init.names(ENTRIES)).toEqual(['kios-0001.conf']);
+  });
+
+  it.each([
+    ['is shorter than it should be', record(DIGEST, NEXT.length + 1), /should have/],
+    [
+      'is not what its record says',
+      record('b'.repeat(64), NEXT.length),
+      /not what build\.json says/,
+    ],
+  ])('that %s is never tried', async (_, said, why) => {
+    await expect((await openStager()).stage(RUNNING, said)).rejects.toThrow(why);
+    expect(init.names(ENTRIES)).toEqual(['kios-0001.conf']);
+  });
+
+  it('that is none is refused before anything is touched', async () => {
+    writeFileSync(init.at('os/kios.efi'), 'hello');
+    await expect((await openStager()).stage(RUNNING, record(DIGEST, 5))).rejects.toMatchObject({
+      code: 'KIOS_UPDATE_IMAGE',
+    });
+    expect(init.mounts).toBe(0);
+  });
+
+  it('is taken back', async () => {
+    const stager = await openStager();
+    await stager.stage(RUNNING, wanted);
+    await stager.unstage(RUNNING);
+    expect(init.names(ENTRIES)).toEqual(['kios-0001.conf']);
+    expect(init.names(IMAGES)).toEqual(['0001.efi']);
+    expect(stager.memory.staged).toBeUndefined();
+  });
+
+  it('is read again after the power went while the partition was written', async () => {
+    const stager = await openStager();
+    await stager.learn([1]);
+    init.put(1, 'rotten');
+    await stager.distrust('all');
+    await stager.learn([1]);
+    await stager.distrust('all');
+    expect(stager.memory.systems).toEqual([
+      { generation: 1, digest: createHash('sha256').update('rotten').digest('hex') },
+    ]);
+  });
+
+  it('is known by its content, which is read once', async () => {
+    const stager = await openStager();
+    await stager.learn([1, 7, undefined]);
+    await stager.learn([1, 7]);
+    await (await openStager()).learn([1]);
+    expect(init.mounts).toBe(1);
+    const digest = createHash('sha256').update('running').digest('hex');
+    expect(stager.memory.systems).toEqual([{ generation: 1, digest }]);
+  });
+});
+
+const vectors = path.join(import.meta.dirname, '../../../../packages/host-api/vectors/esp.json');
+const Refusal = v.looseObject({ mounted: v.literal(false), code: v.string(), cause: v.string() });
+const refusals = v
+  .parse(v.array(v.unknown()), JSON.parse(readFileSync(vectors, 'utf8')))
+  .map((vector) => v.safeParse(Refusal, vector))
+  .flatMap(({ success, output }) => (success ? [output] : []));
+
+it.each(refusals)('hands on what init says, by the vectors of init: $code', async (refusal) => {
+  init.refusal = refusal;
+  await expect(Esp.open(init.place, signal)).rejects.toThrow(refusal.cause);
+});

@@ -78,17 +78,27 @@ const (
 // Watch follows the health of a node on trial. Times are those of CLOCK_BOOTTIME.
 type Watch struct {
 	looked, since time.Duration
+	lost          time.Duration // in which the machine stood still
 	well          bool
 }
+
+// IsLate reports whether the deadline is over. Time in which the machine stood still does not count: it had no chance.
+func (w *Watch) IsLate(up time.Duration) bool { return up-w.lost >= Deadline }
+
+// StartOver has the two healthy minutes begin with the next look.
+func (w *Watch) StartOver() { w.well = false }
 
 // Look takes why the node is not healthy at this time, "" if it is. A node that is healthy at the deadline has until it
 // breaks.
 func (w *Watch) Look(up time.Duration, why string) Verdict {
-	isGap := up-w.looked > longestGap
+	isGap := w.looked != 0 && up-w.looked > longestGap
+	if isGap {
+		w.lost += up - w.looked
+	}
 	w.looked = up
 	if why != "" {
 		w.well = false
-		if up >= Deadline {
+		if w.IsLate(up) {
 			return GiveUp
 		}
 		return Wait

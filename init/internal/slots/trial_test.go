@@ -84,6 +84,30 @@ func TestAPauseIsNoHealth(t *testing.T) {
 	}
 }
 
+// A machine that was suspended, or had no processor, is not to be given up for the time in which it stood still.
+func TestAPauseTakesNothingFromTheDeadline(t *testing.T) {
+	var w Watch
+	look := func(from, to time.Duration) (last Verdict) {
+		for up := from; up < to; up += LookEvery {
+			if last = w.Look(up, "ill"); last != Wait {
+				t.Logf("%v after %v", last, up)
+				return last
+			}
+		}
+		return last
+	}
+	const minute = time.Minute
+	if v := look(minute, 10*minute); v != Wait {
+		t.Errorf("before it: %v", v)
+	}
+	if v := look(90*minute, 95*minute-LookEvery); v != Wait {
+		t.Errorf("after it: %v", v)
+	}
+	if v := look(95*minute-LookEvery, 96*minute); v != GiveUp {
+		t.Errorf("at its end: %v", v)
+	}
+}
+
 func TestTheStateSaysWhatWasDecided(t *testing.T) {
 	d := Decide(onTrial, medium("kios-0001.conf", "kios-0002+2-1.conf"))
 	trial := d.State(onTrial, "0.2.0", true)

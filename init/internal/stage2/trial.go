@@ -74,9 +74,10 @@ func (t *trial) look(up time.Duration, why string) (blessed bool) {
 		if t.bless() {
 			return true
 		}
-		t.watch, why = slots.Watch{}, "its entry cannot be renamed" // it is tried again after as long a time
+		why = "its entry cannot be renamed"
+		t.watch.StartOver() // it is tried again after as long a time
 	}
-	if verdict == slots.GiveUp || verdict == slots.Bless && up >= slots.Deadline {
+	if verdict == slots.GiveUp || verdict == slots.Bless && t.watch.IsLate(up) {
 		t.giveUp(up, why)
 	}
 	return false

@@ -40,6 +40,7 @@ type Health struct {
 	Membership Membership
 	Age        time.Duration // of what the agent says
 	Pods       []string      // static pods that do not run
+	RunsGiven  bool          // a pod runs that kubelet got from its API server in this boot
 }
 
 // Why returns why a node is not healthy, or "" when it is.
@@ -49,7 +50,7 @@ func (h Health) Why() string {
 		return "the data partition cannot be used"
 	case len(h.Programs) > 0:
 		return strings.Join(h.Programs, " and ") + " does not serve"
-	case h.Membership == Ready && h.Age <= freshFor:
+	case h.Membership == Ready && h.Age >= 0 && h.Age <= freshFor: // not in another clock's seconds
 		return ""
 	case h.Membership == Ready, h.Membership == NotReady && h.Age > freshFor:
 		return fmt.Sprintf("the bootstrap agent looked at the Node last %d s ago", int(h.Age.Seconds()))
@@ -57,10 +58,19 @@ func (h Health) Why() string {
 		return "the Node is not Ready in the API"
 	case h.Membership == Joining:
 		return "the node is no member of its cluster"
-	case h.Joined && h.Membership != Unknown:
-		return "the bootstrap agent does not say that the Node is Ready in the API"
+	}
+	return h.whyUnseen()
+}
+
+// whyUnseen is Why where nobody looks at the Node: one without a cluster, or one whose bootstrap agent does not say.
+// Kubelet keeps no pod of its API server over a boot, so one that runs shows that the cluster takes kubelet for this
+// node, and that kubelet can run what it is given.
+func (h Health) whyUnseen() string {
+	switch {
 	case len(h.Pods) > 0:
 		return "static pods do not run: " + strings.Join(h.Pods, ", ")
+	case (h.Joined || h.Membership == Unknown) && !h.RunsGiven:
+		return "no pod of the cluster runs, and no bootstrap agent says that the Node is Ready in the API"
 	}
 	return ""
 }

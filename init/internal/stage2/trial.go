@@ -141,7 +141,8 @@ func (h *host) bless() bool {
 
 // health gathers what counts for a node on trial.
 func (h *host) health(now time.Time) slots.Health {
-	health := slots.Health{DataFailed: h.dataReason == "failed", Joined: h.joined || isJoined("/etc"), Pods: h.pods.NotRunning(cgroupRoot + "/kubepods")}
+	health := slots.Health{DataFailed: h.dataReason == "failed", Joined: h.joined || isJoined("/etc")}
+	health.Pods, health.RunsGiven = h.pods.Running(cgroupRoot + "/kubepods")
 	for _, program := range []watchdog.Program{watchdog.Containerd, watchdog.Kubelet} {
 		answers := h.options.WatchdogOff || h.life.monitor.Answers(program, now) // without a watchdog nobody asks
 		if !answers || !h.faults.Serves(program.String()) {

@@ -3,6 +3,7 @@ package staticpods
 import (
 	"encoding/json"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -37,28 +38,61 @@ func (d demand) count() int {
 	return n
 }
 
-// NotRunning returns the offered pods of the image that do not run with all their containers, as the groups of control
-// below groups (kubelet's /kubepods) show. Kubelet on its own has no list of pods to ask for.
-func (f Folder) NotRunning(groups string) []string {
+// givenUID is the form of the uid that an API server gives a pod. Kubelet's own, for a manifest without one, has no
+// hyphens.
+var givenUID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// Running returns the offered pods of the image that do not run with all their containers, and whether a pod runs that
+// is none of the offered ones, so that kubelet was given it by its API server. Both are seen by the groups of control
+// below groups (kubelet's /kubepods): kubelet on its own has no list of pods to ask for.
+func (f Folder) Running(groups string) (missing []string, runsGiven bool) {
+	missing = []string{}
+	offered := map[string]bool{}
+	for _, pod := range f.demands() {
+		offered[pod.Metadata.UID] = true
+		if want := pod.count(); want > 0 && running(groups, pod.Metadata.UID) < want {
+			missing = append(missing, pod.Metadata.Namespace+"/"+pod.Metadata.Name)
+		}
+	}
+	return missing, slices.ContainsFunc(uidsIn(groups), func(uid string) bool {
+		const fewest = 2 // a sandbox alone is no pod that runs
+		return givenUID.MatchString(uid) && !offered[uid] && running(groups, uid) >= fewest
+	})
+}
+
+// demands reads the offered manifests of the image, in order.
+func (f Folder) demands() (found []demand) {
 	names, _ := plainfile.Names(f.To, maxNames)
 	slices.Sort(names)
-	missing := []string{}
 	for _, name := range names {
 		content, err := plainfile.Read(f.To, name, maxSize)
 		var d demand
-		if err != nil || strings.HasPrefix(name, ".") || json.Unmarshal(content, &d) != nil {
-			continue
-		}
-		if want := d.count(); want > 0 && running(groups, d.Metadata.UID) < want {
-			missing = append(missing, d.Metadata.Namespace+"/"+d.Metadata.Name)
+		if err == nil && !strings.HasPrefix(name, ".") && json.Unmarshal(content, &d) == nil {
+			found = append(found, d)
 		}
 	}
-	return missing
+	return found
 }
 
-// running returns how many groups of a pod have processes. Its class is part of the path.
+// classes are the groups in which kubelet has the groups of pods, by their class of service.
+var classes = []string{"", "burstable", "besteffort"}
+
+// uidsIn returns the uids of the pods that have a group.
+func uidsIn(groups string) (uids []string) {
+	for _, class := range classes {
+		names, _ := plainfile.Names(filepath.Join(groups, class), maxNames)
+		for _, name := range names {
+			if uid, ok := strings.CutPrefix(name, "pod"); ok {
+				uids = append(uids, uid)
+			}
+		}
+	}
+	return uids
+}
+
+// running returns how many groups of a pod have processes.
 func running(groups, uid string) (n int) {
-	for _, class := range []string{"", "burstable", "besteffort"} {
+	for _, class := range classes {
 		pod := filepath.Join(groups, class, "pod"+uid)
 		containers, _ := plainfile.Names(pod, maxNames)
 		for _, container := range containers {

@@ -32,8 +32,8 @@ func TestAPodRunsWithAllItsContainersAndItsSandbox(t *testing.T) {
 	f := Folder{To: to}
 	expect := func(want ...string) {
 		t.Helper()
-		if got := f.NotRunning(groups); !slices.Equal(got, want) {
-			t.Errorf("not running: %q, want %q", got, want)
+		if got, given := f.Running(groups); !slices.Equal(got, want) || given {
+			t.Errorf("not running: %q, want %q; given: %v", got, want, given)
 		}
 	}
 	expect("kube-system/chrony", "kube-system/dhcp")
@@ -46,4 +46,34 @@ func TestAPodRunsWithAllItsContainersAndItsSandbox(t *testing.T) {
 	put(t, filepath.Join(groups, "burstable/podu1/sidecar/cgroup.procs"), "17\n")
 	put(t, filepath.Join(groups, "podu2/a/cgroup.procs"), "19\n20\n")
 	expect()
+}
+
+func TestAPodOfTheAPIServerIsNoneThatIsOffered(t *testing.T) {
+	const own, given, hashed = "11111111-2222-8333-8444-555555555555", "0c1d2e3f-0011-4223-8344-556677889900", "0123456789abcdef0123456789abcdef"
+	to, groups := t.TempDir(), t.TempDir()
+	put(t, filepath.Join(to, "dhcp.yaml"), `{"metadata":{"namespace":"kube-system","name":"dhcp","uid":"`+own+`"},"spec":{"containers":[{}]}}`)
+	f := Folder{To: to}
+	expect := func(name string, want bool) {
+		t.Helper()
+		if _, got := f.Running(groups); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	run := func(uid, container string) {
+		put(t, filepath.Join(groups, "besteffort/pod"+uid, container, "cgroup.procs"), "17\n")
+	}
+	expect("nothing runs", false)
+	for _, uid := range []string{own, hashed} {
+		run(uid, "sandbox")
+		run(uid, "a")
+	}
+	expect("static pods run, one with a uid of kubelet's own", false)
+	put(t, filepath.Join(groups, "cgroup.procs"), "")
+	put(t, filepath.Join(groups, "besteffort/pod"+given, "cgroup.procs"), "")
+	run(given, "sandbox")
+	expect("a pod that does not come beyond its sandbox", false)
+	put(t, filepath.Join(groups, "besteffort/pod"+given, "a/cgroup.procs"), "")
+	expect("a container that has ended", false)
+	run(given, "a")
+	expect("a pod of the API server", true)
 }

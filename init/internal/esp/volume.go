@@ -20,8 +20,10 @@ import (
 const (
 	// Shared is where an agent sees the partition.
 	Shared = "/run/kios/esp"
-	// own is where init sees it.
-	own = "/run/kios/.esp-own"
+	// Private is init's own folder, for root alone. It is not in /run/kios, where pods would see what is mounted in it.
+	Private = "/run/.kios"
+	// own is where init sees the partition.
+	own = Private + "/esp"
 
 	writable = mounts.Hard | unix.MS_NOATIME // reading writes nothing
 	patience = 10 * time.Second

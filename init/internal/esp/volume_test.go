@@ -56,6 +56,26 @@ func isInUse(t *testing.T, device string) bool {
 	return boot[65]&inUse != 0
 }
 
+// Pods see what is mounted below their folders of the host, and init's own mount is writable.
+func TestNoPodOfTheImageSeesInitsOwnMount(t *testing.T) {
+	manifests, err := filepath.Glob("../../../manifests/*.yaml")
+	if err != nil || len(manifests) == 0 {
+		t.Fatal(manifests, err)
+	}
+	for _, manifest := range append(manifests, "../../../examples/update/update.yaml", "../../../examples/lifecycle/lifecycle.yaml") {
+		text, err := os.ReadFile(manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			path, isPath := strings.CutPrefix(strings.TrimSpace(line), "path: ")
+			if isPath && strings.HasPrefix(own, strings.TrimSuffix(path, "/")+"/") {
+				t.Errorf("%s: a pod with %s sees %s", manifest, path, own)
+			}
+		}
+	}
+}
+
 func TestThePartitionIsWritableOnlyWhileItIsUsed(t *testing.T) {
 	device := fatDisk(t)
 	seed := shown(t, device)

@@ -44,7 +44,7 @@ var runDirs = []mounts.Dir{
 	{Path: hostlogs.Dir, Mode: 0o755}, {Path: runDir + "/host", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
 	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
 	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
-	{Path: metricsDir, Mode: 0o755}, {Path: esp.Shared, Mode: 0o700},
+	{Path: metricsDir, Mode: 0o755}, {Path: esp.Shared, Mode: 0o700}, {Path: esp.Private, Mode: 0o700},
 	// The place of udev's database, which this host does not have: charts of storage (Mayastor, OpenEBS) refuse a node
 	// without the folder.
 	{Path: "/run/udev", Mode: 0o755},

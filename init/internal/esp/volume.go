@@ -150,15 +150,10 @@ func (v *Volume) unmount(target string) error {
 	return nil
 }
 
-// Forget has the next reader of the images read the medium. The kernel keeps their content as long as any mount of the
-// partition is there.
+// Forget has the next reader of what a start takes part in read the medium. The kernel keeps the content of files as
+// long as any mount of the partition is there.
 func (v *Volume) Forget(top string) error {
-	folder := filepath.Join(top, slots.ImagesDir)
-	names, err := plainfile.Names(folder, mostFiles)
-	failed := []error{syncFolder(top), err} // only what is written can be forgotten
-	for _, name := range names {
-		failed = append(failed, forgetFile(folder, name))
-	}
+	failed := []error{syncFolder(top), forgetFiles(top)} // only what is written can be forgotten
 	device, err := os.Open(v.device)
 	if err != nil {
 		return errors.Join(append(failed, err)...)
@@ -169,7 +164,25 @@ func (v *Volume) Forget(top string) error {
 	return errors.Join(append(failed, os.WriteFile("/proc/sys/vm/drop_caches", []byte(entries), 0))...)
 }
 
+// forgetFiles drops the content of images, entries and the loader's other files: with the names alone the kernel forgets
+// no file of which it has content.
+func forgetFiles(top string) error {
+	var failed []error
+	for _, dir := range []string{slots.ImagesDir, slots.EntriesDir, slots.LoaderDir} {
+		folder := filepath.Join(top, dir)
+		names, err := plainfile.Names(folder, mostFiles)
+		failed = append(failed, err)
+		for _, name := range names {
+			failed = append(failed, forgetFile(folder, name))
+		}
+	}
+	return errors.Join(failed...)
+}
+
 func forgetFile(folder, name string) error {
+	if info, err := os.Lstat(filepath.Join(folder, name)); err != nil || info.IsDir() {
+		return err
+	}
 	file, err := plainfile.Open(folder, name)
 	if err != nil {
 		return err

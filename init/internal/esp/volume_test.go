@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -72,6 +73,48 @@ func TestNoPodOfTheImageSeesInitsOwnMount(t *testing.T) {
 			if isPath && strings.HasPrefix(own, strings.TrimSuffix(path, "/")+"/") {
 				t.Errorf("%s: a pod with %s sees %s", manifest, path, own)
 			}
+		}
+	}
+}
+
+// isInMemory reports whether the kernel has the first page of a file.
+func isInMemory(t *testing.T, path string) bool {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	page, err := unix.Mmap(int(file.Fd()), 0, 1, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(page)
+	var there [1]byte
+	if _, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&page[0])), 1, uintptr(unsafe.Pointer(&there))); errno != 0 {
+		t.Fatal(errno)
+	}
+	return there[0]&1 != 0
+}
+
+func TestWhatAStartTakesPartInIsReadAnew(t *testing.T) {
+	top := partition(t, map[string]string{"kios-0001.conf": "x", slots.Temporary: "x"})
+	files := []string{"loader/entries/kios-0001.conf", "loader/entries/k.tmp", "loader/fallback", "EFI/kios/0001.efi"}
+	for _, name := range files {
+		path := filepath.Join(top, name)
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if !isInMemory(t, path) {
+			t.Skip("the file system keeps no content in memory")
+		}
+	}
+	if err := errors.Join(syncFolder(top), forgetFiles(top)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		if isInMemory(t, filepath.Join(top, name)) {
+			t.Errorf("%s is still in memory", name)
 		}
 	}
 }

@@ -12,7 +12,8 @@ import (
 
 // Places on the EFI system partition.
 const (
-	EntriesDir = "loader/entries"
+	LoaderDir  = "loader"
+	EntriesDir = LoaderDir + "/entries"
 	ImagesDir  = "EFI/kios"
 	// Temporary is the name of an entry that is being written. The loader takes only names that end in .conf.
 	Temporary = "k.tmp"

@@ -154,7 +154,10 @@ func (d *Decision) judgeRunning(s Start, entries []Entry) {
 	case isPlain && isCounted && s.Counted: // the loader should have chosen the plain one: whose blessing that was is not known
 		d.Trial, d.Left, d.Bless = true, counted.Left, []Step{{Drop, counted, plain}}
 		return
-	case isPlain, !isCounted && !s.Counted:
+	case isPlain:
+		return
+	case !isCounted && !s.Counted: // the guard started it: without an entry a newer one that fails would be started for ever
+		d.Repair = append(d.Repair, Step{Kind: Create, To: Entry{Generation: s.Running}})
 		return
 	case !isCounted: // its entry was lost since the loader counted
 		d.Trial, d.Bless = true, []Step{{Kind: Create, To: Entry{Generation: s.Running}}}

@@ -113,7 +113,9 @@ var decisions = []struct {
 		[]string{"drop kios-0002+2-1.conf kios-0002.conf"}},
 	{"somebody blessed it since", onTrial, []string{"kios-0001.conf", "kios-0002.conf"}, false, 0, []int{1, 2}, nil, nil, nil},
 	{"its entry was lost since", onTrial, []string{"kios-0001.conf", "KIOS-0~1.CON"}, true, 0, []int{1}, nil, nil, []string{"create kios-0002.conf"}},
-	{"the running one has no entry", one, []string{"k.tmp"}, false, 0, []int{1}, nil, nil, nil},
+	{"the running one has no entry", one, []string{"k.tmp"}, false, 0, []int{1}, nil, []string{"create kios-0001.conf"}, nil},
+	{"the good one has no entry, and a newer one fails", fell, []string{"kios-0002+2-1.conf"}, false, 0, []int{1},
+		&Failure{2, "the firmware could not start its file EFI/kios/0002.efi"}, []string{"create kios-0001.conf", "rename kios-0002+2-1.conf kios-0002+0-3.conf"}, nil},
 }
 
 func TestADecisionFollowsFromTheNames(t *testing.T) {
@@ -149,8 +151,9 @@ func take(t *testing.T, m Medium, s Step) Medium {
 	return Medium{entries, m.Images}
 }
 
-// next is what systemd-boot does at a start: it chooses the newest generation that has a start left, and counts.
-func next(m Medium) (Start, Medium) {
+// next is what systemd-boot does at a start: it chooses the newest generation that has a start left, and counts. When
+// there is none, or its file is broken, the guard starts generation 1.
+func next(m Medium, broken int) (Start, Medium) {
 	entries := slices.Clone(m.Entries)
 	slices.SortFunc(entries, compare)
 	slices.Reverse(entries)
@@ -162,6 +165,9 @@ func next(m Medium) (Start, Medium) {
 			chosen = i
 		}
 	}
+	if chosen < 0 {
+		return Start{Running: 1}, m
+	}
 	e := entries[chosen]
 	s := Start{Running: e.Generation, chosen: e.Generation}
 	if e.Counted {
@@ -170,14 +176,21 @@ func next(m Medium) (Start, Medium) {
 			entries[chosen], s.Counted = after, true
 		}
 	}
+	if e.Generation == broken {
+		s.Running, s.Counted = 1, false
+	}
 	return s, Medium{entries, m.Images}
 }
 
 // A power cut after any step leads to the same end, and a trial that is never blessed ends on a good generation.
 func TestEachTrialEndsWhereverThePowerIsCut(t *testing.T) {
 	for _, c := range decisions {
-		if c.start == one && c.names[0] == "k.tmp" || len(c.good) == 0 {
-			continue // without an entry the loader starts nothing, and with no good one there is nothing to go back to
+		if len(c.good) == 0 {
+			continue // there is nothing to go back to
+		}
+		broken := 0
+		if c.start == fell {
+			broken = 2
 		}
 		for cut := range 4 {
 			m, runs := medium(c.names...), c.start
@@ -195,7 +208,7 @@ func TestEachTrialEndsWhereverThePowerIsCut(t *testing.T) {
 				if starts > 8 {
 					t.Fatalf("%s, cut at %d: it still runs %d on trial, with %v", c.name, cut, runs.Running, m.Entries)
 				}
-				runs, m = next(m)
+				runs, m = next(m, broken)
 			}
 		}
 	}
@@ -214,7 +227,7 @@ func TestABlessedTrialIsGoodAtTheNextStart(t *testing.T) {
 		for _, s := range append(slices.Clone(d.Repair), d.Bless...) {
 			m = take(t, m, s)
 		}
-		runs, m := next(m)
+		runs, m := next(m, 0)
 		if after := Decide(runs, m); runs.Running != c.start.Running || after.Trial || after.Failed != nil || len(after.Repair) > 0 {
 			t.Errorf("%s: then %+v, %+v", c.name, runs, after)
 		}

@@ -192,7 +192,11 @@ func (h *host) takeSteps(top string, steps []slots.Step) {
 				fault.New(fault.SlotsEntries, "mend the loader's entries", "Init tries again at the next start. If it happens again, flash the medium again.", err))
 			return
 		}
-		h.log.Warn("slots.entry", "step", step.Kind, "from", step.From.Name(), "name", step.To.Name())
+		fields := []any{"step", step.Kind, "name", step.To.Name()}
+		if step.Kind != slots.Create {
+			fields = append(fields, "from", step.From.Name())
+		}
+		h.log.Warn("slots.entry", fields...)
 	}
 }
 

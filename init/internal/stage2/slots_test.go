@@ -128,7 +128,20 @@ func TestALoopOfTwoCountersIsBrokenAndCounted(t *testing.T) {
 	if got := h.versions.volume.(folderVolume).entries(t); !slices.Equal(got, []string{"kios-0001.conf", "kios-0002+1-2.conf"}) {
 		t.Errorf("%q", got)
 	}
-	if text := said(); !strings.Contains(text, `"ev":"slots.entry","step":"drop","from":"kios-0002+3-0.conf"`) {
+	if text := said(); !strings.Contains(text, `"ev":"slots.entry","step":"drop","name":"kios-0002+2-1.conf","from":"kios-0002+3-0.conf"`) {
+		t.Error(text)
+	}
+}
+
+func TestALostEntryOfTheRunningVersionIsMadeAnew(t *testing.T) {
+	h, _, said := versioned(t, startOf("0001.efi", "kios-0002.conf", ""), "kios-0002+0-3.conf")
+	if _, err := h.readMedium(); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.versions.volume.(folderVolume).entries(t); !slices.Equal(got, []string{"kios-0001.conf", "kios-0002+0-3.conf"}) {
+		t.Errorf("%q", got)
+	}
+	if text := said(); !strings.Contains(text, `"ev":"slots.entry","step":"create","name":"kios-0001.conf"`) || strings.Contains(text, "kios-0000") {
 		t.Error(text)
 	}
 }

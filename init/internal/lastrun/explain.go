@@ -45,7 +45,7 @@ func Explain(e Evidence) End {
 	switch r := e.Record; {
 	case len(e.Panic) > 0:
 		return panicked(e.Panic)
-	case r != nil && r.State == Ended && r.Code != "":
+	case r != nil && r.State == Ended && r.Code == fault.SlotsTrial: // that of a hang is not why somebody ordered the end
 		return End{Reason(r.Action), fault.New(r.Code, "keep this version running", "Init ordered it by itself; docs/errors.md explains the code.", errors.New(r.Cause))}
 	case r != nil && r.State == Ended:
 		return End{Reason: Reason(r.Action)}

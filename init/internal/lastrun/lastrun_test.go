@@ -115,6 +115,13 @@ func TestARebootThatInitOrderedHasItsCause(t *testing.T) {
 	}
 }
 
+func TestARebootOfAHungMachineIsItsOperators(t *testing.T) {
+	end := Explain(Evidence{Record: &Record{State: Ended, Action: "reboot", Code: fault.Hang, Cause: "kubelet did not answer"}})
+	if end.Reason != Reboot || end.Fault != nil {
+		t.Errorf("%+v", end)
+	}
+}
+
 // records writes files as pstore shows those of EFI variables, of one dump a second.
 func records(t *testing.T, files map[string]string) (folder, to string) {
 	folder, to = t.TempDir(), filepath.Join(t.TempDir(), "crash")

@@ -135,7 +135,11 @@ func (h *host) bless() bool {
 	}
 	h.log.Info("slots.blessed", "generation", v.start.Running)
 	h.tellVersions(decision.State(after, h.release.Version, v.dirty))
-	h.record(func(r *lastrun.Record) { r.Code, r.Cause = "", "" })
+	h.record(func(r *lastrun.Record) {
+		if r.Code == fault.SlotsTrial { // a reboot that was called off
+			r.Code, r.Cause = "", ""
+		}
+	})
 	return true
 }
 

@@ -213,16 +213,21 @@ func (h *host) tellDecision(d slots.Decision) {
 	h.tellVersions(state)
 }
 
-// tellVersions writes slots.json, with what is known of how the failed generation ended.
+// tellVersions tells what was decided, with what is known of how the failed generation ended.
 func (h *host) tellVersions(state slots.State) {
+	h.versions.mu.Lock()
+	defer h.versions.mu.Unlock()
+	h.versions.state = state
+	h.writeVersions()
+}
+
+// writeVersions writes slots.json. The caller has the lock.
+func (h *host) writeVersions() {
 	v := h.versions
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	state := v.state
 	if f := state.Failed; f != nil && v.ended != "" && v.of == f.Generation {
 		state.Failed = &slots.Failure{Generation: f.Generation, Why: f.Why + "; the last ended with " + v.ended}
-		v.ended = ""
 	}
-	v.state = state
 	if err := atomicfile.WriteJSON(v.file, state); err != nil {
 		h.log.Warn("slots.json", "cause", err)
 	}
@@ -235,10 +240,9 @@ func (h *host) tellLastVersion(end lastrun.End, record *lastrun.Record) {
 		return
 	}
 	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.ended, v.of = end.Fault.Code+": "+errors.Unwrap(end.Fault).Error(), record.Generation
-	state := v.state
-	v.mu.Unlock()
-	if state.Managed {
-		h.tellVersions(state)
+	if v.state.Managed { // otherwise it is told with what is decided
+		h.writeVersions()
 	}
 }

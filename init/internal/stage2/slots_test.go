@@ -104,7 +104,7 @@ func TestATrialIsToldAndBlessed(t *testing.T) {
 }
 
 func TestABlessingCountsAlsoWhereSomebodyKeepsThePartitionBusy(t *testing.T) {
-	h, _, said := versioned(t, startOf("0002.efi", "kios-0002.conf", `\loader\entries\kios-0002+2-1.conf`), "kios-0001.conf", "kios-0002+2-1.conf")
+	h, dir, said := versioned(t, startOf("0002.efi", "kios-0002.conf", `\loader\entries\kios-0002+2-1.conf`), "kios-0001.conf", "kios-0002+2-1.conf")
 	busy := h.versions.volume.(folderVolume)
 	busy.sealed = errors.New("device or resource busy")
 	h.versions.volume = busy
@@ -117,6 +117,7 @@ func TestABlessingCountsAlsoWhereSomebodyKeepsThePartitionBusy(t *testing.T) {
 	if text := said(); !strings.Contains(text, "resource busy") || !strings.Contains(text, "slots.blessed") {
 		t.Error(text)
 	}
+	state(t, dir, lastrun.Running)
 }
 
 func TestALoopOfTwoCountersIsBrokenAndCounted(t *testing.T) {

@@ -3,7 +3,7 @@ package stage2
 import (
 	"errors"
 	"fmt"
-	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +32,7 @@ type versions struct {
 	start    slots.Start
 	dirty    bool
 	seeded   <-chan struct{} // closed when the medium's folder kios was read
-	watched  atomic.Bool     // the boot has come to its end, so that the node's health is what counts
+	judged   atomic.Bool     // somebody judges this start: the boot came to its end, or took too long
 	file     string          // slots.json
 	volume   volume
 	unusable error         // why there is no volume
@@ -61,6 +61,9 @@ func (h *host) readVersions() {
 		time.AfterFunc(bootDeadline-clock.Uptime(), h.endBootOnTrial)
 	}
 }
+
+// judge reports whether the caller is the one that judges this start.
+func (v *versions) judge() bool { return v.judged.CompareAndSwap(false, true) }
 
 // generation returns the running one, or 0.
 func (v *versions) generation() int {
@@ -114,7 +117,9 @@ func (h *host) keepVersions() {
 	}
 	decision, err := h.readMedium()
 	close(v.known) // an agent changes the entries only after init has
-	v.watched.Store(true)
+	if !v.judge() {
+		return // the machine reboots
+	}
 	if err != nil {
 		failed := fault.New(fault.SlotsMedium, "read the versions of the system", slotsRemedy, err)
 		h.log.Error("slots.failed", "cause", failed)
@@ -136,17 +141,30 @@ func (h *host) findVolume() {
 		v.unusable = fault.New(fault.SlotsOff, "manage versions of the system", "The node runs. Flash a medium with a boot loader, where the machine can start from one.", errors.New(v.start.Reason))
 		return
 	}
-	device := h.bootDevice
-	if device == "" {
-		if found := datapart.WithGUID(blockdev.Disks(tablePatience), h.bootPart); len(found) == 1 {
-			device = found[0]
-		}
-	}
-	if device == "" {
-		v.unusable = fault.New(fault.SlotsMedium, "find the EFI system partition", slotsRemedy, os.ErrNotExist)
+	device, err := espDevice(h.bootDevice, h.bootPart, func() []blockdev.Disk { return blockdev.Disks(tablePatience) })
+	if err != nil {
+		v.unusable = fault.New(fault.SlotsMedium, "find the EFI system partition", slotsRemedy, err)
 		return
 	}
 	v.volume = esp.New(device, h.modules.LoadFS)
+}
+
+// espDevice returns the device of the partition booted from: the known one, or that with the GUID.
+func espDevice(known, guid string, disks func() []blockdev.Disk) (string, error) {
+	if known != "" {
+		return known, nil
+	}
+	if guid == "" {
+		return "", errors.New("the boot loader does not say from which partition it was loaded")
+	}
+	switch found := datapart.WithGUID(disks(), guid); len(found) {
+	case 0:
+		return "", fmt.Errorf("no disk has the partition %s", guid)
+	case 1:
+		return found[0], nil
+	default:
+		return "", fmt.Errorf("%s cannot be told apart", strings.Join(found, " and "))
+	}
 }
 
 // readMedium reads the partition, and takes the steps that are due. Without one nothing is written.

@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"kios.dev/init/internal/blockdev"
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/gpt"
 	"kios.dev/init/internal/lastrun"
 	"kios.dev/init/internal/slots"
 )
@@ -174,6 +176,36 @@ func TestTheEndOfAnotherVersionIsNotItsOwn(t *testing.T) {
 	h.tellDecision(d)
 	if s := stateOf(t, h); strings.Contains(s.Failed.Why, "LAST_CUT") {
 		t.Errorf("%+v", s.Failed)
+	}
+}
+
+func TestThePartitionIsTheOneBootedFrom(t *testing.T) {
+	const guid = "0d0d0d0d-0000-4000-8000-000000000001"
+	disk := func(name, guid string) blockdev.Disk {
+		return blockdev.Disk{Name: name, Parts: []blockdev.Part{{Device: "/dev/" + name + "1", Partition: gpt.Partition{GUID: guid}}}}
+	}
+	for _, c := range []struct {
+		name, known, guid string
+		disks             []blockdev.Disk
+		want, why         string
+	}{
+		{"known from the boot", "/dev/sda1", guid, nil, "/dev/sda1", ""},
+		{"a disk that came late", "", guid, []blockdev.Disk{disk("sda", "x"), disk("sdb", guid)}, "/dev/sdb1", ""},
+		{"no such disk", "", guid, []blockdev.Disk{disk("sda", "x")}, "", "no disk has the partition " + guid},
+		{"copies of one medium", "", guid, []blockdev.Disk{disk("sda", guid), disk("sdb", guid)}, "", "/dev/sda1 and /dev/sdb1 cannot be told apart"},
+		{"the loader is silent, and a partition has no GUID", "", "", []blockdev.Disk{disk("sda", "")}, "", "does not say"},
+	} {
+		got, err := espDevice(c.known, c.guid, func() []blockdev.Disk { return c.disks })
+		if got != c.want || (err == nil) != (c.why == "") || err != nil && !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s: %q, %v", c.name, got, err)
+		}
+	}
+}
+
+func TestAStartIsJudgedOnce(t *testing.T) {
+	var v versions
+	if !v.judge() || v.judge() {
+		t.Error("a boot that came to its end is also ended for its length")
 	}
 }
 

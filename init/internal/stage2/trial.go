@@ -27,7 +27,7 @@ const (
 
 // endBootOnTrial reboots a machine whose boot does not come to an end, so that the loader counts on.
 func (h *host) endBootOnTrial() {
-	if h.versions.watched.Load() || h.stopping.Load() {
+	if h.stopping.Load() || !h.versions.judge() {
 		return
 	}
 	err := fault.New(fault.SlotsTrial, fmt.Sprintf("boot generation %d to its end", h.versions.start.Running),

@@ -50,9 +50,9 @@ func Take(top string, step slots.Step, version string) error {
 	var err error
 	switch step.Kind {
 	case slots.Rename:
-		err = f.rename(step.From.Name(), step.To.Name())
+		err = f.rename(f.nameOf(step.From), step.To.Name())
 	case slots.Drop:
-		err = f.drop(step.From, step.To)
+		err = f.drop(f.nameOf(step.From), f.nameOf(step.To), step.To.Generation)
 	case slots.Create:
 		err = f.create(step.To, version)
 	}
@@ -66,6 +66,17 @@ func Take(top string, step slots.Step, version string) error {
 type folder string
 
 func (f folder) path(name string) string { return filepath.Join(string(f), name) }
+
+// nameOf returns the name that an entry has in the folder: a person may write its counter as `+3`, as systemd-boot allows.
+func (f folder) nameOf(e slots.Entry) string {
+	names, _ := plainfile.Names(string(f), mostFiles)
+	for _, name := range names {
+		if found, ok := slots.ParseEntry(name); ok && found == e {
+			return name
+		}
+	}
+	return e.Name()
+}
 
 // rename is one write of one sector: the renamed file is synced, not the folder, which would leave an empty file on the
 // medium until later.
@@ -86,21 +97,24 @@ func (f folder) create(e slots.Entry, version string) error {
 
 // drop removes one of two names of a generation. If both have the same cluster, its removal would free what the other
 // one holds, so that one gets a cluster of its own first.
-func (f folder) drop(other, keep slots.Entry) error {
-	content := f.contentOf(keep, other)
-	present, err := plainfile.Read(string(f), keep.Name(), entryLimit)
-	if err != nil || !bytes.Equal(present, content) || f.shares(keep.Name(), other.Name()) {
+func (f folder) drop(other, keep string, generation int) error {
+	if other == keep { // two ways to write one counter: the loader's next count tells them apart
+		return nil
+	}
+	content := f.contentOf(generation, keep, other)
+	present, err := plainfile.Read(string(f), keep, entryLimit)
+	if err != nil || !bytes.Equal(present, content) || f.shares(keep, other) {
 		if err := f.writeTemporary(content); err != nil {
 			return err
 		}
-		if err := unix.Renameat2(unix.AT_FDCWD, f.path(slots.Temporary), unix.AT_FDCWD, f.path(keep.Name()), unix.RENAME_EXCHANGE); err != nil {
+		if err := unix.Renameat2(unix.AT_FDCWD, f.path(slots.Temporary), unix.AT_FDCWD, f.path(keep), unix.RENAME_EXCHANGE); err != nil {
 			return err
 		}
-		if err := errors.Join(syncFolder(string(f)), f.sync(keep.Name())); err != nil {
+		if err := errors.Join(syncFolder(string(f)), f.sync(keep)); err != nil {
 			return err
 		}
 	}
-	err = os.Remove(f.path(other.Name()))
+	err = os.Remove(f.path(other))
 	// A cut may have left the temporary one, which has a cluster of the two.
 	if gone := os.Remove(f.path(slots.Temporary)); !errors.Is(gone, os.ErrNotExist) {
 		err = errors.Join(err, gone)
@@ -108,15 +122,15 @@ func (f folder) drop(other, keep slots.Entry) error {
 	return errors.Join(err, syncFolder(string(f)))
 }
 
-// contentOf returns what an entry is to hold, with the version that either of two names it.
-func (f folder) contentOf(keep, other slots.Entry) []byte {
-	for _, e := range []slots.Entry{keep, other} {
-		content, err := plainfile.Read(string(f), e.Name(), entryLimit)
+// contentOf returns what the entry of a generation is to hold, with the version that one of its names holds.
+func (f folder) contentOf(generation int, names ...string) []byte {
+	for _, name := range names {
+		content, err := plainfile.Read(string(f), name, entryLimit)
 		if version := slots.VersionIn(content); err == nil && version != "" {
-			return slots.Content(e.Generation, version)
+			return slots.Content(generation, version)
 		}
 	}
-	return slots.Content(keep.Generation, "")
+	return slots.Content(generation, "")
 }
 
 // shares reports whether two files begin with the same cluster, or may.

@@ -119,6 +119,31 @@ func TestOneOfTwoNamesGoesAndTheOtherIsWhole(t *testing.T) {
 	}
 }
 
+func TestANameThatAPersonWroteIsFound(t *testing.T) {
+	const written = "kios-0002+3.conf"
+	top := partition(t, map[string]string{written: "", "kios-0002+2-1.conf": ""})
+	if err := Take(top, slots.Step{Kind: slots.Drop, From: entry(t, written), To: entry(t, "kios-0002+2-1.conf")}, ""); err != nil {
+		t.Error(err)
+	}
+	if got := entries(t, top); !slices.Equal(got, []string{"kios-0002+2-1.conf"}) {
+		t.Errorf("%q", got)
+	}
+	top = partition(t, map[string]string{written: "", "kios-0002+3-0.conf": ""})
+	if err := Take(top, slots.Step{Kind: slots.Drop, From: entry(t, written), To: entry(t, written)}, ""); err != nil {
+		t.Error(err)
+	}
+	if got := entries(t, top); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+	top = partition(t, map[string]string{written: ""})
+	if err := Take(top, slots.Step{Kind: slots.Rename, From: entry(t, written), To: entry(t, "kios-0002+2-1.conf")}, ""); err != nil {
+		t.Error(err)
+	}
+	if got := entries(t, top); !slices.Equal(got, []string{"kios-0002+2-1.conf"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestAMissingEntryIsMade(t *testing.T) {
 	top := partition(t, map[string]string{"kios-0001.conf": "", slots.Temporary: "something long that a killed program left behind, longer than an entry is; something long that a killed program left"})
 	if err := Take(top, slots.Step{Kind: slots.Create, To: entry(t, "kios-0002.conf")}, "0.2.0"); err != nil {

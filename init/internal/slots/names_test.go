@@ -1,6 +1,8 @@
 package slots
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 )
@@ -30,6 +32,47 @@ func TestAnythingElseIsNoEntry(t *testing.T) {
 	} {
 		if got, ok := ParseEntry(name); ok {
 			t.Errorf("%q: %+v", name, got)
+		}
+	}
+}
+
+// The vectors bind all who read and write the medium.
+func TestNamesAndTextsAreThoseOfTheVectors(t *testing.T) {
+	text, err := os.ReadFile("../../../packages/host-api/vectors/boot-slots.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors struct {
+		Entry struct {
+			Generation               int
+			Version, Name, EFI, Text string
+		}
+		Names []struct {
+			Name                  string
+			Generation, TriesDone int
+			TriesLeft             *int
+		}
+	}
+	if err := json.Unmarshal(text, &vectors); err != nil || len(vectors.Names) == 0 {
+		t.Fatal(err)
+	}
+	e := vectors.Entry
+	if got := EntriesDir + "/" + (Entry{Generation: e.Generation}).Name(); got != e.Name {
+		t.Errorf("%s, the vector is %s", got, e.Name)
+	}
+	if got := ImagesDir + "/" + ImageName(e.Generation); got != e.EFI {
+		t.Errorf("%s, the vector is %s", got, e.EFI)
+	}
+	if got := string(Content(e.Generation, e.Version)); got != e.Text {
+		t.Errorf("%q, the vector is %q", got, e.Text)
+	}
+	for _, v := range vectors.Names {
+		want := Entry{Generation: v.Generation}
+		if v.TriesLeft != nil {
+			want = Entry{v.Generation, true, *v.TriesLeft, v.TriesDone}
+		}
+		if got, ok := ParseEntry(v.Name); got != want || ok != (v.Generation > 0) {
+			t.Errorf("%s: %+v, %v", v.Name, got, ok)
 		}
 	}
 }

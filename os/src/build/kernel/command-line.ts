@@ -14,6 +14,7 @@ const WORDS: readonly (readonly [word: string, why: string, only?: Arch])[] = [
   ['quiet', 'kernel messages on a slow serial port cost boot time'],
   ['loglevel=3', 'errors still appear'],
   ['panic=10', 'a machine that cannot continue reboots'],
+  ['oops=panic', 'nor does a damaged one go on, or hang, before init sets the same'],
   ['slab_nomerge', 'a heap overflow stays within one kind of object'],
   ['randomize_kstack_offset=on', 'stack addresses cannot be guessed'],
   ['vsyscall=none', 'no executable page at a fixed address', 'amd64'],

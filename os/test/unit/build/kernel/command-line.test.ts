@@ -17,6 +17,14 @@ it('differs on a board by its consoles only', () => {
   expect(boardCommandLine('rpi4')).toContain('console=tty0 console=ttyS1,115200 ');
 });
 
+it('ends a kernel that is damaged, before and after init sets the same', async () => {
+  const settings = path.join(repository, 'init/internal/sysctl/settings.conf');
+  const lines = (await readFile(settings, 'utf8')).split('\n');
+  expect(lines).toEqual(expect.arrayContaining(['kernel.panic_on_oops = 1', 'kernel.panic = 10']));
+  for (const line of [commandLine('amd64'), commandLine('arm64'), boardCommandLine('rpi4')])
+    expect(line.split(' ')).toEqual(expect.arrayContaining(['oops=panic', 'panic=10']));
+});
+
 it('leaves room for the words of the loader and of a person', () => {
   expect(boardCommandLine('rpi4').length).toBeLessThan(ARM64_LIMIT / 2);
 });

@@ -67,7 +67,8 @@ type folder string
 
 func (f folder) path(name string) string { return filepath.Join(string(f), name) }
 
-// nameOf returns the name that an entry has in the folder: a person may write its counter as `+3`, as systemd-boot allows.
+// nameOf returns the name that an entry has in the folder: a person may write its counter as `+3`, which systemd-boot
+// takes too.
 func (f folder) nameOf(e slots.Entry) string {
 	names, _ := plainfile.Names(string(f), mostFiles)
 	for _, name := range names {

@@ -164,8 +164,8 @@ func (v *Volume) Forget(top string) error {
 	return errors.Join(append(failed, os.WriteFile("/proc/sys/vm/drop_caches", []byte(entries), 0))...)
 }
 
-// forgetFiles drops the content of images, entries and the loader's other files: with the names alone the kernel forgets
-// no file of which it has content.
+// forgetFiles drops the content of images, entries and the loader's other files: by their names alone the kernel
+// forgets no file of which it has content.
 func forgetFiles(top string) error {
 	var failed []error
 	for _, dir := range []string{slots.ImagesDir, slots.EntriesDir, slots.LoaderDir} {

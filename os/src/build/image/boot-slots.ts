@@ -81,9 +81,12 @@ export function findSlot(files: readonly string[]): string | undefined {
 /** An update writes the fallback under a longer name first. */
 const OF_SLOTS = [`${SLOT_FOLDER}/`, 'EFI/systemd/', `${ENTRY_FOLDER}/`, LOADER_SETTINGS, FALLBACK];
 
-/** Says whether a file of a boot partition is there only so that there is a choice of EFI files, or is one of them. */
+/**
+ * Says whether a file of a boot partition is there only so that there is a choice of EFI files, or is one of them. FAT
+ * ignores case.
+ */
 export const isOfSlots = (name: string): boolean =>
-  OF_SLOTS.some((start) => name.startsWith(start));
+  OF_SLOTS.some((start) => name.toLowerCase().startsWith(start.toLowerCase()));
 
 /** Says whether a boot partition has slots: one that was made before them starts its only EFI file directly. */
 export const hasSlots = (files: readonly string[], arch: Arch): boolean =>

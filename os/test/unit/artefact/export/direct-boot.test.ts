@@ -9,6 +9,7 @@ it('a medium without slots starts the one system itself, and keeps what people p
     'EFI/BOOT/BOOTX64.EFI',
     'EFI/kios/0001.efi',
     'EFI/kios/0002.efi',
+    'EFI/KIOS/0003.EFI',
     'EFI/systemd/systemd-bootx64.efi',
     'loader/entries/kios-0001.conf',
     'loader/fallback',

@@ -1,6 +1,7 @@
 package staticpods
 
 import (
+	"bytes"
 	"encoding/json"
 	"path/filepath"
 	"regexp"
@@ -47,31 +48,36 @@ var givenUID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 // below groups (kubelet's /kubepods): kubelet on its own has no list of pods to ask for.
 func (f Folder) Running(groups string) (missing []string, runsGiven bool) {
 	missing = []string{}
-	offered := map[string]bool{}
-	for _, pod := range f.demands() {
-		offered[pod.Metadata.UID] = true
-		if want := pod.count(); want > 0 && running(groups, pod.Metadata.UID) < want {
-			missing = append(missing, pod.Metadata.Namespace+"/"+pod.Metadata.Name)
+	manifests := f.offered()
+	for _, manifest := range manifests {
+		var d demand
+		if json.Unmarshal(manifest, &d) != nil {
+			continue
 		}
+		if want := d.count(); want > 0 && running(groups, d.Metadata.UID) < want {
+			missing = append(missing, d.Metadata.Namespace+"/"+d.Metadata.Name)
+		}
+	}
+	// A person may write a uid too, in YAML.
+	isOffered := func(uid string) bool {
+		return slices.ContainsFunc(manifests, func(manifest []byte) bool { return bytes.Contains(manifest, []byte(uid)) })
 	}
 	return missing, slices.ContainsFunc(uidsIn(groups), func(uid string) bool {
 		const fewest = 2 // a sandbox alone is no pod that runs
-		return givenUID.MatchString(uid) && !offered[uid] && running(groups, uid) >= fewest
+		return givenUID.MatchString(uid) && running(groups, uid) >= fewest && !isOffered(uid)
 	})
 }
 
-// demands reads the offered manifests of the image, in order.
-func (f Folder) demands() (found []demand) {
+// offered reads the offered manifests, in order.
+func (f Folder) offered() (manifests [][]byte) {
 	names, _ := plainfile.Names(f.To, maxNames)
 	slices.Sort(names)
 	for _, name := range names {
-		content, err := plainfile.Read(f.To, name, maxSize)
-		var d demand
-		if err == nil && !strings.HasPrefix(name, ".") && json.Unmarshal(content, &d) == nil {
-			found = append(found, d)
+		if content, err := plainfile.Read(f.To, name, maxSize); err == nil && !strings.HasPrefix(name, ".") {
+			manifests = append(manifests, content)
 		}
 	}
-	return found
+	return manifests
 }
 
 // classes are the groups in which kubelet has the groups of pods, by their class of service.

@@ -50,8 +50,10 @@ func TestAPodRunsWithAllItsContainersAndItsSandbox(t *testing.T) {
 
 func TestAPodOfTheAPIServerIsNoneThatIsOffered(t *testing.T) {
 	const own, given, hashed = "11111111-2222-8333-8444-555555555555", "0c1d2e3f-0011-4223-8344-556677889900", "0123456789abcdef0123456789abcdef"
+	const written = "22222222-2222-4222-8222-222222222222"
 	to, groups := t.TempDir(), t.TempDir()
 	put(t, filepath.Join(to, "dhcp.yaml"), `{"metadata":{"namespace":"kube-system","name":"dhcp","uid":"`+own+`"},"spec":{"containers":[{}]}}`)
+	put(t, filepath.Join(to, "own.yaml"), "metadata:\n  name: own\n  uid: "+written+"\n")
 	f := Folder{To: to}
 	expect := func(name string, want bool) {
 		t.Helper()
@@ -63,12 +65,11 @@ func TestAPodOfTheAPIServerIsNoneThatIsOffered(t *testing.T) {
 		put(t, filepath.Join(groups, "besteffort/pod"+uid, container, "cgroup.procs"), "17\n")
 	}
 	expect("nothing runs", false)
-	for _, uid := range []string{own, hashed} {
+	for _, uid := range []string{own, hashed, written} {
 		run(uid, "sandbox")
 		run(uid, "a")
 	}
 	expect("static pods run, one with a uid of kubelet's own", false)
-	put(t, filepath.Join(groups, "cgroup.procs"), "")
 	put(t, filepath.Join(groups, "besteffort/pod"+given, "cgroup.procs"), "")
 	run(given, "sandbox")
 	expect("a pod that does not come beyond its sandbox", false)

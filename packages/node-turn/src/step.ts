@@ -275,7 +275,7 @@ function stopping(seen: Seen, turn: Turn): Step {
 
 const WAITS = {
   silent: 'the node is back, and its update agent has not spoken yet',
-  open: 'the node is back, its update is on trial',
+  open: 'the node is back, its update is not confirmed yet',
 } as const;
 
 /** Gives up a node about whose update nobody says anything, as when no agent runs there. It holds up this update alone. */

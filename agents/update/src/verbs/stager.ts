@@ -1,14 +1,24 @@
 import type { Logger } from '@kios/agent';
-import { KiosError } from '@kios/errors';
+import { errorCode, KiosError } from '@kios/errors';
 
 import { UpdateError } from '../core/faults/errors.ts';
 import type { BuildRecord } from '../core/image/build-record.ts';
-import { digestIn, highestIn, type Memory, noteStaged, remember } from '../core/pass/memory.ts';
+import {
+  digestIn,
+  highestIn,
+  isNoted,
+  type Memory,
+  noteStaged,
+  remember,
+} from '../core/pass/memory.ts';
 import { type Plan, planStage, planUnstage, stagedIn, type Wish } from '../core/plan/plan.ts';
 import { imageOf, parseImage } from '../core/slots/names.ts';
 import { Esp, type EspPlace } from '../edge/esp/esp.ts';
 import { digestOf, perform, readMedium } from '../edge/esp/files.ts';
 import { checkImage, imageIn, type MemoryFile } from '../edge/host/host.ts';
+
+/** What reading a file fails with that has rotted, or in whose place something else is. */
+const UNREADABLE: readonly string[] = ['EIO', 'EISDIR'];
 
 export interface StagePorts {
   readonly place: EspPlace;
@@ -30,8 +40,8 @@ export interface Named {
 export class Stager {
   readonly #ports: StagePorts;
   #memory: Memory;
-  /** Generations without a file. */
-  readonly #missing = new Set<number>();
+  /** Generations without a file, or whose file the medium does not give back. */
+  readonly #lost = new Set<number>();
   readonly #distrusted = new Set<number | 'all'>();
 
   private constructor(ports: StagePorts, memory: Memory) {
@@ -81,7 +91,7 @@ export class Stager {
     const unknown = generations.filter(
       (generation) =>
         generation !== undefined &&
-        !this.#missing.has(generation) &&
+        !this.#lost.has(generation) &&
         digestIn(this.#memory, generation) === undefined,
     );
     if (unknown.length === 0) return;
@@ -90,7 +100,7 @@ export class Stager {
       for (const generation of unknown) {
         const name = images.find((image) => parseImage(image.name) === generation)?.name;
         if (name !== undefined) await this.#learnFrom(esp, name);
-        else if (generation !== undefined) this.#missing.add(generation);
+        else if (generation !== undefined) this.#lost.add(generation);
       }
     });
   }
@@ -98,8 +108,22 @@ export class Stager {
   async #learnFrom(esp: Esp, name: string): Promise<void> {
     const generation = parseImage(name);
     if (generation === undefined) return;
-    const digest = await digestOf(esp.at(imageOf(generation)), this.#ports.signal);
-    await this.keep(remember(this.#memory, generation, digest));
+    const { signal, log } = this.#ports;
+    const file = imageOf(generation);
+    try {
+      await this.keep(remember(this.#memory, generation, await digestOf(esp.at(file), signal)));
+    } catch (err) {
+      if (!UNREADABLE.includes(errorCode(err) ?? '')) throw err;
+      this.#lost.add(generation);
+      log.warn({ ev: 'file.unreadable', file, err });
+    }
+  }
+
+  /** Notes which version a generation says it is, by which a medium that is flashed anew is told from this one. */
+  async noteVersion(generation: number, version: string): Promise<void> {
+    const digest = digestIn(this.#memory, generation);
+    if (digest !== undefined && !isNoted(this.#memory, generation, version))
+      await this.keep(remember(this.#memory, generation, digest, version));
   }
 
   /** Stages a system, unless it is there already. Returns its generation. */

@@ -24,9 +24,14 @@ const REMEDIES = {
 export type UpdateCode = keyof typeof REMEDIES;
 
 /** Why nothing is written: it reads well after "cannot". */
-export interface Refusal {
-  readonly code: UpdateCode;
+export interface Told {
+  readonly code: string;
   readonly message: string;
+}
+
+/** Such a cause that this agent finds by itself. */
+export interface Refusal extends Told {
+  readonly code: UpdateCode;
 }
 
 /** An expected failure of this agent. */

@@ -128,10 +128,10 @@ export class Stager {
 
   /** Stages a system, unless it is there already. Returns its generation. */
   async stage({ running, failed }: Named, record: BuildRecord): Promise<number> {
-    const { os } = this.#ports;
+    const { os, signal } = this.#ports;
     const { sha256: digest, bytes: size } = record.efi;
     const wish: Wish = { version: record.version, digest, size };
-    await checkImage(os, record);
+    await checkImage(os, record, signal);
     return this.#withEsp((esp) => this.#stageOn(esp, { running, failed }, wish));
   }
 

@@ -151,23 +151,29 @@ describe('a system', () => {
   });
 
   it.each([
-    ['is shorter than it should be', record(DIGEST, NEXT.length + 1), /should have/],
+    ['is shorter than it should be', NEXT, record(DIGEST, NEXT.length + 1), /should have/],
     [
       'is not what its record says',
+      NEXT,
       record('b'.repeat(64), NEXT.length),
       /not what build\.json says/,
     ],
-  ])('that %s is never tried', async (_, said, why) => {
-    await expect((await openStager()).stage(RUNNING, said)).rejects.toThrow(why);
-    expect(init.names(ENTRIES)).toEqual(['kios-0001.conf']);
+    ['is none', Buffer.from('hello'), record(DIGEST, 5), /it is no EFI program/],
+  ])('that %s is refused before anything is touched', async (_, content, said, why) => {
+    writeFileSync(init.at('os/kios.efi'), content);
+    const staged = (await openStager()).stage(RUNNING, said);
+    await expect(staged).rejects.toThrow(why);
+    await expect(staged).rejects.toMatchObject({ code: 'KIOS_UPDATE_IMAGE' });
+    expect(init.mounts).toBe(0);
   });
 
-  it('that is none is refused before anything is touched', async () => {
-    writeFileSync(init.at('os/kios.efi'), 'hello');
-    await expect((await openStager()).stage(RUNNING, record(DIGEST, 5))).rejects.toMatchObject({
-      code: 'KIOS_UPDATE_IMAGE',
-    });
-    expect(init.mounts).toBe(0);
+  it('that changes while it is copied is never tried', async () => {
+    init.onMount = (mount) => {
+      if (mount === 1) writeFileSync(init.at('os/kios.efi'), NEXT.subarray(0, -1));
+    };
+    const staged = (await openStager()).stage(RUNNING, wanted);
+    await expect(staged).rejects.toThrow(/not what build\.json says/);
+    expect(init.names(ENTRIES)).toEqual(['kios-0001.conf']);
   });
 
   it('is taken back', async () => {

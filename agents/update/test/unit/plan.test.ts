@@ -108,6 +108,19 @@ describe('staging', () => {
     ]);
   });
 
+  it('leaves alone what has no name of ours, on the medium and when room is counted', () => {
+    const model = stable();
+    for (const name of ['readme.txt', '0001.bak', 'fsck0000.rec'])
+      model.images.set(name, { digest: name, size: 500 * MIB, isWhole: true });
+    model.entries.set('memtest.conf', 'linux /memtest.efi\n');
+    const removed = opsOf(model.medium, 2).filter(({ tag }) => tag === 'remove');
+    expect(removed).toHaveLength(2);
+    const full = { ...model.medium, free: 0 };
+    expect(planStage(full, 2, 0, wish('new', 141 * MIB))).toHaveProperty('code');
+    const back = planUnstage(model.medium, 2);
+    expect(back).toEqual({ generation: undefined, ops: [] });
+  });
+
   it('makes the first fallback of a medium under another name', () => {
     const model = new ModelMedium(ROOM);
     model.put(1, 'now', MIB, 'kios-0001.conf');

@@ -109,7 +109,11 @@ function fallbackOps({ fallback, hasFallbackDraft }: Medium, running: number): r
   ];
 }
 
-const isOther = (running: number) => (name: string) => parseImage(name) !== running;
+/** Whether a file is a system besides the running one; what has another name is not of this agent. */
+const isOther =
+  (running: number) =>
+  (name: string): boolean =>
+    ![undefined, running].includes(parseImage(name));
 
 /** Removes all systems but the running one: entries first, so that none names what is gone. */
 function cleanOps(medium: Medium, running: number): readonly Op[] {
@@ -184,7 +188,10 @@ export function planUnstage(medium: Medium, running: number): Plan | Refusal {
       .filter(({ triesLeft }) => triesLeft === undefined)
       .map(({ generation }) => generation),
   );
-  const images = medium.images.filter(({ name }) => !named.has(parseImage(name) ?? 0));
+  const images = medium.images.filter(({ name }) => {
+    const generation = parseImage(name);
+    return generation !== undefined && !named.has(generation);
+  });
   const draft = medium.entries.includes('k.tmp') ? [remove(DRAFTS.entry)] : [];
   const ops = [
     ...draft,

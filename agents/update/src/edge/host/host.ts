@@ -8,6 +8,7 @@ import { UpdateError } from '../../core/faults/errors.ts';
 import { type BuildRecord, parseRecord } from '../../core/image/build-record.ts';
 import { type Arch, HEAD_BYTES, imageFault } from '../../core/image/pe.ts';
 import { formatMemory, type Memory, parseMemory } from '../../core/pass/memory.ts';
+import { digestOf } from '../esp/files.ts';
 
 const UNTOLD: SlotsState = {
   v: 1,
@@ -64,8 +65,12 @@ export async function readRecord(folder: string): Promise<BuildRecord> {
   return parseRecord(file, await read(file));
 }
 
-/** Fails unless the mounted system has the form of one, by its headers and its length. */
-export async function checkImage(folder: string, record: BuildRecord): Promise<void> {
+/** Fails unless the mounted system is what its record says, and has the form of a system. */
+export async function checkImage(
+  folder: string,
+  record: BuildRecord,
+  signal: AbortSignal,
+): Promise<void> {
   const file = imageIn(folder);
   const refuse = (why: string, options: ErrorOptions = {}): UpdateError =>
     new UpdateError('KIOS_UPDATE_IMAGE', `use ${file}: ${why}`, options);
@@ -80,6 +85,8 @@ export async function checkImage(folder: string, record: BuildRecord): Promise<v
     await handle.read(head, 0, head.length, 0);
     const fault = imageFault(head, size, record.arch);
     if (fault !== undefined) throw refuse(fault);
+    if ((await digestOf(file, signal)) !== record.efi.sha256)
+      throw refuse('it is not what build.json says');
   } finally {
     await handle.close();
   }

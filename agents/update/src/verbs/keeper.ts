@@ -166,7 +166,8 @@ export class Keeper {
   }
 
   #named({ slots }: Seen) {
-    return { running: slots.running, failed: slots.failed?.generation };
+    const { running, failed, modules } = slots;
+    return { running, failed: failed?.generation, usesModules: modules };
   }
 
   async #stage(report: Update, seen: Seen, node: NodeView): Promise<Act> {

@@ -11,11 +11,18 @@ import {
   noteStaged,
   remember,
 } from '../core/pass/memory.ts';
-import { type Plan, planStage, planUnstage, stagedIn, type Wish } from '../core/plan/plan.ts';
+import {
+  type Content,
+  type Plan,
+  planStage,
+  planUnstage,
+  stagedIn,
+  type Wish,
+} from '../core/plan/plan.ts';
 import { imageOf, parseImage } from '../core/slots/names.ts';
 import { Esp, type EspPlace } from '../edge/esp/esp.ts';
 import { digestOf, perform, readMedium } from '../edge/esp/files.ts';
-import { checkImage, imageIn, type MemoryFile } from '../edge/host/host.ts';
+import { checkImage, type MemoryFile } from '../edge/host/host.ts';
 
 /** What reading a file fails with that has rotted, or in whose place something else is. */
 const UNREADABLE: readonly string[] = ['EIO', 'EISDIR'];
@@ -30,10 +37,25 @@ export interface StagePorts {
   readonly log: Logger;
 }
 
-/** The generations that init has named. */
+/** The generations that init has named, and whether its drivers come from a modules.erofs. */
 export interface Named {
   readonly running: number;
   readonly failed: number | undefined;
+  readonly usesModules: boolean;
+}
+
+/** Returns what a record says of the files that are written. */
+function wishFor({ version, efi, modules }: BuildRecord): Wish {
+  const content = (from: Content['from'], { sha256, bytes }: BuildRecord['efi']): Content => ({
+    from,
+    digest: sha256,
+    size: bytes,
+  });
+  return {
+    version,
+    efi: content('kios.efi', efi),
+    modules: modules === undefined ? undefined : content('modules.erofs', modules),
+  };
 }
 
 /** Brings systems onto the medium and takes them back. It keeps the agent's memory, before and after it writes. */
@@ -96,9 +118,9 @@ export class Stager {
     );
     if (unknown.length === 0) return;
     await this.#withEsp(async (esp) => {
-      const { images } = await readMedium(esp);
+      const { files } = await readMedium(esp, false);
       for (const generation of unknown) {
-        const name = images.find((image) => parseImage(image.name) === generation)?.name;
+        const name = files.find((file) => parseImage(file.name) === generation)?.name;
         if (name !== undefined) await this.#learnFrom(esp, name);
         else if (generation !== undefined) this.#lost.add(generation);
       }
@@ -127,18 +149,18 @@ export class Stager {
   }
 
   /** Stages a system, unless it is there already. Returns its generation. */
-  async stage({ running, failed }: Named, record: BuildRecord): Promise<number> {
+  async stage(named: Named, record: BuildRecord): Promise<number> {
     const { os, signal } = this.#ports;
-    const { sha256: digest, bytes: size } = record.efi;
-    const wish: Wish = { version: record.version, digest, size };
-    await checkImage(os, record, signal);
-    return this.#withEsp((esp) => this.#stageOn(esp, { running, failed }, wish));
+    const wish = wishFor(record);
+    await checkImage(os, wish, record.arch, signal);
+    return this.#withEsp((esp) => this.#stageOn(esp, named, wish));
   }
 
-  async #stageOn(esp: Esp, { running, failed }: Named, wish: Wish): Promise<number> {
+  async #stageOn(esp: Esp, { running, failed, usesModules }: Named, wish: Wish): Promise<number> {
     const { signal, log } = this.#ports;
-    const { digest } = wish;
-    const medium = await readMedium(esp);
+    const { version } = wish;
+    const { digest } = wish.efi;
+    const medium = await readMedium(esp, usesModules);
     const found = stagedIn(medium, running);
     if (found !== undefined && (await digestOf(esp.at(imageOf(found)), signal)) === digest) {
       await this.#noteStaged(found, digest, true);
@@ -148,18 +170,18 @@ export class Stager {
     const plan = planStage(medium, running, highest, wish);
     if ('code' in plan) throw new UpdateError(plan.code, plan.message);
     const generation = plan.generation ?? running;
-    log.info({ ev: 'stage', generation, version: wish.version, digest, console: true });
+    log.info({ ev: 'stage', generation, version, digest, console: true });
     await this.#noteStaged(generation, digest, false);
     await this.#perform(plan, esp);
     await this.#noteStaged(generation, digest, true);
-    log.info({ ev: 'staged', generation, version: wish.version, console: true });
+    log.info({ ev: 'staged', generation, version, console: true });
     return generation;
   }
 
   /** Takes back what is staged, so that the next boot is of the running system again. */
   async unstage({ running }: Named): Promise<void> {
     await this.#withEsp(async (esp) => {
-      const plan = planUnstage(await readMedium(esp), running);
+      const plan = planUnstage(await readMedium(esp, false), running);
       if ('code' in plan) throw new UpdateError(plan.code, plan.message);
       await this.#perform(plan, esp);
     });
@@ -176,7 +198,7 @@ export class Stager {
   async #perform({ ops }: Plan, esp: Esp): Promise<void> {
     const { os, signal, log } = this.#ports;
     for (const op of ops) {
-      await perform(op, esp, imageIn(os), signal);
+      await perform(op, esp, os, signal);
       log.debug({ ev: 'step', op });
     }
   }

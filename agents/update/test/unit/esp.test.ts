@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { createLogger } from '@kios/agent';
@@ -11,8 +11,10 @@ import {
   entryText,
   FALLBACK,
   fallbackText,
+  FLASHED_MODULES,
   IMAGES,
   imageOf,
+  modulesOf,
 } from '../../src/core/slots/names.ts';
 import { Esp } from '../../src/edge/esp/esp.ts';
 import { MemoryFile } from '../../src/edge/host/host.ts';
@@ -25,7 +27,7 @@ const { signal } = new AbortController();
 const NEXT = smallEfi({ signed: 3 * 1024 * 1024 + 17 });
 const DIGEST = createHash('sha256').update(NEXT).digest('hex');
 const wanted = record(DIGEST, NEXT.length);
-const RUNNING = { running: 1, failed: undefined };
+const RUNNING = { running: 1, failed: undefined, usesModules: false };
 
 let init: FakeInit;
 const log = createLogger('update', {
@@ -174,6 +176,59 @@ describe('a system', () => {
     const staged = (await openStager()).stage(RUNNING, wanted);
     await expect(staged).rejects.toThrow(/not what build\.json says/);
     expect(init.names(ENTRIES)).toEqual(['kios-0001.conf']);
+  });
+
+  describe('on a machine with a modules.erofs', () => {
+    const MODULES = Buffer.from('all modules of its kernel');
+    const sha256 = createHash('sha256').update(MODULES).digest('hex');
+    const whole = { ...wanted, modules: { sha256, bytes: MODULES.length } };
+    const flash = (): void => {
+      mkdirSync(init.at('disk/kios'));
+      writeFileSync(init.at(`disk/${FLASHED_MODULES}`), 'of the flashed kernel');
+    };
+    beforeEach(() => writeFileSync(init.at('os/modules.erofs'), MODULES));
+
+    it.each([
+      ['on the medium', flash, RUNNING],
+      ['that init uses', () => {}, { ...RUNNING, usesModules: true }],
+      ['of its own update', () => init.write(modulesOf(1), 'older'), RUNNING],
+    ])('%s gets its own beside it', async (_, have, named) => {
+      have();
+      const before = init.names(IMAGES);
+      expect(await (await openStager()).stage(named, whole)).toBe(2);
+      expect(init.names(IMAGES)).toEqual([...before, '0002.efi', '0002.mod']);
+      expect(init.read(modulesOf(2))).toBe(MODULES.toString());
+    });
+
+    it('is refused before anything is touched when the image has none', async () => {
+      flash();
+      init.put(2, 'older', 'kios-0002+0-3.conf');
+      const staged = (await openStager()).stage(RUNNING, wanted);
+      await expect(staged).rejects.toMatchObject({ code: 'KIOS_UPDATE_MODULES' });
+      expect(init.names(IMAGES)).toEqual(['0001.efi', '0002.efi']);
+      expect(init.read(FLASHED_MODULES)).toBe('of the flashed kernel');
+    });
+
+    it('is never tried with modules that the medium does not keep', async () => {
+      flash();
+      init.onMount = (mount) => {
+        if (mount === 2) writeFileSync(init.at(`disk/${modulesOf(2)}`), 'rot');
+      };
+      const staged = (await openStager()).stage(RUNNING, whole);
+      await expect(staged).rejects.toMatchObject({ code: 'KIOS_UPDATE_WRITE' });
+      expect(init.names(ENTRIES)).toEqual(['kios-0001.conf']);
+    });
+
+    it('is refused when they are not what the record says', async () => {
+      writeFileSync(init.at('os/modules.erofs'), 'all modules of no kernel!');
+      await expect((await openStager()).stage(RUNNING, whole)).rejects.toThrow(/build\.json says/);
+      expect(init.mounts).toBe(0);
+    });
+  });
+
+  it('without a modules.erofs gets none', async () => {
+    await (await openStager()).stage(RUNNING, wanted);
+    expect(init.names(IMAGES)).toEqual(['0001.efi', '0002.efi']);
   });
 
   it('is taken back', async () => {

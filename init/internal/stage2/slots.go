@@ -35,8 +35,10 @@ type versions struct {
 	watched  atomic.Bool     // the boot has come to its end, so that the node's health is what counts
 	file     string          // slots.json
 	volume   volume
-	unusable error         // why there is no volume
-	known    chan struct{} // closed when there is one of both
+	unusable error // why there is no volume
+	// hasModules says that modules come from a modules.erofs.
+	hasModules atomic.Bool
+	known      chan struct{} // closed when there is one of both
 
 	mu    sync.Mutex
 	state slots.State
@@ -218,6 +220,7 @@ func (h *host) tellVersions(state slots.State) {
 		state.Failed = &slots.Failure{Generation: f.Generation, Why: f.Why + "; the last ended with " + v.ended}
 		v.ended = ""
 	}
+	state.Modules = v.hasModules.Load()
 	v.state = state
 	if err := atomicfile.WriteJSON(v.file, state); err != nil {
 		h.log.Warn("slots.json", "cause", err)

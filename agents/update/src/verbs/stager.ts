@@ -44,19 +44,18 @@ export interface Named {
   readonly usesModules: boolean;
 }
 
+const contentOf = (from: Content['from'], { sha256, bytes }: BuildRecord['efi']): Content => ({
+  from,
+  digest: sha256,
+  size: bytes,
+});
+
 /** Returns what a record says of the files that are written. */
-function wishFor({ version, efi, modules }: BuildRecord): Wish {
-  const content = (from: Content['from'], { sha256, bytes }: BuildRecord['efi']): Content => ({
-    from,
-    digest: sha256,
-    size: bytes,
-  });
-  return {
-    version,
-    efi: content('kios.efi', efi),
-    modules: modules === undefined ? undefined : content('modules.erofs', modules),
-  };
-}
+const wishFor = ({ version, efi, modules }: BuildRecord): Wish => ({
+  version,
+  efi: contentOf('kios.efi', efi),
+  modules: modules === undefined ? undefined : contentOf('modules.erofs', modules),
+});
 
 /** Brings systems onto the medium and takes them back. It keeps the agent's memory, before and after it writes. */
 export class Stager {

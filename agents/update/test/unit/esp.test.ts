@@ -35,6 +35,12 @@ const log = createLogger('update', {
   stdout: { write: () => true },
 });
 
+/** Puts a modules.erofs onto the medium, as ./kios configure does. */
+function flash(): void {
+  mkdirSync(init.at('disk/kios'));
+  writeFileSync(init.at(`disk/${FLASHED_MODULES}`), 'of the flashed kernel');
+}
+
 const openStager = (until = signal): Promise<Stager> =>
   Stager.open({
     place: init.place,
@@ -182,10 +188,6 @@ describe('a system', () => {
     const MODULES = Buffer.from('all modules of its kernel');
     const sha256 = createHash('sha256').update(MODULES).digest('hex');
     const whole = { ...wanted, modules: { sha256, bytes: MODULES.length } };
-    const flash = (): void => {
-      mkdirSync(init.at('disk/kios'));
-      writeFileSync(init.at(`disk/${FLASHED_MODULES}`), 'of the flashed kernel');
-    };
     beforeEach(() => writeFileSync(init.at('os/modules.erofs'), MODULES));
 
     it.each([

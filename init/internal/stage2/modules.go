@@ -73,7 +73,7 @@ func (h *host) refuseModules(f modulesFile, err error) {
 		doing, remedy = "use ", "Take the "+modules.ImageName+" that was built together with the node's EFI file, or remove it."
 	}
 	if f.name != modules.ImageName { // an update wrote it, and read it back
-		remedy = "Put the "+modules.ImageName+" of the same build into the folder kios of the medium, or update the node to another version; check the medium."
+		remedy = "Put the " + modules.ImageName + " of the same build into the folder kios of the medium, or update the node to another version; check the medium."
 	}
 	h.log.Warn("modules.refused", "file", file, "cause", fault.New(fault.ModulesImage, doing+file, remedy+" Until then the node has the modules of its root.", err))
 }

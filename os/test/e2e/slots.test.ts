@@ -187,7 +187,7 @@ await describeRecorded('slots', () => {
         await medium.write(slotFile(TRIAL).replace(/efi$/, 'mod'), modules);
         await medium.write(FLASHED_MODULES, Buffer.from('of the system that was flashed'));
       }
-      await startUntil(({ console }) =>
+      const { reports } = await startUntil(({ console }) =>
         console.expect(
           'its modules',
           ({ ev, fields }) =>
@@ -195,6 +195,7 @@ await describeRecorded('slots', () => {
           START_MS,
         ),
       );
+      expect(reports).toBe(0);
     },
   );
 

@@ -278,7 +278,7 @@ const WAITS = {
   open: 'the node is back, its update is not confirmed yet',
 } as const;
 
-/** Gives up a node about whose update nobody says anything, as when no agent runs there. It holds up this update alone. */
+/** Gives up a node about whose update nobody says anything, as where no agent runs. It holds up that update alone. */
 function giveUp(seen: Seen, turn: Turn): Step {
   const why = `nobody has said for ${JUDGE_MS / 3_600_000} hours which system runs`;
   return fail(seen, { ...turn, isUnjudged: true }, why);

@@ -43,7 +43,7 @@ function cameBackFrom({ slots, annotations, bootId, running }: Seen): string | u
   return meant === running || slots.state !== 'good' ? undefined : meant;
 }
 
-/** Returns what is known of failures now: by this agent, by init and by the turn. What runs, confirmed, is no failure. */
+/** Returns what is known of failures, by this agent, init and the turn. What runs, confirmed, is no failure. */
 export function learnFailures(seen: Seen): Memory {
   const { slots, running, failed } = seen;
   const back =

@@ -198,9 +198,16 @@ func (h *host) takeSteps(top string, steps []slots.Step) {
 	}
 }
 
+// stateOf returns what a decision says to others.
+func (h *host) stateOf(d slots.Decision, s slots.Start) slots.State {
+	state := d.State(s, h.release.Version, h.versions.dirty)
+	state.Modules = h.versions.hasModules.Load()
+	return state
+}
+
 func (h *host) tellDecision(d slots.Decision) {
 	v := h.versions
-	state := d.State(v.start, h.release.Version, v.dirty)
+	state := h.stateOf(d, v.start)
 	h.log.Info("slots.running", "generation", state.Running, "state", state.State, "triesLeft", state.TriesLeft, "good", state.Good)
 	if d.Failed != nil {
 		h.log.Warn("slots.fell", "generation", d.Failed.Generation, "cause", fault.New(fault.SlotsFailed,
@@ -220,7 +227,6 @@ func (h *host) tellVersions(state slots.State) {
 		state.Failed = &slots.Failure{Generation: f.Generation, Why: f.Why + "; the last ended with " + v.ended}
 		v.ended = ""
 	}
-	state.Modules = v.hasModules.Load()
 	v.state = state
 	if err := atomicfile.WriteJSON(v.file, state); err != nil {
 		h.log.Warn("slots.json", "cause", err)

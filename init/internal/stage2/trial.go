@@ -133,7 +133,7 @@ func (h *host) bless() bool {
 		return false
 	}
 	h.log.Info("slots.blessed", "generation", v.start.Running)
-	h.tellVersions(decision.State(after, h.release.Version, v.dirty))
+	h.tellVersions(h.stateOf(decision, after))
 	h.record(func(r *lastrun.Record) { r.Code, r.Cause = "", "" })
 	return true
 }

@@ -73,6 +73,9 @@ func ParseImage(name string) (generation int, ok bool) {
 // ImageName returns the name of a generation's file in the folder of images.
 func ImageName(generation int) string { return fmt.Sprintf("%04d.efi", generation) }
 
+// ModulesName returns the name of the modules of a generation's kernel, beside its file.
+func ModulesName(generation int) string { return fmt.Sprintf("%04d.mod", generation) }
+
 // Content returns what an entry holds. It never has `options`, which would replace the image's own command line, and
 // its `version` is the generation, so that going back to an older version is an ordinary update.
 func Content(generation int, version string) []byte {

@@ -99,3 +99,22 @@ func TestAnEntryNamesItsImageAndNeverOptions(t *testing.T) {
 		}
 	}
 }
+
+func TestModulesAreNamedAsWhoWritesThemNamesThem(t *testing.T) {
+	text, err := os.ReadFile("../../../packages/host-api/vectors/boot-slots.json")
+	var vectors struct {
+		Modules struct {
+			Generation int
+			Name       string
+		}
+	}
+	if err != nil || json.Unmarshal(text, &vectors) != nil {
+		t.Fatalf("%s, %v", text, err)
+	}
+	if got := ImagesDir + "/" + ModulesName(vectors.Modules.Generation); got != vectors.Modules.Name {
+		t.Errorf("%s, want %s", got, vectors.Modules.Name)
+	}
+	if _, ok := ParseImage(ModulesName(2)); ok {
+		t.Error("they count as a system")
+	}
+}

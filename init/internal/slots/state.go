@@ -20,6 +20,8 @@ type State struct {
 	Failed *Failure `json:"failed"`
 	// Dirty says that the power went while the partition was written.
 	Dirty bool `json:"dirty"`
+	// Modules says that modules come from a modules.erofs in place of the root's.
+	Modules bool `json:"modules"`
 	// Reason says why the versions are not managed.
 	Reason string `json:"reason"`
 }

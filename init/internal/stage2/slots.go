@@ -35,8 +35,10 @@ type versions struct {
 	judged   atomic.Bool     // somebody judges this start: the boot came to its end, or took too long
 	file     string          // slots.json
 	volume   volume
-	unusable error         // why there is no volume
-	known    chan struct{} // closed when there is one of both
+	unusable error // why there is no volume
+	// hasModules says that modules come from a modules.erofs.
+	hasModules atomic.Bool
+	known      chan struct{} // closed when there is one of both
 
 	mu    sync.Mutex
 	state slots.State
@@ -218,9 +220,16 @@ func (h *host) takeSteps(top string, steps []slots.Step) {
 	}
 }
 
+// stateOf returns what a decision says to others.
+func (h *host) stateOf(d slots.Decision, s slots.Start) slots.State {
+	state := d.State(s, h.release.Version, h.versions.dirty)
+	state.Modules = h.versions.hasModules.Load()
+	return state
+}
+
 func (h *host) tellDecision(d slots.Decision) {
 	v := h.versions
-	state := d.State(v.start, h.release.Version, v.dirty)
+	state := h.stateOf(d, v.start)
 	h.log.Info("slots.running", "generation", state.Running, "state", state.State, "triesLeft", state.TriesLeft, "good", state.Good)
 	if d.Failed != nil {
 		h.log.Warn("slots.fell", "generation", d.Failed.Generation, "cause", fault.New(fault.SlotsFailed,

@@ -86,8 +86,9 @@ func TestATrialIsToldAndBlessed(t *testing.T) {
 	if err != nil || !d.Trial {
 		t.Fatalf("%+v, %v", d, err)
 	}
+	h.versions.hasModules.Store(true)
 	h.tellDecision(d)
-	if s := stateOf(t, h); s.State != slots.Trial || s.TriesLeft != 2 || s.Running != 2 || !slices.Equal(s.Good, []int{1}) || s.Version != "0.2.0" {
+	if s := stateOf(t, h); !s.Modules || s.State != slots.Trial || s.TriesLeft != 2 || s.Running != 2 || !slices.Equal(s.Good, []int{1}) || s.Version != "0.2.0" {
 		t.Errorf("%+v", s)
 	}
 	if !h.bless() {

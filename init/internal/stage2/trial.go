@@ -134,7 +134,7 @@ func (h *host) bless() bool {
 		return false
 	}
 	h.log.Info("slots.blessed", "generation", v.start.Running)
-	h.tellVersions(decision.State(after, h.release.Version, v.dirty))
+	h.tellVersions(h.stateOf(decision, after))
 	h.record(func(r *lastrun.Record) {
 		if r.Code == fault.SlotsTrial { // a reboot that was called off
 			r.Code, r.Cause = "", ""

@@ -2,11 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { EXIT, KiosError } from '@kios/errors';
+import type { NodeView } from '@kios/node-turn';
 
 import type { CommandContext } from '../workstation/command-context.ts';
 import { type Cluster, openCluster } from './cluster.ts';
-import { readNode, requireAgents } from './nodes.ts';
-import { placeOrder, readWish, type Standing, standingOf, updatedNodes } from './updates.ts';
+import { readNode, readNodes, requireAgents } from './nodes.ts';
+import {
+  placeOrder,
+  readWish,
+  requireOthersIdle,
+  type Standing,
+  standingOf,
+  updatedNodes,
+} from './updates.ts';
 
 const POLL_MS = 5000;
 const ANSWER_MS = 30_000;
@@ -34,6 +42,7 @@ class Follower {
   readonly #standings = new Map<string, Standing>();
   #changedAt = Date.now();
   #isAway = false;
+  #isWhole = true;
 
   constructor(cluster: Cluster, order: string, options: UpgradeOptions, context: CommandContext) {
     this.#cluster = cluster;
@@ -59,7 +68,8 @@ class Follower {
 
   #isOver(): boolean {
     const tags = this.standings.map(([, { tag }]) => tag);
-    return tags.includes('failed') || (tags.length > 0 && !tags.includes('open'));
+    if (tags.includes('failed')) return true;
+    return this.#isWhole && tags.length > 0 && !tags.includes('open');
   }
 
   #requireProgress(): void {
@@ -74,11 +84,10 @@ class Follower {
   /** Returns false when the API server is away, as it may be when it is on a node that reboots. */
   async #lookAtAll(): Promise<boolean> {
     try {
-      const { nodes } = this.#options;
-      const names = nodes.length === 0 ? await updatedNodes(this.#cluster) : nodes;
-      for (const name of names) await this.#look(name);
+      const views = await this.#read();
+      for (const view of views) this.#judge(view);
       for (const name of this.#standings.keys())
-        if (!names.includes(name)) this.#standings.delete(name);
+        if (!views.some((view) => view.name === name)) this.#standings.delete(name);
       this.#isAway = false;
       return true;
     } catch (error) {
@@ -94,8 +103,20 @@ class Follower {
     return error.exitCode !== EXIT.permission || this.#isAway;
   }
 
-  async #look(name: string): Promise<void> {
-    const standing = standingOf(await readNode(this.#cluster, name), this.#order);
+  /** Returns the nodes that are named, or all on which the agents run; one that is gone is none. */
+  async #read(): Promise<readonly NodeView[]> {
+    const { nodes } = this.#options;
+    const named: NodeView[] = [];
+    for (const name of nodes) named.push(await readNode(this.#cluster, name));
+    if (nodes.length > 0) return named;
+    const { names, isWhole } = await updatedNodes(this.#cluster);
+    this.#isWhole = isWhole;
+    return (await readNodes(this.#cluster)).filter(({ name }) => names.includes(name));
+  }
+
+  #judge(view: NodeView): void {
+    const { name } = view;
+    const standing = standingOf(view, this.#order);
     if (standing.says === this.#standings.get(name)?.says) return;
     this.#standings.set(name, standing);
     this.#changedAt = Date.now();
@@ -131,9 +152,13 @@ export async function upgrade(context: CommandContext, options: UpgradeOptions):
   await requireAgents(cluster);
   const wish = await readWish(cluster);
   for (const name of nodes) await readNode(cluster, name);
+  if (nodes.length > 0) requireOthersIdle(nodes, await readNodes(cluster));
   const id = randomUUID();
   await placeOrder(cluster, { id, image, nodes, maxUnavailable }, wish);
-  if (!options.wait) return print(`${image} is ordered; before it was ${wish.image}`);
+  if (!options.wait)
+    return options.json
+      ? report(context, options, [])
+      : print(`${image} is ordered; before it was ${wish.image}`);
   undo.defer(() => {
     if (signal.aborted)
       progress.info(`The roll-out goes on. To turn it: ./kios upgrade KUBECONFIG ${wish.image}`);

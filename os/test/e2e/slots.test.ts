@@ -3,7 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 import { readSections } from '../../src/build/formats/uki.ts';
-import { LOADER_SETTINGS, loaderSettings, slotFile } from '../../src/build/image/boot-slots.ts';
+import {
+  FLASHED_MODULES,
+  LOADER_SETTINGS,
+  loaderSettings,
+  slotFile,
+} from '../../src/build/image/boot-slots.ts';
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { buildGuard } from '../../src/build/image/guard.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
@@ -87,6 +92,7 @@ await describeRecorded('slots', () => {
   const machine = labMachine();
   let image: string;
   let efi: Buffer;
+  let modules: Buffer;
 
   beforeAll(async () => {
     await down(silent, { purge: true });
@@ -94,6 +100,7 @@ await describeRecorded('slots', () => {
     const built = await buildImage({ arch: 'amd64', progress });
     image = built.image;
     efi = await readFile(built.efi);
+    modules = await readFile(built.modules);
   }, BUILD_MS);
 
   afterAll(() => down(silent, { purge: true }), 120_000);
@@ -167,6 +174,28 @@ await describeRecorded('slots', () => {
       await flash(efi, '+3-0');
       const entries = ['kios-0001.conf', 'kios-0002+2-1.conf'];
       expect(await startKernel()).toEqual({ reports: 0, entries });
+    },
+  );
+
+  it(
+    'a system that came by an update has its own modules',
+    { timeout: START_MS + BESIDES_MS },
+    async () => {
+      await flash(efi, '');
+      {
+        await using medium = await openMedium();
+        await medium.write(slotFile(TRIAL).replace(/efi$/, 'mod'), modules);
+        await medium.write(FLASHED_MODULES, Buffer.from('of the system that was flashed'));
+      }
+      const { reports } = await startUntil(({ console }) =>
+        console.expect(
+          'its modules',
+          ({ ev, fields }) =>
+            ev === 'modules.mounted' && String(fields['file']).endsWith('EFI/kios/0002.mod'),
+          START_MS,
+        ),
+      );
+      expect(reports).toBe(0);
     },
   );
 

@@ -20,6 +20,8 @@ export const SlotsState = v.object({
   failed: v.nullable(v.object({ generation, why: v.string() })),
   /** The power went while the partition was written: what lies on it is to be checked. */
   dirty: v.optional(v.boolean(), false),
+  /** Modules come from a modules.erofs in place of the root's, wherever that lies. */
+  modules: v.optional(v.boolean(), false),
   /** Why the versions are not managed; empty otherwise. */
   reason: v.string(),
 });

@@ -28,10 +28,10 @@ describe('slots.json', () => {
     expect(off?.reason).not.toBe('');
   });
 
-  it('of an init that does not know of the mark has none', () => {
+  it('of an init that does not know of the mark and of modules has none', () => {
     const [first] = vectors;
-    const { dirty: _, ...older } = v.parse(Strict, first);
-    expect(v.parse(SlotsState, older).dirty).toBe(false);
+    const { dirty: _, modules: __, ...older } = v.parse(Strict, first);
+    expect(v.parse(SlotsState, older)).toMatchObject({ dirty: false, modules: false });
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import type { NodeView } from './objects.ts';
 import { activeTurn, TURN } from './turn.ts';
-import { parseUpdate, UPDATE } from './update.ts';
+import { failedOn } from './update.ts';
 
 /** Another node, as far as it counts. */
 export interface Peer {
@@ -8,7 +8,7 @@ export interface Peer {
   readonly isReady: boolean;
   /** It was powered off by a request, and is not back. */
   readonly isOff: boolean;
-  /** The systems that it came back from. */
+  /** The systems that failed on it. */
   readonly failed: readonly string[];
 }
 
@@ -16,7 +16,7 @@ export interface Peer {
 export function peerOf({ name, isReady, isSilent, annotations }: NodeView): Peer {
   const turn = activeTurn(annotations[TURN]);
   const isOff = turn?.action === 'poweroff' && turn.phase === 'stopping' && isSilent;
-  return { name, isReady, isOff, failed: parseUpdate(annotations[UPDATE])?.failed ?? [] };
+  return { name, isReady, isOff, failed: failedOn(annotations) };
 }
 
 export interface Room {
@@ -40,6 +40,6 @@ export function roomBeside(name: string, holders: readonly string[], peers: read
   return { holders: kept, away: [...away] };
 }
 
-/** Returns the nodes that came back from a system. */
-export const cameBackFrom = (digest: string, peers: readonly Peer[]): readonly string[] =>
+/** Returns the nodes on which a system failed. */
+export const nodesWithFailed = (digest: string, peers: readonly Peer[]): readonly string[] =>
   peers.filter(({ failed }) => failed.includes(digest)).map(({ name }) => name);

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 
-import { parseOptions } from './request.ts';
+import { type Annotations, parseOptions } from './request.ts';
+import { parseTurn, TURN } from './turn.ts';
 
 /** The annotation of a Node in which its update agent says how the node stands to the system that it is to run. */
 export const UPDATE = 'kios.dev/update';
@@ -56,14 +57,24 @@ export function updateIn(request: string): string | undefined {
 }
 
 /**
- * How a boot stands to the system that it was for. `open`: the update agent has not yet spoken in this boot, or the
- * system is on trial. `back`: another system runs.
+ * How a boot stands to the system that it was for. `silent`: the update agent has not yet spoken in this boot. `back`:
+ * the agent names it among those that the node came back from, so that other nodes see it before a turn ends.
  */
-export type Verdict = 'open' | 'good' | 'back';
+export type Verdict = 'silent' | 'open' | 'good' | 'back';
 
 export function verdictOf(text: string | undefined, bootId: string, digest: string): Verdict {
   const update = parseUpdate(text);
-  if (update?.running === undefined || update.bootId !== bootId) return 'open';
-  if (update.running !== digest) return 'back';
-  return update.trial ? 'open' : 'good';
+  if (update?.bootId !== bootId) return 'silent';
+  if (update.running === digest && !update.trial) return 'good';
+  return update.failed.includes(digest) && !update.trial ? 'back' : 'open';
+}
+
+/** Returns the systems with which no other node begins because of this one. */
+export function failedOn(annotations: Annotations): readonly string[] {
+  const update = parseUpdate(annotations[UPDATE]);
+  const told = update?.failed ?? [];
+  const turn = parseTurn(annotations[TURN]);
+  const unjudged = turn?.isUnjudged === true ? updateIn(turn.request) : undefined;
+  const runs = update?.trial === false ? update.running : undefined;
+  return unjudged === undefined || unjudged === runs ? told : [...told, unjudged];
 }

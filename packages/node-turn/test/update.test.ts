@@ -15,7 +15,7 @@ import {
   verdictOf,
 } from '../src/index.ts';
 import { FleetModel } from './fleet-model.ts';
-import { asked, node, pod, seen, turn } from './objects.ts';
+import { asked, at, node, NOW, pod, seen, turn } from './objects.ts';
 
 const OLD = '0'.repeat(64);
 const NEW = 'f'.repeat(64);
@@ -34,13 +34,15 @@ const update = (changes: Partial<Update> = {}): Update => ({
 
 describe('what a node says of its update', () => {
   it.each([
-    ['nothing', undefined, 'open'],
-    ['something of a boot before', update({ bootId: 'boot-1', running: NEW }), 'open'],
+    ['nothing', undefined, 'silent'],
+    ['something of a boot before', update({ bootId: 'boot-1', running: NEW }), 'silent'],
     ['that nobody knows what runs', { ...update(), running: undefined }, 'open'],
     ['that it is on trial', update({ running: NEW, trial: true }), 'open'],
     ['that it runs, confirmed', update({ running: NEW, state: 'current' }), 'good'],
-    ['that another system runs', update(), 'back'],
-    ['that another system is on trial', update({ trial: true }), 'back'],
+    ['that it came back, which others see by then', update({ failed: [NEW] }), 'back'],
+    ['that another system runs, which others do not see yet', update(), 'open'],
+    ['that another system is on trial', update({ trial: true, failed: [NEW] }), 'open'],
+    ['that it runs, confirmed, after it failed', update({ running: NEW, failed: [NEW] }), 'good'],
   ])('%s', (_, says, verdict) => {
     expect(verdictOf(says && JSON.stringify(says), 'boot-2', NEW)).toBe(verdict);
   });
@@ -78,7 +80,7 @@ describe('a turn for an update', () => {
     const next = step(seen({ node: waiting, lease: free, peers: others([NEW]), pods: [] }));
     if (next.tag !== 'wait') throw new Error(next.tag);
     expect(parseTurn(next.report?.annotations[TURN] ?? '')?.message).toBe(
-      'waits, as b came back from this update',
+      'waits, as this update failed on b',
     );
   });
 
@@ -90,13 +92,25 @@ describe('a turn for an update', () => {
     expect(step(seen({ ...at, node: plain, peers: others([NEW]) })).tag).toBe('take');
   });
 
-  const stopping = (says: Update | undefined) => {
-    const annotations = asked(turn({ phase: 'stopping', bootId: 'boot-1', cordoned: true }), {
-      update: NEW,
-    });
+  it('looks at one such node alone, however many nodes there are', () => {
+    const next = step(seen({ node: waiting, lease: free, peers: others([NEW]), pods: [] }));
+    if (next.tag !== 'wait') throw new Error(next.tag);
+    const { heldBy } = next;
+    expect(heldBy).toEqual(['b']);
+    const again = { node: waiting, lease: free, heldBy };
+    expect(step(seen(again))).toEqual({ tag: 'look', at: 'holding' });
+    expect(step(seen({ ...again, holding: others([NEW]) })).tag).toBe('wait');
+    const mended = step(seen({ ...again, holding: others([]) }));
+    expect(mended).toEqual({ tag: 'look', at: 'peers' });
+  });
+
+  const stopping = (says: Update | undefined, seconds = 0) => {
+    const present = { phase: 'stopping', bootId: 'boot-1', cordoned: true, since: at(0) } as const;
+    const annotations = asked(turn(present), { update: NEW });
     const told = says === undefined ? {} : { [UPDATE]: formatUpdate(says) };
     return step(
       seen({
+        now: NOW + seconds * 1000,
         bootId: 'boot-2',
         node: node({
           bootId: 'boot-2',
@@ -110,6 +124,29 @@ describe('a turn for an update', () => {
   it('keeps its place while nothing is certain', () => {
     expect(stopping(undefined).tag).toBe('wait');
     expect(stopping(update({ running: NEW, trial: true })).tag).toBe('wait');
+    expect(stopping(update()).tag).toBe('wait');
+  });
+
+  it('ends after hours in which nobody says what runs, is uncordoned, and holds up this update', () => {
+    expect(stopping(undefined, 7199).tag).toBe('wait');
+    const end = stopping(undefined, 7200);
+    expect(end).toMatchObject({
+      tag: 'write',
+      ev: 'turn.failed',
+      turn: { message: 'nobody has said for 2 hours which system runs', isUnjudged: true },
+      patch: { unschedulable: false, annotations: { [REQUESTS.reboot]: null } },
+    });
+    if (end.tag !== 'write') throw new Error(end.tag);
+    const annotations = { [TURN]: end.patch.annotations[TURN] ?? '' };
+    const failedOn = (says: Update | undefined) =>
+      peerOf(
+        node({
+          annotations: says ? { ...annotations, [UPDATE]: formatUpdate(says) } : annotations,
+        }),
+      ).failed;
+    expect(failedOn(undefined)).toEqual([NEW]);
+    expect(failedOn(update({ running: NEW, trial: true }))).toEqual([NEW]);
+    expect(failedOn(update({ running: NEW }))).toEqual([]);
   });
 
   it('is done when the update is confirmed', () => {
@@ -121,7 +158,7 @@ describe('a turn for an update', () => {
   });
 
   it('has failed when the node came back on another version, and uncordons it', () => {
-    expect(stopping(update())).toMatchObject({
+    expect(stopping(update({ failed: [NEW] }))).toMatchObject({
       tag: 'write',
       ev: 'turn.failed',
       turn: { message: 'the node came back on another version' },

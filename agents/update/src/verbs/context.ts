@@ -34,6 +34,7 @@ export async function openKeeper(settings: Settings, context: AgentContext): Pro
     order,
     asking: reboot ? asking : undefined,
     now: () => Date.now(),
+    elapsed: () => performance.now(),
     log: context.log,
   });
 }

@@ -1,16 +1,17 @@
-import type { Logger } from '@kios/agent';
+import { backoff, type Logger } from '@kios/agent';
 import { KiosError } from '@kios/errors';
 import type { SlotsState } from '@kios/node-state';
 import {
   formatUpdate,
   type NodePatch,
   type NodeView,
+  parseUpdate,
   RETRY,
   UPDATE,
   type Update,
 } from '@kios/node-turn';
 
-import { type UpdateCode, UpdateError } from '../core/faults/errors.ts';
+import { type Told, UpdateError } from '../core/faults/errors.ts';
 import type { BuildRecord } from '../core/image/build-record.ts';
 import type { Arch } from '../core/image/pe.ts';
 import { skewFault } from '../core/image/skew.ts';
@@ -19,10 +20,12 @@ import {
   decide,
   type Decision,
   learnFailures,
+  learnTold,
   refusedReport,
+  reportOf,
   type Seen,
 } from '../core/pass/decide.ts';
-import { digestIn, forgive, isForgiven } from '../core/pass/memory.ts';
+import { digestIn, forgive, isForgiven, isOfMedium } from '../core/pass/memory.ts';
 import { type Asking, askFor, type Changes, requestFor, withdraw } from '../core/pass/request.ts';
 import type { Stager } from './stager.ts';
 
@@ -45,27 +48,28 @@ export interface KeeperPorts {
   /** Undefined: no reboot is asked for. */
   readonly asking: Asking | undefined;
   readonly now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly elapsed: () => number;
   readonly log: Logger;
 }
 
-/** Errors about the way to the Node, by which they cannot be told. */
-const UNTOLD: ReadonlySet<UpdateCode> = new Set<UpdateCode>([
-  'KIOS_UPDATE_API',
-  'KIOS_UPDATE_UNTRUSTED',
-  'KIOS_UPDATE_SETUP',
-]);
+/** What fails may cost a write of the whole system: the medium is spared after the first tries. */
+const PAUSES = { firstMs: 5000, maxMs: 3_600_000, factor: 3, jitter: 0.2 };
 
-const isTold = (error: unknown): error is UpdateError =>
-  error instanceof UpdateError && !UNTOLD.has(error.code);
-
-const inOneLine = (error: KiosError): string => {
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-  return `${error.message}${cause}`.replaceAll(/\s+/g, ' ').slice(0, 400);
-};
+/** Puts an error into one line, as a Node and a log have it. */
+function toldOf({ code, message, cause }: KiosError): Told {
+  const why = cause instanceof Error ? `: ${cause.message}` : '';
+  return { code, message: `${message}${why}`.replaceAll(/\s+/g, ' ').slice(0, 400) };
+}
 
 /** Brings this node to the system that it is to run: stages it, asks for the reboot, and tells how it stands. */
 export class Keeper {
   readonly #ports: KeeperPorts;
+  readonly #pauses = backoff(PAUSES);
+  /** Why the medium is left alone until then. */
+  #spared: { readonly until: number; readonly why: Told } | undefined;
+  /** What it told before counts once, in case the memory was lost: a late answer would bring back what is forgiven. */
+  #isToldLearnt = false;
   #last = '';
 
   constructor(ports: KeeperPorts) {
@@ -77,66 +81,79 @@ export class Keeper {
     const node = await this.#ports.cluster.node();
     if (node.annotations[RETRY] !== undefined) {
       await this.#forgive(node);
-      return 'stage';
+      return 'forgive';
     }
-    const found = await this.#decide(node);
-    if (found === undefined) return 'rest';
-    return this.#perform(found.decision, found.seen, node);
+    const seen = await this.#look(node);
+    if (seen === undefined) return 'rest';
+    let found: Seen;
+    try {
+      found = await this.#learn(seen);
+    } catch (error) {
+      if (error instanceof KiosError)
+        await this.#tell(node, refusedReport(reportOf(seen), toldOf(error)), {});
+      throw error;
+    }
+    return this.#perform(decide(found), found, node);
   }
 
   /** Returns the next step, and changes nothing but what is remembered. */
   async decide(): Promise<Decision> {
-    const found = await this.#decide(await this.#ports.cluster.node());
-    if (found !== undefined) return found.decision;
+    const seen = await this.#look(await this.#ports.cluster.node());
+    if (seen !== undefined) return decide(await this.#learn(seen));
     throw new UpdateError('KIOS_UPDATE_ESP', 'read slots.json: init has not written it yet');
   }
 
-  async #see({ annotations }: NodeView, slots: SlotsState): Promise<Seen> {
+  /** Returns what is known without the medium; undefined before init has read that. */
+  async #look({ annotations }: NodeView): Promise<Seen | undefined> {
     const { stager, bootId, arch, record, order } = this.#ports;
-    const failed = isForgiven(stager.memory, slots.failed?.generation, bootId)
+    const slots = await this.#ports.slots();
+    if (slots === undefined) return undefined;
+    const told = this.#isToldLearnt ? [] : (parseUpdate(annotations[UPDATE])?.failed ?? []);
+    await stager.keep(learnTold(stager.memory, told));
+    this.#isToldLearnt = true;
+    const { memory } = stager;
+    const unknown = { running: undefined, failed: undefined };
+    return { slots, bootId, arch, record, memory, annotations, order, ...unknown };
+  }
+
+  /** Adds which systems run and have failed, and remembers the failures. */
+  async #learn(seen: Seen): Promise<Seen> {
+    const { stager } = this.#ports;
+    const digests = seen.slots.managed ? await this.#learnDigests(seen) : {};
+    const found = { ...seen, ...digests, memory: stager.memory };
+    const memory = learnFailures(found);
+    await stager.keep(memory);
+    return { ...found, memory };
+  }
+
+  async #learnDigests({ slots, memory, bootId }: Seen): Promise<Pick<Seen, 'running' | 'failed'>> {
+    const { stager } = this.#ports;
+    const failed = isForgiven(memory, slots.failed?.generation, bootId)
       ? undefined
       : slots.failed?.generation;
     // After the power went while the partition was written, files are what the medium has.
-    if (slots.dirty) await stager.distrust('all');
+    if (slots.dirty || !isOfMedium(memory, slots.running, slots.version))
+      await stager.distrust('all');
     // A good system that rots fails too, and then the same one may be staged again.
     if (failed !== undefined) await stager.distrust(failed);
-    if (slots.managed) await stager.learn([slots.running, failed]);
-    const { memory } = stager;
+    await stager.learn([slots.running, failed]);
+    await stager.noteVersion(slots.running, slots.version);
     return {
-      slots,
-      bootId,
-      arch,
-      record,
-      running: digestIn(memory, slots.running),
-      failed: digestIn(memory, failed),
-      memory,
-      annotations,
-      order,
+      running: digestIn(stager.memory, slots.running),
+      failed: digestIn(stager.memory, failed),
     };
-  }
-
-  async #decide(node: NodeView): Promise<{ decision: Decision; seen: Seen } | undefined> {
-    const slots = await this.#ports.slots();
-    if (slots === undefined) return undefined;
-    const found = await this.#see(node, slots);
-    const memory = learnFailures(found);
-    await this.#ports.stager.keep(memory);
-    const seen = { ...found, memory };
-    return { decision: decide(seen), seen };
   }
 
   async #perform({ act, report }: Decision, seen: Seen, node: NodeView): Promise<Act> {
     switch (act) {
       case 'rest':
-        await this.#tell(node, report, withdraw(node.annotations));
-        return 'rest';
+        this.#spareNoMore();
+        return this.#rest('rest', report, node);
       case 'ask':
         await this.#tell(node, report, this.#askFor(node, report));
         return 'ask';
       case 'unstage':
-        await this.#ports.stager.unstage(this.#named(seen));
-        await this.#tell(node, report, withdraw(node.annotations));
-        return 'unstage';
+        return this.#unstage(report, seen, node);
       case 'stage':
         return this.#stage(report, seen, node);
     }
@@ -149,11 +166,13 @@ export class Keeper {
   }
 
   #named({ slots }: Seen) {
-    return { running: slots.running, failed: slots.failed?.generation };
+    const { running, failed, modules } = slots;
+    return { running, failed: failed?.generation, usesModules: modules };
   }
 
   async #stage(report: Update, seen: Seen, node: NodeView): Promise<Act> {
     const { record, stager, cluster } = this.#ports;
+    if (this.#isSpared()) return this.#rest('pause', report, node);
     const fault = skewFault(record.kubernetes, await cluster.version());
     if (fault !== undefined) {
       const message = `run kiOS ${record.version}: ${fault}`;
@@ -162,22 +181,51 @@ export class Keeper {
       return 'rest';
     }
     await this.#tell(node, report, withdraw(node.annotations));
+    await this.#onMedium(() => stager.stage(this.#named(seen), record));
+    return 'stage';
+  }
+
+  async #unstage(report: Update, seen: Seen, node: NodeView): Promise<Act> {
+    if (this.#isSpared()) return this.#rest('pause', report, node);
+    await this.#onMedium(() => this.#ports.stager.unstage(this.#named(seen)));
+    return this.#rest('unstage', report, node);
+  }
+
+  /** Tells how the node stands, or why its medium is spared. */
+  async #rest(act: Act, report: Update, node: NodeView): Promise<Act> {
+    const why = this.#spared?.why;
+    const told = why === undefined ? report : refusedReport(report, why);
+    await this.#tell(node, told, withdraw(node.annotations));
+    return act;
+  }
+
+  #isSpared(): boolean {
+    return this.#ports.elapsed() < (this.#spared?.until ?? 0);
+  }
+
+  /** Works on the medium. What fails is tried again after a pause that grows. */
+  async #onMedium(work: () => Promise<unknown>): Promise<void> {
     try {
-      await stager.stage(this.#named(seen), record);
-      return 'stage';
+      await work();
+      this.#spareNoMore();
     } catch (error) {
-      if (!isTold(error)) throw error;
-      const { code } = error;
-      const refused = refusedReport(report, { code, message: inOneLine(error) });
-      await this.#tell(await cluster.node(), refused, {});
+      const until = this.#ports.elapsed() + this.#pauses.next();
+      if (error instanceof KiosError) this.#spared = { until, why: toldOf(error) };
       throw error;
     }
+  }
+
+  #spareNoMore(): void {
+    this.#spared = undefined;
+    this.#pauses.reset();
   }
 
   /** Forgets what failed, in the memory first: killed in between, the node is asked again. */
   async #forgive(node: NodeView): Promise<void> {
     const { stager, slots, bootId, log, cluster } = this.#ports;
     const failed = (await slots())?.failed?.generation;
+    this.#isToldLearnt = true;
+    this.#spareNoMore();
     await stager.keep(forgive(stager.memory, failed, bootId));
     const annotations = { [RETRY]: null, [UPDATE]: null };
     await cluster.write({ resourceVersion: node.resourceVersion, annotations });

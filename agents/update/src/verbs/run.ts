@@ -6,8 +6,8 @@ import { KiosError } from '@kios/errors';
 import { FLAGS, type Settings, toSettings } from '../core/settings/settings.ts';
 import { openKeeper } from './context.ts';
 
-/** What fails may cost a write of the whole system: the medium is spared after the first tries. */
-const PAUSES = { firstMs: 5000, maxMs: 3_600_000, factor: 3, jitter: 0.2 };
+/** The API server has a minute to come back before the pause is as long as it gets. */
+const PAUSES = { firstMs: 1000, maxMs: 60_000, jitter: 0.2 };
 
 /** Returns a pause that differs between the agents of a fleet by a tenth. */
 const spread = (ms: number): number => ms * (0.9 + Math.random() / 5);
@@ -26,8 +26,10 @@ async function keep(settings: Settings, context: AgentContext): Promise<void> {
       // What was staged is told and asked for at once.
       if (act === 'stage') waitMs = 0;
       pauses.reset();
-      if (last !== '') log.info({ ev: 'recovered' });
-      last = '';
+      if (last !== '' && act !== 'pause') {
+        log.info({ ev: 'recovered' });
+        last = '';
+      }
     } catch (err) {
       if (signal.aborted || !(err instanceof KiosError)) throw err;
       waitMs = pauses.next();

@@ -9,10 +9,10 @@ export const stage = command({
   builder: (args) => args.options(FLAGS),
   async run(args, context) {
     const keeper = await openKeeper({ ...toSettings(args), reboot: false }, context);
-    const decision = await keeper.decide();
-    const { act, report } = decision;
+    const { act, report } = await keeper.decide();
     context.log.info({ ev: 'decided', act, state: report.state, message: report.message });
     if (args.check || args.dryRun) return;
-    await keeper.next();
+    // What was staged is told by the step after it.
+    while ((await keeper.next()) === 'stage');
   },
 });

@@ -1,14 +1,31 @@
 import type { Logger } from '@kios/agent';
-import { KiosError } from '@kios/errors';
+import { errorCode, KiosError } from '@kios/errors';
 
 import { UpdateError } from '../core/faults/errors.ts';
 import type { BuildRecord } from '../core/image/build-record.ts';
-import { digestIn, highestIn, type Memory, noteStaged, remember } from '../core/pass/memory.ts';
-import { type Plan, planStage, planUnstage, stagedIn, type Wish } from '../core/plan/plan.ts';
+import {
+  digestIn,
+  highestIn,
+  isNoted,
+  type Memory,
+  noteStaged,
+  remember,
+} from '../core/pass/memory.ts';
+import {
+  type Content,
+  type Plan,
+  planStage,
+  planUnstage,
+  stagedIn,
+  type Wish,
+} from '../core/plan/plan.ts';
 import { imageOf, parseImage } from '../core/slots/names.ts';
 import { Esp, type EspPlace } from '../edge/esp/esp.ts';
 import { digestOf, perform, readMedium } from '../edge/esp/files.ts';
-import { checkImage, imageIn, type MemoryFile } from '../edge/host/host.ts';
+import { checkImage, type MemoryFile } from '../edge/host/host.ts';
+
+/** What reading a file fails with that has rotted, or in whose place something else is. */
+const UNREADABLE: readonly string[] = ['EIO', 'EISDIR'];
 
 export interface StagePorts {
   readonly place: EspPlace;
@@ -20,18 +37,32 @@ export interface StagePorts {
   readonly log: Logger;
 }
 
-/** The generations that init has named. */
+/** The generations that init has named, and whether its drivers come from a modules.erofs. */
 export interface Named {
   readonly running: number;
   readonly failed: number | undefined;
+  readonly usesModules: boolean;
 }
+
+const contentOf = (from: Content['from'], { sha256, bytes }: BuildRecord['efi']): Content => ({
+  from,
+  digest: sha256,
+  size: bytes,
+});
+
+/** Returns what a record says of the files that are written. */
+const wishFor = ({ version, efi, modules }: BuildRecord): Wish => ({
+  version,
+  efi: contentOf('kios.efi', efi),
+  modules: modules === undefined ? undefined : contentOf('modules.erofs', modules),
+});
 
 /** Brings systems onto the medium and takes them back. It keeps the agent's memory, before and after it writes. */
 export class Stager {
   readonly #ports: StagePorts;
   #memory: Memory;
-  /** Generations without a file. */
-  readonly #missing = new Set<number>();
+  /** Generations without a file, or whose file the medium does not give back. */
+  readonly #lost = new Set<number>();
   readonly #distrusted = new Set<number | 'all'>();
 
   private constructor(ports: StagePorts, memory: Memory) {
@@ -81,16 +112,16 @@ export class Stager {
     const unknown = generations.filter(
       (generation) =>
         generation !== undefined &&
-        !this.#missing.has(generation) &&
+        !this.#lost.has(generation) &&
         digestIn(this.#memory, generation) === undefined,
     );
     if (unknown.length === 0) return;
     await this.#withEsp(async (esp) => {
-      const { images } = await readMedium(esp);
+      const { files } = await readMedium(esp, false);
       for (const generation of unknown) {
-        const name = images.find((image) => parseImage(image.name) === generation)?.name;
+        const name = files.find((file) => parseImage(file.name) === generation)?.name;
         if (name !== undefined) await this.#learnFrom(esp, name);
-        else if (generation !== undefined) this.#missing.add(generation);
+        else if (generation !== undefined) this.#lost.add(generation);
       }
     });
   }
@@ -98,23 +129,37 @@ export class Stager {
   async #learnFrom(esp: Esp, name: string): Promise<void> {
     const generation = parseImage(name);
     if (generation === undefined) return;
-    const digest = await digestOf(esp.at(imageOf(generation)), this.#ports.signal);
-    await this.keep(remember(this.#memory, generation, digest));
+    const { signal, log } = this.#ports;
+    const file = imageOf(generation);
+    try {
+      await this.keep(remember(this.#memory, generation, await digestOf(esp.at(file), signal)));
+    } catch (err) {
+      if (!UNREADABLE.includes(errorCode(err) ?? '')) throw err;
+      this.#lost.add(generation);
+      log.warn({ ev: 'file.unreadable', file, err });
+    }
+  }
+
+  /** Notes which version a generation says it is, by which a medium that is flashed anew is told from this one. */
+  async noteVersion(generation: number, version: string): Promise<void> {
+    const digest = digestIn(this.#memory, generation);
+    if (digest !== undefined && !isNoted(this.#memory, generation, version))
+      await this.keep(remember(this.#memory, generation, digest, version));
   }
 
   /** Stages a system, unless it is there already. Returns its generation. */
-  async stage({ running, failed }: Named, record: BuildRecord): Promise<number> {
-    const { os } = this.#ports;
-    const { sha256: digest, bytes: size } = record.efi;
-    const wish: Wish = { version: record.version, digest, size };
-    await checkImage(os, record);
-    return this.#withEsp((esp) => this.#stageOn(esp, { running, failed }, wish));
+  async stage(named: Named, record: BuildRecord): Promise<number> {
+    const { os, signal } = this.#ports;
+    const wish = wishFor(record);
+    await checkImage(os, wish, record.arch, signal);
+    return this.#withEsp((esp) => this.#stageOn(esp, named, wish));
   }
 
-  async #stageOn(esp: Esp, { running, failed }: Named, wish: Wish): Promise<number> {
+  async #stageOn(esp: Esp, { running, failed, usesModules }: Named, wish: Wish): Promise<number> {
     const { signal, log } = this.#ports;
-    const { digest } = wish;
-    const medium = await readMedium(esp);
+    const { version } = wish;
+    const { digest } = wish.efi;
+    const medium = await readMedium(esp, usesModules);
     const found = stagedIn(medium, running);
     if (found !== undefined && (await digestOf(esp.at(imageOf(found)), signal)) === digest) {
       await this.#noteStaged(found, digest, true);
@@ -124,18 +169,18 @@ export class Stager {
     const plan = planStage(medium, running, highest, wish);
     if ('code' in plan) throw new UpdateError(plan.code, plan.message);
     const generation = plan.generation ?? running;
-    log.info({ ev: 'stage', generation, version: wish.version, digest, console: true });
+    log.info({ ev: 'stage', generation, version, digest, console: true });
     await this.#noteStaged(generation, digest, false);
     await this.#perform(plan, esp);
     await this.#noteStaged(generation, digest, true);
-    log.info({ ev: 'staged', generation, version: wish.version, console: true });
+    log.info({ ev: 'staged', generation, version, console: true });
     return generation;
   }
 
   /** Takes back what is staged, so that the next boot is of the running system again. */
   async unstage({ running }: Named): Promise<void> {
     await this.#withEsp(async (esp) => {
-      const plan = planUnstage(await readMedium(esp), running);
+      const plan = planUnstage(await readMedium(esp, false), running);
       if ('code' in plan) throw new UpdateError(plan.code, plan.message);
       await this.#perform(plan, esp);
     });
@@ -152,7 +197,7 @@ export class Stager {
   async #perform({ ops }: Plan, esp: Esp): Promise<void> {
     const { os, signal, log } = this.#ports;
     for (const op of ops) {
-      await perform(op, esp, imageIn(os), signal);
+      await perform(op, esp, os, signal);
       log.debug({ ev: 'step', op });
     }
   }

@@ -121,6 +121,10 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
     expect(await patch('mine', annotate(REQUESTS.reboot))).toBe(200);
     expect(await patch('mine', annotate(REQUESTS.reboot, null))).toBe(200);
     expect(await patch('mine', annotate(REQUESTS.poweroff))).toBe(403);
+    expect(await patch('mine', annotate(RETRY))).toBe(403);
+    await machine.annotate({ [RETRY]: '1' });
+    expect(await patch('mine', annotate(RETRY, null))).toBe(200);
+    expect(await patch('mine', { metadata: { finalizers: ['example.com/stay'] } })).toBe(403);
     expect(await patch('mine', annotate('kios.dev/turn'))).toBe(403);
     expect(await patch('mine', { spec: { unschedulable: true } })).toBe(403);
     expect(await patch('mine', { metadata: { labels: { role: 'x' } } })).toBe(403);

@@ -94,6 +94,10 @@ export class FakeInit implements AsyncDisposable {
     writeFileSync(path.join(this.#partition, ENTRIES, name), entryText(generation, '0.1.0'));
   }
 
+  write(name: string, content: string): void {
+    writeFileSync(path.join(this.#partition, name), content);
+  }
+
   remove(name: string): void {
     rmSync(path.join(this.#partition, name));
   }

@@ -19,6 +19,7 @@ export const slots = (changes: Partial<SlotsState> = {}): SlotsState => ({
   triesLeft: 0,
   good: [],
   dirty: false,
+  modules: false,
   failed: null,
   reason: '',
   ...changes,

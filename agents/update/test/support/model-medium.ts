@@ -1,4 +1,4 @@
-import type { Medium, Op, Wish } from '../../src/core/plan/plan.ts';
+import type { Content, Medium, Op } from '../../src/core/plan/plan.ts';
 import {
   DRAFTS,
   ENTRIES,
@@ -6,6 +6,7 @@ import {
   fallbackText,
   IMAGES,
   imageOf,
+  modulesOf,
   parseEntry,
   parseImage,
 } from '../../src/core/slots/names.ts';
@@ -24,6 +25,8 @@ export class ModelMedium {
   readonly entries = new Map<string, string>();
   readonly images = new Map<string, File>();
   readonly others = new Map<string, string>();
+  /** Drivers of the machine come from a modules.erofs. */
+  hasModules = false;
   #free: number;
 
   constructor(free: number) {
@@ -33,7 +36,8 @@ export class ModelMedium {
   get medium(): Medium {
     return {
       entries: [...this.entries.keys()],
-      images: [...this.images].map(([name, { size }]) => ({ name, size })),
+      files: [...this.images].map(([name, { size }]) => ({ name, size })),
+      hasModules: this.hasModules,
       fallback: this.others.get(FALLBACK),
       hasFallbackDraft: this.others.has(DRAFTS.fallback),
       free: this.#free,
@@ -45,6 +49,11 @@ export class ModelMedium {
     const name = imageOf(generation).slice(IMAGES.length + 1);
     this.#take(name, { digest, size, isWhole: true });
     if (entry !== undefined) this.entries.set(entry, `linux /${imageOf(generation)}\n`);
+  }
+
+  putModules(generation: number, size: number): void {
+    const name = modulesOf(generation).slice(IMAGES.length + 1);
+    this.#take(name, { digest: 'modules', size, isWhole: true });
   }
 
   #take(name: string, file: File): void {
@@ -80,13 +89,13 @@ export class ModelMedium {
     this.#set(to, text);
   }
 
-  #copy(file: string, { digest, size }: Wish, cut: number): void {
+  #copy(file: string, { digest, size }: Content, cut: number): void {
     const name = file.slice(IMAGES.length + 1);
     if (this.images.has(name)) throw new Error(`${name} is written twice`);
     this.#take(name, { digest, size: Math.floor(size * cut), isWhole: cut === 1 });
   }
 
-  #verify(file: string, { digest }: Wish): void {
+  #verify(file: string, { digest }: Content): void {
     const found = this.images.get(file.slice(IMAGES.length + 1));
     if (found?.isWhole !== true || found.digest !== digest) throw new Error('it is another file');
   }
@@ -117,9 +126,9 @@ export class ModelMedium {
       case 'rename':
         return this.#rename(op.from, op.to);
       case 'copy':
-        return this.#copy(op.path, op.wish, cut);
+        return this.#copy(op.path, op.content, cut);
       case 'verify':
-        return this.#verify(op.path, op.wish);
+        return this.#verify(op.path, op.content);
       case 'verifyText':
         return this.#verifyText(op.path, op.text);
       case 'remount':
@@ -131,6 +140,9 @@ export class ModelMedium {
     const entries = [...this.entries.keys()].map(parseEntry).filter((entry) => entry !== undefined);
     const isWhole = (generation: number): boolean =>
       [...this.images].some(([name, file]) => parseImage(name) === generation && file.isWhole);
+    const hasOwn = (generation: number): boolean =>
+      !this.hasModules ||
+      this.images.get(modulesOf(generation).slice(IMAGES.length + 1))?.isWhole === true;
     const fallback = this.others.get(FALLBACK);
     const counted = entries.map(({ generation }) => generation);
     const isGuarded = fallback === fallbackText(running);
@@ -148,6 +160,11 @@ export class ModelMedium {
       ...(fallback === undefined || counted.some((one) => fallback === fallbackText(one))
         ? []
         : [`the guard would start ${fallback}`]),
+      ...(hasOwn(running) ? [] : ['the running system has lost its modules']),
+      ...entries
+        .filter(({ generation, triesLeft }) => generation > running && (triesLeft ?? 0) > 0)
+        .filter(({ generation }) => !hasOwn(generation))
+        .map(({ path }) => `${path} is tried without its modules`),
       ...(isGuarded ||
       !entries.some(({ generation, triesLeft }) => generation > running && triesLeft !== 0)
         ? []

@@ -1,7 +1,7 @@
-import { formatTurn, formatUpdate, REQUESTS, TURN, type Turn, UPDATE } from '@kios/node-turn';
+import { formatTurn, REQUESTS, TURN, type Turn } from '@kios/node-turn';
 import { describe, expect, it } from 'vitest';
 
-import { decide, learnFailures, type Seen } from '../../src/core/pass/decide.ts';
+import { decide, learnFailures, learnTold, type Seen } from '../../src/core/pass/decide.ts';
 import {
   digestIn,
   forgive,
@@ -106,9 +106,13 @@ describe('what has failed is known', () => {
       failures({ failed: NEW, slots: slots({ failed: { generation: 2, why: 'w' } }) }),
     ).toEqual([NEW]));
 
-  it('from what this agent has told before, when its memory is gone', () => {
-    const annotations = { [UPDATE]: formatUpdate(update({ failed: [OTHER] })) };
-    expect(failures({ annotations })).toEqual([OTHER]);
+  it('from what this agent has told before, when its memory is gone', () =>
+    expect(learnTold(NO_MEMORY, [OTHER]).failed).toMatchObject([{ digest: OTHER }]));
+
+  it('until it runs, confirmed', () => {
+    const memory = noteFailure(noteFailure(NO_MEMORY, NEW, 'w'), OTHER, 'w');
+    expect(failures({ memory, running: NEW })).toEqual([OTHER]);
+    expect(failures({ memory, running: NEW, slots: slots({ state: 'trial' }) })).toHaveLength(2);
   });
 
   it('from a turn that ended in another system', () => {
@@ -116,7 +120,9 @@ describe('what has failed is known', () => {
     expect(failures({ annotations })).toEqual([NEW]);
     expect(failures({ annotations, running: NEW })).toEqual([]);
     expect(failures({ annotations, slots: slots({ state: 'trial' }) })).toEqual([]);
-    expect(failures({ annotations, running: undefined })).toEqual([]);
+    expect(failures({ annotations, running: undefined })).toEqual([NEW]);
+    const unmanaged = slots({ managed: false, running: 0 });
+    expect(failures({ annotations, running: undefined, slots: unmanaged })).toEqual([NEW]);
   });
 
   it('and nothing of a turn before its boot, or of one that is over', () => {
@@ -139,6 +145,12 @@ describe('asking for the reboot', () => {
     const failed = { [TURN]: formatTurn(turn({ request: text, phase: 'failed' })) };
     expect(askFor(failed, text, NOW)).toEqual({});
     expect(askFor(failed, text, NOW + 21 * 60_000)).toEqual({ [reboot]: text });
+  });
+
+  it('waits as long after agents have refused it, as those that do not know of updates', () => {
+    const refused = { [TURN]: formatTurn(turn({ request: '', phase: 'failed' })) };
+    expect(askFor(refused, text, NOW)).toEqual({});
+    expect(askFor(refused, text, NOW + 21 * 60_000)).toEqual({ [reboot]: text });
   });
 
   it('takes the place of an older request of its own, and of nothing that a person asked for', () => {

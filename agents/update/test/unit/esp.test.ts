@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { createLogger } from '@kios/agent';
@@ -11,8 +11,10 @@ import {
   entryText,
   FALLBACK,
   fallbackText,
+  FLASHED_MODULES,
   IMAGES,
   imageOf,
+  modulesOf,
 } from '../../src/core/slots/names.ts';
 import { Esp } from '../../src/edge/esp/esp.ts';
 import { MemoryFile } from '../../src/edge/host/host.ts';
@@ -25,13 +27,19 @@ const { signal } = new AbortController();
 const NEXT = smallEfi({ signed: 3 * 1024 * 1024 + 17 });
 const DIGEST = createHash('sha256').update(NEXT).digest('hex');
 const wanted = record(DIGEST, NEXT.length);
-const RUNNING = { running: 1, failed: undefined };
+const RUNNING = { running: 1, failed: undefined, usesModules: false };
 
 let init: FakeInit;
 const log = createLogger('update', {
   console: { send: () => {}, close: () => Promise.resolve() },
   stdout: { write: () => true },
 });
+
+/** Puts a modules.erofs onto the medium, as ./kios configure does. */
+function flash(): void {
+  mkdirSync(init.at('disk/kios'));
+  writeFileSync(init.at(`disk/${FLASHED_MODULES}`), 'of the flashed kernel');
+}
 
 const openStager = (until = signal): Promise<Stager> =>
   Stager.open({
@@ -151,23 +159,78 @@ describe('a system', () => {
   });
 
   it.each([
-    ['is shorter than it should be', record(DIGEST, NEXT.length + 1), /should have/],
+    ['is shorter than it should be', NEXT, record(DIGEST, NEXT.length + 1), /should have/],
     [
       'is not what its record says',
+      NEXT,
       record('b'.repeat(64), NEXT.length),
       /not what build\.json says/,
     ],
-  ])('that %s is never tried', async (_, said, why) => {
-    await expect((await openStager()).stage(RUNNING, said)).rejects.toThrow(why);
+    ['is none', Buffer.from('hello'), record(DIGEST, 5), /it is no EFI program/],
+  ])('that %s is refused before anything is touched', async (_, content, said, why) => {
+    writeFileSync(init.at('os/kios.efi'), content);
+    const staged = (await openStager()).stage(RUNNING, said);
+    await expect(staged).rejects.toThrow(why);
+    await expect(staged).rejects.toMatchObject({ code: 'KIOS_UPDATE_IMAGE' });
+    expect(init.mounts).toBe(0);
+  });
+
+  it('that changes while it is copied is never tried', async () => {
+    init.onMount = (mount) => {
+      if (mount === 1) writeFileSync(init.at('os/kios.efi'), NEXT.subarray(0, -1));
+    };
+    const staged = (await openStager()).stage(RUNNING, wanted);
+    await expect(staged).rejects.toThrow(/not what build\.json says/);
     expect(init.names(ENTRIES)).toEqual(['kios-0001.conf']);
   });
 
-  it('that is none is refused before anything is touched', async () => {
-    writeFileSync(init.at('os/kios.efi'), 'hello');
-    await expect((await openStager()).stage(RUNNING, record(DIGEST, 5))).rejects.toMatchObject({
-      code: 'KIOS_UPDATE_IMAGE',
+  describe('on a machine with a modules.erofs', () => {
+    const MODULES = Buffer.from('all modules of its kernel');
+    const sha256 = createHash('sha256').update(MODULES).digest('hex');
+    const whole = { ...wanted, modules: { sha256, bytes: MODULES.length } };
+    beforeEach(() => writeFileSync(init.at('os/modules.erofs'), MODULES));
+
+    it.each([
+      ['on the medium', flash, RUNNING],
+      ['that init uses', () => {}, { ...RUNNING, usesModules: true }],
+      ['of its own update', () => init.write(modulesOf(1), 'older'), RUNNING],
+    ])('%s gets its own beside it', async (_, have, named) => {
+      have();
+      const before = init.names(IMAGES);
+      expect(await (await openStager()).stage(named, whole)).toBe(2);
+      expect(init.names(IMAGES)).toEqual([...before, '0002.efi', '0002.mod']);
+      expect(init.read(modulesOf(2))).toBe(MODULES.toString());
     });
-    expect(init.mounts).toBe(0);
+
+    it('is refused before anything is touched when the image has none', async () => {
+      flash();
+      init.put(2, 'older', 'kios-0002+0-3.conf');
+      const staged = (await openStager()).stage(RUNNING, wanted);
+      await expect(staged).rejects.toMatchObject({ code: 'KIOS_UPDATE_MODULES' });
+      expect(init.names(IMAGES)).toEqual(['0001.efi', '0002.efi']);
+      expect(init.read(FLASHED_MODULES)).toBe('of the flashed kernel');
+    });
+
+    it('is never tried with modules that the medium does not keep', async () => {
+      flash();
+      init.onMount = (mount) => {
+        if (mount === 2) writeFileSync(init.at(`disk/${modulesOf(2)}`), 'rot');
+      };
+      const staged = (await openStager()).stage(RUNNING, whole);
+      await expect(staged).rejects.toMatchObject({ code: 'KIOS_UPDATE_WRITE' });
+      expect(init.names(ENTRIES)).toEqual(['kios-0001.conf']);
+    });
+
+    it('is refused when they are not what the record says', async () => {
+      writeFileSync(init.at('os/modules.erofs'), 'all modules of no kernel!');
+      await expect((await openStager()).stage(RUNNING, whole)).rejects.toThrow(/build\.json says/);
+      expect(init.mounts).toBe(0);
+    });
+  });
+
+  it('without a modules.erofs gets none', async () => {
+    await (await openStager()).stage(RUNNING, wanted);
+    expect(init.names(IMAGES)).toEqual(['0001.efi', '0002.efi']);
   });
 
   it('is taken back', async () => {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 
 import { createLogger } from '@kios/agent';
 import { SlotsState } from '@kios/node-state';
 import {
   type Annotations,
+  formatUpdate,
   type NodePatch,
   type NodeView,
   parseUpdate,
@@ -16,12 +17,12 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { UpdateError } from '../../src/core/faults/errors.ts';
-import { ENTRIES } from '../../src/core/slots/names.ts';
+import { ENTRIES, imageOf } from '../../src/core/slots/names.ts';
 import { MemoryFile, SlotsFile } from '../../src/edge/host/host.ts';
 import { type ClusterPort, Keeper } from '../../src/verbs/keeper.ts';
 import { Stager } from '../../src/verbs/stager.ts';
 import { FakeInit } from '../support/fake-init.ts';
-import { record, slots } from '../support/given.ts';
+import { OTHER, record, slots, update } from '../support/given.ts';
 import { smallEfi } from '../support/small-efi.ts';
 
 const digestOf = (content: string | Uint8Array): string =>
@@ -64,6 +65,7 @@ let init: FakeInit;
 let cluster: SmallCluster;
 let said: SlotsState | undefined;
 let boot: string;
+let uptime: number;
 const log = createLogger('update', {
   console: { send: () => {}, close: () => Promise.resolve() },
   stdout: { write: () => true },
@@ -89,6 +91,7 @@ async function start(wanted = record(NEW, NEXT.length)): Promise<Keeper> {
     order: 'order-1',
     asking: { maxUnavailable: 0, drainSeconds: 0 },
     now: () => 0,
+    elapsed: () => uptime,
     log,
   });
 }
@@ -103,6 +106,7 @@ beforeEach(async () => {
   cluster = new SmallCluster();
   said = slots();
   boot = 'boot-1';
+  uptime = 0;
 });
 afterEach(() => init[Symbol.asyncDispose]());
 
@@ -167,7 +171,7 @@ describe('a node that is to run another system', () => {
     expect(await keeper.next()).toBe('rest');
     expect(told()?.state).toBe('failed');
     cluster.annotations[RETRY] = '1';
-    await keeper.next();
+    expect(await keeper.next()).toBe('forgive');
     expect(cluster.annotations[RETRY]).toBeUndefined();
     expect(await keeper.next()).toBe('stage');
     expect(await keeper.next()).toBe('ask');
@@ -204,8 +208,79 @@ describe('a node that is to run another system', () => {
 
   it('tells why it could not be staged', async () => {
     writeFileSync(init.at('os/kios.efi'), NEXT.subarray(0, -1));
-    await expect((await start()).next()).rejects.toMatchObject({ code: 'KIOS_UPDATE_IMAGE' });
+    const keeper = await start();
+    await expect(keeper.next()).rejects.toMatchObject({ code: 'KIOS_UPDATE_IMAGE' });
+    expect(await keeper.next()).toBe('pause');
     expect(told()).toMatchObject({ state: 'refused', code: 'KIOS_UPDATE_IMAGE' });
+  });
+
+  it('tries what failed on the medium after a pause that grows, and at once when a person lets it', async () => {
+    writeFileSync(init.at('os/kios.efi'), NEXT.subarray(0, -1));
+    const keeper = await start();
+    await expect(keeper.next()).rejects.toThrow(/should have/);
+    uptime = 7000;
+    await expect(keeper.next()).rejects.toThrow(/should have/);
+    uptime = 14_000;
+    expect(await keeper.next()).toBe('pause');
+    cluster.annotations[RETRY] = '1';
+    writeFileSync(init.at('os/kios.efi'), NEXT);
+    expect(await keeper.next()).toBe('forgive');
+    expect(await keeper.next()).toBe('stage');
+  });
+
+  it('tells that it cannot learn what runs', async () => {
+    init.refusal = { code: 'KIOS_INIT_SLOTS_MEDIUM', cause: 'read it' };
+    await expect((await start()).next()).rejects.toMatchObject({ code: 'KIOS_UPDATE_ESP' });
+    expect(told()).toMatchObject({ state: 'refused', code: 'KIOS_UPDATE_ESP', failed: [] });
+  });
+
+  it('stages beside a running system whose file has rotted', async () => {
+    init.remove(imageOf(1));
+    mkdirSync(init.at(`disk/${imageOf(1)}`));
+    const keeper = await start();
+    expect(await keeper.next()).toBe('stage');
+    expect(told()).toMatchObject({ state: 'staging' });
+    expect(told()?.running).toBeUndefined();
+    expect(await keeper.next()).toBe('ask');
+  });
+
+  it('knows a medium that was flashed anew, on which the first number is another system', async () => {
+    await (await start(record(digestOf('running'), 7))).next();
+    expect(told()).toMatchObject({ state: 'current' });
+    init.put(1, 'flashed');
+    said = slots({ version: '0.3.0' });
+    boot = 'boot-2';
+    await (await start()).next();
+    expect(told()).toMatchObject({ running: digestOf('flashed') });
+  });
+
+  it('no longer counts as failed what it runs, confirmed', async () => {
+    cluster.annotations[UPDATE] = formatUpdate(update({ failed: [NEW, OTHER] }));
+    said = slots({ running: 2, good: [1] });
+    init.put(2, NEXT);
+    expect(await (await start()).next()).toBe('rest');
+    expect(told()).toMatchObject({ state: 'current', failed: [OTHER] });
+  });
+
+  it('does not learn again what it has told before a person forgave it', async () => {
+    cluster.annotations[UPDATE] = formatUpdate(update({ failed: [NEW] }));
+    const keeper = await start();
+    expect(await keeper.next()).toBe('rest');
+    const late = { ...cluster.annotations };
+    cluster.annotations[RETRY] = '1';
+    expect(await keeper.next()).toBe('forgive');
+    cluster.annotations = late;
+    expect(await keeper.next()).toBe('stage');
+  });
+
+  it('tells that what is staged cannot be taken back', async () => {
+    await (await start()).next();
+    const keeper = await start(record(digestOf('running'), 7));
+    await keeper.decide();
+    init.refusal = { code: 'KIOS_INIT_SLOTS_MEDIUM', cause: 'read it' };
+    await expect(keeper.next()).rejects.toMatchObject({ code: 'KIOS_UPDATE_ESP' });
+    expect(await keeper.next()).toBe('pause');
+    expect(told()).toMatchObject({ state: 'refused', code: 'KIOS_UPDATE_ESP' });
   });
 
   it('bears an API server that is away', async () => {

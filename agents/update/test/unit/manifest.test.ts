@@ -97,6 +97,8 @@ it('may do what the agent does, and nothing else', () => {
   const text = JSON.stringify(policy);
   for (const key of [UPDATE, REQUESTS.reboot, RETRY]) expect(text).toContain(`'${key}'`);
   expect(text).not.toContain(REQUESTS.poweroff);
+  // Only a person lets a node try again; the agent removes what it has heeded.
+  expect(text.split(`'${RETRY}'`)).toHaveLength(2);
 });
 
 const FLAG_DEFAULTS = {

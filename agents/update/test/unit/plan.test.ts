@@ -11,6 +11,7 @@ import {
   planStage,
   planUnstage,
   stagedIn,
+  type Wish,
 } from '../../src/core/plan/plan.ts';
 import {
   DRAFTS,
@@ -19,8 +20,11 @@ import {
   entryText,
   FALLBACK,
   fallbackText,
+  FLASHED_MODULES,
   imageOf,
+  modulesOf,
   parseEntry,
+  parseFile,
   parseImage,
   trialOf,
 } from '../../src/core/slots/names.ts';
@@ -28,7 +32,13 @@ import { CLUSTER, ModelMedium } from '../support/model-medium.ts';
 
 const MIB = 1024 * 1024;
 const ROOM = 512 * MIB;
-const wish = (digest: string, size = 150 * MIB) => ({ version: `1.${digest}`, digest, size });
+const efi = (digest: string, size = 150 * MIB) => ({ from: 'kios.efi', digest, size }) as const;
+const MODULES = { from: 'modules.erofs', digest: 'modules', size: 12 * MIB } as const;
+const wish = (digest: string, size = 150 * MIB): Wish => ({
+  version: `1.${digest}`,
+  efi: efi(digest, size),
+  modules: undefined,
+});
 
 const opsOf = (medium: Medium, running: number, wanted = wish('new')): readonly Op[] => {
   const plan = planStage(medium, running, 0, wanted);
@@ -49,6 +59,7 @@ const vectors = v.parse(
   v.object({
     entry: v.object({ name: v.string(), efi: v.string(), text: v.string() }),
     fallback: v.object({ name: v.string(), text: v.string() }),
+    modules: v.object({ generation: v.number(), name: v.string(), flashed: v.string() }),
     names: v.array(
       v.object({
         name: v.string(),
@@ -78,6 +89,17 @@ describe('names and texts, by the vectors of all programs that write them', () =
     expect([FALLBACK, fallbackText(1)]).toEqual([fallback.name, fallback.text]);
   });
 
+  it('of modules go with their system', () => {
+    const { generation, name, flashed } = vectors.modules;
+    expect([modulesOf(generation), FLASHED_MODULES]).toEqual([name, flashed]);
+    expect([parseFile('0002.mod'), parseFile('0002.MOD'), parseFile('0000.mod')]).toEqual([
+      2,
+      2,
+      undefined,
+    ]);
+    expect(parseImage('0002.mod')).toBeUndefined();
+  });
+
   it('are on trial with three tries', () =>
     expect(parseEntry(trialOf(2).slice(ENTRIES.length + 1))?.triesLeft).toBe(3));
 
@@ -95,9 +117,9 @@ describe('staging', () => {
       { tag: 'overwrite', path: FALLBACK, text: fallbackText(2) },
       { tag: 'remove', path: 'loader/entries/kios-0001.conf' },
       { tag: 'remove', path: 'EFI/kios/0001.efi' },
-      { tag: 'copy', path: image, wish: wish('new') },
+      { tag: 'copy', path: image, content: efi('new') },
       { tag: 'remount' },
-      { tag: 'verify', path: image, wish: wish('new') },
+      { tag: 'verify', path: image, content: efi('new') },
       { tag: 'verifyText', path: FALLBACK, text: fallbackText(2) },
       { tag: 'draft', path: DRAFTS.entry, text: entry },
       { tag: 'remount' },
@@ -106,6 +128,51 @@ describe('staging', () => {
       { tag: 'remount' },
       { tag: 'verifyText', path: trialOf(3), text: entry },
     ]);
+  });
+
+  it('leaves alone what has no name of ours, on the medium and when room is counted', () => {
+    const model = stable();
+    for (const name of ['readme.txt', '0001.bak', 'fsck0000.rec'])
+      model.images.set(name, { digest: name, size: 500 * MIB, isWhole: true });
+    model.entries.set('memtest.conf', 'linux /memtest.efi\n');
+    const removed = opsOf(model.medium, 2).filter(({ tag }) => tag === 'remove');
+    expect(removed).toHaveLength(2);
+    const full = { ...model.medium, free: 0 };
+    expect(planStage(full, 2, 0, wish('new', 141 * MIB))).toHaveProperty('code');
+    const back = planUnstage(model.medium, 2);
+    expect(back).toEqual({ generation: undefined, ops: [] });
+  });
+
+  it('writes modules beside a system whose machine has them, and reads both back before it is tried', () => {
+    const model = stable();
+    model.hasModules = true;
+    model.putModules(1, MIB);
+    const ops = opsOf(model.medium, 2, { ...wish('new'), modules: MODULES });
+    expect(ops.slice(2, 9)).toEqual([
+      { tag: 'remove', path: imageOf(1) },
+      { tag: 'remove', path: modulesOf(1) },
+      { tag: 'copy', path: imageOf(3), content: efi('new') },
+      { tag: 'copy', path: modulesOf(3), content: MODULES },
+      { tag: 'remount' },
+      { tag: 'verify', path: imageOf(3), content: efi('new') },
+      { tag: 'verify', path: modulesOf(3), content: MODULES },
+    ]);
+  });
+
+  it('counts the room for modules, and refuses an image without those that a machine needs', () => {
+    const model = stable();
+    model.putModules(2, MIB);
+    expect(planStage(model.medium, 2, 0, wish('new'))).toMatchObject({
+      code: 'KIOS_UPDATE_MODULES',
+    });
+    const full = { ...model.medium, free: 0 };
+    const both = { ...wish('new', 130 * MIB), modules: MODULES };
+    expect(planStage(full, 2, 0, both)).toMatchObject({ code: 'KIOS_UPDATE_FULL' });
+    const none = {
+      ...full,
+      files: full.files.filter(({ name }) => parseImage(name) !== undefined),
+    };
+    expect(planStage(none, 2, 0, both)).toHaveProperty('ops');
   });
 
   it('makes the first fallback of a medium under another name', () => {
@@ -128,11 +195,11 @@ describe('staging', () => {
     ['an entry twice', { entries: ['kios-0002.conf', 'kios-0002+2-1.conf'] }, /two entries/],
     ['no entry of what runs', { entries: ['kios-0001.conf'] }, /has no entry/],
     ['what runs on trial', { entries: ['kios-0002+2-1.conf'] }, /on trial/],
-    ['no file of what runs', { images: [] }, /file of the running generation 2 is missing/],
+    ['no file of what runs', { files: [] }, /file of the running generation 2 is missing/],
     [
       'the last number in use',
       {
-        images: [
+        files: [
           { name: '0002.efi', size: 1 },
           { name: '9999.efi', size: 1 },
         ],
@@ -171,6 +238,31 @@ describe('taking back', () => {
     });
   });
 
+  it('removes the modules of what is taken back, and those without a system', () => {
+    const model = stable();
+    model.hasModules = true;
+    for (const generation of [2, 3, 4]) model.putModules(generation, MIB);
+    model.put(3, 'new', MIB, 'kios-0003+3-0.conf');
+    model.others.set(FALLBACK, fallbackText(2));
+    expect(stagedIn(model.medium, 2)).toBe(3);
+    const plan = planUnstage(model.medium, 2);
+    const removed = 'ops' in plan ? plan.ops.flatMap((op) => ('path' in op ? op.path : [])) : [];
+    expect(removed.toSorted()).toEqual([
+      imageOf(3),
+      modulesOf(3),
+      modulesOf(4),
+      'loader/entries/kios-0003+3-0.conf',
+    ]);
+  });
+
+  it('is not staged what lacks the modules that the machine needs', () => {
+    const model = stable();
+    model.hasModules = true;
+    model.put(3, 'new', MIB, 'kios-0003+3-0.conf');
+    model.others.set(FALLBACK, fallbackText(2));
+    expect(stagedIn(model.medium, 2)).toBeUndefined();
+  });
+
   it.each([
     ['has no tries left', 'kios-0003+0-3.conf', fallbackText(2)],
     ['the guard cannot undo', 'kios-0003+3-0.conf', fallbackText(1)],
@@ -195,6 +287,7 @@ const LEFTOVERS = {
     model.put(9, 'rotten', 60 * MIB, 'kios-0009.conf');
     model.others.set(FALLBACK, fallbackText(5));
   },
+  modules: (model: ModelMedium) => model.putModules(3, 10 * MIB),
   half: (model: ModelMedium) => model.put(8, 'half', 10 * MIB),
   draft: (model: ModelMedium) => void model.entries.set('k.tmp', 'title ki'),
   fallbackDraft: (model: ModelMedium) => void model.others.set(DRAFTS.fallback, '\\EF'),
@@ -206,15 +299,21 @@ const killed = fc.record({ after: fc.nat(16), cut: fc.double({ min: 0, max: 0.99
 function start({
   left,
   fallback,
+  hasModules,
 }: {
   left: readonly ((model: ModelMedium) => void)[];
   fallback: number | undefined;
+  hasModules: boolean;
 }) {
   const model = new ModelMedium(ROOM);
   model.put(5, 'now', 150 * MIB, 'kios-0005.conf');
+  model.hasModules = hasModules;
+  if (hasModules) model.putModules(5, 10 * MIB);
   if (fallback === 5 || (fallback === 4 && left.includes(LEFTOVERS.older)))
     model.others.set(FALLBACK, fallbackText(fallback));
   for (const leave of left) leave(model);
+  // An earlier agent wrote it.
+  if (hasModules && left.includes(LEFTOVERS.staged)) model.putModules(7, 10 * MIB);
   return model;
 }
 
@@ -225,7 +324,10 @@ function pass(
   kill: { after: number; cut: number } | undefined,
 ): void {
   const { medium } = model;
-  const plan = digest === 'now' ? planUnstage(medium, 5) : planStage(medium, 5, 0, wish(digest));
+  const plan =
+    digest === 'now'
+      ? planUnstage(medium, 5)
+      : planStage(medium, 5, 0, { ...wish(digest), modules: MODULES });
   if ('code' in plan) throw new Error(plan.message);
   for (const [index, op] of plan.ops.entries()) {
     const isLast = index === kill?.after;
@@ -243,12 +345,13 @@ describe('an agent that is killed after any step', () => {
     kills: fc.array(killed, { maxLength: 6 }),
     digests: fc.array(fc.constantFrom('a', 'b', 'now'), { minLength: 7, maxLength: 7 }),
     fallback: fc.constantFrom(undefined, 5, 4),
+    hasModules: fc.boolean(),
   });
 
   it('leaves the running system to start, and the next one ends in the old or the new', () => {
     fc.assert(
-      fc.property(given, ({ left, kills, digests, fallback }) => {
-        const model = start({ left, fallback });
+      fc.property(given, ({ left, kills, digests, fallback, hasModules }) => {
+        const model = start({ left, fallback, hasModules });
         expect(model.faults(5)).toEqual([]);
         kills.forEach((kill, index) => pass(model, digests[index] ?? 'a', kill));
         const wanted = digests.at(-1) ?? 'a';
@@ -262,6 +365,8 @@ describe('an agent that is killed after any step', () => {
         const whole = [...model.images.values()].filter(({ isWhole }) => isWhole);
         expect(model.images.size).toBe(whole.length);
         expect(model.images.has('0005.efi')).toBe(true);
+        const systems = [...model.images.keys()].map(parseImage);
+        for (const name of model.images.keys()) expect(systems).toContain(parseFile(name));
         expect(model.medium.free % CLUSTER).toBe(0);
       }),
       { numRuns: 400 },

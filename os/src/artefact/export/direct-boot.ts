@@ -2,7 +2,7 @@ import { link, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { BOOT_FILES } from '../../build/image/boot-file.ts';
-import { isOfSlots } from '../../build/image/boot-slots.ts';
+import { FLASHED_MODULES, isOfSlots, modulesBeside } from '../../build/image/boot-slots.ts';
 import { pathsBelow } from '../../workstation/paths-below.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import { efiFile, type Source } from './source.ts';
@@ -20,7 +20,13 @@ export function planDirectBoot(
   const others = files.filter(
     (name) => !isOfSlots(name) && name !== efi && name.toUpperCase() !== first,
   );
-  return new Map([[first, efi], ...others.map((name) => [name, name] as const)]);
+  const modules = modulesBeside(files, efi);
+  return new Map([
+    [first, efi],
+    ...others.map((name) => [name, name] as const),
+    // The system that was flashed may have been another one.
+    ...(modules === undefined ? [] : [[FLASHED_MODULES, modules] as const]),
+  ]);
 }
 
 const isIn =

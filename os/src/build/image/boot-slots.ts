@@ -31,6 +31,13 @@ const digits = (generation: number): string => String(generation).padStart(4, '0
 
 export const slotFile = (generation: number): string => `${SLOT_FOLDER}/${digits(generation)}.efi`;
 
+/** Where people put the modules of the system that is flashed. */
+export const FLASHED_MODULES = 'kios/modules.erofs';
+
+/** Finds the modules that an update has written with an EFI file. FAT ignores case. */
+export const modulesBeside = (files: readonly string[], efi: string): string | undefined =>
+  files.find((name) => name.toLowerCase() === efi.toLowerCase().replace(/\.efi$/, '.mod'));
+
 export const entryFile = (generation: number): string =>
   `${ENTRY_FOLDER}/kios-${digits(generation)}.conf`;
 

@@ -14,6 +14,9 @@ import { isPath } from '../preload/preload.ts';
 import { shortName } from '../shipped.ts';
 import { readPrograms } from '../sources/upstream/components.ts';
 import { KIOS } from '../versions.ts';
+import { MODULES_IMAGE } from './modules-image.ts';
+
+const FileRecord = v.strictObject({ sha256: v.string(), bytes: v.number() });
 
 const Schema = v.strictObject({
   v: v.literal(1),
@@ -25,7 +28,9 @@ const Schema = v.strictObject({
   /** The version of kubelet, by which a node knows before an update whether it fits its cluster. */
   kubernetes: v.optional(v.string()),
   /** `kios.efi`, by which a node knows whether it runs this system already. */
-  efi: v.optional(v.strictObject({ sha256: v.string(), bytes: v.number() })),
+  efi: v.optional(FileRecord),
+  /** `modules.erofs`, which belongs to the kernel of this build. */
+  modules: v.optional(FileRecord),
   /** The provider, the agent's folder or the image of `--bootstrap`. */
   bootstrap: v.optional(v.string()),
   /** The names of `--firmware`. */
@@ -68,15 +73,22 @@ async function readSource(): Promise<Pick<BuildRecord, 'commit' | 'changed'>> {
   }
 }
 
+async function recordFile(file: string): Promise<v.InferOutput<typeof FileRecord> | undefined> {
+  if (!existsSync(file)) return undefined;
+  return { sha256: await fileSha256(file), bytes: (await stat(file)).size };
+}
+
 /** Returns what a node needs to know of the system before an update; boards have no EFI file. */
-async function readSystem(dist: string): Promise<Pick<BuildRecord, 'kubernetes' | 'efi'>> {
+async function readSystem(
+  dist: string,
+): Promise<Pick<BuildRecord, 'kubernetes' | 'efi' | 'modules'>> {
   const kubernetes = (await readPrograms()).get('kubelet')?.version;
-  const file = path.join(dist, 'kios.efi');
+  const efi = await recordFile(path.join(dist, 'kios.efi'));
+  const modules = await recordFile(path.join(dist, MODULES_IMAGE));
   return {
     ...(kubernetes === undefined ? {} : { kubernetes }),
-    ...(existsSync(file)
-      ? { efi: { sha256: await fileSha256(file), bytes: (await stat(file)).size } }
-      : {}),
+    ...(efi === undefined ? {} : { efi }),
+    ...(modules === undefined ? {} : { modules }),
   };
 }
 

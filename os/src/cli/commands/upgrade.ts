@@ -42,7 +42,7 @@ export const upgradeCommand = (context: CommandContext): CommandModule<unknown, 
         type: 'string',
         demandOption: true,
         describe:
-          'Kubeconfig of the cluster; it needs the right to read nodes, to read and patch DaemonSets',
+          'Kubeconfig of the cluster; it needs the right to read nodes and pods, and to read and patch DaemonSets',
       })
       .positional('image', {
         type: 'string',
@@ -61,8 +61,9 @@ export const upgradeCommand = (context: CommandContext): CommandModule<unknown, 
       })
       .option('stall-seconds', {
         type: 'number',
-        default: 3600,
-        describe: 'Time in which something must happen to some node',
+        default: 7200,
+        describe:
+          'Time in which something must happen to some node; three tries of one take an hour',
       })
       .option('wait', {
         type: 'boolean',

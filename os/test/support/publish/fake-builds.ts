@@ -25,6 +25,8 @@ export interface FakeBuild {
   readonly sharedBytes?: number;
   /** A static program that every image runs; without it no image can run. */
   readonly program?: string;
+  /** Content of modules.erofs; none without it. */
+  readonly modules?: string;
 }
 
 export const fakeDist = (home: string, arch: Arch): string => path.join(home, arch);
@@ -36,7 +38,7 @@ export async function fakeBuild(request: FakeBuild): Promise<void> {
 }
 
 async function fakeArch(
-  { home, content, sharedBytes = 100_000, program }: FakeBuild,
+  { home, content, sharedBytes = 100_000, program, modules }: FakeBuild,
   arch: Arch,
   agents: readonly string[],
 ): Promise<void> {
@@ -66,5 +68,13 @@ async function fakeArch(
   await writeFile(path.join(dist, 'kios.efi'), `kios.efi for ${arch}: ${content}`);
   const tree = new Tree().text('/bin/init', content, kios).text('/lib/libc.so', 'c', deb);
   await writeFile(path.join(dist, 'sbom.spdx.json'), await makeSbom('kios', [tree], TIME));
+  if (modules !== undefined) {
+    await writeFile(path.join(dist, 'modules.erofs'), modules);
+    const kernel = new Tree().text('/lib/modules/a.ko', modules, deb);
+    await writeFile(
+      path.join(dist, 'modules.spdx.json'),
+      await makeSbom('modules', [kernel], TIME),
+    );
+  }
   await writeRecord(dist, { arch, time: TIME, kernel: 'kios', bootstrap: undefined });
 }

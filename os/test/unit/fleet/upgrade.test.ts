@@ -3,11 +3,16 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { formatTurn, formatUpdate, TURN, UPDATE, type Update } from '@kios/node-turn';
+import { formatTurn, formatUpdate, REQUESTS, TURN, UPDATE, type Update } from '@kios/node-turn';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { orderPatch, standingOf, type Wish } from '../../../src/fleet/updates.ts';
+import {
+  orderPatch,
+  requireOthersIdle,
+  standingOf,
+  type Wish,
+} from '../../../src/fleet/updates.ts';
 import { upgrade, type UpgradeOptions } from '../../../src/fleet/upgrade.ts';
 import { silent } from '../../../src/workstation/progress.ts';
 
@@ -62,6 +67,21 @@ describe('how a node stands to an order', () => {
     expect(standingOf(view(says), 'o')).toEqual({ tag, says: words }),
   );
 
+  it('has failed when nobody said how it ended', () => {
+    const turn = formatTurn({
+      v: 1,
+      action: 'reboot',
+      request: '',
+      phase: 'failed',
+      since: '2026-11-28T10:00:00.000Z',
+      cordoned: false,
+      isUnjudged: true,
+      message: 'nobody has said',
+    });
+    const standing = standingOf(view(update(), { [TURN]: turn }), 'o');
+    expect(standing).toEqual({ tag: 'failed', says: 'nobody has said' });
+  });
+
   it('says for what its turn waits', () => {
     const turn = formatTurn({
       v: 1,
@@ -85,7 +105,7 @@ const specOf = (text: string) =>
   ).spec.template.spec;
 
 describe('the patch of an order', () => {
-  const wish: Wish = { image: 'x', container: 'run', isForSome: false };
+  const wish: Wish = { image: 'x', container: 'run', chosenBy: 'nobody' };
   const order = { id: 'o', image: IMAGE, nodes: [], maxUnavailable: 2 };
   it('names the system, and leaves everything else of a person’s', () => {
     expect(JSON.parse(orderPatch(order, wish))).toEqual({
@@ -115,9 +135,48 @@ describe('the patch of an order', () => {
         },
       },
     });
-    expect(specOf(orderPatch(order, { ...wish, isForSome: true }))['affinity']).toBeNull();
+    expect(specOf(orderPatch(order, { ...wish, chosenBy: 'order' }))['affinity']).toBeNull();
   });
 });
+
+describe('an order for some nodes', () => {
+  const request = JSON.stringify({ update: DIGEST });
+  const between = { ...view(undefined, { [REQUESTS.reboot]: request }), name: 'b' };
+
+  it('waits for others that are in the middle of an update', () => {
+    expect(() => requireOthersIdle(['a'], [between])).toThrow(
+      /order for a alone: b is in the middle/,
+    );
+    const stopping = formatTurn({
+      v: 1,
+      action: 'reboot',
+      request,
+      phase: 'stopping',
+      since: '2026-11-28T10:00:00.000Z',
+      cordoned: true,
+    });
+    const trial = { ...view(undefined, { [TURN]: stopping }), name: 'b' };
+    expect(() => requireOthersIdle(['a'], [trial])).toThrow(
+      expect.objectContaining({ code: 'KIOS_TURN_BUSY' }),
+    );
+  });
+
+  it('bears them where it names them, and reboots that people ask for', () => {
+    const reboot = { ...between, annotations: { [REQUESTS.reboot]: 'now' } };
+    for (const [named, other] of [
+      ['b', between],
+      ['a', reboot],
+    ] as const)
+      expect(() => requireOthersIdle([named], [other])).not.toThrow();
+  });
+});
+
+/** Lists have one item in each answer. */
+function partOf(url: string, items: readonly object[]): object {
+  const from = Number(/continue=(\d+)/.exec(url)?.[1] ?? 0);
+  const next = from + 1 < items.length ? { continue: String(from + 1) } : {};
+  return { items: items.slice(from, from + 1), metadata: next };
+}
 
 describe('with an API server', () => {
   let folder: string;
@@ -130,11 +189,10 @@ describe('with an API server', () => {
   /** What the agents do once they know of an order. */
   let onOrder: (id: string) => void;
   let onList: () => void;
+  /** Nodes whose pod has ended, and not begun again. */
+  let restarting: Set<string>;
 
-  const template = {
-    metadata: {},
-    spec: { containers: [{ name: 'run' }], volumes: [{ name: 'os', image: { reference: 'old' } }] },
-  };
+  let template: { readonly metadata: object; readonly spec: object };
   const Order = v.object({
     spec: v.object({
       template: v.object({
@@ -143,18 +201,29 @@ describe('with an API server', () => {
     }),
   });
 
-  function answer(url: string): object | undefined {
-    if (missing.test(url)) return undefined;
-    if (url.includes('/leases/')) return {};
-    if (url.includes('/daemonsets/')) return { spec: { template } };
-    if (url.includes('/pods?')) onList();
-    if (url.includes('/pods?'))
-      return { items: [...nodes.keys()].map((nodeName) => ({ spec: { nodeName } })) };
-    const name = /^\/api\/v1\/nodes\/(\w+)$/.exec(url)?.[1] ?? '';
-    if (!nodes.has(name)) return undefined;
+  function nodeOf(name: string): object {
     const says = nodes.get(name);
     const annotations = says === undefined ? {} : { [UPDATE]: formatUpdate(says) };
     return { metadata: { name, annotations } };
+  }
+
+  function answer(url: string): object | undefined {
+    if (missing.test(url)) return undefined;
+    if (url.includes('/leases/')) return {};
+    if (url.includes('/daemonsets/'))
+      return { spec: { template }, status: { desiredNumberScheduled: nodes.size } };
+    if (url.includes('/pods?')) {
+      onList();
+      const items = [...nodes.keys()].filter((name) => !restarting.has(name));
+      return partOf(
+        url,
+        items.map((nodeName) => ({ spec: { nodeName } })),
+      );
+    }
+    if (url.startsWith('/api/v1/nodes?')) return partOf(url, [...nodes.keys()].map(nodeOf));
+    const name = /^\/api\/v1\/nodes\/(\w+)$/.exec(url)?.[1] ?? '';
+    if (!nodes.has(name)) return undefined;
+    return nodeOf(name);
   }
 
   function take(type: string | undefined, body: string): void {
@@ -174,6 +243,14 @@ describe('with an API server', () => {
     printed = [];
     onOrder = () => {};
     onList = () => {};
+    restarting = new Set();
+    template = {
+      metadata: {},
+      spec: {
+        containers: [{ name: 'run' }],
+        volumes: [{ name: 'os', image: { reference: 'old' } }],
+      },
+    };
     server = createServer((request, response) => {
       let body = '';
       request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
@@ -237,6 +314,21 @@ describe('with an API server', () => {
     });
   });
 
+  it('does not end while a node lacks its pod', { timeout: 20_000 }, async () => {
+    restarting.add('b');
+    onOrder = (order) => {
+      nodes.set('a', update({ order, state: 'current' }));
+      nodes.set('b', update({ order, state: 'current' }));
+    };
+    let looks = 0;
+    onList = () => {
+      if (++looks === 2) restarting.clear();
+    };
+    await run();
+    expect(printed).toHaveLength(2);
+    expect(looks).toBeGreaterThan(1);
+  });
+
   it('stops at the first node that came back, and says why', async () => {
     onOrder = (order) => {
       nodes.set('a', update({ order, state: 'failed', message: 'kubelet was never Ready' }));
@@ -259,6 +351,17 @@ describe('with an API server', () => {
   it('only orders with --no-wait, and says what was there before', async () => {
     await run({ wait: false, nodes: ['a'] });
     expect(printed).toEqual([`${IMAGE} is ordered; before it was old`]);
+    await run({ wait: false, json: true });
+    expect(JSON.parse(printed[1] ?? '')).toEqual({ image: IMAGE, nodes: [] });
+  });
+
+  it('does not take the place of an affinity that a person has given', async () => {
+    const required = { nodeSelectorTerms: [{ matchExpressions: [] }] };
+    Object.assign(template.spec, {
+      affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } },
+    });
+    await expect(run({ nodes: ['a'] })).rejects.toMatchObject({ code: 'KIOS_UPGRADE_AGENT' });
+    expect(patches).toEqual([]);
   });
 
   it.each([

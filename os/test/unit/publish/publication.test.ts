@@ -99,6 +99,31 @@ it('says of each image what it holds and how it was built', async () => {
   });
 });
 
+async function systemWith(content: string, modules: string): Promise<Publication> {
+  await fakeBuild({ home, content, modules });
+  const system = (await publications()).at(-1);
+  if (system?.name === 'os') return system;
+  throw new Error('the system does not come last');
+}
+
+const layersIn = ({ images }: Publication): readonly string[] =>
+  images.get('amd64')?.layers.map(({ digest }) => digest) ?? [];
+
+it('has modules.erofs with the system, as a blob that releases with one kernel share', async () => {
+  const first = await systemWith('a', 'of one kernel');
+  const manifests = (['amd64', 'arm64'] as const).map(
+    (arch) => first.images.get(arch)?.manifest.digest,
+  );
+  expect(first.referrers.map(({ subject }) => subject.digest)).toEqual([
+    ...manifests.flatMap((digest) => [digest, digest]),
+    first.index.digest,
+  ]);
+  const [modules, system] = layersIn(first);
+  const [same, other] = layersIn(await systemWith('b', 'of one kernel'));
+  expect(same).toBe(modules);
+  expect(other).not.toBe(system);
+});
+
 it('groups the layers that repositories share, over all architectures', async () => {
   await fakeBuild({ home, content: 'a' });
   const [group, ...others] = sharedLayers(await publications());

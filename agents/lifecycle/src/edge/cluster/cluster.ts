@@ -130,7 +130,7 @@ export class Cluster {
   }
 
   /** Reads some Nodes; those that are gone are left out. */
-  async holding(names: readonly string[]): Promise<readonly Peer[]> {
+  async nodes(names: readonly string[]): Promise<readonly Peer[]> {
     const found: Peer[] = [];
     for (const name of names) {
       const what = `read the Node ${name}`;

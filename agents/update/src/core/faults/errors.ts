@@ -9,6 +9,8 @@ const REMEDIES = {
     'Publish another system, or let this node try again: kubectl annotate node NAME kios.dev/retry=1.',
   KIOS_UPDATE_IMAGE: 'Publish the system again, and name it by its digest.',
   KIOS_UPDATE_ARCH: 'Publish the system for all architectures of the cluster together.',
+  KIOS_UPDATE_MODULES:
+    'Publish the system again, by a ./kios publish that sends modules.erofs, or remove that file from the machine.',
   KIOS_UPDATE_SKEW: 'Update the control plane first, or name a system whose kubelet fits it.',
   KIOS_UPDATE_FULL: 'Remove what does not belong there from the first partition of the medium.',
   KIOS_UPDATE_SLOTS:
@@ -24,9 +26,14 @@ const REMEDIES = {
 export type UpdateCode = keyof typeof REMEDIES;
 
 /** Why nothing is written: it reads well after "cannot". */
-export interface Refusal {
-  readonly code: UpdateCode;
+export interface Told {
+  readonly code: string;
   readonly message: string;
+}
+
+/** Such a cause that this agent finds by itself. */
+export interface Refusal extends Told {
+  readonly code: UpdateCode;
 }
 
 /** An expected failure of this agent. */

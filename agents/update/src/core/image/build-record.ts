@@ -3,6 +3,11 @@ import * as v from 'valibot';
 
 import { UpdateError } from '../faults/errors.ts';
 
+const File = v.object({
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  bytes: v.pipe(v.number(), v.integer(), v.minValue(1)),
+});
+
 /** The part of a system image's `build.json` that an update needs; images of before updates lack it. */
 const Record = v.object({
   v: v.literal(1),
@@ -10,10 +15,9 @@ const Record = v.object({
   arch: v.picklist(['amd64', 'arm64']),
   /** The version of kubelet. */
   kubernetes: v.string(),
-  efi: v.object({
-    sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-    bytes: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  }),
+  efi: File,
+  /** `modules.erofs`; a build of before lacks it. */
+  modules: v.optional(File),
 });
 export type BuildRecord = v.InferOutput<typeof Record>;
 

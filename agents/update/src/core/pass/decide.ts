@@ -1,10 +1,10 @@
 import type { SlotsState } from '@kios/node-state';
-import { type Annotations, parseUpdate, UPDATE, type Update } from '@kios/node-turn';
+import type { Annotations, Update } from '@kios/node-turn';
 
-import type { Refusal } from '../faults/errors.ts';
+import type { Refusal, Told } from '../faults/errors.ts';
 import type { BuildRecord } from '../image/build-record.ts';
 import type { Arch } from '../image/pe.ts';
-import { type Memory, noteFailure } from './memory.ts';
+import { forgetFailure, type Memory, noteFailure } from './memory.ts';
 import { bootedFor } from './request.ts';
 
 /** What is known at one time. */
@@ -24,32 +24,49 @@ export interface Seen {
 }
 
 /** `ask`: the system is on the medium. `unstage`: what is on the medium is not wanted any more. */
-export type Act = 'rest' | 'stage' | 'unstage' | 'ask';
+type Wanted = 'rest' | 'stage' | 'unstage' | 'ask';
+
+/** What was done. `forgive`: failures were forgotten. `pause`: the medium is spared after what failed. */
+export type Act = Wanted | 'forgive' | 'pause';
 
 export interface Decision {
-  readonly act: Act;
+  readonly act: Wanted;
   readonly report: Update;
 }
 
-/** Returns the system that the machine was to boot into, if another one runs for good. */
+/**
+ * Returns the system that the machine was to boot into, unless that runs or another one is on trial. Nobody can tell
+ * what runs where init manages no systems, as after a start from another medium.
+ */
 function cameBackFrom({ slots, annotations, bootId, running }: Seen): string | undefined {
   const meant = bootedFor(annotations, bootId);
-  return running === undefined || meant === running || slots.state !== 'good' ? undefined : meant;
+  return meant === running || slots.state !== 'good' ? undefined : meant;
 }
 
-/** Returns what is known of failures now: by this agent, by what it told before, by init and by the turn. */
+/** Returns what is known of failures, by this agent, init and the turn. What runs, confirmed, is no failure. */
 export function learnFailures(seen: Seen): Memory {
-  const told = parseUpdate(seen.annotations[UPDATE])?.failed ?? [];
+  const { slots, running, failed } = seen;
+  const back =
+    running === undefined
+      ? 'the machine came back, and nobody can tell on which version'
+      : 'the machine came back on another version';
   const known: (readonly [digest: string | undefined, why: string])[] = [
-    [seen.failed, seen.slots.failed?.why ?? ''],
-    [cameBackFrom(seen), 'the machine came back on another version'],
-    ...told.map((digest) => [digest, 'it came back from it before'] as const),
+    [failed, slots.failed?.why ?? ''],
+    [cameBackFrom(seen), back],
   ];
-  return known.reduce(
-    (memory, [digest, why]) => (digest === undefined ? memory : noteFailure(memory, digest, why)),
+  const memory = known.reduce(
+    (before, [digest, why]) => (digest === undefined ? before : noteFailure(before, digest, why)),
     seen.memory,
   );
+  return slots.state === 'good' && running !== undefined ? forgetFailure(memory, running) : memory;
 }
+
+/** Returns the memory with what this agent has told before, in case it was lost. */
+export const learnTold = (memory: Memory, told: readonly string[]): Memory =>
+  told.reduce(
+    (before, digest) => noteFailure(before, digest, 'it came back from it before'),
+    memory,
+  );
 
 /** Returns why a system is not even looked at. */
 function refusalOf({ slots, arch, record }: Seen): Refusal | undefined {
@@ -63,11 +80,12 @@ function refusalOf({ slots, arch, record }: Seen): Refusal | undefined {
 }
 
 /** Returns the report of a system that is not written. */
-export function refusedReport(report: Update, { code, message }: Refusal): Update {
+export function refusedReport(report: Update, { code, message }: Told): Update {
   return { ...report, state: 'refused', code, message: `cannot ${message}` };
 }
 
-function reportOf({ bootId, record, running, slots, memory, order }: Seen): Update {
+/** Returns what is told of a node in any case. */
+export function reportOf({ bootId, record, running, slots, memory, order }: Seen): Update {
   return {
     v: 1,
     bootId,

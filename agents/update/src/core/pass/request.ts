@@ -30,9 +30,10 @@ export type Changes = Readonly<Record<string, string | null>>;
 
 const NONE: Changes = {};
 
+/** A turn without a request is one that was refused, as by agents that do not know of updates. */
 function hasFailedLately(annotations: Annotations, text: string, now: number): boolean {
   const turn = parseTurn(annotations[TURN]);
-  if (turn?.request !== text || turn.phase !== 'failed') return false;
+  if (turn?.phase !== 'failed' || (turn.request !== text && turn.request !== '')) return false;
   return now - Date.parse(turn.since) < AGAIN_MS;
 }
 

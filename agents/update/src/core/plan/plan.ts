@@ -8,7 +8,9 @@ import {
   IMAGES,
   imageOf,
   LAST_GENERATION,
+  modulesOf,
   parseEntry,
+  parseFile,
   parseImage,
   trialOf,
 } from '../slots/names.ts';
@@ -24,7 +26,9 @@ export interface Medium {
   /** Names in `loader/entries`. */
   readonly entries: readonly string[];
   /** Files in `EFI/kios`. */
-  readonly images: readonly Sized[];
+  readonly files: readonly Sized[];
+  /** The machine has a modules.erofs, wherever the one of the flashed system lies. */
+  readonly hasModules: boolean;
   readonly fallback: string | undefined;
   readonly hasFallbackDraft: boolean;
   /** Bytes that are free, and those that a file's last part takes up. */
@@ -32,12 +36,19 @@ export interface Medium {
   readonly cluster: number;
 }
 
+/** A file of the mounted system. */
+export interface Content {
+  readonly from: 'kios.efi' | 'modules.erofs';
+  /** SHA-256, in hexadecimal. */
+  readonly digest: string;
+  readonly size: number;
+}
+
 /** The system that is to be written. */
 export interface Wish {
   readonly version: string;
-  /** SHA-256 of the EFI file, in hexadecimal. */
-  readonly digest: string;
-  readonly size: number;
+  readonly efi: Content;
+  readonly modules: Content | undefined;
 }
 
 /**
@@ -50,9 +61,9 @@ export type Op =
   | { readonly tag: 'overwrite'; readonly path: string; readonly text: string }
   | { readonly tag: 'draft'; readonly path: string; readonly text: string }
   | { readonly tag: 'rename'; readonly from: string; readonly to: string }
-  | { readonly tag: 'copy'; readonly path: string; readonly wish: Wish }
+  | { readonly tag: 'copy'; readonly path: string; readonly content: Content }
   | { readonly tag: 'remount' }
-  | { readonly tag: 'verify'; readonly path: string; readonly wish: Wish }
+  | { readonly tag: 'verify'; readonly path: string; readonly content: Content }
   | { readonly tag: 'verifyText'; readonly path: string; readonly text: string };
 
 export interface Plan {
@@ -88,7 +99,7 @@ function unsound(medium: Medium, running: number): Refusal | undefined {
   const own = entries.find(({ generation }) => generation === running);
   if (own === undefined) return refuse(`the running generation ${running} has no entry`);
   if (own.triesLeft !== undefined) return refuse(`the running generation ${running} is on trial`);
-  if (!medium.images.some(({ name }) => parseImage(name) === running))
+  if (!medium.files.some(({ name }) => parseImage(name) === running))
     return refuse(`the file of the running generation ${running} is missing`);
   return undefined;
 }
@@ -109,38 +120,50 @@ function fallbackOps({ fallback, hasFallbackDraft }: Medium, running: number): r
   ];
 }
 
-const isOther = (running: number) => (name: string) => parseImage(name) !== running;
+/** Whether a file is of a system besides the running one; what has another name is not of this agent. */
+const isOther =
+  (running: number) =>
+  ({ name }: Sized): boolean =>
+    ![undefined, running].includes(parseFile(name));
 
 /** Removes all systems but the running one: entries first, so that none names what is gone. */
 function cleanOps(medium: Medium, running: number): readonly Op[] {
   const draft = medium.entries.includes('k.tmp') ? [remove(DRAFTS.entry)] : [];
   const entries = entriesOf(medium).filter(({ generation }) => generation !== running);
-  const images = medium.images.map(({ name }) => name).filter(isOther(running));
+  const files = medium.files.filter(isOther(running));
   return [
     ...draft,
     ...entries.map(({ path }) => remove(path)),
-    ...images.map((name) => remove(`${IMAGES}/${name}`)),
+    ...files.map(({ name }) => remove(`${IMAGES}/${name}`)),
   ];
 }
 
 const rounded = (size: number, cluster: number): number => Math.ceil(size / cluster) * cluster;
 
-function fullness(medium: Medium, running: number, { size }: Wish): Refusal | undefined {
-  const { images, cluster } = medium;
-  const isGoing = isOther(running);
-  const going = images.filter(({ name }) => isGoing(name));
-  const freed = going.reduce((sum, image) => sum + rounded(image.size, cluster), 0);
-  const lacking = rounded(size, cluster) + MARGIN - (medium.free + freed);
+function fullness(medium: Medium, running: number, parts: readonly Content[]): Refusal | undefined {
+  const { files, cluster } = medium;
+  const sum = (sized: readonly { readonly size: number }[]): number =>
+    sized.reduce((before, { size }) => before + rounded(size, cluster), 0);
+  const lacking = sum(parts) + MARGIN - (medium.free + sum(files.filter(isOther(running))));
   if (lacking <= 0) return undefined;
   const why = `${Math.ceil(lacking / 1024 / 1024)} MiB too few are free on the EFI system partition, older systems not counted`;
   return { code: 'KIOS_UPDATE_FULL', message: `stage a system: ${why}` };
 }
 
+/** Whether the drivers of a machine may come from modules.erofs, of which each system needs its own. */
+const needsModules = ({ hasModules, files }: Medium, running: number): boolean =>
+  hasModules || files.some(({ name }) => `${IMAGES}/${name.toLowerCase()}` === modulesOf(running));
+
 function nextGeneration(medium: Medium, highest: number): number {
-  const images = medium.images.map(({ name }) => parseImage(name) ?? 0);
+  const files = medium.files.map(({ name }) => parseFile(name) ?? 0);
   const entries = entriesOf(medium).map(({ generation }) => generation);
-  return Math.max(highest, ...images, ...entries) + 1;
+  return Math.max(highest, ...files, ...entries) + 1;
 }
+
+const withoutModules = ({ version }: Wish): Refusal => ({
+  code: 'KIOS_UPDATE_MODULES',
+  message: `stage kiOS ${version}: this machine has a modules.erofs, and the image has none for it`,
+});
 
 /** Returns the steps that bring a system onto the medium, on trial, or why there are none. */
 export function planStage(
@@ -151,18 +174,24 @@ export function planStage(
   wish: Wish,
 ): Plan | Refusal {
   const generation = nextGeneration(medium, Math.max(running, highest));
-  const refusal = unsound(medium, running) ?? fullness(medium, running, wish);
+  const modules = needsModules(medium, running) ? [wish.modules] : [];
+  const parts = [wish.efi, ...modules].filter((part) => part !== undefined);
+  const refusal = unsound(medium, running) ?? fullness(medium, running, parts);
   if (refusal !== undefined) return refusal;
+  if (modules.includes(undefined)) return withoutModules(wish);
   if (generation > LAST_GENERATION) return refuse(`generation ${LAST_GENERATION} was the last one`);
   const entry = entryText(generation, wish.version);
-  const image = imageOf(generation);
   const trial = trialOf(generation);
+  const files = parts.map((content) => ({
+    path: content.from === 'kios.efi' ? imageOf(generation) : modulesOf(generation),
+    content,
+  }));
   const ops: Op[] = [
     ...fallbackOps(medium, running),
     ...cleanOps(medium, running),
-    { tag: 'copy', path: image, wish },
+    ...files.map((file) => ({ tag: 'copy', ...file }) as const),
     { tag: 'remount' },
-    { tag: 'verify', path: image, wish },
+    ...files.map((file) => ({ tag: 'verify', ...file }) as const),
     { tag: 'verifyText', path: FALLBACK, text: fallbackText(running) },
     { tag: 'draft', path: DRAFTS.entry, text: entry },
     { tag: 'remount' },
@@ -184,12 +213,15 @@ export function planUnstage(medium: Medium, running: number): Plan | Refusal {
       .filter(({ triesLeft }) => triesLeft === undefined)
       .map(({ generation }) => generation),
   );
-  const images = medium.images.filter(({ name }) => !named.has(parseImage(name) ?? 0));
+  const files = medium.files.filter(({ name }) => {
+    const generation = parseFile(name);
+    return generation !== undefined && !named.has(generation);
+  });
   const draft = medium.entries.includes('k.tmp') ? [remove(DRAFTS.entry)] : [];
   const ops = [
     ...draft,
     ...staged.map(({ path }) => remove(path)),
-    ...images.map(({ name }) => remove(`${IMAGES}/${name}`)),
+    ...files.map(({ name }) => remove(`${IMAGES}/${name}`)),
   ];
   return { generation: undefined, ops };
 }
@@ -198,10 +230,12 @@ export function planUnstage(medium: Medium, running: number): Plan | Refusal {
 export function stagedIn(medium: Medium, running: number): number | undefined {
   if (unsound(medium, running) !== undefined || medium.fallback !== fallbackText(running))
     return undefined;
-  const staged = entriesOf(medium)
+  const names = medium.files.map(({ name }) => `${IMAGES}/${name.toLowerCase()}`);
+  const isWhole = (generation: number): boolean =>
+    names.includes(imageOf(generation)) &&
+    (!needsModules(medium, running) || names.includes(modulesOf(generation)));
+  return entriesOf(medium)
     .filter(({ generation, triesLeft }) => generation > running && (triesLeft ?? 0) > 0)
-    .map(({ generation }) => generation);
-  return staged.findLast((generation) =>
-    medium.images.some(({ name }) => parseImage(name) === generation),
-  );
+    .map(({ generation }) => generation)
+    .findLast(isWhole);
 }

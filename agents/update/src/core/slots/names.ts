@@ -1,4 +1,4 @@
-/** Names on the EFI system partition: docs/host-api.md. A generation's files are written once and never renamed. */
+/** Names on the EFI system partition: docs/update.md. A generation's files are written once and never renamed. */
 export const IMAGES = 'EFI/kios';
 export const ENTRIES = 'loader/entries';
 export const FALLBACK = 'loader/fallback';
@@ -12,6 +12,12 @@ const TRIES = 3;
 const numbered = (generation: number): string => String(generation).padStart(4, '0');
 
 export const imageOf = (generation: number): string => `${IMAGES}/${numbered(generation)}.efi`;
+
+/** The modules of a system's kernel, for a machine whose drivers come from there. */
+export const modulesOf = (generation: number): string => `${IMAGES}/${numbered(generation)}.mod`;
+
+/** The same for the system that was flashed. */
+export const FLASHED_MODULES = 'kios/modules.erofs';
 
 export const entryOf = (generation: number): string =>
   `${ENTRIES}/kios-${numbered(generation)}.conf`;
@@ -44,6 +50,7 @@ export interface Entry {
 
 const ENTRY = /^kios-(\d{4})(?:\+(\d+)(?:-\d+)?)?\.conf$/i;
 const IMAGE = /^(\d{4})\.efi$/i;
+const FILE = /^(\d{4})\.(?:efi|mod)$/i;
 
 /** Reads the name of an entry; undefined for another file. */
 export function parseEntry(name: string): Entry | undefined {
@@ -53,8 +60,13 @@ export function parseEntry(name: string): Entry | undefined {
   return { path: `${ENTRIES}/${name}`, generation: Number(generation), triesLeft };
 }
 
-/** Reads the generation of a system's file; undefined for another file. */
-export function parseImage(name: string): number | undefined {
-  const [, generation] = IMAGE.exec(name) ?? [];
+function generationIn(pattern: RegExp, name: string): number | undefined {
+  const [, generation] = pattern.exec(name) ?? [];
   return Number(generation ?? 0) === 0 ? undefined : Number(generation);
 }
+
+/** Reads the generation of a system's EFI file; undefined for another file. */
+export const parseImage = (name: string): number | undefined => generationIn(IMAGE, name);
+
+/** Reads the generation that a file belongs to, its EFI file or its modules; undefined for another file. */
+export const parseFile = (name: string): number | undefined => generationIn(FILE, name);

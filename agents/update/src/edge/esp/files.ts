@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  access,
   type FileHandle,
   open,
   readdir,
@@ -14,8 +15,8 @@ import path from 'node:path';
 import { errorCode } from '@kios/errors';
 
 import { UpdateError } from '../../core/faults/errors.ts';
-import type { Medium, Op, Sized, Wish } from '../../core/plan/plan.ts';
-import { DRAFTS, ENTRIES, FALLBACK, IMAGES } from '../../core/slots/names.ts';
+import type { Content, Medium, Op, Sized } from '../../core/plan/plan.ts';
+import { DRAFTS, ENTRIES, FALLBACK, FLASHED_MODULES, IMAGES } from '../../core/slots/names.ts';
 import type { Esp } from './esp.ts';
 
 const CHUNK = 1024 * 1024;
@@ -47,7 +48,7 @@ async function readIf(file: string): Promise<string | undefined> {
   }
 }
 
-async function imagesIn(folder: string): Promise<readonly Sized[]> {
+async function filesIn(folder: string): Promise<readonly Sized[]> {
   const found: Sized[] = [];
   for (const name of await readdir(folder)) {
     const { size } = await stat(path.join(folder, name));
@@ -56,12 +57,19 @@ async function imagesIn(folder: string): Promise<readonly Sized[]> {
   return found;
 }
 
+const isThere = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
+
 /** Reads what is on the partition, without the content of systems. */
-export async function readMedium(esp: Esp): Promise<Medium> {
+export async function readMedium(esp: Esp, usesModules: boolean): Promise<Medium> {
   const { bavail, bsize } = await statfs(esp.at(IMAGES));
   return {
     entries: await readdir(esp.at(ENTRIES)),
-    images: await imagesIn(esp.at(IMAGES)),
+    files: await filesIn(esp.at(IMAGES)),
+    hasModules: usesModules || (await isThere(esp.at(FLASHED_MODULES))),
     fallback: await readIf(esp.at(FALLBACK)),
     hasFallbackDraft: (await readIf(esp.at(DRAFTS.fallback))) !== undefined,
     free: bavail * bsize,
@@ -96,7 +104,12 @@ async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
 }
 
 /** Copies a file, and fails unless it is what it should be. */
-async function copy(from: string, to: string, wish: Wish, signal: AbortSignal): Promise<void> {
+async function copy(
+  from: string,
+  to: string,
+  content: Content,
+  signal: AbortSignal,
+): Promise<void> {
   const digest = await using(from, 'r', (source) =>
     using(to, 'wx', async (target) => {
       const hash = createHash('sha256');
@@ -110,7 +123,7 @@ async function copy(from: string, to: string, wish: Wish, signal: AbortSignal): 
       return hash.digest('hex');
     }),
   );
-  if (digest !== wish.digest)
+  if (digest !== content.digest)
     throw new UpdateError('KIOS_UPDATE_IMAGE', `use ${from}: it is not what build.json says`);
 }
 
@@ -128,7 +141,7 @@ async function write(file: string, flags: 'wx' | 'r+', text: string): Promise<vo
   });
 }
 
-async function carryOut(op: Op, esp: Esp, source: string, signal: AbortSignal): Promise<void> {
+async function carryOut(op: Op, esp: Esp, os: string, signal: AbortSignal): Promise<void> {
   switch (op.tag) {
     case 'remove':
       await unlink(esp.at(op.path));
@@ -141,26 +154,21 @@ async function carryOut(op: Op, esp: Esp, source: string, signal: AbortSignal): 
       await rename(esp.at(op.from), esp.at(op.to));
       return flush(esp.at(op.to));
     case 'copy':
-      return copy(source, esp.at(op.path), op.wish, signal);
+      return copy(path.join(os, op.content.from), esp.at(op.path), op.content, signal);
     case 'remount':
       return esp.remount();
     case 'verify':
-      if ((await digestOf(esp.at(op.path), signal)) === op.wish.digest) return;
+      if ((await digestOf(esp.at(op.path), signal)) === op.content.digest) return;
       throw unlike(op.path);
     case 'verifyText':
       return verifyText(esp.at(op.path), op.text);
   }
 }
 
-/** Carries out one step. When it returns, its effect is on the medium. */
-export async function perform(
-  op: Op,
-  esp: Esp,
-  source: string,
-  signal: AbortSignal,
-): Promise<void> {
+/** Carries out one step, with files of the system in the folder `os`. When it returns, its effect is on the medium. */
+export async function perform(op: Op, esp: Esp, os: string, signal: AbortSignal): Promise<void> {
   try {
-    await carryOut(op, esp, source, signal);
+    await carryOut(op, esp, os, signal);
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof UpdateError) throw cause;

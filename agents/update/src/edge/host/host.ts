@@ -8,6 +8,8 @@ import { UpdateError } from '../../core/faults/errors.ts';
 import { type BuildRecord, parseRecord } from '../../core/image/build-record.ts';
 import { type Arch, HEAD_BYTES, imageFault } from '../../core/image/pe.ts';
 import { formatMemory, type Memory, parseMemory } from '../../core/pass/memory.ts';
+import type { Content, Wish } from '../../core/plan/plan.ts';
+import { digestOf } from '../esp/files.ts';
 
 const UNTOLD: SlotsState = {
   v: 1,
@@ -19,6 +21,7 @@ const UNTOLD: SlotsState = {
   good: [],
   failed: null,
   dirty: false,
+  modules: false,
   reason: 'its init does not know of updates',
 };
 
@@ -56,33 +59,63 @@ async function read(file: string): Promise<string> {
 /** Reads the kernel's number of this boot. Kubelet reports the same as `status.nodeInfo.bootID`. */
 export const readBootId = (file: string): Promise<string> => read(file);
 
-export const imageIn = (folder: string): string => path.join(folder, 'kios.efi');
-
 /** Reads what the mounted system says of itself. */
 export async function readRecord(folder: string): Promise<BuildRecord> {
   const file = path.join(folder, 'build.json');
   return parseRecord(file, await read(file));
 }
 
-/** Fails unless the mounted system has the form of one, by its headers and its length. */
-export async function checkImage(folder: string, record: BuildRecord): Promise<void> {
-  const file = imageIn(folder);
-  const refuse = (why: string, options: ErrorOptions = {}): UpdateError =>
-    new UpdateError('KIOS_UPDATE_IMAGE', `use ${file}: ${why}`, options);
-  const handle = await open(file, 'r').catch((cause: unknown) => {
-    throw refuse('it cannot be read', { cause });
-  });
+async function readHead(file: string): Promise<{ head: Buffer; size: number }> {
+  const handle = await open(file, 'r');
   try {
     const { size } = await handle.stat();
-    if (size !== record.efi.bytes)
-      throw refuse(`it has ${size} bytes, and should have ${record.efi.bytes}`);
     const head = Buffer.alloc(Math.min(size, HEAD_BYTES));
     await handle.read(head, 0, head.length, 0);
-    const fault = imageFault(head, size, record.arch);
-    if (fault !== undefined) throw refuse(fault);
+    return { head, size };
   } finally {
     await handle.close();
   }
+}
+
+/** Says why a file of the mounted system is not what its record says; undefined when it is. */
+async function faultOf(
+  file: string,
+  { digest, size }: Content,
+  signal: AbortSignal,
+  fault: (head: Uint8Array) => string | undefined,
+): Promise<string | undefined> {
+  const found = await readHead(file);
+  if (found.size !== size) return `it has ${found.size} bytes, and should have ${size}`;
+  const why = fault(found.head);
+  if (why !== undefined) return why;
+  return (await digestOf(file, signal)) === digest ? undefined : 'it is not what build.json says';
+}
+
+async function checkFile(
+  folder: string,
+  content: Content,
+  signal: AbortSignal,
+  fault: (head: Uint8Array) => string | undefined = () => undefined,
+): Promise<void> {
+  const file = path.join(folder, content.from);
+  const refuse = (why: string, options: ErrorOptions = {}): UpdateError =>
+    new UpdateError('KIOS_UPDATE_IMAGE', `use ${file}: ${why}`, options);
+  const why = await faultOf(file, content, signal, fault).catch((cause: unknown) => {
+    signal.throwIfAborted();
+    throw refuse('it cannot be read', { cause });
+  });
+  if (why !== undefined) throw refuse(why);
+}
+
+/** Fails unless the files of the mounted system are what its record says, and the EFI file has the form of a system. */
+export async function checkImage(
+  folder: string,
+  { efi, modules }: Wish,
+  arch: Arch,
+  signal: AbortSignal,
+): Promise<void> {
+  await checkFile(folder, efi, signal, (head) => imageFault(head, efi.size, arch));
+  if (modules !== undefined) await checkFile(folder, modules, signal);
 }
 
 const ARCHES: Readonly<Record<string, Arch>> = { x64: 'amd64', arm64: 'arm64' };

@@ -23,6 +23,21 @@ it('a medium without slots starts the one system itself, and keeps what people p
   ]);
 });
 
+it('a system that came by an update has its modules where a medium without slots has them', () => {
+  const files = [
+    'EFI/BOOT/BOOTX64.EFI',
+    'EFI/kios/0001.efi',
+    'EFI/kios/0002.efi',
+    'EFI/kios/0002.mod',
+    'kios/modules.erofs',
+  ];
+  const updated = planDirectBoot(files, 'EFI/kios/0002.efi', 'amd64');
+  expect(updated.get('kios/modules.erofs')).toBe('EFI/kios/0002.mod');
+  const flashed = planDirectBoot(files, 'EFI/kios/0001.efi', 'amd64');
+  expect(flashed.get('kios/modules.erofs')).toBe('kios/modules.erofs');
+  expect([...updated.keys()].filter((name) => name.startsWith('EFI/kios'))).toEqual([]);
+});
+
 it('a medium that had none stays as it is', () => {
   const files = ['EFI/BOOT/BOOTAA64.EFI', ...FOR_PEOPLE];
   const plan = planDirectBoot(files, 'EFI/BOOT/BOOTAA64.EFI', 'arm64');

@@ -11,8 +11,10 @@ import {
   FALLBACK,
   fallbackText,
   findSlot,
+  FLASHED_MODULES,
   LOADER_SETTINGS,
   loaderSettings,
+  modulesBeside,
   parseEntryName,
   slotFile,
 } from '../../../../src/build/image/boot-slots.ts';
@@ -29,6 +31,7 @@ const Vectors = v.strictObject({
     efi: v.string(),
   }),
   fallback: Text,
+  modules: v.strictObject({ generation: v.number(), name: v.string(), flashed: v.string() }),
   names: v.array(
     v.strictObject({
       name: v.string(),
@@ -58,6 +61,12 @@ it('files of the loader have the names and texts that the node reads and writes'
     slotFile(entry.generation),
   ]);
   expect(entry.text).toBe(entryText(entry.generation, entry.version));
+  const { generation, name, flashed } = vectors.modules;
+  expect(modulesBeside([flashed, name.toUpperCase()], slotFile(generation))).toBe(
+    name.toUpperCase(),
+  );
+  expect(modulesBeside([flashed], slotFile(generation))).toBeUndefined();
+  expect(flashed).toBe(FLASHED_MODULES);
 });
 
 it('neither word that makes systemd-boot start a bad system for ever, or without its command line, is written', () => {

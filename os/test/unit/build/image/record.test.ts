@@ -53,6 +53,15 @@ it('says which kubelet and which EFI file are in it', async () => {
   });
 });
 
+it('says which modules.erofs belongs to it, if there is one', async () => {
+  await writeRecord(dist, request);
+  expect(await readRecord(dist)).not.toHaveProperty('modules');
+  await writeFile(path.join(dist, 'modules.erofs'), 'erofs');
+  await writeRecord(dist, request);
+  const modules = { sha256: sha256('erofs'), bytes: 5 };
+  expect(await readRecord(dist)).toMatchObject({ modules });
+});
+
 it('names an agent’s folder without the path to it', async () => {
   const bootstrap = {
     kind: 'agent',

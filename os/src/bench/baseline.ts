@@ -37,8 +37,11 @@ const FILES = path.join(repository, 'bench/baseline/root');
 const CONTAINERD = 'var/lib/containerd';
 const IMAGE_SIZE = '2G';
 
+/** Folder of its static pods. */
+export const BASELINE_PODS = '/etc/kubernetes/manifests';
+
 /** Paths of the base line's files; `root` is an ext4 file system. */
-interface Baseline {
+export interface Baseline {
   readonly kernel: string;
   readonly initrd: string;
   readonly root: string;
@@ -150,7 +153,7 @@ async function ownFiles(): Promise<unknown> {
 }
 
 /** Builds the base line from the programs, configuration, store and pods of `kiosRoot`, a `root.erofs`. */
-async function buildBaseline(kiosRoot: string, progress: Progress): Promise<Baseline> {
+export async function buildBaseline(kiosRoot: string, progress: Progress): Promise<Baseline> {
   const tools = await openToolroot(progress);
   const debian = await makeDebian(progress);
   const key = cacheKey(tools.id, debian, await fileSha256(kiosRoot), await ownFiles());
@@ -167,11 +170,15 @@ async function buildBaseline(kiosRoot: string, progress: Progress): Promise<Base
  * `idle=poll`: an idle guest's clock would otherwise jump to its next timer while the workstation reads the disk. A
  * read then costs the time the workstation takes, which is almost none, because the file is in its page cache.
  */
-const COMMAND_LINE = 'root=/dev/vda rw console=ttyS0 quiet idle=poll';
+export const POLL = 'idle=poll';
+const COMMAND_LINE = `root=/dev/vda rw console=ttyS0 quiet ${POLL}`;
 
-/** Returns arguments of QEMU that boot the base line of `kiosRoot`. Writes of the guest are discarded. */
-export async function baselineBoot(kiosRoot: string, progress: Progress): Promise<string[]> {
-  const { kernel, initrd, root } = await buildBaseline(kiosRoot, progress);
+/** Returns arguments of QEMU that boot a base line. Writes of the guest are discarded. */
+export function bootBaseline({ kernel, initrd, root }: Baseline): string[] {
   const drive = `if=virtio,format=raw,snapshot=on,cache=unsafe,file=${root}`;
   return ['-kernel', kernel, '-initrd', initrd, '-append', COMMAND_LINE, '-drive', drive];
 }
+
+/** Returns arguments of QEMU that boot the base line of `kiosRoot`. */
+export const baselineBoot = async (kiosRoot: string, progress: Progress): Promise<string[]> =>
+  bootBaseline(await buildBaseline(kiosRoot, progress));

@@ -1,6 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
@@ -15,17 +14,12 @@ import { ensurePackages } from '../workstation/packages.ts';
 import { repository } from '../workstation/paths.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
 import { baselineBoot } from './baseline.ts';
-import { type BenchMachine, startBench } from './machine.ts';
+import { startBench } from './machine.ts';
+import { settledMemory } from './settled.ts';
 
 const MEMORY_MIB = 2048;
 /** A boot takes about a minute on an idle workstation. */
 const DEADLINE_MS = 900_000;
-/**
- * Memory has settled when this many readings in a row lie within 1 MiB. The interval is by the workstation's clock,
- * because an idle guest's clock jumps ahead.
- */
-const READINGS = 8;
-const READING_MS = 2000;
 
 /** Results of one kernel. Seconds count by the guest's clock from the start of its kernel. */
 interface KernelResult {
@@ -58,19 +52,6 @@ const startOf =
   (event: ConsoleEvent): boolean =>
     event.agent === agent && event.ev === 'start';
 
-/** Returns the memory in use once it has settled. */
-async function settledMemory(machine: BenchMachine): Promise<number | undefined> {
-  const readings: number[] = [];
-  for (const end = Date.now() + DEADLINE_MS; Date.now() < end; await sleep(READING_MS)) {
-    const reading = await machine.memoryUsedMiB();
-    if (reading === undefined) return undefined;
-    readings.push(reading);
-    const last = readings.slice(-READINGS);
-    if (last.length === READINGS && Math.max(...last) - Math.min(...last) <= 1) return reading;
-  }
-  return undefined;
-}
-
 /** How to boot, the agent whose first line ends the measurement, and the event after which memory is read. */
 interface Subject {
   readonly boot: readonly string[];
@@ -89,7 +70,8 @@ export async function measure(
   const first = await console.expect(`the first line of ${agent}`, startOf(agent), DEADLINE_MS);
   if (settlesAfter !== undefined)
     await console.expect('the last program’s start', settlesAfter, DEADLINE_MS);
-  const memoryUsedMiB = settlesAfter === undefined ? undefined : await settledMemory(machine);
+  const memoryUsedMiB =
+    settlesAfter === undefined ? undefined : await settledMemory(machine.memoryUsedMiB);
   const phases: Record<string, number> = {};
   for (const { name, reachedBy } of Object.values(MILESTONES)) {
     const up = firstOf(console.events, reachedBy);

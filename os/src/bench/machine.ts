@@ -49,7 +49,7 @@ const benchArguments = (guest: BenchGuest, firmware: string): string[] => [
     '-netdev user,id=net0,restrict=on',
     `-device ${guest.card ?? 'virtio-net-pci'},netdev=net0,romfile=`,
     '-device virtio-rng-pci',
-    '-device virtio-balloon-pci,id=balloon',
+    BALLOON,
     '-chardev file,id=console,path=console.log',
     '-serial chardev:console',
     `-qmp unix:${MACHINE_FILES.qmp},server=on,wait=off`,
@@ -64,7 +64,11 @@ export interface BenchMachine extends AsyncDisposable {
   readonly memoryUsedMiB: () => Promise<number | undefined>;
 }
 
-async function memoryUsed(dir: string): Promise<number | undefined> {
+/** The device by which a guest tells its memory; a flag of QEMU with its value. */
+export const BALLOON = '-device virtio-balloon-pci,id=balloon';
+
+/** Returns the memory in use of the guest in a folder, in MiB; undefined when the guest does not tell. */
+export async function memoryUsed(dir: string): Promise<number | undefined> {
   const path = '/machine/peripheral/balloon';
   const interval = { path, property: 'guest-stats-polling-interval', value: 1 };
   await qmp(dir, MACHINE_FILES.qmp, 'qom-set', interval);

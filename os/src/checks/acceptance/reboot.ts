@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
+import { startOnHost } from '../../lab/debug-pod.ts';
+import { scriptCommand } from '../../lab/guest-program.ts';
 import { MACHINE_FILES } from '../../lab/qemu/arguments.ts';
 import { qmp } from '../../lab/qemu/qmp.ts';
 import { demand, type Assertion, type Subject } from './assertion.ts';
-import { startOnHost } from './debug-pod.ts';
-import { scriptCommand } from './guest-program.ts';
 import { nextEvent } from './next-event.ts';
 import { STATIC_PODS_RUN } from './static-pods.ts';
 

@@ -2,6 +2,8 @@ import type { CommandModule } from 'yargs';
 
 import { type KernelName, KERNELS } from '../../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
+import { growthBench } from './bench-growth.ts';
+import { memoryBench } from './bench-memory.ts';
 import { jsonOption } from './json-option.ts';
 
 interface BootArgs {
@@ -136,13 +138,18 @@ const dhcpBench = (context: CommandContext): CommandModule<unknown, DhcpArgs> =>
 
 export const benchCommand = (context: CommandContext): CommandModule => ({
   command: 'bench',
-  describe: 'Measure boot time, memory and the agents',
+  describe: 'Measure boot time, memory, the agents, and how costs grow',
   builder: (args) =>
     args
       .command(bootBench(context))
       .command(dhcpBench(context))
       .command(bootstrapBench(context))
+      .command(growthBench(context))
+      .command(memoryBench(context))
       .command(modulesBench(context))
-      .demandCommand(1, 'bench needs one of its commands: boot, bootstrap, dhcp, modules'),
+      .demandCommand(
+        1,
+        'bench needs one of its commands: boot, bootstrap, dhcp, growth, memory, modules',
+      ),
   handler: () => {},
 });

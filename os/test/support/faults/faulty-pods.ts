@@ -1,5 +1,5 @@
-import { RUNTIME_IMAGE } from '../../../src/checks/acceptance/guest-program.ts';
 import { WORKSTATION_SEEN_BY_GUEST } from '../../../src/lab/controlplane/layout.ts';
+import { RUNTIME_IMAGE } from '../../../src/lab/guest-program.ts';
 import type { SeedFile } from '../../../src/lab/seed-document.ts';
 
 interface FaultyPod {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
-import { runOnHost } from '../../../src/checks/acceptance/debug-pod.ts';
-import { RUNTIME_IMAGE } from '../../../src/checks/acceptance/guest-program.ts';
+import { runOnHost } from '../../../src/lab/debug-pod.ts';
+import { RUNTIME_IMAGE } from '../../../src/lab/guest-program.ts';
 import type { Kubectl } from '../../../src/lab/kubectl.ts';
 
 const script = (text: string): readonly string[] => ['/bin/bun', '-e', text];

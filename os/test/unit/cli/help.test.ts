@@ -29,6 +29,8 @@ const COMMANDS = [
   'bench boot',
   'bench bootstrap',
   'bench dhcp',
+  'bench growth',
+  'bench memory',
   'bench modules',
   'conformance',
   'profile',

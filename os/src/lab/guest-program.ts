@@ -4,8 +4,8 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import type * as v from 'valibot';
 
-import type { SCRIPTS } from '../../../guest/src/scripts.ts';
-import { imageName } from '../../build/shipped.ts';
+import type { SCRIPTS } from '../../guest/src/scripts.ts';
+import { imageName } from '../build/shipped.ts';
 
 /** An image that every node has, and the runtime in it. */
 export const RUNTIME_IMAGE = imageName('dhcp');
@@ -17,7 +17,7 @@ export const MAIN_FILE = '/agent/guest.cjs';
 
 type Script = keyof typeof SCRIPTS;
 
-const SOURCES = path.resolve(import.meta.dirname, '../../../guest/src');
+const SOURCES = path.resolve(import.meta.dirname, '../../guest/src');
 
 async function bundle(name: string): Promise<string> {
   const { outputFiles } = await build({

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 
 import * as v from 'valibot';
 
-import { HostFacts } from '../../../guest/src/host-facts.ts';
-import type { Kubectl } from '../../lab/kubectl.ts';
+import { HostFacts } from '../../guest/src/host-facts.ts';
 import { RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
+import type { Kubectl } from './kubectl.ts';
 
 interface DebugPod {
   readonly nodeName: string;
@@ -13,6 +13,8 @@ interface DebugPod {
   readonly privileged?: boolean;
   /** Sockets of the host to mount at the same path. */
   readonly sockets?: readonly string[];
+  /** How long the command may take, of `runOnHost`. */
+  readonly seconds?: number;
 }
 
 const EXIT_CODE = '.status.containerStatuses[0].state.terminated.exitCode';
@@ -68,7 +70,7 @@ export async function runOnHost(kubectl: Kubectl, pod: DebugPod): Promise<string
   const name = await startOnHost(kubectl, pod);
   try {
     // Not the pod's phase, which stays Running until kubelet has cleaned up after the container.
-    await kubectl.wait(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`]);
+    await kubectl.wait(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`], pod.seconds);
     const exitCode = await kubectl.call(['get', 'pod', name, '-o', `jsonpath={${EXIT_CODE}}`]);
     const output = await kubectl.call(['logs', name]);
     if (exitCode.trim() === '0') return output;

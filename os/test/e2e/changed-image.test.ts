@@ -192,7 +192,7 @@ await describeRecorded('changed-image', () => {
     await qmp(machine.dir, MACHINE_FILES.qmp, 'system_powerdown');
     await event(node!, 'shutdown.end');
     await vi.waitFor(async () => expect(await machine.running()).toBeUndefined(), {
-      timeout: 60_000,
+      timeout: 300_000,
       interval: 100,
     });
     const { events } = node!.console;

@@ -69,13 +69,13 @@ await describeRecorded('custom-bootstrap', () => {
 
   it(
     'is Ready after one restart of kubelet, which the agent ordered',
-    { timeout: 90_000 },
+    { timeout: 400_000 },
     async () => {
       const { console } = node;
       const joined = await console.expect(
         'the agent’s last event',
         ({ ev }) => ev === 'joined',
-        60_000,
+        300_000,
       );
       expect(joined.agent).toBe('bootstrap');
       const orders = console.events.filter(({ agent, ev }) => agent === 'init' && ev === 'control');

@@ -84,7 +84,7 @@ export class LocalAgent implements AsyncDisposable {
   }
 
   async until(check: () => void): Promise<void> {
-    await vi.waitFor(check, { timeout: 20_000 });
+    await vi.waitFor(check, { timeout: 60_000 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

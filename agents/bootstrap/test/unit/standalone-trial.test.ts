@@ -78,7 +78,7 @@ async function expectRollBack(): Promise<void> {
 
 describe(
   'a standalone node goes back to the files before when kubelet',
-  { timeout: 20_000 },
+  { timeout: 120_000 },
   () => {
     it('keeps ending with the new ones, and does not try them again in this boot', async () => {
       await agent.start();

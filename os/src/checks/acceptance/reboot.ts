@@ -8,7 +8,7 @@ import { MACHINE_FILES } from '../../lab/qemu/arguments.ts';
 import { qmp } from '../../lab/qemu/qmp.ts';
 import { demand, type Assertion, type Subject } from './assertion.ts';
 import { nextEvent } from './next-event.ts';
-import { STATIC_PODS_RUN } from './static-pods.ts';
+import { STATIC_PODS_RUN_AFTER_PRESSURE } from './static-pods.ts';
 
 const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
 const ORDER_REBOOT = 0x06;
@@ -75,14 +75,14 @@ export const REBOOT: Assertion = {
   },
 };
 
-/** The node is Ready while its pods still start. */
+/** The node is Ready while its pods still start, and may have pressure for five minutes after its disk was full. */
 export const PODS_AFTER_REBOOT: Assertion = {
   name: 'after the reboot every static pod of the image runs again',
   check: async (subject) => {
     const end = Date.now() + PODS_DEADLINE_MS;
     for (;;) {
       try {
-        return await STATIC_PODS_RUN.check(subject);
+        return await STATIC_PODS_RUN_AFTER_PRESSURE.check(subject);
       } catch (error) {
         if (Date.now() > end) throw error;
         await sleep(1000);

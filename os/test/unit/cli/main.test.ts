@@ -29,6 +29,8 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ['an unknown flag', ['up', '--ones'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['an unknown choice', ['build', '--arch', 'riscv'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['an unknown suite', ['test', 'all'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['an unknown suite on guests', ['test', 'e2e', 'all'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['a suite on guests of another', ['test', 'unit', 'time'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a command without its subcommand', ['bench'], 'KIOS_CLI_USAGE', EXIT.usage],
     [
       'a network file that is not there',

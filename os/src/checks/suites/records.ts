@@ -42,6 +42,7 @@ const READ: Readonly<Record<string, readonly string[]>> = {
     'packages/netlink/test',
     'os/src/checks/suites/programs.ts',
   ],
+  update: ['examples/lifecycle', 'examples/update'],
 };
 /** Decides whether a suite runs, not what it finds. */
 const RECORDING = ['os/src/checks/suites', 'os/test/support/recorded.ts'];

@@ -3,51 +3,54 @@ package esp
 import (
 	"errors"
 	"os"
+
+	"kios.dev/init/internal/fat"
 )
 
 // sector is the size of what is read and written; a boot sector has at least as much.
 const sector = 512
 
-// TakeDirty reports whether the partition on a device was in use when the power went, and takes the mark back: Linux
-// would keep it for ever. The device must not be mounted.
-func TakeDirty(path string) (dirty bool, err error) {
-	device, err := os.Open(path) // a medium that is write-protected is never in use for writing
+// TakeDirty reports whether the partition on a device was in use when the power went. If so, it puts the clusters in
+// order and takes the mark back: Linux does neither. The mark is also taken back when the clusters cannot be put in
+// order, which is an error. The device must not be mounted.
+func TakeDirty(path string) (dirty bool, mended fat.Mended, err error) {
+	boot, err := readBoot(path)
 	if err != nil {
-		return false, err
+		return false, mended, err
+	}
+	if !isFAT32(boot) || boot[markAt]&inUse == 0 {
+		return false, mended, nil
+	}
+	device, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return true, mended, err
+	}
+	defer device.Close()
+	mended, err = fat.Mend(device)
+	boot[markAt] &^= inUse
+	_, failed := device.WriteAt(boot, 0)
+	return true, mended, errors.Join(err, failed, device.Sync())
+}
+
+// readBoot opens for reading alone: a medium that is write-protected is never in use for writing.
+func readBoot(path string) ([]byte, error) {
+	device, err := os.Open(path)
+	if err != nil {
+		return nil, err
 	}
 	defer device.Close()
 	boot := make([]byte, sector)
-	if _, err := device.ReadAt(boot, 0); err != nil {
-		return false, err
-	}
-	at, isFAT := markOf(boot)
-	if !isFAT || boot[at]&inUse == 0 {
-		return false, nil
-	}
-	boot[at] &^= inUse
-	return true, write(path, boot)
+	_, err = device.ReadAt(boot, 0)
+	return boot, err
 }
 
-func write(path string, boot []byte) error {
-	device, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer device.Close()
-	_, err = device.WriteAt(boot, 0)
-	return errors.Join(err, device.Sync())
-}
+const (
+	// inUse is the bit of the mark that Linux sets while the partition is mounted for writing (FAT_STATE_DIRTY).
+	inUse = 0x01
+	// markAt is the place of the mark in a boot sector of FAT32 (fat_boot_sector in linux/msdos_fs.h).
+	markAt = 65
+)
 
-// inUse is the bit of the mark that Linux sets while the partition is mounted for writing (FAT_STATE_DIRTY).
-const inUse = 0x01
-
-// markOf returns the place of the mark in a boot sector (fat_boot_sector in linux/msdos_fs.h).
-func markOf(boot []byte) (at int, isFAT bool) {
-	switch {
-	case boot[510] != 0x55 || boot[511] != 0xaa:
-		return 0, false
-	case string(boot[82:87]) == "FAT32":
-		return 65, true
-	}
-	return 37, string(boot[54:57]) == "FAT"
+func isFAT32(boot []byte) bool {
+	return string(boot[82:87]) == "FAT32" && boot[510] == 0x55 && boot[511] == 0xaa
 }

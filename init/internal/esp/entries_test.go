@@ -1,12 +1,14 @@
 package esp
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"kios.dev/init/internal/fat"
 	"kios.dev/init/internal/slots"
 )
 
@@ -157,39 +159,65 @@ func TestAMissingEntryIsMade(t *testing.T) {
 	}
 }
 
+// smallFAT is a FAT32 file system of four clusters, of which the last one is lost.
+func smallFAT() []byte {
+	const sector, clusters = 512, 4
+	disk := make([]byte, (2+clusters)*sector)
+	u16 := func(at int, v uint16) { binary.LittleEndian.PutUint16(disk[at:], v) }
+	u32 := func(at int, v uint32) { binary.LittleEndian.PutUint32(disk[at:], v) }
+	u16(11, sector)
+	disk[13], disk[14], disk[16] = 1, 1, 1 // sectors in a cluster and before the table, and tables
+	u32(32, 2+clusters)
+	disk[36], disk[44] = 1, 2 // sectors of the table, and the root's cluster
+	copy(disk[82:], "FAT32   ")
+	disk[510], disk[511] = 0x55, 0xaa
+	u32(sector+4*2, 0x0fffffff)
+	u32(sector+4*5, 0x0fffffff)
+	return disk
+}
+
 func TestTheMarkOfALostPowerIsTakenBack(t *testing.T) {
-	fat32, fat16 := make([]byte, 1024), make([]byte, 1024)
-	copy(fat32[82:], "FAT32   ")
-	copy(fat16[54:], "FAT16   ")
-	for _, boot := range [][]byte{fat32, fat16} {
-		boot[510], boot[511], boot[600] = 0x55, 0xaa, 7
+	path := filepath.Join(t.TempDir(), "esp")
+	disk := smallFAT()
+	disk[65] = 0x03
+	if err := os.WriteFile(path, disk, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		name string
-		boot []byte
-		at   int
-	}{{"FAT32", fat32, 65}, {"FAT16", fat16, 37}} {
-		path := filepath.Join(t.TempDir(), "esp")
-		c.boot[c.at] = 0x03
-		if err := os.WriteFile(path, c.boot, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range []bool{true, false} {
-			if dirty, err := TakeDirty(path); dirty != want || err != nil {
-				t.Errorf("%s: %v, %v", c.name, dirty, err)
-			}
-		}
-		after, _ := os.ReadFile(path)
-		c.boot[c.at] = 0x02
-		if !slices.Equal(after, c.boot) {
-			t.Errorf("%s: more than the mark has changed", c.name)
-		}
+	if dirty, mended, err := TakeDirty(path); !dirty || mended != (fat.Mended{Lost: 1}) || err != nil {
+		t.Errorf("%v, %+v, %v", dirty, mended, err)
 	}
+	if dirty, mended, err := TakeDirty(path); dirty || mended != (fat.Mended{}) || err != nil {
+		t.Errorf("again: %v, %+v, %v", dirty, mended, err)
+	}
+	after, _ := os.ReadFile(path)
+	disk[65] = 0x02
+	binary.LittleEndian.PutUint32(disk[512+4*5:], 0)
+	if !slices.Equal(after, disk) {
+		t.Error("more than the mark and the lost cluster has changed")
+	}
+}
+
+func TestTheMarkIsTakenBackFromWhatCannotBeMended(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "esp")
+	disk := smallFAT()
+	disk[65], disk[44] = 0x01, 9
+	if err := os.WriteFile(path, disk, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if dirty, _, err := TakeDirty(path); !dirty || err == nil {
+		t.Errorf("%v, %v", dirty, err)
+	}
+	if dirty, _, err := TakeDirty(path); dirty || err != nil {
+		t.Errorf("again: %v, %v", dirty, err)
+	}
+}
+
+func TestAnotherFileSystemHasNoMark(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ext4")
 	if err := os.WriteFile(path, slices.Repeat([]byte{0xff}, 1024), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if dirty, err := TakeDirty(path); dirty || err != nil {
-		t.Errorf("no FAT: %v, %v", dirty, err)
+	if dirty, _, err := TakeDirty(path); dirty || err != nil {
+		t.Errorf("%v, %v", dirty, err)
 	}
 }

@@ -80,14 +80,15 @@ func (h *host) takeDirty(device string) {
 	if device == "" || h.versions.generation() == 0 {
 		return
 	}
-	dirty, err := esp.TakeDirty(device)
+	dirty, mended, err := esp.TakeDirty(device)
 	h.versions.dirty = dirty
 	switch {
 	case err != nil:
-		h.log.Warn("slots.dirty", "device", device, "cause", fault.New(fault.SlotsMedium, "read the mark of "+device, slotsRemedy, err))
+		h.log.Warn("slots.dirty", "device", device, "cause", fault.New(fault.SlotsMedium, "put "+device+" in order", slotsRemedy, err))
 	case dirty:
-		h.log.Warn("slots.dirty", "device", device, "cause", fault.New(fault.SlotsDirty, "keep "+device+" in order",
-			"The update agent checks what lies on it when it runs next.", errors.New("the power went while it was written")))
+		h.log.Warn("slots.dirty", "device", device, "lostClusters", mended.Lost, "endedFiles", mended.Ended,
+			"cause", fault.New(fault.SlotsDirty, "keep "+device+" in order",
+				"The update agent checks what lies on it when it runs next.", errors.New("the power went while it was written")))
 	}
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { readSections } from '../../src/build/formats/uki.ts';
 import {
@@ -11,19 +11,14 @@ import {
 } from '../../src/build/image/boot-slots.ts';
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { buildGuard } from '../../src/build/image/guard.ts';
-import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
-import { type BootedNode, powerOn } from '../../src/lab/boot.ts';
 import { down } from '../../src/lab/down.ts';
-import { labMachine } from '../../src/lab/node.ts';
 import { MILESTONES } from '../../src/lab/phases.ts';
-import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
-import { Partition } from '../../src/media/configure/partition.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { entrySection, MACHINES, readPe } from '../support/pe.ts';
 import { describeRecorded } from '../support/recorded.ts';
-import { entriesOn, writeEntry, writeFallback } from '../support/slots.ts';
+import { type Run, SlotMachine, TRIAL } from '../support/slots.ts';
 
 const BUILD_MS = 70 * 60_000;
 /** Power-on to the kernel, with a second system in between. */
@@ -33,9 +28,6 @@ const HANGING_MS = 20 * 60_000;
 /** Room for the failure to be told, and for the medium. */
 const BESIDES_MS = 60_000;
 const MIB = 2 ** 20;
-
-/** Of the medium's own system, and of the one on trial. */
-const [GOOD, TRIAL] = [1, 2];
 
 /** Returns a copy with one byte changed. */
 function changed(file: Buffer, at: number, to: (byte: number) => number): Buffer {
@@ -86,11 +78,15 @@ interface Started {
   readonly entries: readonly string[];
 }
 
+const judged = ({ said, entries }: Run): Started => ({
+  reports: said.split('KIOS_GUARD_LOADER').length - 1,
+  entries,
+});
+
 // A medium whose newest system cannot be started.
 await describeRecorded('slots', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
-  const machine = labMachine();
-  let image: string;
+  let machine: SlotMachine;
   let efi: Buffer;
   let modules: Buffer;
 
@@ -98,72 +94,27 @@ await describeRecorded('slots', () => {
     await down(silent, { purge: true });
     await ensurePackages(['build', 'machine'], progress);
     const built = await buildImage({ arch: 'amd64', progress });
-    image = built.image;
+    machine = new SlotMachine(built.image);
     efi = await readFile(built.efi);
     modules = await readFile(built.modules);
   }, BUILD_MS);
 
   afterAll(() => down(silent, { purge: true }), 120_000);
 
-  const openMedium = async (): Promise<Partition> =>
-    Partition.open(machine.file('disk'), await openToolroot(silent));
-
-  /** Gives the machine a fresh medium, on which the system on trial is this file, and nothing without one. */
-  async function flash(trial: Buffer | undefined, ...counters: readonly string[]): Promise<void> {
-    await machine.create(image);
-    await using medium = await openMedium();
-    if (trial !== undefined) await medium.write(slotFile(TRIAL), trial);
-    for (const counter of counters) await writeEntry(medium, TRIAL, counter);
-  }
-
-  async function setFallback(): Promise<void> {
-    await using medium = await openMedium();
-    await writeFallback(medium, GOOD);
-  }
-
-  /** Powers the machine on until this happens, with no hand on it. The medium's file system is whole afterwards. */
-  async function startUntil(happens: (node: BootedNode) => Promise<unknown>): Promise<Started> {
-    const node = await powerOn(machine, {
-      accelerator: await chooseAccelerator(),
-      memoryMiB: 2048,
-      cpus: 2,
-      workstationPorts: [],
-    });
-    try {
-      await happens(node);
-    } finally {
-      node.console[Symbol.dispose]();
-      await machine.stop();
-    }
-    const said = await readFile(machine.file('console'), 'latin1');
-    await using medium = await openMedium();
-    await medium.readBack();
-    return {
-      reports: said.split('KIOS_GUARD_LOADER').length - 1,
-      entries: await entriesOn(medium),
-    };
-  }
-
   /** Only the good system has a kernel. */
-  const startKernel = (deadlineMs = START_MS): Promise<Started> =>
-    startUntil(({ console }) =>
-      console.expect('a kernel', MILESTONES.kernel.reachedBy, deadlineMs),
-    );
-
-  /** Ends before the older system has a kernel, so that init repairs nothing. */
-  const startGuard = (): Promise<Started> =>
-    startUntil(() =>
-      vi.waitFor(
-        async () => {
-          const said = await readFile(machine.file('console'), 'latin1');
-          expect(said).toContain('The older system starts.');
-        },
-        { timeout: START_MS, interval: 100 },
+  const startKernel = async (deadlineMs = START_MS): Promise<Started> =>
+    judged(
+      await machine.startUntil(({ console }) =>
+        console.expect('a kernel', MILESTONES.kernel.reachedBy, deadlineMs),
       ),
     );
 
+  /** Ends before the older system has a kernel, so that init repairs nothing. */
+  const startGuard = async (): Promise<Started> =>
+    judged(await machine.startUntilSaid('The older system starts.', START_MS));
+
   it('a fresh medium starts its only system', { timeout: START_MS + BESIDES_MS }, async () => {
-    await machine.create(image);
+    await machine.flash(undefined);
     expect(await startKernel()).toEqual({ reports: 0, entries: ['kios-0001.conf'] });
   });
 
@@ -171,7 +122,7 @@ await describeRecorded('slots', () => {
     'a system on trial starts, and a try is counted',
     { timeout: START_MS + BESIDES_MS },
     async () => {
-      await flash(efi, '+3-0');
+      await machine.flash(efi, '+3-0');
       const entries = ['kios-0001.conf', 'kios-0002+2-1.conf'];
       expect(await startKernel()).toEqual({ reports: 0, entries });
     },
@@ -181,13 +132,13 @@ await describeRecorded('slots', () => {
     'a system that came by an update has its own modules',
     { timeout: START_MS + BESIDES_MS },
     async () => {
-      await flash(efi, '');
+      await machine.flash(efi, '');
       {
-        await using medium = await openMedium();
+        await using medium = await machine.openMedium();
         await medium.write(slotFile(TRIAL).replace(/efi$/, 'mod'), modules);
         await medium.write(FLASHED_MODULES, Buffer.from('of the system that was flashed'));
       }
-      const { reports } = await startUntil(({ console }) =>
+      const run = await machine.startUntil(({ console }) =>
         console.expect(
           'its modules',
           ({ ev, fields }) =>
@@ -195,7 +146,7 @@ await describeRecorded('slots', () => {
           START_MS,
         ),
       );
-      expect(reports).toBe(0);
+      expect(judged(run).reports).toBe(0);
     },
   );
 
@@ -203,8 +154,8 @@ await describeRecorded('slots', () => {
     'with %s on trial, the good system starts in the same power-on',
     { timeout: START_MS + BESIDES_MS },
     async (kind) => {
-      await flash(BAD[kind]!(efi), '+3-0');
-      await setFallback();
+      await machine.flash(BAD[kind]!(efi), '+3-0');
+      await machine.setFallback();
       const entries = ['kios-0001.conf', expect.stringMatching(ONE_TRY_USED)];
       expect(await startKernel()).toEqual({ reports: 1, entries });
     },
@@ -214,7 +165,7 @@ await describeRecorded('slots', () => {
     'with no system to fall back to, it starts after three tries',
     { timeout: HANGING_MS + BESIDES_MS },
     async () => {
-      await flash(BAD['garbage']!(efi), '+3-0');
+      await machine.flash(BAD['garbage']!(efi), '+3-0');
       const entries = ['kios-0001.conf', 'kios-0002+0-3.conf'];
       expect(await startKernel(HANGING_MS)).toEqual({ reports: 3, entries });
     },
@@ -224,8 +175,8 @@ await describeRecorded('slots', () => {
     'a system that hangs before its kernel is ended three times',
     { timeout: HANGING_MS + BESIDES_MS },
     async () => {
-      await flash(hanging((await buildGuard('amd64', silent)).bytes), '+3-0');
-      await setFallback();
+      await machine.flash(hanging((await buildGuard('amd64', silent)).bytes), '+3-0');
+      await machine.setFallback();
       const entries = ['kios-0001.conf', 'kios-0002+0-3.conf'];
       expect(await startKernel(HANGING_MS)).toEqual({ reports: 0, entries });
     },
@@ -235,8 +186,8 @@ await describeRecorded('slots', () => {
     'a good system that rots falls back to the one before',
     { timeout: START_MS + BESIDES_MS },
     async () => {
-      await flash(BAD['the first half']!(efi), '');
-      await setFallback();
+      await machine.flash(BAD['the first half']!(efi), '');
+      await machine.setFallback();
       const entries = ['kios-0001.conf', 'kios-0002.conf'];
       expect(await startKernel()).toEqual({ reports: 1, entries });
     },
@@ -246,7 +197,7 @@ await describeRecorded('slots', () => {
     'an entry whose file is missing is passed over',
     { timeout: START_MS + BESIDES_MS },
     async () => {
-      await flash(undefined, '+3-0');
+      await machine.flash(undefined, '+3-0');
       const entries = ['kios-0001.conf', expect.stringMatching(NO_TRY_USED)];
       expect(await startKernel()).toEqual({ reports: 0, entries });
     },
@@ -257,8 +208,8 @@ await describeRecorded('slots', () => {
     'the loader cannot count down to a name that exists',
     { timeout: 2 * START_MS + BESIDES_MS },
     async () => {
-      await flash(BAD['garbage']!(efi), '+3-0', '+2-1');
-      await setFallback();
+      await machine.flash(BAD['garbage']!(efi), '+3-0', '+2-1');
+      await machine.setFallback();
       const entries = ['kios-0001.conf', 'kios-0002+2-1.conf', 'kios-0002+3-0.conf'];
       expect(await startGuard()).toEqual({ reports: 1, entries });
       expect(await startGuard()).toEqual({ reports: 1, entries });
@@ -269,12 +220,12 @@ await describeRecorded('slots', () => {
     'the loader starts a default that has no tries left',
     { timeout: 2 * START_MS + BESIDES_MS },
     async () => {
-      await flash(BAD['garbage']!(efi), '+0-3');
-      await setFallback();
+      await machine.flash(BAD['garbage']!(efi), '+0-3');
+      await machine.setFallback();
       const exhausted = ['kios-0001.conf', 'kios-0002+0-3.conf'];
       expect(await startKernel()).toEqual({ reports: 0, entries: exhausted });
       {
-        await using medium = await openMedium();
+        await using medium = await machine.openMedium();
         const settings = `default kios-0002*\n${loaderSettings()}`;
         await medium.write(LOADER_SETTINGS, Buffer.from(settings));
       }

@@ -1,3 +1,7 @@
+import { readFile } from 'node:fs/promises';
+
+import { expect, vi } from 'vitest';
+
 import {
   ENTRY_FOLDER,
   entryFile,
@@ -7,8 +11,16 @@ import {
   parseEntryName,
   slotFile,
 } from '../../src/build/image/boot-slots.ts';
-import type { Partition } from '../../src/media/configure/partition.ts';
+import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
+import { type BootedNode, type BootOptions, powerOn } from '../../src/lab/boot.ts';
+import { labMachine } from '../../src/lab/node.ts';
+import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
+import { Partition } from '../../src/media/configure/partition.ts';
 import type { FileContent } from '../../src/media/configure/plan.ts';
+import { silent } from '../../src/workstation/progress.ts';
+
+/** Generations of the medium's own system, and of the one on trial. */
+export const [GOOD, TRIAL] = [1, 2];
 
 /** Returns the names of a medium's entries, without their folder. */
 export async function entriesOn(partition: Partition): Promise<string[]> {
@@ -40,4 +52,74 @@ export async function replaceSystem(
   await writeEntry(partition, next);
   for (const name of entries) await partition.remove(`${ENTRY_FOLDER}/${name}`);
   for (const generation of new Set(generations)) await partition.remove(slotFile(generation));
+}
+
+/** What a machine came to between power-on and power-off, with no hand on it. */
+export interface Run {
+  /** All that was said on the console. */
+  readonly said: string;
+  /** The names of the entries at its end, when the medium's file system is whole. */
+  readonly entries: readonly string[];
+}
+
+/** A machine whose medium gets a system on trial. */
+export class SlotMachine {
+  readonly #machine = labMachine();
+  readonly #image: string;
+  /** Further arguments of QEMU. */
+  readonly #devices: readonly string[];
+  readonly #cpus: number;
+
+  constructor(
+    image: string,
+    { devices = [], cpus = 2 }: Pick<BootOptions, 'devices'> & { readonly cpus?: number } = {},
+  ) {
+    this.#image = image;
+    this.#devices = devices;
+    this.#cpus = cpus;
+  }
+
+  /** Gives the machine a fresh medium, on which the system on trial is this file, and nothing without one. */
+  async flash(trial: Uint8Array | undefined, ...counters: readonly string[]): Promise<void> {
+    await this.#machine.create(this.#image);
+    await using medium = await this.openMedium();
+    if (trial !== undefined) await medium.write(slotFile(TRIAL), trial);
+    for (const counter of counters) await writeEntry(medium, TRIAL, counter);
+  }
+
+  openMedium = async (): Promise<Partition> =>
+    Partition.open(this.#machine.file('disk'), await openToolroot(silent));
+
+  async setFallback(): Promise<void> {
+    await using medium = await this.openMedium();
+    await writeFallback(medium, GOOD);
+  }
+
+  /** Powers the machine on until this happens. */
+  async startUntil(happens: (node: BootedNode) => Promise<unknown>): Promise<Run> {
+    const node = await powerOn(this.#machine, {
+      accelerator: await chooseAccelerator(),
+      memoryMiB: 2048,
+      cpus: this.#cpus,
+      workstationPorts: [],
+      devices: this.#devices,
+    });
+    try {
+      await happens(node);
+    } finally {
+      node.console[Symbol.dispose]();
+      await this.#machine.stop();
+    }
+    await using medium = await this.openMedium();
+    await medium.readBack();
+    return { said: await this.said(), entries: await entriesOn(medium) };
+  }
+
+  said = async (): Promise<string> => readFile(this.#machine.file('console'), 'latin1');
+
+  /** Powers the machine on until its console says this, whatever it says before. */
+  startUntilSaid = async (text: string, timeout: number): Promise<Run> =>
+    this.startUntil(() =>
+      vi.waitFor(async () => expect(await this.said()).toContain(text), { timeout, interval: 100 }),
+    );
 }

@@ -1,21 +1,29 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 
-import { makeUki, readSections } from '../../src/build/formats/uki.ts';
+import { makeUki, readSections, type UkiSection } from '../../src/build/formats/uki.ts';
 import { artefactsIn } from '../../src/build/image/artefacts.ts';
 import { readRecord, writeRecord } from '../../src/build/image/record.ts';
 import { readStub } from '../../src/build/image/stub.ts';
 import { silent } from '../../src/workstation/progress.ts';
 
-/** Returns a system that has further words on its kernel's command line, and is equal otherwise. */
-export async function withWords(efi: Buffer, words: string): Promise<Buffer> {
+/** Returns a system with another content of one section. */
+export async function withSection(
+  efi: Buffer,
+  name: string,
+  change: (content: Uint8Array) => Uint8Array | Promise<Uint8Array>,
+): Promise<Buffer> {
   const { bytes: stub } = await readStub('amd64', silent);
-  const added = readSections(efi).slice(readSections(stub).length);
-  const changed = added.map(({ name, content }) => {
-    if (name !== '.cmdline') return { name, content };
-    return { name, content: Buffer.concat([content, Buffer.from(` ${words}`)]) };
-  });
-  return makeUki(stub, changed);
+  const sections: UkiSection[] = [];
+  for (const section of readSections(efi).slice(readSections(stub).length))
+    sections.push(
+      section.name === name ? { name, content: await change(section.content) } : section,
+    );
+  return makeUki(stub, sections);
 }
+
+/** Returns a system that has further words on its kernel's command line, and is equal otherwise. */
+export const withWords = (efi: Buffer, words: string): Promise<Buffer> =>
+  withSection(efi, '.cmdline', (known) => Buffer.concat([known, Buffer.from(` ${words}`)]));
 
 /** Copies a finished build into a new folder, with further words on its kernel's command line. */
 export async function copyBuild(from: string, to: string, words: string): Promise<void> {

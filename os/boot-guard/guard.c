@@ -23,8 +23,8 @@
 
 #define SECOND_IN_US 1000000ull
 #define SECOND_IN_100NS 10000000ull
-/* Longer than slow firmware takes to read a large file from a slow stick and to hash it. */
-#define DEADLINE_S 120
+/* As long as firmware itself gives what it starts (UEFI specification, section 3.1.2): half a megabyte a second. */
+#define DEADLINE_S 300
 /* Time for a person to read why. */
 #define READING_S 3
 #define RESETS u"The machine resets in 3 s."

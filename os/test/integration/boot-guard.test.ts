@@ -69,7 +69,7 @@ describe.each(ARCHES)('the guard for %s', (arch) => {
 describe('the guard, on firmware that tells what is called:', () => {
   const arch = workstationArch();
   const loader = `\\${LOADER_FILES[arch].replaceAll('/', '\\')}`;
-  const timer = 'timer 2 of 120 s';
+  const timer = 'timer 2 of 300 s';
   const reset = ['stall 3 s', 'reset 0 0 0 0'];
   let program: string;
 

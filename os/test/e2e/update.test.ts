@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
+import { artefactsIn } from '../../src/build/image/artefacts.ts';
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { imageName } from '../../src/build/shipped.ts';
 import { upgrade } from '../../src/fleet/upgrade.ts';
@@ -15,11 +16,12 @@ import { down } from '../../src/lab/down.ts';
 import { Kubectl } from '../../src/lab/kubectl.ts';
 import { publish } from '../../src/publish/publish.ts';
 import type { CommandContext } from '../../src/workstation/command-context.ts';
+import { fileSha256 } from '../../src/workstation/digest.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { distDir, repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
-import { Fleet, fleetNames } from '../support/fleet.ts';
+import { Fleet, fleetNames, recordingOf } from '../support/fleet.ts';
 import {
   PASSWORD,
   startDistribution,
@@ -29,12 +31,15 @@ import {
 import { login } from '../support/publish/run-publish.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { copyBuild } from '../support/systems.ts';
+import { expectWholeInEachState } from '../support/update-cuts.ts';
+import { type LoggedWrite, readWriteLog } from '../support/write-log.ts';
 
 const BUILD_AND_BOOT_MS = 90 * 60_000;
 const ROLL_OUT_MS = 90 * 60_000;
 /** Emulated nodes pull and unpack the agents' images in minutes. */
 const PULL_S = 1800;
 const STALL_SECONDS = 3600;
+const CUTS_MS = 60 * 60_000;
 
 const NODES = fleetNames(3);
 /** Of the workload's three pods, so many must run at any time. */
@@ -115,6 +120,7 @@ await describeRecorded('update', () => {
   let registry: TestRegistry;
   let plane: ControlPlane;
   let kubectl: Kubectl;
+  let writes: readonly LoggedWrite[];
   const references = new Map<string, string>();
 
   const seenByNodes = (): string => `${WORKSTATION_SEEN_BY_GUEST}:${new URL(registry.url).port}`;
@@ -216,6 +222,7 @@ await describeRecorded('update', () => {
         ports: [Number(new URL(registry.url).port)],
         registries: { [seenByNodes()]: entry },
         folder: home,
+        recorded: NODES[0],
       }),
     );
     await apply(
@@ -267,6 +274,17 @@ await describeRecorded('update', () => {
     }
     expect(awayAtOnce).toBe(1);
     expect(fewest).toBeGreaterThanOrEqual(AVAILABLE);
+    writes = await readWriteLog(recordingOf(NODES[0]!).log);
+  });
+
+  it('leaves a medium that starts, whenever the power goes', { timeout: CUTS_MS }, async () => {
+    const { before, log } = recordingOf(NODES[0]!);
+    const builds = [distDir('amd64'), path.join(home, 'next')];
+    const digests = await Promise.all(builds.map((dist) => fileSha256(artefactsIn(dist).efi)));
+    const systems = new Map(digests.map((sha256, index) => [index + 1, sha256]));
+    const states = await expectWholeInEachState({ disk: before, log, writes, systems, folder: home }); // prettier-ignore
+    expect(states).toBeGreaterThan(200);
+    context.progress.info(`${states} states of the medium in an update`);
   });
 
   it('stops at the first node that comes back', { timeout: ROLL_OUT_MS }, async () => {

@@ -12,6 +12,7 @@ import { Machine } from '../../src/lab/qemu/machine.ts';
 import { seedFor } from '../../src/lab/seed-document.ts';
 import { configure } from '../../src/media/configure/configure.ts';
 import type { CommandContext } from '../../src/workstation/command-context.ts';
+import { run } from '../../src/workstation/run.ts';
 
 /** What the nodes of a fleet have in common. */
 export interface FleetOptions {
@@ -26,7 +27,23 @@ export interface FleetOptions {
   readonly registries: Readonly<Record<string, unknown>>;
   /** A folder for the documents. */
   readonly folder: string;
+  /** The node each of whose writes is recorded, from its first boot on. */
+  readonly recorded?: string;
 }
+
+/** A node's medium before its first boot, and a log of each write to it (blklogwrites). */
+export interface Recording {
+  readonly before: string;
+  readonly log: string;
+}
+
+/** Returns where the recording of a node lies. */
+export const recordingOf = (name: string): Recording => ({
+  before: path.join(machineDir(name), 'before.img'),
+  log: path.join(machineDir(name), LOG),
+});
+
+const LOG = 'writes.log';
 
 /** Returns the names of a fleet's nodes. */
 export const fleetNames = (size: number): string[] =>
@@ -62,15 +79,22 @@ export class Fleet implements AsyncDisposable {
   }
 
   async #add(name: string, options: FleetOptions): Promise<void> {
-    const { plane, kubectl, image, ports } = options;
+    const { plane, kubectl, image, ports, recorded } = options;
     const machine = new Machine(machineDir(name));
+    const disk = machine.file('disk');
     await machine.create(image);
-    await configureMedium(name, machine.file('disk'), options);
+    await configureMedium(name, disk, options);
+    if (name === recorded) {
+      const { before, log } = recordingOf(name);
+      await run('cp', ['--sparse=always', '--reflink=auto', disk, before]);
+      await writeFile(log, '');
+    }
     const node = await powerOn(machine, {
       accelerator: await chooseAccelerator(),
       memoryMiB: 2048,
       cpus: 2,
       workstationPorts: [plane.apiPort, ...ports],
+      ...(name === recorded ? { writeLog: LOG } : {}),
     });
     this.#nodes.push(node);
     await waitReady(node, kubectl, name, options.context.signal);

@@ -1,0 +1,116 @@
+import { open, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { execa } from 'execa';
+import { expect } from 'vitest';
+
+import { decodeGpt, TYPE } from '../../src/build/formats/gpt.ts';
+import { ENTRY_FOLDER, parseEntryName, slotFile } from '../../src/build/image/boot-slots.ts';
+import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
+import { fileSha256 } from '../../src/workstation/digest.ts';
+import { silent } from '../../src/workstation/progress.ts';
+import { run } from '../../src/workstation/run.ts';
+import { eachState } from './disk-states.ts';
+import { type PartFile, touching } from './power-cuts.ts';
+import type { LoggedWrite } from './write-log.ts';
+
+/** The beginning of a disk, with its partition table. */
+const GPT_BYTES = 2 ** 20;
+
+/** An update of a node whose writes are recorded. */
+export interface RecordedUpdate {
+  /** Its disk as it was before. */
+  readonly disk: string;
+  readonly log: string;
+  readonly writes: readonly LoggedWrite[];
+  /** SHA-256 of each system, by its generation. */
+  readonly systems: ReadonlyMap<number, string>;
+  /** A folder for copies. */
+  readonly folder: string;
+}
+
+/** Of the states in which only the system that was there has an entry, one in so many has its file read. */
+const SAMPLE = 50;
+
+/** What a power cut may leave in a FAT, which init mends at the next start or which no program reads. */
+const HARMLESS = [
+  /^fsck\.fat \d/,
+  /Dirty bit is set/,
+  /Automatically removing dirty bit/,
+  /Reclaimed \d+ unused clusters?/,
+  /Free cluster summary/,
+  /Auto-correcting/,
+  /Leaving filesystem unchanged/,
+  /FATs differ but appear to be intact/,
+  /Using first FAT/,
+  /: \d+ files, \d+\/\d+ clusters$/,
+];
+
+/** A file that no entry names may be cut short: the update agent removes it. */
+const OF_UNFINISHED = /^\/EFI\/kios\/\d{4}\.(efi|mod)$|^\/loader\/entries\/k\.tmp$/i;
+
+/** Returns the lines of fsck.fat that tell of more than a power cut may leave. */
+export function graveLines(output: string): string[] {
+  const grave: string[] = [];
+  let isUnfinished = false;
+  for (const line of output.split('\n').filter((each) => each.trim() !== '')) {
+    if (!line.startsWith(' ')) isUnfinished = OF_UNFINISHED.test(line.trim());
+    if (isUnfinished || HARMLESS.some((form) => form.test(line))) continue;
+    grave.push(line);
+  }
+  return grave;
+}
+
+/** Copies the EFI system partition of a disk into a file. */
+async function copyEsp(disk: string, file: string): Promise<PartFile> {
+  await using source = await open(disk);
+  const { buffer } = await source.read(Buffer.alloc(GPT_BYTES), 0, GPT_BYTES, 0);
+  const found = decodeGpt(buffer)?.find(({ type }) => type === TYPE.esp);
+  if (found === undefined) throw new Error(`${disk} has no EFI system partition`);
+  const { offset, bytes } = found;
+  const where = [`skip=${offset}`, `count=${bytes}`, 'iflag=skip_bytes,count_bytes'];
+  await run('dd', [`if=${disk}`, `of=${file}`, 'bs=1M', 'conv=sparse', 'status=none', ...where]);
+  return { file, offset, bytes };
+}
+
+/**
+ * Looks at each state in which a power cut during an update can leave the medium: its file system can be mended, and
+ * each entry names a whole system. Returns the number of states.
+ */
+export async function expectWholeInEachState(update: RecordedUpdate): Promise<number> {
+  const { disk, log, systems, folder } = update;
+  const tools = await openToolroot(silent);
+  const part = await copyEsp(disk, path.join(folder, 'esp.img'));
+  const copy = path.join(folder, 'system.efi');
+  const onPart = (...args: readonly string[]): string[] => ['-i', part.file, ...args];
+
+  async function generations(): Promise<number[]> {
+    const listed = await tools.run('usr/bin/mdir', onPart('-a', '-b', `::${ENTRY_FOLDER}`));
+    const names = listed.split('\n').map((line) => path.posix.basename(line.trim()));
+    return names.flatMap((name) => parseEntryName(name)?.generation ?? []);
+  }
+
+  async function digestOf(generation: number): Promise<string> {
+    await rm(copy, { force: true });
+    await tools.run('usr/bin/mcopy', onPart('-n', `::${slotFile(generation)}`, copy));
+    return fileSha256(copy);
+  }
+
+  async function check(): Promise<string[]> {
+    const [program = '', ...args] = tools.command('usr/sbin/fsck.fat');
+    const { stdout } = await execa(program, [...args, '-n', part.file], { reject: false });
+    return graveLines(stdout);
+  }
+
+  let states = 0;
+  return eachState(log, touching(update.writes, part), part, async (state) => {
+    const found = new Set(await generations());
+    expect({ state, hasOld: found.has(1) }).toEqual({ state, hasOld: true });
+    if (states++ % SAMPLE === 0 || found.size > 1)
+      for (const generation of found) {
+        const sha256 = await digestOf(generation);
+        expect({ state, generation, sha256 }).toEqual({ state, generation, sha256: systems.get(generation) }); // prettier-ignore
+      }
+    expect({ state, grave: await check() }).toEqual({ state, grave: [] });
+  });
+}

@@ -222,7 +222,7 @@ await describeRecorded('update', () => {
         ports: [Number(new URL(registry.url).port)],
         registries: { [seenByNodes()]: entry },
         folder: home,
-        recorded: NODES[0],
+        recorded: NODES[0]!,
       }),
     );
     await apply(

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { expect } from 'vitest';
 
-import { decodeGpt, TYPE } from '../../src/build/formats/gpt.ts';
+import { decodeGpt, GPT_BYTES, TYPE } from '../../src/build/formats/gpt.ts';
 import { ENTRY_FOLDER, parseEntryName, slotFile } from '../../src/build/image/boot-slots.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { fileSha256 } from '../../src/workstation/digest.ts';
@@ -13,9 +13,6 @@ import { run } from '../../src/workstation/run.ts';
 import { eachState } from './disk-states.ts';
 import { type PartFile, touching } from './power-cuts.ts';
 import type { LoggedWrite } from './write-log.ts';
-
-/** The beginning of a disk, with its partition table. */
-const GPT_BYTES = 2 ** 20;
 
 /** An update of a node whose writes are recorded. */
 export interface RecordedUpdate {

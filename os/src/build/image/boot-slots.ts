@@ -1,7 +1,7 @@
 import type { Arch } from '../../workstation/paths.ts';
 
 /**
- * The places of EFI files on a medium (docs/update.md). Firmware starts the guard, the guard systemd-boot, and
+ * The places of EFI files on a medium (docs/boot-slots.md). Firmware starts the guard, the guard systemd-boot, and
  * systemd-boot the EFI file of an entry. The file and the entry of a generation have its number in their names.
  * `packages/host-api/vectors/boot-slots.json` binds all who read and write them.
  */

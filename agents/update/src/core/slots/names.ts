@@ -1,4 +1,4 @@
-/** Names on the EFI system partition: docs/update.md. A generation's files are written once and never renamed. */
+/** Names on the EFI system partition: docs/boot-slots.md. A generation's files are written once and never renamed. */
 export const IMAGES = 'EFI/kios';
 export const ENTRIES = 'loader/entries';
 export const FALLBACK = 'loader/fallback';

@@ -16,6 +16,7 @@ import (
 	"kios.dev/init/internal/esp"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/lastrun"
+	"kios.dev/init/internal/machine"
 	"kios.dev/init/internal/slots"
 )
 
@@ -35,7 +36,8 @@ type versions struct {
 	judged   atomic.Bool     // somebody judges this start: the boot came to its end, or took too long
 	file     string          // slots.json
 	volume   volume
-	unusable error // why there is no volume
+	signers  []string // slots.State.Signers
+	unusable error    // why there is no volume
 	// hasModules says that modules come from a modules.erofs.
 	hasModules atomic.Bool
 	known      chan struct{} // closed when there is one of both
@@ -59,6 +61,9 @@ func (h *host) readVersions() {
 		Info: efivar.Loader("LoaderInfo"), BootCount: efivar.Loader("LoaderBootCountPath"),
 		Selected: efivar.Loader("LoaderEntrySelected"), Image: efivar.Loader("StubImageIdentifier"),
 	})}
+	if machine.SecureBoot() {
+		h.versions.signers = efivar.Signers()
+	}
 	if h.versions.start.Counted {
 		time.AfterFunc(bootDeadline-clock.Uptime(), h.endBootOnTrial)
 	}
@@ -253,6 +258,7 @@ func (h *host) tellVersions(state slots.State) {
 func (h *host) writeVersions() {
 	v := h.versions
 	state := v.state
+	state.Signers = v.signers
 	if f := state.Failed; f != nil && v.ended != "" && v.of == f.Generation {
 		state.Failed = &slots.Failure{Generation: f.Generation, Why: f.Why + "; the last ended with " + v.ended}
 	}

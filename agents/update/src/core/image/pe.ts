@@ -14,6 +14,7 @@ const CERTIFICATES = 4;
 
 interface Section {
   readonly name: string;
+  readonly start: number;
   readonly end: number;
   readonly memoryEnd: number;
 }
@@ -21,8 +22,13 @@ interface Section {
 interface Headers {
   readonly machine: number;
   readonly sizeOfImage: number;
+  readonly sizeOfHeaders: number;
   readonly sections: readonly Section[];
-  /** End of the signatures; 0 without any. */
+  /** Where the file's checksum is, and where the place of its signatures; 0 without one. */
+  readonly checksumAt: number;
+  readonly directoryAt: number;
+  /** Start and end of the signatures; both 0 without any. */
+  readonly signedStart: number;
   readonly signedEnd: number;
 }
 
@@ -33,12 +39,12 @@ function sectionsAt(view: DataView, table: number, count: number): readonly Sect
     const u32 = (offset: number): number => view.getUint32(at + offset, true);
     const bytes = Array.from({ length: 8 }, (_, byte) => view.getUint8(at + byte));
     const name = String.fromCodePoint(...bytes).replace(/\0.*$/s, '');
-    return { name, end: u32(20) + u32(16), memoryEnd: u32(12) + u32(8) };
+    return { name, start: u32(20), end: u32(20) + u32(16), memoryEnd: u32(12) + u32(8) };
   });
 }
 
 /** Returns the headers of a PE32+ file; undefined when it is none, or its headers are cut short. */
-function readHeaders(head: Uint8Array): Headers | undefined {
+export function readHeaders(head: Uint8Array): Headers | undefined {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   if (view.byteLength < 64 || view.getUint16(0) !== 0x4d5a) return undefined;
   const signature = view.getUint32(60, true);
@@ -53,11 +59,16 @@ function readHeaders(head: Uint8Array): Headers | undefined {
   const hasDirectory = view.getUint32(optional + 108, true) > CERTIFICATES;
   const isRoomy = hasDirectory && directory + 8 <= table;
   const size = isRoomy ? view.getUint32(directory + 4, true) : 0;
+  const signedStart = size === 0 ? 0 : view.getUint32(directory, true);
   return {
     machine: view.getUint16(signature + 4, true),
     sizeOfImage: view.getUint32(optional + 56, true),
+    sizeOfHeaders: view.getUint32(optional + 60, true),
     sections,
-    signedEnd: size === 0 ? 0 : view.getUint32(directory, true) + size,
+    checksumAt: optional + 64,
+    directoryAt: isRoomy ? directory : 0,
+    signedStart,
+    signedEnd: signedStart + size,
   };
 }
 

@@ -236,7 +236,8 @@ func (h *host) stateOf(d slots.Decision, s slots.Start) slots.State {
 func (h *host) tellDecision(d slots.Decision) {
 	v := h.versions
 	state := h.stateOf(d, v.start)
-	h.log.Info("slots.running", "generation", state.Running, "state", state.State, "triesLeft", state.TriesLeft, "good", state.Good)
+	h.log.Info("slots.running", "generation", state.Running, "state", state.State, "triesLeft", state.TriesLeft, "good", state.Good,
+		"secureBoot", h.versions.signers != nil)
 	if d.Failed != nil {
 		h.log.Warn("slots.fell", "generation", d.Failed.Generation, "cause", fault.New(fault.SlotsFailed,
 			fmt.Sprintf("run generation %d of the system", d.Failed.Generation),

@@ -80,9 +80,7 @@ describe('a system', () => {
     ['the signature of another system', sign(ours, sha256(Buffer.from('other'))), /other bytes/],
     [
       'our certificate beside the signature of another key',
-      signedEfi((digest) => [
-        makeSignature({ by: other, digest, certificate: ours.certificate }),
-      ]),
+      signedEfi((digest) => [makeSignature({ by: other, digest, certificate: ours.certificate })]),
       /not made by the key/,
     ],
     [
@@ -100,7 +98,11 @@ describe('a system', () => {
       /cannot be read/,
     ],
     ['an entry of another kind', signedEfi(() => [entry(Buffer.alloc(20), 1)]), /unknown kind/],
-    ['noise in place of its signature', signedEfi(() => [Buffer.alloc(64, 0x5a)]), /cannot be read/],
+    [
+      'noise in place of its signature',
+      signedEfi(() => [Buffer.alloc(64, 0x5a)]),
+      /cannot be read/,
+    ],
     ['a signature cut short', sign().subarray(0, -8), /cannot be read/],
     ['a signature of a megabyte', smallEfi({ signed: 2 ** 20 }), /too long/],
   ])('with %s does not start', async (_, file, why) => expect(await fault(file)).toMatch(why));
@@ -121,8 +123,8 @@ it('any table of signatures is judged without an error', () => {
     fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(table.length), (noise, at) => {
       const copy = Buffer.from(table);
       copy.set(noise.subarray(0, copy.length - at), at);
-      signatureFault(copy, sha256(noise), [ours.fingerprint], crypto);
-      signatureFault(noise, sha256(noise), [], crypto);
+      for (const one of [copy, noise])
+        expect(signatureFault(one, sha256(noise), [ours.fingerprint], crypto)).toMatch(/./);
     }),
   );
 });

@@ -20,13 +20,13 @@ import { readCheckedManifests } from '../manifests/check-folder.ts';
 import type { ManifestFile } from '../manifests/read.ts';
 import { stampManifests } from '../manifests/stamp.ts';
 import { preload } from '../preload/preload.ts';
-import { isOnlyPublished } from '../shipped.ts';
 import {
   type SecureBoot,
   secureBootInputs,
   signedProgram,
   writeEfi,
 } from '../secure-boot/signed-medium.ts';
+import { isOnlyPublished } from '../shipped.ts';
 import type { FirmwareName } from '../sources/debian/firmware-names.ts';
 import { openToolroot, type Toolroot } from '../sources/debian/toolroot.ts';
 import { buildUpstream } from '../sources/upstream/build.ts';

@@ -1,5 +1,6 @@
 import type { Arch } from '../../workstation/paths.ts';
 import { Tree } from '../formats/tree.ts';
+import type { Enrolment } from '../secure-boot/enrolment.ts';
 import { BOOT_FILES } from './boot-file.ts';
 import {
   entryFile,
@@ -10,7 +11,6 @@ import {
   loaderSettings,
   slotFile,
 } from './boot-slots.ts';
-import type { Enrolment } from '../secure-boot/enrolment.ts';
 import { storedFile } from './stored-files.ts';
 import type { BootProgram } from './stub.ts';
 

@@ -59,7 +59,7 @@ async function makeKeyPair(role: Role, now: Date): Promise<KeyPair> {
   to.setUTCFullYear(to.getUTCFullYear() + YEARS);
   const name = `kiOS ${role} ${now.toISOString().slice(0, 10)}`;
   const certificate = toPem(makeCertificate({ name, key: privateKey, from: now, to }));
-  return { key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), certificate };
+  return { key: privateKey.export({ type: 'pkcs8', format: 'pem' }), certificate };
 }
 
 /** Reads a file of earlier keys; the failure has no part of it. */

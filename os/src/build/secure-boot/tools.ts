@@ -1,8 +1,16 @@
-import { openTools, type Toolroot } from '../sources/debian/toolroot.ts';
 import type { Progress } from '../../workstation/progress.ts';
+import { openTools, type Toolroot } from '../sources/debian/toolroot.ts';
 
 /** sbsigntool signs programs. Of its lists of keys firmware refuses the first one; those of efitools it takes. */
-const PACKAGES = ['libc6', 'efitools', 'sbsigntool', 'libssl3t64', 'libuuid1', 'libzstd1', 'zlib1g'];
+const PACKAGES = [
+  'libc6',
+  'efitools',
+  'sbsigntool',
+  'libssl3t64',
+  'libuuid1',
+  'libzstd1',
+  'zlib1g',
+];
 
 type SigningTool =
   | 'usr/bin/cert-to-efi-sig-list'

@@ -35,6 +35,33 @@ function archOf(given: Arch | undefined, board: Board | undefined): Arch {
   throw usageError(`build for ${board} as ${given}: the board is ${arch}`, 'Leave out --arch.');
 }
 
+const imageOption = {
+  type: 'string',
+  array: true,
+  requiresArg: true,
+  describe:
+    'Image that pods start from without a registry: a reference, or the path of an OCI archive or layout (docs/preload.md)',
+} as const;
+
+const signingOptions = {
+  'sign-key': {
+    type: 'string',
+    implies: 'sign-cert',
+    describe:
+      'Private key (RSA, PEM) that signs what firmware starts, for Secure Boot (docs/secure-boot.md)',
+  },
+  'sign-cert': {
+    type: 'string',
+    implies: 'sign-key',
+    describe: 'Certificate (PEM) of that key',
+  },
+  enroll: {
+    type: 'string',
+    implies: 'sign-key',
+    describe: 'Folder of kios keys create, whose keys a machine in setup mode takes',
+  },
+} as const;
+
 /** yargs has made sure that there are both or neither. */
 const signingOf = (
   key: string | undefined,
@@ -71,30 +98,8 @@ export const buildCommand = (context: CommandContext): CommandModule<unknown, Bu
         coerce: (given: string[]) => given.flatMap((names) => names.split(',')),
         describe: `Firmware that is not free: ${uses.join('; ')} (docs/firmware.md)`,
       })
-      .option('image', {
-        type: 'string',
-        array: true,
-        requiresArg: true,
-        default: [],
-        describe:
-          'Image that pods start from without a registry: a reference, or the path of an OCI archive or layout (docs/preload.md)',
-      })
-      .option('sign-key', {
-        type: 'string',
-        implies: 'sign-cert',
-        describe:
-          'Private key (RSA, PEM) that signs what firmware starts, for Secure Boot (docs/secure-boot.md)',
-      })
-      .option('sign-cert', {
-        type: 'string',
-        implies: 'sign-key',
-        describe: 'Certificate (PEM) of that key',
-      })
-      .option('enroll', {
-        type: 'string',
-        implies: 'sign-key',
-        describe: 'Folder of kios keys create, whose keys a machine in setup mode takes',
-      })
+      .option('image', { ...imageOption, default: [] })
+      .options(signingOptions)
       .option('host-programs', {
         type: 'boolean',
         describe: 'Build only containerd, runc, kubelet and the CNI plugins, and print their paths',

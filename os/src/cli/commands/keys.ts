@@ -40,8 +40,6 @@ export const keysCommand = (context: CommandContext): CommandModule => ({
   command: 'keys',
   describe: 'Keys of Secure Boot',
   builder: (args) =>
-    args
-      .command(createCommand(context))
-      .demandCommand(1, 'keys needs its command: create'),
+    args.command(createCommand(context)).demandCommand(1, 'keys needs its command: create'),
   handler: () => {},
 });

@@ -24,10 +24,9 @@ interface Headers {
   readonly sizeOfImage: number;
   readonly sizeOfHeaders: number;
   readonly sections: readonly Section[];
-  /** Where the file's checksum is, and where the place of its signatures; 0 without one. */
   readonly checksumAt: number;
+  /** Where the place of the signatures is, their start and their end; all 0 without any. */
   readonly directoryAt: number;
-  /** Start and end of the signatures; both 0 without any. */
   readonly signedStart: number;
   readonly signedEnd: number;
 }
@@ -43,6 +42,19 @@ function sectionsAt(view: DataView, table: number, count: number): readonly Sect
   });
 }
 
+function signaturesIn(
+  view: DataView,
+  optional: number,
+  table: number,
+): Pick<Headers, 'directoryAt' | 'signedStart' | 'signedEnd'> {
+  const directoryAt = optional + 112 + CERTIFICATES * 8;
+  const hasDirectory = view.getUint32(optional + 108, true) > CERTIFICATES;
+  const size = hasDirectory && directoryAt + 8 <= table ? view.getUint32(directoryAt + 4, true) : 0;
+  if (size === 0) return { directoryAt: 0, signedStart: 0, signedEnd: 0 };
+  const signedStart = view.getUint32(directoryAt, true);
+  return { directoryAt, signedStart, signedEnd: signedStart + size };
+}
+
 /** Returns the headers of a PE32+ file; undefined when it is none, or its headers are cut short. */
 export function readHeaders(head: Uint8Array): Headers | undefined {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
@@ -55,20 +67,13 @@ export function readHeaders(head: Uint8Array): Headers | undefined {
   const table = optional + view.getUint16(signature + 20, true);
   const sections = sectionsAt(view, table, view.getUint16(signature + 6, true));
   if (sections === undefined) return undefined;
-  const directory = optional + 112 + CERTIFICATES * 8;
-  const hasDirectory = view.getUint32(optional + 108, true) > CERTIFICATES;
-  const isRoomy = hasDirectory && directory + 8 <= table;
-  const size = isRoomy ? view.getUint32(directory + 4, true) : 0;
-  const signedStart = size === 0 ? 0 : view.getUint32(directory, true);
   return {
     machine: view.getUint16(signature + 4, true),
     sizeOfImage: view.getUint32(optional + 56, true),
     sizeOfHeaders: view.getUint32(optional + 60, true),
     sections,
     checksumAt: optional + 64,
-    directoryAt: isRoomy ? directory : 0,
-    signedStart,
-    signedEnd: signedStart + size,
+    ...signaturesIn(view, optional, table),
   };
 }
 

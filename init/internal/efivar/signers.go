@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// security is the vendor's GUID of the lists of keys and hashes that Secure Boot knows (UEFI specification 2.10, 32.6.1).
+// security is the vendor's GUID of the lists of keys that Secure Boot knows (UEFI specification 2.10, 32.6.1).
 const security = "/sys/firmware/efi/efivars/%-d719b2cb-3d3a-4596-a3bc-dad00e67656f"
 
 // Sizes of a list (UEFI specification 2.10, 32.4.1): its kind, three lengths, and the owner before each signature.

@@ -191,7 +191,6 @@ await describeRecorded('secure-boot', () => {
       'a medium of the new key starts without the older one, and nothing that had it',
       { timeout: 2 * timeout },
       async () => {
-        // prettier-ignore
         const machine = new SlotMachine(newer.image, { secureBoot: true });
         await machine.flash(undefined);
         expect(await start(machine)).toMatchObject({ generation: GOOD, secureBoot: true });

@@ -55,7 +55,7 @@ export function machineFlags(arch: Arch, processor = PLATFORMS[arch].processor):
   return [`-machine ${PLATFORMS[arch].machine}`, `-cpu ${processor}`];
 }
 
-/** Returns further flags for firmware that keeps its variables from the system: only a PC's has a mode for that (SMM). */
+/** Returns further flags for firmware that keeps its variables from the system, by a mode that only a PC has (SMM). */
 export const secureBootFlags = (): string[] => [
   '-machine smm=on',
   '-global driver=cfi.pflash01,property=secure,value=on',

@@ -26,8 +26,8 @@ const CHECKSUM_BYTES = 4;
 const DIRECTORY_BYTES = 8;
 
 /**
- * Returns what a program's signature is of: all but the checksum, the place of the signature and itself. Firmware leaves
- * out what lies between two sections; in a system nothing does. Undefined without a signature.
+ * Returns what a program's signature is of: all but the checksum, the place of the signature and itself; or why it has
+ * none that counts. Firmware leaves out what lies between two sections; in a system nothing does.
  */
 export function signedParts(head: Uint8Array): Signed | string {
   const headers = readHeaders(head);

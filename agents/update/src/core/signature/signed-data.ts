@@ -11,7 +11,7 @@ const OID = {
   messageDigest: '2a864886f70d010904',
 } as const;
 
-/** An entry of a program's table of signatures: length, revision and kind (Microsoft PE/COFF, "Attribute Certificate Table"). */
+/** Length, revision and kind of an entry (Microsoft PE/COFF, "Attribute Certificate Table"). */
 const ENTRY_HEADER = 8;
 const ENTRY_ALIGNMENT = 8;
 const REVISION = 0x0200;

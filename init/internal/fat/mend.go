@@ -86,7 +86,7 @@ func (v *volume) writeTable(index int, before, after []byte) error {
 	return v.device.Sync()
 }
 
-// tellFree writes the number of free clusters, which Linux takes for true, and not where they begin (FSInfo, section 5).
+// tellFree writes the number of free clusters, which Linux takes for true, not where they begin (FSInfo, section 5).
 func (v *volume) tellFree(free uint32) error {
 	if v.information == 0 {
 		return nil

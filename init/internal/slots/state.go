@@ -22,6 +22,8 @@ type State struct {
 	Dirty bool `json:"dirty"`
 	// Modules says that modules come from a modules.erofs in place of the root's.
 	Modules bool `json:"modules"`
+	// Signers are the SHA-256s of the certificates whose keys may sign what this machine starts; nil without Secure Boot.
+	Signers []string `json:"signers"`
 	// Reason says why the versions are not managed.
 	Reason string `json:"reason"`
 }

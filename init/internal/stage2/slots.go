@@ -16,6 +16,7 @@ import (
 	"kios.dev/init/internal/esp"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/lastrun"
+	"kios.dev/init/internal/machine"
 	"kios.dev/init/internal/slots"
 )
 
@@ -35,7 +36,8 @@ type versions struct {
 	judged   atomic.Bool     // somebody judges this start: the boot came to its end, or took too long
 	file     string          // slots.json
 	volume   volume
-	unusable error // why there is no volume
+	signers  []string // slots.State.Signers
+	unusable error    // why there is no volume
 	// hasModules says that modules come from a modules.erofs.
 	hasModules atomic.Bool
 	known      chan struct{} // closed when there is one of both
@@ -59,6 +61,9 @@ func (h *host) readVersions() {
 		Info: efivar.Loader("LoaderInfo"), BootCount: efivar.Loader("LoaderBootCountPath"),
 		Selected: efivar.Loader("LoaderEntrySelected"), Image: efivar.Loader("StubImageIdentifier"),
 	})}
+	if machine.SecureBoot() {
+		h.versions.signers = efivar.Signers()
+	}
 	if h.versions.start.Counted {
 		time.AfterFunc(bootDeadline-clock.Uptime(), h.endBootOnTrial)
 	}
@@ -231,7 +236,8 @@ func (h *host) stateOf(d slots.Decision, s slots.Start) slots.State {
 func (h *host) tellDecision(d slots.Decision) {
 	v := h.versions
 	state := h.stateOf(d, v.start)
-	h.log.Info("slots.running", "generation", state.Running, "state", state.State, "triesLeft", state.TriesLeft, "good", state.Good)
+	h.log.Info("slots.running", "generation", state.Running, "state", state.State, "triesLeft", state.TriesLeft, "good", state.Good,
+		"secureBoot", h.versions.signers != nil)
 	if d.Failed != nil {
 		h.log.Warn("slots.fell", "generation", d.Failed.Generation, "cause", fault.New(fault.SlotsFailed,
 			fmt.Sprintf("run generation %d of the system", d.Failed.Generation),
@@ -253,6 +259,7 @@ func (h *host) tellVersions(state slots.State) {
 func (h *host) writeVersions() {
 	v := h.versions
 	state := v.state
+	state.Signers = v.signers
 	if f := state.Failed; f != nil && v.ended != "" && v.of == f.Generation {
 		state.Failed = &slots.Failure{Generation: f.Generation, Why: f.Why + "; the last ended with " + v.ended}
 	}

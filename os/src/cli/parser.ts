@@ -14,6 +14,7 @@ import { downCommand } from './commands/down.ts';
 import { exportCommand } from './commands/export.ts';
 import { flashCommand } from './commands/flash.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { keysCommand } from './commands/keys.ts';
 import { kubectlCommand } from './commands/kubectl.ts';
 import { logsCommand } from './commands/logs.ts';
 import { manifestsCommand } from './commands/manifests.ts';
@@ -47,6 +48,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(logsCommand(context))
     .command(kubectlCommand())
     .command(buildCommand(context))
+    .command(keysCommand(context))
     .command(flashCommand(context))
     .command(configureCommand(context))
     .command(publishCommand(context))

@@ -21,6 +21,7 @@ const READY_POLL_MS = 500;
 export interface BootOptions extends Pick<
   MachineSpec,
   | 'processor'
+  | 'secureBoot'
   | 'quietCard'
   | 'twoCards'
   | 'tap'

@@ -69,14 +69,20 @@ export class SlotMachine {
   /** Further arguments of QEMU. */
   readonly #devices: readonly string[];
   readonly #cpus: number;
+  readonly #secureBoot: boolean;
 
   constructor(
     image: string,
-    { devices = [], cpus = 2 }: Pick<BootOptions, 'devices'> & { readonly cpus?: number } = {},
+    {
+      devices = [],
+      cpus = 2,
+      secureBoot = false,
+    }: Pick<BootOptions, 'devices' | 'secureBoot'> & { readonly cpus?: number } = {},
   ) {
     this.#image = image;
     this.#devices = devices;
     this.#cpus = cpus;
+    this.#secureBoot = secureBoot;
   }
 
   /** Gives the machine a fresh medium, on which the system on trial is this file, and nothing without one. */
@@ -103,6 +109,7 @@ export class SlotMachine {
       cpus: this.#cpus,
       workstationPorts: [],
       devices: this.#devices,
+      secureBoot: this.#secureBoot,
     });
     try {
       await happens(node);

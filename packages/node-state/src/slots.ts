@@ -22,6 +22,11 @@ export const SlotsState = v.object({
   dirty: v.optional(v.boolean(), false),
   /** Modules come from a modules.erofs in place of the root's, wherever that lies. */
   modules: v.optional(v.boolean(), false),
+  /**
+   * SHA-256 of the certificates whose keys may sign what this machine starts, in hexadecimal; null while Secure Boot is
+   * off, and of an init that does not tell.
+   */
+  signers: v.optional(v.nullable(v.array(v.string())), null),
   /** Why the versions are not managed; empty otherwise. */
   reason: v.string(),
 });

@@ -28,10 +28,11 @@ describe('slots.json', () => {
     expect(off?.reason).not.toBe('');
   });
 
-  it('of an init that does not know of the mark and of modules has none', () => {
+  it('of an init that does not know of the mark, of modules and of Secure Boot has none', () => {
     const [first] = vectors;
-    const { dirty: _, modules: __, ...older } = v.parse(Strict, first);
-    expect(v.parse(SlotsState, older)).toMatchObject({ dirty: false, modules: false });
+    const { dirty: _, modules: __, signers: ___, ...older } = v.parse(Strict, first);
+    const none = { dirty: false, modules: false, signers: null };
+    expect(v.parse(SlotsState, older)).toMatchObject(none);
   });
 
   it.each([

@@ -166,8 +166,8 @@ export class Keeper {
   }
 
   #named({ slots }: Seen) {
-    const { running, failed, modules } = slots;
-    return { running, failed: failed?.generation, usesModules: modules };
+    const { running, failed, modules, signers } = slots;
+    return { running, failed: failed?.generation, usesModules: modules, signers };
   }
 
   async #stage(report: Update, seen: Seen, node: NodeView): Promise<Act> {

@@ -22,7 +22,7 @@ import {
 import { imageOf, parseImage } from '../core/slots/names.ts';
 import { Esp, type EspPlace } from '../edge/esp/esp.ts';
 import { digestOf, perform, readMedium } from '../edge/esp/files.ts';
-import { checkImage, type MemoryFile } from '../edge/host/host.ts';
+import { checkImage, type MemoryFile, type Startable } from '../edge/host/host.ts';
 
 /** What reading a file fails with that has rotted, or in whose place something else is. */
 const UNREADABLE: readonly string[] = ['EIO', 'EISDIR'];
@@ -37,8 +37,8 @@ export interface StagePorts {
   readonly log: Logger;
 }
 
-/** The generations that init has named, and whether its drivers come from a modules.erofs. */
-export interface Named {
+/** The generations that init has named, whether its drivers come from a modules.erofs, and who may sign a system. */
+export interface Named extends Pick<Startable, 'signers'> {
   readonly running: number;
   readonly failed: number | undefined;
   readonly usesModules: boolean;
@@ -151,7 +151,7 @@ export class Stager {
   async stage(named: Named, record: BuildRecord): Promise<number> {
     const { os, signal } = this.#ports;
     const wish = wishFor(record);
-    await checkImage(os, wish, record.arch, signal);
+    await checkImage(os, wish, { arch: record.arch, signers: named.signers }, signal);
     return this.#withEsp((esp) => this.#stageOn(esp, named, wish));
   }
 

@@ -21,6 +21,7 @@ export const slots = (changes: Partial<SlotsState> = {}): SlotsState => ({
   dirty: false,
   modules: false,
   failed: null,
+  signers: null,
   reason: '',
   ...changes,
 });

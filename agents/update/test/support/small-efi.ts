@@ -41,6 +41,7 @@ export function smallEfi({
   const optional = 88;
   file.writeUInt16LE(0x20b, optional);
   file.writeUInt32LE(sizeOfImage ?? 0x1000 * (sections.length + 1), optional + 56);
+  file.writeUInt32LE(HEADERS, optional + 60);
   file.writeUInt32LE(16, optional + 108);
   if (signed > 0) {
     file.writeUInt32LE(total, optional + 112 + 32);

@@ -27,7 +27,7 @@ const { signal } = new AbortController();
 const NEXT = smallEfi({ signed: 3 * 1024 * 1024 + 17 });
 const DIGEST = createHash('sha256').update(NEXT).digest('hex');
 const wanted = record(DIGEST, NEXT.length);
-const RUNNING = { running: 1, failed: undefined, usesModules: false };
+const RUNNING = { running: 1, failed: undefined, usesModules: false, signers: null };
 
 let init: FakeInit;
 const log = createLogger('update', {
@@ -192,7 +192,7 @@ describe('a system', () => {
 
     it.each([
       ['on the medium', flash, RUNNING],
-      ['that init uses', () => {}, { ...RUNNING, usesModules: true }],
+      ['that init uses', () => {}, { ...RUNNING, usesModules: true, signers: null }],
       ['of its own update', () => init.write(modulesOf(1), 'older'), RUNNING],
     ])('%s gets its own beside it', async (_, have, named) => {
       have();

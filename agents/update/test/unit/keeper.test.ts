@@ -23,6 +23,7 @@ import { type ClusterPort, Keeper } from '../../src/verbs/keeper.ts';
 import { Stager } from '../../src/verbs/stager.ts';
 import { FakeInit } from '../support/fake-init.ts';
 import { OTHER, record, slots, update } from '../support/given.ts';
+import { makeSignature, makeTestKey, signedEfi } from '../support/signed-efi.ts';
 import { smallEfi } from '../support/small-efi.ts';
 
 const digestOf = (content: string | Uint8Array): string =>
@@ -212,6 +213,21 @@ describe('a node that is to run another system', () => {
     await expect(keeper.next()).rejects.toMatchObject({ code: 'KIOS_UPDATE_IMAGE' });
     expect(await keeper.next()).toBe('pause');
     expect(told()).toMatchObject({ state: 'refused', code: 'KIOS_UPDATE_IMAGE' });
+  });
+
+  it('writes nothing that the machine would not start with Secure Boot', async () => {
+    const [key, mounts] = [makeTestKey(), init.mounts];
+    const signed = signedEfi((digest) => [makeSignature({ by: key, digest })]);
+    writeFileSync(init.at('os/kios.efi'), signed);
+    const wanted = record(digestOf(signed), signed.length);
+    said = slots({ signers: [OTHER] });
+    await expect((await start(wanted)).next()).rejects.toMatchObject({
+      code: 'KIOS_UPDATE_SIGNATURE',
+    });
+    // What runs was read once.
+    expect(init.mounts).toBe(mounts + 1);
+    said = slots({ signers: [key.fingerprint] });
+    expect(await (await start(wanted)).next()).toBe('stage');
   });
 
   it('tries what failed on the medium after a pause that grows, and at once when a person lets it', async () => {

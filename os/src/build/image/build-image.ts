@@ -20,6 +20,12 @@ import { readCheckedManifests } from '../manifests/check-folder.ts';
 import type { ManifestFile } from '../manifests/read.ts';
 import { stampManifests } from '../manifests/stamp.ts';
 import { preload } from '../preload/preload.ts';
+import {
+  type SecureBoot,
+  secureBootInputs,
+  signedProgram,
+  writeEfi,
+} from '../secure-boot/signed-medium.ts';
 import { isOnlyPublished } from '../shipped.ts';
 import type { FirmwareName } from '../sources/debian/firmware-names.ts';
 import { openToolroot, type Toolroot } from '../sources/debian/toolroot.ts';
@@ -68,6 +74,8 @@ export interface BuildRequest {
   readonly out?: string;
   /** The board whose kernel it is. */
   readonly board?: Board;
+  /** Signs what firmware starts. Default: nothing is signed. */
+  readonly secureBoot?: SecureBoot;
 }
 
 /** Builds the repository's own programs: init and the agents' bundles. */
@@ -233,7 +241,7 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
 }
 
 async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltImage> {
-  const { arch, progress } = request;
+  const { arch, progress, secureBoot } = request;
   const out = artefactsIn(dist);
   const stamp = path.join(dist, STAMP);
   const { base, root, files, inputs } = await buildParts(dist, request);
@@ -246,12 +254,20 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
     [stub, loader, guard].map(({ bytes }) => sha256(bytes)),
     commandLine(arch),
     microcode === undefined ? [] : [...(await fingerprints(microcode.early)).values()],
+    ...secureBootInputs(secureBoot),
   );
   if (await unchanged(stamp, key, Object.values<string>({ ...out }))) return out;
   await progress.task('kios.efi', async () =>
-    replace(out.efi, await assemble(base, stub.bytes, root)),
+    writeEfi(out.efi, await assemble(base, stub.bytes, root), secureBoot),
   );
-  const boot = efiMediumFiles({ arch, efi: out.efi, version: KIOS, guard, loader });
+  const boot = efiMediumFiles({
+    arch,
+    efi: out.efi,
+    version: KIOS,
+    guard: await signedProgram(guard, dist, secureBoot),
+    loader: await signedProgram(loader, dist, secureBoot),
+    enrolment: secureBoot?.enrolment,
+  });
   await progress.task('kios.img', () => makeDisk({ out: out.image, boot, time, tools }));
   await copyFile(root, out.root);
   await copyFile(modules.file, out.modules);
@@ -272,9 +288,10 @@ export async function buildIn<T>(
   const held = await lockOutput(dist, request.progress);
   try {
     const built = await build();
-    const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware, images } = request;
+    const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware, images, secureBoot } = request;
     const time = await sourceTime();
-    await writeRecord(dist, { arch, kernel, bootstrap, firmware, images, time });
+    const certificate = secureBoot?.signer.fingerprint;
+    await writeRecord(dist, { arch, kernel, bootstrap, firmware, images, time, certificate });
     return built;
   } finally {
     held[Symbol.dispose]();

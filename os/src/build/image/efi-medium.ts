@@ -1,5 +1,6 @@
 import type { Arch } from '../../workstation/paths.ts';
 import { Tree } from '../formats/tree.ts';
+import type { Enrolment } from '../secure-boot/enrolment.ts';
 import { BOOT_FILES } from './boot-file.ts';
 import {
   entryFile,
@@ -21,15 +22,19 @@ export interface EfiMedium {
   readonly version: string;
   readonly guard: BootProgram;
   readonly loader: BootProgram;
+  /** The lists of keys that systemd-boot enrols in setup mode. */
+  readonly enrolment?: Enrolment | undefined;
 }
 
 /** Returns the files that a fresh medium starts from: its first generation, and what chooses among generations. */
-export function efiMediumFiles({ arch, efi, version, guard, loader }: EfiMedium): Tree {
+export function efiMediumFiles({ arch, efi, version, guard, loader, enrolment }: EfiMedium): Tree {
   const kios = { name: 'kios', version, kind: 'kios' } as const;
-  return new Tree()
+  const medium = new Tree()
     .file(`/${BOOT_FILES[arch]}`, 0o644, { bytes: guard.bytes }, guard.origin)
     .file(`/${LOADER_FILES[arch]}`, 0o644, { bytes: loader.bytes }, loader.origin)
     .text(`/${LOADER_SETTINGS}`, loaderSettings(), kios)
     .text(`/${entryFile(FIRST_GENERATION)}`, entryText(FIRST_GENERATION, version), kios)
     .file(`/${slotFile(FIRST_GENERATION)}`, 0o644, storedFile(efi), kios);
+  for (const [name, bytes] of enrolment ?? []) medium.file(`/${name}`, 0o644, { bytes }, kios);
+  return medium;
 }

@@ -37,6 +37,8 @@ const Schema = v.strictObject({
   firmware: v.optional(v.array(v.string())),
   /** The references of `--image`, and the names of the files. */
   images: v.optional(v.array(v.string())),
+  /** SHA-256 of the certificate whose key has signed what firmware starts; absent of an unsigned system. */
+  signed: v.optional(v.strictObject({ certificate: v.string() })),
   /** The commit of the sources, if they are in Git. */
   commit: v.optional(v.string()),
   /** Whether the sources differed from the commit. */
@@ -102,6 +104,8 @@ export interface RecordRequest {
   readonly bootstrap: BootstrapChoice | undefined;
   readonly firmware?: readonly string[] | undefined;
   readonly images?: readonly string[] | undefined;
+  /** SHA-256 of the certificate whose key has signed the files. */
+  readonly certificate?: string | undefined;
 }
 
 /** Removes the record of an output folder whose files are about to change. */
@@ -109,7 +113,7 @@ export const removeRecord = (dist: string): Promise<void> =>
   rm(path.join(dist, RECORD), { force: true });
 
 export async function writeRecord(dist: string, request: RecordRequest): Promise<void> {
-  const { arch, time, kernel, bootstrap, firmware = [], images = [] } = request;
+  const { arch, time, kernel, bootstrap, firmware = [], images = [], certificate } = request;
   const record: BuildRecord = {
     v: 1,
     version: KIOS,
@@ -120,6 +124,7 @@ export async function writeRecord(dist: string, request: RecordRequest): Promise
     ...(bootstrap === undefined ? {} : { bootstrap: choiceOf(bootstrap) }),
     ...(firmware.length === 0 ? {} : { firmware: [...firmware] }),
     ...(images.length === 0 ? {} : { images: images.map(shownImage) }),
+    ...(certificate === undefined ? {} : { signed: { certificate } }),
     ...(await readSource()),
   };
   const file = path.join(dist, RECORD);

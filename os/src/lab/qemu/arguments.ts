@@ -1,7 +1,9 @@
+import { KiosError } from '@kios/errors';
+
 import type { Arch } from '../../workstation/paths.ts';
 import type { Accelerator } from './accelerator.ts';
 import { splitFlags } from './flags.ts';
-import { type Firmware, machineFlags } from './platform.ts';
+import { type Firmware, machineFlags, secureBootFlags } from './platform.ts';
 
 /**
  * What a machine starts from in place of its disk, which it then does not have: `cd`, the disk's file in a CD drive;
@@ -27,7 +29,9 @@ export const NETBOOT_FILE = 'kios.efi';
 export interface MachineSpec {
   readonly arch: Arch;
   readonly accelerator: Accelerator;
-  readonly firmware: Pick<Firmware, 'code'>;
+  readonly firmware: Pick<Firmware, 'code' | 'secureCode'>;
+  /** Firmware that enforces Secure Boot once it has keys. */
+  readonly secureBoot?: boolean;
   readonly memoryMiB: number;
   readonly cpus: number;
   /** QEMU's model of the processor, in place of the platform's. */
@@ -199,6 +203,18 @@ const commandLine = (words: readonly string[]): string[] =>
         `-smbios type=11,value=io.systemd.stub.kernel-cmdline-extra=${words.join(' ').replaceAll(',', ',,')}`,
       ];
 
+function firmwareCode({ firmware, secureBoot, arch }: MachineSpec): string {
+  if (secureBoot !== true) return firmware.code;
+  if (firmware.secureCode !== undefined) return firmware.secureCode;
+  throw new KiosError('KIOS_QEMU', `start a machine of ${arch} with Secure Boot`);
+}
+
+const firmwareFlags = (spec: MachineSpec): string[] => [
+  ...(spec.secureBoot === true ? secureBootFlags() : []),
+  `-drive if=pflash,format=raw,readonly=on,file=${firmwareCode(spec)}`,
+  `-drive if=pflash,format=raw,file=${FILES.vars}`,
+];
+
 /** Returns the arguments of QEMU for one machine. */
 export const qemuArguments = (spec: MachineSpec): string[] =>
   splitFlags([
@@ -211,8 +227,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     '-nodefaults',
     '-no-user-config',
     '-display none',
-    `-drive if=pflash,format=raw,readonly=on,file=${spec.firmware.code}`,
-    `-drive if=pflash,format=raw,file=${FILES.vars}`,
+    ...firmwareFlags(spec),
     ...startDrive(spec),
     ...(spec.disks ?? []).flatMap(furtherDisk),
     ...(spec.seed ? drive(FILES.seed, 1, ',readonly=on') : []),

@@ -9,6 +9,8 @@ const COMMANDS = [
   'status',
   'logs',
   'build',
+  'keys',
+  'keys create',
   'flash',
   'configure',
   'publish',
@@ -36,7 +38,7 @@ const COMMANDS = [
   'profile',
 ];
 /** These take no arguments, or only have commands of their own. */
-const WITHOUT_EXAMPLE = ['bootstrap', 'network', 'bench'];
+const WITHOUT_EXAMPLE = ['bootstrap', 'network', 'bench', 'keys'];
 
 async function help(command: string): Promise<string> {
   const parser = commandLine([], {

@@ -70,6 +70,9 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
       'KIOS_PUBLISH_KEY',
       EXIT.config,
     ],
+    ['a key without its certificate', ['build', '--sign-key', 'k'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['keys for an unsigned system', ['build', '--enroll', 'k'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['keys where files are', ['keys', 'create', '/etc'], 'KIOS_KEYS_FOLDER', EXIT.usage],
     ['a file that is no image', ['inspect', '/etc/hostname'], 'KIOS_ARTEFACT', EXIT.data],
     ['a reboot of no node', ['reboot', 'none.kubeconfig'], 'KIOS_CLI_USAGE', EXIT.usage],
     [

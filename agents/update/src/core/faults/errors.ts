@@ -8,6 +8,8 @@ const REMEDIES = {
   KIOS_UPDATE_FAILED:
     'Publish another system, or let this node try again: kubectl annotate node NAME kios.dev/retry=1.',
   KIOS_UPDATE_IMAGE: 'Publish the system again, and name it by its digest.',
+  KIOS_UPDATE_SIGNATURE:
+    'Build the system with a key that this machine trusts, or give the machine the new one first (docs/secure-boot.md).',
   KIOS_UPDATE_ARCH: 'Publish the system for all architectures of the cluster together.',
   KIOS_UPDATE_MODULES:
     'Publish the system again, by a ./kios publish that sends modules.erofs, or remove that file from the machine.',

@@ -14,6 +14,7 @@ const CERTIFICATES = 4;
 
 interface Section {
   readonly name: string;
+  readonly start: number;
   readonly end: number;
   readonly memoryEnd: number;
 }
@@ -21,8 +22,12 @@ interface Section {
 interface Headers {
   readonly machine: number;
   readonly sizeOfImage: number;
+  readonly sizeOfHeaders: number;
   readonly sections: readonly Section[];
-  /** End of the signatures; 0 without any. */
+  readonly checksumAt: number;
+  /** Where the place of the signatures is, their start and their end; all 0 without any. */
+  readonly directoryAt: number;
+  readonly signedStart: number;
   readonly signedEnd: number;
 }
 
@@ -33,12 +38,25 @@ function sectionsAt(view: DataView, table: number, count: number): readonly Sect
     const u32 = (offset: number): number => view.getUint32(at + offset, true);
     const bytes = Array.from({ length: 8 }, (_, byte) => view.getUint8(at + byte));
     const name = String.fromCodePoint(...bytes).replace(/\0.*$/s, '');
-    return { name, end: u32(20) + u32(16), memoryEnd: u32(12) + u32(8) };
+    return { name, start: u32(20), end: u32(20) + u32(16), memoryEnd: u32(12) + u32(8) };
   });
 }
 
+function signaturesIn(
+  view: DataView,
+  optional: number,
+  table: number,
+): Pick<Headers, 'directoryAt' | 'signedStart' | 'signedEnd'> {
+  const directoryAt = optional + 112 + CERTIFICATES * 8;
+  const hasDirectory = view.getUint32(optional + 108, true) > CERTIFICATES;
+  const size = hasDirectory && directoryAt + 8 <= table ? view.getUint32(directoryAt + 4, true) : 0;
+  if (size === 0) return { directoryAt: 0, signedStart: 0, signedEnd: 0 };
+  const signedStart = view.getUint32(directoryAt, true);
+  return { directoryAt, signedStart, signedEnd: signedStart + size };
+}
+
 /** Returns the headers of a PE32+ file; undefined when it is none, or its headers are cut short. */
-function readHeaders(head: Uint8Array): Headers | undefined {
+export function readHeaders(head: Uint8Array): Headers | undefined {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   if (view.byteLength < 64 || view.getUint16(0) !== 0x4d5a) return undefined;
   const signature = view.getUint32(60, true);
@@ -49,15 +67,13 @@ function readHeaders(head: Uint8Array): Headers | undefined {
   const table = optional + view.getUint16(signature + 20, true);
   const sections = sectionsAt(view, table, view.getUint16(signature + 6, true));
   if (sections === undefined) return undefined;
-  const directory = optional + 112 + CERTIFICATES * 8;
-  const hasDirectory = view.getUint32(optional + 108, true) > CERTIFICATES;
-  const isRoomy = hasDirectory && directory + 8 <= table;
-  const size = isRoomy ? view.getUint32(directory + 4, true) : 0;
   return {
     machine: view.getUint16(signature + 4, true),
     sizeOfImage: view.getUint32(optional + 56, true),
+    sizeOfHeaders: view.getUint32(optional + 60, true),
     sections,
-    signedEnd: size === 0 ? 0 : view.getUint32(directory, true) + size,
+    checksumAt: optional + 64,
+    ...signaturesIn(view, optional, table),
   };
 }
 

@@ -10,6 +10,7 @@ import { type Arch, HEAD_BYTES, imageFault } from '../../core/image/pe.ts';
 import { formatMemory, type Memory, parseMemory } from '../../core/pass/memory.ts';
 import type { Content, Wish } from '../../core/plan/plan.ts';
 import { digestOf } from '../esp/files.ts';
+import { readSignatureFault } from './signature.ts';
 
 const UNTOLD: SlotsState = {
   v: 1,
@@ -22,6 +23,7 @@ const UNTOLD: SlotsState = {
   failed: null,
   dirty: false,
   modules: false,
+  signers: null,
   reason: 'its init does not know of updates',
 };
 
@@ -107,14 +109,33 @@ async function checkFile(
   if (why !== undefined) throw refuse(why);
 }
 
-/** Fails unless the files of the mounted system are what its record says, and the EFI file has the form of a system. */
+/** What a machine starts: programs for its architecture, and with Secure Boot only those that these have signed. */
+export interface Startable {
+  readonly arch: Arch;
+  /** SHA-256 of certificates; null while Secure Boot is off. */
+  readonly signers: SlotsState['signers'];
+}
+
+/** Fails unless firmware with Secure Boot would start the system. */
+async function checkSignature(
+  file: string,
+  signers: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const why = await readSignatureFault(file, signers, signal);
+  if (why === undefined) return;
+  throw new UpdateError('KIOS_UPDATE_SIGNATURE', `start ${file} with Secure Boot: ${why}`);
+}
+
+/** Fails unless the files of the mounted system are what its record says, and this machine would start the EFI file. */
 export async function checkImage(
   folder: string,
   { efi, modules }: Wish,
-  arch: Arch,
+  { arch, signers }: Startable,
   signal: AbortSignal,
 ): Promise<void> {
   await checkFile(folder, efi, signal, (head) => imageFault(head, efi.size, arch));
+  if (signers !== null) await checkSignature(path.join(folder, efi.from), signers, signal);
   if (modules !== undefined) await checkFile(folder, modules, signal);
 }
 

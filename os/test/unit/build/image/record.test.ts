@@ -62,6 +62,14 @@ it('says which modules.erofs belongs to it, if there is one', async () => {
   expect(await readRecord(dist)).toMatchObject({ modules });
 });
 
+it('says whose key has signed it, if one has', async () => {
+  await writeRecord(dist, request);
+  expect(await readRecord(dist)).not.toHaveProperty('signed');
+  const certificate = sha256('certificate');
+  await writeRecord(dist, { ...request, certificate });
+  expect(await readRecord(dist)).toMatchObject({ signed: { certificate } });
+});
+
 it('names an agent’s folder without the path to it', async () => {
   const bootstrap = {
     kind: 'agent',

@@ -22,12 +22,14 @@ const TABLE_BYTES = 64 * 1024;
 
 /**
  * Words that only QEMU's board needs. It has no interrupt controller for HDMI and no I2C there, and waits for ever when
- * their drivers start. The console is the large UART, because `fitTree` takes the small one out.
+ * their drivers start. The console is the large UART, because `fitTree` takes the small one out. QEMU's model of the
+ * watchdog resets the board as soon as it is armed.
  */
 const WORDS = [
   'clk_ignore_unused',
   'initcall_blacklist=brcmstb_l2_driver_init,brcmstb_i2c_driver_init',
   'console=ttyAMA0,115200',
+  'kios.watchdog=off',
 ];
 
 /** QEMU's firmware says this board's serial number to nobody. */

@@ -157,9 +157,14 @@ await describeRecorded('lan', () => {
     const command = await scriptCommand('power', { socket: SHUTDOWN, order: ORDER_REBOOT });
     await startOnHost(kubectl, { nodeName: NODE.name, command, sockets: [SHUTDOWN] });
     await rebooted(BOOT_MS);
+    // Kubelet has ended them for good at the orderly stop, and nobody else makes them again.
+    for (const name of PODS)
+      await kubectl.wait(['wait', '--for=jsonpath={.status.phase}=Failed', `pod/${name}`]);
+    await eventually(async () => expect(await kubectl.isReady(NODE.name)).toBe(true));
+    await kubectl.wait(['delete', 'pod', ...PODS]);
+    await scene.startPods(PODS);
     await expectPods((now) => now !== boot);
     expect(upsets(lines())).toEqual([]);
-    await eventually(async () => expect(await kubectl.isReady(NODE.name)).toBe(true));
     // Kubelet reports them again after it has looked at the pods.
     for (const name of PODS)
       await eventually(async () => expect(await scene.addressOf(name)).toBe(given(name)));
